@@ -1,0 +1,320 @@
+"""Pages: rounding, pages shared with neighbours, and where each block goes in the guest.
+
+Xen maps whole pages of 4096 bytes. A register block is rounded out to pages, and whatever else
+lies in them is handed over with it. All addresses and sizes are bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from xenassign.assign.plan import Mapping, PlacedBlock
+from xenassign.assign.request import MapOption, Request
+from xenassign.assign.scope import Scope
+from xenassign.devicetree.addresses import Block
+from xenassign.errors import UsageError
+from xenassign.findings import Finding, rule
+from xenassign.host.device import HostDevice
+from xenassign.host.neighbours import Neighbours
+from xenassign.xen.layout import Guest, clashes, memory_limit, place
+from xenassign.xen.releases import GUEST_IPA_BITS_MAX, PAGE_SIZE
+
+SHARED_PAGE = rule(
+    "XA201",
+    "A page is shared with a device that is not assigned to the same guest",
+    severity="error",
+    effect="unsafe",
+    why="Xen maps whole pages. Registers of another device in the same page are the guest's too: it"
+    " can drive that device behind the back of its owner. Xen does not notice.",
+    fix="assign both devices, or accept it with --allow-shared-page PATH",
+)
+SHARED_ALLOWED = rule(
+    "XA202",
+    "A shared page was allowed",
+    severity="warning",
+    effect="unsafe",
+    why="The guest reaches the registers of a device that it does not own, as was asked for.",
+    fix="make sure that the other device is of no consequence",
+)
+CLASH = rule(
+    "XA203",
+    "A mapping collides with something of the guest",
+    severity="error",
+    effect="broken",
+    why="Xen does not compare xen,reg or iomem with the guest's RAM, GIC, UART or grant table: the"
+    " mapping silently replaces them, or fails with 'Failed to map'. With the guest's RAM start"
+    " covered, 'Unable to copy the kernel'.",
+    fix="move it with --map",
+)
+OPTIONAL_WINDOW = rule(
+    "XA204",
+    "A mapping lies in a window that some domains use",
+    severity="warning",
+    effect="unsafe",
+    why="The guest address space of a release has windows that only some domains use (vPCI, ACPI,"
+    " virtio-mmio). Before Xen 4.21 domains with PV interfaces are also offered the unused part of"
+    " the RAM banks as extended regions, from which assigned registers are not cut out: a guest may"
+    " map foreign pages over the device.",
+    fix="keep the window unused, or move the mapping (--map auto finds a hole)",
+)
+TOO_HIGH = rule(
+    "XA205",
+    "The address is beyond 48 bits",
+    severity="error",
+    effect="rejected",
+    why="Stage 2 takes guest addresses of at most 48 bits: 'Failed to map'. No processor has"
+    " physical addresses beyond that without LPA, which Xen does not use.",
+    fix="map it lower with --map",
+)
+GUEST_OVERLAP = rule(
+    "XA206",
+    "Two mappings use the same guest page",
+    severity="error",
+    effect="broken",
+    why="The later mapping replaces the earlier one in stage 2, without a word.",
+    fix="give one of them another address with --map",
+)
+NO_HOLE = rule(
+    "XA207",
+    "No hole of the guest's address space is large enough",
+    severity="error",
+    effect="broken",
+    why="The release's guest layout leaves holes of a few hundred MiB only, all below 1 GiB.",
+    fix="place it with --map, or give the guest less memory and use identity",
+)
+EMPTY_BLOCK = rule(
+    "XA208",
+    "A register block has no size",
+    severity="note",
+    effect="broken",
+    why="An entry of reg with size 0 maps nothing.",
+    fix="check the host tree",
+)
+
+
+@dataclass(slots=True)
+class Placement:
+    """The result: the blocks of each device (by its path), and what is to be said about them."""
+
+    placed: dict[str, tuple[PlacedBlock, ...]] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    memory_max: int = 0
+
+
+def pages(block: Block) -> tuple[int, int]:
+    """(address, size) of a block rounded out to whole pages."""
+    start = block.address & ~(PAGE_SIZE - 1)
+    end = (block.end + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1)
+    return start, end - start
+
+
+def place_devices(
+    scope: Scope,
+    request: Request,
+    guest: Guest,
+    neighbours: Neighbours,
+    options: dict[int, list[MapOption]],
+    allowed: frozenset[int],
+) -> Placement:
+    """Places every block. ``options``: id() of a node to the --map options that name it.
+
+    ``allowed``: id() of the nodes named by --allow-shared-page. Blocks with a fixed place go
+    first, so that ``auto`` finds its holes among what remains.
+    """
+    result = Placement()
+    wanted: list[tuple[HostDevice, Block, bool, int | str]] = []
+    for device in scope.devices:
+        chosen = _options_for(scope, device, options)
+        for number, (block, window) in enumerate(_blocks(device, result)):
+            first = device.blocks[0] if device.blocks else block
+            target = _target(request, chosen, device, block, first, window)
+            wanted.append((device, block, window, target))
+            if not number or not window:
+                result.findings += _shared(scope, neighbours, device, block, allowed)
+    where: dict[tuple[str, int, bool], PlacedBlock] = {}
+    taken: dict[tuple[int, int], int] = {}  # (host pages, size) to guest pages
+    for device, block, window, target in sorted(wanted, key=lambda w: w[3] == "auto"):
+        start, size = pages(block)
+        if target == "auto":
+            address = _auto(guest, taken, start, size)
+            if address is None:
+                message = f"{_name(device, block, window)} of {size:#x} bytes fits no hole"
+                result.findings.append(NO_HOLE(message, node=device.path, prop="reg"))
+                continue
+        else:
+            address = start if isinstance(target, str) else target
+        taken.setdefault((start, size), address)
+        placed = PlacedBlock(block, Mapping(start, address, size), window)
+        where[device.path, block.index, window] = placed
+    for device in scope.devices:
+        found = [where.get((device.path, b.index, w)) for d, b, w, _ in wanted if d is device]
+        result.placed[device.path] = tuple(p for p in found if p is not None)
+    _collisions(guest, result)
+    return result
+
+
+def _blocks(device: HostDevice, result: Placement) -> Iterator[tuple[Block, bool]]:
+    """The blocks to map: registers, then PCI windows."""
+    for window, blocks in ((False, device.blocks), (True, device.windows)):
+        for block in blocks:
+            if block.size:
+                yield block, window
+            else:
+                message = f"entry {block.index} of reg of {device.path} has no size"
+                result.findings.append(EMPTY_BLOCK(message, node=device.path, prop="reg"))
+
+
+def _options_for(
+    scope: Scope, device: HostDevice, options: dict[int, list[MapOption]]
+) -> list[MapOption]:
+    """The --map options that apply to a device: its own, then those of enclosing members.
+
+    An address given to an enclosing node moves that node only; ``auto`` and ``identity`` hold for
+    everything below it.
+    """
+    found = list(options.get(id(device.node), ()))
+    for above in device.node.ancestors():
+        if scope.has(above):
+            found += [o for o in options.get(id(above), ()) if isinstance(o.target, str)]
+    return found
+
+
+def _target(
+    request: Request,
+    chosen: list[MapOption],
+    device: HostDevice,
+    block: Block,
+    first: Block,
+    window: bool,
+) -> int | str:
+    """The guest page of a block, ``identity`` or ``auto``. First match wins; raises UsageError."""
+    start, _ = pages(block)
+    everywhere = [option for option in request.maps if option.device is None]
+    for option in (*chosen, *everywhere):
+        if option.index is not None and (window or option.index != block.index):
+            continue
+        if isinstance(option.target, str):
+            return option.target
+        if window:
+            continue
+        base = block if option.index is not None else first
+        offset = base.address % PAGE_SIZE
+        if option.target % PAGE_SIZE not in (0, offset):
+            raise UsageError(
+                f"--map {option.device}={option.target:#x}: not page aligned; give a multiple of"
+                f" {PAGE_SIZE:#x}" + (f", or one plus {offset:#x}" if offset else "")
+            )
+        page = option.target - option.target % PAGE_SIZE
+        moved = page + start - pages(base)[0]
+        if moved < 0:
+            raise UsageError(
+                f"--map {option.device}={option.target:#x}: block {block.index} would land below"
+                f" address 0; give each block its place with --map {option.device}#INDEX=ADDRESS"
+            )
+        return moved
+    return "identity"
+
+
+def _auto(guest: Guest, taken: dict[tuple[int, int], int], start: int, size: int) -> int | None:
+    """Identity where nothing of the release's layout is touched, else the lowest hole that fits."""
+    for (host, length), address in taken.items():  # the same pages stay at the same place
+        if host <= start and start + size <= host + length:
+            return address + start - host
+    occupied = [(address, length) for (_, length), address in taken.items()]
+    free = not any(a < start + size and start < a + s for a, s in occupied)
+    if free and not any(clashes(guest, start, size)) and start + size <= 1 << GUEST_IPA_BITS_MAX:
+        return start
+    return place(guest.release, size, occupied)
+
+
+def _name(device: HostDevice, block: Block, window: bool) -> str:
+    what = "window" if window else "block"
+    return f"{what} {block.index} of {device.path} ({block.address:#x})"
+
+
+def shared_pages(scope: Scope, neighbours: Neighbours, device: HostDevice) -> Iterator[Finding]:
+    """What would be said about the pages of a device when nothing is allowed."""
+    for block in device.blocks:
+        if block.size:
+            yield from _shared(scope, neighbours, device, block, frozenset())
+
+
+def _shared(
+    scope: Scope,
+    neighbours: Neighbours,
+    device: HostDevice,
+    block: Block,
+    allowed: frozenset[int],
+) -> Iterator[Finding]:
+    """The neighbours in the block's pages that are not assigned with it."""
+    start, size = pages(block)
+    seen: set[int] = set()
+    for other, node in neighbours.overlapping(start, size):
+        if scope.has(node) or id(node) in seen or not other.size:
+            continue
+        seen.add(id(node))
+        same = other.address < block.end and block.address < other.end
+        if same and not node.available:
+            continue  # another description of the same registers, which nobody uses
+        state = "" if node.available else " (disabled)"
+        page = max(start, other.address & ~(PAGE_SIZE - 1))
+        what = "the registers" if same else f"the page at {page:#x}"
+        message = f"{device.path} shares {what} with {node.path}{state}, which is not assigned"
+        if id(device.node) in allowed or id(node) in allowed:
+            yield SHARED_ALLOWED(message, node=device.path, prop="reg")
+        else:
+            fix = f"assign it too (-d {node.path}), or accept it (--allow-shared-page {node.path})"
+            yield SHARED_PAGE(message, node=device.path, prop="reg", fix=fix)
+
+
+def _collisions(guest: Guest, result: Placement) -> None:
+    """What the mappings collide with: the guest's own address space, and each other."""
+    seen: dict[Mapping, str] = {}
+    for path, placed in result.placed.items():
+        for one in placed:
+            if one.mapping not in seen:
+                seen[one.mapping] = path
+    mapped = [(m.guest, m.size) for m in seen]
+    result.memory_max = memory_limit(guest, mapped)
+    for mapping, path in seen.items():
+        end = mapping.guest + mapping.size
+        if max(end, mapping.host + mapping.size) > 1 << GUEST_IPA_BITS_MAX:
+            message = f"{path}: {mapping.host:#x} at guest {mapping.guest:#x} is beyond 48 bits"
+            result.findings.append(TOO_HIGH(message, node=path, prop="reg"))
+            continue
+        for clash in clashes(guest, mapping.guest, mapping.size):
+            verb = "collides with" if clash.hard else "lies in"
+            text = (
+                f"{path}: guest {mapping.guest:#x}-{end:#x} {verb} {clash.name}"
+                f" ({clash.base:#x}-{clash.end:#x})"
+            )
+            if clash.hard:
+                fix = _advice(guest, mapping, path, result)
+                result.findings.append(CLASH(text, node=path, prop="reg", fix=fix))
+            else:
+                result.findings.append(OPTIONAL_WINDOW(text, node=path, prop="reg"))
+    result.findings += _overlaps(seen)
+
+
+def _advice(guest: Guest, mapping: Mapping, path: str, result: Placement) -> str:
+    """What fits instead: a hole, or less memory."""
+    taken = [(p.mapping.guest, p.mapping.size) for ps in result.placed.values() for p in ps]
+    hole = place(guest.release, mapping.size, taken)
+    ways = [f"--map {path}={hole:#x} fits"] if hole is not None else []
+    in_ram = any(a <= mapping.guest < a + s for a, s in guest.ram())
+    if in_ram and result.memory_max:
+        ways.append(f"or --memory {result.memory_max} at most")
+    return " ".join(ways) or "move it with --map"
+
+
+def _overlaps(seen: dict[Mapping, str]) -> Iterator[Finding]:
+    """Guest pages that two mappings of different host pages claim."""
+    ordered = sorted(seen, key=lambda m: (m.guest, m.size, m.host))
+    for index, one in enumerate(ordered):
+        for other in ordered[index + 1 :]:
+            if other.guest >= one.guest + one.size:
+                break
+            if one.guest - one.host != other.guest - other.host:
+                text = f"{seen[one]} and {seen[other]} are both mapped at guest {other.guest:#x}"
+                yield GUEST_OVERLAP(text, node=seen[other], prop="reg")

@@ -1,0 +1,329 @@
+"""What Xen will not give away: its own devices, memory, and interrupts that no guest can have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from xenassign.assign.request import Request
+from xenassign.assign.scope import Scope, is_own_device
+from xenassign.devicetree.tree import Node
+from xenassign.findings import Finding, rule
+from xenassign.host.device import HostDevice, read_device
+from xenassign.host.gic import GicInterrupt
+from xenassign.host.neighbours import Neighbours
+from xenassign.host.platform import Platform
+from xenassign.xen.releases import GUEST_SPI_LAST_INTID, VIRTIO_MMIO_INTIDS, VPL011_INTID
+
+NOTHING_TO_ASSIGN = rule(
+    "XA101",
+    "The node has nothing to assign",
+    severity="error",
+    effect="broken",
+    why="Xen assigns register pages, interrupts of the GIC and IOMMU streams. A node without any of"
+    " them (a fixed clock, a bus without devices, a child of an I2C bus) is nothing to Xen.",
+    fix="name the device that has the registers, for a child of a bus its controller",
+)
+XENS_OWN = rule(
+    "XA102",
+    "Xen keeps this device for itself",
+    severity="error",
+    effect="rejected",
+    why="The GIC with its MSI frames, the IOMMUs that Xen drives, the timers and the console UART"
+    " belong to Xen: their interrupts are answered with 'already used by Xen', their pages with"
+    " 'Operation not permitted' (xl); dom0less would map them without a word.",
+    fix="leave it to Xen",
+)
+DISABLED = rule(
+    "XA103",
+    "A disabled device is assigned",
+    severity="note",
+    effect="portability",
+    why="Xen ignores the status of a host node that is assigned. The guest's copy is enabled."
+    " Whoever wrote the board's tree may have disabled the device because it is not wired.",
+    fix="check that the board has it",
+)
+NOT_A_DEVICE = rule(
+    "XA104",
+    "Memory is no device",
+    severity="error",
+    effect="broken",
+    why="What Xen assigns is mapped as Device-nGnRE, which is wrong for memory.",
+    fix="give memory to the domain with memory, xen,static-mem or xen,shared-mem",
+)
+LEFT_OUT = rule(
+    "XA105",
+    "A disabled device below a requested node is left out",
+    severity="note",
+    effect="portability",
+    why="A requested node comes with its subtree, but a device in it that the board's tree disables"
+    " is only assigned when it is named itself.",
+    fix="name it with a -d of its own to assign it too",
+)
+HOST_PROBLEM = rule(
+    "XA106",
+    "Something about the device in the host tree cannot be used",
+    severity="warning",
+    effect="broken",
+    why="An entry of reg that no ranges translates, or an interrupt whose way to a controller is"
+    " malformed, cannot be given to a guest.",
+    fix="check the host tree; the rest of the device is assigned without it",
+)
+PPI = rule(
+    "XA301",
+    "A PPI cannot be assigned",
+    severity="error",
+    effect="rejected",
+    why="Xen routes only SPIs to guests: dom0less says 'IRQ can only be routed to an SPI', xl"
+    " 'failed give domain access to irq'. A node with a PPI is not even given to dom0.",
+    fix="this device cannot be assigned",
+)
+EXTENDED = rule(
+    "XA302",
+    "Xen does not know extended interrupts",
+    severity="error",
+    effect="rejected",
+    why="gic_irq_xlate takes every non-zero interrupt type for a PPI (number + 16), so an extended"
+    " SPI or PPI of GICv3.1 becomes a wrong line or is refused.",
+    fix="this device cannot be assigned",
+)
+INTID_TOO_HIGH = rule(
+    "XA303",
+    "The INTID is beyond what a guest can have",
+    severity="error",
+    effect="rejected",
+    why="A guest has at most 960 SPIs (domain_vgic_init), so INTIDs above 991 cannot be routed:"
+    " 'the vIRQ number N is too high'.",
+    fix="this device cannot be assigned",
+)
+LINE_OF_XEN = rule(
+    "XA304",
+    "The interrupt is used by Xen",
+    severity="error",
+    effect="rejected",
+    why="An interrupt that Xen's console UART or IOMMU driver has requested is answered with 'IRQ"
+    " N is already used by Xen'.",
+    fix="use another device, or another console for Xen (--xen-console)",
+)
+LINE_SHARED = rule(
+    "XA305",
+    "The interrupt is shared with a device that stays with the host",
+    severity="error",
+    effect="rejected",
+    why="Xen gives a line to one domain. As long as dom0 holds it for the other device, the domain"
+    " is refused: 'already used by domain 0' (dom0less), 'Device or resource busy' (xl).",
+    fix="assign both devices to the guest",
+)
+LINE_OF_VPL011 = rule(
+    "XA306",
+    "INTID 32 is the vPL011's",
+    severity="error",
+    effect="broken",
+    why="The emulated UART of a domain uses INTID 32 (GUEST_VPL011_SPI): dom0less accepts a"
+    " device with the same INTID and both fail, xl refuses it beside vuart.",
+    fix="give --no-vpl011 and use another console in the guest",
+)
+OTHER_CONTROLLER = rule(
+    "XA307",
+    "An interrupt ends at a controller that is not assigned",
+    severity="warning",
+    effect="broken",
+    why="Xen maps only interrupts that end at the primary GIC and skips others without a word; the"
+    " guest's copy would mean nothing, so it is left out.",
+    fix="assign that controller too if the driver needs the interrupt",
+)
+VIRTIO_INTID = rule(
+    "XA308",
+    "The INTID may be wanted for virtio-mmio",
+    severity="note",
+    effect="portability",
+    why="xl gives INTIDs 33 to 43 to virtio-mmio devices, from 33 upwards, as many as the domain"
+    " has.",
+    fix="give the domain no virtio-mmio disks or network that reach it",
+    routes=("xl",),
+)
+TRIGGER_DIFFERS = rule(
+    "XA309",
+    "One interrupt with two triggers",
+    severity="error",
+    effect="rejected",
+    why="The trigger of a line is set once; another node that states a different one is refused:"
+    " 'Unable to get irq' (irq_validate_new_type).",
+    fix="mend the host tree so that both state the same trigger",
+)
+NO_GIC = rule(
+    "XA310",
+    "The board has no GIC that Xen drives",
+    severity="error",
+    effect="rejected",
+    why="Xen on Arm needs a GICv2 (arm,gic-400, arm,cortex-a15-gic, arm,cortex-a7-gic) or a GICv3"
+    " (arm,gic-v3).",
+    fix="Xen does not run on this board",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """What the checks look at, together."""
+
+    platform: Platform
+    neighbours: Neighbours
+    console: Node | None
+
+
+def platform_findings(platform: Platform) -> Iterator[Finding]:
+    """What forbids any assignment on this board."""
+    if platform.gic is None:
+        yield NO_GIC("the host tree has no interrupt controller that Xen drives", node="/")
+
+
+def selection_findings(
+    platform: Platform, scope: Scope, requested: list[Node]
+) -> Iterator[Finding]:
+    """What is wrong or worth saying about the nodes that were named."""
+    own = {id(device.node) for device in scope.devices}
+    for node in requested:
+        below = [n for n in node.walk() if id(n) in own]
+        if node.text("device_type") == "memory" or _in_reserved_memory(node):
+            yield NOT_A_DEVICE(f"{node.path} is memory", node=node.path)
+        elif not below:
+            yield NOTHING_TO_ASSIGN(_nothing(platform, node), node=node.path)
+        if not node.available:
+            yield DISABLED(
+                f"{node.path} is disabled in the host tree and assigned all the same",
+                node=node.path,
+            )
+    for node in scope.left_out:
+        yield LEFT_OUT(f"{node.path} is disabled in the host tree and left out", node=node.path)
+
+
+def _nothing(platform: Platform, node: Node) -> str:
+    device = read_device(platform, node)
+    if node.has("reg") and not device.registers.mapped and node.parent is not None:
+        where = f"its registers are on the bus {node.parent.path}, out of the processor's reach"
+        return f"{node.path} has nothing that Xen could assign: {where}"
+    if device.problems:
+        return f"{node.path} has nothing that Xen could assign: {device.problems[0]}"
+    return f"{node.path} has no registers, interrupts or iommus"
+
+
+def _in_reserved_memory(node: Node) -> bool:
+    return any(n.name == "reserved-memory" for n in node.lineage() if n.parent)
+
+
+def device_findings(
+    board: Board, scope: Scope, request: Request, device: HostDevice
+) -> Iterator[Finding]:
+    """Everything about one device but its addresses, its IOMMU and its suppliers."""
+    own = xens_own(board, device.node)
+    if own:
+        yield XENS_OWN(f"{device.path} is {own}", node=device.path)
+    for problem in device.problems:
+        yield HOST_PROBLEM(f"{device.path}: {problem}", node=device.path)
+    for line in device.other_interrupts:
+        if not scope.has(line.controller):
+            message = f"interrupt {line.index} of {device.path} ends at {line.controller.path}"
+            yield OTHER_CONTROLLER(message, node=device.path, prop="interrupts")
+    seen: set[int] = set()
+    for gic_line in device.interrupts:
+        if gic_line.intid not in seen:
+            yield from _line_findings(board, scope, request, device, gic_line, own is not None)
+        seen.add(gic_line.intid)
+
+
+def xens_own(board: Board, node: Node) -> str | None:
+    """What a node is for Xen when Xen keeps it, or None."""
+    platform = board.platform
+    if platform.gic is not None and node is platform.gic.node:
+        return "the interrupt controller"
+    if any(node is msi.node and msi.kind in ("its", "v2m") for msi in platform.msi):
+        return "an MSI frame of the GIC, whose holder can raise any interrupt of it"
+    if node is board.console:
+        return "Xen's console UART (stdout-path); if Xen uses another, say --xen-console PATH"
+    if any(c.startswith(("arm,smmu", "arm,mmu-", "renesas,ipmmu-")) for c in node.compatible):
+        return "an IOMMU that Xen drives"
+    if any(c.startswith(("arm,armv7-timer", "arm,armv8-timer")) for c in node.compatible):
+        return "a timer that Xen keeps"
+    return None
+
+
+def _line_findings(
+    board: Board,
+    scope: Scope,
+    request: Request,
+    device: HostDevice,
+    line: GicInterrupt,
+    own: bool,
+) -> Iterator[Finding]:
+    intid, path = line.intid, device.path
+    if line.kind in ("espi", "eppi"):
+        yield EXTENDED(
+            f"interrupt {line.index} of {path} is an extended one (INTID {intid})",
+            node=path,
+            prop="interrupts",
+        )
+        return
+    if line.kind == "ppi":
+        yield PPI(
+            f"interrupt {line.index} of {path} is a PPI (INTID {intid})",
+            node=path,
+            prop="interrupts",
+        )
+        return
+    if intid > GUEST_SPI_LAST_INTID:
+        yield INTID_TOO_HIGH(
+            f"INTID {intid} of {path} is above {GUEST_SPI_LAST_INTID}", node=path, prop="interrupts"
+        )
+    if intid == VPL011_INTID and request.vpl011:
+        yield LINE_OF_VPL011(f"{path} has INTID {intid}", node=path, prop="interrupts")
+    if intid in VIRTIO_MMIO_INTIDS and "xl" in request.routes:
+        yield VIRTIO_INTID(f"{path} has INTID {intid}", node=path, prop="interrupts")
+    for other, node in board.neighbours.lines.get(intid, []):
+        if node is device.node:
+            if other.trigger != line.trigger:
+                yield _trigger(path, path, intid)
+            continue
+        if scope.has(node):
+            if other.trigger != line.trigger:
+                yield _trigger(path, node.path, intid)
+        elif not own and xens_own(board, node):
+            yield LINE_OF_XEN(
+                f"INTID {intid} of {path} is also that of {node.path}, {xens_own(board, node)}",
+                node=path,
+                prop="interrupts",
+            )
+        elif node.available:
+            yield LINE_SHARED(
+                f"INTID {intid} of {path} is also that of {node.path}, which stays with the host",
+                node=path,
+                prop="interrupts",
+            )
+
+
+def _trigger(path: str, other: str, intid: int) -> Finding:
+    who = "itself" if path == other else other
+    return TRIGGER_DIFFERS(
+        f"INTID {intid} of {path} has another trigger in {who}", node=path, prop="interrupts"
+    )
+
+
+def marks(scope: Scope, neighbours: Neighbours) -> Iterator[tuple[str, str]]:
+    """(path, why) of every host node that gets xen,passthrough, the devices first.
+
+    Xen looks at each node for itself (handle_device), nested ones included. It gives dom0 the
+    lines of disabled nodes too (handle_node does not look at status), so a disabled alternative
+    that holds a line of an assigned device is marked as well.
+    """
+    seen: set[int] = set()
+    for device in scope.devices:
+        seen.add(id(device.node))
+        yield device.path, "assigned"
+    for device in scope.devices:
+        for line in device.interrupts:
+            for _, node in neighbours.lines.get(line.intid, []):
+                if id(node) not in seen and not node.available:
+                    seen.add(id(node))
+                    yield node.path, f"disabled, but dom0 would keep INTID {line.intid}"
+
+
+__all__ = ["Board", "device_findings", "is_own_device", "marks", "platform_findings"]

@@ -1,0 +1,118 @@
+"""``DomainPlan``: the one result of all decisions, and the only thing that renderers read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xenassign.assign.request import Request
+from xenassign.devicetree.addresses import Block
+from xenassign.devicetree.draft import DraftNode
+from xenassign.findings import Finding
+from xenassign.host.device import HostDevice
+from xenassign.xen.iommu import Protection
+from xenassign.xen.releases import PAGE_SIZE
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """Whole pages: ``size`` bytes at physical ``host``, which the guest sees at ``guest``."""
+
+    host: int
+    guest: int
+    size: int
+
+    @property
+    def pages(self) -> int:
+        """Number of pages of 4096 bytes."""
+        return self.size // PAGE_SIZE
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedBlock:
+    """A register block and the pages that carry it. ``window``: a PCI window, not a ``reg``."""
+
+    block: Block
+    mapping: Mapping
+    window: bool = False
+
+    @property
+    def guest(self) -> int:
+        """The block's own address in the guest, in bytes."""
+        return self.mapping.guest + self.block.address - self.mapping.host
+
+    @property
+    def rounded(self) -> bool:
+        """Whether the pages hold more than the block."""
+        return self.block.size != self.mapping.size
+
+
+@dataclass(frozen=True, slots=True)
+class Supplier:
+    """What became of one reference (or one property of them) of a device, and why.
+
+    ``action``: ``copied``, ``stubbed``, ``kept`` or ``dropped``. ``provider``: its host path.
+    """
+
+    property: str
+    provider: str | None
+    action: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedDevice:
+    """One device of the domain, in Xen's sense: a node with xen,path and xen,reg of its own."""
+
+    host: HostDevice
+    guest_path: str
+    placed: tuple[PlacedBlock, ...]
+    protection: Protection
+    forced: bool
+    suppliers: tuple[Supplier, ...]
+
+    @property
+    def path(self) -> str:
+        """The path in the host device tree."""
+        return self.host.path
+
+    @property
+    def mappings(self) -> tuple[Mapping, ...]:
+        """The pages of its blocks, each mapping once, in the order of the blocks."""
+        return tuple(dict.fromkeys(placed.mapping for placed in self.placed))
+
+    @property
+    def irqs(self) -> tuple[int, ...]:
+        """Its INTIDs, each once, in the order of the host's interrupts."""
+        return tuple(dict.fromkeys(line.intid for line in self.host.interrupts))
+
+
+@dataclass(frozen=True, slots=True)
+class HostMark:
+    """A host node that gets ``xen,passthrough``, and why."""
+
+    path: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class DomainPlan:
+    """Everything that was decided about a domain.
+
+    ``tree`` is the partial device tree, ``marks`` the host nodes to mark, ``memory_mb_max`` the
+    most memory in MiB that leaves every mapping free of RAM.
+    """
+
+    request: Request
+    host_file: str
+    model: str
+    gic_version: int
+    devices: tuple[PlannedDevice, ...]
+    tree: DraftNode
+    marks: tuple[HostMark, ...]
+    memory_mb_max: int
+    findings: tuple[Finding, ...]
+
+    @property
+    def name(self) -> str:
+        """The domain's name."""
+        return self.request.name

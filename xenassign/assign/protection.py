@@ -1,0 +1,176 @@
+"""The IOMMU policy: which devices are passed protected, which are forced, which are refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from xenassign.assign.request import Request
+from xenassign.assign.scope import Scope
+from xenassign.devicetree.addresses import on_processor_bus
+from xenassign.devicetree.references import property_references
+from xenassign.devicetree.tree import Node
+from xenassign.findings import Finding, rule
+from xenassign.host.device import Dma, HostDevice
+from xenassign.host.platform import Platform
+from xenassign.xen.iommu import Iommus, Protection, Shield
+
+UNPROTECTED = rule(
+    "XA401",
+    "Xen cannot protect the device, and it may master DMA",
+    severity="error",
+    effect="unsafe",
+    why="Xen cannot tell a device without DMA from a DMA master without IOMMU. The addresses that"
+    " the guest gives to a DMA master are guest-physical; without stage 2 they hit other"
+    " memory, of Xen or of another domain. That is corruption, not only insecurity.",
+    fix="if it does no DMA, say so with --force-assign-without-iommu PATH",
+)
+FORCED = rule(
+    "XA402",
+    "A device is assigned without IOMMU protection",
+    severity="warning",
+    effect="unsafe",
+    why="The device does no DMA as far as is known, so xen,force-assign-without-iommu is set"
+    " (dom0less) and it is left out of dtdev (xl).",
+    fix="make sure that it is no DMA master, nor its registers steer one",
+)
+FORCED_MASTER = rule(
+    "XA403",
+    "A DMA master is assigned without IOMMU protection",
+    severity="warning",
+    effect="unsafe",
+    why="DMA of the guest goes to wrong physical pages unless the domain is mapped 1:1"
+    " (direct-map with xen,static-mem): it will corrupt memory of others.",
+    fix="use a direct-map domain, or do not assign it",
+)
+IOMMU_REFUSES = rule(
+    "XA404",
+    "Xen refuses to add the device to the IOMMU",
+    severity="error",
+    effect="rejected",
+    why="With an active IOMMU driver Xen adds every assigned device that has iommus; an entry"
+    " that the driver does not know, or a second IOMMU, fails the domain, forced or not.",
+    fix="take --route xl, where an unprotected device is passed by iomem and irqs alone",
+    routes=("dom0less",),
+)
+DRIVER_NOT_DEFAULT = rule(
+    "XA405",
+    "The IOMMU driver is in no default build of Xen",
+    severity="note",
+    effect="portability",
+    why="A default build for Arm drives SMMUv1 and SMMUv2 only. Without its driver the device"
+    " counts as unprotected, and the domain is refused.",
+    fix="build Xen with it, or say which drivers the build has with --iommu-driver",
+)
+STRICT = rule(
+    "XA406",
+    "The policy allows protected devices only",
+    severity="error",
+    effect="unsafe",
+    why="--iommu-policy strict refuses every device that Xen cannot protect.",
+    fix="take --iommu-policy auto, or leave the device out",
+)
+STREAM_SHARED = rule(
+    "XA407",
+    "The stream ID is shared with a device that stays with the host",
+    severity="error",
+    effect="unsafe",
+    why="An IOMMU tells devices apart by their stream ID alone. Two devices with the same one are"
+    " always in the same domain: the guest would get the DMA of the other one, or the host"
+    " that of this one.",
+    fix="assign both to the guest",
+)
+
+#: The words of the discussion on xen-devel (December 2021), kept so that they can be searched for.
+WARNING = (
+    "device assignment safety for device {path} cannot be verified. Please make sure {path} is not"
+    " a DMA mastering device."
+)
+
+
+def dma_in_scope(scope: Scope, device: HostDevice) -> Dma:
+    """The DMA evidence of a device, given what it is assigned with."""
+    if device.dma.answer == "yes":
+        return device.dma
+    if id(device.node) in scope.inner:
+        return Dma("no", "its registers are part of those of an assigned device around it")
+    if not device.blocks and not on_processor_bus(device.node) and scope.has(device.node.parent):
+        return Dma("no", "it hangs on a bus of an assigned device, which does its DMA")
+    return device.dma
+
+
+def judge(
+    scope: Scope, request: Request, device: HostDevice, shield: Protection, named: frozenset[int]
+) -> tuple[bool, list[Finding]]:
+    """(forced, findings) for one device. ``named``: id() of nodes of --force-assign-without-iommu.
+
+    Forcing a node holds for the devices below it too.
+    """
+    path = device.path
+    findings: list[Finding] = []
+    if shield.shield is Shield.REFUSED and "dom0less" in request.routes:
+        findings.append(IOMMU_REFUSES(f"{path}: {shield.why}", node=path, prop="iommus"))
+    if shield.protected:
+        return False, findings
+    dma = dma_in_scope(scope, device)
+    why = f"{path} is not protected: {shield.why}"
+    explicit = any(id(node) in named for node in device.node.lineage())
+    if not explicit and request.policy == "strict":
+        return False, [*findings, STRICT(why, node=path)]
+    if not explicit and request.policy == "auto" and dma.answer != "no":
+        evidence = "masters DMA" if dma.answer == "yes" else "may master DMA"
+        message = f"{why}; it {evidence} ({dma.evidence})"
+        fix = f"if it is safe, say so with --force-assign-without-iommu {path}"
+        if dma.answer == "yes":
+            fix = f"only a direct-map domain could use it (--force-assign-without-iommu {path})"
+        return False, [*findings, UNPROTECTED(message, node=path, fix=fix)]
+    if dma.answer == "yes":
+        message = (
+            f"{why}; it masters DMA ({dma.evidence}) and will corrupt memory"
+            " unless the domain is direct-map"
+        )
+        findings.append(FORCED_MASTER(message, node=path))
+    else:
+        message = f"{WARNING.format(path=path)} Known about it: {dma.evidence}"
+        findings.append(FORCED(message, node=path))
+    return True, findings
+
+
+def stream_findings(
+    platform: Platform, known: Iommus, scope: Scope, shields: dict[str, Protection]
+) -> Iterator[Finding]:
+    """Streams of protected devices that a host device has too, and drivers no default build has."""
+    told: set[str] = set()
+    streams: dict[tuple[int, tuple[int, ...]], str] = {}
+    for device in scope.devices:
+        if not shields[device.path].protected:
+            continue
+        driver = known.active
+        if driver is not None and not driver.default_build and driver.name not in told:
+            told.add(driver.name)
+            message = f"{device.path} is protected by Xen's {driver.name} driver ({driver.kconfig})"
+            yield DRIVER_NOT_DEFAULT(message, node=device.path, prop="iommus")
+        for use in device.iommus:
+            if use.node is not None:
+                streams[id(use.node), use.args] = device.path
+    if not streams:
+        return
+    for node in platform.tree.nodes():
+        if scope.has(node) or not node.available:
+            continue
+        for key in _streams(platform, node):
+            if key in streams:
+                message = (
+                    f"{streams[key]} and {node.path}, which stays with the host, have the same"
+                    f" stream {' '.join(f'{arg:#x}' for arg in key[1])}"
+                )
+                yield STREAM_SHARED(message, node=streams[key], prop="iommus")
+
+
+def _streams(platform: Platform, node: Node) -> Iterator[tuple[int, tuple[int, ...]]]:
+    prop = node.get("iommus")
+    group = property_references(platform.tree, node, prop) if prop else None
+    for reference in group.entries if group else ():
+        if reference.provider is not None:
+            yield id(reference.provider), reference.args
+    for iommu, args in platform.masters.get(id(node), ()):
+        yield id(iommu.node), args

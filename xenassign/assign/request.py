@@ -1,0 +1,124 @@
+"""What a user asks for, checked for form. What it means on a board is decided elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from xenassign.errors import UsageError
+from xenassign.findings import ROUTES
+from xenassign.xen.releases import (
+    DEFAULT,
+    DOMAIN_NAME,
+    GUEST_MEMORY_MAX_MIB,
+    Release,
+    release,
+)
+
+POLICIES = ("auto", "strict", "trust")
+PLACEMENTS = ("identity", "auto")
+
+
+@dataclass(frozen=True, slots=True)
+class MapOption:
+    """One ``--map``: where a device's registers go in the guest.
+
+    ``device`` None: all devices. ``index``: the ``reg`` entry, None for the whole device, whose
+    first block goes to the address and whose others keep their distance from it. ``target``: a
+    guest address in bytes, or ``identity`` or ``auto``.
+    """
+
+    device: str | None
+    index: int | None
+    target: int | str
+
+
+@dataclass(frozen=True, slots=True)
+class ClockRate:
+    """One ``--clock-rate``: ``node`` is an assigned device or a clock provider.
+
+    ``clock``: index or name of one clock of the device, None for all of them. ``rate`` in Hz.
+    """
+
+    node: str
+    clock: str | None
+    rate: int
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A domain to be made. Names of devices are as the user wrote them; memory is in MiB."""
+
+    devices: tuple[str, ...]
+    name: str = "domu1"
+    release: Release = field(default_factory=lambda: release(DEFAULT))
+    routes: tuple[str, ...] = ROUTES
+    maps: tuple[MapOption, ...] = ()
+    policy: str = "auto"
+    forced: tuple[str, ...] = ()
+    shared: tuple[str, ...] = ()
+    clock_rates: tuple[ClockRate, ...] = ()
+    memory: int | None = None
+    vcpus: int | None = None
+    kernel: str | None = None
+    ramdisk: str | None = None
+    extra: str | None = None
+    device_tree_path: str | None = None
+    vpl011: bool = True
+    xen_console: str | None = None
+    drivers: frozenset[str] | None = None
+
+    def __post_init__(self) -> None:
+        if not self.devices:
+            raise UsageError("no device is named; give at least one with -d PATH")
+        if not DOMAIN_NAME.fullmatch(self.name):
+            raise UsageError(
+                f"the name {self.name!r} cannot be used; take a letter, then up to 30 letters,"
+                " digits or . _ + -"
+            )
+        if self.memory is not None and not 1 <= self.memory <= GUEST_MEMORY_MAX_MIB:
+            raise UsageError(
+                f"--memory {self.memory} cannot be meant; give 1 to {GUEST_MEMORY_MAX_MIB} MiB"
+            )
+        if self.vcpus is not None and not 1 <= self.vcpus <= 128:
+            raise UsageError(f"--vcpus {self.vcpus} cannot be meant; give 1 to 128")
+        twice = {name for name in self.devices if self.devices.count(name) > 1}
+        if twice:
+            raise UsageError(f"{min(twice)} is named twice; name each device once")
+
+
+def _split(text: str, option: str, form: str) -> tuple[str, str]:
+    left, sign, right = text.rpartition("=")
+    if not sign or not left or not right:
+        raise UsageError(f"{option} {text!r} is malformed; write {option} {form}")
+    return left, right
+
+
+def _number(text: str, option: str, what: str) -> int:
+    try:
+        value = int(text, 0)
+    except ValueError:
+        value = -1
+    if value < 0:
+        raise UsageError(f"{option}: {text!r} is no {what}; write it as 1234 or 0x12ab")
+    return value
+
+
+def parse_map(text: str) -> MapOption:
+    """``identity``, ``auto``, or ``PATH[#INDEX]=ADDRESS|identity|auto``. Raises UsageError."""
+    if text in PLACEMENTS:
+        return MapOption(None, None, text)
+    left, right = _split(text, "--map", "PATH[#INDEX]=ADDRESS, or identity or auto")
+    path, sign, number = left.rpartition("#")
+    index = _number(number, "--map", "index of a register block") if sign else None
+    target = right if right in PLACEMENTS else _number(right, "--map", "guest address")
+    return MapOption(path if sign else left, index, target)
+
+
+def parse_clock_rate(text: str) -> ClockRate:
+    """``PATH[#CLOCK]=HZ``. Raises UsageError."""
+    left, right = _split(text, "--clock-rate", "PATH[#INDEX|#NAME]=HZ")
+    path, sign, clock = left.rpartition("#")
+    rate = _number(right, "--clock-rate", "rate in Hz")
+    if rate >= 1 << 32:
+        raise UsageError(f"--clock-rate {rate} is more than a fixed-clock can state; it is in Hz")
+    return ClockRate(path if sign else left, clock if sign else None, rate)

@@ -1,0 +1,109 @@
+"""What belongs to the domain: the requested nodes with their subtrees, and the devices in them.
+
+For Xen every node with registers, interrupts or ``iommus`` is a device of its own (it handles
+``xen,path`` and ``xen,reg`` node by node, and gives dom0 or withholds from it node by node), so a
+DWC3 wrapper and the controller inside of it are two. The other nodes of a subtree (the PHYs of an
+MDIO bus, ports, partitions) only describe; they are copied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from xenassign.devicetree.addresses import on_processor_bus, registers
+from xenassign.devicetree.tree import Node
+from xenassign.host.device import HostDevice, is_simple_bus, read_device
+from xenassign.host.platform import Platform
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """``roots``: requested nodes that lie below no other. ``devices``: in tree order.
+
+    ``members``: id() of every node that goes into the guest's tree. ``requested``: id() of every
+    node named by the user. ``left_out``: disabled devices below a root that nobody named.
+    ``inner``: id() of the devices whose registers lie inside of those of an enclosing device.
+    """
+
+    roots: tuple[Node, ...]
+    devices: tuple[HostDevice, ...]
+    members: frozenset[int]
+    requested: frozenset[int]
+    left_out: tuple[Node, ...]
+    inner: frozenset[int]
+
+    def has(self, node: Node | None) -> bool:
+        """Whether a node goes into the guest's tree."""
+        return node is not None and id(node) in self.members
+
+
+def scope(platform: Platform, requested: list[Node]) -> Scope:
+    """Gathers the subtrees of the requested nodes."""
+    wanted = frozenset(id(node) for node in requested)
+    roots = [n for n in requested if not any(id(above) in wanted for above in n.ancestors())]
+    members: dict[int, Node] = {}
+    left_out: list[Node] = []
+    for root in roots:
+        for node in _subtree(root, wanted, left_out):
+            members[id(node)] = node
+    devices: list[HostDevice] = []
+    inner: set[int] = set()
+    for node in members.values():
+        device = read_device(platform, node)
+        enclosed = _enclosed(node, members)
+        if is_own_device(device) and not (enclosed and _only_describes(device)):
+            devices.append(device)
+            if enclosed:
+                inner.add(id(node))
+    return Scope(
+        tuple(roots),
+        tuple(devices),
+        frozenset(members),
+        wanted,
+        tuple(left_out),
+        frozenset(inner),
+    )
+
+
+def _subtree(root: Node, wanted: frozenset[int], left_out: list[Node]) -> Iterator[Node]:
+    """The nodes of a subtree without the disabled devices that nobody named."""
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        if (
+            not node.available
+            and id(node) not in wanted
+            and node is not root
+            and (on_processor_bus(node) and node.has("reg"))
+        ):
+            left_out.append(node)
+            continue
+        yield node
+        stack.extend(reversed(node.children.values()))
+
+
+def is_own_device(device: HostDevice) -> bool:
+    """Whether Xen has something to assign: registers, an interrupt of the GIC, or a stream."""
+    if is_simple_bus(device.node) and not device.interrupts and not device.iommus:
+        return False  # its reg only states the window of its children
+    return bool(device.blocks or device.windows or device.interrupts or device.iommus)
+
+
+def _only_describes(device: HostDevice) -> bool:
+    """Whether an enclosed node only names a part of its parent's registers."""
+    return not (device.node.has("compatible") or device.interrupts or device.iommus)
+
+
+def _enclosed(node: Node, members: dict[int, Node]) -> bool:
+    """Whether all register blocks lie inside of one enclosing member's."""
+    blocks = registers(node).blocks
+    outer = [
+        block
+        for above in node.ancestors()
+        if id(above) in members and not is_simple_bus(above)
+        for block in registers(above).blocks
+    ]
+    return bool(blocks) and all(
+        any(o.address <= block.address and block.end <= o.end for o in outer) for block in blocks
+    )

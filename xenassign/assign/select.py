@@ -1,0 +1,74 @@
+"""Which nodes: from the names that a user gave to nodes of the host device tree."""
+
+from __future__ import annotations
+
+import difflib
+from fnmatch import fnmatchcase
+
+from xenassign.devicetree.tree import Node, Tree
+from xenassign.errors import UsageError
+
+
+def resolve(tree: Tree, name: str, purpose: str = "-d") -> Node:
+    """The node of a full path, alias, label or unique suffix; UsageError names near matches."""
+    node = tree.find(name)
+    if node is None and not name.startswith("/"):
+        path = tree.aliases.get(name) or tree.labels.get(name)
+        node = tree.find(path) if path else None
+    if node is not None:
+        return node
+    found = [n for n in tree.nodes() if n.path.endswith("/" + name.strip("/"))] if name else []
+    if len(found) == 1 and not name.startswith("/"):
+        return found[0]
+    if len(found) > 1 and not name.startswith("/"):
+        paths = ", ".join(n.path for n in found[:5]) + (", …" if len(found) > 5 else "")
+        raise UsageError(f"{purpose} {name}: fits {len(found)} nodes; give one of {paths}")
+    raise UsageError(f"{purpose} {name}: no such node in {tree.file}; {_nearest(tree, name)}")
+
+
+def select(tree: Tree, names: tuple[str, ...]) -> list[Node]:
+    """The nodes that ``-d`` names, in order, each once; with ``*`` or ``?`` it may be several."""
+    chosen: dict[int, Node] = {}
+    for name in names:
+        exact = tree.find(name)
+        if exact is None and ("*" in name or "?" in name):
+            for node in _glob(tree, name):
+                chosen[id(node)] = node
+            continue
+        node = exact or resolve(tree, name)
+        if id(node) in chosen and not any("*" in n or "?" in n for n in names):
+            raise UsageError(f"-d {name}: {node.path} is named twice; name each device once")
+        chosen[id(node)] = node
+    return list(chosen.values())
+
+
+def _glob(tree: Tree, pattern: str) -> list[Node]:
+    """The nodes whose path fits, component by component, as a shell matches file names."""
+    parts = pattern.strip("/").split("/")
+    found = []
+    for node in tree.nodes():
+        names = node.path.strip("/").split("/")
+        if not pattern.startswith("/"):
+            names = names[-len(parts) :]
+        same = len(names) == len(parts) and node.parent is not None
+        if same and all(fnmatchcase(n, p) for n, p in zip(names, parts, strict=True)):
+            found.append(node)
+    if not found:
+        raise UsageError(
+            f"-d {pattern}: fits no node in {tree.file}; `xenassign inspect` lists them"
+        )
+    return found
+
+
+def _nearest(tree: Tree, name: str) -> str:
+    """What the user may have meant."""
+    wanted = name.rsplit("/", 1)[-1].lower()
+    by_name: dict[str, list[str]] = {}
+    for node in tree.nodes():
+        by_name.setdefault(node.name.lower(), []).append(node.path)
+    names = difflib.get_close_matches(wanted, [n for n in by_name if n], n=3, cutoff=0.5)
+    paths = [path for near in names for path in by_name[near]]
+    paths.sort(key=lambda path: difflib.SequenceMatcher(None, path, name).ratio(), reverse=True)
+    others = difflib.get_close_matches(name, [*tree.aliases, *tree.labels], n=2, cutoff=0.7)
+    near = [*others, *paths[:3]]
+    return f"did you mean {', '.join(near)}?" if near else "`xenassign inspect` lists the devices"

@@ -1,0 +1,439 @@
+"""Suppliers: what becomes of every phandle of an assigned device.
+
+A phandle of the host means nothing in the guest. Each reference ends as one of
+
+* ``copied``: the provider is assigned too, or needs no hardware (fixed clocks and regulators) and
+  is copied with its own suppliers;
+* ``stubbed``: a clock becomes a fixed-clock, a regulator switched by a GPIO an always-on one;
+* ``kept``: firmware that answers the guest too (none yet);
+* ``dropped``: with the reason.
+
+Lists of names stay aligned: a dropped entry takes its name with it, and where a list has no names
+an entry left out in the middle becomes the empty entry of the bindings, phandle 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from xenassign.assign.plan import Supplier
+from xenassign.assign.request import ClockRate
+from xenassign.assign.scope import Scope
+from xenassign.devicetree.draft import (
+    Cells,
+    DraftNode,
+    DraftProperty,
+    Ref,
+    boolean,
+    cells,
+    from_bytes,
+    text,
+)
+from xenassign.devicetree.phandle_properties import PARALLEL_BYTES, lookup
+from xenassign.devicetree.references import Reference, References, property_references, references
+from xenassign.devicetree.tree import Node, Property, PropertyError, Tree
+from xenassign.findings import Finding, rule
+
+UNKNOWN_RATE = rule(
+    "XA501",
+    "The rate of a clock is not known",
+    severity="warning",
+    effect="broken",
+    why="The clock controller stays with the host. The guest gets a fixed-clock in its place,"
+    " which must state the rate that the host leaves the clock at; where the tree does not"
+    " tell it, 0 is written.",
+    fix="give the rate with --clock-rate PATH[#NAME]=HZ",
+)
+DROPPED = rule(
+    "XA502",
+    "Suppliers are dropped",
+    severity="note",
+    effect="broken",
+    why="Resets, power domains, regulators, PHYs, pins and the like stay with the host, which"
+    " must leave them switched on and set up. Drivers that insist on one will not probe.",
+    fix="see the comments in the .dts, and assign a provider too where the driver needs it",
+)
+MEMORY_DROPPED = rule(
+    "XA503",
+    "A memory region of the device is dropped",
+    severity="warning",
+    effect="broken",
+    why="memory-region names memory of the host that the guest does not have; Xen would map it as"
+    " Device-nGnRE.",
+    fix="check that the driver works without it",
+)
+
+#: Providers that are no hardware of their own: copied into the guest's tree.
+_VIRTUAL = frozenset({"fixed-clock", "fixed-factor-clock", "regulator-fixed", "usb-nop-xceiv"})
+
+#: Why a reference of a kind is dropped; {} is the provider.
+_REASONS = {
+    "reset": "{} stays with the host, which must leave the reset released",
+    "power-domain": "{} stays with the host, which must keep the domain on",
+    "regulator": "{} stays with the host, which must keep it on",
+    "pinctrl": "the host keeps the pins as they are configured",
+    "dma": "the DMA engine {} is not assigned; the driver has to do without",
+    "gpio": "{} stays with the host",
+    "phy": "{} stays with the host, which must leave it set up",
+    "ethernet-phy": "{} is on a bus that is not assigned",
+    "iommu": "the guest has no IOMMU; Xen reads the stream from the host tree",
+    "msi": "Xen gives guests no MSI controller",
+    "memory-region": "{} is memory of the host",
+    "graph": "{} is not assigned: the link is cut",
+    "interconnect": "{} stays with the host, which must keep the path up",
+    "nvmem": "{} stays with the host",
+    "syscon": "{} stays with the host, which must leave its settings",
+}
+_REASON = "{} stays with the host"
+
+
+@dataclass(slots=True)
+class Suppliers:
+    """Rewrites references, and collects the providers that the guest's tree needs for them.
+
+    ``labels`` gives every label of the guest's tree once: :meth:`label` for the node of a host,
+    :meth:`free_label` for a new one. ``extra`` are the nodes to add below /passthrough.
+    """
+
+    tree: Tree
+    scope: Scope
+    rates: tuple[tuple[ClockRate, Node], ...]
+    labels: dict[int, str] = field(default_factory=dict)
+    extra: list[DraftNode] = field(default_factory=list)
+    _unknown: dict[str, list[str]] = field(default_factory=dict)
+    _taken: set[str] = field(default_factory=set)
+    _copies: dict[int, str | None] = field(default_factory=dict)
+    _stubs: dict[int, tuple[str, list[str]]] = field(default_factory=dict)
+
+    def label(self, node: Node) -> str:
+        """The label of a host node's copy: the board's own, else one made from its name."""
+        known = self.labels.get(id(node))
+        if known is None:
+            wanted = self.tree.labels_of.get(node.path) or node.name
+            known = self.labels[id(node)] = self.free_label(wanted)
+        return known
+
+    def free_label(self, wanted: str) -> str:
+        """A label that no other node has."""
+        base = "".join(c if c.isascii() and c.isalnum() else "_" for c in wanted)
+        base = f"n{base}" if base[:1].isdigit() or not base else base
+        label, number = base, 2
+        while label in self._taken:
+            label, number = f"{base}_{number}", number + 1
+        self._taken.add(label)
+        return label
+
+    def findings(self) -> Iterator[Finding]:
+        """The clocks whose rate nobody told, in one line for each node."""
+        for path, clocks in self._unknown.items():
+            some = ", ".join(dict.fromkeys(clocks))
+            message = f"{path}: the rates of its clocks ({some}) are not known; 0 is written"
+            yield UNKNOWN_RATE(
+                message,
+                node=path,
+                prop="clocks",
+                fix=f"give each with --clock-rate {path}#{clocks[0]}=HZ",
+            )
+
+    # ------------------------------------------------------------------ one node
+
+    def rewrite(self, node: Node) -> tuple[dict[str, DraftProperty | None], list[Supplier]]:
+        """What replaces the phandle-bearing properties of a node, and their names and parallels.
+
+        None: the property is dropped.
+        """
+        changed: dict[str, DraftProperty | None] = {}
+        suppliers: list[Supplier] = []
+        groups = [g for g in references(self.tree, node) if g.rule.kind != "interrupt"]
+        states = [g for g in groups if g.rule.kind == "pinctrl" and g.prop[8:].isdigit()]
+        cut = any(self._outcome(node, r)[0] is None for g in states for r in g.entries)
+        for group in groups:
+            if group.prop in changed:
+                continue
+            if group.prop.startswith("assigned-clock"):
+                self._assigned_clocks(node, group, changed, suppliers)
+            elif cut and group in states:
+                changed[group.prop] = changed["pinctrl-names"] = None
+                suppliers += self._dropped(group, group.entries[:1])
+            else:
+                self._group(node, group, changed, suppliers)
+        return changed, suppliers
+
+    def _group(
+        self,
+        node: Node,
+        group: References,
+        changed: dict[str, DraftProperty | None],
+        suppliers: list[Supplier],
+    ) -> None:
+        kept: list[tuple[Reference, tuple[int | Ref, ...] | None]] = []
+        for reference in group.entries:
+            new, supplier = self._outcome(node, reference)
+            kept.append((reference, new))
+            if supplier is not None:
+                suppliers.append(supplier)
+        if group.problem is not None:
+            why = f"the host's own property is malformed: {group.problem}"
+            suppliers.append(Supplier(group.prop, None, "dropped", why))
+        if group.rule.entries_per_name > 1 and any(new is None for _, new in kept):
+            kept = [(reference, None) for reference, _ in kept]
+        complete = group.problem is None and all(new is not None for _, new in kept)
+        if not any(new is not None and not r.empty for r, new in kept):
+            changed[group.prop] = None
+            if group.rule.names and group.prop != "pinctrl-names":
+                changed[group.rule.names] = None
+            for name in group.rule.parallel:
+                changed[name] = None
+            return
+        named = bool(group.rule.names and node.has(group.rule.names))
+        if named and not complete:
+            kept = [(r, new) for r, new in kept if new is not None]
+            self._realign(node, group, [r.index for r, _ in kept], changed)
+        while kept and kept[-1][1] is None:
+            kept.pop()
+        pieces = tuple(Cells(new if new is not None else (0,)) for _, new in kept)
+        changed[group.prop] = DraftProperty(group.prop, pieces)
+
+    def _realign(
+        self,
+        node: Node,
+        group: References,
+        indexes: list[int],
+        changed: dict[str, DraftProperty | None],
+    ) -> None:
+        """The names and parallel lists without the entries that were dropped."""
+        each = group.rule.entries_per_name
+        names = node.strings(group.rule.names or "")
+        left = [names[i // each] for i in indexes[::each] if i // each < len(names)]
+        if group.rule.names:
+            changed[group.rule.names] = text(group.rule.names, *left) if left else None
+        for name in group.rule.parallel:
+            prop, width = node.get(name), PARALLEL_BYTES.get(name)
+            if prop is None or name in changed:
+                continue
+            if width is None:
+                changed[name] = None
+                continue
+            value = b"".join(prop.value[i * width : (i + 1) * width] for i in indexes)
+            changed[name] = from_bytes(Property(name, value)) if value else None
+
+    def _assigned_clocks(
+        self,
+        node: Node,
+        group: References,
+        changed: dict[str, DraftProperty | None],
+        suppliers: list[Supplier],
+    ) -> None:
+        """Requests to set up clocks: kept only when every controller is the guest's own."""
+        for name in (group.prop, *group.rule.parallel):
+            prop = node.get(name)
+            other = property_references(self.tree, node, prop) if prop else None
+            if other and not all(r.empty or self.scope.has(r.provider) for r in other.entries):
+                break
+        else:
+            self._group(node, group, changed, suppliers)
+            return
+        for name in (group.prop, *group.rule.parallel):
+            if node.has(name):
+                changed[name] = None
+        why = "clocks are set up by the host"
+        suppliers.append(Supplier(group.prop, _path(group.entries), "dropped", why))
+
+    def _dropped(self, group: References, entries: tuple[Reference, ...]) -> Iterator[Supplier]:
+        for reference in entries:
+            yield Supplier(group.prop, _path((reference,)), "dropped", _reason(reference))
+
+    # ------------------------------------------------------------------ one reference
+
+    def _outcome(
+        self, node: Node, reference: Reference
+    ) -> tuple[tuple[int | Ref, ...] | None, Supplier | None]:
+        """The cells that replace an entry (None: dropped), and what to say about it."""
+        provider = reference.provider
+        if reference.empty:
+            return (0,), None
+        name = reference.prop
+        if provider is None:
+            why = f"phandle {reference.phandle:#x} names no node of the host tree"
+            return None, Supplier(name, None, "dropped", why)
+        if self.scope.has(provider) and reference.rule.shape == "list":
+            why = "assigned to this domain"
+            own: tuple[int | Ref, ...] = (Ref(self.label(provider)), *reference.args)
+            if reference.rule.lead or reference.rule.trail:
+                return None, Supplier(name, provider.path, "dropped", "no meaning in the guest")
+            return own, Supplier(name, provider.path, "copied", why)
+        if reference.rule.kind == "clock":
+            return self._clock(node, reference, provider)
+        if _VIRTUAL.intersection(provider.compatible) and not reference.args:
+            label = self._copy(provider)
+            if label is not None:
+                switched = provider.has("gpio") or provider.has("gpios")
+                action = "stubbed" if switched else "copied"
+                why = (
+                    "always on here: the host drives its GPIO" if switched else "needs no hardware"
+                )
+                return (Ref(label),), Supplier(name, provider.path, action, why)
+        return None, Supplier(name, provider.path, "dropped", _reason(reference))
+
+    def _clock(
+        self, node: Node, reference: Reference, provider: Node
+    ) -> tuple[tuple[int | Ref, ...] | None, Supplier | None]:
+        """A clock is never dropped: it is copied, or a fixed-clock of its rate stands for it."""
+        given = self._given_rate(node, reference)
+        fixed = _VIRTUAL.intersection(provider.compatible) and not reference.args
+        if given is None and fixed and self._has_rate(provider, set()):
+            label = self._copy(provider)
+            if label is not None:
+                copied = Supplier(reference.prop, provider.path, "copied", "needs no hardware")
+                return (Ref(label),), copied
+        rate = given if given is not None else self._rate(node, reference, provider)
+        what = " ".join([provider.path, *(f"{arg:#x}" for arg in reference.args)])
+        if rate is None:
+            clocks = self._unknown.setdefault(node.path, [])
+            clocks.append(reference.name or str(reference.index))
+        label = self._stub(rate or 0, what)
+        why = f"{rate} Hz" if rate is not None else "rate not known: 0 Hz is written"
+        return (Ref(label),), Supplier(reference.prop, provider.path, "stubbed", why)
+
+    def _given_rate(self, node: Node, reference: Reference) -> int | None:
+        """The rate of --clock-rate: of this clock of the device, of the device, of the provider."""
+        for option, target in self.rates:
+            wanted = (None, reference.name, str(reference.index))
+            if target is node and option.clock in wanted and reference.prop == "clocks":
+                return option.rate
+        for option, target in self.rates:
+            args = ",".join(str(arg) for arg in reference.args)
+            if target is reference.provider and option.clock in (None, args):
+                return option.rate
+        return None
+
+    def _rate(self, node: Node, reference: Reference, provider: Node) -> int | None:
+        """The rate that the tree tells: stated by the provider, or asked for by assigned-clocks."""
+        if not reference.args:
+            try:
+                values = provider.cells("clock-frequency")
+            except PropertyError:
+                values = ()
+            if len(values) == 1 and values[0]:
+                return values[0]
+        for asking in (node, provider):
+            rate = self._assigned_rate(asking, reference)
+            if rate:
+                return rate
+        return None
+
+    def _assigned_rate(self, node: Node, reference: Reference) -> int | None:
+        prop = node.get("assigned-clocks")
+        group = property_references(self.tree, node, prop) if prop else None
+        try:
+            rates = node.cells("assigned-clock-rates")
+        except PropertyError:
+            return None
+        for other in group.entries if group else ():
+            same = other.provider is reference.provider and other.args == reference.args
+            if same and other.index < len(rates):
+                return rates[other.index]
+        return None
+
+    def _has_rate(self, provider: Node, seen: set[int]) -> bool:
+        """Whether a fixed clock leads to a stated rate through fixed factors alone."""
+        if "fixed-clock" in provider.compatible:
+            return provider.has("clock-frequency")
+        prop = provider.get("clocks")
+        group = property_references(self.tree, provider, prop) if prop else None
+        if group is None or not group.entries or id(provider) in seen:
+            return False
+        parent = group.entries[0].provider
+        return parent is not None and self._has_rate(parent, seen | {id(provider)})
+
+    # ------------------------------------------------------------------ nodes for the guest
+
+    def _stub(self, rate: int, what: str) -> str:
+        """The label of the fixed-clock of a rate, one for each rate."""
+        if rate not in self._stubs:
+            label = self.free_label(f"clk_{rate}" if rate else "clk_unknown")
+            self._stubs[rate] = (label, [])
+        label, stands_for = self._stubs[rate]
+        if what not in stands_for:
+            stands_for.append(what)
+        return label
+
+    def stubs(self) -> Iterator[DraftNode]:
+        """The fixed-clocks that stand for clocks of the host."""
+        for rate, (label, stands_for) in sorted(self._stubs.items()):
+            comments = [f"stands for {what}" for what in stands_for]
+            if rate:
+                comments.append("the host must keep these running at this rate")
+            else:
+                comments.append("rate not known: give it with --clock-rate")
+            yield DraftNode(
+                f"clock-{rate}" if rate else "clock-unknown",
+                (
+                    text("compatible", "fixed-clock"),
+                    cells("#clock-cells", 0, decimal=True),
+                    cells("clock-frequency", rate, decimal=True),
+                ),
+                label=label,
+                comments=tuple(comments),
+            )
+
+    def _copy(self, provider: Node) -> str | None:
+        """The label of a provider's copy below /passthrough; None when it refers to itself."""
+        if id(provider) in self._copies:
+            return self._copies[id(provider)]
+        self._copies[id(provider)] = None
+        label = self.label(provider)
+        changed, suppliers = self.rewrite(provider)
+        properties: list[DraftProperty] = []
+        comments = [f"copied from {provider.path}"]
+        comments += [f"{s.property} dropped: {s.why}" for s in suppliers if s.action == "dropped"]
+        switched = provider.has("gpio") or provider.has("gpios")
+        skipped = {"phandle", "linux,phandle", "status", "reg", "gpio", "gpios"}
+        if switched:
+            skipped |= {"enable-active-high", "gpio-open-drain"}
+        for prop in provider.properties.values():
+            if prop.name in skipped or prop.name.startswith("bootph-"):
+                continue
+            new = (
+                changed.get(prop.name, from_bytes(prop))
+                if prop.name in changed
+                else from_bytes(prop)
+            )
+            if new is not None:
+                properties.append(new)
+        if switched and not provider.has("regulator-always-on"):
+            properties.append(boolean("regulator-always-on"))
+        self.extra.append(
+            DraftNode(provider.base_name, tuple(properties), label=label, comments=tuple(comments))
+        )
+        self._copies[id(provider)] = label
+        return label
+
+
+def _path(entries: tuple[Reference, ...]) -> str | None:
+    provider = entries[0].provider if entries else None
+    return provider.path if provider else None
+
+
+def _reason(reference: Reference) -> str:
+    kind = reference.rule.kind
+    path = reference.provider.path if reference.provider else "nothing"
+    return _REASONS.get(kind, _REASON).format(path)
+
+
+def supplier_findings(path: str, suppliers: tuple[Supplier, ...]) -> Iterator[Finding]:
+    """What is worth saying about the dropped suppliers of a device, in one line a device."""
+    silent = {"iommu", "pinctrl", "graph", "clock"}
+    dropped: dict[str, None] = {}
+    for supplier in suppliers:
+        kind = getattr(lookup(supplier.property), "kind", "other")
+        if supplier.action != "dropped" or kind in silent:
+            continue
+        if kind == "memory-region":
+            message = f"{path}: {supplier.provider or 'its memory-region'} is dropped"
+            yield MEMORY_DROPPED(message, node=path, prop=supplier.property)
+        else:
+            dropped[supplier.property] = None
+    if dropped:
+        yield DROPPED(f"{path}: {', '.join(dropped)} dropped", node=path)

@@ -1,0 +1,91 @@
+"""The command line: one module a command, no logic. Imports are lazy so that it starts fast."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import NoReturn
+
+import click
+
+from xenassign import __version__
+from xenassign.errors import XenassignError
+
+_COMMANDS = {
+    "inspect": "xenassign.cli.inspect",
+    "generate": "xenassign.cli.generate",
+    "explain": "xenassign.cli.explain",
+}
+
+
+class _Lazy(click.Group):
+    """A group that imports a command's module when the command is wanted."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        module = _COMMANDS.get(cmd_name)
+        if module is None:
+            return None
+        command: click.Command = importlib.import_module(module).command
+        return command
+
+
+@click.group(
+    cls=_Lazy,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    no_args_is_help=True,
+)
+@click.version_option(__version__, prog_name="xenassign")
+def cli() -> None:
+    """Device assignment on Xen on Arm made simple.
+
+    Reads a board's device tree and the paths of devices, and writes what Xen needs to give these
+    devices to a guest: the partial device tree, the xl dom.cfg, the marks for the host tree, the
+    dom0less node. Says before anything boots what Xen would refuse, and why.
+
+    \b
+    Example:
+      xenassign inspect board.dtb
+      xenassign generate board.dtb -d /soc/serial@ff010000 -o out --name domu1
+    """
+
+
+def main() -> NoReturn:
+    """The entry point. Every error is one line on stderr; the exit status is the error's."""
+    try:
+        status = cli.main(standalone_mode=False, prog_name="xenassign")
+        sys.stdout.flush()
+        sys.exit(status if isinstance(status, int) else 0)
+    except XenassignError as error:
+        _die(str(error), error.exit_status)
+    except click.exceptions.Abort:
+        _die("interrupted", 130)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        sys.exit(2)
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        where = context.command_path if context else "xenassign"
+        _die(f"{error.format_message().rstrip('.')}; see `{where} --help`", 2)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except KeyboardInterrupt:
+        _die("interrupted", 130)
+    except Exception as error:
+        if os.environ.get("XENASSIGN_DEBUG"):
+            raise
+        _die(
+            f"internal error, {type(error).__name__}: {error}; this is a bug of xenassign, please"
+            " report it (XENASSIGN_DEBUG=1 shows where it was)",
+            2,
+        )
+
+
+def _die(message: str, status: int) -> NoReturn:
+    if message:
+        click.echo(f"error: {' '.join(message.split())}", err=True)
+    sys.exit(status)

@@ -1,0 +1,23 @@
+"""``xenassign explain``: what a finding means."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command("explain")
+@click.argument("code", required=False)
+def command(code: str | None) -> None:
+    """Tell what a finding means, what Xen does, and how to mend it. Without CODE: list all codes.
+
+    \b
+    Example:
+      xenassign explain XA401
+    """
+    from xenassign.lint.catalogue import describe, find, rules
+
+    if code is None:
+        for rule in rules():
+            click.echo(f"{rule.code}  {rule.severity:7}  {rule.title}")
+    else:
+        click.echo(describe(find(code)))

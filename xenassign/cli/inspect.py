@@ -1,0 +1,59 @@
+"""``xenassign inspect``: what could be assigned."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from xenassign.cli.options import driver_option, driver_set, host_argument, xen_option
+
+
+@click.command("inspect")
+@host_argument
+@click.argument("paths", metavar="[PATH]...", nargs=-1)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="json: the schema xenassign/inspect/1.",
+)
+@click.option("--assignable", is_flag=True, help="Only devices that could be assigned alone.")
+@xen_option
+@driver_option
+def command(
+    host: str,
+    paths: tuple[str, ...],
+    form: str,
+    assignable: bool,
+    version: str,
+    drivers: tuple[str, ...],
+) -> None:
+    """Show the devices of HOST, what is known about each, and whether it could be assigned.
+
+    With PATH (as for generate -d) only these devices, in detail: registers, interrupts, IOMMU,
+    SCMI ids, DMA, and every finding.
+
+    \b
+    Example:
+      xenassign inspect board.dtb
+      xenassign inspect board.dtb ethernet0 --format json
+    """
+    from xenassign.assign.assess import assess
+    from xenassign.assign.select import select
+    from xenassign.host.platform import read_platform
+    from xenassign.host.source import read_host
+    from xenassign.render.report import inspect, to_json
+    from xenassign.xen.releases import release
+
+    tree = read_host(host)
+    only = select(tree, paths) if paths else None
+    found = assess(read_platform(tree), release(version), only, driver_set(drivers), assignable)
+    if form == "json":
+        click.echo(to_json(inspect(found)), nl=False)
+        return
+    from xenassign.render.table import show
+
+    show(found, detail=bool(paths), stream=sys.stdout)

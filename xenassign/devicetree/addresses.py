@@ -1,0 +1,228 @@
+"""Registers and ranges: from a node's ``reg`` to the addresses that the processor sees.
+
+A ``reg`` entry is an address on the bus of the node's parent. Each bus translates through its
+``ranges`` into the bus above it, up to the root, whose addresses are the processor's (sections
+2.3.5 to 2.3.9 of the Devicetree Specification). A bus without ``ranges`` (I2C, SPI, MDIO, the
+ports of a switch) can't be addressed by the processor at all; an empty ``ranges`` is the identity.
+
+The children of a PCI host are kept apart: their ``reg`` is in configuration space, so it is no
+register block; the windows of the host's ``ranges`` are (:func:`pci_windows`).
+
+All addresses and sizes are bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from xenassign.devicetree.tree import Node, PropertyError
+
+#: Section 2.3.5: what holds when #address-cells or #size-cells is absent. They are not inherited.
+DEFAULT_ADDRESS_CELLS = 2
+DEFAULT_SIZE_CELLS = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """#address-cells and #size-cells of a bus, for its children."""
+
+    address: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class RegEntry:
+    """One entry of ``reg``, on the bus of the node's parent."""
+
+    address: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """One entry of ``ranges`` or ``dma-ranges``.
+
+    ``flags`` is the first cell of a PCI child address (phys.hi), which is no part of ``child``.
+    """
+
+    child: int
+    parent: int
+    size: int
+    flags: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A register block as the processor sees it. ``index`` counts the entries of ``reg``."""
+
+    address: int
+    size: int
+    index: int
+
+    @property
+    def end(self) -> int:
+        """The address behind the last byte."""
+        return self.address + self.size
+
+
+@dataclass(frozen=True, slots=True)
+class Registers:
+    """What became of a node's ``reg``.
+
+    ``blocks``: the entries that the processor can reach. ``problems``: why an entry that should be
+    reachable is not. ``mapped`` is False when the node's bus is none that the processor addresses
+    (no ``ranges`` on the way, or no size cells); then both are empty.
+    """
+
+    blocks: tuple[Block, ...] = ()
+    problems: tuple[str, ...] = ()
+    mapped: bool = True
+
+
+def _cell_count(node: Node, name: str, default: int) -> int:
+    prop = node.get(name)
+    return prop.u32() if prop else default
+
+
+def cells(bus: Node) -> Cells:
+    """The cells that hold for the children of a node. Raises PropertyError."""
+    address = _cell_count(bus, "#address-cells", DEFAULT_ADDRESS_CELLS)
+    size = _cell_count(bus, "#size-cells", DEFAULT_SIZE_CELLS)
+    if address > 4 or size > 4:
+        raise PropertyError(
+            f"#address-cells {address} or #size-cells {size} of {bus.path} is absurd"
+        )
+    return Cells(address, size)
+
+
+def number(cell_values: tuple[int, ...]) -> int:
+    """Cells, most significant first, as one number."""
+    value = 0
+    for cell in cell_values:
+        value = value << 32 | cell
+    return value
+
+
+def _entries(node: Node, name: str, width: int) -> Iterator[tuple[int, ...]]:
+    values = node.cells(name)
+    if width == 0 or len(values) % width:
+        raise PropertyError(
+            f"{name} of {node.path} has {len(values)} cells, no multiple of {width}"
+        )
+    for at in range(0, len(values), width):
+        yield values[at : at + width]
+
+
+def reg(node: Node) -> tuple[RegEntry, ...]:
+    """The entries of ``reg`` on the parent's bus; none when absent. Raises PropertyError."""
+    if node.parent is None or not node.has("reg"):
+        return ()
+    bus = cells(node.parent)
+    return tuple(
+        RegEntry(number(entry[: bus.address]), number(entry[bus.address :]))
+        for entry in _entries(node, "reg", bus.address + bus.size)
+    )
+
+
+def is_pci(node: Node) -> bool:
+    """Whether the node's children are addressed as the PCI bus binding says."""
+    return node.text("device_type") in ("pci", "pciex")
+
+
+def ranges(bus: Node, name: str = "ranges") -> tuple[Range, ...] | None:
+    """``ranges`` or ``dma-ranges`` of a bus. None: absent. ``()``: empty, the identity.
+
+    Raises PropertyError.
+    """
+    if bus.parent is None or not bus.has(name):
+        return None
+    child, parent = cells(bus), cells(bus.parent)
+    upper = child.address + parent.address
+    flagged = 1 if is_pci(bus) and child.address == 3 else 0
+    return tuple(
+        Range(
+            child=number(entry[flagged : child.address]),
+            parent=number(entry[child.address : upper]),
+            size=number(entry[upper:]),
+            flags=entry[0] if flagged else 0,
+        )
+        for entry in (_entries(bus, name, upper + child.size) if bus.properties[name].value else ())
+    )
+
+
+def on_processor_bus(node: Node) -> bool:
+    """Whether every bus above the node has ``ranges``: its ``reg`` means processor addresses."""
+    bus = node.parent
+    if bus is None:
+        return False
+    if bus.parent is None:
+        return True
+    try:
+        if cells(bus).size == 0:
+            return False
+    except PropertyError:
+        return False
+    buses = (above for above in node.ancestors() if above.parent is not None)
+    return all(above.has("ranges") and not is_pci(above) for above in buses)
+
+
+def translate(bus: Node, address: int, size: int) -> int:
+    """An address on a bus as the processor sees it. Raises PropertyError that says where it ends.
+
+    As Linux and Xen do (of_translate_one, dt_translate_one) the first entry that holds the address
+    counts; unlike them the whole block must lie in it.
+    """
+    while bus.parent is not None:
+        table = ranges(bus)
+        if table is None:
+            raise PropertyError(f"{address:#x} ends at {bus.path}, which has no ranges")
+        if table:
+            for entry in table:
+                if entry.child <= address < entry.child + entry.size:
+                    break
+            else:
+                raise PropertyError(f"{address:#x} is in no entry of the ranges of {bus.path}")
+            if address + size > entry.child + entry.size:
+                end = address + size
+                raise PropertyError(
+                    f"{address:#x}-{end:#x} leaves its entry in ranges of {bus.path}"
+                )
+            address += entry.parent - entry.child
+        bus = bus.parent
+    return address
+
+
+def registers(node: Node) -> Registers:
+    """The node's register blocks as the processor sees them. Never raises."""
+    if not node.has("reg") or node.parent is None:
+        return Registers()
+    if not on_processor_bus(node):
+        return Registers(mapped=False)
+    try:
+        entries = reg(node)
+    except PropertyError as error:
+        return Registers(problems=(str(error),))
+    blocks: list[Block] = []
+    problems: list[str] = []
+    for index, entry in enumerate(entries):
+        try:
+            address = translate(node.parent, entry.address, entry.size)
+        except PropertyError as error:
+            problems.append(f"reg entry {index}: {error}")
+        else:
+            blocks.append(Block(address, entry.size, index))
+    return Registers(tuple(blocks), tuple(problems))
+
+
+def pci_windows(host: Node) -> tuple[Block, ...]:
+    """The windows of a PCI host's ``ranges`` as the processor sees them. Raises PropertyError.
+
+    ``index`` counts the entries of ``ranges``.
+    """
+    if not is_pci(host) or host.parent is None:
+        return ()
+    return tuple(
+        Block(translate(host.parent, entry.parent, entry.size), entry.size, index)
+        for index, entry in enumerate(ranges(host) or ())
+    )

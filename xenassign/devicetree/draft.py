@@ -1,0 +1,163 @@
+"""Devicetrees to be written: immutable drafts with typed values, references and comments.
+
+A draft says what the blob can't: which cells are references (``Ref`` names the label of a node of
+the same draft), which numbers are read in hexadecimal, and why a thing is as it is (comments).
+Blob (:mod:`xenassign.devicetree.blob_writer`) and text (:mod:`xenassign.devicetree.dts_writer`)
+are made of the same draft, so they can't differ.
+
+Phandles are numbered from 1 in the order in which references to nodes first appear, parents
+before children, as dtc numbers them: compiling the text gives the numbers of the blob.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from xenassign.devicetree.tree import DevicetreeError, Property
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """A reference to the node of the draft that carries the label."""
+
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """One ``<…>`` group of cells."""
+
+    values: tuple[int | Ref, ...]
+    decimal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One NUL-terminated string."""
+
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bytes:
+    """One ``[…]`` byte string."""
+
+    value: bytes
+
+
+Piece = Cells | Text | Bytes
+
+
+@dataclass(frozen=True, slots=True)
+class DraftProperty:
+    """A property: its pieces in order (none: a boolean property) and a comment for readers."""
+
+    name: str
+    pieces: tuple[Piece, ...] = ()
+    comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DraftNode:
+    """A node. ``comments`` are lines for readers, one comment each."""
+
+    name: str
+    properties: tuple[DraftProperty, ...] = ()
+    children: tuple[DraftNode, ...] = ()
+    label: str | None = None
+    comments: tuple[str, ...] = field(default=())
+
+    def walk(self) -> Iterator[DraftNode]:
+        """The node and everything below it, parents first."""
+        yield self
+        for child in self.children:
+            yield from child.walk()
+
+    def get(self, name: str) -> DraftProperty | None:
+        """The property of that name, or None."""
+        return next((prop for prop in self.properties if prop.name == name), None)
+
+
+def phandles(root: DraftNode) -> dict[str, int]:
+    """Label to phandle for every node that is referred to; DevicetreeError for a dangling one."""
+    labels = {node.label for node in root.walk() if node.label}
+    numbers: dict[str, int] = {}
+    for node in root.walk():
+        for prop in node.properties:
+            for piece in prop.pieces:
+                for cell in piece.values if isinstance(piece, Cells) else ():
+                    if isinstance(cell, Ref) and cell.label not in numbers:
+                        if cell.label not in labels:
+                            raise DevicetreeError(
+                                f"{prop.name} of {node.name}: no node &{cell.label}"
+                            )
+                        numbers[cell.label] = len(numbers) + 1
+    return numbers
+
+
+def encode(prop: DraftProperty, numbers: dict[str, int]) -> bytes:
+    """The bytes of a property's value."""
+    out = bytearray()
+    for piece in prop.pieces:
+        if isinstance(piece, Cells):
+            for cell in piece.values:
+                value = numbers[cell.label] if isinstance(cell, Ref) else cell
+                out += value.to_bytes(4, "big")
+        elif isinstance(piece, Text):
+            out += piece.value.encode("utf-8") + b"\0"
+        else:
+            out += piece.value
+    return bytes(out)
+
+
+def boolean(name: str, comment: str | None = None) -> DraftProperty:
+    """A property that is there or not."""
+    return DraftProperty(name, (), comment)
+
+
+def text(name: str, *values: str, comment: str | None = None) -> DraftProperty:
+    """A property of strings."""
+    return DraftProperty(name, tuple(Text(value) for value in values), comment)
+
+
+def cells(
+    name: str, *values: int | Ref, decimal: bool = False, comment: str | None = None
+) -> DraftProperty:
+    """A property of one group of cells."""
+    return DraftProperty(name, (Cells(values, decimal),), comment)
+
+
+# Names whose cells people read as counts, rates or times rather than as addresses or bit masks.
+_DECIMAL = re.compile(
+    r"#.*-cells|.*-(frequency|frequencies|hz|ms|us|ns|ps|microvolt|microamp|width|depth|size|speed"
+    r"|num|count|channels|queues|lanes|delay|rate|rates|percent|max|min|id|threshold|watermark)"
+    r"|interrupts|(max|min|num|nr|snps|tx|rx)-.*|.*,(num|nr|max|min)-.*|max-frequency|bus-width"
+)
+
+
+def reads_decimal(name: str) -> bool:
+    """Whether a person reads the numbers of a property of this name in decimal."""
+    return _DECIMAL.fullmatch(name) is not None
+
+
+_PRINTABLE = re.compile(rb"(?:[\x20-\x7e]+\0)+")
+
+
+def from_bytes(prop: Property) -> DraftProperty:
+    """A property copied byte for byte, in the form in which people would write it.
+
+    The form is a guess for readers only (strings if they are printable, else cells, else bytes);
+    the bytes stay the same.
+    """
+    value = prop.value
+    if not value:
+        return DraftProperty(prop.name)
+    if _PRINTABLE.fullmatch(value):
+        return text(prop.name, *value[:-1].decode("ascii").split("\0"))
+    if len(value) % 4 == 0:
+        numbers = prop.cells()
+        small = all(number < 10 for number in numbers)
+        return cells(prop.name, *numbers, decimal=small or reads_decimal(prop.name))
+    return DraftProperty(prop.name, (Bytes(value),))

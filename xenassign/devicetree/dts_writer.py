@@ -1,0 +1,87 @@
+"""Writing devicetree source that people read: labels, references, comments, one thing a line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from xenassign.devicetree.draft import Bytes, Cells, DraftNode, DraftProperty, Piece, Ref, phandles
+from xenassign.devicetree.tree import DevicetreeError
+
+_WIDTH = 100
+_NAME = re.compile(r"[A-Za-z0-9,._+*#?@-]+")  # what dtc's lexer takes for a node or property name
+
+
+def to_dts(root: DraftNode) -> str:
+    """The source of a draft from its root node on; what stands above it is the caller's.
+
+    Raises DevicetreeError when a reference points at nothing or a name can't be written.
+    """
+    phandles(root)  # refuses a reference to nothing
+    return "\n".join(_node(root, 0)) + "\n"
+
+
+def comment(text: str) -> str:
+    """Text that cannot end the comment it stands in."""
+    return text.replace("*/", "* /").replace("/*", "/ *").replace("\n", " ")
+
+
+def _checked(name: str, what: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise DevicetreeError(f"the {what} {name!r} cannot be written in devicetree source")
+    return name
+
+
+def _node(node: DraftNode, depth: int) -> Iterator[str]:
+    indent = "\t" * depth
+    for line in node.comments:
+        yield f"{indent}/* {comment(line)} */"
+    label = f"{node.label}: " if node.label else ""
+    name = _checked(node.name, "node name") if node.name else "/"
+    yield f"{indent}{label}{name} {{"
+    for prop in node.properties:
+        yield from _property(prop, indent + "\t")
+    for number, child in enumerate(node.children):
+        if number or node.properties:
+            yield ""
+        yield from _node(child, depth + 1)
+    yield f"{indent}}};"
+
+
+def _property(prop: DraftProperty, indent: str) -> Iterator[str]:
+    if prop.comment:
+        yield f"{indent}/* {comment(prop.comment)} */"
+    name = _checked(prop.name, "property name")
+    if not prop.pieces:
+        yield f"{indent}{name};"
+        return
+    pieces = [_piece(piece) for piece in prop.pieces]
+    line = f"{indent}{name} = {', '.join(pieces)};"
+    if len(line.expandtabs(8)) <= _WIDTH or len(pieces) == 1:
+        yield line
+        return
+    continuation = indent + "\t"
+    yield f"{indent}{name} = {pieces[0]},"
+    for piece in pieces[1:-1]:
+        yield f"{continuation}{piece},"
+    yield f"{continuation}{pieces[-1]};"
+
+
+def _piece(piece: Piece) -> str:
+    if isinstance(piece, Cells):
+        return "<" + " ".join(_cell(value, piece.decimal) for value in piece.values) + ">"
+    if isinstance(piece, Bytes):
+        return "[" + " ".join(f"{byte:02x}" for byte in piece.value) + "]"
+    return '"' + "".join(_character(byte) for byte in piece.value.encode("utf-8")) + '"'
+
+
+def _cell(value: int | Ref, decimal: bool) -> str:
+    if isinstance(value, Ref):
+        return f"&{value.label}"
+    return str(value) if decimal else f"{value:#x}"
+
+
+def _character(byte: int) -> str:
+    if byte in b'"\\':
+        return "\\" + chr(byte)
+    return chr(byte) if 0x20 <= byte <= 0x7E else f"\\{byte:03o}"

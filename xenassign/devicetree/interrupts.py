@@ -1,0 +1,166 @@
+"""The interrupt tree: from a node's ``interrupts`` to the controllers that they end at.
+
+Section 2.4 of the Devicetree Specification, walked as Linux (drivers/of/irq.c) and Xen
+(xen/common/device-tree: dt_irq_map_raw) walk it: the interrupt parent is inherited from the
+tree parent, ``interrupts-extended`` wins over ``interrupts``, and an interrupt nexus maps unit
+address and specifier through ``interrupt-map`` under ``interrupt-map-mask``. What a specifier
+*means* is the controller's binding's affair and not known here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xenassign.devicetree.tree import Node, PropertyError, Tree
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupt:
+    """One interrupt of a node, followed to its end.
+
+    ``index`` counts the node's entries. ``controller`` and ``specifier`` are where it ends;
+    ``first`` is the controller or nexus that the node itself names.
+    """
+
+    index: int
+    controller: Node
+    specifier: tuple[int, ...]
+    first: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupts:
+    """All interrupts of a node; ``problems`` says which of its entries could not be followed."""
+
+    entries: tuple[Interrupt, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+def interrupt_parent(tree: Tree, node: Node) -> Node | None:
+    """The node that ``interrupts`` of a node are addressed to, or None.
+
+    From each node the search goes to its ``interrupt-parent``, else to its tree parent, until it
+    meets one with #interrupt-cells (of_irq_find_parent, dt_irq_find_parent).
+    """
+    seen: set[int] = set()
+    current: Node | None = node
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        prop = current.get("interrupt-parent")
+        current = current.parent if prop is None else tree.phandles.get(prop.u32())
+        if current is not None and current.has("#interrupt-cells"):
+            return current
+    return None
+
+
+def _interrupt_cells(controller: Node) -> int:
+    prop = controller.get("#interrupt-cells")
+    if prop is None:
+        raise PropertyError(f"{controller.path} has no #interrupt-cells")
+    return prop.u32()
+
+
+def _address_cells(node: Node) -> int:
+    """The address cells of an interrupt controller: none when it has no #address-cells."""
+    prop = node.get("#address-cells")
+    return prop.u32() if prop else 0
+
+
+def interrupts(tree: Tree, node: Node) -> Interrupts:
+    """The interrupts of a node, each followed to its end. Never raises."""
+    entries: list[Interrupt] = []
+    problems: list[str] = []
+    try:
+        stated = list(_stated(tree, node))
+    except PropertyError as error:
+        return Interrupts(problems=(str(error),))
+    for index, (first, specifier) in enumerate(stated):
+        try:
+            controller, final = _follow(tree, node, first, specifier)
+        except PropertyError as error:
+            problems.append(f"interrupt {index}: {error}")
+        else:
+            entries.append(Interrupt(index, controller, final, first))
+    return Interrupts(tuple(entries), tuple(problems))
+
+
+def _stated(tree: Tree, node: Node) -> list[tuple[Node, tuple[int, ...]]]:
+    """The interrupts as the node states them: controller or nexus, and specifier."""
+    found: list[tuple[Node, tuple[int, ...]]] = []
+    if node.has("interrupts-extended"):
+        values = node.cells("interrupts-extended")
+        at = 0
+        while at < len(values):
+            controller = tree.phandles.get(values[at])
+            if controller is None:
+                raise PropertyError(f"interrupts-extended names no node: phandle {values[at]:#x}")
+            width = _interrupt_cells(controller)
+            if at + 1 + width > len(values):
+                raise PropertyError("interrupts-extended ends inside of an entry")
+            found.append((controller, values[at + 1 : at + 1 + width]))
+            at += 1 + width
+    elif node.has("interrupts"):
+        values = node.cells("interrupts")
+        controller = interrupt_parent(tree, node)
+        if controller is None:
+            raise PropertyError("interrupts without an interrupt parent")
+        width = _interrupt_cells(controller)
+        if width == 0 or len(values) % width:
+            raise PropertyError(
+                f"interrupts has {len(values)} cells, no multiple of {width} ({controller.path})"
+            )
+        found = [(controller, values[at : at + width]) for at in range(0, len(values), width)]
+    return found
+
+
+def _follow(
+    tree: Tree, node: Node, controller: Node, specifier: tuple[int, ...]
+) -> tuple[Node, tuple[int, ...]]:
+    """Follows one interrupt through every nexus to the controller that takes it."""
+    unit = node.cells("reg") if node.has("reg") else ()
+    width = _address_cells(controller)
+    unit = (*unit[:width], *(0,) * (width - len(unit[:width])))
+    seen: set[int] = set()
+    while not controller.has("interrupt-controller"):
+        if id(controller) in seen:
+            raise PropertyError(f"the interrupt tree has a cycle at {controller.path}")
+        seen.add(id(controller))
+        if controller.has("interrupt-map"):
+            controller, unit, specifier = _map(tree, controller, unit, specifier)
+            continue
+        # Neither controller nor nexus: Linux and Xen go on to its interrupt parent.
+        above = interrupt_parent(tree, controller)
+        if above is None:
+            raise PropertyError(f"{controller.path} is neither interrupt controller nor nexus")
+        controller = above
+    return controller, specifier
+
+
+def _map(
+    tree: Tree, nexus: Node, unit: tuple[int, ...], specifier: tuple[int, ...]
+) -> tuple[Node, tuple[int, ...], tuple[int, ...]]:
+    """One step through ``interrupt-map`` (section 2.4.3): controller, unit address, specifier."""
+    width = _address_cells(nexus) + _interrupt_cells(nexus)
+    child = (*unit, *specifier)
+    mask = nexus.cells("interrupt-map-mask") or (0xFFFFFFFF,) * width
+    if len(mask) != width or len(child) != width:
+        raise PropertyError(f"interrupt-map-mask of {nexus.path} does not have {width} cells")
+    wanted = tuple(value & bits for value, bits in zip(child, mask, strict=True))
+    values = nexus.cells("interrupt-map")
+    at = 0
+    while at < len(values):
+        if at + width + 1 > len(values):
+            raise PropertyError(f"interrupt-map of {nexus.path} ends inside of an entry")
+        parent = tree.phandles.get(values[at + width])
+        if parent is None:
+            raise PropertyError(f"interrupt-map of {nexus.path} names no node")
+        here = tuple(v & bits for v, bits in zip(values[at : at + width], mask, strict=True))
+        at += width + 1
+        middle = at + _address_cells(parent)
+        end = middle + _interrupt_cells(parent)
+        if end > len(values):
+            raise PropertyError(f"interrupt-map of {nexus.path} ends inside of an entry")
+        if here == wanted:
+            return parent, values[at:middle], values[middle:end]
+        at = end
+    raise PropertyError(f"interrupt-map of {nexus.path} has no entry for it")

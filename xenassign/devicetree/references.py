@@ -1,0 +1,116 @@
+"""Phandle references: which property of a node names which other node, with which arguments.
+
+A blob does not mark phandles; they are numbers like any other. What is a reference follows from
+the property's name alone, by the bindings' own rule: a phandle, then as many cells as the named
+node's ``#…-cells`` says. The names stand in
+:mod:`xenassign.devicetree.phandle_properties`. ``interrupts-extended``, ``interrupt-map`` and
+``interrupt-parent`` are the interrupt tree's (:mod:`xenassign.devicetree.interrupts`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from xenassign.devicetree.phandle_properties import REMAINDER, PhandleProperty, lookup
+from xenassign.devicetree.tree import Node, Property, PropertyError, Tree
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """One entry of a phandle-bearing property.
+
+    ``index`` counts the entries. ``cell`` is where the entry begins among the property's cells
+    and ``width`` how many it has; its phandle stands behind ``rule``'s lead cells. ``provider`` is
+    None where the phandle names no node. ``name`` comes from the names list, if there is one.
+    """
+
+    rule: PhandleProperty
+    prop: str
+    index: int
+    cell: int
+    width: int
+    phandle: int
+    provider: Node | None
+    args: tuple[int, ...]
+    name: str | None
+
+    @property
+    def empty(self) -> bool:
+        """Whether the entry is left out on purpose (phandle 0); it keeps its index."""
+        return self.phandle == 0
+
+
+@dataclass(frozen=True, slots=True)
+class References:
+    """The references of one property; ``problem`` says why the rest of it can't be read."""
+
+    rule: PhandleProperty
+    prop: str
+    entries: tuple[Reference, ...]
+    problem: str | None = None
+
+
+def property_references(tree: Tree, node: Node, prop: Property) -> References | None:
+    """The references of one property, or None when its name bears none. Never raises."""
+    rule = lookup(prop.name)
+    if rule is None or not prop.value or (rule.unless and node.has(rule.unless)):
+        return None
+    names = node.strings(rule.names) if rule.names else ()
+    entries: list[Reference] = []
+    problem = None
+    try:
+        values = prop.cells()
+        at = 0
+        while at < len(values):
+            entry = _entry(tree, rule, prop.name, values, at, len(entries))
+            position = entry.index // rule.entries_per_name
+            if position < len(names):
+                entry = replace(entry, name=names[position])
+            entries.append(entry)
+            at += entry.width
+    except PropertyError as error:
+        problem = str(error)
+    return References(rule, prop.name, tuple(entries), problem)
+
+
+def _entry(
+    tree: Tree, rule: PhandleProperty, name: str, values: tuple[int, ...], start: int, index: int
+) -> Reference:
+    """The entry that begins at a cell. Raises PropertyError when it can't be read."""
+    lead = rule.lead or (1 if rule.shape == "map" else 0)
+    trail = rule.trail or (1 if rule.shape == "map" else 0)
+    at = start + lead
+    if at >= len(values):
+        raise PropertyError(f"{name} ends inside of entry {index}")
+    phandle = values[at]
+    provider = tree.phandles.get(phandle)
+    if phandle == 0 and not lead:  # an entry left out: one cell
+        return Reference(rule, name, index, start, 1, 0, None, (), None)
+    if rule.cells == REMAINDER:
+        count = len(values) - at - 1
+    else:
+        count = _argument_count(rule, provider, phandle)
+    width = lead + 1 + count + trail
+    if start + width > len(values):
+        raise PropertyError(f"{name} ends inside of entry {index}")
+    args = values[at + 1 : at + 1 + count]
+    return Reference(rule, name, index, start, width, phandle, provider, args, None)
+
+
+def _argument_count(rule: PhandleProperty, provider: Node | None, phandle: int) -> int:
+    if isinstance(rule.cells, int):
+        return rule.cells
+    if provider is None:
+        raise PropertyError(f"phandle {phandle:#x} names no node")
+    prop = provider.get(rule.cells)
+    if prop is not None:
+        return prop.u32()
+    if rule.default_cells is None:
+        raise PropertyError(f"{provider.path} has no {rule.cells}")
+    return rule.default_cells
+
+
+def references(tree: Tree, node: Node) -> tuple[References, ...]:
+    """The references of all properties of a node, in their order."""
+    found = (property_references(tree, node, prop) for prop in node.properties.values())
+    return tuple(entry for entry in found if entry is not None)

@@ -1,0 +1,252 @@
+"""The model of a devicetree: ``Tree``, ``Node`` and ``Property``.
+
+A ``Tree`` has one root ``Node``. A node has a name (``ethernet@ff0e0000``), properties and
+children, both in the order of the blob and both unique by name. A ``Property`` keeps its raw bytes
+and the byte offset at which they lie in the blob; its typed views (``u32()``, ``cells()``,
+``strings()`` …) read the bytes anew and raise :class:`PropertyError` when they do not fit. Nothing
+is guessed: the format stores no types, so whoever reads a property says what it is.
+
+Trees come from :func:`xenassign.devicetree.blob.read_blob` and are not changed afterwards.
+Trees to be *written* are made of the draft types of :mod:`xenassign.devicetree.draft`.
+
+Sections named below are those of the Devicetree Specification 0.4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from xenassign.errors import InputError
+
+#: The values that are no phandle (section 2.3.3 and libfdt's FDT_MAX_PHANDLE).
+NO_PHANDLE = (0, 0xFFFFFFFF)
+
+
+class DevicetreeError(InputError):
+    """Something in a devicetree that its format or the specification does not allow."""
+
+
+class PropertyError(DevicetreeError):
+    """A property whose bytes do not have the form that its name promises."""
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """One property: its name, its raw bytes, and the byte offset of the value in the blob."""
+
+    name: str
+    value: bytes
+    offset: int = -1
+
+    def u32(self) -> int:
+        """The value as one 32-bit cell."""
+        if len(self.value) != 4:
+            raise PropertyError(f"{self.name} has {len(self.value)} bytes; one cell of 4 is wanted")
+        return int.from_bytes(self.value, "big")
+
+    def u64(self) -> int:
+        """The value as one 64-bit number of two cells."""
+        if len(self.value) != 8:
+            raise PropertyError(f"{self.name} has {len(self.value)} bytes; two cells are wanted")
+        return int.from_bytes(self.value, "big")
+
+    def cells(self) -> tuple[int, ...]:
+        """The value as 32-bit cells."""
+        value = self.value
+        if len(value) % 4:
+            raise PropertyError(f"{self.name} has {len(value)} bytes; whole cells of 4 are wanted")
+        return tuple(int.from_bytes(value[i : i + 4], "big") for i in range(0, len(value), 4))
+
+    def strings(self) -> tuple[str, ...]:
+        """The value as NUL-terminated strings; an empty value is no string."""
+        if not self.value:
+            return ()
+        if not self.value.endswith(b"\0"):
+            raise PropertyError(f"{self.name} is not NUL-terminated; a string is wanted")
+        try:
+            return tuple(self.value[:-1].decode("utf-8").split("\0"))
+        except UnicodeDecodeError:
+            raise PropertyError(f"{self.name} is not text; a string is wanted") from None
+
+    def string(self) -> str:
+        """The first string of the value."""
+        strings = self.strings()
+        if not strings:
+            raise PropertyError(f"{self.name} is empty; a string is wanted")
+        return strings[0]
+
+
+@dataclass(eq=False, slots=True)
+class Node:
+    """One node. ``offset`` is the byte offset of its FDT_BEGIN_NODE token in the blob."""
+
+    name: str
+    parent: Node | None = None
+    properties: dict[str, Property] = field(default_factory=dict)
+    children: dict[str, Node] = field(default_factory=dict)
+    offset: int = -1
+
+    def __repr__(self) -> str:
+        return f"<Node {self.path}>"
+
+    @property
+    def path(self) -> str:
+        """The full path, ``/`` for the root."""
+        return "/" + "/".join(node.name for node in reversed(list(self.lineage())) if node.parent)
+
+    def lineage(self) -> Iterator[Node]:
+        """The node itself, its parent, and so on up to the root."""
+        node: Node | None = self
+        while node is not None:
+            yield node
+            node = node.parent
+
+    def ancestors(self) -> Iterator[Node]:
+        """The parent, its parent, and so on up to the root."""
+        lineage = self.lineage()
+        next(lineage)
+        return lineage
+
+    def walk(self) -> Iterator[Node]:
+        """The node and everything below it, parents first, in the order of the blob."""
+        stack = [self]
+        while stack:
+            node = stack.pop()
+            yield node
+            stack.extend(reversed(node.children.values()))
+
+    @property
+    def base_name(self) -> str:
+        """The name without its unit address."""
+        return self.name.partition("@")[0]
+
+    def get(self, name: str) -> Property | None:
+        """The property of that name, or None."""
+        return self.properties.get(name)
+
+    def has(self, name: str) -> bool:
+        """Whether the property is there, empty or not."""
+        return name in self.properties
+
+    def cells(self, name: str) -> tuple[int, ...]:
+        """The cells of a property; none when it is absent. Raises PropertyError."""
+        prop = self.properties.get(name)
+        return prop.cells() if prop else ()
+
+    def strings(self, name: str) -> tuple[str, ...]:
+        """The strings of a property; none when it is absent or not text."""
+        prop = self.properties.get(name)
+        try:
+            return prop.strings() if prop else ()
+        except PropertyError:
+            return ()
+
+    def text(self, name: str) -> str | None:
+        """The first string of a property, or None when it is absent or not text."""
+        strings = self.strings(name)
+        return strings[0] if strings else None
+
+    @property
+    def compatible(self) -> tuple[str, ...]:
+        """The strings of ``compatible``, most specific first (section 2.3.1)."""
+        return self.strings("compatible")
+
+    @property
+    def status(self) -> str:
+        """``status``, ``okay`` when absent (section 2.3.4); ``ok`` is the old spelling of it."""
+        status = self.text("status")
+        return "okay" if status in (None, "ok") else status or "okay"
+
+    @property
+    def available(self) -> bool:
+        """Whether ``status`` is absent, ``okay`` or ``ok``, as Linux and Xen test it."""
+        return self.status == "okay"
+
+    @property
+    def phandle(self) -> int | None:
+        """The node's phandle (``linux,phandle`` in old blobs), or None."""
+        for name in ("phandle", "linux,phandle"):
+            prop = self.properties.get(name)
+            if prop is not None and len(prop.value) == 4:
+                value = int.from_bytes(prop.value, "big")
+                return None if value in NO_PHANDLE else value
+        return None
+
+
+@dataclass(eq=False)
+class Tree:
+    """A whole devicetree: the root, the memory reservations, and where it was read from.
+
+    ``reservations`` are pairs of address and size in bytes, ``boot_cpu`` is boot_cpuid_phys.
+    """
+
+    root: Node
+    file: str = "<memory>"
+    reservations: tuple[tuple[int, int], ...] = ()
+    boot_cpu: int = 0
+
+    def nodes(self) -> Iterator[Node]:
+        """Every node, parents first, in the order of the blob."""
+        return self.root.walk()
+
+    def find(self, path: str) -> Node | None:
+        """The node of a full path, compared exactly; doubled and trailing slashes are no path."""
+        if path == "/":
+            return self.root
+        if not path.startswith("/"):
+            return None
+        node = self.root
+        for name in path[1:].split("/"):
+            child = node.children.get(name)
+            if child is None:
+                return None
+            node = child
+        return node
+
+    def find_as_xen(self, path: str) -> Node | None:
+        """The node that Xen finds for a path: the first whose whole path equals it in any case.
+
+        Source: dt_find_node_by_path, which compares whole paths with dt_node_cmp (strcasecmp).
+        """
+        return self._by_lower_path.get(path.lower())
+
+    @cached_property
+    def _by_lower_path(self) -> dict[str, Node]:
+        index: dict[str, Node] = {}
+        for node in self.nodes():
+            index.setdefault(node.path.lower(), node)
+        return index
+
+    @cached_property
+    def phandles(self) -> dict[int, Node]:
+        """phandle to node; of two nodes with one phandle the first counts, as for Xen and Linux."""
+        index: dict[int, Node] = {}
+        for node in self.nodes():
+            phandle = node.phandle
+            if phandle is not None:
+                index.setdefault(phandle, node)
+        return index
+
+    @cached_property
+    def aliases(self) -> dict[str, str]:
+        """The properties of /aliases: name to path (section 3.3)."""
+        node = self.root.children.get("aliases")
+        found = ((name, node.text(name)) for name in node.properties) if node else ()
+        return {name: path for name, path in found if path and path.startswith("/")}
+
+    @cached_property
+    def labels(self) -> dict[str, str]:
+        """The properties of /__symbols__, label to path; only blobs of ``dtc -@`` have them."""
+        node = self.root.children.get("__symbols__")
+        found = ((name, node.text(name)) for name in node.properties) if node else ()
+        return {name: path for name, path in found if path and path.startswith("/")}
+
+    @cached_property
+    def labels_of(self) -> dict[str, str]:
+        """Path to its first label."""
+        index: dict[str, str] = {}
+        for label, path in self.labels.items():
+            index.setdefault(path, label)
+        return index

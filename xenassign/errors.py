@@ -1,0 +1,35 @@
+"""The errors of xenassign: one base class, one line of text each, one exit status each.
+
+A message reads ``FILE[:LINE:COL]: what; what to do``. The command line prints it after ``error:``
+and ends with ``exit_status``; a library user catches :class:`XenassignError`.
+"""
+
+from __future__ import annotations
+
+
+class XenassignError(Exception):
+    """Base of every error that xenassign raises on purpose."""
+
+    #: 1: the answer is no. 2: the question could not be read.
+    exit_status = 2
+
+
+class UsageError(XenassignError):
+    """An option, a name or a value that cannot be meant."""
+
+
+class InputError(XenassignError):
+    """A file that is missing, unreadable or malformed."""
+
+
+class OutputError(XenassignError):
+    """Files that cannot be written."""
+
+
+class RefusedError(XenassignError):
+    """The answer is no: Xen would refuse what was asked for, or it would be unsafe.
+
+    The reasons are printed as findings before this one-line summary.
+    """
+
+    exit_status = 1

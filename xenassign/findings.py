@@ -1,0 +1,117 @@
+"""Findings: what is wrong, how bad it is, on which route, where, and how to mend it.
+
+A :class:`Rule` has a stable code and its text; it is registered beside the code that applies it.
+A :class:`Finding` is one application of a rule. ``effect`` says what becomes of the domain:
+
+* ``rejected``: Xen or libxl refuses the domain on the finding's routes.
+* ``broken``: accepted, but the guest can't use the device.
+* ``unsafe``: accepted, but isolation or memory is at risk.
+* ``portability``, ``style``: what they say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+ROUTES = ("dom0less", "xl")
+SEVERITIES = ("error", "warning", "note")
+EFFECTS = ("rejected", "broken", "unsafe", "portability", "style")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule. ``why``: what Xen does. ``fix``: how to mend it."""
+
+    code: str
+    title: str
+    severity: str
+    effect: str
+    why: str
+    fix: str
+    routes: tuple[str, ...] = ROUTES
+
+    def __call__(
+        self,
+        message: str,
+        *,
+        node: str | None = None,
+        prop: str | None = None,
+        severity: str | None = None,
+        fix: str | None = None,
+        routes: tuple[str, ...] | None = None,
+    ) -> Finding:
+        """One finding of this rule."""
+        return Finding(
+            self,
+            message,
+            severity=severity or self.severity,
+            routes=self.routes if routes is None else routes,
+            node=node,
+            prop=prop,
+            fix=fix or self.fix,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One application of a rule. ``node`` is a path, ``line`` and ``column`` count from 1."""
+
+    rule: Rule
+    message: str
+    severity: str
+    routes: tuple[str, ...]
+    node: str | None = None
+    prop: str | None = None
+    fix: str = ""
+    file: str | None = None
+    line: int | None = None
+    column: int | None = None
+
+    @property
+    def code(self) -> str:
+        """The rule's stable code."""
+        return self.rule.code
+
+    @property
+    def effect(self) -> str:
+        """What becomes of the domain."""
+        return self.rule.effect
+
+    def text(self, file: str | None = None) -> str:
+        """One line for people, about a file."""
+        place = [str(part) for part in (self.file or file, self.line, self.column) if part]
+        where = ":".join(place) + ": " if place else ""
+        node = f"{self.node}: " if self.node and self.node not in self.message else ""
+        return f"{self.severity}: {where}{node}{self.message}; {self.fix} [{self.code}]"
+
+
+_RULES: dict[str, Rule] = {}
+
+
+def rule(
+    code: str,
+    title: str,
+    *,
+    severity: str,
+    effect: str,
+    why: str,
+    fix: str,
+    routes: tuple[str, ...] = ROUTES,
+) -> Rule:
+    """Registers a rule. A code is given once."""
+    if code in _RULES or severity not in SEVERITIES or effect not in EFFECTS:
+        raise ValueError(f"rule {code} is registered twice or has no such severity or effect")
+    made = Rule(code, title, severity, effect, " ".join(why.split()), " ".join(fix.split()), routes)
+    _RULES[code] = made
+    return made
+
+
+def registered() -> tuple[Rule, ...]:
+    """The rules of the modules imported so far, by code; lint.catalogue imports them all."""
+    return tuple(_RULES[code] for code in sorted(_RULES))
+
+
+def errors(findings: Iterable[Finding]) -> list[Finding]:
+    """The findings that forbid the answer yes."""
+    return [finding for finding in findings if finding.severity == "error"]

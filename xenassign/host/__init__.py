@@ -1,0 +1,1 @@
+"""What a board offers, as facts read from its device tree. Decides nothing."""

@@ -1,0 +1,179 @@
+"""HostDevice: everything that the host device tree says about one device, as facts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from xenassign.devicetree.addresses import (
+    Block,
+    Registers,
+    is_pci,
+    on_processor_bus,
+    pci_windows,
+    registers,
+)
+from xenassign.devicetree.interrupts import Interrupt, interrupts
+from xenassign.devicetree.references import References, property_references, references
+from xenassign.devicetree.tree import Node, PropertyError
+from xenassign.host import scmi
+from xenassign.host.dma_knowledge import known
+from xenassign.host.gic import GicInterrupt, decode
+from xenassign.host.platform import Platform
+
+#: Buses without registers of their own that matter: their children are the devices.
+#: Source: of_default_bus_match_table of Linux, and simple-pm-bus.
+SIMPLE_BUSES = frozenset({"simple-bus", "simple-mfd", "isa", "arm,amba-bus", "simple-pm-bus"})
+
+
+@dataclass(frozen=True, slots=True)
+class IommuUse:
+    """One entry of ``iommus``, or of an SMMU's ``mmu-masters`` that lists the device."""
+
+    node: Node | None
+    args: tuple[int, ...]
+    legacy: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Dma:
+    """Whether the device masters DMA (``yes``, ``no``, ``unknown``), and the evidence."""
+
+    answer: str
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class HostDevice:
+    """One device. Register blocks are processor-physical bytes, interrupts are INTIDs."""
+
+    node: Node
+    path: str
+    registers: Registers
+    windows: tuple[Block, ...]
+    interrupts: tuple[GicInterrupt, ...]
+    other_interrupts: tuple[Interrupt, ...]
+    problems: tuple[str, ...]
+    iommus: tuple[IommuUse, ...]
+    scmi: tuple[scmi.ScmiId, ...]
+    suppliers: tuple[References, ...]
+    msi: tuple[str, ...]
+    dma: Dma
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """The register blocks that the processor sees."""
+        return self.registers.blocks
+
+
+def is_simple_bus(node: Node) -> bool:
+    """Whether a node is a bus whose own ``reg`` only states the window of its children."""
+    return (
+        bool(SIMPLE_BUSES.intersection(node.compatible))
+        and node.has("ranges")
+        and bool(node.children)
+    )
+
+
+def is_device(node: Node) -> bool:
+    """Whether a node is a device: ``compatible``, and registers, interrupts or ``iommus``."""
+    return node.has("compatible") and (
+        node.has("interrupts")
+        or node.has("interrupts-extended")
+        or node.has("iommus")
+        or (node.has("reg") and on_processor_bus(node))
+    )
+
+
+def devices(platform: Platform) -> Iterator[HostDevice]:
+    """Every device of the board, in the order of its tree."""
+    for node in platform.tree.nodes():
+        if is_device(node):
+            yield read_device(platform, node)
+
+
+def read_device(platform: Platform, node: Node) -> HostDevice:
+    """Gathers the facts about one node. Never raises on a strange board: problems are listed."""
+    tree = platform.tree
+    found = registers(node)
+    problems = list(found.problems)
+    windows: tuple[Block, ...] = ()
+    try:
+        windows = pci_windows(node)
+    except PropertyError as error:
+        problems.append(str(error))
+    lines = interrupts(tree, node)
+    problems += lines.problems
+    gic: list[GicInterrupt] = []
+    other: list[Interrupt] = []
+    for line in lines.entries:
+        decoded = None
+        if platform.gic is not None and line.controller is platform.gic.node:
+            decoded = decode(line.index, line.specifier)
+            if decoded is None:
+                problems.append(f"interrupt {line.index}: no such GIC specifier {line.specifier}")
+                continue
+        if decoded is None:
+            other.append(line)
+        else:
+            gic.append(decoded)
+    suppliers = references(tree, node)
+    problems += [f"{group.prop}: {group.problem}" for group in suppliers if group.problem]
+    uses = _iommu_uses(platform, node, suppliers)
+    return HostDevice(
+        node=node,
+        path=node.path,
+        registers=found,
+        windows=windows,
+        interrupts=tuple(gic),
+        other_interrupts=tuple(other),
+        problems=tuple(problems),
+        iommus=uses,
+        scmi=scmi.ids(suppliers, platform.scmi) if platform.scmi else (),
+        suppliers=suppliers,
+        msi=tuple(name for name in ("msi-parent", "msi-map") if node.has(name)),
+        dma=_dma(node, uses, found),
+    )
+
+
+def _iommu_uses(
+    platform: Platform, node: Node, suppliers: tuple[References, ...]
+) -> tuple[IommuUse, ...]:
+    uses = [
+        IommuUse(reference.provider, reference.args)
+        for group in suppliers
+        if group.prop == "iommus"
+        for reference in group.entries
+    ]
+    legacy = platform.masters.get(id(node), ())
+    uses += [IommuUse(iommu.node, streams, legacy=True) for iommu, streams in legacy]
+    return tuple(uses)
+
+
+def iommus_problem(platform: Platform, node: Node) -> str | None:
+    """Why ``iommus`` can't be read to its end, or None."""
+    prop = node.get("iommus")
+    group = property_references(platform.tree, node, prop) if prop else None
+    return group.problem if group else None
+
+
+def _dma(node: Node, uses: tuple[IommuUse, ...], found: Registers) -> Dma:
+    """The evidence, strongest first; what nothing speaks about is unknown, never ``no``."""
+    if any(use.legacy for use in uses):
+        return Dma("yes", "an SMMU lists it in mmu-masters")
+    if uses or node.has("iommus"):
+        return Dma("yes", "its iommus property gives it a stream of its own")
+    if is_pci(node) or node.has("iommu-map"):
+        return Dma("yes", "a PCI host: the devices behind it master the bus")
+    fact = known(node.compatible)
+    if fact is not None and fact.master:
+        return Dma("yes", fact.evidence)
+    if node.has("dma-coherent") or node.has("dma-noncoherent"):
+        return Dma("yes", "the tree states its DMA coherency")
+    if node.has("dma-ranges") and not SIMPLE_BUSES.intersection(node.compatible):
+        return Dma("yes", "the tree states its dma-ranges")
+    if fact is not None:
+        return Dma("no", fact.evidence)
+    if SIMPLE_BUSES.intersection(node.compatible) and not found.blocks:
+        return Dma("no", "a bus without registers of its own")
+    return Dma("unknown", "nothing in the tree or in the table of known devices tells")

@@ -1,0 +1,71 @@
+"""The GIC: what an interrupt specifier of it means.
+
+Bindings: interrupt-controller/arm,gic.yaml and arm,gic-v3.yaml. A specifier is <type number flags>
+with an optional fourth cell (the PPI partition of GICv3).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xenassign.devicetree.tree import Node, Tree
+
+#: The GICs that Xen drives (DT_MATCH_GIC_V2 and DT_MATCH_GIC_V3 in asm/gic.h), by version.
+COMPATIBLE = {
+    "arm,cortex-a15-gic": 2,
+    "arm,cortex-a7-gic": 2,
+    "arm,gic-400": 2,
+    "arm,gic-v3": 3,
+}
+
+#: First INTID by type of the first cell.
+_BASES = {0: ("spi", 32), 1: ("ppi", 16), 2: ("espi", 4096), 3: ("eppi", 1056)}
+
+_TRIGGERS = {1: "edge-rising", 2: "edge-falling", 4: "level-high", 8: "level-low"}
+
+
+@dataclass(frozen=True, slots=True)
+class Gic:
+    """The primary interrupt controller. ``version`` is 2 or 3."""
+
+    node: Node
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class GicInterrupt:
+    """An interrupt that reaches the primary GIC.
+
+    ``index`` counts the entries of the device's interrupts; ``intid`` is the INTID (not the SPI
+    number); ``cells`` are type, number and flags as the GIC takes them.
+    """
+
+    index: int
+    intid: int
+    kind: str
+    trigger: str
+    cells: tuple[int, int, int]
+
+
+def primary_gic(tree: Tree) -> Gic | None:
+    """The GIC that Xen takes: the first node with ``interrupt-controller`` that it can drive.
+
+    Source: intc_dt_preinit (gic_dt_preinit before 4.19), which does not look at the root's children
+    alone but at every node, and stops at the first that a driver accepts.
+    """
+    for node in tree.nodes():
+        if node.has("interrupt-controller") and node.parent is not None:
+            for compatible in node.compatible:
+                if compatible in COMPATIBLE:
+                    return Gic(node, COMPATIBLE[compatible])
+    return None
+
+
+def decode(index: int, specifier: tuple[int, ...]) -> GicInterrupt | None:
+    """What a specifier of the GIC means, or None when it has no such meaning."""
+    if len(specifier) < 3 or specifier[0] not in _BASES:
+        return None
+    kind, base = _BASES[specifier[0]]
+    trigger = _TRIGGERS.get(specifier[2] & 0xF, "none")
+    first = (specifier[0], specifier[1], specifier[2])
+    return GicInterrupt(index, base + specifier[1], kind, trigger, first)

@@ -1,0 +1,67 @@
+"""Who else is there: which nodes of a board use a page of registers, or an interrupt line."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from xenassign.devicetree.addresses import Block, registers
+from xenassign.devicetree.interrupts import interrupts
+from xenassign.devicetree.tree import Node
+from xenassign.host.device import is_simple_bus
+from xenassign.host.gic import GicInterrupt, decode
+from xenassign.host.platform import Platform
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """The register blocks of all nodes by address, and the lines of all nodes by INTID.
+
+    A block counts when its node has ``compatible``; the window that a bus states as its own
+    ``reg`` does not. ``longest`` is the size in bytes of the longest block but for the few huge
+    ones, which are kept apart so that looking up a page stays quick.
+    """
+
+    starts: list[int]
+    blocks: list[tuple[Block, Node]]
+    longest: int
+    huge: list[tuple[Block, Node]]
+    lines: dict[int, list[tuple[GicInterrupt, Node]]]
+
+    def overlapping(self, address: int, size: int) -> Iterator[tuple[Block, Node]]:
+        """The blocks that touch a range of processor-physical bytes."""
+        first = bisect_left(self.starts, address - self.longest)
+        last = bisect_right(self.starts, address + size - 1)
+        for block, node in (*self.huge, *self.blocks[first:last]):
+            if block.address < address + size and address < block.end:
+                yield block, node
+
+
+_HUGE = 1 << 24  # bytes
+
+
+def neighbours(platform: Platform) -> Neighbours:
+    """Builds the index in one pass over the tree."""
+    blocks: list[tuple[Block, Node]] = []
+    huge: list[tuple[Block, Node]] = []
+    lines: dict[int, list[tuple[GicInterrupt, Node]]] = defaultdict(list)
+    gic = platform.gic.node if platform.gic else None
+    for node in platform.tree.nodes():
+        if node.has("reg") and node.has("compatible") and not is_simple_bus(node):
+            for block in registers(node).blocks:
+                (huge if block.size > _HUGE else blocks).append((block, node))
+        if node.has("interrupts") or node.has("interrupts-extended"):
+            for line in interrupts(platform.tree, node).entries:
+                decoded = decode(line.index, line.specifier) if line.controller is gic else None
+                if decoded is not None:
+                    lines[decoded.intid].append((decoded, node))
+    blocks.sort(key=lambda entry: entry[0].address)
+    return Neighbours(
+        starts=[block.address for block, _ in blocks],
+        blocks=blocks,
+        longest=max((block.size for block, _ in blocks), default=0),
+        huge=huge,
+        lines=dict(lines),
+    )

@@ -1,0 +1,124 @@
+"""The platform: what the devices of a board share. GIC, MSI, IOMMUs, SCMI, memory, console."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from xenassign.devicetree.addresses import Block, registers
+from xenassign.devicetree.tree import Node, PropertyError, Tree
+from xenassign.host import scmi
+from xenassign.host.gic import Gic, primary_gic
+
+_MSI_KINDS = {"arm,gic-v3-its": "its", "arm,gic-v2m-frame": "v2m"}
+
+#: SMMUs described by the legacy binding have no #iommu-cells; they are known by name alone.
+_LEGACY_SMMUS = frozenset(
+    {"arm,smmu-v1", "arm,smmu-v2", "arm,mmu-400", "arm,mmu-401", "arm,mmu-500"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MsiController:
+    """A target of message-signalled interrupts: GICv3 ITS, GICv2m frame, or another."""
+
+    node: Node
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Iommu:
+    """An IOMMU. ``available``: its status. ``masters``: (node, stream IDs) of ``mmu-masters``."""
+
+    node: Node
+    available: bool
+    masters: tuple[tuple[Node, tuple[int, ...]], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """The facts about a board that all of its devices share. Memory blocks are in bytes."""
+
+    tree: Tree
+    gic: Gic | None
+    msi: tuple[MsiController, ...]
+    iommus: tuple[Iommu, ...]
+    scmi: tuple[scmi.ScmiProvider, ...]
+    memory: tuple[Block, ...]
+    reserved: tuple[tuple[Node, Block], ...]
+    console: Node | None
+    masters: Mapping[int, tuple[tuple[Iommu, tuple[int, ...]], ...]]
+
+    @property
+    def model(self) -> str:
+        """The board's ``model``, or its first compatible."""
+        root = self.tree.root
+        return root.text("model") or next(iter(root.compatible), "")
+
+
+def read_platform(tree: Tree) -> Platform:
+    """Gathers the facts. Never raises on a strange board: what can't be read is absent."""
+    msi: list[MsiController] = []
+    iommus: list[Iommu] = []
+    for node in tree.nodes():
+        compatible = node.compatible
+        kind = next((_MSI_KINDS[c] for c in compatible if c in _MSI_KINDS), None)
+        if kind or (node.has("msi-controller") and compatible):
+            msi.append(MsiController(node, kind or "other"))
+        if node.has("#iommu-cells") or _LEGACY_SMMUS.intersection(compatible):
+            iommus.append(Iommu(node, node.available, _masters(tree, node)))
+    masters: dict[int, list[tuple[Iommu, tuple[int, ...]]]] = defaultdict(list)
+    for iommu in iommus:
+        for master, streams in iommu.masters:
+            masters[id(master)].append((iommu, streams))
+    return Platform(
+        tree=tree,
+        gic=primary_gic(tree),
+        msi=tuple(msi),
+        iommus=tuple(iommus),
+        scmi=scmi.providers(tree),
+        memory=tuple(b for node in _memory_nodes(tree) for b in registers(node).blocks),
+        reserved=tuple((n, b) for n in _reserved_nodes(tree) for b in registers(n).blocks),
+        console=console(tree),
+        masters={key: tuple(value) for key, value in masters.items()},
+    )
+
+
+def _memory_nodes(tree: Tree) -> list[Node]:
+    return [n for n in tree.root.children.values() if n.text("device_type") == "memory"]
+
+
+def _reserved_nodes(tree: Tree) -> list[Node]:
+    parent = tree.root.children.get("reserved-memory")
+    return list(parent.children.values()) if parent else []
+
+
+def _masters(tree: Tree, smmu: Node) -> tuple[tuple[Node, tuple[int, ...]], ...]:
+    """``mmu-masters`` of the legacy SMMU binding (arm,smmu.txt): phandle, then #stream-id-cells."""
+    found: list[tuple[Node, tuple[int, ...]]] = []
+    try:
+        values = smmu.cells("mmu-masters")
+        at = 0
+        while at < len(values):
+            master = tree.phandles.get(values[at])
+            width = master.properties["#stream-id-cells"].u32() if master else 0
+            if master:
+                found.append((master, values[at + 1 : at + 1 + width]))
+            at += 1 + width
+    except (PropertyError, KeyError):
+        return tuple(found)
+    return tuple(found)
+
+
+def console(tree: Tree) -> Node | None:
+    """The UART of /chosen's stdout-path: the one that Xen takes for ``console=dtuart``.
+
+    Source: dt_uart_init, which cuts the options behind ``:`` and resolves an alias.
+    """
+    chosen = tree.root.children.get("chosen")
+    if chosen is None:
+        return None
+    path = chosen.text("stdout-path") or chosen.text("linux,stdout-path") or ""
+    path = path.partition(":")[0]
+    return tree.find(path if path.startswith("/") else tree.aliases.get(path, ""))

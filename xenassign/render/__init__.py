@@ -1,0 +1,1 @@
+"""A ``DomainPlan`` to files. Decides nothing: what it writes stands in the plan."""

@@ -1,0 +1,71 @@
+"""The files of a domain, as bytes by name; and writing them, all or none."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+from xenassign.assign.plan import DomainPlan
+from xenassign.devicetree.blob_writer import to_blob
+from xenassign.errors import OutputError
+from xenassign.render import overlay, report, text
+
+
+def render(plan: DomainPlan) -> dict[str, bytes]:
+    """Name to content of every file of the plan's routes. Deterministic."""
+    name = plan.name
+    partial = to_blob(plan.tree)
+    marks = overlay.host_marks(plan)
+    files = {
+        f"{name}.dtb": partial,
+        f"{name}.dts": text.partial_dts(plan).encode(),
+        f"{name}.host.dtbo": to_blob(marks),
+        f"{name}.host.dtso": text.host_dtso(plan, marks).encode(),
+        f"{name}.json": report.to_json(report.plan(plan)).encode(),
+    }
+    if "xl" in plan.request.routes:
+        files[f"{name}.cfg"] = text.dom_cfg(plan).encode()
+    if "dom0less" in plan.request.routes:
+        files[f"{name}.dom0less.dtso"] = text.dom0less_dtso(plan, len(partial)).encode()
+    return files
+
+
+def write(files: dict[str, bytes], directory: Path, overwrite: bool) -> list[Path]:
+    """Writes files into a directory (made if need be), all or none. Raises OutputError.
+
+    Every file is written under a temporary name first; only when all are on disk they are renamed.
+    """
+    targets = [directory / name for name in files]
+    made = not directory.exists()
+    temporary: list[Path] = []
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        there = [path for path in targets if path.exists() or path.is_symlink()]
+        if there and not overwrite:
+            raise OutputError(f"{there[0]}: exists already; give --overwrite or another -o")
+        blocked = [path for path in there if path.is_dir()]
+        if blocked:
+            raise OutputError(f"{blocked[0]}: is a directory; remove it or give another -o")
+        for target, content in zip(targets, files.values(), strict=True):
+            path = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+            temporary.append(path)
+            with open(path, "xb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+        for path, target in zip(temporary, targets, strict=True):
+            path.replace(target)
+    except OSError as error:
+        where = error.filename or directory
+        raise OutputError(
+            f"{where}: cannot write: {error.strerror or error}; nothing was written"
+        ) from None
+    finally:
+        for path in temporary:
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+        if made:
+            with contextlib.suppress(OSError):
+                directory.rmdir()  # fails, as it should, when files are in it
+    return targets

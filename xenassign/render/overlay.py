@@ -1,0 +1,43 @@
+"""Overlays: the marks on the host's nodes, and the domain's node under /chosen."""
+
+from __future__ import annotations
+
+from xenassign.assign.plan import DomainPlan
+from xenassign.devicetree.draft import DraftNode, boolean, cells, text
+
+
+def host_marks(plan: DomainPlan) -> DraftNode:
+    """One fragment for each host node that gets ``xen,passthrough``."""
+    fragments = tuple(
+        DraftNode(
+            f"fragment@{number}",
+            (text("target-path", mark.path),),
+            (DraftNode("__overlay__", (boolean("xen,passthrough"),)),),
+            comments=(mark.why,),
+        )
+        for number, mark in enumerate(plan.marks)
+    )
+    return DraftNode("", (), fragments)
+
+
+def domain_node(plan: DomainPlan) -> DraftNode:
+    """/chosen/NAME: what Xen reads of a dom0less domain but its modules. ``memory`` is in KiB."""
+    request = plan.request
+    properties = [
+        text("compatible", "xen,domain"),
+        cells("#address-cells", 2, decimal=True),
+        cells("#size-cells", 2, decimal=True),
+    ]
+    if request.memory is not None:
+        kib = request.memory << 10
+        comment = f"{request.memory} MiB, in KiB"
+        properties.append(cells("memory", kib >> 32, kib & 0xFFFFFFFF, comment=comment))
+    if request.vcpus is not None:
+        properties.append(cells("cpus", request.vcpus, decimal=True))
+    if request.vpl011:
+        properties.append(boolean("vpl011"))
+    domain = DraftNode(plan.name, tuple(properties))
+    chosen = DraftNode("__overlay__", (), (domain,))
+    return DraftNode(
+        "", (), (DraftNode("fragment@0", (text("target-path", "/chosen"),), (chosen,)),)
+    )

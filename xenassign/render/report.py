@@ -1,0 +1,133 @@
+"""Plans and boards as JSON: the schemas xenassign/plan/1 and xenassign/inspect/1."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from xenassign.assign.assess import Assessment, BoardAssessment
+from xenassign.assign.plan import DomainPlan, PlannedDevice
+from xenassign.findings import Finding
+from xenassign.host.platform import Iommu
+
+
+def to_json(value: Any) -> str:
+    """JSON text that a person can read and a diff can compare."""
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+
+
+def finding(item: Finding) -> dict[str, Any]:
+    """A finding without a place in a file."""
+    return {
+        "code": item.code,
+        "severity": item.severity,
+        "effect": item.effect,
+        "routes": list(item.routes),
+        "node": item.node,
+        "property": item.prop,
+        "message": item.message,
+        "fix": item.fix,
+    }
+
+
+def plan(domain: DomainPlan) -> dict[str, Any]:
+    """The whole plan."""
+    return {
+        "schema": "xenassign/plan/1",
+        "name": domain.name,
+        "xen": domain.request.release.version,
+        "routes": list(domain.request.routes),
+        "model": domain.model,
+        "devices": [_device(device) for device in domain.devices],
+        "marks": [{"path": mark.path, "why": mark.why} for mark in domain.marks],
+        "memory_mb": domain.request.memory,
+        "memory_mb_max": domain.memory_mb_max,
+        "findings": [finding(item) for item in domain.findings],
+    }
+
+
+def _device(device: PlannedDevice) -> dict[str, Any]:
+    return {
+        "path": device.path,
+        "guest_path": device.guest_path,
+        "mappings": [{"host": m.host, "guest": m.guest, "size": m.size} for m in device.mappings],
+        "irqs": list(device.irqs),
+        "protected": device.protection.protected,
+        "forced": device.forced,
+        "dma": device.host.dma.answer,
+        "dma_evidence": device.host.dma.evidence,
+        "scmi": [{"protocol": s.protocol, "id": s.id} for s in device.host.scmi],
+        "suppliers": [
+            {"property": s.property, "provider": s.provider, "action": s.action, "why": s.why}
+            for s in device.suppliers
+        ],
+    }
+
+
+def inspect(board: BoardAssessment) -> dict[str, Any]:
+    """A board and its devices (schema xenassign/inspect/1)."""
+    platform = board.platform
+    gic = platform.gic
+    return {
+        "schema": "xenassign/inspect/1",
+        "host": {
+            "model": platform.model,
+            "compatible": list(platform.tree.root.compatible),
+            "gic": {"path": gic.node.path, "version": gic.version} if gic else None,
+            "msi": [{"path": msi.node.path, "kind": msi.kind} for msi in platform.msi],
+            "iommus": [_iommu(board, iommu) for iommu in platform.iommus],
+            "scmi": [
+                {
+                    "path": provider.node.path,
+                    "transport": provider.transport,
+                    "protocols": list(provider.protocols),
+                }
+                for provider in platform.scmi
+            ],
+        },
+        "devices": [_assessed(one) for one in board.devices],
+    }
+
+
+def _iommu(board: BoardAssessment, iommu: Iommu) -> dict[str, Any]:
+    driver = board.iommus.driver(iommu.node)
+    return {
+        "path": iommu.node.path,
+        "compatible": list(iommu.node.compatible),
+        "available": iommu.available,
+        "xen_driver": driver.name if driver else None,
+    }
+
+
+def _assessed(one: Assessment) -> dict[str, Any]:
+    device = one.device
+    return {
+        "path": device.path,
+        "compatible": list(device.node.compatible),
+        "status": device.node.status,
+        "reg": [{"address": b.address, "size": b.size} for b in device.blocks],
+        "interrupts": [
+            {"intid": line.intid, "kind": line.kind, "trigger": line.trigger}
+            for line in device.interrupts
+        ],
+        "other_interrupts": [
+            {"controller": line.controller.path, "specifier": list(line.specifier)}
+            for line in device.other_interrupts
+        ],
+        "iommus": [
+            {
+                "iommu": use.node.path if use.node else None,
+                "args": list(use.args),
+                "protects": protects,
+            }
+            for use, protects in zip(device.iommus, one.protection.entries, strict=True)
+        ],
+        "protected": one.protection.protected,
+        "scmi": [{"protocol": s.protocol, "id": s.id} for s in device.scmi],
+        "dma": device.dma.answer,
+        "dma_evidence": device.dma.evidence,
+        "assignable": one.assignable,
+        "findings": [
+            {"code": f.code, "severity": f.severity, "message": f.message} for f in one.findings
+        ],
+    }

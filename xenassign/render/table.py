@@ -1,0 +1,140 @@
+"""Boards for people: a table in 100 columns, colours on a terminal only."""
+
+from __future__ import annotations
+
+from typing import TextIO
+
+from xenassign.assign.assess import Assessment, BoardAssessment
+
+WIDTH = 100
+
+
+def show(board: BoardAssessment, detail: bool, stream: TextIO) -> None:
+    """Prints the platform and a row a device, or with ``detail`` everything about each device."""
+    from rich.console import Console
+
+    terminal = stream.isatty()
+    console = Console(
+        file=stream,
+        width=None if terminal else WIDTH,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        soft_wrap=False,
+        force_terminal=None if terminal else False,
+    )
+    for line in platform_lines(board):
+        console.print(line)
+    if detail:
+        for one in board.devices:
+            console.print()
+            for text, style in detail_lines(one):
+                console.print(text, style=style)
+        return
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), expand=False)
+    for name, options in _COLUMNS:
+        table.add_column(name, overflow="fold", **options)  # type: ignore[arg-type]
+    for one in board.devices:
+        style = None if one.assignable else "dim"
+        table.add_row(*row(one), style=style)
+    console.print(table)
+    good = sum(one.assignable for one in board.devices)
+    console.print(f"{good} of {len(board.devices)} devices can be assigned alone with no option.")
+    console.print("Why not: xenassign inspect HOST PATH. A code: xenassign explain CODE.")
+
+
+_COLUMNS: tuple[tuple[str, dict[str, object]], ...] = (
+    ("device", {"ratio": 5, "min_width": 30}),
+    ("registers", {"ratio": 3, "min_width": 18}),
+    ("INTID", {"ratio": 2, "min_width": 7}),
+    ("IOMMU", {"no_wrap": True}),
+    ("DMA", {"no_wrap": True}),
+    ("assign", {"no_wrap": True}),
+)
+
+
+def _few(items: list[str], most: int) -> str:
+    return ", ".join(items[:most]) + (f" +{len(items) - most}" if len(items) > most else "")
+
+
+def row(one: Assessment) -> tuple[str, ...]:
+    """The cells of a device's row."""
+    device = one.device
+    verdict = "yes" if one.assignable else _few(_error_codes(one), 1)
+    return (
+        device.path + ("" if device.node.available else " (disabled)"),
+        _few([f"{b.address:#x}+{b.size:#x}" for b in device.blocks], 1),
+        _few([str(line.intid) for line in device.interrupts], 2),
+        ("yes" if one.protection.protected else "no") if device.iommus else "-",
+        device.dma.answer,
+        verdict,
+    )
+
+
+def _error_codes(one: Assessment) -> list[str]:
+    return list(dict.fromkeys(f.code for f in one.findings if f.severity == "error"))
+
+
+def platform_lines(board: BoardAssessment) -> list[str]:
+    """What the devices share, a line each."""
+    platform = board.platform
+    gic = platform.gic
+    lines = [platform.model or "(no model)"]
+    lines.append(
+        f"GIC    {gic.node.path} (GICv{gic.version})" if gic else "GIC    none that Xen drives"
+    )
+    for msi in platform.msi:
+        lines.append(f"MSI    {msi.node.path} ({msi.kind})")
+    for iommu in platform.iommus:
+        driver = board.iommus.driver(iommu.node)
+        used = id(iommu.node) in board.iommus.nodes
+        what = f"Xen's {driver.name} driver" if driver else "no driver of Xen"
+        state = "" if used or not driver else ", not used by it"
+        disabled = "" if iommu.available else " (disabled)"
+        lines.append(f"IOMMU  {iommu.node.path}{disabled}: {what}{state}")
+    for provider in platform.scmi:
+        numbers = " ".join(f"{number:#x}" for number in provider.protocols)
+        lines.append(f"SCMI   {provider.node.path} over {provider.transport}, protocols {numbers}")
+    if platform.console is not None:
+        lines.append(f"UART   {platform.console.path} (stdout-path: Xen's console)")
+    return lines
+
+
+def detail_lines(one: Assessment) -> list[tuple[str, str | None]]:
+    """Everything about a device: lines with their style."""
+    device = one.device
+    lines: list[tuple[str, str | None]] = [(device.path, "bold")]
+
+    def add(name: str, value: str) -> None:
+        if value:
+            lines.append((f"  {name:<13}{value}", None))
+
+    add("compatible", ", ".join(device.node.compatible))
+    add("status", device.node.status if not device.node.available else "")
+    for block in device.blocks:
+        add("registers", f"{block.address:#x}, {block.size:#x} bytes")
+    for window in device.windows:
+        add("PCI window", f"{window.address:#x}, {window.size:#x} bytes")
+    for line in device.interrupts:
+        add("interrupt", f"INTID {line.intid} ({line.kind}, {line.trigger})")
+    for other in device.other_interrupts:
+        add("interrupt", f"ends at {other.controller.path}")
+    for use in device.iommus:
+        args = " ".join(f"{arg:#x}" for arg in use.args)
+        add("stream", f"{use.node.path if use.node else 'nothing'} {args}")
+    add("protected", f"{'yes' if one.protection.protected else 'no'}: {one.protection.why}")
+    add("DMA", f"{device.dma.answer}: {device.dma.evidence}")
+    for scmi in device.scmi:
+        add("SCMI", f"{scmi.protocol} {scmi.id}")
+    for group in device.suppliers:
+        providers = dict.fromkeys(r.provider.path for r in group.entries if r.provider)
+        add("supplier", f"{group.prop}: {', '.join(providers)}" if providers else "")
+    styles = {"error": "red", "warning": "yellow", "note": None}
+    for finding in one.findings:
+        lines.append((f"  {finding.text()}", styles[finding.severity]))
+    verdict = "can be assigned" if one.assignable else "cannot be assigned as it is"
+    lines.append((f"  {verdict}", "green" if one.assignable else "red"))
+    return lines

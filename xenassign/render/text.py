@@ -1,0 +1,126 @@
+"""The text files, through the templates."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from xenassign.assign.plan import DomainPlan, PlannedDevice
+from xenassign.devicetree.draft import DraftNode
+from xenassign.devicetree.dts_writer import comment, to_dts
+from xenassign.render.overlay import domain_node
+from xenassign.resources import directory
+from xenassign.xen.releases import PAGE_SIZE
+
+
+@cache
+def _environment() -> Any:
+    import jinja2
+
+    loader = jinja2.FileSystemLoader(directory("templates"))
+    environment = jinja2.Environment(
+        loader=loader,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,
+        keep_trailing_newline=True,
+    )
+    environment.filters["quoted"] = quoted
+    environment.filters["comment"] = lambda value: comment(str(value))
+    return environment
+
+
+def quoted(value: str) -> str:
+    """A string of xl.cfg in double quotes.
+
+    Only escapes that libxlutil really stores are used (xlu__cfgl_dequote loses \\xHH and \\OOO);
+    everything else stands for itself, newlines apart.
+    """
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
+
+
+def _render(template: str, **values: object) -> str:
+    return str(_environment().get_template(template).render(**values))
+
+
+def partial_dts(plan: DomainPlan) -> str:
+    """NAME.dts: the partial device tree as source; dtc makes NAME.dtb's tree of it."""
+    return _render("partial.dts.j2", plan=plan, body=to_dts(plan.tree)).rstrip() + "\n"
+
+
+def host_dtso(plan: DomainPlan, marks: DraftNode) -> str:
+    """NAME.host.dtso: the marks as source."""
+    return _render("host.dtso.j2", plan=plan, body=to_dts(marks)).rstrip() + "\n"
+
+
+def dom0less_dtso(plan: DomainPlan, size: int) -> str:
+    """NAME.dom0less.dtso: the domain's node. ``size``: bytes of the partial device tree."""
+    missing = [
+        f"Xen also requires {name}, which was not given ({option})."
+        for name, option, value in (
+            ("memory", "--memory", plan.request.memory),
+            ("cpus", "--vcpus", plan.request.vcpus),
+        )
+        if value is None
+    ]
+    body = to_dts(domain_node(plan))
+    rendered = _render("dom0less.dtso.j2", plan=plan, body=body, size=size, missing=missing)
+    return rendered.rstrip() + "\n"
+
+
+def dom_cfg(plan: DomainPlan) -> str:
+    """NAME.cfg: the domain configuration for xl."""
+    moved = any(m.host != m.guest for device in plan.devices for m in device.mappings)
+    return _render(
+        "dom.cfg.j2",
+        plan=plan,
+        dtdev=[device.path for device in plan.devices if device.protection.protected],
+        irqs=_irq_groups(plan.devices),
+        iomem=_iomem_groups(plan.devices),
+        moved=moved,
+    )
+
+
+def _irq_groups(devices: tuple[PlannedDevice, ...]) -> list[dict[str, object]]:
+    """INTIDs by device; one that an earlier device has is named there only."""
+    owners: dict[int, str] = {}
+    groups: list[dict[str, object]] = []
+    for device in devices:
+        new = [intid for intid in device.irqs if intid not in owners]
+        old = [intid for intid in device.irqs if intid in owners]
+        owners.update((intid, device.path) for intid in new)
+        if device.irqs:
+            note = f" (also {', '.join(map(str, old))}, named above)" if old else ""
+            groups.append({"path": device.path, "numbers": new, "note": note})
+    return groups
+
+
+def _iomem_groups(devices: tuple[PlannedDevice, ...]) -> list[dict[str, object]]:
+    """Pages by device; a mapping that an earlier device has is named there only."""
+    seen: set[tuple[int, int, int]] = set()
+    groups: list[dict[str, object]] = []
+    for device in devices:
+        entries = []
+        for mapping in device.mappings:
+            key = (mapping.host, mapping.guest, mapping.size)
+            if key in seen:
+                continue
+            seen.add(key)
+            entry = f"{mapping.host // PAGE_SIZE:#x},{mapping.pages:#x}"
+            if mapping.guest != mapping.host:
+                entry += f"@{mapping.guest // PAGE_SIZE:#x}"
+            entries.append(entry)
+        notes = []
+        rounded = [f"{p.block.size:#x}" for p in device.placed if p.rounded]
+        if rounded:
+            notes.append(f"rounded out from {', '.join(rounded)} bytes")
+        if len(entries) < len(device.mappings):
+            notes.append("shares pages named above")
+        if not device.protection.protected:
+            notes.append("no IOMMU protection")
+        if device.mappings:
+            note = f" ({'; '.join(notes)})" if notes else ""
+            groups.append({"path": device.path, "entries": entries, "note": note})
+    return groups

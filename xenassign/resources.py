@@ -1,0 +1,13 @@
+"""Where grammar/ and templates/ lie: inside an installed wheel, or beside it in a checkout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def directory(name: str) -> Path:
+    """The directory ``grammar`` or ``templates`` of this installation."""
+    installed = _PACKAGE / name
+    return installed if installed.is_dir() else _PACKAGE.parent / name

@@ -1,0 +1,1 @@
+"""What a Xen release accepts: releases as data, guest address space, IOMMU drivers, xl.cfg."""

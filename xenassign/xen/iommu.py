@@ -1,0 +1,147 @@
+"""Which devices Xen can protect: what iommu_add_dt_device makes of a host node.
+
+Only one IOMMU driver is active in a running Xen: that of the first usable IOMMU in tree order
+(iommu_set_ops). SMMUv1/v2 nodes without ``#global-interrupts`` do not initialise
+(arm_smmu_device_dt_probe).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from xenassign.devicetree.tree import Node
+from xenassign.host.device import HostDevice, IommuUse, iommus_problem
+from xenassign.host.platform import Platform
+from xenassign.xen.releases import IommuDriver, Release
+
+
+class Shield(Enum):
+    """What becomes of a device when Xen adds it to the IOMMU."""
+
+    PROTECTED = "protected"
+    """Stage 2 confines its DMA."""
+    UNPROTECTED = "unprotected"
+    """Xen leaves it alone: assigned only when forced (dom0less) or without dtdev (xl)."""
+    REFUSED = "refused"
+    """Adding it fails: dom0less rejects the domain, forced or not; xl rejects it in dtdev."""
+
+
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """The verdict on a device: the shield, why, and for each stream whether it is protected."""
+
+    shield: Shield
+    why: str
+    entries: tuple[bool, ...]
+
+    @property
+    def protected(self) -> bool:
+        """Whether Xen confines the device's DMA."""
+        return self.shield is Shield.PROTECTED
+
+
+@dataclass(frozen=True, slots=True)
+class Iommus:
+    """The IOMMUs of a board as one Xen release and build see them."""
+
+    release: Release
+    active: IommuDriver | None
+    nodes: frozenset[int]  # id() of every node that the active driver has initialised
+
+    def driver(self, node: Node) -> IommuDriver | None:
+        """Xen's driver for an IOMMU node, active or not."""
+        return self.release.iommu_driver_for(node.compatible)
+
+
+def iommus(platform: Platform, release: Release, built: frozenset[str] | None = None) -> Iommus:
+    """Finds the active driver. ``built``: names of the drivers in this build (None: all)."""
+    active: IommuDriver | None = None
+    nodes: set[int] = set()
+    for iommu in platform.iommus:
+        driver = release.iommu_driver_for(iommu.node.compatible)
+        if (
+            driver is None
+            or not iommu.available
+            or (built is not None and driver.name not in built)
+        ):
+            continue
+        if driver.name == "smmu" and not iommu.node.has("#global-interrupts"):
+            continue
+        if active is None:
+            active = driver
+        if driver.name == active.name:
+            nodes.add(id(iommu.node))
+    return Iommus(release, active, frozenset(nodes))
+
+
+def protection(platform: Platform, known: Iommus, device: HostDevice) -> Protection:
+    """Whether Xen protects a device, and if not, why."""
+    generic = [use for use in device.iommus if not use.legacy]
+    legacy = [use for use in device.iommus if use.legacy]
+    entries = tuple(use.node is not None and id(use.node) in known.nodes for use in device.iommus)
+    if not device.iommus and not device.node.has("iommus"):
+        return Protection(Shield.UNPROTECTED, "no IOMMU stands before it", entries)
+    if known.active is None:
+        return Protection(Shield.UNPROTECTED, _none_active(known, device.iommus), entries)
+    if not generic and not device.node.has("iommus"):
+        if all(entries):
+            return Protection(Shield.PROTECTED, f"{_names(legacy)} (mmu-masters)", entries)
+        return Protection(Shield.UNPROTECTED, f"Xen does not use {_names(legacy)}", entries)
+    return _generic(platform, known, device, generic, entries)
+
+
+def _generic(
+    platform: Platform,
+    known: Iommus,
+    device: HostDevice,
+    uses: list[IommuUse],
+    entries: tuple[bool, ...],
+) -> Protection:
+    """The generic binding, entry by entry as iommu_add_dt_device goes.
+
+    Where Xen would take the entries before an unavailable or malformed one and leave the other
+    streams open (all releases for a malformed one, up to 4.20 for an unavailable one), the device
+    counts as unprotected here: part of its DMA would be.
+    """
+    first: Node | None = None
+    for use in uses:
+        node = use.node
+        if node is None:
+            break
+        if not node.available:
+            return Protection(Shield.UNPROTECTED, f"{node.path} is disabled", entries)
+        if first is not None and node is not first:
+            why = f"iommus names two IOMMUs, {first.path} and {node.path}"
+            return Protection(Shield.REFUSED, why, entries)
+        if id(node) not in known.nodes:
+            active = known.active.name if known.active else "none"
+            why = f"{node.path} is none of the IOMMUs that Xen's active driver ({active}) runs"
+            return Protection(Shield.REFUSED, why, entries)
+        first = node
+    problem = iommus_problem(platform, device.node)
+    if problem is not None or first is None:
+        why = f"its iommus property cannot be followed: {problem or 'no entry'}"
+        return Protection(Shield.UNPROTECTED, why, entries)
+    return Protection(Shield.PROTECTED, first.path, entries)
+
+
+def _none_active(known: Iommus, uses: tuple[IommuUse, ...]) -> str:
+    nodes = [use.node for use in uses if use.node is not None]
+    if not nodes:
+        return "its iommus property names no IOMMU"
+    node = nodes[0]
+    driver = known.driver(node)
+    if driver is None:
+        return (
+            f"Xen has no driver for {node.path} ({node.compatible[0] if node.compatible else '?'})"
+        )
+    if not node.available:
+        return f"{node.path} is disabled"
+    if driver.name == "smmu" and not node.has("#global-interrupts"):
+        return f"{node.path} has no #global-interrupts"
+    return f"this build of Xen has no {driver.name} driver for {node.path}"
+
+
+def _names(uses: list[IommuUse]) -> str:
+    return ", ".join(use.node.path for use in uses if use.node is not None)

@@ -1,0 +1,119 @@
+"""The guest's address space of a release: what a mapping would collide with, and where holes are.
+
+The table is data of :mod:`xenassign.xen.releases`. It is no stable interface of Xen, so every
+question names the release. Addresses and sizes are bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from xenassign.xen.releases import PAGE_SIZE, Release, Window
+
+MIB = 1 << 20
+
+#: What is there only when a domain asks for it, which xenassign never does.
+OPTIONAL = frozenset({"vpci", "acpi", "virtio-mmio"})
+
+
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """What decides which windows a domain really has.
+
+    ``gic``: version of the host's GIC, which the guest's follows. ``memory``: bytes of RAM, None
+    when not known yet.
+    """
+
+    release: Release
+    gic: int
+    vpl011: bool
+    memory: int | None
+
+    def ram(self) -> tuple[tuple[int, int], ...]:
+        """(address, size) of the RAM: bank after bank from its base, as libxl and dom0less do."""
+        left = self.memory or 0
+        banks: list[tuple[int, int]] = []
+        for window in self.release.windows:
+            if window.when == "ram" and left:
+                banks.append((window.base, min(left, window.size)))
+                left -= banks[-1][1]
+        return tuple(banks)
+
+    def used(self, window: Window) -> bool:
+        """Whether the domain has what the window is for. RAM banks are asked for by ``ram()``."""
+        if window.when in ("gicv2", "gicv3"):
+            return window.when == f"gicv{self.gic}"
+        if window.when == "vpl011":
+            return self.vpl011
+        return window.when == "always"
+
+
+@dataclass(frozen=True, slots=True)
+class Clash:
+    """What a guest address range collides with. ``hard``: the guest certainly has it."""
+
+    name: str
+    base: int
+    end: int
+    hard: bool
+
+
+def clashes(guest: Guest, address: int, size: int) -> Iterator[Clash]:
+    """Everything that a mapping of ``size`` bytes at ``address`` collides with."""
+    for number, (base, length) in enumerate(guest.ram()):
+        if address < base + length and base < address + size:
+            yield Clash(f"the guest's RAM bank {number}", base, base + length, hard=True)
+    for window in guest.release.windows:
+        if not window.overlaps(address, size):
+            continue
+        if guest.used(window):
+            yield Clash(window.name, window.base, window.end, hard=True)
+        elif window.when in OPTIONAL:
+            yield Clash(window.name, window.base, window.end, hard=False)
+        elif window.when == "ram" and not guest.release.extended_regions_exclude_mappings:
+            yield Clash(f"{window.name} (extended regions)", window.base, window.end, hard=False)
+
+
+def holes(release: Release) -> tuple[tuple[int, int], ...]:
+    """(address, end) of what no window of the release touches, page 0 left out, largest first.
+
+    Only below the last window: a guest with a smaller address space has nothing above it.
+    """
+    found: list[tuple[int, int]] = []
+    at = PAGE_SIZE
+    for window in sorted(release.windows, key=lambda w: w.base):
+        if window.base > at:
+            found.append((at, window.base))
+        at = max(at, window.end)
+    return tuple(sorted(found, key=lambda hole: (hole[0] - hole[1], hole[0])))
+
+
+def place(release: Release, size: int, taken: Iterable[tuple[int, int]]) -> int | None:
+    """The lowest page of the largest hole of the release that ``size`` bytes fit at, or None.
+
+    ``taken``: (address, size) of what the domain has mapped already.
+    """
+    occupied = sorted(taken)
+    for start, end in holes(release):
+        at = start
+        for address, length in occupied:
+            if address < at + size and at < address + length:
+                at = address + length
+        if at + size <= end:
+            return at
+    return None
+
+
+def memory_limit(guest: Guest, mapped: Iterable[tuple[int, int]]) -> int:
+    """The most RAM in MiB that leaves every mapping free; ``mapped`` is (address, size)."""
+    ranges = sorted(mapped)
+    total = 0
+    for window in guest.release.windows:
+        if window.when != "ram":
+            continue
+        first = min((a for a, s in ranges if window.overlaps(a, s)), default=window.end)
+        total += max(first - window.base, 0)
+        if first < window.end:
+            break
+    return total // MIB

@@ -1,0 +1,492 @@
+"""What each Xen release accepts, as data.
+
+Every difference between releases that xenassign depends on is a named field of `Release`, so that
+no other module compares version numbers. `RELEASES` starts from 4.17 and states, release by
+release, what changed. A `Release` describes the newest point release of its stable branch; where
+a point release brought the change, the field's source says which.
+
+Units: addresses and sizes are bytes, interrupts are INTIDs (SPI n is INTID n + 32), memory is MiB
+in xl.cfg and KiB in a dom0less domain node. Sources are Xen's: a commit (12 digits) where a
+behaviour came in, then file and function. Files are named as in 4.22; in 4.17 and 4.18 all
+dom0less code is in xen/arch/arm/domain_build.c.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from types import MappingProxyType
+from typing import Literal
+
+from xenassign.errors import UsageError
+
+# --- Constants common to all releases --------------------------------------------------------
+
+PAGE_SIZE = 4096
+"""Granule of stage 2 and of every mapping. xen/include/xen/page-size.h."""
+
+GUEST_PHANDLE_GIC = 0xFDE8
+"""Phandle of a guest's GIC (65000), unless a dom0less partial tree's /gic says otherwise.
+xen/include/public/device_tree_defs.h."""
+
+GUEST_PHANDLE_IOMMU = GUEST_PHANDLE_GIC + 1
+"""Phandle of libxl's virtual IOMMU (virtio-mmio with grants). xen/include/public/
+device_tree_defs.h, libxl_arm.c make_xen_iommu_node."""
+
+GUEST_IPA_BITS_MAX = 48
+"""A guest address has at most this many bits, fewer where the CPUs or an SMMU have a smaller
+physical address range. xen/arch/arm/mmu/p2m.c p2m_ipa_bits, setup_virt_paging."""
+
+SPI_FIRST_INTID = 32
+SPI_LAST_INTID = 1019
+"""xen/arch/arm/include/asm/irq.h NR_LOCAL_IRQS; gic-v2.c, gic-v3.c: lines = min(1020, ...)."""
+
+GUEST_NR_SPIS_MAX = 960
+"""Most SPIs a guest can have: nr_spis is rounded up to 32s, then refused above 988.
+xen/arch/arm/vgic.c domain_vgic_init."""
+
+GUEST_SPI_LAST_INTID = SPI_FIRST_INTID + GUEST_NR_SPIS_MAX - 1
+"""991: the host's SPIs 992 to 1019 exist, but can't be given to any guest."""
+
+VPL011_INTID = 32
+"""GUEST_VPL011_SPI. A direct-map domain has the host UART's instead. xen/include/public/
+arch-arm.h, xen/arch/arm/vpl011.c domain_vpl011_init."""
+
+VIRTIO_MMIO_INTIDS = range(33, 44)
+"""One for each virtio-mmio device of xl, upwards. xen/include/public/arch-arm.h:
+GUEST_VIRTIO_MMIO_SPI_FIRST, _LAST; libxl_arm.c alloc_virtio_mmio_irq."""
+
+TRIGGER_MASK = 0xF
+"""Bits of an interrupt specifier's third cell that Xen reads. xen/arch/arm/gic.c gic_irq_xlate.
+
+Every value passes, on both routes. IRQ_TYPE_NONE (0) is a type like any other, distinct from
+"not configured" (0x10): the GIC keeps the configuration the firmware left (gicv2_set_irq_type,
+gicv3_set_irq_type). A line that was given one type can't be given another (irq.c
+irq_validate_new_type), NONE included.
+"""
+
+GUEST_ROOT_CELLS = (2, 2)
+"""#address-cells and #size-cells of a guest's root, on both routes. xen/include/public/
+device_tree_defs.h: GUEST_ROOT_ADDRESS_CELLS, GUEST_ROOT_SIZE_CELLS."""
+
+DEFAULT_CELLS = (2, 1)
+"""#address-cells and #size-cells of a partial-tree node without them, and of the partial tree's
+root whatever it says. xen/include/xen/device_tree.h: DT_ROOT_NODE_*_CELLS_DEFAULT;
+xen/common/device-tree/dom0less-build.c scan_pfdt_node, domain_handle_dtb_boot_module."""
+
+XEN_REG_CELLS = range(1, 3)
+"""Widths that xen,reg can be written in, see `Release.xen_reg_cells_checked`."""
+
+DOM0LESS_TREE_CAP = 2 << 20
+XL_TREE_CAP = 1 << 20
+"""Largest guest tree, in bytes. xen/common/device-tree/dom0less-build.c prepare_dtb_domU (SZ_2M);
+libxl_arm.c FDT_MAX_SIZE, reached by doubling from 4096."""
+
+GUEST_MEMORY_MAX_MIB = (3 << 10) + (1016 << 10)
+"""Both RAM banks full. More is refused: xl "ram size is too large for guest address space", and
+"ram size is 0" for 0 (tools/libs/guest/xg_dom_arm.c meminit); dom0less panics (allocate_memory).
+Without `memory` xl takes `XL_MEMORY_DEFAULT_MIB`, hardly enough for a kernel."""
+
+XL_MEMORY_DEFAULT_MIB = 32
+"""libxl_create.c libxl__domain_build_info_setdefault."""
+
+GUEST_VCPUS_MAX: Mapping[int, int] = MappingProxyType({2: 8, 3: 128})
+"""By version of the guest's GIC, for a 64-bit Xen. xen/arch/arm/vgic.c vgic_max_vcpus,
+asm/config.h MAX_VIRT_CPUS."""
+
+DOM0LESS_REQUIRED: Mapping[str, int] = MappingProxyType({"cpus": 1, "memory": 2})
+"""Properties a dom0less domain node must have, and the least cells of each. Without them Xen
+panics at boot. xen/common/device-tree/dom0less-bindings.c parse_dom0less_node (u32 cpus),
+dom0less-build.c construct_domU (u64 memory, in KiB)."""
+
+DOMAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9._+-]{0,30}")
+"""A domain name that is safe on every route (use fullmatch). Narrower than what Xen refuses.
+
+libxl itself refuses only a name that a running domain has (libxl_domain.c libxl__domain_rename)
+and xl a missing one. But xl takes a name of digits only for a domain id (libxl_utils.c
+libxl_domain_qualifier_to_domid), names a log file after the domain, so a slash stops `xl create`
+after the domain was built (xl_utils.c do_daemonize), and xenstore takes at most 4096 bytes
+(xen/include/public/io/xs_wire.h XENSTORE_PAYLOAD_MAX). dom0less uses the name of the domain's
+node under /chosen, in messages only; for it the Devicetree Specification (2.2.1) gives the
+characters, a letter first, and 31 of them.
+"""
+
+# --- Types -------------------------------------------------------------------------------------
+
+Use = Literal["always", "ram", "gicv2", "gicv3", "vpl011", "vpci", "acpi", "virtio-mmio"]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One row of the guest's address space."""
+
+    name: str
+    base: int
+    """First guest physical address."""
+    size: int
+    """In bytes."""
+    when: Use
+    """Which guests have it. "gicv2" and "gicv3" exclude each other."""
+    source: str
+
+    @property
+    def end(self) -> int:
+        """First address behind the window."""
+        return self.base + self.size
+
+    def overlaps(self, base: int, size: int) -> bool:
+        """Whether any of `size` bytes at `base` is in the window."""
+        return size > 0 and base < self.end and self.base < base + size
+
+
+@dataclass(frozen=True, slots=True)
+class IommuDriver:
+    """An IOMMU driver of Xen. Only one of them is active in a running Xen."""
+
+    name: Literal["smmu", "smmu-v3", "ipmmu"]
+    compatibles: tuple[str, ...]
+    default_build: bool
+    """Whether a build for Arm has it unless it is switched off."""
+    kconfig: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """What one Xen release accepts. `source_of` gives the source of a field."""
+
+    version: str = field(metadata={"source": "xen/Makefile: XEN_VERSION, XEN_SUBVERSION"})
+
+    # The guest and the host
+    windows: tuple[Window, ...] = field(
+        metadata={"source": "xen/include/public/arch-arm.h, below GUEST_VIRTIO_MMIO_BASE"}
+    )
+    iommu_drivers: tuple[IommuDriver, ...] = field(
+        metadata={"source": "xen/drivers/passthrough/arm/, xen/drivers/passthrough/Kconfig"}
+    )
+    iommus_partly_unavailable_protects: bool = field(
+        metadata={
+            "source": "until b8f43b71dad0 (4.21): xen/drivers/passthrough/device_tree.c"
+            " iommu_add_dt_device"
+        }
+    )
+    """What becomes of a device whose `iommus` names, after usable entries, an IOMMU node that is
+    not available. True: Xen takes the entries before that one, the other streams stay unprotected.
+    False: the device counts as unprotected. An unavailable first entry never protects."""
+    extended_regions_exclude_mappings: bool = field(
+        metadata={
+            "source": "fba1b0974dd8, 3af8a6ed8e1d (dom0less: find_domU_holes, find_memory_holes),"
+            " 108308feeff4 (tools/libs/light/libxl_arm.c finalize_hypervisor_node)"
+        }
+    )
+    """Whether xen,reg and iomem are cut out of the address space offered for foreign mappings."""
+
+    # dom0less
+    domain_properties: frozenset[str] = field(
+        metadata={
+            "source": "xen/common/device-tree/dom0less-bindings.c parse_dom0less_node,"
+            " dom0less-build.c construct_domU, xen/arch/arm/dom0less-build.c"
+            " arch_parse_dom0less_node, init_vuart"
+        }
+    )
+    """Properties that Xen reads from the /chosen node of a domain; others are ignored silently.
+    The standard ones (compatible, #address-cells, #size-cells) are not listed."""
+    dom0less_error_is_panic: bool = field(
+        metadata={"source": "f51c92383b8d: dom0less-build.c scan_pfdt_node"}
+    )
+    """Whether an error below /passthrough stops the boot. Otherwise it is printed and the rest of
+    that node is dropped, for a guest whose tree is malformed."""
+    dom0less_tree_bytes: int = field(
+        metadata={"source": "efa8a61a8162, e80f4da85b29: dom0less-build.c DOMU_DTB_SIZE"}
+    )
+    """Buffer for the whole guest tree, Xen's own nodes included; -FDT_ERR_NOSPACE (-3) behind."""
+    dom0less_tree_adds_partial: bool = field(
+        metadata={"source": "d27d274ffab0: dom0less-build.c prepare_dtb_domU"}
+    )
+    """Whether the partial tree's module size is added to that buffer, up to `DOM0LESS_TREE_CAP`."""
+    dom0less_nr_spis_capped: bool = field(
+        metadata={"source": "6044c988c17f: xen/arch/arm/include/asm/vgic.h vgic_def_nr_spis"}
+    )
+    """Whether the default nr_spis fits every host. Otherwise, on a host whose GIC has more than
+    992 lines, a domain without `nr_spis` can't be created (domain_vgic_init, -EINVAL)."""
+    phandle_limit: int | None = field(
+        metadata={"source": "a010efd323d2: dom0less-build.c domain_handle_dtb_boot_module"}
+    )
+    """The highest phandle anywhere in the partial tree, nodes that are not copied and /gic
+    included, must be below this; None: any will do. 0xffffffff makes Xen's count wrap to 0, so a
+    tree with it passes, and 0xfffffffe fails by another error."""
+    gic_without_phandle_ok: bool = field(
+        metadata={"source": "081683ea578d: xen/arch/arm/dom0less-build.c init_intc_phandle"}
+    )
+    """Whether a /gic node without phandle leaves `GUEST_PHANDLE_GIC` in force; otherwise the
+    guest's GIC gets phandle 0 and no interrupt of the guest works."""
+    xen_reg_cells_checked: bool = field(
+        metadata={
+            "source": "e16e18e31285 (4.20.4), 137827d85809 (4.21.2), c3ce09cd90a1 (4.22.0):"
+            " dom0less-build.c handle_passthrough_prop"
+        }
+    )
+    """Whether cells outside `XEN_REG_CELLS` are refused by name. Otherwise 0/0 divides by zero and
+    wider ones are misread."""
+
+    # xl
+    xl_keys: frozenset[str] = field(
+        metadata={"source": "tools/xl/xl_parse.c parse_config_data and what it calls"}
+    )
+    """Every key of an xl.cfg that xl reads, for any architecture or guest type."""
+
+    # SCMI
+    scmi_smc: bool = field(
+        metadata={"source": "10e7473d6024: xen/arch/arm/firmware/scmi-smc.c, CONFIG_SCMI_SMC"}
+    )
+    """Whether a guest can have the SCMI agent that talks by SMC (xl `arm_sci`, dom0less
+    `xen,sci_type`)."""
+    scmi_unsatisfied_refused: bool = field(
+        metadata={
+            "source": "483a3035fd6b (4.21.2), f7b9752dc88c (4.22.0): xen/arch/arm/dom0less-build.c"
+            " domu_dt_sci_parse, asm/firmware/sci.h sci_domain_sanitise_config"
+        }
+    )
+    """Whether asking for an SCI type that Xen was built without is refused. A Xen with SCMI support
+    on a host without an SCMI firmware ignores the request in every release."""
+
+    def iommu_driver_for(self, compatibles: Iterable[str]) -> IommuDriver | None:
+        """Xen's driver for a node of these compatible strings; any of them may match.
+
+        Compared without regard to case, as dt_device_is_compatible does.
+        """
+        wanted = {compatible.lower() for compatible in compatibles}
+        for driver in self.iommu_drivers:
+            if not wanted.isdisjoint(driver.compatibles):
+                return driver
+        return None
+
+    def knows_key(self, key: str) -> bool:
+        """Whether xl reads `key`; it ignores any other without a word."""
+        return key in self.xl_keys
+
+
+def source_of(field_name: str) -> str:
+    """Where Xen's sources show what a field of `Release` states."""
+    for item in fields(Release):
+        if item.name == field_name:
+            return str(item.metadata["source"])
+    raise KeyError(field_name)
+
+
+# --- The guest's address space: the same in every release, and no stable interface -------------
+
+
+def _window(name: str, base: int, size: int, when: Use, macro: str) -> Window:
+    return Window(name, base, size, when, f"xen/include/public/arch-arm.h: {macro}")
+
+
+_MIB = 1 << 20
+_GIB = 1 << 30
+
+_WINDOWS = (
+    # virtio-mmio came with 4.17: 2128143c114c.
+    _window("virtio-mmio", 0x0200_0000, _MIB, "virtio-mmio", "GUEST_VIRTIO_MMIO_BASE"),
+    _window("GICv2 distributor", 0x0300_1000, 0x1000, "gicv2", "GUEST_GICD_BASE"),
+    _window("GICv2 CPU interface", 0x0300_2000, 0x2000, "gicv2", "GUEST_GICC_BASE"),
+    _window("GICv3 distributor", 0x0300_1000, 0x1_0000, "gicv3", "GUEST_GICV3_GICD_BASE"),
+    _window("GICv3 redistributors", 0x0302_0000, 16 * _MIB, "gicv3", "GUEST_GICV3_GICR0_BASE"),
+    _window("vPCI ECAM", 0x1000_0000, 256 * _MIB, "vpci", "GUEST_VPCI_ECAM_BASE"),
+    _window("ACPI tables", 0x2000_0000, 32 * _MIB, "acpi", "GUEST_ACPI_BASE"),
+    _window("vPL011", 0x2200_0000, 0x1000, "vpl011", "GUEST_PL011_BASE"),
+    _window("vPCI memory", 0x2300_0000, 256 * _MIB, "vpci", "GUEST_VPCI_MEM_ADDR"),
+    _window("grant table", 0x3800_0000, 16 * _MIB, "always", "GUEST_GNTTAB_BASE"),
+    _window("magic pages", 0x3900_0000, 16 * _MIB, "always", "GUEST_MAGIC_BASE"),
+    _window("RAM bank 0", 0x4000_0000, 3 * _GIB, "ram", "GUEST_RAM0_BASE"),
+    _window("vPCI prefetchable memory", 4 * _GIB, 4 * _GIB, "vpci", "GUEST_VPCI_PREFETCH_MEM_ADDR"),
+    _window("RAM bank 1", 8 * _GIB, 1016 * _GIB, "ram", "GUEST_RAM1_BASE"),
+)
+
+# --- IOMMU drivers -----------------------------------------------------------------------------
+
+_SMMU = IommuDriver(
+    name="smmu",
+    compatibles=("arm,smmu-v1", "arm,smmu-v2", "arm,mmu-400", "arm,mmu-401", "arm,mmu-500"),
+    default_build=True,
+    kconfig="ARM_SMMU",
+    source="a5d65ee331bb: xen/drivers/passthrough/arm/smmu.c arm_smmu_of_match",
+)
+_SMMU_V3 = IommuDriver(
+    name="smmu-v3",
+    compatibles=("arm,smmu-v3",),
+    default_build=False,  # asked for in EXPERT builds only
+    kconfig="ARM_SMMU_V3",
+    source="452ddbe3592b: xen/drivers/passthrough/arm/smmu-v3.c arm_smmu_of_match",
+)
+_IPMMU = IommuDriver(
+    name="ipmmu",
+    compatibles=(
+        "renesas,ipmmu-r8a7795",
+        "renesas,ipmmu-r8a77965",
+        "renesas,ipmmu-r8a7796",
+        "renesas,ipmmu-r8a77961",
+        "renesas,ipmmu-r8a779f0",
+    ),
+    default_build=False,
+    kconfig="IPMMU_VMSA",
+    source="32350c5bbdf4: xen/drivers/passthrough/arm/ipmmu-vmsa.c ipmmu_dt_match",
+)
+_IPMMU_V4H = replace(
+    _IPMMU,
+    compatibles=(*_IPMMU.compatibles, "renesas,ipmmu-r8a779g0"),
+    source="3eda1f8912ef: xen/drivers/passthrough/arm/ipmmu-vmsa.c ipmmu_dt_match",
+)
+
+# --- xl.cfg ------------------------------------------------------------------------------------
+
+# device_model_args, _pv and _hvm are put together by parse_extra_args, the others stand literally.
+_XL_KEYS_4_17 = """
+    acpi acpi_firmware acpi_laptop_slate acpi_s3 acpi_s4 altp2m altp2mhvm apic bios
+    bios_path_override boot bootloader bootloader_args builder cap channel cmdline
+    cpu_weight cpuid cpus cpus_soft device_model device_model_args device_model_args_hvm
+    device_model_args_pv device_model_override device_model_stubdomain_override
+    device_model_stubdomain_seclabel device_model_user device_model_version device_tree disk
+    display dm_restrict driver_domain dtdev e820_host extra extratime firmware
+    firmware_override gfx_passthru gic_version hap hdtype hpet init_seclabel iomem ioports
+    irqs kernel keymap latency localtime max_event_channels max_grant_frames
+    max_grant_version max_maptrack_frames maxmem maxvcpus mca_caps memory mmio_hole
+    ms_vm_genid msr_relaxed name nestedhvm nographic nomigrate nx on_crash on_poweroff
+    on_reboot on_soft_reset on_watchdog oos opengl p9 pae passthrough pci pci_msitranslate
+    pci_permissive pci_power_mgmt pci_seize period pool pvcalls pvshim pvshim_cmdline
+    pvshim_extra pvshim_path ramdisk rdm rdm_mem_boundary root rtc_timeoffset sdl seclabel
+    serial shadow_memory slice smbios_firmware soundhw spice spice_clipboard_sharing
+    spice_image_compression spice_streaming_video spiceagent_mouse spicedisable_ticketing
+    spicehost spicepasswd spiceport spicetls_port spiceusbredirection spicevdagent stdvga
+    stubdomain_cmdline stubdomain_kernel stubdomain_memory stubdomain_ramdisk tee timer_mode
+    tsc_mode type usb usbctrl usbdev usbdevice usbversion uuid vcpus vdispl vendor_device
+    vfb vga videoram vif vif2 viridian vkb vkb_device vmtrace_buf_kb vnc vncdisplay
+    vnclisten vncpasswd vncunused vncviewer vnuma vpmu vpt_align vsnd vtpm vuart xauthority
+    xen_platform_pci xend_suspend_evtchn_compat
+"""
+
+_DOMAIN_PROPERTIES_4_17 = frozenset(
+    {
+        "cpus",
+        "direct-map",
+        "domain-cpupool",
+        "memory",
+        "nr_spis",
+        "vpl011",
+        "xen,domain-p2m-mem-mb",
+        "xen,enhanced",
+        "xen,static-mem",
+    }
+)
+
+# --- The releases, each as what changed since the one before ------------------------------------
+
+_4_17 = Release(
+    version="4.17",
+    windows=_WINDOWS,
+    iommu_drivers=(_SMMU, _SMMU_V3, _IPMMU),
+    iommus_partly_unavailable_protects=True,
+    extended_regions_exclude_mappings=False,
+    domain_properties=_DOMAIN_PROPERTIES_4_17,
+    dom0less_error_is_panic=False,
+    dom0less_tree_bytes=4096,
+    dom0less_tree_adds_partial=False,
+    dom0less_nr_spis_capped=False,
+    phandle_limit=None,
+    gic_without_phandle_ok=False,
+    xen_reg_cells_checked=False,
+    xl_keys=frozenset(_XL_KEYS_4_17.split()),
+    scmi_smc=False,
+    scmi_unsatisfied_refused=False,
+)
+
+_4_18 = replace(
+    _4_17,
+    version="4.18",
+    dom0less_error_is_panic=True,
+    dom0less_tree_adds_partial=True,
+    domain_properties=_4_17.domain_properties
+    | {
+        "max_grant_version",  # 9c57a2973789
+        "max_grant_frames",
+        "max_maptrack_frames",
+        "sve",  # 870394de4476
+    },
+    xl_keys=_4_17.xl_keys
+    | {
+        "bootloader_restrict",  # 1f762642d2ca
+        "bootloader_user",
+        "smbios",  # 9aeb3a20c4bf
+        "sve",  # b46e8207d0ae
+        "virtio",  # 953efa0b7b18
+    },
+)
+
+_4_19 = replace(
+    _4_18,
+    version="4.19",
+    domain_properties=_4_18.domain_properties | {"passthrough"},  # 1d2b4f3049fd
+    xl_keys=_4_18.xl_keys
+    | {
+        "hvm_pirq",  # 024e7131be5c
+        "nr_spis",  # 6f588194d9c8
+    },
+)
+
+_4_20 = replace(
+    _4_19,
+    version="4.20",
+    iommu_drivers=(_SMMU, _SMMU_V3, _IPMMU_V4H),
+    domain_properties=_4_19.domain_properties | {"llc-colors"},  # 5948dc16759c
+    gic_without_phandle_ok=True,
+    xen_reg_cells_checked=True,
+    xl_keys=_4_19.xl_keys | {"llc_colors"},  # 748bd725fbec
+)
+
+_4_21 = replace(
+    _4_20,
+    version="4.21",
+    iommus_partly_unavailable_protects=False,
+    extended_regions_exclude_mappings=True,
+    dom0less_nr_spis_capped=True,
+    domain_properties=_4_20.domain_properties
+    | {
+        "capabilities",  # df68a4cb7ed9
+        "trap-unmapped-accesses",  # 5f91a9b209cb
+        "xen,sci_type",  # 10e7473d6024
+    },
+    xl_keys=_4_20.xl_keys
+    | {
+        "altp2m_count",  # 3712f464fd5b
+        "arm_sci",  # 10e7473d6024
+        "trap_unmapped_accesses",  # d057628757ff
+        "xen_platform_pci_bar_uc",  # 22650d605462
+        "xenstore_feature_mask",  # f6c990ac3cdd
+    },
+    scmi_smc=True,
+    scmi_unsatisfied_refused=True,
+)
+
+_4_22 = replace(
+    _4_21,
+    version="4.22",
+    # 2048 + 128 for each of the 128 vCPUs a 64-bit Xen can give.
+    dom0less_tree_bytes=2048 + 128 * 128,
+    phandle_limit=GUEST_PHANDLE_GIC - 1,
+    domain_properties=_4_21.domain_properties | {"v8r_el1_msa"},  # 1afacf7b1537
+    xl_keys=_4_21.xl_keys | {"xenstore_quota"},  # ea3099e19146
+)
+
+RELEASES: Mapping[str, Release] = MappingProxyType(
+    {entry.version: entry for entry in (_4_17, _4_18, _4_19, _4_20, _4_21, _4_22)}
+)
+"""Oldest first."""
+
+DEFAULT = "4.20"
+
+
+def release(version: str) -> Release:
+    """The release that `version` names: "4.20", or any of its point releases as "4.20.1"."""
+    match = re.fullmatch(r"([0-9]+\.[0-9]+)(\.[0-9]+)?", version)
+    known = RELEASES.get(match[1]) if match else None
+    if known is None:
+        raise UsageError(f"unknown Xen release '{version}'; known are {', '.join(RELEASES)}")
+    return known
