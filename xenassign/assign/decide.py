@@ -15,7 +15,7 @@ from xenassign.assign.checks import (
 )
 from xenassign.assign.guest import Assigned, GuestTree
 from xenassign.assign.plan import DomainPlan, HostMark, PlannedDevice
-from xenassign.assign.protection import judge, stream_findings
+from xenassign.assign.protection import dma_in_scope, judge, stream_findings, why_forced
 from xenassign.assign.request import MapOption, Request
 from xenassign.assign.scope import Scope, scope
 from xenassign.assign.select import resolve, select
@@ -103,9 +103,8 @@ def decide(tree: Tree, request: Request) -> DomainPlan:
             id(d.node): Assigned(
                 d,
                 placement.placed[d.path],
-                shields[d.path].protected,
                 forced[d.path],
-                d.dma.evidence,
+                why_forced(dma_in_scope(inside, d)),
             )
             for d in inside.devices
         },

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 from xenassign.assign.plan import PlacedBlock, Supplier
 from xenassign.assign.scope import Scope
-from xenassign.assign.suppliers import Suppliers
+from xenassign.assign.suppliers import Suppliers, dropped_comments
 from xenassign.devicetree.addresses import (
     Block,
     is_pci,
@@ -68,11 +68,10 @@ _NOT_COPIED = frozenset(
 
 @dataclass(slots=True)
 class Assigned:
-    """One device as the tree shows it: its facts, its places, whether forced, its comments."""
+    """One device as the tree shows it: its facts, its places, whether and why it is forced."""
 
     device: HostDevice
     placed: tuple[PlacedBlock, ...]
-    protected: bool
     forced: bool
     why: str
 
@@ -157,7 +156,7 @@ class GuestTree:
                 cells("#size-cells", 2, decimal=True),
             ]
         assigned = self.assigned.get(id(node))
-        comments = [f"{s.property} dropped: {s.why}" for s in suppliers if s.action == "dropped"]
+        comments = dropped_comments(suppliers)
         if assigned is not None:
             properties += self._coherency(node)
             comments += _lost_lines(self.scope, assigned.device)
@@ -256,7 +255,7 @@ class GuestTree:
         pieces = tuple(Cells((*_two(m.host), *_two(m.size), *_two(m.guest))) for m in mappings)
         yield DraftProperty("xen,reg", pieces, comment or (None if pieces else "no registers"))
         if assigned.forced:
-            yield boolean("xen,force-assign-without-iommu", f"forced: {assigned.why}")
+            yield boolean("xen,force-assign-without-iommu", assigned.why)
 
     def _companion(self, assigned: Assigned, name: str) -> None:
         """xen,path of a device on a bus whose cells cannot carry xen,reg, as a node of its own.

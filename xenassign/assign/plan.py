@@ -26,6 +26,11 @@ class Mapping:
         """Number of pages of 4096 bytes."""
         return self.size // PAGE_SIZE
 
+    def covers(self, other: Mapping) -> bool:
+        """Whether it maps all that the other maps, to the same place."""
+        same = self.guest - self.host == other.guest - other.host
+        return same and self.host <= other.host and other.host + other.size <= self.host + self.size
+
 
 @dataclass(frozen=True, slots=True)
 class PlacedBlock:

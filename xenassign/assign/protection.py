@@ -98,6 +98,15 @@ def dma_in_scope(scope: Scope, device: HostDevice) -> Dma:
     return device.dma
 
 
+def why_forced(dma: Dma) -> str:
+    """The comment beside xen,force-assign-without-iommu."""
+    if dma.answer == "yes":
+        return f"forced ALTHOUGH IT MASTERS DMA ({dma.evidence}): needs a direct-map domain"
+    if dma.answer == "unknown":
+        return f"forced; whether it masters DMA is not known: {dma.evidence}"
+    return f"forced; it masters no DMA: {dma.evidence}"
+
+
 def judge(
     scope: Scope, request: Request, device: HostDevice, shield: Protection, named: frozenset[int]
 ) -> tuple[bool, list[Finding]]:
@@ -131,7 +140,8 @@ def judge(
         findings.append(FORCED_MASTER(message, node=path))
     else:
         message = f"{WARNING.format(path=path)} Known about it: {dma.evidence}"
-        findings.append(FORCED(message, node=path))
+        severity = "note" if id(device.node) in scope.inner and dma.answer == "no" else None
+        findings.append(FORCED(message, node=path, severity=severity))
     return True, findings
 
 

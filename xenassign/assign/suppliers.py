@@ -386,8 +386,7 @@ class Suppliers:
         label = self.label(provider)
         changed, suppliers = self.rewrite(provider)
         properties: list[DraftProperty] = []
-        comments = [f"copied from {provider.path}"]
-        comments += [f"{s.property} dropped: {s.why}" for s in suppliers if s.action == "dropped"]
+        comments = [f"copied from {provider.path}", *dropped_comments(suppliers)]
         switched = provider.has("gpio") or provider.has("gpios")
         skipped = {"phandle", "linux,phandle", "status", "reg", "gpio", "gpios"}
         if switched:
@@ -409,6 +408,12 @@ class Suppliers:
         )
         self._copies[id(provider)] = label
         return label
+
+
+def dropped_comments(suppliers: list[Supplier]) -> list[str]:
+    """What was dropped and why, each reason once."""
+    dropped = (f"{s.property} dropped: {s.why}" for s in suppliers if s.action == "dropped")
+    return list(dict.fromkeys(dropped))
 
 
 def _path(entries: tuple[Reference, ...]) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from xenassign.assign.plan import DomainPlan, PlannedDevice
+from xenassign.assign.plan import DomainPlan, Mapping, PlannedDevice
 from xenassign.devicetree.draft import DraftNode
 from xenassign.devicetree.dts_writer import comment, to_dts
 from xenassign.render.overlay import domain_node
@@ -98,16 +98,15 @@ def _irq_groups(devices: tuple[PlannedDevice, ...]) -> list[dict[str, object]]:
 
 
 def _iomem_groups(devices: tuple[PlannedDevice, ...]) -> list[dict[str, object]]:
-    """Pages by device; a mapping that an earlier device has is named there only."""
-    seen: set[tuple[int, int, int]] = set()
+    """Pages by device; pages that an earlier device has at the same place are named there only."""
+    seen: list[Mapping] = []
     groups: list[dict[str, object]] = []
     for device in devices:
         entries = []
         for mapping in device.mappings:
-            key = (mapping.host, mapping.guest, mapping.size)
-            if key in seen:
+            if any(earlier.covers(mapping) for earlier in seen):
                 continue
-            seen.add(key)
+            seen.append(mapping)
             entry = f"{mapping.host // PAGE_SIZE:#x},{mapping.pages:#x}"
             if mapping.guest != mapping.host:
                 entry += f"@{mapping.guest // PAGE_SIZE:#x}"

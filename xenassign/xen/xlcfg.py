@@ -95,8 +95,9 @@ def parse(text: str, file: str = "<memory>") -> Config:
     try:
         tree = _parser().parse(text)
     except UnexpectedCharacters as error:
+        char = text[error.pos_in_stream or 0]
         raise InputError(
-            f"{file}:{error.line}:{error.column}: lexical error at {text[error.pos_in_stream or 0]!r};"
+            f"{file}:{error.line}:{error.column}: lexical error at {char!r};"
             " xl.cfg has name = value, strings in quotes, lists in [ ], and no Python"
         ) from None
     except UnexpectedInput as error:
