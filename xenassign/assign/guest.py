@@ -33,10 +33,11 @@ from xenassign.devicetree.draft import (
     boolean,
     cells,
     from_bytes,
+    phandles,
     text,
 )
 from xenassign.devicetree.tree import Node, PropertyError
-from xenassign.host.device import HostDevice
+from xenassign.host.device import HostDevice, read_device
 from xenassign.host.platform import Platform
 from xenassign.xen.releases import GUEST_PHANDLE_GIC
 
@@ -117,7 +118,7 @@ class GuestTree:
             cells("#address-cells", 2, decimal=True),
             cells("#size-cells", 2, decimal=True),
         )
-        return DraftNode("", root, top)
+        return _without_idle_labels(DraftNode("", root, top), set(self.platform.tree.labels))
 
     def _aliases(self) -> Iterator[DraftProperty]:
         """The host's aliases of what is assigned, since drivers take numbers from them."""
@@ -157,9 +158,10 @@ class GuestTree:
             ]
         assigned = self.assigned.get(id(node))
         comments = dropped_comments(suppliers)
+        if node.has("interrupts") or node.has("interrupts-extended"):
+            comments += _lost_lines(self.scope, read_device(self.platform, node))
         if assigned is not None:
             properties += self._coherency(node)
-            comments += _lost_lines(self.scope, assigned.device)
             if mapped:
                 properties += self._xen(assigned)
             else:
@@ -273,9 +275,7 @@ class GuestTree:
 
     def _interrupts(self, node: Node) -> Iterator[DraftProperty]:
         """The interrupts that the guest can have, in the host's order, with their names."""
-        device = self.assigned[id(node)].device if id(node) in self.assigned else None
-        if device is None:
-            return
+        device = read_device(self.platform, node)
         gic = {line.index: line for line in device.interrupts}
         other = {
             line.index: line for line in device.other_interrupts if self.scope.has(line.controller)
@@ -313,6 +313,18 @@ class GuestTree:
                 return
 
 
+def _without_idle_labels(root: DraftNode, own: set[str]) -> DraftNode:
+    """The tree without made-up labels that nothing refers to; the board's own stay."""
+    used = own.union(phandles(root))
+
+    def cleaned(node: DraftNode) -> DraftNode:
+        children = tuple(cleaned(child) for child in node.children)
+        label = node.label if node.label in used else None
+        return DraftNode(node.name, node.properties, children, label, node.comments)
+
+    return cleaned(root)
+
+
 def _two(value: int) -> tuple[int, int]:
     """A number as two cells."""
     return value >> 32, value & 0xFFFFFFFF
@@ -342,8 +354,10 @@ def _renamed(node: DraftNode, names: set[str]) -> DraftNode:
 
 
 def _lost_lines(scope: Scope, device: HostDevice) -> list[str]:
-    return [
-        f"interrupt {line.index} dropped: it ends at {line.controller.path}, which is not assigned"
+    """The interrupts that the guest cannot have, each controller once."""
+    lost = (
+        f"interrupt dropped: it ends at {line.controller.path}, which is not assigned"
         for line in device.other_interrupts
         if not scope.has(line.controller)
-    ]
+    )
+    return list(dict.fromkeys(lost))
