@@ -69,6 +69,16 @@ HOST_PROBLEM = rule(
     " malformed, cannot be given to a guest.",
     fix="check the host tree; the rest of the device is assigned without it",
 )
+SUPPLIES_HOST = rule(
+    "XA107",
+    "Devices that stay with the host depend on it",
+    severity="warning",
+    effect="unsafe",
+    why="An assigned device is withheld from dom0, so what it supplies there (clocks, resets,"
+    " GPIOs, regulators, interrupts) is gone: drivers of dom0 wait for it for ever, and the"
+    " guest can switch off what they use.",
+    fix="assign those devices too, or leave this one to the host",
+)
 PPI = rule(
     "XA301",
     "A PPI cannot be assigned",
@@ -220,6 +230,7 @@ def device_findings(
         yield XENS_OWN(f"{device.path} is {own}", node=device.path)
     for problem in device.problems:
         yield HOST_PROBLEM(f"{device.path}: {problem}", node=device.path)
+    yield from _consumers(board, scope, device)
     for line in device.other_interrupts:
         if not scope.has(line.controller):
             message = f"interrupt {line.index} of {device.path} ends at {line.controller.path}"
@@ -229,6 +240,24 @@ def device_findings(
         if gic_line.intid not in seen:
             yield from _line_findings(board, scope, request, device, gic_line, own is not None)
         seen.add(gic_line.intid)
+
+
+def _consumers(board: Board, scope: Scope, device: HostDevice) -> Iterator[Finding]:
+    """The host's devices that the device, or a node copied with it, supplies."""
+    others: dict[str, str] = {}
+    stack = [device.node]
+    while stack:
+        node = stack.pop()
+        for name, consumer in board.neighbours.consumers.get(id(node), ()):
+            if not scope.has(consumer):
+                others.setdefault(consumer.path, name)
+        own = {id(other.node) for other in scope.devices} - {id(device.node)}
+        stack += [n for n in node.children.values() if scope.has(n) and id(n) not in own]
+    if others:
+        some = [f"{path} ({name})" for path, name in sorted(others.items())]
+        more = f" and {len(some) - 3} more" if len(some) > 3 else ""
+        message = f"{device.path} supplies {', '.join(some[:3])}{more}"
+        yield SUPPLIES_HOST(message, node=device.path)
 
 
 def xens_own(board: Board, node: Node) -> str | None:

@@ -1,4 +1,4 @@
-"""Who else is there: which nodes of a board use a page of registers, or an interrupt line."""
+"""Who else is there: which nodes of a board use a page of registers, a line, or a supplier."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from xenassign.devicetree.addresses import Block, registers
 from xenassign.devicetree.interrupts import interrupts
+from xenassign.devicetree.references import references
 from xenassign.devicetree.tree import Node
 from xenassign.host.device import is_simple_bus
 from xenassign.host.gic import GicInterrupt, decode
@@ -17,7 +18,8 @@ from xenassign.host.platform import Platform
 
 @dataclass(frozen=True, slots=True)
 class Neighbours:
-    """The register blocks of all nodes by address, and the lines of all nodes by INTID.
+    """The register blocks of all nodes by address, the lines of all nodes by INTID, and by id() of
+    a node the (property, node) of everyone available who names it by phandle.
 
     A block counts when its node has ``compatible``; the window that a bus states as its own
     ``reg`` does not. ``longest`` is the size in bytes of the longest block but for the few huge
@@ -29,6 +31,7 @@ class Neighbours:
     longest: int
     huge: list[tuple[Block, Node]]
     lines: dict[int, list[tuple[GicInterrupt, Node]]]
+    consumers: dict[int, list[tuple[str, Node]]]
 
     def overlapping(self, address: int, size: int) -> Iterator[tuple[Block, Node]]:
         """The blocks that touch a range of processor-physical bytes."""
@@ -47,6 +50,7 @@ def neighbours(platform: Platform) -> Neighbours:
     blocks: list[tuple[Block, Node]] = []
     huge: list[tuple[Block, Node]] = []
     lines: dict[int, list[tuple[GicInterrupt, Node]]] = defaultdict(list)
+    consumers: dict[int, list[tuple[str, Node]]] = defaultdict(list)
     gic = platform.gic.node if platform.gic else None
     for node in platform.tree.nodes():
         if node.has("reg") and node.has("compatible") and not is_simple_bus(node):
@@ -57,6 +61,12 @@ def neighbours(platform: Platform) -> Neighbours:
                 decoded = decode(line.index, line.specifier) if line.controller is gic else None
                 if decoded is not None:
                     lines[decoded.intid].append((decoded, node))
+                elif node.available and line.first is not gic:
+                    consumers[id(line.first)].append(("interrupts", node))
+        if node.available and node.has("compatible"):
+            for group in references(platform.tree, node):
+                for reference in group.entries if group.rule.kind != "interrupt" else ():
+                    consumers[id(reference.provider)].append((group.prop, node))
     blocks.sort(key=lambda entry: entry[0].address)
     return Neighbours(
         starts=[block.address for block, _ in blocks],
@@ -64,4 +74,5 @@ def neighbours(platform: Platform) -> Neighbours:
         longest=max((block.size for block, _ in blocks), default=0),
         huge=huge,
         lines=dict(lines),
+        consumers=dict(consumers),
     )
