@@ -42,6 +42,7 @@ def check(files: dict[str, bytes], request: Request, platform: Platform) -> Iter
         iommus=iommus(platform, request.release, request.drivers),
         vcpus=request.vcpus or 1,
         vpl011=request.vpl011,
+        bootargs=request.extra,
     )
     blob = files[f"{name}.dtb"]
     tree = read_blob(blob, f"{name}.dtb")

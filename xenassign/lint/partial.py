@@ -137,9 +137,32 @@ LINE_NOT_HOSTS = rule(
     fix="state the host's interrupts",
 )
 
-#: Bytes of a dom0less guest's tree that are Xen's own with one vCPU, and for each further one.
-#: Counted on Xen 4.17: 994 bytes, 154 more for the vPL011, 96 for each further vCPU.
-_OWN, _OWN_VPL011, _OWN_VCPU = 994, 154, 96
+# What dom0less Xen itself puts into a guest's tree, as counted on 4.17 (prepare_dtb_domU): bytes of
+# header, reserve map and structure with one vCPU and an initrd; of each further vCPU; of the vPL011;
+# and the property names before and behind the part that is copied from the partial tree.
+_OWN, _OWN_VCPU, _OWN_VPL011 = 788, 96, 140
+_NAMES_BEFORE = (
+    "#address-cells",
+    "#size-cells",
+    "linux,initrd-start",
+    "linux,initrd-end",
+    "compatible",
+    "method",
+    "cpu_off",
+    "cpu_on",
+    "device_type",
+    "reg",
+    "enable-method",
+)
+_TIMERS = frozenset({"arm,armv7-timer", "arm,armv8-timer"})
+_NAMES_BEHIND = (
+    "#interrupt-cells",
+    "interrupt-controller",
+    "linux,phandle",
+    "phandle",
+    "interrupts",
+    "interrupt-parent",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,13 +233,14 @@ def _cells(node: Node) -> tuple[int, int]:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What the rules are asked about: release, host (if known), the domain's vCPUs and vPL011."""
+    """What the rules are asked about: the release, the host if known, and the domain."""
 
     release: Release
     platform: Platform | None
     iommus: Iommus | None
     vcpus: int = 1
     vpl011: bool = True
+    bootargs: str | None = None
 
 
 def check(tree: Tree, size: int, context: Context) -> Iterator[Finding]:
@@ -276,26 +300,59 @@ def _size(tree: Tree, size: int, context: Context) -> Iterator[Finding]:
 
 
 def guest_tree_bytes(tree: Tree, context: Context) -> int:
-    """The size of the tree that dom0less Xen builds: its own nodes, and what it copies.
+    """The size in bytes of the tree that dom0less Xen builds: its own nodes, and what it copies.
 
-    A node takes 8 bytes and its padded name, a property 12 and its padded value, each distinct
-    property name its length and a NUL. Names that Xen uses itself are counted again (a few bytes
-    too many, never too few).
+    A node takes 8 bytes and its padded name, a property 12 and its padded value. A property name
+    is stored once, and not at all when a stored one ends in it (libfdt's fdt_find_add_string_).
+    ``bootargs`` count only as far as the context knows them.
     """
-    own = _OWN + _OWN_VCPU * (context.vcpus - 1) + (_OWN_VPL011 if context.vpl011 else 0)
-    total = own
-    names: set[str] = set()
+    total = _OWN + _OWN_VCPU * (context.vcpus - 1)
+    names = [*_NAMES_BEFORE]
+    cpu, timer = _cpu_and_timer(context.platform)
+    if cpu is not None:  # its compatible and clock-frequency are copied for each vCPU
+        total += context.vcpus * (_padded(len(cpu.properties["compatible"].value)) - 16)
+        if cpu.has("clock-frequency"):
+            total += 16 * context.vcpus
+            names.insert(-1, "clock-frequency")
+    if context.bootargs is not None:
+        total += 12 + _padded(len(context.bootargs.encode()) + 1)
+        names.insert(2, "bootargs")
     for child in tree.root.children.values():
         if child.name.lower() not in ("passthrough", "aliases"):
             continue
         for node in child.walk():
-            total += 8 + (len(node.name) + 4 & ~3)
+            total += 8 + _padded(len(node.name) + 1)
             for prop in node.properties.values():
-                if prop.name in ("xen,reg", "xen,path", "xen,force-assign-without-iommu"):
-                    continue
-                total += 12 + (len(prop.value) + 3 & ~3)
-                names.add(prop.name)
-    return total + sum(len(name) + 1 for name in names)
+                if prop.name not in ("xen,reg", "xen,path", "xen,force-assign-without-iommu"):
+                    total += 12 + _padded(len(prop.value))
+                    names.append(prop.name)
+    names += _NAMES_BEHIND
+    if timer is not None and timer.has("clock-frequency"):
+        total += 16
+        names.append("clock-frequency")
+    if context.vpl011:
+        total += _OWN_VPL011
+        names.append("current-speed")
+    stored: list[str] = []
+    for name in names:
+        if not any(other.endswith(name) for other in stored):
+            stored.append(name)
+    return total + sum(len(name) + 1 for name in stored)
+
+
+def _cpu_and_timer(platform: Platform | None) -> tuple[Node | None, Node | None]:
+    """The host's nodes that make_cpus_node and make_timer_node copy from, if they are there."""
+    if platform is None:
+        return None, None
+    root = platform.tree.root
+    cpus = root.children["cpus"].children.values() if "cpus" in root.children else ()
+    cpu = next((n for n in cpus if n.text("device_type") == "cpu" and n.has("compatible")), None)
+    timers = (n for n in root.walk() if _TIMERS.intersection(n.compatible))
+    return cpu, next(timers, None)
+
+
+def _padded(size: int) -> int:
+    return (size + 3) & ~3
 
 
 def _phandles(tree: Tree, release: Release) -> Iterator[Finding]:
