@@ -31,10 +31,8 @@ an overlap ends as "master".
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fnmatch import translate
 from functools import lru_cache
 from typing import Final
 
@@ -814,10 +812,23 @@ KNOWLEDGE: Final = _entries(_MASTERS, master=True) + _entries(_REGISTERS, master
 
 _EXACT: Final = {entry.compatible: entry for entry in KNOWLEDGE if "*" not in entry.compatible}
 _WILD: Final = tuple(
-    (re.compile(translate(entry.compatible)), entry)
-    for entry in KNOWLEDGE
-    if "*" in entry.compatible
+    (tuple(entry.compatible.split("*")), entry) for entry in KNOWLEDGE if "*" in entry.compatible
 )
+
+
+def _fits(parts: tuple[str, ...], text: str) -> bool:
+    """Whether a text is the parts of a pattern with anything between them."""
+    head, tail = parts[0], parts[-1]
+    end = len(text) - len(tail)
+    if not text.startswith(head) or not text.endswith(tail) or end < len(head):
+        return False
+    at = len(head)
+    for part in parts[1:-1]:
+        at = text.find(part, at, end)
+        if at < 0:
+            return False
+        at += len(part)
+    return True
 
 
 @lru_cache(maxsize=8192)
@@ -825,7 +836,7 @@ def _known_string(compatible: str) -> DmaKnowledge | None:
     exact = _EXACT.get(compatible)
     if exact is not None:
         return exact
-    return next((entry for pattern, entry in _WILD if pattern.match(compatible)), None)
+    return next((entry for parts, entry in _WILD if _fits(parts, compatible)), None)
 
 
 def known(compatibles: Sequence[str]) -> DmaKnowledge | None:

@@ -137,9 +137,9 @@ LINE_NOT_HOSTS = rule(
     fix="state the host's interrupts",
 )
 
-# What dom0less Xen itself puts into a guest's tree, as counted on 4.17 (prepare_dtb_domU): bytes of
-# header, reserve map and structure with one vCPU and an initrd; of each further vCPU; of the vPL011;
-# and the property names before and behind the part that is copied from the partial tree.
+# What dom0less Xen itself puts into a guest tree, counted on 4.17 (prepare_dtb_domU): bytes of
+# header, reserve map and structure with one vCPU and an initrd; of each other vCPU; of the vPL011;
+# and the property names before and behind what is copied from the partial tree.
 _OWN, _OWN_VCPU, _OWN_VPL011 = 788, 96, 140
 _NAMES_BEFORE = (
     "#address-cells",
