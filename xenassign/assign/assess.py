@@ -6,7 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from xenassign.assign.addresses import shared_pages
-from xenassign.assign.checks import Board, device_findings, platform_findings, selection_findings
+from xenassign.assign.checks import (
+    Board,
+    device_findings,
+    platform_findings,
+    selection_findings,
+    xens_own,
+)
 from xenassign.assign.protection import judge
 from xenassign.assign.request import Request
 from xenassign.assign.scope import scope
@@ -69,7 +75,11 @@ def assess(
                 *platform_findings(platform),
                 *(f for f in selection_findings(platform, inside, [node]) if f.node == node.path),
                 *device_findings(board, inside, request, device),
-                *judge(inside, request, device, shield, frozenset())[1],
+                *(
+                    judge(inside, request, device, shield, frozenset())[1]
+                    if xens_own(board, node) is None
+                    else ()
+                ),
                 *shared_pages(inside, around, device),
             ]
             yield Assessment(device, shield, tuple(dict.fromkeys(findings)))

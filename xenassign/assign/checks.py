@@ -228,8 +228,15 @@ def device_findings(
     own = xens_own(board, device.node)
     if own:
         yield XENS_OWN(f"{device.path} is {own}", node=device.path)
+    unreachable = bool(device.registers.problems) and not device.blocks
     for problem in device.problems:
-        yield HOST_PROBLEM(f"{device.path}: {problem}", node=device.path)
+        lost = unreachable and problem in device.registers.problems
+        yield HOST_PROBLEM(
+            f"{device.path}: {problem}",
+            node=device.path,
+            severity="error" if lost else None,
+            fix="mend the host tree; without registers it is no device" if lost else None,
+        )
     yield from _consumers(board, scope, device)
     for line in device.other_interrupts:
         if not scope.has(line.controller):

@@ -12,6 +12,7 @@ from xenassign.assign.checks import (
     marks,
     platform_findings,
     selection_findings,
+    xens_own,
 )
 from xenassign.assign.guest import Assigned, GuestTree
 from xenassign.assign.plan import DomainPlan, HostMark, PlannedDevice
@@ -80,7 +81,7 @@ def decide(tree: Tree, request: Request) -> DomainPlan:
     forced: dict[str, bool] = {}
     for device in inside.devices:
         forced[device.path], told = judge(inside, request, device, shields[device.path], named)
-        findings += told
+        findings += told if xens_own(board, device.node) is None else ()
     findings += stream_findings(platform, known, inside, shields)
     placement = place_devices(
         inside,

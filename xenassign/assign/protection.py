@@ -91,6 +91,8 @@ def dma_in_scope(scope: Scope, device: HostDevice) -> Dma:
     """The DMA evidence of a device, given what it is assigned with."""
     if device.dma.answer == "yes":
         return device.dma
+    if not device.blocks and not device.windows and device.registers.mapped:
+        return Dma("no", "it has no registers that a guest could program")
     if id(device.node) in scope.inner:
         return Dma("no", "its registers are part of those of an assigned device around it")
     if not device.blocks and not on_processor_bus(device.node) and scope.has(device.node.parent):
