@@ -12,15 +12,14 @@ A :class:`Finding` is one application of a rule. ``effect`` says what becomes of
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 ROUTES = ("dom0less", "xl")
 SEVERITIES = ("error", "warning", "note")
 EFFECTS = ("rejected", "broken", "unsafe", "portability", "style")
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """A rule. ``why``: what Xen does. ``fix``: how to mend it."""
 
     code: str
@@ -53,8 +52,7 @@ class Rule:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """One application of a rule. ``node`` is a path, ``line`` and ``column`` count from 1."""
 
     rule: Rule

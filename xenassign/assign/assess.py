@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from xenassign.assign.addresses import shared_pages
 from xenassign.assign.checks import (
@@ -25,8 +25,7 @@ from xenassign.xen.iommu import Iommus, Protection, iommus, protection
 from xenassign.xen.releases import Release
 
 
-@dataclass(frozen=True, slots=True)
-class Assessment:
+class Assessment(NamedTuple):
     """One device: its facts, whether Xen would protect it, and all that was found."""
 
     device: HostDevice
@@ -39,8 +38,7 @@ class Assessment:
         return not errors(self.findings)
 
 
-@dataclass(frozen=True, slots=True)
-class BoardAssessment:
+class BoardAssessment(NamedTuple):
     """A board: its platform, its IOMMUs as the release sees them, and its devices in tree order."""
 
     platform: Platform

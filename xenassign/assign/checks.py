@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from xenassign.assign.request import Request
 from xenassign.assign.scope import Scope, is_own_device
@@ -172,8 +172,7 @@ NO_GIC = rule(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Board:
+class Board(NamedTuple):
     """What the checks look at, together."""
 
     platform: Platform

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from xenassign.assign.request import Request
 from xenassign.devicetree.addresses import Block
@@ -13,8 +13,7 @@ from xenassign.xen.iommu import Protection
 from xenassign.xen.releases import PAGE_SIZE
 
 
-@dataclass(frozen=True, slots=True)
-class Mapping:
+class Mapping(NamedTuple):
     """Whole pages: ``size`` bytes at physical ``host``, which the guest sees at ``guest``."""
 
     host: int
@@ -32,8 +31,7 @@ class Mapping:
         return same and self.host <= other.host and other.host + other.size <= self.host + self.size
 
 
-@dataclass(frozen=True, slots=True)
-class PlacedBlock:
+class PlacedBlock(NamedTuple):
     """A register block and the pages that carry it. ``window``: a PCI window, not a ``reg``."""
 
     block: Block
@@ -51,8 +49,7 @@ class PlacedBlock:
         return self.block.size != self.mapping.size
 
 
-@dataclass(frozen=True, slots=True)
-class Supplier:
+class Supplier(NamedTuple):
     """What became of one reference (or one property of them) of a device, and why.
 
     ``action``: ``copied``, ``stubbed``, ``kept`` or ``dropped``. ``provider``: its host path.
@@ -64,8 +61,7 @@ class Supplier:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedDevice:
+class PlannedDevice(NamedTuple):
     """One device of the domain, in Xen's sense: a node with xen,path and xen,reg of its own."""
 
     host: HostDevice
@@ -91,16 +87,14 @@ class PlannedDevice:
         return tuple(dict.fromkeys(line.intid for line in self.host.interrupts))
 
 
-@dataclass(frozen=True, slots=True)
-class HostMark:
+class HostMark(NamedTuple):
     """A host node that gets ``xen,passthrough``, and why."""
 
     path: str
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class DomainPlan:
+class DomainPlan(NamedTuple):
     """Everything that was decided about a domain.
 
     ``tree`` is the partial device tree, ``marks`` the host nodes to mark, ``memory_mb_max`` the

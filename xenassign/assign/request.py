@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from xenassign.errors import UsageError
 from xenassign.findings import ROUTES
@@ -32,8 +33,7 @@ class MapOption:
     target: int | str
 
 
-@dataclass(frozen=True, slots=True)
-class ClockRate:
+class ClockRate(NamedTuple):
     """One ``--clock-rate``: ``node`` is an assigned device or a clock provider.
 
     ``clock``: index or name of one clock of the device, None for all of them. ``rate`` in Hz.

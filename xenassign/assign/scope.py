@@ -9,7 +9,7 @@ MDIO bus, ports, partitions) only describe; they are copied.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from xenassign.devicetree.addresses import on_processor_bus, registers
 from xenassign.devicetree.tree import Node
@@ -17,8 +17,7 @@ from xenassign.host.device import HostDevice, is_simple_bus, read_device
 from xenassign.host.platform import Platform
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(NamedTuple):
     """``roots``: requested nodes that lie below no other. ``devices``: in tree order.
 
     ``members``: id() of every node that goes into the guest's tree. ``requested``: id() of every

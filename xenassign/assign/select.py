@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from fnmatch import fnmatchcase
 
 from xenassign.devicetree.tree import Node, Tree
@@ -62,6 +61,8 @@ def _glob(tree: Tree, pattern: str) -> list[Node]:
 
 def _nearest(tree: Tree, name: str) -> str:
     """What the user may have meant."""
+    import difflib
+
     wanted = name.rsplit("/", 1)[-1].lower()
     by_name: dict[str, list[str]] = {}
     for node in tree.nodes():

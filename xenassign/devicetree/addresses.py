@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from xenassign.devicetree.tree import Node, PropertyError
 
@@ -23,24 +24,21 @@ DEFAULT_ADDRESS_CELLS = 2
 DEFAULT_SIZE_CELLS = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Cells:
+class Cells(NamedTuple):
     """#address-cells and #size-cells of a bus, for its children."""
 
     address: int
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class RegEntry:
+class RegEntry(NamedTuple):
     """One entry of ``reg``, on the bus of the node's parent."""
 
     address: int
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Range:
+class Range(NamedTuple):
     """One entry of ``ranges`` or ``dma-ranges``.
 
     ``flags`` is the first cell of a PCI child address (phys.hi), which is no part of ``child``.
@@ -66,8 +64,7 @@ class Block:
         return self.address + self.size
 
 
-@dataclass(frozen=True, slots=True)
-class Registers:
+class Registers(NamedTuple):
     """What became of a node's ``reg``.
 
     ``blocks``: the entries that the processor can reach. ``problems``: why an entry that should be

@@ -14,34 +14,31 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from xenassign.devicetree.tree import DevicetreeError, Property
 
 
-@dataclass(frozen=True, slots=True)
-class Ref:
+class Ref(NamedTuple):
     """A reference to the node of the draft that carries the label."""
 
     label: str
 
 
-@dataclass(frozen=True, slots=True)
-class Cells:
+class Cells(NamedTuple):
     """One ``<…>`` group of cells."""
 
     values: tuple[int | Ref, ...]
     decimal: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(NamedTuple):
     """One NUL-terminated string."""
 
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class Bytes:
+class Bytes(NamedTuple):
     """One ``[…]`` byte string."""
 
     value: bytes
@@ -50,8 +47,7 @@ class Bytes:
 Piece = Cells | Text | Bytes
 
 
-@dataclass(frozen=True, slots=True)
-class DraftProperty:
+class DraftProperty(NamedTuple):
     """A property: its pieces in order (none: a boolean property) and a comment for readers."""
 
     name: str

@@ -10,6 +10,7 @@ address and specifier through ``interrupt-map`` under ``interrupt-map-mask``. Wh
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from xenassign.devicetree.tree import Node, PropertyError, Tree
 
@@ -28,8 +29,7 @@ class Interrupt:
     first: Node
 
 
-@dataclass(frozen=True, slots=True)
-class Interrupts:
+class Interrupts(NamedTuple):
     """All interrupts of a node; ``problems`` says which of its entries could not be followed."""
 
     entries: tuple[Interrupt, ...] = ()

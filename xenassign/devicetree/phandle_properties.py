@@ -52,8 +52,7 @@ A name that fits a wildcard but holds no phandle goes to NOT_PHANDLES.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 __all__ = [
     "NOT_PHANDLES",
@@ -70,8 +69,7 @@ REMAINDER: Final = -1
 Shape = Literal["list", "map"]
 
 
-@dataclass(frozen=True, slots=True)
-class PhandleProperty:
+class PhandleProperty(NamedTuple):
     """A property that holds phandles. All counts are cells (4 bytes) unless said otherwise."""
 
     pattern: str

@@ -10,6 +10,7 @@ node's ``#…-cells`` says. The names stand in
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from xenassign.devicetree.phandle_properties import REMAINDER, PhandleProperty, lookup
 from xenassign.devicetree.tree import Node, Property, PropertyError, Tree
@@ -40,8 +41,7 @@ class Reference:
         return self.phandle == 0
 
 
-@dataclass(frozen=True, slots=True)
-class References:
+class References(NamedTuple):
     """The references of one property; ``problem`` says why the rest of it can't be read."""
 
     rule: PhandleProperty

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 from xenassign.errors import InputError
 
@@ -32,8 +33,7 @@ class PropertyError(DevicetreeError):
     """A property whose bytes do not have the form that its name promises."""
 
 
-@dataclass(frozen=True, slots=True)
-class Property:
+class Property(NamedTuple):
     """One property: its name, its raw bytes, and the byte offset of the value in the blob."""
 
     name: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from xenassign.devicetree.addresses import (
     Block,
@@ -26,8 +26,7 @@ from xenassign.host.platform import Platform
 SIMPLE_BUSES = frozenset({"simple-bus", "simple-mfd", "isa", "arm,amba-bus", "simple-pm-bus"})
 
 
-@dataclass(frozen=True, slots=True)
-class IommuUse:
+class IommuUse(NamedTuple):
     """One entry of ``iommus``, or of an SMMU's ``mmu-masters`` that lists the device."""
 
     node: Node | None
@@ -35,16 +34,14 @@ class IommuUse:
     legacy: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Dma:
+class Dma(NamedTuple):
     """Whether the device masters DMA (``yes``, ``no``, ``unknown``), and the evidence."""
 
     answer: str
     evidence: str
 
 
-@dataclass(frozen=True, slots=True)
-class HostDevice:
+class HostDevice(NamedTuple):
     """One device. Register blocks are processor-physical bytes, interrupts are INTIDs."""
 
     node: Node

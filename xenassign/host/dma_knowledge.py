@@ -32,15 +32,13 @@ an overlap ends as "master".
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 __all__ = ["KNOWLEDGE", "DmaKnowledge", "known"]
 
 
-@dataclass(frozen=True, slots=True)
-class DmaKnowledge:
+class DmaKnowledge(NamedTuple):
     """One statement: does the block with this `compatible` read or write memory by itself."""
 
     compatible: str
@@ -52,8 +50,7 @@ class DmaKnowledge:
     """Binding or manual."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Group:
+class _Group(NamedTuple):
     """Strings that share one reason."""
 
     evidence: str

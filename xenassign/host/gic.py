@@ -7,6 +7,7 @@ with an optional fourth cell (the PPI partition of GICv3).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from xenassign.devicetree.tree import Node, Tree
 
@@ -24,8 +25,7 @@ _BASES = {0: ("spi", 32), 1: ("ppi", 16), 2: ("espi", 4096), 3: ("eppi", 1056)}
 _TRIGGERS = {1: "edge-rising", 2: "edge-falling", 4: "level-high", 8: "level-low"}
 
 
-@dataclass(frozen=True, slots=True)
-class Gic:
+class Gic(NamedTuple):
     """The primary interrupt controller. ``version`` is 2 or 3."""
 
     node: Node

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from xenassign.devicetree.addresses import Block, registers
 from xenassign.devicetree.interrupts import interrupts
@@ -16,8 +16,7 @@ from xenassign.host.gic import GicInterrupt, decode
 from xenassign.host.platform import Platform
 
 
-@dataclass(frozen=True, slots=True)
-class Neighbours:
+class Neighbours(NamedTuple):
     """The register blocks of all nodes by address, the lines of all nodes by INTID, and by id() of
     a node the (property, node) of everyone available who names it by phandle.
 

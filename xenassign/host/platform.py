@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from xenassign.devicetree.addresses import Block, registers
 from xenassign.devicetree.tree import Node, PropertyError, Tree
@@ -19,16 +19,14 @@ _LEGACY_SMMUS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class MsiController:
+class MsiController(NamedTuple):
     """A target of message-signalled interrupts: GICv3 ITS, GICv2m frame, or another."""
 
     node: Node
     kind: str
 
 
-@dataclass(frozen=True, slots=True)
-class Iommu:
+class Iommu(NamedTuple):
     """An IOMMU. ``available``: its status. ``masters``: (node, stream IDs) of ``mmu-masters``."""
 
     node: Node
@@ -36,8 +34,7 @@ class Iommu:
     masters: tuple[tuple[Node, tuple[int, ...]], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Platform:
+class Platform(NamedTuple):
     """The facts about a board that all of its devices share. Memory blocks are in bytes."""
 
     tree: Tree

@@ -7,7 +7,7 @@ with the id as the first argument.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from xenassign.devicetree.references import References
 from xenassign.devicetree.tree import Node, PropertyError, Tree
@@ -32,8 +32,7 @@ PROTOCOLS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ScmiProvider:
+class ScmiProvider(NamedTuple):
     """An SCMI firmware interface: its node, its transport, its protocol numbers in order."""
 
     node: Node
@@ -41,8 +40,7 @@ class ScmiProvider:
     protocols: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ScmiId:
+class ScmiId(NamedTuple):
     """One SCMI resource that a device uses."""
 
     protocol: str

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 import sys
-from pathlib import Path
 
 from xenassign.devicetree.blob import MAX_SIZE, read_blob
 from xenassign.devicetree.tree import DevicetreeError, Tree
@@ -56,6 +53,10 @@ def _read(path: str, name: str) -> bytes:
 
 def compile_source(data: bytes, path: str, name: str) -> bytes:
     """The blob that dtc makes of source text. Raises InputError with dtc's own first complaint."""
+    import shutil
+    import subprocess
+    from pathlib import Path
+
     dtc = shutil.which("dtc")
     if dtc is None:
         raise InputError(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from xenassign.findings import Finding, rule
 from xenassign.host.device import read_device
@@ -100,8 +100,7 @@ _ATOMS = ("name", "device_tree", "memory", "vcpus", "kernel", "ramdisk", "extra"
 _IOMEM = re.compile(r"(?:0x)?([0-9a-f]+),(?:0x)?([0-9a-f]+)(?:@(?:0x)?([0-9a-f]+))?", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Passed:
+class Passed(NamedTuple):
     """What a configuration passes: (host, size, guest) in bytes, and INTIDs."""
 
     mappings: tuple[tuple[int, int, int], ...]

@@ -7,7 +7,7 @@ copy_partial_fdt of libxl (libxl_arm.c).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from xenassign.devicetree.addresses import (
     DEFAULT_ADDRESS_CELLS,
@@ -165,8 +165,7 @@ _NAMES_BEHIND = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class PartialNode:
+class PartialNode(NamedTuple):
     """A node below /passthrough with what Xen reads of it; ``entries``: (host, size, guest)."""
 
     node: Node
@@ -231,8 +230,7 @@ def _cells(node: Node) -> tuple[int, int]:
     return found[0], found[1]
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(NamedTuple):
     """What the rules are asked about: the release, the host if known, and the domain."""
 
     release: Release

@@ -7,8 +7,8 @@ Only one IOMMU driver is active in a running Xen: that of the first usable IOMMU
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from xenassign.devicetree.tree import Node
 from xenassign.host.device import HostDevice, IommuUse, iommus_problem
@@ -27,8 +27,7 @@ class Shield(Enum):
     """Adding it fails: dom0less rejects the domain, forced or not; xl rejects it in dtdev."""
 
 
-@dataclass(frozen=True, slots=True)
-class Protection:
+class Protection(NamedTuple):
     """The verdict on a device: the shield, why, and for each stream whether it is protected."""
 
     shield: Shield
@@ -41,8 +40,7 @@ class Protection:
         return self.shield is Shield.PROTECTED
 
 
-@dataclass(frozen=True, slots=True)
-class Iommus:
+class Iommus(NamedTuple):
     """The IOMMUs of a board as one Xen release and build see them."""
 
     release: Release

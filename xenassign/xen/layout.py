@@ -7,7 +7,7 @@ question names the release. Addresses and sizes are bytes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from xenassign.xen.releases import PAGE_SIZE, Release, Window
 
@@ -17,8 +17,7 @@ MIB = 1 << 20
 OPTIONAL = frozenset({"vpci", "acpi", "virtio-mmio"})
 
 
-@dataclass(frozen=True, slots=True)
-class Guest:
+class Guest(NamedTuple):
     """What decides which windows a domain really has.
 
     ``gic``: version of the host's GIC, which the guest's follows. ``memory``: bytes of RAM, None
@@ -49,8 +48,7 @@ class Guest:
         return window.when == "always"
 
 
-@dataclass(frozen=True, slots=True)
-class Clash:
+class Clash(NamedTuple):
     """What a guest address range collides with. ``hard``: the guest certainly has it."""
 
     name: str

@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from xenassign.errors import UsageError
 
@@ -115,8 +115,7 @@ characters, a letter first, and 31 of them.
 Use = Literal["always", "ram", "gicv2", "gicv3", "vpl011", "vpci", "acpi", "virtio-mmio"]
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(NamedTuple):
     """One row of the guest's address space."""
 
     name: str
@@ -138,8 +137,7 @@ class Window:
         return size > 0 and base < self.end and self.base < base + size
 
 
-@dataclass(frozen=True, slots=True)
-class IommuDriver:
+class IommuDriver(NamedTuple):
     """An IOMMU driver of Xen. Only one of them is active in a running Xen."""
 
     name: Literal["smmu", "smmu-v3", "ipmmu"]
@@ -330,8 +328,7 @@ _IPMMU = IommuDriver(
     kconfig="IPMMU_VMSA",
     source="32350c5bbdf4: xen/drivers/passthrough/arm/ipmmu-vmsa.c ipmmu_dt_match",
 )
-_IPMMU_V4H = replace(
-    _IPMMU,
+_IPMMU_V4H = _IPMMU._replace(
     compatibles=(*_IPMMU.compatibles, "renesas,ipmmu-r8a779g0"),
     source="3eda1f8912ef: xen/drivers/passthrough/arm/ipmmu-vmsa.c ipmmu_dt_match",
 )

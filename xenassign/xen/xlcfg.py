@@ -7,16 +7,14 @@ store nothing, in every release up to 4.22: a string with one loses the characte
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from xenassign.errors import InputError
 from xenassign.resources import directory
 
 
-@dataclass(frozen=True, slots=True)
-class Atom:
+class Atom(NamedTuple):
     """A string or a number; ``text`` is its value. ``line`` and ``column`` count from 1."""
 
     text: str
@@ -25,8 +23,7 @@ class Atom:
     column: int
 
 
-@dataclass(frozen=True, slots=True)
-class ListValue:
+class ListValue(NamedTuple):
     """A list of values."""
 
     items: tuple[Value, ...]
@@ -37,8 +34,7 @@ class ListValue:
 Value = Atom | ListValue
 
 
-@dataclass(frozen=True, slots=True)
-class Assignment:
+class Assignment(NamedTuple):
     """One statement. ``append``: ``+=`` instead of ``=``."""
 
     name: str
@@ -48,8 +44,7 @@ class Assignment:
     column: int
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(NamedTuple):
     """A domain configuration: its statements in order."""
 
     file: str
