@@ -227,9 +227,11 @@ class GuestTree:
             yield text("reg-names", *left)
 
     def _ranges(self, node: Node, carries: bool) -> Iterator[DraftProperty]:
-        """Empty on a bus of assigned devices, rewritten on a PCI host, left out elsewhere."""
+        """Empty on a bus of assigned devices, rewritten on a PCI host, else the host's or none."""
         if carries:
             yield boolean("ranges")
+        elif not on_processor_bus(node):
+            yield from_bytes(node.properties["ranges"])  # of a bus whose cells stay the host's
         assigned = self.assigned.get(id(node))
         windows = [p for p in assigned.placed if p.window] if assigned else []
         if not windows:

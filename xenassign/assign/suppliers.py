@@ -67,6 +67,9 @@ MEMORY_DROPPED = rule(
 #: Providers that are no hardware of their own: copied into the guest's tree.
 _VIRTUAL = frozenset({"fixed-clock", "fixed-factor-clock", "regulator-fixed", "usb-nop-xceiv"})
 
+#: Properties that the guest's tree states anew, from the interrupts themselves.
+_INTERRUPT_TREE = frozenset({"interrupt-parent", "interrupts-extended"})
+
 #: Why a reference of a kind is dropped; {} is the provider.
 _REASONS = {
     "reset": "{} stays with the host, which must leave the reset released",
@@ -145,7 +148,7 @@ class Suppliers:
         """
         changed: dict[str, DraftProperty | None] = {}
         suppliers: list[Supplier] = []
-        groups = [g for g in references(self.tree, node) if g.rule.kind != "interrupt"]
+        groups = [g for g in references(self.tree, node) if g.prop not in _INTERRUPT_TREE]
         states = [g for g in groups if g.rule.kind == "pinctrl" and g.prop[8:].isdigit()]
         cut = any(self._outcome(node, r)[0] is None for g in states for r in g.entries)
         for group in groups:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import accumulate
 from typing import NamedTuple
 
 from xenassign.devicetree.addresses import Block, registers
@@ -21,21 +22,24 @@ class Neighbours(NamedTuple):
     a node the (property, node) of everyone available who names it by phandle.
 
     A block counts when its node has ``compatible``; the window that a bus states as its own
-    ``reg`` does not. ``longest`` is the size in bytes of the longest block but for the few huge
-    ones, which are kept apart so that looking up a page stays quick.
+    ``reg`` does not. ``blocks`` are sorted; ``starts`` are their addresses, and ``reach`` says for
+    each the highest end of it and all before, so that looking up a page stays quick. The few huge
+    blocks are kept apart, or every look-up would walk back to them.
     """
 
     starts: list[int]
+    reach: list[int]
     blocks: list[tuple[Block, Node]]
-    longest: int
     huge: list[tuple[Block, Node]]
     lines: dict[int, list[tuple[GicInterrupt, Node]]]
     consumers: dict[int, list[tuple[str, Node]]]
 
     def overlapping(self, address: int, size: int) -> Iterator[tuple[Block, Node]]:
         """The blocks that touch a range of processor-physical bytes."""
-        first = bisect_left(self.starts, address - self.longest)
-        last = bisect_right(self.starts, address + size - 1)
+        last = bisect_left(self.starts, address + size)
+        first = last
+        while first and self.reach[first - 1] > address:
+            first -= 1
         for block, node in (*self.huge, *self.blocks[first:last]):
             if block.address < address + size and address < block.end:
                 yield block, node
@@ -70,7 +74,7 @@ def neighbours(platform: Platform) -> Neighbours:
     return Neighbours(
         starts=[block.address for block, _ in blocks],
         blocks=blocks,
-        longest=max((block.size for block, _ in blocks), default=0),
+        reach=list(accumulate((block.end for block, _ in blocks), max)),
         huge=huge,
         lines=dict(lines),
         consumers=dict(consumers),
