@@ -1,4 +1,4 @@
-"""What all tests share: the fixture boards, and no skip where everything is required.
+"""What all tests share: boards, the plans made for them, and no skip where all is required.
 
 With ``XENASSIGN_REQUIRE=1`` (CI sets it) a test that would skip fails instead, with the reason.
 """
@@ -6,17 +6,31 @@ With ``XENASSIGN_REQUIRE=1`` (CI sets it) a test that would skip fails instead, 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Generator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from xenassign.assign.decide import decide
+from xenassign.assign.plan import DomainPlan
+from xenassign.assign.request import Request, parse_clock_rate, parse_map
+from xenassign.devicetree.blob import read_blob, read_blob_file
+from xenassign.devicetree.tree import Tree
+from xenassign.lint import generated as generating
+from xenassign.xen.releases import release
+
 REPOSITORY = Path(__file__).resolve().parent.parent
+FIXTURES = REPOSITORY / "fixtures" / "host_dtbs"
+BOARDS = {path.stem.partition("-")[0]: path for path in sorted(FIXTURES.glob("*.dtb"))}
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> Iterator[Any]:
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[Any]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     if os.environ.get("XENASSIGN_REQUIRE") and report.skipped and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
@@ -30,7 +44,73 @@ def repository() -> Path:
     return REPOSITORY
 
 
+@cache
+def _read(name: str) -> Tree:
+    return read_blob_file(BOARDS[name])
+
+
+@cache
+def _compile(text: str) -> Tree:
+    command = ["dtc", "-q", "-@", "-I", "dts", "-O", "dtb", "-"]
+    done = subprocess.run(command, input=text.encode(), capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    return read_blob(done.stdout, "board.dtb")
+
+
+def _request(devices: tuple[str, ...], options: dict[str, Any]) -> Request:
+    """``maps`` and ``rates`` as on the command line, ``xen`` as a version."""
+    return Request(
+        devices=devices,
+        maps=tuple(parse_map(text) for text in options.pop("maps", ())),
+        clock_rates=tuple(parse_clock_rate(text) for text in options.pop("rates", ())),
+        release=release(options.pop("xen", "4.20")),
+        **options,
+    )
+
+
 @pytest.fixture(scope="session")
-def boards() -> Path:
-    """The directory of the fixture boards."""
-    return REPOSITORY / "fixtures" / "host_dtbs"
+def host_files() -> dict[str, Path]:
+    """The blobs of fixtures/host_dtbs by the first word of their names."""
+    return BOARDS
+
+
+@pytest.fixture(scope="session")
+def board() -> Callable[[str], Tree]:
+    """The tree of a board."""
+    return _read
+
+
+@pytest.fixture(scope="session")
+def variant() -> Callable[[str, str], Tree]:
+    """A board with more source behind its own."""
+    return lambda name, more: _compile(BOARDS[name].with_suffix(".dts").read_text() + more)
+
+
+@pytest.fixture(scope="session")
+def compiled() -> Callable[[str], Tree]:
+    """The tree of source text."""
+    return _compile
+
+
+@pytest.fixture(scope="session")
+def plan() -> Callable[..., DomainPlan]:
+    """plan(board or tree, device…, option=…): the decisions."""
+
+    def make(host: str | Tree, *devices: str, **options: Any) -> DomainPlan:
+        tree = _read(host) if isinstance(host, str) else host
+        return decide(tree, _request(devices, options))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def generate() -> Callable[..., tuple[DomainPlan, dict[str, bytes], list[str]]]:
+    """generate(board or tree, device…, option=…): plan, files and refusals."""
+
+    def make(
+        host: str | Tree, *devices: str, **options: Any
+    ) -> tuple[DomainPlan, dict[str, bytes], list[str]]:
+        tree = _read(host) if isinstance(host, str) else host
+        return generating.generate(tree, _request(devices, options))
+
+    return make

@@ -99,6 +99,7 @@ class Placement:
 
     placed: dict[str, tuple[PlacedBlock, ...]] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
+    advised: list[tuple[int, int]] = field(default_factory=list)
     memory_max: int = 0
 
 
@@ -126,18 +127,18 @@ def place_devices(
     wanted: list[tuple[HostDevice, Block, bool, int | str]] = []
     for device in scope.devices:
         chosen = _options_for(scope, device, options)
-        for number, (block, window) in enumerate(_blocks(device, result)):
+        result.findings += _shared(scope, neighbours, device, allowed)
+        for block, window in _blocks(device, result):
             first = device.blocks[0] if device.blocks else block
             target = _target(request, chosen, device, block, first, window)
             wanted.append((device, block, window, target))
-            if not number or not window:
-                result.findings += _shared(scope, neighbours, device, block, allowed)
     where: dict[tuple[str, int, bool], PlacedBlock] = {}
-    taken: dict[tuple[int, int], int] = {}  # (host pages, size) to guest pages
+    taken: dict[tuple[int, int], int] = {}  # (host pages, size) to their first place
+    occupied: list[tuple[int, int]] = []  # (guest pages, size)
     for device, block, window, target in sorted(wanted, key=lambda w: w[3] == "auto"):
         start, size = pages(block)
         if target == "auto":
-            address = _auto(guest, taken, start, size)
+            address = _auto(guest, taken, occupied, start, size)
             if address is None:
                 message = f"{_name(device, block, window)} of {size:#x} bytes fits no hole"
                 result.findings.append(NO_HOLE(message, node=device.path, prop="reg"))
@@ -145,6 +146,7 @@ def place_devices(
         else:
             address = start if isinstance(target, str) else target
         taken.setdefault((start, size), address)
+        occupied.append((address, size))
         placed = PlacedBlock(block, Mapping(start, address, size), window)
         where[device.path, block.index, window] = placed
     for device in scope.devices:
@@ -216,12 +218,17 @@ def _target(
     return "identity"
 
 
-def _auto(guest: Guest, taken: dict[tuple[int, int], int], start: int, size: int) -> int | None:
+def _auto(
+    guest: Guest,
+    taken: dict[tuple[int, int], int],
+    occupied: list[tuple[int, int]],
+    start: int,
+    size: int,
+) -> int | None:
     """Identity where nothing of the release's layout is touched, else the lowest hole that fits."""
     for (host, length), address in taken.items():  # the same pages stay at the same place
         if host <= start and start + size <= host + length:
             return address + start - host
-    occupied = [(address, length) for (_, length), address in taken.items()]
     free = not any(a < start + size and start < a + s for a, s in occupied)
     if free and not any(clashes(guest, start, size)) and start + size <= 1 << GUEST_IPA_BITS_MAX:
         return start
@@ -233,39 +240,33 @@ def _name(device: HostDevice, block: Block, window: bool) -> str:
     return f"{what} {block.index} of {device.path} ({block.address:#x})"
 
 
-def shared_pages(scope: Scope, neighbours: Neighbours, device: HostDevice) -> Iterator[Finding]:
-    """What would be said about the pages of a device when nothing is allowed."""
-    for block in device.blocks:
-        if block.size:
-            yield from _shared(scope, neighbours, device, block, frozenset())
-
-
 def _shared(
-    scope: Scope,
-    neighbours: Neighbours,
-    device: HostDevice,
-    block: Block,
-    allowed: frozenset[int],
+    scope: Scope, neighbours: Neighbours, device: HostDevice, allowed: frozenset[int]
 ) -> Iterator[Finding]:
-    """The neighbours in the block's pages that are not assigned with it."""
-    start, size = pages(block)
-    seen: set[int] = set()
-    for other, node in neighbours.overlapping(start, size):
-        if scope.has(node) or id(node) in seen or not other.size:
-            continue
-        seen.add(id(node))
-        same = other.address < block.end and block.address < other.end
-        if same and not node.available:
-            continue  # another description of the same registers, which nobody uses
-        state = "" if node.available else " (disabled)"
-        page = max(start, other.address & ~(PAGE_SIZE - 1))
-        what = "the registers" if same else f"the page at {page:#x}"
-        message = f"{device.path} shares {what} with {node.path}{state}, which is not assigned"
-        if id(device.node) in allowed or id(node) in allowed:
-            yield SHARED_ALLOWED(message, node=device.path, prop="reg")
-        else:
-            fix = f"assign it too (-d {node.path}), or accept it (--allow-shared-page {node.path})"
-            yield SHARED_PAGE(message, node=device.path, prop="reg", fix=fix)
+    """The neighbours in the device's pages that are not assigned with it, in one line."""
+    accepted: dict[str, str] = {}
+    refused: dict[str, str] = {}
+    for block in device.blocks:
+        start, size = pages(block)
+        for other, node in neighbours.overlapping(start, size) if block.size else ():
+            same = other.address < block.end and block.address < other.end
+            if scope.has(node) or not other.size or (same and not node.available):
+                continue  # (a disabled one at the same registers only describes them otherwise)
+            page = max(start, other.address & ~(PAGE_SIZE - 1))
+            what = "the same registers" if same else f"page {page:#x}"
+            state = "" if node.available else ", disabled"
+            fine = id(device.node) in allowed or id(node) in allowed
+            (accepted if fine else refused).setdefault(node.path, f"{what}{state}")
+    for found, made in ((accepted, SHARED_ALLOWED), (refused, SHARED_PAGE)):
+        if found:
+            names = ", ".join(f"{path} ({what})" for path, what in found.items())
+            verb = "is" if len(found) == 1 else "are"
+            message = f"{device.path} shares pages with {names}, which {verb} not assigned"
+            first = next(iter(found))
+            who = device.path if len(found) > 1 else first
+            fix = f"assign it too (-d {first}), or accept it (--allow-shared-page {who})"
+            refusing = made is SHARED_PAGE
+            yield made(message, node=device.path, prop="reg", fix=fix if refusing else None)
 
 
 def _collisions(guest: Guest, result: Placement) -> None:
@@ -298,10 +299,15 @@ def _collisions(guest: Guest, result: Placement) -> None:
 
 
 def _advice(guest: Guest, mapping: Mapping, path: str, result: Placement) -> str:
-    """What fits instead: a hole, or less memory."""
+    """What fits instead: a hole that no earlier advice names, or less memory."""
     taken = [(p.mapping.guest, p.mapping.size) for ps in result.placed.values() for p in ps]
-    hole = place(guest.release, mapping.size, taken)
-    ways = [f"--map {path}={hole:#x} fits"] if hole is not None else []
+    hole = place(guest.release, mapping.size, [*taken, *result.advised])
+    ways = []
+    if hole is not None and len(result.placed[path]) == 1:
+        result.advised.append((hole, mapping.size))
+        ways.append(f"--map {path}={hole:#x} fits")
+    elif hole is not None:
+        ways.append(f"--map {path}=auto finds places")
     in_ram = any(a <= mapping.guest < a + s for a, s in guest.ram())
     if in_ram and result.memory_max:
         ways.append(f"or --memory {result.memory_max} at most")

@@ -5,23 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from xenassign.assign.addresses import shared_pages
-from xenassign.assign.checks import (
-    Board,
-    device_findings,
-    platform_findings,
-    selection_findings,
-    xens_own,
-)
-from xenassign.assign.protection import judge
+from xenassign.assign.board import Board, read_board
+from xenassign.assign.decide import judge_request
 from xenassign.assign.request import Request
-from xenassign.assign.scope import scope
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, errors
 from xenassign.host.device import HostDevice, is_device, read_device
-from xenassign.host.neighbours import neighbours
 from xenassign.host.platform import Platform
-from xenassign.xen.iommu import Iommus, Protection, iommus, protection
+from xenassign.xen.iommu import Protection, protection
 from xenassign.xen.releases import Release
 
 
@@ -34,15 +25,14 @@ class Assessment(NamedTuple):
 
     @property
     def assignable(self) -> bool:
-        """Whether nothing forbids to assign it alone, with the default options."""
+        """Whether nothing forbids to assign it alone, with its subtree and the default options."""
         return not errors(self.findings)
 
 
 class BoardAssessment(NamedTuple):
-    """A board: its platform, its IOMMUs as the release sees them, and its devices in tree order."""
+    """A board and its devices, in the order of its tree."""
 
-    platform: Platform
-    iommus: Iommus
+    board: Board
     devices: tuple[Assessment, ...]
 
 
@@ -57,30 +47,16 @@ def assess(
 
     ``only``: these nodes, whether devices or not; ``assignable``: keep those that may be assigned.
     """
-    known = iommus(platform, release, drivers)
-    around = neighbours(platform)
-    board = Board(platform, around, platform.console)
+    board = read_board(platform, release, drivers)
     wanted = only if only is not None else [n for n in platform.tree.nodes() if is_device(n)]
+    found = (one for one in _judged(board, release, wanted) if one.assignable or not assignable)
+    return BoardAssessment(board, tuple(found))
 
-    def judged() -> Iterator[Assessment]:
-        for node in wanted:
-            request = Request(devices=(node.path,), release=release, drivers=drivers)
-            inside = scope(platform, [node])
-            device = next((d for d in inside.devices if d.node is node), None)
-            device = device or read_device(platform, node)
-            shield = protection(platform, known, device)
-            findings = [
-                *platform_findings(platform),
-                *(f for f in selection_findings(platform, inside, [node]) if f.node == node.path),
-                *device_findings(board, inside, request, device),
-                *(
-                    judge(inside, request, device, shield, frozenset())[1]
-                    if xens_own(board, node) is None
-                    else ()
-                ),
-                *shared_pages(inside, around, device),
-            ]
-            yield Assessment(device, shield, tuple(dict.fromkeys(findings)))
 
-    found = tuple(one for one in judged() if one.assignable or not assignable)
-    return BoardAssessment(platform, known, found)
+def _judged(board: Board, release: Release, wanted: list[Node]) -> Iterator[Assessment]:
+    for node in wanted:
+        judged = judge_request(board, Request(devices=(node.path,), release=release), [node])
+        device = next((d for d in judged.inside.devices if d.node is node), None)
+        device = device or read_device(board.platform, node)
+        shield = protection(board.platform, board.iommus, device)
+        yield Assessment(device, shield, judged.findings)

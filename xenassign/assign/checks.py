@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
+from xenassign.assign.board import Board
 from xenassign.assign.request import Request
-from xenassign.assign.scope import Scope, is_own_device
+from xenassign.assign.scope import Scope
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule
 from xenassign.host.device import HostDevice, read_device
@@ -161,6 +161,17 @@ TRIGGER_DIFFERS = rule(
     " 'Unable to get irq' (irq_validate_new_type).",
     fix="mend the host tree so that both state the same trigger",
 )
+BELOW_PPI = rule(
+    "XA311",
+    "A node above the device has a PPI, so dom0 does not have the device",
+    severity="error",
+    effect="rejected",
+    why="Xen gives dom0 neither a node with a PPI nor anything below it (handle_node), and xl can"
+    " only pass on what dom0 has: 'failed give domain access to iomem range … Operation not"
+    " permitted'.",
+    fix="take --route dom0less",
+    routes=("xl",),
+)
 NO_GIC = rule(
     "XA310",
     "The board has no GIC that Xen drives",
@@ -170,14 +181,6 @@ NO_GIC = rule(
     " (arm,gic-v3).",
     fix="Xen does not run on this board",
 )
-
-
-class Board(NamedTuple):
-    """What the checks look at, together."""
-
-    platform: Platform
-    neighbours: Neighbours
-    console: Node | None
 
 
 def platform_findings(platform: Platform) -> Iterator[Finding]:
@@ -237,6 +240,8 @@ def device_findings(
             fix="mend the host tree; without registers it is no device" if lost else None,
         )
     yield from _consumers(board, scope, device)
+    if "xl" in request.routes:
+        yield from _above(board, scope, device)
     for line in device.other_interrupts:
         if not scope.has(line.controller):
             message = f"interrupt {line.index} of {device.path} ends at {line.controller.path}"
@@ -266,6 +271,16 @@ def _consumers(board: Board, scope: Scope, device: HostDevice) -> Iterator[Findi
         yield SUPPLIES_HOST(message, node=device.path)
 
 
+def _above(board: Board, scope: Scope, device: HostDevice) -> Iterator[Finding]:
+    """A PPI above the device, of a node that is not refused for it already."""
+    for node in device.node.ancestors():
+        if (node.has("interrupts") or node.has("interrupts-extended")) and not scope.has(node):
+            lines = read_device(board.platform, node).interrupts
+            if any(line.kind == "ppi" for line in lines):
+                yield BELOW_PPI(f"{device.path} is below {node.path}", node=device.path)
+                return
+
+
 def xens_own(board: Board, node: Node) -> str | None:
     """What a node is for Xen when Xen keeps it, or None."""
     platform = board.platform
@@ -276,7 +291,7 @@ def xens_own(board: Board, node: Node) -> str | None:
     if node is board.console:
         return "Xen's console UART (stdout-path); if Xen uses another, say --xen-console PATH"
     if any(c.startswith(("arm,smmu", "arm,mmu-", "renesas,ipmmu-")) for c in node.compatible):
-        return "an IOMMU that Xen drives"
+        return "an IOMMU, which Xen keeps"
     if any(c.startswith(("arm,armv7-timer", "arm,armv8-timer")) for c in node.compatible):
         return "a timer that Xen keeps"
     return None
@@ -359,6 +374,3 @@ def marks(scope: Scope, neighbours: Neighbours) -> Iterator[tuple[str, str]]:
                 if id(node) not in seen and not node.available:
                     seen.add(id(node))
                     yield node.path, f"disabled, but dom0 would keep INTID {line.intid}"
-
-
-__all__ = ["Board", "device_findings", "is_own_device", "marks", "platform_findings"]

@@ -1,13 +1,17 @@
-"""``decide``: from a request and a board to a ``DomainPlan``, or to all reasons why not."""
+"""From a request and a board to a ``DomainPlan``, or to all reasons why not.
+
+``judge_request`` finds everything that can refuse; ``decide`` goes on and builds the tree.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from xenassign.assign.addresses import Placement, place_devices
+from xenassign.assign.board import Board, read_board
 from xenassign.assign.checks import (
-    Board,
     device_findings,
     marks,
     platform_findings,
@@ -26,10 +30,10 @@ from xenassign.devicetree.tree import Node, PropertyError, Tree
 from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule
 from xenassign.host.device import HostDevice
-from xenassign.host.neighbours import neighbours
-from xenassign.host.platform import Platform, read_platform
-from xenassign.xen.iommu import iommus, protection
+from xenassign.host.platform import read_platform
+from xenassign.xen.iommu import Protection, protection
 from xenassign.xen.layout import MIB, Guest
+from xenassign.xen.releases import GUEST_VCPUS_MAX
 
 DMA_OFFSET = rule(
     "XA504",
@@ -51,93 +55,115 @@ NEEDS_MSI = rule(
 )
 
 
+TOO_MANY_VCPUS = rule(
+    "XA108",
+    "The guest's GIC has no room for so many vCPUs",
+    severity="error",
+    effect="rejected",
+    why="A guest has the GIC version of the host. GICv2 knows 8 processors, Xen's GICv3 128 "
+    "(vgic_max_vcpus); more are refused when the domain is created.",
+    fix="give fewer --vcpus",
+)
+
+
+class Judgement(NamedTuple):
+    """What was decided about a request before the tree is built.
+
+    ``shields`` and ``forced`` are by the device's host path.
+    """
+
+    inside: Scope
+    guest: Guest
+    shields: dict[str, Protection]
+    forced: dict[str, bool]
+    placement: Placement
+    findings: tuple[Finding, ...]
+
+
+def judge_request(board: Board, request: Request, requested: list[Node]) -> Judgement:
+    """Everything that can refuse a request. Raises UsageError where an option can't be meant."""
+    platform, tree = board.platform, board.platform.tree
+    inside = scope(platform, requested)
+    gic = platform.gic.version if platform.gic else 3
+    memory = request.memory * MIB if request.memory is not None else None
+    guest = Guest(request.release, gic, request.vpl011, memory)
+    findings: list[Finding] = [
+        *platform_findings(platform),
+        *selection_findings(platform, inside, requested),
+    ]
+    most = GUEST_VCPUS_MAX[gic]
+    if request.vcpus is not None and request.vcpus > most:
+        message = f"{request.vcpus} vCPUs are more than the {most} of a GICv{gic}"
+        findings.append(TOO_MANY_VCPUS(message))
+    named = frozenset(
+        id(_member(tree, inside, name, "--force-assign-without-iommu")) for name in request.forced
+    )
+    shields = {d.path: protection(platform, board.iommus, d) for d in inside.devices}
+    forced: dict[str, bool] = {}
+    for device in inside.devices:
+        findings += device_findings(board, inside, request, device)
+        forced[device.path], told = judge(inside, request, device, shields[device.path], named)
+        findings += told if xens_own(board, device.node) is None else ()
+        findings += _dma_findings(device)
+    findings += stream_findings(board, inside, shields)
+    placement = place_devices(
+        inside,
+        request,
+        guest,
+        board.neighbours,
+        _map_options(tree, inside, request),
+        frozenset(id(resolve(tree, name, "--allow-shared-page")) for name in request.shared),
+    )
+    findings += placement.findings
+    return Judgement(inside, guest, shields, forced, placement, tuple(dict.fromkeys(findings)))
+
+
 def decide(tree: Tree, request: Request) -> DomainPlan:
     """Decides everything. A plan with error-level findings is a refusal; its tree is incomplete.
 
     Raises UsageError where the request cannot be meant (no such node, a malformed option).
     """
-    platform = read_platform(tree)
-    requested = select(tree, request.devices)
-    inside = scope(platform, requested)
-    around = neighbours(platform)
-    board = Board(platform, around, _console(tree, platform, request))
-    guest = Guest(
-        request.release,
-        platform.gic.version if platform.gic else 3,
-        request.vpl011,
-        request.memory * MIB if request.memory is not None else None,
-    )
-    findings: list[Finding] = [
-        *platform_findings(platform),
-        *selection_findings(platform, inside, requested),
-    ]
-    for device in inside.devices:
-        findings += device_findings(board, inside, request, device)
-    known = iommus(platform, request.release, request.drivers)
-    shields = {d.path: protection(platform, known, d) for d in inside.devices}
-    named = frozenset(
-        id(_member(tree, inside, name, "--force-assign-without-iommu")) for name in request.forced
-    )
-    forced: dict[str, bool] = {}
-    for device in inside.devices:
-        forced[device.path], told = judge(inside, request, device, shields[device.path], named)
-        findings += told if xens_own(board, device.node) is None else ()
-    findings += stream_findings(platform, known, inside, shields)
-    placement = place_devices(
-        inside,
-        request,
-        guest,
-        around,
-        _map_options(tree, inside, request),
-        frozenset(id(resolve(tree, name, "--allow-shared-page")) for name in request.shared),
-    )
-    findings += placement.findings
-    for device in inside.devices:
-        findings += _dma_findings(device)
+    console = request.xen_console
+    if console not in (None, "none"):
+        console = resolve(tree, console or "", "--xen-console").path
+    board = read_board(read_platform(tree), request.release, request.drivers, console)
+    judged = judge_request(board, request, select(tree, request.devices))
+    inside, placement = judged.inside, judged.placement
     rates = tuple((r, resolve(tree, r.node, "--clock-rate")) for r in request.clock_rates)
     rewriting = Suppliers(tree, inside, rates)
-    building = GuestTree(
-        platform,
-        inside,
-        rewriting,
-        {
-            id(d.node): Assigned(
-                d,
-                placement.placed[d.path],
-                forced[d.path],
-                why_forced(dma_in_scope(inside, d)),
-            )
-            for d in inside.devices
-        },
-    )
+    assigned = {
+        id(d.node): Assigned(
+            d,
+            placement.placed[d.path],
+            judged.forced[d.path],
+            why_forced(dma_in_scope(inside, d)),
+        )
+        for d in inside.devices
+    }
+    building = GuestTree(board.platform, inside, rewriting, assigned)
     draft = building.build()
-    devices = tuple(_planned(d, inside, placement, building, shields, forced)
-                    for d in inside.devices)  # fmt: skip
+    rewriting.check_rates()
+    devices = tuple(_planned(d, judged, building) for d in inside.devices)
+    findings = list(judged.findings)
     for planned in devices:
         findings += supplier_findings(planned.path, planned.suppliers)
     findings += rewriting.findings()
     return DomainPlan(
         request=request,
         host_file=tree.file,
-        model=platform.model,
-        gic_version=guest.gic,
+        model=board.platform.model,
+        gic_version=judged.guest.gic,
         devices=devices,
         tree=draft,
-        marks=tuple(HostMark(path, why) for path, why in marks(inside, around)),
+        marks=tuple(HostMark(path, why) for path, why in marks(inside, board.neighbours)),
         memory_mb_max=placement.memory_max,
         findings=tuple(dict.fromkeys(findings)),
     )
 
 
-def _planned(
-    device: HostDevice,
-    inside: Scope,
-    placement: Placement,
-    building: GuestTree,
-    shields: dict,  # type: ignore[type-arg]
-    forced: dict[str, bool],
-) -> PlannedDevice:
+def _planned(device: HostDevice, judged: Judgement, building: GuestTree) -> PlannedDevice:
     """A device with its own suppliers and those of the copied nodes below it."""
+    inside = judged.inside
     own = {id(d.node) for d in inside.devices}
     suppliers = list(building.suppliers.get(id(device.node), ()))
     stack = list(reversed(device.node.children.values()))
@@ -149,21 +175,10 @@ def _planned(
     return PlannedDevice(
         host=device,
         guest_path=building.paths[id(device.node)],
-        placed=placement.placed[device.path],
-        protection=shields[device.path],
-        forced=forced[device.path],
+        placed=judged.placement.placed[device.path],
+        protection=judged.shields[device.path],
+        forced=judged.forced[device.path],
         suppliers=tuple(dict.fromkeys(suppliers)),
-    )
-
-
-def _console(tree: Tree, platform: Platform, request: Request) -> Node | None:
-    """The UART that Xen uses."""
-    if request.xen_console is None:
-        return platform.console
-    return (
-        None
-        if request.xen_console == "none"
-        else resolve(tree, request.xen_console, "--xen-console")
     )
 
 
@@ -182,15 +197,15 @@ def _map_options(tree: Tree, inside: Scope, request: Request) -> dict[int, list[
         if option.device is None:
             continue
         node = _member(tree, inside, option.device, "--map")
-        if isinstance(option.target, int):
-            device = devices.get(id(node))
-            count = len(device.blocks) if device else 0
-            if not count:
-                raise UsageError(f"--map {option.device}: {node.path} has no registers to map")
-            if option.index is not None and all(b.index != option.index for b in device.blocks):  # type: ignore[union-attr]
-                raise UsageError(
-                    f"--map {option.device}#{option.index}: {node.path} has blocks 0 to {count - 1}"
-                )
+        device = devices.get(id(node))
+        blocks = [block.index for block in device.blocks] if device else []
+        if not blocks and (isinstance(option.target, int) or option.index is not None):
+            raise UsageError(f"--map {option.device}: {node.path} has no registers to map")
+        if option.index is not None and option.index not in blocks:
+            there = ", ".join(map(str, blocks))
+            raise UsageError(
+                f"--map {option.device}#{option.index}: {node.path} has the blocks {there}"
+            )
         options[id(node)].append(option)
     return options
 

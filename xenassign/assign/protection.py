@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from xenassign.assign.board import Board
 from xenassign.assign.request import Request
 from xenassign.assign.scope import Scope
 from xenassign.devicetree.addresses import on_processor_bus
-from xenassign.devicetree.references import property_references
-from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule
-from xenassign.host.device import Dma, HostDevice
-from xenassign.host.platform import Platform
-from xenassign.xen.iommu import Iommus, Protection, Shield
+from xenassign.host.device import Dma, HostDevice, IommuUse
+from xenassign.host.neighbours import Streams, streams
+from xenassign.xen.iommu import Protection, Shield
 
 UNPROTECTED = rule(
     "XA401",
@@ -125,7 +124,8 @@ def judge(
     dma = dma_in_scope(scope, device)
     why = f"{path} is not protected: {shield.why}"
     explicit = any(id(node) in named for node in device.node.lineage())
-    if not explicit and request.policy == "strict":
+    bare = not device.blocks and not device.windows and dma.answer == "no"
+    if not explicit and not bare and request.policy == "strict":
         return False, [*findings, STRICT(why, node=path)]
     if not explicit and request.policy == "auto" and dma.answer != "no":
         evidence = "masters DMA" if dma.answer == "yes" else "may master DMA"
@@ -148,41 +148,35 @@ def judge(
 
 
 def stream_findings(
-    platform: Platform, known: Iommus, scope: Scope, shields: dict[str, Protection]
+    board: Board, scope: Scope, shields: dict[str, Protection]
 ) -> Iterator[Finding]:
     """Streams of protected devices that a host device has too, and drivers no default build has."""
-    told: set[str] = set()
-    streams: dict[tuple[int, tuple[int, ...]], str] = {}
-    for device in scope.devices:
-        if not shields[device.path].protected:
-            continue
-        driver = known.active
-        if driver is not None and not driver.default_build and driver.name not in told:
-            told.add(driver.name)
-            message = f"{device.path} is protected by Xen's {driver.name} driver ({driver.kconfig})"
-            yield DRIVER_NOT_DEFAULT(message, node=device.path, prop="iommus")
+    driver = board.iommus.active
+    protected = [device for device in scope.devices if shields[device.path].protected]
+    if protected and driver is not None and not driver.default_build:
+        path = protected[0].path
+        message = f"{path} is protected by Xen's {driver.name} driver ({driver.kconfig})"
+        yield DRIVER_NOT_DEFAULT(message, node=path, prop="iommus")
+    for device in protected:
+        told: set[int] = set()
         for use in device.iommus:
-            if use.node is not None:
-                streams[id(use.node), use.args] = device.path
-    if not streams:
-        return
-    for node in platform.tree.nodes():
-        if scope.has(node) or not node.available:
-            continue
-        for key in _streams(platform, node):
-            if key in streams:
-                message = (
-                    f"{streams[key]} and {node.path}, which stays with the host, have the same"
-                    f" stream {' '.join(f'{arg:#x}' for arg in key[1])}"
-                )
-                yield STREAM_SHARED(message, node=streams[key], prop="iommus")
+            node = use.node
+            own = _own_streams(use) if node is not None else ()
+            for theirs, other in board.neighbours.streams.get(id(node), ()):
+                if scope.has(other) or id(other) in told:
+                    continue
+                same = next((one for one in own if one.overlap(theirs)), None)
+                if same is not None:
+                    told.add(id(other))
+                    message = (
+                        f"{device.path} and {other.path}, which stays with the host, have the"
+                        f" same stream {same.first:#x}"
+                    )
+                    yield STREAM_SHARED(message, node=device.path, prop="iommus")
 
 
-def _streams(platform: Platform, node: Node) -> Iterator[tuple[int, tuple[int, ...]]]:
-    prop = node.get("iommus")
-    group = property_references(platform.tree, node, prop) if prop else None
-    for reference in group.entries if group else ():
-        if reference.provider is not None:
-            yield id(reference.provider), reference.args
-    for iommu, args in platform.masters.get(id(node), ()):
-        yield id(iommu.node), args
+def _own_streams(use: IommuUse) -> tuple[Streams, ...]:
+    if use.legacy:
+        return tuple(Streams(one) for one in use.args)
+    some = streams(use.node, use.args) if use.node is not None else None
+    return (some,) if some is not None else ()

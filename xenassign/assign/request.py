@@ -81,6 +81,12 @@ class Request:
             )
         if self.vcpus is not None and not 1 <= self.vcpus <= 128:
             raise UsageError(f"--vcpus {self.vcpus} cannot be meant; give 1 to 128")
+        for name in ("kernel", "ramdisk", "extra", "device_tree_path"):
+            try:
+                (getattr(self, name) or "").encode("utf-8")
+            except UnicodeEncodeError:
+                option = f"--{name.replace('_', '-')}"
+                raise UsageError(f"{option} is no UTF-8 text; dom.cfg has to be") from None
         twice = {name for name in self.devices if self.devices.count(name) > 1}
         if twice:
             raise UsageError(f"{min(twice)} is named twice; name each device once")
@@ -119,6 +125,6 @@ def parse_clock_rate(text: str) -> ClockRate:
     left, right = _split(text, "--clock-rate", "PATH[#INDEX|#NAME]=HZ")
     path, sign, clock = left.rpartition("#")
     rate = _number(right, "--clock-rate", "rate in Hz")
-    if rate >= 1 << 32:
-        raise UsageError(f"--clock-rate {rate} is more than a fixed-clock can state; it is in Hz")
+    if not 0 < rate < 1 << 32:
+        raise UsageError(f"--clock-rate {rate} is none that a fixed-clock can state; it is in Hz")
     return ClockRate(path if sign else left, clock if sign else None, rate)

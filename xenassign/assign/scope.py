@@ -40,6 +40,7 @@ class Scope(NamedTuple):
 def scope(platform: Platform, requested: list[Node]) -> Scope:
     """Gathers the subtrees of the requested nodes."""
     wanted = frozenset(id(node) for node in requested)
+    requested = sorted(requested, key=lambda node: node.offset)  # the order of -d is of no account
     roots = [n for n in requested if not any(id(above) in wanted for above in n.ancestors())]
     members: dict[int, Node] = {}
     left_out: list[Node] = []

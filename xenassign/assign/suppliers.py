@@ -33,6 +33,7 @@ from xenassign.devicetree.draft import (
 from xenassign.devicetree.phandle_properties import PARALLEL_BYTES, lookup
 from xenassign.devicetree.references import Reference, References, property_references, references
 from xenassign.devicetree.tree import Node, Property, PropertyError, Tree
+from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule
 
 UNKNOWN_RATE = rule(
@@ -104,6 +105,7 @@ class Suppliers:
     rates: tuple[tuple[ClockRate, Node], ...]
     labels: dict[int, str] = field(default_factory=dict)
     extra: list[DraftNode] = field(default_factory=list)
+    _met: list[tuple[Node, Reference]] = field(default_factory=list)
     _unknown: dict[str, list[str]] = field(default_factory=dict)
     _taken: set[str] = field(default_factory=set)
     _copies: dict[int, str | None] = field(default_factory=dict)
@@ -271,7 +273,7 @@ class Suppliers:
         if _VIRTUAL.intersection(provider.compatible) and not reference.args:
             label = self._copy(provider)
             if label is not None:
-                switched = provider.has("gpio") or provider.has("gpios")
+                switched = self._loses_gpio(provider)
                 action = "stubbed" if switched else "copied"
                 why = (
                     "always on here: the host drives its GPIO" if switched else "needs no hardware"
@@ -283,6 +285,7 @@ class Suppliers:
         self, node: Node, reference: Reference, provider: Node
     ) -> tuple[tuple[int | Ref, ...] | None, Supplier | None]:
         """A clock is never dropped: it is copied, or a fixed-clock of its rate stands for it."""
+        self._met.append((node, reference))
         given = self._given_rate(node, reference)
         fixed = _VIRTUAL.intersection(provider.compatible) and not reference.args
         if given is None and fixed and self._has_rate(provider, set()):
@@ -300,16 +303,24 @@ class Suppliers:
         return (Ref(label),), Supplier(reference.prop, provider.path, "stubbed", why)
 
     def _given_rate(self, node: Node, reference: Reference) -> int | None:
-        """The rate of --clock-rate: of this clock of the device, of the device, of the provider."""
+        """The rate of --clock-rate: the option that says most about the clock counts."""
+        fitting = [
+            (option.clock is None, target is not node, option.rate)
+            for option, target in self.rates
+            if _fits(option, target, node, reference)
+        ]
+        return min(fitting)[2] if fitting else None
+
+    def check_rates(self) -> None:
+        """Raises UsageError for a --clock-rate that fits no clock of the domain."""
         for option, target in self.rates:
-            wanted = (None, reference.name, str(reference.index))
-            if target is node and option.clock in wanted and reference.prop == "clocks":
-                return option.rate
-        for option, target in self.rates:
-            args = ",".join(str(arg) for arg in reference.args)
-            if target is reference.provider and option.clock in (None, args):
-                return option.rate
-        return None
+            if not any(_fits(option, target, node, reference) for node, reference in self._met):
+                clock = f"#{option.clock}" if option.clock is not None else ""
+                some = [r.name or str(r.index) for node, r in self._met if node is target]
+                hint = f"its clocks are {', '.join(dict.fromkeys(some))}" if some else (
+                    "name an assigned device that has clocks, or the controller of one of them"
+                )  # fmt: skip
+                raise UsageError(f"--clock-rate {option.node}{clock}: fits no clock; {hint}")
 
     def _rate(self, node: Node, reference: Reference, provider: Node) -> int | None:
         """The rate that the tree tells: stated by the provider, or asked for by assigned-clocks."""
@@ -342,7 +353,8 @@ class Suppliers:
     def _has_rate(self, provider: Node, seen: set[int]) -> bool:
         """Whether a fixed clock leads to a stated rate through fixed factors alone."""
         if "fixed-clock" in provider.compatible:
-            return provider.has("clock-frequency")
+            rate = provider.get("clock-frequency")
+            return rate is not None and any(rate.value)
         prop = provider.get("clocks")
         group = property_references(self.tree, provider, prop) if prop else None
         if group is None or not group.entries or id(provider) in seen:
@@ -381,6 +393,12 @@ class Suppliers:
                 comments=tuple(comments),
             )
 
+    def _loses_gpio(self, provider: Node) -> bool:
+        """Whether a regulator is switched by a GPIO whose controller is not assigned."""
+        props = (provider.get(name) for name in ("gpio", "gpios"))
+        groups = (property_references(self.tree, provider, prop) for prop in props if prop)
+        return any(g and not all(self.scope.has(r.provider) for r in g.entries) for g in groups)
+
     def _copy(self, provider: Node) -> str | None:
         """The label of a provider's copy below /passthrough; None when it refers to itself."""
         if id(provider) in self._copies:
@@ -390,10 +408,10 @@ class Suppliers:
         changed, suppliers = self.rewrite(provider)
         properties: list[DraftProperty] = []
         comments = [f"copied from {provider.path}", *dropped_comments(suppliers)]
-        switched = provider.has("gpio") or provider.has("gpios")
-        skipped = {"phandle", "linux,phandle", "status", "reg", "gpio", "gpios"}
+        switched = self._loses_gpio(provider)
+        skipped = {"phandle", "linux,phandle", "status", "reg"}
         if switched:
-            skipped |= {"enable-active-high", "gpio-open-drain"}
+            skipped |= {"gpio", "gpios", "enable-active-high", "gpio-open-drain"}
         for prop in provider.properties.values():
             if prop.name in skipped or prop.name.startswith("bootph-"):
                 continue
@@ -411,6 +429,14 @@ class Suppliers:
         )
         self._copies[id(provider)] = label
         return label
+
+
+def _fits(option: ClockRate, target: Node, node: Node, reference: Reference) -> bool:
+    """Whether a --clock-rate is about a clock: by its device, or by its controller."""
+    if target is node and reference.prop == "clocks":
+        return option.clock in (None, reference.name, str(reference.index))
+    args = ",".join(str(arg) for arg in reference.args)
+    return target is reference.provider and option.clock in (None, args)
 
 
 def dropped_comments(suppliers: list[Supplier]) -> list[str]:

@@ -70,7 +70,10 @@ def main() -> NoReturn:
         context = getattr(error, "ctx", None)
         where = context.command_path if context else "xenassign"
         _die(f"{error.format_message().rstrip('.')}; see `{where} --help`", 2)
-    except BrokenPipeError:
+    except OSError as error:
+        if not isinstance(error, BrokenPipeError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _die(f"standard output: {error.strerror or error}; nothing more can be shown", 2)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except KeyboardInterrupt:

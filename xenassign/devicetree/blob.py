@@ -34,8 +34,9 @@ def read_blob_file(path: str | Path) -> Tree:
     try:
         with open(path, "rb") as stream:
             data = stream.read(MAX_SIZE + 1)
-    except OSError as error:
-        raise InputError(f"{name}: {error.strerror or error}; give a .dtb or .dts file") from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"{name}: {reason}; give a .dtb or .dts file") from None
     return read_blob(data, name)
 
 
@@ -218,7 +219,12 @@ class _Reader:
         return name
 
     def _text(self, raw: bytes, start: int, what: str) -> str:
-        """A name: printable ASCII without blanks (sections 2.2.1 and 2.2.4, not their lengths)."""
+        """A name: printable ASCII without blanks, as sections 2.2.1 and 2.2.4 want it.
+
+        Their limit of 31 characters is not kept by anyone; 255 keeps hostile blobs small.
+        """
+        if len(raw) > 255:
+            raise self.fail(start, f"the {what} has {len(raw)} characters")
         if any(byte <= 0x20 or byte > 0x7E for byte in raw):
             raise self.fail(start, f"the {what} {raw[:40]!r} is not printable ASCII")
         return raw.decode("ascii")

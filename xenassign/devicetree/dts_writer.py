@@ -18,6 +18,8 @@ def to_dts(root: DraftNode) -> str:
     Raises DevicetreeError when a reference points at nothing or a name can't be written.
     """
     phandles(root)  # refuses a reference to nothing
+    if root.label:
+        raise DevicetreeError(f"the root cannot carry a label ({root.label}) in devicetree source")
     return "\n".join(_node(root, 0)) + "\n"
 
 

@@ -63,7 +63,10 @@ def _interrupt_cells(controller: Node) -> int:
 def _address_cells(node: Node) -> int:
     """The address cells of an interrupt controller: none when it has no #address-cells."""
     prop = node.get("#address-cells")
-    return prop.u32() if prop else 0
+    count = prop.u32() if prop else 0
+    if count > 4:
+        raise PropertyError(f"#address-cells {count} of {node.path} is absurd")
+    return count
 
 
 def interrupts(tree: Tree, node: Node) -> Interrupts:

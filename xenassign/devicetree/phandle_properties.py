@@ -262,7 +262,6 @@ _DETAILED: Final[tuple[PhandleProperty, ...]] = (
         "iommus",
         "iommu",
         "#iommu-cells",
-        default_cells=0,
         source="dt-schema iommu/iommu.yaml; Linux parse_iommus",
     ),
     PhandleProperty(

@@ -23,6 +23,7 @@ class Reference:
     ``index`` counts the entries. ``cell`` is where the entry begins among the property's cells
     and ``width`` how many it has; its phandle stands behind ``rule``'s lead cells. ``provider`` is
     None where the phandle names no node. ``name`` comes from the names list, if there is one.
+    ``trail`` are the cells behind the arguments (the length of a range of a map).
     """
 
     rule: PhandleProperty
@@ -34,6 +35,7 @@ class Reference:
     provider: Node | None
     args: tuple[int, ...]
     name: str | None
+    trail: tuple[int, ...] = ()
 
     @property
     def empty(self) -> bool:
@@ -94,7 +96,8 @@ def _entry(
     if start + width > len(values):
         raise PropertyError(f"{name} ends inside of entry {index}")
     args = values[at + 1 : at + 1 + count]
-    return Reference(rule, name, index, start, width, phandle, provider, args, None)
+    behind = values[at + 1 + count : start + width]
+    return Reference(rule, name, index, start, width, phandle, provider, args, None, behind)
 
 
 def _argument_count(rule: PhandleProperty, provider: Node | None, phandle: int) -> int:

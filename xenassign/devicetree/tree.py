@@ -156,8 +156,10 @@ class Node:
     @property
     def status(self) -> str:
         """``status``, ``okay`` when absent (section 2.3.4); ``ok`` is the old spelling of it."""
-        status = self.text("status")
-        return "okay" if status in (None, "ok") else status or "okay"
+        if "status" not in self.properties:
+            return "okay"
+        status = self.text("status") or ""
+        return "okay" if status == "ok" else status
 
     @property
     def available(self) -> bool:

@@ -21,9 +21,9 @@ from xenassign.host.dma_knowledge import known
 from xenassign.host.gic import GicInterrupt, decode
 from xenassign.host.platform import Platform
 
-#: Buses without registers of their own that matter: their children are the devices.
-#: Source: of_default_bus_match_table of Linux, and simple-pm-bus.
-SIMPLE_BUSES = frozenset({"simple-bus", "simple-mfd", "isa", "arm,amba-bus", "simple-pm-bus"})
+#: Buses without registers of their own that matter: their children are the devices. Source:
+#: of_default_bus_match_table of Linux without simple-mfd, whose registers its children share.
+SIMPLE_BUSES = frozenset({"simple-bus", "isa", "arm,amba-bus", "simple-pm-bus"})
 
 
 class IommuUse(NamedTuple):

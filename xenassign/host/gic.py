@@ -54,7 +54,8 @@ def primary_gic(tree: Tree) -> Gic | None:
     alone but at every node, and stops at the first that a driver accepts.
     """
     for node in tree.nodes():
-        if node.has("interrupt-controller") and node.parent is not None:
+        usable = node.available and not node.has("xen,passthrough")  # device_init of Xen
+        if node.has("interrupt-controller") and node.parent is not None and usable:
             for compatible in node.compatible:
                 if compatible in COMPATIBLE:
                     return Gic(node, COMPATIBLE[compatible])

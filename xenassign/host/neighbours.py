@@ -10,16 +10,55 @@ from typing import NamedTuple
 
 from xenassign.devicetree.addresses import Block, registers
 from xenassign.devicetree.interrupts import interrupts
-from xenassign.devicetree.references import references
+from xenassign.devicetree.references import Reference, references
 from xenassign.devicetree.tree import Node
 from xenassign.host.device import is_simple_bus
 from xenassign.host.gic import GicInterrupt, decode
 from xenassign.host.platform import Platform
 
 
+class Streams(NamedTuple):
+    """Stream IDs: ``count`` from ``first`` on, with the bits of ``mask`` taken for any."""
+
+    first: int
+    mask: int = 0
+    size: int = 1
+
+    def overlap(self, other: Streams) -> bool:
+        """Whether an ID is in both. A mask and a range together are compared as ranges."""
+        if self.size == other.size == 1:
+            return not (self.first ^ other.first) & ~(self.mask | other.mask)
+        return self.low <= other.high and other.low <= self.high
+
+    @property
+    def low(self) -> int:
+        """The lowest ID."""
+        return self.first & ~self.mask
+
+    @property
+    def high(self) -> int:
+        """The highest ID."""
+        return (self.first | self.mask) + self.size - 1
+
+
+def streams(iommu: Node, args: tuple[int, ...]) -> Streams | None:
+    """The streams that the arguments of ``iommus`` name.
+
+    One cell: the ID (with the SMMU's own stream-match-mask); two: ID and mask (arm,smmu.yaml).
+    """
+    if not args:
+        return None
+    mask = args[1] if len(args) > 1 else 0
+    prop = iommu.get("stream-match-mask")
+    if len(args) == 1 and prop is not None and len(prop.value) == 4:
+        mask = prop.u32()
+    return Streams(args[0], mask)
+
+
 class Neighbours(NamedTuple):
     """The register blocks of all nodes by address, the lines of all nodes by INTID, and by id() of
-    a node the (property, node) of everyone available who names it by phandle.
+    a node the (property, node) of everyone available who names it by phandle; ``streams``: by
+    id() of an IOMMU the streams of everyone available behind it.
 
     A block counts when its node has ``compatible``; the window that a bus states as its own
     ``reg`` does not. ``blocks`` are sorted; ``starts`` are their addresses, and ``reach`` says for
@@ -33,6 +72,7 @@ class Neighbours(NamedTuple):
     huge: list[tuple[Block, Node]]
     lines: dict[int, list[tuple[GicInterrupt, Node]]]
     consumers: dict[int, list[tuple[str, Node]]]
+    streams: dict[int, list[tuple[Streams, Node]]]
 
     def overlapping(self, address: int, size: int) -> Iterator[tuple[Block, Node]]:
         """The blocks that touch a range of processor-physical bytes."""
@@ -54,6 +94,7 @@ def neighbours(platform: Platform) -> Neighbours:
     huge: list[tuple[Block, Node]] = []
     lines: dict[int, list[tuple[GicInterrupt, Node]]] = defaultdict(list)
     consumers: dict[int, list[tuple[str, Node]]] = defaultdict(list)
+    behind: dict[int, list[tuple[Streams, Node]]] = defaultdict(list)
     gic = platform.gic.node if platform.gic else None
     for node in platform.tree.nodes():
         if node.has("reg") and node.has("compatible") and not is_simple_bus(node):
@@ -66,16 +107,45 @@ def neighbours(platform: Platform) -> Neighbours:
                     lines[decoded.intid].append((decoded, node))
                 elif node.available and line.first is not gic:
                     consumers[id(line.first)].append(("interrupts", node))
-        if node.available and node.has("compatible"):
-            for group in references(platform.tree, node):
-                for reference in group.entries if group.rule.kind != "interrupt" else ():
-                    consumers[id(reference.provider)].append((group.prop, node))
+        if node.available:
+            for reference in _references(platform, node):
+                provider = id(reference.provider)
+                consumers[provider].append((reference.prop, node))
+                some = _streams_of(reference)
+                if some is not None:
+                    behind[provider].append((some, node))
+            for iommu, ids in platform.masters.get(id(node), ()):
+                behind[id(iommu.node)] += [(Streams(one), node) for one in ids]
     blocks.sort(key=lambda entry: entry[0].address)
     return Neighbours(
         starts=[block.address for block, _ in blocks],
-        blocks=blocks,
         reach=list(accumulate((block.end for block, _ in blocks), max)),
+        blocks=blocks,
         huge=huge,
         lines=dict(lines),
         consumers=dict(consumers),
+        streams=dict(behind),
     )
+
+
+def _references(platform: Platform, node: Node) -> Iterator[Reference]:
+    """The references of a device that lead somewhere, the interrupt tree's apart."""
+    if node.has("compatible"):
+        for group in references(platform.tree, node):
+            if group.prop not in _INTERRUPT_TREE:
+                yield from (one for one in group.entries if one.provider is not None)
+
+
+_INTERRUPT_TREE = frozenset({"interrupt-parent", "interrupts-extended"})
+
+
+def _streams_of(reference: Reference) -> Streams | None:
+    """The streams of an entry of ``iommus`` or ``iommu-map``."""
+    iommu = reference.provider
+    if iommu is None or not reference.args:
+        return None
+    if reference.prop == "iommus":
+        return streams(iommu, reference.args)
+    if reference.prop == "iommu-map":
+        return Streams(reference.args[0], size=max(*reference.trail, 1))
+    return None

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from xenassign.devicetree.addresses import Block, registers
-from xenassign.devicetree.tree import Node, PropertyError, Tree
+from xenassign.devicetree.references import property_references
+from xenassign.devicetree.tree import Node, Tree
 from xenassign.host import scmi
 from xenassign.host.gic import Gic, primary_gic
 
@@ -49,9 +50,10 @@ class Platform(NamedTuple):
 
     @property
     def model(self) -> str:
-        """The board's ``model``, or its first compatible."""
+        """The board's ``model``, or its first compatible; what is not printable becomes ``?``."""
         root = self.tree.root
-        return root.text("model") or next(iter(root.compatible), "")
+        text = root.text("model") or next(iter(root.compatible), "")
+        return "".join(char if char.isprintable() else "?" for char in text)
 
 
 def read_platform(tree: Tree) -> Platform:
@@ -93,19 +95,10 @@ def _reserved_nodes(tree: Tree) -> list[Node]:
 
 def _masters(tree: Tree, smmu: Node) -> tuple[tuple[Node, tuple[int, ...]], ...]:
     """``mmu-masters`` of the legacy SMMU binding (arm,smmu.txt): phandle, then #stream-id-cells."""
-    found: list[tuple[Node, tuple[int, ...]]] = []
-    try:
-        values = smmu.cells("mmu-masters")
-        at = 0
-        while at < len(values):
-            master = tree.phandles.get(values[at])
-            width = master.properties["#stream-id-cells"].u32() if master else 0
-            if master:
-                found.append((master, values[at + 1 : at + 1 + width]))
-            at += 1 + width
-    except (PropertyError, KeyError):
-        return tuple(found)
-    return tuple(found)
+    prop = smmu.get("mmu-masters")
+    group = property_references(tree, smmu, prop) if prop else None
+    entries = group.entries if group else ()
+    return tuple((one.provider, one.args) for one in entries if one.provider is not None)
 
 
 def console(tree: Tree) -> Node | None:

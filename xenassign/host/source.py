@@ -41,8 +41,8 @@ def _read(path: str, name: str) -> bytes:
         else:
             with open(path, "rb") as stream:
                 data = stream.read(MAX_SIZE + 1)
-    except OSError as error:
-        reason = error.strerror or str(error)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        reason = getattr(error, "strerror", None) or str(error)
         raise InputError(f"{name}: {reason}; give a .dtb or .dts file") from None
     if len(data) > MAX_SIZE:
         raise InputError(
@@ -64,7 +64,12 @@ def compile_source(data: bytes, path: str, name: str) -> bytes:
         )
     folder = None if path == "-" else str(Path(path).resolve().parent)
     command = [dtc, "-q", "-@", "-I", "dts", "-O", "dtb", "-"]
-    done = subprocess.run(command, input=data, capture_output=True, cwd=folder, check=False)
+    try:
+        done = subprocess.run(
+            command, input=data, capture_output=True, cwd=folder, check=False, timeout=60
+        )
+    except subprocess.TimeoutExpired:
+        raise DevicetreeError(f"{name}: dtc does not come to an end; mend the source") from None
     if done.returncode or not done.stdout:
         complaint = done.stderr.decode("utf-8", "replace").strip().splitlines()
         first = complaint[0] if complaint else f"dtc ended with {done.returncode}"

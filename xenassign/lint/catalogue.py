@@ -44,11 +44,15 @@ def describe(rule: Rule) -> str:
         f"{rule.code}: {rule.title}",
         f"{rule.severity}, {rule.effect}, on {' and '.join(rule.routes)}",
         "",
-        textwrap.fill(f"What Xen does: {rule.why}", 90),
+        _filled(f"What Xen does: {rule.why}"),
         "",
-        textwrap.fill(f"To mend it: {rule.fix}.", 90),
+        _filled(f"To mend it: {rule.fix}."),
     ]
     return "\n".join(paragraphs)
+
+
+def _filled(text: str) -> str:
+    return textwrap.fill(text, 90, break_on_hyphens=False, break_long_words=False)
 
 
 def markdown() -> str:

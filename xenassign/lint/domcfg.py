@@ -110,15 +110,14 @@ class Passed(NamedTuple):
 def check(config: Config, context: Context) -> Iterator[Finding]:
     """Every finding about a configuration alone (and the host, for dtdev)."""
     yield from _keys(config, context.release)
-    seen: set[str] = set()
+    seen: set[int] = set()
     for atom in config.texts("irqs"):
-        if not re.fullmatch(r"[0-9]+", atom.text) or (
-            not atom.quoted and atom.text != str(int(atom.text))
-        ):
+        if not re.fullmatch(r"[0-9]+", atom.text):
             yield BAD_IRQ(f"{atom.text!r} is no decimal number", prop="irqs")
-        elif atom.text in seen:
-            yield IRQ_TWICE(f"{atom.text} stands twice", prop="irqs")
-        seen.add(atom.text)
+            continue
+        if int(atom.text) in seen:
+            yield IRQ_TWICE(f"{int(atom.text)} stands twice", prop="irqs")
+        seen.add(int(atom.text))
     for atom in config.texts("iomem"):
         found = _IOMEM.fullmatch(atom.text)
         if found is None or int(found[2], 16) == 0:
@@ -126,6 +125,9 @@ def check(config: Config, context: Context) -> Iterator[Finding]:
     platform, known = context.platform, context.iommus
     if platform is None or known is None:
         return
+    wanted = config.get("passthrough")
+    if known.active is None and isinstance(wanted, Atom) and wanted.text == "enabled":
+        yield DTDEV_UNPROTECTED("passthrough is enabled, but Xen has no IOMMU", prop="passthrough")
     for atom in config.texts("dtdev"):
         node = platform.tree.find_as_xen(atom.text)
         if node is None or not protection(platform, known, read_device(platform, node)).protected:

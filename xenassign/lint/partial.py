@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from xenassign.assign.protection import IOMMU_REFUSES
 from xenassign.devicetree.addresses import (
     DEFAULT_ADDRESS_CELLS,
     DEFAULT_SIZE_CELLS,
@@ -279,6 +280,8 @@ def _host_node(one: PartialNode, context: Context) -> Iterator[Finding]:
         )
         return
     shield = protection(platform, context.iommus, read_device(platform, host))
+    if shield.shield is Shield.REFUSED:
+        yield IOMMU_REFUSES(f"{path}: {one.path}: {shield.why}", node=path)
     if shield.shield is Shield.UNPROTECTED and not one.forced:
         yield NOT_PROTECTED(f"{path}: {one.path} is not protected: {shield.why}", node=path)
 
@@ -362,16 +365,39 @@ def _phandles(tree: Tree, release: Release) -> Iterator[Finding]:
         if node.name == "aliases" and node.parent is tree.root:
             continue
         for group in references(tree, node):
-            dangling = [
-                r.phandle
-                for r in group.entries
-                if r.provider is None and not r.empty and r.phandle not in NO_PHANDLE
-                and r.phandle != GUEST_PHANDLE_GIC
-            ]  # fmt: skip
-            if dangling or (group.problem and group.prop != "interrupt-parent"):
-                what = f"phandle {dangling[0]:#x}" if dangling else group.problem
-                message = f"{node.path}: {group.prop}: {what} names no node"
-                yield DANGLING(message, node=node.path, prop=group.prop)
+            if group.prop == "interrupts-extended":
+                continue
+            for reference in group.entries:
+                number = reference.phandle
+                if reference.provider is None and number not in (*NO_PHANDLE, GUEST_PHANDLE_GIC):
+                    yield _dangling(node, group.prop, f"phandle {number:#x} names no node")
+            if group.problem and group.prop != "interrupt-parent":
+                yield _dangling(node, group.prop, group.problem)
+        if node.has("interrupts-extended"):
+            yield from _extended(tree, node)
+
+
+def _dangling(node: Node, prop: str, what: str) -> Finding:
+    return DANGLING(f"{node.path}: {prop}: {what}", node=node.path, prop=prop)
+
+
+def _extended(tree: Tree, node: Node) -> Iterator[Finding]:
+    """interrupts-extended, where 0xfde8 is the guest's GIC with its three cells."""
+    try:
+        values = node.cells("interrupts-extended")
+        at = 0
+        while at < len(values):
+            controller = tree.phandles.get(values[at])
+            if values[at] != GUEST_PHANDLE_GIC and controller is None:
+                what = f"phandle {values[at]:#x} names no node"
+                yield _dangling(node, "interrupts-extended", what)
+                return
+            cells = controller.get("#interrupt-cells") if controller else None
+            at += 1 + (cells.u32() if cells else 3)
+        if at != len(values):
+            yield _dangling(node, "interrupts-extended", "it ends inside of an entry")
+    except PropertyError as error:
+        yield _dangling(node, "interrupts-extended", str(error))
 
 
 def _guest_view(tree: Tree, nodes: list[PartialNode], context: Context) -> Iterator[Finding]:

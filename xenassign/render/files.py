@@ -35,37 +35,58 @@ def write(files: dict[str, bytes], directory: Path, overwrite: bool) -> list[Pat
     """Writes files into a directory (made if need be), all or none. Raises OutputError.
 
     Every file is written under a temporary name first; only when all are on disk they are renamed.
+    Should a rename fail, the files that it replaced come back.
     """
-    targets = [directory / name for name in files]
-    made = not directory.exists()
-    temporary: list[Path] = []
+    made: list[Path] = []
     try:
+        for path in (directory, *directory.parents):
+            if path.exists():
+                break
+            made.append(path)
         directory.mkdir(parents=True, exist_ok=True)
+        targets = [directory / name for name in files]
         there = [path for path in targets if path.exists() or path.is_symlink()]
         if there and not overwrite:
             raise OutputError(f"{there[0]}: exists already; give --overwrite or another -o")
         blocked = [path for path in there if path.is_dir()]
         if blocked:
             raise OutputError(f"{blocked[0]}: is a directory; remove it or give another -o")
-        for target, content in zip(targets, files.values(), strict=True):
-            path = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-            temporary.append(path)
-            with open(path, "xb") as stream:
+        _write_all(dict(zip(targets, files.values(), strict=True)))
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        where = getattr(error, "filename", None) or directory
+        reason = getattr(error, "strerror", None) or str(error)
+        raise OutputError(f"{where}: cannot write: {reason}; nothing was written") from None
+    finally:
+        for path in made:
+            with contextlib.suppress(OSError, ValueError):
+                path.rmdir()  # fails, as it should, when files are in it
+    return targets
+
+
+def _write_all(contents: dict[Path, bytes]) -> None:
+    """Writes files under temporary names, then renames them; undoes everything on an error."""
+    temporary = {path: path.with_name(f".{path.name}.{os.getpid()}.tmp") for path in contents}
+    old = {path: path.with_name(f".{path.name}.{os.getpid()}.old") for path in contents}
+    done: list[Path] = []
+    try:
+        for path, content in contents.items():
+            with open(temporary[path], "xb") as stream:
                 stream.write(content)
                 stream.flush()
-                os.fsync(stream.fileno())
-        for path, target in zip(temporary, targets, strict=True):
-            path.replace(target)
-    except OSError as error:
-        where = error.filename or directory
-        raise OutputError(
-            f"{where}: cannot write: {error.strerror or error}; nothing was written"
-        ) from None
-    finally:
-        for path in temporary:
+                os.fsync(stream.fileno())  # a full disk shows now, not after the renames
+        for path in contents:
+            if path.exists() or path.is_symlink():
+                path.replace(old[path])
+            done.append(path)
+            temporary[path].replace(path)
+    except OSError:
+        for path in done:
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)
-        if made:
             with contextlib.suppress(OSError):
-                directory.rmdir()  # fails, as it should, when files are in it
-    return targets
+                old[path].replace(path)
+        raise
+    finally:
+        for path in (*temporary.values(), *old.values()):
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)

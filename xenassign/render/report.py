@@ -66,7 +66,7 @@ def _device(device: PlannedDevice) -> dict[str, Any]:
 
 def inspect(board: BoardAssessment) -> dict[str, Any]:
     """A board and its devices (schema xenassign/inspect/1)."""
-    platform = board.platform
+    platform = board.board.platform
     gic = platform.gic
     return {
         "schema": "xenassign/inspect/1",
@@ -90,7 +90,7 @@ def inspect(board: BoardAssessment) -> dict[str, Any]:
 
 
 def _iommu(board: BoardAssessment, iommu: Iommu) -> dict[str, Any]:
-    driver = board.iommus.driver(iommu.node)
+    driver = board.board.iommus.driver(iommu.node)
     return {
         "path": iommu.node.path,
         "compatible": list(iommu.node.compatible),

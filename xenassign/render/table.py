@@ -56,6 +56,11 @@ _COLUMNS: tuple[tuple[str, dict[str, object]], ...] = (
 )
 
 
+def _printable(text: str) -> str:
+    """Text of the board without what a terminal would act upon."""
+    return "".join(char if char.isprintable() else "?" for char in text)
+
+
 def _few(items: list[str], most: int) -> str:
     return ", ".join(items[:most]) + (f" +{len(items) - most}" if len(items) > most else "")
 
@@ -80,7 +85,7 @@ def _error_codes(one: Assessment) -> list[str]:
 
 def platform_lines(board: BoardAssessment) -> list[str]:
     """What the devices share, a line each."""
-    platform = board.platform
+    platform = board.board.platform
     gic = platform.gic
     lines = [platform.model or "(no model)"]
     lines.append(
@@ -89,8 +94,8 @@ def platform_lines(board: BoardAssessment) -> list[str]:
     for msi in platform.msi:
         lines.append(f"MSI    {msi.node.path} ({msi.kind})")
     for iommu in platform.iommus:
-        driver = board.iommus.driver(iommu.node)
-        used = id(iommu.node) in board.iommus.nodes
+        driver = board.board.iommus.driver(iommu.node)
+        used = id(iommu.node) in board.board.iommus.nodes
         what = f"Xen's {driver.name} driver" if driver else "no driver of Xen"
         state = "" if used or not driver else ", not used by it"
         disabled = "" if iommu.available else " (disabled)"
@@ -112,7 +117,7 @@ def detail_lines(one: Assessment) -> list[tuple[str, str | None]]:
         if value:
             lines.append((f"  {name:<13}{value}", None))
 
-    add("compatible", ", ".join(device.node.compatible))
+    add("compatible", _printable(", ".join(device.node.compatible)))
     add("status", device.node.status if not device.node.available else "")
     for block in device.blocks:
         add("registers", f"{block.address:#x}, {block.size:#x} bytes")

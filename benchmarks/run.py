@@ -1,0 +1,310 @@
+#!/usr/bin/env python3
+"""The benchmarks: how long things take and how that grows. Nothing here passes or fails.
+
+    python -m benchmarks.run [NAME...] [--runs N] [--json FILE] [--lopper COMMAND]
+    python benchmarks/run.py ...
+
+NAME is generate, startup, inspect or scaling; without one all are run. README.md says how to read
+the result.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import platform
+import resource
+import shlex
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+_ROOT = Path(__file__).resolve().parents[1]
+if __package__ in (None, ""):
+    sys.path.insert(0, str(_ROOT))
+sys.path.insert(0, str(_ROOT / "tests"))
+
+from corpus.fetch_boards import FetchError, boards, fetch  # noqa: E402
+
+from benchmarks.synthetic import board, device_path  # noqa: E402
+from xenassign.assign.assess import assess  # noqa: E402
+from xenassign.assign.request import Request  # noqa: E402
+from xenassign.devicetree.blob import read_blob  # noqa: E402
+from xenassign.host.platform import read_platform  # noqa: E402
+from xenassign.lint.generated import generate  # noqa: E402
+from xenassign.render.report import inspect  # noqa: E402
+from xenassign.xen.releases import DEFAULT, release  # noqa: E402
+
+BOARD = "zynqmp-zcu102-rev1.0.dtb"
+DEVICE = "/axi/ethernet@ff0e0000"
+SIZES = (2_000, 20_000, 100_000)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One number. ``note`` says what it is made of."""
+
+    benchmark: str
+    what: str
+    value: float
+    unit: str
+    note: str = ""
+
+
+class SkippedError(Exception):
+    """A benchmark that cannot run here, and what is missing."""
+
+
+# ---------------------------------------------------------------------------- processes
+
+
+def _run(command: Sequence[str], directory: Path) -> float:
+    """The seconds that a process takes. Raises SkippedError when it fails."""
+    start = time.perf_counter()
+    done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
+    seconds = time.perf_counter() - start
+    if done.returncode:
+        said = (done.stderr or done.stdout).strip().splitlines()
+        raise SkippedError(f"{command[0]} ended with {done.returncode}: {said[-1] if said else ''}")
+    return seconds
+
+
+def _medians(commands: Sequence[Sequence[str]], runs: int) -> list[list[float]]:
+    """The seconds of each run of each command: all runs of one, then all of the next.
+
+    Each command is run once more before, so that files are in the page cache and byte code is
+    written.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        directory = Path(scratch)
+        found = []
+        for command in commands:
+            _run(command, directory)
+            found.append([_run(command, directory) for _ in range(runs)])
+        return found
+
+
+def _spread(seconds: Sequence[float]) -> str:
+    return f"{len(seconds)} runs, {min(seconds) * 1e3:.0f} to {max(seconds) * 1e3:.0f} ms"
+
+
+def _xenassign() -> list[str]:
+    beside = Path(sys.executable).with_name("xenassign")
+    return [str(beside)] if beside.exists() else [sys.executable, "-m", "xenassign"]
+
+
+def bench_generate(options: argparse.Namespace) -> list[Figure]:
+    """One device of one board, from the command to the files, beside Lopper's two assists."""
+    found = [path for path in boards(_boards()) if path.name == BOARD]
+    if not found:
+        raise SkippedError(f"{BOARD} is not among the boards")
+    host = str(found[0])
+    ours = [*_xenassign(), "generate", host, "-d", DEVICE, "-o", "out", "--overwrite", "-q"]
+    # Linux' tree of the board switches the SMMU off; Lopper forces the device without being asked.
+    ours += ["--force-assign-without-iommu", DEVICE]
+    theirs = [
+        *options.lopper,
+        *("-f", "--permissive", "--enhanced", host, "lopper.dts"),
+        *("--", "extract", "-t", DEVICE, "-i", "zynqmp-firmware"),
+        *("-x", "pinctrl-0", "-x", "pinctrl-names", "-x", "power-domains", "-x", "resets"),
+        *("--", "extract-xen", "-t", DEVICE.rsplit("/", 1)[1], "-o", "extracted.dts"),
+    ]
+    (mine,) = _medians([ours], options.runs)
+    figures = [_milliseconds("generate", "xenassign generate", mine)]
+    if shutil.which(options.lopper[0]) is None:
+        print("generate: no lopper here; pip install 'lopper[yaml]', or --lopper", file=sys.stderr)
+        return figures
+    try:
+        (other,) = _medians([theirs], options.runs)
+    except SkippedError as reason:
+        print(f"generate: lopper does not run: {reason}", file=sys.stderr)
+        return figures
+    ratio = statistics.median(other) / statistics.median(mine)
+    return [
+        *figures,
+        _milliseconds("generate", "lopper extract, extract-xen", other),
+        Figure("generate", "lopper / xenassign", ratio, "times"),
+    ]
+
+
+def _milliseconds(benchmark: str, what: str, seconds: Sequence[float]) -> Figure:
+    return Figure(benchmark, what, statistics.median(seconds) * 1e3, "ms", _spread(seconds))
+
+
+def bench_startup(options: argparse.Namespace) -> list[Figure]:
+    """The command line that does nothing, beside the interpreter that does nothing."""
+    runs = max(10, options.runs)
+    nothing = [sys.executable, "-c", "pass"]
+    bare, version = _medians([nothing, [*_xenassign(), "--version"]], runs)
+    ratio = statistics.median(version) / statistics.median(bare)
+    return [
+        _milliseconds("startup", "python -c pass", bare),
+        _milliseconds("startup", "xenassign --version", version),
+        Figure("startup", "xenassign / python", ratio, "times"),
+    ]
+
+
+# ---------------------------------------------------------------------------- the library
+
+
+def _boards() -> Path:
+    try:
+        return fetch()
+    except FetchError as error:
+        raise SkippedError(str(error)) from None
+
+
+def bench_inspect(options: argparse.Namespace) -> list[Figure]:
+    """Every board, from its bytes to the dictionary of inspect's JSON, in one process."""
+    del options
+    spent: list[tuple[float, str]] = []
+    devices = 0
+    for path in boards(_boards()):
+        blob = path.read_bytes()
+        start = time.perf_counter()
+        document = inspect(assess(read_platform(read_blob(blob, path.name)), release(DEFAULT)))
+        spent.append((time.perf_counter() - start, path.name))
+        devices += len(document["devices"])
+    total = sum(seconds for seconds, _ in spent)
+    slowest, name = max(spent)
+    median = statistics.median(seconds for seconds, _ in spent)
+    return [
+        Figure("inspect", "all boards", total, "s", f"{len(spent)} boards, {devices} devices"),
+        Figure("inspect", "boards per second", len(spent) / total, "1/s"),
+        Figure("inspect", "median board", median * 1e3, "ms"),
+        Figure("inspect", "slowest board", slowest * 1e3, "ms", name),
+    ]
+
+
+def bench_scaling(options: argparse.Namespace) -> list[Figure]:
+    """Microseconds per node on boards of growing size: flat where the time is linear.
+
+    Each size is measured in a process of its own, so that its peak of memory is its own too.
+    """
+    del options
+    figures: list[Figure] = []
+    for size in SIZES:
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            figures += pool.apply(scale, (size,))
+    return sorted(figures, key=lambda figure: figure.what.partition(",")[0])
+
+
+def scale(size: int) -> list[Figure]:
+    """The figures of one size."""
+    blob = board(size)
+    nodes = sum(1 for _ in read_blob(blob).nodes())
+    request = Request((device_path(3),))
+    _, files, refusals = generate(read_blob(board(10)), request)
+    if refusals or not files:
+        raise SkippedError(f"the synthetic board's device is refused: {refusals}")
+    before = _peak()
+    steps: dict[str, Callable[[], object]] = {
+        "read": lambda: read_blob(blob),
+        "platform": lambda: read_platform(read_blob(blob)),
+        "generate": lambda: generate(read_blob(blob), request),
+        "inspect": lambda: _inspected(blob),
+    }
+    figures = []
+    peaks = {}
+    for name, step in steps.items():
+        seconds = _seconds(step)
+        peaks[name] = (_peak() - before) / 1024
+        note = f"{seconds:.2f} s for {nodes:,} nodes"
+        figures.append(
+            Figure("scaling", f"{name}, {size:,}", seconds / nodes * 1e6, "us/node", note)
+        )
+    note = (
+        ", ".join(f"{name} {peak:.0f}" for name, peak in peaks.items()) + f"; blob {len(blob):,} B"
+    )
+    return [*figures, Figure("scaling", f"memory, {size:,}", max(peaks.values()), "MiB", note)]
+
+
+def _peak() -> int:
+    """The most memory that this process ever had, in KiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def _inspected(blob: bytes) -> object:
+    return inspect(assess(read_platform(read_blob(blob)), release(DEFAULT)))
+
+
+def _seconds(step: Callable[[], object]) -> float:
+    """The least of three runs: what the work takes without what disturbs it."""
+    spent = []
+    for _ in range(3):
+        start = time.perf_counter()
+        step()
+        spent.append(time.perf_counter() - start)
+        if spent[-1] > 10:
+            break
+    return min(spent)
+
+
+# ---------------------------------------------------------------------------- the command
+
+BENCHMARKS: dict[str, Callable[[argparse.Namespace], list[Figure]]] = {
+    "generate": bench_generate,
+    "startup": bench_startup,
+    "inspect": bench_inspect,
+    "scaling": bench_scaling,
+}
+
+
+def _lopper() -> list[str]:
+    beside = Path(sys.executable).with_name("lopper")
+    return [str(beside)] if beside.exists() else ["lopper"]
+
+
+def table(figures: Sequence[Figure]) -> str:
+    """The figures as plain text."""
+    width = max((len(figure.what) for figure in figures), default=0)
+    lines = []
+    for index, figure in enumerate(figures):
+        if index == 0 or figures[index - 1].benchmark != figure.benchmark:
+            lines.append(f"{figure.benchmark}:")
+        row = f"  {figure.what:{width}}  {figure.value:10.2f} {figure.unit:8} {figure.note}"
+        lines.append(row.rstrip())
+    return "\n".join(lines)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The script."""
+    parser = argparse.ArgumentParser(description="Benchmarks of xenassign.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
+    parser.add_argument("--runs", type=int, default=15, help="runs of each process (15)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    parser.add_argument("--lopper", type=shlex.split, default=_lopper(), metavar="COMMAND")
+    options = parser.parse_args(arguments)
+    unknown = [name for name in options.names if name not in BENCHMARKS]
+    if unknown:
+        parser.error(f"no benchmark {unknown[0]!r}; there are {', '.join(BENCHMARKS)}")
+    figures: list[Figure] = []
+    for name in options.names or BENCHMARKS:
+        try:
+            found = BENCHMARKS[name](options)
+        except SkippedError as reason:
+            print(f"{name}: skipped: {reason}", file=sys.stderr)
+            continue
+        print(table(found), flush=True)
+        figures += found
+    if options.json is not None:
+        machine = {"python": platform.python_version(), "cpus": os.cpu_count()}
+        document = {
+            "schema": "xenassign/benchmarks/1",
+            "machine": machine,
+            "figures": [asdict(figure) for figure in figures],
+        }
+        options.json.write_text(json.dumps(document, indent=2) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

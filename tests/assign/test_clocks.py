@@ -1,0 +1,179 @@
+"""Clocks: copied, or a fixed-clock of the rate that is known or given (XA501)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from xenassign.assign.plan import DomainPlan
+from xenassign.assign.request import parse_clock_rate
+from xenassign.devicetree.blob import read_blob
+from xenassign.devicetree.blob_writer import to_blob
+from xenassign.devicetree.references import references
+from xenassign.devicetree.tree import Node, Tree
+from xenassign.errors import UsageError
+from xenassign.findings import Finding
+
+Plan = Callable[..., DomainPlan]
+
+CLOCKED = "/dev@79030000"
+CRU = "/clock-controller@f4000000"
+ETH = "/axi/ethernet@ff0e0000"
+
+
+def of(plan: DomainPlan, code: str) -> list[Finding]:
+    return [finding for finding in plan.findings if finding.code == code]
+
+
+def rate(tree: Tree, node: Node | None) -> float | None:
+    """Hz of a fixed clock or a chain of fixed factors; None for no such clock."""
+    if node is None:
+        return None
+    if "fixed-clock" in node.compatible:
+        return node.properties["clock-frequency"].u32()
+    (group,) = [g for g in references(tree, node) if g.prop == "clocks"]
+    parent = rate(tree, group.entries[0].provider)
+    factor = node.properties["clock-mult"].u32() / node.properties["clock-div"].u32()
+    return None if parent is None else parent * factor
+
+
+def clocks(plan: DomainPlan, path: str) -> dict[str, float | None]:
+    """Name (or index) to Hz of the clocks of a device, as the guest computes them."""
+    tree = read_blob(to_blob(plan.tree))
+    node = tree.find(next(d.guest_path for d in plan.devices if d.path == path))
+    assert node is not None
+    (group,) = [g for g in references(tree, node) if g.prop == "clocks"]
+    assert group.problem is None
+    return {r.name or str(r.index): rate(tree, r.provider) for r in group.entries}
+
+
+def test_clocks_of_every_kind(plan: Plan) -> None:
+    assert clocks(plan("tricky", CLOCKED, policy="trust"), CLOCKED) == {
+        "osc": 24_000_000,
+        "div": 240_000_000,
+        "zero": 0,
+        "assigned": 50_000_000,
+        "unknown": 0,
+        "half": 0,
+        "none": None,
+    }
+
+
+def test_the_names_stay_aligned_around_an_empty_entry(plan: Plan) -> None:
+    tree = read_blob(to_blob(plan("tricky", CLOCKED, policy="trust").tree))
+    node = tree.find("/passthrough/dev@79030000")
+    assert node is not None
+    names = ("osc", "div", "zero", "assigned", "unknown", "half", "none")
+    assert node.strings("clock-names") == names
+    assert len(node.cells("clocks")) == len(names)
+    assert node.cells("clocks")[-1] == 0
+
+
+def test_fixed_clocks_and_their_chain_are_copied(plan: Plan) -> None:
+    made = plan("tricky", CLOCKED, policy="trust")
+    found = {s.provider: s.action for s in made.devices[0].suppliers if s.property == "clocks"}
+    del found["/clock-zero"]
+    assert found == {
+        "/clock-osc": "copied",
+        "/clock-pll-div4": "copied",
+        CRU: "stubbed",
+        "/clock-cru-div2": "stubbed",
+    }
+
+
+def test_unknown_rates_are_warned_about_with_the_option(plan: Plan) -> None:
+    (finding,) = of(plan("tricky", CLOCKED, policy="trust"), "XA501")
+    assert "zero" in finding.message
+    assert "unknown, half" in finding.message
+    assert finding.fix.endswith(f"--clock-rate {CLOCKED}#zero=HZ")
+
+
+def test_a_fixed_clock_of_0_hz_is_unknown_too(plan: Plan) -> None:
+    (finding,) = of(plan("tricky", CLOCKED, policy="trust"), "XA501")
+    assert "zero" in finding.message
+
+
+def test_assigned_clocks_of_the_host_are_dropped(plan: Plan) -> None:
+    tree = read_blob(to_blob(plan("tricky", CLOCKED, policy="trust").tree))
+    node = tree.find("/passthrough/dev@79030000")
+    assert node is not None
+    assert not [name for name in node.properties if name.startswith("assigned-clock")]
+
+
+def test_assigned_clocks_stay_when_the_controllers_are_the_guests(plan: Plan) -> None:
+    path = "/clock-controller@f4000000"
+    tree = read_blob(to_blob(plan("tricky", CLOCKED, path, policy="trust").tree))
+    node = tree.find("/passthrough/dev@79030000")
+    assert node is not None
+    (group,) = [g for g in references(tree, node) if g.prop == "clocks"]
+    assert group.entries[3].args == (1, 5)
+
+
+# --- --clock-rate --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("option", "changed"),
+    [
+        (f"{CLOCKED}#unknown=1000", {"unknown": 1000}),
+        (f"{CLOCKED}#4=1000", {"unknown": 1000}),
+        (f"{CLOCKED}#assigned=1000", {"assigned": 1000}),
+        (f"{CLOCKED}#osc=1000", {"osc": 1000}),
+        (f"{CRU}=1000", {"assigned": 1000, "unknown": 1000}),
+        (f"{CRU}#1,6=1000", {"unknown": 1000}),
+        ("cru=1000", {"assigned": 1000, "unknown": 1000}),
+        (
+            f"{CLOCKED}=1000",
+            dict.fromkeys(("osc", "div", "zero", "assigned", "unknown", "half"), 1000),
+        ),
+        (f"{CLOCKED}#half=0x10", {"half": 16}),
+    ],
+)
+def test_a_rate_for_a_device_a_name_an_index_or_a_provider(
+    plan: Plan, option: str, changed: dict[str, int]
+) -> None:
+    before = clocks(plan("tricky", CLOCKED, policy="trust"), CLOCKED)
+    after = clocks(plan("tricky", CLOCKED, policy="trust", rates=[option]), CLOCKED)
+    assert after == {**before, **changed}
+
+
+def test_the_devices_own_option_comes_before_the_providers(plan: Plan) -> None:
+    rates = [f"{CRU}=1000", f"{CLOCKED}#unknown=2000"]
+    found = clocks(plan("tricky", CLOCKED, policy="trust", rates=rates), CLOCKED)
+    assert (found["assigned"], found["unknown"]) == (1000, 2000)
+
+
+def test_rates_for_all_leave_no_warning(plan: Plan) -> None:
+    names = ("pclk", "hclk", "tx_clk", "rx_clk", "tsu_clk")
+    rates = [f"{ETH}#{name}={1000 + number}" for number, name in enumerate(names)]
+    made = plan("zynqmp", ETH, rates=rates)
+    assert not of(made, "XA501")
+    assert list(clocks(made, ETH).values()) == [1000, 1001, 1002, 1003, 1004]
+    assert of(plan("zynqmp", ETH), "XA501")
+
+
+def test_equal_rates_share_one_stub(plan: Plan) -> None:
+    made = plan("zynqmp", ETH, rates=[f"{ETH}=125000000"])
+    stubs = [node for node in made.tree.walk() if node.name.startswith("clock-")]
+    assert [node.name for node in stubs] == ["clock-125000000"]
+    assert len([c for c in stubs[0].comments if c.startswith("stands for")]) == 5
+
+
+@pytest.mark.parametrize(
+    "text", ["x", "=5", "x=", "x=fast", "x=-1", "x=4294967296", "x=1.5", "x=5MHz"]
+)
+def test_a_malformed_rate_is_a_usage_error(text: str) -> None:
+    with pytest.raises(UsageError, match="--clock-rate"):
+        parse_clock_rate(text)
+
+
+def test_a_rate_for_no_node_is_a_usage_error(plan: Plan) -> None:
+    with pytest.raises(UsageError, match="--clock-rate /no-such: no such node"):
+        plan("tricky", CLOCKED, rates=["/no-such=1"])
+
+
+@pytest.mark.parametrize("option", [f"{CLOCKED}#misspelt=1", f"{CLOCKED}#99=1", "/timer=1"])
+def test_a_rate_that_fits_no_clock_is_told(plan: Plan, option: str) -> None:
+    with pytest.raises(UsageError):
+        plan("tricky", CLOCKED, policy="trust", rates=[option])

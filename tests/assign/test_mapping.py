@@ -1,0 +1,384 @@
+"""Where registers go in the guest: identity, --map, auto; what they collide with (XA203-207)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from itertools import combinations
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from xenassign.assign.plan import DomainPlan, Mapping
+from xenassign.devicetree.tree import Tree
+from xenassign.errors import UsageError
+from xenassign.findings import Finding
+from xenassign.xen.layout import Guest, clashes
+from xenassign.xen.releases import PAGE_SIZE, RELEASES, release
+
+Plan = Callable[..., DomainPlan]
+Variant = Callable[[str, str], Tree]
+
+TWO = "/dev@740f0000"  # blocks at 0x740f0000 and 0x740f8000
+ROOMY = {"policy": "trust", "vpl011": True}
+
+
+def of(plan: DomainPlan, code: str) -> list[Finding]:
+    return [finding for finding in plan.findings if finding.code == code]
+
+
+def guests(plan: DomainPlan) -> list[int]:
+    return [mapping.guest for device in plan.devices for mapping in device.mappings]
+
+
+# --- identity against each window ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/dev@3001000", "GICv3 distributor"),
+        ("/dev@22000000", "vPL011"),
+        ("/dev@38000000", "grant table"),
+        ("/dev@39000000", "magic pages"),
+    ],
+)
+def test_identity_on_what_every_guest_has_is_an_error(plan: Plan, path: str, name: str) -> None:
+    (finding,) = of(plan("tricky", path, policy="trust"), "XA203")
+    assert name in finding.message
+    assert path in finding.message
+    assert finding.severity == "error"
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/dev@2000000", "virtio-mmio"),
+        ("/dev@10000000", "vPCI ECAM"),
+        ("/dev@100001000", "vPCI prefetchable memory"),
+        ("/dev@40000000", "RAM bank 0 (extended regions)"),
+    ],
+)
+def test_identity_on_what_some_guests_have_is_a_warning(plan: Plan, path: str, name: str) -> None:
+    made = plan("tricky", path, policy="trust")
+    (finding,) = of(made, "XA204")
+    assert name in finding.message
+    assert finding.severity == "warning"
+    assert not of(made, "XA203")
+
+
+def test_without_vpl011_its_page_is_free(plan: Plan) -> None:
+    made = plan("tricky", "/dev@22000000", policy="trust", vpl011=False)
+    assert not of(made, "XA203")
+
+
+def test_the_gics_of_the_other_version_are_free(plan: Plan) -> None:
+    moved = plan("tricky", TWO, policy="trust", maps=[f"{TWO}#0=0x4000000", f"{TWO}#1=0x8000000"])
+    assert "GICv3 redistributors" in of(moved, "XA203")[0].message
+    watchdog = "/axi/watchdog@fd4d0000"
+    assert not of(plan("zynqmp", watchdog, maps=[f"{watchdog}=0x4000000"]), "XA203")
+    clash = of(plan("zynqmp", watchdog, maps=[f"{watchdog}=0x3002000"]), "XA203")
+    assert "GICv2 CPU interface" in clash[0].message
+
+
+def test_extended_regions_are_no_danger_from_4_21_on(plan: Plan) -> None:
+    assert of(plan("tricky", TWO, policy="trust", xen="4.20"), "XA204")
+    assert not of(plan("tricky", TWO, policy="trust", xen="4.21"), "XA204")
+
+
+def test_memory_that_reaches_a_mapping_is_an_error_that_names_the_most_that_fits(
+    plan: Plan,
+) -> None:
+    eth = "ethernet0"
+    most = plan("zynqmp", eth).memory_mb_max
+    assert most == (0xFF0E0000 - 0x40000000) >> 20
+    assert not of(plan("zynqmp", eth, memory=most), "XA203")
+    (finding,) = of(plan("zynqmp", eth, memory=most + 1), "XA203")
+    assert "the guest's RAM bank 0" in finding.message
+    assert f"--memory {most}" in finding.fix
+
+
+def test_memory_in_the_second_bank_is_seen(plan: Plan) -> None:
+    spi = "/bus@f0000/bus@fc00000/spi@fc40000"
+    messages = [f.message for f in of(plan("ti", spi, memory=20000, policy="trust"), "XA203")]
+    assert any("bank 1" in message for message in messages)
+
+
+# --- --map ---------------------------------------------------------------------------------------
+
+
+def test_a_mapped_device_keeps_the_distance_of_its_blocks(plan: Plan) -> None:
+    made = plan("tricky", TWO, policy="trust", maps=[f"{TWO}=0x8000000"])
+    assert made.devices[0].mappings == (
+        Mapping(0x740F0000, 0x8000000, 0x1000),
+        Mapping(0x740F8000, 0x8008000, 0x2000),
+    )
+
+
+def test_an_index_moves_one_block(plan: Plan) -> None:
+    made = plan("tricky", TWO, policy="trust", maps=[f"{TWO}#1=0x8000000"])
+    assert guests(made) == [0x740F0000, 0x8000000]
+
+
+def test_an_index_comes_before_a_later_whole_device(plan: Plan) -> None:
+    made = plan("tricky", TWO, policy="trust", maps=[f"{TWO}#1=0x9000000", f"{TWO}=0x8000000"])
+    assert guests(made) == [0x8000000, 0x9000000]
+
+
+def test_the_first_match_wins(plan: Plan) -> None:
+    made = plan("tricky", TWO, policy="trust", maps=[f"{TWO}=0x8000000", f"{TWO}#1=0x9000000"])
+    assert guests(made) == [0x8000000, 0x8008000]
+
+
+def test_an_address_may_carry_the_blocks_own_offset(plan: Plan) -> None:
+    timer = "/timer@70000f00"
+    made = plan("tricky", timer, policy="trust", maps=[f"{timer}=0x8000f00"])
+    assert guests(made) == [0x8000000]
+    assert made.devices[0].placed[0].guest == 0x8000F00
+
+
+@pytest.mark.parametrize("address", ["0x8000001", "0x8000800", "1"])
+def test_an_unaligned_address_is_a_usage_error(plan: Plan, address: str) -> None:
+    with pytest.raises(UsageError, match=r"not page aligned; give a multiple of 0x1000"):
+        plan("tricky", TWO, maps=[f"{TWO}={address}"])
+
+
+def test_auto_for_one_device(plan: Plan) -> None:
+    made = plan("tricky", "/dev@3001000", TWO, policy="trust", maps=["/dev@3001000=auto"])
+    assert guests(made)[0] != 0x3001000
+    assert guests(made)[1:] == [0x740F0000, 0x740F8000]
+
+
+def test_identity_for_one_device_under_auto_for_all(plan: Plan) -> None:
+    made = plan("tricky", "/dev@3001000", TWO, policy="trust", maps=[f"{TWO}=identity", "auto"])
+    assert guests(made)[0] != 0x3001000
+    assert guests(made)[1:] == [0x740F0000, 0x740F8000]
+
+
+def test_auto_keeps_identity_where_nothing_is_touched(plan: Plan) -> None:
+    assert guests(plan("qemu", "/pl031@9010000", maps=["auto"])) == [0x9010000]
+
+
+def test_auto_on_a_bus_holds_for_what_is_below(plan: Plan) -> None:
+    usb = "/axi/usb@ff9d0000"
+    made = plan("zynqmp", usb, policy="trust", maps=[f"{usb}=auto"])
+    assert all(guest < 0x40000000 for guest in guests(made))
+    assert len(set(guests(made))) == 2
+
+
+def test_an_address_on_an_enclosing_device_moves_that_device_only(plan: Plan) -> None:
+    usb = "/axi/usb@ff9d0000"
+    made = plan("zynqmp", usb, policy="trust", maps=[f"{usb}=0x8000000"])
+    assert guests(made) == [0x8000000, 0xFE200000]
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("/dev@740f0000#2=0x8000000", r"has the blocks 0, 1"),
+        ("/dev@740e0000=0x8000000", "is not assigned; name it with -d too"),
+        ("/no-such=0x8000000", "--map /no-such: no such node"),
+        ("/dev@740f0000", "malformed"),
+        ("=0x1000", "malformed"),
+        ("/dev@740f0000=", "malformed"),
+        ("/dev@740f0000=there", "is no guest address"),
+        ("/dev@740f0000=-4096", "is no guest address"),
+        ("/dev@740f0000#x=0x1000", "is no index"),
+    ],
+)
+def test_a_map_option_that_cannot_be_meant(plan: Plan, text: str, complaint: str) -> None:
+    with pytest.raises(UsageError, match=complaint):
+        plan("tricky", TWO, maps=[text])
+
+
+@pytest.mark.parametrize("target", ["auto", "identity"])
+def test_an_index_that_does_not_exist_is_refused_for_auto_too(plan: Plan, target: str) -> None:
+    with pytest.raises(UsageError, match="has the blocks 0, 1"):
+        plan("tricky", TWO, maps=[f"{TWO}#7={target}"])
+
+
+def test_a_bus_has_no_registers_to_map(plan: Plan) -> None:
+    with pytest.raises(UsageError, match="no registers to map"):
+        plan("tricky", "/bus@7b000000", maps=["/bus@7b000000=0x8000000"])
+
+
+def test_blocks_that_would_land_below_zero_are_a_usage_error(plan: Plan) -> None:
+    dev = "/bus@800000000/dev@200000"
+    with pytest.raises(UsageError, match="below address 0"):
+        plan("tricky", dev, maps=[f"{dev}=0x1000"])
+
+
+# --- XA205, XA206, XA207 -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("address", ["0x1000000000000", "0xfffffffff000", "0xffffffffffffffff000"])
+def test_an_address_beyond_48_bits_is_refused(plan: Plan, address: str) -> None:
+    made = plan("tricky", TWO, policy="trust", maps=[f"{TWO}={address}"])
+    assert of(made, "XA205")
+
+
+def test_the_last_page_below_48_bits_is_fine(plan: Plan) -> None:
+    assert not of(plan("tricky", "/dev@fffffffff000", policy="trust"), "XA205")
+
+
+def test_a_host_address_beyond_48_bits_is_refused(plan: Plan, variant: Variant) -> None:
+    tree = variant(
+        "tricky",
+        '/ { dev@1000000000000 { compatible = "xenassign,x"; reg = <0x10000 0 0 0x1000>; }; };',
+    )
+    made = plan(tree, "/dev@1000000000000", policy="trust", maps=["/dev@1000000000000=0x8000000"])
+    assert of(made, "XA205")
+
+
+def test_two_mappings_of_one_guest_page_are_an_error(plan: Plan) -> None:
+    both = (TWO, "/dev@740e0000")
+    made = plan("tricky", *both, policy="trust", maps=[f"{p}=0x8000000" for p in both])
+    (finding,) = of(made, "XA206")
+    assert all(path in finding.message for path in both)
+
+
+def test_partial_overlap_is_an_error_too(plan: Plan) -> None:
+    other = "/dev@740e0000"
+    maps = [f"{TWO}#1=0x8000000", f"{other}=0x8001000"]
+    assert of(plan("tricky", TWO, other, policy="trust", maps=maps), "XA206")
+
+
+def test_one_page_for_two_devices_that_share_it_is_no_overlap(plan: Plan) -> None:
+    both = ("/pwm@70000000", "/pwm@70000010")
+    made = plan("tricky", *both, policy="trust", shared=("/timer@70000f00",))
+    assert not of(made, "XA206")
+    assert len(set(guests(made))) == 1
+
+
+def test_auto_says_when_no_hole_is_large_enough(plan: Plan, variant: Variant) -> None:
+    tree = variant(
+        "tricky",
+        '/ { dev@80000000000 { compatible = "xenassign,x"; reg = <0x1 0 0 0x40000000>; }; };',
+    )
+    made = plan(tree, "/dev@80000000000", policy="trust", maps=["auto"])
+    (finding,) = of(made, "XA207")
+    assert finding.severity == "error"
+
+
+def test_auto_finds_a_hole_for_what_fits(plan: Plan) -> None:
+    assert not of(plan("tricky", "/dev@3001000", policy="trust", maps=["auto"]), "XA207")
+
+
+# --- auto: properties ----------------------------------------------------------------------------
+
+SOME = (
+    "/dev@2000000",
+    "/dev@3001000",
+    "/dev@10000000",
+    "/dev@22000000",
+    "/dev@38000000",
+    "/dev@39000000",
+    "/dev@40000000",
+    "/dev@100001000",
+    "/dev@fffffffff000",
+    "/dev@740f0000",
+    "/bus@800000000/dev@200000",
+    "/wrapper@7a000000",
+    "/timer@70000f00",
+    "/pwm@70000000",
+    "/pwm@70000010",
+    "/watchdog@70001800",
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    chosen=st.lists(st.sampled_from(SOME), min_size=1, unique=True),
+    version=st.sampled_from(list(RELEASES)),
+    memory=st.sampled_from([None, 64, 4096, 100000]),
+)
+def test_auto_touches_no_window_and_no_other_mapping_and_is_deterministic(
+    plan: Plan, chosen: list[str], version: str, memory: int | None
+) -> None:
+    def make() -> DomainPlan:
+        return plan("tricky", *chosen, policy="trust", maps=["auto"], xen=version, memory=memory)
+
+    made = make()
+    assert not [f for f in made.findings if f.code in ("XA203", "XA204", "XA206", "XA207")]
+    assert made.devices == make().devices
+    mappings = {mapping for device in made.devices for mapping in device.mappings}
+    guest = Guest(release(version), 3, True, (memory or 0) << 20)
+    for one in mappings:
+        assert not one.guest % PAGE_SIZE
+        assert not list(clashes(guest, one.guest, one.size))
+    for one, other in combinations(mappings, 2):
+        apart = one.guest + one.size <= other.guest or other.guest + other.size <= one.guest
+        assert apart or one.guest - one.host == other.guest - other.host
+
+
+def test_auto_keeps_away_from_every_fixed_mapping_of_one_host_page(plan: Plan) -> None:
+    first, second, free = "/pwm@70000000", "/pwm@70000010", "/dev@3001000"
+    hole = plan("tricky", free, policy="trust", maps=["auto"]).devices[0].mappings[0].guest
+    maps = [f"{first}=0x8000000", f"{second}={hole:#x}", "auto"]
+    made = plan("tricky", first, second, free, policy="trust", maps=maps, shared=(first, second))
+    assert not of(made, "XA206")
+
+
+def test_fixed_places_are_respected_by_auto(plan: Plan) -> None:
+    hole = guests(plan("tricky", "/dev@3001000", policy="trust", maps=["auto"]))[0]
+    maps = [f"{TWO}={hole:#x}", "auto"]
+    made = plan("tricky", "/dev@3001000", TWO, policy="trust", maps=maps)
+    assert not of(made, "XA206")
+
+
+# --- what the errors advise ----------------------------------------------------------------------
+
+
+def advised(plan: DomainPlan) -> list[str]:
+    return [m for f in of(plan, "XA203") for m in re.findall(r"--map (\S+=\S+)", f.fix)]
+
+
+@pytest.mark.parametrize("path", ["/dev@3001000", "/dev@38000000", "/dev@22000000"])
+def test_the_advised_place_fits(plan: Plan, path: str) -> None:
+    maps = advised(plan("tricky", path, policy="trust"))
+    assert maps
+    assert not advised(plan("tricky", path, policy="trust", maps=maps))
+
+
+@pytest.mark.parametrize(
+    ("host", "path"),
+    [
+        ("tricky", "/bus@800000000/dev@200000"),
+        ("tricky", "/wrapper@7a000000"),
+        ("zynqmp", "/axi/usb@ff9d0000"),
+        ("zynqmp", "/axi/spi@ff0f0000"),
+        ("rcar", "/soc/dma-controller@e7350000"),
+    ],
+)
+def test_the_advised_places_fit_together(plan: Plan, host: str, path: str) -> None:
+    maps = advised(plan(host, path, policy="trust", memory=4096))
+    assert maps
+    made = plan(host, path, policy="trust", memory=4096, maps=maps)
+    assert not of(made, "XA203")
+    assert not of(made, "XA206")
+
+
+# --- memory_mb_max -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("host", "devices"),
+    [
+        ("qemu", ("/pl031@9010000",)),
+        ("zynqmp", ("ethernet0",)),
+        ("zynqmp", ("/axi/spi@ff0f0000",)),
+        ("tricky", ("/dev@40000000",)),
+        ("tricky", ("/dev@740f0000", "/dev@100001000")),
+        ("ti", ("/bus@f0000/bus@fc00000/spi@fc40000",)),
+    ],
+)
+def test_memory_mb_max_is_the_most_that_leaves_the_mappings_free(
+    plan: Plan, host: str, devices: tuple[str, ...]
+) -> None:
+    most = plan(host, *devices, policy="trust").memory_mb_max
+    limit = 1043456
+    if most:
+        assert not of(plan(host, *devices, policy="trust", memory=most), "XA203")
+    if most < limit:
+        assert of(plan(host, *devices, policy="trust", memory=most + 1), "XA203")

@@ -1,0 +1,143 @@
+"""Whole pages: rounding, and what else lies in them (XA201, XA202, XA208)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from xenassign.assign.addresses import pages
+from xenassign.assign.plan import DomainPlan
+from xenassign.devicetree.addresses import Block
+from xenassign.devicetree.tree import Tree
+from xenassign.findings import Finding
+
+Plan = Callable[..., DomainPlan]
+Variant = Callable[[str, str], Tree]
+
+GPIO, PINS = "/soc/gpio@e6050180", "/soc/pinctrl@e6050000"
+
+
+def of(plan: DomainPlan, code: str) -> list[Finding]:
+    return [finding for finding in plan.findings if finding.code == code]
+
+
+@pytest.mark.parametrize(
+    ("address", "size", "expected"),
+    [
+        (0x1000, 0x1000, (0x1000, 0x1000)),
+        (0x1000, 1, (0x1000, 0x1000)),
+        (0x1FFF, 1, (0x1000, 0x1000)),
+        (0x1FFF, 2, (0x1000, 0x2000)),
+        (0x1F00, 0x200, (0x1000, 0x2000)),
+        (0x1000, 0x1001, (0x1000, 0x2000)),
+        ((1 << 48) - 1, 1, ((1 << 48) - 0x1000, 0x1000)),
+    ],
+)
+def test_blocks_are_rounded_out(address: int, size: int, expected: tuple[int, int]) -> None:
+    assert pages(Block(address, size, 0)) == expected
+
+
+def test_a_small_block_is_mapped_as_a_page_and_keeps_its_offset(plan: Plan) -> None:
+    made = plan("tricky", "/timer@70000f00", policy="trust")
+    (placed,) = made.devices[0].placed
+    assert (placed.mapping.host, placed.mapping.size) == (0x70000000, 0x2000)
+    assert placed.guest == 0x70000F00
+    assert placed.rounded
+
+
+def test_a_shared_page_names_every_neighbour(plan: Plan) -> None:
+    (finding,) = of(plan("rcar", GPIO), "XA201")
+    assert "/soc/pinctrl@e6050000 (page 0xe6050000)" in finding.message
+    assert "/soc/gpio@e6050980 (page 0xe6050000)" in finding.message
+    assert finding.severity == "error"
+    assert finding.node == GPIO
+
+
+def test_the_fix_names_both_ways_out(plan: Plan) -> None:
+    (finding,) = of(plan("rcar", GPIO), "XA201")
+    assert "-d /soc/pinctrl@e6050000" in finding.fix
+    assert f"--allow-shared-page {GPIO}" in finding.fix
+    (finding,) = of(plan("rcar", GPIO, shared=(PINS,)), "XA201")
+    assert "-d /soc/gpio@e6050980" in finding.fix
+    assert "--allow-shared-page /soc/gpio@e6050980" in finding.fix
+
+
+def test_a_block_that_reaches_into_the_next_page_meets_those_there(plan: Plan) -> None:
+    messages = " ".join(f.message for f in of(plan("tricky", "/timer@70000f00"), "XA201"))
+    assert "/pwm@70000000" in messages
+    assert "/watchdog@70001800 (page 0x70001000)" in messages
+
+
+def test_a_disabled_neighbour_counts_and_is_called_disabled(plan: Plan) -> None:
+    found = of(plan("tricky", "/pwm@70000000"), "XA201")
+    assert any("/pwm@70000010 (page 0x70000000, disabled)" in f.message for f in found)
+
+
+def test_assigning_the_neighbours_too_settles_it(plan: Plan) -> None:
+    four = ("/pwm@70000000", "/pwm@70000010", "/timer@70000f00", "/watchdog@70001800")
+    assert not of(plan("tricky", *four), "XA201")
+
+
+def test_allowing_the_device_allows_all_neighbours_with_a_warning(plan: Plan) -> None:
+    made = plan("rcar", GPIO, shared=(GPIO,))
+    assert not of(made, "XA201")
+    (finding,) = of(made, "XA202")
+    assert PINS in finding.message
+    assert "/soc/gpio@e6050980" in finding.message
+    assert finding.severity == "warning"
+
+
+def test_allowing_a_neighbour_allows_that_one_only(plan: Plan) -> None:
+    made = plan("rcar", GPIO, shared=(PINS,))
+    assert [PINS in f.message for f in of(made, "XA202")] == [True]
+    assert len(of(made, "XA201")) == 1
+    assert PINS not in of(made, "XA201")[0].message
+
+
+def test_a_disabled_description_of_the_same_registers_is_no_neighbour(plan: Plan) -> None:
+    assert not of(plan("tricky", "/alt@71000000/spi@0"), "XA201")
+
+
+def test_an_enabled_description_of_the_same_registers_is_one(plan: Plan) -> None:
+    (finding,) = of(plan("tricky", "/alt@71000000/i2c@0"), "XA201")
+    assert "/alt@71000000/spi@0 (the same registers)" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("host", "path"),
+    [
+        ("imx8", "/soc@0/bus@30800000/ethernet@30be0000"),
+        ("imx8", "/soc@0/bus@30800000/spba-bus@30800000/serial@30860000"),
+        ("ti", "/bus@f0000/bus@fc00000/spi@fc40000"),
+    ],
+)
+def test_the_window_of_a_bus_is_no_neighbour(plan: Plan, host: str, path: str) -> None:
+    assert not of(plan(host, path), "XA201")
+
+
+def test_a_device_is_no_neighbour_of_its_own_child(plan: Plan) -> None:
+    assert not [f for f in of(plan("zynqmp", "/axi/ams@ffa50000"), "XA201") if "ams-p" in f.message]
+
+
+def test_a_child_alone_shares_with_its_parent(plan: Plan) -> None:
+    found = of(plan("zynqmp", "/axi/ams@ffa50000/ams-ps@0"), "XA201")
+    assert any("/axi/ams@ffa50000 (" in f.message for f in found)
+
+
+def test_whole_pages_of_their_own_share_nothing(plan: Plan) -> None:
+    made = plan("qemu", "/pl031@9010000")
+    assert not of(made, "XA201")
+    assert not of(made, "XA202")
+
+
+def test_a_block_without_size_is_noted_and_not_mapped(plan: Plan, variant: Variant) -> None:
+    tree = variant(
+        "tricky",
+        '/ { dev@7e000000 { compatible = "xenassign,z";'
+        " reg = <0 0x7e000000 0 0x0>, <0 0x7e001000 0 0x1000>; }; };",
+    )
+    made = plan(tree, "/dev@7e000000", policy="trust")
+    assert len(of(made, "XA208")) == 1
+    assert [m.host for m in made.devices[0].mappings] == [0x7E001000]
+    assert not of(plan("tricky", "/dev@740f0000", policy="trust"), "XA208")

@@ -1,0 +1,69 @@
+"""What cannot be meant, before any board is looked at."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from xenassign.assign.request import ClockRate, MapOption, Request, parse_clock_rate, parse_map
+from xenassign.errors import UsageError
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"devices": ()}, "no device is named"),
+        ({"devices": ("/a", "/b", "/a")}, "/a is named twice"),
+        ({"memory": 0}, "--memory 0 cannot be meant"),
+        ({"memory": -1}, "--memory -1 cannot be meant"),
+        ({"memory": 1043457}, "cannot be meant; give 1 to 1043456 MiB"),
+        ({"memory": 10**30}, "cannot be meant"),
+        ({"vcpus": 0}, "--vcpus 0 cannot be meant"),
+        ({"vcpus": 129}, "--vcpus 129 cannot be meant"),
+        *(
+            ({"name": name}, "cannot be used")
+            for name in ("", "5", "1a", "a/b", "a b", "a\n", "é", "-a", "a" * 32, "..", '"')
+        ),
+    ],
+)
+def test_a_request_that_cannot_be_meant(options: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(UsageError, match=complaint):
+        Request(**{"devices": ("/a",), **options})
+
+
+@pytest.mark.parametrize("name", ["a", "domU-1", "a.b_c+d", "a" * 31])
+def test_names_that_every_route_takes(name: str) -> None:
+    assert Request(("/a",), name=name).name == name
+
+
+@pytest.mark.parametrize("memory", [1, 1043456])
+def test_the_ends_of_the_memory_range(memory: int) -> None:
+    assert Request(("/a",), memory=memory).memory == memory
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("identity", MapOption(None, None, "identity")),
+        ("auto", MapOption(None, None, "auto")),
+        ("/a=auto", MapOption("/a", None, "auto")),
+        ("/a#1=identity", MapOption("/a", 1, "identity")),
+        ("/a@1,0=0x1000", MapOption("/a@1,0", None, 0x1000)),
+        ("/a#0x1=4096", MapOption("/a", 1, 4096)),
+    ],
+)
+def test_map_options(text: str, expected: MapOption) -> None:
+    assert parse_map(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("/a=24000000", ClockRate("/a", None, 24000000)),
+        ("/a#core=1", ClockRate("/a", "core", 1)),
+        ("/a#1,5=0x10", ClockRate("/a", "1,5", 16)),
+    ],
+)
+def test_clock_rates(text: str, expected: ClockRate) -> None:
+    assert parse_clock_rate(text) == expected

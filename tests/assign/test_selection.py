@@ -1,0 +1,262 @@
+"""Which nodes a request means, and what is said about them (XA101 to XA106)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from xenassign.assign.plan import DomainPlan
+from xenassign.assign.select import resolve, select
+from xenassign.devicetree.tree import Tree
+from xenassign.errors import UsageError
+
+Plan = Callable[..., DomainPlan]
+Board = Callable[[str], Tree]
+Variant = Callable[[str, str], Tree]
+
+
+def codes(plan: DomainPlan) -> set[str]:
+    return {finding.code for finding in plan.findings}
+
+
+# --- names ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["/axi/ethernet@ff0e0000", "ethernet0", "gem3", "ethernet@ff0e0000", "axi/ethernet@ff0e0000"],
+)
+def test_a_device_is_found_by_path_alias_label_and_unique_suffix(board: Board, name: str) -> None:
+    assert resolve(board("zynqmp"), name).path == "/axi/ethernet@ff0e0000"
+
+
+def test_an_unknown_path_names_the_nearest(board: Board) -> None:
+    with pytest.raises(UsageError, match=r"did you mean .*/axi/ethernet@ff0e0000"):
+        resolve(board("zynqmp"), "/axi/ethernet@ff0e0001")
+
+
+def test_an_unknown_name_that_resembles_nothing_points_to_inspect(board: Board) -> None:
+    with pytest.raises(UsageError, match="`xenassign inspect` lists the devices"):
+        resolve(board("zynqmp"), "qqqqqqqqqqqq")
+
+
+def test_an_ambiguous_suffix_lists_what_it_fits(board: Board) -> None:
+    with pytest.raises(UsageError, match=r"fits 2 nodes.*bus@7b000000/.*bus@7c000000/"):
+        resolve(board("tricky"), "ethernet@1000")
+
+
+def test_a_suffix_is_whole_components(board: Board) -> None:
+    with pytest.raises(UsageError, match="no such node"):
+        resolve(board("zynqmp"), "net@ff0e0000")
+
+
+def test_an_absolute_path_is_no_suffix(board: Board) -> None:
+    with pytest.raises(UsageError, match="no such node"):
+        resolve(board("zynqmp"), "/ethernet@ff0e0000")
+
+
+def test_an_alias_that_leads_nowhere_is_not_found(board: Board) -> None:
+    with pytest.raises(UsageError, match="ghost0: no such node"):
+        resolve(board("tricky"), "ghost0")
+
+
+@pytest.mark.parametrize(
+    "name", ["", " ", "//", "/axi/", "/axi//serial@ff010000", "..", "@", "*zzz?"]
+)
+def test_malformed_names_are_not_found(board: Board, name: str) -> None:
+    with pytest.raises(UsageError):
+        select(board("zynqmp"), (name,))
+
+
+def test_the_same_node_by_two_names_is_named_twice(board: Board) -> None:
+    with pytest.raises(UsageError, match="named twice"):
+        select(board("zynqmp"), ("ethernet0", "gem3"))
+
+
+def test_a_glob_takes_what_fits_component_by_component(board: Board) -> None:
+    found = [node.path for node in select(board("zynqmp"), ("/axi/serial@*",))]
+    assert found == [p.path for p in board("zynqmp").nodes() if p.path.startswith("/axi/serial@")]
+    assert len(found) > 1
+
+
+def test_a_glob_does_not_cross_a_slash(board: Board) -> None:
+    paths = [node.path for node in select(board("zynqmp"), ("/axi/usb@*",))]
+    assert all(path.count("/") == 2 for path in paths)
+
+
+def test_a_glob_that_fits_nothing_is_refused(board: Board) -> None:
+    with pytest.raises(UsageError, match="fits no node"):
+        select(board("zynqmp"), ("/axi/nothing@*",))
+
+
+def test_a_glob_and_one_of_its_nodes_is_no_repetition(board: Board) -> None:
+    tree = board("zynqmp")
+    assert len(select(tree, ("/axi/serial@*", "/axi/serial@ff010000"))) == len(
+        select(tree, ("/axi/serial@*",))
+    )
+
+
+# --- XA101: nothing to assign --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "path", ["/nothing", "/clock-osc", "/chosen", "/aliases", "/regulator-vcc"]
+)
+def test_a_node_without_registers_is_refused(plan: Plan, path: str) -> None:
+    assert "XA101" in codes(plan("tricky", path))
+
+
+def test_a_node_out_of_the_processors_reach_names_the_bus(plan: Plan) -> None:
+    path = "/axi/ethernet@ff0e0000/mdio/ethernet-phy@c"
+    (finding,) = [f for f in plan("zynqmp", path).findings if f.code == "XA101"]
+    assert "on the bus /axi/ethernet@ff0e0000/mdio," in finding.message
+
+
+@pytest.mark.parametrize("path", ["/irq-only", "/iommu-only", "/dev@740f0000"])
+def test_registers_a_line_or_a_stream_alone_are_enough(plan: Plan, path: str) -> None:
+    assert "XA101" not in codes(plan("tricky", path))
+
+
+def test_a_bus_is_assigned_through_its_devices(plan: Plan) -> None:
+    made = plan("tricky", "/bus@7b000000")
+    assert [device.path for device in made.devices] == ["/bus@7b000000/ethernet@1000"]
+    assert "XA101" not in codes(made)
+
+
+# --- XA102: Xen's own ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("host", "path"),
+    [
+        ("tricky", "/interrupt-controller@f1000000"),
+        ("tricky", "/interrupt-controller@f1000000/its@f1020000"),
+        ("tricky", "/interrupt-controller@f1000000/v2m@f1200000"),
+        ("tricky", "/iommu@f3100000"),
+        ("tricky", "/iommu@f3400000"),
+        ("tricky", "/timer"),
+        ("tricky", "/serial@f5000000"),
+        ("qemu", "/pl011@9000000"),
+        ("zynqmp", "/axi/serial@ff000000"),
+    ],
+)
+def test_what_xen_keeps_is_refused(plan: Plan, host: str, path: str) -> None:
+    assert "XA102" in codes(plan(host, path, policy="trust"))
+
+
+def test_a_foreign_iommu_is_not_xens(plan: Plan) -> None:
+    assert "XA102" not in codes(plan("tricky", "/iommu@f3300000", policy="trust"))
+
+
+def test_the_console_may_be_another_uart(plan: Plan) -> None:
+    first, second = "/axi/serial@ff000000", "/axi/serial@ff010000"
+    assert "XA102" not in codes(plan("zynqmp", first, xen_console=second))
+    assert "XA102" in codes(plan("zynqmp", second, xen_console=second))
+    assert "XA102" not in codes(plan("zynqmp", first, xen_console="none"))
+
+
+# --- XA103, XA105: disabled devices --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/dev@7d000000", "/dev@7d010000", "/alt@71000000/i2c@0"])
+def test_a_disabled_device_is_assigned_and_said(
+    generate: Callable[..., tuple[DomainPlan, dict[str, bytes], list[str]]], path: str
+) -> None:
+    others = ("/alt@71000000/spi@0",) if path.startswith("/alt") else ()
+    made, files, refusals = generate("tricky", path, *others, policy="trust")
+    assert not refusals
+    assert "XA103" in codes(made)
+    assert b"status =" not in files["domu1.dts"]
+
+
+def test_an_enabled_device_has_no_such_note(plan: Plan) -> None:
+    assert not {"XA103", "XA105"} & codes(plan("tricky", "/dev@740f0000"))
+
+
+def test_a_disabled_device_below_a_requested_bus_is_left_out_unless_named(plan: Plan) -> None:
+    bus = plan("tricky", "/alt@71000000", policy="trust")
+    assert [d.path for d in bus.devices] == ["/alt@71000000/spi@0"]
+    assert sorted(f.node or "" for f in bus.findings if f.code == "XA105") == [
+        "/alt@71000000/i2c@0",
+        "/alt@71000000/serial@0",
+    ]
+    named = plan("tricky", "/alt@71000000", "/alt@71000000/i2c@0", policy="trust")
+    assert {d.path for d in named.devices} == {"/alt@71000000/i2c@0", "/alt@71000000/spi@0"}
+
+
+# --- XA104: memory -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "path", ["/memory@80000000", "/reserved-memory/firmware@90000000", "/reserved-memory"]
+)
+def test_memory_is_no_device(plan: Plan, path: str) -> None:
+    assert "XA104" in codes(plan("tricky", path, policy="trust"))
+
+
+# --- XA106: what cannot be used ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "path", ["/bus@800000000/dev@20000000", "/bus@800000000/dev@ffff000", "/bus@72000000/dev@4000"]
+)
+def test_a_block_or_line_that_leads_nowhere_is_told(plan: Plan, path: str) -> None:
+    assert "XA106" in codes(plan("tricky", path, policy="trust"))
+
+
+def test_a_sound_device_has_no_such_warning(plan: Plan) -> None:
+    assert "XA106" not in codes(plan("tricky", "/bus@800000000/dev@200000", policy="trust"))
+
+
+# --- scope ---------------------------------------------------------------------------------------
+
+
+def test_nested_devices_are_devices_of_their_own(plan: Plan) -> None:
+    made = plan("tricky", "/wrapper@7a000000", policy="trust")
+    assert [device.path for device in made.devices] == [
+        "/wrapper@7a000000",
+        "/wrapper@7a000000/glue",
+        "/wrapper@7a000000/glue/core@7a100000",
+    ]
+
+
+def test_a_device_and_its_parent_is_one_subtree(plan: Plan) -> None:
+    both = plan("tricky", "/wrapper@7a000000/glue/core@7a100000", "/wrapper@7a000000")
+    assert len(both.devices) == 3
+    assert len({device.guest_path for device in both.devices}) == 3
+
+
+def test_children_that_only_describe_are_no_devices(plan: Plan) -> None:
+    made = plan("zynqmp", "ethernet0")
+    assert [device.path for device in made.devices] == ["/axi/ethernet@ff0e0000"]
+
+
+def test_the_whole_board_is_refused_without_an_exception(plan: Plan) -> None:
+    assert {"XA102", "XA301"} <= codes(plan("zynqmp", "/"))
+
+
+def test_a_refusal_lists_every_reason_at_once(plan: Plan) -> None:
+    made = plan("tricky", "/dev@74040000", "/dev@3001000", "/memory@80000000", "/dev@74060000")
+    assert {"XA104", "XA203", "XA301", "XA302", "XA401"} <= codes(made)
+
+
+# --- XA107: what the host loses ------------------------------------------------------------------
+
+
+def test_devices_of_the_host_that_depend_on_an_assigned_one_are_named(plan: Plan) -> None:
+    made = plan("tricky", "/provider@79000000", policy="trust")
+    (finding,) = [f for f in made.findings if f.code == "XA107"]
+    assert "/dev@79040000" in finding.message
+    assert finding.severity == "warning"
+
+
+def test_nobody_loses_what_goes_along(plan: Plan) -> None:
+    made = plan("tricky", "/provider@79000000", "/dev@79040000", policy="trust")
+    assert not [f for f in made.findings if f.code == "XA107" and f.node == "/provider@79000000"]
+    assert "XA107" not in codes(plan("qemu", "/pl031@9010000"))
+
+
+def test_a_syscon_with_children_is_a_device_of_its_own(plan: Plan) -> None:
+    syscon = "/bus@8000000/motherboard-bus@8000000/iofpga-bus@300000000/apbregs@10000"
+    assert syscon in [device.path for device in plan("juno", syscon).devices]

@@ -1,0 +1,144 @@
+"""The commands: help, versions, explain, what generate prints."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+import xenassign
+from xenassign.cli import cli
+from xenassign.lint.catalogue import rules
+
+Invoke = Callable[..., Result]
+
+
+@pytest.fixture
+def invoke() -> Invoke:
+    return lambda *arguments: CliRunner().invoke(cli, [str(a) for a in arguments])
+
+
+@pytest.mark.parametrize("command", [(), ("inspect",), ("generate",), ("explain",)])
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_every_command_has_help_with_an_example(
+    invoke: Invoke, command: tuple[str, ...], flag: str
+) -> None:
+    done = invoke(*command, flag)
+    assert done.exit_code == 0
+    assert "Example:" in done.output
+    assert "xenassign " in done.output.partition("Example:")[2]
+    assert max(map(len, done.output.splitlines())) <= 100
+
+
+def test_the_version(invoke: Invoke) -> None:
+    done = invoke("--version")
+    assert done.exit_code == 0
+    assert xenassign.__version__ in done.output
+
+
+def test_shell_completion_of_options_and_choices() -> None:
+    runner = CliRunner()
+    words = {
+        "COMP_WORDS": "xenassign gen",
+        "COMP_CWORD": "1",
+        "_XENASSIGN_COMPLETE": "bash_complete",
+    }
+    done = runner.invoke(cli, [], env=words, prog_name="xenassign")
+    assert "generate" in done.output
+
+
+def test_explain_lists_every_code(invoke: Invoke) -> None:
+    done = invoke("explain")
+    assert done.exit_code == 0
+    assert [line.split()[0] for line in done.output.splitlines()] == [r.code for r in rules()]
+
+
+def test_explain_takes_a_code_in_any_case(invoke: Invoke) -> None:
+    done = invoke("explain", "xa401")
+    assert done.exit_code == 0
+    assert done.output.startswith("XA401: ")
+    assert "What Xen does: " in done.output
+    assert "To mend it: " in done.output
+
+
+def test_explain_of_an_unknown_code_fails(invoke: Invoke) -> None:
+    done = invoke("explain", "XA999")
+    assert getattr(done.exception, "exit_status", None) == 2
+    assert "did you mean" in str(done.exception)
+
+
+def test_generate_prints_the_files(
+    invoke: Invoke, host_files: dict[str, Path], tmp_path: Path
+) -> None:
+    done = invoke("generate", host_files["qemu"], "-d", "/pl031@9010000", "-o", tmp_path)
+    assert done.exit_code == 0
+    names = ["dtb", "dts", "cfg", "host.dtbo", "host.dtso", "dom0less.dtso", "json"]
+    assert {Path(line).name for line in done.stdout.splitlines()} == {f"domu1.{n}" for n in names}
+    assert all(Path(line).is_file() for line in done.stdout.splitlines())
+    assert "warning: " in done.stderr
+    assert "note: " in done.stderr
+    assert "error: " not in done.stderr
+
+
+def test_quiet_keeps_the_warnings(
+    invoke: Invoke, host_files: dict[str, Path], tmp_path: Path
+) -> None:
+    done = invoke("generate", host_files["qemu"], "-d", "/pl031@9010000", "-o", tmp_path, "-q")
+    assert done.stdout == ""
+    assert "warning: " in done.stderr
+    assert "note: " not in done.stderr
+
+
+def test_every_finding_ends_with_its_code(
+    invoke: Invoke, host_files: dict[str, Path], tmp_path: Path
+) -> None:
+    host = host_files["zynqmp"]
+    done = invoke("generate", host, "-d", "ethernet0", "-o", tmp_path)
+    for line in done.stderr.splitlines():
+        assert re.fullmatch(rf"(warning|note): {re.escape(str(host))}: .*; .* \[XA\d\d\d\]", line)
+
+
+def test_a_board_from_standard_input(host_files: dict[str, Path], tmp_path: Path) -> None:
+    arguments = ["generate", "-", "-d", "/pl031@9010000", "-o", str(tmp_path), "-q"]
+    done = CliRunner().invoke(cli, arguments, input=host_files["qemu"].read_bytes())
+    assert done.exit_code == 0
+    assert (tmp_path / "domu1.dtb").is_file()
+
+
+def test_a_board_as_source(invoke: Invoke, host_files: dict[str, Path], tmp_path: Path) -> None:
+    dts = host_files["zynqmp"].with_suffix(".dts")
+    for host, folder in ((dts, "a"), (host_files["zynqmp"], "b")):
+        done = invoke("generate", host, "-d", "gem3", "-o", tmp_path / folder)
+        assert done.exit_code == 0
+    same = [(tmp_path / folder / "domu1.dtb").read_bytes() for folder in "ab"]
+    assert same[0] == same[1]
+
+
+def test_globs_and_several_devices(
+    invoke: Invoke, host_files: dict[str, Path], tmp_path: Path
+) -> None:
+    arguments = ("-d", "/pl06*", "-d", "/pl031@9010000", "-o", tmp_path)
+    done = invoke("generate", host_files["qemu"], *arguments)
+    assert done.exit_code == 0
+    plan = json.loads((tmp_path / "domu1.json").read_text())
+    assert {d["path"] for d in plan["devices"]} == {"/pl061@9030000", "/pl031@9010000"}
+
+
+def test_all_options_together(invoke: Invoke, host_files: dict[str, Path], tmp_path: Path) -> None:
+    eth = "/axi/ethernet@ff0e0000"
+    done = invoke(
+        *("generate", host_files["zynqmp"], "-d", eth, "-o", tmp_path, "--name", "net"),
+        *("--xen", "4.21.1", "--route", "xl", "--map", f"{eth}=auto", "--memory", "512"),
+        *("--vcpus", "2", "--kernel", "/k", "--ramdisk", "/r", "--extra", "a b"),
+        *("--device-tree-path", "/d/net.dtb", "--no-vpl011", "--xen-console", "none"),
+        *("--iommu-driver", "smmu", "--clock-rate", f"{eth}=125000000", "--iommu-policy", "strict"),
+    )
+    assert done.exit_code == 0, done.output
+    assert not (tmp_path / "net.dom0less.dtso").exists()
+    text = (tmp_path / "net.cfg").read_text()
+    for part in ("memory = 512", 'kernel = "/k"', 'extra = "a b"', '"/d/net.dtb"'):
+        assert part in text

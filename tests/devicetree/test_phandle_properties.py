@@ -1,0 +1,160 @@
+"""The table of phandle-bearing properties: its consistency, and names that are easily missed."""
+
+from __future__ import annotations
+
+import pytest
+
+from xenassign.devicetree.phandle_properties import (
+    NOT_PHANDLES,
+    PARALLEL_BYTES,
+    PROPERTIES,
+    REMAINDER,
+    PhandleProperty,
+    lookup,
+)
+
+
+def test_no_pattern_twice() -> None:
+    patterns = [prop.pattern for prop in PROPERTIES]
+    assert sorted(set(patterns)) == sorted(patterns)
+
+
+@pytest.mark.parametrize("prop", PROPERTIES, ids=lambda prop: prop.pattern)
+def test_entry_is_well_formed(prop: PhandleProperty) -> None:
+    assert prop.source
+    assert prop.kind
+    assert prop.pattern.count("*") <= 1
+    assert prop.entries_per_name >= 1
+    if isinstance(prop.cells, str):
+        assert prop.cells.startswith("#")
+        assert prop.cells.endswith("-cells")
+    else:
+        assert prop.cells >= REMAINDER
+        assert prop.default_cells is None
+    if prop.shape == "map":
+        assert (prop.lead, prop.trail) == (1, 1)
+    if prop.digits:
+        assert "*" in prop.pattern
+
+
+def test_exact_names_stand_before_wildcards() -> None:
+    wild = ["*" in prop.pattern for prop in PROPERTIES]
+    assert wild == sorted(wild)
+
+
+@pytest.mark.parametrize(
+    "prop", [p for p in PROPERTIES if "*" not in p.pattern], ids=lambda p: p.pattern
+)
+def test_exact_name_finds_its_own_entry(prop: PhandleProperty) -> None:
+    assert lookup(prop.pattern) is prop
+
+
+def test_parallel_properties_have_a_width_or_are_lists_themselves() -> None:
+    other_lists = {"interrupts", "gpio-ranges-group-names"}
+    for prop in PROPERTIES:
+        for name in prop.parallel:
+            assert name in PARALLEL_BYTES or name in other_lists or lookup(name) is not None, name
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "cells"),
+    [
+        ("clocks", "clock", "#clock-cells"),
+        ("assigned-clock-parents", "clock", "#clock-cells"),
+        ("power-domains", "power-domain", "#power-domain-cells"),
+        ("interconnects", "interconnect", "#interconnect-cells"),
+        ("vcc-supply", "regulator", 0),
+        ("vdd_io-supply", "regulator", 0),
+        ("pinctrl-0", "pinctrl", 0),
+        ("pinctrl-12", "pinctrl", 0),
+        ("cd-gpios", "gpio", "#gpio-cells"),
+        ("snps,reset-gpio", "gpio", "#gpio-cells"),
+        ("gpio-ranges", "gpio", 3),
+        ("memory-region", "memory-region", 0),
+        ("cooling-device", "thermal", "#cooling-cells"),
+        ("phy-handle", "ethernet-phy", 0),
+        ("rockchip,grf", "syscon", 0),
+        ("fsl,stop-mode", "syscon", 2),
+        ("altr,sysmgr-syscon", "syscon", REMAINDER),
+        ("acme,new-syscon", "syscon", REMAINDER),
+        ("simple-audio-card,bitclock-master", "sound", 0),
+        ("audio-graph-card,frame-master", "sound", 0),
+        ("qcom,smem-states", "firmware", "#qcom,smem-state-cells"),
+    ],
+)
+def test_lookup(name: str, kind: str, cells: str | int) -> None:
+    prop = lookup(name)
+    assert prop is not None
+    assert (prop.kind, prop.cells) == (kind, cells)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "compatible",
+        "reg",
+        "status",
+        "clock-names",
+        "#clock-cells",
+        "clock-frequency",
+        "pinctrl-names",
+        "pinctrl-single,pins",
+        "pinctrl-",
+        "pinctrl-0x",
+        "nr-gpios",
+        "ngpios",
+        "snps,nr-gpios",
+        "apm,nr-gpios",
+        "realtek,jd1-gpio",
+        "-supply",
+        "-gpios",
+        "regulator-name",
+        "phandle",
+        "assigned-clock-rates",
+        "dma-ranges",
+        "interrupts",
+        "",
+    ],
+)
+def test_name_without_phandles(name: str) -> None:
+    assert lookup(name) is None
+
+
+def test_hog_says_that_its_gpios_have_no_phandle() -> None:
+    for name in ("gpios", "gpio"):
+        prop = lookup(name)
+        assert prop is not None
+        assert prop.unless == "gpio-hog"
+
+
+def test_maps_have_a_base_before_and_a_length_behind() -> None:
+    for name in ("iommu-map", "msi-map"):
+        prop = lookup(name)
+        assert prop is not None
+        assert (prop.shape, prop.lead, prop.cells, prop.trail) == ("map", 1, 1, 1)
+
+
+def test_optional_cells_properties() -> None:
+    defaults = {prop.pattern: prop.default_cells for prop in PROPERTIES}
+    assert defaults["msi-parent"] == 0
+    assert defaults["nvmem-cells"] == 0
+    assert defaults["mux-controls"] == 0
+    assert defaults["clocks"] is None
+
+
+def test_names_lists() -> None:
+    names = {prop.pattern: prop.names for prop in PROPERTIES if prop.names is not None}
+    assert names["clocks"] == "clock-names"
+    assert names["nvmem-cells"] == "nvmem-cell-names"
+    assert names["dmas"] == "dma-names"
+    assert "pinctrl-*" not in names
+    interconnects = lookup("interconnects")
+    assert interconnects is not None
+    assert interconnects.entries_per_name == 2
+
+
+def test_exclusions_state_their_reason() -> None:
+    for pattern, reason in NOT_PHANDLES:
+        assert pattern.count("*") <= 1
+        assert reason
+        assert lookup(pattern.replace("*", "x")) is None

@@ -1,0 +1,142 @@
+"""The table of DMA mastering: its own consistency, and the strings where an error would hurt."""
+
+from __future__ import annotations
+
+import pytest
+
+from xenassign.host.dma_knowledge import KNOWLEDGE, DmaKnowledge, known
+
+
+def test_no_string_twice() -> None:
+    strings = [entry.compatible for entry in KNOWLEDGE]
+    assert sorted(set(strings)) == sorted(strings)
+
+
+def test_every_entry_has_evidence_and_source() -> None:
+    for entry in KNOWLEDGE:
+        assert entry.compatible
+        assert entry.compatible.strip("*,-")
+        assert entry.evidence
+        assert not entry.evidence.endswith(".")
+        assert entry.source
+
+
+def test_masters_stand_before_non_masters() -> None:
+    masters = [entry.master for entry in KNOWLEDGE]
+    assert masters == sorted(masters, reverse=True)
+
+
+@pytest.mark.parametrize(
+    "entry", [e for e in KNOWLEDGE if "*" not in e.compatible], ids=lambda e: e.compatible
+)
+def test_exact_string_finds_its_own_entry(entry: DmaKnowledge) -> None:
+    assert known([entry.compatible]) is entry
+
+
+@pytest.mark.parametrize(
+    "compatibles",
+    [
+        ["arm,pl330", "arm,primecell"],
+        ["xlnx,zynqmp-gem", "cdns,gem"],
+        ["fsl,imx8mp-fec", "fsl,imx8mq-fec", "fsl,imx6sx-fec"],
+        ["nxp,imx8mp-dwmac-eqos", "snps,dwmac-5.10a"],
+        ["snps,dwc3"],
+        ["rockchip,rk3568-dwc3", "snps,dwc3"],
+        ["qcom,sm8550-dwc3", "qcom,snps-dwc3"],
+        ["xlnx,zynqmp-8.9a", "arasan,sdhci-8.9a"],
+        ["renesas,sdhi-r8a774a1", "renesas,rcar-gen3-sdhi"],
+        ["rockchip,rk3399-dw-mshc", "rockchip,rk3288-dw-mshc"],
+        ["xlnx,zynqmp-qspi-1.0"],
+        ["xlnx,versal-ospi-1.0", "cdns,qspi-nor"],
+        ["amd,versal2-ospi", "cdns,qspi-nor"],
+        ["nvidia,tegra234-qspi"],
+        ["arasan,nfc-v3p10"],
+        ["fsl,imx8mm-gpmi-nand", "fsl,imx7d-gpmi-nand"],
+        ["qcom,geni-uart"],
+        ["qcom,geni-debug-uart"],
+        ["mediatek,mt8183-i2c"],
+        ["mediatek,mt8186-spi", "mediatek,mt6765-spi"],
+        ["qcom,sc7180-dsi-ctrl", "qcom,mdss-dsi-ctrl"],
+        ["mediatek,mt8183-audiosys", "syscon"],
+        ["mediatek,mt7986-wed", "syscon"],
+        ["fsl,sec-v5.4-job-ring", "fsl,sec-v5.0-job-ring", "fsl,sec-v4.0-job-ring"],
+        ["arm,mali-400"],
+        ["arm,gic-v3-its"],
+        ["arm,smmu-v3"],
+        ["rockchip,rk3568-iommu"],
+        ["arm,coresight-tmc", "arm,primecell"],
+        ["pci-host-ecam-generic"],
+        ["qemu,fw-cfg-mmio"],
+        ["virtio,mmio"],
+        ["ti,am64-r5f"],
+        ["jedec,ufs-2.0"],
+    ],
+    ids=lambda compatibles: compatibles[0],
+)
+def test_masters(compatibles: list[str]) -> None:
+    entry = known(compatibles)
+    assert entry is not None
+    assert entry.master
+
+
+@pytest.mark.parametrize(
+    "compatibles",
+    [
+        ["arm,pl011", "arm,primecell"],
+        ["arm,sbsa-uart"],
+        ["arm,pl031", "arm,primecell"],
+        ["arm,pl061", "arm,primecell"],
+        ["arm,pl022", "arm,primecell"],
+        ["arm,sp804", "arm,primecell"],
+        ["arm,sp805", "arm,primecell"],
+        ["ns16550a"],
+        ["rockchip,rk3568-uart", "snps,dw-apb-uart"],
+        ["xlnx,zynqmp-uart", "cdns,uart-r1p12"],
+        ["fsl,imx8mp-uart", "fsl,imx6q-uart"],
+        ["fsl,imx8qxp-lpuart"],
+        ["renesas,scif-r8a774a1", "renesas,rcar-gen3-scif", "renesas,scif"],
+        ["qcom,msm-uartdm-v1.4", "qcom,msm-uartdm"],
+        ["cdns,i2c-r1p14"],
+        ["fsl,imx93-lpi2c", "fsl,imx7ulp-lpi2c"],
+        ["cdns,spi-r1p6"],
+        ["cdns,ttc"],
+        ["cdns,wdt-r1p2"],
+        ["bosch,m_can"],
+        ["fsl,imx8mp-flexcan"],
+        ["xlnx,zynqmp-ams"],
+        ["xlnx,zynqmp-rtc"],
+        ["xlnx,zynqmp-dwc3"],
+        ["ti,am62-usb"],
+        ["rockchip,rk3399-dwc3"],
+        ["qcom,sc7180-dwc3", "qcom,dwc3"],
+        ["fsl,imx8mp-usb-phy"],
+        ["arm,gic-400"],
+        ["mmio-sram"],
+        ["rockchip,rk3588-qos", "syscon"],
+    ],
+    ids=lambda compatibles: compatibles[0],
+)
+def test_register_only(compatibles: list[str]) -> None:
+    entry = known(compatibles)
+    assert entry is not None
+    assert not entry.master
+
+
+@pytest.mark.parametrize(
+    "compatibles",
+    [
+        [],
+        ["syscon"],
+        ["simple-mfd"],
+        ["simple-bus"],
+        ["arm,primecell"],
+        ["acme,unheard-of", "syscon", "simple-mfd"],
+    ],
+)
+def test_nothing_is_said_without_knowledge(compatibles: list[str]) -> None:
+    assert known(compatibles) is None
+
+
+def test_the_most_specific_string_decides() -> None:
+    assert known(["acme,unheard-of", "arm,pl011"]) is known(["arm,pl011"])
+    assert known(["xlnx,versal-ospi-1.0", "cdns,qspi-nor"]) is known(["xlnx,versal-ospi-1.0"])

@@ -1,0 +1,150 @@
+"""Rules about dom.cfg, alone and against the partial device tree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from xenassign.assign.plan import DomainPlan
+from xenassign.devicetree.blob import read_blob
+from xenassign.devicetree.tree import Tree
+from xenassign.findings import Finding
+from xenassign.host.platform import read_platform
+from xenassign.lint import domcfg, partial
+from xenassign.xen.iommu import iommus
+from xenassign.xen.releases import release
+from xenassign.xen.xlcfg import parse
+
+Board = Callable[[str], Tree]
+Generate = Callable[..., tuple[DomainPlan, dict[str, bytes], list[str]]]
+
+
+def findings(text: str, board: Board, host: str = "qemu", xen: str = "4.20") -> list[Finding]:
+    platform = read_platform(board(host))
+    known = iommus(platform, release(xen))
+    context = partial.Context(release(xen), platform, known)
+    return list(domcfg.check(parse(text, "dom.cfg"), context))
+
+
+def codes(text: str, board: Board, host: str = "qemu", xen: str = "4.20") -> set[str]:
+    return {finding.code for finding in findings(text, board, host, xen)}
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("iomems = ['9010,1']\n", "XA701"),
+        ("irq = [34]\n", "XA701"),
+        ("irqs = [0x22]\n", "XA702"),
+        ("irqs = ['0x22']\n", "XA702"),
+        ("irqs = ['a']\n", "XA702"),
+        ("irqs = ['']\n", "XA702"),
+        ("irqs = [34, 35, 34]\n", "XA703"),
+        ("irqs = [34, '34']\n", "XA703"),
+        ("iomem = ['0x9010']\n", "XA704"),
+        ("iomem = ['9010,0']\n", "XA704"),
+        ("iomem = ['9010;1']\n", "XA704"),
+        ("iomem = ['9010,1@']\n", "XA704"),
+        ("iomem = ['9010,1@zz']\n", "XA704"),
+        ("iomem = '9010,1'\n", "XA705"),
+        ("irqs = 34\n", "XA705"),
+        ("dtdev = '/pl031@9010000'\n", "XA705"),
+        ("memory = [512]\n", "XA705"),
+        ("kernel = ['a']\n", "XA705"),
+        ("dtdev = ['/pl031@9010000']\n", "XA803"),
+        ("dtdev = ['/no-such']\n", "XA803"),
+    ],
+)
+def test_one_mistake_one_finding(board: Board, text: str, code: str) -> None:
+    found = findings(text, board)
+    assert {f.code for f in found} == {code}
+    assert all(f.severity == "error" and f.routes == ("xl",) for f in found)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "irqs = [34]\n",
+        "irqs = ['34']\n",
+        "irqs = []\n",
+        "iomem = ['9010,1']\n",
+        "iomem = ['0x9010,0x1']\n",
+        "iomem = ['0X9010,1@0x8000']\n",
+        "iomem = ['FF0E0,A']\n",
+        "name = 'a'\nmemory = 512\nvcpus = 2\nkernel = 'k'\nextra = 'x'\n",
+        "vif = []\ndisk = ['a,b']\n",
+    ],
+)
+def test_what_xl_takes_is_no_finding(board: Board, text: str) -> None:
+    assert findings(text, board) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "since"),
+    [("nr_spis", "4.19"), ("llc_colors", "4.20"), ("arm_sci", "4.21"), ("virtio", "4.18")],
+)
+def test_keys_are_known_from_their_release_on(board: Board, key: str, since: str) -> None:
+    versions = ["4.17", "4.18", "4.19", "4.20", "4.21", "4.22"]
+    for xen in versions:
+        known = versions.index(xen) >= versions.index(since)
+        assert ("XA701" not in codes(f"{key} = '1'\n", board, xen=xen)) == known
+
+
+def test_dtdev_of_a_protected_device_is_fine(board: Board) -> None:
+    assert codes("dtdev = ['/axi/ethernet@ff0e0000']\n", board, "zynqmp") == set()
+    assert codes("dtdev = ['/axi/gpu@fd4b0000']\n", board, "zynqmp") == {"XA803"}
+
+
+@pytest.mark.parametrize(
+    ("host", "text"), [("qemu", 'passthrough = "enabled"\n'), ("ti", 'passthrough = "enabled"\n')]
+)
+def test_passthrough_without_an_iommu_is_found(board: Board, host: str, text: str) -> None:
+    assert [f for f in findings(text, board, host) if f.effect == "rejected"]
+
+
+# --- against the partial device tree -------------------------------------------------------------
+
+GOOD_IOMEM = '"0x9010,0x1"'
+
+
+def crossed(generate: Generate, old: str, new: str) -> list[Finding]:
+    files = generate("qemu", "/pl031@9010000")[1]
+    text = files["domu1.cfg"].decode()
+    assert text.count(old) == 1
+    tree = read_blob(files["domu1.dtb"])
+    lines = {node.path: partial.guest_intids(tree, node) for node in tree.nodes()}
+    config = parse(text.replace(old, new), "domu1.cfg")
+    return list(domcfg.cross(config, list(partial.partial_nodes(tree)), lines))
+
+
+def test_what_was_generated_agrees(generate: Generate) -> None:
+    assert crossed(generate, GOOD_IOMEM, GOOD_IOMEM) == []
+
+
+@pytest.mark.parametrize(
+    ("new", "routes"),
+    [
+        ('"0x9010,0x2"', {("dom0less",)}),
+        ('"0x9011,0x1"', {("xl",), ("dom0less",)}),
+        ('"0x9010,0x1@0x8000"', {("xl",), ("dom0less",)}),
+        ('"0x9010,0x1", "0x9030,0x1"', {("dom0less",)}),
+    ],
+)
+def test_iomem_and_xen_reg_disagree(
+    generate: Generate, new: str, routes: set[tuple[str, ...]]
+) -> None:
+    found = crossed(generate, GOOD_IOMEM, new)
+    assert {f.code for f in found} == {"XA801"}
+    assert {f.routes for f in found} == routes
+
+
+def test_iomem_lacks_a_mapping(generate: Generate) -> None:
+    found = crossed(generate, f"    {GOOD_IOMEM},\n", "")
+    assert [(f.code, f.routes) for f in found] == [("XA801", ("xl",))]
+
+
+def test_irqs_lack_an_interrupt(generate: Generate) -> None:
+    found = crossed(generate, "    34,\n", "    35,\n")
+    assert [f.code for f in found] == ["XA802"]
+    assert "INTID 34" in found[0].message

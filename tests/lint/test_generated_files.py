@@ -1,0 +1,114 @@
+"""No finding about what the generator writes, on varied devices; findings where it is broken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from xenassign.assign.plan import DomainPlan
+from xenassign.assign.request import Request
+from xenassign.devicetree.tree import Tree
+from xenassign.host.platform import read_platform
+from xenassign.lint.generated import check
+from xenassign.xen.releases import RELEASES, release
+
+Board = Callable[[str], Tree]
+Generate = Callable[..., tuple[DomainPlan, dict[str, bytes], list[str]]]
+
+DEVICES = [
+    ("qemu", "/pl031@9010000"),
+    ("qemu", "/pl061@9030000"),
+    ("qemu", "/fw-cfg@9020000"),
+    ("qemu", "/pcie@10000000"),
+    ("zynqmp", "/axi/ethernet@ff0e0000"),
+    ("zynqmp", "/axi/mmc@ff170000"),
+    ("zynqmp", "/axi/usb@ff9d0000"),
+    ("zynqmp", "/axi/watchdog@fd4d0000"),
+    ("zynqmp", "/axi/serial@ff010000"),
+    ("zynqmp", "/axi/gpu@fd4b0000"),
+    ("zynqmp", "/axi/pcie@fd0e0000"),
+    ("rcar", "/soc/ethernet@e6880000"),
+    ("rcar", "/soc/mmc@ee140000"),
+    ("rcar", "/soc/dma-controller@e7350000"),
+    ("imx8", "/soc@0/bus@30800000/ethernet@30be0000"),
+    ("imx8", "/soc@0/bus@30400000/pwm@30660000"),
+    ("imx8", "/soc@0/bus@32c00000/i2c@32fd0000"),
+    ("rk3588", "/ethernet@fe1c0000"),
+    ("rk3588", "/mmc@fe2c0000"),
+    ("rk3588", "/video-codec@fdb50000"),
+    ("juno", "/hdlcd@7ff60000"),
+    ("juno", "/gpu@2d000000"),
+    ("ti", "/bus@f0000/ethernet@8000000"),
+    ("ti", "/bus@f0000/gpio@600000"),
+    ("tricky", "/dev@79030000"),
+    ("tricky", "/dev@79040000"),
+    ("tricky", "/wrapper@7a000000"),
+    ("tricky", "/bus@800000000"),
+    ("tricky", "/bus@72000000"),
+    ("tricky", "/dev@740e0000"),
+    ("tricky", "/dev@740f0000"),
+    ("tricky", "/pcie@75000000"),
+    ("tricky", "/irq-only"),
+    ("tricky", "/iommu-only"),
+    ("tricky", "/touch@74010000"),
+]
+
+MANY = (
+    *("/axi/usb@ff9d0000", "/axi/ethernet@ff0e0000", "/axi/mmc@ff170000", "/axi/pcie@fd0e0000"),
+    *("/axi/gpu@fd4b0000", "/axi/watchdog@fd4d0000", "/axi/serial@ff010000", "/axi/spi@ff0f0000"),
+)
+
+
+@pytest.mark.parametrize(("host", "path"), DEVICES)
+@pytest.mark.parametrize("version", ["4.18", "4.22"])
+def test_what_is_generated_has_no_finding(
+    board: Board, generate: Generate, host: str, path: str, version: str
+) -> None:
+    tree = board(host)
+    options = {"policy": "trust", "shared": (path,), "maps": ["auto"], "xen": version}
+    made, files, refusals = generate(tree, path, **options)
+    assert not [line for line in refusals if "[XA6" in line or "[XA7" in line or "[XA8" in line]
+    if files:
+        request = made.request
+        assert [f.text() for f in check(files, request, read_platform(tree))] == []
+    else:
+        assert {f.code for f in made.findings if f.severity == "error"} <= {
+            *("XA106", "XA207", "XA305", "XA407")
+        }
+
+
+@pytest.mark.parametrize("version", RELEASES)
+def test_a_large_tree_is_refused_on_4_17_only(generate: Generate, version: str) -> None:
+    refusals = generate("zynqmp", *MANY, policy="trust", xen=version)[2]
+    assert bool(refusals) == (version == "4.17")
+    assert all("[XA607]" in line for line in refusals)
+
+
+def test_a_route_that_is_not_asked_for_is_not_judged(generate: Generate) -> None:
+    refusals = generate("zynqmp", *MANY, policy="trust", xen="4.17", routes=("xl",))[2]
+    assert refusals == []
+
+
+def test_a_broken_blob_would_be_found(board: Board, generate: Generate) -> None:
+    made, files, _ = generate("qemu", "/pl031@9010000")
+    blob = bytearray(files["domu1.dtb"])
+    at = blob.find(b"/pl031@9010000\0")
+    blob[at + 1 : at + 2] = b"q"
+    broken = {**files, "domu1.dtb": bytes(blob)}
+    found = {f.code for f in check(broken, made.request, read_platform(board("qemu")))}
+    assert "XA605" in found
+
+
+def test_a_broken_configuration_would_be_found(board: Board, generate: Generate) -> None:
+    made, files, _ = generate("qemu", "/pl031@9010000")
+    broken = {**files, "domu1.cfg": files["domu1.cfg"].replace(b"34,", b"0x22,")}
+    found = {f.code for f in check(broken, made.request, read_platform(board("qemu")))}
+    assert {"XA702", "XA802"} <= found
+
+
+def test_only_routes_of_the_request_are_reported(board: Board, generate: Generate) -> None:
+    _, files, _ = generate("qemu", "/pl031@9010000")
+    broken = {**files, "domu1.cfg": files["domu1.cfg"].replace(b"34,", b"0x22,")}
+    request = Request(("/pl031@9010000",), release=release("4.20"), routes=("dom0less",))
+    assert list(check(broken, request, read_platform(board("qemu")))) == []

@@ -1,0 +1,279 @@
+"""Consistency of the data on Xen releases, independent of the values themselves."""
+
+import dataclasses
+import re
+from itertools import combinations, pairwise
+
+import pytest
+
+from xenassign.errors import UsageError
+from xenassign.xen import releases
+from xenassign.xen.releases import (
+    DEFAULT,
+    DEFAULT_CELLS,
+    DOM0LESS_REQUIRED,
+    DOM0LESS_TREE_CAP,
+    DOMAIN_NAME,
+    GUEST_IPA_BITS_MAX,
+    GUEST_MEMORY_MAX_MIB,
+    GUEST_NR_SPIS_MAX,
+    GUEST_PHANDLE_GIC,
+    GUEST_PHANDLE_IOMMU,
+    GUEST_ROOT_CELLS,
+    GUEST_SPI_LAST_INTID,
+    PAGE_SIZE,
+    RELEASES,
+    SPI_FIRST_INTID,
+    SPI_LAST_INTID,
+    VIRTIO_MMIO_INTIDS,
+    VPL011_INTID,
+    XEN_REG_CELLS,
+    Release,
+    Window,
+    release,
+    source_of,
+)
+
+ALL = list(RELEASES.values())
+SUCCESSIVE = list(pairwise(ALL))
+ALTERNATIVES = {"gicv2", "gicv3"}
+
+
+def ids(value: object) -> str | None:
+    return value.version if isinstance(value, Release) else None
+
+
+each_release = pytest.mark.parametrize("xen", ALL, ids=ids)
+each_step = pytest.mark.parametrize(("older", "newer"), SUCCESSIVE, ids=ids)
+
+
+# --- Looking a release up ----------------------------------------------------------------------
+
+
+def test_releases_are_keyed_by_their_version_and_in_order() -> None:
+    assert [entry.version for entry in ALL] == list(RELEASES)
+    numbers = [tuple(map(int, version.split("."))) for version in RELEASES]
+    assert numbers == sorted(numbers)
+
+
+def test_default_is_known() -> None:
+    assert release(DEFAULT) is RELEASES[DEFAULT]
+
+
+@each_release
+@pytest.mark.parametrize("point", ["", ".0", ".1", ".5", ".12"])
+def test_point_release_names_its_branch(xen: Release, point: str) -> None:
+    assert release(xen.version + point) is xen
+
+
+@pytest.mark.parametrize(
+    "version",
+    ["", "4", "4.", "4.2", "4.16", "4.200", "4.20.", "4.20.1.2", "v4.20", " 4.20", "4.20\n", "xen"],
+)
+def test_unknown_release_lists_the_known_ones(version: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        release(version)
+    message = str(caught.value)
+    assert version in message
+    for known in RELEASES:
+        assert known in message
+
+
+def test_data_can_not_be_changed() -> None:
+    with pytest.raises(TypeError):
+        RELEASES["4.20"] = RELEASES["4.17"]  # type: ignore[index]
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        release(DEFAULT).version = "5.0"  # type: ignore[misc]
+
+
+# --- Sources -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [item.name for item in dataclasses.fields(Release)])
+def test_every_field_names_its_source(name: str) -> None:
+    assert re.search(r"\w+/\w+|\.[ch]\b", source_of(name))
+
+
+def test_source_of_an_unknown_field() -> None:
+    with pytest.raises(KeyError):
+        source_of("no_such_field")
+
+
+@each_release
+def test_every_entry_names_its_source(xen: Release) -> None:
+    sources = [entry.source for entry in xen.windows]
+    sources += [entry.source for entry in xen.iommu_drivers]
+    for source in sources:
+        assert re.match(r"([0-9a-f]{12}: )?(xen|tools)/\S+", source), source
+
+
+def test_commits_have_twelve_digits() -> None:
+    sources = [source_of(item.name) for item in dataclasses.fields(Release)]
+    sources += [driver.source for xen in ALL for driver in xen.iommu_drivers]
+    for source in sources:
+        for digits in re.findall(r"\b(?=\w*\d)[0-9a-f]{7,}\b", source):
+            assert len(digits) == 12, source
+
+
+# --- The guest's address space -----------------------------------------------------------------
+
+
+@each_release
+def test_windows_are_whole_pages_inside_the_address_space(xen: Release) -> None:
+    for window in xen.windows:
+        assert window.base % PAGE_SIZE == 0, window
+        assert window.size % PAGE_SIZE == 0, window
+        assert window.size > 0
+        assert window.end <= 1 << GUEST_IPA_BITS_MAX
+    assert len({window.name for window in xen.windows}) == len(xen.windows)
+
+
+@each_release
+def test_only_alternative_windows_overlap(xen: Release) -> None:
+    for one, other in combinations(xen.windows, 2):
+        clash = one.overlaps(other.base, other.size)
+        assert clash == other.overlaps(one.base, one.size)
+        if clash:
+            assert {one.when, other.when} == ALTERNATIVES, (one, other)
+
+
+@each_release
+def test_every_use_has_a_window(xen: Release) -> None:
+    in_use = {window.when for window in xen.windows}
+    assert ALTERNATIVES | {"always", "ram", "vpl011", "virtio-mmio", "vpci", "acpi"} == in_use
+
+
+@each_release
+def test_ram_banks_ascend_and_hold_the_greatest_memory(xen: Release) -> None:
+    banks = [window for window in xen.windows if window.when == "ram"]
+    assert banks == sorted(banks, key=lambda window: window.base)
+    assert sum(window.size for window in banks) == GUEST_MEMORY_MAX_MIB << 20
+
+
+def test_overlap_is_half_open() -> None:
+    window = Window("w", 0x4000, 0x2000, "always", "xen/w.h: W")
+    assert window.end == 0x6000
+    for base, size in ((0x4000, 1), (0x5FFF, 1), (0x3000, 0x1001), (0, 1 << 48)):
+        assert window.overlaps(base, size)
+    for base, size in ((0x3000, 0x1000), (0x6000, 0x1000), (0x5000, 0)):
+        assert not window.overlaps(base, size)
+
+
+# --- IOMMU drivers -----------------------------------------------------------------------------
+
+
+@each_release
+def test_a_compatible_belongs_to_one_driver(xen: Release) -> None:
+    seen = [compatible for driver in xen.iommu_drivers for compatible in driver.compatibles]
+    assert len(seen) == len(set(seen))
+    assert all(compatible == compatible.lower() for compatible in seen)
+    assert any(driver.default_build for driver in xen.iommu_drivers)
+
+
+@each_release
+def test_driver_is_found_by_any_compatible_of_a_node(xen: Release) -> None:
+    for driver in xen.iommu_drivers:
+        for compatible in driver.compatibles:
+            assert xen.iommu_driver_for([compatible]) is driver
+            assert xen.iommu_driver_for(["vendor,special-iommu", compatible]) is driver
+            assert xen.iommu_driver_for([compatible.upper()]) is driver
+
+
+@each_release
+def test_other_iommus_have_no_driver(xen: Release) -> None:
+    assert xen.iommu_driver_for([]) is None
+    assert xen.iommu_driver_for(iter(["rockchip,iommu", "arm,smmu", "arm,smmu-v3.1"])) is None
+    assert xen.iommu_driver_for(["arm,smmu-v2 arm,mmu-500", ""]) is None
+
+
+# --- What may only grow from release to release ------------------------------------------------
+
+
+@each_step
+def test_nothing_known_is_forgotten(older: Release, newer: Release) -> None:
+    assert older.xl_keys <= newer.xl_keys
+    assert older.domain_properties <= newer.domain_properties
+    known = {driver.name: set(driver.compatibles) for driver in newer.iommu_drivers}
+    for driver in older.iommu_drivers:
+        assert set(driver.compatibles) <= known[driver.name]
+
+
+@each_step
+def test_what_is_fixed_stays_fixed(older: Release, newer: Release) -> None:
+    for name in (
+        "extended_regions_exclude_mappings",
+        "dom0less_error_is_panic",
+        "dom0less_tree_adds_partial",
+        "dom0less_nr_spis_capped",
+        "gic_without_phandle_ok",
+        "xen_reg_cells_checked",
+        "scmi_smc",
+        "scmi_unsatisfied_refused",
+    ):
+        assert getattr(older, name) <= getattr(newer, name), name
+    assert older.iommus_partly_unavailable_protects >= newer.iommus_partly_unavailable_protects
+    assert older.dom0less_tree_bytes <= newer.dom0less_tree_bytes
+
+
+@each_step
+def test_successive_releases_differ(older: Release, newer: Release) -> None:
+    assert dataclasses.replace(older, version=newer.version) != newer
+
+
+# --- Values that must agree with each other ----------------------------------------------------
+
+
+@each_release
+def test_trees(xen: Release) -> None:
+    assert 0 < xen.dom0less_tree_bytes < DOM0LESS_TREE_CAP
+    if xen.phandle_limit is not None:
+        # The route-neutral partial tree's interrupt-parent must not be taken for its own phandle.
+        assert xen.phandle_limit < GUEST_PHANDLE_GIC < GUEST_PHANDLE_IOMMU
+    assert {*DEFAULT_CELLS, *GUEST_ROOT_CELLS} <= {*XEN_REG_CELLS}
+
+
+@each_release
+def test_keys_and_properties_are_well_formed(xen: Release) -> None:
+    # The lexer of libxlutil takes no other names, so such a key could never be read.
+    assert all(re.fullmatch(r"[a-z][._0-9a-z]*", key) for key in xen.xl_keys)
+    assert all(re.fullmatch(r"[a-z][A-Za-z0-9,._+?#-]{0,30}", p) for p in xen.domain_properties)
+    assert set(DOM0LESS_REQUIRED) <= xen.domain_properties
+    assert {"name", "memory", "device_tree", "dtdev", "iomem", "irqs"} <= xen.xl_keys
+    assert ("arm_sci" in xen.xl_keys) == ("xen,sci_type" in xen.domain_properties) == xen.scmi_smc
+    assert xen.knows_key("iomem")
+    assert not any(map(xen.knows_key, ("iomems", "IOMEM", "")))
+
+
+def test_no_key_lost_its_separator() -> None:
+    # Two keys run together in the list would make one longer than any that Xen has.
+    assert max(map(len, RELEASES["4.22"].xl_keys)) == len("device_model_stubdomain_override")
+
+
+def test_interrupt_numbers() -> None:
+    assert GUEST_NR_SPIS_MAX % 32 == 0
+    assert SPI_FIRST_INTID == VPL011_INTID < VIRTIO_MMIO_INTIDS[0]
+    assert VIRTIO_MMIO_INTIDS[-1] < GUEST_SPI_LAST_INTID < SPI_LAST_INTID
+    # The next multiple of 32 would pass the last SPI.
+    assert GUEST_SPI_LAST_INTID + 32 > SPI_LAST_INTID
+
+
+@pytest.mark.parametrize("name", ["domu1", "D", "linux-6.1_rt+x", "a" * 31])
+def test_domain_name_accepted(name: str) -> None:
+    assert DOMAIN_NAME.fullmatch(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["", "1", "12", "-d", "_d", "a/b", "a b", "a\n", "a@1", "..", "a" * 32, "dömu", "a,b"]
+)
+def test_domain_name_refused(name: str) -> None:
+    assert not DOMAIN_NAME.fullmatch(name)
+
+
+def test_every_public_constant_is_documented() -> None:
+    text = releases.__file__
+    with open(text, encoding="utf-8") as module:
+        source = module.read()
+    for name in re.findall(r"^([A-Z][A-Z0-9_]+)(?::.*)? = ", source, re.MULTILINE):
+        if name in {"SPI_FIRST_INTID", "DOM0LESS_TREE_CAP", "DEFAULT"}:  # share the next docstring
+            continue
+        assert re.search(rf'^{name}\b.*?^"""', source, re.MULTILINE | re.DOTALL), name
