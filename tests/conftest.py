@@ -5,9 +5,11 @@ With ``XENASSIGN_REQUIRE=1`` (CI sets it) a test that would skip fails instead, 
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
-from collections.abc import Callable, Generator
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from xenassign.lint import generated as generating
 from xenassign.xen.releases import release
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+_PROPERTY = "xenassign-corpus"  # figures that a test hands over, as JSON counts
 FIXTURES = REPOSITORY / "fixtures" / "host_dtbs"
 BOARDS = {path.stem.partition("-")[0]: path for path in sorted(FIXTURES.glob("*.dtb"))}
 
@@ -114,3 +117,40 @@ def generate() -> Callable[..., tuple[DomainPlan, dict[str, bytes], list[str]]]:
         return generating.generate(tree, _request(devices, options))
 
     return make
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Prints the sums."""
+    total: Counter[str] = Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if getattr(report, "when", None) == "call":
+                total += _counts(getattr(report, "user_properties", ()))
+    if not total:
+        return
+    terminalreporter.section("corpus figures")
+    for line in _lines(total):
+        terminalreporter.write_line(line)
+
+
+def _counts(properties: Iterable[tuple[str, object]]) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for name, value in properties:
+        if name == _PROPERTY:
+            found.update(json.loads(str(value)))
+    return found
+
+
+def _lines(total: Counter[str]) -> Iterable[str]:
+    """By name; names with a colon (``refused with: XA401``) in one line, most frequent first."""
+    groups: dict[str, list[tuple[int, str]]] = {}
+    for name, count in total.items():
+        group, colon, what = name.partition(": ")
+        if colon:
+            groups.setdefault(group, []).append((-count, what))
+        else:
+            groups.setdefault(group, []).append((-count, ""))
+    for group in sorted(groups):
+        entries = sorted(groups[group])
+        told = [f"{what} {-count}" if what else f"{-count}" for count, what in entries]
+        yield f"{group}: {', '.join(told)}"

@@ -3,8 +3,8 @@
 Without the boards the corpus tests skip and say what to do. With ``XENASSIGN_REQUIRE=1`` or
 ``CI=true`` in the environment they fail instead, so that nobody takes a skip for a success.
 
-The figures travel from the tests to the terminal summary as a user property of their reports, which
-pytest-xdist carries from its workers to the process that prints.
+The figures travel to the terminal summary (tests/conftest.py) as a user property of the reports,
+which pytest-xdist carries from its workers to the process that prints.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from .fetch_boards import COMMAND, FetchError, boards, fetch
 
-_PROPERTY = "xenassign-corpus"
+_PROPERTY = "xenassign-corpus"  # tests/conftest.py prints it
 
 Figures = Callable[[Counter[str]], None]
 
@@ -54,40 +54,3 @@ def figures(record_property: Callable[[str, object], None]) -> Figures:
         record_property(_PROPERTY, json.dumps(counts))
 
     return record
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Prints the sums."""
-    total: Counter[str] = Counter()
-    for reports in terminalreporter.stats.values():
-        for report in reports:
-            if getattr(report, "when", None) == "call":
-                total += _counts(getattr(report, "user_properties", ()))
-    if not total:
-        return
-    terminalreporter.section("corpus figures")
-    for line in _lines(total):
-        terminalreporter.write_line(line)
-
-
-def _counts(properties: Iterable[tuple[str, object]]) -> Counter[str]:
-    found: Counter[str] = Counter()
-    for name, value in properties:
-        if name == _PROPERTY:
-            found.update(json.loads(str(value)))
-    return found
-
-
-def _lines(total: Counter[str]) -> Iterable[str]:
-    """By name; names with a colon (``refused with: XA401``) in one line, most frequent first."""
-    groups: dict[str, list[tuple[int, str]]] = {}
-    for name, count in total.items():
-        group, colon, what = name.partition(": ")
-        if colon:
-            groups.setdefault(group, []).append((-count, what))
-        else:
-            groups.setdefault(group, []).append((-count, ""))
-    for group in sorted(groups):
-        entries = sorted(groups[group])
-        told = [f"{what} {-count}" if what else f"{-count}" for count, what in entries]
-        yield f"{group}: {', '.join(told)}"
