@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable
@@ -39,6 +40,42 @@ def pytest_runtest_makereport(
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid}: a skip is a failure here: {report.longrepr}"
     return report
+
+
+_TOOLS = ("dtc", "fdtoverlay")
+
+
+def _skip_without(error: FileNotFoundError) -> None:
+    """Skips when the file that was not found is one of the tools that users may lack."""
+    if error.filename in _TOOLS:
+        pytest.skip(f"{error.filename} is missing: apt-get install device-tree-compiler")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        _skip_without(error)
+        raise
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef: object) -> Generator[None, object, object]:
+    try:
+        return (yield)
+    except FileNotFoundError as error:
+        _skip_without(error)
+        raise
+
+
+@pytest.fixture
+def dtc() -> str:
+    """The path of dtc; a test that has xenassign call it asks for this."""
+    found = shutil.which("dtc")
+    if found is None:
+        raise FileNotFoundError(2, "No such file or directory", "dtc")
+    return found
 
 
 @pytest.fixture(scope="session")

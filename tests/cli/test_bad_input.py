@@ -115,6 +115,7 @@ def test_damaged_standard_input(out: Path) -> None:
     one_line(done, 2, "<stdin>: is not a devicetree")
 
 
+@pytest.mark.usefixtures("dtc")
 def test_source_that_dtc_refuses(out: Path, tmp_path: Path) -> None:
     path = tmp_path / "x.dts"
     path.write_text("/dts-v1/;\n/ {\n  a = <;\n};\n")

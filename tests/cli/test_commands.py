@@ -109,6 +109,7 @@ def test_a_board_from_standard_input(host_files: dict[str, Path], tmp_path: Path
     assert (tmp_path / "domu1.dtb").is_file()
 
 
+@pytest.mark.usefixtures("dtc")
 def test_a_board_as_source(invoke: Invoke, host_files: dict[str, Path], tmp_path: Path) -> None:
     dts = host_files["zynqmp"].with_suffix(".dts")
     for host, folder in ((dts, "a"), (host_files["zynqmp"], "b")):

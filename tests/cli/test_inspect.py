@@ -202,6 +202,7 @@ def test_colours_appear_on_a_terminal(host_files: dict[str, Path]) -> None:
     assert b"\x1b[" in text
 
 
+@pytest.mark.usefixtures("dtc")
 def test_a_hostile_model_sends_no_control_codes(tmp_path: Path) -> None:
     source = tmp_path / "x.dts"
     source.write_text('/dts-v1/; / { model = "a\\x1b[31mb"; };')

@@ -143,12 +143,11 @@ def _where(error: BaseException) -> str:
 
 
 @in_chunks
+@pytest.mark.usefixtures("dtc")
 def test_generate(
     chunk_of_boards: list[tuple[str, Path]], figures: Figures, tmp_path: Path
 ) -> None:
     """Refusals that have codes, or files that dtc, libfdt and the rules of Xen find nothing in."""
-    missing = [tool for tool in ("dtc", "fdtoverlay") if shutil.which(tool) is None]
-    assert not missing, f"{missing}: install device-tree-compiler"
     counts: Counter[str] = Counter()
     failures: list[str] = []
     for board, path in chunk_of_boards:
