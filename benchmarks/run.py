@@ -68,8 +68,12 @@ class SkippedError(Exception):
 
 def _run(command: Sequence[str], directory: Path) -> float:
     """The seconds that a process takes. Raises SkippedError when it fails."""
+    # As on a user's machine: Python keeps the byte code of what it has imported.
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     start = time.perf_counter()
-    done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=directory, capture_output=True, text=True, check=False, env=environment
+    )
     seconds = time.perf_counter() - start
     if done.returncode:
         said = (done.stderr or done.stdout).strip().splitlines()

@@ -30,7 +30,7 @@ from xenassign.devicetree.tree import Node, PropertyError, Tree
 from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule
 from xenassign.host.device import HostDevice
-from xenassign.host.platform import read_platform
+from xenassign.host.platform import Platform, read_platform
 from xenassign.xen.iommu import Protection, protection
 from xenassign.xen.layout import MIB, Guest
 from xenassign.xen.releases import GUEST_VCPUS_MAX
@@ -118,15 +118,17 @@ def judge_request(board: Board, request: Request, requested: list[Node]) -> Judg
     return Judgement(inside, guest, shields, forced, placement, tuple(dict.fromkeys(findings)))
 
 
-def decide(tree: Tree, request: Request) -> DomainPlan:
+def decide(tree: Tree, request: Request, platform: Platform | None = None) -> DomainPlan:
     """Decides everything. A plan with error-level findings is a refusal; its tree is incomplete.
 
-    Raises UsageError where the request cannot be meant (no such node, a malformed option).
+    ``platform``: that of the tree, when it was read before. Raises UsageError where the request
+    cannot be meant (no such node, a malformed option).
     """
+    platform = platform or read_platform(tree)
     console = request.xen_console
     if console not in (None, "none"):
         console = resolve(tree, console or "", "--xen-console").path
-    board = read_board(read_platform(tree), request.release, request.drivers, console)
+    board = read_board(platform, request.release, request.drivers, console)
     judged = judge_request(board, request, select(tree, request.devices))
     inside, placement = judged.inside, judged.placement
     rates = tuple((r, resolve(tree, r.node, "--clock-rate")) for r in request.clock_rates)

@@ -22,12 +22,13 @@ def generate(tree: Tree, request: Request) -> tuple[DomainPlan, dict[str, bytes]
 
     Raises XenassignError where the request or the tree can't be read.
     """
-    plan = decide(tree, request)
+    platform = read_platform(tree)
+    plan = decide(tree, request, platform)
     refused = errors(plan.findings)
     if refused:
         return plan, {}, [finding.text(tree.file) for finding in refused]
     files = render(plan)
-    refused = errors(check(files, request, read_platform(tree)))
+    refused = errors(check(files, request, platform))
     if refused:
         return plan, {}, [finding.text(tree.file) for finding in refused]
     return plan, files, []

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from xenassign.assign.assess import Assessment, BoardAssessment
 from xenassign.assign.plan import DomainPlan, PlannedDevice
 from xenassign.findings import Finding
 from xenassign.host.platform import Iommu
+
+if TYPE_CHECKING:
+    from xenassign.assign.assess import Assessment, BoardAssessment
 
 
 def to_json(value: Any) -> str:
