@@ -26,19 +26,23 @@ def resolve(tree: Tree, name: str, purpose: str = "-d") -> Node:
 
 
 def select(tree: Tree, names: tuple[str, ...]) -> list[Node]:
-    """The nodes that ``-d`` names, in order, each once; with ``*`` or ``?`` it may be several."""
+    """The nodes that ``-d`` names, in order, each once; as a glob it may be several."""
     chosen: dict[int, Node] = {}
     for name in names:
         exact = tree.find(name)
-        if exact is None and ("*" in name or "?" in name):
+        if exact is None and _is_glob(name):
             for node in _glob(tree, name):
                 chosen[id(node)] = node
             continue
         node = exact or resolve(tree, name)
-        if id(node) in chosen and not any("*" in n or "?" in n for n in names):
+        if id(node) in chosen and not any(_is_glob(other) for other in names):
             raise UsageError(f"-d {name}: {node.path} is named twice; name each device once")
         chosen[id(node)] = node
     return list(chosen.values())
+
+
+def _is_glob(name: str) -> bool:
+    return any(char in name for char in "*?[")
 
 
 def _glob(tree: Tree, pattern: str) -> list[Node]:

@@ -17,7 +17,7 @@ from xenassign.cli.options import driver_option, driver_set, host_argument, xen_
     "devices",
     multiple=True,
     metavar="PATH",
-    help="A device: full path, alias, label or unique suffix (ethernet@ff0e0000); * and ? as in a"
+    help="A device: full path, alias, label or unique suffix (ethernet@ff0e0000); * ? [] as in a"
     " shell. Comes with its subtree. Repeat it for each device.",
 )
 @click.option("-o", "--output", metavar="DIR", required=True, help="Where the files go.")
