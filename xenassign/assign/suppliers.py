@@ -317,9 +317,9 @@ class Suppliers:
             if not any(_fits(option, target, node, reference) for node, reference in self._met):
                 clock = f"#{option.clock}" if option.clock is not None else ""
                 some = [r.name or str(r.index) for node, r in self._met if node is target]
-                hint = f"its clocks are {', '.join(dict.fromkeys(some))}" if some else (
-                    "name an assigned device that has clocks, or the controller of one of them"
-                )  # fmt: skip
+                hint = "name an assigned device that has clocks, or the controller of one of them"
+                if some:
+                    hint = f"its clocks are {', '.join(dict.fromkeys(some))}"
                 raise UsageError(f"--clock-rate {option.node}{clock}: fits no clock; {hint}")
 
     def _rate(self, node: Node, reference: Reference, provider: Node) -> int | None:
