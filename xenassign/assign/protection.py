@@ -160,17 +160,17 @@ def stream_findings(
     for device in protected:
         told: set[int] = set()
         for use in device.iommus:
-            node = use.node
-            own = _own_streams(use) if node is not None else ()
-            for theirs, other in board.neighbours.streams.get(id(node), ()):
-                if scope.has(other) or id(other) in told:
-                    continue
-                same = next((one for one in own if one.overlap(theirs)), None)
-                if same is not None:
+            masters = board.neighbours.streams.get(id(use.node))
+            if masters is None:
+                continue
+            for some in _own_streams(use):
+                for other in masters.sharing(some):
+                    if scope.has(other) or id(other) in told:
+                        continue
                     told.add(id(other))
                     message = (
                         f"{device.path} and {other.path}, which stays with the host, have the"
-                        f" same stream {same.first:#x}"
+                        f" same stream {some.first:#x}"
                     )
                     yield STREAM_SHARED(message, node=device.path, prop="iommus")
 

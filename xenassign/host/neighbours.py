@@ -41,6 +41,30 @@ class Streams(NamedTuple):
         return (self.first | self.mask) + self.size - 1
 
 
+class Masters(NamedTuple):
+    """Who is behind one IOMMU: nodes by single stream ID, and those with masks or ranges."""
+
+    single: dict[int, list[Node]]
+    wide: list[tuple[Streams, Node]]
+
+    def add(self, some: Streams, node: Node) -> None:
+        """Files a node under its streams."""
+        if some.mask or some.size > 1:
+            self.wide.append((some, node))
+        else:
+            self.single.setdefault(some.first, []).append(node)
+
+    def sharing(self, some: Streams) -> Iterator[Node]:
+        """The nodes that have a stream of these."""
+        if some.mask or some.size > 1:
+            for first, nodes in self.single.items():
+                if some.overlap(Streams(first)):
+                    yield from nodes
+        else:
+            yield from self.single.get(some.first, ())
+        yield from (node for other, node in self.wide if some.overlap(other))
+
+
 def streams(iommu: Node, args: tuple[int, ...]) -> Streams | None:
     """The streams that the arguments of ``iommus`` name.
 
@@ -72,7 +96,7 @@ class Neighbours(NamedTuple):
     huge: list[tuple[Block, Node]]
     lines: dict[int, list[tuple[GicInterrupt, Node]]]
     consumers: dict[int, list[tuple[str, Node]]]
-    streams: dict[int, list[tuple[Streams, Node]]]
+    streams: dict[int, Masters]
 
     def overlapping(self, address: int, size: int) -> Iterator[tuple[Block, Node]]:
         """The blocks that touch a range of processor-physical bytes."""
@@ -94,7 +118,7 @@ def neighbours(platform: Platform) -> Neighbours:
     huge: list[tuple[Block, Node]] = []
     lines: dict[int, list[tuple[GicInterrupt, Node]]] = defaultdict(list)
     consumers: dict[int, list[tuple[str, Node]]] = defaultdict(list)
-    behind: dict[int, list[tuple[Streams, Node]]] = defaultdict(list)
+    behind: dict[int, Masters] = defaultdict(lambda: Masters({}, []))
     gic = platform.gic.node if platform.gic else None
     for node in platform.tree.nodes():
         if node.has("reg") and node.has("compatible") and not is_simple_bus(node):
@@ -113,9 +137,10 @@ def neighbours(platform: Platform) -> Neighbours:
                 consumers[provider].append((reference.prop, node))
                 some = _streams_of(reference)
                 if some is not None:
-                    behind[provider].append((some, node))
+                    behind[provider].add(some, node)
             for iommu, ids in platform.masters.get(id(node), ()):
-                behind[id(iommu.node)] += [(Streams(one), node) for one in ids]
+                for one in ids:
+                    behind[id(iommu.node)].add(Streams(one), node)
     blocks.sort(key=lambda entry: entry[0].address)
     return Neighbours(
         starts=[block.address for block, _ in blocks],
