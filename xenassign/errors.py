@@ -24,12 +24,3 @@ class InputError(XenassignError):
 
 class OutputError(XenassignError):
     """Files that cannot be written."""
-
-
-class RefusedError(XenassignError):
-    """The answer is no: Xen would refuse what was asked for, or it would be unsafe.
-
-    The reasons are printed as findings before this one-line summary.
-    """
-
-    exit_status = 1

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-from functools import cache
-from pathlib import Path
-
 import libfdt
 import pytest
 
@@ -25,31 +20,9 @@ from xenassign.devicetree.addresses import (
     registers,
     translate,
 )
-from xenassign.devicetree.blob import read_blob, read_blob_file
-from xenassign.devicetree.tree import Node, PropertyError, Tree
+from xenassign.devicetree.tree import Node, PropertyError
 
-BOARDS = Path(__file__).parents[2] / "fixtures" / "host_dtbs"
-NAMES = sorted(path.stem for path in BOARDS.glob("*.dtb"))
-
-needs_dtc = pytest.mark.skipif(shutil.which("dtc") is None, reason="dtc is not installed")
-
-
-@cache
-def board(name: str) -> Tree:
-    return read_blob_file(BOARDS / f"{name}.dtb")
-
-
-def at(tree: Tree, path: str) -> Node:
-    node = tree.find(path)
-    assert node is not None, path
-    return node
-
-
-@cache
-def compiled(source: str) -> Tree:
-    command = ["dtc", "-q", "-I", "dts", "-O", "dtb", "-"]
-    text = f"/dts-v1/;\n{source}".encode()
-    return read_blob(subprocess.run(command, input=text, capture_output=True, check=True).stdout)
+from .trees import BOARDS, NAMES, at, board, compiled, needs_dtc
 
 
 def blocks(node: Node) -> list[tuple[int, int]]:

@@ -3,41 +3,19 @@
 from __future__ import annotations
 
 import resource
-import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 
 import pytest
 
-from xenassign.devicetree.blob import read_blob, read_blob_file
 from xenassign.devicetree.interrupts import interrupt_parent, interrupts
-from xenassign.devicetree.tree import Node, Property, Tree
+from xenassign.devicetree.tree import Property, Tree
 
-BOARDS = Path(__file__).parents[2] / "fixtures" / "host_dtbs"
-
-needs_dtc = pytest.mark.skipif(shutil.which("dtc") is None, reason="dtc is not installed")
+from .trees import at, board, needs_dtc
+from .trees import forced as compiled
 
 Found = list[tuple[str, tuple[int, ...]]]
-
-
-@cache
-def board(name: str) -> Tree:
-    return read_blob_file(BOARDS / f"{name}.dtb")
-
-
-def at(tree: Tree, path: str) -> Node:
-    node = tree.find(path)
-    assert node is not None, path
-    return node
-
-
-def compiled(source: str) -> Tree:
-    command = ["dtc", "-q", "-f", "-I", "dts", "-O", "dtb", "-"]
-    text = f"/dts-v1/;\n{source}".encode()
-    return read_blob(subprocess.run(command, input=text, capture_output=True, check=True).stdout)
 
 
 def ends(tree: Tree, path: str) -> Found:

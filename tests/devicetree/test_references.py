@@ -2,44 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-from functools import cache
-from pathlib import Path
-
 import pytest
 
-from xenassign.devicetree.blob import read_blob, read_blob_file
 from xenassign.devicetree.references import (
     Reference,
     References,
     property_references,
     references,
 )
-from xenassign.devicetree.tree import Node, Tree
+from xenassign.devicetree.tree import Tree
 
-BOARDS = Path(__file__).parents[2] / "fixtures" / "host_dtbs"
-NAMES = sorted(path.stem for path in BOARDS.glob("*.dtb"))
-
-needs_dtc = pytest.mark.skipif(shutil.which("dtc") is None, reason="dtc is not installed")
-
-
-@cache
-def board(name: str) -> Tree:
-    return read_blob_file(BOARDS / f"{name}.dtb")
-
-
-def at(tree: Tree, path: str) -> Node:
-    node = tree.find(path)
-    assert node is not None, path
-    return node
-
-
-@cache
-def compiled(source: str) -> Tree:
-    command = ["dtc", "-q", "-f", "-I", "dts", "-O", "dtb", "-"]
-    text = f"/dts-v1/;\n{source}".encode()
-    return read_blob(subprocess.run(command, input=text, capture_output=True, check=True).stdout)
+from .trees import NAMES, at, board, needs_dtc
+from .trees import forced as compiled
 
 
 def group(tree: Tree, path: str, name: str) -> References:

@@ -137,6 +137,8 @@ class GuestTree:
         carries = self._carries_mapped(node)
         changed, suppliers = self.suppliers_of.rewrite(node)
         self.suppliers[id(node)] = suppliers
+        assigned = self.assigned.get(id(node))
+        device = assigned.device if assigned else read_device(self.platform, node)
         properties: list[DraftProperty] = []
         for prop in node.properties.values():
             if prop.name == "reg":
@@ -146,7 +148,7 @@ class GuestTree:
             elif prop.name in ("interrupts", "interrupts-extended"):
                 if prop.name == "interrupts" and node.has("interrupts-extended"):
                     continue
-                properties += self._interrupts(node)
+                properties += self._interrupts(device)
             elif self._copied(node, prop.name, carries):
                 new = changed[prop.name] if prop.name in changed else from_bytes(prop)
                 if new is not None:
@@ -156,10 +158,9 @@ class GuestTree:
                 cells("#address-cells", 2, decimal=True),
                 cells("#size-cells", 2, decimal=True),
             ]
-        assigned = self.assigned.get(id(node))
         comments = dropped_comments(suppliers)
         if node.has("interrupts") or node.has("interrupts-extended"):
-            comments += _lost_lines(self.scope, read_device(self.platform, node))
+            comments += _lost_lines(self.scope, device)
         if assigned is not None:
             properties += self._coherency(node)
             if mapped:
@@ -275,9 +276,8 @@ class GuestTree:
 
     # ------------------------------------------------------------------ interrupts
 
-    def _interrupts(self, node: Node) -> Iterator[DraftProperty]:
+    def _interrupts(self, device: HostDevice) -> Iterator[DraftProperty]:
         """The interrupts that the guest can have, in the host's order, with their names."""
-        device = read_device(self.platform, node)
         gic = {line.index: line for line in device.interrupts}
         other = {
             line.index: line for line in device.other_interrupts if self.scope.has(line.controller)
@@ -298,7 +298,7 @@ class GuestTree:
             lines = tuple(Cells(gic[index].cells, decimal=True) for index in indexes)
             numbers = ", ".join(str(gic[index].intid) for index in indexes)
             yield DraftProperty("interrupts", lines, f"INTID {numbers}")
-        names = node.strings("interrupt-names")
+        names = device.node.strings("interrupt-names")
         left = [names[index] for index in indexes if index < len(names)]
         if left:
             yield text("interrupt-names", *left)

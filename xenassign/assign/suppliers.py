@@ -31,7 +31,13 @@ from xenassign.devicetree.draft import (
     text,
 )
 from xenassign.devicetree.phandle_properties import PARALLEL_BYTES, lookup
-from xenassign.devicetree.references import Reference, References, property_references, references
+from xenassign.devicetree.references import (
+    INTERRUPT_TREE,
+    Reference,
+    References,
+    property_references,
+    references,
+)
 from xenassign.devicetree.tree import Node, Property, PropertyError, Tree
 from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule
@@ -67,9 +73,6 @@ MEMORY_DROPPED = rule(
 
 #: Providers that are no hardware of their own: copied into the guest's tree.
 _VIRTUAL = frozenset({"fixed-clock", "fixed-factor-clock", "regulator-fixed", "usb-nop-xceiv"})
-
-#: Properties that the guest's tree states anew, from the interrupts themselves.
-_INTERRUPT_TREE = frozenset({"interrupt-parent", "interrupts-extended"})
 
 #: Why a reference of a kind is dropped; {} is the provider.
 _REASONS = {
@@ -150,7 +153,7 @@ class Suppliers:
         """
         changed: dict[str, DraftProperty | None] = {}
         suppliers: list[Supplier] = []
-        groups = [g for g in references(self.tree, node) if g.prop not in _INTERRUPT_TREE]
+        groups = [g for g in references(self.tree, node) if g.prop not in INTERRUPT_TREE]
         states = [g for g in groups if g.rule.kind == "pinctrl" and g.prop[8:].isdigit()]
         cut = any(self._outcome(node, r)[0] is None for g in states for r in g.entries)
         for group in groups:

@@ -15,6 +15,9 @@ from typing import NamedTuple
 from xenassign.devicetree.phandle_properties import REMAINDER, PhandleProperty, lookup
 from xenassign.devicetree.tree import Node, Property, PropertyError, Tree
 
+#: Phandle-bearing properties whose meaning is the interrupt tree's, not a supplier's.
+INTERRUPT_TREE = frozenset({"interrupt-parent", "interrupts-extended"})
+
 
 @dataclass(frozen=True, slots=True)
 class Reference:

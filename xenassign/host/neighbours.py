@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from xenassign.devicetree.addresses import Block, registers
 from xenassign.devicetree.interrupts import interrupts
-from xenassign.devicetree.references import Reference, references
+from xenassign.devicetree.references import INTERRUPT_TREE, Reference, references
 from xenassign.devicetree.tree import Node
 from xenassign.host.device import is_simple_bus
 from xenassign.host.gic import GicInterrupt, decode
@@ -157,11 +157,8 @@ def _references(platform: Platform, node: Node) -> Iterator[Reference]:
     """The references of a device that lead somewhere, the interrupt tree's apart."""
     if node.has("compatible"):
         for group in references(platform.tree, node):
-            if group.prop not in _INTERRUPT_TREE:
+            if group.prop not in INTERRUPT_TREE:
                 yield from (one for one in group.entries if one.provider is not None)
-
-
-_INTERRUPT_TREE = frozenset({"interrupt-parent", "interrupts-extended"})
 
 
 def _streams_of(reference: Reference) -> Streams | None:
