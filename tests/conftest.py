@@ -26,7 +26,7 @@ from xenassign.lint import generated as generating
 from xenassign.xen.releases import release
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-_PROPERTY = "xenassign-corpus"  # figures that a test hands over, as JSON counts
+_PROPERTY = "xenassign-figures"  # figures that a test hands over, as JSON counts
 FIXTURES = REPOSITORY / "fixtures" / "host_dtbs"
 BOARDS = {path.stem.partition("-")[0]: path for path in sorted(FIXTURES.glob("*.dtb"))}
 
@@ -161,11 +161,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     total: Counter[str] = Counter()
     for reports in terminalreporter.stats.values():
         for report in reports:
-            if getattr(report, "when", None) == "call":
+            if getattr(report, "when", None) == "teardown":
                 total += _counts(getattr(report, "user_properties", ()))
     if not total:
         return
-    terminalreporter.section("corpus figures")
+    terminalreporter.section("figures")
     for line in _lines(total):
         terminalreporter.write_line(line)
 

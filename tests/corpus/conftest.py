@@ -10,22 +10,19 @@ which pytest-xdist carries from its workers to the process that prints.
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from .fetch_boards import COMMAND, FetchError, boards, fetch
+from ..debian import FetchError
+from ..missing import skip_or_fail
+from .fetch_boards import COMMAND, boards, fetch
 
-_PROPERTY = "xenassign-corpus"  # tests/conftest.py prints it
+_PROPERTY = "xenassign-figures"  # tests/conftest.py prints it
 
 Figures = Callable[[Counter[str]], None]
-
-
-def _required() -> bool:
-    return os.environ.get("XENASSIGN_REQUIRE") == "1" or os.environ.get("CI") == "true"
 
 
 @pytest.fixture(scope="session")
@@ -34,10 +31,7 @@ def board_directory() -> Path:
     try:
         return fetch()
     except FetchError as error:
-        reason = f"no boards: {error}. Fetch them with: {COMMAND}"
-    if _required():
-        pytest.fail(reason, pytrace=False)
-    pytest.skip(reason)
+        skip_or_fail(f"no boards: {error}. Fetch them with: {COMMAND}")
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding
 from xenassign.host.platform import read_platform
 from xenassign.lint import domcfg, partial
+from xenassign.lint.context import Context
 from xenassign.xen.iommu import iommus
 from xenassign.xen.releases import release
 from xenassign.xen.xlcfg import parse
@@ -23,7 +24,8 @@ Generate = Callable[..., tuple[DomainPlan, dict[str, bytes], list[str]]]
 def findings(text: str, board: Board, host: str = "qemu", xen: str = "4.20") -> list[Finding]:
     platform = read_platform(board(host))
     known = iommus(platform, release(xen))
-    context = partial.Context(release(xen), platform, known)
+    marked = frozenset(node.path for node in platform.tree.nodes())
+    context = Context(release(xen), platform, known, marked=marked)
     return list(domcfg.check(parse(text, "dom.cfg"), context))
 
 
@@ -71,7 +73,7 @@ def test_one_mistake_one_finding(board: Board, text: str, code: str) -> None:
         "iomem = ['9010,1']\n",
         "iomem = ['0x9010,0x1']\n",
         "iomem = ['0X9010,1@0x8000']\n",
-        "iomem = ['FF0E0,A']\n",
+        "iomem = [' +9010, 0X1']\n",
         "name = 'a'\nmemory = 512\nvcpus = 2\nkernel = 'k'\nextra = 'x'\n",
         "vif = []\ndisk = ['a,b']\n",
     ],

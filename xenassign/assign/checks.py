@@ -29,9 +29,19 @@ XENS_OWN = rule(
     "Xen keeps this device for itself",
     severity="error",
     effect="rejected",
-    why="The GIC with its MSI frames, the IOMMUs that Xen drives, the timers and the console UART"
+    why="The GIC, the IOMMUs that Xen drives, the timers and the console UART"
     " belong to Xen: their interrupts are answered with 'already used by Xen', their pages with"
     " 'Operation not permitted' (xl); dom0less would map them without a word.",
+    fix="leave it to Xen",
+)
+MSI_FRAME = rule(
+    "XA109",
+    "An MSI frame gives away the interrupts of others",
+    severity="error",
+    effect="unsafe",
+    why="Whoever writes to a GICv2m frame or to the translation register of an ITS raises"
+    " interrupts, those of other domains included. dom0less maps the frame without a word; xl"
+    " cannot, since dom0 does not have it.",
     fix="leave it to Xen",
 )
 DISABLED = rule(
@@ -92,9 +102,10 @@ EXTENDED = rule(
     "XA302",
     "Xen does not know extended interrupts",
     severity="error",
-    effect="rejected",
+    effect="broken",
     why="gic_irq_xlate takes every non-zero interrupt type for a PPI (number + 16), so an extended"
-    " SPI or PPI of GICv3.1 becomes a wrong line or is refused.",
+    " SPI or PPI of GICv3.1 becomes another line, which the guest gets instead, or a PPI, which is"
+    " refused.",
     fix="this device cannot be assigned",
 )
 INTID_TOO_HIGH = rule(
@@ -229,7 +240,8 @@ def device_findings(
     """Everything about one device but its addresses, its IOMMU and its suppliers."""
     own = xens_own(board, device.node)
     if own:
-        yield XENS_OWN(f"{device.path} is {own}", node=device.path)
+        forbids = MSI_FRAME if own == _FRAME else XENS_OWN
+        yield forbids(f"{device.path} is {own}", node=device.path)
     unreachable = bool(device.registers.problems) and not device.blocks
     for problem in device.problems:
         lost = unreachable and problem in device.registers.problems
@@ -281,13 +293,16 @@ def _above(board: Board, scope: Scope, device: HostDevice) -> Iterator[Finding]:
                 return
 
 
+_FRAME = "an MSI frame of the GIC, whose holder can raise any interrupt of it"
+
+
 def xens_own(board: Board, node: Node) -> str | None:
     """What a node is for Xen when Xen keeps it, or None."""
     platform = board.platform
     if platform.gic is not None and node is platform.gic.node:
         return "the interrupt controller"
     if any(node is msi.node and msi.kind in ("its", "v2m") for msi in platform.msi):
-        return "an MSI frame of the GIC, whose holder can raise any interrupt of it"
+        return _FRAME
     if node is board.console:
         return "Xen's console UART (stdout-path); if Xen uses another, say --xen-console PATH"
     if any(c.startswith(("arm,smmu", "arm,mmu-", "renesas,ipmmu-")) for c in node.compatible):

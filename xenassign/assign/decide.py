@@ -34,6 +34,7 @@ from xenassign.host.platform import Platform, read_platform
 from xenassign.xen.iommu import Protection, protection
 from xenassign.xen.layout import MIB, Guest
 from xenassign.xen.releases import GUEST_VCPUS_MAX
+from xenassign.xen.stage2 import pool_mib
 
 DMA_OFFSET = rule(
     "XA504",
@@ -159,8 +160,15 @@ def decide(tree: Tree, request: Request, platform: Platform | None = None) -> Do
         tree=draft,
         marks=tuple(HostMark(path, why) for path, why in marks(inside, board.neighbours)),
         memory_mb_max=placement.memory_max,
+        pool_mib=_pool(request, placement),
         findings=tuple(dict.fromkeys(findings)),
     )
+
+
+def _pool(request: Request, placement: Placement) -> int | None:
+    blocks = [block.mapping for placed in placement.placed.values() for block in placed]
+    mappings = [(one.host, one.size, one.guest) for one in blocks]
+    return pool_mib(request.memory, request.vcpus or 1, mappings)
 
 
 def _planned(device: HostDevice, judged: Judgement, building: GuestTree) -> PlannedDevice:

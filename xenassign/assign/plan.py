@@ -98,7 +98,8 @@ class DomainPlan(NamedTuple):
     """Everything that was decided about a domain.
 
     ``tree`` is the partial device tree, ``marks`` the host nodes to mark, ``memory_mb_max`` the
-    most memory in MiB that leaves every mapping free of RAM.
+    most memory in MiB that leaves every mapping free of RAM. ``pool_mib``: MiB for the tables of
+    stage 2 where Xen's default is too small for the mappings.
     """
 
     request: Request
@@ -109,6 +110,7 @@ class DomainPlan(NamedTuple):
     tree: DraftNode
     marks: tuple[HostMark, ...]
     memory_mb_max: int
+    pool_mib: int | None
     findings: tuple[Finding, ...]
 
     @property

@@ -41,6 +41,16 @@ FORCED_MASTER = rule(
     " (direct-map with xen,static-mem): it will corrupt memory of others.",
     fix="use a direct-map domain, or do not assign it",
 )
+STREAMS_OVERLAP = rule(
+    "XA408",
+    "Streams overlap in part",
+    severity="error",
+    effect="rejected",
+    why="Xen's SMMUv1/v2 driver (from 4.20 on, which heeds the masks in iommus) takes a stream that"
+    " lies within one it has, or apart from all; one that overlaps another in part, or a wider one"
+    " after a narrower, is refused (arm_smmu_find_sme).",
+    fix="leave one of the devices out, or assign the one with the wider mask first",
+)
 IOMMU_REFUSES = rule(
     "XA404",
     "Xen refuses to add the device to the IOMMU",

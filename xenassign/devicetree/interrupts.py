@@ -9,6 +9,7 @@ address and specifier through ``interrupt-map`` under ``interrupt-map-mask``. Wh
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -149,6 +150,18 @@ def _map(
     if len(mask) != width or len(child) != width:
         raise PropertyError(f"interrupt-map-mask of {nexus.path} does not have {width} cells")
     wanted = tuple(value & bits for value, bits in zip(child, mask, strict=True))
+    for here, parent, unit_above, specifier_above in map_entries(tree, nexus, width):
+        if tuple(value & bits for value, bits in zip(here, mask, strict=True)) == wanted:
+            return parent, unit_above, specifier_above
+    raise PropertyError(f"interrupt-map of {nexus.path} has no entry for it")
+
+
+def map_entries(
+    tree: Tree, nexus: Node, width: int
+) -> Iterator[tuple[tuple[int, ...], Node, tuple[int, ...], tuple[int, ...]]]:
+    """The entries of ``interrupt-map``: what they match (``width`` cells: unit address and
+    specifier), the parent, its unit address and specifier. Raises PropertyError where they end.
+    """
     values = nexus.cells("interrupt-map")
     at = 0
     while at < len(values):
@@ -157,13 +170,11 @@ def _map(
         parent = tree.phandles.get(values[at + width])
         if parent is None:
             raise PropertyError(f"interrupt-map of {nexus.path} names no node")
-        here = tuple(v & bits for v, bits in zip(values[at : at + width], mask, strict=True))
+        here = values[at : at + width]
         at += width + 1
         middle = at + _address_cells(parent)
         end = middle + _interrupt_cells(parent)
         if end > len(values):
             raise PropertyError(f"interrupt-map of {nexus.path} ends inside of an entry")
-        if here == wanted:
-            return parent, values[at:middle], values[middle:end]
+        yield here, parent, values[at:middle], values[middle:end]
         at = end
-    raise PropertyError(f"interrupt-map of {nexus.path} has no entry for it")

@@ -34,6 +34,11 @@ def domain_node(plan: DomainPlan) -> DraftNode:
         properties.append(cells("memory", kib >> 32, kib & 0xFFFFFFFF, comment=comment))
     if request.vcpus is not None:
         properties.append(cells("cpus", request.vcpus, decimal=True))
+    if plan.pool_mib is not None:
+        comment = "MiB for the tables of stage 2: the default is too small for the mappings"
+        properties.append(
+            cells("xen,domain-p2m-mem-mb", plan.pool_mib, decimal=True, comment=comment)
+        )
     if request.vpl011:
         properties.append(boolean("vpl011"))
     domain = DraftNode(plan.name, tuple(properties))

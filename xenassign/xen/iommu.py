@@ -7,6 +7,7 @@ Only one IOMMU driver is active in a running Xen: that of the first usable IOMMU
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from enum import Enum
 from typing import NamedTuple
 
@@ -28,16 +29,25 @@ class Shield(Enum):
 
 
 class Protection(NamedTuple):
-    """The verdict on a device: the shield, why, and for each stream whether it is protected."""
+    """The verdict on a device: the shield, why, and for each stream whether it is protected.
+
+    ``partly``: Xen protects the streams of the first entries of ``iommus`` only, and is content.
+    """
 
     shield: Shield
     why: str
     entries: tuple[bool, ...]
+    partly: bool = False
 
     @property
     def protected(self) -> bool:
         """Whether Xen confines the device's DMA."""
         return self.shield is Shield.PROTECTED
+
+    @property
+    def believed(self) -> bool:
+        """Whether Xen takes the device for protected, though part of its streams may not be."""
+        return self.protected or self.partly
 
 
 class Iommus(NamedTuple):
@@ -108,7 +118,8 @@ def _generic(
         if node is None:
             break
         if not node.available:
-            return Protection(Shield.UNPROTECTED, f"{node.path} is disabled", entries)
+            partly = first is not None and known.release.iommus_partly_unavailable_protects
+            return Protection(Shield.UNPROTECTED, f"{node.path} is disabled", entries, partly)
         if first is not None and node is not first:
             why = f"iommus names two IOMMUs, {first.path} and {node.path}"
             return Protection(Shield.REFUSED, why, entries)
@@ -120,7 +131,7 @@ def _generic(
     problem = iommus_problem(platform, device.node)
     if problem is not None or first is None:
         why = f"its iommus property cannot be followed: {problem or 'no entry'}"
-        return Protection(Shield.UNPROTECTED, why, entries)
+        return Protection(Shield.UNPROTECTED, why, entries, first is not None)
     return Protection(Shield.PROTECTED, first.path, entries)
 
 
@@ -143,3 +154,43 @@ def _none_active(known: Iommus, uses: tuple[IommuUse, ...]) -> str:
 
 def _names(uses: list[IommuUse]) -> str:
     return ", ".join(use.node.path for use in uses if use.node is not None)
+
+
+class StreamTable:
+    """The stream match registers of the SMMUs, filled device by device (arm_smmu_find_sme)."""
+
+    def __init__(self, known: Iommus, devices: Iterable[HostDevice] = ()) -> None:
+        self._known = known
+        self._taken: dict[int, list[tuple[int, int]]] = {}  # id() of an SMMU to (stream, mask)
+        for device in devices:
+            self.take(device)
+
+    def take(self, device: HostDevice) -> str | None:
+        """Adds a device's streams; why Xen's driver can't, or None.
+
+        A new entry may lie in one that is there, or apart from all; one that overlaps in part is
+        refused (arm_smmu_find_sme).
+        """
+        for node, stream, mask in self._entries(device):
+            taken = self._taken.setdefault(id(node), [])
+            for other, its in taken:
+                if mask & its == mask and not (stream ^ other) & ~its:
+                    break
+                if not (stream ^ other) & ~(its | mask):
+                    return f"stream {stream:#x}/{mask:#x} overlaps {other:#x}/{its:#x} in part"
+            else:
+                taken.append((stream, mask))
+        return None
+
+    def _entries(self, device: HostDevice) -> Iterator[tuple[Node, int, int]]:
+        known = self._known
+        if known.active is None or known.active.name != "smmu":
+            return
+        for use in device.iommus:
+            if use.node is None or id(use.node) not in known.nodes:
+                return
+            if use.legacy:
+                yield from ((use.node, stream, 0) for stream in use.args)
+            elif use.args:
+                masked = len(use.args) > 1 and known.release.smmu_masks_count
+                yield use.node, use.args[0], use.args[1] if masked else 0

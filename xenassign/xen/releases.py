@@ -170,6 +170,14 @@ class Release:
     """What becomes of a device whose `iommus` names, after usable entries, an IOMMU node that is
     not available. True: Xen takes the entries before that one, the other streams stay unprotected.
     False: the device counts as unprotected. An unavailable first entry never protects."""
+    smmu_masks_count: bool = field(
+        metadata={
+            "source": "until 4.20 xen/drivers/passthrough/arm/smmu.c arm_smmu_master_alloc_smes"
+            " called arm_smmu_find_sme with a mask of 0"
+        }
+    )
+    """Whether Xen's SMMUv1/v2 driver heeds the mask in `iommus`. Otherwise it matches the first
+    stream of a mask alone, and the others fault."""
     extended_regions_exclude_mappings: bool = field(
         metadata={
             "source": "fba1b0974dd8, 3af8a6ed8e1d (dom0less: find_domU_holes, find_memory_holes),"
@@ -178,6 +186,13 @@ class Release:
     )
     """Whether xen,reg and iomem are cut out of the address space offered for foreign mappings."""
 
+    dom0_gives_page_behind: bool = field(
+        metadata={
+            "source": "until 9568ceb287d4 (4.21): xen/arch/arm/device.c map_range_to_domain"
+            " (domain_build.c in 4.17)"
+        }
+    )
+    """Whether dom0 may also give the page behind a register block: the end is rounded up twice."""
     # dom0less
     domain_properties: frozenset[str] = field(
         metadata={
@@ -206,6 +221,11 @@ class Release:
     )
     """Whether the default nr_spis fits every host. Otherwise, on a host whose GIC has more than
     992 lines, a domain without `nr_spis` can't be created (domain_vgic_init, -EINVAL)."""
+    vpl011_failure_refused: bool = field(
+        metadata={"source": "3643eed7d021: dom0less-build.c construct_domU"}
+    )
+    """Whether a domain is refused whose vPL011 can't have its INTID (nr_spis = <0>). Otherwise it
+    comes up with a UART that never interrupts."""
     phandle_limit: int | None = field(
         metadata={"source": "a010efd323d2: dom0less-build.c domain_handle_dtb_boot_module"}
     )
@@ -381,12 +401,15 @@ _4_17 = Release(
     windows=_WINDOWS,
     iommu_drivers=(_SMMU, _SMMU_V3, _IPMMU),
     iommus_partly_unavailable_protects=True,
+    smmu_masks_count=False,
     extended_regions_exclude_mappings=False,
+    dom0_gives_page_behind=True,
     domain_properties=_DOMAIN_PROPERTIES_4_17,
     dom0less_error_is_panic=False,
     dom0less_tree_bytes=4096,
     dom0less_tree_adds_partial=False,
     dom0less_nr_spis_capped=False,
+    vpl011_failure_refused=False,
     phandle_limit=None,
     gic_without_phandle_ok=False,
     xen_reg_cells_checked=False,
@@ -400,6 +423,7 @@ _4_18 = replace(
     version="4.18",
     dom0less_error_is_panic=True,
     dom0less_tree_adds_partial=True,
+    vpl011_failure_refused=True,
     domain_properties=_4_17.domain_properties
     | {
         "max_grant_version",  # 9c57a2973789
@@ -433,6 +457,7 @@ _4_20 = replace(
     version="4.20",
     iommu_drivers=(_SMMU, _SMMU_V3, _IPMMU_V4H),
     domain_properties=_4_19.domain_properties | {"llc-colors"},  # 5948dc16759c
+    smmu_masks_count=True,
     gic_without_phandle_ok=True,
     xen_reg_cells_checked=True,
     xl_keys=_4_19.xl_keys | {"llc_colors"},  # 748bd725fbec
@@ -443,6 +468,7 @@ _4_21 = replace(
     version="4.21",
     iommus_partly_unavailable_protects=False,
     extended_regions_exclude_mappings=True,
+    dom0_gives_page_behind=False,
     dom0less_nr_spis_capped=True,
     domain_properties=_4_20.domain_properties
     | {
@@ -478,6 +504,11 @@ RELEASES: Mapping[str, Release] = MappingProxyType(
 """Oldest first."""
 
 DEFAULT = "4.20"
+
+
+def rounded_spis(count: int) -> int:
+    """SPIs that a guest gets for ``nr_spis``: they come in 32s (domain_vgic_init)."""
+    return -(-count // 32) * 32
 
 
 def release(version: str) -> Release:

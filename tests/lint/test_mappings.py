@@ -1,0 +1,276 @@
+"""Rules about the places of mappings: of xen,reg and of iomem alike."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+
+import pytest
+
+from xenassign.devicetree.blob import read_blob
+from xenassign.devicetree.tree import Tree
+from xenassign.findings import Finding
+from xenassign.host.platform import read_platform
+from xenassign.lint import domcfg, mappings, partial
+from xenassign.lint.context import Context
+from xenassign.lint.mappings import Claim, Entry
+from xenassign.xen.iommu import iommus
+from xenassign.xen.releases import RELEASES, release
+from xenassign.xen.xlcfg import parse
+
+Board = Callable[[str], Tree]
+Triple = tuple[int, int, int]
+
+PLACES = {"XA203", "XA204", "XA206", "XA620", "XA621"}
+
+
+def context(tree: Tree, xen: str = "4.20", memory: int | None = None) -> Context:
+    """``memory``: MiB."""
+    platform = read_platform(tree)
+    known = iommus(platform, release(xen))
+    return Context(release(xen), platform, known, memory=memory and memory << 10)
+
+
+def compiled(body: str) -> Tree:
+    text = f"/dts-v1/; / {{ {body} }};"
+    command = ["dtc", "-q", "-f", "-I", "dts", "-O", "dtb", "-"]
+    done = subprocess.run(command, input=text.encode(), capture_output=True, check=True)
+    return read_blob(done.stdout)
+
+
+def by_xen_reg(asked: Context, *entries: Triple, path: str | None = None) -> list[Finding]:
+    """The findings about a node that maps (host, size, guest)."""
+    numbers = " ".join(
+        f"{value >> 32:#x} {value & 0xFFFFFFFF:#x}" for entry in entries for value in entry
+    )
+    named = f'xen,path = "{path}";' if path else ""
+    cells = "#address-cells = <2>; #size-cells = <2>;"
+    tree = compiled(f"passthrough {{ {cells} dev {{ {named} xen,reg = <{numbers}>; }}; }};")
+    return [finding for finding in partial.check(tree, asked) if finding.code in PLACES]
+
+
+def by_iomem(asked: Context, *entries: Triple, memory: str = "") -> list[Finding]:
+    """The same for a configuration."""
+    items = ", ".join(f"'{h >> 12:x},{s >> 12:x}@{g >> 12:x}'" for h, s, g in entries)
+    config = parse(f"{memory}\niomem = [{items}]\n", "dom.cfg")
+    return [finding for finding in domcfg.check(config, asked) if finding.code in PLACES]
+
+
+BOTH = pytest.mark.parametrize(
+    ("find", "routes"), [(by_xen_reg, ("dom0less",)), (by_iomem, ("xl",))], ids=["xen,reg", "iomem"]
+)
+Find = Callable[..., list[Finding]]
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("guest", "size", "code", "what"),
+    [
+        (0x9010000, 0x1000, None, ""),
+        (0x3000000, 0x1000, None, ""),
+        (0x3001000, 0x1000, "XA203", "GICv3 distributor"),
+        (0x3000000, 0x2000, "XA203", "GICv3 distributor"),
+        (0x3020000, 0x1000, "XA203", "GICv3 redistributors"),
+        (0x38000000, 0x1000, "XA203", "grant table"),
+        (0x37FFF000, 0x1000, None, ""),
+        (0x37FFF000, 0x2000, "XA203", "grant table"),
+        (0x39000000, 0x1000, "XA203", "magic pages"),
+        (0x10000000, 0x1000, "XA204", "vPCI ECAM"),
+        (0x20000000, 0x1000, "XA204", "ACPI tables"),
+        (0x2000000, 0x1000, "XA204", "virtio-mmio"),
+        (0x80000000, 0x1000, "XA204", "RAM bank 0 (extended regions)"),
+        (0x200000000, 0x1000, "XA204", "RAM bank 1 (extended regions)"),
+    ],
+)
+def test_a_mapping_over_something_of_the_guest(
+    board: Board,
+    find: Find,
+    routes: tuple[str, ...],
+    guest: int,
+    size: int,
+    code: str | None,
+    what: str,
+) -> None:
+    found = find(context(board("qemu")), (0x9010000, size, guest))
+    assert [finding.code for finding in found] == ([code] if code else [])
+    assert all(what in finding.message and finding.routes == routes for finding in found)
+
+
+def test_the_gic_is_that_of_the_host(board: Board) -> None:
+    entry = (0x9010000, 0x1000, 0x3002000)
+    for host, name in (("zynqmp", "GICv2 CPU interface"), ("qemu", "GICv3 distributor")):
+        told = by_xen_reg(context(board(host)), entry)
+        (found,) = [finding for finding in told if finding.code == "XA203"]
+        assert f"collides with {name}" in found.message
+    beyond = (0xFF0E0000, 0x1000, 0x3020000)
+    assert by_xen_reg(context(board("zynqmp")), beyond) == []
+
+
+@pytest.mark.parametrize(
+    ("memory", "guest", "code"),
+    [
+        (256, 0x40000000, "XA203"),
+        (256, 0x4FFFF000, "XA203"),
+        (256, 0x50000000, "XA204"),
+        (3072, 0xFFFFF000, "XA203"),
+        (3072, 0x200000000, "XA204"),
+        (3073, 0x200000000, "XA203"),
+        (None, 0x40000000, "XA204"),
+    ],
+)
+def test_ram_of_the_domain_is_certain_the_rest_of_the_banks_is_not(
+    board: Board, memory: int | None, guest: int, code: str
+) -> None:
+    """The codes of a place: RAM may be hit and the unused part of its bank as well."""
+    found = {f.code for f in by_xen_reg(context(board("qemu"), memory=memory), (0, 0x1000, guest))}
+    assert code in found
+    assert found <= {code, "XA204"}
+    text = f"memory = {memory}" if memory else ""
+    assert code in {
+        f.code
+        for f in by_iomem(context(board("qemu"), memory=memory), (0, 0x1000, guest), memory=text)
+    }
+
+
+@pytest.mark.parametrize("xen", RELEASES)
+def test_extended_regions_spare_mappings_from_4_21_on(board: Board, xen: str) -> None:
+    found = by_xen_reg(context(board("qemu"), xen), (0x9010000, 0x1000, 0x80000000))
+    spared = release(xen).extended_regions_exclude_mappings
+    assert [finding.code for finding in found] == ([] if spared else ["XA204"])
+
+
+def test_the_vpl011_is_there_when_it_is_asked_for(board: Board) -> None:
+    entry = (0x9010000, 0x1000, 0x22000000)
+    asked = context(board("qemu"))
+    assert {f.code for f in by_xen_reg(asked, entry)} == {"XA203"}
+    assert by_xen_reg(asked._replace(vpl011=False), entry) == []
+    assert by_iomem(asked, entry) == []
+    assert {f.code for f in by_iomem(asked, entry, memory="vuart = 'sbsa_uart'")} == {"XA203"}
+
+
+# --- two mappings --------------------------------------------------------------------------------
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("first", "second", "found"),
+    [
+        ((0x9010000, 0x1000, 0x9010000), (0x9030000, 0x1000, 0x9030000), False),
+        ((0x9010000, 0x1000, 0x9010000), (0x9010000, 0x1000, 0x9010000), False),
+        ((0x9010000, 0x1000, 0x9010000), (0x9010000, 0x1000, 0x9020000), False),
+        ((0x9010000, 0x2000, 0x9010000), (0x9011000, 0x1000, 0x9011000), False),
+        ((0x9010000, 0x1000, 0x9010000), (0x9030000, 0x1000, 0x9010000), True),
+        ((0x9010000, 0x2000, 0x9010000), (0x9030000, 0x1000, 0x9011000), True),
+        ((0x9010000, 0x2000, 0x9010000), (0x9030000, 0x1000, 0x9012000), False),
+        ((0x9010000, 0x1000, 0x9011000), (0x9030000, 0x2000, 0x9010000), True),
+    ],
+)
+def test_a_guest_page_has_one_host_page(
+    board: Board,
+    find: Find,
+    routes: tuple[str, ...],
+    first: Triple,
+    second: Triple,
+    found: bool,
+) -> None:
+    told = find(context(board("qemu")), first, second)
+    assert [finding.code for finding in told] == (["XA206"] if found else [])
+    assert all(finding.routes == routes for finding in told)
+
+
+def test_the_later_mapping_is_the_one_to_blame() -> None:
+    one = Claim(Entry(0x1000, 0x1000, 0x9000), "/one", "xen,reg", ("dom0less",))
+    two = Claim(Entry(0x2000, 0x1000, 0x9000), "/two", "xen,reg", ("dom0less",))
+    (found,) = mappings.check([one, two], Context(release("4.20"), None, None))
+    assert found.node == "/two"
+    assert "replaces part of /one" in found.message
+
+
+# --- pages that are not the device's -------------------------------------------------------------
+
+TIMER = "/pl031@9010000"
+
+
+@pytest.mark.parametrize(
+    ("path", "host", "size", "found"),
+    [
+        (TIMER, 0x9010000, 0x1000, False),
+        (TIMER.upper(), 0x9010000, 0x1000, False),
+        (TIMER, 0x9010000, 0x2000, True),
+        (TIMER, 0x900F000, 0x2000, True),
+        (TIMER, 0x9030000, 0x1000, True),
+        (TIMER, 0x9010, 1, True),  # page numbers instead of bytes
+        ("/fw-cfg@9020000", 0x9020000, 0x1000, False),  # 24 bytes, rounded out
+        ("/virtio_mmio@a000200", 0xA000000, 0x1000, False),
+        ("/intc@8000000", 0x8080000, 0x20000, False),  # the ITS below it
+        ("/flash@0", 0, 0x8000000, False),  # two blocks, side by side
+        ("/flash@0", 0x4000000, 0x4000000, False),
+        ("/pcie@10000000", 0x10000000, 0x2EFF0000, False),  # its window
+        ("/pcie@10000000", 0x10000000, 0x2F000000, False),  # and the next one, without a gap
+        ("/pcie@10000000", 0x10000000, 0x2F001000, True),
+        ("/gpio-keys", 0x9010000, 0x1000, True),  # has no registers at all
+        ("/no-such", 0x9030000, 0x1000, False),  # that is another finding
+        (None, 0x9030000, 0x1000, False),
+    ],
+)
+def test_the_pages_are_those_of_the_node_that_xen_path_names(
+    board: Board, path: str | None, host: int, size: int, found: bool
+) -> None:
+    told = by_xen_reg(context(board("qemu")), (host, size, 0x100000000000), path=path)
+    assert {f.code for f in told} == ({"XA620"} if found else set())
+    assert all(finding.routes == ("dom0less",) for finding in told)
+
+
+# --- host memory ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("host", "size", "found"),
+    [
+        (0x3FFFF000, 0x1000, False),
+        (0x3FFFF000, 0x2000, True),
+        (0x40000000, 0x1000, True),
+        (0xFFFFF000, 0x1000, True),
+        (0x100000000, 0x1000, False),
+        (0, 0x200000000, True),
+    ],
+)
+def test_host_memory_is_given_away_by_dom0less_alone(
+    board: Board, host: int, size: int, found: bool
+) -> None:
+    asked = context(board("qemu"), "4.21")
+    entry = (host, size, 0x100000000000)
+    assert {f.code for f in by_xen_reg(asked, entry)} == ({"XA621"} if found else set())
+    assert by_iomem(asked, entry) == []
+
+
+# --- what stands outside, or nowhere -------------------------------------------------------------
+
+DEV = 'dev { xen,path = "/pl031@9010000"; xen,reg; };'
+
+
+@pytest.mark.parametrize(
+    ("body", "wanted"),
+    [
+        (f"passthrough {{ {DEV} }};", set()),
+        (f"passthrough {{ bus {{ {DEV} }}; }};", set()),
+        (f"PassThrough {{ {DEV} }};", set()),
+        ('passthrough { xen,path = "/pl031@9010000"; xen,reg; };', set()),
+        ("passthrough { dev { reg = <1>; }; };", {"XA622"}),
+        ("passthrough { };", {"XA622"}),
+        ("", {"XA622"}),
+        ("aliases { };", {"XA622"}),
+        (DEV, {"XA622", "XA623"}),
+        (f"passthrough@0 {{ {DEV} }};", {"XA622", "XA623"}),
+        (f"bus {{ passthrough {{ {DEV} }}; }};", {"XA622", "XA623"}),
+        (f"passthrough {{ {DEV} }}; {DEV}", {"XA623"}),
+        (f"passthrough {{ {DEV} }}; gic {{ {DEV} }};", {"XA623"}),
+        ('xen,path = "/x"; passthrough { };', {"XA622", "XA623"}),
+        ("passthrough { dev { xen,force-assign-without-iommu; }; };", {"XA622"}),
+    ],
+)
+def test_only_what_is_below_passthrough_is_assigned(
+    board: Board, body: str, wanted: set[str]
+) -> None:
+    found = {finding.code for finding in partial.check(compiled(body), context(board("qemu")))}
+    assert found & {"XA622", "XA623"} == wanted

@@ -1,0 +1,54 @@
+"""What the rules are asked about: a release, a host if it is known, and a domain on it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from xenassign.host.platform import Platform
+from xenassign.xen.dom0 import Dom0, dom0
+from xenassign.xen.iommu import Iommus
+from xenassign.xen.releases import Release
+
+
+class Images(NamedTuple):
+    """What the boot loader gives a dom0less domain: sizes in bytes.
+
+    ``text_offset``: where in its RAM the kernel goes (bytes; 0 for any kernel of today).
+    """
+
+    kernel: int
+    ramdisk: int
+    text_offset: int = 0
+
+
+class Context(NamedTuple):
+    """The release, the host if known (``platform`` and ``iommus`` together), and the domain.
+
+    ``memory``: KiB, None when not known. ``gic_lines``: how many lines the host's GIC has (the
+    highest INTID + 1), which no device tree tells; None: as many as a GIC can have. ``nr_spis``:
+    the domain's own limit. ``pool_mib``: xen,domain-p2m-mem-mb. ``images``: None when they are not
+    known. ``beside_dom0``: there is a dom0, which keeps what is not marked xen,passthrough.
+    ``marked``: paths of host nodes that an overlay marks in addition to those that the host tree
+    marks. ``rights``: the answer of ``dom0`` for whoever asks twice.
+    """
+
+    release: Release
+    platform: Platform | None
+    iommus: Iommus | None
+    vcpus: int = 1
+    vpl011: bool = True
+    bootargs: str | None = None
+    memory: int | None = None
+    gic_lines: int | None = None
+    nr_spis: int | None = None
+    pool_mib: int | None = None
+    images: Images | None = None
+    beside_dom0: bool = False
+    marked: frozenset[str] = frozenset()
+    rights: Dom0 | None = None
+
+    def dom0(self) -> Dom0 | None:
+        """What dom0 may give, if the host is known."""
+        if self.rights is None and self.platform is not None and self.iommus is not None:
+            return dom0(self.platform, self.iommus, self.marked)
+        return self.rights

@@ -1,0 +1,568 @@
+"""What dom0less Xen accepts of a partial device tree, walked in the order in which Xen walks it.
+
+Each rule here has the effect ``rejected`` (or says what Xen swallows in silence), so that the
+findings of :func:`check` predict the verdict of a boot. Source: domain_handle_dtb_bootmodule,
+scan_pfdt_node, handle_prop_pfdt, handle_passthrough_prop, prepare_dtb_domU of Xen
+(dom0less-build.c; domain_build.c in 4.17), map_device_irqs_to_domain and route_irq_to_guest
+(device.c, irq.c), place_modules (kernel.c).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from xenassign.assign.addresses import TOO_HIGH
+from xenassign.assign.checks import (
+    LINE_OF_VPL011,
+    LINE_OF_XEN,
+    LINE_SHARED,
+    PPI,
+    TRIGGER_DIFFERS,
+)
+from xenassign.assign.decide import TOO_MANY_VCPUS
+from xenassign.assign.protection import IOMMU_REFUSES, STREAMS_OVERLAP
+from xenassign.devicetree.addresses import DEFAULT_ADDRESS_CELLS, DEFAULT_SIZE_CELLS
+from xenassign.devicetree.flat import FlatNode, header_problem, read_flat
+from xenassign.devicetree.tree import Node
+from xenassign.findings import Finding, Rule, rule
+from xenassign.host.device import read_device
+from xenassign.host.platform import Platform
+from xenassign.lint.context import Context
+from xenassign.lint.mappings import Entry
+from xenassign.xen.dom0 import dom0_masters, is_marked, lines, xens_lines
+from xenassign.xen.iommu import Iommus, Shield, StreamTable, protection
+from xenassign.xen.layout import MIB, Guest
+from xenassign.xen.releases import (
+    GUEST_NR_SPIS_MAX,
+    GUEST_VCPUS_MAX,
+    PAGE_SIZE,
+    SPI_FIRST_INTID,
+    SPI_LAST_INTID,
+    VPL011_INTID,
+    XEN_REG_CELLS,
+    Release,
+    rounded_spis,
+)
+from xenassign.xen.stage2 import UNKNOWN_POOL, Stage2, pool_pages
+from xenassign.xen.tree_buffer import TreeBuffer
+
+DOM0LESS = ("dom0less",)
+
+PAIR = rule(
+    "XA602",
+    "xen,reg without xen,path, or the reverse",
+    severity="error",
+    effect="rejected",
+    why="A node needs xen,reg together with xen,path or xen,force-assign-without-iommu: 'xen,reg or"
+    " xen,path missing'. An empty xen,reg counts as present.",
+    fix="give both, or xen,reg with the force for a bare mapping",
+    routes=DOM0LESS,
+)
+BAD_CELLS = rule(
+    "XA603",
+    "xen,reg in a container with other cells than 1 or 2",
+    severity="error",
+    effect="rejected",
+    why="The widths of xen,reg are the #address-cells and #size-cells of the node's container."
+    " Newer releases refuse what is not 1 or 2 ('Invalid address_cells'), older ones divide by"
+    " zero for 0 and 0, and stop with a data abort for numbers that overflow.",
+    fix="put the node into a container with cells of 1 or 2",
+    routes=DOM0LESS,
+)
+MISREAD_CELLS = rule(
+    "XA612",
+    "xen,reg in a container with cells that Xen misreads",
+    severity="error",
+    effect="broken",
+    why="Releases without the check of cells take the low 64 bits of wider numbers, and 0 for"
+    " numbers without cells.",
+    fix="put the node into a container with cells of 1 or 2",
+    routes=DOM0LESS,
+)
+UNALIGNED = rule(
+    "XA604",
+    "xen,reg is not page aligned",
+    severity="error",
+    effect="rejected",
+    why="Host address, guest address and size must be multiples of 4096: 'DomU passthrough config"
+    " has not page aligned addresses/sizes'.",
+    fix="round the block out to whole pages",
+    routes=DOM0LESS,
+)
+NO_SUCH_PATH = rule(
+    "XA605",
+    "xen,path names no node of the host",
+    severity="error",
+    effect="rejected",
+    why="Xen compares the whole path, without regard to case, and resolves no alias: 'Couldn't find"
+    " node … in host_dt!'.",
+    fix="give the full path of the host node",
+    routes=DOM0LESS,
+)
+NOT_PROTECTED = rule(
+    "XA606",
+    "The device is not protected and not forced",
+    severity="error",
+    effect="rejected",
+    why="dom0less refuses to assign a device that no active IOMMU protects unless its node has"
+    " xen,force-assign-without-iommu.",
+    fix="add xen,force-assign-without-iommu if the device does no DMA",
+    routes=DOM0LESS,
+)
+TOO_LARGE = rule(
+    "XA607",
+    "The guest's device tree does not fit",
+    severity="error",
+    effect="rejected",
+    why="Xen builds the whole tree of a dom0less domain in 4096 bytes (4.17) or these and the size"
+    " of the partial tree, up to 2 MiB (4.18 to 4.21; more room from 4.22 on). Its own nodes take"
+    " about 800 bytes, and 96 for each further vCPU. It fails with 'Device tree generation failed"
+    " (-3)', 4.17 with a data abort where a property's name alone is too long. libxl stops at"
+    " 1 MiB.",
+    fix="assign fewer devices or vCPUs to this domain, take a newer Xen, or --route xl",
+)
+PHANDLE_TOO_HIGH = rule(
+    "XA608",
+    "A phandle is too high",
+    severity="error",
+    effect="rejected",
+    why="From 4.22 on Xen takes the highest phandle of the partial tree plus one for its own and"
+    " refuses when that reaches 0xfde8: 'Device tree generation failed (-75)'.",
+    fix="number phandles from 1",
+    routes=DOM0LESS,
+)
+BAD_BLOB = rule(
+    "XA613",
+    "The blob is no device tree to Xen",
+    severity="error",
+    effect="rejected",
+    why="Magic, version and sizes of the header are checked before anything else: dom0less says"
+    " 'Could not set up domain', xl 'Partial FDT is not a valid Flat Device Tree' and the like.",
+    fix="compile it with dtc, and give Xen the whole file",
+)
+UNMAPPABLE = rule(
+    "XA614",
+    "Xen runs out of tables for a mapping",
+    severity="error",
+    effect="rejected",
+    why="Stage 2 has a pool of about 1 MiB and 4 KiB for each MiB of guest memory. A mapping whose"
+    " addresses and size are no multiples of 2 MiB takes a table for each 2 MiB; when the pool"
+    " is empty Xen says 'Failed to map', and libxl, which maps page by page at any alignment,"
+    " 'failed to map to domain iomem range … Argument list too long'.",
+    fix="map less, at addresses that host and guest have aligned alike, or give the domain more"
+    " tables (shadow_memory of xl, xen,domain-p2m-mem-mb of dom0less, in MiB)",
+)
+COVERS_IMAGES = rule(
+    "XA615",
+    "A mapping covers RAM that Xen copies the guest's images to",
+    severity="error",
+    effect="rejected",
+    why="xen,reg replaces the guest's RAM in silence. Where kernel, device tree or ramdisk go Xen"
+    " then has nothing to copy to: 'Unable to copy the kernel in the hwdom memory'.",
+    fix="map the device outside of the guest's RAM",
+    routes=DOM0LESS,
+)
+ASSIGNED_TWICE = rule(
+    "XA616",
+    "A protected device is assigned twice",
+    severity="error",
+    effect="rejected",
+    why="A device behind an IOMMU has one owner: the second node that names it in xen,path, or"
+    " the second mention in dtdev, is answered with EBUSY.",
+    fix="name it once; further registers go into the same xen,reg",
+)
+DOM0_HOLDS_DEVICE = rule(
+    "XA807",
+    "dom0 owns the device",
+    severity="error",
+    effect="rejected",
+    why="Xen assigns every protected device that is not marked to dom0 first; others are then"
+    " refused: 'Failed to assign device to d1' (dom0less), 'xc_assign_dtdevice failed' (xl).",
+    fix="mark the host node xen,passthrough (the host overlay does)",
+)
+BOTH_DRIVE = rule(
+    "XA625",
+    "dom0 drives the device too",
+    severity="error",
+    effect="unsafe",
+    why="A device without interrupt and without a protected stream is given to the guest although"
+    " dom0 has it: nothing holds it. Both then write its registers.",
+    fix="mark the host node xen,passthrough (the host overlay does)",
+    routes=DOM0LESS,
+)
+LINE_TOO_HIGH = rule(
+    "XA617",
+    "The interrupt is beyond the guest's lines",
+    severity="error",
+    effect="rejected",
+    why="A guest has the lines of the host's GIC, at most 960 SPIs, or those that nr_spis gives"
+    " it: 'the vIRQ number N is too high'.",
+    fix="leave nr_spis out, or give at least the INTID minus 31",
+    routes=DOM0LESS,
+)
+TOO_MANY_SPIS = rule(
+    "XA619",
+    "nr_spis is more than a guest can have",
+    severity="error",
+    effect="rejected",
+    why="Xen rounds nr_spis up to a multiple of 32 and gives a guest at most 960 SPIs:"
+    " 'Error creating domain' (dom0less), 'domain creation fail: Invalid argument' (xl).",
+    fix="leave it out: the default covers the host's lines",
+)
+WRAPS = rule(
+    "XA624",
+    "A mapping reaches the end of the address space",
+    severity="error",
+    effect="rejected",
+    why="Xen rounds the end of host address plus size up to a page without a look at overflow. At"
+    " the second mapping of a domain that ends in a data abort of Xen itself: nothing comes up.",
+    fix="give the address and the size of the device's registers",
+    routes=DOM0LESS,
+)
+DROPPED_IN_SILENCE = rule(
+    "XA618",
+    "Xen drops what does not fit into the guest's tree",
+    severity="error",
+    effect="broken",
+    why="Xen 4.17 builds the guest's tree in 4096 bytes and does not notice when a property or"
+    " node below /passthrough has no room there: the rest of that node is left out, and the"
+    " tree is malformed.",
+    fix="assign fewer devices to this domain, take a newer Xen, or --route xl",
+    routes=DOM0LESS,
+)
+
+_XENS = ("xen,reg", "xen,path", "xen,force-assign-without-iommu")
+
+
+def entries(value: bytes, address: int, size: int) -> list[Entry]:
+    """xen,reg as Xen reads it with so many cells; a trailing rest is ignored, as Xen does."""
+    width = (2 * address + size) & 0xFFFFFFFF
+    found = []
+    for at in range(0, len(value) // (4 * width) * width if width else 0, width):
+        cells = [int.from_bytes(value[4 * i : 4 * i + 4], "big") for i in range(at, at + width)]
+        middle = address + size
+        host, length, guest = cells[:address], cells[address:middle], cells[middle:]
+        found.append(Entry(_low64(host), _low64(length), _low64(guest)))
+    return found
+
+
+def _low64(cells: list[int]) -> int:
+    """What dt_next_cell makes of cells: wider numbers lose their high part."""
+    value = 0
+    for cell in cells:
+        value = (value << 32 | cell) & 0xFFFFFFFFFFFFFFFF
+    return value
+
+
+def cells(properties: Iterable[tuple[str, bytes]]) -> tuple[int, int]:
+    """#address-cells and #size-cells that Xen takes for the children of a node.
+
+    device_tree_get_u32 takes the default only for an empty value, and reads four bytes of any
+    other, padding included.
+    """
+    stated = list(properties)
+    found = []
+    for name, default in (
+        ("#address-cells", DEFAULT_ADDRESS_CELLS),
+        ("#size-cells", DEFAULT_SIZE_CELLS),
+    ):
+        value = next((v for key, v in stated if key == name), None)
+        found.append(int.from_bytes((value + b"\0\0\0")[:4], "big") if value else default)
+    return found[0], found[1]
+
+
+def check(data: bytes, context: Context) -> Iterator[Finding]:
+    """Every finding that decides about a dom0less boot with this blob as device-tree module."""
+    root = read(data, DOM0LESS)
+    if isinstance(root, Finding):
+        yield root
+        return
+    yield from _phandles(root, context.release)
+    if context.nr_spis is not None and rounded_spis(context.nr_spis) > GUEST_NR_SPIS_MAX:
+        yield TOO_MANY_SPIS(f"nr_spis is {context.nr_spis}", node="/", routes=DOM0LESS)
+    yield from too_many_vcpus(context.vcpus, context, DOM0LESS)
+    if context.nr_spis == 0 and context.vpl011 and context.release.vpl011_failure_refused:
+        yield LINE_TOO_HIGH("nr_spis is 0, and the vPL011 has INTID 32", node="/")
+    build = _Build(context, root, len(data))
+    for child, scan in _copied(root):
+        build.top(child, scan)
+    build.finish()
+    yield from build.findings
+
+
+def read(data: bytes, routes: tuple[str, ...]) -> FlatNode | Finding:
+    """The root of a partial device tree, or why Xen and libxl take it for none."""
+    problem = header_problem(data)
+    root = None if problem else read_flat(data)
+    if root is None:
+        return BAD_BLOB(problem or "its structure block is damaged", node="/", routes=routes)
+    return root
+
+
+def _copied(root: FlatNode) -> Iterator[tuple[FlatNode, bool]]:
+    """The nodes that Xen copies into the guest, and whether it heeds its own properties there."""
+    for child in root.children:
+        name = child.name.lower()
+        if name in ("aliases", "passthrough"):
+            yield child, name == "passthrough"
+
+
+def too_many_vcpus(count: int, context: Context, routes: tuple[str, ...]) -> Iterator[Finding]:
+    """More vCPUs than a GIC of the host's version, which the guest's follows, has room for."""
+    gic = context.platform.gic if context.platform is not None else None
+    if gic is not None and count > GUEST_VCPUS_MAX[gic.version]:
+        yield TOO_MANY_VCPUS(f"{count} vCPUs with a GICv{gic.version}", node="/", routes=routes)
+
+
+def _phandles(root: FlatNode, release: Release) -> Iterator[Finding]:
+    """fdt_find_max_phandle over the whole tree; 0xffffffff makes the next one wrap to 0."""
+    limit = release.phandle_limit
+    if limit is None:
+        return
+    found = [(node.phandle, node.path) for node in root.walk()]
+    highest, path = max(found, key=lambda entry: entry[0])
+    if limit <= highest < 0xFFFFFFFF:
+        yield PHANDLE_TOO_HIGH(f"{path} has phandle {highest:#x}", node=path)
+
+
+class _Build:
+    """One prepare_dtb_domU: the tree that grows, stage 2, the lines and devices taken so far."""
+
+    def __init__(self, context: Context, root: FlatNode, size: int) -> None:
+        self.context = context
+        self.root = root
+        self.findings: list[Finding] = []
+        self.room = _room(context, size)
+        self.memory = context.memory * 1024 if context.memory is not None else 0
+        self.ram = Guest(context.release, 0, False, self.memory).ram()
+        pool = pool_pages(self.memory // 1024, context.vcpus)
+        if context.pool_mib is not None:
+            pool = context.pool_mib << 8
+        elif context.memory is None:
+            pool = UNKNOWN_POOL
+        self.stage2 = Stage2(pool, ram=self.ram)
+        self.mapped: list[tuple[FlatNode, Entry]] = []
+        self.owners: set[int] = set()  # id() of host nodes assigned behind an IOMMU
+        self.triggers: dict[int, tuple[int, str]] = {}  # INTID to trigger and host path
+        self.xens: dict[int, str] = {}
+        self.dom0s: frozenset[int] = frozenset()  # INTIDs
+        self.dom0s_devices: frozenset[int] = frozenset()  # id() of host nodes behind an IOMMU
+        self.streams: StreamTable | None = None
+        platform, known = context.platform, context.iommus
+        if platform is not None and known is not None:
+            self.xens = xens_lines(platform, known)
+            self.streams = StreamTable(known)
+            if context.beside_dom0:
+                rights = context.dom0()
+                self.dom0s = rights.held if rights is not None else frozenset()
+                held = dom0_masters(platform, known, context.marked)
+                self.dom0s_devices = frozenset(id(device.node) for device in held)
+                self.streams = StreamTable(known, held)
+
+    def top(self, node: FlatNode, scan: bool) -> None:
+        """/aliases (``scan`` false) or /passthrough."""
+        if not self._node(node, DEFAULT_ADDRESS_CELLS, DEFAULT_SIZE_CELLS, scan):
+            self._too_large(node.path)
+
+    def _node(self, node: FlatNode, address: int, size: int, scan: bool) -> bool:
+        """scan_pfdt_node; False where the tree has no room for it."""
+        if not self.room.node(node.name):
+            return False
+        for name, value in node.properties:
+            if not (scan and name in _XENS) and not self.room.prop(name, len(value)):
+                if self.room.overrun:
+                    self._too_large(node.path)
+                return False
+        if scan:
+            self._assign(node, address, size)
+        address, size = cells(node.properties)
+        for child in node.children:
+            if not self._node(child, address, size, scan):
+                if self.context.release.dom0less_error_is_panic:
+                    return False
+                message = f"{child.path} does not fit into the guest's tree"
+                self._add(DROPPED_IN_SILENCE(message, node=child.path))
+        return self.room.take(4)
+
+    def finish(self) -> None:
+        """What Xen adds behind the partial tree, then the copies into the guest's RAM."""
+        if not self.room.finish():
+            self._too_large("/")
+        for name, start, end in self._images():
+            for node, entry in self.mapped:
+                if entry.guest < end and start < entry.guest + entry.size:
+                    message = f"{entry.guest:#x}+{entry.size:#x} covers the guest's {name}"
+                    self._add(COVERS_IMAGES(message, node=node.path, prop="xen,reg"))
+
+    def _too_large(self, path: str) -> None:
+        if any(finding.rule is TOO_LARGE for finding in self.findings):
+            return
+        needed = guest_tree_bytes(self.root, self.context)
+        room = f"Xen {self.context.release.version} has room for {self.room.limit}"
+        message = f"the guest's tree takes {needed} bytes; {room}"
+        self._add(TOO_LARGE(message, node=path, routes=DOM0LESS))
+
+    def _images(self) -> Iterator[tuple[str, int, int]]:
+        """(name, first address, address behind) of what Xen copies into the first RAM bank."""
+        if not self.ram:
+            return
+        base, length = self.ram[0]
+        images = self.context.images
+        if images is None:  # every kernel starts with the RAM
+            yield "kernel", base, base + PAGE_SIZE
+            return
+        start = base + images.text_offset
+        end = start + images.kernel
+        yield "kernel", start, end
+        block = 2 * MIB
+        tree = -(-self.room.limit // block) * block
+        modules = tree + -(-images.ramdisk // block) * block
+        behind = -(-end // block) * block
+        if base + length >= base + 128 * MIB + modules and end < base + 128 * MIB:
+            at = base + 128 * MIB
+        elif base + length - modules > behind:
+            at = base + length - modules
+        else:
+            at = start - modules
+        yield "device tree", at, at + self.room.used
+        yield "ramdisk", at + tree, at + tree + images.ramdisk
+
+    # ---- one node with xen properties
+
+    def _assign(self, node: FlatNode, address: int, size: int) -> None:
+        """handle_passthrough_prop and what decides whether it is called."""
+        reg, path = node.last("xen,reg"), node.last("xen,path")
+        forced = node.last("xen,force-assign-without-iommu") is not None
+        if reg is None and path is None:
+            return
+        if reg is None or (path is None and not forced):
+            missing = "xen,reg" if reg is None else "xen,path"
+            self._add(PAIR(f"{node.path} has no {missing}", node=node.path))
+            return
+        if not self._map(node, reg, address, size) or path is None:
+            return
+        platform, known = self.context.platform, self.context.iommus
+        if platform is not None and known is not None:
+            text = path.split(b"\0")[0].decode("utf-8", "replace")
+            self._host_node(node, text, forced, platform, known)
+
+    def _map(self, node: FlatNode, reg: bytes, address: int, size: int) -> bool:
+        checked = self.context.release.xen_reg_cells_checked
+        what = f"its container has {address} address and {size} size cells"
+        if address not in XEN_REG_CELLS or size not in XEN_REG_CELLS:
+            width = (2 * address + size) & 0xFFFFFFFF
+            # What wraps around is read from far behind the tree.
+            wraps = width < 2 * address + size and len(reg) >= 4 * width
+            refused = checked or width == 0 or wraps
+            bad = BAD_CELLS if refused else MISREAD_CELLS
+            self._add(bad(f"{node.path}: {what}", node=node.path, prop="xen,reg"))
+            if refused:
+                return False
+        for entry in entries(reg, address, size):
+            problem = self._map_entry(node, entry)
+            if problem is not None:
+                self._add(problem)
+                return False
+        return True
+
+    def _map_entry(self, node: FlatNode, entry: Entry) -> Finding | None:
+        host, size, guest = entry
+        what = f"{node.path}: {size:#x} bytes of {host:#x} at {guest:#x}"
+        if (host | size | guest) % PAGE_SIZE:
+            return UNALIGNED(f"{what} are not page aligned", node=node.path, prop="xen,reg")
+        # rangeset_add_range gets an end before its start, and minds when there is a range before.
+        end = (host + size - 1 + PAGE_SIZE - 1) % (1 << 64) // PAGE_SIZE
+        earlier = [one.host // PAGE_SIZE for _, one in self.mapped]
+        if end < host // PAGE_SIZE and earlier and min(earlier) > end:
+            return WRAPS(f"{what} wrap around", node=node.path, prop="xen,reg")
+        first, count = guest // PAGE_SIZE, size // PAGE_SIZE
+        self.mapped.append((node, entry))
+        if self.stage2.map(first, count, host // PAGE_SIZE):
+            return None
+        if first + count > self.stage2.limit:
+            return TOO_HIGH(f"{what} reach beyond stage 2", node=node.path, prop="xen,reg")
+        return UNMAPPABLE(f"{what} need too many tables", node=node.path, prop="xen,reg")
+
+    def _host_node(
+        self, node: FlatNode, path: str, forced: bool, platform: Platform, known: Iommus
+    ) -> None:
+        host = platform.tree.find_as_xen(path)
+        if host is None:
+            message = f"{node.path}: no node {path!r} in the host tree"
+            self._add(NO_SUCH_PATH(message, node=node.path, prop="xen,path"))
+            return
+        beside = self.context.beside_dom0
+        if beside and host.has("compatible") and not is_marked(host, self.context.marked):
+            self._add(_at(BOTH_DRIVE, node, f"{path} is not marked"))
+        for line in lines(platform, host):
+            self._line(node, host, line.intid, line.trigger)
+        device = read_device(platform, host)
+        shield = protection(platform, known, device)
+        if shield.shield is Shield.REFUSED:
+            self._add(IOMMU_REFUSES(f"{node.path}: {path}: {shield.why}", node=node.path))
+        elif not shield.believed and not forced:
+            message = f"{node.path}: {path} is not protected: {shield.why}"
+            self._add(NOT_PROTECTED(message, node=node.path))
+        elif shield.believed and id(host) in self.dom0s_devices:
+            self._add(_at(DOM0_HOLDS_DEVICE, node, f"{path} is not marked"))
+        elif shield.believed and id(host) in self.owners:
+            self._add(ASSIGNED_TWICE(f"{node.path}: {path} is assigned already", node=node.path))
+        elif shield.believed:
+            self.owners.add(id(host))
+            clash = self.streams.take(device) if self.streams is not None else None
+            if clash is not None:
+                message = f"{node.path}: {path}: {clash}"
+                self._add(STREAMS_OVERLAP(message, node=node.path, routes=DOM0LESS))
+
+    def _line(self, node: FlatNode, host: Node, intid: int, trigger: int) -> None:
+        """route_irq_to_guest, and the trigger that platform_get_irq sets before."""
+        about = f"INTID {intid} of {host.path}"
+        known, other = self.triggers.setdefault(intid, (trigger, host.path))
+        if known != trigger:
+            self._add(_at(TRIGGER_DIFFERS, node, f"{about} has another trigger in {other}"))
+        elif intid < SPI_FIRST_INTID:
+            self._add(_at(PPI, node, f"{about} is a PPI"))
+        elif intid >= self._line_limit():
+            message = f"{about} is beyond the guest's {self._line_limit()} lines"
+            self._add(_at(LINE_TOO_HIGH, node, message))
+        elif intid in self.xens:
+            self._add(_at(LINE_OF_XEN, node, f"{about} is that of {self.xens[intid]}"))
+        elif intid in self.dom0s:
+            self._add(_at(LINE_SHARED, node, f"{about} is held by dom0"))
+        elif intid == VPL011_INTID and self.context.vpl011:
+            self._add(_at(LINE_OF_VPL011, node, f"{about} is the vPL011's too"))
+
+    def _line_limit(self) -> int:
+        """The guest's lines: nr_spis rounded up to 32 (domain_vgic_init), and the host's."""
+        host = self.context.gic_lines or SPI_LAST_INTID + 1
+        spis = self.context.nr_spis
+        if spis is None:
+            spis = min(host - SPI_FIRST_INTID, GUEST_NR_SPIS_MAX)
+        return min(SPI_FIRST_INTID + rounded_spis(spis), host)
+
+    def _add(self, finding: Finding) -> None:
+        self.findings.append(finding)
+
+
+def _at(which: Rule, node: FlatNode, message: str) -> Finding:
+    return which(message, node=node.path, prop="xen,path", routes=DOM0LESS)
+
+
+def _room(context: Context, size: int) -> TreeBuffer:
+    release, platform = context.release, context.platform
+    return TreeBuffer(release, size, platform, context.vcpus, context.vpl011, context.bootargs)
+
+
+def guest_tree_bytes(root: FlatNode, context: Context) -> int:
+    """The bytes that the guest's tree would take with room enough, as far as the context knows."""
+    room = _room(context, 0)
+    room.limit = 1 << 62
+    for child, scan in _copied(root):
+        for node in child.walk():
+            room.node(node.name)
+            room.take(4)
+            for name, value in node.properties:
+                if not (scan and name in _XENS):
+                    room.prop(name, len(value))
+    room.finish()
+    return room.used

@@ -1,0 +1,45 @@
+"""The verdict of the real hypervisor, foretold by the findings.
+
+A domain is rejected on a route exactly when some finding there has the effect ``rejected``. That
+this is what Xen says is proven by tests/xen, which boots Xen with what the rules are asked about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from xenassign.findings import ROUTES, Finding
+from xenassign.lint import dom0less, domcfg
+from xenassign.lint.context import Context
+from xenassign.xen.xlcfg import Atom
+
+
+def verdicts(findings: Iterable[Finding]) -> dict[str, str]:
+    """``accepted`` or ``rejected`` for each route."""
+    found = list(findings)
+    return {route: "rejected" if rejecting(found, route) else "accepted" for route in ROUTES}
+
+
+def rejecting(findings: Iterable[Finding], route: str) -> tuple[Finding, ...]:
+    """The findings that make the verdict of a route ``rejected``."""
+    return tuple(f for f in findings if f.effect == "rejected" and route in f.routes)
+
+
+def foretell_dom0less(partial: bytes, context: Context) -> list[Finding]:
+    """What decides about a dom0less boot with this blob as the domain's device-tree module."""
+    return list(dom0less.check(partial, context))
+
+
+def foretell_xl(text: str, read: Callable[[str], bytes | None], context: Context) -> list[Finding]:
+    """What decides about ``xl create`` with this configuration.
+
+    ``read`` gives the bytes of the file that device_tree names, None when there is no such file.
+    """
+    config = domcfg.read(text, "dom.cfg")
+    if isinstance(config, Finding):
+        return [config]
+    found = list(domcfg.check(config, context))
+    named = config.get("device_tree")
+    if isinstance(named, Atom):
+        found += domcfg.blob(read(named.text))
+    return found

@@ -1,0 +1,194 @@
+"""What Xen gives dom0 of a board: the pages and interrupts that xl can pass on to a guest.
+
+dom0 can only give what it has. Xen hands it the registers and interrupts of every node of the
+host tree that it does not use itself; a node with ``xen,passthrough`` too, but for the guest: dom0
+neither maps its pages nor holds its interrupts. Source: handle_node, handle_device,
+map_device_irqs_to_domain, map_range_to_domain, map_device_children of Xen (domain_build.c,
+device.c). The GIC's pages are not given, but nothing takes them away either where a register block
+ends right before them (gic_iomem_deny_access is for ACPI). Pages are host page numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from xenassign.devicetree import interrupts
+from xenassign.devicetree.addresses import Block, registers
+from xenassign.devicetree.tree import Node, PropertyError
+from xenassign.host.device import HostDevice, read_device
+from xenassign.host.gic import COMPATIBLE as GICS
+from xenassign.host.gic import decode
+from xenassign.host.platform import Platform
+from xenassign.xen.iommu import Iommus, protection
+from xenassign.xen.releases import PAGE_SIZE, SPI_FIRST_INTID, TRIGGER_MASK
+
+#: Nodes that dom0 does not get, with all below them (skip_matches and timer_matches).
+_SKIPPED = frozenset(
+    {
+        "xen,xen",
+        "xen,multiboot-module",
+        "multiboot,module",
+        "arm,psci",
+        "arm,psci-0.2",
+        "arm,psci-1.0",
+        "arm,cortex-a7-pmu",
+        "arm,cortex-a15-pmu",
+        "arm,cortex-a53-edac",
+        "arm,armv8-pmuv3",
+        "arm,armv7-timer-mem",
+        "arm,armv7-timer",
+        "arm,armv8-timer",
+    }
+)
+
+
+class Line(NamedTuple):
+    """An interrupt as Xen takes it from a host node: INTID, and its trigger as the cell's bits."""
+
+    intid: int
+    trigger: int
+
+
+class Dom0(NamedTuple):
+    """What dom0 may give to a guest.
+
+    ``pages``: (first, last) host pages, both included. ``lines``: the INTIDs that it may give;
+    ``held``: those that it uses itself, so that no guest can have them.
+    """
+
+    pages: tuple[tuple[int, int], ...]
+    lines: frozenset[int]
+    held: frozenset[int]
+
+    def has_pages(self, first: int, count: int) -> bool:
+        """Whether dom0 may give every one of ``count`` pages from ``first`` on."""
+        at, end = first, first + count
+        for start, last in self.pages:  # in order, and apart from one another
+            if start <= at <= last:
+                at = last + 1
+        return at >= end
+
+
+def lines(platform: Platform, node: Node) -> tuple[Line, ...]:
+    """The interrupts of a node that reach the primary GIC, as gic_irq_xlate reads them.
+
+    Every type other than 0 counts as a PPI there (number + 16), an extended one too.
+    """
+    if platform.gic is None or not (node.has("interrupts") or node.has("interrupts-extended")):
+        return ()
+    found = []
+    for line in interrupts.interrupts(platform.tree, node).entries:
+        if line.controller is platform.gic.node and decode(line.index, line.specifier) is not None:
+            kind, number, flags = line.specifier[:3]
+            base = SPI_FIRST_INTID if kind == 0 else 16
+            found.append(Line(base + number, flags & TRIGGER_MASK))
+    return tuple(found)
+
+
+def xens_lines(platform: Platform, known: Iommus) -> dict[int, str]:
+    """INTIDs that Xen has requested for itself, with the path of the node they are of."""
+    own = [platform.console] if platform.console is not None else []
+    own += [iommu.node for iommu in platform.iommus if id(iommu.node) in known.nodes]
+    return {line.intid: node.path for node in own for line in lines(platform, node)}
+
+
+def dom0(platform: Platform, known: Iommus, marked: frozenset[str] = frozenset()) -> Dom0:
+    """Walks the host tree as Xen does when it builds dom0.
+
+    ``marked``: paths of nodes that an overlay marks in addition to those the tree marks.
+    """
+    pages: list[tuple[int, int]] = []
+    allowed: set[int] = set()
+    held: set[int] = set()
+    for node in _given(platform, known, platform.tree.root):
+        intids = {line.intid for line in lines(platform, node)}
+        blocks = list(registers(node).blocks) if node.has("reg") else []
+        if node.text("device_type") == "pci":
+            intids |= _map_lines(platform, node)
+            blocks += read_device(platform, node).windows
+        allowed |= intids
+        if not is_marked(node, marked):
+            held |= intids
+        if not node.path.lower().startswith("/reserved-memory/"):
+            pages += [_pages(b, known.release.dom0_gives_page_behind) for b in blocks if b.size]
+    return Dom0(_merged(pages), frozenset(allowed), frozenset(held))
+
+
+def dom0_masters(platform: Platform, known: Iommus, marked: frozenset[str]) -> list[HostDevice]:
+    """The devices that Xen assigns to dom0: those it protects and nobody marked."""
+    found = []
+    for node in _given(platform, known, platform.tree.root) if known.active else ():
+        if (node.has("iommus") or id(node) in platform.masters) and not is_marked(node, marked):
+            device = read_device(platform, node)
+            if protection(platform, known, device).believed:
+                found.append(device)
+    return found
+
+
+def is_marked(node: Node, marked: frozenset[str]) -> bool:
+    """Whether dom0 leaves a node to a guest."""
+    return node.has("xen,passthrough") or node.path in marked
+
+
+def _given(platform: Platform, known: Iommus, node: Node) -> Iterator[Node]:
+    """The nodes that dom0 gets, in the order of the tree."""
+    compatible = {text.lower() for text in node.compatible}
+    if compatible & (_SKIPPED | GICS.keys()) or node.path == "/cpus":
+        return
+    if node.text("device_type") == "memory" or node is platform.console:
+        return
+    if known.driver(node) is not None:
+        return
+    if any(16 <= line.intid < SPI_FIRST_INTID for line in lines(platform, node)):
+        return
+    yield node
+    for child in node.children.values():
+        yield from _given(platform, known, child)
+
+
+def _map_lines(platform: Platform, node: Node) -> set[int]:
+    """The INTIDs of a PCI host's interrupt-map (dt_for_each_irq_map)."""
+    found: set[int] = set()
+    for specifier in map_entries(platform, node):
+        line = decode(0, specifier)
+        if line is not None:
+            found.add(line.intid)
+    return found
+
+
+def map_entries(platform: Platform, nexus: Node) -> Iterator[tuple[int, ...]]:
+    """The specifiers of an ``interrupt-map`` that end at the primary GIC itself.
+
+    A map that is malformed somewhere counts up to there: another device may be asked about.
+    """
+    if platform.gic is None or not nexus.has("interrupt-map"):
+        return
+    try:
+        width = _count(nexus, "#address-cells", 2) + _count(nexus, "#interrupt-cells", 1)
+        for _, parent, _, specifier in interrupts.map_entries(platform.tree, nexus, width):
+            if parent is platform.gic.node:
+                yield specifier
+    except PropertyError:
+        return
+
+
+def _count(node: Node, name: str, default: int) -> int:
+    prop = node.get(name)
+    return prop.u32() if prop else default
+
+
+def _pages(block: Block, behind: bool) -> tuple[int, int]:
+    """The first and the last page of a block, or the page ``behind`` its last byte's address."""
+    last = block.end - 1
+    return block.address // PAGE_SIZE, -(-last // PAGE_SIZE) if behind else last // PAGE_SIZE
+
+
+def _merged(pages: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    found: list[tuple[int, int]] = []
+    for first, last in sorted(pages):
+        if found and first <= found[-1][1] + 1:
+            found[-1] = (found[-1][0], max(found[-1][1], last))
+        else:
+            found.append((first, last))
+    return tuple(found)

@@ -1,0 +1,131 @@
+"""The tree of a dom0less guest as Xen builds it: libfdt's sequential writer in a fixed buffer.
+
+Source: prepare_dtb_domU and what it calls (dom0less-build.c; domain_build.c in 4.17), fdt_sw.c of
+libfdt.
+"""
+
+from __future__ import annotations
+
+from xenassign.devicetree.tree import Node
+from xenassign.host.platform import Platform
+from xenassign.xen.releases import DOM0LESS_TREE_CAP, Release
+
+# What dom0less Xen itself puts into a guest tree, counted on 4.17 (prepare_dtb_domU) in bytes, with
+# one vCPU, an initrd and a vPL011: header, reserve map and nodes before the partial tree, GIC and
+# timer behind it; what each other vCPU takes, and the vPL011. Then the property names.
+_BEFORE, _BEHIND, _VCPU, _VPL011 = 488, 300, 96, 140
+_NAMES_BEFORE = (
+    "#address-cells",
+    "#size-cells",
+    "linux,initrd-start",
+    "linux,initrd-end",
+    "compatible",
+    "method",
+    "cpu_off",
+    "cpu_on",
+    "device_type",
+    "reg",
+    "enable-method",
+)
+_NAMES_BEHIND = (
+    "#interrupt-cells",
+    "interrupt-controller",
+    "linux,phandle",
+    "phandle",
+    "interrupts",
+    "interrupt-parent",
+)
+_TIMERS = frozenset({"arm,armv7-timer", "arm,armv8-timer"})
+
+
+class TreeBuffer:
+    """The buffer that libfdt's sequential writer fills (fdt_sw.c); all in bytes.
+
+    A node takes 8 bytes and its padded name, a property 12 and its padded value. A property's name
+    is stored once, and not at all when a stored one ends in it (fdt_find_add_string_).
+    """
+
+    def __init__(
+        self,
+        release: Release,
+        partial: int,
+        platform: Platform | None,
+        vcpus: int,
+        vpl011: bool,
+        bootargs: str | None,
+    ) -> None:
+        """``partial``: bytes of the partial device tree's module; ``platform``: the host's."""
+        self.limit = release.dom0less_tree_bytes
+        if release.dom0less_tree_adds_partial:
+            self.limit = min(self.limit + partial, DOM0LESS_TREE_CAP)
+        self.overrun = False
+        self.used = _BEFORE + _VCPU * (vcpus - 1)
+        self.behind = _BEHIND + (_VPL011 if vpl011 else 0)
+        names = list(_NAMES_BEFORE)
+        self.last_names = list(_NAMES_BEHIND)
+        cpu, timer = _cpu_and_timer(platform)
+        if cpu is not None:  # its compatible and clock-frequency are copied for each vCPU
+            compatible = _padded(len(cpu.properties["compatible"].value))
+            self.used += vcpus * (compatible - 16)
+            if cpu.has("clock-frequency"):
+                self.used += 16 * vcpus
+                names.insert(-1, "clock-frequency")
+        if bootargs is not None:
+            self.used += 12 + _padded(len(bootargs.encode()) + 1)
+            names.insert(2, "bootargs")
+        if timer is not None and timer.has("clock-frequency"):
+            self.behind += 16
+            self.last_names.append("clock-frequency")
+        if vpl011:
+            self.last_names.append("current-speed")
+        self.names: list[str] = []
+        for name in names:
+            self.used += self._name(name)
+
+    def take(self, size: int) -> bool:
+        """``size`` bytes of structure, if there is room."""
+        if self.used + size > self.limit:
+            return False
+        self.used += size
+        return True
+
+    def node(self, name: str) -> bool:
+        """The start of a node; its end takes another 4 bytes."""
+        return self.take(4 + _padded(len(name) + 1))
+
+    def prop(self, name: str, size: int) -> bool:
+        """A property with a value of ``size`` bytes."""
+        known = len(self.names)
+        # fdt_add_string_ subtracts without a look: such a name goes to what lies before the buffer.
+        stored = sum(len(other) + 1 for other in self.names)
+        self.overrun = stored + len(name) + 1 > self.limit
+        if self.take(12 + _padded(size) + self._name(name)):
+            return True
+        del self.names[known:]
+        return False
+
+    def finish(self) -> bool:
+        """Xen's own nodes behind the partial tree, and the end of the tree."""
+        return self.take(self.behind + sum(self._name(name) for name in self.last_names))
+
+    def _name(self, name: str) -> int:
+        """Bytes that a property's name takes in the strings block."""
+        if any(other.endswith(name) for other in self.names):
+            return 0
+        self.names.append(name)
+        return len(name) + 1
+
+
+def _cpu_and_timer(platform: Platform | None) -> tuple[Node | None, Node | None]:
+    """The host's nodes that make_cpus_node and make_timer_node copy from, if they are there."""
+    if platform is None:
+        return None, None
+    root = platform.tree.root
+    cpus = root.children["cpus"].children.values() if "cpus" in root.children else ()
+    cpu = next((n for n in cpus if n.text("device_type") == "cpu" and n.has("compatible")), None)
+    timers = (n for n in root.walk() if _TIMERS.intersection(n.compatible))
+    return cpu, next(timers, None)
+
+
+def _padded(size: int) -> int:
+    return (size + 3) & ~3
