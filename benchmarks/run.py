@@ -30,11 +30,10 @@ from pathlib import Path
 _ROOT = Path(__file__).resolve().parents[1]
 if __package__ in (None, ""):
     sys.path.insert(0, str(_ROOT))
-sys.path.insert(0, str(_ROOT / "tests"))
-
-from corpus.fetch_boards import FetchError, boards, fetch  # noqa: E402
 
 from benchmarks.synthetic import board, device_path  # noqa: E402
+from tests.corpus.fetch_boards import boards, fetch  # noqa: E402
+from tests.debian import FetchError  # noqa: E402
 from xenassign.assign.assess import assess  # noqa: E402
 from xenassign.assign.request import Request  # noqa: E402
 from xenassign.devicetree.blob import read_blob  # noqa: E402

@@ -1,0 +1,1 @@
+"""Tests against the real hypervisor: Xen for arm64 under QEMU."""

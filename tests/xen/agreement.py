@@ -1,0 +1,232 @@
+"""Our verdict against the real hypervisor's, on mutants of what xenassign writes.
+
+    python -m tests.xen.agreement [--suite SUITE] [--board BOARD] [--seed N] [--count N] [--xl N]
+
+runs as many mutants as asked for, on each release and board, and prints those on which the two
+differ.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from itertools import chain
+from typing import NamedTuple
+
+from xenassign.assign.request import Request
+from xenassign.devicetree.blob import read_blob
+from xenassign.findings import Finding
+from xenassign.host.platform import read_platform
+from xenassign.lint.context import Context, Images
+from xenassign.lint.generated import generate
+from xenassign.lint.verdict import foretell_dom0less, foretell_xl, rejecting
+from xenassign.xen.iommu import iommus
+from xenassign.xen.releases import release
+
+from . import boards
+from .boot import (
+    STAND_IN,
+    STAND_IN_RAMDISK,
+    BootError,
+    Domain,
+    boot_dom0less,
+    bootargs,
+    side_by_side,
+)
+from .dom0 import Job, boot_dom0
+from .hosttree import with_overlay
+from .machine import RELEASES, Machine, board, machine
+from .mutants import Mutant, dom0less_mutants, xl_mutants
+from .qemu import Load, Setup
+
+#: The drivers of Debian's builds of Xen.
+DRIVERS = frozenset({"smmu"})
+#: What is given to the guest whose files are mutated, by board; every release takes it.
+DEVICES = {
+    "virt": ("/pl031@9010000", "/pl061@9030000"),
+    "devices": ("/soc/blocks@3000", "/soc/glue@8000", "/soc/supplied@c000", "/soc/nexus@1f000"),
+    "smmu": ("/single@a200000", "/streams@a201000", "/bare@a20a000"),
+}
+
+
+class Disagreement(NamedTuple):
+    """A mutant on which our verdict is not Xen's. ``ours``: the findings that reject it."""
+
+    route: str
+    release: str
+    board: str
+    number: int
+    what: str
+    xens: str
+    ours: tuple[str, ...]
+
+    def text(self) -> str:
+        """One line."""
+        ours = "; ".join(self.ours) or "accepted"
+        where = f"{self.route} {self.release} {self.board} #{self.number}"
+        return f"{where}: {self.what}: Xen: {self.xens or 'accepted'}: we: {ours}"
+
+
+# ---------------------------------------------------------------------------- what the rules know
+
+
+@cache
+def host_of(name: str) -> bytes:
+    """The blob of a board."""
+    return boards.board(name, board())
+
+
+def setup_of(name: str) -> Setup:
+    """What a board needs of QEMU: the register pages of its SMMUs are RAM."""
+    loads = tuple(Load(data, address) for data, address in boards.loads(name))
+    return Setup(memory=3072 if loads else 1024, loads=loads)
+
+
+@cache
+def files_of(name: str, version: str) -> dict[str, bytes]:
+    """What xenassign generates for a board's devices, by ending."""
+    request = Request(
+        DEVICES[name],
+        release=release(version),
+        policy="trust",
+        memory=256,
+        vcpus=1,
+        drivers=DRIVERS,
+    )
+    _, files, refused = generate(read_blob(host_of(name), "board.dtb"), request)
+    assert not refused, refused
+    return {file.partition(".")[2]: content for file, content in files.items()}
+
+
+@cache
+def gic_lines(ready: Machine) -> int:
+    """How many lines Xen finds in QEMU's GIC, which differs between releases of QEMU."""
+    log = boot_dom0less(ready, files_of("virt", ready.release)["dtb"]).log
+    (lines,) = (found[1] for line in log if (found := re.search(r"GICv3: (\d+) lines", line)))
+    return int(lines)
+
+
+def context(ready: Machine, domain: Domain, host: bytes) -> Context:
+    """What our rules are told about a dom0less boot of the harness."""
+    return _host_context(ready, host)._replace(
+        vcpus=domain.vcpus,
+        vpl011=domain.vpl011,
+        bootargs=bootargs(domain),
+        memory=domain.memory * 1024,
+        nr_spis=domain.nr_spis,
+        beside_dom0=domain.beside_dom0,
+        images=Images(len(STAND_IN), STAND_IN_RAMDISK),
+    )
+
+
+def xl_context(ready: Machine, host: bytes) -> Context:
+    """What our rules are told about ``xl create``: the host as Xen got it, and the release."""
+    return _host_context(ready, host)._replace(beside_dom0=True)
+
+
+@cache
+def _host_context(ready: Machine, host: bytes) -> Context:
+    platform = read_platform(read_blob(host, "board.dtb"))
+    known = release(ready.release)
+    drivers = iommus(platform, known, DRIVERS)
+    return Context(known, platform, drivers, gic_lines=gic_lines(ready))
+
+
+# ---------------------------------------------------------------------------- the comparison
+
+
+def dom0less(ready: Machine, name: str, seed: int, count: int) -> Iterator[Disagreement | None]:
+    """Boots each mutant; None where Xen says what we foretold."""
+    host, setup = host_of(name), setup_of(name)
+
+    def answer(mutant: Mutant) -> str:
+        """Why Xen rejects it, or nothing."""
+        try:
+            domain = _domain(mutant.domain)
+            return boot_dom0less(ready, mutant.data, host, domain, setup=setup).message
+        except BootError as error:  # Xen hangs or dies: the domain does not come up
+            return f"no answer: {error}"
+
+    base = files_of(name, ready.release)["dtb"]
+    mutants = dom0less_mutants(base, seed, count, _paths(host))
+    with side_by_side() as pool:
+        answers = zip(mutants, pool.map(answer, mutants), strict=True)
+        for number, (mutant, xens) in enumerate(answers):
+            asked = context(ready, _domain(mutant.domain), host)
+            ours = rejecting(foretell_dom0less(mutant.data, asked), "dom0less")
+            what = f"{mutant.what} {dict(mutant.domain) or ''}".strip()
+            yield _compared("dom0less", ready, name, number, what, xens, ours)
+
+
+def xl(ready: Machine, name: str, seed: int, count: int) -> Iterator[Disagreement | None]:
+    """Tries each mutant in one dom0; None where xl says what we foretold."""
+    files = files_of(name, ready.release)
+    host = with_overlay(host_of(name), files["host.dtbo"])
+    asked = xl_context(ready, host)
+    mutants = xl_mutants(files["cfg"].decode(), files["dtb"], seed, count, _paths(host))
+    jobs = [Job(m.cfg, {} if m.partial is None else {"domu1.dtb": m.partial}) for m in mutants]
+    outcomes = boot_dom0(ready, host, jobs, setup=setup_of(name)) if jobs else []
+    answers = zip(mutants, jobs, outcomes, strict=True)
+    for number, (mutant, job, outcome) in enumerate(answers):
+        found = foretell_xl(job.text(), job.files.get, asked)
+        ours = rejecting(found, "xl")
+        yield _compared("xl", ready, name, number, mutant.what, outcome.message, ours)
+
+
+def _domain(changes: Mapping[str, int]) -> Domain:
+    return Domain(
+        memory=changes.get("memory", 256),
+        vcpus=changes.get("vcpus", 1),
+        vpl011=bool(changes.get("vpl011", 1)),
+        nr_spis=changes.get("nr_spis"),
+    )
+
+
+def _paths(host: bytes) -> list[str]:
+    """The nodes that a mutant's xen,path and dtdev may name."""
+    return [node.path for node in read_blob(host).nodes() if "/cpus/" not in node.path]
+
+
+def _compared(
+    route: str,
+    ready: Machine,
+    name: str,
+    number: int,
+    what: str,
+    xens: str,
+    ours: Sequence[Finding],
+) -> Disagreement | None:
+    if bool(ours) == bool(xens):
+        return None
+    told = tuple(f"{finding.code} {finding.message}" for finding in ours)
+    return Disagreement(route, ready.release, name, number, what, xens, told)
+
+
+def main() -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(description="Compare our verdicts with the hypervisor's.")
+    parser.add_argument("--suite", choices=sorted(RELEASES), action="append")
+    parser.add_argument("--board", choices=sorted(DEVICES), action="append")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--count", type=int, default=1000, help="mutants on the route dom0less")
+    parser.add_argument("--xl", type=int, default=200, help="mutants on the route xl")
+    asked = parser.parse_args()
+    total: Counter[bool] = Counter()
+    for suite in asked.suite or RELEASES:
+        for name in asked.board or DEVICES:
+            ready = machine(suite)
+            ours = dom0less(ready, name, asked.seed, asked.count)
+            for found in chain(ours, xl(ready, name, asked.seed, asked.xl)):
+                total[found is None] += 1
+                if found is not None:
+                    print(found.text(), flush=True)
+    print(f"{total[True]} agree, {total[False]} do not")
+    return 1 if total[False] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,61 @@
+"""The releases of Xen to boot, and the board they boot on.
+
+Where Xen can't be booted the tests skip and say what to do; with ``XENASSIGN_REQUIRE=1`` or
+``CI=true`` in the environment they fail instead.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+from xenassign.devicetree.blob import read_blob
+from xenassign.devicetree.tree import Tree
+
+from ..missing import skip_or_fail
+from .machine import RELEASES, Machine, UnavailableError
+from .machine import board as board_blob
+from .machine import machine as prepared
+from .qemu import started
+
+
+def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:
+    """Marks all tests of this directory."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.xen)
+
+
+@pytest.fixture(autouse=True)
+def boots(record_property: Callable[[str, object], None]) -> Iterator[None]:
+    """Hands the number of boots over to the summary, where those of all tests are added up."""
+    before = started["boots"]
+    yield
+    record_property("xenassign-figures", json.dumps({"boots of Xen": started["boots"] - before}))
+
+
+@pytest.fixture(scope="session", params=RELEASES)
+def machine(request: pytest.FixtureRequest) -> Machine:
+    """Each release of Xen in turn."""
+    try:
+        return prepared(request.param)
+    except UnavailableError as error:
+        skip_or_fail(str(error))
+
+
+@pytest.fixture(scope="session")
+def host() -> bytes:
+    """The blob of QEMU's board."""
+    try:
+        return board_blob()
+    except UnavailableError as error:
+        skip_or_fail(str(error))
+
+
+@pytest.fixture(scope="session")
+def host_tree(host: bytes) -> Tree:
+    """The tree of QEMU's board."""
+    return read_blob(host, "board.dtb")

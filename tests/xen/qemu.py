@@ -1,0 +1,128 @@
+"""One run of QEMU: the hypervisor, a device tree, files in memory, and the lines of its console."""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, NamedTuple
+
+from .machine import BOARD, QEMU
+
+#: Lines of the log that an error shows.
+_SHOWN = 30
+
+
+class BootError(Exception):
+    """A boot that gave no clear answer. The text ends with the last lines of the log."""
+
+    def __init__(self, what: str, log: Sequence[str]) -> None:
+        super().__init__("\n  ".join([f"{what}; the last lines of the log:", *log[-_SHOWN:]]))
+
+
+class NoAnswerError(BootError):
+    """A boot that did not end within its time."""
+
+
+class Load(NamedTuple):
+    """Bytes, or a file, that lie in the machine's memory from the start, at an address."""
+
+    content: bytes | Path
+    address: int
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a caller may change of the emulated machine."""
+
+    memory: int = 1024  #: of the machine, MiB
+    arguments: tuple[str, ...] = ()  #: more of them for QEMU
+    loads: tuple[Load, ...] = ()  #: more of them; the harness's own begin at 0x49000000
+    bootargs: str = ""  #: more of them for Xen
+    routine: str = ""  #: a regular expression of lines that Xen may print besides the known ones
+
+
+#: The machine as it is.
+PLAIN = Setup()
+
+
+class Console:
+    """The lines of a serial port as they come; iterating ends with a BootError, never by itself.
+
+    ``log`` has all lines so far.
+    """
+
+    def __init__(self, stream: IO[bytes], seconds: float) -> None:
+        self.log: list[str] = []
+        self._stream = stream
+        self._start = time.monotonic()
+        self._limit = seconds
+
+    @property
+    def seconds(self) -> float:
+        """Since the start."""
+        return time.monotonic() - self._start
+
+    def __iter__(self) -> Iterator[str]:
+        rest = b""
+        while True:
+            *lines, rest = (rest + self._read(rest)).replace(b"\r", b"").split(b"\n")
+            for line in lines:
+                self.log.append(line.decode(errors="backslashreplace"))
+                yield self.log[-1]
+
+    def _read(self, rest: bytes) -> bytes:
+        """What has come, at least a byte. ``rest`` is what came before it without a line's end."""
+        left = max(0.0, self._limit - self.seconds)
+        log = [*self.log, rest.decode(errors="backslashreplace")]
+        if not select.select([self._stream], [], [], left)[0]:
+            raise NoAnswerError(f"no answer within {self._limit:.0f} seconds", log)
+        data = os.read(self._stream.fileno(), 1 << 16)
+        if not data:
+            raise BootError("QEMU ended early", log)
+        return data
+
+
+#: How often QEMU was started by this process.
+started = Counter[str]()
+
+
+@contextmanager
+def running(
+    xen: Path, host: bytes, loads: Sequence[Load], processors: int, setup: Setup, seconds: float
+) -> Iterator[Console]:
+    """Runs Xen with a host's device tree until the end of the ``with`` block."""
+    with tempfile.TemporaryDirectory(prefix="xenassign-") as name:
+        work = Path(name)
+        tree = work / "host.dtb"
+        tree.write_bytes(host)
+        # Linux ends QEMU when the thread that started it ends, even if that is killed.
+        command = ["setpriv", "--pdeathsig", "KILL", QEMU, *BOARD, "-smp", str(processors)]
+        command += ["-m", f"{setup.memory}M", "-display", "none", "-monitor", "none"]
+        command += ["-serial", "stdio", "-no-reboot", "-kernel", str(xen), "-dtb", str(tree)]
+        for number, load in enumerate([*loads, *setup.loads]):
+            path = load.content
+            if isinstance(path, bytes):
+                path = work / f"load{number}"
+                path.write_bytes(load.content if isinstance(load.content, bytes) else b"")
+            quoted = str(path).replace(",", ",,")
+            command += ["-device", f"loader,file={quoted},addr={load.address:#x},force-raw=on"]
+        started["boots"] += 1
+        with subprocess.Popen(
+            [*command, *setup.arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        ) as qemu:
+            assert qemu.stdout is not None
+            try:
+                yield Console(qemu.stdout, seconds)
+            finally:
+                qemu.kill()

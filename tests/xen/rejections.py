@@ -1,0 +1,628 @@
+"""What Xen and libxl refuse, a case or more for each rule with the effect ``rejected``, and what
+they take against all appearance.
+
+    python -m tests.xen.rejections >docs/xen-verdicts.md
+
+boots them all and prints the document: which rule, what was tried, and what Xen said. The test
+compares it with the document that is in the tree.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from typing import NamedTuple
+
+from xenassign.findings import Finding
+from xenassign.lint.verdict import foretell_dom0less, foretell_xl, rejecting
+
+from . import boards
+from .agreement import context, host_of, setup_of, xl_context
+from .boot import Domain, boot_dom0less, side_by_side
+from .dom0 import Job, boot_dom0
+from .hosttree import compiled
+from .machine import RELEASES, Machine, machine
+from .mutants.blob import Blob
+from .qemu import NoAnswerError
+from .silence import silent_rows
+
+PAGE = 0x1000
+FORCE = "xen,force-assign-without-iommu;"
+
+
+def reg(host: int, size: int = PAGE, guest: int | None = None) -> str:
+    """xen,reg of one entry, in bytes, for a container of 2/2 cells."""
+    numbers = (host, size, host if guest is None else guest)
+    return f"xen,reg = <{' '.join(f'{n >> 32:#x} {n & 0xFFFFFFFF:#x}' for n in numbers)}>;"
+
+
+def device(path: str, properties: str, force: str = FORCE, name: str = "device") -> str:
+    """A node with xen,path."""
+    return f'{name} {{ xen,path = "{path}"; {properties} {force} }};'
+
+
+def partial(content: str, cells: tuple[int, int] = (2, 2), before: str = "") -> bytes:
+    """A partial device tree with something below /passthrough."""
+    return compiled(
+        f"/dts-v1/; / {{ {before} passthrough {{ #address-cells = <{cells[0]}>;"
+        f" #size-cells = <{cells[1]}>; ranges; interrupt-parent = <0xfde8>; {content} }}; }};"
+    )
+
+
+CLOCK = device("/pl031@9010000", reg(0x9010000))
+GOOD = partial(CLOCK)
+
+
+class Case(NamedTuple):
+    """One thing that is refused, and the rule that foretells it on the releases that refuse it."""
+
+    rule: str
+    what: str
+    partial: bytes | None = GOOD
+    board: str = "virt"
+    domain: Domain = Domain()
+    cfg: str | None = None  #: for xl; without it the case is for dom0less
+    marks: tuple[str, ...] = ()
+    releases: tuple[str, ...] = tuple(RELEASES.values())
+    also: frozenset[str] = frozenset()  #: rules that reject it as well, behind this one
+
+    @property
+    def route(self) -> str:
+        """Which route refuses it."""
+        return "dom0less" if self.cfg is None else "xl"
+
+
+def _nop_first(data: bytes) -> bytes:
+    blob = Blob.read(data)
+    blob.nops.append(0)
+    return blob.write()
+
+
+def _soc(name: str, properties: str = "xen,reg;") -> bytes:
+    return partial(device(f"/soc/{name}", properties))
+
+
+DOM0LESS = (
+    Case("XA108", "129 vCPUs", domain=Domain(vcpus=129), also=frozenset({"XA607"})),
+    Case(
+        "XA205",
+        "a guest address of 2^48",
+        partial(device("/pl031@9010000", reg(0x9010000, guest=1 << 48))),
+    ),
+    Case("XA301", "a device with a PPI", _soc("ppi@1a000"), "devices"),
+    Case("XA301", "an extended SPI that Xen takes for a PPI", _soc("extended@29000"), "devices"),
+    Case("XA304", "the console UART", partial(device("/pl011@9000000", "xen,reg;"))),
+    Case("XA304", "a device on the console UART's line", _soc("console-line@403000"), "odd"),
+    Case(
+        "XA305",
+        "beside a dom0, a host node that is not marked",
+        domain=Domain(beside_dom0=True),
+    ),
+    Case("XA309", "one device, one line, two triggers", _soc("clash@402000"), "odd"),
+    Case(
+        "XA309",
+        "two devices, one line, two triggers",
+        partial(
+            device("/soc/clash@400000", "xen,reg;", name="one")
+            + device("/soc/clash@401000", "xen,reg;", name="two")
+        ),
+        "odd",
+    ),
+    Case(
+        "XA404",
+        "behind an IOMMU that Xen does not drive",
+        partial(device("/behind-foreign@a212000", "xen,reg;")),
+        "smmu-odd",
+    ),
+    Case(
+        "XA404", "behind two SMMUs", partial(device("/two-smmus@a214000", "xen,reg;")), "smmu-odd"
+    ),
+    Case(
+        "XA408",
+        "a device with streams of which another has one",
+        partial(
+            device("/masked@a205000", "xen,reg;", "", "one")
+            + device("/overlapping@a216000", "xen,reg;", "", "two")
+        ),
+        "smmu-odd",
+        releases=("4.20",),
+    ),
+    Case(
+        "XA408",
+        "a wider mask behind a narrower one",
+        partial(
+            device("/within@a206000", "xen,reg;", "", "one")
+            + device("/masked@a205000", "xen,reg;", "", "two")
+        ),
+        "smmu",
+        releases=("4.20",),
+    ),
+    Case("XA602", "xen,reg alone", partial("device { xen,reg; };")),
+    Case("XA602", "xen,path alone", partial('device { xen,path = "/pl031@9010000"; };')),
+    Case("XA602", "xen,path and the force", partial(device("/pl031@9010000", ""))),
+    Case(
+        "XA602",
+        "an empty xen,reg in a child",
+        partial(device("/pl031@9010000", reg(0x9010000) + FORCE, "child { xen,reg; };")),
+    ),
+    Case("XA603", "#address-cells and #size-cells of 0", partial(CLOCK, (0, 0))),
+    Case(
+        "XA603",
+        "#address-cells of 3",
+        partial(
+            device("/pl031@9010000", "xen,reg = <0 0 0x9010000 0 0x1000 0 0 0x9010000>;"), (3, 2)
+        ),
+        releases=("4.20",),
+    ),
+    Case("XA604", "a size of 0x200", partial(device("/pl031@9010000", reg(0x9010000, 0x200)))),
+    Case(
+        "XA604",
+        "a host address in the middle of a page",
+        partial(device("/pl031@9010000", reg(0x9010800, guest=0x9010000))),
+    ),
+    Case(
+        "XA604",
+        "a guest address in the middle of a page",
+        partial(device("/pl031@9010000", reg(0x9010000, guest=0x9010800))),
+    ),
+    Case(
+        "XA605",
+        "a path with another unit address",
+        partial(device("/pl031@9010001", reg(0x9010000))),
+    ),
+    Case(
+        "XA605",
+        "a path with a slash at its end",
+        partial(device("/pl031@9010000/", reg(0x9010000))),
+    ),
+    Case("XA605", "an alias", partial(device("serial1", "xen,reg;")), "devices"),
+    Case(
+        "XA606",
+        "neither protected nor forced",
+        partial(device("/pl031@9010000", reg(0x9010000), "")),
+    ),
+    Case(
+        "XA606",
+        "behind a disabled SMMU, not forced",
+        partial(device("/behind-off@a207000", "xen,reg;", "")),
+        "smmu",
+    ),
+    Case(
+        "XA607",
+        "a tree of 4096 bytes and a few",
+        partial("".join(f"p{n} = <0 0 0 0>; " for n in range(100))),
+        releases=("4.17",),
+    ),
+    Case(
+        "XA607",
+        "a property with a name of 4000 characters",
+        partial(CLOCK + f"child {{ {'x' * 4000}; }};"),
+        releases=("4.17",),
+    ),
+    Case("XA607", "64 vCPUs", domain=Domain(vcpus=64)),
+    Case("XA613", "another magic", b"nope" + GOOD[4:]),
+    Case("XA613", "a file cut short", GOOD[:-8]),
+    Case("XA613", "last compatible version 18", GOOD[:24] + (18).to_bytes(4, "big") + GOOD[28:]),
+    Case(
+        "XA614",
+        "2 GiB and a page, page by page",
+        partial(device("/pl031@9010000", reg(0x9010000, 0x80001000, 0x300000000))),
+    ),
+    Case(
+        "XA615",
+        "onto the start of the guest's RAM",
+        partial(device("/pl031@9010000", reg(0x9010000, guest=0x40000000))),
+    ),
+    Case(
+        "XA615",
+        "onto the place of the guest's device tree",
+        partial(device("/pl031@9010000", reg(0x9010000, guest=0x48000000))),
+    ),
+    Case(
+        "XA616",
+        "one protected device in two nodes",
+        partial(
+            device("/single@a200000", "xen,reg;", "", "one")
+            + device("/single@a200000", "xen,reg;", "", "two")
+        ),
+        "smmu",
+    ),
+    Case(
+        "XA617", "INTID 255 with nr_spis = <32>", _soc("last@20000"), "devices", Domain(nr_spis=32)
+    ),
+    Case("XA617", "INTID 991 on a GIC with fewer lines", _soc("intid-991@412000"), "odd"),
+    Case(
+        "XA617",
+        "a vPL011 with nr_spis = <0>",
+        partial(""),
+        domain=Domain(nr_spis=0),
+        releases=("4.20",),
+    ),
+    Case("XA619", "nr_spis = <1000>", domain=Domain(nr_spis=1000)),
+    Case(
+        "XA624",
+        "a second mapping that ends at 2^64",
+        partial(CLOCK + f"last {{ {reg((1 << 64) - PAGE, guest=0x8000000)} {FORCE} }};"),
+    ),
+    Case(
+        "XA807",
+        "beside a dom0, a protected device that is not marked",
+        partial(device("/streams-only", "xen,reg;", "")),
+        "smmu",
+        Domain(beside_dom0=True),
+    ),
+)
+
+_IRQ, _IOMEM = "irqs = [ 34 ]\n", 'iomem = [ "0x9010,1" ]\n'
+_TREE = 'device_tree = "p.dtb"\n'
+_MARK = ("/pl031@9010000",)
+
+
+def _cfg(
+    rule: str, what: str, cfg: str, board: str = "virt", marks: tuple[str, ...] = _MARK
+) -> Case:
+    return Case(rule, what, board=board, cfg=cfg, marks=marks)
+
+
+XL = (
+    _cfg("XA108", "129 vCPUs", "vcpus = 129\n"),
+    _cfg("XA205", "a guest page of 2^36", _IRQ + 'iomem = [ "0x9010,1@1000000000" ]\n'),
+    _cfg(
+        "XA404",
+        "dtdev behind an IOMMU that Xen does not drive",
+        'dtdev = [ "/behind-foreign@a212000" ]\n',
+        "smmu-odd",
+        (),
+    ),
+    _cfg(
+        "XA408",
+        "a device with streams of which dom0's has one",
+        'dtdev = [ "/masked@a205000" ]\n',
+        "smmu",
+        ("/masked@a205000",),
+    )._replace(releases=("4.20",)),
+    Case("XA601", "no /passthrough", compiled("/dts-v1/; / { };"), cfg=_TREE, marks=_MARK),
+    Case(
+        "XA601",
+        "/passthrough@0 before it",
+        partial("", before="passthrough@0 { };"),
+        cfg=_TREE,
+        marks=_MARK,
+    ),
+    Case(
+        "XA601",
+        "/Passthrough",
+        GOOD.replace(b"passthrough\0", b"Passthrough\0"),
+        cfg=_TREE,
+        marks=_MARK,
+    ),
+    Case("XA613", "another magic", b"nope" + GOOD[4:], cfg=_TREE, marks=_MARK),
+    Case("XA613", "a file cut short", GOOD[:-8], cfg=_TREE, marks=_MARK),
+    Case(
+        "XA613",
+        "last compatible version 18",
+        GOOD[:24] + (18).to_bytes(4, "big") + GOOD[28:],
+        cfg=_TREE,
+        marks=_MARK,
+    ),
+    _cfg(
+        "XA614",
+        "3 GiB of a PCI window",
+        'iomem = [ "8000000,c0000@800000" ]\n',
+        marks=("/pcie@10000000",),
+    ),
+    _cfg(
+        "XA616",
+        "a device twice in dtdev",
+        'dtdev = [ "/single@a200000", "/single@a200000" ]\n',
+        "smmu",
+        ("/single@a200000",),
+    ),
+    _cfg("XA619", "nr_spis = 1000 (known from 4.19 on)", _IRQ + "nr_spis = 1000\n")._replace(
+        releases=("4.20",)
+    ),
+    _cfg("XA702", "an INTID in hexadecimal", "irqs = [ 0x22 ]\n"),
+    _cfg("XA703", "an INTID twice", "irqs = [ 34, 34 ]\n"),
+    _cfg("XA704", "no count", 'iomem = [ "0x9010" ]\n'),
+    _cfg("XA704", "a count of 0", 'iomem = [ "0x9010,0" ]\n'),
+    _cfg("XA704", "a guest page that is no number", 'iomem = [ "0x9010,1@here" ]\n'),
+    _cfg("XA706", "Python", "irqs = [ 30 + 4 ]\n"),
+    _cfg("XA706", "a list without its end", "irqs = [ 34\n"),
+    _cfg("XA707", "a list in irqs", "irqs = [ [ 34 ] ]\n"),
+    _cfg("XA707", "a list in iomem", 'iomem = [ [ "0x9010,1" ] ]\n'),
+    _cfg("XA708", "INTID 32 with a vuart", 'irqs = [ 32 ]\nvuart = "sbsa_uart"\n')._replace(
+        also=frozenset({"XA804"})
+    ),
+    _cfg("XA709", "a mode that xl does not know", 'passthrough = "on"\n'),
+    _cfg(
+        "XA709",
+        "dtdev with passthrough disabled",
+        'dtdev = [ "/single@a200000" ]\npassthrough = "disabled"\n',
+        "smmu",
+        ("/single@a200000",),
+    ),
+    Case("XA710", "device_tree names no file", None, cfg=_TREE, marks=_MARK),
+    _cfg(
+        "XA803",
+        "dtdev of a device without an IOMMU",
+        _IRQ + _IOMEM + 'dtdev = [ "/pl031@9010000" ]\n',
+    ),
+    _cfg(
+        "XA803",
+        "passthrough enabled on a board without an IOMMU",
+        _IRQ + 'passthrough = "enabled"\n',
+    ),
+    _cfg(
+        "XA803",
+        "dtdev of an unprotected device beside an SMMU",
+        'dtdev = [ "/bare@a20a000" ]\n',
+        "smmu",
+        ("/bare@a20a000",),
+    ),
+    _cfg("XA804", "the console UART's INTID", "irqs = [ 33 ]\n"),
+    _cfg("XA804", "a PPI", "irqs = [ 27 ]\n"),
+    _cfg("XA804", "an SPI number that was not raised by 32", "irqs = [ 2 ]\n"),
+    _cfg("XA804", "an INTID that no device has", "irqs = [ 200 ]\n"),
+    _cfg(
+        "XA804",
+        "a device below one with a PPI",
+        "irqs = [ 230 ]\n",
+        "devices",
+        ("/soc/ppi@1a000/below@0",),
+    ),
+    _cfg("XA805", "a host node that is not marked", _IRQ, marks=()),
+    _cfg(
+        "XA805",
+        "a line that another, unmarked device shares",
+        "irqs = [ 227 ]\n",
+        "devices",
+        ("/soc/shared@14000",),
+    ),
+    _cfg(
+        "XA805",
+        "a line that a disabled alternative shares",
+        "irqs = [ 229 ]\n",
+        "devices",
+        ("/soc/i2c@18000",),
+    ),
+    _cfg("XA806", "host RAM", 'iomem = [ "0x41000,1" ]\n'),
+    _cfg("XA806", "the console UART", 'iomem = [ "0x9000,1@8000" ]\n'),
+    _cfg("XA806", "a size in bytes", 'iomem = [ "0x9010,0x1000" ]\n'),
+    _cfg(
+        "XA806",
+        "a device below one with a PPI",
+        'iomem = [ "0xf01b,1" ]\n',
+        "devices",
+        ("/soc/ppi@1a000/below@0",),
+    ),
+    _cfg(
+        "XA807",
+        "dtdev of a device that is not marked",
+        'dtdev = [ "/single@a200000" ]\n',
+        "smmu",
+        (),
+    ),
+)
+
+#: What looks as if it were refused, and is not: found by the mutants of agreement.py, or known.
+FINE = (
+    Case(
+        "",
+        "a narrower mask behind a wider one",
+        partial(
+            device("/masked@a205000", "xen,reg;", "", "one")
+            + device("/within@a206000", "xen,reg;", "", "two")
+        ),
+        "smmu",
+    ),
+    Case(
+        "",
+        "beside a dom0, a device without interrupt that it has",
+        _soc("quiet@22000"),
+        "devices",
+        Domain(beside_dom0=True),
+    ),
+    Case(
+        "",
+        "4.17 has a vPL011 without its line",
+        partial(""),
+        domain=Domain(nr_spis=0),
+        releases=("4.17",),
+    ),
+    Case("", "beside a dom0, marked", domain=Domain(beside_dom0=True), marks=_MARK),
+    Case("", "host RAM", partial(device("/pl031@9010000", reg(0x49000000, guest=0x9010000)))),
+    Case("", "size 0", partial(device("/pl031@9010000", reg(0x9010000, 0)))),
+    Case(
+        "",
+        "host addresses that end at 2^64, in the first mapping",
+        partial(f"last {{ {reg((1 << 64) - PAGE, guest=0x8000000)} {FORCE} }};"),
+    ),
+    Case(
+        "",
+        "a host address of 2^63",
+        partial(device("/pl031@9010000", reg(1 << 63, guest=0x9010000))),
+    ),
+    Case("", "an FDT_NOP before the root: no tree at all to libfdt", _nop_first(GOOD)),
+    Case(
+        "",
+        "the rest of an entry behind xen,reg",
+        partial(device("/pl031@9010000", reg(0x9010000)[:-2] + " 0 1>;")),
+    ),
+    Case("", "the path in capitals", partial(device("/PL031@9010000", reg(0x9010000)))),
+    Case("", "the device twice, forced", partial(CLOCK + CLOCK.replace("device", "again"))),
+    Case(
+        "",
+        "a later stream is behind a disabled SMMU",
+        partial(device("/off-last@a209000", "xen,reg;", "")),
+        "smmu",
+    ),
+    Case("", "an extended SPI that Xen takes for another line", _soc("extended@28000"), "devices"),
+    Case("", "a disabled device", _soc("disabled@27000"), "devices"),
+    Case("", "a device below one with a PPI", _soc("ppi@1a000/below@0"), "devices"),
+    Case("", "a trigger of 0", _soc("none@26000"), "devices"),
+    Case(
+        "",
+        "4.17 misreads cells of 3",
+        partial(
+            device("/pl031@9010000", "xen,reg = <0 0 0x9010000 0 0x1000 0 0 0x9010000>;"), (3, 2)
+        ),
+        releases=("4.17",),
+    ),
+    Case(
+        "",
+        "4.17 drops a property without a word",
+        partial(CLOCK + f'child {{ text = "{"x" * 3400}"; }};'),
+        releases=("4.17",),
+    ),
+    _cfg("", "no number behind 0x", _IRQ + 'iomem = [ "0x9010,1@0x" ]\n'),
+    _cfg("", "one page more than the device has", _IRQ + 'iomem = [ "0x9010,2" ]\n'),
+    _cfg("", "the GIC, behind the flash's last page", 'iomem = [ "0x8000,1@8000" ]\n'),
+    _cfg("", "an address in bytes that is in a PCI window", 'iomem = [ "0x9010000,1" ]\n'),
+    _cfg("", "a page twice", 'iomem = [ "0x9010,1", "0x9010,1@8000" ]\n'),
+    _cfg("", "a sign and blanks", 'irqs = [ " +34" ]\niomem = [ " 9010, 1" ]\n'),
+    _cfg("", "an atom for a list", "irqs = 33\niomem = '9000,1'\ndtdev = '/none'\n"),
+    _cfg("", "a misspelt key", "irq = [ 33 ]\n"),
+    _cfg(
+        "",
+        "3 GiB of a PCI window with shadow_memory",
+        'iomem = [ "8000000,c0000@800000" ]\nshadow_memory = 16\n',
+        marks=("/pcie@10000000",),
+    ),
+    _cfg("", "registers of a device that dom0 keeps", 'iomem = [ "0x9030,1" ]\n'),
+    _cfg("", "a protected device without dtdev", "irqs = [ 222 ]\n", "smmu", ("/single@a200000",)),
+    _cfg(
+        "",
+        "a protected device",
+        'irqs = [ 222 ]\ndtdev = [ "/single@a200000" ]\n',
+        "smmu",
+        ("/single@a200000",),
+    ),
+)
+
+
+class Row(NamedTuple):
+    """A line of the document.
+
+    ``message``: Xen's own words, none where it accepts. ``foretold``: our findings with the effect
+    ``rejected``.
+    """
+
+    case: Case
+    release: str
+    message: str
+    foretold: tuple[Finding, ...]
+
+    def cells(self) -> tuple[str, ...]:
+        """What stands in the document."""
+        # What depends on QEMU's release and on our own sizes.
+        message = re.sub(r"\(max = \d+\)", "(max = …)", self.message)
+        message = re.sub(r"\(left = \d+ bytes\)", "(left = … bytes)", message)
+        return (self.case.rule, self.case.route, self.release, self.case.what, message)
+
+
+def dom0less_rows(ready: Machine, cases: Sequence[Case] = DOM0LESS) -> Iterator[Row]:
+    """Boots the cases of a release."""
+    with side_by_side() as pool:
+        asked = [case for case in cases if ready.release in case.releases]
+        yield from pool.map(lambda case: _dom0less(ready, case), asked)
+
+
+def xl_rows(ready: Machine, cases: Sequence[Case] = XL) -> Iterator[Row]:
+    """Tries the cases of a release, with one boot of dom0 for each board and set of marks."""
+    asked = [case for case in cases if ready.release in case.releases]
+    for name, marks in dict.fromkeys((case.board, case.marks) for case in asked):
+        together = [case for case in asked if (case.board, case.marks) == (name, marks)]
+        yield from _xl(ready, name, marks, together)
+
+
+def _dom0less(ready: Machine, case: Case) -> Row:
+    assert case.partial is not None
+    host = boards.marked(host_of(case.board), case.marks)
+    setup = setup_of(case.board)
+    try:
+        outcome = boot_dom0less(ready, case.partial, host, case.domain, seconds=20, setup=setup)
+        message = outcome.message
+    except NoAnswerError:
+        message = "(Xen hangs)"
+    found = foretell_dom0less(case.partial, context(ready, case.domain, host))
+    return Row(case, ready.release, message, rejecting(found, "dom0less"))
+
+
+def _xl(ready: Machine, name: str, marks: tuple[str, ...], cases: Sequence[Case]) -> Iterator[Row]:
+    host = boards.marked(host_of(name), (*marks, *boards.BOARDS[name].marks))
+    jobs = [Job(c.cfg or "", {} if c.partial is None else {"p.dtb": c.partial}) for c in cases]
+    outcomes = boot_dom0(ready, host, jobs, setup=setup_of(name))
+    for case, job, outcome in zip(cases, jobs, outcomes, strict=True):
+        found = foretell_xl(job.text(), job.files.get, xl_context(ready, host))
+        yield Row(case, ready.release, outcome.message, rejecting(found, "xl"))
+
+
+# ---------------------------------------------------------------------------- the document
+
+HEAD = """# What Xen says
+
+Written by `python -m tests.xen.rejections` from boots of the real hypervisor under QEMU (Debian's
+Xen 4.17 and 4.20); a test boots again and compares. The rules are in [findings.md](findings.md).
+
+## Refused
+
+Each rule with the effect `rejected`, what was tried, and Xen's or libxl's own words.
+
+| rule | route | Xen | what was tried | answer |
+|---|---|---|---|---|
+"""
+
+SILENCE = """
+## Accepted in silence
+
+QEMU's clock (a PL031 with an interrupt), given to a dom0less guest as xenassign writes it, with one
+change by hand. Xen builds the domain without a word. What the guest has: the device's node, the
+clock's driver, the clock's alarm.
+
+| rule | Xen | what was changed | the guest |
+|---|---|---|---|
+"""
+
+#: Rules with the effect ``rejected`` that no boot here shows, and why.
+NOT_SHOWN = {
+    "XA102": "a decision of the generator; what Xen says stands under XA304, XA804 and XA806",
+    "XA303": "QEMU's GIC has no such lines; XA617 shows the answer",
+    "XA310": "Xen does not start at all on such a board",
+    "XA311": "xl's answers stand under XA804 and XA806",
+    "XA608": "only Xen 4.22 refuses it, which Debian does not have",
+}
+
+
+def document(refused: Sequence[tuple[str, ...]], silent: Sequence[tuple[str, ...]]) -> str:
+    """docs/xen-verdicts.md."""
+    not_shown = "".join(f"- {code}: {why}.\n" for code, why in sorted(NOT_SHOWN.items()))
+    return (
+        HEAD
+        + "".join(map(line, sorted(refused)))
+        + "\nNot shown:\n\n"
+        + not_shown
+        + SILENCE
+        + "".join(map(line, sorted(silent)))
+    )
+
+
+def line(cells: Sequence[str]) -> str:
+    """A line of a table."""
+    return f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |\n"
+
+
+def main() -> int:
+    """Prints the document."""
+    refused, silent = [], []
+    for suite in RELEASES:
+        ready = machine(suite)
+        refused += [row.cells() for row in chain(dom0less_rows(ready), xl_rows(ready))]
+        silent += [row.cells() for row in silent_rows(ready)]
+    print(document(refused, silent), end="")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,31 @@
+"""Our verdict is the hypervisor's, on files that xenassign wrote and that were then damaged.
+
+``python -m tests.xen.agreement`` runs more of them, with other seeds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+
+from .agreement import Disagreement, dom0less, xl
+from .machine import Machine
+
+SEED = 2026
+
+
+def all_agree(found: Iterable[Disagreement | None], count: int) -> None:
+    answers = list(found)
+    assert len(answers) == count
+    assert [answer.text() for answer in answers if answer is not None] == []
+
+
+@pytest.mark.parametrize(("board", "count"), [("virt", 300), ("devices", 100), ("smmu", 100)])
+def test_dom0less(machine: Machine, board: str, count: int) -> None:
+    all_agree(dom0less(machine, board, SEED, count), count)
+
+
+@pytest.mark.parametrize(("board", "count"), [("virt", 60), ("devices", 30), ("smmu", 30)])
+def test_xl(machine: Machine, board: str, count: int) -> None:
+    all_agree(xl(machine, board, SEED, count), count)

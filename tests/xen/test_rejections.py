@@ -1,0 +1,91 @@
+"""Every verdict "rejected" of ours is one of Xen's, in the words of docs/xen-verdicts.md."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from xenassign.findings import registered
+from xenassign.lint import catalogue
+
+from .machine import Machine
+from .rejections import (
+    DOM0LESS,
+    FINE,
+    NOT_SHOWN,
+    XL,
+    Row,
+    document,
+    dom0less_rows,
+    line,
+    xl_rows,
+)
+from .silence import SILENT, silent_rows
+
+RENEW = "renew it: python -m tests.xen.rejections >docs/xen-verdicts.md"
+
+
+@pytest.fixture(scope="module")
+def written(repository: Path) -> str:
+    """The document in the tree."""
+    return (repository / "docs" / "xen-verdicts.md").read_text()
+
+
+def check(row: Row, written: str) -> None:
+    """Refused by Xen, foretold by the rule and no other, and in the document with Xen's words."""
+    assert row.message, f"accepted: {row.case.what}"
+    foretold = {finding.code for finding in row.foretold}
+    assert foretold - row.case.also == {row.case.rule}, row.case.what
+    assert line(row.cells()) in written, RENEW
+
+
+def test_dom0less(machine: Machine, written: str) -> None:
+    for row in dom0less_rows(machine):
+        check(row, written)
+
+
+def test_xl(machine: Machine, written: str) -> None:
+    for row in xl_rows(machine):
+        check(row, written)
+
+
+@pytest.mark.parametrize("route", ["dom0less", "xl"])
+def test_what_only_looks_wrong_is_accepted(machine: Machine, route: str) -> None:
+    boot = dom0less_rows if route == "dom0less" else xl_rows
+    rows = list(boot(machine, [case for case in FINE if case.route == route]))
+    assert rows
+    for row in rows:
+        assert (row.case.what, row.message) == (row.case.what, "")
+        assert row.foretold == (), row.case.what
+
+
+def test_what_xen_takes_in_silence(machine: Machine, written: str) -> None:
+    """The guest comes up without the device or not at all, and our check says so."""
+    for row in silent_rows(machine):
+        assert not row.rejected, row.case.what
+        assert row.guest == row.case.guest, row.case.what
+        assert row.codes == {row.case.rule} - {""} or row.case.rule in row.codes, row.case.what
+        assert line(row.cells()) in written, RENEW
+
+
+def test_the_document_is_whole(written: str) -> None:
+    """Each case on each of its releases has a line, and nothing else has one."""
+    lines = [text for text in written.splitlines() if text.startswith("| XA") or "nothing" in text]
+    cases = [
+        (case.rule, case.route, r, case.what) for case in (*DOM0LESS, *XL) for r in case.releases
+    ]
+    silent = [(case.rule, r, case.what) for case in SILENT for r in case.releases]
+    assert len(lines) == len(cases) + len(silent)
+    for cells in (*cases, *silent):
+        assert sum(text.startswith(line(cells).rstrip("\n")) for text in lines) == 1, RENEW
+    empty = document([], [])
+    assert all(text in written for text in empty.splitlines()), RENEW
+
+
+def test_every_rule_is_shown_or_said_not_to_be() -> None:
+    catalogue.rules()  # imports every module with rules
+    rejecting = {rule.code for rule in registered() if rule.effect == "rejected"}
+    shown = {case.rule for case in (*DOM0LESS, *XL)}
+    assert shown & NOT_SHOWN.keys() == set()
+    assert shown | NOT_SHOWN.keys() == rejecting
