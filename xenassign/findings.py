@@ -20,15 +20,25 @@ EFFECTS = ("rejected", "broken", "unsafe", "portability", "style")
 
 
 class Rule(NamedTuple):
-    """A rule. ``why``: what Xen does. ``fix``: how to mend it."""
+    """A rule. ``why``: what Xen does, in its own words where it has any. ``fix``: how to mend it.
+
+    ``source``: the function of Xen or libxl, or the specification, that the rule is read from.
+    ``since`` and ``until``: the first and the last release that behaves so, None for all.
+    ``needs_host``: whether the rule can say anything without the host's tree.
+    """
 
     code: str
+    name: str
     title: str
     severity: str
     effect: str
     why: str
     fix: str
+    source: str
     routes: tuple[str, ...] = ROUTES
+    since: str | None = None
+    until: str | None = None
+    needs_host: bool = False
 
     def __call__(
         self,
@@ -87,20 +97,28 @@ class Finding(NamedTuple):
 _RULES: dict[str, Rule] = {}
 
 
-def rule(
+def rule(  # noqa: PLR0913 (a rule is its text)
     code: str,
+    name: str,
     title: str,
     *,
     severity: str,
     effect: str,
     why: str,
     fix: str,
+    source: str,
     routes: tuple[str, ...] = ROUTES,
+    since: str | None = None,
+    until: str | None = None,
+    needs_host: bool = False,
 ) -> Rule:
-    """Registers a rule. A code is given once."""
-    if code in _RULES or severity not in SEVERITIES or effect not in EFFECTS:
+    """Registers a rule. A code and a name are given once."""
+    taken = code in _RULES or any(name == other.name for other in _RULES.values())
+    if taken or severity not in SEVERITIES or effect not in EFFECTS:
         raise ValueError(f"rule {code} is registered twice or has no such severity or effect")
-    made = Rule(code, title, severity, effect, " ".join(why.split()), " ".join(fix.split()), routes)
+    made = Rule(
+        code, name, title, severity, effect, why, fix, source, routes, since, until, needs_host
+    )
     _RULES[code] = made
     return made
 

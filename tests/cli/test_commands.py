@@ -60,7 +60,7 @@ def test_explain_lists_every_code(invoke: Invoke) -> None:
 def test_explain_takes_a_code_in_any_case(invoke: Invoke) -> None:
     done = invoke("explain", "xa401")
     assert done.exit_code == 0
-    assert done.output.startswith("XA401: ")
+    assert done.output.startswith("XA401 (unprotected-dma-master): ")
     assert "What Xen does: " in done.output
     assert "To mend it: " in done.output
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ import xenassign
 from xenassign.errors import UsageError
 from xenassign.findings import EFFECTS, ROUTES, SEVERITIES, Rule, rule
 from xenassign.lint import catalogue
+from xenassign.xen.releases import RELEASES
 
 RULES = catalogue.rules()
 
@@ -44,11 +46,14 @@ def test_a_rule_is_complete(one: Rule) -> None:
     assert one.effect in EFFECTS
     assert one.routes
     assert set(one.routes) <= set(ROUTES)
-    for text in (one.title, one.why, one.fix):
+    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", one.name)
+    assert {one.since, one.until} <= {None, *RELEASES}
+    for text in (one.title, one.why, one.fix, one.source):
         assert text
         assert text == " ".join(text.split())
     assert not one.title.endswith(".")
     assert not one.fix.endswith(".")
+    assert not one.source.endswith(".")
     assert one.severity == "error" or one.effect != "rejected"
 
 
@@ -56,7 +61,7 @@ def test_a_rule_is_complete(one: Rule) -> None:
 def test_explain_has_the_whole_text(one: Rule) -> None:
     text = catalogue.describe(catalogue.find(one.code.lower()))
     joined = "".join(text.split())
-    for part in (one.code, one.title, one.severity, one.effect, one.why, one.fix):
+    for part in (one.code, one.name, one.title, one.severity, one.effect, one.why, one.fix):
         assert part.replace(" ", "") in joined
     assert max(map(len, text.splitlines())) <= 100
 
@@ -68,25 +73,28 @@ def test_explain_breaks_no_name_over_two_lines() -> None:
         assert one.fix in joined
 
 
-def test_the_documentation_has_every_rule_once() -> None:
-    text = catalogue.markdown()
-    assert re.findall(r"^## (XA\d+):", text, re.MULTILINE) == [r.code for r in RULES]
+def test_the_index_of_the_documentation_has_every_rule_once() -> None:
+    text = catalogue.pages()["README.md"]
+    assert re.findall(r"^\| \[(XA\d+)\]", text, re.MULTILINE) == [r.code for r in RULES]
 
 
 def test_the_documentation_in_the_tree_is_up_to_date() -> None:
-    path = Path(xenassign.__file__).resolve().parents[1] / "docs" / "findings.md"
-    assert path.read_text() == catalogue.markdown()
+    folder = Path(xenassign.__file__).resolve().parents[1] / "docs" / "rules"
+    assert {path.name: path.read_text() for path in folder.iterdir()} == catalogue.pages()
 
 
 def test_an_unknown_code_names_the_nearest() -> None:
-    with pytest.raises(UsageError, match="XA999: no such finding; did you mean XA"):
-        catalogue.find("XA999")
+    with pytest.raises(UsageError, match="XA099: no such finding; did you mean XA"):
+        catalogue.find("XA099")
     with pytest.raises(UsageError, match="`xenassign explain` lists them"):
         catalogue.find("zzz")
 
 
 def test_a_code_is_given_once() -> None:
+    text: dict[str, Any] = {"why": "x", "fix": "y", "source": "z"}
     with pytest.raises(ValueError, match="registered twice"):
-        rule("XA101", "again", severity="error", effect="broken", why="x", fix="y")
+        rule("XA101", "again", "x", severity="error", effect="broken", **text)
+    with pytest.raises(ValueError, match="registered twice"):
+        rule("XA999", RULES[0].name, "x", severity="error", effect="broken", **text)
     with pytest.raises(ValueError, match="no such severity"):
-        rule("XA999", "new", severity="fatal", effect="broken", why="x", fix="y")
+        rule("XA999", "new", "x", severity="fatal", effect="broken", **text)

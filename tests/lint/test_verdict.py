@@ -26,7 +26,7 @@ U64 = (1 << 64) - 1
 
 
 def finding(effect: str, *routes: str, severity: str = "error") -> Finding:
-    rule = Rule("XA000", "title", severity, effect, "why", "fix")
+    rule = Rule("XA000", "name", "title", severity, effect, "why", "fix", "source")
     return rule("message", routes=routes)
 
 
@@ -86,7 +86,7 @@ def test_a_file_that_is_missing(files: dict[str, bytes]) -> None:
         asked.append(name)
 
     (found,) = foretell_xl(files["domu1.cfg"].decode(), read, UNKNOWN)
-    assert (found.code, found.effect, found.routes) == ("XA710", "rejected", ("xl",))
+    assert (found.code, found.effect, found.routes) == ("XA607", "rejected", ("xl",))
     assert asked == ["domu1.dtb"]
 
 
@@ -116,7 +116,7 @@ def test_bad_syntax_is_the_only_finding(text: str) -> None:
         raise AssertionError(name)
 
     (found,) = foretell_xl(f"device_tree = 'a'\nirqs = ['z']\n{text}", read, UNKNOWN)
-    assert (found.code, found.effect, found.routes) == ("XA706", "rejected", ("xl",))
+    assert (found.code, found.effect, found.routes) == ("XA605", "rejected", ("xl",))
     assert "dom.cfg" not in found.message
 
 
@@ -124,7 +124,7 @@ def test_several_mistakes_are_all_told(files: dict[str, bytes]) -> None:
     text = "device_tree = 'x'\nirqs = ['z', 34, 34, ['35']]\niomem = ['z', '9010,0']\n"
     found = foretell_xl(text, lambda name: None, UNKNOWN)
     assert sorted(one.code for one in found) == [
-        *("XA702", "XA703", "XA704", "XA704", "XA707", "XA710"),
+        *("XA319", "XA602", "XA603", "XA603", "XA606", "XA607"),
     ]
 
 

@@ -116,7 +116,7 @@ def test_without_the_number_the_rules_find_the_tables_missing(
     kept = b"".join(line for line in lines if not line.startswith(b"shadow_memory"))
     assert len(kept) < len(files["domu1.cfg"])
     found = errors(check({**files, "domu1.cfg": kept}, plan.request, platform, plan.pool_mib))
-    assert {(one.code, one.routes) for one in found} == {("XA614", ("xl",))}
+    assert {(one.code, one.routes) for one in found} == {("XA218", ("xl",))}
 
 
 def test_the_mappings_of_two_devices_share_the_pool(generate: Generate, variant: Variant) -> None:

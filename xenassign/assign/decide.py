@@ -38,32 +38,38 @@ from xenassign.xen.stage2 import pool_mib
 
 DMA_OFFSET = rule(
     "XA504",
+    "dma-ranges-dropped",
     "A bus above the device translates its DMA addresses",
     severity="warning",
     effect="broken",
     why="dma-ranges of the host's buses say which memory a master reaches and at which bus address."
     " The guest's tree has no such bus; behind an IOMMU the master sees guest-physical addresses.",
     fix="check that the device reaches the guest's memory at its guest-physical address",
+    source="Devicetree Specification 2.3.9 (dma-ranges)",
 )
 NEEDS_MSI = rule(
     "XA505",
+    "msi-dropped",
     "The device uses MSIs, and guests have none",
     severity="warning",
     effect="broken",
     why="Xen exposes no ITS and no GICv2m frame to a domU, and mapping one would let the guest"
     " raise interrupts of others. msi-parent and msi-map are dropped.",
     fix="use the device with wired interrupts, if it has them",
+    source="make_gicv3_domU_node, make_gicv2_domU_node: no ITS, no v2m",
 )
 
 
 TOO_MANY_VCPUS = rule(
     "XA108",
+    "too-many-vcpus",
     "The guest's GIC has no room for so many vCPUs",
     severity="error",
     effect="rejected",
     why="A guest has the GIC version of the host. GICv2 knows 8 processors, Xen's GICv3 128 "
     "(vgic_max_vcpus); more are refused when the domain is created.",
     fix="give fewer --vcpus",
+    source="domain_max_vcpus, vgic_v2_domain_init",
 )
 
 

@@ -15,6 +15,7 @@ from xenassign.xen.iommu import Protection, Shield
 
 UNPROTECTED = rule(
     "XA401",
+    "unprotected-dma-master",
     "Xen cannot protect the device, and it may master DMA",
     severity="error",
     effect="unsafe",
@@ -22,27 +23,33 @@ UNPROTECTED = rule(
     " the guest gives to a DMA master are guest-physical; without stage 2 they hit other"
     " memory, of Xen or of another domain. That is corruption, not only insecurity.",
     fix="if it does no DMA, say so with --force-assign-without-iommu PATH",
+    source="iommu_do_dt_domctl, handle_passthrough_prop",
 )
 FORCED = rule(
     "XA402",
+    "unprotected",
     "A device is assigned without IOMMU protection",
     severity="warning",
     effect="unsafe",
     why="The device does no DMA as far as is known, so xen,force-assign-without-iommu is set"
     " (dom0less) and it is left out of dtdev (xl).",
     fix="make sure that it is no DMA master, nor its registers steer one",
+    source="handle_passthrough_prop: xen,force-assign-without-iommu",
 )
 FORCED_MASTER = rule(
     "XA403",
+    "unprotected-master-forced",
     "A DMA master is assigned without IOMMU protection",
     severity="warning",
     effect="unsafe",
     why="DMA of the guest goes to wrong physical pages unless the domain is mapped 1:1"
     " (direct-map with xen,static-mem): it will corrupt memory of others.",
     fix="use a direct-map domain, or do not assign it",
+    source="handle_passthrough_prop: xen,force-assign-without-iommu",
 )
 STREAMS_OVERLAP = rule(
     "XA408",
+    "streams-overlap",
     "Streams overlap in part",
     severity="error",
     effect="rejected",
@@ -50,9 +57,12 @@ STREAMS_OVERLAP = rule(
     " lies within one it has, or apart from all; one that overlaps another in part, or a wider one"
     " after a narrower, is refused (arm_smmu_find_sme).",
     fix="leave one of the devices out, or assign the one with the wider mask first",
+    source="arm_smmu_find_sme",
+    since="4.20",
 )
 IOMMU_REFUSES = rule(
     "XA404",
+    "iommu-refuses",
     "Xen refuses to add the device to the IOMMU",
     severity="error",
     effect="rejected",
@@ -60,26 +70,32 @@ IOMMU_REFUSES = rule(
     " that the driver does not know, or a second IOMMU, fails the domain, forced or not.",
     fix="take --route xl, where an unprotected device is passed by iomem and irqs alone",
     routes=("dom0less",),
+    source="iommu_add_dt_device: -EINVAL",
 )
 DRIVER_NOT_DEFAULT = rule(
     "XA405",
+    "iommu-driver-not-built",
     "The IOMMU driver is in no default build of Xen",
     severity="note",
     effect="portability",
     why="A default build for Arm drives SMMUv1 and SMMUv2 only. Without its driver the device"
     " counts as unprotected, and the domain is refused.",
     fix="build Xen with it, or say which drivers the build has with --iommu-driver",
+    source="xen/drivers/passthrough/Kconfig",
 )
 STRICT = rule(
     "XA406",
+    "policy-strict",
     "The policy allows protected devices only",
     severity="error",
     effect="unsafe",
     why="--iommu-policy strict refuses every device that Xen cannot protect.",
     fix="take --iommu-policy auto, or leave the device out",
+    source="xenassign: --iommu-policy strict",
 )
 STREAM_SHARED = rule(
     "XA407",
+    "stream-shared",
     "The stream ID is shared with a device that stays with the host",
     severity="error",
     effect="unsafe",
@@ -87,6 +103,7 @@ STREAM_SHARED = rule(
     " always in the same domain: the guest would get the DMA of the other one, or the host"
     " that of this one.",
     fix="assign both to the guest",
+    source="arm_smmu_attach_dev, ipmmu_assign_device: a stream has one domain",
 )
 
 #: The words of the discussion on xen-devel (December 2021), kept so that they can be searched for.

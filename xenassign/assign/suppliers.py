@@ -44,6 +44,7 @@ from xenassign.findings import Finding, rule
 
 UNKNOWN_RATE = rule(
     "XA501",
+    "clock-rate-unknown",
     "The rate of a clock is not known",
     severity="warning",
     effect="broken",
@@ -51,24 +52,29 @@ UNKNOWN_RATE = rule(
     " which must state the rate that the host leaves the clock at; where the tree does not"
     " tell it, 0 is written.",
     fix="give the rate with --clock-rate PATH[#NAME]=HZ",
+    source="clock bindings: clock-frequency of fixed-clock",
 )
 DROPPED = rule(
     "XA502",
+    "suppliers-dropped",
     "Suppliers are dropped",
     severity="note",
     effect="broken",
     why="Resets, power domains, regulators, PHYs, pins and the like stay with the host, which"
     " must leave them switched on and set up. Drivers that insist on one will not probe.",
     fix="see the comments in the .dts, and assign a provider too where the driver needs it",
+    source="Linux drivers/of/property.c (fw_devlink): a missing supplier defers the probe",
 )
 MEMORY_DROPPED = rule(
     "XA503",
+    "memory-region-dropped",
     "A memory region of the device is dropped",
     severity="warning",
     effect="broken",
     why="memory-region names memory of the host that the guest does not have; Xen would map it as"
     " Device-nGnRE.",
     fix="check that the driver works without it",
+    source="reserved-memory binding",
 )
 
 #: Providers that are no hardware of their own: copied into the guest's tree.

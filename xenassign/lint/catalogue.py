@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import sys
 import textwrap
+from pathlib import Path
 
 from xenassign.errors import UsageError
 from xenassign.findings import Rule, registered
@@ -28,9 +30,9 @@ def rules() -> tuple[Rule, ...]:
 
 
 def find(code: str) -> Rule:
-    """The rule of a code, in any case. Raises UsageError with the nearest codes."""
+    """The rule of a code or name, in any case. Raises UsageError with the nearest codes."""
     every = {rule.code: rule for rule in rules()}
-    rule = every.get(code.upper())
+    rule = every.get(code.upper()) or next((r for r in rules() if r.name == code.lower()), None)
     if rule is None:
         near = ", ".join(difflib.get_close_matches(code.upper(), every, n=3, cutoff=0.4))
         hint = f"did you mean {near}?" if near else "`xenassign explain` lists them"
@@ -41,43 +43,96 @@ def find(code: str) -> Rule:
 def describe(rule: Rule) -> str:
     """A rule's text for a terminal."""
     paragraphs = [
-        f"{rule.code}: {rule.title}",
-        f"{rule.severity}, {rule.effect}, on {' and '.join(rule.routes)}",
+        _filled(f"{rule.code} ({rule.name}): {rule.title}"),
+        _applies(rule),
         "",
         _filled(f"What Xen does: {rule.why}"),
         "",
         _filled(f"To mend it: {rule.fix}."),
+        "",
+        _filled(f"Source: {rule.source}"),
     ]
     return "\n".join(paragraphs)
+
+
+def _applies(rule: Rule) -> str:
+    """Severity, effect, routes and releases on one line."""
+    parts = [rule.severity, rule.effect, f"on {' and '.join(rule.routes)}"]
+    if rule.since or rule.until:
+        parts.append(_releases(rule))
+    if rule.needs_host:
+        parts.append("needs the host's tree")
+    return ", ".join(parts)
+
+
+def _releases(rule: Rule) -> str:
+    if rule.since and rule.until:
+        return f"Xen {rule.since} to {rule.until}"
+    return f"Xen {rule.since} and newer" if rule.since else f"Xen {rule.until} and older"
 
 
 def _filled(text: str) -> str:
     return textwrap.fill(text, 90, break_on_hyphens=False, break_long_words=False)
 
 
-def markdown() -> str:
-    """docs/findings.md."""
-    lines = [
-        "# Findings",
-        "",
-        "<!-- Written by `python -m xenassign.lint.catalogue`; a test compares the two. -->",
-        "",
-        "Every finding has a stable code. `xenassign explain CODE` prints the same text.",
-        "",
-    ]
+_WRITTEN = "<!-- Written by `python -m xenassign.lint.catalogue DIR`; a test compares the two. -->"
+_FAMILIES = {
+    "1": "The device, the blob and its form",
+    "2": "Registers, pages and the guest's address space",
+    "3": "Interrupts",
+    "4": "IOMMU, DMA and who owns the device",
+    "5": "Phandles and suppliers",
+    "6": "dom.cfg",
+    "7": "The domain's node in /chosen",
+    "8": "What Xen and the guest read of the partial device tree",
+    "9": "The lint itself",
+}
+
+
+def pages() -> dict[str, str]:
+    """docs/rules/: file name to text, a page for each rule and an index."""
+    found = {f"{rule.code}.md": _page(rule) for rule in rules()}
+    lines = ["# Rules", "", _WRITTEN, ""]
+    lines += ["Every finding has a stable code. `xenassign explain CODE` prints the same text.", ""]
+    family = ""
     for rule in rules():
-        lines += [
-            f"## {rule.code}: {rule.title}",
-            "",
-            f"*{rule.severity}, {rule.effect}, on {' and '.join(rule.routes)}*",
-            "",
-            rule.why,
-            "",
-            f"To mend it: {rule.fix}.",
-            "",
-        ]
-    return "\n".join(lines)
+        if rule.code[2] != family:
+            family = rule.code[2]
+            lines += [*([""] if lines[-1] else []), f"## {_FAMILIES[family]}", ""]
+            lines += ["| code | name | what | severity | effect |", "|---|---|---|---|---|"]
+        link = f"[{rule.code}]({rule.code}.md)"
+        lines.append(f"| {link} | {rule.name} | {rule.title} | {rule.severity} | {rule.effect} |")
+    found["README.md"] = "\n".join(lines) + "\n"
+    return found
+
+
+def _page(rule: Rule) -> str:
+    lines = [
+        f"# {rule.code} ({rule.name}): {rule.title}",
+        "",
+        _WRITTEN,
+        "",
+        f"*{_applies(rule)}*",
+        "",
+        rule.why,
+        "",
+        f"To mend it: {rule.fix}.",
+        "",
+        f"Source: {rule.source}.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def write(directory: Path) -> None:
+    """Writes the pages, and takes away those of rules that are no more."""
+    wanted = pages()
+    directory.mkdir(exist_ok=True)
+    for path in directory.glob("*.md"):
+        if path.name not in wanted:
+            path.unlink()
+    for name, text in wanted.items():
+        (directory / name).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
-    print(markdown(), end="")
+    write(Path(sys.argv[1]))

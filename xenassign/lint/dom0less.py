@@ -49,7 +49,8 @@ from xenassign.xen.tree_buffer import TreeBuffer
 DOM0LESS = ("dom0less",)
 
 PAIR = rule(
-    "XA602",
+    "XA411",
+    "path-or-force-missing",
     "xen,reg without xen,path, or the reverse",
     severity="error",
     effect="rejected",
@@ -57,9 +58,11 @@ PAIR = rule(
     " xen,path missing'. An empty xen,reg counts as present.",
     fix="give both, or xen,reg with the force for a bare mapping",
     routes=DOM0LESS,
+    source="handle_prop_pfdt: 'xen,reg or xen,path missing'",
 )
 BAD_CELLS = rule(
-    "XA603",
+    "XA211",
+    "xen-reg-cells",
     "xen,reg in a container with other cells than 1 or 2",
     severity="error",
     effect="rejected",
@@ -68,9 +71,11 @@ BAD_CELLS = rule(
     " zero for 0 and 0, and stop with a data abort for numbers that overflow.",
     fix="put the node into a container with cells of 1 or 2",
     routes=DOM0LESS,
+    source="handle_passthrough_prop",
 )
 MISREAD_CELLS = rule(
-    "XA612",
+    "XA212",
+    "xen-reg-cells-misread",
     "xen,reg in a container with cells that Xen misreads",
     severity="error",
     effect="broken",
@@ -78,9 +83,11 @@ MISREAD_CELLS = rule(
     " numbers without cells.",
     fix="put the node into a container with cells of 1 or 2",
     routes=DOM0LESS,
+    source="handle_passthrough_prop, dt_next_cell",
 )
 UNALIGNED = rule(
-    "XA604",
+    "XA213",
+    "xen-reg-unaligned",
     "xen,reg is not page aligned",
     severity="error",
     effect="rejected",
@@ -88,9 +95,11 @@ UNALIGNED = rule(
     " has not page aligned addresses/sizes'.",
     fix="round the block out to whole pages",
     routes=DOM0LESS,
+    source="handle_passthrough_prop",
 )
 NO_SUCH_PATH = rule(
-    "XA605",
+    "XA412",
+    "no-such-host-node",
     "xen,path names no node of the host",
     severity="error",
     effect="rejected",
@@ -98,9 +107,12 @@ NO_SUCH_PATH = rule(
     " node … in host_dt!'.",
     fix="give the full path of the host node",
     routes=DOM0LESS,
+    source="handle_passthrough_prop: dt_find_node_by_path",
+    needs_host=True,
 )
 NOT_PROTECTED = rule(
-    "XA606",
+    "XA413",
+    "unprotected-not-forced",
     "The device is not protected and not forced",
     severity="error",
     effect="rejected",
@@ -108,9 +120,12 @@ NOT_PROTECTED = rule(
     " xen,force-assign-without-iommu.",
     fix="add xen,force-assign-without-iommu if the device does no DMA",
     routes=DOM0LESS,
+    source="handle_passthrough_prop",
+    needs_host=True,
 )
 TOO_LARGE = rule(
-    "XA607",
+    "XA122",
+    "tree-too-large",
     "The guest's device tree does not fit",
     severity="error",
     effect="rejected",
@@ -120,9 +135,11 @@ TOO_LARGE = rule(
     " (-3)', 4.17 with a data abort where a property's name alone is too long. libxl stops at"
     " 1 MiB.",
     fix="assign fewer devices or vCPUs to this domain, take a newer Xen, or --route xl",
+    source="prepare_dtb_domU: DOMU_DTB_SIZE; libxl_arm.c FDT_MAX_SIZE",
 )
 PHANDLE_TOO_HIGH = rule(
-    "XA608",
+    "XA512",
+    "phandle-too-high",
     "A phandle is too high",
     severity="error",
     effect="rejected",
@@ -130,18 +147,23 @@ PHANDLE_TOO_HIGH = rule(
     " refuses when that reaches 0xfde8: 'Device tree generation failed (-75)'.",
     fix="number phandles from 1",
     routes=DOM0LESS,
+    source="domain_handle_dtb_bootmodule: fdt_find_max_phandle",
+    since="4.22",
 )
 BAD_BLOB = rule(
-    "XA613",
+    "XA121",
+    "blob-invalid",
     "The blob is no device tree to Xen",
     severity="error",
     effect="rejected",
     why="Magic, version and sizes of the header are checked before anything else: dom0less says"
     " 'Could not set up domain', xl 'Partial FDT is not a valid Flat Device Tree' and the like.",
     fix="compile it with dtc, and give Xen the whole file",
+    source="domain_handle_dtb_bootmodule, libxl_arm.c check_partial_fdt; libfdt fdt_check_header",
 )
 UNMAPPABLE = rule(
-    "XA614",
+    "XA218",
+    "tables-run-out",
     "Xen runs out of tables for a mapping",
     severity="error",
     effect="rejected",
@@ -151,9 +173,11 @@ UNMAPPABLE = rule(
     " 'failed to map to domain iomem range … Argument list too long'.",
     fix="map less, at addresses that host and guest have aligned alike, or give the domain more"
     " tables (shadow_memory of xl, xen,domain-p2m-mem-mb of dom0less, in MiB)",
+    source="p2m_set_allocation, p2m_alloc_page; libxl xc_domain_memory_mapping",
 )
 COVERS_IMAGES = rule(
-    "XA615",
+    "XA219",
+    "images-covered",
     "A mapping covers RAM that Xen copies the guest's images to",
     severity="error",
     effect="rejected",
@@ -161,27 +185,35 @@ COVERS_IMAGES = rule(
     " then has nothing to copy to: 'Unable to copy the kernel in the hwdom memory'.",
     fix="map the device outside of the guest's RAM",
     routes=DOM0LESS,
+    source="kernel_zimage_place, place_modules, copy_to_guest_phys_flush_dcache",
 )
 ASSIGNED_TWICE = rule(
-    "XA616",
+    "XA414",
+    "assigned-twice",
     "A protected device is assigned twice",
     severity="error",
     effect="rejected",
     why="A device behind an IOMMU has one owner: the second node that names it in xen,path, or"
     " the second mention in dtdev, is answered with EBUSY.",
     fix="name it once; further registers go into the same xen,reg",
+    source="iommu_assign_dt_device: -EBUSY",
+    needs_host=True,
 )
 DOM0_HOLDS_DEVICE = rule(
-    "XA807",
+    "XA415",
+    "dom0-owns-device",
     "dom0 owns the device",
     severity="error",
     effect="rejected",
     why="Xen assigns every protected device that is not marked to dom0 first; others are then"
     " refused: 'Failed to assign device to d1' (dom0less), 'xc_assign_dtdevice failed' (xl).",
     fix="mark the host node xen,passthrough (the host overlay does)",
+    source="handle_device, iommu_assign_dt_device",
+    needs_host=True,
 )
 BOTH_DRIVE = rule(
-    "XA625",
+    "XA416",
+    "dom0-drives-device-too",
     "dom0 drives the device too",
     severity="error",
     effect="unsafe",
@@ -189,9 +221,12 @@ BOTH_DRIVE = rule(
     " dom0 has it: nothing holds it. Both then write its registers.",
     fix="mark the host node xen,passthrough (the host overlay does)",
     routes=DOM0LESS,
+    source="handle_node (domain_build.c)",
+    needs_host=True,
 )
 LINE_TOO_HIGH = rule(
-    "XA617",
+    "XA313",
+    "interrupt-beyond-guest",
     "The interrupt is beyond the guest's lines",
     severity="error",
     effect="rejected",
@@ -199,18 +234,23 @@ LINE_TOO_HIGH = rule(
     " it: 'the vIRQ number N is too high'.",
     fix="leave nr_spis out, or give at least the INTID minus 31",
     routes=DOM0LESS,
+    source="vgic_reserve_virq, map_irq_to_domain",
+    needs_host=True,
 )
 TOO_MANY_SPIS = rule(
-    "XA619",
+    "XA314",
+    "too-many-spis",
     "nr_spis is more than a guest can have",
     severity="error",
     effect="rejected",
     why="Xen rounds nr_spis up to a multiple of 32 and gives a guest at most 960 SPIs:"
     " 'Error creating domain' (dom0less), 'domain creation fail: Invalid argument' (xl).",
     fix="leave it out: the default covers the host's lines",
+    source="domain_vgic_init",
 )
 WRAPS = rule(
-    "XA624",
+    "XA214",
+    "xen-reg-wraps",
     "A mapping reaches the end of the address space",
     severity="error",
     effect="rejected",
@@ -218,9 +258,11 @@ WRAPS = rule(
     " the second mapping of a domain that ends in a data abort of Xen itself: nothing comes up.",
     fix="give the address and the size of the device's registers",
     routes=DOM0LESS,
+    source="iomem_permit_access, rangeset_add_range",
 )
 DROPPED_IN_SILENCE = rule(
-    "XA618",
+    "XA123",
+    "tree-truncated",
     "Xen drops what does not fit into the guest's tree",
     severity="error",
     effect="broken",
@@ -229,6 +271,8 @@ DROPPED_IN_SILENCE = rule(
     " tree is malformed.",
     fix="assign fewer devices to this domain, take a newer Xen, or --route xl",
     routes=DOM0LESS,
+    source="scan_pfdt_node: the result for a child is dropped",
+    until="4.17",
 )
 
 _XENS = ("xen,reg", "xen,path", "xen,force-assign-without-iommu")

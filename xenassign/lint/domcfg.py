@@ -49,7 +49,8 @@ from xenassign.xen.xlcfg import Atom, Config, ListValue, Value, parse
 XL = ("xl",)
 
 NO_PASSTHROUGH = rule(
-    "XA601",
+    "XA801",
+    "no-passthrough",
     "There is no /passthrough node",
     severity="error",
     effect="rejected",
@@ -58,36 +59,44 @@ NO_PASSTHROUGH = rule(
     " ignores everything else in silence.",
     fix="put the devices below a node named passthrough in the root",
     routes=XL,
+    source="libxl_arm.c copy_partial_fdt",
 )
 UNKNOWN_KEY = rule(
-    "XA701",
+    "XA601",
+    "key-unknown",
     "xl does not know the key",
     severity="error",
     effect="broken",
     why="An unknown key is ignored without a word: a misspelt iomems passes nothing.",
     fix="correct the name, or take a release that knows it",
     routes=XL,
+    source="xl_parse.c: keys are looked up, never listed",
 )
 BAD_IRQ = rule(
-    "XA702",
+    "XA602",
+    "irq-not-decimal",
     "An entry of irqs is no decimal INTID",
     severity="error",
     effect="rejected",
     why="xl parses irqs in base 10: 'Invalid argument parsing irq'.",
     fix="write the INTID in decimal",
     routes=XL,
+    source="xl_parse.c: strtoul base 10",
 )
 IRQ_TWICE = rule(
-    "XA703",
+    "XA319",
+    "irq-twice",
     "An INTID stands twice in irqs",
     severity="error",
     effect="rejected",
     why="The second mention fails: 'failed give domain access to irq N: Device or resource busy'.",
     fix="name it once",
     routes=XL,
+    source="XEN_DOMCTL_bind_pt_irq, vgic_reserve_virq",
 )
 BAD_IOMEM = rule(
-    "XA704",
+    "XA603",
+    "iomem-malformed",
     "An entry of iomem is malformed",
     severity="error",
     effect="rejected",
@@ -95,36 +104,44 @@ BAD_IOMEM = rule(
     " 0 is an invalid argument too.",
     fix='write it as "0xff0e0,0x1"',
     routes=XL,
+    source="xl_parse.c: sscanf",
 )
 WRONG_FORM = rule(
-    "XA705",
+    "XA604",
+    "list-or-value",
     "A list where one value is wanted, or the reverse",
     severity="error",
     effect="broken",
     why="xl warns and ignores the key: 'is not a list'.",
     fix="write [ … ] around the value of dtdev, irqs and iomem, and only there",
     routes=XL,
+    source="libxlu_cfg.c: 'is not a list', 'not a string'",
 )
 MAPPING_MISSING = rule(
-    "XA801",
+    "XA220",
+    "iomem-and-xen-reg-differ",
     "iomem and xen,reg disagree",
     severity="error",
     effect="broken",
     why="On the dom0less route xen,reg maps the pages, on the xl route iomem. What one lacks the"
     " guest does not have there.",
     fix="give both the same pages",
+    source="libxl_create.c (iomem), handle_passthrough_prop (xen,reg)",
 )
 IRQ_MISSING = rule(
-    "XA802",
+    "XA315",
+    "irqs-and-tree-differ",
     "irqs and the partial device tree disagree",
     severity="error",
     effect="broken",
     why="xl routes the interrupts of irqs; the guest's nodes must state the same.",
     fix="give both the same interrupts",
     routes=XL,
+    source="libxl_create.c: irqs",
 )
 DTDEV_UNPROTECTED = rule(
-    "XA803",
+    "XA417",
+    "dtdev-unprotected",
     "dtdev names a device that Xen does not protect",
     severity="error",
     effect="rejected",
@@ -133,10 +150,13 @@ DTDEV_UNPROTECTED = rule(
     " this platform'.",
     fix="leave it out of dtdev; irqs and iomem pass it",
     routes=XL,
+    source="iommu_do_dt_domctl; libxl_create.c",
+    needs_host=True,
 )
 
 SYNTAX = rule(
-    "XA706",
+    "XA605",
+    "config-syntax",
     "xl cannot read the configuration",
     severity="error",
     effect="rejected",
@@ -144,27 +164,33 @@ SYNTAX = rule(
     " 'config parsing error … syntax error' or 'lexical error'.",
     fix="mend the line",
     routes=XL,
+    source="libxlu_cfg_l.l, libxlu_cfg_y.y",
 )
 NO_STRING = rule(
-    "XA707",
+    "XA606",
+    "nested-list",
     "An entry of irqs or iomem is a list",
     severity="error",
     effect="rejected",
     why="xl takes strings and numbers in these lists: 'Unable to get element'.",
     fix="take the inner brackets away",
     routes=XL,
+    source="xl_parse.c: 'Unable to get element'",
 )
 VUART_LINE = rule(
-    "XA708",
+    "XA318",
+    "interrupt-of-vuart",
     "INTID 32 is passed beside vuart",
     severity="error",
     effect="rejected",
     why="The emulated UART has INTID 32: 'Physical IRQ 32 conflicting with pl011 SPI'.",
     fix="leave vuart out, or INTID 32",
     routes=XL,
+    source="libxl_arm.c libxl__arch_domain_prepare_config",
 )
 BAD_PASSTHROUGH = rule(
-    "XA709",
+    "XA418",
+    "passthrough-mode",
     "passthrough does not go with the rest",
     severity="error",
     effect="rejected",
@@ -173,9 +199,11 @@ BAD_PASSTHROUGH = rule(
     " supported on this platform', 'passthrough disabled but devices are specified'.",
     fix="leave the key out: xl enables it when dtdev names a device",
     routes=XL,
+    source="xl_parse.c, libxl_create.c libxl__domain_config_setdefault",
 )
 NO_FILE = rule(
-    "XA710",
+    "XA607",
+    "partial-unreadable",
     "The partial device tree cannot be read",
     severity="error",
     effect="rejected",
@@ -183,9 +211,11 @@ NO_FILE = rule(
     " device file'.",
     fix="give the path of the .dtb as dom0 sees it",
     routes=XL,
+    source="libxl_arm.c libxl__read_file_contents",
 )
 NOT_DOM0S_LINE = rule(
-    "XA804",
+    "XA316",
+    "interrupt-not-dom0s",
     "dom0 does not have the interrupt",
     severity="error",
     effect="rejected",
@@ -193,9 +223,12 @@ NOT_DOM0S_LINE = rule(
     " itself. 'failed give domain access to irq N: Operation not permitted'.",
     fix="give the INTIDs of the device's host node (SPI number + 32)",
     routes=XL,
+    source="XEN_DOMCTL_irq_permission: irq_access_permitted",
+    needs_host=True,
 )
 DOM0_HOLDS_LINE = rule(
-    "XA805",
+    "XA317",
+    "interrupt-held-by-dom0",
     "dom0 holds the interrupt",
     severity="error",
     effect="rejected",
@@ -203,9 +236,12 @@ DOM0_HOLDS_LINE = rule(
     " access to irq N: Device or resource busy'.",
     fix="mark every host node with this interrupt xen,passthrough (the host overlay does)",
     routes=XL,
+    source="XEN_DOMCTL_bind_pt_irq, route_irq_to_guest",
+    needs_host=True,
 )
 NOT_DOM0S_PAGES = rule(
-    "XA806",
+    "XA221",
+    "pages-not-dom0s",
     "dom0 does not have the pages",
     severity="error",
     effect="rejected",
@@ -213,6 +249,8 @@ NOT_DOM0S_PAGES = rule(
     " 'failed give domain access to iomem range …: Operation not permitted'.",
     fix="give page numbers (address / 4096) and a count of pages of the device's host node",
     routes=XL,
+    source="XEN_DOMCTL_iomem_permission: iomem_access_permitted",
+    needs_host=True,
 )
 _LISTS = ("dtdev", "irqs", "iomem")
 _ATOMS = ("name", "device_tree", "memory", "vcpus", "kernel", "ramdisk", "extra", "passthrough")

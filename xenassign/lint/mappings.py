@@ -21,7 +21,8 @@ from xenassign.xen.layout import Guest, clashes
 from xenassign.xen.releases import PAGE_SIZE
 
 NOT_ITS_PAGES = rule(
-    "XA620",
+    "XA216",
+    "pages-not-the-devices",
     "xen,reg maps pages that are not the device's",
     severity="error",
     effect="unsafe",
@@ -30,9 +31,12 @@ NOT_ITS_PAGES = rule(
     " nothing, at the address where its driver looks.",
     fix="map the registers of the node that xen,path names, in bytes, rounded out to pages",
     routes=("dom0less",),
+    source="handle_passthrough_prop: compared with nothing",
+    needs_host=True,
 )
 HOST_MEMORY = rule(
-    "XA621",
+    "XA217",
+    "host-memory-mapped",
     "A mapping gives away host memory",
     severity="error",
     effect="unsafe",
@@ -40,6 +44,8 @@ HOST_MEMORY = rule(
     " included: the guest can read and change all of it. xl refuses it.",
     fix="map the registers of a device",
     routes=("dom0less",),
+    source="handle_passthrough_prop: compared with nothing",
+    needs_host=True,
 )
 
 

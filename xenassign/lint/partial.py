@@ -20,33 +20,41 @@ from xenassign.lint.mappings import Claim, Entry
 from xenassign.xen.releases import GUEST_PHANDLE_GIC
 
 DANGLING = rule(
-    "XA609",
+    "XA511",
+    "phandle-dangling",
     "A phandle points at nothing",
     severity="error",
     effect="broken",
     why="Xen and libxl copy phandles as numbers. One that names no node of the partial tree (but"
     " for 0xfde8, the guest's GIC) is broken in the guest, and the driver's probe fails.",
     fix="copy the node that it names, or drop the property",
+    source="scan_pfdt_node, libxl_arm.c copy_properties: numbers are copied as they are",
 )
 REG_UNMAPPED = rule(
-    "XA610",
+    "XA215",
+    "reg-unmapped",
     "A guest register block is not mapped",
     severity="error",
     effect="broken",
     why="The guest takes reg through ranges; what no xen,reg maps there ends in a data abort.",
     fix="make reg and the guest addresses of xen,reg agree",
+    source="Devicetree Specification 2.3.8 (ranges); stage 2 data abort",
 )
 LINE_NOT_HOSTS = rule(
-    "XA611",
+    "XA312",
+    "interrupt-not-the-hosts",
     "A guest interrupt is not one of the host node",
     severity="error",
     effect="broken",
     why="Xen routes the interrupts of the host node that xen,path names, under the same INTIDs;"
     " what the guest's node states beyond them never fires.",
     fix="state the host's interrupts",
+    source="map_device_irqs_to_domain: the host node's interrupts",
+    needs_host=True,
 )
 NOTHING_SAID = rule(
-    "XA622",
+    "XA802",
+    "nothing-assigned",
     "Nothing below /passthrough is assigned",
     severity="error",
     effect="broken",
@@ -55,15 +63,18 @@ NOTHING_SAID = rule(
     " without regard to case, but whole: passthrough@0 is another node.",
     fix="put the devices below /passthrough, with xen,reg and xen,path",
     routes=DOM0LESS,
+    source="scan_pfdt_node",
 )
 OUTSIDE = rule(
-    "XA623",
+    "XA803",
+    "outside-passthrough",
     "A node outside of /passthrough speaks to Xen",
     severity="error",
     effect="broken",
     why="Xen and libxl copy /passthrough and /aliases only; a device elsewhere in the partial tree"
     " is neither assigned nor seen by the guest.",
     fix="move the node below /passthrough",
+    source="scan_pfdt_node, libxl_arm.c copy_partial_fdt",
 )
 
 
