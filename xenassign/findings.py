@@ -14,6 +14,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from xenassign.devicetree.place import Place
+
 ROUTES = ("dom0less", "xl")
 SEVERITIES = ("error", "warning", "note")
 EFFECTS = ("rejected", "broken", "unsafe", "portability", "style")
@@ -46,6 +48,8 @@ class Rule(NamedTuple):
         *,
         node: str | None = None,
         prop: str | None = None,
+        cell: int | None = None,
+        place: Place | None = None,
         severity: str | None = None,
         fix: str | None = None,
         routes: tuple[str, ...] | None = None,
@@ -58,12 +62,18 @@ class Rule(NamedTuple):
             routes=self.routes if routes is None else routes,
             node=node,
             prop=prop,
+            cell=cell,
             fix=fix or self.fix,
+            place=place,
         )
 
 
 class Finding(NamedTuple):
-    """One application of a rule. ``node`` is a path, ``line`` and ``column`` count from 1."""
+    """One application of a rule.
+
+    ``node`` is a path, ``prop`` a property of it or a key of dom.cfg, ``cell`` counts the cells of
+    the property from 0. ``place`` is where in the text that is, when there is a text.
+    """
 
     rule: Rule
     message: str
@@ -71,10 +81,10 @@ class Finding(NamedTuple):
     routes: tuple[str, ...]
     node: str | None = None
     prop: str | None = None
+    cell: int | None = None
     fix: str = ""
     file: str | None = None
-    line: int | None = None
-    column: int | None = None
+    place: Place | None = None
 
     @property
     def code(self) -> str:
@@ -88,8 +98,9 @@ class Finding(NamedTuple):
 
     def text(self, file: str | None = None) -> str:
         """One line for people, about a file."""
-        place = [str(part) for part in (self.file or file, self.line, self.column) if part]
-        where = ":".join(place) + ": " if place else ""
+        at = self.place
+        file = f"{at.file}:{at.line}:{at.column}" if at else self.file or file
+        where = f"{file}: " if file else ""
         node = f"{self.node}: " if self.node and self.node not in self.message else ""
         return f"{self.severity}: {where}{node}{self.message}; {self.fix} [{self.code}]"
 

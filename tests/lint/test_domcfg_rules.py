@@ -13,6 +13,7 @@ from xenassign.findings import Finding
 from xenassign.host.platform import read_platform
 from xenassign.lint import domcfg, partial
 from xenassign.lint.context import Context
+from xenassign.lint.view import partial_nodes
 from xenassign.xen.iommu import iommus
 from xenassign.xen.releases import release
 from xenassign.xen.xlcfg import parse
@@ -117,7 +118,7 @@ def crossed(generate: Generate, old: str, new: str) -> list[Finding]:
     tree = read_blob(files["domu1.dtb"])
     lines = {node.path: partial.guest_intids(tree, node) for node in tree.nodes()}
     config = parse(text.replace(old, new), "domu1.cfg")
-    return list(domcfg.cross(config, list(partial.partial_nodes(tree)), lines))
+    return list(domcfg.cross(config, list(partial_nodes(tree)), lines))
 
 
 def test_what_was_generated_agrees(generate: Generate) -> None:

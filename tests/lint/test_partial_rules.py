@@ -15,7 +15,8 @@ from xenassign.host.platform import read_platform
 from xenassign.lint import dom0less, domcfg, partial
 from xenassign.lint.context import Context
 from xenassign.lint.dom0less import guest_tree_bytes
-from xenassign.lint.partial import guest_intids, partial_nodes
+from xenassign.lint.partial import guest_intids
+from xenassign.lint.view import partial_nodes
 from xenassign.xen.iommu import iommus
 from xenassign.xen.releases import release
 

@@ -29,7 +29,7 @@ from xenassign.lint.dom0less import (
     too_many_vcpus,
 )
 from xenassign.lint.mappings import Claim, Entry
-from xenassign.lint.partial import PartialNode
+from xenassign.lint.view import PartialNode
 from xenassign.xen.dom0 import Dom0, dom0_masters
 from xenassign.xen.iommu import Iommus, Shield, StreamTable, protection
 from xenassign.xen.layout import Guest

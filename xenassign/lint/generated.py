@@ -13,6 +13,7 @@ from xenassign.findings import Finding, errors
 from xenassign.host.platform import Platform, read_platform
 from xenassign.lint import dom0less, domcfg, partial
 from xenassign.lint.context import Context
+from xenassign.lint.view import partial_nodes
 from xenassign.render.files import render
 from xenassign.xen.iommu import iommus
 from xenassign.xen.xlcfg import parse
@@ -62,7 +63,7 @@ def check(
     found += domcfg.blob(blob)
     if f"{name}.cfg" in files:
         config = parse(files[f"{name}.cfg"].decode("utf-8"), f"{name}.cfg")
-        nodes = list(partial.partial_nodes(tree))
+        nodes = list(partial_nodes(tree))
         lines = {n.path: partial.guest_intids(tree, n) for n in tree.nodes()}
         found += domcfg.check(config, context)
         found += domcfg.cross(config, nodes, lines)

@@ -6,17 +6,16 @@ What Xen and libxl refuse is in :mod:`xenassign.lint.dom0less` and :mod:`xenassi
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
-from xenassign.devicetree.addresses import DEFAULT_ADDRESS_CELLS, DEFAULT_SIZE_CELLS, registers
+from xenassign.devicetree.addresses import registers
 from xenassign.devicetree.references import references
 from xenassign.devicetree.tree import NO_PHANDLE, Node, PropertyError, Tree
 from xenassign.findings import Finding, rule
-from xenassign.host.device import read_device
 from xenassign.lint import mappings
 from xenassign.lint.context import Context
-from xenassign.lint.dom0less import DOM0LESS, cells, entries
-from xenassign.lint.mappings import Claim, Entry
+from xenassign.lint.dom0less import DOM0LESS
+from xenassign.lint.mappings import Claim
+from xenassign.lint.view import Check, View
 from xenassign.xen.releases import GUEST_PHANDLE_GIC
 
 DANGLING = rule(
@@ -78,62 +77,44 @@ OUTSIDE = rule(
 )
 
 
-class PartialNode(NamedTuple):
-    """A node below /passthrough with what it says to Xen; ``path`` is the host node's."""
-
-    node: Node
-    path: str | None
-    entries: tuple[Entry, ...]
-
-
-def partial_nodes(tree: Tree) -> Iterator[PartialNode]:
-    """Every node below /passthrough that says something to Xen, read as dom0less reads it."""
-    tops = [n for n in tree.root.children.values() if n.name.lower() == "passthrough"]
-    for node in (below for top in tops for below in top.walk()):
-        reg, path = node.get("xen,reg"), node.get("xen,path")
-        if reg is None and path is None:
-            continue
-        text = path.value.split(b"\0")[0].decode("utf-8", "replace") if path else None
-        found = entries(reg.value, *_cells(node)) if reg else []
-        yield PartialNode(node, text, tuple(found))
-
-
-def _cells(node: Node) -> tuple[int, int]:
-    """The cells that Xen takes for xen,reg: the container's; for /passthrough the default."""
-    container = node.parent
-    if container is None or container.parent is None:
-        return DEFAULT_ADDRESS_CELLS, DEFAULT_SIZE_CELLS
-    return cells([(prop.name, prop.value) for prop in container.properties.values()])
-
-
 def check(tree: Tree, context: Context) -> Iterator[Finding]:
     """What becomes of an accepted partial device tree in the guest."""
-    nodes = list(partial_nodes(tree))
-    if not nodes:
+    view = View(tree, context)
+    for rule_of in CHECKS:
+        yield from rule_of(view)
+
+
+def nothing_assigned(view: View) -> Iterator[Finding]:
+    """dom0less assigns nothing, and says nothing."""
+    if not view.nodes:
         yield NOTHING_SAID("no node below /passthrough has xen,reg or xen,path", node="/")
-    for node in tree.nodes():
-        top = [n.name.lower() for n in node.lineage() if n.parent is tree.root]
+
+
+def outside(view: View) -> Iterator[Finding]:
+    """What stands elsewhere is not read."""
+    for node in view.tree.nodes():
+        top = [n.name.lower() for n in node.lineage() if n.parent is view.tree.root]
         if top != ["passthrough"] and (node.has("xen,reg") or node.has("xen,path")):
             yield OUTSIDE(f"{node.path} is not below /passthrough", node=node.path)
-    yield from _mappings(nodes, context)
-    yield from _phandles(tree)
-    yield from _guest_view(tree, nodes, context)
 
 
-def _mappings(nodes: list[PartialNode], context: Context) -> Iterator[Finding]:
+def mapped_pages(view: View) -> Iterator[Finding]:
+    """What xen,reg maps, and where."""
     claims = {
-        id(one): [Claim(entry, one.node.path, "xen,reg", DOM0LESS) for entry in one.entries]
-        for one in nodes
+        one.node.path: [Claim(entry, one.node.path, "xen,reg", DOM0LESS) for entry in one.entries]
+        for one in view.nodes
     }
+    context = view.context
     yield from mappings.check([claim for each in claims.values() for claim in each], context)
-    if context.platform is not None:
-        for one in nodes:
-            host = context.platform.tree.find_as_xen(one.path) if one.path else None
-            if host is not None:
-                yield from mappings.not_its_pages(context.platform, host, claims[id(one)])
+    for one in view.nodes:
+        host = view.host(one.node)
+        if context.platform is not None and host is not None:
+            yield from mappings.not_its_pages(context.platform, host.node, claims[one.node.path])
 
 
-def _phandles(tree: Tree) -> Iterator[Finding]:
+def dangling(view: View) -> Iterator[Finding]:
+    """Phandles that name no node of the partial tree."""
+    tree = view.tree
     for node in tree.nodes():
         if node.name == "aliases" and node.parent is tree.root:
             continue
@@ -173,28 +154,27 @@ def _extended(tree: Tree, node: Node) -> Iterator[Finding]:
         yield _dangling(node, "interrupts-extended", str(error))
 
 
-def _guest_view(tree: Tree, nodes: list[PartialNode], context: Context) -> Iterator[Finding]:
-    """What the guest sees: registers inside of what is mapped, interrupts of the host's nodes."""
-    mapped = [(guest, guest + size) for one in nodes for _, size, guest in one.entries]
-    lines: set[int] = set()
-    if context.platform is not None:
-        for one in nodes:
-            host = context.platform.tree.find_as_xen(one.path or "")
-            if host is not None:
-                lines.update(i.intid for i in read_device(context.platform, host).interrupts)
-    top = tree.root.children.get("passthrough")
-    for node in top.walk() if top else ():
-        if node is top or not node.has("compatible"):
-            continue
+def registers_mapped(view: View) -> Iterator[Finding]:
+    """Registers of the guest's node lie inside of what is mapped."""
+    mapped = [(guest, guest + size) for one in view.nodes for _, size, guest in one.entries]
+    for node in view.devices:
         for block in registers(node).blocks:
             if not any(start <= block.address and block.end <= end for start, end in mapped):
                 message = f"{node.path}: {block.address:#x}+{block.size:#x} is in no xen,reg"
                 yield REG_UNMAPPED(message, node=node.path, prop="reg")
-        if context.platform is not None:
-            for intid in guest_intids(tree, node):
-                if intid not in lines:
-                    message = f"{node.path}: INTID {intid} is not one of its host node's"
-                    yield LINE_NOT_HOSTS(message, node=node.path, prop="interrupts")
+
+
+def interrupts_of_the_host(view: View) -> Iterator[Finding]:
+    """Interrupts of the guest's node are those of a host node that is assigned."""
+    if view.context.platform is None:
+        return
+    hosts = [host for one in view.nodes if (host := view.host(one.node))]
+    lines = {line.intid for host in hosts for line in host.interrupts}
+    for node in view.devices:
+        for intid in guest_intids(view.tree, node):
+            if intid not in lines:
+                message = f"{node.path}: INTID {intid} is not one of its host node's"
+                yield LINE_NOT_HOSTS(message, node=node.path, prop="interrupts")
 
 
 def guest_intids(tree: Tree, node: Node) -> list[int]:
@@ -236,3 +216,13 @@ def _to_guest_gic(node: Node) -> bool:
 
 def _intid(kind: int, line: int) -> int:
     return line + (32 if kind == 0 else 16)
+
+
+CHECKS: tuple[Check, ...] = (
+    nothing_assigned,
+    outside,
+    mapped_pages,
+    dangling,
+    registers_mapped,
+    interrupts_of_the_host,
+)
