@@ -1,0 +1,311 @@
+"""From words to statements: what each rule of grammar/dts.lark becomes.
+
+The parser calls a method of :class:`Syntax` for each terminal and each rule as soon as it is whole,
+so expressions are numbers, and nodes have all their members, when the statement around them ends.
+Nothing is looked up here: references keep their names, and files of ``/incbin/`` are not read.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from lark import Token, Transformer
+from lark.exceptions import UnexpectedToken
+
+from xenassign.devicetree.dts_lexer import DtsLexer, Sources, is_fixed, unescape
+from xenassign.devicetree.places import SourceError, Span
+from xenassign.devicetree.source_nodes import (
+    Content,
+    Delete,
+    Omit,
+    Piece,
+    Reservation,
+    SourceFile,
+    SourceNode,
+    SourceProperty,
+)
+from xenassign.grammars import parser
+
+if TYPE_CHECKING:
+    from lark import Lark
+
+_WORD = (1 << 64) - 1  # numbers are 64 bits wide and have no sign
+
+
+class Number(NamedTuple):
+    """A number and the offsets at which it stands."""
+
+    value: int
+    start: int
+    end: int
+
+
+class _Header(NamedTuple):
+    overlay: bool
+    span: Span
+
+
+_BINARY: dict[str, Callable[[int, int], int]] = {
+    "||": lambda a, b: bool(a) | bool(b),
+    "&&": lambda a, b: bool(a) & bool(b),
+    "|": operator.or_,
+    "^": operator.xor,
+    "&": operator.and_,
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    ">": operator.gt,
+    "<=": operator.le,
+    ">=": operator.ge,
+    "<<": lambda a, b: a << b if b < 64 else 0,
+    ">>": lambda a, b: a >> b if b < 64 else 0,
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.floordiv,
+    "%": operator.mod,
+}
+_UNARY: dict[str, Callable[[int], int]] = {
+    "-": operator.neg,
+    "~": operator.invert,
+    "!": operator.not_,
+}
+
+
+def parse(sources: Sources) -> SourceFile:
+    """The statements of a source. Raises SourceError."""
+    try:
+        # A custom lexer may be given anything, says Lark.parse.
+        file: SourceFile = _parser().parse(sources)  # type: ignore[assignment]
+    except UnexpectedToken as error:
+        raise _refusal(error.token, error.expected, sources) from None
+    return file
+
+
+@cache
+def _parser() -> Lark:
+    return parser("dts", lexer=DtsLexer, transformer=Syntax(), maybe_placeholders=False)
+
+
+def _refusal(token: Token, expected: set[str], sources: Sources) -> SourceError:
+    """Says what may stand there instead, when that is not too much."""
+    fixed = [terminal for terminal in _parser().terminals if is_fixed(terminal.pattern)]
+    words = {terminal.name: f"'{terminal.pattern.value}'" for terminal in fixed}
+    names = sorted(words.get(name, name.lower().replace("_", " ")) for name in expected)
+    todo = f"write {' or '.join(names)} there" if len(names) <= 4 else "mend the source"
+    if token.type != "$END":
+        span = Span(token.start_pos or 0, token.end_pos or 0)
+        return SourceError(span, f"syntax error at '{token}'", todo)
+    end = sources.main.start + len(sources.main.text.rstrip())
+    return SourceError(Span(end, end), "syntax error: the source ends too early", todo)
+
+
+def _span(token: Token) -> Span:
+    return Span(token.start_pos or 0, token.end_pos or 0)
+
+
+def _over(tokens: list[Any]) -> Span:
+    """From the first token to the last."""
+    return Span(tokens[0].start_pos or 0, tokens[-1].end_pos or 0)
+
+
+def _name(token: Token) -> str:
+    """A backslash before a name makes it one that would be read otherwise, and is no part of it."""
+    return str(token.removeprefix("\\"))
+
+
+class Syntax(Transformer[Token, Any]):
+    """The methods of terminals and rules, in the order of the grammar."""
+
+    # --- terminals ---
+    # ruff: noqa: N802
+
+    def STRING(self, token: Token) -> Piece:
+        span = _span(token)
+        return Piece("string", unescape(token, span) + b"\0", *span)
+
+    def CHARACTER(self, token: Token) -> Number:
+        span = _span(token)
+        data = unescape(token, span)
+        if len(data) != 1:
+            raise SourceError(span, f"the character {token} is {len(data)} bytes", "write one")
+        return Number(data[0], *span)
+
+    def LABEL(self, token: Token) -> Piece:
+        return Piece("label", b"", *_span(token), token[:-1])
+
+    def LABEL_REF(self, token: Token) -> Piece:
+        return Piece("path", b"", *_span(token), token[1:])
+
+    def PATH_REF(self, token: Token) -> Piece:
+        if token == "&{}":
+            raise SourceError(_span(token), "a reference to nothing", "write &{/path} or &label")
+        return Piece("path", b"", *_span(token), token[2:-1])
+
+    def BYTE(self, token: Token) -> Piece:
+        return Piece("byte", bytes.fromhex(token), *_span(token))
+
+    def LITERAL(self, token: Token) -> Number:
+        digits = token.rstrip("UL")
+        base = 16 if digits[:2] in ("0x", "0X") else 8 if digits.startswith("0") else 10
+        if base == 8 and ("8" in digits or "9" in digits):
+            raise SourceError(_span(token), f"bad integer literal '{token}'", "0 begins an octal")
+        if len(digits.lstrip("0")) <= 24:
+            value = int(digits, base)
+            if value <= _WORD:
+                return Number(value, *_span(token))
+        raise SourceError(_span(token), f"integer literal '{token[:40]}' is larger than 64 bits")
+
+    # --- the file ---
+
+    def start(self, items: list[Any]) -> SourceFile:
+        headers = [item for item in items if isinstance(item, _Header)]
+        for header in headers[1:]:
+            if header.overlay != headers[0].overlay:
+                todo = "write /plugin/; behind all /dts-v1/; or none"
+                raise SourceError(header.span, "this header does not match the first one", todo)
+        reservations = tuple(item for item in items if isinstance(item, Reservation))
+        statements = items[len(headers) + len(reservations) :]
+        return SourceFile(headers[0].overlay, reservations, statements)
+
+    def header(self, items: list[Token]) -> _Header:
+        return _Header(len(items) > 2, _over(items))
+
+    def reservation(self, items: list[Number]) -> Reservation:
+        return Reservation(items[0].value, items[1].value)
+
+    def sign(self, items: list[Token]) -> Span:
+        return _over(items)
+
+    def root(self, items: tuple[Span, SourceNode]) -> Content:
+        span, node = items
+        node.opened.append(span)
+        return Content(node)
+
+    def extend(self, items: list[Any]) -> Content:
+        *labels, target, node = items
+        node.opened.append(target.span)
+        return Content(node, target, labels[0].name if labels else None)
+
+    def delete(self, items: list[Piece]) -> Delete:
+        return Delete(items[0])
+
+    def omit(self, items: list[Piece]) -> Omit:
+        return Omit(items[0])
+
+    # --- nodes and properties ---
+
+    def body(self, items: list[Any]) -> SourceNode:
+        made = SourceNode()
+        for item in items:
+            if isinstance(item, SourceNode):
+                made.adopt(item)
+            elif made.children.all:
+                todo = f"move {item.name} above {made.children.all[0].name}"
+                raise SourceError(item.named, "properties must stand before subnodes", todo)
+            else:
+                made.properties.add(item)
+        return made
+
+    def node(self, items: tuple[Token, SourceNode]) -> SourceNode:
+        name, made = items
+        made.name = _name(name)
+        made.opened.append(_span(name))
+        return made
+
+    def delete_node(self, items: list[Token]) -> SourceNode:
+        return SourceNode(_name(items[0]), opened=[_span(items[0])], deleted=True)
+
+    def omit_node(self, items: list[SourceNode]) -> SourceNode:
+        items[0].optional = True
+        return items[0]
+
+    def labelled(self, items: tuple[Piece, Any]) -> Any:
+        label, thing = items
+        if not isinstance(thing, Reservation):  # nobody can refer to those
+            thing.labels[label.name] = True
+        if isinstance(thing, SourceProperty):
+            thing.start = label.start
+        return thing
+
+    def property(self, items: list[Any]) -> SourceProperty:
+        name = items[0]
+        pieces: list[Piece] = []
+        for item in items[2:-1]:
+            if isinstance(item, list):
+                pieces += item
+            else:
+                pieces.append(item)
+        return SourceProperty(_name(name), pieces, _span(name), *_over(items))
+
+    def delete_property(self, items: list[Token]) -> SourceProperty:
+        name = items[1]
+        return SourceProperty(_name(name), [], _span(name), *_over(items), deleted=True)
+
+    # --- values ---
+
+    def array(self, items: list[Any]) -> list[Piece]:
+        bits = items.pop(0) if items and isinstance(items[0], int) else 32
+        return [_element(item, bits) for item in items]
+
+    def bits(self, items: list[Number]) -> int:
+        bits = items[0].value
+        if bits not in (8, 16, 32, 64):
+            what = f"array elements of {bits} bits"
+            raise SourceError(
+                Span(items[0].start, items[0].end), what, "write /bits/ 8, 16, 32 or 64"
+            )
+        return bits
+
+    def bytes(self, items: list[Piece]) -> list[Piece]:
+        return items
+
+    def incbin(self, items: list[Any]) -> Piece:
+        numbers = [item.value for item in items if isinstance(item, Number)]
+        skip, size = numbers or (0, _WORD)
+        name = items[2].data[:-1].partition(b"\0")[0].decode("utf-8", "surrogateescape")
+        return Piece("incbin", b"", *_over(items), name, skip, None if size == _WORD else size)
+
+    # --- expressions ---
+
+    def group(self, items: list[Any]) -> Number:
+        return Number(items[1].value, *_over(items))
+
+    def choice(self, items: list[Any]) -> Number:
+        condition, _, then, _, otherwise = items
+        chosen = then if condition.value else otherwise
+        return Number(chosen.value, condition.start, otherwise.end)
+
+    def binary(self, items: list[Any]) -> Number:
+        left, sign, right = items
+        try:
+            value = _BINARY[sign](left.value, right.value)
+        except ZeroDivisionError:
+            raise SourceError(Span(left.start, right.end), "division by zero") from None
+        return Number(value & _WORD, left.start, right.end)
+
+    def unary(self, items: list[Any]) -> Number:
+        sign, number = items
+        return Number(_UNARY[sign](number.value) & _WORD, sign.start_pos, number.end)
+
+
+def _element(item: Number | Piece, bits: int) -> Piece:
+    """An element of an array of ``bits``-wide numbers."""
+    if isinstance(item, Piece):
+        if item.kind == "label":
+            return item
+        if bits != 32:
+            what = f"a reference is a cell of 32 bits, not one of {bits}"
+            raise SourceError(item.span, what, "write it in < > without /bits/")
+        item.kind, item.data = "phandle", b"\xff\xff\xff\xff"
+        return item
+    value, start, end = item
+    if value >> bits:
+        if value >> bits != _WORD >> bits:  # nor is it a negative number
+            what = f"the value {value:#x} does not fit {bits} bits"
+            raise SourceError(Span(start, end), what, "write smaller numbers, or /bits/ 64")
+        value &= (1 << bits) - 1
+    return Piece("cell", value.to_bytes(bits // 8, "big"), start, end)

@@ -1,0 +1,140 @@
+"""Where things stand in source: files, lines and columns.
+
+Reading source, only *offsets* are kept: characters counted through all texts that were read, one
+behind the other (the file itself, each ``/include/``). A :class:`SourceMap` makes a :class:`Place`
+of two offsets when somebody asks for it. It follows line markers (``# 12 "file"``), so that a
+place lies in the file that a person wrote, not in what the preprocessor made of it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from functools import cached_property
+from itertools import accumulate
+from typing import NamedTuple, Protocol
+
+from xenassign.devicetree.tree import DevicetreeError
+
+
+class Place(NamedTuple):
+    """A stretch of a file. All count from 1, columns in characters (tabs too); end exclusive."""
+
+    file: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+class Span(NamedTuple):
+    """A stretch of source as offsets, ``end`` exclusive."""
+
+    start: int
+    end: int
+
+
+class SourceError(Exception):
+    """Something in source that dtc refuses; :meth:`SourceMap.error` gives it its place."""
+
+    def __init__(self, span: Span, what: str, todo: str = "mend the source") -> None:
+        super().__init__(what)
+        self.span = span
+        self.what = what
+        self.todo = todo
+
+
+class Marker(NamedTuple):
+    """A line marker that ends at ``offset``: the next line is ``line`` of ``file``."""
+
+    offset: int
+    file: str
+    line: int
+
+
+class Text:
+    """One text that was read. ``start`` is the offset of its first character."""
+
+    def __init__(self, start: int, file: str, text: str) -> None:
+        self.start = start
+        self.file = file
+        self.text = text
+        self.markers: list[Marker] = []
+
+    @cached_property
+    def lines(self) -> list[int]:
+        """The offset in the text at which each line starts."""
+        return [0, *accumulate(len(line) + 1 for line in self.text.split("\n"))][:-1]
+
+
+class Preprocessed(Protocol):
+    """What undoes the work of a preprocessor on the first text."""
+
+    def file(self, name: str) -> str:
+        """The file that a line marker names."""
+
+    def column(self, file: str, line: int, made: str, column: int, ends: bool) -> int:
+        """The column in the file of one in the line that was made of it."""
+
+    def written(self, place: Place) -> str:
+        """What stands in the file."""
+
+
+class SourceMap:
+    """All texts of one source; ``made``: the first was made by a preprocessor."""
+
+    def __init__(self, made: Preprocessed | None = None) -> None:
+        self.texts: list[Text] = []
+        self._made = made
+        self._size = 0
+
+    def add(self, file: str, text: str) -> Text:
+        """Puts a text behind the others."""
+        added = Text(self._size, file, text)
+        self.texts.append(added)
+        self._size += len(text) + 1
+        return added
+
+    def text_at(self, offset: int) -> Text:
+        """The text that an offset lies in."""
+        return self.texts[bisect_right(self.texts, offset, key=lambda text: text.start) - 1]
+
+    def place(self, span: Span) -> Place:
+        """The place of a stretch; one that ends in another file is cut to where it starts."""
+        file, line, column = self._find(span.start, False)
+        end_file, end_line, end_column = self._find(span.end, True)
+        if end_file != file or (end_line, end_column) < (line, column):
+            end_line, end_column = line, column
+        return Place(file, line, column, end_line, end_column)
+
+    def _find(self, offset: int, ends: bool) -> tuple[str, int, int]:
+        text = self.text_at(offset)
+        at = offset - text.start
+        number = bisect_right(text.lines, at) - 1
+        column = at - text.lines[number] + 1
+        file, line = text.file, number + 1
+        passed = bisect_right(text.markers, offset, key=lambda marker: marker.offset)
+        if passed:
+            marker = text.markers[passed - 1]
+            above = bisect_right(text.lines, marker.offset - text.start)
+            file, line = marker.file, marker.line + number - above
+        if self._made is not None and text is self.texts[0]:
+            begin = text.lines[number]
+            made = text.text[begin : text.text.find("\n", begin)]
+            file = self._made.file(file)
+            column = self._made.column(file, line, made, column, ends)
+        return file, line, column
+
+    def written(self, span: Span) -> str:
+        """The characters of a stretch, as the file has them."""
+        text = self.text_at(span.start)
+        if self._made is not None and text is self.texts[0]:
+            return self._made.written(self.place(span))
+        return text.text[span.start - text.start : span.end - text.start]
+
+    def error(self, error: SourceError) -> DevicetreeError:
+        """The error for users: one line that begins with the place."""
+        line = f"{self.place(error.span)}: {error.what}; {error.todo}"
+        return DevicetreeError("".join(c if c.isprintable() else ascii(c)[1:-1] for c in line))

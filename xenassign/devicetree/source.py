@@ -1,0 +1,186 @@
+"""Reading devicetree source (.dts) as dtc does, with the place of everything.
+
+:func:`read_source` gives a :class:`Source`: the blob that dtc would make, byte for byte, and for
+each node, property and element of a value the place where it stands in the file that a person
+wrote. The steps, one module each:
+
+1. ``preprocessor``: sources with ``#include`` and the like go through the system's cpp first;
+2. ``dts_lexer``, ``dts_syntax`` and grammar/dts.lark: text to statements;
+3. ``source_tree``: statements to one tree, with merging and deletion;
+4. ``source_checks``: what dtc refuses in a whole tree; phandles, paths, symbols and fixups;
+5. ``source_blob``: the tree as bytes.
+
+What dtc only warns of is accepted, with one exception: a number that does not fit its cell is an
+error here, as it was for dtc before 1.7, which cuts it off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+from xenassign.devicetree.places import Place, SourceError, SourceMap, Span
+from xenassign.devicetree.source_nodes import Content, SourceNode, SourceProperty
+
+if TYPE_CHECKING:
+    from xenassign.devicetree.dts_lexer import Sources
+
+
+class Comment(NamedTuple):
+    """A comment with its slashes and stars."""
+
+    place: Place
+    text: str
+
+
+class Element(NamedTuple):
+    """A piece of a value: a cell, a string, a byte, a reference or a file.
+
+    ``offset`` and ``size`` are bytes in the value, ``text`` is what the file says there.
+    """
+
+    offset: int
+    size: int
+    place: Place
+    text: str
+
+
+class PropertyPlace(NamedTuple):
+    """Where a property stands that counts: its name, its whole statement, and its elements."""
+
+    name: Place
+    statement: Place
+    elements: tuple[Element, ...]
+
+
+class NodePlace(NamedTuple):
+    """Where a node stands: its name where it was first opened, and everywhere it was opened."""
+
+    name: Place
+    opened: tuple[Place, ...]
+    properties: dict[str, PropertyPlace]
+
+
+@dataclass(eq=False, frozen=True)
+class Source:
+    """What was read. ``labels``: label to the path of its node. ``overlay``: it has /plugin/.
+
+    Nodes and properties that dtc adds (phandles, ``__symbols__``, fixups) have no place.
+    """
+
+    file: str
+    blob: bytes
+    overlay: bool
+    labels: dict[str, str]
+    _map: SourceMap
+    _comments: tuple[Span, ...]
+    _root: SourceNode
+
+    @cached_property
+    def comments(self) -> tuple[Comment, ...]:
+        """Every comment, in the order in which they were read."""
+        spans = self._comments
+        return tuple(Comment(self._map.place(span), self._map.written(span)) for span in spans)
+
+    @cached_property
+    def nodes(self) -> dict[str, NodePlace]:
+        """Path to places, parents first."""
+        return {node.path: self._node(node) for node in self._root.walk() if node.opened}
+
+    def place(self, path: str, prop: str | None = None, cell: int | None = None) -> Place | None:
+        """Where a node stands, a property of it, or the 32-bit cell of that number in its value.
+
+        What is not there is pointed at where it should be: at its property, or its node, or the
+        nearest node above that is written.
+        """
+        element = self.element(path, prop, cell) if prop and cell is not None else None
+        if element is not None:
+            return element.place
+        node = self.nodes.get(path)
+        if node is None:
+            return self.place(path.rpartition("/")[0] or "/") if path != "/" else None
+        found = node.properties.get(prop) if prop else None
+        return found.name if found else node.name
+
+    def element(self, path: str, prop: str, cell: int) -> Element | None:
+        """The element of a property's value that holds the 32-bit cell of that number."""
+        node = self.nodes.get(path)
+        found = node.properties.get(prop) if node else None
+        for element in found.elements if found else ():
+            if element.offset <= 4 * cell < element.offset + element.size:
+                return element
+        return None
+
+    def _node(self, node: SourceNode) -> NodePlace:
+        opened = tuple(self._map.place(span) for span in node.opened)
+        written = (prop for prop in node.properties if prop.start >= 0)
+        return NodePlace(opened[0], opened, {prop.name: self._property(prop) for prop in written})
+
+    def _property(self, prop: SourceProperty) -> PropertyPlace:
+        elements, offset, place = [], 0, self._map.place
+        for piece in prop.pieces:
+            size, span = len(piece.data), piece.span
+            if piece.kind != "label" and piece.start >= 0:
+                elements.append(Element(offset, size, place(span), self._map.written(span)))
+            offset += size
+        return PropertyPlace(place(prop.named), place(Span(prop.start, prop.end)), tuple(elements))
+
+
+def read_source(
+    data: bytes, file: str, *, include: Sequence[str] = (), symbols: bool = False
+) -> Source:
+    """Reads source. Raises DevicetreeError with ``FILE:LINE:COL: what; what to do``.
+
+    ``file`` is the name for errors and places, and its folder is where included files are looked
+    for first (that of the process for ``-`` or ``<stdin>``), then the folders of ``include``.
+    ``symbols``: with ``/__symbols__``, as ``dtc -@`` makes it.
+    """
+    from xenassign.devicetree.dts_lexer import Sources
+    from xenassign.devicetree.preprocessor import needs_cpp, preprocessed
+
+    name = "<stdin>" if file == "-" else file
+    text = data.decode("utf-8", "surrogateescape")
+    made = preprocessed(data, name, include) if needs_cpp(text) else None
+    sources = Sources(made.text if made else text, name, include, SourceMap(made))
+    try:
+        return _read(sources, name, symbols)
+    except SourceError as error:
+        raise sources.map.error(error) from None
+
+
+def _read(sources: Sources, name: str, symbols: bool) -> Source:
+    from xenassign.devicetree.dts_syntax import parse
+    from xenassign.devicetree.source_blob import to_blob
+    from xenassign.devicetree.source_checks import boot_cpu, complete
+    from xenassign.devicetree.source_tree import SourceTree
+
+    file = parse(sources)
+    for statement in file.statements:
+        if isinstance(statement, Content):
+            _read_files(statement.node, sources)
+    tree = SourceTree(file.overlay)
+    tree.begin(file.statements[0])
+    for statement in file.statements[1:]:
+        tree.add(statement)
+    boot = boot_cpu(tree.root)
+    complete(tree, symbols)
+    labels = {
+        label: node.path
+        for node in tree.root.walk()
+        for label, counts in node.labels.items()
+        if counts
+    }
+    blob = to_blob(tree.root, file.reservations, boot)
+    comments = tuple(sources.comments)
+    return Source(name, blob, file.overlay, labels, sources.map, comments, tree.root)
+
+
+def _read_files(root: SourceNode, sources: Sources) -> None:
+    """Gives each ``/incbin/`` its bytes."""
+    for node in root.walk(deleted=True):
+        for prop in node.properties.all:
+            for piece in prop.pieces:
+                if piece.kind == "incbin":
+                    _, piece.data = sources.read(piece.name, piece.span, piece.skip, piece.size)
