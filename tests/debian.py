@@ -1,4 +1,4 @@
-"""Debian's arm64 packages, through this system's own apt; nothing is installed.
+"""Debian's packages, through this system's own apt; nothing is installed.
 
 Only apt's sources of the Debian archive are used, with their suite replaced; mirrors, proxies, keys
 and credentials stay what the system's administrator set up. apt works on lists, cache and status of
@@ -138,7 +138,9 @@ def _remove(directory: Path) -> None:
 # ---------------------------------------------------------------------------- packages
 
 
-def download(suite: str, packages: Sequence[str], work: Path) -> list[Path]:
+def download(
+    suite: str, packages: Sequence[str], work: Path, architecture: str = "arm64"
+) -> list[Path]:
     """The .deb files of packages of a suite, in their order. Raises FetchError.
 
     ``work`` is a directory for apt's state and for the files.
@@ -146,9 +148,19 @@ def download(suite: str, packages: Sequence[str], work: Path) -> list[Path]:
     for tool in ("apt-get", "apt-cache", "apt-config", "dpkg-deb"):
         if shutil.which(tool) is None:
             raise FetchError(f"{tool} is not here; use Debian")
-    apt = _Apt(work / "apt", suite)
+    apt = _Apt(work / "apt", suite, architecture)
+    if KERNEL not in packages:
+        apt.find(packages[0])
+        return apt.download(packages, work)
     kernel = apt.find_kernel()
     return apt.download([kernel if name == KERNEL else name for name in packages], work)
+
+
+def own_architecture() -> str:
+    """Debian's name of this system's architecture. Raises FetchError."""
+    if shutil.which("dpkg") is None:
+        raise FetchError("dpkg is not here; use Debian")
+    return _run(["dpkg", "--print-architecture"]).stdout.strip()
 
 
 def version(deb: Path) -> str:
@@ -267,9 +279,10 @@ def _deb822_style(text: str) -> Iterator[Source]:
 class _Apt:
     """An apt of our own in one directory: the system's configuration, but nothing of its state."""
 
-    def __init__(self, directory: Path, suite: str) -> None:
+    def __init__(self, directory: Path, suite: str, architecture: str) -> None:
         self.directory = directory
         self.suite = suite
+        self.architecture = architecture
         self.sources = directory / "sources.d" / "debian.sources"
         for name in ("sources.d", "lists/partial", "archives/partial", "log"):
             (directory / name).mkdir(parents=True)
@@ -280,8 +293,8 @@ class _Apt:
     def _configuration(self) -> str:
         at = self.directory.resolve()
         values = {
-            "APT::Architecture": "arm64",
-            "APT::Architectures": "arm64",
+            "APT::Architecture": self.architecture,
+            "APT::Architectures": self.architecture,
             # As root apt would drop to a user who may not look into this directory.
             "APT::Sandbox::User": "root",
             "Acquire::Languages": "none",
@@ -316,6 +329,14 @@ class _Apt:
 
     def find_kernel(self) -> str:
         """The kernel's real package, from the first source that has it. Raises FetchError."""
+        real = r"^Depends:.*?\b(linux-image-[^\s,|(]+)"
+        return self.find(KERNEL, real)[1]
+
+    def find(self, package: str, wanted: str = r"^Package:") -> re.Match[str]:
+        """Where a package's entry says what is wanted, in the first source that has the package.
+
+        That source is apt's from here on. Raises FetchError.
+        """
         candidates = debian_sources()
         if not candidates:
             system = _os_release().get("PRETTY_NAME", "this system")
@@ -326,15 +347,15 @@ class _Apt:
         for source in candidates:
             self.sources.write_text(_stanza(source, self.suite))
             updated = self.run("apt-get", "update")
-            shown = self.run("apt-cache", "show", KERNEL)
-            match = re.search(r"^Depends:.*?\b(linux-image-[^\s,|(]+)", shown.stdout, re.MULTILINE)
+            shown = self.run("apt-cache", "show", package)
+            match = re.search(wanted, shown.stdout, re.MULTILINE)
             if match is not None:
-                return match[1]
+                return match
             said = [line for line in updated.stderr.splitlines() if line.startswith(("E:", "W:"))]
             complaints += said[:1]
         why = f" ({complaints[0]})" if complaints else ""
         raise FetchError(
-            f"apt found no {KERNEL} of {self.suite}{why}; mend apt's source or the network"
+            f"apt found no {package} of {self.suite}{why}; mend apt's source or the network"
         )
 
     def download(self, packages: Sequence[str], directory: Path) -> list[Path]:

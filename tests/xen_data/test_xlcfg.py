@@ -86,7 +86,7 @@ def test_escapes(text: str, expected: str) -> None:
         ("a == 1\n", 1, 4),
         ("a 1\n", 1, 3),
         ('a = "open\n', 1, 5),
-        ("a = 1\n\n  b = 'x\\q'\n", 3, 7),
+        ("a = 1\n\n  b = 'x\\q'\n", 3, 9),
         ("a = -1\n", 1, 5),
         ("a =\n", 1, 4),
         ("a = [1,\n\n", None, None),

@@ -1,66 +1,111 @@
-r"""Reading an xl domain configuration as libxlutil does, with line and column.
+r"""Reading an xl domain configuration exactly as libxlutil does, with the place of everything.
 
-The grammar is grammar/xlcfg.lark. Escapes in strings are those of xlu__cfgl_dequote: the quotes
-and the backslash, \a \b \f \n \r \t \v. Its numeric escapes (\xHH, \OOO) are consumed but
-store nothing, in every release up to 4.22: a string with one loses the character.
+The grammar is grammar/xlcfg.lark; tests/libxlutil asks the real libxlutil about the same texts.
+What is easily missed (libxlu_cfg_l.l, libxlu_cfg_y.y and libxlu_cfg.c, the same from Xen 4.17 to
+4.22):
+
+* Escapes are \" \' \\ \a \b \f \n \r \t \v, and octal digits: of the three characters behind the
+  first strtoul must take two or more, in base 10; nothing is stored. \x is always refused.
+* A file may end without a newline, but not in a comment. Of one stray last byte nothing is said.
+* ``+=`` of a list to a string, or the reverse, is an error; after ``+=`` nothing is a number.
+* The parser's stack ends at 10000 symbols, which only deeply nested lists reach.
+
+A configuration is bytes. ``decode`` makes a text of them and ``encode`` the same bytes again: bytes
+that are no UTF-8 are lone surrogates. Offsets and columns count the characters of that text.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any, NamedTuple
 
+from xenassign.devicetree.places import Place
 from xenassign.errors import InputError
-from xenassign.resources import directory
+
+_STACK = 10000  # YYMAXDEPTH of bison
+_LONG = range(-(1 << 63), 1 << 63)
 
 
 class Atom(NamedTuple):
-    """A string or a number; ``text`` is its value. ``line`` and ``column`` count from 1."""
+    """A string or a number; ``text`` is its value.
+
+    ``line`` and ``column`` count from 1, ``start`` and ``end`` are offsets in the text.
+    """
 
     text: str
     quoted: bool
     line: int
     column: int
+    start: int
+    end: int
 
 
 class ListValue(NamedTuple):
-    """A list of values."""
+    """A list of values, from bracket to bracket. Joined by ``+=``: the last one's brackets."""
 
     items: tuple[Value, ...]
     line: int
     column: int
+    start: int
+    end: int
 
 
 Value = Atom | ListValue
 
 
 class Assignment(NamedTuple):
-    """One statement. ``append``: ``+=`` instead of ``=``."""
+    """One statement, without what ends it. ``append``: ``+=`` instead of ``=``."""
 
     name: str
     value: Value
     append: bool
     line: int
     column: int
+    start: int
+    end: int
+
+
+class Comment(NamedTuple):
+    """A comment from its ``#`` to the end of the line; ``text`` is what follows the ``#``."""
+
+    text: str
+    line: int
+    column: int
+    start: int
+    end: int
+
+
+class ConfigError(InputError):
+    """What libxlutil does not read. ``str`` has FILE:LINE:COLUMN, ``what`` has not."""
+
+    def __init__(self, file: str, line: int, column: int, what: str) -> None:
+        super().__init__(f"{file}:{line}:{column}: {what}")
+        self.line, self.column, self.what = line, column, what
 
 
 class Config(NamedTuple):
-    """A domain configuration: its statements in order."""
+    """A domain configuration: its statements and comments in order, and its text."""
 
     file: str
     statements: tuple[Assignment, ...]
+    comments: tuple[Comment, ...] = ()
+    text: str = ""
+
+    def named(self, name: str) -> tuple[Assignment, ...]:
+        """The statements about a name."""
+        return tuple(one for one in self.statements if one.name == name)
 
     def get(self, name: str) -> Value | None:
-        """The value that counts: of several the last, with ``+=`` appended to lists and strings."""
+        """The value that counts: of several the last, ``+=`` joined to what stands before it."""
         value: Value | None = None
-        for statement in self.statements:
-            if statement.name != name:
-                continue
+        for statement in self.named(name):
             new = statement.value
             if statement.append and isinstance(value, ListValue) and isinstance(new, ListValue):
-                new = ListValue((*value.items, *new.items), value.line, value.column)
+                new = new._replace(items=(*value.items, *new.items))
             elif statement.append and isinstance(value, Atom) and isinstance(new, Atom):
-                new = Atom(value.text + new.text, True, value.line, value.column)
+                new = new._replace(text=value.text + new.text)
             value = new
         return value
 
@@ -71,106 +116,199 @@ class Config(NamedTuple):
             return ()
         return tuple(item for item in value.items if isinstance(item, Atom))
 
+    def place(self, item: Atom | ListValue | Assignment | Comment) -> Place:
+        """Where something stands."""
+        written = self.text[item.start : item.end]
+        below = written.count("\n")
+        last = len(written) - written.rfind("\n") - 1
+        end = last + 1 if below else item.column + last
+        return Place(self.file, item.line, item.column, item.line + below, end)
+
+    def integer(self, name: str) -> int | None:
+        """The value as xlu_cfg_get_long gives it, or None where xl takes its default.
+
+        As strtol with base 0, but for ``0b1``: only a C library of 2023 or later takes that.
+        """
+        value, last = self.get(name), self.named(name)[-1:]
+        if not isinstance(value, Atom) or last[0].append:
+            return None
+        return strtol(value.text)
+
+
+def strtol(text: str) -> int | None:
+    """What C's strtol makes of all of a text with base 0 and a long of 64 bits; None: an error."""
+    found = _NUMBER.fullmatch(text)
+    if found is None:
+        return None
+    sign, digits = found.groups()
+    base = 16 if digits[:2] in ("0x", "0X") else 8 if digits[0] == "0" else 10
+    number = int(sign + digits, base)
+    return number if number in _LONG else None
+
+
+_NUMBER = re.compile(r"[ \t\n\v\f\r]*([+-]?)(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]{0,18})")
+
+
+def read_file(path: str) -> Config:
+    """Parses a file. Raises InputError."""
+    try:
+        with open(path, "rb") as stream:
+            data = stream.read()
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"{path}: {reason}; give an xl configuration") from None
+    return parse(decode(data), path)
+
+
+def decode(data: bytes) -> str:
+    """The text of a configuration."""
+    return data.decode("utf-8", "surrogateescape")
+
+
+def encode(text: str) -> bytes:
+    """The bytes that ``decode`` made the text of."""
+    return text.encode("utf-8", "surrogateescape")
+
 
 @cache
 def _parser() -> Any:
-    from lark import Lark
+    from xenassign.grammars import parser
 
-    text = (directory("grammar") / "xlcfg.lark").read_text(encoding="utf-8")
-    return Lark(
-        text, parser="lalr", lexer="basic", propagate_positions=True, maybe_placeholders=False
-    )
+    return parser("xlcfg", lexer="basic", propagate_positions=True, maybe_placeholders=False)
 
 
 def parse(text: str, file: str = "<memory>") -> Config:
-    """Parses a configuration. Raises InputError with FILE:LINE:COLUMN."""
-    from lark import Token, Tree
+    """Parses a configuration. Raises ConfigError where libxlutil does not read it."""
+    parsing = _parser().parse_interactive(text)
+    problem = _run(parsing, text)
+    trees = _complete(parsing.parser_state.value_stack)
+    statements = tuple(_assignment(tree) for tree in trees)
+    problem = _mixed(statements, text) or problem
+    if problem is not None:
+        raise ConfigError(file, *problem)
+    return Config(file, statements, tuple(_comments(text)), text)
+
+
+# ---------------------------------------------------------------------------- what was parsed
+
+_ASSIGNMENTS = ("assign", "append")
+
+
+def _complete(stack: list[Any]) -> Iterator[Any]:
+    """The trees of the statements on the parser's stack: all, or those before a problem."""
+    for one in stack:
+        kind = getattr(one, "data", "")
+        if kind in _ASSIGNMENTS:
+            yield one
+        elif kind in ("start", "_statements", "_statement"):
+            yield from one.children
+
+
+def _assignment(tree: Any) -> Assignment:
+    name, root = tree.children
+    made: dict[int, Value] = {}
+    for node in root.iter_subtrees():  # what is inside comes first; no recursion: lists nest deep
+        meta = node.meta
+        place = (meta.line, meta.column, meta.start_pos, meta.end_pos)
+        if node.data == "list":
+            made[id(node)] = ListValue(tuple(made[id(child)] for child in node.children), *place)
+        else:
+            (token,) = node.children
+            quoted = token.type == "STRING"
+            text = _dequoted(token[1:-1]) if quoted else str(token)
+            made[id(node)] = Atom(text, quoted, *place)
+    place = (name.line, name.column, name.start_pos, tree.meta.end_pos)
+    return Assignment(str(name), made[id(root)], tree.data == "append", *place)
+
+
+# A digit and what strtoul takes of the next three characters; or a character that stands for one.
+_ESCAPE = (
+    r"\\(?:[0-7](?:[0-9 \t\v\f\r+-][0-9]{1,2}|[ \t\v\f\r][ \t\v\f\r+-][0-9])|([\"'\\abfnrtv]))"
+)
+_ESCAPES = re.compile(_ESCAPE)
+_STORED = dict(zip("abfnrtv", "\a\b\f\n\r\t\v", strict=True))
+
+
+def _dequoted(inside: str) -> str:
+    """The value of a string from between its quotes, as xlu__cfgl_dequote makes it."""
+    return _ESCAPES.sub(lambda found: _STORED.get(found[1], found[1] or ""), inside)
+
+
+_LEXED = re.compile(r"""'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|\#([^\n]*)\n|\n""")
+
+
+def _comments(text: str) -> Iterator[Comment]:
+    """The comments of a text that was parsed."""
+    line, begin = 1, 0
+    for found in _LEXED.finditer(text):
+        if found[1] is not None:
+            at = found.start()
+            yield Comment(found[1], line, at - begin + 1, at, found.end() - 1)
+        if found[0].endswith("\n"):
+            line, begin = line + 1, found.end()
+
+
+# ---------------------------------------------------------------------------- what was not
+
+_Problem = tuple[int, int, str]  # line, column, what
+
+_STATEMENTS = "statements are name = value and end with the line or ;"
+_PLAIN = "xl.cfg has name = value, strings in quotes, lists in [ ], and no Python"
+_STRINGS = {quote: re.compile(rf"{quote}(?:[^{quote}\\\n]|\\.)*{quote}") for quote in "'\""}
+_WRONG = re.compile(_ESCAPE + r"|(\0|\\.)")
+
+
+def _run(parsing: Any, text: str) -> _Problem | None:
+    """Parses to the end, or to the first problem."""
     from lark.exceptions import UnexpectedCharacters, UnexpectedInput
 
+    last = None
     try:
-        tree = _parser().parse(text)
+        for token in parsing.iter_parse():
+            if last is not None and len(parsing.parser_state.state_stack) >= _STACK:
+                return last.line, last.column, "lists are nested too deep; xl has no use for it"
+            last = token
+        parsing.feed_eof(last)
     except UnexpectedCharacters as error:
-        char = text[error.pos_in_stream or 0]
-        raise InputError(
-            f"{file}:{error.line}:{error.column}: lexical error at {char!r};"
-            " xl.cfg has name = value, strings in quotes, lists in [ ], and no Python"
-        ) from None
+        return _lexical(text, error.pos_in_stream or 0, error.line, error.column)
     except UnexpectedInput as error:
-        line, column = max(error.line, 1), max(error.column, 1)
         token = getattr(error, "token", None)
-        at = repr(str(token)) if token is not None and str(token) else "the end"
-        raise InputError(
-            f"{file}:{line}:{column}: syntax error at {at}; statements are name = value and end"
-            " with the line or ;"
-        ) from None
-
-    def value(node: Any) -> Value:
-        if isinstance(node, Tree) and node.data == "list":
-            items = tuple(value(child) for child in node.children)
-            meta = node.meta
-            return ListValue(items, getattr(meta, "line", 1), getattr(meta, "column", 1))
-        token = node.children[0]
-        quoted = token.type == "STRING"
-        raw = _dequote(str(token), file, token) if quoted else str(token)
-        return Atom(raw, quoted, token.line, token.column)
-
-    statements = []
-    for node in tree.children:
-        name = node.children[0]
-        assert isinstance(name, Token)
-        made = Assignment(
-            str(name),
-            value(node.children[1]),
-            node.data == "append",
-            name.line or 1,
-            name.column or 1,
-        )
-        statements.append(made)
-    return Config(file, tuple(statements))
+        if token is None or token.type == "$END":
+            assert last is not None
+            column = last.column if last.type == "_NEWLINE" else last.end_column
+            return last.line, column or 1, f"syntax error at the end; {_STATEMENTS}"
+        at = "the end of the line" if token.type == "_NEWLINE" else repr(str(token))
+        return token.line, token.column, f"syntax error at {at}; {_STATEMENTS}"
+    return None
 
 
-_ESCAPES = {
-    '"': '"',
-    "'": "'",
-    "\\": "\\",
-    "a": "\a",
-    "b": "\b",
-    "f": "\f",
-    "n": "\n",
-    "r": "\r",
-    "t": "\t",
-    "v": "\v",
-}
+def _lexical(text: str, at: int, line: int, column: int) -> _Problem:
+    """What is wrong with a character that begins no token."""
+    char = text[at]
+    if char == "\r":
+        return line, column, "lexical error at '\\r'; save the file with Unix line ends"
+    if char == "#":
+        return line, column, "lexical error at a comment; end the last line with a newline"
+    if char not in _STRINGS:
+        return line, column, f"lexical error at {char!r}; {_PLAIN}"
+    string = _STRINGS[char].match(text, at)
+    if string is None:
+        return line, column, "lexical error at a quote; close the string on its line"
+    wrong, start = next((w[2], w.start()) for w in _WRONG.finditer(string[0]) if w[2])
+    if wrong == "\0":
+        return line, column + start, "lexical error at a NUL in a string; take it out"
+    what = f"lexical error: invalid escape {wrong} in a string; write \\\\ for a backslash"
+    return line, column + start, what
 
 
-def _dequote(raw: str, file: str, token: Any) -> str:
-    """The value of a quoted string, as xlu__cfgl_dequote makes it."""
-    out: list[str] = []
-    at, end = 1, len(raw) - 1
-    while at < end:
-        char = raw[at]
-        at += 1
-        if char != "\\":
-            out.append(char)
-            continue
-        code = raw[at]
-        at += 1
-        if code in _ESCAPES:
-            out.append(_ESCAPES[code])
-        elif code == "x" and _digits(raw, at + 1, 2, "0123456789abcdefABCDEF") == 2:
-            at += 3  # skips one character, then two digits, and stores nothing
-        elif code in "01234567" and (count := _digits(raw, at, 3, "0123456789")) > 1:
-            at += count
-        else:
-            raise InputError(
-                f"{file}:{token.line}:{token.column}: lexical error: invalid escape \\{code} in a"
-                " string; write \\\\ for a backslash"
-            )
-    return "".join(out)
-
-
-def _digits(raw: str, at: int, most: int, allowed: str) -> int:
-    count = 0
-    while count < most and at + count < len(raw) - 1 and raw[at + count] in allowed:
-        count += 1
-    return count
+def _mixed(statements: Iterable[Assignment], text: str) -> _Problem | None:
+    """The first += of a list to a string, or the reverse, where its value ends."""
+    kinds: dict[str, type] = {}
+    for one in statements:
+        kind = type(one.value)
+        if one.append and kinds.get(one.name, kind) is not kind:
+            line = text.count("\n", 0, one.end) + 1
+            column = one.end - 1 - text.rfind("\n", 0, one.end)
+            return line, column, f"{one.name} += joins a list and a string; make both lists"
+        kinds[one.name] = kind
+    return None

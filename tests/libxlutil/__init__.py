@@ -1,0 +1,1 @@
+"""The xl.cfg grammar against the real libxlutil."""

@@ -1,0 +1,60 @@
+"""What xl makes of the strings in irqs and iomem (parse_config_data in xl_parse.c of Xen)."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+#: What strtoul takes whole in base 10, and sscanf in base 16.
+_DECIMAL = re.compile(r"[ \t\n\v\f\r]*([+-]?)0*([0-9]+)")
+_NUMBER = r"[ \t\n\v\f\r]*([+-]?(?:0[xX][0-9a-fA-F]*|[0-9a-fA-F]+))"
+_IOMEM = re.compile(f"{_NUMBER},{_NUMBER}(?:@{_NUMBER})?")
+_U64 = (1 << 64) - 1
+
+
+class Range(NamedTuple):
+    """An entry of iomem in pages: host, count, guest."""
+
+    mfn: int
+    pages: int
+    gfn: int
+
+    @property
+    def text(self) -> str:
+        """The entry."""
+        moved = f"@{self.gfn:#x}" if self.gfn != self.mfn else ""
+        return f"{self.mfn:#x},{self.pages:#x}{moved}"
+
+    def covers(self, other: Range) -> bool:
+        """Whether it maps all that the other maps, to the same place."""
+        same = self.gfn - self.mfn == other.gfn - other.mfn
+        return same and self.mfn <= other.mfn and other.mfn + other.pages <= self.mfn + self.pages
+
+    def meets(self, other: Range) -> bool:
+        """Whether they share a page of the host."""
+        return self.mfn < other.mfn + other.pages and other.mfn < self.mfn + self.pages
+
+
+def intid(text: str) -> int | None:
+    """An entry of irqs as strtoul reads it, or None where xl stops."""
+    found = _DECIMAL.fullmatch(text)
+    if found is None or len(found[2]) > 20:  # Python makes no number of thousands of digits
+        return None
+    value = int(found[1] + found[2])
+    value = value & _U64 if abs(value) <= _U64 else _U64
+    return value if value < 0xFFFFFFFF else None
+
+
+def page_range(text: str) -> Range | None:
+    """An entry of iomem as sscanf reads it, or None where xl stops."""
+    found = _IOMEM.fullmatch(text)
+    if found is None:
+        return None
+    mfn, count, gfn = (_hexadecimal(text) if text else _U64 for text in found.groups())
+    return Range(mfn, count, mfn if gfn == _U64 else gfn)
+
+
+def _hexadecimal(text: str) -> int:
+    """A number as glibc's sscanf reads it: "0x" alone is 0, a sign wraps, too large is all ones."""
+    value = int(text + "0", 16) >> 4 if text[-1] in "xX" else int(text, 16)
+    return value & _U64 if abs(value) <= _U64 else _U64
