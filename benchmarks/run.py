@@ -4,8 +4,8 @@
     python -m benchmarks.run [NAME...] [--runs N] [--json FILE] [--lopper COMMAND]
     python benchmarks/run.py ...
 
-NAME is generate, startup, inspect or scaling; without one all are run. README.md says how to read
-the result.
+NAME is generate, startup, lint, inspect or scaling; without one all are run. README.md says how to
+read the result.
 """
 
 from __future__ import annotations
@@ -155,6 +155,33 @@ def bench_startup(options: argparse.Namespace) -> list[Figure]:
     ]
 
 
+def bench_lint(options: argparse.Namespace) -> list[Figure]:
+    """The generated files of one device, linted as commands, with and without the board."""
+    board = str(Path(__file__).resolve().parents[1] / "fixtures/host_dtbs/zynqmp-zcu102.dtb")
+    with tempfile.TemporaryDirectory() as scratch:
+        made = [*_xenassign(), "generate", board, "-d", "ethernet0", "-o", scratch, "-q"]
+        _run([*made, "--overwrite"], Path(scratch))
+        dtb, dts, config, overlay = (
+            f"{scratch}/domu1.{suffix}" for suffix in ("dtb", "dts", "cfg", "host.dtbo")
+        )
+        lint = [*_xenassign(), "lint"]
+        commands = {
+            "xenassign lint, .dtb": [*lint, dtb],
+            "xenassign lint, .dts": [*lint, dts],
+            "xenassign lint, .dts, parser not cached": [
+                "env",
+                "XDG_CACHE_HOME=/dev/null",
+                *lint,
+                dts,
+            ],
+            "xenassign lint, .dts, .cfg and the board": [
+                *(*lint, dts, config, "--host", board, "--host-overlay", overlay),
+            ],
+        }
+        seconds = _medians(list(commands.values()), options.runs)
+    return [_milliseconds("lint", *each) for each in zip(commands, seconds, strict=True)]
+
+
 # ---------------------------------------------------------------------------- the library
 
 
@@ -256,6 +283,7 @@ def _seconds(step: Callable[[], object]) -> float:
 BENCHMARKS: dict[str, Callable[[argparse.Namespace], list[Figure]]] = {
     "generate": bench_generate,
     "startup": bench_startup,
+    "lint": bench_lint,
     "inspect": bench_inspect,
     "scaling": bench_scaling,
 }

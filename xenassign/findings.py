@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from xenassign.devicetree.place import Place
+from xenassign.devicetree.places import Place
 
 ROUTES = ("dom0less", "xl")
 SEVERITIES = ("error", "warning", "note")
@@ -42,7 +42,7 @@ class Rule(NamedTuple):
     until: str | None = None
     needs_host: bool = False
 
-    def __call__(
+    def __call__(  # noqa: PLR0913 (what a finding may know)
         self,
         message: str,
         *,
@@ -50,6 +50,7 @@ class Rule(NamedTuple):
         prop: str | None = None,
         cell: int | None = None,
         place: Place | None = None,
+        replacement: str | None = None,
         severity: str | None = None,
         fix: str | None = None,
         routes: tuple[str, ...] | None = None,
@@ -65,6 +66,7 @@ class Rule(NamedTuple):
             cell=cell,
             fix=fix or self.fix,
             place=place,
+            replacement=replacement,
         )
 
 
@@ -72,7 +74,8 @@ class Finding(NamedTuple):
     """One application of a rule.
 
     ``node`` is a path, ``prop`` a property of it or a key of dom.cfg, ``cell`` counts the cells of
-    the property from 0. ``place`` is where in the text that is, when there is a text.
+    the property from 0. ``place`` is where in the text that is, when there is a text, and
+    ``replacement`` what may stand there instead, where only one thing can have been meant.
     """
 
     rule: Rule
@@ -85,6 +88,7 @@ class Finding(NamedTuple):
     fix: str = ""
     file: str | None = None
     place: Place | None = None
+    replacement: str | None = None
 
     @property
     def code(self) -> str:

@@ -284,6 +284,15 @@ def test_an_interrupt_map_is_resolved(plan: Plan) -> None:
     )
 
 
+def test_a_bus_that_loses_its_map_is_no_interrupt_parent(plan: Plan) -> None:
+    """With #interrupt-cells it would take the interrupts of its children, and have no way on."""
+    made = plan("tricky", "/bus@72000000", policy="trust")
+    child = node(guest(made), made.devices[0].guest_path)
+    assert child.has("interrupts")
+    assert child.parent is not None
+    assert not child.parent.has("#interrupt-cells")
+
+
 def test_a_fourth_cell_is_left_out(plan: Plan) -> None:
     made = plan("rk3588", "/ethernet@fe1c0000", policy="trust")
     copy = node(guest(made), made.devices[0].guest_path)

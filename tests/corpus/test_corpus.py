@@ -22,7 +22,9 @@ from xenassign.assign.request import Request
 from xenassign.devicetree.blob import read_blob
 from xenassign.findings import errors
 from xenassign.host.platform import read_platform
+from xenassign.lint.documents import document
 from xenassign.lint.generated import generate
+from xenassign.lint.linter import Options, lint
 from xenassign.render.report import inspect, to_json
 from xenassign.xen.releases import DEFAULT, release
 
@@ -238,6 +240,24 @@ class _Files:
             yield from self._domain_node()
         if "xl" in routes:
             yield from self._config(plan)
+        yield from self._lint(counts)
+
+    def _lint(self, counts: Counter[str]) -> Iterator[str]:
+        """The lint, which knows only the files and the board, finds no error in them.
+
+        But for what the domain's node lacks when nobody gave it: memory and cpus.
+        """
+        wanted = (".dts", ".cfg", ".dom0less.dtso", ".host.dtbo")
+        given = [document(n, data) for n, data in self.files.items() if n.endswith(wanted)]
+        host = read_blob(self.host.read_bytes(), self.host.name)
+        report = lint(given, Options(self.request.release, self.request.routes, host=host))
+        missing = {"XA702": self.request.memory, "XA703": self.request.vcpus}
+        for finding in report.findings:
+            if finding.severity == "error" and missing.get(finding.code, 0) is not None:
+                yield f"the lint says: {finding.text()}"
+            counts[f"linted, {finding.severity}s: {finding.code}"] += 1
+        counts["linted, files"] += len(given)
+        counts["linted, waived: XA201"] += len(report.waived)
 
     def _compiled(self, source: str, blob: str) -> Iterator[str]:
         """The source compiles to the tree of the blob that was written beside it."""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ import xenassign
 from xenassign.errors import UsageError
 from xenassign.findings import EFFECTS, ROUTES, SEVERITIES, Rule, rule
 from xenassign.lint import catalogue
+from xenassign.lint.examples import example
 from xenassign.xen.releases import RELEASES
 
 RULES = catalogue.rules()
@@ -64,6 +68,30 @@ def test_explain_has_the_whole_text(one: Rule) -> None:
     for part in (one.code, one.name, one.title, one.severity, one.effect, one.why, one.fix):
         assert part.replace(" ", "") in joined
     assert max(map(len, text.splitlines())) <= 100
+
+
+@pytest.mark.parametrize("one", RULES, ids=lambda r: r.code)
+def test_explain_and_the_page_show_the_examples(one: Rule) -> None:
+    shown = example(one.code)
+    assert shown is not None
+    text, page = catalogue.describe(one), catalogue.pages()[f"{one.code}.md"]
+    for lines in shown.shown:
+        assert textwrap.indent(lines.expandtabs(4), "    ") in text
+        assert f"```{shown.language}\n" in page
+        assert lines in page
+    for said in (shown.note, shown.command):
+        assert (said or "") in " ".join(text.replace(" \\\n", "\n").split())
+        assert (said or "") in page
+
+
+def test_explain_imports_one_module_of_examples() -> None:
+    code = (
+        "import sys; from xenassign.lint.catalogue import describe, find; describe(find('XA213'));"
+        "print([m for m in sys.modules if m.startswith('xenassign.lint.examples.')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    modules = ast.literal_eval(done.stdout)
+    assert {name.rpartition(".")[2] for name in modules} == {"bases", "addresses"}
 
 
 def test_explain_breaks_no_name_over_two_lines() -> None:

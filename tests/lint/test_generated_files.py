@@ -104,7 +104,7 @@ def test_a_broken_configuration_would_be_found(board: Board, generate: Generate)
     made, files, _ = generate("qemu", "/pl031@9010000")
     broken = {**files, "domu1.cfg": files["domu1.cfg"].replace(b"34,", b"0x22,")}
     found = {f.code for f in check(broken, made.request, read_platform(board("qemu")))}
-    assert {"XA602", "XA315"} <= found
+    assert "XA602" in found
 
 
 def test_only_routes_of_the_request_are_reported(board: Board, generate: Generate) -> None:

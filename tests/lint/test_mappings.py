@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable
 
 import pytest
 
-from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding
 from xenassign.host.platform import read_platform
@@ -17,6 +15,8 @@ from xenassign.lint.mappings import Claim, Entry
 from xenassign.xen.iommu import iommus
 from xenassign.xen.releases import RELEASES, release
 from xenassign.xen.xlcfg import parse
+
+from .trees import compiled, xen_reg
 
 Board = Callable[[str], Tree]
 Triple = tuple[int, int, int]
@@ -31,21 +31,11 @@ def context(tree: Tree, xen: str = "4.20", memory: int | None = None) -> Context
     return Context(release(xen), platform, known, memory=memory and memory << 10)
 
 
-def compiled(body: str) -> Tree:
-    text = f"/dts-v1/; / {{ {body} }};"
-    command = ["dtc", "-q", "-f", "-I", "dts", "-O", "dtb", "-"]
-    done = subprocess.run(command, input=text.encode(), capture_output=True, check=True)
-    return read_blob(done.stdout)
-
-
 def by_xen_reg(asked: Context, *entries: Triple, path: str | None = None) -> list[Finding]:
     """The findings about a node that maps (host, size, guest)."""
-    numbers = " ".join(
-        f"{value >> 32:#x} {value & 0xFFFFFFFF:#x}" for entry in entries for value in entry
-    )
     named = f'xen,path = "{path}";' if path else ""
     cells = "#address-cells = <2>; #size-cells = <2>;"
-    tree = compiled(f"passthrough {{ {cells} dev {{ {named} xen,reg = <{numbers}>; }}; }};")
+    tree = compiled(f"passthrough {{ {cells} dev {{ {named} {xen_reg(*entries)} }}; }};")
     return [finding for finding in partial.check(tree, asked) if finding.code in PLACES]
 
 
@@ -242,6 +232,17 @@ def test_host_memory_is_given_away_by_dom0less_alone(
     entry = (host, size, 0x100000000000)
     assert {f.code for f in by_xen_reg(asked, entry)} == ({"XA217"} if found else set())
     assert by_iomem(asked, entry) == []
+
+
+def test_registers_that_a_memory_node_covers_are_a_devices() -> None:
+    """Boards whose tree states all addresses as memory, for firmware that cuts it to size."""
+    host = compiled(
+        "#address-cells = <2>; #size-cells = <2>;"
+        ' memory@0 { device_type = "memory"; reg = <0 0 1 0>; };'
+        ' uart@fe078010 { compatible = "x"; reg = <0 0xfe078010 0 0x20>; };'
+    )
+    for start, found in ((0xFE078000, set()), (0xFE079000, {"XA217"}), (0xFE077000, {"XA217"})):
+        assert {f.code for f in by_xen_reg(context(host), (start, 0x1000, 0x1000))} == found
 
 
 # --- what stands outside, or nowhere -------------------------------------------------------------

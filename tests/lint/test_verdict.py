@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from xenassign.findings import EFFECTS, Finding, Rule
 from xenassign.lint.context import Context
-from xenassign.lint.domcfg import Range, intid, page_range
 from xenassign.lint.verdict import foretell_dom0less, foretell_xl, verdicts
 from xenassign.xen.releases import release
+from xenassign.xen.xlvalues import Range, intid, page_range
 
 Generate = Callable[..., Any]
 

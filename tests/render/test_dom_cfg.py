@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from xenassign.assign.plan import DomainPlan
 from xenassign.devicetree.tree import Tree
-from xenassign.render.text import quoted
 from xenassign.xen.xlcfg import Atom, Config, parse
+from xenassign.xen.xlcfg_edit import quoted
 
 Generate = Callable[..., tuple[DomainPlan, dict[str, bytes], list[str]]]
 Variant = Callable[[str, str], Tree]

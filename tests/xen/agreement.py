@@ -1,6 +1,7 @@
 """Our verdict against the real hypervisor's, on mutants of what xenassign writes.
 
     python -m tests.xen.agreement [--suite SUITE] [--board BOARD] [--seed N] [--count N] [--xl N]
+        [--nodes N]
 
 runs as many mutants as asked for, on each release and board, and prints those on which the two
 differ.
@@ -18,12 +19,14 @@ from itertools import chain
 from typing import NamedTuple
 
 from xenassign.assign.request import Request
+from xenassign.devicetree.addresses import Block
 from xenassign.devicetree.blob import read_blob
 from xenassign.findings import Finding
 from xenassign.host.platform import read_platform
 from xenassign.lint.context import Context, Images
+from xenassign.lint.domain import domains
 from xenassign.lint.generated import generate
-from xenassign.lint.verdict import foretell_dom0less, foretell_xl, rejecting
+from xenassign.lint.verdict import foretell_dom0less, foretell_domain, foretell_xl, rejecting
 from xenassign.xen.iommu import iommus
 from xenassign.xen.releases import release
 
@@ -33,15 +36,18 @@ from .boot import (
     STAND_IN_RAMDISK,
     BootError,
     Domain,
+    System,
     boot_dom0less,
+    boot_system,
     bootargs,
     side_by_side,
+    system,
 )
 from .dom0 import Job, boot_dom0
 from .hosttree import with_overlay
 from .machine import RELEASES, Machine, board, machine
-from .mutants import Mutant, dom0less_mutants, xl_mutants
-from .qemu import Load, Setup
+from .mutants import Mutant, NodeMutant, dom0less_mutants, node_mutants, xl_mutants
+from .qemu import PLAIN, Load, Setup
 
 #: The drivers of Debian's builds of Xen.
 DRIVERS = frozenset({"smmu"})
@@ -136,6 +142,15 @@ def _host_context(ready: Machine, host: bytes) -> Context:
     return Context(known, platform, drivers, gic_lines=gic_lines(ready))
 
 
+def foretold(made: System, known: Context, setup: Setup = PLAIN) -> list[Finding] | None:
+    """What we say of the domain in a host's tree; None where Xen finds no domain in it."""
+    known = known._replace(host_memory=(Block(0x40000000, setup.memory << 20, 0),))
+    (domain, *_) = [*domains(read_blob(made.tree)), None]
+    if domain is None:
+        return None
+    return foretell_domain(domain, lambda one: made.content(one.address, one.size), known)
+
+
 # ---------------------------------------------------------------------------- the comparison
 
 
@@ -177,6 +192,35 @@ def xl(ready: Machine, name: str, seed: int, count: int) -> Iterator[Disagreemen
         yield _compared("xl", ready, name, number, mutant.what, outcome.message, ours)
 
 
+#: Seconds after which Xen counts as silent: it stops without a word, or never ends.
+PATIENCE = 6
+
+
+def domain_node(ready: Machine, seed: int, count: int) -> Iterator[Disagreement | None]:
+    """Boots each mutant of a domain's node; None where Xen says what we foretold."""
+    partial = files_of("virt", ready.release)["dtb"]
+    made = system(ready, partial)
+
+    def answer(mutant: NodeMutant) -> str:
+        try:
+            changed = made._replace(tree=mutant.tree)
+            return boot_system(ready, changed, seconds=PATIENCE).message
+        except BootError as error:
+            return f"no answer: {error}"
+
+    mutants = node_mutants(made.tree, "/chosen/domU1", seed, count)
+    known = context(ready, Domain(), board())
+    with side_by_side() as pool:
+        answers = zip(mutants, pool.map(answer, mutants), strict=True)
+        for number, (mutant, xens) in enumerate(answers):
+            found = foretold(made._replace(tree=mutant.tree), known)
+            if found is None and xens:
+                yield None
+                continue
+            ours = rejecting(found or (), "dom0less")
+            yield _compared("node", ready, "virt", number, mutant.what, xens, ours)
+
+
 def _domain(changes: Mapping[str, int]) -> Domain:
     return Domain(
         memory=changes.get("memory", 256),
@@ -214,16 +258,19 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--count", type=int, default=1000, help="mutants on the route dom0less")
     parser.add_argument("--xl", type=int, default=200, help="mutants on the route xl")
+    parser.add_argument("--nodes", type=int, default=500, help="mutants of a domain's node")
     asked = parser.parse_args()
     total: Counter[bool] = Counter()
     for suite in asked.suite or RELEASES:
+        ready = machine(suite)
+        tried = [domain_node(ready, asked.seed, asked.nodes)]
         for name in asked.board or DEVICES:
-            ready = machine(suite)
-            ours = dom0less(ready, name, asked.seed, asked.count)
-            for found in chain(ours, xl(ready, name, asked.seed, asked.xl)):
-                total[found is None] += 1
-                if found is not None:
-                    print(found.text(), flush=True)
+            tried.append(dom0less(ready, name, asked.seed, asked.count))
+            tried.append(xl(ready, name, asked.seed, asked.xl))
+        for found in chain(*tried):
+            total[found is None] += 1
+            if found is not None:
+                print(found.text(), flush=True)
     print(f"{total[True]} agree, {total[False]} do not")
     return 1 if total[False] else 0
 

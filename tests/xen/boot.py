@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from . import initramfs
 from .hosttree import with_chosen
@@ -25,7 +25,18 @@ from .messages import ABOUT_GUEST, LOADED, LOADING, PANIC, REFUSED, ROUTINE, RUN
 from .qemu import PLAIN, BootError, Console, Load, Setup, running
 from .telling import TELL, told
 
-__all__ = ["BootError", "Domain", "Load", "Outcome", "Setup", "boot_dom0less", "verdicts"]
+__all__ = [
+    "BootError",
+    "Domain",
+    "Load",
+    "Outcome",
+    "Setup",
+    "System",
+    "boot_dom0less",
+    "boot_system",
+    "system",
+    "verdicts",
+]
 
 #: Where modules begin: QEMU puts Xen and the host's device tree (of 2 MiB at most) below.
 MODULES_AT = 0x49000000
@@ -36,6 +47,9 @@ XEN_ARGUMENTS = "console=dtuart bootscrub=0 noreboot loglvl=all guest_loglvl=all
 
 #: A guest with more vCPUs, which has to share, is for its verdict only.
 _PROCESSORS = 4
+
+#: Stands for Xen's answer where it runs and has built no domain, without a word about it.
+NONE_BUILT = "(no domain is built)"
 
 #: The guest's init prints these before and after the script.
 UP, DONE = "GUEST-UP", "GUEST-DONE"
@@ -66,6 +80,7 @@ class Domain:
     vpl011: bool = True  #: without it the guest has no console
     nr_spis: int | None = None
     more: str = ""  #: source text for its node in /chosen
+    edits: tuple[tuple[str, str], ...] = ()  #: (old, new) text of its node in /chosen
     linux: bool = False  #: Linux instead of the stand-in even when there is no script
     beside_dom0: bool = False  #: with a dom0, whose kernel is the stand-in
 
@@ -108,6 +123,23 @@ def side_by_side() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max(1, (os.cpu_count() or 1) // sharing))
 
 
+class System(NamedTuple):
+    """What Xen boots with: the host's tree with the domain in it, and what lies in memory."""
+
+    tree: bytes
+    loads: list[Load]
+    processors: int
+
+    def content(self, address: int | None, size: int | None) -> bytes:
+        """What is in memory at an address: of a load, and zeros behind it, up to 4 MiB."""
+        length = min(size or 0, 4 << 20)
+        for load in self.loads:
+            at = (address or 0) - load.address
+            if isinstance(load.content, bytes) and 0 <= at < len(load.content):
+                return load.content[at : at + length].ljust(length, b"\0")
+        return bytes(length)
+
+
 def boot_dom0less(
     machine: Machine,
     partial: bytes,
@@ -126,6 +158,19 @@ def boot_dom0less(
     """
     if script is not None and not domain.vpl011:
         raise ValueError("a guest without vpl011 has no console to print to")
+    made = system(machine, partial, host, domain, script, setup)
+    return boot_system(machine, made, script is not None, seconds, setup)
+
+
+def system(
+    machine: Machine,
+    partial: bytes,
+    host: bytes | None = None,
+    domain: Domain = Domain(),
+    script: str | None = None,
+    setup: Setup = PLAIN,
+) -> System:
+    """What :func:`boot_dom0less` boots."""
     real = domain.linux or script is not None
     kernel: list[bytes | Path] = [machine.linux if real else STAND_IN]
     ramdisk: list[bytes | Path] = (
@@ -134,10 +179,7 @@ def boot_dom0less(
     loads, (first, second, third, last) = placed(kernel, ramdisk, [partial], [STAND_IN])
     processors = domain.vcpus if domain.vcpus <= _PROCESSORS else 1
     spis = "" if domain.nr_spis is None else f"nr_spis = <{domain.nr_spis}>;"
-    chosen = f"""
-    xen,xen-bootargs = "{XEN_ARGUMENTS} maxcpus={processors} dom0_mem=64M {setup.bootargs}";
-    {module("kernel", last) if domain.beside_dom0 else ""}
-    domU1 {{
+    node = f"""domU1 {{
         compatible = "xen,domain"; #address-cells = <2>; #size-cells = <2>;
         cpus = <{domain.vcpus}>; memory = <0 {domain.memory * 1024}>;
         {"vpl011;" if domain.vpl011 else ""} {spis} {domain.more}
@@ -145,11 +187,29 @@ def boot_dom0less(
         {module("ramdisk", second)}
         {module("device-tree", third)}
     }};"""
-    tree = with_chosen(board() if host is None else host, chosen)
-    with running(machine.xen, tree, loads, processors, setup, seconds) as console:
+    for old, new in domain.edits:
+        if old not in node:
+            raise ValueError(f"the domain's node has no {old}")
+        node = node.replace(old, new)
+    chosen = f"""
+    xen,xen-bootargs = "{XEN_ARGUMENTS} maxcpus={processors} dom0_mem=64M {setup.bootargs}";
+    {module("kernel", last) if domain.beside_dom0 else ""}
+    {node}"""
+    return System(with_chosen(board() if host is None else host, chosen), loads, processors)
+
+
+def boot_system(
+    machine: Machine,
+    made: System,
+    guest_speaks: bool = False,
+    seconds: float = 60,
+    setup: Setup = PLAIN,
+) -> Outcome:
+    """Boots it, and reads what the guest says if it says something. Raises BootError."""
+    with running(machine.xen, made.tree, made.loads, made.processors, setup, seconds) as console:
         lines = iter(console)
         xen, refusal = _built(lines, console, setup.routine)
-        said = [] if script is None or refusal else _guest(lines, console)
+        said = _guest(lines, console) if guest_speaks and not refusal else []
         guest, files = spoken(said)
         verdict: Literal["accepted", "rejected"] = "rejected" if refusal else "accepted"
         return Outcome(verdict, refusal, xen, console.log, guest, files, console.seconds)
@@ -173,7 +233,7 @@ def _built(lines: Iterator[str], console: Console, routine: str) -> tuple[str, s
     """Reads until Xen has built the domain or given up; its version, and why it refused or ''."""
     xen = refusal = ""
     loading: bool | None = None  # None: not yet
-    panic = False
+    panic = built = False
     for line in lines:
         text = own(line)
         if text is None:
@@ -185,9 +245,10 @@ def _built(lines: Iterator[str], console: Console, routine: str) -> tuple[str, s
         elif PANIC.match(text):
             panic = True
         elif RUNNING.match(text) and loading is not None:
-            return xen, refusal
+            return xen, refusal if built else NONE_BUILT
         elif LOADING.match(text) or LOADED.match(text):
             loading = not LOADED.match(text)
+            built |= loading
         elif loading and not refusal:
             if REFUSED.match(text):
                 refusal = text

@@ -55,6 +55,8 @@ REFUSED = re.compile(
     # the domain as a whole
     r"|Device tree generation failed \(-\d+\)"
     r"|Error building DomU: "
+    r"|Missing kernel boot module\?"
+    r"|pg MFN \S+ c="  # a page is freed twice
     r"|Failed to allocate P2M pages"
     r"|Unable to remove mapping gfn="
     r"|vpl011: "

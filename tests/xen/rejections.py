@@ -16,11 +16,11 @@ from itertools import chain
 from typing import NamedTuple
 
 from xenassign.findings import Finding
-from xenassign.lint.verdict import foretell_dom0less, foretell_xl, rejecting
+from xenassign.lint.verdict import foretell_xl, rejecting
 
 from . import boards
-from .agreement import context, host_of, setup_of, xl_context
-from .boot import Domain, boot_dom0less, side_by_side
+from .agreement import context, foretold, host_of, setup_of, xl_context
+from .boot import Domain, boot_system, side_by_side, system
 from .dom0 import Job, boot_dom0
 from .hosttree import compiled
 from .machine import RELEASES, Machine, machine
@@ -29,6 +29,7 @@ from .qemu import NoAnswerError
 from .silence import silent_rows
 
 PAGE = 0x1000
+SILENT_AFTER = 12  #: seconds; an answer takes a fraction of one
 FORCE = "xen,force-assign-without-iommu;"
 
 
@@ -78,6 +79,25 @@ def _nop_first(data: bytes) -> bytes:
     blob = Blob.read(data)
     blob.nops.append(0)
     return blob.write()
+
+
+def _node(rule: str, what: str, *edits: tuple[str, str]) -> Case:
+    """A case about the domain's node, with changes of its source text."""
+    return Case(rule, what, domain=Domain(edits=edits))
+
+
+def _add(rule: str, what: str, properties: str) -> Case:
+    return Case(rule, what, domain=Domain(more=properties))
+
+
+def _memory(rule: str, what: str, value: str) -> Case:
+    return _node(rule, what, ("memory = <0 262144>", f"memory = <{value}>"))
+
+
+_KERNEL, _RAMDISK, _BLOB = (f'"multiboot,{k}"' for k in ("kernel", "ramdisk", "device-tree"))
+_4_20 = ("4.20",)
+_MODULE = ', "multiboot,module"'
+_NO_NUL = "[" + b"xen,domain".hex(" ") + "]"
 
 
 def _soc(name: str, properties: str = "xen,reg;") -> bytes:
@@ -252,6 +272,60 @@ DOM0LESS = (
         partial(device("/streams-only", "xen,reg;", "")),
         "smmu",
         Domain(beside_dom0=True),
+    ),
+    _node("XA701", "no node with multiboot,kernel", (_KERNEL, '"multiboot,kernels"')),
+    _node("XA701", "a kernel without multiboot,module", (_KERNEL + _MODULE, _KERNEL)),
+    _node("XA701", "xen,linux-zimage", (_KERNEL, '"xen,linux-zimage"')),
+    _node("XA701", "a kernel of 0 bytes", ("0x49000000 0 0x1000", "0x49000000 0 0")),
+    _node("XA701", "an empty #address-cells", ("#address-cells = <2>", "#address-cells")),
+    _node("XA702", "no memory", ("memory = <0 262144>;", "")),
+    _memory("XA702", "memory of one cell", "262144"),
+    _node("XA703", "no cpus", ("cpus = <1>;", "")),
+    _node("XA703", "cpus = <0 1>", ("cpus = <1>;", "cpus = <0 1>;")),
+    _node("XA704", "a kernel without reg", ("reg = <0 0x49000000", "ger = <0 0x49000000")),
+    _node(
+        "XA704", "#address-cells of 3", ("#address-cells = <2>", "#address-cells = <3>")
+    )._replace(also=frozenset({"XA713", "XA121"})),
+    _node(
+        "XA704",
+        "a ramdisk without reg and multiboot,module",
+        (_RAMDISK + _MODULE, _RAMDISK),
+        ("reg = <0 0x49200000", "ger = <0 0x49200000"),
+    ),
+    _add("XA706", "direct-map without xen,static-mem", "direct-map;"),
+    _memory("XA712", "4 MiB", "0 4096"),
+    _memory("XA712", "6 MiB, and 4 of them for device tree and ramdisk", "0 6144"),
+    _memory("XA712", "256 MiB in bytes", "0 0x10000000"),
+    _memory("XA712", "more than the host has", "0 1100000"),
+    _memory("XA712", "the cells in the wrong order", "262144 0"),
+    _memory("XA712", "no multiple of 4 KiB", "0 262145"),
+    _node("XA713", "a kernel behind the RAM", ("<0 0x49000000", "<0 0x90000000")),
+    _node("XA713", "a device tree behind the RAM", ("<0 0x49400000", "<0 0x90000000"))._replace(
+        also=frozenset({"XA121"})
+    ),
+    _node("XA713", "a kernel in registers", ("<0 0x49000000", "<0 0x9010000")),
+    _add("XA715", "xen,enhanced and no dom0", "xen,enhanced;"),
+    _add("XA715", 'xen,enhanced = "enabled" and no dom0', 'xen,enhanced = "enabled";'),
+    _add("XA716", "max_grant_version = <2>", "max_grant_version = <2>;")._replace(releases=_4_20),
+    _add("XA716", "max_grant_frames = <0>", "max_grant_frames = <0>;")._replace(releases=_4_20),
+    _add("XA716", "max_grant_frames = <0x80000000>", "max_grant_frames = <0x80000000>;")._replace(
+        releases=_4_20
+    ),
+    _add("XA717", "xen,static-mem", "xen,static-mem = <0 0x60000000 0 0x10000000>;"),
+    _add("XA717", "sve", "sve;")._replace(releases=_4_20),
+    _add("XA717", "llc-colors", 'llc-colors = "0-3";')._replace(releases=_4_20),
+    _node("XA720", "bootargs of 1025 characters", ('bootargs = "', f'bootargs = "{"x" * 999}')),
+    _node(
+        "XA724", "a ramdisk at the kernel's address", ("<0 0x49200000", "<0 0x49000000")
+    )._replace(releases=("4.17",)),
+    _add("XA725", "a pool of 0 MiB", "xen,domain-p2m-mem-mb = <0>;")._replace(
+        also=frozenset({"XA218"})
+    ),
+    _add("XA725", "a pool of 900 MiB on a host with 1 GiB", "xen,domain-p2m-mem-mb = <900>;"),
+    _node(
+        "XA726",
+        "compatible without its NUL",
+        ('compatible = "xen,domain"', f"compatible = {_NO_NUL}"),
     ),
 )
 
@@ -476,6 +550,20 @@ FINE = (
         partial(CLOCK + f'child {{ text = "{"x" * 3400}"; }};'),
         releases=("4.17",),
     ),
+    _memory("", "memory of three cells", "0 262144 0"),
+    _memory("", "8 MiB", "0 8192"),
+    _node("", "a kernel whose kind is in capitals", (_KERNEL, '"MULTIBOOT,KERNEL"')),
+    _node("", "a device tree without multiboot,module", (_BLOB + _MODULE, _BLOB)),
+    _node("", "a name with @", ("domU1 {", "domU@1 {")),
+    _node(
+        "", "4.20 drops a ramdisk at the kernel's address", ("<0 0x49200000", "<0 0x49000000")
+    )._replace(releases=_4_20),
+    _add("", "a domain that is disabled", 'status = "disabled";'),
+    _add("", "passthrough is disabled", 'passthrough = "disabled";'),
+    _add("", 'xen,enhanced = "no-xenstore"', 'xen,enhanced = "no-xenstore";'),
+    _add("", "max_grant_version = <17>", "max_grant_version = <17>;"),
+    _add("", "a pool of 1 MiB", "xen,domain-p2m-mem-mb = <1>;"),
+    _add("", "4.17 does not know sve", "sve;")._replace(releases=("4.17",)),
     _cfg("", "no number behind 0x", _IRQ + 'iomem = [ "0x9010,1@0x" ]\n'),
     _cfg("", "one page more than the device has", _IRQ + 'iomem = [ "0x9010,2" ]\n'),
     _cfg("", "the GIC, behind the flash's last page", 'iomem = [ "0x8000,1@8000" ]\n'),
@@ -541,12 +629,12 @@ def _dom0less(ready: Machine, case: Case) -> Row:
     assert case.partial is not None
     host = boards.marked(host_of(case.board), case.marks)
     setup = setup_of(case.board)
+    made = system(ready, case.partial, host, case.domain, setup=setup)
     try:
-        outcome = boot_dom0less(ready, case.partial, host, case.domain, seconds=20, setup=setup)
-        message = outcome.message
+        message = boot_system(ready, made, seconds=SILENT_AFTER, setup=setup).message
     except NoAnswerError:
         message = "(Xen hangs)"
-    found = foretell_dom0less(case.partial, context(ready, case.domain, host))
+    found = foretold(made, context(ready, case.domain, host), setup) or ()
     return Row(case, ready.release, message, rejecting(found, "dom0less"))
 
 
@@ -591,6 +679,9 @@ NOT_SHOWN = {
     "XA303": "QEMU's GIC has no such lines; XA313 shows the answer",
     "XA310": "Xen does not start at all on such a board",
     "XA311": "xl's answers stand under XA316 and XA221",
+    "XA708": "only Xen 4.21 and newer refuse it, which Debian does not have",
+    "XA714": "Debian's Xen is built without static memory; see XA717",
+    "XA718": "only Xen 4.21 and newer refuse it, which Debian does not have",
     "XA512": "only Xen 4.22 refuses it, which Debian does not have",
 }
 

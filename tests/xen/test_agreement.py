@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from .agreement import Disagreement, dom0less, xl
+from .agreement import Disagreement, dom0less, domain_node, xl
 from .machine import Machine
 
 SEED = 2026
@@ -29,3 +29,7 @@ def test_dom0less(machine: Machine, board: str, count: int) -> None:
 @pytest.mark.parametrize(("board", "count"), [("virt", 60), ("devices", 30), ("smmu", 30)])
 def test_xl(machine: Machine, board: str, count: int) -> None:
     all_agree(xl(machine, board, SEED, count), count)
+
+
+def test_domain_node(machine: Machine) -> None:
+    all_agree(domain_node(machine, SEED, 150), 150)

@@ -22,11 +22,13 @@ from tests.xen.mutants import (
     Mutant,
     XlMutant,
     dom0less_mutants,
+    node_mutants,
     usage,
     xl_mutants,
 )
 from tests.xen.mutants.blob import Blob, RawNode
 from tests.xen.mutants.config import CFG, statements
+from tests.xen.mutants.node import NODE
 from tests.xen.mutants.partial import DOMAIN, PARTIAL, PATH
 from xenassign.devicetree.addresses import registers
 from xenassign.devicetree.blob import read_blob
@@ -290,3 +292,20 @@ def test_any_seed_will_do(base: Callable[[str], Base], seed: int) -> None:
     data, cfg = base("4.17")
     assert len(dom0less_mutants(data, seed, 4)) == 4
     assert len(xl_mutants(cfg, data, seed, 4)) == 4
+
+
+# ---------------------------------------------------------------------------- a domain's node
+
+
+def test_mutants_of_a_node(compiled: Callable[[str], Tree]) -> None:
+    """They depend on the seed and their number alone, and every mutation is used."""
+    module = 'reg = <0 0x49000000 0 0x1000>; compatible = "multiboot,{}", "multiboot,module";'
+    kinds = ("kernel", "ramdisk", "device-tree")
+    modules = "".join(f"m{n} {{ {module.format(kind)} }};" for n, kind in enumerate(kinds))
+    node = f'compatible = "xen,domain"; #address-cells = <2>; cpus = <1>; {modules}'
+    root = RawNode.of(compiled(f"/dts-v1/; / {{ chosen {{ domU1 {{ {node} }}; }}; }};").root)
+    tree = Blob(root).write()
+    found = node_mutants(tree, "/chosen/domU1", 1, MANY)
+    assert set(usage(found)) == {mutation.name for mutation in NODE.all}
+    assert node_mutants(tree, "/chosen/domU1", 1, 20) == found[:20]
+    assert all(read_blob(mutant.tree).find("/chosen") for mutant in found[:SOME])

@@ -238,6 +238,7 @@ def test_keys_and_properties_are_well_formed(xen: Release) -> None:
     assert all(re.fullmatch(r"[a-z][._0-9a-z]*", key) for key in xen.xl_keys)
     assert all(re.fullmatch(r"[a-z][A-Za-z0-9,._+?#-]{0,30}", p) for p in xen.domain_properties)
     assert set(DOM0LESS_REQUIRED) <= xen.domain_properties
+    assert set(xen.domain_options) <= xen.domain_properties
     assert {"name", "memory", "device_tree", "dtdev", "iomem", "irqs"} <= xen.xl_keys
     assert ("arm_sci" in xen.xl_keys) == ("xen,sci_type" in xen.domain_properties) == xen.scmi_smc
     assert xen.knows_key("iomem")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from xenassign.lint import domcfg
 from xenassign.lint.context import Context
 from xenassign.xen.releases import GUEST_MEMORY_MAX_MIB, PAGE_SIZE, release
-from xenassign.xen.stage2 import Stage2, pool_mib, pool_pages
+from xenassign.xen.stage2 import UNKNOWN_POOL, Stage2, pool_mib, pool_pages
 from xenassign.xen.xlcfg import parse
 
 MIB = 1 << 20
@@ -200,6 +200,13 @@ def test_a_page_in_a_block_splits_it() -> None:
 def test_guest_addresses_end_at_48_bits(gfn: int, count: int, fits: bool) -> None:
     assert Stage2(1000).map(gfn, count, 0) == fits
     assert Stage2(1000).map_small(gfn, count) == fits
+
+
+@pytest.mark.parametrize("count", [1 << 52, LIMIT - 1])
+def test_an_absurd_mapping_comes_to_an_end(count: int) -> None:
+    """Without alignment, where the memory of the domain is not known."""
+    assert not Stage2(UNKNOWN_POOL).map(1, count, 2)
+    assert not Stage2(UNKNOWN_POOL).map_small(1, count)
 
 
 def test_the_limit_follows_the_address_bits() -> None:

@@ -13,6 +13,7 @@ from xenassign.assign.plan import Mapping, PlacedBlock
 from xenassign.assign.request import MapOption, Request
 from xenassign.assign.scope import Scope
 from xenassign.devicetree.addresses import Block
+from xenassign.devicetree.tree import Node
 from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule
 from xenassign.host.device import HostDevice
@@ -50,7 +51,7 @@ CLASH = rule(
     why="Xen does not compare xen,reg or iomem with the guest's RAM, GIC, UART or grant table: the"
     " mapping silently replaces them, or fails with 'Failed to map'. With the guest's RAM start"
     " covered, 'Unable to copy the kernel'.",
-    fix="move it with --map",
+    fix="map it elsewhere in the guest (--map), or give the guest less memory",
     source="xen/include/public/arch-arm.h (guest layout); map_mmio_regions compares nothing",
 )
 OPTIONAL_WINDOW = rule(
@@ -257,6 +258,21 @@ def _name(device: HostDevice, block: Block, window: bool) -> str:
     return f"{what} {block.index} of {device.path} ({block.address:#x})"
 
 
+def sharing(scope: Scope, neighbours: Neighbours, block: Block) -> Iterator[tuple[Node, int, str]]:
+    """(node, page address, what) of the host's nodes in the pages of a block of an assigned device.
+
+    Those that are assigned with it are left out.
+    """
+    start, size = pages(block)
+    for other, node in neighbours.overlapping(start, size) if block.size else ():
+        same = other.address < block.end and block.address < other.end
+        if scope.has(node) or not other.size or (same and not node.available):
+            continue  # (a disabled one at the same registers only describes them otherwise)
+        page = max(start, other.address & ~(PAGE_SIZE - 1))
+        what = "the same registers" if same else f"page {page:#x}"
+        yield node, page, what if node.available else f"{what}, disabled"
+
+
 def _shared(
     scope: Scope, neighbours: Neighbours, device: HostDevice, allowed: frozenset[int]
 ) -> Iterator[Finding]:
@@ -264,16 +280,9 @@ def _shared(
     accepted: dict[str, str] = {}
     refused: dict[str, str] = {}
     for block in device.blocks:
-        start, size = pages(block)
-        for other, node in neighbours.overlapping(start, size) if block.size else ():
-            same = other.address < block.end and block.address < other.end
-            if scope.has(node) or not other.size or (same and not node.available):
-                continue  # (a disabled one at the same registers only describes them otherwise)
-            page = max(start, other.address & ~(PAGE_SIZE - 1))
-            what = "the same registers" if same else f"page {page:#x}"
-            state = "" if node.available else ", disabled"
+        for node, _, what in sharing(scope, neighbours, block):
             fine = id(device.node) in allowed or id(node) in allowed
-            (accepted if fine else refused).setdefault(node.path, f"{what}{state}")
+            (accepted if fine else refused).setdefault(node.path, what)
     for found, made in ((accepted, SHARED_ALLOWED), (refused, SHARED_PAGE)):
         if found:
             names = ", ".join(f"{path} ({what})" for path, what in found.items())

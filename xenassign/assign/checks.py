@@ -69,7 +69,8 @@ NOT_A_DEVICE = rule(
     "Memory is no device",
     severity="error",
     effect="broken",
-    why="What Xen assigns is mapped as Device-nGnRE, which is wrong for memory.",
+    why="Xen maps what it assigns as Device-nGnRE: not cached, and an unaligned access is a fault."
+    " A guest cannot use that as memory.",
     fix="give memory to the domain with memory, xen,static-mem or xen,shared-mem",
     source="map_mmio_regions: p2m_mmio_direct_dev",
 )
@@ -172,7 +173,7 @@ LINE_OF_VPL011 = rule(
     effect="broken",
     why="The emulated UART of a domain uses INTID 32 (GUEST_VPL011_SPI): dom0less accepts a"
     " device with the same INTID and both fail, xl refuses it beside vuart.",
-    fix="give --no-vpl011 and use another console in the guest",
+    fix="leave vpl011 out (--no-vpl011) and use another console in the guest",
     source="domain_vpl011_init; libxl_arm.c: 'Physical IRQ 32 conflicting with pl011 SPI'",
 )
 OTHER_CONTROLLER = rule(
@@ -229,7 +230,7 @@ NO_GIC = rule(
     severity="error",
     effect="rejected",
     why="Xen on Arm needs a GICv2 (arm,gic-400, arm,cortex-a15-gic, arm,cortex-a7-gic) or a GICv3"
-    " (arm,gic-v3).",
+    " (arm,gic-v3). Without one it does not start.",
     fix="Xen does not run on this board",
     source="gic_preinit; dt_device_get_irq",
 )

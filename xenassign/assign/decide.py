@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from xenassign.assign.addresses import Placement, place_devices
+from xenassign.assign import base_cfg
+from xenassign.assign.addresses import SHARED_ALLOWED, SHARED_PAGE, Placement, place_devices
 from xenassign.assign.board import Board, read_board
 from xenassign.assign.checks import (
     device_findings,
@@ -146,6 +147,7 @@ def decide(tree: Tree, request: Request, platform: Platform | None = None) -> Do
             placement.placed[d.path],
             judged.forced[d.path],
             why_forced(dma_in_scope(inside, d)),
+            _waivers(d.path, placement.findings),
         )
         for d in inside.devices
     }
@@ -157,7 +159,7 @@ def decide(tree: Tree, request: Request, platform: Platform | None = None) -> Do
     for planned in devices:
         findings += supplier_findings(planned.path, planned.suppliers)
     findings += rewriting.findings()
-    return DomainPlan(
+    made = DomainPlan(
         request=request,
         host_file=tree.file,
         model=board.platform.model,
@@ -169,6 +171,16 @@ def decide(tree: Tree, request: Request, platform: Platform | None = None) -> Do
         pool_mib=_pool(request, placement),
         findings=tuple(dict.fromkeys(findings)),
     )
+    if request.base is not None:
+        base_cfg.check(request.base, made)
+    return made
+
+
+def _waivers(path: str, findings: Iterable[Finding]) -> tuple[str, ...]:
+    """What tells the lint that the user allowed a shared page."""
+    allowed = (one for one in findings if one.rule is SHARED_ALLOWED and one.node == path)
+    code = SHARED_PAGE.code
+    return tuple(f"xenassign: allow {code}: --allow-shared-page: {f.message}" for f in allowed)
 
 
 def _pool(request: Request, placement: Placement) -> int | None:

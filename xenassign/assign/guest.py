@@ -69,12 +69,16 @@ _NOT_COPIED = frozenset(
 
 @dataclass(slots=True)
 class Assigned:
-    """One device as the tree shows it: its facts, its places, whether and why it is forced."""
+    """One device as the tree shows it: its facts, its places, whether and why it is forced.
+
+    ``waivers``: comments for the lint, about what the user allowed.
+    """
 
     device: HostDevice
     placed: tuple[PlacedBlock, ...]
     forced: bool
     why: str
+    waivers: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -162,6 +166,7 @@ class GuestTree:
         if node.has("interrupts") or node.has("interrupts-extended"):
             comments += _lost_lines(self.scope, device)
         if assigned is not None:
+            comments += assigned.waivers
             properties += self._coherency(node)
             if mapped:
                 properties += self._xen(assigned)
@@ -181,6 +186,8 @@ class GuestTree:
             return False
         if name == "status":
             return id(node) not in self.scope.requested and not node.available
+        if name == "#interrupt-cells" and not node.has("interrupt-controller"):
+            return False  # a nexus without its map would swallow the interrupts below it
         return not (carries and name in ("#address-cells", "#size-cells"))
 
     def _carries_mapped(self, node: Node) -> bool:

@@ -11,6 +11,7 @@ from xenassign.findings import Finding
 from xenassign.host.device import HostDevice
 from xenassign.xen.iommu import Protection
 from xenassign.xen.releases import PAGE_SIZE
+from xenassign.xen.xlvalues import Range
 
 
 class Mapping(NamedTuple):
@@ -24,6 +25,11 @@ class Mapping(NamedTuple):
     def pages(self) -> int:
         """Number of pages of 4096 bytes."""
         return self.size // PAGE_SIZE
+
+    @property
+    def entry(self) -> Range:
+        """The mapping as an entry of iomem."""
+        return Range(self.host // PAGE_SIZE, self.pages, self.guest // PAGE_SIZE)
 
     def covers(self, other: Mapping) -> bool:
         """Whether it maps all that the other maps, to the same place."""
@@ -117,3 +123,8 @@ class DomainPlan(NamedTuple):
     def name(self) -> str:
         """The domain's name."""
         return self.request.name
+
+    @property
+    def page_ranges(self) -> tuple[Range, ...]:
+        """The mappings of all devices as entries of iomem."""
+        return tuple(mapping.entry for device in self.devices for mapping in device.mappings)

@@ -66,10 +66,10 @@ IOMMU_REFUSES = rule(
     "Xen refuses to add the device to the IOMMU",
     severity="error",
     effect="rejected",
-    why="With an active IOMMU driver Xen adds every assigned device that has iommus; an entry"
-    " that the driver does not know, or a second IOMMU, fails the domain, forced or not.",
-    fix="take --route xl, where an unprotected device is passed by iomem and irqs alone",
-    routes=("dom0less",),
+    why="With an active IOMMU driver Xen adds every device with iommus that dom0less assigns or"
+    " dtdev names; an entry that the driver does not know, or a second IOMMU, fails the domain,"
+    " forced or not.",
+    fix="take --route xl, and leave it out of dtdev: there iomem and irqs pass it unprotected",
     source="iommu_add_dt_device: -EINVAL",
 )
 DRIVER_NOT_DEFAULT = rule(
@@ -145,7 +145,8 @@ def judge(
     path = device.path
     findings: list[Finding] = []
     if shield.shield is Shield.REFUSED and "dom0less" in request.routes:
-        findings.append(IOMMU_REFUSES(f"{path}: {shield.why}", node=path, prop="iommus"))
+        message, route = f"{path}: {shield.why}", ("dom0less",)
+        findings.append(IOMMU_REFUSES(message, node=path, prop="iommus", routes=route))
     if shield.protected:
         return False, findings
     dma = dma_in_scope(scope, device)

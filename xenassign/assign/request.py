@@ -14,6 +14,7 @@ from xenassign.xen.releases import (
     Release,
     release,
 )
+from xenassign.xen.xlcfg import Config
 
 POLICIES = ("auto", "strict", "trust")
 PLACEMENTS = ("identity", "auto")
@@ -46,7 +47,10 @@ class ClockRate(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A domain to be made. Names of devices are as the user wrote them; memory is in MiB."""
+    """A domain to be made. Names of devices are as the user wrote them; memory is in MiB.
+
+    ``base``: the user's own dom.cfg; ``assign.base_cfg.request`` takes it.
+    """
 
     devices: tuple[str, ...]
     name: str = "domu1"
@@ -66,6 +70,7 @@ class Request:
     vpl011: bool = True
     xen_console: str | None = None
     drivers: frozenset[str] | None = None
+    base: Config | None = None
 
     def __post_init__(self) -> None:
         if not self.devices:

@@ -21,7 +21,13 @@ from xenassign.cli.options import driver_option, driver_set, host_argument, xen_
     " shell. Comes with its subtree. Repeat it for each device.",
 )
 @click.option("-o", "--output", metavar="DIR", required=True, help="Where the files go.")
-@click.option("--name", default="domu1", show_default=True, help="The domain's name.")
+@click.option("--name", show_default="domu1", help="The domain's name.")
+@click.option(
+    "--base-cfg",
+    metavar="FILE",
+    help="Your own dom.cfg: NAME.cfg becomes this text with device_tree, dtdev, irqs, iomem,"
+    " passthrough and shadow_memory set for the devices. Name, memory and vcpus are taken from it.",
+)
 @xen_option
 @click.option(
     "--route",
@@ -97,7 +103,8 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
     host: str,
     devices: tuple[str, ...],
     output: str,
-    name: str,
+    name: str | None,
+    base_cfg: str | None,
     version: str,
     routes: tuple[str, ...],
     maps: tuple[str, ...],
@@ -119,7 +126,7 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
 ) -> None:
     """Write everything that Xen needs to give devices of HOST to a guest.
 
-    HOST is the board's device tree (.dtb, or .dts with dtc installed; - for standard input). The
+    HOST is the board's device tree (.dtb or .dts; - for standard input). The
     files are the partial device tree (NAME.dtb, NAME.dts), NAME.cfg for xl, NAME.host.dtbo and
     .dtso that mark the host's nodes, NAME.dom0less.dtso with the domain's /chosen node, and
     NAME.json, the plan. All are written or none. Exit status 1: refused, with every reason.
@@ -129,14 +136,17 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
       xenassign generate board.dtb -d ethernet0 -d /soc/serial@ff010000 \\
           --name domu1 --memory 1024 --vcpus 2 -o out
     """
-    from xenassign.assign.request import Request, parse_clock_rate, parse_map
+    from xenassign.assign.base_cfg import request
+    from xenassign.assign.request import parse_clock_rate, parse_map
     from xenassign.findings import ROUTES
     from xenassign.host.source import read_host
     from xenassign.lint.generated import generate
     from xenassign.render.files import write
     from xenassign.xen.releases import release
+    from xenassign.xen.xlcfg import read_file
 
-    request = Request(
+    asked = request(
+        read_file(base_cfg) if base_cfg is not None else None,
         devices=devices,
         name=name,
         release=release(version),
@@ -157,7 +167,7 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
         drivers=driver_set(drivers),
     )
     tree = read_host(host)
-    plan, files, refusals = generate(tree, request)
+    plan, files, refusals = generate(tree, asked)
     if refusals:
         for line in refusals:
             click.echo(line, err=True)

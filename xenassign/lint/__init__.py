@@ -1,6 +1,8 @@
-"""Findings about files: what Xen and libxl make of a partial device tree and a dom.cfg.
+"""Findings about files: what Xen, libxl and the guest make of them.
 
-Today it checks what ``generate`` wrote, re-read from the bytes to be written. Rules are grouped by
-subject: ``partial`` (the partial device tree), ``domcfg`` (the xl configuration), ``cross`` (both
-against each other).
+``session`` is one run of the command: it reads ``documents``, has the ``linter`` ask all rules, and
+lets ``fixes`` mend them. Rules stand in modules by subject. Those that walk a file as Xen does
+(``dom0less``, ``domcfg``, ``domain_node``) foretell the verdict; those of ``partial`` say what an
+accepted tree lacks in the guest, ``cross`` sets a configuration against its tree. ``generated`` is
+``generate``: it asks the same rules about the bytes that it is about to write.
 """

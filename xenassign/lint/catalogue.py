@@ -6,10 +6,12 @@ import difflib
 import importlib
 import sys
 import textwrap
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from xenassign.errors import UsageError
 from xenassign.findings import Rule, registered
+from xenassign.lint.examples import Example, example
 
 _MODULES = (
     "xenassign.assign.addresses",
@@ -17,8 +19,16 @@ _MODULES = (
     "xenassign.assign.decide",
     "xenassign.assign.protection",
     "xenassign.assign.suppliers",
+    "xenassign.lint.cross",
+    "xenassign.lint.domain_node",
     "xenassign.lint.domcfg",
-    "xenassign.lint.partial",
+    "xenassign.lint.interrupts",
+    "xenassign.lint.pages",
+    "xenassign.lint.phandles",
+    "xenassign.lint.protection",
+    "xenassign.lint.tree_form",
+    "xenassign.lint.waivers",
+    "xenassign.lint.written",
 )
 
 
@@ -34,10 +44,15 @@ def find(code: str) -> Rule:
     every = {rule.code: rule for rule in rules()}
     rule = every.get(code.upper()) or next((r for r in rules() if r.name == code.lower()), None)
     if rule is None:
-        near = ", ".join(difflib.get_close_matches(code.upper(), every, n=3, cutoff=0.4))
-        hint = f"did you mean {near}?" if near else "`xenassign explain` lists them"
-        raise UsageError(f"{code}: no such finding; {hint}")
+        hint = nearest(code.upper(), every)
+        raise UsageError(f"{code}: no such finding; {hint or '`xenassign explain` lists them'}")
     return rule
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The known words that are near, as a question; empty if none is."""
+    near = difflib.get_close_matches(word, sorted(known), n=3, cutoff=0.4)
+    return f"did you mean {', '.join(near)}?" if near else ""
 
 
 def describe(rule: Rule) -> str:
@@ -48,11 +63,47 @@ def describe(rule: Rule) -> str:
         "",
         _filled(f"What Xen does: {rule.why}"),
         "",
+        *_shown(example(rule.code)),
         _filled(f"To mend it: {rule.fix}."),
         "",
         _filled(f"Source: {rule.source}"),
     ]
     return "\n".join(paragraphs)
+
+
+def _shown(one: Example | None) -> Iterator[str]:
+    """The two examples for a terminal, indented, with what finds the mistake."""
+    if one is None:
+        return
+    for label, text in zip(_labels(one), one.shown, strict=True):
+        yield f"{label}:"
+        yield textwrap.indent(text.expandtabs(4), "    ")
+        yield ""
+    if one.note:
+        yield from (_filled(one.note), "")
+    if one.command is not None:
+        found = textwrap.wrap(one.command, 94, break_on_hyphens=False, break_long_words=False)
+        yield from ("Found by:", "    " + " \\\n      ".join(found), "")
+
+
+def _labels(one: Example) -> tuple[str, str]:
+    """What the wrong and the right example are. A board is as it is, and no mistake of the user."""
+    if one.base == "board":
+        return "On a board with", "Not on one with"
+    return "Wrong", "Right"
+
+
+def _fenced(one: Example | None) -> Iterator[str]:
+    """The two examples for markdown."""
+    if one is None:
+        return
+    for label, text in zip(_labels(one), one.shown, strict=True):
+        prompt = "$ " if one.language == "console" else ""
+        yield from (f"{label}:", "", f"```{one.language}", prompt + text, "```", "")
+    if one.note:
+        yield from (one.note, "")
+    if one.command is not None:
+        yield from (f"Found by `{one.command}`.", "")
 
 
 def _applies(rule: Rule) -> str:
@@ -93,7 +144,8 @@ def pages() -> dict[str, str]:
     """docs/rules/: file name to text, a page for each rule and an index."""
     found = {f"{rule.code}.md": _page(rule) for rule in rules()}
     lines = ["# Rules", "", _WRITTEN, ""]
-    lines += ["Every finding has a stable code. `xenassign explain CODE` prints the same text.", ""]
+    lines += ["Every finding has a stable code. `xenassign explain CODE` prints the same text."]
+    lines += ["The examples are tests; their boards are those of fixtures/host_dtbs.", ""]
     family = ""
     for rule in rules():
         if rule.code[2] != family:
@@ -116,6 +168,7 @@ def _page(rule: Rule) -> str:
         "",
         rule.why,
         "",
+        *_fenced(example(rule.code)),
         f"To mend it: {rule.fix}.",
         "",
         f"Source: {rule.source}.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from xenassign.devicetree.addresses import Block
 from xenassign.host.platform import Platform
 from xenassign.xen.dom0 import Dom0, dom0
 from xenassign.xen.iommu import Iommus
@@ -29,7 +30,10 @@ class Context(NamedTuple):
     the domain's own limit. ``pool_mib``: xen,domain-p2m-mem-mb. ``images``: None when they are not
     known. ``beside_dom0``: there is a dom0, which keeps what is not marked xen,passthrough.
     ``marked``: paths of host nodes that an overlay marks in addition to those that the host tree
-    marks. ``rights``: the answer of ``dom0`` for whoever asks twice.
+    marks. ``rights``: the answer of ``dom0`` for whoever asks twice. ``options``: Kconfig options
+    that Xen was built with although they are off by default (``Release.domain_options``).
+    ``host_memory``: what the firmware gives Xen, if that is known: the tree of a board's file often
+    states other memory, which the firmware replaces.
     """
 
     release: Release
@@ -46,6 +50,8 @@ class Context(NamedTuple):
     beside_dom0: bool = False
     marked: frozenset[str] = frozenset()
     rights: Dom0 | None = None
+    options: frozenset[str] = frozenset()
+    host_memory: tuple[Block, ...] = ()
 
     def dom0(self) -> Dom0 | None:
         """What dom0 may give, if the host is known."""

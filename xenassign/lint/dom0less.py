@@ -28,7 +28,7 @@ from xenassign.findings import Finding, Rule, rule
 from xenassign.host.device import read_device
 from xenassign.host.platform import Platform
 from xenassign.lint.context import Context
-from xenassign.lint.mappings import Entry
+from xenassign.lint.mappings import Entry, EntryCells
 from xenassign.xen.dom0 import dom0_masters, is_marked, lines, xens_lines
 from xenassign.xen.iommu import Iommus, Shield, StreamTable, protection
 from xenassign.xen.layout import MIB, Guest
@@ -80,10 +80,11 @@ MISREAD_CELLS = rule(
     severity="error",
     effect="broken",
     why="Releases without the check of cells take the low 64 bits of wider numbers, and 0 for"
-    " numbers without cells.",
+    " numbers without cells: they map something else than what was written.",
     fix="put the node into a container with cells of 1 or 2",
     routes=DOM0LESS,
     source="handle_passthrough_prop, dt_next_cell",
+    until="4.19",
 )
 UNALIGNED = rule(
     "XA213",
@@ -92,7 +93,8 @@ UNALIGNED = rule(
     severity="error",
     effect="rejected",
     why="Host address, guest address and size must be multiples of 4096: 'DomU passthrough config"
-    " has not page aligned addresses/sizes'.",
+    " has not page aligned addresses/sizes'. A register block that is smaller than a page is mapped"
+    " with all that lies in its page.",
     fix="round the block out to whole pages",
     routes=DOM0LESS,
     source="handle_passthrough_prop",
@@ -117,7 +119,8 @@ NOT_PROTECTED = rule(
     severity="error",
     effect="rejected",
     why="dom0less refuses to assign a device that no active IOMMU protects unless its node has"
-    " xen,force-assign-without-iommu.",
+    " xen,force-assign-without-iommu: 'Failed to assign device'. If it masters DMA, the addresses"
+    " that the guest gives it hit other memory, of Xen or of another domain.",
     fix="add xen,force-assign-without-iommu if the device does no DMA",
     routes=DOM0LESS,
     source="handle_passthrough_prop",
@@ -217,8 +220,9 @@ BOTH_DRIVE = rule(
     "dom0 drives the device too",
     severity="error",
     effect="unsafe",
-    why="A device without interrupt and without a protected stream is given to the guest although"
-    " dom0 has it: nothing holds it. Both then write its registers.",
+    why="Xen leaves every host node that is not marked to dom0, and dom0's driver uses it. Xen"
+    " refuses to assign such a device when dom0 holds an interrupt of it (XA305) or its protected"
+    " stream (XA415). With neither it assigns the device: guest and dom0 both write its registers.",
     fix="mark the host node xen,passthrough (the host overlay does)",
     routes=DOM0LESS,
     source="handle_node (domain_build.c)",
@@ -279,14 +283,22 @@ _XENS = ("xen,reg", "xen,path", "xen,force-assign-without-iommu")
 
 
 def entries(value: bytes, address: int, size: int) -> list[Entry]:
-    """xen,reg as Xen reads it with so many cells; a trailing rest is ignored, as Xen does."""
+    """xen,reg as Xen reads it with so many cells; a trailing rest is ignored, as Xen does.
+
+    ``address`` and ``size``: the cells of one number. Each entry knows where its numbers end.
+    """
     width = (2 * address + size) & 0xFFFFFFFF
     found = []
     for at in range(0, len(value) // (4 * width) * width if width else 0, width):
         cells = [int.from_bytes(value[4 * i : 4 * i + 4], "big") for i in range(at, at + width)]
         middle = address + size
         host, length, guest = cells[:address], cells[address:middle], cells[middle:]
-        found.append(Entry(_low64(host), _low64(length), _low64(guest)))
+        where = EntryCells(
+            at + address - 1 if address else None,
+            at + middle - 1 if size else None,
+            at + width - 1 if address else None,
+        )
+        found.append(Entry(_low64(host), _low64(length), _low64(guest), where))
     return found
 
 
@@ -322,16 +334,21 @@ def check(data: bytes, context: Context) -> Iterator[Finding]:
         yield root
         return
     yield from _phandles(root, context.release)
-    if context.nr_spis is not None and rounded_spis(context.nr_spis) > GUEST_NR_SPIS_MAX:
-        yield TOO_MANY_SPIS(f"nr_spis is {context.nr_spis}", node="/", routes=DOM0LESS)
-    yield from too_many_vcpus(context.vcpus, context, DOM0LESS)
-    if context.nr_spis == 0 and context.vpl011 and context.release.vpl011_failure_refused:
-        yield LINE_TOO_HIGH("nr_spis is 0, and the vPL011 has INTID 32", node="/")
+    yield from limits(context)
     build = _Build(context, root, len(data))
     for child, scan in _copied(root):
         build.top(child, scan)
     build.finish()
     yield from build.findings
+
+
+def limits(context: Context) -> Iterator[Finding]:
+    """More vCPUs or lines than a domain can have, whatever its partial tree says."""
+    if context.nr_spis is not None and rounded_spis(context.nr_spis) > GUEST_NR_SPIS_MAX:
+        yield TOO_MANY_SPIS(f"nr_spis is {context.nr_spis}", node="/", routes=DOM0LESS)
+    yield from too_many_vcpus(context.vcpus, context, DOM0LESS)
+    if context.nr_spis == 0 and context.vpl011 and context.release.vpl011_failure_refused:
+        yield LINE_TOO_HIGH("nr_spis is 0, and the vPL011 has INTID 32", node="/")
 
 
 def read(data: bytes, routes: tuple[str, ...]) -> FlatNode | Finding:
@@ -436,7 +453,7 @@ class _Build:
             for node, entry in self.mapped:
                 if entry.guest < end and start < entry.guest + entry.size:
                     message = f"{entry.guest:#x}+{entry.size:#x} covers the guest's {name}"
-                    self._add(COVERS_IMAGES(message, node=node.path, prop="xen,reg"))
+                    self._add(_in_reg(COVERS_IMAGES, node, message, entry.cells.guest))
 
     def _too_large(self, path: str) -> None:
         if any(finding.rule is TOO_LARGE for finding in self.findings):
@@ -481,7 +498,8 @@ class _Build:
             return
         if reg is None or (path is None and not forced):
             missing = "xen,reg" if reg is None else "xen,path"
-            self._add(PAIR(f"{node.path} has no {missing}", node=node.path))
+            given = "xen,path" if reg is None else "xen,reg"
+            self._add(PAIR(f"{node.path} has no {missing}", node=node.path, prop=given))
             return
         if not self._map(node, reg, address, size) or path is None:
             return
@@ -510,22 +528,23 @@ class _Build:
         return True
 
     def _map_entry(self, node: FlatNode, entry: Entry) -> Finding | None:
-        host, size, guest = entry
+        host, size, guest, at = entry
         what = f"{node.path}: {size:#x} bytes of {host:#x} at {guest:#x}"
-        if (host | size | guest) % PAGE_SIZE:
-            return UNALIGNED(f"{what} are not page aligned", node=node.path, prop="xen,reg")
+        for number, cell in ((host, at.host), (size, at.size), (guest, at.guest)):
+            if number % PAGE_SIZE:
+                return _in_reg(UNALIGNED, node, f"{what} are not page aligned", cell)
         # rangeset_add_range gets an end before its start, and minds when there is a range before.
         end = (host + size - 1 + PAGE_SIZE - 1) % (1 << 64) // PAGE_SIZE
         earlier = [one.host // PAGE_SIZE for _, one in self.mapped]
         if end < host // PAGE_SIZE and earlier and min(earlier) > end:
-            return WRAPS(f"{what} wrap around", node=node.path, prop="xen,reg")
+            return _in_reg(WRAPS, node, f"{what} wrap around", at.host)
         first, count = guest // PAGE_SIZE, size // PAGE_SIZE
         self.mapped.append((node, entry))
         if self.stage2.map(first, count, host // PAGE_SIZE):
             return None
         if first + count > self.stage2.limit:
-            return TOO_HIGH(f"{what} reach beyond stage 2", node=node.path, prop="xen,reg")
-        return UNMAPPABLE(f"{what} need too many tables", node=node.path, prop="xen,reg")
+            return _in_reg(TOO_HIGH, node, f"{what} reach beyond stage 2", at.guest)
+        return _in_reg(UNMAPPABLE, node, f"{what} need too many tables", at.size)
 
     def _host_node(
         self, node: FlatNode, path: str, forced: bool, platform: Platform, known: Iommus
@@ -543,14 +562,14 @@ class _Build:
         device = read_device(platform, host)
         shield = protection(platform, known, device)
         if shield.shield is Shield.REFUSED:
-            self._add(IOMMU_REFUSES(f"{node.path}: {path}: {shield.why}", node=node.path))
+            self._add(_at(IOMMU_REFUSES, node, f"{path}: {shield.why}"))
         elif not shield.believed and not forced:
             message = f"{node.path}: {path} is not protected: {shield.why}"
-            self._add(NOT_PROTECTED(message, node=node.path))
+            self._add(NOT_PROTECTED(message, node=node.path, prop="xen,path"))
         elif shield.believed and id(host) in self.dom0s_devices:
             self._add(_at(DOM0_HOLDS_DEVICE, node, f"{path} is not marked"))
         elif shield.believed and id(host) in self.owners:
-            self._add(ASSIGNED_TWICE(f"{node.path}: {path} is assigned already", node=node.path))
+            self._add(_at(ASSIGNED_TWICE, node, f"{path} is assigned already"))
         elif shield.believed:
             self.owners.add(id(host))
             clash = self.streams.take(device) if self.streams is not None else None
@@ -586,6 +605,10 @@ class _Build:
 
     def _add(self, finding: Finding) -> None:
         self.findings.append(finding)
+
+
+def _in_reg(which: Rule, node: FlatNode, message: str, cell: int | None) -> Finding:
+    return which(message, node=node.path, prop="xen,reg", cell=cell, routes=DOM0LESS)
 
 
 def _at(which: Rule, node: FlatNode, message: str) -> Finding:

@@ -8,15 +8,17 @@ as seen on Xen 4.17 and 4.20.
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from xenassign.assign.addresses import TOO_HIGH
 from xenassign.assign.protection import IOMMU_REFUSES, STREAMS_OVERLAP
-from xenassign.errors import InputError
+from xenassign.devicetree.addresses import registers
+from xenassign.devicetree.places import Place
 from xenassign.findings import Finding, rule
-from xenassign.host.device import read_device
+from xenassign.host.device import is_device, read_device
 from xenassign.host.platform import Platform
 from xenassign.lint import dom0less, mappings
 from xenassign.lint.context import Context
@@ -29,13 +31,13 @@ from xenassign.lint.dom0less import (
     too_many_vcpus,
 )
 from xenassign.lint.mappings import Claim, Entry
-from xenassign.lint.view import PartialNode
 from xenassign.xen.dom0 import Dom0, dom0_masters
 from xenassign.xen.iommu import Iommus, Shield, StreamTable, protection
 from xenassign.xen.layout import Guest
 from xenassign.xen.releases import (
     GUEST_NR_SPIS_MAX,
     PAGE_SIZE,
+    RELEASES,
     SPI_FIRST_INTID,
     VPL011_INTID,
     XL_MEMORY_DEFAULT_MIB,
@@ -44,7 +46,8 @@ from xenassign.xen.releases import (
     rounded_spis,
 )
 from xenassign.xen.stage2 import Stage2, pool_pages
-from xenassign.xen.xlcfg import Atom, Config, ListValue, Value, parse
+from xenassign.xen.xlcfg import Atom, Config, ConfigError, ListValue, Value, parse
+from xenassign.xen.xlvalues import Range, intid, page_range
 
 XL = ("xl",)
 
@@ -78,7 +81,8 @@ BAD_IRQ = rule(
     "An entry of irqs is no decimal INTID",
     severity="error",
     effect="rejected",
-    why="xl parses irqs in base 10: 'Invalid argument parsing irq'.",
+    why="xl reads irqs in base 10, and refuses the rest: 'Invalid argument parsing irq'. iomem"
+    " beside it is hexadecimal.",
     fix="write the INTID in decimal",
     routes=XL,
     source="xl_parse.c: strtoul base 10",
@@ -89,8 +93,9 @@ IRQ_TWICE = rule(
     "An INTID stands twice in irqs",
     severity="error",
     effect="rejected",
-    why="The second mention fails: 'failed give domain access to irq N: Device or resource busy'.",
-    fix="name it once",
+    why="The second mention fails: 'failed give domain access to irq N: Device or resource busy'."
+    " That holds for devices that share a line too, and for one that lists its line twice.",
+    fix="name each INTID once",
     routes=XL,
     source="XEN_DOMCTL_bind_pt_irq, vgic_reserve_virq",
 )
@@ -112,32 +117,11 @@ WRONG_FORM = rule(
     "A list where one value is wanted, or the reverse",
     severity="error",
     effect="broken",
-    why="xl warns and ignores the key: 'is not a list'.",
+    why="xl warns ('is not a list', 'is not a string') and ignores the key: the domain comes up"
+    " without what it says.",
     fix="write [ … ] around the value of dtdev, irqs and iomem, and only there",
     routes=XL,
     source="libxlu_cfg.c: 'is not a list', 'not a string'",
-)
-MAPPING_MISSING = rule(
-    "XA220",
-    "iomem-and-xen-reg-differ",
-    "iomem and xen,reg disagree",
-    severity="error",
-    effect="broken",
-    why="On the dom0less route xen,reg maps the pages, on the xl route iomem. What one lacks the"
-    " guest does not have there.",
-    fix="give both the same pages",
-    source="libxl_create.c (iomem), handle_passthrough_prop (xen,reg)",
-)
-IRQ_MISSING = rule(
-    "XA315",
-    "irqs-and-tree-differ",
-    "irqs and the partial device tree disagree",
-    severity="error",
-    effect="broken",
-    why="xl routes the interrupts of irqs; the guest's nodes must state the same.",
-    fix="give both the same interrupts",
-    routes=XL,
-    source="libxl_create.c: irqs",
 )
 DTDEV_UNPROTECTED = rule(
     "XA417",
@@ -254,58 +238,78 @@ NOT_DOM0S_PAGES = rule(
 )
 _LISTS = ("dtdev", "irqs", "iomem")
 _ATOMS = ("name", "device_tree", "memory", "vcpus", "kernel", "ramdisk", "extra", "passthrough")
-#: What strtoul takes whole in base 10, and sscanf in base 16.
-_DECIMAL = re.compile(r"[ \t\n\v\f\r]*([+-]?[0-9]+)")
-_NUMBER = r"[ \t\n\v\f\r]*([+-]?(?:0[xX][0-9a-fA-F]*|[0-9a-fA-F]+))"
-_IOMEM = re.compile(f"{_NUMBER},{_NUMBER}(?:@{_NUMBER})?")
+OTHER_RELEASE = rule(
+    "XA609",
+    "key-of-other-release",
+    "xl of this release does not know the key",
+    severity="error",
+    effect="broken",
+    why="An unknown key is ignored without a word. Other releases know this one.",
+    fix="take a release that knows it, or take it away",
+    source="xl_parse.c",
+    routes=XL,
+)
+IN_BYTES = rule(
+    "XA608",
+    "iomem-in-bytes",
+    "iomem has bytes where pages are wanted",
+    severity="error",
+    effect="broken",
+    why="iomem counts pages of 4096 bytes, in hexadecimal. Addresses in bytes name pages far behind"
+    " the device, which xl maps in silence where dom0 may give them; a size in bytes reaches"
+    " over what follows the device.",
+    fix="take the last three hexadecimal digits away: 0x9010000 is page 0x9010",
+    source="xl_parse.c: iomem; docs/man/xl.cfg.5.pod.in",
+    routes=XL,
+    needs_host=True,
+)
+LOST_ESCAPE = rule(
+    "XA610",
+    "escape-lost",
+    "An octal escape stores nothing",
+    severity="warning",
+    effect="broken",
+    why="libxlutil reads \\OOO in a string and stores no character for it: the value is shorter"
+    " than it looks.",
+    fix="write the character itself",
+    source="libxlu_cfg.c xlu__cfgl_dequote",
+    routes=XL,
+)
+KEY_TWICE = rule(
+    "XA611",
+    "key-twice",
+    "A key is set twice",
+    severity="warning",
+    effect="broken",
+    why="The last one wins in silence: of two iomem lists the first passes nothing.",
+    fix="make one of them, or write += to append",
+    source="libxlu_cfg.c xlu__cfg_set_store",
+    routes=XL,
+)
+NO_TREE = rule(
+    "XA612",
+    "no-device-tree",
+    "Devices are passed, but no device_tree",
+    severity="warning",
+    effect="broken",
+    why="xl maps iomem and routes irqs, but only the partial device tree tells the guest of a"
+    " device; without one no driver looks for it.",
+    fix='give device_tree = "PARTIAL.dtb"',
+    source="libxl_arm.c libxl__arch_domain_init_hw_description",
+    routes=XL,
+)
+#: An octal escape; a backslash that escapes itself is no beginning of one.
+_OCTAL = re.compile(r"(?<!\\)(?:\\\\)*\\[0-7]")
 _MODES = ("default", "disabled", "enabled", "sync_pt", "share_pt")
-_U64 = (1 << 64) - 1
-
-
-class Range(NamedTuple):
-    """An entry of iomem in pages: host, count, guest."""
-
-    mfn: int
-    pages: int
-    gfn: int
-
-
-class Passed(NamedTuple):
-    """What a configuration passes: mappings in bytes, and INTIDs."""
-
-    mappings: tuple[Entry, ...]
-    intids: tuple[int, ...]
-
-
-def intid(text: str) -> int | None:
-    """An entry of irqs as strtoul reads it, or None where xl stops."""
-    found = _DECIMAL.fullmatch(text)
-    value = int(found[1]) if found else _U64
-    value = value & _U64 if abs(value) <= _U64 else _U64
-    return value if value < 0xFFFFFFFF else None
-
-
-def page_range(text: str) -> Range | None:
-    """An entry of iomem as sscanf reads it, or None where xl stops."""
-    found = _IOMEM.fullmatch(text)
-    if found is None:
-        return None
-    mfn, count, gfn = (_hexadecimal(text) if text else _U64 for text in found.groups())
-    return Range(mfn, count, mfn if gfn == _U64 else gfn)
-
-
-def _hexadecimal(text: str) -> int:
-    """A number as glibc's sscanf reads it: "0x" alone is 0, a sign wraps, too large is all ones."""
-    value = int(text + "0", 16) >> 4 if text[-1] in "xX" else int(text, 16)
-    return value & _U64 if abs(value) <= _U64 else _U64
 
 
 def read(text: str, file: str) -> Config | Finding:
     """The configuration, or what stops xl."""
     try:
         return parse(text, file)
-    except InputError as error:
-        return SYNTAX(str(error).removeprefix(f"{file}:"))
+    except ConfigError as error:
+        at = Place(file, error.line, error.column, error.line, error.column + 1)
+        return SYNTAX(error.what, place=at)._replace(file=file)
 
 
 def blob(data: bytes | None) -> Iterator[Finding]:
@@ -322,7 +326,7 @@ def blob(data: bytes | None) -> Iterator[Finding]:
     first = next((n for n in names if n.partition("@")[0] == "passthrough"), None)
     if first != "passthrough":
         seen = f"it finds {first}" if first else "the root has no node named passthrough"
-        yield NO_PASSTHROUGH(seen, node="/")
+        yield NO_PASSTHROUGH(seen, node=f"/{first or ''}")
     if len(data) > XL_TREE_CAP // 2:
         message = f"the partial tree has {len(data)} bytes; libxl builds trees of {XL_TREE_CAP}"
         yield TOO_LARGE(message, node="/", routes=XL)
@@ -331,37 +335,83 @@ def blob(data: bytes | None) -> Iterator[Finding]:
 def check(config: Config, context: Context) -> Iterator[Finding]:
     """Every finding about a configuration, its syntax apart."""
     yield from _keys(config, context.release)
-    intids, ranges = [], []
+    yield from _strings(config)
+    passed = [name for name in ("irqs", "iomem", "dtdev") if _items(config, name)]
+    if passed and config.get("device_tree") is None:
+        at = config.place(config.named(passed[0])[-1])
+        yield NO_TREE(f"{passed[0]} is given, but no device_tree", prop=passed[0], place=at)
+    lines: list[tuple[Atom, int]] = []
     for atom in _items(config, "irqs"):
         number = intid(atom.text) if isinstance(atom, Atom) else None
+        at = config.place(atom)
         if not isinstance(atom, Atom):
-            yield NO_STRING("irqs holds a list", prop="irqs")
+            yield NO_STRING("irqs holds a list", prop="irqs", place=at)
         elif number is None:
-            yield BAD_IRQ(f"{atom.text!r} is no decimal number", prop="irqs")
+            message = f"{atom.text!r} is no decimal number"
+            text = None if meant(atom) is None else str(meant(atom))
+            yield BAD_IRQ(message, prop="irqs", place=at, replacement=text)
         else:
-            intids.append(number)
+            lines.append((atom, number))
+    ranges: list[tuple[Atom, Range]] = []
     for atom in _items(config, "iomem"):
         span = page_range(atom.text) if isinstance(atom, Atom) else None
+        at = config.place(atom)
         if not isinstance(atom, Atom):
-            yield NO_STRING("iomem holds a list", prop="iomem")
+            yield NO_STRING("iomem holds a list", prop="iomem", place=at)
         elif span is None or span.pages == 0:
-            yield BAD_IOMEM(f"{atom.text!r} is not PFN,COUNT[@GFN]", prop="iomem")
+            message = f"{atom.text!r} is not PFN,COUNT[@GFN]"
+            yield BAD_IOMEM(message, prop="iomem", place=at)
         else:
-            ranges.append(span)
-    yield from _lines(config, context, intids)
-    yield from too_many_vcpus(_number(config, "vcpus", 1), context, XL)
+            ranges.append((atom, span))
+    yield from _lines(config, context, lines)
+    yield from _vcpus(config, context)
     if context.platform is not None and context.iommus is not None:
         rights = context.dom0()
-        if rights is not None and (intids or ranges):
-            yield from _rights(rights, intids, ranges)
+        if rights is not None and (lines or ranges):
+            yield from _rights(config, rights, lines, ranges)
+        yield from _in_bytes(config, context.platform, ranges)
         yield from _dtdev(config, context.platform, context.iommus, context.marked)
     yield from _stage2(config, context, ranges)
     memory = context.memory
     if config.get("memory") is not None:
         memory = _number(config, "memory", XL_MEMORY_DEFAULT_MIB) * 1024
-    claims = [Claim(_bytes(span), None, "iomem", XL) for span in ranges]
+    claims = [
+        Claim(_bytes(span), None, "iomem", XL, place=config.place(atom)) for atom, span in ranges
+    ]
     about = context._replace(memory=memory or None, vpl011=_has_vuart(config))
     yield from mappings.check(claims, about)
+
+
+def _vcpus(config: Config, context: Context) -> Iterator[Finding]:
+    for finding in too_many_vcpus(_number(config, "vcpus", 1), context, XL):
+        at = config.place(config.named("vcpus")[-1].value)
+        yield finding._replace(node=None, prop="vcpus", place=at)
+
+
+def meant(atom: Atom) -> int | None:
+    """The INTID that an entry of irqs means: xl refuses a hexadecimal one, but it says which."""
+    try:
+        return int(atom.text, 16) if atom.text[:2] in ("0x", "0X") else intid(atom.text)
+    except ValueError:
+        return None
+
+
+def _strings(config: Config) -> Iterator[Finding]:
+    """Escapes that store nothing, wherever a string stands."""
+    for statement in config.statements:
+        for atom in _atoms(statement.value):
+            raw = config.text[atom.start : atom.end]
+            if atom.quoted and _OCTAL.search(raw):
+                message = f"{raw} is read as {atom.text!r}"
+                yield LOST_ESCAPE(message, prop=statement.name, place=config.place(atom))
+
+
+def _atoms(value: Value) -> Iterator[Atom]:
+    if isinstance(value, Atom):
+        yield value
+    else:
+        for item in value.items:
+            yield from _atoms(item)
 
 
 def _has_vuart(config: Config) -> bool:
@@ -378,32 +428,64 @@ def _items(config: Config, name: str) -> Sequence[Value]:
     return value.items if isinstance(value, ListValue) else ()
 
 
-def _lines(config: Config, context: Context, intids: list[int]) -> Iterator[Finding]:
+def _lines(config: Config, context: Context, lines: list[tuple[Atom, int]]) -> Iterator[Finding]:
     """What libxl makes of irqs before it asks Xen for anything."""
-    seen: set[int] = set()
-    for number in intids:
+    seen: dict[int, Atom] = {}
+    for atom, number in lines:
         if number in seen:
-            yield IRQ_TWICE(f"{number} stands twice", prop="irqs")
-        seen.add(number)
+            yield IRQ_TWICE(f"{number} stands twice", prop="irqs", place=config.place(atom))
+        seen.setdefault(number, atom)
     if _has_vuart(config) and VPL011_INTID in seen:
-        yield VUART_LINE("irqs has 32 and vuart is sbsa_uart", prop="irqs")
+        at = config.place(seen[VPL011_INTID])
+        yield VUART_LINE("irqs has 32 and vuart is sbsa_uart", prop="irqs", place=at)
     spis = _number(config, "nr_spis", 0) if context.release.knows_key("nr_spis") else 0
     spis = max([spis, *(number - SPI_FIRST_INTID + 1 for number in seen)])
     if rounded_spis(spis) > GUEST_NR_SPIS_MAX:
-        yield TOO_MANY_SPIS(f"the guest would need {spis} SPIs", prop="irqs", routes=XL)
+        highest = seen.get(spis + SPI_FIRST_INTID - 1)
+        where = config.place(highest or config.named("nr_spis")[-1])
+        prop = "irqs" if highest is not None else "nr_spis"
+        message = f"the guest would need {spis} SPIs"
+        yield TOO_MANY_SPIS(message, prop=prop, place=where, routes=XL)
 
 
-def _rights(has: Dom0, intids: list[int], ranges: list[Range]) -> Iterator[Finding]:
+def _rights(
+    config: Config,
+    has: Dom0,
+    lines: list[tuple[Atom, int]],
+    ranges: list[tuple[Atom, Range]],
+) -> Iterator[Finding]:
     """What dom0 can't give."""
-    for number in intids:
+    for atom, number in lines:
+        at = config.place(atom)
         if number not in has.lines or number < SPI_FIRST_INTID:
-            yield NOT_DOM0S_LINE(f"dom0 does not have INTID {number}", prop="irqs")
+            yield NOT_DOM0S_LINE(f"dom0 does not have INTID {number}", prop="irqs", place=at)
         elif number in has.held:
-            yield DOM0_HOLDS_LINE(f"dom0 holds INTID {number}", prop="irqs")
-    for span in ranges:
+            yield DOM0_HOLDS_LINE(f"dom0 holds INTID {number}", prop="irqs", place=at)
+    for atom, span in ranges:
         if not has.has_pages(span.mfn, span.pages):
-            what = f"{span.pages:#x} pages from {span.mfn:#x} on"
-            yield NOT_DOM0S_PAGES(f"dom0 does not have {what}", prop="iomem")
+            message = f"dom0 does not have {span.pages:#x} pages from {span.mfn:#x} on"
+            yield NOT_DOM0S_PAGES(message, prop="iomem", place=config.place(atom))
+
+
+def _in_bytes(
+    config: Config, platform: Platform, ranges: list[tuple[Atom, Range]]
+) -> Iterator[Finding]:
+    """An address or a size that is a device's in bytes, and no device's in pages."""
+    if not ranges:
+        return
+    nodes = (node for node in platform.tree.nodes() if is_device(node))
+    sizes = {block.address: block.size for node in nodes for block in registers(node).blocks}
+    for atom, span in ranges:
+        at = config.place(atom)
+        page = span.mfn * PAGE_SIZE
+        if page not in sizes and span.mfn in sizes and span.mfn >= PAGE_SIZE:
+            message = f"{span.mfn:#x} is a device's address in bytes; its page is"
+            message = f"{message} {span.mfn // PAGE_SIZE:#x}"
+            yield IN_BYTES(message, prop="iomem", place=at)
+        elif span.pages > 1 and span.pages == sizes.get(page):
+            message = f"{span.pages:#x} is the device's size in bytes; it has"
+            message = f"{message} {-(-span.pages // PAGE_SIZE):#x} pages"
+            yield IN_BYTES(message, prop="iomem", place=at)
 
 
 def _dtdev(
@@ -412,103 +494,113 @@ def _dtdev(
     """dtdev and passthrough: xl takes the strings up to the first list."""
     items = _items(config, "dtdev")
     stop = next((i for i, item in enumerate(items) if not isinstance(item, Atom)), len(items))
-    paths = [item.text for item in items[:stop] if isinstance(item, Atom)]
-    wanted = config.get("passthrough")
-    mode = wanted.text if isinstance(wanted, Atom) else "default"
-    if mode not in _MODES or mode == "sync_pt":
-        yield BAD_PASSTHROUGH(f"passthrough is {mode!r}", prop="passthrough")
-    elif mode == "disabled" and paths:
-        yield BAD_PASSTHROUGH("passthrough is disabled, but dtdev is given", prop="passthrough")
-    elif mode not in ("default", "disabled") and known.active is None:
-        yield DTDEV_UNPROTECTED(f"passthrough is {mode}, but Xen has no IOMMU", prop="passthrough")
-    seen: set[int] = set()
+    paths = [item for item in items[:stop] if isinstance(item, Atom)]
+    yield from _mode(config, known, bool(paths))
     held = dom0_masters(platform, known, marked) if paths else []
-    owned = {id(device.node) for device in held}
-    streams = StreamTable(known, held)
-    for path in paths:
-        node = platform.tree.find_as_xen(path)
-        device = read_device(platform, node) if node else None
-        shield = protection(platform, known, device) if device else None
-        if node is None or device is None or shield is None:
-            yield DTDEV_UNPROTECTED(f"{path} is no node of the host tree", node=path, prop="dtdev")
-        elif shield.shield is Shield.REFUSED:
-            yield IOMMU_REFUSES(f"{path}: {shield.why}", node=path, prop="dtdev", routes=XL)
-        elif not shield.believed:
-            yield DTDEV_UNPROTECTED(f"{path} is not protected", node=path, prop="dtdev")
-        elif id(node) in owned:
-            yield DOM0_HOLDS_DEVICE(f"{path} is not marked", node=path, prop="dtdev", routes=XL)
-        elif id(node) in seen:
-            yield ASSIGNED_TWICE(f"{path} stands twice", node=path, prop="dtdev", routes=XL)
-        elif clash := streams.take(device):
-            yield STREAMS_OVERLAP(f"{path}: {clash}", node=path, prop="dtdev", routes=XL)
-        seen.add(id(node))
+    taken = _Taken({id(device.node) for device in held}, set(), StreamTable(known, held))
+    for atom in paths:
+        finding = _assigned(atom.text, platform, known, taken)
+        if finding is not None:
+            yield finding._replace(place=config.place(atom))
 
 
-def _stage2(config: Config, context: Context, ranges: list[Range]) -> Iterator[Finding]:
+def _mode(config: Config, known: Iommus, devices: bool) -> Iterator[Finding]:
+    """passthrough, beside dtdev."""
+    wanted = config.get("passthrough")
+    if not isinstance(wanted, Atom):
+        return
+    mode = wanted.text
+    at, prop = config.place(wanted), "passthrough"
+    if mode not in _MODES or mode == "sync_pt":
+        yield BAD_PASSTHROUGH(f"passthrough is {mode!r}", prop=prop, place=at)
+    elif mode == "disabled" and devices:
+        yield BAD_PASSTHROUGH("passthrough is disabled, but dtdev is given", prop=prop, place=at)
+    elif mode not in ("default", "disabled") and known.active is None:
+        yield DTDEV_UNPROTECTED(f"passthrough is {mode}, but Xen has no IOMMU", prop=prop, place=at)
+
+
+class _Taken(NamedTuple):
+    """id() of nodes that dom0 owns, of those assigned so far, and the streams of both."""
+
+    owned: set[int]
+    seen: set[int]
+    streams: StreamTable
+
+
+def _assigned(path: str, platform: Platform, known: Iommus, taken: _Taken) -> Finding | None:
+    """What Xen says to one path of dtdev."""
+    node = platform.tree.find_as_xen(path)
+    if node is None:
+        return DTDEV_UNPROTECTED(f"{path} is no node of the host tree", node=path, prop="dtdev")
+    device = read_device(platform, node)
+    shield = protection(platform, known, device)
+    again = id(node) in taken.seen
+    taken.seen.add(id(node))
+    if shield.shield is Shield.REFUSED:
+        return IOMMU_REFUSES(f"{path}: {shield.why}", node=path, prop="dtdev", routes=XL)
+    if not shield.believed:
+        return DTDEV_UNPROTECTED(f"{path} is not protected", node=path, prop="dtdev")
+    if id(node) in taken.owned:
+        return DOM0_HOLDS_DEVICE(f"{path} is not marked", node=path, prop="dtdev", routes=XL)
+    if again:
+        return ASSIGNED_TWICE(f"{path} stands twice", node=path, prop="dtdev", routes=XL)
+    clash = taken.streams.take(device)
+    if clash is not None:
+        return STREAMS_OVERLAP(f"{path}: {clash}", node=path, prop="dtdev", routes=XL)
+    return None
+
+
+def _stage2(
+    config: Config, context: Context, ranges: list[tuple[Atom, Range]]
+) -> Iterator[Finding]:
     """Whether the guest's stage 2 takes the mappings; libxl maps 64 pages at a time."""
     memory = _number(config, "memory", XL_MEMORY_DEFAULT_MIB)
     most = _number(config, "maxmem", memory)
     pool = _number(config, "shadow_memory", 0) << 8
     pool = pool or pool_pages(most * 1024, _number(config, "vcpus", 1))
     tables = Stage2(pool, ram=Guest(context.release, 0, False, memory * 1024 * 1024).ram())
-    for span in ranges:
+    for atom, span in ranges:
+        at = config.place(atom)
         what = f"{span.pages:#x} pages at guest page {span.gfn:#x}"
         if span.gfn + span.pages > tables.limit:
-            yield TOO_HIGH(f"{what} reach beyond stage 2", prop="iomem", routes=XL)
+            yield TOO_HIGH(f"{what} reach beyond stage 2", prop="iomem", place=at, routes=XL)
         elif not tables.map_small(span.gfn, span.pages):
-            yield UNMAPPABLE(f"{what} need too many tables", prop="iomem", routes=XL)
+            yield UNMAPPABLE(f"{what} need too many tables", prop="iomem", place=at, routes=XL)
 
 
 def _number(config: Config, name: str, default: int) -> int:
-    value = config.get(name)
-    try:
-        number = int(value.text, 0) if isinstance(value, Atom) else -1
-    except ValueError:
-        return default
-    return number if number >= 0 else default
+    number = config.integer(name)
+    return default if number is None or number < 0 else number
 
 
 def _keys(config: Config, release: Release) -> Iterator[Finding]:
-    for statement in config.statements:
-        if not release.knows_key(statement.name):
-            yield UNKNOWN_KEY(
-                f"xl of {release.version} does not know {statement.name}", prop=statement.name
-            )
+    last = {one.name: at for at, one in enumerate(config.statements) if not one.append}
+    for number, statement in enumerate(config.statements):
+        name = statement.name
+        at = config.place(statement)
+        named = at._replace(end_line=at.line, end_column=at.column + len(name))
+        if not release.knows_key(name):
+            yield _unknown(name, release, named)
+        if number < last.get(name, -1):
+            again = config.statements[last[name]].line
+            message = f"{name} is set again on line {again}, and that one counts"
+            yield KEY_TWICE(message, prop=name, place=named)
         is_list = not isinstance(statement.value, Atom)
-        if (statement.name in _LISTS and not is_list) or (statement.name in _ATOMS and is_list):
-            yield WRONG_FORM(f"{statement.name} has the wrong form", prop=statement.name)
+        if (name in _LISTS and not is_list) or (name in _ATOMS and is_list):
+            value = config.place(statement.value)
+            yield WRONG_FORM(f"{name} has the wrong form", prop=name, place=value)
 
 
-def passed(config: Config) -> Passed:
-    """What the configuration passes; malformed entries are findings of ``check``."""
-    spans = [page_range(atom.text) for atom in config.texts("iomem")]
-    mapped = tuple(_bytes(span) for span in spans if span is not None)
-    numbers = (intid(atom.text) for atom in config.texts("irqs"))
-    return Passed(mapped, tuple(n for n in numbers if n is not None))
-
-
-def cross(
-    config: Config, nodes: list[PartialNode], lines: dict[str, list[int]]
-) -> Iterator[Finding]:
-    """The configuration against the partial tree. ``lines``: guest path to the INTIDs it states."""
-    has = passed(config)
-    for one in nodes:
-        for entry in one.entries:
-            if entry[1] and not _covered(entry, has.mappings):
-                message = f"{one.node.path}: {entry[0]:#x} at {entry[2]:#x} is not in iomem"
-                yield MAPPING_MISSING(message, node=one.node.path, prop="xen,reg", routes=XL)
-    wanted = tuple(entry for one in nodes for entry in one.entries)
-    for entry in has.mappings:
-        if not _covered(entry, wanted):
-            message = f"iomem has {entry[0]:#x} at {entry[2]:#x}, which no xen,reg has"
-            yield MAPPING_MISSING(message, prop="iomem", routes=("dom0less",))
-    for path, intids in lines.items():
-        for intid in intids:
-            if intid not in has.intids:
-                yield IRQ_MISSING(f"{path}: INTID {intid} is not in irqs", node=path, prop="irqs")
-
-
-def _covered(entry: Entry, by: tuple[Entry, ...]) -> bool:
-    """Whether one of the mappings maps all of ``entry`` to the same place."""
-    host, size, guest = entry
-    return any(g - h == guest - host and h <= host and host + size <= h + s for h, s, g in by)
+def _unknown(name: str, release: Release, place: Place) -> Finding:
+    others = [each.version for each in RELEASES.values() if each.knows_key(name)]
+    if others:
+        message = f"xl of {release.version} does not know {name}; {', '.join(others)} know it"
+        return OTHER_RELEASE(message, prop=name, place=place)
+    near = difflib.get_close_matches(name, sorted(release.xl_keys), n=3, cutoff=0.8)
+    hint = f"; did you mean {', '.join(near)}?" if near else ""
+    return UNKNOWN_KEY(
+        f"xl of {release.version} does not know {name}{hint}",
+        prop=name,
+        place=place,
+        replacement=near[0] if len(near) == 1 else None,
+    )

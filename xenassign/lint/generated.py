@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from xenassign.assign.decide import decide
 from xenassign.assign.plan import DomainPlan
@@ -11,12 +12,12 @@ from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding, errors
 from xenassign.host.platform import Platform, read_platform
-from xenassign.lint import dom0less, domcfg, partial
+from xenassign.lint import cross, dom0less, domcfg, partial
 from xenassign.lint.context import Context
-from xenassign.lint.view import partial_nodes
+from xenassign.lint.view import View
 from xenassign.render.files import render
 from xenassign.xen.iommu import iommus
-from xenassign.xen.xlcfg import parse
+from xenassign.xen.xlcfg import Config, decode, parse
 
 
 def generate(tree: Tree, request: Request) -> tuple[DomainPlan, dict[str, bytes], list[str]]:
@@ -29,8 +30,17 @@ def generate(tree: Tree, request: Request) -> tuple[DomainPlan, dict[str, bytes]
     refused = errors(plan.findings)
     if refused:
         return plan, {}, [finding.text(tree.file) for finding in refused]
-    files = render(plan)
-    refused = errors(check(files, request, platform, plan.pool_mib))
+    # Without the user's own file first: what it has already would excuse the plan's own errors.
+    alone = replace(request, base=None)
+    files = render(plan._replace(request=alone))
+    refused = errors(check(files, alone, platform, plan.pool_mib))
+    if request.base is not None and not refused:
+        files = render(plan)
+        found = list(check(files, request, platform, plan.pool_mib))
+        refused = errors(found)
+        older = [finding for finding in found if finding.file == request.base.file]
+        plan = plan._replace(findings=(*plan.findings, *older))
+        files = render(plan)
     if refused:
         return plan, {}, [finding.text(tree.file) for finding in refused]
     return plan, files, []
@@ -41,6 +51,7 @@ def check(
 ) -> Iterator[Finding]:
     """Every finding about rendered files that concerns a route of the request.
 
+    Errors that the user's own configuration had before become warnings about that file.
     ``pool_mib``: what the dom0less node says, which is no file of its own.
     """
     name = request.name
@@ -59,17 +70,38 @@ def check(
     context = context._replace(rights=context.dom0())
     blob = files[f"{name}.dtb"]
     tree = read_blob(blob, f"{name}.dtb")
-    found = [*dom0less.check(blob, context), *partial.check(tree, context)]
+    found = [*dom0less.check(blob, context), *partial.check(tree, context, decided=True)]
     found += domcfg.blob(blob)
     if f"{name}.cfg" in files:
-        config = parse(files[f"{name}.cfg"].decode("utf-8"), f"{name}.cfg")
-        nodes = list(partial_nodes(tree))
-        lines = {n.path: partial.guest_intids(tree, n) for n in tree.nodes()}
-        found += domcfg.check(config, context)
-        found += domcfg.cross(config, nodes, lines)
+        config = parse(decode(files[f"{name}.cfg"]), f"{name}.cfg")
+        view = View(tree, context)
+        told = [*domcfg.check(config, context), *cross.check(config, view)]
+        base = request.base
+        if base is not None:
+            had = (*domcfg.check(base, context), *cross.check(base, view))
+            before = {_same(one): one for one in had}
+            told = [_older(before[_same(f)], base) if _same(f) in before else f for f in told]
+        found += told
     for finding in found:
         if set(finding.routes) & set(request.routes):
             yield finding
+
+
+def _same(finding: Finding) -> tuple[str, str, str | None, str | None]:
+    """What makes two findings the same wherever they stand."""
+    return finding.code, finding.message, finding.node, finding.prop
+
+
+def _older(finding: Finding, base: Config) -> Finding:
+    """A finding about what stood in the user's file already: a warning, with its place there."""
+    severity = "warning" if finding.severity == "error" else finding.severity
+    older = finding._replace(severity=severity, file=base.file)
+    # NAME.json is UTF-8, whatever the user's file is.
+    message, node = (
+        text and text.encode("utf-8", "backslashreplace").decode()
+        for text in (finding.message, finding.node)
+    )
+    return older._replace(message=message or "", node=node)
 
 
 def overlay_marks(overlay: Tree) -> frozenset[str]:

@@ -1,8 +1,7 @@
-"""Rules about mappings that Xen makes without a word: onto the guest's own things, of pages that
-are not the device's.
+"""Rules about mappings that Xen makes without a word: onto the guest's own things, of host memory.
 
-They serve xen,reg and iomem alike. Nothing in Xen compares a mapping with the guest's memory map or
-with the registers of the host's node (tests/xen shows it).
+They serve xen,reg and iomem alike; what concerns xen,reg alone is in :mod:`xenassign.lint.pages`.
+Nothing in Xen compares a mapping with the guest's memory map (tests/xen shows it).
 """
 
 from __future__ import annotations
@@ -11,29 +10,15 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from xenassign.assign.addresses import CLASH, GUEST_OVERLAP, OPTIONAL_WINDOW
-from xenassign.devicetree.addresses import Block
-from xenassign.devicetree.tree import Node
-from xenassign.findings import Finding, rule
-from xenassign.host.device import read_device
+from xenassign.devicetree.addresses import registers
+from xenassign.devicetree.places import Place
+from xenassign.findings import Finding, Rule, rule
+from xenassign.host.device import is_device
 from xenassign.host.platform import Platform
 from xenassign.lint.context import Context
-from xenassign.xen.layout import Guest, clashes
+from xenassign.xen.layout import Guest, clashes, memory_limit
 from xenassign.xen.releases import PAGE_SIZE
 
-NOT_ITS_PAGES = rule(
-    "XA216",
-    "pages-not-the-devices",
-    "xen,reg maps pages that are not the device's",
-    severity="error",
-    effect="unsafe",
-    why="Xen takes interrupts and IOMMU streams from the node of xen,path, but maps whatever"
-    " xen,reg says: nothing compares the two. The guest gets another device's registers, or"
-    " nothing, at the address where its driver looks.",
-    fix="map the registers of the node that xen,path names, in bytes, rounded out to pages",
-    routes=("dom0less",),
-    source="handle_passthrough_prop: compared with nothing",
-    needs_host=True,
-)
 HOST_MEMORY = rule(
     "XA217",
     "host-memory-mapped",
@@ -49,12 +34,35 @@ HOST_MEMORY = rule(
 )
 
 
+class EntryCells(NamedTuple):
+    """Where the numbers of a mapping stand in their property: the index of each one's last cell.
+
+    The last cell is the one with the low 32 bits, which people change and get wrong. None: the
+    number has no cell.
+    """
+
+    host: int | None = None
+    size: int | None = None
+    guest: int | None = None
+
+
 class Entry(NamedTuple):
-    """A mapping in bytes."""
+    """A mapping in bytes, and where its numbers stand when they are cells."""
 
     host: int
     size: int
     guest: int
+    cells: EntryCells = EntryCells()
+
+    @property
+    def host_end(self) -> int:
+        """The host address behind the last byte."""
+        return self.host + self.size
+
+    @property
+    def guest_end(self) -> int:
+        """The guest address behind the last byte."""
+        return self.guest + self.size
 
 
 class Claim(NamedTuple):
@@ -64,11 +72,35 @@ class Claim(NamedTuple):
     node: str | None
     prop: str
     routes: tuple[str, ...]
+    place: Place | None = None
 
     def text(self) -> str:
         """What it is, for a message."""
-        host, size, guest = self.entry
+        host, size, guest = self.entry[:3]
         return f"{self.node or self.prop}: {size:#x} bytes of {host:#x} at {guest:#x}"
+
+    def at_host(self, broken: Rule, message: str) -> Finding:
+        """A finding about the host address."""
+        return broken(
+            message,
+            node=self.node,
+            prop=self.prop,
+            cell=self.entry.cells.host,
+            place=self.place,
+            routes=self.routes,
+        )
+
+    def at_guest(self, broken: Rule, message: str, fix: str | None = None) -> Finding:
+        """A finding about the guest address."""
+        return broken(
+            message,
+            node=self.node,
+            prop=self.prop,
+            cell=self.entry.cells.guest,
+            place=self.place,
+            fix=fix,
+            routes=self.routes,
+        )
 
 
 def check(claims: Sequence[Claim], context: Context) -> Iterator[Finding]:
@@ -77,48 +109,54 @@ def check(claims: Sequence[Claim], context: Context) -> Iterator[Finding]:
     memory = context.memory * 1024 if context.memory is not None else None
     guest = Guest(context.release, version, context.vpl011, memory)
     for claim in claims:
-        for clash in clashes(guest, claim.entry.guest, claim.entry.size):
-            broken = CLASH if clash.hard else OPTIONAL_WINDOW
-            what = f"{claim.text()} collides with {clash.name}"
-            message = f"{what} ({clash.base:#x}-{clash.end - 1:#x})"
-            yield broken(message, node=claim.node, prop=claim.prop, routes=claim.routes)
+        found = (
+            list(clashes(guest, claim.entry.guest, claim.entry.size)) if claim.entry.size else []
+        )
+        hard = [clash for clash in found if clash.hard]
+        if found:
+            names = (f"{c.name} ({c.base:#x}-{c.end - 1:#x})" for c in hard or found)
+            message = f"{claim.text()} collides with {', '.join(names)}"
+            in_ram = {base for base, _ in guest.ram()} & {clash.base for clash in hard}
+            fix = "keep the window unused, or map it elsewhere in the guest"
+            if hard:
+                fix = _fitting(guest, claims) if in_ram else "map it elsewhere in the guest"
+            yield claim.at_guest(CLASH if hard else OPTIONAL_WINDOW, message, fix)
     yield from _overlaps(claims)
     if context.platform is not None:
         yield from _memory(claims, context.platform)
+
+
+def _fitting(guest: Guest, claims: Sequence[Claim]) -> str:
+    """What memory the domain can have beside the mappings."""
+    most = memory_limit(guest, [(c.entry.guest, c.entry.size) for c in claims])
+    elsewhere = "map it outside of the guest's RAM"
+    return f"give the domain {most} MiB of memory at most, or {elsewhere}" if most else elsewhere
 
 
 def _overlaps(claims: Sequence[Claim]) -> Iterator[Finding]:
     for number, one in enumerate(claims):
         for other in claims[number + 1 :]:
             start = max(one.entry.guest, other.entry.guest)
-            end = min(one.entry.guest + one.entry.size, other.entry.guest + other.entry.size)
+            end = min(one.entry.guest_end, other.entry.guest_end)
             moved = one.entry.guest - one.entry.host != other.entry.guest - other.entry.host
             if start < end and moved:
                 message = f"{other.text()} replaces part of {one.text()}"
-                yield GUEST_OVERLAP(message, node=other.node, prop=other.prop, routes=other.routes)
+                yield other.at_guest(GUEST_OVERLAP, message, "give one of them another address")
 
 
 def _memory(claims: Sequence[Claim], platform: Platform) -> Iterator[Finding]:
     for claim in claims:
-        start, end = claim.entry.host, claim.entry.host + claim.entry.size
-        if "dom0less" in claim.routes and any(
-            start < bank.end and bank.address < end for bank in platform.memory
+        start, end = claim.entry.host, claim.entry.host_end
+        if (
+            "dom0less" in claim.routes
+            and any(start < bank.end and bank.address < end for bank in platform.memory)
+            and not _is_device(platform, start, end)
         ):
-            yield HOST_MEMORY(f"{claim.text()} is host RAM", node=claim.node, prop=claim.prop)
+            yield claim.at_host(HOST_MEMORY, f"{claim.text()} is host RAM")
 
 
-def not_its_pages(platform: Platform, host: Node, claims: Sequence[Claim]) -> Iterator[Finding]:
-    """The mappings of a node whose xen,path names ``host``, against the registers there."""
-    own: list[Block] = []
-    for node in host.walk():
-        device = read_device(platform, node)
-        own += [*device.blocks, *device.windows]
-    for claim in claims:
-        at, end = claim.entry.host, claim.entry.host + claim.entry.size
-        for block in sorted(own, key=lambda block: block.address):
-            start = block.address // PAGE_SIZE * PAGE_SIZE
-            if start <= at < block.end:
-                at = -(-block.end // PAGE_SIZE) * PAGE_SIZE
-        if at < end:
-            message = f"{claim.text()} holds more than the registers of {host.path}"
-            yield NOT_ITS_PAGES(message, node=claim.node, prop=claim.prop)
+def _is_device(platform: Platform, start: int, end: int) -> bool:
+    """Whether the pages are a device's: some boards state memory over their registers too."""
+    devices = (node for node in platform.tree.nodes() if is_device(node))
+    blocks = (block for node in devices for block in registers(node).blocks)
+    return any(b.address < start + PAGE_SIZE and end - PAGE_SIZE < b.end for b in blocks)

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from xenassign.findings import ROUTES, Finding
-from xenassign.lint import dom0less, domcfg
+from xenassign.lint import dom0less, domain_node, domcfg
 from xenassign.lint.context import Context
+from xenassign.lint.domain import DomainNode, Module, context_of
+from xenassign.lint.domain import found as module_of
 from xenassign.xen.xlcfg import Atom
 
 
@@ -28,6 +30,21 @@ def rejecting(findings: Iterable[Finding], route: str) -> tuple[Finding, ...]:
 def foretell_dom0less(partial: bytes, context: Context) -> list[Finding]:
     """What decides about a dom0less boot with this blob as the domain's device-tree module."""
     return list(dom0less.check(partial, context))
+
+
+def foretell_domain(
+    domain: DomainNode, read: Callable[[Module], bytes | None], context: Context
+) -> list[Finding]:
+    """What decides about a dom0less boot with this node, and the partial tree that it names.
+
+    ``read`` gives what lies in memory as the module; None where that is not known.
+    """
+    found = list(domain_node.check(domain, context))
+    module = module_of(domain, "device-tree", context)
+    data = read(module) if module else None
+    if data is not None:
+        found += foretell_dom0less(data, context_of(domain, context))
+    return found
 
 
 def foretell_xl(text: str, read: Callable[[str], bytes | None], context: Context) -> list[Finding]:

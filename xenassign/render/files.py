@@ -9,7 +9,8 @@ from pathlib import Path
 from xenassign.assign.plan import DomainPlan
 from xenassign.devicetree.blob_writer import to_blob
 from xenassign.errors import OutputError
-from xenassign.render import overlay, report, text
+from xenassign.render import base_cfg, overlay, report, text
+from xenassign.xen import xlcfg
 
 
 def render(plan: DomainPlan) -> dict[str, bytes]:
@@ -25,7 +26,9 @@ def render(plan: DomainPlan) -> dict[str, bytes]:
         f"{name}.json": report.to_json(report.plan(plan)).encode(),
     }
     if "xl" in plan.request.routes:
-        files[f"{name}.cfg"] = text.dom_cfg(plan).encode()
+        base = plan.request.base
+        made = text.dom_cfg(plan) if base is None else base_cfg.dom_cfg(base, plan)
+        files[f"{name}.cfg"] = xlcfg.encode(made)
     if "dom0less" in plan.request.routes:
         files[f"{name}.dom0less.dtso"] = text.dom0less_dtso(plan, len(partial)).encode()
     return files
@@ -61,6 +64,18 @@ def write(files: dict[str, bytes], directory: Path, overwrite: bool) -> list[Pat
             with contextlib.suppress(OSError, ValueError):
                 path.rmdir()  # fails, as it should, when files are in it
     return targets
+
+
+def replace_files(contents: dict[Path, bytes]) -> None:
+    """Gives files that exist another content, all or none; they keep their mode. OutputError."""
+    try:
+        modes = {path.resolve(): path.stat().st_mode for path in contents}
+        _write_all({path.resolve(): content for path, content in contents.items()})
+        for path, mode in modes.items():
+            path.chmod(mode)
+    except OSError as error:
+        where, reason = error.filename or next(iter(contents)), error.strerror or str(error)
+        raise OutputError(f"{where}: cannot write: {reason}; nothing was written") from None
 
 
 def _write_all(contents: dict[Path, bytes]) -> None:

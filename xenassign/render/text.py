@@ -10,7 +10,7 @@ from xenassign.devicetree.draft import DraftNode
 from xenassign.devicetree.dts_writer import comment, to_dts
 from xenassign.render.overlay import domain_node
 from xenassign.resources import directory
-from xenassign.xen.releases import PAGE_SIZE
+from xenassign.xen.xlcfg_edit import quoted
 
 
 @cache
@@ -29,16 +29,6 @@ def _environment() -> Any:
     environment.filters["quoted"] = quoted
     environment.filters["comment"] = lambda value: comment(str(value))
     return environment
-
-
-def quoted(value: str) -> str:
-    """A string of xl.cfg in double quotes.
-
-    Only escapes that libxlutil really stores are used (xlu__cfgl_dequote loses \\xHH and \\OOO);
-    everything else stands for itself, newlines apart.
-    """
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'"{escaped}"'
 
 
 def _render(template: str, **values: object) -> str:
@@ -107,10 +97,7 @@ def _iomem_groups(devices: tuple[PlannedDevice, ...]) -> list[dict[str, object]]
             if any(earlier.covers(mapping) for earlier in seen):
                 continue
             seen.append(mapping)
-            entry = f"{mapping.host // PAGE_SIZE:#x},{mapping.pages:#x}"
-            if mapping.guest != mapping.host:
-                entry += f"@{mapping.guest // PAGE_SIZE:#x}"
-            entries.append(entry)
+            entries.append(mapping.entry.text)
         notes = []
         rounded = [f"{p.block.size:#x}" for p in device.placed if p.rounded]
         if rounded:

@@ -203,6 +203,33 @@ class Release:
     )
     """Properties that Xen reads from the /chosen node of a domain; others are ignored silently.
     The standard ones (compatible, #address-cells, #size-cells) are not listed."""
+    domain_options: Mapping[str, str] = field(
+        metadata={
+            "source": "static-mem: xen/common/Kconfig STATIC_MEMORY; sve: 870394de4476; llc-colors:"
+            " 5948dc16759c; v8r_el1_msa: 1afacf7b1537 (CONFIG_MPU)"
+        }
+    )
+    """Properties of a domain node that a Xen without a Kconfig option refuses, and that option. Xen
+    is built without each of them by default, and Debian's is."""
+    enhanced_values: frozenset[str] = field(
+        metadata={"source": "0e2bb9d9b1f9: xen/common/device-tree/dom0less-build.c construct_domU"}
+    )
+    """Values of xen,enhanced that mean something; "disabled" is any other. Without a string it
+    means "enabled"."""
+    vcpu_nodes: bool = field(
+        metadata={"source": "29a9638fd458: dom0less-build.c domain_vcpu_affinity"}
+    )
+    """Whether nodes with "xen,vcpu" below the domain's are read, and refused where they are odd."""
+    module_overlap_dropped: bool = field(
+        metadata={"source": "4f6a29158273: xen/common/device-tree/bootinfo.c add_boot_module"}
+    )
+    """Whether a module that overlaps an earlier one, or reserved memory, is left out in silence.
+    Otherwise its pages are given back twice at the end of the boot, which is a crash."""
+    boot_scan_failure_is_panic: bool = field(
+        metadata={"source": "02d0a615b32d: bootinfo-fdt.c boot_fdt_info"}
+    )
+    """Whether a node that the first scan of the host's tree can't take stops Xen, before it has a
+    console. Otherwise all nodes behind that one are not scanned."""
     dom0less_error_is_panic: bool = field(
         metadata={"source": "f51c92383b8d: dom0less-build.c scan_pfdt_node"}
     )
@@ -405,6 +432,11 @@ _4_17 = Release(
     extended_regions_exclude_mappings=False,
     dom0_gives_page_behind=True,
     domain_properties=_DOMAIN_PROPERTIES_4_17,
+    domain_options=MappingProxyType({"xen,static-mem": "STATIC_MEMORY"}),
+    enhanced_values=frozenset({"enabled", "no-xenstore", "disabled"}),
+    vcpu_nodes=False,
+    module_overlap_dropped=False,
+    boot_scan_failure_is_panic=False,
     dom0less_error_is_panic=False,
     dom0less_tree_bytes=4096,
     dom0less_tree_adds_partial=False,
@@ -424,6 +456,8 @@ _4_18 = replace(
     dom0less_error_is_panic=True,
     dom0less_tree_adds_partial=True,
     vpl011_failure_refused=True,
+    module_overlap_dropped=True,
+    domain_options=MappingProxyType({**_4_17.domain_options, "sve": "ARM64_SVE"}),
     domain_properties=_4_17.domain_properties
     | {
         "max_grant_version",  # 9c57a2973789
@@ -444,6 +478,7 @@ _4_18 = replace(
 _4_19 = replace(
     _4_18,
     version="4.19",
+    boot_scan_failure_is_panic=True,
     domain_properties=_4_18.domain_properties | {"passthrough"},  # 1d2b4f3049fd
     xl_keys=_4_18.xl_keys
     | {
@@ -457,6 +492,7 @@ _4_20 = replace(
     version="4.20",
     iommu_drivers=(_SMMU, _SMMU_V3, _IPMMU_V4H),
     domain_properties=_4_19.domain_properties | {"llc-colors"},  # 5948dc16759c
+    domain_options=MappingProxyType({**_4_19.domain_options, "llc-colors": "LLC_COLORING"}),
     smmu_masks_count=True,
     gic_without_phandle_ok=True,
     xen_reg_cells_checked=True,
@@ -470,6 +506,8 @@ _4_21 = replace(
     extended_regions_exclude_mappings=True,
     dom0_gives_page_behind=False,
     dom0less_nr_spis_capped=True,
+    enhanced_values=_4_20.enhanced_values | {"legacy"},
+    vcpu_nodes=True,
     domain_properties=_4_20.domain_properties
     | {
         "capabilities",  # df68a4cb7ed9
@@ -495,6 +533,7 @@ _4_22 = replace(
     dom0less_tree_bytes=2048 + 128 * 128,
     phandle_limit=GUEST_PHANDLE_GIC - 1,
     domain_properties=_4_21.domain_properties | {"v8r_el1_msa"},  # 1afacf7b1537
+    domain_options=MappingProxyType({**_4_21.domain_options, "v8r_el1_msa": "MPU"}),
     xl_keys=_4_21.xl_keys | {"xenstore_quota"},  # ea3099e19146
 )
 
@@ -504,6 +543,10 @@ RELEASES: Mapping[str, Release] = MappingProxyType(
 """Oldest first."""
 
 DEFAULT = "4.20"
+
+
+KCONFIG = tuple(sorted({o for each in RELEASES.values() for o in each.domain_options.values()}))
+"""The options of ``Release.domain_options``, of all releases."""
 
 
 def rounded_spis(count: int) -> int:

@@ -13,8 +13,8 @@ from collections.abc import Iterable
 
 from xenassign.xen.releases import GUEST_IPA_BITS_MAX, PAGE_SIZE
 
-#: Pages for a domain whose memory is not known: as many as it wants.
-UNKNOWN_POOL = 1 << 40
+#: Pages for a domain whose memory is not known: what one has with 1 TiB, the most there is.
+UNKNOWN_POOL = 1 << 20
 
 _PAGE_BITS = PAGE_SIZE.bit_length() - 1
 #: Pages that an entry of level 1, 2 and 3 maps: 1 GiB, 2 MiB, 4 KiB.
@@ -67,10 +67,10 @@ class Stage2:
             self.map_ram(base, size)
 
     def map(self, gfn: int, count: int, mfn: int) -> bool:
-        """Maps ``count`` pages; False where Xen answers with an error."""
+        """Maps ``count`` pages; False where Xen answers with an error, there or on the way."""
+        if gfn + count > self.limit:
+            return False
         while count > 0:
-            if gfn >= self.limit:
-                return False
             level = next(n for n in (1, 2, 3) if not (gfn | mfn | count) % _SPAN[n])
             if not self._make_room(gfn, level):
                 return False
@@ -93,10 +93,10 @@ class Stage2:
 
     def map_small(self, gfn: int, count: int) -> bool:
         """Maps ``count`` pages one by one, as for libxl, which asks for 64 pages at a time."""
-        for region in range(gfn // 512, -(-(gfn + count) // 512)):
-            if region * 512 >= self.limit or not self._make_room(region * 512, 3):
-                return False
-        return True
+        if gfn + count > self.limit:
+            return False
+        regions = range(gfn // 512, -(-(gfn + count) // 512))
+        return all(self._make_room(region * 512, 3) for region in regions)
 
     def _make_room(self, gfn: int, level: int) -> bool:
         """The tables on the way to an entry of ``level``; larger entries there are split."""

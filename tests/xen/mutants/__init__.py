@@ -1,8 +1,8 @@
 """Files that xenassign made and that were then damaged, for comparing our verdict with Xen's.
 
 A mutation is a small function that changes a draft and says in a sentence what it did; the tables
-of mutations with their weights are ``DOMAIN``, ``PARTIAL`` and ``CFG``. Mutant i of a seed depends
-on the seed and i alone: however many are made, on any machine, it is the same.
+of mutations with their weights are ``DOMAIN``, ``PARTIAL``, ``CFG`` and ``NODE``. Mutant i of a
+seed depends on the seed and i alone: however many are made, on any machine, it is the same.
 
 Of ten mutants seven have one mutation, two have two, one has three. A quarter of the dom0less
 mutants changes the domain beside that; a fifth of those changes nothing else.
@@ -17,6 +17,7 @@ from random import Random
 
 from .blob import Blob
 from .config import CFG, CfgDraft, Hosts, statements
+from .node import NODE, NodeDraft
 from .partial import PartialDraft, mutate_with_domain
 from .tables import STACK
 
@@ -125,6 +126,28 @@ def xl_mutants(
     return found
 
 
-def usage(mutants: Iterable[Mutant | XlMutant]) -> Counter[str]:
+@dataclass(frozen=True)
+class NodeMutant:
+    """A host's tree with a damaged node of a domain."""
+
+    tree: bytes
+    what: str
+    used: tuple[str, ...]
+
+
+def node_mutants(tree: bytes, path: str, seed: int, count: int) -> list[NodeMutant]:
+    """``count`` mutants of a host's tree, with changes to the domain's node at ``path``."""
+    found = []
+    for index in range(count):
+        random = Random(f"node {seed} {index}")
+        blob = Blob.read(tree)
+        (node,) = (place.node for place in blob.root.walk() if place.path == path)
+        done = NODE.mutate(NodeDraft(random, node), random, random.choices(*STACK)[0])
+        what = "; ".join(sentence for _, sentence in done)
+        found.append(NodeMutant(blob.write(), what, tuple(name for name, _ in done)))
+    return found
+
+
+def usage(mutants: Iterable[Mutant | XlMutant | NodeMutant]) -> Counter[str]:
     """How often each mutation was used; those never used are not in it."""
     return Counter(name for mutant in mutants for name in mutant.used)

@@ -1,0 +1,121 @@
+"""`xenassign lint` as its users call it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from xenassign.lint.examples import CONFIG, PARTIAL
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The example in a folder of its own, which is the current one."""
+    monkeypatch.chdir(tmp_path)
+    Path("domu1.dts").write_text(PARTIAL)
+    Path("domu1.cfg").write_text(CONFIG)
+    return tmp_path
+
+
+def lint(*arguments: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "xenassign", "lint", *arguments]
+    return subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+
+
+def test_good_files(repository: Path) -> None:
+    done = lint("domu1.dts", "domu1.cfg")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "dom0less: accepted\nxl: accepted\n" in done.stdout
+
+
+def test_an_error_is_exit_status_1() -> None:
+    Path("domu1.cfg").write_text(CONFIG.replace("34,", "0x22,"))
+    done = lint("domu1.dts", "domu1.cfg")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout.startswith("error: domu1.cfg:6:9: '0x22' is no decimal number; ")
+    assert lint("domu1.dts", "domu1.cfg", "--ignore", "XA602,XA315").returncode == 0
+
+
+def test_standard_input() -> None:
+    done = lint("-", "--format", "json", text=PARTIAL)
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["findings"] == []
+    done = lint("-", text="foo = 1\n")
+    assert done.stdout.startswith("error: <stdin>:1:1: xl of 4.20 does not know foo")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "error: no file is given; name a .dtb, a .dts or a dom.cfg\n"),
+        (["no-such"], "error: no-such: No such file or directory; "),
+        (["domu1.dts", "--xen", "3.0"], "error: "),
+        (["domu1.dts", "--select", "E501"], "error: E501: no such finding; "),
+        (["domu1.dts", "--host", "domu1.cfg"], "error: domu1.cfg: is not a devicetree"),
+        (["domu1.dts", "--config", "no-such"], "error: no-such: No such file or directory; "),
+        (["domu1.dts", "--partial", "domu1.cfg"], "error: domu1.cfg: is no device tree; "),
+        (["domu1.dts", "--route", "xm"], "error: "),
+        (["domu1.dts", "--memory", "0"], "error: "),
+    ],
+)
+def test_what_cannot_be_read_is_exit_status_2(arguments: list[str], message: str) -> None:
+    done = lint(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(message)
+    assert done.stderr.count("\n") == 1
+
+
+def test_settings_of_the_folder() -> None:
+    Path("domu1.cfg").write_text(CONFIG.replace("34,", "0x22,"))
+    Path("xenassign.toml").write_text('[lint]\nignore = ["XA602", "XA315"]\nroute = ["xl"]\n')
+    done = lint("domu1.dts", "domu1.cfg")
+    assert done.returncode == 0
+    assert "dom0less" not in done.stdout
+    Path("xenassign.toml").write_text("[lint]\nroutes = []\n")
+    done = lint("domu1.cfg")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: xenassign.toml:2: [lint] has no key routes; ")
+
+
+def test_diff_and_fix() -> None:
+    Path("domu1.cfg").write_text(CONFIG.replace("34,", "0x22,"))
+    done = lint("domu1.dts", "domu1.cfg", "--diff")
+    assert done.returncode == 1
+    assert done.stdout.startswith("--- a/domu1.cfg\n+++ b/domu1.cfg\n")
+    assert "0x22" in Path("domu1.cfg").read_text()
+    done = lint("domu1.dts", "domu1.cfg", "--fix", "--format", "json")
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["findings"] == []
+    assert "+irqs = [34, 39]" in done.stderr
+    assert Path("domu1.cfg").read_text() == CONFIG
+
+
+@pytest.mark.parametrize("form", ["text", "json", "sarif", "github"])
+def test_every_form_is_the_same_twice(form: str) -> None:
+    Path("domu1.cfg").write_text("foo = 1\nirqs = [0x22]\n")
+    done = [lint("domu1.dts", "domu1.cfg", "--format", form) for _ in range(2)]
+    assert done[0].stdout == done[1].stdout
+    assert done[0].stdout
+
+
+def test_the_list_of_rules() -> None:
+    done = lint("--list-rules")
+    assert done.returncode == 0
+    lines = done.stdout.splitlines()
+    assert any(line.startswith("XA213  xen-reg-unaligned ") for line in lines)
+    assert lines == sorted(lines)
+
+
+def test_includes_of_the_preprocessor() -> None:
+    Path("inc").mkdir()
+    Path("inc/addresses.h").write_text("#define RTC 0x9010000\n#define LINE 0x10\n")
+    text = PARTIAL.replace("0x9010000>;\n\t\t\txen,force", "RTC>;\n\t\t\txen,force")
+    Path("a.dts").write_text(f"#include <addresses.h>\n{text}")
+    assert lint("a.dts", "-I", "inc").returncode == 0
+    done = lint("a.dts")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: a.dts:1:")

@@ -1,0 +1,103 @@
+"""A configuration and its partial device tree against each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from xenassign.devicetree.blob import read_blob
+from xenassign.devicetree.source import read_source
+from xenassign.devicetree.tree import Tree
+from xenassign.findings import Finding
+from xenassign.host.platform import read_platform
+from xenassign.lint import cross
+from xenassign.lint.context import Context
+from xenassign.lint.examples import CONFIG, PARTIAL, PROTECTED, PROTECTED_CONFIG
+from xenassign.lint.view import View
+from xenassign.xen.iommu import iommus
+from xenassign.xen.releases import release
+from xenassign.xen.xlcfg import parse
+
+Board = Callable[[str], Tree]
+XEN = release("4.20")
+
+
+def crossed(text: str, tree: str, host: Tree | None = None) -> list[Finding]:
+    platform = read_platform(host) if host is not None else None
+    known = iommus(platform, XEN) if platform is not None else None
+    blob = read_source(tree.encode(), "domu1.dts").blob
+    view = View(read_blob(blob), Context(XEN, platform, known))
+    return list(cross.check(parse(text, "domu1.cfg"), view))
+
+
+def codes(text: str, tree: str, host: Tree | None = None) -> list[str]:
+    return [finding.code for finding in crossed(text, tree, host)]
+
+
+def test_the_examples_agree(board: Board) -> None:
+    assert codes(CONFIG, PARTIAL) == []
+    assert codes(CONFIG, PARTIAL, board("qemu")) == []
+    assert codes(PROTECTED_CONFIG, PROTECTED, board("zynqmp")) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("34, 39", "39", ["XA315"]),
+        ("34, 39", "34, 39, 40", ["XA326"]),
+        ("34, 39", "2, 39", ["XA325"]),
+        ("34, 39", "2, 7", ["XA325", "XA325"]),
+        ("34, 39", "0x22, 39", []),  # XA602 says so
+        ('"0x9010,0x1", ', "", ["XA220"]),
+        ('"0x9010,0x1"', '"0x9010,0x1@0x9020"', ["XA220", "XA228"]),
+        ('"0x9010,0x1", "0x9030,0x1"', '"0x9010,0x21"', ["XA220"]),
+        ('"0x9010,0x1"', '"0x9010,0x1", "0xa000,0x1"', ["XA228"]),
+        ("irqs", "dtdev = ['/pl031@9010000', '/other']\nirqs", ["XA422"]),
+    ],
+)
+def test_one_mistake(old: str, new: str, expected: list[str]) -> None:
+    assert old in CONFIG
+    assert codes(CONFIG.replace(old, new), PARTIAL) == expected
+
+
+def test_findings_stand_where_the_mistake_is() -> None:
+    (found,) = crossed(CONFIG.replace("34, 39", "34,\n 39, 40"), PARTIAL)
+    assert found.place is not None
+    assert (found.place.line, found.place.column, found.prop) == (7, 6, "irqs")
+    (missing,) = crossed(CONFIG.replace("34, 39", "39"), PARTIAL)
+    assert (missing.node, missing.prop) == ("/passthrough/rtc@9010000", "interrupts")
+
+
+def test_a_tree_without_words_for_xen() -> None:
+    plain = "\n".join(x for x in PARTIAL.splitlines() if not x.strip().startswith("xen,"))
+    assert codes(CONFIG, plain) == []
+    (found,) = crossed(CONFIG.replace("0x9030,0x1", "0x9031,0x1"), plain)[:1]
+    assert (found.code, found.node, found.routes) == (
+        *("XA215", "/passthrough/gpio@9030000"),
+        ("xl",),
+    )
+
+
+def test_an_interrupt_map_is_not_followed() -> None:
+    tree = PARTIAL.replace("gpio-controller;", "gpio-controller; interrupt-map = <0>;")
+    assert codes(CONFIG.replace("34, 39", "34, 39, 40"), tree) == []
+
+
+def test_a_protected_device_is_in_dtdev(board: Board) -> None:
+    config = PROTECTED_CONFIG.replace('dtdev = ["/axi/ethernet@ff0e0000"]', "")
+    (found,) = crossed(config, PROTECTED, board("zynqmp"))
+    assert (found.code, found.effect, found.routes) == ("XA423", "unsafe", ("xl",))
+    upper = PROTECTED_CONFIG.replace("/axi/ethernet@", "/AXI/ethernet@")
+    assert codes(upper, PROTECTED, board("zynqmp")) == []  # Xen compares without regard to case
+
+
+def test_a_dma_master_without_iommu_is_passed_without_a_word_from_xl(board: Board) -> None:
+    """The ZCU102's GPU: registers and interrupts are enough for xl, and no IOMMU is before it."""
+    tree = PROTECTED.replace("/axi/ethernet@ff0e0000", "/axi/gpu@fd4b0000")
+    found = crossed(PROTECTED_CONFIG.replace("/axi/ethernet@ff0e0000", ""), tree, board("zynqmp"))
+    forced = [f for f in found if f.code == "XA403"]
+    assert [(f.severity, f.routes) for f in forced] == [("warning", ("xl",))]
+    assert "is not a DMA mastering device" in forced[0].message
+    marked = tree.replace("xen,reg =", "xen,force-assign-without-iommu; xen,reg =")
+    assert "XA403" not in codes(PROTECTED_CONFIG, marked, board("zynqmp"))  # the tree's own rule

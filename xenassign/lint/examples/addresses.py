@@ -1,0 +1,169 @@
+"""Examples of XA2: registers, pages and the guest's address space."""
+
+from __future__ import annotations
+
+from xenassign.lint.examples import Example
+
+_RTC = ("-d", "rtc@10000")
+_REG = "xen,reg = <0x0 0x9010000 0x0 0x1000 0x0 0x9010000>;"
+_GPIO = "xen,reg = <0x0 0x9030000 0x0 0x1000 0x0 0x9030000>;"
+_BARE = "xen,reg = <0x0 0x9020000 0x0 0x1000 0x0 0x9020000>;"
+_BOTH = f"reg = <0x0 0x9010000 0x0 0x1000>;\n\t\t\t{_REG}"
+_IOMEM = 'iomem = ["0x9010,0x1", "0x9030,0x1"]'
+
+_CELLS = """\
+			#size-cells = <1>;
+
+			rtc@9010000 {
+				xen,reg = <0x0 0x9010000 0x1000 0x0 0x9010000>;"""
+
+_BLOCKS = """\
+			reg = <0x0 0x5000000 0x0 0x1000>,
+				<0x0 0x8000000 0x0 0x8000000>;
+			xen,reg = <0x0 0xff0f0000 0x0 0x1000 0x0 0x5000000>,
+				<0x0 0xc0000000 0x0 0x8000000 0x0 0x8000000>;"""
+
+_BLOCK = """\
+			reg = <0x0 0x5000000 0x0 0x1000>;
+			xen,reg = <0x0 0xff0f0000 0x0 0x1000 0x0 0x5000000>;"""
+
+_RK3588 = "xenassign generate rk3588-like.dtb"
+_ZCU102 = "xenassign generate zynqmp-zcu102.dtb"
+
+EXAMPLES: dict[str, Example] = {
+    "XA201": Example(
+        "generate",
+        right=f"{_RK3588} -d pwm@fd8b0000 -d pwm@fd8b0010 -o out",
+        wrong=f"{_RK3588} -d pwm@fd8b0000 -o out",
+        note="The two controllers have 16 bytes each, in one page.",
+    ),
+    "XA202": Example(
+        "generate",
+        right=f"{_RK3588} -d pwm@fd8b0000 -d pwm@fd8b0010 -o out",
+        wrong=f"{_RK3588} -d pwm@fd8b0000 -o out --allow-shared-page pwm@fd8b0010",
+        note="The two controllers have 16 bytes each, in one page.",
+    ),
+    "XA203": Example(
+        "protected-config",
+        right='iomem = ["0xff0e0,0x1"]\nmemory = 1024',
+        wrong='iomem = ["0xff0e0,0x1"]\nmemory = 4096',
+        note="1:1 at 0xff0e0000 is in the guest's RAM when that has more than 3056 MiB.",
+    ),
+    "XA204": Example(
+        "generate",
+        right="xenassign generate ti-k3-like.dtb -d can@20701000 -o out --map auto",
+        wrong="xenassign generate ti-k3-like.dtb -d can@20701000 -o out",
+        note="Identity puts the device into the window of the ACPI tables.",
+    ),
+    "XA205": Example(
+        "partial",
+        right=_BOTH,
+        wrong=_BOTH.replace("0x0 0x1000 0x0 0x9010000", "0x0 0x1000 0x9010000 0x0"),
+        note="The two cells of the guest address are swapped.",
+    ),
+    "XA206": Example(
+        "partial",
+        right=_GPIO,
+        wrong="xen,reg = <0x0 0x9030000 0x0 0x1000 0x0 0x9010000>;",
+        note="0x9010000 is taken by rtc@9010000.",
+    ),
+    "XA207": Example(
+        "generate",
+        right=f"{_ZCU102} -d spi@ff0f0000 -o out --map auto",
+        wrong="xenassign generate qemu-virt-gicv3.dtb -d pcie@10000000 -o out --map auto"
+        " --iommu-policy trust",
+        note="The PCI host bridge has windows of many GiB.",
+    ),
+    "XA208": Example(
+        "board",
+        right="reg = <0x10000 0x1000>;",
+        wrong="reg = <0x10000 0x1000>, <0x11000 0x0>;",
+        options=_RTC,
+    ),
+    "XA211": Example("nested", right=_CELLS, wrong=_CELLS.replace("<1>", "<0>")),
+    "XA212": Example(
+        "nested",
+        right=_CELLS,
+        wrong=_CELLS.replace("<1>", "<0>"),
+        xen="4.19",
+        note="4.19 reads a size of 0; newer releases refuse it (XA211).",
+    ),
+    "XA213": Example(
+        "partial", right=_BOTH, wrong=_BOTH.replace("0x1000 0x0 0x9010000", "0x200 0x0 0x9010000")
+    ),
+    "XA214": Example(
+        "partial",
+        right=_GPIO,
+        wrong="xen,reg = <0xffffffff 0xfffff000 0x0 0x1000 0x0 0x9030000>;",
+        note="It is the second mapping of the domain.",
+    ),
+    "XA215": Example(
+        "partial",
+        right=_BOTH,
+        wrong=_BOTH.replace("0x9010000 0x0 0x1000>", "0x9010000 0x0 0x2000>"),
+    ),
+    "XA216": Example(
+        "partial",
+        right=_REG,
+        wrong="xen,reg = <0x0 0x9000000 0x0 0x1000 0x0 0x9010000>;",
+        host=True,
+        note="0x9000000 is the UART's; the clock of xen,path is at 0x9010000.",
+    ),
+    "XA217": Example(
+        "bare",
+        right=_BARE,
+        wrong="xen,reg = <0x0 0x48000000 0x0 0x1000 0x0 0x9020000>;",
+        host=True,
+        note="The board has RAM at 0x48000000.",
+    ),
+    "XA218": Example(
+        "config",
+        right=_IOMEM,
+        wrong='iomem = ["0x9010,0x1", "0x9030,0x1", "0x800000000,0x80000"]',
+        note="The last entry is a window of 2 GiB.",
+    ),
+    "XA219": Example(
+        "partial",
+        right=_BOTH,
+        wrong="reg = <0x0 0x40000000 0x0 0x1000>;\n"
+        "\t\t\txen,reg = <0x0 0x9010000 0x0 0x1000 0x0 0x40000000>;",
+        options=("--memory", "512"),
+    ),
+    "XA220": Example("config", right=_IOMEM, wrong='iomem = ["0x9010,0x1", "0x9030,0x2"]'),
+    "XA221": Example(
+        "config",
+        right=_IOMEM,
+        wrong='iomem = ["0x9010,0x1", "0x9030,0x1", "0x48000,0x100"]',
+        host=True,
+        note="The board has RAM at 0x48000000.",
+    ),
+    "XA222": Example(
+        "partial",
+        right=_REG,
+        wrong="xen,reg = <0x0 0x9010000 0x0 0x1000 0x0 0x9010000\n"
+        "\t\t\t\t0x0 0x9011000 0x0 0x1000>;",
+    ),
+    "XA223": Example("partial", right=_REG, wrong="xen,reg;"),
+    "XA224": Example("blocks", right=_BLOCKS, wrong=_BLOCK, host=True),
+    "XA225": Example(
+        "partial",
+        right=_REG,
+        wrong="xen,reg = <0x0 0x9010000 0x0 0x1000 0x0 0x9010000\n"
+        "\t\t\t\t0x0 0x9030000 0x0 0x1000 0x0 0x9030000>;",
+        host=True,
+        note="0x9030000 is the GPIO controller, which another node of the guest assigns.",
+    ),
+    "XA226": Example(
+        "bare",
+        right=_BARE,
+        wrong="xen,reg = <0x0 0x9000000 0x0 0x1000 0x0 0x9020000>;",
+        host=True,
+        note="The UART that Xen uses is at 0x9000000.",
+    ),
+    "XA227": Example(
+        "partial", right=_REG, wrong="xen,reg = <0x0 0x9010000 0x0 0x0 0x0 0x9010000>;"
+    ),
+    "XA228": Example(
+        "config", right=_IOMEM, wrong='iomem = ["0x9010,0x1", "0x9030,0x1", "0x9020,0x1"]'
+    ),
+}

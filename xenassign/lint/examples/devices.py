@@ -1,0 +1,84 @@
+"""Examples of XA1: the device, the blob and its form."""
+
+from __future__ import annotations
+
+from xenassign.lint.examples import Example
+
+_QEMU = "xenassign generate qemu-virt-gicv3.dtb -d pl031@9010000"
+_ZCU102 = "xenassign generate zynqmp-zcu102.dtb"
+_MANY = "xenassign generate qemu-virt-gicv3.dtb -d 'virtio_mmio@*'"
+
+EXAMPLES: dict[str, Example] = {
+    "XA101": Example(
+        "generate",
+        right=f"{_ZCU102} -d ethernet@ff0e0000 -o out",
+        wrong=f"{_ZCU102} -d ethernet-phy@c -o out",
+        note="A PHY is a child of the Ethernet controller, reached over its MDIO bus.",
+    ),
+    "XA102": Example(
+        "generate",
+        right=f"{_QEMU} -o out",
+        wrong=f"{_QEMU} -d pl011@9000000 -o out",
+        note="pl011@9000000 is the UART of stdout-path, which Xen uses.",
+    ),
+    "XA103": Example(
+        "board",
+        right='compatible = "arm,pl031", "arm,primecell";',
+        wrong='compatible = "arm,pl031", "arm,primecell";\n\t\t\tstatus = "disabled";',
+        options=("-d", "rtc@10000"),
+        note="The node is that of rtc@10000.",
+    ),
+    "XA104": Example(
+        "generate",
+        right=f"{_QEMU} --memory 512 -o out",
+        wrong=f"{_QEMU} -d memory@40000000 -o out",
+    ),
+    "XA105": Example(
+        "generate",
+        right=f"{_ZCU102} -d usb@ff9e0000 -d usb@fe300000 -o out",
+        wrong=f"{_ZCU102} -d usb@ff9e0000 -o out",
+        note='usb@fe300000 stands below usb@ff9e0000, and has status = "disabled".',
+    ),
+    "XA106": Example(
+        "board",
+        right="reg = <0x10000 0x1000>;",
+        wrong="reg = <0x10000 0x1000>, <0x200000 0x1000>;",
+        options=("-d", "rtc@10000"),
+        note="The bus above has ranges for 1 MiB only.",
+    ),
+    "XA107": Example(
+        "board",
+        right="interrupts = <0 68 4>;",
+        wrong="interrupts = <0 68 4>;\n\t\t\tcd-gpios = <&gpio 5 1>;",
+        options=("-d", "gpio@20000"),
+        note="The node is that of mmc@40000, which stays with the host.",
+    ),
+    "XA108": Example(
+        "protected-config",
+        right="vcpus = 1",
+        wrong="vcpus = 9",
+        host=True,
+        note="The ZCU102 has a GICv2.",
+    ),
+    "XA109": Example(
+        "generate",
+        right=f"{_QEMU} -o out",
+        wrong=f"{_QEMU} -d its@8080000 -o out",
+    ),
+    "XA121": Example(
+        "shell",
+        right="dtc -I dts -O dtb -o domu1.dtb domu1.dts",
+        wrong="cp domu1.dts domu1.dtb",
+    ),
+    "XA122": Example(
+        "generate",
+        right=f"{_QEMU} --vcpus 4 -o out",
+        wrong=f"{_QEMU} --vcpus 64 -o out",
+    ),
+    "XA123": Example(
+        "generate",
+        right=f"{_MANY} --iommu-policy trust --xen 4.18 -o out",
+        wrong=f"{_MANY} --iommu-policy trust --xen 4.17 -o out",
+        note="The 32 nodes do not fit into the 4096 bytes of Xen 4.17.",
+    ),
+}

@@ -1,0 +1,70 @@
+"""Examples of XA7: the domain's node in /chosen."""
+
+from __future__ import annotations
+
+from xenassign.lint.examples import Example
+
+_KERNEL = 'compatible = "multiboot,kernel", "multiboot,module";'
+_TREE = 'compatible = "multiboot,device-tree", "multiboot,module";'
+_KERNEL_REG = "reg = <0x0 0x48000000 0x0 0x1000000>;"
+_MEMORY = "memory = <0x0 0x80000>;"
+_UART = "vpl011;"
+_CELLS = "#address-cells = <2>;\n\t\t\t#size-cells = <2>;\n\t\t\tmemory"
+
+
+def _also(line: str, **more: object) -> Example:
+    """A line more in the domain's node."""
+    return Example("domain", _UART, f"{_UART}\n\t\t\t{line}", **more)  # type: ignore[arg-type]
+
+
+EXAMPLES: dict[str, Example] = {
+    "XA701": Example("domain", _KERNEL, 'compatible = "multiboot,kernel";'),
+    "XA702": Example("domain", _MEMORY, "memory = <0x80000>;"),
+    "XA703": Example("domain", "cpus = <1>;", "cpus = <0>;"),
+    "XA704": Example("domain", _KERNEL_REG, "reg = <0x48000000 0x1000000>;"),
+    "XA705": _also('passthrough = "disabled";'),
+    "XA706": _also("direct-map;"),
+    "XA707": Example("domain", _TREE, 'compatible = "multiboot,device-tree";'),
+    "XA708": _also('xen,sci_type = "scmi";', xen="4.22"),
+    "XA709": Example("domain", "cpus = <1>;", "cpus = <1 0>;"),
+    "XA710": Example("domain", _UART, "vlp011;"),
+    "XA711": Example("domain", "chosen {", "chosen@0 {"),
+    "XA712": Example("domain", _MEMORY, "memory = <0x0 0x40000000>; /* bytes */"),
+    "XA713": Example(
+        "domain",
+        _KERNEL_REG,
+        "reg = <0x80 0x0 0x0 0x1000000>;",
+        host=True,
+        options=("--live-host",),
+    ),
+    "XA714": _also(
+        "xen,static-mem = <0x50000000 0x20000000>;", options=("--kconfig", "STATIC_MEMORY")
+    ),
+    "XA715": _also("xen,enhanced;", options=("--no-dom0",)),
+    "XA716": _also("max_grant_version = <3>;"),
+    "XA717": _also("xen,static-mem = <0x0 0x50000000 0x0 0x20000000>;"),
+    "XA718": _also('vcpu0 { compatible = "xen,vcpu"; hard-affinity = "0-1"; };', xen="4.21"),
+    "XA719": Example(
+        "domain",
+        "domu1 {\n\t\t\tcompatible",
+        "domu1@1 {\n\t\t\tcompatible",
+    ),
+    "XA720": Example(
+        "domain",
+        'bootargs = "console=ttyAMA0";',
+        f'bootargs = "console=ttyAMA0{" quiet" * 180}";',
+    ),
+    "XA721": Example("domain", _CELLS, "memory"),
+    "XA722": Example("domain", 'compatible = "xen,domain";', 'compatible = "Xen,Domain";'),
+    "XA723": _also('status = "disabled";'),
+    "XA724": Example(
+        "domain",
+        "reg = <0x0 0x4a000000 0x0 0x1000>;",
+        "reg = <0x0 0x48fff000 0x0 0x1000>;",
+        xen="4.17",
+    ),
+    "XA725": _also("xen,domain-p2m-mem-mb = <0>;"),
+    "XA726": Example(
+        "domain", 'compatible = "xen,domain";', "compatible = [78 65 6e 2c 64 6f 6d 61 69 6e];"
+    ),
+}

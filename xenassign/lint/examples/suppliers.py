@@ -1,0 +1,99 @@
+"""Examples of XA5: phandles and suppliers."""
+
+from __future__ import annotations
+
+from xenassign.lint.examples import Example
+
+_CLOCK = """\
+		clk: apb-pclk {
+			compatible = "fixed-clock";"""
+
+_MOVED = """\
+			clocks = <&clk>, <&clk>, <&clk>, <&clk>, <&clk>;
+		};
+
+		clk: clock {
+			compatible = "fixed-clock";
+			#clock-cells = <0>;
+			clock-frequency = <125000000>;
+		};
+	};"""
+
+_BESIDE = """\
+			clocks = <&clk>, <&clk>, <&clk>, <&clk>, <&clk>;
+		};
+	};
+
+	clk: clock {
+		compatible = "fixed-clock";
+		#clock-cells = <0>;
+		clock-frequency = <125000000>;
+	};"""
+
+_HEAD = """\
+	passthrough {
+		compatible = "simple-bus";
+		#address-cells = <2>;
+		#size-cells = <2>;
+		ranges;
+		interrupt-parent = <0xfde8>;"""
+
+EXAMPLES: dict[str, Example] = {
+    "XA501": Example(
+        "board",
+        right="interrupts = <0 65 4>;\n\t\t\tclocks = <&clk>;",
+        wrong="interrupts = <0 65 4>;\n\t\t\tclocks = <&pll>;",
+        options=("-d", "rtc@10000"),
+        note="pll is a clock controller; the tree does not tell its rate.",
+    ),
+    "XA502": Example(
+        "board",
+        right="interrupts = <0 65 4>;",
+        wrong="interrupts = <0 65 4>;\n\t\t\tpower-domains = <&power 3>;",
+        options=("-d", "rtc@10000"),
+    ),
+    "XA503": Example(
+        "board",
+        right="interrupts = <0 67 4>;",
+        wrong="interrupts = <0 67 4>;\n\t\t\tmemory-region = <&pool>;",
+        options=("-d", "ethernet@30000"),
+    ),
+    "XA504": Example(
+        "board",
+        right="ranges = <0x0 0x9000000 0x100000>;",
+        wrong="ranges = <0x0 0x9000000 0x100000>;\n\t\tdma-ranges = <0x0 0x40000000 0x40000000>;",
+        options=("-d", "ethernet@30000"),
+    ),
+    "XA505": Example(
+        "board",
+        right="interrupts = <0 67 4>;",
+        wrong="interrupts = <0 67 4>;\n\t\t\tmsi-parent = <&gic>;",
+        options=("-d", "ethernet@30000"),
+        note="The GIC takes MSIs for the host.",
+    ),
+    "XA511": Example(
+        "partial",
+        right="interrupts = <0 2 4>;\n\t\t\tclocks = <&clk>;",
+        wrong="interrupts = <0 2 4>;\n\t\t\tclocks = <0x8000>;",
+        note="0x8000 was the phandle of a clock in the host's tree.",
+    ),
+    "XA512": Example(
+        "partial", right=_CLOCK, wrong=f"{_CLOCK}\n\t\t\tphandle = <0xfff0>;", xen="4.22"
+    ),
+    "XA513": Example("protected", right=_MOVED, wrong=_BESIDE),
+    "XA514": Example(
+        "partial",
+        right="interrupts = <0 2 4>;",
+        wrong="interrupts = <0 2 4>;\n\t\t\tpower-domains = <0x14 32>;",
+    ),
+    "XA515": Example(
+        "partial", right=_HEAD, wrong=f"\tgic {{\n\t\tphandle = <0x1>;\n\t}};\n\n{_HEAD}"
+    ),
+    "XA516": Example("partial", right=_CLOCK, wrong=f"{_CLOCK}\n\t\t\tphandle = <0xfde8>;"),
+    "XA517": Example(
+        "partial",
+        right="interrupts = <0 2 4>;\n\t\t\tclocks = <&clk>;",
+        wrong="interrupts = <0 2 4>;\n\t\t\tclocks = <&gpio>;",
+        note="gpio has no #clock-cells.",
+    ),
+}

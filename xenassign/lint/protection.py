@@ -1,0 +1,148 @@
+"""Rules about IOMMU protection: devices that master DMA, what forces them, and leftovers of it.
+
+What Xen refuses is :mod:`xenassign.lint.dom0less`'s. Here is what it takes without a word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from xenassign.assign.protection import (
+    FORCED,
+    FORCED_MASTER,
+    WARNING,
+    dma_in_scope,
+    stream_findings,
+)
+from xenassign.devicetree.tree import Node
+from xenassign.findings import Finding, rule
+from xenassign.lint.dom0less import DOM0LESS
+from xenassign.lint.view import Check, View
+from xenassign.xen.iommu import Shield, protection
+
+FORCE_NOT_NEEDED = rule(
+    "XA419",
+    "force-not-needed",
+    "A device that Xen protects is forced",
+    severity="note",
+    effect="style",
+    why="xen,force-assign-without-iommu says that no IOMMU stands before the device. Where Xen"
+    " protects it the property does nothing; on another board, or with the IOMMU off, it lets the"
+    " device through unprotected without a word.",
+    fix="drop xen,force-assign-without-iommu",
+    routes=DOM0LESS,
+    source="handle_passthrough_prop: the force is asked for after the protection",
+    needs_host=True,
+)
+FORCE_IGNORED = rule(
+    "XA420",
+    "force-ignored",
+    "A force where nothing is assigned",
+    severity="note",
+    effect="style",
+    why="xen,force-assign-without-iommu counts for the node that has it, together with its xen,reg;"
+    " it does not cover the nodes below, and alone it does nothing.",
+    fix="write it on each device that needs it",
+    routes=DOM0LESS,
+    source="handle_prop_pfdt: looked at beside xen,reg",
+)
+IOMMUS_LEFT = rule(
+    "XA421",
+    "iommus-left",
+    "The host's IOMMU was left in the guest's node",
+    severity="error",
+    effect="broken",
+    why="The guest has no IOMMU: Xen reads the streams from the host's node. A guest waits for an"
+    " IOMMU that a phandle names, and cannot tell one that names nothing from one that is missing;"
+    " Linux takes that for none. xen,smmu-stream-ids means nothing to Xen at all.",
+    fix="drop it",
+    source="handle_passthrough_prop: the host's node; Linux of_iommu_configure",
+)
+
+_LEFT = frozenset({"iommus", "iommu-map", "mmu-masters"})
+_MEANS_NOTHING = "xen,smmu-stream-ids"
+
+
+def is_left_iommu(prop: str) -> bool:
+    """Whether a property is about the host's IOMMU: this module's, and no other rule's."""
+    return prop in _LEFT
+
+
+def iommus_left(view: View) -> Iterator[Finding]:
+    """Properties about the host's IOMMU. That of Xen's grants (xen,grant-dma) is the guest's."""
+    for node in view.copied:
+        for name in node.properties:
+            if name in _LEFT and not _is_grants(view, node, name):
+                yield IOMMUS_LEFT(f"{node.path} has the host's {name}", node=node.path, prop=name)
+            elif name == _MEANS_NOTHING:
+                message = f"{node.path} has {name}, which no release of Xen reads"
+                yield IOMMUS_LEFT(message, node=node.path, prop=name, severity="note")
+
+
+def _is_grants(view: View, node: Node, name: str) -> bool:
+    value = node.properties[name].value[:4]
+    named = view.tree.phandles.get(int.from_bytes(value, "big"))
+    return named is not None and view.has(named) and "xen,grant-dma" in named.compatible
+
+
+def force_not_needed(view: View) -> Iterator[Finding]:
+    """A force that does nothing."""
+    platform, known = view.context.platform, view.context.iommus
+    if platform is None or known is None:
+        return
+    for one, host in view.assigned:
+        if one.forced:
+            shield = protection(platform, known, host)
+            if shield.protected:
+                message = f"{one.node.path}: {host.path} is protected by {shield.why}"
+                yield FORCE_NOT_NEEDED(message, node=one.node.path, prop=_FORCE)
+
+
+_FORCE = "xen,force-assign-without-iommu"
+
+
+def force_ignored(view: View) -> Iterator[Finding]:
+    """A force on a node that assigns nothing."""
+    for node in view.copied:
+        if node.has(_FORCE) and not (node.has("xen,reg") or node.has("xen,path")):
+            message = f"{node.path} has neither xen,reg nor xen,path"
+            yield FORCE_IGNORED(message, node=node.path, prop=_FORCE)
+
+
+def forced(view: View) -> Iterator[Finding]:
+    """Forced devices that master DMA, or of which nobody knows."""
+    platform, known, inside = view.context.platform, view.context.iommus, view.scope
+    if platform is None or known is None or inside is None:
+        return
+    for one, host in view.assigned:
+        shield = protection(platform, known, host)
+        if not one.forced or shield.protected or shield.shield is Shield.REFUSED:
+            continue
+        dma = dma_in_scope(inside, host)
+        path = one.node.path
+        if dma.answer == "yes":
+            message = (
+                f"{path}: {host.path} is not protected ({shield.why}) and masters DMA"
+                f" ({dma.evidence}): it will corrupt memory unless the domain is direct-map"
+            )
+            yield FORCED_MASTER(message, node=path, prop=_FORCE, routes=DOM0LESS)
+        elif dma.answer == "unknown":
+            message = f"{path}: {WARNING.format(path=host.path)} Known about it: {dma.evidence}"
+            yield FORCED(message, node=path, prop=_FORCE, routes=DOM0LESS)
+
+
+def protected(view: View) -> Iterator[Finding]:
+    """Streams that a host's device has too, and drivers that no default build has."""
+    platform, known = view.context.platform, view.context.iommus
+    board, inside = view.board, view.scope
+    if platform is None or known is None or board is None or inside is None:
+        return
+    guests = {host.path: one.node.path for one, host in view.assigned}
+    shields = {host.path: protection(platform, known, host) for host in inside.devices}
+    for finding in stream_findings(board, inside, shields):
+        yield finding._replace(node=guests[finding.node or ""], prop="xen,path")
+
+
+CHECKS: tuple[Check, ...] = (iommus_left, force_not_needed, force_ignored)
+#: What ``generate`` has said already, or was told to accept.
+JUDGEMENTS: tuple[Check, ...] = (forced, protected)

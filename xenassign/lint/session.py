@@ -1,0 +1,120 @@
+"""One run of the lint: options and [lint] section together, the files read, and mended if asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from xenassign.errors import UsageError
+from xenassign.findings import ROUTES
+from xenassign.host.source import read_host
+from xenassign.lint.catalogue import rules
+from xenassign.lint.documents import Document, read_document, read_tree_file
+from xenassign.lint.linter import Options, Report, lint
+from xenassign.lint.settings import read_settings, wanted
+from xenassign.xen.releases import DEFAULT, release
+from xenassign.xen.xlcfg import encode
+
+
+def rule_list() -> Iterator[str]:
+    """A line for each rule: code, name, severity, effect, title."""
+    every = rules()
+    width = max(len(rule.name) for rule in every)
+    for rule in every:
+        yield f"{rule.code}  {rule.name:{width}}  {rule.severity:7}  {rule.effect:11}  {rule.title}"
+
+
+@dataclass
+class Session:
+    """The files of one run and what they are judged for."""
+
+    paths: tuple[str, ...]
+    options: Options
+    include: tuple[str, ...]
+    select: tuple[str, ...]
+    ignore: tuple[str, ...]
+    documents: tuple[Document, ...]
+
+    @classmethod
+    def of(  # noqa: PLR0913 (the options of the command line)
+        cls,
+        paths: tuple[str, ...],
+        *,
+        host: str | None = None,
+        overlays: tuple[str, ...] = (),
+        partial: str | None = None,
+        version: str | None = None,
+        routes: tuple[str, ...] = (),
+        include: tuple[str, ...] = (),
+        select: tuple[str, ...] = (),
+        ignore: tuple[str, ...] = (),
+        config: Path | None = None,
+        memory: int | None = None,
+        vcpus: int | None = None,
+        dom0: bool = True,
+        drivers: frozenset[str] | None = None,
+        kconfig: frozenset[str] = frozenset(),
+        live_host: bool = False,
+    ) -> Session:
+        """The session of a command line; what it does not say the [lint] section does.
+
+        Raises UsageError without files, InputError for a file that can't be read.
+        """
+        if not paths:
+            raise UsageError("no file is given; name a .dtb, a .dts or a dom.cfg")
+        settings = read_settings(config)
+        folders = (*include, *settings.include)
+        board = host or settings.host
+        chosen = routes or settings.routes
+        options = Options(
+            release=release(version or settings.xen or DEFAULT),
+            routes=tuple(route for route in ROUTES if not chosen or route in chosen),
+            host=read_host(board, folders) if board is not None else None,
+            overlays=tuple(read_tree_file(path, folders) for path in overlays or settings.overlays),
+            partial=read_tree_file(partial, folders) if partial is not None else None,
+            drivers=drivers,
+            memory=memory,
+            vcpus=vcpus,
+            dom0=dom0,
+            kconfig=kconfig or frozenset(settings.kconfig),
+            live_host=live_host,
+        )
+        session = cls(
+            paths=tuple(dict.fromkeys(paths)),
+            options=options,
+            include=folders,
+            select=select or settings.select,
+            ignore=(*ignore, *settings.ignore),
+            documents=(),
+        )
+        session.read()
+        return session
+
+    def read(self) -> None:
+        """Reads the files, again after they were mended."""
+        self.documents = tuple(read_document(path, self.include) for path in self.paths)
+
+    def report(self) -> Report:
+        """What was found, of the codes that are wanted."""
+        report = lint(self.documents, self.options)
+        return replace(report, findings=wanted(report.findings, self.select, self.ignore))
+
+    def fix(self, write: bool) -> str:
+        """The diff of what is mechanical; with ``write`` the files are changed, all or none."""
+        from xenassign.lint import fixes
+        from xenassign.render.files import replace_files
+
+        findings = self.report().findings
+        shown, changed = [], {}
+        for document in self.documents:
+            new = fixes.mended(document, findings)
+            if new is not None and document.text is not None and new != document.text:
+                if document.file == "<stdin>" and write:
+                    raise UsageError("standard input cannot be mended; give a file, or --diff")
+                shown.append(fixes.diff(document.file, document.text, new))
+                changed[Path(document.file)] = encode(new)
+        if write and changed:
+            replace_files(changed)
+            self.read()
+        return "".join(shown)
