@@ -80,7 +80,8 @@ def _parse(text: str, path: Path) -> dict[str, Any]:
     else:
         import tomli as tomllib
     try:
-        return tomllib.loads(text)
+        parsed: dict[str, Any] = tomllib.loads(text)
+        return parsed
     except tomllib.TOMLDecodeError as error:
         what, _, at = str(error).partition(" (at ")
         found = re.match(r"line (\d+), column (\d+)", at)
