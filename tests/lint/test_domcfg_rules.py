@@ -171,6 +171,8 @@ def test_pages_that_no_node_names(generate: Generate) -> None:
         ("name = 'a\\061'\n", "XA610", 1),
         ("device_tree = 'a'\niomem = [\n  '9010000,1',\n]\n", "XA608", 3),
         ("device_tree = 'a'\niomem = ['9010,1000']\n", "XA608", 2),
+        ("device_tree = 'a'\nirqs = [39]\nvirtio = ['type=virtio,device']\n", "XA308", 2),
+        ("device_tree = 'a'\nirqs = [34]\ndisk = ['a,specification=virtio']\n", "XA308", 2),
     ],
 )
 def test_what_xl_swallows(board: Board, text: str, code: str, line: int) -> None:

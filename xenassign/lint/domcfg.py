@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from xenassign.assign.addresses import TOO_HIGH
+from xenassign.assign.checks import VIRTIO_INTID
 from xenassign.assign.protection import IOMMU_REFUSES, STREAMS_OVERLAP
 from xenassign.devicetree.addresses import registers
 from xenassign.devicetree.places import Place
@@ -39,6 +40,7 @@ from xenassign.xen.releases import (
     PAGE_SIZE,
     RELEASES,
     SPI_FIRST_INTID,
+    VIRTIO_MMIO_INTIDS,
     VPL011_INTID,
     XL_MEMORY_DEFAULT_MIB,
     XL_TREE_CAP,
@@ -419,6 +421,12 @@ def _has_vuart(config: Config) -> bool:
     return isinstance(value, Atom) and value.text == "sbsa_uart"
 
 
+def _has_virtio(config: Config) -> bool:
+    """Whether xl gives the guest virtio-mmio devices: the key of its own, or disks of that kind."""
+    strings = (atom.text for name in ("virtio", "disk") for atom in config.texts(name))
+    return config.get("virtio") is not None or any("virtio" in text for text in strings)
+
+
 def _bytes(span: Range) -> Entry:
     return Entry(span.mfn * PAGE_SIZE, span.pages * PAGE_SIZE, span.gfn * PAGE_SIZE)
 
@@ -438,6 +446,10 @@ def _lines(config: Config, context: Context, lines: list[tuple[Atom, int]]) -> I
     if _has_vuart(config) and VPL011_INTID in seen:
         at = config.place(seen[VPL011_INTID])
         yield VUART_LINE("irqs has 32 and vuart is sbsa_uart", prop="irqs", place=at)
+    for number, atom in seen.items():
+        if number in VIRTIO_MMIO_INTIDS and _has_virtio(config):
+            message = f"{number} may be that of a virtio-mmio device"
+            yield VIRTIO_INTID(message, prop="irqs", place=config.place(atom))
     spis = _number(config, "nr_spis", 0) if context.release.knows_key("nr_spis") else 0
     spis = max([spis, *(number - SPI_FIRST_INTID + 1 for number in seen)])
     if rounded_spis(spis) > GUEST_NR_SPIS_MAX:
