@@ -11,6 +11,8 @@ import pytest
 
 from xenassign.lint.examples import CONFIG, PARTIAL
 
+FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "host_dtbs"
+
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -57,6 +59,7 @@ def test_standard_input() -> None:
         (["domu1.dts", "--select", "E501"], "error: E501: no such finding; "),
         (["domu1.dts", "--host", "domu1.cfg"], "error: domu1.cfg: is not a devicetree"),
         (["domu1.dts", "--config", "no-such"], "error: no-such: No such file or directory; "),
+        ([str(FIXTURES / "qemu-virt-gicv3.dtb")], f"error: {FIXTURES}/qemu-virt-gicv3.dtb: is a b"),
         (["domu1.dts", "--partial", "domu1.cfg"], "error: domu1.cfg: is no device tree; "),
         (["domu1.dts", "--route", "xm"], "error: "),
         (["domu1.dts", "--memory", "0"], "error: "),

@@ -82,6 +82,14 @@ class TreeFile:
         nodes = self.tree.nodes() if self.tree is not None else ()
         return any(is_compatible(node, "xen,domain") for node in nodes)
 
+    @property
+    def is_board(self) -> bool:
+        """Whether it is a board's tree, and says nothing of a domain or of /passthrough."""
+        if self.tree is None or self.has_domains:
+            return False
+        names = {node.base_name.lower() for node in self.tree.root.children.values()}
+        return "cpus" in names and "passthrough" not in names
+
 
 Document = ConfigFile | TreeFile
 

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from xenassign.devicetree.places import Place
 from xenassign.devicetree.tree import Tree
+from xenassign.errors import InputError
 from xenassign.findings import ROUTES, Finding, Rule, errors
 from xenassign.host.platform import read_platform
 from xenassign.host.source import is_source
@@ -84,8 +85,13 @@ class Report:
 def lint(documents: Sequence[Document], options: Options) -> Report:
     """Every finding about the documents on the routes asked for, in the order of the files.
 
-    Raises InputError or UsageError for a partial device tree that a configuration names.
+    Raises InputError for a board's tree that has no domain, and where the file that device_tree
+    names is no device tree.
     """
+    for document in documents:
+        if isinstance(document, TreeFile) and document.is_board:
+            what = "is a board's tree, and no domain is in it"
+            raise InputError(f"{document.file}: {what}; give it as --host, beside a file to lint")
     named = _named(documents, options)
     trees = [tree for tree in named.values() if tree is not None]
     every = tuple(dict.fromkeys((*documents, *trees)))
