@@ -591,7 +591,8 @@ class _Build:
         elif intid in self.xens:
             self._add(_at(LINE_OF_XEN, node, f"{about} is that of {self.xens[intid]}"))
         elif intid in self.dom0s:
-            self._add(_at(LINE_SHARED, node, f"{about} is held by dom0"))
+            fix = "mark every host node with it xen,passthrough (the host overlay does)"
+            self._add(_at(LINE_SHARED, node, f"{about} is held by dom0")._replace(fix=fix))
         elif intid == VPL011_INTID and self.context.vpl011:
             self._add(_at(LINE_OF_VPL011, node, f"{about} is the vPL011's too"))
 
