@@ -43,6 +43,8 @@ def excerpt(report: Report, place: Place | None) -> Iterator[str]:
 def summary(report: Report) -> Iterator[str]:
     """The verdict of each route, how much was found, and what was not looked at."""
     for route, verdict in report.verdict.items():
+        if route not in report.judged:
+            continue
         reasons = [f.code for f in report.findings if f.effect == "rejected" and route in f.routes]
         why = f" ({', '.join(dict.fromkeys(reasons))})" if reasons else ""
         yield f"{route}: {verdict}{why}"

@@ -65,6 +65,19 @@ class Report:
     waived: tuple[tuple[Finding, str], ...]  #: with the reason
 
     @property
+    def judged(self) -> frozenset[str]:
+        """The routes that the files say something about."""
+        routes: set[str] = set()
+        for document in self.documents:
+            if isinstance(document, ConfigFile):
+                routes.add("xl")
+            elif document.overlay or document.has_domains:
+                routes.add("dom0less")
+            else:
+                routes.update(ROUTES)
+        return frozenset(routes)
+
+    @property
     def good(self) -> bool:
         """Whether no finding is an error."""
         return not errors(self.findings)
@@ -100,22 +113,8 @@ def lint(documents: Sequence[Document], options: Options) -> Report:
     found.sort(key=lambda finding: (order.get(finding.file or "", len(order)), _line(finding)))
     kept, waived = waivers.apply(found, every)
     missing = [rule for rule in rules() if rule.needs_host] if options.host is None else []
-    routes = _judged(every) & set(options.routes) or set(options.routes)
-    verdict = {route: said for route, said in verdicts(found).items() if route in routes}
+    verdict = {route: said for route, said in verdicts(found).items() if route in options.routes}
     return Report(every, kept, verdict, tuple(missing), waived)
-
-
-def _judged(documents: Sequence[Document]) -> set[str]:
-    """The routes that the files say something about."""
-    routes: set[str] = set()
-    for document in documents:
-        if isinstance(document, ConfigFile):
-            routes.add("xl")
-        elif document.overlay or document.has_domains:
-            routes.add("dom0less")
-        else:
-            routes.update(ROUTES)
-    return routes
 
 
 def _line(finding: Finding) -> tuple[object, ...]:
