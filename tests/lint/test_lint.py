@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 
+from tests.xen.mutants import dom0less_mutants, xl_mutants
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import InputError
-from xenassign.lint.documents import ConfigFile, TreeFile, read_document
+from xenassign.lint import domcfg, linter
+from xenassign.lint.documents import ConfigFile, Document, TreeFile, read_document
 from xenassign.lint.examples import CONFIG, DOMAIN, PARTIAL
 from xenassign.lint.linter import Options, Report, lint
+from xenassign.lint.verdict import foretell_dom0less, foretell_xl, rejecting
 from xenassign.xen.releases import release
 
 Board = Callable[[str], Tree]
@@ -217,3 +220,48 @@ def test_memory_of_the_host_counts_where_it_is_known(
     assert "XA713" not in {f.code for f in report("host.dts", host=board("qemu")).findings}
     live = report("host.dts", host=board("qemu"), live_host=True)
     assert "XA713" in {f.code for f in live.findings}
+
+
+# --- the verdict is the one that tests/xen compares with the hypervisor's ------------------------
+
+
+@pytest.fixture(name="made", scope="module")
+def generated(generate: Callable[..., Any]) -> dict[str, bytes]:
+    """The files of two devices of QEMU's board."""
+    files: dict[str, bytes] = generate("qemu", "/pl031@9010000", "/pl061@9030000")[1]
+    return files
+
+
+def test_the_verdict_of_a_damaged_tree_is_the_foretold_one(
+    board: Board, made: dict[str, bytes]
+) -> None:
+    options = Options(XEN, host=board("qemu"))
+    seen = set()
+    for mutant in dom0less_mutants(made["domu1.dtb"], 11, 200):
+        found = lint([TreeFile("p.dtb", mutant.data)], options)
+        foretold = foretell_dom0less(mutant.data, linter.context(options, ()))
+        rejected = bool(rejecting(foretold, "dom0less"))
+        assert found.verdict["dom0less"] == ("rejected" if rejected else "accepted"), mutant.what
+        seen.add(rejected)
+    assert seen == {False, True}
+
+
+def test_the_verdict_of_a_damaged_configuration_is_the_foretold_one(
+    board: Board, made: dict[str, bytes]
+) -> None:
+    options = Options(XEN, host=board("qemu"))
+    seen = set()
+    for mutant in xl_mutants(made["domu1.cfg"].decode(), made["domu1.dtb"], 11, 100):
+        file = ConfigFile("domu1.cfg", mutant.cfg, domcfg.read(mutant.cfg, "domu1.cfg"))
+        if file.named != "domu1.dtb":
+            continue  # another file, which is not there
+        given: list[Document] = [file]
+        if mutant.partial is not None:
+            given.append(TreeFile("domu1.dtb", mutant.partial))
+        files = {"domu1.dtb": mutant.partial}
+        foretold = foretell_xl(mutant.cfg, files.get, linter.context(options, ()))
+        rejected = bool(rejecting(foretold, "xl"))
+        found = lint(given, options)
+        assert found.verdict["xl"] == ("rejected" if rejected else "accepted"), mutant.what
+        seen.add(rejected)
+    assert seen == {False, True}

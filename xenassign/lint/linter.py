@@ -143,7 +143,7 @@ def _all(
     trees = [document for document in documents if isinstance(document, TreeFile)]
     overlays = (*options.overlays, *(tree for tree in trees if tree.overlay))
     domains = list(domain_nodes(options.host, (*overlays, *trees)))
-    base = _context(options, overlays)
+    base = context(options, overlays)
     for document in documents:
         if isinstance(document, ConfigFile):
             yield from _config(document, named.get(document.file), base)
@@ -161,9 +161,10 @@ def _all(
             yield from _placed(tree, written.check(tree.source) if tree.source else ())
 
 
-def _context(options: Options, overlays: Sequence[TreeFile]) -> Context:
+def context(options: Options, overlays: Sequence[TreeFile]) -> Context:
+    """What the options say about release, host and domain, with the marks of overlays."""
     platform = read_platform(options.host) if options.host is not None else None
-    context = Context(
+    about = Context(
         release=options.release,
         platform=platform,
         iommus=iommus(platform, options.release, options.drivers) if platform else None,
@@ -174,7 +175,7 @@ def _context(options: Options, overlays: Sequence[TreeFile]) -> Context:
         host_memory=platform.memory if platform is not None and options.live_host else (),
         marked=marks(options.host, overlays),
     )
-    return context._replace(rights=context.dom0())
+    return about._replace(rights=about.dom0())
 
 
 def _named(documents: Sequence[Document], options: Options) -> dict[str, TreeFile | None]:
