@@ -50,11 +50,11 @@ IOMMUS_LEFT = rule(
     "XA421",
     "iommus-left",
     "The host's IOMMU was left in the guest's node",
-    severity="error",
+    severity="warning",
     effect="broken",
-    why="The guest has no IOMMU: Xen reads the streams from the host's node. A guest waits for an"
-    " IOMMU that a phandle names, and cannot tell one that names nothing from one that is missing;"
-    " Linux takes that for none. xen,smmu-stream-ids means nothing to Xen at all.",
+    why="The guest has no IOMMU: Xen reads the streams from the host's node. Where the phandle"
+    " names a node of the guest, its driver waits for an IOMMU for ever (an error); one that names"
+    " nothing Linux takes for none, and others may not. xen,smmu-stream-ids means nothing to Xen.",
     fix="drop it",
     source="handle_passthrough_prop: the host's node; Linux of_iommu_configure",
 )
@@ -72,17 +72,21 @@ def iommus_left(view: View) -> Iterator[Finding]:
     """Properties about the host's IOMMU. That of Xen's grants (xen,grant-dma) is the guest's."""
     for node in view.copied:
         for name in node.properties:
-            if name in _LEFT and not _is_grants(view, node, name):
-                yield IOMMUS_LEFT(f"{node.path} has the host's {name}", node=node.path, prop=name)
+            named = _named(view, node, name) if name in _LEFT else None
+            if name in _LEFT and (named is None or "xen,grant-dma" not in named.compatible):
+                message = f"{node.path} has the host's {name}"
+                severity = None if named is None else "error"
+                yield IOMMUS_LEFT(message, node=node.path, prop=name, severity=severity)
             elif name == _MEANS_NOTHING:
                 message = f"{node.path} has {name}, which no release of Xen reads"
                 yield IOMMUS_LEFT(message, node=node.path, prop=name, severity="note")
 
 
-def _is_grants(view: View, node: Node, name: str) -> bool:
+def _named(view: View, node: Node, name: str) -> Node | None:
+    """The node of the guest that the property's first phandle names."""
     value = node.properties[name].value[:4]
     named = view.tree.phandles.get(int.from_bytes(value, "big"))
-    return named is not None and view.has(named) and "xen,grant-dma" in named.compatible
+    return named if named is not None and view.has(named) else None
 
 
 def force_not_needed(view: View) -> Iterator[Finding]:
