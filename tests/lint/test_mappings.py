@@ -12,6 +12,7 @@ from xenassign.host.platform import read_platform
 from xenassign.lint import domcfg, mappings, partial
 from xenassign.lint.context import Context
 from xenassign.lint.mappings import Claim, Entry
+from xenassign.lint.view import View
 from xenassign.xen.iommu import iommus
 from xenassign.xen.releases import RELEASES, release
 from xenassign.xen.xlcfg import parse
@@ -36,7 +37,7 @@ def by_xen_reg(asked: Context, *entries: Triple, path: str | None = None) -> lis
     named = f'xen,path = "{path}";' if path else ""
     cells = "#address-cells = <2>; #size-cells = <2>;"
     tree = compiled(f"passthrough {{ {cells} dev {{ {named} {xen_reg(*entries)} }}; }};")
-    return [finding for finding in partial.check(tree, asked) if finding.code in PLACES]
+    return [finding for finding in partial.check(View(tree, asked)) if finding.code in PLACES]
 
 
 def by_iomem(asked: Context, *entries: Triple, memory: str = "") -> list[Finding]:
@@ -273,5 +274,6 @@ DEV = 'dev { xen,path = "/pl031@9010000"; xen,reg; };'
 def test_only_what_is_below_passthrough_is_assigned(
     board: Board, body: str, wanted: set[str]
 ) -> None:
-    found = {finding.code for finding in partial.check(compiled(body), context(board("qemu")))}
+    view = View(compiled(body), context(board("qemu")))
+    found = {finding.code for finding in partial.check(view)}
     assert found & {"XA802", "XA803"} == wanted

@@ -24,6 +24,12 @@ def overlay(body: str) -> TreeFile:
     return made
 
 
+def tree(body: str) -> Tree:
+    made = overlay(body).tree
+    assert made is not None
+    return made
+
+
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
@@ -41,12 +47,12 @@ def overlay(body: str) -> TreeFile:
     ],
 )
 def test_marks(board: Board, body: str, expected: set[str]) -> None:
-    assert marks(board("zynqmp"), [overlay(body)]) == expected
+    assert marks(board("zynqmp"), [tree(body)]) == expected
 
 
 def test_a_label_means_nothing_without_the_host(board: Board) -> None:
-    assert marks(None, [overlay("&gem3 { xen,passthrough; };")]) == set()
-    assert marks(board("qemu"), [overlay("&gem3 { xen,passthrough; };")]) == set()
+    assert marks(None, [tree("&gem3 { xen,passthrough; };")]) == set()
+    assert marks(board("qemu"), [tree("&gem3 { xen,passthrough; };")]) == set()
 
 
 DOMAIN = 'domu1 { compatible = "xen,domain"; };'

@@ -9,6 +9,7 @@ import pytest
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.tree import Tree
 from xenassign.lint import partial
+from xenassign.lint.view import View
 
 from .trees import FORCE, about, blob, clock, codes, context, device, everything, passthrough
 
@@ -124,7 +125,7 @@ def test_a_driver_that_no_default_build_has(board: Board) -> None:
 def test_what_the_decision_has_said_is_not_said_again(board: Board) -> None:
     gpu = device("/axi/gpu@fd4b0000", 0xFD4B0000, 0x10000, irq="0 132 4")
     tree = read_blob(blob(passthrough(gpu)))
-    found = partial.check(tree, context(board("zynqmp")), decided=True)
+    found = partial.check(View(tree, context(board("zynqmp"))), decided=True)
     assert {f.code for f in found} == {"XA204"}
 
 

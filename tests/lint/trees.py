@@ -11,6 +11,7 @@ from xenassign.findings import Finding
 from xenassign.host.platform import read_platform
 from xenassign.lint import dom0less, domcfg, partial
 from xenassign.lint.context import Context
+from xenassign.lint.view import View
 from xenassign.xen.iommu import iommus
 from xenassign.xen.releases import release
 
@@ -90,7 +91,7 @@ def clock(more: str = "", irq: str = "0 2 4", reg: str | None = None, force: str
 
 def about(text: str, asked: Context) -> list[Finding]:
     """What the rules about an accepted tree say of source."""
-    return list(partial.check(read_blob(blob(text), "p.dtb"), asked))
+    return list(partial.check(View(read_blob(blob(text), "p.dtb"), asked)))
 
 
 def everything(text: str, asked: Context) -> list[Finding]:

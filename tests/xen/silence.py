@@ -15,6 +15,7 @@ from xenassign.devicetree.blob import read_blob
 from xenassign.lint import partial
 from xenassign.lint.generated import generate
 from xenassign.lint.verdict import foretell_dom0less
+from xenassign.lint.view import View
 from xenassign.xen.releases import release
 
 from .agreement import context
@@ -145,7 +146,7 @@ def _boot(ready: Machine, case: Silent) -> SilentRow:
     assert text.count(case.old) == 1 or not case.old, case.what
     blob = compiled(text.replace(case.old, case.new) if case.old else text)
     asked = context(ready, Domain(linux=True), board())
-    found = [*foretell_dom0less(blob, asked), *partial.check(read_blob(blob), asked)]
+    found = [*foretell_dom0less(blob, asked), *partial.check(View(read_blob(blob), asked))]
     try:
         outcome = boot_dom0less(ready, blob, script=SCRIPT, seconds=PATIENCE)
         rejected, guest = not outcome.accepted, ", ".join(outcome.guest)

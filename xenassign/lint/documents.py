@@ -109,7 +109,7 @@ def document(name: str, data: bytes, include: tuple[str, ...] = ()) -> Document:
         return TreeFile(name, data)
     if is_source(name, data):
         source = read_source(data, name, include=include)
-        return TreeFile(name, source.blob, source, data.decode("utf-8", "surrogateescape"))
+        return TreeFile(name, source.blob, source, decode(data))
     if not data.strip():
         raise InputError(f"{name}: is empty; give a .dtb, a .dts or an xl configuration")
     text = decode(data)

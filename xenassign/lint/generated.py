@@ -14,6 +14,7 @@ from xenassign.findings import Finding, errors
 from xenassign.host.platform import Platform, read_platform
 from xenassign.lint import cross, dom0less, domcfg, partial
 from xenassign.lint.context import Context
+from xenassign.lint.overlays import marks
 from xenassign.lint.view import View
 from xenassign.render.files import render
 from xenassign.xen.iommu import iommus
@@ -65,16 +66,15 @@ def check(
         memory=request.memory * 1024 if request.memory else None,
         pool_mib=pool_mib,
         beside_dom0=True,
-        marked=overlay_marks(read_blob(files[f"{name}.host.dtbo"])),
+        marked=marks(None, [read_blob(files[f"{name}.host.dtbo"])]),
     )
     context = context._replace(rights=context.dom0())
     blob = files[f"{name}.dtb"]
-    tree = read_blob(blob, f"{name}.dtb")
-    found = [*dom0less.check(blob, context), *partial.check(tree, context, decided=True)]
+    view = View(read_blob(blob, f"{name}.dtb"), context)
+    found = [*dom0less.check(blob, context), *partial.check(view, decided=True)]
     found += domcfg.blob(blob)
     if f"{name}.cfg" in files:
         config = parse(decode(files[f"{name}.cfg"]), f"{name}.cfg")
-        view = View(tree, context)
         told = [*domcfg.check(config, context), *cross.check(config, view)]
         base = request.base
         if base is not None:
@@ -102,14 +102,3 @@ def _older(finding: Finding, base: Config) -> Finding:
         for text in (finding.message, finding.node)
     )
     return older._replace(message=message or "", node=node)
-
-
-def overlay_marks(overlay: Tree) -> frozenset[str]:
-    """The paths of the host nodes that an overlay with ``target-path`` marks xen,passthrough."""
-    found = set()
-    for fragment in overlay.root.children.values():
-        content = fragment.children.get("__overlay__")
-        target = fragment.text("target-path")
-        if content is not None and target is not None and content.has("xen,passthrough"):
-            found.add(target)
-    return frozenset(found)

@@ -173,7 +173,7 @@ def context(options: Options, overlays: Sequence[TreeFile]) -> Context:
         beside_dom0=options.dom0,
         options=options.kconfig,
         host_memory=platform.memory if platform is not None and options.live_host else (),
-        marked=marks(options.host, overlays),
+        marked=marks(options.host, (o.tree for o in overlays if o.tree is not None)),
     )
     return about._replace(rights=about.dom0())
 
@@ -224,13 +224,13 @@ def _partial(tree: TreeFile, context: Context, of_xl: bool) -> Iterator[Finding]
     """A partial device tree; one of a configuration need not speak to dom0less Xen."""
     view = View(tree.tree, context) if tree.tree is not None else None
     if of_xl and view is not None and not view.nodes:
-        found = [*domcfg.blob(tree.blob), *partial.check(view.tree, context)]
+        found = [*domcfg.blob(tree.blob), *partial.check(view)]
         yield from (finding for finding in found if "xl" in finding.routes)
         return
     yield from dom0less.check(tree.blob, context)
     yield from domcfg.blob(tree.blob)
     if view is not None:
-        yield from partial.check(view.tree, context)
+        yield from partial.check(view)
 
 
 def _placed(document: Document, findings: Iterable[Finding]) -> Iterator[Finding]:

@@ -7,11 +7,14 @@ Documentation/devicetree/dynamic-resolution-notes.rst).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from xenassign.devicetree.tree import Node, Tree
-from xenassign.lint.documents import TreeFile
 from xenassign.lint.domain import DomainNode, domains, is_compatible
+
+if TYPE_CHECKING:
+    from xenassign.lint.documents import TreeFile
 
 
 def fragments(overlay: Tree, host: Tree | None) -> Iterator[tuple[str | None, Node]]:
@@ -41,11 +44,11 @@ def _labels(overlay: Tree) -> dict[str, str]:
     return found
 
 
-def marks(host: Tree | None, overlays: Sequence[TreeFile]) -> frozenset[str]:
+def marks(host: Tree | None, overlays: Iterable[Tree]) -> frozenset[str]:
     """Paths of the host nodes that overlays mark xen,passthrough, below their targets too."""
     found = set()
     for overlay in overlays:
-        for path, content in fragments(overlay.tree, host) if overlay.tree is not None else ():
+        for path, content in fragments(overlay, host):
             for node in content.walk() if path is not None else ():
                 if node.has("xen,passthrough"):
                     below = node.path.removeprefix(content.path)

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding
 from xenassign.lint import interrupts, pages, phandles, protection, tree_form
-from xenassign.lint.context import Context
 from xenassign.lint.view import Check, View
 
 #: What can be wrong with any partial tree, in the order in which it is said.
@@ -27,11 +25,10 @@ CHECKS: tuple[Check, ...] = (
 JUDGEMENTS: tuple[Check, ...] = (*pages.JUDGEMENTS, *protection.JUDGEMENTS)
 
 
-def check(tree: Tree, context: Context, *, decided: bool = False) -> Iterator[Finding]:
+def check(view: View, *, decided: bool = False) -> Iterator[Finding]:
     """What becomes of an accepted partial device tree in the guest.
 
     ``decided``: the tree was made of a plan, whose findings are told already.
     """
-    view = View(tree, context)
     for rule_of in CHECKS if decided else (*CHECKS, *JUDGEMENTS):
         yield from rule_of(view)
