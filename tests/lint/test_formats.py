@@ -54,6 +54,16 @@ def test_text_shows_nothing_that_a_terminal_acts_upon(tmp_path: Path) -> None:
     assert not re.search(r"[^\n\t -~]", text.replace(str(path), ""))
 
 
+def test_a_long_line_is_cut_behind_what_is_meant(tmp_path: Path) -> None:
+    path = tmp_path / "a.cfg"
+    path.write_text(f"irqs = [0x22, '{'1' * 300}']\n# xenassign: allow XA203: {'so ' * 100}\n")
+    text = formats.to_text(lint([read_document(str(path))], Options(release("4.20"))))
+    lines = [line for line in text.splitlines() if line[5:8] == " | "]
+    assert any(line.endswith(" …") for line in lines)
+    assert max(map(len, lines)) <= 8 + 20 + 80 + 2
+    assert "      |         ^^^^\n" in text  # what is short is marked as before
+
+
 def test_text_of_nothing(tmp_path: Path) -> None:
     path = tmp_path / "a.cfg"
     path.write_text("name = 'a'\n")

@@ -14,6 +14,7 @@ from xenassign.findings import Finding, Rule
 from xenassign.lint.linter import Report
 
 SCHEMA = "xenassign/lint/1"
+_MARKED = 80  # columns of a line that are shown from what is meant on
 _SARIF = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
@@ -34,6 +35,9 @@ def excerpt(report: Report, place: Place | None) -> Iterator[str]:
     shown = "".join(char if char.isprintable() or char == "\t" else "?" for char in line)
     before = shown[: place.column - 1]
     end = place.end_column - 1 if place.end_line == place.line else len(shown.rstrip())
+    most = len(before) + _MARKED
+    if len(shown) > most:
+        shown, end = f"{shown[:most]} …", min(end, most)
     gap = "".join("\t" if char == "\t" else " " for char in before)
     number = f"{place.line:5}"
     yield f"{number} | {shown}"
