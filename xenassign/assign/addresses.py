@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from xenassign.assign.plan import Mapping, PlacedBlock
+from xenassign.assign.regions import Region
 from xenassign.assign.request import MapOption, Request
 from xenassign.assign.scope import Scope
 from xenassign.devicetree.addresses import Block
 from xenassign.devicetree.tree import Node
 from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule
-from xenassign.host.device import HostDevice
 from xenassign.host.neighbours import Neighbours
 from xenassign.xen.layout import Guest, clashes, memory_limit, place
 from xenassign.xen.releases import GUEST_IPA_BITS_MAX, PAGE_SIZE
@@ -111,9 +112,22 @@ EMPTY_BLOCK = rule(
 )
 
 
+class Claimant(Protocol):
+    """What is placed: a device, or a region."""
+
+    @property
+    def node(self) -> Node: ...
+    @property
+    def path(self) -> str: ...
+    @property
+    def blocks(self) -> tuple[Block, ...]: ...
+    @property
+    def windows(self) -> tuple[Block, ...]: ...
+
+
 @dataclass(slots=True)
 class Placement:
-    """The result: the blocks of each device (by its path), and what is to be said about them."""
+    """The result: the blocks of each claimant by its path, and what is to be said about them."""
 
     placed: dict[str, tuple[PlacedBlock, ...]] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
@@ -130,20 +144,23 @@ def pages(block: Block) -> tuple[int, int]:
 
 def place_devices(
     scope: Scope,
+    regions: tuple[Region, ...],
     request: Request,
     guest: Guest,
     neighbours: Neighbours,
     options: dict[int, list[MapOption]],
     allowed: frozenset[int],
 ) -> Placement:
-    """Places every block. ``options``: id() of a node to the --map options that name it.
+    """Places every block of the devices and regions.
 
-    ``allowed``: id() of the nodes named by --allow-shared-page. Blocks with a fixed place go
-    first, so that ``auto`` finds its holes among what remains.
+    ``options``: id() of a node to the --map options that name it. ``allowed``: id() of the nodes
+    named by --allow-shared-page. Blocks with a fixed place go first, so that ``auto`` finds its
+    holes among what remains.
     """
     result = Placement()
-    wanted: list[tuple[HostDevice, Block, bool, int | str]] = []
-    for device in scope.devices:
+    claimants: list[Claimant] = [*scope.devices, *regions]
+    wanted: list[tuple[Claimant, Block, bool, int | str]] = []
+    for device in claimants:
         chosen = _options_for(scope, device, options)
         result.findings += _shared(scope, neighbours, device, allowed)
         for block, window in _blocks(device, result):
@@ -167,14 +184,14 @@ def place_devices(
         occupied.append((address, size))
         placed = PlacedBlock(block, Mapping(start, address, size), window)
         where[device.path, block.index, window] = placed
-    for device in scope.devices:
+    for device in claimants:
         found = [where.get((device.path, b.index, w)) for d, b, w, _ in wanted if d is device]
         result.placed[device.path] = tuple(p for p in found if p is not None)
     _collisions(guest, result)
     return result
 
 
-def _blocks(device: HostDevice, result: Placement) -> Iterator[tuple[Block, bool]]:
+def _blocks(device: Claimant, result: Placement) -> Iterator[tuple[Block, bool]]:
     """The blocks to map: registers, then PCI windows."""
     for window, blocks in ((False, device.blocks), (True, device.windows)):
         for block in blocks:
@@ -186,7 +203,7 @@ def _blocks(device: HostDevice, result: Placement) -> Iterator[tuple[Block, bool
 
 
 def _options_for(
-    scope: Scope, device: HostDevice, options: dict[int, list[MapOption]]
+    scope: Scope, device: Claimant, options: dict[int, list[MapOption]]
 ) -> list[MapOption]:
     """The --map options that apply to a device: its own, then those of enclosing members.
 
@@ -203,7 +220,7 @@ def _options_for(
 def _target(
     request: Request,
     chosen: list[MapOption],
-    device: HostDevice,
+    device: Claimant,
     block: Block,
     first: Block,
     window: bool,
@@ -253,7 +270,7 @@ def _auto(
     return place(guest.release, size, occupied)
 
 
-def _name(device: HostDevice, block: Block, window: bool) -> str:
+def _name(device: Claimant, block: Block, window: bool) -> str:
     what = "window" if window else "block"
     return f"{what} {block.index} of {device.path} ({block.address:#x})"
 
@@ -274,7 +291,7 @@ def sharing(scope: Scope, neighbours: Neighbours, block: Block) -> Iterator[tupl
 
 
 def _shared(
-    scope: Scope, neighbours: Neighbours, device: HostDevice, allowed: frozenset[int]
+    scope: Scope, neighbours: Neighbours, device: Claimant, allowed: frozenset[int]
 ) -> Iterator[Finding]:
     """The neighbours in the device's pages that are not assigned with it, in one line."""
     accepted: dict[str, str] = {}

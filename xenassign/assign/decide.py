@@ -10,7 +10,13 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from xenassign.assign import base_cfg
-from xenassign.assign.addresses import SHARED_ALLOWED, SHARED_PAGE, Placement, place_devices
+from xenassign.assign.addresses import (
+    SHARED_ALLOWED,
+    SHARED_PAGE,
+    Claimant,
+    Placement,
+    place_devices,
+)
 from xenassign.assign.board import Board, read_board
 from xenassign.assign.checks import (
     device_findings,
@@ -20,8 +26,9 @@ from xenassign.assign.checks import (
     xens_own,
 )
 from xenassign.assign.guest import Assigned, GuestTree
-from xenassign.assign.plan import DomainPlan, HostMark, PlannedDevice
+from xenassign.assign.plan import DomainPlan, HostMark, PlannedDevice, PlannedRegion
 from xenassign.assign.protection import dma_in_scope, judge, stream_findings, why_forced
+from xenassign.assign.regions import Region
 from xenassign.assign.request import MapOption, Request
 from xenassign.assign.scope import Scope, scope
 from xenassign.assign.select import resolve, select
@@ -84,6 +91,7 @@ class Judgement(NamedTuple):
     guest: Guest
     shields: dict[str, Protection]
     forced: dict[str, bool]
+    regions: tuple[Region, ...]
     placement: Placement
     findings: tuple[Finding, ...]
 
@@ -114,16 +122,19 @@ def judge_request(board: Board, request: Request, requested: list[Node]) -> Judg
         findings += told if xens_own(board, device.node) is None else ()
         findings += _dma_findings(device)
     findings += stream_findings(board, inside, shields)
+    regions: tuple[Region, ...] = ()
     placement = place_devices(
         inside,
+        regions,
         request,
         guest,
         board.neighbours,
-        _map_options(tree, inside, request),
+        _map_options(tree, inside, regions, request),
         frozenset(id(resolve(tree, name, "--allow-shared-page")) for name in request.shared),
     )
     findings += placement.findings
-    return Judgement(inside, guest, shields, forced, placement, tuple(dict.fromkeys(findings)))
+    found = tuple(dict.fromkeys(findings))
+    return Judgement(inside, guest, shields, forced, regions, placement, found)
 
 
 def decide(tree: Tree, request: Request, platform: Platform | None = None) -> DomainPlan:
@@ -151,7 +162,8 @@ def decide(tree: Tree, request: Request, platform: Platform | None = None) -> Do
         )
         for d in inside.devices
     }
-    building = GuestTree(board.platform, inside, rewriting, assigned)
+    mapped = tuple((region, placement.placed[region.path]) for region in judged.regions)
+    building = GuestTree(board.platform, inside, rewriting, assigned, mapped)
     draft = building.build()
     rewriting.check_rates()
     devices = tuple(_planned(d, judged, building) for d in inside.devices)
@@ -165,6 +177,7 @@ def decide(tree: Tree, request: Request, platform: Platform | None = None) -> Do
         model=board.platform.model,
         gic_version=judged.guest.gic,
         devices=devices,
+        regions=tuple(_planned_region(one, judged, building) for one in judged.regions),
         tree=draft,
         marks=tuple(HostMark(path, why) for path, why in marks(inside, board.neighbours)),
         memory_mb_max=placement.memory_max,
@@ -210,6 +223,16 @@ def _planned(device: HostDevice, judged: Judgement, building: GuestTree) -> Plan
     )
 
 
+def _planned_region(region: Region, judged: Judgement, building: GuestTree) -> PlannedRegion:
+    return PlannedRegion(
+        path=region.path,
+        guest_path=building.paths[id(region.node)],
+        placed=judged.placement.placed[region.path],
+        users=region.users,
+        why=region.why,
+    )
+
+
 def _member(tree: Tree, inside: Scope, name: str, option: str) -> Node:
     """A node named by an option that only makes sense for what is assigned."""
     node = resolve(tree, name, option)
@@ -218,14 +241,19 @@ def _member(tree: Tree, inside: Scope, name: str, option: str) -> Node:
     return node
 
 
-def _map_options(tree: Tree, inside: Scope, request: Request) -> dict[int, list[MapOption]]:
+def _map_options(
+    tree: Tree, inside: Scope, regions: tuple[Region, ...], request: Request
+) -> dict[int, list[MapOption]]:
     options: dict[int, list[MapOption]] = defaultdict(list)
-    devices = {id(device.node): device for device in inside.devices}
+    claimants: list[Claimant] = [*inside.devices, *regions]
+    placed = {id(one.node): one for one in claimants}
     for option in request.maps:
         if option.device is None:
             continue
-        node = _member(tree, inside, option.device, "--map")
-        device = devices.get(id(node))
+        node = resolve(tree, option.device, "--map")
+        device = placed.get(id(node))
+        if device is None:
+            _member(tree, inside, option.device, "--map")
         blocks = [block.index for block in device.blocks] if device else []
         if not blocks and (isinstance(option.target, int) or option.index is not None):
             raise UsageError(f"--map {option.device}: {node.path} has no registers to map")

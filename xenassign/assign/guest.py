@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from xenassign.assign.plan import PlacedBlock, Supplier
+from xenassign.assign.regions import Region
 from xenassign.assign.scope import Scope
 from xenassign.assign.suppliers import Suppliers, dropped_comments
 from xenassign.devicetree.addresses import (
@@ -90,6 +91,7 @@ class GuestTree:
     scope: Scope
     suppliers_of: Suppliers
     assigned: dict[int, Assigned]
+    regions: tuple[tuple[Region, tuple[PlacedBlock, ...]], ...] = ()
     paths: dict[int, str] = field(default_factory=dict)
     suppliers: dict[int, list[Supplier]] = field(default_factory=dict)
     companions: list[DraftNode] = field(default_factory=list)
@@ -98,6 +100,7 @@ class GuestTree:
         """The root of the partial device tree."""
         names: set[str] = set()
         devices = [self._node(root, PASSTHROUGH, names, mapped=True) for root in self.scope.roots]
+        devices += [self._region(region, placed, names) for region, placed in self.regions]
         aliases = tuple(self._aliases())
         children = [*self.suppliers_of.stubs(), *self.suppliers_of.extra]
         providers = [_renamed(node, names) for node in children]
@@ -181,6 +184,28 @@ class GuestTree:
         label = self.suppliers_of.label(node)
         return DraftNode(name, tuple(properties), tuple(children), label, tuple(comments))
 
+    def _region(
+        self, region: Region, placed: tuple[PlacedBlock, ...], names: set[str]
+    ) -> DraftNode:
+        """The node of a region: what the host's says of itself, and a bare mapping."""
+        node = region.node
+        blocks = tuple((p.block, p.guest) for p in placed)
+        name = _unique(_name(node, blocks, mapped=True), names)
+        self.paths[id(node)] = f"{PASSTHROUGH}/{name}"
+        changed, self.suppliers[id(node)] = self.suppliers_of.rewrite(node)
+        properties: list[DraftProperty] = []
+        for prop in node.properties.values():
+            if prop.name == "reg":
+                properties += self._reg(node, blocks, mapped=True)
+            elif self._copied(node, prop.name, carries=False):
+                new = changed[prop.name] if prop.name in changed else from_bytes(prop)
+                if new is not None:
+                    properties.append(new)
+        properties += [_xen_reg(placed), boolean("xen,force-assign-without-iommu", region.why)]
+        label = self.suppliers_of.label(node)
+        comments = (f"pages of {node.path}, for {', '.join(region.users)}",)
+        return DraftNode(name, tuple(properties), label=label, comments=comments)
+
     def _copied(self, node: Node, name: str, carries: bool) -> bool:
         if name in _NOT_COPIED or name.startswith("bootph-"):
             return False
@@ -258,14 +283,7 @@ class GuestTree:
     def _xen(self, assigned: Assigned) -> Iterator[DraftProperty]:
         """xen,path, xen,reg, and the force: what dom0less reads."""
         yield text("xen,path", assigned.device.path)
-        mappings = dict.fromkeys(placed.mapping for placed in assigned.placed)
-        rounded = [p for p in assigned.placed if p.rounded]
-        comment = None
-        if rounded:
-            sizes = ", ".join(f"{p.block.size:#x}" for p in rounded)
-            comment = f"whole pages: rounded out from {sizes} bytes"
-        pieces = tuple(Cells((*_two(m.host), *_two(m.size), *_two(m.guest))) for m in mappings)
-        yield DraftProperty("xen,reg", pieces, comment or (None if pieces else "no registers"))
+        yield _xen_reg(assigned.placed)
         if assigned.forced:
             yield boolean("xen,force-assign-without-iommu", assigned.why)
 
@@ -332,6 +350,18 @@ def _without_idle_labels(root: DraftNode, own: set[str]) -> DraftNode:
         return DraftNode(node.name, node.properties, children, label, node.comments)
 
     return cleaned(root)
+
+
+def _xen_reg(placed: tuple[PlacedBlock, ...]) -> DraftProperty:
+    """The pages of blocks, each mapping once: host address, size, guest address."""
+    mappings = dict.fromkeys(one.mapping for one in placed)
+    rounded = [one for one in placed if one.rounded]
+    comment = None
+    if rounded:
+        sizes = ", ".join(f"{one.block.size:#x}" for one in rounded)
+        comment = f"whole pages: rounded out from {sizes} bytes"
+    pieces = tuple(Cells((*_two(m.host), *_two(m.size), *_two(m.guest))) for m in mappings)
+    return DraftProperty("xen,reg", pieces, comment or (None if pieces else "no registers"))
 
 
 def _two(value: int) -> tuple[int, int]:

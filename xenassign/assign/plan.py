@@ -93,6 +93,21 @@ class PlannedDevice(NamedTuple):
         return tuple(dict.fromkeys(line.intid for line in self.host.interrupts))
 
 
+class PlannedRegion(NamedTuple):
+    """Pages without a device: ``path`` is the host node that states them, ``why`` says what for."""
+
+    path: str
+    guest_path: str
+    placed: tuple[PlacedBlock, ...]
+    users: tuple[str, ...]
+    why: str
+
+    @property
+    def mappings(self) -> tuple[Mapping, ...]:
+        """The pages, each mapping once."""
+        return tuple(dict.fromkeys(placed.mapping for placed in self.placed))
+
+
 class HostMark(NamedTuple):
     """A host node that gets ``xen,passthrough``, and why."""
 
@@ -103,7 +118,8 @@ class HostMark(NamedTuple):
 class DomainPlan(NamedTuple):
     """Everything that was decided about a domain.
 
-    ``tree`` is the partial device tree, ``marks`` the host nodes to mark, ``memory_mb_max`` the
+    ``regions`` are the pages that the devices need beside their registers. ``tree`` is the partial
+    device tree, ``marks`` the host nodes to mark, ``memory_mb_max`` the
     most memory in MiB that leaves every mapping free of RAM. ``pool_mib``: MiB for the tables of
     stage 2 where Xen's default is too small for the mappings.
     """
@@ -113,6 +129,7 @@ class DomainPlan(NamedTuple):
     model: str
     gic_version: int
     devices: tuple[PlannedDevice, ...]
+    regions: tuple[PlannedRegion, ...]
     tree: DraftNode
     marks: tuple[HostMark, ...]
     memory_mb_max: int
@@ -125,6 +142,11 @@ class DomainPlan(NamedTuple):
         return self.request.name
 
     @property
+    def owners(self) -> list[PlannedDevice | PlannedRegion]:
+        """Everything that has pages, in the order in which they are told."""
+        return [*self.devices, *self.regions]
+
+    @property
     def page_ranges(self) -> tuple[Range, ...]:
-        """The mappings of all devices as entries of iomem."""
-        return tuple(mapping.entry for device in self.devices for mapping in device.mappings)
+        """The mappings of all devices and regions as entries of iomem."""
+        return tuple(mapping.entry for owner in self.owners for mapping in owner.mappings)

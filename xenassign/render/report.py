@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from xenassign.assign.plan import DomainPlan, PlannedDevice
+from xenassign.assign.plan import DomainPlan, Mapping, PlannedDevice
 from xenassign.findings import Finding
 from xenassign.host.platform import Iommu
 
@@ -41,6 +41,16 @@ def plan(domain: DomainPlan) -> dict[str, Any]:
         "routes": list(domain.request.routes),
         "model": domain.model,
         "devices": [_device(device) for device in domain.devices],
+        "regions": [
+            {
+                "path": region.path,
+                "guest_path": region.guest_path,
+                "mappings": _mappings(region.mappings),
+                "users": list(region.users),
+                "why": region.why,
+            }
+            for region in domain.regions
+        ],
         "marks": [{"path": mark.path, "why": mark.why} for mark in domain.marks],
         "memory_mb": domain.request.memory,
         "memory_mb_max": domain.memory_mb_max,
@@ -48,11 +58,15 @@ def plan(domain: DomainPlan) -> dict[str, Any]:
     }
 
 
+def _mappings(mappings: tuple[Mapping, ...]) -> list[dict[str, int]]:
+    return [{"host": m.host, "guest": m.guest, "size": m.size} for m in mappings]
+
+
 def _device(device: PlannedDevice) -> dict[str, Any]:
     return {
         "path": device.path,
         "guest_path": device.guest_path,
-        "mappings": [{"host": m.host, "guest": m.guest, "size": m.size} for m in device.mappings],
+        "mappings": _mappings(device.mappings),
         "irqs": list(device.irqs),
         "protected": device.protection.protected,
         "forced": device.forced,

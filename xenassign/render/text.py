@@ -62,13 +62,13 @@ def dom0less_dtso(plan: DomainPlan, size: int) -> str:
 
 def dom_cfg(plan: DomainPlan) -> str:
     """NAME.cfg: the domain configuration for xl."""
-    moved = any(m.host != m.guest for device in plan.devices for m in device.mappings)
+    moved = any(one.mfn != one.gfn for one in plan.page_ranges)
     return _render(
         "dom.cfg.j2",
         plan=plan,
         dtdev=[device.path for device in plan.devices if device.protection.protected],
         irqs=_irq_groups(plan.devices),
-        iomem=_iomem_groups(plan.devices),
+        iomem=_iomem_groups(plan),
         moved=moved,
     )
 
@@ -87,26 +87,26 @@ def _irq_groups(devices: tuple[PlannedDevice, ...]) -> list[dict[str, object]]:
     return groups
 
 
-def _iomem_groups(devices: tuple[PlannedDevice, ...]) -> list[dict[str, object]]:
-    """Pages by device; pages that an earlier device has at the same place are named there only."""
+def _iomem_groups(plan: DomainPlan) -> list[dict[str, object]]:
+    """Pages by device and region; those that an earlier one has at the same place stand there."""
     seen: list[Mapping] = []
     groups: list[dict[str, object]] = []
-    for device in devices:
+    for owner in plan.owners:
         entries = []
-        for mapping in device.mappings:
+        for mapping in owner.mappings:
             if any(earlier.covers(mapping) for earlier in seen):
                 continue
             seen.append(mapping)
             entries.append(mapping.entry.text)
         notes = []
-        rounded = [f"{p.block.size:#x}" for p in device.placed if p.rounded]
+        rounded = [f"{p.block.size:#x}" for p in owner.placed if p.rounded]
         if rounded:
             notes.append(f"rounded out from {', '.join(rounded)} bytes")
-        if len(entries) < len(device.mappings):
+        if len(entries) < len(owner.mappings):
             notes.append("shares pages named above")
-        if not device.protection.protected:
+        if isinstance(owner, PlannedDevice) and not owner.protection.protected:
             notes.append("no IOMMU protection")
-        if device.mappings:
+        if owner.mappings:
             note = f" ({'; '.join(notes)})" if notes else ""
-            groups.append({"path": device.path, "entries": entries, "note": note})
+            groups.append({"path": owner.path, "entries": entries, "note": note})
     return groups
