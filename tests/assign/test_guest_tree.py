@@ -328,3 +328,30 @@ def test_coherency_of_a_bus_above_is_stated_on_the_device(plan: Plan, variant: V
     assert node(guest(made), made.devices[0].guest_path).has("dma-coherent")
     plain = plan("tricky", "/bus@7b000000/ethernet@1000")
     assert not node(guest(plain), plain.devices[0].guest_path).has("dma-coherent")
+
+
+def own(plan: DomainPlan) -> Node:
+    """The guest's node of the first device."""
+    return node(guest(plan), plan.devices[0].guest_path)
+
+
+def test_a_pci_host_keeps_inbound_windows_that_move_nothing(plan: Plan, variant: Variant) -> None:
+    """Its driver opens them from dma-ranges; those of another place are of the host's memory."""
+    made = plan("juno", "/pcie@40000000", policy="trust")
+    host = own(made)
+    assert host.cells("dma-ranges") == (
+        *(0x02000000, 0, 0x80000000, 0, 0x80000000, 0, 0x80000000),
+        *(0x43000000, 8, 0, 8, 0, 2, 0),
+    )
+    assert not [f for f in made.findings if f.code == "XA504"]
+    moving = "&pcie_ctlr { dma-ranges = <0x02000000 0 0 0 0x80000000 0 0x80000000>; };"
+    made = plan(variant("juno", moving), "/pcie@40000000", policy="trust")
+    assert not own(made).has("dma-ranges")
+    assert [f.node for f in made.findings if f.code == "XA504"] == ["/pcie@40000000"]
+
+
+def test_the_interrupt_map_of_a_pci_host_is_dropped_and_told(plan: Plan) -> None:
+    made = plan("juno", "/pcie@40000000", policy="trust")
+    assert not own(made).has("interrupt-map")
+    (finding,) = [f for f in made.findings if f.code == "XA327"]
+    assert finding.prop == "interrupt-map"

@@ -264,3 +264,13 @@ def test_nobody_loses_what_goes_along(plan: Plan) -> None:
 def test_a_syscon_with_children_is_a_device_of_its_own(plan: Plan) -> None:
     syscon = "/bus@8000000/motherboard-bus@8000000/iofpga-bus@300000000/apbregs@10000"
     assert syscon in [device.path for device in plan("juno", syscon).devices]
+
+
+@pytest.mark.parametrize("path", ["u2phy2", "/syscon@fd5d8000/usb2phy@8000"])
+def test_a_block_inside_of_another_needs_it(plan: Plan, path: str) -> None:
+    """Its reg is an offset, so that Xen could give its interrupt and nothing else."""
+    made = plan("rk3588", path)
+    (finding,) = [f for f in made.findings if f.code == "XA110"]
+    assert finding.severity == "error"
+    assert "/syscon@fd5d8000" in finding.fix
+    assert "XA110" not in codes(plan("rk3588", "/syscon@fd5d8000", policy="trust"))

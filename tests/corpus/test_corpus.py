@@ -45,7 +45,8 @@ def chunk_of_boards(chunk: int, board_files: list[Path]) -> list[tuple[str, Path
     return [("/".join(path.parts[-2:]), path) for path in board_files[chunk::CHUNKS]]
 
 
-def _told(failures: list[str]) -> str:
+def told(failures: list[str]) -> str:
+    """The first of the failures, a line each."""
     more = f"\n… and {len(failures) - 25} more" if len(failures) > 25 else ""
     return "\n".join(failures[:25]) + more
 
@@ -77,7 +78,7 @@ def test_reader_equals_libfdt(chunk_of_boards: list[tuple[str, Path]], figures: 
         if tree.reservations != reserved:
             failures.append(f"{board}: reservations {tree.reservations}, libfdt has {reserved}")
     figures(counts)
-    assert not failures, _told(failures)
+    assert not failures, told(failures)
 
 
 # ---------------------------------------------------------------------------- inspect
@@ -101,7 +102,7 @@ def test_inspect(chunk_of_boards: list[tuple[str, Path]], figures: Figures) -> N
         counts["inspected, boards"] += 1
         _count(document, counts)
     figures(counts)
-    assert not failures, _told(failures)
+    assert not failures, told(failures)
 
 
 def _inconsistent(document: Any) -> Iterator[str]:
@@ -185,7 +186,7 @@ def test_generate(
             failures += [f"{what}: {problem}" for problem in problems]
         counts["generated, boards with an accepted request"] += accepted
     figures(counts)
-    assert not failures, _told(failures)
+    assert not failures, told(failures)
 
 
 def _refused(files: dict[str, bytes], refusals: list[str], counts: Counter[str]) -> Iterator[str]:

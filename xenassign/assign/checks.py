@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from xenassign.assign.board import Board
 from xenassign.assign.request import Request
 from xenassign.assign.scope import Scope
+from xenassign.devicetree.addresses import is_pci
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule
 from xenassign.host.device import HostDevice, read_device
@@ -73,6 +74,17 @@ NOT_A_DEVICE = rule(
     " A guest cannot use that as memory.",
     fix="give memory to the domain with memory, xen,static-mem or xen,shared-mem",
     source="map_mmio_regions: p2m_mmio_direct_dev",
+)
+BEHIND = rule(
+    "XA110",
+    "behind-another",
+    "The device's registers are behind one that is not assigned",
+    severity="error",
+    effect="broken",
+    why="A chip on an I2C or SPI bus, or a block inside of a syscon, has no addresses of its own:"
+    " its driver reaches it through the parent's. Xen could route its interrupt, no more.",
+    fix="assign the parent, which brings the device with it",
+    source="Devicetree Specification 2.3.8 (ranges): without them a child is not memory mapped",
 )
 LEFT_OUT = rule(
     "XA105",
@@ -223,6 +235,17 @@ BELOW_PPI = rule(
     routes=("xl",),
     source="handle_node (domain_build.c): a node with a PPI and all below it is skipped",
 )
+INTX = rule(
+    "XA327",
+    "pci-interrupts-dropped",
+    "The legacy interrupts of a PCI host are dropped",
+    severity="warning",
+    effect="broken",
+    why="interrupt-map routes INTA to INTD of the devices behind a PCI host. Xen reads the"
+    " interrupts of the assigned node itself, so that these never reach the guest; nor do MSIs.",
+    fix="use devices that can be polled, or leave the PCI host to the host",
+    source="handle_passthrough_prop, map_device_irqs_to_domain: interrupts of the node itself",
+)
 NO_GIC = rule(
     "XA310",
     "no-gic",
@@ -284,6 +307,11 @@ def device_findings(
     if own:
         forbids = MSI_FRAME if own == _FRAME else XENS_OWN
         yield forbids(f"{device.path} is {own}", node=device.path)
+    parent = device.node.parent
+    if not device.registers.mapped and not scope.has(parent):
+        bus = parent.path if parent else "/"
+        message = f"the registers of {device.path} are on {bus}, which is not assigned"
+        yield BEHIND(message, node=device.path, prop="reg", fix=f"assign {bus}, and it comes along")
     unreachable = bool(device.registers.problems) and not device.blocks
     for problem in device.problems:
         lost = unreachable and problem in device.registers.problems
@@ -300,6 +328,9 @@ def device_findings(
         if not scope.has(line.controller):
             message = f"interrupt {line.index} of {device.path} ends at {line.controller.path}"
             yield OTHER_CONTROLLER(message, node=device.path, prop="interrupts")
+    if is_pci(device.node) and device.node.has("interrupt-map"):
+        message = f"interrupt-map of {device.path} is dropped"
+        yield INTX(message, node=device.path, prop="interrupt-map")
     seen: set[int] = set()
     for gic_line in device.interrupts:
         if gic_line.intid not in seen:

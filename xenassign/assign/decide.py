@@ -47,11 +47,12 @@ from xenassign.xen.stage2 import pool_mib
 DMA_OFFSET = rule(
     "XA504",
     "dma-ranges-dropped",
-    "A bus above the device translates its DMA addresses",
+    "DMA addresses of the device are translated on the host",
     severity="warning",
     effect="broken",
     why="dma-ranges of the host's buses say which memory a master reaches and at which bus address."
-    " The guest's tree has no such bus; behind an IOMMU the master sees guest-physical addresses.",
+    " The guest's tree has no such bus, and a PCI host's own are of the host's memory; behind an"
+    " IOMMU the master sees guest-physical addresses.",
     fix="check that the device reaches the guest's memory at its guest-physical address",
     source="Devicetree Specification 2.3.9 (dma-ranges)",
 )
@@ -147,7 +148,12 @@ def decide(tree: Tree, request: Request, platform: Platform | None = None) -> Do
     console = request.xen_console
     if console not in (None, "none"):
         console = resolve(tree, console or "", "--xen-console").path
-    board = read_board(platform, request.release, request.drivers, console)
+    return decide_on(read_board(platform, request.release, request.drivers, console), request)
+
+
+def decide_on(board: Board, request: Request) -> DomainPlan:
+    """The same for a board that was read before, with the request's release and drivers."""
+    tree = board.platform.tree
     judged = judge_request(board, request, select(tree, request.devices))
     inside, placement = judged.inside, judged.placement
     rates = tuple((r, resolve(tree, r.node, "--clock-rate")) for r in request.clock_rates)
@@ -272,7 +278,7 @@ def _dma_findings(device: HostDevice) -> Iterator[Finding]:
         yield NEEDS_MSI(message, node=device.path, prop=device.msi[0])
     if device.dma.answer == "no":
         return
-    for bus in device.node.ancestors():
+    for bus in device.node.lineage():
         try:
             table = ranges(bus, "dma-ranges")
         except PropertyError:

@@ -23,6 +23,7 @@ from xenassign.devicetree.addresses import (
     Block,
     is_pci,
     on_processor_bus,
+    one_to_one,
     ranges,
     registers,
 )
@@ -150,8 +151,10 @@ class GuestTree:
         for prop in node.properties.values():
             if prop.name == "reg":
                 properties += self._reg(node, blocks, mapped)
-            elif prop.name == "ranges":
-                properties += self._ranges(node, carries)
+            elif prop.name in ("ranges", "dma-ranges"):
+                properties += (
+                    self._ranges(node, carries) if prop.name == "ranges" else _inbound(node)
+                )
             elif prop.name in ("interrupts", "interrupts-extended"):
                 if prop.name == "interrupts" and node.has("interrupts-extended"):
                     continue
@@ -362,6 +365,14 @@ def _xen_reg(placed: tuple[PlacedBlock, ...]) -> DraftProperty:
         comment = f"whole pages: rounded out from {sizes} bytes"
     pieces = tuple(Cells((*_two(m.host), *_two(m.size), *_two(m.guest))) for m in mappings)
     return DraftProperty("xen,reg", pieces, comment or (None if pieces else "no registers"))
+
+
+def _inbound(node: Node) -> Iterator[DraftProperty]:
+    """dma-ranges of a PCI host that moves no address: its driver opens the windows from them."""
+    table = one_to_one(node)
+    if table:
+        pieces = ((e.flags, *_two(e.child), *_two(e.parent), *_two(e.size)) for e in table)
+        yield DraftProperty("dma-ranges", tuple(Cells(piece) for piece in pieces))
 
 
 def _two(value: int) -> tuple[int, int]:

@@ -148,6 +148,15 @@ def ranges(bus: Node, name: str = "ranges") -> tuple[Range, ...] | None:
     )
 
 
+def one_to_one(host: Node) -> tuple[Range, ...]:
+    """``dma-ranges`` of a PCI host where no entry moves addresses; else none."""
+    try:
+        table = ranges(host, "dma-ranges") if is_pci(host) and cells(host) == (3, 2) else None
+    except PropertyError:
+        return ()
+    return table if table and all(e.child == e.parent for e in table) else ()
+
+
 def on_processor_bus(node: Node) -> bool:
     """Whether every bus above the node has ``ranges``: its ``reg`` means processor addresses."""
     bus = node.parent

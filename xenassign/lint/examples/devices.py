@@ -5,6 +5,7 @@ from __future__ import annotations
 from xenassign.lint.examples import Example
 
 _QEMU = "xenassign generate qemu-virt-gicv3.dtb -d pl031@9010000"
+_RK3588 = "xenassign generate rk3588-like.dtb"
 _ZCU102 = "xenassign generate zynqmp-zcu102.dtb"
 _MANY = "xenassign generate qemu-virt-gicv3.dtb -d 'virtio_mmio@*'"
 
@@ -64,6 +65,12 @@ EXAMPLES: dict[str, Example] = {
         "generate",
         right=f"{_QEMU} -o out",
         wrong=f"{_QEMU} -d its@8080000 -o out",
+    ),
+    "XA110": Example(
+        "generate",
+        right=f"{_RK3588} -d syscon@fd5d8000 -o out",
+        wrong=f"{_RK3588} -d usb2phy@8000 -o out",
+        note="usb2phy@8000 is a block inside of syscon@fd5d8000, which has no ranges.",
     ),
     "XA121": Example(
         "shell",

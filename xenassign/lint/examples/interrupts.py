@@ -159,4 +159,9 @@ EXAMPLES: dict[str, Example] = {
         note="SPI 2 and 7 are INTIDs 34 and 39.",
     ),
     "XA326": Example("config", right=_IRQS, wrong="irqs = [34, 39, 40]"),
+    "XA327": Example(
+        "generate",
+        right="xenassign generate qemu-virt-gicv3.dtb -d pl031@9010000 -o out",
+        wrong="xenassign generate qemu-virt-gicv3.dtb -d pcie@10000000 -o out --iommu-policy trust",
+    ),
 }

@@ -1,0 +1,1 @@
+"""Linux' own bindings, as dt-schema reads them, judge the trees that guests get."""

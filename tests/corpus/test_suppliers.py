@@ -1,0 +1,82 @@
+"""What becomes of the suppliers of every assignable device of every board: told, none lost.
+
+Each device is planned alone, forced where no IOMMU protects it: the policy does not change its
+suppliers. The figures are the table of docs: by kind of supplier, how many references were copied,
+stubbed, kept, dropped; a device that is refused counts once for each of its references.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from xenassign.assign.board import Board, read_board
+from xenassign.assign.decide import decide_on
+from xenassign.assign.plan import DomainPlan
+from xenassign.assign.request import Request
+from xenassign.devicetree.blob import read_blob
+from xenassign.devicetree.phandle_properties import lookup
+from xenassign.devicetree.references import INTERRUPT_TREE, references
+from xenassign.devicetree.tree import Node
+from xenassign.findings import errors
+from xenassign.host.device import is_device
+from xenassign.host.platform import read_platform
+from xenassign.xen.releases import DEFAULT, release
+
+from .test_corpus import chunk_of_boards, in_chunks, told
+
+Figures = Callable[[Counter[str]], None]
+
+pytestmark = pytest.mark.corpus
+__all__ = ["chunk_of_boards"]  # the fixture
+
+
+def plans(board: Board) -> Iterator[DomainPlan]:
+    """Each device of a board alone."""
+    for node in board.platform.tree.nodes():
+        if is_device(node):
+            yield decide_on(
+                board,
+                Request(devices=(node.path,), release=release(DEFAULT), policy="trust"),
+            )
+
+
+@in_chunks
+def test_every_supplier_is_accounted_for(
+    chunk_of_boards: list[tuple[str, Path]], figures: Figures
+) -> None:
+    counts: Counter[str] = Counter()
+    failures: list[str] = []
+    for name, path in chunk_of_boards:
+        tree = read_blob(path.read_bytes(), name)
+        board = read_board(read_platform(tree), release(DEFAULT))
+        for plan in plans(board):
+            refused = bool(errors(plan.findings))
+            for device in plan.devices:
+                wanted = _properties(board, device.host.node)
+                told_of = {supplier.property for supplier in device.suppliers}
+                for prop, kind in wanted.items():
+                    if refused:
+                        counts[f"suppliers, {kind}: refused"] += 1
+                    elif prop not in told_of:
+                        failures.append(f"{name}: {device.path}: nothing is said of {prop}")
+                if not refused:
+                    counts["suppliers, devices"] += 1
+                    for supplier in device.suppliers:
+                        rule = lookup(supplier.property)
+                        kind = rule.kind if rule else "other"
+                        counts[f"suppliers, {kind}: {supplier.action}"] += 1
+    figures(counts)
+    assert not failures, told(failures)
+
+
+def _properties(board: Board, node: Node) -> dict[str, str]:
+    """The properties of a node that name suppliers, with their kinds."""
+    return {
+        group.prop: group.rule.kind
+        for group in references(board.platform.tree, node)
+        if group.prop not in INTERRUPT_TREE and any(not one.empty for one in group.entries)
+    }
