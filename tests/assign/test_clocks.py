@@ -177,3 +177,94 @@ def test_a_rate_for_no_node_is_a_usage_error(plan: Plan) -> None:
 def test_a_rate_that_fits_no_clock_is_told(plan: Plan, option: str) -> None:
     with pytest.raises(UsageError):
         plan("tricky", CLOCKED, policy="trust", rates=[option])
+
+
+# --- where a rate comes from, and who sets it ----------------------------------------------------
+
+
+def why(plan: DomainPlan, path: str, provider: str) -> list[str]:
+    (planned,) = [d for d in plan.devices if d.path == path]
+    return [s.why for s in planned.suppliers if s.provider == provider and s.property == "clocks"]
+
+
+def test_the_reason_says_where_the_rate_comes_from(plan: Plan) -> None:
+    made = plan("tricky", CLOCKED, policy="trust", rates=[f"{CLOCKED}#unknown=1000"])
+    assert why(made, CLOCKED, CRU) == [
+        f"50000000 Hz: assigned-clock-rates of {CLOCKED}",
+        "1000 Hz: --clock-rate",
+    ]
+
+
+def test_a_stub_says_which_clock_of_which_device_it_stands_for(plan: Plan) -> None:
+    made = plan("tricky", CLOCKED, policy="trust")
+    (stub,) = [node for node in made.tree.walk() if node.name == "clock-50000000"]
+    assert stub.comments[0] == f"stands for {CRU} 0x1 0x5, for assigned of {CLOCKED}"
+
+
+BOARD = """
+/ {{
+    a@7e000000 {{
+        compatible = "x,a"; reg = <0 0x7e000000 0 0x1000>; clocks = <&cru 1 2>; {device}
+    }};
+    b@7e001000 {{ compatible = "x,b"; reg = <0 0x7e001000 0 0x1000>; {other} }};
+}};
+"""
+ASKS = "assigned-clocks = <&cru 1 2>; assigned-clock-rates = <{}>;"
+
+
+@pytest.mark.parametrize(
+    ("device", "other", "assigned", "found"),
+    [
+        (ASKS.format(7), "", (), True),
+        ("", ASKS.format(7), (), False),
+        ("", ASKS.format(7), ("/b@7e001000",), True),
+        ("", ASKS.format(7) + " xen,passthrough;", (), True),
+        (ASKS.format(7), ASKS.format(7), (), False),
+    ],
+)
+def test_a_rate_that_only_the_guests_devices_ask_for_is_a_note(
+    plan: Plan,
+    variant: Callable[[str, str], Tree],
+    device: str,
+    other: str,
+    assigned: tuple[str, ...],
+    found: bool,
+) -> None:
+    tree = variant("tricky", BOARD.format(device=device, other=other))
+    made = plan(tree, "/a@7e000000", *assigned, policy="trust")
+    assert clocks(made, "/a@7e000000") == {"0": 7}
+    told = of(made, "XA509")
+    assert bool(told) == found
+    assert all("0 at 7 Hz" in finding.message for finding in told)
+
+
+def test_a_rate_given_is_no_rate_asked_for(plan: Plan, variant: Callable[[str, str], Tree]) -> None:
+    tree = variant("tricky", BOARD.format(device=ASKS.format(7), other=""))
+    made = plan(tree, "/a@7e000000", policy="trust", rates=["/a@7e000000=8"])
+    assert clocks(made, "/a@7e000000") == {"0": 8}
+    assert not of(made, "XA509")
+
+
+def test_a_rate_above_32_bits_cannot_be_stated(
+    plan: Plan, variant: Callable[[str, str], Tree]
+) -> None:
+    device = "assigned-clocks = <&cru 1 2>; assigned-clock-rates-u64 = /bits/ 64 <6000000000>;"
+    made = plan(
+        variant("tricky", BOARD.format(device=device, other="")), "/a@7e000000", policy="trust"
+    )
+    assert clocks(made, "/a@7e000000") == {"0": 0}
+    assert of(made, "XA501")
+
+
+def test_clocks_that_feed_each_other_are_unknown(
+    plan: Plan, variant: Callable[[str, str], Tree]
+) -> None:
+    loop = (
+        '/ {{ {0}: {0} {{ compatible = "fixed-factor-clock"; #clock-cells = <0>; clocks = <&{1}>;'
+        " clock-mult = <1>; clock-div = <1>; }}; }};"
+    )
+    device = BOARD.format(device="", other="").replace("<&cru 1 2>", "<&l1>")
+    tree = variant("tricky", loop.format("l1", "l2") + loop.format("l2", "l1") + device)
+    made = plan(tree, "/a@7e000000", policy="trust")
+    assert clocks(made, "/a@7e000000") == {"0": 0}
+    assert of(made, "XA501")

@@ -26,6 +26,7 @@ from xenassign.assign.checks import (
     xens_own,
 )
 from xenassign.assign.guest import Assigned, GuestTree
+from xenassign.assign.host_keeps import always_on, host_keeps, keep_findings, options
 from xenassign.assign.plan import DomainPlan, HostMark, PlannedDevice, PlannedRegion
 from xenassign.assign.protection import dma_in_scope, judge, stream_findings, why_forced
 from xenassign.assign.regions import Region
@@ -171,12 +172,15 @@ def decide_on(board: Board, request: Request) -> DomainPlan:
     mapped = tuple((region, placement.placed[region.path]) for region in judged.regions)
     building = GuestTree(board.platform, inside, rewriting, assigned, mapped)
     draft = building.build()
-    rewriting.check_rates()
+    rewriting.clocks.check()
     devices = tuple(_planned(d, judged, building) for d in inside.devices)
     findings = list(judged.findings)
     for planned in devices:
         findings += supplier_findings(planned.path, planned.suppliers)
     findings += rewriting.findings()
+    keeps = host_keeps(tree, inside)
+    kept_on = always_on(tree, keeps) if request.keep_supplies else ()
+    findings += keep_findings(keeps, kept_on)
     made = DomainPlan(
         request=request,
         host_file=tree.file,
@@ -189,6 +193,9 @@ def decide_on(board: Board, request: Request) -> DomainPlan:
         memory_mb_max=placement.memory_max,
         pool_mib=_pool(request, placement),
         findings=tuple(dict.fromkeys(findings)),
+        host_keeps=keeps,
+        kept_on=kept_on,
+        dom0_options=options(keeps, kept_on),
     )
     if request.base is not None:
         base_cfg.check(request.base, made)

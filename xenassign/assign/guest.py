@@ -163,6 +163,7 @@ class GuestTree:
                 new = changed[prop.name] if prop.name in changed else from_bytes(prop)
                 if new is not None:
                     properties.append(new)
+        properties += [new for name, new in changed.items() if new and not node.has(name)]
         if carries:
             properties += [
                 cells("#address-cells", 2, decimal=True),

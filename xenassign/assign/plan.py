@@ -59,12 +59,14 @@ class Supplier(NamedTuple):
     """What became of one reference (or one property of them) of a device, and why.
 
     ``action``: ``copied``, ``stubbed``, ``kept`` or ``dropped``. ``provider``: its host path.
+    ``required``: dropped, and the driver is known to fail without it.
     """
 
     property: str
     provider: str | None
     action: str
     why: str
+    required: bool = False
 
 
 class PlannedDevice(NamedTuple):
@@ -115,13 +117,28 @@ class HostMark(NamedTuple):
     why: str
 
 
+class HostKeep(NamedTuple):
+    """Something of the host that must stay on, or be set up, for assigned devices.
+
+    ``kind``: ``clock``, ``reset``, ``power-domain``, ``regulator``, ``interconnect``, ``phy`` or
+    ``pinctrl``. ``provider`` and ``users`` are host paths, ``name`` what the first user calls it.
+    """
+
+    kind: str
+    provider: str
+    args: tuple[int, ...]
+    name: str | None
+    users: tuple[str, ...]
+
+
 class DomainPlan(NamedTuple):
     """Everything that was decided about a domain.
 
     ``regions`` are the pages that the devices need beside their registers. ``tree`` is the partial
     device tree, ``marks`` the host nodes to mark, ``memory_mb_max`` the
     most memory in MiB that leaves every mapping free of RAM. ``pool_mib``: MiB for the tables of
-    stage 2 where Xen's default is too small for the mappings.
+    stage 2 where Xen's default is too small for the mappings. ``kept_on``: host regulators that the
+    host overlay marks always-on; ``dom0_options``: for dom0's kernel command line.
     """
 
     request: Request
@@ -135,6 +152,9 @@ class DomainPlan(NamedTuple):
     memory_mb_max: int
     pool_mib: int | None
     findings: tuple[Finding, ...]
+    host_keeps: tuple[HostKeep, ...] = ()
+    kept_on: tuple[str, ...] = ()
+    dom0_options: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

@@ -61,6 +61,7 @@ class Request:
     forced: tuple[str, ...] = ()
     shared: tuple[str, ...] = ()
     clock_rates: tuple[ClockRate, ...] = ()
+    keep_supplies: bool = False
     memory: int | None = None
     vcpus: int | None = None
     kernel: str | None = None

@@ -4,7 +4,8 @@ A phandle of the host means nothing in the guest. Each reference ends as one of
 
 * ``copied``: the provider is assigned too, or needs no hardware (fixed clocks and regulators) and
   is copied with its own suppliers;
-* ``stubbed``: a clock becomes a fixed-clock, a regulator switched by a GPIO an always-on one;
+* ``stubbed``: a clock becomes a fixed-clock (:mod:`xenassign.assign.clocks`), a regulator switched
+  by a GPIO or read by its driver an always-on one (:mod:`xenassign.assign.regulators`);
 * ``kept``: firmware that answers the guest too (none yet);
 * ``dropped``: with the reason.
 
@@ -17,7 +18,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from xenassign.assign.clocks import Clocks
+from xenassign.assign.losses import Losses, required, without
 from xenassign.assign.plan import Supplier
+from xenassign.assign.regulators import Regulators
 from xenassign.assign.request import ClockRate
 from xenassign.assign.scope import Scope
 from xenassign.devicetree.draft import (
@@ -26,7 +30,6 @@ from xenassign.devicetree.draft import (
     DraftProperty,
     Ref,
     boolean,
-    cells,
     from_bytes,
     text,
 )
@@ -38,22 +41,9 @@ from xenassign.devicetree.references import (
     property_references,
     references,
 )
-from xenassign.devicetree.tree import Node, Property, PropertyError, Tree
-from xenassign.errors import UsageError
+from xenassign.devicetree.tree import Node, Property, Tree
 from xenassign.findings import Finding, rule
 
-UNKNOWN_RATE = rule(
-    "XA501",
-    "clock-rate-unknown",
-    "The rate of a clock is not known",
-    severity="warning",
-    effect="broken",
-    why="The clock controller stays with the host. The guest gets a fixed-clock in its place,"
-    " which must state the rate that the host leaves the clock at; where the tree does not"
-    " tell it, 0 is written.",
-    fix="give the rate with --clock-rate PATH[#NAME]=HZ",
-    source="clock bindings: clock-frequency of fixed-clock",
-)
 DROPPED = rule(
     "XA502",
     "suppliers-dropped",
@@ -86,7 +76,7 @@ _REASONS = {
     "power-domain": "{} stays with the host, which must keep the domain on",
     "regulator": "{} stays with the host, which must keep it on",
     "pinctrl": "the host keeps the pins as they are configured",
-    "dma": "the DMA engine {} is not assigned; the driver has to do without",
+    "dma": "the DMA engine {} is not assigned",
     "gpio": "{} stays with the host",
     "phy": "{} stays with the host, which must leave it set up",
     "ethernet-phy": "{} is on a bus that is not assigned",
@@ -112,13 +102,17 @@ class Suppliers:
     tree: Tree
     scope: Scope
     rates: tuple[tuple[ClockRate, Node], ...]
+    clocks: Clocks = field(init=False)
+    regulators: Regulators = field(init=False)
+    losses: Losses = field(default_factory=Losses)
     labels: dict[int, str] = field(default_factory=dict)
     extra: list[DraftNode] = field(default_factory=list)
-    _met: list[tuple[Node, Reference]] = field(default_factory=list)
-    _unknown: dict[str, list[str]] = field(default_factory=dict)
     _taken: set[str] = field(default_factory=set)
     _copies: dict[int, str | None] = field(default_factory=dict)
-    _stubs: dict[int, tuple[str, list[str]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.clocks = Clocks(self.tree, self.scope.has, self.rates, self.free_label)
+        self.regulators = Regulators(self.free_label)
 
     def label(self, node: Node) -> str:
         """The label of a host node's copy: the board's own, else one made from its name."""
@@ -139,16 +133,10 @@ class Suppliers:
         return label
 
     def findings(self) -> Iterator[Finding]:
-        """The clocks whose rate nobody told, in one line for each node."""
-        for path, clocks in self._unknown.items():
-            some = ", ".join(dict.fromkeys(clocks))
-            message = f"{path}: the rates of its clocks ({some}) are not known; 0 is written"
-            yield UNKNOWN_RATE(
-                message,
-                node=path,
-                prop="clocks",
-                fix=f"give each with --clock-rate {path}#{clocks[0]}=HZ",
-            )
+        """What is to be said about the suppliers of all nodes that were rewritten."""
+        yield from self.clocks.findings()
+        yield from self.losses.findings()
+        yield from self.regulators.findings()
 
     # ------------------------------------------------------------------ one node
 
@@ -162,16 +150,23 @@ class Suppliers:
         groups = [g for g in references(self.tree, node) if g.prop not in INTERRUPT_TREE]
         states = [g for g in groups if g.rule.kind == "pinctrl" and g.prop[8:].isdigit()]
         cut = any(self._outcome(node, r)[0] is None for g in states for r in g.entries)
+        # Linux makes a dummy state of an empty one (pinctrl_dt_to_map), for drivers that insist.
+        needed = any(required(node, r) for g in states for r in g.entries)
         for group in groups:
             if group.prop in changed:
                 continue
             if group.prop.startswith("assigned-clock"):
                 self._assigned_clocks(node, group, changed, suppliers)
+            elif cut and group in states and needed:
+                changed[group.prop] = boolean(group.prop, "no pins: the host's stay as they are")
+                why = "the driver asks for this state: an empty one"
+                suppliers.append(Supplier(group.prop, _path(group.entries), "stubbed", why))
             elif cut and group in states:
                 changed[group.prop] = changed["pinctrl-names"] = None
-                suppliers += self._dropped(group, group.entries[:1])
+                suppliers += self._dropped(node, group, group.entries[:1])
             else:
                 self._group(node, group, changed, suppliers)
+        self.regulators.signalling(node, changed)
         return changed, suppliers
 
     def _group(
@@ -186,7 +181,7 @@ class Suppliers:
             new, supplier = self._outcome(node, reference)
             kept.append((reference, new))
             if supplier is not None:
-                suppliers.append(supplier)
+                suppliers.append(self.losses.judged(node, reference, supplier))
         if group.problem is not None:
             why = f"the host's own property is malformed: {group.problem}"
             suppliers.append(Supplier(group.prop, None, "dropped", why))
@@ -254,9 +249,13 @@ class Suppliers:
         why = "clocks are set up by the host"
         suppliers.append(Supplier(group.prop, _path(group.entries), "dropped", why))
 
-    def _dropped(self, group: References, entries: tuple[Reference, ...]) -> Iterator[Supplier]:
+    def _dropped(
+        self, node: Node, group: References, entries: tuple[Reference, ...]
+    ) -> Iterator[Supplier]:
         for reference in entries:
-            yield Supplier(group.prop, _path((reference,)), "dropped", _reason(reference))
+            why = _reason(node, reference)
+            supplier = Supplier(group.prop, _path((reference,)), "dropped", why)
+            yield self.losses.judged(node, reference, supplier)
 
     # ------------------------------------------------------------------ one reference
 
@@ -288,119 +287,31 @@ class Suppliers:
                     "always on here: the host drives its GPIO" if switched else "needs no hardware"
                 )
                 return (Ref(label),), Supplier(name, provider.path, action, why)
-        return None, Supplier(name, provider.path, "dropped", _reason(reference))
+        stub = self.regulators.stub(node, reference, required(node, reference))
+        if stub is not None:
+            return (Ref(stub[0]),), Supplier(name, provider.path, "stubbed", stub[1])
+        why = self.regulators.dropped(reference) or _reason(node, reference)
+        return None, Supplier(name, provider.path, "dropped", why)
 
     def _clock(
         self, node: Node, reference: Reference, provider: Node
     ) -> tuple[tuple[int | Ref, ...] | None, Supplier | None]:
         """A clock is never dropped: it is copied, or a fixed-clock of its rate stands for it."""
-        self._met.append((node, reference))
-        given = self._given_rate(node, reference)
         fixed = _VIRTUAL.intersection(provider.compatible) and not reference.args
-        if given is None and fixed and self._has_rate(provider, set()):
+        if self.clocks.copyable(node, reference) and fixed:
             label = self._copy(provider)
             if label is not None:
                 copied = Supplier(reference.prop, provider.path, "copied", "needs no hardware")
                 return (Ref(label),), copied
-        rate = given if given is not None else self._rate(node, reference, provider)
-        what = " ".join([provider.path, *(f"{arg:#x}" for arg in reference.args)])
-        if rate is None:
-            clocks = self._unknown.setdefault(node.path, [])
-            clocks.append(reference.name or str(reference.index))
-        label = self._stub(rate or 0, what)
-        why = f"{rate} Hz" if rate is not None else "rate not known: 0 Hz is written"
+        label, why = self.clocks.stub(node, reference)
         return (Ref(label),), Supplier(reference.prop, provider.path, "stubbed", why)
-
-    def _given_rate(self, node: Node, reference: Reference) -> int | None:
-        """The rate of --clock-rate: the option that says most about the clock counts."""
-        fitting = [
-            (option.clock is None, target is not node, option.rate)
-            for option, target in self.rates
-            if _fits(option, target, node, reference)
-        ]
-        return min(fitting)[2] if fitting else None
-
-    def check_rates(self) -> None:
-        """Raises UsageError for a --clock-rate that fits no clock of the domain."""
-        for option, target in self.rates:
-            if not any(_fits(option, target, node, reference) for node, reference in self._met):
-                clock = f"#{option.clock}" if option.clock is not None else ""
-                some = [r.name or str(r.index) for node, r in self._met if node is target]
-                hint = "name an assigned device that has clocks, or the controller of one of them"
-                if some:
-                    hint = f"its clocks are {', '.join(dict.fromkeys(some))}"
-                raise UsageError(f"--clock-rate {option.node}{clock}: fits no clock; {hint}")
-
-    def _rate(self, node: Node, reference: Reference, provider: Node) -> int | None:
-        """The rate that the tree tells: stated by the provider, or asked for by assigned-clocks."""
-        if not reference.args:
-            try:
-                values = provider.cells("clock-frequency")
-            except PropertyError:
-                values = ()
-            if len(values) == 1 and values[0]:
-                return values[0]
-        for asking in (node, provider):
-            rate = self._assigned_rate(asking, reference)
-            if rate:
-                return rate
-        return None
-
-    def _assigned_rate(self, node: Node, reference: Reference) -> int | None:
-        prop = node.get("assigned-clocks")
-        group = property_references(self.tree, node, prop) if prop else None
-        try:
-            rates = node.cells("assigned-clock-rates")
-        except PropertyError:
-            return None
-        for other in group.entries if group else ():
-            same = other.provider is reference.provider and other.args == reference.args
-            if same and other.index < len(rates):
-                return rates[other.index]
-        return None
-
-    def _has_rate(self, provider: Node, seen: set[int]) -> bool:
-        """Whether a fixed clock leads to a stated rate through fixed factors alone."""
-        if "fixed-clock" in provider.compatible:
-            rate = provider.get("clock-frequency")
-            return rate is not None and any(rate.value)
-        prop = provider.get("clocks")
-        group = property_references(self.tree, provider, prop) if prop else None
-        if group is None or not group.entries or id(provider) in seen:
-            return False
-        parent = group.entries[0].provider
-        return parent is not None and self._has_rate(parent, seen | {id(provider)})
 
     # ------------------------------------------------------------------ nodes for the guest
 
-    def _stub(self, rate: int, what: str) -> str:
-        """The label of the fixed-clock of a rate, one for each rate."""
-        if rate not in self._stubs:
-            label = self.free_label(f"clk_{rate}" if rate else "clk_unknown")
-            self._stubs[rate] = (label, [])
-        label, stands_for = self._stubs[rate]
-        if what not in stands_for:
-            stands_for.append(what)
-        return label
-
     def stubs(self) -> Iterator[DraftNode]:
-        """The fixed-clocks that stand for clocks of the host."""
-        for rate, (label, stands_for) in sorted(self._stubs.items()):
-            comments = [f"stands for {what}" for what in stands_for]
-            if rate:
-                comments.append("the host must keep these running at this rate")
-            else:
-                comments.append("rate not known: give it with --clock-rate")
-            yield DraftNode(
-                f"clock-{rate}" if rate else "clock-unknown",
-                (
-                    text("compatible", "fixed-clock"),
-                    cells("#clock-cells", 0, decimal=True),
-                    cells("clock-frequency", rate, decimal=True),
-                ),
-                label=label,
-                comments=tuple(comments),
-            )
+        """The nodes that stand for suppliers of the host."""
+        yield from self.clocks.nodes()
+        yield from self.regulators.nodes()
 
     def _loses_gpio(self, provider: Node) -> bool:
         """Whether a regulator is switched by a GPIO whose controller is not assigned."""
@@ -440,14 +351,6 @@ class Suppliers:
         return label
 
 
-def _fits(option: ClockRate, target: Node, node: Node, reference: Reference) -> bool:
-    """Whether a --clock-rate is about a clock: by its device, or by its controller."""
-    if target is node and reference.prop == "clocks":
-        return option.clock in (None, reference.name, str(reference.index))
-    args = ",".join(str(arg) for arg in reference.args)
-    return target is reference.provider and option.clock in (None, args)
-
-
 def dropped_comments(suppliers: list[Supplier]) -> list[str]:
     """What was dropped and why, each reason once."""
     dropped = (f"{s.property} dropped: {s.why}" for s in suppliers if s.action == "dropped")
@@ -459,10 +362,12 @@ def _path(entries: tuple[Reference, ...]) -> str | None:
     return provider.path if provider else None
 
 
-def _reason(reference: Reference) -> str:
+def _reason(node: Node, reference: Reference) -> str:
     kind = reference.rule.kind
     path = reference.provider.path if reference.provider else "nothing"
-    return _REASONS.get(kind, _REASON).format(path)
+    reason = _REASONS.get(kind, _REASON).format(path)
+    lacking = without(node, reference)
+    return f"{reason}; {lacking}" if lacking else reason
 
 
 def supplier_findings(path: str, suppliers: tuple[Supplier, ...]) -> Iterator[Finding]:
@@ -471,7 +376,7 @@ def supplier_findings(path: str, suppliers: tuple[Supplier, ...]) -> Iterator[Fi
     dropped: dict[str, None] = {}
     for supplier in suppliers:
         kind = getattr(lookup(supplier.property), "kind", "other")
-        if supplier.action != "dropped" or kind in silent:
+        if supplier.action != "dropped" or supplier.required or kind in silent:
             continue
         if kind == "memory-region":
             message = f"{path}: {supplier.provider or 'its memory-region'} is dropped"

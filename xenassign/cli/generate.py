@@ -75,6 +75,13 @@ from xenassign.cli.options import driver_option, driver_set, host_argument, xen_
     help="The rate of a clock whose controller stays with the host: PATH is the device (CLOCK: name"
     " or index) or the clock controller.",
 )
+@click.option(
+    "--keep-host-supplies",
+    "keep_supplies",
+    is_flag=True,
+    help="Have the host overlay mark the regulators that the devices use always-on and boot-on, so"
+    " that dom0 leaves them on.",
+)
 @click.option("--memory", type=int, metavar="MIB", help="Memory of the domain.")
 @click.option("--vcpus", type=int, metavar="N", help="Virtual CPUs of the domain.")
 @click.option("--kernel", metavar="FILE", help="kernel of dom.cfg, as dom0 sees it.")
@@ -112,6 +119,7 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
     forced: tuple[str, ...],
     shared: tuple[str, ...],
     rates: tuple[str, ...],
+    keep_supplies: bool,
     memory: int | None,
     vcpus: int | None,
     kernel: str | None,
@@ -156,6 +164,7 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
         forced=forced,
         shared=shared,
         clock_rates=tuple(parse_clock_rate(text) for text in rates),
+        keep_supplies=keep_supplies,
         memory=memory,
         vcpus=vcpus,
         kernel=kernel,

@@ -16,8 +16,12 @@ from xenassign.lint.examples import Example, example
 _MODULES = (
     "xenassign.assign.addresses",
     "xenassign.assign.checks",
+    "xenassign.assign.clocks",
     "xenassign.assign.decide",
+    "xenassign.assign.host_keeps",
+    "xenassign.assign.losses",
     "xenassign.assign.protection",
+    "xenassign.assign.regulators",
     "xenassign.assign.suppliers",
     "xenassign.lint.cross",
     "xenassign.lint.domain_node",

@@ -7,15 +7,25 @@ from xenassign.devicetree.draft import DraftNode, boolean, cells, text
 
 
 def host_marks(plan: DomainPlan) -> DraftNode:
-    """One fragment for each host node that gets ``xen,passthrough``."""
+    """One fragment for each host node that gets ``xen,passthrough``, and each that is kept on.
+
+    boot-on beside always-on: a regulator behind a GPIO would otherwise be off for a moment while
+    dom0 probes it (regulator/fixed-regulator.yaml).
+    """
+    wanted: list[tuple[str, str, tuple[str, ...]]] = [
+        (mark.path, mark.why, ("xen,passthrough",)) for mark in plan.marks
+    ]
+    always = ("regulator-always-on", "regulator-boot-on")
+    why = "assigned devices use it: dom0 leaves it on"
+    wanted += [(path, why, always) for path in plan.kept_on]
     fragments = tuple(
         DraftNode(
             f"fragment@{number}",
-            (text("target-path", mark.path),),
-            (DraftNode("__overlay__", (boolean("xen,passthrough"),)),),
-            comments=(mark.why,),
+            (text("target-path", path),),
+            (DraftNode("__overlay__", tuple(boolean(name) for name in names)),),
+            comments=(why,),
         )
-        for number, mark in enumerate(plan.marks)
+        for number, (path, why, names) in enumerate(wanted)
     )
     return DraftNode("", (), fragments)
 

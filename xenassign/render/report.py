@@ -52,6 +52,18 @@ def plan(domain: DomainPlan) -> dict[str, Any]:
             for region in domain.regions
         ],
         "marks": [{"path": mark.path, "why": mark.why} for mark in domain.marks],
+        "host_keeps": [
+            {
+                "kind": keep.kind,
+                "provider": keep.provider,
+                "args": list(keep.args),
+                "name": keep.name,
+                "users": list(keep.users),
+            }
+            for keep in domain.host_keeps
+        ],
+        "kept_on": list(domain.kept_on),
+        "dom0_options": list(domain.dom0_options),
         "memory_mb": domain.request.memory,
         "memory_mb_max": domain.memory_mb_max,
         "findings": [finding(item) for item in domain.findings],

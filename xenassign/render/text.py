@@ -42,7 +42,12 @@ def partial_dts(plan: DomainPlan) -> str:
 
 def host_dtso(plan: DomainPlan, marks: DraftNode) -> str:
     """NAME.host.dtso: the marks as source."""
-    return _render("host.dtso.j2", plan=plan, body=to_dts(marks)).rstrip() + "\n"
+    keeps = [
+        f"{' '.join([keep.kind, keep.provider, *map(hex, keep.args)])} for {', '.join(keep.users)}"
+        for keep in plan.host_keeps
+    ]
+    body = to_dts(marks)
+    return _render("host.dtso.j2", plan=plan, body=body, keeps=keeps).rstrip() + "\n"
 
 
 def dom0less_dtso(plan: DomainPlan, size: int) -> str:

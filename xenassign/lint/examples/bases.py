@@ -334,6 +334,13 @@ BOARD = """\
 		compatible = "example,power";
 		reg = <0x8900000 0x1000>;
 		#power-domain-cells = <1>;
+		#reset-cells = <1>;
+	};
+
+	vqmmc: regulator {
+		compatible = "example,regulator";
+		regulator-min-microvolt = <1800000>;
+		regulator-max-microvolt = <3300000>;
 	};
 
 	clk: clock {

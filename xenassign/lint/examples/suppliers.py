@@ -71,6 +71,36 @@ EXAMPLES: dict[str, Example] = {
         options=("-d", "ethernet@30000"),
         note="The GIC takes MSIs for the host.",
     ),
+    "XA506": Example(
+        "board",
+        right='compatible = "arm,pl031", "arm,primecell";',
+        wrong='compatible = "renesas,rcar-gen3-i2c";\n\t\t\tresets = <&power 3>;',
+        options=("-d", "rtc@10000"),
+        note="The driver of this I2C controller does not probe without its reset.",
+    ),
+    "XA507": Example(
+        "board",
+        right="interrupts = <0 65 4>;\n\t\t\tclocks = <&clk>;",
+        wrong="interrupts = <0 65 4>;\n\t\t\tclocks = <&pll>;",
+        options=("-d", "rtc@10000", "--clock-rate", "rtc@10000=24000000"),
+        note="pll is a clock controller, clk a crystal that nobody switches.",
+    ),
+    "XA508": Example(
+        "board",
+        right="interrupts = <0 65 4>;",
+        wrong="interrupts = <0 65 4>;\n\t\t\tvqmmc-supply = <&vqmmc>;",
+        options=("-d", "rtc@10000"),
+        note="vqmmc may be anything between 1.8 V and 3.3 V.",
+    ),
+    "XA509": Example(
+        "board",
+        right="interrupts = <0 65 4>;\n\t\t\tclocks = <&clk>;",
+        wrong=(
+            "interrupts = <0 65 4>;\n\t\t\tclocks = <&pll>;\n\t\t\tassigned-clocks = <&pll>;"
+            "\n\t\t\tassigned-clock-rates = <24000000>;"
+        ),
+        options=("-d", "rtc@10000"),
+    ),
     "XA511": Example(
         "partial",
         right="interrupts = <0 2 4>;\n\t\t\tclocks = <&clk>;",

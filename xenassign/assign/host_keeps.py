@@ -1,0 +1,147 @@
+"""What the host must keep running for the devices that it gave away.
+
+dom0's Linux does not see the assigned devices (Xen sets their status to "disabled"), so nobody in
+dom0 holds their clocks, power domains and regulators, and Linux switches off what nobody holds.
+Resets, PHYs, pins and interconnects are not switched off, but nobody in dom0 sets them up either.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from xenassign.assign.plan import HostKeep
+from xenassign.assign.scope import Scope
+from xenassign.devicetree.references import Reference, references
+from xenassign.devicetree.tree import Node, Tree
+from xenassign.findings import Finding, rule
+
+HOST_KEEPS = rule(
+    "XA507",
+    "host-must-keep",
+    "dom0 switches off what it does not use",
+    severity="note",
+    effect="broken",
+    why="Xen disables the assigned devices in dom0's tree, so dom0 has no user of their clocks,"
+    " power domains and regulators. Linux switches off unused clocks and power domains at the end"
+    " of its boot and regulators 30 seconds later; the guest's device stops then. What firmware did"
+    " not set up, nobody does.",
+    fix="see host_keeps of the plan for the list",
+    source="Linux clk_disable_unused, genpd_power_off_unused, regulator_init_complete;"
+    " Xen write_properties (domain_build.c)",
+)
+
+#: The kinds of the table of phandle properties, with the option of dom0's Linux that stops it from
+#: switching off what nobody uses; None: it is only to be set up. regulator_ignore_unused is there
+#: since Linux 6.8; pd_ignore_unused has no effect on domains whose provider switches them off when
+#: all its users probed (sync_state, Linux 6.17 and newer).
+OPTIONS: dict[str, str | None] = {
+    "clock": "clk_ignore_unused",
+    "power-domain": "pd_ignore_unused",
+    "regulator": "regulator_ignore_unused",
+    "reset": None,
+    "interconnect": None,
+    "phy": None,
+    "pinctrl": None,
+}
+
+#: Kinds that a bus holds for the devices below it.
+_OF_A_BUS = frozenset({"clock", "power-domain", "reset", "interconnect"})
+
+# Providers without hardware of their own: what feeds them counts in their place.
+_VIRTUAL = frozenset({"fixed-factor-clock", "gpio-gate-clock", "usb-nop-xceiv"})
+
+
+def host_keeps(tree: Tree, scope: Scope) -> tuple[HostKeep, ...]:
+    """What the host must keep, in the order of the devices that use it."""
+    found: dict[tuple[str, str, tuple[int, ...]], tuple[str | None, list[str]]] = {}
+    devices = {id(device.node) for device in scope.devices}
+    for root in scope.roots:
+        for node in root.walk():
+            if not scope.has(node):
+                continue
+            user = next((n for n in node.lineage() if id(n) in devices), node).path
+            for kind, reference in _used(tree, scope, node, frozenset(OPTIONS), frozenset()):
+                _add(found, kind, reference, user)
+        users = [d.path for d in scope.devices if root in d.node.lineage()] or [root.path]
+        for bus in root.ancestors():
+            for kind, reference in _used(tree, scope, bus, _OF_A_BUS, frozenset()):
+                for user in users:
+                    _add(found, kind, reference, user)
+    return tuple(
+        HostKeep(kind, provider, args, name, tuple(users))
+        for (kind, provider, args), (name, users) in found.items()
+    )
+
+
+def _add(
+    found: dict[tuple[str, str, tuple[int, ...]], tuple[str | None, list[str]]],
+    kind: str,
+    reference: Reference,
+    user: str,
+) -> None:
+    path = reference.provider.path if reference.provider else ""
+    _, users = found.setdefault((kind, path, reference.args), (reference.name, []))
+    if user not in users:
+        users.append(user)
+
+
+def _used(
+    tree: Tree, scope: Scope, node: Node, kinds: frozenset[str], met: frozenset[int]
+) -> Iterator[tuple[str, Reference]]:
+    """The host's own suppliers of a node, through providers that are no hardware."""
+    for group in references(tree, node):
+        kind = group.rule.kind
+        if kind not in kinds or group.prop.startswith("assigned-clock"):
+            continue
+        if kind == "pinctrl" and group.prop != _default_pins(node):
+            continue
+        for reference in group.entries:
+            provider = reference.provider
+            if provider is None or scope.has(provider) or id(provider) in met:
+                continue
+            compatible = set(provider.compatible)
+            if compatible & _VIRTUAL or ("regulator-fixed" in compatible and not _gated(provider)):
+                yield from _used(tree, scope, provider, kinds, met | {id(provider)})
+            elif "fixed-clock" not in compatible:
+                yield kind, reference
+
+
+def _default_pins(node: Node) -> str:
+    """The property with the pins of normal operation (pinctrl/pinctrl-consumer.yaml)."""
+    names = node.strings("pinctrl-names")
+    return f"pinctrl-{names.index('default') if 'default' in names else 0}"
+
+
+def _gated(regulator: Node) -> bool:
+    """Whether a fixed regulator is switched by a GPIO."""
+    return regulator.has("gpio") or regulator.has("gpios")
+
+
+def always_on(tree: Tree, keeps: tuple[HostKeep, ...]) -> tuple[str, ...]:
+    """The host's regulators that can be marked always-on: those that dom0 drives at all."""
+    found = (tree.find(keep.provider) for keep in keeps if keep.kind == "regulator")
+    return tuple(
+        node.path
+        for node in found
+        if node is not None
+        and not node.has("regulator-always-on")
+        and all(above.available for above in node.lineage())
+    )
+
+
+def options(keeps: tuple[HostKeep, ...], kept_on: tuple[str, ...]) -> tuple[str, ...]:
+    """What to put on dom0's kernel command line."""
+    kinds = {k.kind for k in keeps if not (k.kind == "regulator" and k.provider in kept_on)}
+    return tuple(option for kind, option in OPTIONS.items() if option and kind in kinds)
+
+
+def keep_findings(keeps: tuple[HostKeep, ...], kept_on: tuple[str, ...]) -> Iterator[Finding]:
+    """One line about all that the host must keep."""
+    if not keeps:
+        return
+    kinds = Counter(keep.kind for keep in keeps)
+    some = ", ".join(f"{count} {kind}{'s' if count > 1 else ''}" for kind, count in kinds.items())
+    line = " ".join(options(keeps, kept_on))
+    fix = f"put {line} on dom0's kernel command line" if line else "have the firmware set them up"
+    yield HOST_KEEPS(f"the host must leave on and set up: {some} (host_keeps of the plan)", fix=fix)

@@ -1,0 +1,149 @@
+"""Regulators: always-on fixed ones that tell the guest a voltage which the host keeps.
+
+Linux gives a driver a dummy regulator where the property is missing, and most drivers are content.
+A dummy has no voltage, though, so those that read it need a stub:
+
+* ``vmmc-supply``: MMC hosts take the voltages of a card (OCR) from it (mmc_regulator_get_supply);
+  some, like Renesas' SDHI, know none themselves and defer their probe for ever.
+* ``vqmmc-supply``: the signalling voltage. Without it SDHCI believes that the controller alone
+  switches to 1.8 V.
+* ``vref-supply``: ADCs scale by it (regulator_get_voltage), and fail to probe without.
+
+A voltage is known when the provider states the same for ``regulator-min-microvolt`` and
+``regulator-max-microvolt``. Where it is not, a stub without a voltage would be worse than none:
+regulator_set_voltage fails on it, and a wrong voltage may damage a card.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from xenassign.devicetree.draft import DraftNode, DraftProperty, boolean, cells, text
+from xenassign.devicetree.references import Reference
+from xenassign.devicetree.tree import Node, PropertyError
+from xenassign.findings import Finding, rule
+
+SIGNAL_VOLTAGE = rule(
+    "XA508",
+    "signal-voltage-fixed",
+    "The guest cannot switch the signalling voltage of a card",
+    severity="note",
+    effect="broken",
+    why="The regulator of vqmmc-supply stays with the host. A guest's driver that tells the card to"
+    " go to 1.8 V, while the regulator stays at 3.3 V, loses the card and may damage it. So the"
+    " guest's node gets no-1-8-v, and the modes that need another voltage are taken away.",
+    fix="assign the regulator too (and its GPIO or PMIC) where the fast modes are needed",
+    source="mmc/mmc-controller.yaml (no-1-8-v); Linux mmc_regulator_set_vqmmc",
+)
+
+_VOLTAGE_READ = frozenset({"vmmc-supply", "vqmmc-supply", "vref-supply"})
+
+# Modes of mmc-controller.yaml whose signals are not at 3.3 V.
+_LOW_VOLTAGE = frozenset(
+    {
+        "sd-uhs-sdr12",
+        "sd-uhs-sdr25",
+        "sd-uhs-sdr50",
+        "sd-uhs-sdr104",
+        "sd-uhs-ddr50",
+        "mmc-ddr-1_8v",
+        "mmc-ddr-1_2v",
+        "mmc-hs200-1_8v",
+        "mmc-hs200-1_2v",
+        "mmc-hs400-1_8v",
+        "mmc-hs400-1_2v",
+        "mmc-hs400-enhanced-strobe",
+    }
+)
+
+
+def microvolts(provider: Node) -> int | None:
+    """The one voltage (µV) that a regulator may have; None where it may have several."""
+    try:
+        lowest = provider.cells("regulator-min-microvolt")
+        highest = provider.cells("regulator-max-microvolt")
+    except PropertyError:
+        return None
+    return lowest[0] if len(lowest) == 1 and lowest == highest and lowest[0] else None
+
+
+@dataclass(slots=True)
+class Regulators:
+    """Makes the stubs, one for each voltage. ``free_label``: a label that nobody has."""
+
+    free_label: Callable[[str], str]
+    _stubs: dict[int | None, tuple[str, list[str]]] = field(default_factory=dict)
+    _unswitched: dict[str, str] = field(default_factory=dict)
+
+    def stub(self, node: Node, reference: Reference, required: bool) -> tuple[str, str] | None:
+        """The label of the stub and why it is there; None where the supply is better dropped.
+
+        ``required``: whether the driver is known to fail without it.
+        """
+        provider = reference.provider
+        reads = reference.prop in _VOLTAGE_READ
+        if provider is None or reference.rule.kind != "regulator" or not (reads or required):
+            return None
+        volts = microvolts(provider)
+        if volts is None and reads:
+            return None
+        if volts not in self._stubs:
+            wanted = f"vreg_{volts}" if volts else "vreg"
+            self._stubs[volts] = (self.free_label(wanted), [])
+        label, stands_for = self._stubs[volts]
+        what = f"{provider.path}, for {reference.prop} of {node.path}"
+        if what not in stands_for:
+            stands_for.append(what)
+        stated = f"{volts} uV, as {provider.path} states" if volts else "no voltage is stated"
+        return label, f"always on here, {stated}; the host must keep it on"
+
+    def dropped(self, reference: Reference) -> str:
+        """Why a supply whose voltage a driver would read is dropped all the same, or ""."""
+        if reference.prop not in _VOLTAGE_READ or reference.provider is None:
+            return ""
+        path = reference.provider.path
+        if reference.prop == "vqmmc-supply":
+            return f"the voltage of {path} varies, and the guest cannot switch it: no-1-8-v"
+        return f"the voltage of {path} varies: no stub can state it"
+
+    def signalling(self, node: Node, changed: dict[str, DraftProperty | None]) -> None:
+        """Takes away the modes that need a vqmmc-supply which was dropped."""
+        if not node.has("vqmmc-supply") or changed.get("vqmmc-supply", True) is not None:
+            return
+        taken = [name for name in node.properties if name in _LOW_VOLTAGE]
+        changed.update(dict.fromkeys(taken))
+        comment = "the host's regulator cannot be switched from here"
+        changed["no-1-8-v"] = boolean("no-1-8-v", comment)
+        self._unswitched[node.path] = ", ".join(taken)
+
+    def findings(self) -> Iterator[Finding]:
+        """The cards whose signalling voltage the guest cannot switch."""
+        for path, taken in self._unswitched.items():
+            gone = f", without {taken}" if taken else ""
+            message = f"{path}: no-1-8-v is written{gone}: vqmmc-supply stays with the host"
+            yield SIGNAL_VOLTAGE(message, node=path, prop="vqmmc-supply")
+
+    def nodes(self) -> Iterator[DraftNode]:
+        """The fixed regulators, by voltage."""
+        for volts, (label, stands_for) in sorted(
+            self._stubs.items(), key=lambda item: item[0] or 0
+        ):
+            properties = [
+                text("compatible", "regulator-fixed"),
+                text("regulator-name", f"host-{volts}uV" if volts else "host"),
+            ]
+            if volts:
+                properties += [
+                    cells("regulator-min-microvolt", volts, decimal=True),
+                    cells("regulator-max-microvolt", volts, decimal=True),
+                ]
+            yield DraftNode(
+                f"regulator-{volts}" if volts else "regulator-host",
+                (*properties, boolean("regulator-always-on")),
+                label=label,
+                comments=(
+                    *(f"stands for {what}" for what in stands_for),
+                    "the host must keep these on",
+                ),
+            )

@@ -1,0 +1,199 @@
+"""Which rate a clock of the host has, as far as the board's tree tells, and who told it.
+
+A rate is known from the clock itself (``fixed-clock`` and its like, computed through fixed factors
+and gates), or from requests (``assigned-clock-rates``), where all that ask for exactly this clock
+ask for the same. A controller that sets rates by itself tells none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from xenassign.devicetree.references import Reference, property_references
+from xenassign.devicetree.tree import Node, PropertyError, Tree
+
+
+class Rate(NamedTuple):
+    """A rate in Hz. ``source``: where it comes from, as the end of a sentence.
+
+    ``askers``: the nodes whose assigned-clock-rates ask for it; none where the clock itself has it.
+    """
+
+    hz: int
+    source: str
+    askers: tuple[Node, ...] = ()
+
+
+#: Providers whose clock-frequency is the rate of their one clock, whatever feeds them:
+#: clock/fixed-clock.yaml, gated-fixed-clock.yaml, pwm-clock.yaml.
+_STATED = frozenset({"fixed-clock", "gated-fixed-clock", "pwm-clock"})
+
+#: Providers that pass the rate of their one input: clock/gpio-gate-clock.yaml.
+_PASSING = frozenset({"gpio-gate-clock"})
+
+#: Devices whose own clock-frequency is the rate of their input clock, and the names which that
+#: clock may have (otherwise it is the first): serial/8250.yaml, 8250_omap.yaml,
+#: snps-dw-apb-uart.yaml, timer/snps,dw-apb-timer.yaml. Elsewhere the property is the speed of a bus
+#: (I2C), of a processor, or a rate that the driver would like to have.
+_OWN: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(
+        (
+            "ns8250",
+            "ns16450",
+            "ns16550",
+            "ns16550a",
+            "ns16750",
+            "ns16850",
+            "aspeed,ast2400-vuart",
+            "aspeed,ast2500-vuart",
+            "intel,xscale-uart",
+            "mrvl,pxa-uart",
+            "nvidia,tegra20-uart",
+            "nxp,lpc3220-uart",
+            "ti,am4372-uart",
+            "ti,am64-uart",
+            "ti,am654-uart",
+            "ti,dra742-uart",
+            "ti,omap2-uart",
+            "ti,omap3-uart",
+            "ti,omap4-uart",
+        ),
+        ("fclk", "uart"),
+    ),
+    "snps,dw-apb-uart": ("baudclk",),
+    "snps,dw-apb-timer": ("timer",),
+}
+
+
+@dataclass(slots=True)
+class ClockRates:
+    """The rates of a board. The requests of all nodes are gathered when they are first needed."""
+
+    tree: Tree
+    _asked: dict[tuple[int, tuple[int, ...]], list[tuple[Node, int]]] | None = field(default=None)
+
+    def of(self, consumer: Node, reference: Reference) -> Rate | None:
+        """The rate of a clock of a device; None where the tree does not tell."""
+        if reference.provider is None:
+            return None
+        return (
+            self.provided(reference.provider)
+            or self.asked(consumer, reference)
+            or _own(consumer, reference)
+        )
+
+    def provided(self, provider: Node) -> Rate | None:
+        """The rate that the one clock of a provider has by itself."""
+        return self._provided(provider, frozenset())
+
+    def _provided(self, provider: Node, met: frozenset[int]) -> Rate | None:
+        """``met``: id() of the providers that led here; a clock is not its own parent."""
+        if id(provider) in met:
+            return None
+        kinds = frozenset(provider.compatible)
+        if kinds & _STATED or (
+            _u32(provider, "#clock-cells") == 0
+            and "fixed-factor-clock" not in kinds
+            and not provider.has("clocks")
+        ):
+            hz = _u32(provider, "clock-frequency")
+            return Rate(hz, f"clock-frequency of {provider.path}") if hz else None
+        if "fixed-factor-clock" not in kinds and not kinds & _PASSING:
+            return None
+        parent = self._parent(provider)
+        if parent is None or parent.provider is None:
+            return None
+        met |= {id(provider)}
+        rate = self._provided(parent.provider, met) or self.asked(provider, parent)
+        if rate is None or kinds & _PASSING:
+            return rate
+        factor, divisor = _u32(provider, "clock-mult"), _u32(provider, "clock-div")
+        if not factor or not divisor:
+            return None
+        hz = rate.hz * factor // divisor  # as clk_factor_recalc_rate of Linux computes
+        source = f"{rate.source}, times {factor} / {divisor} by {provider.path}"
+        return Rate(hz, source, rate.askers) if hz else None
+
+    def _parent(self, provider: Node) -> Reference | None:
+        prop = provider.get("clocks")
+        group = property_references(self.tree, provider, prop) if prop else None
+        return group.entries[0] if group and group.entries else None
+
+    def asked(self, consumer: Node, reference: Reference) -> Rate | None:
+        """The rate that assigned-clock-rates ask for, where all that count ask for the same.
+
+        Those of the device, what encloses it, and of every node that is switched on: Linux sets
+        them when it probes the node, the provider's own when the provider comes up.
+        """
+        if reference.provider is None:
+            return None
+        if self._asked is None:
+            self._asked = _requests(self.tree)
+        near = {id(node) for node in consumer.lineage()}
+        found = [
+            (node, hz)
+            for node, hz in self._asked.get((id(reference.provider), reference.args), ())
+            if id(node) in near or _probed(node)
+        ]
+        rates = {hz for _, hz in found}
+        if len(rates) != 1:
+            return None
+        askers = tuple(node for node, _ in found)
+        some = ", ".join(dict.fromkeys(node.path for node in askers[:3]))
+        more = f" and {len(askers) - 3} more" if len(askers) > 3 else ""
+        return Rate(rates.pop(), f"assigned-clock-rates of {some}{more}", askers)
+
+
+def _requests(tree: Tree) -> dict[tuple[int, tuple[int, ...]], list[tuple[Node, int]]]:
+    """(node, Hz) of every rate that is asked for, by the clock. 0 is no request (clock.yaml)."""
+    found: dict[tuple[int, tuple[int, ...]], list[tuple[Node, int]]] = {}
+    for node in tree.nodes():
+        prop = node.get("assigned-clocks")
+        group = property_references(tree, node, prop) if prop else None
+        rates = _rates(node) if group else ()
+        for entry, hz in zip(group.entries if group else (), rates, strict=False):
+            if hz and entry.provider is not None:
+                found.setdefault((id(entry.provider), entry.args), []).append((node, hz))
+    return found
+
+
+def _rates(node: Node) -> tuple[int, ...]:
+    """assigned-clock-rates in Hz; -u64 counts before it, as in Linux' __set_clk_rates."""
+    wide = node.get("assigned-clock-rates-u64")
+    try:
+        cells = wide.cells() if wide else node.cells("assigned-clock-rates")
+    except PropertyError:
+        return ()
+    if wide is None:
+        return cells
+    return tuple(high << 32 | low for high, low in zip(cells[::2], cells[1::2], strict=False))
+
+
+def _probed(node: Node) -> bool:
+    return all(above.available for above in node.lineage())
+
+
+def _own(consumer: Node, reference: Reference) -> Rate | None:
+    """The rate that a device states of its own input clock."""
+    if reference.prop != "clocks":
+        return None
+    for kind in consumer.compatible:
+        names = _OWN.get(kind)
+        if names is None:
+            continue
+        hz = _u32(consumer, "clock-frequency")
+        listed = set(consumer.strings("clock-names")) & set(names)
+        input_clock = reference.name in names if listed else reference.index == 0
+        if hz and input_clock:
+            return Rate(hz, f"clock-frequency of {consumer.path}, which is that of its input clock")
+    return None
+
+
+def _u32(node: Node, name: str) -> int | None:
+    """The value of a property of one cell; None for no such property or another form."""
+    try:
+        values = node.cells(name)
+    except PropertyError:
+        return None
+    return values[0] if len(values) == 1 else None
