@@ -104,8 +104,8 @@ class Regulators:
             return ""
         path = reference.provider.path
         if reference.prop == "vqmmc-supply":
-            return f"the voltage of {path} varies, and the guest cannot switch it: no-1-8-v"
-        return f"the voltage of {path} varies: no stub can state it"
+            return f"{path} states no single voltage, and the guest cannot switch it: no-1-8-v"
+        return f"{path} states no single voltage that a stub could state"
 
     def signalling(self, node: Node, changed: dict[str, DraftProperty | None]) -> None:
         """Takes away the modes that need a vqmmc-supply which was dropped."""
