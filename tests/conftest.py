@@ -19,7 +19,7 @@ import pytest
 
 from xenassign.assign.decide import decide
 from xenassign.assign.plan import DomainPlan
-from xenassign.assign.request import Request, parse_clock_rate, parse_map
+from xenassign.assign.request import Request, parse_clock_rate, parse_map, parse_memory_region
 from xenassign.devicetree.blob import read_blob, read_blob_file
 from xenassign.devicetree.tree import Tree
 from xenassign.lint import generated as generating
@@ -103,6 +103,7 @@ def _request(devices: tuple[str, ...], options: dict[str, Any]) -> Request:
         devices=devices,
         maps=tuple(parse_map(text) for text in options.pop("maps", ())),
         clock_rates=tuple(parse_clock_rate(text) for text in options.pop("rates", ())),
+        memory_regions=tuple(parse_memory_region(text) for text in options.pop("regions", ())),
         release=release(options.pop("xen", "4.20")),
         **options,
     )

@@ -118,7 +118,7 @@ def test_the_note_names_only_the_options_that_apply(
 
 
 def test_the_plan_and_the_overlays_comment_list_them(generate: Generate) -> None:
-    made, files, _ = generate("tricky", ALL, policy="trust")
+    made, files, _ = generate("tricky", ALL, policy="trust", regions=("drop",))
     listed = json.loads(files["domu1.json"])
     assert {(k["kind"], k["provider"], tuple(k["args"])) for k in listed["host_keeps"]} == kept(
         made
@@ -133,7 +133,7 @@ def test_regulators_are_kept_on_when_asked(
     generate: Generate, host_files: dict[str, Path], tmp_path: Path
 ) -> None:
     """fdtoverlay is the judge; what was always on is left as it is."""
-    made, files, _ = generate("tricky", ALL, policy="trust", keep_supplies=True)
+    made, files, _ = generate("tricky", ALL, policy="trust", regions=("drop",), keep_supplies=True)
     assert made.kept_on == ("/regulator-vcc-gpio", "/regulator-vqmmc")
     assert made.dom0_options == ("clk_ignore_unused", "pd_ignore_unused")
     (tmp_path / "o.dtbo").write_bytes(files["domu1.host.dtbo"])
@@ -165,6 +165,7 @@ def test_the_command_has_the_option(host_files: dict[str, Path], tmp_path: Path)
     from xenassign.cli import cli
 
     arguments = ["generate", str(host_files["tricky"]), "-d", ALL, "--iommu-policy", "trust"]
+    arguments += ["--memory-region", "drop"]
     arguments += ["--keep-host-supplies", "-o", str(tmp_path)]
     done = CliRunner().invoke(cli, arguments)
     assert done.exit_code == 0, done.output

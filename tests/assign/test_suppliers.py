@@ -91,7 +91,7 @@ def test_every_action_has_a_reason_and_a_provider(plan: Plan) -> None:
 def test_the_source_says_why_each_was_dropped(
     generate: Callable[..., tuple[DomainPlan, dict[str, bytes], list[str]]],
 ) -> None:
-    _, files, refusals = generate("tricky", ALL, policy="trust")
+    _, files, refusals = generate("tricky", ALL, policy="trust", regions=("drop",))
     assert not refusals
     text = files["domu1.dts"].decode()
     for name in DROPPED:
@@ -213,11 +213,24 @@ def test_dropped_suppliers_are_one_note_for_a_device(plan: Plan) -> None:
     assert not of(plan("qemu", "/pl031@9010000"), "XA502")
 
 
-def test_each_memory_region_is_a_warning(plan: Plan) -> None:
-    found = of(plan("tricky", ALL, policy="trust"), "XA503")
+def test_each_memory_region_that_is_dropped_is_a_warning(plan: Plan) -> None:
+    found = of(plan("tricky", ALL, policy="trust", regions=("drop",)), "XA503")
     assert ["firmware@90000000" in f.message for f in found] == [True, False]
     assert "pool@91000000" in found[1].message
     assert not of(plan("tricky", "/dev@79030000", policy="trust"), "XA503")
+
+
+def test_what_goes_with_another_list_is_told_too(plan: Plan, variant: Variant) -> None:
+    """Parallel lists (here the parents of assigned-clocks) have entries of their own."""
+    tree = variant(
+        "tricky",
+        '/ { dev@7e000000 { compatible = "xenassign,x"; reg = <0 0x7e000000 0 0x1000>;'
+        " assigned-clocks = <&parent>; assigned-clock-parents = <&parent>; };"
+        ' parent: clock-x@7e001000 { compatible = "xenassign,x"; reg = <0 0x7e001000 0 0x1000>;'
+        " #clock-cells = <0>; }; };",
+    )
+    found = actions(plan(tree, "/dev@7e000000", policy="trust"), "/dev@7e000000")
+    assert found == {"assigned-clocks": {"dropped"}, "assigned-clock-parents": {"dropped"}}
 
 
 @pytest.mark.parametrize(

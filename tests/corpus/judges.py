@@ -147,6 +147,12 @@ HARMLESS = (
         "a flash without partitions on the board, or a device none of whose children has registers"
         " of its own: nothing reads the cells",
     ),
+    Harmless(
+        "graph_child_address",
+        r"graph node has single child node",
+        "a board that uses one of several ports or endpoints, or whose others are cut: they keep"
+        " their numbers, which drivers know them by",
+    ),
 )
 
 #: Warnings that are no defect where dtc says the same of the host's node: the copy is a true one.
@@ -155,11 +161,6 @@ HARMLESS_AS_HOST = (
         "interrupt_provider",
         r"Missing #address-cells in interrupt provider",
         "most boards leave it out; it counts for nodes with an interrupt-map only",
-    ),
-    Harmless(
-        "graph_child_address",
-        r"graph node has single child node",
-        "a port of a board that uses one of several endpoints; a matter of style",
     ),
     Harmless(
         "unit_address_vs_reg",

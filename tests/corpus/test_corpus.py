@@ -20,6 +20,7 @@ import pytest
 from xenassign.assign.assess import assess
 from xenassign.assign.request import Request
 from xenassign.devicetree.blob import read_blob
+from xenassign.devicetree.references import INTERRUPT_TREE, references
 from xenassign.findings import errors
 from xenassign.host.platform import read_platform
 from xenassign.lint.documents import document
@@ -237,6 +238,7 @@ class _Files:
         yield from self._compiled("host.dtso", "host.dtbo")
         yield from self._marks(plan)
         yield from self._agreement(plan, nodes)
+        yield from self._suppliers(plan)
         if "dom0less" in routes:
             yield from self._domain_node()
         if "xl" in routes:
@@ -318,6 +320,22 @@ class _Files:
             if device["guest_path"] not in paths:
                 yield f"guest_path {device['guest_path']} is no node"
 
+    def _suppliers(self, plan: Any) -> Iterator[str]:
+        """Nothing that a device names is lost without a word.
+
+        Of assigned-clocks the plan says one thing for the whole property.
+        """
+        host = read_blob(self.host.read_bytes(), self.host.name)
+        for device in plan["devices"]:
+            told = {(s["node"], s["property"], s["provider"]) for s in device["suppliers"]}
+            node = host.find(device["path"])
+            for group in references(host, node) if node else ():
+                whole = group.prop in INTERRUPT_TREE or group.prop.startswith("assigned-clock")
+                for one in group.entries if not whole else ():
+                    provider = one.provider.path if one.provider else None
+                    if not one.empty and (device["path"], group.prop, provider) not in told:
+                        yield f"{device['path']}: {group.prop} is lost, it names {provider}"
+
     def _domain_node(self) -> Iterator[str]:
         status, said = judges.dtc(self.file("dom0less.dtso"), self.work / "domain.dtbo", "-q")
         if status:
@@ -350,7 +368,9 @@ class _Files:
             first, count, guest = (int(match[i] or match[1], 16) * judges.PAGE for i in (1, 2, 3))
             stated.append((first, count, guest))
         mappings = [
-            (m["host"], m["size"], m["guest"]) for d in plan["devices"] for m in d["mappings"]
+            (m["host"], m["size"], m["guest"])
+            for owner in (*plan["devices"], *plan["regions"])
+            for m in owner["mappings"]
         ]
         if judges.merged(stated) != judges.merged(mappings):
             yield f"iomem {stated}, the plan has {mappings}"

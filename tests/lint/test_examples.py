@@ -14,7 +14,7 @@ import click
 import pytest
 
 from xenassign.assign.base_cfg import request
-from xenassign.assign.request import Request, parse_clock_rate, parse_map
+from xenassign.assign.request import Request, parse_clock_rate, parse_map, parse_memory_region
 from xenassign.cli import cli
 from xenassign.cli import generate as generate_cli
 from xenassign.cli import lint as lint_cli
@@ -141,6 +141,7 @@ def made(asked: dict[str, Any]) -> Request:
         routes=tuple(route for route in ROUTES if not asked["routes"] or route in asked["routes"]),
         maps=tuple(parse_map(each) for each in asked["maps"]),
         clock_rates=tuple(parse_clock_rate(each) for each in asked["rates"]),
+        memory_regions=tuple(parse_memory_region(each) for each in asked["regions"]),
         drivers=driver_set(asked["drivers"]),
         **{name: asked[name] for name in same},
     )
@@ -263,11 +264,17 @@ OTHERS = {
     "XA415": {"XA305", "XA317", "XA416"},
     "XA416": {"XA305", "XA317"},
     "XA501": {"XA507"},
-    "XA502": {"XA507"},
+    "XA502": {"XA507", "XA537"},
     "XA505": {"XA502"},
-    "XA506": {"XA507"},
+    "XA506": {"XA507", "XA537"},
     "XA508": {"XA502", "XA507"},
     "XA509": {"XA507"},
+    "XA531": {"XA204"},
+    "XA533": {"XA204", "XA531"},
+    "XA534": {"XA403", "XA531"},
+    "XA535": {"XA502"},
+    "XA536": {"XA502", "XA537"},
+    "XA537": {"XA502", "XA507"},
     "XA603": {"XA220"},
     "XA604": {"XA220"},
     "XA606": {"XA315"},

@@ -246,6 +246,30 @@ def test_registers_that_a_memory_node_covers_are_a_devices() -> None:
         assert {f.code for f in by_xen_reg(context(host), (start, 0x1000, 0x1000))} == found
 
 
+def test_a_carve_out_of_the_hosts_memory_is_a_warning() -> None:
+    """What no kernel uses as RAM: all pages have to be of one region with no-map."""
+    host = compiled(
+        "#address-cells = <2>; #size-cells = <2>;"
+        ' memory@0 { device_type = "memory"; reg = <0 0x40000000 0 0x10000000>; };'
+        " reserved-memory { #address-cells = <2>; #size-cells = <2>; ranges;"
+        " a@48000000 { reg = <0 0x48000000 0 0x1800>; no-map; };"
+        " b@48002000 { reg = <0 0x48002000 0 0x1000>; };"
+        ' c@48003000 { reg = <0 0x48003000 0 0x1000>; no-map; status = "disabled"; }; };'
+    )
+    cases = [
+        (0x48000000, 0x1000, "warning"),
+        (0x48000000, 0x2000, "warning"),  # the region's last page, rounded out
+        (0x48000000, 0x3000, "error"),
+        (0x47FFF000, 0x2000, "error"),
+        (0x48002000, 0x1000, "error"),  # the kernel's own
+        (0x48003000, 0x1000, "error"),
+    ]
+    for start, size, severity in cases:
+        (finding,) = by_xen_reg(context(host), (start, size, 0x1000))
+        assert (finding.code, finding.severity) == ("XA217", severity)
+        assert ("/reserved-memory/a@48000000" in finding.message) == (severity == "warning")
+
+
 # --- what stands outside, or nowhere -------------------------------------------------------------
 
 DEV = 'dev { xen,path = "/pl031@9010000"; xen,reg; };'

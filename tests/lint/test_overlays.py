@@ -10,7 +10,7 @@ from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.source import read_source
 from xenassign.devicetree.tree import Tree
 from xenassign.lint.documents import TreeFile
-from xenassign.lint.overlays import domain_nodes, marks
+from xenassign.lint.overlays import domain_nodes, marks, reserved_marks
 
 Board = Callable[[str], Tree]
 GEM3 = "/axi/ethernet@ff0e0000"
@@ -53,6 +53,23 @@ def test_marks(board: Board, body: str, expected: set[str]) -> None:
 def test_a_label_means_nothing_without_the_host(board: Board) -> None:
     assert marks(None, [tree("&gem3 { xen,passthrough; };")]) == set()
     assert marks(board("qemu"), [tree("&gem3 { xen,passthrough; };")]) == set()
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("&rproc_0_fw { xen,passthrough; };", ["/reserved-memory/memory@3ed00000"]),
+        ("&{/Reserved-Memory/a@1000} { xen,passthrough; };", ["/Reserved-Memory/a@1000"]),
+        ("&{/} { reserved-memory { a@1 { xen,passthrough; }; }; };", ["/reserved-memory/a@1"]),
+        ("&{/reserved-memory} { xen,passthrough; };", []),
+        ("&rproc_0_fw { no-map; };", []),
+        (f"&{{{GEM3}}} {{ xen,passthrough; }};", []),
+    ],
+)
+def test_reserved_memory_is_never_marked(board: Board, body: str, expected: list[str]) -> None:
+    found = list(reserved_marks(tree(body), board("zynqmp")))
+    assert [f.message.split(" is marked")[0] for f in found] == expected
+    assert all(f.code == "XA538" for f in found)
 
 
 DOMAIN = 'domu1 { compatible = "xen,domain"; };'

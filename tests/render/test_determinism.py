@@ -20,7 +20,7 @@ def run(host: Path, folder: Path, seed: str, devices: tuple[str, ...]) -> dict[s
     command = [sys.executable, "-m", "xenassign", "generate", str(host), "-o", str(folder)]
     for device in devices:
         command += ["-d", device]
-    command += ["--iommu-policy", "trust", "--map", "auto", "-q"]
+    command += ["--iommu-policy", "trust", "--map", "auto", "--memory-region", "drop", "-q"]
     environment = {**os.environ, "PYTHONHASHSEED": seed, "LC_ALL": "C", "TZ": f"UTC{seed}"}
     subprocess.run(command, env=environment, check=True, capture_output=True)
     return {path.name: path.read_bytes() for path in folder.iterdir()}

@@ -89,7 +89,7 @@ def one_of(value: object, *choices: object) -> None:
     ],
 )
 def test_the_plan(generate: Generate, host: str, devices: tuple[str, ...]) -> None:
-    made, files, _ = generate(host, *devices, policy="trust", xen="4.20.1")
+    made, files, _ = generate(host, *devices, policy="trust", xen="4.20.1", regions=("drop",))
     found = json.loads(files["domu1.json"])
     has(found, PLAN)
     assert (found["schema"], found["name"], found["xen"]) == ("xenassign/plan/1", "domu1", "4.20")
@@ -100,7 +100,10 @@ def test_the_plan(generate: Generate, host: str, devices: tuple[str, ...]) -> No
             has(mapping, {"host": NUMBER, "guest": NUMBER, "size": NUMBER})
         assert all(type(intid) is int for intid in device["irqs"])
         for supplier in device["suppliers"]:
-            has(supplier, {"property": TEXT, "provider": MAYBE, "action": TEXT, "why": TEXT})
+            has(
+                supplier,
+                {"node": TEXT, "property": TEXT, "provider": MAYBE, "action": TEXT, "why": TEXT},
+            )
             one_of(supplier["action"], "copied", "stubbed", "kept", "dropped")
         for scmi in device["scmi"]:
             has(scmi, {"protocol": TEXT, "id": NUMBER})

@@ -39,7 +39,7 @@ def dtc(source: bytes, *options: str) -> bytes:
 def test_dtc_makes_the_blobs_tree_of_the_source(
     generate: Generate, host: str, devices: tuple[str, ...]
 ) -> None:
-    _, files, refusals = generate(host, *devices, policy="trust")
+    _, files, refusals = generate(host, *devices, policy="trust", regions=("drop",))
     assert not refusals
     built = dtc(files["domu1.dts"], "-q", "-I", "dts", "-O", "dtb")
     as_text = [dtc(blob, "-q", "-I", "dtb", "-O", "dts") for blob in (built, files["domu1.dtb"])]
@@ -50,7 +50,7 @@ def test_dtc_makes_the_blobs_tree_of_the_source(
 def test_dtc_warns_of_nothing_that_matters(
     generate: Generate, host: str, devices: tuple[str, ...]
 ) -> None:
-    files = generate(host, *devices, policy="trust")[1]
+    files = generate(host, *devices, policy="trust", regions=("drop",))[1]
     command = ["dtc", "-I", "dts", "-O", "dtb", "-o", "/dev/null", "-"]
     done = subprocess.run(command, input=files["domu1.dts"], capture_output=True, check=True)
     kinds = set(re.findall(r"Warning \((\w+)\)", done.stderr.decode()))
@@ -60,7 +60,7 @@ def test_dtc_warns_of_nothing_that_matters(
 
 @each_case
 def test_libfdt_reads_the_blob(generate: Generate, host: str, devices: tuple[str, ...]) -> None:
-    made, files, _ = generate(host, *devices, policy="trust")
+    made, files, _ = generate(host, *devices, policy="trust", regions=("drop",))
     blob = libfdt.FdtRo(files["domu1.dtb"])
     for device in made.devices:
         offset = blob.path_offset(device.guest_path)
@@ -77,7 +77,7 @@ def test_the_host_overlay_applies_and_marks(
     host: str,
     devices: tuple[str, ...],
 ) -> None:
-    made, files, _ = generate(host, *devices, policy="trust")
+    made, files, _ = generate(host, *devices, policy="trust", regions=("drop",))
     overlay, result = tmp_path / "marks.dtbo", tmp_path / "host.dtb"
     overlay.write_bytes(files["domu1.host.dtbo"])
     command = ["fdtoverlay", "-i", str(host_files[host]), "-o", str(result), str(overlay)]

@@ -75,7 +75,7 @@ def nodes(
 
 def _registers(plan: DomainPlan, seen: GuestReport) -> Iterator[str]:
     """Registers of the devices where they were planned, those of all nodes in what is mapped."""
-    mapped = {(m.guest, m.guest + m.size) for d in plan.devices for m in d.mappings}
+    mapped = {(m.guest, m.guest + m.size) for d in plan.owners for m in d.mappings}
     top = seen.tree.root.children.get("passthrough")
     for node in top.walk() if top else ():
         for block in registers(node).blocks:

@@ -110,7 +110,7 @@ CASES = (
         "devices",
         _soc("supplied@c000", "interrupt-controller@1c000", "muxed@1d000", "both@1e000")
         + _soc("nexus@1f000", "shared@14000", "shared@15000", "gpio@24000", "carveout@25000"),
-        {"rates": ("/soc/supplied@c000#core=125000000",)},
+        {"rates": ("/soc/supplied@c000#core=125000000",), "regions": ("drop",)},
     ),
     Case(
         "places",

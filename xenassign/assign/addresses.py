@@ -159,10 +159,11 @@ def place_devices(
     """
     result = Placement()
     claimants: list[Claimant] = [*scope.devices, *regions]
+    mapped = frozenset(id(region.node) for region in regions)
     wanted: list[tuple[Claimant, Block, bool, int | str]] = []
     for device in claimants:
         chosen = _options_for(scope, device, options)
-        result.findings += _shared(scope, neighbours, device, allowed)
+        result.findings += _shared(scope, neighbours, device, allowed, mapped)
         for block, window in _blocks(device, result):
             first = device.blocks[0] if device.blocks else block
             target = _target(request, chosen, device, block, first, window)
@@ -291,13 +292,22 @@ def sharing(scope: Scope, neighbours: Neighbours, block: Block) -> Iterator[tupl
 
 
 def _shared(
-    scope: Scope, neighbours: Neighbours, device: Claimant, allowed: frozenset[int]
+    scope: Scope,
+    neighbours: Neighbours,
+    device: Claimant,
+    allowed: frozenset[int],
+    mapped: frozenset[int],
 ) -> Iterator[Finding]:
-    """The neighbours in the device's pages that are not assigned with it, in one line."""
+    """The neighbours in the device's pages that are not assigned with it, in one line.
+
+    ``mapped``: id() of the nodes that are regions of the domain.
+    """
     accepted: dict[str, str] = {}
     refused: dict[str, str] = {}
     for block in device.blocks:
         for node, _, what in sharing(scope, neighbours, block):
+            if id(node) in mapped:
+                continue
             fine = id(device.node) in allowed or id(node) in allowed
             (accepted if fine else refused).setdefault(node.path, what)
     for found, made in ((accepted, SHARED_ALLOWED), (refused, SHARED_PAGE)):

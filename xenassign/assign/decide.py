@@ -17,6 +17,7 @@ from xenassign.assign.addresses import (
     Placement,
     place_devices,
 )
+from xenassign.assign.attached import attached_findings, could_come
 from xenassign.assign.board import Board, read_board
 from xenassign.assign.checks import (
     device_findings,
@@ -27,6 +28,7 @@ from xenassign.assign.checks import (
 )
 from xenassign.assign.guest import Assigned, GuestTree
 from xenassign.assign.host_keeps import always_on, host_keeps, keep_findings, options
+from xenassign.assign.memory import memory_regions, moved
 from xenassign.assign.plan import DomainPlan, HostMark, PlannedDevice, PlannedRegion
 from xenassign.assign.protection import dma_in_scope, judge, stream_findings, why_forced
 from xenassign.assign.regions import Region
@@ -124,7 +126,9 @@ def judge_request(board: Board, request: Request, requested: list[Node]) -> Judg
         findings += told if xens_own(board, device.node) is None else ()
         findings += _dma_findings(device)
     findings += stream_findings(board, inside, shields)
-    regions: tuple[Region, ...] = ()
+    findings += attached_findings(board, inside)
+    regions, told_regions = memory_regions(board, inside, request)
+    findings += told_regions
     placement = place_devices(
         inside,
         regions,
@@ -135,6 +139,7 @@ def judge_request(board: Board, request: Request, requested: list[Node]) -> Judg
         frozenset(id(resolve(tree, name, "--allow-shared-page")) for name in request.shared),
     )
     findings += placement.findings
+    findings += moved(inside, regions, placement, shields)
     found = tuple(dict.fromkeys(findings))
     return Judgement(inside, guest, shields, forced, regions, placement, found)
 
@@ -158,7 +163,7 @@ def decide_on(board: Board, request: Request) -> DomainPlan:
     judged = judge_request(board, request, select(tree, request.devices))
     inside, placement = judged.inside, judged.placement
     rates = tuple((r, resolve(tree, r.node, "--clock-rate")) for r in request.clock_rates)
-    rewriting = Suppliers(tree, inside, rates)
+    rewriting = Suppliers(tree, inside, rates, frozenset(id(r.node) for r in judged.regions))
     assigned = {
         id(d.node): Assigned(
             d,
@@ -177,6 +182,7 @@ def decide_on(board: Board, request: Request) -> DomainPlan:
     findings = list(judged.findings)
     for planned in devices:
         findings += supplier_findings(planned.path, planned.suppliers)
+        findings += could_come(board, judged.inside, planned)
     findings += rewriting.findings()
     keeps = host_keeps(tree, inside)
     kept_on = always_on(tree, keeps) if request.keep_supplies else ()
@@ -224,7 +230,8 @@ def _planned(device: HostDevice, judged: Judgement, building: GuestTree) -> Plan
     while stack:
         node = stack.pop()
         if id(node) not in own and inside.has(node):
-            suppliers += building.suppliers.get(id(node), ())
+            told = building.suppliers.get(id(node), ())
+            suppliers += (one._replace(node=one.node or node.path) for one in told)
             stack.extend(reversed(node.children.values()))
     return PlannedDevice(
         host=device,

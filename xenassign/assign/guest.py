@@ -144,6 +144,7 @@ class GuestTree:
         path = self.paths[id(node)] = f"{above}/{name}"
         carries = self._carries_mapped(node)
         changed, suppliers = self.suppliers_of.rewrite(node)
+        suppliers += self._cut(node)
         self.suppliers[id(node)] = suppliers
         assigned = self.assigned.get(id(node))
         device = assigned.device if assigned else read_device(self.platform, node)
@@ -209,6 +210,14 @@ class GuestTree:
         label = self.suppliers_of.label(node)
         comments = (f"pages of {node.path}, for {', '.join(region.users)}",)
         return DraftNode(name, tuple(properties), label=label, comments=comments)
+
+    def _cut(self, node: Node) -> Iterator[Supplier]:
+        """The links of the endpoints that are left out below a node, and below no other copied."""
+        for endpoint in self.scope.cut:
+            holder = next((n for n in endpoint.ancestors() if self.scope.has(n)), None)
+            if holder is node:
+                told = self.suppliers_of.rewrite(endpoint)[1]
+                yield from (one._replace(node=endpoint.path) for one in told)
 
     def _copied(self, node: Node, name: str, carries: bool) -> bool:
         if name in _NOT_COPIED or name.startswith("bootph-"):

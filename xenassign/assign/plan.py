@@ -60,6 +60,7 @@ class Supplier(NamedTuple):
 
     ``action``: ``copied``, ``stubbed``, ``kept`` or ``dropped``. ``provider``: its host path.
     ``required``: dropped, and the driver is known to fail without it.
+    ``node``: the host path of the node that has the property, where that is not the device.
     """
 
     property: str
@@ -67,6 +68,7 @@ class Supplier(NamedTuple):
     action: str
     why: str
     required: bool = False
+    node: str | None = None
 
 
 class PlannedDevice(NamedTuple):

@@ -16,6 +16,7 @@ from xenassign.xen.releases import (
 )
 from xenassign.xen.xlcfg import Config
 
+MEMORY_ACTIONS = ("map", "drop")
 POLICIES = ("auto", "strict", "trust")
 PLACEMENTS = ("identity", "auto")
 
@@ -45,6 +46,13 @@ class ClockRate(NamedTuple):
     rate: int
 
 
+class MemoryOption(NamedTuple):
+    """One ``--memory-region``: ``node`` is a region, an assigned device, or None for all."""
+
+    node: str | None
+    action: str
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """A domain to be made. Names of devices are as the user wrote them; memory is in MiB.
@@ -62,6 +70,7 @@ class Request:
     shared: tuple[str, ...] = ()
     clock_rates: tuple[ClockRate, ...] = ()
     keep_supplies: bool = False
+    memory_regions: tuple[MemoryOption, ...] = ()
     memory: int | None = None
     vcpus: int | None = None
     kernel: str | None = None
@@ -134,3 +143,13 @@ def parse_clock_rate(text: str) -> ClockRate:
     if not 0 < rate < 1 << 32:
         raise UsageError(f"--clock-rate {rate} is none that a fixed-clock can state; it is in Hz")
     return ClockRate(path if sign else left, clock if sign else None, rate)
+
+
+def parse_memory_region(text: str) -> MemoryOption:
+    """``map``, ``drop``, or one of them behind ``PATH=``. Raises UsageError."""
+    if text in MEMORY_ACTIONS:
+        return MemoryOption(None, text)
+    node, action = _split(text, "--memory-region", "PATH=map or PATH=drop")
+    if action not in MEMORY_ACTIONS:
+        raise UsageError(f"--memory-region {text!r}: {action!r} is neither map nor drop")
+    return MemoryOption(node, action)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from xenassign.assign.graph import cut_links
 from xenassign.devicetree.addresses import on_processor_bus, registers
 from xenassign.devicetree.tree import Node
 from xenassign.host.device import HostDevice, is_simple_bus, read_device
@@ -23,6 +24,7 @@ class Scope(NamedTuple):
     ``members``: id() of every node that goes into the guest's tree. ``requested``: id() of every
     node named by the user. ``left_out``: disabled devices below a root that nobody named.
     ``inner``: id() of the devices whose registers lie inside of those of an enclosing device.
+    ``cut``: endpoints of graphs that are left out, since their partners stay with the host.
     """
 
     roots: tuple[Node, ...]
@@ -31,6 +33,7 @@ class Scope(NamedTuple):
     requested: frozenset[int]
     left_out: tuple[Node, ...]
     inner: frozenset[int]
+    cut: tuple[Node, ...] = ()
 
     def has(self, node: Node | None) -> bool:
         """Whether a node goes into the guest's tree."""
@@ -47,6 +50,8 @@ def scope(platform: Platform, requested: list[Node]) -> Scope:
     for root in roots:
         for node in _subtree(root, wanted, left_out):
             members[id(node)] = node
+    cut, without = cut_links(platform.tree, members)
+    members = {key: node for key, node in members.items() if key not in without}
     devices: list[HostDevice] = []
     inner: set[int] = set()
     for node in members.values():
@@ -63,6 +68,7 @@ def scope(platform: Platform, requested: list[Node]) -> Scope:
         wanted,
         tuple(left_out),
         frozenset(inner),
+        cut,
     )
 
 

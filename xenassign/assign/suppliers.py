@@ -55,18 +55,6 @@ DROPPED = rule(
     fix="see the comments in the .dts, and assign a provider too where the driver needs it",
     source="Linux drivers/of/property.c (fw_devlink): a missing supplier defers the probe",
 )
-MEMORY_DROPPED = rule(
-    "XA503",
-    "memory-region-dropped",
-    "A memory region of the device is dropped",
-    severity="warning",
-    effect="broken",
-    why="memory-region names memory of the host that the guest does not have; Xen would map it as"
-    " Device-nGnRE.",
-    fix="check that the driver works without it",
-    source="reserved-memory binding",
-)
-
 #: Providers that are no hardware of their own: copied into the guest's tree.
 _VIRTUAL = frozenset({"fixed-clock", "fixed-factor-clock", "regulator-fixed", "usb-nop-xceiv"})
 
@@ -102,6 +90,7 @@ class Suppliers:
     tree: Tree
     scope: Scope
     rates: tuple[tuple[ClockRate, Node], ...]
+    regions: frozenset[int] = frozenset()
     clocks: Clocks = field(init=False)
     regulators: Regulators = field(init=False)
     losses: Losses = field(default_factory=Losses)
@@ -154,6 +143,8 @@ class Suppliers:
         needed = any(required(node, r) for g in states for r in g.entries)
         for group in groups:
             if group.prop in changed:
+                if changed[group.prop] is None:  # it goes with the list that it belongs to
+                    suppliers += self._dropped(node, group, group.entries)
                 continue
             if group.prop.startswith("assigned-clock"):
                 self._assigned_clocks(node, group, changed, suppliers)
@@ -163,7 +154,7 @@ class Suppliers:
                 suppliers.append(Supplier(group.prop, _path(group.entries), "stubbed", why))
             elif cut and group in states:
                 changed[group.prop] = changed["pinctrl-names"] = None
-                suppliers += self._dropped(node, group, group.entries[:1])
+                suppliers += self._dropped(node, group, group.entries)
             else:
                 self._group(node, group, changed, suppliers)
         self.regulators.signalling(node, changed)
@@ -252,7 +243,7 @@ class Suppliers:
     def _dropped(
         self, node: Node, group: References, entries: tuple[Reference, ...]
     ) -> Iterator[Supplier]:
-        for reference in entries:
+        for reference in (one for one in entries if not one.empty):
             why = _reason(node, reference)
             supplier = Supplier(group.prop, _path((reference,)), "dropped", why)
             yield self.losses.judged(node, reference, supplier)
@@ -270,6 +261,11 @@ class Suppliers:
         if provider is None:
             why = f"phandle {reference.phandle:#x} names no node of the host tree"
             return None, Supplier(name, None, "dropped", why)
+        if name == "iommu-addresses":
+            return None, Supplier(name, provider.path, "dropped", _REASONS["iommu"])
+        if id(provider) in self.regions:
+            mapped: tuple[int | Ref, ...] = (Ref(self.label(provider)), *reference.args)
+            return mapped, Supplier(name, provider.path, "copied", "its pages are mapped")
         if self.scope.has(provider) and reference.rule.shape == "list":
             why = "assigned to this domain"
             own: tuple[int | Ref, ...] = (Ref(self.label(provider)), *reference.args)
@@ -365,6 +361,8 @@ def _path(entries: tuple[Reference, ...]) -> str | None:
 def _reason(node: Node, reference: Reference) -> str:
     kind = reference.rule.kind
     path = reference.provider.path if reference.provider else "nothing"
+    if reference.prop == "sfp":
+        return f"the cage {path} stays with the host, with its I2C bus and GPIOs"
     reason = _REASONS.get(kind, _REASON).format(path)
     lacking = without(node, reference)
     return f"{reason}; {lacking}" if lacking else reason
@@ -378,10 +376,8 @@ def supplier_findings(path: str, suppliers: tuple[Supplier, ...]) -> Iterator[Fi
         kind = getattr(lookup(supplier.property), "kind", "other")
         if supplier.action != "dropped" or supplier.required or kind in silent:
             continue
-        if kind == "memory-region":
-            message = f"{path}: {supplier.provider or 'its memory-region'} is dropped"
-            yield MEMORY_DROPPED(message, node=path, prop=supplier.property)
-        else:
-            dropped[supplier.property] = None
+        if supplier.property == "memory-region" and supplier.provider is not None:
+            continue  # assign.memory speaks about it
+        dropped[supplier.property] = None
     if dropped:
         yield DROPPED(f"{path}: {', '.join(dropped)} dropped", node=path)

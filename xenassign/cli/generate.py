@@ -82,6 +82,14 @@ from xenassign.cli.options import driver_option, driver_set, host_argument, xen_
     help="Have the host overlay mark the regulators that the devices use always-on and boot-on, so"
     " that dom0 leaves them on.",
 )
+@click.option(
+    "--memory-region",
+    "regions",
+    multiple=True,
+    metavar="[PATH=]map|drop",
+    help="What becomes of a memory-region that is neither mapped nor dropped unasked. PATH: the"
+    " region, or a device for all of its regions; without PATH all.",
+)
 @click.option("--memory", type=int, metavar="MIB", help="Memory of the domain.")
 @click.option("--vcpus", type=int, metavar="N", help="Virtual CPUs of the domain.")
 @click.option("--kernel", metavar="FILE", help="kernel of dom.cfg, as dom0 sees it.")
@@ -120,6 +128,7 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
     shared: tuple[str, ...],
     rates: tuple[str, ...],
     keep_supplies: bool,
+    regions: tuple[str, ...],
     memory: int | None,
     vcpus: int | None,
     kernel: str | None,
@@ -145,7 +154,7 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
           --name domu1 --memory 1024 --vcpus 2 -o out
     """
     from xenassign.assign.base_cfg import request
-    from xenassign.assign.request import parse_clock_rate, parse_map
+    from xenassign.assign.request import parse_clock_rate, parse_map, parse_memory_region
     from xenassign.findings import ROUTES
     from xenassign.host.source import read_host
     from xenassign.lint.generated import generate
@@ -165,6 +174,7 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
         shared=shared,
         clock_rates=tuple(parse_clock_rate(text) for text in rates),
         keep_supplies=keep_supplies,
+        memory_regions=tuple(parse_memory_region(text) for text in regions),
         memory=memory,
         vcpus=vcpus,
         kernel=kernel,

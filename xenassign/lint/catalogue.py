@@ -15,11 +15,13 @@ from xenassign.lint.examples import Example, example
 
 _MODULES = (
     "xenassign.assign.addresses",
+    "xenassign.assign.attached",
     "xenassign.assign.checks",
     "xenassign.assign.clocks",
     "xenassign.assign.decide",
     "xenassign.assign.host_keeps",
     "xenassign.assign.losses",
+    "xenassign.assign.memory",
     "xenassign.assign.protection",
     "xenassign.assign.regulators",
     "xenassign.assign.suppliers",
@@ -27,6 +29,7 @@ _MODULES = (
     "xenassign.lint.domain_node",
     "xenassign.lint.domcfg",
     "xenassign.lint.interrupts",
+    "xenassign.lint.overlays",
     "xenassign.lint.pages",
     "xenassign.lint.phandles",
     "xenassign.lint.protection",

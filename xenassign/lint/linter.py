@@ -24,7 +24,7 @@ from xenassign.lint.catalogue import rules
 from xenassign.lint.context import Context
 from xenassign.lint.documents import ConfigFile, Document, TreeFile, read_tree_file
 from xenassign.lint.domain import context_of
-from xenassign.lint.overlays import domain_nodes, marks
+from xenassign.lint.overlays import domain_nodes, marks, reserved_marks
 from xenassign.lint.verdict import verdicts
 from xenassign.lint.view import View
 from xenassign.xen.iommu import iommus
@@ -150,6 +150,9 @@ def _all(
     for file, domain in domains:
         if file is not None:
             yield from _placed(file, domain_node.check(domain, base))
+    for overlay in dict.fromkeys(overlays):
+        if overlay.tree is not None:
+            yield from _placed(overlay, reserved_marks(overlay.tree, options.host))
     about = context_of(domains[0][1], base) if len(domains) == 1 else base
     for tree in trees:
         if tree.overlay:

@@ -10,8 +10,10 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from xenassign.assign.addresses import CLASH, GUEST_OVERLAP, OPTIONAL_WINDOW
+from xenassign.assign.addresses import pages as whole_pages
 from xenassign.devicetree.addresses import registers
 from xenassign.devicetree.places import Place
+from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, Rule, rule
 from xenassign.host.device import is_device
 from xenassign.host.platform import Platform
@@ -152,7 +154,24 @@ def _memory(claims: Sequence[Claim], platform: Platform) -> Iterator[Finding]:
             and any(start < bank.end and bank.address < end for bank in platform.memory)
             and not _is_device(platform, start, end)
         ):
-            yield claim.at_host(HOST_MEMORY, f"{claim.text()} is host RAM")
+            carved = _carved(platform, start, end)
+            if carved is None:
+                yield claim.at_host(HOST_MEMORY, f"{claim.text()} is host RAM")
+            else:
+                found = claim.at_host(HOST_MEMORY, f"{claim.text()} is reserved by {carved.path}")
+                yield found._replace(severity="warning", fix=_ALONE)
+
+
+_ALONE = "make sure that only the devices of this guest use it"
+
+
+def _carved(platform: Platform, start: int, end: int) -> Node | None:
+    """The region of /reserved-memory that all the pages are of, when no kernel uses it as RAM."""
+    for node, block in platform.reserved:
+        first, size = whole_pages(block)
+        if node.has("no-map") and node.available and first <= start and end <= first + size:
+            return node
+    return None
 
 
 def _is_device(platform: Platform, start: int, end: int) -> bool:

@@ -11,10 +11,35 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from xenassign.devicetree.tree import Node, Tree
+from xenassign.findings import Finding, rule
 from xenassign.lint.domain import DomainNode, domains, is_compatible
 
 if TYPE_CHECKING:
     from xenassign.lint.documents import TreeFile
+
+
+RESERVED_MARKED = rule(
+    "XA538",
+    "reserved-memory-marked",
+    "A region of /reserved-memory is marked",
+    severity="warning",
+    effect="broken",
+    why="Xen does not map a marked region into dom0 and shows it there as disabled, but lists its"
+    " pages in dom0's memory all the same. Linux takes no notice of a disabled region, uses the"
+    " pages as free RAM, and dies at the first touch. Without a dom0 the mark does nothing.",
+    fix="mark devices only",
+    source="handle_device, make_memory_node of the reserved banks (domain_build.c)",
+)
+
+
+def reserved_marks(overlay: Tree, host: Tree | None) -> Iterator[Finding]:
+    """Regions of /reserved-memory that an overlay marks xen,passthrough."""
+    for target, content in fragments(overlay, host):
+        for node in content.walk() if target is not None else ():
+            path = (target or "").rstrip("/") + node.path.removeprefix(content.path)
+            if node.has("xen,passthrough") and path.lower().startswith("/reserved-memory/"):
+                message = f"{path} is marked: dom0 loses it and uses it as RAM"
+                yield RESERVED_MARKED(message, node=node.path, prop="xen,passthrough")
 
 
 def fragments(overlay: Tree, host: Tree | None) -> Iterator[tuple[str | None, Node]]:

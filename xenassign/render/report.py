@@ -86,7 +86,13 @@ def _device(device: PlannedDevice) -> dict[str, Any]:
         "dma_evidence": device.host.dma.evidence,
         "scmi": [{"protocol": s.protocol, "id": s.id} for s in device.host.scmi],
         "suppliers": [
-            {"property": s.property, "provider": s.provider, "action": s.action, "why": s.why}
+            {
+                "node": s.node or device.path,
+                "property": s.property,
+                "provider": s.provider,
+                "action": s.action,
+                "why": s.why,
+            }
             for s in device.suppliers
         ],
     }

@@ -307,6 +307,16 @@ BOARD = """\
 		pool: pool@60000000 {
 			reg = <0x60000000 0x100000>;
 		};
+
+		frames: frames@61000000 {
+			reg = <0x61000000 0x100000>;
+			no-map;
+		};
+
+		ring: ring@62000000 {
+			reg = <0x62000000 0x10000>;
+			no-map;
+		};
 	};
 
 	gic: interrupt-controller@8000000 {
@@ -335,6 +345,7 @@ BOARD = """\
 		reg = <0x8900000 0x1000>;
 		#power-domain-cells = <1>;
 		#reset-cells = <1>;
+		memory-region = <&ring>;
 	};
 
 	vqmmc: regulator {
@@ -400,6 +411,31 @@ BOARD = """\
 			interrupts = <0 68 4>;
 			clocks = <&clk>;
 			iommus = <&smmu 0x11 0x0>;
+		};
+
+		spi@50000 {
+			compatible = "arm,pl022", "arm,primecell";
+			reg = <0x50000 0x1000>;
+			interrupts = <0 69 4>;
+			clocks = <&clk>;
+			#address-cells = <1>;
+			#size-cells = <0>;
+
+			flash@0 {
+				compatible = "jedec,spi-nor";
+				reg = <0>;
+			};
+		};
+
+		mdio@60000 {
+			compatible = "example,mdio";
+			reg = <0x60000 0x1000>;
+			#address-cells = <1>;
+			#size-cells = <0>;
+
+			phy: ethernet-phy@1 {
+				reg = <1>;
+			};
 		};
 	};
 };

@@ -38,6 +38,16 @@ _HEAD = """\
 		ranges;
 		interrupt-parent = <0xfde8>;"""
 
+_CARVE_MARK = """\
+	fragment@2 {
+		target-path = "/reserved-memory/frames@61000000";
+		__overlay__ {
+			xen,passthrough;
+		};
+	};
+
+"""
+
 EXAMPLES: dict[str, Example] = {
     "XA501": Example(
         "board",
@@ -56,7 +66,7 @@ EXAMPLES: dict[str, Example] = {
         "board",
         right="interrupts = <0 67 4>;",
         wrong="interrupts = <0 67 4>;\n\t\t\tmemory-region = <&pool>;",
-        options=("-d", "ethernet@30000"),
+        options=("-d", "ethernet@30000", "--memory-region", "drop"),
     ),
     "XA504": Example(
         "board",
@@ -125,5 +135,64 @@ EXAMPLES: dict[str, Example] = {
         right="interrupts = <0 2 4>;\n\t\t\tclocks = <&clk>;",
         wrong="interrupts = <0 2 4>;\n\t\t\tclocks = <&gpio>;",
         note="gpio has no #clock-cells.",
+    ),
+    "XA531": Example(
+        "board",
+        right="interrupts = <0 67 4>;",
+        wrong="interrupts = <0 67 4>;\n\t\t\tmemory-region = <&frames>;",
+        options=("-d", "ethernet@30000", "--route", "dom0less"),
+        note="frames is a region of /reserved-memory with no-map.",
+    ),
+    "XA532": Example(
+        "board",
+        right="interrupts = <0 67 4>;",
+        wrong="interrupts = <0 67 4>;\n\t\t\tmemory-region = <&pool>;",
+        options=("-d", "ethernet@30000"),
+        note="pool has no no-map, so the host's kernel uses it as RAM.",
+    ),
+    "XA533": Example(
+        "board",
+        right="interrupts = <0 67 4>;",
+        wrong="interrupts = <0 67 4>;\n\t\t\tmemory-region = <&ring>;",
+        options=("-d", "ethernet@30000", "--route", "dom0less", "--memory-region", "map"),
+        note="power, which stays with the host, uses ring too.",
+    ),
+    "XA534": Example(
+        "board",
+        right="iommus = <&smmu 0x10 0x0>;",
+        wrong="memory-region = <&frames>;",
+        options=(
+            *("-d", "ethernet@30000", "--route", "dom0less", "--memory", "1024", "--map", "auto"),
+            *("--iommu-policy", "trust"),
+        ),
+        note="frames is at 0x61000000, where this guest has RAM.",
+    ),
+    "XA535": Example(
+        "board",
+        right="interrupts = <0 67 4>;",
+        wrong="interrupts = <0 67 4>;\n\t\t\tphy-handle = <&phy>;",
+        options=("-d", "ethernet@30000"),
+        note="phy is a child of mdio@60000.",
+    ),
+    "XA536": Example(
+        "board",
+        right="interrupts = <0 69 4>;",
+        wrong="interrupts = <0 69 4>;\n\t\t\tcs-gpios = <&gpio 3 1>;",
+        options=("-d", "spi@50000"),
+        note="The node is that of spi@50000, with a flash at chip select 0.",
+    ),
+    "XA537": Example(
+        "board",
+        right="interrupts = <0 65 4>;",
+        wrong="interrupts = <0 65 4>;\n\t\t\tpower-domains = <&power 3>;",
+        options=("-d", "rtc@10000"),
+        note="Nothing else on this board names power.",
+    ),
+    "XA538": Example(
+        "marks",
+        right="\tfragment@0 {",
+        wrong=f"{_CARVE_MARK}\tfragment@0 {{",
+        host=True,
+        note="A carve-out that memory-region of the assigned device names.",
     ),
 }

@@ -1,0 +1,294 @@
+"""Memory regions: what becomes of the ``memory-region`` of an assigned device.
+
+Only ``/passthrough`` and ``/aliases`` reach a guest, so its tree has no ``/reserved-memory``, and
+Linux, which looks for pools there alone, finds none. What can be done depends on the region:
+
+* a carve-out (``reg`` and ``no-map``, no pool) is mapped, with its node below /passthrough;
+* a DMA pool (``shared-dma-pool``, ``restricted-dma-pool``) is mapped where the user says so;
+* RAM of the host (no ``no-map``) and a region that has no address until the host's kernel chooses
+  one are never mapped.
+
+xl maps none of them: Xen gives dom0 no right to pass on what stands in /reserved-memory, unless
+another node has the same pages as its registers. Whatever is not mapped refuses the domain until
+``--memory-region PATH=drop`` says that it is not needed.
+
+A region is never marked xen,passthrough: dom0 would see it disabled, take its pages for free RAM
+(Xen lists them in dom0's memory), and die at the first touch, for Xen does not map them there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from xenassign.assign.addresses import Placement, pages
+from xenassign.assign.board import Board
+from xenassign.assign.regions import Region
+from xenassign.assign.request import MemoryOption, Request
+from xenassign.assign.scope import Scope
+from xenassign.assign.select import resolve
+from xenassign.devicetree.addresses import registers
+from xenassign.devicetree.references import property_references
+from xenassign.devicetree.tree import Node, Tree
+from xenassign.errors import UsageError
+from xenassign.findings import Finding, rule
+from xenassign.host.platform import Platform
+from xenassign.xen.dom0 import dom0
+from xenassign.xen.iommu import Protection
+from xenassign.xen.releases import PAGE_SIZE
+
+DROPPED = rule(
+    "XA503",
+    "memory-region-dropped",
+    "A memory region of the device is dropped",
+    severity="warning",
+    effect="broken",
+    why="memory-region names memory of the host that the guest does not get: it was asked for, the"
+    " region is disabled, or it is none of /reserved-memory. Linux takes a missing memory-region"
+    " for none (-ENODEV); some drivers go on with memory of the guest, others stop there.",
+    fix="check that the driver works without it",
+    source="Linux of_reserved_mem_device_init_by_idx; reserved-memory binding",
+)
+MAPPED = rule(
+    "XA531",
+    "memory-region-mapped",
+    "A memory region is mapped, as device memory",
+    severity="warning",
+    effect="portability",
+    why="Xen maps what xen,reg says as Device-nGnRE: the guest cannot cache it, and an unaligned"
+    " access is a fault (memset and memcpy make some). The region's node stands below /passthrough:"
+    " a driver that reads its reg (of_address_to_resource) finds it. Linux looks for pools, and"
+    " from 6.17 on for many other regions (of_reserved_mem_region_to_resource), below the root's"
+    " /reserved-memory alone, which Xen gives no guest. dom0 keeps its own mapping of the region.",
+    fix="check how the driver finds and uses the region, or leave it out with --memory-region",
+    source="map_regions_p2mt with p2m_mmio_direct_dev; Linux drivers/of/of_reserved_mem.c",
+)
+UNDECIDED = rule(
+    "XA532",
+    "memory-region-undecided",
+    "A memory region can be neither mapped nor dropped unasked",
+    severity="error",
+    effect="broken",
+    why="A device that has a memory region seldom works without. Memory without no-map is RAM that"
+    " the host's kernel uses; a region without reg has no address before that kernel chooses one;"
+    " a DMA pool below /passthrough is none to Linux; and xl passes nothing of /reserved-memory,"
+    " since Xen gives dom0 no right to it ('failed give domain access to iomem range').",
+    fix="say what to do with --memory-region PATH=map or PATH=drop",
+    source="map_range_to_domain (/reserved-memory/ is not permitted); Linux"
+    " of_reserved_mem_device_init_by_idx",
+)
+SHARED = rule(
+    "XA533",
+    "memory-region-shared",
+    "A mapped memory region is used by the host too",
+    severity="warning",
+    effect="unsafe",
+    why="Other devices or firmware of the host use the same memory, as was accepted: the guest can"
+    " change what they find there.",
+    fix="make sure that the others are of no consequence",
+    source="handle_passthrough_prop: compared with nothing",
+)
+MOVED = rule(
+    "XA534",
+    "memory-region-moved",
+    "A memory region is elsewhere in the guest, and no IOMMU translates",
+    severity="warning",
+    effect="broken",
+    why="Without an IOMMU that Xen drives the device's DMA goes to the host's addresses. The guest"
+    " tells the device its own address of the region, which is another.",
+    fix="map the region at the host's address (--map PATH=identity)",
+    source="p2m without IOMMU: DMA is not translated",
+)
+
+_POOLS = frozenset({"shared-dma-pool", "restricted-dma-pool"})
+
+
+class _Named(NamedTuple):
+    """A region that the domain's nodes name, and the host paths of the assigned devices."""
+
+    node: Node
+    users: tuple[str, ...]
+
+
+def memory_regions(
+    board: Board, inside: Scope, request: Request
+) -> tuple[tuple[Region, ...], tuple[Finding, ...]]:
+    """The regions to map, and what is to be said. Raises UsageError for an idle option."""
+    tree = board.platform.tree
+    named = _named(tree, inside)
+    asked = _asked(tree, inside, named, request.memory_regions)
+    mapped: list[Region] = []
+    findings: list[Finding] = []
+    for one in named:
+        wish = asked.get(id(one.node))
+        why = _not_there(board.platform, one.node) or (wish == "drop" and "is dropped, as asked")
+        if why:
+            message = f"{_users(one)}: {one.node.path} {why}"
+            findings.append(DROPPED(message, node=one.users[0], prop="memory-region"))
+            continue
+        others = _others(board.platform, inside, [other.node for other in named], one.node)
+        xl = "xl" in request.routes and not _dom0_has(board, one.node)
+        refusal = _refusal(one, wish, others, xl)
+        if refusal is not None:
+            findings.append(refusal)
+            continue
+        mapped.append(Region(one.node, one.users, "of memory-region; Device-nGnRE to the guest"))
+        findings += _told(one, others)
+    return tuple(mapped), tuple(findings)
+
+
+def moved(
+    inside: Scope,
+    regions: tuple[Region, ...],
+    placement: Placement,
+    shields: Mapping[str, Protection],
+) -> Iterator[Finding]:
+    """Regions that a DMA master without an IOMMU would look for at the wrong address."""
+    masters = {device.path for device in inside.devices if device.dma.answer != "no"}
+    for region in regions:
+        bare = [p for p in region.users if p in masters and not shields[p].protected]
+        placed = placement.placed[region.path]
+        if bare and any(one.mapping.host != one.mapping.guest for one in placed):
+            message = f"{region.path} is at {placed[0].guest:#x} in the guest, and no IOMMU"
+            yield MOVED(f"{message} translates for {', '.join(bare)}", node=region.path)
+
+
+def _named(tree: Tree, inside: Scope) -> list[_Named]:
+    """The regions that ``memory-region`` of the domain's nodes names, in the order of the tree."""
+    own = {id(device.node): device.path for device in inside.devices}
+    found: dict[int, tuple[Node, dict[str, None]]] = {}
+    for root in inside.roots:
+        for node in (one for one in root.walk() if inside.has(one)):
+            for region in _regions_of(tree, node):
+                if not inside.has(region):
+                    user = next((own[id(n)] for n in node.lineage() if id(n) in own), node.path)
+                    found.setdefault(id(region), (region, {}))[1][user] = None
+    ordered = sorted(found.values(), key=lambda one: one[0].offset)
+    return [_Named(node, tuple(users)) for node, users in ordered]
+
+
+def _regions_of(tree: Tree, node: Node) -> list[Node]:
+    prop = node.get("memory-region")
+    group = property_references(tree, node, prop) if prop else None
+    return [one.provider for one in group.entries if one.provider is not None] if group else []
+
+
+def _asked(
+    tree: Tree, inside: Scope, named: list[_Named], options: tuple[MemoryOption, ...]
+) -> dict[int, str]:
+    """What --memory-region says of each region, by its id(): that which says most counts."""
+    asked: dict[int, str] = {}
+    exact: dict[int, str] = {}
+    every = {id(one.node): o.action for o in options if o.node is None for one in named}
+    for option in options:
+        if option.node is None:
+            continue
+        node = resolve(tree, option.node, "--memory-region")
+        below = {id(r) for n in node.walk() if inside.has(n) for r in _regions_of(tree, n)}
+        fitting = [one.node for one in named if one.node is node or id(one.node) in below]
+        if not fitting:
+            some = ", ".join(one.node.path for one in named)
+            hint = f"they are {some}" if some else "it has none"
+            raise UsageError(
+                f"--memory-region {option.node}: fits no memory region of the domain; {hint}"
+            )
+        for region in fitting:
+            (exact if region is node else asked)[id(region)] = option.action
+    return {**every, **asked, **exact}
+
+
+def _not_there(platform: Platform, region: Node) -> str | None:
+    """Why a region is none, whatever is asked for."""
+    pool = platform.tree.root.children.get("reserved-memory")
+    if pool is None or not any(above is pool for above in region.ancestors()):
+        return "is not in /reserved-memory, and is dropped"
+    return None if region.available else "is disabled in the host tree, and is dropped"
+
+
+def _others(platform: Platform, inside: Scope, named: list[Node], region: Node) -> list[str]:
+    """Who stays with the host and uses the region, or memory in its pages."""
+    mine = {id(node) for node in named}
+    found = [
+        node.path
+        for node in platform.tree.nodes()
+        if node.has("memory-region") and node.available and not inside.has(node)
+        if any(one is region for one in _regions_of(platform.tree, node))
+    ]
+    for block in registers(region).blocks:
+        start, size = pages(block)
+        found += [
+            node.path
+            for node, other in platform.reserved
+            if id(node) not in mine and other.address < start + size and start < other.end
+        ]
+    return list(dict.fromkeys(found))
+
+
+def _dom0_has(board: Board, region: Node) -> bool:
+    """Whether dom0 may give the region's pages: where another node has them as its registers."""
+    given = dom0(board.platform, board.iommus)
+    spans = [pages(block) for block in registers(region).blocks]
+    return all(given.has_pages(start // PAGE_SIZE, size // PAGE_SIZE) for start, size in spans)
+
+
+def _refusal(one: _Named, wish: str | None, others: list[str], xl: bool) -> Finding | None:
+    """Why the region is not mapped, with what can be done; None where it is.
+
+    ``xl``: whether xl is wanted and cannot pass it.
+    """
+    region = one.node
+    never = _never(region)
+    if never:
+        why = never
+    elif _is_pool(region) and wish != "map":
+        why = "is a DMA pool, which Linux does not find below /passthrough"
+    elif others and wish != "map":
+        why = f"is also used by {_some(others)}, which the guest does not get"
+    elif xl:
+        why = "can't be passed by xl: dom0 may give no pages of /reserved-memory"
+    else:
+        return None
+    drop = f"--memory-region {region.path}=drop leaves it out"
+    ways = ["--route dom0less"] if xl else []
+    if not wish and (_is_pool(region) or others):
+        ways.append(f"--memory-region {region.path}=map")
+    fix = drop if never else f"{' with '.join(ways)} maps it, {drop}"
+    message = f"{_users(one)}: {region.path} {why}"
+    return UNDECIDED(message, node=one.users[0], prop="memory-region", fix=fix)
+
+
+def _never(region: Node) -> str | None:
+    """Why a region cannot be mapped at all."""
+    if not region.has("reg"):
+        return "has no address: the host's kernel chooses one at boot"
+    if not region.has("no-map"):
+        return "is RAM of the host (it has no no-map), which no guest gets"
+    if not registers(region).blocks:
+        return "has no address that can be read"
+    return None
+
+
+def _told(one: _Named, others: list[str]) -> Iterator[Finding]:
+    """What is to be known of a region that is mapped."""
+    region = one.node
+    places = ", ".join(f"{b.size:#x} bytes at {b.address:#x}" for b in registers(region).blocks)
+    message = f"{_users(one)}: {region.path} ({places}) is mapped, as Device-nGnRE"
+    if _is_pool(region):
+        message += "; Linux finds no pool there, and most drivers fail for it"
+    yield MAPPED(message, node=one.users[0], prop="memory-region")
+    if others:
+        message = f"{region.path} is also used by {_some(others)}"
+        yield SHARED(message, node=region.path)
+
+
+def _is_pool(region: Node) -> bool:
+    return bool(_POOLS.intersection(region.compatible))
+
+
+def _users(one: _Named) -> str:
+    return ", ".join(one.users)
+
+
+def _some(paths: list[str]) -> str:
+    more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
+    return ", ".join(paths[:3]) + more
