@@ -32,6 +32,22 @@ PROTOCOLS = {
 }
 
 
+#: The kinds of suppliers whose properties name ids that a device works with. What assigned-clocks
+#: and its like ask for is set up once and used by others; a gpio-ranges names no pin of SCMI's.
+_KINDS = frozenset(
+    {
+        "clock",
+        "power-domain",
+        "reset",
+        "performance-domain",
+        "thermal",
+        "regulator",
+        "pinctrl",
+        "access-controller",
+    }
+)
+
+
 class ScmiProvider(NamedTuple):
     """An SCMI firmware interface: its node, its transport, its protocol numbers in order."""
 
@@ -77,6 +93,8 @@ def ids(references: tuple[References, ...], scmi: tuple[ScmiProvider, ...]) -> t
     roots = {id(provider.node) for provider in scmi}
     found: dict[ScmiId, None] = {}
     for group in references:
+        if group.rule.kind not in _KINDS or group.prop.startswith("assigned-clock"):
+            continue
         for reference in group.entries:
             protocol = _protocol_of(reference.provider, roots)
             if protocol is None:
