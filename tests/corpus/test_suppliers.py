@@ -15,14 +15,16 @@ import pytest
 
 from xenassign.assign.board import Board, read_board
 from xenassign.assign.decide import decide_on
-from xenassign.assign.plan import DomainPlan
+from xenassign.assign.plan import DomainPlan, PlannedDevice
 from xenassign.assign.request import Request
 from xenassign.devicetree.blob import read_blob
-from xenassign.devicetree.phandle_properties import lookup
+from xenassign.devicetree.blob_writer import to_blob
+from xenassign.devicetree.phandle_properties import PhandleProperty, lookup
 from xenassign.devicetree.references import INTERRUPT_TREE, references
 from xenassign.devicetree.tree import Node
 from xenassign.findings import errors
 from xenassign.host.device import is_device
+from xenassign.host.driver_needs import Need, needs
 from xenassign.host.platform import read_platform
 from xenassign.xen.releases import DEFAULT, release
 
@@ -64,6 +66,7 @@ def test_every_supplier_is_accounted_for(
                     elif prop not in told_of:
                         failures.append(f"{name}: {device.path}: nothing is said of {prop}")
                 if not refused:
+                    failures += [f"{name}: {p}" for p in _missed(plan, device, counts)]
                     counts["suppliers, devices"] += 1
                     for supplier in device.suppliers:
                         rule = lookup(supplier.property)
@@ -71,6 +74,34 @@ def test_every_supplier_is_accounted_for(
                         counts[f"suppliers, {kind}: {supplier.action}"] += 1
     figures(counts)
     assert not failures, told(failures)
+
+
+def _missed(plan: DomainPlan, device: PlannedDevice, counts: Counter[str]) -> Iterator[str]:
+    """What the driver needs, the host's node has, and the guest's lacks without a warning."""
+    host, known = device.host.node, needs(device.host.node.compatible)
+    required = [one for one in (known.needs if known else ()) if one.required]
+    if not required:
+        return
+    guest = read_blob(to_blob(plan.tree)).find(device.guest_path)
+    assert guest is not None
+    warned = {f.prop for f in plan.findings if f.code == "XA506" and f.node == host.path}
+    for one in required:
+        rule = lookup(one.property)
+        if "*" in one.property or rule is None or not _has(host, rule, one):
+            continue
+        if any(guest.has(p) or p in guest.children for p in one.instead if host.has(p)):
+            continue
+        if _has(guest, rule, one):
+            counts[f"suppliers that the driver needs, there: {rule.kind}"] += 1
+            continue
+        counts[f"suppliers that the driver needs, not there but warned of: {rule.kind}"] += 1
+        if one.property not in warned and not any(one.property == f.prop for f in plan.findings):
+            yield f"{host.path}: the driver needs {one.property} {one.names}, and nothing warns"
+
+
+def _has(node: Node, rule: PhandleProperty, one: Need) -> bool:
+    names = node.strings(rule.names) if rule.names else ()
+    return node.has(one.property) and (not one.names or not names or set(one.names) <= set(names))
 
 
 def _properties(board: Board, node: Node) -> dict[str, str]:
