@@ -99,8 +99,8 @@ def test_pins_that_a_driver_insists_on_become_empty_states(
     [
         ("resets", "-ENOENT"),
         ("phys", "-ENODEV"),
-        ("power-domains", "goes on"),
-        ("pinctrl-0", "goes on"),
+        ("power-domains", "the host has to keep it on"),
+        ("pinctrl-0", "the pins stay"),
         ("interconnects", "goes on"),
         ("dmas", "-ENODEV"),
         ("nvmem-cells", "missing"),

@@ -31,9 +31,9 @@ SUPPLIER_REQUIRED = rule(
 #: What Linux does when the property of a kind is missing.
 _WITHOUT = {
     "reset": "a driver that insists on a reset fails with -ENOENT (reset_control_get_exclusive)",
-    "power-domain": "Linux' driver goes on without one",
+    "power-domain": "no power domain is switched: the host has to keep it on",
     "regulator": "Linux hands out a dummy regulator (regulator_get)",
-    "pinctrl": "Linux' driver goes on without pins",
+    "pinctrl": "the pins stay as firmware or the host set them",
     "interconnect": "Linux' driver goes on without one (of_icc_get)",
     "dma": "a driver that insists on DMA fails with -ENODEV (dma_request_chan)",
     "nvmem": "what it holds (a MAC address, a calibration) is missing (nvmem_cell_get)",

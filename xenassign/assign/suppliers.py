@@ -61,9 +61,7 @@ _VIRTUAL = frozenset({"fixed-clock", "fixed-factor-clock", "regulator-fixed", "u
 #: Why a reference of a kind is dropped; {} is the provider.
 _REASONS = {
     "reset": "{} stays with the host, which must leave the reset released",
-    "power-domain": "{} stays with the host, which must keep the domain on",
     "regulator": "{} stays with the host, which must keep it on",
-    "pinctrl": "the host keeps the pins as they are configured",
     "dma": "the DMA engine {} is not assigned",
     "gpio": "{} stays with the host",
     "phy": "{} stays with the host, which must leave it set up",
