@@ -95,7 +95,8 @@ WRONG = (
     ("XA707", KERNEL, KERNEL.replace("kernel@49000000", "first") + KERNEL, VERSIONS),
     ("XA707", RAMDISK, 'vcpu0 { compatible = "xen,vcpu"; id = <0>; };', VERSIONS[:4]),
     ("XA708", ADD, 'xen,sci_type = "scmi";', SINCE_4_21),
-    ("XA708", ADD, 'xen,sci_type = "scmi_smc";', SINCE_4_21),
+    ("XA708", ADD, 'xen,sci_type = "SCMI_SMC";', SINCE_4_21),
+    ("XA708", ADD, "xen,sci_type;", SINCE_4_21),
     ("XA709", ADD, "nr_spis = [20];", VERSIONS),
     ("XA709", ADD, "nr_spis = <32 0>;", VERSIONS),
     ("XA709", "memory = <0 0x40000>;", "memory = <0 0x40000 0>;", VERSIONS),
@@ -205,6 +206,12 @@ def test_with_the_host(
 ) -> None:
     found = checked(old, new, with_host(board))
     assert {finding.code for finding in found if finding.effect == "rejected"} == {code} - {""}
+
+
+def test_a_default_build_has_scmi(checked: Checked) -> None:
+    for xen in SINCE_4_21:
+        assert checked(ADD, 'xen,sci_type = "scmi_smc";', context(xen)) == []
+        assert checked(ADD, 'xen,sci_type = "none";', context(xen)) == []
 
 
 def test_options_of_the_build(checked: Checked) -> None:

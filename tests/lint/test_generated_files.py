@@ -118,3 +118,16 @@ def test_only_routes_of_the_request_are_reported(board: Board, generate: Generat
     broken = {**files, "domu1.cfg": files["domu1.cfg"].replace(b"34,", b"0x22,")}
     request = Request(("/pl031@9010000",), release=release("4.20"), routes=("dom0less",))
     assert list(check(broken, request, read_platform(board("qemu")))) == []
+
+
+def test_the_check_knows_the_console_as_well(board: Board, generate: Generate) -> None:
+    uart, options = "/pl011@9000000", {"policy": "trust"}
+    _, files, _ = generate(board("qemu"), uart, xen_console="none", vpl011=False, **options)
+    assert files
+    _, files, refusals = generate(board("qemu"), uart, **options)
+    assert (files, len(refusals)) == ({}, 1)
+    assert "[XA102]" in refusals[0]
+    clock = "/pl031@9010000"
+    _, files, refusals = generate(board("qemu"), clock, xen_console=clock, **options)
+    assert not files
+    assert "[XA102]" in refusals[0]

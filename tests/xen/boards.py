@@ -89,6 +89,13 @@ virtio-mmio slots are on every board and work. The sources stand in ``boards/*.d
 /foreign-last@a215000           behind one of them, then the one that Xen does not drive
 /overlapping@a216000            streams of which /masked@a205000 has one (0x208)
 =============================== ==================================================================
+
+``clocked``, both routes; its second PL011 is a page of RAM, to be filled with ``loads("clocked")``:
+
+=============================== ==================================================================
+/clock-controller@b000000       what the others, and QEMU's PL011, PL031 and PL061, take clocks from
+/serial@f8000000                a PL011 that is not the console; the alias ``serial1``
+=============================== ==================================================================
 """
 
 from __future__ import annotations
@@ -107,6 +114,8 @@ _SOURCES: Final = Path(__file__).resolve().parent / "boards"
 SMMU_ADDRESSES: Final = (0xF8000000, 0xF8010000)
 SMMU_ADDRESS: Final = SMMU_ADDRESSES[0]
 SMMU_SIZE: Final = 0x10000
+#: Where the second PL011's registers are, likewise.
+SERIAL_ADDRESS: Final = 0xF8000000
 
 #: Offsets, in bytes, of the registers that a driver finds out an SMMUv2's features with.
 _IDR0, _IDR1, _IDR2 = 0x20, 0x24, 0x28
@@ -124,6 +133,10 @@ class Board(NamedTuple):
     """Paths of the nodes with which Xen can't make a dom0 unless they are xen,passthrough."""
     smmus: tuple[int, ...] = ()
     """Addresses of the register pages to be loaded."""
+    serials: tuple[int, ...] = ()
+    """The same of a PL011's."""
+    changed: tuple[str, ...] = ()
+    """Paths of those of QEMU's nodes that have other clocks here."""
 
 
 BOARDS: Final[dict[str, Board]] = {
@@ -144,6 +157,12 @@ BOARDS: Final[dict[str, Board]] = {
             "/overlapping@a216000",
         ),
         smmus=SMMU_ADDRESSES,
+    ),
+    "clocked": Board(
+        "QEMU's devices and a PL011 behind a clock controller",
+        ("clocked",),
+        serials=(SERIAL_ADDRESS,),
+        changed=("/pl011@9000000", "/pl031@9010000", "/pl061@9030000"),
     ),
 }
 
@@ -191,7 +210,20 @@ def loads(name: str) -> list[tuple[bytes, int]]:
 
     As ``-device loader,file=FILE,addr=ADDRESS,force-raw=on``.
     """
-    return [(smmu_page(), address) for address in BOARDS[name].smmus]
+    smmus = [(smmu_page(), address) for address in BOARDS[name].smmus]
+    return smmus + [(pl011_page(), address) for address in BOARDS[name].serials]
+
+
+def pl011_page() -> bytes:
+    """A page of RAM that Linux takes for a PL011 of Arm's, revision 4: its identification.
+
+    From the PL011's reference manual: UARTPeriphID0 to 3 at 0xfe0, UARTPCellID0 to 3 at 0xff0, a
+    byte in each word. UARTFR at 0x18 says that both FIFOs are empty, and always will.
+    """
+    page = bytearray(0x1000)
+    struct.pack_into("<I", page, 0x18, 1 << 7 | 1 << 4)  # TXFE, RXFE
+    struct.pack_into("<8I", page, 0xFE0, 0x11, 0x10, 0x34, 0x00, 0x0D, 0xF0, 0x05, 0xB1)
+    return bytes(page)
 
 
 def smmu_page() -> bytes:

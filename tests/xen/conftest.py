@@ -16,7 +16,7 @@ from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.tree import Tree
 
 from ..missing import skip_or_fail
-from .machine import RELEASES, Machine, UnavailableError
+from .machine import RELEASES, Machine, UnavailableError, built
 from .machine import board as board_blob
 from .machine import machine as prepared
 from .qemu import started
@@ -40,6 +40,15 @@ def boots(record_property: Callable[[str, object], None]) -> Iterator[None]:
 @pytest.fixture(scope="session", params=RELEASES)
 def machine(request: pytest.FixtureRequest) -> Machine:
     """Each release of Xen in turn."""
+    try:
+        return prepared(request.param)
+    except UnavailableError as error:
+        skip_or_fail(str(error))
+
+
+@pytest.fixture(scope="session", params=[*RELEASES, *built()])
+def dom0less_machine(request: pytest.FixtureRequest) -> Machine:
+    """The same, and each release that was built by hand: without xl."""
     try:
         return prepared(request.param)
     except UnavailableError as error:

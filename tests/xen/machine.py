@@ -5,15 +5,20 @@
 prepares Xen 4.17 (Debian bookworm) and 4.20 (trixie) and prints what is ready. The packages come
 through this system's own apt, nothing is installed (tests/debian.py); what is made of them is kept
 below ``$XENASSIGN_CACHE/xen``.
+
+A hypervisor built by hand is one more release, on the route dom0less only: its path stands in the
+environment as ``XENASSIGN_XEN_4_22``.
 """
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path, PurePosixPath
 
@@ -25,6 +30,9 @@ QEMU = "qemu-system-aarch64"
 
 #: Xen's release in each suite of Debian.
 RELEASES = {"bookworm": "4.17", "trixie": "4.20"}
+
+#: A release of Xen that was built by hand: the name of a variable in the environment.
+_OWN = re.compile(r"XENASSIGN_XEN_(\d+)_(\d+)")
 
 #: QEMU's board; who boots says how many processors and how much memory it has. A network card
 #: would want a ROM from a package of its own.
@@ -54,11 +62,12 @@ class Machine:
     suite: str
     release: str  #: Xen's, as ``xenassign --xen`` takes it
     directory: Path
+    built: Path | None = None  #: the hypervisor, if it is not Debian's; then there is no xl
 
     @property
     def xen(self) -> Path:
         """The hypervisor."""
-        return self.directory / "xen"
+        return self.built or self.directory / "xen"
 
     @property
     def linux(self) -> Path:
@@ -76,8 +85,22 @@ class Machine:
         return self.directory / "dom0.cpio"
 
 
+def built() -> dict[str, Path]:
+    """The hypervisors that were built by hand, by release."""
+    found = ((_OWN.fullmatch(name), path) for name, path in sorted(os.environ.items()))
+    return {f"{name[1]}.{name[2]}": Path(path) for name, path in found if name and path}
+
+
 def machine(suite: str) -> Machine:
-    """The machine of a suite, prepared when it is not yet. Raises UnavailableError."""
+    """The machine of a suite, prepared when it is not yet. Raises UnavailableError.
+
+    For the release of :func:`built` it is that hypervisor with the kernel of the newest suite.
+    """
+    if suite in built():
+        path = built()[suite]
+        if not path.is_file():
+            raise UnavailableError(f"no Xen {suite}: {path} is no file")
+        return replace(machine(list(RELEASES)[-1]), release=suite, built=path)
     needed("dtc", "device-tree-compiler")
     needed(QEMU, "qemu-system-arm")
     directory = cache_directory() / "xen" / suite

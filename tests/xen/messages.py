@@ -1,6 +1,6 @@
 """What Xen prints while it builds the domain of a dom0less system, and what it means.
 
-Gathered from the sources of 4.17 and 4.20: xen/arch/arm/ domain_build.c, dom0less-build.c,
+Gathered from the sources of 4.17 to 4.22: xen/arch/arm/ domain_build.c, dom0less-build.c,
 kernel.c, irq.c, device.c, p2m.c and xen/drivers/passthrough/. A line that is in neither list is
 new: the harness stops at it instead of guessing.
 """
@@ -22,6 +22,7 @@ ROUTINE = re.compile(
     r"|smmu: \S+: d\d+: p2maddr "
     r"|/\S+: could not (get #iommu-cells for /|find phandle)"  # Xen goes on without the stream
     r"|Initial low memory virq threshold set at "
+    r"|dt_read_number\(,\d+\) bad size"  # 4.21 on, of more than 2 cells; what comes of it follows
     r"|\*+$|$"
 )
 
@@ -40,7 +41,7 @@ REFUSED = re.compile(
     r"|Unable to retrieve irq \d+ for "
     r"|Unable to get irq \d+ for "
     r"|Unable to map IRQ"
-    r"|the vIRQ number \d+ is too high for domain "
+    r"|the vIRQ number \d+ is too high for domain |invalid vIRQ number \d+ for domain "
     r"|IRQ can only be routed to an SPI"
     r"|the IRQ\d+ is not routable"
     r"|IRQ \d+ has not been configured"

@@ -22,8 +22,8 @@ def all_agree(found: Iterable[Disagreement | None], count: int) -> None:
 
 
 @pytest.mark.parametrize(("board", "count"), [("virt", 300), ("devices", 100), ("smmu", 100)])
-def test_dom0less(machine: Machine, board: str, count: int) -> None:
-    all_agree(dom0less(machine, board, SEED, count), count)
+def test_dom0less(dom0less_machine: Machine, board: str, count: int) -> None:
+    all_agree(dom0less(dom0less_machine, board, SEED, count), count)
 
 
 @pytest.mark.parametrize(("board", "count"), [("virt", 60), ("devices", 30), ("smmu", 30)])
@@ -31,5 +31,5 @@ def test_xl(machine: Machine, board: str, count: int) -> None:
     all_agree(xl(machine, board, SEED, count), count)
 
 
-def test_domain_node(machine: Machine) -> None:
-    all_agree(domain_node(machine, SEED, 150), 150)
+def test_domain_node(dom0less_machine: Machine) -> None:
+    all_agree(domain_node(dom0less_machine, SEED, 150), 150)

@@ -222,16 +222,17 @@ def check(made: Made, outcome: Outcome, route: str) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.what)
-def test_dom0less(machine: Machine, generate: Generate, case: Case) -> None:
-    made = make(generate, machine, case)
+def test_dom0less(dom0less_machine: Machine, generate: Generate, case: Case) -> None:
+    made = make(generate, dom0less_machine, case)
     outcome = boot_dom0less(
-        machine,
+        dom0less_machine,
         made.files["dtb"],
         host_of(case.board),
         domain_of(made.files),
         SCRIPT,
         setup=machine_of(case.board),
     )
+    assert outcome.xen.startswith(f"{dom0less_machine.release}.")
     check(made, outcome, "dom0less")
 
 
