@@ -197,3 +197,21 @@ def test_a_path_of_its_own_device_tree_stays(run: Run, tmp_path: Path) -> None:
         assert run(text.format(name), *options).exit_code == 0
         config = read_file(str(tmp_path / "out" / "gw.cfg"))
         assert getattr(config.get("device_tree"), "text", None) == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "after"),
+    [
+        ('arm_sci = "type=none" # no\n', 'arm_sci = "type=scmi_smc" # no\n'),
+        ("arm_sci = 'x=1,type=SCMI_SMC'\n", "arm_sci = 'x=1,type=SCMI_SMC'\n"),
+        ("", 'arm_sci = "type=scmi_smc"\n'),
+    ],
+)
+def test_scmi_is_asked_for(run: Run, tmp_path: Path, line: str, after: str) -> None:
+    text = f"name = 'n'\n{line}extra = 'clk_ignore_unused'\n"
+    options = ("--sci", "scmi_smc", "--xen", "4.21")
+    done = run(text, *options, host="rk3588", device="/rng@fe378000")
+    assert done.exit_code == 0, done.output
+    assert after in (tmp_path / "out" / "n.cfg").read_text()
+    assert "XA522" in done.stderr
+    assert "XA528" not in done.stderr  # the file's own command line says it

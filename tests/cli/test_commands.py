@@ -143,3 +143,26 @@ def test_all_options_together(invoke: Invoke, host_files: dict[str, Path], tmp_p
     text = (tmp_path / "net.cfg").read_text()
     for part in ("memory = 512", 'kernel = "/k"', 'extra = "a b"', '"/d/net.dtb"'):
         assert part in text
+
+
+def test_scmi_for_the_guest(invoke: Invoke, host_files: dict[str, Path], tmp_path: Path) -> None:
+    line = ("generate", host_files["rk3588"], "-d", "rng@fe378000", "-o", tmp_path)
+    refused = invoke(*line, "--sci", "scmi_smc")
+    assert refused.exit_code == 1
+    assert "Xen 4.20 gives SCMI to no guest; Xen 4.21 and newer do" in refused.stderr
+    assert list(tmp_path.iterdir()) == []
+    done = invoke(*line, "--sci", "scmi_smc", "--xen", "4.21")
+    assert done.exit_code == 0, done.output
+    plan = json.loads((tmp_path / "domu1.json").read_text())
+    assert plan["sci"] == "scmi_smc"
+    assert [region["path"] for region in plan["regions"]] == ["/sram@fd600000/scmi-shmem@f000"]
+    assert {s["action"] for s in plan["devices"][0]["suppliers"]} == {"kept"}
+    assert invoke(*line, "--sci", "scmi").exit_code == 2
+
+
+def test_keeping_firmware(invoke: Invoke, host_files: dict[str, Path], tmp_path: Path) -> None:
+    line = ("generate", host_files["zynqmp"], "-d", "ethernet0", "-o", tmp_path)
+    done = invoke(*line, "--keep-firmware")
+    assert done.exit_code == 0, done.output
+    assert "XA526" in done.stderr
+    assert "xlnx,zynqmp-firmware" in (tmp_path / "domu1.dts").read_text()

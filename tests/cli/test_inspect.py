@@ -209,3 +209,32 @@ def test_a_hostile_model_sends_no_control_codes(tmp_path: Path) -> None:
     done = CliRunner().invoke(cli, ["inspect", str(source)])
     assert done.exit_code == 0
     assert "\x1b" not in done.stdout
+
+
+def test_scmi_lists_the_users_of_each_id(inspect: Invoke) -> None:
+    text = inspect("rk3588", "--scmi").stdout
+    assert "clock 17 of /firmware/scmi/protocol@14\n    /rng@fe378000: clocks\n" in text
+    assert "    /mmc@fe2c0000: clocks (ciu)\n" in text
+    assert "    /cpus/cpu@0: clocks\n" in text
+    assert text.endswith("6 SCMI ids, 0 of them with more than one user.\n")
+    assert inspect("qemu", "--scmi").stdout.startswith("0 SCMI ids")
+
+
+def test_scmi_in_json(inspect: Invoke) -> None:
+    found = json.loads(inspect("rk3588", "--scmi", "--format", "json").stdout)["scmi_users"]
+    assert found[3] == {
+        "scmi": "/firmware/scmi",
+        "protocol": "clock",
+        "id": 17,
+        "provider": "/firmware/scmi/protocol@14",
+        "users": [{"path": "/rng@fe378000", "property": "clocks", "name": None, "available": True}],
+    }
+    assert "scmi_users" not in json.loads(inspect("rk3588", "--format", "json").stdout)
+
+
+def test_a_device_shows_what_it_uses_of_scmi(inspect: Invoke) -> None:
+    text = inspect("rk3588", "/mmc@fe2c0000").stdout
+    assert "SCMI         clock 23 (biu) of /firmware/scmi/protocol@14\n" in text
+    (device,) = parsed(inspect("rk3588", "/mmc@fe2c0000", "--format", "json"))
+    assert device["scmi"] == [{"protocol": "clock", "id": 23}, {"protocol": "clock", "id": 9}]
+    assert [use["name"] for use in device["scmi_uses"]] == ["biu", "ciu"]

@@ -50,6 +50,15 @@ DEVICE: Shape = {
     "iommus": [{"iommu": PATH, "args": [Number], "protects": bool}],
     "protected": bool,
     "scmi": [{"protocol": _SCMI, "id": Number}],
+    "scmi_uses": [
+        {
+            "protocol": _SCMI,
+            "id": int | None,
+            "provider": PATH,
+            "property": str,
+            "name": str | None,
+        }
+    ],
     "dma": {"yes", "no", "unknown"},
     "dma_evidence": str,
     "assignable": bool,

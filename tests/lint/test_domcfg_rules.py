@@ -92,7 +92,8 @@ def test_keys_are_known_from_their_release_on(board: Board, key: str, since: str
     versions = ["4.17", "4.18", "4.19", "4.20", "4.21", "4.22"]
     for xen in versions:
         known = versions.index(xen) >= versions.index(since)
-        assert codes(f"{key} = '1'\n", board, xen=xen) == (set() if known else {"XA609"})
+        value = "type=none" if key == "arm_sci" else "1"
+        assert codes(f"{key} = '{value}'\n", board, xen=xen) == (set() if known else {"XA609"})
 
 
 def test_dtdev_of_a_protected_device_is_fine(board: Board) -> None:

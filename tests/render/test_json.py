@@ -56,6 +56,7 @@ INSPECTED = {
     "iommus": LIST,
     "protected": FLAG,
     "scmi": LIST,
+    "scmi_uses": LIST,
     "dma": TEXT,
     "dma_evidence": TEXT,
     "assignable": FLAG,
@@ -150,6 +151,10 @@ def _check_device(device: dict[str, Any]) -> None:
     for scmi in device["scmi"]:
         has(scmi, {"protocol": TEXT, "id": NUMBER})
         one_of(scmi["protocol"], *PROTOCOLS)
+        assert set(scmi) == {"protocol", "id"}
+    for use in device["scmi_uses"]:
+        has(use, {"protocol": TEXT, "provider": TEXT, "property": TEXT, "name": MAYBE})
+        assert type(use["id"]) is int or use["id"] is None
     for finding in device["findings"]:
         assert set(finding) == {"code", "severity", "message"}
     errors = [f for f in device["findings"] if f["severity"] == "error"]

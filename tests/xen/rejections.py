@@ -706,6 +706,8 @@ NOT_SHOWN = {
     "XA310": "Xen does not start at all on such a board",
     "XA311": "xl's answers stand under XA316 and XA221",
     "XA708": "only Xen 4.21 and newer refuse it, which Debian does not have",
+    "XA614": "only xl 4.21 and newer refuses it, which Debian does not have",
+    "XA729": "only Xen 4.21 and newer refuse it, on boards with SCMI, which QEMU does not have",
     "XA714": "Debian's Xen is built without static memory; see XA717",
     "XA718": "only Xen 4.21 and newer refuse it, which Debian does not have",
     "XA512": "only Xen 4.22 refuses it, which Debian does not have",

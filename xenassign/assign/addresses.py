@@ -304,9 +304,10 @@ def _shared(
     """
     accepted: dict[str, str] = {}
     refused: dict[str, str] = {}
+    around = _around(neighbours, device) if isinstance(device, Region) else frozenset()
     for block in device.blocks:
         for node, _, what in sharing(scope, neighbours, block):
-            if id(node) in mapped:
+            if id(node) in mapped or id(node) in around:
                 continue
             fine = id(device.node) in allowed or id(node) in allowed
             (accepted if fine else refused).setdefault(node.path, what)
@@ -320,6 +321,23 @@ def _shared(
             fix = f"assign it too (-d {first}), or accept it (--allow-shared-page {who})"
             refusing = made is SHARED_PAGE
             yield made(message, node=device.path, prop="reg", fix=fix if refusing else None)
+
+
+def _around(neighbours: Neighbours, region: Region) -> frozenset[int]:
+    """id() of the nodes that hold a region, and are no neighbours of it.
+
+    A pool (mmio-sram) states the memory that the region is a part of; who else has a part is told
+    by whoever asks for the region. Memory reserved with no-map that nobody names is the firmware's,
+    which put the region there.
+    """
+    found = {id(node) for node in region.node.ancestors()}
+    for block in region.blocks:
+        for other, node in neighbours.overlapping(block.address, block.size):
+            holds = other.address <= block.address and block.end <= other.end
+            reserved = node.parent is not None and node.parent.name == "reserved-memory"
+            if holds and reserved and node.has("no-map") and id(node) not in neighbours.consumers:
+                found.add(id(node))
+    return frozenset(found)
 
 
 def _collisions(guest: Guest, result: Placement) -> None:

@@ -17,7 +17,7 @@ from xenassign.xen.xlvalues import intid, page_range
 
 _LISTS = ("dtdev", "irqs", "iomem")
 _TEXTS = ("name", "kernel", "ramdisk", "extra")
-_ATOMS = (*_TEXTS, "memory", "vcpus", "device_tree", "passthrough", "shadow_memory")
+_ATOMS = (*_TEXTS, "memory", "vcpus", "device_tree", "passthrough", "shadow_memory", "arm_sci")
 
 
 def request(base: Config | None, **options: Any) -> Request:

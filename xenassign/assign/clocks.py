@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from xenassign.assign.kept import Offer
 from xenassign.assign.request import ClockRate
 from xenassign.devicetree.draft import DraftNode, cells, text
 from xenassign.devicetree.references import Reference
@@ -48,18 +49,21 @@ _RATE_MAX = (1 << 32) - 1  # clock-frequency of fixed-clock is one cell
 
 @dataclass(slots=True)
 class Clocks:
-    """Makes the stubs. ``given``: --clock-rate with its node; ``free_label``: a label nobody has.
+    """Makes the stubs. ``options``: --clock-rate with its node; ``free_label``: a label nobody has.
 
-    ``assigned``: whether a node is given to the guest, so that dom0 never probes it.
+    ``assigned``: whether a node is given to the guest, so that dom0 never probes it. ``answered``:
+    whether firmware answers the guest about a clock; ``offered``: firmware that could.
     """
 
     tree: Tree
     assigned: Callable[[Node], bool]
-    given: tuple[tuple[ClockRate, Node], ...]
+    options: tuple[tuple[ClockRate, Node], ...]
     free_label: Callable[[str], str]
+    answered: Callable[[Reference], bool]
+    offered: Offer | None
     rates: ClockRates = field(init=False)
     _met: list[tuple[Node, Reference]] = field(default_factory=list)
-    _unknown: dict[str, list[str]] = field(default_factory=dict)
+    _unknown: dict[str, list[Reference]] = field(default_factory=dict)
     _only_asked: dict[str, list[str]] = field(default_factory=dict)
     _stubs: dict[int, tuple[str, list[str]]] = field(default_factory=dict)
 
@@ -67,19 +71,29 @@ class Clocks:
         self.rates = ClockRates(self.tree)
 
     def copyable(self, node: Node, reference: Reference) -> bool:
-        """Whether the provider tells its rate by itself and no --clock-rate says another."""
+        """Whether the provider tells its rate by itself and no --clock-rate says another.
+
+        Or the firmware tells it: it answers the guest about the clock that feeds the provider.
+        """
         self._met.append((node, reference))
         provider = reference.provider
-        given = self._given(node, reference)
-        return given is None and provider is not None and self.rates.provided(provider) is not None
+        if provider is None or self.given(node, reference) is not None:
+            return False
+        return self.rates.provided(provider) is not None or self._fed(provider, frozenset())
+
+    def _fed(self, provider: Node, met: frozenset[int]) -> bool:
+        parent = self.rates.parent(provider)
+        if parent is None or parent.provider is None or id(provider) in met:
+            return False
+        return self.answered(parent) or self._fed(parent.provider, met | {id(provider)})
 
     def stub(self, node: Node, reference: Reference) -> tuple[str, str]:
         """The label of the fixed-clock for a clock of a node, and why it is that one."""
-        rate = self._given(node, reference) or self.rates.of(node, reference)
+        rate = self.given(node, reference) or self.rates.of(node, reference)
         if rate is not None and rate.hz > _RATE_MAX:
             rate = None
         if rate is None:
-            self._unknown.setdefault(node.path, []).append(_clock(reference))
+            self._unknown.setdefault(node.path, []).append(reference)
         elif rate.askers and not any(self._probed_by_dom0(node) for node in rate.askers):
             asked = f"{_clock(reference)} at {rate.hz} Hz"
             self._only_asked.setdefault(node.path, []).append(asked)
@@ -97,18 +111,18 @@ class Clocks:
         marked = any(above.has("xen,passthrough") for above in around)
         return not (marked or self.assigned(node)) and all(above.available for above in around)
 
-    def _given(self, node: Node, reference: Reference) -> Rate | None:
+    def given(self, node: Node, reference: Reference) -> Rate | None:
         """The rate of --clock-rate: the option that says most about the clock counts."""
         fitting = [
             (option.clock is None, target is not node, option.rate)
-            for option, target in self.given
+            for option, target in self.options
             if _fits(option, target, node, reference)
         ]
         return Rate(min(fitting)[2], "--clock-rate") if fitting else None
 
     def check(self) -> None:
         """Raises UsageError for a --clock-rate that fits no clock of the domain."""
-        for option, target in self.given:
+        for option, target in self.options:
             if not any(_fits(option, target, node, reference) for node, reference in self._met):
                 clock = f"#{option.clock}" if option.clock is not None else ""
                 some = [_clock(r) for node, r in self._met if node is target]
@@ -119,19 +133,21 @@ class Clocks:
 
     def findings(self) -> Iterator[Finding]:
         """The clocks whose rate nobody told or nobody sets, in one line for each node."""
-        for path, clocks in self._unknown.items():
-            some = ", ".join(dict.fromkeys(clocks))
+        for path, lost in self._unknown.items():
+            some = ", ".join(dict.fromkeys(_clock(one) for one in lost))
             message = f"{path}: the rates of its clocks ({some}) are not known; 0 is written"
-            yield UNKNOWN_RATE(
-                message,
-                node=path,
-                prop="clocks",
-                fix=f"give each with --clock-rate {path}#{clocks[0]}=HZ",
-            )
+            fix = f"give each with --clock-rate {path}#{_clock(lost[0])}=HZ"
+            if self.offered is not None and any(self._offers(one) for one in lost):
+                fix = f"{fix}, or leave them to the firmware with {self.offered.option}"
+            yield UNKNOWN_RATE(message, node=path, prop="clocks", fix=fix)
         for path, clocks in self._only_asked.items():
             some = ", ".join(dict.fromkeys(clocks))
             message = f"{path}: dom0 does not set the rates that the guest is told ({some})"
             yield ONLY_ASKED(message, node=path, prop="assigned-clock-rates")
+
+    def _offers(self, reference: Reference) -> bool:
+        provider = reference.provider
+        return self.offered is not None and self.offered.holds(provider.path if provider else None)
 
     def _stub(self, rate: int, what: str) -> str:
         """The label of the fixed-clock of a rate, one for each rate."""

@@ -33,6 +33,7 @@ from xenassign.assign.plan import DomainPlan, HostMark, PlannedDevice, PlannedRe
 from xenassign.assign.protection import dma_in_scope, judge, stream_findings, why_forced
 from xenassign.assign.regions import Region
 from xenassign.assign.request import MapOption, Request
+from xenassign.assign.sci import Firmware, judge_firmware
 from xenassign.assign.scope import Scope, scope
 from xenassign.assign.select import resolve, select
 from xenassign.assign.suppliers import Suppliers, supplier_findings
@@ -95,6 +96,7 @@ class Judgement(NamedTuple):
     guest: Guest
     shields: dict[str, Protection]
     forced: dict[str, bool]
+    firmware: Firmware
     regions: tuple[Region, ...]
     placement: Placement
     findings: tuple[Finding, ...]
@@ -127,8 +129,11 @@ def judge_request(board: Board, request: Request, requested: list[Node]) -> Judg
         findings += _dma_findings(device)
     findings += stream_findings(board, inside, shields)
     findings += attached_findings(board, inside)
-    regions, told_regions = memory_regions(board, inside, request)
-    findings += told_regions
+    allowed = frozenset(id(resolve(tree, name, "--allow-shared-page")) for name in request.shared)
+    firmware = judge_firmware(board, inside, request, allowed)
+    carved, told_regions = memory_regions(board, inside, request)
+    findings += (*firmware.findings, *told_regions)
+    regions = (*firmware.regions, *carved)
     placement = place_devices(
         inside,
         regions,
@@ -136,12 +141,12 @@ def judge_request(board: Board, request: Request, requested: list[Node]) -> Judg
         guest,
         board.neighbours,
         _map_options(tree, inside, regions, request),
-        frozenset(id(resolve(tree, name, "--allow-shared-page")) for name in request.shared),
+        allowed,
     )
     findings += placement.findings
     findings += moved(inside, regions, placement, shields)
     found = tuple(dict.fromkeys(findings))
-    return Judgement(inside, guest, shields, forced, regions, placement, found)
+    return Judgement(inside, guest, shields, forced, firmware, regions, placement, found)
 
 
 def decide(tree: Tree, request: Request, platform: Platform | None = None) -> DomainPlan:
@@ -163,7 +168,9 @@ def decide_on(board: Board, request: Request) -> DomainPlan:
     judged = judge_request(board, request, select(tree, request.devices))
     inside, placement = judged.inside, judged.placement
     rates = tuple((r, resolve(tree, r.node, "--clock-rate")) for r in request.clock_rates)
-    rewriting = Suppliers(tree, inside, rates, frozenset(id(r.node) for r in judged.regions))
+    firmware = judged.firmware
+    mapped_nodes = frozenset(id(region.node) for region in judged.regions)
+    rewriting = Suppliers(tree, inside, rates, mapped_nodes, firmware.kept, firmware.offered)
     assigned = {
         id(d.node): Assigned(
             d,
@@ -181,10 +188,10 @@ def decide_on(board: Board, request: Request) -> DomainPlan:
     devices = tuple(_planned(d, judged, building) for d in inside.devices)
     findings = list(judged.findings)
     for planned in devices:
-        findings += supplier_findings(planned.path, planned.suppliers)
+        findings += supplier_findings(planned.path, planned.suppliers, firmware.offered)
         findings += could_come(board, judged.inside, planned)
     findings += rewriting.findings()
-    keeps = host_keeps(tree, inside)
+    keeps = host_keeps(tree, inside, firmware.kept)
     kept_on = always_on(tree, keeps) if request.keep_supplies else ()
     findings += keep_findings(keeps, kept_on)
     made = DomainPlan(

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from xenassign.assign.firmware import firmware_nodes
 from xenassign.assign.plan import PlacedBlock, Supplier
 from xenassign.assign.regions import Region
 from xenassign.assign.scope import Scope
@@ -103,6 +104,8 @@ class GuestTree:
         devices = [self._node(root, PASSTHROUGH, names, mapped=True) for root in self.scope.roots]
         devices += [self._region(region, placed, names) for region, placed in self.regions]
         aliases = tuple(self._aliases())
+        kept = firmware_nodes(self.suppliers_of, devices)
+        devices += [_renamed(node, names) for node in kept]
         children = [*self.suppliers_of.stubs(), *self.suppliers_of.extra]
         providers = [_renamed(node, names) for node in children]
         companions = [_renamed(node, names) for node in self.companions]
@@ -208,7 +211,8 @@ class GuestTree:
                     properties.append(new)
         properties += [_xen_reg(placed), boolean("xen,force-assign-without-iommu", region.why)]
         label = self.suppliers_of.label(node)
-        comments = (f"pages of {node.path}, for {', '.join(region.users)}",)
+        users = f", for {', '.join(region.users)}" if region.users else ""
+        comments = (f"pages of {node.path}{users}",)
         return DraftNode(name, tuple(properties), label=label, comments=comments)
 
     def _cut(self, node: Node) -> Iterator[Supplier]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from xenassign.assign.kept import Kept, within
 from xenassign.assign.plan import HostKeep
 from xenassign.assign.scope import Scope
 from xenassign.devicetree.references import Reference, references
@@ -52,8 +53,11 @@ _OF_A_BUS = frozenset({"clock", "power-domain", "reset", "interconnect"})
 _VIRTUAL = frozenset({"fixed-factor-clock", "gpio-gate-clock", "usb-nop-xceiv"})
 
 
-def host_keeps(tree: Tree, scope: Scope) -> tuple[HostKeep, ...]:
-    """What the host must keep, in the order of the devices that use it."""
+def host_keeps(tree: Tree, scope: Scope, kept: tuple[Kept, ...] = ()) -> tuple[HostKeep, ...]:
+    """What the host must keep, in the order of the devices that use it.
+
+    ``kept``: firmware that the guest asks itself.
+    """
     found: dict[tuple[str, str, tuple[int, ...]], tuple[str | None, list[str]]] = {}
     devices = {id(device.node) for device in scope.devices}
     for root in scope.roots:
@@ -71,6 +75,7 @@ def host_keeps(tree: Tree, scope: Scope) -> tuple[HostKeep, ...]:
     return tuple(
         HostKeep(kind, provider, args, name, tuple(users))
         for (kind, provider, args), (name, users) in found.items()
+        if not any(within(provider, one.root.path) for one in kept)
     )
 
 

@@ -14,6 +14,7 @@ from xenassign.xen.releases import (
     Release,
     release,
 )
+from xenassign.xen.sci import SCMI_SMC
 from xenassign.xen.xlcfg import Config
 
 MEMORY_ACTIONS = ("map", "drop")
@@ -57,6 +58,7 @@ class MemoryOption(NamedTuple):
 class Request:
     """A domain to be made. Names of devices are as the user wrote them; memory is in MiB.
 
+    ``sci``: the system control interface that the guest gets, ``scmi_smc`` or None.
     ``base``: the user's own dom.cfg; ``assign.base_cfg.request`` takes it.
     """
 
@@ -80,6 +82,8 @@ class Request:
     vpl011: bool = True
     xen_console: str | None = None
     drivers: frozenset[str] | None = None
+    sci: str | None = None
+    keep_firmware: bool = False
     base: Config | None = None
 
     def __post_init__(self) -> None:
@@ -102,6 +106,8 @@ class Request:
             except UnicodeEncodeError:
                 option = f"--{name.replace('_', '-')}"
                 raise UsageError(f"{option} is no UTF-8 text; dom.cfg has to be") from None
+        if self.sci not in (None, SCMI_SMC):
+            raise UsageError(f"--sci {self.sci} is not known; give {SCMI_SMC}")
         twice = {name for name in self.devices if self.devices.count(name) > 1}
         if twice:
             raise UsageError(f"{min(twice)} is named twice; name each device once")

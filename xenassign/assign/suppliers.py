@@ -6,7 +6,7 @@ A phandle of the host means nothing in the guest. Each reference ends as one of
   is copied with its own suppliers;
 * ``stubbed``: a clock becomes a fixed-clock (:mod:`xenassign.assign.clocks`), a regulator switched
   by a GPIO or read by its driver an always-on one (:mod:`xenassign.assign.regulators`);
-* ``kept``: firmware that answers the guest too (none yet);
+* ``kept``: firmware that answers the guest too (SCMI with --sci, EEMI with --keep-firmware);
 * ``dropped``: with the reason.
 
 Lists of names stay aligned: a dropped entry takes its name with it, and where a list has no names
@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from xenassign.assign.clocks import Clocks
+from xenassign.assign.kept import Kept, Offer
 from xenassign.assign.losses import Losses, required, without
 from xenassign.assign.plan import Supplier
 from xenassign.assign.regulators import Regulators
@@ -81,14 +82,18 @@ _REASON = "{} stays with the host"
 class Suppliers:
     """Rewrites references, and collects the providers that the guest's tree needs for them.
 
-    ``labels`` gives every label of the guest's tree once: :meth:`label` for the node of a host,
-    :meth:`free_label` for a new one. ``extra`` are the nodes to add below /passthrough.
+    ``kept``: the firmware that answers the guest. ``offered``: firmware that could, and the option
+    that asks for it. ``labels`` gives every label of the guest's tree once: :meth:`label` for the
+    node of a host, :meth:`free_label` for a new one. ``extra`` are the nodes to add below
+    /passthrough.
     """
 
     tree: Tree
     scope: Scope
     rates: tuple[tuple[ClockRate, Node], ...]
     regions: frozenset[int] = frozenset()
+    kept: tuple[Kept, ...] = ()
+    offered: Offer | None = None
     clocks: Clocks = field(init=False)
     regulators: Regulators = field(init=False)
     losses: Losses = field(default_factory=Losses)
@@ -98,7 +103,14 @@ class Suppliers:
     _copies: dict[int, str | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.clocks = Clocks(self.tree, self.scope.has, self.rates, self.free_label)
+        self.clocks = Clocks(
+            self.tree,
+            self.scope.has,
+            self.rates,
+            self.free_label,
+            lambda reference: self._keeper(reference) is not None,
+            self.offered,
+        )
         self.regulators = Regulators(self.free_label)
 
     def label(self, node: Node) -> str:
@@ -227,7 +239,7 @@ class Suppliers:
         for name in (group.prop, *group.rule.parallel):
             prop = node.get(name)
             other = property_references(self.tree, node, prop) if prop else None
-            if other and not all(r.empty or self.scope.has(r.provider) for r in other.entries):
+            if other and not all(r.empty or self._is_guests(r) for r in other.entries):
                 break
         else:
             self._group(node, group, changed, suppliers)
@@ -261,15 +273,11 @@ class Suppliers:
             return None, Supplier(name, None, "dropped", why)
         if name == "iommu-addresses":
             return None, Supplier(name, provider.path, "dropped", _REASONS["iommu"])
-        if id(provider) in self.regions:
-            mapped: tuple[int | Ref, ...] = (Ref(self.label(provider)), *reference.args)
-            return mapped, Supplier(name, provider.path, "copied", "its pages are mapped")
-        if self.scope.has(provider) and reference.rule.shape == "list":
-            why = "assigned to this domain"
-            own: tuple[int | Ref, ...] = (Ref(self.label(provider)), *reference.args)
-            if reference.rule.lead or reference.rule.trail:
-                return None, Supplier(name, provider.path, "dropped", "no meaning in the guest")
-            return own, Supplier(name, provider.path, "copied", why)
+        own = self._guests_own(node, reference, provider)
+        if own is not None and (reference.rule.lead or reference.rule.trail):
+            return None, Supplier(name, provider.path, "dropped", "no meaning in the guest")
+        if own is not None:
+            return (Ref(self.label(provider)), *reference.args), own
         if reference.rule.kind == "clock":
             return self._clock(node, reference, provider)
         if _VIRTUAL.intersection(provider.compatible) and not reference.args:
@@ -286,6 +294,29 @@ class Suppliers:
             return (Ref(stub[0]),), Supplier(name, provider.path, "stubbed", stub[1])
         why = self.regulators.dropped(reference) or _reason(node, reference)
         return None, Supplier(name, provider.path, "dropped", why)
+
+    def _guests_own(self, node: Node, reference: Reference, provider: Node) -> Supplier | None:
+        """What to say of a provider that the guest has itself, or whose pages it has."""
+        name = reference.prop
+        if self.scope.has(provider) and reference.rule.shape == "list":
+            return Supplier(name, provider.path, "copied", "assigned to this domain")
+        keeper = self._keeper(reference)
+        if keeper is not None and self.clocks.given(node, reference) is None:
+            return Supplier(name, provider.path, "kept", keeper.why)
+        if id(provider) in self.regions:
+            return Supplier(name, provider.path, "copied", "its pages are mapped")
+        return None
+
+    def _keeper(self, reference: Reference) -> Kept | None:
+        """The firmware that answers the guest what a reference asks for."""
+        provider, rule = reference.provider, reference.rule
+        if provider is None or rule.shape != "list" or rule.lead or rule.trail:
+            return None
+        return next((one for one in self.kept if one.answers(provider)), None)
+
+    def _is_guests(self, reference: Reference) -> bool:
+        """Whether the guest has the provider of a reference itself."""
+        return self.scope.has(reference.provider) or self._keeper(reference) is not None
 
     def _clock(
         self, node: Node, reference: Reference, provider: Node
@@ -366,7 +397,9 @@ def _reason(node: Node, reference: Reference) -> str:
     return f"{reason}; {lacking}" if lacking else reason
 
 
-def supplier_findings(path: str, suppliers: tuple[Supplier, ...]) -> Iterator[Finding]:
+def supplier_findings(
+    path: str, suppliers: tuple[Supplier, ...], offered: Offer | None = None
+) -> Iterator[Finding]:
     """What is worth saying about the dropped suppliers of a device, in one line a device."""
     silent = {"iommu", "pinctrl", "graph", "clock"}
     dropped: dict[str, None] = {}
@@ -378,4 +411,8 @@ def supplier_findings(path: str, suppliers: tuple[Supplier, ...]) -> Iterator[Fi
             continue  # assign.memory speaks about it
         dropped[supplier.property] = None
     if dropped:
-        yield DROPPED(f"{path}: {', '.join(dropped)} dropped", node=path)
+        lost = (s.provider for s in suppliers if s.action == "dropped" and s.property in dropped)
+        fix = None
+        if offered is not None and any(offered.holds(provider) for provider in lost):
+            fix = f"{DROPPED.fix}; {offered.option} gives the guest {offered.path}"
+        yield DROPPED(f"{path}: {', '.join(dropped)} dropped", node=path, fix=fix)

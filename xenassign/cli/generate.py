@@ -90,6 +90,18 @@ from xenassign.cli.options import driver_option, driver_set, host_argument, xen_
     help="What becomes of a memory-region that is neither mapped nor dropped unasked. PATH: the"
     " region, or a device for all of its regions; without PATH all.",
 )
+@click.option(
+    "--sci",
+    type=click.Choice(["scmi_smc"]),
+    help="Give the guest the host's SCMI (Xen 4.21+, arm,scmi-smc): the protocols that its devices"
+    " use, and the shared memory. One domain only; Xen needs scmi-smc-passthrough.",
+)
+@click.option(
+    "--keep-firmware",
+    is_flag=True,
+    help="Keep the Xilinx firmware node that the devices refer to. Upstream Xen refuses a guest's"
+    " calls; for Xen of AMD.",
+)
 @click.option("--memory", type=int, metavar="MIB", help="Memory of the domain.")
 @click.option("--vcpus", type=int, metavar="N", help="Virtual CPUs of the domain.")
 @click.option("--kernel", metavar="FILE", help="kernel of dom.cfg, as dom0 sees it.")
@@ -129,6 +141,8 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
     rates: tuple[str, ...],
     keep_supplies: bool,
     regions: tuple[str, ...],
+    sci: str | None,
+    keep_firmware: bool,
     memory: int | None,
     vcpus: int | None,
     kernel: str | None,
@@ -175,6 +189,8 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
         clock_rates=tuple(parse_clock_rate(text) for text in rates),
         keep_supplies=keep_supplies,
         memory_regions=tuple(parse_memory_region(text) for text in regions),
+        sci=sci,
+        keep_firmware=keep_firmware,
         memory=memory,
         vcpus=vcpus,
         kernel=kernel,

@@ -20,6 +20,11 @@ from xenassign.cli.options import driver_option, driver_set, host_argument, xen_
     show_default=True,
     help="json: the schema xenassign/inspect/1.",
 )
+@click.option(
+    "--scmi",
+    is_flag=True,
+    help="Who uses each SCMI id, CPUs too: what two share one cannot switch off alone.",
+)
 @click.option("--assignable", is_flag=True, help="Only devices that could be assigned alone.")
 @xen_option
 @driver_option
@@ -27,6 +32,7 @@ def command(
     host: str,
     paths: tuple[str, ...],
     form: str,
+    scmi: bool,
     assignable: bool,
     version: str,
     drivers: tuple[str, ...],
@@ -40,6 +46,7 @@ def command(
     Example:
       xenassign inspect board.dtb
       xenassign inspect board.dtb ethernet0 --format json
+      xenassign inspect board.dtb --scmi
     """
     from xenassign.assign.assess import assess
     from xenassign.assign.select import select
@@ -52,8 +59,11 @@ def command(
     only = select(tree, paths) if paths else None
     found = assess(read_platform(tree), release(version), only, driver_set(drivers), assignable)
     if form == "json":
-        click.echo(to_json(inspect(found)), nl=False)
+        click.echo(to_json(inspect(found, scmi)), nl=False)
         return
-    from xenassign.render.table import show
+    from xenassign.render.table import show, show_scmi
 
+    if scmi:
+        show_scmi(found, sys.stdout)
+        return
     show(found, detail=bool(paths), stream=sys.stdout)

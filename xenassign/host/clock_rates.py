@@ -101,7 +101,7 @@ class ClockRates:
             return Rate(hz, f"clock-frequency of {provider.path}") if hz else None
         if "fixed-factor-clock" not in kinds and not kinds & _PASSING:
             return None
-        parent = self._parent(provider)
+        parent = self.parent(provider)
         if parent is None or parent.provider is None:
             return None
         met |= {id(provider)}
@@ -115,7 +115,8 @@ class ClockRates:
         source = f"{rate.source}, times {factor} / {divisor} by {provider.path}"
         return Rate(hz, source, rate.askers) if hz else None
 
-    def _parent(self, provider: Node) -> Reference | None:
+    def parent(self, provider: Node) -> Reference | None:
+        """The first clock that feeds a provider."""
         prop = provider.get("clocks")
         group = property_references(self.tree, provider, prop) if prop else None
         return group.entries[0] if group and group.entries else None

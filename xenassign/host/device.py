@@ -53,6 +53,7 @@ class HostDevice(NamedTuple):
     problems: tuple[str, ...]
     iommus: tuple[IommuUse, ...]
     scmi: tuple[scmi.ScmiId, ...]
+    scmi_uses: tuple[scmi.ScmiUse, ...]
     suppliers: tuple[References, ...]
     msi: tuple[str, ...]
     dma: Dma
@@ -117,6 +118,7 @@ def read_device(platform: Platform, node: Node) -> HostDevice:
     suppliers = references(tree, node)
     problems += [f"{group.prop}: {group.problem}" for group in suppliers if group.problem]
     uses = _iommu_uses(platform, node, suppliers)
+    scmi_uses = scmi.uses(suppliers, platform.scmi) if platform.scmi else []
     return HostDevice(
         node=node,
         path=node.path,
@@ -126,7 +128,8 @@ def read_device(platform: Platform, node: Node) -> HostDevice:
         other_interrupts=tuple(other),
         problems=tuple(problems),
         iommus=uses,
-        scmi=scmi.ids(suppliers, platform.scmi) if platform.scmi else (),
+        scmi=scmi.ids(scmi_uses),
+        scmi_uses=tuple(scmi_uses),
         suppliers=suppliers,
         msi=tuple(name for name in ("msi-parent", "msi-map") if node.has(name)),
         dma=_dma(node, uses, found),

@@ -7,9 +7,11 @@ with the id as the first argument.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from xenassign.devicetree.references import References
+from xenassign.devicetree.references import References, references
 from xenassign.devicetree.tree import Node, PropertyError, Tree
 
 TRANSPORTS = {
@@ -32,20 +34,26 @@ PROTOCOLS = {
 }
 
 
-#: The kinds of suppliers whose properties name ids that a device works with. What assigned-clocks
-#: and its like ask for is set up once and used by others; a gpio-ranges names no pin of SCMI's.
-_KINDS = frozenset(
+#: The properties whose entries are a device's SCMI ids, beside *-supply and pinctrl-N.
+_PROPERTIES = frozenset(
     {
-        "clock",
-        "power-domain",
-        "reset",
-        "performance-domain",
-        "thermal",
-        "regulator",
-        "pinctrl",
-        "access-controller",
+        "clocks",
+        "power-domains",
+        "resets",
+        "performance-domains",
+        "thermal-sensors",
+        "access-controllers",
     }
 )
+
+
+#: What sets a clock up. Other properties that name a provider (gpio-ranges) use no id of it.
+_SET_UP = frozenset({"assigned-clocks", "assigned-clock-parents"})
+_OTHERS = re.compile(r".+-supply|pinctrl-[0-9]+")
+
+
+def _counts(prop: str) -> bool:
+    return prop in _PROPERTIES or _OTHERS.fullmatch(prop) is not None
 
 
 class ScmiProvider(NamedTuple):
@@ -61,6 +69,46 @@ class ScmiId(NamedTuple):
 
     protocol: str
     id: int
+
+
+class ScmiUse(NamedTuple):
+    """One reference that ends at an SCMI provider, or at a node below one.
+
+    ``root``: the SCMI node. ``provider``: the node that the phandle names. ``name``: what the names
+    list calls the entry. ``id``: None for a provider that has none, a pin group without ``reg``.
+    """
+
+    protocol: str
+    id: int | None
+    root: Node
+    provider: Node
+    prop: str
+    name: str | None
+
+    @property
+    def counts(self) -> bool:
+        """Whether it makes the device a user of the id: not what only sets a clock up."""
+        return _counts(self.prop)
+
+    @property
+    def text(self) -> str:
+        """For people: ``clock 12``."""
+        return self.protocol if self.id is None else f"{self.protocol} {self.id}"
+
+    @property
+    def key(self) -> tuple[int, str, int | None]:
+        """What two users of the same thing have in common; without an id that is the provider."""
+        if self.id is None:
+            return id(self.provider), self.protocol, None
+        return id(self.root), self.protocol, self.id
+
+
+class ScmiUser(NamedTuple):
+    """A node that uses an id. ``available``: whether it and all above it are."""
+
+    node: Node
+    use: ScmiUse
+    available: bool
 
 
 def _protocol_number(node: Node) -> int | None:
@@ -84,42 +132,72 @@ def providers(tree: Tree) -> tuple[ScmiProvider, ...]:
     return tuple(found)
 
 
-def ids(references: tuple[References, ...], scmi: tuple[ScmiProvider, ...]) -> tuple[ScmiId, ...]:
-    """The SCMI ids that a device's references lead to, each once, in the order of its properties.
+def uses(references: tuple[References, ...], scmi: tuple[ScmiProvider, ...]) -> list[ScmiUse]:
+    """The references of a node that lead to SCMI, in the order of its properties.
 
     ``access-controllers`` counts only where it names an SCMI provider itself or one of its
     protocols (sci_assign_dt_device of Xen 4.21): most uses of that property are not SCMI.
     """
     roots = {id(provider.node) for provider in scmi}
-    found: dict[ScmiId, None] = {}
+    found: list[ScmiUse] = []
     for group in references:
-        if group.rule.kind not in _KINDS or group.prop.startswith("assigned-clock"):
-            continue
         for reference in group.entries:
-            protocol = _protocol_of(reference.provider, roots)
-            if protocol is None:
+            provider = reference.provider
+            root = (
+                next((n for n in provider.lineage() if id(n) in roots), None) if provider else None
+            )
+            if root is None or provider is None:
                 continue
+            protocol = _protocol_of(provider, root)
             if reference.rule.kind == "access-controller":
                 protocol = "access"
-            identifier = reference.args[0] if reference.args else _unit(reference.provider)
-            if protocol and identifier is not None:
-                found[ScmiId(protocol, identifier)] = None
-    return tuple(found)
+            identifier = reference.args[0] if reference.args else _unit(provider)
+            use_of = group.prop in _SET_UP or _counts(group.prop)
+            if protocol and use_of:
+                name = reference.name
+                use = ScmiUse(protocol, identifier, root, provider, group.prop, name)
+                found.append(use)
+    return found
 
 
-def _unit(node: Node | None) -> int | None:
-    """The id of a provider that takes no argument: the ``reg`` of a regulator or pin group."""
-    return _protocol_number(node) if node is not None else None
+def ids(found: Iterable[ScmiUse]) -> tuple[ScmiId, ...]:
+    """The SCMI ids of a device, each once, in the order of its properties.
+
+    ``assigned-clocks`` and ``assigned-clock-parents`` do not count: they ask once that a clock is
+    set up, which need not be one that the device runs on. They are uses.
+    """
+    counted = (ScmiId(u.protocol, u.id) for u in found if u.counts and u.id is not None)
+    return tuple(dict.fromkeys(counted))
 
 
-def _protocol_of(node: Node | None, roots: set[int]) -> str | None:
-    """The protocol whose subtree holds the node; ``""`` for an SCMI provider itself."""
-    below = node
-    while node is not None:
-        if id(node) in roots:
-            if below is node:
-                return ""
-            number = _protocol_number(below) if below is not None else None
-            return PROTOCOLS.get(number) if number is not None else None
-        below, node = node, node.parent
+def users(tree: Tree, scmi: tuple[ScmiProvider, ...]) -> Iterator[ScmiUser]:
+    """Every use of SCMI on the board in the order of its tree, by devices and by others.
+
+    CPUs and thermal zones use clocks, performance domains and sensors, and are no devices.
+    """
+    for node in tree.nodes() if scmi else ():
+        available = all(above.available for above in node.lineage())
+        for use in uses(references(tree, node), scmi):
+            yield ScmiUser(node, use, available)
+
+
+def protocol_node(provider: Node, root: Node) -> Node | None:
+    """The ``protocol@NN`` of an SCMI node that holds a provider; None for the SCMI node itself."""
+    below = None
+    for node in provider.lineage():
+        if node is root:
+            return below
+        below = node
     return None
+
+
+def _unit(node: Node) -> int | None:
+    """The id of a provider that takes no argument: the ``reg`` of a regulator or pin group."""
+    return _protocol_number(node) if node.base_name != "protocol" else None
+
+
+def _protocol_of(provider: Node, root: Node) -> str | None:
+    """The protocol whose subtree holds a provider; None for an SCMI node itself."""
+    node = protocol_node(provider, root)
+    number = _protocol_number(node) if node is not None else None
+    return PROTOCOLS.get(number) if number is not None else None

@@ -32,6 +32,7 @@ class Context(NamedTuple):
     ``marked``: paths of host nodes that an overlay marks in addition to those that the host tree
     marks. ``rights``: the answer of ``dom0`` for whoever asks twice. ``options``: Kconfig options
     that Xen was built with although they are off by default (``Release.domain_options``).
+    ``sci``: the xen,sci_type of the domain's node ("none" without), None when it is not known.
     ``host_memory``: what the firmware gives Xen, if that is known: the tree of a board's file often
     states other memory, which the firmware replaces.
     """
@@ -52,6 +53,7 @@ class Context(NamedTuple):
     rights: Dom0 | None = None
     options: frozenset[str] = frozenset()
     host_memory: tuple[Block, ...] = ()
+    sci: str | None = None
 
     def dom0(self) -> Dom0 | None:
         """What dom0 may give, if the host is known."""

@@ -15,7 +15,8 @@ from xenassign.devicetree.addresses import Block, registers
 from xenassign.devicetree.places import Place
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule
-from xenassign.lint.domcfg import XL, meant
+from xenassign.lint.domcfg import XL, asks_for_scmi, meant
+from xenassign.lint.firmware import scmi_nodes
 from xenassign.lint.interrupts import guest_intids
 from xenassign.lint.mappings import Entry
 from xenassign.lint.pages import REG_UNMAPPED, reg_cell
@@ -108,6 +109,19 @@ DTDEV_WITHOUT_NODE = rule(
     fix="copy the device's node to the partial device tree, or take the path out of dtdev",
     source="libxl_create.c: dtdev",
     routes=XL,
+)
+ARM_SCI_MISSING = rule(
+    "XA613",
+    "arm-sci-missing",
+    "The guest has an SCMI node, and dom.cfg does not ask for SCMI",
+    severity="error",
+    effect="broken",
+    why="Xen forwards SCMI calls of the one domain that was created with arm_sci. To any other it"
+    " says 'Unhandled SMC/HVC', and Linux cannot talk to its SCMI.",
+    fix='write arm_sci = "type=scmi_smc"',
+    source="parse_arm_sci_config (xl_parse.c), scmi_smc_domain_init, scmi_handle_smc",
+    routes=XL,
+    since="4.21",
 )
 
 
@@ -265,6 +279,15 @@ def dtdev_in_tree(pair: Pair) -> Iterator[Finding]:
             yield DTDEV_WITHOUT_NODE(message, prop="dtdev", place=pair.place(atom))
 
 
+def arm_sci(pair: Pair) -> Iterator[Finding]:
+    """A configuration whose guest has SCMI asks for it."""
+    release = pair.view.context.release
+    if release.scmi_smc and not asks_for_scmi(pair.config, release):
+        for node in scmi_nodes(pair.view):
+            message = f"{node.path}: dom.cfg has no arm_sci that asks for SCMI"
+            yield ARM_SCI_MISSING(message, node=node.path)
+
+
 def _covered(entry: Entry, by: list[Entry]) -> bool:
     """Whether one of the mappings maps all of ``entry`` to the same place."""
     return any(
@@ -288,4 +311,5 @@ CHECKS: tuple[Callable[[Pair], Iterator[Finding]], ...] = (
     interrupts_in_irqs,
     devices_in_dtdev,
     dtdev_in_tree,
+    arm_sci,
 )

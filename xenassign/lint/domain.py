@@ -205,6 +205,7 @@ def context_of(domain: DomainNode, context: Context) -> Context:
         nr_spis=domain.nr_spis,
         pool_mib=domain.pool_mib,
         bootargs=domain.bootargs,
+        sci=domain.sci_type or "none",
         beside_dom0=context.beside_dom0 or taken_for_dom0(domain),
     )
 

@@ -43,6 +43,7 @@ from xenassign.xen.releases import (
     RELEASES,
     Release,
 )
+from xenassign.xen.sci import OPTION, SCMI_SMC, mediator
 from xenassign.xen.stage2 import UNKNOWN_POOL, Stage2, pool_pages
 
 NO_KERNEL = rule(
@@ -142,11 +143,41 @@ SCI_TYPE = rule(
     "Xen refuses the value of xen,sci_type",
     severity="error",
     effect="rejected",
-    why='The value is "none" or "scmi_smc", in small letters: \'Error getting SCI configuration\'.',
-    fix='write "none" or leave it out',
+    why='The value is "none" or "scmi_smc", in small letters; anything else, an empty value too,'
+    " ends in 'Error getting SCI configuration', whether or not the host has SCMI.",
+    fix='write "scmi_smc" or "none", or leave it out',
     routes=DOM0LESS,
     source="domu_dt_sci_parse",
     since="4.21",
+)
+SCI_IDLE = rule(
+    "XA728",
+    "sci-type-without-effect",
+    "xen,sci_type does nothing on this board",
+    severity="error",
+    effect="broken",
+    why="Xen accepts xen,sci_type and forwards nothing where it has no SCMI: on a board without an"
+    " available arm,scmi-smc node, without arm,smc-id, or where the node is marked xen,passthrough."
+    " The guest's calls fail, and devices that need SCMI are deferred for ever.",
+    fix="leave it out and use fixed-clocks, or unmark the node",
+    source="sci_domain_init, scmi_dom0_init, device_init; seen on Xen 4.21 and 4.22",
+    routes=DOM0LESS,
+    since="4.21",
+    needs_host=True,
+)
+SCI_TAKEN = rule(
+    "XA729",
+    "scmi-not-given",
+    "Xen does not give SCMI to this domain",
+    severity="error",
+    effect="rejected",
+    why="SCMI belongs to dom0 unless Xen's command line has scmi-smc-passthrough, and then to one"
+    " domain: 'Error creating domain … (rc = -22)' without the option, '(rc = -17)' for a second.",
+    fix=f"put {OPTION} on Xen's command line, and xen,sci_type on one domain",
+    routes=DOM0LESS,
+    source="scmi_smc_domain_init; seen on Xen 4.21 and 4.22",
+    since="4.21",
+    needs_host=True,
 )
 FORM = rule(
     "XA709",
@@ -655,9 +686,62 @@ def static_memory(view: View) -> Iterator[Finding]:
 def sci_type(view: View) -> Iterator[Finding]:
     """xen,sci_type is one that Xen knows; it is built with scmi_smc unless that is switched off."""
     value, path = view.domain.sci_type, view.node.path
-    if view.reads("xen,sci_type") and value not in ("none", "scmi_smc"):
+    if not view.reads("xen,sci_type") or value == "none":
+        return
+    if value != "scmi_smc":
         message = f"{path}: xen,sci_type is {value!r}" if value else f"{path}: it is no string"
         yield SCI_TYPE(message, node=path, prop="xen,sci_type")
+        return
+    platform = view.context.platform
+    if platform is None:
+        return
+    host = mediator(platform.tree, view.context.marked)
+    if host.node is None:
+        message = f"{path}: Xen forwards no SCMI: {host.why}"
+        yield SCI_IDLE(message, node=path, prop="xen,sci_type")
+    elif _granted(view.domain) is False:
+        message = f"{path}: xen,xen-bootargs has no {OPTION}"
+        yield SCI_TAKEN(message, node=path, prop="xen,sci_type")
+    else:
+        before = _first_with_scmi(view.domain)
+        if before is not view.node:
+            message = f"{path}: {before.path} has the SCMI already"
+            yield SCI_TAKEN(message, node=path, prop="xen,sci_type")
+
+
+def _first_with_scmi(domain: DomainNode) -> Node:
+    """The first domain beside it, or it itself, that asks for SCMI: Xen builds them in order."""
+    beside = domain.node.parent.children.values() if domain.node.parent else ()
+    asking = (n for n in beside if is_compatible(n, "xen,domain") and _asks(n))
+    return next(asking, domain.node)
+
+
+def _asks(node: Node) -> bool:
+    return string(node, "xen,sci_type") == SCMI_SMC
+
+
+def _granted(domain: DomainNode) -> bool | None:
+    """Whether Xen's command line gives SCMI away; None where the tree does not state it."""
+    for node in domain.lineage[1:]:
+        line = string(node, "xen,xen-bootargs")
+        if line is not None:
+            return _option(line)
+    return None
+
+
+_NO = ("0", "no", "off", "false", "disable")
+
+
+def _option(line: str) -> bool:
+    """A boolean of Xen's command line, the last one counts (parse_params, parse_boolean)."""
+    given = False
+    for word in line.split():
+        name, _, value = word.partition("=")
+        if name == OPTION and value in ("", "1", "yes", "on", "true", "enable"):
+            given = True
+        elif name == f"no-{OPTION}" or (name == OPTION and value in _NO):
+            given = False
+    return given
 
 
 def xenstore(view: View) -> Iterator[Finding]:

@@ -32,7 +32,7 @@ from xenassign.lint.dom0less import (
     too_many_vcpus,
 )
 from xenassign.lint.mappings import Claim, Entry
-from xenassign.xen.dom0 import Dom0, dom0_masters
+from xenassign.xen.dom0 import Dom0, dom0_masters, without_scmi
 from xenassign.xen.iommu import Iommus, Shield, StreamTable, protection
 from xenassign.xen.layout import Guest
 from xenassign.xen.releases import (
@@ -47,9 +47,10 @@ from xenassign.xen.releases import (
     Release,
     rounded_spis,
 )
+from xenassign.xen.sci import SCMI_SMC, mediator
 from xenassign.xen.stage2 import Stage2, pool_pages
 from xenassign.xen.xlcfg import Atom, Config, ConfigError, ListValue, Value, parse
-from xenassign.xen.xlvalues import Range, intid, page_range
+from xenassign.xen.xlvalues import Range, intid, page_range, sci_types
 
 XL = ("xl",)
 
@@ -251,6 +252,32 @@ OTHER_RELEASE = rule(
     source="xl_parse.c",
     routes=XL,
 )
+SCI_REFUSED = rule(
+    "XA614",
+    "arm-sci-refused",
+    "xl does not know the type that arm_sci names",
+    severity="error",
+    effect="rejected",
+    why="The types are none and scmi_smc. xl stops at any other: 'Unknown ARM_SCI type: …'.",
+    fix='write arm_sci = "type=scmi_smc", or leave it out',
+    source="parse_arm_sci_config (xl_parse.c), libxl_arm_sci_type (libxl_types.idl)",
+    routes=XL,
+    since="4.21",
+)
+SCI_IDLE = rule(
+    "XA615",
+    "arm-sci-without-effect",
+    "arm_sci does nothing",
+    severity="error",
+    effect="broken",
+    why="xl reads the type behind 'type=' and ignores whatever else the string has. Xen ignores the"
+    " request where it has no SCMI to forward: on a board without an available arm,scmi-smc node,"
+    " without arm,smc-id, or where the node is marked xen,passthrough. The guest's calls fail.",
+    fix='write arm_sci = "type=scmi_smc", on a board with such a node, which is not marked',
+    source="parse_arm_sci_config (xl_parse.c), sci_domain_init, scmi_dom0_init",
+    routes=XL,
+    since="4.21",
+)
 IN_BYTES = rule(
     "XA608",
     "iomem-in-bytes",
@@ -368,11 +395,12 @@ def check(config: Config, context: Context) -> Iterator[Finding]:
     yield from _lines(config, context, lines)
     yield from _vcpus(config, context)
     if context.platform is not None and context.iommus is not None:
-        rights = context.dom0()
+        rights = _dom0(config, context)
         if rights is not None and (lines or ranges):
             yield from _rights(config, rights, lines, ranges)
         yield from _in_bytes(config, context.platform, ranges)
         yield from _dtdev(config, context.platform, context.iommus, context.marked)
+    yield from _sci(config, context)
     yield from _stage2(config, context, ranges)
     memory = context.memory
     if config.get("memory") is not None:
@@ -388,6 +416,14 @@ def _vcpus(config: Config, context: Context) -> Iterator[Finding]:
     for finding in too_many_vcpus(_number(config, "vcpus", 1), context, XL):
         at = config.place(config.named("vcpus")[-1].value)
         yield finding._replace(node=None, prop="vcpus", place=at)
+
+
+def asks_for_scmi(config: Config, release: Release) -> bool:
+    """Whether arm_sci asks for the host's SCMI, in a release that reads it."""
+    value = config.get("arm_sci")
+    if not isinstance(value, Atom) or not release.knows_key("arm_sci"):
+        return False
+    return sci_types(value.text)[-1:] == [SCMI_SMC]
 
 
 def meant(atom: Atom) -> int | None:
@@ -460,6 +496,14 @@ def _lines(config: Config, context: Context, lines: list[tuple[Atom, int]]) -> I
         yield TOO_MANY_SPIS(message, prop=prop, place=where, routes=XL)
 
 
+def _dom0(config: Config, context: Context) -> Dom0 | None:
+    """What dom0 may give to a guest with this configuration."""
+    rights, platform = context.dom0(), context.platform
+    if rights is None or platform is None or not asks_for_scmi(config, context.release):
+        return rights
+    return without_scmi(rights, platform, context.marked)
+
+
 def _rights(
     config: Config,
     has: Dom0,
@@ -477,6 +521,23 @@ def _rights(
         if not has.has_pages(span.mfn, span.pages):
             message = f"dom0 does not have {span.pages:#x} pages from {span.mfn:#x} on"
             yield NOT_DOM0S_PAGES(message, prop="iomem", place=config.place(atom))
+
+
+def _sci(config: Config, context: Context) -> Iterator[Finding]:
+    """arm_sci asks for what xl and Xen know."""
+    value = config.get("arm_sci")
+    if not isinstance(value, Atom) or not context.release.knows_key("arm_sci"):
+        return
+    at, types = config.place(value), sci_types(value.text)
+    unknown = [kind for kind in types if kind not in ("none", SCMI_SMC)]
+    if unknown:
+        yield SCI_REFUSED(f"arm_sci has the type {unknown[0]!r}", prop="arm_sci", place=at)
+    elif not types:
+        yield SCI_IDLE(f"arm_sci is {value.text!r}, without type=", prop="arm_sci", place=at)
+    elif types[-1] == SCMI_SMC and context.platform is not None:
+        host = mediator(context.platform.tree, context.marked)
+        if host.node is None:
+            yield SCI_IDLE(f"Xen forwards no SCMI: {host.why}", prop="arm_sci", place=at)
 
 
 def _in_bytes(

@@ -75,6 +75,7 @@ def check(
         memory=request.memory * 1024 if request.memory else None,
         pool_mib=pool_mib,
         beside_dom0=True,
+        sci=request.sci or "none",
         marked=marks(None, [read_blob(files[f"{name}.host.dtbo"])]),
     )
     context = context._replace(rights=context.dom0())

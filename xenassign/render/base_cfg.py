@@ -8,7 +8,7 @@ from xenassign.assign.plan import DomainPlan
 from xenassign.xen import xlcfg_edit
 from xenassign.xen.xlcfg import Atom, Config
 from xenassign.xen.xlcfg_edit import Edit, quoted, written
-from xenassign.xen.xlvalues import Range, intid, page_range
+from xenassign.xen.xlvalues import Range, intid, page_range, sci_types
 
 _COMMENT = "What xenassign set for the devices that are passed."
 
@@ -48,6 +48,8 @@ def _values(base: Config, plan: DomainPlan) -> dict[str, str]:
     pool = base.integer("shadow_memory") or 0
     if plan.pool_mib is not None and pool < plan.pool_mib:
         wanted["shadow_memory"] = plan.pool_mib
+    if request.sci is not None and sci_types(_text(base, "arm_sci") or "")[-1:] != [request.sci]:
+        wanted["arm_sci"] = f"type={request.sci}"
     protected = any(device.protection.protected for device in plan.devices)
     if protected and _text(base, "passthrough") not in ("enabled", "share_pt"):
         wanted["passthrough"] = "enabled"

@@ -49,6 +49,9 @@ def domain_node(plan: DomainPlan) -> DraftNode:
         properties.append(
             cells("xen,domain-p2m-mem-mb", plan.pool_mib, decimal=True, comment=comment)
         )
+    if request.sci is not None:
+        comment = "Xen's command line needs scmi-smc-passthrough"
+        properties.append(text("xen,sci_type", request.sci, comment=comment))
     if request.vpl011:
         properties.append(boolean("vpl011"))
     domain = DraftNode(plan.name, tuple(properties))

@@ -11,6 +11,7 @@ from xenassign.host.platform import Iommu
 
 if TYPE_CHECKING:
     from xenassign.assign.assess import Assessment, BoardAssessment
+    from xenassign.host.scmi import ScmiUse
 
 
 def to_json(value: Any) -> str:
@@ -39,6 +40,7 @@ def plan(domain: DomainPlan) -> dict[str, Any]:
         "name": domain.name,
         "xen": domain.request.release.version,
         "routes": list(domain.request.routes),
+        "sci": domain.request.sci,
         "model": domain.model,
         "devices": [_device(device) for device in domain.devices],
         "regions": [
@@ -98,8 +100,40 @@ def _device(device: PlannedDevice) -> dict[str, Any]:
     }
 
 
-def inspect(board: BoardAssessment) -> dict[str, Any]:
-    """A board and its devices (schema xenassign/inspect/1)."""
+def _scmi_use(use: ScmiUse) -> dict[str, Any]:
+    return {
+        "protocol": use.protocol,
+        "id": use.id,
+        "provider": use.provider.path,
+        "property": use.prop,
+        "name": use.name,
+    }
+
+
+def _scmi_users(board: BoardAssessment) -> list[dict[str, Any]]:
+    """Every SCMI id of the board and who uses it, by provider, protocol and id."""
+    return [
+        {
+            "scmi": one.use.root.path,
+            "protocol": one.use.protocol,
+            "id": one.use.id,
+            "provider": one.use.provider.path,
+            "users": [
+                {
+                    "path": user.node.path,
+                    "property": user.use.prop,
+                    "name": user.use.name,
+                    "available": user.available,
+                }
+                for user in users
+            ],
+        }
+        for one, users in board.board.by_scmi_id()
+    ]
+
+
+def inspect(board: BoardAssessment, scmi: bool = False) -> dict[str, Any]:
+    """A board and its devices (schema xenassign/inspect/1). ``scmi``: with the users of SCMI."""
     platform = board.board.platform
     gic = platform.gic
     return {
@@ -120,6 +154,7 @@ def inspect(board: BoardAssessment) -> dict[str, Any]:
             ],
         },
         "devices": [_assessed(one) for one in board.devices],
+        **({"scmi_users": _scmi_users(board)} if scmi else {}),
     }
 
 
@@ -158,6 +193,7 @@ def _assessed(one: Assessment) -> dict[str, Any]:
         ],
         "protected": one.protection.protected,
         "scmi": [{"protocol": s.protocol, "id": s.id} for s in device.scmi],
+        "scmi_uses": [_scmi_use(use) for use in device.scmi_uses],
         "dma": device.dma.answer,
         "dma_evidence": device.dma.evidence,
         "assignable": one.assignable,

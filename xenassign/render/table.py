@@ -9,6 +9,23 @@ from xenassign.assign.assess import Assessment, BoardAssessment
 WIDTH = 100
 
 
+def show_scmi(board: BoardAssessment, stream: TextIO) -> None:
+    """Prints every SCMI id with those who use it, a line each."""
+    shared = 0
+    found = board.board.by_scmi_id()
+    for one, users in found:
+        sharing = len({user.node.path for user in users if user.available and user.use.counts})
+        shared += sharing > 1
+        several = f", {sharing} users" if sharing > 1 else ""
+        stream.write(f"{one.use.text} of {one.use.provider.path}{several}\n")
+        for user in users:
+            name = f" ({user.use.name})" if user.use.name else ""
+            state = "" if user.available else ", disabled"
+            line = f"{user.node.path}: {user.use.prop}{name}{state}"
+            stream.write(f"    {_printable(line)}\n")
+    stream.write(f"{len(found)} SCMI ids, {shared} of them with more than one user.\n")
+
+
 def show(board: BoardAssessment, detail: bool, stream: TextIO) -> None:
     """Prints the platform and a row a device, or with ``detail`` everything about each device."""
     from rich.console import Console
@@ -132,8 +149,10 @@ def detail_lines(one: Assessment) -> list[tuple[str, str | None]]:
         add("stream", f"{use.node.path if use.node else 'nothing'} {args}")
     add("protected", f"{'yes' if one.protection.protected else 'no'}: {one.protection.why}")
     add("DMA", f"{device.dma.answer}: {device.dma.evidence}")
-    for scmi in device.scmi:
-        add("SCMI", f"{scmi.protocol} {scmi.id}")
+    for scmi in device.scmi_uses:
+        name = f" ({scmi.name})" if scmi.name else ""
+        how = "" if scmi.counts else f", {scmi.prop}"
+        add("SCMI", f"{scmi.text}{name} of {scmi.provider.path}{how}")
     for group in device.suppliers:
         providers = dict.fromkeys(r.provider.path for r in group.entries if r.provider)
         add("supplier", f"{group.prop}: {', '.join(providers)}" if providers else "")

@@ -22,6 +22,7 @@ from xenassign.host.gic import decode
 from xenassign.host.platform import Platform
 from xenassign.xen.iommu import Iommus, protection
 from xenassign.xen.releases import PAGE_SIZE, SPI_FIRST_INTID, TRIGGER_MASK
+from xenassign.xen.sci import dom0_gives
 
 #: Nodes that dom0 does not get, with all below them (skip_matches and timer_matches).
 _SKIPPED = frozenset(
@@ -113,6 +114,17 @@ def dom0(platform: Platform, known: Iommus, marked: frozenset[str] = frozenset()
         if not node.path.lower().startswith("/reserved-memory/"):
             pages += [_pages(b, known.release.dom0_gives_page_behind) for b in blocks if b.size]
     return Dom0(_merged(pages), frozenset(allowed), frozenset(held))
+
+
+def without_scmi(has: Dom0, platform: Platform, marked: frozenset[str]) -> Dom0:
+    """What a dom0 may give whose SCMI is a guest's: the shared memory too, wherever it lies.
+
+    Source: scmi_smc_dt_handle_node of Xen 4.21, which permits what reserved memory is not.
+    """
+    memory = dom0_gives(platform.tree, marked)
+    if memory is None or not memory.size:
+        return has
+    return has._replace(pages=_merged([*has.pages, _pages(memory, behind=False)]))
 
 
 def dom0_masters(platform: Platform, known: Iommus, marked: frozenset[str]) -> list[HostDevice]:

@@ -294,6 +294,15 @@ class Release:
     """Whether asking for an SCI type that Xen was built without is refused. A Xen with SCMI support
     on a host without an SCMI firmware ignores the request in every release."""
 
+    scmi_arguments_kept: bool = field(
+        metadata={
+            "source": "until cd9cd05b2eba (4.22.0): xen/arch/arm/include/asm/smccc.h"
+            " __declare_arg_1, xen/arch/arm/firmware/scmi-smc.c scmi_handle_smc"
+        }
+    )
+    """Whether a forwarded SCMI call has the arguments of the guest's. Otherwise Xen loads x0 to x6
+    and then calls functions for the rest, which may change them: seen with GCC 12."""
+
     def iommu_driver_for(self, compatibles: Iterable[str]) -> IommuDriver | None:
         """Xen's driver for a node of these compatible strings; any of them may match.
 
@@ -448,6 +457,7 @@ _4_17 = Release(
     xl_keys=frozenset(_XL_KEYS_4_17.split()),
     scmi_smc=False,
     scmi_unsatisfied_refused=False,
+    scmi_arguments_kept=True,
 )
 
 _4_18 = replace(
@@ -535,6 +545,7 @@ _4_22 = replace(
     domain_properties=_4_21.domain_properties | {"v8r_el1_msa"},  # 1afacf7b1537
     domain_options=MappingProxyType({**_4_21.domain_options, "v8r_el1_msa": "MPU"}),
     xl_keys=_4_21.xl_keys | {"xenstore_quota"},  # ea3099e19146
+    scmi_arguments_kept=False,
 )
 
 RELEASES: Mapping[str, Release] = MappingProxyType(

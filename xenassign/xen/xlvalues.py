@@ -1,4 +1,4 @@
-"""What xl makes of the strings in irqs and iomem (parse_config_data in xl_parse.c of Xen)."""
+"""What xl makes of the strings in irqs, iomem and arm_sci (parse_config_data in xl_parse.c)."""
 
 from __future__ import annotations
 
@@ -58,3 +58,11 @@ def _hexadecimal(text: str) -> int:
     """A number as glibc's sscanf reads it: "0x" alone is 0, a sign wraps, too large is all ones."""
     value = int(text + "0", 16) >> 4 if text[-1] in "xX" else int(text, 16)
     return value & _U64 if abs(value) <= _U64 else _U64
+
+
+def sci_types(text: str) -> list[str]:
+    """The types that arm_sci names, in order: the last one counts, and any other part is ignored.
+
+    Source: parse_arm_sci_config. The names are compared without regard to case.
+    """
+    return [part[5:].lower() for part in text.split(",") if part.startswith("type=")]

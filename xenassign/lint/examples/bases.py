@@ -278,6 +278,94 @@ BLOCKS = """\
 
 BLOCKS_MARKS = PROTECTED_MARKS.replace("ethernet@ff0e0000", "spi@ff0f0000")
 
+#: A device whose clock and reset are SCMI's, and the firmware's node: of the board rk3588-like.
+SCMI = """\
+/dts-v1/;
+/ {
+	#address-cells = <2>;
+	#size-cells = <2>;
+
+	passthrough {
+		compatible = "simple-bus";
+		#address-cells = <2>;
+		#size-cells = <2>;
+		ranges;
+		interrupt-parent = <0xfde8>;
+
+		rng@fe378000 {
+			compatible = "rockchip,rk3588-rng";
+			interrupts = <0 400 4>;
+			clocks = <&scmi_clk 17>;
+			resets = <&scmi_reset 48>;
+			xen,path = "/rng@fe378000";
+			reg = <0x0 0xfe378000 0x0 0x200>;
+			xen,reg = <0x0 0xfe378000 0x0 0x1000 0x0 0xfe378000>;
+			xen,force-assign-without-iommu;
+		};
+
+		shmem: shmem@fd60f000 {
+			compatible = "arm,scmi-shmem";
+			reg = <0x0 0xfd60f000 0x0 0x100>;
+			xen,reg = <0x0 0xfd60f000 0x0 0x1000 0x0 0xfd60f000>;
+			xen,force-assign-without-iommu;
+		};
+
+		firmware {
+			compatible = "simple-bus";
+			#address-cells = <2>;
+			#size-cells = <2>;
+			ranges;
+
+			scmi {
+				compatible = "arm,scmi-smc";
+				arm,smc-id = <0x82000010>;
+				shmem = <&shmem>;
+				#address-cells = <1>;
+				#size-cells = <0>;
+
+				scmi_clk: protocol@14 {
+					reg = <0x14>;
+					#clock-cells = <1>;
+				};
+
+				scmi_reset: protocol@16 {
+					reg = <0x16>;
+					#reset-cells = <1>;
+				};
+			};
+		};
+	};
+};
+"""
+
+SCMI_CONFIG = """\
+name = "domu1"
+kernel = "/boot/Image"
+memory = 512
+vcpus = 1
+device_tree = "domu1.dtb"
+arm_sci = "type=scmi_smc"
+irqs = [432]
+iomem = ["0xfe378,0x1", "0xfd60f,0x1"]
+"""
+
+SCMI_MARKS = """\
+/dts-v1/;
+/plugin/;
+/ {
+	fragment@0 {
+		target-path = "/rng@fe378000";
+		__overlay__ {
+			xen,passthrough;
+		};
+	};
+};
+"""
+
+SCMI_DOMAIN = DOMAIN.replace("vpl011;", 'vpl011;\n\t\t\txen,sci_type = "scmi_smc";').replace(
+    "	chosen {", '	chosen {\n\t\txen,xen-bootargs = "console=dtuart scmi-smc-passthrough";'
+)
+
 #: A key that xl does not know, on purpose.
 WAIVED = """\
 name = "domu1"
@@ -358,6 +446,26 @@ BOARD = """\
 		compatible = "fixed-clock";
 		#clock-cells = <0>;
 		clock-frequency = <24000000>;
+	};
+
+	firmware {
+		scmi {
+			compatible = "arm,scmi-smc";
+			arm,smc-id = <0x82000010>;
+			shmem = <&shmem>;
+			#address-cells = <1>;
+			#size-cells = <0>;
+
+			scmi_clk: protocol@14 {
+				reg = <0x14>;
+				#clock-cells = <1>;
+			};
+		};
+	};
+
+	shmem: shmem@50000 {
+		compatible = "arm,scmi-shmem";
+		reg = <0x50000 0x1000>;
 	};
 
 	pll: clock-controller@8910000 {
@@ -445,7 +553,8 @@ BOARD = """\
 class Base(NamedTuple):
     """A file that examples change. ``beside``: the bases that it is linted with.
 
-    ``marks``: the base that marks its devices in the tree of ``board``, a shipped one.
+    ``marks``: the base that marks its devices in the tree of ``board``, a shipped one. ``xen``: the
+    release that it is right on, None for all.
     """
 
     file: str
@@ -453,9 +562,11 @@ class Base(NamedTuple):
     beside: tuple[str, ...] = ()
     marks: str | None = None
     board: str = "qemu-virt-gicv3"
+    xen: str | None = None
 
 
 _ZCU102 = "zynqmp-zcu102"
+_RK3588 = "rk3588-like"
 
 BASES = {
     "partial": Base("domu1.dts", PARTIAL, marks="marks"),
@@ -473,6 +584,12 @@ BASES = {
     ),
     "blocks": Base("domu1.dts", BLOCKS, (), "blocks-marks", _ZCU102),
     "blocks-marks": Base("domu1.host.dtso", BLOCKS_MARKS, ("blocks",), None, _ZCU102),
+    "scmi": Base("domu1.dts", SCMI, (), "scmi-marks", _RK3588, "4.21"),
+    "scmi-config": Base("domu1.cfg", SCMI_CONFIG, ("scmi",), "scmi-marks", _RK3588, "4.21"),
+    "scmi-domain": Base("domain.dts", SCMI_DOMAIN, ("scmi",), "scmi-marks", _RK3588, "4.21"),
+    "scmi-marks": Base(
+        "domu1.host.dtso", SCMI_MARKS, ("scmi-config", "scmi"), None, _RK3588, "4.21"
+    ),
     "waived": Base("domu1.cfg", WAIVED),
     "board": Base("board.dts", BOARD),
 }

@@ -37,6 +37,15 @@ EXAMPLES: dict[str, Example] = {
     "XA611": Example(
         "config", right=_IOMEM, wrong='iomem = ["0x9010,0x1"]\niomem = ["0x9030,0x1"]'
     ),
+    "XA613": Example(
+        "scmi-config", right='arm_sci = "type=scmi_smc"', wrong='arm_sci = "type=none"', xen="4.21"
+    ),
+    "XA614": Example(
+        "config", right="vcpus = 1", wrong='vcpus = 1\narm_sci = "type=scmi"', xen="4.21"
+    ),
+    "XA615": Example(
+        "config", right="vcpus = 1", wrong='vcpus = 1\narm_sci = "scmi_smc"', xen="4.21"
+    ),
     "XA612": Example(
         "config",
         right='device_tree = "domu1.dtb"\nirqs = [34, 39]',

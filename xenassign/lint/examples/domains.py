@@ -9,6 +9,7 @@ _TREE = 'compatible = "multiboot,device-tree", "multiboot,module";'
 _KERNEL_REG = "reg = <0x0 0x48000000 0x0 0x1000000>;"
 _MEMORY = "memory = <0x0 0x80000>;"
 _UART = "vpl011;"
+_SCMI = 'vpl011;\n\t\t\txen,sci_type = "scmi_smc";'
 _CELLS = "#address-cells = <2>;\n\t\t\t#size-cells = <2>;\n\t\t\tmemory"
 
 
@@ -66,5 +67,21 @@ EXAMPLES: dict[str, Example] = {
     "XA725": _also("xen,domain-p2m-mem-mb = <0>;"),
     "XA726": Example(
         "domain", 'compatible = "xen,domain";', "compatible = [78 65 6e 2c 64 6f 6d 61 69 6e];"
+    ),
+    "XA727": Example("scmi-domain", _SCMI, _UART, xen="4.21"),
+    "XA728": Example(
+        "domain",
+        _UART,
+        f'{_UART}\n\t\t\txen,sci_type = "scmi_smc";',
+        host=True,
+        xen="4.21",
+        note="QEMU's board has no SCMI.",
+    ),
+    "XA729": Example(
+        "scmi-domain",
+        '"console=dtuart scmi-smc-passthrough"',
+        '"console=dtuart"',
+        host=True,
+        xen="4.21",
     ),
 }

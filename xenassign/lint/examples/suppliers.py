@@ -47,6 +47,20 @@ _CARVE_MARK = """\
 	};
 
 """
+_RK3588 = "xenassign generate rk3588-like.dtb"
+_RNG = f"{_RK3588} -d rng@fe378000 --sci scmi_smc"
+_ZCU102 = "xenassign generate zynqmp-zcu102.dtb -d ethernet0"
+
+_TWO = """\
+			interrupts = <0 65 4>;
+			clocks = <&clk>;
+		};
+
+		gpio: gpio@20000 {
+			compatible = "arm,pl061", "arm,primecell";
+			reg = <0x20000 0x1000>;
+			interrupts = <0 66 4>;
+			clocks = <&clk>;"""
 
 EXAMPLES: dict[str, Example] = {
     "XA501": Example(
@@ -130,6 +144,55 @@ EXAMPLES: dict[str, Example] = {
         "partial", right=_HEAD, wrong=f"\tgic {{\n\t\tphandle = <0x1>;\n\t}};\n\n{_HEAD}"
     ),
     "XA516": Example("partial", right=_CLOCK, wrong=f"{_CLOCK}\n\t\t\tphandle = <0xfde8>;"),
+    "XA521": Example(
+        "generate",
+        right=f"{_RK3588} -d rng@fe378000 --xen 4.20 -o out",
+        wrong=f"{_RNG} --xen 4.20 -o out",
+    ),
+    "XA522": Example(
+        "generate",
+        right=f"{_RK3588} -d rng@fe378000 --xen 4.21 --extra clk_ignore_unused -o out",
+        wrong=f"{_RNG} --xen 4.21 --extra clk_ignore_unused -o out",
+        note="The CPUs and the SD host of the board use SCMI too.",
+    ),
+    "XA523": Example(
+        "generate",
+        right=f"{_RK3588} -d i2c@fec80000 --xen 4.21 -o out",
+        wrong=f"{_RK3588} -d i2c@fec80000 --sci scmi_smc --xen 4.21 -o out",
+    ),
+    "XA524": Example(
+        "board",
+        right=_TWO,
+        wrong=_TWO.replace("<&clk>", "<&scmi_clk 3>"),
+        xen="4.21",
+        options=("-d", "rtc@10000", "--sci", "scmi_smc", "--extra", "clk_ignore_unused"),
+    ),
+    "XA525": Example(
+        "generate",
+        right=f"{_RK3588} -d rng@fe378000 -o out",
+        wrong=f"{_RK3588} -d rng@fe378000 --keep-firmware -o out",
+    ),
+    "XA526": Example(
+        "generate",
+        right=f"{_ZCU102} -o out",
+        wrong=f"{_ZCU102} --keep-firmware -o out",
+    ),
+    "XA527": Example(
+        "generate",
+        right=f"{_RNG} --xen 4.21 -o out",
+        wrong=f"{_RNG} --xen 4.22 -o out",
+    ),
+    "XA528": Example(
+        "generate",
+        right=f"{_RNG} --xen 4.21 --extra clk_ignore_unused -o out",
+        wrong=f"{_RNG} --xen 4.21 -o out",
+        note="The CPUs of the board run on clocks of the same protocol.",
+    ),
+    "XA529": Example(
+        "partial",
+        right=_CLOCK,
+        wrong='\t\tscmi {\n\t\t\tcompatible = "arm,scmi-smc";\n\t\t};\n\n' + _CLOCK,
+    ),
     "XA517": Example(
         "partial",
         right="interrupts = <0 2 4>;\n\t\t\tclocks = <&clk>;",
