@@ -208,6 +208,25 @@ def test_who_has_a_part_of_the_page_is_named(
     assert [whom in finding.message for finding in of(allowed, "XA202")] == [True]
 
 
+@pytest.mark.parametrize(
+    ("line", "more", "free"),
+    [
+        ("no-map;", "", True),
+        ("", "", False),
+        ("no-map;", "&{/i2c@fec80000} { memory-region = <&own>; };", False),
+    ],
+)
+def test_memory_that_the_firmware_reserved_holds_it(
+    plan: Plan, variant: Variant, line: str, more: str, free: bool
+) -> None:
+    """As on Amlogic's C3: shared memory inside of the secure monitor's."""
+    reserved = f"""/ {{ reserved-memory {{ #address-cells = <2>; #size-cells = <2>; ranges;
+        own: own@fd600000 {{ compatible = "shared-dma-pool"; reg = <0 0xfd600000 0 0x100000>;
+        {line} }}; }}; }}; {more}"""
+    found = of(plan(variant("rk3588", reserved), RNG, **SCMI), "XA201")
+    assert [SHMEM in finding.message for finding in found] == ([] if free else [True])
+
+
 def test_another_page_of_the_pool_is_no_neighbour(plan: Plan, variant: Variant) -> None:
     apart = "&system_sram { part@8000 { reg = <0x8000 0x1000>; }; };"
     assert of(plan(variant("rk3588", apart), RNG, **SCMI), "XA201") == []
@@ -285,10 +304,10 @@ def test_scmi_elsewhere_works_but_dom0_has_to_be_kept_away(plan: Plan, variant: 
 def test_what_dom0_loses_is_named(plan: Plan) -> None:
     (told,) = of(plan("rk3588", RNG, **SCMI), "XA522")
     assert told.severity == "warning"
-    assert "/cpus/cpu@0" in told.message
-    assert MMC in told.message
-    assert RNG not in told.message
+    assert told.message == f"dom0 loses /firmware/scmi, which it needs for {MMC}"
     assert "scmi-smc-passthrough" in told.fix
+    (none,) = of(plan("rk3588", RNG, MMC, policy="trust", **SCMI), "XA522")
+    assert none.severity == "note"
 
 
 def test_linux_would_switch_off_what_the_host_uses(plan: Plan) -> None:

@@ -241,7 +241,9 @@ def _refusal(board: Board, request: Request) -> str | None:
 
 def _host_side(board: Board, scope: Scope, node: Node) -> Iterator[Finding]:
     """What the host has to do, and what it loses."""
-    losers = list(dict.fromkeys(user.node.path for user in _left(board, scope, node)))
+    users = (user.node.path for user in _left(board, scope, node))
+    # Xen makes dom0's /cpus itself, without clocks: those of the host are out of its reach.
+    losers = [path for path in dict.fromkeys(users) if not path.startswith("/cpus/")]
     if losers:
         message = f"dom0 loses {node.path}, which it needs for {_some(losers)}"
         yield HOST_SIDE(message, node=node.path)

@@ -153,7 +153,7 @@ EXAMPLES: dict[str, Example] = {
         "generate",
         right=f"{_RK3588} -d rng@fe378000 --xen 4.21 --extra clk_ignore_unused -o out",
         wrong=f"{_RNG} --xen 4.21 --extra clk_ignore_unused -o out",
-        note="The CPUs and the SD host of the board use SCMI too.",
+        note="The SD host of the board uses SCMI too.",
     ),
     "XA523": Example(
         "generate",
