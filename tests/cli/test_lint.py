@@ -122,3 +122,18 @@ def test_includes_of_the_preprocessor() -> None:
     done = lint("a.dts")
     assert done.returncode == 2
     assert done.stderr.startswith("error: a.dts:1:")
+
+
+def test_the_uart_of_xen_may_be_another(tmp_path: Path) -> None:
+    """What `generate` gives when Xen has no console on a board's UART, `lint` takes as well."""
+    host, console = str(FIXTURES / "qemu-virt-gicv3.dtb"), ["--xen-console", "none"]
+    asked = ["-d", "/pl011@9000000", *console, "--no-vpl011", "--memory", "256", "--vcpus", "1"]
+    command = [sys.executable, "-m", "xenassign", "generate", host, *asked, "-o", "out"]
+    subprocess.run(command, capture_output=True, check=True)
+    about = ["--host", host, "--host-overlay", "out/domu1.host.dtbo"]
+    files = ["out/domu1.dts", "out/domu1.cfg"]
+    assert lint(*files, *about).returncode == 1
+    done = lint(*files, *about, *console)
+    assert (done.returncode, done.stderr) == (0, "")
+    done = lint(*files, *about, "--xen-console", "no-such")
+    assert done.stderr.startswith("error: --xen-console no-such: no such node in ")

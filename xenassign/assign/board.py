@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from xenassign.devicetree.tree import Node
 from xenassign.host.neighbours import Neighbours, neighbours
 from xenassign.host.platform import Platform
 from xenassign.host.scmi import ScmiUse, ScmiUser, users
@@ -14,7 +13,7 @@ from xenassign.xen.releases import Release
 
 
 class Board(NamedTuple):
-    """A board as one release and build of Xen see it. ``console``: the UART that Xen uses.
+    """A board as one release and build of Xen see it.
 
     ``scmi``: who uses each SCMI id (``ScmiUse.key``), in the order of the tree.
     """
@@ -22,7 +21,6 @@ class Board(NamedTuple):
     platform: Platform
     neighbours: Neighbours
     iommus: Iommus
-    console: Node | None
     scmi: Mapping[tuple[int, str, int | None], tuple[ScmiUser, ...]] = {}
 
     def by_scmi_id(self) -> list[tuple[ScmiUser, tuple[ScmiUser, ...]]]:
@@ -38,15 +36,11 @@ def _place(use: ScmiUse) -> tuple[int, str, int, int]:
 
 
 def read_board(
-    platform: Platform,
-    release: Release,
-    drivers: frozenset[str] | None = None,
-    console: str | None = None,
+    platform: Platform, release: Release, drivers: frozenset[str] | None = None
 ) -> Board:
-    """Builds it. ``console``: a path, ``none``, or None for the UART of stdout-path."""
-    uart = platform.console if console is None else platform.tree.find(console)
+    """Builds it."""
     by_id: dict[tuple[int, str, int | None], tuple[ScmiUser, ...]] = {}
     for user in users(platform.tree, platform.scmi):
         by_id[user.use.key] = (*by_id.get(user.use.key, ()), user)
     known = iommus(platform, release, drivers)
-    return Board(platform, neighbours(platform), known, uart, by_id)
+    return Board(platform, neighbours(platform), known, by_id)

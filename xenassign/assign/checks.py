@@ -376,7 +376,7 @@ def xens_own(board: Board, node: Node) -> str | None:
         return "the interrupt controller"
     if any(node is msi.node and msi.kind in ("its", "v2m") for msi in platform.msi):
         return _FRAME
-    if node is board.console:
+    if node is platform.console:
         return "Xen's console UART (stdout-path); if Xen uses another, say --xen-console PATH"
     if any(c.startswith(("arm,smmu", "arm,mmu-", "renesas,ipmmu-")) for c in node.compatible):
         return "an IOMMU, which Xen keeps"

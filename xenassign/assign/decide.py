@@ -35,7 +35,7 @@ from xenassign.assign.regions import Region
 from xenassign.assign.request import MapOption, Request
 from xenassign.assign.sci import Firmware, judge_firmware
 from xenassign.assign.scope import Scope, scope
-from xenassign.assign.select import resolve, select
+from xenassign.assign.select import resolve, select, with_console
 from xenassign.assign.suppliers import Suppliers, supplier_findings
 from xenassign.devicetree.addresses import ranges
 from xenassign.devicetree.tree import Node, PropertyError, Tree
@@ -155,11 +155,8 @@ def decide(tree: Tree, request: Request, platform: Platform | None = None) -> Do
     ``platform``: that of the tree, when it was read before. Raises UsageError where the request
     cannot be meant (no such node, a malformed option).
     """
-    platform = platform or read_platform(tree)
-    console = request.xen_console
-    if console not in (None, "none"):
-        console = resolve(tree, console or "", "--xen-console").path
-    return decide_on(read_board(platform, request.release, request.drivers, console), request)
+    platform = with_console(platform or read_platform(tree), request.xen_console)
+    return decide_on(read_board(platform, request.release, request.drivers), request)
 
 
 def decide_on(board: Board, request: Request) -> DomainPlan:

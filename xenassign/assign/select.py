@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.errors import UsageError
+from xenassign.host.platform import Platform
 
 
 def resolve(tree: Tree, name: str, purpose: str = "-d") -> Node:
@@ -77,3 +78,14 @@ def _nearest(tree: Tree, name: str) -> str:
     others = difflib.get_close_matches(name, [*tree.aliases, *tree.labels], n=2, cutoff=0.7)
     near = [*others, *paths[:3]]
     return f"did you mean {', '.join(near)}?" if near else "`xenassign inspect` lists the devices"
+
+
+def with_console(platform: Platform, console: str | None) -> Platform:
+    """The board with the UART that Xen uses: ``console`` is a name of it, or ``none``.
+
+    None: that of stdout-path. Raises UsageError for a name that nothing has.
+    """
+    if console is None:
+        return platform
+    uart = None if console == "none" else resolve(platform.tree, console, "--xen-console")
+    return platform._replace(console=uart)

@@ -6,7 +6,13 @@ from pathlib import Path
 
 import click
 
-from xenassign.cli.options import driver_option, driver_set, host_argument, xen_option
+from xenassign.cli.options import (
+    console_option,
+    driver_option,
+    driver_set,
+    host_argument,
+    xen_option,
+)
 
 
 @click.command("generate")
@@ -118,11 +124,7 @@ from xenassign.cli.options import driver_option, driver_set, host_argument, xen_
     show_default=True,
     help="Whether the domain has the emulated UART (INTID 32, 0x22000000).",
 )
-@click.option(
-    "--xen-console",
-    metavar="PATH|none",
-    help="The UART that Xen uses, where it is not that of stdout-path.",
-)
+@console_option
 @driver_option
 @click.option("--overwrite", is_flag=True, help="Replace files that exist.")
 @click.option("-q", "--quiet", is_flag=True, help="Print errors and warnings only.")

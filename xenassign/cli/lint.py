@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from xenassign.cli.options import driver_option, driver_set
+from xenassign.cli.options import console_option, driver_option, driver_set
 from xenassign.xen.releases import DEFAULT, KCONFIG, RELEASES
 
 
@@ -59,6 +59,7 @@ from xenassign.xen.releases import DEFAULT, KCONFIG, RELEASES
     help="Whether there is a dom0, which keeps what HOST does not mark.",
 )
 @driver_option
+@console_option
 @click.option(
     "--kconfig",
     multiple=True,
@@ -107,6 +108,7 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
     vcpus: int | None,
     dom0: bool,
     drivers: tuple[str, ...],
+    xen_console: str | None,
     kconfig: tuple[str, ...],
     include: tuple[str, ...],
     select: tuple[str, ...],
@@ -148,6 +150,7 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
         vcpus=vcpus,
         dom0=dom0,
         drivers=driver_set(drivers),
+        xen_console=xen_console,
         kconfig=frozenset(kconfig),
         include=include,
         select=_codes(select),

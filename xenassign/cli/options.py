@@ -32,6 +32,13 @@ driver_option = click.option(
 )
 
 
+console_option = click.option(
+    "--xen-console",
+    metavar="PATH|none",
+    help="The UART that Xen uses, where it is not that of stdout-path.",
+)
+
+
 def driver_set(drivers: tuple[str, ...]) -> frozenset[str] | None:
     """None: all drivers of the release."""
     return frozenset(drivers) or None

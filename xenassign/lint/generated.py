@@ -8,7 +8,7 @@ from dataclasses import replace
 from xenassign.assign.decide import decide
 from xenassign.assign.plan import DomainPlan
 from xenassign.assign.request import Request
-from xenassign.assign.select import resolve
+from xenassign.assign.select import with_console
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding, errors
@@ -27,7 +27,7 @@ def generate(tree: Tree, request: Request) -> tuple[DomainPlan, dict[str, bytes]
 
     Raises XenassignError where the request or the tree can't be read.
     """
-    platform = _with_console(read_platform(tree), request.xen_console)
+    platform = with_console(read_platform(tree), request.xen_console)
     plan = decide(tree, request, platform)
     refused = errors(plan.findings)
     if refused:
@@ -46,14 +46,6 @@ def generate(tree: Tree, request: Request) -> tuple[DomainPlan, dict[str, bytes]
     if refused:
         return plan, {}, [finding.text(tree.file) for finding in refused]
     return plan, files, []
-
-
-def _with_console(platform: Platform, console: str | None) -> Platform:
-    """The board with Xen's console as --xen-console says, which the check has to know as well."""
-    if console is None:
-        return platform
-    uart = None if console == "none" else resolve(platform.tree, console, "--xen-console")
-    return platform._replace(console=uart)
 
 
 def check(

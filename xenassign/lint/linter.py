@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
+from xenassign.assign.select import with_console
 from xenassign.devicetree.places import Place
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import InputError
@@ -39,6 +40,7 @@ class Options(NamedTuple):
     ``memory``: MiB. ``dom0``: whether there is one, beside dom0less domains too.
     ``kconfig``: options that Xen is built with although they are off by default. ``live_host``: the
     host's tree comes from the running board, so that its /memory is what Xen will have.
+    ``xen_console``: as --xen-console says.
     """
 
     release: Release
@@ -52,6 +54,7 @@ class Options(NamedTuple):
     dom0: bool = True
     kconfig: frozenset[str] = frozenset()
     live_host: bool = False
+    xen_console: str | None = None
 
 
 @dataclass(frozen=True)
@@ -167,6 +170,7 @@ def _all(
 def context(options: Options, overlays: Sequence[TreeFile]) -> Context:
     """What the options say about release, host and domain, with the marks of overlays."""
     platform = read_platform(options.host) if options.host is not None else None
+    platform = with_console(platform, options.xen_console) if platform is not None else None
     about = Context(
         release=options.release,
         platform=platform,

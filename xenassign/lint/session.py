@@ -56,6 +56,7 @@ class Session:
         drivers: frozenset[str] | None = None,
         kconfig: frozenset[str] = frozenset(),
         live_host: bool = False,
+        xen_console: str | None = None,
     ) -> Session:
         """The session of a command line; what it does not say the [lint] section does.
 
@@ -79,6 +80,7 @@ class Session:
             dom0=dom0,
             kconfig=kconfig or frozenset(settings.kconfig),
             live_host=live_host,
+            xen_console=xen_console,
         )
         session = cls(
             paths=tuple(dict.fromkeys(paths)),
