@@ -143,7 +143,7 @@ class View:
         platform, known = self.context.platform, self.context.iommus
         if platform is None or known is None:
             return None
-        return Board(platform, neighbours(platform), known, platform.console)
+        return Board(platform, neighbours(platform), known)
 
     @cached_property
     def scope(self) -> Scope | None:
