@@ -96,6 +96,13 @@ virtio-mmio slots are on every board and work. The sources stand in ``boards/*.d
 /clock-controller@b000000       what the others, and QEMU's PL011, PL031 and PL061, take clocks from
 /serial@f8000000                a PL011 that is not the console; the alias ``serial1``
 =============================== ==================================================================
+
+``scmi``, without dom0 only, and with the firmware of ``el3/`` (``test_scmi.py``):
+
+=============================== ==================================================================
+/firmware/scmi                  SCMI by SMC; QEMU's PL031 takes a clock from its protocol@14
+/scmi-shmem@f8000000            the shared memory, a page of RAM
+=============================== ==================================================================
 """
 
 from __future__ import annotations
@@ -163,6 +170,12 @@ BOARDS: Final[dict[str, Board]] = {
         ("clocked",),
         serials=(SERIAL_ADDRESS,),
         changed=("/pl011@9000000", "/pl031@9010000", "/pl061@9030000"),
+    ),
+    "scmi": Board(
+        "QEMU's PL031 on a clock of an SCMI firmware",
+        ("scmi",),
+        dom0=False,
+        changed=("/pl031@9010000",),
     ),
 }
 

@@ -19,6 +19,7 @@ from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding
 from xenassign.host.device import is_device
+from xenassign.lint.domain import string
 from xenassign.lint.verdict import foretell_dom0less, foretell_xl, rejecting
 from xenassign.xen.releases import release
 
@@ -182,11 +183,14 @@ def domain_of(files: Files) -> Domain:
     node = tree.find("/fragment@0/__overlay__/domu1")
     assert node is not None
     pool = node.cells("xen,domain-p2m-mem-mb")
+    sci = string(node, "xen,sci_type")
+    more = [f"xen,domain-p2m-mem-mb = <{pool[0]}>;"] if pool else []
+    more += [f'xen,sci_type = "{sci}";'] if sci else []
     return Domain(
         memory=node.cells("memory")[1] // 1024,
         vcpus=node.cells("cpus")[0],
         vpl011=node.has("vpl011"),
-        more=f"xen,domain-p2m-mem-mb = <{pool[0]}>;" if pool else "",
+        more=" ".join(more),
     )
 
 
