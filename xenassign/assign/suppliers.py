@@ -161,7 +161,9 @@ class Suppliers:
             elif cut and group in states and needed:
                 changed[group.prop] = boolean(group.prop, "no pins: the host's stay as they are")
                 why = "the driver asks for this state: an empty one"
-                suppliers.append(Supplier(group.prop, _path(group.entries), "stubbed", why))
+                suppliers += [
+                    Supplier(group.prop, _path((one,)), "stubbed", why) for one in group.entries
+                ]
             elif cut and group in states:
                 changed[group.prop] = changed["pinctrl-names"] = None
                 suppliers += self._dropped(node, group, group.entries)
