@@ -100,7 +100,7 @@ def test_a_clash_overlaps_and_whatever_a_window_holds_clashes(
 @pytest.mark.parametrize("version", RELEASES)
 def test_holes_touch_no_window_and_come_largest_first(version: str) -> None:
     xen = release(version)
-    found = holes(xen)
+    found = holes(Guest(xen, 3, True, None))
     assert found
     sizes = [end - start for start, end in found]
     assert sizes == sorted(sizes, reverse=True)
@@ -127,16 +127,16 @@ def test_a_place_is_the_lowest_that_fits_in_the_largest_hole_that_has_one(
         return at + size <= end and not any(a < at + size and at < a + s for a, s in taken)
 
     expected = None
-    for start, end in holes(xen):
+    for start, end in holes(Guest(xen, 3, True, None)):
         candidates = sorted({start, *(a + s for a, s in taken if start <= a + s < end)})
         expected = next((at for at in candidates if free(at, end)), None)
         if expected is not None:
             break
-    assert place(xen, size, taken) == expected
+    assert place(Guest(xen, 3, True, None), size, taken) == expected
 
 
 def test_nothing_fits_into_no_hole() -> None:
-    assert place(release("4.20"), GIB, []) is None
+    assert place(Guest(release("4.20"), 3, True, None), GIB, []) is None
 
 
 # --- memory --------------------------------------------------------------------------------------

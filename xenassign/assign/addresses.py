@@ -268,7 +268,7 @@ def _auto(
     free = not any(a < start + size and start < a + s for a, s in occupied)
     if free and not any(clashes(guest, start, size)) and start + size <= 1 << GUEST_IPA_BITS_MAX:
         return start
-    return place(guest.release, size, occupied)
+    return place(guest, size, occupied)
 
 
 def _name(device: Claimant, block: Block, window: bool) -> str:
@@ -279,12 +279,12 @@ def _name(device: Claimant, block: Block, window: bool) -> str:
 def sharing(scope: Scope, neighbours: Neighbours, block: Block) -> Iterator[tuple[Node, int, str]]:
     """(node, page address, what) of the host's nodes in the pages of a block of an assigned device.
 
-    Those that are assigned with it are left out.
+    Those that are assigned with it, or to another domain, are left out.
     """
     start, size = pages(block)
     for other, node in neighbours.overlapping(start, size) if block.size else ():
         same = other.address < block.end and block.address < other.end
-        if scope.has(node) or not other.size or (same and not node.available):
+        if not scope.leaves(node) or not other.size or (same and not node.available):
             continue  # (a disabled one at the same registers only describes them otherwise)
         page = max(start, other.address & ~(PAGE_SIZE - 1))
         what = "the same registers" if same else f"page {page:#x}"
@@ -372,7 +372,7 @@ def _collisions(guest: Guest, result: Placement) -> None:
 def _advice(guest: Guest, mapping: Mapping, path: str, result: Placement) -> str:
     """What fits instead: a hole that no earlier advice names, or less memory."""
     taken = [(p.mapping.guest, p.mapping.size) for ps in result.placed.values() for p in ps]
-    hole = place(guest.release, mapping.size, [*taken, *result.advised])
+    hole = place(guest, mapping.size, [*taken, *result.advised])
     ways = []
     if hole is not None and len(result.placed[path]) == 1:
         result.advised.append((hole, mapping.size))

@@ -163,7 +163,9 @@ def _holder(provider: Node) -> Node | None:
 
 def _may_come(board: Board, inside: Scope, holder: Node) -> bool:
     below = any(inside.has(node) for node in holder.walk())
-    return holder.available and not below and xens_own(board, holder) is None
+    return (
+        holder.available and inside.leaves(holder) and not below and xens_own(board, holder) is None
+    )
 
 
 def _users(board: Board, inside: Scope, holder: Node) -> list[str]:

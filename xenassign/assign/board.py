@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import cached_property
 
 from xenassign.host.neighbours import Neighbours, neighbours
 from xenassign.host.platform import Platform
 from xenassign.host.scmi import ScmiUse, ScmiUser, users
+from xenassign.xen.dom0 import Dom0, dom0
 from xenassign.xen.iommu import Iommus, iommus
 from xenassign.xen.releases import Release
 
 
-class Board(NamedTuple):
-    """A board as one release and build of Xen see it.
-
-    ``scmi``: who uses each SCMI id (``ScmiUse.key``), in the order of the tree.
-    """
+@dataclass(frozen=True)
+class Board:
+    """A board as one release and build of Xen see it."""
 
     platform: Platform
     neighbours: Neighbours
     iommus: Iommus
-    scmi: Mapping[tuple[int, str, int | None], tuple[ScmiUser, ...]] = {}
 
-    def by_scmi_id(self) -> list[tuple[ScmiUser, tuple[ScmiUser, ...]]]:
+    @cached_property
+    def dom0(self) -> Dom0:
+        """What dom0 has where nothing is marked but by the host tree itself."""
+        return dom0(self.platform, self.iommus)
+
+    @cached_property
+    def scmi(self) -> dict[tuple[int, str, int | None], list[ScmiUser]]:
+        """Who uses each SCMI id (``ScmiUse.key``), in the order of the tree."""
+        by_id: dict[tuple[int, str, int | None], list[ScmiUser]] = defaultdict(list)
+        for user in users(self.platform.tree, self.platform.scmi):
+            by_id[user.use.key].append(user)
+        return dict(by_id)
+
+    def by_scmi_id(self) -> list[tuple[ScmiUser, list[ScmiUser]]]:
         """(one user, all users) of each SCMI id, by provider, protocol and id."""
         found = [(each[0], each) for each in self.scmi.values()]
         return sorted(found, key=lambda pair: _place(pair[0].use))
@@ -39,8 +51,4 @@ def read_board(
     platform: Platform, release: Release, drivers: frozenset[str] | None = None
 ) -> Board:
     """Builds it."""
-    by_id: dict[tuple[int, str, int | None], tuple[ScmiUser, ...]] = {}
-    for user in users(platform.tree, platform.scmi):
-        by_id[user.use.key] = (*by_id.get(user.use.key, ()), user)
-    known = iommus(platform, release, drivers)
-    return Board(platform, neighbours(platform), known, by_id)
+    return Board(platform, neighbours(platform), iommus(platform, release, drivers))

@@ -345,7 +345,7 @@ def _consumers(board: Board, scope: Scope, device: HostDevice) -> Iterator[Findi
     while stack:
         node = stack.pop()
         for name, consumer in board.neighbours.consumers.get(id(node), ()):
-            if not scope.has(consumer):
+            if scope.leaves(consumer):
                 others.setdefault(consumer.path, name)
         own = {id(other.node) for other in scope.devices} - {id(device.node)}
         stack += [n for n in node.children.values() if scope.has(n) and id(n) not in own]
@@ -430,7 +430,7 @@ def _line_findings(
                 node=path,
                 prop="interrupts",
             )
-        elif node.available:
+        elif node.available and scope.leaves(node):
             yield LINE_SHARED(
                 f"INTID {intid} of {path} is also that of {node.path}, which stays with the host",
                 node=path,

@@ -102,10 +102,18 @@ class Judgement(NamedTuple):
     findings: tuple[Finding, ...]
 
 
-def judge_request(board: Board, request: Request, requested: list[Node]) -> Judgement:
-    """Everything that can refuse a request. Raises UsageError where an option can't be meant."""
+def judge_request(
+    board: Board,
+    request: Request,
+    requested: list[Node],
+    elsewhere: frozenset[int] = frozenset(),
+) -> Judgement:
+    """Everything that can refuse a request. Raises UsageError where an option can't be meant.
+
+    ``elsewhere``: id() of the nodes that other domains of the system get (``Scope``).
+    """
     platform, tree = board.platform, board.platform.tree
-    inside = scope(platform, requested)
+    inside = scope(platform, requested, elsewhere)
     gic = platform.gic.version if platform.gic else 3
     memory = request.memory * MIB if request.memory is not None else None
     guest = Guest(request.release, gic, request.vpl011, memory)
@@ -159,10 +167,15 @@ def decide(tree: Tree, request: Request, platform: Platform | None = None) -> Do
     return decide_on(read_board(platform, request.release, request.drivers), request)
 
 
-def decide_on(board: Board, request: Request) -> DomainPlan:
-    """The same for a board that was read before, with the request's release and drivers."""
+def decide_on(
+    board: Board, request: Request, elsewhere: frozenset[int] = frozenset()
+) -> DomainPlan:
+    """The same for a board that was read before, with the request's release and drivers.
+
+    ``elsewhere``: id() of the nodes that other domains of the system get (``Scope``).
+    """
     tree = board.platform.tree
-    judged = judge_request(board, request, select(tree, request.devices))
+    judged = judge_request(board, request, select(tree, request.devices), elsewhere)
     inside, placement = judged.inside, judged.placement
     rates = tuple((r, resolve(tree, r.node, "--clock-rate")) for r in request.clock_rates)
     firmware = judged.firmware

@@ -33,7 +33,6 @@ from xenassign.devicetree.tree import Node, Tree
 from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule
 from xenassign.host.platform import Platform
-from xenassign.xen.dom0 import dom0
 from xenassign.xen.iommu import Protection
 from xenassign.xen.releases import PAGE_SIZE
 
@@ -211,7 +210,7 @@ def _others(platform: Platform, inside: Scope, named: list[Node], region: Node) 
     found = [
         node.path
         for node in platform.tree.nodes()
-        if node.has("memory-region") and node.available and not inside.has(node)
+        if node.has("memory-region") and node.available and inside.leaves(node)
         if any(one is region for one in _regions_of(platform.tree, node))
     ]
     for block in registers(region).blocks:
@@ -226,9 +225,8 @@ def _others(platform: Platform, inside: Scope, named: list[Node], region: Node) 
 
 def _dom0_has(board: Board, region: Node) -> bool:
     """Whether dom0 may give the region's pages: where another node has them as its registers."""
-    given = dom0(board.platform, board.iommus)
     spans = [pages(block) for block in registers(region).blocks]
-    return all(given.has_pages(start // PAGE_SIZE, size // PAGE_SIZE) for start, size in spans)
+    return all(board.dom0.has_pages(start // PAGE_SIZE, size // PAGE_SIZE) for start, size in spans)
 
 
 def _refusal(one: _Named, wish: str | None, others: list[str], xl: bool) -> Finding | None:

@@ -193,7 +193,7 @@ def stream_findings(
                 continue
             for some in _own_streams(use):
                 for other in masters.sharing(some):
-                    if scope.has(other) or id(other) in told:
+                    if not scope.leaves(other) or id(other) in told:
                         continue
                     told.add(id(other))
                     message = (

@@ -260,7 +260,7 @@ def _left(board: Board, scope: Scope, root: Node) -> Iterator[ScmiUser]:
     """What uses SCMI and stays with the host."""
     for users in board.scmi.values():
         for user in users:
-            if user.available and user.use.root is root and not scope.has(user.node):
+            if user.available and user.use.root is root and scope.leaves(user.node):
                 yield user
 
 
@@ -306,7 +306,7 @@ def _page_users(
             if any(a < block.end and block.address < a + size for a, size in spans):
                 found[section.path] = section
     for _, user in board.neighbours.consumers.get(id(pool), ()):
-        if not scope.has(user):
+        if scope.leaves(user):
             found[user.path] = user
     for path, node in found.items():
         fine = {id(node), id(memory), id(pool)} & allowed
@@ -339,7 +339,7 @@ def _shared_ids(board: Board, scope: Scope, request: Request) -> Iterator[Findin
 
 def _others(board: Board, scope: Scope, use: ScmiUse) -> Iterator[str]:
     for user in board.scmi.get(use.key, ()):
-        if user.available and user.use.counts and not scope.has(user.node):
+        if user.available and user.use.counts and scope.leaves(user.node):
             yield user.node.path
 
 

@@ -25,6 +25,8 @@ class Scope(NamedTuple):
     node named by the user. ``left_out``: disabled devices below a root that nobody named.
     ``inner``: id() of the devices whose registers lie inside of those of an enclosing device.
     ``cut``: endpoints of graphs that are left out, since their partners stay with the host.
+    ``elsewhere``: id() of every node of the system's other domains; ``assign.conflicts`` judges
+    what two domains do to each other, all else looks at the domain and the host alone.
     """
 
     roots: tuple[Node, ...]
@@ -34,13 +36,20 @@ class Scope(NamedTuple):
     left_out: tuple[Node, ...]
     inner: frozenset[int]
     cut: tuple[Node, ...] = ()
+    elsewhere: frozenset[int] = frozenset()
 
     def has(self, node: Node | None) -> bool:
         """Whether a node goes into the guest's tree."""
         return node is not None and id(node) in self.members
 
+    def leaves(self, node: Node) -> bool:
+        """Whether a node stays with the host: no domain of the system has it."""
+        return id(node) not in self.members and id(node) not in self.elsewhere
 
-def scope(platform: Platform, requested: list[Node]) -> Scope:
+
+def scope(
+    platform: Platform, requested: list[Node], elsewhere: frozenset[int] = frozenset()
+) -> Scope:
     """Gathers the subtrees of the requested nodes."""
     wanted = frozenset(id(node) for node in requested)
     requested = sorted(requested, key=lambda node: node.offset)  # the order of -d is of no account
@@ -69,6 +78,7 @@ def scope(platform: Platform, requested: list[Node]) -> Scope:
         tuple(left_out),
         frozenset(inner),
         cut,
+        elsewhere - members.keys(),
     )
 
 

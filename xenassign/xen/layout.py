@@ -29,11 +29,16 @@ class Guest(NamedTuple):
     vpl011: bool
     memory: int | None
 
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """The table of its address space, in which ``used`` tells what is there."""
+        return self.release.windows
+
     def ram(self) -> tuple[tuple[int, int], ...]:
         """(address, size) of the RAM: bank after bank from its base, as libxl and dom0less do."""
         left = self.memory or 0
         banks: list[tuple[int, int]] = []
-        for window in self.release.windows:
+        for window in self.windows:
             if window.when == "ram" and left:
                 banks.append((window.base, min(left, window.size)))
                 left -= banks[-1][1]
@@ -62,7 +67,7 @@ def clashes(guest: Guest, address: int, size: int) -> Iterator[Clash]:
     for number, (base, length) in enumerate(guest.ram()):
         if address < base + length and base < address + size:
             yield Clash(f"the guest's RAM bank {number}", base, base + length, hard=True)
-    for window in guest.release.windows:
+    for window in guest.windows:
         if not window.overlaps(address, size):
             continue
         if guest.used(window):
@@ -73,27 +78,27 @@ def clashes(guest: Guest, address: int, size: int) -> Iterator[Clash]:
             yield Clash(f"{window.name} (extended regions)", window.base, window.end, hard=False)
 
 
-def holes(release: Release) -> tuple[tuple[int, int], ...]:
-    """(address, end) of what no window of the release touches, page 0 left out, largest first.
+def holes(guest: Guest) -> tuple[tuple[int, int], ...]:
+    """(address, end) of what no window touches, page 0 left out, largest first.
 
     Only below the last window: a guest with a smaller address space has nothing above it.
     """
     found: list[tuple[int, int]] = []
     at = PAGE_SIZE
-    for window in sorted(release.windows, key=lambda w: w.base):
+    for window in sorted(guest.windows, key=lambda w: w.base):
         if window.base > at:
             found.append((at, window.base))
         at = max(at, window.end)
     return tuple(sorted(found, key=lambda hole: (hole[0] - hole[1], hole[0])))
 
 
-def place(release: Release, size: int, taken: Iterable[tuple[int, int]]) -> int | None:
-    """The lowest page of the largest hole of the release that ``size`` bytes fit at, or None.
+def place(guest: Guest, size: int, taken: Iterable[tuple[int, int]]) -> int | None:
+    """The lowest page of the largest hole of the guest that ``size`` bytes fit at, or None.
 
     ``taken``: (address, size) of what the domain has mapped already.
     """
     occupied = sorted(taken)
-    for start, end in holes(release):
+    for start, end in holes(guest):
         at = start
         for address, length in occupied:
             if address < at + size and at < address + length:
@@ -107,7 +112,7 @@ def memory_limit(guest: Guest, mapped: Iterable[tuple[int, int]]) -> int:
     """The most RAM in MiB that leaves every mapping free; ``mapped`` is (address, size)."""
     ranges = sorted(mapped)
     total = 0
-    for window in guest.release.windows:
+    for window in guest.windows:
         if window.when != "ram":
             continue
         first = min((a for a, s in ranges if window.overlaps(a, s)), default=window.end)
