@@ -6,6 +6,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
 
+from xenassign.devicetree.references import property_references
+from xenassign.devicetree.tree import Node, Tree
 from xenassign.host.neighbours import Neighbours, neighbours
 from xenassign.host.platform import Platform
 from xenassign.host.scmi import ScmiUse, ScmiUser, users
@@ -35,10 +37,27 @@ class Board:
             by_id[user.use.key].append(user)
         return dict(by_id)
 
+    @cached_property
+    def region_users(self) -> dict[int, list[Node]]:
+        """By id() of a node everyone available whose ``memory-region`` names it."""
+        users: dict[int, list[Node]] = defaultdict(list)
+        for node in self.platform.tree.nodes():
+            if node.has("memory-region") and node.available:
+                for region in regions_of(self.platform.tree, node):
+                    users[id(region)].append(node)
+        return dict(users)
+
     def by_scmi_id(self) -> list[tuple[ScmiUser, list[ScmiUser]]]:
         """(one user, all users) of each SCMI id, by provider, protocol and id."""
         found = [(each[0], each) for each in self.scmi.values()]
         return sorted(found, key=lambda pair: _place(pair[0].use))
+
+
+def regions_of(tree: Tree, node: Node) -> list[Node]:
+    """What ``memory-region`` of a node names."""
+    prop = node.get("memory-region")
+    group = property_references(tree, node, prop) if prop else None
+    return [one.provider for one in group.entries if one.provider is not None] if group else []
 
 
 def _place(use: ScmiUse) -> tuple[int, str, int, int]:

@@ -341,13 +341,13 @@ def device_findings(
 def _consumers(board: Board, scope: Scope, device: HostDevice) -> Iterator[Finding]:
     """The host's devices that the device, or a node copied with it, supplies."""
     others: dict[str, str] = {}
+    own = {id(other.node) for other in scope.devices} - {id(device.node)}
     stack = [device.node]
     while stack:
         node = stack.pop()
         for name, consumer in board.neighbours.consumers.get(id(node), ()):
             if scope.leaves(consumer):
                 others.setdefault(consumer.path, name)
-        own = {id(other.node) for other in scope.devices} - {id(device.node)}
         stack += [n for n in node.children.values() if scope.has(n) and id(n) not in own]
     if others:
         some = [f"{path} ({name})" for path, name in sorted(others.items())]

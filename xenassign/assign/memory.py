@@ -22,13 +22,12 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from xenassign.assign.addresses import Placement, pages
-from xenassign.assign.board import Board
+from xenassign.assign.board import Board, regions_of
 from xenassign.assign.regions import Region
 from xenassign.assign.request import MemoryOption, Request
 from xenassign.assign.scope import Scope
 from xenassign.assign.select import resolve
 from xenassign.devicetree.addresses import registers
-from xenassign.devicetree.references import property_references
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule
@@ -125,7 +124,7 @@ def memory_regions(
             message = f"{_users(one)}: {one.node.path} {why}"
             findings.append(DROPPED(message, node=one.users[0], prop="memory-region"))
             continue
-        others = _others(board.platform, inside, [other.node for other in named], one.node)
+        others = _others(board, inside, [other.node for other in named], one.node)
         xl = "xl" in request.routes and not _dom0_has(board, one.node)
         refusal = _refusal(one, wish, others, xl)
         if refusal is not None:
@@ -158,18 +157,12 @@ def _named(tree: Tree, inside: Scope) -> list[_Named]:
     found: dict[int, tuple[Node, dict[str, None]]] = {}
     for root in inside.roots:
         for node in (one for one in root.walk() if inside.has(one)):
-            for region in _regions_of(tree, node):
+            for region in regions_of(tree, node):
                 if not inside.has(region):
                     user = next((own[id(n)] for n in node.lineage() if id(n) in own), node.path)
                     found.setdefault(id(region), (region, {}))[1][user] = None
     ordered = sorted(found.values(), key=lambda one: one[0].offset)
     return [_Named(node, tuple(users)) for node, users in ordered]
-
-
-def _regions_of(tree: Tree, node: Node) -> list[Node]:
-    prop = node.get("memory-region")
-    group = property_references(tree, node, prop) if prop else None
-    return [one.provider for one in group.entries if one.provider is not None] if group else []
 
 
 def _asked(
@@ -183,7 +176,7 @@ def _asked(
         if option.node is None:
             continue
         node = resolve(tree, option.node, "--memory-region")
-        below = {id(r) for n in node.walk() if inside.has(n) for r in _regions_of(tree, n)}
+        below = {id(r) for n in node.walk() if inside.has(n) for r in regions_of(tree, n)}
         fitting = [one.node for one in named if one.node is node or id(one.node) in below]
         if not fitting:
             some = ", ".join(one.node.path for one in named)
@@ -204,20 +197,15 @@ def _not_there(platform: Platform, region: Node) -> str | None:
     return None if region.available else "is disabled in the host tree, and is dropped"
 
 
-def _others(platform: Platform, inside: Scope, named: list[Node], region: Node) -> list[str]:
+def _others(board: Board, inside: Scope, named: list[Node], region: Node) -> list[str]:
     """Who stays with the host and uses the region, or memory in its pages."""
     mine = {id(node) for node in named}
-    found = [
-        node.path
-        for node in platform.tree.nodes()
-        if node.has("memory-region") and node.available and inside.leaves(node)
-        if any(one is region for one in _regions_of(platform.tree, node))
-    ]
+    found = [n.path for n in board.region_users.get(id(region), ()) if inside.leaves(n)]
     for block in registers(region).blocks:
         start, size = pages(block)
         found += [
             node.path
-            for node, other in platform.reserved
+            for node, other in board.platform.reserved
             if id(node) not in mine and other.address < start + size and start < other.end
         ]
     return list(dict.fromkeys(found))

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from xenassign.assign.graph import cut_links
-from xenassign.devicetree.addresses import on_processor_bus, registers
+from xenassign.devicetree.addresses import Block, on_processor_bus
 from xenassign.devicetree.tree import Node
 from xenassign.host.device import HostDevice, is_simple_bus, read_device
 from xenassign.host.platform import Platform
@@ -63,9 +63,11 @@ def scope(
     members = {key: node for key, node in members.items() if key not in without}
     devices: list[HostDevice] = []
     inner: set[int] = set()
+    blocks: dict[int, tuple[Block, ...]] = {}  # of the members so far, parents first
     for node in members.values():
         device = read_device(platform, node)
-        enclosed = _enclosed(node, members)
+        enclosed = _enclosed(device, blocks)
+        blocks[id(node)] = () if is_simple_bus(node) else device.blocks
         if is_own_device(device) and not (enclosed and _only_describes(device)):
             devices.append(device)
             if enclosed:
@@ -111,15 +113,13 @@ def _only_describes(device: HostDevice) -> bool:
     return not (device.node.has("compatible") or device.interrupts or device.iommus)
 
 
-def _enclosed(node: Node, members: dict[int, Node]) -> bool:
-    """Whether all register blocks lie inside of one enclosing member's."""
-    blocks = registers(node).blocks
-    outer = [
-        block
-        for above in node.ancestors()
-        if id(above) in members and not is_simple_bus(above)
-        for block in registers(above).blocks
-    ]
-    return bool(blocks) and all(
-        any(o.address <= block.address and block.end <= o.end for o in outer) for block in blocks
+def _enclosed(device: HostDevice, blocks: dict[int, tuple[Block, ...]]) -> bool:
+    """Whether all register blocks lie inside of one enclosing member's.
+
+    ``blocks``: those of the members above the device, by id() of their nodes.
+    """
+    outer = [o for above in device.node.ancestors() for o in blocks.get(id(above), ())]
+    return bool(device.blocks) and all(
+        any(o.address <= block.address and block.end <= o.end for o in outer)
+        for block in device.blocks
     )

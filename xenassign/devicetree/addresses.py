@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from xenassign.devicetree.tree import Node, PropertyError
@@ -127,6 +128,7 @@ def is_pci(node: Node) -> bool:
     return node.text("device_type") in ("pci", "pciex")
 
 
+@lru_cache(maxsize=64)  # every block below a bus is translated through its table
 def ranges(bus: Node, name: str = "ranges") -> tuple[Range, ...] | None:
     """``ranges`` or ``dma-ranges`` of a bus. None: absent. ``()``: empty, the identity.
 

@@ -52,6 +52,7 @@ A name that fits a wildcard but holds no phandle goes to NOT_PHANDLES.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
 __all__ = [
@@ -1024,6 +1025,7 @@ _BY_PATTERN: Final[tuple[tuple[re.Pattern[str], PhandleProperty], ...]] = tuple(
 _EXCLUDED: Final = re.compile("|".join(_regex(pattern) for pattern, _ in NOT_PHANDLES))
 
 
+@lru_cache(maxsize=4096)
 def lookup(name: str) -> PhandleProperty | None:
     """The entry for a property name, None when it is not known to hold phandles.
 

@@ -14,6 +14,7 @@ Sections named below are those of the Devicetree Specification 0.4.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -57,7 +58,7 @@ class Property(NamedTuple):
         value = self.value
         if len(value) % 4:
             raise PropertyError(f"{self.name} has {len(value)} bytes; whole cells of 4 are wanted")
-        return tuple(int.from_bytes(value[i : i + 4], "big") for i in range(0, len(value), 4))
+        return struct.unpack(f">{len(value) // 4}I", value)
 
     def strings(self) -> tuple[str, ...]:
         """The value as NUL-terminated strings; an empty value is no string."""

@@ -828,12 +828,23 @@ def _fits(parts: tuple[str, ...], text: str) -> bool:
     return True
 
 
+@lru_cache(maxsize=256)
+def _wild(vendor: str) -> tuple[tuple[tuple[str, ...], DmaKnowledge], ...]:
+    """The wildcards that a string of this vendor can fit, in their order."""
+    return tuple(
+        (parts, entry)
+        for parts, entry in _WILD
+        if "," not in parts[0] or parts[0].startswith(f"{vendor},")
+    )
+
+
 @lru_cache(maxsize=8192)
 def _known_string(compatible: str) -> DmaKnowledge | None:
     exact = _EXACT.get(compatible)
     if exact is not None:
         return exact
-    return next((entry for parts, entry in _WILD if _fits(parts, compatible)), None)
+    wild = _wild(compatible.partition(",")[0])
+    return next((entry for parts, entry in wild if _fits(parts, compatible)), None)
 
 
 def known(compatibles: Sequence[str]) -> DmaKnowledge | None:
