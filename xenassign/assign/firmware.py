@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from xenassign.assign.copies import copies
 from xenassign.assign.suppliers import Suppliers, dropped_comments
 from xenassign.devicetree.draft import (
     Cells,
@@ -18,16 +19,13 @@ from xenassign.devicetree.draft import (
     Ref,
     boolean,
     cells,
-    from_bytes,
     text,
 )
 from xenassign.devicetree.tree import Node
 
-#: What the host's node says of itself, of Xen, or of the boot loader.
+#: What the host's node says of itself or of Xen.
 _NOT_COPIED = frozenset(
     {
-        "phandle",
-        "linux,phandle",
         "status",
         "interrupt-parent",
         "interrupts",
@@ -109,19 +107,13 @@ class _Copy:
 
     def _draft(self, node: Node, children: tuple[DraftNode, ...]) -> DraftNode:
         changed, dropped = self.suppliers.rewrite(node)
-        properties: list[DraftProperty] = []
-        for prop in node.properties.values():
-            if prop.name in _NOT_COPIED or prop.name.startswith("bootph-"):
-                continue
-            new = changed[prop.name] if prop.name in changed else from_bytes(prop)
-            if prop.name == "arm,smc-id":
-                new = DraftProperty(prop.name, (Cells(prop.cells()),))  # a function number: hex
-            if new is not None:
-                properties.append(new)
+        function = node.get("arm,smc-id")
+        if function is not None:  # a number that people read in hex
+            changed[function.name] = DraftProperty(function.name, (Cells(function.cells()),))
         comments = (f"kept from {node.path}",) if node is self.root else ()
         return DraftNode(
             node.name,
-            tuple(properties),
+            tuple(copies(node, changed, _NOT_COPIED)),
             children,
             self.suppliers.label(node),
             (*comments, *dropped_comments(dropped)),

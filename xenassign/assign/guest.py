@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from xenassign.assign.copies import added, copy, of_the_host
 from xenassign.assign.firmware import firmware_nodes
 from xenassign.assign.plan import PlacedBlock, Supplier
 from xenassign.assign.regions import Region
@@ -46,11 +47,9 @@ from xenassign.xen.releases import GUEST_PHANDLE_GIC
 
 PASSTHROUGH = "/passthrough"
 
-# Properties that are the host's affair, or written anew.
+# Properties that are Xen's or the host's affair, or written anew.
 _NOT_COPIED = frozenset(
     {
-        "phandle",
-        "linux,phandle",
         "interrupt-parent",
         "interrupts",
         "interrupts-extended",
@@ -155,19 +154,17 @@ class GuestTree:
         for prop in node.properties.values():
             if prop.name == "reg":
                 properties += self._reg(node, blocks, mapped)
-            elif prop.name in ("ranges", "dma-ranges"):
-                properties += (
-                    self._ranges(node, carries) if prop.name == "ranges" else _inbound(node)
-                )
+            elif prop.name == "ranges":
+                properties += self._ranges(node, carries)
+            elif prop.name == "dma-ranges":
+                properties += _inbound(node)
             elif prop.name in ("interrupts", "interrupts-extended"):
                 if prop.name == "interrupts" and node.has("interrupts-extended"):
                     continue
                 properties += self._interrupts(device)
             elif self._copied(node, prop.name, carries):
-                new = changed[prop.name] if prop.name in changed else from_bytes(prop)
-                if new is not None:
-                    properties.append(new)
-        properties += [new for name, new in changed.items() if new and not node.has(name)]
+                properties += copy(prop, changed)
+        properties += added(node, changed)
         if carries:
             properties += [
                 cells("#address-cells", 2, decimal=True),
@@ -206,9 +203,7 @@ class GuestTree:
             if prop.name == "reg":
                 properties += self._reg(node, blocks, mapped=True)
             elif self._copied(node, prop.name, carries=False):
-                new = changed[prop.name] if prop.name in changed else from_bytes(prop)
-                if new is not None:
-                    properties.append(new)
+                properties += copy(prop, changed)
         properties += [_xen_reg(placed), boolean("xen,force-assign-without-iommu", region.why)]
         label = self.suppliers_of.label(node)
         users = f", for {', '.join(region.users)}" if region.users else ""
@@ -224,7 +219,7 @@ class GuestTree:
                 yield from (one._replace(node=endpoint.path) for one in told)
 
     def _copied(self, node: Node, name: str, carries: bool) -> bool:
-        if name in _NOT_COPIED or name.startswith("bootph-"):
+        if name in _NOT_COPIED or of_the_host(name):
             return False
         if name == "status":
             return id(node) not in self.scope.requested and not node.available

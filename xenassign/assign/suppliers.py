@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from xenassign.assign.clocks import Clocks
+from xenassign.assign.copies import copies
 from xenassign.assign.kept import Kept, Offer
 from xenassign.assign.losses import Losses, required, without
 from xenassign.assign.plan import Supplier
@@ -353,22 +354,12 @@ class Suppliers:
         self._copies[id(provider)] = None
         label = self.label(provider)
         changed, suppliers = self.rewrite(provider)
-        properties: list[DraftProperty] = []
         comments = [f"copied from {provider.path}", *dropped_comments(suppliers)]
         switched = self._loses_gpio(provider)
-        skipped = {"phandle", "linux,phandle", "status", "reg"}
+        left_out = {"status", "reg"}
         if switched:
-            skipped |= {"gpio", "gpios", "enable-active-high", "gpio-open-drain"}
-        for prop in provider.properties.values():
-            if prop.name in skipped or prop.name.startswith("bootph-"):
-                continue
-            new = (
-                changed.get(prop.name, from_bytes(prop))
-                if prop.name in changed
-                else from_bytes(prop)
-            )
-            if new is not None:
-                properties.append(new)
+            left_out |= {"gpio", "gpios", "enable-active-high", "gpio-open-drain"}
+        properties = list(copies(provider, changed, left_out))
         if switched and not provider.has("regulator-always-on"):
             properties.append(boolean("regulator-always-on"))
         self.extra.append(
