@@ -20,6 +20,7 @@ from xenassign.host import scmi
 from xenassign.host.dma_knowledge import known
 from xenassign.host.gic import GicInterrupt, decode
 from xenassign.host.platform import Platform
+from xenassign.host.scmi import ScmiId, ScmiUse
 
 #: Buses without registers of their own that matter: their children are the devices. Source:
 #: of_default_bus_match_table of Linux without simple-mfd, whose registers its children share.
@@ -52,8 +53,7 @@ class HostDevice(NamedTuple):
     other_interrupts: tuple[Interrupt, ...]
     problems: tuple[str, ...]
     iommus: tuple[IommuUse, ...]
-    scmi: tuple[scmi.ScmiId, ...]
-    scmi_uses: tuple[scmi.ScmiUse, ...]
+    scmi_uses: tuple[ScmiUse, ...]
     suppliers: tuple[References, ...]
     msi: tuple[str, ...]
     dma: Dma
@@ -62,6 +62,11 @@ class HostDevice(NamedTuple):
     def blocks(self) -> tuple[Block, ...]:
         """The register blocks that the processor sees."""
         return self.registers.blocks
+
+    @property
+    def scmi(self) -> tuple[ScmiId, ...]:
+        """The SCMI ids that it uses, each once."""
+        return scmi.ids(self.scmi_uses)
 
 
 def is_simple_bus(node: Node) -> bool:
@@ -128,7 +133,6 @@ def read_device(platform: Platform, node: Node) -> HostDevice:
         other_interrupts=tuple(other),
         problems=tuple(problems),
         iommus=uses,
-        scmi=scmi.ids(scmi_uses),
         scmi_uses=tuple(scmi_uses),
         suppliers=suppliers,
         msi=tuple(name for name in ("msi-parent", "msi-map") if node.has(name)),
