@@ -115,6 +115,24 @@ def test_what_is_generated_passes_its_own_check(
     assert b"pages of /reserved-memory/carve@92000000" in files["domu1.dts"]
 
 
+def test_what_a_region_loses_is_told_in_the_source(
+    generate: Generate, host: Callable[..., Tree], variant: Variant
+) -> None:
+    """``iommu-addresses`` names the device, which is the guest's, and its IOMMU, which is not."""
+    tree = variant(
+        "tricky",
+        REGIONS + '/ { dev: dev@7e000000 { compatible = "xenassign,x"; memory-region = <&carve>;'
+        " reg = <0 0x7e000000 0 0x1000>; }; };"
+        " &carve { iommu-addresses = <&dev 0 0x92000000 0 0x200000>; };",
+    )
+    made, files, _ = generate(tree, DEVICE, **DMA)
+    told = b"/* iommu-addresses dropped: the guest has no IOMMU; Xen reads the stream"
+    assert files["domu1.dts"].count(told) == 1
+    assert not find(guest(made), "/passthrough/carve@92000000").has("iommu-addresses")
+    _, files, _ = generate(host("carve"), DEVICE, **DMA)
+    assert b"dropped" not in files["domu1.dts"]
+
+
 def test_xl_has_no_right_to_a_region(generate: Generate, host: Callable[..., Tree]) -> None:
     _, _, (refusal,) = generate(host("carve"), DEVICE, policy="trust")
     assert "[XA532]" in refusal

@@ -197,7 +197,8 @@ class GuestTree:
         blocks = tuple((p.block, p.guest) for p in placed)
         name = _unique(_name(node, blocks, mapped=True), names)
         self.paths[id(node)] = f"{PASSTHROUGH}/{name}"
-        changed, self.suppliers[id(node)] = self.suppliers_of.rewrite(node)
+        changed, suppliers = self.suppliers_of.rewrite(node)
+        self.suppliers[id(node)] = suppliers
         properties: list[DraftProperty] = []
         for prop in node.properties.values():
             if prop.name == "reg":
@@ -207,7 +208,7 @@ class GuestTree:
         properties += [_xen_reg(placed), boolean("xen,force-assign-without-iommu", region.why)]
         label = self.suppliers_of.label(node)
         users = f", for {', '.join(region.users)}" if region.users else ""
-        comments = (f"pages of {node.path}{users}",)
+        comments = (f"pages of {node.path}{users}", *dropped_comments(suppliers))
         return DraftNode(name, tuple(properties), label=label, comments=comments)
 
     def _cut(self, node: Node) -> Iterator[Supplier]:
