@@ -68,7 +68,7 @@ _MASTERS: Final[tuple[_Group, ...]] = (
         arm,pl330 arm,pl080 arm,pl081 arm,dma-350 xlnx,zynqmp-dma-1.0 xlnx,zynqmp-dpdma
         xlnx,axi-dma-1.00.a xlnx,axi-vdma-1.00.a xlnx,axi-cdma-1.00.a fsl,imx*-sdma fsl,imx*-edma*
         fsl,vf610-edma fsl,ls*-edma fsl,ls*-qdma fsl,imx*-dma-apbh fsl,imx*-adma* fsl,imx95-edma*
-        qcom,bam-* qcom,*-gpi-dma renesas,rcar-dmac renesas,rcar-gen4-dmac renesas,dmac-*
+        qcom,bam-v* qcom,*-gpi-dma renesas,rcar-dmac renesas,rcar-gen4-dmac renesas,dmac-*
         renesas,usb-dmac renesas,*-usb-dmac renesas,rz-dmac renesas,*-dmac marvell,xor-v2
         marvell,armada-*-xor marvell,orion-xor snps,axi-dma* snps,dma-spear1340 ti,*-dmss-bcdma*
         ti,*-dmss-pktdma ti,*-navss-*-udmap ti,*-navss-ringacc ti,*-bcdma* ti,edma3-tpcc
@@ -106,17 +106,17 @@ _MASTERS: Final[tuple[_Group, ...]] = (
         "bindings/net/cdns,macb.yaml, snps,dwmac.yaml, fsl,fec.yaml and others",
         """
         cdns,gem cdns,macb cdns,*-gem cdns,*-macb xlnx,*-gem snps,dwmac snps,dwmac-* snps,dwxgmac*
-        snps,dwc-qos-ethernet-* *-dwmac *-dwmac-eqos *-gmac *-ethqos fsl,*-fec fsl,enetc* fsl,fman
+        snps,dwc-qos-ethernet-* *-dwmac *-dwmac-eqos *-gmac *-ethqos fsl,*-fec fsl,enetc fsl,fman
         fsl,fman-v3-port-* fsl,qman fsl,bman fsl,qman-portal fsl,bman-portal fsl,qoriq-mc
-        fsl,etsec2 ti,*-cpsw-nuss ti,*-cpswxg-nuss ti,*-cpsw* ti,*-icssg-prueth renesas,etheravb-*
-        renesas,ether-* renesas,*-ether renesas,*-gbeth renesas,rzn1-gmac renesas,*-ether-switch
-        marvell,armada-*-pp2* marvell,armada-*-neta marvell,*-neta mediatek,*-eth mediatek,*-wed
-        mediatek,*-gmac allwinner,*-emac apm,*-enet amd,xgbe-seattle-v1a brcm,*-genet*
-        brcm,*-enet* brcm,amac brcm,nsp-amac brcm,*-asp* socionext,*-ave4
-        socionext,synquacer-netsec hisilicon,*-gmac hisilicon,hns-* hisilicon,hix5hd2-*
-        nvidia,tegra*-eqos nvidia,tegra*-mgbe altr,socfpga-stmmac* airoha,*-eth actions,owl-emac
-        actions,*-emac xlnx,axi-ethernet-* microchip,*-switch faraday,ftgmac* qcom,*-ppe
-        qcom,ipq*-ppe synopsys,dwc*
+        fsl,etsec2 ti,*-cpsw-nuss ti,*-cpswxg-nuss ti,*-cpsw ti,*-cpsw-switch ti,*-icssg-prueth
+        renesas,etheravb-* renesas,ether-* renesas,*-ether renesas,*-gbeth renesas,rzn1-gmac
+        renesas,*-ether-switch marvell,armada-*-pp2* marvell,armada-*-neta marvell,*-neta
+        mediatek,*-eth mediatek,*-wed mediatek,*-gmac allwinner,*-emac apm,*-enet
+        amd,xgbe-seattle-v1a brcm,*-genet* brcm,*-enet* brcm,amac brcm,nsp-amac brcm,*-asp*
+        socionext,*-ave4 socionext,synquacer-netsec hisilicon,*-gmac hisilicon,hns-*
+        hisilicon,hix5hd2-gmac hisilicon,hisi-gmac-* nvidia,tegra*-eqos nvidia,tegra*-mgbe
+        altr,socfpga-stmmac* airoha,*-eth actions,owl-emac actions,*-emac xlnx,axi-ethernet-*
+        microchip,*-switch faraday,ftgmac* qcom,*-ppe qcom,ipq*-ppe synopsys,dwc*
         """,
     ),
     _Group(
@@ -161,10 +161,10 @@ _MASTERS: Final[tuple[_Group, ...]] = (
         "a SATA, UFS or NVMe host fetches its commands and data from memory",
         "AHCI specification; bindings/ata/, bindings/ufs/",
         """
-        generic-ahci snps,dwc-ahci snps,*-ahci *-ahci *-ahci-* ceva,ahci-1v84 *-sata *-sata-*
+        generic-ahci snps,dwc-ahci snps,*-ahci *-ahci *-ahci-* ceva,ahci-1v84 *-sata
         renesas,sata-* renesas,rcar-gen*-sata jedec,ufs-* qcom,ufshc *-ufshc *-ufshci *-ufs
-        *-ufs-* cdns,ufshc ti,*-ufs hisilicon,*-ufs samsung,exynos*-ufs google,gs101-ufs
-        apple,nvme-ans2 apple,*-nvme-ans2 hisilicon,*-sas-* hisilicon,hip0*-sas-v*
+        samsung,*-ufs-vh cdns,ufshc ti,*-ufs hisilicon,*-ufs samsung,exynos*-ufs google,gs101-ufs
+        apple,nvme-ans2 apple,*-nvme-ans2 hisilicon,hip0*-sas-v*
         """,
     ),
     _Group(
@@ -185,13 +185,12 @@ _MASTERS: Final[tuple[_Group, ...]] = (
         "bindings/pci/",
         """
         pci-host-ecam-generic pci-host-cam-generic snps,dw-pcie snps,dw-pcie-* *-pcie *-pcie-ep
-        *-pcie-rc *-pcie-host qcom,pcie-* qcom,*-pcie-* renesas,pcie-* renesas,*-pcie-*
-        xlnx,nwl-pcie-* xlnx,versal-cpm-* xlnx,xdma-host-* xlnx,qdma-host-* xlnx,axi-pcie-host-*
-        marvell,armada8k-pcie marvell,armada-3700-pcie nvidia,tegra*-pcie cavium,pci-host-*
-        brcm,iproc-pcie* brcm,bcm*-pcie rockchip,*-pcie* hisilicon,*-pcie* cdns,*-pcie-*
-        cdns,cdns-pcie-* amazon,al-alpine-v*-pcie arm,juno-r1-pcie plda,xpressrich3-*
-        apm,xgene-pcie apple,*-pcie intel,*-pcie altr,pcie-root-port-* mediatek,*-pcie*
-        ti,*-pcie-* fsl,*-pcie* socionext,uniphier-pcie* loongson,*-pci renesas,pci-*
+        *-pcie-rc *-pcie-host qcom,pcie-* renesas,pcie-* xlnx,nwl-pcie-* xlnx,versal-cpm-*
+        xlnx,xdma-host-* xlnx,qdma-host-* xlnx,axi-pcie-host-* marvell,armada8k-pcie
+        marvell,armada-3700-pcie nvidia,tegra*-pcie cavium,pci-host-* brcm,iproc-pcie*
+        brcm,bcm*-pcie hisilicon,*-pcie-ecam cdns,*-pcie-* cdns,cdns-pcie-*
+        amazon,al-alpine-v*-pcie arm,juno-r1-pcie plda,xpressrich3-* apm,xgene-pcie apple,*-pcie
+        intel,*-pcie altr,pcie-root-port-* socionext,uniphier-pcie* loongson,*-pci renesas,pci-*
         """,
     ),
     # Processors and firmware engines
@@ -204,8 +203,8 @@ _MASTERS: Final[tuple[_Group, ...]] = (
         xlnx,versal-net-r52fss fsl,imx*-cm4 fsl,imx*-cm33 fsl,imx*-cm7* fsl,imx*-dsp
         fsl,imx*-hifi4 qcom,*-pas qcom,*-pil qcom,pronto qcom,pronto-v* qcom,*-wcss-*
         qcom,*-adsp-* qcom,*-cdsp-* qcom,adreno-gmu qcom,adreno-gmu-* mediatek,*-scp
-        mediatek,*-scp-* mediatek,scp-core mediatek,*-dsp mediatek,*-apu* mediatek,*-vpu
-        mediatek,*-gce renesas,rcar-cr7 st,stm32mp*-m4 amlogic,*-ao-arc apple,*-asc-* arm,ethos-u*
+        mediatek,*-scp-* mediatek,scp-core mediatek,*-dsp mediatek,*-vpu mediatek,*-gce
+        renesas,rcar-cr7 st,stm32mp*-m4 amlogic,*-ao-arc apple,*-asc-* arm,ethos-u*
         rockchip,*-rknn-core nvidia,tegra*-bpmp nvidia,tegra*-host1x nvidia,tegra*-vic
         nvidia,tegra*-nvdec nvidia,tegra*-nvenc nvidia,tegra*-nvjpg
         """,
@@ -217,7 +216,7 @@ _MASTERS: Final[tuple[_Group, ...]] = (
         """
         arm,mali-* *-mali qcom,adreno qcom,adreno-* vivante,gc img,powervr* img,img-*
         nvidia,g*20b* nvidia,gm20b nvidia,gp10b nvidia,gv11b brcm,*-v3d brcm,*-vc4
-        samsung,exynos*-g2d amlogic,*-mali apple,agx-*
+        samsung,s5pv210-g2d samsung,exynos4212-g2d samsung,exynos5250-g2d amlogic,*-mali apple,agx-*
         """,
     ),
     _Group(
@@ -225,18 +224,18 @@ _MASTERS: Final[tuple[_Group, ...]] = (
         "bindings/display/",
         """
         *-lcdif nxp,imx8mq-dcss fsl,imx*-dc-* fsl,ls1021a-dcu arm,mali-dp* arm,hdlcd arm,pl110
-        arm,pl111 rockchip,*-vop rockchip,*-vop-* qcom,mdss qcom,*-mdss qcom,mdp5 qcom,*-mdp5
-        qcom,*-dpu renesas,du-* renesas,*-du renesas,vsp1 renesas,vsp2 renesas,*-vsp2 renesas,fcpv
-        renesas,fcpf renesas,fcp* renesas,*-fcpvd renesas,fdp1 amlogic,*-vpu allwinner,*-mixer-*
-        allwinner,*-de2-mixer-* allwinner,*-display-engine allwinner,*-display-backend
-        allwinner,*-de2-rotate allwinner,*-deinterlace mediatek,*-disp-ovl mediatek,*-disp-ovl-2l
-        mediatek,*-disp-rdma mediatek,*-disp-wdma mediatek,*-vdo1-rdma mediatek,*-mdp-rdma
-        mediatek,*-mdp3-rdma mediatek,*-mdp-wdma mediatek,*-mdp-wrot mediatek,*-mdp3-wdma
-        mediatek,*-mdp3-wrot mediatek,*-rdma mediatek,*-wdma nvidia,tegra*-dc
-        nvidia,tegra*-display ti,*-dss samsung,exynos*-decon* samsung,exynos*-fimd
-        samsung,exynos*-scaler samsung,exynos*-mixer hisilicon,*-ade brcm,bcm*-hvs
-        brcm,bcm*-pixelvalve* brcm,bcm*-txp brcm,bcm2711-hdmi* st,stm32*-ltdc sprd,*-dpu
-        apple,*-display-pipe*
+        arm,pl111 rockchip,*-vop rockchip,*-vop-big rockchip,*-vop-lit qcom,mdss qcom,*-mdss
+        qcom,mdp5 qcom,*-mdp5 qcom,*-dpu renesas,du-* renesas,*-du renesas,vsp1 renesas,vsp2
+        renesas,*-vsp2 renesas,fcpv renesas,fcpf renesas,fcp* renesas,*-fcpvd renesas,fdp1
+        amlogic,*-vpu allwinner,*-mixer-* allwinner,*-de2-mixer-* allwinner,*-display-engine
+        allwinner,*-display-backend allwinner,*-de2-rotate allwinner,*-deinterlace
+        mediatek,*-disp-ovl mediatek,*-disp-ovl-2l mediatek,*-disp-rdma mediatek,*-disp-wdma
+        mediatek,*-vdo1-rdma mediatek,*-mdp-rdma mediatek,*-mdp3-rdma mediatek,*-mdp-wdma
+        mediatek,*-mdp-wrot mediatek,*-mdp3-wdma mediatek,*-mdp3-wrot mediatek,*-rdma
+        mediatek,*-wdma nvidia,tegra*-dc nvidia,tegra*-display ti,*-dss samsung,exynos*-decon*
+        samsung,exynos*-fimd samsung,exynos*-scaler samsung,exynos*-mixer hisilicon,*-ade
+        brcm,bcm*-hvs brcm,bcm*-pixelvalve* brcm,bcm*-txp brcm,bcm2711-hdmi0 brcm,bcm2711-hdmi1
+        st,stm32*-ltdc sprd,*-dpu apple,*-display-pipe*
         """,
     ),
     _Group(
@@ -251,8 +250,9 @@ _MASTERS: Final[tuple[_Group, ...]] = (
         renesas,*-drif renesas,*-isp renesas,imr-* renesas,*-imr* amlogic,*-vdec amlogic,axg-ge2d
         allwinner,*-csi allwinner,*-video-engine allwinner,*-isp mediatek,*-vcodec-*
         mediatek,mtk-vcodec-* mediatek,*-jpgdec mediatek,*-jpgdec-hw mediatek,*-jpgenc
-        mediatek,*-jpgenc-hw mediatek,mtk-jpgenc nvidia,tegra*-vi nvidia,tegra*-isp samsung,*-mfc*
-        samsung,exynos*-fimc-* samsung,exynos*-jpeg brcm,bcm*-unicam tesla,fsd-mfc
+        mediatek,*-jpgenc-hw mediatek,mtk-jpgenc nvidia,tegra*-vi nvidia,tegra*-isp samsung,mfc-v*
+        samsung,exynos3250-mfc samsung,exynos5433-mfc samsung,exynos*-fimc-* samsung,exynos*-jpeg
+        brcm,bcm*-unicam tesla,fsd-mfc
         """,
     ),
     # Crypto
@@ -275,14 +275,14 @@ _MASTERS: Final[tuple[_Group, ...]] = (
         "bindings/sound/",
         """
         amlogic,*-toddr amlogic,*-frddr amlogic,aiu amlogic,aiu-* mediatek,*-audio
-        mediatek,*-sound mediatek,*-afe mediatek,*-afe-* mediatek,*-afe-pcm qcom,*-lpass-cpu
+        mediatek,mt8186-sound mediatek,*-afe mediatek,*-afe-* mediatek,*-afe-pcm qcom,*-lpass-cpu
         nvidia,tegra*-hda socionext,*-aio renesas,rcar_sound-* renesas,rcar_sound-gen3
         """,
     ),
     _Group(
         "the audio subsystem's registers hold those of its front end (AFE), which has a DMA",
         "bindings/sound/mt8192-afe-pcm.yaml, bindings/arm/mediatek/mediatek,audsys.yaml",
-        "mediatek,*-audiosys mediatek,*-audsys",
+        "mediatek,*-audiosys mediatek,*-audsys mediatek,mt6779-audio",
     ),
     _Group(
         "the DSI controller fetches its command packets from memory",
@@ -467,8 +467,8 @@ _REGISTERS: Final[tuple[_Group, ...]] = (
         samsung,exynos7-hsi2c samsung,exynos*-hsi2c samsung,exynosautov9-hsi2c samsung,s3c2440-i2c
         brcm,bcm2835-i2c brcm,bcm*-hdmi-i2c brcm,iproc-i2c brcm,brcmstb-i2c apple,i2c apple,*-i2c
         socionext,uniphier-fi2c socionext,synquacer-i2c hisilicon,*-i2c actions,*-i2c sprd,*-i2c
-        xlnx,xps-iic-2.00.a arm,versatile-i2c opencores,i2c-ocores qcom,*-cci qcom,msm8996-cci
-        qcom,msm8226-cci
+        xlnx,xps-iic-2.00.a arm,versatile-i2c opencores,i2c-ocores nvidia,tegra210-i2c-vi
+        qcom,*-cci qcom,msm8996-cci qcom,msm8226-cci
         """,
     ),
     _Group(
@@ -564,11 +564,12 @@ _REGISTERS: Final[tuple[_Group, ...]] = (
         mediatek,*-imp-iic-wrap* mediatek,*-vencsys mediatek,*-vdecsys mediatek,*-imgsys*
         mediatek,*-camsys* mediatek,*-ipesys mediatek,*-mfgcfg mediatek,*-vencsys-*
         mediatek,*-wpesys* mediatek,*-vppsys* mediatek,*-ccusys mediatek,*-ipu_conn
-        mediatek,*-ipu_adl mediatek,*-ipu_core0 mediatek,*-ipu_core1 renesas,*-cpg-mssr
-        renesas,*-cpg renesas,*-cpg-clocks allwinner,*-ccu allwinner,*-r-ccu allwinner,*-de2-clk
-        amlogic,*-clkc amlogic,*-aoclkc amlogic,*-audio-clkc amlogic,*-clk-measure
-        nvidia,tegra*-car samsung,exynos*-cmu-* google,gs101-cmu-* apm,xgene-device-clock
-        apm,xgene-*-clock apple,*-nco apple,nco ti,*-clock* ti,am62-audio-refclk ti,*-audio-refclk
+        mediatek,*-ipu_adl mediatek,*-ipu_core0 mediatek,*-ipu_core1 mediatek,*-pciesys
+        mediatek,mt8365-apu mediatek,*-apusys_pll renesas,*-cpg-mssr renesas,*-cpg
+        renesas,*-cpg-clocks allwinner,*-ccu allwinner,*-r-ccu allwinner,*-de2-clk amlogic,*-clkc
+        amlogic,*-aoclkc amlogic,*-audio-clkc amlogic,*-clk-measure nvidia,tegra*-car
+        samsung,exynos*-cmu-* google,gs101-cmu-* apm,xgene-device-clock apm,xgene-*-clock
+        apple,*-nco apple,nco ti,*-clock* ti,am62-audio-refclk ti,*-audio-refclk
         ti,am654-ehrpwm-tbclk ti,*-ehrpwm-tbclk ti,am64-epwm-tbclk brcm,bcm2835-cprman
         brcm,bcm2711-cprman brcm,*-asiu-clk brcm,*-genpll* marvell,*-clock marvell,*-clock-*
         sprd,*-clk sprd,*-gate hisilicon,*-crgctrl hisilicon,*-crg actions,*-cmu socionext,*-clock
@@ -600,9 +601,10 @@ _REGISTERS: Final[tuple[_Group, ...]] = (
         qcom,*-apcs-apps-global mediatek,*-infracfg mediatek,*-infracfg_ao mediatek,*-infracfg-ao
         mediatek,*-pericfg mediatek,*-pericfg_ao mediatek,*-pericfg-ao mediatek,*-infracfg-nao
         mediatek,*-mmsys mediatek,*-vdosys* mediatek,*-scp_adsp mediatek,*-devapc
-        amlogic,*-ao-secure amlogic,*-hhi-sysctrl amlogic,*-ao-sysctrl amlogic,*-sysctrl
-        amlogic,canvas allwinner,*-system-control samsung,*-sysreg samsung,*-pmu google,*-sysreg
-        google,gs101-pmu ti,pruss-cfg ti,pruss-mii ti,pruss-mii-g ti,*-serdes-ctrl ti,*-pcie-ctrl
+        mediatek,mt7986-wed-pcie mediatek,mt7622-pcie-mirror amlogic,*-ao-secure
+        amlogic,*-hhi-sysctrl amlogic,*-ao-sysctrl amlogic,*-sysctrl amlogic,canvas
+        allwinner,*-system-control samsung,*-sysreg samsung,*-pmu google,*-sysreg google,gs101-pmu
+        ti,pruss-cfg ti,pruss-mii ti,pruss-mii-g ti,*-serdes-ctrl ti,*-pcie-ctrl
         ti,*-system-controller ti,*-usb-phy-ctrl ti,*-dss-oldi-io-ctrl ti,*-acspcie-proxy-ctrl
         marvell,armada-3700-usb2-host-misc marvell,armada-3700-usb2-host-device-misc
         marvell,*-system-controller marvell,armada-3700-nb-pm altr,sys-mgr-s10 altr,sys-mgr
@@ -757,11 +759,11 @@ _REGISTERS: Final[tuple[_Group, ...]] = (
         "bindings/interconnect/",
         """
         qcom,*-noc qcom,*-bimc qcom,*-pcnoc qcom,*-snoc qcom,*-cnoc qcom,*-snoc-mm qcom,*-a1noc
-        qcom,*-a2noc qcom,*-osm-l3 qcom,osm-l3 qcom,*-epss-l3 qcom,epss-l3 qcom,cpufreq-hw
-        qcom,cpufreq-epss qcom,*-cpufreq-hw qcom,*-cpufreq-epss mediatek,cpufreq-hw
-        apple,*-cluster-cpufreq apple,cluster-cpufreq qcom,rpmh-rsc qcom,spmi-pmic-arb
-        qcom,*-spmi-pmic-arb mediatek,*-pwrap mediatek,*-spmi apple,spmi apple,*-spmi
-        hisilicon,kirin970-spmi-controller
+        qcom,*-a2noc qcom,*-anoc qcom,*-osm-l3 qcom,osm-l3 qcom,*-epss-l3 qcom,epss-l3
+        qcom,cpufreq-hw qcom,cpufreq-epss qcom,*-cpufreq-hw qcom,*-cpufreq-epss
+        mediatek,cpufreq-hw apple,*-cluster-cpufreq apple,cluster-cpufreq qcom,rpmh-rsc
+        qcom,spmi-pmic-arb qcom,*-spmi-pmic-arb mediatek,*-pwrap mediatek,*-spmi apple,spmi
+        apple,*-spmi hisilicon,kirin970-spmi-controller
         """,
     ),
     # Memory and shared memory
