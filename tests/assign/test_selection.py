@@ -149,6 +149,27 @@ def test_msi_frames_are_refused(plan: Plan, name: str) -> None:
     assert "XA109" in codes(plan("tricky", path, policy="trust"))
 
 
+@pytest.mark.parametrize(
+    ("compatible", "more", "frame"),
+    [
+        ("al,alpine-msix", "al,msi-base-spi = <160>; al,msi-num-spis = <160>;", True),
+        ("marvell,odmi-controller", "marvell,odmi-frames = <1>; marvell,spi-base = <128>;", True),
+        ("marvell,ap806-gicp", "marvell,spi-ranges = <64 64>, <288 64>;", True),
+        ("fsl,ls1046a-msi", "interrupts = <0 200 4>;", False),
+    ],
+)
+def test_frames_beside_the_gic_are_refused(
+    plan: Plan, variant: Variant, compatible: str, more: str, frame: bool
+) -> None:
+    """A controller whose messages end as its own interrupts raises none of others."""
+    tree = variant(
+        "tricky",
+        f'/ {{ msi@7e000000 {{ compatible = "{compatible}"; reg = <0 0x7e000000 0 0x1000>;'
+        f" msi-controller; {more} }}; }};",
+    )
+    assert ("XA109" in codes(plan(tree, "/msi@7e000000", policy="trust"))) is frame
+
+
 def test_a_foreign_iommu_is_not_xens(plan: Plan) -> None:
     assert "XA102" not in codes(plan("tricky", "/iommu@f3300000", policy="trust"))
 

@@ -47,11 +47,12 @@ MSI_FRAME = rule(
     "An MSI frame gives away the interrupts of others",
     severity="error",
     effect="unsafe",
-    why="Whoever writes to a GICv2m frame or to the translation register of an ITS raises"
-    " interrupts, those of other domains included. dom0less maps the frame without a word; xl"
-    " cannot, since dom0 does not have it.",
-    fix="leave it to Xen",
-    source="GICv2m and ITS registers (Arm GIC architecture); map_mmio_regions",
+    why="Whoever writes to a GICv2m frame, to the translation register of an ITS, or to a GICP,"
+    " ODMI or Alpine MSI-X frame raises interrupts, those of other domains included. dom0less maps"
+    " the frame without a word; xl cannot map what is the GIC's, since dom0 does not have it.",
+    fix="leave it to Xen and the host",
+    source="GICv2m and ITS registers (Arm GIC architecture); marvell,ap806-gicp.yaml, "
+    "marvell,odmi-controller.yaml, al,alpine-msix.txt; map_mmio_regions",
 )
 DISABLED = rule(
     "XA103",
@@ -366,7 +367,7 @@ def _above(board: Board, scope: Scope, device: HostDevice) -> Iterator[Finding]:
                 return
 
 
-_FRAME = "an MSI frame of the GIC, whose holder can raise any interrupt of it"
+_FRAME = "an MSI frame, whose holder can raise interrupts of others"
 
 
 def xens_own(board: Board, node: Node) -> str | None:
@@ -374,7 +375,7 @@ def xens_own(board: Board, node: Node) -> str | None:
     platform = board.platform
     if platform.gic is not None and node is platform.gic.node:
         return "the interrupt controller"
-    if any(node is msi.node and msi.kind in ("its", "v2m") for msi in platform.msi):
+    if any(node is msi.node and msi.frame for msi in platform.msi):
         return _FRAME
     if node is platform.console:
         return "Xen's console UART (stdout-path); if Xen uses another, say --xen-console PATH"

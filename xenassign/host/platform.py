@@ -12,7 +12,16 @@ from xenassign.devicetree.tree import Node, Tree
 from xenassign.host import scmi
 from xenassign.host.gic import Gic, primary_gic
 
-_MSI_KINDS = {"arm,gic-v3-its": "its", "arm,gic-v2m-frame": "v2m"}
+#: MSI frames: a write to their registers raises an SPI that is no ``interrupts`` of their node, but
+#: that of whoever was given it. Controllers with lines of their own (PCI hosts, fsl,ls1046a-msi,
+#: apm,xgene1-msi, marvell,ap806-sei) raise no others. Source: bindings/interrupt-controller/.
+_FRAMES = {
+    "arm,gic-v3-its": "its",
+    "arm,gic-v2m-frame": "v2m",
+    "marvell,ap806-gicp": "gicp",
+    "marvell,odmi-controller": "odmi",
+    "al,alpine-msix": "alpine-msix",
+}
 
 #: SMMUs described by the legacy binding have no #iommu-cells; they are known by name alone.
 _LEGACY_SMMUS = frozenset(
@@ -21,10 +30,16 @@ _LEGACY_SMMUS = frozenset(
 
 
 class MsiController(NamedTuple):
-    """A target of message-signalled interrupts: GICv3 ITS, GICv2m frame, or another."""
+    """A target of message-signalled interrupts: ``its``, ``v2m``, ``gicp``, ``odmi``,
+    ``alpine-msix``, or ``other``."""
 
     node: Node
     kind: str
+
+    @property
+    def frame(self) -> bool:
+        """Whether a write to it raises interrupts that are not its own."""
+        return self.kind != "other"
 
 
 class Iommu(NamedTuple):
@@ -62,7 +77,7 @@ def read_platform(tree: Tree) -> Platform:
     iommus: list[Iommu] = []
     for node in tree.nodes():
         compatible = node.compatible
-        kind = next((_MSI_KINDS[c] for c in compatible if c in _MSI_KINDS), None)
+        kind = next((_FRAMES[c] for c in compatible if c in _FRAMES), None)
         if kind or (node.has("msi-controller") and compatible):
             msi.append(MsiController(node, kind or "other"))
         if node.has("#iommu-cells") or _LEGACY_SMMUS.intersection(compatible):

@@ -285,7 +285,7 @@ def _xens(platform: Platform, known: Iommus) -> Iterator[tuple[Node, str]]:
     if platform.gic is not None:
         yield platform.gic.node, "the interrupt controller"
     for msi in platform.msi:
-        if msi.kind in ("its", "v2m"):
+        if msi.frame:
             yield msi.node, "an MSI frame"
     for iommu in platform.iommus:
         if id(iommu.node) in known.nodes:
