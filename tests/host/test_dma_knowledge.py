@@ -89,6 +89,7 @@ def test_exact_string_finds_its_own_entry(entry: DmaKnowledge) -> None:
         ["brcm,bcm2711-hdmi0"],
         ["mediatek,mt8186-sound"],
         ["mediatek,mt6779-audio", "syscon"],
+        ["marvell,cp110-icu"],
     ],
     ids=lambda compatibles: compatibles[0],
 )

@@ -24,9 +24,10 @@ A statement is about one node. Nodes below it are blocks of their own: a glue no
 To add an entry: put the string into the group with the same reason, or write a new group with the
 reason as one sentence (it is printed in reports) and its source: "bindings/..." is a path below
 Linux' Documentation/devicetree/bindings. A `*` at the start, the end or in the middle stands for
-anything; use it only where a whole family of a vendor is alike. For one string an exact entry
-beats every wildcard, and among wildcards the first in KNOWLEDGE wins: masters stand first, so that
-an overlap ends as "master".
+anything; use it only where a whole family of a vendor is alike: a PHY, a clock controller or a
+register file often has the name of the block in its own (`*-pcie-phy`). For one string an exact
+entry beats every wildcard, and among wildcards the first in KNOWLEDGE wins: masters stand first, so
+that an overlap ends as "master".
 """
 
 from __future__ import annotations
@@ -99,6 +100,11 @@ _MASTERS: Final[tuple[_Group, ...]] = (
         "GICv3 redistributors read and write the LPI tables in memory",
         "Arm IHI 0069, chapter 5; bindings/interrupt-controller/arm,gic-v3.yaml",
         "arm,gic-v3 qcom,msm8996-gic-v3 arm,gic-v5 arm,gic-v5-irs",
+    ),
+    _Group(
+        "the ICU turns interrupt lines into writes, to an address that its registers hold",
+        "bindings/interrupt-controller/marvell,cp110-icu.yaml; Linux irq-mvebu-icu.c",
+        "marvell,cp110-icu",
     ),
     # Network
     _Group(
@@ -622,7 +628,7 @@ _REGISTERS: Final[tuple[_Group, ...]] = (
         fsl,*-extirq ti,sci-intr ti,sci-inta ti,icssg-intc mediatek,*-sysirq
         mediatek,mt6577-sysirq renesas,irqc renesas,irqc-* renesas,intc-ex-* renesas,*-irqc
         renesas,rzg2l-irqc nvidia,tegra*-ictlr marvell,ap806-gicp marvell,ap806-sei
-        marvell,cp110-icu marvell,armada-8k-pic marvell,odmi-controller allwinner,*-nmi
+        marvell,armada-8k-pic marvell,odmi-controller allwinner,*-nmi
         allwinner,*-r-intc apple,aic apple,aic2 apple,*-aic brcm,bcm2836-l1-intc
         brcm,bcm2835-armctrl-ic brcm,bcm2836-armctrl-ic brcm,l2-intc brcm,bcm*-l2-intc
         snps,dw-apb-ictl apm,xgene1-msi actions,*-sirq fsl,ls*-msi samsung,exynos4210-combiner
