@@ -219,6 +219,7 @@ def decide_on(
         host_keeps=keeps,
         kept_on=kept_on,
         dom0_options=options(keeps, kept_on),
+        firmware=tuple(one.root.path for one in firmware.kept),
     )
     if request.base is not None:
         base_cfg.check(request.base, made)

@@ -140,7 +140,8 @@ class DomainPlan(NamedTuple):
     device tree, ``marks`` the host nodes to mark, ``memory_mb_max`` the
     most memory in MiB that leaves every mapping free of RAM. ``pool_mib``: MiB for the tables of
     stage 2 where Xen's default is too small for the mappings. ``kept_on``: host regulators that the
-    host overlay marks always-on; ``dom0_options``: for dom0's kernel command line.
+    host overlay marks always-on; ``dom0_options``: for dom0's kernel command line. ``firmware``:
+    host paths of the firmware nodes that the guest talks to itself.
     """
 
     request: Request
@@ -157,6 +158,7 @@ class DomainPlan(NamedTuple):
     host_keeps: tuple[HostKeep, ...] = ()
     kept_on: tuple[str, ...] = ()
     dom0_options: tuple[str, ...] = ()
+    firmware: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

@@ -9,8 +9,8 @@ from xenassign.assign.request import Request
 from xenassign.assign.scope import Scope
 from xenassign.devicetree.addresses import on_processor_bus
 from xenassign.findings import Finding, rule
-from xenassign.host.device import Dma, HostDevice, IommuUse
-from xenassign.host.neighbours import Streams, streams
+from xenassign.host.device import Dma, HostDevice
+from xenassign.host.neighbours import streams_of
 from xenassign.xen.iommu import Protection, Shield
 
 UNPROTECTED = rule(
@@ -187,24 +187,14 @@ def stream_findings(
         yield DRIVER_NOT_DEFAULT(message, node=path, prop="iommus")
     for device in protected:
         told: set[int] = set()
-        for use in device.iommus:
-            masters = board.neighbours.streams.get(id(use.node))
-            if masters is None:
-                continue
-            for some in _own_streams(use):
-                for other in masters.sharing(some):
-                    if not scope.leaves(other) or id(other) in told:
-                        continue
-                    told.add(id(other))
-                    message = (
-                        f"{device.path} and {other.path}, which stays with the host, have the"
-                        f" same stream {some.first:#x}"
-                    )
-                    yield STREAM_SHARED(message, node=device.path, prop="iommus")
-
-
-def _own_streams(use: IommuUse) -> tuple[Streams, ...]:
-    if use.legacy:
-        return tuple(Streams(one) for one in use.args)
-    some = streams(use.node, use.args) if use.node is not None else None
-    return (some,) if some is not None else ()
+        for iommu, some in streams_of(device):
+            masters = board.neighbours.streams.get(id(iommu))
+            for other in masters.sharing(some) if masters is not None else ():
+                if not scope.leaves(other) or id(other) in told:
+                    continue
+                told.add(id(other))
+                message = (
+                    f"{device.path} and {other.path}, which stays with the host, have the"
+                    f" same stream {some.first:#x}"
+                )
+                yield STREAM_SHARED(message, node=device.path, prop="iommus")

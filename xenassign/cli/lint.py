@@ -61,6 +61,12 @@ from xenassign.xen.releases import DEFAULT, KCONFIG, RELEASES
 @driver_option
 @console_option
 @click.option(
+    "--together",
+    is_flag=True,
+    help="The files are of domains that run at the same time: say what two of them share (XA0xx)."
+    " Needs --host.",
+)
+@click.option(
     "--kconfig",
     multiple=True,
     type=click.Choice(KCONFIG),
@@ -109,6 +115,7 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
     dom0: bool,
     drivers: tuple[str, ...],
     xen_console: str | None,
+    together: bool,
     kconfig: tuple[str, ...],
     include: tuple[str, ...],
     select: tuple[str, ...],
@@ -151,6 +158,7 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
         dom0=dom0,
         drivers=driver_set(drivers),
         xen_console=xen_console,
+        together=together,
         kconfig=frozenset(kconfig),
         include=include,
         select=_codes(select),

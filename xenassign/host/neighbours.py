@@ -12,7 +12,7 @@ from xenassign.devicetree.addresses import Block, registers
 from xenassign.devicetree.interrupts import interrupts
 from xenassign.devicetree.references import INTERRUPT_TREE, Reference, references
 from xenassign.devicetree.tree import Node
-from xenassign.host.device import is_simple_bus
+from xenassign.host.device import HostDevice, is_simple_bus
 from xenassign.host.gic import GicInterrupt, decode
 from xenassign.host.platform import Platform
 
@@ -77,6 +77,18 @@ def streams(iommu: Node, args: tuple[int, ...]) -> Streams | None:
     if len(args) == 1 and prop is not None and len(prop.value) == 4:
         mask = prop.u32()
     return Streams(args[0], mask)
+
+
+def streams_of(device: HostDevice) -> Iterator[tuple[Node, Streams]]:
+    """Every (IOMMU, streams) that a device's DMA can come with, those of a PCI host's map too."""
+    for group in device.suppliers:
+        for reference in group.entries:
+            some = _streams_of(reference)
+            if some is not None and reference.provider is not None:
+                yield reference.provider, some
+    for use in device.iommus:
+        if use.legacy and use.node is not None:
+            yield from ((use.node, Streams(one)) for one in use.args)
 
 
 class Neighbours(NamedTuple):

@@ -18,6 +18,7 @@ _MODULES = (
     "xenassign.assign.attached",
     "xenassign.assign.checks",
     "xenassign.assign.clocks",
+    "xenassign.assign.conflicts",
     "xenassign.assign.decide",
     "xenassign.assign.host_keeps",
     "xenassign.assign.losses",
@@ -137,6 +138,7 @@ def _filled(text: str) -> str:
 
 _WRITTEN = "<!-- Written by `python -m xenassign.lint.catalogue DIR`; a test compares the two. -->"
 _FAMILIES = {
+    "0": "The domains of one system",
     "1": "The device, the blob and its form",
     "2": "Registers, pages and the guest's address space",
     "3": "Interrupts",

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from xenassign.assign.conflicts import between
 from xenassign.assign.decide import decide
 from xenassign.assign.plan import DomainPlan
 from xenassign.assign.request import Request
 from xenassign.assign.select import with_console
+from xenassign.assign.system import SystemPlan, decide_system, settled
+from xenassign.assign.system_request import SystemRequest
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding, errors
@@ -16,6 +19,7 @@ from xenassign.host.platform import Platform, read_platform
 from xenassign.lint import cross, dom0less, domcfg, partial
 from xenassign.lint.context import Context
 from xenassign.lint.overlays import marks
+from xenassign.lint.together import holdings
 from xenassign.lint.view import View
 from xenassign.render.files import render
 from xenassign.xen.iommu import iommus
@@ -28,33 +32,87 @@ def generate(tree: Tree, request: Request) -> tuple[DomainPlan, dict[str, bytes]
     Raises XenassignError where the request or the tree can't be read.
     """
     platform = with_console(read_platform(tree), request.xen_console)
-    plan = decide(tree, request, platform)
+    return _made(decide(tree, request, platform), platform, tree.file)
+
+
+def generate_system(
+    tree: Tree, request: SystemRequest
+) -> tuple[SystemPlan, dict[str, bytes], list[str]]:
+    """The same for all domains of a system, and for what they do to each other."""
+    platform = with_console(read_platform(tree), request.domains[0].xen_console)
+    system = decide_system(tree, request, platform)
+    marked = frozenset(mark.path for plan in system.domains for mark in plan.marks)
+    told = [*(conflict.finding for conflict in system.conflicts), *system.findings]
+    refusals = [finding.text(tree.file) for finding in errors(told)]
+    plans: list[DomainPlan] = []
+    files: dict[str, bytes] = {}
+    for decided in system.domains:
+        about = f"{tree.file}: domain {decided.name}"
+        plan, made, refused = _made(decided, platform, about, marked)
+        plans.append(plan)
+        files.update(made)
+        refusals += refused
+    if not refusals:
+        refusals = list(_together(tree, platform, request, files))
+    system = system._replace(domains=tuple(plans))
+    return system, {} if refusals else files, refusals
+
+
+def _together(
+    tree: Tree, platform: Platform, request: SystemRequest, files: dict[str, bytes]
+) -> Iterator[str]:
+    """The errors between domains that the partial trees show, from their bytes."""
+    first = request.domains[0]
+    context = Context(first.release, platform, iommus(platform, first.release, first.drivers))
+    held = [
+        held
+        for one in request.domains
+        for held in holdings(one.name, View(read_blob(files[f"{one.name}.dtb"]), context))
+    ]
+    found, _ = settled(tree, between(held), request)
+    yield from (finding.text(tree.file) for finding in errors(c.finding for c in found))
+
+
+def _made(
+    plan: DomainPlan, platform: Platform, about: str, marked: frozenset[str] = frozenset()
+) -> tuple[DomainPlan, dict[str, bytes], list[str]]:
+    """(plan, files, refusals) of what was decided.
+
+    ``about``: what the refusals are about, where they have no file of their own. ``marked``: paths
+    of host nodes that the overlays of other domains mark.
+    """
+    request = plan.request
     refused = errors(plan.findings)
     if refused:
-        return plan, {}, [finding.text(tree.file) for finding in refused]
+        return plan, {}, [finding.text(about) for finding in refused]
     # Without the user's own file first: what it has already would excuse the plan's own errors.
     alone = replace(request, base=None)
     files = render(plan._replace(request=alone))
-    refused = errors(check(files, alone, platform, plan.pool_mib))
+    refused = errors(check(files, alone, platform, plan.pool_mib, marked))
     if request.base is not None and not refused:
         files = render(plan)
-        found = list(check(files, request, platform, plan.pool_mib))
+        found = list(check(files, request, platform, plan.pool_mib, marked))
         refused = errors(found)
         older = [finding for finding in found if finding.file == request.base.file]
         plan = plan._replace(findings=(*plan.findings, *older))
         files = render(plan)
     if refused:
-        return plan, {}, [finding.text(tree.file) for finding in refused]
+        return plan, {}, [finding.text(about) for finding in refused]
     return plan, files, []
 
 
 def check(
-    files: dict[str, bytes], request: Request, platform: Platform, pool_mib: int | None = None
+    files: dict[str, bytes],
+    request: Request,
+    platform: Platform,
+    pool_mib: int | None = None,
+    marked: frozenset[str] = frozenset(),
 ) -> Iterator[Finding]:
     """Every finding about rendered files that concerns a route of the request.
 
     Errors that the user's own configuration had before become warnings about that file.
-    ``pool_mib``: what the dom0less node says, which is no file of its own.
+    ``pool_mib``: what the dom0less node says, which is no file of its own. ``marked``: paths of
+    host nodes that the overlays of the system's other domains mark.
     """
     name = request.name
     context = Context(
@@ -68,7 +126,7 @@ def check(
         pool_mib=pool_mib,
         beside_dom0=True,
         sci=request.sci or "none",
-        marked=marks(None, [read_blob(files[f"{name}.host.dtbo"])]),
+        marked=marked | marks(None, [read_blob(files[f"{name}.host.dtbo"])]),
     )
     context = context._replace(rights=context.dom0())
     blob = files[f"{name}.dtb"]

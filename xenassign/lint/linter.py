@@ -16,11 +16,11 @@ from typing import NamedTuple
 from xenassign.assign.select import with_console
 from xenassign.devicetree.places import Place
 from xenassign.devicetree.tree import Tree
-from xenassign.errors import InputError
+from xenassign.errors import InputError, UsageError
 from xenassign.findings import ROUTES, Finding, Rule, errors
 from xenassign.host.platform import read_platform
 from xenassign.host.source import is_source
-from xenassign.lint import cross, dom0less, domain_node, domcfg, partial, waivers, written
+from xenassign.lint import cross, dom0less, domain_node, domcfg, partial, together, waivers, written
 from xenassign.lint.catalogue import rules
 from xenassign.lint.context import Context
 from xenassign.lint.documents import ConfigFile, Document, TreeFile, read_tree_file
@@ -30,6 +30,7 @@ from xenassign.lint.verdict import verdicts
 from xenassign.lint.view import View
 from xenassign.xen.iommu import iommus
 from xenassign.xen.releases import Release
+from xenassign.xen.xlcfg import Config
 
 
 class Options(NamedTuple):
@@ -40,7 +41,8 @@ class Options(NamedTuple):
     ``memory``: MiB. ``dom0``: whether there is one, beside dom0less domains too.
     ``kconfig``: options that Xen is built with although they are off by default. ``live_host``: the
     host's tree comes from the running board, so that its /memory is what Xen will have.
-    ``xen_console``: as --xen-console says.
+    ``xen_console``: as --xen-console says. ``together``: the files are of domains that run at the
+    same time, and are set against each other, which takes the host.
     """
 
     release: Release
@@ -55,6 +57,7 @@ class Options(NamedTuple):
     kconfig: frozenset[str] = frozenset()
     live_host: bool = False
     xen_console: str | None = None
+    together: bool = False
 
 
 @dataclass(frozen=True)
@@ -165,6 +168,36 @@ def _all(
         else:
             yield from _placed(tree, _partial(tree, about, tree in named.values()))
             yield from _placed(tree, written.check(tree.source) if tree.source else ())
+
+    if options.together:
+        yield from _together(documents, named, base)
+
+
+def _together(
+    documents: Sequence[Document], named: dict[str, TreeFile | None], context: Context
+) -> Iterator[Finding]:
+    """What the domains of the files share. A configuration and its tree are one domain."""
+    if context.platform is None:
+        raise UsageError("--together needs the board's tree; give it with --host")
+    trees = {id(tree) for tree in named.values()}
+    domains: dict[str, together.Domain] = {}  # by the name without suffix
+    for document in documents:
+        tree: TreeFile | None
+        config: Config | None = None
+        if isinstance(document, TreeFile):
+            if document.overlay or document.has_domains or id(document) in trees:
+                continue
+            tree = document
+        else:
+            tree = named.get(document.file)
+            config = document.config if isinstance(document.config, Config) else None
+        view = View(tree.tree, context) if tree is not None and tree.tree is not None else None
+        speaks = tree if tree is not None and view is not None and view.nodes else document
+        stem = os.path.splitext(speaks.file)[0]
+        domains.setdefault(stem, together.Domain(speaks.file, view, config))
+    by_file = {document.file: document for document in documents}
+    for file, finding in together.check(list(domains.values()), context.platform):
+        yield from _placed(by_file[file], [finding])
 
 
 def context(options: Options, overlays: Sequence[TreeFile]) -> Context:

@@ -57,6 +57,7 @@ class Session:
         kconfig: frozenset[str] = frozenset(),
         live_host: bool = False,
         xen_console: str | None = None,
+        together: bool = False,
     ) -> Session:
         """The session of a command line; what it does not say the [lint] section does.
 
@@ -81,6 +82,7 @@ class Session:
             kconfig=kconfig or frozenset(settings.kconfig),
             live_host=live_host,
             xen_console=xen_console,
+            together=together,
         )
         session = cls(
             paths=tuple(dict.fromkeys(paths)),

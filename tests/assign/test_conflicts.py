@@ -1,0 +1,266 @@
+"""What two domains of one system do to each other (XA001 to XA009)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from xenassign.assign.conflicts import Conflict
+from xenassign.assign.request import Request
+from xenassign.assign.system import SystemPlan, decide_system
+from xenassign.assign.system_request import Allowance, SystemRequest
+from xenassign.devicetree.tree import Tree
+from xenassign.errors import UsageError
+from xenassign.findings import errors
+from xenassign.lint.generated import generate_system
+from xenassign.xen.releases import release
+
+from ..lint.trees import compiled
+
+Board = Callable[[str], Tree]
+
+#: A GIC, an SMMU, and devices that share a page, a line, a stream, and a clock controller.
+BOARD = """
+    #address-cells = <1>; #size-cells = <1>; interrupt-parent = <&gic>;
+    gic: interrupt-controller@1000000 {
+        compatible = "arm,gic-v3"; reg = <0x1000000 0x10000 0x1100000 0x100000>;
+        interrupt-controller; #interrupt-cells = <3>; #address-cells = <0>;
+    };
+    smmu: iommu@2000000 {
+        compatible = "arm,mmu-500"; reg = <0x2000000 0x10000>; #iommu-cells = <1>;
+        #global-interrupts = <1>; interrupts = <0 1 4>;
+    };
+    cru: clock-controller@3000000 {
+        compatible = "acme,cru"; reg = <0x3000000 0x1000>; #clock-cells = <1>;
+    };
+    memory@340000000 { device_type = "memory"; reg = <0x40000000 0x40000000>; };
+    soc {
+        compatible = "simple-bus"; #address-cells = <1>; #size-cells = <1>; ranges;
+        half0: half@34000000 { compatible = "arm,pl031"; reg = <0x34000000 0x800>; };
+        half1: half@34000800 { compatible = "arm,pl031"; reg = <0x34000800 0x800>; };
+        line0: line@34001000 {
+            compatible = "arm,pl031"; reg = <0x34001000 0x1000>; interrupts = <0 9 4>;
+        };
+        line1: line@34002000 {
+            compatible = "arm,pl031"; reg = <0x34002000 0x1000>; interrupts = <0 8 4>, <0 9 4>;
+        };
+        dma0: dma@34003000 {
+            compatible = "acme,dma"; reg = <0x34003000 0x1000>; iommus = <&smmu 0x10>;
+        };
+        dma1: dma@34004000 {
+            compatible = "acme,dma"; reg = <0x34004000 0x1000>; iommus = <&smmu 0x11>, <&smmu 0x10>;
+        };
+        clocked: clocked@34005000 {
+            compatible = "arm,pl031"; reg = <0x34005000 0x1000>; clocks = <&cru 7>;
+        };
+        wrapper@34006000 {
+            compatible = "acme,wrapper"; reg = <0x34006000 0x1000>; #address-cells = <1>;
+            #size-cells = <1>; ranges;
+            core@34007000 { compatible = "acme,core"; reg = <0x34007000 0x1000>; };
+        };
+        big0: big@35000000 { compatible = "arm,pl031"; reg = <0x35000000 0x3000>; };
+        alias: alias@35001000 { compatible = "arm,pl031"; reg = <0x35001000 0x1000>; };
+    };
+"""
+
+
+@pytest.fixture(scope="module")
+def tree() -> Tree:
+    return compiled(BOARD)
+
+
+def asked(*domains: str, allow: tuple[Allowance, ...] = (), **more: object) -> SystemRequest:
+    """Domains a, b, … with the devices that a text of names says."""
+    made = (
+        Request(devices=tuple(text.split()), name="abcdefgh"[number], policy="trust", **more)  # type: ignore[arg-type]
+        for number, text in enumerate(domains)
+    )
+    return SystemRequest(tuple(made), allow)
+
+
+def between(plan: SystemPlan) -> list[tuple[str, tuple[str, str], tuple[str, str]]]:
+    return [
+        (c.rule.code, c.domains, (c.paths[0].rpartition("/")[2], c.paths[1].rpartition("/")[2]))
+        for c in plan.conflicts
+    ]
+
+
+AB = ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("domains", "expected"),
+    [
+        (("half@34000000 half@34000800", "clocked@34005000"), []),
+        (
+            ("half@34000000", "half@34000800"),
+            [("XA003", AB, ("half@34000000", "half@34000800"))],
+        ),
+        (("line@34001000", "line@34002000"), [("XA004", AB, ("line@34001000", "line@34002000"))]),
+        (("dma@34003000", "dma@34004000"), [("XA005", AB, ("dma@34003000", "dma@34004000"))]),
+        (
+            ("clock-controller@3000000", "clocked@34005000"),
+            [("XA006", AB, ("clock-controller@3000000", "clocked@34005000"))],
+        ),
+        (
+            ("clocked@34005000", "clock-controller@3000000"),
+            [("XA006", ("b", "a"), ("clock-controller@3000000", "clocked@34005000"))],
+        ),
+        (("dma@34003000", "dma@34003000"), [("XA001", AB, ("dma@34003000", "dma@34003000"))]),
+        (("/soc", "/soc"), [("XA001", AB, ("half@34000000", "half@34000000"))]),
+        (
+            ("wrapper@34006000", "core@34007000"),
+            [("XA002", AB, ("core@34007000", "core@34007000"))],
+        ),
+        (
+            ("core@34007000", "wrapper@34006000"),
+            [("XA002", ("b", "a"), ("core@34007000", "core@34007000"))],
+        ),
+        (("big@35000000", "alias@35001000"), [("XA003", AB, ("big@35000000", "alias@35001000"))]),
+        # A neighbour of the page's other half may be anybody's: it is told once, of the pair.
+        (
+            ("half@34000000", "clocked@34005000", "half@34000800"),
+            [("XA003", ("a", "c"), ("half@34000000", "half@34000800"))],
+        ),
+    ],
+)
+def test_what_two_domains_share(
+    tree: Tree,
+    domains: tuple[str, ...],
+    expected: list[tuple[str, tuple[str, str], tuple[str, str]]],
+) -> None:
+    plan = decide_system(tree, asked(*domains))
+    assert between(plan) == expected
+    assert plan.refused == bool(expected)
+
+
+def test_the_domains_themselves_are_not_told_of_each_other(tree: Tree) -> None:
+    plan = decide_system(
+        tree,
+        asked(
+            "half@34000000 line@34001000 dma@34003000", "half@34000800 line@34002000 dma@34004000"
+        ),
+    )
+    assert [c.rule.code for c in plan.conflicts] == ["XA003", "XA004", "XA005"]
+    assert not any(errors(domain.findings) for domain in plan.domains)
+
+
+def test_both_sides_and_what_resolves_it_are_named(tree: Tree) -> None:
+    _, files, refusals = generate_system(tree, asked("line@34001000", "line@34002000"))
+    assert not files
+    assert refusals == [
+        "error: p.dtb: /soc/line@34001000 (of a) and /soc/line@34002000 (of b) have the same INTID"
+        " 41; give both devices to one domain [XA004]"
+    ]
+
+
+def test_a_domain_alone_is_judged_as_ever(tree: Tree) -> None:
+    """What stays with the host is told by the domain's own rules, in a system too."""
+    plan = decide_system(tree, asked("half@34000000", "dma@34004000"))
+    assert not plan.conflicts
+    codes = [[f.code for f in errors(domain.findings)] for domain in plan.domains]
+    assert codes == [["XA201"], ["XA407"]]
+
+
+# ---------------------------------------------------------------------- what is accepted
+
+
+def of(plan: SystemPlan, code: str) -> Conflict:
+    (found,) = (c for c in plan.conflicts if c.rule.code == code)
+    return found
+
+
+def test_a_page_is_allowed_with_a_reason(tree: Tree) -> None:
+    allow = Allowance("XA003", ("half@34000000", "half@34000800"), "both are ours")
+    plan, files, refusals = generate_system(
+        tree, asked("half@34000000", "half@34000800", allow=(allow,))
+    )
+    assert not refusals
+    assert {"a.dtb", "b.dtb"} <= set(files)
+    assert of(plan, "XA003").finding.severity == "warning"
+    assert "as was accepted: both are ours" in of(plan, "XA003").message
+    assert not plan.findings
+
+
+def test_a_bus_covers_what_is_below_it(tree: Tree) -> None:
+    allow = Allowance("XA003", ("/soc",), "one board support package")
+    plan = decide_system(tree, asked("half@34000000", "half@34000800", allow=(allow,)))
+    assert not plan.refused
+
+
+def test_both_sides_have_to_be_named(tree: Tree) -> None:
+    allow = Allowance("XA003", ("half@34000000",), "one side")
+    plan = decide_system(tree, asked("half@34000000", "half@34000800", allow=(allow,)))
+    assert plan.refused
+    (idle,) = plan.findings
+    assert (idle.code, idle.severity) == ("XA009", "warning")
+
+
+def test_the_option_for_a_shared_page_serves_too(tree: Tree) -> None:
+    request = asked("half@34000000", "half@34000800", shared=("half@34000000",))
+    assert not decide_system(tree, request).refused
+
+
+def test_what_xen_refuses_cannot_be_allowed(tree: Tree) -> None:
+    allow = Allowance("XA004", ("line@34001000", "line@34002000"), "please")
+    with pytest.raises(UsageError, match=r"XA004: only XA003, XA006, XA008 can be allowed"):
+        decide_system(tree, asked("line@34001000", "line@34002000", allow=(allow,)))
+
+
+def test_an_allowance_for_a_node_that_is_not_there(tree: Tree) -> None:
+    allow = Allowance("XA003", ("/soc/nowhere",), "please")
+    with pytest.raises(UsageError, match=r"\[\[allow\]\] nodes /soc/nowhere: no such node"):
+        decide_system(tree, asked("half@34000000", "half@34000800", allow=(allow,)))
+
+
+# ---------------------------------------------------------------------- the system as a whole
+
+
+def test_more_memory_than_the_board_has(tree: Tree) -> None:
+    plan = decide_system(tree, asked("half@34000000 half@34000800", "clocked@34005000", memory=512))
+    conflict = of(plan, "XA008")
+    assert "1024 MiB together, the board's tree states 1024 MiB" in conflict.message
+    assert not plan.refused
+    plan = decide_system(tree, asked("half@34000000 half@34000800", "clocked@34005000", memory=511))
+    assert "XA008" not in [c.rule.code for c in plan.conflicts]
+
+
+def test_scmi_is_for_one_domain(board: Board) -> None:
+    request = asked(
+        "rng@fe378000", "mmc@fe2c0000", sci="scmi_smc", release=release("4.21"), memory=256
+    )
+    plan = decide_system(board("rk3588"), request)
+    assert of(plan, "XA007").domains == AB
+    assert plan.refused
+
+
+def test_a_domain_with_scmi_switches_what_another_needs(board: Board) -> None:
+    first, second = asked("rng@fe378000", "mmc@fe2c0000", release=release("4.21")).domains
+    assert not decide_system(board("rk3588"), SystemRequest((first, second))).conflicts
+    request = SystemRequest((replace(first, sci="scmi_smc"), second))
+    conflict = of(decide_system(board("rk3588"), request), "XA006")
+    assert conflict.domains == AB
+    assert conflict.message == (
+        "/firmware/scmi/protocol@14 (of a) is the clock of /mmc@fe2c0000 (of b)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("domains", "what"),
+    [
+        ((), "no domain is asked for"),
+        ((Request(devices=("/a",)), Request(devices=("/b",))), "two domains are called domu1"),
+        (
+            (
+                Request(devices=("/a",), name="a"),
+                Request(devices=("/b",), name="b", release=release("4.17")),
+            ),
+            "different Xens",
+        ),
+    ],
+)
+def test_a_system_that_cannot_be_meant(domains: tuple[Request, ...], what: str) -> None:
+    with pytest.raises(UsageError, match=what):
+        SystemRequest(domains)

@@ -1,0 +1,279 @@
+"""What two domains of one system do to each other: they may share nothing of the host.
+
+A domain's plan is judged against the host alone (``Scope.leaves``); here domain is set against
+domain. Both the plans (:mod:`xenassign.assign.system`) and files (:mod:`xenassign.lint.together`)
+are told as ``Holding``: a node of the host and what Xen gives a domain of it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import combinations
+from typing import NamedTuple
+
+from xenassign.devicetree.tree import Node
+from xenassign.findings import Finding, Rule, rule
+from xenassign.host.neighbours import Streams
+
+TWICE = rule(
+    "XA001",
+    "device-in-two-domains",
+    "A device is given to two domains",
+    severity="error",
+    effect="unsafe",
+    why="Xen maps the same registers into both domains without a word; it refuses the second only"
+    " where the device has an interrupt (XA004) or where Xen's IOMMU driver knows it. Two drivers"
+    " then drive one device.",
+    fix="give it to one of them",
+    source="map_mmio_regions: compared with nothing; route_irq_to_guest; iommu_assign_dt_device",
+)
+NESTED = rule(
+    "XA002",
+    "subtree-in-two-domains",
+    "A device and one below it are given to two domains",
+    severity="error",
+    effect="unsafe",
+    why="A device comes with its subtree: the driver of the outer one sets up clocks, power and the"
+    " registers around the inner one, and Xen maps the inner one into both domains.",
+    fix="give both to one domain",
+    source="Devicetree Specification 2.2 (a child is addressed through its parent)",
+)
+PAGES = rule(
+    "XA003",
+    "page-in-two-domains",
+    "Two domains have the same host page",
+    severity="error",
+    effect="unsafe",
+    why="Xen maps whole pages, and does not notice that a page is mapped already: each domain"
+    " reaches the registers or the memory of the other that lie in it.",
+    fix="give both to one domain, or accept it with [[allow]] and a reason",
+    source="map_mmio_regions: whole pages of 4096 bytes, compared with nothing",
+)
+LINES = rule(
+    "XA004",
+    "interrupt-in-two-domains",
+    "Two domains have the same interrupt",
+    severity="error",
+    effect="rejected",
+    why="Xen gives a line to one domain. The second is refused: 'already used by domain'"
+    " (dom0less), 'Device or resource busy' (xl).",
+    fix="give both devices to one domain",
+    source="route_irq_to_guest: 'already used by domain'",
+)
+STREAMS = rule(
+    "XA005",
+    "stream-in-two-domains",
+    "Two domains have the same stream of an IOMMU",
+    severity="error",
+    effect="unsafe",
+    why="An IOMMU tells devices apart by their stream ID (or IPMMU port) alone, and a stream has"
+    " one domain: the DMA of one device would go to the memory of the other domain.",
+    fix="give both devices to one domain",
+    source="arm_smmu_attach_dev, ipmmu_assign_device: a stream has one domain",
+)
+SUPPLIES = rule(
+    "XA006",
+    "supply-of-another-domain",
+    "A domain's device depends on what another domain drives",
+    severity="error",
+    effect="unsafe",
+    why="A clock, reset, power domain, regulator, PHY or pin that one domain drives can be switched"
+    " off beneath the device of the other, which has a stand-in for it and is not asked.",
+    fix="give both to one domain, or accept it with [[allow]] and a reason",
+    source="Xen arbitrates no clocks, resets or power domains",
+)
+FIRMWARE = rule(
+    "XA007",
+    "firmware-in-two-domains",
+    "Two domains have the host's firmware interface",
+    severity="error",
+    effect="rejected",
+    why="Xen forwards SCMI for one domain: the second is refused when it is created (-EEXIST).",
+    fix="give --sci to the domain that needs it most; the others get fixed clocks",
+    source="scmi_smc_domain_init",
+    since="4.21",
+)
+MEMORY = rule(
+    "XA008",
+    "memory-overcommitted",
+    "The domains have more memory than the board",
+    severity="warning",
+    effect="broken",
+    why="Memory of a domain is allocated when it is built, and never shared. dom0 and Xen need some"
+    " too. The boot loader may tell Xen of more memory than the board's file states.",
+    fix="give the domains less memory",
+    source="allocate_memory (dom0less); libxl_domain_create: 'failed to free memory'",
+)
+IDLE = rule(
+    "XA009",
+    "allowance-idle",
+    "An allowance fits no conflict",
+    severity="warning",
+    effect="style",
+    why="What is accepted should be there: an entry of [[allow]] that fits nothing is a mistake in"
+    " its code or nodes, or a leftover of an older system.",
+    fix="take it out, or mend its code and nodes",
+    source="xenassign: [[allow]]",
+)
+
+#: What can be accepted with a reason; the rest Xen refuses, or nothing can isolate.
+ALLOWABLE = frozenset({PAGES.code, SUPPLIES.code, MEMORY.code})
+
+
+class Holding(NamedTuple):
+    """One node of the host that a domain has, and what Xen gives the domain of it.
+
+    ``node``: None for pages that no node of the host states. ``root``: the path of the node whose
+    subtree it came with, which is its own if it was named itself. ``pages``: (address, size) in
+    bytes of host memory, whole pages. ``streams``: with the IOMMU that they are of.
+    """
+
+    domain: str
+    path: str
+    node: Node | None
+    root: str
+    pages: tuple[tuple[int, int], ...]
+    intids: tuple[int, ...] = ()
+    streams: tuple[tuple[Node, Streams], ...] = ()
+
+    @property
+    def text(self) -> str:
+        """What it is, and whose."""
+        return f"{self.path} (of {self.domain})"
+
+
+class Conflict(NamedTuple):
+    """Two domains, the host paths of the two sides, and what is said about them.
+
+    ``roots``: the nodes whose subtrees they came with.
+    """
+
+    rule: Rule
+    domains: tuple[str, str]
+    paths: tuple[str, str]
+    message: str
+    severity: str | None = None
+    roots: tuple[str, str] = ("", "")
+
+    @property
+    def sides(self) -> frozenset[tuple[str, str]]:
+        """The two nodes that were given to the two domains, in no order."""
+        return frozenset(zip(self.domains, self.roots, strict=True))
+
+    @property
+    def finding(self) -> Finding:
+        """As a finding about the first side."""
+        node = next((path for path in self.paths if path.startswith("/")), None)
+        return self.rule(self.message, node=node, severity=self.severity)
+
+
+def between(holdings: Sequence[Holding]) -> list[Conflict]:
+    """Everything that two domains hold together."""
+    twice = list(_nodes(holdings))
+    known = {conflict.sides for conflict in twice}
+    pages = (conflict for conflict in _pages(holdings) if conflict.sides not in known)
+    return [*twice, *pages, *_lines(holdings), *_streams(holdings)]
+
+
+def _conflict(broken: Rule, one: Holding, other: Holding, message: str) -> Conflict:
+    domains, paths = (one.domain, other.domain), (one.path, other.path)
+    return Conflict(broken, domains, paths, message, roots=(one.root, other.root))
+
+
+def _nodes(holdings: Sequence[Holding]) -> Iterator[Conflict]:
+    """Nodes that two domains have, once for each pair of nodes that were named."""
+    owners: dict[int, list[Holding]] = defaultdict(list)
+    for one in holdings:
+        if one.node is not None:
+            owners[id(one.node)].append(one)
+    told: set[frozenset[tuple[str, str]]] = set()
+    for one in holdings:
+        for above in one.node.lineage() if one.node is not None else ():
+            for other in owners.get(id(above), ()):
+                pair = frozenset({(one.domain, one.root), (other.domain, other.root)})
+                if one.domain != other.domain and pair not in told:
+                    told.add(pair)
+                    yield _both_have(one, other)
+
+
+def _both_have(one: Holding, other: Holding) -> Conflict:
+    if one.root == other.root:
+        message = f"{one.root} is given to {one.domain} and to {other.domain}"
+        return _conflict(TWICE, one, other, message)
+    inner, outer = (one, other) if len(one.root) > len(other.root) else (other, one)
+    message = f"{inner.root} (of {inner.domain}) is below {outer.root} (of {outer.domain})"
+    return _conflict(NESTED, outer, inner, message)
+
+
+def _pages(holdings: Sequence[Holding]) -> Iterator[Conflict]:
+    spans = sorted(
+        (address, address + size, number)
+        for number, held in enumerate(holdings)
+        for address, size in held.pages
+        if size
+    )
+    shared: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
+    reaching: list[tuple[int, int]] = []  # (end, number) of those that reach the current one
+    for start, end, number in spans:
+        reaching = [span for span in reaching if span[0] > start]
+        for its_end, its in reaching:
+            if holdings[its].domain != holdings[number].domain:
+                shared[min(its, number), max(its, number)].append((start, min(end, its_end)))
+        reaching.append((end, number))
+    for (first, second), found in sorted(shared.items()):
+        one, other = holdings[first], holdings[second]
+        start, end = found[0]
+        what = f"page {start:#x}" if end - start <= 4096 else f"pages {start:#x}-{end - 1:#x}"
+        more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+        yield _conflict(PAGES, one, other, f"{one.text} and {other.text} share {what}{more}")
+
+
+def _lines(holdings: Sequence[Holding]) -> Iterator[Conflict]:
+    by_intid: dict[int, list[int]] = defaultdict(list)
+    for number, held in enumerate(holdings):
+        for intid in dict.fromkeys(held.intids):
+            by_intid[intid].append(number)
+    shared: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for intid, holders in sorted(by_intid.items()):
+        for pair in combinations(holders, 2):
+            shared[pair].append(intid)
+    for (first, second), intids in sorted(shared.items()):
+        one, other = holdings[first], holdings[second]
+        if one.domain != other.domain:
+            what = f"INTID{'s' if len(intids) > 1 else ''} {', '.join(map(str, intids))}"
+            message = f"{one.text} and {other.text} have the same {what}"
+            yield _conflict(LINES, one, other, message)
+
+
+def _streams(holdings: Sequence[Holding]) -> Iterator[Conflict]:
+    behind: dict[int, list[Holding]] = defaultdict(list)
+    for one in holdings:
+        for number in dict.fromkeys(id(iommu) for iommu, _ in one.streams):
+            behind[number].append(one)
+    told: set[tuple[str, str, str, str]] = set()
+    for holders in behind.values():
+        for one, other in combinations(holders, 2):
+            if one.domain == other.domain:
+                continue
+            common = _common(one, other)
+            key = (one.domain, one.path, other.domain, other.path)
+            if common is not None and key not in told:
+                told.add(key)
+                message = f"{one.text} and {other.text} have the same stream {common:#x}"
+                yield _conflict(STREAMS, one, other, message)
+
+
+def _common(one: Holding, other: Holding) -> int | None:
+    """The first stream of one that the other has too."""
+    for iommu, mine in one.streams:
+        if any(iommu is same and mine.overlap(its) for same, its in other.streams):
+            return mine.first
+    return None
+
+
+def some(paths: Iterable[str]) -> str:
+    """The first three of a list, and how many more."""
+    every = list(dict.fromkeys(paths))
+    more = f" and {len(every) - 3} more" if len(every) > 3 else ""
+    return ", ".join(every[:3]) + more

@@ -1,0 +1,196 @@
+"""Several domains on one board: each is decided as ever, then domain is set against domain."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from xenassign.assign.board import read_board
+from xenassign.assign.conflicts import (
+    ALLOWABLE,
+    FIRMWARE,
+    IDLE,
+    MEMORY,
+    NESTED,
+    PAGES,
+    SUPPLIES,
+    TWICE,
+    Conflict,
+    Holding,
+    between,
+    some,
+)
+from xenassign.assign.decide import decide_on
+from xenassign.assign.kept import within
+from xenassign.assign.plan import DomainPlan
+from xenassign.assign.request import Request
+from xenassign.assign.scope import Scope, scope
+from xenassign.assign.select import resolve, select, with_console
+from xenassign.assign.system_request import Allowance, SystemRequest
+from xenassign.devicetree.tree import Tree
+from xenassign.errors import UsageError
+from xenassign.findings import Finding, errors
+from xenassign.host.neighbours import streams_of
+from xenassign.host.platform import Platform, read_platform
+from xenassign.xen.layout import MIB
+
+
+class SystemPlan(NamedTuple):
+    """Everything that was decided about a system.
+
+    ``domains``: in the order of the request; their findings are about the domain and the host.
+    ``conflicts``: between two domains. ``findings``: about the system as a whole.
+    """
+
+    domains: tuple[DomainPlan, ...]
+    conflicts: tuple[Conflict, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def refused(self) -> bool:
+        """Whether an error forbids any of it."""
+        told = [f for plan in self.domains for f in plan.findings]
+        return bool(errors([*told, *(c.finding for c in self.conflicts), *self.findings]))
+
+
+def decide_system(
+    tree: Tree, request: SystemRequest, platform: Platform | None = None
+) -> SystemPlan:
+    """Decides about every domain, and about what they do to each other.
+
+    ``platform``: that of the tree, with the console. Raises UsageError where the request cannot be
+    meant.
+    """
+    first = request.domains[0]
+    platform = platform or with_console(read_platform(tree), first.xen_console)
+    board = read_board(platform, first.release, first.drivers)
+    scopes = [scope(platform, select(tree, one.devices)) for one in request.domains]
+    plans = []
+    for number, one in enumerate(request.domains):
+        others = (other.members for n, other in enumerate(scopes) if n != number)
+        plans.append(decide_on(board, one, frozenset[int]().union(*others)))
+    holdings = [
+        h for plan, s in zip(plans, scopes, strict=True) for h in holdings_of(tree, plan, s)
+    ]
+    shared = between(holdings)
+    twice = {conflict.sides for conflict in shared if conflict.rule in (TWICE, NESTED)}
+    # What two domains have both is told once, not for its interrupts and streams again.
+    shared = [c for c in shared if c.rule in (TWICE, NESTED) or c.sides not in twice]
+    found = [
+        *shared,
+        *_supplies(tree, plans, scopes),
+        *_firmware(plans),
+        *_memory(platform, request.domains),
+    ]
+    conflicts, idle = settled(tree, found, request)
+    return SystemPlan(tuple(plans), tuple(conflicts), tuple(idle))
+
+
+def holdings_of(tree: Tree, plan: DomainPlan, inside: Scope) -> Iterator[Holding]:
+    """What a plan gives its domain of the host."""
+    roots = {id(root): root.path for root in inside.roots}
+    for device in plan.devices:
+        root = next(roots[id(n)] for n in device.host.node.lineage() if id(n) in roots)
+        yield Holding(
+            domain=plan.name,
+            path=device.path,
+            node=device.host.node,
+            root=root,
+            pages=tuple((m.host, m.size) for m in device.mappings),
+            intids=device.irqs,
+            streams=tuple(streams_of(device.host)),
+        )
+    for region in plan.regions:
+        pages = tuple((m.host, m.size) for m in region.mappings)
+        yield Holding(plan.name, region.path, None, region.path, pages)
+
+
+def _supplies(tree: Tree, plans: list[DomainPlan], scopes: list[Scope]) -> Iterator[Conflict]:
+    """What a domain's devices need of the host, and another domain drives, a line a provider."""
+    for needs in plans:
+        found: dict[tuple[str, str], tuple[set[str], list[str]]] = defaultdict(lambda: (set(), []))
+        for keep in needs.host_keeps:
+            for drives, inside in zip(plans, scopes, strict=True):
+                if drives is needs:
+                    continue
+                by_firmware = any(within(keep.provider, path) for path in drives.firmware)
+                if by_firmware or inside.has(tree.find(keep.provider)):
+                    kinds, users = found[drives.name, keep.provider]
+                    kinds.add(keep.kind)
+                    users += keep.users
+        for (driver, provider), (kinds, users) in found.items():
+            message = (
+                f"{provider} (of {driver}) is the {' and '.join(sorted(kinds))} of {some(users)}"
+                f" (of {needs.name})"
+            )
+            yield Conflict(SUPPLIES, (driver, needs.name), (provider, users[0]), message)
+
+
+def _firmware(plans: list[DomainPlan]) -> Iterator[Conflict]:
+    having = [plan for plan in plans if plan.request.sci is not None]
+    for other in having[1:]:
+        first = having[0]
+        path = (first.firmware or ("",))[0]
+        message = f"{first.name} and {other.name} both have SCMI; Xen forwards it for one domain"
+        yield Conflict(FIRMWARE, (first.name, other.name), (path, path), message)
+
+
+def _memory(platform: Platform, domains: tuple[Request, ...]) -> Iterator[Conflict]:
+    known = [(one.name, one.memory) for one in domains if one.memory is not None]
+    wanted = sum(memory for _, memory in known)
+    board = sum(block.size for block in platform.memory) // MIB
+    if board and len(known) > 1 and wanted >= board:
+        names = (known[0][0], known[-1][0])
+        message = f"the domains have {wanted} MiB together, the board's tree states {board} MiB"
+        yield Conflict(MEMORY, names, ("", ""), message)
+
+
+# ---------------------------------------------------------------------- what is accepted
+
+
+def settled(
+    tree: Tree, found: list[Conflict], request: SystemRequest
+) -> tuple[list[Conflict], list[Finding]]:
+    """(conflicts, findings about idle allowances): what is accepted becomes a warning.
+
+    A shared page that --allow-shared-page names for one of the two domains is accepted too.
+    """
+    allowed = [(one, _named(tree, one)) for one in request.allowances]
+    pages = {
+        one.name: [resolve(tree, name, "--allow-shared-page").path for name in one.shared]
+        for one in request.domains
+    }
+    conflicts: list[Conflict] = []
+    used: set[Allowance] = set()
+    for conflict in found:
+        code = conflict.rule.code
+        fitting = [one for one, nodes in allowed if one.code == code and _covers(nodes, conflict)]
+        used.update(fitting)
+        reasons = [one.reason for one in fitting]
+        shared = [path for name in conflict.domains for path in pages[name]]
+        if conflict.rule is PAGES and any(within(s, p) for s in conflict.paths for p in shared):
+            reasons.append("--allow-shared-page")
+        if reasons:
+            message = f"{conflict.message}, as was accepted: {reasons[0]}"
+            conflicts.append(conflict._replace(message=message, severity="warning"))
+        else:
+            conflicts.append(conflict)
+    idle = [
+        IDLE(f"[[allow]] {one.code} of {', '.join(one.nodes) or 'no node'} fits no conflict")
+        for one, _ in allowed
+        if one not in used
+    ]
+    return conflicts, idle
+
+
+def _named(tree: Tree, allowance: Allowance) -> list[str]:
+    if allowance.code not in ALLOWABLE:
+        what = "can be allowed; Xen refuses the others, or nothing can isolate them"
+        raise UsageError(f"[[allow]] {allowance.code}: only {', '.join(sorted(ALLOWABLE))} {what}")
+    return [resolve(tree, name, "[[allow]] nodes").path for name in allowance.nodes]
+
+
+def _covers(nodes: list[str], conflict: Conflict) -> bool:
+    """Whether an allowance names both sides, or nodes around them."""
+    return all(not side or any(within(side, node) for node in nodes) for side in conflict.paths)

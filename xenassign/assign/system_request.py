@@ -1,0 +1,36 @@
+"""What a user asks for of a whole system: several domains, and the conflicts that are accepted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from xenassign.assign.request import Request
+from xenassign.errors import UsageError
+
+
+class Allowance(NamedTuple):
+    """A conflict between two domains that is accepted: its code, the nodes of both sides, why."""
+
+    code: str
+    nodes: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SystemRequest:
+    """The domains of one system. All are for the same Xen."""
+
+    domains: tuple[Request, ...]
+    allowances: tuple[Allowance, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.domains:
+            raise UsageError("no domain is asked for; give at least one [[domain]]")
+        names = Counter(one.name for one in self.domains)
+        twice = next((name for name, count in names.items() if count > 1), None)
+        if twice is not None:
+            raise UsageError(f"two domains are called {twice}; give each a name of its own")
+        if len({(one.release.version, one.drivers, one.xen_console) for one in self.domains}) > 1:
+            raise UsageError("the domains are for different Xens; a system has one")
