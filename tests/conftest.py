@@ -19,7 +19,13 @@ import pytest
 
 from xenassign.assign.decide import decide
 from xenassign.assign.plan import DomainPlan
-from xenassign.assign.request import Request, parse_clock_rate, parse_map, parse_memory_region
+from xenassign.assign.request import (
+    Accepted,
+    Request,
+    parse_clock_rate,
+    parse_map,
+    parse_memory_region,
+)
 from xenassign.devicetree.blob import read_blob, read_blob_file
 from xenassign.devicetree.tree import Tree
 from xenassign.lint import generated as generating
@@ -98,7 +104,11 @@ def _compile(text: str) -> Tree:
 
 
 def _request(devices: tuple[str, ...], options: dict[str, Any]) -> Request:
-    """``maps`` and ``rates`` as on the command line, ``xen`` as a version."""
+    """``maps``, ``rates``, ``forced``, ``shared`` as on the command line, ``xen`` as a version."""
+    for name in {"forced", "shared"} & options.keys():
+        options[name] = tuple(
+            Accepted(one) if isinstance(one, str) else one for one in options[name]
+        )
     return Request(
         devices=devices,
         maps=tuple(parse_map(text) for text in options.pop("maps", ())),

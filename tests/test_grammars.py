@@ -14,6 +14,7 @@ from xenassign.devicetree.dts_lexer import DtsLexer, Sources
 from xenassign.devicetree.dts_syntax import Syntax
 from xenassign.devicetree.places import SourceMap
 from xenassign.grammars import parser
+from xenassign.toml_text import places
 
 SOURCE = "/dts-v1/; / { a = <1 (2 + 3)>; };"
 
@@ -99,6 +100,13 @@ def test_other_options_are_another_parser(cache: Path) -> None:
     for positions in (True, False):
         parser("xlcfg", lexer="basic", propagate_positions=positions)
     assert len(list(cache.iterdir())) == 2
+
+
+def test_the_parser_of_toml_is_kept(cache: Path) -> None:
+    for _ in range(2):
+        assert places("a = [1]") == {("a",): (1, 1), ("a", 0): (1, 6)}
+        (path,) = cache.iterdir()
+        assert path.name.startswith("toml-")
 
 
 def test_several_processes_at_once(cache: Path, repository: Path) -> None:

@@ -6,6 +6,8 @@ and ends with ``exit_status``; a library user catches :class:`XenassignError`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class XenassignError(Exception):
     """Base of every error that xenassign raises on purpose."""
@@ -24,3 +26,11 @@ class InputError(XenassignError):
 
 class OutputError(XenassignError):
     """Files that cannot be written."""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The known words that are near, as a question; empty if none is."""
+    import difflib
+
+    near = difflib.get_close_matches(word, sorted(known), n=3, cutoff=0.4)
+    return f"did you mean {', '.join(near)}?" if near else ""

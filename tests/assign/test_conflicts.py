@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from xenassign.assign.conflicts import Conflict
-from xenassign.assign.request import Request
+from xenassign.assign.request import Accepted, Request
 from xenassign.assign.system import SystemPlan, decide_system
 from xenassign.assign.system_request import Allowance, SystemRequest
 from xenassign.devicetree.tree import Tree
@@ -199,7 +199,7 @@ def test_both_sides_have_to_be_named(tree: Tree) -> None:
 
 
 def test_the_option_for_a_shared_page_serves_too(tree: Tree) -> None:
-    request = asked("half@34000000", "half@34000800", shared=("half@34000000",))
+    request = asked("half@34000000", "half@34000800", shared=(Accepted("half@34000000"),))
     assert not decide_system(tree, request).refused
 
 

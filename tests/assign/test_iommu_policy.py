@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from itertools import product
 
 import pytest
 
 from xenassign.assign.plan import DomainPlan
+from xenassign.assign.request import Accepted
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
 from xenassign.findings import Finding
@@ -233,3 +235,34 @@ def test_legacy_mmu_masters_protect(plan: Plan) -> None:
     made = plan("juno", "/hdlcd@7ff60000")
     assert made.devices[0].protection.protected
     assert not iommu_codes(made)
+
+
+@pytest.mark.parametrize(("kind", "code"), [(HARMLESS, "XA402"), (MASTER, "XA403")])
+def test_a_reason_reaches_the_message_the_source_and_the_plan(
+    generate: Callable[..., tuple[DomainPlan, dict[str, bytes], list[str]]], kind: str, code: str
+) -> None:
+    host, path = PATHS[kind]
+    options = {"forced": (Accepted(path, "we */ know\nit"),), "maps": ("auto",)}
+    made, files, refused = generate(host, path, shared=(path,), **options)
+    assert not refused
+    (finding,) = of(made, code)
+    assert finding.message.endswith("; accepted: we */ know it")
+    source = files["domu1.dts"].decode()
+    (comment,) = [line for line in source.split("\n") if "/* forced" in line]
+    assert comment.endswith("; accepted: we * / know it */")
+    told = json.loads(files["domu1.json"])
+    assert told["devices"][0]["forced_reason"] == "we */ know\nit"
+    assert finding.message in [one["message"] for one in told["findings"]]
+
+
+def test_a_reason_for_a_node_holds_for_those_below(plan: Plan) -> None:
+    wrapper = "/wrapper@7a000000"
+    made = plan("tricky", wrapper, forced=(Accepted(wrapper, "why"),))
+    assert [d.accepted and d.accepted.reason for d in made.devices] == ["why", "why", None]
+
+
+def test_without_a_reason_nothing_is_said_of_one(plan: Plan) -> None:
+    path = PATHS[HARMLESS][1]
+    for forced in ((), (path,)):
+        made = plan("zynqmp", path, forced=forced)
+        assert not any("accepted" in finding.message for finding in made.findings)

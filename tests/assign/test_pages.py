@@ -8,6 +8,7 @@ import pytest
 
 from xenassign.assign.addresses import pages
 from xenassign.assign.plan import DomainPlan
+from xenassign.assign.request import Accepted
 from xenassign.devicetree.addresses import Block
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding
@@ -141,3 +142,20 @@ def test_a_block_without_size_is_noted_and_not_mapped(plan: Plan, variant: Varia
     assert len(of(made, "XA208")) == 1
     assert [m.host for m in made.devices[0].mappings] == [0x7E001000]
     assert not of(plan("tricky", "/dev@740f0000", policy="trust"), "XA208")
+
+
+def test_the_reasons_are_told(
+    generate: Callable[..., tuple[DomainPlan, dict[str, bytes], list[str]]],
+) -> None:
+    others = "/soc/gpio@e6050980"
+    for shared, reasons in (
+        ((Accepted(GPIO, "all ours"),), "; accepted: all ours"),
+        ((Accepted(PINS, "one"), Accepted(others, "two")), "; accepted: one; accepted: two"),
+        ((GPIO,), ""),
+    ):
+        made, files, _ = generate("rcar", GPIO, shared=shared, policy="trust")
+        (finding,) = of(made, "XA202")
+        assert finding.message.partition(" not assigned")[2] == reasons
+        if files:
+            source = files["domu1.dts"].decode()
+            assert f"allow XA201: --allow-shared-page: {finding.message} */" in source

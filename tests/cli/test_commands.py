@@ -22,7 +22,9 @@ def invoke() -> Invoke:
     return lambda *arguments: CliRunner().invoke(cli, [str(a) for a in arguments])
 
 
-@pytest.mark.parametrize("command", [(), ("inspect",), ("generate",), ("explain",)])
+@pytest.mark.parametrize(
+    "command", [(), ("inspect",), ("generate",), ("explain",), ("init",), ("schema",)]
+)
 @pytest.mark.parametrize("flag", ["-h", "--help"])
 def test_every_command_has_help_with_an_example(
     invoke: Invoke, command: tuple[str, ...], flag: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from xenassign.assign.request import MapOption, Request
+from xenassign.assign.request import Accepted, MapOption, Request
 from xenassign.devicetree.tree import Tree
 from xenassign.host.device import is_device
 from xenassign.xen.releases import RELEASES, release
@@ -35,8 +35,8 @@ def _request(rng: random.Random, paths: list[str]) -> Request:
         routes=rng.choice((("dom0less", "xl"), ("dom0less", "xl"), ("dom0less",), ("xl",))),
         maps=rng.choice(((), (everywhere,))),
         policy=rng.choice(("trust", "trust", "auto")),
-        forced=rng.choice(((), (), (first,))),
-        shared=rng.choice(((), devices)),
+        forced=rng.choice(((), (), (Accepted(first),))),
+        shared=rng.choice(((), tuple(map(Accepted, devices)))),
         memory=rng.choice((None, 256, 1024, 2048)),
         vcpus=rng.choice((None, 1, 4)),
         vpl011=rng.choice((True, True, False)),

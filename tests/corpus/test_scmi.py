@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import pytest
 
-from xenassign.assign.request import MapOption, Request
+from xenassign.assign.request import Accepted, MapOption, Request
 from xenassign.devicetree.blob import read_blob
 from xenassign.host import scmi
 from xenassign.host.device import devices
@@ -245,7 +245,7 @@ def test_a_guest_with_scmi(
                 release=release(version),
                 maps=(MapOption(None, None, "auto"),),
                 policy="trust",
-                shared=(device.path,),
+                shared=(Accepted(device.path),),
                 sci="scmi_smc",
             )
             plan, files, refused = generate(platform.tree, request)

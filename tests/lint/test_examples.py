@@ -14,7 +14,13 @@ import click
 import pytest
 
 from xenassign.assign.base_cfg import request
-from xenassign.assign.request import Request, parse_clock_rate, parse_map, parse_memory_region
+from xenassign.assign.request import (
+    Accepted,
+    Request,
+    parse_clock_rate,
+    parse_map,
+    parse_memory_region,
+)
 from xenassign.cli import cli
 from xenassign.cli import generate as generate_cli
 from xenassign.cli import lint as lint_cli
@@ -134,7 +140,7 @@ def generated(arguments: list[str], text: str | None) -> list[Found]:
 
 def made(asked: dict[str, Any]) -> Request:
     """The request of a command line, as the command makes it."""
-    same = ("devices", "name", "policy", "forced", "shared", "memory", "vcpus", "vpl011")
+    same = ("devices", "name", "policy", "memory", "vcpus", "vpl011")
     return request(
         None,
         release=release(asked["version"]),
@@ -143,6 +149,8 @@ def made(asked: dict[str, Any]) -> Request:
         clock_rates=tuple(parse_clock_rate(each) for each in asked["rates"]),
         memory_regions=tuple(parse_memory_region(each) for each in asked["regions"]),
         drivers=driver_set(asked["drivers"]),
+        forced=tuple(map(Accepted, asked["forced"])),
+        shared=tuple(map(Accepted, asked["shared"])),
         **{name: asked[name] for name in (*same, "sci", "keep_firmware", "extra")},
     )
 

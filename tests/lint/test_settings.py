@@ -45,6 +45,18 @@ name = "later"
     )
 
 
+def test_what_the_file_says_holds_for_the_section(tmp_path: Path) -> None:
+    top = 'host = "b.dtb"\nxen = "4.19"\nroute = "xl"\n'
+    taken = Settings(host=str(tmp_path / "b.dtb"), xen="4.19", routes=("xl",))
+    assert settings(tmp_path, top) == taken
+    own = '[lint]\nhost = "c.dtb"\nxen = "4.18"\nroute = ["dom0less"]\nselect = "XA2"'
+    assert settings(tmp_path, top + own) == Settings(
+        host=str(tmp_path / "c.dtb"), xen="4.18", routes=("dom0less",), select=("XA2",)
+    )
+    assert settings(tmp_path, 'host = ["b.dtb"]').host == str(tmp_path / "b.dtb")
+    assert settings(tmp_path, 'host = ["b.dtb", "c.dtb"]').host is None
+
+
 def test_no_file_and_no_section(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert read_settings(None) == Settings()
@@ -59,9 +71,15 @@ def test_no_file_and_no_section(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     [
         ("[lint]\nhots = 'a'\n", r"x\.toml:2: \[lint\] has no key hots; did you mean host"),
         ("[lint]\nhost = 1\n", r"x\.toml:2: host is no string"),
-        ("[lint]\n\nselect = 'XA2'\n", r"x\.toml:3: select is no list of strings"),
+        ("[lint]\n\nselect = 2\n", r"x\.toml:3: select is no string or list of strings; write sel"),
         ("[lint]\nignore = [1]\n", r"x\.toml:2: ignore is no list of strings"),
         ("[lint]\nroute = ['xm']\n", r"x\.toml:2: no route xm; there are dom0less and xl"),
+        ("# host = 1\nhost = 's'\n[lint]\nhost = 1", r"x\.toml:4: host is no string"),
+        ("# xen = '4.20'\nxen = 4.20\n[lint]", r"x\.toml:2: xen is no string; write xen = .4.20."),
+        (
+            "a = '''\nselect = 1'''\nlint = {xen = '4.1'}",
+            r"x\.toml:3: no xen 4.1; there are 4.17, ",
+        ),
         ("lint = 1\n", r"x\.toml:1: lint is no section"),
         ("[lint]\nhost = \n", r"x\.toml:2:\d+: .*; mend the TOML"),
         ("[lint\n", r"x\.toml:1:\d+: .*; mend the TOML"),

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from xenassign.assign.plan import Mapping, PlacedBlock
 from xenassign.assign.regions import Region
-from xenassign.assign.request import MapOption, Request
+from xenassign.assign.request import Accepted, MapOption, Request
 from xenassign.assign.scope import Scope
 from xenassign.devicetree.addresses import Block
 from xenassign.devicetree.tree import Node
@@ -149,11 +149,11 @@ def place_devices(
     guest: Guest,
     neighbours: Neighbours,
     options: dict[int, list[MapOption]],
-    allowed: frozenset[int],
+    allowed: dict[int, Accepted],
 ) -> Placement:
     """Places every block of the devices and regions.
 
-    ``options``: id() of a node to the --map options that name it. ``allowed``: id() of the nodes
+    ``options``: id() of a node to the --map options that name it. ``allowed``: by id() of the nodes
     named by --allow-shared-page. Blocks with a fixed place go first, so that ``auto`` finds its
     holes among what remains.
     """
@@ -295,7 +295,7 @@ def _shared(
     scope: Scope,
     neighbours: Neighbours,
     device: Claimant,
-    allowed: frozenset[int],
+    allowed: dict[int, Accepted],
     mapped: frozenset[int],
 ) -> Iterator[Finding]:
     """The neighbours in the device's pages that are not assigned with it, in one line.
@@ -304,18 +304,22 @@ def _shared(
     """
     accepted: dict[str, str] = {}
     refused: dict[str, str] = {}
+    reasons: dict[str, None] = {}
     around = _around(neighbours, device) if isinstance(device, Region) else frozenset()
     for block in device.blocks:
         for node, _, what in sharing(scope, neighbours, block):
             if id(node) in mapped or id(node) in around:
                 continue
-            fine = id(device.node) in allowed or id(node) in allowed
+            fine = allowed.get(id(node)) or allowed.get(id(device.node))
             (accepted if fine else refused).setdefault(node.path, what)
+            if fine:
+                reasons[fine.because] = None
     for found, made in ((accepted, SHARED_ALLOWED), (refused, SHARED_PAGE)):
         if found:
             names = ", ".join(f"{path} ({what})" for path, what in found.items())
             verb = "is" if len(found) == 1 else "are"
             message = f"{device.path} shares pages with {names}, which {verb} not assigned"
+            message += "".join(reasons) if made is SHARED_ALLOWED else ""
             first = next(iter(found))
             who = device.path if len(found) > 1 else first
             fix = f"assign it too (-d {first}), or accept it (--allow-shared-page {who})"

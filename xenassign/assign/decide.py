@@ -26,13 +26,20 @@ from xenassign.assign.checks import (
     selection_findings,
     xens_own,
 )
+from xenassign.assign.edited import edits_by_node, unwanted
 from xenassign.assign.guest import Assigned, GuestTree
 from xenassign.assign.host_keeps import always_on, host_keeps, keep_findings, options
 from xenassign.assign.memory import memory_regions, moved
 from xenassign.assign.plan import DomainPlan, HostMark, PlannedDevice, PlannedRegion
-from xenassign.assign.protection import dma_in_scope, judge, stream_findings, why_forced
+from xenassign.assign.protection import (
+    accepted_for,
+    dma_in_scope,
+    judge,
+    stream_findings,
+    why_forced,
+)
 from xenassign.assign.regions import Region
-from xenassign.assign.request import MapOption, Request
+from xenassign.assign.request import Accepted, MapOption, Request
 from xenassign.assign.sci import Firmware, judge_firmware
 from xenassign.assign.scope import Scope, scope
 from xenassign.assign.select import resolve, select, with_console
@@ -89,13 +96,14 @@ TOO_MANY_VCPUS = rule(
 class Judgement(NamedTuple):
     """What was decided about a request before the tree is built.
 
-    ``shields`` and ``forced`` are by the device's host path.
+    ``shields``, ``forced`` and ``accepted`` are by the device's host path.
     """
 
     inside: Scope
     guest: Guest
     shields: dict[str, Protection]
     forced: dict[str, bool]
+    accepted: dict[str, Accepted]
     firmware: Firmware
     regions: tuple[Region, ...]
     placement: Placement
@@ -125,9 +133,10 @@ def judge_request(
     if request.vcpus is not None and request.vcpus > most:
         message = f"{request.vcpus} vCPUs are more than the {most} of a GICv{gic}"
         findings.append(TOO_MANY_VCPUS(message))
-    named = frozenset(
-        id(_member(tree, inside, name, "--force-assign-without-iommu")) for name in request.forced
-    )
+    named = {
+        id(_member(tree, inside, one.node, "--force-assign-without-iommu")): one
+        for one in request.forced
+    }
     shields = {d.path: protection(platform, board.iommus, d) for d in inside.devices}
     forced: dict[str, bool] = {}
     for device in inside.devices:
@@ -137,7 +146,7 @@ def judge_request(
         findings += _dma_findings(device)
     findings += stream_findings(board, inside, shields)
     findings += attached_findings(board, inside)
-    allowed = frozenset(id(resolve(tree, name, "--allow-shared-page")) for name in request.shared)
+    allowed = {id(resolve(tree, one.node, "--allow-shared-page")): one for one in request.shared}
     firmware = judge_firmware(board, inside, request, allowed)
     carved, told_regions = memory_regions(board, inside, request)
     findings += (*firmware.findings, *told_regions)
@@ -154,7 +163,8 @@ def judge_request(
     findings += placement.findings
     findings += moved(inside, regions, placement, shields)
     found = tuple(dict.fromkeys(findings))
-    return Judgement(inside, guest, shields, forced, firmware, regions, placement, found)
+    accepted = {d.path: one for d in inside.devices if (one := accepted_for(d, named)) is not None}
+    return Judgement(inside, guest, shields, forced, accepted, firmware, regions, placement, found)
 
 
 def decide(tree: Tree, request: Request, platform: Platform | None = None) -> DomainPlan:
@@ -180,19 +190,22 @@ def decide_on(
     rates = tuple((r, resolve(tree, r.node, "--clock-rate")) for r in request.clock_rates)
     firmware = judged.firmware
     mapped_nodes = frozenset(id(region.node) for region in judged.regions)
-    rewriting = Suppliers(tree, inside, rates, mapped_nodes, firmware.kept, firmware.offered)
+    edits = edits_by_node(tree, inside, request.edits)
+    rewriting = Suppliers(
+        tree, inside, rates, mapped_nodes, firmware.kept, firmware.offered, unwanted(edits)
+    )
     assigned = {
         id(d.node): Assigned(
             d,
             placement.placed[d.path],
             judged.forced[d.path],
-            why_forced(dma_in_scope(inside, d)),
+            why_forced(dma_in_scope(inside, d), judged.accepted.get(d.path)),
             _waivers(d.path, placement.findings),
         )
         for d in inside.devices
     }
     mapped = tuple((region, placement.placed[region.path]) for region in judged.regions)
-    building = GuestTree(board.platform, inside, rewriting, assigned, mapped)
+    building = GuestTree(board.platform, inside, rewriting, assigned, mapped, edits)
     draft = building.build()
     rewriting.clocks.check()
     devices = tuple(_planned(d, judged, building) for d in inside.devices)
@@ -257,7 +270,9 @@ def _planned(device: HostDevice, judged: Judgement, building: GuestTree) -> Plan
         placed=judged.placement.placed[device.path],
         protection=judged.shields[device.path],
         forced=judged.forced[device.path],
+        accepted=judged.accepted.get(device.path) if judged.forced[device.path] else None,
         suppliers=tuple(dict.fromkeys(suppliers)),
+        edits=building.edits.get(id(device.node), ()),
     )
 
 

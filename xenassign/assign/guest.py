@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from xenassign.assign.copies import added, copy, of_the_host
+from xenassign.assign.edited import Edits, edited
 from xenassign.assign.firmware import firmware_nodes
 from xenassign.assign.plan import PlacedBlock, Supplier
 from xenassign.assign.regions import Region
@@ -93,6 +94,7 @@ class GuestTree:
     suppliers_of: Suppliers
     assigned: dict[int, Assigned]
     regions: tuple[tuple[Region, tuple[PlacedBlock, ...]], ...] = ()
+    edits: Edits = field(default_factory=dict)
     paths: dict[int, str] = field(default_factory=dict)
     suppliers: dict[int, list[Supplier]] = field(default_factory=dict)
     companions: list[DraftNode] = field(default_factory=list)
@@ -180,6 +182,8 @@ class GuestTree:
                 properties += self._xen(assigned)
             else:
                 self._companion(assigned, name)
+        asked, dropped = edited(self.platform.tree, node, properties, self.edits.get(id(node), ()))
+        comments += dropped
         below: set[str] = set()
         children = [
             self._node(child, path, below, mapped=carries)
@@ -187,7 +191,7 @@ class GuestTree:
             if self.scope.has(child)
         ]
         label = self.suppliers_of.label(node)
-        return DraftNode(name, tuple(properties), tuple(children), label, tuple(comments))
+        return DraftNode(name, asked, tuple(children), label, tuple(comments))
 
     def _region(
         self, region: Region, placed: tuple[PlacedBlock, ...], names: set[str]

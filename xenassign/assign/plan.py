@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from xenassign.assign.request import Request
+from xenassign.assign.property_edits import PropertyEdit
+from xenassign.assign.request import Accepted, Request
 from xenassign.devicetree.addresses import Block
 from xenassign.devicetree.draft import DraftNode
 from xenassign.findings import Finding
@@ -72,7 +73,10 @@ class Supplier(NamedTuple):
 
 
 class PlannedDevice(NamedTuple):
-    """One device of the domain, in Xen's sense: a node with xen,path and xen,reg of its own."""
+    """One device of the domain, in Xen's sense: a node with xen,path and xen,reg of its own.
+
+    ``accepted``: where it is forced since the user said so. ``edits``: of its node's properties.
+    """
 
     host: HostDevice
     guest_path: str
@@ -80,6 +84,8 @@ class PlannedDevice(NamedTuple):
     protection: Protection
     forced: bool
     suppliers: tuple[Supplier, ...]
+    accepted: Accepted | None = None
+    edits: tuple[PropertyEdit, ...] = ()
 
     @property
     def path(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from xenassign.assign.board import Board
-from xenassign.assign.request import Request
+from xenassign.assign.request import Accepted, Request
 from xenassign.assign.scope import Scope
 from xenassign.devicetree.addresses import on_processor_bus
 from xenassign.findings import Finding, rule
@@ -126,19 +126,31 @@ def dma_in_scope(scope: Scope, device: HostDevice) -> Dma:
     return device.dma
 
 
-def why_forced(dma: Dma) -> str:
+def why_forced(dma: Dma, accepted: Accepted | None = None) -> str:
     """The comment beside xen,force-assign-without-iommu."""
+    because = accepted.because if accepted else ""
     if dma.answer == "yes":
-        return f"forced ALTHOUGH IT MASTERS DMA ({dma.evidence}): needs a direct-map domain"
+        return (
+            f"forced ALTHOUGH IT MASTERS DMA ({dma.evidence}): needs a direct-map domain{because}"
+        )
     if dma.answer == "unknown":
-        return f"forced; whether it masters DMA is not known: {dma.evidence}"
-    return f"forced; it masters no DMA: {dma.evidence}"
+        return f"forced; whether it masters DMA is not known: {dma.evidence}{because}"
+    return f"forced; it masters no DMA: {dma.evidence}{because}"
+
+
+def accepted_for(device: HostDevice, named: dict[int, Accepted]) -> Accepted | None:
+    """Who said that a device may go unprotected: of itself, or of the nearest node around it."""
+    return next((named[id(node)] for node in device.node.lineage() if id(node) in named), None)
 
 
 def judge(
-    scope: Scope, request: Request, device: HostDevice, shield: Protection, named: frozenset[int]
+    scope: Scope,
+    request: Request,
+    device: HostDevice,
+    shield: Protection,
+    named: dict[int, Accepted],
 ) -> tuple[bool, list[Finding]]:
-    """(forced, findings) for one device. ``named``: id() of nodes of --force-assign-without-iommu.
+    """(forced, findings) for one device. ``named``: --force-assign-without-iommu, by id() of nodes.
 
     Forcing a node holds for the devices below it too.
     """
@@ -151,7 +163,8 @@ def judge(
         return False, findings
     dma = dma_in_scope(scope, device)
     why = f"{path} is not protected: {shield.why}"
-    explicit = any(id(node) in named for node in device.node.lineage())
+    explicit = accepted_for(device, named)
+    because = explicit.because if explicit else ""
     bare = not device.blocks and not device.windows and dma.answer == "no"
     if not explicit and not bare and request.policy == "strict":
         return False, [*findings, STRICT(why, node=path)]
@@ -165,11 +178,11 @@ def judge(
     if dma.answer == "yes":
         message = (
             f"{why}; it masters DMA ({dma.evidence}) and will corrupt memory"
-            " unless the domain is direct-map"
+            f" unless the domain is direct-map{because}"
         )
         findings.append(FORCED_MASTER(message, node=path))
     else:
-        message = f"{WARNING.format(path=path)} Known about it: {dma.evidence}"
+        message = f"{WARNING.format(path=path)} Known about it: {dma.evidence}{because}"
         severity = "note" if id(device.node) in scope.inner and dma.answer == "no" else None
         findings.append(FORCED(message, node=path, severity=severity))
     return True, findings

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from xenassign.assign.property_edits import PropertyEdit, check_edits
 from xenassign.errors import UsageError
 from xenassign.findings import ROUTES
 from xenassign.xen.releases import (
@@ -17,6 +18,7 @@ from xenassign.xen.releases import (
 from xenassign.xen.sci import SCMI_SMC
 from xenassign.xen.xlcfg import Config
 
+VCPUS_MAX = 128
 MEMORY_ACTIONS = ("map", "drop")
 POLICIES = ("auto", "strict", "trust")
 PLACEMENTS = ("identity", "auto")
@@ -54,10 +56,23 @@ class MemoryOption(NamedTuple):
     action: str
 
 
+class Accepted(NamedTuple):
+    """A node for which the user accepts what is refused otherwise, and why if it was said."""
+
+    node: str
+    reason: str | None = None
+
+    @property
+    def because(self) -> str:
+        """The reason as the end of a sentence."""
+        return f"; accepted: {' '.join(self.reason.split())}" if self.reason else ""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """A domain to be made. Names of devices are as the user wrote them; memory is in MiB.
 
+    ``forced`` and ``shared``: devices that may go unprotected, nodes whose pages may be shared.
     ``sci``: the system control interface that the guest gets, ``scmi_smc`` or None.
     ``base``: the user's own dom.cfg; ``assign.base_cfg.request`` takes it.
     """
@@ -68,8 +83,8 @@ class Request:
     routes: tuple[str, ...] = ROUTES
     maps: tuple[MapOption, ...] = ()
     policy: str = "auto"
-    forced: tuple[str, ...] = ()
-    shared: tuple[str, ...] = ()
+    forced: tuple[Accepted, ...] = ()
+    shared: tuple[Accepted, ...] = ()
     clock_rates: tuple[ClockRate, ...] = ()
     keep_supplies: bool = False
     memory_regions: tuple[MemoryOption, ...] = ()
@@ -84,6 +99,7 @@ class Request:
     drivers: frozenset[str] | None = None
     sci: str | None = None
     keep_firmware: bool = False
+    edits: tuple[PropertyEdit, ...] = ()
     base: Config | None = None
 
     def __post_init__(self) -> None:
@@ -98,8 +114,8 @@ class Request:
             raise UsageError(
                 f"--memory {self.memory} cannot be meant; give 1 to {GUEST_MEMORY_MAX_MIB} MiB"
             )
-        if self.vcpus is not None and not 1 <= self.vcpus <= 128:
-            raise UsageError(f"--vcpus {self.vcpus} cannot be meant; give 1 to 128")
+        if self.vcpus is not None and not 1 <= self.vcpus <= VCPUS_MAX:
+            raise UsageError(f"--vcpus {self.vcpus} cannot be meant; give 1 to {VCPUS_MAX}")
         for name in ("kernel", "ramdisk", "extra", "device_tree_path"):
             try:
                 (getattr(self, name) or "").encode("utf-8")
@@ -111,6 +127,7 @@ class Request:
         twice = {name for name in self.devices if self.devices.count(name) > 1}
         if twice:
             raise UsageError(f"{min(twice)} is named twice; name each device once")
+        check_edits(self.edits)
 
 
 def _split(text: str, option: str, form: str) -> tuple[str, str]:

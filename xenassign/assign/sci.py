@@ -20,7 +20,7 @@ from xenassign.assign.addresses import SHARED_ALLOWED, SHARED_PAGE, pages
 from xenassign.assign.board import Board
 from xenassign.assign.kept import Kept, Offer
 from xenassign.assign.regions import Region
-from xenassign.assign.request import Request
+from xenassign.assign.request import Accepted, Request
 from xenassign.assign.scope import Scope
 from xenassign.devicetree.addresses import registers
 from xenassign.devicetree.references import references
@@ -154,9 +154,9 @@ class Firmware(NamedTuple):
 
 
 def judge_firmware(
-    board: Board, scope: Scope, request: Request, allowed: frozenset[int]
+    board: Board, scope: Scope, request: Request, allowed: dict[int, Accepted]
 ) -> Firmware:
-    """Decides about SCMI and EEMI. ``allowed``: id() of the nodes of --allow-shared-page."""
+    """Decides about SCMI and EEMI. ``allowed``: by id() of the nodes of --allow-shared-page."""
     findings = [*_shared_ids(board, scope, request)]
     if request.sci is not None:
         made = _scmi(board, scope, request, allowed)
@@ -174,7 +174,7 @@ def judge_firmware(
 # ---------------------------------------------------------------------- SCMI
 
 
-def _scmi(board: Board, scope: Scope, request: Request, allowed: frozenset[int]) -> Firmware:
+def _scmi(board: Board, scope: Scope, request: Request, allowed: dict[int, Accepted]) -> Firmware:
     tree = board.platform.tree
     node = mediator(tree).node
     refusal = _refusal(board, request)
@@ -288,7 +288,7 @@ def _extra(base: Config | None) -> str:
 
 
 def _page_users(
-    board: Board, scope: Scope, memory: Node, allowed: frozenset[int]
+    board: Board, scope: Scope, memory: Node, allowed: dict[int, Accepted]
 ) -> Iterator[Finding]:
     """Who else has memory in the pages of the shared memory, and is no node with ``compatible``.
 
@@ -309,10 +309,11 @@ def _page_users(
         if scope.leaves(user):
             found[user.path] = user
     for path, node in found.items():
-        fine = {id(node), id(memory), id(pool)} & allowed
+        fine = next((allowed[id(n)] for n in (node, memory, pool) if id(n) in allowed), None)
         made: Rule = SHARED_ALLOWED if fine else SHARED_PAGE
         fix = f"accept it (--allow-shared-page {memory.path})"
         message = f"{memory.path} shares pages with memory of {path}, which is not assigned"
+        message += fine.because if fine else ""
         yield made(message, node=memory.path, prop="reg", fix=None if fine else fix)
 
 

@@ -15,7 +15,7 @@ an entry left out in the middle becomes the empty entry of the bindings, phandle
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from xenassign.assign.clocks import Clocks
@@ -23,6 +23,7 @@ from xenassign.assign.copies import copies
 from xenassign.assign.kept import Kept, Offer
 from xenassign.assign.losses import Losses, required, without
 from xenassign.assign.plan import Supplier
+from xenassign.assign.property_edits import AS_ASKED
 from xenassign.assign.regulators import Regulators
 from xenassign.assign.request import ClockRate
 from xenassign.assign.scope import Scope
@@ -84,7 +85,8 @@ class Suppliers:
     """Rewrites references, and collects the providers that the guest's tree needs for them.
 
     ``kept``: the firmware that answers the guest. ``offered``: firmware that could, and the option
-    that asks for it. ``labels`` gives every label of the guest's tree once: :meth:`label` for the
+    that asks for it. ``unwanted``: names of properties that the user drops, by id() of the node.
+    ``labels`` gives every label of the guest's tree once: :meth:`label` for the
     node of a host, :meth:`free_label` for a new one. ``extra`` are the nodes to add below
     /passthrough.
     """
@@ -95,6 +97,7 @@ class Suppliers:
     regions: frozenset[int] = frozenset()
     kept: tuple[Kept, ...] = ()
     offered: Offer | None = None
+    unwanted: Mapping[int, frozenset[str]] = field(default_factory=dict)
     clocks: Clocks = field(init=False)
     regulators: Regulators = field(init=False)
     losses: Losses = field(default_factory=Losses)
@@ -157,7 +160,9 @@ class Suppliers:
                 if changed[group.prop] is None:  # it goes with the list that it belongs to
                     suppliers += self._dropped(node, group, group.entries)
                 continue
-            if group.prop.startswith("assigned-clock"):
+            if group.prop in self.unwanted.get(id(node), ()):
+                self._asked(node, group, changed, suppliers)
+            elif group.prop.startswith("assigned-clock"):
                 self._assigned_clocks(node, group, changed, suppliers)
             elif cut and group in states and needed:
                 changed[group.prop] = boolean(group.prop, "no pins: the host's stay as they are")
@@ -252,6 +257,21 @@ class Suppliers:
                 changed[name] = None
         why = "clocks are set up by the host"
         suppliers.append(Supplier(group.prop, _path(group.entries), "dropped", why))
+
+    def _asked(
+        self,
+        node: Node,
+        group: References,
+        changed: dict[str, DraftProperty | None],
+        suppliers: list[Supplier],
+    ) -> None:
+        """A property that the user drops goes with the names of its entries."""
+        for name in (group.prop, group.rule.names, *group.rule.parallel):
+            if name is not None and name != "pinctrl-names":
+                changed[name] = None
+        for reference in (one for one in group.entries if not one.empty):
+            supplier = Supplier(group.prop, _path((reference,)), "dropped", AS_ASKED)
+            suppliers.append(self.losses.judged(node, reference, supplier))
 
     def _dropped(
         self, node: Node, group: References, entries: tuple[Reference, ...]

@@ -157,9 +157,12 @@ def settled(
     A shared page that --allow-shared-page names for one of the two domains is accepted too.
     """
     allowed = [(one, _named(tree, one)) for one in request.allowances]
-    pages = {
-        one.name: [resolve(tree, name, "--allow-shared-page").path for name in one.shared]
-        for one in request.domains
+    shared = {
+        domain.name: [
+            (resolve(tree, one.node, "--allow-shared-page").path, one.reason)
+            for one in domain.shared
+        ]
+        for domain in request.domains
     }
     conflicts: list[Conflict] = []
     used: set[Allowance] = set()
@@ -168,9 +171,13 @@ def settled(
         fitting = [one for one, nodes in allowed if one.code == code and _covers(nodes, conflict)]
         used.update(fitting)
         reasons = [one.reason for one in fitting]
-        shared = [path for name in conflict.domains for path in pages[name]]
-        if conflict.rule is PAGES and any(within(s, p) for s in conflict.paths for p in shared):
-            reasons.append("--allow-shared-page")
+        if conflict.rule is PAGES:
+            reasons += (
+                reason or "--allow-shared-page"
+                for name in conflict.domains
+                for path, reason in shared[name]
+                if any(within(side, path) for side in conflict.paths)
+            )
         if reasons:
             message = f"{conflict.message}, as was accepted: {reasons[0]}"
             conflicts.append(conflict._replace(message=message, severity="warning"))

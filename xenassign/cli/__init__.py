@@ -17,6 +17,8 @@ _COMMANDS = {
     "generate": "xenassign.cli.generate",
     "lint": "xenassign.cli.lint",
     "explain": "xenassign.cli.explain",
+    "init": "xenassign.cli.init",
+    "schema": "xenassign.cli.schema",
 }
 
 

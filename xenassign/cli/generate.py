@@ -170,7 +170,12 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
           --name domu1 --memory 1024 --vcpus 2 -o out
     """
     from xenassign.assign.base_cfg import request
-    from xenassign.assign.request import parse_clock_rate, parse_map, parse_memory_region
+    from xenassign.assign.request import (
+        Accepted,
+        parse_clock_rate,
+        parse_map,
+        parse_memory_region,
+    )
     from xenassign.findings import ROUTES
     from xenassign.host.source import read_host
     from xenassign.lint.generated import generate
@@ -186,8 +191,8 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
         routes=tuple(route for route in ROUTES if not routes or route in routes),
         maps=tuple(parse_map(text) for text in maps),
         policy=policy,
-        forced=forced,
-        shared=shared,
+        forced=tuple(Accepted(path) for path in forced),
+        shared=tuple(Accepted(path) for path in shared),
         clock_rates=tuple(parse_clock_rate(text) for text in rates),
         keep_supplies=keep_supplies,
         memory_regions=tuple(parse_memory_region(text) for text in regions),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-from xenassign.errors import UsageError
+from xenassign.errors import UsageError, nearest
 from xenassign.findings import Rule, registered
 from xenassign.lint.examples import Example, example
 
@@ -57,12 +56,6 @@ def find(code: str) -> Rule:
         hint = nearest(code.upper(), every)
         raise UsageError(f"{code}: no such finding; {hint or '`xenassign explain` lists them'}")
     return rule
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """The known words that are near, as a question; empty if none is."""
-    near = difflib.get_close_matches(word, sorted(known), n=3, cutoff=0.4)
-    return f"did you mean {', '.join(near)}?" if near else ""
 
 
 def describe(rule: Rule) -> str:

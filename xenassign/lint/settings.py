@@ -1,31 +1,25 @@
 """The ``[lint]`` section of xenassign.toml, and which findings are wanted.
 
-[lint]
-host = "board.dtb"          # paths are relative to the file
-host-overlay = ["marks.dtbo"]
-xen = "4.20"
-route = ["xl"]
-select = ["XA2", "XA3"]     # codes or their beginnings; default: all
-ignore = ["XA405"]
-kconfig = ["STATIC_MEMORY"] # what Xen is built with although it is off by default
-include = ["include"]       # folders for #include and /include/
+``host`` (where there is one), ``xen`` and ``route`` of the file count where the section does not
+say its own. The keys stand in :mod:`xenassign.assign.project_keys`.
 """
 
 from __future__ import annotations
 
-import re
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from xenassign.errors import InputError, UsageError
-from xenassign.findings import ROUTES, Finding
-from xenassign.lint.catalogue import nearest, rules
+from xenassign.assign.project import NAME
+from xenassign.assign.project_keys import LINT, TOP, Section, mistakes, sentence
+from xenassign.assign.value_kinds import as_list
+from xenassign.errors import InputError, UsageError, nearest
+from xenassign.findings import Finding
+from xenassign.lint.catalogue import rules
+from xenassign.toml_text import read_toml
 
-NAME = "xenassign.toml"
-_LISTS = ("host-overlay", "route", "select", "ignore", "include", "kconfig")
-_TEXTS = ("host", "xen")
+#: What the section takes from the file.
+_INHERITED = ("host", "xen", "route")
 
 
 class Settings(NamedTuple):
@@ -42,75 +36,39 @@ class Settings(NamedTuple):
 
 
 def read_settings(path: Path | None) -> Settings:
-    """The settings of a file; of xenassign.toml in this folder, if there is one, for None."""
+    """The settings of a file; of xenassign.toml in this folder, if there is one, for None.
+
+    Of the rest of the file only what the section takes from it is checked.
+    """
     if path is None:
         path = Path(NAME)
         if not path.exists():
             return Settings()
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "is not UTF-8 text"
-        raise InputError(f"{path}: {reason}; give a file with a [lint] section") from None
-    section = _parse(text, path).get("lint", {})
-    if not isinstance(section, dict):
-        raise InputError(f"{_where(text, path, 'lint')}: lint is no section; write [lint]")
-    for key, value in section.items():
-        _check(text, path, key, value)
+    toml = read_toml(path, "a file with a [lint] section")
+    top = {key: toml.values[key] for key in _INHERITED if key in toml.values}
+    inherited = Section(TOP.header, tuple(key for key in TOP.keys if key.name in _INHERITED))
+    section = toml.values.get("lint", {})
+    for mistake in (*mistakes(inherited, top), *mistakes(LINT, section, ("lint",))):
+        raise InputError(sentence(toml, mistake))
+    if len(as_list(top.get("host"))) != 1:
+        top.pop("host", None)
 
     def near(name: str) -> str:
         return str(path.parent / name)
 
-    host = section.get("host")
+    def said(key: str) -> tuple[str, ...]:
+        return tuple(as_list(section.get(key, top.get(key))))
+
     return Settings(
-        host=near(host) if host is not None else None,
-        overlays=tuple(map(near, section.get("host-overlay", ()))),
-        xen=section.get("xen"),
-        routes=tuple(section.get("route", ())),
-        select=tuple(section.get("select", ())),
-        ignore=tuple(section.get("ignore", ())),
-        include=tuple(map(near, section.get("include", ()))),
-        kconfig=tuple(section.get("kconfig", ())),
+        host=next(map(near, said("host")), None),
+        overlays=tuple(map(near, said("host-overlay"))),
+        xen=next(iter(said("xen")), None),
+        routes=said("route"),
+        select=said("select"),
+        ignore=said("ignore"),
+        include=tuple(map(near, said("include"))),
+        kconfig=said("kconfig"),
     )
-
-
-def _parse(text: str, path: Path) -> dict[str, Any]:
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
-    try:
-        parsed: dict[str, Any] = tomllib.loads(text)
-        return parsed
-    except tomllib.TOMLDecodeError as error:
-        what, _, at = str(error).partition(" (at ")
-        found = re.match(r"line (\d+), column (\d+)", at)
-        where = f"{path}:{found[1]}:{found[2]}" if found else str(path)
-        raise InputError(f"{where}: {what}; mend the TOML") from None
-
-
-def _check(text: str, path: Path, key: str, value: object) -> None:
-    where = _where(text, path, key)
-    if key in _TEXTS and not isinstance(value, str):
-        raise InputError(f'{where}: {key} is no string; write {key} = "..."')
-    if key in _LISTS and not (isinstance(value, list) and all(isinstance(v, str) for v in value)):
-        raise InputError(f'{where}: {key} is no list of strings; write {key} = ["..."]')
-    if key not in (*_TEXTS, *_LISTS):
-        hint = nearest(key, (*_TEXTS, *_LISTS)) or f"it has {', '.join((*_TEXTS, *_LISTS))}"
-        raise InputError(f"{where}: [lint] has no key {key}; {hint}")
-    if key == "route" and isinstance(value, list):
-        for route in value:
-            if route not in ROUTES:
-                raise InputError(f"{where}: no route {route}; there are {' and '.join(ROUTES)}")
-
-
-def _where(text: str, path: Path, key: str) -> str:
-    """FILE:LINE of a key; TOML's readers don't keep it."""
-    pattern = re.compile(rf"\s*[\"']?{re.escape(key)}[\"']?\s*=|\s*\[\s*{re.escape(key)}\s*\]")
-    for number, line in enumerate(text.splitlines(), 1):
-        if pattern.match(line):
-            return f"{path}:{number}"
-    return str(path)
 
 
 def wanted(

@@ -84,9 +84,11 @@ def _device(device: PlannedDevice) -> dict[str, Any]:
         "irqs": list(device.irqs),
         "protected": device.protection.protected,
         "forced": device.forced,
+        "forced_reason": device.accepted.reason if device.accepted else None,
         "dma": device.host.dma.answer,
         "dma_evidence": device.host.dma.evidence,
         "scmi": [{"protocol": s.protocol, "id": s.id} for s in device.host.scmi],
+        "edits": [{"property": one.name, "action": one.action} for one in device.edits],
         "suppliers": [
             {
                 "node": s.node or device.path,

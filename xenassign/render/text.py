@@ -31,13 +31,14 @@ def _environment() -> Any:
     return environment
 
 
-def _render(template: str, **values: object) -> str:
+def render_template(template: str, **values: object) -> str:
+    """The text of a template of templates/."""
     return str(_environment().get_template(template).render(**values))
 
 
 def partial_dts(plan: DomainPlan) -> str:
     """NAME.dts: the partial device tree as source; dtc makes NAME.dtb's tree of it."""
-    return _render("partial.dts.j2", plan=plan, body=to_dts(plan.tree)).rstrip() + "\n"
+    return render_template("partial.dts.j2", plan=plan, body=to_dts(plan.tree)).rstrip() + "\n"
 
 
 def host_dtso(plan: DomainPlan, marks: DraftNode) -> str:
@@ -47,7 +48,7 @@ def host_dtso(plan: DomainPlan, marks: DraftNode) -> str:
         for keep in plan.host_keeps
     ]
     body = to_dts(marks)
-    return _render("host.dtso.j2", plan=plan, body=body, keeps=keeps).rstrip() + "\n"
+    return render_template("host.dtso.j2", plan=plan, body=body, keeps=keeps).rstrip() + "\n"
 
 
 def dom0less_dtso(plan: DomainPlan, size: int) -> str:
@@ -61,14 +62,14 @@ def dom0less_dtso(plan: DomainPlan, size: int) -> str:
         if value is None
     ]
     body = to_dts(domain_node(plan))
-    rendered = _render("dom0less.dtso.j2", plan=plan, body=body, size=size, missing=missing)
+    rendered = render_template("dom0less.dtso.j2", plan=plan, body=body, size=size, missing=missing)
     return rendered.rstrip() + "\n"
 
 
 def dom_cfg(plan: DomainPlan) -> str:
     """NAME.cfg: the domain configuration for xl."""
     moved = any(one.mfn != one.gfn for one in plan.page_ranges)
-    return _render(
+    return render_template(
         "dom.cfg.j2",
         plan=plan,
         dtdev=[device.path for device in plan.devices if device.protection.protected],

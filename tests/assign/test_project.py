@@ -1,0 +1,511 @@
+"""xenassign.toml: what it says, and what is said about what is wrong in it, with line and key."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from xenassign.assign.decide import decide
+from xenassign.assign.project import Project, read_project
+from xenassign.assign.project_keys import ALLOW, DEVICE, DOMAIN, LINT, TOP, Key, Section, schema
+from xenassign.assign.property_edits import PropertyEdit
+from xenassign.assign.request import (
+    Accepted,
+    Request,
+    parse_clock_rate,
+    parse_map,
+    parse_memory_region,
+)
+from xenassign.assign.system_request import Allowance, SystemRequest
+from xenassign.devicetree.blob import read_blob_file
+from xenassign.devicetree.draft import Bytes, Cells, Text
+from xenassign.errors import InputError, UsageError, XenassignError
+from xenassign.toml_text import parse_toml
+from xenassign.xen.releases import release
+from xenassign.xen.xlcfg import read_file
+
+EVERYTHING = """
+host = ["a.dtb", "boards/b.dtb"]
+xen = "4.21"
+route = ["xl", "dom0less"]
+iommu-driver = "smmu"
+xen-console = "serial0"
+
+[[domain]]
+name = "net"
+route = "xl"
+memory = 1024
+vcpus = 2
+kernel = "Image"
+ramdisk = "rd.gz"
+extra = "console=hvc0"
+device-tree-path = "/etc/xen/net.dtb"
+vpl011 = false
+iommu-policy = "strict"
+map = "auto"
+memory-region = "drop"
+sci = "scmi_smc"
+keep-firmware = true
+keep-host-supplies = true
+clock-rate = { "/clk#3" = 4 }
+
+[[domain.device]]
+path = "ethernet0"
+map = ["identity", 0x10000000, "auto"]
+force-assign-without-iommu = "we know it"
+allow-shared-page = { "/soc/serial@1000" = "no user", gpio0 = "ours" }
+clock-rate = { pclk = 125000000, "2" = 7 }
+memory-region = { "/reserved-memory/a" = "map" }
+set = { flag = true, one = "a", two = ["a", "b"], cell = 5, wide = 0x1_0000_0002 }
+drop = "local-mac-address"
+
+[[domain.device]]
+path = "serial1"
+map = 0x20000000
+clock-rate = 9
+memory-region = "map"
+drop = ["a", "b"]
+[domain.device.set]
+"x,cells" = [16, 2]
+mac = { bytes = "00 0a35 01" }
+
+[[domain]]
+name = "log"
+base-cfg = "cfg/log.cfg"
+device = ["rtc0", { path = "/soc/i2c@*", drop = "dmas" }]
+
+[[allow]]
+code = "XA003"
+nodes = ["/soc/a", "/soc/b"]
+reason = "both domains are ours"
+
+[[allow]]
+code = "XA004"
+nodes = "/soc/a"
+reason = "so"
+
+[lint]
+select = "XA2"
+"""
+
+
+def read(folder: Path, text: str) -> Project:
+    path = folder / "x.toml"
+    path.write_text(text)
+    return read_project(path)
+
+
+def test_everything(tmp_path: Path) -> None:
+    (tmp_path / "cfg").mkdir()
+    base = tmp_path / "cfg" / "log.cfg"
+    base.write_text('name = "log"\nmemory = 64\nkernel = "k"\n')
+    both = {"release": release("4.21"), "drivers": frozenset({"smmu"}), "xen_console": "serial0"}
+    net = Request(
+        devices=("ethernet0", "serial1"),
+        name="net",
+        routes=("xl",),
+        maps=(
+            parse_map("ethernet0#0=identity"),
+            parse_map("ethernet0#1=0x10000000"),
+            parse_map("ethernet0#2=auto"),
+            parse_map("serial1=0x20000000"),
+            parse_map("auto"),
+        ),
+        policy="strict",
+        forced=(Accepted("ethernet0", "we know it"),),
+        shared=(Accepted("/soc/serial@1000", "no user"), Accepted("gpio0", "ours")),
+        clock_rates=(
+            parse_clock_rate("ethernet0#pclk=125000000"),
+            parse_clock_rate("ethernet0#2=7"),
+            parse_clock_rate("serial1=9"),
+            parse_clock_rate("/clk#3=4"),
+        ),
+        keep_supplies=True,
+        memory_regions=(
+            parse_memory_region("/reserved-memory/a=map"),
+            parse_memory_region("serial1=map"),
+            parse_memory_region("drop"),
+        ),
+        memory=1024,
+        vcpus=2,
+        kernel="Image",
+        ramdisk="rd.gz",
+        extra="console=hvc0",
+        device_tree_path="/etc/xen/net.dtb",
+        vpl011=False,
+        sci="scmi_smc",
+        keep_firmware=True,
+        edits=(
+            PropertyEdit("ethernet0", "flag", ()),
+            PropertyEdit("ethernet0", "one", (Text("a"),)),
+            PropertyEdit("ethernet0", "two", (Text("a"), Text("b"))),
+            PropertyEdit("ethernet0", "cell", (Cells((5,), decimal=True),)),
+            PropertyEdit("ethernet0", "wide", (Cells((1, 2), decimal=True),)),
+            PropertyEdit("ethernet0", "local-mac-address", None),
+            PropertyEdit("serial1", "x,cells", (Cells((16, 2)),)),
+            PropertyEdit("serial1", "mac", (Bytes(b"\x00\x0a\x35\x01"),)),
+            PropertyEdit("serial1", "a", None),
+            PropertyEdit("serial1", "b", None),
+        ),
+        **both,  # type: ignore[arg-type]
+    )
+    log = Request(
+        devices=("rtc0", "/soc/i2c@*"),
+        name="log",
+        memory=64,
+        base=read_file(str(base)),
+        edits=(PropertyEdit("/soc/i2c@*", "dmas", None),),
+        **both,  # type: ignore[arg-type]
+    )
+    allowances = (
+        Allowance("XA003", ("/soc/a", "/soc/b"), "both domains are ours"),
+        Allowance("XA004", ("/soc/a",), "so"),
+    )
+    made = read(tmp_path, EVERYTHING)
+    assert made.system == SystemRequest((net, log), allowances)
+    assert made.hosts == (str(tmp_path / "a.dtb"), str(tmp_path / "boards/b.dtb"))
+    assert made.file == str(tmp_path / "x.toml")
+
+
+def test_the_least_is_what_the_command_line_has_by_default(tmp_path: Path) -> None:
+    made = read(tmp_path, '[[domain]]\nname = "domu1"\ndevice = ["a"]')
+    assert made.system == SystemRequest((Request(("a",)),))
+    assert made.hosts == ()
+
+
+# ---------------------------------------------------------------------- every key, every type
+
+SECTIONS: dict[str, tuple[Section, str, int]] = {
+    "top": (TOP, "{}\n[[domain]]\nname = 'n'\ndevice = ['d']\n", 1),
+    "domain": (DOMAIN, "[[domain]]\n{}\nname = 'n'\ndevice = ['d']\n", 2),
+    "device": (DEVICE, "[[domain]]\nname = 'n'\n[[domain.device]]\n{}\npath = 'd'\n", 4),
+    "allow": (
+        ALLOW,
+        "[[domain]]\nname = 'n'\ndevice = ['d']\n[[allow]]\n{}\ncode = 'XA001'\nnodes = ['a']\n"
+        "reason = 'r'\n",
+        5,
+    ),
+    "lint": (LINT, "[[domain]]\nname = 'n'\ndevice = ['d']\n[lint]\n{}\n", 5),
+}
+VALUES = [
+    *("1", "0", "-1", "1.5", "true", "false", "1979-05-27", "99999999999999999999"),
+    *('"a"', '""', '" "', "[]", '["a"]', '["a", 1]', "[1]", "[[1]]", "[true]", "{}", "[1, 2]"),
+    *("{ a = 1 }", '{ a = "b" }', "{ a = [1] }", "{ a = true }", "{ a = false }", "{ a = {} }"),
+    *('"xl"', '"smmu"', '"4.20"', '"4.16"', '"auto"', '"map"', '{ a = "drop" }', '["XA2"]'),
+    *('{ a = { bytes = "0" } }', '{ a = { bytes = "00 11" } }', "{ a = 4294967296 }"),
+    *("{ a = [4294967296] }", "{ a = -1 }", '{ a = ["b", 1] }', '"9a"', '"XA12"', '"XA123"'),
+    *('["auto", 1]', '["auto", "b"]', '{ a = "\\u0000" }', "{ a = 18446744073709551616 }"),
+]
+VALIDATOR = Draft202012Validator(schema())
+# What is asked of more than one value, which a schema cannot say.
+ELSEWHERE = {
+    ("domain", "base-cfg"),  # the file has to be there
+    ("domain", "device"),  # each once
+}
+
+
+EVERY_KEY = pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        pytest.param(name, key, id=f"{name}-{key.name}")
+        for name, (section, _, _) in SECTIONS.items()
+        for key in section.keys
+    ],
+)
+
+
+def with_key(name: str, key: Key, value: str) -> tuple[str, int]:
+    """A file with a key of some value, and the line of it."""
+    _, text, line = SECTIONS[name]
+    kept = [one for one in text.split("\n") if not one.startswith(f"{key.name} = ")]
+    text = "\n".join(kept).replace("{}", f"{key.name} = {value}")
+    if name == "top" and key.name == "domain":
+        text = text[: text.index("\n")]
+    return text, line
+
+
+def told(folder: Path, text: str) -> XenassignError | None:
+    """What is said about a file."""
+    try:
+        read(folder, text)
+    except XenassignError as error:
+        return error
+    return None
+
+
+def accepted(text: str) -> bool:
+    """What a JSON Schema validator says; dates are none of JSON's values."""
+    values = parse_toml(text, "x").values
+    return VALIDATOR.is_valid(_json(values))
+
+
+def _json(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _json(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_json(item) for item in value]
+    return float("nan") if isinstance(value, date) else value
+
+
+@EVERY_KEY
+def test_a_value_of_another_type(tmp_path: Path, name: str, key: Key) -> None:
+    """The schema and the reader agree about every value, and the line is the key's."""
+    refused = 0
+    for value in VALUES:
+        text, line = with_key(name, key, value)
+        said, fine = told(tmp_path, text), accepted(text)
+        if said is None:
+            assert fine, (value, said)
+            continue
+        message = str(said)
+        if (name, key.name) in ELSEWHERE and fine:
+            continue
+        if key.name == "domain" and value == "[]":
+            continue  # a file may have no domain: then it is the lint's
+        assert not fine, (value, message)
+        assert message.startswith(f"{tmp_path / 'x.toml'}:{line}: "), (value, message)
+        assert key.name in message
+        assert "; " in message
+        assert "\n" not in message
+        assert isinstance(said, InputError)
+        refused += 1
+    assert refused > 10
+
+
+@EVERY_KEY
+def test_a_key_misspelt(tmp_path: Path, name: str, key: Key) -> None:
+    section, text, line = SECTIONS[name]
+    wrong = f"{key.name}x"
+    message = str(told(tmp_path, text.replace("{}", f"{wrong} = 1")))
+    assert message.startswith(f"{tmp_path / 'x.toml'}:{line}: ")
+    assert f"{section.header} has no key {wrong}; did you mean " in message
+    assert key.name in message.partition("; ")[2]
+
+
+@EVERY_KEY
+def test_a_key_that_is_missing(tmp_path: Path, name: str, key: Key) -> None:
+    if not key.required:
+        return
+    section, text, line = SECTIONS[name]
+    kept = [one for one in text.split("\n") if not one.startswith(f"{key.name} = ")]
+    text = "\n".join(kept).replace("{}", "")
+    message = str(told(tmp_path, text))
+    assert message.startswith(f"{tmp_path / 'x.toml'}:{line - 1}: "), message
+    assert f"{section.header} has no {key.name}; write " in message
+    assert not accepted(text)
+
+
+@EVERY_KEY
+def test_the_examples_are_right(tmp_path: Path, name: str, key: Key) -> None:
+    if not key.example:
+        return
+    text, _ = with_key(name, key, key.example)
+    assert accepted(text)
+    if (name, key.name) != ("domain", "base-cfg"):
+        assert told(tmp_path, text) is None
+
+
+def test_the_schema_is_one() -> None:
+    Draft202012Validator.check_schema(schema())
+    assert accepted(EVERYTHING)
+
+
+# ---------------------------------------------------------------------- words
+
+HEAD = 'host = "a"\n[[domain]]\nname = "net"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            HEAD + '[[domain.device]]\npath = "ethernet0"\nclock-rate = { pclk = "fast" }',
+            "6: domain 'net', device 'ethernet0': clock-rate.pclk is no integer; write clock-rate ="
+            " 125000000",
+        ),
+        (
+            HEAD + 'memory = 0\ndevice = ["a"]',
+            "4: domain 'net': memory cannot be 0; give 1 to 1043456 MiB",
+        ),
+        (
+            HEAD + 'vcpus = 129\ndevice = ["a"]',
+            "4: domain 'net': vcpus cannot be 129; give 1 to 128",
+        ),
+        (
+            HEAD + 'route = "xm"\ndevice = ["a"]',
+            "4: domain 'net': no route xm; there are dom0less and xl",
+        ),
+        (
+            HEAD + 'sci = "scmi"\ndevice = ["a"]',
+            "4: domain 'net': no sci scmi; there is scmi_smc",
+        ),
+        (
+            HEAD + 'device = [\n  "a",\n  { path = "b", map = 1.5 },\n]',
+            "6: domain 'net', device 'b': map is no string or integer or list of strings or"
+            ' integers; write map = "auto"',
+        ),
+        (
+            HEAD + 'device = [\n  "a",\n  { map = 1 } ]',
+            "6: domain 'net', device 2: [[domain.device]] has no path; write path = \"ethernet0\"",
+        ),
+        (
+            HEAD + '[[domain.device]]\npath = "a"\nforce-assign-without-iommu = ""',
+            "6: domain 'net', device 'a': force-assign-without-iommu is empty; write the reason",
+        ),
+        (
+            HEAD + '[[domain.device]]\npath = "a"\n\nforce-assign-without-iommu = true',
+            "7: domain 'net', device 'a': force-assign-without-iommu is no string; write force-"
+            'assign-without-iommu = "it has no DMA of its own"',
+        ),
+        (
+            HEAD + '[[domain.device]]\npath = "a"\n[domain.device.set]\nb = 1\n"reg" = 1',
+            "8: domain 'net', device 'a': set: reg cannot be edited: it follows from where the"
+            " registers are mapped; give map",
+        ),
+        (
+            HEAD + '[[domain.device]]\npath = "a"\nset = { b = false }',
+            "6: domain 'net', device 'a': set.b cannot be false; name the property in drop, for a"
+            " boolean is true by being there",
+        ),
+        (
+            HEAD + '[[domain.device]]\npath = "a"\nset = { b = 1 }\ndrop = ["b"]',
+            "7: domain 'net', device 'a': drop: b is in set too; set it or drop it",
+        ),
+        (
+            HEAD + '[[domain.device]]\npath = "a@*"\nset = { b = 1 }\nclock-rate = 1',
+            "7: domain 'net', device 'a@*': clock-rate is for one device, and path is a pattern;"
+            " name the device",
+        ),
+        (HEAD + "device = []", "2: domain 'net': [[domain]] has no device; write device = ["),
+        (
+            HEAD + 'device = ["a", "a"]',
+            "4: domain 'net', device 'a': a is named twice; name each device once",
+        ),
+        (
+            HEAD + 'device = ["a"]\n[[domain]]\ndevice = ["b"]\nname = "net"',
+            "7: domain 'net': there are two; give each a name of its own",
+        ),
+        (
+            'name = "a"\n[[domains]]',
+            "1: the file has no key name; it has host, xen, route, iommu-driver, xen-console,"
+            " domain, allow, lint",
+        ),
+        ("[domain]\nname = 'a'", "1: domain is no list of tables; write [[domain]]"),
+        ("domain = [1]", "1: domain 1 is no table; write [[domain]]"),
+        (
+            HEAD + "device = ['a', 2]",
+            "4: domain 'net', device 2 is no string or table; write device =",
+        ),
+        ("[[lint]]", "1: lint is no section; write [lint]"),
+        (
+            HEAD + 'device = ["a"]\n[[allow]]\ncode = "XA003"\nnodes = "a"\nreason = "  "',
+            "8: [[allow]] 1: reason is empty; write the reason",
+        ),
+        (HEAD + "device = ['a'", "4: Unclosed array; mend the TOML"),
+        (HEAD + "device = 'a", """4: Expected "'"; mend the TOML"""),
+    ],
+)
+def test_what_is_said(tmp_path: Path, text: str, message: str) -> None:
+    said = str(told(tmp_path, text))
+    assert said.startswith(f"{tmp_path / 'x.toml'}:{message}"), said
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", ": there is no domain; write [[domain]] with its name and device"),
+        ('host = "a"\n[lint]', ": there is no domain; "),
+        ("\udcff", ": is not UTF-8 text; give a file with [[domain]] tables"),
+    ],
+)
+def test_a_file_without_domains(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "x.toml"
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(InputError) as caught:
+        read_project(path)
+    assert str(caught.value).startswith(f"{path}{message}")
+
+
+def test_no_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"No such file or directory; give a file with \[\[domain"):
+        read_project(tmp_path / "x.toml")
+
+
+def test_a_base_cfg_that_says_something_else(tmp_path: Path) -> None:
+    (tmp_path / "net.cfg").write_text('name = "net"\nmemory = 512\n')
+    text = HEAD + 'base-cfg = "net.cfg"\nmemory = 1024\ndevice = ["a"]'
+    assert "memory is 512, not --memory 1024" in str(told(tmp_path, text))
+    text = HEAD + 'base-cfg = "none.cfg"\ndevice = ["a"]'
+    assert f"{tmp_path / 'none.cfg'}" in str(told(tmp_path, text))
+    text = HEAD + 'base-cfg = "net.cfg"\nroute = "dom0less"\ndevice = ["a"]'
+    message = str(told(tmp_path, text))
+    assert message.startswith(f"{tmp_path / 'x.toml'}:4: domain 'net': base-cfg is for xl, but")
+
+
+# ---------------------------------------------------------------------- on a board
+
+BOARD = """xen = "4.20"
+xen-console = "{console}"
+[[domain]]
+name = "first"
+device = ["rtc0"]
+
+[[domain]]
+name = "net"
+memory = 64
+{domain}
+[[domain.device]]
+path = "serial1"
+
+[[domain.device]]
+path = "{path}"
+{device}
+"""
+
+
+@pytest.mark.parametrize(
+    ("places", "message"),
+    [
+        ({"path": "ethernet9"}, "15: domain 'net': ethernet9: no such node in "),
+        (
+            {"device": "\nclock-rate = { nix = 4 }"},
+            "17: domain 'net', device 'ethernet0': clock-rate ethernet0#nix: fits no clock; its",
+        ),
+        (
+            {"device": "clock-rate = { pclk = 4 }\n\nmap = ['auto', 'auto', 'auto']"},
+            "18: domain 'net', device 'ethernet0': map ethernet0#1: /axi/ethernet@ff0e0000 has the",
+        ),
+        (
+            {"device": "[domain.device.allow-shared-page]\nrtc0 = 'a'\ngpio99 = 'b'"},
+            "18: domain 'net', device 'ethernet0': allow-shared-page gpio99: no such node",
+        ),
+        (
+            {"device": "[domain.device.memory-region]\n\nnix = 'map'"},
+            "18: domain 'net', device 'ethernet0': memory-region nix: no such node",
+        ),
+        (
+            {"device": "drop = 'nix'"},
+            "16: domain 'net', device 'ethernet0': drop ethernet0: /axi/ethernet@ff0e0000 has no n",
+        ),
+        (
+            {"domain": "clock-rate = { '/nix' = 5 }"},
+            "10: domain 'net': clock-rate /nix: no such node in ",
+        ),
+        ({"console": "serial9"}, "2: domain 'net': xen-console serial9: no such node in "),
+    ],
+)
+def test_what_the_board_refuses_has_its_line_too(
+    tmp_path: Path, host_files: dict[str, Path], places: dict[str, str], message: str
+) -> None:
+    usual = {"console": "none", "path": "ethernet0", "device": "", "domain": ""}
+    made = read(tmp_path, BOARD.format(**(usual | places)))
+    tree = read_blob_file(host_files["zynqmp"])
+    with pytest.raises(UsageError) as caught:
+        decide(tree, made.system.domains[1])
+    said = str(made.located(caught.value, "net"))
+    assert said.startswith(f"{made.file}:{message}"), said
+    assert said.count("--") == 0

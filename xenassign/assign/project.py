@@ -1,0 +1,252 @@
+"""xenassign.toml: the domains of a whole system, read for form.
+
+Names of devices stay text; they are looked up on the board later. What is wrong then is told with
+:meth:`Project.located`. The keys stand in :mod:`xenassign.assign.project_keys`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from xenassign.assign import base_cfg
+from xenassign.assign.project_keys import DOMAIN, TOP, Mistake, mistakes, sentence
+from xenassign.assign.property_edits import PropertyEdit, pieces, refusal
+from xenassign.assign.request import (
+    Accepted,
+    ClockRate,
+    MapOption,
+    MemoryOption,
+    Request,
+    parse_clock_rate,
+)
+from xenassign.assign.system_request import Allowance, SystemRequest
+from xenassign.assign.value_kinds import as_list
+from xenassign.errors import InputError, UsageError
+from xenassign.findings import ROUTES
+from xenassign.toml_text import KeyPath, TomlFile, read_toml
+from xenassign.xen.releases import DEFAULT, release
+from xenassign.xen.xlcfg import read_file
+
+NAME = "xenassign.toml"
+
+#: Options of a device that a pattern may have, which stands for several.
+_OF_MANY = ("path", "set", "drop")
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A file that was read. ``hosts``: the boards' device trees, none where the file names none."""
+
+    toml: TomlFile
+    hosts: tuple[str, ...]
+    system: SystemRequest
+
+    @property
+    def file(self) -> str:
+        """The file's name for messages."""
+        return self.toml.file
+
+    def located(self, error: UsageError, domain: str) -> UsageError:
+        """An error about a domain's request, with the line and the key that it is about.
+
+        ``decide`` begins such messages with the option or the key, and what it was given:
+        ``--clock-rate ethernet0#pclk: fits no clock``.
+        """
+        names = [one.name for one in self.system.domains]
+        return _located(self.toml, names.index(domain), error)
+
+
+def read_project(path: Path) -> Project:
+    """Reads a file. Raises InputError and UsageError with line and key."""
+    toml = read_toml(path, "a file with [[domain]] tables")
+    for mistake in _mistakes(toml.values):
+        raise InputError(sentence(toml, mistake))
+    top, folder = toml.values, path.parent
+    domains = []
+    for index, domain in enumerate(top["domain"]):
+        try:
+            domains.append(_request(top, domain, folder))
+        except UsageError as error:
+            raise _located(toml, index, error) from None
+    allowances = tuple(
+        Allowance(one["code"], tuple(as_list(one["nodes"])), one["reason"])
+        for one in top.get("allow", ())
+    )
+    try:
+        system = SystemRequest(tuple(domains), allowances)
+    except UsageError as error:
+        raise UsageError(f"{toml.file}: {error}") from None
+    hosts = tuple(str(folder / name) for name in as_list(top.get("host")))
+    return Project(toml, hosts, system)
+
+
+def _mistakes(values: dict[str, Any]) -> Iterator[Mistake]:
+    """What is wrong in the file, beside what the kinds of its values tell."""
+    yield from mistakes(TOP, values)
+    if not values.get("domain"):
+        yield Mistake((), "there is no domain; write [[domain]] with its name and device")
+    names: set[str] = set()
+    for index, domain in enumerate(values["domain"]):
+        at: KeyPath = ("domain", index)
+        who = f"domain {domain['name']!r}"
+        if domain["name"] in names:
+            yield Mistake((*at, "name"), f"{who}: there are two; give each a name of its own")
+        names.add(domain["name"])
+        for number, device in enumerate(domain["device"]):
+            if isinstance(device, dict):
+                place = (*at, "device", number)
+                for mistake in _device_mistakes(device):
+                    text = f"{who}, device {device['path']!r}: {mistake.text}"
+                    yield Mistake((*place, *mistake.at), text)
+
+
+def _device_mistakes(device: dict[str, Any]) -> Iterator[Mistake]:
+    if any(char in device["path"] for char in "*?["):
+        for key in device:
+            if key not in _OF_MANY:
+                what = f"{key} is for one device, and path is a pattern; name the device"
+                yield Mistake((key,), what)
+    names = [("set", name) for name in device.get("set", ())]
+    for verb, name in [*names, *(("drop", name) for name in as_list(device.get("drop")))]:
+        why = refusal(name, sets=verb == "set")
+        at: KeyPath = (verb, name) if verb == "set" else (verb,)
+        if why is not None:
+            yield Mistake(at, f"{verb}: {name} cannot be edited: {why}")
+        elif verb == "drop" and ("set", name) in names:
+            yield Mistake(at, f"{verb}: {name} is in set too; set it or drop it")
+
+
+def _request(top: dict[str, Any], domain: dict[str, Any], folder: Path) -> Request:
+    """The request of one domain. Raises UsageError as for options, InputError for its dom.cfg."""
+    devices = [one if isinstance(one, dict) else {"path": one} for one in domain["device"]]
+    routes = as_list(domain.get("route", top.get("route")))
+    options: dict[str, Any] = {
+        key.field: _frozen(domain[key.name])
+        for key in DOMAIN.keys
+        if key.field is not None and key.name in domain
+    }
+    base = domain.get("base-cfg")
+    return base_cfg.request(
+        read_file(str(folder / base)) if base is not None else None,
+        **options,
+        devices=tuple(one["path"] for one in devices),
+        release=release(top.get("xen", DEFAULT)),
+        routes=tuple(route for route in ROUTES if not routes or route in routes),
+        xen_console=top.get("xen-console"),
+        drivers=frozenset(as_list(top.get("iommu-driver"))) or None,
+        maps=tuple(_maps(domain, devices)),
+        forced=tuple(_forced(devices)),
+        shared=tuple(_shared(devices)),
+        clock_rates=tuple(_clock_rates(domain, devices)),
+        memory_regions=tuple(_memory_regions(domain, devices)),
+        edits=tuple(_edits(devices)),
+    )
+
+
+def _frozen(value: Any) -> Any:
+    """Lists as tuples, for a request does not change."""
+    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value
+
+
+def _maps(domain: dict[str, Any], devices: list[dict[str, Any]]) -> Iterator[MapOption]:
+    for device in devices:
+        where = device.get("map")
+        for index, target in enumerate(where if isinstance(where, list) else ()):
+            yield MapOption(device["path"], index, target)
+        if where is not None and not isinstance(where, list):
+            yield MapOption(device["path"], None, where)
+    if "map" in domain:
+        yield MapOption(None, None, domain["map"])
+
+
+def _forced(devices: list[dict[str, Any]]) -> Iterator[Accepted]:
+    for device in devices:
+        if "force-assign-without-iommu" in device:
+            yield Accepted(device["path"], device["force-assign-without-iommu"])
+
+
+def _shared(devices: list[dict[str, Any]]) -> Iterator[Accepted]:
+    for device in devices:
+        for node, reason in device.get("allow-shared-page", {}).items():
+            yield Accepted(node, reason)
+
+
+def _clock_rates(domain: dict[str, Any], devices: list[dict[str, Any]]) -> Iterator[ClockRate]:
+    for device in devices:
+        rate = device.get("clock-rate")
+        if isinstance(rate, dict):
+            for clock, one in rate.items():
+                yield ClockRate(device["path"], clock, one)
+        elif rate is not None:
+            yield ClockRate(device["path"], None, rate)
+    for name, one in domain.get("clock-rate", {}).items():
+        yield parse_clock_rate(f"{name}={one}")
+
+
+def _memory_regions(
+    domain: dict[str, Any], devices: list[dict[str, Any]]
+) -> Iterator[MemoryOption]:
+    for device in devices:
+        action = device.get("memory-region")
+        if isinstance(action, dict):
+            for region, one in action.items():
+                yield MemoryOption(region, one)
+        elif action is not None:
+            yield MemoryOption(device["path"], action)
+    if "memory-region" in domain:
+        yield MemoryOption(None, domain["memory-region"])
+
+
+def _edits(devices: list[dict[str, Any]]) -> Iterator[PropertyEdit]:
+    for device in devices:
+        for name, value in device.get("set", {}).items():
+            yield PropertyEdit(device["path"], name, pieces(name, value))
+        for name in as_list(device.get("drop")):
+            yield PropertyEdit(device["path"], name, None)
+
+
+# ---------------------------------------------------------------------- places of later errors
+
+_BEGINNING = re.compile(r"(?:--([a-z0-9-]+)|-d|(set|drop))(?: (.*))?", re.DOTALL)
+
+
+def _located(toml: TomlFile, index: int, error: UsageError) -> UsageError:
+    domain = toml.values["domain"][index]
+    text = str(error)
+    found = _BEGINNING.match(text)
+    key = (found[1] or found[2] or "path") if found else None
+    text = text.removeprefix("-d ").removeprefix("--")
+    at = _about(toml.values, index, key, (found[3] or "") if found else text)
+    who = f"domain {domain['name']!r}"
+    if at[2:3] == ("device",) and key != "path":
+        device = domain["device"][at[3]]
+        who += f", device {device['path'] if isinstance(device, dict) else device!r}"
+    return UsageError(f"{toml.where(at)}: {who}: {text}")
+
+
+def _about(top: dict[str, Any], index: int, key: str | None, rest: str) -> KeyPath:
+    """The key path that a message is about: its key, and the name that ``rest`` begins with."""
+    at: KeyPath = ("domain", index)
+    domain = top["domain"][index]
+    for number, device in reversed(list(enumerate(domain["device"]))):
+        options = device if isinstance(device, dict) else {"path": device}
+        inside = options.get(key or "path")
+        if key in ("path", None) or key in options:
+            if _begins(rest, options["path"]):
+                place = (*at, "device", number)
+                return (*place, key or "path") if isinstance(device, dict) else place
+            for name in inside if isinstance(inside, dict) else ():
+                if _begins(rest, name):
+                    return (*at, "device", number, key or "", name)
+    if key is not None and key in domain:
+        return (*at, key)
+    return (key,) if key is not None and key in top else at
+
+
+def _begins(text: str, name: str) -> bool:
+    """Whether a text begins with a name, and not with a longer one."""
+    return re.match(re.escape(name) + r"(?=[\s:;=#]|$)", text) is not None

@@ -1,0 +1,427 @@
+"""The keys of xenassign.toml: name, kind of value, what it is, an example. All is read from here.
+
+The check of a file and its hints (:mod:`xenassign.assign.project`, ``lint.settings``), the schema
+that ``xenassign schema`` prints, the reference in docs/system.md and the file that ``xenassign
+init`` writes are made of these tables. To add a key: a line here, and its use; a key with a
+``field`` is passed to that field of :class:`~xenassign.assign.request.Request` as it is (a list as
+a tuple), and needs no more.
+
+A key is called as the option of ``xenassign generate`` that says the same, without its dashes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from xenassign.assign.property_edits import NAME, VALUE
+from xenassign.assign.request import MEMORY_ACTIONS, PLACEMENTS, POLICIES, VCPUS_MAX
+from xenassign.assign.value_kinds import (
+    Choice,
+    Either,
+    Flag,
+    Kind,
+    Many,
+    Named,
+    Number,
+    Text,
+    one_or_more,
+)
+from xenassign.errors import nearest
+from xenassign.findings import ROUTES
+from xenassign.toml_text import KeyPath, TomlFile
+from xenassign.xen.releases import DOMAIN_NAME, GUEST_MEMORY_MAX_MIB, KCONFIG, RELEASES
+from xenassign.xen.sci import SCMI_SMC
+
+
+class Key(NamedTuple):
+    """A key. ``example``: a value as TOML; ``field``: the field of ``Request`` that it fills."""
+
+    name: str
+    kind: Kind | Section
+    doc: str
+    example: str = ""
+    field: str | None = None
+    required: bool = False
+
+    @property
+    def hint(self) -> str:
+        """How to write it."""
+        if isinstance(self.kind, Section):
+            short = f"{self.name} = {self.example}, or " if self.example else ""
+            return f"write {short}{self.kind.header}"
+        return f"write {self.name} = {self.example}"
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A table with keys. ``repeated``: a list of them. ``short``: what may stand for one of them.
+
+    ``title``: what one is called in messages, with the key that names it.
+    """
+
+    header: str
+    keys: tuple[Key, ...]
+    repeated: bool = False
+    title: tuple[str, str] | None = None
+    short: Kind | None = None
+
+    @property
+    def noun(self) -> str:
+        """For messages."""
+        return "list of tables" if self.repeated else "section"
+
+    def get(self, name: str) -> Key | None:
+        """The key of a name."""
+        return next((key for key in self.keys if key.name == name), None)
+
+
+_TEXT = Text()
+_FILE = Text()
+_REASON = Text(r"[\s\S]*\S[\s\S]*", "write the reason")
+_ADDRESS = Number(0, (1 << 48) - 1)
+_RATE = Number(1, (1 << 32) - 1, "Hz")
+_PLACE = Either((Choice(PLACEMENTS), _ADDRESS))
+_MEMORY_ACTION = Choice(MEMORY_ACTIONS)
+_NAME = Text(DOMAIN_NAME.pattern, "take a letter, then up to 30 letters, digits or . _ + -")
+_ROUTE = one_or_more(Choice(ROUTES))
+_RELEASE = Choice(tuple(RELEASES))
+_DRIVERS = tuple(
+    dict.fromkeys(driver.name for each in RELEASES.values() for driver in each.iommu_drivers)
+)
+
+DEVICE = Section(
+    "[[domain.device]]",
+    (
+        Key(
+            "path",
+            _TEXT,
+            "The device: full path, alias, label or unique suffix; `*` `?` `[]` as in a shell."
+            " It comes with its subtree.",
+            '"ethernet0"',
+            required=True,
+        ),
+        Key(
+            "map",
+            Either((*_PLACE.kinds, Many(_PLACE))),
+            "Where its registers go in the guest: `identity`, `auto`, an address, or a list with"
+            " one of these for each register block.",
+            '"auto"',
+        ),
+        Key(
+            "force-assign-without-iommu",
+            _REASON,
+            "Assign it although Xen cannot protect it: the reason, which stands in the `.dts` and"
+            " the plan.",
+            '"it has no DMA of its own"',
+        ),
+        Key(
+            "allow-shared-page",
+            Named(_REASON),
+            "Neighbours whose pages it may share: their names, with the reason of each.",
+            '{ "/soc/serial@1000" = "nobody uses it" }',
+        ),
+        Key(
+            "clock-rate",
+            Either((_RATE, Named(_RATE))),
+            "Hz of its clocks, where their controllers stay with the host; a table gives each by"
+            " name or index.",
+            "125000000",
+        ),
+        Key(
+            "memory-region",
+            Either((_MEMORY_ACTION, Named(_MEMORY_ACTION))),
+            "What becomes of its carve-outs: `map` or `drop`; a table gives each by the region's"
+            " name.",
+            '"map"',
+        ),
+        Key(
+            "set",
+            Named(VALUE),
+            "Properties to set on its node in the guest.",
+            '{ phy-mode = "rgmii-id", max-speed = 1000 }',
+        ),
+        Key(
+            "drop",
+            one_or_more(Text(NAME, "name a property")),
+            "Properties to leave out of its node in the guest.",
+            '["local-mac-address"]',
+        ),
+    ),
+    repeated=True,
+    title=("device", "path"),
+    short=_TEXT,
+)
+
+DOMAIN = Section(
+    "[[domain]]",
+    (
+        Key("name", _NAME, "The domain's name, and that of its files.", '"net"', "name", True),
+        Key("route", _ROUTE, "Who builds it, if not as the file's.", '"xl"'),
+        Key(
+            "memory",
+            Number(1, GUEST_MEMORY_MAX_MIB, "MiB"),
+            "Its memory.",
+            "1024",
+            "memory",
+        ),
+        Key("vcpus", Number(1, VCPUS_MAX), "Virtual CPUs.", "2", "vcpus"),
+        Key("kernel", _TEXT, "kernel of dom.cfg, as dom0 sees it.", '"/boot/Image"', "kernel"),
+        Key("ramdisk", _TEXT, "ramdisk of dom.cfg, as dom0 sees it.", '"/boot/rd.gz"', "ramdisk"),
+        Key("extra", _TEXT, "The kernel's command line.", '"console=ttyAMA0"', "extra"),
+        Key(
+            "device-tree-path",
+            _TEXT,
+            "device_tree of dom.cfg: where NAME.dtb will lie in dom0.",
+            '"/etc/xen/net.dtb"',
+            "device_tree_path",
+        ),
+        Key(
+            "base-cfg",
+            _FILE,
+            "Your own dom.cfg, which is completed. Name, memory and vcpus have to be as here.",
+            '"net.cfg"',
+        ),
+        Key(
+            "vpl011", Flag(), "Whether it has the emulated UART, as by default.", "false", "vpl011"
+        ),
+        Key(
+            "iommu-policy",
+            Choice(POLICIES),
+            "Devices that Xen cannot protect: `auto` forces those known to do no DMA, `strict`"
+            " none, `trust` all.",
+            '"auto"',
+            "policy",
+        ),
+        Key("map", Choice(PLACEMENTS), "Where the registers of all devices go.", '"auto"'),
+        Key(
+            "memory-region",
+            _MEMORY_ACTION,
+            "What becomes of carve-outs, where no device says it: `map` or `drop`.",
+            '"drop"',
+        ),
+        Key(
+            "sci",
+            Choice((SCMI_SMC,)),
+            "Give it the host's SCMI (Xen 4.21+). One domain only.",
+            f'"{SCMI_SMC}"',
+            "sci",
+        ),
+        Key(
+            "keep-firmware",
+            Flag(),
+            "Keep the Xilinx firmware node (for Xen of AMD).",
+            "true",
+            "keep_firmware",
+        ),
+        Key(
+            "keep-host-supplies",
+            Flag(),
+            "Have the host overlay mark the regulators of its devices always-on.",
+            "true",
+            "keep_supplies",
+        ),
+        Key(
+            "clock-rate",
+            Named(_RATE),
+            "Hz of clocks by their controllers, `PATH` or `PATH#ARGUMENTS`.",
+            '{ "/clock-controller@1000#3" = 100000000 }',
+        ),
+        Key(
+            "device",
+            DEVICE,
+            "Its devices; one without options may be a string.",
+            '["ethernet0"]',
+            required=True,
+        ),
+    ),
+    repeated=True,
+    title=("domain", "name"),
+)
+
+ALLOW = Section(
+    "[[allow]]",
+    (
+        Key(
+            "code",
+            Text(r"XA[0-9]{3}", "give a code as in XA003"),
+            "The conflict between two domains that is accepted.",
+            '"XA003"',
+            required=True,
+        ),
+        Key(
+            "nodes",
+            one_or_more(_TEXT),
+            "The nodes that the conflict is about.",
+            '["/soc/a", "/soc/b"]',
+            required=True,
+        ),
+        Key("reason", _REASON, "Why it is accepted.", '"both domains are ours"', required=True),
+    ),
+    repeated=True,
+)
+
+LINT = Section(
+    "[lint]",
+    (
+        Key("host", _FILE, "The board's device tree, if not the file's.", '"board.dtb"'),
+        Key(
+            "host-overlay",
+            one_or_more(_FILE),
+            "Overlays that the boot loader applies to it.",
+            '["marks.dtbo"]',
+        ),
+        Key("xen", _RELEASE, "The Xen release, if not the file's.", '"4.20"'),
+        Key("route", _ROUTE, "Judge for these only, if not for the file's.", '["xl"]'),
+        Key(
+            "select",
+            one_or_more(_TEXT),
+            "Only these findings: codes or their beginnings.",
+            '["XA2", "XA3"]',
+        ),
+        Key("ignore", one_or_more(_TEXT), "Not these findings.", '["XA405"]'),
+        Key("include", one_or_more(_FILE), "Folders for #include and /include/.", '["include"]'),
+        Key(
+            "kconfig",
+            one_or_more(Choice(KCONFIG)),
+            "What Xen is built with although it is off by default.",
+            '["STATIC_MEMORY"]',
+        ),
+    ),
+)
+
+TOP = Section(
+    "the file",
+    (
+        Key(
+            "host",
+            one_or_more(_FILE),
+            "The board's device tree; a list of them: revisions of the board.",
+            '"board.dtb"',
+        ),
+        Key("xen", _RELEASE, "The Xen release.", '"4.20"'),
+        Key("route", _ROUTE, "Who builds the domains.", '["dom0less", "xl"]'),
+        Key(
+            "iommu-driver",
+            one_or_more(Choice(_DRIVERS)),
+            "The IOMMU drivers that your build of Xen has.",
+            '["smmu"]',
+        ),
+        Key(
+            "xen-console",
+            _TEXT,
+            "The UART that Xen uses, where it is not that of stdout-path; `none` if it has none.",
+            '"serial0"',
+        ),
+        Key("domain", DOMAIN, "A domain."),
+        Key("allow", ALLOW, "A conflict between two domains that is accepted."),
+        Key("lint", LINT, "What `xenassign lint` does where no option says it."),
+    ),
+)
+
+
+class Mistake(NamedTuple):
+    """What is wrong in a file: the key path where it is, and a sentence without the place."""
+
+    at: KeyPath
+    text: str
+
+
+def title(section: Section, value: object, index: int) -> str:
+    """What one of a repeated section is called: ``domain 'net'``, else by its number."""
+    if section.title is None:
+        return f"{section.header} {index + 1}"
+    what, key = section.title
+    name = value.get(key) if isinstance(value, dict) else value
+    return f"{what} {name!r}" if isinstance(name, str) else f"{what} {index + 1}"
+
+
+def mistakes(section: Section, value: object, at: KeyPath = (), who: str = "") -> Iterator[Mistake]:
+    """Everything that is wrong in a section, in the order of the file; ``who``: what it is in."""
+    if not isinstance(value, dict):
+        yield Mistake(at, f"{who}{at[-1]} is no {section.noun}; write {section.header}")
+        return
+    for name, item in value.items():
+        key = section.get(name)
+        if key is None:
+            hint = nearest(name, (key.name for key in section.keys))
+            known = f"it has {', '.join(key.name for key in section.keys)}"
+            yield Mistake((*at, name), f"{who}{section.header} has no key {name}; {hint or known}")
+        elif not isinstance(key.kind, Section):
+            yield from _wrong(key, key.kind, item, (*at, name), who)
+        elif not key.kind.repeated:
+            yield from mistakes(key.kind, item, (*at, name), who)
+        else:
+            yield from _repeated(key, key.kind, item, (*at, name), who)
+    for key in section.keys:
+        if key.required and value.get(key.name, []) == []:
+            yield Mistake(at, f"{who}{section.header} has no {key.name}; {key.hint}")
+
+
+def _repeated(
+    key: Key, section: Section, value: object, at: KeyPath, who: str
+) -> Iterator[Mistake]:
+    if not isinstance(value, list):
+        yield Mistake(at, f"{who}{key.name} is no {section.noun}; write {section.header}")
+        return
+    for index, one in enumerate(value):
+        if section.short is not None and section.short.wrong(one) is None:
+            continue
+        called = ", ".join([*([who[:-2]] if who else []), title(section, one, index)])
+        if isinstance(one, dict):
+            yield from mistakes(section, one, (*at, index), f"{called}: ")
+        else:
+            nouns = f"{section.short.noun} or table" if section.short else "table"
+            yield Mistake((*at, index), f"{called} is no {nouns}; {key.hint}")
+
+
+def _wrong(key: Key, kind: Kind, value: object, at: KeyPath, who: str) -> Iterator[Mistake]:
+    found = kind.wrong(value)
+    if found is None:
+        return
+    names = [part for part in found.at if isinstance(part, str)]
+    called = ".".join([key.name, *(_quoted(name) for name in names)])
+    if found.whole:
+        yield Mistake((*at, *found.at), f"{who}{found.text.replace('KEY', called)}")
+        return
+    yield Mistake((*at, *found.at), f"{who}{called} {found.text}; {found.fix or key.hint}")
+
+
+def _quoted(name: str) -> str:
+    bare = name.replace("-", "").replace("_", "")
+    return name if bare.isascii() and bare.isalnum() else f'"{name}"'
+
+
+def sentence(file: TomlFile, mistake: Mistake) -> str:
+    """A mistake with its place."""
+    return f"{file.where(mistake.at)}: {mistake.text}"
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of the whole file (draft 2020-12)."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "xenassign.toml",
+        "description": "The domains of a system with Xen, for xenassign.",
+        **_section_schema(TOP),
+    }
+
+
+def _section_schema(section: Section) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": {key.name: _key_schema(key) for key in section.keys},
+        "required": [key.name for key in section.keys if key.required],
+        "additionalProperties": False,
+    }
+
+
+def _key_schema(key: Key) -> dict[str, Any]:
+    if not isinstance(key.kind, Section):
+        return {"description": key.doc, **key.kind.schema()}
+    one = _section_schema(key.kind)
+    if key.kind.short is not None:
+        one = {"anyOf": [key.kind.short.schema(), one]}
+    form = {"type": "array", "items": one} if key.kind.repeated else one
+    return {"description": key.doc, **form}

@@ -1,0 +1,50 @@
+"""``xenassign init``: a xenassign.toml to start from."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from xenassign.cli.options import driver_option, driver_set, host_argument, xen_option
+
+
+@click.command("init")
+@host_argument
+@click.option("-o", "--output", metavar="FILE", help="Where it goes.  [default: standard output]")
+@xen_option
+@driver_option
+@click.option("--overwrite", is_flag=True, help="Replace a file that exists.")
+def command(
+    host: str, output: str | None, version: str, drivers: tuple[str, ...], overwrite: bool
+) -> None:
+    """Write a xenassign.toml for HOST to start from.
+
+    It has one domain, every key with what it means, and the devices of the board that could be
+    assigned, in comments.
+
+    \b
+    Example:
+      xenassign init board.dtb -o xenassign.toml
+    """
+    from xenassign.assign.assess import assess
+    from xenassign.host.platform import read_platform
+    from xenassign.host.source import read_host
+    from xenassign.render.files import write
+    from xenassign.render.starter import starter
+    from xenassign.xen.releases import release
+
+    tree = read_host(host)
+    xen, has = release(version), driver_set(drivers)
+    found = assess(read_platform(tree), xen, drivers=has)
+    target = Path(output) if output is not None else None
+    name = "board.dtb" if host == "-" else host
+    if target is not None and not os.path.isabs(name):
+        name = os.path.relpath(name, target.parent)
+    text = starter(found, name, xen, has)
+    if target is None:
+        click.echo(text, nl=False)
+        return
+    for path in write({target.name: text.encode("utf-8")}, target.parent, overwrite):
+        click.echo(f"{path}")

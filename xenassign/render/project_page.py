@@ -1,0 +1,96 @@
+"""The reference of xenassign.toml in docs/system.md, made of ``assign.project_keys``.
+
+``python -m xenassign.render.project_page docs/system.md`` writes it; a test compares the two.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from xenassign.assign.project_keys import ALLOW, DEVICE, DOMAIN, LINT, TOP, Key, Section
+from xenassign.assign.value_kinds import Choice, Either, Fixed, Flag, Kind, Many, Named, Number
+
+BEGIN = (
+    "<!-- Written by `python -m xenassign.render.project_page FILE`; a test compares the two. -->"
+)
+END = "<!-- End of what is written. -->"
+
+_HEADINGS = (
+    ("The file", TOP),
+    ("`[[domain]]`", DOMAIN),
+    ("`[[domain.device]]`", DEVICE),
+    ("`[[allow]]`", ALLOW),
+    ("`[lint]`", LINT),
+)
+
+
+def reference() -> str:
+    """The tables of all keys, in markdown."""
+    lines: list[str] = []
+    for heading, section in _HEADINGS:
+        lines += [f"### {heading}", "", "| key | value | what |", "|---|---|---|"]
+        lines += [
+            f"| `{key.name}` | {_cell(_value(key))} | {_cell(_what(key))} |" for key in section.keys
+        ]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _what(key: Key) -> str:
+    return f"{key.doc} Required." if key.required else key.doc
+
+
+def _value(key: Key) -> str:
+    if isinstance(key.kind, Section):
+        return f"`{key.kind.header}`"
+    return ", ".join(_shown(key.kind))
+
+
+def _shown(kind: Kind) -> Iterator[str]:
+    """What a kind accepts, in words."""
+    if isinstance(kind, Either):
+        told: list[str] = []
+        for one in kind.kinds:
+            single = list(_shown(one.item)) if isinstance(one, Many) else []
+            told += ["a list of them"] if single and set(single) <= set(told) else _shown(one)
+        yield from dict.fromkeys(told)
+    elif isinstance(kind, Choice):
+        yield from (f'`"{value}"`' for value in kind.values)
+    elif isinstance(kind, Number):
+        yield f"integer {kind.unit}".rstrip()
+    elif isinstance(kind, Flag) and kind.only is not None:
+        yield f"`{str(kind.only).lower()}`"
+    elif isinstance(kind, Many):
+        yield f"list of {' or '.join(_plural(one) for one in _shown(kind.item))}"
+    elif isinstance(kind, Named):
+        yield f"table of {' or '.join(_plural(one) for one in _shown(kind.item))}"
+    elif isinstance(kind, Fixed):
+        yield f"`{{ {', '.join(f'{name} = …' for name in kind.items)} }}`"
+    else:
+        yield kind.noun
+
+
+def _plural(noun: str) -> str:
+    """Of "string" and "integer Hz"; what is quoted stays."""
+    if noun.startswith(("`", "list", "a list")):
+        return noun
+    head, space, rest = noun.partition(" ")
+    return f"{head}s{space}{rest}"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def page(text: str) -> str:
+    """The page with the reference as it has to be."""
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n\n{reference()}\n{END}{after}"
+
+
+if __name__ == "__main__":
+    path = Path(sys.argv[1])
+    path.write_text(page(path.read_text(encoding="utf-8")), encoding="utf-8")

@@ -1,0 +1,137 @@
+"""TOML files, and the line and column of every key in them.
+
+Values are those of Python's ``tomllib`` (``tomli`` below 3.11), which says no places. Where a place
+is asked for, the text is read once more with grammar/toml.lark, for the places alone.
+
+A *key path* says where a value is: ``("domain", 0, "device", 1, "path")`` is ``path`` of the second
+``[[domain.device]]`` of the first ``[[domain]]``. Numbers count the elements of lists.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from xenassign.errors import InputError
+from xenassign.grammars import parser
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+KeyPath = tuple[str | int, ...]
+Places = dict[KeyPath, tuple[int, int]]
+
+
+@dataclass
+class TomlFile:
+    """A file that was read: its name for messages, its text and its values."""
+
+    file: str
+    text: str
+    values: dict[str, Any]
+    _places: Places | None = field(default=None, repr=False)
+
+    def place(self, path: KeyPath) -> tuple[int, int] | None:
+        """(line, column) of a key path, counted from 1; None for one that the text has not."""
+        if self._places is None:
+            self._places = places(self.text)
+        return self._places.get(path)
+
+    def where(self, path: KeyPath) -> str:
+        """``FILE:LINE`` of a key path, or of the nearest one around it that the text has."""
+        for end in range(len(path), 0, -1):
+            found = self.place(path[:end])
+            if found is not None:
+                return f"{self.file}:{found[0]}"
+        return self.file
+
+
+def read_toml(path: Path, purpose: str) -> TomlFile:
+    """Reads a file. Raises InputError, which asks for ``purpose`` if there is no such file."""
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "is not UTF-8 text"
+        raise InputError(f"{path}: {reason}; give {purpose}") from None
+    return parse_toml(text, str(path))
+
+
+def parse_toml(text: str, file: str) -> TomlFile:
+    """The same for a text. Raises InputError with line and column."""
+    text = text.replace("\r\n", "\n")
+    try:
+        return TomlFile(file, text, tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        what, _, at = str(error).partition(" (at ")
+        found = re.match(r"line (\d+), column (\d+)", at)
+        last = len(text.splitlines())  # where it says "at end of document"
+        where = f"{file}:{found[1]}:{found[2]}" if found else f"{file}:{last}" if at else file
+        raise InputError(f"{where}: {what}; mend the TOML") from None
+    except RecursionError:
+        raise InputError(f"{file}: lists are nested too deeply; mend the TOML") from None
+
+
+def places(text: str) -> Places:
+    """(line, column) of every key path of a text that ``tomllib`` accepts.
+
+    A table has the place of its first mention, an element of ``[[…]]`` that of its header.
+    """
+    tree: Any = parser("toml", propagate_positions=True).parse(text)
+    found: Places = {}
+    lengths: dict[KeyPath, int] = {}  # of the lists that [[…]] makes
+    inside: KeyPath = ()
+    for statement in tree.children:
+        if statement.data == "pair":
+            _pair(statement, inside, found)
+            continue
+        key = statement.children[0].children
+        repeated = statement.data == "element"
+        inside = ()
+        for token in key[:-1] if repeated else key:
+            inside = (*inside, _name(token))
+            found.setdefault(inside, (token.line, token.column))
+            if inside in lengths:
+                inside = (*inside, lengths[inside] - 1)
+        if repeated:
+            inside = (*inside, _name(key[-1]))
+            at = (key[-1].line, key[-1].column)
+            found.setdefault(inside, at)
+            lengths[inside] = lengths.get(inside, 0) + 1
+            inside = (*inside, lengths[inside] - 1)
+            found[inside] = at
+    return found
+
+
+def _pair(pair: Any, inside: KeyPath, found: Places) -> None:
+    key, value = pair.children
+    for token in key.children:
+        inside = (*inside, _name(token))
+        found.setdefault(inside, (token.line, token.column))
+    _value(value, inside, found)
+
+
+def _value(value: Any, inside: KeyPath, found: Places) -> None:
+    kind = getattr(value, "data", None)
+    if kind == "inline":
+        for pair in value.children:
+            _pair(pair, inside, found)
+    elif kind == "array":
+        for index, item in enumerate(value.children):
+            element = (*inside, index)
+            found[element] = _start(item)
+            _value(item, element, found)
+
+
+def _start(value: Any) -> tuple[int, int]:
+    at = getattr(value, "meta", value)
+    return at.line, at.column
+
+
+def _name(token: Any) -> str:
+    """A key without its quotes and escapes."""
+    return str(tomllib.loads(f"k = {token}")["k"]) if token[0] in "\"'" else str(token)
