@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from xenassign.assign.plan import DomainPlan, Mapping
+from xenassign.assign.request import Pin
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
 from xenassign.findings import Finding
@@ -327,6 +328,123 @@ def test_fixed_places_are_respected_by_auto(plan: Plan) -> None:
     assert not of(made, "XA206")
 
 
+# --- windows, alignment, pins --------------------------------------------------------------------
+
+ETH = "/axi/ethernet@ff0e0000"
+
+
+def hows(plan: DomainPlan) -> list[str]:
+    return [placed.how for device in plan.devices for placed in device.placed]
+
+
+@pytest.mark.parametrize(
+    "option", ["window:0x4000000-0x8000000", f"{ETH}=window:0x4000000-0x8000000"]
+)
+def test_a_window_takes_the_device(plan: Plan, option: str) -> None:
+    made = plan("zynqmp", ETH, maps=[option])
+    (guest,) = guests(made)
+    assert 0x4000000 <= guest < 0x8000000
+    assert hows(made) == ["window"]
+
+
+def test_a_window_keeps_an_identity_that_is_safe(plan: Plan) -> None:
+    made = plan("qemu", "/pl031@9010000", maps=["window:0x8000000-0xa000000"])
+    assert guests(made) == [0x9010000]
+
+
+def test_a_window_on_a_bus_holds_for_what_is_below(plan: Plan) -> None:
+    usb = "/axi/usb@ff9d0000"
+    made = plan("zynqmp", usb, policy="trust", maps=[f"{usb}=window:0x4000000-0x10000000"])
+    assert len(guests(made)) == 2
+    assert all(0x4000000 <= guest < 0x10000000 for guest in guests(made))
+
+
+def test_a_window_without_a_place_is_an_error_that_names_both(plan: Plan) -> None:
+    made = plan("zynqmp", ETH, maps=[f"{ETH}=window:0x38000000-0x3a000000"])
+    (finding,) = of(made, "XA210")
+    assert finding.severity == "error"
+    assert ETH in finding.message
+    assert "0x38000000-0x3a000000" in finding.message
+    assert not of(made, "XA207")
+
+
+def test_two_devices_in_a_window_for_one(plan: Plan) -> None:
+    both = (TWO, "/dev@740e0000")
+    maps = [f"{path}=window:0x8000000-0x8001000" for path in both]
+    made = plan("tricky", *both, policy="trust", maps=[*maps[1:], f"{TWO}=identity"])
+    assert not of(made, "XA210")
+    made = plan("tricky", *both, policy="trust", maps=maps)
+    assert len(of(made, "XA210")) == 2  # TWO has blocks of one page and of two
+    assert len(guests(made)) == 1
+
+
+def test_how_each_block_was_placed(plan: Plan) -> None:
+    maps = [f"{TWO}#0=0x8000000", f"{TWO}#1=auto"]
+    made = plan("tricky", TWO, "/dev@3001000", policy="trust", maps=maps)
+    assert hows(made) == ["fixed", "auto", "identity"] or hows(made) == [
+        "identity",
+        "fixed",
+        "auto",
+    ]
+
+
+def test_a_pin_is_kept_and_an_impossible_one_ignored(plan: Plan) -> None:
+    free = plan("zynqmp", ETH, maps=["auto"])
+    kept = plan("zynqmp", ETH, maps=["auto"], pins=(Pin(ETH, 0, False, 0x8000000),))
+    assert (guests(kept), hows(kept)) == ([0x8000000], ["pinned"])
+    for wrong in (0x38000000, 0x8000001, 1 << 48, 0xFF0E0000):
+        ignored = plan("zynqmp", ETH, maps=["auto"], pins=(Pin(ETH, 0, False, wrong),))
+        assert (guests(ignored), hows(ignored)) == (guests(free), ["auto"])
+
+
+def test_a_pin_says_nothing_to_identity_and_fixed_places(plan: Plan) -> None:
+    pins = (Pin(ETH, 0, False, 0x8000000), Pin(ETH, 0, True, 0x8000000))
+    assert guests(plan("zynqmp", ETH, pins=pins)) == [0xFF0E0000]
+    assert guests(plan("zynqmp", ETH, pins=pins, maps=[f"{ETH}=0x9000000"])) == [0x9000000]
+    assert guests(plan("zynqmp", ETH, pins=pins[1:], maps=["auto"])) == [0x3F0E0000]
+
+
+def test_auto_leaves_free_what_is_to_be_left(plan: Plan) -> None:
+    made = plan("zynqmp", ETH, maps=["auto"], avoid=((0x3F000000, 0x1000000),))
+    assert guests(made) == [0xF0E0000]
+
+
+@pytest.mark.parametrize(
+    ("align", "address", "warned"),
+    [
+        ("page", 0x8001000, False),
+        ("natural", 0x8001000, True),
+        ("natural", 0x8002000, False),
+        ("64k", 0x8002000, True),
+        ("64k", 0x8010000, False),
+        ("2m", 0x8001000, False),
+    ],
+)
+def test_a_fixed_address_that_breaks_the_alignment_is_a_warning(
+    plan: Plan, align: str, address: int, warned: bool
+) -> None:
+    maps = [f"{TWO}#1={address:#x}", f"{TWO}#0=0x9000000"]
+    made = plan("tricky", TWO, policy="trust", align=align, maps=maps)
+    assert bool(of(made, "XA209")) == warned
+    assert all(finding.severity == "warning" for finding in of(made, "XA209"))
+
+
+def test_a_large_fixed_block_is_to_be_congruent(plan: Plan) -> None:
+    spi = "/axi/spi@ff0f0000"  # its second block: 128 MiB at 0xc0000000
+    for address, warned in ((0x8000000, False), (0x4100000, True)):
+        maps = [f"{spi}#1={address:#x}"]
+        assert bool(of(plan("zynqmp", spi, align="2m", maps=maps), "XA209")) == warned
+    assert not of(plan("zynqmp", spi, align="2m"), "XA209")
+
+
+def test_two_devices_in_64_kib_of_a_guest_with_such_pages(plan: Plan) -> None:
+    both = (TWO, "/dev@740e0000")
+    maps = [f"{TWO}#0=0x8001000", f"{TWO}#1=0x9000000", "/dev@740e0000=0x8000000"]
+    told = of(plan("tricky", *both, policy="trust", align="64k", maps=maps), "XA209")
+    assert any("in the same 64 KiB as" in finding.message for finding in told)
+    assert not of(plan("tricky", *both, policy="trust", align="64k", maps=["auto"]), "XA209")
+
+
 # --- what the errors advise ----------------------------------------------------------------------
 
 
@@ -382,3 +500,62 @@ def test_memory_mb_max_is_the_most_that_leaves_the_mappings_free(
         assert not of(plan(host, *devices, policy="trust", memory=most), "XA203")
     if most < limit:
         assert of(plan(host, *devices, policy="trust", memory=most + 1), "XA203")
+
+
+# --- what limits it ------------------------------------------------------------------------------
+
+
+def test_what_limits_the_memory_and_what_moving_it_gives(plan: Plan) -> None:
+    limit = plan("zynqmp", ETH).memory_limit
+    assert limit == (3056, ETH, 0xFF0E0000, 0, 1043456, 1043456)
+    assert plan("zynqmp", ETH, maps=["auto"]).memory_limit is None
+    assert plan("zynqmp", ETH, maps=["auto"]).memory_mb_max == 1043456
+
+
+@pytest.mark.parametrize("xen", list(RELEASES))
+@pytest.mark.parametrize(
+    ("host", "devices"),
+    [
+        ("zynqmp", ("ethernet0", "/axi/spi@ff0f0000")),
+        ("tricky", ("/dev@40000000",)),
+        ("rcar", ("/soc/dma-controller@e7350000",)),
+        ("rk3588", ("/mmc@fe2c0000",)),
+    ],
+)
+def test_moving_it_gives_what_is_said(
+    plan: Plan, host: str, devices: tuple[str, ...], xen: str
+) -> None:
+    made = plan(host, *devices, policy="trust", xen=xen)
+    limit = made.memory_limit
+    assert limit is not None
+    assert limit.mib == made.memory_mb_max
+    assert limit.moved is not None
+    assert limit.moved > limit.mib
+    mapped = [m for owner in made.owners if owner.path == limit.by for m in owner.mappings]
+    assert any(m.guest <= limit.address < m.guest + m.size for m in mapped)
+    options = {"policy": "trust", "xen": xen, "maps": [f"{limit.by}=auto"]}
+    assert plan(host, *devices, **options).memory_mb_max == limit.moved
+    assert not of(plan(host, *devices, **options, memory=limit.moved), "XA203")
+
+
+def test_what_fits_no_hole_cannot_be_moved(plan: Plan) -> None:
+    limit = plan("ti", "/bus@f0000/bus@fc00000/spi@fc40000", policy="trust").memory_limit
+    assert limit is not None
+    assert (limit.bank, limit.moved, limit.all_moved) == (1, None, None)
+
+
+@pytest.mark.parametrize(
+    ("pair", "shared"),
+    [
+        (("/pwm@70000000", "/pwm@70000010"), ("/timer@70000f00",)),  # one page
+        (("/dev@740f0000", "/dev@740e0000"), ()),  # one MiB
+    ],
+)
+def test_two_close_together_have_to_be_moved_both(
+    plan: Plan, pair: tuple[str, ...], shared: tuple[str, ...]
+) -> None:
+    limit = plan("tricky", *pair, policy="trust", shared=shared).memory_limit
+    assert limit is not None
+    assert (limit.moved, limit.all_moved) == (None, 1043456)
+    made = plan("tricky", *pair, policy="trust", shared=shared, maps=["auto"])
+    assert made.memory_mb_max == limit.all_moved

@@ -6,7 +6,14 @@ from typing import Any
 
 import pytest
 
-from xenassign.assign.request import ClockRate, MapOption, Request, parse_clock_rate, parse_map
+from xenassign.assign.request import (
+    ClockRate,
+    MapOption,
+    Request,
+    Window,
+    parse_clock_rate,
+    parse_map,
+)
 from xenassign.errors import UsageError
 
 
@@ -51,10 +58,35 @@ def test_the_ends_of_the_memory_range(memory: int) -> None:
         ("/a#1=identity", MapOption("/a", 1, "identity")),
         ("/a@1,0=0x1000", MapOption("/a@1,0", None, 0x1000)),
         ("/a#0x1=4096", MapOption("/a", 1, 4096)),
+        ("window:0x1000-0x3000", MapOption(None, None, Window(0x1000, 0x3000))),
+        ("/a=window:4096-8192", MapOption("/a", None, Window(0x1000, 0x2000))),
+        ("/a#2=window:0-0x1000", MapOption("/a", 2, Window(0, 0x1000))),
     ],
 )
 def test_map_options(text: str, expected: MapOption) -> None:
     assert parse_map(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("window:", "malformed; write window:BASE-END"),
+        ("/a=window:0x1000", "malformed"),
+        ("window:0x1000-x", "is no guest address"),
+        ("window:0x2000-0x1000", "no range of whole pages"),
+        ("window:0x1000-0x1000", "no range of whole pages"),
+        ("window:0x1000-0x2800", "multiples of 0x1000"),
+        ("window:-0x1000", "is no guest address"),
+    ],
+)
+def test_windows_that_cannot_be_meant(text: str, complaint: str) -> None:
+    with pytest.raises(UsageError, match=complaint):
+        parse_map(text)
+
+
+def test_an_alignment_that_is_not_known() -> None:
+    with pytest.raises(UsageError, match="--align 4k is not known; give page, natural, 64k, 2m"):
+        Request(devices=("/a",), align="4k")
 
 
 @pytest.mark.parametrize(

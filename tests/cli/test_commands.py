@@ -23,7 +23,7 @@ def invoke() -> Invoke:
 
 
 @pytest.mark.parametrize(
-    "command", [(), ("inspect",), ("generate",), ("explain",), ("init",), ("schema",)]
+    "command", [(), ("inspect",), ("generate",), ("plan",), ("explain",), ("init",), ("schema",)]
 )
 @pytest.mark.parametrize("flag", ["-h", "--help"])
 def test_every_command_has_help_with_an_example(

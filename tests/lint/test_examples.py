@@ -13,22 +13,14 @@ from typing import Any, NamedTuple
 import click
 import pytest
 
-from xenassign.assign.base_cfg import request
-from xenassign.assign.request import (
-    Accepted,
-    Request,
-    parse_clock_rate,
-    parse_map,
-    parse_memory_region,
-)
 from xenassign.cli import cli
 from xenassign.cli import generate as generate_cli
 from xenassign.cli import lint as lint_cli
-from xenassign.cli.options import driver_set
+from xenassign.cli.options import driver_set, make_request
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.source import read_source
 from xenassign.devicetree.tree import Tree
-from xenassign.findings import ROUTES, Finding
+from xenassign.findings import Finding
 from xenassign.lint import domcfg
 from xenassign.lint.catalogue import rules
 from xenassign.lint.documents import ConfigFile, Document, TreeFile, read_document
@@ -129,30 +121,13 @@ def generated(arguments: list[str], text: str | None) -> list[Found]:
         tree = board(asked["host"])
     else:
         tree = read_blob(tree_file(asked["host"], text).blob, asked["host"])
-    plan, _, refusals = generate(tree, made(asked))
+    plan, _, refusals = generate(tree, make_request(asked))
     codes = [re.findall(r"\[(XA\d+)\]$", line)[0] for line in refusals]
     told = {finding.code for finding in plan.findings}
     return [
         *(Found(finding.code, finding) for finding in plan.findings),
         *(Found(code) for code in codes if code not in told),
     ]
-
-
-def made(asked: dict[str, Any]) -> Request:
-    """The request of a command line, as the command makes it."""
-    same = ("devices", "name", "policy", "memory", "vcpus", "vpl011")
-    return request(
-        None,
-        release=release(asked["version"]),
-        routes=tuple(route for route in ROUTES if not asked["routes"] or route in asked["routes"]),
-        maps=tuple(parse_map(each) for each in asked["maps"]),
-        clock_rates=tuple(parse_clock_rate(each) for each in asked["rates"]),
-        memory_regions=tuple(parse_memory_region(each) for each in asked["regions"]),
-        drivers=driver_set(asked["drivers"]),
-        forced=tuple(map(Accepted, asked["forced"])),
-        shared=tuple(map(Accepted, asked["shared"])),
-        **{name: asked[name] for name in (*same, "sci", "keep_firmware", "extra")},
-    )
 
 
 def codes(found: list[Found]) -> list[str]:

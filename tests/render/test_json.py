@@ -27,6 +27,7 @@ PLAN = {
     "xen": TEXT,
     "devices": LIST,
     "memory_mb_max": NUMBER,
+    "memory_limited_by": (dict, type(None)),
 }
 DEVICE = {
     "path": TEXT,

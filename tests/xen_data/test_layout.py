@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xenassign.xen.layout import MIB, Guest, clashes, holes, memory_limit, place
+from xenassign.xen.layout import MIB, Guest, clashes, holes, memory_limit, room
 from xenassign.xen.releases import GUEST_MEMORY_MAX_MIB, PAGE_SIZE, RELEASES, Release, release
 
 GIB = 1 << 30
@@ -94,7 +94,7 @@ def test_a_clash_overlaps_and_whatever_a_window_holds_clashes(
         assert clash.base < address + size
 
 
-# --- holes and places ----------------------------------------------------------------------------
+# --- holes and room -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("version", RELEASES)
@@ -109,34 +109,36 @@ def test_holes_touch_no_window_and_come_largest_first(version: str) -> None:
         assert not any(window.overlaps(start, end - start) for window in xen.windows)
 
 
-taken_ranges = st.lists(
-    st.tuples(
-        st.integers(0, 0x40000).map(lambda n: n * PAGE_SIZE),
-        st.integers(1, 0x8000).map(lambda n: n * PAGE_SIZE),
-    ),
-    max_size=12,
+ranges = st.tuples(
+    st.integers(0, 1 << 22).map(lambda n: n * PAGE_SIZE),
+    st.integers(1, 1 << 20).map(lambda n: n * PAGE_SIZE),
 )
 
 
 @settings(deadline=None)
-@given(versions, st.integers(1, 0x10000).map(lambda n: n * PAGE_SIZE), taken_ranges)
-def test_a_place_is_the_lowest_that_fits_in_the_largest_hole_that_has_one(
-    xen: Release, size: int, taken: list[tuple[int, int]]
+@given(versions, ranges, st.sampled_from([None, 64 << 20, 5 * GIB]), st.booleans())
+def test_room_is_what_clashes_with_nothing_whatever_the_memory(
+    xen: Release, asked: tuple[int, int], memory: int | None, optional: bool
 ) -> None:
-    def free(at: int, end: int) -> bool:
-        return at + size <= end and not any(a < at + size and at < a + s for a, s in taken)
+    base, size = asked
+    who = Guest(xen, 3, True, memory)
+    judge = who if memory else who._replace(memory=GUEST_MEMORY_MAX_MIB * MIB)
+    found = room(who, base, base + size, optional=optional)
+    for start, end in found:
+        assert base <= start < end <= base + size
+        told = {clash.name for clash in clashes(judge, start, end - start)}
+        assert not told - (OPTIONAL_NAMES if optional else set())
+    edges = [base, base + size, *(w.base for w in xen.windows), *(w.end for w in xen.windows)]
+    for page in (edge + step for edge in edges for step in (-PAGE_SIZE, 0)):
+        if base <= page < base + size:
+            told = set(names(judge, page))
+            free = not told - (OPTIONAL_NAMES if optional else set())
+            assert free == any(start <= page < end for start, end in found), hex(page)
 
-    expected = None
-    for start, end in holes(Guest(xen, 3, True, None)):
-        candidates = sorted({start, *(a + s for a, s in taken if start <= a + s < end)})
-        expected = next((at for at in candidates if free(at, end)), None)
-        if expected is not None:
-            break
-    assert place(Guest(xen, 3, True, None), size, taken) == expected
 
-
-def test_nothing_fits_into_no_hole() -> None:
-    assert place(Guest(release("4.20"), 3, True, None), GIB, []) is None
+OPTIONAL_NAMES = {"vPCI ECAM", "vPCI memory", "vPCI prefetchable memory", "ACPI tables"} | {
+    "virtio-mmio"
+}
 
 
 # --- memory --------------------------------------------------------------------------------------

@@ -6,20 +6,22 @@ lies in them is handed over with it. All addresses and sizes are bytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from xenassign.assign.plan import Mapping, PlacedBlock
+from xenassign.assign.memory_limit import explain_limit
+from xenassign.assign.places import GRANULE, Space, Wish, aligned, settle
+from xenassign.assign.plan import Mapping, MemoryLimit, PlacedBlock
 from xenassign.assign.regions import Region
-from xenassign.assign.request import Accepted, MapOption, Request
+from xenassign.assign.request import Accepted, MapOption, Request, Window
 from xenassign.assign.scope import Scope
 from xenassign.devicetree.addresses import Block
 from xenassign.devicetree.tree import Node
 from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule
 from xenassign.host.neighbours import Neighbours
-from xenassign.xen.layout import Guest, clashes, memory_limit, place
+from xenassign.xen.layout import Guest, clashes, memory_limit
 from xenassign.xen.releases import GUEST_IPA_BITS_MAX, PAGE_SIZE
 
 SHARED_PAGE = rule(
@@ -100,6 +102,29 @@ NO_HOLE = rule(
     fix="place it with --map, or give the guest less memory and use identity",
     source="xen/include/public/arch-arm.h (guest layout)",
 )
+MISALIGNED = rule(
+    "XA209",
+    "guest-address-misaligned",
+    "A mapping is not aligned as --align asks",
+    severity="warning",
+    effect="portability",
+    why="Xen takes any page. But a guest with pages of 64 KiB cannot tell two devices in one of"
+    " them apart, and stage 2 maps by 2 MiB or 1 GiB only where host and guest are congruent; else"
+    " a large block takes a table for every 2 MiB.",
+    fix="give another address, or 'auto', which aligns",
+    source="p2m_set_entry: the order is that of gfn, mfn and count; Arm ARM, 64 KB granule",
+)
+NO_PLACE = rule(
+    "XA210",
+    "no-place-in-window",
+    "No place is left in the window that was asked for",
+    severity="error",
+    effect="broken",
+    why="What the release's guest layout, the guest's RAM and other mappings leave of the window is"
+    " too small, or has no address that is aligned as asked.",
+    fix="give a larger window with --map, or 'auto'",
+    source="xen/include/public/arch-arm.h (guest layout)",
+)
 EMPTY_BLOCK = rule(
     "XA208",
     "no-size",
@@ -131,8 +156,8 @@ class Placement:
 
     placed: dict[str, tuple[PlacedBlock, ...]] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
-    advised: list[tuple[int, int]] = field(default_factory=list)
     memory_max: int = 0
+    memory_limit: MemoryLimit | None = None
 
 
 def pages(block: Block) -> tuple[int, int]:
@@ -155,41 +180,114 @@ def place_devices(
 
     ``options``: id() of a node to the --map options that name it. ``allowed``: by id() of the nodes
     named by --allow-shared-page. Blocks with a fixed place go first, so that ``auto`` finds its
-    holes among what remains.
+    places among what remains (see ``assign.places``).
     """
     result = Placement()
     claimants: list[Claimant] = [*scope.devices, *regions]
     mapped = frozenset(id(region.node) for region in regions)
-    wanted: list[tuple[Claimant, Block, bool, int | str]] = []
+    wanted: list[_Wanted] = []
     for device in claimants:
         chosen = _options_for(scope, device, options)
         result.findings += _shared(scope, neighbours, device, allowed, mapped)
         for block, window in _blocks(device, result):
             first = device.blocks[0] if device.blocks else block
             target = _target(request, chosen, device, block, first, window)
-            wanted.append((device, block, window, target))
-    where: dict[tuple[str, int, bool], PlacedBlock] = {}
-    taken: dict[tuple[int, int], int] = {}  # (host pages, size) to their first place
-    occupied: list[tuple[int, int]] = []  # (guest pages, size)
-    for device, block, window, target in sorted(wanted, key=lambda w: w[3] == "auto"):
-        start, size = pages(block)
-        if target == "auto":
-            address = _auto(guest, taken, occupied, start, size)
-            if address is None:
-                message = f"{_name(device, block, window)} of {size:#x} bytes fits no hole"
-                result.findings.append(NO_HOLE(message, node=device.path, prop="reg"))
-                continue
-        else:
-            address = start if isinstance(target, str) else target
-        taken.setdefault((start, size), address)
-        occupied.append((address, size))
-        placed = PlacedBlock(block, Mapping(start, address, size), window)
-        where[device.path, block.index, window] = placed
+            wanted.append(_Wanted(device, block, window, target))
+    where = _settle(request, Space(guest, request.align, request.avoid), wanted)
     for device in claimants:
-        found = [where.get((device.path, b.index, w)) for d, b, w, _ in wanted if d is device]
-        result.placed[device.path] = tuple(p for p in found if p is not None)
-    _collisions(guest, result)
+        mine = [one for one in wanted if one.device is device]
+        result.placed[device.path] = tuple(where[id(one)] for one in mine if id(one) in where)
+    for one in wanted:
+        if id(one) not in where:
+            result.findings.append(_nowhere(request, one))
+    result.findings += _misaligned(request, result)
+    _collisions(guest, request, result)
     return result
+
+
+class _Wanted(NamedTuple):
+    """A block and where it is to go: a guest page, ``identity``, ``auto`` or a window."""
+
+    device: Claimant
+    block: Block
+    pci: bool
+    target: int | str | Window
+
+    @property
+    def name(self) -> str:
+        """What it is, for a message."""
+        what = "window" if self.pci else "block"
+        return f"{what} {self.block.index} of {self.device.path} ({self.block.address:#x})"
+
+
+def _settle(request: Request, space: Space, wanted: Sequence[_Wanted]) -> dict[int, PlacedBlock]:
+    """What each block got, by its id(); one without a place is not in it."""
+    where: dict[int, PlacedBlock] = {}
+    free: list[_Wanted] = []
+    wishes: list[Wish] = []
+    pins = {(pin.path, pin.index, pin.window): pin.guest for pin in request.pins}
+
+    def put(one: _Wanted, address: int, how: str) -> None:
+        start, size = pages(one.block)
+        where[id(one)] = PlacedBlock(one.block, Mapping(start, address, size), one.pci, how)
+
+    for one in wanted:
+        start, size = pages(one.block)
+        if one.target == "auto" or isinstance(one.target, Window):
+            within = one.target if isinstance(one.target, Window) else None
+            pin = pins.get((one.device.path, one.block.index, one.pci))
+            free.append(one)
+            wishes.append(Wish(start, size, within, pin))
+            continue
+        address = one.target if isinstance(one.target, int) else start
+        put(one, address, "fixed" if isinstance(one.target, int) else "identity")
+        space.take(start, size, address)
+    for one, place in zip(free, settle(space, wishes), strict=True):
+        if place is not None:
+            how = "auto" if one.target == "auto" else "window"
+            put(one, place.address, "pinned" if place.pinned else how)
+    return where
+
+
+def _nowhere(request: Request, one: _Wanted) -> Finding:
+    """That a block got no place."""
+    size = pages(one.block)[1]
+    how = "" if request.align == "page" else f" with --align {request.align}"
+    if isinstance(one.target, Window):
+        where = f"{one.target.base:#x}-{one.target.end:#x}"
+        message = f"{one.name} of {size:#x} bytes has no place in {where}{how}"
+        return NO_PLACE(message, node=one.device.path, prop="reg")
+    message = f"{one.name} of {size:#x} bytes fits no hole{how}"
+    return NO_HOLE(message, node=one.device.path, prop="reg")
+
+
+def _misaligned(request: Request, result: Placement) -> Iterator[Finding]:
+    """Places that were given, and are not aligned as asked."""
+    every = [(path, one) for path, placed in result.placed.items() for one in placed]
+    for path, one in every:
+        host, guest, size = one.mapping
+        if one.how not in ("fixed", "identity"):
+            continue
+        if not aligned(request.align, host, size, guest):
+            what = f"not aligned as --align {request.align} asks"
+        elif request.align == "64k":
+            near = next((p for p, other in every if p != path and _granule(one, other)), None)
+            if near is None:
+                continue
+            what = f"in the same 64 KiB as {near}"
+        else:
+            continue
+        message = f"{path}: {host:#x} at guest {guest:#x} is {what}"
+        yield MISALIGNED(message, node=path, prop="reg")
+
+
+def _granule(one: PlacedBlock, other: PlacedBlock) -> bool:
+    """Whether two blocks of different pages lie in one granule of the guest."""
+    mine, theirs = (
+        (at.guest // GRANULE, -(-(at.guest + at.size) // GRANULE))
+        for at in (one.mapping, other.mapping)
+    )
+    return one.mapping != other.mapping and mine[0] < theirs[1] and theirs[0] < mine[1]
 
 
 def _blocks(device: Claimant, result: Placement) -> Iterator[tuple[Block, bool]]:
@@ -208,13 +306,13 @@ def _options_for(
 ) -> list[MapOption]:
     """The --map options that apply to a device: its own, then those of enclosing members.
 
-    An address given to an enclosing node moves that node only; ``auto`` and ``identity`` hold for
-    everything below it.
+    An address given to an enclosing node moves that node only; ``auto``, ``identity`` and windows
+    hold for everything below it.
     """
     found = list(options.get(id(device.node), ()))
     for above in device.node.ancestors():
         if scope.has(above):
-            found += [o for o in options.get(id(above), ()) if isinstance(o.target, str)]
+            found += [o for o in options.get(id(above), ()) if not isinstance(o.target, int)]
     return found
 
 
@@ -225,14 +323,14 @@ def _target(
     block: Block,
     first: Block,
     window: bool,
-) -> int | str:
-    """The guest page of a block, ``identity`` or ``auto``. First match wins; raises UsageError."""
+) -> int | str | Window:
+    """The guest page of a block, or how to choose it. First match wins; raises UsageError."""
     start, _ = pages(block)
     everywhere = [option for option in request.maps if option.device is None]
     for option in (*chosen, *everywhere):
         if option.index is not None and (window or option.index != block.index):
             continue
-        if isinstance(option.target, str):
+        if not isinstance(option.target, int):
             return option.target
         if window:
             continue
@@ -252,28 +350,6 @@ def _target(
             )
         return moved
     return "identity"
-
-
-def _auto(
-    guest: Guest,
-    taken: dict[tuple[int, int], int],
-    occupied: list[tuple[int, int]],
-    start: int,
-    size: int,
-) -> int | None:
-    """Identity where nothing of the release's layout is touched, else the lowest hole that fits."""
-    for (host, length), address in taken.items():  # the same pages stay at the same place
-        if host <= start and start + size <= host + length:
-            return address + start - host
-    free = not any(a < start + size and start < a + s for a, s in occupied)
-    if free and not any(clashes(guest, start, size)) and start + size <= 1 << GUEST_IPA_BITS_MAX:
-        return start
-    return place(guest, size, occupied)
-
-
-def _name(device: Claimant, block: Block, window: bool) -> str:
-    what = "window" if window else "block"
-    return f"{what} {block.index} of {device.path} ({block.address:#x})"
 
 
 def sharing(scope: Scope, neighbours: Neighbours, block: Block) -> Iterator[tuple[Node, int, str]]:
@@ -344,15 +420,19 @@ def _around(neighbours: Neighbours, region: Region) -> frozenset[int]:
     return frozenset(found)
 
 
-def _collisions(guest: Guest, result: Placement) -> None:
+def _collisions(guest: Guest, request: Request, result: Placement) -> None:
     """What the mappings collide with: the guest's own address space, and each other."""
+    space = Space(guest, request.align, request.avoid)
     seen: dict[Mapping, str] = {}
     for path, placed in result.placed.items():
         for one in placed:
             if one.mapping not in seen:
                 seen[one.mapping] = path
-    mapped = [(m.guest, m.size) for m in seen]
-    result.memory_max = memory_limit(guest, mapped)
+    for mapping in seen:
+        space.take(mapping.host, mapping.size, mapping.guest)
+    result.memory_max = memory_limit(guest, [(m.guest, m.size) for m in seen])
+    owners = {path: [one.mapping for one in placed] for path, placed in result.placed.items()}
+    result.memory_limit = explain_limit(guest, request, owners)
     for mapping, path in seen.items():
         end = mapping.guest + mapping.size
         if max(end, mapping.host + mapping.size) > 1 << GUEST_IPA_BITS_MAX:
@@ -366,20 +446,19 @@ def _collisions(guest: Guest, result: Placement) -> None:
                 f" ({clash.base:#x}-{clash.end:#x})"
             )
             if clash.hard:
-                fix = _advice(guest, mapping, path, result)
+                fix = _advice(guest, space, mapping, path, result)
                 result.findings.append(CLASH(text, node=path, prop="reg", fix=fix))
             else:
                 result.findings.append(OPTIONAL_WINDOW(text, node=path, prop="reg"))
     result.findings += _overlaps(seen)
 
 
-def _advice(guest: Guest, mapping: Mapping, path: str, result: Placement) -> str:
-    """What fits instead: a hole that no earlier advice names, or less memory."""
-    taken = [(p.mapping.guest, p.mapping.size) for ps in result.placed.values() for p in ps]
-    hole = place(guest, mapping.size, [*taken, *result.advised])
+def _advice(guest: Guest, space: Space, mapping: Mapping, path: str, result: Placement) -> str:
+    """What fits instead: a place that no earlier advice names, or less memory."""
+    hole = space.find(Wish(mapping.host, mapping.size))
     ways = []
     if hole is not None and len(result.placed[path]) == 1:
-        result.advised.append((hole, mapping.size))
+        space.take(mapping.host, mapping.size, hole)
         ways.append(f"--map {path}={hole:#x} fits")
     elif hole is not None:
         ways.append(f"--map {path}=auto finds places")

@@ -227,6 +227,8 @@ def decide_on(
         tree=draft,
         marks=tuple(HostMark(path, why) for path, why in marks(inside, board.neighbours)),
         memory_mb_max=placement.memory_max,
+        memory_limit=placement.memory_limit,
+        guest=judged.guest,
         pool_mib=_pool(request, placement),
         findings=tuple(dict.fromkeys(findings)),
         host_keeps=keeps,

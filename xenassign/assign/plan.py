@@ -11,6 +11,7 @@ from xenassign.devicetree.draft import DraftNode
 from xenassign.findings import Finding
 from xenassign.host.device import HostDevice
 from xenassign.xen.iommu import Protection
+from xenassign.xen.layout import Guest
 from xenassign.xen.releases import PAGE_SIZE
 from xenassign.xen.xlvalues import Range
 
@@ -39,11 +40,16 @@ class Mapping(NamedTuple):
 
 
 class PlacedBlock(NamedTuple):
-    """A register block and the pages that carry it. ``window``: a PCI window, not a ``reg``."""
+    """A register block and the pages that carry it. ``window``: a PCI window, not a ``reg``.
+
+    ``how``: what chose the place: ``identity``, ``fixed`` (an address of --map), ``auto``,
+    ``window`` (auto inside of one) or ``pinned``. ``auto`` may choose the identity.
+    """
 
     block: Block
     mapping: Mapping
     window: bool = False
+    how: str = "identity"
 
     @property
     def guest(self) -> int:
@@ -139,12 +145,30 @@ class HostKeep(NamedTuple):
     users: tuple[str, ...]
 
 
+class MemoryLimit(NamedTuple):
+    """What keeps the memory of a domain below the most that a guest can have.
+
+    ``mib``: the most MiB that leave all mappings free. ``by``: host path of the device or region
+    that is in the way, at the guest's ``address`` (bytes), in RAM bank ``bank``. ``moved``: the
+    most MiB with it out of the RAM banks, ``all_moved`` with everything out of them; None where
+    that gains nothing, or no hole takes it.
+    """
+
+    mib: int
+    by: str
+    address: int
+    bank: int
+    moved: int | None
+    all_moved: int | None
+
+
 class DomainPlan(NamedTuple):
     """Everything that was decided about a domain.
 
     ``regions`` are the pages that the devices need beside their registers. ``tree`` is the partial
     device tree, ``marks`` the host nodes to mark, ``memory_mb_max`` the
-    most memory in MiB that leaves every mapping free of RAM. ``pool_mib``: MiB for the tables of
+    most memory in MiB that leaves every mapping free of RAM, ``memory_limit`` what keeps it from
+    being more. ``guest``: the address space it was decided for. ``pool_mib``: MiB for the tables of
     stage 2 where Xen's default is too small for the mappings. ``kept_on``: host regulators that the
     host overlay marks always-on; ``dom0_options``: for dom0's kernel command line. ``firmware``:
     host paths of the firmware nodes that the guest talks to itself.
@@ -159,6 +183,8 @@ class DomainPlan(NamedTuple):
     tree: DraftNode
     marks: tuple[HostMark, ...]
     memory_mb_max: int
+    memory_limit: MemoryLimit | None
+    guest: Guest
     pool_mib: int | None
     findings: tuple[Finding, ...]
     host_keeps: tuple[HostKeep, ...] = ()

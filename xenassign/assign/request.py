@@ -12,6 +12,7 @@ from xenassign.xen.releases import (
     DEFAULT,
     DOMAIN_NAME,
     GUEST_MEMORY_MAX_MIB,
+    PAGE_SIZE,
     Release,
     release,
 )
@@ -22,6 +23,28 @@ VCPUS_MAX = 128
 MEMORY_ACTIONS = ("map", "drop")
 POLICIES = ("auto", "strict", "trust")
 PLACEMENTS = ("identity", "auto")
+ALIGNMENTS = ("page", "natural", "64k", "2m")
+
+
+class Window(NamedTuple):
+    """Guest addresses, in bytes, that a device is to be placed in; ``end`` is behind the last."""
+
+    base: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """A place that ``auto`` keeps while it is free and allowed: from a lock, or of another board.
+
+    ``path``: host path of the node; ``index``: number of its block, of its PCI windows where
+    ``window``; ``guest``: address of the first page of it, in bytes.
+    """
+
+    path: str
+    index: int
+    window: bool
+    guest: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +53,12 @@ class MapOption:
 
     ``device`` None: all devices. ``index``: the ``reg`` entry, None for the whole device, whose
     first block goes to the address and whose others keep their distance from it. ``target``: a
-    guest address in bytes, or ``identity`` or ``auto``.
+    guest address in bytes, ``identity``, ``auto``, or a window: ``auto`` inside of it only.
     """
 
     device: str | None
     index: int | None
-    target: int | str
+    target: int | str | Window
 
 
 class ClockRate(NamedTuple):
@@ -74,6 +97,8 @@ class Request:
 
     ``forced`` and ``shared``: devices that may go unprotected, nodes whose pages may be shared.
     ``sci``: the system control interface that the guest gets, ``scmi_smc`` or None.
+    ``align``: one of ``ALIGNMENTS``. ``pins``: places that ``auto`` prefers; they never refuse.
+    ``avoid``: (address, size) in bytes of the guest that ``auto`` leaves free.
     ``base``: the user's own dom.cfg; ``assign.base_cfg.request`` takes it.
     """
 
@@ -82,6 +107,9 @@ class Request:
     release: Release = field(default_factory=lambda: release(DEFAULT))
     routes: tuple[str, ...] = ROUTES
     maps: tuple[MapOption, ...] = ()
+    align: str = "page"
+    pins: tuple[Pin, ...] = ()
+    avoid: tuple[tuple[int, int], ...] = ()
     policy: str = "auto"
     forced: tuple[Accepted, ...] = ()
     shared: tuple[Accepted, ...] = ()
@@ -122,12 +150,18 @@ class Request:
             except UnicodeEncodeError:
                 option = f"--{name.replace('_', '-')}"
                 raise UsageError(f"{option} is no UTF-8 text; dom.cfg has to be") from None
+        if self.align not in ALIGNMENTS:
+            raise UsageError(f"--align {self.align} is not known; give {', '.join(ALIGNMENTS)}")
         if self.sci not in (None, SCMI_SMC):
             raise UsageError(f"--sci {self.sci} is not known; give {SCMI_SMC}")
         twice = {name for name in self.devices if self.devices.count(name) > 1}
         if twice:
             raise UsageError(f"{min(twice)} is named twice; name each device once")
         check_edits(self.edits)
+
+
+_WINDOW = "window:"
+_FORM = "window:BASE-END"
 
 
 def _split(text: str, option: str, form: str) -> tuple[str, str]:
@@ -148,14 +182,33 @@ def _number(text: str, option: str, what: str) -> int:
 
 
 def parse_map(text: str) -> MapOption:
-    """``identity``, ``auto``, or ``PATH[#INDEX]=ADDRESS|identity|auto``. Raises UsageError."""
-    if text in PLACEMENTS:
-        return MapOption(None, None, text)
-    left, right = _split(text, "--map", "PATH[#INDEX]=ADDRESS, or identity or auto")
+    """``WHERE`` or ``PATH[#INDEX]=WHERE``. Raises UsageError.
+
+    WHERE: an address, ``identity``, ``auto`` or ``window:BASE-END``.
+    """
+    if text in PLACEMENTS or text.startswith(_WINDOW):
+        return MapOption(None, None, _target(text))
+    left, right = _split(text, "--map", f"PATH[#INDEX]=ADDRESS, or identity, auto or {_FORM}")
     path, sign, number = left.rpartition("#")
     index = _number(number, "--map", "index of a register block") if sign else None
-    target = right if right in PLACEMENTS else _number(right, "--map", "guest address")
-    return MapOption(path if sign else left, index, target)
+    return MapOption(path if sign else left, index, _target(right))
+
+
+def _target(text: str) -> int | str | Window:
+    if text in PLACEMENTS:
+        return text
+    if not text.startswith(_WINDOW):
+        return _number(text, "--map", "guest address")
+    first, sign, last = text.removeprefix(_WINDOW).partition("-")
+    if not sign:
+        raise UsageError(f"--map {text!r} is malformed; write {_FORM}, END behind the last byte")
+    base, end = (_number(part, "--map", "guest address") for part in (first, last))
+    if base >= end or base % PAGE_SIZE or end % PAGE_SIZE:
+        raise UsageError(
+            f"--map {text!r}: no range of whole pages; give multiples of {PAGE_SIZE:#x}, the lower"
+            " one first"
+        )
+    return Window(base, end)
 
 
 def parse_clock_rate(text: str) -> ClockRate:

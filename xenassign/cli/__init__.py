@@ -15,6 +15,7 @@ from xenassign.errors import XenassignError
 _COMMANDS = {
     "inspect": "xenassign.cli.inspect",
     "generate": "xenassign.cli.generate",
+    "plan": "xenassign.cli.plan",
     "lint": "xenassign.cli.lint",
     "explain": "xenassign.cli.explain",
     "init": "xenassign.cli.init",

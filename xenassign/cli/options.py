@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from xenassign.xen.releases import DEFAULT, RELEASES
+
+if TYPE_CHECKING:
+    from xenassign.assign.request import Request
+
+#: ``assign.request.ALIGNMENTS``, which takes too long to import for --help of other commands.
+ALIGNMENTS = ("page", "natural", "64k", "2m")
 
 F = Callable[..., Any]
 
@@ -36,6 +42,170 @@ console_option = click.option(
     "--xen-console",
     metavar="PATH|none",
     help="The UART that Xen uses, where it is not that of stdout-path.",
+)
+
+_REQUEST_OPTIONS = (
+    click.option(
+        "-d",
+        "--device",
+        "devices",
+        multiple=True,
+        metavar="PATH",
+        help="A device: full path, alias, label or unique suffix (ethernet@ff0e0000); * ? [] as in"
+        " a shell. Comes with its subtree. Repeat it for each device.",
+    ),
+    click.option("--name", show_default="domu1", help="The domain's name."),
+    click.option(
+        "--base-cfg",
+        metavar="FILE",
+        help="Your own dom.cfg: NAME.cfg becomes this text with device_tree, dtdev, irqs, iomem,"
+        " passthrough and shadow_memory set for the devices. Name, memory and vcpus are taken from"
+        " it.",
+    ),
+    xen_option,
+    click.option(
+        "--route",
+        "routes",
+        multiple=True,
+        type=click.Choice(["dom0less", "xl"]),
+        help="Who builds the guest. Default: files for both.",
+    ),
+    click.option(
+        "--map",
+        "maps",
+        multiple=True,
+        metavar="[PATH[#INDEX]=]WHERE",
+        help="Where registers go in the guest: an ADDRESS, 'identity' (the default), 'auto'"
+        " (identity where it is safe, else a hole) or 'window:BASE-END' (auto, inside of it only)."
+        " Without PATH for all devices, with #INDEX for one reg entry.",
+    ),
+    click.option(
+        "--align",
+        type=click.Choice(ALIGNMENTS),
+        default="page",
+        show_default=True,
+        help="What auto aligns to: natural, the block's size; 64k, for guests with such pages,"
+        " each block alone in its own; 2m, large blocks so that stage 2 can map them by 2 MiB and"
+        " 1 GiB.",
+    ),
+    click.option(
+        "--iommu-policy",
+        "policy",
+        type=click.Choice(["auto", "strict", "trust"]),
+        default="auto",
+        show_default=True,
+        help="Devices that Xen cannot protect: auto forces those known to do no DMA and refuses the"
+        " rest, strict refuses all, trust forces all.",
+    ),
+    click.option(
+        "--force-assign-without-iommu",
+        "forced",
+        multiple=True,
+        metavar="PATH",
+        help="Assign this device although Xen cannot protect it.",
+    ),
+    click.option(
+        "--allow-shared-page",
+        "shared",
+        multiple=True,
+        metavar="PATH",
+        help="Accept that the pages of this device (or neighbour) are shared.",
+    ),
+    click.option(
+        "--clock-rate",
+        "rates",
+        multiple=True,
+        metavar="PATH[#CLOCK]=HZ",
+        help="The rate of a clock whose controller stays with the host: PATH is the device (CLOCK:"
+        " name or index) or the clock controller.",
+    ),
+    click.option(
+        "--keep-host-supplies",
+        "keep_supplies",
+        is_flag=True,
+        help="Have the host overlay mark the regulators that the devices use always-on and"
+        " boot-on, so that dom0 leaves them on.",
+    ),
+    click.option(
+        "--memory-region",
+        "regions",
+        multiple=True,
+        metavar="[PATH=]map|drop",
+        help="What becomes of a memory-region that is neither mapped nor dropped unasked. PATH: the"
+        " region, or a device for all of its regions; without PATH all.",
+    ),
+    click.option(
+        "--sci",
+        type=click.Choice(["scmi_smc"]),
+        help="Give the guest the host's SCMI (Xen 4.21+, arm,scmi-smc): the protocols that its"
+        " devices use, and the shared memory. One domain only; Xen needs scmi-smc-passthrough.",
+    ),
+    click.option(
+        "--keep-firmware",
+        is_flag=True,
+        help="Keep the Xilinx firmware node that the devices refer to. Upstream Xen refuses a"
+        " guest's calls; for Xen of AMD.",
+    ),
+    click.option("--memory", type=int, metavar="MIB", help="Memory of the domain."),
+    click.option("--vcpus", type=int, metavar="N", help="Virtual CPUs of the domain."),
+    click.option("--kernel", metavar="FILE", help="kernel of dom.cfg, as dom0 sees it."),
+    click.option("--ramdisk", metavar="FILE", help="ramdisk of dom.cfg, as dom0 sees it."),
+    click.option("--extra", metavar="TEXT", help="The kernel's command line."),
+    click.option(
+        "--device-tree-path",
+        metavar="FILE",
+        help="device_tree of dom.cfg: where NAME.dtb will lie in dom0. Default: NAME.dtb.",
+    ),
+    click.option(
+        "--vpl011/--no-vpl011",
+        default=True,
+        show_default=True,
+        help="Whether the domain has the emulated UART (INTID 32, 0x22000000).",
+    ),
+    console_option,
+    driver_option,
+)
+
+
+def request_options(command: F) -> F:
+    """The options that say what a domain is to be: those of every command that decides one."""
+    for option in reversed(_REQUEST_OPTIONS):
+        command = option(command)
+    return command
+
+
+def make_request(asked: Mapping[str, Any]) -> Request:
+    """The request of the ``request_options`` of a command line. Raises XenassignError."""
+    from xenassign.assign.base_cfg import request
+    from xenassign.assign.request import (
+        Accepted,
+        parse_clock_rate,
+        parse_map,
+        parse_memory_region,
+    )
+    from xenassign.findings import ROUTES
+    from xenassign.xen.releases import release
+    from xenassign.xen.xlcfg import read_file
+
+    base, routes = asked["base_cfg"], asked["routes"]
+    return request(
+        read_file(base) if base is not None else None,
+        release=release(asked["version"]),
+        routes=tuple(route for route in ROUTES if not routes or route in routes),
+        maps=tuple(parse_map(text) for text in asked["maps"]),
+        clock_rates=tuple(parse_clock_rate(text) for text in asked["rates"]),
+        memory_regions=tuple(parse_memory_region(text) for text in asked["regions"]),
+        drivers=driver_set(asked["drivers"]),
+        forced=tuple(Accepted(path) for path in asked["forced"]),
+        shared=tuple(Accepted(path) for path in asked["shared"]),
+        **{name: asked[name] for name in _AS_THEY_ARE},
+    )
+
+
+_AS_THEY_ARE = (
+    *("devices", "name", "policy", "align", "keep_supplies", "sci"),
+    *("keep_firmware", "memory", "vcpus", "kernel", "ramdisk", "extra", "device_tree_path"),
+    *("vpl011", "xen_console"),
 )
 
 

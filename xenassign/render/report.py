@@ -68,7 +68,22 @@ def plan(domain: DomainPlan) -> dict[str, Any]:
         "dom0_options": list(domain.dom0_options),
         "memory_mb": domain.request.memory,
         "memory_mb_max": domain.memory_mb_max,
+        "memory_limited_by": memory_limit(domain),
         "findings": [finding(item) for item in domain.findings],
+    }
+
+
+def memory_limit(domain: DomainPlan) -> dict[str, Any] | None:
+    """What is in the way of more memory than ``memory_mb_max``."""
+    limit = domain.memory_limit
+    if limit is None:
+        return None
+    return {
+        "path": limit.by,
+        "guest": limit.address,
+        "bank": limit.bank,
+        "memory_mb_max_moved": limit.moved,
+        "memory_mb_max_auto": limit.all_moved,
     }
 
 

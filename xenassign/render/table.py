@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TextIO
 
 from xenassign.assign.assess import Assessment, BoardAssessment
-
-WIDTH = 100
+from xenassign.render.terminal import console as terminal_console
+from xenassign.render.terminal import printable as _printable
 
 
 def show_scmi(board: BoardAssessment, stream: TextIO) -> None:
@@ -28,18 +28,7 @@ def show_scmi(board: BoardAssessment, stream: TextIO) -> None:
 
 def show(board: BoardAssessment, detail: bool, stream: TextIO) -> None:
     """Prints the platform and a row a device, or with ``detail`` everything about each device."""
-    from rich.console import Console
-
-    terminal = stream.isatty()
-    console = Console(
-        file=stream,
-        width=None if terminal else WIDTH,
-        highlight=False,
-        markup=False,
-        emoji=False,
-        soft_wrap=False,
-        force_terminal=None if terminal else False,
-    )
+    console = terminal_console(stream)
     for line in platform_lines(board):
         console.print(line)
     if detail:
@@ -71,11 +60,6 @@ _COLUMNS: tuple[tuple[str, dict[str, object]], ...] = (
     ("DMA", {"no_wrap": True}),
     ("assign", {"no_wrap": True}),
 )
-
-
-def _printable(text: str) -> str:
-    """Text of the board without what a terminal would act upon."""
-    return "".join(char if char.isprintable() else "?" for char in text)
 
 
 def _few(items: list[str], most: int) -> str:

@@ -12,6 +12,8 @@ from xenassign.render.overlay import domain_node
 from xenassign.resources import directory
 from xenassign.xen.xlcfg_edit import quoted
 
+_LIMITED = 60  # columns behind the sentence that it goes with
+
 
 @cache
 def _environment() -> Any:
@@ -76,7 +78,15 @@ def dom_cfg(plan: DomainPlan) -> str:
         irqs=_irq_groups(plan.devices),
         iomem=_iomem_groups(plan),
         moved=moved,
+        limited=_limited(plan),
     )
+
+
+def _limited(plan: DomainPlan) -> str:
+    """What keeps the memory below the most, where that is short enough for a line."""
+    limit = plan.memory_limit
+    text = f": {limit.by} is at {limit.address:#x}" if limit else ""
+    return comment(text) if len(text) <= _LIMITED else ""
 
 
 def _irq_groups(devices: tuple[PlannedDevice, ...]) -> list[dict[str, object]]:

@@ -92,20 +92,27 @@ def holes(guest: Guest) -> tuple[tuple[int, int], ...]:
     return tuple(sorted(found, key=lambda hole: (hole[0] - hole[1], hole[0])))
 
 
-def place(guest: Guest, size: int, taken: Iterable[tuple[int, int]]) -> int | None:
-    """The lowest page of the largest hole of the guest that ``size`` bytes fit at, or None.
+def room(guest: Guest, base: int, end: int, *, optional: bool) -> tuple[tuple[int, int], ...]:
+    """(address, end) of what is surely free for a mapping in a range, largest first.
 
-    ``taken``: (address, size) of what the domain has mapped already.
+    The RAM banks are not where the guest may be offered their unused part, and while its memory is
+    not known. ``optional``: what only some domains have (vPCI, ACPI, virtio-mmio) counts as free.
     """
-    occupied = sorted(taken)
-    for start, end in holes(guest):
-        at = start
-        for address, length in occupied:
-            if address < at + size and at < address + length:
-                at = address + length
-        if at + size <= end:
-            return at
-    return None
+    ram = guest.memory is None or not guest.release.extended_regions_exclude_mappings
+    blocked = [(address, address + size) for address, size in guest.ram()]
+    for window in guest.windows:
+        wanted = window.when in OPTIONAL and not optional
+        if guest.used(window) or wanted or (window.when == "ram" and ram):
+            blocked.append((window.base, window.end))
+    found: list[tuple[int, int]] = []
+    at = base
+    for start, stop in sorted(blocked):
+        if start > at:
+            found.append((at, min(start, end)))
+        at = max(at, stop)
+    found.append((at, end))
+    kept = [(first, last) for first, last in found if first < last]
+    return tuple(sorted(kept, key=lambda hole: (hole[0] - hole[1], hole[0])))
 
 
 def memory_limit(guest: Guest, mapped: Iterable[tuple[int, int]]) -> int:

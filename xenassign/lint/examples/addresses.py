@@ -80,6 +80,17 @@ EXAMPLES: dict[str, Example] = {
         wrong="reg = <0x10000 0x1000>, <0x11000 0x0>;",
         options=_RTC,
     ),
+    "XA209": Example(
+        "generate",
+        right=f"{_ZCU102} -d ethernet0 -o out --align 64k --map ethernet0=0x3f0e0000",
+        wrong=f"{_ZCU102} -d ethernet0 -o out --align 64k --map ethernet0=0x3f0e1000",
+    ),
+    "XA210": Example(
+        "generate",
+        right=f"{_ZCU102} -d ethernet0 -o out --map window:0x4000000-0x10000000",
+        wrong=f"{_ZCU102} -d ethernet0 -o out --map window:0x38000000-0x3a000000",
+        note="The grant table and the magic pages take all of the second window.",
+    ),
     "XA211": Example("nested", right=_CELLS, wrong=_CELLS.replace("<1>", "<0>")),
     "XA212": Example(
         "nested",

@@ -1,0 +1,112 @@
+"""The guest's address space for people, as a table, and as JSON (schema xenassign/space/1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TextIO
+
+from xenassign.assign.memory_limit import limit_text
+from xenassign.assign.plan import DomainPlan
+from xenassign.assign.space import Row, Source, rows
+from xenassign.render.report import finding, memory_limit
+from xenassign.render.terminal import console, printable
+
+_STYLES = {"optional": "dim", "hole": "dim", "block": "bold"}
+_UNITS = ((1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
+_HEADS: tuple[tuple[str, dict[str, object]], ...] = (
+    ("guest", {"no_wrap": True, "justify": "right"}),
+    ("end", {"no_wrap": True, "justify": "right"}),
+    ("size", {"no_wrap": True, "justify": "right"}),
+    ("what", {"overflow": "fold"}),
+    ("host", {"no_wrap": True, "justify": "right"}),
+    ("placed", {"no_wrap": True}),
+)
+
+
+def show(plan: DomainPlan, stream: TextIO) -> None:
+    """Prints a row for everything in the guest's address space, then the memory."""
+    from rich import box
+    from rich.table import Table
+
+    out = console(stream)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), expand=False)
+    for name, options in _HEADS:
+        table.add_column(name, **options)  # type: ignore[arg-type]
+    for row in rows(plan):
+        table.add_row(*cells(row), style=_STYLES.get(row.kind))
+    out.print(table)
+    for line in memory_lines(plan):
+        out.print(line, soft_wrap=True)
+
+
+def cells(row: Row) -> tuple[str, ...]:
+    """The cells of a row: guest address, end (behind the last byte), size, what, host, placed."""
+    block = row.block
+    what = printable(row.name if block is None else f"{row.name} {_which(block)}")
+    host, how = (f"{block.host:#x}", block.how) if block is not None else ("", "")
+    return f"{row.base:#x}", f"{row.end:#x}", size_text(row.size), what, host, how
+
+
+def _which(block: Source) -> str:
+    what = "window " if block.window else "#"
+    return f"{what}{block.index}" + (f" {block.name}" if block.name else "")
+
+
+def size_text(size: int) -> str:
+    """Bytes in the largest unit that states them exactly."""
+    for unit, name in _UNITS:
+        if size >= unit and not size % unit:
+            return f"{size // unit} {name}"
+    return f"{size} B"
+
+
+def memory_lines(plan: DomainPlan) -> Sequence[str]:
+    """The memory that was asked for, the most that there can be, and what would allow more."""
+    given = plan.request.memory
+    limit = plan.memory_limit
+    asked = f"{given} MiB" if given is not None else "not given"
+    most = f"{plan.memory_mb_max} MiB" if limit is None else limit_text(limit)
+    lines = [f"Memory: {asked}; at most {most}."]
+    if limit is not None and limit.moved is not None:
+        lines.append(f"With --map {limit.by}=auto: {limit.moved} MiB.")
+    if limit is not None and limit.all_moved not in (None, limit.moved):
+        lines.append(f"With --map auto: {limit.all_moved} MiB.")
+    return lines
+
+
+def to_dict(plan: DomainPlan, refusals: Sequence[str]) -> dict[str, Any]:
+    """The address space (schema xenassign/space/1). ``refusals``: why there is no such domain."""
+    return {
+        "schema": "xenassign/space/1",
+        "name": plan.name,
+        "xen": plan.request.release.version,
+        "model": plan.model,
+        "align": plan.request.align,
+        "memory_mb": plan.request.memory,
+        "memory_mb_max": plan.memory_mb_max,
+        "memory_limited_by": memory_limit(plan),
+        "rows": [_row(row) for row in rows(plan)],
+        "refusals": list(refusals),
+        "findings": [finding(item) for item in plan.findings],
+    }
+
+
+def _row(row: Row) -> dict[str, Any]:
+    block = row.block
+    return {
+        "base": row.base,
+        "end": row.end,
+        "size": row.size,
+        "kind": row.kind,
+        "name": row.name,
+        "block": None
+        if block is None
+        else {
+            "host": block.host,
+            "path": block.path,
+            "index": block.index,
+            "window": block.window,
+            "reg_name": block.name,
+            "placed": block.how,
+        },
+    }
