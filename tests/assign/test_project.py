@@ -506,6 +506,6 @@ def test_what_the_board_refuses_has_its_line_too(
     tree = read_blob_file(host_files["zynqmp"])
     with pytest.raises(UsageError) as caught:
         decide(tree, made.system.domains[1])
-    said = str(made.located(caught.value, "net"))
+    said = str(made.system.located(caught.value, "net"))
     assert said.startswith(f"{made.file}:{message}"), said
     assert said.count("--") == 0

@@ -7,8 +7,8 @@ Names of devices stay text; they are looked up on the board later. What is wrong
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,14 +50,36 @@ class Project:
         """The file's name for messages."""
         return self.toml.file
 
-    def located(self, error: UsageError, domain: str) -> UsageError:
-        """An error about a domain's request, with the line and the key that it is about.
 
-        ``decide`` begins such messages with the option or the key, and what it was given:
-        ``--clock-rate ethernet0#pclk: fits no clock``.
-        """
-        names = [one.name for one in self.system.domains]
-        return _located(self.toml, names.index(domain), error)
+#: Options of which the command line's come first; of others the last counts.
+_FIRST = frozenset({"maps", "clock_rates"})
+_LISTS = frozenset({*_FIRST, "memory_regions", "forced", "shared"})
+#: What a system has but once.
+_OF_ALL = frozenset({"release", "drivers", "xen_console"})
+
+
+def with_options(
+    system: SystemRequest, fields: Mapping[str, Any], only: str | None
+) -> SystemRequest:
+    """The domains with what a command line says in place of the file's.
+
+    ``fields`` of a request; where the file and the command line both have a list, the command
+    line's entries win. ``only``: the name of the domain that they are for; else they are for all.
+    Raises UsageError where no domain is of that name, or what is asked for cannot be meant.
+    """
+    names = [one.name for one in system.domains]
+    if only is not None and only not in names:
+        raise UsageError(f"--name {only}: no such domain; there are {', '.join(names)}")
+    own = {name: value for name, value in fields.items() if name not in (*_OF_ALL, "name")}
+    common = {name: value for name, value in fields.items() if name in _OF_ALL}
+    domains = []
+    for one in system.domains:
+        options = {**common, **(own if only in (None, one.name) else {})}
+        for name in _LISTS & options.keys():
+            said, asked = getattr(one, name), options[name]
+            options[name] = (*asked, *said) if name in _FIRST else (*said, *asked)
+        domains.append(replace(one, **options))
+    return replace(system, domains=tuple(domains))
 
 
 def read_project(path: Path) -> Project:
@@ -76,8 +98,13 @@ def read_project(path: Path) -> Project:
         Allowance(one["code"], tuple(as_list(one["nodes"])), one["reason"])
         for one in top.get("allow", ())
     )
+    names = [one.name for one in domains]
     try:
-        system = SystemRequest(tuple(domains), allowances)
+        system = SystemRequest(
+            tuple(domains),
+            allowances,
+            lambda error, domain: _located(toml, names.index(domain), error),
+        )
     except UsageError as error:
         raise UsageError(f"{toml.file}: {error}") from None
     hosts = tuple(str(folder / name) for name in as_list(top.get("host")))

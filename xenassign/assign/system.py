@@ -65,11 +65,14 @@ def decide_system(
     first = request.domains[0]
     platform = platform or with_console(read_platform(tree), first.xen_console)
     board = read_board(platform, first.release, first.drivers)
-    scopes = [scope(platform, select(tree, one.devices)) for one in request.domains]
+    scopes = [_scope(platform, request, one) for one in request.domains]
     plans = []
     for number, one in enumerate(request.domains):
         others = (other.members for n, other in enumerate(scopes) if n != number)
-        plans.append(decide_on(board, one, frozenset[int]().union(*others)))
+        try:
+            plans.append(decide_on(board, one, frozenset[int]().union(*others)))
+        except UsageError as error:
+            raise request.located(error, one.name) from None
     holdings = [
         h for plan, s in zip(plans, scopes, strict=True) for h in holdings_of(tree, plan, s)
     ]
@@ -85,6 +88,13 @@ def decide_system(
     ]
     conflicts, idle = settled(tree, found, request)
     return SystemPlan(tuple(plans), tuple(conflicts), tuple(idle))
+
+
+def _scope(platform: Platform, request: SystemRequest, domain: Request) -> Scope:
+    try:
+        return scope(platform, select(platform.tree, domain.devices))
+    except UsageError as error:
+        raise request.located(error, domain.name) from None
 
 
 def holdings_of(tree: Tree, plan: DomainPlan, inside: Scope) -> Iterator[Holding]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from xenassign.assign.request import Request
@@ -18,12 +19,20 @@ class Allowance(NamedTuple):
     reason: str
 
 
+def _as_it_is(error: UsageError, domain: str) -> UsageError:
+    return error
+
+
 @dataclass(frozen=True, slots=True)
 class SystemRequest:
-    """The domains of one system. All are for the same Xen."""
+    """The domains of one system. All are for the same Xen.
+
+    ``located``: an error about a domain, by its name, with the place where it was asked for.
+    """
 
     domains: tuple[Request, ...]
     allowances: tuple[Allowance, ...] = ()
+    located: Callable[[UsageError, str], UsageError] = field(default=_as_it_is, compare=False)
 
     def __post_init__(self) -> None:
         if not self.domains:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from xenassign.xen.releases import DEFAULT, RELEASES
 
 if TYPE_CHECKING:
     from xenassign.assign.request import Request
+    from xenassign.assign.system_request import SystemRequest
 
 #: ``assign.request.ALIGNMENTS``, which takes too long to import for --help of other commands.
 ALIGNMENTS = ("page", "natural", "64k", "2m")
@@ -42,6 +44,14 @@ console_option = click.option(
     "--xen-console",
     metavar="PATH|none",
     help="The UART that Xen uses, where it is not that of stdout-path.",
+)
+
+config_option = click.option(
+    "-c",
+    "--config",
+    metavar="FILE",
+    help="A xenassign.toml with boards and domains. Options beside it are for all of its domains,"
+    " or for the one that --name names; they come before what the file says.",
 )
 
 _REQUEST_OPTIONS = (
@@ -177,6 +187,44 @@ def request_options(command: F) -> F:
 def make_request(asked: Mapping[str, Any]) -> Request:
     """The request of the ``request_options`` of a command line. Raises XenassignError."""
     from xenassign.assign.base_cfg import request
+    from xenassign.xen.xlcfg import read_file
+
+    base = asked["base_cfg"]
+    return request(read_file(base) if base is not None else None, **_fields(asked, [*asked]))
+
+
+def make_system(
+    asked: Mapping[str, Any], host: str | None, config: str | None
+) -> tuple[SystemRequest, tuple[str, ...]]:
+    """The domains of a command line, and the files of their boards.
+
+    Without ``config`` that is one domain. Else it is those of that xenassign.toml, with what the
+    command line says put in their places. Raises XenassignError.
+    """
+    from pathlib import Path
+
+    from xenassign.assign.project import read_project, with_options
+    from xenassign.assign.system_request import SystemRequest
+    from xenassign.errors import UsageError
+
+    if config is None:
+        if host is None:
+            raise UsageError("no board is given; name its device tree, or a file with -c")
+        return SystemRequest((make_request(asked),)), (host,)
+    context = click.get_current_context()
+    given = [n for n in asked if context.get_parameter_source(n) is ParameterSource.COMMANDLINE]
+    for name, option in (("devices", "-d"), ("base_cfg", "--base-cfg")):
+        if name in given:
+            raise UsageError(f"{option} and -c: {config} says it of each domain; write it there")
+    project = read_project(Path(config))
+    if host is None and not project.hosts:
+        raise UsageError(f'{config}: no board is named; write host = "board.dtb"')
+    system = with_options(project.system, _fields(asked, given), asked["name"])
+    return system, project.hosts if host is None else (host,)
+
+
+def _fields(asked: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """The fields of a request that the options of these names say."""
     from xenassign.assign.request import (
         Accepted,
         parse_clock_rate,
@@ -185,21 +233,20 @@ def make_request(asked: Mapping[str, Any]) -> Request:
     )
     from xenassign.findings import ROUTES
     from xenassign.xen.releases import release
-    from xenassign.xen.xlcfg import read_file
 
-    base, routes = asked["base_cfg"], asked["routes"]
-    return request(
-        read_file(base) if base is not None else None,
-        release=release(asked["version"]),
-        routes=tuple(route for route in ROUTES if not routes or route in routes),
-        maps=tuple(parse_map(text) for text in asked["maps"]),
-        clock_rates=tuple(parse_clock_rate(text) for text in asked["rates"]),
-        memory_regions=tuple(parse_memory_region(text) for text in asked["regions"]),
-        drivers=driver_set(asked["drivers"]),
-        forced=tuple(Accepted(path) for path in asked["forced"]),
-        shared=tuple(Accepted(path) for path in asked["shared"]),
-        **{name: asked[name] for name in _AS_THEY_ARE},
-    )
+    routes = asked["routes"]
+    made: dict[str, tuple[str, Callable[[Any], Any]]] = {
+        "version": ("release", release),
+        "routes": ("routes", lambda _: tuple(r for r in ROUTES if not routes or r in routes)),
+        "maps": ("maps", lambda texts: tuple(map(parse_map, texts))),
+        "rates": ("clock_rates", lambda texts: tuple(map(parse_clock_rate, texts))),
+        "regions": ("memory_regions", lambda texts: tuple(map(parse_memory_region, texts))),
+        "drivers": ("drivers", driver_set),
+        "forced": ("forced", lambda paths: tuple(map(Accepted, paths))),
+        "shared": ("shared", lambda paths: tuple(map(Accepted, paths))),
+        **{name: (name, lambda value: value) for name in _AS_THEY_ARE},
+    }
+    return {made[name][0]: made[name][1](asked[name]) for name in names if name in made}
 
 
 _AS_THEY_ARE = (
