@@ -1,7 +1,7 @@
 """xenassign.toml: the domains of a whole system, read for form.
 
 Names of devices stay text; they are looked up on the board later. What is wrong then is told with
-:meth:`Project.located`. The keys stand in :mod:`xenassign.assign.project_keys`.
+``SystemRequest.located``. The keys stand in :mod:`xenassign.assign.project_keys`.
 """
 
 from __future__ import annotations
@@ -242,6 +242,11 @@ _BEGINNING = re.compile(r"(?:--([a-z0-9-]+)|-d|(set|drop))(?: (.*))?", re.DOTALL
 
 
 def _located(toml: TomlFile, index: int, error: UsageError) -> UsageError:
+    """An error about a domain's request, with the line and the key that it is about.
+
+    Deciding begins such messages with the option or the key, and what it was given:
+    ``--clock-rate ethernet0#pclk: fits no clock``.
+    """
     domain = toml.values["domain"][index]
     text = str(error)
     found = _BEGINNING.match(text)
