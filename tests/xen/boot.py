@@ -208,7 +208,7 @@ def boot_system(
     """Boots it, and reads what the guest says if it says something. Raises BootError."""
     with running(machine.xen, made.tree, made.loads, made.processors, setup, seconds) as console:
         lines = iter(console)
-        xen, refusal = _built(lines, console, setup.routine)
+        xen, refusal = built(lines, console, setup.routine)
         said = _guest(lines, console) if guest_speaks and not refusal else []
         guest, files = spoken(said)
         verdict: Literal["accepted", "rejected"] = "rejected" if refusal else "accepted"
@@ -229,11 +229,11 @@ def own(line: str) -> str | None:
     return line.removeprefix("(XEN) ").strip() if line.startswith("(XEN)") else None
 
 
-def _built(lines: Iterator[str], console: Console, routine: str) -> tuple[str, str]:
-    """Reads until Xen has built the domain or given up; its version, and why it refused or ''."""
+def built(lines: Iterator[str], console: Console, routine: str) -> tuple[str, str]:
+    """Reads until Xen has built the domains or given up; its version, and why it refused or ''."""
     xen = refusal = ""
     loading: bool | None = None  # None: not yet
-    panic = built = False
+    panic = begun = False
     for line in lines:
         text = own(line)
         if text is None:
@@ -245,10 +245,10 @@ def _built(lines: Iterator[str], console: Console, routine: str) -> tuple[str, s
         elif PANIC.match(text):
             panic = True
         elif RUNNING.match(text) and loading is not None:
-            return xen, refusal if built else NONE_BUILT
+            return xen, refusal if begun else NONE_BUILT
         elif LOADING.match(text) or LOADED.match(text):
             loading = not LOADED.match(text)
-            built |= loading
+            begun |= loading
         elif loading and not refusal:
             if REFUSED.match(text):
                 refusal = text

@@ -3,6 +3,8 @@
 :func:`boot_dom0` boots Xen and a dom0 once and runs one ``xl create`` after the other in it;
 :func:`ask_dom0` runs a script in dom0 instead.
 
+Jobs may share their time: :func:`boot_groups`.
+
 What dom0 has to tell comes over Xen's console (telling.py). Lines of Xen's own can stand in the
 middle of one of dom0's: they are taken out first.
 """
@@ -57,38 +59,52 @@ xenconsoled --log=guest --log-dir=/log
 poweroff -f
 """
 
-#: ``job NAME 0`` creates a paused domain and destroys it; with a number it lets the domain run for
-#: so many seconds before. The next one begins when the domain is gone, and its interrupts with it.
+#: ``jobs NAME…`` creates paused domains one after the other and destroys them. With ``seconds``
+#: they run before, side by side, for so long at most. The next ones begin when all are gone, and
+#: their interrupts with them. What a job has for /kernel and /ramdisk is made by its ``images``.
 _FUNCTIONS = f"""
 {TELL}
 guests() {{ xl list | awk 'NR > 1 && $(NF - 4) != 0 {{ print $(NF - 4) }}'; }}  # names have spaces
-
-job() {{
-    cd /jobs/$1
-    echo "=== begin"
-    read from idle </proc/uptime
-    paused=
-    [ $2 != 0 ] || paused=-p
-    timeout 60 xl create -e $paused dom.cfg >/out/xl 2>&1
-    status=$?
-    tries=$(($2 * 5))
-    while [ $status = 0 ] && [ $tries != 0 ] && ! grep -qsE '{DONE}|{CRASHED}' /log/*; do
-        sleep 0.2
-        tries=$((tries - 1))
+log() {{ echo "/log/guest-$(xl domname $1).log"; }}
+run() {{
+    for guest in "$@"; do xl unpause $guest; done
+    for guest in "$@"; do
+        file=$(log $guest)
+        while [ $tries != 0 ] && ! grep -qsE '{DONE}|{CRASHED}' "$file"; do
+            sleep 0.2
+            tries=$((tries - 1))
+        done
     done
-    [ $2 = 0 ] || cat /log/* >/out/guest
+}}
+
+jobs() {{
+    echo "=== begin"
+    created=
+    for name in "$@"; do
+        cd /jobs/$name
+        . ./images
+        read from idle </proc/uptime
+        timeout 60 xl create -e -p dom.cfg >/out/xl.$name 2>&1
+        status=$?
+        read to idle </proc/uptime
+        echo $status $from $to >/out/status.$name
+        [ $status != 0 ] || created="$created $(guests | tail -n 1):$name"
+    done
+    tries=$((seconds * 5))
+    [ $tries = 0 ] || run $(for each in $created; do echo ${{each%:*}}; done)
+    [ $seconds = 0 ] || for each in $created; do
+        cat "$(log ${{each%:*}})" >/out/guest.${{each#*:}}
+    done
     tries=100
     for guest in $(guests); do
         xl destroy $guest
-        while [ -n "$(guests)" ] && [ $tries != 0 ]; do
+        while [ $tries != 0 ] && guests | grep -qx $guest; do
             sleep 0.1
             tries=$((tries - 1))
         done
     done
     [ $tries != 0 ] || xl list >/out/left
     rm -rf /log/*
-    read to idle </proc/uptime
-    echo $status $from $to >/out/status
     tell
 }}
 """
@@ -138,29 +154,50 @@ def boot_dom0(
     seconds: float = 600,
     setup: Setup = ROOMY,
 ) -> list[Outcome]:
-    """The outcomes of the jobs, in their order, of one boot. Raises BootError.
+    """The outcomes of the jobs, in their order, of one boot, each when the one before is gone."""
+    groups = boot_groups(machine, host, [[job] for job in jobs], seconds, setup)
+    return [outcome for (outcome,) in groups]
+
+
+def boot_groups(
+    machine: Machine,
+    host: bytes | None,
+    groups: Sequence[Sequence[Job]],
+    seconds: float = 600,
+    setup: Setup = ROOMY,
+) -> list[list[Outcome]]:
+    """The same for groups of jobs whose domains are there together. Raises BootError.
+
+    All domains of a group are created, one after the other, before the first one runs. A group that
+    a script is among runs until all of its domains are done.
 
     ``host`` is the board's blob, QEMU's own when None; its /chosen is replaced. ``seconds`` are
     for all together.
     """
     files: dict[str, bytes | str] = {"stand-in": STAND_IN, "empty": bytes(16)}
-    if any(job.script is not None for job in jobs):
+    if any(job.script is not None for group in groups for job in group):
         files |= {"Image": machine.linux.read_bytes(), "guest.cpio": machine.guest.read_bytes()}
     todo = []
-    for number, job in enumerate(jobs):
-        name = f"{number:04}"
-        files |= {f"jobs/{name}/{key}": value for key, value in job.files.items()}
-        files[f"jobs/{name}/dom.cfg"] = job.text().encode()
-        if job.script is None:
-            todo.append(f"ln -sf /stand-in /kernel; ln -sf /empty /ramdisk; job {name} 0")
-        else:
-            files[f"scripts/{name}"] = guest_files(job.script)
-            todo.append(f"ln -sf /Image /kernel; cat /guest.cpio /scripts/{name} >/initrd")
-            todo.append(f"ln -sf /initrd /ramdisk; job {name} {job.seconds}")
+    for number, group in enumerate(groups):
+        names = [f"{number:04}.{place}" for place in range(len(group))]
+        for name, job in zip(names, group, strict=True):
+            files |= {f"jobs/{name}/{key}": value for key, value in job.files.items()}
+            files[f"jobs/{name}/dom.cfg"] = job.text().encode()
+            images = "ln -sf /stand-in /kernel; ln -sf /empty /ramdisk"
+            if job.script is not None:
+                files[f"scripts/{name}"] = guest_files(job.script)
+                images = "ln -sf /Image /kernel; ln -sf /initrd /ramdisk"
+                images += f"; cat /guest.cpio /scripts/{name} >/initrd"
+            files[f"jobs/{name}/images"] = images.encode()
+        run = max((job.seconds for job in group if job.script is not None), default=0)
+        todo.append(f"seconds={run}; jobs {' '.join(names)}")
     said = _boot(machine, host, files, "\n".join(todo), seconds, setup)
-    if len(said.told) != len(jobs):
-        raise BootError(f"{len(said.told)} of {len(jobs)} jobs told how they ended", said.log)
-    return [_outcome(each, job, said) for each, job in zip(said.told, jobs, strict=True)]
+    if len(said.told) != len(groups):
+        raise BootError(f"{len(said.told)} of {len(groups)} groups told how they ended", said.log)
+    return [
+        [_outcome(told, f"{number:04}.{place}", job, said) for place, job in enumerate(group)]
+        for number, (told, group) in enumerate(zip(said.told, groups, strict=True))
+    ]
 
 
 def ask_dom0(
@@ -246,11 +283,11 @@ _ORIGIN = re.compile(r"(libxl|xc): error: (panic: )?([\w-]+\.c:\d+: ?\w+: )?(Dom
 _ASIDE = re.compile(r"Parsing config |(libxl|xc): (?!error)|.*\bwarning: |WARNING: |\s*$")
 
 
-def _outcome(block: Told, job: Job, said: _Said) -> Outcome:
-    status, start, end = block.files["status"].decode().split()
-    lines = block.files["xl"].decode(errors="backslashreplace").splitlines()
+def _outcome(block: Told, name: str, job: Job, said: _Said) -> Outcome:
+    status, start, end = block.files[f"status.{name}"].decode().split()
+    lines = block.files[f"xl.{name}"].decode(errors="backslashreplace").splitlines()
     log = [*lines, *(line for at, line in said.xen if block.begin <= at <= block.last)]
-    console = block.files.get("guest", b"").decode(errors="backslashreplace").splitlines()
+    console = block.files.get(f"guest.{name}", b"").decode(errors="backslashreplace").splitlines()
     reasons = [_ORIGIN.sub("", line).strip() for line in lines if not _ASIDE.match(line)]
     # libxl also says this where it only begins again with more room for the guest's tree.
     reasons = [

@@ -23,6 +23,21 @@ for tenth in $(seq 100); do
 done
 """
 
+#: Toggles the first line of each GPIO chip, and leaves what it reads back in /out/levels.
+LEVELS = """
+for chip in /sys/class/gpio/gpiochip*; do
+    cd /sys/class/gpio
+    [ -e $chip ] || continue
+    pin=$(cat $chip/base)
+    echo $pin >export
+    cd gpio$pin
+    for level in high low; do
+        echo $level >direction
+        cat value
+    done >/out/levels
+done
+"""
+
 _IOMEM = re.compile(r"\s*([0-9a-f]+)-([0-9a-f]+) : (.*)")
 _INTERRUPT = re.compile(r"\s*\d+:((?:\s+\d+)+)\s+GIC\S*\s+(\d+)\s+(Level|Edge)\s+(.*)")
 

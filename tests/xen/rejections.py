@@ -25,6 +25,7 @@ from .dom0 import Job, boot_dom0
 from .hosttree import compiled
 from .machine import RELEASES, Machine, machine
 from .mutants.blob import Blob
+from .pairs import pair_rows
 from .qemu import NoAnswerError
 from .silence import silent_rows
 
@@ -688,6 +689,16 @@ Each rule with the effect `rejected`, what was tried, and Xen's or libxl's own w
 |---|---|---|---|---|
 """
 
+TWO = """
+## Two domains
+
+Two domains that are given the same thing; each alone is what xenassign writes, and Xen takes it. xl
+creates the second one beside the first.
+
+| rule | route | Xen | what both have | answer |
+|---|---|---|---|---|
+"""
+
 SILENCE = """
 ## Accepted in silence
 
@@ -714,7 +725,11 @@ NOT_SHOWN = {
 }
 
 
-def document(refused: Sequence[tuple[str, ...]], silent: Sequence[tuple[str, ...]]) -> str:
+def document(
+    refused: Sequence[tuple[str, ...]],
+    pairs: Sequence[tuple[str, ...]],
+    silent: Sequence[tuple[str, ...]],
+) -> str:
     """docs/xen-verdicts.md."""
     not_shown = "".join(f"- {code}: {why}.\n" for code, why in sorted(NOT_SHOWN.items()))
     return (
@@ -722,6 +737,8 @@ def document(refused: Sequence[tuple[str, ...]], silent: Sequence[tuple[str, ...
         + "".join(map(line, sorted(refused)))
         + "\nNot shown:\n\n"
         + not_shown
+        + TWO
+        + "".join(map(line, sorted(pairs)))
         + SILENCE
         + "".join(map(line, sorted(silent)))
     )
@@ -734,12 +751,13 @@ def line(cells: Sequence[str]) -> str:
 
 def main() -> int:
     """Prints the document."""
-    refused, silent = [], []
+    refused, pairs, silent = [], [], []
     for suite in RELEASES:
         ready = machine(suite)
         refused += [row.cells() for row in chain(dom0less_rows(ready), xl_rows(ready))]
+        pairs += [row.cells() for row in pair_rows(ready)]
         silent += [row.cells() for row in silent_rows(ready)]
-    print(document(refused, silent), end="")
+    print(document(refused, pairs, silent), end="")
     return 0
 
 

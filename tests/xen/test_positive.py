@@ -26,7 +26,7 @@ from xenassign.xen.releases import release
 from .agreement import DRIVERS, context, host_of, setup_of, xl_context
 from .boot import Domain, Outcome, boot_dom0less, verdicts
 from .dom0 import Job, ask_dom0, boot_dom0
-from .guest import ALARM, REPORT, GuestReport
+from .guest import ALARM, LEVELS, REPORT, GuestReport
 from .guestview import LINES, differences, nodes, unused, used
 from .hosttree import compiled, with_overlay
 from .machine import Machine
@@ -53,18 +53,7 @@ if cd /sys/class/rtc/rtc0; then
     cat since_epoch >/out/time
 {ALARM}
 fi 2>/dev/null
-for chip in /sys/class/gpio/gpiochip*; do
-    cd /sys/class/gpio
-    [ -e $chip ] || continue
-    pin=$(cat $chip/base)
-    echo $pin >export
-    cd gpio$pin
-    for level in high low; do
-        echo $level >direction
-        cat value
-    done >/out/levels
-done
-{LINES}{REPORT}"""
+{LEVELS}{LINES}{REPORT}"""
 MAGIC = "0x74726976"
 
 

@@ -10,6 +10,7 @@ from xenassign.findings import registered
 from xenassign.lint import catalogue
 
 from .machine import Machine
+from .pairs import PAIRS, pair_rows
 from .rejections import (
     BUILT,
     DOM0LESS,
@@ -99,17 +100,31 @@ def test_what_xen_takes_in_silence(machine: Machine, written: str) -> None:
         assert line(row.cells()) in written, RENEW
 
 
+def test_two_domains_with_the_same(dom0less_machine: Machine, written: str) -> None:
+    """Refused by Xen, or taken in silence: then only a plan of the whole system knows."""
+    for row in pair_rows(dom0less_machine):
+        assert bool(row.message) == row.case.refused, row.cells()
+        if not dom0less_machine.built:
+            assert line(row.cells()) in written, RENEW
+
+
 def test_the_document_is_whole(written: str) -> None:
     """Each case on each of its releases has a line, and nothing else has one."""
     lines = [text for text in written.splitlines() if text.startswith("| XA") or "nothing" in text]
     cases = [
         (case.rule, case.route, r, case.what) for case in (*DOM0LESS, *XL) for r in case.releases
     ]
+    pairs = [
+        (pair.rule, route, r, pair.what)
+        for pair in PAIRS
+        for r in pair.releases
+        for route in pair.routes
+    ]
     silent = [(case.rule, r, case.what) for case in SILENT for r in case.releases]
-    assert len(lines) == len(cases) + len(silent)
-    for cells in (*cases, *silent):
+    assert len(lines) == len(cases) + len(pairs) + len(silent)
+    for cells in (*cases, *pairs, *silent):
         assert sum(text.startswith(line(cells).rstrip("\n")) for text in lines) == 1, RENEW
-    empty = document([], [])
+    empty = document([], [], [])
     assert all(text in written for text in empty.splitlines()), RENEW
 
 
@@ -117,5 +132,6 @@ def test_every_rule_is_shown_or_said_not_to_be() -> None:
     catalogue.rules()  # imports every module with rules
     rejecting = {rule.code for rule in registered() if rule.effect == "rejected"}
     shown = {case.rule for case in (*DOM0LESS, *XL)}
+    shown |= {pair.rule for pair in PAIRS if pair.refused} & rejecting  # XA001: not always
     assert shown & NOT_SHOWN.keys() == set()
     assert shown | NOT_SHOWN.keys() == rejecting

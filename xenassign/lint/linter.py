@@ -196,7 +196,7 @@ def _together(
         stem = os.path.splitext(speaks.file)[0]
         domains.setdefault(stem, together.Domain(speaks.file, view, config))
     by_file = {document.file: document for document in documents}
-    for file, finding in together.check(list(domains.values()), context.platform):
+    for file, finding in together.check(list(domains.values()), context):
         yield from _placed(by_file[file], [finding])
 
 

@@ -9,15 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from xenassign.assign.conflicts import PAGES, Conflict, Holding, between
+from xenassign.assign.conflicts import PAGES, TWICE, Conflict, Holding, between
 from xenassign.devicetree.places import Place
-from xenassign.findings import Finding
+from xenassign.findings import ROUTES, Finding, Rule
 from xenassign.host.device import read_device
 from xenassign.host.neighbours import streams_of
 from xenassign.host.platform import Platform
+from xenassign.lint.context import Context
+from xenassign.lint.dom0less import ASSIGNED_TWICE
 from xenassign.lint.domcfg import meant
 from xenassign.lint.view import View
 from xenassign.xen.dom0 import lines
+from xenassign.xen.iommu import protection
 from xenassign.xen.releases import PAGE_SIZE
 from xenassign.xen.xlcfg import Atom, Config
 from xenassign.xen.xlvalues import page_range
@@ -70,11 +73,15 @@ def of_config(domain: str, config: Config, platform: Platform) -> Iterator[tuple
             yield Holding(domain, f"iomem {span.text}", None, "", pages), atom
 
 
-def check(domains: Sequence[Domain], platform: Platform) -> Iterator[tuple[str, Finding]]:
+def check(domains: Sequence[Domain], context: Context) -> Iterator[tuple[str, Finding]]:
     """(file, finding): what each domain shares with one before it.
 
-    A tree that speaks to dom0less Xen tells all; else the configuration tells.
+    A tree that speaks to dom0less Xen tells all; else the configuration tells. The host has to be
+    known.
     """
+    platform, known = context.platform, context.iommus
+    assert platform is not None
+    assert known is not None
     held: list[Holding] = []
     nodes: dict[tuple[str, str], str] = {}
     places: dict[tuple[str, str], Place] = {}
@@ -90,11 +97,19 @@ def check(domains: Sequence[Domain], platform: Platform) -> Iterator[tuple[str, 
                 held.append(one)
     for conflict in between(held):
         side = conflict.domains[1], conflict.paths[1]
-        yield side[0], _placed(conflict, nodes.get(side), places.get(side))
+        yield side[0], _placed(conflict.rule, conflict, nodes.get(side), places.get(side))
+        host = platform.tree.find(conflict.paths[1]) if conflict.rule is TWICE else None
+        if host is not None and protection(platform, known, read_device(platform, host)).believed:
+            again = _placed(ASSIGNED_TWICE, conflict, nodes.get(side), places.get(side))
+            yield side[0], again
 
 
-def _placed(conflict: Conflict, node: str | None, place: Place | None) -> Finding:
-    prop = "xen,reg" if conflict.rule is PAGES else "xen,path"
-    return conflict.rule(
-        conflict.message, node=node, prop=prop if node is not None else None, place=place
+def _placed(which: Rule, conflict: Conflict, node: str | None, place: Place | None) -> Finding:
+    prop = "xen,reg" if which is PAGES else "xen,path"
+    return which(
+        conflict.message,
+        node=node,
+        prop=prop if node is not None else None,
+        place=place,
+        routes=ROUTES,
     )
