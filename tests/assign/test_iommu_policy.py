@@ -41,7 +41,9 @@ def expected(policy: str, kind: str, forced: bool) -> set[str]:
         return {"XA406"}
     if not forced and policy == "auto" and kind in (UNKNOWN, MASTER):
         return {"XA401"}
-    return {"XA403"} if kind == MASTER else {"XA402"}
+    if kind == HARMLESS:
+        return {"XA402"}
+    return {"XA403" if kind == MASTER else "XA402", "XA428"}
 
 
 @pytest.mark.parametrize(

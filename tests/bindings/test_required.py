@@ -45,9 +45,9 @@ TOLD_BY = {
     "#interrupt-cells": {"XA327"},
     "reg": {"XA208"},
     "ranges": {"XA105", "XA106"},  # of a bus whose children are left out; one that can't be read
-    "dma-ranges": {"XA504"},
-    "msi-map": {"XA505"},
-    "msi-parent": {"XA505"},
+    "dma-ranges": {"XA426", "XA504"},  # of a bus: told of the devices on it
+    "msi-map": {"XA328", "XA505"},
+    "msi-parent": {"XA328", "XA505"},
 }
 
 pytestmark = pytest.mark.corpus

@@ -58,7 +58,7 @@ MISTAKES = (
         ),
         {"XA225"},
     ),
-    Mistake("forced-dma-master", passthrough(GPU), {"XA403"}, "zynqmp"),
+    Mistake("forced-dma-master", passthrough(GPU), {"XA403", "XA428"}, "zynqmp"),
     Mistake("host-node-not-marked", passthrough(clock()), {"XA416", "XA305"}, beside_dom0=True),
     Mistake("spi-off-by-32", passthrough(clock(irq="0 34 4")), {"XA320"}),
     Mistake("below-page-size-not-rounded", passthrough(SMALL), {"XA213"}, "zynqmp"),

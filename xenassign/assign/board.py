@@ -8,6 +8,8 @@ from functools import cached_property
 
 from xenassign.devicetree.references import property_references
 from xenassign.devicetree.tree import Node, Tree
+from xenassign.host.dma_windows import Inbound
+from xenassign.host.msi import Frame, frames
 from xenassign.host.neighbours import Neighbours, neighbours
 from xenassign.host.platform import Platform
 from xenassign.host.scmi import ScmiUse, ScmiUser, users
@@ -28,6 +30,16 @@ class Board:
     def dom0(self) -> Dom0:
         """What dom0 has where nothing is marked but by the host tree itself."""
         return dom0(self.platform, self.iommus)
+
+    @cached_property
+    def inbound(self) -> Inbound:
+        """The windows through which devices reach memory."""
+        return Inbound(self.platform.tree)
+
+    @cached_property
+    def msi_frames(self) -> tuple[Frame, ...]:
+        """The MSI frames, which no guest may reach."""
+        return frames(self.platform)
 
     @cached_property
     def scmi(self) -> dict[tuple[int, str, int | None], list[ScmiUser]]:

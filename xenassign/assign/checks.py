@@ -243,7 +243,7 @@ INTX = rule(
     severity="warning",
     effect="broken",
     why="interrupt-map routes INTA to INTD of the devices behind a PCI host. Xen reads the"
-    " interrupts of the assigned node itself, so that these never reach the guest; nor do MSIs.",
+    " interrupts of the assigned node itself, so that these never reach the guest.",
     fix="use devices that can be polled, or leave the PCI host to the host",
     source="handle_passthrough_prop, map_device_irqs_to_domain: interrupts of the node itself",
 )

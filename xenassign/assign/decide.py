@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from xenassign.assign import base_cfg
@@ -26,10 +26,14 @@ from xenassign.assign.checks import (
     selection_findings,
     xens_own,
 )
+from xenassign.assign.containment import outlives
+from xenassign.assign.dma_reach import reach
 from xenassign.assign.edited import edits_by_node, unwanted
 from xenassign.assign.guest import Assigned, GuestTree
 from xenassign.assign.host_keeps import always_on, host_keeps, keep_findings, options
 from xenassign.assign.memory import memory_regions, moved
+from xenassign.assign.memory_type import memory_types
+from xenassign.assign.msi import doorbells, mapped_frames, needed
 from xenassign.assign.plan import DomainPlan, HostMark, PlannedDevice, PlannedRegion
 from xenassign.assign.protection import (
     accepted_for,
@@ -44,8 +48,7 @@ from xenassign.assign.sci import Firmware, judge_firmware
 from xenassign.assign.scope import Scope, scope
 from xenassign.assign.select import resolve, select, with_console
 from xenassign.assign.suppliers import Suppliers, supplier_findings
-from xenassign.devicetree.addresses import ranges
-from xenassign.devicetree.tree import Node, PropertyError, Tree
+from xenassign.devicetree.tree import Node, Tree
 from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule
 from xenassign.host.device import HostDevice
@@ -54,31 +57,6 @@ from xenassign.xen.iommu import Protection, protection
 from xenassign.xen.layout import MIB, Guest
 from xenassign.xen.releases import GUEST_VCPUS_MAX
 from xenassign.xen.stage2 import pool_mib
-
-DMA_OFFSET = rule(
-    "XA504",
-    "dma-ranges-dropped",
-    "DMA addresses of the device are translated on the host",
-    severity="warning",
-    effect="broken",
-    why="dma-ranges of the host's buses say which memory a master reaches and at which bus address."
-    " The guest's tree has no such bus, and a PCI host's own are of the host's memory; behind an"
-    " IOMMU the master sees guest-physical addresses.",
-    fix="check that the device reaches the guest's memory at its guest-physical address",
-    source="Devicetree Specification 2.3.9 (dma-ranges)",
-)
-NEEDS_MSI = rule(
-    "XA505",
-    "msi-dropped",
-    "The device uses MSIs, and guests have none",
-    severity="warning",
-    effect="broken",
-    why="Xen exposes no ITS and no GICv2m frame to a domU, and mapping one would let the guest"
-    " raise interrupts of others. msi-parent and msi-map are dropped.",
-    fix="use the device with wired interrupts, if it has them",
-    source="make_gicv3_domU_node, make_gicv2_domU_node: no ITS, no v2m",
-)
-
 
 TOO_MANY_VCPUS = rule(
     "XA108",
@@ -143,7 +121,12 @@ def judge_request(
         findings += device_findings(board, inside, request, device)
         forced[device.path], told = judge(inside, request, device, shields[device.path], named)
         findings += told if xens_own(board, device.node) is None else ()
-        findings += _dma_findings(device)
+        findings += needed(board, inside, device)
+        findings += reach(board, device, shields[device.path], guest)
+        findings += doorbells(board, device, shields[device.path], guest)
+        findings += memory_types(device)
+        dma = dma_in_scope(inside, device)
+        findings += outlives(device, dma, forced=forced[device.path])
     findings += stream_findings(board, inside, shields)
     findings += attached_findings(board, inside)
     allowed = {id(resolve(tree, one.node, "--allow-shared-page")): one for one in request.shared}
@@ -151,6 +134,7 @@ def judge_request(
     carved, told_regions = memory_regions(board, inside, request)
     findings += (*firmware.findings, *told_regions)
     regions = (*firmware.regions, *carved)
+    findings += mapped_frames(board, inside, regions)
     placement = place_devices(
         inside,
         regions,
@@ -319,19 +303,3 @@ def _map_options(
             )
         options[id(node)].append(option)
     return options
-
-
-def _dma_findings(device: HostDevice) -> Iterator[Finding]:
-    if device.msi:
-        message = f"{device.path} has {' and '.join(device.msi)}"
-        yield NEEDS_MSI(message, node=device.path, prop=device.msi[0])
-    if device.dma.answer == "no":
-        return
-    for bus in device.node.lineage():
-        try:
-            table = ranges(bus, "dma-ranges")
-        except PropertyError:
-            continue
-        if table and any(entry.child != entry.parent for entry in table):
-            message = f"{device.path}: dma-ranges of {bus.path} moves addresses"
-            yield DMA_OFFSET(message, node=device.path, prop="dma-ranges")

@@ -11,11 +11,13 @@ from typing import NamedTuple
 
 from xenassign.assign.addresses import CLASH, GUEST_OVERLAP, OPTIONAL_WINDOW
 from xenassign.assign.addresses import pages as whole_pages
+from xenassign.assign.msi import FRAME_MAPPED, described, touched
 from xenassign.devicetree.addresses import registers
 from xenassign.devicetree.places import Place
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, Rule, rule
 from xenassign.host.device import is_device
+from xenassign.host.msi import frames
 from xenassign.host.platform import Platform
 from xenassign.lint.context import Context
 from xenassign.xen.layout import Guest, clashes, memory_limit
@@ -126,6 +128,7 @@ def check(claims: Sequence[Claim], context: Context) -> Iterator[Finding]:
     yield from _overlaps(claims)
     if context.platform is not None:
         yield from _memory(claims, context.platform)
+        yield from _msi_frames(claims, context.platform)
 
 
 def _fitting(guest: Guest, claims: Sequence[Claim]) -> str:
@@ -144,6 +147,15 @@ def _overlaps(claims: Sequence[Claim]) -> Iterator[Finding]:
             if start < end and moved:
                 message = f"{other.text()} replaces part of {one.text()}"
                 yield other.at_guest(GUEST_OVERLAP, message, "give one of them another address")
+
+
+def _msi_frames(claims: Sequence[Claim], platform: Platform) -> Iterator[Finding]:
+    """Pages with an MSI frame, whoever else's they are."""
+    known = frames(platform)
+    for claim in claims if known else ():
+        frame = touched(known, claim.entry.host, claim.entry.size)
+        if frame is not None:
+            yield claim.at_host(FRAME_MAPPED, f"{claim.text()} holds {described(frame)}")
 
 
 def _memory(claims: Sequence[Claim], platform: Platform) -> Iterator[Finding]:

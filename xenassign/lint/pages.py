@@ -106,9 +106,9 @@ XENS_REGISTERS = rule(
     "A bare mapping gives away registers of Xen's own",
     severity="error",
     effect="unsafe",
-    why="dom0less maps the interrupt controller, an MSI frame, an IOMMU or the console UART of Xen"
-    " into a guest as it maps anything, when no xen,path stands beside: whoever holds them"
-    " controls the whole machine. xl refuses it.",
+    why="dom0less maps the interrupt controller, an IOMMU or the console UART of Xen into a guest"
+    " as it maps anything, when no xen,path stands beside: whoever holds them controls the whole"
+    " machine. xl refuses it.",
     fix="leave them to Xen",
     routes=DOM0LESS,
     source="handle_passthrough_prop: compared with nothing",
@@ -284,9 +284,6 @@ def _xens(platform: Platform, known: Iommus) -> Iterator[tuple[Node, str]]:
     """The host nodes that Xen keeps for itself, and what they are."""
     if platform.gic is not None:
         yield platform.gic.node, "the interrupt controller"
-    for msi in platform.msi:
-        if msi.frame:
-            yield msi.node, "an MSI frame"
     for iommu in platform.iommus:
         if id(iommu.node) in known.nodes:
             yield iommu.node, "an IOMMU that Xen drives"

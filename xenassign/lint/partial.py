@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from xenassign.findings import Finding
-from xenassign.lint import firmware, interrupts, pages, phandles, protection, tree_form
+from xenassign.lint import firmware, interrupts, pages, phandles, protection, reach, tree_form
 from xenassign.lint.view import Check, View
 
 #: What can be wrong with any partial tree, in the order in which it is said.
@@ -23,7 +23,11 @@ CHECKS: tuple[Check, ...] = (
 )
 #: What ``generate`` decides, and says, before there is a tree: asked of trees made by hand. These
 #: look at the whole host.
-JUDGEMENTS: tuple[Check, ...] = (*pages.JUDGEMENTS, *protection.JUDGEMENTS)
+JUDGEMENTS: tuple[Check, ...] = (
+    *pages.JUDGEMENTS,
+    *protection.JUDGEMENTS,
+    *reach.JUDGEMENTS,
+)
 
 
 def check(view: View, *, decided: bool = False) -> Iterator[Finding]:

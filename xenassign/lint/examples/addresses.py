@@ -30,6 +30,23 @@ _BLOCK = """\
 _RK3588 = "xenassign generate rk3588-like.dtb"
 _ZCU102 = "xenassign generate zynqmp-zcu102.dtb"
 
+_MDIO = """\
+			compatible = "example,mdio";
+			reg = <0x60000 0x1000>;
+			#address-cells = <1>;
+			#size-cells = <0>;
+
+			phy: ethernet-phy@1 {
+				reg = <1>;
+			};"""
+_PCIE = """\
+			compatible = "example,pcie";
+			device_type = "pci";
+			reg = <0x60000 0x1000>;
+			#address-cells = <3>;
+			#size-cells = <2>;
+			ranges = <0x42000000 0 0xa0000 0xa0000 0 0x10000>;"""
+
 EXAMPLES: dict[str, Example] = {
     "XA201": Example(
         "generate",
@@ -176,5 +193,24 @@ EXAMPLES: dict[str, Example] = {
     ),
     "XA228": Example(
         "config", right=_IOMEM, wrong='iomem = ["0x9010,0x1", "0x9030,0x1", "0x9020,0x1"]'
+    ),
+    "XA232": Example(
+        "board",
+        right='compatible = "arm,pl031", "arm,primecell";',
+        wrong='compatible = "mmio-sram";',
+        options=("-d", "rtc@10000", "--iommu-policy", "trust"),
+    ),
+    "XA233": Example(
+        "board",
+        right='compatible = "arm,pl031", "arm,primecell";',
+        wrong='compatible = "simple-framebuffer";',
+        options=("-d", "rtc@10000", "--iommu-policy", "trust"),
+    ),
+    "XA234": Example(
+        "board",
+        right=_MDIO,
+        wrong=_PCIE,
+        options=("-d", "bus@9000000/mdio@60000", "--iommu-policy", "trust"),
+        note="0x40000000 in the first cell says prefetchable, 0x2000000 32-bit memory.",
     ),
 }

@@ -19,6 +19,19 @@ _HEAD = """\
 			compatible = "arm,pl031", "arm,primecell";
 			interrupts = <0 2 4>;"""
 
+_SMMU = """\
+	smmu: iommu@8800000 {
+		compatible = "arm,mmu-500";"""
+_HIP07 = """\
+	its@50000000 {
+		compatible = "arm,gic-v3-its";
+		reg = <0x50000000 0x40000>;
+	};
+
+	smmu: iommu@8800000 {
+		compatible = "arm,smmu-v3";
+		hisilicon,broken-prefetch-cmd;"""
+
 EXAMPLES: dict[str, Example] = {
     "XA301": Example(
         "generate",
@@ -163,5 +176,26 @@ EXAMPLES: dict[str, Example] = {
         "generate",
         right="xenassign generate qemu-virt-gicv3.dtb -d pl031@9010000 -o out",
         wrong="xenassign generate qemu-virt-gicv3.dtb -d pcie@10000000 -o out --iommu-policy trust",
+    ),
+    "XA328": Example(
+        "board",
+        right="interrupts = <0 67 4>;",
+        wrong="msi-parent = <&gic>;",
+        options=("-d", "ethernet@30000"),
+        note="The GIC takes MSIs for the host.",
+    ),
+    "XA329": Example(
+        "bare",
+        right="xen,reg = <0x0 0x9020000 0x0 0x1000 0x0 0x9020000>;",
+        wrong="xen,reg = <0x0 0x8080000 0x0 0x1000 0x0 0x9020000>;",
+        host=True,
+        note="its@8080000 of the host is an ITS.",
+    ),
+    "XA330": Example(
+        "board",
+        right=_SMMU,
+        wrong=_HIP07,
+        options=("-d", "ethernet@30000", "--memory", "512"),
+        note="The doorbell of the ITS, 0x50010000, is within the 512 MiB from 0x40000000 on.",
     ),
 }

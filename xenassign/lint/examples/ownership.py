@@ -150,4 +150,32 @@ EXAMPLES: dict[str, Example] = {
         wrong="irqs = [95]",
         host=True,
     ),
+    "XA424": Example(
+        "board",
+        right='compatible = "cdns,gem";',
+        wrong='compatible = "fsl,imx8qm-fec";',
+        options=("-d", "ethernet@30000", "--memory", "8192"),
+        note="The driver of the FEC takes 32-bit addresses.",
+    ),
+    "XA425": Example(
+        "board",
+        right="ranges = <0x0 0x9000000 0x100000>;",
+        wrong="ranges = <0x0 0x9000000 0x100000>;\n\t\tdma-ranges = <0x0 0x0 0x40000000>;",
+        options=("-d", "ethernet@30000"),
+        note="A guest's RAM begins at 0x40000000, where the window ends.",
+    ),
+    "XA426": Example(
+        "board",
+        right="ranges = <0x0 0x9000000 0x100000>;",
+        wrong="ranges = <0x0 0x9000000 0x100000>;"
+        "\n\t\tdma-ranges = <0xc0000000 0x40000000 0x40000000>;",
+        options=("-d", "ethernet@30000", "--iommu-policy", "trust", "--iommu-driver", "ipmmu"),
+        note="The SMMU is not driven by such a Xen.",
+    ),
+    "XA428": Example(
+        "generate",
+        right="xenassign generate zynqmp-zcu102.dtb -d mmc@ff170000 -o out",
+        wrong="xenassign generate zynqmp-zcu102.dtb -d gpu@fd4b0000 -o out --iommu-policy trust",
+        note="The GPU masters DMA, and has no IOMMU before it.",
+    ),
 }

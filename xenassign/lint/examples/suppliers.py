@@ -62,6 +62,23 @@ _TWO = """\
 			interrupts = <0 66 4>;
 			clocks = <&clk>;"""
 
+_MDIO = """\
+			compatible = "example,mdio";
+			reg = <0x60000 0x1000>;
+			#address-cells = <1>;
+			#size-cells = <0>;
+
+			phy: ethernet-phy@1 {
+				reg = <1>;
+			};"""
+_PCIE = """\
+			compatible = "example,pcie";
+			device_type = "pci";
+			reg = <0x60000 0x1000>;
+			#address-cells = <3>;
+			#size-cells = <2>;
+			dma-ranges = <0x2000000 0 0x80000000 0x0 0 0x40000000>;"""
+
 EXAMPLES: dict[str, Example] = {
     "XA501": Example(
         "board",
@@ -84,9 +101,9 @@ EXAMPLES: dict[str, Example] = {
     ),
     "XA504": Example(
         "board",
-        right="ranges = <0x0 0x9000000 0x100000>;",
-        wrong="ranges = <0x0 0x9000000 0x100000>;\n\t\tdma-ranges = <0x0 0x40000000 0x40000000>;",
-        options=("-d", "ethernet@30000"),
+        right=_MDIO,
+        wrong=_PCIE,
+        options=("-d", "bus@9000000/mdio@60000", "--iommu-policy", "trust"),
     ),
     "XA505": Example(
         "board",

@@ -1,0 +1,161 @@
+"""DMA reach: which part of the guest's memory a device can address.
+
+A device behind an IOMMU that Xen drives emits guest-physical addresses. The guest's RAM is in the
+banks of its layout, whatever the host's memory is; a driver that takes 32-bit addresses, or a bus
+that passes on some addresses only (``dma-ranges``), does not reach all of it. Where nothing
+translates, what a device emits are the host's addresses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from xenassign.assign.board import Board
+from xenassign.devicetree.addresses import is_pci
+from xenassign.findings import Finding, rule
+from xenassign.host.device import HostDevice
+from xenassign.host.dma_width import width
+from xenassign.host.dma_windows import Windows
+from xenassign.xen.iommu import Protection
+from xenassign.xen.layout import MIB, Guest
+
+DMA_OFFSET = rule(
+    "XA504",
+    "dma-ranges-dropped",
+    "The inbound windows of a PCI host move addresses, and are dropped",
+    severity="warning",
+    effect="broken",
+    why="dma-ranges of a PCI host say at which PCI address a device behind it finds which memory of"
+    " the host; its driver opens the windows from them. The guest's memory is elsewhere, so they"
+    " are dropped; behind an IOMMU the host emits guest-physical addresses.",
+    fix="check what the driver does without dma-ranges, and that it reaches the guest's memory",
+    source="Devicetree Specification 2.3.9 (dma-ranges); pci_parse_request_of_pci_ranges of Linux",
+)
+PARTLY = rule(
+    "XA424",
+    "ram-partly-out-of-reach",
+    "The device's DMA reaches only a part of the guest's memory",
+    severity="warning",
+    effect="portability",
+    why="Behind an IOMMU a device emits guest-physical addresses. A guest's RAM fills bank 0 (3 GiB"
+    " from 0x40000000) and goes on in bank 1, from 0x200000000, out of reach of 32-bit addresses."
+    " Linux copies what lies beyond through bounce buffers in low memory (swiotlb), which costs"
+    " time and is limited in size; buffers that cannot be copied (long-lived ones that user space"
+    " or another device shares) fail.",
+    fix="give the guest no more memory than is within reach, where speed or shared buffers matter",
+    source="xen/include/public/arch-arm.h (RAM banks); Linux kernel/dma/swiotlb.c",
+    needs_host=True,
+)
+NOTHING = rule(
+    "XA425",
+    "ram-out-of-reach",
+    "The device's DMA reaches none of the guest's memory",
+    severity="warning",
+    effect="broken",
+    why="Behind an IOMMU a device emits guest-physical addresses. The windows of its bus, or the"
+    " width of its addresses, end below the guest's RAM or leave it out: not even bounce buffers"
+    " are within reach.",
+    fix="do not assign the device, or use a direct-map domain with RAM within its reach",
+    source="xen/include/public/arch-arm.h (RAM banks); Devicetree Specification 2.3.9 (dma-ranges)",
+    needs_host=True,
+)
+MOVED = rule(
+    "XA426",
+    "dma-addresses-moved",
+    "DMA addresses are not the processor's, and the guest does not know it",
+    severity="warning",
+    effect="broken",
+    why="dma-ranges of the host's bus say that a master finds memory at other addresses than the"
+    " processor. No IOMMU that Xen drives stands before the device, so they hold in a guest too,"
+    " a direct-map one included; but a guest's tree has no such bus, and its driver gives the"
+    " device the processor's addresses.",
+    fix="leave the device to the host",
+    source="Devicetree Specification 2.3.9 (dma-ranges); Linux of_dma_get_range,"
+    " translate_phys_to_dma",
+    needs_host=True,
+)
+
+#: (address, address behind the last byte).
+_Span = tuple[int, int]
+_EVERYTHING: _Span = (0, 1 << 64)
+
+
+def reach(board: Board, device: HostDevice, shield: Protection, guest: Guest) -> Iterator[Finding]:
+    """What is within a device's reach, as far as its driver's width and its bus are known."""
+    if device.dma.answer != "yes":
+        return
+    limits = board.inbound.windows(device.node)
+    if limits is not None and limits.moving:
+        if is_pci(device.node):
+            message = f"{device.path}: {_mapping(limits)}"
+            yield DMA_OFFSET(message, node=device.path, prop="dma-ranges")
+            return
+        if not shield.protected:
+            yield _moved(device, limits)
+    if shield.protected:
+        yield from _reachable(device, limits, guest)
+
+
+def _mapping(limits: Windows) -> str:
+    """The windows that move addresses, for a message."""
+    moved = [entry for entry in limits.entries if entry.child != entry.parent]
+    first = moved[0]
+    more = f" and {len(moved) - 1} more" if len(moved) > 1 else ""
+    span = f"{first.child:#x}-{first.child + first.size:#x}"
+    return f"for its DMA {span} is {first.parent:#x} of the host{more}"
+
+
+def _moved(device: HostDevice, limits: Windows) -> Finding:
+    """What becomes of an address that the guest's driver takes for the device's."""
+    first = next(entry for entry in limits.entries if entry.child != entry.parent)
+    hit = next((e for e in limits.entries if e.child <= first.parent < e.child + e.size), None)
+    where = f"{hit.parent + first.parent - hit.child:#x} of the host" if hit else "nothing"
+    message = (
+        f"{device.path}: {_mapping(limits)} (dma-ranges of {limits.bus.path}); the guest's driver"
+        f" says {first.parent:#x} instead, where the device finds {where}"
+    )
+    return MOVED(message, node=device.path, prop="dma-ranges")
+
+
+def _reachable(device: HostDevice, limits: Windows | None, guest: Guest) -> Iterator[Finding]:
+    """How much of the guest's memory a protected device reaches; of its banks where the size is
+    not known."""
+    known = width(device.node.compatible)
+    if known is None and limits is None:
+        return
+    spans = [_EVERYTHING]
+    why: list[str] = []
+    if limits is not None:
+        spans = [(entry.child, entry.child + entry.size) for entry in limits.entries]
+        ways = ", ".join(f"{start:#x}-{end:#x}" for start, end in spans)
+        why.append(f"dma-ranges of {limits.bus.path} pass {ways}")
+    if known is not None:
+        spans = [(start, min(end, known.limit)) for start, end in spans]
+        why.append(f"{known.driver} of Linux takes {known.bits}-bit addresses")
+    banks = [(address, address + size) for address, size in guest.ram()]
+    stated = bool(banks)
+    banks = banks or [(w.base, w.end) for w in guest.windows if w.when == "ram"]
+    total = sum(end - start for start, end in banks)
+    within = sum(_common(bank, span) for bank in banks for span in _merged(spans))
+    if within == 0:
+        message = f"{device.path} reaches none of the guest's memory: {'; '.join(why)}"
+        yield NOTHING(message, node=device.path)
+    elif stated and within < total:
+        amount = f"{within // MIB} of {total // MIB} MiB"
+        message = f"{device.path} reaches {amount} of the guest's memory: {'; '.join(why)}"
+        yield PARTLY(message, node=device.path)
+
+
+def _common(one: _Span, other: _Span) -> int:
+    """How many bytes two spans have in common."""
+    return max(min(one[1], other[1]) - max(one[0], other[0]), 0)
+
+
+def _merged(spans: list[_Span]) -> list[_Span]:
+    """The same bytes, none of them twice."""
+    merged: list[_Span] = []
+    for first, end in sorted(spans):
+        start = max(first, merged[-1][1]) if merged else first
+        if start < end:
+            merged.append((start, end))
+    return merged

@@ -1,0 +1,133 @@
+"""Memory types: what does not work as it does on the host when all of it is Device-nGnRE.
+
+Stage 2 maps assigned pages as Device-nGnRE, and the stricter of the two stages counts. For
+registers that changes nothing, since a driver maps them so itself (``ioremap``). It matters where
+Linux' driver maps its block as Normal memory (``ioremap_wc``, ``memremap``): no write is gathered
+any more, and an unaligned access, or the clearing of whole cache lines (``DC ZVA``, as memset does
+it), is a fault. So a NOR flash or the shared memory of SCMI is no case of it. What becomes of
+``memory-region`` is :mod:`xenassign.assign.memory`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from xenassign.devicetree.addresses import is_pci, ranges
+from xenassign.devicetree.tree import Node, PropertyError
+from xenassign.findings import Finding, rule
+from xenassign.host.device import HostDevice
+
+SRAM = rule(
+    "XA232",
+    "sram-as-device-memory",
+    "On-chip memory becomes device memory in the guest",
+    severity="warning",
+    effect="broken",
+    why="Linux' sram driver maps the block as Normal memory, and those who take a part of it use it"
+    " like any memory. Stage 2 makes it Device-nGnRE: an unaligned access is a fault, memset and"
+    " memcpy make such, and each access goes alone and slowly.",
+    fix="use it with drivers that access it aligned (memcpy_toio), or leave it to the host",
+    source="map_mmio_regions: p2m_mmio_direct_dev; Linux drivers/misc/sram.c (ioremap_wc)",
+    needs_host=True,
+)
+MEMORY_LIKE = rule(
+    "XA233",
+    "memory-like-registers",
+    "What the driver uses as memory becomes device memory in the guest",
+    severity="warning",
+    effect="broken",
+    why="The driver maps these registers as Normal memory (ioremap_wc): the picture of a frame"
+    " buffer, the memory of a processor that it loads. Stage 2 makes them Device-nGnRE: unaligned"
+    " accesses and DC ZVA are faults, of the kernel (memcpy, memset) and of programs that draw.",
+    fix="leave it to the host, or use a driver that keeps its accesses aligned",
+    source="map_mmio_regions: p2m_mmio_direct_dev; Linux, the driver named",
+    needs_host=True,
+)
+PREFETCHABLE = rule(
+    "XA234",
+    "prefetchable-window",
+    "A prefetchable PCI window becomes device memory in the guest",
+    severity="note",
+    effect="portability",
+    why="Drivers of PCI devices map prefetchable BARs write-combining (video memory, buffers of"
+    " network cards). Stage 2 makes them Device-nGnRE: right for registers, slow for what is"
+    " written in bulk, and an unaligned access is a fault.",
+    fix="expect it to be slow; check that drivers of the devices behind it access it aligned",
+    source="map_mmio_regions: p2m_mmio_direct_dev; IEEE 1275 PCI bus binding 2.2.1.1 (phys.hi, p)",
+    needs_host=True,
+)
+
+#: (what it is, Linux' driver, compatibles) of blocks whose reg the driver maps with ioremap_wc.
+#: Read in Linux 6.12.
+_GROUPS: Final = (
+    (
+        "the picture",
+        "drivers/gpu/drm/tiny/simpledrm.c",
+        "simple-framebuffer",
+    ),
+    (
+        "the memories of the DSP",
+        "drivers/remoteproc/ti_k3_dsp_remoteproc.c",
+        "ti,j721e-c66-dsp ti,j721e-c71-dsp ti,j721s2-c71-dsp ti,am62a-c7xv-dsp",
+    ),
+    (
+        "the tightly coupled memories of the core",
+        "drivers/remoteproc/ti_k3_r5_remoteproc.c",
+        "ti,am654-r5f ti,j721e-r5f ti,j7200-r5f ti,am64-r5f ti,am62-r5f ti,j721s2-r5f",
+    ),
+    (
+        "the memories of the core",
+        "drivers/remoteproc/ti_k3_m4_remoteproc.c",
+        "ti,am64-m4fss",
+    ),
+)
+_MEMORIES: Final = {
+    compatible: (what, driver)
+    for what, driver, compatibles in _GROUPS
+    for compatible in compatibles.split()
+}
+
+#: phys.hi of a PCI address: prefetchable, and the two bits that tell memory space.
+_PREFETCHABLE = 1 << 30
+_MEMORY_SPACE = 1 << 25
+
+
+def memory_types(device: HostDevice) -> Iterator[Finding]:
+    """What of a device is memory rather than registers."""
+    node, path = device.node, device.path
+    if device.blocks:
+        known = next((_MEMORIES[c] for c in node.compatible if c in _MEMORIES), None)
+        if known is not None:
+            what, driver = known
+            message = f"{path}: {driver} of Linux maps {what} as Normal memory"
+            yield MEMORY_LIKE(message, node=path, prop="reg")
+        elif _is_sram(node):
+            message = f"{path} is memory of the chip, and mapped as Device-nGnRE"
+            yield SRAM(message, node=path, prop="reg")
+    if device.windows and is_pci(node):
+        yield from _prefetchable(device)
+
+
+def _is_sram(node: Node) -> bool:
+    """An mmio-sram that Linux maps as Normal memory, and somebody may use as memory.
+
+    A part with a ``compatible`` is of a use of its own: the messages of SCMI (which are copied
+    aligned), or the buffer of a video engine that the processor does not touch.
+    """
+    if "mmio-sram" not in node.compatible or node.has("no-memory-wc"):
+        return False
+    parts = [child for child in node.children.values() if child.available]
+    return not parts or not all(child.compatible for child in parts)
+
+
+def _prefetchable(device: HostDevice) -> Iterator[Finding]:
+    try:
+        table = ranges(device.node) or ()
+    except PropertyError:
+        return
+    for window in table:
+        if window.flags & _PREFETCHABLE and window.flags & _MEMORY_SPACE and window.size:
+            where = f"{window.parent:#x}-{window.parent + window.size:#x}"
+            message = f"{device.path}: the prefetchable window {where} is mapped as Device-nGnRE"
+            yield PREFETCHABLE(message, node=device.path, prop="ranges")

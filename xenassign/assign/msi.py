@@ -1,0 +1,217 @@
+"""Message-signalled interrupts: what a guest can't have, and what no guest may write to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from xenassign.assign.addresses import pages
+from xenassign.assign.board import Board
+from xenassign.assign.checks import xens_own
+from xenassign.assign.regions import Region
+from xenassign.assign.scope import Scope
+from xenassign.devicetree.addresses import Block, is_pci
+from xenassign.devicetree.references import property_references
+from xenassign.devicetree.tree import Node
+from xenassign.findings import Finding, rule
+from xenassign.host.device import HostDevice
+from xenassign.host.msi import Frame, bypassed_doorbells
+from xenassign.xen.iommu import Protection
+from xenassign.xen.layout import MIB, Guest, memory_limit
+
+NEEDS_MSI = rule(
+    "XA505",
+    "msi-dropped",
+    "The device uses MSIs, and guests have none",
+    severity="warning",
+    effect="broken",
+    why="Xen exposes no ITS and no GICv2m frame to a domU, and mapping one would let the guest"
+    " raise interrupts of others. msi-parent and msi-map are dropped. A PCI host with a wired"
+    " interrupt named msi receives MSIs by itself (Linux' DesignWare drivers, when the tree names"
+    " no other receiver): then nothing is lost, and this is a note.",
+    fix="use the device with wired interrupts, if it has them",
+    source="make_gicv3_domU_node, make_gicv2_domU_node: no ITS, no v2m",
+)
+ONLY_MSI = rule(
+    "XA328",
+    "msi-only",
+    "The device has no interrupts but MSIs, and guests have none",
+    severity="warning",
+    effect="broken",
+    why="Xen routes wired interrupts of the GIC alone. A device that has none, and would use an"
+    " ITS, a GICv2m frame or another MSI controller, never interrupts in the guest: its driver"
+    " fails to probe, or waits for ever. For a PCI host it is the devices behind that lose them.",
+    fix="leave the device to the host, unless its driver can poll",
+    source="make_gicv3_domU_node, make_gicv2_domU_node: no ITS, no v2m; map_device_irqs_to_domain",
+)
+FRAME_MAPPED = rule(
+    "XA329",
+    "msi-frame-mapped",
+    "A page with an MSI frame would be the guest's",
+    severity="error",
+    effect="unsafe",
+    why="Xen maps whole pages and compares them with nothing. Whoever writes to a GICv2m frame"
+    " raises any SPI of that frame, of any device and domain: nothing tells who wrote. An ITS tells"
+    " writers apart by their DeviceID, a processor's write has none that Xen gave to the guest, and"
+    " its other registers are the command queue of all. In a pre-ITS window the address that is"
+    " written to is the DeviceID. --allow-shared-page does not help.",
+    fix="leave it to the host: no option allows this",
+    source="GICv2m (Arm SBSA) and ITS (Arm IHI 0069) registers; Linux"
+    " its_enable_quirk_socionext_synquacer; map_mmio_regions",
+    needs_host=True,
+)
+DOORBELL_IN_RAM = rule(
+    "XA330",
+    "doorbell-in-ram",
+    "The guest's RAM holds an address that the SMMU does not translate",
+    severity="error",
+    effect="broken",
+    why="The SMMUv3 of HiSilicon's hip06 and hip07 lets writes of devices to the doorbell of an ITS"
+    " pass untranslated (erratum 161010801; Linux reserves the addresses). Where the guest has RAM"
+    " at that guest-physical address, what the device writes there raises interrupts, and never"
+    " reaches the memory.",
+    fix="give the guest less memory",
+    source="Linux iort_iommu_msi_get_resv_regions (ACPI_IORT_SMMU_V3_HISILICON_HI161X)",
+    needs_host=True,
+)
+
+_NAMES = {"its": "the ITS", "v2m": "the GICv2m frame", "pre-its": "the pre-ITS window of"}
+
+
+def needed(board: Board, inside: Scope, device: HostDevice) -> Iterator[Finding]:
+    """MSIs that the device loses: those of a controller that is not assigned with it."""
+    if xens_own(board, device.node) is not None:
+        return
+    for node, prop in _stated(device):
+        lost = _controllers(board, inside, node, prop)
+        if lost is None:
+            continue
+        path = device.path
+        where = "" if node is device.node else f" of {node.path}"
+        message = f"{path}: {prop}{where} names {lost}"
+        own = _own_receiver(device)
+        if own is not None:
+            message += f"; the host's own MSI receiver has a wired interrupt ({own})"
+            fix = "nothing, where the driver uses that receiver"
+            yield NEEDS_MSI(message, node=path, prop=prop, severity="note", fix=fix)
+        elif not device.interrupts:
+            yield ONLY_MSI(f"{message}, and it has no wired interrupt", node=path, prop=prop)
+        else:
+            count = len(device.interrupts)
+            wired = f"{count} wired interrupt{'s' if count > 1 else ''}"
+            if is_pci(device.node):
+                message += f"; its {wired} cannot stand in for the devices behind it"
+                fix = "use devices that can be polled, or leave the PCI host to the host"
+            else:
+                message += f"; it has {wired} besides"
+                fix = "use it with its wired interrupts, if the driver can"
+            yield NEEDS_MSI(message, node=path, prop=prop, fix=fix)
+
+
+def _stated(device: HostDevice) -> Iterator[tuple[Node, str]]:
+    """(node, property) that gives a device its MSIs.
+
+    ``msi-parent`` is the node's own; a PCI host has also what is stated above it (of_msi_xlate).
+    """
+    if device.msi:
+        yield from ((device.node, prop) for prop in device.msi)
+    elif is_pci(device.node):
+        for above in device.node.ancestors():
+            for prop in ("msi-map", "msi-parent"):
+                if above.has(prop):
+                    yield above, prop
+                    return
+
+
+def _controllers(board: Board, inside: Scope, node: Node, prop: str) -> str | None:
+    """The MSI controllers named that the guest does not get, or None where it gets all."""
+    stated = node.get(prop)
+    group = property_references(board.platform.tree, node, stated) if stated else None
+    entries = group.entries if group else ()
+    lost: list[str] = []
+    for entry in entries:
+        provider = entry.provider
+        if provider is None:
+            lost.append("a controller that is not there")
+        elif not inside.has(provider):
+            lost.append(_controller(board, provider))
+    if not entries:
+        lost.append("a controller that can't be read")
+    return " and ".join(dict.fromkeys(lost)) or None
+
+
+def _controller(board: Board, node: Node) -> str:
+    """An MSI controller that is not the guest's, and why not."""
+    platform = board.platform
+    if platform.gic is not None and node is platform.gic.node:
+        return f"the GIC {node.path}, whose message-based SPIs no guest has"
+    kind = next((msi.kind for msi in platform.msi if msi.node is node), "")
+    if kind in _NAMES:
+        return f"{_NAMES[kind]} {node.path}, which no guest has"
+    return f"the MSI controller {node.path}, which is not assigned with it"
+
+
+def _own_receiver(device: HostDevice) -> str | None:
+    """The wired interrupt by which a PCI host receives MSIs itself, by its name.
+
+    Linux' dw_pcie_msi_host_init takes ``msi``, or ``msi0`` and further.
+    """
+    if not is_pci(device.node):
+        return None
+    names = device.node.strings("interrupt-names")
+    wired = {line.index for line in device.interrupts}
+    own = (name for at, name in enumerate(names) if name in ("msi", "msi0") and at in wired)
+    return next(own, None)
+
+
+def mapped_frames(
+    board: Board, inside: Scope, regions: tuple[Region, ...] = ()
+) -> Iterator[Finding]:
+    """Pages of assigned devices and of regions in which an MSI frame lies."""
+    if not board.msi_frames:
+        return
+    for device in inside.devices:
+        if xens_own(board, device.node) is None:
+            yield from _mapped(board, device.path, (*device.blocks, *device.windows))
+    for region in regions:
+        yield from _mapped(board, region.path, region.blocks)
+
+
+def _mapped(board: Board, path: str, blocks: tuple[Block, ...]) -> Iterator[Finding]:
+    for block in blocks:
+        start, size = pages(block)
+        frame = touched(board.msi_frames, start, size)
+        if frame is not None:
+            message = f"the pages {start:#x}-{start + size:#x} of {path} hold {described(frame)}"
+            yield FRAME_MAPPED(message, node=path, prop="reg")
+
+
+def touched(frames: tuple[Frame, ...], start: int, size: int) -> Frame | None:
+    """The first frame of which a part lies in whole pages."""
+    end = start + size
+    return next((f for f in frames if start < f.end and f.address < end), None)
+
+
+def described(frame: Frame) -> str:
+    """A frame, for a message."""
+    return f"{_NAMES[frame.kind]} {frame.node.path} ({frame.address:#x})"
+
+
+def doorbells(
+    board: Board, device: HostDevice, shield: Protection, guest: Guest
+) -> Iterator[Finding]:
+    """Doorbells that the device reaches untranslated, where the guest has RAM."""
+    if not shield.protected:
+        return
+    for frame in bypassed_doorbells(board.platform, (use.node for use in device.iommus)):
+        size = frame.end - frame.address
+        if any(a < frame.end and frame.address < a + length for a, length in guest.ram()):
+            what = f"the doorbell of {frame.node.path} at {frame.address:#x}-{frame.end:#x}"
+            message = f"{device.path} reaches {what} untranslated, and the guest has RAM there"
+            most = memory_limit(guest, [(frame.address, size)])
+            yield DOORBELL_IN_RAM(message, node=device.path, fix=_less(guest, most))
+
+
+def _less(guest: Guest, most: int) -> str:
+    """How much memory is left below a doorbell, in MiB."""
+    fits = most and (guest.memory or 0) > most * MIB
+    return f"give the guest --memory {most} at most" if fits else "do not assign the device"

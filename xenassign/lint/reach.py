@@ -1,0 +1,49 @@
+"""Rules about what devices of a hand-made tree reach by DMA, and what the guest's processor does.
+
+``generate`` says the same when it decides; here it is asked of the host's devices that the tree
+assigns, at the memory of the domain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from xenassign.assign.containment import outlives
+from xenassign.assign.dma_reach import reach
+from xenassign.assign.memory_type import memory_types
+from xenassign.assign.msi import doorbells
+from xenassign.assign.protection import dma_in_scope
+from xenassign.findings import Finding
+from xenassign.lint.dom0less import DOM0LESS
+from xenassign.lint.view import Check, View
+from xenassign.xen.iommu import Shield, protection
+from xenassign.xen.layout import Guest
+
+
+def reached(view: View) -> Iterator[Finding]:
+    """What the DMA of assigned devices reaches and misses, and what outlives the guest."""
+    board, inside, context = view.board, view.scope, view.context
+    if board is None or inside is None:
+        return
+    version = board.platform.gic.version if board.platform.gic else 3
+    memory = context.memory * 1024 if context.memory is not None else None
+    guest = Guest(context.release, version, context.vpl011, memory)
+    for one, host in view.assigned:
+        shield = protection(board.platform, board.iommus, host)
+        found = [*reach(board, host, shield, guest), *doorbells(board, host, shield, guest)]
+        yield from (f._replace(node=one.node.path, prop="xen,path") for f in found)
+        forced = one.forced and not shield.protected and shield.shield is not Shield.REFUSED
+        for finding in outlives(host, dma_in_scope(inside, host), forced=forced):
+            yield finding._replace(node=one.node.path, prop="xen,path", routes=DOM0LESS)
+
+
+def as_device_memory(view: View) -> Iterator[Finding]:
+    """Memory of the chip that is mapped like registers."""
+    for one, host in view.assigned:
+        if one.entries:
+            for finding in memory_types(host):
+                yield finding._replace(node=one.node.path, prop="xen,reg")
+
+
+#: What ``generate`` has said already.
+JUDGEMENTS: tuple[Check, ...] = (reached, as_device_memory)
