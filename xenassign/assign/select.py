@@ -26,6 +26,13 @@ def resolve(tree: Tree, name: str, purpose: str = "-d") -> Node:
     raise UsageError(f"{purpose} {name}: no such node in {tree.file}; {_nearest(tree, name)}")
 
 
+def absent(tree: Tree, name: str) -> bool:
+    """Whether nothing of the board has the name, be it path, alias, label or suffix."""
+    known = name in tree.aliases or name in tree.labels or tree.find(name) is not None
+    below = "/" + name.strip("/")
+    return not known and not any(node.path.endswith(below) for node in tree.nodes())
+
+
 def select(tree: Tree, names: tuple[str, ...]) -> list[Node]:
     """The nodes that ``-d`` names, in order, each once; as a glob it may be several."""
     chosen: dict[int, Node] = {}

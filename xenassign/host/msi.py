@@ -29,7 +29,10 @@ _SIZE_64K = 0x10000
 
 
 class Frame(NamedTuple):
-    """What may be written to: from ``address`` up to ``end``. ``kind``: that of the controller, or pre-its."""
+    """What may be written to: from ``address`` up to ``end``.
+
+    ``kind``: that of the controller, or pre-its.
+    """
 
     node: Node
     kind: str

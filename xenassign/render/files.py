@@ -37,17 +37,21 @@ def render(plan: DomainPlan) -> dict[str, bytes]:
 def write(files: dict[str, bytes], directory: Path, overwrite: bool) -> list[Path]:
     """Writes files into a directory (made if need be), all or none. Raises OutputError.
 
+    A name may lead into one folder below the directory (``rev1/domu1.dtb``).
     Every file is written under a temporary name first; only when all are on disk they are renamed.
     Should a rename fail, the files that it replaced come back.
     """
     made: list[Path] = []
     try:
-        for path in (directory, *directory.parents):
-            if path.exists():
-                break
-            made.append(path)
-        directory.mkdir(parents=True, exist_ok=True)
         targets = [directory / name for name in files]
+        folders = list(dict.fromkeys(target.parent for target in targets))
+        for path in (*(f for f in folders if f != directory), directory, *directory.parents):
+            if path in directory.parents and path.exists():
+                break
+            if not path.exists():
+                made.append(path)
+        for folder in (directory, *folders):
+            folder.mkdir(parents=True, exist_ok=True)
         there = [path for path in targets if path.exists() or path.is_symlink()]
         if there and not overwrite:
             raise OutputError(f"{there[0]}: exists already; give --overwrite or another -o")

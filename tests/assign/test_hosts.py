@@ -1,0 +1,301 @@
+"""One system on several boards: what is missing, what differs, and guest addresses that agree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from xenassign.assign.common_places import Pins
+from xenassign.assign.hosts import HostsPlan, decide_hosts
+from xenassign.assign.request import Pin, Request, parse_clock_rate, parse_map
+from xenassign.assign.system_request import SystemRequest
+from xenassign.devicetree.tree import Tree
+from xenassign.errors import UsageError
+from xenassign.xen.releases import release
+
+Compiled = Callable[[str], Tree]
+Board = Callable[..., Tree]
+
+DEVICE = """
+{label}: {name}@{at:x} {{
+    compatible = "arm,pl061";
+    reg = <0 {at:#x} 0 {size:#x}>;
+    interrupts = <0 {spi} 4>;
+    {more}
+}};
+"""
+
+
+@pytest.fixture
+def made(compiled: Compiled) -> Board:
+    """made(file, (label, address, size, SPI), …): a board with such devices, and their aliases."""
+
+    def make(file: str, *devices: tuple[str, int, int, int], gic: int = 3, more: str = "") -> Tree:
+        nodes = "".join(
+            DEVICE.format(label=label, name="gpio", at=at, size=size, spi=spi, more=more)
+            for label, at, size, spi in devices
+        )
+        aliases = "".join(f"{label} = &{label};" for label, *_ in devices)
+        kind = {2: "arm,gic-400", 3: "arm,gic-v3"}[gic]
+        tree = compiled(f"""/dts-v1/;
+            / {{
+                #address-cells = <2>; #size-cells = <2>; interrupt-parent = <&gic>;
+                model = "{file}"; compatible = "maker,board";
+                aliases {{ {aliases} }};
+                memory@4000000000 {{ device_type = "memory"; reg = <0x40 0 1 0>; }};
+                clk: clock {{ compatible = "fixed-clock"; #clock-cells = <0>;
+                    clock-frequency = <1000000>; }};
+                gic: interrupt-controller@fff00000 {{
+                    compatible = "{kind}"; interrupt-controller; #interrupt-cells = <3>;
+                    reg = <0 0xfff00000 0 0x10000>, <0 0xfff40000 0 0x80000>;
+                }};
+                {nodes}
+            }};""")
+        return replace_file(tree, f"{file}.dtb")
+
+    return make
+
+
+def replace_file(tree: Tree, file: str) -> Tree:
+    return Tree(tree.root, file, tree.reservations, tree.boot_cpu)
+
+
+def system(*devices: str, maps: tuple[str, ...] = ("auto",), **options: object) -> SystemRequest:
+    asked = Request(
+        devices=devices,
+        name="net",
+        maps=tuple(parse_map(text) for text in maps),
+        policy="trust",
+        release=release("4.20"),
+        memory=3072,
+    )
+    return SystemRequest((replace(asked, **options),))  # type: ignore[arg-type]
+
+
+def rows(plan: HostsPlan) -> dict[tuple[str, str, str], tuple[object, ...]]:
+    return {(d.device, d.what, d.which): d.values for d in plan.differences}
+
+
+def guests(plan: HostsPlan, name: str) -> list[int]:
+    return [
+        block.guest
+        for host in plan.hosts
+        for domain in host.domains
+        for device in domain.devices
+        if device.name == name
+        for block in device.blocks
+    ]
+
+
+def test_boards_that_are_alike_have_no_differences(made: Board) -> None:
+    trees = [made(name, ("a", 0x80000000, 0x1000, 10)) for name in ("rev1", "rev2")]
+    plan = decide_hosts(trees, system("a"))
+    assert not plan.refused
+    assert plan.differences == ()
+    assert [host.name for host in plan.hosts] == ["rev1", "rev2"]
+
+
+def test_a_device_found_by_its_alias_is_one_device(made: Board) -> None:
+    trees = [
+        made("rev1", ("a", 0x80000000, 0x1000, 10)),
+        made("rev2", ("a", 0x90000000, 0x2000, 11)),
+    ]
+    plan = decide_hosts(trees, system("a"))
+    found = rows(plan)
+    assert found["a", "path", ""] == ("/gpio@80000000", "/gpio@90000000")
+    assert found["a", "host address", "block 0"] == (0x80000000, 0x90000000)
+    assert found["a", "size", "block 0"] == (0x1000, 0x2000)
+    assert found["a", "interrupts", ""] == (("42 (level-high)",), ("43 (level-high)",))
+    assert ("a", "guest address", "block 0") not in found
+    assert ("a", "missing", "") not in found
+
+
+def test_identity_that_differs_is_told(made: Board) -> None:
+    trees = [
+        made("rev1", ("a", 0x10000, 0x1000, 10)),
+        made("rev2", ("a", 0x20000, 0x1000, 10)),
+    ]
+    plan = decide_hosts(trees, system("a", maps=()))
+    assert rows(plan)["a", "guest address", "block 0"] == (0x10000, 0x20000)
+
+
+def test_a_missing_device_refuses_its_board_and_no_other(made: Board) -> None:
+    both = (("a", 0x80000000, 0x1000, 10), ("b", 0x80010000, 0x1000, 11))
+    trees = [made("rev1", *both), made("rev2", both[0])]
+    plan = decide_hosts(trees, system("a", "b", maps=("b=0x10000", "auto")))
+    one, other = plan.hosts
+    assert not one.refused
+    assert [device.name for device in one.domains[0].devices] == ["a", "b"]
+    assert [device.name for device in other.domains[0].devices] == ["a"]
+    (line,) = plan.refusals
+    assert line.startswith("error: ")
+    assert "rev2.dtb" in line
+    assert "no such node" in line
+    assert rows(plan)["b", "missing", ""] == ("there", "missing")
+    assert not any(device == "b" and what != "missing" for device, what, _ in rows(plan))
+
+
+def test_a_domain_without_any_device_on_a_board_is_a_refusal(made: Board) -> None:
+    trees = [
+        made("rev1", ("a", 0x80000000, 0x1000, 10)),
+        made("rev2", ("b", 0x80000000, 0x1000, 10)),
+    ]
+    plan = decide_hosts(trees, system("a"))
+    assert [host.refused for host in plan.hosts] == [False, True]
+    assert rows(plan)["a", "missing", ""] == ("there", "missing")
+
+
+def test_what_no_board_has_is_no_plan(made: Board) -> None:
+    trees = [made(name, ("a", 0x80000000, 0x1000, 10)) for name in ("rev1", "rev2")]
+    with pytest.raises(UsageError, match=r"-d nothing: no such node in rev1\.dtb"):
+        decide_hosts(trees, system("a", "nothing"))
+
+
+def test_an_option_that_cannot_be_meant_on_one_board_refuses_that_one(made: Board) -> None:
+    clock = 'clocks = <&clk>; clock-names = "apb";'
+    trees = [
+        made("rev1", ("a", 0x80000000, 0x1000, 10), more=clock),
+        made("rev2", ("a", 0x80000000, 0x1000, 10)),
+    ]
+    plan = decide_hosts(trees, system("a", clock_rates=(parse_clock_rate("a#apb=5000"),)))
+    assert [host.refused for host in plan.hosts] == [False, True]
+    (line,) = plan.refusals
+    assert line.startswith("error: rev2.dtb: --clock-rate a#apb: fits no clock")
+    assert plan.hosts[0].domains[0].devices[0].stand_ins[0].value == "5000 Hz"
+
+
+def test_an_error_on_one_board_names_it(made: Board) -> None:
+    trees = [
+        made("rev1", ("a", 0x80000000, 0x1000, 10), ("b", 0x80010000, 0x1000, 11)),
+        made("rev2", ("a", 0x80000000, 0x1000, 10), ("b", 0x80000800, 0x800, 11)),
+    ]
+    plan = decide_hosts(trees, system("a"))
+    (line,) = plan.refusals
+    assert "rev2.dtb: domain net" in line
+    assert "[XA201]" in line
+
+
+def test_two_boards_of_one_name_are_refused(made: Board) -> None:
+    trees = [made("rev1", ("a", 0x80000000, 0x1000, 10)) for _ in range(2)]
+    trees[1] = replace_file(trees[1], "other/rev1.dts")
+    with pytest.raises(UsageError, match=r"other/rev1.dts: rev1.dtb is called rev1 too"):
+        decide_hosts(trees, system("a"))
+
+
+# ---------------------------------------------------------------------- common places
+
+SMALL, LARGE = 0x1000, 0x100000
+HOLE = 0x4020000  # where the largest hole of a guest begins
+AUTO = 0x8000000  # where auto alone puts a small block of 0x80000000
+
+
+def test_auto_gives_one_guest_address(made: Board) -> None:
+    """The second board has it elsewhere, and its first free hole is another."""
+    trees = [
+        made("rev1", ("a", 0x80000000, SMALL, 10), ("b", 0x80010000, SMALL, 11)),
+        made("rev2", ("b", 0x80000000, LARGE, 10), ("a", 0x90000000, SMALL, 11)),
+    ]
+    alone = [guests(decide_hosts([tree], system("a", "b")), "a") for tree in trees]
+    assert alone[0] != alone[1]
+    plan = decide_hosts(trees, system("a", "b"))
+    for name in ("a", "b"):
+        one, other = guests(plan, name)
+        assert one == other
+
+
+def test_auto_leaves_free_what_is_fixed_on_another_board(made: Board) -> None:
+    """Each board by itself would take what is fixed on the other."""
+    trees = [
+        made("rev1", ("a", 0x10000, SMALL, 10), ("b", AUTO, SMALL, 11)),
+        made("rev2", ("a", 0x80000000, SMALL, 10), ("b", 0x10000, SMALL, 11)),
+    ]
+    fixed = system("a", "b", maps=("b=identity", "auto"))
+    assert [guests(decide_hosts([tree], fixed), "a") for tree in trees] == [[0x10000], [AUTO]]
+    plan = decide_hosts(trees, fixed)
+    assert guests(plan, "b") == [AUTO, 0x10000]
+    one, other = guests(plan, "a")
+    assert one == other
+    assert one not in (0x10000, AUTO)
+
+
+def test_auto_leaves_free_the_gic_of_another_board(made: Board) -> None:
+    """A guest with GICv3 has its redistributors there, one with GICv2 has nothing."""
+    where = 0x3030000
+    trees = [
+        made("rev1", ("a", where, SMALL, 10), ("b", AUTO, SMALL, 11), gic=2),
+        made("rev2", ("a", 0x80000000, SMALL, 10), ("b", 0x10000, SMALL, 11), gic=3),
+    ]
+    fixed = system("a", "b", maps=("b=identity", "auto"))
+    assert [guests(decide_hosts([tree], fixed), "a") for tree in trees] == [[where], [AUTO]]
+    one, other = guests(decide_hosts(trees, fixed), "a")
+    assert one == other
+    assert one not in (where, AUTO)
+
+
+def test_auto_leaves_free_what_only_another_board_has(made: Board) -> None:
+    """What a glob finds is not the same on both."""
+    same = ("b", 0x11000, SMALL, 11)
+    trees = [
+        made("rev1", ("c", 0x80000000, SMALL, 9), ("a", 0x10000, SMALL, 10), same),
+        made("rev2", ("a", 0x90000000, LARGE, 10), same, ("d", 0x81000000, SMALL, 9)),
+    ]
+    plan = decide_hosts(trees, system("gpio@8*", "a", "b", maps=("b=identity", "auto")))
+    assert not plan.refused
+    one, other = guests(plan, "a")
+    assert one == other
+
+
+def test_no_place_on_one_board_is_no_refusal_of_the_others(made: Board) -> None:
+    """What is fixed on the second board fills the only hole that is large enough."""
+    trees = [
+        made("rev1", ("a", 0x80000000, 0xA000000, 10), ("b", 0x20000, SMALL, 11)),
+        made("rev2", ("a", 0x80000000, 0xA000000, 10), ("b", HOLE, 0xBFE0000, 11)),
+    ]
+    plan = decide_hosts(trees, system("a", "b", maps=("b=identity", "auto")))
+    assert [host.refused for host in plan.hosts] == [False, True]
+    assert guests(plan, "a") == [0x6000000]
+
+
+def test_sizes_that_differ_still_find_a_common_place(made: Board) -> None:
+    """What fits on the first board runs into the next block on the second."""
+    first = [("a", 0x80000000, SMALL, 10), ("b", 0x80010000, SMALL, 11)]
+    second = [("a", 0x80000000, LARGE, 10), ("b", 0x80200000, SMALL, 11)]
+    trees = [made("rev1", *first), made("rev2", *second)]
+    plan = decide_hosts(trees, system("a", "b"))
+    for name in ("a", "b"):
+        one, other = guests(plan, name)
+        assert one == other
+    assert not plan.refused
+
+
+def test_the_order_of_the_boards_is_of_no_account(made: Board) -> None:
+    trees = [
+        made("rev1", ("a", 0x80000000, SMALL, 10), ("b", 0x80010000, SMALL, 11)),
+        made("rev2", ("b", 0x80000000, LARGE, 10), ("a", 0x90000000, SMALL, 11)),
+        made("rev3", ("b", 0x70000000, SMALL, 10), ("a", 0x20000, SMALL, 11)),
+    ]
+    plan = decide_hosts(trees, system("a", "b"))
+    back = decide_hosts(trees[::-1], system("a", "b"))
+    assert {h.name: h.domains for h in plan.hosts} == {h.name: h.domains for h in back.hosts}
+    assert len(set(guests(plan, "a"))) == len(set(guests(plan, "b"))) == 1
+
+
+def test_pins_keep_a_place_on_every_board(made: Board) -> None:
+    trees = [
+        made("rev1", ("a", 0x80000000, SMALL, 10)),
+        made("rev2", ("a", 0x90000000, SMALL, 11)),
+    ]
+    pins: Pins = {"rev2.dtb": {"net": (Pin("/gpio@90000000", 0, False, 0x5000000),)}}
+    plan = decide_hosts(trees, system("a"), pins)
+    assert guests(plan, "a") == [0x5000000, 0x5000000]
+
+
+def test_one_board_is_decided_as_ever(made: Board) -> None:
+    tree = made("rev1", ("a", 0x80000000, SMALL, 10))
+    plan = decide_hosts([tree], system("a"))
+    assert plan.differences == ()
+    assert not plan.refused
+    with pytest.raises(UsageError, match="no such node"):
+        decide_hosts([tree], system("b"))

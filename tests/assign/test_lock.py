@@ -1,0 +1,167 @@
+"""What the lock says of a change, line for line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from xenassign.assign.hosts import decide_hosts
+from xenassign.assign.lock import HostLock, Lock, changes, lock_of, refusals
+from xenassign.assign.outcome import (
+    BlockOutcome,
+    DeviceOutcome,
+    DomainOutcome,
+    FindingOutcome,
+    KeepOutcome,
+    LineOutcome,
+    RegionOutcome,
+    StandInOutcome,
+    StreamOutcome,
+    SupplierOutcome,
+)
+from xenassign.assign.request import Request
+from xenassign.assign.system_request import SystemRequest
+from xenassign.devicetree.tree import Tree
+from xenassign.errors import UsageError
+
+DEVICE = DeviceOutcome(
+    name="ethernet0",
+    path="/ethernet@ff0e0000",
+    blocks=(BlockOutcome(0, False, 0xFF0E0000, 0xFF0E0000, 0x1000),),
+    interrupts=(LineOutcome(95, "level-high"),),
+    streams=(StreamOutcome("/smmu", 0x877, 0, 1),),
+    protected=True,
+    forced=False,
+    suppliers=(SupplierOutcome("", "clocks", "/clk", "stubbed"),),
+    stand_ins=(StandInOutcome("", "clocks", "pclk", "125000000 Hz"),),
+    properties=(),
+)
+DOMAIN = DomainOutcome("net", (DEVICE,), (), (), 3055, None, (), (), (), ())
+
+
+def lock(domain: DomainOutcome = DOMAIN, host: str = "rev1.dtb") -> Lock:
+    return Lock("4.20", (HostLock(host, (domain,), ()),))
+
+
+def of(device: DeviceOutcome) -> Lock:
+    return lock(DOMAIN._replace(devices=(device,)))
+
+
+@pytest.mark.parametrize(
+    ("device", "line"),
+    [
+        (
+            DEVICE._replace(blocks=(BlockOutcome(0, False, 0xFF0F0000, 0xFF0E0000, 0x1000),)),
+            "block 0 moved in the host from 0xff0e0000 to 0xff0f0000",
+        ),
+        (
+            DEVICE._replace(blocks=(BlockOutcome(0, False, 0xFF0E0000, 0x1000, 0x1000),)),
+            "block 0 moved in the guest from 0xff0e0000 to 0x1000",
+        ),
+        (
+            DEVICE._replace(blocks=(BlockOutcome(0, False, 0xFF0E0000, 0xFF0E0000, 0x2000),)),
+            "block 0 of 0x1000 bytes became 0x2000 bytes",
+        ),
+        (
+            DEVICE._replace(blocks=(*DEVICE.blocks, BlockOutcome(0, True, 0x10, 0x20, 0x30))),
+            "window 0 (0x30 bytes at 0x10, in the guest at 0x20) added",
+        ),
+        (DEVICE._replace(path="/ethernet@0"), "path /ethernet@ff0e0000 became /ethernet@0"),
+        (DEVICE._replace(interrupts=(LineOutcome(97, "level-high"),)), "INTID 95 became 97"),
+        (DEVICE._replace(interrupts=()), "INTID 95 removed"),
+        (
+            DEVICE._replace(interrupts=(LineOutcome(95, "edge-rising"),)),
+            "INTID 95: level-high became edge-rising",
+        ),
+        (
+            DEVICE._replace(streams=(StreamOutcome("/smmu", 0x878, 0xF, 1),)),
+            "stream 0x877 of /smmu became 0x878 mask 0xf of /smmu",
+        ),
+        (
+            DEVICE._replace(protected=False, forced=True),
+            "DMA protected by an IOMMU became forced without an IOMMU",
+        ),
+        (
+            DEVICE._replace(stand_ins=(StandInOutcome("", "clocks", "pclk", "100000000 Hz"),)),
+            "clock pclk: stub 125000000 Hz became 100000000 Hz",
+        ),
+        (DEVICE._replace(stand_ins=()), "clock pclk: stub 125000000 Hz removed"),
+        (
+            DEVICE._replace(suppliers=(SupplierOutcome("", "clocks", "/clk", "copied"),)),
+            "clocks of /clk: stubbed became copied",
+        ),
+    ],
+)
+def test_a_device_that_changed(device: DeviceOutcome, line: str) -> None:
+    assert changes(of(DEVICE), of(device)) == [f"net: ethernet0: {line}"]
+
+
+REGION = RegionOutcome("/vpu", "/vpu@0", (), ("/ethernet@ff0e0000",))
+
+
+@pytest.mark.parametrize(
+    ("domain", "line"),
+    [
+        (DOMAIN._replace(devices=()), "device ethernet0 (/ethernet@ff0e0000) removed"),
+        (
+            DOMAIN._replace(devices=(DEVICE, DEVICE._replace(name="/rtc@0", path="/rtc@0"))),
+            "device /rtc@0 added",
+        ),
+        (DOMAIN._replace(regions=(REGION,)), "region /vpu (/vpu@0) added"),
+        (DOMAIN._replace(memory_mb_max=16), "memory limit 3055 MiB became 16 MiB"),
+        (DOMAIN._replace(pool_mib=9), "memory for stage 2 Xen's default became 9 MiB"),
+        (DOMAIN._replace(marks=("/x",)), "mark on /x added"),
+        (
+            DOMAIN._replace(host_keeps=(KeepOutcome("clock", "/clk", (16,)),)),
+            "host keeps clock /clk 0x10 added",
+        ),
+        (DOMAIN._replace(kept_on=("/r",)), "kept on /r added"),
+        (DOMAIN._replace(firmware=("/scmi",)), "firmware /scmi added"),
+        (
+            DOMAIN._replace(findings=(FindingOutcome("XA504", "/x"),)),
+            "finding XA504 about /x added",
+        ),
+    ],
+)
+def test_a_domain_that_changed(domain: DomainOutcome, line: str) -> None:
+    assert changes(lock(), lock(domain)) == [f"net: {line}"]
+
+
+def test_hosts_and_releases() -> None:
+    two = Lock("4.20", (*lock().hosts, *lock(host="rev2.dtb").hosts))
+    assert changes(lock(), two) == ["host rev2.dtb added"]
+    assert changes(two, lock()) == ["host rev2.dtb removed"]
+    assert changes(lock(), lock(host="rev9.dtb")) == ["host rev1.dtb became rev9.dtb"]
+    assert changes(lock(), lock()._replace(xen="4.21")) == ["Xen 4.20 became 4.21"]
+    other = DOMAIN._replace(memory_mb_max=16)
+    moved = Lock("4.20", (two.hosts[0], HostLock("rev2.dtb", (other,), ())))
+    assert changes(two, moved) == ["rev2.dtb: net: memory limit 3055 MiB became 16 MiB"]
+    assert changes(lock(), lock(DOMAIN._replace(name="wifi"))) == [
+        "domain net removed",
+        "domain wifi added",
+    ]
+
+
+def test_a_change_under_locked_is_an_error() -> None:
+    (finding,) = refusals(["net: ethernet0: INTID 95 became 97"])
+    assert finding.text("xenassign.lock") == (
+        "error: xenassign.lock: net: ethernet0: INTID 95 became 97; look at each change; without"
+        " --locked the new plan is taken, and the lock rewritten [XA021]"
+    )
+
+
+def test_only_a_plan_without_errors_is_locked(board: Callable[[str], Tree]) -> None:
+    tree = board("zynqmp")
+    refused = SystemRequest(
+        (Request(devices=("ethernet@ff0e0000",), policy="strict", memory=4000),)
+    )
+    with pytest.raises(ValueError, match="refused"):
+        lock_of(decide_hosts([tree], refused))
+
+
+def test_two_hosts_of_one_file_name(board: Callable[[str], Tree]) -> None:
+    tree = board("zynqmp")
+    trees = [Tree(tree.root, "a/board.dtb"), Tree(tree.root, "b/board.dtb")]
+    with pytest.raises(UsageError, match="rename one"):
+        decide_hosts(trees, SystemRequest((Request(devices=("ethernet@ff0e0000",)),)))

@@ -1,0 +1,205 @@
+"""Guest addresses that are the same on all boards, wherever ``auto`` can arrange it.
+
+What is placed on one board is pinned on the others (``Request.pins``), and what has a fixed place
+on one is left free on the others (``Request.avoid``), board after board, until nothing moves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import PurePath
+from typing import NamedTuple
+
+from xenassign.assign.addresses import Claimant
+from xenassign.assign.board import Board, read_board
+from xenassign.assign.decide import judge_request
+from xenassign.assign.host_plan import HostRequest
+from xenassign.assign.outcome import Names
+from xenassign.assign.plan import PlacedBlock
+from xenassign.assign.request import Pin, Request
+from xenassign.assign.scope import scope
+from xenassign.assign.select import select
+from xenassign.assign.system_request import SystemRequest
+from xenassign.errors import UsageError
+
+#: All of a guest's address space: with it left free, only what ``auto`` does not place has a place.
+_EVERYTHING = ((0, 1 << 64),)
+
+#: Rounds over all boards until no block moves. Each round settles what the sizes of one more board
+#: unsettle; what is not common then cannot be (two boards that tie a block to different ones).
+_ROUNDS = 6
+
+#: By file name of the host and name of the domain: where ``auto`` placed blocks before.
+Pins = Mapping[str, Mapping[str, tuple[Pin, ...]]]
+
+
+class _Key(NamedTuple):
+    """A block on every board: of which domain, of what, and which."""
+
+    domain: str
+    name: str
+    block: int
+    window: bool
+
+
+class _Placed(NamedTuple):
+    """Where a block is: host path of its node, guest page, size of its pages."""
+
+    path: str
+    guest: int
+    size: int
+
+
+_Places = dict[_Key, _Placed]
+
+
+@dataclass(slots=True)
+class _Host:
+    """A board while its addresses are sought. ``fixed``: what ``auto`` does not place.
+
+    ``pinned``: by domain the pins of the lock; ``places``: what ``auto`` placed last. ``paths``: by
+    domain and name of a device or region. ``members``: by domain the nodes that it has.
+    """
+
+    asked: HostRequest
+    request: SystemRequest
+    board: Board
+    pinned: dict[str, tuple[Pin, ...]]
+    names: dict[str, Names] = field(default_factory=dict)
+    fixed: _Places = field(default_factory=dict)
+    places: _Places = field(default_factory=dict)
+    paths: dict[tuple[str, str], str] = field(default_factory=dict)
+    members: dict[str, frozenset[int]] = field(default_factory=dict)
+
+    def place(self, one: Request) -> tuple[_Places, bool]:
+        """(where the blocks of a domain are, whether all have a place)."""
+        tree = self.asked.tree
+        others = (nodes for name, nodes in self.members.items() if name != one.name)
+        elsewhere = frozenset[int]().union(*others)
+        judged = judge_request(self.board, one, select(tree, one.devices), elsewhere)
+        names = self.names.setdefault(one.name, Names(tree, one.devices))
+        found: _Places = {}
+        wanted = 0
+        owners: list[Claimant] = [*judged.inside.devices, *judged.regions]
+        for owner in owners:
+            name = names.of(owner.node)
+            self.paths[one.name, name] = owner.path
+            wanted += sum(block.size > 0 for block in (*owner.blocks, *owner.windows))
+            for placed in judged.placement.placed[owner.path]:
+                found[_key(one.name, name, placed)] = _Placed(
+                    owner.path, placed.mapping.guest, placed.mapping.size
+                )
+        return found, len(found) == wanted
+
+
+def _key(domain: str, name: str, placed: PlacedBlock) -> _Key:
+    return _Key(domain, name, placed.block.index, placed.window)
+
+
+def with_pins(asked: Sequence[HostRequest], pins: Pins) -> tuple[HostRequest, ...]:
+    """The requests with a pin for every block that ``auto`` places."""
+    hosts: dict[str, _Host] = {}
+    problems: dict[str, str] = {}
+    free = False
+    for one in sorted(asked, key=lambda one: one.name):  # their order is of no account
+        if one.request is None:
+            continue
+        known = dict(pins.get(PurePath(one.tree.file).name, {}))
+        first = one.request.domains[0]
+        board = read_board(one.platform, first.release, first.drivers)
+        host = _Host(one, one.request, board, known)
+        try:
+            free = _settle_fixed(host) or free
+        except UsageError as error:
+            problems[one.name] = str(error)
+            continue
+        hosts[one.name] = host
+    if free and len(asked) > 1:
+        _settle(list(hosts.values()))
+    made = []
+    for one in asked:
+        if one.name in problems:
+            made.append(one._replace(request=None, problem=one.problem or problems[one.name]))
+        elif one.request is not None:
+            made.append(one._replace(request=_pinned(hosts[one.name])))
+        else:
+            made.append(one)
+    return tuple(made)
+
+
+def _settle_fixed(host: _Host) -> bool:
+    """Finds what has a place whatever ``auto`` does; whether something has not."""
+    every = True
+    for one in host.request.domains:
+        chosen = select(host.asked.tree, one.devices)
+        host.members[one.name] = scope(host.asked.platform, chosen).members
+    for one in host.request.domains:
+        found, all_placed = host.place(replace(one, avoid=_EVERYTHING, pins=()))
+        host.fixed.update(found)
+        every = every and all_placed
+    return not every
+
+
+def _settle(hosts: list[_Host]) -> None:
+    """Places what ``auto`` places, board after board, until nothing moves.
+
+    What finds no place because of other boards gets no pin, and each board decides about it alone.
+    """
+    common: dict[_Key, int] = {}
+    for _ in range(_ROUNDS):
+        before = [dict(host.places) for host in hosts]
+        for host in hosts:
+            others = [other for other in hosts if other is not host]
+            places: _Places = {}
+            for one in host.request.domains:
+                pins = _merged(_wishes(host, one.name, common), host.pinned.get(one.name, ()))
+                avoid = tuple(_taken(host, one.name, others))
+                places.update(host.place(replace(one, pins=pins, avoid=avoid))[0])
+            host.places = {key: at for key, at in places.items() if key not in host.fixed}
+            common.update((key, at.guest) for key, at in host.places.items())
+        if before == [host.places for host in hosts]:
+            return
+
+
+def _merged(wished: Iterable[Pin], locked: Iterable[Pin]) -> tuple[Pin, ...]:
+    """One pin for each block; that of the lock counts."""
+    return tuple({(p.path, p.index, p.window): p for p in (*wished, *locked)}.values())
+
+
+def _wishes(host: _Host, domain: str, common: dict[_Key, int]) -> Iterator[Pin]:
+    """Where other boards, or this one before, have the blocks."""
+    for key, guest in sorted(common.items()):
+        path = host.paths.get((key.domain, key.name))
+        if key.domain == domain and path is not None:
+            yield Pin(path, key.block, key.window, guest)
+
+
+def _taken(host: _Host, domain: str, others: list[_Host]) -> Iterator[tuple[int, int]]:
+    """What other boards have in the domain's address space where this one has nothing."""
+    found: dict[tuple[int, int], None] = {}
+    for other in others:
+        for key, at in other.fixed.items():
+            if key.domain == domain:
+                found[at.guest, at.size] = None
+        for key, at in other.places.items():
+            if key.domain == domain and (domain, key.name) not in host.paths:
+                found[at.guest, at.size] = None
+        gic = other.asked.platform.gic
+        for window in host.request.domains[0].release.windows:
+            if gic is not None and window.when == f"gicv{gic.version}":
+                found[window.base, window.size] = None
+    yield from sorted(found)
+
+
+def _pinned(host: _Host) -> SystemRequest:
+    domains = []
+    for one in host.request.domains:
+        mine = [
+            Pin(at.path, key.block, key.window, at.guest)
+            for key, at in sorted(host.places.items())
+            if key.domain == one.name
+        ]
+        locked = host.pinned.get(one.name, ())
+        domains.append(replace(one, pins=_merged((*one.pins, *locked), mine)))
+    return replace(host.request, domains=tuple(domains))

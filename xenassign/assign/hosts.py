@@ -1,0 +1,80 @@
+"""One system on several boards: revisions of a board, or machines that a guest is moved between.
+
+Every board is decided by itself, and the plan must hold on each. What the boards differ in is data
+(:mod:`xenassign.assign.differences`); where ``auto`` places a block, all boards get the same guest
+address if there is one that is free on all (:mod:`xenassign.assign.common_places`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from xenassign.assign.common_places import Pins, with_pins
+from xenassign.assign.differences import Difference, differences
+from xenassign.assign.host_plan import HostPlan, HostRequest, asked_of
+from xenassign.assign.outcome import outcome
+from xenassign.assign.system import SystemPlan, decide_system
+from xenassign.assign.system_request import SystemRequest
+from xenassign.devicetree.tree import Tree
+from xenassign.errors import UsageError
+
+
+class HostsPlan(NamedTuple):
+    """A system on each of its boards, and what differs between them."""
+
+    xen: str
+    hosts: tuple[HostPlan, ...]
+    differences: tuple[Difference, ...]
+
+    @property
+    def refused(self) -> bool:
+        """Whether it does not hold on every board."""
+        return any(host.refused for host in self.hosts)
+
+    @property
+    def refusals(self) -> list[str]:
+        """Why not, a line each."""
+        return [line for host in self.hosts for line in host.refusals]
+
+
+def decide_hosts(
+    trees: Sequence[Tree], request: SystemRequest, pins: Pins | None = None
+) -> HostsPlan:
+    """Decides the system for every board. ``pins``: those of a lock.
+
+    Raises UsageError where the request cannot be meant on any of them, or two have one name.
+    """
+    made = []
+    for asked in arrange(trees, request, pins):
+        system = problem = None
+        if asked.request is not None:
+            try:
+                system = decide_system(asked.tree, asked.request, asked.platform)
+            except UsageError as error:
+                problem = str(error)
+        made.append((asked._replace(problem=asked.problem or problem), system))
+    return compared(request, made)
+
+
+def compared(
+    request: SystemRequest, made: Iterable[tuple[HostRequest, SystemPlan | None]]
+) -> HostsPlan:
+    """Sets boards that were decided side by side. Raises UsageError where none could be."""
+    hosts = []
+    for asked, system in made:
+        plans = system.domains if system is not None else ()
+        outcomes = tuple(outcome(asked.tree, plan) for plan in plans)
+        hosts.append(HostPlan(asked, system, outcomes))
+    problems = [host.asked.problem for host in hosts]
+    if hosts and all(problem is not None for problem in problems):
+        raise UsageError(problems[0])
+    found = tuple(differences(request, hosts)) if len(hosts) > 1 else ()
+    return HostsPlan(request.domains[0].release.version, tuple(hosts), found)
+
+
+def arrange(
+    trees: Sequence[Tree], request: SystemRequest, pins: Pins | None = None
+) -> tuple[HostRequest, ...]:
+    """What to ask of every board, so that their guest addresses agree."""
+    return with_pins(asked_of(trees, request), pins or {})
