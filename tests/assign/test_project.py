@@ -198,6 +198,12 @@ VALUES = [
     *('"xl"', '"smmu"', '"4.20"', '"4.16"', '"auto"', '"map"', '{ a = "drop" }', '["XA2"]'),
     *('{ a = { bytes = "0" } }', '{ a = { bytes = "00 11" } }', "{ a = 4294967296 }"),
     *("{ a = [4294967296] }", "{ a = -1 }", '{ a = ["b", 1] }', '"9a"', '"XA12"', '"XA123"'),
+    *(
+        "{ window = [0, 4096] }",
+        "{ window = [0] }",
+        "[{ window = [4096, 8192] }]",
+        "[[0, 2097152]]",
+    ),
     *('["auto", 1]', '["auto", "b"]', '{ a = "\\u0000" }', "{ a = 18446744073709551616 }"),
 ]
 VALIDATOR = Draft202012Validator(schema())
@@ -205,7 +211,12 @@ VALIDATOR = Draft202012Validator(schema())
 ELSEWHERE = {
     ("domain", "base-cfg"),  # the file has to be there
     ("domain", "device"),  # each once
+    ("domain", "map"),  # windows of whole pages
+    ("device", "map"),
+    ("domain", "static-memory"),  # banks of whole pages
+    ("domain", "direct-map"),  # with static-memory
 }
+NOT_ALONE = {("domain", "base-cfg"), ("domain", "direct-map")}
 
 
 EVERY_KEY = pytest.mark.parametrize(
@@ -305,7 +316,7 @@ def test_the_examples_are_right(tmp_path: Path, name: str, key: Key) -> None:
         return
     text, _ = with_key(name, key, key.example)
     assert accepted(text)
-    if (name, key.name) != ("domain", "base-cfg"):
+    if (name, key.name) not in NOT_ALONE:
         assert told(tmp_path, text) is None
 
 
@@ -345,8 +356,8 @@ HEAD = 'host = "a"\n[[domain]]\nname = "net"\n'
         ),
         (
             HEAD + 'device = [\n  "a",\n  { path = "b", map = 1.5 },\n]',
-            "6: domain 'net', device 'b': map is no string or integer or list of strings or"
-            ' integers; write map = "auto"',
+            "6: domain 'net', device 'b': map is no string or integer or table {window = …} or"
+            " list of",
         ),
         (
             HEAD + 'device = [\n  "a",\n  { map = 1 } ]',
@@ -412,6 +423,29 @@ HEAD = 'host = "a"\n[[domain]]\nname = "net"\n'
 def test_what_is_said(tmp_path: Path, text: str, message: str) -> None:
     said = str(told(tmp_path, text))
     assert said.startswith(f"{tmp_path / 'x.toml'}:{message}"), said
+
+
+def test_windows_alignment_and_static_memory(tmp_path: Path) -> None:
+    text = """
+align = "2m"
+map = { window = [0x10000000, 0x20000000] }
+static-memory = [[0x50000000, 0x20000000]]
+direct-map = true
+[[domain.device]]
+path = "x"
+map = [1, { window = [0, 4096] }]
+"""
+    (made,) = read(tmp_path, HEAD + text).system.domains
+    assert made.maps == (
+        parse_map("x#0=1"),
+        parse_map("x#1=window:0-4096"),
+        parse_map("window:0x10000000-0x20000000"),
+    )
+    assert (made.align, made.direct_map) == ("2m", True)
+    assert made.static_memory == ((0x50000000, 0x20000000),)
+    assert (made.memory, made.routes) == (512, ("dom0less",))
+    message = str(told(tmp_path, HEAD + text.replace("[0, 4096]", "[1, 2]")))
+    assert ":11: domain 'net', device 'x': map x 'window:0x1-0x2': no range of whole" in message
 
 
 @pytest.mark.parametrize(

@@ -139,7 +139,8 @@ def _host_context(ready: Machine, host: bytes) -> Context:
     platform = read_platform(read_blob(host, "board.dtb"))
     known = release(ready.release)
     drivers = iommus(platform, known, DRIVERS)
-    return Context(known, platform, drivers, gic_lines=gic_lines(ready))
+    lines, options = gic_lines(ready), ready.options
+    return Context(known, platform, drivers, gic_lines=lines, options=options)
 
 
 def foretold(made: System, known: Context, setup: Setup = PLAIN) -> list[Finding] | None:

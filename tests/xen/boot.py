@@ -78,6 +78,7 @@ class Domain:
     memory: int = 256  #: MiB
     vcpus: int = 1
     vpl011: bool = True  #: without it the guest has no console
+    uart: int = 0x22000000  #: where the vPL011 is
     nr_spis: int | None = None
     more: str = ""  #: source text for its node in /chosen
     edits: tuple[tuple[str, str], ...] = ()  #: (old, new) text of its node in /chosen
@@ -217,7 +218,7 @@ def boot_system(
 
 def bootargs(domain: Domain) -> str:
     """Linux's, with an early console so that no crash is silent."""
-    early = "earlycon=pl011,0x22000000" if domain.vpl011 else ""
+    early = f"earlycon=pl011,{domain.uart:#x}" if domain.vpl011 else ""
     return f"{early} console=ttyAMA0 loglevel=4 rdinit=/init panic=1"
 
 

@@ -18,9 +18,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import zlib
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path, PurePosixPath
+
+from xenassign.xen.releases import KCONFIG
 
 from ..debian import KERNEL, Facts, FetchError, cache_directory, contents, download, facts, kept
 from . import initramfs
@@ -30,6 +33,8 @@ QEMU = "qemu-system-aarch64"
 
 #: Xen's release in each suite of Debian.
 RELEASES = {"bookworm": "4.17", "trixie": "4.20"}
+
+_GZIP = b"\x1f\x8b\x08"  # RFC 1952: ID1, ID2, CM
 
 #: A release of Xen that was built by hand: the name of a variable in the environment.
 _OWN = re.compile(r"XENASSIGN_XEN_(\d+)_(\d+)")
@@ -70,6 +75,11 @@ class Machine:
         return self.built or self.directory / "xen"
 
     @property
+    def options(self) -> frozenset[str]:
+        """What the hypervisor was built with, of the options that matter; Debian's has none."""
+        return kconfig(self.built) if self.built else frozenset()
+
+    @property
     def linux(self) -> Path:
         """Linux for dom0 and for guests: a raw arm64 Image."""
         return self.directory / "Image"
@@ -89,6 +99,25 @@ def built() -> dict[str, Path]:
     """The hypervisors that were built by hand, by release."""
     found = ((_OWN.fullmatch(name), path) for name, path in sorted(os.environ.items()))
     return {f"{name[1]}.{name[2]}": Path(path) for name, path in found if name and path}
+
+
+@cache
+def kconfig(xen: Path) -> frozenset[str]:
+    """The options of ``xenassign lint --kconfig`` that a hypervisor was built with.
+
+    Its configuration is in it, compressed (xen/common/config_data.S).
+    """
+    data = xen.read_bytes()
+    at = data.find(_GZIP)
+    while at >= 0:
+        try:
+            text = zlib.decompressobj(wbits=31).decompress(data[at:])
+        except zlib.error:
+            text = b""
+        if b"CONFIG_ARM=y" in text:
+            return frozenset(o for o in KCONFIG if f"CONFIG_{o}=y".encode() in text.split())
+        at = data.find(_GZIP, at + 1)
+    return frozenset()
 
 
 def machine(suite: str) -> Machine:

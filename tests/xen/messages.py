@@ -15,6 +15,7 @@ ROUTINE = re.compile(
     r"|Loading ramdisk from boot module @ "
     r"|Allocating mappings totalling \d+MB for d\d+:"
     r"|d\d+ BANK\[\d+\] "
+    r"|d\d+: STATIC BANK\[\d+\] "
     r"|d\d+: extended region \d+: "
     r"|Loading zImage from "
     r"|Loading d\d+ initrd from "
@@ -61,6 +62,9 @@ REFUSED = re.compile(
     r"|Failed to allocate P2M pages"
     r"|Unable to remove mapping gfn="
     r"|vpl011: "
+    r"|Size of \"memory\" property doesn't match up with the sum-up of \"xen,static-mem\"\."
+    r"|pg\[\d+\] Static MFN \S+ c="  # a page that is none of static memory's
+    r"|d\d+: failed to acquire static memory: "
     r"|Unsupported uImage "
     r"|Data Abort Trap\. |CPU\d+: Unexpected Trap: "  # Xen itself falls over
 )

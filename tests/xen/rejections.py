@@ -720,6 +720,10 @@ NOT_SHOWN = {
     "XA614": "only xl 4.21 and newer refuses it, which Debian does not have",
     "XA729": "only Xen 4.21 and newer refuse it, on boards with SCMI, which QEMU does not have",
     "XA714": "Debian's Xen is built without static memory; see XA717",
+    "XA731": "Debian's Xen is built without static memory; see XA717",
+    "XA732": "Debian's Xen is built without static memory; see XA717",
+    "XA733": "Debian's Xen is built without static memory; see XA717",
+    "XA734": "Debian's Xen is built without static memory; see XA717",
     "XA718": "only Xen 4.21 and newer refuse it, which Debian does not have",
     "XA512": "only Xen 4.22 refuses it, which Debian does not have",
 }

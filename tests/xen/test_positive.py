@@ -175,6 +175,9 @@ def domain_of(files: Files) -> Domain:
     sci = string(node, "xen,sci_type")
     more = [f"xen,domain-p2m-mem-mb = <{pool[0]}>;"] if pool else []
     more += [f'xen,sci_type = "{sci}";'] if sci else []
+    banks = node.cells("xen,static-mem")
+    more += [f"xen,static-mem = <{' '.join(map(hex, banks))}>;"] if banks else []
+    more += ["direct-map;"] if node.has("direct-map") else []
     return Domain(
         memory=node.cells("memory")[1] // 1024,
         vcpus=node.cells("cpus")[0],

@@ -14,7 +14,8 @@ from xenassign.host.device import HostDevice, read_device
 from xenassign.host.gic import GicInterrupt
 from xenassign.host.neighbours import Neighbours
 from xenassign.host.platform import Platform
-from xenassign.xen.releases import GUEST_SPI_LAST_INTID, VIRTIO_MMIO_INTIDS, VPL011_INTID
+from xenassign.xen.direct_map import vpl011_intid
+from xenassign.xen.releases import GUEST_SPI_LAST_INTID, VIRTIO_MMIO_INTIDS
 
 NOTHING_TO_ASSIGN = rule(
     "XA101",
@@ -185,7 +186,8 @@ LINE_OF_VPL011 = rule(
     severity="error",
     effect="broken",
     why="The emulated UART of a domain uses INTID 32 (GUEST_VPL011_SPI): dom0less accepts a"
-    " device with the same INTID and both fail, xl refuses it beside vuart.",
+    " device with the same INTID and both fail, xl refuses it beside vuart. A direct-map domain's"
+    " has the INTID of Xen's console UART.",
     fix="leave vpl011 out (--no-vpl011) and use another console in the guest",
     source="domain_vpl011_init; libxl_arm.c: 'Physical IRQ 32 conflicting with pl011 SPI'",
 )
@@ -413,7 +415,7 @@ def _line_findings(
         yield INTID_TOO_HIGH(
             f"INTID {intid} of {path} is above {GUEST_SPI_LAST_INTID}", node=path, prop="interrupts"
         )
-    if intid == VPL011_INTID and request.vpl011:
+    if request.vpl011 and intid == vpl011_intid(board.platform, request.direct_map):
         yield LINE_OF_VPL011(f"{path} has INTID {intid}", node=path, prop="interrupts")
     if intid in VIRTIO_MMIO_INTIDS and "xl" in request.routes:
         yield VIRTIO_INTID(f"{path} has INTID {intid}", node=path, prop="interrupts")

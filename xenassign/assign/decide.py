@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from xenassign.assign import base_cfg
+from xenassign.assign import base_cfg, direct_map
 from xenassign.assign.addresses import (
     SHARED_ALLOWED,
     SHARED_PAGE,
@@ -71,6 +71,13 @@ TOO_MANY_VCPUS = rule(
 )
 
 
+#: In a direct-map domain the host's table is true, but it is not that of all devices.
+_DIRECT_FIX = (
+    "assign devices with the same dma-ranges to a domain of their own: /passthrough can have one"
+    " table only"
+)
+
+
 class Judgement(NamedTuple):
     """What was decided about a request before the tree is built.
 
@@ -102,10 +109,13 @@ def judge_request(
     inside = scope(platform, requested, elsewhere)
     gic = platform.gic.version if platform.gic else 3
     memory = request.memory * MIB if request.memory is not None else None
-    guest = Guest(request.release, gic, request.vpl011, memory)
+    static = direct_map.of_request(request)
+    plain = Guest(request.release, gic, request.vpl011, memory)
+    guest = direct_map.guest_of(platform, static, plain)
     findings: list[Finding] = [
         *platform_findings(platform),
         *selection_findings(platform, inside, requested),
+        *direct_map.judge(platform, static),
     ]
     most = GUEST_VCPUS_MAX[gic]
     if request.vcpus is not None and request.vcpus > most:
@@ -117,12 +127,13 @@ def judge_request(
     }
     shields = {d.path: protection(platform, board.iommus, d) for d in inside.devices}
     forced: dict[str, bool] = {}
+    inbound = direct_map.inbound(inside.devices, request)
     for device in inside.devices:
         findings += device_findings(board, inside, request, device)
         forced[device.path], told = judge(inside, request, device, shields[device.path], named)
         findings += told if xens_own(board, device.node) is None else ()
         findings += needed(board, inside, device)
-        findings += reach(board, device, shields[device.path], guest)
+        findings += reach(board, device, shields[device.path], guest, inbound)
         findings += doorbells(board, device, shields[device.path], guest)
         findings += memory_types(device)
         dma = dma_in_scope(inside, device)
@@ -183,13 +194,14 @@ def decide_on(
             d,
             placement.placed[d.path],
             judged.forced[d.path],
-            why_forced(dma_in_scope(inside, d), judged.accepted.get(d.path)),
+            why_forced(dma_in_scope(inside, d), judged.accepted.get(d.path), request.direct_map),
             _waivers(d.path, placement.findings),
         )
         for d in inside.devices
     }
     mapped = tuple((region, placement.placed[region.path]) for region in judged.regions)
-    building = GuestTree(board.platform, inside, rewriting, assigned, mapped, edits)
+    inbound = direct_map.inbound(inside.devices, request)
+    building = GuestTree(board.platform, inside, rewriting, assigned, mapped, edits, inbound)
     draft = building.build()
     rewriting.clocks.check()
     devices = tuple(_planned(d, judged, building) for d in inside.devices)
@@ -219,6 +231,7 @@ def decide_on(
         kept_on=kept_on,
         dom0_options=options(keeps, kept_on),
         firmware=tuple(one.root.path for one in firmware.kept),
+        chosen_cells=direct_map.chosen_cells(tree, request),
     )
     if request.base is not None:
         base_cfg.check(request.base, made)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from xenassign.assign.board import Board
+from xenassign.assign.direct_map import Inbound
 from xenassign.devicetree.addresses import is_pci
 from xenassign.findings import Finding, rule
 from xenassign.host.device import HostDevice
@@ -66,13 +67,18 @@ MOVED = rule(
     severity="warning",
     effect="broken",
     why="dma-ranges of the host's bus say that a master finds memory at other addresses than the"
-    " processor. No IOMMU that Xen drives stands before the device, so they hold in a guest too,"
-    " a direct-map one included; but a guest's tree has no such bus, and its driver gives the"
-    " device the processor's addresses.",
-    fix="leave the device to the host",
+    " processor. No IOMMU that Xen drives stands before the device, so they hold in a guest too;"
+    " but a guest's tree has no such bus, and its driver gives the device the processor's"
+    " addresses. A direct-map domain gets the table on /passthrough, if it is that of all masters.",
+    fix="leave the device to the host, or use a direct-map domain",
     source="Devicetree Specification 2.3.9 (dma-ranges); Linux of_dma_get_range,"
     " translate_phys_to_dma",
     needs_host=True,
+)
+
+_ONE_TABLE = (
+    "assign devices with the same dma-ranges to a domain of their own: /passthrough can have one"
+    " table only"
 )
 
 #: (address, address behind the last byte).
@@ -80,8 +86,17 @@ _Span = tuple[int, int]
 _EVERYTHING: _Span = (0, 1 << 64)
 
 
-def reach(board: Board, device: HostDevice, shield: Protection, guest: Guest) -> Iterator[Finding]:
-    """What is within a device's reach, as far as its driver's width and its bus are known."""
+def reach(
+    board: Board,
+    device: HostDevice,
+    shield: Protection,
+    guest: Guest,
+    inbound: Inbound | None = None,
+) -> Iterator[Finding]:
+    """What is within a device's reach, as far as its driver's width and its bus are known.
+
+    ``inbound``: the translation that a direct-map domain's /passthrough states.
+    """
     if device.dma.answer != "yes":
         return
     limits = board.inbound.windows(device.node)
@@ -91,8 +106,8 @@ def reach(board: Board, device: HostDevice, shield: Protection, guest: Guest) ->
             yield DMA_OFFSET(message, node=device.path, prop="dma-ranges")
             return
         if not shield.protected:
-            yield _moved(device, limits)
-    if shield.protected:
+            yield _moved(device, limits, guest, inbound)
+    if shield.protected or guest.direct is not None:
         yield from _reachable(device, limits, guest)
 
 
@@ -105,8 +120,12 @@ def _mapping(limits: Windows) -> str:
     return f"for its DMA {span} is {first.parent:#x} of the host{more}"
 
 
-def _moved(device: HostDevice, limits: Windows) -> Finding:
+def _moved(device: HostDevice, limits: Windows, guest: Guest, inbound: Inbound | None) -> Finding:
     """What becomes of an address that the guest's driver takes for the device's."""
+    if inbound is not None:
+        message = f"{device.path}: {_mapping(limits)}; /passthrough of the guest states the same"
+        return MOVED(message, node=device.path, prop="dma-ranges", severity="note")
+    fix = _ONE_TABLE if guest.direct is not None else None
     first = next(entry for entry in limits.entries if entry.child != entry.parent)
     hit = next((e for e in limits.entries if e.child <= first.parent < e.child + e.size), None)
     where = f"{hit.parent + first.parent - hit.child:#x} of the host" if hit else "nothing"
@@ -114,7 +133,7 @@ def _moved(device: HostDevice, limits: Windows) -> Finding:
         f"{device.path}: {_mapping(limits)} (dma-ranges of {limits.bus.path}); the guest's driver"
         f" says {first.parent:#x} instead, where the device finds {where}"
     )
-    return MOVED(message, node=device.path, prop="dma-ranges")
+    return MOVED(message, node=device.path, prop="dma-ranges", fix=fix)
 
 
 def _reachable(device: HostDevice, limits: Windows | None, guest: Guest) -> Iterator[Finding]:

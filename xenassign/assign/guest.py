@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from xenassign.assign.copies import added, copy, of_the_host
+from xenassign.assign.direct_map import Inbound
 from xenassign.assign.edited import Edits, edited
 from xenassign.assign.firmware import firmware_nodes
 from xenassign.assign.plan import PlacedBlock, Supplier
@@ -95,6 +96,7 @@ class GuestTree:
     assigned: dict[int, Assigned]
     regions: tuple[tuple[Region, tuple[PlacedBlock, ...]], ...] = ()
     edits: Edits = field(default_factory=dict)
+    inbound: Inbound | None = None
     paths: dict[int, str] = field(default_factory=dict)
     suppliers: dict[int, list[Supplier]] = field(default_factory=dict)
     companions: list[DraftNode] = field(default_factory=list)
@@ -117,6 +119,7 @@ class GuestTree:
                 cells("#address-cells", 2, decimal=True),
                 cells("#size-cells", 2, decimal=True),
                 boolean("ranges"),
+                *_translated(self.inbound),
                 cells(
                     "interrupt-parent",
                     GUEST_PHANDLE_GIC,
@@ -379,6 +382,14 @@ def _xen_reg(placed: tuple[PlacedBlock, ...]) -> DraftProperty:
         comment = f"whole pages: rounded out from {sizes} bytes"
     pieces = tuple(Cells((*_two(m.host), *_two(m.size), *_two(m.guest))) for m in mappings)
     return DraftProperty("xen,reg", pieces, comment or (None if pieces else "no registers"))
+
+
+def _translated(inbound: Inbound | None) -> Iterator[DraftProperty]:
+    """dma-ranges of /passthrough in a direct-map domain: what the host's bus does to addresses."""
+    if inbound is not None:
+        rows = ((*_two(e.child), *_two(e.parent), *_two(e.size)) for e in inbound.table)
+        comment = f"DMA addresses as on {inbound.bus}: the domain is direct-map"
+        yield DraftProperty("dma-ranges", tuple(Cells(row) for row in rows), comment)
 
 
 def _inbound(node: Node) -> Iterator[DraftProperty]:

@@ -12,7 +12,7 @@ from xenassign.findings import Finding
 from xenassign.host.device import HostDevice
 from xenassign.xen.iommu import Protection
 from xenassign.xen.layout import Guest
-from xenassign.xen.releases import PAGE_SIZE
+from xenassign.xen.releases import DEFAULT_CELLS, PAGE_SIZE
 from xenassign.xen.xlvalues import Range
 
 
@@ -171,7 +171,8 @@ class DomainPlan(NamedTuple):
     being more. ``guest``: the address space it was decided for. ``pool_mib``: MiB for the tables of
     stage 2 where Xen's default is too small for the mappings. ``kept_on``: host regulators that the
     host overlay marks always-on; ``dom0_options``: for dom0's kernel command line. ``firmware``:
-    host paths of the firmware nodes that the guest talks to itself.
+    host paths of the firmware nodes that the guest talks to itself. ``chosen_cells``: those of
+    /chosen, in which the domain's static memory is written.
     """
 
     request: Request
@@ -191,6 +192,7 @@ class DomainPlan(NamedTuple):
     kept_on: tuple[str, ...] = ()
     dom0_options: tuple[str, ...] = ()
     firmware: tuple[str, ...] = ()
+    chosen_cells: tuple[int, int] = DEFAULT_CELLS
 
     @property
     def name(self) -> str:

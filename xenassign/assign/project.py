@@ -21,12 +21,14 @@ from xenassign.assign.request import (
     MapOption,
     MemoryOption,
     Request,
+    Window,
     parse_clock_rate,
+    parse_map,
+    routes_of,
 )
 from xenassign.assign.system_request import Allowance, SystemRequest
 from xenassign.assign.value_kinds import as_list
 from xenassign.errors import InputError, UsageError
-from xenassign.findings import ROUTES
 from xenassign.toml_text import KeyPath, TomlFile, read_toml
 from xenassign.xen.releases import DEFAULT, release
 from xenassign.xen.xlcfg import read_file
@@ -162,7 +164,7 @@ def _request(top: dict[str, Any], domain: dict[str, Any], folder: Path) -> Reque
         **options,
         devices=tuple(one["path"] for one in devices),
         release=release(top.get("xen", DEFAULT)),
-        routes=tuple(route for route in ROUTES if not routes or route in routes),
+        routes=routes_of(routes, bool(options.get("static_memory") or options.get("direct_map"))),
         xen_console=top.get("xen-console"),
         drivers=frozenset(as_list(top.get("iommu-driver"))) or None,
         maps=tuple(_maps(domain, devices)),
@@ -183,11 +185,22 @@ def _maps(domain: dict[str, Any], devices: list[dict[str, Any]]) -> Iterator[Map
     for device in devices:
         where = device.get("map")
         for index, target in enumerate(where if isinstance(where, list) else ()):
-            yield MapOption(device["path"], index, target)
+            yield MapOption(device["path"], index, _target(target, device["path"]))
         if where is not None and not isinstance(where, list):
-            yield MapOption(device["path"], None, where)
+            yield MapOption(device["path"], None, _target(where, device["path"]))
     if "map" in domain:
-        yield MapOption(None, None, domain["map"])
+        yield MapOption(None, None, _target(domain["map"]))
+
+
+def _target(where: int | str | dict[str, list[int]], of: str = "") -> int | str | Window:
+    """A place as ``MapOption`` has it. Raises UsageError for a window that is none."""
+    if not isinstance(where, dict):
+        return where
+    base, end = where["window"]
+    try:
+        return parse_map(f"window:{base:#x}-{end:#x}").target
+    except UsageError as error:
+        raise UsageError(str(error).replace("--map ", f"--map {of}".strip() + " ", 1)) from None
 
 
 def _forced(devices: list[dict[str, Any]]) -> Iterator[Accepted]:

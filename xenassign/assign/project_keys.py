@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from xenassign.assign.property_edits import NAME, VALUE
-from xenassign.assign.request import MEMORY_ACTIONS, PLACEMENTS, POLICIES, VCPUS_MAX
+from xenassign.assign.request import ALIGNMENTS, MEMORY_ACTIONS, PLACEMENTS, POLICIES, VCPUS_MAX
 from xenassign.assign.value_kinds import (
     Choice,
     Either,
+    Fixed,
     Flag,
     Kind,
     Many,
@@ -82,7 +83,8 @@ _FILE = Text()
 _REASON = Text(r"[\s\S]*\S[\s\S]*", "write the reason")
 _ADDRESS = Number(0, (1 << 48) - 1)
 _RATE = Number(1, (1 << 32) - 1, "Hz")
-_PLACE = Either((Choice(PLACEMENTS), _ADDRESS))
+_WINDOW = Fixed({"window": Many(_ADDRESS, 2)})
+_PLACE = Either((Choice(PLACEMENTS), _ADDRESS, _WINDOW))
 _MEMORY_ACTION = Choice(MEMORY_ACTIONS)
 _NAME = Text(DOMAIN_NAME.pattern, "take a letter, then up to 30 letters, digits or . _ + -")
 _ROUTE = one_or_more(Choice(ROUTES))
@@ -105,8 +107,9 @@ DEVICE = Section(
         Key(
             "map",
             Either((*_PLACE.kinds, Many(_PLACE))),
-            "Where its registers go in the guest: `identity`, `auto`, an address, or a list with"
-            " one of these for each register block.",
+            "Where its registers go in the guest: `identity`, `auto`, an address, a window from an"
+            " address to the one behind its last byte, or a list with one of these for each"
+            " register block.",
             '"auto"',
         ),
         Key(
@@ -194,7 +197,33 @@ DOMAIN = Section(
             '"auto"',
             "policy",
         ),
-        Key("map", Choice(PLACEMENTS), "Where the registers of all devices go.", '"auto"'),
+        Key(
+            "map",
+            Either((Choice(PLACEMENTS), _WINDOW)),
+            "Where the registers of all devices go.",
+            "{ window = [0x10000000, 0x20000000] }",
+        ),
+        Key(
+            "align",
+            Choice(ALIGNMENTS),
+            "How guest addresses that `auto` finds are aligned.",
+            '"natural"',
+            "align",
+        ),
+        Key(
+            "static-memory",
+            Many(Many(_ADDRESS, 2)),
+            "Host memory that it gets: base and size in bytes of each bank. dom0less only.",
+            "[[0x50000000, 0x20000000]]",
+            "static_memory",
+        ),
+        Key(
+            "direct-map",
+            Flag(),
+            "Its addresses are the host's (with static-memory).",
+            "true",
+            "direct_map",
+        ),
         Key(
             "memory-region",
             _MEMORY_ACTION,

@@ -22,7 +22,8 @@ UNPROTECTED = rule(
     why="Xen cannot tell a device without DMA from a DMA master without IOMMU. The addresses that"
     " the guest gives to a DMA master are guest-physical; without stage 2 they hit other"
     " memory, of Xen or of another domain. That is corruption, not only insecurity.",
-    fix="if it does no DMA, say so with --force-assign-without-iommu PATH",
+    fix="if it does no DMA, say so with --force-assign-without-iommu PATH; if it does, that works"
+    " in a direct-map domain alone (--direct-map)",
     source="iommu_do_dt_domctl, handle_passthrough_prop",
 )
 FORCED = rule(
@@ -43,8 +44,10 @@ FORCED_MASTER = rule(
     severity="warning",
     effect="unsafe",
     why="DMA of the guest goes to wrong physical pages unless the domain is mapped 1:1"
-    " (direct-map with xen,static-mem): it will corrupt memory of others.",
-    fix="use a direct-map domain, or do not assign it",
+    " (direct-map with xen,static-mem): it will corrupt memory of others. In a direct-map domain"
+    " DMA works, but nothing contains it: whoever drives the device reaches all of the host's"
+    " memory, Xen's too.",
+    fix="use a direct-map domain (generate: --direct-map), or do not assign it",
     source="handle_passthrough_prop: xen,force-assign-without-iommu",
 )
 STREAMS_OVERLAP = rule(
@@ -126,9 +129,20 @@ def dma_in_scope(scope: Scope, device: HostDevice) -> Dma:
     return device.dma
 
 
-def why_forced(dma: Dma, accepted: Accepted | None = None) -> str:
+#: What becomes of the DMA of a forced master, by whether the domain is direct-map.
+MASTER_FORCED = {
+    False: "will corrupt memory unless the domain is direct-map",
+    True: "its DMA works in this direct-map domain, but reaches all of the host's memory",
+}
+TRUST = "trust the guest with the whole machine, or do not assign it"
+
+
+def why_forced(dma: Dma, accepted: Accepted | None = None, direct_map: bool = False) -> str:
     """The comment beside xen,force-assign-without-iommu."""
     because = accepted.because if accepted else ""
+    if dma.answer == "yes" and direct_map:
+        works = "which works in a direct-map domain alone"
+        return f"forced; it masters DMA ({dma.evidence}), {works}{because}"
     if dma.answer == "yes":
         return (
             f"forced ALTHOUGH IT MASTERS DMA ({dma.evidence}): needs a direct-map domain{because}"
@@ -173,14 +187,15 @@ def judge(
         message = f"{why}; it {evidence} ({dma.evidence})"
         fix = f"if it is safe, say so with --force-assign-without-iommu {path}"
         if dma.answer == "yes":
-            fix = f"only a direct-map domain could use it (--force-assign-without-iommu {path})"
+            fix = f"only a direct-map domain can use it (--force-assign-without-iommu {path}"
+            fix += ")" if request.direct_map else " --direct-map --static-memory BASE:SIZE)"
         return False, [*findings, UNPROTECTED(message, node=path, fix=fix)]
     if dma.answer == "yes":
-        message = (
-            f"{why}; it masters DMA ({dma.evidence}) and will corrupt memory"
-            f" unless the domain is direct-map{because}"
-        )
-        findings.append(FORCED_MASTER(message, node=path))
+        becomes = MASTER_FORCED[request.direct_map]
+        sign = ";" if request.direct_map else " and"
+        message = f"{why}; it masters DMA ({dma.evidence}){sign} {becomes}{because}"
+        trust = TRUST if request.direct_map else None
+        findings.append(FORCED_MASTER(message, node=path, fix=trust))
     else:
         message = f"{WARNING.format(path=path)} Known about it: {dma.evidence}{because}"
         severity = "note" if id(device.node) in scope.inner and dma.answer == "no" else None

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from xenassign.assign.property_edits import PropertyEdit, check_edits
 from xenassign.errors import UsageError
 from xenassign.findings import ROUTES
+from xenassign.xen.layout import MIB
 from xenassign.xen.releases import (
     DEFAULT,
     DOMAIN_NAME,
@@ -72,6 +74,13 @@ class ClockRate(NamedTuple):
     rate: int
 
 
+class Bank(NamedTuple):
+    """One ``--static-memory``: host memory of the domain's own, in bytes."""
+
+    base: int
+    size: int
+
+
 class MemoryOption(NamedTuple):
     """One ``--memory-region``: ``node`` is a region, an assigned device, or None for all."""
 
@@ -100,6 +109,8 @@ class Request:
     ``align``: one of ``ALIGNMENTS``. ``pins``: places that ``auto`` prefers; they never refuse.
     ``avoid``: (address, size) in bytes of the guest that ``auto`` leaves free.
     ``base``: the user's own dom.cfg; ``assign.base_cfg.request`` takes it.
+    ``static_memory``: the host memory that the domain gets, (base, size) in bytes; ``memory`` is
+    their sum. ``direct_map``: its addresses are the host's. Both are for dom0less alone.
     """
 
     devices: tuple[str, ...]
@@ -129,8 +140,11 @@ class Request:
     keep_firmware: bool = False
     edits: tuple[PropertyEdit, ...] = ()
     base: Config | None = None
+    direct_map: bool = False
+    static_memory: tuple[tuple[int, int], ...] = ()
 
     def __post_init__(self) -> None:
+        self._check_static_memory()
         if not self.devices:
             raise UsageError("no device is named; give at least one with -d PATH")
         if not DOMAIN_NAME.fullmatch(self.name):
@@ -158,6 +172,35 @@ class Request:
         if twice:
             raise UsageError(f"{min(twice)} is named twice; name each device once")
         check_edits(self.edits)
+
+    def _check_static_memory(self) -> None:
+        """Takes ``memory`` from the banks. Raises UsageError for what no release of Xen takes."""
+        if self.direct_map and not self.static_memory:
+            raise UsageError("--direct-map needs --static-memory BASE:SIZE; say which memory")
+        if not self.static_memory:
+            return
+        if "xl" in self.routes:
+            option = "--direct-map" if self.direct_map else "--static-memory"
+            raise UsageError(f"{option}: xl has no such thing; give --route dom0less alone")
+        for base, size in self.static_memory:
+            if base % PAGE_SIZE or size % PAGE_SIZE or not size:
+                raise UsageError(
+                    f"--static-memory {base:#x}:{size:#x}: not whole pages; give multiples of"
+                    f" {PAGE_SIZE:#x}"
+                )
+        total = sum(size for _, size in self.static_memory)
+        if total % MIB:
+            raise UsageError(
+                f"--static-memory: the sizes add up to {total:#x} bytes, which is not whole MiB;"
+                " correct one"
+            )
+        if self.memory is None:
+            object.__setattr__(self, "memory", total // MIB)
+        elif self.memory * MIB != total:
+            raise UsageError(
+                f"--memory {self.memory} is not the {total // MIB} MiB of --static-memory; leave"
+                " it out"
+            )
 
 
 _WINDOW = "window:"
@@ -219,6 +262,30 @@ def parse_clock_rate(text: str) -> ClockRate:
     if not 0 < rate < 1 << 32:
         raise UsageError(f"--clock-rate {rate} is none that a fixed-clock can state; it is in Hz")
     return ClockRate(path if sign else left, clock if sign else None, rate)
+
+
+_UNITS = {"K": 1 << 10, "M": MIB, "G": 1 << 30}
+
+
+def parse_static_memory(text: str) -> Bank:
+    """``BASE:SIZE``, the size in bytes, or with K, M or G behind it. Raises UsageError."""
+    base, sign, size = text.partition(":")
+    if not sign:
+        raise UsageError(
+            f"--static-memory {text!r} is malformed; write --static-memory BASE:SIZE, as in"
+            " 0x80000000:512M"
+        )
+    unit = _UNITS.get(size[-1:].upper(), 1)
+    digits = size if unit == 1 else size[:-1]
+    length = unit * _number(digits, "--static-memory", "size")
+    return Bank(_number(base, "--static-memory", "address"), length)
+
+
+def routes_of(named: Sequence[str], dom0less_only: bool) -> tuple[str, ...]:
+    """The routes to make files for; ``named``: those asked for, none for every one possible."""
+    if not named:
+        return ("dom0less",) if dom0less_only else ROUTES
+    return tuple(route for route in ROUTES if route in named)
 
 
 def parse_memory_region(text: str) -> MemoryOption:

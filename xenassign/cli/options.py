@@ -78,7 +78,7 @@ _REQUEST_OPTIONS = (
         "routes",
         multiple=True,
         type=click.Choice(["dom0less", "xl"]),
-        help="Who builds the guest. Default: files for both.",
+        help="Who builds the guest. Default: files for both, or for dom0less with --static-memory.",
     ),
     click.option(
         "--map",
@@ -157,6 +157,20 @@ _REQUEST_OPTIONS = (
         " guest's calls; for Xen of AMD.",
     ),
     click.option("--memory", type=int, metavar="MIB", help="Memory of the domain."),
+    click.option(
+        "--static-memory",
+        "banks",
+        multiple=True,
+        metavar="BASE:SIZE",
+        help="Host memory that the domain gets (dom0less; Xen built with CONFIG_STATIC_MEMORY), as"
+        " in 0x80000000:512M; repeat it for each bank. --memory is their sum.",
+    ),
+    click.option(
+        "--direct-map",
+        is_flag=True,
+        help="Guest addresses are the host's: the static memory's, the GIC's and, for the vPL011,"
+        " those of Xen's console UART. What DMA without an IOMMU needs.",
+    ),
     click.option("--vcpus", type=int, metavar="N", help="Virtual CPUs of the domain."),
     click.option("--kernel", metavar="FILE", help="kernel of dom.cfg, as dom0 sees it."),
     click.option("--ramdisk", metavar="FILE", help="ramdisk of dom.cfg, as dom0 sees it."),
@@ -230,17 +244,19 @@ def _fields(asked: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
         parse_clock_rate,
         parse_map,
         parse_memory_region,
+        parse_static_memory,
+        routes_of,
     )
-    from xenassign.findings import ROUTES
     from xenassign.xen.releases import release
 
-    routes = asked["routes"]
+    static = bool(asked["banks"]) or asked["direct_map"]
     made: dict[str, tuple[str, Callable[[Any], Any]]] = {
         "version": ("release", release),
-        "routes": ("routes", lambda _: tuple(r for r in ROUTES if not routes or r in routes)),
+        "routes": ("routes", lambda named: routes_of(named, dom0less_only=static)),
         "maps": ("maps", lambda texts: tuple(map(parse_map, texts))),
         "rates": ("clock_rates", lambda texts: tuple(map(parse_clock_rate, texts))),
         "regions": ("memory_regions", lambda texts: tuple(map(parse_memory_region, texts))),
+        "banks": ("static_memory", lambda texts: tuple(map(parse_static_memory, texts))),
         "drivers": ("drivers", driver_set),
         "forced": ("forced", lambda paths: tuple(map(Accepted, paths))),
         "shared": ("shared", lambda paths: tuple(map(Accepted, paths))),
@@ -252,7 +268,7 @@ def _fields(asked: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
 _AS_THEY_ARE = (
     *("devices", "name", "policy", "align", "keep_supplies", "sci"),
     *("keep_firmware", "memory", "vcpus", "kernel", "ramdisk", "extra", "device_tree_path"),
-    *("vpl011", "xen_console"),
+    *("vpl011", "xen_console", "direct_map"),
 )
 
 

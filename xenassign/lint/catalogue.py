@@ -20,6 +20,7 @@ _MODULES = (
     "xenassign.assign.conflicts",
     "xenassign.assign.containment",
     "xenassign.assign.decide",
+    "xenassign.assign.direct_map",
     "xenassign.assign.dma_reach",
     "xenassign.assign.host_keeps",
     "xenassign.assign.lock",

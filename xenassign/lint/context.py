@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from xenassign.devicetree.addresses import Block
 from xenassign.host.platform import Platform
+from xenassign.xen.direct_map import Banks, vpl011_intid
 from xenassign.xen.dom0 import Dom0, dom0
 from xenassign.xen.iommu import Iommus
 from xenassign.xen.releases import Release
@@ -34,7 +35,8 @@ class Context(NamedTuple):
     that Xen was built with although they are off by default (``Release.domain_options``).
     ``sci``: the xen,sci_type of the domain's node ("none" without), None when it is not known.
     ``host_memory``: what the firmware gives Xen, if that is known: the tree of a board's file often
-    states other memory, which the firmware replaces.
+    states other memory, which the firmware replaces. ``direct_map``: the domain's addresses are
+    the host's; ``static_memory``: (base, size) in bytes of its xen,static-mem.
     """
 
     release: Release
@@ -54,6 +56,13 @@ class Context(NamedTuple):
     options: frozenset[str] = frozenset()
     host_memory: tuple[Block, ...] = ()
     sci: str | None = None
+    direct_map: bool = False
+    static_memory: Banks = ()
+
+    @property
+    def vpl011_intid(self) -> int | None:
+        """The INTID of the domain's vPL011, if it has one and it is known."""
+        return vpl011_intid(self.platform, self.direct_map) if self.vpl011 else None
 
     def dom0(self) -> Dom0 | None:
         """What dom0 may give, if the host is known."""

@@ -38,7 +38,6 @@ from xenassign.xen.releases import (
     PAGE_SIZE,
     SPI_FIRST_INTID,
     SPI_LAST_INTID,
-    VPL011_INTID,
     XEN_REG_CELLS,
     Release,
     rounded_spis,
@@ -347,8 +346,11 @@ def limits(context: Context) -> Iterator[Finding]:
     if context.nr_spis is not None and rounded_spis(context.nr_spis) > GUEST_NR_SPIS_MAX:
         yield TOO_MANY_SPIS(f"nr_spis is {context.nr_spis}", node="/", routes=DOM0LESS)
     yield from too_many_vcpus(context.vcpus, context, DOM0LESS)
-    if context.nr_spis == 0 and context.vpl011 and context.release.vpl011_failure_refused:
-        yield LINE_TOO_HIGH("nr_spis is 0, and the vPL011 has INTID 32", node="/")
+    intid, spis = context.vpl011_intid, context.nr_spis
+    if intid is None or spis is None or not context.release.vpl011_failure_refused:
+        return
+    if intid >= SPI_FIRST_INTID + rounded_spis(spis):
+        yield LINE_TOO_HIGH(f"nr_spis is {spis}, and the vPL011 has INTID {intid}", node="/")
 
 
 def read(data: bytes, routes: tuple[str, ...]) -> FlatNode | Finding:
@@ -396,6 +398,8 @@ class _Build:
         self.room = _room(context, size)
         self.memory = context.memory * 1024 if context.memory is not None else 0
         self.ram = Guest(context.release, 0, False, self.memory).ram()
+        if context.direct_map:
+            self.ram = context.static_memory
         pool = pool_pages(self.memory // 1024, context.vcpus)
         if context.pool_mib is not None:
             pool = context.pool_mib << 8
@@ -593,7 +597,7 @@ class _Build:
         elif intid in self.dom0s:
             fix = "mark every host node with it xen,passthrough (the host overlay does)"
             self._add(_at(LINE_SHARED, node, f"{about} is held by dom0")._replace(fix=fix))
-        elif intid == VPL011_INTID and self.context.vpl011:
+        elif intid == self.context.vpl011_intid:
             self._add(_at(LINE_OF_VPL011, node, f"{about} is the vPL011's too"))
 
     def _line_limit(self) -> int:

@@ -116,6 +116,33 @@ class DomainNode:
         prop = self.node.get("xen,static-mem")
         return prop.value if prop else None
 
+    @cached_property
+    def bank_cells(self) -> tuple[int, int] | None:
+        """The cells of xen,static-mem, /chosen's; None where they are not known.
+
+        Those that an overlay states for /chosen are the ones that it will have.
+        """
+        parent = self.node.parent
+        overlaid = parent is not None and parent.name == "__overlay__"
+        if parent is None or not overlaid:
+            return inherited(self.lineage[1:])
+        stated = all(cell_of(parent, name) is not None for name in CELL_NAMES)
+        if self.chosen is None and not stated:
+            return None
+        return inherited((parent, *(self.chosen.lineage() if self.chosen else ())))
+
+    @cached_property
+    def banks(self) -> tuple[tuple[int, int], ...]:
+        """(base, size) in bytes of each whole entry of xen,static-mem, if its cells are known."""
+        value, cells = self.static_mem, self.bank_cells
+        if value is None or cells is None or not all(cells):
+            return ()
+        words = [value[at : at + 4] for at in range(0, len(value) - 3, 4)]
+        width = sum(cells)
+        starts = range(0, len(words) - width + 1, width)
+        entries = [words[at : at + width] for at in starts]
+        return tuple((low64(one[: cells[0]]), low64(one[cells[0] :])) for one in entries)
+
     @property
     def sci_type(self) -> str | None:
         """The value of xen,sci_type."""
@@ -206,6 +233,8 @@ def context_of(domain: DomainNode, context: Context) -> Context:
         pool_mib=domain.pool_mib,
         bootargs=domain.bootargs,
         sci=domain.sci_type or "none",
+        direct_map=domain.direct_map,
+        static_memory=domain.banks,
         beside_dom0=context.beside_dom0 or taken_for_dom0(domain),
     )
 
@@ -323,9 +352,11 @@ def _unlisted(
         return f"its path has more than {_PATH_LIMIT} characters"
     if module.address is None or module.size is None or not release.module_overlap_dropped:
         return None
-    for one in listed:
-        if module.address < one.address + one.size and one.address < module.address + module.size:
-            return f"it overlaps the {one.kind} at {one.address:#x}"
+    taken = [(f"the {one.kind} at {one.address:#x}", one.address, one.size) for one in listed]
+    taken += [(f"static memory at {base:#x}", base, size) for base, size in domain.banks]
+    for what, start, size in taken:
+        if module.address < start + size and start < module.address + module.size:
+            return f"it overlaps {what}"
     return None
 
 

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from xenassign.devicetree.addresses import registers
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.findings import Finding, rule
+from xenassign.lint import static_memory as static_memory_rules
 from xenassign.lint.context import Context
 from xenassign.lint.dom0less import DOM0LESS, limits
 from xenassign.lint.domain import (
@@ -25,9 +26,7 @@ from xenassign.lint.domain import (
     context_of,
     domains,
     found,
-    inherited,
     is_compatible,
-    low64,
     no_shared_memory,
     number,
     scan,
@@ -187,7 +186,8 @@ FORM = rule(
     effect="broken",
     why="Xen takes as many cells as it needs from the start and ignores a rest. A number with too"
     " few, or a string without its NUL, counts as absent. For vpl011 and direct-map any value means"
-    " yes, <0> too.",
+    " yes, <0> too. A size of xen,static-mem is cut to whole pages, and the guest is told of the"
+    " rest.",
     fix="give it the number of cells that the binding asks for",
     routes=DOM0LESS,
     source="dt_property_read_u32, dt_property_read_u64, dt_property_read_bool",
@@ -250,8 +250,9 @@ STATIC_MEMORY = rule(
     "xen,static-mem does not fit",
     severity="error",
     effect="rejected",
-    why="xen,static-mem has the cells of /chosen, not those of the domain's node, and its sizes add"
-    " up to memory: 'Failed to allocate requested static memory for domain'.",
+    why="xen,static-mem has the cells of /chosen, not those of the domain's node, its addresses are"
+    " of whole pages, and its sizes add up to memory: 'Failed to allocate requested static memory"
+    " for domain', 'Failed to assign requested static memory for direct-map domain'.",
     fix="give address and size in the cells of /chosen, with sizes that add up to memory",
     routes=DOM0LESS,
     source="process_domain_node, allocate_static_memory, assign_static_memory_11",
@@ -516,7 +517,7 @@ def _impossible(view: View, kib: int) -> str | None:
     if host is not None and kib > host:
         hint = "; is it in bytes?" if kib <= host * 1024 else ""
         return f"the host has {host} beside the modules{hint}"
-    if view.domain.static_mem is None and not _images_fit(view, kib):
+    if not _images_fit(view, kib):
         hint = "; is it in MiB?" if kib < 8192 else ""
         return f"kernel, ramdisk and device tree do not fit{hint}"
     return None
@@ -538,6 +539,8 @@ def _host_kib(view: View) -> int | None:
 def _images_fit(view: View, kib: int) -> bool:
     """place_modules: the device tree and the ramdisk beside the kernel, in the first bank."""
     ram = Guest(view.release, 0, False, kib * 1024).ram()
+    if view.domain.direct_map and view.domain.static_mem is not None:
+        ram = view.domain.banks or ram
     bank = ram[0][1] if ram else 0
     sizes = {kind: found(view.domain, kind, view.context) for kind in ("kernel", "ramdisk")}
     images = view.context.images
@@ -669,17 +672,22 @@ def static_memory(view: View) -> Iterator[Finding]:
     value, kib = view.domain.static_mem, view.domain.memory
     if value is None or "STATIC_MEMORY" not in view.context.options:
         return
-    address, size = inherited(view.domain.lineage[1:])
-    words = [value[at : at + 4] for at in range(0, len(value) - 3, 4)]
-    width = address + size
-    if not (address and size) or not words or len(words) % width or len(value) % 4:
+    cells_of_chosen = view.domain.bank_cells
+    if cells_of_chosen is None:
+        return
+    width, banks, path = sum(cells_of_chosen), view.domain.banks, view.node.path
+    if not banks or len(banks) * width * 4 != len(value):
         what = f"has {len(value)} bytes, entries have {width} cells"
+    elif kib is not None and sum(size for _, size in banks) != kib * 1024:
+        what = f"has {sum(size for _, size in banks)} bytes, memory has {kib * 1024}"
+    elif any(base % PAGE_SIZE for base, _ in banks):
+        what = "has an address that is no multiple of 0x1000"
     else:
-        sizes = [low64(words[at + address : at + width]) for at in range(0, len(words), width)]
-        if kib is None or sum(sizes) == kib * 1024:
-            return
-        what = f"has {sum(sizes)} bytes, memory has {kib * 1024}"
-    path = view.node.path
+        yield from static_memory_rules.check(view.domain, view.context)
+        if any(size % PAGE_SIZE for _, size in banks):
+            message = f"{path}: xen,static-mem has a size that is no multiple of 0x1000"
+            yield FORM(message, node=path, prop="xen,static-mem")
+        return
     yield STATIC_MEMORY(f"{path}: xen,static-mem {what}", node=path, prop="xen,static-mem")
 
 

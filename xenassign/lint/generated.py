@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from xenassign.assign import direct_map
 from xenassign.assign.conflicts import between
 from xenassign.assign.decide import decide
 from xenassign.assign.plan import DomainPlan
@@ -13,15 +14,19 @@ from xenassign.assign.select import with_console
 from xenassign.assign.system import SystemPlan, decide_system, settled
 from xenassign.assign.system_request import SystemRequest
 from xenassign.devicetree.blob import read_blob
+from xenassign.devicetree.blob_writer import to_blob
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding, errors
 from xenassign.host.platform import Platform, read_platform
-from xenassign.lint import cross, dom0less, domcfg, partial
+from xenassign.lint import cross, dom0less, domain_node, domcfg, partial
 from xenassign.lint.context import Context
+from xenassign.lint.domain import domains
+from xenassign.lint.domain_node import NO_CPUS, NO_MEMORY
 from xenassign.lint.overlays import marks
 from xenassign.lint.together import holdings
 from xenassign.lint.view import View
 from xenassign.render.files import render
+from xenassign.render.overlay import domain_node as domain_overlay
 from xenassign.xen.iommu import iommus
 from xenassign.xen.xlcfg import Config, decode, parse
 
@@ -88,7 +93,8 @@ def _made(
     # Without the user's own file first: what it has already would excuse the plan's own errors.
     alone = replace(request, base=None)
     files = render(plan._replace(request=alone))
-    refused = errors(check(files, alone, platform, plan.pool_mib, marked))
+    node = to_blob(domain_overlay(plan)) if "dom0less" in request.routes else None
+    refused = errors(check(files, alone, platform, plan.pool_mib, marked, node))
     if request.base is not None and not refused:
         files = render(plan)
         found = list(check(files, request, platform, plan.pool_mib, marked))
@@ -107,12 +113,14 @@ def check(
     platform: Platform,
     pool_mib: int | None = None,
     marked: frozenset[str] = frozenset(),
+    node: bytes | None = None,
 ) -> Iterator[Finding]:
     """Every finding about rendered files that concerns a route of the request.
 
     Errors that the user's own configuration had before become warnings about that file.
-    ``pool_mib``: what the dom0less node says, which is no file of its own. ``marked``: paths of
-    host nodes that the overlays of the system's other domains mark.
+    ``pool_mib``: what the dom0less node says. ``marked``: paths of host nodes that the overlays of
+    the system's other domains mark. ``node``: the overlay with the domain's node as a blob, for
+    NAME.dom0less.dtso, which is made of the same draft, is text.
     """
     name = request.name
     context = Context(
@@ -126,6 +134,8 @@ def check(
         pool_mib=pool_mib,
         beside_dom0=True,
         sci=request.sci or "none",
+        direct_map=request.direct_map,
+        static_memory=request.static_memory,
         marked=marked | marks(None, [read_blob(files[f"{name}.host.dtbo"])]),
     )
     context = context._replace(rights=context.dom0())
@@ -142,9 +152,26 @@ def check(
             before = {_same(one): one for one in had}
             told = [_older(before[_same(f)], base) if _same(f) in before else f for f in told]
         found += told
+    if node is not None:
+        found += _domain_node(node, request, context)
     for finding in found:
         if set(finding.routes) & set(request.routes):
             yield finding
+
+
+def _domain_node(blob: bytes, request: Request, context: Context) -> Iterator[Finding]:
+    """The node of /chosen, without the modules, and without what the user has yet to say.
+
+    What the decision said about the static memory is not said again.
+    """
+    overlay = read_blob(blob, f"{request.name}.dom0less.dtso")
+    known = context._replace(options=context.options | {"STATIC_MEMORY"})
+    unsaid = {NO_MEMORY} if request.memory is None else set()
+    unsaid |= {NO_CPUS} if request.vcpus is None else set()
+    told = unsaid | direct_map.RULES
+    chosen = context.platform.tree.find_as_xen("/chosen") if context.platform else None
+    for domain in domains(overlay, chosen):
+        yield from (f for f in domain_node.check(domain, known) if f.rule not in told)
 
 
 def _same(finding: Finding) -> tuple[str, str, str | None, str | None]:

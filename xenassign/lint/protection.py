@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from xenassign.assign.protection import (
     FORCED,
     FORCED_MASTER,
+    MASTER_FORCED,
+    TRUST,
     WARNING,
     dma_in_scope,
     stream_findings,
@@ -125,11 +127,13 @@ def forced(view: View) -> Iterator[Finding]:
         dma = dma_in_scope(inside, host)
         path = one.node.path
         if dma.answer == "yes":
+            direct = view.context.direct_map
             message = (
                 f"{path}: {host.path} is not protected ({shield.why}) and masters DMA"
-                f" ({dma.evidence}): it will corrupt memory unless the domain is direct-map"
+                f" ({dma.evidence}): {'' if direct else 'it '}{MASTER_FORCED[direct]}"
             )
-            yield FORCED_MASTER(message, node=path, prop=_FORCE, routes=DOM0LESS)
+            fix = TRUST if direct else None
+            yield FORCED_MASTER(message, node=path, prop=_FORCE, routes=DOM0LESS, fix=fix)
         elif dma.answer == "unknown":
             message = f"{path}: {WARNING.format(path=host.path)} Known about it: {dma.evidence}"
             yield FORCED(message, node=path, prop=_FORCE, routes=DOM0LESS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from xenassign.assign.plan import DomainPlan
-from xenassign.devicetree.draft import DraftNode, boolean, cells, text
+from xenassign.devicetree.draft import DraftNode, DraftProperty, boolean, cells, text
 
 
 def host_marks(plan: DomainPlan) -> DraftNode:
@@ -30,6 +30,43 @@ def host_marks(plan: DomainPlan) -> DraftNode:
     return DraftNode("", (), fragments)
 
 
+def _static_memory(plan: DomainPlan) -> list[DraftProperty]:
+    """xen,static-mem in the cells of /chosen, and direct-map."""
+    banks, (address, size) = plan.request.static_memory, plan.chosen_cells
+    if not banks:
+        return []
+    values = [
+        part
+        for base, length in banks
+        for number, count in ((base, address), (length, size))
+        for part in _split(number, count)
+    ]
+    spans = ", ".join(f"{base:#x}-{base + length:#x}" for base, length in banks)
+    comment = f"host memory {spans}, in the cells of /chosen; Xen needs CONFIG_STATIC_MEMORY"
+    found = [cells("xen,static-mem", *values, comment=comment)]
+    if plan.request.direct_map:
+        comment = "RAM, GIC and vPL011 at the host's addresses"
+        found.append(DraftProperty("direct-map", (), comment))
+    return found
+
+
+def _bank_cells(plan: DomainPlan) -> tuple[DraftProperty, ...]:
+    """Those of /chosen, stated so that no boot loader finds them missing and adds others."""
+    if not plan.request.static_memory:
+        return ()
+    address, size = plan.chosen_cells
+    comment = "xen,static-mem is written in these cells"
+    return (
+        cells("#address-cells", address, decimal=True, comment=comment),
+        cells("#size-cells", size, decimal=True, comment=comment),
+    )
+
+
+def _split(number: int, count: int) -> tuple[int, ...]:
+    """A number in so many cells."""
+    return tuple(number >> 32 * at & 0xFFFFFFFF for at in reversed(range(count)))
+
+
 def domain_node(plan: DomainPlan) -> DraftNode:
     """/chosen/NAME: what Xen reads of a dom0less domain but its modules. ``memory`` is in KiB."""
     request = plan.request
@@ -54,8 +91,9 @@ def domain_node(plan: DomainPlan) -> DraftNode:
         properties.append(text("xen,sci_type", request.sci, comment=comment))
     if request.vpl011:
         properties.append(boolean("vpl011"))
+    properties += _static_memory(plan)
     domain = DraftNode(plan.name, tuple(properties))
-    chosen = DraftNode("__overlay__", (), (domain,))
+    chosen = DraftNode("__overlay__", _bank_cells(plan), (domain,))
     return DraftNode(
         "", (), (DraftNode("fragment@0", (text("target-path", "/chosen"),), (chosen,)),)
     )

@@ -66,6 +66,10 @@ def plan(domain: DomainPlan) -> dict[str, Any]:
         ],
         "kept_on": list(domain.kept_on),
         "dom0_options": list(domain.dom0_options),
+        "direct_map": domain.request.direct_map,
+        "static_memory": [
+            {"base": base, "size": size} for base, size in domain.request.static_memory
+        ],
         "memory_mb": domain.request.memory,
         "memory_mb_max": domain.memory_mb_max,
         "memory_limited_by": memory_limit(domain),

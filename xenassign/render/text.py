@@ -64,8 +64,20 @@ def dom0less_dtso(plan: DomainPlan, size: int) -> str:
         if value is None
     ]
     body = to_dts(domain_node(plan))
-    rendered = render_template("dom0less.dtso.j2", plan=plan, body=body, size=size, missing=missing)
+    values = {"body": body, "size": size, "missing": missing, "notes": _notes(plan)}
+    rendered = render_template("dom0less.dtso.j2", plan=plan, **values)
     return rendered.rstrip() + "\n"
+
+
+def _notes(plan: DomainPlan) -> list[str]:
+    """What static memory asks of whoever loads the modules and builds Xen."""
+    if not plan.request.static_memory:
+        return []
+    return [
+        "No module, nor Xen or its device tree, may lie in the domain's static memory.",
+        "/chosen keeps the #address-cells and #size-cells stated here: xen,static-mem is in them.",
+        "Xen is built with CONFIG_STATIC_MEMORY (CONFIG_UNSUPPORTED).",
+    ]
 
 
 def dom_cfg(plan: DomainPlan) -> str:

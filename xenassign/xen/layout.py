@@ -21,18 +21,20 @@ class Guest(NamedTuple):
     """What decides which windows a domain really has.
 
     ``gic``: version of the host's GIC, which the guest's follows. ``memory``: bytes of RAM, None
-    when not known yet.
+    when not known yet. ``direct``: the address space of a direct-map domain
+    (:func:`xenassign.xen.direct_map.windows`), None for any other.
     """
 
     release: Release
     gic: int
     vpl011: bool
     memory: int | None
+    direct: tuple[Window, ...] | None = None
 
     @property
     def windows(self) -> tuple[Window, ...]:
         """The table of its address space, in which ``used`` tells what is there."""
-        return self.release.windows
+        return self.release.windows if self.direct is None else self.direct
 
     def ram(self) -> tuple[tuple[int, int], ...]:
         """(address, size) of the RAM: bank after bank from its base, as libxl and dom0less do."""
@@ -43,6 +45,14 @@ class Guest(NamedTuple):
                 banks.append((window.base, min(left, window.size)))
                 left -= banks[-1][1]
         return tuple(banks)
+
+    @property
+    def extends_over_ram(self) -> bool:
+        """Whether what is left of a RAM bank may be offered for foreign mappings, registers too.
+
+        A direct-map domain's banks have nothing left.
+        """
+        return self.direct is None and not self.release.extended_regions_exclude_mappings
 
     def used(self, window: Window) -> bool:
         """Whether the domain has what the window is for. RAM banks are asked for by ``ram()``."""
@@ -74,7 +84,7 @@ def clashes(guest: Guest, address: int, size: int) -> Iterator[Clash]:
             yield Clash(window.name, window.base, window.end, hard=True)
         elif window.when in OPTIONAL:
             yield Clash(window.name, window.base, window.end, hard=False)
-        elif window.when == "ram" and not guest.release.extended_regions_exclude_mappings:
+        elif window.when == "ram" and guest.extends_over_ram:
             yield Clash(f"{window.name} (extended regions)", window.base, window.end, hard=False)
 
 

@@ -46,6 +46,7 @@ _PCIE = """\
 			#address-cells = <3>;
 			#size-cells = <2>;
 			ranges = <0x42000000 0 0xa0000 0xa0000 0 0x10000>;"""
+_STATIC = f"{_ZCU102} -d mmc@ff170000 -o out --xen 4.17 --static-memory"
 
 EXAMPLES: dict[str, Example] = {
     "XA201": Example(
@@ -193,6 +194,25 @@ EXAMPLES: dict[str, Example] = {
     ),
     "XA228": Example(
         "config", right=_IOMEM, wrong='iomem = ["0x9010,0x1", "0x9030,0x1", "0x9020,0x1"]'
+    ),
+    "XA229": Example(
+        "domain",
+        "vpl011;",
+        "vpl011;\n\t\t\txen,static-mem = <0x1 0x0 0x0 0x20000000>;",
+        host=True,
+        options=("--kconfig", "STATIC_MEMORY"),
+        note="The board's tree states memory up to 0x100000000.",
+    ),
+    "XA230": Example(
+        "generate",
+        right=f"{_STATIC} 0x40000000:512M",
+        wrong=f"{_STATIC} 0x20000000:512M",
+        note="The board reserves 0x3ed00000 and 0x3ef00000 for its remote processors.",
+    ),
+    "XA231": Example(
+        "generate",
+        right=f"{_STATIC} 0x40000000:256M",
+        wrong=f"{_STATIC} 0xf0000000:256M",
     ),
     "XA232": Example(
         "board",

@@ -18,6 +18,11 @@ def _also(line: str, **more: object) -> Example:
     return Example("domain", _UART, f"{_UART}\n\t\t\t{line}", **more)  # type: ignore[arg-type]
 
 
+_BUILT = ("--kconfig", "STATIC_MEMORY")
+_ZCU102 = "xenassign generate zynqmp-zcu102.dtb -d mmc@ff170000 -o out"
+_DIRECT = "--direct-map --static-memory 0x80000000:512M"
+_RK3588 = "xenassign generate rk3588-like.dtb -d pwm@fd8b0000 -d pwm@fd8b0010 -o out"
+
 EXAMPLES: dict[str, Example] = {
     "XA701": Example("domain", _KERNEL, 'compatible = "multiboot,kernel";'),
     "XA702": Example("domain", _MEMORY, "memory = <0x80000>;"),
@@ -83,5 +88,31 @@ EXAMPLES: dict[str, Example] = {
         '"console=dtuart"',
         host=True,
         xen="4.21",
+    ),
+    "XA731": _also(
+        "xen,static-mem = <0x1 0x0 0x0 0x20000000>;", host=True, options=(*_BUILT, "--live-host")
+    ),
+    "XA732": Example(
+        "generate",
+        right=f"{_ZCU102} --static-memory 0x40000000:512M",
+        wrong=f"{_ZCU102} --static-memory 0x20000000:512M",
+        note="The board reserves 0x3ed00000 and 0x3ef00000 for its remote processors.",
+    ),
+    "XA733": _also(
+        "xen,static-mem = <0x0 0x80000000 0x0 0x10000000\n\t\t\t\t0x0 0x88000000 0x0 0x10000000>;",
+        options=_BUILT,
+    ),
+    "XA734": Example(
+        "generate",
+        right=f"{_RK3588} {_DIRECT} --no-vpl011",
+        wrong=f"{_RK3588} {_DIRECT}",
+        note="The registers of the console's UART take 256 bytes.",
+    ),
+    "XA735": _also("xen,static-mem = <0x0 0x80001000 0x0 0x20000000>;", options=_BUILT),
+    "XA736": Example(
+        "generate",
+        right=f"{_RK3588} {_DIRECT} --no-vpl011 --vcpus 8",
+        wrong=f"{_RK3588} {_DIRECT} --no-vpl011 --vcpus 9",
+        note="The GIC's node states redistributors for the board's eight processors.",
     ),
 }

@@ -1,0 +1,351 @@
+"""Static memory and direct-map: what a domain gets of the host's memory by its address.
+
+Xen reserves xen,static-mem in its first scan of the host's tree, before it has a console, and gives
+it to the domain later. What it compares there, and what not, differs between releases; the same
+findings are made of a request and, by :mod:`xenassign.lint.static_memory`, of a domain's node.
+Source: process_domain_node, device_tree_get_meminfo, check_reserved_regions_overlap,
+init_staticmem_pages, acquire_static_memory_bank, assign_static_memory_11, allocate_static_memory.
+All addresses and sizes are bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from xenassign.assign.request import Request
+from xenassign.devicetree.addresses import Block, Range, ranges, registers
+from xenassign.devicetree.tree import Node, PropertyError, Tree
+from xenassign.findings import Finding, Rule, rule
+from xenassign.host.device import HostDevice, is_simple_bus
+from xenassign.host.platform import Platform
+from xenassign.xen.direct_map import Banks, redistributors, vuart, windows
+from xenassign.xen.layout import MIB, Guest
+from xenassign.xen.releases import DEFAULT_CELLS, Release
+
+_ROUTES = ("dom0less",)
+
+NOT_STATED = rule(
+    "XA229",
+    "static-memory-not-stated",
+    "Static memory lies where the host's tree states none",
+    severity="warning",
+    effect="portability",
+    why="Xen takes xen,static-mem for memory without a look at /memory. A board's file often states"
+    " no memory or too little, and the boot loader replaces it; if it does not, there is nothing at"
+    " the address, or a device, and Xen stops before it has a console.",
+    fix="compare it with the memory that the running board's tree states",
+    routes=_ROUTES,
+    source="device_tree_get_meminfo, init_staticmem_pages",
+    needs_host=True,
+)
+RESERVED = rule(
+    "XA230",
+    "static-memory-of-the-firmware",
+    "Static memory covers memory that the host's tree reserves",
+    severity="error",
+    effect="unsafe",
+    why="What /reserved-memory and the blob's memory reservation block hold is in use: by the"
+    " firmware, a device or another processor. The domain would share it with them. Xen allows a"
+    " bank within an entry of the reservation block, and 4.17 compares nothing.",
+    fix="give the domain other memory",
+    routes=_ROUTES,
+    source="meminfo_overlap_check: MEMBANK_FDT_RESVMEM",
+    needs_host=True,
+)
+DEVICES = rule(
+    "XA231",
+    "static-memory-over-registers",
+    "Static memory covers registers of a device",
+    severity="error",
+    effect="unsafe",
+    why="Xen compares xen,static-mem with no device. Registers would become the domain's RAM: it"
+    " writes its kernel to them.",
+    fix="give the domain memory that the host's tree states as memory",
+    routes=_ROUTES,
+    source="acquire_static_memory_bank: compared with no device",
+    needs_host=True,
+)
+NOT_THERE = rule(
+    "XA731",
+    "static-memory-not-there",
+    "Static memory lies where the host has no memory",
+    severity="error",
+    effect="rejected",
+    why="Xen writes to its table of pages, and to the pages, without a look at /memory. Where there"
+    " is none it stops, before it has a console: nothing is printed at all.",
+    fix="give the domain memory that the host has",
+    routes=_ROUTES,
+    source="init_staticmem_pages, unprepare_staticmem_pages; seen on Xen 4.22",
+    needs_host=True,
+)
+SCAN_REFUSES = rule(
+    "XA732",
+    "static-memory-reserved",
+    "Xen refuses static memory that the host's tree reserves",
+    severity="error",
+    effect="rejected",
+    why="The first scan compares the bank with /reserved-memory, the blob's memory reservation"
+    " block (a bank within an entry of it passes) and the boot modules: 'Region: … overlapping with"
+    " bank[…]'. From 4.19 on Xen stops there, before it has a console. 4.18 does not know the"
+    " reservation block, and scans nothing behind the second of the two: with /reserved-memory"
+    " before /chosen it finds neither the bank nor the modules.",
+    fix="give the domain other memory",
+    routes=_ROUTES,
+    source="device_tree_get_meminfo, check_reserved_regions_overlap (6f7d56ccd314, 4f6a29158273)",
+    since="4.18",
+    needs_host=True,
+)
+TWICE = rule(
+    "XA733",
+    "static-memory-twice",
+    "Static memory is given twice",
+    severity="error",
+    effect="rejected",
+    why="A page of static memory belongs to one domain. From 4.18 on the first scan refuses a bank"
+    " that overlaps another, of any domain; 4.17 stops when it frees the page the second time.",
+    fix="give each domain, and each bank, memory of its own",
+    routes=_ROUTES,
+    source="check_reserved_regions_overlap, mark_page_free",
+)
+NO_UART = rule(
+    "XA734",
+    "direct-map-vpl011",
+    "Xen can make no vPL011 for the direct-map domain",
+    severity="error",
+    effect="rejected",
+    why="The vPL011 of a direct-map domain has the address and the interrupt of the UART that Xen"
+    " has its console on, whose registers have to take 4 KiB: 'vpl011: Unable to re-use the Xen"
+    " UART information.', 'vpl011: Can't re-use the Xen UART MMIO region as it is too small.' Xen"
+    " 4.17 goes on, with a guest whose UART is at address 0 and dead.",
+    fix="leave vpl011 out (generate: --no-vpl011) and use another console in the guest",
+    routes=_ROUTES,
+    source="domain_vpl011_init, serial_vuart_info",
+    needs_host=True,
+)
+UNALIGNED = rule(
+    "XA735",
+    "static-memory-unaligned",
+    "Static memory is not aligned to 2 MiB",
+    severity="note",
+    effect="style",
+    why="Stage 2 maps by 2 MiB only where address and size are multiples of it. Elsewhere it takes"
+    " a table for each 2 MiB, out of the domain's pool, and more TLB entries.",
+    fix="take multiples of 0x200000",
+    routes=_ROUTES,
+    source="p2m_set_entry: XEN_PT_MAPPING_ORDER; xen_pt_mapping_level",
+)
+TOO_MANY_VCPUS = rule(
+    "XA736",
+    "direct-map-vcpus",
+    "The host's redistributors have no room for so many vCPUs",
+    severity="error",
+    effect="broken",
+    why="A direct-map domain has the redistributor regions of the host's GICv3, of 128 KiB for each"
+    " vCPU. Xen makes no vCPU beyond them, says 'Failed to allocate d1v2' and goes on.",
+    fix="give the domain fewer vCPUs",
+    routes=_ROUTES,
+    source="vgic_v3_domain_init, vgic_v3_vcpu_init, construct_domain",
+    needs_host=True,
+)
+
+#: What :func:`judge` says.
+RULES = frozenset(
+    {
+        *(NOT_STATED, RESERVED, DEVICES, NOT_THERE, SCAN_REFUSES),
+        *(TWICE, NO_UART, UNALIGNED, TOO_MANY_VCPUS),
+    }
+)
+
+
+class Asked(NamedTuple):
+    """A domain with static memory. ``node`` and ``prop`` are where the findings stand.
+
+    ``live``: the host's tree states the memory that Xen will have.
+    """
+
+    release: Release
+    banks: Banks
+    direct_map: bool
+    vcpus: int
+    vpl011: bool
+    node: str | None = None
+    prop: str | None = None
+    live: bool = False
+
+
+def of_request(request: Request) -> Asked:
+    """What a request asks for."""
+    banks, vcpus = request.static_memory, request.vcpus or 1
+    return Asked(request.release, banks, request.direct_map, vcpus, request.vpl011)
+
+
+def guest_of(platform: Platform, asked: Asked, guest: Guest) -> Guest:
+    """The guest with the address space of a direct-map domain, if it is one."""
+    if not asked.direct_map:
+        return guest
+    made = windows(platform, asked.banks, asked.vcpus, asked.vpl011)
+    return guest._replace(direct=made, memory=sum(size for _, size in asked.banks))
+
+
+def judge(platform: Platform | None, asked: Asked) -> Iterator[Finding]:
+    """Everything about the static memory, and the rest of a direct-map domain's address space."""
+    yield from _alone(asked)
+    if platform is None:
+        return
+    for base, size in asked.banks:
+        yield from _bank(platform, asked, base, base + size)
+    if asked.direct_map:
+        yield from _direct(platform, asked)
+
+
+def _at(asked: Asked, broken: Rule, message: str, prop: str | None = None) -> Finding:
+    return broken(message, node=asked.node, prop=prop or asked.prop)
+
+
+def _text(base: int, end: int) -> str:
+    return f"static memory {base:#x}-{end:#x}"
+
+
+def _alone(asked: Asked) -> Iterator[Finding]:
+    """What needs no host."""
+    spans = [(base, base + size) for base, size in asked.banks]
+    for number, (base, end) in enumerate(spans):
+        for other, behind in spans[:number]:
+            if base < behind and other < end:
+                message = f"{_text(base, end)} overlaps that of {other:#x}-{behind:#x}"
+                yield _at(asked, TWICE, message)
+        if base % (2 * MIB) or end % (2 * MIB):
+            yield _at(asked, UNALIGNED, f"{_text(base, end)} is not of whole 2 MiB")
+
+
+def _bank(platform: Platform, asked: Asked, base: int, end: int) -> Iterator[Finding]:
+    """One bank against the host's memory, what it reserves, and its devices."""
+    where = _text(base, end)
+    if platform.memory and _uncovered(platform.memory, base, end):
+        made = NOT_THERE if asked.live else NOT_STATED
+        stated = ", ".join(f"{b.address:#x}-{b.end:#x}" for b in platform.memory if b.size)
+        message = f"{where} is not within the memory of the host's tree ({stated or 'none'})"
+        yield _at(asked, made, message)
+    scans = _scan_refuses(platform, asked.release)
+    for node, block in platform.reserved:
+        if base < block.end and block.address < end:
+            made = SCAN_REFUSES if scans and node.available else RESERVED
+            text = f"{where} covers {node.path} ({block.address:#x}-{block.end:#x})"
+            yield _at(asked, made, text)
+    for start, size in platform.tree.reservations:
+        if base < start + size and start < end:
+            within = start <= base and end <= start + size
+            seen = asked.release.boot_scan_failure_is_panic and not within
+            text = f"{where} covers the memory reservation {start:#x}-{start + size:#x}"
+            yield _at(asked, SCAN_REFUSES if seen else RESERVED, text)
+    for node, block in _devices(platform):
+        if base < block.end and block.address < end:
+            text = f"{where} covers registers of {node.path} ({block.address:#x}-{block.end:#x})"
+            yield _at(asked, DEVICES, text)
+
+
+def _scan_refuses(platform: Platform, release: Release) -> bool:
+    """Whether the first scan stops a domain with a bank that /reserved-memory has a part of.
+
+    4.18 stops the scan at the second of the two, and with the bank listed the domain comes up; the
+    comparison came with ``module_overlap_dropped``.
+    """
+    if release.boot_scan_failure_is_panic or not release.module_overlap_dropped:
+        return release.boot_scan_failure_is_panic
+    order = [*platform.tree.root.children]
+    names = ("chosen", "reserved-memory")
+    chosen, reserved = (order.index(n) if n in order else len(order) for n in names)
+    return reserved < chosen
+
+
+def _uncovered(blocks: Sequence[Block], base: int, end: int) -> bool:
+    """Whether a part of a range is in none of the blocks."""
+    for block in sorted(blocks, key=lambda one: one.address):
+        if block.address <= base < block.end:
+            base = block.end
+    return base < end
+
+
+def _devices(platform: Platform) -> Iterator[tuple[Node, Block]]:
+    """The register blocks of the board, those of nodes that reserve memory apart."""
+    for node in platform.tree.nodes():
+        reserves = node.parent is not None and node.parent.name == "reserved-memory"
+        if node.has("reg") and node.has("compatible") and not reserves and _is_registers(node):
+            for block in registers(node).blocks:
+                if block.size:
+                    yield node, block
+
+
+def _is_registers(node: Node) -> bool:
+    """Not a node that states memory, as boot modules in /chosen do, nor the window of a bus."""
+    in_chosen = any(above.name == "chosen" for above in node.ancestors())
+    return node.text("device_type") != "memory" and not in_chosen and not is_simple_bus(node)
+
+
+def _direct(platform: Platform, asked: Asked) -> Iterator[Finding]:
+    """The vPL011 and the GIC of a direct-map domain."""
+    uart = vuart(platform) if asked.vpl011 else None
+    # What 4.17 accepts is no rejection; a request is refused all the same.
+    if isinstance(uart, str) and (asked.release.vpl011_failure_refused or asked.node is None):
+        yield _at(asked, NO_UART, uart, asked.prop and "vpl011")
+    room = redistributors(platform)
+    if room is not None and asked.vcpus > room:
+        text = f"{asked.vcpus} vCPUs, and the host's redistributors have room for {room}"
+        yield _at(asked, TOO_MANY_VCPUS, text, asked.prop and "cpus")
+
+
+class Inbound(NamedTuple):
+    """How the bus at a host path translates the DMA addresses of what is on it."""
+
+    bus: str
+    table: tuple[Range, ...]
+
+
+def inbound(devices: Iterable[HostDevice], request: Request) -> Inbound | None:
+    """The translation of DMA addresses that all assigned masters of a direct-map domain have.
+
+    The guest's devices are below /passthrough, so it holds for all of them or for none: None too
+    where none moves an address, and where tables follow one another or are a PCI host's own.
+    """
+    if not request.direct_map:
+        return None
+    masters = [device for device in devices if device.dma.answer != "no"]
+    found = {_inbound(device.node) for device in masters}
+    return found.pop() if len(found) == 1 else None
+
+
+def _inbound(node: Node) -> Inbound | None:
+    tables: list[Inbound] = []
+    for bus in node.lineage():
+        try:
+            table = ranges(bus, "dma-ranges")
+        except PropertyError:
+            return None
+        if table:
+            tables.append(Inbound(bus.path, table))
+    if len(tables) != 1 or tables[0].bus == node.path:
+        return None
+    wide = any(number >> 64 for e in tables[0].table for number in (e.child, e.parent, e.size))
+    moves = any(entry.child != entry.parent for entry in tables[0].table)
+    return tables[0] if moves and not wide else None
+
+
+def chosen_cells(tree: Tree, request: Request) -> tuple[int, int]:
+    """#address-cells and #size-cells of /chosen for the banks of the domain.
+
+    xen,static-mem is written in them (process_domain_node, dt_n_addr_cells), from 4.17 on without
+    a property that states them. The host's own stay, for what else is in /chosen; where they are
+    too narrow for a bank, 2 and 2.
+    """
+    chosen = tree.find_as_xen("/chosen") or tree.root
+    found = []
+    for name, default in zip(("#address-cells", "#size-cells"), DEFAULT_CELLS, strict=True):
+        stated = (node.cells(name)[:1] for node in chosen.lineage() if node.has(name))
+        found.append(next((cell[0] for cell in stated if cell), default))
+    address, size = found
+    fits = all(
+        base < 1 << 32 * address and length < 1 << 32 * size
+        for base, length in request.static_memory
+    )
+    return (address, size) if fits and {address, size} <= {1, 2} else (2, 2)

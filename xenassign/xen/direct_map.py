@@ -1,0 +1,139 @@
+"""A direct-map domain's address space: the host's addresses for RAM, GIC and vPL011.
+
+Sources, the same from 4.17 to 4.22 where nothing else is said:
+
+* RAM: one bank of the guest for each entry of xen,static-mem, at its host address
+  (assign_static_memory_11; domain_build.c in 4.17 and 4.18, static-memory.c later).
+* GICv2: distributor and CPU interface at the host's, of 4 and 8 KiB (vgic_v2_domain_init).
+* GICv3: the distributor at the host's, of 64 KiB, and as many of the host's redistributor regions,
+  whole, as the vCPUs need; a redistributor takes 128 KiB (vgic_v3_domain_init). vCPUs beyond the
+  regions are never made (vgic_v3_vcpu_init); 4.17 to 4.19 then count a region too many.
+* vPL011: 4 KiB at the first register block of the UART that Xen has its console on (dtuart), with
+  its first interrupt (domain_vpl011_init). A smaller block: "vpl011: Can't re-use the Xen UART MMIO
+  region as it is too small.", no such UART: "vpl011: Unable to re-use the Xen UART information."
+* No magic pages, and the grant table where other domains have it, but only a domain with
+  xen,enhanced is told of it and of extended regions, which then are parts of the host's memory, or
+  with an IOMMU the holes of the host's tree: never registers (make_hypervisor_node,
+  find_host_extended_regions, find_memory_holes). xenassign never writes xen,enhanced.
+
+All addresses and sizes are bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from xenassign.devicetree.addresses import Block, registers
+from xenassign.host.device import read_device
+from xenassign.host.platform import Platform
+from xenassign.xen.releases import PAGE_SIZE, VPL011_INTID, Use, Window
+
+#: (base, size) of banks of RAM.
+Banks = tuple[tuple[int, int], ...]
+
+_GICD_V3, _GICR = 0x10000, 0x20000  # SZ_64K, GICV3_GICR_SIZE
+_GICC_V2 = 0x2000  # GUEST_GICC_SIZE
+_VPL011 = 0x1000  # GUEST_PL011_SIZE
+
+
+class Vuart(NamedTuple):
+    """Where the vPL011 of a direct-map domain is: its INTID is the UART's own."""
+
+    base: int
+    intid: int
+
+
+def vuart(platform: Platform) -> Vuart | str:
+    """The vPL011's place, or why Xen makes none (domain_vpl011_init, serial_irq)."""
+    if platform.console is None:
+        return "Xen has no console UART (no stdout-path; --xen-console names one)"
+    uart = read_device(platform, platform.console)
+    block = next((one for one in uart.blocks if one.index == 0), None)
+    line = next((one for one in uart.interrupts if one.index == 0), None)
+    if block is None or line is None:
+        lacks = "registers" if block is None else "interrupt at the GIC"
+        return f"Xen's console UART {uart.path} has no {lacks}"
+    if block.size < _VPL011:
+        return (
+            f"the registers of Xen's console UART {uart.path} take {block.size:#x} bytes, less than"
+            f" {_VPL011:#x}"
+        )
+    return Vuart(block.address, line.intid)
+
+
+def vpl011_intid(platform: Platform | None, direct_map: bool) -> int | None:
+    """The INTID of a domain's vPL011; None where it is not known, or Xen makes none."""
+    if not direct_map:
+        return VPL011_INTID
+    uart = vuart(platform) if platform is not None else "no host"
+    return None if isinstance(uart, str) else uart.intid
+
+
+def redistributors(platform: Platform) -> int | None:
+    """How many vCPUs the host's redistributor regions have room for; None for a GICv2."""
+    if platform.gic is None or platform.gic.version != 3:
+        return None
+    return sum(block.size // _GICR for block in _regions(platform))
+
+
+def windows(platform: Platform, banks: Banks, vcpus: int, vpl011: bool) -> tuple[Window, ...]:
+    """Everything that the domain has in its address space, from the lowest address on."""
+    found = [*ram(banks), *_gic(platform, vcpus)]
+    uart = vuart(platform) if vpl011 else "not wanted"
+    if not isinstance(uart, str):
+        found.append(_window("vPL011", uart.base, _VPL011, "vpl011", "domain_vpl011_init"))
+    return tuple(found)
+
+
+def ram(banks: Banks) -> tuple[Window, ...]:
+    """The RAM alone."""
+    source = "assign_static_memory_11"
+    numbered = enumerate(banks)
+    return tuple(_window(f"RAM bank {n}", *bank, "ram", source) for n, bank in numbered)
+
+
+def overlapping(one: Iterable[tuple[int, int]], other: Banks) -> tuple[int, int] | None:
+    """The first (base, end) that two domains' static memory have in common, or None."""
+    for base, size in one:
+        for start, length in other:
+            if base < start + length and start < base + size:
+                return max(base, start), min(base + size, start + length)
+    return None
+
+
+def _gic(platform: Platform, vcpus: int) -> list[Window]:
+    if platform.gic is None:
+        return []
+    blocks = registers(platform.gic.node).blocks
+    if platform.gic.version == 2:
+        source = "vgic_v2_domain_init"
+        sizes = (("GICv2 distributor", PAGE_SIZE), ("GICv2 CPU interface", _GICC_V2))
+        return [
+            _window(name, block.address, size, "gicv2", source)
+            for (name, size), block in zip(sizes, blocks, strict=False)
+        ]
+    source = "vgic_v3_domain_init"
+    dist = [
+        _window("GICv3 distributor", block.address, _GICD_V3, "gicv3", source)
+        for block in blocks[:1]
+    ]
+    used, room = [], 0
+    for block in _regions(platform):
+        used.append(_window("GICv3 redistributors", block.address, block.size, "gicv3", source))
+        room += block.size // _GICR
+        if room >= vcpus:
+            break
+    return dist + used
+
+
+def _regions(platform: Platform) -> tuple[Block, ...]:
+    """The redistributor regions: as many entries behind the distributor as the node counts."""
+    if platform.gic is None:
+        return ()
+    counted = platform.gic.node.cells("#redistributor-regions")
+    return registers(platform.gic.node).blocks[1 : 1 + (counted[0] if counted else 1)]
+
+
+def _window(name: str, base: int, size: int, when: Use, source: str) -> Window:
+    return Window(name, base, size, when, source)
