@@ -12,7 +12,10 @@ from typing import Any, NamedTuple
 
 import click
 import pytest
+from click.testing import CliRunner
 
+from xenassign.assign.project import read_project, with_options
+from xenassign.assign.system_request import SystemRequest
 from xenassign.cli import cli
 from xenassign.cli import generate as generate_cli
 from xenassign.cli import lint as lint_cli
@@ -24,8 +27,8 @@ from xenassign.findings import Finding
 from xenassign.lint import domcfg
 from xenassign.lint.catalogue import rules
 from xenassign.lint.documents import ConfigFile, Document, TreeFile, read_document
-from xenassign.lint.examples import BASES, COMMANDS, Example, example, examples
-from xenassign.lint.generated import generate
+from xenassign.lint.examples import BASES, WHOLE, Example, example, examples
+from xenassign.lint.hosts import Built, Wanted, build, told
 from xenassign.lint.linter import Options, lint
 from xenassign.xen.releases import DEFAULT, RELEASES, release
 
@@ -34,7 +37,7 @@ from ..conftest import FIXTURES
 RULES = {rule.code: rule for rule in rules()}
 EXAMPLES = dict(examples())
 #: Those whose mistake is a change of a file, not another command line.
-TEXTS = {code: one for code, one in EXAMPLES.items() if one.base not in COMMANDS}
+TEXTS = {code: one for code, one in EXAMPLES.items() if one.base not in WHOLE}
 LINTED = {code: one for code, one in TEXTS.items() if one.base != "board"}
 
 
@@ -76,6 +79,8 @@ def run(one: Example, *, wrong: bool, xen: str | None = None) -> list[Found]:
     """What is found with the mistake, or without it. ``xen``: on that release."""
     if one.base == "shell":
         raise AssertionError("a test of its own runs it")
+    if one.base == "system":
+        return of_system(one.wrong if wrong else one.right, xen or one.xen)
     line = (one.wrong if wrong else one.right) if one.command is None else one.command
     program, command, *arguments = shlex.split(line)
     assert program == "xenassign"
@@ -121,12 +126,28 @@ def generated(arguments: list[str], text: str | None) -> list[Found]:
         tree = board(asked["host"])
     else:
         tree = read_blob(tree_file(asked["host"], text).blob, asked["host"])
-    plan, _, refusals = generate(tree, make_request(asked))
-    codes = [re.findall(r"\[(XA\d+)\]$", line)[0] for line in refusals]
-    told = {finding.code for finding in plan.findings}
+    trees = [tree, *(board(name) for name in asked["hosts"])]
+    wanted = Wanted(per_host=asked["per_host"])
+    return of_plan(build(trees, SystemRequest((make_request(asked),)), wanted))
+
+
+def of_system(text: str, xen: str | None) -> list[Found]:
+    """The findings of `xenassign generate -c` with a file of that text."""
+    Path("xenassign.toml").write_text(text)
+    project = read_project(Path("xenassign.toml"))
+    options = {"release": release(xen)} if xen is not None else {}
+    trees = [board(name) for name in project.hosts]
+    return of_plan(build(trees, with_options(project.system, options, None), Wanted()))
+
+
+def of_plan(built: Built) -> list[Found]:
+    """Every finding, and those that only a refusal tells."""
+    findings = [finding for _, finding in told(built.plan)]
+    codes = [re.findall(r"\[(XA\d+)\]$", line)[0] for line in built.refusals]
+    known = {finding.code for finding in findings}
     return [
-        *(Found(finding.code, finding) for finding in plan.findings),
-        *(Found(code) for code in codes if code not in told),
+        *(Found(finding.code, finding) for finding in findings),
+        *(Found(code) for code in codes if code not in known),
     ]
 
 
@@ -161,7 +182,7 @@ def test_what_is_changed_stands_once_in_the_base(code: str, one: Example) -> Non
 @texts(EXAMPLES)
 def test_an_example_is_short(code: str, one: Example) -> None:
     for shown in one.shown:
-        assert len(shown.splitlines()) <= 12
+        assert len(shown.splitlines()) <= (16 if one.base == "system" else 12)
         assert all(len(line.expandtabs(4)) <= 96 for line in shown.splitlines())
         assert any(line[:1].strip() for line in shown.splitlines())
 
@@ -229,6 +250,8 @@ def changed(one: Example) -> range:
 OTHERS = {
     "XA104": {"XA204", "XA401"},
     "XA109": {"XA107", "XA311"},
+    "XA006": {"XA107", "XA502"},
+    "XA007": {"XA523"},
     "XA123": {"XA122"},
     "XA205": {"XA215"},
     "XA206": {"XA215"},
@@ -332,11 +355,29 @@ def test_the_marks_are_those_of_the_devices(name: str) -> None:
     assert len(marked) <= 2
 
 
+def test_those_that_a_test_of_its_own_runs() -> None:
+    assert [code for code, one in EXAMPLES.items() if one.base == "shell"] == ["XA021", "XA121"]
+
+
+@pytest.mark.parametrize("wrong", [False, True])
+def test_the_revision_that_is_not_the_locked_one(wrong: bool) -> None:
+    one = EXAMPLES["XA021"]
+    first = (FIXTURES / "juno-like.dts").read_text()
+    second = first.replace("7ff70000", "7ff20000")
+    assert first != second
+    for name, text in (("rev1", first), ("rev2", second)):
+        Path(f"{name}.dtb").write_bytes(read_source(text.encode(), f"{name}.dts").blob)
+    lock = one.right.replace("rev2.dtb", "rev1.dtb").replace("-o out", "-o old")
+    for line, code in ((lock, 0), (one.wrong if wrong else one.right, int(wrong))):
+        done = CliRunner().invoke(cli, shlex.split(line)[1:])
+        assert done.exit_code == code, done.output
+    assert ("[XA021]" in done.output) == wrong
+
+
 @pytest.mark.parametrize("wrong", [False, True])
 def test_the_file_that_is_no_blob(wrong: bool, dtc: str) -> None:
     """The one example that is about how a file was made."""
-    (code,) = [code for code, one in EXAMPLES.items() if one.base == "shell"]
-    one = EXAMPLES[code]
+    code, one = "XA121", EXAMPLES["XA121"]
     Path("domu1.dts").write_text(BASES["partial"].text)
     subprocess.run(shlex.split(one.wrong if wrong else one.right), check=True)
     found = lint([read_document("domu1.dtb")], Options(release(DEFAULT))).findings

@@ -98,7 +98,9 @@ def _key(domain: str, name: str, placed: PlacedBlock) -> _Key:
 
 
 def with_pins(asked: Sequence[HostRequest], pins: Pins) -> tuple[HostRequest, ...]:
-    """The requests with a pin for every block that ``auto`` places."""
+    """The requests with a pin for every block that ``auto`` places; one board needs the lock's."""
+    if len(asked) == 1:
+        return (_locked(asked[0], pins),)
     hosts: dict[str, _Host] = {}
     problems: dict[str, str] = {}
     free = False
@@ -126,6 +128,15 @@ def with_pins(asked: Sequence[HostRequest], pins: Pins) -> tuple[HostRequest, ..
         else:
             made.append(one)
     return tuple(made)
+
+
+def _locked(one: HostRequest, pins: Pins) -> HostRequest:
+    """A request with the pins of the lock alone."""
+    known = pins.get(PurePath(one.tree.file).name, {})
+    if one.request is None or not known:
+        return one
+    domains = (replace(d, pins=(*d.pins, *known.get(d.name, ()))) for d in one.request.domains)
+    return one._replace(request=replace(one.request, domains=tuple(domains)))
 
 
 def _settle_fixed(host: _Host) -> bool:

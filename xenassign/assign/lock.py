@@ -29,8 +29,8 @@ from xenassign.xen.releases import PAGE_SIZE
 _Owner = DeviceOutcome | RegionOutcome
 _Any = TypeVar("_Any")
 
-#: What the file of the lock is called.
-NAME = "xenassign.lock"
+#: The file of the lock is called as the one with the domains, with this ending.
+SUFFIX = ".lock"
 
 LOCKED = rule(
     "XA021",

@@ -80,10 +80,13 @@ def decide_system(
     twice = {conflict.sides for conflict in shared if conflict.rule in (TWICE, NESTED)}
     # What two domains have both is told once, not for its interrupts and streams again.
     shared = [c for c in shared if c.rule in (TWICE, NESTED) or c.sides not in twice]
+    firmware = list(_firmware(plans))
+    both = {conflict.domains for conflict in firmware}  # have its shared memory too
+    shared = [c for c in shared if c.rule is not PAGES or c.domains not in both]
     found = [
         *shared,
         *_supplies(tree, plans, scopes),
-        *_firmware(plans),
+        *firmware,
         *_memory(platform, request.domains),
     ]
     conflicts, idle = settled(tree, found, request)
@@ -114,6 +117,8 @@ def holdings_of(tree: Tree, plan: DomainPlan, inside: Scope) -> Iterator[Holding
     for region in plan.regions:
         pages = tuple((m.host, m.size) for m in region.mappings)
         yield Holding(plan.name, region.path, None, region.path, pages)
+    for base, size in plan.request.static_memory:
+        yield Holding(plan.name, f"static memory at {base:#x}", None, "", ((base, size),))
 
 
 def _supplies(tree: Tree, plans: list[DomainPlan], scopes: list[Scope]) -> Iterator[Conflict]:
@@ -138,7 +143,7 @@ def _supplies(tree: Tree, plans: list[DomainPlan], scopes: list[Scope]) -> Itera
 
 
 def _firmware(plans: list[DomainPlan]) -> Iterator[Conflict]:
-    having = [plan for plan in plans if plan.request.sci is not None]
+    having = [plan for plan in plans if plan.firmware and plan.request.sci is not None]
     for other in having[1:]:
         first = having[0]
         path = (first.firmware or ("",))[0]

@@ -2,21 +2,44 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-from xenassign.cli.options import host_argument, make_request, request_options
+from xenassign.cli.options import board_options, make_system, request_options
 
 
 @click.command("generate")
-@host_argument
+@board_options
 @click.option("-o", "--output", metavar="DIR", required=True, help="Where the files go.")
 @request_options
+@click.option(
+    "--per-host",
+    is_flag=True,
+    help="With several boards: a folder of files for each, not one set that serves all.",
+)
+@click.option(
+    "--lock",
+    metavar="FILE",
+    help="Where the decisions are kept.  [default: with -c FILE.lock beside it, else nowhere]",
+)
+@click.option("--locked", is_flag=True, help="Fail if a decision is not that of the lock.")
 @click.option("--overwrite", is_flag=True, help="Replace files that exist.")
 @click.option("-q", "--quiet", is_flag=True, help="Print errors and warnings only.")
-def command(host: str, output: str, overwrite: bool, quiet: bool, **asked: Any) -> None:
+def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
+    host: str | None,
+    config: str | None,
+    hosts: tuple[str, ...],
+    output: str,
+    per_host: bool,
+    lock: str | None,
+    locked: bool,
+    overwrite: bool,
+    quiet: bool,
+    **asked: Any,
+) -> None:
     """Write everything that Xen needs to give devices of HOST to a guest.
 
     HOST is the board's device tree (.dtb or .dts; - for standard input). The
@@ -24,26 +47,45 @@ def command(host: str, output: str, overwrite: bool, quiet: bool, **asked: Any) 
     .dtso that mark the host's nodes, NAME.dom0less.dtso with the domain's /chosen node, and
     NAME.json, the plan. All are written or none. Exit status 1: refused, with every reason.
 
+    With -c the boards and the domains are those of a xenassign.toml, and what two domains would
+    share is refused. xenassign.lock keeps the decisions: a rebuild tells what changed.
+
     \b
     Example:
       xenassign generate board.dtb -d ethernet0 -d /soc/serial@ff010000 \\
           --name domu1 --memory 1024 --vcpus 2 -o out
+      xenassign generate -c xenassign.toml -o out
     """
+    from xenassign.assign.lock import SUFFIX
     from xenassign.host.source import read_host
-    from xenassign.lint.generated import generate
+    from xenassign.lint.hosts import Wanted, build, told
+    from xenassign.render import hosts as boards
     from xenassign.render.files import write
+    from xenassign.render.lock import read_lock, to_text
 
-    wanted = make_request(asked)
-    tree = read_host(host)
-    plan, files, refusals = generate(tree, wanted)
-    if refusals:
-        for line in refusals:
+    request, files = make_system(asked, host, config)
+    trees = [read_host(file) for file in (*files, *hosts)]
+    kept = Path(lock) if lock else Path(config).with_suffix(SUFFIX) if config else None
+    older = read_lock(kept) if kept is not None and (locked or kept.exists()) else None
+    only = asked["name"] if config is not None else None
+    built = build(trees, request, Wanted(per_host, only, older, locked))
+    if built.plan.differences and not quiet:
+        boards.show(built.plan, sys.stderr)
+    if built.refusals:
+        for line in built.refusals:
             click.echo(line, err=True)
         raise click.exceptions.Exit(1)
-    written = write(files, Path(output), overwrite)
-    for finding in plan.findings:
+    written = write(built.files, Path(output), overwrite)
+    if kept is not None and built.lock is not None and not locked:
+        if not quiet:
+            for line in built.changes:
+                click.echo(f"note: {kept}: {line}", err=True)
+        text = to_text(built.lock).encode("utf-8")
+        if not kept.exists() or kept.read_bytes() != text:
+            written += write({kept.name: text}, kept.parent, overwrite=True)
+    for about, finding in told(built.plan, only):
         if not quiet or finding.severity != "note":
-            click.echo(finding.text(plan.host_file), err=True)
+            click.echo(finding.text(about), err=True)
     if not quiet:
         for path in written:
             click.echo(f"{path}")

@@ -54,6 +54,25 @@ config_option = click.option(
     " or for the one that --name names; they come before what the file says.",
 )
 
+
+def board_options(command: F) -> F:
+    """Which boards: HOST, more of them, or those of a xenassign.toml."""
+    for option in (
+        click.option(
+            "--host",
+            "hosts",
+            multiple=True,
+            metavar="FILE",
+            help="One more board that the plan must hold on: a revision, or where the guest may be"
+            " moved to. Repeat it.",
+        ),
+        config_option,
+        click.argument("host", metavar="[HOST]", required=False),
+    ):
+        command = option(command)
+    return command
+
+
 _REQUEST_OPTIONS = (
     click.option(
         "-d",

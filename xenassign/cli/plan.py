@@ -1,4 +1,4 @@
-"""``xenassign plan``: the guest's address space, without writing files."""
+"""``xenassign plan``: the guests' address spaces, without writing files."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
-from xenassign.cli.options import host_argument, make_request, request_options
+from xenassign.cli.options import board_options, make_system, request_options
 
 
 @click.command("plan")
-@host_argument
+@board_options
 @request_options
 @click.option(
     "--format",
@@ -19,32 +19,37 @@ from xenassign.cli.options import host_argument, make_request, request_options
     type=click.Choice(["table", "json"]),
     default="table",
     show_default=True,
-    help="json: the schema xenassign/space/1.",
+    help="json: the schema xenassign/space/1, of several domains or boards xenassign/hosts/1.",
 )
-def command(host: str, form: str, **asked: Any) -> None:
+def command(
+    host: str | None, config: str | None, hosts: tuple[str, ...], form: str, **asked: Any
+) -> None:
     """Show the address space of a guest with devices of HOST, and write nothing.
 
     Takes the options of generate. A row for everything, by address: RAM, what Xen puts there,
     each register block with its host address and what chose its place, and the holes. Then the
-    most memory that the domain can have, and what is in the way of more. Exit status 1: generate
-    would refuse; the table goes as far as it can, the reasons follow.
+    most memory that the domain can have, and what is in the way of more. Of several boards, what
+    differs between them. Exit status 1: generate would refuse; the table goes as far as it can,
+    the reasons follow.
 
     \b
     Example:
       xenassign plan board.dtb -d ethernet0 --memory 4096 --map auto
+      xenassign plan -c xenassign.toml
     """
     from xenassign.host.source import read_host
-    from xenassign.lint.generated import generate
-    from xenassign.render import space
+    from xenassign.lint.hosts import generate_hosts
+    from xenassign.render import plans
     from xenassign.render.report import to_json
 
-    wanted = make_request(asked)
-    plan, _, refusals = generate(read_host(host), wanted)
+    request, files = make_system(asked, host, config)
+    made = generate_hosts([read_host(file) for file in (*files, *hosts)], request)
+    only = asked["name"] if config is not None else None
     if form == "json":
-        click.echo(to_json(space.to_dict(plan, refusals)), nl=False)
+        click.echo(to_json(plans.to_data(made.plan, made.refusals, only)), nl=False)
     else:
-        space.show(plan, sys.stdout)
-    for line in refusals:
+        plans.show(made.plan, sys.stdout, only)
+    for line in made.refusals:
         click.echo(line, err=True)
-    if refusals:
+    if made.refusals:
         raise click.exceptions.Exit(1)

@@ -1,16 +1,19 @@
-"""``generate`` for several boards: every board's files, each set checked as ever."""
+"""``generate`` for one board or several: every board's files, checked as ever, and the lock."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from xenassign.assign import lock as locking
 from xenassign.assign.common_places import Pins
 from xenassign.assign.hosts import HostsPlan, arrange, compared
 from xenassign.assign.system_request import SystemRequest
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
+from xenassign.findings import Finding
 from xenassign.lint.generated import generate_system
+from xenassign.render import hosts as rendering
 
 
 class GeneratedHosts(NamedTuple):
@@ -43,3 +46,69 @@ def generate_hosts(
         refusals += [*asked.refusals, *refused]
     plan = compared(request, made)
     return GeneratedHosts(plan, {} if refusals else files, refusals)
+
+
+class Wanted(NamedTuple):
+    """What is to be written. ``per_host``: a folder of files for each board, not one set for all.
+
+    ``only``: the name of the one domain that files are wanted of. ``lock``: the one of before;
+    ``locked``: nothing may differ from it.
+    """
+
+    per_host: bool = False
+    only: str | None = None
+    lock: locking.Lock | None = None
+    locked: bool = False
+
+
+class Built(NamedTuple):
+    """The plan, the files to write, why there are none, and what changed since the lock."""
+
+    plan: HostsPlan
+    files: dict[str, bytes]
+    refusals: list[str]
+    lock: locking.Lock | None = None
+    changes: tuple[str, ...] = ()
+
+
+def build(trees: Sequence[Tree], request: SystemRequest, wanted: Wanted) -> Built:
+    """Everything that ``generate`` does but for reading and writing files.
+
+    Raises XenassignError where the request can be meant on no board.
+    """
+    pins = locking.pins_of(wanted.lock) if wanted.lock is not None else None
+    made = generate_hosts(trees, request, pins)
+    if made.refusals:
+        return Built(made.plan, {}, made.refusals)
+    lock = locking.lock_of(made.plan)
+    changes = tuple(locking.changes(wanted.lock, lock)) if wanted.lock is not None else ()
+    if wanted.locked and changes:
+        refusals = [finding.text() for finding in locking.refusals(changes)]
+        return Built(made.plan, {}, refusals, lock, changes)
+    mine = f"{wanted.only}." if wanted.only is not None else ""
+    files = {
+        board: {name: data for name, data in those.items() if name.startswith(mine)}
+        for board, those in made.files.items()
+    }
+    if wanted.per_host:
+        return Built(made.plan, rendering.per_host(files), [], lock, changes)
+    common, differing = rendering.common_files(files)
+    refusals = [rendering.differ(differing, files).text()] if differing else []
+    return Built(made.plan, common, refusals, lock, changes)
+
+
+def told(plan: HostsPlan, only: str | None = None) -> Iterator[tuple[str, Finding]]:
+    """(about what, finding) of a plan: its domains', those between domains, the system's.
+
+    ``only``: of the domains this one.
+    """
+    for host in plan.hosts:
+        file, system = host.asked.tree.file, host.system
+        if system is None:
+            continue
+        several = len(system.domains) > 1
+        for domain in (one for one in system.domains if only in (None, one.name)):
+            about = f"{file}: domain {domain.name}" if several else file
+            yield from ((about, finding) for finding in domain.findings)
+        for finding in (*(c.finding for c in system.conflicts), *system.findings):
+            yield file, finding

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, TextIO
@@ -11,6 +10,7 @@ from xenassign.assign.differences import FOLDED, Difference, Value
 from xenassign.assign.hosts import HostsPlan
 from xenassign.devicetree.source import read_source
 from xenassign.findings import Finding, rule
+from xenassign.render.terminal import console, printable
 from xenassign.xen import xlcfg
 
 SCHEMA = "xenassign/hosts/1"
@@ -27,7 +27,6 @@ HOSTS_DIFFER = rule(
     source="xenassign: --host given more than once",
 )
 
-_WIDTH = 80
 _HEX = frozenset({"host address", "guest address", "size"})
 _MIB = frozenset({"memory limit", "stage 2 pool"})
 
@@ -135,39 +134,29 @@ def to_data(plan: HostsPlan) -> dict[str, Any]:
 def show(plan: HostsPlan, stream: TextIO) -> None:
     """Prints a row for each difference that decides, and how many others there are."""
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
-    terminal = stream.isatty()
-    width = max(_WIDTH, shutil.get_terminal_size().columns) if terminal else _WIDTH
-    console = Console(
-        file=stream,
-        width=width,
-        highlight=False,
-        markup=False,
-        emoji=False,
-        force_terminal=None if terminal else False,
-    )
+    out = console(stream)
     names = [host.name for host in plan.hosts]
     told = [one for one in plan.differences if one.what not in FOLDED]
     if told:
         table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), expand=False)
         for name in ("device", "what", *names):
-            table.add_column(_printable(name), overflow="fold")
+            table.add_column(printable(name), overflow="fold")
         before = None
         for one in told:
             where, *cells = _row(one)
             style = "red" if one.what == "missing" else None
-            table.add_row(*map(_printable, ("" if where == before else where, *cells)), style=style)
+            table.add_row(*map(printable, ("" if where == before else where, *cells)), style=style)
             before = where
-        console.print(table)
+        out.print(table)
     else:
         same = "addresses, interrupts, streams, clocks and marks"
-        console.print(f"The same {same} on {', '.join(names)}.", soft_wrap=True)
+        out.print(f"The same {same} on {', '.join(names)}.", soft_wrap=True)
     rest = Counter(one.what for one in plan.differences if one.what in FOLDED)
     if rest:
         counts = ", ".join(f"{number} of {what}" for what, number in rest.items())
-        console.print(f"Other differences: {counts}; the JSON has them.", soft_wrap=True)
+        out.print(f"Other differences: {counts}; the JSON has them.", soft_wrap=True)
 
 
 def _row(one: Difference) -> list[str]:
@@ -182,8 +171,3 @@ def _text(what: str, value: Value) -> str:
     if isinstance(value, int):
         return f"{value:#x}" if what in _HEX else f"{value} MiB" if what in _MIB else str(value)
     return ", ".join(value) if isinstance(value, tuple) else value
-
-
-def _printable(text: str) -> str:
-    """Text of the board without what a terminal would act upon."""
-    return "".join(char if char.isprintable() else "?" for char in text)

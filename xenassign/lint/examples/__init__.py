@@ -33,6 +33,7 @@ __all__ = [
     "PARTIAL",
     "PROTECTED",
     "PROTECTED_CONFIG",
+    "WHOLE",
     "Example",
     "example",
     "examples",
@@ -40,11 +41,14 @@ __all__ = [
 
 #: Bases that are no file: `generate` on shipped boards, or how the files were made.
 COMMANDS = frozenset({"generate", "shell"})
+#: No file that is changed: command lines, and each time a whole xenassign.toml.
+WHOLE = COMMANDS | {"system"}
 
 _WIDEST = 96  # columns of what is shown; what is longer is only long
 
 #: The module of each family, by the first digit of its codes.
 _MODULES = {
+    "0": "systems",
     "1": "devices",
     "2": "addresses",
     "3": "interrupts",
@@ -60,10 +64,10 @@ _MODULES = {
 class Example(NamedTuple):
     """``right`` stands in the base; with ``wrong`` in its place there is a finding.
 
-    ``base`` is a name of :data:`BASES`, or of :data:`COMMANDS`: then ``right`` and ``wrong`` are
-    whole command lines. ``host``: whether it takes the board's tree to find it. ``xen`` is the
-    release; ``options`` are further ones of `lint`, or of `generate` for the base ``board``.
-    ``note``: what one has to know about the rest of the base or of the board.
+    ``base`` is a name of :data:`BASES`, or of :data:`WHOLE`: then ``right`` and ``wrong`` are
+    whole command lines, or whole files for ``system``. ``host``: whether it takes the board's tree
+    to find it. ``xen`` is the release; ``options`` are further ones of `lint`, or of
+    `generate` for the bases ``board`` and ``system``. ``note``: what one has to know about the rest of the base or of the board.
     """
 
     base: str
@@ -77,7 +81,7 @@ class Example(NamedTuple):
     @property
     def before(self) -> str:
         """The base, or what is as long as the right command line."""
-        return self.right if self.base in COMMANDS else BASES[self.base].text
+        return self.right if self.base in WHOLE else BASES[self.base].text
 
     @property
     def after(self) -> str:
@@ -98,6 +102,8 @@ class Example(NamedTuple):
         """What it is written in, as markdown calls it."""
         if self.base in COMMANDS:
             return "console"
+        if self.base == "system":
+            return "toml"
         return "dts" if BASES[self.base].file.endswith((".dts", ".dtso")) else "toml"
 
     @property
@@ -105,8 +111,10 @@ class Example(NamedTuple):
         """The command line that finds it; None where the example is one."""
         if self.base in COMMANDS:
             return None
-        base = BASES[self.base]
         more = (*(("--xen", self.xen) if self.xen else ()), *self.options)
+        if self.base == "system":
+            return " ".join(("xenassign generate -c xenassign.toml", *more, "-o out"))
+        base = BASES[self.base]
         if self.base == "board":
             return " ".join(("xenassign generate", base.file, *more, "-o out"))
         overlay = base.file.endswith(".dtso")

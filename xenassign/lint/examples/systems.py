@@ -1,0 +1,96 @@
+"""Examples of XA0: the domains of one system."""
+
+from __future__ import annotations
+
+from xenassign.lint.examples import Example
+
+
+def _system(board: str, *domains: str, end: str = "") -> str:
+    """A xenassign.toml of domains a, b, … with what each has after its name."""
+    text = f'host = "{board}.dtb"\n'
+    for name, rest in zip("ab", domains, strict=False):
+        text += f'\n[[domain]]\nname = "{name}"\n{rest}\n'
+    return text + end
+
+
+def _devices(*paths: str) -> str:
+    return f"device = [{', '.join(f'{path!r}' for path in paths)}]".replace("'", '"')
+
+
+_ZCU102, _RK3588, _JUNO, _TRICKY = "zynqmp-zcu102", "rk3588-like", "juno-like", "tricky"
+_NET, _UART = _devices("ethernet0"), _devices("serial@ff010000")
+_TRUST = 'iommu-policy = "trust"\n'
+_SCMI = 'sci = "scmi_smc"\n'
+_ALLOW = """
+[[allow]]
+code = "XA003"
+nodes = ["pwm@fd8b0000", "pwm@fd8b0010"]
+reason = "both domains are ours"
+"""
+_BOTH_NET = _system(_ZCU102, _NET, _UART)
+
+EXAMPLES: dict[str, Example] = {
+    "XA001": Example("system", right=_BOTH_NET, wrong=_system(_ZCU102, _NET, _NET)),
+    "XA002": Example(
+        "system",
+        right=_system(_ZCU102, _devices("usb@ff9d0000"), _UART),
+        wrong=_system(_ZCU102, _devices("usb@ff9d0000"), _devices("usb@fe200000")),
+        note="usb@fe200000 is below usb@ff9d0000, and comes with it.",
+    ),
+    "XA003": Example(
+        "system",
+        right=_system(_RK3588, _devices("pwm@fd8b0000", "pwm@fd8b0010"), _devices("serial7")),
+        wrong=_system(_RK3588, _devices("pwm@fd8b0000"), _devices("pwm@fd8b0010")),
+        note="16 bytes of registers each, in one page.",
+    ),
+    "XA004": Example(
+        "system",
+        right=_system(_ZCU102, _devices("zynqmp-ipi", "power-management"), _UART),
+        wrong=_system(_ZCU102, _devices("zynqmp-ipi"), _TRUST + _devices("power-management")),
+        note="Both nodes state SPI 35.",
+    ),
+    "XA005": Example(
+        "system",
+        right=_system(_JUNO, _devices("usb@7ffb0000", "usb@7ffc0000"), _devices("serial1")),
+        wrong=_system(_JUNO, _devices("usb@7ffb0000"), _devices("usb@7ffc0000")),
+        note="Both are stream 0 of the same SMMU.",
+    ),
+    "XA006": Example(
+        "system",
+        right=_system(_RK3588, _devices("serial7"), _devices("pwm@fd8b0000", "pwm@fd8b0010")),
+        wrong=_system(_RK3588, _devices("serial7"), _devices("clock-controller@fd7c0000")),
+    ),
+    "XA007": Example(
+        "system",
+        right=_system(_RK3588, _SCMI + _devices("rng@fe378000"), _devices("serial7")),
+        wrong=_system(_RK3588, _SCMI + _devices("rng@fe378000"), _SCMI + _devices("serial7")),
+        xen="4.21",
+    ),
+    "XA008": Example(
+        "system",
+        right=_system(_ZCU102, "memory = 1024\n" + _NET, "memory = 512\n" + _UART),
+        wrong=_system(_ZCU102, "memory = 3000\n" + _NET, "memory = 3000\n" + _UART),
+        note="The board's tree states 4096 MiB.",
+    ),
+    "XA009": Example(
+        "system",
+        right=_system(_RK3588, _devices("pwm@fd8b0000"), _devices("pwm@fd8b0010"), end=_ALLOW),
+        wrong=_system(
+            _RK3588, _devices("pwm@fd8b0000", "pwm@fd8b0010"), _devices("serial7"), end=_ALLOW
+        ),
+    ),
+    "XA021": Example(
+        "shell",
+        right="xenassign generate rev2.dtb -d serial1 --lock rev1.lock -o out",
+        wrong="xenassign generate rev2.dtb -d serial1 --lock rev1.lock --locked -o out",
+        note="On the board's second revision the device has another address.",
+    ),
+    "XA022": Example(
+        "generate",
+        right="xenassign generate juno-like.dtb --host zynqmp-zcu102.dtb -d serial1"
+        " --xen-console none -o out --per-host",
+        wrong="xenassign generate juno-like.dtb --host zynqmp-zcu102.dtb -d serial1"
+        " --xen-console none -o out",
+        note="The alias is a UART on both boards, of other kinds and at other addresses.",
+    ),
+}

@@ -1,0 +1,41 @@
+"""The address spaces of several domains on several boards: each as ``space`` shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TextIO
+
+from xenassign.assign.hosts import HostsPlan
+from xenassign.assign.plan import DomainPlan
+from xenassign.render import hosts, space
+from xenassign.render.terminal import console
+
+
+def show(plan: HostsPlan, stream: TextIO, only: str | None = None) -> None:
+    """Prints the tables one after the other, then what differs. ``only``: this domain's name."""
+    shown = _plans(plan, only)
+    for host, domain in shown:
+        if len(shown) > 1:
+            console(stream).print(f"{domain.name} on {host}", soft_wrap=True)
+        space.show(domain, stream)
+    if plan.differences:
+        hosts.show(plan, stream)
+
+
+def to_data(plan: HostsPlan, refusals: Sequence[str], only: str | None = None) -> dict[str, Any]:
+    """One domain on one board: schema xenassign/space/1. Else xenassign/hosts/1 with all spaces."""
+    shown = _plans(plan, only)
+    if len(shown) == 1:
+        return space.to_dict(shown[0][1], refusals)
+    spaces = [{"host": host, **space.to_dict(domain, ())} for host, domain in shown]
+    return {**hosts.to_data(plan), "refusals": list(refusals), "spaces": spaces}
+
+
+def _plans(plan: HostsPlan, only: str | None) -> list[tuple[str, DomainPlan]]:
+    return [
+        (host.name, domain)
+        for host in plan.hosts
+        if host.system is not None
+        for domain in host.system.domains
+        if only in (None, domain.name)
+    ]
