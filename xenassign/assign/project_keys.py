@@ -201,7 +201,7 @@ DOMAIN = Section(
             "map",
             Either((Choice(PLACEMENTS), _WINDOW)),
             "Where the registers of all devices go.",
-            "{ window = [0x10000000, 0x20000000] }",
+            "{ window = [0x4100000, 0x10000000] }",
         ),
         Key(
             "align",

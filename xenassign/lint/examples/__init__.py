@@ -67,7 +67,8 @@ class Example(NamedTuple):
     ``base`` is a name of :data:`BASES`, or of :data:`WHOLE`: then ``right`` and ``wrong`` are
     whole command lines, or whole files for ``system``. ``host``: whether it takes the board's tree
     to find it. ``xen`` is the release; ``options`` are further ones of `lint`, or of
-    `generate` for the bases ``board`` and ``system``. ``note``: what one has to know about the rest of the base or of the board.
+    `generate` for the bases ``board`` and ``system``. ``note``: what one has to know about the rest
+    of the base or of the board.
     """
 
     base: str
