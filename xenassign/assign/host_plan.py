@@ -137,7 +137,8 @@ def _asked(
                 select(tree, (name,))
                 there.append(name)
             except UsageError as error:
-                missing.append(Missing(domain.name, name, str(error)))
+                told = request.located(error, domain.name)
+                missing.append(Missing(domain.name, name, str(told)))
         if there:
             domains.append(
                 replace(
