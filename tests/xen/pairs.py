@@ -11,8 +11,12 @@ from functools import cache
 from typing import NamedTuple
 
 from xenassign.assign.request import Accepted, Request
+from xenassign.assign.system import decide_system
+from xenassign.assign.system_request import SystemRequest
 from xenassign.devicetree.blob import read_blob
+from xenassign.lint.documents import TreeFile, document
 from xenassign.lint.generated import generate
+from xenassign.lint.linter import Options, Report, lint
 from xenassign.xen.releases import release
 
 from .agreement import DRIVERS, host_of, setup_of
@@ -118,6 +122,38 @@ def files_of(pair: Pair, version: str) -> tuple[Mapping[str, bytes], ...]:
         assert not refused, refused
         both.append({file.partition(".")[2]: content for file, content in files.items()})
     return tuple(both)
+
+
+def told(pair: Pair, version: str) -> set[str]:
+    """The codes for which xenassign refuses the two together: only what is between them."""
+    requests = (
+        Request(
+            (device,),
+            name=name,
+            release=release(version),
+            policy="trust",
+            vcpus=1,
+            drivers=DRIVERS,
+        )
+        for name, device in zip(NAMES, (pair.one, pair.two), strict=True)
+    )
+    plan = decide_system(read_blob(host_of(pair.board), "b.dtb"), SystemRequest(tuple(requests)))
+    return {conflict.rule.code for conflict in plan.conflicts}
+
+
+def linted(pair: Pair, version: str) -> Report:
+    """What the lint says of the two partial trees together."""
+    both = files_of(pair, version)
+    trees = [document(f"{n}.dtb", f["dtb"]) for n, f in zip(NAMES, both, strict=True)]
+    marks = [document(f"{n}.dtbo", f["host.dtbo"]) for n, f in zip(NAMES, both, strict=True)]
+    options = Options(
+        release=release(version),
+        host=read_blob(host_of(pair.board), "b.dtb"),
+        overlays=tuple(each for each in marks if isinstance(each, TreeFile)),
+        drivers=DRIVERS,
+        together=True,
+    )
+    return lint(trees, options)
 
 
 def _without(host: bytes, paths: Iterable[str]) -> bytes:

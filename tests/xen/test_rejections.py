@@ -9,8 +9,9 @@ import pytest
 from xenassign.findings import registered
 from xenassign.lint import catalogue
 
-from .machine import Machine
-from .pairs import PAIRS, pair_rows
+from .machine import RELEASES, Machine
+from .pairs import PAIRS, Pair, linted, pair_rows
+from .pairs import told as told_of_pair
 from .rejections import (
     BUILT,
     DOM0LESS,
@@ -106,6 +107,16 @@ def test_two_domains_with_the_same(dom0less_machine: Machine, written: str) -> N
         assert bool(row.message) == row.case.refused, row.cells()
         if not dom0less_machine.built:
             assert line(row.cells()) in written, RENEW
+
+
+@pytest.mark.parametrize("version", RELEASES.values())
+@pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.what)
+def test_two_domains_are_foretold(pair: Pair, version: str) -> None:
+    """The plan of both refuses them for that rule, and the lint knows whether Xen does."""
+    assert told_of_pair(pair, version) == {pair.rule}
+    report = linted(pair, version)
+    assert pair.rule in {finding.code for finding in report.findings}
+    assert report.verdict["dom0less"] == ("rejected" if pair.refused else "accepted")
 
 
 def test_the_document_is_whole(written: str) -> None:
