@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 from xenassign.devicetree.addresses import Block
 from xenassign.host.platform import Platform
-from xenassign.xen.direct_map import Banks, vpl011_intid
+from xenassign.xen.direct_map import Banks, ram, vpl011_intid, windows
 from xenassign.xen.dom0 import Dom0, dom0
 from xenassign.xen.iommu import Iommus
+from xenassign.xen.layout import Guest
 from xenassign.xen.releases import Release
 
 
@@ -69,3 +70,17 @@ class Context(NamedTuple):
         if self.rights is None and self.platform is not None and self.iommus is not None:
             return dom0(self.platform, self.iommus, self.marked)
         return self.rights
+
+    def guest(self) -> Guest:
+        """The domain's address space. Of a direct-map domain without its host only the RAM."""
+        version = self.platform.gic.version if self.platform and self.platform.gic else 3
+        memory = self.memory * 1024 if self.memory is not None else None
+        plain = Guest(self.release, version, self.vpl011, memory)
+        if not self.direct_map:
+            return plain
+        banks = self.static_memory
+        if self.platform is not None:
+            made = windows(self.platform, banks, self.vcpus, self.vpl011)
+        else:
+            made = ram(banks)
+        return plain._replace(direct=made, memory=sum(size for _, size in banks))

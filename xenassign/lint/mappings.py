@@ -20,7 +20,6 @@ from xenassign.host.device import is_device
 from xenassign.host.msi import frames
 from xenassign.host.platform import Platform
 from xenassign.lint.context import Context
-from xenassign.xen import direct_map
 from xenassign.xen.layout import Guest, clashes, memory_limit
 from xenassign.xen.releases import PAGE_SIZE
 
@@ -110,11 +109,7 @@ class Claim(NamedTuple):
 
 def check(claims: Sequence[Claim], context: Context) -> Iterator[Finding]:
     """What is wrong with the places of mappings, on whatever route."""
-    version = context.platform.gic.version if context.platform and context.platform.gic else 3
-    memory = context.memory * 1024 if context.memory is not None else None
-    guest = Guest(context.release, version, context.vpl011, memory)
-    if context.direct_map:
-        guest = _direct(guest, context)
+    guest = context.guest()
     for claim in claims:
         found = (
             list(clashes(guest, claim.entry.guest, claim.entry.size)) if claim.entry.size else []
@@ -132,16 +127,6 @@ def check(claims: Sequence[Claim], context: Context) -> Iterator[Finding]:
     if context.platform is not None:
         yield from _memory(claims, context.platform)
         yield from _msi_frames(claims, context.platform)
-
-
-def _direct(guest: Guest, context: Context) -> Guest:
-    """The guest at the host's addresses; without the host only its RAM is known."""
-    banks = context.static_memory
-    if context.platform is not None:
-        made = direct_map.windows(context.platform, banks, context.vcpus, context.vpl011)
-    else:
-        made = direct_map.ram(banks)
-    return guest._replace(direct=made, memory=sum(size for _, size in banks))
 
 
 def _fitting(guest: Guest, claims: Sequence[Claim]) -> str:

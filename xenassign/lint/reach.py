@@ -17,7 +17,6 @@ from xenassign.findings import Finding
 from xenassign.lint.dom0less import DOM0LESS
 from xenassign.lint.view import Check, View
 from xenassign.xen.iommu import Shield, protection
-from xenassign.xen.layout import Guest
 
 
 def reached(view: View) -> Iterator[Finding]:
@@ -25,9 +24,7 @@ def reached(view: View) -> Iterator[Finding]:
     board, inside, context = view.board, view.scope, view.context
     if board is None or inside is None:
         return
-    version = board.platform.gic.version if board.platform.gic else 3
-    memory = context.memory * 1024 if context.memory is not None else None
-    guest = Guest(context.release, version, context.vpl011, memory)
+    guest = context.guest()
     for one, host in view.assigned:
         shield = protection(board.platform, board.iommus, host)
         found = [*reach(board, host, shield, guest), *doorbells(board, host, shield, guest)]
