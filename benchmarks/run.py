@@ -4,8 +4,8 @@
     python -m benchmarks.run [NAME...] [--runs N] [--json FILE] [--lopper COMMAND]
     python benchmarks/run.py ...
 
-NAME is generate, startup, lint, inspect or scaling; without one all are run. README.md says how to
-read the result.
+NAME is generate, startup, lint, inspect, system or scaling; without one all are run. README.md says
+how to read the result.
 """
 
 from __future__ import annotations
@@ -36,9 +36,10 @@ from tests.corpus.fetch_boards import boards, fetch  # noqa: E402
 from tests.debian import FetchError  # noqa: E402
 from xenassign.assign.assess import assess  # noqa: E402
 from xenassign.assign.request import Request  # noqa: E402
+from xenassign.assign.system_request import SystemRequest  # noqa: E402
 from xenassign.devicetree.blob import read_blob  # noqa: E402
 from xenassign.host.platform import read_platform  # noqa: E402
-from xenassign.lint.generated import generate  # noqa: E402
+from xenassign.lint.generated import generate, generate_system  # noqa: E402
 from xenassign.render.report import inspect  # noqa: E402
 from xenassign.xen.releases import DEFAULT, release  # noqa: E402
 
@@ -214,6 +215,30 @@ def bench_inspect(options: argparse.Namespace) -> list[Figure]:
     ]
 
 
+def bench_system(options: argparse.Namespace) -> list[Figure]:
+    """Systems of one, two, four and eight domains with two devices each, in one process."""
+    del options
+    path = next((p for p in boards(_boards()) if p.name == BOARD), None)
+    if path is None:
+        raise SkippedError(f"{BOARD} is not among the boards")
+    tree = read_blob(path.read_bytes(), path.name)
+    found = assess(read_platform(tree), release(DEFAULT), assignable=True).devices
+    paths = [one.device.path for one in found if one.device.interrupts]
+    figures = []
+    for count in (1, 2, 4, 8):
+        domains = tuple(
+            Request(devices=tuple(paths[2 * n : 2 * n + 2]), name=f"d{n}", memory=64)
+            for n in range(count)
+        )
+        start = time.perf_counter()
+        _, files, _ = generate_system(tree, SystemRequest(domains))
+        spent = (time.perf_counter() - start) * 1e3
+        if not files:
+            raise SkippedError(f"a system of {count} domains on {path.name} is refused")
+        figures.append(Figure("system", f"{count} domains", spent, "ms", f"of {path.name}"))
+    return figures
+
+
 def bench_scaling(options: argparse.Namespace) -> list[Figure]:
     """Microseconds per node on boards of growing size: flat where the time is linear.
 
@@ -285,6 +310,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], list[Figure]]] = {
     "startup": bench_startup,
     "lint": bench_lint,
     "inspect": bench_inspect,
+    "system": bench_system,
     "scaling": bench_scaling,
 }
 
