@@ -146,3 +146,10 @@ def registered() -> tuple[Rule, ...]:
 def errors(findings: Iterable[Finding]) -> list[Finding]:
     """The findings that forbid the answer yes."""
     return [finding for finding in findings if finding.severity == "error"]
+
+
+def some(texts: Iterable[str]) -> str:
+    """The first three of a list, each once, and how many more there are: for a message."""
+    every = list(dict.fromkeys(texts))
+    more = f" and {len(every) - 3} more" if len(every) > 3 else ""
+    return ", ".join(every[:3]) + more

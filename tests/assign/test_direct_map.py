@@ -377,3 +377,16 @@ def test_dma_ranges_of_the_host(
     (top,) = (node for node in other.tree.children if node.name == "passthrough")
     assert not [prop for prop in top.properties if prop.name == "dma-ranges"]
     assert bool(of(other, "XA426")) == (ranges == MOVED)
+
+
+@pytest.mark.parametrize(
+    ("base", "code"), [(0x10000000, None), (0x3F000000, "XA424"), (0xD0000000, "XA425")]
+)
+def test_reach_through_a_bus_that_moves_addresses(
+    variant: Variant, plan: Plan, base: int, code: str | None
+) -> None:
+    """The RAM is where the processor has it, not at what the master emits (from 0xc0000000)."""
+    bank = (base, 32 * MIB)
+    tree = variant("qemu", SOC % MOVED)
+    made = direct(plan, tree, "/soc/one@7e000000", policy="trust", static_memory=(bank,))
+    assert codes(made) & {"XA424", "XA425"} == ({code} if code else set())

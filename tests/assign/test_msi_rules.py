@@ -100,6 +100,28 @@ def test_a_device_in_a_page_of_the_its(
     assert [f.severity for f in found] == (["error"] if hit else [])
 
 
+@pytest.mark.parametrize(
+    ("compatible", "name"),
+    [
+        ("arm,gic-v3-its", "the ITS"),
+        ("arm,gic-v2m-frame", "the GICv2m frame"),
+        ("marvell,ap806-gicp", "the GICP"),
+        ("marvell,odmi-controller", "the ODMI controller"),
+        ("al,alpine-msix", "the MSI-X frame"),
+    ],
+)
+def test_every_kind_of_frame_has_a_name(
+    plan: Plan, variant: Variant, compatible: str, name: str
+) -> None:
+    """Those of Marvell and Alpine too, which are no part of the GIC."""
+    text = (
+        f'/ {{ msi@7e000000 {{ compatible = "{compatible}"; reg = <0 0x7e000000 0 0x100>; }};'
+        ' dev@7e000800 { compatible = "x"; reg = <0 0x7e000800 0 0x100>; }; };'
+    )
+    (finding,) = of(plan(variant("tricky", text), "/dev@7e000800", policy="trust"), "XA329")
+    assert f"hold {name} /msi@7e000000" in finding.message
+
+
 def test_a_pre_its_window_is_a_frame(plan: Plan, variant: Variant) -> None:
     """TI's K3 has them: the address in the window is the DeviceID."""
     text = (

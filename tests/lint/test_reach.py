@@ -34,3 +34,29 @@ def test_memory_of_the_chip(variant: Variant) -> None:
     tree = passthrough(device("/sram@7e000000", 0x7E000000, 0x1000))
     found = [f for f in about(tree, context(host)) if f.code == "XA232"]
     assert [(f.node, f.prop) for f in found] == [("/passthrough/sram@7e000000", "xen,reg")]
+
+
+MOVED = "dma-ranges = <0 0x00000000 0 0x80000000 0 0x40000000>;"
+OTHER = "dma-ranges = <0 0x00000000 0 0x90000000 0 0x40000000>;"
+
+
+@pytest.mark.parametrize(
+    ("stated", "direct", "severities"),
+    [
+        (MOVED, True, ["note"]),
+        (OTHER, True, ["warning"]),
+        ("", True, ["warning"]),
+        (MOVED, False, ["warning"]),
+    ],
+)
+def test_moved_addresses_that_the_tree_states(
+    variant: Variant, stated: str, direct: bool, severities: list[str]
+) -> None:
+    """As ``generate`` writes them for a direct-map domain, whose RAM is at the host's addresses."""
+    master = device("/bus@61000000/dma@0", 0x61000000)
+    text = passthrough(master).replace("passthrough {", f"passthrough {{ {stated}")
+    asked = context(variant("tricky", "&dma_dev { dma-coherent; };"))
+    if direct:
+        asked = asked._replace(direct_map=True, static_memory=((0x90000000, 1 << 20),))
+    found = [f for f in about(text, asked) if f.code in ("XA424", "XA425", "XA426")]
+    assert [(f.code, f.severity) for f in found] == [("XA426", one) for one in severities]

@@ -9,7 +9,7 @@ from xenassign.assign.request import Request
 from xenassign.assign.scope import Scope
 from xenassign.devicetree.addresses import is_pci
 from xenassign.devicetree.tree import Node
-from xenassign.findings import Finding, rule
+from xenassign.findings import Finding, rule, some
 from xenassign.host.device import HostDevice, read_device
 from xenassign.host.gic import GicInterrupt
 from xenassign.host.neighbours import Neighbours
@@ -353,9 +353,8 @@ def _consumers(board: Board, scope: Scope, device: HostDevice) -> Iterator[Findi
                 others.setdefault(consumer.path, name)
         stack += [n for n in node.children.values() if scope.has(n) and id(n) not in own]
     if others:
-        some = [f"{path} ({name})" for path, name in sorted(others.items())]
-        more = f" and {len(some) - 3} more" if len(some) > 3 else ""
-        message = f"{device.path} supplies {', '.join(some[:3])}{more}"
+        named = (f"{path} ({name})" for path, name in sorted(others.items()))
+        message = f"{device.path} supplies {some(named)}"
         yield SUPPLIES_HOST(message, node=device.path)
 
 

@@ -117,7 +117,7 @@ def with_pins(asked: Sequence[HostRequest], pins: Pins) -> tuple[HostRequest, ..
             problems[one.name] = str(error)
             continue
         hosts[one.name] = host
-    if free and len(asked) > 1:
+    if free:
         _settle(list(hosts.values()))
     made = []
     for one in asked:

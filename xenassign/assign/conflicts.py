@@ -8,7 +8,7 @@ are told as ``Holding``: a node of the host and what Xen gives a domain of it.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
@@ -118,7 +118,7 @@ IDLE = rule(
 )
 
 #: What can be accepted with a reason; the rest Xen refuses, or nothing can isolate.
-ALLOWABLE = frozenset({PAGES.code, SUPPLIES.code, MEMORY.code})
+ALLOWABLE = frozenset({PAGES.code, SUPPLIES.code})
 
 
 class Holding(NamedTuple):
@@ -146,7 +146,7 @@ class Holding(NamedTuple):
 class Conflict(NamedTuple):
     """Two domains, the host paths of the two sides, and what is said about them.
 
-    ``roots``: the nodes whose subtrees they came with.
+    ``roots``: the nodes whose subtrees they came with. ``also``: further paths of the second side.
     """
 
     rule: Rule
@@ -155,6 +155,7 @@ class Conflict(NamedTuple):
     message: str
     severity: str | None = None
     roots: tuple[str, str] = ("", "")
+    also: tuple[str, ...] = ()
 
     @property
     def sides(self) -> frozenset[tuple[str, str]]:
@@ -267,13 +268,8 @@ def _streams(holdings: Sequence[Holding]) -> Iterator[Conflict]:
 def _common(one: Holding, other: Holding) -> int | None:
     """The first stream of one that the other has too."""
     for iommu, mine in one.streams:
-        if any(iommu is same and mine.overlap(its) for same, its in other.streams):
-            return mine.first
+        for same, its in other.streams:
+            both = mine.common(its) if iommu is same else None
+            if both is not None:
+                return both
     return None
-
-
-def some(paths: Iterable[str]) -> str:
-    """The first three of a list, and how many more."""
-    every = list(dict.fromkeys(paths))
-    more = f" and {len(every) - 3} more" if len(every) > 3 else ""
-    return ", ".join(every[:3]) + more

@@ -71,17 +71,11 @@ TOO_MANY_VCPUS = rule(
 )
 
 
-#: In a direct-map domain the host's table is true, but it is not that of all devices.
-_DIRECT_FIX = (
-    "assign devices with the same dma-ranges to a domain of their own: /passthrough can have one"
-    " table only"
-)
-
-
 class Judgement(NamedTuple):
     """What was decided about a request before the tree is built.
 
-    ``shields``, ``forced`` and ``accepted`` are by the device's host path.
+    ``shields``, ``forced`` and ``accepted`` are by the device's host path. ``translation``: of DMA
+    addresses, for /passthrough of a direct-map domain.
     """
 
     inside: Scope
@@ -92,6 +86,7 @@ class Judgement(NamedTuple):
     firmware: Firmware
     regions: tuple[Region, ...]
     placement: Placement
+    translation: direct_map.Translation | None
     findings: tuple[Finding, ...]
 
 
@@ -127,13 +122,13 @@ def judge_request(
     }
     shields = {d.path: protection(platform, board.iommus, d) for d in inside.devices}
     forced: dict[str, bool] = {}
-    inbound = direct_map.inbound(inside.devices, request)
+    translation = direct_map.translation(inside.devices) if request.direct_map else None
     for device in inside.devices:
         findings += device_findings(board, inside, request, device)
         forced[device.path], told = judge(inside, request, device, shields[device.path], named)
         findings += told if xens_own(board, device.node) is None else ()
         findings += needed(board, inside, device)
-        findings += reach(board, device, shields[device.path], guest, inbound)
+        findings += reach(board, device, shields[device.path], guest, translation)
         findings += doorbells(board, device, shields[device.path], guest)
         findings += memory_types(device)
         dma = dma_in_scope(inside, device)
@@ -159,7 +154,18 @@ def judge_request(
     findings += moved(inside, regions, placement, shields)
     found = tuple(dict.fromkeys(findings))
     accepted = {d.path: one for d in inside.devices if (one := accepted_for(d, named)) is not None}
-    return Judgement(inside, guest, shields, forced, accepted, firmware, regions, placement, found)
+    return Judgement(
+        inside,
+        guest,
+        shields,
+        forced,
+        accepted,
+        firmware,
+        regions,
+        placement,
+        translation,
+        found,
+    )
 
 
 def decide(tree: Tree, request: Request, platform: Platform | None = None) -> DomainPlan:
@@ -200,8 +206,9 @@ def decide_on(
         for d in inside.devices
     }
     mapped = tuple((region, placement.placed[region.path]) for region in judged.regions)
-    inbound = direct_map.inbound(inside.devices, request)
-    building = GuestTree(board.platform, inside, rewriting, assigned, mapped, edits, inbound)
+    building = GuestTree(
+        board.platform, inside, rewriting, assigned, mapped, edits, judged.translation
+    )
     draft = building.build()
     rewriting.clocks.check()
     devices = tuple(_planned(d, judged, building) for d in inside.devices)

@@ -295,35 +295,33 @@ def _direct(platform: Platform, asked: Asked) -> Iterator[Finding]:
         yield _at(asked, TOO_MANY_VCPUS, text, asked.prop and "cpus")
 
 
-class Inbound(NamedTuple):
+class Translation(NamedTuple):
     """How the bus at a host path translates the DMA addresses of what is on it."""
 
     bus: str
     table: tuple[Range, ...]
 
 
-def inbound(devices: Iterable[HostDevice], request: Request) -> Inbound | None:
+def translation(devices: Iterable[HostDevice]) -> Translation | None:
     """The translation of DMA addresses that all assigned masters of a direct-map domain have.
 
     The guest's devices are below /passthrough, so it holds for all of them or for none: None too
     where none moves an address, and where tables follow one another or are a PCI host's own.
     """
-    if not request.direct_map:
-        return None
     masters = [device for device in devices if device.dma.answer != "no"]
-    found = {_inbound(device.node) for device in masters}
+    found = {_translation(device.node) for device in masters}
     return found.pop() if len(found) == 1 else None
 
 
-def _inbound(node: Node) -> Inbound | None:
-    tables: list[Inbound] = []
+def _translation(node: Node) -> Translation | None:
+    tables: list[Translation] = []
     for bus in node.lineage():
         try:
             table = ranges(bus, "dma-ranges")
         except PropertyError:
             return None
         if table:
-            tables.append(Inbound(bus.path, table))
+            tables.append(Translation(bus.path, table))
     if len(tables) != 1 or tables[0].bus == node.path:
         return None
     wide = any(number >> 64 for e in tables[0].table for number in (e.child, e.parent, e.size))

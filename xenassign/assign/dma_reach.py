@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from xenassign.assign.board import Board
-from xenassign.assign.direct_map import Inbound
+from xenassign.assign.direct_map import Translation
 from xenassign.devicetree.addresses import is_pci
 from xenassign.findings import Finding, rule
 from xenassign.host.device import HostDevice
@@ -83,7 +83,6 @@ _ONE_TABLE = (
 
 #: (address, address behind the last byte).
 _Span = tuple[int, int]
-_EVERYTHING: _Span = (0, 1 << 64)
 
 
 def reach(
@@ -91,11 +90,11 @@ def reach(
     device: HostDevice,
     shield: Protection,
     guest: Guest,
-    inbound: Inbound | None = None,
+    translation: Translation | None = None,
 ) -> Iterator[Finding]:
     """What is within a device's reach, as far as its driver's width and its bus are known.
 
-    ``inbound``: the translation that a direct-map domain's /passthrough states.
+    ``translation``: the translation that a direct-map domain's /passthrough states.
     """
     if device.dma.answer != "yes":
         return
@@ -106,9 +105,11 @@ def reach(
             yield DMA_OFFSET(message, node=device.path, prop="dma-ranges")
             return
         if not shield.protected:
-            yield _moved(device, limits, guest, inbound)
+            yield _moved(device, limits, guest, translation)
+            if translation is None:
+                return  # the guest's driver gives addresses that mean something else
     if shield.protected or guest.direct is not None:
-        yield from _reachable(device, limits, guest)
+        yield from _reachable(device, limits, guest, shield)
 
 
 def _mapping(limits: Windows) -> str:
@@ -120,11 +121,14 @@ def _mapping(limits: Windows) -> str:
     return f"for its DMA {span} is {first.parent:#x} of the host{more}"
 
 
-def _moved(device: HostDevice, limits: Windows, guest: Guest, inbound: Inbound | None) -> Finding:
+def _moved(
+    device: HostDevice, limits: Windows, guest: Guest, translation: Translation | None
+) -> Finding:
     """What becomes of an address that the guest's driver takes for the device's."""
-    if inbound is not None:
+    if translation is not None:
         message = f"{device.path}: {_mapping(limits)}; /passthrough of the guest states the same"
-        return MOVED(message, node=device.path, prop="dma-ranges", severity="note")
+        heeded = "nothing, where the guest's kernel heeds it"
+        return MOVED(message, node=device.path, prop="dma-ranges", severity="note", fix=heeded)
     fix = _ONE_TABLE if guest.direct is not None else None
     first = next(entry for entry in limits.entries if entry.child != entry.parent)
     hit = next((e for e in limits.entries if e.child <= first.parent < e.child + e.size), None)
@@ -136,20 +140,27 @@ def _moved(device: HostDevice, limits: Windows, guest: Guest, inbound: Inbound |
     return MOVED(message, node=device.path, prop="dma-ranges", fix=fix)
 
 
-def _reachable(device: HostDevice, limits: Windows | None, guest: Guest) -> Iterator[Finding]:
-    """How much of the guest's memory a protected device reaches; of its banks where the size is
-    not known."""
+def _reachable(
+    device: HostDevice, limits: Windows | None, guest: Guest, shield: Protection
+) -> Iterator[Finding]:
+    """How much of the guest's memory a device reaches; of its banks where the size is not known.
+
+    Before an IOMMU an address of the bus is one of the guest; else the bus translates it.
+    """
     known = width(device.node.compatible)
     if known is None and limits is None:
         return
-    spans = [_EVERYTHING]
+    most = known.limit if known is not None else 1 << 64
+    spans = [(0, most)]
     why: list[str] = []
     if limits is not None:
-        spans = [(entry.child, entry.child + entry.size) for entry in limits.entries]
-        ways = ", ".join(f"{start:#x}-{end:#x}" for start, end in spans)
+        spans = []
+        for entry in limits.entries:
+            at = entry.child if shield.protected else entry.parent
+            spans.append((at, at + min(entry.size, most - entry.child)))
+        ways = ", ".join(f"{e.child:#x}-{e.child + e.size:#x}" for e in limits.entries)
         why.append(f"dma-ranges of {limits.bus.path} pass {ways}")
     if known is not None:
-        spans = [(start, min(end, known.limit)) for start, end in spans]
         why.append(f"{known.driver} of Linux takes {known.bits}-bit addresses")
     banks = [(address, address + size) for address, size in guest.ram()]
     stated = bool(banks)

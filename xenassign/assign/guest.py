@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from xenassign.assign.copies import added, copy, of_the_host
-from xenassign.assign.direct_map import Inbound
+from xenassign.assign.direct_map import Translation
 from xenassign.assign.edited import Edits, edited
 from xenassign.assign.firmware import firmware_nodes
 from xenassign.assign.plan import PlacedBlock, Supplier
@@ -96,7 +96,7 @@ class GuestTree:
     assigned: dict[int, Assigned]
     regions: tuple[tuple[Region, tuple[PlacedBlock, ...]], ...] = ()
     edits: Edits = field(default_factory=dict)
-    inbound: Inbound | None = None
+    translation: Translation | None = None
     paths: dict[int, str] = field(default_factory=dict)
     suppliers: dict[int, list[Supplier]] = field(default_factory=dict)
     companions: list[DraftNode] = field(default_factory=list)
@@ -119,7 +119,7 @@ class GuestTree:
                 cells("#address-cells", 2, decimal=True),
                 cells("#size-cells", 2, decimal=True),
                 boolean("ranges"),
-                *_translated(self.inbound),
+                *_translated(self.translation),
                 cells(
                     "interrupt-parent",
                     GUEST_PHANDLE_GIC,
@@ -384,11 +384,11 @@ def _xen_reg(placed: tuple[PlacedBlock, ...]) -> DraftProperty:
     return DraftProperty("xen,reg", pieces, comment or (None if pieces else "no registers"))
 
 
-def _translated(inbound: Inbound | None) -> Iterator[DraftProperty]:
+def _translated(found: Translation | None) -> Iterator[DraftProperty]:
     """dma-ranges of /passthrough in a direct-map domain: what the host's bus does to addresses."""
-    if inbound is not None:
-        rows = ((*_two(e.child), *_two(e.parent), *_two(e.size)) for e in inbound.table)
-        comment = f"DMA addresses as on {inbound.bus}: the domain is direct-map"
+    if found is not None:
+        rows = ((*_two(e.child), *_two(e.parent), *_two(e.size)) for e in found.table)
+        comment = f"DMA addresses as on {found.bus}: the domain is direct-map"
         yield DraftProperty("dma-ranges", tuple(Cells(row) for row in rows), comment)
 
 

@@ -110,8 +110,10 @@ def asked_of(trees: Sequence[Tree], request: SystemRequest) -> list[HostRequest]
         asked.append(HostRequest(name, tree, platform, own, missing, problem))
     for domain in request.domains:
         for device in domain.devices:
-            lacking = [one for host in asked for one in host.missing if one.device == device]
-            if len({id(one) for one in lacking if one.domain == domain.name}) == len(trees):
+            wanted = domain.name, device
+            every = (one for host in asked for one in host.missing)
+            lacking = [one for one in every if (one.domain, one.device) == wanted]
+            if len(lacking) == len(trees):
                 raise UsageError(lacking[0].message)
     return asked
 

@@ -22,7 +22,6 @@ from xenassign.assign.outcome import (
     SupplierOutcome,
 )
 from xenassign.assign.request import Pin
-from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule
 from xenassign.xen.releases import PAGE_SIZE
 
@@ -77,9 +76,6 @@ def lock_of(plan: HostsPlan) -> Lock:
                 tuple(sorted(findings, key=lambda one: (one.code, one.node or ""))),
             )
         )
-    names = [host.host for host in hosts]
-    if len(set(names)) < len(names):
-        raise UsageError("two hosts have files of one name; the lock cannot tell them apart")
     return Lock(plan.xen, tuple(sorted(hosts, key=lambda one: one.host)))
 
 

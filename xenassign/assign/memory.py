@@ -30,7 +30,7 @@ from xenassign.assign.select import resolve
 from xenassign.devicetree.addresses import registers
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.errors import UsageError
-from xenassign.findings import Finding, rule
+from xenassign.findings import Finding, rule, some
 from xenassign.host.platform import Platform
 from xenassign.xen.iommu import Protection
 from xenassign.xen.releases import PAGE_SIZE
@@ -229,7 +229,7 @@ def _refusal(one: _Named, wish: str | None, others: list[str], xl: bool) -> Find
     elif _is_pool(region) and wish != "map":
         why = "is a DMA pool, which Linux does not find below /passthrough"
     elif others and wish != "map":
-        why = f"is also used by {_some(others)}, which the guest does not get"
+        why = f"is also used by {some(others)}, which the guest does not get"
     elif xl:
         why = "can't be passed by xl: dom0 may give no pages of /reserved-memory"
     else:
@@ -263,7 +263,7 @@ def _told(one: _Named, others: list[str]) -> Iterator[Finding]:
         message += "; Linux finds no pool there, and most drivers fail for it"
     yield MAPPED(message, node=one.users[0], prop="memory-region")
     if others:
-        message = f"{region.path} is also used by {_some(others)}"
+        message = f"{region.path} is also used by {some(others)}"
         yield SHARED(message, node=region.path)
 
 
@@ -273,8 +273,3 @@ def _is_pool(region: Node) -> bool:
 
 def _users(one: _Named) -> str:
     return ", ".join(one.users)
-
-
-def _some(paths: list[str]) -> str:
-    more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
-    return ", ".join(paths[:3]) + more

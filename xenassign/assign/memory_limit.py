@@ -35,7 +35,8 @@ def explain_limit(
             every = [(m.guest, m.size) for mappings in owners.values() for m in mappings]
             mib = memory_limit(guest, every)
             moved = _moved(guest, request, owners, {by}, mib)
-            everything = _moved(guest, request, owners, set(owners), mib)
+            alone = len(owners) == 1
+            everything = moved if alone else _moved(guest, request, owners, set(owners), mib)
             return MemoryLimit(mib, by, address, number, moved, everything)
     return None
 

@@ -50,10 +50,11 @@ FRAME_MAPPED = rule(
     severity="error",
     effect="unsafe",
     why="Xen maps whole pages and compares them with nothing. Whoever writes to a GICv2m frame"
-    " raises any SPI of that frame, of any device and domain: nothing tells who wrote. An ITS tells"
-    " writers apart by their DeviceID, a processor's write has none that Xen gave to the guest, and"
-    " its other registers are the command queue of all. In a pre-ITS window the address that is"
-    " written to is the DeviceID. --allow-shared-page does not help.",
+    " (or Marvell's GICP or ODMI, or Alpine's MSI-X frame) raises any SPI of that frame, of any"
+    " device and domain: nothing tells who wrote. An ITS tells writers apart by their DeviceID, a"
+    " processor's write has none that Xen gave to the guest, and its other registers are the"
+    " command queue of all. In a pre-ITS window the address that is written to is the DeviceID."
+    " --allow-shared-page does not help.",
     fix="leave it to the host: no option allows this",
     source="GICv2m (Arm SBSA) and ITS (Arm IHI 0069) registers; Linux"
     " its_enable_quirk_socionext_synquacer; map_mmio_regions",
@@ -74,7 +75,15 @@ DOORBELL_IN_RAM = rule(
     needs_host=True,
 )
 
-_NAMES = {"its": "the ITS", "v2m": "the GICv2m frame", "pre-its": "the pre-ITS window of"}
+#: By kind of a frame (``host.msi.Frame``).
+_NAMES = {
+    "its": "the ITS",
+    "v2m": "the GICv2m frame",
+    "gicp": "the GICP",
+    "odmi": "the ODMI controller",
+    "alpine-msix": "the MSI-X frame",
+    "pre-its": "the pre-ITS window of",
+}
 
 
 def needed(board: Board, inside: Scope, device: HostDevice) -> Iterator[Finding]:

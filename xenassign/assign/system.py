@@ -19,7 +19,6 @@ from xenassign.assign.conflicts import (
     Conflict,
     Holding,
     between,
-    some,
 )
 from xenassign.assign.decide import decide_on
 from xenassign.assign.kept import within
@@ -30,7 +29,7 @@ from xenassign.assign.select import resolve, select, with_console
 from xenassign.assign.system_request import Allowance, SystemRequest
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
-from xenassign.findings import Finding, errors
+from xenassign.findings import Finding, errors, some
 from xenassign.host.neighbours import streams_of
 from xenassign.host.platform import Platform, read_platform
 from xenassign.xen.layout import MIB
@@ -139,7 +138,8 @@ def _supplies(tree: Tree, plans: list[DomainPlan], scopes: list[Scope]) -> Itera
                 f"{provider} (of {driver}) is the {' and '.join(sorted(kinds))} of {some(users)}"
                 f" (of {needs.name})"
             )
-            yield Conflict(SUPPLIES, (driver, needs.name), (provider, users[0]), message)
+            domains, also = (driver, needs.name), tuple(users[1:])
+            yield Conflict(SUPPLIES, domains, (provider, users[0]), message, also=also)
 
 
 def _firmware(plans: list[DomainPlan]) -> Iterator[Conflict]:
@@ -215,4 +215,5 @@ def _named(tree: Tree, allowance: Allowance) -> list[str]:
 
 def _covers(nodes: list[str], conflict: Conflict) -> bool:
     """Whether an allowance names both sides, or nodes around them."""
-    return all(not side or any(within(side, node) for node in nodes) for side in conflict.paths)
+    sides = (*conflict.paths, *conflict.also)
+    return all(any(within(side, node) for node in nodes) for side in sides)

@@ -30,6 +30,14 @@ class Streams(NamedTuple):
             return not (self.first ^ other.first) & ~(self.mask | other.mask)
         return self.low <= other.high and other.low <= self.high
 
+    def common(self, other: Streams) -> int | None:
+        """An ID that is in both, or None."""
+        if not self.overlap(other):
+            return None
+        if self.size == other.size == 1:
+            return (self.first & ~self.mask) | (other.first & self.mask)
+        return max(self.low, other.low)
+
     @property
     def low(self) -> int:
         """The lowest ID."""

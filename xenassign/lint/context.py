@@ -61,6 +61,18 @@ class Context(NamedTuple):
     static_memory: Banks = ()
 
     @property
+    def guest(self) -> Guest:
+        """The domain's address space; of a direct-map one without the host the RAM alone."""
+        platform, banks = self.platform, self.static_memory
+        version = platform.gic.version if platform and platform.gic else 3
+        memory = self.memory * 1024 if self.memory is not None else None
+        guest = Guest(self.release, version, self.vpl011, memory)
+        if not self.direct_map:
+            return guest
+        made = windows(platform, banks, self.vcpus, self.vpl011) if platform else ram(banks)
+        return guest._replace(direct=made, memory=sum(size for _, size in banks))
+
+    @property
     def vpl011_intid(self) -> int | None:
         """The INTID of the domain's vPL011, if it has one and it is known."""
         return vpl011_intid(self.platform, self.direct_map) if self.vpl011 else None
@@ -70,17 +82,3 @@ class Context(NamedTuple):
         if self.rights is None and self.platform is not None and self.iommus is not None:
             return dom0(self.platform, self.iommus, self.marked)
         return self.rights
-
-    def guest(self) -> Guest:
-        """The domain's address space. Of a direct-map domain without its host only the RAM."""
-        version = self.platform.gic.version if self.platform and self.platform.gic else 3
-        memory = self.memory * 1024 if self.memory is not None else None
-        plain = Guest(self.release, version, self.vpl011, memory)
-        if not self.direct_map:
-            return plain
-        banks = self.static_memory
-        if self.platform is not None:
-            made = windows(self.platform, banks, self.vcpus, self.vpl011)
-        else:
-            made = ram(banks)
-        return plain._replace(direct=made, memory=sum(size for _, size in banks))

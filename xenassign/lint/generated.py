@@ -41,10 +41,13 @@ def generate(tree: Tree, request: Request) -> tuple[DomainPlan, dict[str, bytes]
 
 
 def generate_system(
-    tree: Tree, request: SystemRequest
+    tree: Tree, request: SystemRequest, platform: Platform | None = None
 ) -> tuple[SystemPlan, dict[str, bytes], list[str]]:
-    """The same for all domains of a system, and for what they do to each other."""
-    platform = with_console(read_platform(tree), request.domains[0].xen_console)
+    """The same for all domains of a system, and for what they do to each other.
+
+    ``platform``: that of the tree, with the console.
+    """
+    platform = platform or with_console(read_platform(tree), request.domains[0].xen_console)
     system = decide_system(tree, request, platform)
     marked = frozenset(mark.path for plan in system.domains for mark in plan.marks)
     told = [*(conflict.finding for conflict in system.conflicts), *system.findings]

@@ -39,7 +39,9 @@ def generate_hosts(
         refused: list[str] = []
         if asked.request is not None:
             try:
-                system, files[asked.name], refused = generate_system(asked.tree, asked.request)
+                system, files[asked.name], refused = generate_system(
+                    asked.tree, asked.request, asked.platform
+                )
             except UsageError as error:
                 asked = asked._replace(problem=str(error))
         made.append((asked, system))

@@ -109,7 +109,7 @@ class Claim(NamedTuple):
 
 def check(claims: Sequence[Claim], context: Context) -> Iterator[Finding]:
     """What is wrong with the places of mappings, on whatever route."""
-    guest = context.guest()
+    guest = context.guest
     for claim in claims:
         found = (
             list(clashes(guest, claim.entry.guest, claim.entry.size)) if claim.entry.size else []

@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from xenassign.assign.containment import outlives
+from xenassign.assign.direct_map import Translation, translation
 from xenassign.assign.dma_reach import reach
 from xenassign.assign.memory_type import memory_types
 from xenassign.assign.msi import doorbells
 from xenassign.assign.protection import dma_in_scope
+from xenassign.devicetree.addresses import Range, ranges
+from xenassign.devicetree.tree import Node, PropertyError
 from xenassign.findings import Finding
 from xenassign.lint.dom0less import DOM0LESS
 from xenassign.lint.view import Check, View
@@ -24,14 +27,30 @@ def reached(view: View) -> Iterator[Finding]:
     board, inside, context = view.board, view.scope, view.context
     if board is None or inside is None:
         return
-    guest = context.guest()
+    guest, stated = context.guest, _translation(view)
     for one, host in view.assigned:
         shield = protection(board.platform, board.iommus, host)
-        found = [*reach(board, host, shield, guest), *doorbells(board, host, shield, guest)]
+        found = [*reach(board, host, shield, guest, stated)]
+        found += doorbells(board, host, shield, guest)
         yield from (f._replace(node=one.node.path, prop="xen,path") for f in found)
         forced = one.forced and not shield.protected and shield.shield is not Shield.REFUSED
         for finding in outlives(host, dma_in_scope(inside, host), forced=forced):
             yield finding._replace(node=one.node.path, prop="xen,path", routes=DOM0LESS)
+
+
+def _translation(view: View) -> Translation | None:
+    """What /passthrough of a direct-map domain states, if it is the translation of the host."""
+    if not view.context.direct_map:
+        return None
+    found = translation(host for _, host in view.assigned)
+    return found if found is not None and found.table in map(_stated, view.tops) else None
+
+
+def _stated(top: Node) -> tuple[Range, ...] | None:
+    try:
+        return ranges(top, "dma-ranges")
+    except PropertyError:
+        return None
 
 
 def as_device_memory(view: View) -> Iterator[Finding]:
