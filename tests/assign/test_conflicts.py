@@ -181,6 +181,7 @@ def test_a_page_is_allowed_with_a_reason(tree: Tree) -> None:
     assert {"a.dtb", "b.dtb"} <= set(files)
     assert of(plan, "XA003").finding.severity == "warning"
     assert "as was accepted: both are ours" in of(plan, "XA003").message
+    assert "accept it" not in of(plan, "XA003").finding.fix
     assert not plan.findings
 
 

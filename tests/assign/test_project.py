@@ -401,9 +401,20 @@ HEAD = 'host = "a"\n[[domain]]\nname = "net"\n'
             "7: domain 'net': there are two; give each a name of its own",
         ),
         (
+            HEAD + 'device = ["a"]\n[[domain]]\ndevice = ["b"]\nname = "Net"',
+            "7: domain 'Net': on FAT its files and those of 'net' are the same, for case does not"
+            " count; give each a name of its own",
+        ),
+        (HEAD + 'device = ["a", ""]', "4: domain 'net', device '' is empty; name a device"),
+        (
             'name = "a"\n[[domains]]',
             "1: the file has no key name; it has host, xen, route, iommu-driver, xen-console,"
             " domain, allow, lint",
+        ),
+        (
+            HEAD + 'device = "a"',
+            "4: domain 'net': device is no list of tables; write device = ["
+            '"ethernet0"], or [[domain.device]]',
         ),
         ("[domain]\nname = 'a'", "1: domain is no list of tables; write [[domain]]"),
         ("domain = [1]", "1: domain 1 is no table; write [[domain]]"),

@@ -183,6 +183,7 @@ def test_a_board_is_needed(folder: Path, generate: Invoke) -> None:
     (folder / "xenassign.toml").write_text(TWO.partition("\n")[2])
     assert "no board is named" in str(asked_wrongly(generate()))
     assert generate("zynqmp-zcu102.dtb").exit_code == 0
+    assert not (folder / "xenassign.lock").exists()  # which is about the file's own boards
     done = CliRunner().invoke(cli, ["generate", "-d", "serial1", "-o", "out"])
     assert "no board is given" in str(asked_wrongly(done))
 
@@ -208,21 +209,70 @@ def test_a_new_board_file_shows_what_changed(folder: Path, generate: Invoke) -> 
     done = generate("--locked", "-o", "new")
     assert done.exit_code == 1
     moved = "log: serial1: block 0 moved in the host from 0xff010000 to 0xff810000"
-    assert f"error: {moved}; " in done.stderr
+    assert f"error: xenassign.lock: {moved}; " in done.stderr
     assert all(line.endswith("[XA021]") for line in done.stderr.splitlines())
     assert not (folder / "new").exists()
     assert (folder / "xenassign.lock").read_bytes() == before
     done = generate()
     assert done.exit_code == 0
-    assert f"note: xenassign.lock: {moved}" in done.stderr
+    assert f"warning: xenassign.lock: {moved}" in done.stderr
     assert (folder / "xenassign.lock").read_bytes() != before
     assert generate("--locked").exit_code == 0
+
+
+@pytest.mark.parametrize("name", ["zynqmp-zcu102.dtb", "rev2.dtb"])
+def test_auto_leaves_a_device_that_is_known_by_its_name(
+    folder: Path, generate: Invoke, name: str
+) -> None:
+    """Its node has another path on the new board, whose file may have another name."""
+    text = TWO.replace('"serial@ff010000"', '"serial1"\nmap = "auto"')
+    (folder / "xenassign.toml").write_text(text)
+    assert generate("-q").exit_code == 0
+    revised(folder)
+    (folder / "zynqmp-zcu102.dtb").rename(name)
+    shown = CliRunner().invoke(cli, ["plan", "-c", "xenassign.toml", name, "--name", "log"])
+    assert "/axi/serial@ff810000 #0" in shown.stdout
+    assert " 0x3f010000 " in shown.stdout
+    done = generate("-c", "xenassign.toml", name)
+    assert "path /axi/serial@ff010000 became /axi/serial@ff810000" in done.stderr
+    assert "in the guest" not in done.stderr
+
+
+def test_static_memory_of_two_domains_cannot_be_accepted(folder: Path, generate: Invoke) -> None:
+    banks = {"512": "[[0x50000000, 0x20000000]]", "256": "[[0x60000000, 0x10000000]]"}
+    text = 'route = "dom0less"\n' + TWO
+    for memory, bank in banks.items():
+        text = text.replace(f"memory = {memory}", f"static-memory = {bank}")
+    allow = '[[allow]]\ncode = "XA003"\nnodes = ["/"]\nreason = "please"\n'
+    for more in ("", allow):
+        (folder / "xenassign.toml").write_text(text + more)
+        done = generate("-q")
+        assert done.exit_code == 1
+        assert "; give static memory that nothing else has [XA003]" in done.stderr
+
+
+def test_the_files_of_one_domain_and_no_other(folder: Path, generate: Invoke) -> None:
+    (folder / "xenassign.toml").write_text(TWO.replace('"log"', '"net.host"'))
+    assert generate("-q", "--name", "net").exit_code == 0
+    assert written(folder) == {f"net.{ending}" for ending in ENDINGS}
+    shutil.rmtree(folder / "out")
+    assert generate("-q", "--name", "net.host").exit_code == 0
+    assert written(folder) == {f"net.host.{ending}" for ending in ENDINGS}
+
+
+def test_nothing_is_written_where_the_lock_cannot_be(folder: Path, generate: Invoke) -> None:
+    (folder / "file").write_text("")
+    done = generate("--lock", "file/x.lock")
+    assert "nothing was written" in str(asked_wrongly(done))
+    assert not (folder / "out").exists()
 
 
 def test_a_lock_where_it_is_asked_for(folder: Path) -> None:
     alone = ["generate", "zynqmp-zcu102.dtb", "-d", "serial@ff010000", "-q", "--overwrite"]
     assert CliRunner().invoke(cli, [*alone, "-o", "a"]).exit_code == 0
     assert not list(folder.glob("*.lock"))
+    nowhere = CliRunner().invoke(cli, [*alone, "-o", "a", "--locked"])
+    assert str(asked_wrongly(nowhere)).startswith("--locked: no lock is named")
     assert CliRunner().invoke(cli, [*alone, "-o", "a", "--lock", "x.lock"]).exit_code == 0
     assert (folder / "x.lock").exists()
     locked = [*alone, "-o", "a", "--lock", "x.lock", "--locked"]

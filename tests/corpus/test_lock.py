@@ -42,8 +42,9 @@ def planned(blob: bytes, pins: Lock | None = None, *maps: str) -> HostsPlan:
         ),
         Request(devices=USB, name="usb", policy="trust", memory=512, release=release("4.20")),
     )
-    known = pins_of(pins) if pins is not None else None
-    return decide_hosts([read_blob(blob, "juno.dtb")], SystemRequest(domains), known)
+    trees = [read_blob(blob, "juno.dtb")]
+    known = pins_of(pins, trees) if pins is not None else None
+    return decide_hosts(trees, SystemRequest(domains), known)
 
 
 def changed(blob: bytes, change: Change) -> bytes:
@@ -115,7 +116,11 @@ CHANGES: dict[str, tuple[Change, list[str]]] = {
                 f"usb: {usb}: DMA protected by an IOMMU became forced without an IOMMU"
                 for usb in USB
             ),
-            *(f"usb: finding XA403 about {usb} added" for usb in USB),
+            *(
+                f"usb: finding {code} about {usb} added"
+                for code in ("XA403", "XA428")
+                for usb in USB
+            ),
         ],
     ),
 }

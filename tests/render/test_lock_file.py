@@ -28,6 +28,8 @@ from xenassign.assign.outcome import (
     SupplierOutcome,
 )
 from xenassign.assign.request import Pin
+from xenassign.devicetree.blob import read_blob
+from xenassign.devicetree.source import read_source
 from xenassign.errors import InputError
 from xenassign.render.lock import SCHEMA, parse_lock, read_lock, to_text
 
@@ -150,7 +152,12 @@ def test_nothing_in_a_lock_changes_in_silence(way: tuple[Any, ...]) -> None:
 
 
 def test_pins_are_pages() -> None:
-    assert pins_of(LOCK) == {"rev1.dtb": {"net": (Pin("/ethernet@ff0e0400", 0, False, 0x4020000),)}}
+    tree = read_blob(
+        read_source(b"/dts-v1/; / { ethernet@ff0e0400 { }; };", "a.dts").blob, "rev1.dtb"
+    )
+    assert pins_of(LOCK, [tree]) == {
+        "rev1.dtb": {"net": (Pin("/ethernet@ff0e0400", 0, False, 0x4020000),)}
+    }
 
 
 def where(text: str, part: str) -> str:

@@ -147,6 +147,7 @@ class Conflict(NamedTuple):
     """Two domains, the host paths of the two sides, and what is said about them.
 
     ``roots``: the nodes whose subtrees they came with. ``also``: further paths of the second side.
+    ``fix``: what to do, if not the rule's.
     """
 
     rule: Rule
@@ -156,6 +157,7 @@ class Conflict(NamedTuple):
     severity: str | None = None
     roots: tuple[str, str] = ("", "")
     also: tuple[str, ...] = ()
+    fix: str | None = None
 
     @property
     def sides(self) -> frozenset[tuple[str, str]]:
@@ -166,7 +168,7 @@ class Conflict(NamedTuple):
     def finding(self) -> Finding:
         """As a finding about the first side."""
         node = next((path for path in self.paths if path.startswith("/")), None)
-        return self.rule(self.message, node=node, severity=self.severity)
+        return self.rule(self.message, node=node, severity=self.severity, fix=self.fix)
 
 
 def between(holdings: Sequence[Holding]) -> list[Conflict]:
@@ -227,7 +229,10 @@ def _pages(holdings: Sequence[Holding]) -> Iterator[Conflict]:
         start, end = found[0]
         what = f"page {start:#x}" if end - start <= 4096 else f"pages {start:#x}-{end - 1:#x}"
         more = f" and {len(found) - 1} more" if len(found) > 1 else ""
-        yield _conflict(PAGES, one, other, f"{one.text} and {other.text} share {what}{more}")
+        made = _conflict(PAGES, one, other, f"{one.text} and {other.text} share {what}{more}")
+        banks = [held for held in (one, other) if not held.path.startswith("/")]
+        # Xen gives out a page of static memory once: nothing to accept.
+        yield made._replace(fix="give static memory that nothing else has") if banks else made
 
 
 def _lines(holdings: Sequence[Holding]) -> Iterator[Conflict]:

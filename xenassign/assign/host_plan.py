@@ -89,7 +89,7 @@ def host_names(trees: Sequence[Tree]) -> list[str]:
         if name in names[:number]:
             first = trees[names.index(name)].file
             raise UsageError(
-                f"--host {trees[number].file}: {first} is called {name} too; boards are told apart"
+                f"{trees[number].file}: {first} is called {name} too; boards are told apart"
                 " by the names of their files: rename one"
             )
     return names

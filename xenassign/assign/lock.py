@@ -6,11 +6,13 @@ again by the name that the user gave them, whatever their paths became.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import NamedTuple, TypeVar
 
 from xenassign.assign.hosts import HostsPlan
+from xenassign.assign.kept import within
 from xenassign.assign.outcome import (
     BlockOutcome,
     DeviceOutcome,
@@ -22,6 +24,9 @@ from xenassign.assign.outcome import (
     SupplierOutcome,
 )
 from xenassign.assign.request import Pin
+from xenassign.assign.select import resolve
+from xenassign.devicetree.tree import Tree
+from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule
 from xenassign.xen.releases import PAGE_SIZE
 
@@ -79,17 +84,35 @@ def lock_of(plan: HostsPlan) -> Lock:
     return Lock(plan.xen, tuple(sorted(hosts, key=lambda one: one.host)))
 
 
-def pins_of(lock: Lock) -> dict[str, dict[str, tuple[Pin, ...]]]:
-    """By host and domain the places of all blocks, for ``auto`` to keep (``decide_hosts``)."""
-    return {host.host: {one.name: tuple(_pins(one)) for one in host.domains} for host in lock.hosts}
+def pins_of(lock: Lock, trees: Sequence[Tree]) -> dict[str, dict[str, tuple[Pin, ...]]]:
+    """By host and domain the places of all blocks, for ``auto`` to keep (``decide_hosts``).
+
+    ``trees``: the boards of now. An only board may have another file name than the one of before.
+    """
+    before = {host.host: host for host in lock.hosts}
+    made = {}
+    for tree in trees:
+        file = PurePath(tree.file).name
+        alone = len(trees) == len(lock.hosts) == 1
+        host = lock.hosts[0] if alone else before.get(file)
+        if host is not None:
+            made[file] = {one.name: tuple(_pins(one, tree)) for one in host.domains}
+    return made
 
 
-def _pins(domain: DomainOutcome) -> Iterator[Pin]:
+def _pins(domain: DomainOutcome, tree: Tree) -> Iterator[Pin]:
+    """With the paths that the nodes have now: each is known again by its name."""
     owners: tuple[DeviceOutcome | RegionOutcome, ...] = (*domain.devices, *domain.regions)
+    now: dict[str, str] = {}
     for owner in owners:
+        with contextlib.suppress(UsageError):  # gone, or below a device that has a name
+            now[owner.path] = resolve(tree, owner.name).path
+    for owner in owners:
+        around = max((path for path in now if within(owner.path, path)), key=len, default="")
+        path = now.get(around, "") + owner.path[len(around) :]
         for block in owner.blocks:
             page = block.guest - block.host % PAGE_SIZE
-            yield Pin(owner.path, block.number, block.window, page)
+            yield Pin(path, block.number, block.window, page)
 
 
 def refusals(told: Iterable[str]) -> list[Finding]:

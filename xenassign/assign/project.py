@@ -105,7 +105,11 @@ def read_project(path: Path) -> Project:
         system = SystemRequest(
             tuple(domains),
             allowances,
-            lambda error, domain: _located(toml, names.index(domain), error),
+            lambda error, domain: (
+                _located(toml, names.index(domain), error)
+                if domain is not None
+                else _located_allow(toml, error)
+            ),
         )
     except UsageError as error:
         raise UsageError(f"{toml.file}: {error}") from None
@@ -118,13 +122,16 @@ def _mistakes(values: dict[str, Any]) -> Iterator[Mistake]:
     yield from mistakes(TOP, values)
     if not values.get("domain"):
         yield Mistake((), "there is no domain; write [[domain]] with its name and device")
-    names: set[str] = set()
+    names: dict[str, str] = {}
     for index, domain in enumerate(values["domain"]):
         at: KeyPath = ("domain", index)
         who = f"domain {domain['name']!r}"
-        if domain["name"] in names:
-            yield Mistake((*at, "name"), f"{who}: there are two; give each a name of its own")
-        names.add(domain["name"])
+        other = names.get(domain["name"].lower())
+        if other is not None:
+            same = f"on FAT its files and those of {other!r} are the same, for case does not count"
+            what = "there are two" if other == domain["name"] else same
+            yield Mistake((*at, "name"), f"{who}: {what}; give each a name of its own")
+        names[domain["name"].lower()] = domain["name"]
         for number, device in enumerate(domain["device"]):
             if isinstance(device, dict):
                 place = (*at, "device", number)
@@ -265,12 +272,24 @@ def _located(toml: TomlFile, index: int, error: UsageError) -> UsageError:
     found = _BEGINNING.match(text)
     key = (found[1] or found[2] or "path") if found else None
     text = text.removeprefix("-d ").removeprefix("--")
+    own = "name it as a device too; an option for one domain wants --name"
+    text = text.replace("name it with -d too", own)
     at = _about(toml.values, index, key, (found[3] or "") if found else text)
     who = f"domain {domain['name']!r}"
     if at[2:3] == ("device",) and key != "path":
         device = domain["device"][at[3]]
         who += f", device {device['path'] if isinstance(device, dict) else device!r}"
     return UsageError(f"{toml.where(at)}: {who}: {text}")
+
+
+def _located_allow(toml: TomlFile, error: UsageError) -> UsageError:
+    """An error about the code or a node of an [[allow]], with its line."""
+    for index, one in enumerate(toml.values["allow"]):
+        begins = [("nodes", f"nodes {name}:") for name in as_list(one["nodes"])]
+        for key, text in (("code", f"{one['code']}:"), *begins):
+            if str(error).startswith(f"[[allow]] {text}"):
+                return UsageError(f"{toml.where(('allow', index, key))}: {error}")
+    return UsageError(f"{toml.file}: {error}")
 
 
 def _about(top: dict[str, Any], index: int, key: str | None, rest: str) -> KeyPath:

@@ -27,6 +27,7 @@ from xenassign.assign.value_kinds import (
     Named,
     Number,
     Text,
+    Wrong,
     one_or_more,
 )
 from xenassign.errors import nearest
@@ -79,7 +80,8 @@ class Section:
 
 
 _TEXT = Text()
-_FILE = Text()
+_NODE = Text(r"[\s\S]*\S[\s\S]*", "name a device")
+_FILE = Text(r"[\s\S]*\S[\s\S]*", "name a file")
 _REASON = Text(r"[\s\S]*\S[\s\S]*", "write the reason")
 _ADDRESS = Number(0, (1 << 48) - 1)
 _RATE = Number(1, (1 << 32) - 1, "Hz")
@@ -98,7 +100,7 @@ DEVICE = Section(
     (
         Key(
             "path",
-            _TEXT,
+            _NODE,
             "The device: full path, alias, label or unique suffix; `*` `?` `[]` as in a shell."
             " It comes with its subtree.",
             '"ethernet0"',
@@ -154,7 +156,7 @@ DEVICE = Section(
     ),
     repeated=True,
     title=("device", "path"),
-    short=_TEXT,
+    short=_NODE,
 )
 
 DOMAIN = Section(
@@ -392,7 +394,7 @@ def _repeated(
     key: Key, section: Section, value: object, at: KeyPath, who: str
 ) -> Iterator[Mistake]:
     if not isinstance(value, list):
-        yield Mistake(at, f"{who}{key.name} is no {section.noun}; write {section.header}")
+        yield Mistake(at, f"{who}{key.name} is no {section.noun}; {key.hint}")
         return
     for index, one in enumerate(value):
         if section.short is not None and section.short.wrong(one) is None:
@@ -400,6 +402,9 @@ def _repeated(
         called = ", ".join([*([who[:-2]] if who else []), title(section, one, index)])
         if isinstance(one, dict):
             yield from mistakes(section, one, (*at, index), f"{called}: ")
+        elif section.short is not None and isinstance(one, str):
+            found = section.short.wrong(one) or Wrong((), "")
+            yield Mistake((*at, index), f"{called} {found.text}; {found.fix or key.hint}")
         else:
             nouns = f"{section.short.noun} or table" if section.short else "table"
             yield Mistake((*at, index), f"{called} is no {nouns}; {key.hint}")

@@ -171,7 +171,7 @@ def settled(
 
     A shared page that --allow-shared-page names for one of the two domains is accepted too.
     """
-    allowed = [(one, _named(tree, one)) for one in request.allowances]
+    allowed = [(one, _named(tree, one, request)) for one in request.allowances]
     shared = {
         domain.name: [
             (resolve(tree, one.node, "--allow-shared-page").path, one.reason)
@@ -193,9 +193,10 @@ def settled(
                 for path, reason in shared[name]
                 if any(within(side, path) for side in conflict.paths)
             )
-        if reasons:
+        if reasons and conflict.fix is None:
             message = f"{conflict.message}, as was accepted: {reasons[0]}"
-            conflicts.append(conflict._replace(message=message, severity="warning"))
+            fix = "see whether the reason still holds whenever one of the two changes"
+            conflicts.append(conflict._replace(message=message, severity="warning", fix=fix))
         else:
             conflicts.append(conflict)
     idle = [
@@ -206,11 +207,15 @@ def settled(
     return conflicts, idle
 
 
-def _named(tree: Tree, allowance: Allowance) -> list[str]:
-    if allowance.code not in ALLOWABLE:
-        what = "can be allowed; Xen refuses the others, or nothing can isolate them"
-        raise UsageError(f"[[allow]] {allowance.code}: only {', '.join(sorted(ALLOWABLE))} {what}")
-    return [resolve(tree, name, "[[allow]] nodes").path for name in allowance.nodes]
+def _named(tree: Tree, allowance: Allowance, request: SystemRequest) -> list[str]:
+    try:
+        if allowance.code not in ALLOWABLE:
+            what = "can be allowed; Xen refuses the others, or nothing can isolate them"
+            known = ", ".join(sorted(ALLOWABLE))
+            raise UsageError(f"[[allow]] {allowance.code}: only {known} {what}")
+        return [resolve(tree, name, "[[allow]] nodes").path for name in allowance.nodes]
+    except UsageError as error:
+        raise request.located(error, None) from None
 
 
 def _covers(nodes: list[str], conflict: Conflict) -> bool:

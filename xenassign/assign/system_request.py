@@ -19,7 +19,7 @@ class Allowance(NamedTuple):
     reason: str
 
 
-def _as_it_is(error: UsageError, domain: str) -> UsageError:
+def _as_it_is(error: UsageError, domain: str | None) -> UsageError:
     return error
 
 
@@ -27,12 +27,15 @@ def _as_it_is(error: UsageError, domain: str) -> UsageError:
 class SystemRequest:
     """The domains of one system. All are for the same Xen.
 
-    ``located``: an error about a domain, by its name, with the place where it was asked for.
+    ``located``: an error about a domain, by its name, or about an allowance (None), with the place
+    where it was asked for.
     """
 
     domains: tuple[Request, ...]
     allowances: tuple[Allowance, ...] = ()
-    located: Callable[[UsageError, str], UsageError] = field(default=_as_it_is, compare=False)
+    located: Callable[[UsageError, str | None], UsageError] = field(
+        default=_as_it_is, compare=False
+    )
 
     def __post_init__(self) -> None:
         if not self.domains:

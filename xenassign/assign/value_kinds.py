@@ -78,7 +78,7 @@ class Number:
             return None
         most = self.most if self.most < 1 << 20 else hex(self.most)
         fix = f"give {self.least} to {most} {self.unit}".rstrip()
-        return Wrong((), f"cannot be {value}", fix)
+        return Wrong((), f"cannot be {value if abs(value) < 1 << 32 else hex(value)}", fix)
 
     def schema(self) -> dict[str, Any]:
         """With the limits."""

@@ -8,7 +8,13 @@ from typing import Any
 
 import click
 
-from xenassign.cli.options import board_options, make_system, request_options
+from xenassign.cli.options import (
+    board_options,
+    lock_option,
+    lock_path,
+    make_system,
+    request_options,
+)
 
 
 @click.command("generate")
@@ -20,11 +26,7 @@ from xenassign.cli.options import board_options, make_system, request_options
     is_flag=True,
     help="With several boards: a folder of files for each, not one set that serves all.",
 )
-@click.option(
-    "--lock",
-    metavar="FILE",
-    help="Where the decisions are kept.  [default: with -c FILE.lock beside it, else nowhere]",
-)
+@lock_option
 @click.option("--locked", is_flag=True, help="Fail if a decision is not that of the lock.")
 @click.option("--overwrite", is_flag=True, help="Replace files that exist.")
 @click.option("-q", "--quiet", is_flag=True, help="Print errors and warnings only.")
@@ -56,7 +58,7 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
           --name domu1 --memory 1024 --vcpus 2 -o out
       xenassign generate -c xenassign.toml -o out
     """
-    from xenassign.assign.lock import SUFFIX
+    from xenassign.errors import UsageError
     from xenassign.host.source import read_host
     from xenassign.lint.hosts import Wanted, build, told
     from xenassign.render import hosts as boards
@@ -65,24 +67,26 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
 
     request, files = make_system(asked, host, config)
     trees = [read_host(file) for file in (*files, *hosts)]
-    kept = Path(lock) if lock else Path(config).with_suffix(SUFFIX) if config else None
+    kept = lock_path(lock, config, own=host is None and not hosts)
+    if locked and kept is None:
+        raise UsageError("--locked: no lock is named; give it with --lock FILE")
     older = read_lock(kept) if kept is not None and (locked or kept.exists()) else None
     only = asked["name"] if config is not None else None
-    built = build(trees, request, Wanted(per_host, only, older, locked))
+    built = build(trees, request, Wanted(per_host, only, older, locked, str(kept)))
     if built.plan.differences and not quiet:
         boards.show(built.plan, sys.stderr)
     if built.refusals:
         for line in built.refusals:
             click.echo(line, err=True)
         raise click.exceptions.Exit(1)
-    written = write(built.files, Path(output), overwrite)
+    locks: dict[Path, bytes] = {}
     if kept is not None and built.lock is not None and not locked:
-        if not quiet:
-            for line in built.changes:
-                click.echo(f"note: {kept}: {line}", err=True)
         text = to_text(built.lock).encode("utf-8")
         if not kept.exists() or kept.read_bytes() != text:
-            written += write({kept.name: text}, kept.parent, overwrite=True)
+            locks[kept] = text
+    written = write(built.files, Path(output), overwrite, locks)
+    for line in built.changes:
+        click.echo(f"warning: {kept}: {line}", err=True)
     for about, finding in told(built.plan, only):
         if not quiet or finding.severity != "note":
             click.echo(finding.text(about), err=True)

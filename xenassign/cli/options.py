@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -55,6 +56,26 @@ config_option = click.option(
 )
 
 
+lock_option = click.option(
+    "--lock",
+    metavar="FILE",
+    help="Where the decisions are kept.  [default: with -c and its boards beside that file, .toml"
+    " become .lock; else nowhere]",
+)
+
+
+def lock_path(lock: str | None, config: str | None, *, own: bool) -> Path | None:
+    """Where the decisions are kept; None: nowhere. ``own``: the boards are those of ``config``.
+
+    What is tried on other boards is not what the file's lock is about.
+    """
+    from xenassign.assign.lock import SUFFIX
+
+    if lock is not None:
+        return Path(lock)
+    return Path(config).with_suffix(SUFFIX) if config is not None and own else None
+
+
 def board_options(command: F) -> F:
     """Which boards: HOST, more of them, or those of a xenassign.toml."""
     for option in (
@@ -83,7 +104,11 @@ _REQUEST_OPTIONS = (
         help="A device: full path, alias, label or unique suffix (ethernet@ff0e0000); * ? [] as in"
         " a shell. Comes with its subtree. Repeat it for each device.",
     ),
-    click.option("--name", show_default="domu1", help="The domain's name."),
+    click.option(
+        "--name",
+        metavar="NAME",
+        help="The domain's name (without -c: domu1). With -c, which of its domains is meant.",
+    ),
     click.option(
         "--base-cfg",
         metavar="FILE",
@@ -234,8 +259,6 @@ def make_system(
     Without ``config`` that is one domain. Else it is those of that xenassign.toml, with what the
     command line says put in their places. Raises XenassignError.
     """
-    from pathlib import Path
-
     from xenassign.assign.project import read_project, with_options
     from xenassign.assign.system_request import SystemRequest
     from xenassign.errors import UsageError

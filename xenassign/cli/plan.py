@@ -7,12 +7,19 @@ from typing import Any
 
 import click
 
-from xenassign.cli.options import board_options, make_system, request_options
+from xenassign.cli.options import (
+    board_options,
+    lock_option,
+    lock_path,
+    make_system,
+    request_options,
+)
 
 
 @click.command("plan")
 @board_options
 @request_options
+@lock_option
 @click.option(
     "--format",
     "form",
@@ -22,14 +29,20 @@ from xenassign.cli.options import board_options, make_system, request_options
     help="json: the schema xenassign/space/1, of several domains or boards xenassign/hosts/1.",
 )
 def command(
-    host: str | None, config: str | None, hosts: tuple[str, ...], form: str, **asked: Any
+    host: str | None,
+    config: str | None,
+    hosts: tuple[str, ...],
+    lock: str | None,
+    form: str,
+    **asked: Any,
 ) -> None:
     """Show the address space of a guest with devices of HOST, and write nothing.
 
     Takes the options of generate. A row for everything, by address: RAM, what Xen puts there,
     each register block with its host address and what chose its place, and the holes. Then the
     most memory that the domain can have, and what is in the way of more. Of several boards, what
-    differs between them. Exit status 1: generate would refuse; the table goes as far as it can,
+    differs between them. Where there is a lock, auto stays where it has the blocks (pinned), as
+    for generate. Exit status 1: generate would refuse; the table goes as far as it can,
     the reasons follow.
 
     \b
@@ -37,13 +50,18 @@ def command(
       xenassign plan board.dtb -d ethernet0 --memory 4096 --map auto
       xenassign plan -c xenassign.toml
     """
+    from xenassign.assign.lock import pins_of
     from xenassign.host.source import read_host
     from xenassign.lint.hosts import generate_hosts
     from xenassign.render import plans
+    from xenassign.render.lock import read_lock
     from xenassign.render.report import to_json
 
     request, files = make_system(asked, host, config)
-    made = generate_hosts([read_host(file) for file in (*files, *hosts)], request)
+    trees = [read_host(file) for file in (*files, *hosts)]
+    kept = lock_path(lock, config, own=host is None and not hosts)
+    older = read_lock(kept) if kept is not None and (lock or kept.exists()) else None
+    made = generate_hosts(trees, request, pins_of(older, trees) if older is not None else None)
     only = asked["name"] if config is not None else None
     if form == "json":
         click.echo(to_json(plans.to_data(made.plan, made.refusals, only)), nl=False)

@@ -14,6 +14,7 @@ from xenassign.errors import UsageError
 from xenassign.findings import Finding
 from xenassign.lint.generated import generate_system
 from xenassign.render import hosts as rendering
+from xenassign.render.files import ENDINGS
 
 
 class GeneratedHosts(NamedTuple):
@@ -54,13 +55,14 @@ class Wanted(NamedTuple):
     """What is to be written. ``per_host``: a folder of files for each board, not one set for all.
 
     ``only``: the name of the one domain that files are wanted of. ``lock``: the one of before;
-    ``locked``: nothing may differ from it.
+    ``locked``: nothing may differ from it. ``lock_file``: its name for messages.
     """
 
     per_host: bool = False
     only: str | None = None
     lock: locking.Lock | None = None
     locked: bool = False
+    lock_file: str | None = None
 
 
 class Built(NamedTuple):
@@ -78,18 +80,19 @@ def build(trees: Sequence[Tree], request: SystemRequest, wanted: Wanted) -> Buil
 
     Raises XenassignError where the request can be meant on no board.
     """
-    pins = locking.pins_of(wanted.lock) if wanted.lock is not None else None
+    pins = locking.pins_of(wanted.lock, trees) if wanted.lock is not None else None
     made = generate_hosts(trees, request, pins)
     if made.refusals:
         return Built(made.plan, {}, made.refusals)
     lock = locking.lock_of(made.plan)
     changes = tuple(locking.changes(wanted.lock, lock)) if wanted.lock is not None else ()
     if wanted.locked and changes:
-        refusals = [finding.text() for finding in locking.refusals(changes)]
+        refusals = [finding.text(wanted.lock_file) for finding in locking.refusals(changes)]
         return Built(made.plan, {}, refusals, lock, changes)
-    mine = f"{wanted.only}." if wanted.only is not None else ""
+    # By whole names: a domain may be called net, and another one net.host.
+    mine = {f"{wanted.only}{ending}" for ending in ENDINGS}
     files = {
-        board: {name: data for name, data in those.items() if name.startswith(mine)}
+        board: {name: d for name, d in those.items() if wanted.only is None or name in mine}
         for board, those in made.files.items()
     }
     if wanted.per_host:

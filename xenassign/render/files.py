@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import types
+from collections.abc import Mapping
 from pathlib import Path
 
 from xenassign.assign.plan import DomainPlan
@@ -11,6 +13,12 @@ from xenassign.devicetree.blob_writer import to_blob
 from xenassign.errors import OutputError
 from xenassign.render import base_cfg, overlay, report, text
 from xenassign.xen import xlcfg
+
+#: What follows a domain's name in the names of its files.
+ENDINGS = (
+    *(".dtb", ".dts", ".host.dtbo", ".host.dtso", ".json"),
+    *(".cfg", ".dom0less.dtso"),
+)
 
 
 def render(plan: DomainPlan) -> dict[str, bytes]:
@@ -34,31 +42,34 @@ def render(plan: DomainPlan) -> dict[str, bytes]:
     return files
 
 
-def write(files: dict[str, bytes], directory: Path, overwrite: bool) -> list[Path]:
+def write(
+    files: dict[str, bytes],
+    directory: Path,
+    overwrite: bool,
+    elsewhere: Mapping[Path, bytes] = types.MappingProxyType({}),
+) -> list[Path]:
     """Writes files into a directory (made if need be), all or none. Raises OutputError.
 
-    A name may lead into one folder below the directory (``rev1/domu1.dtb``).
+    A name may lead into one folder below the directory (``rev1/domu1.dtb``). ``elsewhere``: what is
+    written with them to other places (the lock), over what is there.
     Every file is written under a temporary name first; only when all are on disk they are renamed.
     Should a rename fail, the files that it replaced come back.
     """
     made: list[Path] = []
     try:
         targets = [directory / name for name in files]
-        folders = list(dict.fromkeys(target.parent for target in targets))
-        for path in (*(f for f in folders if f != directory), directory, *directory.parents):
-            if path in directory.parents and path.exists():
-                break
-            if not path.exists():
-                made.append(path)
-        for folder in (directory, *folders):
+        contents = {**dict(zip(targets, files.values(), strict=True)), **elsewhere}
+        for folder in dict.fromkeys([directory, *(path.parent for path in contents)]):
+            missing = [path for path in (folder, *folder.parents) if not path.exists()]
+            made[:0] = missing  # the deepest first
             folder.mkdir(parents=True, exist_ok=True)
         there = [path for path in targets if path.exists() or path.is_symlink()]
         if there and not overwrite:
             raise OutputError(f"{there[0]}: exists already; give --overwrite or another -o")
-        blocked = [path for path in there if path.is_dir()]
+        blocked = [path for path in contents if path.is_dir()]
         if blocked:
             raise OutputError(f"{blocked[0]}: is a directory; remove it or give another -o")
-        _write_all(dict(zip(targets, files.values(), strict=True)))
+        _write_all(contents)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         where = getattr(error, "filename", None) or directory
         reason = getattr(error, "strerror", None) or str(error)
@@ -67,7 +78,7 @@ def write(files: dict[str, bytes], directory: Path, overwrite: bool) -> list[Pat
         for path in made:
             with contextlib.suppress(OSError, ValueError):
                 path.rmdir()  # fails, as it should, when files are in it
-    return targets
+    return list(contents)
 
 
 def replace_files(contents: dict[Path, bytes]) -> None:

@@ -14,8 +14,9 @@ from xenassign.render.terminal import console
 def show(plan: HostsPlan, stream: TextIO, only: str | None = None) -> None:
     """Prints the tables one after the other, then what differs. ``only``: this domain's name."""
     shown = _plans(plan, only)
-    for host, domain in shown:
+    for number, (host, domain) in enumerate(shown):
         if len(shown) > 1:
+            console(stream).print("\n" * bool(number), end="")
             console(stream).print(f"{domain.name} on {host}", soft_wrap=True)
         space.show(domain, stream)
     if plan.differences:
