@@ -52,6 +52,10 @@ BOARD = """
         dma1: dma@34004000 {
             compatible = "acme,dma"; reg = <0x34004000 0x1000>; iommus = <&smmu 0x11>, <&smmu 0x10>;
         };
+        dma@3400a000 {
+            compatible = "acme,dma"; reg = <0x3400a000 0x1000>; iommus = <&smmu 0x8010>;
+            status = "disabled";
+        };
         clocked: clocked@34005000 {
             compatible = "arm,pl031"; reg = <0x34005000 0x1000>; clocks = <&cru 7>;
         };
@@ -61,6 +65,14 @@ BOARD = """
             core@34007000 { compatible = "acme,core"; reg = <0x34007000 0x1000>; };
         };
         big0: big@35000000 { compatible = "arm,pl031"; reg = <0x35000000 0x3000>; };
+        gpio: gpio@34008000 {
+            compatible = "arm,pl061"; reg = <0x34008000 0x1000>; #gpio-cells = <2>;
+            interrupt-controller; #interrupt-cells = <2>; interrupts = <0 20 4>;
+        };
+        reset@34009000 {
+            compatible = "arm,pl031"; reg = <0x34009000 0x1000>; reset-gpios = <&gpio 1 0>;
+            interrupts-extended = <&gpio 3 4>;
+        };
         alias: alias@35001000 { compatible = "arm,pl031"; reg = <0x35001000 0x1000>; };
     };
 """
@@ -100,6 +112,8 @@ AB = ("a", "b")
         ),
         (("line@34001000", "line@34002000"), [("XA004", AB, ("line@34001000", "line@34002000"))]),
         (("dma@34003000", "dma@34004000"), [("XA005", AB, ("dma@34003000", "dma@34004000"))]),
+        # Xen takes 15 bits of an ID.
+        (("dma@34003000", "dma@3400a000"), [("XA005", AB, ("dma@34003000", "dma@3400a000"))]),
         (
             ("clock-controller@3000000", "clocked@34005000"),
             [("XA006", AB, ("clock-controller@3000000", "clocked@34005000"))],
@@ -162,6 +176,27 @@ def test_a_domain_alone_is_judged_as_ever(tree: Tree) -> None:
     assert not plan.conflicts
     codes = [[f.code for f in errors(domain.findings)] for domain in plan.domains]
     assert codes == [["XA201"], ["XA407"]]
+
+
+def test_what_a_device_does_without_is_told(tree: Tree) -> None:
+    """A GPIO and an interrupt of a controller that another domain has."""
+    plan = decide_system(tree, asked("gpio@34008000", "reset@34009000"))
+    conflict = of(plan, "XA006")
+    assert conflict.finding.severity == "warning"
+    assert conflict.message == (
+        "/soc/gpio@34008000 (of a) is named by interrupts, reset-gpios of /soc/reset@34009000"
+        " (of b), in vain"
+    )
+    assert not plan.refused
+
+
+def test_a_stream_of_an_iommu_that_xen_does_not_run_tells_nothing(tree: Tree) -> None:
+    idle = compiled(
+        BOARD.replace("#global-interrupts = <1>;", '#global-interrupts = <1>; status = "disabled";')
+    )
+    request = asked("dma@34003000", "dma@34004000")
+    assert between(decide_system(tree, request))
+    assert not between(decide_system(idle, request))
 
 
 # ---------------------------------------------------------------------- what is accepted

@@ -221,6 +221,7 @@ def test_vcpus_and_redistributors(plan: Plan, vcpus: int) -> None:
         ([(0x80000000, 128), (0x84000000, 128)], {"XA733"}),
         ([(0x80000000, 128), (0x88000000, 128)], set()),
         ([(0x8000000, 256)], {"XA229", "XA231"}),
+        ([(0x20000000, 256)], {"XA229", "XA231"}),  # in a window of the PCI host
     ],
 )
 def test_banks_and_the_host(plan: Plan, banks: list[tuple[int, int]], told: set[str]) -> None:

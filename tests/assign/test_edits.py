@@ -163,7 +163,7 @@ def test_edits_that_cannot_be_meant(
 @pytest.mark.parametrize(
     "name",
     [
-        *("reg", "ranges", "dma-ranges", "phandle", "linux,phandle", "xen,reg", "xen,path"),
+        *("reg", "ranges", "dma-ranges", "phandle", "linux,phandle", "xen,reg", "xen,path", "name"),
         *("xen,force-assign-without-iommu", "interrupts", "interrupts-extended"),
         *("interrupt-parent", "interrupt-map", "interrupt-map-mask", "interrupt-controller"),
         *("#address-cells", "#size-cells", "#clock-cells", "#interrupt-cells"),

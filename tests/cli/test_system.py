@@ -108,6 +108,41 @@ def test_only_one_domain_is_written_and_told_of(folder: Path, generate: Invoke) 
     assert "domain log" not in done.stderr
 
 
+SHARING = """\
+host = "rk3588-like.dtb"
+route = "dom0less"
+
+[[domain]]
+name = "a"
+memory = 64
+device = ["pwm@fd8b0000"]
+
+[[domain]]
+name = "b"
+memory = 64
+device = ["pwm@fd8b0010"]
+
+[[allow]]
+code = "XA003"
+nodes = ["pwm@fd8b0000", "pwm@fd8b0010"]
+reason = "both are
+ours */"
+"""
+
+
+@pytest.mark.parametrize("names", ["ab", "ba"])
+def test_the_lint_is_told_of_what_was_accepted(folder: Path, generate: Invoke, names: str) -> None:
+    text = SHARING.replace("both are\n", "both are\\n")
+    (folder / "xenassign.toml").write_text(text)
+    assert generate().exit_code == 0
+    files = [str(folder / "out" / f"{name}.dts") for name in names]
+    marks = [f"--host-overlay=out/{name}.host.dtbo" for name in names]
+    lint = ["lint", "--together", "--host", "rk3588-like.dtb", "--route", "dom0less"]
+    done = CliRunner().invoke(cli, [*lint, *marks, "--select", "XA0,XA2", *files])
+    assert done.exit_code == 0, done.output
+    assert "waived" in done.output
+
+
 def test_a_shared_device_refuses_all(folder: Path, generate: Invoke) -> None:
     text = TWO.replace('"serial@ff010000"\nclock-rate = 100000000', '"ethernet0"')
     (folder / "xenassign.toml").write_text(text)
@@ -230,10 +265,12 @@ def test_auto_leaves_a_device_that_is_known_by_its_name(
     assert generate("-q").exit_code == 0
     revised(folder)
     (folder / "zynqmp-zcu102.dtb").rename(name)
-    shown = CliRunner().invoke(cli, ["plan", "-c", "xenassign.toml", name, "--name", "log"])
+    lock = ("--lock", "xenassign.lock")
+    line = ["plan", "-c", "xenassign.toml", name, "--name", "log", *lock]
+    shown = CliRunner().invoke(cli, line)
     assert "/axi/serial@ff810000 #0" in shown.stdout
     assert " 0x3f010000 " in shown.stdout
-    done = generate("-c", "xenassign.toml", name)
+    done = generate(name, *lock)
     assert "path /axi/serial@ff010000 became /axi/serial@ff810000" in done.stderr
     assert "in the guest" not in done.stderr
 

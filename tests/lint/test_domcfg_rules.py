@@ -164,6 +164,22 @@ def test_pages_that_no_node_names(generate: Generate) -> None:
     assert (found.code, found.severity) == ("XA228", "warning")
 
 
+@pytest.mark.parametrize(("pages", "said"), [(0x10, False), (0x10000, True), (0x1000, False)])
+def test_pages_that_are_the_size_of_one_below(
+    variant: Callable[[str, str], Tree], pages: int, said: bool
+) -> None:
+    """The registers of a node and of its first child begin at one address."""
+    tree = variant(
+        "qemu",
+        """/ { mfd@c000000 { compatible = "x"; reg = <0 0xc000000 0 0x1000000>;
+            #address-cells = <1>; #size-cells = <1>; ranges = <0 0 0xc000000 0x1000000>;
+            b@0 { compatible = "y"; reg = <0 0x10000>; };
+            a@0 { compatible = "y"; reg = <0 0x1000>; }; }; };""",
+    )
+    found = codes(f"iomem = ['c000,{pages:x}']\n", lambda _: tree)
+    assert ("XA608" in found) is said
+
+
 @pytest.mark.parametrize(
     ("text", "code", "line"),
     [

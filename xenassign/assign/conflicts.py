@@ -14,7 +14,9 @@ from typing import NamedTuple
 
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, Rule, rule
-from xenassign.host.neighbours import Streams
+from xenassign.host.device import HostDevice
+from xenassign.host.neighbours import Streams, streams_of
+from xenassign.xen.iommu import Iommus
 
 TWICE = rule(
     "XA001",
@@ -169,6 +171,11 @@ class Conflict(NamedTuple):
         """As a finding about the first side."""
         node = next((path for path in self.paths if path.startswith("/")), None)
         return self.rule(self.message, node=node, severity=self.severity, fix=self.fix)
+
+
+def told_apart(known: Iommus, device: HostDevice) -> tuple[tuple[Node, Streams], ...]:
+    """The streams by which an IOMMU that Xen runs tells a device's DMA from others'."""
+    return tuple(one for one in streams_of(device) if id(one[0]) in known.nodes)
 
 
 def between(holdings: Sequence[Holding]) -> list[Conflict]:

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from xenassign.assign import base_cfg, direct_map
@@ -26,6 +27,7 @@ from xenassign.assign.checks import (
     selection_findings,
     xens_own,
 )
+from xenassign.assign.conflicts import PAGES
 from xenassign.assign.containment import outlives
 from xenassign.assign.dma_reach import reach
 from xenassign.assign.edited import edits_by_node, unwanted
@@ -179,11 +181,15 @@ def decide(tree: Tree, request: Request, platform: Platform | None = None) -> Do
 
 
 def decide_on(
-    board: Board, request: Request, elsewhere: frozenset[int] = frozenset()
+    board: Board,
+    request: Request,
+    elsewhere: frozenset[int] = frozenset(),
+    between: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
 ) -> DomainPlan:
     """The same for a board that was read before, with the request's release and drivers.
 
-    ``elsewhere``: id() of the nodes that other domains of the system get (``Scope``).
+    ``elsewhere``: id() of the nodes that other domains of the system get (``Scope``). ``between``:
+    by host path what was accepted of pages that another domain has too.
     """
     tree = board.platform.tree
     judged = judge_request(board, request, select(tree, request.devices), elsewhere)
@@ -201,7 +207,7 @@ def decide_on(
             placement.placed[d.path],
             judged.forced[d.path],
             why_forced(dma_in_scope(inside, d), judged.accepted.get(d.path), request.direct_map),
-            _waivers(d.path, placement.findings),
+            _waivers(d.path, placement.findings, between.get(d.path, ())),
         )
         for d in inside.devices
     }
@@ -245,11 +251,16 @@ def decide_on(
     return made
 
 
-def _waivers(path: str, findings: Iterable[Finding]) -> tuple[str, ...]:
-    """What tells the lint that the user allowed a shared page."""
+def _waivers(
+    path: str, findings: Iterable[Finding], between: tuple[str, ...] = ()
+) -> tuple[str, ...]:
+    """What tells the lint that the user allowed a shared page, with the host or a domain."""
     allowed = (one for one in findings if one.rule is SHARED_ALLOWED and one.node == path)
-    code = SHARED_PAGE.code
-    return tuple(f"xenassign: allow {code}: --allow-shared-page: {f.message}" for f in allowed)
+    told = [f"--allow-shared-page: {finding.message}" for finding in allowed]
+    if between:  # One comment: the lint finds the pages of host and domains in one finding.
+        text = "; ".join((*told, *between))
+        return (f"xenassign: allow {SHARED_PAGE.code}, {PAGES.code}: {text}",)
+    return tuple(f"xenassign: allow {SHARED_PAGE.code}: {text}" for text in told)
 
 
 def _pool(request: Request, placement: Placement) -> int | None:

@@ -14,10 +14,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from xenassign.assign.request import Request
-from xenassign.devicetree.addresses import Block, Range, ranges, registers
+from xenassign.devicetree.addresses import Block, Range, is_pci, ranges, registers
 from xenassign.devicetree.tree import Node, PropertyError, Tree
 from xenassign.findings import Finding, Rule, rule
-from xenassign.host.device import HostDevice, is_simple_bus
+from xenassign.host.device import HostDevice, is_simple_bus, read_device
 from xenassign.host.platform import Platform
 from xenassign.xen.direct_map import Banks, redistributors, vuart, windows
 from xenassign.xen.layout import MIB, Guest
@@ -268,8 +268,11 @@ def _uncovered(blocks: Sequence[Block], base: int, end: int) -> bool:
 
 
 def _devices(platform: Platform) -> Iterator[tuple[Node, Block]]:
-    """The register blocks of the board, those of nodes that reserve memory apart."""
+    """The register blocks of the board and the windows of PCI hosts, those of nodes that reserve
+    memory apart."""
     for node in platform.tree.nodes():
+        if is_pci(node):
+            yield from ((node, block) for block in read_device(platform, node).windows)
         reserves = node.parent is not None and node.parent.name == "reserved-memory"
         if node.has("reg") and node.has("compatible") and not reserves and _is_registers(node):
             for block in registers(node).blocks:

@@ -21,7 +21,7 @@ class Offer(NamedTuple):
 
 def within(path: str, root: str) -> bool:
     """Whether a path is that of a node or of one below it."""
-    return f"{path}/".startswith(f"{root}/")
+    return f"{path}/".startswith(f"{root.rstrip('/')}/")
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ _OWN = {
     "reg": "it follows from where the registers are mapped; give map",
     "ranges": "the buses of the guest are made anew",
     "dma-ranges": "the buses of the guest are made anew",
+    "name": "it is the node's own (dtc refuses another)",
     "phandle": "phandles are numbered anew",
     "linux,phandle": "phandles are numbered anew",
     "interrupt-parent": "the interrupts are those that Xen gives",

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from xenassign.assign.board import read_board
+from xenassign.assign.board import Board, read_board
 from xenassign.assign.conflicts import (
     ALLOWABLE,
     FIRMWARE,
@@ -19,6 +19,7 @@ from xenassign.assign.conflicts import (
     Conflict,
     Holding,
     between,
+    told_apart,
 )
 from xenassign.assign.decide import decide_on
 from xenassign.assign.kept import within
@@ -30,7 +31,6 @@ from xenassign.assign.system_request import Allowance, SystemRequest
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
 from xenassign.findings import Finding, errors, some
-from xenassign.host.neighbours import streams_of
 from xenassign.host.platform import Platform, read_platform
 from xenassign.xen.layout import MIB
 
@@ -65,15 +65,17 @@ def decide_system(
     platform = platform or with_console(read_platform(tree), first.xen_console)
     board = read_board(platform, first.release, first.drivers)
     scopes = [_scope(platform, request, one) for one in request.domains]
+    elsewhere = []
     plans = []
     for number, one in enumerate(request.domains):
         others = (other.members for n, other in enumerate(scopes) if n != number)
+        elsewhere.append(frozenset[int]().union(*others))
         try:
-            plans.append(decide_on(board, one, frozenset[int]().union(*others)))
+            plans.append(decide_on(board, one, elsewhere[number]))
         except UsageError as error:
             raise request.located(error, one.name) from None
     holdings = [
-        h for plan, s in zip(plans, scopes, strict=True) for h in holdings_of(tree, plan, s)
+        h for plan, s in zip(plans, scopes, strict=True) for h in holdings_of(board, plan, s)
     ]
     shared = between(holdings)
     twice = {conflict.sides for conflict in shared if conflict.rule in (TWICE, NESTED)}
@@ -89,6 +91,10 @@ def decide_system(
         *_memory(platform, request.domains),
     ]
     conflicts, idle = settled(tree, found, request)
+    accepted = _accepted_pages(conflicts)
+    for number, one in enumerate(request.domains):
+        if one.name in accepted:  # Its tree tells the lint.
+            plans[number] = decide_on(board, one, elsewhere[number], accepted[one.name])
     return SystemPlan(tuple(plans), tuple(conflicts), tuple(idle))
 
 
@@ -99,7 +105,7 @@ def _scope(platform: Platform, request: SystemRequest, domain: Request) -> Scope
         raise request.located(error, domain.name) from None
 
 
-def holdings_of(tree: Tree, plan: DomainPlan, inside: Scope) -> Iterator[Holding]:
+def holdings_of(board: Board, plan: DomainPlan, inside: Scope) -> Iterator[Holding]:
     """What a plan gives its domain of the host."""
     roots = {id(root): root.path for root in inside.roots}
     for device in plan.devices:
@@ -111,7 +117,7 @@ def holdings_of(tree: Tree, plan: DomainPlan, inside: Scope) -> Iterator[Holding
             root=root,
             pages=tuple((m.host, m.size) for m in device.mappings),
             intids=device.irqs,
-            streams=tuple(streams_of(device.host)),
+            streams=told_apart(board.iommus, device.host),
         )
     for region in plan.regions:
         pages = tuple((m.host, m.size) for m in region.mappings)
@@ -121,25 +127,80 @@ def holdings_of(tree: Tree, plan: DomainPlan, inside: Scope) -> Iterator[Holding
 
 
 def _supplies(tree: Tree, plans: list[DomainPlan], scopes: list[Scope]) -> Iterator[Conflict]:
-    """What a domain's devices need of the host, and another domain drives, a line a provider."""
+    """What a domain's devices name and another domain has, a line a provider.
+
+    A supply that the other can switch off is an error; what the device does without a warning.
+    """
     for needs in plans:
-        found: dict[tuple[str, str], tuple[set[str], list[str]]] = defaultdict(lambda: (set(), []))
-        for keep in needs.host_keeps:
-            for drives, inside in zip(plans, scopes, strict=True):
-                if drives is needs:
-                    continue
-                by_firmware = any(within(keep.provider, path) for path in drives.firmware)
-                if by_firmware or inside.has(tree.find(keep.provider)):
-                    kinds, users = found[drives.name, keep.provider]
-                    kinds.add(keep.kind)
-                    users += keep.users
-        for (driver, provider), (kinds, users) in found.items():
-            message = (
-                f"{provider} (of {driver}) is the {' and '.join(sorted(kinds))} of {some(users)}"
-                f" (of {needs.name})"
-            )
-            domains, also = (driver, needs.name), tuple(users[1:])
-            yield Conflict(SUPPLIES, domains, (provider, users[0]), message, also=also)
+        switched = _by_owner(tree, needs, plans, scopes, _kept(needs), asks_firmware=True)
+        lost = _by_owner(tree, needs, plans, scopes, _dropped(needs), asks_firmware=False)
+        for (driver, provider), found in switched.items():
+            kinds, users = _parted(found)
+            what = f"is the {' and '.join(sorted(kinds))} of {some(users)} (of {needs.name})"
+            yield _supply(driver, provider, needs.name, what, users)
+        for (driver, provider), found in lost.items():
+            if (driver, provider) not in switched:
+                kinds, users = _parted(found)
+                what = f"is named by {', '.join(kinds)} of {some(users)} (of {needs.name}), in vain"
+                conflict = _supply(driver, provider, needs.name, what, users)
+                yield conflict._replace(severity="warning")
+
+
+#: (provider, what for, path of the user), of everything that a domain's devices name.
+_Uses = Iterator[tuple[str, str, str]]
+
+
+def _kept(plan: DomainPlan) -> _Uses:
+    """What the host, or who else has it, must leave on."""
+    for keep in plan.host_keeps:
+        yield from ((keep.provider, keep.kind, user) for user in keep.users)
+
+
+def _dropped(plan: DomainPlan) -> _Uses:
+    """What the guest's nodes do without."""
+    for device in plan.devices:
+        for line in device.host.other_interrupts:
+            yield line.controller.path, "interrupts", device.path
+        for one in device.suppliers:
+            if one.provider is not None and one.action == "dropped":
+                yield one.provider, one.property, device.path
+
+
+def _by_owner(
+    tree: Tree,
+    needs: DomainPlan,
+    plans: list[DomainPlan],
+    scopes: list[Scope],
+    uses: _Uses,
+    *,
+    asks_firmware: bool,
+) -> dict[tuple[str, str], list[tuple[str, str]]]:
+    """(what for, user) by (another domain that has the provider, the provider).
+
+    ``asks_firmware``: a domain has what the firmware drives that it talks to.
+    """
+    found: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
+    own = next(inside for plan, inside in zip(plans, scopes, strict=True) if plan is needs)
+    for provider, kind, user in uses:
+        if own.has(tree.find(provider)):
+            continue
+        for other, inside in zip(plans, scopes, strict=True):
+            by_firmware = any(within(provider, path) for path in other.firmware)
+            has = inside.has(tree.find(provider)) or (asks_firmware and by_firmware)
+            if other is not needs and has:
+                found[other.name, provider].append((kind, user))
+    return found
+
+
+def _parted(found: list[tuple[str, str]]) -> tuple[list[str], list[str]]:
+    """What for, and the users, each once."""
+    return [*dict.fromkeys(kind for kind, _ in found)], [*dict.fromkeys(user for _, user in found)]
+
+
+def _supply(driver: str, provider: str, needs: str, what: str, users: list[str]) -> Conflict:
+    message = f"{provider} (of {driver}) {what}"
+    paths = (provider, users[0])
+    return Conflict(SUPPLIES, (driver, needs), paths, message, also=tuple(users[1:]))
 
 
 def _firmware(plans: list[DomainPlan]) -> Iterator[Conflict]:
@@ -205,6 +266,17 @@ def settled(
         if one not in used
     ]
     return conflicts, idle
+
+
+def _accepted_pages(conflicts: list[Conflict]) -> dict[str, dict[str, tuple[str, ...]]]:
+    """By domain and host path what was accepted of the pages that another domain has too."""
+    found: dict[str, dict[str, tuple[str, ...]]] = defaultdict(dict)
+    for conflict in conflicts:
+        if conflict.rule is PAGES and conflict.severity == "warning":
+            message = " ".join(conflict.message.split())
+            for name, path in zip(conflict.domains, conflict.paths, strict=True):
+                found[name][path] = (*found[name].get(path, ()), message)
+    return found
 
 
 def _named(tree: Tree, allowance: Allowance, request: SystemRequest) -> list[str]:

@@ -14,7 +14,7 @@ from xenassign.devicetree.references import INTERRUPT_TREE, Reference, reference
 from xenassign.devicetree.tree import Node
 from xenassign.host.device import HostDevice, is_simple_bus
 from xenassign.host.gic import GicInterrupt, decode
-from xenassign.host.platform import Platform
+from xenassign.host.platform import SMMU_V2, Platform
 
 
 class Streams(NamedTuple):
@@ -76,7 +76,8 @@ class Masters(NamedTuple):
 def streams(iommu: Node, args: tuple[int, ...]) -> Streams | None:
     """The streams that the arguments of ``iommus`` name.
 
-    One cell: the ID (with the SMMU's own stream-match-mask); two: ID and mask (arm,smmu.yaml).
+    One cell: the ID (with the SMMU's own stream-match-mask); two: ID and mask (arm,smmu.yaml). An
+    SMMUv1 or v2 compares the low 15 bits of each, and Xen takes no others (SMR_ID_MASK).
     """
     if not args:
         return None
@@ -84,7 +85,16 @@ def streams(iommu: Node, args: tuple[int, ...]) -> Streams | None:
     prop = iommu.get("stream-match-mask")
     if len(args) == 1 and prop is not None and len(prop.value) == 4:
         mask = prop.u32()
-    return Streams(args[0], mask)
+    return Streams(_compared(iommu, args[0]), _compared(iommu, mask))
+
+
+def _compared(iommu: Node, number: int) -> int:
+    """The bits of an ID, or of a mask, that an IOMMU compares."""
+    return number & _SMR_BITS if SMMU_V2.intersection(iommu.compatible) else number
+
+
+#: What a stream match register of an SMMUv1 or v2 holds of an ID (SMR_ID_MASK of Xen's smmu.c).
+_SMR_BITS = 0x7FFF
 
 
 def streams_of(device: HostDevice) -> Iterator[tuple[Node, Streams]]:
@@ -189,5 +199,5 @@ def _streams_of(reference: Reference) -> Streams | None:
     if reference.prop == "iommus":
         return streams(iommu, reference.args)
     if reference.prop == "iommu-map":
-        return Streams(reference.args[0], size=max(*reference.trail, 1))
+        return Streams(_compared(iommu, reference.args[0]), size=max(*reference.trail, 1))
     return None

@@ -23,10 +23,9 @@ _FRAMES = {
     "al,alpine-msix": "alpine-msix",
 }
 
-#: SMMUs described by the legacy binding have no #iommu-cells; they are known by name alone.
-_LEGACY_SMMUS = frozenset(
-    {"arm,smmu-v1", "arm,smmu-v2", "arm,mmu-400", "arm,mmu-401", "arm,mmu-500"}
-)
+#: SMMUs that Xen's smmu.c drives. Those described by the legacy binding have no #iommu-cells; they
+#: are known by name alone.
+SMMU_V2 = frozenset({"arm,smmu-v1", "arm,smmu-v2", "arm,mmu-400", "arm,mmu-401", "arm,mmu-500"})
 
 
 class MsiController(NamedTuple):
@@ -80,7 +79,7 @@ def read_platform(tree: Tree) -> Platform:
         kind = next((_FRAMES[c] for c in compatible if c in _FRAMES), None)
         if kind or (node.has("msi-controller") and compatible):
             msi.append(MsiController(node, kind or "other"))
-        if node.has("#iommu-cells") or _LEGACY_SMMUS.intersection(compatible):
+        if node.has("#iommu-cells") or SMMU_V2.intersection(compatible):
             iommus.append(Iommu(node, node.available, _masters(tree, node)))
     masters: dict[int, list[tuple[Iommu, tuple[int, ...]]]] = defaultdict(list)
     for iommu in iommus:

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from xenassign.assign.addresses import TOO_HIGH
 from xenassign.assign.checks import VIRTIO_INTID
 from xenassign.assign.protection import IOMMU_REFUSES, STREAMS_OVERLAP
-from xenassign.devicetree.addresses import registers
+from xenassign.devicetree.addresses import is_pci, registers
 from xenassign.devicetree.places import Place
 from xenassign.findings import Finding, rule
 from xenassign.host.device import is_device, read_device
@@ -546,16 +547,21 @@ def _in_bytes(
     """An address or a size that is a device's in bytes, and no device's in pages."""
     if not ranges:
         return
-    nodes = (node for node in platform.tree.nodes() if is_device(node))
-    sizes = {block.address: block.size for node in nodes for block in registers(node).blocks}
+    sizes: dict[int, set[int]] = defaultdict(set)
+    for node in platform.tree.nodes():
+        if is_device(node):
+            windows = read_device(platform, node).windows if is_pci(node) else ()
+            for block in (*registers(node).blocks, *windows):
+                sizes[block.address].add(block.size)
     for atom, span in ranges:
         at = config.place(atom)
         page = span.mfn * PAGE_SIZE
+        there = sizes.get(page, set())
         if page not in sizes and span.mfn in sizes and span.mfn >= PAGE_SIZE:
             message = f"{span.mfn:#x} is a device's address in bytes; its page is"
             message = f"{message} {span.mfn // PAGE_SIZE:#x}"
             yield IN_BYTES(message, prop="iomem", place=at)
-        elif span.pages > 1 and span.pages == sizes.get(page):
+        elif span.pages in there - {1} and span.pages not in {-(-n // PAGE_SIZE) for n in there}:
             message = f"{span.pages:#x} is the device's size in bytes; it has"
             message = f"{message} {-(-span.pages // PAGE_SIZE):#x} pages"
             yield IN_BYTES(message, prop="iomem", place=at)

@@ -9,18 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from xenassign.assign.conflicts import PAGES, TWICE, Conflict, Holding, between
+from xenassign.assign.conflicts import PAGES, TWICE, Conflict, Holding, between, told_apart
 from xenassign.devicetree.places import Place
 from xenassign.findings import ROUTES, Finding, Rule
 from xenassign.host.device import read_device
-from xenassign.host.neighbours import streams_of
 from xenassign.host.platform import Platform
 from xenassign.lint.context import Context
 from xenassign.lint.dom0less import ASSIGNED_TWICE
 from xenassign.lint.domcfg import meant
 from xenassign.lint.view import View
 from xenassign.xen.dom0 import lines
-from xenassign.xen.iommu import protection
+from xenassign.xen.iommu import Iommus, protection
 from xenassign.xen.releases import PAGE_SIZE
 from xenassign.xen.xlcfg import Atom, Config
 from xenassign.xen.xlvalues import page_range
@@ -39,7 +38,7 @@ def holdings(domain: str, view: View) -> Iterator[Holding]:
 
     A node without xen,path is told by its path in the partial tree.
     """
-    platform = view.context.platform
+    platform, known = view.context.platform, view.context.iommus
     for one in view.nodes:
         host = view.host(one.node)
         path = host.path if host is not None else one.path or one.node.path
@@ -51,16 +50,18 @@ def holdings(domain: str, view: View) -> Iterator[Holding]:
             root=path,
             pages=tuple((e.host, -(-e.size // PAGE_SIZE) * PAGE_SIZE) for e in one.entries),
             intids=tuple(line.intid for line in own),
-            streams=tuple(streams_of(host)) if host is not None else (),
+            streams=told_apart(known, host) if host is not None and known is not None else (),
         )
 
 
-def of_config(domain: str, config: Config, platform: Platform) -> Iterator[tuple[Holding, Atom]]:
+def of_config(
+    domain: str, config: Config, platform: Platform, known: Iommus
+) -> Iterator[tuple[Holding, Atom]]:
     """What a configuration gives its domain: an entry of dtdev, irqs or iomem each."""
     for atom in config.texts("dtdev"):
         node = platform.tree.find(atom.text)
         if node is not None:
-            streams = tuple(streams_of(read_device(platform, node)))
+            streams = told_apart(known, read_device(platform, node))
             yield Holding(domain, node.path, node, node.path, (), (), streams), atom
     for atom in config.texts("irqs"):
         number = meant(atom)
@@ -92,7 +93,7 @@ def check(domains: Sequence[Domain], context: Context) -> Iterator[tuple[str, Fi
                 nodes[one.domain, one.path] = partial.node.path
             held += found
         elif domain.config is not None:
-            for one, atom in of_config(domain.file, domain.config, platform):
+            for one, atom in of_config(domain.file, domain.config, platform, known):
                 places[one.domain, one.path] = domain.config.place(atom)
                 held.append(one)
     for conflict in between(held):
