@@ -250,6 +250,7 @@ def changed(one: Example) -> range:
 OTHERS = {
     "XA104": {"XA204", "XA401"},
     "XA109": {"XA107", "XA311"},
+    "XA004": {"XA006"},
     "XA006": {"XA107", "XA502"},
     "XA007": {"XA523"},
     "XA123": {"XA122"},
