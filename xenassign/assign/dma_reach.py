@@ -12,7 +12,8 @@ from collections.abc import Iterator
 
 from xenassign.assign.board import Board
 from xenassign.assign.direct_map import Translation
-from xenassign.devicetree.addresses import is_pci
+from xenassign.devicetree.addresses import is_pci, ranges
+from xenassign.devicetree.tree import Node, PropertyError
 from xenassign.findings import Finding, rule
 from xenassign.host.device import HostDevice
 from xenassign.host.dma_width import width
@@ -23,12 +24,13 @@ from xenassign.xen.layout import MIB, Guest
 DMA_OFFSET = rule(
     "XA504",
     "dma-ranges-dropped",
-    "The inbound windows of a PCI host move addresses, and are dropped",
+    "Inbound windows of the device itself move addresses, and are dropped",
     severity="warning",
     effect="broken",
     why="dma-ranges of a PCI host say at which PCI address a device behind it finds which memory of"
-    " the host; its driver opens the windows from them. The guest's memory is elsewhere, so they"
-    " are dropped; behind an IOMMU the host emits guest-physical addresses.",
+    " the host; its driver opens the windows from them. Those of a memory bus's controller say it"
+    " of the masters on that bus. The guest's memory is elsewhere, so they are dropped; behind an"
+    " IOMMU a PCI host emits guest-physical addresses.",
     fix="check what the driver does without dma-ranges, and that it reaches the guest's memory",
     source="Devicetree Specification 2.3.9 (dma-ranges); pci_parse_request_of_pci_ranges of Linux",
 )
@@ -96,6 +98,9 @@ def reach(
 
     ``translation``: the translation that a direct-map domain's /passthrough states.
     """
+    if not is_pci(device.node) and _moves(device.node):
+        message = f"{device.path}: dma-ranges of its own move addresses, and are dropped"
+        yield DMA_OFFSET(message, node=device.path, prop="dma-ranges")
     if device.dma.answer != "yes":
         return
     limits = board.inbound.windows(device.node)
@@ -110,6 +115,15 @@ def reach(
                 return  # the guest's driver gives addresses that mean something else
     if shield.protected or guest.direct is not None:
         yield from _reachable(device, limits, guest, shield)
+
+
+def _moves(node: Node) -> bool:
+    """Whether a node's own dma-ranges move addresses."""
+    try:
+        table = ranges(node, "dma-ranges")
+    except PropertyError:
+        return False
+    return any(entry.child != entry.parent for entry in table or ())
 
 
 def _mapping(limits: Windows) -> str:
