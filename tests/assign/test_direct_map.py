@@ -308,6 +308,8 @@ def test_a_dma_master_without_iommu(plan: Plan) -> None:
     assert refused.fix.endswith(f"(--force-assign-without-iommu {SLOT})")
     (refused,) = of(plan("qemu", SLOT, **shared), "XA401")
     assert f"{SLOT} --direct-map --static-memory BASE:SIZE" in refused.fix
+    (refused,) = of(plan("qemu", SLOT, routes=("xl",)), "XA401")
+    assert f"{SLOT} --route dom0less --direct-map" in refused.fix
 
 
 def test_the_line_of_the_vpl011(variant: Variant, plan: Plan) -> None:

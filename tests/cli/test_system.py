@@ -169,6 +169,12 @@ def test_a_mistake_has_its_line(folder: Path, generate: Invoke) -> None:
     assert line.startswith("xenassign.toml:12: domain 'log': cereal@ff010000: no such node")
 
 
+def test_a_board_that_is_not_there_has_its_line(folder: Path, generate: Invoke) -> None:
+    (folder / "xenassign.toml").write_text(TWO.replace("zynqmp-zcu102", "nope"))
+    said = str(asked_wrongly(generate()))
+    assert said.startswith("xenassign.toml:1: host: nope.dtb: No such file or directory; give")
+
+
 # ---------------------------------------------------------------------- options beside the file
 
 

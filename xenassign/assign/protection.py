@@ -188,7 +188,8 @@ def judge(
         fix = f"if it is safe, say so with --force-assign-without-iommu {path}"
         if dma.answer == "yes":
             fix = f"only a direct-map domain can use it (--force-assign-without-iommu {path}"
-            fix += ")" if request.direct_map else " --direct-map --static-memory BASE:SIZE)"
+            also = "" if "dom0less" in request.routes else " --route dom0less"
+            fix += ")" if request.direct_map else f"{also} --direct-map --static-memory BASE:SIZE)"
         return False, [*findings, UNPROTECTED(message, node=path, fix=fix)]
     if dma.answer == "yes":
         becomes = MASTER_FORCED[request.direct_map]

@@ -59,14 +59,12 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
       xenassign generate -c xenassign.toml -o out
     """
     from xenassign.errors import UsageError
-    from xenassign.host.source import read_host
     from xenassign.lint.hosts import Wanted, build, told
     from xenassign.render import hosts as boards
     from xenassign.render.files import write
     from xenassign.render.lock import read_lock, to_text
 
-    request, files = make_system(asked, host, config)
-    trees = [read_host(file) for file in (*files, *hosts)]
+    request, trees = make_system(asked, host, hosts, config)
     kept = lock_path(lock, config, own=host is None and not hosts)
     if locked and kept is None:
         raise UsageError("--locked: no lock is named; give it with --lock FILE")

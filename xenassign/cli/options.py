@@ -14,6 +14,7 @@ from xenassign.xen.releases import DEFAULT, RELEASES
 if TYPE_CHECKING:
     from xenassign.assign.request import Request
     from xenassign.assign.system_request import SystemRequest
+    from xenassign.devicetree.tree import Tree
 
 #: ``assign.request.ALIGNMENTS``, which takes too long to import for --help of other commands.
 ALIGNMENTS = ("page", "natural", "64k", "2m")
@@ -252,21 +253,24 @@ def make_request(asked: Mapping[str, Any]) -> Request:
 
 
 def make_system(
-    asked: Mapping[str, Any], host: str | None, config: str | None
-) -> tuple[SystemRequest, tuple[str, ...]]:
-    """The domains of a command line, and the files of their boards.
+    asked: Mapping[str, Any], host: str | None, hosts: Sequence[str], config: str | None
+) -> tuple[SystemRequest, list[Tree]]:
+    """The domains of a command line, and their boards. ``hosts``: more boards.
 
     Without ``config`` that is one domain. Else it is those of that xenassign.toml, with what the
     command line says put in their places. Raises XenassignError.
     """
     from xenassign.assign.project import read_project, with_options
     from xenassign.assign.system_request import SystemRequest
-    from xenassign.errors import UsageError
+    from xenassign.errors import InputError, UsageError
+    from xenassign.host.source import read_host
+
+    more = [host, *hosts] if host is not None else [*hosts]
 
     if config is None:
         if host is None:
             raise UsageError("no board is given; name its device tree, or a file with -c")
-        return SystemRequest((make_request(asked),)), (host,)
+        return SystemRequest((make_request(asked),)), [read_host(file) for file in more]
     context = click.get_current_context()
     given = [n for n in asked if context.get_parameter_source(n) is ParameterSource.COMMANDLINE]
     for name, option in (("devices", "-d"), ("base_cfg", "--base-cfg")):
@@ -276,7 +280,11 @@ def make_system(
     if host is None and not project.hosts:
         raise UsageError(f'{config}: no board is named; write host = "board.dtb"')
     system = with_options(project.system, _fields(asked, given), asked["name"])
-    return system, project.hosts if host is None else (host,)
+    try:
+        trees = [read_host(file) for file in project.hosts] if host is None else []
+    except InputError as error:
+        raise InputError(f"{project.toml.where(('host',))}: host: {error}") from None
+    return system, [*trees, *(read_host(file) for file in more)]
 
 
 def _fields(asked: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:

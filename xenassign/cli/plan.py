@@ -51,14 +51,12 @@ def command(
       xenassign plan -c xenassign.toml
     """
     from xenassign.assign.lock import pins_of
-    from xenassign.host.source import read_host
     from xenassign.lint.hosts import generate_hosts
     from xenassign.render import plans
     from xenassign.render.lock import read_lock
     from xenassign.render.report import to_json
 
-    request, files = make_system(asked, host, config)
-    trees = [read_host(file) for file in (*files, *hosts)]
+    request, trees = make_system(asked, host, hosts, config)
     kept = lock_path(lock, config, own=host is None and not hosts)
     older = read_lock(kept) if kept is not None and (lock or kept.exists()) else None
     made = generate_hosts(trees, request, pins_of(older, trees) if older is not None else None)
