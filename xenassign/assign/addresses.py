@@ -10,9 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from xenassign.assign.memory_limit import explain_limit
 from xenassign.assign.places import GRANULE, Space, Wish, aligned, settle
-from xenassign.assign.plan import Mapping, MemoryLimit, PlacedBlock
+from xenassign.assign.plan import Mapping, PlacedBlock
 from xenassign.assign.regions import Region
 from xenassign.assign.request import Accepted, MapOption, Request, Window
 from xenassign.assign.scope import Scope
@@ -157,7 +156,11 @@ class Placement:
     placed: dict[str, tuple[PlacedBlock, ...]] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     memory_max: int = 0
-    memory_limit: MemoryLimit | None = None
+
+    @property
+    def mappings(self) -> dict[str, list[Mapping]]:
+        """The mappings of each claimant by its path."""
+        return {path: [one.mapping for one in placed] for path, placed in self.placed.items()}
 
 
 def pages(block: Block) -> tuple[int, int]:
@@ -431,8 +434,6 @@ def _collisions(guest: Guest, request: Request, result: Placement) -> None:
     for mapping in seen:
         space.take(mapping.host, mapping.size, mapping.guest)
     result.memory_max = memory_limit(guest, [(m.guest, m.size) for m in seen])
-    owners = {path: [one.mapping for one in placed] for path, placed in result.placed.items()}
-    result.memory_limit = explain_limit(guest, request, owners)
     for mapping, path in seen.items():
         end = mapping.guest + mapping.size
         if max(end, mapping.host + mapping.size) > 1 << GUEST_IPA_BITS_MAX:

@@ -34,6 +34,7 @@ from xenassign.assign.edited import edits_by_node, unwanted
 from xenassign.assign.guest import Assigned, GuestTree
 from xenassign.assign.host_keeps import always_on, host_keeps, keep_findings, options
 from xenassign.assign.memory import memory_regions, moved
+from xenassign.assign.memory_limit import explain_limit
 from xenassign.assign.memory_type import memory_types
 from xenassign.assign.msi import doorbells, mapped_frames, needed
 from xenassign.assign.plan import DomainPlan, HostMark, PlannedDevice, PlannedRegion
@@ -236,7 +237,7 @@ def decide_on(
         tree=draft,
         marks=tuple(HostMark(path, why) for path, why in marks(inside, board.neighbours)),
         memory_mb_max=placement.memory_max,
-        memory_limit=placement.memory_limit,
+        memory_limit=explain_limit(judged.guest, request, placement.mappings),
         guest=judged.guest,
         pool_mib=_pool(request, placement),
         findings=tuple(dict.fromkeys(findings)),
