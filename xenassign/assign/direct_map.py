@@ -328,7 +328,7 @@ def _translation(node: Node) -> Translation | None:
     if len(tables) != 1 or tables[0].bus == node.path:
         return None
     wide = any(number >> 64 for e in tables[0].table for number in (e.child, e.parent, e.size))
-    moves = any(entry.child != entry.parent for entry in tables[0].table)
+    moves = any(entry.moves for entry in tables[0].table)
     return tables[0] if moves and not wide else None
 
 

@@ -123,12 +123,12 @@ def _moves(node: Node) -> bool:
         table = ranges(node, "dma-ranges")
     except PropertyError:
         return False
-    return any(entry.child != entry.parent for entry in table or ())
+    return any(entry.moves for entry in table or ())
 
 
 def _mapping(limits: Windows) -> str:
     """The windows that move addresses, for a message."""
-    moved = [entry for entry in limits.entries if entry.child != entry.parent]
+    moved = [entry for entry in limits.entries if entry.moves]
     first = moved[0]
     more = f" and {len(moved) - 1} more" if len(moved) > 1 else ""
     span = f"{first.child:#x}-{first.child + first.size:#x}"
@@ -144,7 +144,7 @@ def _moved(
         heeded = "nothing, where the guest's kernel heeds it"
         return MOVED(message, node=device.path, prop="dma-ranges", severity="note", fix=heeded)
     fix = _ONE_TABLE if guest.direct is not None else None
-    first = next(entry for entry in limits.entries if entry.child != entry.parent)
+    first = next(entry for entry in limits.entries if entry.moves)
     hit = next((e for e in limits.entries if e.child <= first.parent < e.child + e.size), None)
     where = f"{hit.parent + first.parent - hit.child:#x} of the host" if hit else "nothing"
     message = (

@@ -50,6 +50,11 @@ class Range(NamedTuple):
     size: int
     flags: int = 0
 
+    @property
+    def moves(self) -> bool:
+        """Whether an address is another on the other side."""
+        return self.child != self.parent
+
 
 @dataclass(frozen=True, slots=True)
 class Block:
@@ -156,7 +161,7 @@ def one_to_one(host: Node) -> tuple[Range, ...]:
         table = ranges(host, "dma-ranges") if is_pci(host) and cells(host) == (3, 2) else None
     except PropertyError:
         return ()
-    return table if table and all(e.child == e.parent for e in table) else ()
+    return table if table and not any(entry.moves for entry in table) else ()
 
 
 def on_processor_bus(node: Node) -> bool:

@@ -33,7 +33,7 @@ class Windows(NamedTuple):
     @property
     def moving(self) -> bool:
         """Whether an address that a master emits is another than the processor's."""
-        return any(entry.child != entry.parent for entry in self.entries)
+        return any(entry.moves for entry in self.entries)
 
 
 class Inbound:
