@@ -56,6 +56,7 @@ from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule
 from xenassign.host.device import HostDevice
 from xenassign.host.platform import Platform, read_platform
+from xenassign.xen.direct_map import at_host
 from xenassign.xen.iommu import Protection, protection
 from xenassign.xen.layout import MIB, Guest
 from xenassign.xen.releases import GUEST_VCPUS_MAX
@@ -107,13 +108,13 @@ def judge_request(
     inside = scope(platform, requested, elsewhere)
     gic = platform.gic.version if platform.gic else 3
     memory = request.memory * MIB if request.memory is not None else None
-    static = direct_map.of_request(request)
-    plain = Guest(request.release, gic, request.vpl011, memory)
-    guest = direct_map.guest_of(platform, static, plain)
+    guest = Guest(request.release, gic, request.vpl011, memory)
+    if request.direct_map:
+        guest = at_host(guest, platform, request.static_memory, request.vcpus or 1)
     findings: list[Finding] = [
         *platform_findings(platform),
         *selection_findings(platform, inside, requested),
-        *direct_map.judge(platform, static),
+        *direct_map.judge(platform, direct_map.of_request(request)),
     ]
     most = GUEST_VCPUS_MAX[gic]
     if request.vcpus is not None and request.vcpus > most:

@@ -19,8 +19,8 @@ from xenassign.devicetree.tree import Node, PropertyError, Tree
 from xenassign.findings import Finding, Rule, rule
 from xenassign.host.device import HostDevice, is_simple_bus, read_device
 from xenassign.host.platform import Platform
-from xenassign.xen.direct_map import Banks, redistributors, vuart, windows
-from xenassign.xen.layout import MIB, Guest
+from xenassign.xen.direct_map import Banks, redistributors, vuart
+from xenassign.xen.layout import MIB
 from xenassign.xen.releases import DEFAULT_CELLS, Release
 
 _ROUTES = ("dom0less",)
@@ -178,14 +178,6 @@ def of_request(request: Request) -> Asked:
     """What a request asks for."""
     banks, vcpus = request.static_memory, request.vcpus or 1
     return Asked(request.release, banks, request.direct_map, vcpus, request.vpl011)
-
-
-def guest_of(platform: Platform, asked: Asked, guest: Guest) -> Guest:
-    """The guest with the address space of a direct-map domain, if it is one."""
-    if not asked.direct_map:
-        return guest
-    made = windows(platform, asked.banks, asked.vcpus, asked.vpl011)
-    return guest._replace(direct=made, memory=sum(size for _, size in asked.banks))
 
 
 def judge(platform: Platform | None, asked: Asked) -> Iterator[Finding]:

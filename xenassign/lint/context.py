@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from xenassign.devicetree.addresses import Block
 from xenassign.host.platform import Platform
-from xenassign.xen.direct_map import Banks, ram, vpl011_intid, windows
+from xenassign.xen.direct_map import Banks, at_host, vpl011_intid
 from xenassign.xen.dom0 import Dom0, dom0
 from xenassign.xen.iommu import Iommus
 from xenassign.xen.layout import Guest
@@ -67,10 +67,7 @@ class Context(NamedTuple):
         version = platform.gic.version if platform and platform.gic else 3
         memory = self.memory * 1024 if self.memory is not None else None
         guest = Guest(self.release, version, self.vpl011, memory)
-        if not self.direct_map:
-            return guest
-        made = windows(platform, banks, self.vcpus, self.vpl011) if platform else ram(banks)
-        return guest._replace(direct=made, memory=sum(size for _, size in banks))
+        return at_host(guest, platform, banks, self.vcpus) if self.direct_map else guest
 
     @property
     def vpl011_intid(self) -> int | None:

@@ -27,6 +27,7 @@ from typing import NamedTuple
 from xenassign.devicetree.addresses import Block, registers
 from xenassign.host.device import read_device
 from xenassign.host.platform import Platform
+from xenassign.xen.layout import Guest
 from xenassign.xen.releases import PAGE_SIZE, VPL011_INTID, Use, Window
 
 #: (base, size) of banks of RAM.
@@ -84,6 +85,12 @@ def windows(platform: Platform, banks: Banks, vcpus: int, vpl011: bool) -> tuple
     if not isinstance(uart, str):
         found.append(_window("vPL011", uart.base, _VPL011, "vpl011", "domain_vpl011_init"))
     return tuple(found)
+
+
+def at_host(guest: Guest, platform: Platform | None, banks: Banks, vcpus: int) -> Guest:
+    """A guest at the host's addresses; without the host only its RAM is known."""
+    made = windows(platform, banks, vcpus, guest.vpl011) if platform is not None else ram(banks)
+    return guest._replace(direct=made, memory=sum(size for _, size in banks))
 
 
 def ram(banks: Banks) -> tuple[Window, ...]:
