@@ -75,8 +75,7 @@ class HostPlan(NamedTuple):
 
 
 def _errors(file: str, system: SystemPlan) -> Iterator[str]:
-    between = [*(conflict.finding for conflict in system.conflicts), *system.findings]
-    yield from (finding.text(file) for finding in errors(between))
+    yield from (finding.text(file) for finding in errors(system.between))
     for plan in system.domains:
         about = f"{file}: domain {plan.name}"
         yield from (finding.text(about) for finding in errors(plan.findings))

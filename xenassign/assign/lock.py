@@ -71,8 +71,7 @@ def lock_of(plan: HostsPlan) -> Lock:
         raise ValueError("a refused plan cannot be locked")
     hosts = []
     for host in plan.hosts:
-        system = host.system
-        told = [*(c.finding for c in system.conflicts), *system.findings] if system else []
+        told = host.system.between if host.system is not None else []
         findings = {FindingOutcome(one.code, one.node) for one in told}
         hosts.append(
             HostLock(

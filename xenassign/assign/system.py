@@ -47,10 +47,15 @@ class SystemPlan(NamedTuple):
     findings: tuple[Finding, ...]
 
     @property
+    def between(self) -> list[Finding]:
+        """What is said of no domain alone: the conflicts, and what is about the system."""
+        return [*(conflict.finding for conflict in self.conflicts), *self.findings]
+
+    @property
     def refused(self) -> bool:
         """Whether an error forbids any of it."""
         told = [f for plan in self.domains for f in plan.findings]
-        return bool(errors([*told, *(c.finding for c in self.conflicts), *self.findings]))
+        return bool(errors([*told, *self.between]))
 
 
 def decide_system(

@@ -50,8 +50,7 @@ def generate_system(
     platform = platform or with_console(read_platform(tree), request.domains[0].xen_console)
     system = decide_system(tree, request, platform)
     marked = frozenset(mark.path for plan in system.domains for mark in plan.marks)
-    told = [*(conflict.finding for conflict in system.conflicts), *system.findings]
-    refusals = [finding.text(tree.file) for finding in errors(told)]
+    refusals = [finding.text(tree.file) for finding in errors(system.between)]
     plans: list[DomainPlan] = []
     files: dict[str, bytes] = {}
     for decided in system.domains:

@@ -115,5 +115,5 @@ def told(plan: HostsPlan, only: str | None = None) -> Iterator[tuple[str, Findin
         for domain in (one for one in system.domains if only in (None, one.name)):
             about = f"{file}: domain {domain.name}" if several else file
             yield from ((about, finding) for finding in domain.findings)
-        for finding in (*(c.finding for c in system.conflicts), *system.findings):
+        for finding in system.between:
             yield file, finding
