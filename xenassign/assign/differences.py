@@ -120,11 +120,8 @@ def _device_facts(device: DeviceOutcome) -> Iterator[tuple[str, str, Value]]:
         yield "stand-in", one.title, one.value
     for prop in device.properties:
         yield "property", prop.title, prop.value or "there"
-    by_title: dict[str, list[str]] = {}
-    for supplier in device.suppliers:
-        by_title.setdefault(supplier.title, []).append(supplier.action)
-    for title, actions in by_title.items():
-        yield "supplier", title, ", ".join(actions)
+    for title, actions in device.actions.items():
+        yield "supplier", title, actions
 
 
 def _region_facts(one: DeviceOutcome | RegionOutcome) -> Iterator[tuple[str, str, Value]]:

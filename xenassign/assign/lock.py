@@ -21,7 +21,6 @@ from xenassign.assign.outcome import (
     LineOutcome,
     RegionOutcome,
     StandInOutcome,
-    SupplierOutcome,
 )
 from xenassign.assign.request import Pin
 from xenassign.assign.select import resolve
@@ -210,7 +209,7 @@ def _device(old: DeviceOutcome, new: DeviceOutcome) -> Iterator[str]:
     yield from _stand_ins(old.stand_ins, new.stand_ins)
     titles = ({p.title: p.value for p in one.properties} for one in (old, new))
     yield from _values(*titles)
-    yield from _values(_actions(old.suppliers), _actions(new.suppliers))
+    yield from _values(old.actions, new.actions)
 
 
 def _lines(old: tuple[LineOutcome, ...], new: tuple[LineOutcome, ...]) -> Iterator[str]:
@@ -239,13 +238,6 @@ def _values(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[str
             yield f"{title} added ({after[title] or 'there'})"
         else:
             yield from _became(f"{title}:", before[title], after[title])
-
-
-def _actions(suppliers: tuple[SupplierOutcome, ...]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for one in suppliers:
-        found[one.title] = f"{found[one.title]}, {one.action}" if one.title in found else one.action
-    return found
 
 
 # ---------------------------------------------------------------------- how it is said

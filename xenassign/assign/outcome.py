@@ -130,6 +130,14 @@ class DeviceOutcome(NamedTuple):
             return "protected by an IOMMU"
         return "forced without an IOMMU" if self.forced else "not protected"
 
+    @property
+    def actions(self) -> dict[str, str]:
+        """What became of the references, by their titles."""
+        found: dict[str, list[str]] = {}
+        for one in self.suppliers:
+            found.setdefault(one.title, []).append(one.action)
+        return {title: ", ".join(actions) for title, actions in found.items()}
+
 
 class RegionOutcome(NamedTuple):
     """Pages beside the devices' registers, and the paths of the devices that need them."""
