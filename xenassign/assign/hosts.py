@@ -7,7 +7,7 @@ address if there is one that is free on all (:mod:`xenassign.assign.common_place
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from xenassign.assign.common_places import Pins, with_pins
@@ -45,24 +45,31 @@ def decide_hosts(
 
     Raises UsageError where the request cannot be meant on any of them, or two have one name.
     """
-    made = []
-    for asked in arrange(trees, request, pins):
-        system = problem = None
+
+    def decided(host: HostRequest, own: SystemRequest) -> SystemPlan:
+        return decide_system(host.tree, own, host.platform)
+
+    return on_each(trees, request, pins, decided)
+
+
+def on_each(
+    trees: Sequence[Tree],
+    request: SystemRequest,
+    pins: Pins | None,
+    decided: Callable[[HostRequest, SystemRequest], SystemPlan],
+) -> HostsPlan:
+    """Has each board's own request decided, and sets the plans side by side.
+
+    Raises UsageError where the request cannot be meant on any board.
+    """
+    hosts = []
+    for one in with_pins(asked_of(trees, request), pins or {}):
+        asked, system = one, None
         if asked.request is not None:
             try:
-                system = decide_system(asked.tree, asked.request, asked.platform)
+                system = decided(asked, asked.request)
             except UsageError as error:
-                problem = str(error)
-        made.append((asked._replace(problem=asked.problem or problem), system))
-    return compared(request, made)
-
-
-def compared(
-    request: SystemRequest, made: Iterable[tuple[HostRequest, SystemPlan | None]]
-) -> HostsPlan:
-    """Sets boards that were decided side by side. Raises UsageError where none could be."""
-    hosts = []
-    for asked, system in made:
+                asked = asked._replace(problem=asked.problem or str(error))
         plans = system.domains if system is not None else ()
         outcomes = tuple(outcome(asked.tree, plan) for plan in plans)
         hosts.append(HostPlan(asked, system, outcomes))
@@ -71,10 +78,3 @@ def compared(
         raise UsageError(problems[0])
     found = tuple(differences(request, hosts)) if len(hosts) > 1 else ()
     return HostsPlan(request.domains[0].release.version, tuple(hosts), found)
-
-
-def arrange(
-    trees: Sequence[Tree], request: SystemRequest, pins: Pins | None = None
-) -> tuple[HostRequest, ...]:
-    """What to ask of every board, so that their guest addresses agree."""
-    return with_pins(asked_of(trees, request), pins or {})

@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 from xenassign.assign import lock as locking
 from xenassign.assign.common_places import Pins
-from xenassign.assign.hosts import HostsPlan, arrange, compared
+from xenassign.assign.host_plan import HostRequest
+from xenassign.assign.hosts import HostsPlan, on_each
+from xenassign.assign.system import SystemPlan
 from xenassign.assign.system_request import SystemRequest
 from xenassign.devicetree.tree import Tree
-from xenassign.errors import UsageError
 from xenassign.findings import Finding
 from xenassign.lint.generated import generate_system
 from xenassign.render import hosts as rendering
@@ -32,22 +33,19 @@ def generate_hosts(
 
     Raises XenassignError where the request can be meant on no board.
     """
-    made = []
     files: dict[str, dict[str, bytes]] = {}
-    refusals: list[str] = []
-    for one in arrange(trees, request, pins):
-        asked, system = one, None
-        refused: list[str] = []
-        if asked.request is not None:
-            try:
-                system, files[asked.name], refused = generate_system(
-                    asked.tree, asked.request, asked.platform
-                )
-            except UsageError as error:
-                asked = asked._replace(problem=str(error))
-        made.append((asked, system))
-        refusals += [*asked.refusals, *refused]
-    plan = compared(request, made)
+    refused: dict[str, list[str]] = {}
+
+    def made(host: HostRequest, own: SystemRequest) -> SystemPlan:
+        system, files[host.name], refused[host.name] = generate_system(
+            host.tree, own, host.platform
+        )
+        return system
+
+    plan = on_each(trees, request, pins, made)
+    refusals = [
+        line for host in plan.hosts for line in (*host.asked.refusals, *refused.get(host.name, ()))
+    ]
     return GeneratedHosts(plan, {} if refusals else files, refusals)
 
 
