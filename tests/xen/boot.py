@@ -208,12 +208,17 @@ def boot_system(
 ) -> Outcome:
     """Boots it, and reads what the guest says if it says something. Raises BootError."""
     with running(machine.xen, made.tree, made.loads, made.processors, setup, seconds) as console:
-        lines = iter(console)
-        xen, refusal = built(lines, console, setup.routine)
-        said = _guest(lines, console) if guest_speaks and not refusal else []
-        guest, files = spoken(said)
-        verdict: Literal["accepted", "rejected"] = "rejected" if refusal else "accepted"
-        return Outcome(verdict, refusal, xen, console.log, guest, files, console.seconds)
+        return outcome(console, guest_speaks, setup)
+
+
+def outcome(console: Console, guest_speaks: bool, setup: Setup = PLAIN) -> Outcome:
+    """What a console with Xen and one guest tells. Raises BootError."""
+    lines = iter(console)
+    xen, refusal = built(lines, console, setup.routine)
+    said = _guest(lines, console) if guest_speaks and not refusal else []
+    guest, files = spoken(said)
+    verdict: Literal["accepted", "rejected"] = "rejected" if refusal else "accepted"
+    return Outcome(verdict, refusal, xen, console.log, guest, files, console.seconds)
 
 
 def bootargs(domain: Domain) -> str:

@@ -156,6 +156,23 @@ def board() -> bytes:
         return blob.read_bytes()
 
 
+def uboot(suite: str) -> Path:
+    """Debian's U-Boot for QEMU's board. Raises UnavailableError."""
+    directory = cache_directory() / "u-boot" / suite
+
+    def fill(fresh: Path, work: Path) -> Facts:
+        (deb,) = download(suite, ["u-boot-qemu"], work)
+        wanted = PurePosixPath("usr/lib/u-boot/qemu_arm64/u-boot.bin")
+        found = {PurePosixPath(*path.parts[-5:]): content for path, content in contents(deb)}
+        (fresh / "u-boot.bin").write_bytes(_bytes(found[wanted]))
+        return {"package": deb.name}
+
+    try:
+        return kept(directory, fill) / "u-boot.bin"
+    except FetchError as error:
+        raise UnavailableError(f"no U-Boot: {error}. Prepare it with: {COMMAND}") from None
+
+
 def needed(program: str, package: str) -> None:
     """Raises UnavailableError when a program is not here."""
     if shutil.which(program) is None:
@@ -239,6 +256,7 @@ def main() -> int:
             packages = (facts(found.directory) or {}).get("packages")
             print(f"{found.directory}: Xen {found.release}", flush=True)
             print("  " + " ".join(packages if isinstance(packages, list) else []))
+            print(uboot(suite))
         print(f"QEMU's board: {len(board())} bytes")
     except UnavailableError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -100,17 +100,40 @@ def running(
 ) -> Iterator[Console]:
     """Runs Xen with a host's device tree until the end of the ``with`` block."""
     with tempfile.TemporaryDirectory(prefix="xenassign-") as name:
-        work = Path(name)
-        tree = work / "host.dtb"
+        tree = Path(name) / "host.dtb"
         tree.write_bytes(host)
+        arguments = ["-kernel", str(xen), "-dtb", str(tree)]
+        with _qemu(arguments, loads, processors, setup, seconds) as console:
+            yield console
+
+
+@contextmanager
+def booting(
+    uboot: Path, disk: Path, loads: Sequence[Load], processors: int, setup: Setup, seconds: float
+) -> Iterator[Console]:
+    """Runs U-Boot, with a disk that has the files of a directory, until the end of the block.
+
+    QEMU makes a FAT partition of the directory. U-Boot runs the boot.scr that it finds there.
+    """
+    drive = f"file=fat:{str(disk).replace(',', ',,')},format=raw,if=none,id=disk,readonly=on"
+    arguments = ["-bios", str(uboot), "-drive", drive, "-device", "virtio-blk-device,drive=disk"]
+    with _qemu(arguments, loads, processors, setup, seconds) as console:
+        yield console
+
+
+@contextmanager
+def _qemu(
+    arguments: Sequence[str], loads: Sequence[Load], processors: int, setup: Setup, seconds: float
+) -> Iterator[Console]:
+    with tempfile.TemporaryDirectory(prefix="xenassign-") as name:
         # Linux ends QEMU when the thread that started it ends, even if that is killed.
         command = ["setpriv", "--pdeathsig", "KILL", QEMU, *BOARD, "-smp", str(processors)]
         command += ["-m", f"{setup.memory}M", "-display", "none", "-monitor", "none"]
-        command += ["-serial", "stdio", "-no-reboot", "-kernel", str(xen), "-dtb", str(tree)]
+        command += ["-serial", "stdio", "-no-reboot", *arguments]
         for number, load in enumerate([*loads, *setup.loads]):
             path = load.content
             if isinstance(path, bytes):
-                path = work / f"load{number}"
+                path = Path(name) / f"load{number}"
                 path.write_bytes(load.content if isinstance(load.content, bytes) else b"")
             quoted = str(path).replace(",", ",,")
             command += ["-device", f"loader,file={quoted},addr={load.address:#x},force-raw=on"]

@@ -214,7 +214,7 @@ def _alone(asked: Asked) -> Iterator[Finding]:
 def _bank(platform: Platform, asked: Asked, base: int, end: int) -> Iterator[Finding]:
     """One bank against the host's memory, what it reserves, and its devices."""
     where = _text(base, end)
-    if platform.memory and _uncovered(platform.memory, base, end):
+    if platform.memory and uncovered(platform.memory, base, end):
         made = NOT_THERE if asked.live else NOT_STATED
         stated = ", ".join(f"{b.address:#x}-{b.end:#x}" for b in platform.memory if b.size)
         message = f"{where} is not within the memory of the host's tree ({stated or 'none'})"
@@ -251,7 +251,7 @@ def _scan_refuses(platform: Platform, release: Release) -> bool:
     return reserved < chosen
 
 
-def _uncovered(blocks: Sequence[Block], base: int, end: int) -> bool:
+def uncovered(blocks: Sequence[Block], base: int, end: int) -> bool:
     """Whether a part of a range is in none of the blocks."""
     for block in sorted(blocks, key=lambda one: one.address):
         if block.address <= base < block.end:

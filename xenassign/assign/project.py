@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from xenassign.assign import base_cfg
-from xenassign.assign.project_keys import DOMAIN, TOP, Mistake, mistakes, sentence
+from xenassign.assign.boot_request import BootRequest, load_option
+from xenassign.assign.project_keys import BOOT, DOMAIN, TOP, Mistake, mistakes, sentence
 from xenassign.assign.property_edits import PropertyEdit, pieces, refusal
 from xenassign.assign.request import (
     Accepted,
@@ -110,11 +111,33 @@ def read_project(path: Path) -> Project:
                 if domain is not None
                 else _located_allow(toml, error)
             ),
+            _boot(toml),
         )
     except UsageError as error:
         raise UsageError(f"{toml.file}: {error}") from None
     hosts = tuple(str(folder / name) for name in as_list(top.get("host")))
     return Project(toml, hosts, system)
+
+
+def _boot(toml: TomlFile) -> BootRequest:
+    """What [boot] and the load keys of the domains say. Raises InputError with line and key."""
+    boot = toml.values.get("boot", {})
+    loads: list[tuple[KeyPath, str | None, dict[str, str]]] = [
+        (("boot", "load"), None, boot.get("load", {}))
+    ]
+    for index, domain in enumerate(toml.values["domain"]):
+        loads.append((("domain", index, "load"), domain["name"], domain.get("load", {})))
+    made = []
+    for at, name, said in loads:
+        for what, where in said.items():
+            try:
+                made.append(load_option(what, name, where))
+            except UsageError as error:
+                raise InputError(f"{toml.where((*at, what))}: {error}") from None
+    return BootRequest(
+        loads=tuple(made),
+        **{key.field: boot[key.name] for key in BOOT.keys if key.field and key.name in boot},
+    )
 
 
 def _mistakes(values: dict[str, Any]) -> Iterator[Mistake]:

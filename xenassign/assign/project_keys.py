@@ -83,6 +83,7 @@ _TEXT = Text()
 _NODE = Text(r"[\s\S]*\S[\s\S]*", "name a device")
 _FILE = Text(r"[\s\S]*\S[\s\S]*", "name a file")
 _REASON = Text(r"[\s\S]*\S[\s\S]*", "write the reason")
+_LOAD = Text(r"[\s\S]*\S[\s\S]*", 'write "ADDRESS:SIZE" or "ADDRESS:FILE"')
 _ADDRESS = Number(0, (1 << 48) - 1)
 _RATE = Number(1, (1 << 32) - 1, "Hz")
 _WINDOW = Fixed({"window": Many(_ADDRESS, 2)})
@@ -260,6 +261,12 @@ DOMAIN = Section(
             '{ "/clock-controller@1000#3" = 100000000 }',
         ),
         Key(
+            "load",
+            Named(_LOAD),
+            "Where its `kernel`, `ramdisk` and `dtb` lie when Xen starts (dom0less), as in [boot].",
+            '{ kernel = "0x4c000000:Image", dtb = "0x4e000000" }',
+        ),
+        Key(
             "device",
             DEVICE,
             "Its devices; one without options may be a string.",
@@ -291,6 +298,41 @@ ALLOW = Section(
         Key("reason", _REASON, "Why it is accepted.", '"both domains are ours"', required=True),
     ),
     repeated=True,
+)
+
+BOOT = Section(
+    "[boot]",
+    (
+        Key(
+            "load",
+            Named(_LOAD),
+            "Where things lie when Xen starts, by what they are: `xen`, `host` (the board's tree),"
+            " `dom0-kernel`, `dom0-ramdisk`, and what is for all domains; an address, with the"
+            " size or the file behind it.",
+            '{ xen = "0x49000000:xen", host = "0x4a000000" }',
+        ),
+        Key(
+            "load-with",
+            _TEXT,
+            "U-Boot's command that loads a file.",
+            '"load mmc 0:1"',
+            "load_with",
+        ),
+        Key(
+            "xen-bootargs",
+            _TEXT,
+            "Xen's command line.",
+            '"console=dtuart dom0_mem=512M"',
+            "xen_bootargs",
+        ),
+        Key(
+            "dom0-bootargs",
+            _TEXT,
+            "dom0's command line.",
+            '"console=hvc0 root=/dev/mmcblk0p2"',
+            "dom0_bootargs",
+        ),
+    ),
 )
 
 LINT = Section(
@@ -347,6 +389,7 @@ TOP = Section(
         ),
         Key("domain", DOMAIN, "A domain."),
         Key("allow", ALLOW, "A conflict between two domains that is accepted."),
+        Key("boot", BOOT, "What a boot loader puts where: for --host-out and --uboot-script."),
         Key("lint", LINT, "What `xenassign lint` does where no option says it."),
     ),
 )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from xenassign.assign.board import Board, read_board
+from xenassign.assign.boot import BootPlan, decide_boot
 from xenassign.assign.conflicts import (
     ALLOWABLE,
     FIRMWARE,
@@ -40,11 +41,13 @@ class SystemPlan(NamedTuple):
 
     ``domains``: in the order of the request; their findings are about the domain and the host.
     ``conflicts``: between two domains. ``findings``: about the system as a whole.
+    ``boot``: what lies where when Xen starts, and what changes in the host's tree, if asked for.
     """
 
     domains: tuple[DomainPlan, ...]
     conflicts: tuple[Conflict, ...]
     findings: tuple[Finding, ...]
+    boot: BootPlan | None
 
     @property
     def between(self) -> list[Finding]:
@@ -100,7 +103,8 @@ def decide_system(
     for number, one in enumerate(request.domains):
         if one.name in accepted:  # Its tree tells the lint.
             plans[number] = decide_on(board, one, elsewhere[number], accepted[one.name])
-    return SystemPlan(tuple(plans), tuple(conflicts), tuple(idle))
+    boot, told = decide_boot(platform, request.boot, plans)
+    return SystemPlan(tuple(plans), tuple(conflicts), (*idle, *told), boot)
 
 
 def _scope(platform: Platform, request: SystemRequest, domain: Request) -> Scope:

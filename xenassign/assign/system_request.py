@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from xenassign.assign.boot_request import BootRequest
 from xenassign.assign.request import Request
 from xenassign.errors import UsageError
 
@@ -27,6 +28,7 @@ def _as_it_is(error: UsageError, domain: str | None) -> UsageError:
 class SystemRequest:
     """The domains of one system. All are for the same Xen.
 
+    ``boot``: what is to be written of its boot.
     ``located``: an error about a domain, by its name, or about an allowance (None), with the place
     where it was asked for.
     """
@@ -36,6 +38,7 @@ class SystemRequest:
     located: Callable[[UsageError, str | None], UsageError] = field(
         default=_as_it_is, compare=False
     )
+    boot: BootRequest = field(default_factory=BootRequest)
 
     def __post_init__(self) -> None:
         if not self.domains:

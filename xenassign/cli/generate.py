@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from xenassign.cli.options import (
     board_options,
+    boot_options,
     lock_option,
     lock_path,
     make_system,
     request_options,
+    with_boot,
 )
+
+if TYPE_CHECKING:
+    from xenassign.assign.lock import Lock
 
 
 @click.command("generate")
 @board_options
 @click.option("-o", "--output", metavar="DIR", required=True, help="Where the files go.")
 @request_options
+@boot_options
 @click.option(
     "--per-host",
     is_flag=True,
@@ -49,6 +55,10 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
     .dtso that mark the host's nodes, NAME.dom0less.dtso with the domain's /chosen node, and
     NAME.json, the plan. All are written or none. Exit status 1: refused, with every reason.
 
+    Instead of overlays a boot can have the board's tree with everything in it (--host-out, with
+    --chosen for dom0less), or a U-Boot script that changes the tree (--uboot-script). Both want to
+    know with --load what lies where.
+
     With -c the boards and the domains are those of a xenassign.toml, and what two domains would
     share is refused. xenassign.lock keeps the decisions: a rebuild tells what changed.
 
@@ -62,9 +72,13 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
     from xenassign.lint.hosts import Wanted, build, told
     from xenassign.render import hosts as boards
     from xenassign.render.files import write
-    from xenassign.render.lock import read_lock, to_text
+    from xenassign.render.lock import read_lock
+    from xenassign.render.system_files import HOST_TREE
 
     request, trees = make_system(asked, host, hosts, config)
+    request = with_boot(request, asked, config)
+    if len(trees) > 1 and request.boot.outputs:
+        raise UsageError("several boards boot in several ways; ask for the boot of one board")
     kept = lock_path(lock, config, own=host is None and not hosts)
     if locked and kept is None:
         raise UsageError("--locked: no lock is named; give it with --lock FILE")
@@ -77,12 +91,11 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
         for line in built.refusals:
             click.echo(line, err=True)
         raise click.exceptions.Exit(1)
-    locks: dict[Path, bytes] = {}
-    if kept is not None and built.lock is not None and not locked:
-        text = to_text(built.lock).encode("utf-8")
-        if not kept.exists() or kept.read_bytes() != text:
-            locks[kept] = text
-    written = write(built.files, Path(output), overwrite, locks)
+    locks = {} if locked or kept is None else _changed(kept, built.lock)
+    elsewhere = {}
+    if asked["host_out"] is not None:
+        elsewhere[Path(asked["host_out"])] = built.files.pop(HOST_TREE)
+    written = write(built.files, Path(output), overwrite, elsewhere, locks)
     for line in built.changes:
         click.echo(f"warning: {kept}: {line}", err=True)
     for about, finding in told(built.plan, only):
@@ -91,3 +104,13 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
     if not quiet:
         for path in written:
             click.echo(f"{path}")
+
+
+def _changed(path: Path, lock: Lock | None) -> dict[Path, bytes]:
+    """The lock's file with its new content, where that differs."""
+    from xenassign.render.lock import to_text
+
+    if lock is None:
+        return {}
+    text = to_text(lock).encode("utf-8")
+    return {} if path.exists() and path.read_bytes() == text else {path: text}

@@ -243,6 +243,83 @@ def request_options(command: F) -> F:
     return command
 
 
+_BOOT_OPTIONS = (
+    click.option(
+        "--host-out",
+        metavar="FILE",
+        help="Write the board's device tree with the marks to this file: instead of the overlay.",
+    ),
+    click.option(
+        "--chosen",
+        is_flag=True,
+        help="With --host-out: its /chosen has all that Xen boots, dom0 and the dom0less domains.",
+    ),
+    click.option(
+        "--uboot-script",
+        is_flag=True,
+        help="Write boot.cmd and boot.scr: a U-Boot script that marks the tree, adds /chosen, and"
+        " starts Xen.",
+    ),
+    click.option(
+        "--load",
+        "loads",
+        multiple=True,
+        metavar="[DOMAIN/]WHAT=ADDRESS[:SIZE|:FILE]",
+        help="Where something lies when Xen starts: xen, host (the board's tree), dom0-kernel,"
+        " dom0-ramdisk, kernel, ramdisk or dtb. For --chosen and --uboot-script; repeat it.",
+    ),
+    click.option(
+        "--load-with",
+        metavar="COMMAND",
+        help="U-Boot's command that loads a file, as in 'load mmc 0:1': the script loads everything"
+        " that --load gives a FILE.",
+    ),
+    click.option("--xen-bootargs", metavar="TEXT", help="Xen's command line, in /chosen."),
+    click.option("--dom0-bootargs", metavar="TEXT", help="dom0's command line, in /chosen."),
+)
+
+
+def boot_options(command: F) -> F:
+    """The options that say what is to be written of the boot."""
+    for option in reversed(_BOOT_OPTIONS):
+        command = option(command)
+    return command
+
+
+def with_boot(system: SystemRequest, asked: Mapping[str, Any], config: str | None) -> SystemRequest:
+    """The request with the ``boot_options`` of a command line. Raises XenassignError.
+
+    ``config``: the xenassign.toml, beside which its own files are.
+    """
+    from dataclasses import replace
+
+    from xenassign.assign import boot_request as boot
+    from xenassign.errors import UsageError
+
+    if asked["chosen"] and asked["host_out"] is None:
+        raise UsageError("--chosen: it is a part of --host-out FILE; give both")
+    outputs = {
+        boot.HOST: asked["host_out"] is not None,
+        boot.CHOSEN: asked["chosen"],
+        boot.UBOOT: asked["uboot_script"],
+    }
+    said = boot.BootRequest(
+        frozenset(name for name, wanted in outputs.items() if wanted),
+        tuple(map(boot.parse_load, asked["loads"])),
+        asked["load_with"],
+        asked["xen_bootargs"],
+        asked["dom0_bootargs"],
+    )
+    later = (said.load_with or system.boot.load_with) is not None
+    said = replace(said, loads=boot.measured(said.loads, Path(), later=later))
+    whole = system.boot.changed(said)
+    if not whole.outputs:  # what the file says of the boot is for those who ask for it
+        whole = replace(whole, loads=said.loads)
+    elif config is not None:
+        whole = replace(whole, loads=boot.measured(whole.loads, Path(config).parent, later=later))
+    return replace(system, boot=whole)
+
+
 def make_request(asked: Mapping[str, Any]) -> Request:
     """The request of the ``request_options`` of a command line. Raises XenassignError."""
     from xenassign.assign.base_cfg import request

@@ -64,7 +64,7 @@ class _Reader:
         self._header()
         reservations = self._reservations()
         root = self._structure()
-        return Tree(root, self.file, reservations, self.boot_cpu)
+        return Tree(root, self.file, reservations, self.boot_cpu, self.data[: self.total])
 
     def _header(self) -> None:
         data = self.data

@@ -183,12 +183,14 @@ class Tree:
     """A whole devicetree: the root, the memory reservations, and where it was read from.
 
     ``reservations`` are pairs of address and size in bytes, ``boot_cpu`` is boot_cpuid_phys.
+    ``data`` is the blob that it was read from, up to totalsize; None for a tree made otherwise.
     """
 
     root: Node
     file: str = "<memory>"
     reservations: tuple[tuple[int, int], ...] = ()
     boot_cpu: int = 0
+    data: bytes | None = field(default=None, repr=False)
 
     def nodes(self) -> Iterator[Node]:
         """Every node, parents first, in the order of the blob."""

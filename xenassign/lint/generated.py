@@ -14,6 +14,7 @@ from xenassign.assign.select import with_console
 from xenassign.assign.system import SystemPlan, decide_system, settled
 from xenassign.assign.system_request import SystemRequest
 from xenassign.devicetree.blob import read_blob
+from xenassign.devicetree.blob_edit import edited
 from xenassign.devicetree.blob_writer import to_blob
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding, errors
@@ -27,6 +28,7 @@ from xenassign.lint.together import holdings
 from xenassign.lint.view import View
 from xenassign.render.files import render
 from xenassign.render.overlay import domain_node as domain_overlay
+from xenassign.render.system_files import render_system
 from xenassign.xen.iommu import iommus
 from xenassign.xen.xlcfg import Config, decode, parse
 
@@ -62,7 +64,32 @@ def generate_system(
     if not refusals:
         refusals = list(_together(tree, platform, request, files))
     system = system._replace(domains=tuple(plans))
+    if not refusals:
+        files.update(render_system(system, tree))
+        refusals = list(_booted(system, platform))
     return system, {} if refusals else files, refusals
+
+
+def _booted(system: SystemPlan, platform: Platform) -> Iterator[str]:
+    """The errors that the complete /chosen shows, from its bytes, each once."""
+    boot = system.boot
+    if boot is None or boot.chosen is None:
+        return
+    tree = read_blob(edited(boot.data, boot.changes, platform.tree.file), platform.tree.file)
+    plans = {plan.name: plan.request for plan in system.domains}
+    for domain in domains(tree):
+        if domain.name in plans:
+            request = plans[domain.name]
+            context = _context(request, platform)._replace(
+                options=frozenset({"STATIC_MEMORY"}),
+                beside_dom0=any(
+                    module.path.startswith("/chosen/module@") for module in boot.modules
+                ),
+            )
+            found = (
+                f for f in domain_node.check(domain, context) if f.rule not in direct_map.RULES
+            )
+            yield from (finding.text(tree.file) for finding in errors(found))
 
 
 def _together(
@@ -125,21 +152,8 @@ def check(
     NAME.dom0less.dtso, which is made of the same draft, is text.
     """
     name = request.name
-    context = Context(
-        release=request.release,
-        platform=platform,
-        iommus=iommus(platform, request.release, request.drivers),
-        vcpus=request.vcpus or 1,
-        vpl011=request.vpl011,
-        bootargs=request.extra,
-        memory=request.memory * 1024 if request.memory else None,
-        pool_mib=pool_mib,
-        beside_dom0=True,
-        sci=request.sci or "none",
-        direct_map=request.direct_map,
-        static_memory=request.static_memory,
-        marked=marked | marks(None, [read_blob(files[f"{name}.host.dtbo"])]),
-    )
+    marked |= marks(None, [read_blob(files[f"{name}.host.dtbo"])])
+    context = _context(request, platform)._replace(pool_mib=pool_mib, marked=marked)
     context = context._replace(rights=context.dom0())
     blob = files[f"{name}.dtb"]
     view = View(read_blob(blob, f"{name}.dtb"), context)
@@ -159,6 +173,23 @@ def check(
     for finding in found:
         if set(finding.routes) & set(request.routes):
             yield finding
+
+
+def _context(request: Request, platform: Platform) -> Context:
+    """What the lint is told of a domain; it is one beside a dom0."""
+    return Context(
+        release=request.release,
+        platform=platform,
+        iommus=iommus(platform, request.release, request.drivers),
+        vcpus=request.vcpus or 1,
+        vpl011=request.vpl011,
+        bootargs=request.extra,
+        memory=request.memory * 1024 if request.memory else None,
+        beside_dom0=True,
+        sci=request.sci or "none",
+        direct_map=request.direct_map,
+        static_memory=request.static_memory,
+    )
 
 
 def _domain_node(blob: bytes, request: Request, context: Context) -> Iterator[Finding]:

@@ -16,6 +16,7 @@ from xenassign.findings import Finding
 from xenassign.lint.generated import generate_system
 from xenassign.render import hosts as rendering
 from xenassign.render.files import ENDINGS
+from xenassign.render.system_files import NAMES
 
 
 class GeneratedHosts(NamedTuple):
@@ -88,7 +89,7 @@ def build(trees: Sequence[Tree], request: SystemRequest, wanted: Wanted) -> Buil
         refusals = [finding.text(wanted.lock_file) for finding in locking.refusals(changes)]
         return Built(made.plan, {}, refusals, lock, changes)
     # By whole names: a domain may be called net, and another one net.host.
-    mine = {f"{wanted.only}{ending}" for ending in ENDINGS}
+    mine = NAMES | {f"{wanted.only}{ending}" for ending in ENDINGS}
     files = {
         board: {name: d for name, d in those.items() if wanted.only is None or name in mine}
         for board, those in made.files.items()

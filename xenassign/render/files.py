@@ -42,28 +42,33 @@ def render(plan: DomainPlan) -> dict[str, bytes]:
     return files
 
 
+#: No files.
+_NOTHING: Mapping[Path, bytes] = types.MappingProxyType({})
+
+
 def write(
     files: dict[str, bytes],
     directory: Path,
     overwrite: bool,
-    elsewhere: Mapping[Path, bytes] = types.MappingProxyType({}),
+    elsewhere: Mapping[Path, bytes] = _NOTHING,
+    replaced: Mapping[Path, bytes] = _NOTHING,
 ) -> list[Path]:
     """Writes files into a directory (made if need be), all or none. Raises OutputError.
 
     A name may lead into one folder below the directory (``rev1/domu1.dtb``). ``elsewhere``: what is
-    written with them to other places (the lock), over what is there.
+    written with them to other places; ``replaced``: the same (the lock), over what is there.
     Every file is written under a temporary name first; only when all are on disk they are renamed.
     Should a rename fail, the files that it replaced come back.
     """
     made: list[Path] = []
     try:
-        targets = [directory / name for name in files]
-        contents = {**dict(zip(targets, files.values(), strict=True)), **elsewhere}
+        new = {**{directory / name: data for name, data in files.items()}, **elsewhere}
+        contents = {**new, **replaced}
         for folder in dict.fromkeys([directory, *(path.parent for path in contents)]):
             missing = [path for path in (folder, *folder.parents) if not path.exists()]
             made[:0] = missing  # the deepest first
             folder.mkdir(parents=True, exist_ok=True)
-        there = [path for path in targets if path.exists() or path.is_symlink()]
+        there = [path for path in new if path.exists() or path.is_symlink()]
         if there and not overwrite:
             raise OutputError(f"{there[0]}: exists already; give --overwrite or another -o")
         blocked = [path for path in contents if path.is_dir()]

@@ -1,0 +1,138 @@
+"""Real U-Boot runs the script that ``generate --uboot-script`` writes, and Xen boots from it.
+
+Debian's U-Boot for QEMU, of both suites: 2023.01 takes 16 words a command and goes on behind
+``exit``, neither has ``fdt apply``. It finds boot.scr on a disk by itself, as on a board. The guest
+reads the time of the PL031 that it was given.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from xenassign.cli import cli
+
+from ..missing import skip_or_fail
+from .boot import XEN_ARGUMENTS, Domain, Outcome, bootargs, guest_files, outcome
+from .machine import Machine, UnavailableError, board, uboot
+from .mutants.blob import Blob
+from .qemu import PLAIN, Load, booting, running
+
+#: Where things go: below 0x40400000 is what U-Boot itself uses, and QEMU's tree.
+PLACES = {
+    "xen": 0x48000000,
+    "host": 0x4A000000,
+    "dtb": 0x4A800000,
+    "kernel": 0x4C000000,
+    "ramdisk": 0x50000000,
+}
+#: The guest's command line has what U-Boot's shell would take for its own.
+EXTRA = f"""{bootargs(Domain())} quoted="a 'b' $c;d" """.strip()
+SCRIPT = "cat /sys/class/rtc/rtc0/since_epoch >/out/time; cat /proc/cmdline >/out/cmdline"
+
+
+@pytest.fixture(name="firmware")
+def _firmware(machine: Machine) -> Path:
+    """U-Boot of the machine's suite."""
+    try:
+        return uboot(machine.suite)
+    except UnavailableError as error:
+        skip_or_fail(str(error))
+
+
+@pytest.fixture(name="files")
+def _files(machine: Machine, tmp_path: Path) -> dict[str, Path]:
+    """What is loaded, by what ``--load`` calls it."""
+    # Without the padding: QEMU doubles what it is given, and Xen takes 2 MiB.
+    (tmp_path / "board.dtb").write_bytes(Blob.read(board()).write())
+    (tmp_path / "initrd").write_bytes(machine.guest.read_bytes() + guest_files(SCRIPT))
+    return {
+        "xen": machine.xen,
+        "host": tmp_path / "board.dtb",
+        "kernel": machine.linux,
+        "ramdisk": tmp_path / "initrd",
+    }
+
+
+def generate(host: Path, out: Path, *options: str) -> None:
+    """Runs the command for one guest with the PL031."""
+    arguments = ["generate", str(host), "-d", "/pl031@9010000", "--memory", "256", "--vcpus", "1"]
+    arguments += ["--extra", EXTRA, "--xen-bootargs", XEN_ARGUMENTS, "-o", str(out)]
+    done = CliRunner().invoke(cli, [*arguments, *options], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+
+
+def check(told: Outcome) -> None:
+    """Xen has built the domain, and its guest has told the time."""
+    assert (told.verdict, told.message) == ("accepted", "")
+    assert abs(int(told.files["time"]) - time.time()) < 600
+    assert told.files["cmdline"].decode().strip() == EXTRA
+
+
+def test_script_that_loads(
+    machine: Machine, firmware: Path, files: dict[str, Path], tmp_path: Path
+) -> None:
+    """``--load-with``: U-Boot loads everything, and says the sizes."""
+    disk, out = tmp_path / "disk", tmp_path / "out"
+    options = ["--uboot-script", "--load-with", "load virtio 0:1"]
+    for what, address in PLACES.items():
+        options += ["--load", f"{what}={address:#x}:{what}"]
+    generate(files["host"], out, *options)
+    disk.mkdir()
+    for what, file in {**files, "dtb": out / "domu1.dtb", "boot.scr": out / "boot.scr"}.items():
+        (disk / what).write_bytes(file.read_bytes())
+    with booting(firmware, disk, [], 1, PLAIN, 120) as console:
+        check(outcome(console, guest_speaks=True))
+
+
+def test_script_for_what_is_loaded(
+    machine: Machine, firmware: Path, files: dict[str, Path], tmp_path: Path
+) -> None:
+    """Everything lies in memory already; the script has the sizes."""
+    disk, out = tmp_path / "disk", tmp_path / "out"
+    options = ["--uboot-script"]
+    for what, address in PLACES.items():
+        file = f":{files[what]}" if what not in ("host", "dtb") else ""
+        options += ["--load", f"{what}={address:#x}{file}"]
+    generate(files["host"], out, *options)
+    disk.mkdir()
+    (disk / "boot.scr").write_bytes((out / "boot.scr").read_bytes())
+    files["dtb"] = out / "domu1.dtb"
+    loads = [Load(file, PLACES[what]) for what, file in files.items()]
+    with booting(firmware, disk, loads, 1, PLAIN, 120) as console:
+        check(outcome(console, guest_speaks=True))
+
+
+def test_script_that_fails_does_not_boot(
+    machine: Machine, firmware: Path, files: dict[str, Path], tmp_path: Path
+) -> None:
+    """A device that is not in the tree that U-Boot has: Xen is not started without its mark."""
+    disk, out = tmp_path / "disk", tmp_path / "out"
+    options = ["--uboot-script"]
+    for what, address in PLACES.items():
+        options += ["--load", f"{what}={address:#x}:0x100000"]
+    generate(files["host"], out, *options)
+    disk.mkdir()
+    (disk / "boot.scr").write_bytes((out / "boot.scr").read_bytes())
+    other = board().replace(b"pl031@9010000", b"pl031@9010009")
+    loads = [Load(other, PLACES["host"]), Load(machine.xen, PLACES["xen"])]
+    with booting(firmware, disk, loads, 1, PLAIN, 60) as console:
+        last = next(line for line in console if "Xen is not started" in line or "(XEN)" in line)
+        assert "(XEN)" not in last
+
+
+def test_host_out_with_chosen(machine: Machine, files: dict[str, Path], tmp_path: Path) -> None:
+    """The tree of ``--host-out --chosen`` needs nothing of a boot loader but the modules."""
+    out = tmp_path / "out"
+    options = ["--host-out", str(tmp_path / "xen.dtb"), "--chosen"]
+    for what in ("kernel", "ramdisk"):
+        options += ["--load", f"{what}={PLACES[what]:#x}:{files[what]}"]
+    generate(files["host"], out, *options, "--load", f"dtb={PLACES['dtb']:#x}")
+    files["dtb"] = out / "domu1.dtb"
+    loads = [Load(files[what], PLACES[what]) for what in ("kernel", "ramdisk", "dtb")]
+    host = (tmp_path / "xen.dtb").read_bytes()
+    with running(machine.xen, host, loads, 1, PLAIN, 60) as console:
+        check(outcome(console, guest_speaks=True))

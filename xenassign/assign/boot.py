@@ -1,0 +1,333 @@
+"""What lies where in memory when Xen starts, and what the host's tree says of it.
+
+Decided of a system whose domains are decided: which modules each dom0less domain has, the complete
+/chosen, and whether two things lie at one place. Addresses and sizes are bytes of the host.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from xenassign.assign.boot_request import (
+    CHOSEN,
+    OF_DOMAIN,
+    UBOOT,
+    BootRequest,
+    LoadOption,
+)
+from xenassign.assign.direct_map import uncovered
+from xenassign.assign.host_changes import all_marks, chosen_cells, domain_node, split
+from xenassign.assign.plan import DomainPlan
+from xenassign.devicetree.blob_edit import edited
+from xenassign.devicetree.blob_writer import to_blob
+from xenassign.devicetree.changes import Change
+from xenassign.devicetree.draft import DraftNode, DraftProperty, cells, text
+from xenassign.errors import UsageError
+from xenassign.findings import Finding, rule
+from xenassign.host.platform import Platform
+from xenassign.xen.layout import MIB
+from xenassign.xen.releases import PAGE_SIZE
+
+_ROUTES = ("dom0less",)
+
+OVERLAP = rule(
+    "XA023",
+    "loads-overlap",
+    "Two things are loaded to the same place",
+    severity="error",
+    effect="broken",
+    why="What is loaded last overwrites the other. Xen takes more memory than its file has, and the"
+    " board's tree grows while it is changed. Xen lists the modules by address and from 4.18 on"
+    " leaves out, without a word on its console, one that overlaps another.",
+    fix="give one of them another address",
+    routes=_ROUTES,
+    source="booting.rst of Linux (image_size); add_boot_module, check_reserved_regions_overlap",
+    needs_host=True,
+)
+MISPLACED = rule(
+    "XA024",
+    "load-in-reserved-memory",
+    "Something is loaded to memory that is reserved",
+    severity="error",
+    effect="broken",
+    why="Static memory becomes a domain's RAM; /reserved-memory and the blob's reservation block"
+    " are kept from everyone. Xen 4.19 and newer stops in its first scan where a module overlaps"
+    " one of them, before it has a console.",
+    fix="load it elsewhere",
+    routes=_ROUTES,
+    source="check_reserved_regions_overlap",
+    needs_host=True,
+)
+NO_RAM = rule(
+    "XA025",
+    "load-outside-memory",
+    "Something is loaded to where the board's tree states no memory",
+    severity="warning",
+    effect="broken",
+    why="Nothing can be loaded where there is no RAM. The boot loader may replace /memory: then the"
+    " tree of the file says less than the board has.",
+    fix="load it to RAM, or give the tree that the boot loader made (/sys/firmware/fdt)",
+    routes=_ROUTES,
+    source="/memory of the host's tree",
+    needs_host=True,
+)
+UNALIGNED = rule(
+    "XA026",
+    "xen-unaligned",
+    "Xen is not loaded to a multiple of 2 MiB",
+    severity="error",
+    effect="broken",
+    why="An arm64 Image runs at a multiple of 2 MiB: U-Boot's booti moves one that does not lie"
+    " there, over what lies behind it.",
+    fix="load Xen to a multiple of 0x200000",
+    routes=_ROUTES,
+    source="booting.rst of Linux; booti_setup of U-Boot",
+)
+
+_ALIGNMENT = 2 * MIB
+#: What ``fdt resize`` may take beyond the bytes that are needed: libfdt aligns to pages.
+_SPARE = PAGE_SIZE
+
+#: Stands in a node for a size that U-Boot will tell.
+_UNTOLD = MIB
+
+#: compatible of the modules of a domain, or of dom0.
+_KINDS = {"kernel": "kernel", "ramdisk": "ramdisk", "dtb": "device-tree"}
+
+
+class Module(NamedTuple):
+    """A boot module: what lies where, and the path of the node that says so.
+
+    ``load.size`` is None where U-Boot will tell it; the node's is a stand-in until then.
+    """
+
+    load: LoadOption
+    path: str
+    cells: tuple[int, int]
+
+
+class BootPlan(NamedTuple):
+    """Everything that was decided about the boot.
+
+    ``data``: the host's tree. ``marks``: its changes that withhold the devices from dom0.
+    ``chosen``: those of /chosen. ``modules``: in the order of their nodes. ``xen``, ``host``: where
+    Xen and the host's tree lie, None where that is not said. ``growth``: bytes by which the changes
+    make the tree larger.
+    """
+
+    request: BootRequest
+    data: bytes
+    marks: tuple[Change, ...]
+    chosen: Change | None
+    modules: tuple[Module, ...]
+    xen: LoadOption | None
+    host: LoadOption | None
+    growth: int
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """All of them."""
+        return (*self.marks, *((self.chosen,) if self.chosen else ()))
+
+
+def decide_boot(
+    platform: Platform, request: BootRequest, plans: Sequence[DomainPlan]
+) -> tuple[BootPlan | None, list[Finding]]:
+    """Decides it for the domains of a system. None: nothing is asked of the boot.
+
+    Raises UsageError where something that has to be said is not, or nothing is of that name.
+    """
+    tree = platform.tree
+    _check_names(request, plans)
+    if not request.outputs:
+        return None, []
+    if tree.data is None:
+        raise UsageError(
+            f"{tree.file}: a live tree is no blob that could be changed; give the board's .dtb"
+        )
+    wanted = request.outputs & {UBOOT, CHOSEN}
+    xen, host = request.load("xen"), request.load("host")
+    marks = all_marks(plans)
+    chosen, modules = _chosen(platform, request, plans) if wanted else (None, ())
+    changes = (*marks, *((chosen,) if chosen else ()))
+    growth = max(0, len(edited(tree.data, changes, tree.file)) - len(tree.data))
+    if host is not None:
+        host = host._replace(size=len(tree.data), room=len(tree.data) + growth + 2 * _SPARE)
+    elif UBOOT in wanted:
+        raise UsageError(
+            "--uboot-script: where does the board's tree lie? give --load host=ADDRESS[:FILE]"
+        )
+    plan = BootPlan(request, tree.data, marks, chosen, modules, xen, host, growth)
+    return plan, list(_judge(platform, plan, plans)) if wanted else []
+
+
+def _check_names(request: BootRequest, plans: Sequence[DomainPlan]) -> None:
+    domains = {plan.name: plan for plan in plans}
+    for load in request.loads:
+        if not request.outputs & {UBOOT, CHOSEN}:
+            raise UsageError(
+                f"--load {load.name}: nothing asks for it; give --uboot-script or --chosen"
+            )
+        if load.domain is not None and load.domain not in domains:
+            known = ", ".join(domains)
+            raise UsageError(f"--load {load.name}: there is no such domain; there are {known}")
+        if load.domain is not None and "dom0less" not in domains[load.domain].request.routes:
+            raise UsageError(f"--load {load.name}: {load.domain} is built by xl; leave it out")
+
+
+def _chosen(
+    platform: Platform, request: BootRequest, plans: Sequence[DomainPlan]
+) -> tuple[Change, tuple[Module, ...]]:
+    """The change of /chosen, and its modules: dom0's first, then the domains' in their order."""
+    tree = platform.tree
+    built = [plan for plan in plans if "dom0less" in plan.request.routes]
+    of_dom0 = _dom0(request, built[0].chosen_cells if built else (2, 2))
+    of_domains = [_modules(request, plan) for plan in built]
+    properties: list[DraftProperty] = []
+    if of_dom0 or any(plan.request.static_memory for plan in built):
+        stated = of_dom0[0].cells if of_dom0 else built[0].chosen_cells
+        properties += chosen_cells(stated)
+    for name, value in (
+        ("xen,xen-bootargs", request.xen_bootargs),
+        ("xen,dom0-bootargs", request.dom0_bootargs),
+    ):
+        if value is not None:
+            properties.append(text(name, value))
+    nodes = [_node(module) for module in of_dom0]
+    nodes += [
+        domain_node(plan, tuple(_node(module, plan.request.extra) for module in modules))
+        for plan, modules in zip(built, of_domains, strict=True)
+    ]
+    old = tree.find("/chosen")
+    # Xen would take what they name for a ramdisk (process_chosen_node).
+    stale = ("linux,initrd-start", "linux,initrd-end")
+    drop = tuple(name for name in stale if old is not None and old.has(name))
+    why = "what Xen boots"
+    change = Change("/chosen", tuple(properties), tuple(nodes), drop, why=why)
+    return change, (*of_dom0, *(module for modules in of_domains for module in modules))
+
+
+def _dom0(request: BootRequest, cells_of: tuple[int, int]) -> list[Module]:
+    found = []
+    for what in ("dom0-kernel", "dom0-ramdisk"):
+        load = request.load(what)
+        if load is not None:
+            found.append(_module(request, load, "/chosen", cells_of))
+    if found and found[0].load.what != "dom0-kernel":
+        raise UsageError("--load dom0-ramdisk: and where is its kernel? give --load dom0-kernel=…")
+    return found
+
+
+def _modules(request: BootRequest, plan: DomainPlan) -> list[Module]:
+    found = []
+    for what in OF_DOMAIN:
+        load = request.load(what, plan.name)
+        if load is None and what != "ramdisk":
+            raise UsageError(
+                f"domain {plan.name} has no {what}; give --load {what}=ADDRESS"
+                + (":FILE" if what == "kernel" else "")
+            )
+        if load is None:
+            continue
+        load = load._replace(domain=plan.name)
+        if what == "dtb":
+            file = load.file or f"{plan.name}.dtb"
+            load = load._replace(size=len(to_blob(plan.tree)), file=file)
+        found.append(_module(request, load, f"/chosen/{plan.name}", (2, 2)))
+    return found
+
+
+def _module(
+    request: BootRequest, load: LoadOption, parent: str, cells_of: tuple[int, int]
+) -> Module:
+    told_later = request.load_with is not None and load.file is not None
+    if load.size is None and not (told_later and CHOSEN not in request.outputs):
+        raise UsageError(
+            f"--load {load.name}: how large is it? give its size or its file:"
+            f" --load {load.name}={load.address:#x}:FILE"
+        )
+    for number, count in zip((load.address, load.size or 0), cells_of, strict=True):
+        if number >= 1 << 32 * count:
+            raise UsageError(
+                f"--load {load.name}: {number:#x} does not fit into the {count} cells of {parent};"
+                " load it lower"
+            )
+    return Module(load, f"{parent}/module@{load.address:x}", cells_of)
+
+
+def _node(module: Module, bootargs: str | None = None) -> DraftNode:
+    """A module's node. ``bootargs``: the domain's, which its kernel has."""
+    what = module.load.what.removeprefix("dom0-")
+    address, size = module.cells
+    length = _UNTOLD if module.load.size is None else module.load.size
+    reg = (*split(module.load.address, address), *split(length, size))
+    properties = [
+        text("compatible", f"multiboot,{_KINDS[what]}", "multiboot,module"),
+        cells("reg", *reg),
+    ]
+    if bootargs is not None and what == "kernel":
+        properties.append(text("bootargs", bootargs))
+    return DraftNode(f"module@{module.load.address:x}", tuple(properties))
+
+
+# ---------------------------------------------------------------------- the places
+
+
+class _Span(NamedTuple):
+    what: str
+    base: int
+    end: int
+
+    @property
+    def text(self) -> str:
+        return f"{self.what} ({self.base:#x}-{self.end:#x})"
+
+    def meets(self, other: _Span) -> bool:
+        return self.base < other.end and other.base < self.end
+
+
+def _spans(plan: BootPlan) -> list[_Span]:
+    """What lies in memory, each thing once though several domains have it."""
+    found: list[_Span] = []
+    common: set[LoadOption] = set()
+    for one in (plan.xen, plan.host, *(module.load for module in plan.modules)):
+        nobodys = one and one._replace(domain=None)
+        if one is None or nobodys in common:
+            continue
+        if nobodys is not None and one.what != "dtb":
+            common.add(nobodys)
+        found.append(_Span(one.name, one.address, one.address + max(one.size or 1, one.room)))
+    return found
+
+
+def _judge(platform: Platform, plan: BootPlan, plans: Sequence[DomainPlan]) -> Iterator[Finding]:
+    spans = _spans(plan)
+    for number, span in enumerate(spans):
+        for other in spans[:number]:
+            if span.meets(other):
+                yield OVERLAP(f"{other.text} and {span.text} overlap", node="/chosen")
+    for span in spans:
+        for taken in _taken(platform, plans):
+            if span.meets(taken):
+                yield MISPLACED(f"{span.text} overlaps {taken.text}", node="/chosen")
+        if _outside(platform, span):
+            yield NO_RAM(f"{span.text}: the board's tree states no memory there", node="/memory")
+    if plan.xen is not None and plan.xen.address % _ALIGNMENT:
+        yield UNALIGNED(f"xen is at {plan.xen.address:#x}", node="/chosen")
+
+
+def _taken(platform: Platform, plans: Sequence[DomainPlan]) -> Iterator[_Span]:
+    for one in plans:
+        for base, size in one.request.static_memory:
+            yield _Span(f"static memory of {one.name}", base, base + size)
+    for node, block in platform.reserved:
+        yield _Span(node.path, block.address, block.end)
+    for base, size in platform.tree.reservations:
+        yield _Span("an entry of the reservation block", base, base + size)
+
+
+def _outside(platform: Platform, span: _Span) -> bool:
+    """Whether a part of it is in no bank of memory, where the tree states any."""
+    banks = [block for block in platform.memory if block.size]
+    return bool(banks) and uncovered(banks, span.base, span.end)

@@ -1,0 +1,101 @@
+"""What a plan changes of the host's tree: the marks, and the domain's node under /chosen.
+
+Overlay, patched tree and U-Boot script are made of the same changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from xenassign.assign.plan import DomainPlan
+from xenassign.devicetree.changes import Change
+from xenassign.devicetree.draft import DraftNode, DraftProperty, boolean, cells, text
+
+
+def marks(plan: DomainPlan) -> Iterator[Change]:
+    """One for each host node that gets ``xen,passthrough``, and each that is kept on.
+
+    boot-on beside always-on: a regulator behind a GPIO would otherwise be off for a moment while
+    dom0 probes it (regulator/fixed-regulator.yaml).
+    """
+    for mark in plan.marks:
+        yield Change(mark.path, (boolean("xen,passthrough"),), why=mark.why)
+    always = tuple(map(boolean, ("regulator-always-on", "regulator-boot-on")))
+    for path in plan.kept_on:
+        yield Change(path, always, why="assigned devices use it: dom0 leaves it on")
+
+
+def all_marks(plans: Iterable[DomainPlan]) -> tuple[Change, ...]:
+    """Those of several domains, each node once for what two of them mark."""
+    found: dict[tuple[str, tuple[DraftProperty, ...]], Change] = {}
+    for plan in plans:
+        for change in marks(plan):
+            found.setdefault((change.path, change.properties), change)
+    return tuple(found.values())
+
+
+def domain_node(plan: DomainPlan, modules: tuple[DraftNode, ...] = ()) -> DraftNode:
+    """/chosen/NAME, what Xen reads of a dom0less domain. ``memory`` is in KiB.
+
+    ``modules``: the nodes of its boot modules, of two address and two size cells.
+    """
+    request = plan.request
+    properties = [
+        text("compatible", "xen,domain"),
+        cells("#address-cells", 2, decimal=True),
+        cells("#size-cells", 2, decimal=True),
+    ]
+    if request.memory is not None:
+        kib = request.memory << 10
+        comment = f"{request.memory} MiB, in KiB"
+        properties.append(cells("memory", kib >> 32, kib & 0xFFFFFFFF, comment=comment))
+    if request.vcpus is not None:
+        properties.append(cells("cpus", request.vcpus, decimal=True))
+    if plan.pool_mib is not None:
+        comment = "MiB for the tables of stage 2: the default is too small for the mappings"
+        properties.append(
+            cells("xen,domain-p2m-mem-mb", plan.pool_mib, decimal=True, comment=comment)
+        )
+    if request.sci is not None:
+        comment = "Xen's command line needs scmi-smc-passthrough"
+        properties.append(text("xen,sci_type", request.sci, comment=comment))
+    if request.vpl011:
+        properties.append(boolean("vpl011"))
+    properties += _static_memory(plan)
+    return DraftNode(plan.name, tuple(properties), modules)
+
+
+def chosen_cells(
+    cells_of: tuple[int, int], comment: str | None = None
+) -> tuple[DraftProperty, ...]:
+    """#address-cells and #size-cells of /chosen."""
+    address, size = cells_of
+    return (
+        cells("#address-cells", address, decimal=True, comment=comment),
+        cells("#size-cells", size, decimal=True, comment=comment),
+    )
+
+
+def split(number: int, count: int) -> tuple[int, ...]:
+    """A number in so many cells."""
+    return tuple(number >> 32 * at & 0xFFFFFFFF for at in reversed(range(count)))
+
+
+def _static_memory(plan: DomainPlan) -> list[DraftProperty]:
+    """xen,static-mem in the cells of /chosen, and direct-map."""
+    banks, (address, size) = plan.request.static_memory, plan.chosen_cells
+    if not banks:
+        return []
+    values = [
+        part
+        for base, length in banks
+        for number, count in ((base, address), (length, size))
+        for part in split(number, count)
+    ]
+    spans = ", ".join(f"{base:#x}-{base + length:#x}" for base, length in banks)
+    comment = f"host memory {spans}, in the cells of /chosen; Xen needs CONFIG_STATIC_MEMORY"
+    found = [cells("xen,static-mem", *values, comment=comment)]
+    if plan.request.direct_map:
+        comment = "RAM, GIC and vPL011 at the host's addresses"
+        found.append(DraftProperty("direct-map", (), comment))
+    return found

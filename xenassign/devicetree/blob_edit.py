@@ -1,0 +1,404 @@
+"""Changing a blob in place: what was asked for and nothing else, byte for byte.
+
+Nothing is written anew. The bytes that a change needs are put into the structure block, property
+names that are not there yet behind the strings block, and offsets and sizes of the header follow.
+All else is copied: order, FDT_NOP tokens, reservations, boot CPU, gaps between the blocks.
+
+Everything stands where libfdt's functions put it, so that `fdtput` gives the same bytes (tests
+compare them): a new property first in its node (fdt_setprop), several of one change in their order;
+a new subnode behind the properties, before the other subnodes (fdt_add_subnode); a property that is
+there keeps its place. A name is the first string of the block that ends with it, whole or not
+(`fdt_find_string_`). Names that nothing uses any more stay.
+
+Where tools differ, or leave things to chance:
+
+- Free room behind the blocks (`dtc -p`, U-Boot) stays as it is, and totalsize grows: whoever asked
+  for room still has it. (libfdt fills it, `fdtput` cuts it off.) What a file has behind totalsize
+  is no part of the tree, and is left out.
+- Padding of a value is zero, as section 5.4.1 of the Devicetree Specification wants it. (libfdt
+  leaves what was there before.)
+- A subnode that is replaced keeps its place. (libfdt knows no such thing; deleted and made again
+  it would be the first.)
+- Version 16, which does not state the size of the structure block, becomes 17, and blocks in
+  another order than reservations, structure, strings are put in that order without gaps, both as
+  fdt_open_into does; but only where there is something to change.
+
+Time is linear in the size of blob and changes.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from xenassign.devicetree.blob import (
+    BEGIN_NODE,
+    END_NODE,
+    MAX_DEPTH,
+    MAX_SIZE,
+    NOP,
+    PROP,
+    read_blob,
+)
+from xenassign.devicetree.changes import Change
+from xenassign.devicetree.draft import Cells, DraftNode, DraftProperty, Ref, encode
+from xenassign.devicetree.tree import DevicetreeError, Node, Property, Tree
+
+#: What the reader takes for a name (sections 2.2.1 and 2.2.4 without their limit of length).
+_PROPERTY_NAME = re.compile(r"[\x21-\x7e]{1,255}")
+_NODE_NAME = re.compile(r"[\x21-\x2e\x30-\x7e]{1,255}")  # no slash
+
+_HEADER = struct.Struct(">10I")
+_RESERVATION_SIZE = 16
+
+
+def edited(data: bytes, changes: Sequence[Change], file: str = "<memory>") -> bytes:
+    """The blob with these changes; ``data`` up to its totalsize where there is nothing to change.
+
+    Several changes of one node count as one. ``file`` is the name that errors carry. Raises
+    DevicetreeError: the blob cannot be read, a path is not there, or changes contradict each other.
+    """
+    tree = read_blob(data, file)
+    assert tree.data is not None
+    editor = _Editor(tree, tree.data)
+    for change in _merged(tree, changes):
+        editor.change(change)
+    if not editor.splices:
+        return tree.data
+    if editor.misordered():
+        return edited(editor.reordered(), changes, file)
+    return editor.result()
+
+
+# ---------------------------------------------------------------------------- what is asked for
+
+
+def _merged(tree: Tree, changes: Sequence[Change]) -> list[Change]:
+    """One change for each node that is there, in the order in which they are first named."""
+    of_nodes = [_of_a_node(tree, change) for change in _joined(changes).values()]
+    merged = _joined([change for change in of_nodes if change is not None])
+    for change in merged.values():
+        _check(tree.file, change)
+        _check_above(tree.file, change.path, merged)
+    return list(merged.values())
+
+
+def _joined(changes: Sequence[Change]) -> dict[str, Change]:
+    """One change for each path. What is said twice alike, but for comments, is said once."""
+    joined: dict[str, Change] = {}
+    for change in changes:
+        other = joined.get(change.path, Change(change.path))
+        properties = {
+            (prop.name, prop.pieces): prop for prop in (*other.properties, *change.properties)
+        }
+        joined[change.path] = Change(
+            change.path,
+            tuple(properties.values()),
+            tuple(dict.fromkeys((*other.children, *change.children))),
+            tuple(dict.fromkeys((*other.drop, *change.drop))),
+            tuple(dict.fromkeys((*other.remove, *change.remove))),
+        )
+    return joined
+
+
+def _of_a_node(tree: Tree, change: Change) -> Change | None:
+    """The change itself, or that of the parent which makes the node; None: nothing to take out."""
+    if tree.find(change.path) is not None:
+        return change
+    above, _, name = change.path.rpartition("/")
+    above = above or "/"
+    if not change.path.startswith("/") or tree.find(above) is None:
+        raise DevicetreeError(
+            f"{tree.file}: cannot change {change.path}: no such node, and none that it could be"
+            " made in; name it by its full path"
+        )
+    if not change.properties and not change.children and (change.drop or change.remove):
+        return None
+    return Change(above, children=(DraftNode(name, change.properties, change.children),))
+
+
+def _check(file: str, change: Change) -> None:
+    """Refuses a change that says two things of one name."""
+    _once(file, change.path, [*(prop.name for prop in change.properties), *change.drop])
+    _once(file, change.path, [*(node.name for node in change.children), *change.remove])
+
+
+def _check_above(file: str, path: str, merged: dict[str, Change]) -> None:
+    """Refuses a change of what another one replaces or takes out."""
+    names = path.split("/")[1:] if path != "/" else []
+    for depth, name in enumerate(names):
+        above = merged.get("/" + "/".join(names[:depth]))
+        if above and name in (*above.remove, *(node.name for node in above.children)):
+            raise DevicetreeError(
+                f"{file}: cannot change {path}: another change replaces or removes"
+                f" {name!r} of {above.path}; ask for one of them"
+            )
+
+
+def _once(file: str, path: str, names: Sequence[str]) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise DevicetreeError(
+                f"{file}: cannot change {path}: {name!r} is named twice; say one thing of it"
+            )
+        seen.add(name)
+
+
+# ---------------------------------------------------------------------------- the bytes of drafts
+
+
+class _Encoder:
+    """Makes the bytes of properties and nodes; knows the strings block, and what it grows by."""
+
+    def __init__(self, strings: bytes, file: str) -> None:
+        self.file = file
+        self.strings = bytearray(strings)
+        self._known: dict[str, int] = {}
+
+    def value(self, path: str, prop: DraftProperty) -> bytes:
+        for piece in prop.pieces:
+            if isinstance(piece, Cells) and any(isinstance(cell, Ref) for cell in piece.values):
+                raise DevicetreeError(
+                    f"{self.file}: cannot set {prop.name} of {path}: it refers to a label;"
+                    " give the number of the phandle"
+                )
+        return encode(prop, {})
+
+    def property(self, path: str, prop: DraftProperty) -> bytes:
+        """A property that is not there yet."""
+        value = self.value(path, prop)
+        name_at = self._name(path, prop.name)
+        return struct.pack(">III", PROP, len(value), name_at) + _padded(value)
+
+    def node(self, above: str, draft: DraftNode) -> bytes:
+        """A whole node, below the node of the path ``above``."""
+        return b"".join(self._tokens(above.rstrip("/"), draft))
+
+    def _tokens(self, above: str, draft: DraftNode) -> Iterator[bytes]:
+        path = f"{above}/{draft.name}"
+        if not _NODE_NAME.fullmatch(draft.name):
+            raise DevicetreeError(
+                f"{self.file}: cannot make {path!r}: {draft.name!r} is no node name; name it anew"
+            )
+        if path.count("/") >= MAX_DEPTH:
+            raise DevicetreeError(
+                f"{self.file}: cannot make {path}: deeper than {MAX_DEPTH} nodes; put it higher"
+            )
+        _once(self.file, path, [prop.name for prop in draft.properties])
+        _once(self.file, path, [child.name for child in draft.children])
+        yield struct.pack(">I", BEGIN_NODE) + _padded(draft.name.encode("ascii") + b"\0")
+        for prop in draft.properties:
+            yield self.property(path, prop)
+        for child in draft.children:
+            yield from self._tokens(path, child)
+        yield struct.pack(">I", END_NODE)
+
+    def _name(self, path: str, name: str) -> int:
+        """The offset of a name in the strings block, behind which it is put if it is not there."""
+        at = self._known.get(name)
+        if at is None:
+            if not _PROPERTY_NAME.fullmatch(name):
+                raise DevicetreeError(
+                    f"{self.file}: cannot set {name!r} of {path}: it is no property name;"
+                    " name it anew"
+                )
+            raw = name.encode("ascii") + b"\0"
+            at = self.strings.find(raw)
+            if at < 0:
+                at = len(self.strings)
+                self.strings += raw
+            self._known[name] = at
+        return at
+
+    def same(self, path: str, node: Node, draft: DraftNode) -> bool:
+        """Whether a node is what the draft says: properties and subnodes, in their order."""
+        has = [(prop.name, prop.value) for prop in node.properties.values()]
+        path = f"{path.rstrip('/')}/{draft.name}"
+        return (
+            has == [(prop.name, self.value(path, prop)) for prop in draft.properties]
+            and list(node.children) == [child.name for child in draft.children]
+            and all(self.same(path, node.children[child.name], child) for child in draft.children)
+        )
+
+
+def _padded(data: bytes) -> bytes:
+    return data + bytes(-len(data) % 4)
+
+
+# ---------------------------------------------------------------------------- the blob
+
+
+class _Header(NamedTuple):
+    """The header of version 17 (section 5.2)."""
+
+    magic: int
+    total: int
+    structure: int
+    strings: int
+    reserved: int
+    version: int
+    compatible: int
+    boot_cpu: int
+    strings_size: int
+    structure_size: int
+
+
+class _Splice(NamedTuple):
+    """Bytes in the place of those from ``start`` to ``end``, byte offsets in the blob."""
+
+    start: int
+    end: int
+    data: bytes
+
+
+class _Editor:
+    """A blob that the reader accepted, and what is to be put in."""
+
+    def __init__(self, tree: Tree, blob: bytes) -> None:
+        self.tree = tree
+        self.blob = blob
+        self.splices: list[_Splice] = []
+        header = _Header._make(_HEADER.unpack_from(blob))
+        if header.version < 17:  # the word is no field there; the size is that up to FDT_END
+            end = self._skip_nops(self._node_end(tree.root)) + 4
+            header = header._replace(structure_size=end - header.structure)
+        self.header = header
+        strings_end = header.strings + header.strings_size
+        self.encoder = _Encoder(blob[header.strings : strings_end], tree.file)
+
+    def change(self, change: Change) -> None:
+        """Notes what has to be put in or taken out for the change of a node that is there."""
+        node = self.tree.find(change.path)
+        assert node is not None
+        self._change_properties(node, change)
+        self._change_children(node, change)
+
+    def _change_properties(self, node: Node, change: Change) -> None:
+        new = []
+        for wanted in change.properties:
+            prop = node.properties.get(wanted.name)
+            if prop is None:
+                new.append(self.encoder.property(change.path, wanted))
+                continue
+            value = self.encoder.value(change.path, wanted)
+            if value != prop.value:
+                named = self.blob[prop.offset - 4 : prop.offset]
+                data = struct.pack(">I", len(value)) + named + _padded(value)
+                self.splices.append(_Splice(prop.offset - 8, self._property_end(prop), data))
+        if new:
+            at = self._name_end(node)
+            self.splices.append(_Splice(at, at, b"".join(new)))
+        for name in change.drop:
+            prop = node.properties.get(name)
+            if prop is not None:
+                self.splices.append(_Splice(prop.offset - 12, self._property_end(prop), b""))
+
+    def _change_children(self, node: Node, change: Change) -> None:
+        new = []
+        for draft in change.children:
+            child = node.children.get(draft.name)
+            if child is None:
+                new.append(self.encoder.node(change.path, draft))
+            elif not self.encoder.same(change.path, child, draft):
+                data = self.encoder.node(change.path, draft)
+                self.splices.append(_Splice(child.offset, self._node_end(child), data))
+        if new:
+            at = self._skip_nops(self._properties_end(node))
+            self.splices.append(_Splice(at, at, b"".join(new)))
+        for name in change.remove:
+            child = node.children.get(name)
+            if child is not None:
+                self.splices.append(_Splice(child.offset, self._node_end(child), b""))
+
+    # Offsets of ends. The structure block is 4-byte aligned in the blob, and so are its tokens.
+
+    def _name_end(self, node: Node) -> int:
+        return _aligned(node.offset + 4 + len(node.name) + 1)
+
+    def _property_end(self, prop: Property) -> int:
+        return _aligned(prop.offset + len(prop.value))
+
+    def _properties_end(self, node: Node) -> int:
+        """The end of the last property, or of the name."""
+        last = next(reversed(node.properties.values()), None)
+        return self._name_end(node) if last is None else self._property_end(last)
+
+    def _node_end(self, node: Node) -> int:
+        """The offset behind the node's FDT_END_NODE."""
+        last, levels = node, 1
+        while last.children:
+            last = next(reversed(last.children.values()))
+            levels += 1
+        at = self._properties_end(last)
+        for _ in range(levels):
+            at = self._skip_nops(at) + 4
+        return at
+
+    def _skip_nops(self, at: int) -> int:
+        while int.from_bytes(self.blob[at : at + 4], "big") == NOP:
+            at += 4
+        return at
+
+    def misordered(self) -> bool:
+        """Whether the blocks stand in another order than that in which libfdt changes them."""
+        header = self.header
+        return (
+            header.reserved < _HEADER.size
+            or header.structure < header.reserved + self._reserved_size()
+            or header.strings < header.structure + header.structure_size
+        )
+
+    def _reserved_size(self) -> int:
+        return (len(self.tree.reservations) + 1) * _RESERVATION_SIZE
+
+    def reordered(self) -> bytes:
+        """The blob with its blocks in order and without gaps, unchanged in what it says."""
+        old = self.header
+        reserved = self.blob[old.reserved : old.reserved + self._reserved_size()]
+        structure = self.blob[old.structure : old.structure + old.structure_size]
+        strings = self.blob[old.strings : old.strings + old.strings_size]
+        structure_at = _HEADER.size + len(reserved)
+        strings_at = structure_at + len(structure)
+        header = old._replace(
+            total=strings_at + len(strings),
+            structure=structure_at,
+            strings=strings_at,
+            reserved=_HEADER.size,
+            version=17,
+            compatible=16,
+        )
+        return _HEADER.pack(*header) + reserved + structure + strings
+
+    def result(self) -> bytes:
+        """The blob with all that was noted. Its blocks stand in order."""
+        old = self.header
+        added = bytes(self.encoder.strings[old.strings_size :])
+        grown = sum(len(splice.data) - (splice.end - splice.start) for splice in self.splices)
+        header = old._replace(
+            total=old.total + grown + len(added),
+            strings=old.strings + grown,
+            version=17,
+            strings_size=old.strings_size + len(added),
+            structure_size=old.structure_size + grown,
+        )
+        if header.total > MAX_SIZE:
+            raise DevicetreeError(
+                f"{self.tree.file}: the changed tree has {header.total} bytes, more than"
+                f" {MAX_SIZE}; change less"
+            )
+        parts, at = [_HEADER.pack(*header)], _HEADER.size
+        # What is put in before a place comes before what replaces the bytes from there on, and of
+        # one node's the properties before the subnodes: sorting keeps the order of equals.
+        for splice in sorted(self.splices, key=lambda splice: splice[:2]):
+            parts += (self.blob[at : splice.start], splice.data)
+            at = splice.end
+        strings_end = old.strings + old.strings_size
+        parts += (self.blob[at:strings_end], added, self.blob[strings_end:])
+        return b"".join(parts)
+
+
+def _aligned(offset: int) -> int:
+    return offset + -offset % 4

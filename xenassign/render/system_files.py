@@ -1,0 +1,37 @@
+"""The files of a whole system, beside those of its domains."""
+
+from __future__ import annotations
+
+from xenassign.assign.boot import BootPlan
+from xenassign.assign.boot_request import CHOSEN, HOST, UBOOT
+from xenassign.assign.system import SystemPlan
+from xenassign.devicetree.blob_edit import edited
+from xenassign.devicetree.tree import Tree
+
+#: Stands for the changed host tree, which has a name of the user's and no place in -o.
+HOST_TREE = "/host-out"
+SCRIPT, IMAGE = "boot.cmd", "boot.scr"
+#: Names that are no domain's.
+NAMES = frozenset({HOST_TREE, SCRIPT, IMAGE})
+
+
+def render_system(plan: SystemPlan, tree: Tree) -> dict[str, bytes]:
+    """Name to content of what is asked for. ``tree``: the host's. Raises OutputError."""
+    boot = plan.boot
+    if boot is None:
+        return {}
+    files: dict[str, bytes] = {}
+    if HOST in boot.request.outputs:
+        files[HOST_TREE] = host_tree(boot, tree, chosen=CHOSEN in boot.request.outputs)
+    if UBOOT in boot.request.outputs:
+        from xenassign.render.uboot import boot_cmd, boot_scr
+
+        script = boot_cmd(boot, tree)
+        files[SCRIPT] = script.encode()
+        files[IMAGE] = boot_scr(script)
+    return files
+
+
+def host_tree(boot: BootPlan, tree: Tree, *, chosen: bool) -> bytes:
+    """The host's blob with the marks, and with the whole /chosen where asked for."""
+    return edited(boot.data, boot.changes if chosen else boot.marks, tree.file)

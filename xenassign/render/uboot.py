@@ -1,0 +1,168 @@
+"""The boot script of U-Boot: the changes of the host's tree as ``fdt`` commands, and the boot.
+
+Only what every U-Boot of the last years has is used: no ``fdt apply`` (CONFIG_OF_LIBFDT_OVERLAY is
+often off), no ``exit`` (2023.01 goes on behind it), at most 16 words a command, no value of more
+than 1024 bytes. In double quotes the shell of U-Boot keeps a backslash, and it loses quotes of the
+other kind: a text with such characters is written as bytes.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+import zlib
+from collections.abc import Iterator
+
+from xenassign.assign.boot import BootPlan, Module
+from xenassign.assign.boot_request import LoadOption
+from xenassign.devicetree.changes import Change
+from xenassign.devicetree.draft import Cells, DraftNode, DraftProperty, Text, encode
+from xenassign.devicetree.dts_writer import comment
+from xenassign.devicetree.tree import Tree
+from xenassign.errors import OutputError
+from xenassign.xen.releases import PAGE_SIZE
+
+#: CONFIG_SYS_... of cmd/fdt.c: SCRATCHPAD.
+_VALUE_MAX = 1024
+#: Texts that mean themselves in double quotes, and are no list of cells or bytes.
+_PLAIN = re.compile(r"[A-Za-z0-9_./,:=@+%#-](?:[A-Za-z0-9_./,:=@+%# -]*[A-Za-z0-9_./,:=@+%#-])?")
+_FAILED = "xenassign_failed"
+
+
+def boot_cmd(plan: BootPlan, tree: Tree) -> str:
+    """boot.cmd: the script as text. ``tree``: the host's. Raises OutputError."""
+    from xenassign.render.text import render_template
+
+    assert plan.host is not None, "a U-Boot script has the address of the board's tree"
+    lines = list(_script(plan, plan.host, tree))
+    loads = [one for one in (plan.xen, plan.host, *(m.load for m in plan.modules)) if one]
+    return render_template("boot.cmd.j2", plan=plan, lines=lines, loads=loads)
+
+
+def boot_scr(script: str) -> bytes:
+    """boot.scr: the script as U-Boot's ``source`` takes it, a legacy image of type script.
+
+    The layout is that of include/image.h of U-Boot; the time in it is 0.
+    """
+    text = script.encode()
+    body = struct.pack(">II", len(text), 0) + text
+    magic, linux, arm64, script_type, none = 0x27051956, 5, 22, 6, 0
+
+    def header(checksum: int) -> bytes:
+        numbers = (magic, checksum, 0, len(body), 0, 0, zlib.crc32(body))
+        return struct.pack(">7I4B32s", *numbers, linux, arm64, script_type, none, b"xenassign")
+
+    return header(zlib.crc32(header(0))) + body
+
+
+def _script(plan: BootPlan, host: LoadOption, tree: Tree) -> Iterator[str]:
+    yield f"setenv {_FAILED}"
+    yield from _load(plan, host)
+    yield _step(f"fdt addr {host.address:#x}")
+    yield _step(f"fdt resize {plan.growth + 2 * PAGE_SIZE:#x}")
+    modules = {module.path: module for module in plan.modules}
+    for change in plan.changes:
+        yield ""
+        if change.why:
+            yield f"# {comment(change.why)}"
+        yield from _change(plan, change, tree, modules)
+    yield ""
+    yield from _boot(plan, host)
+
+
+def _boot(plan: BootPlan, host: LoadOption) -> Iterator[str]:
+    failed = f'"${{{_FAILED}}}"'
+    if plan.xen is not None:
+        yield from _load(plan, plan.xen)
+        yield "# The tree stays where it is: Xen is told of everything by its address."
+        yield "setenv fdt_high 0xffffffffffffffff"
+    told = "a step failed, see above"
+    yield f"if test -n {failed}; then"
+    yield f'  echo "xenassign: {told}; Xen is not started"'
+    yield "else"
+    if plan.xen is None:
+        yield f'  echo "xenassign: the tree at {host.address:#x} is ready"'
+    else:
+        yield f"  booti {plan.xen.address:#x} - {host.address:#x}"
+    yield "fi"
+
+
+def _load(plan: BootPlan, load: LoadOption) -> Iterator[str]:
+    if plan.request.load_with is not None and load.file is not None:
+        yield _step(f'{plan.request.load_with} {load.address:#x} "{_word(load.file)}"')
+
+
+def _change(
+    plan: BootPlan, change: Change, tree: Tree, modules: dict[str, Module]
+) -> Iterator[str]:
+    path = change.path
+    old = tree.find(path)
+    if old is None:
+        above, _, name = path.rpartition("/")
+        yield _step(f"fdt mknod {above or '/'} {name}")
+    for name in change.drop:
+        yield _step(f"fdt rm {path} {name}")
+    for prop in change.properties:
+        yield _set(path, prop)
+    # The last node that is made comes first, and Xen counts the domains in their order.
+    for child in reversed(change.children):
+        if old is not None and child.name in old.children:
+            yield _step(f"fdt rm {path}/{child.name}")
+        yield from _node(plan, path, child, modules)
+
+
+def _node(plan: BootPlan, above: str, node: DraftNode, modules: dict[str, Module]) -> Iterator[str]:
+    path = f"{above}/{node.name}"
+    yield _step(f"fdt mknod {above} {node.name}")
+    module = modules.get(path)
+    later = module is not None and plan.request.load_with is not None and module.load.file
+    for prop in node.properties:
+        if module is not None and later and prop.name == "reg":
+            yield from _load(plan, module.load)
+            address = " ".join(map(hex, _cells(prop)[: module.cells[0]]))
+            zeros = "0x0 " * (module.cells[1] - 1)
+            yield _step(f'fdt set {path} reg "<{address} {zeros}0x${{filesize}}>"')
+        else:
+            yield _set(path, prop)
+    for child in reversed(node.children):
+        yield from _node(plan, path, child, modules)
+
+
+def _cells(prop: DraftProperty) -> tuple[int, ...]:
+    value = encode(prop, {})
+    return struct.unpack(f">{len(value) // 4}I", value)
+
+
+def _set(path: str, prop: DraftProperty) -> str:
+    size = len(encode(prop, {}))
+    if size > _VALUE_MAX:
+        raise OutputError(
+            f"--uboot-script: {prop.name} of {path} has {size} bytes and U-Boot's fdt takes"
+            f" {_VALUE_MAX}; make it shorter, or use --host-out"
+        )
+    name = f'"{prop.name}"' if prop.name.startswith("#") else prop.name
+    return _step(f"fdt set {path} {name} {_value(prop)}".rstrip())
+
+
+def _value(prop: DraftProperty) -> str:
+    if not prop.pieces:
+        return ""
+    if all(isinstance(piece, Cells) for piece in prop.pieces):
+        return '"<' + " ".join(map(hex, _cells(prop))) + '>"'
+    texts = [piece.value for piece in prop.pieces if isinstance(piece, Text)]
+    if len(texts) == len(prop.pieces) and all(map(_PLAIN.fullmatch, texts)):
+        return " ".join(f'"{one}"' for one in texts)
+    return f'"[{encode(prop, {}).hex(" ")}]"'
+
+
+def _word(text: str) -> str:
+    if not _PLAIN.fullmatch(text):
+        raise OutputError(
+            f"--uboot-script: U-Boot's shell cannot be given the name {text!r}; use letters, digits"
+            " and ./_-"
+        )
+    return text
+
+
+def _step(command: str) -> str:
+    return f"{command} || setenv {_FAILED} 1"
