@@ -409,7 +409,7 @@ HEAD = 'host = "a"\n[[domain]]\nname = "net"\n'
         (
             'name = "a"\n[[domains]]',
             "1: the file has no key name; it has host, xen, route, iommu-driver, xen-console,"
-            " domain, allow, lint",
+            " domain, allow, boot, lint",
         ),
         (
             HEAD + 'device = "a"',

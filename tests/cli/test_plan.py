@@ -35,7 +35,8 @@ def test_both_commands_have_the_same_options_of_the_request() -> None:
     def names(command: click.Command) -> set[str]:
         return {parameter.name or "" for parameter in command.params}
 
-    own = {"output", "overwrite", "quiet", "per_host", "locked"}
+    boot = names(click.command()(cli_options.boot_options(lambda: None)))
+    own = {"output", "overwrite", "quiet", "per_host", "locked"} | boot
     assert names(generate.command) - own == names(plan.command) - {"form"}
     assert own <= names(generate.command)
 

@@ -19,7 +19,7 @@ from xenassign.assign.system_request import SystemRequest
 from xenassign.cli import cli
 from xenassign.cli import generate as generate_cli
 from xenassign.cli import lint as lint_cli
-from xenassign.cli.options import driver_set, make_request
+from xenassign.cli.options import driver_set, make_request, with_boot
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.source import read_source
 from xenassign.devicetree.tree import Tree
@@ -128,7 +128,8 @@ def generated(arguments: list[str], text: str | None) -> list[Found]:
         tree = read_blob(tree_file(asked["host"], text).blob, asked["host"])
     trees = [tree, *(board(name) for name in asked["hosts"])]
     wanted = Wanted(per_host=asked["per_host"])
-    return of_plan(build(trees, SystemRequest((make_request(asked),)), wanted))
+    request = with_boot(SystemRequest((make_request(asked),)), asked, None)
+    return of_plan(build(trees, request, wanted))
 
 
 def of_system(text: str, xen: str | None) -> list[Found]:

@@ -25,6 +25,8 @@ UBOOT, HOST, CHOSEN = "uboot-script", "host-out", "chosen"
 _FORM = "[DOMAIN/]WHAT=ADDRESS[:SIZE] or =ADDRESS:FILE"
 _UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 _NUMBER = re.compile(r"(0[xX][0-9a-fA-F]+|[0-9]+)([KMG]?)")
+#: An address, and behind it a size or a file.
+WHERE = re.compile(rf"{_NUMBER.pattern}(:[\s\S]+)?")
 _LAST = (1 << 64) - 1
 
 

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from xenassign.assign.boot_request import OF_DOMAIN, OF_SYSTEM, WHERE
 from xenassign.assign.property_edits import NAME, VALUE
 from xenassign.assign.request import ALIGNMENTS, MEMORY_ACTIONS, PLACEMENTS, POLICIES, VCPUS_MAX
 from xenassign.assign.value_kinds import (
@@ -83,7 +84,7 @@ _TEXT = Text()
 _NODE = Text(r"[\s\S]*\S[\s\S]*", "name a device")
 _FILE = Text(r"[\s\S]*\S[\s\S]*", "name a file")
 _REASON = Text(r"[\s\S]*\S[\s\S]*", "write the reason")
-_LOAD = Text(r"[\s\S]*\S[\s\S]*", 'write "ADDRESS:SIZE" or "ADDRESS:FILE"')
+_LOAD = Text(WHERE.pattern, 'write "ADDRESS:SIZE" or "ADDRESS:FILE"')
 _ADDRESS = Number(0, (1 << 48) - 1)
 _RATE = Number(1, (1 << 32) - 1, "Hz")
 _WINDOW = Fixed({"window": Many(_ADDRESS, 2)})
@@ -262,7 +263,7 @@ DOMAIN = Section(
         ),
         Key(
             "load",
-            Named(_LOAD),
+            Named(_LOAD, OF_DOMAIN),
             "Where its `kernel`, `ramdisk` and `dtb` lie when Xen starts (dom0less), as in [boot].",
             '{ kernel = "0x4c000000:Image", dtb = "0x4e000000" }',
         ),
@@ -305,7 +306,7 @@ BOOT = Section(
     (
         Key(
             "load",
-            Named(_LOAD),
+            Named(_LOAD, (*OF_SYSTEM, *OF_DOMAIN)),
             "Where things lie when Xen starts, by what they are: `xen`, `host` (the board's tree),"
             " `dom0-kernel`, `dom0-ramdisk`, and what is for all domains; an address, with the"
             " size or the file behind it.",

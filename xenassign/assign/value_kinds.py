@@ -167,9 +167,10 @@ class Many:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A table whose keys the user chooses, with values of one kind."""
+    """A table with values of one kind; the user chooses its keys, out of ``names`` if given."""
 
     item: Kind
+    names: tuple[str, ...] = ()
 
     @property
     def noun(self) -> str:
@@ -181,6 +182,8 @@ class Named:
         if not isinstance(value, dict):
             return Wrong((), f"is no {self.noun}")
         for name, item in value.items():
+            if self.names and name not in self.names:
+                return Wrong((name,), "is not known", f"it has {', '.join(self.names)}")
             found = self.item.wrong(item)
             if found is not None:
                 return found._replace(at=(name, *found.at))
@@ -188,9 +191,11 @@ class Named:
 
     def schema(self) -> dict[str, Any]:
         """An object."""
+        names = {"propertyNames": {"enum": list(self.names)}} if self.names else {}
         return {
             "type": "object",
             "additionalProperties": self.item.schema(),
+            **names,
             "minProperties": 1,
         }
 

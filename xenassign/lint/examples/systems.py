@@ -29,6 +29,17 @@ reason = "both domains are ours"
 """
 _BOTH_NET = _system(_ZCU102, _NET, _UART)
 
+_BOOT = (
+    f"xenassign generate {_ZCU102}.dtb -d ethernet0 --clock-rate ethernet0=125000000 --memory 512"
+    " --vcpus 1 -o out --host-out host.dtb --chosen"
+)
+
+
+def _loads(kernel: str, dtb: str, more: str = "") -> str:
+    """A boot with a kernel of 32 MiB."""
+    return f"{_BOOT} --load kernel={kernel}:32M --load dtb={dtb}{more}"
+
+
 EXAMPLES: dict[str, Example] = {
     "XA001": Example("system", right=_BOTH_NET, wrong=_system(_ZCU102, _NET, _NET)),
     "XA002": Example(
@@ -92,5 +103,28 @@ EXAMPLES: dict[str, Example] = {
         wrong="xenassign generate juno-like.dtb --host zynqmp-zcu102.dtb -d serial1"
         " --xen-console none -o out",
         note="The alias is a UART on both boards, of other kinds and at other addresses.",
+    ),
+    "XA023": Example(
+        "generate",
+        right=_loads("0x60000000", "0x62000000"),
+        wrong=_loads("0x60000000", "0x61f00000"),
+        note="The kernel's 32 MiB end at 0x62000000.",
+    ),
+    "XA024": Example(
+        "generate",
+        right=_loads("0x60000000", "0x62000000"),
+        wrong=_loads("0x3e000000", "0x62000000"),
+        note="The board reserves 0x3ed00000-0x3ed40000 for a remote processor.",
+    ),
+    "XA025": Example(
+        "generate",
+        right=_loads("0x60000000", "0x62000000"),
+        wrong=_loads("0x60000000", "0x90000000"),
+        note="The board's memory ends at 0x80000000, and goes on at 0x800000000.",
+    ),
+    "XA026": Example(
+        "generate",
+        right=_loads("0x60000000", "0x62000000", " --load xen=0x64000000:1M"),
+        wrong=_loads("0x60000000", "0x62000000", " --load xen=0x64100000:1M"),
     ),
 }
