@@ -7,19 +7,34 @@ reads the time of the PL031 that it was given.
 
 from __future__ import annotations
 
+import socket as socketing
 import time
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from xenassign.assign.assess import assess
+from xenassign.assign.boot_request import UBOOT, BootRequest, parse_load
+from xenassign.assign.request import Request
+from xenassign.assign.system import decide_system
+from xenassign.assign.system_request import SystemRequest
 from xenassign.cli import cli
+from xenassign.devicetree.blob import read_blob, read_blob_file
+from xenassign.devicetree.blob_edit import edited
+from xenassign.devicetree.tree import Node, Tree
+from xenassign.host.platform import read_platform
+from xenassign.render.system_files import SCRIPT as BOOT_CMD
+from xenassign.render.system_files import render_system
+from xenassign.render.uboot import boot_scr
+from xenassign.xen.releases import DEFAULT, release
 
+from ..conftest import FIXTURES
 from ..missing import skip_or_fail
 from .boot import XEN_ARGUMENTS, Domain, Outcome, bootargs, guest_files, outcome
 from .machine import Machine, UnavailableError, board, uboot
 from .mutants.blob import Blob
-from .qemu import PLAIN, Load, booting, running
+from .qemu import PLAIN, Load, Setup, booting, running
 
 #: Where things go: below 0x40400000 is what U-Boot itself uses, and QEMU's tree.
 PLACES = {
@@ -136,3 +151,64 @@ def test_host_out_with_chosen(machine: Machine, files: dict[str, Path], tmp_path
     host = (tmp_path / "xen.dtb").read_bytes()
     with running(machine.xen, host, loads, 1, PLAIN, 60) as console:
         check(outcome(console, guest_speaks=True))
+
+
+#: Where the boards' trees lie, a MiB from one to the next.
+TREES = 0x50000000
+
+
+def test_u_boot_makes_the_tree_of_host_out(firmware: Path, tmp_path: Path) -> None:
+    """On every shipped board: what U-Boot has made of the tree is what --host-out would have."""
+    disk, socket = tmp_path / "disk", tmp_path / "monitor"
+    disk.mkdir()
+    script, loads, wanted = "", [], []
+    for number, file in enumerate(sorted(FIXTURES.glob("*.dtb"))):
+        tree = read_blob_file(file)
+        plan = decide_system(tree, system_of(tree, f"host={TREES + (number << 20):#x}"))
+        assert plan.boot is not None
+        script += render_system(plan, tree)[BOOT_CMD].decode()
+        loads.append(Load(file, TREES + (number << 20)))
+        wanted.append(edited(plan.boot.data, plan.boot.changes))
+    assert len(wanted) == 8
+    (disk / "boot.scr").write_bytes(boot_scr(script))
+    setup = Setup(arguments=("-monitor", f"unix:{socket},server=on,wait=off"))
+    with booting(firmware, disk, loads, 1, setup, 60) as console:
+        lines = (line for line in console if line.startswith("xenassign: "))
+        for number in range(len(wanted)):
+            assert next(lines) == f"xenassign: the tree at {TREES + (number << 20):#x} is ready"
+        memory = in_memory(socket, tmp_path / "memory", TREES, len(wanted) << 20)
+    for number, blob in enumerate(wanted):
+        made, told = read_blob(memory[number << 20 : (number + 1) << 20]), read_blob(blob)
+        assert content(made.root) == content(told.root)
+        assert made.reservations == told.reservations
+        names = [node.name for node in made.root.children["chosen"].children.values()]
+        assert names == [node.name for node in told.root.children["chosen"].children.values()]
+
+
+def system_of(tree: Tree, *loads: str) -> SystemRequest:
+    """Two domains: with the first device that is assigned without a question, and with the next."""
+    judged = assess(read_platform(tree), release(DEFAULT), assignable=True)
+    free = [one.device.path for one in judged.devices]
+    asked = [
+        Request(devices=(path,), name=name, memory=64, vcpus=1, extra='a="b"', routes=("dom0less",))
+        for path, name in zip(free, ("one", "two"), strict=False)
+    ]
+    texts = (*loads, "kernel=0x1000:4K", "one/dtb=0x3000", "two/dtb=0x5000", "dom0-kernel=0x7000:9")
+    boot = BootRequest(frozenset({UBOOT}), tuple(map(parse_load, texts)), None, "console=dtuart")
+    return SystemRequest(tuple(asked), boot=boot)
+
+
+def content(node: Node) -> object:
+    """The properties by name, and the same of the subnodes."""
+    properties = {prop.name: prop.value for prop in node.properties.values()}
+    return properties, {child.name: content(child) for child in node.children.values()}
+
+
+def in_memory(monitor: Path, file: Path, address: int, size: int) -> bytes:
+    """What QEMU's monitor saves of the machine's memory."""
+    with socketing.socket(socketing.AF_UNIX) as connection:
+        connection.connect(str(monitor))
+        with connection.makefile("rwb", buffering=0) as stream:
+            stream.write(f'pmemsave {address:#x} {size:#x} "{file}"\nquit\n'.encode())
+            stream.read()
+    return file.read_bytes()

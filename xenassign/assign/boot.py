@@ -24,7 +24,7 @@ from xenassign.devicetree.blob_writer import to_blob
 from xenassign.devicetree.changes import Change
 from xenassign.devicetree.draft import DraftNode, DraftProperty, cells, text
 from xenassign.errors import UsageError
-from xenassign.findings import Finding, rule
+from xenassign.findings import Finding, rule, some
 from xenassign.host.platform import Platform
 from xenassign.xen.layout import MIB
 from xenassign.xen.releases import PAGE_SIZE
@@ -308,9 +308,9 @@ def _judge(platform: Platform, plan: BootPlan, plans: Sequence[DomainPlan]) -> I
             if span.meets(other):
                 yield OVERLAP(f"{other.text} and {span.text} overlap", node="/chosen")
     for span in spans:
-        for taken in _taken(platform, plans):
-            if span.meets(taken):
-                yield MISPLACED(f"{span.text} overlaps {taken.text}", node="/chosen")
+        taken = [one.text for one in _taken(platform, plans) if span.meets(one)]
+        if taken:
+            yield MISPLACED(f"{span.text} overlaps {some(taken)}", node="/chosen")
         if _outside(platform, span):
             yield NO_RAM(f"{span.text}: the board's tree states no memory there", node="/memory")
     if plan.xen is not None and plan.xen.address % _ALIGNMENT:

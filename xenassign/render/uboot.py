@@ -103,7 +103,7 @@ def _change(
     for name in change.drop:
         yield _step(f"fdt rm {path} {name}")
     for prop in change.properties:
-        yield _set(path, prop)
+        yield set_property(path, prop)
     # The last node that is made comes first, and Xen counts the domains in their order.
     for child in reversed(change.children):
         if old is not None and child.name in old.children:
@@ -123,7 +123,7 @@ def _node(plan: BootPlan, above: str, node: DraftNode, modules: dict[str, Module
             zeros = "0x0 " * (module.cells[1] - 1)
             yield _step(f'fdt set {path} reg "<{address} {zeros}0x${{filesize}}>"')
         else:
-            yield _set(path, prop)
+            yield set_property(path, prop)
     for child in reversed(node.children):
         yield from _node(plan, path, child, modules)
 
@@ -133,7 +133,7 @@ def _cells(prop: DraftProperty) -> tuple[int, ...]:
     return struct.unpack(f">{len(value) // 4}I", value)
 
 
-def _set(path: str, prop: DraftProperty) -> str:
+def set_property(path: str, prop: DraftProperty) -> str:
     size = len(encode(prop, {}))
     if size > _VALUE_MAX:
         raise OutputError(

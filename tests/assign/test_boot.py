@@ -1,0 +1,219 @@
+"""What lies where when Xen starts, and what the host's tree says of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from xenassign.assign.boot import BootPlan
+from xenassign.assign.boot_request import CHOSEN, HOST, UBOOT, BootRequest, parse_load
+from xenassign.assign.request import Request, parse_clock_rate
+from xenassign.assign.system import SystemPlan, decide_system
+from xenassign.assign.system_request import SystemRequest
+from xenassign.devicetree.blob import read_blob, read_blob_file
+from xenassign.devicetree.blob_edit import edited
+from xenassign.devicetree.blob_writer import to_blob
+from xenassign.devicetree.changes import Change
+from xenassign.devicetree.draft import cells
+from xenassign.devicetree.tree import Node, Tree
+from xenassign.errors import UsageError
+
+from ..conftest import FIXTURES
+
+BOTH = frozenset({HOST, CHOSEN})
+NET = Request(
+    devices=("ethernet0",),
+    name="net",
+    memory=512,
+    vcpus=1,
+    extra="console=ttyAMA0",
+    clock_rates=(parse_clock_rate("ethernet0=125000000"),),
+)
+LOG = Request(
+    devices=("serial@ff010000",),
+    name="log",
+    memory=256,
+    vcpus=1,
+    clock_rates=(parse_clock_rate("serial@ff010000=100000000"),),
+)
+LOADS = ("kernel=0x60000000:32M", "net/dtb=0x62000000", "log/dtb=0x62100000")
+
+
+def zcu102() -> Tree:
+    return read_blob_file(FIXTURES / "zynqmp-zcu102.dtb")
+
+
+def system(
+    *loads: str,
+    outputs: frozenset[str] = BOTH,
+    domains: tuple[Request, ...] = (NET, LOG),
+    tree: Tree | None = None,
+    **texts: str,
+) -> SystemPlan:
+    boot = BootRequest(outputs, tuple(map(parse_load, loads)), **texts)
+    return decide_system(tree or zcu102(), SystemRequest(domains, boot=boot))
+
+
+def planned(*loads: str, **options: object) -> BootPlan:
+    plan = system(*loads, **options).boot  # type: ignore[arg-type]
+    assert plan is not None
+    return plan
+
+
+def told(*loads: str, **options: object) -> list[str]:
+    """The messages with their codes."""
+    found = system(*loads, **options).findings  # type: ignore[arg-type]
+    return [f"{finding.code} {finding.message}" for finding in found]
+
+
+def chosen(plan: BootPlan) -> Node:
+    node = read_blob(edited(plan.data, plan.changes)).find("/chosen")
+    assert node is not None
+    return node
+
+
+def test_nothing_is_asked_for() -> None:
+    assert system(outputs=frozenset()).boot is None
+
+
+def test_the_whole_chosen() -> None:
+    """Its domains in their order, each with its modules, and what else the board's has."""
+    plan = planned(
+        *LOADS,
+        "net/ramdisk=0x64000000:0x1234",
+        "dom0-kernel=0x68000000:0x2000",
+        xen_bootargs="console=dtuart",
+        dom0_bootargs="console=hvc0",
+    )
+    node = chosen(plan)
+    assert node.text("xen,xen-bootargs") == "console=dtuart"
+    assert node.text("xen,dom0-bootargs") == "console=hvc0"
+    assert list(node.children) == ["module@68000000", "net", "log"]
+    assert node.cells("#address-cells") + node.cells("#size-cells") == (2, 2)
+    dom0 = node.children["module@68000000"]
+    assert dom0.cells("reg") == (0, 0x68000000, 0, 0x2000)
+    net, log = node.children["net"], node.children["log"]
+    assert list(net.children) == ["module@60000000", "module@64000000", "module@62000000"]
+    assert list(log.children) == ["module@60000000", "module@62100000"]
+    kernel = net.children["module@60000000"]
+    assert kernel.text("bootargs") == "console=ttyAMA0"
+    assert kernel.cells("reg") == (0, 0x60000000, 0, 32 << 20)
+    assert net.children["module@64000000"].cells("reg")[-1] == 0x1234
+    assert not log.children["module@60000000"].has("bootargs")
+    assert node.has("stdout-path")
+
+
+def test_an_initrd_of_the_boot_loader_is_taken_out() -> None:
+    """Xen would take it for dom0's ramdisk (process_chosen_node)."""
+    stale = Change("/chosen", (cells("linux,initrd-start", 0x1000), cells("linux,initrd-end", 9)))
+    data = zcu102().data
+    assert data is not None
+    tree = read_blob(edited(data, [stale]))
+    assert (
+        chosen(planned(*LOADS, tree=tree))
+        .properties.keys()
+        .isdisjoint({"linux,initrd-start", "linux,initrd-end"})
+    )
+
+
+def test_a_domain_of_xl_has_no_node_and_its_marks() -> None:
+    only_xl = replace(LOG, routes=("xl",))
+    plan = planned(*LOADS[:2], domains=(NET, only_xl))
+    assert list(chosen(plan).children) == ["net"]
+    assert "/axi/serial@ff010000" in [change.path for change in plan.marks]
+
+
+def test_a_node_is_marked_once() -> None:
+    paths = [(change.path, change.properties) for change in planned(*LOADS).marks]
+    assert len(paths) == len(set(paths)) > 1
+
+
+@pytest.mark.parametrize(
+    ("loads", "message"),
+    [
+        (LOADS[1:], "domain net has no kernel; give --load kernel=ADDRESS:FILE"),
+        (LOADS[:2], "domain log has no dtb; give --load dtb=ADDRESS"),
+        ((*LOADS, "disk/dtb=0x1000"), "--load disk/dtb: there is no such domain; there are net"),
+        (("kernel=0x60000000", *LOADS[1:]), "--load net/kernel: how large is it?"),
+        ((*LOADS, "dom0-ramdisk=0x1000:5"), "--load dom0-ramdisk: and where is its kernel?"),
+    ],
+)
+def test_what_has_to_be_said(loads: tuple[str, ...], message: str) -> None:
+    with pytest.raises(UsageError) as error:
+        system(*loads)
+    assert message in str(error.value)
+
+
+def test_loads_without_a_use() -> None:
+    with pytest.raises(UsageError, match="nothing asks for it; give --uboot-script or --chosen"):
+        system("kernel=0x1000", outputs=frozenset({HOST}))
+    with pytest.raises(UsageError, match="where does the board's tree lie"):
+        system(*LOADS, outputs=frozenset({UBOOT}))
+    xl = tuple(replace(one, routes=("xl",)) for one in (NET, LOG))
+    with pytest.raises(UsageError, match="net is built by xl; leave it out"):
+        system("net/kernel=0x1000", domains=xl)
+
+
+def test_one_kernel_for_two_domains_is_no_overlap() -> None:
+    assert told(*LOADS) == []
+
+
+def test_overlaps() -> None:
+    assert told(LOADS[0], "dtb=0x62000000") == [
+        f"XA023 net/dtb (0x62000000-{0x62000000 + size(0):#x}) and"
+        f" log/dtb (0x62000000-{0x62000000 + size(1):#x}) overlap"
+    ]
+    (line,) = told(LOADS[0], "net/dtb=0x61ffffff", LOADS[2])
+    assert line.startswith("XA023 net/kernel (0x60000000-0x62000000) and net/dtb (0x61ffffff-")
+    assert told(*LOADS, "xen=0x64000000:0x100000", "host=0x64100000") == []
+    # The tree grows while it is changed, and the room is kept free.
+    grown = 0x64000000 - len(zcu102().data or b"")
+    (line,) = told(*LOADS, "xen=0x64000000:0x100000", f"host={grown:#x}")
+    assert line.startswith("XA023 xen (0x64000000-0x64100000) and host (")
+
+
+def size(domain: int) -> int:
+    return len(to_blob(system(*LOADS).domains[domain].tree))
+
+
+def test_memory_that_is_not_free() -> None:
+    (line,) = told("kernel=0x3e000000:32M", *LOADS[1:])
+    assert line.startswith(
+        "XA024 net/kernel (0x3e000000-0x40000000) overlaps /reserved-memory/memory@"
+    )
+    static = replace(
+        NET, routes=("dom0less",), static_memory=((0x70000000, 512 << 20),), memory=512
+    )
+    (line,) = [
+        one
+        for one in told("kernel=0x6fffffff:2", "dtb=0x62000000", domains=(static,))
+        if one.startswith("XA02")
+    ]
+    assert "static memory of net (0x70000000-0x90000000)" in line
+
+
+def test_no_memory() -> None:
+    (line,) = told(LOADS[0], LOADS[1], "log/dtb=0x7ffffff0")
+    assert line.startswith("XA025 log/dtb (0x7ffffff0-")
+
+
+def test_xen_on_its_boundary() -> None:
+    assert told(*LOADS, "xen=0x64100000:1M") == ["XA026 xen is at 0x64100000"]
+
+
+def test_a_tree_of_no_file() -> None:
+    tree = zcu102()
+    tree.data = None
+    with pytest.raises(UsageError, match="a live tree is no blob"):
+        system(*LOADS, tree=tree)
+
+
+def test_cells_of_chosen_that_are_too_narrow() -> None:
+    """dom0's modules are in the cells of /chosen, which are the board's."""
+    narrow = Change("/chosen", (cells("#address-cells", 1), cells("#size-cells", 1)))
+    tree = read_blob(edited(zcu102().data or b"", [narrow]))
+    node = chosen(planned(*LOADS, "dom0-kernel=0x70000000:16", tree=tree))
+    assert node.children["module@70000000"].cells("reg") == (0x70000000, 16)
+    with pytest.raises(UsageError, match="0x800000000 does not fit into the 1 cells of /chosen"):
+        system(*LOADS, "dom0-kernel=0x800000000:16", tree=tree)

@@ -1,0 +1,221 @@
+"""generate with what a boot loader needs: --host-out, --chosen, --uboot-script, --load."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from xenassign.cli import cli
+from xenassign.devicetree.blob import read_blob
+from xenassign.devicetree.tree import Node
+from xenassign.errors import XenassignError
+
+from ..conftest import FIXTURES
+
+Invoke = Callable[..., Result]
+
+NET = ("-d", "ethernet0", "--clock-rate", "ethernet0=125000000", "--memory", "512", "--vcpus", "1")
+LOADS = ("--load", "kernel=0x60000000:Image", "--load", "dtb=0x62000000")
+ALL = ("--uboot-script", "--load", "host=0x61000000", *LOADS)
+
+SYSTEM = """\
+host = "zynqmp-zcu102.dtb"
+
+[boot]
+load = { xen = "0x5f000000:xen", host = "0x61000000", kernel = "0x60000000:Image" }
+xen-bootargs = "console=dtuart"
+
+[[domain]]
+name = "net"
+memory = 512
+vcpus = 1
+load = { dtb = "0x62000000" }
+
+[[domain.device]]
+path = "ethernet0"
+clock-rate = 125000000
+"""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a board, a kernel and Xen, in which the commands run."""
+    shutil.copy(FIXTURES / "zynqmp-zcu102.dtb", tmp_path / "board.dtb")
+    (tmp_path / "Image").write_bytes(bytes(0x1234))
+    (tmp_path / "sub").mkdir()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def generate(*arguments: str) -> Result:
+    return CliRunner().invoke(cli, ["generate", "board.dtb", *NET, "-o", "out", *arguments])
+
+
+def asked_wrongly(done: Result) -> str:
+    """What is said of a command that could not be meant; nothing was written."""
+    assert isinstance(done.exception, XenassignError)
+    assert done.exception.exit_status == 2
+    assert not Path("out").exists()
+    assert "\n" not in str(done.exception)
+    return str(done.exception)
+
+
+def node(file: str, path: str) -> Node:
+    found = read_blob(Path(file).read_bytes()).find(path)
+    assert found is not None
+    return found
+
+
+def test_the_tree_goes_where_it_is_named(folder: Path) -> None:
+    done = generate("--host-out", "sub/xen.dtb")
+    assert done.exit_code == 0, done.output
+    assert "sub/xen.dtb" in done.output.splitlines()
+    assert node("sub/xen.dtb", "/axi/ethernet@ff0e0000").has("xen,passthrough")
+    assert not node("sub/xen.dtb", "/chosen").children
+    assert not (folder / "out" / "boot.cmd").exists()
+
+
+def test_what_is_there_stays_without_overwrite(folder: Path) -> None:
+    (folder / "sub" / "xen.dtb").write_text("mine")
+    done = generate("--host-out", "sub/xen.dtb")
+    assert isinstance(done.exception, XenassignError)
+    assert "sub/xen.dtb: exists already" in str(done.exception)
+    assert (folder / "sub" / "xen.dtb").read_text() == "mine"
+    assert not (folder / "out").exists()
+    assert generate("--host-out", "sub/xen.dtb", "--overwrite").exit_code == 0
+
+
+def test_its_own_output_gives_itself(folder: Path) -> None:
+    """A tree that has all of it already stays as it is, byte for byte."""
+    options = ("--chosen", *LOADS)
+    assert generate("--host-out", "one.dtb", *options).exit_code == 0
+    shutil.copy("one.dtb", "board.dtb")
+    assert generate("--host-out", "two.dtb", *options, "--overwrite").exit_code == 0
+    assert (folder / "one.dtb").read_bytes() == (folder / "two.dtb").read_bytes()
+
+
+def test_chosen() -> None:
+    assert generate("--host-out", "xen.dtb", "--chosen", *LOADS).exit_code == 0
+    reg = node("xen.dtb", "/chosen/domu1/module@60000000").cells("reg")
+    assert reg == (0, 0x60000000, 0, 0x1234)
+    assert node("xen.dtb", "/chosen/domu1").has("vpl011")
+
+
+def test_a_script_has_no_path_of_this_machine(folder: Path) -> None:
+    arguments = [one.replace(":Image", f":{folder}/Image") for one in ALL]
+    assert generate(*arguments).exit_code == 0
+    script = Path("out/boot.cmd").read_text()
+    assert str(folder) not in script
+    assert script.encode() in Path("out/boot.scr").read_bytes()
+
+
+def test_the_same_twice(folder: Path) -> None:
+    assert generate(*ALL).exit_code == 0
+    first = {path.name: path.read_bytes() for path in Path("out").iterdir()}
+    assert generate(*ALL, "--overwrite").exit_code == 0
+    assert first == {path.name: path.read_bytes() for path in Path("out").iterdir()}
+    assert {"boot.cmd", "boot.scr"} < first.keys()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--chosen",), "--chosen: it is a part of --host-out FILE; give both"),
+        (LOADS, "--load kernel: nothing asks for it; give --uboot-script or --chosen"),
+        (("--uboot-script", *LOADS), "--load host=ADDRESS[:FILE]"),
+        (("--uboot-script", "--load", "host=1"), "has no kernel; give --load kernel=ADDRESS:FILE"),
+        (("--host-out", "x", "--chosen", "--load", "kernel=4096:no"), "no: No such file"),
+        (("--host-out", "x", "--host", "Image"), "Image: "),
+        (("--load", "kernel"), "--load 'kernel' is malformed"),
+    ],
+)
+def test_what_cannot_be_meant(arguments: tuple[str, ...], message: str) -> None:
+    assert message in asked_wrongly(generate(*arguments))
+
+
+def test_several_boards_boot_in_several_ways(folder: Path) -> None:
+    shutil.copy("board.dtb", "other.dtb")
+    told = asked_wrongly(generate("--host", "other.dtb", "--host-out", "x"))
+    assert told == "several boards boot in several ways; ask for the boot of one board"
+
+
+def test_an_overlap_is_refused(folder: Path) -> None:
+    done = generate(*ALL[:-1], "dtb=0x60001000")
+    assert done.exit_code == 1
+    assert "domu1/kernel (0x60000000-0x60001234) and domu1/dtb (0x60001000-" in done.output
+    assert "[XA023]" in done.output
+    assert not (folder / "out").exists()
+
+
+def test_a_domain_without_memory_is_refused(folder: Path) -> None:
+    """The complete /chosen is checked from its bytes, as Xen reads it."""
+    device = ("-d", "ethernet0", "--clock-rate", "ethernet0=125000000")
+    arguments = ["generate", "board.dtb", *device, "-o", "out", *ALL]
+    done = CliRunner().invoke(cli, arguments)
+    assert done.exit_code == 1
+    assert "[XA702]" in done.output
+    assert "[XA703]" in done.output
+    assert not (folder / "out").exists()
+
+
+@pytest.fixture
+def system(folder: Path) -> Path:
+    (folder / "sub" / "xenassign.toml").write_text(SYSTEM)
+    shutil.copy("board.dtb", folder / "sub" / "zynqmp-zcu102.dtb")
+    shutil.copy("Image", folder / "sub" / "Image")
+    (folder / "sub" / "xen").write_bytes(bytes(0x100))
+    return folder / "sub" / "xenassign.toml"
+
+
+def of_system(file: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(cli, ["generate", "-c", str(file), "-o", "out", *arguments])
+
+
+def test_the_file_says_where_things_lie(system: Path) -> None:
+    """Its files are beside it."""
+    done = of_system(system, "--uboot-script")
+    assert done.exit_code == 0, done.output
+    script = Path("out/boot.cmd").read_text()
+    assert 'fdt set /chosen xen,xen-bootargs "console=dtuart"' in script
+    assert "0x60000000 0x0 0x1234>" in script
+    assert "booti 0x5f000000 - 0x61000000" in script
+
+
+def test_the_command_line_comes_first(system: Path, folder: Path) -> None:
+    (folder / "other").write_bytes(bytes(0x99))
+    done = of_system(system, "--uboot-script", "--load", "kernel=0x63000000:other")
+    assert done.exit_code == 0, done.output
+    script = Path("out/boot.cmd").read_text()
+    assert "0x63000000 0x0 0x99>" in script
+    assert "0x60000000" not in script
+
+
+def test_the_file_without_a_boot(system: Path) -> None:
+    """What [boot] says is for those who ask for it."""
+    (system.parent / "Image").unlink()
+    assert of_system(system).exit_code == 0
+    assert not Path("out/boot.cmd").exists()
+
+
+def test_a_mistake_in_the_file_has_its_line(system: Path) -> None:
+    system.write_text(SYSTEM.replace('dtb = "0x62000000"', 'dbt = "0x62000000"'))
+    done = of_system(system)
+    assert isinstance(done.exception, XenassignError)
+    assert f"{system}:11: " in str(done.exception)
+    assert "load.dbt is not known; it has kernel, ramdisk, dtb" in str(done.exception)
+
+
+def test_name_picks_files_of_a_domain_and_the_boot_is_that_of_all(system: Path) -> None:
+    log = '\n[[domain]]\nname = "log"\nroute = "xl"\ndevice = ["i2c0"]\n'
+    system.write_text(SYSTEM + log)
+    done = of_system(system, "--name", "log", "--uboot-script")
+    if done.exit_code:
+        pytest.fail(done.output + str(done.exception))
+    names = {path.name for path in Path("out").iterdir()}
+    assert {"log.dtb", "boot.scr"} <= names
+    assert "net.dtb" not in names
+    assert "ethernet@ff0e0000 xen,passthrough" in Path("out/boot.cmd").read_text()
