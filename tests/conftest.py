@@ -48,7 +48,7 @@ def pytest_runtest_makereport(
     return report
 
 
-_TOOLS = ("dtc", "fdtoverlay")
+_TOOLS = ("dtc", "fdtoverlay", "fdtput")
 
 
 def _skip_without(error: FileNotFoundError) -> None:

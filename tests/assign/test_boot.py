@@ -15,7 +15,7 @@ from xenassign.devicetree.blob import read_blob, read_blob_file
 from xenassign.devicetree.blob_edit import edited
 from xenassign.devicetree.blob_writer import to_blob
 from xenassign.devicetree.changes import Change
-from xenassign.devicetree.draft import cells
+from xenassign.devicetree.draft import DraftNode, cells, text
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.errors import UsageError
 
@@ -115,6 +115,17 @@ def test_an_initrd_of_the_boot_loader_is_taken_out() -> None:
         .properties.keys()
         .isdisjoint({"linux,initrd-start", "linux,initrd-end"})
     )
+
+
+def test_older_modules_of_dom0_give_way() -> None:
+    """Xen takes the first kernel of /chosen for dom0's; other domains are the user's."""
+    kernel = (text("compatible", "multiboot,kernel", "multiboot,module"), cells("reg", 0, 1, 0, 1))
+    other = DraftNode("mine", (text("compatible", "xen,domain"),))
+    old = Change("/chosen", (), (DraftNode("module@1", kernel), other))
+    tree = read_blob(edited(zcu102().data or b"", [old]))
+    node = chosen(planned(*LOADS, "dom0-kernel=0x68000000:9", tree=tree))
+    assert list(node.children) == ["module@68000000", "net", "log", "mine"]
+    assert "module@1" in chosen(planned(*LOADS, tree=tree)).children
 
 
 def test_a_domain_of_xl_has_no_node_and_its_marks() -> None:

@@ -761,3 +761,12 @@ def test_a_missing_file(tmp_path: Path) -> None:
 def test_a_directory(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="Is a directory"):
         read_blob_file(tmp_path)
+
+
+def test_the_tree_keeps_the_bytes_that_it_was_read_from() -> None:
+    assert read_blob(plain()).data == plain()
+    assert read_blob(plain() + b"behind the tree").data == plain()
+    roomy = patched(plain() + bytes(64), (TOTALSIZE, len(plain()) + 64))
+    assert read_blob(roomy + b"behind").data == roomy
+    assert Tree(Node("")).data is None
+    assert "data" not in repr(read_blob(plain()))

@@ -23,6 +23,7 @@ from xenassign.devicetree.blob_edit import edited
 from xenassign.devicetree.blob_writer import to_blob
 from xenassign.devicetree.changes import Change
 from xenassign.devicetree.draft import DraftNode, DraftProperty, cells, text
+from xenassign.devicetree.tree import Node
 from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule, some
 from xenassign.host.platform import Platform
@@ -203,9 +204,24 @@ def _chosen(
     # Xen would take what they name for a ramdisk (process_chosen_node).
     stale = ("linux,initrd-start", "linux,initrd-end")
     drop = tuple(name for name in stale if old is not None and old.has(name))
-    why = "what Xen boots"
-    change = Change("/chosen", tuple(properties), tuple(nodes), drop, why=why)
+    change = Change(
+        "/chosen",
+        tuple(properties),
+        tuple(nodes),
+        drop,
+        _older(old, {node.name for node in nodes}) if of_dom0 else (),
+        why="what Xen boots",
+    )
     return change, (*of_dom0, *(module for modules in of_domains for module in modules))
+
+
+def _older(chosen: Node | None, new: set[str]) -> tuple[str, ...]:
+    """The modules of dom0 that /chosen has and that give way: Xen takes the first kernel."""
+    children = chosen.children.values() if chosen is not None else ()
+    modules = {"multiboot,module", "xen,multiboot-module"}
+    return tuple(
+        node.name for node in children if node.name not in new and modules & {*node.compatible}
+    )
 
 
 def _dom0(request: BootRequest, cells_of: tuple[int, int]) -> list[Module]:

@@ -107,9 +107,9 @@ def _of_a_node(tree: Tree, change: Change) -> Change | None:
     """The change itself, or that of the parent which makes the node; None: nothing to take out."""
     if tree.find(change.path) is not None:
         return change
-    above, _, name = change.path.rpartition("/")
-    above = above or "/"
-    if not change.path.startswith("/") or tree.find(above) is None:
+    written, slash, name = change.path.rpartition("/")
+    above = written or "/"
+    if not slash or written == "/" or tree.find(above) is None:
         raise DevicetreeError(
             f"{tree.file}: cannot change {change.path}: no such node, and none that it could be"
             " made in; name it by its full path"
@@ -346,8 +346,7 @@ class _Editor:
         """Whether the blocks stand in another order than that in which libfdt changes them."""
         header = self.header
         return (
-            header.reserved < _HEADER.size
-            or header.structure < header.reserved + self._reserved_size()
+            header.structure < header.reserved + self._reserved_size()
             or header.strings < header.structure + header.structure_size
         )
 

@@ -102,6 +102,8 @@ def _change(
         yield _step(f"fdt mknod {above or '/'} {name}")
     for name in change.drop:
         yield _step(f"fdt rm {path} {name}")
+    for name in change.remove:
+        yield _step(f"fdt rm {path}/{name}")
     for prop in change.properties:
         yield set_property(path, prop)
     # The last node that is made comes first, and Xen counts the domains in their order.
