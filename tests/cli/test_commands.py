@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
 import xenassign
-from xenassign.cli import cli
+from xenassign.cli import cli, main
 from xenassign.lint.catalogue import rules
 
 Invoke = Callable[..., Result]
@@ -40,6 +42,17 @@ def test_the_version(invoke: Invoke) -> None:
     done = invoke("--version")
     assert done.exit_code == 0
     assert xenassign.__version__ in done.output
+
+
+def test_an_error_needs_nothing_that_click_8_1_lacks(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delattr(click.exceptions, "NoArgsIsHelpError", raising=False)
+    monkeypatch.setattr(sys, "argv", ["xenassign", "inspect", "--nope"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert re.fullmatch(r"error: No such option.*\n", capsys.readouterr().err)
 
 
 def test_shell_completion_of_options_and_choices() -> None:

@@ -60,6 +60,10 @@ def cli() -> None:
 def main() -> NoReturn:
     """The entry point. Every error is one line on stderr; the exit status is the error's."""
     try:
+        if "_XENASSIGN_COMPLETE" in os.environ:
+            from xenassign.cli.completion import register
+
+            register()
         status = cli.main(standalone_mode=False, prog_name="xenassign")
         sys.stdout.flush()
         sys.exit(status if isinstance(status, int) else 0)
@@ -67,10 +71,10 @@ def main() -> NoReturn:
         _die(str(error), error.exit_status)
     except click.exceptions.Abort:
         _die("interrupted", 130)
-    except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message())
-        sys.exit(2)
     except click.ClickException as error:
+        if type(error).__name__ == "NoArgsIsHelpError":  # click 8.2 and newer have it
+            click.echo(error.format_message())
+            sys.exit(2)
         context = getattr(error, "ctx", None)
         where = context.command_path if context else "xenassign"
         _die(f"{error.format_message().rstrip('.')}; see `{where} --help`", 2)

@@ -1,0 +1,294 @@
+"""What a word of the command line may become; loaded only when a shell asks.
+
+click knows commands, options and choices. The values are known here, by what --help calls them:
+FILE, PATH, CODE. What cannot be read completes nothing: a shell that waits for words has no place
+for an error. The scripts of the shells are in completions/; they speak click's own protocol, but in
+bash, where ``@``, ``=`` and ``:`` part words, the line itself is read and not bash's words.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.shell_completion import (
+    BashComplete,
+    CompletionItem,
+    FishComplete,
+    ShellComplete,
+    ZshComplete,
+    add_completion_class,
+    split_arg_string,
+)
+
+from xenassign.assign.boot_request import OF_DOMAIN, OF_SYSTEM
+from xenassign.resources import directory
+
+if TYPE_CHECKING:
+    from xenassign.devicetree.tree import Node, Tree
+
+Items = Iterator["CompletionItem[str]"]
+#: From the other options of the line, and what is written of the word, to what it may become.
+Candidates = Callable[[Mapping[str, Any], str], Items]
+
+#: What needs no quotes in any shell; a name of a board that does is not offered.
+_PLAIN = re.compile(r"[A-Za-z0-9/@,.:=#+_-]+")
+
+
+def _files(_line: Mapping[str, Any], word: str) -> Items:
+    yield CompletionItem(word, type="file")
+
+
+def _folders(_line: Mapping[str, Any], word: str) -> Items:
+    yield CompletionItem(word, type="dir")
+
+
+def _words(*words: str) -> Candidates:
+    return lambda _line, _word: (CompletionItem(word) for word in words)
+
+
+def _both(*kinds: Candidates) -> Candidates:
+    return lambda line, word: (item for kind in kinds for item in kind(line, word))
+
+
+def _devices(line: Mapping[str, Any], word: str) -> Items:
+    """Devices of the line's board: aliases and paths; labels and names once they are begun."""
+    tree = _board(line)
+    if tree is None:
+        return
+    nodes = {node.path: node for node in tree.nodes() if _is_device(node)}
+    if not word.startswith("/"):
+        for alias, path in tree.aliases.items():
+            if path in nodes:
+                yield _item(alias, nodes[path])
+        if word:
+            yield from (_item(name, nodes[p]) for name, p in tree.labels.items() if p in nodes)
+            count = Counter(node.name for node in tree.nodes())
+            yield from (_item(n.name, n) for n in nodes.values() if count[n.name] == 1)
+    yield from (_item(path, node) for path, node in nodes.items())
+
+
+def _regions(line: Mapping[str, Any], _word: str) -> Items:
+    tree = _board(line)
+    reserved = tree.find("/reserved-memory") if tree is not None else None
+    for node in reserved.children.values() if reserved is not None else ():
+        yield _item(node.path, node)
+
+
+def _is_device(node: Node) -> bool:
+    """Whether it is of a kind that could be meant: what has a driver, and is no CPU."""
+    return (
+        node.parent is not None
+        and "compatible" in node.properties
+        and not node.path.startswith(("/cpus/", "/reserved-memory/"))
+    )
+
+
+def _item(name: str, node: Node) -> CompletionItem[str]:
+    """A name of a node; fish and zsh show what it is compatible with beside it."""
+    compatible = node.properties.get("compatible")
+    kinds = compatible.value.split(b"\0") if compatible is not None else [b""]
+    return CompletionItem(name, help=kinds[0].decode("ascii", "replace") or None)
+
+
+def _assigned(of: Candidates, *words: str) -> Candidates:
+    """``WORD`` or ``PATH=WORD``."""
+
+    def found(line: Mapping[str, Any], word: str) -> Items:
+        path, equals, _ = word.partition("=")
+        if equals:
+            yield from (CompletionItem(f"{path}={one}") for one in words)
+        else:
+            yield from (CompletionItem(one) for one in words)
+            yield from (CompletionItem(f"{item.value}=", help=item.help) for item in of(line, word))
+
+    return found
+
+
+def _codes(_line: Mapping[str, Any], word: str) -> Items:
+    """The rules; behind a comma the next of a list."""
+    from xenassign.lint.catalogue import rules
+
+    before = word[: word.rfind(",") + 1]
+    yield from (CompletionItem(f"{before}{rule.code}", help=rule.title) for rule in rules())
+
+
+def _releases(_line: Mapping[str, Any], _word: str) -> Items:
+    from xenassign.xen.releases import RELEASES
+
+    yield from map(CompletionItem, RELEASES)
+
+
+def _domains(line: Mapping[str, Any], _word: str) -> Items:
+    """The domains of the line's xenassign.toml."""
+    domains = _project(line).get("domain", ())
+    yield from (CompletionItem(domain["name"]) for domain in domains)
+
+
+#: By what --help calls a value. Choices are click's own.
+KINDS: dict[str, Candidates] = {
+    "FILE": _files,
+    "FILE…": _files,
+    "HOST": _files,
+    "[HOST]": _files,
+    "DIR": _folders,
+    "PATH": _devices,
+    "[PATH]...": _devices,
+    "PATH|none": _both(_words("none"), _devices),
+    "[PATH[#INDEX]=]WHERE": _assigned(_devices, "auto", "identity", "window:"),
+    "PATH[#CLOCK]=HZ": _assigned(_devices),
+    "[PATH=]map|drop": _assigned(_both(_regions, _devices), "map", "drop"),
+    "[DOMAIN/]WHAT=ADDRESS[:SIZE|:FILE]": _assigned(_words(*OF_SYSTEM, *OF_DOMAIN)),
+    "CODE": _codes,
+    "RELEASE": _releases,
+    "NAME": _domains,
+}
+
+
+def kind_of(param: click.Parameter) -> str:
+    """What --help calls the value of an option or argument; empty where click has the choices."""
+    if param.metavar is not None:
+        return param.metavar
+    return (param.name or "").upper() if isinstance(param, click.Argument) else ""
+
+
+def _board(line: Mapping[str, Any]) -> Tree | None:
+    """The first board of the line, or of its xenassign.toml; never standard input."""
+    from xenassign.host.source import read_host
+
+    own = [line.get("host"), *(line.get("hosts") or ())]
+    for name in [*(_expanded(one) for one in own if one), *_hosts(line)]:
+        if os.path.isfile(name) or os.path.isdir(name):
+            return read_host(name)
+    return None
+
+
+def _hosts(line: Mapping[str, Any]) -> list[str]:
+    from xenassign.assign.value_kinds import as_list
+
+    folder = Path(_expanded(line.get("config") or "")).parent
+    return [str(folder / host) for host in as_list(_project(line).get("host"))]
+
+
+def _project(line: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The values of the line's xenassign.toml, which need not be right."""
+    from xenassign.toml_text import read_toml
+
+    config = line.get("config")
+    return read_toml(Path(_expanded(config)), "a file").values if config else {}
+
+
+def _expanded(name: str) -> str:
+    """A word as the shell would give it to us: it is not expanded yet."""
+    return os.path.expanduser(os.path.expandvars(name))
+
+
+class _Value(click.types.StringParamType):
+    """The type of a value that has candidates."""
+
+    def __init__(self, candidates: Candidates, line: Mapping[str, Any]) -> None:
+        self._candidates, self._line = candidates, line
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem[str]]:
+        found = self._candidates(self._line, incomplete)
+        return [one for one in found if one.type != "plain" or _fits(one.value, incomplete)]
+
+
+def _fits(value: str, word: str) -> bool:
+    return value.startswith(word) and _PLAIN.fullmatch(value) is not None
+
+
+class _Asked(ShellComplete):
+    """What the shells have in common: the words, and our script in place of click's."""
+
+    script = ""
+
+    def source(self) -> str:
+        super().source()  # click's word about a shell that is too old
+        return (directory("completions") / self.script).read_text(encoding="utf-8")
+
+    def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem[str]]:
+        try:
+            self._prepare(args)
+            found = super().get_completions(args, incomplete)
+        except Exception:  # an unreadable board, a file in the making: there is nothing to offer
+            return []
+        before = _option(incomplete)
+        return [_prefixed(one, before) for one in {one.value: one for one in found}.values()]
+
+    def _prepare(self, args: list[str]) -> None:
+        """Gives the command's parameters their candidates."""
+        name, *words = args or [""]
+        group = self.cli
+        command = (
+            group.get_command(click.Context(group), name)
+            if isinstance(group, click.Group)
+            else None
+        )
+        if command is None:
+            return
+        if words and words[-1].startswith("-"):
+            words.pop()  # the option that wants the value: click reads nothing where one lacks it
+        line = command.make_context(name, words, resilient_parsing=True).params
+        for param in command.params:
+            candidates = KINDS.get(kind_of(param))
+            if candidates is not None:
+                param.type = _Value(candidates, line)
+
+
+def _option(word: str) -> str:
+    """``--option=``, where the word has one before its value."""
+    name, equals, _ = word.partition("=")
+    return name + equals if word.startswith("-") and equals else ""
+
+
+def _prefixed(item: CompletionItem[str], before: str) -> CompletionItem[str]:
+    """The whole word, from what its value may be."""
+    told = " ".join((item.help or "").split())
+    shown = "".join(char for char in told if char.isprintable())
+    value = item.value if item.type != "plain" else before + item.value
+    return CompletionItem(value, type=item.type, help=shown or None)
+
+
+class _Bash(_Asked, BashComplete):
+    """Reads the line and gives what takes the place of the part that bash thinks is the word."""
+
+    script = "xenassign.bash"
+    _before = ""
+
+    def get_completion_args(self) -> tuple[list[str], str]:
+        line = os.environ.get("COMP_LINE")
+        if line is None:
+            return super().get_completion_args()
+        words = split_arg_string(line)
+        word = words.pop() if words and not line[-1:].isspace() else ""
+        self._before = word.removesuffix(os.environ.get("COMP_TEXT", word))
+        return words[1:], word
+
+    def format_completion(self, item: CompletionItem[str]) -> str:
+        return f"{item.type},{item.value.removeprefix(self._before)}"
+
+
+class _Zsh(_Asked, ZshComplete):
+    script = "_xenassign"
+
+    def format_completion(self, item: CompletionItem[str]) -> str:
+        value = str(item.value).replace(":", "\\:") if item.help else item.value
+        return f"{item.type}\n{value}\n{item.help or '_'}"
+
+
+class _Fish(_Asked, FishComplete):
+    script = "xenassign.fish"
+
+
+def register() -> None:
+    """Puts these in the place of click's."""
+    for shell in (_Bash, _Zsh, _Fish):
+        add_completion_class(shell)

@@ -1,0 +1,304 @@
+"""The man pages, made of the commands' help.
+
+``python -m xenassign.cli.manual man`` writes man/*.1; a test compares the two. A page has no date,
+so that it is the same on every day. In a command's help a paragraph after a line with a backspace
+stands as it is written; the one that begins with ``Example:`` becomes the examples of the page.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from inspect import cleandoc
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+
+from xenassign import __version__
+from xenassign.cli import cli
+
+#: What stands for characters that roff takes for its own, or sets as others.
+_ROFF = {
+    "\\": "\\(rs",
+    "-": "\\-",
+    "'": "\\(aq",
+    "`": "\\(ga",
+    "^": "\\(ha",
+    "~": "\\(ti",
+}
+
+_SENTENCE = re.compile(r"(?<=[.?!]) (?=[A-Z]|xenassign|--|\[default|\[required)")
+_REFUSED = re.compile(r"\s*Exit status 1: (.+?)\.(?=\s|$)", re.DOTALL)
+
+_STATUS = (
+    ("0", "Done."),
+    ("1", ""),
+    (
+        "2",
+        "The question could not be read, or the files could not be written: one line on standard"
+        " error says what to do.",
+    ),
+    ("130", "Interrupted."),
+)
+_NO = "The answer is no, with every reason on a line of its own: generate, plan and lint."
+
+#: Options and arguments with which a command reads a .dts or a .toml.
+_READS = ("host", "hosts", "files", "config")
+
+
+class Entry(NamedTuple):
+    """A file or a variable. ``params``: a command is concerned that has one of these; none: all."""
+
+    name: str
+    params: tuple[str, ...]
+    text: str
+
+
+_FILES = (
+    Entry(
+        "xenassign.toml", ("config",), "The boards and domains of a system; what lint has to do."
+    ),
+    Entry(
+        "xenassign.lock",
+        ("lock",),
+        "The decisions for the xenassign.toml beside it. Keep it in version control.",
+    ),
+    Entry(
+        "~/.cache/xenassign",
+        _READS,
+        "The parsers of .dts and .toml, kept because building them takes time. It may be deleted.",
+    ),
+)
+_ENVIRONMENT = (
+    Entry("XDG_CACHE_HOME", _READS, "The folder in which that of the parsers is, for ~/.cache."),
+    Entry("XENASSIGN_DEBUG", (), "If set, an internal error shows where it was."),
+)
+_OTHERS = ("dtc(1)", "fdtoverlay(1)", "xl(1)", "xl.cfg(5)")
+
+
+class Help(NamedTuple):
+    """A command's help in parts. ``text``: paragraphs, those written as they are with a flag."""
+
+    summary: str
+    text: tuple[tuple[str, bool], ...]
+    examples: str
+    refused: str
+
+
+def escaped(text: str) -> str:
+    """Text that roff shows as it stands."""
+    shown = (_ROFF.get(char, char if char.isascii() else f"\\[u{ord(char):04X}]") for char in text)
+    return "".join(shown)
+
+
+def _line(text: str) -> str:
+    """A line of escaped text that roff takes for no request."""
+    return f"\\&{text}" if text.startswith((".", "'")) else text
+
+
+def _bold(text: str) -> str:
+    return f"\\fB{escaped(text)}\\fR"
+
+
+def _italic(text: str) -> str:
+    return f"\\fI{escaped(text)}\\fR"
+
+
+def _filled(text: str) -> Iterator[str]:
+    """A paragraph; a sentence a line, as roff wants it to know where one ends."""
+    for sentence in _SENTENCE.split(" ".join(text.split())):
+        yield _line(escaped(sentence))
+
+
+def _verbatim(text: str) -> Iterator[str]:
+    yield ".EX"
+    yield from (_line(escaped(line)) for line in text.splitlines())
+    yield ".EE"
+
+
+def _tagged(tag: str, text: Iterable[str]) -> Iterator[str]:
+    """``tag``: text for roff."""
+    yield from (".TP", _line(tag), *text)
+
+
+def read_help(command: click.Command) -> Help:
+    """The parts of a command's help text."""
+    text: list[tuple[str, bool]] = []
+    examples, refused = "", ""
+    for paragraph in re.split(r"\n\s*\n", cleandoc(command.help or "")):
+        if not paragraph.startswith("\b\n"):
+            found = _REFUSED.search(paragraph)
+            refused = " ".join(found[1].split()) if found else refused
+            kept = _REFUSED.sub("", paragraph).strip()
+            text += [(kept, False)] if kept else []
+            continue
+        head, _, rest = paragraph[2:].partition("\n")
+        if head.rstrip("s:") == "Example":
+            examples = textwrap.dedent(rest)
+        else:
+            text.append((f"{head}\n{rest}", True))
+    summary = _SENTENCE.split(" ".join(text[0][0].split()))[0].rstrip(".")
+    return Help(summary, tuple(text), examples, refused)
+
+
+def _names(option: click.Option) -> str:
+    """``-d, --device PATH`` for roff."""
+    names = [*option.opts]
+    names.sort(key=lambda name: name.startswith("--"))
+    tag = ", ".join(_bold(name) for name in names)
+    if option.secondary_opts:
+        tag += ", " + ", ".join(_bold(name) for name in option.secondary_opts)
+    return tag if option.is_flag or option.count else f"{tag} {_value(option)}"
+
+
+def _value(option: click.Option) -> str:
+    if option.metavar is None and isinstance(option.type, click.Choice):
+        return "|".join(_bold(str(choice)) for choice in option.type.choices)
+    return _italic(option.metavar or option.type.name.upper())
+
+
+def _default(option: click.Option) -> str:
+    """What the option is unless given, where --help says it too."""
+    if not option.show_default:
+        return ""
+    if option.secondary_opts:
+        names = option.opts if option.default else option.secondary_opts
+        return f"[default: {names[-1].lstrip('-')}]"
+    return f"[default: {option.default}]"
+
+
+def _options(command: click.Command, context: click.Context) -> Iterator[str]:
+    """The options, each with the words of --help."""
+    for option in command.get_params(context):
+        if isinstance(option, click.Option) and not option.hidden:
+            notes = [_default(option), "[required]" if option.required else ""]
+            said = " ".join([option.help or "", *notes])
+            yield from _tagged(_names(option), _filled(said))
+
+
+def _synopsis(command: click.Command, name: str, context: click.Context) -> str:
+    if isinstance(command, click.Group):
+        more = "".join(f" [{_italic(word)}]..." for word in ("OPTION", "ARGUMENT"))
+        return f"{_bold(name)} {_italic('COMMAND')}{more}"
+    parts = [_bold(name), f"[{_italic('OPTION')}]..."]
+    for param in command.get_params(context):
+        if isinstance(param, click.Option) and param.required:
+            parts.append(f"{_bold(param.opts[0])} {_value(param)}")
+    for param in command.get_params(context):
+        if isinstance(param, click.Argument):
+            parts.append(_argument(param))
+    return " ".join(parts)
+
+
+def _argument(argument: click.Argument) -> str:
+    if argument.metavar is not None:
+        return _italic(argument.metavar)
+    shown = _italic((argument.name or "").upper())
+    return shown if argument.required else f"[{shown}]"
+
+
+def _page_name(name: str) -> str:
+    return name.replace(" ", "-")
+
+
+def _page(command: click.Command, context: click.Context, others: Sequence[str]) -> str:
+    """The page of a command. ``others``: the pages that it points to."""
+    name = context.command_path
+    said = read_help(command)
+    title = _page_name(name)
+    lines = [
+        '.\\" Written by `python -m xenassign.cli.manual DIR`; a test compares the two.',
+        f'.TH {escaped(title.upper())} 1 "" "xenassign {__version__}" "xenassign"',
+        ".nh",
+        ".nr HY 0",  # groff's man macros turn hyphenation on again at every heading
+        ".ad l",
+        ".SH NAME",
+        f"{escaped(title)} \\- {escaped(said.summary[0].lower() + said.summary[1:])}",
+        ".SH SYNOPSIS",
+        _synopsis(command, name, context),
+        ".SH DESCRIPTION",
+    ]
+    for index, (text, verbatim) in enumerate(said.text):
+        lines += [".PP"] if index else []
+        lines += _verbatim(text) if verbatim else _filled(text)
+    if isinstance(command, click.Group):
+        lines.append(".SH COMMANDS")
+        for one in command.list_commands(context):
+            summary = read_help(_sub(command, context, one)[0]).summary
+            lines += _tagged(f"{_bold(f'{title}-{one}')}(1)", _filled(f"{summary}."))
+    lines += [".SH OPTIONS", *_options(command, context)]
+    if said.examples:
+        lines += [".SH EXAMPLES", *_verbatim(said.examples)]
+    lines += [".SH EXIT STATUS", *_statuses(_refused(command, said))]
+    for heading, entries, style in _SURROUNDINGS:
+        told = [line for entry in entries for line in _entry(entry, command, style)]
+        lines += [f".SH {heading}", *told] if told else []
+    lines += [".SH SEE ALSO", ",\n".join(_reference(other) for other in (*others, *_OTHERS))]
+    return "\n".join(lines) + "\n"
+
+
+_SURROUNDINGS = (("FILES", _FILES, _italic), ("ENVIRONMENT", _ENVIRONMENT, _bold))
+
+
+def _entry(entry: Entry, command: click.Command, style: Callable[[str], str]) -> Iterator[str]:
+    """The entry, if it concerns the command; all concern the group."""
+    names = {param.name for param in command.params}
+    if isinstance(command, click.Group) or not entry.params or names & {*entry.params}:
+        yield from _tagged(style(entry.name), _filled(entry.text))
+
+
+def _refused(command: click.Command, said: Help) -> str:
+    if isinstance(command, click.Group):
+        return _NO
+    return said.refused and f"{said.refused[0].upper()}{said.refused[1:]}."
+
+
+def _statuses(refused: str) -> Iterator[str]:
+    for status, what in _STATUS:
+        if what or refused:
+            yield from _tagged(_bold(status), _filled(what or refused))
+
+
+def _reference(page: str) -> str:
+    name, _, section = page.partition("(")
+    return f"{_bold(name)}({section}"
+
+
+def _sub(
+    group: click.Group, context: click.Context, name: str
+) -> tuple[click.Command, click.Context]:
+    """A command of the group, with the context that names it in full."""
+    command = group.get_command(context, name)
+    assert command is not None, name
+    return command, click.Context(command, info_name=name, parent=context)
+
+
+def pages() -> dict[str, str]:
+    """Each page's file name and text."""
+    context = click.Context(cli, info_name="xenassign", **cli.context_settings)
+    subs = [_sub(cli, context, name) for name in cli.list_commands(context)]
+    names = ["xenassign", *(_page_name(sub.command_path) for _, sub in subs)]
+    found = {}
+    for command, own in [(cli, context), *subs]:
+        name = _page_name(own.command_path)
+        others = [f"{other}(1)" for other in names if other != name]
+        found[f"{name}.1"] = _page(command, own, others)
+    return found
+
+
+def write(directory: Path) -> None:
+    """Writes the pages, and takes away those of commands that are no more."""
+    wanted = pages()
+    directory.mkdir(exist_ok=True)
+    for path in directory.glob("*.1"):
+        if path.name not in wanted:
+            path.unlink()
+    for name, text in wanted.items():
+        (directory / name).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]))
