@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import socket as socketing
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -31,10 +32,19 @@ from xenassign.xen.releases import DEFAULT, release
 
 from ..conftest import FIXTURES
 from ..missing import skip_or_fail
-from .boot import XEN_ARGUMENTS, Domain, Outcome, bootargs, guest_files, outcome
+from .boot import (
+    DONE,
+    XEN_ARGUMENTS,
+    Domain,
+    Outcome,
+    bootargs,
+    guest_files,
+    outcome,
+    spoken,
+)
 from .machine import Machine, UnavailableError, board, uboot
 from .mutants.blob import Blob
-from .qemu import PLAIN, Load, Setup, booting, running
+from .qemu import PLAIN, Console, Load, Setup, booting, running
 
 #: Where things go: below 0x40400000 is what U-Boot itself uses, and QEMU's tree.
 PLACES = {
@@ -151,6 +161,34 @@ def test_host_out_with_chosen(machine: Machine, files: dict[str, Path], tmp_path
     host = (tmp_path / "xen.dtb").read_bytes()
     with running(machine.xen, host, loads, 1, PLAIN, 60) as console:
         check(outcome(console, guest_speaks=True))
+
+
+def test_host_out_with_dom0(machine: Machine, files: dict[str, Path], tmp_path: Path) -> None:
+    """dom0 alone, for a domain of xl: it has its kernel, ramdisk and command line, and no PL031."""
+    script = (
+        "cat /proc/device-tree/pl031@9010000/status >/out/status; cat /proc/cmdline >/out/cmdline"
+    )
+    files["ramdisk"].write_bytes(machine.guest.read_bytes() + guest_files(script))
+    said = "console=hvc0 rdinit=/init loglevel=4 panic=1"
+    options = ["--host-out", str(tmp_path / "xen.dtb"), "--chosen", "--route", "xl"]
+    options += ["--xen-bootargs", f"{XEN_ARGUMENTS} dom0_mem=256M", "--dom0-bootargs", said]
+    for what in ("kernel", "ramdisk"):
+        options += ["--load", f"dom0-{what}={PLACES[what]:#x}:{files[what]}"]
+    generate(files["host"], tmp_path / "out", *options)
+    loads = [Load(files[what], PLACES[what]) for what in ("kernel", "ramdisk")]
+    host = (tmp_path / "xen.dtb").read_bytes()
+    with running(machine.xen, host, loads, 1, PLAIN, 60) as console:
+        _, told = spoken(list(until(console, DONE)))
+    assert told["status"] == b"disabled\0"
+    assert told["cmdline"].decode().strip() == said
+
+
+def until(console: Console, last: str) -> Iterator[str]:
+    """The lines, as far as one."""
+    for line in console:
+        yield line
+        if line == last:
+            return
 
 
 #: Where the boards' trees lie, a MiB from one to the next.
