@@ -201,6 +201,18 @@ def test_the_file_without_a_boot(system: Path) -> None:
     assert not Path("out/boot.cmd").exists()
 
 
+def test_the_lock_is_the_same_with_a_boot_and_without(system: Path) -> None:
+    """What is said of a boot is of no plan: here that the kernel lies beyond the board's memory."""
+    assert of_system(system).exit_code == 0
+    lock = system.with_suffix(".lock").read_bytes()
+    options = ("--uboot-script", "--load", "kernel=0x90000000:Image", "--overwrite")
+    done = of_system(system, *options, "--locked")
+    assert done.exit_code == 0, done.output
+    assert "[XA025]" in done.output
+    assert of_system(system, *options).exit_code == 0
+    assert system.with_suffix(".lock").read_bytes() == lock
+
+
 def test_a_mistake_in_the_file_has_its_line(system: Path) -> None:
     system.write_text(SYSTEM.replace('dtb = "0x62000000"', 'dbt = "0x62000000"'))
     done = of_system(system)

@@ -254,6 +254,7 @@ OTHERS = {
     "XA004": {"XA006"},
     "XA006": {"XA107", "XA502"},
     "XA007": {"XA523"},
+    "XA033": {"XA308"},
     "XA123": {"XA122"},
     "XA205": {"XA215"},
     "XA206": {"XA215"},
@@ -358,7 +359,8 @@ def test_the_marks_are_those_of_the_devices(name: str) -> None:
 
 
 def test_those_that_a_test_of_its_own_runs() -> None:
-    assert [code for code, one in EXAMPLES.items() if one.base == "shell"] == ["XA021", "XA121"]
+    alone = [code for code, one in EXAMPLES.items() if one.base == "shell"]
+    assert alone == ["XA021", *IMAGEBUILDER, "XA121"]
 
 
 @pytest.mark.parametrize("wrong", [False, True])
@@ -374,6 +376,21 @@ def test_the_revision_that_is_not_the_locked_one(wrong: bool) -> None:
         done = CliRunner().invoke(cli, shlex.split(line)[1:])
         assert done.exit_code == code, done.output
     assert ("[XA021]" in done.output) == wrong
+
+
+IMAGEBUILDER = ("XA034", "XA035", "XA036")
+
+
+@pytest.mark.parametrize("code", IMAGEBUILDER)
+@pytest.mark.parametrize("wrong", [False, True])
+def test_the_configuration_of_imagebuilder(code: str, wrong: bool) -> None:
+    one = EXAMPLES[code]
+    subprocess.run(["bash", "-c", one.wrong if wrong else one.right], check=True)
+    Path("qemu.dtb").write_bytes((FIXTURES / "qemu-virt-gicv3.dtb").read_bytes())
+    line = "generate qemu.dtb -d pl031@9010000 --kernel Image -o out --imagebuilder-base my.cfg"
+    done = CliRunner().invoke(cli, [*shlex.split(line), "--no-vpl011"])
+    assert done.exit_code == int(wrong and RULES[code].severity == "error"), done.output
+    assert (f"[{code}]" in done.output) == wrong
 
 
 @pytest.mark.parametrize("wrong", [False, True])

@@ -125,6 +125,7 @@ class BootPlan(NamedTuple):
     xen: LoadOption | None
     host: LoadOption | None
     growth: int
+    findings: tuple[Finding, ...] = ()
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -134,7 +135,7 @@ class BootPlan(NamedTuple):
 
 def decide_boot(
     platform: Platform, request: BootRequest, plans: Sequence[DomainPlan]
-) -> tuple[BootPlan | None, list[Finding]]:
+) -> BootPlan | None:
     """Decides it for the domains of a system. None: nothing is asked of the boot.
 
     Raises UsageError where something that has to be said is not, or nothing is of that name.
@@ -142,7 +143,7 @@ def decide_boot(
     tree = platform.tree
     _check_names(request, plans)
     if not request.outputs:
-        return None, []
+        return None
     if tree.data is None:
         raise UsageError(
             f"{tree.file}: a live tree is no blob that could be changed; give the board's .dtb"
@@ -160,7 +161,7 @@ def decide_boot(
             "--uboot-script: where does the board's tree lie? give --load host=ADDRESS[:FILE]"
         )
     plan = BootPlan(request, tree.data, marks, chosen, modules, xen, host, growth)
-    return plan, list(_judge(platform, plan, plans)) if wanted else []
+    return plan._replace(findings=tuple(_judge(platform, plan, plans))) if wanted else plan
 
 
 def _check_names(request: BootRequest, plans: Sequence[DomainPlan]) -> None:

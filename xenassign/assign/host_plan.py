@@ -75,7 +75,7 @@ class HostPlan(NamedTuple):
 
 
 def _errors(file: str, system: SystemPlan) -> Iterator[str]:
-    yield from (finding.text(file) for finding in errors(system.between))
+    yield from (finding.text(file) for finding in errors(system.about_all))
     for plan in system.domains:
         about = f"{file}: domain {plan.name}"
         yield from (finding.text(about) for finding in errors(plan.findings))

@@ -23,6 +23,7 @@ from xenassign.assign.conflicts import (
     told_apart,
 )
 from xenassign.assign.decide import decide_on
+from xenassign.assign.imagebuilder import ImageBuilderPlan, decide_imagebuilder
 from xenassign.assign.kept import within
 from xenassign.assign.plan import DomainPlan
 from xenassign.assign.request import Request
@@ -42,12 +43,14 @@ class SystemPlan(NamedTuple):
     ``domains``: in the order of the request; their findings are about the domain and the host.
     ``conflicts``: between two domains. ``findings``: about the system as a whole.
     ``boot``: what lies where when Xen starts, and what changes in the host's tree, if asked for.
+    ``imagebuilder``: what ImageBuilder is told, if asked for.
     """
 
     domains: tuple[DomainPlan, ...]
     conflicts: tuple[Conflict, ...]
     findings: tuple[Finding, ...]
     boot: BootPlan | None
+    imagebuilder: ImageBuilderPlan | None = None
 
     @property
     def between(self) -> list[Finding]:
@@ -55,10 +58,16 @@ class SystemPlan(NamedTuple):
         return [*(conflict.finding for conflict in self.conflicts), *self.findings]
 
     @property
+    def about_all(self) -> list[Finding]:
+        """The same, with what is said of files that only were asked for this time."""
+        asked = (self.boot, self.imagebuilder)
+        return [*self.between, *(f for one in asked if one is not None for f in one.findings)]
+
+    @property
     def refused(self) -> bool:
         """Whether an error forbids any of it."""
         told = [f for plan in self.domains for f in plan.findings]
-        return bool(errors([*told, *self.between]))
+        return bool(errors([*told, *self.about_all]))
 
 
 def decide_system(
@@ -103,8 +112,10 @@ def decide_system(
     for number, one in enumerate(request.domains):
         if one.name in accepted:  # Its tree tells the lint.
             plans[number] = decide_on(board, one, elsewhere[number], accepted[one.name])
-    boot, told = decide_boot(platform, request.boot, plans)
-    return SystemPlan(tuple(plans), tuple(conflicts), (*idle, *told), boot)
+    boot = decide_boot(platform, request.boot, plans)
+    builder = request.imagebuilder
+    made = decide_imagebuilder(plans, builder.base) if builder is not None else None
+    return SystemPlan(tuple(plans), tuple(conflicts), tuple(idle), boot, made)
 
 
 def _scope(platform: Platform, request: SystemRequest, domain: Request) -> Scope:

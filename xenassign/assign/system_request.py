@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from xenassign.assign.boot_request import BootRequest
+from xenassign.assign.imagebuilder import ImageBuilderRequest
 from xenassign.assign.request import Request
 from xenassign.errors import UsageError
 
@@ -28,7 +29,7 @@ def _as_it_is(error: UsageError, domain: str | None) -> UsageError:
 class SystemRequest:
     """The domains of one system. All are for the same Xen.
 
-    ``boot``: what is to be written of its boot.
+    ``boot``: what is to be written of its boot. ``imagebuilder``: what is for ImageBuilder.
     ``located``: an error about a domain, by its name, or about an allowance (None), with the place
     where it was asked for.
     """
@@ -39,6 +40,7 @@ class SystemRequest:
         default=_as_it_is, compare=False
     )
     boot: BootRequest = field(default_factory=BootRequest)
+    imagebuilder: ImageBuilderRequest | None = None
 
     def __post_init__(self) -> None:
         if not self.domains:

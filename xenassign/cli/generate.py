@@ -57,7 +57,8 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
 
     Instead of overlays a boot can have the board's tree with everything in it (--host-out, with
     --chosen for dom0less), or a U-Boot script that changes the tree (--uboot-script). Both want to
-    know with --load what lies where.
+    know with --load what lies where. ImageBuilder does the same on the build host: --imagebuilder
+    writes what its configuration has to say.
 
     With -c the boards and the domains are those of a xenassign.toml, and what two domains would
     share is refused. xenassign.lock keeps the decisions: a rebuild tells what changed.
@@ -77,7 +78,7 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
 
     request, trees = make_system(asked, host, hosts, config)
     request = with_boot(request, asked, config)
-    if len(trees) > 1 and request.boot.outputs:
+    if len(trees) > 1 and (request.boot.outputs or request.imagebuilder):
         raise UsageError("several boards boot in several ways; ask for the boot of one board")
     kept = lock_path(lock, config, own=host is None and not hosts)
     if locked and kept is None:

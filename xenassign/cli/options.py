@@ -12,6 +12,7 @@ from click.core import ParameterSource
 from xenassign.xen.releases import DEFAULT, RELEASES
 
 if TYPE_CHECKING:
+    from xenassign.assign.imagebuilder import ImageBuilderRequest
     from xenassign.assign.request import Request
     from xenassign.assign.system_request import SystemRequest
     from xenassign.devicetree.tree import Tree
@@ -217,8 +218,16 @@ _REQUEST_OPTIONS = (
         " those of Xen's console UART. What DMA without an IOMMU needs.",
     ),
     click.option("--vcpus", type=int, metavar="N", help="Virtual CPUs of the domain."),
-    click.option("--kernel", metavar="FILE", help="kernel of dom.cfg, as dom0 sees it."),
-    click.option("--ramdisk", metavar="FILE", help="ramdisk of dom.cfg, as dom0 sees it."),
+    click.option(
+        "--kernel",
+        metavar="FILE",
+        help="kernel of dom.cfg, as dom0 sees it; DOMU_KERNEL of --imagebuilder.",
+    ),
+    click.option(
+        "--ramdisk",
+        metavar="FILE",
+        help="ramdisk of dom.cfg, as dom0 sees it; DOMU_RAMDISK of --imagebuilder.",
+    ),
     click.option("--extra", metavar="TEXT", help="The kernel's command line."),
     click.option(
         "--device-tree-path",
@@ -276,6 +285,18 @@ _BOOT_OPTIONS = (
     ),
     click.option("--xen-bootargs", metavar="TEXT", help="Xen's command line, in /chosen."),
     click.option("--dom0-bootargs", metavar="TEXT", help="dom0's command line, in /chosen."),
+    click.option(
+        "--imagebuilder",
+        is_flag=True,
+        help="Write imagebuilder.cfg, the domains for ImageBuilder's uboot-script-gen, and"
+        " imagebuilder.cmds if it needs U-Boot commands beside it.",
+    ),
+    click.option(
+        "--imagebuilder-base",
+        metavar="FILE",
+        help="Your own ImageBuilder configuration: imagebuilder.cfg becomes this text with the"
+        " entries of the domains set. The rest of it stays.",
+    ),
 )
 
 
@@ -317,7 +338,18 @@ def with_boot(system: SystemRequest, asked: Mapping[str, Any], config: str | Non
         whole = replace(whole, loads=said.loads)
     elif config is not None:
         whole = replace(whole, loads=boot.measured(whole.loads, Path(config).parent, later=later))
-    return replace(system, boot=whole)
+    return replace(system, boot=whole, imagebuilder=_imagebuilder(asked))
+
+
+def _imagebuilder(asked: Mapping[str, Any]) -> ImageBuilderRequest | None:
+    """What is wanted for ImageBuilder. Raises InputError."""
+    from xenassign.assign.imagebuilder import ImageBuilderRequest
+    from xenassign.xen.imagebuilder_cfg import read_file
+
+    base = asked["imagebuilder_base"]
+    if base is None:
+        return ImageBuilderRequest(None) if asked["imagebuilder"] else None
+    return ImageBuilderRequest(read_file(base))
 
 
 def make_request(asked: Mapping[str, Any]) -> Request:

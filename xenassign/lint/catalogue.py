@@ -24,6 +24,7 @@ _MODULES = (
     "xenassign.assign.dma_reach",
     "xenassign.assign.host_keeps",
     "xenassign.assign.lock",
+    "xenassign.assign.imagebuilder",
     "xenassign.assign.losses",
     "xenassign.assign.memory",
     "xenassign.assign.memory_type",

@@ -52,7 +52,7 @@ def generate_system(
     platform = platform or with_console(read_platform(tree), request.domains[0].xen_console)
     system = decide_system(tree, request, platform)
     marked = frozenset(mark.path for plan in system.domains for mark in plan.marks)
-    refusals = [finding.text(tree.file) for finding in errors(system.between)]
+    refusals = [finding.text(tree.file) for finding in errors(system.about_all)]
     plans: list[DomainPlan] = []
     files: dict[str, bytes] = {}
     for decided in system.domains:

@@ -114,5 +114,5 @@ def told(plan: HostsPlan, only: str | None = None) -> Iterator[tuple[str, Findin
         for domain in (one for one in system.domains if only in (None, one.name)):
             about = f"{file}: domain {domain.name}" if several else file
             yield from ((about, finding) for finding in domain.findings)
-        for finding in system.between:
+        for finding in system.about_all:
             yield file, finding

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from xenassign.assign.boot import BootPlan
 from xenassign.assign.boot_request import CHOSEN, HOST, UBOOT
+from xenassign.assign.imagebuilder import COMMANDS, CONFIG
 from xenassign.assign.system import SystemPlan
 from xenassign.devicetree.blob_edit import edited
 from xenassign.devicetree.tree import Tree
@@ -12,15 +13,19 @@ from xenassign.devicetree.tree import Tree
 HOST_TREE = "/host-out"
 SCRIPT, IMAGE = "boot.cmd", "boot.scr"
 #: Names that are no domain's.
-NAMES = frozenset({HOST_TREE, SCRIPT, IMAGE})
+NAMES = frozenset({HOST_TREE, SCRIPT, IMAGE, CONFIG, COMMANDS})
 
 
 def render_system(plan: SystemPlan, tree: Tree) -> dict[str, bytes]:
     """Name to content of what is asked for. ``tree``: the host's. Raises OutputError."""
+    files: dict[str, bytes] = {}
+    if plan.imagebuilder is not None:
+        from xenassign.render.imagebuilder import imagebuilder
+
+        files.update(imagebuilder(plan.imagebuilder))
     boot = plan.boot
     if boot is None:
-        return {}
-    files: dict[str, bytes] = {}
+        return files
     if HOST in boot.request.outputs:
         files[HOST_TREE] = host_tree(boot, tree, chosen=CHOSEN in boot.request.outputs)
     if UBOOT in boot.request.outputs:

@@ -27,6 +27,7 @@ code = "XA003"
 nodes = ["pwm@fd8b0000", "pwm@fd8b0010"]
 reason = "both domains are ours"
 """
+_CLOCK = "xenassign generate qemu-virt-gicv3.dtb -d pl031@9010000 -o out"
 _BOTH_NET = _system(_ZCU102, _NET, _UART)
 
 _BOOT = (
@@ -126,5 +127,38 @@ EXAMPLES: dict[str, Example] = {
         "generate",
         right=_loads("0x60000000", "0x62000000", " --load xen=0x64000000:1M"),
         wrong=_loads("0x60000000", "0x62000000", " --load xen=0x64100000:1M"),
+    ),
+    "XA031": Example(
+        "generate",
+        right=f"{_CLOCK} --imagebuilder --kernel Image --extra 'console=ttyAMA0 init=/bin/sh'",
+        wrong=f"{_CLOCK} --imagebuilder --kernel Image --extra 'console=ttyAMA0 init=$INIT'",
+    ),
+    "XA032": Example(
+        "generate",
+        right=f"{_CLOCK} --imagebuilder --kernel Image",
+        wrong=f"{_CLOCK} --imagebuilder",
+    ),
+    "XA033": Example(
+        "generate",
+        right=f"{_CLOCK} --imagebuilder --kernel Image --route dom0less",
+        wrong=f"{_CLOCK} --imagebuilder --kernel Image --route xl",
+    ),
+    "XA034": Example(
+        "shell",
+        right="""echo 'APPEND_EXTRA_CMDS="imagebuilder.cmds"' >>my.cfg""",
+        wrong="""echo 'APPEND_EXTRA_CMDS="mine.cmds"' >>my.cfg""",
+        note="Then xenassign generate … --no-vpl011 --imagebuilder-base my.cfg.",
+    ),
+    "XA035": Example(
+        "shell",
+        right="echo NUM_DOMUS=2 >>my.cfg",
+        wrong="echo NUM_DOMUS=12 >>my.cfg",
+        note="Then xenassign generate … --imagebuilder-base my.cfg.",
+    ),
+    "XA036": Example(
+        "shell",
+        right="echo LOPPER_PATH= >>my.cfg",
+        wrong="echo LOPPER_PATH=/opt/lopper/lopper.py >>my.cfg",
+        note="Then xenassign generate … --imagebuilder-base my.cfg.",
     ),
 }

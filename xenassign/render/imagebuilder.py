@@ -1,0 +1,100 @@
+"""imagebuilder.cfg, the configuration for ImageBuilder, and imagebuilder.cmds beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from pathlib import PurePath
+
+from xenassign.assign.imagebuilder import COMMANDS, CONFIG, Command, DomU, ImageBuilderPlan
+from xenassign.render.text import render_template
+from xenassign.xen import imagebuilder_cfg as syntax
+from xenassign.xen.imagebuilder_cfg import Config, written
+from xenassign.xen.xlcfg_edit import Edit, apply
+
+#: What is to be filled in of a domain, by its name: (value, what it is).
+_UNSAID = {
+    "DOMU_KERNEL": ("Image", "ImageBuilder stops without it"),
+    "DOMU_RAMDISK": ("domu-ramdisk.cpio.gz", ""),
+    "DOMU_CMD": ("console=ttyAMA0", "ImageBuilder's default"),
+    "DOMU_MEM": ("512", "MiB; ImageBuilder's default"),
+    "DOMU_VCPUS": ("1", "ImageBuilder's default"),
+}
+
+
+def imagebuilder(plan: ImageBuilderPlan) -> dict[str, bytes]:
+    """Name to content."""
+    text = _new(plan) if plan.base is None else _changed(plan, plan.base)
+    files = {CONFIG: syntax.encode(text)}
+    if plan.append is not None or plan.commands:
+        files[COMMANDS] = _commands(plan.commands).encode()
+    return files
+
+
+def _new(plan: ImageBuilderPlan) -> str:
+    """A whole configuration, with what only the user knows as comments."""
+    system = [written("NUM_DOMUS", None, str(plan.total)), *_append(plan)]
+    board = plan.domus[0].plan
+    tree = PurePath(PurePath(board.host_file).name or "board").with_suffix(".dtb").name
+    domains = [_domain(domu) for domu in plan.domus]
+    return render_template(
+        "imagebuilder.cfg.j2", model=board.model, tree=tree, system=system, domains=domains
+    )
+
+
+def _domain(domu: DomU) -> list[str]:
+    """The lines of a domain that the base has not."""
+    lines = [f"# {domu.plan.name}: /chosen/domU{domu.number}, written by xenassign"]
+    lines += [written(name, domu.number, value) for name, value in domu.values.items()]
+    if "DOMU_NOBOOT" in domu.values:
+        return lines
+    for name, (value, what) in _UNSAID.items():
+        if name not in domu.values:
+            behind = f"  # {what}" if what else ""
+            lines.append(f"#{written(name, domu.number, value)}{behind}")
+    return lines
+
+
+def _append(plan: ImageBuilderPlan) -> list[str]:
+    if plan.append is None:
+        return []
+    return [written("APPEND_EXTRA_CMDS", None, plan.append)]
+
+
+def _changed(plan: ImageBuilderPlan, base: Config) -> str:
+    """The base with the plan's values. Of the result again it makes the same."""
+    wanted = dict(_wanted(plan))
+    edits: list[Edit] = []
+    missing: dict[int | None, list[str]] = {}
+    for (name, index), value in wanted.items():
+        if base.get(name, index) is not None:
+            edits += syntax.set_value(base, name, index, value)
+        else:
+            missing.setdefault(index, []).append(written(name, index, value))
+    for domu in plan.domus:
+        if not domu.new and domu.number in missing:
+            at = [a for a in base.assignments if a.name.startswith("DOMU_") and a.at == domu.number]
+            edits += syntax.add_lines(base, missing[domu.number], max(at, key=lambda a: a.line))
+    new = [["", *_domain(domu)] for domu in plan.domus if domu.new]
+    count = missing.get(None, [])
+    lines = [*(["", "# Set by xenassign"] if count else []), *count, *(x for n in new for x in n)]
+    edits += syntax.add_lines(base, lines if base.text else lines[1:], None)
+    return apply(base.text, edits)
+
+
+def _wanted(plan: ImageBuilderPlan) -> Iterator[tuple[tuple[str, int | None], str]]:
+    """Every value by name and number."""
+    yield ("NUM_DOMUS", None), str(plan.total)
+    if plan.append is not None:
+        yield ("APPEND_EXTRA_CMDS", None), plan.append
+    for domu in plan.domus:
+        for name, value in domu.values.items():
+            yield (name, domu.number), value
+
+
+def _commands(commands: Sequence[Command]) -> str:
+    """U-Boot commands, each group below what it is for. Plain ASCII, or ImageBuilder refuses it."""
+    lines = ["# Written by xenassign: what ImageBuilder has no name for.", "fdt resize 0x1000"]
+    for why, group in groupby(commands, key=lambda one: one.why):
+        lines += [f"# {why}", *(command.text for command in group)]
+    return "".join(f"{line}\n" for line in lines)

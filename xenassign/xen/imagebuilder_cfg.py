@@ -1,0 +1,358 @@
+"""The text of an ImageBuilder configuration, which uboot-script-gen has bash read, and its edits.
+
+bash is not run here. What counts is a line that is one assignment and nothing else, outside of any
+``if``, loop or function; every other line is only told apart (quotes, comments, commands). Where
+such a line may set a name that matters, there is no answer but an error with its place. Not even a
+here-document is read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple, NoReturn
+
+from xenassign.errors import InputError
+from xenassign.xen.xlcfg_edit import Edit
+
+#: What is set, or decides what becomes of what is set. One behind the other in ImageBuilder.
+MATTERS = r"NUM_DOMUS|APPEND_EXTRA_CMDS|DOMU_\w+|LOPPER_PATH|PASSTHROUGH_DTS_REPO|FIT"
+#: Replaced by DOMU_PASSTHROUGH_PATHS[n] in September 2022; it is only looked for.
+OLD_PATHS = "XEN_PASSTHROUGH_PATHS"
+
+_BEGIN = re.compile(r"(?:export[ \t]+)?([A-Za-z_]\w*)(?:\[([^\]\n]*)\])?=(?!\()")
+_INDEX = re.compile(r"[ \t]*(0|[1-9]\d*)[ \t]*")
+_SET = re.compile(rf"(?<![\w${{])({MATTERS})(?:\[[^\]\n]*\])?[ \t]*(?:\+\+|--|[-+*/%&|^]?=(?!=))")
+_NAMED = re.compile(rf"[\"']?({MATTERS})(?:\[.*\])?[\"']?")
+
+_OPENING = frozenset({"if", "for", "while", "until", "case", "select", "{"})
+_CLOSING = frozenset({"fi", "done", "esac", "}"})
+#: Words that a command follows.
+_BEFORE = frozenset({"then", "do", "else", "elif", "!", "{"})
+_OPERATORS = ";&|<>()"
+
+
+class Assignment(NamedTuple):
+    """A line ``NAME=value`` or ``NAME[number]=value``.
+
+    ``value``: as bash reads it, with expansions as they are written; ``literal``: there are none.
+    ``start`` and ``end``: offsets of the value, ``stop``: that of the next line.
+    """
+
+    name: str
+    number: int | None
+    value: str
+    literal: bool
+    line: int
+    start: int
+    end: int
+    stop: int
+
+    @property
+    def at(self) -> int:
+        """Its place in the array; in bash NAME and NAME[0] are the same."""
+        return self.number or 0
+
+
+class Config(NamedTuple):
+    """A configuration, and the assignments in it that are plain, in their order."""
+
+    file: str
+    text: str
+    assignments: tuple[Assignment, ...]
+
+    def get(self, name: str, number: int | None = None) -> Assignment | None:
+        """The assignment that holds: the last."""
+        found = (a for a in self.assignments if a.name == name and a.at == (number or 0))
+        return max(found, key=lambda one: one.line, default=None)
+
+    def said(self, name: str, number: int | None = None) -> str:
+        """The value; empty where there is none, as for the ``test`` of ImageBuilder."""
+        found = self.get(name, number)
+        return found.value if found is not None else ""
+
+    def where(self, at: Assignment | None) -> str:
+        """FILE:LINE of an assignment."""
+        return f"{self.file}:{at.line}" if at is not None else self.file
+
+
+def read_file(path: str) -> Config:
+    """Reads and parses a file. Raises InputError."""
+    try:
+        with open(path, "rb") as stream:
+            data = stream.read()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"{path}: cannot read: {reason}; give an ImageBuilder config") from None
+    return parse(decode(data), path)
+
+
+def decode(data: bytes) -> str:
+    """The text of a configuration."""
+    return data.decode("utf-8", "surrogateescape")
+
+
+def encode(text: str) -> bytes:
+    """The bytes that ``decode`` made the text of."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def parse(text: str, file: str = "<memory>") -> Config:
+    """The assignments of a configuration. Raises InputError with the line."""
+    return Config(file, text, tuple(_Reader(text, file).assignments()))
+
+
+def quoted(value: str) -> str:
+    """A word of bash that stands for exactly this value. Numbers stand for themselves."""
+    if re.fullmatch(r"\d+", value, re.ASCII):
+        return value
+    if not set(value) & set('"$`\\'):
+        return f'"{value}"'
+    return "'" + value.replace("'", "'\\''") + "'"
+
+
+def written(name: str, number: int | None, value: str) -> str:
+    """An assignment, without the newline at its end."""
+    place = "" if number is None else f"[{number}]"
+    return f"{name}{place}={quoted(value)}"
+
+
+def set_value(config: Config, name: str, number: int | None, value: str) -> list[Edit]:
+    """Has a name, which the configuration sets, that value; nothing where it has it."""
+    last = config.get(name, number)
+    if last is None:
+        raise KeyError(name)
+    if last.literal and last.value == value:
+        return []
+    return [Edit(last.start, last.end, quoted(value))]
+
+
+def add_lines(config: Config, lines: Iterable[str], behind: Assignment | None) -> list[Edit]:
+    """Adds lines behind that of an assignment, or at the end."""
+    text = config.text
+    at = len(text) if behind is None else behind.stop
+    begin = "" if not text[:at] or text[at - 1] == "\n" else "\n"
+    added = "".join(f"{line}\n" for line in lines)
+    return [Edit(at, at, begin + added)] if added else []
+
+
+class _Word(NamedTuple):
+    """A word of a command: what it stands for, whether that is sure, and what is behind it."""
+
+    value: str
+    literal: bool
+    end: int
+
+
+class _Reader:
+    """One pass over the text. ``at``: offset of what comes next."""
+
+    def __init__(self, text: str, file: str) -> None:
+        self.text = text
+        self.file = file
+        self.at = 0
+        self.open: list[str] = []  # what compound commands have begun
+
+    def assignments(self) -> list[Assignment]:
+        """Those outside of compound commands, where no other of the same names could be."""
+        if "\r\n" in self.text:
+            self._stop(
+                self.text.index("\r\n"),
+                "the line ends are those of Windows, which bash takes for a part of the value;"
+                " convert the file (dos2unix)",
+            )
+        if "\0" in self.text:
+            self._stop(self.text.index("\0"), "a NUL byte is in the text; give a bash script")
+        found: list[Assignment] = []
+        while self.at < len(self.text):
+            self._blanks()
+            begin = self.at
+            one = self._assignment()
+            if one is None:
+                self._command(begin)
+            elif not self.open:
+                found.append(one)
+            elif re.fullmatch(MATTERS, one.name):
+                self._refuse(begin, one.name)
+        if self.open:
+            self._stop(len(self.text) - 1, f"a {self.open[-1]} is never closed; close it")
+        return found
+
+    def _assignment(self) -> Assignment | None:
+        """The line as one assignment; None where it is something else, and nothing is read."""
+        begin = self.at
+        match = _BEGIN.match(self.text, begin)
+        if match is None:
+            return None
+        word = self._word(match.end())
+        index = _INDEX.fullmatch(match[2]) if match[2] is not None else None
+        if match[2] is not None and index is None:
+            return None
+        rest = re.compile(r"[ \t]*;?(?:[ \t]+#[^\n]*|[ \t]*)(\n|\Z)").match(self.text, word.end)
+        if rest is None:
+            return None
+        self.at = rest.end()
+        number = int(index[1]) if index is not None else None
+        line = self._line(begin)
+        return Assignment(
+            match[1], number, word.value, word.literal, line, match.end(), word.end, rest.end()
+        )
+
+    def _command(self, begin: int) -> None:
+        """Reads to the end of a line that is no assignment alone, or is empty."""
+        self.at = begin
+        first = True  # a command may begin here
+        name = False  # that of a function is here
+        while self.at < len(self.text):
+            self._blanks()
+            char = self.text[self.at : self.at + 1]
+            if char in ("", "\n"):
+                self.at += 1
+                break
+            if char == "#":
+                self.at = self._find("\n", self.at, len(self.text))
+                continue
+            if char in _OPERATORS:
+                first = self._operator(char, first)
+                continue
+            start = self.at
+            word = self._word(start)
+            self.at = word.end
+            raw = self.text[start : word.end]
+            self._keyword(raw, first)
+            name, first = (
+                first and raw == "function",
+                name or (first and raw in _BEFORE | _OPENING - {"for", "case", "select"}),
+            )
+            named = _NAMED.fullmatch(raw)
+            if named is not None:
+                self._refuse(start, named[1])
+        said = _SET.search(self.text[begin : self.at])
+        if said is not None and not self.text[begin:].startswith("#"):
+            self._refuse(begin + said.start(), said[1])
+
+    def _operator(self, char: str, first: bool) -> bool:
+        """Passes one character of an operator; whether a command may begin behind it."""
+        if self.text.startswith("<<", self.at) and not self.text.startswith("<<<", self.at):
+            self._stop(self.at, "a here-document is not read here; write a plain assignment")
+        if self.text.startswith("<<<", self.at):
+            self.at += 3
+            return False
+        if char == "(":
+            self.open.append(char)
+        elif char == ")" and self.open[-1:] == ["("]:
+            self.open.pop()
+        self.at += 1
+        return first if char in "<>" else True
+
+    def _keyword(self, raw: str, first: bool) -> None:
+        if not first:
+            return
+        if raw in _OPENING:
+            self.open.append(raw)
+        elif raw in _CLOSING and self.open and self.open[-1] != "(":
+            self.open.pop()
+
+    def _blanks(self) -> None:
+        while self.text.startswith((" ", "\t", "\\\n"), self.at):
+            self.at += 2 if self.text[self.at] == "\\" else 1
+
+    def _word(self, at: int) -> _Word:
+        """The word that begins there; it may be empty."""
+        text, value, literal = self.text, "", True
+        begin = at
+        while at < len(text) and text[at] not in " \t\n" + _OPERATORS:
+            char = text[at]
+            if char == "'":
+                end = self._find("'", at + 1)
+                value += text[at + 1 : end]
+                at = end + 1
+            elif char == '"':
+                part = self._double(at)
+                value, literal, at = value + part.value, literal and part.literal, part.end
+            elif char == "\\":
+                value += "" if text[at + 1 : at + 2] == "\n" else text[at + 1 : at + 2]
+                at += 2
+            elif char in "$`" or (char == "~" and at == begin):
+                end = self._expansion(at)
+                value, literal, at = value + text[at:end], False, end
+            else:
+                value += char
+                at += 1
+        return _Word(value, literal, min(at, len(text)))
+
+    def _double(self, at: int) -> _Word:
+        """What stands in double quotes, the first of which is there."""
+        text, value, literal = self.text, "", True
+        begin, at = at, at + 1
+        while at < len(text) and text[at] != '"':
+            char = text[at]
+            if char == "\\" and text[at + 1 : at + 2] in ("$", "`", '"', "\\", "\n"):
+                value += "" if text[at + 1] == "\n" else text[at + 1]
+                at += 2
+            elif char in "$`":
+                end = self._expansion(at, quoted=True)
+                value, literal, at = value + text[at:end], False, end
+            else:
+                value += char
+                at += 1
+        if at >= len(text):
+            self._stop(begin, 'a " is never closed; close it')
+        return _Word(value, literal, at + 1)
+
+    def _expansion(self, at: int, *, quoted: bool = False) -> int:
+        """The end of what begins with $, ` or ~ there."""
+        text = self.text
+        if text[at] == "`":
+            return self._find("`", at + 1) + 1
+        following = text[at + 1 : at + 2]
+        if text[at] == "$" and following == "'" and not quoted:
+            end = re.compile(r"(?:[^'\\]|\\.)*'", re.DOTALL).match(text, at + 2)
+            if end is None:
+                self._stop(at, "a ' is never closed; close it")
+            return end.end()
+        if text[at] == "$" and following in ("(", "{"):
+            return self._balanced(at + 1)
+        return at + 1
+
+    def _balanced(self, at: int) -> int:
+        """The end of what stands in ( ) or { }, the first of which is there."""
+        opening, closing = self.text[at], {"(": ")", "{": "}"}[self.text[at]]
+        begin, depth = at, 0
+        while depth or at == begin:
+            char = self.text[at : at + 1]
+            if not char:
+                self._stop(begin, f"a {opening} is never closed; close it")
+            if char == "'":
+                at = self._find("'", at + 1)
+            elif char == '"':
+                at = self._double(at).end - 1
+            elif char == "\\":
+                at += 1
+            elif char in (opening, closing):
+                depth += 1 if char == opening else -1
+            at += 1
+        return at
+
+    def _find(self, char: str, at: int, missing: int | None = None) -> int:
+        end = self.text.find(char, at)
+        if end >= 0:
+            return end
+        if missing is None:
+            self._stop(at - 1, f"a {char} is never closed; close it")
+        return missing
+
+    def _line(self, at: int) -> int:
+        return self.text.count("\n", 0, at) + 1
+
+    def _refuse(self, at: int, name: str) -> NoReturn:
+        form = (
+            f"{name}[0]=VALUE, with a number in [ ],"
+            if name.startswith("DOMU_")
+            else f"{name}=VALUE"
+        )
+        what = f"{name} is set by more than a plain line; write {form} alone on a line, outside of"
+        self._stop(at, f"{what} if, loops and functions")
+
+    def _stop(self, at: int, what: str) -> NoReturn:
+        raise InputError(f"{self.file}:{self._line(at)}: {what}")
