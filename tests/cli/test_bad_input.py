@@ -75,7 +75,11 @@ def test_a_missing_file(out: Path, tmp_path: Path) -> None:
 
 
 def test_a_directory(out: Path, tmp_path: Path) -> None:
-    one_line(generate(tmp_path, out), 2, "Is a directory; give a .dtb or .dts file")
+    one_line(
+        generate(tmp_path, out),
+        2,
+        "is a directory, and no device tree; give the directory of a live tree",
+    )
 
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 100, b"hello\n", b"\x7fELF" + b"\0" * 60])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,9 @@ import pytest
 from xenassign.devicetree.tree import DevicetreeError, Node
 from xenassign.errors import InputError, XenassignError
 from xenassign.host.source import read_host, read_tree
+
+from ..devicetree.directories import content as unordered
+from ..devicetree.directories import write
 
 BOARDS = Path(__file__).parents[2] / "fixtures" / "host_dtbs"
 NAMES = sorted(path.stem for path in BOARDS.glob("*.dtb"))
@@ -175,8 +180,76 @@ def test_an_overlay_is_a_tree(tmp_path: Path) -> None:
     assert tree.find("/fragment@0/__overlay__") is not None
 
 
-def test_a_directory(tmp_path: Path) -> None:
-    assert complaint(str(tmp_path)) == f"{tmp_path}: Is a directory; give a .dtb or .dts file"
+def test_a_directory_that_is_no_tree(tmp_path: Path) -> None:
+    assert complaint(str(tmp_path)) == (
+        f"{tmp_path}: is a directory, and no device tree; give the directory of a live tree"
+        " (/proc/device-tree), or a .dtb or .dts file"
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_live_tree(name: str, tmp_path: Path) -> None:
+    blob = read_host(str(BOARDS / f"{name}.dtb"))
+    folder = write(blob, tmp_path / "base")
+    (tmp_path / "device-tree").symlink_to(folder)
+    tree = read_host(str(tmp_path / "device-tree"))
+    assert tree.file == str(tmp_path / "device-tree")
+    assert unordered(tree.root) == unordered(blob.root)
+
+
+GUEST = """/dts-v1/;
+/ {
+    compatible = "xen,xenvm-4.20", "xen,xenvm";
+};
+"""
+
+
+def test_the_tree_of_a_guest(tmp_path: Path) -> None:
+    path = tmp_path / "guest.dts"
+    path.write_text(GUEST)
+    told = "this is the tree of a guest that xl made, not the board's; give the .dtb that"
+    assert told in complaint(str(path))
+    folder = write(read_tree(str(path)), tmp_path / "base")
+    assert told in complaint(str(folder))
+
+
+@pytest.mark.parametrize(
+    ("path", "error", "told"),
+    [
+        ("/sys/firmware/fdt", PermissionError(13, "Permission denied"), "read it as root, or give"),
+        ("board.dtb", PermissionError(13, "Permission denied"), "read it as root, or give a copy"),
+        ("/sys/firmware/fdt", FileNotFoundError(2, "No such file"), "without a device tree (ACPI)"),
+        ("/proc/device-tree", FileNotFoundError(2, "No such file"), "without a device tree (ACPI)"),
+    ],
+)
+def test_what_linux_does_not_show(
+    path: str, error: OSError, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("builtins.open", fail)
+    monkeypatch.setattr("os.path.isdir", lambda _: False)
+    assert complaint(path).startswith(f"{path}: {error.strerror}; ")
+    assert told in complaint(path)
+
+
+def test_a_file_whose_size_is_not_known(tmp_path: Path) -> None:
+    """As of sysfs: read in parts, and never by st_size."""
+    pipe = tmp_path / "fdt"
+    os.mkfifo(pipe)
+    data = QEMU.read_bytes()
+
+    def give() -> None:
+        with pipe.open("wb", buffering=0) as stream:
+            for at in range(0, len(data), 1000):
+                stream.write(data[at : at + 1000])
+
+    giving = threading.Thread(target=give)
+    giving.start()
+    tree = read_host(str(pipe))
+    giving.join()
+    assert content(tree.root) == content(read_host(str(QEMU)).root)
 
 
 @pytest.mark.parametrize("name", ["none.dtb", "none.dts", "none/board.dtb"])

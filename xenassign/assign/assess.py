@@ -9,7 +9,7 @@ from xenassign.assign.board import Board, read_board
 from xenassign.assign.decide import judge_request
 from xenassign.assign.request import Request
 from xenassign.devicetree.tree import Node
-from xenassign.findings import Finding, errors
+from xenassign.findings import ROUTES, Finding, errors
 from xenassign.host.device import HostDevice, is_device, read_device
 from xenassign.host.platform import Platform
 from xenassign.xen.iommu import Protection, protection
@@ -54,8 +54,10 @@ def assess(
 
 
 def _judged(board: Board, release: Release, wanted: list[Node]) -> Iterator[Assessment]:
+    routes = ("xl",) if board.platform.dom0_tree is not None else ROUTES
     for node in wanted:
-        judged = judge_request(board, Request(devices=(node.path,), release=release), [node])
+        asked = Request(devices=(node.path,), release=release, routes=routes)
+        judged = judge_request(board, asked, [node])
         device = next((d for d in judged.inside.devices if d.node is node), None)
         device = device or read_device(board.platform, node)
         shield = protection(board.platform, board.iommus, device)

@@ -144,10 +144,9 @@ def decide_boot(
     _check_names(request, plans)
     if not request.outputs:
         return None
-    if tree.data is None:
-        raise UsageError(
-            f"{tree.file}: a live tree is no blob that could be changed; give the board's .dtb"
-        )
+    if tree.data is None or platform.dom0_tree is not None:
+        what = "no blob that could be changed" if tree.data is None else "dom0's, not the board's"
+        raise UsageError(f"{tree.file}: this tree is {what}; give the .dtb that the board boots")
     wanted = request.outputs & {UBOOT, CHOSEN}
     xen, host = request.load("xen"), request.load("host")
     marks = all_marks(plans)

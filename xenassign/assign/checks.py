@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from xenassign.assign.board import Board
+from xenassign.assign.live import DISABLED_OR_MARKED
 from xenassign.assign.request import Request
 from xenassign.assign.scope import Scope
 from xenassign.devicetree.addresses import is_pci
@@ -279,12 +280,25 @@ def selection_findings(
             yield NOT_A_DEVICE(f"{node.path} is memory", node=node.path)
         elif not below:
             yield NOTHING_TO_ASSIGN(_nothing(platform, node), node=node.path)
-        if not node.available:
+        if not node.available and platform.dom0_tree is not None:
+            yield DISABLED_OR_MARKED(
+                f"{node.path} is disabled in dom0's tree: marked xen,passthrough when Xen booted,"
+                " or disabled on the board",
+                node=node.path,
+            )
+        elif not node.available:
             yield DISABLED(
                 f"{node.path} is disabled in the host tree and assigned all the same",
                 node=node.path,
             )
-    for node in scope.left_out:
+    for node in scope.left_out if platform.dom0_tree is not None else ():
+        yield DISABLED_OR_MARKED(
+            f"{node.path} is disabled in dom0's tree, and left out",
+            node=node.path,
+            severity="warning",
+            fix="if it was marked, and not disabled on the board, name it with a -d of its own",
+        )
+    for node in scope.left_out if platform.dom0_tree is None else ():
         yield LEFT_OUT(f"{node.path} is disabled in the host tree and left out", node=node.path)
 
 

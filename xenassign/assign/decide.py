@@ -33,6 +33,7 @@ from xenassign.assign.dma_reach import reach
 from xenassign.assign.edited import edits_by_node, unwanted
 from xenassign.assign.guest import Assigned, GuestTree
 from xenassign.assign.host_keeps import always_on, host_keeps, keep_findings, options
+from xenassign.assign.live import dom0_findings, live_findings
 from xenassign.assign.memory import memory_regions, moved
 from xenassign.assign.memory_limit import explain_limit
 from xenassign.assign.memory_type import memory_types
@@ -114,6 +115,7 @@ def judge_request(
     findings: list[Finding] = [
         *platform_findings(platform),
         *selection_findings(platform, inside, requested),
+        *live_findings(board, inside),
         *direct_map.judge(platform, direct_map.of_request(request)),
     ]
     most = GUEST_VCPUS_MAX[gic]
@@ -220,7 +222,7 @@ def decide_on(
     draft = building.build()
     rewriting.clocks.check()
     devices = tuple(_planned(d, judged, building) for d in inside.devices)
-    findings = list(judged.findings)
+    findings = [*dom0_findings(board.platform, request), *judged.findings]
     for planned in devices:
         findings += supplier_findings(planned.path, planned.suppliers, firmware.offered)
         findings += could_come(board, judged.inside, planned)

@@ -75,6 +75,18 @@ IOMMU_REFUSES = rule(
     fix="take --route xl, and leave it out of dtdev: there iomem and irqs pass it unprotected",
     source="iommu_add_dt_device: -EINVAL",
 )
+PROTECTION_UNKNOWN = rule(
+    "XA112",
+    "protection-not-known",
+    "Whether Xen can protect the device cannot be known from dom0's tree",
+    severity="error",
+    effect="unsafe",
+    why="Xen leaves its IOMMUs out of the tree that it makes for dom0, and iommus and iommu-map out"
+    " of the devices behind them (write_properties). A device that Xen protects and a DMA master"
+    " without IOMMU look the same there.",
+    fix="give the .dtb that the boot loader loads, or /sys/firmware/fdt of a boot without Xen",
+    source="write_properties and handle_node (domain_build.c)",
+)
 DRIVER_NOT_DEFAULT = rule(
     "XA405",
     "iommu-driver-not-built",
@@ -176,15 +188,21 @@ def judge(
     if shield.protected:
         return False, findings
     dma = dma_in_scope(scope, device)
+    unknown = shield.shield is Shield.UNKNOWN
     why = f"{path} is not protected: {shield.why}"
+    if unknown:
+        why = f"whether {path} is protected is not known: {shield.why}"
     explicit = accepted_for(device, named)
     because = explicit.because if explicit else ""
     bare = not device.blocks and not device.windows and dma.answer == "no"
     if not explicit and not bare and request.policy == "strict":
-        return False, [*findings, STRICT(why, node=path)]
+        refused = PROTECTION_UNKNOWN if unknown else STRICT
+        return False, [*findings, refused(why, node=path)]
     if not explicit and request.policy == "auto" and dma.answer != "no":
         evidence = "masters DMA" if dma.answer == "yes" else "may master DMA"
         message = f"{why}; it {evidence} ({dma.evidence})"
+        if unknown:
+            return False, [*findings, PROTECTION_UNKNOWN(message, node=path)]
         fix = f"if it is safe, say so with --force-assign-without-iommu {path}"
         if dma.answer == "yes":
             fix = f"only a direct-map domain can use it (--force-assign-without-iommu {path}"
@@ -194,6 +212,8 @@ def judge(
     if dma.answer == "yes":
         becomes = MASTER_FORCED[request.direct_map]
         sign = ";" if request.direct_map else " and"
+        if unknown:
+            becomes, sign = "without dtdev its DMA fails behind an IOMMU, and corrupts else", ";"
         message = f"{why}; it masters DMA ({dma.evidence}){sign} {becomes}{because}"
         trust = TRUST if request.direct_map else None
         findings.append(FORCED_MASTER(message, node=path, fix=trust))

@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.errors import UsageError
 from xenassign.host.platform import Platform
+from xenassign.host.running import dom0_tree
 
 
 def resolve(tree: Tree, name: str, purpose: str = "-d") -> Node:
@@ -17,6 +18,12 @@ def resolve(tree: Tree, name: str, purpose: str = "-d") -> Node:
         node = tree.find(path) if path else None
     if node is not None:
         return node
+    lost = taken(tree, name)
+    if lost is not None:
+        raise UsageError(
+            f"{purpose} {name}: Xen took {lost} out of dom0's tree, since it keeps it for itself;"
+            " leave it to Xen, or give the board's own .dtb"
+        )
     found = [n for n in tree.nodes() if n.path.endswith("/" + name.strip("/"))] if name else []
     if len(found) == 1 and not name.startswith("/"):
         return found[0]
@@ -24,6 +31,13 @@ def resolve(tree: Tree, name: str, purpose: str = "-d") -> Node:
         paths = ", ".join(n.path for n in found[:5]) + (", …" if len(found) > 5 else "")
         raise UsageError(f"{purpose} {name}: fits {len(found)} nodes; give one of {paths}")
     raise UsageError(f"{purpose} {name}: no such node in {tree.file}; {_nearest(tree, name)}")
+
+
+def taken(tree: Tree, name: str) -> str | None:
+    """The path of a node that dom0's tree names in this way, and that Xen left out of it."""
+    dom0 = dom0_tree(tree)
+    lost = dom0.lost if dom0 is not None else ()
+    return next((one.path for one in lost if name == one.path or name in one.names), None)
 
 
 def absent(tree: Tree, name: str) -> bool:

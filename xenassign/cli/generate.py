@@ -50,10 +50,11 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
 ) -> None:
     """Write everything that Xen needs to give devices of HOST to a guest.
 
-    HOST is the board's device tree (.dtb or .dts; - for standard input). The
-    files are the partial device tree (NAME.dtb, NAME.dts), NAME.cfg for xl, NAME.host.dtbo and
-    .dtso that mark the host's nodes, NAME.dom0less.dtso with the domain's /chosen node, and
-    NAME.json, the plan. All are written or none. Exit status 1: refused, with every reason.
+    HOST is the board's device tree (.dtb or .dts; - for standard input), or a live one
+    (/proc/device-tree, /sys/firmware/fdt); from that of dom0 for xl. The files are the partial
+    device tree (NAME.dtb, NAME.dts), NAME.cfg for xl, NAME.host.dtbo and .dtso that mark the host's
+    nodes, NAME.dom0less.dtso with the domain's /chosen node, and NAME.json, the plan. All are
+    written or none. Exit status 1: refused, with every reason.
 
     Instead of overlays a boot can have the board's tree with everything in it (--host-out, with
     --chosen for dom0less), or a U-Boot script that changes the tree (--uboot-script). Both want to

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from xenassign.cli.options import driver_option, driver_set, host_argument, xen_option
+from xenassign.cli.options import by_trees, driver_option, driver_set, host_argument, xen_option
 
 
 @click.command("inspect")
@@ -42,11 +42,15 @@ def command(
     With PATH (as for generate -d) only these devices, in detail: registers, interrupts, IOMMU,
     SCMI ids, DMA, and every finding.
 
+    HOST is a .dtb, a .dts, or on the board itself the live tree: /proc/device-tree, or as root
+    /sys/firmware/fdt. In dom0 that is the tree that Xen made; what it does not tell is said.
+
     \b
     Example:
       xenassign inspect board.dtb
       xenassign inspect board.dtb ethernet0 --format json
       xenassign inspect board.dtb --scmi
+      xenassign inspect /proc/device-tree
     """
     from xenassign.assign.assess import assess
     from xenassign.assign.select import select
@@ -57,7 +61,8 @@ def command(
 
     tree = read_host(host)
     only = select(tree, paths) if paths else None
-    found = assess(read_platform(tree), release(version), only, driver_set(drivers), assignable)
+    xen = release(by_trees({"version": version}, [tree])["version"])
+    found = assess(read_platform(tree), xen, only, driver_set(drivers), assignable)
     if form == "json":
         click.echo(to_json(inspect(found, scmi)), nl=False)
         return

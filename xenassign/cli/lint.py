@@ -15,8 +15,8 @@ from xenassign.xen.releases import DEFAULT, KCONFIG, RELEASES
 @click.option(
     "--host",
     metavar="HOST",
-    help="The board's device tree as Xen gets it: .dtb or .dts. Without it the rules that need it"
-    " do not run.",
+    help="The board's device tree as Xen gets it: .dtb, .dts, or the live tree of a boot without"
+    " Xen. Without it the rules that need it do not run.",
 )
 @click.option(
     "--host-overlay",
@@ -28,7 +28,8 @@ from xenassign.xen.releases import DEFAULT, KCONFIG, RELEASES
 @click.option(
     "--live-host",
     is_flag=True,
-    help="HOST comes from the running board (/sys/firmware/fdt): its /memory is what Xen has.",
+    help="HOST comes from the running board (/sys/firmware/fdt, /proc/device-tree): its /memory is"
+    " what Xen has.",
 )
 @click.option(
     "--partial",

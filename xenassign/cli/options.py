@@ -29,8 +29,8 @@ xen_option = click.option(
     "version",
     metavar="RELEASE",
     default=DEFAULT,
-    show_default=True,
-    help=f"The Xen release: {', '.join(RELEASES)}.",
+    help=f"The Xen release: {', '.join(RELEASES)}.  [default: {DEFAULT}; with dom0's live tree the"
+    " one that made it]",
 )
 
 driver_option = click.option(
@@ -124,7 +124,8 @@ _REQUEST_OPTIONS = (
         "routes",
         multiple=True,
         type=click.Choice(["dom0less", "xl"]),
-        help="Who builds the guest. Default: files for both, or for dom0less with --static-memory.",
+        help="Who builds the guest. Default: files for both; for dom0less with --static-memory, for"
+        " xl with dom0's live tree.",
     ),
     click.option(
         "--map",
@@ -379,7 +380,8 @@ def make_system(
     if config is None:
         if host is None:
             raise UsageError("no board is given; name its device tree, or a file with -c")
-        return SystemRequest((make_request(asked),)), [read_host(file) for file in more]
+        trees = [read_host(file) for file in more]
+        return SystemRequest((make_request(by_trees(asked, trees)),)), trees
     context = click.get_current_context()
     given = [n for n in asked if context.get_parameter_source(n) is ParameterSource.COMMANDLINE]
     for name, option in (("devices", "-d"), ("base_cfg", "--base-cfg")):
@@ -394,6 +396,29 @@ def make_system(
     except InputError as error:
         raise InputError(f"{project.toml.where(('host',))}: host: {error}") from None
     return system, [*trees, *(read_host(file) for file in more)]
+
+
+def by_trees(asked: Mapping[str, Any], trees: Sequence[Tree]) -> dict[str, Any]:
+    """The options of a command line with what dom0's tree says in the place of defaults.
+
+    That is the release of Xen that made it (``version``), where that is one that is known; and xl,
+    since dom0's tree is none to judge a dom0less domain by.
+    """
+    from xenassign.host.running import dom0_tree
+
+    found = [dom0_tree(tree) for tree in trees]
+    given = dict(asked)
+    if None in found:
+        return given
+    context = click.get_current_context()
+    made_by = {one.xen for one in found if one is not None}
+    version = made_by.pop() if len(made_by) == 1 else None
+    said = context.get_parameter_source("version") is ParameterSource.COMMANDLINE
+    if version in RELEASES and not said:
+        given["version"] = version
+    if "routes" in asked and not asked["routes"] and not (asked["banks"] or asked["direct_map"]):
+        given["routes"] = ("xl",)
+    return given
 
 
 def _fields(asked: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:

@@ -184,6 +184,8 @@ class Tree:
 
     ``reservations`` are pairs of address and size in bytes, ``boot_cpu`` is boot_cpuid_phys.
     ``data`` is the blob that it was read from, up to totalsize; None for a tree made otherwise.
+    ``ordered``: whether nodes and properties stand in the order of a blob; those of a directory
+    (:mod:`xenassign.devicetree.live`) are sorted, their offsets are places in that order.
     """
 
     root: Node
@@ -191,6 +193,7 @@ class Tree:
     reservations: tuple[tuple[int, int], ...] = ()
     boot_cpu: int = 0
     data: bytes | None = field(default=None, repr=False)
+    ordered: bool = True
 
     def nodes(self) -> Iterator[Node]:
         """Every node, parents first, in the order of the blob."""

@@ -6,6 +6,7 @@ with an optional fourth cell (the PPI partition of GICv3).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -53,13 +54,19 @@ def primary_gic(tree: Tree) -> Gic | None:
     Source: intc_dt_preinit (gic_dt_preinit before 4.19), which does not look at the root's children
     alone but at every node, and stops at the first that a driver accepts.
     """
+    node = next(usable_gics(tree), None)
+    if node is None:
+        return None
+    return Gic(node, next(COMPATIBLE[each] for each in node.compatible if each in COMPATIBLE))
+
+
+def usable_gics(tree: Tree) -> Iterator[Node]:
+    """The nodes that Xen would take for the GIC if they were the first, in the tree's order."""
     for node in tree.nodes():
         usable = node.available and not node.has("xen,passthrough")  # device_init of Xen
-        if node.has("interrupt-controller") and node.parent is not None and usable:
-            for compatible in node.compatible:
-                if compatible in COMPATIBLE:
-                    return Gic(node, COMPATIBLE[compatible])
-    return None
+        named = usable and not COMPATIBLE.keys().isdisjoint(node.compatible)
+        if named and node.has("interrupt-controller") and node.parent is not None:
+            yield node
 
 
 def decode(index: int, specifier: tuple[int, ...]) -> GicInterrupt | None:

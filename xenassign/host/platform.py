@@ -11,6 +11,7 @@ from xenassign.devicetree.references import property_references
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.host import scmi
 from xenassign.host.gic import Gic, primary_gic
+from xenassign.host.running import Dom0Tree, dom0_tree
 
 #: MSI frames: a write to their registers raises an SPI that is no ``interrupts`` of their node, but
 #: that of whoever was given it. Controllers with lines of their own (PCI hosts, fsl,ls1046a-msi,
@@ -50,7 +51,10 @@ class Iommu(NamedTuple):
 
 
 class Platform(NamedTuple):
-    """The facts about a board that all of its devices share. Memory blocks are in bytes."""
+    """The facts about a board that all of its devices share. Memory blocks are in bytes.
+
+    ``dom0_tree``: that they are read from the tree that Xen made for dom0, which lacks some.
+    """
 
     tree: Tree
     gic: Gic | None
@@ -61,6 +65,7 @@ class Platform(NamedTuple):
     reserved: tuple[tuple[Node, Block], ...]
     console: Node | None
     masters: Mapping[int, tuple[tuple[Iommu, tuple[int, ...]], ...]]
+    dom0_tree: Dom0Tree | None = None
 
     @property
     def model(self) -> str:
@@ -95,6 +100,7 @@ def read_platform(tree: Tree) -> Platform:
         reserved=tuple((n, b) for n in _reserved_nodes(tree) for b in registers(n).blocks),
         console=console(tree),
         masters={key: tuple(value) for key, value in masters.items()},
+        dom0_tree=dom0_tree(tree),
     )
 
 

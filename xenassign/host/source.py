@@ -1,4 +1,4 @@
-"""Reading the host device tree: a .dtb or .dts; ``-`` is standard input."""
+"""Reading the host device tree: a .dtb, a .dts or a live tree; ``-`` is standard input."""
 
 from __future__ import annotations
 
@@ -6,15 +6,21 @@ import sys
 from collections.abc import Sequence
 
 from xenassign.devicetree.blob import MAX_SIZE, read_blob
+from xenassign.devicetree.live import is_live, read_live
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import InputError
+from xenassign.host.running import no_board
 
 #: How a blob begins.
 BLOB = b"\xd0\x0d\xfe\xed"
+#: Where Linux shows the tree that it runs with.
+_LINUX = ("/proc/device-tree", "/sys/firmware/")
 
 
 def read_tree(path: str, include: Sequence[str] = ()) -> Tree:
-    """The devicetree of a .dtb or .dts file. Raises InputError."""
+    """The devicetree of a .dtb or .dts file, or of a live tree's directory. Raises InputError."""
+    if path != "-" and is_live(path):
+        return read_live(path)
     name = "<stdin>" if path == "-" else path
     data = read_file(path, name)
     if data.startswith(BLOB):
@@ -33,13 +39,16 @@ def is_source(path: str, data: bytes) -> bool:
 
 
 def read_host(path: str, include: Sequence[str] = ()) -> Tree:
-    """The device tree of a board. Raises InputError, also for an overlay given as one."""
+    """The device tree of a board. Raises InputError, also for an overlay or a guest's tree."""
     tree = read_tree(path, include)
     if any("__overlay__" in node.children for node in tree.root.children.values()):
         raise InputError(
             f"{tree.file}: this is an overlay, not a board; apply it to the board's .dtb first"
             " (fdtoverlay -i board.dtb -o host.dtb overlay.dtbo)"
         )
+    problem = no_board(tree)
+    if problem is not None:
+        raise InputError(f"{tree.file}: {problem}")
     return tree
 
 
@@ -53,9 +62,18 @@ def read_file(path: str, name: str) -> bytes:
                 data = stream.read(MAX_SIZE + 1)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"{name}: {reason}; give a .dtb or .dts file") from None
+        raise InputError(f"{name}: {reason}; {_instead(path, error)}") from None
     if len(data) > MAX_SIZE:
         raise InputError(
             f"{name}: larger than {MAX_SIZE >> 20} MiB; that is no board's device tree"
         )
     return data
+
+
+def _instead(path: str, error: Exception) -> str:
+    """What to do about a file that can't be read."""
+    if isinstance(error, PermissionError):
+        return "read it as root, or give a copy that you may read"
+    if isinstance(error, FileNotFoundError) and path.startswith(_LINUX):
+        return "Linux has none where it was booted without a device tree (ACPI); give a .dtb file"
+    return "give a .dtb or .dts file"

@@ -23,6 +23,7 @@ _MODULES = (
     "xenassign.assign.direct_map",
     "xenassign.assign.dma_reach",
     "xenassign.assign.host_keeps",
+    "xenassign.assign.live",
     "xenassign.assign.lock",
     "xenassign.assign.imagebuilder",
     "xenassign.assign.losses",

@@ -6,14 +6,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from xenassign.errors import UsageError
+from xenassign.assign.live import choice_of_driver, choices_of_nodes
+from xenassign.devicetree.tree import Tree
+from xenassign.errors import InputError, UsageError
 from xenassign.findings import ROUTES
+from xenassign.host.platform import read_platform
+from xenassign.host.running import dom0_tree
 from xenassign.host.source import read_host
 from xenassign.lint.catalogue import rules
 from xenassign.lint.documents import Document, read_document, read_tree_file
 from xenassign.lint.linter import Options, Report, lint
 from xenassign.lint.settings import read_settings, wanted
-from xenassign.xen.releases import DEFAULT, release
+from xenassign.xen.iommu import iommus
+from xenassign.xen.releases import DEFAULT, Release, release
 from xenassign.xen.xlcfg import encode
 
 
@@ -23,6 +28,30 @@ def rule_list() -> Iterator[str]:
     width = max(len(rule.name) for rule in every)
     for rule in every:
         yield f"{rule.code}  {rule.name:{width}}  {rule.severity:7}  {rule.effect:11}  {rule.title}"
+
+
+def _host(
+    path: str, folders: tuple[str, ...], xen: Release, drivers: frozenset[str] | None
+) -> Tree:
+    """The board's tree as Xen gets it.
+
+    Raises InputError for a live one that says too little: dom0's, or without an order that counts.
+    """
+    tree = read_host(path, folders)
+    if dom0_tree(tree) is not None:
+        raise InputError(
+            f"{tree.file}: this is the tree that Xen made for dom0, which tells neither marks nor"
+            " IOMMUs, so no verdict could be right; give the .dtb that the boot loader loads, or"
+            " leave --host out"
+        )
+    if not tree.ordered:
+        driver = choice_of_driver(iommus(read_platform(tree), xen, drivers))
+        for choice in (*choices_of_nodes(tree), *filter(None, [driver])):
+            raise InputError(
+                f"{tree.file}: {choice}, and a directory has no order (XA117); give"
+                " /sys/firmware/fdt (as root), or the .dtb that the boot loader loads"
+            )
+    return tree
 
 
 @dataclass
@@ -69,10 +98,11 @@ class Session:
         folders = (*include, *settings.include)
         board = host or settings.host
         chosen = routes or settings.routes
+        judged_by = release(version or settings.xen or DEFAULT)
         options = Options(
-            release=release(version or settings.xen or DEFAULT),
+            release=judged_by,
             routes=tuple(route for route in ROUTES if not chosen or route in chosen),
-            host=read_host(board, folders) if board is not None else None,
+            host=_host(board, folders, judged_by, drivers) if board is not None else None,
             overlays=tuple(read_tree_file(path, folders) for path in overlays or settings.overlays),
             partial=read_tree_file(partial, folders) if partial is not None else None,
             drivers=drivers,

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from xenassign.assign.plan import DomainPlan, Mapping, PlannedDevice
 from xenassign.findings import Finding
 from xenassign.host.platform import Iommu
+from xenassign.host.running import Dom0Tree
+from xenassign.xen.iommu import Shield
 
 if TYPE_CHECKING:
     from xenassign.assign.assess import Assessment, BoardAssessment
@@ -102,6 +104,7 @@ def _device(device: PlannedDevice) -> dict[str, Any]:
         "mappings": _mappings(device.mappings),
         "irqs": list(device.irqs),
         "protected": device.protection.protected,
+        **({"protection_known": False} if device.protection.shield is Shield.UNKNOWN else {}),
         "forced": device.forced,
         "forced_reason": device.accepted.reason if device.accepted else None,
         "dma": device.host.dma.answer,
@@ -173,10 +176,21 @@ def inspect(board: BoardAssessment, scmi: bool = False) -> dict[str, Any]:
                 }
                 for provider in platform.scmi
             ],
+            **(
+                {"dom0_tree": _dom0_tree(platform.dom0_tree)}
+                if platform.dom0_tree is not None
+                else {}
+            ),
         },
         "devices": [_assessed(one) for one in board.devices],
         **({"scmi_users": _scmi_users(board)} if scmi else {}),
     }
+
+
+def _dom0_tree(dom0: Dom0Tree) -> dict[str, Any]:
+    """That the tree is the one that Xen made for dom0, and what it names and lacks."""
+    lost = [{"path": x.path, "names": list(x.names), "address": x.address} for x in dom0.lost]
+    return {"xen": dom0.xen, "lost": lost}
 
 
 def _iommu(board: BoardAssessment, iommu: Iommu) -> dict[str, Any]:
@@ -213,6 +227,7 @@ def _assessed(one: Assessment) -> dict[str, Any]:
             for use, protects in zip(device.iommus, one.protection.entries, strict=True)
         ],
         "protected": one.protection.protected,
+        **({"protection_known": False} if one.protection.shield is Shield.UNKNOWN else {}),
         "scmi": [{"protocol": s.protocol, "id": s.id} for s in device.scmi],
         "scmi_uses": [_scmi_use(use) for use in device.scmi_uses],
         "dma": device.dma.answer,

@@ -44,14 +44,17 @@ def starter(
         aliases.setdefault(path, alias)
     ready = [one for one in found.devices if one.assignable]
     unsure = [one for one in found.devices if _needs_a_word(one)]
+    route = "xl" if found.board.platform.dom0_tree is not None else None
+    said = ("host", "xen", *(("route",) if route else ()), *(("iommu-driver",) if drivers else ()))
     return render_template(
         "xenassign.toml.j2",
         model=_plain(found.board.platform.model),
         host=quoted(host),
         xen=release.version,
+        route=route,
         drivers=json.dumps(sorted(drivers)) if drivers else None,
         keys={
-            "top": list(_explained(TOP, ("host", "xen", *(("iommu-driver",) if drivers else ())))),
+            "top": list(_explained(TOP, said)),
             "domain": list(_explained(DOMAIN, ("name",))),
             "device": [line[1:].lstrip() for line in _explained(DEVICE, ("path",))],
             "allow": list(_explained(ALLOW)),

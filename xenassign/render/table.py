@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TextIO
 
 from xenassign.assign.assess import Assessment, BoardAssessment
+from xenassign.findings import some
+from xenassign.host.running import Dom0Tree
 from xenassign.render.terminal import console as terminal_console
 from xenassign.render.terminal import printable as _printable
+from xenassign.xen.iommu import Shield
 
 
 def show_scmi(board: BoardAssessment, stream: TextIO) -> None:
@@ -74,10 +77,20 @@ def row(one: Assessment) -> tuple[str, ...]:
         device.path + ("" if device.node.available else " (disabled)"),
         _few([f"{b.address:#x}+{b.size:#x}" for b in device.blocks], 1),
         _few([str(line.intid) for line in device.interrupts], 2),
-        ("yes" if one.protection.protected else "no") if device.iommus else "-",
+        _protected(one) if device.iommus or _unknown(one) else "-",
         device.dma.answer,
         verdict,
     )
+
+
+def _unknown(one: Assessment) -> bool:
+    return one.protection.shield is Shield.UNKNOWN
+
+
+def _protected(one: Assessment) -> str:
+    if _unknown(one):
+        return "?"
+    return "yes" if one.protection.protected else "no"
 
 
 def _error_codes(one: Assessment) -> list[str]:
@@ -104,9 +117,22 @@ def platform_lines(board: BoardAssessment) -> list[str]:
     for provider in platform.scmi:
         numbers = " ".join(f"{number:#x}" for number in provider.protocols)
         lines.append(f"SCMI   {provider.node.path} over {provider.transport}, protocols {numbers}")
+    if platform.dom0_tree is not None:
+        lines += dom0_lines(platform.dom0_tree)
     if platform.console is not None:
         lines.append(f"UART   {platform.console.path} (stdout-path: Xen's console)")
     return lines
+
+
+def dom0_lines(dom0: Dom0Tree) -> list[str]:
+    """That a tree is dom0's, and what it does not tell."""
+    lost = some(f"{one.path} ({', '.join(one.names)})" for one in dom0.lost)
+    return [
+        f"TREE   made for dom0 by Xen {dom0.xen or '(no release)'}; what the board's own tells"
+        " and this one does not:",
+        "       which devices Xen protects, which disabled ones are marked xen,passthrough, and",
+        f"       what Xen keeps{f': gone are {_printable(lost)}' if lost else ''}",
+    ]
 
 
 def detail_lines(one: Assessment) -> list[tuple[str, str | None]]:
@@ -131,7 +157,7 @@ def detail_lines(one: Assessment) -> list[tuple[str, str | None]]:
     for use in device.iommus:
         args = " ".join(f"{arg:#x}" for arg in use.args)
         add("stream", f"{use.node.path if use.node else 'nothing'} {args}")
-    add("protected", f"{'yes' if one.protection.protected else 'no'}: {one.protection.why}")
+    add("protected", f"{_protected(one)}: {one.protection.why}")
     add("DMA", f"{device.dma.answer}: {device.dma.evidence}")
     for scmi in device.scmi_uses:
         name = f" ({scmi.name})" if scmi.name else ""

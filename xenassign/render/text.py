@@ -10,6 +10,7 @@ from xenassign.devicetree.draft import DraftNode
 from xenassign.devicetree.dts_writer import comment, to_dts
 from xenassign.render.overlay import domain_node
 from xenassign.resources import directory
+from xenassign.xen.iommu import Shield
 from xenassign.xen.xlcfg_edit import quoted
 
 _LIMITED = 60  # columns behind the sentence that it goes with
@@ -133,7 +134,8 @@ def _iomem_groups(plan: DomainPlan) -> list[dict[str, object]]:
         if len(entries) < len(owner.mappings):
             notes.append("shares pages named above")
         if isinstance(owner, PlannedDevice) and not owner.protection.protected:
-            notes.append("no IOMMU protection")
+            known = owner.protection.shield is not Shield.UNKNOWN
+            notes.append("no IOMMU protection" if known else "IOMMU protection not known")
         if owner.mappings:
             note = f" ({'; '.join(notes)})" if notes else ""
             groups.append({"path": owner.path, "entries": entries, "note": note})

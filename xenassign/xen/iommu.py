@@ -26,6 +26,8 @@ class Shield(Enum):
     """Xen leaves it alone: assigned only when forced (dom0less) or without dtdev (xl)."""
     REFUSED = "refused"
     """Adding it fails: dom0less rejects the domain, forced or not; xl rejects it in dtdev."""
+    UNKNOWN = "unknown"
+    """The host's tree does not tell: it is the one that Xen made for dom0."""
 
 
 class Protection(NamedTuple):
@@ -50,12 +52,17 @@ class Protection(NamedTuple):
         return self.protected or self.partly
 
 
+#: Stands for the streams of a device that dom0's tree tells none of.
+_NOTHING = (IommuUse(None, ()),)
+
+
 class Iommus(NamedTuple):
     """The IOMMUs of a board as one Xen release and build see them."""
 
     release: Release
     active: IommuDriver | None
     nodes: frozenset[int]  # id() of every node that the active driver has initialised
+    rivals: tuple[IommuDriver, ...] = ()  # drivers of later IOMMUs, which are not active
 
     def driver(self, node: Node) -> IommuDriver | None:
         """Xen's driver for an IOMMU node, active or not."""
@@ -63,10 +70,14 @@ class Iommus(NamedTuple):
 
 
 def iommus(platform: Platform, release: Release, built: frozenset[str] | None = None) -> Iommus:
-    """Finds the active driver. ``built``: names of the drivers in this build (None: all)."""
+    """Finds the active driver. ``built``: names of the drivers in this build (None: all).
+
+    dom0's tree has those IOMMUs alone that no driver of the running Xen is for (handle_node).
+    """
     active: IommuDriver | None = None
     nodes: set[int] = set()
-    for iommu in platform.iommus:
+    rivals: dict[str, IommuDriver] = {}
+    for iommu in platform.iommus if platform.dom0_tree is None else ():
         driver = release.iommu_driver_for(iommu.node.compatible)
         if (
             driver is None
@@ -80,7 +91,9 @@ def iommus(platform: Platform, release: Release, built: frozenset[str] | None = 
             active = driver
         if driver.name == active.name:
             nodes.add(id(iommu.node))
-    return Iommus(release, active, frozenset(nodes))
+        else:
+            rivals[driver.name] = driver
+    return Iommus(release, active, frozenset(nodes), tuple(rivals.values()))
 
 
 def protection(platform: Platform, known: Iommus, device: HostDevice) -> Protection:
@@ -88,6 +101,8 @@ def protection(platform: Platform, known: Iommus, device: HostDevice) -> Protect
     generic = [use for use in device.iommus if not use.legacy]
     legacy = [use for use in device.iommus if use.legacy]
     entries = tuple(use.node is not None and id(use.node) in known.nodes for use in device.iommus)
+    if platform.dom0_tree is not None and not all(use.node for use in device.iommus or _NOTHING):
+        return Protection(Shield.UNKNOWN, "Xen takes iommus out of dom0's tree", entries)
     if not device.iommus and not device.node.has("iommus"):
         return Protection(Shield.UNPROTECTED, "no IOMMU stands before it", entries)
     if known.active is None:

@@ -7,6 +7,8 @@ from xenassign.lint.examples import Example
 _QEMU = "xenassign generate qemu-virt-gicv3.dtb -d pl031@9010000"
 _RK3588 = "xenassign generate rk3588-like.dtb"
 _ZCU102 = "xenassign generate zynqmp-zcu102.dtb"
+_BOARD = "xenassign generate board.dtb"
+_LIVE = "xenassign generate /proc/device-tree"
 _MANY = "xenassign generate qemu-virt-gicv3.dtb -d 'virtio_mmio@*'"
 
 EXAMPLES: dict[str, Example] = {
@@ -71,6 +73,54 @@ EXAMPLES: dict[str, Example] = {
         right=f"{_RK3588} -d syscon@fd5d8000 -o out",
         wrong=f"{_RK3588} -d usb2phy@8000 -o out",
         note="usb2phy@8000 is a block inside of syscon@fd5d8000, which has no ranges.",
+    ),
+    "XA111": Example(
+        "shell",
+        right=f"{_BOARD} -d rtc@10000 --route xl -o out",
+        wrong=f"{_LIVE} -d rtc@10000 -o out",
+        note="In dom0, where /proc/device-tree is the tree that Xen made.",
+    ),
+    "XA112": Example(
+        "shell",
+        right=f"{_BOARD} -d ethernet@30000 --route xl -o out",
+        wrong=f"{_LIVE} -d ethernet@30000 -o out",
+        note="In dom0. An SMMU that Xen drives stands before the device.",
+    ),
+    "XA113": Example(
+        "shell",
+        right=f"{_BOARD} -d rtc@10000 --route xl -o out",
+        wrong=f"{_LIVE} -d rtc@10000 -o out",
+        note="In dom0. rtc@10000 was marked when Xen booted.",
+    ),
+    "XA114": Example(
+        "shell",
+        right=f"{_LIVE} -d rtc@10000 -o out",
+        wrong=f"{_LIVE} -d gpio@20000 -o out",
+        note="In dom0. rtc@10000 was marked when Xen booted, gpio@20000 was not.",
+    ),
+    "XA115": Example(
+        "shell",
+        right=f"{_LIVE} -d rtc@10000 -o out",
+        wrong=f"{_LIVE} -d rtc@10000 --xen 4.17 -o out",
+        note="In dom0, of Xen 4.20.",
+    ),
+    "XA116": Example(
+        "shell",
+        right=f"{_LIVE} -d rtc@10000 -o out",
+        wrong=f"{_LIVE} -d rtc@10000 --route dom0less -o out",
+        note="In dom0.",
+    ),
+    "XA117": Example(
+        "shell",
+        right="xenassign generate /sys/firmware/fdt -d ethernet@30000 -o out",
+        wrong=f"{_LIVE} -d ethernet@30000 -o out",
+        note="Without Xen, on a board that has an SMMUv2 and an SMMUv3.",
+    ),
+    "XA118": Example(
+        "shell",
+        right=f"{_LIVE} -d rtc@10000 -o out",
+        wrong=f"{_LIVE} -d adc@70000 -o out",
+        note="In dom0. adc@70000 has 0x200 bytes, and serial@70800 is Xen's console.",
     ),
     "XA121": Example(
         "shell",

@@ -1,0 +1,175 @@
+"""Reading a live tree: the directory in which Linux shows the devicetree that it runs with.
+
+A directory is a node, a file is a property with its raw bytes; /proc/device-tree is a link to the
+root, /sys/firmware/devicetree/base. What a blob has and the form has not:
+
+* The order of nodes and properties. They are sorted, nodes by base name and unit address, and the
+  tree says that its order is none (``Tree.ordered``); offsets are places in that order.
+* The memory reservations and the boot processor.
+* A property ``name`` with the node's own name: Linux adds that to every node (populate_properties
+  of drivers/of/fdt.c), so it is dropped.
+* The names of two things in one node that are called the same, a property and a child: sysfs calls
+  the later one ``NAME#1`` (safe_name of drivers/of/kobj.c). They get their names back.
+
+The directory may also be a copy, or hostile: symbolic links and devices in it are refused, sizes
+are limited as those of a blob are.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+
+from xenassign.devicetree.blob import MAX_DEPTH, MAX_SIZE
+from xenassign.devicetree.tree import DevicetreeError, Node, Property, Tree
+
+#: Nodes and properties together; the largest boards have some 20,000.
+MAX_ENTRIES = 1 << 18
+
+_FORM = "give the directory of a live tree (/proc/device-tree), or a .dtb or .dts file"
+_DAMAGED = "no live tree has such a thing: give the directory that Linux shows"
+_RENAMED = re.compile(r"(.+)#[0-9]+")
+#: What `name` of the root is, by the version of Linux.
+_ROOT_NAMES = (b"", b"\0", b"/\0")
+
+
+def is_live(path: str) -> bool:
+    """Whether a path is a directory, or a link to one."""
+    try:
+        return os.path.isdir(path)
+    except ValueError:  # a NUL in the name
+        return False
+
+
+def read_live(path: str) -> Tree:
+    """The tree of a directory. Raises InputError with the directory's or the file's name."""
+    reader = _Reader(path)
+    if not any(os.path.isfile(os.path.join(path, n)) for n in ("compatible", "#address-cells")):
+        reader.listed(path)  # where that is not allowed, it is the reason
+        raise DevicetreeError(f"{path}: is a directory, and no device tree; {_FORM}")
+    return Tree(reader.read(), path, ordered=False)
+
+
+class _Reader:
+    """The state of one pass: how much was read."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.entries = 0
+        self.nodes = 0
+        self.bytes = 0
+
+    def read(self) -> Node:
+        root = Node("", offset=0)
+        stack: list[tuple[Node, str, int]] = [(root, self.path, 1)]
+        while stack:
+            node, folder, depth = stack.pop()
+            if depth > MAX_DEPTH:
+                raise DevicetreeError(f"{folder}: deeper than {MAX_DEPTH} nodes; {_FORM}")
+            node.offset = self.nodes
+            self.nodes += 1
+            names = self.listed(folder)
+            self._properties(node, folder, names)
+            below = _children(node, folder, names)
+            stack += [(child, where, depth + 1) for child, where in reversed(below)]
+        return root
+
+    def listed(self, folder: str) -> dict[str, bool]:
+        """The names in a directory, and whether each is a directory itself."""
+        found: dict[str, bool] = {}
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    self._count(folder)
+                    where = os.path.join(folder, entry.name)
+                    _check_name(where, entry.name)
+                    if entry.is_symlink():
+                        raise DevicetreeError(f"{where}: a symbolic link; {_DAMAGED}")
+                    found[entry.name] = entry.is_dir(follow_symlinks=False)
+        except OSError as error:
+            raise _unreadable(folder, error) from None
+        return found
+
+    def _count(self, folder: str) -> None:
+        self.entries += 1
+        if self.entries > MAX_ENTRIES:
+            raise DevicetreeError(
+                f"{folder}: more than {MAX_ENTRIES} nodes and properties; {_FORM}"
+            )
+
+    def _properties(self, node: Node, folder: str, names: dict[str, bool]) -> None:
+        for file in sorted(name for name, is_node in names.items() if not is_node):
+            where = os.path.join(folder, file)
+            value = self._value(where)
+            name = _own_name(file, names)
+            if name == "name" and value in _linux_names(node):
+                continue
+            if name in node.properties:
+                raise DevicetreeError(f"{where}: a second property {name!r}; {_DAMAGED}")
+            node.properties[name] = Property(name, value, node.offset)
+
+    def _value(self, where: str) -> bytes:
+        """The bytes of a property. What is no plain file is not opened for long."""
+        try:
+            descriptor = os.open(where, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            with open(descriptor, "rb") as stream:
+                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                    raise DevicetreeError(f"{where}: neither a file nor a directory; {_DAMAGED}")
+                value = stream.read(MAX_SIZE - self.bytes + 1)  # st_size is not asked
+        except OSError as error:
+            raise _unreadable(where, error) from None
+        self.bytes += len(value)
+        if self.bytes > MAX_SIZE:
+            raise DevicetreeError(f"{where}: more than {MAX_SIZE >> 20} MiB up to here; {_FORM}")
+        return value
+
+
+def _children(node: Node, folder: str, names: dict[str, bool]) -> list[tuple[Node, str]]:
+    """The child nodes, which are not read yet, with their directories."""
+    found: list[tuple[Node, str]] = []
+    folders = {file: _own_name(file, names) for file, is_node in names.items() if is_node}
+    for file, name in sorted(folders.items(), key=lambda pair: (_place(pair[1]), pair[0])):
+        where = os.path.join(folder, file)
+        if name in node.children:
+            raise DevicetreeError(f"{where}: a second node {name!r}; {_DAMAGED}")
+        child = node.children[name] = Node(name, node)
+        found.append((child, where))
+    return found
+
+
+def _unreadable(where: str, error: OSError) -> DevicetreeError:
+    reason = error.strerror or str(error)
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return DevicetreeError(f"{where}: {reason}; read the live tree as root")
+    return DevicetreeError(f"{where}: {reason}; {_FORM}")
+
+
+def _check_name(where: str, name: str) -> None:
+    """A name has to be printable ASCII without blanks, as in a blob (sections 2.2.1, 2.2.4)."""
+    if not name.isascii() or any(not "!" <= char <= "~" for char in name):
+        shown = where.encode("ascii", "backslashreplace").decode()
+        raise DevicetreeError(f"{shown}: no name of a node or property; {_FORM}")
+
+
+def _own_name(file: str, names: dict[str, bool]) -> str:
+    """The name of what sysfs shows as ``file``: without ``#N`` where a thing of the other kind
+    has the name."""
+    renamed = _RENAMED.fullmatch(file)
+    other = names.get(renamed[1]) if renamed else None
+    return renamed[1] if renamed and other is not None and other != names[file] else file
+
+
+def _linux_names(node: Node) -> tuple[bytes, ...]:
+    """What Linux writes into ``name``: the node's name up to its last ``@``."""
+    if node.parent is None:
+        return _ROOT_NAMES
+    head, at, _ = node.name.rpartition("@")
+    return (f"{head if at else node.name}\0".encode("ascii"),)
+
+
+def _place(name: str) -> tuple[str, int, str]:
+    """Where a node stands among its siblings: unit addresses without leading zeros by size."""
+    base, _, unit = name.partition("@")
+    return base, len(unit), unit
