@@ -216,9 +216,7 @@ def test_xen_on_its_boundary() -> None:
 def test_a_tree_of_no_file() -> None:
     tree = zcu102()
     tree.data = None
-    with pytest.raises(
-        UsageError, match="this tree is no blob that could be changed; give the .dtb"
-    ):
+    with pytest.raises(UsageError, match="this tree is no blob that could be changed"):
         system(*LOADS, tree=tree)
 
 

@@ -1,0 +1,89 @@
+# Tasks and messages as openembedded-core's base and logging have them; written for these tests.
+bbplain() {
+    if [ -p ${LOGFIFO} ]; then printf "%b\0" "bbplain $*" > ${LOGFIFO}; else echo "$*"; fi
+}
+bbnote() {
+    if [ -p ${LOGFIFO} ]; then printf "%b\0" "bbnote $*" > ${LOGFIFO}; else echo "NOTE: $*"; fi
+}
+bbwarn() {
+    if [ -p ${LOGFIFO} ]; then printf "%b\0" "bbwarn $*" > ${LOGFIFO}; else echo "WARNING: $*"; fi
+}
+bberror() {
+    if [ -p ${LOGFIFO} ]; then printf "%b\0" "bberror $*" > ${LOGFIFO}; else echo "ERROR: $*"; fi
+}
+bbfatal() {
+    if [ -p ${LOGFIFO} ]; then printf "%b\0" "bbfatal $*" > ${LOGFIFO}; else echo "ERROR: $*"; fi
+    exit 1
+}
+LOGFIFO = "${T}/fifo.${@os.getpid()}"
+
+addtask fetch
+do_fetch[file-checksums] = "${@bb.fetch.get_checksum_file_list(d)}"
+do_fetch[network] = "1"
+python do_fetch() {
+    bb.fetch2.Fetch((d.getVar("SRC_URI") or "").split(), d).download()
+}
+
+addtask unpack after do_fetch
+do_unpack[cleandirs] = "${@d.getVar('UNPACKDIR') or ''}"
+do_unpack[dirs] = "${WORKDIR}"
+python do_unpack() {
+    root = d.getVar("UNPACKDIR") or d.getVar("WORKDIR")
+    bb.fetch2.Fetch((d.getVar("SRC_URI") or "").split(), d).unpack(root)
+}
+
+addtask patch after do_unpack
+do_patch() {
+    :
+}
+
+addtask prepare_recipe_sysroot after do_fetch before do_configure
+do_prepare_recipe_sysroot[deptask] = "do_populate_sysroot"
+do_prepare_recipe_sysroot() {
+    :
+}
+
+addtask configure after do_patch
+do_configure() {
+    :
+}
+
+addtask compile after do_configure
+do_compile() {
+    :
+}
+
+addtask install after do_compile
+do_install[dirs] = "${B}"
+do_install[cleandirs] = "${D}"
+do_install[postfuncs] += "standin_packages"
+base_do_install() {
+    :
+}
+
+# For the image of these tests.
+standin_packages() {
+    install -d "${TMPDIR}/packages/${PN}"
+    cp -R "${D}/." "${TMPDIR}/packages/${PN}/"
+}
+
+addtask populate_sysroot after do_install
+do_populate_sysroot() {
+    :
+}
+
+addtask build after do_populate_sysroot
+do_build[nostamp] = "1"
+do_build() {
+    :
+}
+
+python () {
+    import re
+    for variable, word in (("COMPATIBLE_MACHINE", "MACHINE"), ("COMPATIBLE_HOST", "HOST_SYS")):
+        wanted = d.getVar(variable)
+        if wanted and not re.match(wanted, d.getVar(word)):
+            raise bb.parse.SkipRecipe("incompatible with %s" % d.getVar(word))
+}
+
+EXPORT_FUNCTIONS do_install

@@ -1,0 +1,2 @@
+CLASSOVERRIDE = "class-nativesdk"
+PACKAGE_ARCH = "x86_64-nativesdk"

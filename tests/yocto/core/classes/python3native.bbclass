@@ -1,0 +1,5 @@
+STANDIN_PYTHON ??= "3.12"
+PYTHON_BASEVERSION = "${STANDIN_PYTHON}"
+PYTHON_DIR = "python${PYTHON_BASEVERSION}"
+PYTHON_SITEPACKAGES_DIR = "${libdir}/${PYTHON_DIR}/site-packages"
+DEPENDS:append = " python3-native "

@@ -1,0 +1,2 @@
+inherit python3native
+DEPENDS += "python3-setuptools-native"
