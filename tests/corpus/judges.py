@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import struct
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -249,6 +249,84 @@ def _walk(values: Cells, rule: PhandleProperty, targets: dict[int, Plain]) -> It
         at += before + 1 + count + behind
     if at > len(values):
         yield "the last entry is cut off"
+
+
+def pointers(nodes: list[Plain]) -> dict[tuple[str, str, int], str]:
+    """(path, property, number of the cell) of every phandle that names a node: that node's path.
+
+    But for interrupt-map. A property is read up to where it names none.
+    """
+    targets = {n.cell("phandle", 0): n for n in reversed(nodes) if "phandle" in n.properties}
+    found: dict[tuple[str, str, int], str] = {}
+    for node in nodes:
+        for name in node.properties if not node.path.startswith(("/aliases", "/__")) else ():
+            rule = lookup(name)
+            if rule is None or (rule.unless is not None and rule.unless in node.properties):
+                continue
+            values, at = node.cells(name), 0
+            before, behind = rule.lead or int(rule.shape == "map"), rule.trail
+            behind = behind or int(rule.shape == "map")
+            while at + before < len(values):
+                phandle = values[at + before]
+                if phandle == 0 and not before:
+                    at += 1
+                    continue
+                target = targets.get(phandle)
+                if target is None:
+                    break
+                found[node.path, name, at + before] = target.path
+                if rule.cells == REMAINDER:
+                    break
+                count = rule.cells if isinstance(rule.cells, int) else 0
+                if not isinstance(rule.cells, int):
+                    count = target.cell(rule.cells, rule.default_cells or 0)
+                at += before + 1 + count + behind
+    return found
+
+
+# ---------------------------------------------------------------------------- overlays
+
+#: What the nodes of an overlay may have different from the board's.
+_OWN = frozenset({"phandle", "linux,phandle"})
+
+
+def readded(board: Path, taken: Sequence[str], overlay: Path, work: Path) -> Iterator[str]:
+    """What differs when nodes are taken out of a board's tree and an overlay brings them again.
+
+    fdtput takes them out and fdtoverlay brings them. They have to be the board's but for a mark and
+    their phandles, and every phandle in them has to name the node that it named before.
+    """
+    base, result = work / "boot.dtb", work / "again.dtb"
+    base.write_bytes(board.read_bytes())
+    subprocess.run(["fdtput", "-r", str(base), *taken], check=True)
+    failed = apply_overlay(base, overlay, result)
+    if failed:
+        yield f"fdtoverlay refuses it: {failed}"
+        return
+    before, after = read(board.read_bytes()), read(result.read_bytes())
+    old, new = {node.path: node for node in before}, {node.path: node for node in after}
+    without = {node.path for node in read(base.read_bytes())}
+    named, names = pointers(before), pointers(after)
+    phandles = {n.cell("phandle", 0): n.path for n in before if "phandle" in n.properties}
+    numbers = {n.path: n.cell("phandle", 0) for n in after}
+    yield from (f"{path} is new" for path in new.keys() - old.keys())
+    for path in sorted(new.keys() - without):
+        mine, theirs = old[path].properties, new[path].properties
+        kept = {name for name in mine if name not in _OWN and not name.startswith("bootph-")}
+        for name in sorted(kept ^ (theirs.keys() - _OWN - {"xen,passthrough"})):
+            yield f"{path}: {name} is there once only"
+        for name in sorted(kept & theirs.keys()):
+            left, right = old[path].cells(name), new[path].cells(name)
+            if len(mine[name]) != len(theirs[name]):
+                yield f"{path}: {name} has another length"
+            elif len(mine[name]) % 4 and mine[name] != theirs[name]:
+                yield f"{path}: {name} differs"
+            for at, (one, other) in enumerate(zip(left, right, strict=False)):
+                key = (path, name, at)
+                if named.get(key) != names.get(key):
+                    yield f"{path}: {name}[{at}] named {named.get(key)}, now {names.get(key)}"
+                elif one != other and other != numbers.get(phandles.get(one, "")):
+                    yield f"{path}: {name}[{at}] was {one:#x} and is {other:#x}"
 
 
 # ---------------------------------------------------------------------------- addresses

@@ -15,6 +15,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from . import initramfs
 from .boot import (
@@ -206,12 +207,29 @@ def ask_dom0(
     script: str,
     seconds: float = 120,
     setup: Setup = ROOMY,
+    files: Mapping[str, bytes | str] = MappingProxyType({}),
 ) -> dict[str, bytes]:
-    """The files that a script for dom0's busybox sh leaves in /out, by name. Raises BootError."""
-    said = _boot(machine, host, {"script": script.encode()}, "sh /script\ntell", seconds, setup)
+    """The files that a script for dom0's busybox sh leaves in /out, by name. Raises BootError.
+
+    ``files``: what dom0 has besides, by path without the first slash.
+    """
+    return hear_dom0(machine, host, script, seconds, setup, files)[0]
+
+
+def hear_dom0(
+    machine: Machine,
+    host: bytes | None,
+    script: str,
+    seconds: float = 120,
+    setup: Setup = ROOMY,
+    files: Mapping[str, bytes | str] = MappingProxyType({}),
+) -> tuple[dict[str, bytes], list[str]]:
+    """The same, and all lines of the console."""
+    files = {**files, "script": script.encode()}
+    said = _boot(machine, host, files, "sh /script\ntell", seconds, setup)
     if len(said.told) != 1:
         raise BootError("dom0 told nothing", said.log)
-    return said.told[0].files
+    return said.told[0].files, said.log
 
 
 # ---------------------------------------------------------------------------- the boot
@@ -246,7 +264,8 @@ def _boot(
     xen,dom0-bootargs = "{bootargs}";
     rng-seed = [{os.urandom(64).hex()}];
     {module("kernel", kernel)}
-    {module("ramdisk", ramdisk)}"""
+    {module("ramdisk", ramdisk)}
+    {setup.chosen}"""
     tree = with_chosen(board() if host is None else host, chosen)
     with running(machine.xen, tree, loads, 1, setup, seconds) as console:
         version = ""

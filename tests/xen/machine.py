@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path, PurePosixPath
 
-from xenassign.xen.releases import KCONFIG
+from xenassign.xen.releases import DT_OVERLAY_OPTION, KCONFIG
 
 from ..debian import KERNEL, Facts, FetchError, cache_directory, contents, download, facts, kept
 from . import initramfs
@@ -103,7 +103,7 @@ def built() -> dict[str, Path]:
 
 @cache
 def kconfig(xen: Path) -> frozenset[str]:
-    """The options of ``xenassign lint --kconfig`` that a hypervisor was built with.
+    """The options of ``xenassign lint --kconfig``, and overlays, that a hypervisor was built with.
 
     Its configuration is in it, compressed (xen/common/config_data.S).
     """
@@ -115,7 +115,8 @@ def kconfig(xen: Path) -> frozenset[str]:
         except zlib.error:
             text = b""
         if b"CONFIG_ARM=y" in text:
-            return frozenset(o for o in KCONFIG if f"CONFIG_{o}=y".encode() in text.split())
+            known = (*KCONFIG, DT_OVERLAY_OPTION)
+            return frozenset(o for o in known if f"CONFIG_{o}=y".encode() in text.split())
         at = data.find(_GZIP, at + 1)
     return frozenset()
 

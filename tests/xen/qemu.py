@@ -46,6 +46,7 @@ class Setup:
     arguments: tuple[str, ...] = ()  #: more of them for QEMU
     loads: tuple[Load, ...] = ()  #: more of them; the harness's own begin at 0x49000000
     bootargs: str = ""  #: more of them for Xen
+    chosen: str = ""  #: more source text for /chosen, beside a dom0
     routine: str = ""  #: a regular expression of lines that Xen may print besides the known ones
 
 

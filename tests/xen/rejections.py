@@ -713,6 +713,9 @@ clock's driver, the clock's alarm.
 #: Rules with the effect ``rejected`` that no boot here shows, and why.
 NOT_SHOWN = {
     "XA007": "only Xen 4.21 and newer forward SCMI, which Debian does not have",
+    "XA011": "Debian's Xen is built without overlays; see docs/attach.md",
+    "XA015": "only a Xen 4.19 with overlays, which Debian does not have; see docs/attach.md",
+    "XA016": "Debian's Xen is built without overlays; see docs/attach.md",
     "XA102": "a decision of the generator; what Xen says stands under XA304, XA316 and XA221",
     "XA303": "QEMU's GIC has no such lines; XA313 shows the answer",
     "XA310": "Xen does not start at all on such a board",

@@ -18,6 +18,7 @@ from xenassign.assign.addresses import (
     Placement,
     place_devices,
 )
+from xenassign.assign.attach import plan_attach
 from xenassign.assign.attached import attached_findings, could_come
 from xenassign.assign.board import Board, read_board
 from xenassign.assign.checks import (
@@ -230,6 +231,11 @@ def decide_on(
     keeps = host_keeps(tree, inside, firmware.kept)
     kept_on = always_on(tree, keeps) if request.keep_supplies else ()
     findings += keep_findings(keeps, kept_on)
+    marked = tuple(HostMark(path, why) for path, why in marks(inside, board.neighbours))
+    attach = None
+    if request.attach_overlay:
+        attach, told = plan_attach(tree, inside, request, tuple(mark.path for mark in marked))
+        findings += told
     made = DomainPlan(
         request=request,
         host_file=tree.file,
@@ -238,7 +244,7 @@ def decide_on(
         devices=devices,
         regions=tuple(_planned_region(one, judged, building) for one in judged.regions),
         tree=draft,
-        marks=tuple(HostMark(path, why) for path, why in marks(inside, board.neighbours)),
+        marks=marked,
         memory_mb_max=placement.memory_max,
         memory_limit=explain_limit(judged.guest, request, placement.mappings),
         guest=judged.guest,
@@ -249,6 +255,7 @@ def decide_on(
         dom0_options=options(keeps, kept_on),
         firmware=tuple(one.root.path for one in firmware.kept),
         chosen_cells=direct_map.chosen_cells(tree, request),
+        attach=attach,
     )
     if request.base is not None:
         base_cfg.check(request.base, made)

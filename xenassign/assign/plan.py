@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from xenassign.assign.attach import AttachPlan
 from xenassign.assign.property_edits import PropertyEdit
 from xenassign.assign.request import Accepted, Request
 from xenassign.devicetree.addresses import Block
@@ -172,7 +173,8 @@ class DomainPlan(NamedTuple):
     stage 2 where Xen's default is too small for the mappings. ``kept_on``: host regulators that the
     host overlay marks always-on; ``dom0_options``: for dom0's kernel command line. ``firmware``:
     host paths of the firmware nodes that the guest talks to itself. ``chosen_cells``: those of
-    /chosen, in which the domain's static memory is written.
+    /chosen, in which the domain's static memory is written. ``attach``: the overlay for
+    ``xl dt-overlay``, if it was asked for.
     """
 
     request: Request
@@ -193,6 +195,7 @@ class DomainPlan(NamedTuple):
     dom0_options: tuple[str, ...] = ()
     firmware: tuple[str, ...] = ()
     chosen_cells: tuple[int, int] = DEFAULT_CELLS
+    attach: AttachPlan | None = None
 
     @property
     def name(self) -> str:

@@ -229,6 +229,13 @@ DOMAIN = Section(
             "direct_map",
         ),
         Key(
+            "attach-overlay",
+            Flag(),
+            "Also write the overlays for `xl dt-overlay` of a running Xen (4.19+).",
+            "true",
+            "attach_overlay",
+        ),
+        Key(
             "memory-region",
             _MEMORY_ACTION,
             "What becomes of carve-outs, where no device says it: `map` or `drop`.",

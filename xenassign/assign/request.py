@@ -111,6 +111,7 @@ class Request:
     ``base``: the user's own dom.cfg; ``assign.base_cfg.request`` takes it.
     ``static_memory``: the host memory that the domain gets, (base, size) in bytes; ``memory`` is
     their sum. ``direct_map``: its addresses are the host's. Both are for dom0less alone.
+    ``attach_overlay``: whether overlays are made for ``xl dt-overlay`` of a running Xen.
     """
 
     devices: tuple[str, ...]
@@ -142,6 +143,7 @@ class Request:
     base: Config | None = None
     direct_map: bool = False
     static_memory: tuple[tuple[int, int], ...] = ()
+    attach_overlay: bool = False
 
     def __post_init__(self) -> None:
         self._check_static_memory()

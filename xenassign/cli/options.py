@@ -243,6 +243,13 @@ _REQUEST_OPTIONS = (
     ),
     console_option,
     driver_option,
+    click.option(
+        "--attach-overlay",
+        is_flag=True,
+        help="Also write NAME.attach.host.dtbo for `xl dt-overlay` of a running Xen (4.19+, built"
+        " with CONFIG_OVERLAY_DTB) whose tree lacks the devices, and NAME.attach.dtbo for the"
+        " guest's Linux. HOST is the tree that has them.",
+    ),
 )
 
 
@@ -452,7 +459,7 @@ def _fields(asked: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
 _AS_THEY_ARE = (
     *("devices", "name", "policy", "align", "keep_supplies", "sci"),
     *("keep_firmware", "memory", "vcpus", "kernel", "ramdisk", "extra", "device_tree_path"),
-    *("vpl011", "xen_console", "direct_map"),
+    *("vpl011", "xen_console", "direct_map", "attach_overlay"),
 )
 
 

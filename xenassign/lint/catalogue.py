@@ -14,6 +14,7 @@ from xenassign.lint.examples import Example, example
 
 _MODULES = (
     "xenassign.assign.addresses",
+    "xenassign.assign.attach",
     "xenassign.assign.attached",
     "xenassign.assign.checks",
     "xenassign.assign.clocks",

@@ -19,7 +19,7 @@ from xenassign.devicetree.blob_writer import to_blob
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding, errors
 from xenassign.host.platform import Platform, read_platform
-from xenassign.lint import cross, dom0less, domain_node, domcfg, partial
+from xenassign.lint import attach_overlay, cross, dom0less, domain_node, domcfg, partial
 from xenassign.lint.context import Context
 from xenassign.lint.domain import domains
 from xenassign.lint.domain_node import NO_CPUS, NO_MEMORY
@@ -170,6 +170,8 @@ def check(
         found += told
     if node is not None:
         found += _domain_node(node, request, context)
+    if request.attach_overlay:
+        found += attach_overlay.check(files, name, platform.tree)
     for finding in found:
         if set(finding.routes) & set(request.routes):
             yield finding

@@ -11,13 +11,14 @@ from pathlib import Path
 from xenassign.assign.plan import DomainPlan
 from xenassign.devicetree.blob_writer import to_blob
 from xenassign.errors import OutputError
-from xenassign.render import base_cfg, overlay, report, text
+from xenassign.render import attach, base_cfg, overlay, report, text
 from xenassign.xen import xlcfg
 
 #: What follows a domain's name in the names of its files.
 ENDINGS = (
     *(".dtb", ".dts", ".host.dtbo", ".host.dtso", ".json"),
     *(".cfg", ".dom0less.dtso"),
+    *(".attach.dtbo", ".attach.dtso", ".attach.host.dtbo", ".attach.host.dtso"),
 )
 
 
@@ -39,6 +40,8 @@ def render(plan: DomainPlan) -> dict[str, bytes]:
         files[f"{name}.cfg"] = xlcfg.encode(made)
     if "dom0less" in plan.request.routes:
         files[f"{name}.dom0less.dtso"] = text.dom0less_dtso(plan, len(partial)).encode()
+    if plan.attach is not None:
+        files |= attach.files(plan, plan.attach)
     return files
 
 

@@ -72,11 +72,22 @@ def plan(domain: DomainPlan) -> dict[str, Any]:
         "static_memory": [
             {"base": base, "size": size} for base, size in domain.request.static_memory
         ],
+        "attach_overlay": _attach(domain),
         "memory_mb": domain.request.memory,
         "memory_mb_max": domain.memory_mb_max,
         "memory_limited_by": memory_limit(domain),
         "findings": [finding(item) for item in domain.findings],
     }
+
+
+def _attach(domain: DomainPlan) -> dict[str, Any] | None:
+    found = domain.attach
+    if found is None:
+        return None
+    targets = [
+        {"target": one.target, "nodes": [n.name for n in one.nodes]} for one in found.fragments
+    ]
+    return {"targets": targets, "taken": list(found.taken), "marked": found.marked}
 
 
 def memory_limit(domain: DomainPlan) -> dict[str, Any] | None:

@@ -148,6 +148,17 @@ class IommuDriver(NamedTuple):
     source: str
 
 
+class DtOverlay(NamedTuple):
+    """What `xl dt-overlay attach` of a release can do; always for direct-mapped domains alone."""
+
+    at_root: bool
+    """Whether a node directly below the root can be added."""
+    children: bool
+    """Whether the nodes below those of the overlay are attached too."""
+    survives_others: bool
+    """Whether Xen survives `attach` of bytes that were not added."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
     """What one Xen release accepts. `source_of` gives the source of a field."""
@@ -278,6 +289,19 @@ class Release:
         metadata={"source": "tools/xl/xl_parse.c parse_config_data and what it calls"}
     )
     """Every key of an xl.cfg that xl reads, for any architecture or guest type."""
+
+    # A running system
+    dt_overlay: DtOverlay | None = field(
+        metadata={
+            "source": "4c733873b5c2, at_root: b32d24bcd6b7, children: 9b1acd812487:"
+            " xen/common/device-tree/dt-overlay.c"
+            " (4.19: xen/common/dt-overlay.c) dt_overlay_domctl, handle_attach_overlay_nodes,"
+            " overlay_get_nodes_info, handle_device_and_children"
+        }
+    )
+    """What `xl dt-overlay attach` can do in a build with `OVERLAY_DTB`; None: there is none.
+
+    In every release it takes the very bytes that `add` took, and nodes that are new."""
 
     # SCMI
     scmi_smc: bool = field(
@@ -455,6 +479,7 @@ _4_17 = Release(
     gic_without_phandle_ok=False,
     xen_reg_cells_checked=False,
     xl_keys=frozenset(_XL_KEYS_4_17.split()),
+    dt_overlay=None,
     scmi_smc=False,
     scmi_unsatisfied_refused=False,
     scmi_arguments_kept=True,
@@ -495,6 +520,7 @@ _4_19 = replace(
         "hvm_pirq",  # 024e7131be5c
         "nr_spis",  # 6f588194d9c8
     },
+    dt_overlay=DtOverlay(at_root=False, children=False, survives_others=False),
 )
 
 _4_20 = replace(
@@ -507,6 +533,7 @@ _4_20 = replace(
     gic_without_phandle_ok=True,
     xen_reg_cells_checked=True,
     xl_keys=_4_19.xl_keys | {"llc_colors"},  # 748bd725fbec
+    dt_overlay=DtOverlay(at_root=True, children=False, survives_others=True),
 )
 
 _4_21 = replace(
@@ -545,6 +572,7 @@ _4_22 = replace(
     domain_properties=_4_21.domain_properties | {"v8r_el1_msa"},  # 1afacf7b1537
     domain_options=MappingProxyType({**_4_21.domain_options, "v8r_el1_msa": "MPU"}),
     xl_keys=_4_21.xl_keys | {"xenstore_quota"},  # ea3099e19146
+    dt_overlay=DtOverlay(at_root=True, children=True, survives_others=True),
     scmi_arguments_kept=False,
 )
 
@@ -558,6 +586,12 @@ DEFAULT = "4.20"
 
 KCONFIG = tuple(sorted({o for each in RELEASES.values() for o in each.domain_options.values()}))
 """The options of ``Release.domain_options``, of all releases."""
+
+DT_OVERLAY_OPTION = "OVERLAY_DTB"
+"""The Kconfig option of ``Release.dt_overlay``, off by default. xen/arch/arm/Kconfig."""
+
+DT_OVERLAY_BYTES_MAX = 500 << 10
+"""Most bytes of an overlay for Xen. DT_OVERLAY_MAX_SIZE of dt-overlay.c."""
 
 
 def rounded_spis(count: int) -> int:

@@ -28,6 +28,15 @@ nodes = ["pwm@fd8b0000", "pwm@fd8b0010"]
 reason = "both domains are ours"
 """
 _CLOCK = "xenassign generate qemu-virt-gicv3.dtb -d pl031@9010000 -o out"
+_LATER = _TRUST + 'attach-overlay = true\nmemory-region = "drop"\n'
+
+
+def _attach(right: str, wrong: str, note: str = "") -> Example:
+    """Two command lines with --attach-overlay."""
+    line = "xenassign generate {} -o out --attach-overlay"
+    return Example("generate", right=line.format(right), wrong=line.format(wrong), note=note)
+
+
 _BOTH_NET = _system(_ZCU102, _NET, _UART)
 
 _BOOT = (
@@ -90,6 +99,46 @@ EXAMPLES: dict[str, Example] = {
         wrong=_system(
             _RK3588, _devices("pwm@fd8b0000", "pwm@fd8b0010"), _devices("serial7"), end=_ALLOW
         ),
+    ),
+    "XA011": _attach(
+        f"{_ZCU102}.dtb -d ethernet0 --xen 4.20", f"{_ZCU102}.dtb -d ethernet0 --xen 4.18"
+    ),
+    "XA012": Example(
+        "generate",
+        right=f"xenassign generate {_ZCU102}.dtb -d ethernet0 -o out",
+        wrong=f"xenassign generate {_ZCU102}.dtb -d ethernet0 -o out --attach-overlay",
+        note="It is no mistake to ask for the overlay: the note says what Xen needs for it.",
+    ),
+    "XA013": _attach(
+        f"{_ZCU102}.dtb -d usb@fe200000",
+        f"{_ZCU102}.dtb -d usb@ff9d0000",
+        "usb@fe200000, with the interrupts, is below usb@ff9d0000.",
+    ),
+    "XA014": Example(
+        "system",
+        right=_system(_TRICKY, _LATER + _devices("dev@79040000", "provider@79000000")),
+        wrong=_system(
+            _TRICKY, _LATER + _devices("dev@79040000"), _LATER + _devices("provider@79000000")
+        ),
+        note="dev@79040000 has its PHY from provider@79000000.",
+    ),
+    "XA015": _attach(
+        "qemu-virt-gicv3.dtb -d /pl031@9010000 --xen 4.20",
+        "qemu-virt-gicv3.dtb -d /pl031@9010000 --xen 4.19",
+    ),
+    "XA016": _attach(
+        f"{_ZCU102}.dtb -d ethernet0 --route xl", f"{_ZCU102}.dtb -d ethernet0 --route dom0less"
+    ),
+    "XA017": _attach(
+        f"{_TRICKY}.dtb -d /dev@79030000 --iommu-policy trust",
+        f"{_TRICKY}.dtb -d /alt@71000000/spi@0 --iommu-policy trust",
+        "A disabled node beside spi@0 has the same interrupt.",
+    ),
+    "XA018": Example(
+        "generate",
+        right=f"xenassign generate {_JUNO}.dtb -d hdlcd@7ff60000 -o out",
+        wrong=f"xenassign generate {_JUNO}.dtb -d hdlcd@7ff60000 -o out --attach-overlay",
+        note="The SMMU before hdlcd@7ff60000 names it in mmu-masters.",
     ),
     "XA021": Example(
         "shell",

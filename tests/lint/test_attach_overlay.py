@@ -1,0 +1,93 @@
+"""The check of the overlays of --attach-overlay, from their bytes: damage is found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from xenassign.assign.plan import DomainPlan
+from xenassign.devicetree.blob import read_blob_file
+from xenassign.devicetree.tree import Tree
+from xenassign.lint.attach_overlay import check
+from xenassign.xen.releases import DT_OVERLAY_BYTES_MAX
+
+from ..xen.hosttree import compiled
+
+Files = dict[str, bytes]
+Generate = Callable[..., tuple[DomainPlan, Files, list[str]]]
+
+HOST, GUEST = "domu1.attach.host", "domu1.attach"
+
+
+@pytest.fixture
+def host(host_files: dict[str, Path]) -> Tree:
+    """The ZCU102."""
+    return read_blob_file(host_files["zynqmp"])
+
+
+@pytest.fixture
+def files(generate: Generate) -> Files:
+    """The files for its Ethernet."""
+    _, files, refused = generate("zynqmp", "ethernet0", attach_overlay=True)
+    assert not refused
+    return files
+
+
+def damaged(files: Files, name: str, old: str, new: str) -> Files:
+    """The files with another text in one of the sources, and its blob as dtc makes it."""
+    source = files[f"{name}.dtso"].decode()
+    assert old in source
+    return {**files, f"{name}.dtbo": compiled(source.replace(old, new, 1))}
+
+
+def test_what_is_written_is_right(files: Files, host: Tree) -> None:
+    assert list(check(files, "domu1", host)) == []
+    built = {f"{name}.dtbo": compiled(files[f"{name}.dtso"].decode()) for name in (HOST, GUEST)}
+    assert list(check({**files, **built}, "domu1", host)) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('"/axi"', '"/nowhere"', "/nowhere is not in the tree that Xen boots with"),
+        ('"/axi"', '"/axi/ethernet@ff0e0000"', "is no node of the board"),
+        ("ethernet@ff0e0000 {", "ethernet@1 {", "/axi/ethernet@1 is no node of the board"),
+        ("__overlay__ {", "__overlay__ { x;", "changes /axi; Xen adds nodes only"),
+        ("power-domains = <0xe", "power-domains = <0xd", "does not name /firmware/zynqmp-firm"),
+        ("clocks = <0x1 ", "clocks = <&node0 ", "does not name /firmware/zynqmp-firmware/clock"),
+        ("phy-handle = <&node0>", "phy-handle = <1>", "does not name /axi/ethernet@ff0e0000/m"),
+        ("phy-handle = <&node0>", "phy-handle", "does not name /axi/ethernet@ff0e0000/mdio/eth"),
+        ("status = ", "x = <&node0>; status = ", "x of /axi/ethernet@ff0e0000 does not name no"),
+    ],
+)
+def test_damage_of_the_hosts_overlay(
+    files: Files, host: Tree, old: str, new: str, said: str
+) -> None:
+    found = list(check(damaged(files, HOST, old, new), "domu1", host))
+    assert {finding.code for finding in found} == {"XA014"}
+    assert any(said in finding.message for finding in found), [f.message for f in found]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('target-path = "/"', 'target-path = "/passthrough"', "another target than the root"),
+        ("interrupts = <0 63 4>", "interrupts = <0 64 4>", "differs at /passthrough/ethernet@"),
+        ("mdio: mdio {", "mdio: mdii {", "differs at /passthrough/ethernet@ff0e0000"),
+        ("phy-handle = <&phy0>", "phy-handle = <&gem3>", "differs at /passthrough"),
+    ],
+)
+def test_damage_of_the_guests_overlay(
+    files: Files, host: Tree, old: str, new: str, said: str
+) -> None:
+    (finding,) = check(damaged(files, GUEST, old, new), "domu1", host)
+    assert finding.code == "XA014"
+    assert said in finding.message
+
+
+def test_an_overlay_has_a_greatest_size(files: Files, host: Tree) -> None:
+    long = f"x = [{'00 ' * DT_OVERLAY_BYTES_MAX}]; status = "
+    found = list(check(damaged(files, HOST, "status = ", long), "domu1", host))
+    assert [f"Xen takes {DT_OVERLAY_BYTES_MAX}" in one.message for one in found] == [True]
