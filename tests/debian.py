@@ -21,8 +21,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-#: Stands for the newest kernel of a suite, a package of which the name changes.
+#: Stand for the newest kernel of a suite, packages of which the names change.
 KERNEL = "linux-image-arm64"
+CLOUD_KERNEL = "linux-image-cloud-arm64"  #: for virtual machines: the same with fewer drivers
 
 #: Present in a directory that was filled to its end; holds what ``fill`` returned.
 MARKER = "complete.json"
@@ -38,6 +39,9 @@ _REPLACED = frozenset(
     {"types", "uris", "suites", "components", "enabled", "x-repolib-name"}
     | {"architectures", "languages", "targets"}
 )
+
+#: Debian's keys, of the package debian-archive-keyring, which Ubuntu has too.
+_KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 Facts = dict[str, object]
 
@@ -149,11 +153,12 @@ def download(
         if shutil.which(tool) is None:
             raise FetchError(f"{tool} is not here; use Debian")
     apt = _Apt(work / "apt", suite, architecture)
-    if KERNEL not in packages:
+    wanted = next((name for name in packages if name in (KERNEL, CLOUD_KERNEL)), None)
+    if wanted is None:
         apt.find(packages[0])
         return apt.download(packages, work)
-    kernel = apt.find_kernel()
-    return apt.download([kernel if name == KERNEL else name for name in packages], work)
+    kernel = apt.find_kernel(wanted)
+    return apt.download([kernel if name == wanted else name for name in packages], work)
 
 
 def own_architecture() -> str:
@@ -189,7 +194,10 @@ def contents(deb: Path) -> Iterator[tuple[PurePosixPath, bytes | str]]:
 
 
 def debian_sources() -> list[Source]:
-    """The sources of the Debian archive that this system's apt has, the likeliest first."""
+    """The sources of the Debian archive that this system's apt has, the likeliest first.
+
+    Debian's own where it has none, as on Ubuntu, and Debian's keys are there.
+    """
     known = _SUITES | _own_codename()
     found = [
         source
@@ -198,7 +206,11 @@ def debian_sources() -> list[Source]:
     ]
     unique = {source.uri: source for source in reversed(found)}
     # Other archives name their suites after Debian's too; theirs seldom end in /debian.
-    return sorted(unique.values(), key=lambda s: not s.uri.rstrip("/").endswith("/debian"))
+    found = sorted(unique.values(), key=lambda s: not s.uri.rstrip("/").endswith("/debian"))
+    if not found and _KEYRING.exists():
+        uri = "http://deb.debian.org/debian"
+        found.append(Source(uri, (), ("main",), (("signed-by", str(_KEYRING)),)))
+    return found
 
 
 def _own_codename() -> frozenset[str]:
@@ -327,10 +339,10 @@ class _Apt:
     def run(self, tool: str, *arguments: str, cwd: Path | None = None) -> _Done:
         return _run([tool, "-q", "-c", str(self.configuration), *arguments], cwd)
 
-    def find_kernel(self) -> str:
-        """The kernel's real package, from the first source that has it. Raises FetchError."""
+    def find_kernel(self, package: str) -> str:
+        """A kernel's real package, from the first source that has it. Raises FetchError."""
         real = r"^Depends:.*?\b(linux-image-[^\s,|(]+)"
-        return self.find(KERNEL, real)[1]
+        return self.find(package, real)[1]
 
     def find(self, package: str, wanted: str = r"^Package:") -> re.Match[str]:
         """Where a package's entry says what is wanted, in the first source that has the package.
@@ -341,7 +353,8 @@ class _Apt:
         if not candidates:
             system = _os_release().get("PRETTY_NAME", "this system")
             raise FetchError(
-                f"apt on {system} has no source of the Debian archive; fetch on Debian"
+                f"apt on {system} has no source of the Debian archive nor its keys;"
+                " apt-get install debian-archive-keyring"
             )
         complaints: list[str] = []
         for source in candidates:

@@ -1,0 +1,155 @@
+"""What the documentation says is so: its commands run, its links lead somewhere, names exist."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from xenassign.cli import cli
+from xenassign.lint.catalogue import rules
+
+from .pages import (
+    ELSEWHERE,
+    REPOSITORY,
+    SHELLS,
+    Block,
+    anchors,
+    as_shown,
+    blocks,
+    copy_repository,
+    links,
+    pages,
+    prose,
+    text_of,
+    written,
+)
+
+PAGES = pages()
+WRITTEN = [page for page in PAGES if written(page)]
+
+#: Options of other programs that a page names.
+OTHERS = {
+    "README.md": {"--user"},
+    "CONTRIBUTING.md": {"--check", "--count", "--seed", "--suite"},
+    "benchmarks/README.md": {"--json", "--lopper", "--runs"},
+    "fixtures/host_dtbs/README.md": {"--check"},
+}
+
+
+@pytest.mark.parametrize("page", WRITTEN)
+def test_each_shell_block_says_whether_it_runs(page: str) -> None:
+    for block in blocks(page):
+        assert not block.is_run or block.language in SHELLS, f"{block.place}: not of a shell"
+        if block.language in SHELLS:
+            assert block.parsed, f"{block.place}: no mark that says what is to be done with it"
+            assert not block.shows or block.language == "console", f"{block.place}: no output"
+
+
+def test_blocks_that_something_else_runs() -> None:
+    """It exists, and looks for just these."""
+    named = {b.parsed["name"] for page in WRITTEN for b in blocks(page) if b.parsed} - {None}
+    assert named == ELSEWHERE.keys()
+    for name, file in ELSEWHERE.items():
+        assert name in (REPOSITORY / file).read_text()
+
+
+def _with_commands() -> list[str]:
+    return [page for page in WRITTEN if any(block.is_run for block in blocks(page))]
+
+
+@pytest.fixture(name="environment")
+def _environment(tmp_path: Path) -> dict[str, str]:
+    """An environment that has this repository's ``xenassign``, and no width of a terminal."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    # A script, so that what Python imports is not the copy in the current folder.
+    script = programs / "run.py"
+    script.write_text("from xenassign.cli import main\n\nmain()\n")
+    command = programs / "xenassign"
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{script}" "$@"\n')
+    command.chmod(0o755)
+    path = f"{programs}:{os.environ['PATH']}"
+    return {**os.environ, "PATH": path, "PYTHONPATH": str(REPOSITORY), "COLUMNS": "120"}
+
+
+@pytest.mark.parametrize("page", _with_commands())
+def test_commands(page: str, environment: dict[str, str], tmp_path: Path) -> None:
+    """They do what the page says, in a copy of the repository."""
+    here = copy_repository(tmp_path / "copy")
+    for block in blocks(page):
+        if block.file:
+            (here / block.file).write_text(block.text + "\n", encoding="utf-8")
+        elif block.is_run:
+            _run(block, here, environment)
+
+
+def _run(block: Block, here: Path, environment: dict[str, str]) -> None:
+    commands = block.commands()
+    for command, shown in commands:
+        done = subprocess.run(
+            ["bash", "-euc", command],
+            cwd=here,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        status = block.status if (command, shown) == commands[-1] else 0
+        what = f"{block.place}: {command}\n{done.stdout}"
+        assert done.returncode == status, f"{what}\nended with {done.returncode}, not {status}"
+        if block.shows:
+            assert as_shown(done.stdout, shown), what
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links(page: str) -> None:
+    for link in links(page):
+        name, _, anchor = link.partition("#")
+        target = (REPOSITORY / page).parent / name if name else REPOSITORY / page
+        assert target.exists(), f"{page}: there is no {link}"
+        if anchor:
+            found = anchors(str(target.resolve().relative_to(REPOSITORY)))
+            assert anchor in found, f"{page}: {link}: no such heading; there are {sorted(found)}"
+
+
+def test_the_index_has_every_page() -> None:
+    index = REPOSITORY / "docs" / "README.md"
+    linked = {(index.parent / link.partition("#")[0]).resolve() for link in links("docs/README.md")}
+    wanted = {REPOSITORY / page for page in WRITTEN if page.startswith("docs/")} - {index}
+    assert wanted <= linked, sorted(map(str, wanted - linked))
+
+
+def _options() -> Iterator[str]:
+    """All long options of all commands."""
+    context = click.Context(cli)
+    for name in cli.list_commands(context):
+        command = cli.get_command(context, name)
+        assert command is not None
+        for parameter in [*command.params, *cli.params]:
+            yield from parameter.opts
+            yield from parameter.secondary_opts
+    yield from ("--help", "--version")
+
+
+@pytest.mark.parametrize("page", WRITTEN)
+def test_options_exist(page: str) -> None:
+    known = {*_options(), *OTHERS.get(page, ())}
+    named = set(re.findall(r"(?<![\w-])--[a-z][\w-]+\b", text_of(page)))
+    assert named <= known, f"{page}: no such options: {sorted(named - known)}"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_rules_exist(page: str) -> None:
+    known = {rule.code for rule in rules()}
+    named = set(re.findall(r"\bXA\d{3}\b", prose(page)))
+    assert not named - known, f"{page}: no such rules: {sorted(named - known)}"
