@@ -19,4 +19,4 @@ function __xenassign_completion
     end
 end
 
-complete --no-files --command xenassign --arguments "(__xenassign_completion)"
+complete -c xenassign -f -a '(__xenassign_completion)'

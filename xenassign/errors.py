@@ -28,6 +28,11 @@ class OutputError(XenassignError):
     """Files that cannot be written."""
 
 
+def reason_of(error: Exception) -> str:
+    """Why a file cannot be read or written: an OSError, or ValueError for a NUL in its name."""
+    return getattr(error, "strerror", None) or str(error)
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """The known words that are near, as a question; empty if none is."""
     import difflib

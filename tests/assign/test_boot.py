@@ -220,11 +220,29 @@ def test_a_tree_of_no_file() -> None:
         system(*LOADS, tree=tree)
 
 
+def narrow() -> Tree:
+    """The board with one cell for an address in /chosen, and one for a size."""
+    cells_of = Change("/chosen", (cells("#address-cells", 1), cells("#size-cells", 1)))
+    return read_blob(edited(zcu102().data or b"", [cells_of]))
+
+
 def test_cells_of_chosen_that_are_too_narrow() -> None:
     """dom0's modules are in the cells of /chosen, which are the board's."""
-    narrow = Change("/chosen", (cells("#address-cells", 1), cells("#size-cells", 1)))
-    tree = read_blob(edited(zcu102().data or b"", [narrow]))
+    tree = narrow()
     node = chosen(planned(*LOADS, "dom0-kernel=0x70000000:16", tree=tree))
     assert node.children["module@70000000"].cells("reg") == (0x70000000, 16)
+    xl = tuple(replace(one, routes=("xl",)) for one in (NET, LOG))
+    node = chosen(planned("dom0-kernel=0x70000000:16", tree=tree, domains=xl))
+    assert node.children["module@70000000"].cells("reg") == (0x70000000, 16)
+    assert node.cells("#address-cells") == (1,)
     with pytest.raises(UsageError, match="0x800000000 does not fit into the 1 cells of /chosen"):
         system(*LOADS, "dom0-kernel=0x800000000:16", tree=tree)
+
+
+def test_a_bank_widens_the_cells_of_chosen() -> None:
+    """Whichever domain has it: Xen reads xen,static-mem in the cells of /chosen."""
+    bank = (0x800000000, 256 << 20)
+    static = replace(LOG, routes=("dom0less",), static_memory=(bank,))
+    node = chosen(planned(*LOADS, tree=narrow(), domains=(NET, static)))
+    assert node.cells("#address-cells") + node.cells("#size-cells") == (2, 2)
+    assert node.children["log"].cells("xen,static-mem") == (8, 0, 0, 256 << 20)

@@ -66,6 +66,11 @@ def test_what_is_said_for_a_domain_comes_first() -> None:
     assert boot.load("dtb", "log") is None
 
 
+def test_what_is_said_twice() -> None:
+    with pytest.raises(UsageError, match="--load net/kernel: it is said twice; say it once"):
+        BootRequest(loads=tuple(map(parse_load, ("kernel=1", "net/kernel=2", "net/kernel=2"))))
+
+
 def test_the_command_line_comes_before_the_file() -> None:
     file = BootRequest(
         loads=tuple(map(parse_load, ("xen=0x1000", "host=0x2000"))), xen_bootargs="a", load_with="x"

@@ -194,6 +194,14 @@ def test_the_command_line_comes_first(system: Path, folder: Path) -> None:
     assert "0x60000000" not in script
 
 
+def test_a_name_of_the_command_line_is_none_beside_the_file(system: Path) -> None:
+    """U-Boot loads it, so it need not be here; another file of the name is not measured for it."""
+    (system.parent / "other").write_bytes(bytes(0x2000))
+    kernel = ("--load", "kernel=0x61fff000:other", "--load-with", "load mmc 0:1")
+    done = of_system(system, "--uboot-script", *kernel)
+    assert done.exit_code == 0, done.output  # with 0x2000 bytes it would overlap the dtb
+
+
 def test_the_file_without_a_boot(system: Path) -> None:
     """What [boot] says is for those who ask for it."""
     (system.parent / "Image").unlink()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -29,14 +30,19 @@ def older(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("older")
 def test_an_older_click_has_the_same_exit_status(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, host_files: dict[str, Path]
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    host_files: dict[str, Path],
 ) -> None:
     board = str(host_files["zynqmp"])
     good = ("generate", board, "-d", "rtc0", "-o", str(tmp_path))
     assert run(monkeypatch, "--version") == 0
     assert run(monkeypatch, *good) == 0
     assert run(monkeypatch, "generate", board, "-d", "serial0", "-o", str(tmp_path)) == 1
+    capsys.readouterr()
     assert run(monkeypatch, "generate", "--nonsense") == 2
+    assert re.fullmatch(r"error: No such option.*\n", capsys.readouterr().err)
 
 
 def test_no_arguments_are_told_what_there_is(

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import click
 import pytest
 from click.testing import CliRunner, Result
 
 import xenassign
-from xenassign.cli import cli, main
+from xenassign.cli import cli
 from xenassign.lint.catalogue import rules
 
 Invoke = Callable[..., Result]
@@ -42,28 +40,6 @@ def test_the_version(invoke: Invoke) -> None:
     done = invoke("--version")
     assert done.exit_code == 0
     assert xenassign.__version__ in done.output
-
-
-def test_an_error_needs_nothing_that_click_8_1_lacks(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.delattr(click.exceptions, "NoArgsIsHelpError", raising=False)
-    monkeypatch.setattr(sys, "argv", ["xenassign", "inspect", "--nope"])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert ended.value.code == 2
-    assert re.fullmatch(r"error: No such option.*\n", capsys.readouterr().err)
-
-
-def test_shell_completion_of_options_and_choices() -> None:
-    runner = CliRunner()
-    words = {
-        "COMP_WORDS": "xenassign gen",
-        "COMP_CWORD": "1",
-        "_XENASSIGN_COMPLETE": "bash_complete",
-    }
-    done = runner.invoke(cli, [], env=words, prog_name="xenassign")
-    assert "generate" in done.output
 
 
 def test_explain_lists_every_code(invoke: Invoke) -> None:

@@ -55,6 +55,7 @@ def test_a_rule_is_complete(one: Rule) -> None:
     for text in (one.title, one.why, one.fix, one.source):
         assert text
         assert text == " ".join(text.split())
+    assert one.why.endswith(".")
     assert not one.title.endswith(".")
     assert not one.fix.endswith(".")
     assert not one.source.endswith(".")

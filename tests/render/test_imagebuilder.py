@@ -9,7 +9,8 @@ import pytest
 
 from xenassign.assign.imagebuilder import decide_imagebuilder
 from xenassign.render.imagebuilder import imagebuilder
-from xenassign.xen.imagebuilder_cfg import decode, parse
+from xenassign.xen.imagebuilder_cfg import parse
+from xenassign.xen.xlcfg import decode
 
 from ..assign.test_imagebuilder import CARRIED, CLOCK, GPIO, planned
 from ..bash import sourced

@@ -19,7 +19,6 @@ import shutil
 import struct
 import subprocess
 import time
-from collections.abc import Iterator
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -124,13 +123,6 @@ def modules(domain: Node) -> dict[str, tuple[int, int]]:
     return found
 
 
-def nodes(node: Node) -> Iterator[Node]:
-    """A node and all below it."""
-    yield node
-    for child in node.children.values():
-        yield from nodes(child)
-
-
 def used(blob: bytes) -> int:
     """Bytes of a blob's structure and strings: size_dt_strings and size_dt_struct of the header."""
     return sum(struct.unpack_from(">2I", blob, 32))
@@ -169,7 +161,7 @@ def test_the_example(tmp_path: Path, dom0less_machine: Machine) -> None:
     files = {f"{name}.dtb": one.files["dtb"] for name, one in domains.items()}
     run(tmp_path, {**files, **imagebuilder(told)})
     tree, plain = edited(tmp_path), read_blob(board())
-    marked = {node.path for node in nodes(tree.root) if node.has("xen,passthrough")}
+    marked = {node.path for node in tree.nodes() if node.has("xen,passthrough")}
     assert marked == {mark.path for one in domains.values() for mark in one.plan.marks}
     chosen = tree.root.children["chosen"].children
     numbers = {"gpio": 0, "clock": 1, "config": 2}
@@ -186,10 +178,10 @@ def test_the_example(tmp_path: Path, dom0less_machine: Machine) -> None:
     grown = used((tmp_path / "edited.dtb").read_bytes()) - used(board())
     needed = room_needed(told.domus, parse(text))
     assert grown <= needed <= 2 * grown
-    kept = {node.path for node in nodes(plain.root)}
-    new = {node.path for node in nodes(tree.root)} - kept
+    kept = {node.path for node in plain.nodes()}
+    new = {node.path for node in tree.nodes()} - kept
     assert all(path.startswith("/chosen/domU") for path in new)
-    for node in nodes(plain.root):
+    for node in plain.nodes():
         now = tree.find(node.path)
         assert now is not None
         added = {p for p in now.properties if p not in node.properties}

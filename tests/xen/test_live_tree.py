@@ -10,7 +10,6 @@ import io
 import json
 import tarfile
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -21,6 +20,7 @@ from xenassign.devicetree.tree import Node, Tree
 from xenassign.host.running import dom0_tree
 from xenassign.host.source import read_host
 
+from ..devicetree.directories import content
 from .agreement import host_of, setup_of
 from .boards import marked
 from .boot import boot_dom0less
@@ -75,12 +75,6 @@ class Dom0:
 def dom0(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Dom0:
     """One boot a release."""
     return Dom0(machine, tmp_path_factory.mktemp("dom0"))
-
-
-def content(node: Node) -> dict[str, Any]:
-    """A node without the order of what is in it."""
-    below = {name: content(child) for name, child in node.children.items()}
-    return {**{name: prop.value for name, prop in node.properties.items()}, **below}
 
 
 def test_the_directory_is_the_blob(dom0: Dom0) -> None:

@@ -23,7 +23,7 @@ from xenassign.assign.system_request import SystemRequest
 from xenassign.cli import cli
 from xenassign.devicetree.blob import read_blob, read_blob_file
 from xenassign.devicetree.blob_edit import edited
-from xenassign.devicetree.tree import Node, Tree
+from xenassign.devicetree.tree import Tree
 from xenassign.host.platform import read_platform
 from xenassign.render.system_files import SCRIPT as BOOT_CMD
 from xenassign.render.system_files import render_system
@@ -31,6 +31,7 @@ from xenassign.render.uboot import boot_scr
 from xenassign.xen.releases import DEFAULT, release
 
 from ..conftest import FIXTURES
+from ..devicetree.directories import content
 from ..missing import skip_or_fail
 from .boot import (
     DONE,
@@ -234,12 +235,6 @@ def system_of(tree: Tree, *loads: str) -> SystemRequest:
     texts = (*loads, "kernel=0x1000:4K", "one/dtb=0x3000", "two/dtb=0x5000", "dom0-kernel=0x7000:9")
     boot = BootRequest(frozenset({UBOOT}), tuple(map(parse_load, texts)), None, "console=dtuart")
     return SystemRequest(tuple(asked), boot=boot)
-
-
-def content(node: Node) -> object:
-    """The properties by name, and the same of the subnodes."""
-    properties = {prop.name: prop.value for prop in node.properties.values()}
-    return properties, {child.name: content(child) for child in node.children.values()}
 
 
 def in_memory(monitor: Path, file: Path, address: int, size: int) -> bytes:

@@ -13,13 +13,13 @@ from xenassign.errors import InputError
 from xenassign.xen.imagebuilder_cfg import (
     Config,
     add_lines,
-    encode,
     parse,
     quoted,
     read_file,
     set_value,
     written,
 )
+from xenassign.xen.xlcfg import encode
 from xenassign.xen.xlcfg_edit import apply
 
 from ..bash import sourced
@@ -228,5 +228,5 @@ def test_a_file_is_read_byte_for_byte(tmp_path: Path) -> None:
     path = tmp_path / "c"
     path.write_bytes(b"# \xff\nXEN=x\n")
     assert encode(read_file(str(path)).text) == b"# \xff\nXEN=x\n"
-    with pytest.raises(InputError, match="cannot read"):
+    with pytest.raises(InputError, match="give an ImageBuilder configuration"):
         read_file(str(tmp_path / "none"))

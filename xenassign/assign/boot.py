@@ -87,11 +87,11 @@ UNALIGNED = rule(
 )
 
 _ALIGNMENT = 2 * MIB
-#: What ``fdt resize`` may take beyond the bytes that are needed: libfdt aligns to pages.
-_SPARE = PAGE_SIZE
+#: Beyond the bytes that are needed: U-Boot's ``fdt resize`` rounds the tree up to pages.
+_SPARE = 2 * PAGE_SIZE
 
-#: Stands in a node for a size that U-Boot will tell.
-_UNTOLD = MIB
+#: Stands in a node for a size that U-Boot will tell: small, so that no overlap is claimed by it.
+_UNTOLD = PAGE_SIZE
 
 #: compatible of the modules of a domain, or of dom0.
 _KINDS = {"kernel": "kernel", "ramdisk": "ramdisk", "dtb": "device-tree"}
@@ -113,8 +113,8 @@ class BootPlan(NamedTuple):
 
     ``data``: the host's tree. ``marks``: its changes that withhold the devices from dom0.
     ``chosen``: those of /chosen. ``modules``: in the order of their nodes. ``xen``, ``host``: where
-    Xen and the host's tree lie, None where that is not said. ``growth``: bytes by which the changes
-    make the tree larger.
+    Xen and the host's tree lie, None where that is not said. ``growth``: bytes that U-Boot has to
+    make the tree larger by, for the changes to fit.
     """
 
     request: BootRequest
@@ -152,9 +152,9 @@ def decide_boot(
     marks = all_marks(plans)
     chosen, modules = _chosen(platform, request, plans) if wanted else (None, ())
     changes = (*marks, *((chosen,) if chosen else ()))
-    growth = max(0, len(edited(tree.data, changes, tree.file)) - len(tree.data))
+    growth = max(0, len(edited(tree.data, changes, tree.file)) - len(tree.data)) + _SPARE
     if host is not None:
-        host = host._replace(size=len(tree.data), room=len(tree.data) + growth + 2 * _SPARE)
+        host = host._replace(size=len(tree.data), room=len(tree.data) + growth)
     elif UBOOT in wanted:
         raise UsageError(
             "--uboot-script: where does the board's tree lie? give --load host=ADDRESS[:FILE]"
@@ -183,12 +183,13 @@ def _chosen(
     """The change of /chosen, and its modules: dom0's first, then the domains' in their order."""
     tree = platform.tree
     built = [plan for plan in plans if "dom0less" in plan.request.routes]
-    of_dom0 = _dom0(request, built[0].chosen_cells if built else (2, 2))
+    with_banks = [plan for plan in built if plan.request.static_memory]
+    cells_of = (*with_banks, *plans)[0].chosen_cells  # the board's, unless a bank needs wider ones
+    of_dom0 = _dom0(request, cells_of)
     of_domains = [_modules(request, plan) for plan in built]
     properties: list[DraftProperty] = []
-    if of_dom0 or any(plan.request.static_memory for plan in built):
-        stated = of_dom0[0].cells if of_dom0 else built[0].chosen_cells
-        properties += chosen_cells(stated)
+    if of_dom0 or with_banks:
+        properties += chosen_cells(cells_of)
     for name, value in (
         ("xen,xen-bootargs", request.xen_bootargs),
         ("xen,dom0-bootargs", request.dom0_bootargs),
@@ -304,17 +305,14 @@ class _Span(NamedTuple):
 
 
 def _spans(plan: BootPlan) -> list[_Span]:
-    """What lies in memory, each thing once though several domains have it."""
-    found: list[_Span] = []
-    common: set[LoadOption] = set()
+    """What lies in memory. A kernel or ramdisk that several domains have is one thing."""
+    found: dict[LoadOption, _Span] = {}
     for one in (plan.xen, plan.host, *(module.load for module in plan.modules)):
-        nobodys = one and one._replace(domain=None)
-        if one is None or nobodys in common:
-            continue
-        if nobodys is not None and one.what != "dtb":
-            common.add(nobodys)
-        found.append(_Span(one.name, one.address, one.address + max(one.size or 1, one.room)))
-    return found
+        if one is not None:
+            thing = one if one.what == "dtb" else one._replace(domain=None)
+            span = _Span(one.name, one.address, one.address + max(one.size or 1, one.room))
+            found.setdefault(thing, span)
+    return list(found.values())
 
 
 def _judge(platform: Platform, plan: BootPlan, plans: Sequence[DomainPlan]) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from xenassign.errors import UsageError
+from xenassign.errors import UsageError, reason_of
 from xenassign.xen.releases import DOMAIN_NAME
 
 #: What there is once: Xen, the board's device tree, dom0's kernel and ramdisk.
@@ -55,7 +55,8 @@ class BootRequest:
     """What is to be written of the boot (``outputs``), and what it takes.
 
     ``load_with``: U-Boot's command that loads a file, as in ``load mmc 0:1``; the script then loads
-    what has a file. ``xen_bootargs`` and ``dom0_bootargs``: command lines.
+    what has a file. ``xen_bootargs`` and ``dom0_bootargs``: command lines. Raises UsageError where
+    a load is said twice.
     """
 
     outputs: frozenset[str] = frozenset()
@@ -63,6 +64,12 @@ class BootRequest:
     load_with: str | None = None
     xen_bootargs: str | None = None
     dom0_bootargs: str | None = None
+
+    def __post_init__(self) -> None:
+        names = [one.name for one in self.loads]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise UsageError(f"--load {twice}: it is said twice; say it once")
 
     def load(self, what: str, domain: str | None = None) -> LoadOption | None:
         """Where a thing lies; of a domain, what was said for it comes before what is for all."""
@@ -144,7 +151,7 @@ def _measured(load: LoadOption, folder: Path, later: bool) -> LoadOption:
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         if later and isinstance(error, FileNotFoundError):
             return load
-        reason = getattr(error, "strerror", None) or str(error)
+        reason = reason_of(error)
         raise UsageError(
             f"--load {load.name}: {load.file}: {reason}; name the file, or give its size"
         ) from None

@@ -11,15 +11,23 @@ from xenassign.assign.plan import DomainPlan
 from xenassign.devicetree.changes import Change
 from xenassign.devicetree.draft import DraftNode, DraftProperty, boolean, cells, text
 
+#: Bytes of a property that U-Boot's ``fdt set`` takes at most (SCRATCHPAD of its cmd/fdt.c).
+UBOOT_VALUE_MAX = 1024
+
 
 def marks(plan: DomainPlan) -> Iterator[Change]:
-    """One for each host node that gets ``xen,passthrough``, and each that is kept on.
+    """One for each host node that gets ``xen,passthrough``, and each that is kept on."""
+    for mark in plan.marks:
+        yield Change(mark.path, (boolean("xen,passthrough"),), why=mark.why)
+    yield from kept_on(plan)
+
+
+def kept_on(plan: DomainPlan) -> Iterator[Change]:
+    """One for each regulator that dom0 has to leave on.
 
     boot-on beside always-on: a regulator behind a GPIO would otherwise be off for a moment while
     dom0 probes it (regulator/fixed-regulator.yaml).
     """
-    for mark in plan.marks:
-        yield Change(mark.path, (boolean("xen,passthrough"),), why=mark.why)
     always = tuple(map(boolean, ("regulator-always-on", "regulator-boot-on")))
     for path in plan.kept_on:
         yield Change(path, always, why="assigned devices use it: dom0 leaves it on")

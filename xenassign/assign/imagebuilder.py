@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import NamedTuple, NoReturn
 
+from xenassign.assign.host_changes import UBOOT_VALUE_MAX, kept_on
 from xenassign.assign.plan import DomainPlan
 from xenassign.devicetree.places import Place
 from xenassign.errors import UsageError
@@ -32,7 +33,7 @@ CANNOT_CARRY = rule(
     why='uboot-script-gen pastes command lines into fdt set PATH bootargs "...", where U-Boot\'s'
     " shell takes $ and \\ as its own, a double quote ends the value, a single one gets lost, fdt"
     " reads a leading < or [ as numbers, and a property has at most 1024 bytes. It uses file names"
-    " and paths without quotes: a blank or * in them makes others of them",
+    " and paths without quotes: a blank or * in them makes others of them.",
     fix="take the characters out: what the kernel is told can come from a file in its ramdisk"
     " (bootconfig), and files can be renamed",
     source="ImageBuilder scripts/uboot-script-gen (dt_set, load_file); U-Boot cmd/fdt.c, hush",
@@ -45,7 +46,7 @@ NO_KERNEL = rule(
     "ImageBuilder is told no kernel for a domain",
     severity="warning",
     effect="broken",
-    why="Xen is not asked at all: uboot-script-gen stops where DOMU_KERNEL[n] is not set",
+    why="Xen is not asked at all: uboot-script-gen stops where DOMU_KERNEL[n] is not set.",
     fix="give --kernel, or write DOMU_KERNEL[n] into your own configuration and give that as the"
     " base",
     source="ImageBuilder scripts/uboot-script-gen (xen_file_loading)",
@@ -58,8 +59,8 @@ XL_ONLY = rule(
     "ImageBuilder only marks the devices of a domain of xl",
     severity="note",
     effect="style",
-    why="the domain is not for dom0less: DOMU_NOBOOT[n] has uboot-script-gen mark the host's nodes"
-    " and load nothing; xl create starts the guest later",
+    why="The domain is not for dom0less: DOMU_NOBOOT[n] has uboot-script-gen mark the host's nodes"
+    " and load nothing; xl create starts the guest later.",
     fix="nothing has to be done; with --route dom0less Xen starts the guest itself",
     source="ImageBuilder scripts/uboot-script-gen (xen_device_tree_editing)",
     routes=("xl",),
@@ -74,7 +75,7 @@ BY_HAND = rule(
     why="ImageBuilder reads one file of extra commands, and yours is another one than"
     " imagebuilder.cmds; or it may load files into a domain's static memory, where Xen wants none;"
     " or the configuration is for an ImageBuilder of before September 2022, which knows"
-    " XEN_PASSTHROUGH_PATHS and not DOMU_PASSTHROUGH_PATHS[n]",
+    " XEN_PASSTHROUGH_PATHS and not DOMU_PASSTHROUGH_PATHS[n].",
     fix="do what the message says",
     source="ImageBuilder scripts/uboot-script-gen (APPEND_EXTRA_CMDS, add_size), README.md",
 )
@@ -86,7 +87,7 @@ ROOM = rule(
     severity="warning",
     effect="broken",
     why="uboot-script-gen has U-Boot enlarge the tree by 0x1024 bytes only; fdt set fails with"
-    " FDT_ERR_NOSPACE behind that, the script goes on, and Xen boots with what there is",
+    " FDT_ERR_NOSPACE behind that, the script goes on, and Xen boots with what there is.",
     fix="set FIT, which edits the tree on the build host; or shorten the command lines",
     source="ImageBuilder scripts/uboot-script-gen (device_tree_editing); U-Boot cmd/fdt.c",
     routes=("dom0less",),
@@ -98,8 +99,8 @@ REPLACED = rule(
     "ImageBuilder would replace the partial device tree",
     severity="error",
     effect="broken",
-    why="with LOPPER_PATH or PASSTHROUGH_DTS_REPO uboot-script-gen makes the partial device trees"
-    " itself, of DOMU_PASSTHROUGH_PATHS; it stops where DOMU_PASSTHROUGH_DTB is set too",
+    why="With LOPPER_PATH or PASSTHROUGH_DTS_REPO uboot-script-gen makes the partial device trees"
+    " itself, of DOMU_PASSTHROUGH_PATHS; it stops where DOMU_PASSTHROUGH_DTB is set too.",
     fix="take the line out of your configuration, or leave the domains to it",
     source="ImageBuilder scripts/common (compile_merge_partial_dts)",
 )
@@ -109,7 +110,6 @@ _PLAIN = re.compile(r"[A-Za-z0-9_./+:@%=,][-A-Za-z0-9_./+:@%=,]*")
 _PATH = re.compile(r"/[-A-Za-z0-9_./+,@]*")
 #: What U-Boot's shell, or fdt, reads otherwise in a command line.
 _TAKEN = {"$": "a $", '"': 'a "', "'": "a '", "\\": "a \\", "`": "a `", "\n": "a line end"}
-_PROPERTY_MAX = 1024  # bytes of a property, its last zero too (SCRATCHPAD of U-Boot's cmd/fdt.c)
 _RESIZED = 0x1024  # bytes
 
 # Bytes that uboot-script-gen adds to a tree at most, without command lines: once (the names of the
@@ -240,7 +240,7 @@ def _found(base: Config, name: str) -> Assignment | None:
 def _check_free(base: Config, number: int, count: int) -> None:
     """That no leftover entries would join those of a new domain."""
     for one in base.assignments:
-        if one.name.startswith("DOMU_") and (one.at) == number:
+        if one.name.startswith("DOMU_") and one.at == number:
             what = f"{one.name}[{number}] is set, but NUM_DOMUS is {count}"
             _stop(base, one, f"{what}; raise NUM_DOMUS if the domain is meant, or delete the line")
 
@@ -301,10 +301,10 @@ def _commands(plan: DomainPlan, index: int) -> Iterator[Command]:
 
 
 def _kept_on(plans: Sequence[DomainPlan]) -> Iterator[Command]:
-    """boot-on beside always-on, as in the host overlay."""
-    for path in dict.fromkeys(path for plan in plans for path in plan.kept_on):
-        for name in ("regulator-always-on", "regulator-boot-on"):
-            yield Command(f"fdt set {path} {name}", "assigned devices use it: dom0 leaves it on")
+    """What the host overlay says of regulators."""
+    for change in dict.fromkeys(change for plan in plans for change in kept_on(plan)):
+        for prop in change.properties:
+            yield Command(f"fdt set {change.path} {prop.name}", change.why)
 
 
 def _append(base: Config | None, commands: Sequence[Command]) -> str | None:
@@ -347,8 +347,8 @@ def _line_problem(line: str) -> str | None:
         return "a character that is not printable ASCII"
     if line[:1] in ("<", "[", "-"):
         return f"a {line[0]} at its begin"
-    if len(line) >= _PROPERTY_MAX:
-        return f"{len(line)} characters, {_PROPERTY_MAX - 1} fit"
+    if len(line) >= UBOOT_VALUE_MAX:  # its last zero counts
+        return f"{len(line)} characters, {UBOOT_VALUE_MAX - 1} fit"
     return None
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
+from xenassign.assign.addresses import pages
 from xenassign.assign.board import Board
 from xenassign.assign.request import Request
 from xenassign.assign.scope import Scope
@@ -20,7 +21,6 @@ from xenassign.host.device import HostDevice
 from xenassign.host.gic import usable_gics
 from xenassign.host.platform import Platform
 from xenassign.xen.iommu import Iommus
-from xenassign.xen.releases import PAGE_SIZE
 
 DOM0_TREE = rule(
     "XA111",
@@ -177,10 +177,9 @@ def _neighbours(board: Board, scope: Scope, device: HostDevice) -> Iterator[Find
     dom0 = board.platform.dom0_tree
     others: dict[str, Node] = {}
     for block in device.blocks:
-        first = block.address - block.address % PAGE_SIZE
-        end = -(-block.end // PAGE_SIZE) * PAGE_SIZE
+        first, size = pages(block)
         for lost in dom0.lost if dom0 is not None else ():
-            if lost.address is not None and first <= lost.address < end:
+            if lost.address is not None and 0 <= lost.address - first < size:
                 names = ", ".join(lost.names)
                 message = f"{device.path}: Xen took {lost.path} ({names}) out of dom0's tree, at"
                 message += f" {lost.address:#x}, in a page of the device"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from xenassign.cli.options import by_trees, driver_option, driver_set, host_argument, xen_option
+from xenassign.cli.options import driver_option, driver_set, host_argument, version_by, xen_option
 
 
 @click.command("init")
@@ -36,7 +36,7 @@ def command(
     from xenassign.xen.releases import release
 
     tree = read_host(host)
-    xen = release(by_trees({"version": version}, [tree])["version"])
+    xen = release(version_by(version, [tree]))
     has = driver_set(drivers)
     found = assess(read_platform(tree), xen, drivers=has)
     target = Path(output) if output is not None else None

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from xenassign.cli.options import by_trees, driver_option, driver_set, host_argument, xen_option
+from xenassign.cli.options import driver_option, driver_set, host_argument, version_by, xen_option
 
 
 @click.command("inspect")
@@ -61,7 +61,7 @@ def command(
 
     tree = read_host(host)
     only = select(tree, paths) if paths else None
-    xen = release(by_trees({"version": version}, [tree])["version"])
+    xen = release(version_by(version, [tree]))
     found = assess(read_platform(tree), xen, only, driver_set(drivers), assignable)
     if form == "json":
         click.echo(to_json(inspect(found, scmi)), nl=False)

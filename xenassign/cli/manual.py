@@ -19,6 +19,7 @@ import click
 
 from xenassign import __version__
 from xenassign.cli import cli
+from xenassign.render.pages import write_pages
 
 #: What stands for characters that roff takes for its own, or sets as others.
 _ROFF = {
@@ -291,13 +292,7 @@ def pages() -> dict[str, str]:
 
 def write(directory: Path) -> None:
     """Writes the pages, and takes away those of commands that are no more."""
-    wanted = pages()
-    directory.mkdir(exist_ok=True)
-    for path in directory.glob("*.1"):
-        if path.name not in wanted:
-            path.unlink()
-    for name, text in wanted.items():
-        (directory / name).write_text(text, encoding="utf-8")
+    write_pages(directory, pages())
 
 
 if __name__ == "__main__":

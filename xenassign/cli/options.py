@@ -339,14 +339,13 @@ def with_boot(system: SystemRequest, asked: Mapping[str, Any], config: str | Non
         asked["xen_bootargs"],
         asked["dom0_bootargs"],
     )
-    later = (said.load_with or system.boot.load_with) is not None
-    said = replace(said, loads=boot.measured(said.loads, Path(), later=later))
     whole = system.boot.changed(said)
-    if not whole.outputs:  # what the file says of the boot is for those who ask for it
-        whole = replace(whole, loads=said.loads)
-    elif config is not None:
-        whole = replace(whole, loads=boot.measured(whole.loads, Path(config).parent, later=later))
-    return replace(system, boot=whole, imagebuilder=_imagebuilder(asked))
+    later = whole.load_with is not None
+    loads = boot.measured(said.loads, Path(), later=later)
+    if config is not None and whole.outputs:  # what the file says is for those who ask for a boot
+        of_file = [one for one in whole.loads if one not in said.loads]
+        loads += boot.measured(of_file, Path(config).parent, later=later)
+    return replace(system, boot=replace(whole, loads=loads), imagebuilder=_imagebuilder(asked))
 
 
 def _imagebuilder(asked: Mapping[str, Any]) -> ImageBuilderRequest | None:
@@ -406,26 +405,30 @@ def make_system(
 
 
 def by_trees(asked: Mapping[str, Any], trees: Sequence[Tree]) -> dict[str, Any]:
-    """The options of a command line with what dom0's tree says in the place of defaults.
+    """The ``request_options`` of a command line with what dom0's tree says in place of defaults.
 
-    That is the release of Xen that made it (``version``), where that is one that is known; and xl,
-    since dom0's tree is none to judge a dom0less domain by.
+    That is the release of Xen that made it, and xl, since dom0's tree is none to judge a dom0less
+    domain by.
     """
     from xenassign.host.running import dom0_tree
 
-    found = [dom0_tree(tree) for tree in trees]
-    given = dict(asked)
-    if None in found:
-        return given
-    context = click.get_current_context()
-    made_by = {one.xen for one in found if one is not None}
-    version = made_by.pop() if len(made_by) == 1 else None
-    said = context.get_parameter_source("version") is ParameterSource.COMMANDLINE
-    if version in RELEASES and not said:
-        given["version"] = version
-    if "routes" in asked and not asked["routes"] and not (asked["banks"] or asked["direct_map"]):
+    given = {**asked, "version": version_by(asked["version"], trees)}
+    said = asked["routes"] or asked["banks"] or asked["direct_map"]
+    if not said and None not in map(dom0_tree, trees):
         given["routes"] = ("xl",)
     return given
+
+
+def version_by(version: str, trees: Sequence[Tree]) -> str:
+    """The value of the ``xen_option``; unless it was given, the release that made dom0's trees."""
+    from xenassign.host.running import dom0_tree
+
+    source = click.get_current_context().get_parameter_source("version")
+    if source is ParameterSource.COMMANDLINE:
+        return version
+    made_by = {tree.xen if tree is not None else None for tree in map(dom0_tree, trees)}
+    found = made_by.pop() if len(made_by) == 1 else None
+    return found if found is not None and found in RELEASES else version
 
 
 def _fields(asked: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import struct
 from pathlib import Path
 
 from xenassign.devicetree.tree import DevicetreeError, Node, Property, Tree
-from xenassign.errors import InputError
+from xenassign.errors import InputError, reason_of
 
 MAGIC = 0xD00DFEED
 BEGIN_NODE, END_NODE, PROP, NOP, END = 1, 2, 3, 4, 9
@@ -35,7 +35,7 @@ def read_blob_file(path: str | Path) -> Tree:
         with open(path, "rb") as stream:
             data = stream.read(MAX_SIZE + 1)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        reason = getattr(error, "strerror", None) or str(error)
+        reason = reason_of(error)
         raise InputError(f"{name}: {reason}; give a .dtb or .dts file") from None
     return read_blob(data, name)
 

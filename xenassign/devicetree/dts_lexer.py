@@ -20,6 +20,7 @@ from lark import Token
 from lark.lexer import Lexer
 
 from xenassign.devicetree.places import Marker, SourceError, SourceMap, Span, Text
+from xenassign.errors import reason_of
 
 #: Bytes that all files of one source may have together.
 MAX_SIZE = 64 << 20
@@ -88,7 +89,7 @@ class Sources:
                     data = stream.read(most if size is None else min(size, most))
             except (OSError, ValueError, OverflowError) as error:
                 if not isinstance(error, FileNotFoundError):
-                    reason = getattr(error, "strerror", None) or str(error)
+                    reason = reason_of(error)
                 continue
             self._left -= len(data)
             if self._left < 0:

@@ -24,6 +24,7 @@ import stat
 
 from xenassign.devicetree.blob import MAX_DEPTH, MAX_SIZE
 from xenassign.devicetree.tree import DevicetreeError, Node, Property, Tree
+from xenassign.errors import reason_of
 
 #: Nodes and properties together; the largest boards have some 20,000.
 MAX_ENTRIES = 1 << 18
@@ -140,7 +141,7 @@ def _children(node: Node, folder: str, names: dict[str, bool]) -> list[tuple[Nod
 
 
 def _unreadable(where: str, error: OSError) -> DevicetreeError:
-    reason = error.strerror or str(error)
+    reason = reason_of(error)
     if error.errno in (errno.EACCES, errno.EPERM):
         return DevicetreeError(f"{where}: {reason}; read the live tree as root")
     return DevicetreeError(f"{where}: {reason}; {_FORM}")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from xenassign.devicetree.blob import MAX_SIZE, read_blob
 from xenassign.devicetree.live import is_live, read_live
 from xenassign.devicetree.tree import Tree
-from xenassign.errors import InputError
+from xenassign.errors import InputError, reason_of
 from xenassign.host.running import no_board
 
 #: How a blob begins.
@@ -61,7 +61,7 @@ def read_file(path: str, name: str) -> bytes:
             with open(path, "rb") as stream:
                 data = stream.read(MAX_SIZE + 1)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        reason = getattr(error, "strerror", None) or str(error)
+        reason = reason_of(error)
         raise InputError(f"{name}: {reason}; {_instead(path, error)}") from None
     if len(data) > MAX_SIZE:
         raise InputError(

@@ -11,6 +11,7 @@ from pathlib import Path
 from xenassign.errors import UsageError, nearest
 from xenassign.findings import Rule, registered
 from xenassign.lint.examples import Example, example
+from xenassign.render.pages import write_pages
 
 _MODULES = (
     "xenassign.assign.addresses",
@@ -192,13 +193,7 @@ def _page(rule: Rule) -> str:
 
 def write(directory: Path) -> None:
     """Writes the pages, and takes away those of rules that are no more."""
-    wanted = pages()
-    directory.mkdir(exist_ok=True)
-    for path in directory.glob("*.md"):
-        if path.name not in wanted:
-            path.unlink()
-    for name, text in wanted.items():
-        (directory / name).write_text(text, encoding="utf-8")
+    write_pages(directory, pages())
 
 
 if __name__ == "__main__":

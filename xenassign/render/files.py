@@ -10,7 +10,7 @@ from pathlib import Path
 
 from xenassign.assign.plan import DomainPlan
 from xenassign.devicetree.blob_writer import to_blob
-from xenassign.errors import OutputError
+from xenassign.errors import OutputError, reason_of
 from xenassign.render import attach, base_cfg, overlay, report, text
 from xenassign.xen import xlcfg
 
@@ -80,7 +80,7 @@ def write(
         _write_all(contents)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         where = getattr(error, "filename", None) or directory
-        reason = getattr(error, "strerror", None) or str(error)
+        reason = reason_of(error)
         raise OutputError(f"{where}: cannot write: {reason}; nothing was written") from None
     finally:
         for path in made:

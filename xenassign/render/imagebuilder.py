@@ -10,6 +10,7 @@ from xenassign.assign.imagebuilder import COMMANDS, CONFIG, Command, DomU, Image
 from xenassign.render.text import render_template
 from xenassign.xen import imagebuilder_cfg as syntax
 from xenassign.xen.imagebuilder_cfg import Config, written
+from xenassign.xen.xlcfg import encode
 from xenassign.xen.xlcfg_edit import Edit, apply
 
 #: What is to be filled in of a domain, by its name: (value, what it is).
@@ -25,7 +26,7 @@ _UNSAID = {
 def imagebuilder(plan: ImageBuilderPlan) -> dict[str, bytes]:
     """Name to content."""
     text = _new(plan) if plan.base is None else _changed(plan, plan.base)
-    files = {CONFIG: syntax.encode(text)}
+    files = {CONFIG: encode(text)}
     if plan.append is not None or plan.commands:
         files[COMMANDS] = _commands(plan.commands).encode()
     return files

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from xenassign.assign.lock import Lock
-from xenassign.errors import InputError
+from xenassign.errors import InputError, reason_of
 
 SCHEMA = "xenassign/lock/1"
 _FAMILY = "xenassign/lock/"
@@ -59,7 +59,7 @@ def read_lock(path: Path) -> Lock:
         with open(path, "rb") as stream:
             data = stream.read(_MAX_SIZE + 1)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        reason = getattr(error, "strerror", None) or str(error)
+        reason = reason_of(error)
         raise InputError(f"{path}: {reason}; give the lock of an earlier build") from None
     if len(data) > _MAX_SIZE:
         raise InputError(f"{path}: larger than {_MAX_SIZE >> 20} MiB; that is no lock")

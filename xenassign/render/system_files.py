@@ -8,6 +8,8 @@ from xenassign.assign.imagebuilder import COMMANDS, CONFIG
 from xenassign.assign.system import SystemPlan
 from xenassign.devicetree.blob_edit import edited
 from xenassign.devicetree.tree import Tree
+from xenassign.render.imagebuilder import imagebuilder
+from xenassign.render.uboot import boot_cmd, boot_scr
 
 #: Stands for the changed host tree, which has a name of the user's and no place in -o.
 HOST_TREE = "/host-out"
@@ -20,8 +22,6 @@ def render_system(plan: SystemPlan, tree: Tree) -> dict[str, bytes]:
     """Name to content of what is asked for. ``tree``: the host's. Raises OutputError."""
     files: dict[str, bytes] = {}
     if plan.imagebuilder is not None:
-        from xenassign.render.imagebuilder import imagebuilder
-
         files.update(imagebuilder(plan.imagebuilder))
     boot = plan.boot
     if boot is None:
@@ -29,8 +29,6 @@ def render_system(plan: SystemPlan, tree: Tree) -> dict[str, bytes]:
     if HOST in boot.request.outputs:
         files[HOST_TREE] = host_tree(boot, tree, chosen=CHOSEN in boot.request.outputs)
     if UBOOT in boot.request.outputs:
-        from xenassign.render.uboot import boot_cmd, boot_scr
-
         script = boot_cmd(boot, tree)
         files[SCRIPT] = script.encode()
         files[IMAGE] = boot_scr(script)

@@ -15,15 +15,14 @@ from collections.abc import Iterator
 
 from xenassign.assign.boot import BootPlan, Module
 from xenassign.assign.boot_request import LoadOption
+from xenassign.assign.host_changes import UBOOT_VALUE_MAX
 from xenassign.devicetree.changes import Change
 from xenassign.devicetree.draft import Cells, DraftNode, DraftProperty, Text, encode
 from xenassign.devicetree.dts_writer import comment
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import OutputError
-from xenassign.xen.releases import PAGE_SIZE
+from xenassign.render.text import render_template
 
-#: CONFIG_SYS_... of cmd/fdt.c: SCRATCHPAD.
-_VALUE_MAX = 1024
 #: Texts that mean themselves in double quotes, and are no list of cells or bytes.
 _PLAIN = re.compile(r"[A-Za-z0-9_./,:=@+%#-](?:[A-Za-z0-9_./,:=@+%# -]*[A-Za-z0-9_./,:=@+%#-])?")
 _FAILED = "xenassign_failed"
@@ -31,8 +30,6 @@ _FAILED = "xenassign_failed"
 
 def boot_cmd(plan: BootPlan, tree: Tree) -> str:
     """boot.cmd: the script as text. ``tree``: the host's. Raises OutputError."""
-    from xenassign.render.text import render_template
-
     assert plan.host is not None, "a U-Boot script has the address of the board's tree"
     lines = list(_script(plan, plan.host, tree))
     loads = [one for one in (plan.xen, plan.host, *(m.load for m in plan.modules)) if one]
@@ -59,7 +56,7 @@ def _script(plan: BootPlan, host: LoadOption, tree: Tree) -> Iterator[str]:
     yield f"setenv {_FAILED}"
     yield from _load(plan, host)
     yield _step(f"fdt addr {host.address:#x}")
-    yield _step(f"fdt resize {plan.growth + 2 * PAGE_SIZE:#x}")
+    yield _step(f"fdt resize {plan.growth:#x}")
     modules = {module.path: module for module in plan.modules}
     for change in plan.changes:
         yield ""
@@ -137,10 +134,10 @@ def _cells(prop: DraftProperty) -> tuple[int, ...]:
 
 def set_property(path: str, prop: DraftProperty) -> str:
     size = len(encode(prop, {}))
-    if size > _VALUE_MAX:
+    if size > UBOOT_VALUE_MAX:
         raise OutputError(
             f"--uboot-script: {prop.name} of {path} has {size} bytes and U-Boot's fdt takes"
-            f" {_VALUE_MAX}; make it shorter, or use --host-out"
+            f" {UBOOT_VALUE_MAX}; make it shorter, or use --host-out"
         )
     name = f'"{prop.name}"' if prop.name.startswith("#") else prop.name
     return _step(f"fdt set {path} {name} {_value(prop)}".rstrip())

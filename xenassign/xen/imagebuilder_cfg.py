@@ -12,7 +12,8 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple, NoReturn
 
-from xenassign.errors import InputError
+from xenassign.errors import InputError, reason_of
+from xenassign.xen.xlcfg import decode
 from xenassign.xen.xlcfg_edit import Edit
 
 #: What is set, or decides what becomes of what is set. One behind the other in ImageBuilder.
@@ -21,9 +22,13 @@ MATTERS = r"NUM_DOMUS|APPEND_EXTRA_CMDS|DOMU_\w+|LOPPER_PATH|PASSTHROUGH_DTS_REP
 OLD_PATHS = "XEN_PASSTHROUGH_PATHS"
 
 _BEGIN = re.compile(r"(?:export[ \t]+)?([A-Za-z_]\w*)(?:\[([^\]\n]*)\])?=(?!\()")
+#: What may stand behind an assignment that is alone on its line.
+_REST = re.compile(r"[ \t]*;?(?:[ \t]+#[^\n]*|[ \t]*)(\n|\Z)")
 _INDEX = re.compile(r"[ \t]*(0|[1-9]\d*)[ \t]*")
 _SET = re.compile(rf"(?<![\w${{])({MATTERS})(?:\[[^\]\n]*\])?[ \t]*(?:\+\+|--|[-+*/%&|^]?=(?!=))")
 _NAMED = re.compile(rf"[\"']?({MATTERS})(?:\[.*\])?[\"']?")
+
+_ANSI = re.compile(r"(?:[^'\\]|\\.)*'", re.DOTALL)  # behind $'
 
 _OPENING = frozenset({"if", "for", "while", "until", "case", "select", "{"})
 _CLOSING = frozenset({"fi", "done", "esac", "}"})
@@ -82,19 +87,9 @@ def read_file(path: str) -> Config:
         with open(path, "rb") as stream:
             data = stream.read()
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"{path}: cannot read: {reason}; give an ImageBuilder config") from None
+        reason = reason_of(error)
+        raise InputError(f"{path}: {reason}; give an ImageBuilder configuration") from None
     return parse(decode(data), path)
-
-
-def decode(data: bytes) -> str:
-    """The text of a configuration."""
-    return data.decode("utf-8", "surrogateescape")
-
-
-def encode(text: str) -> bytes:
-    """The bytes that ``decode`` made the text of."""
-    return text.encode("utf-8", "surrogateescape")
 
 
 def parse(text: str, file: str = "<memory>") -> Config:
@@ -188,7 +183,7 @@ class _Reader:
         index = _INDEX.fullmatch(match[2]) if match[2] is not None else None
         if match[2] is not None and index is None:
             return None
-        rest = re.compile(r"[ \t]*;?(?:[ \t]+#[^\n]*|[ \t]*)(\n|\Z)").match(self.text, word.end)
+        rest = _REST.match(self.text, word.end)
         if rest is None:
             return None
         self.at = rest.end()
@@ -307,7 +302,7 @@ class _Reader:
             return self._find("`", at + 1) + 1
         following = text[at + 1 : at + 2]
         if text[at] == "$" and following == "'" and not quoted:
-            end = re.compile(r"(?:[^'\\]|\\.)*'", re.DOTALL).match(text, at + 2)
+            end = _ANSI.match(text, at + 2)
             if end is None:
                 self._stop(at, "a ' is never closed; close it")
             return end.end()

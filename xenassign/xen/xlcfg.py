@@ -22,7 +22,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from xenassign.devicetree.places import Place
-from xenassign.errors import InputError
+from xenassign.errors import InputError, reason_of
 
 _STACK = 10000  # YYMAXDEPTH of bison
 _LONG = range(-(1 << 63), 1 << 63)
@@ -155,7 +155,7 @@ def read_file(path: str) -> Config:
         with open(path, "rb") as stream:
             data = stream.read()
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        reason = getattr(error, "strerror", None) or str(error)
+        reason = reason_of(error)
         raise InputError(f"{path}: {reason}; give an xl configuration") from None
     return parse(decode(data), path)
 

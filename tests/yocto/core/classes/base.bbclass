@@ -1,21 +1,31 @@
 # Tasks and messages as openembedded-core's base and logging have them; written for these tests.
+# BitBake reads this pipe: a word and the text, ended by a NUL; %b is why backslashes count.
+LOGFIFO = "${T}/fifo.${@os.getpid()}"
+standin_tell() {
+    standin_kind="$1" standin_word="$2"
+    shift 2
+    if [ -p "${LOGFIFO}" ]; then
+        printf '%b\0' "$standin_kind $*" > "${LOGFIFO}"
+    else
+        echo "$standin_word$*"
+    fi
+}
 bbplain() {
-    if [ -p ${LOGFIFO} ]; then printf "%b\0" "bbplain $*" > ${LOGFIFO}; else echo "$*"; fi
+    standin_tell bbplain "" "$@"
 }
 bbnote() {
-    if [ -p ${LOGFIFO} ]; then printf "%b\0" "bbnote $*" > ${LOGFIFO}; else echo "NOTE: $*"; fi
+    standin_tell bbnote "NOTE: " "$@"
 }
 bbwarn() {
-    if [ -p ${LOGFIFO} ]; then printf "%b\0" "bbwarn $*" > ${LOGFIFO}; else echo "WARNING: $*"; fi
+    standin_tell bbwarn "WARNING: " "$@"
 }
 bberror() {
-    if [ -p ${LOGFIFO} ]; then printf "%b\0" "bberror $*" > ${LOGFIFO}; else echo "ERROR: $*"; fi
+    standin_tell bberror "ERROR: " "$@"
 }
 bbfatal() {
-    if [ -p ${LOGFIFO} ]; then printf "%b\0" "bbfatal $*" > ${LOGFIFO}; else echo "ERROR: $*"; fi
+    standin_tell bbfatal "ERROR: " "$@"
     exit 1
 }
-LOGFIFO = "${T}/fifo.${@os.getpid()}"
 
 addtask fetch
 do_fetch[file-checksums] = "${@bb.fetch.get_checksum_file_list(d)}"
