@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from xenassign.assign.boot import BootPlan
-from xenassign.assign.boot_request import CHOSEN, HOST, UBOOT, BootRequest, parse_load
+from xenassign.assign.boot_request import CHOSEN, HOST, UBOOT, BootRequest, measured, parse_load
+from xenassign.assign.host_changes import chosen_cells
 from xenassign.assign.request import Request, parse_clock_rate
 from xenassign.assign.system import SystemPlan, decide_system
 from xenassign.assign.system_request import SystemRequest
@@ -182,6 +185,60 @@ def test_overlaps() -> None:
     grown = 0x64000000 - len(zcu102().data or b"")
     (line,) = told(*LOADS, "xen=0x64000000:0x100000", f"host={grown:#x}")
     assert line.startswith("XA023 xen (0x64000000-0x64100000) and host (")
+
+
+def test_modules_of_the_board_that_stay() -> None:
+    """Xen lists those that /chosen has already, too."""
+    at = cells("reg", 0, 0x61000000, 0, 0x100000)
+    module = DraftNode("module@61000000", (text("compatible", "multiboot,module"), at))
+    before = Change("/chosen", chosen_cells((2, 2)), (module,))
+    tree = read_blob(edited(zcu102().data or b"", [before]))
+    assert told(*LOADS, tree=tree) == [
+        "XA023 /chosen/module@61000000 of the board's tree (0x61000000-0x61100000) and net/kernel"
+        " (0x60000000-0x62000000) overlap"
+    ]
+    # dom0's gives way where another is given.
+    assert told(*LOADS, "dom0-kernel=0x63000000:16", tree=tree) == []
+    older = edited(zcu102().data or b"", planned(*LOADS[:2], domains=(NET,)).changes)
+    later = ("kernel=0x60000000:32M", "log/dtb=0x62000000")
+    (line,) = told(*later, domains=(LOG,), tree=read_blob(older))
+    assert line.startswith("XA023 /chosen/net/module@62000000 of the board's tree (0x62000000-")
+    static = replace(
+        NET, routes=("dom0less",), static_memory=((0x61000000, 512 << 20),), memory=512
+    )
+    loads = ("kernel=0x20000000:1M", "dtb=0x20200000")
+    (line,) = [one for one in told(*loads, domains=(static,), tree=tree) if "XA024" in one]
+    assert "XA024 /chosen/module@61000000 of the board's tree" in line
+
+
+@pytest.mark.parametrize("number", [0, 3])
+def test_modules_of_the_board_that_cannot_be_read(number: int) -> None:
+    module = DraftNode("m", (text("compatible", "multiboot,module"), cells("reg", 1)))
+    before = Change("/chosen", (cells("#address-cells", number),), (module,))
+    assert told(*LOADS, tree=read_blob(edited(zcu102().data or b"", [before]))) == []
+
+
+def test_a_packed_kernel_is_for_one_domain(tmp_path: Path) -> None:
+    """kernel_decompress frees what was loaded; in Xen 4.17 and 4.20 the next domain stops it:
+    Missing kernel boot module?"""
+    (tmp_path / "Image.gz").write_bytes(gzip.compress(bytes(5000)))
+    file = measured([parse_load("kernel=0x60000000:Image.gz")], tmp_path, later=False)
+    unknown = measured([parse_load("kernel=0x60000000:no.gz")], tmp_path, later=True)
+    for loads in (file, unknown):
+        boot = BootRequest(
+            frozenset({UBOOT}),
+            (*loads, *map(parse_load, (*LOADS[1:], "host=0x50000000"))),
+            load_with="load mmc 0:1",
+        )
+        both = decide_system(zcu102(), SystemRequest((NET, LOG), boot=boot)).boot
+        assert both is not None
+        (finding,) = both.findings
+        assert finding.code == "XA023"
+        assert finding.message.startswith("net/kernel, log/kernel are one file at 0x60000000, comp")
+        single = replace(boot, loads=tuple(one for one in boot.loads if one.domain != "log"))
+        one = decide_system(zcu102(), SystemRequest((NET,), boot=single)).boot
+        assert one is not None
+        assert not one.findings
 
 
 def size(domain: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from pathlib import Path
 
@@ -67,7 +68,7 @@ def test_what_is_said_for_a_domain_comes_first() -> None:
 
 
 def test_what_is_said_twice() -> None:
-    with pytest.raises(UsageError, match="--load net/kernel: it is said twice; say it once"):
+    with pytest.raises(UsageError, match="--load net/kernel is given twice; say one place"):
         BootRequest(loads=tuple(map(parse_load, ("kernel=1", "net/kernel=2", "net/kernel=2"))))
 
 
@@ -80,6 +81,24 @@ def test_the_command_line_comes_before_the_file() -> None:
     assert both.load("xen") == line.loads[0]
     assert both.load("host") == file.loads[1]
     assert (both.outputs, both.xen_bootargs, both.load_with) == (line.outputs, "b", "x")
+
+
+@pytest.mark.parametrize(
+    ("command", "well"),
+    [
+        ("load mmc 0:1", True),
+        ("load ${devtype} ${devnum}:${distro_bootpart}", True),
+        ("tftpboot", True),
+        *((command, False) for command in ("", " ", "load mmc 0:1 ", "tftp;", "a && b", "a\nb")),
+        *((command, False) for command in ('load "mmc', "load mmc #", "a | b", "a\\", "é")),
+    ],
+)
+def test_a_command_that_loads_is_one(command: str, well: bool) -> None:
+    if well:
+        assert BootRequest(load_with=command).load_with == command
+        return
+    with pytest.raises(UsageError, match=r"--load-with .* is no single command"):
+        BootRequest(load_with=command)
 
 
 def image(size: int) -> bytes:
@@ -114,6 +133,12 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         with pytest.raises(UsageError) as told:
             sizes(tmp_path, text, later=later)
         assert message in str(told.value)
+
+
+def test_a_fifo_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(UsageError, match="--load kernel: fifo: is no plain file; name the file"):
+        measured([parse_load("kernel=0x1000:fifo")], tmp_path, later=True)
 
 
 def test_where_alone() -> None:

@@ -99,3 +99,10 @@ def test_an_alignment_that_is_not_known() -> None:
 )
 def test_clock_rates(text: str, expected: ClockRate) -> None:
     assert parse_clock_rate(text) == expected
+
+
+@pytest.mark.parametrize("name", ["kernel", "ramdisk", "extra", "device_tree_path"])
+def test_a_text_has_no_nul(name: str) -> None:
+    """A string of a devicetree ends there, and so does one of dom.cfg."""
+    with pytest.raises(UsageError, match="has a NUL, at which every reader ends; take it out"):
+        Request(devices=("/a",), **{name: "a\0b"})  # type: ignore[arg-type]

@@ -11,6 +11,9 @@ from click.testing import CliRunner, Result
 
 from xenassign.cli import cli
 from xenassign.devicetree.blob import read_blob
+from xenassign.devicetree.blob_edit import edited
+from xenassign.devicetree.changes import Change
+from xenassign.devicetree.draft import DraftNode, cells, text
 from xenassign.devicetree.tree import Node
 from xenassign.errors import XenassignError
 
@@ -131,10 +134,54 @@ def test_the_same_twice(folder: Path) -> None:
         (("--host-out", "x", "--chosen", "--load", "kernel=4096:no"), "no: No such file"),
         (("--host-out", "x", "--host", "Image"), "Image: "),
         (("--load", "kernel"), "--load 'kernel' is malformed"),
+        ((*ALL, "--load", "kernel=0x70000000:1M"), "--load kernel is given twice"),
+        ((*ALL, "--load-with", "load mmc 0:1 #"), "is no single command"),
+        ((*ALL, "--xen-bootargs", "console=dtuart\ndom0_mem=1G"), "--xen-bootargs has a tab, a"),
+        ((*ALL, "--dom0-bootargs", "\udcff"), "--dom0-bootargs is no UTF-8 text"),
+        ((*ALL[:-1], "dtb=0x62000000:\udc85"), "--load dtb: the file's name is no UTF-8 text"),
+        (("--host-out", "out/domu1.dtb"), "out/domu1.dtb: two files would be written there"),
+        (("--host-out", "./sub/../out/domu1.dtb"), "two files would be written there"),
+        (("--host-out", "x.lock", "--lock", "x.lock"), "x.lock: two files would be written there"),
+        (("--host-out", "sub/../board.dtb", "--overwrite"), "this is board.dtb itself; give"),
+        (("--host-out", "sub", "--overwrite"), "sub: is a directory; remove it or give another na"),
     ],
 )
 def test_what_cannot_be_meant(arguments: tuple[str, ...], message: str) -> None:
     assert message in asked_wrongly(generate(*arguments))
+
+
+def test_an_input_is_not_replaced(folder: Path) -> None:
+    before = (folder / "board.dtb").read_bytes()
+    (folder / "link.dtb").symlink_to("board.dtb")
+    assert "itself" in asked_wrongly(generate("--host-out", "link.dtb", "--overwrite"))
+    assert (folder / "board.dtb").read_bytes() == before
+
+
+def test_an_overlay_that_would_mark_another_node(folder: Path) -> None:
+    """fdtoverlay takes /rtc for the /rtc@9100000 that comes before it."""
+    nodes = [
+        DraftNode(
+            name,
+            (
+                text("compatible", "arm,pl031", "arm,primecell"),
+                cells("reg", 0, address, 0, 0x1000),
+                cells("interrupts", 0, spi, 4),
+            ),
+        )
+        for name, address, spi in (("rtc@9100000", 0x9100000, 50), ("rtc", 0x9200000, 51))
+    ]
+    board = (FIXTURES / "qemu-virt-gicv3.dtb").read_bytes()
+    arguments = ["generate", "rtc.dtb", "-d", "/rtc", "--memory", "64", "--vcpus", "1", "-o", "out"]
+    for children in (nodes, nodes[::-1]):
+        blob = edited(board, [Change("/", children=tuple(children))])
+        (folder / "rtc.dtb").write_bytes(blob)
+        done = CliRunner().invoke(cli, arguments)
+        if children is nodes:
+            assert done.exit_code == 1
+            assert "the host overlay would mark /rtc@9100000: libfdt takes /rtc for" in done.output
+            assert not (folder / "out").exists()
+        else:
+            assert done.exit_code == 0, done.output
 
 
 def test_several_boards_boot_in_several_ways(folder: Path) -> None:
@@ -183,6 +230,19 @@ def test_the_file_says_where_things_lie(system: Path) -> None:
     assert 'fdt set /chosen xen,xen-bootargs "console=dtuart"' in script
     assert "0x60000000 0x0 0x1234>" in script
     assert "booti 0x5f000000 - 0x61000000" in script
+
+
+def test_the_file_and_a_tree_with_marks_alone(system: Path) -> None:
+    """What the file says of /chosen is for those who ask for it."""
+    arguments = ["generate", "-c", str(system), "-o", "out", "--host-out", "marks.dtb"]
+    done = CliRunner().invoke(cli, arguments)
+    assert done.exit_code == 0, done.output
+    assert node("marks.dtb", "/axi/ethernet@ff0e0000").has("xen,passthrough")
+    assert not node("marks.dtb", "/chosen").has("xen,xen-bootargs")
+    # The lock is no place for a tree, though it need not be written again.
+    lock = system.with_suffix(".lock")
+    again = CliRunner().invoke(cli, [*arguments[:-1], str(lock), "--overwrite"])
+    assert "itself; give another name" in str(again.exception)
 
 
 def test_the_command_line_comes_first(system: Path, folder: Path) -> None:

@@ -62,6 +62,17 @@ def test_dtc_reads_the_same(name: str, tmp_path: Path, dtc: str) -> None:
     assert theirs == content(read_live(str(folder)).root, names=False)
 
 
+def test_a_node_is_not_taken_for_a_board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its paths would be those of no tree."""
+    write(read_blob((BOARDS / "qemu-virt-gicv3.dtb").read_bytes()), tmp_path / "base")
+    for name in ("pl031@9010000", "psci"):
+        said = complaint(tmp_path / "base" / name)
+        assert said == f": this is the node {name} of a live tree; give the directory of its root"
+    monkeypatch.chdir(tmp_path / "base" / "psci")
+    with pytest.raises(InputError, match=r"^\.: this is the node psci of a live tree"):
+        read_live(".")
+
+
 def test_names_that_are_no_linux_own_stay(small: Path) -> None:
     (small / "name").write_bytes(b"\0")
     (small / "one" / "name").write_bytes(b"another\0")

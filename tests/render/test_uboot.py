@@ -23,6 +23,7 @@ from xenassign.devicetree.draft import (
     encode,
     text,
 )
+from xenassign.devicetree.tree import Node
 from xenassign.errors import OutputError
 from xenassign.render import uboot
 
@@ -108,6 +109,17 @@ def test_every_step_is_watched() -> None:
 def test_without_xen_the_tree_is_made_ready() -> None:
     assert not any("booti" in line for line in script(*LOADS))
     assert script(*LOADS)[-2] == '  echo "xenassign: the tree at 0x50000000 is ready"'
+
+
+def test_a_path_that_u_boot_takes_for_another() -> None:
+    """A name without unit address: libfdt's fdt_path_offset takes the first, which has one."""
+    tree = zcu102()
+    chosen = tree.root.children.pop("chosen")
+    root = {"chosen@0": Node("chosen@0", tree.root), "chosen": chosen, **tree.root.children}
+    tree.root.children.clear()
+    tree.root.children.update(root)
+    with pytest.raises(OutputError, match="U-Boot takes /chosen for /chosen@0, which comes before"):
+        uboot.boot_cmd(planned("host=0x50000000", *LOADS, outputs=UBOOT), tree)
 
 
 def test_files_are_loaded_by_the_script() -> None:

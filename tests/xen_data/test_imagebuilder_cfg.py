@@ -79,6 +79,25 @@ def test_bash_reads_the_same(tmp_path: Path) -> None:
     assert not {one.name for one in config.assignments} & {"LIST", "BITSTREAM", "BOARD"}
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "DOMU_CMD=a:~/b\n",
+        'DOMU_CMD="`echo \\`echo 1\\``"\nDOMU_MEM=5\n',
+        'DOMU_MEM=${X:-5}\nDOMU_CMD="NUM_DOMUS=3"\n',
+    ],
+)
+def test_what_bash_expands_is_not_taken_for_known(tmp_path: Path, text: str) -> None:
+    config = parse(text)
+    said = sourced(text.encode(), tmp_path, "DOMU_CMD", "DOMU_MEM", "NUM_DOMUS")
+    assert {(one.name, one.at) for one in config.assignments} == said.keys()
+    for (name, number), value in said.items():
+        found = config.get(name, number)
+        assert found is not None
+        assert not found.literal or found.value.encode() == value
+    assert not config.assignments[0].literal
+
+
 def test_where_things_stand() -> None:
     config = parse(CONFIG, "my.cfg")
     lines = CONFIG.split("\n")
@@ -182,6 +201,14 @@ def test_lines_are_added() -> None:
         ("if true\nthen\n", "2: a if is never closed"),
         ("function f {\nif true; then\n:\nfi\nNUM_DOMUS=1\n}\n", "5: NUM_DOMUS is set"),
         ("f ()\n{\nNUM_DOMUS=1\n}\n", "3: NUM_DOMUS is set"),
+        ('XEN=x\n: "${NUM_DOMUS:=1}"\n', "2: NUM_DOMUS is set"),
+        ("XEN=${DOMU_MEM[0]=9}\n", "1: DOMU_MEM is set"),
+        ("XEN=$((NUM_DOMUS=7))\n", "1: NUM_DOMUS is set"),
+        ('XEN="$((++NUM_DOMUS))"\n', "1: NUM_DOMUS is set"),
+        ("((--NUM_DOMUS))\n", "1: NUM_DOMUS is set"),
+        ("f() {\nXEN=$((NUM_DOMUS=7))\n}\n", "2: NUM_DOMUS is set"),
+        ("XEN=x\nreturn 0\nNUM_DOMUS=1\n", "2: bash reads no further than return"),
+        ("DOMU_MEM=5\\", "1: DOMU_MEM is set"),
         ("XEN=x\r\nNUM_DOMUS=1\r\n", "1: the line ends are those of Windows"),
         ("XEN=x\nNUM\0\n", "2: a NUL byte"),
     ],

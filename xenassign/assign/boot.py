@@ -23,12 +23,12 @@ from xenassign.devicetree.blob_edit import edited
 from xenassign.devicetree.blob_writer import to_blob
 from xenassign.devicetree.changes import Change
 from xenassign.devicetree.draft import DraftNode, DraftProperty, cells, text
-from xenassign.devicetree.tree import Node
+from xenassign.devicetree.tree import Node, PropertyError
 from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule, some
 from xenassign.host.platform import Platform
 from xenassign.xen.layout import MIB
-from xenassign.xen.releases import PAGE_SIZE
+from xenassign.xen.releases import DEFAULT_CELLS, PAGE_SIZE
 
 _ROUTES = ("dom0less",)
 
@@ -40,10 +40,12 @@ OVERLAP = rule(
     effect="broken",
     why="What is loaded last overwrites the other. Xen takes more memory than its file has, and the"
     " board's tree grows while it is changed. Xen lists the modules by address and from 4.18 on"
-    " leaves out, without a word on its console, one that overlaps another.",
+    " leaves out, without a word on its console, one that overlaps another. A kernel compressed by"
+    " gzip it unpacks for the first domain and frees: 'Missing kernel boot module?' for the next.",
     fix="give one of them another address",
     routes=_ROUTES,
-    source="booting.rst of Linux (image_size); add_boot_module, check_reserved_regions_overlap",
+    source="booting.rst of Linux (image_size); add_boot_module, check_reserved_regions_overlap,"
+    " kernel_decompress",
     needs_host=True,
 )
 MISPLACED = rule(
@@ -92,6 +94,9 @@ _SPARE = 2 * PAGE_SIZE
 
 #: Stands in a node for a size that U-Boot will tell: small, so that no overlap is claimed by it.
 _UNTOLD = PAGE_SIZE
+
+#: compatible of whatever Xen lists as a module (process_multiboot_node).
+_MODULES = frozenset({"multiboot,module", "xen,multiboot-module"})
 
 #: compatible of the modules of a domain, or of dom0.
 _KINDS = {"kernel": "kernel", "ramdisk": "ramdisk", "dtb": "device-tree"}
@@ -219,9 +224,8 @@ def _chosen(
 def _older(chosen: Node | None, new: set[str]) -> tuple[str, ...]:
     """The modules of dom0 that /chosen has and that give way: Xen takes the first kernel."""
     children = chosen.children.values() if chosen is not None else ()
-    modules = {"multiboot,module", "xen,multiboot-module"}
     return tuple(
-        node.name for node in children if node.name not in new and modules & {*node.compatible}
+        node.name for node in children if node.name not in new and _MODULES & {*node.compatible}
     )
 
 
@@ -315,17 +319,65 @@ def _spans(plan: BootPlan) -> list[_Span]:
     return list(found.values())
 
 
+def _kept(platform: Platform, chosen: Change | None) -> Iterator[_Span]:
+    """The boot modules that the board's /chosen has already and that stay."""
+    old = platform.tree.find("/chosen")
+    if old is None or chosen is None:
+        return
+    gone = {*chosen.remove, *(node.name for node in chosen.children)}
+    for node in (one for one in old.children.values() if one.name not in gone):
+        for module in (node, *node.children.values()):
+            if _MODULES & {*module.compatible}:
+                yield from _span_of(module)
+
+
+def _span_of(module: Node) -> Iterator[_Span]:
+    """Where a module of the board's tree lies; nothing where that cannot be read."""
+    above = module.parent
+    assert above is not None
+    try:
+        address, size = (above.cells(name) for name in ("#address-cells", "#size-cells"))
+        reg = module.cells("reg") or ()
+    except PropertyError:
+        return
+    counts = (address or DEFAULT_CELLS[:1])[0], (size or DEFAULT_CELLS[1:])[0]
+    if max(counts) <= 2 and min(counts) >= 1 and len(reg) >= sum(counts):
+        first, length = (
+            int.from_bytes(b"".join(cell.to_bytes(4, "big") for cell in part), "big")
+            for part in (reg[: counts[0]], reg[counts[0] : sum(counts)])
+        )
+        yield _Span(f"{module.path} of the board's tree", first, first + length)
+
+
+def _unpacked_twice(plan: BootPlan) -> Iterator[Finding]:
+    """A kernel that Xen unpacks for one domain, and frees, is not there for the next."""
+    users: dict[int, list[str]] = {}
+    for module in plan.modules:
+        if module.load.what == "kernel" and module.load.packed:
+            users.setdefault(module.load.address, []).append(module.load.name)
+    for address, names in users.items():
+        if len(names) > 1:
+            yield OVERLAP(
+                f"{some(names)} are one file at {address:#x}, compressed by gzip: Xen unpacks it"
+                " for the first domain and then no longer finds it for the next",
+                node="/chosen",
+                fix="unpack it before, or load it once for each domain",
+            )
+
+
 def _judge(platform: Platform, plan: BootPlan, plans: Sequence[DomainPlan]) -> Iterator[Finding]:
     spans = _spans(plan)
+    kept = list(_kept(platform, plan.chosen))
     for number, span in enumerate(spans):
-        for other in spans[:number]:
+        for other in (*spans[:number], *(one for one in kept if one[1:] != span[1:])):
             if span.meets(other):
                 yield OVERLAP(f"{other.text} and {span.text} overlap", node="/chosen")
-    for span in spans:
+    yield from _unpacked_twice(plan)
+    for span in (*spans, *kept):
         taken = [one.text for one in _taken(platform, plans) if span.meets(one)]
         if taken:
             yield MISPLACED(f"{span.text} overlaps {some(taken)}", node="/chosen")
-        if _outside(platform, span):
+        if span not in kept and _outside(platform, span):
             yield NO_RAM(f"{span.text}: the board's tree states no memory there", node="/memory")
     if plan.xen is not None and plan.xen.address % _ALIGNMENT:
         yield UNALIGNED(f"xen is at {plan.xen.address:#x}", node="/chosen")

@@ -5,7 +5,9 @@ Addresses and sizes are bytes of the host.
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,13 +30,16 @@ _NUMBER = re.compile(r"(0[xX][0-9a-fA-F]+|[0-9]+)([KMG]?)")
 #: An address, and behind it a size or a file.
 WHERE = re.compile(rf"{_NUMBER.pattern}(:[\s\S]+)?")
 _LAST = (1 << 64) - 1
+#: Words of a U-Boot command, with its variables: nothing that ends it, or begins a comment.
+_COMMAND = re.compile(r"[A-Za-z0-9_./,:=@+%$\{\}-]+( +[A-Za-z0-9_./,:=@+%$\{\}-]+)*")
 
 
 class LoadOption(NamedTuple):
     """One ``--load``: ``what`` lies at ``address``. ``domain`` None: of the system, or of all.
 
     ``size`` in bytes, None where it was not said. ``room``: what it takes in memory once it runs,
-    where that is more. ``file``: the name of the file, as it was written.
+    where that is more. ``file``: the name of the file, as it was written. ``packed``: it is
+    compressed by gzip.
     """
 
     what: str
@@ -43,6 +48,7 @@ class LoadOption(NamedTuple):
     size: int | None = None
     file: str | None = None
     room: int = 0
+    packed: bool = False
 
     @property
     def name(self) -> str:
@@ -66,10 +72,22 @@ class BootRequest:
     dom0_bootargs: str | None = None
 
     def __post_init__(self) -> None:
-        names = [one.name for one in self.loads]
-        twice = next((name for name in names if names.count(name) > 1), None)
-        if twice is not None:
-            raise UsageError(f"--load {twice}: it is said twice; say it once")
+        """Raises UsageError for what cannot be meant."""
+        for option, line in (
+            ("--xen-bootargs", self.xen_bootargs),
+            ("--dom0-bootargs", self.dom0_bootargs),
+        ):
+            _check_line(option, line or "")
+        if self.load_with is not None and not _COMMAND.fullmatch(self.load_with):
+            raise UsageError(
+                f"--load-with {self.load_with!r} is no single command; write it as in"
+                " 'load mmc 0:1', without quotes, ; and #"
+            )
+        said: set[tuple[str, str | None]] = set()
+        for one in self.loads:
+            if (one.what, one.domain) in said:
+                raise UsageError(f"--load {one.name} is given twice; say one place")
+            said.add((one.what, one.domain))
 
     def load(self, what: str, domain: str | None = None) -> LoadOption | None:
         """Where a thing lies; of a domain, what was said for it comes before what is for all."""
@@ -88,6 +106,16 @@ class BootRequest:
         }
         outputs = self.outputs | other.outputs
         return replace(self, outputs=outputs, loads=(*other.loads, *rest), **texts)
+
+
+def _check_line(option: str, line: str) -> None:
+    """Refuses a command line that is more than a line. Xen takes spaces alone for its gaps."""
+    try:
+        line.encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"{option} is no UTF-8 text; correct it") from None
+    if any(char < " " or char == "\x7f" for char in line):
+        raise UsageError(f"{option} has a tab, a line end or the like; write spaces there")
 
 
 def parse_load(text: str) -> LoadOption:
@@ -110,6 +138,10 @@ def load_option(what: str, domain: str | None, where: str) -> LoadOption:
     if address is None or (sign and not rest):
         raise UsageError(f"--load {name}={where} is malformed; write --load {_FORM}")
     size = _bytes(rest) if rest else None
+    try:
+        rest.encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"--load {name}: the file's name is no UTF-8 text; rename it") from None
     if size == 0 or address + (size or 0) > _LAST:
         raise UsageError(f"--load {name}={where}: nothing can lie there; correct address and size")
     return LoadOption(what, domain, address, size, rest if rest and size is None else None)
@@ -128,6 +160,7 @@ def _bytes(text: str) -> int | None:
 #: How the header of an arm64 Image begins to tell what the image takes in memory
 #: (Linux' Documentation/arch/arm64/booting.rst): its size there at 16, the magic at 56.
 _IMAGE_SIZE, _IMAGE_MAGIC, _IMAGE_HEADER = 16, 56, 64
+_GZIP = b"\x1f\x8b"
 
 
 def measured(loads: Iterable[LoadOption], folder: Path, *, later: bool) -> tuple[LoadOption, ...]:
@@ -145,12 +178,15 @@ def _measured(load: LoadOption, folder: Path, later: bool) -> LoadOption:
     if load.what == "dtb":  # generate writes that one
         return load
     try:
+        mode = os.stat(folder / load.file).st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise OSError("is no plain file")  # a FIFO would be waited for
         with open(folder / load.file, "rb") as stream:
             header = stream.read(_IMAGE_HEADER)
             size = stream.seek(0, 2)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         if later and isinstance(error, FileNotFoundError):
-            return load
+            return load._replace(packed=load.file.endswith(".gz"))
         reason = reason_of(error)
         raise UsageError(
             f"--load {load.name}: {load.file}: {reason}; name the file, or give its size"
@@ -159,4 +195,5 @@ def _measured(load: LoadOption, folder: Path, later: bool) -> LoadOption:
         raise UsageError(f"--load {load.name}: {load.file} is empty; name what is to be loaded")
     runs = header[_IMAGE_MAGIC : _IMAGE_MAGIC + 4] == b"ARM\x64"
     room = int.from_bytes(header[_IMAGE_SIZE : _IMAGE_SIZE + 8], "little") if runs else 0
-    return load._replace(size=size, room=room if load.what == "xen" else 0)
+    packed = header.startswith(_GZIP)
+    return load._replace(size=size, room=room if load.what == "xen" else 0, packed=packed)

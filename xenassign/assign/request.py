@@ -161,10 +161,12 @@ class Request:
         if self.vcpus is not None and not 1 <= self.vcpus <= VCPUS_MAX:
             raise UsageError(f"--vcpus {self.vcpus} cannot be meant; give 1 to {VCPUS_MAX}")
         for name in ("kernel", "ramdisk", "extra", "device_tree_path"):
+            option, value = f"--{name.replace('_', '-')}", getattr(self, name) or ""
+            if "\0" in value:
+                raise UsageError(f"{option} has a NUL, at which every reader ends; take it out")
             try:
-                (getattr(self, name) or "").encode("utf-8")
+                value.encode("utf-8")
             except UnicodeEncodeError:
-                option = f"--{name.replace('_', '-')}"
                 raise UsageError(f"{option} is no UTF-8 text; dom.cfg has to be") from None
         if self.align not in ALIGNMENTS:
             raise UsageError(f"--align {self.align} is not known; give {', '.join(ALIGNMENTS)}")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,6 +84,9 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
     if len(trees) > 1 and (request.boot.outputs or request.imagebuilder):
         raise UsageError("several boards boot in several ways; ask for the boot of one board")
     kept = lock_path(lock, config, own=host is None and not hosts)
+    if asked["host_out"] is not None:
+        files = [*(tree.file for tree in trees), config, kept, *map(asked.get, _FILES)]
+        _check_host_out(Path(asked["host_out"]), files)
     if locked and kept is None:
         raise UsageError("--locked: no lock is named; give it with --lock FILE")
     older = read_lock(kept) if kept is not None and (locked or kept.exists()) else None
@@ -106,6 +111,23 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
     if not quiet:
         for path in written:
             click.echo(f"{path}")
+
+
+#: Options with files that are read.
+_FILES = ("base_cfg", "imagebuilder_base")
+
+
+def _check_host_out(path: Path, read: Sequence[str | Path | None]) -> None:
+    """Refuses to replace what the tree is made of, though --overwrite is given. UsageError.
+
+    The next run would begin with the marks of this one.
+    """
+    from xenassign.errors import UsageError
+
+    for one in read:
+        with contextlib.suppress(OSError, ValueError):
+            if one is not None and path.samefile(one):
+                raise UsageError(f"--host-out {path}: this is {one} itself; give another name")
 
 
 def _changed(path: Path, lock: Lock | None) -> dict[Path, bytes]:

@@ -342,7 +342,8 @@ def with_boot(system: SystemRequest, asked: Mapping[str, Any], config: str | Non
     whole = system.boot.changed(said)
     later = whole.load_with is not None
     loads = boot.measured(said.loads, Path(), later=later)
-    if config is not None and whole.outputs:  # what the file says is for those who ask for a boot
+    # What the file says is for those who ask for a boot.
+    if config is not None and whole.outputs & {boot.UBOOT, boot.CHOSEN}:
         of_file = [one for one in whole.loads if one not in said.loads]
         loads += boot.measured(of_file, Path(config).parent, later=later)
     return replace(system, boot=replace(whole, loads=loads), imagebuilder=_imagebuilder(asked))

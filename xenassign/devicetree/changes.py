@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from xenassign.devicetree.draft import DraftNode, DraftProperty
+from xenassign.devicetree.tree import Tree
 
 
 class Change(NamedTuple):
@@ -33,3 +34,23 @@ class Change(NamedTuple):
     drop: tuple[str, ...] = ()
     remove: tuple[str, ...] = ()
     why: str = ""
+
+
+def taken_for(tree: Tree, path: str) -> str | None:
+    """The node that libfdt takes a path for, where that is another; so do fdtoverlay and U-Boot.
+
+    To libfdt a name without unit address is also that of a node which has one (fdt_nodename_eq_),
+    and it takes the first.
+    """
+    node = tree.root
+    for name in path.strip("/").split("/") if path != "/" else ():
+        called = (f"{name}@",) if "@" not in name else ()
+        for child in node.children.values():
+            if child.name == name:
+                node = child
+                break
+            if child.name.startswith(called):
+                return child.path
+        else:
+            return None
+    return None

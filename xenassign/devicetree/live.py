@@ -50,7 +50,14 @@ def read_live(path: str) -> Tree:
     if not any(os.path.isfile(os.path.join(path, n)) for n in ("compatible", "#address-cells")):
         reader.listed(path)  # where that is not allowed, it is the reason
         raise DevicetreeError(f"{path}: is a directory, and no device tree; {_FORM}")
-    return Tree(reader.read(), path, ordered=False)
+    root = reader.read()
+    base = os.path.basename(os.path.realpath(path))
+    named = root.get("name")
+    if named is not None and named.value == _linux_name(base):
+        raise DevicetreeError(
+            f"{path}: this is the node {base} of a live tree; give the directory of its root"
+        )
+    return Tree(root, path, ordered=False)
 
 
 class _Reader:
@@ -166,8 +173,12 @@ def _linux_names(node: Node) -> tuple[bytes, ...]:
     """What Linux writes into ``name``: the node's name up to its last ``@``."""
     if node.parent is None:
         return _ROOT_NAMES
-    head, at, _ = node.name.rpartition("@")
-    return (f"{head if at else node.name}\0".encode("ascii"),)
+    return (_linux_name(node.name),)
+
+
+def _linux_name(name: str) -> bytes:
+    head, at, _ = name.rpartition("@")
+    return os.fsencode(f"{head if at else name}\0")
 
 
 def _place(name: str) -> tuple[str, int, str]:

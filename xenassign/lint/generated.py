@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from xenassign.assign import direct_map
+from xenassign.assign import direct_map, host_changes
 from xenassign.assign.conflicts import between
 from xenassign.assign.decide import decide
 from xenassign.assign.plan import DomainPlan
@@ -16,6 +16,7 @@ from xenassign.assign.system_request import SystemRequest
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.blob_edit import edited
 from xenassign.devicetree.blob_writer import to_blob
+from xenassign.devicetree.changes import taken_for
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding, errors
 from xenassign.host.platform import Platform, read_platform
@@ -119,6 +120,9 @@ def _made(
     refused = errors(plan.findings)
     if refused:
         return plan, {}, [finding.text(about) for finding in refused]
+    unmarkable = list(_marked_elsewhere(plan, platform.tree, about))
+    if unmarkable:
+        return plan, {}, unmarkable
     # Without the user's own file first: what it has already would excuse the plan's own errors.
     alone = replace(request, base=None)
     files = render(plan._replace(request=alone))
@@ -134,6 +138,18 @@ def _made(
     if refused:
         return plan, {}, [finding.text(about) for finding in refused]
     return plan, files, []
+
+
+def _marked_elsewhere(plan: DomainPlan, tree: Tree, about: str) -> Iterator[str]:
+    """Refusals of nodes for which whoever applies the host overlay takes others."""
+    for change in host_changes.marks(plan):
+        other = taken_for(tree, change.path)
+        if other is not None:
+            yield (
+                f"error: {about}: domain {plan.name}: the host overlay would mark {other}: libfdt"
+                f" takes {change.path} for it, since it comes first; put {change.path} before it in"
+                " the board's tree"
+            )
 
 
 def check(

@@ -63,20 +63,29 @@ def write(
     Every file is written under a temporary name first; only when all are on disk they are renamed.
     Should a rename fail, the files that it replaced come back.
     """
+
+    def another(path: Path) -> str:
+        return "another name" if path in elsewhere else "another -o"
+
     made: list[Path] = []
     try:
+        _check_places([*(directory / name for name in files), *elsewhere, *replaced])
         new = {**{directory / name: data for name, data in files.items()}, **elsewhere}
         contents = {**new, **replaced}
         for folder in dict.fromkeys([directory, *(path.parent for path in contents)]):
             missing = [path for path in (folder, *folder.parents) if not path.exists()]
             made[:0] = missing  # the deepest first
             folder.mkdir(parents=True, exist_ok=True)
-        there = [path for path in new if path.exists() or path.is_symlink()]
-        if there and not overwrite:
-            raise OutputError(f"{there[0]}: exists already; give --overwrite or another -o")
         blocked = [path for path in contents if path.is_dir()]
         if blocked:
-            raise OutputError(f"{blocked[0]}: is a directory; remove it or give another -o")
+            raise OutputError(
+                f"{blocked[0]}: is a directory; remove it or give {another(blocked[0])}"
+            )
+        there = [path for path in new if path.exists() or path.is_symlink()]
+        if there and not overwrite:
+            raise OutputError(
+                f"{there[0]}: exists already; give --overwrite or {another(there[0])}"
+            )
         _write_all(contents)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         where = getattr(error, "filename", None) or directory
@@ -87,6 +96,16 @@ def write(
             with contextlib.suppress(OSError, ValueError):
                 path.rmdir()  # fails, as it should, when files are in it
     return list(contents)
+
+
+def _check_places(paths: list[Path]) -> None:
+    """Refuses two files at one place, however its name is written. Raises OutputError."""
+    seen: set[str] = set()
+    for path in paths:
+        place = os.path.join(os.path.realpath(path.parent), path.name)
+        if place in seen:
+            raise OutputError(f"{path}: two files would be written there; give another name")
+        seen.add(place)
 
 
 def replace_files(contents: dict[Path, bytes]) -> None:

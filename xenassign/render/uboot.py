@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from xenassign.assign.boot import BootPlan, Module
 from xenassign.assign.boot_request import LoadOption
 from xenassign.assign.host_changes import UBOOT_VALUE_MAX
-from xenassign.devicetree.changes import Change
+from xenassign.devicetree.changes import Change, taken_for
 from xenassign.devicetree.draft import Cells, DraftNode, DraftProperty, Text, encode
 from xenassign.devicetree.dts_writer import comment
 from xenassign.devicetree.tree import Tree
@@ -93,6 +93,12 @@ def _change(
     plan: BootPlan, change: Change, tree: Tree, modules: dict[str, Module]
 ) -> Iterator[str]:
     path = change.path
+    other = taken_for(tree, path)
+    if other is not None:
+        raise OutputError(
+            f"--uboot-script: U-Boot takes {path} for {other}, which comes before it;"
+            " use --host-out"
+        )
     old = tree.find(path)
     if old is None:
         above, _, name = path.rpartition("/")

@@ -25,7 +25,13 @@ _BEGIN = re.compile(r"(?:export[ \t]+)?([A-Za-z_]\w*)(?:\[([^\]\n]*)\])?=(?!\()"
 #: What may stand behind an assignment that is alone on its line.
 _REST = re.compile(r"[ \t]*;?(?:[ \t]+#[^\n]*|[ \t]*)(\n|\Z)")
 _INDEX = re.compile(r"[ \t]*(0|[1-9]\d*)[ \t]*")
-_SET = re.compile(rf"(?<![\w${{])({MATTERS})(?:\[[^\]\n]*\])?[ \t]*(?:\+\+|--|[-+*/%&|^]?=(?!=))")
+_PLACE = r"(?:\[[^\]\n]*\])?"
+#: NAME=, NAME+= and NAME++ anywhere, ${NAME:=} and ++NAME.
+_SET = re.compile(
+    rf"(?<![\w${{])(?P<set>{MATTERS}){_PLACE}[ \t]*(?:\+\+|--|(?:<<|>>|[-+*/%&|^])?=(?!=))"
+    rf"|\$\{{(?P<default>{MATTERS}){_PLACE}:?="
+    rf"|(?:\+\+|--)[ \t]*(?P<counted>{MATTERS})\b"
+)
 _NAMED = re.compile(rf"[\"']?({MATTERS})(?:\[.*\])?[\"']?")
 
 _ANSI = re.compile(r"(?:[^'\\]|\\.)*'", re.DOTALL)  # behind $'
@@ -35,6 +41,8 @@ _CLOSING = frozenset({"fi", "done", "esac", "}"})
 #: Words that a command follows.
 _BEFORE = frozenset({"then", "do", "else", "elif", "!", "{"})
 _OPERATORS = ";&|<>()"
+#: Commands behind which bash reads no more of the file.
+_LEAVE = frozenset({"return", "exit", "exec"})
 
 
 class Assignment(NamedTuple):
@@ -165,7 +173,10 @@ class _Reader:
             one = self._assignment()
             if one is None:
                 self._command(begin)
-            elif not self.open:
+                continue
+            if not one.literal:
+                self._refuse_set(one.start, one.end)
+            if not self.open:
                 found.append(one)
             elif re.fullmatch(MATTERS, one.name):
                 self._refuse(begin, one.name)
@@ -184,8 +195,8 @@ class _Reader:
         if match[2] is not None and index is None:
             return None
         rest = _REST.match(self.text, word.end)
-        if rest is None:
-            return None
+        if rest is None or (word.end == len(self.text) and self.text.endswith("\\")):
+            return None  # a backslash at the end would join a line that is added
         self.at = rest.end()
         number = int(index[1]) if index is not None else None
         line = self._line(begin)
@@ -215,6 +226,8 @@ class _Reader:
             self.at = word.end
             raw = self.text[start : word.end]
             self._keyword(raw, first)
+            if start == begin and raw in _LEAVE and not self.open:
+                self._stop(start, f"bash reads no further than {raw}; take the line out")
             name, first = (
                 first and raw == "function",
                 name or (first and raw in _BEFORE | _OPENING - {"for", "case", "select"}),
@@ -222,9 +235,14 @@ class _Reader:
             named = _NAMED.fullmatch(raw)
             if named is not None:
                 self._refuse(start, named[1])
-        said = _SET.search(self.text[begin : self.at])
-        if said is not None and not self.text[begin:].startswith("#"):
-            self._refuse(begin + said.start(), said[1])
+        if not self.text.startswith("#", begin):
+            self._refuse_set(begin, self.at)
+
+    def _refuse_set(self, begin: int, end: int) -> None:
+        """Refuses a part of the text in which a name that matters is set."""
+        said = _SET.search(self.text, begin, end)
+        if said is not None:
+            self._refuse(said.start(), said[str(said.lastgroup)])
 
     def _operator(self, char: str, first: bool) -> bool:
         """Passes one character of an operator; whether a command may begin behind it."""
@@ -268,7 +286,7 @@ class _Reader:
             elif char == "\\":
                 value += "" if text[at + 1 : at + 2] == "\n" else text[at + 1 : at + 2]
                 at += 2
-            elif char in "$`" or (char == "~" and at == begin):
+            elif char in "$`" or (char == "~" and (at == begin or text[at - 1] == ":")):
                 end = self._expansion(at)
                 value, literal, at = value + text[at:end], False, end
             else:
@@ -299,7 +317,10 @@ class _Reader:
         """The end of what begins with $, ` or ~ there."""
         text = self.text
         if text[at] == "`":
-            return self._find("`", at + 1) + 1
+            command = re.compile(r"(?:[^`\\]|\\.)*`", re.DOTALL).match(text, at + 1)
+            if command is None:
+                self._stop(at, "a ` is never closed; close it")
+            return command.end()
         following = text[at + 1 : at + 2]
         if text[at] == "$" and following == "'" and not quoted:
             end = _ANSI.match(text, at + 2)
