@@ -142,7 +142,7 @@ def test_the_same_twice(folder: Path) -> None:
         (("--host-out", "out/domu1.dtb"), "out/domu1.dtb: two files would be written there"),
         (("--host-out", "./sub/../out/domu1.dtb"), "two files would be written there"),
         (("--host-out", "x.lock", "--lock", "x.lock"), "x.lock: two files would be written there"),
-        (("--host-out", "sub/../board.dtb", "--overwrite"), "this is board.dtb itself; give"),
+        (("--host-out", "sub/../board.dtb", "--overwrite"), "is board.dtb itself, which was read"),
         (("--host-out", "sub", "--overwrite"), "sub: is a directory; remove it or give another na"),
     ],
 )
@@ -153,7 +153,8 @@ def test_what_cannot_be_meant(arguments: tuple[str, ...], message: str) -> None:
 def test_an_input_is_not_replaced(folder: Path) -> None:
     before = (folder / "board.dtb").read_bytes()
     (folder / "link.dtb").symlink_to("board.dtb")
-    assert "itself" in asked_wrongly(generate("--host-out", "link.dtb", "--overwrite"))
+    told = asked_wrongly(generate("--host-out", "link.dtb", "--overwrite"))
+    assert told == "link.dtb: is board.dtb itself, which was read; name another file"
     assert (folder / "board.dtb").read_bytes() == before
 
 
@@ -184,6 +185,33 @@ def test_an_overlay_that_would_mark_another_node(folder: Path) -> None:
             assert done.exit_code == 0, done.output
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--load-with", "load mmc 0:1"), "--load-with: nothing asks for it"),
+        (("--host-out", "x", "--dom0-bootargs", "a"), "--dom0-bootargs: nothing asks for it"),
+        (("--xen-bootargs", ""), "--xen-bootargs: nothing asks for it"),
+        ((*ALL, "--load", "kernel=0x50000000:Image"), "--load kernel is given twice"),
+        (("--uboot-script", "--load", "host=0:Image", *LOADS), "host: Image is no .dtb"),
+        (("--uboot-script", "--load", "host=0", *LOADS[:2]), "no dtb; give --load domu1/dtb="),
+        (("--host-out", "x", "--chosen", "--route", "xl"), "Xen would have nothing to boot"),
+        ((*ALL[:3], "--route", "xl", "--load", "xen=0x40000000"), "nothing to boot"),
+        (("--host-out", "sub/../board.dtb", "--overwrite"), "is board.dtb itself, which was read"),
+    ],
+)
+def test_what_is_said_in_vain(arguments: tuple[str, ...], message: str) -> None:
+    before = Path("board.dtb").read_bytes()
+    assert message in asked_wrongly(generate(*arguments))
+    assert Path("board.dtb").read_bytes() == before
+
+
+def test_without_xen_the_marks_alone_do(folder: Path) -> None:
+    """The rest is for a boot command of the user's own."""
+    assert generate(*ALL[:3], "--route", "xl").exit_code == 0
+    fitting = [line for line in Path("out/boot.cmd").read_text().splitlines() if "booti" in line]
+    assert not fitting
+
+
 def test_several_boards_boot_in_several_ways(folder: Path) -> None:
     shutil.copy("board.dtb", "other.dtb")
     told = asked_wrongly(generate("--host", "other.dtb", "--host-out", "x"))
@@ -204,8 +232,8 @@ def test_a_domain_without_memory_is_refused(folder: Path) -> None:
     arguments = ["generate", "board.dtb", *device, "-o", "out", *ALL]
     done = CliRunner().invoke(cli, arguments)
     assert done.exit_code == 1
-    assert "[XA702]" in done.output
-    assert "[XA703]" in done.output
+    assert "--memory MIB [XA702]" in done.output
+    assert "--vcpus N [XA703]" in done.output
     assert not (folder / "out").exists()
 
 
@@ -242,7 +270,7 @@ def test_the_file_and_a_tree_with_marks_alone(system: Path) -> None:
     # The lock is no place for a tree, though it need not be written again.
     lock = system.with_suffix(".lock")
     again = CliRunner().invoke(cli, [*arguments[:-1], str(lock), "--overwrite"])
-    assert "itself; give another name" in str(again.exception)
+    assert "itself, which was read; name another file" in str(again.exception)
 
 
 def test_the_command_line_comes_first(system: Path, folder: Path) -> None:

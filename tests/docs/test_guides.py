@@ -36,7 +36,7 @@ WRITTEN = [page for page in PAGES if written(page)]
 
 #: Options of other programs that a page names.
 OTHERS = {
-    "README.md": {"--user"},
+    "docs/shell.md": {"--user"},
     "CONTRIBUTING.md": {"--check", "--count", "--seed", "--suite"},
     "benchmarks/README.md": {"--json", "--lopper", "--runs"},
     "fixtures/host_dtbs/README.md": {"--check"},

@@ -27,7 +27,7 @@ from xenassign.findings import Finding
 from xenassign.lint import domcfg
 from xenassign.lint.catalogue import rules
 from xenassign.lint.documents import ConfigFile, Document, TreeFile, read_document
-from xenassign.lint.examples import BASES, WHOLE, Example, example, examples
+from xenassign.lint.examples import BASES, COMMANDS, WHOLE, Example, example, examples
 from xenassign.lint.hosts import Built, Wanted, build, told
 from xenassign.lint.linter import Options, lint
 from xenassign.xen.releases import DEFAULT, RELEASES, release
@@ -186,6 +186,10 @@ def test_an_example_is_short(code: str, one: Example) -> None:
         assert len(shown.splitlines()) <= (16 if one.base == "system" else 12)
         assert all(len(line.expandtabs(4)) <= 96 for line in shown.splitlines())
         assert any(line[:1].strip() for line in shown.splitlines())
+    assert one.shown[0] != one.shown[1]
+    if one.base in COMMANDS:
+        read = [shlex.split(shown.replace("\\\n", "")) for shown in one.shown]
+        assert read == [shlex.split(one.wrong), shlex.split(one.right)]
 
 
 @texts(RUN)

@@ -152,7 +152,10 @@ def test_only_who_asks_gets_the_files(generate: Generate) -> None:
     files = make(generate, "qemu", "/pl031@9010000")[1]
     alone = generate("qemu", "/pl031@9010000", xen="4.22", policy="trust")[1]
     assert alone.keys() == files.keys() - names
-    assert {name for name, data in alone.items() if files[name] != data} == {"domu1.json"}
+    differ = {name for name, data in alone.items() if files[name] != data}
+    assert differ == {"domu1.json", "domu1.cfg"}
+    assert b"domu1.host.dtbo must be applied" in alone["domu1.cfg"]
+    assert b"domu1.host.dtbo" not in files["domu1.cfg"]
 
 
 def test_fdtput_takes_a_node_out_with_what_is_below(

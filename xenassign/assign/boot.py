@@ -46,7 +46,6 @@ OVERLAP = rule(
     routes=_ROUTES,
     source="booting.rst of Linux (image_size); add_boot_module, check_reserved_regions_overlap,"
     " kernel_decompress",
-    needs_host=True,
 )
 MISPLACED = rule(
     "XA024",
@@ -60,7 +59,6 @@ MISPLACED = rule(
     fix="load it elsewhere",
     routes=_ROUTES,
     source="check_reserved_regions_overlap",
-    needs_host=True,
 )
 NO_RAM = rule(
     "XA025",
@@ -73,7 +71,6 @@ NO_RAM = rule(
     fix="load it to RAM, or give the tree that the boot loader made (/sys/firmware/fdt)",
     routes=_ROUTES,
     source="/memory of the host's tree",
-    needs_host=True,
 )
 UNALIGNED = rule(
     "XA026",
@@ -156,6 +153,8 @@ def decide_boot(
     xen, host = request.load("xen"), request.load("host")
     marks = all_marks(plans)
     chosen, modules = _chosen(platform, request, plans) if wanted else (None, ())
+    if (CHOSEN in wanted or xen is not None) and wanted and not modules:
+        _check_dom0(tree.find("/chosen"))
     changes = (*marks, *((chosen,) if chosen else ()))
     growth = max(0, len(edited(tree.data, changes, tree.file)) - len(tree.data)) + _SPARE
     if host is not None:
@@ -229,6 +228,15 @@ def _older(chosen: Node | None, new: set[str]) -> tuple[str, ...]:
     )
 
 
+def _check_dom0(chosen: Node | None) -> None:
+    """Whether the board's own /chosen has a kernel for dom0, where nothing else is to be booted."""
+    if not _older(chosen, set()):
+        raise UsageError(
+            "Xen would have nothing to boot: no domain is for dom0less, and dom0 has no kernel;"
+            " give --load dom0-kernel=ADDRESS:FILE"
+        )
+
+
 def _dom0(request: BootRequest, cells_of: tuple[int, int]) -> list[Module]:
     found = []
     for what in ("dom0-kernel", "dom0-ramdisk"):
@@ -245,10 +253,8 @@ def _modules(request: BootRequest, plan: DomainPlan) -> list[Module]:
     for what in OF_DOMAIN:
         load = request.load(what, plan.name)
         if load is None and what != "ramdisk":
-            raise UsageError(
-                f"domain {plan.name} has no {what}; give --load {what}=ADDRESS"
-                + (":FILE" if what == "kernel" else "")
-            )
+            wanted = f"{plan.name}/dtb=ADDRESS" if what == "dtb" else f"{what}=ADDRESS:FILE"
+            raise UsageError(f"domain {plan.name} has no {what}; give --load {wanted}")
         if load is None:
             continue
         load = load._replace(domain=plan.name)

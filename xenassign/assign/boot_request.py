@@ -161,6 +161,8 @@ def _bytes(text: str) -> int | None:
 #: (Linux' Documentation/arch/arm64/booting.rst): its size there at 16, the magic at 56.
 _IMAGE_SIZE, _IMAGE_MAGIC, _IMAGE_HEADER = 16, 56, 64
 _GZIP = b"\x1f\x8b"
+#: How a flattened device tree begins.
+_BLOB_MAGIC = b"\xd0\x0d\xfe\xed"
 
 
 def measured(loads: Iterable[LoadOption], folder: Path, *, later: bool) -> tuple[LoadOption, ...]:
@@ -191,6 +193,8 @@ def _measured(load: LoadOption, folder: Path, later: bool) -> LoadOption:
         raise UsageError(
             f"--load {load.name}: {load.file}: {reason}; name the file, or give its size"
         ) from None
+    if load.what == "host" and header[: len(_BLOB_MAGIC)] != _BLOB_MAGIC:
+        raise UsageError(f"--load host: {load.file} is no .dtb; name the board's device tree")
     if not size:
         raise UsageError(f"--load {load.name}: {load.file} is empty; name what is to be loaded")
     runs = header[_IMAGE_MAGIC : _IMAGE_MAGIC + 4] == b"ARM\x64"

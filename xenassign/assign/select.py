@@ -30,6 +30,12 @@ def resolve(tree: Tree, name: str, purpose: str = "-d") -> Node:
     if len(found) > 1 and not name.startswith("/"):
         paths = ", ".join(n.path for n in found[:5]) + (", …" if len(found) > 5 else "")
         raise UsageError(f"{purpose} {name}: fits {len(found)} nodes; give one of {paths}")
+    path = tree.aliases.get(name) or tree.labels.get(name)
+    if path:
+        raise UsageError(
+            f"{purpose} {name}: it stands for {path}, which is not in {tree.file}; give a tree that"
+            " has it"
+        )
     raise UsageError(f"{purpose} {name}: no such node in {tree.file}; {_nearest(tree, name)}")
 
 

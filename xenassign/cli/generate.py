@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +22,8 @@ from xenassign.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from xenassign.assign.lock import Lock
 
 
@@ -84,9 +87,6 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
     if len(trees) > 1 and (request.boot.outputs or request.imagebuilder):
         raise UsageError("several boards boot in several ways; ask for the boot of one board")
     kept = lock_path(lock, config, own=host is None and not hosts)
-    if asked["host_out"] is not None:
-        files = [*(tree.file for tree in trees), config, kept, *map(asked.get, _FILES)]
-        _check_host_out(Path(asked["host_out"]), files)
     if locked and kept is None:
         raise UsageError("--locked: no lock is named; give it with --lock FILE")
     older = read_lock(kept) if kept is not None and (locked or kept.exists()) else None
@@ -102,6 +102,9 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
     elsewhere = {}
     if asked["host_out"] is not None:
         elsewhere[Path(asked["host_out"])] = built.files.pop(HOST_TREE)
+    boards_read = [tree.file for tree in trees]
+    _keep(boards_read, [*(Path(output) / name for name in built.files), *elsewhere])
+    _keep([config, kept, *map(asked.get, _FILES)], elsewhere)
     written = write(built.files, Path(output), overwrite, elsewhere, locks)
     for line in built.changes:
         click.echo(f"warning: {kept}: {line}", err=True)
@@ -117,17 +120,17 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
 _FILES = ("base_cfg", "imagebuilder_base")
 
 
-def _check_host_out(path: Path, read: Sequence[str | Path | None]) -> None:
-    """Refuses to replace what the tree is made of, though --overwrite is given. UsageError.
+def _keep(read: Sequence[str | Path | None], files: Iterable[Path]) -> None:
+    """Refuses to write over what was read, --overwrite or not: the next run needs it. UsageError.
 
-    The next run would begin with the marks of this one.
+    A path may lead to the same file by another name.
     """
     from xenassign.errors import UsageError
 
-    for one in read:
+    for path, one in itertools.product(files, read):
         with contextlib.suppress(OSError, ValueError):
             if one is not None and path.samefile(one):
-                raise UsageError(f"--host-out {path}: this is {one} itself; give another name")
+                raise UsageError(f"{path}: is {one} itself, which was read; name another file")
 
 
 def _changed(path: Path, lock: Lock | None) -> dict[Path, bytes]:

@@ -12,6 +12,7 @@ from click.core import ParameterSource
 from xenassign.xen.releases import DEFAULT, RELEASES
 
 if TYPE_CHECKING:
+    from xenassign.assign.boot_request import BootRequest
     from xenassign.assign.imagebuilder import ImageBuilderRequest
     from xenassign.assign.request import Request
     from xenassign.assign.system_request import SystemRequest
@@ -264,7 +265,8 @@ _BOOT_OPTIONS = (
     click.option(
         "--host-out",
         metavar="FILE",
-        help="Write the board's device tree with the marks to this file: instead of the overlay.",
+        help="Write the board's device tree with the marks to this file, to boot with instead of"
+        " applying the overlay.",
     ),
     click.option(
         "--chosen",
@@ -339,6 +341,7 @@ def with_boot(system: SystemRequest, asked: Mapping[str, Any], config: str | Non
         asked["xen_bootargs"],
         asked["dom0_bootargs"],
     )
+    _check_boot(said)
     whole = system.boot.changed(said)
     later = whole.load_with is not None
     loads = boot.measured(said.loads, Path(), later=later)
@@ -347,6 +350,21 @@ def with_boot(system: SystemRequest, asked: Mapping[str, Any], config: str | Non
         of_file = [one for one in whole.loads if one not in said.loads]
         loads += boot.measured(of_file, Path(config).parent, later=later)
     return replace(system, boot=replace(whole, loads=loads), imagebuilder=_imagebuilder(asked))
+
+
+def _check_boot(said: BootRequest) -> None:
+    """What is said and nobody asks for. Raises UsageError."""
+    from xenassign.assign import boot_request as boot
+    from xenassign.errors import UsageError
+
+    if said.load_with is not None and boot.UBOOT not in said.outputs:
+        raise UsageError("--load-with: nothing asks for it; give --uboot-script")
+    for option, value in (
+        ("--xen-bootargs", said.xen_bootargs),
+        ("--dom0-bootargs", said.dom0_bootargs),
+    ):
+        if value is not None and not said.outputs & {boot.UBOOT, boot.CHOSEN}:
+            raise UsageError(f"{option}: nothing asks for it; give --uboot-script or --chosen")
 
 
 def _imagebuilder(asked: Mapping[str, Any]) -> ImageBuilderRequest | None:

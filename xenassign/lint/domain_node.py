@@ -67,7 +67,7 @@ NO_MEMORY = rule(
     effect="rejected",
     why='memory is one number of two cells, in KiB: \'Error building DomU: cannot read "memory"'
     " property', then 'Could not set up domain'.",
-    fix="write it as <0 KIB>, with 0x40000 for 256 MiB",
+    fix="write it as <0 KIB>, with 0x40000 for 256 MiB; for generate, --memory MIB",
     routes=DOM0LESS,
     source="construct_domU: dt_property_read_u64",
 )
@@ -79,7 +79,7 @@ NO_CPUS = rule(
     effect="rejected",
     why="cpus is one cell: 'Missing property 'cpus' for domain'. 0 is refused when the domain is"
     " created: 'Error creating domain'.",
-    fix="write cpus = <1> or more",
+    fix="write cpus = <1> or more; for generate, --vcpus N",
     routes=DOM0LESS,
     source="create_domUs, parse_dom0less_node; sanitise_domain_config",
 )

@@ -8,6 +8,7 @@ command lines instead. Each family of rules has a module, which is imported when
 from __future__ import annotations
 
 import importlib
+import re
 import textwrap
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -45,6 +46,7 @@ COMMANDS = frozenset({"generate", "shell"})
 WHOLE = COMMANDS | {"system"}
 
 _WIDEST = 96  # columns of what is shown; what is longer is only long
+_COMMAND = 90  # columns of a command line, before which stands a prompt
 
 #: The module of each family, by the first digit of its codes.
 _MODULES = {
@@ -91,7 +93,12 @@ class Example(NamedTuple):
 
     @property
     def shown(self) -> tuple[str, str]:
-        """The whole lines that differ, (wrong, right), without the indentation of all of them."""
+        """The whole lines that differ, (wrong, right), without the indentation of all of them.
+
+        Of a command line it is all of it: what makes the difference often stands at its end.
+        """
+        if self.base in COMMANDS:
+            return _wrapped(self.wrong), _wrapped(self.right)
         start = self.before.index(self.right)
         start = self.before.rfind("\n", 0, start) + 1
         behind = len(self.before) - self.before.index(self.right) - len(self.right)
@@ -126,6 +133,24 @@ class Example(NamedTuple):
         if self.host and (overlay or base.marks):
             more = (*more, "--host-overlay", "domu1.host.dtso")
         return " ".join(("xenassign lint", *files, *more))
+
+
+#: A word of a command line, with what is in quotes in one, and an option with its value.
+_WORD = re.compile(r"""(?:-[\w-]+ (?!-))?(?:[^\s'"]|'[^']*'|"[^"]*")+""")
+
+
+def _wrapped(command: str) -> str:
+    """A command line on as many lines as it takes, as a shell reads it."""
+    lines: list[str] = []
+    for one in command.split("\n"):
+        lines.append("")
+        for number, word in enumerate(_WORD.findall(one)):
+            if number and len(f"{lines[-1]} {word} \\") > _COMMAND:
+                lines[-1] += " \\"
+                lines.append(f"    {word}")
+            else:
+                lines[-1] += f" {word}" if number else word
+    return "\n".join(lines)
 
 
 def _lines(text: str, start: int, behind: int) -> str:
