@@ -71,7 +71,7 @@ def test_a_page_has_all_that_help_has(page: str) -> None:
     shown = rendered(PAGES[page])
     flat = joined(shown)
     told = help_of(page)
-    names = {*re.findall(r"(?<![\w-])--?[A-Za-z][\w-]*", told.partition("Options:")[2])}
+    names = {*re.findall(r"(?<![\w-])--?[A-Za-z][\w-]*", told)}
     assert names
     assert names <= {*re.findall(r"(?<![\w-])--?[A-Za-z][\w-]*", flat)}
     for param in command_of(page).params:

@@ -17,6 +17,7 @@ from click.testing import CliRunner, Result
 from xenassign.assign.request import ALIGNMENTS
 from xenassign.cli import cli, generate, plan
 from xenassign.cli import options as cli_options
+from xenassign.cli.headings import grouped
 
 Invoke = Callable[..., Result]
 
@@ -153,3 +154,19 @@ def test_a_terminal_is_used_as_wide_as_it_is(host_files: dict[str, Path], column
     assert b"\x1b[2m" in text  # what is not there is dim
     rule = max(text.decode().splitlines(), key=lambda line: line.count("─"))
     assert 60 <= rule.count("─") <= columns
+
+
+@pytest.mark.parametrize("command", [generate.command, plan.command], ids=["generate", "plan"])
+def test_every_option_has_its_heading(command: click.Command) -> None:
+    """None is lost between the headings, and but for --help none is without."""
+    context = click.Context(command)
+    params = command.get_params(context)
+    groups = dict(grouped(params))
+    listed = [param.name for own in groups.values() for param in own]
+    assert sorted(map(str, listed)) == sorted(str(param.name) for param in params)
+    assert [param.opts[-1] for param in groups["Other"]] == ["host", "--help"]
+    told = CliRunner().invoke(cli, [str(command.name), "--help"]).output
+    for heading, own in groups.items():
+        assert f"\n{heading}:\n" in told
+        for param in own:
+            assert param.name == "host" or param.opts[-1] in told

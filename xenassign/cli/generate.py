@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from xenassign.cli.headings import Grouped
 from xenassign.cli.options import (
     board_options,
     boot_options,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from xenassign.assign.lock import Lock
 
 
-@click.command("generate")
+@click.command("generate", cls=Grouped)
 @board_options
 @click.option("-o", "--output", metavar="DIR", required=True, help="Where the files go.")
 @request_options

@@ -19,6 +19,7 @@ import click
 
 from xenassign import __version__
 from xenassign.cli import cli
+from xenassign.cli.headings import Grouped, grouped
 from xenassign.render.pages import write_pages
 
 #: What stands for characters that roff takes for its own, or sets as others.
@@ -172,9 +173,14 @@ def _default(option: click.Option) -> str:
 
 
 def _options(command: click.Command, context: click.Context) -> Iterator[str]:
-    """The options, each with the words of --help."""
-    for option in command.get_params(context):
-        if isinstance(option, click.Option) and not option.hidden:
+    """The options, each with the words of --help, and under its headings."""
+    params = command.get_params(context)
+    groups = grouped(params) if isinstance(command, Grouped) else [("", params)]
+    for heading, own in groups:
+        shown = [one for one in own if isinstance(one, click.Option) and not one.hidden]
+        if heading and shown:
+            yield f".SS {escaped(heading)}"
+        for option in shown:
             notes = [_default(option), "[required]" if option.required else ""]
             said = " ".join([option.help or "", *notes])
             yield from _tagged(_names(option), _filled(said))

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from xenassign.cli.headings import Grouped
 from xenassign.cli.options import (
     board_options,
     lock_option,
@@ -16,7 +17,7 @@ from xenassign.cli.options import (
 )
 
 
-@click.command("plan")
+@click.command("plan", cls=Grouped)
 @board_options
 @request_options
 @lock_option

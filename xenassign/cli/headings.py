@@ -1,0 +1,50 @@
+"""Options under headings, where a command has too many for one list."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+#: What options are about, by the names of their parameters.
+_HEADINGS = {
+    "Boards and Xen": ("hosts", "config", "version", "routes", "drivers", "xen_console"),
+    "Devices": (
+        *("devices", "maps", "align", "policy", "forced", "shared", "rates", "keep_supplies"),
+        *("regions", "sci", "keep_firmware"),
+    ),
+    "The domain": (
+        *("name", "memory", "vcpus", "kernel", "ramdisk", "extra", "vpl011", "banks"),
+        *("direct_map", "base_cfg", "device_tree_path"),
+    ),
+    "How it boots": (
+        *("host_out", "chosen", "uboot_script", "loads", "load_with", "xen_bootargs"),
+        *("dom0_bootargs", "imagebuilder", "imagebuilder_base", "attach_overlay"),
+    ),
+    "What is written": ("output", "per_host", "lock", "locked", "overwrite", "form", "quiet"),
+}
+_OTHERS = "Other"
+
+Group = tuple[str, list[click.Parameter]]
+
+
+def grouped(params: Sequence[click.Parameter]) -> list[Group]:
+    """(heading, options) in the order of the headings; those of no heading come last."""
+    named = {param.name: param for param in params}
+    groups: list[Group] = [
+        (heading, [named.pop(name) for name in names if name in named])
+        for heading, names in _HEADINGS.items()
+    ]
+    return [(heading, own) for heading, own in (*groups, (_OTHERS, [*named.values()])) if own]
+
+
+class Grouped(click.Command):
+    """A command whose --help has its options under headings."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Writes them."""
+        for heading, params in grouped(self.get_params(ctx)):
+            told = [record for one in params if (record := one.get_help_record(ctx)) is not None]
+            if told:
+                with formatter.section(heading):
+                    formatter.write_dl(told)
