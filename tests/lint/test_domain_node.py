@@ -370,3 +370,36 @@ def test_what_is_generated_has_no_finding(
     assert list(misplaced(tree)) == []
     (bare,) = domains(compiled(text))
     assert list(domain_node.check(bare, context(xen))) == []  # the boot loader adds the modules
+
+
+def _other_domains(count: int, shared: bool) -> str:
+    """Domains of three modules each; ``shared``: all with one kernel and one ramdisk."""
+    texts = []
+    for number in range(count):
+        text = DOMAIN.replace("domU1", f"other{number}")
+        for name in ("49000000",) if shared else ("49000000", "49200000"):
+            kept = name if shared else f"{int(name, 16) + 0x1000000 * (number + 1):x}"
+            text = text.replace(name, kept)
+        text = text.replace("49400000", f"{0x49400000 + 0x1000000 * (number + 1):x}")
+        texts.append(text)
+    return "\n".join(texts)
+
+
+@pytest.mark.parametrize(
+    ("before", "shared", "lost"),
+    [
+        (9, False, {}),
+        (10, False, {"kernel@49000000", "ramdisk@49200000", "dtb@49400000"}),
+        (27, True, {}),
+        (28, True, {"dtb@49400000"}),
+    ],
+)
+def test_xen_lists_32_modules(compiled: Compile, before: int, shared: bool, lost: set[str]) -> None:
+    """Itself and its device tree among them; what several domains have counts once."""
+    tree = compiled(GOOD.replace(DOMAIN, _other_domains(before, shared) + DOMAIN))
+    told = {one.name: list(domain_node.check(one, context())) for one in domains(tree)}
+    named = {(f.node or "").rpartition("/")[2] for f in told["domU1"]}
+    assert named - {"domU1"} == set(lost)
+    assert not any(told[name] for name in told if name != "domU1")
+    wanted = {"XA701", "XA707"} if len(lost) == 3 else {"XA707"} if lost else set()
+    assert {finding.code for finding in told["domU1"]} == wanted

@@ -97,6 +97,10 @@ def _memory(rule: str, what: str, value: str) -> Case:
 
 _KERNEL, _RAMDISK, _BLOB = (f'"multiboot,{k}"' for k in ("kernel", "ramdisk", "device-tree"))
 _4_20 = ("4.20",)
+_MANY = " ".join(
+    f"""m@{at:x} {{ compatible = "other", "multiboot,module"; reg = <0 {at:#x} 0 0x1000>; }};"""
+    for at in range(0x60000000, 0x6001E000, 0x1000)
+)
 _MODULE = ', "multiboot,module"'
 _NO_NUL = "[" + b"xen,domain".hex(" ") + "]"
 
@@ -279,6 +283,7 @@ DOM0LESS = (
     _node("XA701", "xen,linux-zimage", (_KERNEL, '"xen,linux-zimage"')),
     _node("XA701", "a kernel of 0 bytes", ("0x49000000 0 0x1000", "0x49000000 0 0")),
     _node("XA701", "an empty #address-cells", ("#address-cells = <2>", "#address-cells")),
+    _add("XA701", "30 modules before the kernel: Xen lists 32", _MANY),
     _node("XA702", "no memory", ("memory = <0 262144>;", "")),
     _memory("XA702", "memory of one cell", "262144"),
     _node("XA703", "no cpus", ("cpus = <1>;", "")),

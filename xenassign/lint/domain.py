@@ -38,6 +38,7 @@ _SCANNED = {
 _MODULES = ("multiboot,module", "xen,multiboot-module")
 SHARED_MEMORY = "xen,domain-shared-memory-v1"
 _PATH_LIMIT = 91  #: characters of a module's path: process_multiboot_node has room for no more
+_MODULES_LIMIT = 32  #: MAX_MODULES; Xen and its device tree are two of them
 _NAME_LIMIT = 40  #: characters: DT_MAX_NAME with its NUL
 
 
@@ -322,11 +323,35 @@ class Scan(NamedTuple):
 
 def scan(domain: DomainNode, context: Context) -> Scan:
     """Lists the modules of a domain. What stops Xen here is found by rules of its own."""
+    return _scan(domain, domain.modules, context, _listed_before(domain, context))
+
+
+def _listed_before(domain: DomainNode, context: Context) -> frozenset[tuple[str, int]]:
+    """(kind, address) of the modules that the nodes of /chosen before the domain's have listed."""
+    chosen = domain.node.parent
+    found: frozenset[tuple[str, int]] = frozenset()
+    if chosen is None or chosen.name != "chosen":
+        return found
+    for node in chosen.children.values():
+        if node is domain.node:
+            break
+        above = DomainNode(node if is_compatible(node, "xen,domain") else chosen)
+        own = above.modules if above.node is node else (_module(above, node),)
+        found |= {(one.kind, one.address) for one in _scan(above, own, context, found).listed}
+    return found
+
+
+def _scan(
+    domain: DomainNode,
+    modules: tuple[Module, ...],
+    context: Context,
+    before: frozenset[tuple[str, int]],
+) -> Scan:
     listed: list[Listed] = []
     ignored: list[tuple[Module, str]] = []
     guesses = iter(("kernel", "ramdisk"))
     stopped = False
-    for module in domain.modules:
+    for module in modules:
         why = _unlisted(domain, module, listed, context.release)
         stopped |= is_compatible(module.node, SHARED_MEMORY) and no_shared_memory(context)
         if stopped:
@@ -338,8 +363,14 @@ def scan(domain: DomainNode, context: Context) -> Scan:
             continue
         compatible = [text for text in _SCANNED if is_compatible(module.node, text, exact=True)]
         kind = _SCANNED[compatible[0]] if compatible else next(guesses, "unknown")
-        if not any((kind, module.address) == (one.kind, one.address) for one in listed):
+        known = before | {(one.kind, one.address) for one in listed}
+        if (kind, module.address or 0) in known - before:
+            continue
+        if len(known) < _MODULES_LIMIT - 2 or (kind, module.address or 0) in before:
             listed.append(Listed(kind, module.address or 0, module.size or 0))
+        else:
+            why = f"Xen lists {_MODULES_LIMIT} modules, itself and its device tree among them"
+            ignored.append((module, why))
     return Scan(tuple(listed), tuple(ignored))
 
 

@@ -130,7 +130,8 @@ IGNORED = rule(
     why="A module that the scan does not list, or whose kind is none of kernel, ramdisk and"
     " device-tree, does not exist for the domain, and nothing says so: without its device-tree"
     " module the domain comes up without any device. Not listed are nodes without"
-    " multiboot,module, those with a path of more than 91 characters and, from 4.18 on, those that"
+    " multiboot,module, those with a path of more than 91 characters, those beyond the 32 that Xen"
+    " lists of all domains, itself and its device tree among them, and, from 4.18 on, those that"
     " overlap an earlier module.",
     fix='write compatible = "multiboot,KIND", "multiboot,module" with a kind that Xen knows',
     routes=DOM0LESS,
