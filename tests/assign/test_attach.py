@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from tests.answers import codes, of
 from xenassign.assign.plan import DomainPlan
 from xenassign.devicetree.draft import Cells, DraftNode, Ref
 from xenassign.devicetree.local_references import phandle_cells
 from xenassign.devicetree.tree import Tree
-from xenassign.findings import Finding
 from xenassign.xen.releases import RELEASES
 
 Plan = Callable[..., DomainPlan]
@@ -25,12 +25,8 @@ def made(plan: Plan, host: str | Tree, *devices: str, **options: Any) -> DomainP
     return plan(host, *devices, **{"policy": "trust", "attach_overlay": True, **options})
 
 
-def of(plan: DomainPlan, code: str) -> list[Finding]:
-    return [finding for finding in plan.findings if finding.code == code]
-
-
-def codes(plan: DomainPlan) -> set[str]:
-    return {finding.code for finding in plan.findings} & CODES
+def overlay_codes(plan: DomainPlan) -> set[str]:
+    return set(codes(plan)) & CODES
 
 
 def nodes(plan: DomainPlan) -> dict[str, DraftNode]:
@@ -47,7 +43,7 @@ def nodes(plan: DomainPlan) -> dict[str, DraftNode]:
 def test_what_each_release_says(plan: Plan, xen: str) -> None:
     """Of a device at the root, of one below a bus, and of one with a device below it."""
     found = [
-        codes(made(plan, host, device, xen=xen))
+        overlay_codes(made(plan, host, device, xen=xen))
         for host, device in (("qemu", CLOCK), ("zynqmp", "ethernet0"), ("zynqmp", "usb@ff9d0000"))
     ]
     old, note = {"XA011"}, {"XA012"}
@@ -64,7 +60,7 @@ def test_what_each_release_says(plan: Plan, xen: str) -> None:
 def test_nothing_is_said_unasked(plan: Plan) -> None:
     alone = plan("qemu", CLOCK, xen="4.18")
     assert alone.attach is None
-    assert codes(alone) == set()
+    assert overlay_codes(alone) == set()
 
 
 def test_a_node_goes_with_its_subtree_and_its_numbers(plan: Plan) -> None:
@@ -160,9 +156,9 @@ def test_registers_within_those_of_the_outer_node_are_given_with_it(
 
 
 def test_a_dom0less_domain_has_to_be_direct_map(plan: Plan) -> None:
-    assert codes(made(plan, "qemu", CLOCK, routes=("dom0less",))) == {"XA012", "XA016"}
-    assert codes(made(plan, "qemu", CLOCK, routes=("xl",))) == {"XA012"}
-    assert codes(made(plan, "qemu", CLOCK, routes=("dom0less", "xl"))) == {"XA012"}
+    assert overlay_codes(made(plan, "qemu", CLOCK, routes=("dom0less",))) == {"XA012", "XA016"}
+    assert overlay_codes(made(plan, "qemu", CLOCK, routes=("xl",))) == {"XA012"}
+    assert overlay_codes(made(plan, "qemu", CLOCK, routes=("dom0less", "xl"))) == {"XA012"}
 
 
 def test_the_masters_of_a_legacy_smmu_stay(plan: Plan) -> None:

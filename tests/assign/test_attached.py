@@ -6,12 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.answers import guest, of
 from xenassign.assign.plan import DomainPlan
-from xenassign.devicetree.blob import read_blob
-from xenassign.devicetree.blob_writer import to_blob
 from xenassign.devicetree.references import references
 from xenassign.devicetree.tree import Node, Tree
-from xenassign.findings import Finding
 
 Plan = Callable[..., DomainPlan]
 Compiled = Callable[[str], Tree]
@@ -89,14 +87,6 @@ BOARD = """
 def made(plan: Plan, compiled: Compiled) -> Plan:
     """made(device…): the plan for devices of the board."""
     return lambda *devices: plan(compiled(BOARD), *devices, policy="trust")
-
-
-def of(plan: DomainPlan, code: str) -> list[Finding]:
-    return [finding for finding in plan.findings if finding.code == code]
-
-
-def guest(plan: DomainPlan) -> Tree:
-    return read_blob(to_blob(plan.tree))
 
 
 def below(plan: DomainPlan, path: str) -> Node | None:

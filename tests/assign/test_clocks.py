@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.answers import of
 from xenassign.assign.plan import DomainPlan
 from xenassign.assign.request import parse_clock_rate
 from xenassign.devicetree.blob import read_blob
@@ -13,17 +14,12 @@ from xenassign.devicetree.blob_writer import to_blob
 from xenassign.devicetree.references import references
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.errors import UsageError
-from xenassign.findings import Finding
 
 Plan = Callable[..., DomainPlan]
 
 CLOCKED = "/dev@79030000"
 CRU = "/clock-controller@f4000000"
 ETH = "/axi/ethernet@ff0e0000"
-
-
-def of(plan: DomainPlan, code: str) -> list[Finding]:
-    return [finding for finding in plan.findings if finding.code == code]
 
 
 def rate(tree: Tree, node: Node | None) -> float | None:

@@ -181,7 +181,7 @@ def test_a_domain_alone_is_judged_as_ever(tree: Tree) -> None:
 def test_what_a_device_does_without_is_told(tree: Tree) -> None:
     """A GPIO and an interrupt of a controller that another domain has."""
     plan = decide_system(tree, asked("gpio@34008000", "reset@34009000"))
-    conflict = of(plan, "XA006")
+    conflict = conflict_of(plan, "XA006")
     assert conflict.finding.severity == "warning"
     assert conflict.message == (
         "/soc/gpio@34008000 (of a) is named by interrupts, reset-gpios of /soc/reset@34009000"
@@ -202,7 +202,7 @@ def test_a_stream_of_an_iommu_that_xen_does_not_run_tells_nothing(tree: Tree) ->
 # ---------------------------------------------------------------------- what is accepted
 
 
-def of(plan: SystemPlan, code: str) -> Conflict:
+def conflict_of(plan: SystemPlan, code: str) -> Conflict:
     (found,) = (c for c in plan.conflicts if c.rule.code == code)
     return found
 
@@ -214,9 +214,9 @@ def test_a_page_is_allowed_with_a_reason(tree: Tree) -> None:
     )
     assert not refusals
     assert {"a.dtb", "b.dtb"} <= set(files)
-    assert of(plan, "XA003").finding.severity == "warning"
-    assert "as was accepted: both are ours" in of(plan, "XA003").message
-    assert "accept it" not in of(plan, "XA003").finding.fix
+    assert conflict_of(plan, "XA003").finding.severity == "warning"
+    assert "as was accepted: both are ours" in conflict_of(plan, "XA003").message
+    assert "accept it" not in conflict_of(plan, "XA003").finding.fix
     assert not plan.findings
 
 
@@ -256,7 +256,7 @@ def test_an_allowance_for_a_node_that_is_not_there(tree: Tree) -> None:
 
 def test_more_memory_than_the_board_has(tree: Tree) -> None:
     plan = decide_system(tree, asked("half@34000000 half@34000800", "clocked@34005000", memory=512))
-    conflict = of(plan, "XA008")
+    conflict = conflict_of(plan, "XA008")
     assert "1024 MiB together, the board's tree states 1024 MiB" in conflict.message
     assert not plan.refused
     plan = decide_system(tree, asked("half@34000000 half@34000800", "clocked@34005000", memory=511))
@@ -268,7 +268,7 @@ def test_scmi_is_for_one_domain(board: Board) -> None:
         "rng@fe378000", "mmc@fe2c0000", sci="scmi_smc", release=release("4.21"), memory=256
     )
     plan = decide_system(board("rk3588"), request)
-    assert of(plan, "XA007").domains == AB
+    assert conflict_of(plan, "XA007").domains == AB
     assert plan.refused
 
 
@@ -276,7 +276,7 @@ def test_a_domain_with_scmi_switches_what_another_needs(board: Board) -> None:
     first, second = asked("rng@fe378000", "mmc@fe2c0000", release=release("4.21")).domains
     assert not decide_system(board("rk3588"), SystemRequest((first, second))).conflicts
     request = SystemRequest((replace(first, sci="scmi_smc"), second))
-    conflict = of(decide_system(board("rk3588"), request), "XA006")
+    conflict = conflict_of(decide_system(board("rk3588"), request), "XA006")
     assert conflict.domains == AB
     assert conflict.message == (
         "/firmware/scmi/protocol@14 (of a) is the clock of /mmc@fe2c0000 (of b)"

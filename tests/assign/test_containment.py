@@ -6,16 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.answers import of
 from xenassign.assign.plan import DomainPlan
 from xenassign.devicetree.tree import Tree
-from xenassign.findings import Finding
 
 Plan = Callable[..., DomainPlan]
 Variant = Callable[[str, str], Tree]
-
-
-def of(plan: DomainPlan, *codes: str) -> list[Finding]:
-    return [finding for finding in plan.findings if finding.code in codes]
 
 
 @pytest.mark.parametrize(

@@ -6,18 +6,14 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.answers import of
 from xenassign.assign.plan import DomainPlan
 from xenassign.devicetree.tree import Tree
-from xenassign.findings import Finding
 
 Plan = Callable[..., DomainPlan]
 Variant = Callable[[str, str], Tree]
 
 GEM = "/axi/ethernet@ff0e0000"
-
-
-def of(plan: DomainPlan, *codes: str) -> list[Finding]:
-    return [finding for finding in plan.findings if finding.code in codes]
 
 
 def board(variant: Variant, more: str = "") -> Tree:

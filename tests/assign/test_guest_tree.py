@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.answers import at, guest
 from xenassign.assign.plan import DomainPlan
 from xenassign.devicetree.addresses import registers
 from xenassign.devicetree.blob import read_blob
-from xenassign.devicetree.blob_writer import to_blob
 from xenassign.devicetree.references import references
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.xen.releases import GUEST_PHANDLE_GIC
@@ -17,16 +17,6 @@ from xenassign.xen.releases import GUEST_PHANDLE_GIC
 Plan = Callable[..., DomainPlan]
 Generate = Callable[..., tuple[DomainPlan, dict[str, bytes], list[str]]]
 Variant = Callable[[str, str], Tree]
-
-
-def guest(plan: DomainPlan) -> Tree:
-    return read_blob(to_blob(plan.tree))
-
-
-def node(tree: Tree, path: str) -> Node:
-    found = tree.find(path)
-    assert found is not None, path
-    return found
 
 
 USB = "/axi/usb@ff9d0000"
@@ -67,7 +57,7 @@ def test_the_guest_finds_each_block_where_xen_maps_it(
     for device in made.devices:
         if not device.host.blocks:
             continue
-        found = [(b.address, b.size) for b in registers(node(tree, device.guest_path)).blocks]
+        found = [(b.address, b.size) for b in registers(at(tree, device.guest_path)).blocks]
         assert found == [(p.guest, p.block.size) for p in device.placed if not p.window]
 
 
@@ -116,7 +106,7 @@ def test_each_device_has_a_path_and_whole_pages(
 
 
 def test_passthrough_states_the_guests_gic_and_two_cells(plan: Plan) -> None:
-    top = node(guest(plan("qemu", "/pl031@9010000")), "/passthrough")
+    top = at(guest(plan("qemu", "/pl031@9010000")), "/passthrough")
     assert top.cells("interrupt-parent") == (GUEST_PHANDLE_GIC,)
     assert (top.cells("#address-cells"), top.cells("#size-cells")) == ((2,), (2,))
     assert top.properties["ranges"].value == b""
@@ -147,7 +137,7 @@ def test_reg_names_stay_aligned_when_a_block_is_left_out(plan: Plan, variant: Va
         " reg = <0x20000000 0x1000>, <0x300000 0x1000>; }; };",
     )
     made = plan(tree, "/bus@800000000/dev@300000", policy="trust")
-    copy = node(guest(made), made.devices[0].guest_path)
+    copy = at(guest(made), made.devices[0].guest_path)
     assert copy.strings("reg-names") == ("one",)
 
 
@@ -155,7 +145,7 @@ def test_pci_windows_are_mapped_and_written_anew(plan: Plan) -> None:
     host = "/pcie@75000000"
     made = plan("tricky", host, policy="trust", maps=["auto"])
     (window,) = [p for p in made.devices[0].placed if p.window]
-    cells = node(guest(made), made.devices[0].guest_path).cells("ranges")
+    cells = at(guest(made), made.devices[0].guest_path).cells("ranges")
     assert cells[:3] == (0x02000000, 0, 0x76000000)
     assert cells[3] << 32 | cells[4] == window.guest
     assert cells[5] << 32 | cells[6] == 0x1000000
@@ -171,7 +161,7 @@ def test_a_nested_device_has_its_own_path_and_registers(plan: Plan) -> None:
         "/passthrough/usb@4020000",
         "/passthrough/usb@4020000/usb@8000000",
     ]
-    core = node(guest(made), made.devices[1].guest_path)
+    core = at(guest(made), made.devices[1].guest_path)
     assert core.text("xen,path") == CORE
     assert core.cells("xen,reg") == (0, 0xFE200000, 0, 0x40000, 0, 0x8000000)
     assert registers(core).blocks[0].address == 0x8000000
@@ -182,7 +172,7 @@ def test_a_disabled_nested_child_is_left_out_unless_named(plan: Plan, variant: V
     assert [d.path for d in plan(tree, USB).devices] == [USB]
     named = plan(tree, USB, CORE)
     assert [d.path for d in named.devices] == [USB, CORE]
-    assert not node(guest(named), named.devices[1].guest_path).has("status")
+    assert not at(guest(named), named.devices[1].guest_path).has("status")
 
 
 # --- children ------------------------------------------------------------------------------------
@@ -190,7 +180,7 @@ def test_a_disabled_nested_child_is_left_out_unless_named(plan: Plan, variant: V
 
 def test_mdio_children_are_copied_with_their_cells(plan: Plan) -> None:
     tree = guest(plan("zynqmp", "ethernet0"))
-    bus = node(tree, "/passthrough/ethernet@ff0e0000/mdio")
+    bus = at(tree, "/passthrough/ethernet@ff0e0000/mdio")
     assert (bus.cells("#address-cells"), bus.cells("#size-cells")) == ((1,), (0,))
     phy = bus.children["ethernet-phy@c"]
     assert phy.cells("reg") == (0xC,)
@@ -202,7 +192,7 @@ def test_a_port_tree_is_copied(plan: Plan) -> None:
     path = "/bus@f0000/ethernet@8000000"
     made = plan("ti", path, policy="trust")
     host = next(d.host.node for d in made.devices if d.path == path)
-    copy = node(guest(made), made.devices[0].guest_path)
+    copy = at(guest(made), made.devices[0].guest_path)
     wanted = [c.name for c in host.children.values() if c.available or not c.has("reg")]
     assert {name.partition("@")[0] for name in copy.children} >= {
         name.partition("@")[0] for name in wanted
@@ -233,7 +223,7 @@ def test_an_alias_keeps_its_number(plan: Plan) -> None:
 
 def test_interrupts_that_end_elsewhere_are_dropped_with_their_names(plan: Plan) -> None:
     made = plan("tricky", "/dev@74020000", policy="trust")
-    copy = node(guest(made), made.devices[0].guest_path)
+    copy = at(guest(made), made.devices[0].guest_path)
     assert copy.cells("interrupts") == (0, 60, 4, 0, 61, 1)
     assert copy.strings("interrupt-names") == ("main", "err")
     assert not copy.has("interrupts-extended")
@@ -242,8 +232,8 @@ def test_interrupts_that_end_elsewhere_are_dropped_with_their_names(plan: Plan) 
 def test_an_assigned_controller_keeps_its_interrupts_as_extended_ones(plan: Plan) -> None:
     made = plan("tricky", "/dev@74020000", "/gpio@74000000", policy="trust")
     tree = guest(made)
-    copy = node(tree, "/passthrough/dev@74020000")
-    gpio = node(tree, "/passthrough/gpio@74000000")
+    copy = at(tree, "/passthrough/dev@74020000")
+    gpio = at(tree, "/passthrough/gpio@74000000")
     gic = GUEST_PHANDLE_GIC
     assert copy.cells("interrupts-extended") == (
         *(gic, 0, 60, 4),
@@ -265,20 +255,20 @@ def test_a_device_of_one_assigned_controller_only(generate: Generate) -> None:
     _, files, refusals = generate("tricky", "/touch@74010000", "/gpio@74000000", policy="trust")
     assert not refusals
     tree = read_blob(files["domu1.dtb"])
-    gpio = node(tree, "/passthrough/gpio@74000000")
-    touch = node(tree, "/passthrough/touch@74010000")
+    gpio = at(tree, "/passthrough/gpio@74000000")
+    touch = at(tree, "/passthrough/touch@74010000")
     assert touch.cells("interrupts-extended") == (gpio.phandle, 5, 8)
     assert gpio.has("interrupt-controller")
 
 
 def test_interrupts_extended_of_the_host_win(plan: Plan) -> None:
     made = plan("tricky", "/dev@74030000", policy="trust")
-    assert node(guest(made), made.devices[0].guest_path).cells("interrupts") == (0, 71, 4)
+    assert at(guest(made), made.devices[0].guest_path).cells("interrupts") == (0, 71, 4)
 
 
 def test_an_interrupt_map_is_resolved(plan: Plan) -> None:
     made = plan("tricky", "/bus@72000000/dev@1000", policy="trust")
-    assert node(guest(made), made.devices[0].guest_path).cells("interrupts") == (
+    assert at(guest(made), made.devices[0].guest_path).cells("interrupts") == (
         *(0, 50, 4),
         *(0, 51, 1),
     )
@@ -287,7 +277,7 @@ def test_an_interrupt_map_is_resolved(plan: Plan) -> None:
 def test_a_bus_that_loses_its_map_is_no_interrupt_parent(plan: Plan) -> None:
     """With #interrupt-cells it would take the interrupts of its children, and have no way on."""
     made = plan("tricky", "/bus@72000000", policy="trust")
-    child = node(guest(made), made.devices[0].guest_path)
+    child = at(guest(made), made.devices[0].guest_path)
     assert child.has("interrupts")
     assert child.parent is not None
     assert not child.parent.has("#interrupt-cells")
@@ -295,7 +285,7 @@ def test_a_bus_that_loses_its_map_is_no_interrupt_parent(plan: Plan) -> None:
 
 def test_a_fourth_cell_is_left_out(plan: Plan) -> None:
     made = plan("rk3588", "/ethernet@fe1c0000", policy="trust")
-    copy = node(guest(made), made.devices[0].guest_path)
+    copy = at(guest(made), made.devices[0].guest_path)
     assert copy.cells("interrupts") == (0, 234, 4, 0, 233, 4)
 
 
@@ -306,11 +296,11 @@ def test_an_interrupt_below_mdio_gets_a_companion_for_xen(
     made, files, refusals = generate(tree, "ethernet0")
     assert not refusals
     blob = read_blob(files["domu1.dtb"])
-    phy = node(blob, "/passthrough/ethernet@ff0e0000/mdio/ethernet-phy@c")
+    phy = at(blob, "/passthrough/ethernet@ff0e0000/mdio/ethernet-phy@c")
     assert phy.cells("interrupts") == (0, 99, 4)
     assert not phy.has("xen,path")
     (companion,) = [
-        n for n in node(blob, "/passthrough").children.values() if n.name.startswith("xen-")
+        n for n in at(blob, "/passthrough").children.values() if n.name.startswith("xen-")
     ]
     assert companion.text("xen,path") == "/axi/ethernet@ff0e0000/mdio/ethernet-phy@c"
     assert companion.properties["xen,reg"].value == b""
@@ -325,14 +315,14 @@ def test_an_interrupt_below_mdio_gets_a_companion_for_xen(
 def test_coherency_of_a_bus_above_is_stated_on_the_device(plan: Plan, variant: Variant) -> None:
     tree = variant("tricky", "/ { bus@7b000000 { dma-coherent; }; };")
     made = plan(tree, "/bus@7b000000/ethernet@1000")
-    assert node(guest(made), made.devices[0].guest_path).has("dma-coherent")
+    assert at(guest(made), made.devices[0].guest_path).has("dma-coherent")
     plain = plan("tricky", "/bus@7b000000/ethernet@1000")
-    assert not node(guest(plain), plain.devices[0].guest_path).has("dma-coherent")
+    assert not at(guest(plain), plain.devices[0].guest_path).has("dma-coherent")
 
 
 def own(plan: DomainPlan) -> Node:
     """The guest's node of the first device."""
-    return node(guest(plan), plan.devices[0].guest_path)
+    return at(guest(plan), plan.devices[0].guest_path)
 
 
 def test_a_pci_host_keeps_inbound_windows_that_move_nothing(plan: Plan, variant: Variant) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.answers import codes
 from xenassign.assign.decide import decide
 from xenassign.assign.imagebuilder import (
     ImageBuilderPlan,
@@ -34,10 +35,6 @@ def planned(name: str = "clock", device: str = CLOCK, **options: Any) -> DomainP
 def told(*plans: DomainPlan, base: str | None = None) -> ImageBuilderPlan:
     text = parse(base, "my.cfg") if base is not None else None
     return decide_imagebuilder(plans or (planned(),), text)
-
-
-def codes(plan: ImageBuilderPlan) -> list[str]:
-    return [finding.code for finding in plan.findings]
 
 
 def test_what_is_said() -> None:

@@ -6,20 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.answers import codes, of
 from xenassign.assign.plan import DomainPlan
 from xenassign.devicetree.tree import Tree
-from xenassign.findings import Finding
 
 Plan = Callable[..., DomainPlan]
 Variant = Callable[[str, str], Tree]
-
-
-def of(plan: DomainPlan, code: str) -> list[Finding]:
-    return [finding for finding in plan.findings if finding.code == code]
-
-
-def codes(plan: DomainPlan) -> set[str]:
-    return {finding.code for finding in plan.findings}
 
 
 @pytest.mark.parametrize("path", ["/dev@74040000", "/dev@74050000"])

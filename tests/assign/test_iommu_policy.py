@@ -8,11 +8,11 @@ from itertools import product
 
 import pytest
 
+from tests.answers import of
 from xenassign.assign.plan import DomainPlan
 from xenassign.assign.request import Accepted
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
-from xenassign.findings import Finding
 
 Plan = Callable[..., DomainPlan]
 Variant = Callable[[str, str], Tree]
@@ -24,10 +24,6 @@ PATHS = {
     UNKNOWN: ("tricky", "/dev@740f0000"),
     MASTER: ("rcar", "/soc/ufs@e6860000"),
 }
-
-
-def of(plan: DomainPlan, code: str) -> list[Finding]:
-    return [finding for finding in plan.findings if finding.code == code]
 
 
 def iommu_codes(plan: DomainPlan) -> set[str]:

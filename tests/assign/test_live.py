@@ -8,12 +8,12 @@ from itertools import product
 
 import pytest
 
+from tests.answers import of
 from xenassign.assign.assess import assess
 from xenassign.assign.plan import DomainPlan
 from xenassign.assign.select import resolve
 from xenassign.devicetree.tree import Property, Tree
 from xenassign.errors import UsageError
-from xenassign.findings import Finding
 from xenassign.host.platform import read_platform
 from xenassign.xen.iommu import Shield
 from xenassign.xen.releases import release
@@ -79,10 +79,6 @@ DOM0 = """/dts-v1/;
     };
 };
 """
-
-
-def of(plan: DomainPlan, code: str) -> list[Finding]:
-    return [finding for finding in plan.findings if finding.code == code]
 
 
 def refusals(plan: DomainPlan) -> set[str]:

@@ -44,7 +44,7 @@ def lock(domain: DomainOutcome = DOMAIN, host: str = "rev1.dtb") -> Lock:
     return Lock("4.20", (HostLock(host, (domain,), ()),))
 
 
-def of(device: DeviceOutcome) -> Lock:
+def lock_with(device: DeviceOutcome) -> Lock:
     return lock(DOMAIN._replace(devices=(device,)))
 
 
@@ -94,7 +94,7 @@ def of(device: DeviceOutcome) -> Lock:
     ],
 )
 def test_a_device_that_changed(device: DeviceOutcome, line: str) -> None:
-    assert changes(of(DEVICE), of(device)) == [f"net: ethernet0: {line}"]
+    assert changes(lock_with(DEVICE), lock_with(device)) == [f"net: ethernet0: {line}"]
 
 
 REGION = RegionOutcome("/vpu", "/vpu@0", (), ("/ethernet@ff0e0000",))

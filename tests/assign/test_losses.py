@@ -6,22 +6,18 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.answers import of
 from xenassign.assign import losses
 from xenassign.assign.plan import DomainPlan
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.blob_writer import to_blob
 from xenassign.devicetree.tree import Tree
-from xenassign.findings import Finding
 from xenassign.host.driver_needs import DriverNeeds, Need
 
 Plan = Callable[..., DomainPlan]
 Variant = Callable[[str, str], Tree]
 
 ALL = "/dev@79040000"
-
-
-def of(plan: DomainPlan, code: str) -> list[Finding]:
-    return [finding for finding in plan.findings if finding.code == code]
 
 
 def knows(monkeypatch: pytest.MonkeyPatch, *needs: Need) -> None:

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.answers import of
 from xenassign.assign.plan import DomainPlan, Mapping
 from xenassign.assign.request import Pin
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
-from xenassign.findings import Finding
 from xenassign.xen.layout import Guest, clashes
 from xenassign.xen.releases import PAGE_SIZE, RELEASES, release
 
@@ -23,10 +23,6 @@ Variant = Callable[[str, str], Tree]
 
 TWO = "/dev@740f0000"  # blocks at 0x740f0000 and 0x740f8000
 ROOMY = {"policy": "trust", "vpl011": True}
-
-
-def of(plan: DomainPlan, code: str) -> list[Finding]:
-    return [finding for finding in plan.findings if finding.code == code]
 
 
 def guests(plan: DomainPlan) -> list[int]:

@@ -6,13 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.answers import at, guest, of
 from xenassign.assign.plan import DomainPlan, Mapping
 from xenassign.assign.request import MemoryOption, parse_memory_region
-from xenassign.devicetree.blob import read_blob
-from xenassign.devicetree.blob_writer import to_blob
-from xenassign.devicetree.tree import Node, Tree
+from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
-from xenassign.findings import Finding, errors
+from xenassign.findings import errors
 
 Plan = Callable[..., DomainPlan]
 Generate = Callable[..., tuple[DomainPlan, dict[str, bytes], list[str]]]
@@ -60,20 +59,6 @@ def host(variant: Variant) -> Callable[..., Tree]:
     return make
 
 
-def of(plan: DomainPlan, code: str) -> list[Finding]:
-    return [finding for finding in plan.findings if finding.code == code]
-
-
-def guest(plan: DomainPlan) -> Tree:
-    return read_blob(to_blob(plan.tree))
-
-
-def find(tree: Tree, path: str) -> Node:
-    node = tree.find(path)
-    assert node is not None
-    return node
-
-
 def test_a_carve_out_is_mapped_for_dom0less(plan: Plan, host: Callable[..., Tree]) -> None:
     made = plan(host("carve"), DEVICE, **DMA)
     assert not errors(made.findings)
@@ -91,8 +76,8 @@ def test_the_guests_device_names_the_region_that_is_mapped(
     plan: Plan, host: Callable[..., Tree]
 ) -> None:
     tree = guest(plan(host("carve"), DEVICE, **DMA))
-    region = find(tree, "/passthrough/carve@92000000")
-    assert find(tree, "/passthrough/dev@7e000000").cells("memory-region") == (region.phandle,)
+    region = at(tree, "/passthrough/carve@92000000")
+    assert at(tree, "/passthrough/dev@7e000000").cells("memory-region") == (region.phandle,)
     assert region.has("no-map")
     assert region.has("xen,force-assign-without-iommu")
     assert not region.has("xen,path")
@@ -128,7 +113,7 @@ def test_what_a_region_loses_is_told_in_the_source(
     made, files, _ = generate(tree, DEVICE, **DMA)
     told = b"/* iommu-addresses dropped: the guest has no IOMMU; Xen reads the stream"
     assert files["domu1.dts"].count(told) == 1
-    assert not find(guest(made), "/passthrough/carve@92000000").has("iommu-addresses")
+    assert not at(guest(made), "/passthrough/carve@92000000").has("iommu-addresses")
     _, files, _ = generate(host("carve"), DEVICE, **DMA)
     assert b"dropped" not in files["domu1.dts"]
 
@@ -275,8 +260,8 @@ def test_what_is_dropped_takes_its_name_with_it(plan: Plan, host: Callable[..., 
     tree = host("cma carve", more='memory-region-names = "pool", "firmware";')
     made = plan(tree, DEVICE, regions=("cma@95000000=drop",), **DMA)
     assert not errors(made.findings)
-    node = find(guest(made), "/passthrough/dev@7e000000")
-    region = find(guest(made), "/passthrough/carve@92000000")
+    node = at(guest(made), "/passthrough/dev@7e000000")
+    region = at(guest(made), "/passthrough/carve@92000000")
     assert list(node.strings("memory-region-names")) == ["firmware"]
     assert node.cells("memory-region") == (region.phandle,)
     assert "/reserved-memory/cma@95000000" in of(made, "XA503")[0].message
@@ -290,7 +275,7 @@ def test_what_is_dropped_takes_its_name_with_it(plan: Plan, host: Callable[..., 
 def test_an_unnamed_list_keeps_the_places(plan: Plan, host: Callable[..., Tree]) -> None:
     """Drivers take regions by their index."""
     made = plan(host("cma carve"), DEVICE, regions=("cma@95000000=drop",), **DMA)
-    cells = find(guest(made), "/passthrough/dev@7e000000").cells("memory-region")
+    cells = at(guest(made), "/passthrough/dev@7e000000").cells("memory-region")
     assert cells[0] == 0
     assert cells[1] != 0
 
@@ -349,7 +334,7 @@ def test_a_region_moves_like_registers(plan: Plan, host: Callable[..., Tree]) ->
     made = plan(tree, DEVICE, memory=2048, maps=(device, "carve@92000000=0x8000000"), **DMA)
     assert not errors(made.findings)
     assert made.regions[0].mappings == (Mapping(0x92000000, 0x8000000, 0x200000),)
-    assert find(guest(made), "/passthrough/carve@8000000").cells("reg")[1] == 0x8000000
+    assert at(guest(made), "/passthrough/carve@8000000").cells("reg")[1] == 0x8000000
     assert DEVICE in of(made, "XA534")[0].message
 
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.answers import of
 from xenassign.assign.plan import DomainPlan
 from xenassign.devicetree.tree import Tree
-from xenassign.findings import Finding
 from xenassign.host.msi import frames
 from xenassign.host.platform import read_platform
 
@@ -16,10 +16,6 @@ Plan = Callable[..., DomainPlan]
 Variant = Callable[[str, str], Tree]
 
 MSI = ("XA328", "XA505")
-
-
-def of(plan: DomainPlan, *codes: str) -> list[Finding]:
-    return [finding for finding in plan.findings if finding.code in codes]
 
 
 @pytest.mark.parametrize(

@@ -6,21 +6,17 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.answers import of
 from xenassign.assign.addresses import pages
 from xenassign.assign.plan import DomainPlan
 from xenassign.assign.request import Accepted
 from xenassign.devicetree.addresses import Block
 from xenassign.devicetree.tree import Tree
-from xenassign.findings import Finding
 
 Plan = Callable[..., DomainPlan]
 Variant = Callable[[str, str], Tree]
 
 GPIO, PINS = "/soc/gpio@e6050180", "/soc/pinctrl@e6050000"
-
-
-def of(plan: DomainPlan, code: str) -> list[Finding]:
-    return [finding for finding in plan.findings if finding.code == code]
 
 
 @pytest.mark.parametrize(

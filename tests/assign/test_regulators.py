@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.answers import guest_device
 from xenassign.assign import losses, suppliers
 from xenassign.assign.plan import DomainPlan, Supplier
 from xenassign.devicetree.blob import read_blob
@@ -39,15 +40,9 @@ def supplier(plan: DomainPlan, name: str) -> Supplier:
     return found
 
 
-def guest(plan: DomainPlan) -> Node:
-    node = read_blob(to_blob(plan.tree)).find(plan.devices[0].guest_path)
-    assert node is not None
-    return node
-
-
 def supply(plan: DomainPlan, name: str) -> Node:
     tree = read_blob(to_blob(plan.tree))
-    return tree.phandles[guest(plan).properties[name].u32()]
+    return tree.phandles[guest_device(plan).properties[name].u32()]
 
 
 @pytest.mark.parametrize("name", ["vmmc-supply", "vqmmc-supply", "vref-supply"])
@@ -64,7 +59,7 @@ def test_a_supply_whose_voltage_is_read_becomes_a_stub(
     assert stub.properties["regulator-min-microvolt"].u32() == 1800000
     assert stub.properties["regulator-max-microvolt"].u32() == 1800000
     assert stub.has("regulator-always-on")
-    assert not guest(made).has("no-1-8-v")
+    assert not guest_device(made).has("no-1-8-v")
 
 
 def test_supplies_of_one_voltage_share_a_stub_that_says_what_it_stands_for(
@@ -113,7 +108,7 @@ MODES = "sd-uhs-sdr104; mmc-hs200-1_8v; cap-sd-highspeed; bus-width = <4>;"
 def test_a_card_that_cannot_be_switched_stays_at_its_voltage(plan: Plan, variant: Variant) -> None:
     device = f"vqmmc-supply = <&ldo>; {MODES}"
     made = plan(board(variant, device, volts("ldo", 1800000, 3300000)), MMC, policy="trust")
-    node = guest(made)
+    node = guest_device(made)
     assert node.has("no-1-8-v")
     assert not node.has("sd-uhs-sdr104")
     assert not node.has("mmc-hs200-1_8v")
@@ -138,8 +133,8 @@ def test_fast_modes_stay_with_a_known_voltage_or_an_own_regulator(
         " regulator-min-microvolt = <1800000>; regulator-max-microvolt = <3300000>; }; };",
     )
     made = plan(tree, MMC, *(["/own@7e001000"] if assigned else []), policy="trust")
-    assert guest(made).has("sd-uhs-sdr104")
-    assert not guest(made).has("no-1-8-v")
+    assert guest_device(made).has("sd-uhs-sdr104")
+    assert not guest_device(made).has("no-1-8-v")
     assert "XA508" not in {f.code for f in made.findings}
 
 

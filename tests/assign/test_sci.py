@@ -6,13 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.answers import at, guest, of
 from xenassign.assign.plan import DomainPlan
 from xenassign.assign.sci import ARGUMENTS_LOST, UNFILTERED
-from xenassign.devicetree.blob import read_blob
-from xenassign.devicetree.blob_writer import to_blob
-from xenassign.devicetree.tree import Node, Tree
+from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
-from xenassign.findings import Finding
 from xenassign.xen.releases import RELEASES
 
 Plan = Callable[..., DomainPlan]
@@ -25,20 +23,6 @@ SHMEM = "/sram@fd600000/scmi-shmem@f000"
 SCMI = {"sci": "scmi_smc", "xen": "4.21"}
 GEM = "/axi/ethernet@ff0e0000"
 FIRMWARE = "/passthrough/firmware/scmi"
-
-
-def of(plan: DomainPlan, code: str) -> list[Finding]:
-    return [finding for finding in plan.findings if finding.code == code]
-
-
-def guest(plan: DomainPlan) -> Tree:
-    return read_blob(to_blob(plan.tree))
-
-
-def at(tree: Tree, path: str) -> Node:
-    node = tree.find(path)
-    assert node is not None, path
-    return node
 
 
 def actions(plan: DomainPlan, path: str) -> dict[str, set[str]]:

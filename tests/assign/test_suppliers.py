@@ -6,33 +6,15 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.answers import guest, guest_device, of
 from xenassign.assign.plan import DomainPlan
-from xenassign.devicetree.blob import read_blob
-from xenassign.devicetree.blob_writer import to_blob
 from xenassign.devicetree.references import references
-from xenassign.devicetree.tree import Node, Tree
-from xenassign.findings import Finding
+from xenassign.devicetree.tree import Tree
 
 Plan = Callable[..., DomainPlan]
 Variant = Callable[[str, str], Tree]
 
 ALL = "/dev@79040000"
-
-
-def of(plan: DomainPlan, code: str) -> list[Finding]:
-    return [finding for finding in plan.findings if finding.code == code]
-
-
-def guest(plan: DomainPlan) -> Tree:
-    return read_blob(to_blob(plan.tree))
-
-
-def device(plan: DomainPlan, path: str) -> Node:
-    """The node of the guest's tree for a host path."""
-    found = next(d.guest_path for d in plan.devices if d.path == path)
-    node = guest(plan).find(found)
-    assert node is not None
-    return node
 
 
 def actions(plan: DomainPlan, path: str = ALL) -> dict[str, set[str]]:
@@ -73,7 +55,7 @@ def test_each_supplier_of_the_host_has_its_action(plan: Plan) -> None:
 
 
 def test_what_is_dropped_is_gone_with_its_names(plan: Plan) -> None:
-    node = device(plan("tricky", ALL, policy="trust"), ALL)
+    node = guest_device(plan("tricky", ALL, policy="trust"), ALL)
     gone = ("reset-names", "dma-names", "phy-names", "nvmem-cell-names", "interconnect-names")
     for name in (*DROPPED, *gone, "pinctrl-names"):
         assert not node.has(name), name
@@ -152,7 +134,7 @@ def test_an_unnamed_list_keeps_its_places_with_empty_entries(plan: Plan, variant
         " gpio-controller; #gpio-cells = <2>; }; };",
     )
     made = plan(tree, "/dev@7e000000", "/dev@7e001000", policy="trust")
-    cells = device(made, "/dev@7e000000").cells("reset-gpios")
+    cells = guest_device(made, "/dev@7e000000").cells("reset-gpios")
     assert cells[0] == 0
     assert cells[1] != 0
     assert cells[2:] == (2, 0)
@@ -184,7 +166,7 @@ def test_a_dangling_phandle_of_the_host_is_dropped_and_said(plan: Plan, variant:
     )
     made = plan(tree, "/dev@7e000000", policy="trust")
     assert all("dropped" in found for found in actions(made, "/dev@7e000000").values())
-    node = device(made, "/dev@7e000000")
+    node = guest_device(made, "/dev@7e000000")
     assert not node.has("resets")
     assert not node.has("phy-handle")
 
@@ -200,7 +182,7 @@ def test_a_phy_of_another_host_device_is_dropped(plan: Plan) -> None:
 
 def test_iommus_never_reach_the_guest(plan: Plan) -> None:
     made = plan("zynqmp", "ethernet0")
-    assert not device(made, "/axi/ethernet@ff0e0000").has("iommus")
+    assert not guest_device(made, "/axi/ethernet@ff0e0000").has("iommus")
     assert actions(made, "/axi/ethernet@ff0e0000")["iommus"] == {"dropped"}
 
 
@@ -241,7 +223,7 @@ def test_msis_are_warned_about_and_dropped(plan: Plan, path: str, prop: str) -> 
     made = plan("tricky", path, policy="trust")
     (finding,) = [f for f in made.findings if f.code in ("XA328", "XA505")]
     assert prop in finding.message
-    assert not device(made, path).has(prop)
+    assert not guest_device(made, path).has(prop)
 
 
 def test_scmi_suppliers_have_an_action_and_ids(plan: Plan) -> None:
@@ -254,5 +236,5 @@ def test_scmi_suppliers_have_an_action_and_ids(plan: Plan) -> None:
 def test_the_cpus_of_interrupt_affinity_do_not_dangle(plan: Plan) -> None:
     """The PMU of the ZynqMP names its CPUs, which are no part of the guest's tree."""
     made = plan("zynqmp", "/pmu", policy="trust")
-    assert not device(made, "/pmu").has("interrupt-affinity")
+    assert not guest_device(made, "/pmu").has("interrupt-affinity")
     assert actions(made, "/pmu")["interrupt-affinity"] == {"dropped"}

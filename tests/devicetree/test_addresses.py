@@ -5,6 +5,7 @@ from __future__ import annotations
 import libfdt
 import pytest
 
+from tests.answers import at
 from xenassign.devicetree.addresses import (
     Block,
     Cells,
@@ -22,7 +23,7 @@ from xenassign.devicetree.addresses import (
 )
 from xenassign.devicetree.tree import Node, PropertyError
 
-from .trees import BOARDS, NAMES, at, board, compiled, needs_dtc
+from .trees import BOARDS, NAMES, board, compiled, needs_dtc
 
 
 def blocks(node: Node) -> list[tuple[int, int]]:

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.answers import at
 from xenassign.devicetree.interrupts import interrupt_parent, interrupts
 from xenassign.devicetree.tree import Property, Tree
 
-from .trees import at, board, needs_dtc
+from .trees import board, needs_dtc
 from .trees import forced as compiled
 
 Found = list[tuple[str, tuple[int, ...]]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.answers import at
 from xenassign.devicetree.references import (
     Reference,
     References,
@@ -12,7 +13,7 @@ from xenassign.devicetree.references import (
 )
 from xenassign.devicetree.tree import Tree
 
-from .trees import NAMES, at, board, needs_dtc
+from .trees import NAMES, board, needs_dtc
 from .trees import forced as compiled
 
 

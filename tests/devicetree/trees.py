@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from xenassign.devicetree.blob import read_blob, read_blob_file
-from xenassign.devicetree.tree import Node, Tree
+from xenassign.devicetree.tree import Tree
 
 BOARDS = Path(__file__).parents[2] / "fixtures" / "host_dtbs"
 NAMES = sorted(path.stem for path in BOARDS.glob("*.dtb"))
@@ -22,13 +22,6 @@ needs_dtc = pytest.mark.skipif(shutil.which("dtc") is None, reason="dtc is not i
 def board(name: str) -> Tree:
     """The tree of a fixture board."""
     return read_blob_file(BOARDS / f"{name}.dtb")
-
-
-def at(tree: Tree, path: str) -> Node:
-    """The node of a path, which has to be there."""
-    node = tree.find(path)
-    assert node is not None, path
-    return node
 
 
 def _dtc(source: str, *options: str) -> Tree:

@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.answers import codes
 from xenassign.devicetree.tree import Tree
 
-from .trees import BUS, FORCE, about, clock, codes, context, device, passthrough
+from .trees import BUS, FORCE, about, clock, context, device, passthrough
 
 Board = Callable[[str], Tree]
 Found = tuple[str, str | None, int | None]
@@ -44,7 +45,7 @@ def test_an_interrupt_of_the_clock(board: Board, irq: str, expected: list[Found]
 def test_an_spi_number_where_the_board_has_it_as_intid(board: Board) -> None:
     """INTID 39 is SPI 7; someone subtracted 32 from a number that was none."""
     gpio = device("/axi/serial@ff010000", 0xFF010000, irq="0 22 4")
-    assert codes(passthrough(gpio), context(board("zynqmp"))) == ["XA204"]
+    assert codes(about(passthrough(gpio), context(board("zynqmp")))) == ["XA204"]
     wrong = gpio.replace("<0 22 4>", "<0 54 4>")
     (found,) = [f for f in about(passthrough(wrong), context(board("zynqmp"))) if f.cell == 1]
     assert (found.code, found.fix) == ("XA320", "write <0 22 4>")
@@ -80,14 +81,14 @@ def test_every_trigger_is_compared(board: Board, flags: str, wrong: bool) -> Non
         f'dev {{ compatible = "x"; interrupts = <{irq}>; xen,path = "/dev@740f0000"; {FORCE}'
         " xen,reg = <0 0x740f0000 0 0x1000 0 0x740f0000 0 0x740f8000 0 0x2000 0 0x740f8000>; };"
     )
-    found = codes(passthrough(node), context(board("tricky")))
+    found = codes(about(passthrough(node), context(board("tricky"))))
     assert ("XA321" in found) == wrong
 
 
 def test_a_host_that_states_no_trigger_is_no_difference(board: Board) -> None:
     irq = "0 90 1>, <0 91 2>, <0 92 4>, <0 93 8>, <0 94 4"
     node = device("/dev@740e0000", 0x740E0000, irq=irq)
-    assert codes(passthrough(node), context(board("tricky"))) == ["XA204", "XA402", "XA428"]
+    assert codes(about(passthrough(node), context(board("tricky")))) == ["XA204", "XA402", "XA428"]
 
 
 # --- XA323: fewer than the host's ----------------------------------------------------------------
@@ -112,13 +113,13 @@ def test_fewer_interrupts_than_the_hosts(board: Board, irq: str, lost: str | Non
 def test_one_line_stated_once_for_two_of_the_host(board: Board) -> None:
     """The ZCU102's Ethernet controllers list their SPI twice."""
     gem = device("/axi/ethernet@ff0e0000", 0xFF0E0000, irq="0 63 4", force="")
-    assert codes(passthrough(gem), context(board("zynqmp"))) == ["XA204"]
+    assert codes(about(passthrough(gem), context(board("zynqmp")))) == ["XA204"]
 
 
 def test_a_node_for_xen_alone_needs_no_interrupts(board: Board) -> None:
     node = f'xen-clock {{ xen,path = "/pl031@9010000"; xen,reg; {FORCE} }};'
     bare = 'clock { compatible = "x"; interrupts = <0 2 4>; };'
-    assert "XA323" not in codes(passthrough(node, bare), context(board("qemu")))
+    assert "XA323" not in codes(about(passthrough(node, bare), context(board("qemu"))))
 
 
 # --- XA307: another controller -------------------------------------------------------------------

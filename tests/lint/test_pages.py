@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.answers import codes
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding
 from xenassign.lint.pages import gaps
 
-from .trees import FORCE, about, clock, codes, context, device, everything, numbers, passthrough
+from .trees import FORCE, about, clock, context, device, everything, numbers, passthrough
 from .trees import xen_reg as mapping
 
 Board = Callable[[str], Tree]
@@ -70,7 +71,7 @@ def test_numbers_for_other_cells_leave_a_rest(board: Board) -> None:
 def test_cells_that_xen_refuses_are_no_remainder(board: Board) -> None:
     text = passthrough(clock()).replace("#address-cells = <2>; #size-cells = <2>; ranges", "ranges")
     text = text.replace("ranges; int", "#address-cells = <3>; #size-cells = <2>; ranges; int")
-    assert "XA222" not in codes(text, context(board("qemu")))
+    assert "XA222" not in codes(about(text, context(board("qemu"))))
 
 
 # --- XA223: nothing mapped -----------------------------------------------------------------------
@@ -82,9 +83,9 @@ def test_an_empty_xen_reg_of_a_device_with_registers(board: Board) -> None:
 
 
 def test_without_a_host_the_guests_reg_tells() -> None:
-    assert codes(passthrough(clock(reg="xen,reg;")), context(None)) == ["XA223"]
+    assert codes(about(passthrough(clock(reg="xen,reg;")), context(None))) == ["XA223"]
     bare = f'dev {{ compatible = "x,y"; xen,path = "/x"; xen,reg; {FORCE} }};'
-    assert codes(passthrough(bare), context(None)) == []
+    assert codes(about(passthrough(bare), context(None))) == []
 
 
 def test_an_empty_xen_reg_beside_registers_of_the_host_alone(board: Board) -> None:
@@ -103,20 +104,20 @@ def test_missing_xen_reg_on_a_child_with_registers_of_its_own(board: Board) -> N
     child = 'child@9030000 { compatible = "x,y"; reg = <0 0x9030000 0 0x1000>; };'
     bus = "#address-cells = <2>; #size-cells = <2>;"
     asked = context(board("qemu"))
-    assert codes(passthrough(clock(f"{bus} ranges; {child}")), asked) == ["XA215"]
-    assert codes(passthrough(clock(f"{bus} {child}")), asked) == []  # on a bus of its own
+    assert codes(about(passthrough(clock(f"{bus} ranges; {child}")), asked)) == ["XA215"]
+    assert codes(about(passthrough(clock(f"{bus} {child}")), asked)) == []  # on a bus of its own
 
 
 @pytest.mark.parametrize("path", ["/irq-only", "/iommu-only"])
 def test_a_device_without_registers_has_an_empty_xen_reg(board: Board, path: str) -> None:
     irq = "interrupts = <0 132 4>;" if path == "/irq-only" else ""
     dev = f'dev {{ compatible = "x"; xen,path = "{path}"; xen,reg; {irq} }};'
-    assert codes(passthrough(dev), context(board("tricky"))) == []
+    assert codes(about(passthrough(dev), context(board("tricky")))) == []
 
 
 def test_registers_that_another_node_maps_are_mapped(board: Board) -> None:
     bare = f"pages {{ {mapping(OWN)} {FORCE} }};"
-    assert codes(passthrough(bare, clock(reg="xen,reg;")), context(board("qemu"))) == []
+    assert codes(about(passthrough(bare, clock(reg="xen,reg;")), context(board("qemu")))) == []
 
 
 # --- XA227: size 0 -------------------------------------------------------------------------------
@@ -142,7 +143,7 @@ def spi(entries: tuple[Triple, ...], reg: tuple[int, ...]) -> str:
 
 def test_all_blocks_mapped(board: Board) -> None:
     text = spi(BOTH, (0x4000000, 0x1000, 0x8000000, 0x8000000))
-    assert codes(text, context(board("zynqmp"))) == []
+    assert codes(about(text, context(board("zynqmp")))) == []
 
 
 @pytest.mark.parametrize("kept", [0, 1])
@@ -156,7 +157,7 @@ def test_a_block_that_is_not_mapped(board: Board, kept: int) -> None:
 def test_a_block_that_is_mapped_in_part(board: Board) -> None:
     half = (0xC0000000, 0x4000000, 0x8000000)
     text = spi((BOTH[0], half), (0x4000000, 0x1000, 0x8000000, 0x4000000))
-    assert codes(text, context(board("zynqmp"))) == ["XA224"]
+    assert codes(about(text, context(board("zynqmp")))) == ["XA224"]
 
 
 def test_an_unmapped_block_that_the_guest_looks_for_is_told_once(board: Board) -> None:
@@ -168,7 +169,7 @@ def test_an_unmapped_block_that_the_guest_looks_for_is_told_once(board: Board) -
 def test_a_block_mapped_by_two_entries_is_mapped(board: Board) -> None:
     halves = ((0xC0000000, 0x4000000, 0x8000000), (0xC4000000, 0x4000000, 0xC000000))
     text = spi((BOTH[0], *halves), (0x4000000, 0x1000, 0x8000000, 0x8000000))
-    assert codes(text, context(board("zynqmp"))) == []
+    assert codes(about(text, context(board("zynqmp")))) == []
 
 
 def test_the_cell_of_a_reg_with_other_cells(board: Board) -> None:
@@ -200,17 +201,17 @@ def test_xen_reg_of_several_devices_covering_each_others_pages(board: Board) -> 
     assert (found.code, found.severity, found.cell) == ("XA225", "warning", 7)
     assert "/passthrough/pl061@9030000" in found.message
     text = passthrough(clock(reg=mapping(wide)), gpio)
-    assert codes(text, context(board("qemu"))) == ["XA216"]  # the page between is nobody's
+    assert codes(about(text, context(board("qemu")))) == ["XA216"]  # the page between is nobody's
 
 
 def test_covering_without_a_host() -> None:
     wide = mapping((0x9010000, 0x22000, 0x9010000))
     gpio = device("/pl061@9030000", 0x9030000, 0x2000)
-    assert codes(passthrough(clock(reg=wide), gpio), context(None)) == ["XA225"]
+    assert codes(about(passthrough(clock(reg=wide), gpio), context(None))) == ["XA225"]
     small = device("/pl061@9030000", 0x9030000, 0x1000)
-    assert codes(passthrough(clock(reg=wide), small), context(None)) == []  # rounding could
+    assert codes(about(passthrough(clock(reg=wide), small), context(None))) == []  # rounding could
     part = device("/pl031@9010000/part", 0x9030000, 0x2000)
-    assert codes(passthrough(clock(reg=wide), part), context(None)) == []
+    assert codes(about(passthrough(clock(reg=wide), part), context(None))) == []
 
 
 def test_neighbours_in_one_page_that_are_assigned_together_are_fine(board: Board) -> None:
@@ -245,10 +246,10 @@ def test_a_page_shared_with_the_host_is_found(board: Board) -> None:
 def test_children_and_bus_windows_are_no_neighbours(board: Board) -> None:
     """The system monitor with its two parts in one page; a bus states the window of its devices."""
     ams = device("/axi/ams@ffa50000", 0xFFA50000, irq="0 56 4")
-    assert "XA201" not in codes(passthrough(ams), context(board("zynqmp")))
+    assert "XA201" not in codes(about(passthrough(ams), context(board("zynqmp"))))
     path = "/soc@0/bus@30800000/i2c@30a20000"
     i2c = device(path, 0x30A20000, 0x10000, irq="0 35 4")
-    assert "XA201" not in codes(passthrough(i2c), context(board("imx8")))
+    assert "XA201" not in codes(about(passthrough(i2c), context(board("imx8"))))
 
 
 def test_a_page_that_is_not_mapped_is_not_shared(board: Board) -> None:

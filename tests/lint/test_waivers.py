@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.answers import codes
 from xenassign.lint.documents import read_document
 from xenassign.lint.examples import PARTIAL
 from xenassign.lint.linter import Options, Report, lint
@@ -20,10 +21,6 @@ def linted(folder: Path, text: str, name: str = "a.dts") -> Report:
     path = folder / name
     path.write_text(text)
     return lint([read_document(str(path))], Options(release("4.20")))
-
-
-def codes(report: Report) -> list[str]:
-    return [finding.code for finding in report.findings]
 
 
 def test_the_mistake_is_found(tmp_path: Path) -> None:

@@ -98,8 +98,3 @@ def everything(text: str, asked: Context) -> list[Finding]:
     """The same with what Xen and libxl refuse."""
     data = blob(text)
     return [*dom0less.check(data, asked), *about(text, asked), *domcfg.blob(data)]
-
-
-def codes(text: str, asked: Context) -> list[str]:
-    """The codes of what is said about source, in order, each as often as it is said."""
-    return sorted(finding.code for finding in about(text, asked))

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xenassign.devicetree.tree import Node, Tree
+from tests.answers import at
+from xenassign.devicetree.tree import Tree
 from xenassign.host.device import HostDevice, IommuUse, read_device
 from xenassign.host.platform import Platform, read_platform
 from xenassign.xen.iommu import Shield, StreamTable, iommus, protection
@@ -23,17 +24,11 @@ HEEDING = [xen for xen, entry in RELEASES.items() if entry.smmu_masks_count]
 IGNORING = [xen for xen, entry in RELEASES.items() if not entry.smmu_masks_count]
 
 
-def node(tree: Tree, path: str) -> Node:
-    found = tree.find(path)
-    assert found is not None
-    return found
-
-
 def device(platform: Platform, *entries: Entry, smmu: str = FIRST) -> HostDevice:
     """A device with (stream, mask) entries at an SMMU."""
     tree = platform.tree
-    uses = tuple(IommuUse(node(tree, smmu), entry) for entry in entries)
-    return read_device(platform, node(tree, "/dma@78000000"))._replace(iommus=uses)
+    uses = tuple(IommuUse(at(tree, smmu), entry) for entry in entries)
+    return read_device(platform, at(tree, "/dma@78000000"))._replace(iommus=uses)
 
 
 def refusals(tree: Tree, xen: str, *devices: tuple[Entry, ...]) -> list[bool]:
@@ -134,7 +129,7 @@ def test_streams_of_mmu_masters_are_single(variant: Variant) -> None:
     known = iommus(platform, release("4.20"))
     table = StreamTable(known)
     for path in ("/a@7e000000", "/b@7e001000"):
-        found = read_device(platform, node(platform.tree, path))
+        found = read_device(platform, at(platform.tree, path))
         assert [use.legacy for use in found.iommus] == [True]
         assert protection(platform, known, found).protected
         assert table.take(found) is None
@@ -169,7 +164,7 @@ def test_xen_believes_in_the_entries_before_a_bad_one(
     )
     platform = read_platform(variant("tricky", more))
     known = iommus(platform, release(xen))
-    found = protection(platform, known, read_device(platform, node(platform.tree, "/a@7e000000")))
+    found = protection(platform, known, read_device(platform, at(platform.tree, "/a@7e000000")))
     wanted = {"always": True, "never": False}
     partly = release(xen).iommus_partly_unavailable_protects
     assert found.shield is Shield[shield]
