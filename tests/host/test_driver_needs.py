@@ -9,7 +9,7 @@ import pytest
 
 from xenassign.host.driver_needs import DRIVER_NEEDS, DriverNeeds, Need, need, needs
 
-ENTRIES = list({id(known): known for _, known in DRIVER_NEEDS}.values())
+ENTRIES = list(dict.fromkeys(known for _, known in DRIVER_NEEDS))
 NEEDS = [(known, entry) for known in ENTRIES for entry in known.needs]
 
 

@@ -218,7 +218,8 @@ def test_the_legacy_binding_lists_its_masters() -> None:
     assert listed == {"/iommu@7fb20000": [("/hdlcd@7ff60000", (0,))]}
     juno = platform("juno-like")
     hdlcd = juno.tree.find("/hdlcd@7ff60000")
-    assert [(iommu.node.path, ids) for iommu, ids in juno.masters[id(hdlcd)]] == [
+    assert hdlcd is not None
+    assert [(iommu.node.path, ids) for iommu, ids in juno.masters[hdlcd]] == [
         ("/iommu@7fb20000", (0,))
     ]
 
@@ -238,7 +239,8 @@ def test_masters_with_several_stream_ids_and_several_smmus() -> None:
     first, second = found.iommus
     assert [(node.path, ids) for node, ids in first.masters] == [("/a", (1, 2)), ("/b", (3,))]
     b = found.tree.find("/b")
-    assert [(iommu.node.path, ids) for iommu, ids in found.masters[id(b)]] == [
+    assert b is not None
+    assert [(iommu.node.path, ids) for iommu, ids in found.masters[b]] == [
         ("/smmu", (3,)),
         ("/other", (9,)),
     ]

@@ -98,7 +98,7 @@ def test_on_other_boards_console_iommus_and_ram_are_not_dom0s(board: Board, host
     assert platform.console is not None
     assert platform.gic is not None
     own = [platform.console, platform.gic.node]
-    own += [iommu.node for iommu in platform.iommus if id(iommu.node) in known.nodes]
+    own += [iommu.node for iommu in platform.iommus if iommu.node in known.nodes]
     for node in own:
         for block in read_device(platform, node).blocks:
             assert not has.has_pages(block.address >> 12, 1), node.path

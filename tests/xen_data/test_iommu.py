@@ -95,7 +95,7 @@ def test_the_first_usable_iommu_makes_its_driver_the_active_one(board: Board) ->
     known = iommus(platform, release("4.20"))
     assert known.active is not None
     assert known.active.name == "smmu"
-    used = {i.node.path for i in platform.iommus if id(i.node) in known.nodes}
+    used = {i.node.path for i in platform.iommus if i.node in known.nodes}
     assert used == {"/iommu@f3100000", "/iommu@f3200000"}
 
 

@@ -176,18 +176,18 @@ def place_devices(
     request: Request,
     guest: Guest,
     neighbours: Neighbours,
-    options: dict[int, list[MapOption]],
-    allowed: dict[int, Accepted],
+    options: dict[Node, list[MapOption]],
+    allowed: dict[Node, Accepted],
 ) -> Placement:
     """Places every block of the devices and regions.
 
-    ``options``: id() of a node to the --map options that name it. ``allowed``: by id() of the nodes
-    named by --allow-shared-page. Blocks with a fixed place go first, so that ``auto`` finds its
+    ``options``: the --map options by the node that they name. ``allowed``: the options of
+    --allow-shared-page by node. Blocks with a fixed place go first, so that ``auto`` finds its
     places among what remains (see ``assign.places``).
     """
     result = Placement()
     claimants: list[Claimant] = [*scope.devices, *regions]
-    mapped = frozenset(id(region.node) for region in regions)
+    mapped = frozenset(region.node for region in regions)
     wanted: list[_Wanted] = []
     for device in claimants:
         chosen = _options_for(scope, device, options)
@@ -196,13 +196,13 @@ def place_devices(
             first = device.blocks[0] if device.blocks else block
             target = _target(request, chosen, device, block, first, window)
             wanted.append(_Wanted(device, block, window, target))
-    where = _settle(request, Space(guest, request.align, request.avoid), wanted)
+    settled = _settle(request, Space(guest, request.align, request.avoid), wanted)
+    results = list(zip(wanted, settled, strict=True))
     for device in claimants:
-        mine = [one for one in wanted if one.device is device]
-        result.placed[device.path] = tuple(where[id(one)] for one in mine if id(one) in where)
-    for one in wanted:
-        if id(one) not in where:
-            result.findings.append(_nowhere(request, one))
+        result.placed[device.path] = tuple(
+            placed for one, placed in results if placed is not None and one.device is device
+        )
+    result.findings += [_nowhere(request, one) for one, placed in results if placed is None]
     result.findings += _misaligned(request, result)
     _collisions(guest, request, result)
     return result
@@ -223,33 +223,34 @@ class _Wanted(NamedTuple):
         return f"{what} {self.block.index} of {self.device.path} ({self.block.address:#x})"
 
 
-def _settle(request: Request, space: Space, wanted: Sequence[_Wanted]) -> dict[int, PlacedBlock]:
-    """What each block got, by its id(); one without a place is not in it."""
-    where: dict[int, PlacedBlock] = {}
-    free: list[_Wanted] = []
+def _settle(request: Request, space: Space, wanted: Sequence[_Wanted]) -> list[PlacedBlock | None]:
+    """What each block got, in the same order; None for one without a place."""
+    settled: list[PlacedBlock | None] = [None] * len(wanted)
+    free: list[int] = []  # indices of those that take a place among what remains
     wishes: list[Wish] = []
     pins = {(pin.path, pin.index, pin.window): pin.guest for pin in request.pins}
 
-    def put(one: _Wanted, address: int, how: str) -> None:
-        start, size = pages(one.block)
-        where[id(one)] = PlacedBlock(one.block, Mapping(start, address, size), one.pci, how)
+    def put(index: int, address: int, how: str) -> None:
+        block, pci = wanted[index].block, wanted[index].pci
+        start, size = pages(block)
+        settled[index] = PlacedBlock(block, Mapping(start, address, size), pci, how)
 
-    for one in wanted:
+    for index, one in enumerate(wanted):
         start, size = pages(one.block)
         if one.target == "auto" or isinstance(one.target, Window):
             within = one.target if isinstance(one.target, Window) else None
             pin = pins.get((one.device.path, one.block.index, one.pci))
-            free.append(one)
+            free.append(index)
             wishes.append(Wish(start, size, within, pin))
             continue
         address = one.target if isinstance(one.target, int) else start
-        put(one, address, "fixed" if isinstance(one.target, int) else "identity")
+        put(index, address, "fixed" if isinstance(one.target, int) else "identity")
         space.take(start, size, address)
-    for one, place in zip(free, settle(space, wishes), strict=True):
+    for index, place in zip(free, settle(space, wishes), strict=True):
         if place is not None:
-            how = "auto" if one.target == "auto" else "window"
-            put(one, place.address, "pinned" if place.pinned else how)
-    return where
+            how = "auto" if wanted[index].target == "auto" else "window"
+            put(index, place.address, "pinned" if place.pinned else how)
+    return settled
 
 
 def _nowhere(request: Request, one: _Wanted) -> Finding:
@@ -305,17 +306,17 @@ def _blocks(device: Claimant, result: Placement) -> Iterator[tuple[Block, bool]]
 
 
 def _options_for(
-    scope: Scope, device: Claimant, options: dict[int, list[MapOption]]
+    scope: Scope, device: Claimant, options: dict[Node, list[MapOption]]
 ) -> list[MapOption]:
     """The --map options that apply to a device: its own, then those of enclosing members.
 
     An address given to an enclosing node moves that node only; ``auto``, ``identity`` and windows
     hold for everything below it.
     """
-    found = list(options.get(id(device.node), ()))
+    found = list(options.get(device.node, ()))
     for above in device.node.ancestors():
         if scope.has(above):
-            found += [o for o in options.get(id(above), ()) if not isinstance(o.target, int)]
+            found += [o for o in options.get(above, ()) if not isinstance(o.target, int)]
     return found
 
 
@@ -374,12 +375,12 @@ def _shared(
     scope: Scope,
     neighbours: Neighbours,
     device: Claimant,
-    allowed: dict[int, Accepted],
-    mapped: frozenset[int],
+    allowed: dict[Node, Accepted],
+    mapped: frozenset[Node],
 ) -> Iterator[Finding]:
     """The neighbours in the device's pages that are not assigned with it, in one line.
 
-    ``mapped``: id() of the nodes that are regions of the domain.
+    ``mapped``: the nodes that are regions of the domain.
     """
     accepted: dict[str, str] = {}
     refused: dict[str, str] = {}
@@ -387,9 +388,9 @@ def _shared(
     around = _around(neighbours, device) if isinstance(device, Region) else frozenset()
     for block in device.blocks:
         for node, _, what in sharing(scope, neighbours, block):
-            if id(node) in mapped or id(node) in around:
+            if node in mapped or node in around:
                 continue
-            fine = allowed.get(id(node)) or allowed.get(id(device.node))
+            fine = allowed.get(node) or allowed.get(device.node)
             (accepted if fine else refused).setdefault(node.path, what)
             if fine:
                 reasons[fine.because] = None
@@ -406,20 +407,20 @@ def _shared(
             yield made(message, node=device.path, prop="reg", fix=fix if refusing else None)
 
 
-def _around(neighbours: Neighbours, region: Region) -> frozenset[int]:
-    """id() of the nodes that hold a region, and are no neighbours of it.
+def _around(neighbours: Neighbours, region: Region) -> frozenset[Node]:
+    """The nodes that hold a region, and are no neighbours of it.
 
     A pool (mmio-sram) states the memory that the region is a part of; who else has a part is told
     by whoever asks for the region. Memory reserved with no-map that nobody names is the firmware's,
     which put the region there.
     """
-    found = {id(node) for node in region.node.ancestors()}
+    found = set(region.node.ancestors())
     for block in region.blocks:
         for other, node in neighbours.overlapping(block.address, block.size):
             holds = other.address <= block.address and block.end <= other.end
             reserved = node.parent is not None and node.parent.name == "reserved-memory"
-            if holds and reserved and node.has("no-map") and id(node) not in neighbours.consumers:
-                found.add(id(node))
+            if holds and reserved and node.has("no-map") and node not in neighbours.consumers:
+                found.add(node)
     return frozenset(found)
 
 

@@ -177,7 +177,7 @@ def plan_attach(
     ``alternatives``: host paths of disabled nodes that hold an interrupt of a device.
     """
     going = [node for root in inside.roots for node in _nodes(root, inside)]
-    own = {id(node) for node in going}
+    own = set(going)
     left = [path for path in alternatives if not _below(path, inside)]
     plan = AttachPlan(
         _fragments(tree, inside, own, marked=not request.direct_map),
@@ -190,11 +190,11 @@ def plan_attach(
 
 def _nodes(root: Node, inside: Scope) -> Iterator[Node]:
     """A root and what goes with it: all below but the disabled devices that nobody named."""
-    left_out = {id(node) for node in inside.left_out}
+    left_out = set(inside.left_out)
     stack = [root]
     while stack:
         node = stack.pop()
-        if id(node) not in left_out:
+        if node not in left_out:
             yield node
             stack.extend(reversed(node.children.values()))
 
@@ -206,10 +206,10 @@ def _below(path: str, inside: Scope) -> bool:
 # ---------------------------------------------------------------------------- the overlay
 
 
-def _fragments(tree: Tree, inside: Scope, own: set[int], *, marked: bool) -> tuple[Fragment, ...]:
+def _fragments(tree: Tree, inside: Scope, own: set[Node], *, marked: bool) -> tuple[Fragment, ...]:
     """A fragment for each node that has devices below it, in tree order."""
     labels = _labels(tree, inside, own)
-    devices = {id(device.node) for device in inside.devices} if marked else set[int]()
+    devices = {device.node for device in inside.devices} if marked else set[Node]()
     below: dict[str, list[DraftNode]] = {}
     for root in inside.roots:
         parent = root.parent
@@ -219,14 +219,14 @@ def _fragments(tree: Tree, inside: Scope, own: set[int], *, marked: bool) -> tup
     return tuple(Fragment(target, tuple(nodes)) for target, nodes in below.items())
 
 
-def _labels(tree: Tree, inside: Scope, own: set[int]) -> dict[int, str]:
-    """id() of each node that others of the overlay refer to, and a label for it."""
-    found: dict[int, str] = {}
+def _labels(tree: Tree, inside: Scope, own: set[Node]) -> dict[Node, str]:
+    """Each node that others of the overlay refer to, and a label for it."""
+    found: dict[Node, str] = {}
     for root in inside.roots:
         for node in root.walk():
-            for cell in _cells(tree, node) if id(node) in own else ():
-                if cell.provider is not None and id(cell.provider) in own:
-                    found.setdefault(id(cell.provider), f"node{len(found)}")
+            for cell in _cells(tree, node) if node in own else ():
+                if cell.provider is not None and cell.provider in own:
+                    found.setdefault(cell.provider, f"node{len(found)}")
     return found
 
 
@@ -236,23 +236,23 @@ def _cells(tree: Tree, node: Node) -> Iterator[PhandleCell]:
 
 
 def _draft(
-    tree: Tree, node: Node, own: set[int], labels: Mapping[int, str], devices: set[int]
+    tree: Tree, node: Node, own: set[Node], labels: Mapping[Node, str], devices: set[Node]
 ) -> DraftNode:
     properties = [
         _property(tree, node, name, labels) for name in node.properties if not of_the_host(name)
     ]
-    if id(node) in devices and not node.has(MARK):
+    if node in devices and not node.has(MARK):
         properties.append(boolean(MARK))
-    children = (node for node in node.children.values() if id(node) in own)
+    children = (node for node in node.children.values() if node in own)
     return DraftNode(
         node.name,
         tuple(properties),
         tuple(_draft(tree, child, own, labels, devices) for child in children),
-        label=labels.get(id(node)),
+        label=labels.get(node),
     )
 
 
-def _property(tree: Tree, node: Node, name: str, labels: Mapping[int, str]) -> DraftProperty:
+def _property(tree: Tree, node: Node, name: str, labels: Mapping[Node, str]) -> DraftProperty:
     """A property as it is, with references to nodes of the overlay as such."""
     prop = node.properties[name]
     found = {c.at: c for c in phandle_cells(tree, node, prop) if c.provider is not None}
@@ -260,9 +260,9 @@ def _property(tree: Tree, node: Node, name: str, labels: Mapping[int, str]) -> D
         return from_bytes(prop)
     values: list[int | Ref] = list(prop.cells())
     for at, cell in found.items():
-        if id(cell.provider) in labels:
-            values[at] = Ref(labels[id(cell.provider)])
-    stay = {c.phandle: c.provider for c in found.values() if id(c.provider) not in labels}
+        if cell.provider is not None and cell.provider in labels:
+            values[at] = Ref(labels[cell.provider])
+    stay = {c.phandle: c.provider for c in found.values() if c.provider not in labels}
     told = some(f"{number:#x} is {each.path}" for number, each in stay.items() if each is not None)
     return DraftProperty(name, (Cells(tuple(values)),), told or None)
 
@@ -296,17 +296,17 @@ def _findings(
 
 def _forgotten(inside: Scope) -> Iterator[tuple[HostDevice, Node]]:
     """Devices below a root that have something which the root has not."""
-    roots = {id(root): root for root in inside.roots}
-    known: dict[int, tuple[tuple[Block, ...], set[int]]] = {
-        id(d.node): (d.blocks, {line.intid for line in d.interrupts})
+    roots = {root: root for root in inside.roots}
+    known: dict[Node, tuple[tuple[Block, ...], set[int]]] = {
+        d.node: (d.blocks, {line.intid for line in d.interrupts})
         for d in inside.devices
-        if id(d.node) in roots
+        if d.node in roots
     }
     for device in inside.devices:
-        if id(device.node) in roots:
+        if device.node in roots:
             continue
-        root = next(roots[id(node)] for node in device.node.ancestors() if id(node) in roots)
-        blocks, lines = known.get(id(root), ((), set()))
+        root = next(roots[node] for node in device.node.ancestors() if node in roots)
+        blocks, lines = known.get(root, ((), set()))
         within = all(
             any(outer.address <= one.address and one.end <= outer.end for outer in blocks)
             for one in device.blocks
@@ -317,27 +317,27 @@ def _forgotten(inside: Scope) -> Iterator[tuple[HostDevice, Node]]:
 
 def _missing(tree: Tree, inside: Scope, going: list[Node]) -> Iterator[Finding]:
     """References to nodes that are taken out of the tree and are not in the overlay."""
-    own = {id(node) for node in going}
-    gone = {id(node) for root in inside.roots for node in root.walk()} | inside.elsewhere
+    own = set(going)
+    gone = {node for root in inside.roots for node in root.walk()} | inside.elsewhere
     for node in going:
         for cell in _cells(tree, node):
-            if id(cell.provider) in gone and id(cell.provider) not in own:
+            if cell.provider in gone and cell.provider not in own:
                 there = cell.provider.path if cell.provider is not None else ""
                 message = f"{cell.prop} of {node.path} refers to {there}"
                 yield MISFIT(message, node=node.path, prop=cell.prop)
     for root in inside.roots:
-        if root.parent is not None and id(root.parent) in inside.elsewhere:
+        if root.parent is not None and root.parent in inside.elsewhere:
             message = f"{root.path} is below {root.parent.path}, which another domain takes"
             yield MISFIT(message, node=root.path)
 
 
 def _masters(tree: Tree, inside: Scope) -> Iterator[Finding]:
-    gone = {id(node) for root in inside.roots for node in root.walk()}
+    gone = {node for root in inside.roots for node in root.walk()}
     for node in tree.nodes():
         prop = node.get("mmu-masters")
-        if prop is None or id(node) in gone:
+        if prop is None or node in gone:
             continue
-        named = [cell for cell in phandle_cells(tree, node, prop) if id(cell.provider) in gone]
+        named = [cell for cell in phandle_cells(tree, node, prop) if cell.provider in gone]
         for cell in named:
             path = cell.provider.path if cell.provider is not None else ""
             message = f"mmu-masters of {node.path} names {path}"

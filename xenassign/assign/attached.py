@@ -64,10 +64,10 @@ _NEVER = frozenset({"iommu", "msi", "graph", "pinctrl", "clock", "memory-region"
 def attached_findings(board: Board, inside: Scope) -> Iterator[Finding]:
     """What the copied nodes miss, in one line each."""
     tree = board.platform.tree
-    own = {id(device.node) for device in inside.devices}
+    own = {device.node for device in inside.devices}
     for root in inside.roots:
         for node in (one for one in root.walk() if inside.has(one)):
-            if id(node) not in own:
+            if node not in own:
                 yield from _lines(board, inside, node)
             for name in _PHYS:
                 yield from _phy(tree, inside, node, name)
@@ -170,11 +170,11 @@ def _may_come(board: Board, inside: Scope, holder: Node) -> bool:
 
 def _users(board: Board, inside: Scope, holder: Node) -> list[str]:
     """The devices that stay with the host and use a device or a node below it."""
-    subtree = {id(node) for node in holder.walk()}
+    subtree = set(holder.walk())
     users = {
         consumer.path
         for key in subtree
         for _, consumer in board.neighbours.consumers.get(key, ())
-        if id(consumer) not in subtree and not inside.has(consumer)
+        if consumer not in subtree and not inside.has(consumer)
     }
     return sorted(users)

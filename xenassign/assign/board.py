@@ -42,21 +42,21 @@ class Board:
         return frames(self.platform)
 
     @cached_property
-    def scmi(self) -> dict[tuple[int, str, int | None], list[ScmiUser]]:
+    def scmi(self) -> dict[tuple[Node, str, int | None], list[ScmiUser]]:
         """Who uses each SCMI id (``ScmiUse.key``), in the order of the tree."""
-        by_id: dict[tuple[int, str, int | None], list[ScmiUser]] = defaultdict(list)
+        by_id: dict[tuple[Node, str, int | None], list[ScmiUser]] = defaultdict(list)
         for user in users(self.platform.tree, self.platform.scmi):
             by_id[user.use.key].append(user)
         return dict(by_id)
 
     @cached_property
-    def region_users(self) -> dict[int, list[Node]]:
-        """By id() of a node everyone available whose ``memory-region`` names it."""
-        users: dict[int, list[Node]] = defaultdict(list)
+    def region_users(self) -> dict[Node, list[Node]]:
+        """By node everyone available whose ``memory-region`` names it."""
+        users: dict[Node, list[Node]] = defaultdict(list)
         for node in self.platform.tree.nodes():
             if node.has("memory-region") and node.available:
                 for region in regions_of(self.platform.tree, node):
-                    users[id(region)].append(node)
+                    users[region].append(node)
         return dict(users)
 
     def by_scmi_id(self) -> list[tuple[ScmiUser, list[ScmiUser]]]:

@@ -273,9 +273,9 @@ def selection_findings(
     platform: Platform, scope: Scope, requested: list[Node]
 ) -> Iterator[Finding]:
     """What is wrong or worth saying about the nodes that were named."""
-    own = {id(device.node) for device in scope.devices}
+    own = {device.node for device in scope.devices}
     for node in requested:
-        below = [n for n in node.walk() if id(n) in own]
+        below = [n for n in node.walk() if n in own]
         if node.text("device_type") == "memory" or _in_reserved_memory(node):
             yield NOT_A_DEVICE(f"{node.path} is memory", node=node.path)
         elif not below:
@@ -358,14 +358,14 @@ def device_findings(
 def _consumers(board: Board, scope: Scope, device: HostDevice) -> Iterator[Finding]:
     """The host's devices that the device, or a node copied with it, supplies."""
     others: dict[str, str] = {}
-    own = {id(other.node) for other in scope.devices} - {id(device.node)}
+    own = {other.node for other in scope.devices} - {device.node}
     stack = [device.node]
     while stack:
         node = stack.pop()
-        for name, consumer in board.neighbours.consumers.get(id(node), ()):
+        for name, consumer in board.neighbours.consumers.get(node, ()):
             if scope.leaves(consumer):
                 others.setdefault(consumer.path, name)
-        stack += [n for n in node.children.values() if scope.has(n) and id(n) not in own]
+        stack += [n for n in node.children.values() if scope.has(n) and n not in own]
     if others:
         named = (f"{path} ({name})" for path, name in sorted(others.items()))
         message = f"{device.path} supplies {some(named)}"
@@ -468,13 +468,13 @@ def marks(scope: Scope, neighbours: Neighbours) -> Iterator[tuple[str, str]]:
     lines of disabled nodes too (handle_node does not look at status), so a disabled alternative
     that holds a line of an assigned device is marked as well.
     """
-    seen: set[int] = set()
+    seen: set[Node] = set()
     for device in scope.devices:
-        seen.add(id(device.node))
+        seen.add(device.node)
         yield device.path, "assigned"
     for device in scope.devices:
         for line in device.interrupts:
             for _, node in neighbours.lines.get(line.intid, []):
-                if id(node) not in seen and not node.available:
-                    seen.add(id(node))
+                if node not in seen and not node.available:
+                    seen.add(node)
                     yield node.path, f"disabled, but dom0 would keep INTID {line.intid}"

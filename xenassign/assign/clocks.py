@@ -81,11 +81,11 @@ class Clocks:
             return False
         return self.rates.provided(provider) is not None or self._fed(provider, frozenset())
 
-    def _fed(self, provider: Node, met: frozenset[int]) -> bool:
+    def _fed(self, provider: Node, met: frozenset[Node]) -> bool:
         parent = self.rates.parent(provider)
-        if parent is None or parent.provider is None or id(provider) in met:
+        if parent is None or parent.provider is None or provider in met:
             return False
-        return self.answered(parent) or self._fed(parent.provider, met | {id(provider)})
+        return self.answered(parent) or self._fed(parent.provider, met | {provider})
 
     def stub(self, node: Node, reference: Reference) -> tuple[str, str]:
         """The label of the fixed-clock for a clock of a node, and why it is that one."""

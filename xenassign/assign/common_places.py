@@ -21,6 +21,7 @@ from xenassign.assign.request import Pin, Request
 from xenassign.assign.scope import scope
 from xenassign.assign.select import select
 from xenassign.assign.system_request import SystemRequest
+from xenassign.devicetree.tree import Node
 from xenassign.errors import UsageError
 
 #: All of a guest's address space: with it left free, only what ``auto`` does not place has a place.
@@ -70,13 +71,13 @@ class _Host:
     fixed: _Places = field(default_factory=dict)
     places: _Places = field(default_factory=dict)
     paths: dict[tuple[str, str], str] = field(default_factory=dict)
-    members: dict[str, frozenset[int]] = field(default_factory=dict)
+    members: dict[str, frozenset[Node]] = field(default_factory=dict)
 
     def place(self, one: Request) -> tuple[_Places, bool]:
         """(where the blocks of a domain are, whether all have a place)."""
         tree = self.asked.tree
         others = (nodes for name, nodes in self.members.items() if name != one.name)
-        elsewhere = frozenset[int]().union(*others)
+        elsewhere = frozenset[Node]().union(*others)
         judged = judge_request(self.board, one, select(tree, one.devices), elsewhere)
         names = self.names.setdefault(one.name, Names(tree, one.devices))
         found: _Places = {}

@@ -175,7 +175,7 @@ class Conflict(NamedTuple):
 
 def told_apart(known: Iommus, device: HostDevice) -> tuple[tuple[Node, Streams], ...]:
     """The streams by which an IOMMU that Xen runs tells a device's DMA from others'."""
-    return tuple(one for one in streams_of(device) if id(one[0]) in known.nodes)
+    return tuple(one for one in streams_of(device) if one[0] in known.nodes)
 
 
 def between(holdings: Sequence[Holding]) -> list[Conflict]:
@@ -193,14 +193,14 @@ def _conflict(broken: Rule, one: Holding, other: Holding, message: str) -> Confl
 
 def _nodes(holdings: Sequence[Holding]) -> Iterator[Conflict]:
     """Nodes that two domains have, once for each pair of nodes that were named."""
-    owners: dict[int, list[Holding]] = defaultdict(list)
+    owners: dict[Node, list[Holding]] = defaultdict(list)
     for one in holdings:
         if one.node is not None:
-            owners[id(one.node)].append(one)
+            owners[one.node].append(one)
     told: set[frozenset[tuple[str, str]]] = set()
     for one in holdings:
         for above in one.node.lineage() if one.node is not None else ():
-            for other in owners.get(id(above), ()):
+            for other in owners.get(above, ()):
                 pair = frozenset({(one.domain, one.root), (other.domain, other.root)})
                 if one.domain != other.domain and pair not in told:
                     told.add(pair)
@@ -260,10 +260,10 @@ def _lines(holdings: Sequence[Holding]) -> Iterator[Conflict]:
 
 
 def _streams(holdings: Sequence[Holding]) -> Iterator[Conflict]:
-    behind: dict[int, list[Holding]] = defaultdict(list)
+    behind: dict[Node, list[Holding]] = defaultdict(list)
     for one in holdings:
-        for number in dict.fromkeys(id(iommu) for iommu, _ in one.streams):
-            behind[number].append(one)
+        for iommu in dict.fromkeys(iommu for iommu, _ in one.streams):
+            behind[iommu].append(one)
     told: set[tuple[str, str, str, str]] = set()
     for holders in behind.values():
         for one, other in combinations(holders, 2):

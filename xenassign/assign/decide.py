@@ -100,11 +100,11 @@ def judge_request(
     board: Board,
     request: Request,
     requested: list[Node],
-    elsewhere: frozenset[int] = frozenset(),
+    elsewhere: frozenset[Node] = frozenset(),
 ) -> Judgement:
     """Everything that can refuse a request. Raises UsageError where an option can't be meant.
 
-    ``elsewhere``: id() of the nodes that other domains of the system get (``Scope``).
+    ``elsewhere``: the nodes that other domains of the system get (``Scope``).
     """
     platform, tree = board.platform, board.platform.tree
     inside = scope(platform, requested, elsewhere)
@@ -124,7 +124,7 @@ def judge_request(
         message = f"{request.vcpus} vCPUs are more than the {most} of a GICv{gic}"
         findings.append(TOO_MANY_VCPUS(message))
     named = {
-        id(_member(tree, inside, one.node, "--force-assign-without-iommu")): one
+        _member(tree, inside, one.node, "--force-assign-without-iommu"): one
         for one in request.forced
     }
     shields = {d.path: protection(platform, board.iommus, d) for d in inside.devices}
@@ -142,7 +142,7 @@ def judge_request(
         findings += outlives(device, dma, forced=forced[device.path])
     findings += stream_findings(board, inside, shields)
     findings += attached_findings(board, inside)
-    allowed = {id(resolve(tree, one.node, "--allow-shared-page")): one for one in request.shared}
+    allowed = {resolve(tree, one.node, "--allow-shared-page"): one for one in request.shared}
     firmware = judge_firmware(board, inside, request, allowed)
     carved, told_regions = memory_regions(board, inside, request)
     findings += (*firmware.findings, *told_regions)
@@ -188,12 +188,12 @@ def decide(tree: Tree, request: Request, platform: Platform | None = None) -> Do
 def decide_on(
     board: Board,
     request: Request,
-    elsewhere: frozenset[int] = frozenset(),
+    elsewhere: frozenset[Node] = frozenset(),
     between: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
 ) -> DomainPlan:
     """The same for a board that was read before, with the request's release and drivers.
 
-    ``elsewhere``: id() of the nodes that other domains of the system get (``Scope``). ``between``:
+    ``elsewhere``: the nodes that other domains of the system get (``Scope``). ``between``:
     by host path what was accepted of pages that another domain has too.
     """
     tree = board.platform.tree
@@ -201,13 +201,13 @@ def decide_on(
     inside, placement = judged.inside, judged.placement
     rates = tuple((r, resolve(tree, r.node, "--clock-rate")) for r in request.clock_rates)
     firmware = judged.firmware
-    mapped_nodes = frozenset(id(region.node) for region in judged.regions)
+    mapped_nodes = frozenset(region.node for region in judged.regions)
     edits = edits_by_node(tree, inside, request.edits)
     rewriting = Suppliers(
         tree, inside, rates, mapped_nodes, firmware.kept, firmware.offered, unwanted(edits)
     )
     assigned = {
-        id(d.node): Assigned(
+        d.node: Assigned(
             d,
             placement.placed[d.path],
             judged.forced[d.path],
@@ -283,31 +283,31 @@ def _pool(request: Request, placement: Placement) -> int | None:
 def _planned(device: HostDevice, judged: Judgement, building: GuestTree) -> PlannedDevice:
     """A device with its own suppliers and those of the copied nodes below it."""
     inside = judged.inside
-    own = {id(d.node) for d in inside.devices}
-    suppliers = list(building.suppliers.get(id(device.node), ()))
+    own = {d.node for d in inside.devices}
+    suppliers = list(building.suppliers.get(device.node, ()))
     stack = list(reversed(device.node.children.values()))
     while stack:
         node = stack.pop()
-        if id(node) not in own and inside.has(node):
-            told = building.suppliers.get(id(node), ())
+        if node not in own and inside.has(node):
+            told = building.suppliers.get(node, ())
             suppliers += (one._replace(node=one.node or node.path) for one in told)
             stack.extend(reversed(node.children.values()))
     return PlannedDevice(
         host=device,
-        guest_path=building.paths[id(device.node)],
+        guest_path=building.paths[device.node],
         placed=judged.placement.placed[device.path],
         protection=judged.shields[device.path],
         forced=judged.forced[device.path],
         accepted=judged.accepted.get(device.path) if judged.forced[device.path] else None,
         suppliers=tuple(dict.fromkeys(suppliers)),
-        edits=building.edits.get(id(device.node), ()),
+        edits=building.edits.get(device.node, ()),
     )
 
 
 def _planned_region(region: Region, judged: Judgement, building: GuestTree) -> PlannedRegion:
     return PlannedRegion(
         path=region.path,
-        guest_path=building.paths[id(region.node)],
+        guest_path=building.paths[region.node],
         placed=judged.placement.placed[region.path],
         users=region.users,
         why=region.why,
@@ -324,15 +324,15 @@ def _member(tree: Tree, inside: Scope, name: str, option: str) -> Node:
 
 def _map_options(
     tree: Tree, inside: Scope, regions: tuple[Region, ...], request: Request
-) -> dict[int, list[MapOption]]:
-    options: dict[int, list[MapOption]] = defaultdict(list)
+) -> dict[Node, list[MapOption]]:
+    options: dict[Node, list[MapOption]] = defaultdict(list)
     claimants: list[Claimant] = [*inside.devices, *regions]
-    placed = {id(one.node): one for one in claimants}
+    placed = {one.node: one for one in claimants}
     for option in request.maps:
         if option.device is None:
             continue
         node = resolve(tree, option.device, "--map")
-        device = placed.get(id(node))
+        device = placed.get(node)
         if device is None:
             _member(tree, inside, option.device, "--map")
         blocks = [block.index for block in device.blocks] if device else []
@@ -343,5 +343,5 @@ def _map_options(
             raise UsageError(
                 f"--map {option.device}#{option.index}: {node.path} has the blocks {there}"
             )
-        options[id(node)].append(option)
+        options[node].append(option)
     return options

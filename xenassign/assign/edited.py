@@ -13,13 +13,13 @@ from xenassign.devicetree.references import property_references
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.errors import UsageError
 
-Edits = Mapping[int, tuple[PropertyEdit, ...]]
-"""By id() of the host's node."""
+Edits = Mapping[Node, tuple[PropertyEdit, ...]]
+"""By node of the host."""
 
 
 def edits_by_node(tree: Tree, inside: Scope, edits: tuple[PropertyEdit, ...]) -> Edits:
     """The edits of each node. Raises UsageError for one that fits nothing."""
-    found: dict[int, list[PropertyEdit]] = defaultdict(list)
+    found: dict[Node, list[PropertyEdit]] = defaultdict(list)
     for edit in edits:
         verb = "drop" if edit.value is None else "set"
         nodes = [node for node in select(tree, (edit.device,)) if inside.has(node)]
@@ -29,15 +29,15 @@ def edits_by_node(tree: Tree, inside: Scope, edits: tuple[PropertyEdit, ...]) ->
             path = nodes[0].path
             raise UsageError(f"drop {edit.device}: {path} has no {edit.name}; take it out of drop")
         for node in nodes:
-            if any(other.name == edit.name for other in found[id(node)]):
+            if any(other.name == edit.name for other in found[node]):
                 what = f"{edit.name} of {node.path} is edited twice"
                 raise UsageError(f"{verb} {edit.device}: {what}; set it or drop it")
-            found[id(node)].append(edit)
+            found[node].append(edit)
     return {key: tuple(some) for key, some in found.items()}
 
 
-def unwanted(edits: Edits) -> dict[int, frozenset[str]]:
-    """The names of dropped properties, by id() of the node."""
+def unwanted(edits: Edits) -> dict[Node, frozenset[str]]:
+    """The names of dropped properties, by node."""
     return {
         key: frozenset(edit.name for edit in some if edit.value is None)
         for key, some in edits.items()

@@ -103,7 +103,7 @@ class _Copy:
                 break
             lineage.append(above)
         own = self.suppliers.labels
-        return own.get(id(node)) in self.used or any(own.get(id(n)) in self.used for n in lineage)
+        return own.get(node) in self.used or any(own.get(n) in self.used for n in lineage)
 
     def _draft(self, node: Node, children: tuple[DraftNode, ...]) -> DraftNode:
         changed, dropped = self.suppliers.rewrite(node)

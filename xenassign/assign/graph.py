@@ -7,7 +7,7 @@ an endpoint without a partner makes drivers wait for a device that never comes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Iterator
 
 from xenassign.devicetree.references import property_references
 from xenassign.devicetree.tree import Node, Tree
@@ -15,38 +15,33 @@ from xenassign.devicetree.tree import Node, Tree
 _GROUPS = ("ports", "in-ports", "out-ports")
 
 
-def cut_links(tree: Tree, members: Mapping[int, Node]) -> tuple[tuple[Node, ...], frozenset[int]]:
-    """(the endpoints that are cut, id() of all nodes to leave out) of the nodes of a domain."""
-    partners = {key: _partner(tree, node) for key, node in members.items()}
-    joined = {key: partner for key, partner in partners.items() if partner is not _NONE}
-    cut: dict[int, Node] = {}
+def cut_links(tree: Tree, members: Collection[Node]) -> tuple[tuple[Node, ...], frozenset[Node]]:
+    """(the endpoints that are cut, all nodes to leave out) of the nodes of a domain."""
+    partners = dict(_links(tree, members))
+    cut: dict[Node, None] = {}
     while True:  # an endpoint may name one that is cut itself
         more = {
-            key: members[key]
-            for key, partner in joined.items()
-            if key not in cut and (partner not in members or partner in cut)
+            node: None
+            for node, partner in partners.items()
+            if node not in cut and (partner not in members or partner in cut)
         }
         if not more:
             break
         cut |= more
     out = set(cut)
     for names in (("port",), _GROUPS):
-        holders = {id(n.parent): n.parent for k, n in members.items() if k in out and n.parent}
-        for key, holder in holders.items():
-            inside = [child for child in holder.children.values() if id(child) in members]
-            if key in members and holder.base_name in names and all(id(c) in out for c in inside):
-                out.add(key)
-    return tuple(cut.values()), frozenset(out)
+        for holder in dict.fromkeys(node.parent for node in members if node in out):
+            if holder is None or holder not in members or holder.base_name not in names:
+                continue
+            if all(child in out for child in holder.children.values() if child in members):
+                out.add(holder)
+    return tuple(cut), frozenset(out)
 
 
-_NONE = -1
-
-
-def _partner(tree: Tree, node: Node) -> int | None:
-    """id() of the node at the other end; None where it names nothing, _NONE without a link."""
-    prop = node.get("remote-endpoint")
-    group = property_references(tree, node, prop) if prop else None
-    if group is None:
-        return _NONE
-    provider = group.entries[0].provider if group.entries else None
-    return id(provider) if provider is not None else None
+def _links(tree: Tree, members: Iterable[Node]) -> Iterator[tuple[Node, Node | None]]:
+    """Each endpoint and the node at its other end, None where it names nothing."""
+    for node in members:
+        prop = node.get("remote-endpoint")
+        group = property_references(tree, node, prop) if prop else None
+        if group is not None:
+            yield node, group.entries[0].provider if group.entries else None

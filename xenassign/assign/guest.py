@@ -88,17 +88,17 @@ class Assigned:
 @dataclass(slots=True)
 class GuestTree:
     """Builds the tree. Afterwards ``paths`` has the guest path and ``suppliers`` the suppliers of
-    every member, by id() of the host node."""
+    every member, by host node."""
 
     platform: Platform
     scope: Scope
     suppliers_of: Suppliers
-    assigned: dict[int, Assigned]
+    assigned: dict[Node, Assigned]
     regions: tuple[tuple[Region, tuple[PlacedBlock, ...]], ...] = ()
     edits: Edits = field(default_factory=dict)
     translation: Translation | None = None
-    paths: dict[int, str] = field(default_factory=dict)
-    suppliers: dict[int, list[Supplier]] = field(default_factory=dict)
+    paths: dict[Node, str] = field(default_factory=dict)
+    suppliers: dict[Node, list[Supplier]] = field(default_factory=dict)
     companions: list[DraftNode] = field(default_factory=list)
 
     def build(self) -> DraftNode:
@@ -139,8 +139,8 @@ class GuestTree:
         """The host's aliases of what is assigned, since drivers take numbers from them."""
         for name, path in self.platform.tree.aliases.items():
             node = self.platform.tree.find(path)
-            if node is not None and id(node) in self.paths:
-                yield text(name, self.paths[id(node)])
+            if node is not None and node in self.paths:
+                yield text(name, self.paths[node])
 
     # ------------------------------------------------------------------ nodes
 
@@ -148,12 +148,12 @@ class GuestTree:
         """One node with its subtree. ``mapped``: its guest bus has the cells of /passthrough."""
         blocks = self._guest_blocks(node) if mapped else ()
         name = _unique(_name(node, blocks, mapped), names)
-        path = self.paths[id(node)] = f"{above}/{name}"
+        path = self.paths[node] = f"{above}/{name}"
         carries = self._carries_mapped(node)
         changed, suppliers = self.suppliers_of.rewrite(node)
         suppliers += self._cut(node)
-        self.suppliers[id(node)] = suppliers
-        assigned = self.assigned.get(id(node))
+        self.suppliers[node] = suppliers
+        assigned = self.assigned.get(node)
         device = assigned.device if assigned else read_device(self.platform, node)
         properties: list[DraftProperty] = []
         for prop in node.properties.values():
@@ -185,7 +185,7 @@ class GuestTree:
                 properties += self._xen(assigned)
             else:
                 self._companion(assigned, name)
-        asked, dropped = edited(self.platform.tree, node, properties, self.edits.get(id(node), ()))
+        asked, dropped = edited(self.platform.tree, node, properties, self.edits.get(node, ()))
         comments += dropped
         below: set[str] = set()
         children = [
@@ -203,9 +203,9 @@ class GuestTree:
         node = region.node
         blocks = tuple((p.block, p.guest) for p in placed)
         name = _unique(_name(node, blocks, mapped=True), names)
-        self.paths[id(node)] = f"{PASSTHROUGH}/{name}"
+        self.paths[node] = f"{PASSTHROUGH}/{name}"
         changed, suppliers = self.suppliers_of.rewrite(node)
-        self.suppliers[id(node)] = suppliers
+        self.suppliers[node] = suppliers
         properties: list[DraftProperty] = []
         for prop in node.properties.values():
             if prop.name == "reg":
@@ -230,7 +230,7 @@ class GuestTree:
         if name in _NOT_COPIED or of_the_host(name):
             return False
         if name == "status":
-            return id(node) not in self.scope.requested and not node.available
+            return node not in self.scope.requested and not node.available
         if name == "#interrupt-cells" and not node.has("interrupt-controller"):
             return False  # a nexus without its map would swallow the interrupts below it
         return not (carries and name in ("#address-cells", "#size-cells"))
@@ -249,11 +249,11 @@ class GuestTree:
 
     def _guest_blocks(self, node: Node) -> tuple[tuple[Block, int], ...]:
         """(block, guest address) of the blocks of a node that lie in what is mapped."""
-        own = self.assigned.get(id(node))
+        own = self.assigned.get(node)
         if own is not None:
             return tuple((p.block, p.guest) for p in own.placed if not p.window)
         found: list[tuple[Block, int]] = []
-        around = [self.assigned[id(n)] for n in node.ancestors() if id(n) in self.assigned]
+        around = [self.assigned[n] for n in node.ancestors() if n in self.assigned]
         for block in registers(node).blocks:
             for placed in (p for outer in around for p in outer.placed):
                 if placed.block.address <= block.address and block.end <= placed.block.end:
@@ -285,7 +285,7 @@ class GuestTree:
             yield boolean("ranges")
         elif not on_processor_bus(node):
             yield from_bytes(node.properties["ranges"])  # of a bus whose cells stay the host's
-        assigned = self.assigned.get(id(node))
+        assigned = self.assigned.get(node)
         windows = [p for p in assigned.placed if p.window] if assigned else []
         if not windows:
             return

@@ -59,12 +59,12 @@ def host_keeps(tree: Tree, scope: Scope, kept: tuple[Kept, ...] = ()) -> tuple[H
     ``kept``: firmware that the guest asks itself.
     """
     found: dict[tuple[str, str, tuple[int, ...]], tuple[str | None, list[str]]] = {}
-    devices = {id(device.node) for device in scope.devices}
+    devices = {device.node for device in scope.devices}
     for root in scope.roots:
         for node in root.walk():
             if not scope.has(node):
                 continue
-            user = next((n for n in node.lineage() if id(n) in devices), node).path
+            user = next((n for n in node.lineage() if n in devices), node).path
             for kind, reference in _used(tree, scope, node, frozenset(OPTIONS), frozenset()):
                 _add(found, kind, reference, user)
         users = [d.path for d in scope.devices if root in d.node.lineage()] or [root.path]
@@ -92,7 +92,7 @@ def _add(
 
 
 def _used(
-    tree: Tree, scope: Scope, node: Node, kinds: frozenset[str], met: frozenset[int]
+    tree: Tree, scope: Scope, node: Node, kinds: frozenset[str], met: frozenset[Node]
 ) -> Iterator[tuple[str, Reference]]:
     """The host's own suppliers of a node, through providers that are no hardware."""
     for group in references(tree, node):
@@ -103,11 +103,11 @@ def _used(
             continue
         for reference in group.entries:
             provider = reference.provider
-            if provider is None or scope.has(provider) or id(provider) in met:
+            if provider is None or scope.has(provider) or provider in met:
                 continue
             compatible = set(provider.compatible)
             if compatible & _VIRTUAL or ("regulator-fixed" in compatible and not _gated(provider)):
-                yield from _used(tree, scope, provider, kinds, met | {id(provider)})
+                yield from _used(tree, scope, provider, kinds, met | {provider})
             elif "fixed-clock" not in compatible:
                 yield kind, reference
 

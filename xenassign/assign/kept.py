@@ -28,13 +28,13 @@ def within(path: str, root: str) -> bool:
 class Kept:
     """A node of the host's firmware that the guest gets too. ``why``: said of each reference.
 
-    ``memory``: id() of the nodes that it names as its memory, regions of the plan.
+    ``memory``: the nodes that it names as its memory, regions of the plan.
     """
 
     root: Node
     why: str
-    memory: frozenset[int] = frozenset()
+    memory: frozenset[Node] = frozenset()
 
     def answers(self, provider: Node) -> bool:
         """Whether a reference to a node is one to the firmware, or to its memory."""
-        return id(provider) in self.memory or any(n is self.root for n in provider.lineage())
+        return provider in self.memory or any(n is self.root for n in provider.lineage())

@@ -118,7 +118,7 @@ def memory_regions(
     mapped: list[Region] = []
     findings: list[Finding] = []
     for one in named:
-        wish = asked.get(id(one.node))
+        wish = asked.get(one.node)
         why = _not_there(board.platform, one.node) or (wish == "drop" and "is dropped, as asked")
         if why:
             message = f"{_users(one)}: {one.node.path} {why}"
@@ -153,31 +153,31 @@ def moved(
 
 def _named(tree: Tree, inside: Scope) -> list[_Named]:
     """The regions that ``memory-region`` of the domain's nodes names, in the order of the tree."""
-    own = {id(device.node): device.path for device in inside.devices}
-    found: dict[int, tuple[Node, dict[str, None]]] = {}
+    own = {device.node: device.path for device in inside.devices}
+    found: dict[Node, dict[str, None]] = {}
     for root in inside.roots:
         for node in (one for one in root.walk() if inside.has(one)):
             for region in regions_of(tree, node):
                 if not inside.has(region):
-                    user = next((own[id(n)] for n in node.lineage() if id(n) in own), node.path)
-                    found.setdefault(id(region), (region, {}))[1][user] = None
-    ordered = sorted(found.values(), key=lambda one: one[0].offset)
+                    user = next((own[n] for n in node.lineage() if n in own), node.path)
+                    found.setdefault(region, {})[user] = None
+    ordered = sorted(found.items(), key=lambda one: one[0].offset)
     return [_Named(node, tuple(users)) for node, users in ordered]
 
 
 def _asked(
     tree: Tree, inside: Scope, named: list[_Named], options: tuple[MemoryOption, ...]
-) -> dict[int, str]:
-    """What --memory-region says of each region, by its id(): that which says most counts."""
-    asked: dict[int, str] = {}
-    exact: dict[int, str] = {}
-    every = {id(one.node): o.action for o in options if o.node is None for one in named}
+) -> dict[Node, str]:
+    """What --memory-region says of each region: that which says most counts."""
+    asked: dict[Node, str] = {}
+    exact: dict[Node, str] = {}
+    every = {one.node: o.action for o in options if o.node is None for one in named}
     for option in options:
         if option.node is None:
             continue
         node = resolve(tree, option.node, "--memory-region")
-        below = {id(r) for n in node.walk() if inside.has(n) for r in regions_of(tree, n)}
-        fitting = [one.node for one in named if one.node is node or id(one.node) in below]
+        below = {r for n in node.walk() if inside.has(n) for r in regions_of(tree, n)}
+        fitting = [one.node for one in named if one.node is node or one.node in below]
         if not fitting:
             some = ", ".join(one.node.path for one in named)
             hint = f"they are {some}" if some else "it has none"
@@ -185,7 +185,7 @@ def _asked(
                 f"--memory-region {option.node}: fits no memory region of the domain; {hint}"
             )
         for region in fitting:
-            (exact if region is node else asked)[id(region)] = option.action
+            (exact if region is node else asked)[region] = option.action
     return {**every, **asked, **exact}
 
 
@@ -199,14 +199,14 @@ def _not_there(platform: Platform, region: Node) -> str | None:
 
 def _others(board: Board, inside: Scope, named: list[Node], region: Node) -> list[str]:
     """Who stays with the host and uses the region, or memory in its pages."""
-    mine = {id(node) for node in named}
-    found = [n.path for n in board.region_users.get(id(region), ()) if inside.leaves(n)]
+    mine = set(named)
+    found = [n.path for n in board.region_users.get(region, ()) if inside.leaves(n)]
     for block in registers(region).blocks:
         start, size = pages(block)
         found += [
             node.path
             for node, other in board.platform.reserved
-            if id(node) not in mine and other.address < start + size and start < other.end
+            if node not in mine and other.address < start + size and start < other.end
         ]
     return list(dict.fromkeys(found))
 

@@ -199,17 +199,17 @@ class Names:
     """
 
     def __init__(self, tree: Tree, devices: tuple[str, ...]) -> None:
-        self._roots: dict[int, str] = {}
+        self._roots: dict[Node, str] = {}
         for name in devices:
             for node in select(tree, (name,)):
                 glob = tree.find(name) is None and any(char in name for char in "*?[")
-                self._roots.setdefault(id(node), node.path if glob else name)
+                self._roots.setdefault(node, node.path if glob else name)
 
     def of(self, node: Node) -> str:
         """The name of a node; of one that the user did not name, its way from the root."""
         steps: list[str] = []
         for above in node.lineage():
-            named = self._roots.get(id(above))
+            named = self._roots.get(above)
             if named is not None or above.parent is None:
                 return "/".join([named or "", *reversed(steps)])
             alike = [n for n in above.parent.children.values() if n.base_name == above.base_name]

@@ -8,6 +8,7 @@ from xenassign.assign.board import Board
 from xenassign.assign.request import Accepted, Request
 from xenassign.assign.scope import Scope
 from xenassign.devicetree.addresses import on_processor_bus
+from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule
 from xenassign.host.device import Dma, HostDevice
 from xenassign.host.neighbours import streams_of
@@ -134,7 +135,7 @@ def dma_in_scope(scope: Scope, device: HostDevice) -> Dma:
         return device.dma
     if not device.blocks and not device.windows and device.registers.mapped:
         return Dma("no", "it has no registers that a guest could program")
-    if id(device.node) in scope.inner:
+    if device.node in scope.inner:
         return Dma("no", "its registers are part of those of an assigned device around it")
     if not device.blocks and not on_processor_bus(device.node) and scope.has(device.node.parent):
         return Dma("no", "it hangs on a bus of an assigned device, which does its DMA")
@@ -164,9 +165,9 @@ def why_forced(dma: Dma, accepted: Accepted | None = None, direct_map: bool = Fa
     return f"forced; it masters no DMA: {dma.evidence}{because}"
 
 
-def accepted_for(device: HostDevice, named: dict[int, Accepted]) -> Accepted | None:
+def accepted_for(device: HostDevice, named: dict[Node, Accepted]) -> Accepted | None:
     """Who said that a device may go unprotected: of itself, or of the nearest node around it."""
-    return next((named[id(node)] for node in device.node.lineage() if id(node) in named), None)
+    return next((named[node] for node in device.node.lineage() if node in named), None)
 
 
 def judge(
@@ -174,9 +175,9 @@ def judge(
     request: Request,
     device: HostDevice,
     shield: Protection,
-    named: dict[int, Accepted],
+    named: dict[Node, Accepted],
 ) -> tuple[bool, list[Finding]]:
-    """(forced, findings) for one device. ``named``: --force-assign-without-iommu, by id() of nodes.
+    """(forced, findings) for one device. ``named``: --force-assign-without-iommu, by node.
 
     Forcing a node holds for the devices below it too.
     """
@@ -219,7 +220,7 @@ def judge(
         findings.append(FORCED_MASTER(message, node=path, fix=trust))
     else:
         message = f"{WARNING.format(path=path)} Known about it: {dma.evidence}{because}"
-        severity = "note" if id(device.node) in scope.inner and dma.answer == "no" else None
+        severity = "note" if device.node in scope.inner and dma.answer == "no" else None
         findings.append(FORCED(message, node=path, severity=severity))
     return True, findings
 
@@ -235,13 +236,13 @@ def stream_findings(
         message = f"{path} is protected by Xen's {driver.name} driver ({driver.kconfig})"
         yield DRIVER_NOT_DEFAULT(message, node=path, prop="iommus")
     for device in protected:
-        told: set[int] = set()
+        told: set[Node] = set()
         for iommu, some in streams_of(device):
-            masters = board.neighbours.streams.get(id(iommu))
+            masters = board.neighbours.streams.get(iommu)
             for other in masters.sharing(some) if masters is not None else ():
-                if not scope.leaves(other) or id(other) in told:
+                if not scope.leaves(other) or other in told:
                     continue
-                told.add(id(other))
+                told.add(other)
                 message = (
                     f"{device.path} and {other.path}, which stays with the host, have the"
                     f" same stream {some.first:#x}"

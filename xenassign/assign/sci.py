@@ -154,9 +154,9 @@ class Firmware(NamedTuple):
 
 
 def judge_firmware(
-    board: Board, scope: Scope, request: Request, allowed: dict[int, Accepted]
+    board: Board, scope: Scope, request: Request, allowed: dict[Node, Accepted]
 ) -> Firmware:
-    """Decides about SCMI and EEMI. ``allowed``: by id() of the nodes of --allow-shared-page."""
+    """Decides about SCMI and EEMI. ``allowed``: by the nodes of --allow-shared-page."""
     findings = [*_shared_ids(board, scope, request)]
     if request.sci is not None:
         made = _scmi(board, scope, request, allowed)
@@ -174,7 +174,7 @@ def judge_firmware(
 # ---------------------------------------------------------------------- SCMI
 
 
-def _scmi(board: Board, scope: Scope, request: Request, allowed: dict[int, Accepted]) -> Firmware:
+def _scmi(board: Board, scope: Scope, request: Request, allowed: dict[Node, Accepted]) -> Firmware:
     tree = board.platform.tree
     node = mediator(tree).node
     refusal = _refusal(board, request)
@@ -186,7 +186,7 @@ def _scmi(board: Board, scope: Scope, request: Request, allowed: dict[int, Accep
     memory = dict.fromkeys(m for one in (node, *protocols) for m in shared_memory(tree, one))
     why = "shared memory of the SCMI firmware; both sides map it as device memory"
     regions = tuple(Region(one, tuple(used), why) for one in memory if not scope.has(one))
-    kept = Kept(node, "the firmware answers the guest", frozenset(map(id, memory)))
+    kept = Kept(node, "the firmware answers the guest", frozenset(memory))
     findings: list[Finding] = [*_host_side(board, scope, node)]
     every = [use for found in used.values() for use in found]
     findings += _unfiltered(board, scope, request, node, {use.protocol for use in every})
@@ -288,7 +288,7 @@ def _extra(base: Config | None) -> str:
 
 
 def _page_users(
-    board: Board, scope: Scope, memory: Node, allowed: dict[int, Accepted]
+    board: Board, scope: Scope, memory: Node, allowed: dict[Node, Accepted]
 ) -> Iterator[Finding]:
     """Who else has memory in the pages of the shared memory, and is no node with ``compatible``.
 
@@ -305,11 +305,11 @@ def _page_users(
         for block in registers(section).blocks:
             if any(a < block.end and block.address < a + size for a, size in spans):
                 found[section.path] = section
-    for _, user in board.neighbours.consumers.get(id(pool), ()):
+    for _, user in board.neighbours.consumers.get(pool, ()):
         if scope.leaves(user):
             found[user.path] = user
     for path, node in found.items():
-        fine = next((allowed[id(n)] for n in (node, memory, pool) if id(n) in allowed), None)
+        fine = next((allowed[n] for n in (node, memory, pool) if n in allowed), None)
         made: Rule = SHARED_ALLOWED if fine else SHARED_PAGE
         fix = f"accept it (--allow-shared-page {memory.path})"
         message = f"{memory.path} shares pages with memory of {path}, which is not assigned"

@@ -21,57 +21,57 @@ from xenassign.host.platform import Platform
 class Scope(NamedTuple):
     """``roots``: requested nodes that lie below no other. ``devices``: in tree order.
 
-    ``members``: id() of every node that goes into the guest's tree. ``requested``: id() of every
+    ``members``: every node that goes into the guest's tree. ``requested``: every
     node named by the user. ``left_out``: disabled devices below a root that nobody named.
-    ``inner``: id() of the devices whose registers lie inside of those of an enclosing device.
+    ``inner``: the devices whose registers lie inside of those of an enclosing device.
     ``cut``: endpoints of graphs that are left out, since their partners stay with the host.
-    ``elsewhere``: id() of every node of the system's other domains; ``assign.conflicts`` judges
+    ``elsewhere``: every node of the system's other domains; ``assign.conflicts`` judges
     what two domains do to each other, all else looks at the domain and the host alone.
     """
 
     roots: tuple[Node, ...]
     devices: tuple[HostDevice, ...]
-    members: frozenset[int]
-    requested: frozenset[int]
+    members: frozenset[Node]
+    requested: frozenset[Node]
     left_out: tuple[Node, ...]
-    inner: frozenset[int]
+    inner: frozenset[Node]
     cut: tuple[Node, ...] = ()
-    elsewhere: frozenset[int] = frozenset()
+    elsewhere: frozenset[Node] = frozenset()
 
     def has(self, node: Node | None) -> bool:
         """Whether a node goes into the guest's tree."""
-        return node is not None and id(node) in self.members
+        return node is not None and node in self.members
 
     def leaves(self, node: Node) -> bool:
         """Whether a node stays with the host: no domain of the system has it."""
-        return id(node) not in self.members and id(node) not in self.elsewhere
+        return node not in self.members and node not in self.elsewhere
 
 
 def scope(
-    platform: Platform, requested: list[Node], elsewhere: frozenset[int] = frozenset()
+    platform: Platform, requested: list[Node], elsewhere: frozenset[Node] = frozenset()
 ) -> Scope:
     """Gathers the subtrees of the requested nodes."""
-    wanted = frozenset(id(node) for node in requested)
+    wanted = frozenset(requested)
     requested = sorted(requested, key=lambda node: node.offset)  # the order of -d is of no account
-    roots = [n for n in requested if not any(id(above) in wanted for above in n.ancestors())]
-    members: dict[int, Node] = {}
+    roots = [n for n in requested if not any(above in wanted for above in n.ancestors())]
+    members: dict[Node, None] = {}
     left_out: list[Node] = []
     for root in roots:
         for node in _subtree(root, wanted, left_out):
-            members[id(node)] = node
+            members[node] = None
     cut, without = cut_links(platform.tree, members)
-    members = {key: node for key, node in members.items() if key not in without}
+    members = {node: None for node in members if node not in without}
     devices: list[HostDevice] = []
-    inner: set[int] = set()
-    blocks: dict[int, tuple[Block, ...]] = {}  # of the members so far, parents first
-    for node in members.values():
+    inner: set[Node] = set()
+    blocks: dict[Node, tuple[Block, ...]] = {}  # of the members so far, parents first
+    for node in members:
         device = read_device(platform, node)
         enclosed = _enclosed(device, blocks)
-        blocks[id(node)] = () if is_simple_bus(node) else device.blocks
+        blocks[node] = () if is_simple_bus(node) else device.blocks
         if is_own_device(device) and not (enclosed and _only_describes(device)):
             devices.append(device)
             if enclosed:
-                inner.add(id(node))
+                inner.add(node)
     return Scope(
         tuple(roots),
         tuple(devices),
@@ -84,14 +84,14 @@ def scope(
     )
 
 
-def _subtree(root: Node, wanted: frozenset[int], left_out: list[Node]) -> Iterator[Node]:
+def _subtree(root: Node, wanted: frozenset[Node], left_out: list[Node]) -> Iterator[Node]:
     """The nodes of a subtree without the disabled devices that nobody named."""
     stack = [root]
     while stack:
         node = stack.pop()
         if (
             not node.available
-            and id(node) not in wanted
+            and node not in wanted
             and node is not root
             and (on_processor_bus(node) and node.has("reg"))
         ):
@@ -113,12 +113,12 @@ def _only_describes(device: HostDevice) -> bool:
     return not (device.node.has("compatible") or device.interrupts or device.iommus)
 
 
-def _enclosed(device: HostDevice, blocks: dict[int, tuple[Block, ...]]) -> bool:
+def _enclosed(device: HostDevice, blocks: dict[Node, tuple[Block, ...]]) -> bool:
     """Whether all register blocks lie inside of one enclosing member's.
 
-    ``blocks``: those of the members above the device, by id() of their nodes.
+    ``blocks``: those of the members above the device, by their nodes.
     """
-    outer = [o for above in device.node.ancestors() for o in blocks.get(id(above), ())]
+    outer = [o for above in device.node.ancestors() for o in blocks.get(above, ())]
     return bool(device.blocks) and all(
         any(o.address <= block.address and block.end <= o.end for o in outer)
         for block in device.blocks

@@ -55,18 +55,17 @@ def absent(tree: Tree, name: str) -> bool:
 
 def select(tree: Tree, names: tuple[str, ...]) -> list[Node]:
     """The nodes that ``-d`` names, in order, each once; as a glob it may be several."""
-    chosen: dict[int, Node] = {}
+    chosen: dict[Node, None] = {}
     for name in names:
         exact = tree.find(name)
         if exact is None and _is_glob(name):
-            for node in _glob(tree, name):
-                chosen[id(node)] = node
+            chosen |= dict.fromkeys(_glob(tree, name))
             continue
         node = exact or resolve(tree, name)
-        if id(node) in chosen and not any(_is_glob(other) for other in names):
+        if node in chosen and not any(_is_glob(other) for other in names):
             raise UsageError(f"-d {name}: {node.path} is named twice; name each device once")
-        chosen[id(node)] = node
-    return list(chosen.values())
+        chosen[node] = None
+    return list(chosen)
 
 
 def _is_glob(name: str) -> bool:

@@ -85,7 +85,7 @@ class Suppliers:
     """Rewrites references, and collects the providers that the guest's tree needs for them.
 
     ``kept``: the firmware that answers the guest. ``offered``: firmware that could, and the option
-    that asks for it. ``unwanted``: names of properties that the user drops, by id() of the node.
+    that asks for it. ``unwanted``: names of properties that the user drops, by node.
     ``labels`` gives every label of the guest's tree once: :meth:`label` for the
     node of a host, :meth:`free_label` for a new one. ``extra`` are the nodes to add below
     /passthrough.
@@ -94,17 +94,17 @@ class Suppliers:
     tree: Tree
     scope: Scope
     rates: tuple[tuple[ClockRate, Node], ...]
-    regions: frozenset[int] = frozenset()
+    regions: frozenset[Node] = frozenset()
     kept: tuple[Kept, ...] = ()
     offered: Offer | None = None
-    unwanted: Mapping[int, frozenset[str]] = field(default_factory=dict)
+    unwanted: Mapping[Node, frozenset[str]] = field(default_factory=dict)
     clocks: Clocks = field(init=False)
     regulators: Regulators = field(init=False)
     losses: Losses = field(default_factory=Losses)
-    labels: dict[int, str] = field(default_factory=dict)
+    labels: dict[Node, str] = field(default_factory=dict)
     extra: list[DraftNode] = field(default_factory=list)
     _taken: set[str] = field(default_factory=set)
-    _copies: dict[int, str | None] = field(default_factory=dict)
+    _copies: dict[Node, str | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.clocks = Clocks(
@@ -119,10 +119,10 @@ class Suppliers:
 
     def label(self, node: Node) -> str:
         """The label of a host node's copy: the board's own, else one made from its name."""
-        known = self.labels.get(id(node))
+        known = self.labels.get(node)
         if known is None:
             wanted = self.tree.labels_of.get(node.path) or node.name
-            known = self.labels[id(node)] = self.free_label(wanted)
+            known = self.labels[node] = self.free_label(wanted)
         return known
 
     def free_label(self, wanted: str) -> str:
@@ -160,7 +160,7 @@ class Suppliers:
                 if changed[group.prop] is None:  # it goes with the list that it belongs to
                     suppliers += self._dropped(node, group, group.entries)
                 continue
-            if group.prop in self.unwanted.get(id(node), ()):
+            if group.prop in self.unwanted.get(node, ()):
                 self._asked(node, group, changed, suppliers)
             elif group.prop.startswith("assigned-clock"):
                 self._assigned_clocks(node, group, changed, suppliers)
@@ -326,7 +326,7 @@ class Suppliers:
         keeper = self._keeper(reference)
         if keeper is not None and self.clocks.given(node, reference) is None:
             return Supplier(name, provider.path, "kept", keeper.why)
-        if id(provider) in self.regions:
+        if provider in self.regions:
             return Supplier(name, provider.path, "copied", "its pages are mapped")
         return None
 
@@ -369,9 +369,9 @@ class Suppliers:
 
     def _copy(self, provider: Node) -> str | None:
         """The label of a provider's copy below /passthrough; None when it refers to itself."""
-        if id(provider) in self._copies:
-            return self._copies[id(provider)]
-        self._copies[id(provider)] = None
+        if provider in self._copies:
+            return self._copies[provider]
+        self._copies[provider] = None
         label = self.label(provider)
         changed, suppliers = self.rewrite(provider)
         comments = [f"copied from {provider.path}", *dropped_comments(suppliers)]
@@ -385,7 +385,7 @@ class Suppliers:
         self.extra.append(
             DraftNode(provider.base_name, tuple(properties), label=label, comments=tuple(comments))
         )
-        self._copies[id(provider)] = label
+        self._copies[provider] = label
         return label
 
 

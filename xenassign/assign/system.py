@@ -30,7 +30,7 @@ from xenassign.assign.request import Request
 from xenassign.assign.scope import Scope, scope
 from xenassign.assign.select import resolve, select, with_console
 from xenassign.assign.system_request import Allowance, SystemRequest
-from xenassign.devicetree.tree import Tree
+from xenassign.devicetree.tree import Node, Tree
 from xenassign.errors import UsageError
 from xenassign.findings import Finding, errors, some
 from xenassign.host.platform import Platform, read_platform
@@ -86,7 +86,7 @@ def decide_system(
     plans = []
     for number, one in enumerate(request.domains):
         others = (other.members for n, other in enumerate(scopes) if n != number)
-        elsewhere.append(frozenset[int]().union(*others))
+        elsewhere.append(frozenset[Node]().union(*others))
         try:
             plans.append(decide_on(board, one, elsewhere[number]))
         except UsageError as error:
@@ -127,9 +127,9 @@ def _scope(platform: Platform, request: SystemRequest, domain: Request) -> Scope
 
 def holdings_of(board: Board, plan: DomainPlan, inside: Scope) -> Iterator[Holding]:
     """What a plan gives its domain of the host."""
-    roots = {id(root): root.path for root in inside.roots}
+    roots = {root: root.path for root in inside.roots}
     for device in plan.devices:
-        root = next(roots[id(n)] for n in device.host.node.lineage() if id(n) in roots)
+        root = next(roots[n] for n in device.host.node.lineage() if n in roots)
         yield Holding(
             domain=plan.name,
             path=device.path,

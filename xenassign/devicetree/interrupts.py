@@ -43,10 +43,10 @@ def interrupt_parent(tree: Tree, node: Node) -> Node | None:
     From each node the search goes to its ``interrupt-parent``, else to its tree parent, until it
     meets one with #interrupt-cells (of_irq_find_parent, dt_irq_find_parent).
     """
-    seen: set[int] = set()
+    seen: set[Node] = set()
     current: Node | None = node
-    while current is not None and id(current) not in seen:
-        seen.add(id(current))
+    while current is not None and current not in seen:
+        seen.add(current)
         prop = current.get("interrupt-parent")
         current = current.parent if prop is None else tree.phandles.get(prop.u32())
         if current is not None and current.has("#interrupt-cells"):
@@ -124,11 +124,11 @@ def _follow(
     unit = node.cells("reg") if node.has("reg") else ()
     width = _address_cells(controller)
     unit = (*unit[:width], *(0,) * (width - len(unit[:width])))
-    seen: set[int] = set()
+    seen: set[Node] = set()
     while not controller.has("interrupt-controller"):
-        if id(controller) in seen:
+        if controller in seen:
             raise PropertyError(f"the interrupt tree has a cycle at {controller.path}")
-        seen.add(id(controller))
+        seen.add(controller)
         if controller.has("interrupt-map"):
             controller, unit, specifier = _map(tree, controller, unit, specifier)
             continue

@@ -81,7 +81,11 @@ class Property(NamedTuple):
 
 @dataclass(eq=False, slots=True)
 class Node:
-    """One node. ``offset`` is the byte offset of its FDT_BEGIN_NODE token in the blob."""
+    """One node. ``offset`` is the byte offset of its FDT_BEGIN_NODE token in the blob.
+
+    A node equals and hashes as itself only, so nodes are keys of dicts and members of sets. A set
+    of nodes has no order that lasts from run to run: where order matters, dicts keep it.
+    """
 
     name: str
     parent: Node | None = None

@@ -71,7 +71,7 @@ class ClockRates:
     """The rates of a board. The requests of all nodes are gathered when they are first needed."""
 
     tree: Tree
-    _asked: dict[tuple[int, tuple[int, ...]], list[tuple[Node, int]]] | None = field(default=None)
+    _asked: dict[tuple[Node, tuple[int, ...]], list[tuple[Node, int]]] | None = field(default=None)
 
     def of(self, consumer: Node, reference: Reference) -> Rate | None:
         """The rate of a clock of a device; None where the tree does not tell."""
@@ -87,9 +87,9 @@ class ClockRates:
         """The rate that the one clock of a provider has by itself."""
         return self._provided(provider, frozenset())
 
-    def _provided(self, provider: Node, met: frozenset[int]) -> Rate | None:
-        """``met``: id() of the providers that led here; a clock is not its own parent."""
-        if id(provider) in met:
+    def _provided(self, provider: Node, met: frozenset[Node]) -> Rate | None:
+        """``met``: the providers that led here; a clock is not its own parent."""
+        if provider in met:
             return None
         kinds = frozenset(provider.compatible)
         if kinds & _STATED or (
@@ -104,7 +104,7 @@ class ClockRates:
         parent = self.parent(provider)
         if parent is None or parent.provider is None:
             return None
-        met |= {id(provider)}
+        met |= {provider}
         rate = self._provided(parent.provider, met) or self.asked(provider, parent)
         if rate is None or kinds & _PASSING:
             return rate
@@ -131,11 +131,11 @@ class ClockRates:
             return None
         if self._asked is None:
             self._asked = _requests(self.tree)
-        near = {id(node) for node in consumer.lineage()}
+        near = set(consumer.lineage())
         found = [
             (node, hz)
-            for node, hz in self._asked.get((id(reference.provider), reference.args), ())
-            if id(node) in near or _probed(node)
+            for node, hz in self._asked.get((reference.provider, reference.args), ())
+            if node in near or _probed(node)
         ]
         rates = {hz for _, hz in found}
         if len(rates) != 1:
@@ -146,16 +146,16 @@ class ClockRates:
         return Rate(rates.pop(), f"assigned-clock-rates of {some}{more}", askers)
 
 
-def _requests(tree: Tree) -> dict[tuple[int, tuple[int, ...]], list[tuple[Node, int]]]:
+def _requests(tree: Tree) -> dict[tuple[Node, tuple[int, ...]], list[tuple[Node, int]]]:
     """(node, Hz) of every rate that is asked for, by the clock. 0 is no request (clock.yaml)."""
-    found: dict[tuple[int, tuple[int, ...]], list[tuple[Node, int]]] = {}
+    found: dict[tuple[Node, tuple[int, ...]], list[tuple[Node, int]]] = {}
     for node in tree.nodes():
         prop = node.get("assigned-clocks")
         group = property_references(tree, node, prop) if prop else None
         rates = _rates(node) if group else ()
         for entry, hz in zip(group.entries if group else (), rates, strict=False):
             if hz and entry.provider is not None:
-                found.setdefault((id(entry.provider), entry.args), []).append((node, hz))
+                found.setdefault((entry.provider, entry.args), []).append((node, hz))
     return found
 
 

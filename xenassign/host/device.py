@@ -149,7 +149,7 @@ def _iommu_uses(
         if group.prop == "iommus"
         for reference in group.entries
     ]
-    legacy = platform.masters.get(id(node), ())
+    legacy = platform.masters.get(node, ())
     uses += [IommuUse(iommu.node, streams, legacy=True) for iommu, streams in legacy]
     return tuple(uses)
 

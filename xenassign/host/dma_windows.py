@@ -41,16 +41,16 @@ class Inbound:
 
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
-        self._read: dict[int, Windows | None] = {}  # by id() of a bus
+        self._read: dict[Node, Windows | None] = {}  # by bus
 
     def windows(self, node: Node) -> Windows | None:
         """The windows before a device; None where nothing limits it or they can't be read."""
         bus = node if is_pci(node) else _dma_parent(self._tree, node)
         if bus is None:
             return None
-        if id(bus) not in self._read:
-            self._read[id(bus)] = _windows(bus)
-        return self._read[id(bus)]
+        if bus not in self._read:
+            self._read[bus] = _windows(bus)
+        return self._read[bus]
 
 
 def _windows(bus: Node | None) -> Windows | None:

@@ -110,9 +110,9 @@ def streams_of(device: HostDevice) -> Iterator[tuple[Node, Streams]]:
 
 
 class Neighbours(NamedTuple):
-    """The register blocks of all nodes by address, the lines of all nodes by INTID, and by id() of
-    a node the (property, node) of everyone available who names it by phandle; ``streams``: by
-    id() of an IOMMU the streams of everyone available behind it.
+    """The register blocks of all nodes by address, the lines of all nodes by INTID, and by
+    node the (property, node) of everyone available who names it by phandle; ``streams``: by
+    IOMMU the streams of everyone available behind it.
 
     A block counts when its node has ``compatible``; the window that a bus states as its own
     ``reg`` does not. ``blocks`` are sorted; ``starts`` are their addresses, and ``reach`` says for
@@ -125,8 +125,8 @@ class Neighbours(NamedTuple):
     blocks: list[tuple[Block, Node]]
     huge: list[tuple[Block, Node]]
     lines: dict[int, list[tuple[GicInterrupt, Node]]]
-    consumers: dict[int, list[tuple[str, Node]]]
-    streams: dict[int, Masters]
+    consumers: dict[Node, list[tuple[str, Node]]]
+    streams: dict[Node, Masters]
 
     def overlapping(self, address: int, size: int) -> Iterator[tuple[Block, Node]]:
         """The blocks that touch a range of processor-physical bytes."""
@@ -147,8 +147,8 @@ def neighbours(platform: Platform) -> Neighbours:
     blocks: list[tuple[Block, Node]] = []
     huge: list[tuple[Block, Node]] = []
     lines: dict[int, list[tuple[GicInterrupt, Node]]] = defaultdict(list)
-    consumers: dict[int, list[tuple[str, Node]]] = defaultdict(list)
-    behind: dict[int, Masters] = defaultdict(lambda: Masters({}, []))
+    consumers: dict[Node, list[tuple[str, Node]]] = defaultdict(list)
+    behind: dict[Node, Masters] = defaultdict(lambda: Masters({}, []))
     gic = platform.gic.node if platform.gic else None
     for node in platform.tree.nodes():
         if node.has("reg") and node.has("compatible") and not is_simple_bus(node):
@@ -160,17 +160,16 @@ def neighbours(platform: Platform) -> Neighbours:
                 if decoded is not None:
                     lines[decoded.intid].append((decoded, node))
                 elif node.available and line.first is not gic:
-                    consumers[id(line.first)].append(("interrupts", node))
+                    consumers[line.first].append(("interrupts", node))
         if node.available:
-            for reference in _references(platform, node):
-                provider = id(reference.provider)
+            for reference, provider in _references(platform, node):
                 consumers[provider].append((reference.prop, node))
                 some = _streams_of(reference)
                 if some is not None:
                     behind[provider].add(some, node)
-            for iommu, ids in platform.masters.get(id(node), ()):
+            for iommu, ids in platform.masters.get(node, ()):
                 for one in ids:
-                    behind[id(iommu.node)].add(Streams(one), node)
+                    behind[iommu.node].add(Streams(one), node)
     blocks.sort(key=lambda entry: entry[0].address)
     return Neighbours(
         starts=[block.address for block, _ in blocks],
@@ -183,12 +182,14 @@ def neighbours(platform: Platform) -> Neighbours:
     )
 
 
-def _references(platform: Platform, node: Node) -> Iterator[Reference]:
-    """The references of a device that lead somewhere, the interrupt tree's apart."""
+def _references(platform: Platform, node: Node) -> Iterator[tuple[Reference, Node]]:
+    """The references of a device that lead to a node, with it; the interrupt tree's apart."""
     if node.has("compatible"):
         for group in references(platform.tree, node):
             if group.prop not in INTERRUPT_TREE:
-                yield from (one for one in group.entries if one.provider is not None)
+                for reference in group.entries:
+                    if reference.provider is not None:
+                        yield reference, reference.provider
 
 
 def _streams_of(reference: Reference) -> Streams | None:

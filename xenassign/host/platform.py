@@ -64,7 +64,7 @@ class Platform(NamedTuple):
     memory: tuple[Block, ...]
     reserved: tuple[tuple[Node, Block], ...]
     console: Node | None
-    masters: Mapping[int, tuple[tuple[Iommu, tuple[int, ...]], ...]]
+    masters: Mapping[Node, tuple[tuple[Iommu, tuple[int, ...]], ...]]
     dom0_tree: Dom0Tree | None = None
 
     @property
@@ -86,10 +86,10 @@ def read_platform(tree: Tree) -> Platform:
             msi.append(MsiController(node, kind or "other"))
         if node.has("#iommu-cells") or SMMU_V2.intersection(compatible):
             iommus.append(Iommu(node, node.available, _masters(tree, node)))
-    masters: dict[int, list[tuple[Iommu, tuple[int, ...]]]] = defaultdict(list)
+    masters: dict[Node, list[tuple[Iommu, tuple[int, ...]]]] = defaultdict(list)
     for iommu in iommus:
         for master, streams in iommu.masters:
-            masters[id(master)].append((iommu, streams))
+            masters[master].append((iommu, streams))
     return Platform(
         tree=tree,
         gic=primary_gic(tree),

@@ -96,11 +96,11 @@ class ScmiUse(NamedTuple):
         return self.protocol if self.id is None else f"{self.protocol} {self.id}"
 
     @property
-    def key(self) -> tuple[int, str, int | None]:
+    def key(self) -> tuple[Node, str, int | None]:
         """What two users of the same thing have in common; without an id that is the provider."""
         if self.id is None:
-            return id(self.provider), self.protocol, None
-        return id(self.root), self.protocol, self.id
+            return self.provider, self.protocol, None
+        return self.root, self.protocol, self.id
 
 
 class ScmiUser(NamedTuple):
@@ -138,14 +138,12 @@ def uses(references: tuple[References, ...], scmi: tuple[ScmiProvider, ...]) -> 
     ``access-controllers`` counts only where it names an SCMI provider itself or one of its
     protocols (sci_assign_dt_device of Xen 4.21): most uses of that property are not SCMI.
     """
-    roots = {id(provider.node) for provider in scmi}
+    roots = {provider.node for provider in scmi}
     found: list[ScmiUse] = []
     for group in references:
         for reference in group.entries:
             provider = reference.provider
-            root = (
-                next((n for n in provider.lineage() if id(n) in roots), None) if provider else None
-            )
+            root = next((n for n in provider.lineage() if n in roots), None) if provider else None
             if root is None or provider is None:
                 continue
             protocol = _protocol_of(provider, root)

@@ -66,14 +66,11 @@ def _host(overlay: Tree, host: Tree) -> Iterator[Finding]:
         for node in content.children.values()
     ]
     gone = {
-        id(node)
-        for top in tops
-        if (found := host.find(top.path)) is not None
-        for node in found.walk()
+        node for top in tops if (found := host.find(top.path)) is not None for node in found.walk()
     }
     for target, content, _ in _contents(overlay):
         there = host.find(target)
-        if there is None or id(there) in gone:
+        if there is None or there in gone:
             yield MISFIT(f"{target or 'a target'} is not in the tree that Xen boots with")
         if content.properties or not content.children:
             yield MISFIT(f"the overlay changes {target}; Xen adds nodes only")
@@ -92,7 +89,7 @@ def _host(overlay: Tree, host: Tree) -> Iterator[Finding]:
 
 
 def _references(
-    new: _New, there: Node, overlay: Tree, host: Tree, gone: set[int]
+    new: _New, there: Node, overlay: Tree, host: Tree, gone: set[Node]
 ) -> Iterator[Finding]:
     """Phandles that name nothing, or another node than on the board."""
     for prop in new.node.properties.values():
@@ -107,7 +104,7 @@ def _references(
             named = overlay.phandles.get(mine[at]) if offset in local and at < len(mine) else None
             if cell is None or cell.provider is None:
                 good = False
-            elif id(cell.provider) in gone:
+            elif cell.provider in gone:
                 good = named is not None and named.name == cell.provider.name
             else:
                 good = offset not in local and at < len(mine) and mine[at] == cell.phandle

@@ -407,11 +407,11 @@ class _Build:
             pool = UNKNOWN_POOL
         self.stage2 = Stage2(pool, ram=self.ram)
         self.mapped: list[tuple[FlatNode, Entry]] = []
-        self.owners: set[int] = set()  # id() of host nodes assigned behind an IOMMU
+        self.owners: set[Node] = set()  # host nodes assigned behind an IOMMU
         self.triggers: dict[int, tuple[int, str]] = {}  # INTID to trigger and host path
         self.xens: dict[int, str] = {}
         self.dom0s: frozenset[int] = frozenset()  # INTIDs
-        self.dom0s_devices: frozenset[int] = frozenset()  # id() of host nodes behind an IOMMU
+        self.dom0s_devices: frozenset[Node] = frozenset()  # host nodes behind an IOMMU
         self.streams: StreamTable | None = None
         platform, known = context.platform, context.iommus
         if platform is not None and known is not None:
@@ -421,7 +421,7 @@ class _Build:
                 rights = context.dom0()
                 self.dom0s = rights.held if rights is not None else frozenset()
                 held = dom0_masters(platform, known, context.marked)
-                self.dom0s_devices = frozenset(id(device.node) for device in held)
+                self.dom0s_devices = frozenset(device.node for device in held)
                 self.streams = StreamTable(known, held)
 
     def top(self, node: FlatNode, scan: bool) -> None:
@@ -570,12 +570,12 @@ class _Build:
         elif not shield.believed and not forced:
             message = f"{node.path}: {path} is not protected: {shield.why}"
             self._add(NOT_PROTECTED(message, node=node.path, prop="xen,path"))
-        elif shield.believed and id(host) in self.dom0s_devices:
+        elif shield.believed and host in self.dom0s_devices:
             self._add(_at(DOM0_HOLDS_DEVICE, node, f"{path} is not marked"))
-        elif shield.believed and id(host) in self.owners:
+        elif shield.believed and host in self.owners:
             self._add(_at(ASSIGNED_TWICE, node, f"{path} is assigned already"))
         elif shield.believed:
-            self.owners.add(id(host))
+            self.owners.add(host)
             clash = self.streams.take(device) if self.streams is not None else None
             if clash is not None:
                 message = f"{node.path}: {path}: {clash}"

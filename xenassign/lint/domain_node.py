@@ -437,9 +437,9 @@ _STANDARD = frozenset(
 
 def misplaced(tree: Tree) -> Iterator[Finding]:
     """Domains that Xen does not see."""
-    seen = {id(domain.node) for domain in domains(tree)}
+    seen = {domain.node for domain in domains(tree)}
     for node in tree.nodes():
-        if is_compatible(node, "xen,domain") and id(node) not in seen:
+        if is_compatible(node, "xen,domain") and node not in seen:
             yield MISPLACED(f"{node.path} is no child of /chosen", node=node.path)
 
 
@@ -602,15 +602,15 @@ def cells(view: View) -> Iterator[Finding]:
 
 def ignored(view: View) -> Iterator[Finding]:
     """Every child is something to Xen."""
-    reasons = {id(module.node): why for module, why in scan(view.domain, view.context).ignored}
+    reasons = {module.node: why for module, why in scan(view.domain, view.context).ignored}
     for module in view.domain.modules:
         node = module.node
         if is_compatible(node, "xen,vcpu", *_OTHERS) and not scans(node):
             if is_compatible(node, "xen,vcpu") and not view.release.vcpu_nodes:
                 what = f"Xen {view.release.version} does not know xen,vcpu"
                 yield IGNORED(f"{node.path}: {what}", node=node.path, prop="compatible")
-        elif id(node) in reasons and not module.later:
-            yield IGNORED(f"{node.path}: {reasons[id(node)]}", node=node.path, prop="compatible")
+        elif node in reasons and not module.later:
+            yield IGNORED(f"{node.path}: {reasons[node]}", node=node.path, prop="compatible")
         elif module.kind is None:
             message = f"{node.path} is no kernel, ramdisk or device tree"
             yield IGNORED(message, node=node.path, prop="compatible")

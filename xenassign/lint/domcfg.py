@@ -19,6 +19,7 @@ from xenassign.assign.checks import VIRTIO_INTID
 from xenassign.assign.protection import IOMMU_REFUSES, STREAMS_OVERLAP
 from xenassign.devicetree.addresses import is_pci, registers
 from xenassign.devicetree.places import Place
+from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule
 from xenassign.host.device import is_device, read_device
 from xenassign.host.platform import Platform
@@ -576,7 +577,7 @@ def _dtdev(
     paths = [item for item in items[:stop] if isinstance(item, Atom)]
     yield from _mode(config, known, bool(paths))
     held = dom0_masters(platform, known, marked) if paths else []
-    taken = _Taken({id(device.node) for device in held}, set(), StreamTable(known, held))
+    taken = _Taken({device.node for device in held}, set(), StreamTable(known, held))
     for atom in paths:
         finding = _assigned(atom.text, platform, known, taken)
         if finding is not None:
@@ -599,10 +600,10 @@ def _mode(config: Config, known: Iommus, devices: bool) -> Iterator[Finding]:
 
 
 class _Taken(NamedTuple):
-    """id() of nodes that dom0 owns, of those assigned so far, and the streams of both."""
+    """The nodes that dom0 owns, of those assigned so far, and the streams of both."""
 
-    owned: set[int]
-    seen: set[int]
+    owned: set[Node]
+    seen: set[Node]
     streams: StreamTable
 
 
@@ -613,13 +614,13 @@ def _assigned(path: str, platform: Platform, known: Iommus, taken: _Taken) -> Fi
         return DTDEV_UNPROTECTED(f"{path} is no node of the host tree", node=path, prop="dtdev")
     device = read_device(platform, node)
     shield = protection(platform, known, device)
-    again = id(node) in taken.seen
-    taken.seen.add(id(node))
+    again = node in taken.seen
+    taken.seen.add(node)
     if shield.shield is Shield.REFUSED:
         return IOMMU_REFUSES(f"{path}: {shield.why}", node=path, prop="dtdev", routes=XL)
     if not shield.believed:
         return DTDEV_UNPROTECTED(f"{path} is not protected", node=path, prop="dtdev")
-    if id(node) in taken.owned:
+    if node in taken.owned:
         return DOM0_HOLDS_DEVICE(f"{path} is not marked", node=path, prop="dtdev", routes=XL)
     if again:
         return ASSIGNED_TWICE(f"{path} stands twice", node=path, prop="dtdev", routes=XL)

@@ -172,10 +172,10 @@ def parent(tree: Tree, node: Node, gic: frozenset[int] = _GIC) -> Parent:
     (of_irq_find_parent). Raises PropertyError for an interrupt-parent that is no cell.
     """
     stated: Node | None = None
-    seen: set[int] = set()
+    seen: set[Node] = set()
     current: Node | None = node
-    while current is not None and id(current) not in seen:
-        seen.add(id(current))
+    while current is not None and current not in seen:
+        seen.add(current)
         prop = current.get("interrupt-parent")
         if prop is None:
             current = current.parent
@@ -275,17 +275,17 @@ def _text(interrupt: Interrupt) -> str:
 
 def missing(view: View) -> Iterator[Finding]:
     """The guest has a place for each SPI that Xen routes to it."""
-    stated: dict[int, set[int]] = {}  # by id() of the owner's node
+    stated: dict[Node | None, set[int]] = {}  # by the owner's node
     everywhere: set[int] = set()
     for node in view.devices:
         one = view.owner(node)
         found = {line.intid for line in guest_lines(view.tree, node, view.gic_phandles)}
-        stated.setdefault(id(one.node) if one else 0, set()).update(found)
+        stated.setdefault(one.node if one else None, set()).update(found)
         everywhere |= found
     for one, host in view.assigned:
         routed = {line.intid for line in host.interrupts if line.kind == "spi"}
         lost = sorted(routed - everywhere)
-        has = stated.get(id(one.node), set())
+        has = stated.get(one.node, set())
         unread = not has and (one.node.has("interrupts") or one.node.has("interrupts-extended"))
         if one.node.compatible and lost and len(has) < len(routed) and not unread:
             numbers = ", ".join(map(str, lost))
@@ -295,7 +295,7 @@ def missing(view: View) -> Iterator[Finding]:
 
 def parents(view: View) -> Iterator[Finding]:
     """``interrupts`` lead to a controller of the guest."""
-    told: set[int] = set()
+    told: set[Node] = set()
     for node in view.copied:
         if not node.has("interrupts") or node.has("interrupts-extended"):
             continue
@@ -307,9 +307,9 @@ def parents(view: View) -> Iterator[Finding]:
         if found.gic or (found.controller is not None and view.has(found.controller)):
             continue
         where = found.stated or node
-        if id(where) in told:
+        if where in told:
             continue
-        told.add(id(where))
+        told.add(where)
         if found.stated is None:
             message = f"{node.path}: no node up to /passthrough has an interrupt-parent"
             yield PARENT_NOT_GIC(message, node=node.path, prop="interrupts", routes=DOM0LESS)

@@ -179,13 +179,13 @@ def _together(
     """What the domains of the files share. A configuration and its tree are one domain."""
     if context.platform is None:
         raise UsageError("--together needs the board's tree; give it with --host")
-    trees = {id(tree) for tree in named.values()}
+    trees = set(named.values())
     domains: dict[str, together.Domain] = {}  # by the name without suffix
     for document in documents:
         tree: TreeFile | None
         config: Config | None = None
         if isinstance(document, TreeFile):
-            if document.overlay or document.has_domains or id(document) in trees:
+            if document.overlay or document.has_domains or document in trees:
                 continue
             tree = document
         else:

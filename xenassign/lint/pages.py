@@ -285,7 +285,7 @@ def _xens(platform: Platform, known: Iommus) -> Iterator[tuple[Node, str]]:
     if platform.gic is not None:
         yield platform.gic.node, "the interrupt controller"
     for iommu in platform.iommus:
-        if id(iommu.node) in known.nodes:
+        if iommu.node in known.nodes:
             yield iommu.node, "an IOMMU that Xen drives"
     if platform.console is not None:
         yield platform.console, "Xen's console UART"

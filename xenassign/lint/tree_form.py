@@ -169,11 +169,11 @@ def outside(view: View) -> Iterator[Finding]:
 
 def disabled(view: View) -> Iterator[Finding]:
     """Devices, or buses above them, with a status that is not okay."""
-    told: set[int] = set()
+    told: set[Node] = set()
     for one in view.nodes:
         for node in one.node.lineage():
-            if not node.available and view.has(node) and id(node) not in told:
-                told.add(id(node))
+            if not node.available and view.has(node) and node not in told:
+                told.add(node)
                 user = "" if node is one.node else f", above {one.node.path}"
                 message = f"{node.path}: status is {node.status!r}{user}"
                 yield DISABLED(message, node=node.path, prop="status")
@@ -191,13 +191,13 @@ def simple_bus(view: View) -> Iterator[Finding]:
 
 def _buses(view: View) -> Iterator[tuple[Node, Node]]:
     """(bus, the first device below it) of the buses between /passthrough and registers."""
-    told: set[int] = set()
+    told: set[Node] = set()
     for one in view.nodes:
         if not (one.entries and one.node.has("reg")):
             continue
         for bus in one.node.ancestors():
-            if view.has(bus) and id(bus) not in told:
-                told.add(id(bus))
+            if view.has(bus) and bus not in told:
+                told.add(bus)
                 yield bus, one.node
 
 

@@ -66,12 +66,12 @@ class View:
         return tuple(node for top in self.tops for node in top.walk())
 
     @cached_property
-    def _copied(self) -> frozenset[int]:
-        return frozenset(id(node) for node in self.copied)
+    def _copied(self) -> frozenset[Node]:
+        return frozenset(self.copied)
 
     def has(self, node: Node) -> bool:
         """Whether the guest gets a node of the partial tree."""
-        return id(node) in self._copied
+        return node in self._copied
 
     @cached_property
     def nodes(self) -> tuple[PartialNode, ...]:
@@ -84,16 +84,16 @@ class View:
         return tuple(n for n in self.copied if n.parent is not self.tree.root and n.compatible)
 
     @cached_property
-    def _hosts(self) -> dict[int, HostDevice]:
+    def _hosts(self) -> dict[Node, HostDevice]:
         platform = self.context.platform
         if platform is None:
             return {}
         named = ((one, platform.tree.find_as_xen(one.path)) for one in self.nodes if one.path)
-        return {id(one.node): read_device(platform, host) for one, host in named if host}
+        return {one.node: read_device(platform, host) for one, host in named if host}
 
     def host(self, node: Node) -> HostDevice | None:
         """The host's device that a node's own xen,path names."""
-        return self._hosts.get(id(node))
+        return self._hosts.get(node)
 
     @cached_property
     def assigned(self) -> tuple[tuple[PartialNode, HostDevice], ...]:
@@ -102,21 +102,21 @@ class View:
         return tuple((one, host) for one, host in found if host is not None)
 
     @cached_property
-    def _owners(self) -> dict[int, PartialNode]:
-        return {id(one.node): one for one in self.nodes if one.path}
+    def _owners(self) -> dict[Node, PartialNode]:
+        return {one.node: one for one in self.nodes if one.path}
 
     def owner(self, node: Node) -> PartialNode | None:
         """The nearest of the node and those above it that has a xen,path."""
-        found = (self._owners.get(id(above)) for above in node.lineage())
+        found = (self._owners.get(above) for above in node.lineage())
         return next((one for one in found if one is not None), None)
 
     @cached_property
-    def _speakers(self) -> dict[int, PartialNode]:
-        return {id(one.node): one for one in self.nodes}
+    def _speakers(self) -> dict[Node, PartialNode]:
+        return {one.node: one for one in self.nodes}
 
     def speaker(self, node: Node) -> PartialNode | None:
         """The nearest of the node and those above it that says something to Xen."""
-        found = (self._speakers.get(id(above)) for above in node.lineage())
+        found = (self._speakers.get(above) for above in node.lineage())
         return next((one for one in found if one is not None), None)
 
     @cached_property

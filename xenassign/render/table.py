@@ -109,7 +109,7 @@ def platform_lines(board: BoardAssessment) -> list[str]:
         lines.append(f"MSI    {msi.node.path} ({msi.kind})")
     for iommu in platform.iommus:
         driver = board.board.iommus.driver(iommu.node)
-        used = id(iommu.node) in board.board.iommus.nodes
+        used = iommu.node in board.board.iommus.nodes
         what = f"Xen's {driver.name} driver" if driver else "no driver of Xen"
         state = "" if used or not driver else ", not used by it"
         disabled = "" if iommu.available else " (disabled)"

@@ -90,7 +90,7 @@ def lines(platform: Platform, node: Node) -> tuple[Line, ...]:
 def xens_lines(platform: Platform, known: Iommus) -> dict[int, str]:
     """INTIDs that Xen has requested for itself, with the path of the node they are of."""
     own = [platform.console] if platform.console is not None else []
-    own += [iommu.node for iommu in platform.iommus if id(iommu.node) in known.nodes]
+    own += [iommu.node for iommu in platform.iommus if iommu.node in known.nodes]
     return {line.intid: node.path for node in own for line in lines(platform, node)}
 
 
@@ -131,7 +131,7 @@ def dom0_masters(platform: Platform, known: Iommus, marked: frozenset[str]) -> l
     """The devices that Xen assigns to dom0: those it protects and nobody marked."""
     found = []
     for node in _given(platform, known, platform.tree.root) if known.active else ():
-        if (node.has("iommus") or id(node) in platform.masters) and not is_marked(node, marked):
+        if (node.has("iommus") or node in platform.masters) and not is_marked(node, marked):
             device = read_device(platform, node)
             if protection(platform, known, device).believed:
                 found.append(device)

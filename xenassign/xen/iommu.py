@@ -61,7 +61,7 @@ class Iommus(NamedTuple):
 
     release: Release
     active: IommuDriver | None
-    nodes: frozenset[int]  # id() of every node that the active driver has initialised
+    nodes: frozenset[Node]  # those that the active driver has initialised
     rivals: tuple[IommuDriver, ...] = ()  # drivers of later IOMMUs, which are not active
 
     def driver(self, node: Node) -> IommuDriver | None:
@@ -75,7 +75,7 @@ def iommus(platform: Platform, release: Release, built: frozenset[str] | None = 
     dom0's tree has those IOMMUs alone that no driver of the running Xen is for (handle_node).
     """
     active: IommuDriver | None = None
-    nodes: set[int] = set()
+    nodes: set[Node] = set()
     rivals: dict[str, IommuDriver] = {}
     for iommu in platform.iommus if platform.dom0_tree is None else ():
         driver = release.iommu_driver_for(iommu.node.compatible)
@@ -90,7 +90,7 @@ def iommus(platform: Platform, release: Release, built: frozenset[str] | None = 
         if active is None:
             active = driver
         if driver.name == active.name:
-            nodes.add(id(iommu.node))
+            nodes.add(iommu.node)
         else:
             rivals[driver.name] = driver
     return Iommus(release, active, frozenset(nodes), tuple(rivals.values()))
@@ -100,7 +100,7 @@ def protection(platform: Platform, known: Iommus, device: HostDevice) -> Protect
     """Whether Xen protects a device, and if not, why."""
     generic = [use for use in device.iommus if not use.legacy]
     legacy = [use for use in device.iommus if use.legacy]
-    entries = tuple(use.node is not None and id(use.node) in known.nodes for use in device.iommus)
+    entries = tuple(use.node is not None and use.node in known.nodes for use in device.iommus)
     if platform.dom0_tree is not None and not all(use.node for use in device.iommus or _NOTHING):
         return Protection(Shield.UNKNOWN, "Xen takes iommus out of dom0's tree", entries)
     if not device.iommus and not device.node.has("iommus"):
@@ -138,7 +138,7 @@ def _generic(
         if first is not None and node is not first:
             why = f"iommus names two IOMMUs, {first.path} and {node.path}"
             return Protection(Shield.REFUSED, why, entries)
-        if id(node) not in known.nodes:
+        if node not in known.nodes:
             active = known.active.name if known.active else "none"
             why = f"{node.path} is none of the IOMMUs that Xen's active driver ({active}) runs"
             return Protection(Shield.REFUSED, why, entries)
@@ -176,7 +176,7 @@ class StreamTable:
 
     def __init__(self, known: Iommus, devices: Iterable[HostDevice] = ()) -> None:
         self._known = known
-        self._taken: dict[int, list[tuple[int, int]]] = {}  # id() of an SMMU to (stream, mask)
+        self._taken: dict[Node, list[tuple[int, int]]] = {}  # of each SMMU (stream, mask)
         for device in devices:
             self.take(device)
 
@@ -187,7 +187,7 @@ class StreamTable:
         refused (arm_smmu_find_sme).
         """
         for node, stream, mask in self._entries(device):
-            taken = self._taken.setdefault(id(node), [])
+            taken = self._taken.setdefault(node, [])
             for other, its in taken:
                 if mask & its == mask and not (stream ^ other) & ~its:
                     break
@@ -202,7 +202,7 @@ class StreamTable:
         if known.active is None or known.active.name != "smmu":
             return
         for use in device.iommus:
-            if use.node is None or id(use.node) not in known.nodes:
+            if use.node is None or use.node not in known.nodes:
                 return
             if use.legacy:
                 yield from ((use.node, stream, 0) for stream in use.args)

@@ -206,19 +206,27 @@ def _complete(stack: list[Any]) -> Iterator[Any]:
 
 def _assignment(tree: Any) -> Assignment:
     name, root = tree.children
-    made: dict[int, Value] = {}
-    for node in root.iter_subtrees():  # what is inside comes first; no recursion: lists nest deep
+    nodes = []
+    stack = [root]
+    while stack:  # no recursion: lists nest deep
+        node = stack.pop()
+        nodes.append(node)
+        stack += node.children if node.data == "list" else ()
+    made: list[Value] = []
+    for node in reversed(nodes):  # a list comes after its members, which are the last ones made
         meta = node.meta
         place = (meta.line, meta.column, meta.start_pos, meta.end_pos)
         if node.data == "list":
-            made[id(node)] = ListValue(tuple(made[id(child)] for child in node.children), *place)
+            first = len(made) - len(node.children)
+            made[first:] = [ListValue(tuple(made[first:]), *place)]
         else:
             (token,) = node.children
             quoted = token.type == "STRING"
             text = _dequoted(token[1:-1]) if quoted else str(token)
-            made[id(node)] = Atom(text, quoted, *place)
+            made.append(Atom(text, quoted, *place))
+    (value,) = made
     place = (name.line, name.column, name.start_pos, tree.meta.end_pos)
-    return Assignment(str(name), made[id(root)], tree.data == "append", *place)
+    return Assignment(str(name), value, tree.data == "append", *place)
 
 
 # A digit and what strtoul takes of the next three characters; or a character that stands for one.
