@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import struct
 from pathlib import Path
+from typing import NamedTuple
 
 from xenassign.devicetree.tree import DevicetreeError, Node, Property, Tree
 from xenassign.errors import InputError, reason_of
@@ -22,10 +23,33 @@ MAX_DEPTH = 64
 #: A blob larger than this is no board's: Linux takes 2 MiB (MAX_FDT_SIZE), synthetic trees more.
 MAX_SIZE = 64 << 20
 
-_HEADER = struct.Struct(">10I")
+HEADER = struct.Struct(">10I")
 _WORD = struct.Struct(">I")
 _PROP = struct.Struct(">II")
-_RESERVATION = struct.Struct(">QQ")
+RESERVATION = struct.Struct(">QQ")
+
+
+class Header(NamedTuple):
+    """The fields of the header, version 17 (section 5.2): offsets and sizes are in bytes.
+
+    In version 16 there is no ``structure_size``: its place may hold anything.
+    """
+
+    magic: int
+    total: int
+    structure: int
+    strings: int
+    reserved: int
+    version: int
+    compatible: int
+    boot_cpu: int
+    strings_size: int
+    structure_size: int
+
+    @classmethod
+    def read(cls, data: bytes) -> Header:
+        """The header of a blob of at least 40 bytes."""
+        return cls._make(HEADER.unpack_from(data))
 
 
 def read_blob_file(path: str | Path) -> Tree:
@@ -71,26 +95,27 @@ class _Reader:
         if len(data) < 4 or _WORD.unpack_from(data)[0] != MAGIC:
             todo = "give the .dtb that the board boots with"
             raise DevicetreeError(f"{self.file}: not a devicetree blob (no magic d00dfeed); {todo}")
-        if len(data) < _HEADER.size:
+        if len(data) < HEADER.size:
             raise self.fail(len(data), "the header of 40 bytes is cut off")
-        fields = _HEADER.unpack_from(data)
-        _, total, self.structure, self.strings, self.reserved = fields[:5]
-        version, compatible, self.boot_cpu, strings_size, structure_size = fields[5:]
-        if version < 16 or compatible > 17:
+        header = Header.read(data)
+        total, version = header.total, header.version
+        self.structure, self.strings = header.structure, header.strings
+        self.reserved, self.boot_cpu = header.reserved, header.boot_cpu
+        if version < 16 or header.compatible > 17:
             raise self.fail(
                 20,
-                f"version {version} (last compatible {compatible}) is not supported",
+                f"version {version} (last compatible {header.compatible}) is not supported",
                 "version 17 is (dtc -V 17)",
             )
-        header = 36 if version < 17 else 40
         if total > len(data):
             raise self.fail(4, f"totalsize is {total} bytes but the file has {len(data)}")
-        if total < header:
+        if total < (36 if version < 17 else 40):
             raise self.fail(4, f"totalsize {total} is smaller than the header")
         if total > MAX_SIZE:
             raise self.fail(4, f"totalsize {total} is more than {MAX_SIZE} bytes", "is it a board?")
         self.total = total
-        self.strings_end = self._block(12, self.strings, strings_size, "strings", 1)
+        self.strings_end = self._block(12, self.strings, header.strings_size, "strings", 1)
+        structure_size = header.structure_size
         if version < 17:  # the size of the structure block is not stored
             structure_size = total - self.structure
             structure_size -= structure_size % 4
@@ -115,13 +140,13 @@ class _Reader:
         found: list[tuple[int, int]] = []
         offset = self.reserved
         while True:
-            if offset + _RESERVATION.size > self.total:
+            if offset + RESERVATION.size > self.total:
                 raise self.fail(offset, "the memory reservation block has no end")
-            entry = _RESERVATION.unpack_from(self.data, offset)
+            entry = RESERVATION.unpack_from(self.data, offset)
             if entry == (0, 0):
                 return tuple(found)
             found.append(entry)
-            offset += _RESERVATION.size
+            offset += RESERVATION.size
 
     def _structure(self) -> Node:
         data, end = self.data, self.structure_end

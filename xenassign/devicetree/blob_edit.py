@@ -30,17 +30,24 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from xenassign.devicetree.blob import (
-    BEGIN_NODE,
-    END_NODE,
+    HEADER,
     MAX_DEPTH,
     MAX_SIZE,
     NOP,
-    PROP,
+    RESERVATION,
+    Header,
     read_blob,
+)
+from xenassign.devicetree.blob_writer import (
+    Strings,
+    assemble,
+    node_tokens,
+    padded,
+    property_token,
 )
 from xenassign.devicetree.changes import Change
 from xenassign.devicetree.draft import Cells, DraftNode, DraftProperty, Ref, encode
@@ -49,9 +56,6 @@ from xenassign.devicetree.tree import DevicetreeError, Node, Property, Tree
 #: What the reader takes for a name (sections 2.2.1 and 2.2.4 without their limit of length).
 _PROPERTY_NAME = re.compile(r"[\x21-\x7e]{1,255}")
 _NODE_NAME = re.compile(r"[\x21-\x2e\x30-\x7e]{1,255}")  # no slash
-
-_HEADER = struct.Struct(">10I")
-_RESERVATION_SIZE = 16
 
 
 def edited(data: bytes, changes: Sequence[Change], file: str = "<memory>") -> bytes:
@@ -155,8 +159,7 @@ class _Encoder:
 
     def __init__(self, strings: bytes, file: str) -> None:
         self.file = file
-        self.strings = bytearray(strings)
-        self._known: dict[str, int] = {}
+        self.strings = Strings(strings)
 
     def value(self, path: str, prop: DraftProperty) -> bytes:
         for piece in prop.pieces:
@@ -169,15 +172,29 @@ class _Encoder:
 
     def property(self, path: str, prop: DraftProperty) -> bytes:
         """A property that is not there yet."""
-        value = self.value(path, prop)
-        name_at = self._name(path, prop.name)
-        return struct.pack(">III", PROP, len(value), name_at) + _padded(value)
+        name, value = self._named_value(path, prop)
+        return property_token(self.strings.offset(name), value)
 
     def node(self, above: str, draft: DraftNode) -> bytes:
         """A whole node, below the node of the path ``above``."""
-        return b"".join(self._tokens(above.rstrip("/"), draft))
+        self._check(above.rstrip("/"), draft)
+        return node_tokens(
+            draft,
+            lambda node: ((prop.name, encode(prop, {})) for prop in node.properties),
+            self.strings,
+        )
 
-    def _tokens(self, above: str, draft: DraftNode) -> Iterator[bytes]:
+    def _named_value(self, path: str, prop: DraftProperty) -> tuple[str, bytes]:
+        value = self.value(path, prop)
+        if not _PROPERTY_NAME.fullmatch(prop.name):
+            raise DevicetreeError(
+                f"{self.file}: cannot set {prop.name!r} of {path}: it is no property name;"
+                " name it anew"
+            )
+        return prop.name, value
+
+    def _check(self, above: str, draft: DraftNode) -> None:
+        """Refuses a node that the reader would refuse, or of which two things are said."""
         path = f"{above}/{draft.name}"
         if not _NODE_NAME.fullmatch(draft.name):
             raise DevicetreeError(
@@ -189,29 +206,10 @@ class _Encoder:
             )
         _once(self.file, path, [prop.name for prop in draft.properties])
         _once(self.file, path, [child.name for child in draft.children])
-        yield struct.pack(">I", BEGIN_NODE) + _padded(draft.name.encode("ascii") + b"\0")
         for prop in draft.properties:
-            yield self.property(path, prop)
+            self._named_value(path, prop)
         for child in draft.children:
-            yield from self._tokens(path, child)
-        yield struct.pack(">I", END_NODE)
-
-    def _name(self, path: str, name: str) -> int:
-        """The offset of a name in the strings block, behind which it is put if it is not there."""
-        at = self._known.get(name)
-        if at is None:
-            if not _PROPERTY_NAME.fullmatch(name):
-                raise DevicetreeError(
-                    f"{self.file}: cannot set {name!r} of {path}: it is no property name;"
-                    " name it anew"
-                )
-            raw = name.encode("ascii") + b"\0"
-            at = self.strings.find(raw)
-            if at < 0:
-                at = len(self.strings)
-                self.strings += raw
-            self._known[name] = at
-        return at
+            self._check(path, child)
 
     def same(self, path: str, node: Node, draft: DraftNode) -> bool:
         """Whether a node is what the draft says: properties and subnodes, in their order."""
@@ -224,26 +222,7 @@ class _Encoder:
         )
 
 
-def _padded(data: bytes) -> bytes:
-    return data + bytes(-len(data) % 4)
-
-
 # ---------------------------------------------------------------------------- the blob
-
-
-class _Header(NamedTuple):
-    """The header of version 17 (section 5.2)."""
-
-    magic: int
-    total: int
-    structure: int
-    strings: int
-    reserved: int
-    version: int
-    compatible: int
-    boot_cpu: int
-    strings_size: int
-    structure_size: int
 
 
 class _Splice(NamedTuple):
@@ -261,7 +240,7 @@ class _Editor:
         self.tree = tree
         self.blob = blob
         self.splices: list[_Splice] = []
-        header = _Header._make(_HEADER.unpack_from(blob))
+        header = Header.read(blob)
         if header.version < 17:  # the word is no field there; the size is that up to FDT_END
             end = self._skip_nops(self._node_end(tree.root)) + 4
             header = header._replace(structure_size=end - header.structure)
@@ -286,7 +265,7 @@ class _Editor:
             value = self.encoder.value(change.path, wanted)
             if value != prop.value:
                 named = self.blob[prop.offset - 4 : prop.offset]
-                data = struct.pack(">I", len(value)) + named + _padded(value)
+                data = struct.pack(">I", len(value)) + named + padded(value)
                 self.splices.append(_Splice(prop.offset - 8, self._property_end(prop), data))
         if new:
             at = self._name_end(node)
@@ -351,30 +330,19 @@ class _Editor:
         )
 
     def _reserved_size(self) -> int:
-        return (len(self.tree.reservations) + 1) * _RESERVATION_SIZE
+        return (len(self.tree.reservations) + 1) * RESERVATION.size
 
     def reordered(self) -> bytes:
         """The blob with its blocks in order and without gaps, unchanged in what it says."""
-        old = self.header
-        reserved = self.blob[old.reserved : old.reserved + self._reserved_size()]
-        structure = self.blob[old.structure : old.structure + old.structure_size]
-        strings = self.blob[old.strings : old.strings + old.strings_size]
-        structure_at = _HEADER.size + len(reserved)
-        strings_at = structure_at + len(structure)
-        header = old._replace(
-            total=strings_at + len(strings),
-            structure=structure_at,
-            strings=strings_at,
-            reserved=_HEADER.size,
-            version=17,
-            compatible=16,
-        )
-        return _HEADER.pack(*header) + reserved + structure + strings
+        header = self.header
+        structure = self.blob[header.structure : header.structure + header.structure_size]
+        strings = self.blob[header.strings : header.strings + header.strings_size]
+        return assemble(structure, strings, self.tree.reservations, header.boot_cpu)
 
     def result(self) -> bytes:
         """The blob with all that was noted. Its blocks stand in order."""
         old = self.header
-        added = bytes(self.encoder.strings[old.strings_size :])
+        added = bytes(self.encoder.strings.block[old.strings_size :])
         grown = sum(len(splice.data) - (splice.end - splice.start) for splice in self.splices)
         header = old._replace(
             total=old.total + grown + len(added),
@@ -388,7 +356,7 @@ class _Editor:
                 f"{self.tree.file}: the changed tree has {header.total} bytes, more than"
                 f" {MAX_SIZE}; change less"
             )
-        parts, at = [_HEADER.pack(*header)], _HEADER.size
+        parts, at = [HEADER.pack(*header)], HEADER.size
         # What is put in before a place comes before what replaces the bytes from there on, and of
         # one node's the properties before the subnodes: sorting keeps the order of equals.
         for splice in sorted(self.splices, key=lambda splice: splice[:2]):

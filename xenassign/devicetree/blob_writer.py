@@ -1,38 +1,141 @@
-"""Writing a devicetree blob, through the ``fdt`` library."""
+"""Writing a devicetree blob: chapter 5 of the Devicetree Specification, version 17.
+
+The bytes are those of dtc: header, reservations, structure and strings follow each other without
+gaps, and a property's name is stored once and also serves every name that it ends with
+(``phandle`` inside of ``linux,phandle``).
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import struct
+from collections.abc import Callable, Iterable
+from typing import Protocol, TypeVar
 
+from xenassign.devicetree.blob import (
+    BEGIN_NODE,
+    END,
+    END_NODE,
+    HEADER,
+    MAGIC,
+    PROP,
+    RESERVATION,
+    Header,
+)
 from xenassign.devicetree.draft import DraftNode, encode, phandles
+
+_PROPERTY = struct.Struct(">III")
+_BEGIN_NODE, _END_NODE, _END = (struct.pack(">I", token) for token in (BEGIN_NODE, END_NODE, END))
+
+
+class _Node(Protocol):
+    """What the writer needs of a node; its properties are passed beside it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def children(self: N) -> Iterable[N]: ...
+
+
+N = TypeVar("N", bound=_Node)
+#: Names and values of a node's properties, in order.
+Properties = Callable[[N], Iterable[tuple[str, bytes]]]
+
+
+class Strings:
+    """A strings block, which grows by the names that it lacks, and the offsets of its names."""
+
+    def __init__(self, block: bytes = b"") -> None:
+        self.block = bytearray(block)
+        self._offsets: dict[str, int] = {}
+
+    def offset(self, name: str) -> int:
+        """Where the name is: at the first string that ends with it (fdt_find_string_)."""
+        offset = self._offsets.get(name)
+        if offset is None:
+            raw = name.encode("ascii") + b"\0"
+            offset = self.block.find(raw)
+            if offset < 0:
+                offset = len(self.block)
+                self.block += raw
+            self._offsets[name] = offset
+        return offset
 
 
 def to_blob(root: DraftNode) -> bytes:
-    """The blob (version 17, last compatible 16) of a draft, with phandles numbered from 1.
+    """The blob of a draft, with phandles numbered from 1 and no reservations.
 
     Raises DevicetreeError when a reference points at nothing.
     """
-    import fdt
-
     numbers = phandles(root)
-    tree = fdt.FDT()
-    tree.header.version = 17
-    tree.header.last_comp_version = 16
-    tree.header.boot_cpuid_phys = 0
-    tree.root = _node(fdt, root, numbers)
-    return bytes(tree.to_dtb())
+
+    def properties(node: DraftNode) -> Iterable[tuple[str, bytes]]:
+        for prop in node.properties:
+            yield prop.name, encode(prop, numbers)
+        if node.label in numbers:  # last, where dtc puts the phandles that it makes
+            yield "phandle", numbers[node.label].to_bytes(4, "big")
+
+    return write_blob(root, properties)
 
 
-def _node(fdt: Any, draft: DraftNode, numbers: dict[str, int]) -> Any:
-    node = fdt.Node(draft.name)
-    for prop in draft.properties:
-        node.append(_property(fdt, prop.name, encode(prop, numbers)))
-    if draft.label in numbers:  # last, where dtc puts the phandles that it makes
-        node.append(_property(fdt, "phandle", numbers[draft.label].to_bytes(4, "big")))
-    for child in draft.children:
-        node.append(_node(fdt, child, numbers))
-    return node
+def write_blob(
+    root: N,
+    properties: Properties[N],
+    reservations: Iterable[tuple[int, int]] = (),
+    boot_cpu: int = 0,
+) -> bytes:
+    """The blob of a tree. ``reservations`` are pairs of address and size in bytes.
+
+    ``boot_cpu`` is the header's boot_cpuid_phys.
+    """
+    strings = Strings()
+    structure = node_tokens(root, properties, strings) + _END
+    return assemble(structure, bytes(strings.block), reservations, boot_cpu)
 
 
-def _property(fdt: Any, name: str, value: bytes) -> Any:
-    return fdt.PropBytes(name, data=value) if value else fdt.Property(name)
+def assemble(
+    structure: bytes, strings: bytes, reservations: Iterable[tuple[int, int]], boot_cpu: int
+) -> bytes:
+    """The blob of a structure block, FDT_END included, and a strings block."""
+    reserved = b"".join(RESERVATION.pack(*entry) for entry in (*reservations, (0, 0)))
+    structure_at = HEADER.size + len(reserved)
+    strings_at = structure_at + len(structure)
+    header = Header(
+        magic=MAGIC,
+        total=strings_at + len(strings),
+        structure=structure_at,
+        strings=strings_at,
+        reserved=HEADER.size,
+        version=17,
+        compatible=16,
+        boot_cpu=boot_cpu,
+        strings_size=len(strings),
+        structure_size=len(structure),
+    )
+    return HEADER.pack(*header) + reserved + structure + strings
+
+
+def node_tokens(root: N, properties: Properties[N], strings: Strings) -> bytes:
+    """A node and everything below it as tokens of the structure block, without FDT_END."""
+    tokens: list[bytes] = []
+    stack: list[N | None] = [root]  # None ends a node
+    while stack:
+        node = stack.pop()
+        if node is None:
+            tokens.append(_END_NODE)
+            continue
+        tokens.append(_BEGIN_NODE + padded(node.name.encode("ascii") + b"\0"))
+        for name, value in properties(node):
+            tokens.append(property_token(strings.offset(name), value))
+        stack.append(None)
+        stack.extend(reversed(list(node.children)))
+    return b"".join(tokens)
+
+
+def property_token(name_offset: int, value: bytes) -> bytes:
+    """FDT_PROP and what belongs to it; ``name_offset`` counts from the start of the strings."""
+    return _PROPERTY.pack(PROP, len(value), name_offset) + padded(value)
+
+
+def padded(data: bytes) -> bytes:
+    """The bytes, and zeros up to the next token (section 5.4.1)."""
+    return data + bytes(-len(data) % 4)

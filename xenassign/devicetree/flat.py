@@ -13,13 +13,12 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from xenassign.devicetree.blob import BEGIN_NODE, END_NODE, MAGIC, NOP, PROP
+from xenassign.devicetree.blob import BEGIN_NODE, END_NODE, HEADER, MAGIC, NOP, PROP, Header
 
 #: Versions that libfdt reads: FDT_FIRST_SUPPORTED_VERSION and FDT_LAST_SUPPORTED_VERSION.
 _FIRST, _LAST = 2, 17
 #: Header sizes in bytes, by the last version that has them (fdt_header_size_).
 _HEADERS = ((1, 28), (2, 32), (3, 36), (16, 36))
-_HEADER = struct.Struct(">10I")
 _WORD = struct.Struct(">I")
 
 
@@ -59,19 +58,21 @@ def header_problem(data: bytes) -> str | None:
     """Why libfdt, or the check of the total size beside it, refuses a blob, or None."""
     if len(data) < 4 or _WORD.unpack_from(data)[0] != MAGIC:
         return "it has no magic d00dfeed"
-    if len(data) < _HEADER.size:
+    if len(data) < HEADER.size:
         return "its header is cut off"
-    fields = _HEADER.unpack_from(data)
-    total, structure, strings, reserved, version, compatible = fields[1:7]
-    strings_size, structure_size = fields[8:10]
+    header = Header.read(data)
+    version, compatible, total = header.version, header.compatible, header.total
     if version < _FIRST or compatible > _LAST or version < compatible:
         return f"its version is {version}, last compatible {compatible}"
-    header = next((size for last, size in _HEADERS if version <= last), 40)
-    if not header <= total <= 0x7FFFFFFF:
+    header_size = next((size for last, size in _HEADERS if version <= last), 40)
+    if not header_size <= total <= 0x7FFFFFFF:
         return f"its total size is {total}"
-    blocks = [(reserved, 0), (structure, structure_size if version >= 17 else 0)]
-    for start, size in (*blocks, (strings, strings_size)):
-        if not header <= start <= start + size <= total:
+    for start, size in (
+        (header.reserved, 0),
+        (header.structure, header.structure_size if version >= 17 else 0),
+        (header.strings, header.strings_size),
+    ):
+        if not header_size <= start <= start + size <= total:
             return f"a block at {start:#x} of {size} bytes lies outside of it"
     if total > len(data):
         return f"its total size is {total} bytes, but there are only {len(data)}"
@@ -91,13 +92,13 @@ class _Walk:
 
     def __init__(self, data: bytes) -> None:
         self.data = data
-        fields = _HEADER.unpack_from(data)
-        total, self.structure, self.strings, version = fields[1], fields[2], fields[3], fields[5]
-        if version < 16:
+        header = Header.read(data)
+        if header.version < 16:
             raise ValueError("names are whole paths, and values aligned to 8 bytes")
+        self.structure, self.strings = header.structure, header.strings
         self.at = self.structure
-        self.end = self.structure + fields[9] if version >= 17 else total
-        self.strings_end = self.strings + fields[8]
+        self.end = self.structure + header.structure_size if header.version >= 17 else header.total
+        self.strings_end = self.strings + header.strings_size
 
     def root(self) -> FlatNode:
         if self._tag() == NOP:  # the root is not where libfdt looks, so it finds nothing

@@ -8,7 +8,7 @@ wrote. The steps, one module each:
 2. ``dts_lexer``, ``dts_syntax`` and grammar/dts.lark: text to statements;
 3. ``source_tree``: statements to one tree, with merging and deletion;
 4. ``source_checks``: what dtc refuses in a whole tree; phandles, paths, symbols and fixups;
-5. ``source_blob``: the tree as bytes.
+5. ``blob_writer``: the tree as bytes.
 
 What dtc only warns of is accepted, with one exception: a number that does not fit its cell is an
 error here, as it was for dtc before 1.7, which cuts it off.
@@ -16,7 +16,7 @@ error here, as it was for dtc before 1.7, which cuts it off.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -151,8 +151,8 @@ def read_source(
 
 
 def _read(sources: Sources, name: str, symbols: bool) -> Source:
+    from xenassign.devicetree.blob_writer import write_blob
     from xenassign.devicetree.dts_syntax import parse
-    from xenassign.devicetree.source_blob import to_blob
     from xenassign.devicetree.source_checks import boot_cpu, complete
     from xenassign.devicetree.source_tree import SourceTree
 
@@ -172,9 +172,13 @@ def _read(sources: Sources, name: str, symbols: bool) -> Source:
         for label, counts in node.labels.items()
         if counts
     }
-    blob = to_blob(tree.root, file.reservations, boot)
+    blob = write_blob(tree.root, _properties, file.reservations, boot)
     comments = tuple(sources.comments)
     return Source(name, blob, file.overlay, labels, sources.map, comments, tree.root)
+
+
+def _properties(node: SourceNode) -> Iterator[tuple[str, bytes]]:
+    return ((prop.name, prop.value) for prop in node.properties)
 
 
 def _read_files(root: SourceNode, sources: Sources) -> None:

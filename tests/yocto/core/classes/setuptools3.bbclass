@@ -1,2 +1,0 @@
-inherit python3native
-DEPENDS += "python3-setuptools-native"
