@@ -36,11 +36,10 @@ BOARD = "zynqmp-zcu102-rev1.0.dtb"
 NATIVE: tuple[str, ...] = (
     "python3",
     "python3-click",
-    "python3-fdt",
     "python3-jinja2",
     "python3-lark",
 )
-NATIVE += ("python3-tomli", "python3-setuptools", "qemu-system", "dtc")
+NATIVE += ("python3-tomli", "qemu-system", "dtc")
 TARGET: tuple[str, ...] = (
     "python3",
     "python3-core",

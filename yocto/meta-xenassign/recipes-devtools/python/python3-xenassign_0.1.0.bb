@@ -48,7 +48,7 @@ XENASSIGN_TOML = "${@'python3-tomli' if d.getVar('PYTHON_BASEVERSION') == '3.10'
 XENASSIGN_TOML:class-native = "${@'python3-tomli' if d.getVar('PYTHON_BASEVERSION') == '3.10' else ''}"
 XENASSIGN_TABLES = "${@'' if d.getVar('PYTHON_BASEVERSION') == '3.10' else 'python3-rich'}"
 
-RDEPENDS:${PN} += "python3-click python3-fdt python3-jinja2 python3-lark ${XENASSIGN_TOML}"
+RDEPENDS:${PN} += "python3-click python3-jinja2 python3-lark ${XENASSIGN_TOML}"
 XENASSIGN_STDLIB = "python3-crypt python3-difflib python3-io python3-json python3-shell python3-threading"
 RDEPENDS:${PN}:append:class-target = " ${XENASSIGN_STDLIB}"
 RDEPENDS:${PN}:append:class-nativesdk = " ${XENASSIGN_STDLIB}"
