@@ -1,4 +1,4 @@
-"""Where grammar/, templates/ and completions/ lie: inside a wheel, or beside it in a checkout."""
+"""Where grammar/, knowledge/, templates/ and completions/ lie: in a wheel, or in a checkout."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 def directory(name: str) -> Path:
-    """The directory ``grammar``, ``templates`` or ``completions`` of this installation."""
+    """Where this installation has ``grammar``, ``knowledge``, ``templates`` or ``completions``."""
     installed = _PACKAGE / name
     return installed if installed.is_dir() else _PACKAGE.parent / name
