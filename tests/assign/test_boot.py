@@ -160,7 +160,7 @@ def test_what_has_to_be_said(loads: tuple[str, ...], message: str) -> None:
 
 
 def test_loads_without_a_use() -> None:
-    with pytest.raises(UsageError, match="nothing asks for it; give --uboot-script or --chosen"):
+    with pytest.raises(UsageError, match="has no effect without --uboot-script or --chosen"):
         system("kernel=0x1000", outputs=frozenset({HOST}))
     with pytest.raises(UsageError, match="where does the board's tree lie"):
         system(*LOADS, outputs=frozenset({UBOOT}))

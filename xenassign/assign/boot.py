@@ -172,7 +172,8 @@ def _check_names(request: BootRequest, plans: Sequence[DomainPlan]) -> None:
     for load in request.loads:
         if not request.outputs & {UBOOT, CHOSEN}:
             raise UsageError(
-                f"--load {load.name}: nothing asks for it; give --uboot-script or --chosen"
+                f"--load {load.name} has no effect without --uboot-script or --chosen;"
+                " give one of them"
             )
         if load.domain is not None and load.domain not in domains:
             known = ", ".join(domains)

@@ -111,35 +111,35 @@ DEVICE = Section(
         Key(
             "map",
             Either((*_PLACE.kinds, Many(_PLACE))),
-            "Where its registers go in the guest: `identity`, `auto`, an address, a window from an"
-            " address to the one behind its last byte, or a list with one of these for each"
+            "The guest address of its registers: `identity`, `auto`, an address, a window (its"
+            " first address and the one after its last), or a list with one of these for each"
             " register block.",
             '"auto"',
         ),
         Key(
             "force-assign-without-iommu",
             _REASON,
-            "Assign it although Xen cannot protect it: the reason, which stands in the `.dts` and"
-            " the plan.",
+            "Assign it although Xen cannot protect it. The value is the reason, which is copied to"
+            " the `.dts` and the plan.",
             '"it has no DMA of its own"',
         ),
         Key(
             "allow-shared-page",
             Named(_REASON),
-            "Neighbours whose pages it may share: their names, with the reason of each.",
+            "Neighbours that it may share pages with: their names, each with a reason.",
             '{ "/soc/serial@1000" = "nobody uses it" }',
         ),
         Key(
             "clock-rate",
             Either((_RATE, Named(_RATE))),
-            "Hz of its clocks, where their controllers stay with the host; a table gives each by"
-            " name or index.",
+            "The rate of its clocks, if their controllers stay with the host; a table gives the"
+            " rate of each by name or index.",
             "125000000",
         ),
         Key(
             "memory-region",
             Either((_MEMORY_ACTION, Named(_MEMORY_ACTION))),
-            "What becomes of its carve-outs: `map` or `drop`; a table gives each by the region's"
+            "What to do with its carve-outs: `map` or `drop`; a table sets each by the region's"
             " name.",
             '"map"',
         ),
@@ -164,120 +164,120 @@ DEVICE = Section(
 DOMAIN = Section(
     "[[domain]]",
     (
-        Key("name", _NAME, "The domain's name, and that of its files.", '"net"', "name", True),
-        Key("route", _ROUTE, "Who builds it, if not as the file's.", '"xl"'),
+        Key("name", _NAME, "The name of the domain and of its files.", '"net"', "name", True),
+        Key("route", _ROUTE, "Who builds it, if it differs from the file.", '"xl"'),
         Key(
             "memory",
             Number(1, GUEST_MEMORY_MAX_MIB, "MiB"),
-            "Its memory.",
+            "Its memory in MiB.",
             "1024",
             "memory",
         ),
         Key("vcpus", Number(1, VCPUS_MAX), "Virtual CPUs.", "2", "vcpus"),
-        Key("kernel", _TEXT, "kernel of dom.cfg, as dom0 sees it.", '"/boot/Image"', "kernel"),
-        Key("ramdisk", _TEXT, "ramdisk of dom.cfg, as dom0 sees it.", '"/boot/rd.gz"', "ramdisk"),
+        Key("kernel", _TEXT, "kernel of dom.cfg, a path in dom0.", '"/boot/Image"', "kernel"),
+        Key("ramdisk", _TEXT, "ramdisk of dom.cfg, a path in dom0.", '"/boot/rd.gz"', "ramdisk"),
         Key("extra", _TEXT, "The kernel's command line.", '"console=ttyAMA0"', "extra"),
         Key(
             "device-tree-path",
             _TEXT,
-            "device_tree of dom.cfg: where NAME.dtb will lie in dom0.",
+            "device_tree of dom.cfg: the path of NAME.dtb in dom0.",
             '"/etc/xen/net.dtb"',
             "device_tree_path",
         ),
         Key(
             "base-cfg",
             _FILE,
-            "Your own dom.cfg, which is completed. Name, memory and vcpus have to be as here.",
+            "Your own dom.cfg, which is completed. Name, memory and vcpus must match.",
             '"net.cfg"',
         ),
         Key(
-            "vpl011", Flag(), "Whether it has the emulated UART, as by default.", "false", "vpl011"
+            "vpl011", Flag(), "Whether it has the emulated UART. Default: true.", "false", "vpl011"
         ),
         Key(
             "iommu-policy",
             Choice(POLICIES),
-            "Devices that Xen cannot protect: `auto` forces those known to do no DMA, `strict`"
-            " none, `trust` all.",
+            "What to do with devices that Xen cannot protect: `auto` forces those known to do no"
+            " DMA, `strict` none, `trust` all.",
             '"auto"',
             "policy",
         ),
         Key(
             "map",
             Either((Choice(PLACEMENTS), _WINDOW)),
-            "Where the registers of all devices go.",
+            "The guest addresses of the registers of all devices.",
             "{ window = [0x4100000, 0x10000000] }",
         ),
         Key(
             "align",
             Choice(ALIGNMENTS),
-            "How guest addresses that `auto` finds are aligned.",
+            "The alignment of the guest addresses that `auto` chooses.",
             '"natural"',
             "align",
         ),
         Key(
             "static-memory",
             Many(Many(_ADDRESS, 2)),
-            "Host memory that it gets: base and size in bytes of each bank. dom0less only.",
+            "Host memory for the domain: base and size in bytes of each bank. dom0less only.",
             "[[0x50000000, 0x20000000]]",
             "static_memory",
         ),
         Key(
             "direct-map",
             Flag(),
-            "Its addresses are the host's (with static-memory).",
+            "Use the host's addresses in the guest (with static-memory).",
             "true",
             "direct_map",
         ),
         Key(
             "attach-overlay",
             Flag(),
-            "Also write the overlays for `xl dt-overlay` of a running Xen (4.19+).",
+            "Also write the overlays for `xl dt-overlay` on a running Xen (4.19+).",
             "true",
             "attach_overlay",
         ),
         Key(
             "memory-region",
             _MEMORY_ACTION,
-            "What becomes of carve-outs, where no device says it: `map` or `drop`.",
+            "What to do with carve-outs, if the device does not set it: `map` or `drop`.",
             '"drop"',
         ),
         Key(
             "sci",
             Choice((SCMI_SMC,)),
-            "Give it the host's SCMI (Xen 4.21+). One domain only.",
+            "Give it access to the host's SCMI (Xen 4.21+). One domain only.",
             f'"{SCMI_SMC}"',
             "sci",
         ),
         Key(
             "keep-firmware",
             Flag(),
-            "Keep the Xilinx firmware node (for Xen of AMD).",
+            "Keep the Xilinx firmware node (for AMD's Xen).",
             "true",
             "keep_firmware",
         ),
         Key(
             "keep-host-supplies",
             Flag(),
-            "Have the host overlay mark the regulators of its devices always-on.",
+            "Set always-on in the host overlay for the regulators of its devices.",
             "true",
             "keep_supplies",
         ),
         Key(
             "clock-rate",
             Named(_RATE),
-            "Hz of clocks by their controllers, `PATH` or `PATH#ARGUMENTS`.",
+            "The rates of clocks by their controllers, `PATH` or `PATH#ARGUMENTS`.",
             '{ "/clock-controller@1000#3" = 100000000 }',
         ),
         Key(
             "load",
             Named(_LOAD, OF_DOMAIN),
-            "Where its `kernel`, `ramdisk` and `dtb` lie when Xen starts (dom0less), as in [boot].",
+            "The load addresses of its `kernel`, `ramdisk` and `dtb` (dom0less), as in [boot].",
             '{ kernel = "0x4c000000:Image", dtb = "0x4e000000" }',
         ),
         Key(
             "device",
             DEVICE,
-            "Its devices; one without options may be a string.",
+            "Its devices; a device without options may be a string.",
             '["ethernet0"]',
             required=True,
         ),
@@ -299,7 +299,7 @@ ALLOW = Section(
         Key(
             "nodes",
             one_or_more(_TEXT),
-            "The nodes that the conflict is about.",
+            "The nodes in conflict.",
             '["/soc/a", "/soc/b"]',
             required=True,
         ),
@@ -314,9 +314,9 @@ BOOT = Section(
         Key(
             "load",
             Named(_LOAD, (*OF_SYSTEM, *OF_DOMAIN)),
-            "Where things lie when Xen starts, by what they are: `xen`, `host` (the board's tree),"
-            " `dom0-kernel`, `dom0-ramdisk`, and what is for all domains; an address, with the"
-            " size or the file behind it.",
+            "The load addresses of `xen`, `host` (the board's tree), `dom0-kernel`, `dom0-ramdisk`,"
+            " and `kernel`, `ramdisk` or `dtb` of all domains: an address, optionally with a size"
+            " or a file.",
             '{ xen = "0x49000000:xen", host = "0x4a000000" }',
         ),
         Key(
@@ -346,27 +346,32 @@ BOOT = Section(
 LINT = Section(
     "[lint]",
     (
-        Key("host", _FILE, "The board's device tree, if not the file's.", '"board.dtb"'),
+        Key("host", _FILE, "The board's device tree, if it differs from the file.", '"board.dtb"'),
         Key(
             "host-overlay",
             one_or_more(_FILE),
             "Overlays that the boot loader applies to it.",
             '["marks.dtbo"]',
         ),
-        Key("xen", _RELEASE, "The Xen release, if not the file's.", '"4.20"'),
-        Key("route", _ROUTE, "Judge for these only, if not for the file's.", '["xl"]'),
+        Key("xen", _RELEASE, "The Xen release, if it differs from the file.", '"4.20"'),
+        Key("route", _ROUTE, "Check for these routes only, instead of the file's.", '["xl"]'),
         Key(
             "select",
             one_or_more(_TEXT),
-            "Only these findings: codes or their beginnings.",
+            "Report only these findings: codes or prefixes of codes.",
             '["XA2", "XA3"]',
         ),
-        Key("ignore", one_or_more(_TEXT), "Not these findings.", '["XA405"]'),
-        Key("include", one_or_more(_FILE), "Folders for #include and /include/.", '["include"]'),
+        Key("ignore", one_or_more(_TEXT), "Do not report these findings.", '["XA405"]'),
+        Key(
+            "include",
+            one_or_more(_FILE),
+            "Folders for #include and /include/.",
+            '["include"]',
+        ),
         Key(
             "kconfig",
             one_or_more(Choice(KCONFIG)),
-            "What Xen is built with although it is off by default.",
+            "Options that Xen is built with and that are off by default.",
             '["STATIC_MEMORY"]',
         ),
     ),
@@ -378,7 +383,7 @@ TOP = Section(
         Key(
             "host",
             one_or_more(_FILE),
-            "The board's device tree; a list of them: revisions of the board.",
+            "The board's device tree, or a list of them: revisions of the board.",
             '"board.dtb"',
         ),
         Key("xen", _RELEASE, "The Xen release.", '"4.20"'),
@@ -392,13 +397,13 @@ TOP = Section(
         Key(
             "xen-console",
             _TEXT,
-            "The UART that Xen uses, where it is not that of stdout-path; `none` if it has none.",
+            "The UART that Xen uses, if it is not that of stdout-path; `none` if there is none.",
             '"serial0"',
         ),
         Key("domain", DOMAIN, "A domain."),
         Key("allow", ALLOW, "A conflict between two domains that is accepted."),
-        Key("boot", BOOT, "What a boot loader puts where: for --host-out and --uboot-script."),
-        Key("lint", LINT, "What `xenassign lint` does where no option says it."),
+        Key("boot", BOOT, "Load addresses and command lines, for --host-out and --uboot-script."),
+        Key("lint", LINT, "Defaults for the options of `xenassign lint`."),
     ),
 )
 

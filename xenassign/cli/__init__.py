@@ -24,7 +24,7 @@ _COMMANDS = {
 
 
 class _Lazy(click.Group):
-    """A group that imports a command's module when the command is wanted."""
+    """A group that imports a command's module when the command is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
@@ -44,11 +44,11 @@ class _Lazy(click.Group):
 )
 @click.version_option(__version__, prog_name="xenassign")
 def cli() -> None:
-    """Device assignment on Xen on Arm made simple.
+    """Assign devices to guests of Xen on Arm.
 
-    Reads a board's device tree and the paths of devices, and writes what Xen needs to give these
-    devices to a guest: the partial device tree, the xl dom.cfg, the marks for the host tree, the
-    dom0less node. Says before anything boots what Xen would refuse, and why.
+    Reads a board's device tree and the paths of devices, and writes what Xen requires to assign
+    these devices to a guest: the partial device tree, the dom.cfg for xl, the marks for the host
+    tree, the dom0less domain node. Before the boot it reports what Xen would refuse, and why.
 
     \b
     Example:
@@ -81,7 +81,7 @@ def main() -> NoReturn:
     except OSError as error:
         if not isinstance(error, BrokenPipeError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            _die(f"standard output: {error.strerror or error}; nothing more can be shown", 2)
+            _die(f"standard output: {error.strerror or error}; no more output can be written", 2)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except KeyboardInterrupt:
@@ -90,8 +90,8 @@ def main() -> NoReturn:
         if os.environ.get("XENASSIGN_DEBUG"):
             raise
         _die(
-            f"internal error, {type(error).__name__}: {error}; this is a bug of xenassign, please"
-            " report it (XENASSIGN_DEBUG=1 shows where it was)",
+            f"internal error, {type(error).__name__}: {error}; this is a bug in xenassign, please"
+            " report it (XENASSIGN_DEBUG=1 prints the traceback)",
             2,
         )
 

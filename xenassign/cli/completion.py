@@ -1,9 +1,9 @@
-"""What a word of the command line may become; loaded only when a shell asks.
+"""Completion of the command line; loaded only when a shell requests it.
 
-click knows commands, options and choices. The values are known here, by what --help calls them:
-FILE, PATH, CODE. What cannot be read completes nothing: a shell that waits for words has no place
-for an error. The scripts of the shells are in completions/; they speak click's own protocol, but in
-bash, where ``@``, ``=`` and ``:`` part words, the line itself is read and not bash's words.
+click completes commands, options and choices. This module completes values, by their metavar in
+--help: FILE, PATH, CODE. A file that cannot be read gives no candidates: a shell that waits for
+words cannot show an error. The scripts of the shells are in completions/ and use click's protocol.
+In bash, where ``@``, ``=`` and ``:`` separate words, the line is read instead of bash's words.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from xenassign.devicetree.tree import Node, Tree
 
 Items = Iterator["CompletionItem[str]"]
-#: From the other options of the line, and what is written of the word, to what it may become.
+#: From the other options of the line and the beginning of the word to the candidates.
 Candidates = Callable[[Mapping[str, Any], str], Items]
 
-#: What needs no quotes in any shell; a name of a board that does is not offered.
+#: Text without quotes in every shell. Names of a board that require quotes are not offered.
 _PLAIN = re.compile(r"[A-Za-z0-9/@,.:=#+_-]+")
 
 
@@ -57,7 +57,7 @@ def _both(*kinds: Candidates) -> Candidates:
 
 
 def _devices(line: Mapping[str, Any], word: str) -> Items:
-    """Devices of the line's board: aliases and paths; labels and names once they are begun."""
+    """Devices of the line's board: aliases and paths; labels and names if the word is not empty."""
     tree = _board(line)
     if tree is None:
         return
@@ -81,7 +81,7 @@ def _regions(line: Mapping[str, Any], _word: str) -> Items:
 
 
 def _is_device(node: Node) -> bool:
-    """Whether it is of a kind that could be meant: what has a driver, and is no CPU."""
+    """Whether a node may be a device: it has ``compatible``, and is not a CPU or memory."""
     return (
         node.parent is not None
         and "compatible" in node.properties
@@ -90,7 +90,7 @@ def _is_device(node: Node) -> bool:
 
 
 def _item(name: str, node: Node) -> CompletionItem[str]:
-    """A name of a node; fish and zsh show what it is compatible with beside it."""
+    """A name of a node. fish and zsh show its first ``compatible`` next to it."""
     compatible = node.properties.get("compatible")
     kinds = compatible.value.split(b"\0") if compatible is not None else [b""]
     return CompletionItem(name, help=kinds[0].decode("ascii", "replace") or None)
@@ -99,19 +99,19 @@ def _item(name: str, node: Node) -> CompletionItem[str]:
 def _assigned(of: Candidates, *words: str) -> Candidates:
     """``WORD`` or ``PATH=WORD``."""
 
-    def found(line: Mapping[str, Any], word: str) -> Items:
+    def candidates(line: Mapping[str, Any], word: str) -> Items:
         path, equals, _ = word.partition("=")
         if equals:
-            yield from (CompletionItem(f"{path}={one}") for one in words)
+            yield from (CompletionItem(f"{path}={value}") for value in words)
         else:
-            yield from (CompletionItem(one) for one in words)
+            yield from map(CompletionItem, words)
             yield from (CompletionItem(f"{item.value}=", help=item.help) for item in of(line, word))
 
-    return found
+    return candidates
 
 
 def _codes(_line: Mapping[str, Any], word: str) -> Items:
-    """The rules; behind a comma the next of a list."""
+    """The codes of the rules; after a comma the next code of a list."""
     from xenassign.lint.catalogue import rules
 
     before = word[: word.rfind(",") + 1]
@@ -125,12 +125,12 @@ def _releases(_line: Mapping[str, Any], _word: str) -> Items:
 
 
 def _domains(line: Mapping[str, Any], _word: str) -> Items:
-    """The domains of the line's xenassign.toml."""
+    """The names of the domains of the line's xenassign.toml."""
     domains = _project(line).get("domain", ())
     yield from (CompletionItem(domain["name"]) for domain in domains)
 
 
-#: By what --help calls a value. Choices are click's own.
+#: By the metavar of a value in --help. click completes choices itself.
 KINDS: dict[str, Candidates] = {
     "FILE": _files,
     "FILE…": _files,
@@ -151,7 +151,7 @@ KINDS: dict[str, Candidates] = {
 
 
 def kind_of(param: click.Parameter) -> str:
-    """What --help calls the value of an option or argument; empty where click has the choices."""
+    """The metavar of an option or argument in --help; empty if click completes it."""
     if param.metavar is not None:
         return param.metavar
     return (param.name or "").upper() if isinstance(param, click.Argument) else ""
@@ -162,7 +162,7 @@ def _board(line: Mapping[str, Any]) -> Tree | None:
     from xenassign.host.source import read_host
 
     own = [line.get("host"), *(line.get("hosts") or ())]
-    for name in [*(_expanded(one) for one in own if one), *_hosts(line)]:
+    for name in [*(_expanded(host) for host in own if host), *_hosts(line)]:
         if os.path.isfile(name) or os.path.isdir(name):
             return read_host(name)
     return None
@@ -176,7 +176,7 @@ def _hosts(line: Mapping[str, Any]) -> list[str]:
 
 
 def _project(line: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The values of the line's xenassign.toml, which need not be right."""
+    """The values of the line's xenassign.toml, which may be invalid."""
     from xenassign.toml_text import read_toml
 
     config = line.get("config")
@@ -184,12 +184,12 @@ def _project(line: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _expanded(name: str) -> str:
-    """A word as the shell would give it to us: it is not expanded yet."""
+    """A word with variables and ``~`` expanded, as the shell would do before it runs a command."""
     return os.path.expanduser(os.path.expandvars(name))
 
 
 class _Value(click.types.StringParamType):
-    """The type of a value that has candidates."""
+    """The type of a parameter whose values have candidates."""
 
     def __init__(self, candidates: Candidates, line: Mapping[str, Any]) -> None:
         self._candidates, self._line = candidates, line
@@ -197,8 +197,8 @@ class _Value(click.types.StringParamType):
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem[str]]:
-        found = self._candidates(self._line, incomplete)
-        return [one for one in found if one.type != "plain" or _fits(one.value, incomplete)]
+        items = self._candidates(self._line, incomplete)
+        return [item for item in items if item.type != "plain" or _fits(item.value, incomplete)]
 
 
 def _fits(value: str, word: str) -> bool:
@@ -206,25 +206,25 @@ def _fits(value: str, word: str) -> bool:
 
 
 class _Asked(ShellComplete):
-    """What the shells have in common: the words, and our script in place of click's."""
+    """Common to the shells: the candidates, and our script instead of click's."""
 
     script = ""
 
     def source(self) -> str:
-        super().source()  # click's word about a shell that is too old
+        super().source()  # click's error for a shell that is too old
         return (directory("completions") / self.script).read_text(encoding="utf-8")
 
     def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem[str]]:
         try:
             self._prepare(args)
-            found = super().get_completions(args, incomplete)
-        except Exception:  # an unreadable board, a file in the making: there is nothing to offer
+            items = super().get_completions(args, incomplete)
+        except Exception:  # an unreadable board, a file that is being edited: no candidates
             return []
         before = _option(incomplete)
-        return [_prefixed(one, before) for one in {one.value: one for one in found}.values()]
+        return [_prefixed(item, before) for item in {item.value: item for item in items}.values()]
 
     def _prepare(self, args: list[str]) -> None:
-        """Gives the command's parameters their candidates."""
+        """Sets the types of the command's parameters that have candidates."""
         name, *words = args or [""]
         group = self.cli
         command = (
@@ -235,7 +235,7 @@ class _Asked(ShellComplete):
         if command is None:
             return
         if words and words[-1].startswith("-"):
-            words.pop()  # the option that wants the value: click reads nothing where one lacks it
+            words.pop()  # the option of this value: click stops at an option without a value
         line = command.make_context(name, words, resilient_parsing=True).params
         for param in command.params:
             candidates = KINDS.get(kind_of(param))
@@ -244,21 +244,21 @@ class _Asked(ShellComplete):
 
 
 def _option(word: str) -> str:
-    """``--option=``, where the word has one before its value."""
+    """``--option=``, if the word begins with it."""
     name, equals, _ = word.partition("=")
     return name + equals if word.startswith("-") and equals else ""
 
 
 def _prefixed(item: CompletionItem[str], before: str) -> CompletionItem[str]:
-    """The whole word, from what its value may be."""
-    told = " ".join((item.help or "").split())
-    shown = "".join(char for char in told if char.isprintable())
+    """The item with the option before its value, and its help on one printable line."""
+    text = " ".join((item.help or "").split())
+    shown = "".join(char for char in text if char.isprintable())
     value = item.value if item.type != "plain" else before + item.value
     return CompletionItem(value, type=item.type, help=shown or None)
 
 
 class _Bash(_Asked, BashComplete):
-    """Reads the line and gives what takes the place of the part that bash thinks is the word."""
+    """Reads the line, and completes the part of it that bash treats as the word."""
 
     script = "xenassign.bash"
     _before = ""
@@ -289,6 +289,6 @@ class _Fish(_Asked, FishComplete):
 
 
 def register() -> None:
-    """Puts these in the place of click's."""
+    """Replaces click's classes for the shells by these."""
     for shell in (_Bash, _Zsh, _Fish):
         add_completion_class(shell)

@@ -1,4 +1,4 @@
-"""``xenassign explain``: what a finding means."""
+"""``xenassign explain``: the meaning of a finding."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import click
 @click.command("explain")
 @click.argument("code", required=False)
 def command(code: str | None) -> None:
-    """Tell what a finding means, what Xen does, and how to mend it. Without CODE: list all codes.
+    """Explain a finding: what it means, what Xen does, how to fix it. Without CODE: list all codes.
 
     \b
     Example:

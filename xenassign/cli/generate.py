@@ -1,4 +1,4 @@
-"""``xenassign generate``: the main job."""
+"""``xenassign generate``: the files that Xen requires."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ if TYPE_CHECKING:
 
 @click.command("generate", cls=Grouped)
 @board_options
-@click.option("-o", "--output", metavar="DIR", required=True, help="Where the files go.")
+@click.option("-o", "--output", metavar="DIR", required=True, help="The folder for the files.")
 @request_options
 @boot_options
 @click.option(
     "--per-host",
     is_flag=True,
-    help="With several boards: a folder of files for each, not one set that serves all.",
+    help="With several boards: write a folder of files for each, not one set for all.",
 )
 @lock_option
-@click.option("--locked", is_flag=True, help="Fail if a decision is not that of the lock.")
-@click.option("--overwrite", is_flag=True, help="Replace files that exist.")
+@click.option("--locked", is_flag=True, help="Fail if a decision differs from the lock.")
+@click.option("--overwrite", is_flag=True, help="Replace existing files.")
 @click.option("-q", "--quiet", is_flag=True, help="Print errors and warnings only.")
 def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
     host: str | None,
@@ -54,21 +54,22 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
     quiet: bool,
     **asked: Any,
 ) -> None:
-    """Write everything that Xen needs to give devices of HOST to a guest.
+    """Write everything that Xen requires to assign devices of HOST to a guest.
 
-    HOST is the board's device tree (.dtb or .dts; - for standard input), or a live one
-    (/proc/device-tree, /sys/firmware/fdt); from that of dom0 for xl. The files are the partial
-    device tree (NAME.dtb, NAME.dts), NAME.cfg for xl, NAME.host.dtbo and .dtso that mark the host's
-    nodes, NAME.dom0less.dtso with the domain's /chosen node, and NAME.json, the plan. All are
-    written or none. Exit status 1: refused, with every reason.
+    HOST is the board's device tree (.dtb or .dts; - for standard input), or a live tree
+    (/proc/device-tree, /sys/firmware/fdt); with the live tree of dom0 the files are for xl. The
+    files are the partial device tree (NAME.dtb, NAME.dts), NAME.cfg for xl, NAME.host.dtbo and
+    .dtso that mark the host's nodes, NAME.dom0less.dtso with the domain's /chosen node, and
+    NAME.json, the plan. Either all files are written or none. Exit status 1: refused, with every
+    reason.
 
-    Instead of overlays a boot can have the board's tree with everything in it (--host-out, with
-    --chosen for dom0less), or a U-Boot script that changes the tree (--uboot-script). Both want to
-    know with --load what lies where. ImageBuilder does the same on the build host: --imagebuilder
-    writes what its configuration has to say.
+    Instead of applying overlays, Xen can boot with a complete tree (--host-out; --chosen adds the
+    dom0less domains), or U-Boot can change the tree at boot (--uboot-script). --load gives the load
+    addresses, which both --chosen and the script require. --imagebuilder writes a configuration for
+    ImageBuilder, which does the same on the build host.
 
-    With -c the boards and the domains are those of a xenassign.toml, and what two domains would
-    share is refused. xenassign.lock keeps the decisions: a rebuild tells what changed.
+    With -c the boards and the domains are those of a xenassign.toml, and generate refuses what two
+    domains would share. xenassign.lock keeps the decisions: a rebuild reports what changed.
 
     \b
     Example:
@@ -86,10 +87,12 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
     request, trees = make_system(asked, host, hosts, config)
     request = with_boot(request, asked, config)
     if len(trees) > 1 and (request.boot.outputs or request.imagebuilder):
-        raise UsageError("several boards boot in several ways; ask for the boot of one board")
+        raise UsageError(
+            "--host-out, --uboot-script and --imagebuilder require a single board; give one HOST"
+        )
     kept = lock_path(lock, config, own=host is None and not hosts)
     if locked and kept is None:
-        raise UsageError("--locked: no lock is named; give it with --lock FILE")
+        raise UsageError("--locked requires a lock; give --lock FILE")
     older = read_lock(kept) if kept is not None and (locked or kept.exists()) else None
     only = asked["name"] if config is not None else None
     built = build(trees, request, Wanted(per_host, only, older, locked, str(kept)))
@@ -122,20 +125,22 @@ _FILES = ("base_cfg", "imagebuilder_base")
 
 
 def _keep(read: Sequence[str | Path | None], files: Iterable[Path]) -> None:
-    """Refuses to write over what was read, --overwrite or not: the next run needs it. UsageError.
+    """Raises UsageError if a file would overwrite an input, with --overwrite too.
 
-    A path may lead to the same file by another name.
+    The next run needs the input. Both paths may lead to one file under different names.
     """
     from xenassign.errors import UsageError
 
-    for path, one in itertools.product(files, read):
+    for path, source in itertools.product(files, read):
         with contextlib.suppress(OSError, ValueError):
-            if one is not None and path.samefile(one):
-                raise UsageError(f"{path}: is {one} itself, which was read; name another file")
+            if source is not None and path.samefile(source):
+                raise UsageError(
+                    f"{path}: would overwrite the input file {source}; name another file"
+                )
 
 
 def _changed(path: Path, lock: Lock | None) -> dict[Path, bytes]:
-    """The lock's file with its new content, where that differs."""
+    """The lock's file with its new content; empty if that is unchanged."""
     from xenassign.render.lock import to_text
 
     if lock is None:

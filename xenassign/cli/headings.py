@@ -42,9 +42,9 @@ class Grouped(click.Command):
     """A command whose --help has its options under headings."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Writes them."""
+        """Writes the options, a section for each heading."""
         for heading, params in grouped(self.get_params(ctx)):
-            told = [record for one in params if (record := one.get_help_record(ctx)) is not None]
-            if told:
+            records = [r for param in params if (r := param.get_help_record(ctx)) is not None]
+            if records:
                 with formatter.section(heading):
-                    formatter.write_dl(told)
+                    formatter.write_dl(records)

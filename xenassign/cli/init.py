@@ -12,17 +12,19 @@ from xenassign.cli.options import driver_option, driver_set, host_argument, vers
 
 @click.command("init")
 @host_argument
-@click.option("-o", "--output", metavar="FILE", help="Where it goes.  [default: standard output]")
+@click.option(
+    "-o", "--output", metavar="FILE", help="The file to write.  [default: standard output]"
+)
 @xen_option
 @driver_option
-@click.option("--overwrite", is_flag=True, help="Replace a file that exists.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 def command(
     host: str, output: str | None, version: str, drivers: tuple[str, ...], overwrite: bool
 ) -> None:
     """Write a xenassign.toml for HOST to start from.
 
-    It has one domain, every key with what it means, and the devices of the board that could be
-    assigned, in comments.
+    It has one domain, and in comments every key with its meaning and the devices of the board
+    that can be assigned.
 
     \b
     Example:
@@ -38,12 +40,12 @@ def command(
     tree = read_host(host)
     xen = release(version_by(version, [tree]))
     has = driver_set(drivers)
-    found = assess(read_platform(tree), xen, drivers=has)
+    assessment = assess(read_platform(tree), xen, drivers=has)
     target = Path(output) if output is not None else None
     name = "board.dtb" if host == "-" else host
     if target is not None and not os.path.isabs(name):
         name = os.path.relpath(name, target.parent)
-    text = starter(found, name, xen, has)
+    text = starter(assessment, name, xen, has)
     if target is None:
         click.echo(text, nl=False)
         return

@@ -1,4 +1,4 @@
-"""``xenassign inspect``: what could be assigned."""
+"""``xenassign inspect``: the devices of a board, and whether each can be assigned."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ from xenassign.cli.options import driver_option, driver_set, host_argument, vers
 @click.option(
     "--scmi",
     is_flag=True,
-    help="Who uses each SCMI id, CPUs too: what two share one cannot switch off alone.",
+    help="Show the users of each SCMI id, CPUs included. A user of a shared id cannot switch it"
+    " off alone.",
 )
-@click.option("--assignable", is_flag=True, help="Only devices that could be assigned alone.")
+@click.option("--assignable", is_flag=True, help="Show only devices that can be assigned alone.")
 @xen_option
 @driver_option
 def command(
@@ -37,13 +38,13 @@ def command(
     version: str,
     drivers: tuple[str, ...],
 ) -> None:
-    """Show the devices of HOST, what is known about each, and whether it could be assigned.
+    """Show the devices of HOST, what is known about each, and whether it can be assigned.
 
-    With PATH (as for generate -d) only these devices, in detail: registers, interrupts, IOMMU,
-    SCMI ids, DMA, and every finding.
+    With PATH (as for generate -d), show only these devices, in detail: registers, interrupts,
+    IOMMU, SCMI ids, DMA, and every finding.
 
     HOST is a .dtb, a .dts, or on the board itself the live tree: /proc/device-tree, or as root
-    /sys/firmware/fdt. In dom0 that is the tree that Xen made; what it does not tell is said.
+    /sys/firmware/fdt. In dom0 that is the tree that Xen made; inspect reports what it lacks.
 
     \b
     Example:
@@ -62,13 +63,13 @@ def command(
     tree = read_host(host)
     only = select(tree, paths) if paths else None
     xen = release(version_by(version, [tree]))
-    found = assess(read_platform(tree), xen, only, driver_set(drivers), assignable)
+    assessment = assess(read_platform(tree), xen, only, driver_set(drivers), assignable)
     if form == "json":
-        click.echo(to_json(inspect(found, scmi)), nl=False)
+        click.echo(to_json(inspect(assessment, scmi)), nl=False)
         return
     from xenassign.render.table import show, show_scmi
 
     if scmi:
-        show_scmi(found, sys.stdout)
+        show_scmi(assessment, sys.stdout)
         return
-    show(found, detail=bool(paths), stream=sys.stdout)
+    show(assessment, detail=bool(paths), stream=sys.stdout)

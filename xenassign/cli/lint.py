@@ -16,25 +16,25 @@ from xenassign.xen.releases import DEFAULT, KCONFIG, RELEASES
     "--host",
     metavar="HOST",
     help="The board's device tree as Xen gets it: .dtb, .dts, or the live tree of a boot without"
-    " Xen. Without it the rules that need it do not run.",
+    " Xen. Rules that require it do not run without it.",
 )
 @click.option(
     "--host-overlay",
     "overlays",
     multiple=True,
     metavar="FILE",
-    help="An overlay (.dtbo, .dtso) that the boot loader applies to HOST: marks, domains.",
+    help="An overlay (.dtbo, .dtso) with marks or domains that the boot loader applies to HOST.",
 )
 @click.option(
     "--live-host",
     is_flag=True,
     help="HOST comes from the running board (/sys/firmware/fdt, /proc/device-tree): its /memory is"
-    " what Xen has.",
+    " the memory that Xen uses.",
 )
 @click.option(
     "--partial",
     metavar="FILE",
-    help="The partial device tree that the configurations' device_tree means.",
+    help="The partial device tree for device_tree of the configurations.",
 )
 @click.option(
     "--xen",
@@ -47,7 +47,7 @@ from xenassign.xen.releases import DEFAULT, KCONFIG, RELEASES
     "routes",
     multiple=True,
     type=click.Choice(["dom0less", "xl"]),
-    help="Judge for this route only. Default: both.",
+    help="Check for this route only. Default: both.",
 )
 @click.option("--memory", type=click.IntRange(min=1), metavar="MIB", help="Memory of the domain.")
 @click.option(
@@ -57,21 +57,21 @@ from xenassign.xen.releases import DEFAULT, KCONFIG, RELEASES
     "--dom0/--no-dom0",
     default=True,
     show_default=True,
-    help="Whether there is a dom0, which keeps what HOST does not mark.",
+    help="Whether there is a dom0. It keeps the devices that HOST does not mark.",
 )
 @driver_option
 @console_option
 @click.option(
     "--together",
     is_flag=True,
-    help="The files are of domains that run at the same time: say what two of them share (XA0xx)."
-    " Needs --host.",
+    help="The files belong to domains that run at the same time: report what two of them share"
+    " (XA0xx). Requires --host.",
 )
 @click.option(
     "--kconfig",
     multiple=True,
     type=click.Choice(KCONFIG),
-    help="What your Xen is built with although it is off by default; repeat it.",
+    help="An option that your Xen is built with and that is off by default; repeat it.",
 )
 @click.option(
     "-I",
@@ -84,25 +84,25 @@ from xenassign.xen.releases import DEFAULT, KCONFIG, RELEASES
     "--select",
     multiple=True,
     metavar="CODE",
-    help="Only these findings: codes or their beginnings (XA2), repeated or with commas.",
+    help="Report only these findings: codes or prefixes of codes (XA2), repeated or with commas.",
 )
-@click.option("--ignore", multiple=True, metavar="CODE", help="Not these findings.")
+@click.option("--ignore", multiple=True, metavar="CODE", help="Do not report these findings.")
 @click.option(
     "--format",
     "form",
     type=click.Choice(["text", "json", "sarif", "github"]),
     default="text",
     show_default=True,
-    help="How to say it.",
+    help="The output format.",
 )
-@click.option("--fix", is_flag=True, help="Mend what is mechanical; the diff is shown first.")
-@click.option("--diff", is_flag=True, help="Show what --fix would change, and change nothing.")
+@click.option("--fix", is_flag=True, help="Apply the mechanical fixes; the diff is shown first.")
+@click.option("--diff", is_flag=True, help="Show what --fix would change, without changing files.")
 @click.option(
     "--config",
     metavar="FILE",
-    help="Where [lint] stands.  [default: xenassign.toml, if there is one]",
+    help="The file with the [lint] section.  [default: xenassign.toml, if it exists]",
 )
-@click.option("--list-rules", is_flag=True, help="List the rules, and stop.")
+@click.option("--list-rules", is_flag=True, help="List the rules and exit.")
 def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
     files: tuple[str, ...],
     host: str | None,
@@ -127,13 +127,13 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
     config: str | None,
     list_rules: bool,
 ) -> None:
-    """Check partial device trees and xl configurations as Xen will read them.
+    """Check partial device trees and xl configurations as Xen reads them.
 
     FILE is a partial device tree (.dtb, .dts), an xl configuration, or a device tree or overlay
     with dom0less domains in /chosen; - is standard input. A configuration is checked together with
     the partial device tree that its device_tree names. Exit status 1: an error was found.
 
-    A comment takes a finding away, for the statement it stands at: xenassign: allow CODE: reason.
+    A comment at a statement waives a finding there: xenassign: allow CODE: reason.
 
     \b
     Example:

@@ -1,8 +1,8 @@
 """The man pages, made of the commands' help.
 
 ``python -m xenassign.cli.manual man`` writes man/*.1; a test compares the two. A page has no date,
-so that it is the same on every day. In a command's help a paragraph after a line with a backspace
-stands as it is written; the one that begins with ``Example:`` becomes the examples of the page.
+so that its bytes depend on the help only. In a command's help a paragraph after a line with a
+backspace is copied verbatim; the one that begins with ``Example:`` becomes the page's examples.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from xenassign.cli import cli
 from xenassign.cli.headings import Grouped, grouped
 from xenassign.render.pages import write_pages
 
-#: What stands for characters that roff takes for its own, or sets as others.
+#: Escapes for characters that roff interprets, or replaces by others.
 _ROFF = {
     "\\": "\\(rs",
     "-": "\\-",
@@ -36,23 +36,23 @@ _SENTENCE = re.compile(r"(?<=[.?!]) (?=[A-Z]|xenassign|--|\[default|\[required)"
 _REFUSED = re.compile(r"\s*Exit status 1: (.+?)\.(?=\s|$)", re.DOTALL)
 
 _STATUS = (
-    ("0", "Done."),
+    ("0", "Success."),
     ("1", ""),
     (
         "2",
-        "The question could not be read, or the files could not be written: one line on standard"
-        " error says what to do.",
+        "An input is invalid or cannot be read, or the files cannot be written: one line on"
+        " standard error says what to do.",
     ),
     ("130", "Interrupted."),
 )
-_NO = "The answer is no, with every reason on a line of its own: generate, plan and lint."
+_NO = "Refused, or an error was found; each reason is on its own line: generate, plan and lint."
 
 #: Options and arguments with which a command reads a .dts or a .toml.
 _READS = ("host", "hosts", "files", "config")
 
 
 class Entry(NamedTuple):
-    """A file or a variable. ``params``: a command is concerned that has one of these; none: all."""
+    """A file or a variable. ``params``: it concerns commands with one of these; empty: all."""
 
     name: str
     params: tuple[str, ...]
@@ -60,29 +60,27 @@ class Entry(NamedTuple):
 
 
 _FILES = (
-    Entry(
-        "xenassign.toml", ("config",), "The boards and domains of a system; what lint has to do."
-    ),
+    Entry("xenassign.toml", ("config",), "The boards and domains of a system; settings for lint."),
     Entry(
         "xenassign.lock",
         ("lock",),
-        "The decisions for the xenassign.toml beside it. Keep it in version control.",
+        "The decisions for the xenassign.toml in the same folder. Keep it in version control.",
     ),
     Entry(
         "~/.cache/xenassign",
         _READS,
-        "The parsers of .dts and .toml, kept because building them takes time. It may be deleted.",
+        "Cached parsers for .dts and .toml, which take time to build. It may be deleted.",
     ),
 )
 _ENVIRONMENT = (
-    Entry("XDG_CACHE_HOME", _READS, "The folder in which that of the parsers is, for ~/.cache."),
-    Entry("XENASSIGN_DEBUG", (), "If set, an internal error shows where it was."),
+    Entry("XDG_CACHE_HOME", _READS, "The parent folder of the cached parsers. Default: ~/.cache."),
+    Entry("XENASSIGN_DEBUG", (), "If set, an internal error prints its traceback."),
 )
 _OTHERS = ("dtc(1)", "fdtoverlay(1)", "xl(1)", "xl.cfg(5)")
 
 
 class Help(NamedTuple):
-    """A command's help in parts. ``text``: paragraphs, those written as they are with a flag."""
+    """A command's help in parts. ``text``: paragraphs, each with whether it is verbatim."""
 
     summary: str
     text: tuple[tuple[str, bool], ...]
@@ -91,13 +89,13 @@ class Help(NamedTuple):
 
 
 def escaped(text: str) -> str:
-    """Text that roff shows as it stands."""
+    """Text that roff shows unchanged."""
     shown = (_ROFF.get(char, char if char.isascii() else f"\\[u{ord(char):04X}]") for char in text)
     return "".join(shown)
 
 
 def _line(text: str) -> str:
-    """A line of escaped text that roff takes for no request."""
+    """A line of escaped text that roff does not interpret as a request."""
     return f"\\&{text}" if text.startswith((".", "'")) else text
 
 
@@ -110,7 +108,7 @@ def _italic(text: str) -> str:
 
 
 def _filled(text: str) -> Iterator[str]:
-    """A paragraph; a sentence a line, as roff wants it to know where one ends."""
+    """A paragraph, one sentence on each line, so that roff recognizes the end of a sentence."""
     for sentence in _SENTENCE.split(" ".join(text.split())):
         yield _line(escaped(sentence))
 
@@ -132,8 +130,8 @@ def read_help(command: click.Command) -> Help:
     examples, refused = "", ""
     for paragraph in re.split(r"\n\s*\n", cleandoc(command.help or "")):
         if not paragraph.startswith("\b\n"):
-            found = _REFUSED.search(paragraph)
-            refused = " ".join(found[1].split()) if found else refused
+            match = _REFUSED.search(paragraph)
+            refused = " ".join(match[1].split()) if match else refused
             kept = _REFUSED.sub("", paragraph).strip()
             text += [(kept, False)] if kept else []
             continue
@@ -163,7 +161,7 @@ def _value(option: click.Option) -> str:
 
 
 def _default(option: click.Option) -> str:
-    """What the option is unless given, where --help says it too."""
+    """The default of the option, if --help shows it too."""
     if not option.show_default:
         return ""
     if option.secondary_opts:
@@ -173,11 +171,11 @@ def _default(option: click.Option) -> str:
 
 
 def _options(command: click.Command, context: click.Context) -> Iterator[str]:
-    """The options, each with the words of --help, and under its headings."""
+    """The options, each with its text of --help, under the headings of --help."""
     params = command.get_params(context)
     groups = grouped(params) if isinstance(command, Grouped) else [("", params)]
     for heading, own in groups:
-        shown = [one for one in own if isinstance(one, click.Option) and not one.hidden]
+        shown = [param for param in own if isinstance(param, click.Option) and not param.hidden]
         if heading and shown:
             yield f".SS {escaped(heading)}"
         for option in shown:
@@ -233,16 +231,16 @@ def _page(command: click.Command, context: click.Context, others: Sequence[str])
         lines += _verbatim(text) if verbatim else _filled(text)
     if isinstance(command, click.Group):
         lines.append(".SH COMMANDS")
-        for one in command.list_commands(context):
-            summary = read_help(_sub(command, context, one)[0]).summary
-            lines += _tagged(f"{_bold(f'{title}-{one}')}(1)", _filled(f"{summary}."))
+        for sub in command.list_commands(context):
+            summary = read_help(_sub(command, context, sub)[0]).summary
+            lines += _tagged(f"{_bold(f'{title}-{sub}')}(1)", _filled(f"{summary}."))
     lines += [".SH OPTIONS", *_options(command, context)]
     if said.examples:
         lines += [".SH EXAMPLES", *_verbatim(said.examples)]
     lines += [".SH EXIT STATUS", *_statuses(_refused(command, said))]
     for heading, entries, style in _SURROUNDINGS:
-        told = [line for entry in entries for line in _entry(entry, command, style)]
-        lines += [f".SH {heading}", *told] if told else []
+        listed = [line for entry in entries for line in _entry(entry, command, style)]
+        lines += [f".SH {heading}", *listed] if listed else []
     lines += [".SH SEE ALSO", ",\n".join(_reference(other) for other in (*others, *_OTHERS))]
     return "\n".join(lines) + "\n"
 
@@ -264,9 +262,9 @@ def _refused(command: click.Command, said: Help) -> str:
 
 
 def _statuses(refused: str) -> Iterator[str]:
-    for status, what in _STATUS:
-        if what or refused:
-            yield from _tagged(_bold(status), _filled(what or refused))
+    for status, meaning in _STATUS:
+        if meaning or refused:
+            yield from _tagged(_bold(status), _filled(meaning or refused))
 
 
 def _reference(page: str) -> str:
@@ -288,16 +286,16 @@ def pages() -> dict[str, str]:
     context = click.Context(cli, info_name="xenassign", **cli.context_settings)
     subs = [_sub(cli, context, name) for name in cli.list_commands(context)]
     names = ["xenassign", *(_page_name(sub.command_path) for _, sub in subs)]
-    found = {}
+    made = {}
     for command, own in [(cli, context), *subs]:
         name = _page_name(own.command_path)
         others = [f"{other}(1)" for other in names if other != name]
-        found[f"{name}.1"] = _page(command, own, others)
-    return found
+        made[f"{name}.1"] = _page(command, own, others)
+    return made
 
 
 def write(directory: Path) -> None:
-    """Writes the pages, and takes away those of commands that are no more."""
+    """Writes the pages, and removes those of commands that do not exist any more."""
     write_pages(directory, pages())
 
 

@@ -31,7 +31,7 @@ xen_option = click.option(
     metavar="RELEASE",
     default=DEFAULT,
     help=f"The Xen release: {', '.join(RELEASES)}.  [default: {DEFAULT}; with dom0's live tree the"
-    " one that made it]",
+    " release that made it]",
 )
 
 driver_option = click.option(
@@ -39,38 +39,38 @@ driver_option = click.option(
     "drivers",
     multiple=True,
     type=click.Choice(["smmu", "smmu-v3", "ipmmu"]),
-    help="An IOMMU driver that your build of Xen has; repeat it. Default: all that the release"
-    " knows. A default build has smmu only.",
+    help="An IOMMU driver that your build of Xen has; repeat it. Default: all drivers of"
+    " the release. A default build has smmu only.",
 )
 
 
 console_option = click.option(
     "--xen-console",
     metavar="PATH|none",
-    help="The UART that Xen uses, where it is not that of stdout-path.",
+    help="The UART that Xen uses, if it is not that of stdout-path.",
 )
 
 config_option = click.option(
     "-c",
     "--config",
     metavar="FILE",
-    help="A xenassign.toml with boards and domains. Options beside it are for all of its domains,"
-    " or for the one that --name names; they come before what the file says.",
+    help="A xenassign.toml with boards and domains. Other options override the file, for all of its"
+    " domains or for the one that --name selects.",
 )
 
 
 lock_option = click.option(
     "--lock",
     metavar="FILE",
-    help="Where the decisions are kept.  [default: with -c and its boards beside that file, .toml"
-    " become .lock; else nowhere]",
+    help="The file that keeps the decisions.  [default: with -c and its boards, that file with"
+    " .lock for .toml; otherwise none]",
 )
 
 
 def lock_path(lock: str | None, config: str | None, *, own: bool) -> Path | None:
-    """Where the decisions are kept; None: nowhere. ``own``: the boards are those of ``config``.
+    """The file that keeps the decisions; None: no file.
 
-    What is tried on other boards is not what the file's lock is about.
+    ``own``: the boards are those of ``config``. A run with other boards does not change its lock.
     """
     from xenassign.assign.lock import SUFFIX
 
@@ -87,8 +87,8 @@ def board_options(command: F) -> F:
             "hosts",
             multiple=True,
             metavar="FILE",
-            help="One more board that the plan must hold on: a revision, or where the guest may be"
-            " moved to. Repeat it.",
+            help="One more board that the plan must be valid on: a revision, or a board that the"
+            " guest may be moved to. Repeat it.",
         ),
         config_option,
         click.argument("host", metavar="[HOST]", required=False),
@@ -105,18 +105,18 @@ _REQUEST_OPTIONS = (
         multiple=True,
         metavar="PATH",
         help="A device: full path, alias, label or unique suffix (ethernet@ff0e0000); * ? [] as in"
-        " a shell. Comes with its subtree. Repeat it for each device.",
+        " a shell. The device includes its subtree. Repeat it for each device.",
     ),
     click.option(
         "--name",
         metavar="NAME",
-        help="The domain's name (without -c: domu1). With -c, which of its domains is meant.",
+        help="The domain's name (without -c: domu1). With -c, it selects one of its domains.",
     ),
     click.option(
         "--base-cfg",
         metavar="FILE",
-        help="Your own dom.cfg: NAME.cfg becomes this text with device_tree, dtdev, irqs, iomem,"
-        " passthrough and shadow_memory set for the devices. Name, memory and vcpus are taken from"
+        help="Your own dom.cfg: NAME.cfg is this text with device_tree, dtdev, irqs, iomem,"
+        " passthrough and shadow_memory set for the devices. Name, memory and vcpus are read from"
         " it.",
     ),
     xen_option,
@@ -125,26 +125,26 @@ _REQUEST_OPTIONS = (
         "routes",
         multiple=True,
         type=click.Choice(["dom0less", "xl"]),
-        help="Who builds the guest. Default: files for both; for dom0less with --static-memory, for"
-        " xl with dom0's live tree.",
+        help="Who builds the guest. Default: both; dom0less with --static-memory, xl with dom0's"
+        " live tree.",
     ),
     click.option(
         "--map",
         "maps",
         multiple=True,
         metavar="[PATH[#INDEX]=]WHERE",
-        help="Where registers go in the guest: an ADDRESS, 'identity' (the default), 'auto'"
-        " (identity where it is safe, else a hole) or 'window:BASE-END' (auto, inside of it only)."
-        " Without PATH for all devices, with #INDEX for one reg entry.",
+        help="The guest address of registers: an ADDRESS, 'identity' (the default), 'auto'"
+        " (identity where it is safe, otherwise a hole) or 'window:BASE-END' (auto, within this"
+        " range). Without PATH it applies to all devices, with #INDEX to one reg entry.",
     ),
     click.option(
         "--align",
         type=click.Choice(ALIGNMENTS),
         default="page",
         show_default=True,
-        help="What auto aligns to: natural, the block's size; 64k, for guests with such pages,"
-        " each block alone in its own; 2m, large blocks so that stage 2 can map them by 2 MiB and"
-        " 1 GiB.",
+        help="The alignment that auto uses. natural: the block's size; 64k: for guests with 64 KiB"
+        " pages, each block alone in its pages; 2m: large blocks so that stage 2 can map them with"
+        " 2 MiB and 1 GiB entries.",
     ),
     click.option(
         "--iommu-policy",
@@ -152,8 +152,8 @@ _REQUEST_OPTIONS = (
         type=click.Choice(["auto", "strict", "trust"]),
         default="auto",
         show_default=True,
-        help="Devices that Xen cannot protect: auto forces those known to do no DMA and refuses the"
-        " rest, strict refuses all, trust forces all.",
+        help="What to do with devices that Xen cannot protect. auto: force those known to do no"
+        " DMA, refuse the others; strict: refuse all; trust: force all.",
     ),
     click.option(
         "--force-assign-without-iommu",
@@ -167,42 +167,43 @@ _REQUEST_OPTIONS = (
         "shared",
         multiple=True,
         metavar="PATH",
-        help="Accept that the pages of this device (or neighbour) are shared.",
+        help="Accept that pages of this device (or neighbour) are shared.",
     ),
     click.option(
         "--clock-rate",
         "rates",
         multiple=True,
         metavar="PATH[#CLOCK]=HZ",
-        help="The rate of a clock whose controller stays with the host: PATH is the device (CLOCK:"
-        " name or index) or the clock controller.",
+        help="The rate of a clock whose controller stays with the host. PATH is the device (CLOCK"
+        " is a name or index) or the clock controller.",
     ),
     click.option(
         "--keep-host-supplies",
         "keep_supplies",
         is_flag=True,
-        help="Have the host overlay mark the regulators that the devices use always-on and"
-        " boot-on, so that dom0 leaves them on.",
+        help="Set always-on and boot-on in the host overlay for the regulators that the devices"
+        " use, so that dom0 leaves them on.",
     ),
     click.option(
         "--memory-region",
         "regions",
         multiple=True,
         metavar="[PATH=]map|drop",
-        help="What becomes of a memory-region that is neither mapped nor dropped unasked. PATH: the"
-        " region, or a device for all of its regions; without PATH all.",
+        help="Map or drop a memory-region for which xenassign has no default. PATH is the region,"
+        " or a device for all of its regions; without PATH it applies to all.",
     ),
     click.option(
         "--sci",
         type=click.Choice(["scmi_smc"]),
-        help="Give the guest the host's SCMI (Xen 4.21+, arm,scmi-smc): the protocols that its"
-        " devices use, and the shared memory. One domain only; Xen needs scmi-smc-passthrough.",
+        help="Give the guest access to the host's SCMI (Xen 4.21+, arm,scmi-smc): the protocols"
+        " that its devices use, and the shared memory. One domain only; requires"
+        " scmi-smc-passthrough on Xen's command line.",
     ),
     click.option(
         "--keep-firmware",
         is_flag=True,
-        help="Keep the Xilinx firmware node that the devices refer to. Upstream Xen refuses a"
-        " guest's calls; for Xen of AMD.",
+        help="Keep the Xilinx firmware node that the devices refer to. For AMD's Xen; upstream Xen"
+        " refuses the guest's calls.",
     ),
     click.option("--memory", type=int, metavar="MIB", help="Memory of the domain."),
     click.option(
@@ -210,31 +211,31 @@ _REQUEST_OPTIONS = (
         "banks",
         multiple=True,
         metavar="BASE:SIZE",
-        help="Host memory that the domain gets (dom0less; Xen built with CONFIG_STATIC_MEMORY), as"
-        " in 0x80000000:512M; repeat it for each bank. --memory is their sum.",
+        help="Host memory for the domain (dom0less; Xen built with CONFIG_STATIC_MEMORY), for"
+        " example 0x80000000:512M; repeat it for each bank. --memory is their sum.",
     ),
     click.option(
         "--direct-map",
         is_flag=True,
-        help="Guest addresses are the host's: the static memory's, the GIC's and, for the vPL011,"
-        " those of Xen's console UART. What DMA without an IOMMU needs.",
+        help="Use the host's addresses in the guest: for the static memory, the GIC and (those of"
+        " Xen's console UART) the vPL011. DMA without an IOMMU requires it.",
     ),
     click.option("--vcpus", type=int, metavar="N", help="Virtual CPUs of the domain."),
     click.option(
         "--kernel",
         metavar="FILE",
-        help="kernel of dom.cfg, as dom0 sees it; DOMU_KERNEL of --imagebuilder.",
+        help="kernel of dom.cfg, a path in dom0; DOMU_KERNEL for --imagebuilder.",
     ),
     click.option(
         "--ramdisk",
         metavar="FILE",
-        help="ramdisk of dom.cfg, as dom0 sees it; DOMU_RAMDISK of --imagebuilder.",
+        help="ramdisk of dom.cfg, a path in dom0; DOMU_RAMDISK for --imagebuilder.",
     ),
     click.option("--extra", metavar="TEXT", help="The kernel's command line."),
     click.option(
         "--device-tree-path",
         metavar="FILE",
-        help="device_tree of dom.cfg: where NAME.dtb will lie in dom0. Default: NAME.dtb.",
+        help="device_tree of dom.cfg: the path of NAME.dtb in dom0. Default: NAME.dtb.",
     ),
     click.option(
         "--vpl011/--no-vpl011",
@@ -247,15 +248,15 @@ _REQUEST_OPTIONS = (
     click.option(
         "--attach-overlay",
         is_flag=True,
-        help="Also write NAME.attach.host.dtbo for `xl dt-overlay` of a running Xen (4.19+, built"
+        help="Also write NAME.attach.host.dtbo for `xl dt-overlay` on a running Xen (4.19+, built"
         " with CONFIG_OVERLAY_DTB) whose tree lacks the devices, and NAME.attach.dtbo for the"
-        " guest's Linux. HOST is the tree that has them.",
+        " guest's Linux. HOST is the tree with the devices.",
     ),
 )
 
 
 def request_options(command: F) -> F:
-    """The options that say what a domain is to be: those of every command that decides one."""
+    """Adds the options that describe a domain, for every command that plans one."""
     for option in reversed(_REQUEST_OPTIONS):
         command = option(command)
     return command
@@ -265,13 +266,13 @@ _BOOT_OPTIONS = (
     click.option(
         "--host-out",
         metavar="FILE",
-        help="Write the board's device tree with the marks to this file, to boot with instead of"
+        help="Write the board's device tree with the marks to this file. Boot with it instead of"
         " applying the overlay.",
     ),
     click.option(
         "--chosen",
         is_flag=True,
-        help="With --host-out: its /chosen has all that Xen boots, dom0 and the dom0less domains.",
+        help="With --host-out: complete its /chosen with dom0 and the dom0less domains.",
     ),
     click.option(
         "--uboot-script",
@@ -284,34 +285,34 @@ _BOOT_OPTIONS = (
         "loads",
         multiple=True,
         metavar="[DOMAIN/]WHAT=ADDRESS[:SIZE|:FILE]",
-        help="Where something lies when Xen starts: xen, host (the board's tree), dom0-kernel,"
-        " dom0-ramdisk, kernel, ramdisk or dtb. For --chosen and --uboot-script; repeat it.",
+        help="The load address of xen, host (the board's tree), dom0-kernel, dom0-ramdisk, kernel,"
+        " ramdisk or dtb, as --chosen and --uboot-script require it. Repeat it for each.",
     ),
     click.option(
         "--load-with",
         metavar="COMMAND",
-        help="U-Boot's command that loads a file, as in 'load mmc 0:1': the script loads everything"
-        " that --load gives a FILE.",
+        help="U-Boot's command that loads a file, for example 'load mmc 0:1'. With it the script of"
+        " --uboot-script loads each FILE of --load.",
     ),
     click.option("--xen-bootargs", metavar="TEXT", help="Xen's command line, in /chosen."),
     click.option("--dom0-bootargs", metavar="TEXT", help="dom0's command line, in /chosen."),
     click.option(
         "--imagebuilder",
         is_flag=True,
-        help="Write imagebuilder.cfg, the domains for ImageBuilder's uboot-script-gen, and"
-        " imagebuilder.cmds if it needs U-Boot commands beside it.",
+        help="Write imagebuilder.cfg with the domains for ImageBuilder's uboot-script-gen, and"
+        " imagebuilder.cmds if further U-Boot commands are required.",
     ),
     click.option(
         "--imagebuilder-base",
         metavar="FILE",
-        help="Your own ImageBuilder configuration: imagebuilder.cfg becomes this text with the"
-        " entries of the domains set. The rest of it stays.",
+        help="Your own ImageBuilder configuration: imagebuilder.cfg is this text with the entries"
+        " of the domains set. The rest is unchanged.",
     ),
 )
 
 
 def boot_options(command: F) -> F:
-    """The options that say what is to be written of the boot."""
+    """Adds the options about how Xen and the domains boot."""
     for option in reversed(_BOOT_OPTIONS):
         command = option(command)
     return command
@@ -320,7 +321,7 @@ def boot_options(command: F) -> F:
 def with_boot(system: SystemRequest, asked: Mapping[str, Any], config: str | None) -> SystemRequest:
     """The request with the ``boot_options`` of a command line. Raises XenassignError.
 
-    ``config``: the xenassign.toml, beside which its own files are.
+    ``config``: the xenassign.toml; its file names are relative to it.
     """
     from dataclasses import replace
 
@@ -328,14 +329,14 @@ def with_boot(system: SystemRequest, asked: Mapping[str, Any], config: str | Non
     from xenassign.errors import UsageError
 
     if asked["chosen"] and asked["host_out"] is None:
-        raise UsageError("--chosen: it is a part of --host-out FILE; give both")
+        raise UsageError("--chosen has no effect without --host-out; give --host-out FILE")
     outputs = {
         boot.HOST: asked["host_out"] is not None,
         boot.CHOSEN: asked["chosen"],
         boot.UBOOT: asked["uboot_script"],
     }
     said = boot.BootRequest(
-        frozenset(name for name, wanted in outputs.items() if wanted),
+        frozenset(name for name, requested in outputs.items() if requested),
         tuple(map(boot.parse_load, asked["loads"])),
         asked["load_with"],
         asked["xen_bootargs"],
@@ -345,30 +346,32 @@ def with_boot(system: SystemRequest, asked: Mapping[str, Any], config: str | Non
     whole = system.boot.changed(said)
     later = whole.load_with is not None
     loads = boot.measured(said.loads, Path(), later=later)
-    # What the file says is for those who ask for a boot.
+    # The loads of the file have no effect on other outputs.
     if config is not None and whole.outputs & {boot.UBOOT, boot.CHOSEN}:
-        of_file = [one for one in whole.loads if one not in said.loads]
+        of_file = [load for load in whole.loads if load not in said.loads]
         loads += boot.measured(of_file, Path(config).parent, later=later)
     return replace(system, boot=replace(whole, loads=loads), imagebuilder=_imagebuilder(asked))
 
 
 def _check_boot(said: BootRequest) -> None:
-    """What is said and nobody asks for. Raises UsageError."""
+    """Raises UsageError for an option that has no effect on the requested outputs."""
     from xenassign.assign import boot_request as boot
     from xenassign.errors import UsageError
 
     if said.load_with is not None and boot.UBOOT not in said.outputs:
-        raise UsageError("--load-with: nothing asks for it; give --uboot-script")
+        raise UsageError("--load-with has no effect without --uboot-script; give both")
     for option, value in (
         ("--xen-bootargs", said.xen_bootargs),
         ("--dom0-bootargs", said.dom0_bootargs),
     ):
         if value is not None and not said.outputs & {boot.UBOOT, boot.CHOSEN}:
-            raise UsageError(f"{option}: nothing asks for it; give --uboot-script or --chosen")
+            raise UsageError(
+                f"{option} has no effect without --uboot-script or --chosen; give one of them"
+            )
 
 
 def _imagebuilder(asked: Mapping[str, Any]) -> ImageBuilderRequest | None:
-    """What is wanted for ImageBuilder. Raises InputError."""
+    """The request for ImageBuilder, or None. Raises InputError."""
     from xenassign.assign.imagebuilder import ImageBuilderRequest
     from xenassign.xen.imagebuilder_cfg import read_file
 
@@ -379,7 +382,7 @@ def _imagebuilder(asked: Mapping[str, Any]) -> ImageBuilderRequest | None:
 
 
 def make_request(asked: Mapping[str, Any]) -> Request:
-    """The request of the ``request_options`` of a command line. Raises XenassignError."""
+    """The request that the ``request_options`` describe. Raises XenassignError."""
     from xenassign.assign.base_cfg import request
     from xenassign.xen.xlcfg import read_file
 
@@ -392,8 +395,8 @@ def make_system(
 ) -> tuple[SystemRequest, list[Tree]]:
     """The domains of a command line, and their boards. ``hosts``: more boards.
 
-    Without ``config`` that is one domain. Else it is those of that xenassign.toml, with what the
-    command line says put in their places. Raises XenassignError.
+    Without ``config`` that is one domain. Otherwise it is the domains of that xenassign.toml, with
+    the options of the command line in place of its values. Raises XenassignError.
     """
     from xenassign.assign.project import read_project, with_options
     from xenassign.assign.system_request import SystemRequest
@@ -404,17 +407,17 @@ def make_system(
 
     if config is None:
         if host is None:
-            raise UsageError("no board is given; name its device tree, or a file with -c")
+            raise UsageError("HOST is missing; give the board's device tree, or a file with -c")
         trees = [read_host(file) for file in more]
         return SystemRequest((make_request(by_trees(asked, trees)),)), trees
     context = click.get_current_context()
     given = [n for n in asked if context.get_parameter_source(n) is ParameterSource.COMMANDLINE]
     for name, option in (("devices", "-d"), ("base_cfg", "--base-cfg")):
         if name in given:
-            raise UsageError(f"{option} and -c: {config} says it of each domain; write it there")
+            raise UsageError(f"{option} cannot be used with -c; set it for a domain in {config}")
     project = read_project(Path(config))
     if host is None and not project.hosts:
-        raise UsageError(f'{config}: no board is named; write host = "board.dtb"')
+        raise UsageError(f'{config}: has no host; write host = "board.dtb"')
     system = with_options(project.system, _fields(asked, given), asked["name"])
     try:
         trees = [read_host(file) for file in project.hosts] if host is None else []
@@ -424,16 +427,16 @@ def make_system(
 
 
 def by_trees(asked: Mapping[str, Any], trees: Sequence[Tree]) -> dict[str, Any]:
-    """The ``request_options`` of a command line with what dom0's tree says in place of defaults.
+    """The ``request_options`` of a command line with defaults for the live tree of dom0.
 
-    That is the release of Xen that made it, and xl, since dom0's tree is none to judge a dom0less
-    domain by.
+    These are the release of Xen that made the tree, and the route xl: dom0less domains cannot be
+    checked against dom0's tree.
     """
     from xenassign.host.running import dom0_tree
 
     given = {**asked, "version": version_by(asked["version"], trees)}
-    said = asked["routes"] or asked["banks"] or asked["direct_map"]
-    if not said and None not in map(dom0_tree, trees):
+    has_route = asked["routes"] or asked["banks"] or asked["direct_map"]
+    if not has_route and None not in map(dom0_tree, trees):
         given["routes"] = ("xl",)
     return given
 
@@ -446,12 +449,12 @@ def version_by(version: str, trees: Sequence[Tree]) -> str:
     if source is ParameterSource.COMMANDLINE:
         return version
     made_by = {tree.xen if tree is not None else None for tree in map(dom0_tree, trees)}
-    found = made_by.pop() if len(made_by) == 1 else None
-    return found if found is not None and found in RELEASES else version
+    made = made_by.pop() if len(made_by) == 1 else None
+    return made if made is not None and made in RELEASES else version
 
 
 def _fields(asked: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
-    """The fields of a request that the options of these names say."""
+    """The fields of a request that the options of these names set."""
     from xenassign.assign.request import (
         Accepted,
         parse_clock_rate,

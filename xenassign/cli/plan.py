@@ -27,7 +27,7 @@ from xenassign.cli.options import (
     type=click.Choice(["table", "json"]),
     default="table",
     show_default=True,
-    help="json: the schema xenassign/space/1, of several domains or boards xenassign/hosts/1.",
+    help="json: the schema xenassign/space/1; for several domains or boards xenassign/hosts/1.",
 )
 def command(
     host: str | None,
@@ -37,14 +37,14 @@ def command(
     form: str,
     **asked: Any,
 ) -> None:
-    """Show the address space of a guest with devices of HOST, and write nothing.
+    """Show the address space of a guest with devices of HOST, without writing files.
 
-    Takes the options of generate. A row for everything, by address: RAM, what Xen puts there,
-    each register block with its host address and what chose its place, and the holes. Then the
-    most memory that the domain can have, and what is in the way of more. Of several boards, what
-    differs between them. Where there is a lock, auto stays where it has the blocks (pinned), as
-    for generate. Exit status 1: generate would refuse; the table goes as far as it can,
-    the reasons follow.
+    Takes the options of generate. The rows are ordered by address: RAM, what Xen puts there, each
+    register block with its host address and what chose its place, and the holes. Then plan shows
+    the maximum memory of the domain, and what limits it. With several boards it shows the
+    differences between them. If there is a lock, auto keeps the places in it (pinned), as generate
+    does. Exit status 1: generate would refuse; the table is shown as far as possible, and the
+    reasons follow.
 
     \b
     Example:

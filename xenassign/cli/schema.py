@@ -7,7 +7,7 @@ import click
 
 @click.command("schema")
 def command() -> None:
-    """Print the JSON Schema of xenassign.toml, for editors and checks.
+    """Print the JSON Schema of xenassign.toml, for editors and other tools.
 
     \b
     Example:
