@@ -109,7 +109,7 @@ def misplaced(plan: DomainPlan) -> Iterator[str]:
         if isinstance(target, Window) and not inside(target, one):
             yield f"{one} is not in the window"
         for window in request.release.windows:
-            if window.when in ("gicv2", "gicv3") and window.when != f"gicv{plan.gic_version}":
+            if window.when in ("gicv2", "gicv3") and window.when != f"gicv{plan.guest.gic}":
                 continue
             end = window.end
             if window.when == "ram" and request.release.extended_regions_exclude_mappings:

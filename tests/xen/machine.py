@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path, PurePosixPath
 
-from xenassign.xen.releases import DT_OVERLAY_OPTION, KCONFIG
+from xenassign.xen.releases import KCONFIG
 
 from ..debian import KERNEL, Facts, FetchError, cache_directory, contents, download, facts, kept
 from . import initramfs
@@ -33,6 +33,9 @@ QEMU = "qemu-system-aarch64"
 
 #: Xen's release in each suite of Debian.
 RELEASES = {"bookworm": "4.17", "trixie": "4.20"}
+
+#: The Kconfig option of ``Release.dt_overlay``, off by default. xen/arch/arm/Kconfig.
+DT_OVERLAY_OPTION = "OVERLAY_DTB"
 
 _GZIP = b"\x1f\x8b\x08"  # RFC 1952: ID1, ID2, CM
 

@@ -21,7 +21,7 @@ import pytest
 
 from xenassign.assign.plan import DomainPlan
 from xenassign.devicetree.blob import read_blob
-from xenassign.xen.releases import DT_OVERLAY_OPTION, release
+from xenassign.xen.releases import release
 
 from .agreement import DRIVERS, host_of, setup_of
 from .boot import STAND_IN, BootError, Load, guest_files, module, spoken
@@ -29,7 +29,7 @@ from .dom0 import ROOMY, Job, ask_dom0, hear_dom0
 from .guest import ALARM, REPORT, GuestReport
 from .guestview import differences
 from .hosttree import compiled
-from .machine import RELEASES, Machine, UnavailableError, board, built, kconfig
+from .machine import DT_OVERLAY_OPTION, RELEASES, Machine, UnavailableError, board, built, kconfig
 from .machine import machine as prepared
 from .qemu import Setup
 from .test_positive import CLOCK, Files, Generate, board_of

@@ -209,9 +209,9 @@ def test_an_absurd_mapping_comes_to_an_end(count: int) -> None:
     assert not Stage2(UNKNOWN_POOL).map_small(1, count)
 
 
-def test_the_limit_follows_the_address_bits() -> None:
-    assert Stage2(1000, 40).map((1 << 28) - 1, 1, 0)
-    assert not Stage2(1000, 40).map(1 << 28, 1, 0)
+def test_a_guest_address_has_48_bits() -> None:
+    assert Stage2(1000).map((1 << 36) - 1, 1, 0)
+    assert not Stage2(1000).map(1 << 36, 1, 0)
 
 
 # --- pools ---------------------------------------------------------------------------------------

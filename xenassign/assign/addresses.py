@@ -194,7 +194,7 @@ def place_devices(
         result.findings += _shared(scope, neighbours, device, allowed, mapped)
         for block, window in _blocks(device, result):
             first = device.blocks[0] if device.blocks else block
-            target = _target(request, chosen, device, block, first, window)
+            target = _target(request, chosen, block, first, window)
             wanted.append(_Wanted(device, block, window, target))
     settled = _settle(request, Space(guest, request.align, request.avoid), wanted)
     results = list(zip(wanted, settled, strict=True))
@@ -323,7 +323,6 @@ def _options_for(
 def _target(
     request: Request,
     chosen: list[MapOption],
-    device: Claimant,
     block: Block,
     first: Block,
     window: bool,

@@ -240,7 +240,6 @@ def decide_on(
         request=request,
         host_file=tree.file,
         model=board.platform.model,
-        gic_version=judged.guest.gic,
         devices=devices,
         regions=tuple(_planned_region(one, judged, building) for one in judged.regions),
         tree=draft,

@@ -180,7 +180,6 @@ class DomainPlan(NamedTuple):
     request: Request
     host_file: str
     model: str
-    gic_version: int
     devices: tuple[PlannedDevice, ...]
     regions: tuple[PlannedRegion, ...]
     tree: DraftNode

@@ -13,7 +13,7 @@ dom0less code is in xen/arch/arm/domain_build.c.
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
@@ -27,10 +27,6 @@ PAGE_SIZE = 4096
 GUEST_PHANDLE_GIC = 0xFDE8
 """Phandle of a guest's GIC (65000), unless a dom0less partial tree's /gic says otherwise.
 xen/include/public/device_tree_defs.h."""
-
-GUEST_PHANDLE_IOMMU = GUEST_PHANDLE_GIC + 1
-"""Phandle of libxl's virtual IOMMU (virtio-mmio with grants). xen/include/public/
-device_tree_defs.h, libxl_arm.c make_xen_iommu_node."""
 
 GUEST_IPA_BITS_MAX = 48
 """A guest address has at most this many bits, fewer where the CPUs or an SMMU have a smaller
@@ -64,10 +60,6 @@ gicv3_set_irq_type). A line that was given one type can't be given another (irq.
 irq_validate_new_type), NONE included.
 """
 
-GUEST_ROOT_CELLS = (2, 2)
-"""#address-cells and #size-cells of a guest's root, on both routes. xen/include/public/
-device_tree_defs.h: GUEST_ROOT_ADDRESS_CELLS, GUEST_ROOT_SIZE_CELLS."""
-
 DEFAULT_CELLS = (2, 1)
 """#address-cells and #size-cells of a partial-tree node without them, and of the partial tree's
 root whatever it says. xen/include/xen/device_tree.h: DT_ROOT_NODE_*_CELLS_DEFAULT;
@@ -92,11 +84,6 @@ XL_MEMORY_DEFAULT_MIB = 32
 GUEST_VCPUS_MAX: Mapping[int, int] = MappingProxyType({2: 8, 3: 128})
 """By version of the guest's GIC, for a 64-bit Xen. xen/arch/arm/vgic.c vgic_max_vcpus,
 asm/config.h MAX_VIRT_CPUS."""
-
-DOM0LESS_REQUIRED: Mapping[str, int] = MappingProxyType({"cpus": 1, "memory": 2})
-"""Properties a dom0less domain node must have, and the least cells of each. Without them Xen
-panics at boot. xen/common/device-tree/dom0less-bindings.c parse_dom0less_node (u32 cpus),
-dom0less-build.c construct_domU (u64 memory, in KiB)."""
 
 DOMAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9._+-]{0,30}")
 """A domain name that is safe on every route (use fullmatch). Narrower than what Xen refuses.
@@ -161,7 +148,7 @@ class DtOverlay(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
-    """What one Xen release accepts. `source_of` gives the source of a field."""
+    """What one Xen release accepts. The metadata of a field names its source in Xen."""
 
     version: str = field(metadata={"source": "xen/Makefile: XEN_VERSION, XEN_SUBVERSION"})
 
@@ -254,11 +241,6 @@ class Release:
         metadata={"source": "d27d274ffab0: dom0less-build.c prepare_dtb_domU"}
     )
     """Whether the partial tree's module size is added to that buffer, up to `DOM0LESS_TREE_CAP`."""
-    dom0less_nr_spis_capped: bool = field(
-        metadata={"source": "6044c988c17f: xen/arch/arm/include/asm/vgic.h vgic_def_nr_spis"}
-    )
-    """Whether the default nr_spis fits every host. Otherwise, on a host whose GIC has more than
-    992 lines, a domain without `nr_spis` can't be created (domain_vgic_init, -EINVAL)."""
     vpl011_failure_refused: bool = field(
         metadata={"source": "3643eed7d021: dom0less-build.c construct_domU"}
     )
@@ -309,15 +291,6 @@ class Release:
     )
     """Whether a guest can have the SCMI agent that talks by SMC (xl `arm_sci`, dom0less
     `xen,sci_type`)."""
-    scmi_unsatisfied_refused: bool = field(
-        metadata={
-            "source": "483a3035fd6b (4.21.2), f7b9752dc88c (4.22.0): xen/arch/arm/dom0less-build.c"
-            " domu_dt_sci_parse, asm/firmware/sci.h sci_domain_sanitise_config"
-        }
-    )
-    """Whether asking for an SCI type that Xen was built without is refused. A Xen with SCMI support
-    on a host without an SCMI firmware ignores the request in every release."""
-
     scmi_arguments_kept: bool = field(
         metadata={
             "source": "until cd9cd05b2eba (4.22.0): xen/arch/arm/include/asm/smccc.h"
@@ -341,14 +314,6 @@ class Release:
     def knows_key(self, key: str) -> bool:
         """Whether xl reads `key`; it ignores any other without a word."""
         return key in self.xl_keys
-
-
-def source_of(field_name: str) -> str:
-    """Where Xen's sources show what a field of `Release` states."""
-    for item in fields(Release):
-        if item.name == field_name:
-            return str(item.metadata["source"])
-    raise KeyError(field_name)
 
 
 # --- The guest's address space: the same in every release, and no stable interface -------------
@@ -473,7 +438,6 @@ _4_17 = Release(
     dom0less_error_is_panic=False,
     dom0less_tree_bytes=4096,
     dom0less_tree_adds_partial=False,
-    dom0less_nr_spis_capped=False,
     vpl011_failure_refused=False,
     phandle_limit=None,
     gic_without_phandle_ok=False,
@@ -481,7 +445,6 @@ _4_17 = Release(
     xl_keys=frozenset(_XL_KEYS_4_17.split()),
     dt_overlay=None,
     scmi_smc=False,
-    scmi_unsatisfied_refused=False,
     scmi_arguments_kept=True,
 )
 
@@ -542,7 +505,6 @@ _4_21 = replace(
     iommus_partly_unavailable_protects=False,
     extended_regions_exclude_mappings=True,
     dom0_gives_page_behind=False,
-    dom0less_nr_spis_capped=True,
     enhanced_values=_4_20.enhanced_values | {"legacy"},
     vcpu_nodes=True,
     domain_properties=_4_20.domain_properties
@@ -560,7 +522,6 @@ _4_21 = replace(
         "xenstore_feature_mask",  # f6c990ac3cdd
     },
     scmi_smc=True,
-    scmi_unsatisfied_refused=True,
 )
 
 _4_22 = replace(
@@ -586,9 +547,6 @@ DEFAULT = "4.20"
 
 KCONFIG = tuple(sorted({o for each in RELEASES.values() for o in each.domain_options.values()}))
 """The options of ``Release.domain_options``, of all releases."""
-
-DT_OVERLAY_OPTION = "OVERLAY_DTB"
-"""The Kconfig option of ``Release.dt_overlay``, off by default. xen/arch/arm/Kconfig."""
 
 DT_OVERLAY_BYTES_MAX = 500 << 10
 """Most bytes of an overlay for Xen. DT_OVERLAY_MAX_SIZE of dt-overlay.c."""

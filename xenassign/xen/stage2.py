@@ -53,12 +53,11 @@ class Stage2:
     def __init__(
         self,
         pool: int,
-        address_bits: int = GUEST_IPA_BITS_MAX,
         ram: Iterable[tuple[int, int]] = (),
     ) -> None:
         """``ram``: (address, size) in bytes of what is mapped before all else."""
         self.free = pool
-        self.limit = 1 << (address_bits - _PAGE_BITS)
+        self.limit = 1 << (GUEST_IPA_BITS_MAX - _PAGE_BITS)
         # What is there, by level and number of the region: region n of level 2 is the 2 MiB at
         # n * 2 MiB. A region of level 0 is what one entry of the root covers, 512 GiB.
         self._tables: set[tuple[int, int]] = set()

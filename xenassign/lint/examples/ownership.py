@@ -15,10 +15,6 @@ _ETHERNET_MARK = _RTC_MARK.replace("/pl031@9010000", "/axi/ethernet@ff0e0000")
 _NET = """\
 			xen,reg = <0x0 0xff0e0000 0x0 0x1000 0x0 0xff0e0000>;"""
 
-_RTC_REG = """\
-			xen,reg = <0x0 0x9010000 0x0 0x1000 0x0 0x9010000>;
-			xen,force-assign-without-iommu;"""
-
 EXAMPLES: dict[str, Example] = {
     "XA401": Example(
         "generate",
