@@ -1,6 +1,7 @@
 """Findings: what is wrong, how bad it is, on which route, where, and how to mend it.
 
-A :class:`Rule` has a stable code and its text; it is registered beside the code that applies it.
+A :class:`Rule` has a stable code, and a page of docs/rules says what it means; it is registered
+beside the code that applies it.
 A :class:`Finding` is one application of a rule. ``effect`` says what becomes of the domain:
 
 * ``rejected``: Xen or libxl refuses the domain on the finding's routes.
@@ -11,36 +12,68 @@ A :class:`Finding` is one application of a rule. ``effect`` says what becomes of
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from xenassign.devicetree.places import Place
+
+if TYPE_CHECKING:
+    from xenassign.rule_pages import Page
+    from xenassign.xen.releases import Release
 
 ROUTES = ("dom0less", "xl")
 SEVERITIES = ("error", "warning", "note")
 EFFECTS = ("rejected", "broken", "unsafe", "portability", "style")
 
 
-class Rule(NamedTuple):
-    """A rule. ``why``: what Xen does, in its own words where it has any. ``fix``: how to mend it.
+def every_release(_: Release) -> bool:
+    """The condition of a rule that has none."""
+    return True
 
-    ``source``: the function of Xen or libxl, or the specification, that the rule is read from.
-    ``since`` and ``until``: the first and the last release that behaves so, None for all.
-    ``needs_host``: whether the rule can say anything without the host's tree.
+
+@dataclass(frozen=True, eq=False)
+class Rule:
+    """A rule. Its texts are those of its page, docs/rules/CODE.md, which they are read from.
+
+    ``applies``: whether a release of Xen behaves so. ``needs_host``: whether the rule can say
+    anything without the host's tree.
     """
 
     code: str
     name: str
-    title: str
     severity: str
     effect: str
-    why: str
-    fix: str
-    source: str
-    routes: tuple[str, ...] = ROUTES
-    since: str | None = None
-    until: str | None = None
-    needs_host: bool = False
+    routes: tuple[str, ...]
+    applies: Callable[[Release], bool]
+    needs_host: bool
+
+    @property
+    def page(self) -> Page:
+        """All of the page."""
+        from xenassign.rule_pages import page
+
+        return page(self.code)
+
+    @property
+    def title(self) -> str:
+        """What is wrong, in a few words."""
+        return self.page.title
+
+    @property
+    def why(self) -> str:
+        """What Xen does, in its own words where it has any."""
+        return self.page.why
+
+    @property
+    def fix(self) -> str:
+        """What to do, for any finding of the rule."""
+        return self.page.fix
+
+    @property
+    def source(self) -> str:
+        """The function of Xen or libxl, or the specification, that the rule is read from."""
+        return self.page.source
 
     def __call__(  # noqa: PLR0913 (what a finding may know)
         self,
@@ -64,7 +97,7 @@ class Rule(NamedTuple):
             node=node,
             prop=prop,
             cell=cell,
-            fix=fix or self.fix,
+            own_fix=fix,
             place=place,
             replacement=replacement,
         )
@@ -74,8 +107,9 @@ class Finding(NamedTuple):
     """One application of a rule.
 
     ``node`` is a path, ``prop`` a property of it or a key of dom.cfg, ``cell`` counts the cells of
-    the property from 0. ``place`` is where in the text that is, when there is a text, and
-    ``replacement`` what may stand there instead, where only one thing can have been meant.
+    the property from 0. ``own_fix``: what to do, where that is not what the rule says. ``place`` is
+    where in the text that is, when there is a text, and ``replacement`` what may stand there
+    instead, where only one thing can have been meant.
     """
 
     rule: Rule
@@ -85,7 +119,7 @@ class Finding(NamedTuple):
     node: str | None = None
     prop: str | None = None
     cell: int | None = None
-    fix: str = ""
+    own_fix: str | None = None
     file: str | None = None
     place: Place | None = None
     replacement: str | None = None
@@ -100,6 +134,11 @@ class Finding(NamedTuple):
         """What becomes of the domain."""
         return self.rule.effect
 
+    @property
+    def fix(self) -> str:
+        """What to do. It may read the rule's page."""
+        return self.own_fix or self.rule.fix
+
     def text(self, file: str | None = None) -> str:
         """One line for people, about a file."""
         at = self.place
@@ -112,29 +151,21 @@ class Finding(NamedTuple):
 _RULES: dict[str, Rule] = {}
 
 
-def rule(  # noqa: PLR0913 (a rule is its text)
+def rule(
     code: str,
     name: str,
-    title: str,
-    *,
     severity: str,
     effect: str,
-    why: str,
-    fix: str,
-    source: str,
+    *,
     routes: tuple[str, ...] = ROUTES,
-    since: str | None = None,
-    until: str | None = None,
+    applies: Callable[[Release], bool] = every_release,
     needs_host: bool = False,
 ) -> Rule:
-    """Registers a rule. A code and a name are given once."""
+    """Registers a rule. A code and a name are given once; docs/rules/CODE.md says what it is."""
     taken = code in _RULES or any(name == other.name for other in _RULES.values())
     if taken or severity not in SEVERITIES or effect not in EFFECTS:
         raise ValueError(f"rule {code} is registered twice or has no such severity or effect")
-    made = Rule(
-        code, name, title, severity, effect, why, fix, source, routes, since, until, needs_host
-    )
-    _RULES[code] = made
+    made = _RULES[code] = Rule(code, name, severity, effect, routes, applies, needs_host)
     return made
 
 

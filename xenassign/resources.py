@@ -1,4 +1,4 @@
-"""Where grammar/, knowledge/, templates/ and completions/ lie: in a wheel, or in a checkout."""
+"""Where the files that the program reads are: in the package, or beside it in a checkout."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 def directory(name: str) -> Path:
-    """Where this installation has ``grammar``, ``knowledge``, ``templates`` or ``completions``."""
+    """A directory of this installation: ``grammar``, ``knowledge``, ``docs/rules`` …"""
     installed = _PACKAGE / name
     return installed if installed.is_dir() else _PACKAGE.parent / name

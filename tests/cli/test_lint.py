@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from xenassign.lint.examples import CONFIG, PARTIAL
+from ..lint.bases import CONFIG, PARTIAL
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "host_dtbs"
 

@@ -33,8 +33,8 @@ ELSEWHERE = {
     "quickstart": "tests/docs/test_quickstart.py",
 }
 
-#: Written by programs of this project, whose tests run the examples in them.
-_GENERATED = ("docs/rules/",)
+#: The pages of rules, whose examples tests/lint/test_examples.py runs.
+_RULES = ("docs/rules/",)
 _IGNORED = (".git", ".venv", "out", "build", "dist", "__pycache__", ".*_cache", ".hypothesis")
 
 _FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\w*)\s*$")
@@ -112,8 +112,8 @@ def pages() -> list[str]:
 
 
 def written(page: str) -> bool:
-    """Whether people write the page."""
-    return not page.startswith(_GENERATED)
+    """Whether a page is none of a rule."""
+    return not page.startswith(_RULES)
 
 
 def text_of(page: str) -> str:

@@ -8,15 +8,14 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import xenassign
-from xenassign.errors import UsageError
-from xenassign.findings import EFFECTS, ROUTES, SEVERITIES, Rule, rule
+from xenassign.errors import InputError, UsageError
+from xenassign.findings import EFFECTS, ROUTES, SEVERITIES, Rule, every_release, rule
 from xenassign.lint import catalogue
-from xenassign.lint.examples import example
+from xenassign.rule_pages import FOLDER, page, parse
 from xenassign.xen.releases import RELEASES
 
 RULES = catalogue.rules()
@@ -43,73 +42,108 @@ def test_the_catalogue_lists_every_code_of_the_source_once() -> None:
     assert len({r.code for r in RULES}) == len(RULES)
 
 
-@pytest.mark.parametrize("one", RULES, ids=lambda r: r.code)
-def test_a_rule_is_complete(one: Rule) -> None:
-    assert re.fullmatch(r"XA\d{3}", one.code)
-    assert one.severity in SEVERITIES
-    assert one.effect in EFFECTS
-    assert one.routes
-    assert set(one.routes) <= set(ROUTES)
-    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", one.name)
-    assert {one.since, one.until} <= {None, *RELEASES}
-    for text in (one.title, one.why, one.fix, one.source):
+def test_every_rule_has_a_page_and_every_page_a_rule() -> None:
+    assert sorted(path.stem for path in FOLDER.glob("XA*.md")) == [r.code for r in RULES]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda r: r.code)
+def test_a_rule_is_complete(rule: Rule) -> None:
+    assert re.fullmatch(r"XA\d{3}", rule.code)
+    assert rule.severity in SEVERITIES
+    assert rule.effect in EFFECTS
+    assert rule.routes
+    assert set(rule.routes) <= set(ROUTES)
+    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", rule.name)
+    for text in (rule.title, rule.why, rule.fix, rule.source):
         assert text
         assert text == " ".join(text.split())
-    assert one.why.endswith(".")
-    assert not one.title.endswith(".")
-    assert not one.fix.endswith(".")
-    assert not one.source.endswith(".")
-    assert one.severity == "error" or one.effect != "rejected"
+    assert rule.why.endswith(".")
+    assert not rule.title.endswith(".")
+    assert not rule.fix.endswith(".")
+    assert not rule.source.endswith(".")
+    assert rule.severity == "error" or rule.effect != "rejected"
 
 
-@pytest.mark.parametrize("one", RULES, ids=lambda r: r.code)
-def test_explain_has_the_whole_text(one: Rule) -> None:
-    text = catalogue.describe(catalogue.find(one.code.lower()))
+@pytest.mark.parametrize("rule", RULES, ids=lambda r: r.code)
+def test_the_page_says_what_the_rule_is(rule: Rule) -> None:
+    assert (rule.page.code, rule.page.name) == (rule.code, rule.name)
+    assert rule.page.applicability == catalogue.applicability(rule)
+
+
+def test_the_releases_of_a_rule_follow_each_other() -> None:
+    """So that a range names them; what is true of all or of no release is no condition."""
+    for each in RULES:
+        text = "".join("X" if each.applies(xen) else "-" for xen in RELEASES.values())
+        assert re.fullmatch("-*X+-*", text), each.code
+        assert (each.applies is every_release) == (text == "X" * len(RELEASES)), each.code
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda r: r.code)
+def test_explain_has_the_whole_text(rule: Rule) -> None:
+    text = catalogue.describe(catalogue.find(rule.code.lower()))
     joined = "".join(text.split())
-    for part in (one.code, one.name, one.title, one.severity, one.effect, one.why, one.fix):
+    for part in (
+        *(rule.code, rule.name, rule.title, rule.severity, rule.effect, rule.why, rule.fix),
+        *(rule.page.note, rule.source),
+    ):
         assert part.replace(" ", "") in joined
     assert max(map(len, text.splitlines())) <= 100
 
 
-@pytest.mark.parametrize("one", RULES, ids=lambda r: r.code)
-def test_explain_and_the_page_show_the_examples(one: Rule) -> None:
-    shown = example(one.code)
-    assert shown is not None
-    text, page = catalogue.describe(one), catalogue.pages()[f"{one.code}.md"]
-    for lines in shown.shown:
-        assert textwrap.indent(lines.expandtabs(4), "    ") in text
-        assert f"```{shown.language}\n" in page
-        assert lines in page
-    for said in (shown.note, shown.command):
-        assert (said or "") in " ".join(text.replace(" \\\n", "\n").split())
-        assert (said or "") in page
+@pytest.mark.parametrize("rule", RULES, ids=lambda r: r.code)
+def test_explain_shows_the_examples(rule: Rule) -> None:
+    text, example = catalogue.describe(rule), rule.page.example
+    for lines in (example.wrong, example.right):
+        for line in textwrap.indent(lines.expandtabs(4), "    ").splitlines():
+            assert line in text.splitlines() or line[:84] + " …" in text.splitlines()
+    assert (example.command or "") in " ".join(text.replace(" \\\n", "\n").split())
 
 
-def test_explain_imports_one_module_of_examples() -> None:
+def test_a_page_is_read_when_it_is_printed() -> None:
     code = (
-        "import sys; from xenassign.lint.catalogue import describe, find; describe(find('XA213'));"
-        "print([m for m in sys.modules if m.startswith('xenassign.lint.examples.')])"
+        "from xenassign.lint.catalogue import describe, find, rules; rules();"
+        "from xenassign.rule_pages import page; print(page.cache_info().misses);"
+        "describe(find('XA213')); print(page.cache_info().misses)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    modules = ast.literal_eval(done.stdout)
-    assert {name.rpartition(".")[2] for name in modules} == {"bases", "addresses"}
+    assert done.stdout.split() == ["0", "1"]
+
+
+PAGE = (FOLDER / "XA213.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ("# XA213 (", "# XA213", 1),
+        ("*error, ", "error, ", 2),
+        ("\nFix: ", "\nTo do: ", PAGE.count("\n", 0, PAGE.index("\nFix: ")) + 1),
+        ("\nSource: ", "\n", PAGE.count("\n", 0, PAGE.index("\nSource: ")) + 1),
+        ("Right:", "Right", PAGE.count("\n", 0, PAGE.index("\nRight:")) + 1),
+    ],
+)
+def test_a_page_that_is_malformed_is_an_error_with_its_line(old: str, new: str, line: int) -> None:
+    assert old in PAGE
+    with pytest.raises(InputError, match=rf"^XA213.md:{line}: malformed page; expected "):
+        parse(PAGE.replace(old, new), "XA213.md")
+
+
+def test_a_rule_without_a_page_is_an_error() -> None:
+    with pytest.raises(InputError, match=r"XA000.md: .*; every rule requires a page"):
+        page("XA000")
 
 
 def test_explain_breaks_no_name_over_two_lines() -> None:
-    for one in RULES:
-        joined = " ".join(catalogue.describe(one).split())
-        assert one.why in joined
-        assert one.fix in joined
+    for each in RULES:
+        joined = " ".join(catalogue.describe(each).split())
+        assert each.why in joined
+        assert each.fix in joined
 
 
-def test_the_index_of_the_documentation_has_every_rule_once() -> None:
-    text = catalogue.pages()["README.md"]
+def test_the_index_has_every_rule_once_and_is_up_to_date() -> None:
+    text = (FOLDER / "README.md").read_text()
     assert re.findall(r"^\| \[(XA\d+)\]", text, re.MULTILINE) == [r.code for r in RULES]
-
-
-def test_the_documentation_in_the_tree_is_up_to_date() -> None:
-    folder = Path(xenassign.__file__).resolve().parents[1] / "docs" / "rules"
-    assert {path.name: path.read_text() for path in folder.iterdir()} == catalogue.pages()
+    assert text == catalogue.index()
 
 
 def test_an_unknown_code_names_the_nearest() -> None:
@@ -120,10 +154,9 @@ def test_an_unknown_code_names_the_nearest() -> None:
 
 
 def test_a_code_is_given_once() -> None:
-    text: dict[str, Any] = {"why": "x", "fix": "y", "source": "z"}
     with pytest.raises(ValueError, match="registered twice"):
-        rule("XA101", "again", "x", severity="error", effect="broken", **text)
+        rule("XA101", "again", "error", "broken")
     with pytest.raises(ValueError, match="registered twice"):
-        rule("XA999", RULES[0].name, "x", severity="error", effect="broken", **text)
+        rule("XA999", RULES[0].name, "error", "broken")
     with pytest.raises(ValueError, match="no such severity"):
-        rule("XA999", "new", "x", severity="fatal", effect="broken", **text)
+        rule("XA999", "new", "fatal", "broken")

@@ -14,11 +14,12 @@ from xenassign.findings import Finding
 from xenassign.host.platform import read_platform
 from xenassign.lint import cross
 from xenassign.lint.context import Context
-from xenassign.lint.examples import CONFIG, PARTIAL, PROTECTED, PROTECTED_CONFIG
 from xenassign.lint.view import View
 from xenassign.xen.iommu import iommus
 from xenassign.xen.releases import release
 from xenassign.xen.xlcfg import parse
+
+from .bases import CONFIG, PARTIAL, PROTECTED, PROTECTED_CONFIG
 
 Board = Callable[[str], Tree]
 XEN = release("4.20")

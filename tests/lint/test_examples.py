@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,22 +23,27 @@ from xenassign.cli.options import driver_set, make_request, with_boot
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.source import read_source
 from xenassign.devicetree.tree import Tree
-from xenassign.findings import Finding
+from xenassign.findings import Finding, every_release
 from xenassign.lint import domcfg
 from xenassign.lint.catalogue import rules
 from xenassign.lint.documents import ConfigFile, Document, TreeFile, read_document
-from xenassign.lint.examples import BASES, COMMANDS, WHOLE, Example, example, examples
 from xenassign.lint.hosts import Built, Wanted, build, told
 from xenassign.lint.linter import Options, lint
+from xenassign.rule_pages import Example
 from xenassign.xen.releases import DEFAULT, RELEASES, release
 
 from ..conftest import FIXTURES
+from .bases import BASES, PARTIAL, base, change, words
 
+FILES = sorted(str(path.relative_to(BASES)) for path in BASES.glob("*/*"))
 RULES = {rule.code: rule for rule in rules()}
-EXAMPLES = dict(examples())
+EXAMPLES = {code: rule.page.example for code, rule in RULES.items()}
+#: What a test of its own runs: those here below, and test_live_examples.py.
+OWN = {"XA021", "XA034", "XA035", "XA036", "XA121", *(f"XA{number}" for number in range(111, 119))}
+RUN = {code: example for code, example in EXAMPLES.items() if code not in OWN}
 #: Those whose mistake is a change of a file, not another command line.
-TEXTS = {code: one for code, one in EXAMPLES.items() if one.base not in WHOLE}
-LINTED = {code: one for code, one in TEXTS.items() if one.base != "board"}
+TEXTS = {code: example for code, example in EXAMPLES.items() if example.base is not None}
+LINTED = {code: x for code, x in TEXTS.items() if (x.command or "").startswith("xenassign lint ")}
 
 
 @pytest.fixture(autouse=True)
@@ -75,20 +80,20 @@ def board(name: str) -> Tree:
     return read_blob((FIXTURES / name).read_bytes(), name)
 
 
-def run(one: Example, *, wrong: bool, xen: str | None = None) -> list[Found]:
+def run(example: Example, *, wrong: bool, xen: str | None = None) -> list[Found]:
     """What is found with the mistake, or without it. ``xen``: on that release."""
-    if one.base == "shell":
-        raise AssertionError("a test of its own runs it")
-    if one.base == "system":
-        return of_system(one.wrong if wrong else one.right, xen or one.xen)
-    line = (one.wrong if wrong else one.right) if one.command is None else one.command
-    program, command, *arguments = shlex.split(line)
+    text = example.wrong if wrong else example.right
+    program, command, *arguments = words(example.command or text)
     assert program == "xenassign"
     arguments += ["--xen", xen] if xen else []
-    text = one.after if wrong else one.before
-    if command == "generate":
-        return generated(arguments, text if one.base == "board" else None)
-    return [Found(f.code, f) for f in linted(one, arguments, text)]
+    if example.base is not None:
+        text = change(example).wrong if wrong else change(example).right
+    if command == "lint":
+        assert example.base is not None
+        return [Found(f.code, f) for f in linted(example.base, arguments, text)]
+    if example.language == "toml":
+        return of_system(arguments, text)
+    return generated(arguments, text if example.base is not None else None)
 
 
 def parsed(command: click.Command, arguments: list[str]) -> dict[str, Any]:
@@ -97,14 +102,12 @@ def parsed(command: click.Command, arguments: list[str]) -> dict[str, Any]:
     return command.make_context(command.name, arguments, parent=parent).params
 
 
-def linted(one: Example, arguments: list[str], text: str) -> tuple[Finding, ...]:
-    """The findings of `xenassign lint` with a base of that text."""
+def linted(name: str, arguments: list[str], text: str) -> tuple[Finding, ...]:
+    """The findings of `xenassign lint` among the bases of a folder, one of them with that text."""
     asked = parsed(lint_cli.command, arguments)
-    texts = {BASES[name].file: BASES[name].text for name in BASES[one.base].beside}
-    marks = BASES[one.base].marks
-    if marks is not None:
-        texts[BASES[marks].file] = BASES[marks].text
-    texts[BASES[one.base].file] = text
+    folder, _, file = name.partition("/")
+    texts = {path.name: base(f"{folder}/{path.name}") for path in (BASES / folder).iterdir()}
+    texts[file] = text
     options = Options(
         release=release(asked["version"] or DEFAULT),
         host=board(asked["host"]) if asked["host"] else None,
@@ -120,7 +123,7 @@ def linted(one: Example, arguments: list[str], text: str) -> tuple[Finding, ...]
 
 
 def generated(arguments: list[str], text: str | None) -> list[Found]:
-    """The findings of `xenassign generate`; ``text``: of the board that is no shipped one."""
+    """The findings of `xenassign generate`; ``text``: of the board that is no shipped example."""
     asked = parsed(generate_cli.command, arguments)
     if text is None:
         tree = board(asked["host"])
@@ -132,11 +135,12 @@ def generated(arguments: list[str], text: str | None) -> list[Found]:
     return of_plan(build(trees, request, wanted))
 
 
-def of_system(text: str, xen: str | None) -> list[Found]:
+def of_system(arguments: list[str], text: str) -> list[Found]:
     """The findings of `xenassign generate -c` with a file of that text."""
-    Path("xenassign.toml").write_text(text)
-    project = read_project(Path("xenassign.toml"))
-    options = {"release": release(xen)} if xen is not None else {}
+    asked = parsed(generate_cli.command, arguments)
+    Path(asked["config"]).write_text(text)
+    project = read_project(Path(asked["config"]))
+    options = {"release": release(asked["version"])} if asked["version"] is not None else {}
     trees = [board(name) for name in project.hosts]
     return of_plan(build(trees, with_options(project.system, options, None), Wanted()))
 
@@ -153,72 +157,84 @@ def of_plan(built: Built) -> list[Found]:
 
 
 def codes(found: list[Found]) -> list[str]:
-    return [one.code for one in found]
+    return [each.code for each in found]
 
 
 def texts(selected: dict[str, Example]) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize(("code", "one"), selected.items(), ids=list(selected))
-
-
-RUN = {code: one for code, one in EXAMPLES.items() if one.base != "shell"}
-
-
-def test_every_rule_has_an_example() -> None:
-    assert sorted(EXAMPLES) == sorted(RULES)
-    assert example("XA213") == EXAMPLES["XA213"]
-
-
-def test_each_example_stands_in_the_module_of_its_family() -> None:
-    assert all(example(code) is one for code, one in EXAMPLES.items())
-    assert len(EXAMPLES) == len(list(examples()))
+    return pytest.mark.parametrize(("code", "example"), selected.items(), ids=list(selected))
 
 
 @texts(TEXTS)
-def test_what_is_changed_stands_once_in_the_base(code: str, one: Example) -> None:
-    assert one.before.count(one.right) == 1
-    assert one.right != one.wrong
-    assert (one.base == "board") == ("generate" in (one.command or ""))
+def test_a_base_is_changed(code: str, example: Example) -> None:
+    """And has the right lines once."""
+    assert change(example).right != change(example).wrong
+    assert example.language == ("toml" if str(example.base).endswith(".cfg") else "dts")
+    assert (example.base == "board/board.dts") == ("xenassign generate" in (example.command or ""))
+
+
+def test_every_base_is_used() -> None:
+    """It is changed, a command names it, or it marks the devices of its folder."""
+    used = {str(example.base) for example in TEXTS.values()}
+    used |= {name for name in FILES if name.endswith(".host.dtso")}
+    for example in LINTED.values():
+        folder = str(example.base).partition("/")[0]
+        used |= {f"{folder}/{word}" for word in words(example.command or "")}
+    assert used >= {*FILES}
 
 
 @texts(EXAMPLES)
-def test_an_example_is_short(code: str, one: Example) -> None:
-    for shown in one.shown:
-        assert len(shown.splitlines()) <= (16 if one.base == "system" else 12)
-        assert all(len(line.expandtabs(4)) <= 96 for line in shown.splitlines())
+def test_an_example_is_short(code: str, example: Example) -> None:
+    whole = example.language == "toml" and example.base is None
+    for shown in (example.wrong, example.right):
+        assert len(shown.splitlines()) <= (16 if whole else 12)
+        assert code == "XA720" or all(len(x.expandtabs(4)) <= 96 for x in shown.splitlines())
         assert any(line[:1].strip() for line in shown.splitlines())
-    assert one.shown[0] != one.shown[1]
-    if one.base in COMMANDS:
-        read = [shlex.split(shown.replace("\\\n", "")) for shown in one.shown]
-        assert read == [shlex.split(one.wrong), shlex.split(one.right)]
+    assert example.wrong != example.right
 
 
 @texts(RUN)
-def test_the_right_one_is_right(code: str, one: Example) -> None:
-    found = run(one, wrong=False)
+def test_the_right_one_is_right(code: str, example: Example) -> None:
+    found = run(example, wrong=False)
     assert code not in codes(found)
     assert [f.code for f in found if f.finding is None or f.finding.severity == "error"] == []
 
 
-@pytest.mark.parametrize("base", sorted({*BASES} - {"board"}))
-def test_a_base_is_right_with_its_board_and_without(base: str) -> None:
-    for host in (False, True):
-        one = Example(base, BASES[base].text, "", host=host, xen=BASES[base].xen)
-        told = run(one, wrong=False)
-        assert [f.code for f in told if f.finding and f.finding.severity == "error"] == []
+#: The boards of the bases that are not of QEMU's, and the release that they are right on.
+HOSTS = {
+    "protected": "zynqmp-zcu102.dtb",
+    "blocks": "zynqmp-zcu102.dtb",
+    "scmi": "rk3588-like.dtb --xen 4.21",
+}
+
+
+@pytest.mark.parametrize("name", [f for f in FILES if not f.endswith(("board.dts", ".dtso"))])
+def test_a_base_is_right_with_its_board_and_without(name: str) -> None:
+    folder, _, file = name.partition("/")
+    files = [
+        file,
+        *(["domu1.dts"] if f"{folder}/domu1.dts" in FILES and file != "domu1.dts" else []),
+    ]
+    host = ["--host", *HOSTS.get(folder, "qemu-virt-gicv3.dtb").split()]
+    if f"{folder}/domu1.host.dtso" in FILES:
+        host += ["--host-overlay", "domu1.host.dtso"]
+    for more in (host[2:4] if folder == "scmi" else [], host):
+        findings = linted(name, [*dict.fromkeys(files), *more], base(name))
+        assert [f.code for f in findings if f.severity == "error"] == []
 
 
 @texts(RUN)
-def test_the_mistake_is_found(code: str, one: Example) -> None:
+def test_the_mistake_is_found(code: str, example: Example) -> None:
     """With the rule's severity, on its routes."""
     rule = RULES[code]
-    mine = [found for found in run(one, wrong=True) if found.code == code]
+    command = words(example.command or example.wrong)
+    mine = [found for found in run(example, wrong=True) if found.code == code]
     assert mine
     for finding in (found.finding for found in mine):
         if finding is not None:
             assert finding.severity == rule.severity
             assert finding.effect == rule.effect
             assert set(finding.routes) <= set(rule.routes)
-            assert one.host or not rule.needs_host or one.base in ("board", "generate")
+            assert not rule.needs_host or "--host" in command or "generate" in command
 
 
 #: What is found in another file than the one with the mistake: a mark that is missing is told of
@@ -231,24 +247,13 @@ ELSEWHERE = {
 }
 
 
-@texts({code: one for code, one in LINTED.items() if code in RUN})
-def test_the_finding_stands_where_the_mistake_is(code: str, one: Example) -> None:
-    places = [f.finding.place for f in run(one, wrong=True) if f.code == code and f.finding]
+@texts({code: example for code, example in LINTED.items() if code in RUN})
+def test_the_finding_stands_where_the_mistake_is(code: str, example: Example) -> None:
+    places = [f.finding.place for f in run(example, wrong=True) if f.code == code and f.finding]
     assert all(places)
-    file = BASES[one.base].file
-    lines = changed(one)
-    here = [at.file == file and at.line in lines for at in places if at]
+    file = str(example.base).partition("/")[2]
+    here = [at.file == file and at.line in change(example).lines for at in places if at]
     assert all(here) != (code in ELSEWHERE)
-
-
-def changed(one: Example) -> range:
-    """The numbers of the lines that are shown of the wrong text."""
-    start = one.before.index(one.right)
-    behind = len(one.before) - start - len(one.right)
-    return range(
-        one.before.count("\n", 0, start) + 1,
-        one.after.count("\n", 0, len(one.after) - behind) + 2,
-    )
 
 
 #: What else a single mistake is told as, where that is more than the consequence for the rest.
@@ -317,8 +322,8 @@ OTHERS = {
 
 
 @texts(RUN)
-def test_a_mistake_is_told_as_few_things(code: str, one: Example) -> None:
-    before, after = (set(codes(run(one, wrong=wrong))) for wrong in (False, True))
+def test_a_mistake_is_told_as_few_things(code: str, example: Example) -> None:
+    before, after = (set(codes(run(example, wrong=wrong))) for wrong in (False, True))
     assert after - before - {code} == OTHERS.get(code, set())
 
 
@@ -333,55 +338,50 @@ ONLY: dict[str, Callable[[str], bool]] = {
 }
 
 
-def behaves(code: str) -> Iterator[str]:
-    """The releases of a rule."""
-    versions = list(RELEASES)
-    rule = RULES[code]
-    first = versions.index(rule.since) if rule.since else 0
-    last = versions.index(rule.until) if rule.until else len(versions)
-    yield from versions[first : last + 1]
-
-
-@texts({code: one for code, one in RUN.items() if "--xen" not in one.wrong})
-def test_it_is_found_in_the_releases_of_the_rule(code: str, one: Example) -> None:
-    wanted = [xen for xen in behaves(code) if code not in ONLY or ONLY[code](xen)]
-    assert [xen for xen in RELEASES if code in codes(run(one, wrong=True, xen=xen))] == wanted
-    assert [xen for xen in RELEASES if code in codes(run(one, wrong=False, xen=xen))] == []
+@texts(
+    {
+        code: example
+        for code, example in RUN.items()
+        if (RULES[code].applies is not every_release or code in ONLY)
+        and "--xen" not in example.wrong
+    }
+)
+def test_it_is_found_in_the_releases_of_the_rule(code: str, example: Example) -> None:
+    """Rules of all releases are tried on example, those of some on all."""
+    for version, xen in RELEASES.items():
+        expected = RULES[code].applies(xen) and (code not in ONLY or ONLY[code](version))
+        assert (code in codes(run(example, wrong=True, xen=version))) == expected, version
+        assert code not in codes(run(example, wrong=False, xen=version)), version
 
 
 def test_a_rule_of_some_releases_has_an_example_on_one_of_them() -> None:
-    for code, one in EXAMPLES.items():
-        xen = re.findall(r"--xen (\S+)", one.wrong) or [one.xen or DEFAULT]
-        assert xen[0] in behaves(code), code
+    for code, example in EXAMPLES.items():
+        lines = f"{example.wrong} {example.command}"
+        version = (re.findall(r"--xen (\S+)", lines) or [DEFAULT])[0]
+        assert RULES[code].applies(RELEASES[version]), code
 
 
-@pytest.mark.parametrize("name", [name for name, base in BASES.items() if base.marks])
-def test_the_marks_are_those_of_the_devices(name: str) -> None:
-    base = BASES[name]
-    texts = [base.text, *(BASES[each].text for each in base.beside)]
-    paths = {path for text in texts for path in re.findall(r'xen,path = "(.*)"', text)}
-    marked = set(re.findall(r'target-path = "(.*)"', BASES[base.marks or ""].text))
+@pytest.mark.parametrize("marks", [name for name in FILES if name.endswith(".dtso")])
+def test_the_marks_are_those_of_the_devices(marks: str) -> None:
+    folder = marks.partition("/")[0]
+    sources = [base(name) for name in FILES if name.startswith(f"{folder}/")]
+    paths = {path for text in sources for path in re.findall(r'xen,path = "(.*)"', text)}
+    marked = set(re.findall(r'target-path = "(.*)"', base(marks)))
     assert paths <= marked
     assert len(marked) <= 2
 
 
-def test_those_that_a_test_of_its_own_runs() -> None:
-    live = [f"XA{number}" for number in range(111, 119)]  # test_live_examples.py
-    shell = [code for code, one in EXAMPLES.items() if one.base == "shell"]
-    assert shell == ["XA021", *IMAGEBUILDER, *live, "XA121"]
-
-
 @pytest.mark.parametrize("wrong", [False, True])
 def test_the_revision_that_is_not_the_locked_one(wrong: bool) -> None:
-    one = EXAMPLES["XA021"]
+    example = EXAMPLES["XA021"]
     first = (FIXTURES / "juno-like.dts").read_text()
     second = first.replace("7ff70000", "7ff20000")
     assert first != second
     for name, text in (("rev1", first), ("rev2", second)):
         Path(f"{name}.dtb").write_bytes(read_source(text.encode(), f"{name}.dts").blob)
-    lock = one.right.replace("rev2.dtb", "rev1.dtb").replace("-o out", "-o old")
-    for line, code in ((lock, 0), (one.wrong if wrong else one.right, int(wrong))):
-        done = CliRunner().invoke(cli, shlex.split(line)[1:])
+    lock = example.right.replace("rev2.dtb", "rev1.dtb").replace("-o out", "-o old")
+    for line, code in ((lock, 0), (example.wrong if wrong else example.right, int(wrong))):
+        done = CliRunner().invoke(cli, words(line)[1:])
         assert done.exit_code == code, done.output
     assert ("[XA021]" in done.output) == wrong
 
@@ -392,11 +392,11 @@ IMAGEBUILDER = ("XA034", "XA035", "XA036")
 @pytest.mark.parametrize("code", IMAGEBUILDER)
 @pytest.mark.parametrize("wrong", [False, True])
 def test_the_configuration_of_imagebuilder(code: str, wrong: bool) -> None:
-    one = EXAMPLES[code]
-    subprocess.run(["bash", "-c", one.wrong if wrong else one.right], check=True)
+    example = EXAMPLES[code]
+    subprocess.run(["bash", "-c", example.wrong if wrong else example.right], check=True)
     Path("qemu.dtb").write_bytes((FIXTURES / "qemu-virt-gicv3.dtb").read_bytes())
     line = "generate qemu.dtb -d pl031@9010000 --kernel Image -o out --imagebuilder-base my.cfg"
-    done = CliRunner().invoke(cli, [*shlex.split(line), "--no-vpl011"])
+    done = CliRunner().invoke(cli, [*words(line), "--no-vpl011"])
     assert done.exit_code == int(wrong and RULES[code].severity == "error"), done.output
     assert (f"[{code}]" in done.output) == wrong
 
@@ -404,8 +404,8 @@ def test_the_configuration_of_imagebuilder(code: str, wrong: bool) -> None:
 @pytest.mark.parametrize("wrong", [False, True])
 def test_the_file_that_is_no_blob(wrong: bool, dtc: str) -> None:
     """The one example that is about how a file was made."""
-    code, one = "XA121", EXAMPLES["XA121"]
-    Path("domu1.dts").write_text(BASES["partial"].text)
-    subprocess.run(shlex.split(one.wrong if wrong else one.right), check=True)
+    code, example = "XA121", EXAMPLES["XA121"]
+    Path("domu1.dts").write_text(PARTIAL)
+    subprocess.run(shlex.split(example.wrong if wrong else example.right), check=True)
     found = lint([read_document("domu1.dtb")], Options(release(DEFAULT))).findings
     assert (code in [finding.code for finding in found]) == wrong

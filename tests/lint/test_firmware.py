@@ -14,11 +14,12 @@ from xenassign.host.platform import read_platform
 from xenassign.lint import cross, domain_node, domcfg, firmware
 from xenassign.lint.context import Context
 from xenassign.lint.domain import domains
-from xenassign.lint.examples.bases import SCMI, SCMI_CONFIG, SCMI_DOMAIN
 from xenassign.lint.view import View
 from xenassign.xen.iommu import iommus
 from xenassign.xen.releases import RELEASES, release
 from xenassign.xen.xlcfg import parse
+
+from .bases import SCMI, SCMI_CONFIG, SCMI_DOMAIN
 
 Variant = Callable[[str, str], Tree]
 Board = Callable[[str], Tree]

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from xenassign.errors import UsageError
-from xenassign.lint.examples import CONFIG, PARTIAL
 from xenassign.lint.session import Session
+
+from .bases import CONFIG, PARTIAL
 
 ROUNDED = "xen,reg = <0x0 0x9030000 0x0 0x1000 0x0 0x9030000>;"
 Fixed = Callable[[str, str], str]

@@ -13,10 +13,11 @@ from xenassign.devicetree.tree import Tree
 from xenassign.errors import InputError
 from xenassign.lint import domcfg, linter
 from xenassign.lint.documents import ConfigFile, Document, TreeFile, read_document
-from xenassign.lint.examples import CONFIG, DOMAIN, PARTIAL
 from xenassign.lint.linter import Options, Report, lint
 from xenassign.lint.verdict import foretell_dom0less, foretell_xl, rejecting
 from xenassign.xen.releases import release
+
+from .bases import CONFIG, DOMAIN, PARTIAL
 
 Board = Callable[[str], Tree]
 XEN = release("4.20")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,9 +12,9 @@ from xenassign.cli import cli
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.source import read_source
 from xenassign.lint.catalogue import rules
-from xenassign.lint.examples import BOARD, example
 
 from ..devicetree.directories import write
+from .bases import BOARD, words
 
 CODES = [f"XA{number}" for number in range(111, 119)]
 RULES = {rule.code: rule for rule in rules()}
@@ -84,7 +83,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
         Path("fdt").write_bytes(blob(live))
         write(read_blob(Path("fdt").read_bytes()), Path("live"))
         line = line.replace("/proc/device-tree", "live").replace("/sys/firmware/fdt", "fdt")
-        program, *arguments = shlex.split(line)
+        program, *arguments = words(line)
         assert program == "xenassign"
         return CliRunner().invoke(cli, arguments)
 
@@ -93,9 +92,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 @pytest.mark.parametrize("code", CODES)
 def test_the_mistake_is_found(run: Run, code: str) -> None:
-    one = example(code)
-    assert one is not None
-    done = run(code, one.wrong)
+    done = run(code, RULES[code].page.example.wrong)
     (line,) = [line for line in done.stderr.splitlines() if line.endswith(f"[{code}]")]
     severity = RULES[code].severity
     assert line.startswith(f"{severity}: ")
@@ -106,8 +103,6 @@ def test_the_mistake_is_found(run: Run, code: str) -> None:
 
 @pytest.mark.parametrize("code", CODES)
 def test_the_right_one_is_right(run: Run, code: str) -> None:
-    one = example(code)
-    assert one is not None
-    done = run(code, one.right)
+    done = run(code, RULES[code].page.example.right)
     assert done.exit_code == 0, done.output
     assert f"[{code}]" not in done.output

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from xenassign.findings import EFFECTS, Finding, Rule
+from xenassign.findings import EFFECTS, ROUTES, Finding, Rule, every_release
 from xenassign.lint.context import Context
 from xenassign.lint.verdict import foretell_dom0less, foretell_xl, verdicts
 from xenassign.xen.releases import release
@@ -26,7 +26,7 @@ U64 = (1 << 64) - 1
 
 
 def finding(effect: str, *routes: str, severity: str = "error") -> Finding:
-    rule = Rule("XA000", "name", "title", severity, effect, "why", "fix", "source")
+    rule = Rule("XA000", "name", severity, effect, ROUTES, every_release, False)
     return rule("message", routes=routes)
 
 

@@ -8,9 +8,10 @@ import pytest
 
 from tests.answers import codes
 from xenassign.lint.documents import read_document
-from xenassign.lint.examples import PARTIAL
 from xenassign.lint.linter import Options, Report, lint
 from xenassign.xen.releases import release
+
+from .bases import PARTIAL
 
 WRONG = PARTIAL.replace("<0x0 0x9030000 0x0 0x1000 0x0", "<0x0 0x9030000 0x0 0x1800 0x0")
 STATEMENT = "\t\t\txen,reg = <0x0 0x9030000 0x0 0x1800 0x0 0x9030000>;"

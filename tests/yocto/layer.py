@@ -111,6 +111,9 @@ def unpack(source: Path) -> None:
     """What do_unpack makes of SRC_URI, with leftovers of a developer."""
     for name in ("xenassign", "grammar", "knowledge", "templates", "completions", "man", "LICENSE"):
         subprocess.run(["cp", "-R", REPOSITORY / name, _folder(source)], check=True)
+    subprocess.run(
+        ["cp", "-R", REPOSITORY / "docs" / "rules", _folder(source / "docs")], check=True
+    )
     (source / "xenassign" / "__pycache__").mkdir(exist_ok=True)
     (source / "xenassign" / "__pycache__" / "stale.pyc").touch()
 

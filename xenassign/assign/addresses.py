@@ -23,117 +23,16 @@ from xenassign.host.neighbours import Neighbours
 from xenassign.xen.layout import Guest, clashes, memory_limit
 from xenassign.xen.releases import GUEST_IPA_BITS_MAX, PAGE_SIZE
 
-SHARED_PAGE = rule(
-    "XA201",
-    "page-shared",
-    "A page is shared with a device that is not assigned to the same guest",
-    severity="error",
-    effect="unsafe",
-    why="Xen maps whole pages. Registers of another device in the same page are the guest's too: it"
-    " can drive that device behind the back of its owner. Xen does not notice.",
-    fix="assign both devices, or accept it with --allow-shared-page PATH",
-    source="map_mmio_regions: whole pages of 4096 bytes",
-)
-SHARED_ALLOWED = rule(
-    "XA202",
-    "page-shared-allowed",
-    "A shared page was allowed",
-    severity="warning",
-    effect="unsafe",
-    why="The guest reaches the registers of a device that it does not own, as was asked for.",
-    fix="make sure that the other device is of no consequence",
-    source="map_mmio_regions: whole pages of 4096 bytes",
-)
-CLASH = rule(
-    "XA203",
-    "guest-window-clash",
-    "A mapping collides with something of the guest",
-    severity="error",
-    effect="broken",
-    why="Xen does not compare xen,reg or iomem with the guest's RAM, GIC, UART or grant table: the"
-    " mapping silently replaces them, or fails with 'Failed to map'. With the guest's RAM start"
-    " covered, 'Unable to copy the kernel'.",
-    fix="map it elsewhere in the guest (--map), or give the guest less memory",
-    source="xen/include/public/arch-arm.h (guest layout); map_mmio_regions compares nothing",
-)
-OPTIONAL_WINDOW = rule(
-    "XA204",
-    "guest-window-optional",
-    "A mapping lies in a window that some domains use",
-    severity="warning",
-    effect="unsafe",
-    why="The guest address space of a release has windows that only some domains use (vPCI, ACPI,"
-    " virtio-mmio). Before Xen 4.21 domains with PV interfaces are also offered the unused part of"
-    " the RAM banks as extended regions, from which assigned registers are not cut out: a guest may"
-    " map foreign pages over the device.",
-    fix="keep the window unused, or move the mapping (--map auto finds a hole)",
-    source="xen/include/public/arch-arm.h; find_unallocated_memory, libxl_arm.c "
-    "finalize_hypervisor_node",
-)
-TOO_HIGH = rule(
-    "XA205",
-    "address-too-high",
-    "The address is beyond 48 bits",
-    severity="error",
-    effect="rejected",
-    why="Stage 2 takes guest addresses of at most 48 bits: 'Failed to map'. No processor has"
-    " physical addresses beyond that without LPA, which Xen does not use.",
-    fix="map it lower with --map",
-    source="p2m_set_entry, p2m_max_mappable_gfn",
-)
-GUEST_OVERLAP = rule(
-    "XA206",
-    "guest-page-twice",
-    "Two mappings use the same guest page",
-    severity="error",
-    effect="broken",
-    why="The later mapping replaces the earlier one in stage 2, without a word.",
-    fix="give one of them another address with --map",
-    source="p2m_set_entry: a later mapping replaces the earlier",
-)
-NO_HOLE = rule(
-    "XA207",
-    "no-hole",
-    "No hole of the guest's address space is large enough",
-    severity="error",
-    effect="broken",
-    why="The release's guest layout leaves holes of a few hundred MiB only, all below 1 GiB.",
-    fix="place it with --map, or give the guest less memory and use identity",
-    source="xen/include/public/arch-arm.h (guest layout)",
-)
-MISALIGNED = rule(
-    "XA209",
-    "guest-address-misaligned",
-    "A mapping is not aligned as --align asks",
-    severity="warning",
-    effect="portability",
-    why="Xen takes any page. But a guest with pages of 64 KiB cannot tell two devices in one of"
-    " them apart, and stage 2 maps by 2 MiB or 1 GiB only where host and guest are congruent; else"
-    " a large block takes a table for every 2 MiB.",
-    fix="give another address, or 'auto', which aligns",
-    source="p2m_set_entry: the order is that of gfn, mfn and count; Arm ARM, 64 KB granule",
-)
-NO_PLACE = rule(
-    "XA210",
-    "no-place-in-window",
-    "No place is left in the window that was asked for",
-    severity="error",
-    effect="broken",
-    why="What the release's guest layout, the guest's RAM and other mappings leave of the window is"
-    " too small, or has no address that is aligned as asked.",
-    fix="give a larger window with --map, or 'auto'",
-    source="xen/include/public/arch-arm.h (guest layout)",
-)
-EMPTY_BLOCK = rule(
-    "XA208",
-    "no-size",
-    "A register block has no size",
-    severity="note",
-    effect="broken",
-    why="An entry of reg with size 0 maps nothing.",
-    fix="check the host tree",
-    source="Devicetree Specification 2.3.6 (reg)",
-)
+SHARED_PAGE = rule("XA201", "page-shared", "error", "unsafe")
+SHARED_ALLOWED = rule("XA202", "page-shared-allowed", "warning", "unsafe")
+CLASH = rule("XA203", "guest-window-clash", "error", "broken")
+OPTIONAL_WINDOW = rule("XA204", "guest-window-optional", "warning", "unsafe")
+TOO_HIGH = rule("XA205", "address-too-high", "error", "rejected")
+GUEST_OVERLAP = rule("XA206", "guest-page-twice", "error", "broken")
+NO_HOLE = rule("XA207", "no-hole", "error", "broken")
+MISALIGNED = rule("XA209", "guest-address-misaligned", "warning", "portability")
+NO_PLACE = rule("XA210", "no-place-in-window", "error", "broken")
+EMPTY_BLOCK = rule("XA208", "no-size", "note", "broken")
 
 
 class Claimant(Protocol):

@@ -33,113 +33,59 @@ MARK = "xen,passthrough"
 RELEASE_TOO_OLD = rule(
     "XA011",
     "attach-release-too-old",
-    "This release of Xen cannot attach devices of an overlay",
-    severity="error",
-    effect="rejected",
-    why="`xl dt-overlay attach` came with Xen 4.19. Xen 4.18 has `add` alone, which gives the"
-    " device to dom0 at once; older ones have neither.",
-    fix="leave --attach-overlay out, or name a newer release with --xen",
-    source="dt_overlay_domctl (4.19); handle_add_overlay_nodes (4.18)",
-    until="4.18",
+    "error",
+    "rejected",
+    applies=lambda xen: xen.dt_overlay is None,
 )
-
 BUILD = rule(
     "XA012",
     "attach-needs-overlay-dtb",
-    "Xen has to be built with overlays",
-    severity="note",
-    effect="portability",
-    why="Xen has `xl dt-overlay` only if it was built with CONFIG_OVERLAY_DTB, which needs"
-    " CONFIG_UNSUPPORTED and is off by default, Debian's included: `xc_dt_overlay failed (95 ="
-    " Operation not supported)`. Xen calls it experimental.",
-    fix="build Xen with CONFIG_UNSUPPORTED=y and CONFIG_OVERLAY_DTB=y",
-    source="xen/arch/arm/Kconfig OVERLAY_DTB; SUPPORT.md, Device Tree Overlays",
-    since="4.19",
+    "note",
+    "portability",
+    applies=lambda xen: xen.dt_overlay is not None,
 )
-
 CHILDREN = rule(
     "XA013",
     "attach-leaves-children",
-    "Xen attaches the outermost nodes of an overlay only",
-    severity="error",
-    effect="broken",
-    why="Up to Xen 4.21 `xl dt-overlay attach` looks at the nodes that stand directly in the"
-    " overlay, not at the nodes below them. Nobody gets the right to the registers and interrupts"
-    " of those, and `xl create` fails with `Operation not permitted`.",
-    fix="assign the inner device alone, and leave the node around it in the tree that Xen boots"
-    " with; or take Xen 4.22",
-    source="handle_attach_overlay_nodes; handle_device_and_children (4.22)",
-    since="4.19",
-    until="4.21",
+    "error",
+    "broken",
+    applies=lambda xen: xen.dt_overlay is not None and not xen.dt_overlay.children,
 )
-
 MISFIT = rule(
     "XA014",
     "attach-overlay-misfit",
-    "The overlay does not fit the tree that Xen boots with",
-    severity="error",
-    effect="broken",
-    why="Xen boots with a tree that has no node of the devices. What the overlay refers to is in"
-    " that tree, or comes with the same overlay. A number that names no node may become that of"
-    " another one: phandles of an overlay are numbered anew. Xen takes 500 KiB at most.",
-    fix="assign both to the same domain, or leave --attach-overlay out",
-    source="fdt_overlay_apply: overlay_adjust_local_phandles; DT_OVERLAY_MAX_SIZE",
-    since="4.19",
+    "error",
+    "broken",
+    applies=lambda xen: xen.dt_overlay is not None,
 )
-
 AT_THE_ROOT = rule(
     "XA015",
     "attach-at-the-root",
-    "Xen 4.19 cannot add a node at the root",
-    severity="error",
-    effect="rejected",
-    why="Xen 4.19 takes the path of such a node for //NAME and does not find it: `Adding nodes"
-    " failed`. It crashes when an overlay is attached that was not added (both seen with 4.19.6).",
-    fix="take Xen 4.20, or leave --attach-overlay out",
-    source="overlay_get_nodes_info, handle_attach_overlay_nodes of xen/common/dt-overlay.c",
-    since="4.19",
-    until="4.19",
+    "error",
+    "rejected",
+    applies=lambda xen: xen.dt_overlay is not None and not xen.dt_overlay.at_root,
 )
-
 NOT_DIRECT_MAP = rule(
     "XA016",
     "attach-needs-direct-map",
-    "A dom0less domain that is not direct-map gets no device later",
-    severity="error",
-    effect="rejected",
-    why="Xen attaches only to domains whose addresses are the host's: `xc_dt_overlay_domain failed"
-    " (95 = Operation not supported)`. xen,reg in an overlay is not read by any release. Another"
-    " guest has to be created by xl behind the attach, and a dom0less domain is there already.",
-    fix="give --route xl, or --direct-map with --static-memory",
-    source="dt_overlay_domctl: is_domain_direct_mapped",
+    "error",
+    "rejected",
     routes=("dom0less",),
-    since="4.19",
+    applies=lambda xen: xen.dt_overlay is not None,
 )
-
 IN_THE_WAY = rule(
     "XA017",
     "attach-line-in-use",
-    "A disabled node that stays in Xen's tree holds an interrupt of the device",
-    severity="warning",
-    effect="broken",
-    why="dom0 gets the interrupts of disabled nodes too when it is built. An interrupt that dom0"
-    " has goes to no other domain: `IRQ N is already used by domain 0`.",
-    fix="take that node out of the tree that Xen boots with as well",
-    source="handle_node, route_irq_to_guest",
-    since="4.19",
+    "warning",
+    "broken",
+    applies=lambda xen: xen.dt_overlay is not None,
 )
-
 LEGACY_MASTERS = rule(
     "XA018",
     "attach-breaks-mmu-masters",
-    "An SMMU that stays in Xen's tree names the device in mmu-masters",
-    severity="error",
-    effect="unsafe",
-    why="Without the device that entry of mmu-masters names no node. Xen stops to read the property"
-    " there, and protects none of the masters behind it.",
-    fix="leave --attach-overlay out, or describe the masters by iommus",
-    source="arm_smmu_device_dt_probe of smmu.c: dt_parse_phandle_with_args",
-    since="4.19",
+    "error",
+    "unsafe",
+    applies=lambda xen: xen.dt_overlay is not None,
 )
 
 

@@ -20,40 +20,9 @@ from xenassign.devicetree.tree import Node, PropertyError, Tree
 from xenassign.findings import Finding, rule
 from xenassign.host.device import is_simple_bus, read_device
 
-PHY_ELSEWHERE = rule(
-    "XA535",
-    "phy-on-other-bus",
-    "The Ethernet PHY is on a bus that is not assigned",
-    severity="warning",
-    effect="broken",
-    why="The PHY is managed over the MDIO bus of another device, or is a module in an SFP cage with"
-    " its I2C bus and GPIOs, which the guest does not have. phy-handle (or sfp) is dropped; the"
-    " driver of the MAC then finds no PHY, or takes one that it meets on its own bus: no link.",
-    fix="assign the device with the MDIO bus too, or write a fixed-link node into the guest's MAC",
-    source="net/ethernet-controller.yaml; Linux fwnode_get_phy_node, of_phy_connect",
-)
-CHIP_SELECT = rule(
-    "XA536",
-    "chip-select-lost",
-    "The chip select is a GPIO of the host",
-    severity="warning",
-    effect="broken",
-    why="An entry of cs-gpios that the guest cannot have is left out, which means a chip select of"
-    " the SPI controller's own: a transfer selects that instead of the chip.",
-    fix="assign the GPIO controller too",
-    source="spi/spi-controller.yaml (cs-gpios: an empty entry is the controller's own line)",
-)
-COULD_COME = rule(
-    "XA537",
-    "supplier-assignable",
-    "A dropped supplier could be assigned too",
-    severity="note",
-    effect="broken",
-    why="What is dropped belongs to a device that no device of the host uses, so nothing speaks"
-    " against assigning it to the same guest, where its driver would set it up.",
-    fix="name it with -d too",
-    source="Linux drivers/of/property.c (fw_devlink): a missing supplier defers the probe",
-)
+PHY_ELSEWHERE = rule("XA535", "phy-on-other-bus", "warning", "broken")
+CHIP_SELECT = rule("XA536", "chip-select-lost", "warning", "broken")
+COULD_COME = rule("XA537", "supplier-assignable", "note", "broken")
 
 _PHYS = ("phy-handle", "phy", "phy-device", "sfp")
 

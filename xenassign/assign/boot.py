@@ -32,58 +32,10 @@ from xenassign.xen.releases import DEFAULT_CELLS, PAGE_SIZE
 
 _ROUTES = ("dom0less",)
 
-OVERLAP = rule(
-    "XA023",
-    "loads-overlap",
-    "Two things are loaded to the same place",
-    severity="error",
-    effect="broken",
-    why="What is loaded last overwrites the other. Xen takes more memory than its file has, and the"
-    " board's tree grows while it is changed. Xen lists the modules by address and from 4.18 on"
-    " leaves out, without a word on its console, one that overlaps another. A kernel compressed by"
-    " gzip it unpacks for the first domain and frees: 'Missing kernel boot module?' for the next.",
-    fix="give one of them another address",
-    routes=_ROUTES,
-    source="booting.rst of Linux (image_size); add_boot_module, check_reserved_regions_overlap,"
-    " kernel_decompress",
-)
-MISPLACED = rule(
-    "XA024",
-    "load-in-reserved-memory",
-    "Something is loaded to memory that is reserved",
-    severity="error",
-    effect="broken",
-    why="Static memory becomes a domain's RAM; /reserved-memory and the blob's reservation block"
-    " are kept from everyone. Xen 4.19 and newer stops in its first scan where a module overlaps"
-    " one of them, before it has a console.",
-    fix="load it elsewhere",
-    routes=_ROUTES,
-    source="check_reserved_regions_overlap",
-)
-NO_RAM = rule(
-    "XA025",
-    "load-outside-memory",
-    "Something is loaded to where the board's tree states no memory",
-    severity="warning",
-    effect="broken",
-    why="Nothing can be loaded where there is no RAM. The boot loader may replace /memory: then the"
-    " tree of the file says less than the board has.",
-    fix="load it to RAM, or give the tree that the boot loader made (/sys/firmware/fdt)",
-    routes=_ROUTES,
-    source="/memory of the host's tree",
-)
-UNALIGNED = rule(
-    "XA026",
-    "xen-unaligned",
-    "Xen is not loaded to a multiple of 2 MiB",
-    severity="error",
-    effect="broken",
-    why="An arm64 Image runs at a multiple of 2 MiB: U-Boot's booti moves one that does not lie"
-    " there, over what lies behind it.",
-    fix="load Xen to a multiple of 0x200000",
-    routes=_ROUTES,
-    source="booting.rst of Linux; booti_setup of U-Boot",
-)
+OVERLAP = rule("XA023", "loads-overlap", "error", "broken", routes=_ROUTES)
+MISPLACED = rule("XA024", "load-in-reserved-memory", "error", "broken", routes=_ROUTES)
+NO_RAM = rule("XA025", "load-outside-memory", "warning", "broken", routes=_ROUTES)
+UNALIGNED = rule("XA026", "xen-unaligned", "error", "broken", routes=_ROUTES)
 
 _ALIGNMENT = 2 * MIB
 #: Beyond the bytes that are needed: U-Boot's ``fdt resize`` rounds the tree up to pages.

@@ -18,249 +18,27 @@ from xenassign.host.platform import Platform
 from xenassign.xen.direct_map import vpl011_intid
 from xenassign.xen.releases import GUEST_SPI_LAST_INTID, VIRTIO_MMIO_INTIDS
 
-NOTHING_TO_ASSIGN = rule(
-    "XA101",
-    "nothing-to-assign",
-    "The node has nothing to assign",
-    severity="error",
-    effect="broken",
-    why="Xen assigns register pages, interrupts of the GIC and IOMMU streams. A node without any of"
-    " them (a fixed clock, a bus without devices, a child of an I2C bus) is nothing to Xen.",
-    fix="name the device that has the registers, for a child of a bus its controller",
-    source="handle_passthrough_prop, libxl_arm.c: registers, interrupts and streams are all that "
-    "is assigned",
-)
-XENS_OWN = rule(
-    "XA102",
-    "device-of-xen",
-    "Xen keeps this device for itself",
-    severity="error",
-    effect="rejected",
-    why="The GIC, the IOMMUs that Xen drives, the timers and the console UART"
-    " belong to Xen: their interrupts are answered with 'already used by Xen', their pages with"
-    " 'Operation not permitted' (xl); dom0less would map them without a word.",
-    fix="leave it to Xen",
-    source="setup_system_domains, iomem_deny_access and irq_deny_access of the drivers; "
-    "request_irq",
-)
-MSI_FRAME = rule(
-    "XA109",
-    "msi-frame",
-    "An MSI frame gives away the interrupts of others",
-    severity="error",
-    effect="unsafe",
-    why="Whoever writes to a GICv2m frame, to the translation register of an ITS, or to a GICP,"
-    " ODMI or Alpine MSI-X frame raises interrupts, those of other domains included. dom0less maps"
-    " the frame without a word; xl cannot map what is the GIC's, since dom0 does not have it.",
-    fix="leave it to Xen and the host",
-    source="GICv2m and ITS registers (Arm GIC architecture); marvell,ap806-gicp.yaml, "
-    "marvell,odmi-controller.yaml, al,alpine-msix.txt; map_mmio_regions",
-)
-DISABLED = rule(
-    "XA103",
-    "disabled-assigned",
-    "A disabled device is assigned",
-    severity="note",
-    effect="portability",
-    why="Xen ignores the status of a host node that is assigned. The guest's copy is enabled."
-    " Whoever wrote the board's tree may have disabled the device because it is not wired.",
-    fix="check that the board has it",
-    source="handle_device (device.c): no look at status; Devicetree Specification 2.3.4",
-)
-NOT_A_DEVICE = rule(
-    "XA104",
-    "memory-assigned",
-    "Memory is no device",
-    severity="error",
-    effect="broken",
-    why="Xen maps what it assigns as Device-nGnRE: not cached, and an unaligned access is a fault."
-    " A guest cannot use that as memory.",
-    fix="give memory to the domain with memory, xen,static-mem or xen,shared-mem",
-    source="map_mmio_regions: p2m_mmio_direct_dev",
-)
-BEHIND = rule(
-    "XA110",
-    "behind-another",
-    "The device's registers are behind one that is not assigned",
-    severity="error",
-    effect="broken",
-    why="A chip on an I2C or SPI bus, or a block inside of a syscon, has no addresses of its own:"
-    " its driver reaches it through the parent's. Xen could route its interrupt, no more.",
-    fix="assign the parent, which brings the device with it",
-    source="Devicetree Specification 2.3.8 (ranges): without them a child is not memory mapped",
-)
-LEFT_OUT = rule(
-    "XA105",
-    "disabled-left-out",
-    "A disabled device below a requested node is left out",
-    severity="note",
-    effect="portability",
-    why="A requested node comes with its subtree, but a device in it that the board's tree disables"
-    " is only assigned when it is named itself.",
-    fix="name it with a -d of its own to assign it too",
-    source="Devicetree Specification 2.3.4",
-)
-HOST_PROBLEM = rule(
-    "XA106",
-    "host-node-unusable",
-    "Something about the device in the host tree cannot be used",
-    severity="warning",
-    effect="broken",
-    why="An entry of reg that no ranges translates, or an interrupt whose way to a controller is"
-    " malformed, cannot be given to a guest.",
-    fix="check the host tree; the rest of the device is assigned without it",
-    source="Devicetree Specification 2.3.8 (ranges), 2.4 (interrupts)",
-)
-SUPPLIES_HOST = rule(
-    "XA107",
-    "host-depends-on-it",
-    "Devices that stay with the host depend on it",
-    severity="warning",
-    effect="unsafe",
-    why="An assigned device is withheld from dom0, so what it supplies there (clocks, resets,"
-    " GPIOs, regulators, interrupts) is gone: drivers of dom0 wait for it for ever, and the"
-    " guest can switch off what they use.",
-    fix="assign those devices too, or leave this one to the host",
-    source="dt_device_set_used_by, handle_node (domain_build.c): what is marked is withheld from "
-    "dom0",
-)
-PPI = rule(
-    "XA301",
-    "ppi-assigned",
-    "A PPI cannot be assigned",
-    severity="error",
-    effect="rejected",
-    why="Xen routes only SPIs to guests: dom0less says 'IRQ can only be routed to an SPI', xl"
-    " 'failed give domain access to irq'. A node with a PPI is not even given to dom0.",
-    fix="this device cannot be assigned",
-    source="route_irq_to_guest: 'IRQ can only be routed to an SPI'",
-)
-EXTENDED = rule(
-    "XA302",
-    "extended-interrupt",
-    "Xen does not know extended interrupts",
-    severity="error",
-    effect="broken",
-    why="gic_irq_xlate takes every non-zero interrupt type for a PPI (number + 16), so an extended"
-    " SPI or PPI of GICv3.1 becomes another line, which the guest gets instead, or a PPI, which is"
-    " refused.",
-    fix="this device cannot be assigned",
-    source="gic_irq_xlate: every type but 0 is a PPI",
-)
-INTID_TOO_HIGH = rule(
-    "XA303",
-    "intid-too-high",
-    "The INTID is beyond what a guest can have",
-    severity="error",
-    effect="rejected",
-    why="A guest has at most 960 SPIs (domain_vgic_init), so INTIDs above 991 cannot be routed:"
-    " 'the vIRQ number N is too high'.",
-    fix="this device cannot be assigned",
-    source="domain_vgic_init",
-)
-LINE_OF_XEN = rule(
-    "XA304",
-    "interrupt-of-xen",
-    "The interrupt is used by Xen",
-    severity="error",
-    effect="rejected",
-    why="An interrupt that Xen's console UART or IOMMU driver has requested is answered with 'IRQ"
-    " N is already used by Xen'.",
-    fix="use another device, or another console for Xen (--xen-console)",
-    source="route_irq_to_guest: 'already used by Xen'",
-)
-LINE_SHARED = rule(
-    "XA305",
-    "interrupt-shared",
-    "The interrupt is shared with a device that stays with the host",
-    severity="error",
-    effect="rejected",
-    why="Xen gives a line to one domain. As long as dom0 holds it for the other device, the domain"
-    " is refused: 'already used by domain 0' (dom0less), 'Device or resource busy' (xl).",
-    fix="assign both devices to the guest",
-    source="route_irq_to_guest: 'already used by domain'",
-)
-LINE_OF_VPL011 = rule(
-    "XA306",
-    "interrupt-of-vpl011",
-    "INTID 32 is the vPL011's",
-    severity="error",
-    effect="broken",
-    why="The emulated UART of a domain uses INTID 32 (GUEST_VPL011_SPI): dom0less accepts a"
-    " device with the same INTID and both fail, xl refuses it beside vuart. A direct-map domain's"
-    " has the INTID of Xen's console UART.",
-    fix="leave vpl011 out (--no-vpl011) and use another console in the guest",
-    source="domain_vpl011_init; libxl_arm.c: 'Physical IRQ 32 conflicting with pl011 SPI'",
-)
-OTHER_CONTROLLER = rule(
-    "XA307",
-    "interrupt-not-at-gic",
-    "An interrupt ends at a controller that is not assigned",
-    severity="warning",
-    effect="broken",
-    why="Xen maps only interrupts that end at the primary GIC and skips others without a word; the"
-    " guest's copy would mean nothing, so it is left out.",
-    fix="assign that controller too if the driver needs the interrupt",
-    source="map_device_irqs_to_domain: 'not connected to primary controller'",
-)
-VIRTIO_INTID = rule(
-    "XA308",
-    "interrupt-of-virtio",
-    "The INTID may be wanted for virtio-mmio",
-    severity="note",
-    effect="portability",
-    why="xl gives INTIDs 33 to 43 to virtio-mmio devices, from 33 upwards, as many as the domain"
-    " has.",
-    fix="give the domain no virtio-mmio disks or network that reach it",
-    routes=("xl",),
-    source="libxl_arm.c alloc_virtio_mmio_irq",
-)
-TRIGGER_DIFFERS = rule(
-    "XA309",
-    "interrupt-two-triggers",
-    "One interrupt with two triggers",
-    severity="error",
-    effect="rejected",
-    why="The trigger of a line is set once; another node that states a different one is refused:"
-    " 'Unable to get irq' (irq_validate_new_type).",
-    fix="mend the host tree so that both state the same trigger",
-    source="irq.c irq_validate_new_type",
-)
-BELOW_PPI = rule(
-    "XA311",
-    "interrupt-below-ppi-node",
-    "A node above the device has a PPI, so dom0 does not have the device",
-    severity="error",
-    effect="rejected",
-    why="Xen gives dom0 neither a node with a PPI nor anything below it (handle_node), and xl can"
-    " only pass on what dom0 has: 'failed give domain access to iomem range … Operation not"
-    " permitted'.",
-    fix="take --route dom0less",
-    routes=("xl",),
-    source="handle_node (domain_build.c): a node with a PPI and all below it is skipped",
-)
-INTX = rule(
-    "XA327",
-    "pci-interrupts-dropped",
-    "The legacy interrupts of a PCI host are dropped",
-    severity="warning",
-    effect="broken",
-    why="interrupt-map routes INTA to INTD of the devices behind a PCI host. Xen reads the"
-    " interrupts of the assigned node itself, so that these never reach the guest.",
-    fix="use devices that can be polled, or leave the PCI host to the host",
-    source="handle_passthrough_prop, map_device_irqs_to_domain: interrupts of the node itself",
-)
-NO_GIC = rule(
-    "XA310",
-    "no-gic",
-    "The board has no GIC that Xen drives",
-    severity="error",
-    effect="rejected",
-    why="Xen on Arm needs a GICv2 (arm,gic-400, arm,cortex-a15-gic, arm,cortex-a7-gic) or a GICv3"
-    " (arm,gic-v3). Without one it does not start.",
-    fix="Xen does not run on this board",
-    source="gic_preinit; dt_device_get_irq",
-)
+NOTHING_TO_ASSIGN = rule("XA101", "nothing-to-assign", "error", "broken")
+XENS_OWN = rule("XA102", "device-of-xen", "error", "rejected")
+MSI_FRAME = rule("XA109", "msi-frame", "error", "unsafe")
+DISABLED = rule("XA103", "disabled-assigned", "note", "portability")
+NOT_A_DEVICE = rule("XA104", "memory-assigned", "error", "broken")
+BEHIND = rule("XA110", "behind-another", "error", "broken")
+LEFT_OUT = rule("XA105", "disabled-left-out", "note", "portability")
+HOST_PROBLEM = rule("XA106", "host-node-unusable", "warning", "broken")
+SUPPLIES_HOST = rule("XA107", "host-depends-on-it", "warning", "unsafe")
+PPI = rule("XA301", "ppi-assigned", "error", "rejected")
+EXTENDED = rule("XA302", "extended-interrupt", "error", "broken")
+INTID_TOO_HIGH = rule("XA303", "intid-too-high", "error", "rejected")
+LINE_OF_XEN = rule("XA304", "interrupt-of-xen", "error", "rejected")
+LINE_SHARED = rule("XA305", "interrupt-shared", "error", "rejected")
+LINE_OF_VPL011 = rule("XA306", "interrupt-of-vpl011", "error", "broken")
+OTHER_CONTROLLER = rule("XA307", "interrupt-not-at-gic", "warning", "broken")
+VIRTIO_INTID = rule("XA308", "interrupt-of-virtio", "note", "portability", routes=("xl",))
+TRIGGER_DIFFERS = rule("XA309", "interrupt-two-triggers", "error", "rejected")
+BELOW_PPI = rule("XA311", "interrupt-below-ppi-node", "error", "rejected", routes=("xl",))
+INTX = rule("XA327", "pci-interrupts-dropped", "warning", "broken")
+NO_GIC = rule("XA310", "no-gic", "error", "rejected")
 
 
 def platform_findings(platform: Platform) -> Iterator[Finding]:

@@ -18,31 +18,8 @@ from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule
 from xenassign.host.clock_rates import ClockRates, Rate
 
-UNKNOWN_RATE = rule(
-    "XA501",
-    "clock-rate-unknown",
-    "The rate of a clock is not known",
-    severity="warning",
-    effect="broken",
-    why="The clock controller stays with the host. The guest gets a fixed-clock in its place,"
-    " which must state the rate that the host leaves the clock at; where the tree does not"
-    " tell it, 0 is written.",
-    fix="give the rate with --clock-rate PATH[#NAME]=HZ",
-    source="clock bindings: clock-frequency of fixed-clock",
-)
-
-ONLY_ASKED = rule(
-    "XA509",
-    "clock-rate-only-asked",
-    "Nobody sets the rate that the guest is told",
-    severity="note",
-    effect="broken",
-    why="The rate of the fixed-clock is that of assigned-clock-rates in the assigned device's own"
-    " node. Linux sets such rates when it probes the node; dom0 never does, since Xen disables it"
-    " there, and the guest has no clock controller. The clock runs at what the firmware left.",
-    fix="find out the rate that the firmware leaves, and give it with --clock-rate",
-    source="Linux of_clk_set_defaults (called by platform_probe); Xen write_properties",
-)
+UNKNOWN_RATE = rule("XA501", "clock-rate-unknown", "warning", "broken")
+ONLY_ASKED = rule("XA509", "clock-rate-only-asked", "note", "broken")
 
 _RATE_MAX = (1 << 32) - 1  # clock-frequency of fixed-clock is one cell
 

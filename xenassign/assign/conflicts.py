@@ -18,106 +18,17 @@ from xenassign.host.device import HostDevice
 from xenassign.host.neighbours import Streams, streams_of
 from xenassign.xen.iommu import Iommus
 
-TWICE = rule(
-    "XA001",
-    "device-in-two-domains",
-    "A device is given to two domains",
-    severity="error",
-    effect="unsafe",
-    why="Xen maps the same registers into both domains without a word; it refuses the second only"
-    " where the device has an interrupt (XA004) or where Xen's IOMMU driver knows it. Two drivers"
-    " then drive one device.",
-    fix="give it to one of them",
-    source="map_mmio_regions: compared with nothing; route_irq_to_guest; iommu_assign_dt_device",
-)
-NESTED = rule(
-    "XA002",
-    "subtree-in-two-domains",
-    "A device and one below it are given to two domains",
-    severity="error",
-    effect="unsafe",
-    why="A device comes with its subtree: the driver of the outer one sets up clocks, power and the"
-    " registers around the inner one, and Xen maps the inner one into both domains.",
-    fix="give both to one domain",
-    source="Devicetree Specification 2.2 (a child is addressed through its parent)",
-)
-PAGES = rule(
-    "XA003",
-    "page-in-two-domains",
-    "Two domains have the same host page",
-    severity="error",
-    effect="unsafe",
-    why="Xen maps whole pages, and does not notice that a page is mapped already: each domain"
-    " reaches the registers or the memory of the other that lie in it.",
-    fix="give both to one domain, or accept it with [[allow]] and a reason",
-    source="map_mmio_regions: whole pages of 4096 bytes, compared with nothing",
-)
-LINES = rule(
-    "XA004",
-    "interrupt-in-two-domains",
-    "Two domains have the same interrupt",
-    severity="error",
-    effect="rejected",
-    why="Xen gives a line to one domain. The second is refused: 'already used by domain'"
-    " (dom0less), 'Device or resource busy' (xl).",
-    fix="give both devices to one domain",
-    source="route_irq_to_guest: 'already used by domain'",
-)
-STREAMS = rule(
-    "XA005",
-    "stream-in-two-domains",
-    "Two domains have the same stream of an IOMMU",
-    severity="error",
-    effect="unsafe",
-    why="An IOMMU tells devices apart by their stream ID (or IPMMU port) alone, and a stream has"
-    " one domain: the DMA of one device would go to the memory of the other domain.",
-    fix="give both devices to one domain",
-    source="arm_smmu_attach_dev, ipmmu_assign_device: a stream has one domain",
-)
-SUPPLIES = rule(
-    "XA006",
-    "supply-of-another-domain",
-    "A domain's device depends on what another domain drives",
-    severity="error",
-    effect="unsafe",
-    why="A clock, reset, power domain, regulator, PHY or pin that one domain drives can be switched"
-    " off beneath the device of the other, which has a stand-in for it and is not asked.",
-    fix="give both to one domain, or accept it with [[allow]] and a reason",
-    source="Xen arbitrates no clocks, resets or power domains",
-)
+TWICE = rule("XA001", "device-in-two-domains", "error", "unsafe")
+NESTED = rule("XA002", "subtree-in-two-domains", "error", "unsafe")
+PAGES = rule("XA003", "page-in-two-domains", "error", "unsafe")
+LINES = rule("XA004", "interrupt-in-two-domains", "error", "rejected")
+STREAMS = rule("XA005", "stream-in-two-domains", "error", "unsafe")
+SUPPLIES = rule("XA006", "supply-of-another-domain", "error", "unsafe")
 FIRMWARE = rule(
-    "XA007",
-    "firmware-in-two-domains",
-    "Two domains have the host's firmware interface",
-    severity="error",
-    effect="rejected",
-    why="Xen forwards SCMI for one domain: the second is refused when it is created (-EEXIST).",
-    fix="give --sci to the domain that needs it most; the others get fixed clocks",
-    source="scmi_smc_domain_init",
-    since="4.21",
+    "XA007", "firmware-in-two-domains", "error", "rejected", applies=lambda xen: xen.scmi_smc
 )
-MEMORY = rule(
-    "XA008",
-    "memory-overcommitted",
-    "The domains have more memory than the board",
-    severity="warning",
-    effect="broken",
-    why="Memory of a domain is allocated when it is built, and never shared. dom0 and Xen need some"
-    " too. The boot loader may tell Xen of more memory than the board's file states.",
-    fix="give the domains less memory",
-    source="allocate_memory (dom0less); libxl_domain_create: 'failed to free memory'",
-)
-IDLE = rule(
-    "XA009",
-    "allowance-idle",
-    "An allowance fits no conflict",
-    severity="warning",
-    effect="style",
-    why="What is accepted should be there: an entry of [[allow]] that fits nothing is a mistake in"
-    " its code or nodes, or a leftover of an older system.",
-    fix="take it out, or mend its code and nodes",
-    source="xenassign: [[allow]]",
-)
+MEMORY = rule("XA008", "memory-overcommitted", "warning", "broken")
+IDLE = rule("XA009", "allowance-idle", "warning", "style")
 
 #: What can be accepted with a reason; the rest Xen refuses, or nothing can isolate.
 ALLOWABLE = frozenset({PAGES.code, SUPPLIES.code})

@@ -12,19 +12,7 @@ from collections.abc import Iterator
 from xenassign.findings import Finding, rule
 from xenassign.host.device import Dma, HostDevice
 
-KEEPS_WRITING = rule(
-    "XA428",
-    "unprotected-master-outlives-guest",
-    "The device may go on with its DMA when the guest is gone",
-    severity="warning",
-    effect="unsafe",
-    why="When a domain is destroyed Xen resets no platform device. A DMA master that no IOMMU"
-    " confines goes on with what it was doing, receiving frames for instance, into memory that Xen"
-    " gives to others by then. A reset could stop it, but Xen has no driver of resets, and dom0"
-    " does not see the device. Where an IOMMU confines it, its streams are closed.",
-    fix="stop the device in the guest before the domain ends, and never destroy it otherwise",
-    source="domain_relinquish_resources, iommu_release_dt_devices: streams alone are taken back",
-)
+KEEPS_WRITING = rule("XA428", "unprotected-master-outlives-guest", "warning", "unsafe")
 
 
 def outlives(device: HostDevice, dma: Dma, *, forced: bool) -> Iterator[Finding]:

@@ -64,17 +64,7 @@ from xenassign.xen.layout import MIB, Guest
 from xenassign.xen.releases import GUEST_VCPUS_MAX
 from xenassign.xen.stage2 import pool_mib
 
-TOO_MANY_VCPUS = rule(
-    "XA108",
-    "too-many-vcpus",
-    "The guest's GIC has no room for so many vCPUs",
-    severity="error",
-    effect="rejected",
-    why="A guest has the GIC version of the host. GICv2 knows 8 processors, Xen's GICv3 128 "
-    "(vgic_max_vcpus); more are refused when the domain is created.",
-    fix="give fewer --vcpus",
-    source="domain_max_vcpus, vgic_v2_domain_init",
-)
+TOO_MANY_VCPUS = rule("XA108", "too-many-vcpus", "error", "rejected")
 
 
 class Judgement(NamedTuple):

@@ -26,127 +26,31 @@ from xenassign.xen.releases import DEFAULT_CELLS, Release
 _ROUTES = ("dom0less",)
 
 NOT_STATED = rule(
-    "XA229",
-    "static-memory-not-stated",
-    "Static memory lies where the host's tree states none",
-    severity="warning",
-    effect="portability",
-    why="Xen takes xen,static-mem for memory without a look at /memory. A board's file often states"
-    " no memory or too little, and the boot loader replaces it; if it does not, there is nothing at"
-    " the address, or a device, and Xen stops before it has a console.",
-    fix="compare it with the memory that the running board's tree states",
-    routes=_ROUTES,
-    source="device_tree_get_meminfo, init_staticmem_pages",
-    needs_host=True,
+    "XA229", "static-memory-not-stated", "warning", "portability", routes=_ROUTES, needs_host=True
 )
 RESERVED = rule(
-    "XA230",
-    "static-memory-of-the-firmware",
-    "Static memory covers memory that the host's tree reserves",
-    severity="error",
-    effect="unsafe",
-    why="What /reserved-memory and the blob's memory reservation block hold is in use: by the"
-    " firmware, a device or another processor. The domain would share it with them. Xen allows a"
-    " bank within an entry of the reservation block, and 4.17 compares nothing.",
-    fix="give the domain other memory",
-    routes=_ROUTES,
-    source="meminfo_overlap_check: MEMBANK_FDT_RESVMEM",
-    needs_host=True,
+    "XA230", "static-memory-of-the-firmware", "error", "unsafe", routes=_ROUTES, needs_host=True
 )
 DEVICES = rule(
-    "XA231",
-    "static-memory-over-registers",
-    "Static memory covers registers of a device",
-    severity="error",
-    effect="unsafe",
-    why="Xen compares xen,static-mem with no device. Registers would become the domain's RAM: it"
-    " writes its kernel to them.",
-    fix="give the domain memory that the host's tree states as memory",
-    routes=_ROUTES,
-    source="acquire_static_memory_bank: compared with no device",
-    needs_host=True,
+    "XA231", "static-memory-over-registers", "error", "unsafe", routes=_ROUTES, needs_host=True
 )
 NOT_THERE = rule(
-    "XA731",
-    "static-memory-not-there",
-    "Static memory lies where the host has no memory",
-    severity="error",
-    effect="rejected",
-    why="Xen writes to its table of pages, and to the pages, without a look at /memory. Where there"
-    " is none it stops, before it has a console: nothing is printed at all.",
-    fix="give the domain memory that the host has",
-    routes=_ROUTES,
-    source="init_staticmem_pages, unprepare_staticmem_pages; seen on Xen 4.22",
-    needs_host=True,
+    "XA731", "static-memory-not-there", "error", "rejected", routes=_ROUTES, needs_host=True
 )
 SCAN_REFUSES = rule(
     "XA732",
     "static-memory-reserved",
-    "Xen refuses static memory that the host's tree reserves",
-    severity="error",
-    effect="rejected",
-    why="The first scan compares the bank with /reserved-memory, the blob's memory reservation"
-    " block (a bank within an entry of it passes) and the boot modules: 'Region: … overlapping with"
-    " bank[…]'. From 4.19 on Xen stops there, before it has a console. 4.18 does not know the"
-    " reservation block, and scans nothing behind the second of the two: with /reserved-memory"
-    " before /chosen it finds neither the bank nor the modules.",
-    fix="give the domain other memory",
+    "error",
+    "rejected",
     routes=_ROUTES,
-    source="device_tree_get_meminfo, check_reserved_regions_overlap (6f7d56ccd314, 4f6a29158273)",
-    since="4.18",
+    applies=lambda xen: xen.module_overlap_dropped,
     needs_host=True,
 )
-TWICE = rule(
-    "XA733",
-    "static-memory-twice",
-    "Static memory is given twice",
-    severity="error",
-    effect="rejected",
-    why="A page of static memory belongs to one domain. From 4.18 on the first scan refuses a bank"
-    " that overlaps another, of any domain; 4.17 stops when it frees the page the second time.",
-    fix="give each domain, and each bank, memory of its own",
-    routes=_ROUTES,
-    source="check_reserved_regions_overlap, mark_page_free",
-)
-NO_UART = rule(
-    "XA734",
-    "direct-map-vpl011",
-    "Xen can make no vPL011 for the direct-map domain",
-    severity="error",
-    effect="rejected",
-    why="The vPL011 of a direct-map domain has the address and the interrupt of the UART that Xen"
-    " has its console on, whose registers have to take 4 KiB: 'vpl011: Unable to re-use the Xen"
-    " UART information.', 'vpl011: Can't re-use the Xen UART MMIO region as it is too small.' Xen"
-    " 4.17 goes on, with a guest whose UART is at address 0 and dead.",
-    fix="leave vpl011 out (generate: --no-vpl011) and use another console in the guest",
-    routes=_ROUTES,
-    source="domain_vpl011_init, serial_vuart_info",
-    needs_host=True,
-)
-UNALIGNED = rule(
-    "XA735",
-    "static-memory-unaligned",
-    "Static memory is not aligned to 2 MiB",
-    severity="note",
-    effect="style",
-    why="Stage 2 maps by 2 MiB only where address and size are multiples of it. Elsewhere it takes"
-    " a table for each 2 MiB, out of the domain's pool, and more TLB entries.",
-    fix="take multiples of 0x200000",
-    routes=_ROUTES,
-    source="p2m_set_entry: XEN_PT_MAPPING_ORDER; xen_pt_mapping_level",
-)
+TWICE = rule("XA733", "static-memory-twice", "error", "rejected", routes=_ROUTES)
+NO_UART = rule("XA734", "direct-map-vpl011", "error", "rejected", routes=_ROUTES, needs_host=True)
+UNALIGNED = rule("XA735", "static-memory-unaligned", "note", "style", routes=_ROUTES)
 TOO_MANY_VCPUS = rule(
-    "XA736",
-    "direct-map-vcpus",
-    "The host's redistributors have no room for so many vCPUs",
-    severity="error",
-    effect="broken",
-    why="A direct-map domain has the redistributor regions of the host's GICv3, of 128 KiB for each"
-    " vCPU. Xen makes no vCPU beyond them, says 'Failed to allocate d1v2' and goes on.",
-    fix="give the domain fewer vCPUs",
-    routes=_ROUTES,
-    source="vgic_v3_domain_init, vgic_v3_vcpu_init, construct_domain",
-    needs_host=True,
+    "XA736", "direct-map-vcpus", "error", "broken", routes=_ROUTES, needs_host=True
 )
 
 #: What :func:`judge` says.

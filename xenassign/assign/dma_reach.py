@@ -21,62 +21,10 @@ from xenassign.host.dma_windows import Windows
 from xenassign.xen.iommu import Protection
 from xenassign.xen.layout import MIB, Guest
 
-DMA_OFFSET = rule(
-    "XA504",
-    "dma-ranges-dropped",
-    "Inbound windows of the device itself move addresses, and are dropped",
-    severity="warning",
-    effect="broken",
-    why="dma-ranges of a PCI host say at which PCI address a device behind it finds which memory of"
-    " the host; its driver opens the windows from them. Those of a memory bus's controller say it"
-    " of the masters on that bus. The guest's memory is elsewhere, so they are dropped; behind an"
-    " IOMMU a PCI host emits guest-physical addresses.",
-    fix="check what the driver does without dma-ranges, and that it reaches the guest's memory",
-    source="Devicetree Specification 2.3.9 (dma-ranges); pci_parse_request_of_pci_ranges of Linux",
-)
-PARTLY = rule(
-    "XA424",
-    "ram-partly-out-of-reach",
-    "The device's DMA reaches only a part of the guest's memory",
-    severity="warning",
-    effect="portability",
-    why="Behind an IOMMU a device emits guest-physical addresses. A guest's RAM fills bank 0 (3 GiB"
-    " from 0x40000000) and goes on in bank 1, from 0x200000000, out of reach of 32-bit addresses."
-    " Linux copies what lies beyond through bounce buffers in low memory (swiotlb), which costs"
-    " time and is limited in size; buffers that cannot be copied (long-lived ones that user space"
-    " or another device shares) fail.",
-    fix="give the guest no more memory than is within reach, where speed or shared buffers matter",
-    source="xen/include/public/arch-arm.h (RAM banks); Linux kernel/dma/swiotlb.c",
-    needs_host=True,
-)
-NOTHING = rule(
-    "XA425",
-    "ram-out-of-reach",
-    "The device's DMA reaches none of the guest's memory",
-    severity="warning",
-    effect="broken",
-    why="Behind an IOMMU a device emits guest-physical addresses. The windows of its bus, or the"
-    " width of its addresses, end below the guest's RAM or leave it out: not even bounce buffers"
-    " are within reach.",
-    fix="do not assign the device, or use a direct-map domain with RAM within its reach",
-    source="xen/include/public/arch-arm.h (RAM banks); Devicetree Specification 2.3.9 (dma-ranges)",
-    needs_host=True,
-)
-MOVED = rule(
-    "XA426",
-    "dma-addresses-moved",
-    "DMA addresses are not the processor's, and the guest does not know it",
-    severity="warning",
-    effect="broken",
-    why="dma-ranges of the host's bus say that a master finds memory at other addresses than the"
-    " processor. No IOMMU that Xen drives stands before the device, so they hold in a guest too;"
-    " but a guest's tree has no such bus, and its driver gives the device the processor's"
-    " addresses. A direct-map domain gets the table on /passthrough, if it is that of all masters.",
-    fix="leave the device to the host, or use a direct-map domain",
-    source="Devicetree Specification 2.3.9 (dma-ranges); Linux of_dma_get_range,"
-    " translate_phys_to_dma",
-    needs_host=True,
-)
+DMA_OFFSET = rule("XA504", "dma-ranges-dropped", "warning", "broken")
+PARTLY = rule("XA424", "ram-partly-out-of-reach", "warning", "portability", needs_host=True)
+NOTHING = rule("XA425", "ram-out-of-reach", "warning", "broken", needs_host=True)
+MOVED = rule("XA426", "dma-addresses-moved", "warning", "broken", needs_host=True)
 
 _ONE_TABLE = (
     "assign devices with the same dma-ranges to a domain of their own: /passthrough can have one"

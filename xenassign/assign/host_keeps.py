@@ -17,20 +17,7 @@ from xenassign.devicetree.references import Reference, references
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.findings import Finding, rule
 
-HOST_KEEPS = rule(
-    "XA507",
-    "host-must-keep",
-    "dom0 switches off what it does not use",
-    severity="note",
-    effect="broken",
-    why="Xen disables the assigned devices in dom0's tree, so dom0 has no user of their clocks,"
-    " power domains and regulators. Linux switches off unused clocks and power domains at the end"
-    " of its boot and regulators 30 seconds later; the guest's device stops then. What firmware did"
-    " not set up, nobody does.",
-    fix="see host_keeps of the plan for the list",
-    source="Linux clk_disable_unused, genpd_power_off_unused, regulator_init_complete;"
-    " Xen write_properties (domain_build.c)",
-)
+HOST_KEEPS = rule("XA507", "host-must-keep", "note", "broken")
 
 #: The kinds of the table of phandle properties, with the option of dom0's Linux that stops it from
 #: switching off what nobody uses; None: it is only to be set up. regulator_ignore_unused is there

@@ -24,86 +24,12 @@ from xenassign.xen.imagebuilder_cfg import OLD_PATHS, Assignment, Config
 CONFIG = "imagebuilder.cfg"
 COMMANDS = "imagebuilder.cmds"
 
-CANNOT_CARRY = rule(
-    "XA031",
-    "imagebuilder-cannot-carry",
-    "ImageBuilder cannot carry a value",
-    severity="error",
-    effect="broken",
-    why='uboot-script-gen pastes command lines into fdt set PATH bootargs "...", where U-Boot\'s'
-    " shell takes $ and \\ as its own, a double quote ends the value, a single one gets lost, fdt"
-    " reads a leading < or [ as numbers, and a property has at most 1024 bytes. It uses file names"
-    " and paths without quotes: a blank or * in them makes others of them.",
-    fix="take the characters out: what the kernel is told can come from a file in its ramdisk"
-    " (bootconfig), and files can be renamed",
-    source="ImageBuilder scripts/uboot-script-gen (dt_set, load_file); U-Boot cmd/fdt.c, hush",
-    routes=("dom0less",),
-)
-
-NO_KERNEL = rule(
-    "XA032",
-    "imagebuilder-no-kernel",
-    "ImageBuilder is told no kernel for a domain",
-    severity="warning",
-    effect="broken",
-    why="Xen is not asked at all: uboot-script-gen stops where DOMU_KERNEL[n] is not set.",
-    fix="give --kernel, or write DOMU_KERNEL[n] into your own configuration and give that as the"
-    " base",
-    source="ImageBuilder scripts/uboot-script-gen (xen_file_loading)",
-    routes=("dom0less",),
-)
-
-XL_ONLY = rule(
-    "XA033",
-    "imagebuilder-xl-only",
-    "ImageBuilder only marks the devices of a domain of xl",
-    severity="note",
-    effect="style",
-    why="The domain is not for dom0less: DOMU_NOBOOT[n] has uboot-script-gen mark the host's nodes"
-    " and load nothing; xl create starts the guest later.",
-    fix="nothing has to be done; with --route dom0less Xen starts the guest itself",
-    source="ImageBuilder scripts/uboot-script-gen (xen_device_tree_editing)",
-    routes=("xl",),
-)
-
-BY_HAND = rule(
-    "XA034",
-    "imagebuilder-by-hand",
-    "Something in your ImageBuilder configuration has to be changed by hand",
-    severity="warning",
-    effect="broken",
-    why="ImageBuilder reads one file of extra commands, and yours is another one than"
-    " imagebuilder.cmds; or it may load files into a domain's static memory, where Xen wants none;"
-    " or the configuration is for an ImageBuilder of before September 2022, which knows"
-    " XEN_PASSTHROUGH_PATHS and not DOMU_PASSTHROUGH_PATHS[n].",
-    fix="do what the message says",
-    source="ImageBuilder scripts/uboot-script-gen (APPEND_EXTRA_CMDS, add_size), README.md",
-)
-
-ROOM = rule(
-    "XA035",
-    "imagebuilder-no-room",
-    "The device tree may be too small for what U-Boot writes into it",
-    severity="warning",
-    effect="broken",
-    why="uboot-script-gen has U-Boot enlarge the tree by 0x1024 bytes only; fdt set fails with"
-    " FDT_ERR_NOSPACE behind that, the script goes on, and Xen boots with what there is.",
-    fix="set FIT, which edits the tree on the build host; or shorten the command lines",
-    source="ImageBuilder scripts/uboot-script-gen (device_tree_editing); U-Boot cmd/fdt.c",
-    routes=("dom0less",),
-)
-
-REPLACED = rule(
-    "XA036",
-    "imagebuilder-replaces-the-tree",
-    "ImageBuilder would replace the partial device tree",
-    severity="error",
-    effect="broken",
-    why="With LOPPER_PATH or PASSTHROUGH_DTS_REPO uboot-script-gen makes the partial device trees"
-    " itself, of DOMU_PASSTHROUGH_PATHS; it stops where DOMU_PASSTHROUGH_DTB is set too.",
-    fix="take the line out of your configuration, or leave the domains to it",
-    source="ImageBuilder scripts/common (compile_merge_partial_dts)",
-)
+CANNOT_CARRY = rule("XA031", "imagebuilder-cannot-carry", "error", "broken", routes=("dom0less",))
+NO_KERNEL = rule("XA032", "imagebuilder-no-kernel", "warning", "broken", routes=("dom0less",))
+XL_ONLY = rule("XA033", "imagebuilder-xl-only", "note", "style", routes=("xl",))
+BY_HAND = rule("XA034", "imagebuilder-by-hand", "warning", "broken")
+ROOM = rule("XA035", "imagebuilder-no-room", "warning", "broken", routes=("dom0less",))
+REPLACED = rule("XA036", "imagebuilder-replaces-the-tree", "error", "broken")
 
 #: What may stand in a word that bash splits and expands, and U-Boot after it.
 _PLAIN = re.compile(r"[A-Za-z0-9_./+:@%=,][-A-Za-z0-9_./+:@%=,]*")

@@ -22,91 +22,13 @@ from xenassign.host.gic import usable_gics
 from xenassign.host.platform import Platform
 from xenassign.xen.iommu import Iommus
 
-DOM0_TREE = rule(
-    "XA111",
-    "tree-of-dom0",
-    "The host tree is the one that Xen made for dom0",
-    severity="warning",
-    effect="portability",
-    why="Xen makes a tree of its own for dom0. Devices are copied as they are; but the console"
-    " UART, the IOMMUs, CPUs and memory of the host, marks, and the iommus of the devices behind"
-    " Xen's IOMMUs are not in it (handle_node, write_properties). What hangs on these cannot be"
-    " checked.",
-    fix="check against the .dtb that the boot loader loads where you have it",
-    source="handle_node, write_properties, make_hypervisor_node (domain_build.c)",
-)
-DISABLED_OR_MARKED = rule(
-    "XA113",
-    "disabled-or-marked",
-    "A device is disabled in dom0's tree: marked, or disabled on the board",
-    severity="note",
-    effect="portability",
-    why='Xen takes xen,passthrough out of dom0\'s tree and sets the status to "disabled" instead'
-    " (write_properties). The tree does not tell whether the board's own has the device enabled.",
-    fix="if it was not marked, check that the board has it, and apply the host overlay",
-    source="write_properties (domain_build.c)",
-)
-NOT_MARKED = rule(
-    "XA114",
-    "in-use-by-dom0",
-    "dom0 has the device: it was not marked when Xen booted",
-    severity="warning",
-    effect="unsafe",
-    why="Whatever is marked xen,passthrough is disabled in dom0's tree (write_properties), so this"
-    " device is not. dom0's driver has it, and its interrupts: xl is answered with 'Device or"
-    " resource busy', or the guest and dom0 drive a device without interrupts at the same time.",
-    fix="apply the host overlay to the board's tree and boot again before the guest is created",
-    source="write_properties (domain_build.c); route_irq_to_guest",
-)
-RELEASE_DIFFERS = rule(
-    "XA115",
-    "xen-release-differs",
-    "dom0's tree was made by another release of Xen",
-    severity="warning",
-    effect="portability",
-    why="/hypervisor of dom0's tree names the release that runs (xen,xen-4.20). What is written is"
-    " for the release that --xen says; guest layouts, keys of dom.cfg and refusals differ.",
-    fix="leave --xen out, or say the release that will run",
-    source="make_hypervisor_node (domain_build.c): xen,xen-VERSION",
-)
-NOT_FOR_DOM0LESS = rule(
-    "XA116",
-    "dom0less-from-dom0-tree",
-    "A dom0less domain cannot be judged by dom0's tree",
-    severity="error",
-    effect="broken",
-    why="Xen builds dom0less domains from the board's own tree, before it makes dom0's: whether it"
-    " adds a device to its IOMMU, which UART the vPL011 stands for and where memory is free are"
-    " not in dom0's tree.",
-    fix='take --route xl (route = "xl" in xenassign.toml), or give the .dtb that the boot loader'
-    " loads",
-    source="construct_domU, handle_passthrough_prop: dt_host is the board's tree",
-    routes=("dom0less",),
-)
-ORDER_UNKNOWN = rule(
-    "XA117",
-    "node-order-unknown",
-    "Xen's choice depends on the order of nodes, which a live tree does not tell",
-    severity="error",
-    effect="unsafe",
-    why="Xen takes the first GIC, the driver of the first IOMMU, and the first node with a phandle,"
-    " in the order of the blob. A directory has no order, so where there are several the choice is"
-    " not known.",
-    fix="give /sys/firmware/fdt (as root), or the .dtb that the boot loader loads",
-    source="gic_dt_preinit, iommu_hardware_setup: the first node of a driver",
-)
-PAGE_OF_LOST = rule(
-    "XA118",
-    "page-of-what-xen-keeps",
-    "A page of the device may have registers of what Xen keeps",
-    severity="error",
-    effect="unsafe",
-    why="/aliases and /__symbols__ of dom0's tree name nodes that Xen took out of it. One of them"
-    " has its unit address in a page of the device; whole pages are mapped, so the guest could"
-    " reach a device that Xen drives.",
-    fix="give the .dtb that the boot loader loads, which tells what is there",
-    source="handle_node (domain_build.c): what is used by Xen is left out",
-)
+DOM0_TREE = rule("XA111", "tree-of-dom0", "warning", "portability")
+DISABLED_OR_MARKED = rule("XA113", "disabled-or-marked", "note", "portability")
+NOT_MARKED = rule("XA114", "in-use-by-dom0", "warning", "unsafe")
+RELEASE_DIFFERS = rule("XA115", "xen-release-differs", "warning", "portability")
+NOT_FOR_DOM0LESS = rule("XA116", "dom0less-from-dom0-tree", "error", "broken", routes=("dom0less",))
+ORDER_UNKNOWN = rule("XA117", "node-order-unknown", "error", "unsafe")
+PAGE_OF_LOST = rule("XA118", "page-of-what-xen-keeps", "error", "unsafe")
 
 
 def dom0_findings(platform: Platform, request: Request) -> Iterator[Finding]:

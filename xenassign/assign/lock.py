@@ -35,18 +35,7 @@ _Any = TypeVar("_Any")
 #: The file of the lock is called as the one with the domains, with this ending.
 SUFFIX = ".lock"
 
-LOCKED = rule(
-    "XA021",
-    "locked-plan-changed",
-    "The plan is not the one that was locked",
-    severity="error",
-    effect="broken",
-    why="Addresses, interrupts, streams and clocks of a new board file can differ from those that"
-    " a system was built and tested with. Xen maps what it is told; a guest that was built for the"
-    " old addresses does not find its devices.",
-    fix="look at each change; without --locked the new plan is taken, and the lock rewritten",
-    source="xenassign: --locked",
-)
+LOCKED = rule("XA021", "locked-plan-changed", "error", "broken")
 
 
 class HostLock(NamedTuple):

@@ -15,18 +15,7 @@ from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule
 from xenassign.host.driver_needs import need, needs
 
-SUPPLIER_REQUIRED = rule(
-    "XA506",
-    "supplier-required",
-    "A supplier is dropped that the driver cannot do without",
-    severity="warning",
-    effect="broken",
-    why="The supplier stays with the host, and no node can stand for it in the guest. Linux' driver"
-    " of the device fails to probe without it, so Xen accepts the domain and the guest has a device"
-    " that it cannot use.",
-    fix="assign the provider too, or give the guest a driver that does without",
-    source="the device's binding and Linux' driver, as the message names them",
-)
+SUPPLIER_REQUIRED = rule("XA506", "supplier-required", "warning", "broken")
 
 #: What Linux does when the property of a kind is missing.
 _WITHOUT = {

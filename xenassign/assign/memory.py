@@ -35,68 +35,11 @@ from xenassign.host.platform import Platform
 from xenassign.xen.iommu import Protection
 from xenassign.xen.releases import PAGE_SIZE
 
-DROPPED = rule(
-    "XA503",
-    "memory-region-dropped",
-    "A memory region of the device is dropped",
-    severity="warning",
-    effect="broken",
-    why="memory-region names memory of the host that the guest does not get: it was asked for, the"
-    " region is disabled, or it is none of /reserved-memory. Linux takes a missing memory-region"
-    " for none (-ENODEV); some drivers go on with memory of the guest, others stop there.",
-    fix="check that the driver works without it",
-    source="Linux of_reserved_mem_device_init_by_idx; reserved-memory binding",
-)
-MAPPED = rule(
-    "XA531",
-    "memory-region-mapped",
-    "A memory region is mapped, as device memory",
-    severity="warning",
-    effect="portability",
-    why="Xen maps what xen,reg says as Device-nGnRE: the guest cannot cache it, and an unaligned"
-    " access is a fault (memset and memcpy make some). The region's node stands below /passthrough:"
-    " a driver that reads its reg (of_address_to_resource) finds it. Linux looks for pools, and"
-    " from 6.17 on for many other regions (of_reserved_mem_region_to_resource), below the root's"
-    " /reserved-memory alone, which Xen gives no guest. dom0 keeps its own mapping of the region.",
-    fix="check how the driver finds and uses the region, or leave it out with --memory-region",
-    source="map_regions_p2mt with p2m_mmio_direct_dev; Linux drivers/of/of_reserved_mem.c",
-)
-UNDECIDED = rule(
-    "XA532",
-    "memory-region-undecided",
-    "A memory region can be neither mapped nor dropped unasked",
-    severity="error",
-    effect="broken",
-    why="A device that has a memory region seldom works without. Memory without no-map is RAM that"
-    " the host's kernel uses; a region without reg has no address before that kernel chooses one;"
-    " a DMA pool below /passthrough is none to Linux; and xl passes nothing of /reserved-memory,"
-    " since Xen gives dom0 no right to it ('failed give domain access to iomem range').",
-    fix="say what to do with --memory-region PATH=map or PATH=drop",
-    source="map_range_to_domain (/reserved-memory/ is not permitted); Linux"
-    " of_reserved_mem_device_init_by_idx",
-)
-SHARED = rule(
-    "XA533",
-    "memory-region-shared",
-    "A mapped memory region is used by the host too",
-    severity="warning",
-    effect="unsafe",
-    why="Other devices or firmware of the host use the same memory, as was accepted: the guest can"
-    " change what they find there.",
-    fix="make sure that the others are of no consequence",
-    source="handle_passthrough_prop: compared with nothing",
-)
-MOVED = rule(
-    "XA534",
-    "memory-region-moved",
-    "A memory region is elsewhere in the guest, and no IOMMU translates",
-    severity="warning",
-    effect="broken",
-    why="Without an IOMMU that Xen drives the device's DMA goes to the host's addresses. The guest"
-    " tells the device its own address of the region, which is another.",
-    fix="map the region at the host's address (--map PATH=identity)",
-    source="p2m without IOMMU: DMA is not translated",
-)
+DROPPED = rule("XA503", "memory-region-dropped", "warning", "broken")
+MAPPED = rule("XA531", "memory-region-mapped", "warning", "portability")
+UNDECIDED = rule("XA532", "memory-region-undecided", "error", "broken")
+SHARED = rule("XA533", "memory-region-shared", "warning", "unsafe")
+MOVED = rule("XA534", "memory-region-moved", "warning", "broken")
 
 _POOLS = frozenset({"shared-dma-pool", "restricted-dma-pool"})
 

@@ -18,45 +18,9 @@ from xenassign.devicetree.tree import Node, PropertyError
 from xenassign.findings import Finding, rule
 from xenassign.host.device import HostDevice
 
-SRAM = rule(
-    "XA232",
-    "sram-as-device-memory",
-    "On-chip memory becomes device memory in the guest",
-    severity="warning",
-    effect="broken",
-    why="Linux' sram driver maps the block as Normal memory, and those who take a part of it use it"
-    " like any memory. Stage 2 makes it Device-nGnRE: an unaligned access is a fault, memset and"
-    " memcpy make such, and each access goes alone and slowly.",
-    fix="use it with drivers that access it aligned (memcpy_toio), or leave it to the host",
-    source="map_mmio_regions: p2m_mmio_direct_dev; Linux drivers/misc/sram.c (ioremap_wc)",
-    needs_host=True,
-)
-MEMORY_LIKE = rule(
-    "XA233",
-    "memory-like-registers",
-    "What the driver uses as memory becomes device memory in the guest",
-    severity="warning",
-    effect="broken",
-    why="The driver maps these registers as Normal memory (ioremap_wc): the picture of a frame"
-    " buffer, the memory of a processor that it loads. Stage 2 makes them Device-nGnRE: unaligned"
-    " accesses and DC ZVA are faults, of the kernel (memcpy, memset) and of programs that draw.",
-    fix="leave it to the host, or use a driver that keeps its accesses aligned",
-    source="map_mmio_regions: p2m_mmio_direct_dev; Linux, the driver named",
-    needs_host=True,
-)
-PREFETCHABLE = rule(
-    "XA234",
-    "prefetchable-window",
-    "A prefetchable PCI window becomes device memory in the guest",
-    severity="note",
-    effect="portability",
-    why="Drivers of PCI devices map prefetchable BARs write-combining (video memory, buffers of"
-    " network cards). Stage 2 makes them Device-nGnRE: right for registers, slow for what is"
-    " written in bulk, and an unaligned access is a fault.",
-    fix="expect it to be slow; check that drivers of the devices behind it access it aligned",
-    source="map_mmio_regions: p2m_mmio_direct_dev; IEEE 1275 PCI bus binding 2.2.1.1 (phys.hi, p)",
-    needs_host=True,
-)
+SRAM = rule("XA232", "sram-as-device-memory", "warning", "broken", needs_host=True)
+MEMORY_LIKE = rule("XA233", "memory-like-registers", "warning", "broken", needs_host=True)
+PREFETCHABLE = rule("XA234", "prefetchable-window", "note", "portability", needs_host=True)
 
 #: (what it is, Linux' driver, compatibles) of blocks whose reg the driver maps with ioremap_wc.
 #: Read in Linux 6.12.

@@ -18,62 +18,10 @@ from xenassign.host.msi import Frame, bypassed_doorbells
 from xenassign.xen.iommu import Protection
 from xenassign.xen.layout import MIB, Guest, memory_limit
 
-NEEDS_MSI = rule(
-    "XA505",
-    "msi-dropped",
-    "The device uses MSIs, and guests have none",
-    severity="warning",
-    effect="broken",
-    why="Xen exposes no ITS and no GICv2m frame to a domU, and mapping one would let the guest"
-    " raise interrupts of others. msi-parent and msi-map are dropped. A PCI host with a wired"
-    " interrupt named msi receives MSIs by itself (Linux' DesignWare drivers, when the tree names"
-    " no other receiver): then nothing is lost, and this is a note.",
-    fix="use the device with wired interrupts, if it has them",
-    source="make_gicv3_domU_node, make_gicv2_domU_node: no ITS, no v2m",
-)
-ONLY_MSI = rule(
-    "XA328",
-    "msi-only",
-    "The device has no interrupts but MSIs, and guests have none",
-    severity="warning",
-    effect="broken",
-    why="Xen routes wired interrupts of the GIC alone. A device that has none, and would use an"
-    " ITS, a GICv2m frame or another MSI controller, never interrupts in the guest: its driver"
-    " fails to probe, or waits for ever. For a PCI host it is the devices behind that lose them.",
-    fix="leave the device to the host, unless its driver can poll",
-    source="make_gicv3_domU_node, make_gicv2_domU_node: no ITS, no v2m; map_device_irqs_to_domain",
-)
-FRAME_MAPPED = rule(
-    "XA329",
-    "msi-frame-mapped",
-    "A page with an MSI frame would be the guest's",
-    severity="error",
-    effect="unsafe",
-    why="Xen maps whole pages and compares them with nothing. Whoever writes to a GICv2m frame"
-    " (or Marvell's GICP or ODMI, or Alpine's MSI-X frame) raises any SPI of that frame, of any"
-    " device and domain: nothing tells who wrote. An ITS tells writers apart by their DeviceID, a"
-    " processor's write has none that Xen gave to the guest, and its other registers are the"
-    " command queue of all. In a pre-ITS window the address that is written to is the DeviceID."
-    " --allow-shared-page does not help.",
-    fix="leave it to the host: no option allows this",
-    source="GICv2m (Arm SBSA) and ITS (Arm IHI 0069) registers; Linux"
-    " its_enable_quirk_socionext_synquacer; map_mmio_regions",
-    needs_host=True,
-)
-DOORBELL_IN_RAM = rule(
-    "XA330",
-    "doorbell-in-ram",
-    "The guest's RAM holds an address that the SMMU does not translate",
-    severity="error",
-    effect="broken",
-    why="The SMMUv3 of HiSilicon's hip06 and hip07 lets writes of devices to the doorbell of an ITS"
-    " pass untranslated (erratum 161010801; Linux reserves the addresses). Where the guest has RAM"
-    " at that guest-physical address, what the device writes there raises interrupts, and never"
-    " reaches the memory.",
-    fix="give the guest less memory",
-    source="Linux iort_iommu_msi_get_resv_regions (ACPI_IORT_SMMU_V3_HISILICON_HI161X)",
-    needs_host=True,
-)
+NEEDS_MSI = rule("XA505", "msi-dropped", "warning", "broken")
+ONLY_MSI = rule("XA328", "msi-only", "warning", "broken")
+FRAME_MAPPED = rule("XA329", "msi-frame-mapped", "error", "unsafe", needs_host=True)
+DOORBELL_IN_RAM = rule("XA330", "doorbell-in-ram", "error", "broken", needs_host=True)
 
 #: By kind of a frame (``host.msi.Frame``).
 _NAMES = {

@@ -14,113 +14,17 @@ from xenassign.host.device import Dma, HostDevice
 from xenassign.host.neighbours import streams_of
 from xenassign.xen.iommu import Protection, Shield
 
-UNPROTECTED = rule(
-    "XA401",
-    "unprotected-dma-master",
-    "Xen cannot protect the device, and it may master DMA",
-    severity="error",
-    effect="unsafe",
-    why="Xen cannot tell a device without DMA from a DMA master without IOMMU. The addresses that"
-    " the guest gives to a DMA master are guest-physical; without stage 2 they hit other"
-    " memory, of Xen or of another domain. That is corruption, not only insecurity.",
-    fix="if it does no DMA, say so with --force-assign-without-iommu PATH; if it does, that works"
-    " in a direct-map domain alone (--direct-map)",
-    source="iommu_do_dt_domctl, handle_passthrough_prop",
-)
-FORCED = rule(
-    "XA402",
-    "unprotected",
-    "A device is assigned without IOMMU protection",
-    severity="warning",
-    effect="unsafe",
-    why="The device does no DMA as far as is known, so xen,force-assign-without-iommu is set"
-    " (dom0less) and it is left out of dtdev (xl).",
-    fix="make sure that it is no DMA master, nor its registers steer one",
-    source="handle_passthrough_prop: xen,force-assign-without-iommu",
-)
-FORCED_MASTER = rule(
-    "XA403",
-    "unprotected-master-forced",
-    "A DMA master is assigned without IOMMU protection",
-    severity="warning",
-    effect="unsafe",
-    why="DMA of the guest goes to wrong physical pages unless the domain is mapped 1:1"
-    " (direct-map with xen,static-mem): it will corrupt memory of others. In a direct-map domain"
-    " DMA works, but nothing contains it: whoever drives the device reaches all of the host's"
-    " memory, Xen's too.",
-    fix="use a direct-map domain (generate: --direct-map), or do not assign it",
-    source="handle_passthrough_prop: xen,force-assign-without-iommu",
-)
+UNPROTECTED = rule("XA401", "unprotected-dma-master", "error", "unsafe")
+FORCED = rule("XA402", "unprotected", "warning", "unsafe")
+FORCED_MASTER = rule("XA403", "unprotected-master-forced", "warning", "unsafe")
 STREAMS_OVERLAP = rule(
-    "XA408",
-    "streams-overlap",
-    "Streams overlap in part",
-    severity="error",
-    effect="rejected",
-    why="Xen's SMMUv1/v2 driver (from 4.20 on, which heeds the masks in iommus) takes a stream that"
-    " lies within one it has, or apart from all; one that overlaps another in part, or a wider one"
-    " after a narrower, is refused (arm_smmu_find_sme).",
-    fix="leave one of the devices out, or assign the one with the wider mask first",
-    source="arm_smmu_find_sme",
-    since="4.20",
+    "XA408", "streams-overlap", "error", "rejected", applies=lambda xen: xen.smmu_masks_count
 )
-IOMMU_REFUSES = rule(
-    "XA404",
-    "iommu-refuses",
-    "Xen refuses to add the device to the IOMMU",
-    severity="error",
-    effect="rejected",
-    why="With an active IOMMU driver Xen adds every device with iommus that dom0less assigns or"
-    " dtdev names; an entry that the driver does not know, or a second IOMMU, fails the domain,"
-    " forced or not.",
-    fix="take --route xl, and leave it out of dtdev: there iomem and irqs pass it unprotected",
-    source="iommu_add_dt_device: -EINVAL",
-)
-PROTECTION_UNKNOWN = rule(
-    "XA112",
-    "protection-not-known",
-    "Whether Xen can protect the device cannot be known from dom0's tree",
-    severity="error",
-    effect="unsafe",
-    why="Xen leaves its IOMMUs out of the tree that it makes for dom0, and iommus and iommu-map out"
-    " of the devices behind them (write_properties). A device that Xen protects and a DMA master"
-    " without IOMMU look the same there.",
-    fix="give the .dtb that the boot loader loads, or /sys/firmware/fdt of a boot without Xen",
-    source="write_properties and handle_node (domain_build.c)",
-)
-DRIVER_NOT_DEFAULT = rule(
-    "XA405",
-    "iommu-driver-not-built",
-    "The IOMMU driver is in no default build of Xen",
-    severity="note",
-    effect="portability",
-    why="A default build for Arm drives SMMUv1 and SMMUv2 only. Without its driver the device"
-    " counts as unprotected, and the domain is refused.",
-    fix="build Xen with it, or say which drivers the build has with --iommu-driver",
-    source="xen/drivers/passthrough/Kconfig",
-)
-STRICT = rule(
-    "XA406",
-    "policy-strict",
-    "The policy allows protected devices only",
-    severity="error",
-    effect="unsafe",
-    why="--iommu-policy strict refuses every device that Xen cannot protect.",
-    fix="take --iommu-policy auto, or leave the device out",
-    source="xenassign: --iommu-policy strict",
-)
-STREAM_SHARED = rule(
-    "XA407",
-    "stream-shared",
-    "The stream ID is shared with a device that stays with the host",
-    severity="error",
-    effect="unsafe",
-    why="An IOMMU tells devices apart by their stream ID alone. Two devices with the same one are"
-    " always in the same domain: the guest would get the DMA of the other one, or the host"
-    " that of this one.",
-    fix="assign both to the guest",
-    source="arm_smmu_attach_dev, ipmmu_assign_device: a stream has one domain",
-)
+IOMMU_REFUSES = rule("XA404", "iommu-refuses", "error", "rejected")
+PROTECTION_UNKNOWN = rule("XA112", "protection-not-known", "error", "unsafe")
+DRIVER_NOT_DEFAULT = rule("XA405", "iommu-driver-not-built", "note", "portability")
+STRICT = rule("XA406", "policy-strict", "error", "unsafe")
+STREAM_SHARED = rule("XA407", "stream-shared", "error", "unsafe")
 
 #: The words of the discussion on xen-devel (December 2021), kept so that they can be searched for.
 WARNING = (

@@ -24,18 +24,7 @@ from xenassign.devicetree.references import Reference
 from xenassign.devicetree.tree import Node, PropertyError
 from xenassign.findings import Finding, rule
 
-SIGNAL_VOLTAGE = rule(
-    "XA508",
-    "signal-voltage-fixed",
-    "The guest cannot switch the signalling voltage of a card",
-    severity="note",
-    effect="broken",
-    why="The regulator of vqmmc-supply stays with the host. A guest's driver that tells the card to"
-    " go to 1.8 V, while the regulator stays at 3.3 V, loses the card and may damage it. So the"
-    " guest's node gets no-1-8-v, and the modes that need another voltage are taken away.",
-    fix="assign the regulator too (and its GPIO or PMIC) where the fast modes are needed",
-    source="mmc/mmc-controller.yaml (no-1-8-v); Linux mmc_regulator_set_vqmmc",
-)
+SIGNAL_VOLTAGE = rule("XA508", "signal-voltage-fixed", "note", "broken")
 
 _VOLTAGE_READ = frozenset({"vmmc-supply", "vqmmc-supply", "vref-supply"})
 

@@ -30,111 +30,23 @@ from xenassign.host import scmi
 from xenassign.host.device import HostDevice
 from xenassign.host.scmi import ScmiUse, ScmiUser
 from xenassign.xen.releases import RELEASES
-from xenassign.xen.sci import OPTION, SCMI_PATH, SCMI_SMC, SHMEM, mediator, shared_memory
+from xenassign.xen.sci import SCMI_PATH, SCMI_SMC, SHMEM, mediator, shared_memory
 from xenassign.xen.xlcfg import Atom, Config
 
-REFUSED = rule(
-    "XA521",
-    "scmi-refused",
-    "The guest cannot have the host's SCMI",
-    severity="error",
-    effect="broken",
-    why="Xen 4.21 and newer forward SCMI calls by SMC for one domain, to a firmware with a single"
-    ' agent ("arm,scmi-smc"). Mailboxes, OP-TEE and virtio are not forwarded, nor is a function'
-    " number that arm,smc-id does not state. What Xen cannot forward it accepts in silence, and"
-    " the guest's calls fail.",
-    fix="leave out --sci: the clocks become fixed-clocks, and the host must keep them running",
-    source="scmi_dom0_init, scmi_handle_smc (xen/arch/arm/firmware/scmi-smc.c)",
-)
-HOST_SIDE = rule(
-    "XA522",
-    "scmi-taken-from-dom0",
-    "Xen has to be told to give SCMI away, and dom0 then has none",
-    severity="warning",
-    effect="broken",
-    why="SCMI has one agent. Xen gives it to dom0 unless its command line has"
-    " scmi-smc-passthrough; without that it refuses a domain that asks for SCMI. With it the nodes"
-    " are taken out of dom0's tree: what dom0 keeps and what gets its clocks, resets or power from"
-    " SCMI does not probe. A second domain that asks is refused.",
-    fix=f"put {OPTION} on Xen's command line",
-    source="scmi_smc_domain_init, scmi_smc_dt_handle_node; docs/hypervisor-guide/arm/firmware",
-)
-IDLE = rule(
-    "XA523",
-    "firmware-unused",
-    "No assigned device uses the firmware that was asked for",
-    severity="warning",
-    effect="style",
-    why="The guest gets the firmware's node without any protocol or controller below it, and the"
-    " host gives its firmware away for nothing.",
-    fix="leave out --sci or --keep-firmware, or assign the device that needs it",
-    source="binding firmware/arm,scmi.yaml",
-)
-SHARED_ID = rule(
-    "XA524",
-    "scmi-id-shared",
-    "An SCMI id of an assigned device also serves the host",
-    severity="warning",
-    effect="unsafe",
-    why="A clock, reset, power or voltage domain of SCMI has one state. Whoever has SCMI, the guest"
-    " with --sci or else dom0, can switch off or change the rate of what the other runs on, and"
-    " neither Xen nor the firmware keeps count of two users.",
-    fix="assign both to one domain, or see to it that the id is left on and as it is",
-    source="SCMI specification (one agent); scmi_handle_smc forwards every call as it is",
-)
-NO_FIRMWARE = rule(
-    "XA525",
-    "firmware-refused",
-    "The host has no firmware that could be kept",
-    severity="error",
-    effect="broken",
-    why="Beside SCMI and PSCI Xen forwards one firmware interface: Xilinx EEMI, on a board whose"
-    ' root is compatible with "xlnx,zynqmp". On any other board a call of the guest is not'
-    " forwarded, Versal included.",
-    fix="leave out --keep-firmware",
-    source="PLATFORM_START(xilinx_zynqmp) (xen/arch/arm/platforms/xilinx-zynqmp.c)",
-)
-DENIED = rule(
-    "XA526",
-    "firmware-denied",
-    "Upstream Xen refuses what the guest asks of the kept firmware",
-    severity="warning",
-    effect="broken",
-    why="Xen 4.17 to 4.22 let only the hardware domain use the clocks, power nodes, resets, pins,"
-    " PM_QUERY_DATA and PM_IOCTL of EEMI; a guest gets XST_PM_NO_ACCESS. PM_GET_API_VERSION,"
-    " PM_GET_CHIPID and PM_GET_TRUSTZONE_VERSION are forwarded, and PM_SELF_SUSPEND is answered. So"
-    " Linux' firmware driver comes up, its clock driver fails at the first query, and every device"
-    " that names one of its clocks waits for ever. Xen of AMD checks which nodes a domain owns.",
-    fix="leave out --keep-firmware on upstream Xen: fixed-clocks then stand for the clocks",
-    source="zynqmp_eemi, domain_has_node_access (xilinx-zynqmp-eemi.c); Linux zynqmp_clk_setup",
-)
-
+REFUSED = rule("XA521", "scmi-refused", "error", "broken")
+HOST_SIDE = rule("XA522", "scmi-taken-from-dom0", "warning", "broken")
+IDLE = rule("XA523", "firmware-unused", "warning", "style")
+SHARED_ID = rule("XA524", "scmi-id-shared", "warning", "unsafe")
+NO_FIRMWARE = rule("XA525", "firmware-refused", "error", "broken")
+DENIED = rule("XA526", "firmware-denied", "warning", "broken")
 ARGUMENTS_LOST = rule(
     "XA527",
     "scmi-arguments-lost",
-    "This Xen may forward SCMI calls with the wrong registers",
-    severity="warning",
-    effect="broken",
-    why="Xen 4.22.0 puts the guest's x0 to x6 into the registers one by one, each by a function"
-    " call that may overwrite those before it. Built with GCC 12 the firmware sees 0 for the"
-    " function's number, and Linux says 'unable to communicate with SCMI' (-EOPNOTSUPP). 4.21"
-    " works.",
-    fix="take Xen 4.21, or a Xen whose scmi_handle_smc reads all registers before the call",
-    source="scmi_handle_smc, __declare_arg_1 since cd9cd05b2eba",
-    since="4.22",
+    "warning",
+    "broken",
+    applies=lambda xen: not xen.scmi_arguments_kept,
 )
-UNFILTERED = rule(
-    "XA528",
-    "scmi-unused-off",
-    "The guest's Linux switches off the SCMI clocks and domains that it does not use",
-    severity="warning",
-    effect="unsafe",
-    why="Xen forwards every SCMI call of the domain that has SCMI. At the end of its boot Linux"
-    " switches off each clock and power domain that none of its drivers has taken, also those that"
-    " CPUs and devices of the host run on.",
-    fix="put clk_ignore_unused pd_ignore_unused on the guest's command line (--extra)",
-    source="Linux clk_disable_unused, genpd_power_off_unused; scmi_handle_smc filters nothing",
-)
+UNFILTERED = rule("XA528", "scmi-unused-off", "warning", "unsafe")
 
 _EEMI = "xlnx,zynqmp-firmware"
 _ZYNQMP = "xlnx,zynqmp"

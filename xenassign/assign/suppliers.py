@@ -47,17 +47,7 @@ from xenassign.devicetree.references import (
 from xenassign.devicetree.tree import Node, Property, Tree
 from xenassign.findings import Finding, rule
 
-DROPPED = rule(
-    "XA502",
-    "suppliers-dropped",
-    "Suppliers are dropped",
-    severity="note",
-    effect="broken",
-    why="Resets, power domains, regulators, PHYs, pins and the like stay with the host, which"
-    " must leave them switched on and set up. Drivers that insist on one will not probe.",
-    fix="see the comments in the .dts, and assign a provider too where the driver needs it",
-    source="Linux drivers/of/property.c (fw_devlink): a missing supplier defers the probe",
-)
+DROPPED = rule("XA502", "suppliers-dropped", "note", "broken")
 #: Providers that are no hardware of their own: copied into the guest's tree.
 _VIRTUAL = frozenset({"fixed-clock", "fixed-factor-clock", "regulator-fixed", "usb-nop-xceiv"})
 

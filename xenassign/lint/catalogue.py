@@ -1,61 +1,33 @@
-"""The list of rules, from the modules that they stand in; text for ``explain`` and the docs."""
+"""The list of rules; their text for ``explain``, and the index of docs/rules."""
 
 from __future__ import annotations
 
 import importlib
+import pkgutil
 import sys
 import textwrap
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from xenassign.errors import UsageError, nearest
-from xenassign.findings import Rule, registered
-from xenassign.lint.examples import Example, example
-from xenassign.render.pages import write_pages
+from xenassign.findings import Rule, every_release, registered
+from xenassign.rule_pages import Example
+from xenassign.xen.releases import RELEASES
 
-_MODULES = (
-    "xenassign.assign.addresses",
-    "xenassign.assign.attach",
-    "xenassign.assign.attached",
-    "xenassign.assign.checks",
-    "xenassign.assign.clocks",
-    "xenassign.assign.conflicts",
-    "xenassign.assign.containment",
-    "xenassign.assign.decide",
-    "xenassign.assign.direct_map",
-    "xenassign.assign.dma_reach",
-    "xenassign.assign.host_keeps",
-    "xenassign.assign.live",
-    "xenassign.assign.lock",
-    "xenassign.assign.imagebuilder",
-    "xenassign.assign.losses",
-    "xenassign.assign.memory",
-    "xenassign.assign.memory_type",
-    "xenassign.assign.msi",
-    "xenassign.assign.protection",
-    "xenassign.assign.regulators",
-    "xenassign.assign.sci",
-    "xenassign.assign.suppliers",
-    "xenassign.render.hosts",
-    "xenassign.lint.cross",
-    "xenassign.lint.domain_node",
-    "xenassign.lint.domcfg",
-    "xenassign.lint.firmware",
-    "xenassign.lint.interrupts",
-    "xenassign.lint.overlays",
-    "xenassign.lint.pages",
-    "xenassign.lint.phandles",
-    "xenassign.lint.protection",
-    "xenassign.lint.tree_form",
-    "xenassign.lint.waivers",
-    "xenassign.lint.written",
-)
+#: The packages whose modules register rules.
+_PACKAGES = ("xenassign.assign", "xenassign.render", "xenassign.lint")
+
+_WIDEST = 96  # columns of an example on a terminal; what is longer is only long
 
 
+@cache
 def rules() -> tuple[Rule, ...]:
     """Every rule, by code."""
-    for module in _MODULES:
-        importlib.import_module(module)
+    for package in _PACKAGES:
+        path = importlib.import_module(package).__path__
+        for module in pkgutil.walk_packages(path, f"{package}."):
+            importlib.import_module(module.name)
     return registered()
 
 
@@ -71,59 +43,46 @@ def find(code: str) -> Rule:
 
 def describe(rule: Rule) -> str:
     """A rule's text for a terminal."""
+    page = rule.page
     paragraphs = [
-        _filled(f"{rule.code} ({rule.name}): {rule.title}"),
-        _applies(rule),
+        _filled(f"{rule.code} ({rule.name}): {page.title}"),
+        applicability(rule),
         "",
-        _filled(f"What Xen does: {rule.why}"),
+        _filled(f"What Xen does: {page.why}"),
         "",
-        *_shown(example(rule.code)),
-        _filled(f"To mend it: {rule.fix}."),
+        *_shown(page.example),
+        *([_filled(page.note), ""] if page.note else []),
+        *_finder(page.example),
+        _filled(f"To mend it: {page.fix}."),
         "",
-        _filled(f"Source: {rule.source}"),
+        _filled(f"Source: {page.source}"),
     ]
     return "\n".join(paragraphs)
 
 
-def _shown(one: Example | None) -> Iterator[str]:
-    """The two examples for a terminal, indented, with what finds the mistake."""
-    if one is None:
-        return
-    for label, text in zip(_labels(one), one.shown, strict=True):
+def _shown(example: Example) -> Iterator[str]:
+    """The wrong and the right lines, indented."""
+    labels = ("Wrong", "Right")
+    if example.base == "board/board.dts":  # a board is as it is, and no mistake of the user
+        labels = ("On a board with", "Not on one with")
+    for label, text in zip(labels, (example.wrong, example.right), strict=True):
+        lines = (f"{x[:80]} …" if len(x) > _WIDEST else x for x in text.split("\n"))
         yield f"{label}:"
-        yield textwrap.indent(text.expandtabs(4), "    ")
+        yield textwrap.indent("\n".join(lines).expandtabs(4), "    ")
         yield ""
-    if one.note:
-        yield from (_filled(one.note), "")
-    if one.command is not None:
-        found = textwrap.wrap(one.command, 94, break_on_hyphens=False, break_long_words=False)
-        yield from ("Found by:", "    " + " \\\n      ".join(found), "")
 
 
-def _labels(one: Example) -> tuple[str, str]:
-    """What the wrong and the right example are. A board is as it is, and no mistake of the user."""
-    if one.base == "board":
-        return "On a board with", "Not on one with"
-    return "Wrong", "Right"
+def _finder(example: Example) -> Iterator[str]:
+    """The command line that finds the mistake."""
+    if example.command is not None:
+        words = textwrap.wrap(example.command, 94, break_on_hyphens=False, break_long_words=False)
+        yield from ("Found by:", "    " + " \\\n      ".join(words), "")
 
 
-def _fenced(one: Example | None) -> Iterator[str]:
-    """The two examples for markdown."""
-    if one is None:
-        return
-    for label, text in zip(_labels(one), one.shown, strict=True):
-        prompt = "$ " if one.language == "console" else ""
-        yield from (f"{label}:", "", f"```{one.language}", prompt + text, "```", "")
-    if one.note:
-        yield from (one.note, "")
-    if one.command is not None:
-        yield from (f"Found by `{one.command}`.", "")
-
-
-def _applies(rule: Rule) -> str:
+def applicability(rule: Rule) -> str:
     """Severity, effect, routes and releases on one line."""
     parts = [rule.severity, rule.effect, f"on {' and '.join(rule.routes)}"]
-    if rule.since or rule.until:
+    if rule.applies is not every_release:
         parts.append(_releases(rule))
     if rule.needs_host:
         parts.append("needs the host's tree")
@@ -131,9 +90,13 @@ def _applies(rule: Rule) -> str:
 
 
 def _releases(rule: Rule) -> str:
-    if rule.since and rule.until:
-        return f"Xen {rule.since} to {rule.until}"
-    return f"Xen {rule.since} and newer" if rule.since else f"Xen {rule.until} and older"
+    """The releases that a rule applies to, which follow each other, as a range."""
+    known = list(RELEASES)
+    those = [version for version in known if rule.applies(RELEASES[version])]
+    first, last = those[0], those[-1]
+    if last == known[-1]:
+        return f"Xen {first} and newer"
+    return f"Xen {last} and older" if first == known[0] else f"Xen {first} to {last}"
 
 
 def _filled(text: str) -> str:
@@ -155,9 +118,8 @@ _FAMILIES = {
 }
 
 
-def pages() -> dict[str, str]:
-    """docs/rules/: file name to text, a page for each rule and an index."""
-    found = {f"{rule.code}.md": _page(rule) for rule in rules()}
+def index() -> str:
+    """docs/rules/README.md: the list of the pages."""
     lines = ["# Rules", "", _WRITTEN, ""]
     lines += ["Every finding has a stable code. `xenassign explain CODE` prints the same text."]
     lines += ["The examples are tests; their boards are those of fixtures/host_dtbs.", ""]
@@ -169,32 +131,8 @@ def pages() -> dict[str, str]:
             lines += ["| code | name | what | severity | effect |", "|---|---|---|---|---|"]
         link = f"[{rule.code}]({rule.code}.md)"
         lines.append(f"| {link} | {rule.name} | {rule.title} | {rule.severity} | {rule.effect} |")
-    found["README.md"] = "\n".join(lines) + "\n"
-    return found
-
-
-def _page(rule: Rule) -> str:
-    lines = [
-        f"# {rule.code} ({rule.name}): {rule.title}",
-        "",
-        _WRITTEN,
-        "",
-        f"*{_applies(rule)}*",
-        "",
-        rule.why,
-        "",
-        *_fenced(example(rule.code)),
-        f"To mend it: {rule.fix}.",
-        "",
-        f"Source: {rule.source}.",
-    ]
     return "\n".join(lines) + "\n"
 
 
-def write(directory: Path) -> None:
-    """Writes the pages, and takes away those of rules that are no more."""
-    write_pages(directory, pages())
-
-
 if __name__ == "__main__":
-    write(Path(sys.argv[1]))
+    (Path(sys.argv[1]) / "README.md").write_text(index(), encoding="utf-8")

@@ -26,102 +26,15 @@ from xenassign.xen.releases import PAGE_SIZE, SPI_FIRST_INTID
 from xenassign.xen.xlcfg import Atom, Config
 from xenassign.xen.xlvalues import Range, page_range
 
-MAPPING_MISSING = rule(
-    "XA220",
-    "iomem-and-xen-reg-differ",
-    "iomem and xen,reg disagree",
-    severity="error",
-    effect="broken",
-    why="On the dom0less route xen,reg maps the pages, on the xl route iomem. What one lacks the"
-    " guest does not have there.",
-    fix="give both the same pages",
-    source="libxl_create.c (iomem), handle_passthrough_prop (xen,reg)",
-)
-IOMEM_WITHOUT_NODE = rule(
-    "XA228",
-    "iomem-without-node",
-    "iomem maps pages that no node of the guest names",
-    severity="warning",
-    effect="unsafe",
-    why="xl maps what iomem names, whether the guest has a node for it or not. Without one no"
-    " driver uses the pages, and the guest has more of the host than it was meant to have.",
-    fix="take the entry away, or give the guest a node with this reg",
-    source="libxl_create.c (iomem)",
-    routes=XL,
-)
-IRQ_MISSING = rule(
-    "XA315",
-    "irqs-and-tree-differ",
-    "irqs and the partial device tree disagree",
-    severity="error",
-    effect="broken",
-    why="xl routes the interrupts of irqs, and reads none of the guest's tree. One that a node"
-    " states and irqs does not have never fires.",
-    fix="give both the same interrupts",
-    source="libxl_create.c: irqs",
-    routes=XL,
-)
-OFF_BY_32 = rule(
-    "XA325",
-    "irqs-off-by-32",
-    "irqs has the number of the SPI instead of its INTID",
-    severity="error",
-    effect="broken",
-    why="The interrupt cells of a device tree count SPIs from 0, irqs of xl counts INTIDs: SPI 63"
-    " is INTID 95. xl routes the line that irqs names, and the guest waits for another.",
-    fix="add 32 to the SPI's number",
-    source="docs/man/xl.cfg.5.pod.in: irqs; GIC binding",
-    routes=XL,
-)
-IRQ_WITHOUT_NODE = rule(
-    "XA326",
-    "irq-without-node",
-    "irqs has an interrupt that no node of the guest states",
-    severity="warning",
-    effect="unsafe",
-    why="xl routes what irqs names. Without a node no driver of the guest takes the interrupt, and"
-    " the host has lost it.",
-    fix="take the entry away, or give the guest a node with this interrupt",
-    source="libxl_create.c: irqs",
-    routes=XL,
-)
-NOT_IN_DTDEV = rule(
-    "XA423",
-    "not-in-dtdev",
-    "A protected device is not in dtdev",
-    severity="error",
-    effect="unsafe",
-    why="xl assigns a device's IOMMU streams to the guest only when dtdev names it. Without that"
-    " its DMA is stopped by the IOMMU, or goes where dom0's tables send it.",
-    fix="add the host path to dtdev",
-    source="libxl_create.c: dtdev; iommu_do_dt_domctl",
-    routes=XL,
-    needs_host=True,
-)
-DTDEV_WITHOUT_NODE = rule(
-    "XA422",
-    "dtdev-without-node",
-    "dtdev names a device that the partial device tree does not have",
-    severity="warning",
-    effect="broken",
-    why="dtdev gives the guest the streams of a device, but tells it nothing: without a node (here:"
-    " one with this xen,path) no driver of the guest looks for the device.",
-    fix="copy the device's node to the partial device tree, or take the path out of dtdev",
-    source="libxl_create.c: dtdev",
-    routes=XL,
-)
+MAPPING_MISSING = rule("XA220", "iomem-and-xen-reg-differ", "error", "broken")
+IOMEM_WITHOUT_NODE = rule("XA228", "iomem-without-node", "warning", "unsafe", routes=XL)
+IRQ_MISSING = rule("XA315", "irqs-and-tree-differ", "error", "broken", routes=XL)
+OFF_BY_32 = rule("XA325", "irqs-off-by-32", "error", "broken", routes=XL)
+IRQ_WITHOUT_NODE = rule("XA326", "irq-without-node", "warning", "unsafe", routes=XL)
+NOT_IN_DTDEV = rule("XA423", "not-in-dtdev", "error", "unsafe", routes=XL, needs_host=True)
+DTDEV_WITHOUT_NODE = rule("XA422", "dtdev-without-node", "warning", "broken", routes=XL)
 ARM_SCI_MISSING = rule(
-    "XA613",
-    "arm-sci-missing",
-    "The guest has an SCMI node, and dom.cfg does not ask for SCMI",
-    severity="error",
-    effect="broken",
-    why="Xen forwards SCMI calls of the one domain that was created with arm_sci. To any other it"
-    " says 'Unhandled SMC/HVC', and Linux cannot talk to its SCMI.",
-    fix='write arm_sci = "type=scmi_smc"',
-    source="parse_arm_sci_config (xl_parse.c), scmi_smc_domain_init, scmi_handle_smc",
-    routes=XL,
-    since="4.21",
+    "XA613", "arm-sci-missing", "error", "broken", routes=XL, applies=lambda xen: xen.scmi_smc
 )
 
 

@@ -47,235 +47,52 @@ from xenassign.xen.tree_buffer import TreeBuffer
 
 DOM0LESS = ("dom0less",)
 
-PAIR = rule(
-    "XA411",
-    "path-or-force-missing",
-    "xen,reg without xen,path, or the reverse",
-    severity="error",
-    effect="rejected",
-    why="A node needs xen,reg together with xen,path or xen,force-assign-without-iommu: 'xen,reg or"
-    " xen,path missing'. An empty xen,reg counts as present.",
-    fix="give both, or xen,reg with the force for a bare mapping",
-    routes=DOM0LESS,
-    source="handle_prop_pfdt: 'xen,reg or xen,path missing'",
-)
-BAD_CELLS = rule(
-    "XA211",
-    "xen-reg-cells",
-    "xen,reg in a container with other cells than 1 or 2",
-    severity="error",
-    effect="rejected",
-    why="The widths of xen,reg are the #address-cells and #size-cells of the node's container."
-    " Newer releases refuse what is not 1 or 2 ('Invalid address_cells'), older ones divide by"
-    " zero for 0 and 0, and stop with a data abort for numbers that overflow.",
-    fix="put the node into a container with cells of 1 or 2",
-    routes=DOM0LESS,
-    source="handle_passthrough_prop",
-)
+PAIR = rule("XA411", "path-or-force-missing", "error", "rejected", routes=DOM0LESS)
+BAD_CELLS = rule("XA211", "xen-reg-cells", "error", "rejected", routes=DOM0LESS)
 MISREAD_CELLS = rule(
     "XA212",
     "xen-reg-cells-misread",
-    "xen,reg in a container with cells that Xen misreads",
-    severity="error",
-    effect="broken",
-    why="Releases without the check of cells take the low 64 bits of wider numbers, and 0 for"
-    " numbers without cells: they map something else than what was written.",
-    fix="put the node into a container with cells of 1 or 2",
+    "error",
+    "broken",
     routes=DOM0LESS,
-    source="handle_passthrough_prop, dt_next_cell",
-    until="4.19",
+    applies=lambda xen: not xen.xen_reg_cells_checked,
 )
-UNALIGNED = rule(
-    "XA213",
-    "xen-reg-unaligned",
-    "xen,reg is not page aligned",
-    severity="error",
-    effect="rejected",
-    why="Host address, guest address and size must be multiples of 4096: 'DomU passthrough config"
-    " has not page aligned addresses/sizes'. A register block that is smaller than a page is mapped"
-    " with all that lies in its page.",
-    fix="round the block out to whole pages",
-    routes=DOM0LESS,
-    source="handle_passthrough_prop",
-)
+UNALIGNED = rule("XA213", "xen-reg-unaligned", "error", "rejected", routes=DOM0LESS)
 NO_SUCH_PATH = rule(
-    "XA412",
-    "no-such-host-node",
-    "xen,path names no node of the host",
-    severity="error",
-    effect="rejected",
-    why="Xen compares the whole path, without regard to case, and resolves no alias: 'Couldn't find"
-    " node … in host_dt!'.",
-    fix="give the full path of the host node",
-    routes=DOM0LESS,
-    source="handle_passthrough_prop: dt_find_node_by_path",
-    needs_host=True,
+    "XA412", "no-such-host-node", "error", "rejected", routes=DOM0LESS, needs_host=True
 )
 NOT_PROTECTED = rule(
-    "XA413",
-    "unprotected-not-forced",
-    "The device is not protected and not forced",
-    severity="error",
-    effect="rejected",
-    why="dom0less refuses to assign a device that no active IOMMU protects unless its node has"
-    " xen,force-assign-without-iommu: 'Failed to assign device'. If it masters DMA, the addresses"
-    " that the guest gives it hit other memory, of Xen or of another domain.",
-    fix="add xen,force-assign-without-iommu if the device does no DMA",
-    routes=DOM0LESS,
-    source="handle_passthrough_prop",
-    needs_host=True,
+    "XA413", "unprotected-not-forced", "error", "rejected", routes=DOM0LESS, needs_host=True
 )
-TOO_LARGE = rule(
-    "XA122",
-    "tree-too-large",
-    "The guest's device tree does not fit",
-    severity="error",
-    effect="rejected",
-    why="Xen builds the whole tree of a dom0less domain in 4096 bytes (4.17) or these and the size"
-    " of the partial tree, up to 2 MiB (4.18 to 4.21; more room from 4.22 on). Its own nodes take"
-    " about 800 bytes, and 96 for each further vCPU. It fails with 'Device tree generation failed"
-    " (-3)', 4.17 with a data abort where a property's name alone is too long. libxl stops at"
-    " 1 MiB.",
-    fix="assign fewer devices or vCPUs to this domain, take a newer Xen, or --route xl",
-    source="prepare_dtb_domU: DOMU_DTB_SIZE; libxl_arm.c FDT_MAX_SIZE",
-)
+TOO_LARGE = rule("XA122", "tree-too-large", "error", "rejected")
 PHANDLE_TOO_HIGH = rule(
     "XA512",
     "phandle-too-high",
-    "A phandle is too high",
-    severity="error",
-    effect="rejected",
-    why="From 4.22 on Xen takes the highest phandle of the partial tree plus one for its own and"
-    " refuses when that reaches 0xfde8: 'Device tree generation failed (-75)'.",
-    fix="number phandles from 1",
+    "error",
+    "rejected",
     routes=DOM0LESS,
-    source="domain_handle_dtb_bootmodule: fdt_find_max_phandle",
-    since="4.22",
+    applies=lambda xen: xen.phandle_limit is not None,
 )
-BAD_BLOB = rule(
-    "XA121",
-    "blob-invalid",
-    "The blob is no device tree to Xen",
-    severity="error",
-    effect="rejected",
-    why="Magic, version and sizes of the header are checked before anything else: dom0less says"
-    " 'Could not set up domain', xl 'Partial FDT is not a valid Flat Device Tree' and the like.",
-    fix="compile it with dtc, and give Xen the whole file",
-    source="domain_handle_dtb_bootmodule, libxl_arm.c check_partial_fdt; libfdt fdt_check_header",
-)
-UNMAPPABLE = rule(
-    "XA218",
-    "tables-run-out",
-    "Xen runs out of tables for a mapping",
-    severity="error",
-    effect="rejected",
-    why="Stage 2 has a pool of about 1 MiB and 4 KiB for each MiB of guest memory. A mapping whose"
-    " addresses and size are no multiples of 2 MiB takes a table for each 2 MiB; when the pool"
-    " is empty Xen says 'Failed to map', and libxl, which maps page by page at any alignment,"
-    " 'failed to map to domain iomem range … Argument list too long'.",
-    fix="map less, at addresses that host and guest have aligned alike, or give the domain more"
-    " tables (shadow_memory of xl, xen,domain-p2m-mem-mb of dom0less, in MiB)",
-    source="p2m_set_allocation, p2m_alloc_page; libxl xc_domain_memory_mapping",
-)
-COVERS_IMAGES = rule(
-    "XA219",
-    "images-covered",
-    "A mapping covers RAM that Xen copies the guest's images to",
-    severity="error",
-    effect="rejected",
-    why="xen,reg replaces the guest's RAM in silence. Where kernel, device tree or ramdisk go Xen"
-    " then has nothing to copy to: 'Unable to copy the kernel in the hwdom memory'.",
-    fix="map the device outside of the guest's RAM",
-    routes=DOM0LESS,
-    source="kernel_zimage_place, place_modules, copy_to_guest_phys_flush_dcache",
-)
-ASSIGNED_TWICE = rule(
-    "XA414",
-    "assigned-twice",
-    "A protected device is assigned twice",
-    severity="error",
-    effect="rejected",
-    why="A device behind an IOMMU has one owner: the second node that names it in xen,path, or"
-    " the second mention in dtdev, is answered with EBUSY.",
-    fix="name it once; further registers go into the same xen,reg",
-    source="iommu_assign_dt_device: -EBUSY",
-    needs_host=True,
-)
-DOM0_HOLDS_DEVICE = rule(
-    "XA415",
-    "dom0-owns-device",
-    "dom0 owns the device",
-    severity="error",
-    effect="rejected",
-    why="Xen assigns every protected device that is not marked to dom0 first; others are then"
-    " refused: 'Failed to assign device to d1' (dom0less), 'xc_assign_dtdevice failed' (xl).",
-    fix="mark the host node xen,passthrough (the host overlay does)",
-    source="handle_device, iommu_assign_dt_device",
-    needs_host=True,
-)
+BAD_BLOB = rule("XA121", "blob-invalid", "error", "rejected")
+UNMAPPABLE = rule("XA218", "tables-run-out", "error", "rejected")
+COVERS_IMAGES = rule("XA219", "images-covered", "error", "rejected", routes=DOM0LESS)
+ASSIGNED_TWICE = rule("XA414", "assigned-twice", "error", "rejected", needs_host=True)
+DOM0_HOLDS_DEVICE = rule("XA415", "dom0-owns-device", "error", "rejected", needs_host=True)
 BOTH_DRIVE = rule(
-    "XA416",
-    "dom0-drives-device-too",
-    "dom0 drives the device too",
-    severity="error",
-    effect="unsafe",
-    why="Xen leaves every host node that is not marked to dom0, and dom0's driver uses it. Xen"
-    " refuses to assign such a device when dom0 holds an interrupt of it (XA305) or its protected"
-    " stream (XA415). With neither it assigns the device: guest and dom0 both write its registers.",
-    fix="mark the host node xen,passthrough (the host overlay does)",
-    routes=DOM0LESS,
-    source="handle_node (domain_build.c)",
-    needs_host=True,
+    "XA416", "dom0-drives-device-too", "error", "unsafe", routes=DOM0LESS, needs_host=True
 )
 LINE_TOO_HIGH = rule(
-    "XA313",
-    "interrupt-beyond-guest",
-    "The interrupt is beyond the guest's lines",
-    severity="error",
-    effect="rejected",
-    why="A guest has the lines of the host's GIC, at most 960 SPIs, or those that nr_spis gives"
-    " it: 'the vIRQ number N is too high'.",
-    fix="leave nr_spis out, or give at least the INTID minus 31",
-    routes=DOM0LESS,
-    source="vgic_reserve_virq, map_irq_to_domain",
-    needs_host=True,
+    "XA313", "interrupt-beyond-guest", "error", "rejected", routes=DOM0LESS, needs_host=True
 )
-TOO_MANY_SPIS = rule(
-    "XA314",
-    "too-many-spis",
-    "nr_spis is more than a guest can have",
-    severity="error",
-    effect="rejected",
-    why="Xen rounds nr_spis up to a multiple of 32 and gives a guest at most 960 SPIs:"
-    " 'Error creating domain' (dom0less), 'domain creation fail: Invalid argument' (xl).",
-    fix="leave it out: the default covers the host's lines",
-    source="domain_vgic_init",
-)
-WRAPS = rule(
-    "XA214",
-    "xen-reg-wraps",
-    "A mapping reaches the end of the address space",
-    severity="error",
-    effect="rejected",
-    why="Xen rounds the end of host address plus size up to a page without a look at overflow. At"
-    " the second mapping of a domain that ends in a data abort of Xen itself: nothing comes up.",
-    fix="give the address and the size of the device's registers",
-    routes=DOM0LESS,
-    source="iomem_permit_access, rangeset_add_range",
-)
+TOO_MANY_SPIS = rule("XA314", "too-many-spis", "error", "rejected")
+WRAPS = rule("XA214", "xen-reg-wraps", "error", "rejected", routes=DOM0LESS)
 DROPPED_IN_SILENCE = rule(
     "XA123",
     "tree-truncated",
-    "Xen drops what does not fit into the guest's tree",
-    severity="error",
-    effect="broken",
-    why="Xen 4.17 builds the guest's tree in 4096 bytes and does not notice when a property or"
-    " node below /passthrough has no room there: the rest of that node is left out, and the"
-    " tree is malformed.",
-    fix="assign fewer devices to this domain, take a newer Xen, or --route xl",
+    "error",
+    "broken",
     routes=DOM0LESS,
-    source="scan_pfdt_node: the result for a child is dropped",
-    until="4.17",
+    applies=lambda xen: not xen.dom0less_error_is_panic,
 )
 
 _XENS = ("xen,reg", "xen,path", "xen,force-assign-without-iommu")
@@ -596,7 +413,7 @@ class _Build:
             self._add(_at(LINE_OF_XEN, node, f"{about} is that of {self.xens[intid]}"))
         elif intid in self.dom0s:
             fix = "mark every host node with it xen,passthrough (the host overlay does)"
-            self._add(_at(LINE_SHARED, node, f"{about} is held by dom0")._replace(fix=fix))
+            self._add(_at(LINE_SHARED, node, f"{about} is held by dom0")._replace(own_fix=fix))
         elif intid == self.context.vpl011_intid:
             self._add(_at(LINE_OF_VPL011, node, f"{about} is the vPL011's too"))
 

@@ -45,370 +45,87 @@ from xenassign.xen.releases import (
 from xenassign.xen.sci import OPTION, SCMI_SMC, mediator
 from xenassign.xen.stage2 import UNKNOWN_POOL, Stage2, pool_pages
 
-NO_KERNEL = rule(
-    "XA701",
-    "no-kernel-module",
-    "The domain has no kernel",
-    severity="error",
-    effect="rejected",
-    why="Xen takes the last child with multiboot,kernel whose module its scan of the blob has"
-    " listed: with multiboot,module, and overlapping no earlier module. Without one it says"
-    " 'Missing kernel boot module?', or, when no domain has a kernel, takes the system for one with"
-    " a dom0: 'Could not set up DOM0 guest OS'.",
-    fix='give it a module with "multiboot,kernel", "multiboot,module"',
-    routes=DOM0LESS,
-    source="kernel_probe, is_dom0less_mode",
-)
-NO_MEMORY = rule(
-    "XA702",
-    "memory-missing",
-    "memory is missing or has one cell",
-    severity="error",
-    effect="rejected",
-    why='memory is one number of two cells, in KiB: \'Error building DomU: cannot read "memory"'
-    " property', then 'Could not set up domain'.",
-    fix="write it as <0 KIB>, with 0x40000 for 256 MiB; for generate, --memory MIB",
-    routes=DOM0LESS,
-    source="construct_domU: dt_property_read_u64",
-)
-NO_CPUS = rule(
-    "XA703",
-    "cpus-missing",
-    "cpus is missing or 0",
-    severity="error",
-    effect="rejected",
-    why="cpus is one cell: 'Missing property 'cpus' for domain'. 0 is refused when the domain is"
-    " created: 'Error creating domain'.",
-    fix="write cpus = <1> or more; for generate, --vcpus N",
-    routes=DOM0LESS,
-    source="create_domUs, parse_dom0less_node; sanitise_domain_config",
-)
-NO_REG = rule(
-    "XA704",
-    "module-reg-short",
-    "A module has no reg, or a shorter one than its cells ask for",
-    severity="error",
-    effect="rejected",
-    why="The cells are those of the domain's node, or else of /chosen and the root. Xen stops in"
-    " its first scan, before it has a console: nothing is printed at all. A ramdisk or kernel"
-    " without multiboot,module and reg is a data abort.",
-    fix="give #address-cells and #size-cells in the domain's node, and a reg to match",
-    routes=DOM0LESS,
-    source="process_multiboot_node: 'missing `reg' property', '`reg` property length is too short'",
-)
+NO_KERNEL = rule("XA701", "no-kernel-module", "error", "rejected", routes=DOM0LESS)
+NO_MEMORY = rule("XA702", "memory-missing", "error", "rejected", routes=DOM0LESS)
+NO_CPUS = rule("XA703", "cpus-missing", "error", "rejected", routes=DOM0LESS)
+NO_REG = rule("XA704", "module-reg-short", "error", "rejected", routes=DOM0LESS)
 PASSTHROUGH = rule(
     "XA705",
     "passthrough-without-effect",
-    "The value of passthrough has no effect",
-    severity="warning",
-    effect="style",
-    why='Only "enabled" is looked for. A domain with a device-tree module has the IOMMU on'
-    ' whatever passthrough says, "disabled" too.',
-    fix='leave it out, or write passthrough = "enabled"',
+    "warning",
+    "style",
     routes=DOM0LESS,
-    source="parse_dom0less_node: dt_find_compatible_node",
-    since="4.19",
+    applies=lambda xen: "passthrough" in xen.domain_properties,
 )
-DIRECT_MAP = rule(
-    "XA706",
-    "direct-map-without-static-memory",
-    "direct-map without xen,static-mem",
-    severity="error",
-    effect="rejected",
-    why="'direct-map is not valid for domain … without static allocation.' A Xen built without"
-    " CONFIG_STATIC_MEMORY says so even with xen,static-mem. Any value means yes.",
-    fix="leave direct-map out, or give the domain xen,static-mem",
-    routes=DOM0LESS,
-    source="create_domUs, parse_dom0less_node",
-)
-IGNORED = rule(
-    "XA707",
-    "module-ignored",
-    "Xen ignores a node below the domain's",
-    severity="error",
-    effect="broken",
-    why="A module that the scan does not list, or whose kind is none of kernel, ramdisk and"
-    " device-tree, does not exist for the domain, and nothing says so: without its device-tree"
-    " module the domain comes up without any device. Not listed are nodes without"
-    " multiboot,module, those with a path of more than 91 characters, those beyond the 32 that Xen"
-    " lists of all domains, itself and its device tree among them, and, from 4.18 on, those that"
-    " overlap an earlier module.",
-    fix='write compatible = "multiboot,KIND", "multiboot,module" with a kind that Xen knows',
-    routes=DOM0LESS,
-    source="early_scan_node, process_multiboot_node, add_boot_module, kernel_probe",
-)
+DIRECT_MAP = rule("XA706", "direct-map-without-static-memory", "error", "rejected", routes=DOM0LESS)
+IGNORED = rule("XA707", "module-ignored", "error", "broken", routes=DOM0LESS)
 SCI_TYPE = rule(
     "XA708",
     "sci-type-refused",
-    "Xen refuses the value of xen,sci_type",
-    severity="error",
-    effect="rejected",
-    why='The value is "none" or "scmi_smc", in small letters; anything else, an empty value too,'
-    " ends in 'Error getting SCI configuration', whether or not the host has SCMI.",
-    fix='write "scmi_smc" or "none", or leave it out',
+    "error",
+    "rejected",
     routes=DOM0LESS,
-    source="domu_dt_sci_parse",
-    since="4.21",
+    applies=lambda xen: "xen,sci_type" in xen.domain_properties,
 )
 SCI_IDLE = rule(
     "XA728",
     "sci-type-without-effect",
-    "xen,sci_type does nothing on this board",
-    severity="error",
-    effect="broken",
-    why="Xen accepts xen,sci_type and forwards nothing where it has no SCMI: on a board without an"
-    " available arm,scmi-smc node, without arm,smc-id, or where the node is marked xen,passthrough."
-    " The guest's calls fail, and devices that need SCMI are deferred for ever.",
-    fix="leave it out and use fixed-clocks, or unmark the node",
-    source="sci_domain_init, scmi_dom0_init, device_init; seen on Xen 4.21 and 4.22",
+    "error",
+    "broken",
     routes=DOM0LESS,
-    since="4.21",
+    applies=lambda xen: xen.scmi_smc,
     needs_host=True,
 )
 SCI_TAKEN = rule(
     "XA729",
     "scmi-not-given",
-    "Xen does not give SCMI to this domain",
-    severity="error",
-    effect="rejected",
-    why="SCMI belongs to dom0 unless Xen's command line has scmi-smc-passthrough, and then to one"
-    " domain: 'Error creating domain … (rc = -22)' without the option, '(rc = -17)' for a second.",
-    fix=f"put {OPTION} on Xen's command line, and xen,sci_type on one domain",
+    "error",
+    "rejected",
     routes=DOM0LESS,
-    source="scmi_smc_domain_init; seen on Xen 4.21 and 4.22",
-    since="4.21",
+    applies=lambda xen: xen.scmi_smc,
     needs_host=True,
 )
-FORM = rule(
-    "XA709",
-    "value-misread",
-    "A value has another form than Xen reads",
-    severity="warning",
-    effect="broken",
-    why="Xen takes as many cells as it needs from the start and ignores a rest. A number with too"
-    " few, or a string without its NUL, counts as absent. For vpl011 and direct-map any value means"
-    " yes, <0> too. A size of xen,static-mem is cut to whole pages, and the guest is told of the"
-    " rest.",
-    fix="give it the number of cells that the binding asks for",
-    routes=DOM0LESS,
-    source="dt_property_read_u32, dt_property_read_u64, dt_property_read_bool",
-)
-UNKNOWN = rule(
-    "XA710",
-    "property-unknown",
-    "Xen does not know the property",
-    severity="warning",
-    effect="broken",
-    why="Properties are looked up, never listed: one that is misspelt, or that only a newer release"
-    " reads, is ignored without a word.",
-    fix="correct the name, or take a release that knows it",
-    routes=DOM0LESS,
-    source="create_domUs, parse_dom0less_node",
-)
-MISPLACED = rule(
-    "XA711",
-    "domain-misplaced",
-    "A domain that is no child of /chosen",
-    severity="error",
-    effect="broken",
-    why="Xen builds the children of /chosen and no others: the domain does not come up, and nothing"
-    " says so.",
-    fix="move the node into /chosen",
-    routes=DOM0LESS,
-    source="create_domUs: dt_for_each_child_node",
-)
-MEMORY = rule(
-    "XA712",
-    "memory-impossible",
-    "Xen can't give the domain this memory",
-    severity="error",
-    effect="rejected",
-    why="memory is in KiB. More than the host has beside the modules, as its tree states it, or"
-    " than a guest's address space: 'Failed to allocate requested domain memory', 'Could not set"
-    " up domain'. Less than kernel, ramdisk and device tree take, each in steps of 2 MiB: 'Not"
-    " enough memory in the first bank for the kernel+dtb+initrd', 'Unable to find suitable"
-    " location for dtb+initrd'. No multiple of 4 KiB: Xen tries for ever to allocate it.",
-    fix="give the memory in KiB, a multiple of 4",
-    routes=DOM0LESS,
-    source="allocate_memory, allocate_bank_memory, place_modules",
-)
+FORM = rule("XA709", "value-misread", "warning", "broken", routes=DOM0LESS)
+UNKNOWN = rule("XA710", "property-unknown", "warning", "broken", routes=DOM0LESS)
+MISPLACED = rule("XA711", "domain-misplaced", "error", "broken", routes=DOM0LESS)
+MEMORY = rule("XA712", "memory-impossible", "error", "rejected", routes=DOM0LESS)
 NOTHING_THERE = rule(
-    "XA713",
-    "module-outside-memory",
-    "A module lies where the host has no memory",
-    severity="error",
-    effect="rejected",
-    why="Xen reads the module from there. Where nothing answers that is a data abort, and a"
-    " kernel among a device's registers is none: 'Could not set up domain'.",
-    fix="give the address that the boot loader loads the file to",
-    routes=DOM0LESS,
-    source="kernel_probe, copy_from_paddr",
-    needs_host=True,
+    "XA713", "module-outside-memory", "error", "rejected", routes=DOM0LESS, needs_host=True
 )
-STATIC_MEMORY = rule(
-    "XA714",
-    "static-memory-malformed",
-    "xen,static-mem does not fit",
-    severity="error",
-    effect="rejected",
-    why="xen,static-mem has the cells of /chosen, not those of the domain's node, its addresses are"
-    " of whole pages, and its sizes add up to memory: 'Failed to allocate requested static memory"
-    " for domain', 'Failed to assign requested static memory for direct-map domain'.",
-    fix="give address and size in the cells of /chosen, with sizes that add up to memory",
-    routes=DOM0LESS,
-    source="process_domain_node, allocate_static_memory, assign_static_memory_11",
-)
-XENSTORE = rule(
-    "XA715",
-    "xenstore-without-dom0",
-    "xen,enhanced without a domain that serves Xenstore",
-    severity="error",
-    effect="rejected",
-    why='xen,enhanced without value, or "enabled", asks for Xenstore: \'At the moment, Xenstore'
-    " support requires dom0 to be present', from 4.21 on 'xenstore requested, but xenstore domain"
-    " not present'.",
-    fix='write "no-xenstore", or start a dom0 too',
-    routes=DOM0LESS,
-    source="construct_domU, create_domUs",
-)
+STATIC_MEMORY = rule("XA714", "static-memory-malformed", "error", "rejected", routes=DOM0LESS)
+XENSTORE = rule("XA715", "xenstore-without-dom0", "error", "rejected", routes=DOM0LESS)
 REFUSED = rule(
     "XA716",
     "value-refused",
-    "Xen refuses the value of a property",
-    severity="error",
-    effect="rejected",
-    why="Arm has grant tables of version 1 only, of one frame at least: 'Error creating domain'."
-    " Frames above 0x7fffffff 'overflow'. capabilities has three bits, and bit 1 is not for a"
-    " second hardware domain: 'Invalid capabilities'. trap-unmapped-accesses is 0 or 1.",
-    fix="leave the property out, or correct the value",
+    "error",
+    "rejected",
     routes=DOM0LESS,
-    source="create_domUs, parse_dom0less_node, grant_table_init",
-    since="4.18",
+    applies=lambda xen: "max_grant_version" in xen.domain_properties,
 )
-NOT_BUILT = rule(
-    "XA717",
-    "option-not-built",
-    "Xen is built without what the property needs",
-    severity="error",
-    effect="rejected",
-    why="xen,static-mem, sve, llc-colors and v8r_el1_msa need a Xen with STATIC_MEMORY,"
-    " ARM64_SVE, LLC_COLORING or MPU. A default build refuses them: 'Device tree generation failed"
-    " (-2)', ''sve' property found, but CONFIG_ARM64_SVE not selected', ''llc-colors' found, but"
-    " LLC coloring is disabled'.",
-    fix="leave the property out, or build Xen with the option",
-    routes=DOM0LESS,
-    source="allocate_static_memory, create_domUs, parse_dom0less_node, domu_dt_v8r_el1_msa_parse",
-)
+NOT_BUILT = rule("XA717", "option-not-built", "error", "rejected", routes=DOM0LESS)
 VCPU_NODE = rule(
     "XA718",
     "vcpu-node-refused",
-    "A node with xen,vcpu has no id, or too high a one",
-    severity="error",
-    effect="rejected",
-    why="id is one cell and less than cpus: 'Invalid xen,vcpu node for domain', 'Invalid vcpu_id'.",
-    fix="number the nodes from 0 to cpus - 1",
+    "error",
+    "rejected",
     routes=DOM0LESS,
-    source="domain_vcpu_affinity",
-    since="4.21",
+    applies=lambda xen: xen.vcpu_nodes,
 )
-BOOTARGS_LOST = rule(
-    "XA719",
-    "bootargs-lost",
-    "The guest does not get its bootargs",
-    severity="error",
-    effect="broken",
-    why="Xen keeps bootargs under the first 40 characters of the domain's name with its unit"
-    " address, and looks them up by the name without: a domain whose name has an @, or is longer,"
-    " starts without a command line, and nothing says so.",
-    fix="give the domain's node a shorter name without @",
-    routes=DOM0LESS,
-    source="add_boot_cmdline, boot_cmdline_find_by_name; unflatten_dt_node",
-)
-BOOTARGS_LONG = rule(
-    "XA720",
-    "bootargs-too-long",
-    "bootargs has more than 1024 characters",
-    severity="error",
-    effect="rejected",
-    why="Xen stops in its first scan, before it has a console: nothing is printed at all.",
-    fix="shorten bootargs",
-    routes=DOM0LESS,
-    source="add_boot_cmdline: BOOTMOD_MAX_CMDLINE",
-)
-CELLS = rule(
-    "XA721",
-    "module-cells",
-    "A module's reg may be misread",
-    severity="warning",
-    effect="portability",
-    why="Without #address-cells and #size-cells in the domain's node those of /chosen and the root"
-    " count, else 2 and 1. What follows the first address and size is ignored.",
-    fix="state both in the domain's node, and give each module one address and one size",
-    routes=DOM0LESS,
-    source="device_tree_for_each_node, process_multiboot_node",
-)
-TAKEN_FOR_DOM0 = rule(
-    "XA722",
-    "modules-taken-for-dom0",
-    "Xen starts the domain's kernel as dom0 too",
-    severity="error",
-    effect="unsafe",
-    why='The scan of modules compares "xen,domain" exactly, the rest without regard to case. With'
-    " other case the domain's kernel is taken for that of a dom0, which Xen starts as well.",
-    fix='write "xen,domain" in lower case',
-    routes=DOM0LESS,
-    source="process_multiboot_node: fdt_node_check_compatible; is_dom0less_mode",
-)
-STATUS = rule(
-    "XA723",
-    "status-ignored",
-    "Xen builds the domain whatever its status",
-    severity="warning",
-    effect="unsafe",
-    why="status is not looked at: a domain or a module that is disabled is there all the same.",
-    fix="remove the node instead",
-    routes=DOM0LESS,
-    source="create_domUs: dt_device_is_compatible alone",
-)
+BOOTARGS_LOST = rule("XA719", "bootargs-lost", "error", "broken", routes=DOM0LESS)
+BOOTARGS_LONG = rule("XA720", "bootargs-too-long", "error", "rejected", routes=DOM0LESS)
+CELLS = rule("XA721", "module-cells", "warning", "portability", routes=DOM0LESS)
+TAKEN_FOR_DOM0 = rule("XA722", "modules-taken-for-dom0", "error", "unsafe", routes=DOM0LESS)
+STATUS = rule("XA723", "status-ignored", "warning", "unsafe", routes=DOM0LESS)
 OVERLAP = rule(
     "XA724",
     "modules-overlap",
-    "Two modules share a page",
-    severity="error",
-    effect="rejected",
-    why="At the end of the boot Xen 4.17 gives the pages of each module back, the shared ones"
-    " twice, and crashes on that. Newer releases leave the second out: see XA707.",
-    fix="load the files to places of their own, and state their sizes",
+    "error",
+    "rejected",
     routes=DOM0LESS,
-    source="discard_initial_modules, free_heap_pages",
-    until="4.17",
+    applies=lambda xen: not xen.module_overlap_dropped,
 )
-POOL = rule(
-    "XA725",
-    "pool-impossible",
-    "xen,domain-p2m-mem-mb is too small or too large",
-    severity="error",
-    effect="rejected",
-    why="It is the whole pool for the domain's stage 2 tables, in MiB, of which only 24 bits count."
-    " Where it does not suffice for the RAM, or the host has not enough for both: 'Failed to"
-    " allocate requested domain memory', 'Could not set up domain'.",
-    fix="leave it out",
-    routes=DOM0LESS,
-    source="domain_p2m_set_allocation, p2m_set_allocation",
-)
-
-UNTERMINATED = rule(
-    "XA726",
-    "compatible-unterminated",
-    "compatible does not end in NUL",
-    severity="error",
-    effect="rejected",
-    why="Looking for another string Xen runs past the end of the value, through all memory behind"
-    " it, and stops without a word.",
-    fix="let dtc write the strings",
-    routes=DOM0LESS,
-    source="dt_device_is_compatible: the length left is unsigned",
-)
+POOL = rule("XA725", "pool-impossible", "error", "rejected", routes=DOM0LESS)
+UNTERMINATED = rule("XA726", "compatible-unterminated", "error", "rejected", routes=DOM0LESS)
 
 #: Other nodes that Xen reads below a domain's; whether it can make use of them is not asked here.
 _OTHERS = (SHARED_MEMORY, "xen,evtchn-v1")

@@ -56,279 +56,50 @@ from xenassign.xen.xlvalues import Range, intid, page_range, sci_types
 
 XL = ("xl",)
 
-NO_PASSTHROUGH = rule(
-    "XA801",
-    "no-passthrough",
-    "There is no /passthrough node",
-    severity="error",
-    effect="rejected",
-    why="libxl copies /passthrough, compared exactly, and fails without it: 'Can't copy the node"
-    ' "/passthrough" from the partial FDT\'. A node passthrough@… before it hides it. dom0less'
-    " ignores everything else in silence.",
-    fix="put the devices below a node named passthrough in the root",
-    routes=XL,
-    source="libxl_arm.c copy_partial_fdt",
-)
-UNKNOWN_KEY = rule(
-    "XA601",
-    "key-unknown",
-    "xl does not know the key",
-    severity="error",
-    effect="broken",
-    why="An unknown key is ignored without a word: a misspelt iomems passes nothing.",
-    fix="correct the name, or take a release that knows it",
-    routes=XL,
-    source="xl_parse.c: keys are looked up, never listed",
-)
-BAD_IRQ = rule(
-    "XA602",
-    "irq-not-decimal",
-    "An entry of irqs is no decimal INTID",
-    severity="error",
-    effect="rejected",
-    why="xl reads irqs in base 10, and refuses the rest: 'Invalid argument parsing irq'. iomem"
-    " beside it is hexadecimal.",
-    fix="write the INTID in decimal",
-    routes=XL,
-    source="xl_parse.c: strtoul base 10",
-)
-IRQ_TWICE = rule(
-    "XA319",
-    "irq-twice",
-    "An INTID stands twice in irqs",
-    severity="error",
-    effect="rejected",
-    why="The second mention fails: 'failed give domain access to irq N: Device or resource busy'."
-    " That holds for devices that share a line too, and for one that lists its line twice.",
-    fix="name each INTID once",
-    routes=XL,
-    source="XEN_DOMCTL_bind_pt_irq, vgic_reserve_virq",
-)
-BAD_IOMEM = rule(
-    "XA603",
-    "iomem-malformed",
-    "An entry of iomem is malformed",
-    severity="error",
-    effect="rejected",
-    why="An entry is PFN,COUNT[@GFN] in hexadecimal: 'Invalid argument parsing iomem'. A count of"
-    " 0 is an invalid argument too.",
-    fix='write it as "0xff0e0,0x1"',
-    routes=XL,
-    source="xl_parse.c: sscanf",
-)
-WRONG_FORM = rule(
-    "XA604",
-    "list-or-value",
-    "A list where one value is wanted, or the reverse",
-    severity="error",
-    effect="broken",
-    why="xl warns ('is not a list', 'is not a string') and ignores the key: the domain comes up"
-    " without what it says.",
-    fix="write [ … ] around the value of dtdev, irqs and iomem, and only there",
-    routes=XL,
-    source="libxlu_cfg.c: 'is not a list', 'not a string'",
-)
+NO_PASSTHROUGH = rule("XA801", "no-passthrough", "error", "rejected", routes=XL)
+UNKNOWN_KEY = rule("XA601", "key-unknown", "error", "broken", routes=XL)
+BAD_IRQ = rule("XA602", "irq-not-decimal", "error", "rejected", routes=XL)
+IRQ_TWICE = rule("XA319", "irq-twice", "error", "rejected", routes=XL)
+BAD_IOMEM = rule("XA603", "iomem-malformed", "error", "rejected", routes=XL)
+WRONG_FORM = rule("XA604", "list-or-value", "error", "broken", routes=XL)
 DTDEV_UNPROTECTED = rule(
-    "XA417",
-    "dtdev-unprotected",
-    "dtdev names a device that Xen does not protect",
-    severity="error",
-    effect="rejected",
-    why="xl create fails for a path in dtdev whose device no active IOMMU protects, and for any"
-    ' dtdev or passthrough = "enabled" where Xen has no IOMMU: \'passthrough not supported on'
-    " this platform'.",
-    fix="leave it out of dtdev; irqs and iomem pass it",
-    routes=XL,
-    source="iommu_do_dt_domctl; libxl_create.c",
-    needs_host=True,
+    "XA417", "dtdev-unprotected", "error", "rejected", routes=XL, needs_host=True
 )
-
-SYNTAX = rule(
-    "XA605",
-    "config-syntax",
-    "xl cannot read the configuration",
-    severity="error",
-    effect="rejected",
-    why="xl.cfg has name = value, strings in quotes and lists in [ ]; it is no Python: xl says"
-    " 'config parsing error … syntax error' or 'lexical error'.",
-    fix="mend the line",
-    routes=XL,
-    source="libxlu_cfg_l.l, libxlu_cfg_y.y",
-)
-NO_STRING = rule(
-    "XA606",
-    "nested-list",
-    "An entry of irqs or iomem is a list",
-    severity="error",
-    effect="rejected",
-    why="xl takes strings and numbers in these lists: 'Unable to get element'.",
-    fix="take the inner brackets away",
-    routes=XL,
-    source="xl_parse.c: 'Unable to get element'",
-)
-VUART_LINE = rule(
-    "XA318",
-    "interrupt-of-vuart",
-    "INTID 32 is passed beside vuart",
-    severity="error",
-    effect="rejected",
-    why="The emulated UART has INTID 32: 'Physical IRQ 32 conflicting with pl011 SPI'.",
-    fix="leave vuart out, or INTID 32",
-    routes=XL,
-    source="libxl_arm.c libxl__arch_domain_prepare_config",
-)
-BAD_PASSTHROUGH = rule(
-    "XA418",
-    "passthrough-mode",
-    "passthrough does not go with the rest",
-    severity="error",
-    effect="rejected",
-    why="xl knows default, disabled, enabled, sync_pt and share_pt, on Arm not sync_pt; dtdev needs"
-    " it enabled, and every value but default and disabled needs an IOMMU: 'passthrough not"
-    " supported on this platform', 'passthrough disabled but devices are specified'.",
-    fix="leave the key out: xl enables it when dtdev names a device",
-    routes=XL,
-    source="xl_parse.c, libxl_create.c libxl__domain_config_setdefault",
-)
-NO_FILE = rule(
-    "XA607",
-    "partial-unreadable",
-    "The partial device tree cannot be read",
-    severity="error",
-    effect="rejected",
-    why="libxl reads the file of device_tree when it builds the domain: 'failed to read the partial"
-    " device file'.",
-    fix="give the path of the .dtb as dom0 sees it",
-    routes=XL,
-    source="libxl_arm.c libxl__read_file_contents",
-)
+SYNTAX = rule("XA605", "config-syntax", "error", "rejected", routes=XL)
+NO_STRING = rule("XA606", "nested-list", "error", "rejected", routes=XL)
+VUART_LINE = rule("XA318", "interrupt-of-vuart", "error", "rejected", routes=XL)
+BAD_PASSTHROUGH = rule("XA418", "passthrough-mode", "error", "rejected", routes=XL)
+NO_FILE = rule("XA607", "partial-unreadable", "error", "rejected", routes=XL)
 NOT_DOM0S_LINE = rule(
-    "XA316",
-    "interrupt-not-dom0s",
-    "dom0 does not have the interrupt",
-    severity="error",
-    effect="rejected",
-    why="xl can give only what dom0 has: the interrupts of the host nodes that Xen does not use"
-    " itself. 'failed give domain access to irq N: Operation not permitted'.",
-    fix="give the INTIDs of the device's host node (SPI number + 32)",
-    routes=XL,
-    source="XEN_DOMCTL_irq_permission: irq_access_permitted",
-    needs_host=True,
+    "XA316", "interrupt-not-dom0s", "error", "rejected", routes=XL, needs_host=True
 )
 DOM0_HOLDS_LINE = rule(
-    "XA317",
-    "interrupt-held-by-dom0",
-    "dom0 holds the interrupt",
-    severity="error",
-    effect="rejected",
-    why="Xen gives dom0 the interrupts of every host node that is not marked: 'failed give domain"
-    " access to irq N: Device or resource busy'.",
-    fix="mark every host node with this interrupt xen,passthrough (the host overlay does)",
-    routes=XL,
-    source="XEN_DOMCTL_bind_pt_irq, route_irq_to_guest",
-    needs_host=True,
+    "XA317", "interrupt-held-by-dom0", "error", "rejected", routes=XL, needs_host=True
 )
-NOT_DOM0S_PAGES = rule(
-    "XA221",
-    "pages-not-dom0s",
-    "dom0 does not have the pages",
-    severity="error",
-    effect="rejected",
-    why="xl can give only the registers of host nodes that Xen does not use itself, never RAM:"
-    " 'failed give domain access to iomem range …: Operation not permitted'.",
-    fix="give page numbers (address / 4096) and a count of pages of the device's host node",
-    routes=XL,
-    source="XEN_DOMCTL_iomem_permission: iomem_access_permitted",
-    needs_host=True,
-)
+NOT_DOM0S_PAGES = rule("XA221", "pages-not-dom0s", "error", "rejected", routes=XL, needs_host=True)
 _LISTS = ("dtdev", "irqs", "iomem")
 _ATOMS = ("name", "device_tree", "memory", "vcpus", "kernel", "ramdisk", "extra", "passthrough")
-OTHER_RELEASE = rule(
-    "XA609",
-    "key-of-other-release",
-    "xl of this release does not know the key",
-    severity="error",
-    effect="broken",
-    why="An unknown key is ignored without a word. Other releases know this one.",
-    fix="take a release that knows it, or take it away",
-    source="xl_parse.c",
-    routes=XL,
-)
+OTHER_RELEASE = rule("XA609", "key-of-other-release", "error", "broken", routes=XL)
 SCI_REFUSED = rule(
     "XA614",
     "arm-sci-refused",
-    "xl does not know the type that arm_sci names",
-    severity="error",
-    effect="rejected",
-    why="The types are none and scmi_smc. xl stops at any other: 'Unknown ARM_SCI type: …'.",
-    fix='write arm_sci = "type=scmi_smc", or leave it out',
-    source="parse_arm_sci_config (xl_parse.c), libxl_arm_sci_type (libxl_types.idl)",
+    "error",
+    "rejected",
     routes=XL,
-    since="4.21",
+    applies=lambda xen: xen.knows_key("arm_sci"),
 )
 SCI_IDLE = rule(
     "XA615",
     "arm-sci-without-effect",
-    "arm_sci does nothing",
-    severity="error",
-    effect="broken",
-    why="xl reads the type behind 'type=' and ignores whatever else the string has. Xen ignores the"
-    " request where it has no SCMI to forward: on a board without an available arm,scmi-smc node,"
-    " without arm,smc-id, or where the node is marked xen,passthrough. The guest's calls fail.",
-    fix='write arm_sci = "type=scmi_smc", on a board with such a node, which is not marked',
-    source="parse_arm_sci_config (xl_parse.c), sci_domain_init, scmi_dom0_init",
+    "error",
+    "broken",
     routes=XL,
-    since="4.21",
+    applies=lambda xen: xen.knows_key("arm_sci"),
 )
-IN_BYTES = rule(
-    "XA608",
-    "iomem-in-bytes",
-    "iomem has bytes where pages are wanted",
-    severity="error",
-    effect="broken",
-    why="iomem counts pages of 4096 bytes, in hexadecimal. Addresses in bytes name pages far behind"
-    " the device, which xl maps in silence where dom0 may give them; a size in bytes reaches"
-    " over what follows the device.",
-    fix="take the last three hexadecimal digits away: 0x9010000 is page 0x9010",
-    source="xl_parse.c: iomem; docs/man/xl.cfg.5.pod.in",
-    routes=XL,
-    needs_host=True,
-)
-LOST_ESCAPE = rule(
-    "XA610",
-    "escape-lost",
-    "An octal escape stores nothing",
-    severity="warning",
-    effect="broken",
-    why="libxlutil reads \\OOO in a string and stores no character for it: the value is shorter"
-    " than it looks.",
-    fix="write the character itself",
-    source="libxlu_cfg.c xlu__cfgl_dequote",
-    routes=XL,
-)
-KEY_TWICE = rule(
-    "XA611",
-    "key-twice",
-    "A key is set twice",
-    severity="warning",
-    effect="broken",
-    why="The last one wins in silence: of two iomem lists the first passes nothing.",
-    fix="make one of them, or write += to append",
-    source="libxlu_cfg.c xlu__cfg_set_store",
-    routes=XL,
-)
-NO_TREE = rule(
-    "XA612",
-    "no-device-tree",
-    "Devices are passed, but no device_tree",
-    severity="warning",
-    effect="broken",
-    why="xl maps iomem and routes irqs, but only the partial device tree tells the guest of a"
-    " device; without one no driver looks for it.",
-    fix='give device_tree = "PARTIAL.dtb"',
-    source="libxl_arm.c libxl__arch_domain_init_hw_description",
-    routes=XL,
-)
+IN_BYTES = rule("XA608", "iomem-in-bytes", "error", "broken", routes=XL, needs_host=True)
+LOST_ESCAPE = rule("XA610", "escape-lost", "warning", "broken", routes=XL)
+KEY_TWICE = rule("XA611", "key-twice", "warning", "broken", routes=XL)
+NO_TREE = rule("XA612", "no-device-tree", "warning", "broken", routes=XL)
 #: An octal escape; a backslash that escapes itself is no beginning of one.
 _OCTAL = re.compile(r"(?<!\\)(?:\\\\)*\\[0-7]")
 _MODES = ("default", "disabled", "enabled", "sync_pt", "share_pt")

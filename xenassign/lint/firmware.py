@@ -16,31 +16,14 @@ from xenassign.lint.dom0less import DOM0LESS
 from xenassign.lint.view import Check, View
 from xenassign.xen.sci import COMPATIBLE, SCMI_SMC, SHMEM, mediator, shared_memory
 
-UNANSWERED = rule(
-    "XA529",
-    "scmi-unanswered",
-    "Nobody answers the guest's SCMI calls",
-    severity="error",
-    effect="broken",
-    why="Xen 4.21 and newer forward one function number, that of the host's arm,scmi-smc node, and"
-    " the messages lie in shared memory that the guest's node names. Older releases forward no call"
-    " of a guest. Linux then says 'unable to communicate with SCMI', and devices that name one of"
-    " its protocols are deferred for ever.",
-    fix="copy arm,smc-id and the shared memory from the host's node, or use fixed-clocks instead",
-    source="scmi_handle_smc; Linux smc_chan_setup, shmem_setup_iomap; seen on Xen 4.21",
-)
+UNANSWERED = rule("XA529", "scmi-unanswered", "error", "broken")
 TYPE_MISSING = rule(
     "XA727",
     "sci-type-missing",
-    "The guest has an SCMI node, and its domain does not ask for SCMI",
-    severity="error",
-    effect="broken",
-    why='Xen forwards SCMI calls of the one domain that has xen,sci_type = "scmi_smc". To any other'
-    " it says 'Unhandled SMC/HVC', and Linux cannot talk to its SCMI.",
-    fix='write xen,sci_type = "scmi_smc" in the domain\'s node',
-    source="domu_dt_sci_parse, scmi_smc_domain_init, scmi_handle_smc; seen on Xen 4.21",
+    "error",
+    "broken",
     routes=DOM0LESS,
-    since="4.21",
+    applies=lambda xen: xen.scmi_smc,
 )
 
 

@@ -19,79 +19,12 @@ from xenassign.lint.dom0less import DOM0LESS
 from xenassign.lint.view import Check, View
 from xenassign.xen.releases import GUEST_PHANDLE_GIC, SPI_FIRST_INTID, TRIGGER_MASK
 
-LINE_NOT_HOSTS = rule(
-    "XA312",
-    "interrupt-not-the-hosts",
-    "A guest interrupt is not one of the host node",
-    severity="error",
-    effect="broken",
-    why="Xen routes the interrupts of the host node that xen,path names, under the same INTIDs;"
-    " what the guest's node states beyond them never fires.",
-    fix="state the host's interrupts",
-    source="map_device_irqs_to_domain: the host node's interrupts",
-    needs_host=True,
-)
-OFF_BY_32 = rule(
-    "XA320",
-    "spi-off-by-32",
-    "An INTID stands where the SPI number belongs, or the reverse",
-    severity="error",
-    effect="broken",
-    why="An interrupt of the GIC is written <0 N flags> with the number N of the SPI; its INTID,"
-    " which Xen, xl and data sheets speak of, is N + 32. The guest waits for another line, and the"
-    " device's own never reaches it.",
-    fix="write the number of the SPI, as in the host's tree",
-    source="interrupt-controller/arm,gic.yaml; map_device_irqs_to_domain: the host node's",
-    needs_host=True,
-)
-OTHER_TRIGGER = rule(
-    "XA321",
-    "trigger-differs",
-    "The guest states another trigger than the host",
-    severity="warning",
-    effect="broken",
-    why="Xen sets the line up as the host's node says. A guest that takes a level for an edge, or"
-    " the reverse, loses interrupts or gets them without end.",
-    fix="state the flags of the host's node",
-    source="map_irq_to_domain, irq_set_type: the host node's flags",
-    needs_host=True,
-)
-PARENT_NOT_GIC = rule(
-    "XA322",
-    "interrupt-parent-not-gic",
-    "The interrupt parent is no controller that the guest has",
-    severity="error",
-    effect="broken",
-    why="The guest's GIC has the phandle 0xfde8, or with dom0less that of a /gic node. interrupts"
-    " with another parent than it, or a controller below /passthrough, lead nowhere. dom0less does"
-    " not put an interrupt-parent on the guest's root as libxl does, so it must stand on"
-    " /passthrough or on the device.",
-    fix="write interrupt-parent = <0xfde8> on /passthrough",
-    source="make_gic_domU_node, prepare_dtb_domU; libxl_arm.c make_root_properties",
-)
-MISSING = rule(
-    "XA323",
-    "interrupt-missing",
-    "The guest's node states fewer interrupts than the host's",
-    severity="warning",
-    effect="broken",
-    why="Xen routes all interrupts of the host's node, but the guest's driver finds those only that"
-    " its own node states, by their place or by interrupt-names.",
-    fix="state all of the host's interrupts, in the same order",
-    source="map_device_irqs_to_domain: the host node's interrupts",
-    needs_host=True,
-)
-CUT_SHORT = rule(
-    "XA324",
-    "interrupt-cut-short",
-    "interrupts ends inside of a specifier",
-    severity="error",
-    effect="broken",
-    why="The guest's GIC takes three cells for an interrupt: type, number, flags. A guest finds no"
-    " interrupt in what is shorter, and refuses what is no multiple.",
-    fix="write three cells for each interrupt",
-    source="interrupt-controller/arm,gic.yaml: #interrupt-cells; Devicetree Specification 2.4.1",
-)
+LINE_NOT_HOSTS = rule("XA312", "interrupt-not-the-hosts", "error", "broken", needs_host=True)
+OFF_BY_32 = rule("XA320", "spi-off-by-32", "error", "broken", needs_host=True)
+OTHER_TRIGGER = rule("XA321", "trigger-differs", "warning", "broken", needs_host=True)
+PARENT_NOT_GIC = rule("XA322", "interrupt-parent-not-gic", "error", "broken")
+MISSING = rule("XA323", "interrupt-missing", "warning", "broken", needs_host=True)
+CUT_SHORT = rule("XA324", "interrupt-cut-short", "error", "broken")
 
 #: Cells of an interrupt of the guest's GIC.
 _GIC_CELLS = 3

@@ -24,17 +24,7 @@ from xenassign.xen.layout import Guest, clashes, memory_limit
 from xenassign.xen.releases import PAGE_SIZE
 
 HOST_MEMORY = rule(
-    "XA217",
-    "host-memory-mapped",
-    "A mapping gives away host memory",
-    severity="error",
-    effect="unsafe",
-    why="dom0less maps host RAM into the guest like any register, that of Xen and of other guests"
-    " included: the guest can read and change all of it. xl refuses it.",
-    fix="map the registers of a device",
-    routes=("dom0less",),
-    source="handle_passthrough_prop: compared with nothing",
-    needs_host=True,
+    "XA217", "host-memory-mapped", "error", "unsafe", routes=("dom0less",), needs_host=True
 )
 
 
@@ -169,7 +159,7 @@ def _memory(claims: Sequence[Claim], platform: Platform) -> Iterator[Finding]:
                 yield claim.at_host(HOST_MEMORY, f"{claim.text()} is host RAM")
             else:
                 found = claim.at_host(HOST_MEMORY, f"{claim.text()} is reserved by {carved.path}")
-                yield found._replace(severity="warning", fix=_ALONE)
+                yield found._replace(severity="warning", own_fix=_ALONE)
 
 
 _ALONE = "make sure that only the devices of this guest use it"

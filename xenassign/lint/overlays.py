@@ -18,18 +18,7 @@ if TYPE_CHECKING:
     from xenassign.lint.documents import TreeFile
 
 
-RESERVED_MARKED = rule(
-    "XA538",
-    "reserved-memory-marked",
-    "A region of /reserved-memory is marked",
-    severity="warning",
-    effect="broken",
-    why="Xen does not map a marked region into dom0 and shows it there as disabled, but lists its"
-    " pages in dom0's memory all the same. Linux takes no notice of a disabled region, uses the"
-    " pages as free RAM, and dies at the first touch. Without a dom0 the mark does nothing.",
-    fix="mark devices only",
-    source="handle_device, make_memory_node of the reserved banks (domain_build.c)",
-)
+RESERVED_MARKED = rule("XA538", "reserved-memory-marked", "warning", "broken")
 
 
 def reserved_marks(overlay: Tree, host: Tree | None) -> Iterator[Finding]:

@@ -22,109 +22,20 @@ from xenassign.lint.view import Check, PartialNode, Span, View, container_cells
 from xenassign.xen.iommu import Iommus
 from xenassign.xen.releases import PAGE_SIZE, XEN_REG_CELLS
 
-REG_UNMAPPED = rule(
-    "XA215",
-    "reg-unmapped",
-    "A guest register block is not mapped",
-    severity="error",
-    effect="broken",
-    why="The guest looks for registers where reg says, translated by the ranges of the buses above."
-    " Neither Xen nor xl reads that reg: what xen,reg (or iomem of xl) does not map there is a data"
-    " abort at the first access.",
-    fix="make reg and the guest addresses of xen,reg or iomem agree",
-    source="Devicetree Specification 2.3.8 (ranges); stage 2 data abort",
-)
+REG_UNMAPPED = rule("XA215", "reg-unmapped", "error", "broken")
 NOT_ITS_PAGES = rule(
-    "XA216",
-    "pages-not-the-devices",
-    "xen,reg maps pages that are not the device's",
-    severity="error",
-    effect="unsafe",
-    why="Xen takes interrupts and IOMMU streams from the node of xen,path, but maps whatever"
-    " xen,reg says: nothing compares the two. The guest gets another device's registers, or"
-    " nothing, at the address where its driver looks.",
-    fix="map the registers of the node that xen,path names, in bytes, rounded out to pages",
-    routes=DOM0LESS,
-    source="handle_passthrough_prop: compared with nothing",
-    needs_host=True,
+    "XA216", "pages-not-the-devices", "error", "unsafe", routes=DOM0LESS, needs_host=True
 )
-REMAINDER = rule(
-    "XA222",
-    "xen-reg-remainder",
-    "xen,reg ends inside of an entry",
-    severity="warning",
-    effect="broken",
-    why="Xen reads whole entries of host address, size and guest address, as wide as the"
-    " #address-cells and #size-cells of the node's container say, and ignores the bytes left over"
-    " without a word. They are an entry cut short, or written for other cells: then all numbers"
-    " are shifted.",
-    fix="write xen,reg for the cells of the node's container",
-    routes=DOM0LESS,
-    source="handle_passthrough_prop: the length divided by that of an entry",
-)
-EMPTY = rule(
-    "XA223",
-    "xen-reg-empty",
-    "xen,reg maps nothing of a device with registers",
-    severity="error",
-    effect="broken",
-    why="An empty xen,reg counts as present, and maps nothing: the device comes up with its"
-    " interrupts and without registers, and the first access of its driver is a data abort.",
-    fix="give the host address, size and guest address of its register blocks",
-    routes=DOM0LESS,
-    source="handle_prop_pfdt, handle_passthrough_prop: a loop over no entry",
-)
+REMAINDER = rule("XA222", "xen-reg-remainder", "warning", "broken", routes=DOM0LESS)
+EMPTY = rule("XA223", "xen-reg-empty", "error", "broken", routes=DOM0LESS)
 BLOCK_UNMAPPED = rule(
-    "XA224",
-    "block-not-mapped",
-    "A register block of the host's device is not mapped",
-    severity="warning",
-    effect="broken",
-    why="Xen maps the entries of xen,reg, not the registers of the node that xen,path names. A"
-    " driver that asks for a block by its index or name finds another one, or none.",
-    fix="add an entry for it to xen,reg and to reg, or leave it out of reg-names too",
-    routes=DOM0LESS,
-    source="handle_passthrough_prop: compared with nothing",
-    needs_host=True,
+    "XA224", "block-not-mapped", "warning", "broken", routes=DOM0LESS, needs_host=True
 )
-COVER = rule(
-    "XA225",
-    "xen-reg-cover-each-other",
-    "xen,reg of two devices cover each other's pages",
-    severity="warning",
-    effect="portability",
-    why="Rounding out to pages makes neighbours share a page. More than that is a size or an"
-    " address that is wrong: one node maps the registers of the other's device. Xen takes it; the"
-    " day the two go to different guests, each can drive the other's.",
-    fix="map each device's own registers, rounded out to pages",
-    routes=DOM0LESS,
-    source="handle_passthrough_prop: compared with nothing",
-)
+COVER = rule("XA225", "xen-reg-cover-each-other", "warning", "portability", routes=DOM0LESS)
 XENS_REGISTERS = rule(
-    "XA226",
-    "registers-of-xen",
-    "A bare mapping gives away registers of Xen's own",
-    severity="error",
-    effect="unsafe",
-    why="dom0less maps the interrupt controller, an IOMMU or the console UART of Xen into a guest"
-    " as it maps anything, when no xen,path stands beside: whoever holds them controls the whole"
-    " machine. xl refuses it.",
-    fix="leave them to Xen",
-    routes=DOM0LESS,
-    source="handle_passthrough_prop: compared with nothing",
-    needs_host=True,
+    "XA226", "registers-of-xen", "error", "unsafe", routes=DOM0LESS, needs_host=True
 )
-NO_SIZE = rule(
-    "XA227",
-    "xen-reg-no-size",
-    "An entry of xen,reg has no size",
-    severity="error",
-    effect="broken",
-    why="A size of 0 is page aligned, so Xen takes the entry, and maps nothing.",
-    fix="give the size in bytes, rounded up to whole pages",
-    routes=DOM0LESS,
-    source="handle_passthrough_prop, map_mmio_regions of 0 pages",
-)
+NO_SIZE = rule("XA227", "xen-reg-no-size", "error", "broken", routes=DOM0LESS)
 
 
 def mapped_pages(view: View) -> Iterator[Finding]:

@@ -17,76 +17,12 @@ from xenassign.lint.protection import is_left_iommu
 from xenassign.lint.view import Check, View
 from xenassign.xen.releases import GUEST_PHANDLE_GIC
 
-DANGLING = rule(
-    "XA511",
-    "phandle-dangling",
-    "A phandle points at nothing",
-    severity="error",
-    effect="broken",
-    why="Xen and libxl copy phandles as numbers. One that names no node of the partial tree (but"
-    " for 0xfde8, the guest's GIC) is broken in the guest, and the driver's probe fails.",
-    fix="copy the node that it names, or drop the property",
-    source="scan_pfdt_node, libxl_arm.c copy_properties: numbers are copied as they are",
-)
-OUTSIDE = rule(
-    "XA513",
-    "supplier-outside",
-    "A phandle names a node that is not copied",
-    severity="error",
-    effect="broken",
-    why="Xen and libxl copy /passthrough and /aliases only. A clock or a PHY that stands beside"
-    " /passthrough compiles without a complaint, and is missing in the guest.",
-    fix="move the node that it names below /passthrough",
-    source="scan_pfdt_node, libxl_arm.c copy_partial_fdt",
-)
-LEFTOVER = rule(
-    "XA514",
-    "host-leftover",
-    "A supplier of the host was left in",
-    severity="warning",
-    effect="broken",
-    why="Power domains, resets, pins, DMA channels, regulators, MSIs and the like stay with the"
-    " host, which must leave them switched on and set up. Left in the guest's node they name"
-    " nothing. Linux fails the probe for pins, resets and interconnects (-EINVAL), and goes on"
-    " without the others.",
-    fix="drop the property, with its names",
-    source="Linux pinctrl_bind_pins, __of_reset_control_get, of_icc_get, genpd_dev_pm_attach",
-)
-GIC_PHANDLE = rule(
-    "XA515",
-    "gic-phandle",
-    "The phandle of /gic is not what interrupts name",
-    severity="error",
-    effect="broken",
-    why="With dom0less the guest's GIC takes the phandle of the partial tree's /gic node; without"
-    " one there it gets 0 up to Xen 4.19, so that no interrupt of the guest works. libxl does not"
-    " look at /gic: its GIC always has 0xfde8.",
-    fix="leave /gic out, and write 0xfde8 for the GIC: that serves both routes and every release",
-    source="domain_handle_dtb_bootmodule: fdt_get_phandle of /gic; libxl_arm.c GUEST_PHANDLE_GIC",
-)
-TWICE = rule(
-    "XA516",
-    "phandle-twice",
-    "Two nodes have one phandle",
-    severity="error",
-    effect="broken",
-    why="Whoever names it gets the first of the two. 0xfde8 is the guest's GIC, which Xen and libxl"
-    " add, so no other node can have it.",
-    fix="give each node a phandle of its own, as dtc does with labels",
-    source="Devicetree Specification 2.3.3; GUEST_PHANDLE_GIC (public/device_tree_defs.h)",
-)
-NOT_PROVIDER = rule(
-    "XA517",
-    "not-a-provider",
-    "A phandle names a node that supplies no such thing",
-    severity="error",
-    effect="broken",
-    why="A property names a provider with as many arguments as the provider's #…-cells says, and a"
-    " node without it is none: the guest cannot read the property. A number that was copied from"
-    " the host's tree can name any node of the partial tree.",
-    fix="name a provider, or drop the property",
-    source="Devicetree Specification 2.3.3; Linux of_parse_phandle_with_args",
-)
+DANGLING = rule("XA511", "phandle-dangling", "error", "broken")
+OUTSIDE = rule("XA513", "supplier-outside", "error", "broken")
+LEFTOVER = rule("XA514", "host-leftover", "warning", "broken")
+GIC_PHANDLE = rule("XA515", "gic-phandle", "error", "broken")
+TWICE = rule("XA516", "phandle-twice", "error", "broken")
+NOT_PROVIDER = rule("XA517", "not-a-provider", "error", "broken")
 
 #: What stays with the host and a guest can do without: kinds of suppliers, and whether Linux fails
 #: the probe when the phandle names nothing. It goes on without the others: of_count or of_parse of

@@ -23,43 +23,10 @@ from xenassign.lint.view import Check, View
 from xenassign.xen.iommu import Shield, protection
 
 FORCE_NOT_NEEDED = rule(
-    "XA419",
-    "force-not-needed",
-    "A device that Xen protects is forced",
-    severity="note",
-    effect="style",
-    why="xen,force-assign-without-iommu says that no IOMMU stands before the device. Where Xen"
-    " protects it the property does nothing; on another board, or with the IOMMU off, it lets the"
-    " device through unprotected without a word.",
-    fix="drop xen,force-assign-without-iommu",
-    routes=DOM0LESS,
-    source="handle_passthrough_prop: the force is asked for after the protection",
-    needs_host=True,
+    "XA419", "force-not-needed", "note", "style", routes=DOM0LESS, needs_host=True
 )
-FORCE_IGNORED = rule(
-    "XA420",
-    "force-ignored",
-    "A force where nothing is assigned",
-    severity="note",
-    effect="style",
-    why="xen,force-assign-without-iommu counts for the node that has it, together with its xen,reg;"
-    " it does not cover the nodes below, and alone it does nothing.",
-    fix="write it on each device that needs it",
-    routes=DOM0LESS,
-    source="handle_prop_pfdt: looked at beside xen,reg",
-)
-IOMMUS_LEFT = rule(
-    "XA421",
-    "iommus-left",
-    "The host's IOMMU was left in the guest's node",
-    severity="warning",
-    effect="broken",
-    why="The guest has no IOMMU: Xen reads the streams from the host's node. Where the phandle"
-    " names a node of the guest, its driver waits for an IOMMU for ever (an error); one that names"
-    " nothing Linux takes for none, and others may not. xen,smmu-stream-ids means nothing to Xen.",
-    fix="drop it",
-    source="handle_passthrough_prop: the host's node; Linux of_iommu_configure",
-)
+FORCE_IGNORED = rule("XA420", "force-ignored", "note", "style", routes=DOM0LESS)
+IOMMUS_LEFT = rule("XA421", "iommus-left", "warning", "broken")
 
 _LEFT = frozenset({"iommus", "iommu-map", "mmu-masters"})
 _MEANS_NOTHING = "xen,smmu-stream-ids"

@@ -17,134 +17,17 @@ from xenassign.host.device import SIMPLE_BUSES
 from xenassign.lint.dom0less import DOM0LESS
 from xenassign.lint.view import Check, View
 
-NOTHING_SAID = rule(
-    "XA802",
-    "nothing-assigned",
-    "Nothing below /passthrough is assigned",
-    severity="error",
-    effect="broken",
-    why="dom0less reads /passthrough, /aliases and the phandle of /gic, and ignores everything else"
-    " in silence: a domain without xen,reg there comes up without the device. The name is compared"
-    " without regard to case, but whole: passthrough@0 is another node.",
-    fix="put the devices below /passthrough, with xen,reg and xen,path",
-    routes=DOM0LESS,
-    source="scan_pfdt_node",
-)
-OUTSIDE = rule(
-    "XA803",
-    "outside-passthrough",
-    "A node outside of /passthrough speaks to Xen",
-    severity="error",
-    effect="broken",
-    why="Xen and libxl copy /passthrough and /aliases only; a device elsewhere in the partial tree"
-    " is neither assigned nor seen by the guest.",
-    fix="move the node below /passthrough",
-    source="scan_pfdt_node, libxl_arm.c copy_partial_fdt",
-)
-DISABLED = rule(
-    "XA805",
-    "status-disabled",
-    "A device is disabled in the guest's tree",
-    severity="warning",
-    effect="broken",
-    why="Xen does not look at status: the device is assigned, and the copy tells the guest to leave"
-    " it alone. Boards disable in their tree what a later file enables.",
-    fix='drop status, or write status = "okay"',
-    source="scan_pfdt_node copies it; Devicetree Specification 2.3.4",
-)
-NO_BUS = rule(
-    "XA806",
-    "not-simple-bus",
-    "/passthrough is no bus that a guest descends into",
-    severity="error",
-    effect="broken",
-    why="A guest makes devices of the nodes below the root, and goes on below those only that say"
-    ' with compatible = "simple-bus" that their children are devices. Without it no driver is ever'
-    " asked.",
-    fix='write compatible = "simple-bus" on /passthrough',
-    source="Devicetree Specification 4.5 (simple-bus); Linux of_platform_default_populate",
-)
-NO_RANGES = rule(
-    "XA807",
-    "no-ranges",
-    "A bus above a device has no ranges",
-    severity="error",
-    effect="broken",
-    why="A bus without ranges is one that the processor cannot address: no reg below it has an"
-    " address in the guest, whatever xen,reg maps, and drivers find no registers.",
-    fix="write an empty ranges on the bus",
-    source="Devicetree Specification 2.3.8 (ranges)",
-)
-ALIAS = rule(
-    "XA808",
-    "alias-dangling",
-    "An alias names no node of the guest",
-    severity="note",
-    effect="broken",
-    why="/aliases is copied as it is. An alias with the path of the host's node, or of one outside"
-    " of /passthrough, names nothing in the guest, and the device does not get its number.",
-    fix="write the path below /passthrough, or drop the alias",
-    source="domain_handle_dtb_bootmodule, libxl_arm.c copy_partial_fdt: /aliases",
-)
-UNKNOWN = rule(
-    "XA809",
-    "xen-property-unknown",
-    "Xen knows no such property",
-    severity="warning",
-    effect="broken",
-    why="Below /passthrough Xen reads xen,reg, xen,path and xen,force-assign-without-iommu, spelt"
-    " so. Any other it copies into the guest without a word.",
-    fix="spell it as Xen does, or drop it",
-    routes=DOM0LESS,
-    source="handle_prop_pfdt: three names, compared whole",
-)
-NO_COMPATIBLE = rule(
-    "XA810",
-    "no-compatible",
-    "A device has no compatible",
-    severity="warning",
-    effect="broken",
-    why="Xen assigns the device by xen,path, but a guest finds a driver by compatible: it has the"
-    " registers, and nobody who uses them.",
-    fix="copy compatible from the host's node",
-    source="Devicetree Specification 2.3.1 (compatible)",
-)
-BAD_COMPATIBLE = rule(
-    "XA811",
-    "compatible-malformed",
-    "compatible holds a string that no driver has",
-    severity="warning",
-    effect="broken",
-    why="compatible is a list of strings. Written as one string with an escape for the NUL between"
-    " two names it depends on how that is quoted: a backslash stays in the name, digits behind the"
-    " escape become part of it, and no driver matches.",
-    fix='write a list: compatible = "first", "second"',
-    source="Devicetree Specification 2.3.1 (compatible), 6.3 (strings in source)",
-)
-NO_CELLS = rule(
-    "XA812",
-    "cells-missing",
-    "A bus above a device does not state its cells",
-    severity="warning",
-    effect="broken",
-    why="Without #address-cells and #size-cells Xen and the specification take 2 and 1, but Linux"
-    " takes those of the next node above that has them, which are 2 and 2 at the guest's root: it"
-    " reads reg otherwise than Xen reads xen,reg.",
-    fix="write #address-cells and #size-cells",
-    source="handle_passthrough_prop; Devicetree Specification 2.3.5; Linux of_bus_n_size_cells",
-)
-PATH_LIST = rule(
-    "XA813",
-    "xen-path-list",
-    "xen,path has more than one path",
-    severity="warning",
-    effect="broken",
-    why="Xen reads the first string of xen,path. The interrupts and streams of the others are not"
-    " assigned.",
-    fix="give each host node a node of its own",
-    routes=DOM0LESS,
-    source="handle_passthrough_prop: one string",
-)
+NOTHING_SAID = rule("XA802", "nothing-assigned", "error", "broken", routes=DOM0LESS)
+OUTSIDE = rule("XA803", "outside-passthrough", "error", "broken")
+DISABLED = rule("XA805", "status-disabled", "warning", "broken")
+NO_BUS = rule("XA806", "not-simple-bus", "error", "broken")
+NO_RANGES = rule("XA807", "no-ranges", "error", "broken")
+ALIAS = rule("XA808", "alias-dangling", "note", "broken")
+UNKNOWN = rule("XA809", "xen-property-unknown", "warning", "broken", routes=DOM0LESS)
+NO_COMPATIBLE = rule("XA810", "no-compatible", "warning", "broken")
+BAD_COMPATIBLE = rule("XA811", "compatible-malformed", "warning", "broken")
+NO_CELLS = rule("XA812", "cells-missing", "warning", "broken")
+PATH_LIST = rule("XA813", "xen-path-list", "warning", "broken", routes=DOM0LESS)
 
 _XENS = ("xen,reg", "xen,path", "xen,force-assign-without-iommu")
 #: Other properties that may stand below /passthrough: the guest's own bindings

@@ -18,28 +18,8 @@ from xenassign.devicetree.places import Place
 from xenassign.findings import Finding, rule
 from xenassign.lint.documents import ConfigFile, Document
 
-NO_REASON = rule(
-    "XA901",
-    "waiver-without-reason",
-    "A waiver gives no reason",
-    severity="error",
-    effect="style",
-    why="Xen does not read comments. Whoever comes after you must know why a finding may be waived;"
-    " a waiver without a reason does not count.",
-    fix="write it as `xenassign: allow CODE: why it is well`",
-    source="xenassign",
-)
-UNUSED = rule(
-    "XA902",
-    "waiver-unused",
-    "A waiver takes no finding away",
-    severity="warning",
-    effect="style",
-    why="Xen does not read comments. What the waiver was for has gone, or it stands in the wrong"
-    " place, or has the wrong code: it would hide the next mistake.",
-    fix="take it away, or set it on the line above what it is for",
-    source="xenassign",
-)
+NO_REASON = rule("XA901", "waiver-without-reason", "error", "style")
+UNUSED = rule("XA902", "waiver-unused", "warning", "style")
 
 _BEGINNING = re.compile(r"xenassign:\s*allow\b")
 _WAIVER = re.compile(

@@ -8,18 +8,7 @@ from collections.abc import Iterator
 from xenassign.devicetree.source import Source
 from xenassign.findings import Finding, rule
 
-NUL_ESCAPE = rule(
-    "XA814",
-    "nul-escape",
-    "A string ends in the middle",
-    severity="warning",
-    effect="portability",
-    why="An escaped NUL between two names makes a list of one string, but only by luck: digits"
-    " behind it belong to the escape (a name that begins with one loses it), and other tools keep"
-    " the backslash. Decompilers of old wrote such strings.",
-    fix='write a list: compatible = "first", "second"',
-    source="Devicetree Specification 2.3.1 (compatible), 6.3 (strings in source)",
-)
+NUL_ESCAPE = rule("XA814", "nul-escape", "warning", "portability")
 
 #: A character of a string as it is written.
 _WRITTEN = re.compile(r"\\(?:[0-7]{1,3}|x[0-9A-Fa-f]{1,2}|.)|[^\\]", re.DOTALL)

@@ -15,17 +15,7 @@ from xenassign.xen import xlcfg
 
 SCHEMA = "xenassign/hosts/1"
 
-HOSTS_DIFFER = rule(
-    "XA022",
-    "hosts-differ",
-    "One set of files cannot serve all boards",
-    severity="error",
-    effect="broken",
-    why="The host's addresses, interrupts and paths stand in the files, and what stands for clocks"
-    " and regulators: Xen refuses those of another board, or maps other devices.",
-    fix="give --per-host for a folder of files for each board",
-    source="xenassign: --host given more than once",
-)
+HOSTS_DIFFER = rule("XA022", "hosts-differ", "error", "broken")
 
 _HEX = frozenset({"host address", "guest address", "size"})
 _MIB = frozenset({"memory limit", "stage 2 pool"})

@@ -10,7 +10,7 @@ LIC_FILES_CHKSUM = "file://LICENSE;md5=3b83ef96387f14655fc854ddc3c6bd57"
 # task. Who copies the layer alone puts a git URI here, or sets XENASSIGN_SOURCE to a checkout.
 XENASSIGN_SOURCE ?= "${THISDIR}/../../../.."
 FILESEXTRAPATHS:prepend := "${XENASSIGN_SOURCE}:"
-SRC_URI = "file://xenassign file://grammar file://knowledge file://templates file://completions file://man file://LICENSE"
+SRC_URI = "file://xenassign file://grammar file://knowledge file://templates file://completions file://docs/rules file://man file://LICENSE"
 
 # Releases from styhead on unpack into UNPACKDIR, and refuse WORKDIR as S.
 S = "${@d.getVar('UNPACKDIR') or d.getVar('WORKDIR')}"
@@ -27,6 +27,8 @@ do_install:append() {
     for xa_data in grammar knowledge templates completions; do
         cp -R "${S}/$xa_data" "${D}${PYTHON_SITEPACKAGES_DIR}/xenassign/"
     done
+    install -d "${D}${PYTHON_SITEPACKAGES_DIR}/xenassign/docs"
+    cp -R "${S}/docs/rules" "${D}${PYTHON_SITEPACKAGES_DIR}/xenassign/docs/"
     xenassign_python_tidy
     install -d "${D}${bindir}"
     printf '#!/usr/bin/env %s\nfrom xenassign.cli import main\n\nmain()\n' \
