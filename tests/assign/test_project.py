@@ -168,7 +168,7 @@ def test_everything(tmp_path: Path) -> None:
     made = read(tmp_path, EVERYTHING)
     assert made.system == SystemRequest((net, log), allowances)
     assert made.hosts == (str(tmp_path / "a.dtb"), str(tmp_path / "boards/b.dtb"))
-    assert made.file == str(tmp_path / "x.toml")
+    assert made.toml.file == str(tmp_path / "x.toml")
 
 
 def test_the_least_is_what_the_command_line_has_by_default(tmp_path: Path) -> None:
@@ -552,5 +552,5 @@ def test_what_the_board_refuses_has_its_line_too(
     with pytest.raises(UsageError) as caught:
         decide(tree, made.system.domains[1])
     said = str(made.system.located(caught.value, "net"))
-    assert said.startswith(f"{made.file}:{message}"), said
+    assert said.startswith(f"{made.toml.file}:{message}"), said
     assert said.count("--") == 0

@@ -48,11 +48,6 @@ class Project:
     hosts: tuple[str, ...]
     system: SystemRequest
 
-    @property
-    def file(self) -> str:
-        """The file's name for messages."""
-        return self.toml.file
-
 
 #: Options of which the command line's come first; of others the last counts.
 _FIRST = frozenset({"maps", "clock_rates"})

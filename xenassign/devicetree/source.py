@@ -65,15 +65,12 @@ class NodePlace(NamedTuple):
 
 @dataclass(eq=False, frozen=True)
 class Source:
-    """What was read. ``labels``: label to the path of its node. ``overlay``: it has /plugin/.
+    """What was read: the blob that dtc would make of it, and the places of what it says.
 
     Nodes and properties that dtc adds (phandles, ``__symbols__``, fixups) have no place.
     """
 
-    file: str
     blob: bytes
-    overlay: bool
-    labels: dict[str, str]
     _map: SourceMap
     _comments: tuple[Span, ...]
     _root: SourceNode
@@ -145,12 +142,12 @@ def read_source(
     made = preprocessed(data, name, include) if needs_cpp(text) else None
     sources = Sources(made.text if made else text, name, include, SourceMap(made))
     try:
-        return _read(sources, name, symbols)
+        return _read(sources, symbols)
     except SourceError as error:
         raise sources.map.error(error) from None
 
 
-def _read(sources: Sources, name: str, symbols: bool) -> Source:
+def _read(sources: Sources, symbols: bool) -> Source:
     from xenassign.devicetree.blob_writer import write_blob
     from xenassign.devicetree.dts_syntax import parse
     from xenassign.devicetree.source_checks import boot_cpu, complete
@@ -166,15 +163,8 @@ def _read(sources: Sources, name: str, symbols: bool) -> Source:
         tree.add(statement)
     boot = boot_cpu(tree.root)
     complete(tree, symbols)
-    labels = {
-        label: node.path
-        for node in tree.root.walk()
-        for label, counts in node.labels.items()
-        if counts
-    }
     blob = write_blob(tree.root, _properties, file.reservations, boot)
-    comments = tuple(sources.comments)
-    return Source(name, blob, file.overlay, labels, sources.map, comments, tree.root)
+    return Source(blob, sources.map, tuple(sources.comments), tree.root)
 
 
 def _properties(node: SourceNode) -> Iterator[tuple[str, bytes]]:
