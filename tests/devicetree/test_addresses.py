@@ -8,12 +8,9 @@ import pytest
 from tests.answers import at
 from xenassign.devicetree.addresses import (
     Block,
-    Cells,
     Range,
     RegEntry,
-    cells,
     is_pci,
-    number,
     on_processor_bus,
     pci_windows,
     ranges,
@@ -21,6 +18,7 @@ from xenassign.devicetree.addresses import (
     registers,
     translate,
 )
+from xenassign.devicetree.cells import BusCells, bus_cells, number
 from xenassign.devicetree.tree import Node, PropertyError
 
 from .trees import BOARDS, NAMES, board, compiled, needs_dtc
@@ -258,8 +256,8 @@ def test_the_defaults_of_cells_are_two_and_one_and_not_inherited() -> None:
         """/ { #address-cells = <1>; #size-cells = <2>;
             bus { ranges; dev { reg = <0x1 0x2 0x3>; }; }; };"""
     )
-    assert cells(tree.root) == Cells(1, 2)
-    assert cells(at(tree, "/bus")) == Cells(2, 1)
+    assert bus_cells(tree.root) == BusCells(1, 2)
+    assert bus_cells(at(tree, "/bus")) == BusCells(2, 1)
     assert reg(at(tree, "/bus/dev")) == (RegEntry(0x1_0000_0002, 3),)
 
 
@@ -282,7 +280,7 @@ def test_the_root_without_cells() -> None:
 def test_absurd_cells_are_a_problem(properties: str) -> None:
     tree = compiled(f"/ {{ {properties} dev {{ reg = <1 2 3>; }}; }};")
     with pytest.raises(PropertyError, match="of / is absurd"):
-        cells(tree.root)
+        bus_cells(tree.root)
     found = registers(at(tree, "/dev"))
     assert found.blocks == ()
     assert len(found.problems) == 1
@@ -293,7 +291,7 @@ def test_absurd_cells_are_a_problem(properties: str) -> None:
 def test_cells_that_are_no_number(value: str) -> None:
     tree = compiled(f"/ {{ #address-cells{value}; #size-cells = <1>; dev {{ reg = <1 2 3>; }}; }};")
     with pytest.raises(PropertyError, match="#address-cells has"):
-        cells(tree.root)
+        bus_cells(tree.root)
     assert len(registers(at(tree, "/dev")).problems) == 1
 
 

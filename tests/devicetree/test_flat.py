@@ -230,8 +230,8 @@ def test_every_readable_mutant_is_read_as_libfdt_reads_it(generate: Callable[...
 def test_first_and_last_are_those_of_a_repeated_property() -> None:
     root = read_flat(Blob(ODD["properties repeat"]).write())
     assert root is not None
-    assert (root.first("p"), root.last("p")) == (b"1", b"2")
-    assert (root.first("none"), root.last("none")) == (None, None)
+    assert (root.value("p"), root.last("p")) == (b"1", b"2")
+    assert (root.value("none"), root.last("none")) == (None, None)
 
 
 @pytest.mark.parametrize(

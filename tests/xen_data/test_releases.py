@@ -6,11 +6,11 @@ from itertools import combinations, pairwise
 
 import pytest
 
+from xenassign.devicetree.cells import DEFAULT_CELLS
 from xenassign.errors import UsageError
 from xenassign.xen import releases
 from xenassign.xen.releases import (
     DEFAULT,
-    DEFAULT_CELLS,
     DOM0LESS_TREE_CAP,
     DOMAIN_NAME,
     GUEST_IPA_BITS_MAX,

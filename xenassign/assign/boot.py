@@ -17,18 +17,19 @@ from xenassign.assign.boot_request import (
     LoadOption,
 )
 from xenassign.assign.direct_map import uncovered
-from xenassign.assign.host_changes import all_marks, chosen_cells, domain_node, split
+from xenassign.assign.host_changes import all_marks, chosen_cells, domain_node
 from xenassign.assign.plan import DomainPlan
 from xenassign.devicetree.blob_edit import edited
 from xenassign.devicetree.blob_writer import to_blob
+from xenassign.devicetree.cells import number, split, xen_bus_cells, xen_cells
 from xenassign.devicetree.changes import Change
 from xenassign.devicetree.draft import DraftNode, DraftProperty, cells, text
-from xenassign.devicetree.tree import Node, PropertyError
+from xenassign.devicetree.tree import Node
 from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule, some
 from xenassign.host.platform import Platform
 from xenassign.xen.layout import MIB
-from xenassign.xen.releases import DEFAULT_CELLS, PAGE_SIZE
+from xenassign.xen.releases import PAGE_SIZE
 
 _ROUTES = ("dom0less",)
 
@@ -227,10 +228,10 @@ def _module(
             f"--load {load.name}: how large is it? give its size or its file:"
             f" --load {load.name}={load.address:#x}:FILE"
         )
-    for number, count in zip((load.address, load.size or 0), cells_of, strict=True):
-        if number >= 1 << 32 * count:
+    for value, count in zip((load.address, load.size or 0), cells_of, strict=True):
+        if value >= 1 << 32 * count:
             raise UsageError(
-                f"--load {load.name}: {number:#x} does not fit into the {count} cells of {parent};"
+                f"--load {load.name}: {value:#x} does not fit into the {count} cells of {parent};"
                 " load it lower"
             )
     return Module(load, f"{parent}/module@{load.address:x}", cells_of)
@@ -294,17 +295,11 @@ def _span_of(module: Node) -> Iterator[_Span]:
     """Where a module of the board's tree lies; nothing where that cannot be read."""
     above = module.parent
     assert above is not None
-    try:
-        address, size = (above.cells(name) for name in ("#address-cells", "#size-cells"))
-        reg = module.cells("reg") or ()
-    except PropertyError:
-        return
-    counts = (address or DEFAULT_CELLS[:1])[0], (size or DEFAULT_CELLS[1:])[0]
-    if max(counts) <= 2 and min(counts) >= 1 and len(reg) >= sum(counts):
-        first, length = (
-            int.from_bytes(b"".join(cell.to_bytes(4, "big") for cell in part), "big")
-            for part in (reg[: counts[0]], reg[counts[0] : sum(counts)])
-        )
+    address, size = xen_bus_cells(above)
+    reg = xen_cells(module.value("reg") or b"")
+    if max(address, size) <= 2 and min(address, size) >= 1 and len(reg) >= address + size:
+        first = number(reg[:address])
+        length = number(reg[address : address + size])
         yield _Span(f"{module.path} of the board's tree", first, first + length)
 
 
@@ -327,8 +322,8 @@ def _unpacked_twice(plan: BootPlan) -> Iterator[Finding]:
 def _judge(platform: Platform, plan: BootPlan, plans: Sequence[DomainPlan]) -> Iterator[Finding]:
     spans = _spans(plan)
     kept = list(_kept(platform, plan.chosen))
-    for number, span in enumerate(spans):
-        for other in (*spans[:number], *(one for one in kept if one[1:] != span[1:])):
+    for index, span in enumerate(spans):
+        for other in (*spans[:index], *(one for one in kept if one[1:] != span[1:])):
             if span.meets(other):
                 yield OVERLAP(f"{other.text} and {span.text} overlap", node="/chosen")
     yield from _unpacked_twice(plan)

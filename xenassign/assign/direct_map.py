@@ -15,13 +15,14 @@ from typing import NamedTuple
 
 from xenassign.assign.request import Request
 from xenassign.devicetree.addresses import Block, Range, is_pci, ranges, registers
+from xenassign.devicetree.cells import xen_bus_cells
 from xenassign.devicetree.tree import Node, PropertyError, Tree
 from xenassign.findings import Finding, Rule, rule
 from xenassign.host.device import HostDevice, is_simple_bus, read_device
 from xenassign.host.platform import Platform
 from xenassign.xen.direct_map import Banks, redistributors, vuart
 from xenassign.xen.layout import MIB
-from xenassign.xen.releases import DEFAULT_CELLS, Release
+from xenassign.xen.releases import Release
 
 _ROUTES = ("dom0less",)
 
@@ -236,11 +237,7 @@ def chosen_cells(tree: Tree, request: Request) -> tuple[int, int]:
     too narrow for a bank, 2 and 2.
     """
     chosen = tree.find_as_xen("/chosen") or tree.root
-    found = []
-    for name, default in zip(("#address-cells", "#size-cells"), DEFAULT_CELLS, strict=True):
-        stated = (node.cells(name)[:1] for node in chosen.lineage() if node.has(name))
-        found.append(next((cell[0] for cell in stated if cell), default))
-    address, size = found
+    address, size = xen_bus_cells(*chosen.lineage())
     fits = all(
         base < 1 << 32 * address and length < 1 << 32 * size
         for base, length in request.static_memory

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from xenassign.assign.plan import DomainPlan
+from xenassign.devicetree.cells import split
 from xenassign.devicetree.changes import Change
 from xenassign.devicetree.draft import DraftNode, DraftProperty, boolean, cells, text
 
@@ -82,11 +83,6 @@ def chosen_cells(
         cells("#address-cells", address, decimal=True, comment=comment),
         cells("#size-cells", size, decimal=True, comment=comment),
     )
-
-
-def split(number: int, count: int) -> tuple[int, ...]:
-    """A number in so many cells."""
-    return tuple(number >> 32 * at & 0xFFFFFFFF for at in reversed(range(count)))
 
 
 def _static_memory(plan: DomainPlan) -> list[DraftProperty]:

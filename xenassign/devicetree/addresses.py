@@ -13,23 +13,12 @@ All addresses and sizes are bytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
+from xenassign.devicetree.cells import bus_cells, entries, number
 from xenassign.devicetree.tree import Node, PropertyError
-
-#: Section 2.3.5: what holds when #address-cells or #size-cells is absent. They are not inherited.
-DEFAULT_ADDRESS_CELLS = 2
-DEFAULT_SIZE_CELLS = 1
-
-
-class Cells(NamedTuple):
-    """#address-cells and #size-cells of a bus, for its children."""
-
-    address: int
-    size: int
 
 
 class RegEntry(NamedTuple):
@@ -83,48 +72,14 @@ class Registers(NamedTuple):
     mapped: bool = True
 
 
-def _cell_count(node: Node, name: str, default: int) -> int:
-    prop = node.get(name)
-    return prop.u32() if prop else default
-
-
-def cells(bus: Node) -> Cells:
-    """The cells that hold for the children of a node. Raises PropertyError."""
-    address = _cell_count(bus, "#address-cells", DEFAULT_ADDRESS_CELLS)
-    size = _cell_count(bus, "#size-cells", DEFAULT_SIZE_CELLS)
-    if address > 4 or size > 4:
-        raise PropertyError(
-            f"#address-cells {address} or #size-cells {size} of {bus.path} is absurd"
-        )
-    return Cells(address, size)
-
-
-def number(cell_values: tuple[int, ...]) -> int:
-    """Cells, most significant first, as one number."""
-    value = 0
-    for cell in cell_values:
-        value = value << 32 | cell
-    return value
-
-
-def _entries(node: Node, name: str, width: int) -> Iterator[tuple[int, ...]]:
-    values = node.cells(name)
-    if width == 0 or len(values) % width:
-        raise PropertyError(
-            f"{name} of {node.path} has {len(values)} cells, no multiple of {width}"
-        )
-    for at in range(0, len(values), width):
-        yield values[at : at + width]
-
-
 def reg(node: Node) -> tuple[RegEntry, ...]:
     """The entries of ``reg`` on the parent's bus; none when absent. Raises PropertyError."""
     if node.parent is None or not node.has("reg"):
         return ()
-    bus = cells(node.parent)
+    bus = bus_cells(node.parent)
     return tuple(
         RegEntry(number(entry[: bus.address]), number(entry[bus.address :]))
-        for entry in _entries(node, "reg", bus.address + bus.size)
+        for entry in entries(node, "reg", bus.address + bus.size)
     )
 
 
@@ -141,7 +96,7 @@ def ranges(bus: Node, name: str = "ranges") -> tuple[Range, ...] | None:
     """
     if bus.parent is None or not bus.has(name):
         return None
-    child, parent = cells(bus), cells(bus.parent)
+    child, parent = bus_cells(bus), bus_cells(bus.parent)
     upper = child.address + parent.address
     flagged = 1 if is_pci(bus) and child.address == 3 else 0
     return tuple(
@@ -151,14 +106,14 @@ def ranges(bus: Node, name: str = "ranges") -> tuple[Range, ...] | None:
             size=number(entry[upper:]),
             flags=entry[0] if flagged else 0,
         )
-        for entry in (_entries(bus, name, upper + child.size) if bus.properties[name].value else ())
+        for entry in (entries(bus, name, upper + child.size) if bus.properties[name].value else ())
     )
 
 
 def one_to_one(host: Node) -> tuple[Range, ...]:
     """``dma-ranges`` of a PCI host where no entry moves addresses; else none."""
     try:
-        table = ranges(host, "dma-ranges") if is_pci(host) and cells(host) == (3, 2) else None
+        table = ranges(host, "dma-ranges") if is_pci(host) and bus_cells(host) == (3, 2) else None
     except PropertyError:
         return ()
     return table if table and not any(entry.moves for entry in table) else ()
@@ -172,7 +127,7 @@ def on_processor_bus(node: Node) -> bool:
     if bus.parent is None:
         return True
     try:
-        if cells(bus).size == 0:
+        if bus_cells(bus).size == 0:
             return False
     except PropertyError:
         return False
@@ -213,12 +168,12 @@ def registers(node: Node) -> Registers:
     if not on_processor_bus(node):
         return Registers(mapped=False)
     try:
-        entries = reg(node)
+        stated = reg(node)
     except PropertyError as error:
         return Registers(problems=(str(error),))
     blocks: list[Block] = []
     problems: list[str] = []
-    for index, entry in enumerate(entries):
+    for index, entry in enumerate(stated):
         try:
             address = translate(node.parent, entry.address, entry.size)
         except PropertyError as error:

@@ -30,7 +30,7 @@ class FlatNode(NamedTuple):
     properties: tuple[tuple[str, bytes], ...]
     children: tuple[FlatNode, ...]
 
-    def first(self, name: str) -> bytes | None:
+    def value(self, name: str) -> bytes | None:
         """The value that fdt_getprop finds."""
         return next((value for key, value in self.properties if key == name), None)
 
@@ -42,7 +42,7 @@ class FlatNode(NamedTuple):
     def phandle(self) -> int:
         """What fdt_get_phandle returns: 0 without one."""
         for name in ("phandle", "linux,phandle"):
-            value = self.first(name)
+            value = self.value(name)
             if value is not None and len(value) == 4:
                 return int.from_bytes(value, "big")
         return 0

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from xenassign.devicetree.cells import address_cells, cell_count
 from xenassign.devicetree.tree import Node, PropertyError, Tree
 
 
@@ -55,19 +56,12 @@ def interrupt_parent(tree: Tree, node: Node) -> Node | None:
 
 
 def _interrupt_cells(controller: Node) -> int:
-    prop = controller.get("#interrupt-cells")
-    if prop is None:
-        raise PropertyError(f"{controller.path} has no #interrupt-cells")
-    return prop.u32()
+    return cell_count(controller, "#interrupt-cells")
 
 
 def _address_cells(node: Node) -> int:
     """The address cells of an interrupt controller: none when it has no #address-cells."""
-    prop = node.get("#address-cells")
-    count = prop.u32() if prop else 0
-    if count > 4:
-        raise PropertyError(f"#address-cells {count} of {node.path} is absurd")
-    return count
+    return address_cells(node, default=0)
 
 
 def interrupts(tree: Tree, node: Node) -> Interrupts:

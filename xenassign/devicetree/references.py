@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from xenassign.devicetree.cells import cell_count
 from xenassign.devicetree.phandle_properties import REMAINDER, PhandleProperty, lookup
 from xenassign.devicetree.tree import Node, Property, PropertyError, Tree
 
@@ -108,12 +109,7 @@ def _argument_count(rule: PhandleProperty, provider: Node | None, phandle: int) 
         return rule.cells
     if provider is None:
         raise PropertyError(f"phandle {phandle:#x} names no node")
-    prop = provider.get(rule.cells)
-    if prop is not None:
-        return prop.u32()
-    if rule.default_cells is None:
-        raise PropertyError(f"{provider.path} has no {rule.cells}")
-    return rule.default_cells
+    return cell_count(provider, rule.cells, rule.default_cells)
 
 
 def references(tree: Tree, node: Node) -> tuple[References, ...]:

@@ -131,6 +131,11 @@ class Node:
         """The property of that name, or None."""
         return self.properties.get(name)
 
+    def value(self, name: str) -> bytes | None:
+        """The bytes of a property, or None."""
+        prop = self.properties.get(name)
+        return prop.value if prop is not None else None
+
     def has(self, name: str) -> bool:
         """Whether the property is there, empty or not."""
         return name in self.properties

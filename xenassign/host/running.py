@@ -23,6 +23,7 @@ import re
 from typing import NamedTuple
 
 from xenassign.devicetree.addresses import registers
+from xenassign.devicetree.cells import bus_cells
 from xenassign.devicetree.tree import Node, Property, PropertyError, Tree
 from xenassign.host.gic import primary_gic
 
@@ -115,11 +116,10 @@ def _address(tree: Tree, path: str) -> int | None:
     if parent is None or re.fullmatch(r"[0-9a-f]{1,16}", unit) is None:
         return None
     try:
-        widths = [parent.cells(each) for each in ("#address-cells", "#size-cells")]
-        address_cells, size_cells = (width[0] if width else 0 for width in widths)
-        if address_cells not in (1, 2) or size_cells not in (1, 2):
+        cells = bus_cells(parent)
+        if not {*cells} <= {1, 2}:
             return None
-        reg = int(unit, 16).to_bytes(4 * address_cells, "big") + (4).to_bytes(4 * size_cells, "big")
+        reg = int(unit, 16).to_bytes(4 * cells.address, "big") + (4).to_bytes(4 * cells.size, "big")
         blocks = registers(Node(name, parent, {"reg": Property("reg", reg)})).blocks
     except (PropertyError, OverflowError):
         return None

@@ -9,7 +9,7 @@ scan_pfdt_node, handle_prop_pfdt, handle_passthrough_prop, prepare_dtb_domU of X
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from xenassign.assign.addresses import TOO_HIGH
 from xenassign.assign.checks import (
@@ -21,7 +21,7 @@ from xenassign.assign.checks import (
 )
 from xenassign.assign.decide import TOO_MANY_VCPUS
 from xenassign.assign.protection import IOMMU_REFUSES, STREAMS_OVERLAP
-from xenassign.devicetree.addresses import DEFAULT_ADDRESS_CELLS, DEFAULT_SIZE_CELLS
+from xenassign.devicetree.cells import DEFAULT_CELLS, xen_bus_cells, xen_cells, xen_number
 from xenassign.devicetree.flat import FlatNode, header_problem, read_flat
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, Rule, rule
@@ -104,43 +104,19 @@ def entries(value: bytes, address: int, size: int) -> list[Entry]:
     ``address`` and ``size``: the cells of one number. Each entry knows where its numbers end.
     """
     width = (2 * address + size) & 0xFFFFFFFF
+    cells = xen_cells(value)
     found = []
-    for at in range(0, len(value) // (4 * width) * width if width else 0, width):
-        cells = [int.from_bytes(value[4 * i : 4 * i + 4], "big") for i in range(at, at + width)]
+    for at in range(0, len(cells) // width * width if width else 0, width or 1):
+        entry = cells[at : at + width]
         middle = address + size
-        host, length, guest = cells[:address], cells[address:middle], cells[middle:]
+        host, length, guest = entry[:address], entry[address:middle], entry[middle:]
         where = EntryCells(
             at + address - 1 if address else None,
             at + middle - 1 if size else None,
             at + width - 1 if address else None,
         )
-        found.append(Entry(_low64(host), _low64(length), _low64(guest), where))
+        found.append(Entry(xen_number(host), xen_number(length), xen_number(guest), where))
     return found
-
-
-def _low64(cells: list[int]) -> int:
-    """What dt_next_cell makes of cells: wider numbers lose their high part."""
-    value = 0
-    for cell in cells:
-        value = (value << 32 | cell) & 0xFFFFFFFFFFFFFFFF
-    return value
-
-
-def cells(properties: Iterable[tuple[str, bytes]]) -> tuple[int, int]:
-    """#address-cells and #size-cells that Xen takes for the children of a node.
-
-    device_tree_get_u32 takes the default only for an empty value, and reads four bytes of any
-    other, padding included.
-    """
-    stated = list(properties)
-    found = []
-    for name, default in (
-        ("#address-cells", DEFAULT_ADDRESS_CELLS),
-        ("#size-cells", DEFAULT_SIZE_CELLS),
-    ):
-        value = next((v for key, v in stated if key == name), None)
-        found.append(int.from_bytes((value + b"\0\0\0")[:4], "big") if value else default)
-    return found[0], found[1]
 
 
 def check(data: bytes, context: Context) -> Iterator[Finding]:
@@ -243,7 +219,7 @@ class _Build:
 
     def top(self, node: FlatNode, scan: bool) -> None:
         """/aliases (``scan`` false) or /passthrough."""
-        if not self._node(node, DEFAULT_ADDRESS_CELLS, DEFAULT_SIZE_CELLS, scan):
+        if not self._node(node, *DEFAULT_CELLS, scan):
             self._too_large(node.path)
 
     def _node(self, node: FlatNode, address: int, size: int, scan: bool) -> bool:
@@ -257,7 +233,7 @@ class _Build:
                 return False
         if scan:
             self._assign(node, address, size)
-        address, size = cells(node.properties)
+        address, size = xen_bus_cells(node)
         for child in node.children:
             if not self._node(child, address, size, scan):
                 if self.context.release.dom0less_error_is_panic:

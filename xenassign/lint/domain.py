@@ -20,12 +20,23 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+from xenassign.devicetree.cells import (
+    ADDRESS_CELLS,
+    DEFAULT_CELLS,
+    SIZE_CELLS,
+    BusCells,
+    xen_bus_cells,
+    xen_cell,
+    xen_cells,
+    xen_first_number,
+    xen_number,
+)
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.lint.context import Context
-from xenassign.xen.releases import DEFAULT_CELLS, Release
+from xenassign.xen.releases import Release
 
 KINDS = ("kernel", "ramdisk", "device-tree")
-CELL_NAMES = ("#address-cells", "#size-cells")
+CELL_NAMES = (ADDRESS_CELLS, SIZE_CELLS)
 #: What else the scan takes for a kind (fdt_node_to_kind).
 _SCANNED = {
     "xen,linux-zimage": "kernel",
@@ -78,12 +89,12 @@ class DomainNode:
     @property
     def memory(self) -> int | None:
         """RAM in KiB."""
-        return number(self.node, "memory", 2)
+        return xen_first_number(self.node.value("memory"), 2)
 
     @property
     def vcpus(self) -> int | None:
         """How many vCPUs."""
-        return number(self.node, "cpus")
+        return xen_first_number(self.node.value("cpus"))
 
     @property
     def vpl011(self) -> bool:
@@ -93,12 +104,12 @@ class DomainNode:
     @property
     def nr_spis(self) -> int | None:
         """How many SPIs."""
-        return number(self.node, "nr_spis")
+        return xen_first_number(self.node.value("nr_spis"))
 
     @property
     def pool_mib(self) -> int | None:
         """The pool for stage 2 tables, in MiB: Xen counts pages, in 32 bits."""
-        mib = number(self.node, "xen,domain-p2m-mem-mb")
+        mib = xen_first_number(self.node.value("xen,domain-p2m-mem-mb"))
         return None if mib is None else mib & 0xFFFFFF
 
     @property
@@ -114,11 +125,10 @@ class DomainNode:
     @property
     def static_mem(self) -> bytes | None:
         """xen,static-mem, in the cells of /chosen."""
-        prop = self.node.get("xen,static-mem")
-        return prop.value if prop else None
+        return self.node.value("xen,static-mem")
 
     @cached_property
-    def bank_cells(self) -> tuple[int, int] | None:
+    def bank_cells(self) -> BusCells | None:
         """The cells of xen,static-mem, /chosen's; None where they are not known.
 
         Those that an overlay states for /chosen are the ones that it will have.
@@ -126,11 +136,11 @@ class DomainNode:
         parent = self.node.parent
         overlaid = parent is not None and parent.name == "__overlay__"
         if parent is None or not overlaid:
-            return inherited(self.lineage[1:])
-        stated = all(cell_of(parent, name) is not None for name in CELL_NAMES)
+            return xen_bus_cells(*self.lineage[1:])
+        stated = all(xen_cell(parent.value(name)) is not None for name in CELL_NAMES)
         if self.chosen is None and not stated:
             return None
-        return inherited((parent, *(self.chosen.lineage() if self.chosen else ())))
+        return xen_bus_cells(parent, *(self.chosen.lineage() if self.chosen else ()))
 
     @cached_property
     def banks(self) -> tuple[tuple[int, int], ...]:
@@ -138,11 +148,11 @@ class DomainNode:
         value, cells = self.static_mem, self.bank_cells
         if value is None or cells is None or not all(cells):
             return ()
-        words = [value[at : at + 4] for at in range(0, len(value) - 3, 4)]
-        width = sum(cells)
+        words, width = xen_cells(value), sum(cells)
         starts = range(0, len(words) - width + 1, width)
         entries = [words[at : at + width] for at in starts]
-        return tuple((low64(one[: cells[0]]), low64(one[cells[0] :])) for one in entries)
+        middle = cells.address
+        return tuple((xen_number(one[:middle]), xen_number(one[middle:])) for one in entries)
 
     @property
     def sci_type(self) -> str | None:
@@ -156,14 +166,14 @@ class DomainNode:
         return (self.node, *above)
 
     @property
-    def cells(self) -> tuple[int, int]:
+    def cells(self) -> BusCells:
         """Address and size cells of the modules: stated, or inherited (device_tree_get_u32)."""
-        return inherited(self.lineage)
+        return xen_bus_cells(*self.lineage)
 
     @property
     def cells_known(self) -> bool:
         """Whether ``cells`` are those that Xen will read: not in an overlay that states none."""
-        stated = all(cell_of(self.node, name) is not None for name in CELL_NAMES)
+        stated = all(xen_cell(self.node.value(name)) is not None for name in CELL_NAMES)
         above = self.lineage[1:2]
         return stated or not above or above[0].name != "__overlay__"
 
@@ -186,14 +196,6 @@ class DomainNode:
         if first is None or self.node.name[:_NAME_LIMIT] != self.name:
             return None
         return first.split(b"\0")[0].decode("utf-8", "replace")
-
-
-def number(node: Node, name: str, cells: int = 1) -> int | None:
-    """The number that the first cells of a property give."""
-    prop = node.get(name)
-    if prop is None or len(prop.value) < 4 * cells:
-        return None
-    return int.from_bytes(prop.value[: 4 * cells], "big")
 
 
 def string(node: Node, name: str) -> str | None:
@@ -245,55 +247,36 @@ def taken_for_dom0(domain: DomainNode) -> bool:
     return not is_compatible(domain.node, "xen,domain", exact=True)
 
 
-def inherited(lineage: tuple[Node, ...]) -> tuple[int, int]:
-    found = []
-    for name, default in zip(CELL_NAMES, DEFAULT_CELLS, strict=True):
-        stated = (cell_of(node, name) for node in lineage)
-        found.append(next((value for value in stated if value is not None), default))
-    return found[0], found[1]
-
-
-def cell_of(node: Node, name: str) -> int | None:
-    """One cell of a value that is there; a shorter one is read with the padding behind it."""
-    prop = node.get(name)
-    return int.from_bytes((prop.value + b"\0\0\0")[:4], "big") if prop and prop.value else None
-
-
 def _wanted_cells(lineage: tuple[Node, ...]) -> int:
     """#address-cells for the second pass, which takes an empty value for one too.
 
     It then reads the next token of the blob: of a property, a subnode, or the node's end.
     """
     for node in lineage:
-        if node.has("#address-cells"):
-            last = next(reversed(node.properties)) == "#address-cells"
+        if node.has(ADDRESS_CELLS):
+            last = next(reversed(node.properties)) == ADDRESS_CELLS
             token = 3 if not last else 1 if node.children else 2
-            stated = cell_of(node, "#address-cells")
+            stated = xen_cell(node.value(ADDRESS_CELLS))
             return token if stated is None else stated
-    return DEFAULT_CELLS[0]
+    return DEFAULT_CELLS.address
 
 
 def _module(domain: DomainNode, node: Node) -> Module:
     kind = next((k for k in KINDS if is_compatible(node, f"multiboot,{k}")), None)
-    prop = node.get("reg")
-    if prop is None:
+    reg = node.value("reg")
+    if reg is None:
         return Module(node, kind, later=node.has("xen,uefi-binary"))
     if not domain.cells_known:
         return Module(node, kind, later=True)
     address, size = domain.cells
-    cells = [prop.value[4 * i : 4 * i + 4] for i in range(len(prop.value) // 4)]
+    cells = xen_cells(reg)
     return Module(
         node,
         kind,
-        low64(cells[:address]),
-        low64(cells[address : address + size]),
-        low64(cells[: _wanted_cells(domain.lineage)]),
+        xen_number(cells[:address]),
+        xen_number(cells[address : address + size]),
+        xen_number(cells[: _wanted_cells(domain.lineage)]),
     )
-
-
-def low64(cells: list[bytes]) -> int:
-    """dt_next_cell: of wider numbers the low 64 bits."""
-    return int.from_bytes(b"".join(cells)[-8:], "big")
 
 
 def scans(node: Node) -> bool:

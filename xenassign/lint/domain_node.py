@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from xenassign.devicetree.addresses import registers
+from xenassign.devicetree.cells import xen_cell, xen_first_number
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.findings import Finding, rule
 from xenassign.lint import static_memory as static_memory_rules
@@ -22,13 +23,11 @@ from xenassign.lint.domain import (
     KINDS,
     SHARED_MEMORY,
     DomainNode,
-    cell_of,
     context_of,
     domains,
     found,
     is_compatible,
     no_shared_memory,
-    number,
     scan,
     scans,
     short,
@@ -312,7 +311,7 @@ def registers_of_modules(view: View) -> Iterator[Finding]:
 def cells(view: View) -> Iterator[Finding]:
     """The domain's node states its cells."""
     for name in CELL_NAMES:
-        if cell_of(view.node, name) is None and view.domain.modules:
+        if xen_cell(view.node.value(name)) is None and view.domain.modules:
             message = f"{view.node.path} does not state {name}"
             yield CELLS(message, node=view.node.path, prop=name)
 
@@ -492,12 +491,12 @@ def _xenstore_served(view: View) -> bool:
     if "capabilities" not in view.release.domain_properties or view.node.parent is None:
         return False
     beside = view.node.parent.children.values()
-    return any((number(node, "capabilities") or 0) & _XENSTORE for node in beside)
+    return any((xen_first_number(node.value("capabilities")) or 0) & _XENSTORE for node in beside)
 
 
 def values(view: View) -> Iterator[Finding]:
     """Numbers that Xen refuses."""
-    stated = {name: number(view.node, name) for name in _CELLS if view.reads(name)}
+    stated = {name: xen_first_number(view.node.value(name)) for name in _CELLS if view.reads(name)}
     version = stated.get("max_grant_version")
     refused = {
         "max_grant_version": version is not None and version & 0xF != 1,
@@ -607,7 +606,7 @@ def vcpu_nodes(view: View) -> Iterator[Finding]:
     for node in view.node.children.values():
         if not view.release.vcpu_nodes or not is_compatible(node, "xen,vcpu"):
             continue
-        value = number(node, "id")
+        value = xen_first_number(node.value("id"))
         if value is None or value >= (view.domain.vcpus or 0):
             what = "has no id" if value is None else f"has id {value}"
             yield VCPU_NODE(f"{node.path} {what}", node=node.path, prop="id")

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
+from xenassign.devicetree.cells import number, split
 from xenassign.devicetree.places import Place
 from xenassign.findings import Finding
 from xenassign.lint.documents import Document, TreeFile
@@ -64,19 +65,21 @@ def _rounded(finding: Finding, document: TreeFile) -> Iterator[tuple[Place, str]
     width = 2 * address + size
     start = finding.cell // width * width
     middle, end = start + address + size, start + width
-    host, length, guest = (
-        int.from_bytes(b"".join(cell.to_bytes(4, "big") for cell in cells[first:last]), "big")
-        for first, last in ((start, start + address), (start + address, middle), (middle, end))
-    )
+    host = number(cells[start : start + address])
+    length, guest = number(cells[start + address : middle]), number(cells[middle:end])
     inside = host % PAGE_SIZE
     if guest % PAGE_SIZE != inside:
         return  # two things could be meant
     whole = -(-(inside + length) // PAGE_SIZE) * PAGE_SIZE
-    numbers = [(host - inside, address), (whole, size), (guest - inside, address)]
-    wanted = b"".join(number.to_bytes(4 * count, "big") for number, count in numbers)
+    if whole >= 1 << 32 * size:
+        return  # the cells cannot hold it
+    rounded = (
+        *split(host - inside, address),
+        *split(whole, size),
+        *split(guest - inside, address),
+    )
     found = []
-    for number, cell in enumerate(range(start, end)):
-        new = int.from_bytes(wanted[4 * number : 4 * number + 4], "big")
+    for cell, new in zip(range(start, end), rounded, strict=True):
         element = source.element(node.path, "xen,reg", cell)
         if new != cells[cell] and element is not None:
             if element.size != 4 or not _LITERAL.fullmatch(element.text):

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from xenassign.assign.addresses import SHARED_PAGE, sharing
 from xenassign.devicetree.addresses import Block, registers
-from xenassign.devicetree.addresses import cells as bus_cells
+from xenassign.devicetree.cells import bus_cells
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule
 from xenassign.host.device import HostDevice

@@ -10,13 +10,14 @@ from typing import NamedTuple
 from xenassign.assign.addresses import pages
 from xenassign.assign.board import Board
 from xenassign.assign.scope import Scope, scope
-from xenassign.devicetree.addresses import DEFAULT_ADDRESS_CELLS, DEFAULT_SIZE_CELLS, registers
+from xenassign.devicetree.addresses import registers
+from xenassign.devicetree.cells import DEFAULT_CELLS, BusCells, xen_bus_cells
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.findings import Finding
 from xenassign.host.device import HostDevice, read_device
 from xenassign.host.neighbours import neighbours
 from xenassign.lint.context import Context
-from xenassign.lint.dom0less import cells, entries
+from xenassign.lint.dom0less import entries
 from xenassign.lint.mappings import Entry
 from xenassign.xen.releases import GUEST_PHANDLE_GIC
 
@@ -184,9 +185,9 @@ def _named(tree: Tree, name: str) -> tuple[Node, ...]:
     return tuple(node for node in tree.root.children.values() if node.name.lower() == name)
 
 
-def container_cells(node: Node) -> tuple[int, int]:
+def container_cells(node: Node) -> BusCells:
     """The cells that Xen takes for xen,reg: the container's; for /passthrough the default."""
     container = node.parent
     if container is None or container.parent is None:
-        return DEFAULT_ADDRESS_CELLS, DEFAULT_SIZE_CELLS
-    return cells([(prop.name, prop.value) for prop in container.properties.values()])
+        return DEFAULT_CELLS
+    return xen_bus_cells(container)

@@ -19,7 +19,7 @@ from xenassign.assign.host_changes import UBOOT_VALUE_MAX
 from xenassign.devicetree.changes import Change, taken_for
 from xenassign.devicetree.draft import Cells, DraftNode, DraftProperty, Text, encode
 from xenassign.devicetree.dts_writer import comment
-from xenassign.devicetree.tree import Tree
+from xenassign.devicetree.tree import Property, Tree
 from xenassign.errors import OutputError
 from xenassign.render.text import render_template
 
@@ -134,8 +134,7 @@ def _node(plan: BootPlan, above: str, node: DraftNode, modules: dict[str, Module
 
 
 def _cells(prop: DraftProperty) -> tuple[int, ...]:
-    value = encode(prop, {})
-    return struct.unpack(f">{len(value) // 4}I", value)
+    return Property(prop.name, encode(prop, {})).cells()
 
 
 def set_property(path: str, prop: DraftProperty) -> str:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from xenassign.devicetree import interrupts
 from xenassign.devicetree.addresses import Block, registers
+from xenassign.devicetree.cells import cell_count
 from xenassign.devicetree.tree import Node, PropertyError
 from xenassign.host.device import HostDevice, read_device
 from xenassign.host.gic import COMPATIBLE as GICS
@@ -177,17 +178,12 @@ def map_entries(platform: Platform, nexus: Node) -> Iterator[tuple[int, ...]]:
     if platform.gic is None or not nexus.has("interrupt-map"):
         return
     try:
-        width = _count(nexus, "#address-cells", 2) + _count(nexus, "#interrupt-cells", 1)
+        width = cell_count(nexus, "#address-cells", 2) + cell_count(nexus, "#interrupt-cells", 1)
         for _, parent, _, specifier in interrupts.map_entries(platform.tree, nexus, width):
             if parent is platform.gic.node:
                 yield specifier
     except PropertyError:
         return
-
-
-def _count(node: Node, name: str, default: int) -> int:
-    prop = node.get(name)
-    return prop.u32() if prop else default
 
 
 def _pages(block: Block, behind: bool) -> tuple[int, int]:

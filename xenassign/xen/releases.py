@@ -60,10 +60,6 @@ gicv3_set_irq_type). A line that was given one type can't be given another (irq.
 irq_validate_new_type), NONE included.
 """
 
-DEFAULT_CELLS = (2, 1)
-"""#address-cells and #size-cells of a partial-tree node without them, and of the partial tree's
-root whatever it says. xen/include/xen/device_tree.h: DT_ROOT_NODE_*_CELLS_DEFAULT;
-xen/common/device-tree/dom0less-build.c scan_pfdt_node, domain_handle_dtb_boot_module."""
 
 XEN_REG_CELLS = range(1, 3)
 """Widths that xen,reg can be written in, see `Release.xen_reg_cells_checked`."""

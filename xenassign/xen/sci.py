@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from xenassign.devicetree.addresses import Block, registers
+from xenassign.devicetree.cells import xen_first_number
 from xenassign.devicetree.tree import Node, PropertyError, Tree
 
 #: The one path of which Xen keeps dom0 away (DT_MATCH_PATH in scmi_smc_dt_handle_node).
@@ -51,10 +52,10 @@ def mediator(tree: Tree, marked: frozenset[str] = frozenset()) -> Mediator:
         if node.has("xen,passthrough") or node.path in marked:
             why = f"{node.path} is marked xen,passthrough, and Xen then leaves it alone"
             continue
-        prop = node.get("arm,smc-id")
-        if prop is None or len(prop.value) < 4:
+        function = xen_first_number(node.value("arm,smc-id"))
+        if function is None:
             return Mediator(None, f"{node.path} has no arm,smc-id")
-        return Mediator(node, "", int.from_bytes(prop.value[:4], "big"))
+        return Mediator(node, "", function)
     return Mediator(None, why)
 
 

@@ -1,0 +1,120 @@
+"""Cells: numbers, and the counts of a bus as specified and as Xen reads them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from xenassign.devicetree.cells import (
+    BusCells,
+    address_cells,
+    bus_cells,
+    cell_count,
+    entries,
+    number,
+    split,
+    xen_bus_cells,
+    xen_cell,
+    xen_cells,
+    xen_first_number,
+    xen_number,
+)
+from xenassign.devicetree.flat import FlatNode
+from xenassign.devicetree.tree import Node, Property, PropertyError
+
+CELLS = st.lists(st.integers(0, 2**32 - 1), max_size=6)
+
+
+def node(parent: Node | None = None, /, **properties: bytes) -> Node:
+    """A node; ``address``, ``size`` and ``reg`` are values of properties."""
+    names = {"address": "#address-cells", "size": "#size-cells", "reg": "reg"}
+    stated = {names[key]: Property(names[key], value) for key, value in properties.items()}
+    return Node("bus", parent, stated)
+
+
+@given(CELLS)
+def test_a_number_is_split_into_its_cells(cells: list[int]) -> None:
+    value = number(cells)
+    assert value == int.from_bytes(b"".join(cell.to_bytes(4, "big") for cell in cells), "big")
+    assert split(value, len(cells)) == tuple(cells)
+
+
+@given(st.integers(0, 2**160), st.integers(0, 5))
+def test_a_number_without_room_is_refused(value: int, count: int) -> None:
+    if value < 1 << 32 * count:
+        assert number(split(value, count)) == value
+    else:
+        with pytest.raises(OverflowError):
+            split(value, count)
+
+
+@given(CELLS)
+def test_xen_keeps_64_bits_of_a_number(cells: list[int]) -> None:
+    assert xen_number(cells) == number(cells) % (1 << 64)
+
+
+@given(CELLS, st.binary(max_size=3))
+def test_xen_ignores_what_is_no_whole_cell(cells: list[int], rest: bytes) -> None:
+    value = b"".join(cell.to_bytes(4, "big") for cell in cells) + rest
+    assert xen_cells(value) == tuple(cells)
+
+
+@given(st.binary(max_size=13), st.integers(1, 2))
+def test_xen_reads_the_first_cells_or_nothing(value: bytes, count: int) -> None:
+    expected = number(xen_cells(value)[:count]) if len(value) >= 4 * count else None
+    assert xen_first_number(value, count) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "count"),
+    [
+        (None, None),
+        (b"", None),
+        (b"\1", 0x01000000),
+        (b"\0\0\0\3", 3),
+        (b"\0\0\0\1\0\0\0\2", 1),
+        (b"\0\0\0\0", 0),
+    ],
+)
+def test_xen_reads_four_bytes_of_a_cell_count(value: bytes | None, count: int | None) -> None:
+    assert xen_cell(value) == count
+
+
+def test_xen_takes_the_first_node_that_states_a_count() -> None:
+    inner = node(size=b"\0\0\0\0", address=b"")
+    outer = node(size=b"\0\0\0\2", address=b"\0\0\0\3")
+    assert xen_bus_cells(inner) == BusCells(2, 0)
+    assert xen_bus_cells(inner, outer) == BusCells(3, 0)
+    assert xen_bus_cells() == BusCells(2, 1)
+    twice = (("#size-cells", b"\0\0\0\2"), ("#size-cells", b"\0\0\0\1"))
+    assert xen_bus_cells(FlatNode("", "/", twice, ())) == BusCells(2, 2)
+
+
+def test_counts_as_specified() -> None:
+    bus = node(address=b"\0\0\0\1")
+    assert bus_cells(bus) == BusCells(1, 1)  # not inherited: 1 is the default of #size-cells
+    assert bus_cells(node(bus)) == BusCells(2, 1)
+    assert (address_cells(bus), address_cells(node(), 0)) == (1, 0)
+
+
+@pytest.mark.parametrize("value", [b"", b"\0\0\0", b"\0\0\0\1\0\0\0\1", b"\0\0\0\5"])
+def test_counts_that_are_none_are_refused(value: bytes) -> None:
+    with pytest.raises(PropertyError):
+        bus_cells(node(size=value))
+    with pytest.raises(PropertyError):
+        address_cells(node(address=value))
+    with pytest.raises(PropertyError, match="no #clock-cells"):
+        cell_count(node(), "#clock-cells")
+
+
+def test_entries_are_whole() -> None:
+    whole = node(reg=bytes(range(16)))
+    assert list(entries(whole, "reg", 2)) == [
+        (0x00010203, 0x04050607),
+        (0x08090A0B, 0x0C0D0E0F),
+    ]
+    assert not list(entries(node(), "reg", 2))
+    for width in (0, 3):
+        with pytest.raises(PropertyError, match="no multiple"):
+            list(entries(whole, "reg", width))
