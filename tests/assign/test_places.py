@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from xenassign.assign.places import Place, Space, Wish, settle
 from xenassign.assign.request import ALIGNMENTS, Window
+from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.xen.layout import Guest
-from xenassign.xen.releases import PAGE_SIZE, RELEASES, Release, release
+from xenassign.xen.releases import RELEASES, Release, release
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 LIMIT = 1 << 48

@@ -21,10 +21,11 @@ from xenassign.assign.plan import PlacedBlock
 from xenassign.assign.request import Request, parse_map
 from xenassign.assign.system_request import SystemRequest
 from xenassign.devicetree.blob import read_blob_file
+from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.devicetree.tree import Tree
 from xenassign.host.device import is_device
 from xenassign.xen.layout import Guest, clashes
-from xenassign.xen.releases import PAGE_SIZE, release
+from xenassign.xen.releases import release
 
 pytestmark = pytest.mark.corpus
 

@@ -17,9 +17,10 @@ from xenassign.assign.decide import decide
 from xenassign.assign.plan import DomainPlan, Mapping, PlacedBlock
 from xenassign.assign.request import ALIGNMENTS, MapOption, Pin, Request, Window
 from xenassign.devicetree.blob import read_blob
+from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.host.device import devices
 from xenassign.host.platform import Platform, read_platform
-from xenassign.xen.releases import PAGE_SIZE, RELEASES, release
+from xenassign.xen.releases import RELEASES, release
 
 from .conftest import Figures
 from .test_corpus import in_chunks, told

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.xen.layout import MIB, Guest, clashes, holes, memory_limit, room
-from xenassign.xen.releases import GUEST_MEMORY_MAX_MIB, PAGE_SIZE, RELEASES, Release, release
+from xenassign.xen.releases import GUEST_MEMORY_MAX_MIB, RELEASES, Release, release
 
 GIB = 1 << 30
 versions = st.sampled_from(list(RELEASES.values()))

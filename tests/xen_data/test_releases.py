@@ -7,6 +7,7 @@ from itertools import combinations, pairwise
 import pytest
 
 from xenassign.devicetree.cells import DEFAULT_CELLS
+from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.errors import UsageError
 from xenassign.xen import releases
 from xenassign.xen.releases import (
@@ -18,7 +19,6 @@ from xenassign.xen.releases import (
     GUEST_NR_SPIS_MAX,
     GUEST_PHANDLE_GIC,
     GUEST_SPI_LAST_INTID,
-    PAGE_SIZE,
     RELEASES,
     SPI_FIRST_INTID,
     SPI_LAST_INTID,

@@ -16,12 +16,13 @@ from xenassign.assign.regions import Region
 from xenassign.assign.request import Accepted, MapOption, Request, Window
 from xenassign.assign.scope import Scope
 from xenassign.devicetree.addresses import Block
+from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.devicetree.tree import Node
 from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule
 from xenassign.host.neighbours import Neighbours
 from xenassign.xen.layout import Guest, clashes, memory_limit
-from xenassign.xen.releases import GUEST_IPA_BITS_MAX, PAGE_SIZE
+from xenassign.xen.releases import GUEST_IPA_BITS_MAX
 
 SHARED_PAGE = rule("XA201", "page-shared", "error", "unsafe")
 SHARED_ALLOWED = rule("XA202", "page-shared-allowed", "warning", "unsafe")

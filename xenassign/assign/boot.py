@@ -24,12 +24,12 @@ from xenassign.devicetree.blob_writer import to_blob
 from xenassign.devicetree.cells import number, split, xen_bus_cells, xen_cells
 from xenassign.devicetree.changes import Change
 from xenassign.devicetree.draft import DraftNode, DraftProperty, cells, text
+from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.devicetree.tree import Node
 from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule, some
 from xenassign.host.platform import Platform
 from xenassign.xen.layout import MIB
-from xenassign.xen.releases import PAGE_SIZE
 
 _ROUTES = ("dom0less",)
 

@@ -24,10 +24,10 @@ from xenassign.assign.outcome import (
 )
 from xenassign.assign.request import Pin
 from xenassign.assign.select import resolve
+from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule
-from xenassign.xen.releases import PAGE_SIZE
 
 _Owner = DeviceOutcome | RegionOutcome
 _Any = TypeVar("_Any")

@@ -28,12 +28,12 @@ from xenassign.assign.request import MemoryOption, Request
 from xenassign.assign.scope import Scope
 from xenassign.assign.select import resolve
 from xenassign.devicetree.addresses import registers
+from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule, some
 from xenassign.host.platform import Platform
 from xenassign.xen.iommu import Protection
-from xenassign.xen.releases import PAGE_SIZE
 
 DROPPED = rule("XA503", "memory-region-dropped", "warning", "broken")
 MAPPED = rule("XA531", "memory-region-mapped", "warning", "portability")

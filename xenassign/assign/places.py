@@ -20,8 +20,9 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from xenassign.assign.request import Window
+from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.xen.layout import Guest, holes, room
-from xenassign.xen.releases import GUEST_IPA_BITS_MAX, PAGE_SIZE
+from xenassign.xen.releases import GUEST_IPA_BITS_MAX
 
 GRANULE = 64 << 10
 LARGE = 2 << 20

@@ -10,11 +10,11 @@ from xenassign.assign.request import Accepted, Request
 from xenassign.devicetree.addresses import Block
 from xenassign.devicetree.cells import DEFAULT_CELLS
 from xenassign.devicetree.draft import DraftNode
+from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.findings import Finding
 from xenassign.host.device import HostDevice
 from xenassign.xen.iommu import Protection
 from xenassign.xen.layout import Guest
-from xenassign.xen.releases import PAGE_SIZE
 from xenassign.xen.xlvalues import Range
 
 

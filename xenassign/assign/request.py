@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from xenassign.assign.property_edits import PropertyEdit, check_edits
+from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.errors import UsageError
 from xenassign.findings import ROUTES
 from xenassign.xen.layout import MIB
@@ -14,7 +15,6 @@ from xenassign.xen.releases import (
     DEFAULT,
     DOMAIN_NAME,
     GUEST_MEMORY_MAX_MIB,
-    PAGE_SIZE,
     Release,
     release,
 )

@@ -19,7 +19,7 @@ from typing import Any
 from lark import Token
 from lark.lexer import Lexer
 
-from xenassign.devicetree.places import Marker, SourceError, SourceMap, Span, Text
+from xenassign.devicetree.places import Marker, SourceError, SourceMap, Text, TextSpan
 from xenassign.errors import reason_of
 
 #: Bytes that all files of one source may have together.
@@ -57,11 +57,11 @@ class Sources:
     def __init__(self, text: str, file: str, include: Sequence[str], places: SourceMap) -> None:
         self.map = places
         self.main = self.map.add(file, text)
-        self.comments: list[Span] = []
+        self.comments: list[TextSpan] = []
         self._include = include
         self._left = MAX_SIZE
 
-    def include(self, name: str, span: Span) -> Text:
+    def include(self, name: str, span: TextSpan) -> Text:
         """Another file, as text."""
         if len(self.map.texts) >= MAX_FILES:
             what = f"more than {MAX_FILES} files are included"
@@ -70,7 +70,7 @@ class Sources:
         return self.map.add(path, data.decode("utf-8", "surrogateescape"))
 
     def read(
-        self, name: str, span: Span, skip: int = 0, size: int | None = None
+        self, name: str, span: TextSpan, skip: int = 0, size: int | None = None
     ) -> tuple[str, bytes]:
         """The path of a file that is named at ``span``, and its bytes: ``size`` behind ``skip``.
 
@@ -131,13 +131,13 @@ class DtsLexer(Lexer):
                     kind = self.fixed.get(word, "")
                     if not kind:
                         raise _unknown(text, start)
-                    depth = _nested(depth, word, Span(start, end))
+                    depth = _nested(depth, word, TextSpan(start, end))
                     if word in _NEXT:
                         match = self.states[_NEXT[word]]
                 elif kind == "NAME":
                     match = self.states[_VALUE]
                 elif kind in _ASIDE:
-                    included = _aside(kind, word, Span(start, end), text, sources)
+                    included = _aside(kind, word, TextSpan(start, end), text, sources)
                     if included is not None:
                         unfinished += [(text, at), (included, 0)]
                         break
@@ -147,7 +147,7 @@ class DtsLexer(Lexer):
                 yield Token(kind, word, start, None, None, None, None, end)
 
 
-def _aside(kind: str, word: str, span: Span, text: Text, sources: Sources) -> Text | None:
+def _aside(kind: str, word: str, span: TextSpan, text: Text, sources: Sources) -> Text | None:
     """Takes what never reaches the parser; the text of a file that is included here."""
     if kind == "INCLUDE":
         return sources.include(word.partition('"')[2][:-1], span)
@@ -163,7 +163,7 @@ def is_fixed(pattern: Any) -> bool:
     return bool(pattern.type == "str")
 
 
-def _nested(depth: int, word: str, span: Span) -> int:
+def _nested(depth: int, word: str, span: TextSpan) -> int:
     """How deep nodes are nested behind a word."""
     depth += (word == "{") - (word == "}")
     if depth > MAX_DEPTH:
@@ -175,7 +175,7 @@ def _unknown(text: Text, start: int) -> SourceError:
     rest = text.text[start - text.start :]
     word = re.match(r"[A-Za-z_][A-Za-z0-9_]*|(?s:.)", rest)
     assert word is not None
-    what, span = f"syntax error at {word[0]!r}", Span(start, start + word.end())
+    what, span = f"syntax error at {word[0]!r}", TextSpan(start, start + word.end())
     if word[0] in "\"'":
         return SourceError(span, f"{what}, which is never closed", "close it")
     if word.end() > 1 or word[0].isalpha():
@@ -186,7 +186,7 @@ def _unknown(text: Text, start: int) -> SourceError:
 _MARKER = re.compile(r'\D*([0-9]+)[^"]*(".*")', re.DOTALL)
 
 
-def _marker(word: str, span: Span) -> Marker:
+def _marker(word: str, span: TextSpan) -> Marker:
     """A line marker: what follows it on its own line still belongs to the line above."""
     found = _MARKER.match(word)
     assert found is not None
@@ -202,7 +202,7 @@ _ESCAPE = re.compile(
 _CONTROL = {b"a": 7, b"b": 8, b"t": 9, b"n": 10, b"v": 11, b"f": 12, b"r": 13}
 
 
-def unescape(quoted: str, span: Span) -> bytes:
+def unescape(quoted: str, span: TextSpan) -> bytes:
     r"""The bytes between the quotes, with escapes replaced as dtc does: \x takes what strtol does,
     and a backslash before the closing quote of a character stands for that quote."""
     raw = quoted[1:-1].encode("utf-8", "surrogateescape")

@@ -16,7 +16,7 @@ from lark import Token, Transformer
 from lark.exceptions import UnexpectedToken
 
 from xenassign.devicetree.dts_lexer import DtsLexer, Sources, is_fixed, unescape
-from xenassign.devicetree.places import SourceError, Span
+from xenassign.devicetree.places import SourceError, TextSpan
 from xenassign.devicetree.source_nodes import (
     Content,
     Delete,
@@ -45,7 +45,7 @@ class Number(NamedTuple):
 
 class _Header(NamedTuple):
     overlay: bool
-    span: Span
+    span: TextSpan
 
 
 _BINARY: dict[str, Callable[[int, int], int]] = {
@@ -97,19 +97,19 @@ def _refusal(token: Token, expected: set[str], sources: Sources) -> SourceError:
     names = sorted(words.get(name, name.lower().replace("_", " ")) for name in expected)
     todo = f"write {' or '.join(names)} there" if len(names) <= 4 else "mend the source"
     if token.type != "$END":
-        span = Span(token.start_pos or 0, token.end_pos or 0)
+        span = TextSpan(token.start_pos or 0, token.end_pos or 0)
         return SourceError(span, f"syntax error at '{token}'", todo)
     end = sources.main.start + len(sources.main.text.rstrip())
-    return SourceError(Span(end, end), "syntax error: the source ends too early", todo)
+    return SourceError(TextSpan(end, end), "syntax error: the source ends too early", todo)
 
 
-def _span(token: Token) -> Span:
-    return Span(token.start_pos or 0, token.end_pos or 0)
+def _span(token: Token) -> TextSpan:
+    return TextSpan(token.start_pos or 0, token.end_pos or 0)
 
 
-def _over(tokens: list[Any]) -> Span:
+def _over(tokens: list[Any]) -> TextSpan:
     """From the first token to the last."""
-    return Span(tokens[0].start_pos or 0, tokens[-1].end_pos or 0)
+    return TextSpan(tokens[0].start_pos or 0, tokens[-1].end_pos or 0)
 
 
 def _name(token: Token) -> str:
@@ -177,10 +177,10 @@ class Syntax(Transformer[Token, Any]):
     def reservation(self, items: list[Number]) -> Reservation:
         return Reservation(items[0].value, items[1].value)
 
-    def sign(self, items: list[Token]) -> Span:
+    def sign(self, items: list[Token]) -> TextSpan:
         return _over(items)
 
-    def root(self, items: tuple[Span, SourceNode]) -> Content:
+    def root(self, items: tuple[TextSpan, SourceNode]) -> Content:
         span, node = items
         node.opened.append(span)
         return Content(node)
@@ -256,7 +256,7 @@ class Syntax(Transformer[Token, Any]):
         if bits not in (8, 16, 32, 64):
             what = f"array elements of {bits} bits"
             raise SourceError(
-                Span(items[0].start, items[0].end), what, "write /bits/ 8, 16, 32 or 64"
+                TextSpan(items[0].start, items[0].end), what, "write /bits/ 8, 16, 32 or 64"
             )
         return bits
 
@@ -284,7 +284,7 @@ class Syntax(Transformer[Token, Any]):
         try:
             value = _BINARY[sign](left.value, right.value)
         except ZeroDivisionError:
-            raise SourceError(Span(left.start, right.end), "division by zero") from None
+            raise SourceError(TextSpan(left.start, right.end), "division by zero") from None
         return Number(value & _WORD, left.start, right.end)
 
     def unary(self, items: list[Any]) -> Number:
@@ -306,6 +306,6 @@ def _element(item: Number | Piece, bits: int) -> Piece:
     if value >> bits:
         if value >> bits != _WORD >> bits:  # nor is it a negative number
             what = f"the value {value:#x} does not fit {bits} bits"
-            raise SourceError(Span(start, end), what, "write smaller numbers, or /bits/ 64")
+            raise SourceError(TextSpan(start, end), what, "write smaller numbers, or /bits/ 64")
         value &= (1 << bits) - 1
     return Piece("cell", value.to_bytes(bits // 8, "big"), start, end)

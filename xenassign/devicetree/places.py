@@ -29,7 +29,7 @@ class Place(NamedTuple):
         return f"{self.file}:{self.line}:{self.column}"
 
 
-class Span(NamedTuple):
+class TextSpan(NamedTuple):
     """A stretch of source as offsets, ``end`` exclusive."""
 
     start: int
@@ -39,7 +39,7 @@ class Span(NamedTuple):
 class SourceError(Exception):
     """Something in source that dtc refuses; :meth:`SourceMap.error` gives it its place."""
 
-    def __init__(self, span: Span, what: str, todo: str = "mend the source") -> None:
+    def __init__(self, span: TextSpan, what: str, todo: str = "mend the source") -> None:
         super().__init__(what)
         self.span = span
         self.what = what
@@ -101,7 +101,7 @@ class SourceMap:
         """The text that an offset lies in."""
         return self.texts[bisect_right(self.texts, offset, key=lambda text: text.start) - 1]
 
-    def place(self, span: Span) -> Place:
+    def place(self, span: TextSpan) -> Place:
         """The place of a stretch; one that ends in another file is cut to where it starts."""
         file, line, column = self._find(span.start, False)
         end_file, end_line, end_column = self._find(span.end, True)
@@ -127,7 +127,7 @@ class SourceMap:
             column = self._made.column(file, line, made, column, ends)
         return file, line, column
 
-    def written(self, span: Span) -> str:
+    def written(self, span: TextSpan) -> str:
         """The characters of a stretch, as the file has them."""
         text = self.text_at(span.start)
         if self._made is not None and text is self.texts[0]:

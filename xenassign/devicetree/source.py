@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from xenassign.devicetree.places import Place, SourceError, SourceMap, Span
+from xenassign.devicetree.places import Place, SourceError, SourceMap, TextSpan
 from xenassign.devicetree.source_nodes import Content, SourceNode, SourceProperty
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Source:
 
     blob: bytes
     _map: SourceMap
-    _comments: tuple[Span, ...]
+    _comments: tuple[TextSpan, ...]
     _root: SourceNode
 
     @cached_property
@@ -122,7 +122,9 @@ class Source:
             if piece.kind != "label" and piece.start >= 0:
                 elements.append(Element(offset, size, place(span), self._map.written(span)))
             offset += size
-        return PropertyPlace(place(prop.named), place(Span(prop.start, prop.end)), tuple(elements))
+        return PropertyPlace(
+            place(prop.named), place(TextSpan(prop.start, prop.end)), tuple(elements)
+        )
 
 
 def read_source(

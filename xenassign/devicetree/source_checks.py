@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import NoReturn
 
-from xenassign.devicetree.places import SourceError, Span
+from xenassign.devicetree.places import SourceError, TextSpan
 from xenassign.devicetree.source_nodes import Piece, SourceNode, SourceProperty
 from xenassign.devicetree.source_tree import SourceTree
 from xenassign.devicetree.tree import NO_PHANDLE
@@ -54,7 +54,7 @@ def complete(tree: SourceTree, symbols: bool) -> None:
 
 
 def _refuse(node: SourceNode, what: str, todo: str) -> NoReturn:
-    raise SourceError(node.opened[-1] if node.opened else Span(0, 0), what, todo)
+    raise SourceError(node.opened[-1] if node.opened else TextSpan(0, 0), what, todo)
 
 
 def _fill_paths(root: SourceNode) -> None:
@@ -126,8 +126,8 @@ def _labels(root: SourceNode) -> None:
             seen.add(label)
 
 
-def _labels_of(node: SourceNode) -> Iterator[tuple[str, Span]]:
-    opened = node.opened[-1] if node.opened else Span(0, 0)
+def _labels_of(node: SourceNode) -> Iterator[tuple[str, TextSpan]]:
+    opened = node.opened[-1] if node.opened else TextSpan(0, 0)
     yield from ((label, opened) for label, counts in node.labels.items() if counts)
     for prop in node.properties:
         yield from ((label, prop.named) for label, counts in prop.labels.items() if counts)
@@ -219,7 +219,7 @@ def _omit_unused(root: SourceNode, symbols: bool) -> None:
 
 def _made(name: str, value: bytes) -> SourceProperty:
     """A property that stands nowhere in the source."""
-    nowhere = Span(-1, -1)
+    nowhere = TextSpan(-1, -1)
     return SourceProperty(name, [Piece("string", value, *nowhere)], nowhere, *nowhere)
 
 

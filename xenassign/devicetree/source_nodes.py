@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Generic, Literal, NamedTuple, TypeVar
 
-from xenassign.devicetree.places import Span
+from xenassign.devicetree.places import TextSpan
 
 Kind = Literal["cell", "string", "byte", "phandle", "path", "incbin", "label"]
 
@@ -34,8 +34,8 @@ class Piece:
     size: int | None = None
 
     @property
-    def span(self) -> Span:
-        return Span(self.start, self.end)
+    def span(self) -> TextSpan:
+        return TextSpan(self.start, self.end)
 
     @property
     def braced(self) -> bool:
@@ -49,7 +49,7 @@ class SourceProperty:
 
     name: str
     pieces: list[Piece]
-    named: Span
+    named: TextSpan
     start: int
     end: int
     labels: dict[str, bool] = field(default_factory=dict)
@@ -114,7 +114,7 @@ class SourceNode:
     children: Members[SourceNode] = field(default_factory=Members)
     parent: SourceNode | None = None
     labels: dict[str, bool] = field(default_factory=dict)
-    opened: list[Span] = field(default_factory=list)
+    opened: list[TextSpan] = field(default_factory=list)
     deleted: bool = False
     optional: bool = False
     referenced: bool = False

@@ -13,6 +13,7 @@ from functools import cached_property
 from xenassign.assign.protection import FORCED, FORCED_MASTER, WARNING
 from xenassign.devicetree.addresses import Block, registers
 from xenassign.devicetree.places import Place
+from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule
 from xenassign.lint.domcfg import XL, asks_for_scmi, meant
@@ -22,7 +23,7 @@ from xenassign.lint.mappings import Entry
 from xenassign.lint.pages import REG_UNMAPPED, reg_cell
 from xenassign.lint.view import View
 from xenassign.xen.iommu import protection
-from xenassign.xen.releases import PAGE_SIZE, SPI_FIRST_INTID
+from xenassign.xen.releases import SPI_FIRST_INTID
 from xenassign.xen.xlcfg import Atom, Config
 from xenassign.xen.xlvalues import Range, page_range
 

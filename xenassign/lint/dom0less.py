@@ -23,6 +23,7 @@ from xenassign.assign.decide import TOO_MANY_VCPUS
 from xenassign.assign.protection import IOMMU_REFUSES, STREAMS_OVERLAP
 from xenassign.devicetree.cells import DEFAULT_CELLS, xen_bus_cells, xen_cells, xen_number
 from xenassign.devicetree.flat import FlatNode, header_problem, read_flat
+from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, Rule, rule
 from xenassign.host.device import read_device
@@ -35,7 +36,6 @@ from xenassign.xen.layout import MIB, Guest
 from xenassign.xen.releases import (
     GUEST_NR_SPIS_MAX,
     GUEST_VCPUS_MAX,
-    PAGE_SIZE,
     SPI_FIRST_INTID,
     SPI_LAST_INTID,
     XEN_REG_CELLS,

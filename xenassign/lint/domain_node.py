@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from xenassign.devicetree.addresses import registers
 from xenassign.devicetree.cells import xen_cell, xen_first_number
+from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.findings import Finding, rule
 from xenassign.lint import static_memory as static_memory_rules
@@ -35,12 +36,7 @@ from xenassign.lint.domain import (
     taken_for_dom0,
 )
 from xenassign.xen.layout import MIB, Guest
-from xenassign.xen.releases import (
-    GUEST_MEMORY_MAX_MIB,
-    PAGE_SIZE,
-    RELEASES,
-    Release,
-)
+from xenassign.xen.releases import GUEST_MEMORY_MAX_MIB, RELEASES, Release
 from xenassign.xen.sci import OPTION, SCMI_SMC, mediator
 from xenassign.xen.stage2 import UNKNOWN_POOL, Stage2, pool_pages
 

@@ -19,6 +19,7 @@ from xenassign.assign.checks import VIRTIO_INTID
 from xenassign.assign.protection import IOMMU_REFUSES, STREAMS_OVERLAP
 from xenassign.devicetree.addresses import is_pci, registers
 from xenassign.devicetree.places import Place
+from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule
 from xenassign.host.device import is_device, read_device
@@ -39,7 +40,6 @@ from xenassign.xen.iommu import Iommus, Shield, StreamTable, protection
 from xenassign.xen.layout import Guest
 from xenassign.xen.releases import (
     GUEST_NR_SPIS_MAX,
-    PAGE_SIZE,
     RELEASES,
     SPI_FIRST_INTID,
     VIRTIO_MMIO_INTIDS,

@@ -14,6 +14,7 @@ from xenassign.assign.addresses import pages as whole_pages
 from xenassign.assign.msi import FRAME_MAPPED, described, touched
 from xenassign.devicetree.addresses import registers
 from xenassign.devicetree.places import Place
+from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, Rule, rule
 from xenassign.host.device import is_device
@@ -21,7 +22,6 @@ from xenassign.host.msi import frames
 from xenassign.host.platform import Platform
 from xenassign.lint.context import Context
 from xenassign.xen.layout import Guest, clashes, memory_limit
-from xenassign.xen.releases import PAGE_SIZE
 
 HOST_MEMORY = rule(
     "XA217", "host-memory-mapped", "error", "unsafe", routes=("dom0less",), needs_host=True

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from xenassign.assign.addresses import SHARED_PAGE, sharing
 from xenassign.devicetree.addresses import Block, registers
 from xenassign.devicetree.cells import bus_cells
+from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule
 from xenassign.host.device import HostDevice
@@ -20,7 +21,7 @@ from xenassign.lint.dom0less import DOM0LESS
 from xenassign.lint.mappings import Claim
 from xenassign.lint.view import Check, PartialNode, Span, View, container_cells
 from xenassign.xen.iommu import Iommus
-from xenassign.xen.releases import PAGE_SIZE, XEN_REG_CELLS
+from xenassign.xen.releases import XEN_REG_CELLS
 
 REG_UNMAPPED = rule("XA215", "reg-unmapped", "error", "broken")
 NOT_ITS_PAGES = rule(

@@ -25,10 +25,11 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from xenassign.devicetree.addresses import Block, registers
+from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.host.device import read_device
 from xenassign.host.platform import Platform
 from xenassign.xen.layout import Guest
-from xenassign.xen.releases import PAGE_SIZE, VPL011_INTID, Use, Window
+from xenassign.xen.releases import VPL011_INTID, Use, Window
 
 #: (base, size) of banks of RAM.
 Banks = tuple[tuple[int, int], ...]

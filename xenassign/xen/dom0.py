@@ -16,13 +16,14 @@ from typing import NamedTuple
 from xenassign.devicetree import interrupts
 from xenassign.devicetree.addresses import Block, registers
 from xenassign.devicetree.cells import cell_count
+from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.devicetree.tree import Node, PropertyError
 from xenassign.host.device import HostDevice, read_device
 from xenassign.host.gic import COMPATIBLE as GICS
 from xenassign.host.gic import decode
 from xenassign.host.platform import Platform
 from xenassign.xen.iommu import Iommus, protection
-from xenassign.xen.releases import PAGE_SIZE, SPI_FIRST_INTID, TRIGGER_MASK
+from xenassign.xen.releases import SPI_FIRST_INTID, TRIGGER_MASK
 from xenassign.xen.sci import dom0_gives
 
 #: Nodes that dom0 does not get, with all below them (skip_matches and timer_matches).

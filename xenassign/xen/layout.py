@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from xenassign.xen.releases import PAGE_SIZE, Release, Window
+from xenassign.devicetree.spans import PAGE_SIZE
+from xenassign.xen.releases import Release, Window
 
 MIB = 1 << 20
 

@@ -21,9 +21,6 @@ from xenassign.errors import UsageError
 
 # --- Constants common to all releases --------------------------------------------------------
 
-PAGE_SIZE = 4096
-"""Granule of stage 2 and of every mapping. xen/include/xen/page-size.h."""
-
 GUEST_PHANDLE_GIC = 0xFDE8
 """Phandle of a guest's GIC (65000), unless a dom0less partial tree's /gic says otherwise.
 xen/include/public/device_tree_defs.h."""

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from xenassign.xen.releases import GUEST_IPA_BITS_MAX, PAGE_SIZE
+from xenassign.devicetree.spans import PAGE_SIZE
+from xenassign.xen.releases import GUEST_IPA_BITS_MAX
 
 #: Pages for a domain whose memory is not known: what one has with 1 TiB, the most there is.
 UNKNOWN_POOL = 1 << 20
