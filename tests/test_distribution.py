@@ -57,7 +57,14 @@ def test_the_wheel_installs_the_pages_and_the_scripts(built: Path, repository: P
             if ".data/data/" in name
         }
         printed = [name for name in archive.namelist() if name.startswith("xenassign/completions/")]
+        folder = "xenassign/docs/rules/"
+        pages = {name: archive.read(name) for name in archive.namelist() if folder in name}
     assert data == {
         to: (repository / source).read_bytes() for source, to in wanted(repository).items()
     }
     assert {Path(name).name for name in printed} == {Path(name).name for name in SHELLS}
+    assert pages == {
+        f"xenassign/{path.relative_to(repository)}": path.read_bytes()
+        for path in (repository / "docs" / "rules").rglob("*.*")
+        if path.is_file()
+    }

@@ -27,66 +27,40 @@ from xenassign.devicetree.local_references import PhandleCell, phandle_cells
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.findings import Finding, rule, some
 from xenassign.host.device import HostDevice
+from xenassign.xen.releases import Release
 
 MARK = "xen,passthrough"
 
+
+def _attaches(xen: Release) -> bool:
+    """Whether a Xen that is built with overlays has `xl dt-overlay attach`."""
+    return xen.dt_overlay is not None
+
+
 RELEASE_TOO_OLD = rule(
-    "XA011",
-    "attach-release-too-old",
-    "error",
-    "rejected",
-    applies=lambda xen: xen.dt_overlay is None,
+    "XA011", "attach-release-too-old", "error", "rejected", applies=lambda xen: not _attaches(xen)
 )
-BUILD = rule(
-    "XA012",
-    "attach-needs-overlay-dtb",
-    "note",
-    "portability",
-    applies=lambda xen: xen.dt_overlay is not None,
-)
+BUILD = rule("XA012", "attach-needs-overlay-dtb", "note", "portability", applies=_attaches)
 CHILDREN = rule(
     "XA013",
     "attach-leaves-children",
     "error",
     "broken",
-    applies=lambda xen: xen.dt_overlay is not None and not xen.dt_overlay.children,
+    applies=lambda xen: xen.dt_overlay is not None and (not xen.dt_overlay.children),
 )
-MISFIT = rule(
-    "XA014",
-    "attach-overlay-misfit",
-    "error",
-    "broken",
-    applies=lambda xen: xen.dt_overlay is not None,
-)
+MISFIT = rule("XA014", "attach-overlay-misfit", "error", "broken", applies=_attaches)
 AT_THE_ROOT = rule(
     "XA015",
     "attach-at-the-root",
     "error",
     "rejected",
-    applies=lambda xen: xen.dt_overlay is not None and not xen.dt_overlay.at_root,
+    applies=lambda xen: xen.dt_overlay is not None and (not xen.dt_overlay.at_root),
 )
 NOT_DIRECT_MAP = rule(
-    "XA016",
-    "attach-needs-direct-map",
-    "error",
-    "rejected",
-    routes=("dom0less",),
-    applies=lambda xen: xen.dt_overlay is not None,
+    "XA016", "attach-needs-direct-map", "error", "rejected", routes=("dom0less",), applies=_attaches
 )
-IN_THE_WAY = rule(
-    "XA017",
-    "attach-line-in-use",
-    "warning",
-    "broken",
-    applies=lambda xen: xen.dt_overlay is not None,
-)
-LEGACY_MASTERS = rule(
-    "XA018",
-    "attach-breaks-mmu-masters",
-    "error",
-    "unsafe",
-    applies=lambda xen: xen.dt_overlay is not None,
-)
+IN_THE_WAY = rule("XA017", "attach-line-in-use", "warning", "broken", applies=_attaches)
+LEGACY_MASTERS = rule("XA018", "attach-breaks-mmu-masters", "error", "unsafe", applies=_attaches)
 
 
 class Fragment(NamedTuple):
@@ -219,17 +193,17 @@ def _property(tree: Tree, node: Node, name: str, labels: Mapping[Node, str]) -> 
 def _findings(
     tree: Tree, inside: Scope, request: Request, going: list[Node], left: list[str]
 ) -> Iterator[Finding]:
-    knows = request.release.dt_overlay
-    if knows is None:
-        yield RELEASE_TOO_OLD(f"Xen {request.release.version} has no `xl dt-overlay attach`")
+    xen = request.release
+    if RELEASE_TOO_OLD.applies(xen):
+        yield RELEASE_TOO_OLD(f"Xen {xen.version} has no `xl dt-overlay attach`")
         return
     yield BUILD("--attach-overlay: a default build of Xen has no overlays")
     if not request.direct_map and "xl" not in request.routes:
         yield NOT_DIRECT_MAP(f"{request.name} is there before the device, and is not direct-map")
     for root in inside.roots:
-        if not knows.at_root and root.parent is tree.root:
+        if AT_THE_ROOT.applies(xen) and root.parent is tree.root:
             yield AT_THE_ROOT(f"{root.path} stands at the root", node=root.path)
-    if not knows.children:
+    if CHILDREN.applies(xen):
         yield from (
             CHILDREN(f"{device.path} is below {root.path}", node=device.path)
             for device, root in _forgotten(inside)

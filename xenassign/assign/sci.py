@@ -102,7 +102,7 @@ def _scmi(board: Board, scope: Scope, request: Request, allowed: dict[Node, Acce
     findings: list[Finding] = [*_host_side(board, scope, node)]
     every = [use for found in used.values() for use in found]
     findings += _unfiltered(board, scope, request, node, {use.protocol for use in every})
-    if not request.release.scmi_arguments_kept:
+    if ARGUMENTS_LOST.applies(request.release):
         message = f"Xen {request.release.version} may lose the arguments of calls to {node.path}"
         findings.append(ARGUMENTS_LOST(message, node=node.path))
     if not used:

@@ -20,7 +20,6 @@ import click
 from xenassign import __version__
 from xenassign.cli import cli
 from xenassign.cli.headings import Grouped, grouped
-from xenassign.render.pages import write_pages
 
 #: Escapes for characters that roff interprets, or replaces by others.
 _ROFF = {
@@ -296,7 +295,13 @@ def pages() -> dict[str, str]:
 
 def write(directory: Path) -> None:
     """Writes the pages, and removes those of commands that do not exist any more."""
-    write_pages(directory, pages())
+    directory.mkdir(exist_ok=True)
+    written = pages()
+    for path in directory.glob("*.1"):
+        if path.name not in written:
+            path.unlink()
+    for name, text in written.items():
+        (directory / name).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -196,7 +196,7 @@ def dtdev_in_tree(pair: Pair) -> Iterator[Finding]:
 def arm_sci(pair: Pair) -> Iterator[Finding]:
     """A configuration whose guest has SCMI asks for it."""
     release = pair.view.context.release
-    if release.scmi_smc and not asks_for_scmi(pair.config, release):
+    if ARM_SCI_MISSING.applies(release) and not asks_for_scmi(pair.config, release):
         for node in scmi_nodes(pair.view):
             message = f"{node.path}: dom.cfg has no arm_sci that asks for SCMI"
             yield ARM_SCI_MISSING(message, node=node.path)

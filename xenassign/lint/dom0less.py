@@ -236,7 +236,7 @@ class _Build:
         address, size = xen_bus_cells(node)
         for child in node.children:
             if not self._node(child, address, size, scan):
-                if self.context.release.dom0less_error_is_panic:
+                if not DROPPED_IN_SILENCE.applies(self.context.release):
                     return False
                 message = f"{child.path} does not fit into the guest's tree"
                 self._add(DROPPED_IN_SILENCE(message, node=child.path))
@@ -306,7 +306,7 @@ class _Build:
             self._host_node(node, text, forced, platform, known)
 
     def _map(self, node: FlatNode, reg: bytes, address: int, size: int) -> bool:
-        checked = self.context.release.xen_reg_cells_checked
+        checked = not MISREAD_CELLS.applies(self.context.release)
         what = f"its container has {address} address and {size} size cells"
         if address not in XEN_REG_CELLS or size not in XEN_REG_CELLS:
             width = (2 * address + size) & 0xFFFFFFFF

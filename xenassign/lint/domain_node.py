@@ -584,7 +584,7 @@ def places(view: View) -> Iterator[Finding]:
 
 def overlaps(view: View) -> Iterator[Finding]:
     """No page belongs to two modules: where the scan does not mind, freeing it twice does."""
-    if view.release.module_overlap_dropped:
+    if not OVERLAP.applies(view.release):
         return
     pages: list[tuple[int, int]] = []
     for one in scan(view.domain, view.context).listed:
@@ -600,7 +600,7 @@ def overlaps(view: View) -> Iterator[Finding]:
 def vcpu_nodes(view: View) -> Iterator[Finding]:
     """Nodes with xen,vcpu name vCPUs of the domain."""
     for node in view.node.children.values():
-        if not view.release.vcpu_nodes or not is_compatible(node, "xen,vcpu"):
+        if not VCPU_NODE.applies(view.release) or not is_compatible(node, "xen,vcpu"):
             continue
         value = xen_first_number(node.value("id"))
         if value is None or value >= (view.domain.vcpus or 0):

@@ -299,7 +299,7 @@ def _rights(
 def _sci(config: Config, context: Context) -> Iterator[Finding]:
     """arm_sci asks for what xl and Xen know."""
     value = config.get("arm_sci")
-    if not isinstance(value, Atom) or not context.release.knows_key("arm_sci"):
+    if not isinstance(value, Atom) or not SCI_REFUSED.applies(context.release):
         return
     at, types = config.place(value), sci_types(value.text)
     unknown = [kind for kind in types if kind not in ("none", SCMI_SMC)]

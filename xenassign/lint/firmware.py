@@ -76,7 +76,7 @@ def _lacks(view: View, node: Node) -> Iterator[tuple[str, str]]:
 def asked_for(view: View) -> Iterator[Finding]:
     """The domain's node, if it is known, asks for SCMI."""
     context = view.context
-    if context.sci in (None, SCMI_SMC) or not context.release.scmi_smc:
+    if context.sci in (None, SCMI_SMC) or not TYPE_MISSING.applies(context.release):
         return
     for node in scmi_nodes(view):
         message = f"{node.path}: the domain has no xen,sci_type that asks for SCMI"
