@@ -68,3 +68,14 @@ def test_the_wheel_installs_the_pages_and_the_scripts(built: Path, repository: P
         for path in (repository / "docs" / "rules").rglob("*.*")
         if path.is_file()
     }
+
+
+def test_the_wheel_has_the_tables(built: Path, repository: Path) -> None:
+    (path,) = built.glob("*.whl")
+    with zipfile.ZipFile(path) as archive:
+        packed = {
+            name.rpartition("/")[2]: archive.read(name)
+            for name in archive.namelist()
+            if name.startswith("xenassign/knowledge/")
+        }
+    assert packed == {path.name: path.read_bytes() for path in repository.glob("knowledge/*")}

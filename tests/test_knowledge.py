@@ -8,13 +8,31 @@ from pathlib import Path
 
 import pytest
 
+from xenassign.devicetree.phandle_properties import REMAINDER, PhandleProperty, PhandleTable
 from xenassign.errors import InputError
-from xenassign.host.driver_needs import Need, read_driver_needs
+from xenassign.host.clock_frequency import read_clock_frequency
+from xenassign.host.dma_knowledge import DmaTable
+from xenassign.host.dma_width import read_dma_widths
+from xenassign.host.driver_needs import DriverTable, Need
+from xenassign.host.normal_memory import read_normal_memory
 from xenassign.resources import directory
 from xenassign.tables import table_path
 
+
+def read_phandle_properties(path: Path) -> object:
+    table = PhandleTable(path)
+    widths = [table.parallel_bytes(prop) for rule in table.all() for prop in rule.parallel]
+    return table.all(), table.excluded(), widths
+
+
+#: What reads all of a table, by the name of its file.
 READERS: dict[str, Callable[[Path], object]] = {
-    "driver-needs": read_driver_needs,
+    "clock-frequency": read_clock_frequency,
+    "dma": lambda path: DmaTable(path).all(),
+    "dma-widths": read_dma_widths,
+    "driver-needs": lambda path: DriverTable(path).all(),
+    "normal-memory": read_normal_memory,
+    "phandle-properties": read_phandle_properties,
 }
 
 
@@ -51,6 +69,7 @@ def error_of(name: str, text: str, tmp_path: Path) -> str:
     return str(raised.value).removeprefix(f"{tmp_path}/")
 
 
+KIND = "kind: clock\n"
 DRIVER = "driver: drivers/a.c\nbinding: bindings/a.yaml\n"
 
 
@@ -74,6 +93,38 @@ DRIVER = "driver: drivers/a.c\nbinding: bindings/a.yaml\n"
             f"@reset uses resets\n{DRIVER}acme,a\n    needs resets\n    as @reset\n",
             "6: acme,a has two statements about resets; ",
         ),
+        ("driver-needs", f"{DRIVER}@a as @b\n@b as @a\n", "3: unknown set '@b'; define it above"),
+        ("driver-needs", f"@a uses\n{DRIVER}acme,a uses x\n", "1: 'uses' without a property; "),
+        ("dma", "dma: x\nacme,a\n", "2: acme,a has no heading 'source'; write"),
+        ("dma", "source: x\nacme,a\n", "2: acme,a has no heading 'no-dma'; write"),
+        ("dma", "dma: x\nno-dma: y\nsource: z\nacme,a\n", "4: acme,a is below 'dma:' and "),
+        ("dma", "dma: x\nsource: y\nacme,a: z\n", "3: unknown heading 'acme,a:'; "),
+        ("dma-widths", "acme,a bits 32\n", "1: acme,a has no heading 'driver'"),
+        ("dma-widths", "driver: x\nacme,a bits 40\n", "2: '40' is not a valid number here; "),
+        ("dma-widths", "driver: x\nacme,a bits\n", "2: '' is not a valid number here; "),
+        ("dma-widths", "driver: x\nacme,a bits 32 32\n", "2: '32 32' is not a valid number"),
+        ("normal-memory", "driver: x\nacme,a memory\n", "2: acme,a does not say what is mapped; "),
+        ("normal-memory", "driver: x\nacme,a memory x: y\n", "2: acme,a does not say what is"),
+        ("clock-frequency", "source: x\nacme,a takes\n", "2: acme,a has a verb with other words; "),
+        ("clock-frequency", "source: x\nacme,a passes b\n", "2: acme,a has a verb with other"),
+        ("clock-frequency", "acme,a passes\n", "1: acme,a has no heading 'source'; "),
+        ("phandle-properties", "foo phandle: x\n", "1: foo has no heading 'kind'; "),
+        ("phandle-properties", f"{KIND}foo phandle\n", "2: foo has no source; name the binding"),
+        ("phandle-properties", f"{KIND}foo no-phandle\n", "2: foo has no source; "),
+        (
+            "phandle-properties",
+            f"{KIND}foo phandle 16: x\n",
+            "2: '16' is not a valid number here; ",
+        ),
+        ("phandle-properties", f"{KIND}foo phandle #cells: x\n", "2: '#cells' is not valid here; "),
+        ("phandle-properties", f"{KIND}foo phandle map 1: x\n", "2: '1' is not valid here; "),
+        ("phandle-properties", f"{KIND}foo phandle names(a b): x\n", "2: 'names' is not valid"),
+        ("phandle-properties", f"{KIND}foo phandle lead(0): x\n", "2: '0' is not a valid number"),
+        ("phandle-properties", f"{KIND}foo phandle trial(1): x\n", "2: 'trial' is not valid here"),
+        ("phandle-properties", f"{KIND}*foo* phandle: x\n", "2: *foo* has two wildcards; use one"),
+        ("phandle-properties", f"{KIND}a phandle parallel(b): x\nb bytes 3\n", "3: '3' is not a "),
+        ("phandle-properties", f"{KIND}a phandle: x\n    phandle: y\n", "3: a second statement"),
+        ("phandle-properties", f"{KIND}a phandel: x\n", "2: 'phandel:' is neither a name nor"),
     ],
 )
 def test_a_mistake_is_one_line_with_its_place(
@@ -89,7 +140,7 @@ def test_what_a_line_about_a_driver_says(tmp_path: Path) -> None:
         f"{DRIVER}acme,a acme,b\n    needs clocks(a|b) phys(x) or phy or link: none\n"
         "    uses resets dmas(t): slow\n    uses *-gpios\n    uses resets(r)\nacme,c as @set\n"
     )
-    known = read_driver_needs(path)
+    known = DriverTable(path).all()
     assert known["acme,a"] is known["acme,b"]
     assert known["acme,a"].needs == (
         Need("clocks", True, ("a", "b"), 1, "none"),
@@ -101,3 +152,67 @@ def test_what_a_line_about_a_driver_says(tmp_path: Path) -> None:
         Need("power-domains", False, (), 0, "the driver goes on"),
     )
     assert [need.property for need in known["acme,c"].needs] == ["phys", "dmas", "power-domains"]
+
+
+def test_what_a_line_about_a_property_says(tmp_path: Path) -> None:
+    path = tmp_path / "properties.txt"
+    path.write_text(
+        "kind: a\n*-x phandle 2: s\nno-x no-phandle: a count; s\n*,no-x no-phandle: t\n"
+        "kind: b\nm phandle 1 map: s\nr phandle rest lead(3) trail(2): s\ny*-x phandle digits: s\n"
+        "w bytes 8: Hz\nz phandle #z-cells default(0) names(n) per-name(2) parallel(w v): s\n"
+        "u phandle unless(hog): s\n"
+    )
+    table = PhandleTable(path)
+    assert table.all() == (
+        PhandleProperty("m", "b", 1, shape="map", lead=1, trail=1, source="s"),
+        PhandleProperty("r", "b", REMAINDER, lead=3, trail=2, source="s"),
+        PhandleProperty(
+            "z",
+            "b",
+            "#z-cells",
+            default_cells=0,
+            names="n",
+            parallel=("w", "v"),
+            entries_per_name=2,
+            source="s",
+        ),
+        PhandleProperty("u", "b", 0, unless="hog", source="s"),
+        PhandleProperty("*-x", "a", 2, source="s"),
+        PhandleProperty("y*-x", "b", 0, digits=True, source="s"),
+    )
+    assert table.excluded() == {"no-x": "a count; s", "*,no-x": "t"}
+    assert [table.parallel_bytes(name) for name in ("w", "v", "z")] == [8, None, None]
+    for name in ("no-x", "a,no-x", "-x", "w", "v", "n", "hog"):
+        assert table.find(name) is None, name
+    for name in ("a-x", "y1-x"):
+        rule = table.find(name)
+        assert rule is not None
+        assert rule.pattern == "*-x"  # the first line wins
+
+
+def test_what_a_group_about_dma_says(tmp_path: Path) -> None:
+    path = tmp_path / "dma.txt"
+    path.write_text(
+        "no-dma: it does none\nsource: s\nacme,*-phy acme,usb-1\n*-spi\n"
+        "dma: it does\nsource: t\nacme,usb-* acme,a*b*c\n"
+    )
+    table = DmaTable(path)
+
+    def masters(name: str) -> bool | None:
+        known = table.find(name)
+        return known.master if known else None
+
+    assert masters("acme,usb-2") is True
+    assert masters("acme,usb-1") is False  # an exact string beats every wildcard
+    assert masters("acme,usb-1-phy") is True  # masters beat others, wherever they are
+    assert masters("acme,u-phy") is False
+    assert masters("acme,axbyc") is True
+    assert masters("other,a-spi") is False
+    assert masters("other,usb-2") is None
+    assert [entry.compatible for entry in table.all()] == [
+        "acme,usb-*",
+        "acme,a*b*c",
+        "acme,*-phy",
+        "acme,usb-1",
+        "*-spi",
+    ]

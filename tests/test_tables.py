@@ -7,13 +7,18 @@ from pathlib import Path
 import pytest
 
 from xenassign.errors import InputError
-from xenassign.tables import Entry, Statement, Table, Word, read_table
+from xenassign.tables import Entry, Statement, Table, Word, fits, read_table
 
 
 def read(tmp_path: Path, text: str, **options: bool) -> Table:
     path = tmp_path / "facts.txt"
     path.write_text(text)
     return read_table(path, headings=("driver", "source"), verbs=("has", "lacks"), **options)
+
+
+def statements(tmp_path: Path, text: str) -> list[Statement]:
+    table = read(tmp_path, text)
+    return [table.statement(entry) for entry in table.entries.values()]
 
 
 def test_a_table(tmp_path: Path) -> None:
@@ -28,32 +33,36 @@ acme,a acme,b
   # indented, too
 acme,c
 \thas  one two(a b): a sentence: with colons, and has
+
 \tlacks three
+\t
 acme,d has four
+    lacks two
 driver: drivers/b.c
 acme,e lacks five: no
 """,
     )
     first = {"driver": "drivers/a.c", "source": "Arm IHI 0069: chapter 5"}
+    abc = Entry(5, ("acme,a", "acme,b", "acme,c"), first, "", 7)
+    d = Entry(12, ("acme,d",), first, "has four", 12)
+    e = Entry(15, ("acme,e",), {"driver": "drivers/b.c"}, "lacks five: no", 15)
+    assert list(table.entries.items()) == [
+        ("acme,a", abc),
+        ("acme,b", abc),
+        ("acme,c", abc),
+        ("acme,d", d),
+        ("acme,e", e),
+    ]
     words = (Word("one"), Word("two", ("a", "b")))
-    assert table.entries == (
-        Entry(
-            5,
-            ("acme,a", "acme,b", "acme,c"),
-            first,
-            (
-                Statement(8, "has", words, "a sentence: with colons, and has"),
-                Statement(9, "lacks", (Word("three"),), ""),
-            ),
-        ),
-        Entry(10, ("acme,d",), first, (Statement(10, "has", (Word("four"),), ""),)),
-        Entry(
-            12,
-            ("acme,e",),
-            {"driver": "drivers/b.c"},
-            (Statement(12, "lacks", (Word("five"),), "no"),),
-        ),
+    assert table.statements(abc) == (
+        Statement(8, "has", words, "a sentence: with colons, and has"),
+        Statement(10, "lacks", (Word("three"),), ""),
     )
+    assert table.statements(d) == (
+        Statement(12, "has", (Word("four"),), ""),
+        Statement(13, "lacks", (Word("two"),), ""),
+    )
+    assert table.statement(e) == Statement(15, "lacks", (Word("five"),), "no")
 
 
 @pytest.mark.parametrize(
@@ -64,7 +73,8 @@ acme,e lacks five: no
         ("acme,a\n    hass x\n", "2: unknown verb 'hass'; write NAME VERB"),
         ("acme,a hass x\nacme,b has y\n", "1: 'hass' is neither a name nor a verb; "),
         ("acme,a hass x1\nacme,b has y\n", "1: 'hass' is neither a name nor a verb; "),
-        ("acme,a hass: x\n", "1: 'acme,a hass: x' has no verb; "),
+        ("acme,a hass: x\n", "1: 'hass:' is neither a name nor a verb; "),
+        ("acme,a hass: it has x\n", "1: 'hass:' is neither a name nor a verb; "),
         ("acme,a x1(y)\nacme,b has y\n", "1: 'x1(y)' is neither a name nor a verb; "),
         ("acme,a\n\nacme,b has x\n", "1: nothing is said about acme,a; write NAME VERB"),
         ("acme,a\ndriver: x\n", "1: nothing is said about acme,a; "),
@@ -75,7 +85,11 @@ acme,e lacks five: no
         ("acme,a has x(y\n", "1: 'x(y' is not well-formed; write word(word word)"),
         ("acme,a has x(y))\n", "1: 'x(y))' is not well-formed; "),
         ("acme,a has x(y)z\n", "1: 'x(y)z' is not well-formed; "),
-        ("acme,a\n    has:\n", "2: 'has:' has no text; "),
+        ("acme,a\n    has:\n", "2: unknown verb 'has:'; "),
+        ("acme,a has x:\n", "1: no text after the colon; "),
+        ("acme,a has x: \n", "1: no text after the colon; "),
+        ("acme,a has x\n    has y\n", "2: a second statement about acme,a; write one"),
+        ("acme,a\n    # has x\n", "1: nothing is said about acme,a; "),
         ("drivers: x\n", "1: unknown heading 'drivers:'; the headings are 'driver:', 'source:'"),
         ("driver: x\ndriver: y\n", "2: 'driver:' has two values; "),
         ("driver:\n", "1: 'driver:' has no value; write it after the colon"),
@@ -83,7 +97,7 @@ acme,e lacks five: no
 )
 def test_a_mistake_is_one_line_with_its_place(tmp_path: Path, text: str, error: str) -> None:
     with pytest.raises(InputError) as raised:
-        read(tmp_path, text)
+        statements(tmp_path, text)
     message = str(raised.value)
     assert message.startswith(f"{tmp_path}/facts.txt:{error}")
     assert "; " in message
@@ -92,17 +106,15 @@ def test_a_mistake_is_one_line_with_its_place(tmp_path: Path, text: str, error: 
 
 def test_letters_alone_are_a_name_where_the_table_has_such(tmp_path: Path) -> None:
     table = read(tmp_path, "clocks has x\n", plain_names=True)
-    assert table.entries[0].names == ("clocks",)
+    assert list(table.entries) == ["clocks"]
 
 
 def test_a_table_of_names_alone(tmp_path: Path) -> None:
     path = tmp_path / "facts.txt"
     path.write_text("driver: x\nacme,a acme,b\nacme,c\ndriver: y\nacme,d\n")
     table = read_table(path, headings=("driver",))
-    assert [(entry.headings["driver"], entry.names) for entry in table.entries] == [
-        ("x", ("acme,a", "acme,b", "acme,c")),
-        ("y", ("acme,d",)),
-    ]
+    drivers = {name: entry.headings["driver"] for name, entry in table.entries.items()}
+    assert drivers == {"acme,a": "x", "acme,b": "x", "acme,c": "x", "acme,d": "y"}
     path.write_text("driver: x\nacme,a: sentence\n")
     with pytest.raises(InputError, match=r"facts\.txt:2: "):
         read_table(path, headings=("driver",))
@@ -110,9 +122,9 @@ def test_a_table_of_names_alone(tmp_path: Path) -> None:
 
 def test_a_heading_that_is_required(tmp_path: Path) -> None:
     table = read(tmp_path, "source: x\nacme,a has y\n")
-    assert table.heading(table.entries[0], "source") == "x"
+    assert table.heading(table.entries["acme,a"], "source") == "x"
     with pytest.raises(InputError, match=r"facts\.txt:2: acme,a has no heading 'driver'; write"):
-        table.heading(table.entries[0], "driver")
+        table.heading(table.entries["acme,a"], "driver")
 
 
 def test_numbers(tmp_path: Path) -> None:
@@ -126,3 +138,23 @@ def test_numbers(tmp_path: Path) -> None:
 def test_no_such_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"facts\.txt: cannot be read: No such file or "):
         read_table(tmp_path / "facts.txt", headings=())
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "fit"),
+    [
+        ("ab", "ab", True),
+        ("ab", "abc", False),
+        ("a*", "a", True),
+        ("*a", "ba", True),
+        ("a*a", "a", False),
+        ("a*a", "aa", True),
+        ("a*b*c", "axbyc", True),
+        ("a*b*c", "abc", True),
+        ("a*b*c", "acb", False),
+        ("a*bc*c", "abc", False),
+        ("*", "", True),
+    ],
+)
+def test_wildcards(name: str, text: str, fit: bool) -> None:
+    assert fits(name.split("*"), text) is fit

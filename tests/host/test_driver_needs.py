@@ -9,7 +9,7 @@ import pytest
 
 from xenassign.host.driver_needs import DriverNeeds, Need, driver_needs, need, needs
 
-ENTRIES = list(dict.fromkeys(driver_needs().values()))
+ENTRIES = list(dict.fromkeys(driver_needs().all().values()))
 NEEDS = [(known, entry) for known in ENTRIES for entry in known.needs]
 
 
@@ -25,7 +25,7 @@ def wanted(known: DriverNeeds | None, prop: str, name: str | None = None) -> boo
 
 def test_strings_are_those_of_drivers() -> None:
     """Linux matches exactly, so there are no wildcards; ns16550a and its like have no vendor."""
-    for compatible in driver_needs():
+    for compatible in driver_needs().all():
         assert re.fullmatch(r"[A-Za-z0-9]+([,.+_-][A-Za-z0-9]+)*", compatible), compatible
 
 
@@ -81,7 +81,7 @@ def test_every_need_is_found() -> None:
 
 
 def test_every_string_finds_its_own() -> None:
-    for compatible, known in driver_needs().items():
+    for compatible, known in driver_needs().all().items():
         assert needs([compatible]) is known
         assert needs(["acme,unheard-of", compatible]) is known
 

@@ -11,46 +11,16 @@ it), is a fault. So a NOR flash or the shared memory of SCMI is no case of it. W
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 from xenassign.devicetree.addresses import is_pci, ranges
 from xenassign.devicetree.tree import Node, PropertyError
 from xenassign.findings import Finding, rule
 from xenassign.host.device import HostDevice
+from xenassign.host.normal_memory import normal_memory
 
 SRAM = rule("XA232", "sram-as-device-memory", "warning", "broken", needs_host=True)
 MEMORY_LIKE = rule("XA233", "memory-like-registers", "warning", "broken", needs_host=True)
 PREFETCHABLE = rule("XA234", "prefetchable-window", "note", "portability", needs_host=True)
-
-#: (what it is, Linux' driver, compatibles) of blocks whose reg the driver maps with ioremap_wc.
-#: Read in Linux 6.12.
-_GROUPS: Final = (
-    (
-        "the picture",
-        "drivers/gpu/drm/tiny/simpledrm.c",
-        "simple-framebuffer",
-    ),
-    (
-        "the memories of the DSP",
-        "drivers/remoteproc/ti_k3_dsp_remoteproc.c",
-        "ti,j721e-c66-dsp ti,j721e-c71-dsp ti,j721s2-c71-dsp ti,am62a-c7xv-dsp",
-    ),
-    (
-        "the tightly coupled memories of the core",
-        "drivers/remoteproc/ti_k3_r5_remoteproc.c",
-        "ti,am654-r5f ti,j721e-r5f ti,j7200-r5f ti,am64-r5f ti,am62-r5f ti,j721s2-r5f",
-    ),
-    (
-        "the memories of the core",
-        "drivers/remoteproc/ti_k3_m4_remoteproc.c",
-        "ti,am64-m4fss",
-    ),
-)
-_MEMORIES: Final = {
-    compatible: (what, driver)
-    for what, driver, compatibles in _GROUPS
-    for compatible in compatibles.split()
-}
 
 #: phys.hi of a PCI address: prefetchable, and the two bits that tell memory space.
 _PREFETCHABLE = 1 << 30
@@ -61,10 +31,9 @@ def memory_types(device: HostDevice) -> Iterator[Finding]:
     """What of a device is memory rather than registers."""
     node, path = device.node, device.path
     if device.blocks:
-        known = next((_MEMORIES[c] for c in node.compatible if c in _MEMORIES), None)
+        known = normal_memory(node.compatible)
         if known is not None:
-            what, driver = known
-            message = f"{path}: {driver} of Linux maps {what} as Normal memory"
+            message = f"{path}: {known.driver} of Linux maps {known.content} as Normal memory"
             yield MEMORY_LIKE(message, node=path, prop="reg")
         elif _is_sram(node):
             message = f"{path} is memory of the chip, and mapped as Device-nGnRE"

@@ -36,7 +36,7 @@ from xenassign.devicetree.draft import (
     from_bytes,
     text,
 )
-from xenassign.devicetree.phandle_properties import PARALLEL_BYTES, lookup
+from xenassign.devicetree.phandle_properties import lookup, phandle_properties
 from xenassign.devicetree.references import (
     INTERRUPT_TREE,
     Reference,
@@ -217,7 +217,7 @@ class Suppliers:
         if group.rule.names:
             changed[group.rule.names] = text(group.rule.names, *left) if left else None
         for name in group.rule.parallel:
-            prop, width = node.get(name), PARALLEL_BYTES.get(name)
+            prop, width = node.get(name), phandle_properties().parallel_bytes(name)
             if prop is None or name in changed:
                 continue
             if width is None:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from xenassign.devicetree.references import Reference, property_references
 from xenassign.devicetree.tree import Node, PropertyError, Tree
+from xenassign.host.clock_frequency import clock_frequency
 
 
 class Rate(NamedTuple):
@@ -23,47 +24,6 @@ class Rate(NamedTuple):
     hz: int
     source: str
     askers: tuple[Node, ...] = ()
-
-
-#: Providers whose clock-frequency is the rate of their one clock, whatever feeds them:
-#: clock/fixed-clock.yaml, gated-fixed-clock.yaml, pwm-clock.yaml.
-_STATED = frozenset({"fixed-clock", "gated-fixed-clock", "pwm-clock"})
-
-#: Providers that pass the rate of their one input: clock/gpio-gate-clock.yaml.
-_PASSING = frozenset({"gpio-gate-clock"})
-
-#: Devices whose own clock-frequency is the rate of their input clock, and the names which that
-#: clock may have (otherwise it is the first): serial/8250.yaml, 8250_omap.yaml,
-#: snps-dw-apb-uart.yaml, timer/snps,dw-apb-timer.yaml. Elsewhere the property is the speed of a bus
-#: (I2C), of a processor, or a rate that the driver would like to have.
-_OWN: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(
-        (
-            "ns8250",
-            "ns16450",
-            "ns16550",
-            "ns16550a",
-            "ns16750",
-            "ns16850",
-            "aspeed,ast2400-vuart",
-            "aspeed,ast2500-vuart",
-            "intel,xscale-uart",
-            "mrvl,pxa-uart",
-            "nvidia,tegra20-uart",
-            "nxp,lpc3220-uart",
-            "ti,am4372-uart",
-            "ti,am64-uart",
-            "ti,am654-uart",
-            "ti,dra742-uart",
-            "ti,omap2-uart",
-            "ti,omap3-uart",
-            "ti,omap4-uart",
-        ),
-        ("fclk", "uart"),
-    ),
-    "snps,dw-apb-uart": ("baudclk",),
-    "snps,dw-apb-timer": ("timer",),
-}
 
 
 @dataclass(slots=True)
@@ -92,21 +52,22 @@ class ClockRates:
         if provider in met:
             return None
         kinds = frozenset(provider.compatible)
-        if kinds & _STATED or (
+        passes = _means(provider, "passes")
+        if _means(provider, "provides") or (
             _u32(provider, "#clock-cells") == 0
             and "fixed-factor-clock" not in kinds
             and not provider.has("clocks")
         ):
             hz = _u32(provider, "clock-frequency")
             return Rate(hz, f"clock-frequency of {provider.path}") if hz else None
-        if "fixed-factor-clock" not in kinds and not kinds & _PASSING:
+        if "fixed-factor-clock" not in kinds and not passes:
             return None
         parent = self.parent(provider)
         if parent is None or parent.provider is None:
             return None
         met |= {provider}
         rate = self._provided(parent.provider, met) or self.asked(provider, parent)
-        if rate is None or kinds & _PASSING:
+        if rate is None or passes:
             return rate
         factor, divisor = _u32(provider, "clock-mult"), _u32(provider, "clock-div")
         if not factor or not divisor:
@@ -179,16 +140,18 @@ def _own(consumer: Node, reference: Reference) -> Rate | None:
     """The rate that a device states of its own input clock."""
     if reference.prop != "clocks":
         return None
-    for kind in consumer.compatible:
-        names = _OWN.get(kind)
-        if names is None:
-            continue
+    for _, names in clock_frequency(consumer.compatible, "takes"):
         hz = _u32(consumer, "clock-frequency")
         listed = set(consumer.strings("clock-names")) & set(names)
         input_clock = reference.name in names if listed else reference.index == 0
         if hz and input_clock:
             return Rate(hz, f"clock-frequency of {consumer.path}, which is that of its input clock")
     return None
+
+
+def _means(provider: Node, meaning: str) -> bool:
+    """Whether clock-frequency of a provider is known to mean this."""
+    return any(clock_frequency(provider.compatible, meaning))
 
 
 def _u32(node: Node, name: str) -> int | None:

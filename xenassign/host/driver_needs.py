@@ -19,15 +19,14 @@ block that is not listed.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from xenassign.tables import Entry, Statement, Table, read_table, table_path
+from xenassign.tables import Entry, Statement, fits, read_table, table_path
 
-__all__ = ["DriverNeeds", "Need", "driver_needs", "need", "needs", "read_driver_needs"]
+__all__ = ["DriverNeeds", "DriverTable", "Need", "driver_needs", "need", "needs"]
 
 _FAILS = "the probe fails"
 _GOES_ON = "the driver goes on"
@@ -64,91 +63,103 @@ class DriverNeeds(NamedTuple):
     needs: tuple[Need, ...]
 
 
-def read_driver_needs(path: Path) -> dict[str, DriverNeeds]:
-    """A table of the form of knowledge/driver-needs.txt, by `compatible` string."""
-    table = read_table(path, headings=("driver", "binding"), verbs=("needs", "uses", "as"))
-    sets: dict[str, tuple[Need, ...]] = {}
-    result: dict[str, DriverNeeds] = {}
-    for entry in table.entries:
-        usual = {need.property: need.without for need in sets.get(_USUAL, ())}
-        own = tuple(_needs_of(table, entry, sets, usual))
-        if entry.names[0].startswith("@"):
-            sets[entry.names[0]] = own
-            continue
-        properties = {need.property for need in own}
-        common = [need for need in sets.get(_EVERY, ()) if need.property not in properties]
-        driver, binding = table.heading(entry, "driver"), table.heading(entry, "binding")
-        known = DriverNeeds(driver, binding, (*own, *common))
-        result.update(dict.fromkeys(entry.names, known))
-    return result
+class DriverTable:
+    """A table of the form of knowledge/driver-needs.txt. Each entry is parsed when it is asked for.
 
+    The methods raise :class:`InputError` for a mistake in a line.
+    """
 
-def _needs_of(
-    table: Table, entry: Entry, sets: Mapping[str, tuple[Need, ...]], usual: Mapping[str, str]
-) -> Iterator[Need]:
-    """The needs that the lines of an entry state, those of its sets in their place."""
-    spoken: set[tuple[str, str | None]] = set()
-    for statement in entry.statements:
-        if statement.verb == "as":
-            needs = _of_sets(table, statement, sets)
-        else:
-            needs = _stated(table, statement, usual)
-        for need in needs:
-            keys = {(need.property, name) for name in need.names or (None,)}
-            if spoken & keys:
-                problem = f"{entry.names[0]} has two statements about {need.property}"
-                raise table.error(statement.line, problem, "state each property and name once")
-            spoken |= keys
-            yield need
+    def __init__(self, path: Path) -> None:
+        self._table = read_table(path, ("driver", "binding"), ("needs", "uses", "as"))
+        self._usual: dict[str, str] = {}
+        self._parsed: dict[int, DriverNeeds] = {}
+        self._usual = {need.property: need.without for need in self._set(_USUAL)}
 
+    def find(self, compatible: str) -> DriverNeeds | None:
+        """What the driver of one string needs; None when nothing is known."""
+        entry = self._table.entries.get(compatible)
+        if entry is None or compatible.startswith("@"):
+            return None
+        if entry.line not in self._parsed:
+            own = self._needs(entry)
+            properties = {need.property for need in own}
+            common = [need for need in self._set(_EVERY) if need.property not in properties]
+            driver = self._table.heading(entry, "driver")
+            binding = self._table.heading(entry, "binding")
+            self._parsed[entry.line] = DriverNeeds(driver, binding, (*own, *common))
+        return self._parsed[entry.line]
 
-def _of_sets(
-    table: Table, statement: Statement, sets: Mapping[str, tuple[Need, ...]]
-) -> Iterator[Need]:
-    for word in statement.words:
-        if word.text not in sets:
-            fix = "define it above with a line that begins with its name"
-            raise table.error(statement.line, f"unknown set '{word.text}'", fix)
-        yield from sets[word.text]
+    def all(self) -> dict[str, DriverNeeds]:
+        """All entries, by `compatible` string."""
+        for name in self._table.entries:
+            self._set(name)  # those that nothing refers to have mistakes, too
+        found = {string: self.find(string) for string in self._table.entries}
+        return {string: known for string, known in found.items() if known is not None}
 
+    def _set(self, name: str) -> tuple[Need, ...]:
+        entry = self._table.entries.get(name)
+        return self._needs(entry) if entry else ()
 
-def _stated(table: Table, statement: Statement, usual: Mapping[str, str]) -> Iterator[Need]:
-    """The needs of one line with the verb ``needs`` or ``uses``."""
-    required = statement.verb == "needs"
-    if [word.text for word in statement.words] == ["nothing"]:
-        return
-    words = iter(statement.words)
-    stated: list[Need] = []
-    for word in words:
-        if word.text == "or":
-            other = next(words, None)
-            if not required or not stated or other is None:
-                fix = "write 'needs PROPERTY or OTHER'"
-                raise table.error(statement.line, "'or' without two sides that do", fix)
-            stated[-1] = stated[-1]._replace(instead=(*stated[-1].instead, other.text))
-            continue
-        names, count = word.inside, len(word.inside) or 1
-        if count == 1 and names and "|" in names[0]:
-            names = tuple(names[0].split("|"))
-        without = _FAILS if required else usual.get(word.text, _GOES_ON)
-        without = statement.text or without
-        stated.append(Need(word.text, required, names, count if required else 0, without))
-    if not stated:
-        fix = "name a property, or write 'needs nothing'"
-        raise table.error(statement.line, f"'{statement.verb}' without a property", fix)
-    yield from stated
+    def _needs(self, entry: Entry) -> tuple[Need, ...]:
+        """The needs that the lines of an entry state, those of its sets in their place."""
+        needs: list[Need] = []
+        spoken: set[tuple[str, str | None]] = set()
+        for statement in self._table.statements(entry):
+            if statement.verb == "as":
+                stated = self._of_sets(entry, statement)
+            else:
+                stated = self._stated(statement)
+            for need in stated:
+                keys = {(need.property, name) for name in need.names or (None,)}
+                if spoken & keys:
+                    problem = f"{entry.names[0]} has two statements about {need.property}"
+                    fix = "state each property and name once"
+                    raise self._table.error(statement.line, problem, fix)
+                spoken |= keys
+            needs += stated
+        return tuple(needs)
+
+    def _of_sets(self, entry: Entry, statement: Statement) -> list[Need]:
+        needs: list[Need] = []
+        for word in statement.words:
+            known = self._table.entries.get(word.text)
+            if known is None or known.line >= entry.line or not word.text.startswith("@"):
+                fix = "define it above with a line that begins with its name"
+                raise self._table.error(statement.line, f"unknown set '{word.text}'", fix)
+            needs += self._needs(known)
+        return needs
+
+    def _stated(self, statement: Statement) -> list[Need]:
+        """The needs of one line with the verb ``needs`` or ``uses``."""
+        required = statement.verb == "needs"
+        if [word.text for word in statement.words] == ["nothing"]:
+            return []
+        words = iter(statement.words)
+        stated: list[Need] = []
+        for word in words:
+            if word.text == "or":
+                other = next(words, None)
+                if not required or not stated or other is None:
+                    fix = "write 'needs PROPERTY or OTHER'"
+                    raise self._table.error(statement.line, "'or' without two sides that do", fix)
+                stated[-1] = stated[-1]._replace(instead=(*stated[-1].instead, other.text))
+                continue
+            names, count = word.inside, len(word.inside) or 1
+            if count == 1 and names and "|" in names[0]:
+                names = tuple(names[0].split("|"))
+            without = _FAILS if required else self._usual.get(word.text, _GOES_ON)
+            without = statement.text or without
+            stated.append(Need(word.text, required, names, count if required else 0, without))
+        if not stated:
+            fix = "name a property, or write 'needs nothing'"
+            raise self._table.error(statement.line, f"'{statement.verb}' without a property", fix)
+        return stated
 
 
 @lru_cache(maxsize=1)
-def driver_needs() -> dict[str, DriverNeeds]:
-    """All entries of knowledge/driver-needs.txt, by `compatible` string."""
-    return read_driver_needs(table_path("driver-needs"))
-
-
-@lru_cache(maxsize=1024)
-def _fits(pattern: str, text: str) -> bool:
-    """Whether a text is the pattern, with anything in the place of each ``*``."""
-    return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), text) is not None
+def driver_needs() -> DriverTable:
+    """The table of this installation."""
+    return DriverTable(table_path("driver-needs"))
 
 
 def needs(compatible: Sequence[str]) -> DriverNeeds | None:
@@ -156,8 +167,8 @@ def needs(compatible: Sequence[str]) -> DriverNeeds | None:
 
     The first string about which something is known decides, as it decides which driver binds.
     """
-    known = driver_needs()
-    return next((known[string] for string in compatible if string in known), None)
+    found = map(driver_needs().find, compatible)
+    return next((known for known in found if known is not None), None)
 
 
 def need(known: DriverNeeds | None, property: str, name: str | None) -> Need | None:
@@ -169,7 +180,7 @@ def need(known: DriverNeeds | None, property: str, name: str | None) -> Need | N
     if known is None:
         return None
     spoken = [entry for entry in known.needs if entry.property == property] or [
-        entry for entry in known.needs if _fits(entry.property, property)
+        entry for entry in known.needs if fits(entry.property.split("*"), property)
     ]
     named = (entry for entry in spoken if name is not None and name in entry.names)
     general = (entry for entry in spoken if not entry.names)

@@ -1,0 +1,50 @@
+"""What ``clock-frequency`` means, by the `compatible` string of its node.
+
+The table is knowledge/clock-frequency.txt, whose first comment says how to add a line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+from xenassign.tables import read_table, table_path
+
+
+class ClockFrequency(NamedTuple):
+    """``meaning`` is a verb of the table: ``provides``, ``passes`` or ``takes``."""
+
+    meaning: str
+    names: tuple[str, ...]
+    """The names that the input clock of a device can have (``takes``)."""
+
+
+def read_clock_frequency(path: Path) -> dict[str, ClockFrequency]:
+    """A table of the form of knowledge/clock-frequency.txt, by `compatible` string."""
+    table = read_table(path, ("source",), ("provides", "passes", "takes"))
+    result: dict[str, ClockFrequency] = {}
+    for compatible, entry in table.entries.items():
+        table.heading(entry, "source")
+        statement = table.statement(entry)
+        names = tuple(word.text for word in statement.words)
+        if bool(names) is not (statement.verb == "takes"):
+            fix = "write 'provides', 'passes', or 'takes' and the names of the clock"
+            raise table.error(statement.line, f"{compatible} has a verb with other words", fix)
+        result[compatible] = ClockFrequency(statement.verb, names)
+    return result
+
+
+@lru_cache(maxsize=1)
+def _table() -> dict[str, ClockFrequency]:
+    return read_clock_frequency(table_path("clock-frequency"))
+
+
+def clock_frequency(compatible: Iterable[str], meaning: str) -> Iterator[ClockFrequency]:
+    """The entries with this meaning of a node with this `compatible` list, in its order."""
+    known = _table()
+    for string in compatible:
+        entry = known.get(string)
+        if entry is not None and entry.meaning == meaning:
+            yield entry

@@ -1,0 +1,45 @@
+"""Blocks whose registers Linux' driver maps as Normal memory, by `compatible` string.
+
+The table is knowledge/normal-memory.txt, whose first comment says how to add a line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+from xenassign.tables import read_table, table_path
+
+
+class NormalMemory(NamedTuple):
+    """What a driver maps as Normal memory. ``driver``: its path in Linux' tree."""
+
+    content: str
+    """What the registers hold, with its article."""
+    driver: str
+
+
+def read_normal_memory(path: Path) -> dict[str, NormalMemory]:
+    """A table of the form of knowledge/normal-memory.txt, by `compatible` string."""
+    table = read_table(path, ("driver",), ("memory",))
+    result: dict[str, NormalMemory] = {}
+    for compatible, entry in table.entries.items():
+        statement = table.statement(entry)
+        if statement.words or not statement.text:
+            fix = "write 'memory: the picture'"
+            raise table.error(statement.line, f"{compatible} does not say what is mapped", fix)
+        result[compatible] = NormalMemory(statement.text, table.heading(entry, "driver"))
+    return result
+
+
+@lru_cache(maxsize=1)
+def _table() -> dict[str, NormalMemory]:
+    return read_normal_memory(table_path("normal-memory"))
+
+
+def normal_memory(compatible: Sequence[str]) -> NormalMemory | None:
+    """What is known of a node with this `compatible` list; the first string known decides."""
+    known = _table()
+    return next((known[string] for string in compatible if string in known), None)
