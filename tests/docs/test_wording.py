@@ -26,8 +26,6 @@ GLOSSARY = "docs/glossary.md"
 
 #: Pages that are not rewritten yet, by path or folder. All other pages are checked.
 LATER = (
-    "CHANGELOG.md",
-    "CONTRIBUTING.md",
     "docs/model.md",
     "docs/rules/",
     "docs/xen-verdicts.md",
