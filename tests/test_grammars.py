@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from xenassign import grammars
-from xenassign.devicetree.dts_lexer import DtsLexer, Sources
-from xenassign.devicetree.dts_syntax import Syntax
 from xenassign.devicetree.places import SourceMap
+from xenassign.devicetree.source.lexer import DtsLexer, Sources
+from xenassign.devicetree.source.syntax import Syntax
 from xenassign.grammars import parser
 from xenassign.toml_text import places
 
@@ -110,7 +110,7 @@ def test_the_parser_of_toml_is_kept(cache: Path) -> None:
 
 
 def test_several_processes_at_once(cache: Path, repository: Path) -> None:
-    code = "from xenassign.devicetree.source import read_source as r;"
+    code = "from xenassign.devicetree.source.reader import read_source as r;"
     code += f"print(r({SOURCE.encode()!r}, 'a').blob.hex())"
     command = [sys.executable, "-c", code]
     started = [

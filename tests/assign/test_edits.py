@@ -16,8 +16,8 @@ from xenassign.assign.plan import DomainPlan
 from xenassign.assign.property_edits import VALUE, PropertyEdit, pieces, refusal
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.draft import DraftNode, DraftProperty, encode
-from xenassign.devicetree.dts_writer import to_dts
 from xenassign.devicetree.phandle_properties import phandle_properties
+from xenassign.devicetree.source.writer import to_dts
 from xenassign.devicetree.tree import Node
 from xenassign.errors import UsageError
 from xenassign.render.report import plan as plan_json

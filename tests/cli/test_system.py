@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from xenassign.cli import cli
-from xenassign.devicetree.source import read_source
+from xenassign.devicetree.source.reader import read_source
 from xenassign.errors import XenassignError
 
 from ..conftest import FIXTURES

@@ -7,7 +7,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from xenassign.devicetree.source import read_source
+from xenassign.devicetree.source.reader import read_source
 from xenassign.devicetree.tree import DevicetreeError
 
 _ERROR = re.compile(r"(.+):[0-9]+:[0-9]+: .+; .+")

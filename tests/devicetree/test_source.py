@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from xenassign.devicetree.blob import read_blob
-from xenassign.devicetree.dts_lexer import MAX_DEPTH, MAX_FILES
-from xenassign.devicetree.source import Source, read_source
+from xenassign.devicetree.source.lexer import MAX_DEPTH, MAX_FILES
+from xenassign.devicetree.source.reader import Source, read_source
 from xenassign.devicetree.tree import DevicetreeError
 
 from .dts_cases import ACCEPTED, REFUSED, V1, value

@@ -30,7 +30,7 @@ from xenassign.devicetree.draft import (
     reads_decimal,
     text,
 )
-from xenassign.devicetree.dts_writer import comment, to_dts
+from xenassign.devicetree.source.writer import comment, to_dts
 from xenassign.devicetree.tree import DevicetreeError, Node, Property
 
 BOARDS = sorted(Path(__file__).parents[2].joinpath("fixtures", "host_dtbs").glob("*.dtb"))

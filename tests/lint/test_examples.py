@@ -21,7 +21,7 @@ from xenassign.cli import generate as generate_cli
 from xenassign.cli import lint as lint_cli
 from xenassign.cli.options import driver_set, make_request, with_boot
 from xenassign.devicetree.blob import read_blob
-from xenassign.devicetree.source import read_source
+from xenassign.devicetree.source.reader import read_source
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding, every_release
 from xenassign.lint import domcfg

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from xenassign.devicetree.blob import read_blob
-from xenassign.devicetree.source import read_source
+from xenassign.devicetree.source.reader import read_source
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding
 from xenassign.host.platform import read_platform

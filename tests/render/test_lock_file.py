@@ -29,7 +29,7 @@ from xenassign.assign.outcome import (
 )
 from xenassign.assign.request import Pin
 from xenassign.devicetree.blob import read_blob
-from xenassign.devicetree.source import read_source
+from xenassign.devicetree.source.reader import read_source
 from xenassign.errors import InputError
 from xenassign.render.lock import SCHEMA, parse_lock, read_lock, to_text
 

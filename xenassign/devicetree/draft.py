@@ -2,7 +2,7 @@
 
 A draft says what the blob can't: which cells are references (``Ref`` names the label of a node of
 the same draft), which numbers are read in hexadecimal, and why a thing is as it is (comments).
-Blob (:mod:`xenassign.devicetree.blob_writer`) and text (:mod:`xenassign.devicetree.dts_writer`)
+Blob (:mod:`xenassign.devicetree.blob_writer`) and text (:mod:`xenassign.devicetree.source.writer`)
 are made of the same draft, so they can't differ.
 
 Phandles are numbered from 1 in the order in which references to nodes first appear, parents

@@ -26,7 +26,7 @@ def read_tree(path: str, include: Sequence[str] = ()) -> Tree:
     if data.startswith(BLOB):
         return read_blob(data, name)
     if is_source(path, data):
-        from xenassign.devicetree.source import read_source
+        from xenassign.devicetree.source.reader import read_source
 
         return read_blob(read_source(data, name, include=include, symbols=True).blob, name)
     what = "is empty" if not data else "is not a devicetree (neither a blob nor /dts-v1/ source)"

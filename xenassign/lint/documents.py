@@ -12,7 +12,7 @@ from functools import cached_property
 
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.places import Place
-from xenassign.devicetree.source import Source, read_source
+from xenassign.devicetree.source.reader import Source, read_source
 from xenassign.devicetree.tree import DevicetreeError, Tree
 from xenassign.errors import InputError
 from xenassign.findings import Finding

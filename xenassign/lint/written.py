@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from xenassign.devicetree.source import Source
+from xenassign.devicetree.source.reader import Source
 from xenassign.findings import Finding, rule
 
 NUL_ESCAPE = rule("XA814", "nul-escape", "warning", "portability")

@@ -8,7 +8,7 @@ from typing import Any, TextIO
 
 from xenassign.assign.differences import FOLDED, Difference, Value
 from xenassign.assign.hosts import HostsPlan
-from xenassign.devicetree.source import read_source
+from xenassign.devicetree.source.reader import read_source
 from xenassign.findings import Finding, rule
 from xenassign.render.terminal import console, printable
 from xenassign.xen import xlcfg

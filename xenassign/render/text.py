@@ -7,7 +7,7 @@ from typing import Any
 
 from xenassign.assign.plan import DomainPlan, Mapping, PlannedDevice
 from xenassign.devicetree.draft import DraftNode
-from xenassign.devicetree.dts_writer import comment, to_dts
+from xenassign.devicetree.source.writer import comment, to_dts
 from xenassign.render.overlay import domain_node
 from xenassign.resources import directory
 from xenassign.xen.iommu import Shield

@@ -18,7 +18,7 @@ from xenassign.assign.boot_request import LoadOption
 from xenassign.assign.host_changes import UBOOT_VALUE_MAX
 from xenassign.devicetree.changes import Change, taken_for
 from xenassign.devicetree.draft import Cells, DraftNode, DraftProperty, Text, encode
-from xenassign.devicetree.dts_writer import comment
+from xenassign.devicetree.source.writer import comment
 from xenassign.devicetree.tree import Property, Tree
 from xenassign.errors import OutputError
 from xenassign.render.text import render_template

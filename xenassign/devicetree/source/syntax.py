@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from lark import Token, Transformer
 from lark.exceptions import UnexpectedToken
 
-from xenassign.devicetree.dts_lexer import DtsLexer, Sources, is_fixed, unescape
 from xenassign.devicetree.places import SourceError, TextSpan
-from xenassign.devicetree.source_nodes import (
+from xenassign.devicetree.source.lexer import DtsLexer, Sources, is_fixed, unescape
+from xenassign.devicetree.source.nodes import (
     Content,
     Delete,
     Omit,

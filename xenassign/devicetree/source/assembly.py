@@ -10,7 +10,7 @@ unless a later statement deletes one) and a ``/delete-node/`` there deletes noth
 from __future__ import annotations
 
 from xenassign.devicetree.places import SourceError
-from xenassign.devicetree.source_nodes import (
+from xenassign.devicetree.source.nodes import (
     Content,
     Delete,
     Omit,

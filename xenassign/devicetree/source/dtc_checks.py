@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from typing import NoReturn
 
 from xenassign.devicetree.places import SourceError, TextSpan
-from xenassign.devicetree.source_nodes import Piece, SourceNode, SourceProperty
-from xenassign.devicetree.source_tree import SourceTree
+from xenassign.devicetree.source.assembly import SourceTree
+from xenassign.devicetree.source.nodes import Piece, SourceNode, SourceProperty
 from xenassign.devicetree.tree import NO_PHANDLE
 
 _NODE_NAME = re.compile(r"[a-zA-Z0-9,._+@-]*")

@@ -22,10 +22,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from xenassign.devicetree.places import Place, SourceError, SourceMap, TextSpan
-from xenassign.devicetree.source_nodes import Content, SourceNode, SourceProperty
+from xenassign.devicetree.source.nodes import Content, SourceNode, SourceProperty
 
 if TYPE_CHECKING:
-    from xenassign.devicetree.dts_lexer import Sources
+    from xenassign.devicetree.source.lexer import Sources
 
 
 class Comment(NamedTuple):
@@ -136,8 +136,8 @@ def read_source(
     for first (that of the process for ``-`` or ``<stdin>``), then the folders of ``include``.
     ``symbols``: with ``/__symbols__``, as ``dtc -@`` makes it.
     """
-    from xenassign.devicetree.dts_lexer import Sources
-    from xenassign.devicetree.preprocessor import needs_cpp, preprocessed
+    from xenassign.devicetree.source.lexer import Sources
+    from xenassign.devicetree.source.preprocessor import needs_cpp, preprocessed
 
     name = "<stdin>" if file == "-" else file
     text = data.decode("utf-8", "surrogateescape")
@@ -151,9 +151,9 @@ def read_source(
 
 def _read(sources: Sources, symbols: bool) -> Source:
     from xenassign.devicetree.blob_writer import write_blob
-    from xenassign.devicetree.dts_syntax import parse
-    from xenassign.devicetree.source_checks import boot_cpu, complete
-    from xenassign.devicetree.source_tree import SourceTree
+    from xenassign.devicetree.source.assembly import SourceTree
+    from xenassign.devicetree.source.dtc_checks import boot_cpu, complete
+    from xenassign.devicetree.source.syntax import parse
 
     file = parse(sources)
     for statement in file.statements:
