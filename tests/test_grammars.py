@@ -13,8 +13,8 @@ from xenassign import grammars
 from xenassign.devicetree.places import SourceMap
 from xenassign.devicetree.source.lexer import DtsLexer, Sources
 from xenassign.devicetree.source.syntax import Syntax
+from xenassign.formats.toml_text import places
 from xenassign.grammars import parser
-from xenassign.toml_text import places
 
 SOURCE = "/dts-v1/; / { a = <1 (2 + 3)>; };"
 

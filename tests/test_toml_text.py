@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xenassign.errors import InputError
-from xenassign.toml_text import KeyPath, parse_toml, places, read_toml
+from xenassign.formats.toml_text import KeyPath, parse_toml, places, read_toml
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -18,7 +18,7 @@ from xenassign.assign.plan import DomainPlan, HostMark
 from xenassign.assign.request import Request
 from xenassign.devicetree.blob import read_blob
 from xenassign.errors import UsageError
-from xenassign.xen.imagebuilder_cfg import parse
+from xenassign.formats.imagebuilder_cfg import parse
 from xenassign.xen.releases import release
 
 from ..conftest import FIXTURES

@@ -24,9 +24,9 @@ from xenassign.assign.system_request import Allowance, SystemRequest
 from xenassign.devicetree.blob import read_blob_file
 from xenassign.devicetree.draft import Bytes, Cells, Text
 from xenassign.errors import InputError, UsageError, XenassignError
-from xenassign.toml_text import parse_toml
+from xenassign.formats.toml_text import parse_toml
+from xenassign.formats.xlcfg import read_file
 from xenassign.xen.releases import release
-from xenassign.xen.xlcfg import read_file
 
 EVERYTHING = """
 host = ["a.dtb", "boards/b.dtb"]

@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from tests.corpus.conftest import board_directory, board_files, figures
-from xenassign.assign.board import read_board
 from xenassign.assign.decide import decide_on
 from xenassign.assign.plan import DomainPlan, PlannedDevice
 from xenassign.assign.request import Request
@@ -24,6 +23,7 @@ from xenassign.devicetree.phandle_properties import lookup
 from xenassign.findings import errors
 from xenassign.host.device import is_device
 from xenassign.host.platform import read_platform
+from xenassign.xen.board import read_board
 from xenassign.xen.releases import DEFAULT, release
 
 from ..debian import FetchError

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from xenassign.cli import cli
 from xenassign.errors import InputError, UsageError, XenassignError
-from xenassign.xen.xlcfg import read_file
+from xenassign.formats.xlcfg import read_file
 
 PL031 = "/pl031@9010000"
 BASE = """\

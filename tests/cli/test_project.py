@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from jsonschema import Draft202012Validator
 
 from xenassign.cli import cli
-from xenassign.toml_text import parse_toml
+from xenassign.formats.toml_text import parse_toml
 
 Invoke = Callable[..., Result]
 

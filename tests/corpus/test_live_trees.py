@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from xenassign.assign.board import read_board
 from xenassign.assign.decide import judge_request
 from xenassign.assign.request import Request
 from xenassign.devicetree.blob import read_blob
@@ -19,6 +18,7 @@ from xenassign.findings import Finding, errors
 from xenassign.host.device import is_device, read_device
 from xenassign.host.platform import Platform, read_platform
 from xenassign.host.running import dom0_tree, guest_of
+from xenassign.xen.board import read_board
 from xenassign.xen.iommu import Shield, protection
 from xenassign.xen.releases import DEFAULT, release
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from xenassign.assign.board import read_board
 from xenassign.assign.decide import judge_request
 from xenassign.assign.request import Request
 from xenassign.devicetree.blob import read_blob
 from xenassign.host.platform import read_platform
+from xenassign.xen.board import read_board
 from xenassign.xen.releases import DEFAULT, release
 
 pytestmark = pytest.mark.corpus

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from xenassign.assign.board import Board, read_board
 from xenassign.assign.decide import decide_on
 from xenassign.assign.plan import DomainPlan, PlannedDevice
 from xenassign.assign.request import Request
@@ -26,6 +25,7 @@ from xenassign.findings import errors
 from xenassign.host.device import is_device
 from xenassign.host.driver_needs import Need, needs
 from xenassign.host.platform import read_platform
+from xenassign.xen.board import Board, read_board
 from xenassign.xen.releases import DEFAULT, release
 
 from .test_corpus import chunk_of_boards, in_chunks, told

@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
-from xenassign.assign.board import read_board
 from xenassign.devicetree.tree import Tree
 from xenassign.host import scmi
 from xenassign.host.device import read_device
 from xenassign.host.platform import read_platform
 from xenassign.host.scmi import ScmiId
+from xenassign.xen.board import read_board
 from xenassign.xen.releases import release
 
 SOURCE = """/dts-v1/; / {

@@ -14,7 +14,7 @@ import pytest
 
 from xenassign.devicetree.tree import DevicetreeError, Node
 from xenassign.errors import InputError, XenassignError
-from xenassign.host.source import read_host, read_tree
+from xenassign.host.load import read_host, read_tree
 
 from ..devicetree.directories import content as unordered
 from ..devicetree.directories import write

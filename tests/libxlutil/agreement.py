@@ -17,7 +17,7 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis.strategies import SearchStrategy
 
-from xenassign.xen.xlcfg import Atom, Config, ConfigError, Value, decode, parse
+from xenassign.formats.xlcfg import Atom, Config, ConfigError, Value, decode, parse
 
 from . import texts
 from .judge import RELEASES, Answer, Judge, judge

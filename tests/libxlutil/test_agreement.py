@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from xenassign.xen.xlcfg import ConfigError, decode, encode, parse
+from xenassign.formats.xlcfg import ConfigError, decode, encode, parse
 
 from .agreement import campaign, disagreement
 from .cases import READ, REFUSED

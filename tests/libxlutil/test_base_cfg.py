@@ -13,8 +13,8 @@ from hypothesis.strategies import DrawFn
 
 from xenassign.assign.base_cfg import request
 from xenassign.devicetree.tree import Tree
+from xenassign.formats.xlcfg import ConfigError, decode, encode, parse
 from xenassign.lint.generated import generate
-from xenassign.xen.xlcfg import ConfigError, decode, encode, parse
 from xenassign.xen.xlvalues import intid, page_range
 
 from .judge import Judge

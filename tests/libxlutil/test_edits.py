@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from xenassign.xen.xlcfg import Atom, Config, ConfigError, ListValue, decode, encode, parse
-from xenassign.xen.xlcfg_edit import (
+from xenassign.formats.xlcfg import Atom, Config, ConfigError, ListValue, decode, encode, parse
+from xenassign.formats.xlcfg_edit import (
     Edit,
     add_items,
     add_statements,

@@ -11,13 +11,13 @@ from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.source.reader import read_source
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding
+from xenassign.formats.xlcfg import parse
 from xenassign.host.platform import read_platform
 from xenassign.lint import cross
 from xenassign.lint.context import Context
 from xenassign.lint.view import View
 from xenassign.xen.iommu import iommus
 from xenassign.xen.releases import release
-from xenassign.xen.xlcfg import parse
 
 from .bases import CONFIG, PARTIAL, PROTECTED, PROTECTED_CONFIG
 

@@ -11,13 +11,13 @@ from xenassign.assign.plan import DomainPlan
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding
+from xenassign.formats.xlcfg import parse
 from xenassign.host.platform import read_platform
 from xenassign.lint import cross, domcfg
 from xenassign.lint.context import Context
 from xenassign.lint.view import View
 from xenassign.xen.iommu import iommus
 from xenassign.xen.releases import release
-from xenassign.xen.xlcfg import parse
 
 Board = Callable[[str], Tree]
 Generate = Callable[..., tuple[DomainPlan, dict[str, bytes], list[str]]]

@@ -10,6 +10,7 @@ from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.source.reader import read_source
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding
+from xenassign.formats.xlcfg import parse
 from xenassign.host.platform import read_platform
 from xenassign.lint import cross, domain_node, domcfg, firmware
 from xenassign.lint.context import Context
@@ -17,7 +18,6 @@ from xenassign.lint.domain import domains
 from xenassign.lint.view import View
 from xenassign.xen.iommu import iommus
 from xenassign.xen.releases import RELEASES, release
-from xenassign.xen.xlcfg import parse
 
 from .bases import SCMI, SCMI_CONFIG, SCMI_DOMAIN
 

@@ -8,6 +8,7 @@ import pytest
 
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding
+from xenassign.formats.xlcfg import parse
 from xenassign.host.platform import read_platform
 from xenassign.lint import domcfg, mappings, partial
 from xenassign.lint.context import Context
@@ -15,7 +16,6 @@ from xenassign.lint.mappings import Claim, Entry
 from xenassign.lint.view import View
 from xenassign.xen.iommu import iommus
 from xenassign.xen.releases import RELEASES, release
-from xenassign.xen.xlcfg import parse
 
 from .trees import compiled, xen_reg
 

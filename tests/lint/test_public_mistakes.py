@@ -10,8 +10,8 @@ from typing import NamedTuple
 import pytest
 
 from xenassign.devicetree.tree import Tree
+from xenassign.formats.xlcfg import parse
 from xenassign.lint import domcfg
-from xenassign.xen.xlcfg import parse
 
 from .trees import clock, context, device, everything, passthrough, xen_reg
 

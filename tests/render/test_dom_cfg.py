@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from xenassign.assign.plan import DomainPlan
 from xenassign.devicetree.tree import Tree
-from xenassign.xen.xlcfg import Atom, Config, parse
-from xenassign.xen.xlcfg_edit import quoted
+from xenassign.formats.xlcfg import Atom, Config, parse
+from xenassign.formats.xlcfg_edit import quoted
 
 Generate = Callable[..., tuple[DomainPlan, dict[str, bytes], list[str]]]
 Variant = Callable[[str, str], Tree]

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from xenassign.assign.imagebuilder import decide_imagebuilder
+from xenassign.formats.imagebuilder_cfg import parse
+from xenassign.formats.xlcfg import decode
 from xenassign.render.imagebuilder import imagebuilder
-from xenassign.xen.imagebuilder_cfg import parse
-from xenassign.xen.xlcfg import decode
 
 from ..assign.test_imagebuilder import CARRIED, CLOCK, GPIO, planned
 from ..bash import sourced

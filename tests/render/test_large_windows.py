@@ -11,11 +11,11 @@ from xenassign.assign.plan import DomainPlan
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import errors
+from xenassign.formats.xlcfg import Atom, parse
 from xenassign.host.platform import read_platform
 from xenassign.lint.generated import check
 from xenassign.xen.releases import RELEASES
 from xenassign.xen.stage2 import Stage2, pool_pages
-from xenassign.xen.xlcfg import Atom, parse
 
 Board = Callable[[str], Tree]
 Variant = Callable[[str, str], Tree]

@@ -17,11 +17,11 @@ from xenassign.devicetree.blob import read_blob_file
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import InputError, UsageError
 from xenassign.findings import errors
+from xenassign.formats.toml_text import parse_toml
 from xenassign.host.platform import read_platform
 from xenassign.lint.settings import read_settings
 from xenassign.render.project_page import page
 from xenassign.render.starter import LISTED_MAX, quoted, starter
-from xenassign.toml_text import parse_toml
 from xenassign.xen.releases import DEFAULT, release
 
 BOARDS = ("qemu", "zynqmp", "rcar", "imx8", "rk3588", "juno", "ti", "tricky")

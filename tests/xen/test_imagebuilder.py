@@ -30,10 +30,10 @@ from xenassign.assign.request import Request
 from xenassign.assign.system_request import SystemRequest
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.tree import Node, Tree
+from xenassign.formats.imagebuilder_cfg import parse
 from xenassign.lint.generated import generate_system
 from xenassign.render.imagebuilder import imagebuilder
 from xenassign.render.uboot import boot_scr
-from xenassign.xen.imagebuilder_cfg import parse
 from xenassign.xen.releases import release
 
 from ..examples import made as example

@@ -17,8 +17,8 @@ from click.testing import CliRunner, Result
 from xenassign.cli import cli
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.tree import Node, Tree
+from xenassign.host.load import read_host
 from xenassign.host.running import dom0_tree
-from xenassign.host.source import read_host
 
 from ..devicetree.directories import content
 from .agreement import host_of, setup_of

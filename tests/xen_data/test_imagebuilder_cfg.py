@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from xenassign.errors import InputError
-from xenassign.xen.imagebuilder_cfg import (
+from xenassign.formats.imagebuilder_cfg import (
     Config,
     add_lines,
     parse,
@@ -19,8 +19,8 @@ from xenassign.xen.imagebuilder_cfg import (
     set_value,
     written,
 )
-from xenassign.xen.xlcfg import encode
-from xenassign.xen.xlcfg_edit import apply
+from xenassign.formats.xlcfg import encode
+from xenassign.formats.xlcfg_edit import apply
 
 from ..bash import sourced
 

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xenassign.devicetree.spans import PAGE_SIZE
+from xenassign.formats.xlcfg import parse
 from xenassign.lint import domcfg
 from xenassign.lint.context import Context
 from xenassign.xen.releases import GUEST_MEMORY_MAX_MIB, release
 from xenassign.xen.stage2 import UNKNOWN_POOL, Stage2, pool_mib, pool_pages
-from xenassign.xen.xlcfg import parse
 
 MIB = 1 << 20
 GIB = 1 << 30

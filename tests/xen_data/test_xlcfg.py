@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xenassign.errors import InputError
-from xenassign.xen.xlcfg import Atom, ListValue, parse
+from xenassign.formats.xlcfg import Atom, ListValue, parse
 
 
 def value(text: str, name: str = "a") -> object:

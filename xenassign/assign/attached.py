@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from xenassign.assign.board import Board
 from xenassign.assign.checks import OTHER_CONTROLLER, xens_own
 from xenassign.assign.plan import PlannedDevice
 from xenassign.assign.scope import Scope
@@ -19,6 +18,7 @@ from xenassign.devicetree.references import Reference, property_references
 from xenassign.devicetree.tree import Node, PropertyError, Tree
 from xenassign.findings import Finding, rule
 from xenassign.host.device import is_simple_bus, read_device
+from xenassign.xen.board import Board
 
 PHY_ELSEWHERE = rule("XA535", "phy-on-other-bus", "warning", "broken")
 CHIP_SELECT = rule("XA536", "chip-select-lost", "warning", "broken")

@@ -12,7 +12,6 @@ from pathlib import PurePath
 from typing import NamedTuple
 
 from xenassign.assign.addresses import Claimant
-from xenassign.assign.board import Board, read_board
 from xenassign.assign.decide import judge_request
 from xenassign.assign.host_plan import HostRequest
 from xenassign.assign.outcome import Names
@@ -23,6 +22,7 @@ from xenassign.assign.select import select
 from xenassign.assign.system_request import SystemRequest
 from xenassign.devicetree.tree import Node
 from xenassign.errors import UsageError
+from xenassign.xen.board import Board, read_board
 
 #: All of a guest's address space: with it left free, only what ``auto`` does not place has a place.
 _EVERYTHING = ((0, 1 << 64),)

@@ -20,7 +20,6 @@ from xenassign.assign.addresses import (
 )
 from xenassign.assign.attach import plan_attach
 from xenassign.assign.attached import attached_findings, could_come
-from xenassign.assign.board import Board, read_board
 from xenassign.assign.checks import (
     device_findings,
     marks,
@@ -58,6 +57,7 @@ from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule
 from xenassign.host.device import HostDevice
 from xenassign.host.platform import Platform, read_platform
+from xenassign.xen.board import Board, read_board
 from xenassign.xen.direct_map import at_host
 from xenassign.xen.iommu import Protection, protection
 from xenassign.xen.layout import MIB, Guest

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from xenassign.assign.board import Board
 from xenassign.assign.direct_map import Translation
 from xenassign.devicetree.addresses import is_pci, ranges
 from xenassign.devicetree.tree import Node, PropertyError
@@ -18,6 +17,7 @@ from xenassign.findings import Finding, rule
 from xenassign.host.device import HostDevice
 from xenassign.host.dma_width import width
 from xenassign.host.dma_windows import Windows
+from xenassign.xen.board import Board
 from xenassign.xen.iommu import Protection
 from xenassign.xen.layout import MIB, Guest
 

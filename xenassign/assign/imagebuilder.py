@@ -18,7 +18,7 @@ from xenassign.assign.plan import DomainPlan
 from xenassign.devicetree.places import Place
 from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule, some
-from xenassign.xen.imagebuilder_cfg import OLD_PATHS, Assignment, Config
+from xenassign.formats.imagebuilder_cfg import OLD_PATHS, Assignment, Config
 
 #: The files that are made.
 CONFIG = "imagebuilder.cfg"

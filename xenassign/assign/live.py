@@ -12,7 +12,6 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from xenassign.assign.addresses import pages
-from xenassign.assign.board import Board
 from xenassign.assign.request import Request
 from xenassign.assign.scope import Scope
 from xenassign.devicetree.tree import Node, Tree
@@ -20,6 +19,7 @@ from xenassign.findings import Finding, rule, some
 from xenassign.host.device import HostDevice
 from xenassign.host.gic import usable_gics
 from xenassign.host.platform import Platform
+from xenassign.xen.board import Board
 from xenassign.xen.iommu import Iommus
 
 DOM0_TREE = rule("XA111", "tree-of-dom0", "warning", "portability")

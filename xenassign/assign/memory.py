@@ -22,7 +22,6 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from xenassign.assign.addresses import Placement, pages
-from xenassign.assign.board import Board, regions_of
 from xenassign.assign.regions import Region
 from xenassign.assign.request import MemoryOption, Request
 from xenassign.assign.scope import Scope
@@ -33,6 +32,7 @@ from xenassign.devicetree.tree import Node, Tree
 from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule, some
 from xenassign.host.platform import Platform
+from xenassign.xen.board import Board, regions_of
 from xenassign.xen.iommu import Protection
 
 DROPPED = rule("XA503", "memory-region-dropped", "warning", "broken")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from xenassign.assign.addresses import pages
-from xenassign.assign.board import Board
 from xenassign.assign.checks import xens_own
 from xenassign.assign.regions import Region
 from xenassign.assign.scope import Scope
@@ -15,6 +14,7 @@ from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule
 from xenassign.host.device import HostDevice
 from xenassign.host.msi import Frame, bypassed_doorbells
+from xenassign.xen.board import Board
 from xenassign.xen.iommu import Protection
 from xenassign.xen.layout import MIB, Guest, memory_limit
 

@@ -30,9 +30,9 @@ from xenassign.assign.request import (
 from xenassign.assign.system_request import Allowance, SystemRequest
 from xenassign.assign.value_kinds import as_list
 from xenassign.errors import InputError, UsageError
-from xenassign.toml_text import KeyPath, TomlFile, read_toml
+from xenassign.formats.toml_text import KeyPath, TomlFile, read_toml
+from xenassign.formats.xlcfg import read_file
 from xenassign.xen.releases import DEFAULT, release
-from xenassign.xen.xlcfg import read_file
 
 NAME = "xenassign.toml"
 

@@ -33,7 +33,7 @@ from xenassign.assign.value_kinds import (
 )
 from xenassign.errors import nearest
 from xenassign.findings import ROUTES
-from xenassign.toml_text import KeyPath, TomlFile
+from xenassign.formats.toml_text import KeyPath, TomlFile
 from xenassign.xen.releases import DOMAIN_NAME, GUEST_MEMORY_MAX_MIB, KCONFIG, RELEASES
 from xenassign.xen.sci import SCMI_SMC
 

@@ -10,6 +10,7 @@ from xenassign.assign.property_edits import PropertyEdit, check_edits
 from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.errors import UsageError
 from xenassign.findings import ROUTES
+from xenassign.formats.xlcfg import Config
 from xenassign.xen.layout import MIB
 from xenassign.xen.releases import (
     DEFAULT,
@@ -19,7 +20,6 @@ from xenassign.xen.releases import (
     release,
 )
 from xenassign.xen.sci import SCMI_SMC
-from xenassign.xen.xlcfg import Config
 
 VCPUS_MAX = 128
 MEMORY_ACTIONS = ("map", "drop")

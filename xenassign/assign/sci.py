@@ -17,7 +17,6 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from xenassign.assign.addresses import SHARED_ALLOWED, SHARED_PAGE, pages
-from xenassign.assign.board import Board
 from xenassign.assign.kept import Kept, Offer
 from xenassign.assign.regions import Region
 from xenassign.assign.request import Accepted, Request
@@ -26,12 +25,13 @@ from xenassign.devicetree.addresses import registers
 from xenassign.devicetree.references import references
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, Rule, rule
+from xenassign.formats.xlcfg import Atom, Config
 from xenassign.host import scmi
 from xenassign.host.device import HostDevice
 from xenassign.host.scmi import ScmiUse, ScmiUser
+from xenassign.xen.board import Board
 from xenassign.xen.releases import RELEASES
 from xenassign.xen.sci import SCMI_PATH, SCMI_SMC, SHMEM, mediator, shared_memory
-from xenassign.xen.xlcfg import Atom, Config
 
 REFUSED = rule("XA521", "scmi-refused", "error", "broken")
 HOST_SIDE = rule("XA522", "scmi-taken-from-dom0", "warning", "broken")

@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from xenassign.assign.board import Board, read_board
 from xenassign.assign.boot import BootPlan, decide_boot
 from xenassign.assign.conflicts import (
     ALLOWABLE,
@@ -34,6 +33,7 @@ from xenassign.devicetree.tree import Node, Tree
 from xenassign.errors import UsageError
 from xenassign.findings import Finding, errors, some
 from xenassign.host.platform import Platform, read_platform
+from xenassign.xen.board import Board, read_board
 from xenassign.xen.layout import MIB
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
-from xenassign.toml_text import KeyPath
+from xenassign.formats.toml_text import KeyPath
 
 
 class Wrong(NamedTuple):

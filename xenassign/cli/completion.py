@@ -159,7 +159,7 @@ def kind_of(param: click.Parameter) -> str:
 
 def _board(line: Mapping[str, Any]) -> Tree | None:
     """The first board of the line, or of its xenassign.toml; never standard input."""
-    from xenassign.host.source import read_host
+    from xenassign.host.load import read_host
 
     own = [line.get("host"), *(line.get("hosts") or ())]
     for name in [*(_expanded(host) for host in own if host), *_hosts(line)]:
@@ -177,7 +177,7 @@ def _hosts(line: Mapping[str, Any]) -> list[str]:
 
 def _project(line: Mapping[str, Any]) -> Mapping[str, Any]:
     """The values of the line's xenassign.toml, which may be invalid."""
-    from xenassign.toml_text import read_toml
+    from xenassign.formats.toml_text import read_toml
 
     config = line.get("config")
     return read_toml(Path(_expanded(config)), "a file").values if config else {}

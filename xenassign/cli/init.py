@@ -31,8 +31,8 @@ def command(
       xenassign init board.dtb -o xenassign.toml
     """
     from xenassign.assign.assess import assess
+    from xenassign.host.load import read_host
     from xenassign.host.platform import read_platform
-    from xenassign.host.source import read_host
     from xenassign.render.files import write
     from xenassign.render.starter import starter
     from xenassign.xen.releases import release

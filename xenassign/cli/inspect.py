@@ -55,8 +55,8 @@ def command(
     """
     from xenassign.assign.assess import assess
     from xenassign.assign.select import select
+    from xenassign.host.load import read_host
     from xenassign.host.platform import read_platform
-    from xenassign.host.source import read_host
     from xenassign.render.report import inspect, to_json
     from xenassign.xen.releases import release
 

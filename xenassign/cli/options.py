@@ -373,7 +373,7 @@ def _check_boot(said: BootRequest) -> None:
 def _imagebuilder(asked: Mapping[str, Any]) -> ImageBuilderRequest | None:
     """The request for ImageBuilder, or None. Raises InputError."""
     from xenassign.assign.imagebuilder import ImageBuilderRequest
-    from xenassign.xen.imagebuilder_cfg import read_file
+    from xenassign.formats.imagebuilder_cfg import read_file
 
     base = asked["imagebuilder_base"]
     if base is None:
@@ -384,7 +384,7 @@ def _imagebuilder(asked: Mapping[str, Any]) -> ImageBuilderRequest | None:
 def make_request(asked: Mapping[str, Any]) -> Request:
     """The request that the ``request_options`` describe. Raises XenassignError."""
     from xenassign.assign.base_cfg import request
-    from xenassign.xen.xlcfg import read_file
+    from xenassign.formats.xlcfg import read_file
 
     base = asked["base_cfg"]
     return request(read_file(base) if base is not None else None, **_fields(asked, [*asked]))
@@ -401,7 +401,7 @@ def make_system(
     from xenassign.assign.project import read_project, with_options
     from xenassign.assign.system_request import SystemRequest
     from xenassign.errors import InputError, UsageError
-    from xenassign.host.source import read_host
+    from xenassign.host.load import read_host
 
     more = [host, *hosts] if host is not None else [*hosts]
 

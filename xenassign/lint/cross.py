@@ -16,6 +16,7 @@ from xenassign.devicetree.places import Place
 from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule
+from xenassign.formats.xlcfg import Atom, Config
 from xenassign.lint.domcfg import XL, asks_for_scmi, meant
 from xenassign.lint.firmware import scmi_nodes
 from xenassign.lint.interrupts import guest_intids
@@ -24,7 +25,6 @@ from xenassign.lint.pages import REG_UNMAPPED, reg_cell
 from xenassign.lint.view import View
 from xenassign.xen.iommu import protection
 from xenassign.xen.releases import SPI_FIRST_INTID
-from xenassign.xen.xlcfg import Atom, Config
 from xenassign.xen.xlvalues import Range, page_range
 
 MAPPING_MISSING = rule("XA220", "iomem-and-xen-reg-differ", "error", "broken")

@@ -16,10 +16,10 @@ from xenassign.devicetree.source.reader import Source, read_source
 from xenassign.devicetree.tree import DevicetreeError, Tree
 from xenassign.errors import InputError
 from xenassign.findings import Finding
-from xenassign.host.source import BLOB, is_source, read_file
+from xenassign.formats.xlcfg import Assignment, Atom, Comment, Config, decode
+from xenassign.host.load import BLOB, is_source, read_file
 from xenassign.lint import domcfg
 from xenassign.lint.domain import is_compatible
-from xenassign.xen.xlcfg import Assignment, Atom, Comment, Config, decode
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,6 +22,7 @@ from xenassign.devicetree.places import Place
 from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule
+from xenassign.formats.xlcfg import Atom, Config, ConfigError, ListValue, Value, parse
 from xenassign.host.device import is_device, read_device
 from xenassign.host.platform import Platform
 from xenassign.lint import dom0less, mappings
@@ -51,7 +52,6 @@ from xenassign.xen.releases import (
 )
 from xenassign.xen.sci import SCMI_SMC, mediator
 from xenassign.xen.stage2 import Stage2, pool_pages
-from xenassign.xen.xlcfg import Atom, Config, ConfigError, ListValue, Value, parse
 from xenassign.xen.xlvalues import Range, intid, page_range, sci_types
 
 XL = ("xl",)

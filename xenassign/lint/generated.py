@@ -19,6 +19,7 @@ from xenassign.devicetree.blob_writer import to_blob
 from xenassign.devicetree.changes import taken_for
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding, errors
+from xenassign.formats.xlcfg import Config, decode, parse
 from xenassign.host.platform import Platform, read_platform
 from xenassign.lint import attach_overlay, cross, dom0less, domain_node, domcfg, partial
 from xenassign.lint.context import Context
@@ -31,7 +32,6 @@ from xenassign.render.files import render
 from xenassign.render.overlay import domain_node as domain_overlay
 from xenassign.render.system_files import render_system
 from xenassign.xen.iommu import iommus
-from xenassign.xen.xlcfg import Config, decode, parse
 
 
 def generate(tree: Tree, request: Request) -> tuple[DomainPlan, dict[str, bytes], list[str]]:

@@ -18,8 +18,9 @@ from xenassign.devicetree.places import Place
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import InputError, UsageError
 from xenassign.findings import ROUTES, Finding, Rule, errors
+from xenassign.formats.xlcfg import Config
+from xenassign.host.load import is_source
 from xenassign.host.platform import read_platform
-from xenassign.host.source import is_source
 from xenassign.lint import cross, dom0less, domain_node, domcfg, partial, together, waivers, written
 from xenassign.lint.catalogue import rules
 from xenassign.lint.context import Context
@@ -30,7 +31,6 @@ from xenassign.lint.verdict import verdicts
 from xenassign.lint.view import View
 from xenassign.xen.iommu import iommus
 from xenassign.xen.releases import Release
-from xenassign.xen.xlcfg import Config
 
 
 class Options(NamedTuple):

@@ -10,16 +10,16 @@ from xenassign.assign.live import choice_of_driver, choices_of_nodes
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import InputError, UsageError
 from xenassign.findings import ROUTES
+from xenassign.formats.xlcfg import encode
+from xenassign.host.load import read_host
 from xenassign.host.platform import read_platform
 from xenassign.host.running import dom0_tree
-from xenassign.host.source import read_host
 from xenassign.lint.catalogue import rules
 from xenassign.lint.documents import Document, read_document, read_tree_file
 from xenassign.lint.linter import Options, Report, lint
 from xenassign.lint.settings import read_settings, wanted
 from xenassign.xen.iommu import iommus
 from xenassign.xen.releases import DEFAULT, Release, release
-from xenassign.xen.xlcfg import encode
 
 
 def rule_list() -> Iterator[str]:

@@ -15,8 +15,8 @@ from xenassign.assign.project_keys import LINT, TOP, Section, mistakes, sentence
 from xenassign.assign.value_kinds import as_list
 from xenassign.errors import InputError, UsageError, nearest
 from xenassign.findings import Finding
+from xenassign.formats.toml_text import read_toml
 from xenassign.lint.catalogue import rules
-from xenassign.toml_text import read_toml
 
 #: What the section takes from the file.
 _INHERITED = ("host", "xen", "route")

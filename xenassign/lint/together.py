@@ -13,6 +13,7 @@ from xenassign.assign.conflicts import PAGES, TWICE, Conflict, Holding, between,
 from xenassign.devicetree.places import Place
 from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.findings import ROUTES, Finding, Rule
+from xenassign.formats.xlcfg import Atom, Config
 from xenassign.host.device import read_device
 from xenassign.host.platform import Platform
 from xenassign.lint.context import Context
@@ -21,7 +22,6 @@ from xenassign.lint.domcfg import meant
 from xenassign.lint.view import View
 from xenassign.xen.dom0 import lines
 from xenassign.xen.iommu import Iommus, protection
-from xenassign.xen.xlcfg import Atom, Config
 from xenassign.xen.xlvalues import page_range
 
 

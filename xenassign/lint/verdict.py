@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from xenassign.findings import ROUTES, Finding
+from xenassign.formats.xlcfg import Atom
 from xenassign.lint import dom0less, domain_node, domcfg
 from xenassign.lint.context import Context
 from xenassign.lint.domain import DomainNode, Module, context_of
 from xenassign.lint.domain import found as module_of
-from xenassign.xen.xlcfg import Atom
 
 
 def verdicts(findings: Iterable[Finding]) -> dict[str, str]:

@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import NamedTuple
 
 from xenassign.assign.addresses import pages
-from xenassign.assign.board import Board
 from xenassign.assign.scope import Scope, scope
 from xenassign.devicetree.addresses import registers
 from xenassign.devicetree.cells import DEFAULT_CELLS, BusCells, xen_bus_cells
@@ -19,6 +18,7 @@ from xenassign.host.neighbours import neighbours
 from xenassign.lint.context import Context
 from xenassign.lint.dom0less import entries
 from xenassign.lint.mappings import Entry
+from xenassign.xen.board import Board
 from xenassign.xen.releases import GUEST_PHANDLE_GIC
 
 #: Addresses: the first, and the one behind the last.

@@ -11,8 +11,8 @@ from pathlib import Path
 from xenassign.assign.plan import DomainPlan
 from xenassign.devicetree.blob_writer import to_blob
 from xenassign.errors import OutputError, reason_of
+from xenassign.formats import xlcfg
 from xenassign.render import attach, base_cfg, overlay, report, text
-from xenassign.xen import xlcfg
 
 #: What follows a domain's name in the names of its files.
 ENDINGS = (

@@ -10,8 +10,8 @@ from xenassign.assign.differences import FOLDED, Difference, Value
 from xenassign.assign.hosts import HostsPlan
 from xenassign.devicetree.source.reader import read_source
 from xenassign.findings import Finding, rule
+from xenassign.formats import xlcfg
 from xenassign.render.terminal import console, printable
-from xenassign.xen import xlcfg
 
 SCHEMA = "xenassign/hosts/1"
 

@@ -7,11 +7,11 @@ from itertools import groupby
 from pathlib import PurePath
 
 from xenassign.assign.imagebuilder import COMMANDS, CONFIG, Command, DomU, ImageBuilderPlan
+from xenassign.formats import imagebuilder_cfg as syntax
+from xenassign.formats.imagebuilder_cfg import Config, written
+from xenassign.formats.xlcfg import encode
+from xenassign.formats.xlcfg_edit import Edit, apply
 from xenassign.render.text import render_template
-from xenassign.xen import imagebuilder_cfg as syntax
-from xenassign.xen.imagebuilder_cfg import Config, written
-from xenassign.xen.xlcfg import encode
-from xenassign.xen.xlcfg_edit import Edit, apply
 
 #: What is to be filled in of a domain, by its name: (value, what it is).
 _UNSAID = {

@@ -8,10 +8,10 @@ from typing import Any
 from xenassign.assign.plan import DomainPlan, Mapping, PlannedDevice
 from xenassign.devicetree.draft import DraftNode
 from xenassign.devicetree.source.writer import comment, to_dts
+from xenassign.formats.xlcfg_edit import quoted
 from xenassign.render.overlay import domain_node
 from xenassign.resources import directory
 from xenassign.xen.iommu import Shield
-from xenassign.xen.xlcfg_edit import quoted
 
 _LIMITED = 60  # columns behind the sentence that it goes with
 

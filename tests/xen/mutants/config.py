@@ -9,7 +9,7 @@ from random import Random
 from typing import NamedTuple
 
 from xenassign.devicetree.tree import DevicetreeError
-from xenassign.xen.xlcfg import ListValue, Value, parse
+from xenassign.formats.xlcfg import ListValue, Value, parse
 
 from .blob import Blob
 from .partial import PARTIAL, PartialDraft

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from xenassign.xen.xlcfg import Config, ListValue, parse
+from xenassign.formats.xlcfg import Config, ListValue, parse
 
 _WIDTH = 100  # columns; a longer list is written with one item a line
 

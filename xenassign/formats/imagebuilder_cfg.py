@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from typing import NamedTuple, NoReturn
 
 from xenassign.errors import InputError, reason_of
-from xenassign.xen.xlcfg import decode
-from xenassign.xen.xlcfg_edit import Edit
+from xenassign.formats.xlcfg import decode
+from xenassign.formats.xlcfg_edit import Edit
 
 #: What is set, or decides what becomes of what is set. One behind the other in ImageBuilder.
 MATTERS = r"NUM_DOMUS|APPEND_EXTRA_CMDS|DOMU_\w+|LOPPER_PATH|PASSTHROUGH_DTS_REPO|FIT"
