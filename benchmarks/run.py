@@ -35,12 +35,12 @@ from benchmarks.synthetic import board, device_path  # noqa: E402
 from tests.corpus.fetch_boards import boards, fetch  # noqa: E402
 from tests.debian import FetchError  # noqa: E402
 from xenassign.assign.assess import assess  # noqa: E402
-from xenassign.assign.request import Request  # noqa: E402
-from xenassign.assign.system_request import SystemRequest  # noqa: E402
 from xenassign.devicetree.blob import read_blob  # noqa: E402
 from xenassign.host.platform import read_platform  # noqa: E402
 from xenassign.lint.generated import generate, generate_system  # noqa: E402
 from xenassign.render.report import inspect  # noqa: E402
+from xenassign.request.request import Request  # noqa: E402
+from xenassign.request.system_request import SystemRequest  # noqa: E402
 from xenassign.xen.releases import DEFAULT, release  # noqa: E402
 
 BOARD = "zynqmp-zcu102-rev1.0.dtb"

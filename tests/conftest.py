@@ -19,16 +19,16 @@ import pytest
 
 from xenassign.assign.decide import decide
 from xenassign.assign.plan import DomainPlan
-from xenassign.assign.request import (
+from xenassign.devicetree.blob import read_blob, read_blob_file
+from xenassign.devicetree.tree import Tree
+from xenassign.lint import generated as generating
+from xenassign.request.request import (
     Accepted,
     Request,
     parse_clock_rate,
     parse_map,
     parse_memory_region,
 )
-from xenassign.devicetree.blob import read_blob, read_blob_file
-from xenassign.devicetree.tree import Tree
-from xenassign.lint import generated as generating
 from xenassign.xen.releases import release
 
 REPOSITORY = Path(__file__).resolve().parent.parent

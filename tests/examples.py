@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from xenassign.assign.plan import DomainPlan
-from xenassign.assign.project import Project, read_project
 from xenassign.devicetree.blob import read_blob_file
 from xenassign.lint.generated import generate_system
+from xenassign.request.project import Project, read_project
 from xenassign.xen.releases import release
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "docs" / "examples"

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from xenassign.assign.boot_request import (
+from xenassign.errors import UsageError
+from xenassign.request.boot_request import (
     UBOOT,
     BootRequest,
     LoadOption,
@@ -16,7 +17,6 @@ from xenassign.assign.boot_request import (
     measured,
     parse_load,
 )
-from xenassign.errors import UsageError
 
 
 @pytest.mark.parametrize(

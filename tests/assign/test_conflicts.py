@@ -8,13 +8,13 @@ from dataclasses import replace
 import pytest
 
 from xenassign.assign.conflicts import Conflict
-from xenassign.assign.request import Accepted, Request
 from xenassign.assign.system import SystemPlan, decide_system
-from xenassign.assign.system_request import Allowance, SystemRequest
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
 from xenassign.findings import errors
 from xenassign.lint.generated import generate_system
+from xenassign.request.request import Accepted, Request
+from xenassign.request.system_request import Allowance, SystemRequest
 from xenassign.xen.releases import release
 
 from ..lint.trees import compiled

@@ -10,12 +10,12 @@ import pytest
 from tests.answers import codes, of
 from xenassign.assign.direct_map import Asked, chosen_cells, judge
 from xenassign.assign.plan import DomainPlan
-from xenassign.assign.request import Bank, Request, parse_static_memory, routes_of
 from xenassign.devicetree.addresses import registers
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
 from xenassign.findings import ROUTES
 from xenassign.host.platform import read_platform
+from xenassign.request.request import Bank, Request, parse_static_memory, routes_of
 from xenassign.xen.direct_map import overlapping, redistributors, vpl011_intid, vuart, windows
 from xenassign.xen.layout import MIB, Guest, clashes, memory_limit
 from xenassign.xen.releases import RELEASES, release

@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xenassign.assign.plan import DomainPlan
-from xenassign.assign.property_edits import VALUE, PropertyEdit, pieces, refusal
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.draft import DraftNode, DraftProperty, encode
 from xenassign.devicetree.phandle_properties import phandle_properties
@@ -21,6 +20,7 @@ from xenassign.devicetree.source.writer import to_dts
 from xenassign.devicetree.tree import Node
 from xenassign.errors import UsageError
 from xenassign.render.report import plan as plan_json
+from xenassign.request.property_edits import VALUE, PropertyEdit, pieces, refusal
 
 Plan = Callable[..., DomainPlan]
 Generate = Callable[..., tuple[DomainPlan, dict[str, bytes], list[str]]]

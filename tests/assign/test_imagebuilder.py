@@ -15,10 +15,10 @@ from xenassign.assign.imagebuilder import (
     room_needed,
 )
 from xenassign.assign.plan import DomainPlan, HostMark
-from xenassign.assign.request import Request
 from xenassign.devicetree.blob import read_blob
 from xenassign.errors import UsageError
 from xenassign.formats.imagebuilder_cfg import parse
+from xenassign.request.request import Request
 from xenassign.xen.releases import release
 
 from ..conftest import FIXTURES

@@ -10,9 +10,9 @@ import pytest
 
 from tests.answers import of
 from xenassign.assign.plan import DomainPlan
-from xenassign.assign.request import Accepted
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
+from xenassign.request.request import Accepted
 
 Plan = Callable[..., DomainPlan]
 Variant = Callable[[str, str], Tree]

@@ -11,10 +11,10 @@ import pytest
 from tests.answers import of
 from xenassign.assign.assess import assess
 from xenassign.assign.plan import DomainPlan
-from xenassign.assign.select import resolve
 from xenassign.devicetree.tree import Property, Tree
 from xenassign.errors import UsageError
 from xenassign.host.platform import read_platform
+from xenassign.request.select import resolve
 from xenassign.xen.iommu import Shield
 from xenassign.xen.releases import release
 

@@ -20,10 +20,10 @@ from xenassign.assign.outcome import (
     StreamOutcome,
     SupplierOutcome,
 )
-from xenassign.assign.request import Request
-from xenassign.assign.system_request import SystemRequest
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
+from xenassign.request.request import Request
+from xenassign.request.system_request import SystemRequest
 
 DEVICE = DeviceOutcome(
     name="ethernet0",

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from tests.answers import of
 from xenassign.assign.plan import DomainPlan, Mapping
-from xenassign.assign.request import Pin
 from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
+from xenassign.request.request import Pin
 from xenassign.xen.layout import Guest, clashes
 from xenassign.xen.releases import RELEASES, release
 

@@ -8,10 +8,10 @@ import pytest
 
 from tests.answers import at, guest, of
 from xenassign.assign.plan import DomainPlan, Mapping
-from xenassign.assign.request import MemoryOption, parse_memory_region
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
 from xenassign.findings import errors
+from xenassign.request.request import MemoryOption, parse_memory_region
 
 Plan = Callable[..., DomainPlan]
 Generate = Callable[..., tuple[DomainPlan, dict[str, bytes], list[str]]]

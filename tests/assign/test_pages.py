@@ -9,9 +9,9 @@ import pytest
 from tests.answers import of
 from xenassign.assign.addresses import pages
 from xenassign.assign.plan import DomainPlan
-from xenassign.assign.request import Accepted
 from xenassign.devicetree.addresses import Block
 from xenassign.devicetree.tree import Tree
+from xenassign.request.request import Accepted
 
 Plan = Callable[..., DomainPlan]
 Variant = Callable[[str, str], Tree]

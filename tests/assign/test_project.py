@@ -10,22 +10,22 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from xenassign.assign.decide import decide
-from xenassign.assign.project import Project, read_project
-from xenassign.assign.project_keys import ALLOW, DEVICE, DOMAIN, LINT, TOP, Key, Section, schema
-from xenassign.assign.property_edits import PropertyEdit
-from xenassign.assign.request import (
+from xenassign.devicetree.blob import read_blob_file
+from xenassign.devicetree.draft import Bytes, Cells, Text
+from xenassign.errors import InputError, UsageError, XenassignError
+from xenassign.formats.toml_text import parse_toml
+from xenassign.formats.xlcfg import read_file
+from xenassign.request.keys import ALLOW, DEVICE, DOMAIN, LINT, TOP, Key, Section, schema
+from xenassign.request.project import Project, read_project
+from xenassign.request.property_edits import PropertyEdit
+from xenassign.request.request import (
     Accepted,
     Request,
     parse_clock_rate,
     parse_map,
     parse_memory_region,
 )
-from xenassign.assign.system_request import Allowance, SystemRequest
-from xenassign.devicetree.blob import read_blob_file
-from xenassign.devicetree.draft import Bytes, Cells, Text
-from xenassign.errors import InputError, UsageError, XenassignError
-from xenassign.formats.toml_text import parse_toml
-from xenassign.formats.xlcfg import read_file
+from xenassign.request.system_request import Allowance, SystemRequest
 from xenassign.xen.releases import release
 
 EVERYTHING = """

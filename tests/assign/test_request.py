@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from xenassign.assign.request import (
+from xenassign.errors import UsageError
+from xenassign.request.request import (
     ClockRate,
     MapOption,
     Request,
@@ -14,7 +15,6 @@ from xenassign.assign.request import (
     parse_clock_rate,
     parse_map,
 )
-from xenassign.errors import UsageError
 
 
 @pytest.mark.parametrize(

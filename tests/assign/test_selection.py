@@ -8,9 +8,9 @@ import pytest
 
 from tests.answers import codes
 from xenassign.assign.plan import DomainPlan
-from xenassign.assign.select import resolve, select
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
+from xenassign.request.select import resolve, select
 
 Plan = Callable[..., DomainPlan]
 Board = Callable[[str], Tree]

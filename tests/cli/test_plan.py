@@ -14,10 +14,10 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from xenassign.assign.request import ALIGNMENTS
 from xenassign.cli import cli, generate, plan
 from xenassign.cli import options as cli_options
 from xenassign.cli.headings import grouped
+from xenassign.request.request import ALIGNMENTS
 
 Invoke = Callable[..., Result]
 

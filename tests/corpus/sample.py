@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import random
 
-from xenassign.assign.request import Accepted, MapOption, Request
 from xenassign.devicetree.tree import Tree
 from xenassign.host.device import is_device
+from xenassign.request.request import Accepted, MapOption, Request
 from xenassign.xen.releases import RELEASES, release
 
 SEED = 20260

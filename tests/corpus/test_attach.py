@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from xenassign.assign.request import Accepted, MapOption, Request
 from xenassign.devicetree.blob import read_blob
 from xenassign.host.device import is_device
 from xenassign.lint.generated import generate
+from xenassign.request.request import Accepted, MapOption, Request
 from xenassign.xen.releases import release
 
 from . import judges

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from xenassign.assign.decide import decide
-from xenassign.assign.request import Request
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.blob_writer import to_blob
 from xenassign.findings import errors
 from xenassign.host.device import is_device
 from xenassign.host.platform import read_platform
+from xenassign.request.request import Request
 
 from .judges import Plain, read
 

@@ -18,7 +18,6 @@ import libfdt
 import pytest
 
 from xenassign.assign.assess import assess
-from xenassign.assign.request import Request
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.references import INTERRUPT_TREE, references
 from xenassign.findings import errors
@@ -27,6 +26,7 @@ from xenassign.lint.documents import document
 from xenassign.lint.generated import generate
 from xenassign.lint.linter import Options, lint
 from xenassign.render.report import inspect, to_json
+from xenassign.request.request import Request
 from xenassign.xen.releases import DEFAULT, release
 
 from . import contract, judges, sample

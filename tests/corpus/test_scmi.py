@@ -15,12 +15,12 @@ from typing import NamedTuple
 
 import pytest
 
-from xenassign.assign.request import Accepted, MapOption, Request
 from xenassign.devicetree.blob import read_blob
 from xenassign.host import scmi
 from xenassign.host.device import devices
 from xenassign.host.platform import read_platform
 from xenassign.lint.generated import generate
+from xenassign.request.request import Accepted, MapOption, Request
 from xenassign.xen.releases import release
 
 from .judges import Plain, read

@@ -15,7 +15,6 @@ import pytest
 
 from xenassign.assign.decide import decide_on
 from xenassign.assign.plan import DomainPlan, PlannedDevice
-from xenassign.assign.request import Request
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.blob_writer import to_blob
 from xenassign.devicetree.phandle_properties import PhandleProperty, lookup
@@ -25,6 +24,7 @@ from xenassign.findings import errors
 from xenassign.host.device import is_device
 from xenassign.host.driver_needs import Need, needs
 from xenassign.host.platform import read_platform
+from xenassign.request.request import Request
 from xenassign.xen.board import Board, read_board
 from xenassign.xen.releases import DEFAULT, release
 

@@ -18,14 +18,14 @@ from typing import TypeVar
 import pytest
 
 from xenassign.assign.conflicts import LINES, NESTED, PAGES, STREAMS, TWICE
-from xenassign.assign.request import MapOption, Request
 from xenassign.assign.system import SystemPlan
-from xenassign.assign.system_request import SystemRequest
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import errors
 from xenassign.host.device import is_device
 from xenassign.lint.generated import generate_system
+from xenassign.request.request import MapOption, Request
+from xenassign.request.system_request import SystemRequest
 from xenassign.xen.releases import RELEASES, release
 
 from . import judges

@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
-from xenassign.assign.base_cfg import request
 from xenassign.devicetree.tree import Tree
 from xenassign.formats.xlcfg import ConfigError, decode, encode, parse
 from xenassign.lint.generated import generate
+from xenassign.request.base_cfg import request
 from xenassign.xen.xlvalues import intid, page_range
 
 from .judge import Judge

@@ -14,8 +14,6 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from xenassign.assign.project import read_project, with_options
-from xenassign.assign.system_request import SystemRequest
 from xenassign.cli import cli
 from xenassign.cli import generate as generate_cli
 from xenassign.cli import lint as lint_cli
@@ -29,6 +27,8 @@ from xenassign.lint.catalogue import rules
 from xenassign.lint.documents import ConfigFile, Document, TreeFile, read_document
 from xenassign.lint.hosts import Built, Wanted, build, told
 from xenassign.lint.linter import Options, lint
+from xenassign.request.project import read_project, with_options
+from xenassign.request.system_request import SystemRequest
 from xenassign.rule_pages import Example
 from xenassign.xen.releases import DEFAULT, RELEASES, release
 

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from xenassign.assign.request import Request, parse_clock_rate
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
 from xenassign.lint.documents import Document, document
 from xenassign.lint.generated import generate
 from xenassign.lint.linter import Options, Report, lint
+from xenassign.request.request import Request, parse_clock_rate
 from xenassign.xen.releases import DEFAULT, release
 
 Board = Callable[[str], Tree]

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from xenassign.assign.request import Request
-from xenassign.assign.system_request import SystemRequest
 from xenassign.devicetree.tree import Tree
 from xenassign.lint.hosts import GeneratedHosts, generate_hosts
 from xenassign.render.files import write
 from xenassign.render.hosts import SCHEMA, common_files, differ, per_host, show, to_data
 from xenassign.render.report import to_json
+from xenassign.request.request import Request
+from xenassign.request.system_request import SystemRequest
 
 Variant = Callable[[str, str], Tree]
 

@@ -27,11 +27,11 @@ from xenassign.assign.outcome import (
     StreamOutcome,
     SupplierOutcome,
 )
-from xenassign.assign.request import Pin
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.source.reader import read_source
 from xenassign.errors import InputError
 from xenassign.render.lock import SCHEMA, parse_lock, read_lock, to_text
+from xenassign.request.request import Pin
 
 NAMED = {"hosts": "host", "domains": "name", "devices": "name", "regions": "name"}
 numbers = st.integers(0, (1 << 64) - 1)

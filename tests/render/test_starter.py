@@ -11,8 +11,6 @@ import pytest
 
 from xenassign.assign.assess import BoardAssessment, assess
 from xenassign.assign.decide import decide_on
-from xenassign.assign.project import read_project
-from xenassign.assign.project_keys import DEVICE, DOMAIN, LINT, TOP, Section
 from xenassign.devicetree.blob import read_blob_file
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import InputError, UsageError
@@ -22,6 +20,8 @@ from xenassign.host.platform import read_platform
 from xenassign.lint.settings import read_settings
 from xenassign.render.project_page import page
 from xenassign.render.starter import LISTED_MAX, quoted, starter
+from xenassign.request.keys import DEVICE, DOMAIN, LINT, TOP, Section
+from xenassign.request.project import read_project
 from xenassign.xen.releases import DEFAULT, release
 
 BOARDS = ("qemu", "zynqmp", "rcar", "imx8", "rk3588", "juno", "ti", "tricky")

@@ -18,7 +18,6 @@ from functools import cache
 from itertools import chain
 from typing import NamedTuple
 
-from xenassign.assign.request import Request
 from xenassign.devicetree.addresses import Block
 from xenassign.devicetree.blob import read_blob
 from xenassign.findings import Finding
@@ -27,6 +26,7 @@ from xenassign.lint.context import Context, Images
 from xenassign.lint.domain import domains
 from xenassign.lint.generated import generate
 from xenassign.lint.verdict import foretell_dom0less, foretell_domain, foretell_xl, rejecting
+from xenassign.request.request import Request
 from xenassign.xen.iommu import iommus
 from xenassign.xen.releases import release
 

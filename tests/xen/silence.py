@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple
 
-from xenassign.assign.request import Request
 from xenassign.devicetree.blob import read_blob
 from xenassign.lint import partial
 from xenassign.lint.generated import generate
 from xenassign.lint.verdict import foretell_dom0less
 from xenassign.lint.view import View
+from xenassign.request.request import Request
 from xenassign.xen.releases import release
 
 from .agreement import context

@@ -16,10 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 from xenassign.assign.assess import assess
-from xenassign.assign.boot_request import UBOOT, BootRequest, parse_load
-from xenassign.assign.request import Request
 from xenassign.assign.system import decide_system
-from xenassign.assign.system_request import SystemRequest
 from xenassign.cli import cli
 from xenassign.devicetree.blob import read_blob, read_blob_file
 from xenassign.devicetree.blob_edit import edited
@@ -28,6 +25,9 @@ from xenassign.host.platform import read_platform
 from xenassign.render.system_files import SCRIPT as BOOT_CMD
 from xenassign.render.system_files import render_system
 from xenassign.render.uboot import boot_scr
+from xenassign.request.boot_request import UBOOT, BootRequest, parse_load
+from xenassign.request.request import Request
+from xenassign.request.system_request import SystemRequest
 from xenassign.xen.releases import DEFAULT, release
 
 from ..conftest import FIXTURES

@@ -13,7 +13,6 @@ from typing import NamedTuple, Protocol
 from xenassign.assign.places import GRANULE, Space, Wish, aligned, settle
 from xenassign.assign.plan import Mapping, PlacedBlock
 from xenassign.assign.regions import Region
-from xenassign.assign.request import Accepted, MapOption, Request, Window
 from xenassign.assign.scope import Scope
 from xenassign.devicetree.addresses import Block
 from xenassign.devicetree.spans import PAGE_SIZE
@@ -21,6 +20,7 @@ from xenassign.devicetree.tree import Node
 from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule
 from xenassign.host.neighbours import Neighbours
+from xenassign.request.request import Accepted, MapOption, Request, Window
 from xenassign.xen.layout import Guest, clashes, memory_limit
 from xenassign.xen.releases import GUEST_IPA_BITS_MAX
 

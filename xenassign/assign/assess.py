@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from xenassign.assign.decide import judge_request
-from xenassign.assign.request import Request
 from xenassign.devicetree.tree import Node
 from xenassign.findings import ROUTES, Finding, errors
 from xenassign.host.device import HostDevice, is_device, read_device
 from xenassign.host.platform import Platform
+from xenassign.request.request import Request
 from xenassign.xen.board import Board, read_board
 from xenassign.xen.iommu import Protection, protection
 from xenassign.xen.releases import Release

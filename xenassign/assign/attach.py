@@ -19,7 +19,6 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from xenassign.assign.copies import of_the_host
-from xenassign.assign.request import Request
 from xenassign.assign.scope import Scope
 from xenassign.devicetree.addresses import Block
 from xenassign.devicetree.draft import Cells, DraftNode, DraftProperty, Ref, boolean, from_bytes
@@ -27,6 +26,7 @@ from xenassign.devicetree.local_references import PhandleCell, phandle_cells
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.findings import Finding, rule, some
 from xenassign.host.device import HostDevice
+from xenassign.request.request import Request
 from xenassign.xen.releases import Release
 
 MARK = "xen,passthrough"

@@ -9,13 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from xenassign.assign.boot_request import (
-    CHOSEN,
-    OF_DOMAIN,
-    UBOOT,
-    BootRequest,
-    LoadOption,
-)
 from xenassign.assign.direct_map import uncovered
 from xenassign.assign.host_changes import all_marks, chosen_cells, domain_node
 from xenassign.assign.plan import DomainPlan
@@ -29,6 +22,13 @@ from xenassign.devicetree.tree import Node
 from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule, some
 from xenassign.host.platform import Platform
+from xenassign.request.boot_request import (
+    CHOSEN,
+    OF_DOMAIN,
+    UBOOT,
+    BootRequest,
+    LoadOption,
+)
 from xenassign.xen.layout import MIB
 
 _ROUTES = ("dom0less",)

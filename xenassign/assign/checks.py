@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from xenassign.assign.live import DISABLED_OR_MARKED
-from xenassign.assign.request import Request
 from xenassign.assign.scope import Scope
 from xenassign.devicetree.addresses import is_pci
 from xenassign.devicetree.tree import Node
@@ -14,6 +13,7 @@ from xenassign.host.device import HostDevice, read_device
 from xenassign.host.gic import GicInterrupt
 from xenassign.host.neighbours import Neighbours
 from xenassign.host.platform import Platform
+from xenassign.request.request import Request
 from xenassign.xen.board import Board
 from xenassign.xen.direct_map import vpl011_intid
 from xenassign.xen.releases import GUEST_SPI_LAST_INTID, VIRTIO_MMIO_INTIDS

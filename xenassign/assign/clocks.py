@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from xenassign.assign.kept import Offer
-from xenassign.assign.request import ClockRate
 from xenassign.devicetree.draft import DraftNode, cells, text
 from xenassign.devicetree.references import Reference
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule
 from xenassign.host.clock_rates import ClockRates, Rate
+from xenassign.request.request import ClockRate
 
 UNKNOWN_RATE = rule("XA501", "clock-rate-unknown", "warning", "broken")
 ONLY_ASKED = rule("XA509", "clock-rate-only-asked", "note", "broken")

@@ -16,12 +16,12 @@ from xenassign.assign.decide import judge_request
 from xenassign.assign.host_plan import HostRequest
 from xenassign.assign.outcome import Names
 from xenassign.assign.plan import PlacedBlock
-from xenassign.assign.request import Pin, Request
 from xenassign.assign.scope import scope
-from xenassign.assign.select import select
-from xenassign.assign.system_request import SystemRequest
 from xenassign.devicetree.tree import Node
 from xenassign.errors import UsageError
+from xenassign.request.request import Pin, Request
+from xenassign.request.select import select
+from xenassign.request.system_request import SystemRequest
 from xenassign.xen.board import Board, read_board
 
 #: All of a guest's address space: with it left free, only what ``auto`` does not place has a place.

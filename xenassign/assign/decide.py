@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from xenassign.assign import base_cfg, direct_map
+from xenassign.assign import direct_map
 from xenassign.assign.addresses import (
     SHARED_ALLOWED,
     SHARED_PAGE,
@@ -47,16 +47,17 @@ from xenassign.assign.protection import (
     why_forced,
 )
 from xenassign.assign.regions import Region
-from xenassign.assign.request import Accepted, MapOption, Request
 from xenassign.assign.sci import Firmware, judge_firmware
 from xenassign.assign.scope import Scope, scope
-from xenassign.assign.select import resolve, select, with_console
 from xenassign.assign.suppliers import Suppliers, supplier_findings
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule
 from xenassign.host.device import HostDevice
 from xenassign.host.platform import Platform, read_platform
+from xenassign.request import base_cfg
+from xenassign.request.request import Accepted, MapOption, Request
+from xenassign.request.select import resolve, select, with_console
 from xenassign.xen.board import Board, read_board
 from xenassign.xen.direct_map import at_host
 from xenassign.xen.iommu import Protection, protection

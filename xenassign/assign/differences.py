@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from xenassign.assign.host_plan import HostPlan
 from xenassign.assign.outcome import DeviceOutcome, RegionOutcome
-from xenassign.assign.system_request import SystemRequest
+from xenassign.request.system_request import SystemRequest
 
 #: An address or a size in bytes, MiB, or texts. None: there is no such thing.
 Value = int | str | tuple[str, ...] | None

@@ -13,13 +13,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from xenassign.assign.request import Request
 from xenassign.devicetree.addresses import Block, Range, is_pci, ranges, registers
 from xenassign.devicetree.cells import xen_bus_cells
 from xenassign.devicetree.tree import Node, PropertyError, Tree
 from xenassign.findings import Finding, Rule, rule
 from xenassign.host.device import HostDevice, is_simple_bus, read_device
 from xenassign.host.platform import Platform
+from xenassign.request.request import Request
 from xenassign.xen.direct_map import Banks, redistributors, vuart
 from xenassign.xen.layout import MIB
 from xenassign.xen.releases import Release

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 
-from xenassign.assign.property_edits import AS_ASKED, PropertyEdit
 from xenassign.assign.scope import Scope
-from xenassign.assign.select import select
 from xenassign.devicetree.draft import DraftProperty
 from xenassign.devicetree.references import property_references
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.errors import UsageError
+from xenassign.request.property_edits import AS_ASKED, PropertyEdit
+from xenassign.request.select import select
 
 Edits = Mapping[Node, tuple[PropertyEdit, ...]]
 """By node of the host."""

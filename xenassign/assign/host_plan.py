@@ -8,14 +8,14 @@ from pathlib import PurePath
 from typing import NamedTuple
 
 from xenassign.assign.outcome import DomainOutcome
-from xenassign.assign.request import Request
-from xenassign.assign.select import absent, select, with_console
 from xenassign.assign.system import SystemPlan
-from xenassign.assign.system_request import SystemRequest
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
 from xenassign.findings import errors
 from xenassign.host.platform import Platform, read_platform
+from xenassign.request.request import Request
+from xenassign.request.select import absent, select, with_console
+from xenassign.request.system_request import SystemRequest
 
 
 class Missing(NamedTuple):

@@ -15,9 +15,9 @@ from xenassign.assign.differences import Difference, differences
 from xenassign.assign.host_plan import HostPlan, HostRequest, asked_of
 from xenassign.assign.outcome import outcome
 from xenassign.assign.system import SystemPlan, decide_system
-from xenassign.assign.system_request import SystemRequest
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
+from xenassign.request.system_request import SystemRequest
 
 
 class HostsPlan(NamedTuple):

@@ -22,12 +22,12 @@ from xenassign.assign.outcome import (
     RegionOutcome,
     StandInOutcome,
 )
-from xenassign.assign.request import Pin
-from xenassign.assign.select import resolve
 from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule
+from xenassign.request.request import Pin
+from xenassign.request.select import resolve
 
 _Owner = DeviceOutcome | RegionOutcome
 _Any = TypeVar("_Any")

@@ -23,15 +23,15 @@ from typing import NamedTuple
 
 from xenassign.assign.addresses import Placement, pages
 from xenassign.assign.regions import Region
-from xenassign.assign.request import MemoryOption, Request
 from xenassign.assign.scope import Scope
-from xenassign.assign.select import resolve
 from xenassign.devicetree.addresses import registers
 from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule, some
 from xenassign.host.platform import Platform
+from xenassign.request.request import MemoryOption, Request
+from xenassign.request.select import resolve
 from xenassign.xen.board import Board, regions_of
 from xenassign.xen.iommu import Protection
 

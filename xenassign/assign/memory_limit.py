@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from xenassign.assign.places import Space, Wish, settle
 from xenassign.assign.plan import Mapping, MemoryLimit
-from xenassign.assign.request import Request
+from xenassign.request.request import Request
 from xenassign.xen.layout import Guest, memory_limit
 
 

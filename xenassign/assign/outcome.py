@@ -12,11 +12,11 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from xenassign.assign.plan import DomainPlan, PlacedBlock, PlannedDevice
-from xenassign.assign.select import select
 from xenassign.devicetree.draft import Cells, DraftNode, DraftProperty, Piece, Ref, Text
 from xenassign.devicetree.phandle_properties import lookup
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.host.neighbours import streams_of
+from xenassign.request.select import select
 
 
 class BlockOutcome(NamedTuple):

@@ -19,8 +19,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from xenassign.assign.request import Window
 from xenassign.devicetree.spans import PAGE_SIZE
+from xenassign.request.request import Window
 from xenassign.xen.layout import Guest, holes, room
 from xenassign.xen.releases import GUEST_IPA_BITS_MAX
 

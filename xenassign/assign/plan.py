@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from xenassign.assign.attach import AttachPlan
-from xenassign.assign.property_edits import PropertyEdit
-from xenassign.assign.request import Accepted, Request
 from xenassign.devicetree.addresses import Block
 from xenassign.devicetree.cells import DEFAULT_CELLS
 from xenassign.devicetree.draft import DraftNode
 from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.findings import Finding
 from xenassign.host.device import HostDevice
+from xenassign.request.property_edits import PropertyEdit
+from xenassign.request.request import Accepted, Request
 from xenassign.xen.iommu import Protection
 from xenassign.xen.layout import Guest
 from xenassign.xen.xlvalues import Range

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from xenassign.assign.request import Accepted, Request
 from xenassign.assign.scope import Scope
 from xenassign.devicetree.addresses import on_processor_bus
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule
 from xenassign.host.device import Dma, HostDevice
 from xenassign.host.neighbours import streams_of
+from xenassign.request.request import Accepted, Request
 from xenassign.xen.board import Board
 from xenassign.xen.iommu import Protection, Shield
 

@@ -19,7 +19,6 @@ from typing import NamedTuple
 from xenassign.assign.addresses import SHARED_ALLOWED, SHARED_PAGE, pages
 from xenassign.assign.kept import Kept, Offer
 from xenassign.assign.regions import Region
-from xenassign.assign.request import Accepted, Request
 from xenassign.assign.scope import Scope
 from xenassign.devicetree.addresses import registers
 from xenassign.devicetree.references import references
@@ -29,6 +28,7 @@ from xenassign.formats.xlcfg import Atom, Config
 from xenassign.host import scmi
 from xenassign.host.device import HostDevice
 from xenassign.host.scmi import ScmiUse, ScmiUser
+from xenassign.request.request import Accepted, Request
 from xenassign.xen.board import Board
 from xenassign.xen.releases import RELEASES
 from xenassign.xen.sci import SCMI_PATH, SCMI_SMC, SHMEM, mediator, shared_memory

@@ -23,9 +23,7 @@ from xenassign.assign.copies import copies
 from xenassign.assign.kept import Kept, Offer
 from xenassign.assign.losses import Losses, required, without
 from xenassign.assign.plan import Supplier
-from xenassign.assign.property_edits import AS_ASKED
 from xenassign.assign.regulators import Regulators
-from xenassign.assign.request import ClockRate
 from xenassign.assign.scope import Scope
 from xenassign.devicetree.draft import (
     Cells,
@@ -46,6 +44,8 @@ from xenassign.devicetree.references import (
 )
 from xenassign.devicetree.tree import Node, Property, Tree
 from xenassign.findings import Finding, rule
+from xenassign.request.property_edits import AS_ASKED
+from xenassign.request.request import ClockRate
 
 DROPPED = rule("XA502", "suppliers-dropped", "note", "broken")
 #: Providers that are no hardware of their own: copied into the guest's tree.

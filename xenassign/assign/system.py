@@ -25,14 +25,14 @@ from xenassign.assign.decide import decide_on
 from xenassign.assign.imagebuilder import ImageBuilderPlan, decide_imagebuilder
 from xenassign.assign.kept import within
 from xenassign.assign.plan import DomainPlan
-from xenassign.assign.request import Request
 from xenassign.assign.scope import Scope, scope
-from xenassign.assign.select import resolve, select, with_console
-from xenassign.assign.system_request import Allowance, SystemRequest
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.errors import UsageError
 from xenassign.findings import Finding, errors, some
 from xenassign.host.platform import Platform, read_platform
+from xenassign.request.request import Request
+from xenassign.request.select import resolve, select, with_console
+from xenassign.request.system_request import Allowance, SystemRequest
 from xenassign.xen.board import Board, read_board
 from xenassign.xen.layout import MIB
 

@@ -26,7 +26,7 @@ from click.shell_completion import (
     split_arg_string,
 )
 
-from xenassign.assign.boot_request import OF_DOMAIN, OF_SYSTEM
+from xenassign.request.boot_request import OF_DOMAIN, OF_SYSTEM
 from xenassign.resources import directory
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ def _board(line: Mapping[str, Any]) -> Tree | None:
 
 
 def _hosts(line: Mapping[str, Any]) -> list[str]:
-    from xenassign.assign.value_kinds import as_list
+    from xenassign.request.value_kinds import as_list
 
     folder = Path(_expanded(line.get("config") or "")).parent
     return [str(folder / host) for host in as_list(_project(line).get("host"))]

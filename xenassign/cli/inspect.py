@@ -54,10 +54,10 @@ def command(
       xenassign inspect /proc/device-tree
     """
     from xenassign.assign.assess import assess
-    from xenassign.assign.select import select
     from xenassign.host.load import read_host
     from xenassign.host.platform import read_platform
     from xenassign.render.report import inspect, to_json
+    from xenassign.request.select import select
     from xenassign.xen.releases import release
 
     tree = read_host(host)

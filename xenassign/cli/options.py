@@ -12,13 +12,13 @@ from click.core import ParameterSource
 from xenassign.xen.releases import DEFAULT, RELEASES
 
 if TYPE_CHECKING:
-    from xenassign.assign.boot_request import BootRequest
     from xenassign.assign.imagebuilder import ImageBuilderRequest
-    from xenassign.assign.request import Request
-    from xenassign.assign.system_request import SystemRequest
     from xenassign.devicetree.tree import Tree
+    from xenassign.request.boot_request import BootRequest
+    from xenassign.request.request import Request
+    from xenassign.request.system_request import SystemRequest
 
-#: ``assign.request.ALIGNMENTS``, which takes too long to import for --help of other commands.
+#: ``request.request.ALIGNMENTS``, which takes too long to import for --help of other commands.
 ALIGNMENTS = ("page", "natural", "64k", "2m")
 
 F = Callable[..., Any]
@@ -325,8 +325,8 @@ def with_boot(system: SystemRequest, asked: Mapping[str, Any], config: str | Non
     """
     from dataclasses import replace
 
-    from xenassign.assign import boot_request as boot
     from xenassign.errors import UsageError
+    from xenassign.request import boot_request as boot
 
     if asked["chosen"] and asked["host_out"] is None:
         raise UsageError("--chosen has no effect without --host-out; give --host-out FILE")
@@ -355,8 +355,8 @@ def with_boot(system: SystemRequest, asked: Mapping[str, Any], config: str | Non
 
 def _check_boot(said: BootRequest) -> None:
     """Raises UsageError for an option that has no effect on the requested outputs."""
-    from xenassign.assign import boot_request as boot
     from xenassign.errors import UsageError
+    from xenassign.request import boot_request as boot
 
     if said.load_with is not None and boot.UBOOT not in said.outputs:
         raise UsageError("--load-with has no effect without --uboot-script; give both")
@@ -383,8 +383,8 @@ def _imagebuilder(asked: Mapping[str, Any]) -> ImageBuilderRequest | None:
 
 def make_request(asked: Mapping[str, Any]) -> Request:
     """The request that the ``request_options`` describe. Raises XenassignError."""
-    from xenassign.assign.base_cfg import request
     from xenassign.formats.xlcfg import read_file
+    from xenassign.request.base_cfg import request
 
     base = asked["base_cfg"]
     return request(read_file(base) if base is not None else None, **_fields(asked, [*asked]))
@@ -398,10 +398,10 @@ def make_system(
     Without ``config`` that is one domain. Otherwise it is the domains of that xenassign.toml, with
     the options of the command line in place of its values. Raises XenassignError.
     """
-    from xenassign.assign.project import read_project, with_options
-    from xenassign.assign.system_request import SystemRequest
     from xenassign.errors import InputError, UsageError
     from xenassign.host.load import read_host
+    from xenassign.request.project import read_project, with_options
+    from xenassign.request.system_request import SystemRequest
 
     more = [host, *hosts] if host is not None else [*hosts]
 
@@ -455,7 +455,7 @@ def version_by(version: str, trees: Sequence[Tree]) -> str:
 
 def _fields(asked: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
     """The fields of a request that the options of these names set."""
-    from xenassign.assign.request import (
+    from xenassign.request.request import (
         Accepted,
         parse_clock_rate,
         parse_map,

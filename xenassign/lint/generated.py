@@ -9,10 +9,7 @@ from xenassign.assign import direct_map, host_changes
 from xenassign.assign.conflicts import between
 from xenassign.assign.decide import decide
 from xenassign.assign.plan import DomainPlan
-from xenassign.assign.request import Request
-from xenassign.assign.select import with_console
 from xenassign.assign.system import SystemPlan, decide_system, settled
-from xenassign.assign.system_request import SystemRequest
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.blob_edit import edited
 from xenassign.devicetree.blob_writer import to_blob
@@ -31,6 +28,9 @@ from xenassign.lint.view import View
 from xenassign.render.files import render
 from xenassign.render.overlay import domain_node as domain_overlay
 from xenassign.render.system_files import render_system
+from xenassign.request.request import Request
+from xenassign.request.select import with_console
+from xenassign.request.system_request import SystemRequest
 from xenassign.xen.iommu import iommus
 
 

@@ -10,13 +10,13 @@ from xenassign.assign.common_places import Pins
 from xenassign.assign.host_plan import HostRequest
 from xenassign.assign.hosts import HostsPlan, on_each
 from xenassign.assign.system import SystemPlan
-from xenassign.assign.system_request import SystemRequest
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding
 from xenassign.lint.generated import generate_system
 from xenassign.render import hosts as rendering
 from xenassign.render.files import ENDINGS
 from xenassign.render.system_files import NAMES
+from xenassign.request.system_request import SystemRequest
 
 
 class GeneratedHosts(NamedTuple):

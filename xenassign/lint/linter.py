@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
-from xenassign.assign.select import with_console
 from xenassign.devicetree.places import Place
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import InputError, UsageError
@@ -29,6 +28,7 @@ from xenassign.lint.domain import context_of
 from xenassign.lint.overlays import domain_nodes, marks, reserved_marks
 from xenassign.lint.verdict import verdicts
 from xenassign.lint.view import View
+from xenassign.request.select import with_console
 from xenassign.xen.iommu import iommus
 from xenassign.xen.releases import Release
 

@@ -1,7 +1,7 @@
 """The ``[lint]`` section of xenassign.toml, and which findings are wanted.
 
 ``host`` (where there is one), ``xen`` and ``route`` of the file count where the section does not
-say its own. The keys stand in :mod:`xenassign.assign.project_keys`.
+say its own. The keys stand in :mod:`xenassign.request.keys`.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from xenassign.assign.project import NAME
-from xenassign.assign.project_keys import LINT, TOP, Section, mistakes, sentence
-from xenassign.assign.value_kinds import as_list
 from xenassign.errors import InputError, UsageError, nearest
 from xenassign.findings import Finding
 from xenassign.formats.toml_text import read_toml
 from xenassign.lint.catalogue import rules
+from xenassign.request.keys import LINT, TOP, Section, mistakes, sentence
+from xenassign.request.project import NAME
+from xenassign.request.value_kinds import as_list
 
 #: What the section takes from the file.
 _INHERITED = ("host", "xen", "route")

@@ -1,4 +1,4 @@
-"""The reference of xenassign.toml in docs/system.md, made of ``assign.project_keys``.
+"""The reference of xenassign.toml in docs/system.md, made of ``request.keys``.
 
 ``python -m xenassign.render.project_page docs/system.md`` writes it; a test compares the two.
 """
@@ -9,8 +9,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from xenassign.assign.project_keys import ALLOW, DEVICE, DOMAIN, LINT, TOP, Key, Section
-from xenassign.assign.value_kinds import Choice, Either, Fixed, Flag, Kind, Many, Named, Number
+from xenassign.request.keys import ALLOW, DEVICE, DOMAIN, LINT, TOP, Key, Section
+from xenassign.request.value_kinds import Choice, Either, Fixed, Flag, Kind, Many, Named, Number
 
 BEGIN = (
     "<!-- Written by `python -m xenassign.render.project_page FILE`; a test compares the two. -->"

@@ -10,11 +10,11 @@ from textwrap import wrap
 from typing import NamedTuple
 
 from xenassign.assign.assess import Assessment, BoardAssessment
-from xenassign.assign.project_keys import ALLOW, DEVICE, DOMAIN, LINT, TOP, Key, Section
 from xenassign.assign.protection import UNPROTECTED
 from xenassign.errors import UsageError
 from xenassign.findings import errors
 from xenassign.render.text import render_template
+from xenassign.request.keys import ALLOW, DEVICE, DOMAIN, LINT, TOP, Key, Section
 from xenassign.xen.releases import Release
 
 #: More devices than these are not listed one by one, unless they have an alias.

@@ -6,11 +6,11 @@ import re
 from collections import Counter
 from typing import Any, NamedTuple
 
-from xenassign.assign.value_kinds import Either, Fixed, Flag, Many, Number, Text
 from xenassign.devicetree import draft
 from xenassign.devicetree.draft import Bytes, Cells, Piece, reads_decimal
 from xenassign.devicetree.phandle_properties import lookup
 from xenassign.errors import UsageError
+from xenassign.request.value_kinds import Either, Fixed, Flag, Many, Number, Text
 
 #: What becomes of a property that the user drops, in comments and in the plan.
 AS_ASKED = "as asked"

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from xenassign.assign.boot_request import BootRequest
 from xenassign.assign.imagebuilder import ImageBuilderRequest
-from xenassign.assign.request import Request
 from xenassign.errors import UsageError
+from xenassign.request.boot_request import BootRequest
+from xenassign.request.request import Request
 
 
 class Allowance(NamedTuple):

@@ -1,9 +1,9 @@
 """The keys of xenassign.toml: name, kind of value, what it is, an example. All is read from here.
 
-The check of a file and its hints (:mod:`xenassign.assign.project`, ``lint.settings``), the schema
+The check of a file and its hints (:mod:`xenassign.request.project`, ``lint.settings``), the schema
 that ``xenassign schema`` prints, the reference in docs/system.md and the file that ``xenassign
 init`` writes are made of these tables. To add a key: a line here, and its use; a key with a
-``field`` is passed to that field of :class:`~xenassign.assign.request.Request` as it is (a list as
+``field`` is passed to that field of :class:`~xenassign.request.request.Request` as it is (a list as
 a tuple), and needs no more.
 
 A key is called as the option of ``xenassign generate`` that says the same, without its dashes.
@@ -15,10 +15,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from xenassign.assign.boot_request import OF_DOMAIN, OF_SYSTEM, WHERE
-from xenassign.assign.property_edits import NAME, VALUE
-from xenassign.assign.request import ALIGNMENTS, MEMORY_ACTIONS, PLACEMENTS, POLICIES, VCPUS_MAX
-from xenassign.assign.value_kinds import (
+from xenassign.errors import nearest
+from xenassign.findings import ROUTES
+from xenassign.formats.toml_text import KeyPath, TomlFile
+from xenassign.request.boot_request import OF_DOMAIN, OF_SYSTEM, WHERE
+from xenassign.request.property_edits import NAME, VALUE
+from xenassign.request.request import ALIGNMENTS, MEMORY_ACTIONS, PLACEMENTS, POLICIES, VCPUS_MAX
+from xenassign.request.value_kinds import (
     Choice,
     Either,
     Fixed,
@@ -31,9 +34,6 @@ from xenassign.assign.value_kinds import (
     Wrong,
     one_or_more,
 )
-from xenassign.errors import nearest
-from xenassign.findings import ROUTES
-from xenassign.formats.toml_text import KeyPath, TomlFile
 from xenassign.xen.releases import DOMAIN_NAME, GUEST_MEMORY_MAX_MIB, KCONFIG, RELEASES
 from xenassign.xen.sci import SCMI_SMC
 

@@ -1,7 +1,7 @@
 """xenassign.toml: the domains of a whole system, read for form.
 
 Names of devices stay text; they are looked up on the board later. What is wrong then is told with
-``SystemRequest.located``. The keys stand in :mod:`xenassign.assign.project_keys`.
+``SystemRequest.located``. The keys stand in :mod:`xenassign.request.keys`.
 """
 
 from __future__ import annotations
@@ -12,11 +12,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from xenassign.assign import base_cfg
-from xenassign.assign.boot_request import BootRequest, load_option
-from xenassign.assign.project_keys import BOOT, DOMAIN, TOP, Mistake, mistakes, sentence
-from xenassign.assign.property_edits import PropertyEdit, pieces, refusal
-from xenassign.assign.request import (
+from xenassign.errors import InputError, UsageError
+from xenassign.formats.toml_text import KeyPath, TomlFile, read_toml
+from xenassign.formats.xlcfg import read_file
+from xenassign.request import base_cfg
+from xenassign.request.boot_request import BootRequest, load_option
+from xenassign.request.keys import BOOT, DOMAIN, TOP, Mistake, mistakes, sentence
+from xenassign.request.property_edits import PropertyEdit, pieces, refusal
+from xenassign.request.request import (
     Accepted,
     ClockRate,
     MapOption,
@@ -27,11 +30,8 @@ from xenassign.assign.request import (
     parse_map,
     routes_of,
 )
-from xenassign.assign.system_request import Allowance, SystemRequest
-from xenassign.assign.value_kinds import as_list
-from xenassign.errors import InputError, UsageError
-from xenassign.formats.toml_text import KeyPath, TomlFile, read_toml
-from xenassign.formats.xlcfg import read_file
+from xenassign.request.system_request import Allowance, SystemRequest
+from xenassign.request.value_kinds import as_list
 from xenassign.xen.releases import DEFAULT, release
 
 NAME = "xenassign.toml"

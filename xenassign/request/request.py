@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from xenassign.assign.property_edits import PropertyEdit, check_edits
 from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.errors import UsageError
 from xenassign.findings import ROUTES
 from xenassign.formats.xlcfg import Config
+from xenassign.request.property_edits import PropertyEdit, check_edits
 from xenassign.xen.layout import MIB
 from xenassign.xen.releases import (
     DEFAULT,
@@ -108,7 +108,7 @@ class Request:
     ``sci``: the system control interface that the guest gets, ``scmi_smc`` or None.
     ``align``: one of ``ALIGNMENTS``. ``pins``: places that ``auto`` prefers; they never refuse.
     ``avoid``: (address, size) in bytes of the guest that ``auto`` leaves free.
-    ``base``: the user's own dom.cfg; ``assign.base_cfg.request`` takes it.
+    ``base``: the user's own dom.cfg; ``request.base_cfg.request`` takes it.
     ``static_memory``: the host memory that the domain gets, (base, size) in bytes; ``memory`` is
     their sum. ``direct_map``: its addresses are the host's. Both are for dom0less alone.
     ``attach_overlay``: whether overlays are made for ``xl dt-overlay`` of a running Xen.
