@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from xenassign.assign.conflicts import Conflict
 from xenassign.assign.system import SystemPlan, decide_system
+from xenassign.checks.conflicts import Conflict
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
 from xenassign.findings import errors

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tests.answers import codes, of
-from xenassign.assign.direct_map import Asked, chosen_cells, judge
 from xenassign.assign.plan import DomainPlan
+from xenassign.checks.static_memory import Asked, chosen_cells, judge
 from xenassign.devicetree.addresses import registers
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError

@@ -17,8 +17,8 @@ from typing import TypeVar
 
 import pytest
 
-from xenassign.assign.conflicts import LINES, NESTED, PAGES, STREAMS, TWICE
 from xenassign.assign.system import SystemPlan
+from xenassign.checks.conflicts import LINES, NESTED, PAGES, STREAMS, TWICE
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import errors

@@ -12,8 +12,8 @@ from typing import NamedTuple, Protocol
 
 from xenassign.assign.places import GRANULE, Space, Wish, aligned, settle
 from xenassign.assign.plan import Mapping, PlacedBlock
-from xenassign.assign.regions import Region
-from xenassign.assign.scope import Scope
+from xenassign.checks.regions import Region
+from xenassign.checks.scope import Scope
 from xenassign.devicetree.addresses import Block
 from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.devicetree.tree import Node

@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from xenassign.assign.copies import of_the_host
-from xenassign.assign.scope import Scope
+from xenassign.checks.scope import Scope
 from xenassign.devicetree.addresses import Block
 from xenassign.devicetree.draft import Cells, DraftNode, DraftProperty, Ref, boolean, from_bytes
 from xenassign.devicetree.local_references import PhandleCell, phandle_cells

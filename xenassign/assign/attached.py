@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from xenassign.assign.checks import OTHER_CONTROLLER, xens_own
 from xenassign.assign.plan import PlannedDevice
-from xenassign.assign.scope import Scope
+from xenassign.checks.ownership import OTHER_CONTROLLER, xens_own
+from xenassign.checks.scope import Scope
 from xenassign.devicetree.addresses import on_processor_bus, registers
 from xenassign.devicetree.phandle_properties import lookup
 from xenassign.devicetree.references import Reference, property_references

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from xenassign.assign.direct_map import uncovered
 from xenassign.assign.host_changes import all_marks, chosen_cells, domain_node
 from xenassign.assign.plan import DomainPlan
+from xenassign.checks.static_memory import uncovered
 from xenassign.devicetree.blob_edit import edited
 from xenassign.devicetree.blob_writer import to_blob
 from xenassign.devicetree.cells import number, split, xen_bus_cells, xen_cells

@@ -16,7 +16,7 @@ from xenassign.assign.decide import judge_request
 from xenassign.assign.host_plan import HostRequest
 from xenassign.assign.outcome import Names
 from xenassign.assign.plan import PlacedBlock
-from xenassign.assign.scope import scope
+from xenassign.checks.scope import scope
 from xenassign.devicetree.tree import Node
 from xenassign.errors import UsageError
 from xenassign.request.request import Pin, Request

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from xenassign.assign import direct_map
 from xenassign.assign.addresses import (
     SHARED_ALLOWED,
     SHARED_PAGE,
@@ -20,36 +19,37 @@ from xenassign.assign.addresses import (
 )
 from xenassign.assign.attach import plan_attach
 from xenassign.assign.attached import attached_findings, could_come
-from xenassign.assign.checks import (
+from xenassign.assign.edited import edits_by_node, unwanted
+from xenassign.assign.guest import Assigned, GuestTree
+from xenassign.assign.host_keeps import always_on, host_keeps, keep_findings, options
+from xenassign.assign.memory import memory_regions, moved
+from xenassign.assign.memory_limit import explain_limit
+from xenassign.assign.plan import DomainPlan, HostMark, PlannedDevice, PlannedRegion
+from xenassign.assign.sci import Firmware, judge_firmware
+from xenassign.assign.suppliers import Suppliers, supplier_findings
+from xenassign.checks import static_memory as direct_map
+from xenassign.checks.conflicts import PAGES
+from xenassign.checks.containment import outlives
+from xenassign.checks.dma_reach import reach
+from xenassign.checks.live_tree import dom0_findings, live_findings
+from xenassign.checks.memory_type import memory_types
+from xenassign.checks.msi import doorbells, mapped_frames, needed
+from xenassign.checks.ownership import (
     device_findings,
     marks,
     platform_findings,
     selection_findings,
     xens_own,
 )
-from xenassign.assign.conflicts import PAGES
-from xenassign.assign.containment import outlives
-from xenassign.assign.dma_reach import reach
-from xenassign.assign.edited import edits_by_node, unwanted
-from xenassign.assign.guest import Assigned, GuestTree
-from xenassign.assign.host_keeps import always_on, host_keeps, keep_findings, options
-from xenassign.assign.live import dom0_findings, live_findings
-from xenassign.assign.memory import memory_regions, moved
-from xenassign.assign.memory_limit import explain_limit
-from xenassign.assign.memory_type import memory_types
-from xenassign.assign.msi import doorbells, mapped_frames, needed
-from xenassign.assign.plan import DomainPlan, HostMark, PlannedDevice, PlannedRegion
-from xenassign.assign.protection import (
+from xenassign.checks.protection import (
     accepted_for,
     dma_in_scope,
     judge,
     stream_findings,
     why_forced,
 )
-from xenassign.assign.regions import Region
-from xenassign.assign.sci import Firmware, judge_firmware
-from xenassign.assign.scope import Scope, scope
-from xenassign.assign.suppliers import Suppliers, supplier_findings
+from xenassign.checks.regions import Region
+from xenassign.checks.scope import Scope, scope
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 
-from xenassign.assign.scope import Scope
+from xenassign.checks.scope import Scope
 from xenassign.devicetree.draft import DraftProperty
 from xenassign.devicetree.references import property_references
 from xenassign.devicetree.tree import Node, Tree

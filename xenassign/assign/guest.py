@@ -16,13 +16,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from xenassign.assign.copies import added, copy, of_the_host
-from xenassign.assign.direct_map import Translation
 from xenassign.assign.edited import Edits, edited
 from xenassign.assign.firmware import firmware_nodes
 from xenassign.assign.plan import PlacedBlock, Supplier
-from xenassign.assign.regions import Region
-from xenassign.assign.scope import Scope
 from xenassign.assign.suppliers import Suppliers, dropped_comments
+from xenassign.checks.regions import Region
+from xenassign.checks.scope import Scope
+from xenassign.checks.static_memory import Translation
 from xenassign.devicetree.addresses import (
     Block,
     is_pci,

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from xenassign.assign.kept import Kept, within
 from xenassign.assign.plan import HostKeep
-from xenassign.assign.scope import Scope
+from xenassign.checks.scope import Scope
 from xenassign.devicetree.references import Reference, references
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.findings import Finding, rule

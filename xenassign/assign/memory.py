@@ -22,8 +22,8 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from xenassign.assign.addresses import Placement, pages
-from xenassign.assign.regions import Region
-from xenassign.assign.scope import Scope
+from xenassign.checks.regions import Region
+from xenassign.checks.scope import Scope
 from xenassign.devicetree.addresses import registers
 from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.devicetree.tree import Node, Tree

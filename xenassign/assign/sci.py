@@ -18,8 +18,8 @@ from typing import NamedTuple
 
 from xenassign.assign.addresses import SHARED_ALLOWED, SHARED_PAGE, pages
 from xenassign.assign.kept import Kept, Offer
-from xenassign.assign.regions import Region
-from xenassign.assign.scope import Scope
+from xenassign.checks.regions import Region
+from xenassign.checks.scope import Scope
 from xenassign.devicetree.addresses import registers
 from xenassign.devicetree.references import references
 from xenassign.devicetree.tree import Node

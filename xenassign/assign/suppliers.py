@@ -24,7 +24,7 @@ from xenassign.assign.kept import Kept, Offer
 from xenassign.assign.losses import Losses, required, without
 from xenassign.assign.plan import Supplier
 from xenassign.assign.regulators import Regulators
-from xenassign.assign.scope import Scope
+from xenassign.checks.scope import Scope
 from xenassign.devicetree.draft import (
     Cells,
     DraftNode,

@@ -7,7 +7,11 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from xenassign.assign.boot import BootPlan, decide_boot
-from xenassign.assign.conflicts import (
+from xenassign.assign.decide import decide_on
+from xenassign.assign.imagebuilder import ImageBuilderPlan, decide_imagebuilder
+from xenassign.assign.kept import within
+from xenassign.assign.plan import DomainPlan
+from xenassign.checks.conflicts import (
     ALLOWABLE,
     FIRMWARE,
     IDLE,
@@ -21,11 +25,7 @@ from xenassign.assign.conflicts import (
     between,
     told_apart,
 )
-from xenassign.assign.decide import decide_on
-from xenassign.assign.imagebuilder import ImageBuilderPlan, decide_imagebuilder
-from xenassign.assign.kept import within
-from xenassign.assign.plan import DomainPlan
-from xenassign.assign.scope import Scope, scope
+from xenassign.checks.scope import Scope, scope
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.errors import UsageError
 from xenassign.findings import Finding, errors, some

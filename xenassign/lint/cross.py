@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from xenassign.assign.protection import FORCED, FORCED_MASTER, WARNING
+from xenassign.checks.protection import FORCED, FORCED_MASTER, WARNING
 from xenassign.devicetree.addresses import Block, registers
 from xenassign.devicetree.places import Place
 from xenassign.devicetree.spans import PAGE_SIZE

@@ -12,15 +12,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from xenassign.assign.addresses import TOO_HIGH
-from xenassign.assign.checks import (
+from xenassign.assign.decide import TOO_MANY_VCPUS
+from xenassign.checks.ownership import (
     LINE_OF_VPL011,
     LINE_OF_XEN,
     LINE_SHARED,
     PPI,
     TRIGGER_DIFFERS,
 )
-from xenassign.assign.decide import TOO_MANY_VCPUS
-from xenassign.assign.protection import IOMMU_REFUSES, STREAMS_OVERLAP
+from xenassign.checks.protection import IOMMU_REFUSES, STREAMS_OVERLAP
 from xenassign.devicetree.cells import DEFAULT_CELLS, xen_bus_cells, xen_cells, xen_number
 from xenassign.devicetree.flat import FlatNode, header_problem, read_flat
 from xenassign.devicetree.spans import PAGE_SIZE

@@ -15,8 +15,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from xenassign.assign.addresses import TOO_HIGH
-from xenassign.assign.checks import VIRTIO_INTID
-from xenassign.assign.protection import IOMMU_REFUSES, STREAMS_OVERLAP
+from xenassign.checks.ownership import VIRTIO_INTID
+from xenassign.checks.protection import IOMMU_REFUSES, STREAMS_OVERLAP
 from xenassign.devicetree.addresses import is_pci, registers
 from xenassign.devicetree.places import Place
 from xenassign.devicetree.spans import PAGE_SIZE

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from xenassign.assign import direct_map, host_changes
-from xenassign.assign.conflicts import between
+from xenassign.assign import host_changes
 from xenassign.assign.decide import decide
 from xenassign.assign.plan import DomainPlan
 from xenassign.assign.system import SystemPlan, decide_system, settled
+from xenassign.checks import static_memory as direct_map
+from xenassign.checks.conflicts import between
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.blob_edit import edited
 from xenassign.devicetree.blob_writer import to_blob

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from xenassign.assign.checks import OTHER_CONTROLLER
+from xenassign.checks.ownership import OTHER_CONTROLLER
 from xenassign.devicetree.interrupts import Interrupt
 from xenassign.devicetree.tree import Node, PropertyError, Tree
 from xenassign.findings import Finding, rule

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from xenassign.assign.addresses import CLASH, GUEST_OVERLAP, OPTIONAL_WINDOW
 from xenassign.assign.addresses import pages as whole_pages
-from xenassign.assign.msi import FRAME_MAPPED, described, touched
+from xenassign.checks.msi import FRAME_MAPPED, described, touched
 from xenassign.devicetree.addresses import registers
 from xenassign.devicetree.places import Place
 from xenassign.devicetree.spans import PAGE_SIZE

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from xenassign.assign.protection import (
+from xenassign.checks.protection import (
     FORCED,
     FORCED_MASTER,
     MASTER_FORCED,

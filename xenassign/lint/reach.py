@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from xenassign.assign.containment import outlives
-from xenassign.assign.direct_map import Translation, translation
-from xenassign.assign.dma_reach import reach
-from xenassign.assign.memory_type import memory_types
-from xenassign.assign.msi import doorbells
-from xenassign.assign.protection import dma_in_scope
+from xenassign.checks.containment import outlives
+from xenassign.checks.dma_reach import reach
+from xenassign.checks.memory_type import memory_types
+from xenassign.checks.msi import doorbells
+from xenassign.checks.protection import dma_in_scope
+from xenassign.checks.static_memory import Translation, translation
 from xenassign.devicetree.addresses import Range, ranges
 from xenassign.devicetree.tree import Node, PropertyError
 from xenassign.findings import Finding

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from xenassign.assign.live import choice_of_driver, choices_of_nodes
+from xenassign.checks.live_tree import choice_of_driver, choices_of_nodes
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import InputError, UsageError
 from xenassign.findings import ROUTES

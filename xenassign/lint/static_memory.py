@@ -1,10 +1,10 @@
-"""xen,static-mem of a domain's node: what :mod:`xenassign.assign.direct_map` says of its banks."""
+"""xen,static-mem of a domain's node: what :mod:`xenassign.checks.static_memory` says of its banks."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from xenassign.assign.direct_map import TWICE, Asked, judge
+from xenassign.checks.static_memory import TWICE, Asked, judge
 from xenassign.findings import Finding
 from xenassign.lint.context import Context
 from xenassign.lint.domain import DomainNode, is_compatible

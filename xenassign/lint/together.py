@@ -1,6 +1,6 @@
 """Files of one system set against each other: what two domains would share of the host.
 
-What plans are judged by (:mod:`xenassign.assign.conflicts`), told from the bytes of the files. A
+What plans are judged by (:mod:`xenassign.checks.conflicts`), told from the bytes of the files. A
 domain is a partial device tree, a configuration, or both together.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from xenassign.assign.conflicts import PAGES, TWICE, Conflict, Holding, between, told_apart
+from xenassign.checks.conflicts import PAGES, TWICE, Conflict, Holding, between, told_apart
 from xenassign.devicetree.places import Place
 from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.findings import ROUTES, Finding, Rule

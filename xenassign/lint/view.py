@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from xenassign.assign.addresses import pages
-from xenassign.assign.scope import Scope, scope
+from xenassign.checks.scope import Scope, scope
 from xenassign.devicetree.addresses import registers
 from xenassign.devicetree.cells import DEFAULT_CELLS, BusCells, xen_bus_cells
 from xenassign.devicetree.tree import Node, Tree

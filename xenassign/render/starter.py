@@ -10,7 +10,7 @@ from textwrap import wrap
 from typing import NamedTuple
 
 from xenassign.assign.assess import Assessment, BoardAssessment
-from xenassign.assign.protection import UNPROTECTED
+from xenassign.checks.protection import UNPROTECTED
 from xenassign.errors import UsageError
 from xenassign.findings import errors
 from xenassign.render.text import render_template

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from xenassign.assign.graph import cut_links
+from xenassign.checks.port_links import cut_links
 from xenassign.devicetree.addresses import Block, on_processor_bus
 from xenassign.devicetree.tree import Node
 from xenassign.host.device import HostDevice, is_simple_bus, read_device
@@ -25,7 +25,7 @@ class Scope(NamedTuple):
     node named by the user. ``left_out``: disabled devices below a root that nobody named.
     ``inner``: the devices whose registers lie inside of those of an enclosing device.
     ``cut``: endpoints of graphs that are left out, since their partners stay with the host.
-    ``elsewhere``: every node of the system's other domains; ``assign.conflicts`` judges
+    ``elsewhere``: every node of the system's other domains; ``checks.conflicts`` judges
     what two domains do to each other, all else looks at the domain and the host alone.
     """
 

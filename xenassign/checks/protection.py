@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from xenassign.assign.scope import Scope
+from xenassign.checks.scope import Scope
 from xenassign.devicetree.addresses import on_processor_bus
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule

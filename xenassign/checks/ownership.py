@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from xenassign.assign.live import DISABLED_OR_MARKED
-from xenassign.assign.scope import Scope
+from xenassign.checks.live_tree import DISABLED_OR_MARKED
+from xenassign.checks.scope import Scope
 from xenassign.devicetree.addresses import is_pci
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule, some

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from xenassign.assign.addresses import pages
-from xenassign.assign.scope import Scope
+from xenassign.checks.scope import Scope
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.findings import Finding, rule, some
 from xenassign.host.device import HostDevice

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from xenassign.assign.direct_map import Translation
+from xenassign.checks.static_memory import Translation
 from xenassign.devicetree.addresses import is_pci, ranges
 from xenassign.devicetree.tree import Node, PropertyError
 from xenassign.findings import Finding, rule

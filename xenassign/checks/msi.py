@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from xenassign.assign.addresses import pages
-from xenassign.assign.checks import xens_own
-from xenassign.assign.regions import Region
-from xenassign.assign.scope import Scope
+from xenassign.checks.ownership import xens_own
+from xenassign.checks.regions import Region
+from xenassign.checks.scope import Scope
 from xenassign.devicetree.addresses import Block, is_pci
 from xenassign.devicetree.references import property_references
 from xenassign.devicetree.tree import Node
