@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
-from xenassign.assign.plan import DomainPlan
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.blob_writer import to_blob
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.findings import Finding
+from xenassign.plan.plan import DomainPlan
 
 
 class Answer(Protocol):

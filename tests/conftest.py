@@ -17,11 +17,11 @@ from typing import Any
 
 import pytest
 
-from xenassign.assign.decide import decide
-from xenassign.assign.plan import DomainPlan
 from xenassign.devicetree.blob import read_blob, read_blob_file
 from xenassign.devicetree.tree import Tree
 from xenassign.lint import generated as generating
+from xenassign.plan.decide import decide
+from xenassign.plan.plan import DomainPlan
 from xenassign.request.request import (
     Accepted,
     Request,

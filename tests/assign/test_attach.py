@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from tests.answers import codes, of
-from xenassign.assign.plan import DomainPlan
 from xenassign.devicetree.draft import Cells, DraftNode, Ref
 from xenassign.devicetree.local_references import phandle_cells
 from xenassign.devicetree.tree import Tree
+from xenassign.plan.plan import DomainPlan
 from xenassign.xen.releases import RELEASES
 
 Plan = Callable[..., DomainPlan]

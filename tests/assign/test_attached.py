@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from tests.answers import guest, of
-from xenassign.assign.plan import DomainPlan
 from xenassign.devicetree.references import references
 from xenassign.devicetree.tree import Node, Tree
+from xenassign.plan.plan import DomainPlan
 
 Plan = Callable[..., DomainPlan]
 Compiled = Callable[[str], Tree]

@@ -7,12 +7,12 @@ from collections.abc import Callable
 import pytest
 
 from tests.answers import of
-from xenassign.assign.plan import DomainPlan
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.blob_writer import to_blob
 from xenassign.devicetree.references import references
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.errors import UsageError
+from xenassign.plan.plan import DomainPlan
 from xenassign.request.request import parse_clock_rate
 
 Plan = Callable[..., DomainPlan]

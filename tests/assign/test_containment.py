@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from tests.answers import of
-from xenassign.assign.plan import DomainPlan
 from xenassign.devicetree.tree import Tree
+from xenassign.plan.plan import DomainPlan
 
 Plan = Callable[..., DomainPlan]
 Variant = Callable[[str, str], Tree]

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from xenassign.assign.copies import added, copies, copy, of_the_host
 from xenassign.devicetree.draft import boolean, cells, from_bytes
 from xenassign.devicetree.tree import Node, Tree
+from xenassign.plan.guest_tree.copies import added, copies, copy, of_the_host
 
 
 @pytest.fixture

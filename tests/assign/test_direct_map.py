@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from tests.answers import codes, of
-from xenassign.assign.plan import DomainPlan
 from xenassign.checks.static_memory import Asked, chosen_cells, judge
 from xenassign.devicetree.addresses import registers
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
 from xenassign.findings import ROUTES
 from xenassign.host.platform import read_platform
+from xenassign.plan.plan import DomainPlan
 from xenassign.request.request import Bank, Request, parse_static_memory, routes_of
 from xenassign.xen.direct_map import overlapping, redistributors, vpl011_intid, vuart, windows
 from xenassign.xen.layout import MIB, Guest, clashes, memory_limit

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xenassign.assign.plan import DomainPlan
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.draft import DraftNode, DraftProperty, encode
 from xenassign.devicetree.phandle_properties import phandle_properties
 from xenassign.devicetree.source.writer import to_dts
 from xenassign.devicetree.tree import Node
 from xenassign.errors import UsageError
+from xenassign.plan.plan import DomainPlan
 from xenassign.render.report import plan as plan_json
 from xenassign.request.property_edits import VALUE, PropertyEdit, pieces, refusal
 

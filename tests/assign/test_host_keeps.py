@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from xenassign.assign.plan import DomainPlan
 from xenassign.devicetree.blob import read_blob_file
 from xenassign.devicetree.tree import Tree
+from xenassign.plan.plan import DomainPlan
 
 Plan = Callable[..., DomainPlan]
 Variant = Callable[[str, str], Tree]

@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 
 from tests.answers import codes
-from xenassign.assign.decide import decide
 from xenassign.assign.imagebuilder import (
     ImageBuilderPlan,
     decide_imagebuilder,
     room_needed,
 )
-from xenassign.assign.plan import DomainPlan, HostMark
 from xenassign.devicetree.blob import read_blob
 from xenassign.errors import UsageError
 from xenassign.formats.imagebuilder_cfg import parse
+from xenassign.plan.decide import decide
+from xenassign.plan.plan import DomainPlan, HostMark
 from xenassign.request.request import Request
 from xenassign.xen.releases import release
 

@@ -9,9 +9,9 @@ from itertools import product
 import pytest
 
 from tests.answers import of
-from xenassign.assign.plan import DomainPlan
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
+from xenassign.plan.plan import DomainPlan
 from xenassign.request.request import Accepted
 
 Plan = Callable[..., DomainPlan]

@@ -9,11 +9,11 @@ from itertools import product
 import pytest
 
 from tests.answers import of
-from xenassign.assign.assess import assess
-from xenassign.assign.plan import DomainPlan
 from xenassign.devicetree.tree import Property, Tree
 from xenassign.errors import UsageError
 from xenassign.host.platform import read_platform
+from xenassign.plan.assess import assess
+from xenassign.plan.plan import DomainPlan
 from xenassign.request.select import resolve
 from xenassign.xen.iommu import Shield
 from xenassign.xen.releases import release

@@ -7,12 +7,12 @@ from collections.abc import Callable
 import pytest
 
 from tests.answers import of
-from xenassign.assign import losses
-from xenassign.assign.plan import DomainPlan
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.blob_writer import to_blob
 from xenassign.devicetree.tree import Tree
 from xenassign.host.driver_needs import DriverNeeds, Need
+from xenassign.plan.guest_tree import losses
+from xenassign.plan.plan import DomainPlan
 
 Plan = Callable[..., DomainPlan]
 Variant = Callable[[str, str], Tree]

@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.answers import of
-from xenassign.assign.plan import DomainPlan, Mapping
 from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
+from xenassign.plan.plan import DomainPlan, Mapping
 from xenassign.request.request import Pin
 from xenassign.xen.layout import Guest, clashes
 from xenassign.xen.releases import RELEASES, release

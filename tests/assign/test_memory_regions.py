@@ -7,10 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from tests.answers import at, guest, of
-from xenassign.assign.plan import DomainPlan, Mapping
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
 from xenassign.findings import errors
+from xenassign.plan.plan import DomainPlan, Mapping
 from xenassign.request.request import MemoryOption, parse_memory_region
 
 Plan = Callable[..., DomainPlan]

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from tests.answers import of
-from xenassign.assign.plan import DomainPlan
 from xenassign.devicetree.tree import Tree
 from xenassign.host.msi import frames
 from xenassign.host.platform import read_platform
+from xenassign.plan.plan import DomainPlan
 
 Plan = Callable[..., DomainPlan]
 Variant = Callable[[str, str], Tree]

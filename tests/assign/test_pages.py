@@ -7,10 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from tests.answers import of
-from xenassign.assign.addresses import pages
-from xenassign.assign.plan import DomainPlan
 from xenassign.devicetree.addresses import Block
 from xenassign.devicetree.tree import Tree
+from xenassign.plan.placement import pages
+from xenassign.plan.plan import DomainPlan
 from xenassign.request.request import Accepted
 
 Plan = Callable[..., DomainPlan]

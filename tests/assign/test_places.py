@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from xenassign.assign.places import Place, Space, Wish, settle
 from xenassign.devicetree.spans import PAGE_SIZE
+from xenassign.plan.holes import Place, Space, Wish, settle
 from xenassign.request.request import ALIGNMENTS, Window
 from xenassign.xen.layout import Guest
 from xenassign.xen.releases import RELEASES, Release, release

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from xenassign.assign.decide import decide
 from xenassign.devicetree.blob import read_blob_file
 from xenassign.devicetree.draft import Bytes, Cells, Text
 from xenassign.errors import InputError, UsageError, XenassignError
 from xenassign.formats.toml_text import parse_toml
 from xenassign.formats.xlcfg import read_file
+from xenassign.plan.decide import decide
 from xenassign.request.keys import ALLOW, DEVICE, DOMAIN, LINT, TOP, Key, Section, schema
 from xenassign.request.project import Project, read_project
 from xenassign.request.property_edits import PropertyEdit

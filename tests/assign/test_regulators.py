@@ -7,12 +7,12 @@ from collections.abc import Callable
 import pytest
 
 from tests.answers import guest_device
-from xenassign.assign import losses, suppliers
-from xenassign.assign.plan import DomainPlan, Supplier
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.blob_writer import to_blob
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.host.driver_needs import DriverNeeds, Need
+from xenassign.plan.guest_tree import losses, suppliers
+from xenassign.plan.plan import DomainPlan, Supplier
 
 Plan = Callable[..., DomainPlan]
 Variant = Callable[[str, str], Tree]

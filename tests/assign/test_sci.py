@@ -7,10 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from tests.answers import at, guest, of
-from xenassign.assign.plan import DomainPlan
-from xenassign.assign.sci import ARGUMENTS_LOST, UNFILTERED
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
+from xenassign.plan.plan import DomainPlan
+from xenassign.plan.sci import ARGUMENTS_LOST, UNFILTERED
 from xenassign.xen.releases import RELEASES
 
 Plan = Callable[..., DomainPlan]

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from tests.answers import codes
-from xenassign.assign.plan import DomainPlan
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
+from xenassign.plan.plan import DomainPlan
 from xenassign.request.select import resolve, select
 
 Plan = Callable[..., DomainPlan]

@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import pytest
 
-from xenassign.assign.plan import DomainPlan
-from xenassign.assign.space import Row, Source, rows
+from xenassign.plan.address_map import Row, Source, rows
+from xenassign.plan.plan import DomainPlan
 from xenassign.xen.releases import RELEASES, release
 
 Plan = Callable[..., DomainPlan]

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from tests.answers import guest, guest_device, of
-from xenassign.assign.plan import DomainPlan
 from xenassign.devicetree.references import references
 from xenassign.devicetree.tree import Tree
+from xenassign.plan.plan import DomainPlan
 
 Plan = Callable[..., DomainPlan]
 Variant = Callable[[str, str], Tree]

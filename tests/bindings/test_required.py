@@ -14,14 +14,14 @@ from pathlib import Path
 import pytest
 
 from tests.corpus.conftest import board_directory, board_files, figures
-from xenassign.assign.decide import decide_on
-from xenassign.assign.plan import DomainPlan, PlannedDevice
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.blob_writer import to_blob
 from xenassign.devicetree.phandle_properties import lookup
 from xenassign.findings import errors
 from xenassign.host.device import is_device
 from xenassign.host.platform import read_platform
+from xenassign.plan.decide import decide_on
+from xenassign.plan.plan import DomainPlan, PlannedDevice
 from xenassign.request.request import Request
 from xenassign.xen.board import read_board
 from xenassign.xen.releases import DEFAULT, release

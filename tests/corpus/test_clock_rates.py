@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from xenassign.assign.decide import decide
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.blob_writer import to_blob
 from xenassign.findings import errors
 from xenassign.host.device import is_device
 from xenassign.host.platform import read_platform
+from xenassign.plan.decide import decide
 from xenassign.request.request import Request
 
 from .judges import Plain, read

@@ -17,7 +17,6 @@ from typing import Any
 import libfdt
 import pytest
 
-from xenassign.assign.assess import assess
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.references import INTERRUPT_TREE, references
 from xenassign.findings import errors
@@ -25,6 +24,7 @@ from xenassign.host.platform import read_platform
 from xenassign.lint.documents import document
 from xenassign.lint.generated import generate
 from xenassign.lint.linter import Options, lint
+from xenassign.plan.assess import assess
 from xenassign.render.report import inspect, to_json
 from xenassign.request.request import Request
 from xenassign.xen.releases import DEFAULT, release

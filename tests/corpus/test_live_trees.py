@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from xenassign.assign.decide import judge_request
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.live import read_live
 from xenassign.devicetree.tree import Node, Property, Tree
@@ -17,6 +16,7 @@ from xenassign.findings import Finding, errors
 from xenassign.host.device import is_device, read_device
 from xenassign.host.platform import Platform, read_platform
 from xenassign.host.running import dom0_tree, guest_of
+from xenassign.plan.decide import judge_request
 from xenassign.request.request import Request
 from xenassign.xen.board import read_board
 from xenassign.xen.iommu import Shield, protection

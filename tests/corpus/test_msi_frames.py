@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from xenassign.assign.decide import judge_request
 from xenassign.devicetree.blob import read_blob
 from xenassign.host.platform import read_platform
+from xenassign.plan.decide import judge_request
 from xenassign.request.request import Request
 from xenassign.xen.board import read_board
 from xenassign.xen.releases import DEFAULT, release

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from xenassign.assign.plan import DomainPlan
 from xenassign.devicetree.blob import read_blob_file
 from xenassign.devicetree.tree import Tree
 from xenassign.lint.attach_overlay import check
+from xenassign.plan.plan import DomainPlan
 from xenassign.xen.releases import DT_OVERLAY_BYTES_MAX
 
 from ..xen.hosttree import compiled

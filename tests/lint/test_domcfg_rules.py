@@ -7,7 +7,6 @@ from collections.abc import Callable
 import pytest
 
 from tests.answers import codes
-from xenassign.assign.plan import DomainPlan
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding
@@ -16,6 +15,7 @@ from xenassign.host.platform import read_platform
 from xenassign.lint import cross, domcfg
 from xenassign.lint.context import Context
 from xenassign.lint.view import View
+from xenassign.plan.plan import DomainPlan
 from xenassign.xen.iommu import iommus
 from xenassign.xen.releases import release
 

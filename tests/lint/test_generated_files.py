@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from xenassign.assign.plan import DomainPlan
 from xenassign.devicetree.tree import Tree
 from xenassign.host.platform import read_platform
 from xenassign.lint.generated import check
+from xenassign.plan.plan import DomainPlan
 from xenassign.request.request import Request
 from xenassign.xen.releases import RELEASES, release
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from xenassign.assign.plan import DomainPlan
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.tree import Tree
+from xenassign.plan.plan import DomainPlan
 from xenassign.render.files import ENDINGS
 
 from ..corpus import judges

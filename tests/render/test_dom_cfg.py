@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xenassign.assign.plan import DomainPlan
 from xenassign.devicetree.tree import Tree
 from xenassign.formats.xlcfg import Atom, Config, parse
 from xenassign.formats.xlcfg_edit import quoted
+from xenassign.plan.plan import DomainPlan
 
 Generate = Callable[..., tuple[DomainPlan, dict[str, bytes], list[str]]]
 Variant = Callable[[str, str], Tree]

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from xenassign.assign.assess import assess
-from xenassign.assign.plan import DomainPlan
 from xenassign.devicetree.tree import Tree
 from xenassign.host.platform import read_platform
+from xenassign.plan.assess import assess
+from xenassign.plan.plan import DomainPlan
 from xenassign.render.report import inspect, to_json
 from xenassign.xen.releases import release
 

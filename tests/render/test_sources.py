@@ -10,9 +10,9 @@ from pathlib import Path
 import libfdt
 import pytest
 
-from xenassign.assign.plan import DomainPlan
 from xenassign.devicetree.blob import read_blob, read_blob_file
 from xenassign.devicetree.tree import Tree
+from xenassign.plan.plan import DomainPlan
 
 Generate = Callable[..., tuple[DomainPlan, dict[str, bytes], list[str]]]
 

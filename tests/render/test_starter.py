@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from xenassign.assign.assess import BoardAssessment, assess
-from xenassign.assign.decide import decide_on
 from xenassign.devicetree.blob import read_blob_file
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import InputError, UsageError
@@ -18,6 +16,8 @@ from xenassign.findings import errors
 from xenassign.formats.toml_text import parse_toml
 from xenassign.host.platform import read_platform
 from xenassign.lint.settings import read_settings
+from xenassign.plan.assess import BoardAssessment, assess
+from xenassign.plan.decide import decide_on
 from xenassign.render.project_page import page
 from xenassign.render.starter import LISTED_MAX, quoted, starter
 from xenassign.request.keys import DEVICE, DOMAIN, LINT, TOP, Section

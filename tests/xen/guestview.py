@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from xenassign.assign.plan import DomainPlan, PlannedDevice
 from xenassign.devicetree.addresses import registers
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.blob_writer import to_blob
 from xenassign.devicetree.interrupts import Interrupt, interrupts
 from xenassign.devicetree.tree import Node
 from xenassign.host.gic import decode
+from xenassign.plan.plan import DomainPlan, PlannedDevice
 from xenassign.xen.releases import GUEST_PHANDLE_GIC
 
 from .guest import GuestReport

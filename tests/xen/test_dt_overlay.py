@@ -19,8 +19,8 @@ from typing import Any
 
 import pytest
 
-from xenassign.assign.plan import DomainPlan
 from xenassign.devicetree.blob import read_blob
+from xenassign.plan.plan import DomainPlan
 from xenassign.xen.releases import release
 
 from .agreement import DRIVERS, host_of, setup_of

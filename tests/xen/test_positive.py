@@ -14,13 +14,13 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from xenassign.assign.plan import DomainPlan
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding
 from xenassign.host.device import is_device
 from xenassign.lint.domain import string
 from xenassign.lint.verdict import foretell_dom0less, foretell_xl, rejecting
+from xenassign.plan.plan import DomainPlan
 from xenassign.xen.releases import release
 
 from .agreement import DRIVERS, context, host_of, setup_of, xl_context

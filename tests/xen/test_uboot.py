@@ -15,13 +15,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from xenassign.assign.assess import assess
 from xenassign.assign.system import decide_system
 from xenassign.cli import cli
 from xenassign.devicetree.blob import read_blob, read_blob_file
 from xenassign.devicetree.blob_edit import edited
 from xenassign.devicetree.tree import Tree
 from xenassign.host.platform import read_platform
+from xenassign.plan.assess import assess
 from xenassign.render.system_files import SCRIPT as BOOT_CMD
 from xenassign.render.system_files import render_system
 from xenassign.render.uboot import boot_scr

@@ -18,7 +18,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from xenassign.assign.copies import of_the_host
 from xenassign.checks.scope import Scope
 from xenassign.devicetree.addresses import Block
 from xenassign.devicetree.draft import Cells, DraftNode, DraftProperty, Ref, boolean, from_bytes
@@ -26,6 +25,7 @@ from xenassign.devicetree.local_references import PhandleCell, phandle_cells
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.findings import Finding, rule, some
 from xenassign.host.device import HostDevice
+from xenassign.plan.guest_tree.copies import of_the_host
 from xenassign.request.request import Request
 from xenassign.xen.releases import Release
 

@@ -11,14 +11,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import NamedTuple
 
-from xenassign.assign.addresses import Claimant
-from xenassign.assign.decide import judge_request
 from xenassign.assign.host_plan import HostRequest
 from xenassign.assign.outcome import Names
-from xenassign.assign.plan import PlacedBlock
 from xenassign.checks.scope import scope
 from xenassign.devicetree.tree import Node
 from xenassign.errors import UsageError
+from xenassign.plan.decide import judge_request
+from xenassign.plan.placement import Claimant
+from xenassign.plan.plan import PlacedBlock
 from xenassign.request.request import Pin, Request
 from xenassign.request.select import select
 from xenassign.request.system_request import SystemRequest

@@ -14,11 +14,11 @@ from pathlib import PurePosixPath
 from typing import NamedTuple, NoReturn
 
 from xenassign.assign.host_changes import UBOOT_VALUE_MAX, kept_on
-from xenassign.assign.plan import DomainPlan
 from xenassign.devicetree.places import Place
 from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule, some
 from xenassign.formats.imagebuilder_cfg import OLD_PATHS, Assignment, Config
+from xenassign.plan.plan import DomainPlan
 
 #: The files that are made.
 CONFIG = "imagebuilder.cfg"

@@ -12,7 +12,6 @@ from pathlib import PurePath
 from typing import NamedTuple, TypeVar
 
 from xenassign.assign.hosts import HostsPlan
-from xenassign.assign.kept import within
 from xenassign.assign.outcome import (
     BlockOutcome,
     DeviceOutcome,
@@ -26,6 +25,7 @@ from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule
+from xenassign.plan.kept_firmware import within
 from xenassign.request.request import Pin
 from xenassign.request.select import resolve
 

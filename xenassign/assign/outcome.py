@@ -11,11 +11,11 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from xenassign.assign.plan import DomainPlan, PlacedBlock, PlannedDevice
 from xenassign.devicetree.draft import Cells, DraftNode, DraftProperty, Piece, Ref, Text
 from xenassign.devicetree.phandle_properties import lookup
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.host.neighbours import streams_of
+from xenassign.plan.plan import DomainPlan, PlacedBlock, PlannedDevice
 from xenassign.request.select import select
 
 

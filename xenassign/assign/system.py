@@ -7,10 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from xenassign.assign.boot import BootPlan, decide_boot
-from xenassign.assign.decide import decide_on
 from xenassign.assign.imagebuilder import ImageBuilderPlan, decide_imagebuilder
-from xenassign.assign.kept import within
-from xenassign.assign.plan import DomainPlan
 from xenassign.checks.conflicts import (
     ALLOWABLE,
     FIRMWARE,
@@ -30,6 +27,9 @@ from xenassign.devicetree.tree import Node, Tree
 from xenassign.errors import UsageError
 from xenassign.findings import Finding, errors, some
 from xenassign.host.platform import Platform, read_platform
+from xenassign.plan.decide import decide_on
+from xenassign.plan.kept_firmware import within
+from xenassign.plan.plan import DomainPlan
 from xenassign.request.request import Request
 from xenassign.request.select import resolve, select, with_console
 from xenassign.request.system_request import Allowance, SystemRequest

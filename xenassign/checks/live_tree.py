@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from xenassign.assign.addresses import pages
 from xenassign.checks.scope import Scope
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.findings import Finding, rule, some
 from xenassign.host.device import HostDevice
 from xenassign.host.gic import usable_gics
 from xenassign.host.platform import Platform
+from xenassign.plan.placement import pages
 from xenassign.request.request import Request
 from xenassign.xen.board import Board
 from xenassign.xen.iommu import Iommus

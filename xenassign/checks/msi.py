@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from xenassign.assign.addresses import pages
 from xenassign.checks.ownership import xens_own
 from xenassign.checks.regions import Region
 from xenassign.checks.scope import Scope
@@ -14,6 +13,7 @@ from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule
 from xenassign.host.device import HostDevice
 from xenassign.host.msi import Frame, bypassed_doorbells
+from xenassign.plan.placement import pages
 from xenassign.xen.board import Board
 from xenassign.xen.iommu import Protection
 from xenassign.xen.layout import MIB, Guest, memory_limit

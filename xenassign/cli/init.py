@@ -30,9 +30,9 @@ def command(
     Example:
       xenassign init board.dtb -o xenassign.toml
     """
-    from xenassign.assign.assess import assess
     from xenassign.host.load import read_host
     from xenassign.host.platform import read_platform
+    from xenassign.plan.assess import assess
     from xenassign.render.files import write
     from xenassign.render.starter import starter
     from xenassign.xen.releases import release

@@ -53,9 +53,9 @@ def command(
       xenassign inspect board.dtb --scmi
       xenassign inspect /proc/device-tree
     """
-    from xenassign.assign.assess import assess
     from xenassign.host.load import read_host
     from xenassign.host.platform import read_platform
+    from xenassign.plan.assess import assess
     from xenassign.render.report import inspect, to_json
     from xenassign.request.select import select
     from xenassign.xen.releases import release

@@ -11,8 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from xenassign.assign.addresses import TOO_HIGH
-from xenassign.assign.decide import TOO_MANY_VCPUS
 from xenassign.checks.ownership import (
     LINE_OF_VPL011,
     LINE_OF_XEN,
@@ -30,6 +28,8 @@ from xenassign.host.device import read_device
 from xenassign.host.platform import Platform
 from xenassign.lint.context import Context
 from xenassign.lint.mappings import Entry, EntryCells
+from xenassign.plan.decide import TOO_MANY_VCPUS
+from xenassign.plan.placement import TOO_HIGH
 from xenassign.xen.dom0 import dom0_masters, is_marked, lines, xens_lines
 from xenassign.xen.iommu import Iommus, Shield, StreamTable, protection
 from xenassign.xen.layout import MIB, Guest

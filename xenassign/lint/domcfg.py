@@ -14,7 +14,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from xenassign.assign.addresses import TOO_HIGH
 from xenassign.checks.ownership import VIRTIO_INTID
 from xenassign.checks.protection import IOMMU_REFUSES, STREAMS_OVERLAP
 from xenassign.devicetree.addresses import is_pci, registers
@@ -36,6 +35,7 @@ from xenassign.lint.dom0less import (
     too_many_vcpus,
 )
 from xenassign.lint.mappings import Claim, Entry
+from xenassign.plan.placement import TOO_HIGH
 from xenassign.xen.dom0 import Dom0, dom0_masters, without_scmi
 from xenassign.xen.iommu import Iommus, Shield, StreamTable, protection
 from xenassign.xen.layout import Guest

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from xenassign.assign import host_changes
-from xenassign.assign.decide import decide
-from xenassign.assign.plan import DomainPlan
 from xenassign.assign.system import SystemPlan, decide_system, settled
 from xenassign.checks import static_memory as direct_map
 from xenassign.checks.conflicts import between
@@ -26,6 +24,8 @@ from xenassign.lint.domain_node import NO_CPUS, NO_MEMORY
 from xenassign.lint.overlays import marks
 from xenassign.lint.together import holdings
 from xenassign.lint.view import View
+from xenassign.plan.decide import decide
+from xenassign.plan.plan import DomainPlan
 from xenassign.render.files import render
 from xenassign.render.overlay import domain_node as domain_overlay
 from xenassign.render.system_files import render_system

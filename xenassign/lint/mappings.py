@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from xenassign.assign.addresses import CLASH, GUEST_OVERLAP, OPTIONAL_WINDOW
-from xenassign.assign.addresses import pages as whole_pages
 from xenassign.checks.msi import FRAME_MAPPED, described, touched
 from xenassign.devicetree.addresses import registers
 from xenassign.devicetree.places import Place
@@ -21,6 +19,8 @@ from xenassign.host.device import is_device
 from xenassign.host.msi import frames
 from xenassign.host.platform import Platform
 from xenassign.lint.context import Context
+from xenassign.plan.placement import CLASH, GUEST_OVERLAP, OPTIONAL_WINDOW
+from xenassign.plan.placement import pages as whole_pages
 from xenassign.xen.layout import Guest, clashes, memory_limit
 
 HOST_MEMORY = rule(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from xenassign.assign.addresses import SHARED_PAGE, sharing
 from xenassign.devicetree.addresses import Block, registers
 from xenassign.devicetree.cells import bus_cells
 from xenassign.devicetree.spans import PAGE_SIZE
@@ -20,6 +19,7 @@ from xenassign.lint import mappings
 from xenassign.lint.dom0less import DOM0LESS
 from xenassign.lint.mappings import Claim
 from xenassign.lint.view import Check, PartialNode, Span, View, container_cells
+from xenassign.plan.placement import SHARED_PAGE, sharing
 from xenassign.xen.iommu import Iommus
 from xenassign.xen.releases import XEN_REG_CELLS
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-from xenassign.assign.addresses import pages
 from xenassign.checks.scope import Scope, scope
 from xenassign.devicetree.addresses import registers
 from xenassign.devicetree.cells import DEFAULT_CELLS, BusCells, xen_bus_cells
@@ -18,6 +17,7 @@ from xenassign.host.neighbours import neighbours
 from xenassign.lint.context import Context
 from xenassign.lint.dom0less import entries
 from xenassign.lint.mappings import Entry
+from xenassign.plan.placement import pages
 from xenassign.xen.board import Board
 from xenassign.xen.releases import GUEST_PHANDLE_GIC
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from xenassign.assign.plan import DomainPlan
 from xenassign.formats import xlcfg_edit
 from xenassign.formats.xlcfg import Atom, Config
 from xenassign.formats.xlcfg_edit import Edit, quoted, written
+from xenassign.plan.plan import DomainPlan
 from xenassign.xen.xlvalues import Range, intid, page_range, sci_types
 
 _COMMENT = "What xenassign set for the devices that are passed."

@@ -8,10 +8,10 @@ import types
 from collections.abc import Mapping
 from pathlib import Path
 
-from xenassign.assign.plan import DomainPlan
 from xenassign.devicetree.blob_writer import to_blob
 from xenassign.errors import OutputError, reason_of
 from xenassign.formats import xlcfg
+from xenassign.plan.plan import DomainPlan
 from xenassign.render import attach, base_cfg, overlay, report, text
 
 #: What follows a domain's name in the names of its files.

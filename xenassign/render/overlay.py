@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from xenassign.assign import host_changes
-from xenassign.assign.plan import DomainPlan
 from xenassign.devicetree.draft import DraftNode, text
+from xenassign.plan.plan import DomainPlan
 
 
 def host_marks(plan: DomainPlan) -> DraftNode:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, TextIO
 
 from xenassign.assign.hosts import HostsPlan
-from xenassign.assign.plan import DomainPlan
+from xenassign.plan.plan import DomainPlan
 from xenassign.render import hosts, space
 from xenassign.render.terminal import console
 

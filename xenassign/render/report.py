@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from xenassign.assign.plan import DomainPlan, Mapping, PlannedDevice
 from xenassign.findings import Finding
 from xenassign.host.platform import Iommu
 from xenassign.host.running import Dom0Tree
+from xenassign.plan.plan import DomainPlan, Mapping, PlannedDevice
 from xenassign.xen.iommu import Shield
 
 if TYPE_CHECKING:
-    from xenassign.assign.assess import Assessment, BoardAssessment
     from xenassign.host.scmi import ScmiUse
+    from xenassign.plan.assess import Assessment, BoardAssessment
 
 
 def to_json(value: Any) -> str:

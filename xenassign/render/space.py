@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TextIO
 
-from xenassign.assign.memory_limit import limit_text
-from xenassign.assign.plan import DomainPlan
-from xenassign.assign.space import Row, Source, rows
+from xenassign.plan.address_map import Row, Source, rows
+from xenassign.plan.plan import DomainPlan
+from xenassign.plan.ram_limit import limit_text
 from xenassign.render.report import finding, memory_limit
 from xenassign.render.terminal import console, printable
 

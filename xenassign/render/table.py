@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TextIO
 
-from xenassign.assign.assess import Assessment, BoardAssessment
 from xenassign.findings import some
 from xenassign.host.running import Dom0Tree
+from xenassign.plan.assess import Assessment, BoardAssessment
 from xenassign.render.terminal import console as terminal_console
 from xenassign.render.terminal import printable as _printable
 from xenassign.xen.iommu import Shield

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
-from xenassign.assign.plan import DomainPlan
 from xenassign.errors import InputError, UsageError
 from xenassign.formats.xlcfg import Atom, Config, Value
+from xenassign.plan.plan import DomainPlan
 from xenassign.request.request import Request
 from xenassign.xen.releases import DOMAIN_NAME, GUEST_MEMORY_MAX_MIB
 from xenassign.xen.xlvalues import intid, page_range

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from xenassign.assign.kept import Kept, within
-from xenassign.assign.plan import HostKeep
 from xenassign.checks.scope import Scope
 from xenassign.devicetree.references import Reference, references
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.findings import Finding, rule
+from xenassign.plan.kept_firmware import Kept, within
+from xenassign.plan.plan import HostKeep
 
 HOST_KEEPS = rule("XA507", "host-must-keep", "note", "broken")
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping as Table
 from collections.abc import Sequence
 
-from xenassign.assign.places import Space, Wish, settle
-from xenassign.assign.plan import Mapping, MemoryLimit
+from xenassign.plan.holes import Space, Wish, settle
+from xenassign.plan.plan import Mapping, MemoryLimit
 from xenassign.request.request import Request
 from xenassign.xen.layout import Guest, memory_limit
 

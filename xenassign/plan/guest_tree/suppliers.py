@@ -4,8 +4,8 @@ A phandle of the host means nothing in the guest. Each reference ends as one of
 
 * ``copied``: the provider is assigned too, or needs no hardware (fixed clocks and regulators) and
   is copied with its own suppliers;
-* ``stubbed``: a clock becomes a fixed-clock (:mod:`xenassign.assign.clocks`), a regulator switched
-  by a GPIO or read by its driver an always-on one (:mod:`xenassign.assign.regulators`);
+* ``stubbed``: a clock becomes a fixed-clock (:mod:`xenassign.plan.guest_tree.clocks`), a regulator switched
+  by a GPIO or read by its driver an always-on one (:mod:`xenassign.plan.guest_tree.regulators`);
 * ``kept``: firmware that answers the guest too (SCMI with --sci, EEMI with --keep-firmware);
 * ``dropped``: with the reason.
 
@@ -18,12 +18,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from xenassign.assign.clocks import Clocks
-from xenassign.assign.copies import copies
-from xenassign.assign.kept import Kept, Offer
-from xenassign.assign.losses import Losses, required, without
-from xenassign.assign.plan import Supplier
-from xenassign.assign.regulators import Regulators
 from xenassign.checks.scope import Scope
 from xenassign.devicetree.draft import (
     Cells,
@@ -44,6 +38,12 @@ from xenassign.devicetree.references import (
 )
 from xenassign.devicetree.tree import Node, Property, Tree
 from xenassign.findings import Finding, rule
+from xenassign.plan.guest_tree.clocks import Clocks
+from xenassign.plan.guest_tree.copies import copies
+from xenassign.plan.guest_tree.losses import Losses, required, without
+from xenassign.plan.guest_tree.regulators import Regulators
+from xenassign.plan.kept_firmware import Kept, Offer
+from xenassign.plan.plan import Supplier
 from xenassign.request.property_edits import AS_ASKED
 from xenassign.request.request import ClockRate
 

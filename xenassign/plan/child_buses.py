@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from xenassign.assign.plan import PlannedDevice
 from xenassign.checks.ownership import OTHER_CONTROLLER, xens_own
 from xenassign.checks.scope import Scope
 from xenassign.devicetree.addresses import on_processor_bus, registers
@@ -18,6 +17,7 @@ from xenassign.devicetree.references import Reference, property_references
 from xenassign.devicetree.tree import Node, PropertyError, Tree
 from xenassign.findings import Finding, rule
 from xenassign.host.device import is_simple_bus, read_device
+from xenassign.plan.plan import PlannedDevice
 from xenassign.xen.board import Board
 
 PHY_ELSEWHERE = rule("XA535", "phy-on-other-bus", "warning", "broken")

@@ -21,7 +21,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from xenassign.assign.addresses import Placement, pages
 from xenassign.checks.regions import Region
 from xenassign.checks.scope import Scope
 from xenassign.devicetree.addresses import registers
@@ -30,6 +29,7 @@ from xenassign.devicetree.tree import Node, Tree
 from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule, some
 from xenassign.host.platform import Platform
+from xenassign.plan.placement import Placement, pages
 from xenassign.request.request import MemoryOption, Request
 from xenassign.request.select import resolve
 from xenassign.xen.board import Board, regions_of

@@ -16,8 +16,6 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from xenassign.assign.addresses import SHARED_ALLOWED, SHARED_PAGE, pages
-from xenassign.assign.kept import Kept, Offer
 from xenassign.checks.regions import Region
 from xenassign.checks.scope import Scope
 from xenassign.devicetree.addresses import registers
@@ -28,6 +26,8 @@ from xenassign.formats.xlcfg import Atom, Config
 from xenassign.host import scmi
 from xenassign.host.device import HostDevice
 from xenassign.host.scmi import ScmiUse, ScmiUser
+from xenassign.plan.kept_firmware import Kept, Offer
+from xenassign.plan.placement import SHARED_ALLOWED, SHARED_PAGE, pages
 from xenassign.request.request import Accepted, Request
 from xenassign.xen.board import Board
 from xenassign.xen.releases import RELEASES

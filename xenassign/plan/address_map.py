@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from xenassign.assign.plan import DomainPlan, PlacedBlock, PlannedDevice, PlannedRegion
+from xenassign.plan.plan import DomainPlan, PlacedBlock, PlannedDevice, PlannedRegion
 from xenassign.xen.layout import OPTIONAL, Guest
 
 

@@ -10,8 +10,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from xenassign.assign.places import GRANULE, Space, Wish, aligned, settle
-from xenassign.assign.plan import Mapping, PlacedBlock
 from xenassign.checks.regions import Region
 from xenassign.checks.scope import Scope
 from xenassign.devicetree.addresses import Block
@@ -20,6 +18,8 @@ from xenassign.devicetree.tree import Node
 from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule
 from xenassign.host.neighbours import Neighbours
+from xenassign.plan.holes import GRANULE, Space, Wish, aligned, settle
+from xenassign.plan.plan import Mapping, PlacedBlock
 from xenassign.request.request import Accepted, MapOption, Request, Window
 from xenassign.xen.layout import Guest, clashes, memory_limit
 from xenassign.xen.releases import GUEST_IPA_BITS_MAX
@@ -83,7 +83,7 @@ def place_devices(
 
     ``options``: the --map options by the node that they name. ``allowed``: the options of
     --allow-shared-page by node. Blocks with a fixed place go first, so that ``auto`` finds its
-    places among what remains (see ``assign.places``).
+    places among what remains (see ``plan.holes``).
     """
     result = Placement()
     claimants: list[Claimant] = [*scope.devices, *regions]

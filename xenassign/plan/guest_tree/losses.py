@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from xenassign.assign.plan import Supplier
 from xenassign.devicetree.references import Reference
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule
 from xenassign.host.driver_needs import need, needs
+from xenassign.plan.plan import Supplier
 
 SUPPLIER_REQUIRED = rule("XA506", "supplier-required", "warning", "broken")
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from xenassign.assign.decide import judge_request
 from xenassign.devicetree.tree import Node
 from xenassign.findings import ROUTES, Finding, errors
 from xenassign.host.device import HostDevice, is_device, read_device
 from xenassign.host.platform import Platform
+from xenassign.plan.decide import judge_request
 from xenassign.request.request import Request
 from xenassign.xen.board import Board, read_board
 from xenassign.xen.iommu import Protection, protection

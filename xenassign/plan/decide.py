@@ -10,23 +10,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from xenassign.assign.addresses import (
-    SHARED_ALLOWED,
-    SHARED_PAGE,
-    Claimant,
-    Placement,
-    place_devices,
-)
 from xenassign.assign.attach import plan_attach
-from xenassign.assign.attached import attached_findings, could_come
-from xenassign.assign.edited import edits_by_node, unwanted
-from xenassign.assign.guest import Assigned, GuestTree
-from xenassign.assign.host_keeps import always_on, host_keeps, keep_findings, options
-from xenassign.assign.memory import memory_regions, moved
-from xenassign.assign.memory_limit import explain_limit
-from xenassign.assign.plan import DomainPlan, HostMark, PlannedDevice, PlannedRegion
-from xenassign.assign.sci import Firmware, judge_firmware
-from xenassign.assign.suppliers import Suppliers, supplier_findings
 from xenassign.checks import static_memory as direct_map
 from xenassign.checks.conflicts import PAGES
 from xenassign.checks.containment import outlives
@@ -55,6 +39,22 @@ from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule
 from xenassign.host.device import HostDevice
 from xenassign.host.platform import Platform, read_platform
+from xenassign.plan.child_buses import attached_findings, could_come
+from xenassign.plan.guest_tree.build import Assigned, GuestTree
+from xenassign.plan.guest_tree.edits import edits_by_node, unwanted
+from xenassign.plan.guest_tree.suppliers import Suppliers, supplier_findings
+from xenassign.plan.host_keeps import always_on, host_keeps, keep_findings, options
+from xenassign.plan.memory_regions import memory_regions, moved
+from xenassign.plan.placement import (
+    SHARED_ALLOWED,
+    SHARED_PAGE,
+    Claimant,
+    Placement,
+    place_devices,
+)
+from xenassign.plan.plan import DomainPlan, HostMark, PlannedDevice, PlannedRegion
+from xenassign.plan.ram_limit import explain_limit
+from xenassign.plan.sci import Firmware, judge_firmware
 from xenassign.request import base_cfg
 from xenassign.request.request import Accepted, MapOption, Request
 from xenassign.request.select import resolve, select, with_console

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from xenassign.assign.kept import Offer
 from xenassign.devicetree.draft import DraftNode, cells, text
 from xenassign.devicetree.references import Reference
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule
 from xenassign.host.clock_rates import ClockRates, Rate
+from xenassign.plan.kept_firmware import Offer
 from xenassign.request.request import ClockRate
 
 UNKNOWN_RATE = rule("XA501", "clock-rate-unknown", "warning", "broken")

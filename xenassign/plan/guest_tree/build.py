@@ -15,11 +15,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from xenassign.assign.copies import added, copy, of_the_host
-from xenassign.assign.edited import Edits, edited
-from xenassign.assign.firmware import firmware_nodes
-from xenassign.assign.plan import PlacedBlock, Supplier
-from xenassign.assign.suppliers import Suppliers, dropped_comments
 from xenassign.checks.regions import Region
 from xenassign.checks.scope import Scope
 from xenassign.checks.static_memory import Translation
@@ -45,6 +40,11 @@ from xenassign.devicetree.draft import (
 from xenassign.devicetree.tree import Node, PropertyError
 from xenassign.host.device import HostDevice, read_device
 from xenassign.host.platform import Platform
+from xenassign.plan.guest_tree.copies import added, copy, of_the_host
+from xenassign.plan.guest_tree.edits import Edits, edited
+from xenassign.plan.guest_tree.forwarded_firmware import firmware_nodes
+from xenassign.plan.guest_tree.suppliers import Suppliers, dropped_comments
+from xenassign.plan.plan import PlacedBlock, Supplier
 from xenassign.xen.releases import GUEST_PHANDLE_GIC
 
 PASSTHROUGH = "/passthrough"

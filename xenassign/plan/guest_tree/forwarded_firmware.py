@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from xenassign.assign.copies import copies
-from xenassign.assign.suppliers import Suppliers, dropped_comments
 from xenassign.devicetree.draft import (
     Cells,
     DraftNode,
@@ -22,6 +20,8 @@ from xenassign.devicetree.draft import (
     text,
 )
 from xenassign.devicetree.tree import Node
+from xenassign.plan.guest_tree.copies import copies
+from xenassign.plan.guest_tree.suppliers import Suppliers, dropped_comments
 
 #: What the host's node says of itself or of Xen.
 _NOT_COPIED = frozenset(
