@@ -10,7 +10,6 @@ import pytest
 
 from xenassign.assign.boot import BootPlan
 from xenassign.assign.host_changes import chosen_cells
-from xenassign.assign.system import SystemPlan, decide_system
 from xenassign.devicetree.blob import read_blob, read_blob_file
 from xenassign.devicetree.blob_edit import edited
 from xenassign.devicetree.blob_writer import to_blob
@@ -21,6 +20,7 @@ from xenassign.errors import UsageError
 from xenassign.request.boot_request import CHOSEN, HOST, UBOOT, BootRequest, measured, parse_load
 from xenassign.request.request import Request, parse_clock_rate
 from xenassign.request.system_request import SystemRequest
+from xenassign.system.system import SystemPlan, decide_system
 
 from ..conftest import FIXTURES
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 
-from xenassign.assign.system import SystemPlan, decide_system
 from xenassign.checks.conflicts import Conflict
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
@@ -15,6 +14,7 @@ from xenassign.findings import errors
 from xenassign.lint.generated import generate_system
 from xenassign.request.request import Accepted, Request
 from xenassign.request.system_request import Allowance, SystemRequest
+from xenassign.system.system import SystemPlan, decide_system
 from xenassign.xen.releases import release
 
 from ..lint.trees import compiled

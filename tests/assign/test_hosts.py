@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from xenassign.assign.common_places import Pins
-from xenassign.assign.hosts import HostsPlan, decide_hosts
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
 from xenassign.request.request import Pin, Request, parse_clock_rate, parse_map
 from xenassign.request.system_request import SystemRequest
+from xenassign.system.common_placement import Pins
+from xenassign.system.hosts import HostsPlan, decide_hosts
 from xenassign.xen.releases import release
 
 Compiled = Callable[[str], Tree]

@@ -6,9 +6,13 @@ from collections.abc import Callable
 
 import pytest
 
-from xenassign.assign.hosts import decide_hosts
-from xenassign.assign.lock import HostLock, Lock, changes, lock_of, refusals
-from xenassign.assign.outcome import (
+from xenassign.devicetree.tree import Tree
+from xenassign.errors import UsageError
+from xenassign.request.request import Request
+from xenassign.request.system_request import SystemRequest
+from xenassign.system.hosts import decide_hosts
+from xenassign.system.lock import HostLock, Lock, changes, lock_of, refusals
+from xenassign.system.outcome import (
     BlockOutcome,
     DeviceOutcome,
     DomainOutcome,
@@ -20,10 +24,6 @@ from xenassign.assign.outcome import (
     StreamOutcome,
     SupplierOutcome,
 )
-from xenassign.devicetree.tree import Tree
-from xenassign.errors import UsageError
-from xenassign.request.request import Request
-from xenassign.request.system_request import SystemRequest
 
 DEVICE = DeviceOutcome(
     name="ethernet0",

@@ -14,9 +14,6 @@ from pathlib import Path
 
 import pytest
 
-from xenassign.assign.host_plan import HostPlan
-from xenassign.assign.hosts import HostsPlan, decide_hosts
-from xenassign.assign.outcome import Names
 from xenassign.devicetree.blob import read_blob_file
 from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.devicetree.tree import Tree
@@ -24,6 +21,9 @@ from xenassign.host.device import is_device
 from xenassign.plan.plan import PlacedBlock
 from xenassign.request.request import Request, parse_map
 from xenassign.request.system_request import SystemRequest
+from xenassign.system.host_plan import HostPlan
+from xenassign.system.hosts import HostsPlan, decide_hosts
+from xenassign.system.outcome import Names
 from xenassign.xen.layout import Guest, clashes
 from xenassign.xen.releases import release
 

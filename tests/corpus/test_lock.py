@@ -8,12 +8,12 @@ from pathlib import Path
 import libfdt
 import pytest
 
-from xenassign.assign.hosts import HostsPlan, decide_hosts
-from xenassign.assign.lock import Lock, changes, lock_of, pins_of
 from xenassign.devicetree.blob import read_blob
-from xenassign.render.lock import parse_lock, to_text
 from xenassign.request.request import Request, parse_map
 from xenassign.request.system_request import SystemRequest
+from xenassign.system.hosts import HostsPlan, decide_hosts
+from xenassign.system.lock import Lock, changes, lock_of, pins_of
+from xenassign.system.lock_file import parse_lock, to_text
 from xenassign.xen.releases import release
 
 pytestmark = pytest.mark.corpus

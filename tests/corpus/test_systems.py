@@ -17,7 +17,6 @@ from typing import TypeVar
 
 import pytest
 
-from xenassign.assign.system import SystemPlan
 from xenassign.checks.conflicts import LINES, NESTED, PAGES, STREAMS, TWICE
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.tree import Tree
@@ -26,6 +25,7 @@ from xenassign.host.device import is_device
 from xenassign.lint.generated import generate_system
 from xenassign.request.request import MapOption, Request
 from xenassign.request.system_request import SystemRequest
+from xenassign.system.system import SystemPlan
 from xenassign.xen.releases import RELEASES, release
 
 from . import judges

@@ -13,8 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xenassign.assign.lock import HostLock, Lock, changes, pins_of
-from xenassign.assign.outcome import (
+from xenassign.devicetree.blob import read_blob
+from xenassign.devicetree.source.reader import read_source
+from xenassign.errors import InputError
+from xenassign.request.request import Pin
+from xenassign.system.lock import HostLock, Lock, changes, pins_of
+from xenassign.system.lock_file import SCHEMA, parse_lock, read_lock, to_text
+from xenassign.system.outcome import (
     BlockOutcome,
     DeviceOutcome,
     DomainOutcome,
@@ -27,11 +32,6 @@ from xenassign.assign.outcome import (
     StreamOutcome,
     SupplierOutcome,
 )
-from xenassign.devicetree.blob import read_blob
-from xenassign.devicetree.source.reader import read_source
-from xenassign.errors import InputError
-from xenassign.render.lock import SCHEMA, parse_lock, read_lock, to_text
-from xenassign.request.request import Pin
 
 NAMED = {"hosts": "host", "domains": "name", "devices": "name", "regions": "name"}
 numbers = st.integers(0, (1 << 64) - 1)

@@ -10,13 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import NamedTuple
 
-from xenassign.assign.system import decide_system
 from xenassign.devicetree.blob import read_blob
 from xenassign.lint.documents import TreeFile, document
 from xenassign.lint.generated import generate
 from xenassign.lint.linter import Options, Report, lint
 from xenassign.request.request import Accepted, Request
 from xenassign.request.system_request import SystemRequest
+from xenassign.system.system import decide_system
 from xenassign.xen.releases import release
 
 from .agreement import DRIVERS, host_of, setup_of

@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from xenassign.assign.system import decide_system
 from xenassign.cli import cli
 from xenassign.devicetree.blob import read_blob, read_blob_file
 from xenassign.devicetree.blob_edit import edited
@@ -28,6 +27,7 @@ from xenassign.render.uboot import boot_scr
 from xenassign.request.boot_request import UBOOT, BootRequest, parse_load
 from xenassign.request.request import Request
 from xenassign.request.system_request import SystemRequest
+from xenassign.system.system import decide_system
 from xenassign.xen.releases import DEFAULT, release
 
 from ..conftest import FIXTURES

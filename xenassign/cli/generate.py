@@ -25,7 +25,7 @@ from xenassign.cli.options import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from xenassign.assign.lock import Lock
+    from xenassign.system.lock import Lock
 
 
 @click.command("generate", cls=Grouped)
@@ -81,8 +81,8 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
     from xenassign.lint.hosts import Wanted, build, told
     from xenassign.render import hosts as boards
     from xenassign.render.files import write
-    from xenassign.render.lock import read_lock
     from xenassign.render.system_files import HOST_TREE
+    from xenassign.system.lock_file import read_lock
 
     request, trees = make_system(asked, host, hosts, config)
     request = with_boot(request, asked, config)
@@ -141,7 +141,7 @@ def _keep(read: Sequence[str | Path | None], files: Iterable[Path]) -> None:
 
 def _changed(path: Path, lock: Lock | None) -> dict[Path, bytes]:
     """The lock's file with its new content; empty if that is unchanged."""
-    from xenassign.render.lock import to_text
+    from xenassign.system.lock_file import to_text
 
     if lock is None:
         return {}

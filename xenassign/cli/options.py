@@ -72,7 +72,7 @@ def lock_path(lock: str | None, config: str | None, *, own: bool) -> Path | None
 
     ``own``: the boards are those of ``config``. A run with other boards does not change its lock.
     """
-    from xenassign.assign.lock import SUFFIX
+    from xenassign.system.lock import SUFFIX
 
     if lock is not None:
         return Path(lock)

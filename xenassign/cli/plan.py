@@ -51,11 +51,11 @@ def command(
       xenassign plan board.dtb -d ethernet0 --memory 4096 --map auto
       xenassign plan -c xenassign.toml
     """
-    from xenassign.assign.lock import pins_of
     from xenassign.lint.hosts import generate_hosts
     from xenassign.render import plans
-    from xenassign.render.lock import read_lock
     from xenassign.render.report import to_json
+    from xenassign.system.lock import pins_of
+    from xenassign.system.lock_file import read_lock
 
     request, trees = make_system(asked, host, hosts, config)
     kept = lock_path(lock, config, own=host is None and not hosts)

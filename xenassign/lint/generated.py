@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from xenassign.assign import host_changes
-from xenassign.assign.system import SystemPlan, decide_system, settled
 from xenassign.checks import static_memory as direct_map
 from xenassign.checks.conflicts import between
 from xenassign.devicetree.blob import read_blob
@@ -32,6 +31,7 @@ from xenassign.render.system_files import render_system
 from xenassign.request.request import Request
 from xenassign.request.select import with_console
 from xenassign.request.system_request import SystemRequest
+from xenassign.system.system import SystemPlan, decide_system, settled
 from xenassign.xen.iommu import iommus
 
 

@@ -5,11 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from xenassign.assign import lock as locking
-from xenassign.assign.common_places import Pins
-from xenassign.assign.host_plan import HostRequest
-from xenassign.assign.hosts import HostsPlan, on_each
-from xenassign.assign.system import SystemPlan
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding
 from xenassign.lint.generated import generate_system
@@ -17,6 +12,11 @@ from xenassign.render import hosts as rendering
 from xenassign.render.files import ENDINGS
 from xenassign.render.system_files import NAMES
 from xenassign.request.system_request import SystemRequest
+from xenassign.system import lock as locking
+from xenassign.system.common_placement import Pins
+from xenassign.system.host_plan import HostRequest
+from xenassign.system.hosts import HostsPlan, on_each
+from xenassign.system.system import SystemPlan
 
 
 class GeneratedHosts(NamedTuple):

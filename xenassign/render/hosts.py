@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, TextIO
 
-from xenassign.assign.differences import FOLDED, Difference, Value
-from xenassign.assign.hosts import HostsPlan
 from xenassign.devicetree.source.reader import read_source
 from xenassign.findings import Finding, rule
 from xenassign.formats import xlcfg
 from xenassign.render.terminal import console, printable
+from xenassign.system.differences import FOLDED, Difference, Value
+from xenassign.system.hosts import HostsPlan
 
 SCHEMA = "xenassign/hosts/1"
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TextIO
 
-from xenassign.assign.hosts import HostsPlan
 from xenassign.plan.plan import DomainPlan
 from xenassign.render import hosts, space
 from xenassign.render.terminal import console
+from xenassign.system.hosts import HostsPlan
 
 
 def show(plan: HostsPlan, stream: TextIO, only: str | None = None) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from xenassign.assign.boot import BootPlan
 from xenassign.assign.imagebuilder import COMMANDS, CONFIG
-from xenassign.assign.system import SystemPlan
 from xenassign.devicetree.blob_edit import edited
 from xenassign.devicetree.tree import Tree
 from xenassign.render.imagebuilder import imagebuilder
 from xenassign.render.uboot import boot_cmd, boot_scr
 from xenassign.request.boot_request import CHOSEN, HOST, UBOOT
+from xenassign.system.system import SystemPlan
 
 #: Stands for the changed host tree, which has a name of the user's and no place in -o.
 HOST_TREE = "/host-out"

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from xenassign.assign.lock import Lock
 from xenassign.errors import InputError, reason_of
+from xenassign.system.lock import Lock
 
 SCHEMA = "xenassign/lock/1"
 _FAMILY = "xenassign/lock/"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from xenassign.assign.host_plan import HostPlan
-from xenassign.assign.outcome import DeviceOutcome, RegionOutcome
 from xenassign.request.system_request import SystemRequest
+from xenassign.system.host_plan import HostPlan
+from xenassign.system.outcome import DeviceOutcome, RegionOutcome
 
 #: An address or a size in bytes, MiB, or texts. None: there is no such thing.
 Value = int | str | tuple[str, ...] | None

@@ -7,8 +7,6 @@ from dataclasses import replace
 from pathlib import PurePath
 from typing import NamedTuple
 
-from xenassign.assign.outcome import DomainOutcome
-from xenassign.assign.system import SystemPlan
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
 from xenassign.findings import errors
@@ -16,6 +14,8 @@ from xenassign.host.platform import Platform, read_platform
 from xenassign.request.request import Request
 from xenassign.request.select import absent, select, with_console
 from xenassign.request.system_request import SystemRequest
+from xenassign.system.outcome import DomainOutcome
+from xenassign.system.system import SystemPlan
 
 
 class Missing(NamedTuple):

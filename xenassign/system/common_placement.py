@@ -11,8 +11,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import NamedTuple
 
-from xenassign.assign.host_plan import HostRequest
-from xenassign.assign.outcome import Names
 from xenassign.checks.scope import scope
 from xenassign.devicetree.tree import Node
 from xenassign.errors import UsageError
@@ -22,6 +20,8 @@ from xenassign.plan.plan import PlacedBlock
 from xenassign.request.request import Pin, Request
 from xenassign.request.select import select
 from xenassign.request.system_request import SystemRequest
+from xenassign.system.host_plan import HostRequest
+from xenassign.system.outcome import Names
 from xenassign.xen.board import Board, read_board
 
 #: All of a guest's address space: with it left free, only what ``auto`` does not place has a place.

@@ -11,8 +11,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import NamedTuple, TypeVar
 
-from xenassign.assign.hosts import HostsPlan
-from xenassign.assign.outcome import (
+from xenassign.devicetree.spans import PAGE_SIZE
+from xenassign.devicetree.tree import Tree
+from xenassign.errors import UsageError
+from xenassign.findings import Finding, rule
+from xenassign.plan.kept_firmware import within
+from xenassign.request.request import Pin
+from xenassign.request.select import resolve
+from xenassign.system.hosts import HostsPlan
+from xenassign.system.outcome import (
     BlockOutcome,
     DeviceOutcome,
     DomainOutcome,
@@ -21,13 +28,6 @@ from xenassign.assign.outcome import (
     RegionOutcome,
     StandInOutcome,
 )
-from xenassign.devicetree.spans import PAGE_SIZE
-from xenassign.devicetree.tree import Tree
-from xenassign.errors import UsageError
-from xenassign.findings import Finding, rule
-from xenassign.plan.kept_firmware import within
-from xenassign.request.request import Pin
-from xenassign.request.select import resolve
 
 _Owner = DeviceOutcome | RegionOutcome
 _Any = TypeVar("_Any")

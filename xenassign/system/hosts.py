@@ -1,8 +1,8 @@
 """One system on several boards: revisions of a board, or machines that a guest is moved between.
 
 Every board is decided by itself, and the plan must hold on each. What the boards differ in is data
-(:mod:`xenassign.assign.differences`); where ``auto`` places a block, all boards get the same guest
-address if there is one that is free on all (:mod:`xenassign.assign.common_places`).
+(:mod:`xenassign.system.differences`); where ``auto`` places a block, all boards get the same guest
+address if there is one that is free on all (:mod:`xenassign.system.common_placement`).
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from xenassign.assign.common_places import Pins, with_pins
-from xenassign.assign.differences import Difference, differences
-from xenassign.assign.host_plan import HostPlan, HostRequest, asked_of
-from xenassign.assign.outcome import outcome
-from xenassign.assign.system import SystemPlan, decide_system
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
 from xenassign.request.system_request import SystemRequest
+from xenassign.system.common_placement import Pins, with_pins
+from xenassign.system.differences import Difference, differences
+from xenassign.system.host_plan import HostPlan, HostRequest, asked_of
+from xenassign.system.outcome import outcome
+from xenassign.system.system import SystemPlan, decide_system
 
 
 class HostsPlan(NamedTuple):

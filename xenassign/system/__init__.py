@@ -1,0 +1,1 @@
+"""Several domains and several boards: conflicts, common addresses, differences, the lock."""
