@@ -15,8 +15,8 @@ from tests.answers import codes
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding
 from xenassign.host.platform import read_platform
-from xenassign.lint import dom0less
-from xenassign.lint.context import Context, Images
+from xenassign.lint.verdict import dom0less
+from xenassign.lint.verdict.context import Context, Images
 from xenassign.xen.iommu import iommus
 from xenassign.xen.releases import RELEASES, release
 

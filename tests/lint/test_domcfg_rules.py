@@ -12,9 +12,10 @@ from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding
 from xenassign.formats.xlcfg import parse
 from xenassign.host.platform import read_platform
-from xenassign.lint import cross, domcfg
-from xenassign.lint.context import Context
-from xenassign.lint.view import View
+from xenassign.lint.guest import cross
+from xenassign.lint.guest.view import View
+from xenassign.lint.verdict import domcfg
+from xenassign.lint.verdict.context import Context
 from xenassign.plan.plan import DomainPlan
 from xenassign.xen.iommu import iommus
 from xenassign.xen.releases import release

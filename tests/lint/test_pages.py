@@ -9,7 +9,7 @@ import pytest
 from tests.answers import codes
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding
-from xenassign.lint.pages import gaps
+from xenassign.lint.guest.pages import gaps
 
 from .trees import FORCE, about, clock, context, device, everything, numbers, passthrough
 from .trees import xen_reg as mapping

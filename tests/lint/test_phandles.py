@@ -7,7 +7,7 @@ import pytest
 from tests.answers import codes
 from xenassign.devicetree.tree import NO_PHANDLE
 from xenassign.findings import Finding
-from xenassign.lint.phandles import _LEFT_WITH_HOST
+from xenassign.lint.guest.phandles import _LEFT_WITH_HOST
 
 from .trees import about, clock, context, everything, passthrough
 

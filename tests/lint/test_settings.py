@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from xenassign.errors import InputError, UsageError
-from xenassign.lint.domcfg import BAD_IRQ, NO_TREE
 from xenassign.lint.settings import Settings, read_settings, wanted
+from xenassign.lint.verdict.domcfg import BAD_IRQ, NO_TREE
 
 FOUND = [BAD_IRQ("one"), NO_TREE("two")]  # XA602, XA612
 

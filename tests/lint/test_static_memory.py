@@ -15,15 +15,15 @@ from xenassign.devicetree.source.reader import read_source
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding
 from xenassign.host.platform import read_platform
-from xenassign.lint import domain_node
-from xenassign.lint.context import Context
 from xenassign.lint.documents import TreeFile
-from xenassign.lint.domain import context_of, domains
 from xenassign.lint.generated import check
 from xenassign.lint.linter import Options, lint
-from xenassign.lint.mappings import Claim, Entry
-from xenassign.lint.mappings import check as mappings
-from xenassign.lint.verdict import rejecting
+from xenassign.lint.verdict import domain_node
+from xenassign.lint.verdict.context import Context
+from xenassign.lint.verdict.domain import context_of, domains
+from xenassign.lint.verdict.foretell import rejecting
+from xenassign.lint.verdict.mappings import Claim, Entry
+from xenassign.lint.verdict.mappings import check as mappings
 from xenassign.render.overlay import domain_node as overlay
 from xenassign.xen.iommu import iommus
 from xenassign.xen.layout import MIB

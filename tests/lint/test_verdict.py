@@ -11,8 +11,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from xenassign.findings import EFFECTS, ROUTES, Finding, Rule, every_release
-from xenassign.lint.context import Context
-from xenassign.lint.verdict import foretell_dom0less, foretell_xl, verdicts
+from xenassign.lint.verdict.context import Context
+from xenassign.lint.verdict.foretell import foretell_dom0less, foretell_xl, verdicts
 from xenassign.xen.releases import release
 from xenassign.xen.xlvalues import Range, intid, page_range
 

@@ -22,10 +22,15 @@ from xenassign.devicetree.addresses import Block
 from xenassign.devicetree.blob import read_blob
 from xenassign.findings import Finding
 from xenassign.host.platform import read_platform
-from xenassign.lint.context import Context, Images
-from xenassign.lint.domain import domains
 from xenassign.lint.generated import generate
-from xenassign.lint.verdict import foretell_dom0less, foretell_domain, foretell_xl, rejecting
+from xenassign.lint.verdict.context import Context, Images
+from xenassign.lint.verdict.domain import domains
+from xenassign.lint.verdict.foretell import (
+    foretell_dom0less,
+    foretell_domain,
+    foretell_xl,
+    rejecting,
+)
 from xenassign.request.request import Request
 from xenassign.xen.iommu import iommus
 from xenassign.xen.releases import release

@@ -18,8 +18,8 @@ from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding
 from xenassign.host.device import is_device
-from xenassign.lint.domain import string
-from xenassign.lint.verdict import foretell_dom0less, foretell_xl, rejecting
+from xenassign.lint.verdict.domain import string
+from xenassign.lint.verdict.foretell import foretell_dom0less, foretell_xl, rejecting
 from xenassign.plan.plan import DomainPlan
 from xenassign.xen.releases import release
 

@@ -18,8 +18,8 @@ from xenassign.errors import InputError
 from xenassign.findings import Finding
 from xenassign.formats.xlcfg import Assignment, Atom, Comment, Config, decode
 from xenassign.host.load import BLOB, is_source, read_file
-from xenassign.lint import domcfg
-from xenassign.lint.domain import is_compatible
+from xenassign.lint.verdict import domcfg
+from xenassign.lint.verdict.domain import is_compatible
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,8 +17,8 @@ from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.findings import Finding
 from xenassign.formats.xlcfg_edit import Edit, apply
 from xenassign.lint.documents import Document, TreeFile
-from xenassign.lint.dom0less import UNALIGNED
-from xenassign.lint.view import container_cells
+from xenassign.lint.guest.view import container_cells
+from xenassign.lint.verdict.dom0less import UNALIGNED
 
 _LITERAL = re.compile(r"0[xX][0-9a-fA-F]+|[0-9]+")
 

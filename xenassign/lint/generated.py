@@ -16,13 +16,15 @@ from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding, errors
 from xenassign.formats.xlcfg import Config, decode, parse
 from xenassign.host.platform import Platform, read_platform
-from xenassign.lint import attach_overlay, cross, dom0less, domain_node, domcfg, partial
-from xenassign.lint.context import Context
-from xenassign.lint.domain import domains
-from xenassign.lint.domain_node import NO_CPUS, NO_MEMORY
-from xenassign.lint.overlays import marks
-from xenassign.lint.together import holdings
-from xenassign.lint.view import View
+from xenassign.lint import attach_overlay
+from xenassign.lint.guest import cross, partial
+from xenassign.lint.guest.together import holdings
+from xenassign.lint.guest.view import View
+from xenassign.lint.verdict import dom0less, domain_node, domcfg
+from xenassign.lint.verdict.context import Context
+from xenassign.lint.verdict.domain import domains
+from xenassign.lint.verdict.domain_node import NO_CPUS, NO_MEMORY
+from xenassign.lint.verdict.host_overlays import marks
 from xenassign.plan.decide import decide
 from xenassign.plan.plan import DomainPlan
 from xenassign.render.files import render

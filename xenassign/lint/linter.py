@@ -20,14 +20,16 @@ from xenassign.findings import ROUTES, Finding, Rule, errors
 from xenassign.formats.xlcfg import Config
 from xenassign.host.load import is_source
 from xenassign.host.platform import read_platform
-from xenassign.lint import cross, dom0less, domain_node, domcfg, partial, together, waivers, written
+from xenassign.lint import waivers, written
 from xenassign.lint.catalogue import rules
-from xenassign.lint.context import Context
 from xenassign.lint.documents import ConfigFile, Document, TreeFile, read_tree_file
-from xenassign.lint.domain import context_of
-from xenassign.lint.overlays import domain_nodes, marks, reserved_marks
-from xenassign.lint.verdict import verdicts
-from xenassign.lint.view import View
+from xenassign.lint.guest import cross, partial, together
+from xenassign.lint.guest.view import View
+from xenassign.lint.verdict import dom0less, domain_node, domcfg
+from xenassign.lint.verdict.context import Context
+from xenassign.lint.verdict.domain import context_of
+from xenassign.lint.verdict.foretell import verdicts
+from xenassign.lint.verdict.host_overlays import domain_nodes, marks, reserved_marks
 from xenassign.request.select import with_console
 from xenassign.xen.iommu import iommus
 from xenassign.xen.releases import Release

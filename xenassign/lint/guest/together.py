@@ -16,10 +16,10 @@ from xenassign.findings import ROUTES, Finding, Rule
 from xenassign.formats.xlcfg import Atom, Config
 from xenassign.host.device import read_device
 from xenassign.host.platform import Platform
-from xenassign.lint.context import Context
-from xenassign.lint.dom0less import ASSIGNED_TWICE
-from xenassign.lint.domcfg import meant
-from xenassign.lint.view import View
+from xenassign.lint.guest.view import View
+from xenassign.lint.verdict.context import Context
+from xenassign.lint.verdict.dom0less import ASSIGNED_TWICE
+from xenassign.lint.verdict.domcfg import meant
 from xenassign.xen.dom0 import lines
 from xenassign.xen.iommu import Iommus, protection
 from xenassign.xen.xlvalues import page_range

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from xenassign.devicetree.tree import Node, PropertyError
 from xenassign.findings import Finding, rule
 from xenassign.host.device import SIMPLE_BUSES
-from xenassign.lint.dom0less import DOM0LESS
-from xenassign.lint.view import Check, View
+from xenassign.lint.guest.view import Check, View
+from xenassign.lint.verdict.dom0less import DOM0LESS
 
 NOTHING_SAID = rule("XA802", "nothing-assigned", "error", "broken", routes=DOM0LESS)
 OUTSIDE = rule("XA803", "outside-passthrough", "error", "broken")

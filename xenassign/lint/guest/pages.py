@@ -1,6 +1,6 @@
 """Rules about xen,reg: what it maps of the host's registers, and what the guest looks for there.
 
-Xen compares xen,reg with nothing. The places in the guest are :mod:`xenassign.lint.mappings`'.
+Xen compares xen,reg with nothing. The places in the guest are :mod:`xenassign.lint.verdict.mappings`'.
 All addresses and sizes are bytes.
 """
 
@@ -15,10 +15,10 @@ from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule
 from xenassign.host.device import HostDevice
 from xenassign.host.platform import Platform
-from xenassign.lint import mappings
-from xenassign.lint.dom0less import DOM0LESS
-from xenassign.lint.mappings import Claim
-from xenassign.lint.view import Check, PartialNode, Span, View, container_cells
+from xenassign.lint.guest.view import Check, PartialNode, Span, View, container_cells
+from xenassign.lint.verdict import mappings
+from xenassign.lint.verdict.dom0less import DOM0LESS
+from xenassign.lint.verdict.mappings import Claim
 from xenassign.plan.placement import SHARED_PAGE, sharing
 from xenassign.xen.iommu import Iommus
 from xenassign.xen.releases import XEN_REG_CELLS
@@ -144,7 +144,7 @@ def no_size(view: View) -> Iterator[Finding]:
 def registers_mapped(view: View) -> Iterator[Finding]:
     """Registers of the guest's node lie inside of what is mapped, if anything is said to be.
 
-    What xl maps stands in iomem: see :mod:`xenassign.lint.cross`.
+    What xl maps stands in iomem: see :mod:`xenassign.lint.guest.cross`.
     """
     for node in view.devices if view.nodes else ():
         if not _told(view, node):

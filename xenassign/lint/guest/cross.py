@@ -17,12 +17,12 @@ from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule
 from xenassign.formats.xlcfg import Atom, Config
-from xenassign.lint.domcfg import XL, asks_for_scmi, meant
-from xenassign.lint.firmware import scmi_nodes
-from xenassign.lint.interrupts import guest_intids
-from xenassign.lint.mappings import Entry
-from xenassign.lint.pages import REG_UNMAPPED, reg_cell
-from xenassign.lint.view import View
+from xenassign.lint.guest.firmware import scmi_nodes
+from xenassign.lint.guest.interrupts import guest_intids
+from xenassign.lint.guest.pages import REG_UNMAPPED, reg_cell
+from xenassign.lint.guest.view import View
+from xenassign.lint.verdict.domcfg import XL, asks_for_scmi, meant
+from xenassign.lint.verdict.mappings import Entry
 from xenassign.xen.iommu import protection
 from xenassign.xen.releases import SPI_FIRST_INTID
 from xenassign.xen.xlvalues import Range, page_range

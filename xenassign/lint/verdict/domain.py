@@ -32,7 +32,7 @@ from xenassign.devicetree.cells import (
     xen_number,
 )
 from xenassign.devicetree.tree import Node, Tree
-from xenassign.lint.context import Context
+from xenassign.lint.verdict.context import Context
 from xenassign.xen.releases import Release
 
 KINDS = ("kernel", "ramdisk", "device-tree")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.findings import Finding, rule
-from xenassign.lint.domain import DomainNode, domains, is_compatible
+from xenassign.lint.verdict.domain import DomainNode, domains, is_compatible
 
 if TYPE_CHECKING:
     from xenassign.lint.documents import TreeFile

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule
 from xenassign.host.device import SIMPLE_BUSES
-from xenassign.lint.dom0less import DOM0LESS
-from xenassign.lint.view import Check, View
+from xenassign.lint.guest.view import Check, View
+from xenassign.lint.verdict.dom0less import DOM0LESS
 from xenassign.xen.sci import COMPATIBLE, SCMI_SMC, SHMEM, mediator, shared_memory
 
 UNANSWERED = rule("XA529", "scmi-unanswered", "error", "broken")

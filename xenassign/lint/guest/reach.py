@@ -17,8 +17,8 @@ from xenassign.checks.static_memory import Translation, translation
 from xenassign.devicetree.addresses import Range, ranges
 from xenassign.devicetree.tree import Node, PropertyError
 from xenassign.findings import Finding
-from xenassign.lint.dom0less import DOM0LESS
-from xenassign.lint.view import Check, View
+from xenassign.lint.guest.view import Check, View
+from xenassign.lint.verdict.dom0less import DOM0LESS
 from xenassign.xen.iommu import Shield, protection
 
 

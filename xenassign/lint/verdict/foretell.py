@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable
 
 from xenassign.findings import ROUTES, Finding
 from xenassign.formats.xlcfg import Atom
-from xenassign.lint import dom0less, domain_node, domcfg
-from xenassign.lint.context import Context
-from xenassign.lint.domain import DomainNode, Module, context_of
-from xenassign.lint.domain import found as module_of
+from xenassign.lint.verdict import dom0less, domain_node, domcfg
+from xenassign.lint.verdict.context import Context
+from xenassign.lint.verdict.domain import DomainNode, Module, context_of
+from xenassign.lint.verdict.domain import found as module_of
 
 
 def verdicts(findings: Iterable[Finding]) -> dict[str, str]:

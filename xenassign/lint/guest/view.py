@@ -14,9 +14,9 @@ from xenassign.devicetree.tree import Node, Tree
 from xenassign.findings import Finding
 from xenassign.host.device import HostDevice, read_device
 from xenassign.host.neighbours import neighbours
-from xenassign.lint.context import Context
-from xenassign.lint.dom0less import entries
-from xenassign.lint.mappings import Entry
+from xenassign.lint.verdict.context import Context
+from xenassign.lint.verdict.dom0less import entries
+from xenassign.lint.verdict.mappings import Entry
 from xenassign.plan.placement import pages
 from xenassign.xen.board import Board
 from xenassign.xen.releases import GUEST_PHANDLE_GIC

@@ -1,4 +1,4 @@
-"""Rules about the node of a dom0less domain, which :mod:`xenassign.lint.domain` reads.
+"""Rules about the node of a dom0less domain, which :mod:`xenassign.lint.verdict.domain` reads.
 
 Those with the effect ``rejected`` foretell what Xen says. Source: create_domUs, construct_domU
 (dom0less-build.c; domain_build.c in 4.17), kernel_probe, place_modules (kernel.c), and the scan of
@@ -16,10 +16,10 @@ from xenassign.devicetree.cells import xen_cell, xen_first_number
 from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.findings import Finding, rule
-from xenassign.lint import static_memory as static_memory_rules
-from xenassign.lint.context import Context
-from xenassign.lint.dom0less import DOM0LESS, limits
-from xenassign.lint.domain import (
+from xenassign.lint.verdict import static_memory as static_memory_rules
+from xenassign.lint.verdict.context import Context
+from xenassign.lint.verdict.dom0less import DOM0LESS, limits
+from xenassign.lint.verdict.domain import (
     CELL_NAMES,
     KINDS,
     SHARED_MEMORY,

@@ -1,6 +1,6 @@
 """Rules about IOMMU protection: devices that master DMA, what forces them, and leftovers of it.
 
-What Xen refuses is :mod:`xenassign.lint.dom0less`'s. Here is what it takes without a word.
+What Xen refuses is :mod:`xenassign.lint.verdict.dom0less`'s. Here is what it takes without a word.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from xenassign.checks.protection import (
 )
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule
-from xenassign.lint.dom0less import DOM0LESS
-from xenassign.lint.view import Check, View
+from xenassign.lint.guest.view import Check, View
+from xenassign.lint.verdict.dom0less import DOM0LESS
 from xenassign.xen.iommu import Shield, protection
 
 FORCE_NOT_NEEDED = rule(

@@ -26,8 +26,8 @@ from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, Rule, rule
 from xenassign.host.device import read_device
 from xenassign.host.platform import Platform
-from xenassign.lint.context import Context
-from xenassign.lint.mappings import Entry, EntryCells
+from xenassign.lint.verdict.context import Context
+from xenassign.lint.verdict.mappings import Entry, EntryCells
 from xenassign.plan.decide import TOO_MANY_VCPUS
 from xenassign.plan.placement import TOO_HIGH
 from xenassign.xen.dom0 import dom0_masters, is_marked, lines, xens_lines

@@ -1,7 +1,7 @@
 """Rules about what becomes of a partial device tree in the guest: accepted, and yet of no use.
 
-They stand in modules by subject, each a small function of a :class:`~xenassign.lint.view.View`.
-What Xen and libxl refuse is in :mod:`xenassign.lint.dom0less` and :mod:`xenassign.lint.domcfg`.
+They stand in modules by subject, each a small function of a :class:`~xenassign.lint.guest.view.View`.
+What Xen and libxl refuse is in :mod:`xenassign.lint.verdict.dom0less` and :mod:`xenassign.lint.verdict.domcfg`.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from xenassign.findings import Finding
-from xenassign.lint import firmware, interrupts, pages, phandles, protection, reach, tree_form
-from xenassign.lint.view import Check, View
+from xenassign.lint.guest import firmware, interrupts, pages, phandles, protection, reach, tree_form
+from xenassign.lint.guest.view import Check, View
 
 #: What can be wrong with any partial tree, in the order in which it is said.
 CHECKS: tuple[Check, ...] = (

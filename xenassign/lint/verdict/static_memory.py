@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from xenassign.checks.static_memory import TWICE, Asked, judge
 from xenassign.findings import Finding
-from xenassign.lint.context import Context
-from xenassign.lint.domain import DomainNode, is_compatible
+from xenassign.lint.verdict.context import Context
+from xenassign.lint.verdict.domain import DomainNode, is_compatible
 from xenassign.xen.direct_map import overlapping
 
 _PROP = "xen,static-mem"

@@ -24,9 +24,9 @@ from xenassign.findings import Finding, rule
 from xenassign.formats.xlcfg import Atom, Config, ConfigError, ListValue, Value, parse
 from xenassign.host.device import is_device, read_device
 from xenassign.host.platform import Platform
-from xenassign.lint import dom0less, mappings
-from xenassign.lint.context import Context
-from xenassign.lint.dom0less import (
+from xenassign.lint.verdict import dom0less, mappings
+from xenassign.lint.verdict.context import Context
+from xenassign.lint.verdict.dom0less import (
     ASSIGNED_TWICE,
     DOM0_HOLDS_DEVICE,
     TOO_LARGE,
@@ -34,7 +34,7 @@ from xenassign.lint.dom0less import (
     UNMAPPABLE,
     too_many_vcpus,
 )
-from xenassign.lint.mappings import Claim, Entry
+from xenassign.lint.verdict.mappings import Claim, Entry
 from xenassign.plan.placement import TOO_HIGH
 from xenassign.xen.dom0 import Dom0, dom0_masters, without_scmi
 from xenassign.xen.iommu import Iommus, Shield, StreamTable, protection

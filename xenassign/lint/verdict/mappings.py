@@ -1,6 +1,6 @@
 """Rules about mappings that Xen makes without a word: onto the guest's own things, of host memory.
 
-They serve xen,reg and iomem alike; what concerns xen,reg alone is in :mod:`xenassign.lint.pages`.
+They serve xen,reg and iomem alike; what concerns xen,reg alone is in :mod:`xenassign.lint.guest.pages`.
 Nothing in Xen compares a mapping with the guest's memory map (tests/xen shows it).
 """
 
@@ -18,7 +18,7 @@ from xenassign.findings import Finding, Rule, rule
 from xenassign.host.device import is_device
 from xenassign.host.msi import frames
 from xenassign.host.platform import Platform
-from xenassign.lint.context import Context
+from xenassign.lint.verdict.context import Context
 from xenassign.plan.placement import CLASH, GUEST_OVERLAP, OPTIONAL_WINDOW
 from xenassign.plan.placement import pages as whole_pages
 from xenassign.xen.layout import Guest, clashes, memory_limit

@@ -15,8 +15,8 @@ from xenassign.devicetree.tree import Node, PropertyError, Tree
 from xenassign.findings import Finding, rule
 from xenassign.host.device import HostDevice
 from xenassign.host.gic import GicInterrupt
-from xenassign.lint.dom0less import DOM0LESS
-from xenassign.lint.view import Check, View
+from xenassign.lint.guest.view import Check, View
+from xenassign.lint.verdict.dom0less import DOM0LESS
 from xenassign.xen.releases import GUEST_PHANDLE_GIC, SPI_FIRST_INTID, TRIGGER_MASK
 
 LINE_NOT_HOSTS = rule("XA312", "interrupt-not-the-hosts", "error", "broken", needs_host=True)

@@ -12,9 +12,9 @@ from typing import NamedTuple
 from xenassign.devicetree.references import INTERRUPT_TREE, References, references
 from xenassign.devicetree.tree import NO_PHANDLE, Node, PropertyError
 from xenassign.findings import Finding, Rule, rule
-from xenassign.lint.dom0less import DOM0LESS
-from xenassign.lint.protection import is_left_iommu
-from xenassign.lint.view import Check, View
+from xenassign.lint.guest.protection import is_left_iommu
+from xenassign.lint.guest.view import Check, View
+from xenassign.lint.verdict.dom0less import DOM0LESS
 from xenassign.xen.releases import GUEST_PHANDLE_GIC
 
 DANGLING = rule("XA511", "phandle-dangling", "error", "broken")
