@@ -19,7 +19,7 @@ import pytest
 
 from xenassign.devicetree.blob import read_blob, read_blob_file
 from xenassign.devicetree.tree import Tree
-from xenassign.lint import generated as generating
+from xenassign.outputs import generated as generating
 from xenassign.plan.decide import decide
 from xenassign.plan.plan import DomainPlan
 from xenassign.request.request import (

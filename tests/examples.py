@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from xenassign.devicetree.blob import read_blob_file
-from xenassign.lint.generated import generate_system
+from xenassign.outputs.generated import generate_system
 from xenassign.plan.plan import DomainPlan
 from xenassign.request.project import Project, read_project
 from xenassign.xen.releases import release

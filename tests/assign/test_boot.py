@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from xenassign.assign.boot import BootPlan
-from xenassign.assign.host_changes import chosen_cells
 from xenassign.devicetree.blob import read_blob, read_blob_file
 from xenassign.devicetree.blob_edit import edited
 from xenassign.devicetree.blob_writer import to_blob
@@ -17,6 +15,8 @@ from xenassign.devicetree.changes import Change
 from xenassign.devicetree.draft import DraftNode, cells, text
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.errors import UsageError
+from xenassign.outputs.boot.decide import BootPlan
+from xenassign.outputs.boot.host_changes import chosen_cells
 from xenassign.request.boot_request import CHOSEN, HOST, UBOOT, BootRequest, measured, parse_load
 from xenassign.request.request import Request, parse_clock_rate
 from xenassign.request.system_request import SystemRequest

@@ -11,7 +11,7 @@ from xenassign.checks.conflicts import Conflict
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
 from xenassign.findings import errors
-from xenassign.lint.generated import generate_system
+from xenassign.outputs.generated import generate_system
 from xenassign.request.request import Accepted, Request
 from xenassign.request.system_request import Allowance, SystemRequest
 from xenassign.system.system import SystemPlan, decide_system

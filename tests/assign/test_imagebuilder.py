@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from tests.answers import codes
-from xenassign.assign.imagebuilder import (
+from xenassign.devicetree.blob import read_blob
+from xenassign.errors import UsageError
+from xenassign.formats.imagebuilder_cfg import parse
+from xenassign.outputs.imagebuilder.decide import (
     ImageBuilderPlan,
     decide_imagebuilder,
     room_needed,
 )
-from xenassign.devicetree.blob import read_blob
-from xenassign.errors import UsageError
-from xenassign.formats.imagebuilder_cfg import parse
 from xenassign.plan.decide import decide
 from xenassign.plan.plan import DomainPlan, HostMark
 from xenassign.request.request import Request

@@ -15,7 +15,7 @@ import pytest
 
 from xenassign.devicetree.blob import read_blob
 from xenassign.host.device import is_device
-from xenassign.lint.generated import generate
+from xenassign.outputs.generated import generate
 from xenassign.request.request import Accepted, MapOption, Request
 from xenassign.xen.releases import release
 

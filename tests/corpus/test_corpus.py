@@ -22,10 +22,10 @@ from xenassign.devicetree.references import INTERRUPT_TREE, references
 from xenassign.findings import errors
 from xenassign.host.platform import read_platform
 from xenassign.lint.documents import document
-from xenassign.lint.generated import generate
 from xenassign.lint.linter import Options, lint
+from xenassign.outputs.generated import generate
+from xenassign.outputs.report.plan_json import inspect, to_json
 from xenassign.plan.assess import assess
-from xenassign.render.report import inspect, to_json
 from xenassign.request.request import Request
 from xenassign.xen.releases import DEFAULT, release
 

@@ -22,7 +22,7 @@ from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import errors
 from xenassign.host.device import is_device
-from xenassign.lint.generated import generate_system
+from xenassign.outputs.generated import generate_system
 from xenassign.request.request import MapOption, Request
 from xenassign.request.system_request import SystemRequest
 from xenassign.system.system import SystemPlan

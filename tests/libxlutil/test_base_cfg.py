@@ -13,7 +13,7 @@ from hypothesis.strategies import DrawFn
 
 from xenassign.devicetree.tree import Tree
 from xenassign.formats.xlcfg import ConfigError, decode, encode, parse
-from xenassign.lint.generated import generate
+from xenassign.outputs.generated import generate
 from xenassign.request.base_cfg import request
 from xenassign.xen.xlvalues import intid, page_range
 

@@ -9,7 +9,7 @@ import pytest
 
 from xenassign.devicetree.blob import read_blob_file
 from xenassign.devicetree.tree import Tree
-from xenassign.lint.attach_overlay import check
+from xenassign.outputs.attach.check import check
 from xenassign.plan.plan import DomainPlan
 from xenassign.xen.releases import DT_OVERLAY_BYTES_MAX
 

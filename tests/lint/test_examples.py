@@ -24,9 +24,9 @@ from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding, every_release
 from xenassign.lint.catalogue import rules
 from xenassign.lint.documents import ConfigFile, Document, TreeFile, read_document
-from xenassign.lint.hosts import Built, Wanted, build, told
 from xenassign.lint.linter import Options, lint
 from xenassign.lint.verdict import domcfg
+from xenassign.outputs.hosts import Built, Wanted, build, told
 from xenassign.request.project import read_project, with_options
 from xenassign.request.system_request import SystemRequest
 from xenassign.rule_pages import Example

@@ -16,7 +16,6 @@ from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding
 from xenassign.host.platform import read_platform
 from xenassign.lint.documents import TreeFile
-from xenassign.lint.generated import check
 from xenassign.lint.linter import Options, lint
 from xenassign.lint.verdict import domain_node
 from xenassign.lint.verdict.context import Context
@@ -24,7 +23,8 @@ from xenassign.lint.verdict.domain import context_of, domains
 from xenassign.lint.verdict.foretell import rejecting
 from xenassign.lint.verdict.mappings import Claim, Entry
 from xenassign.lint.verdict.mappings import check as mappings
-from xenassign.render.overlay import domain_node as overlay
+from xenassign.outputs.domain.overlay import domain_node as overlay
+from xenassign.outputs.generated import check
 from xenassign.xen.iommu import iommus
 from xenassign.xen.layout import MIB
 from xenassign.xen.releases import RELEASES, release

@@ -11,8 +11,8 @@ import pytest
 
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.tree import Tree
+from xenassign.outputs.domain.files import ENDINGS
 from xenassign.plan.plan import DomainPlan
-from xenassign.render.files import ENDINGS
 
 from ..corpus import judges
 from .test_sources import CASES as EVERY

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from xenassign.errors import OutputError
-from xenassign.render.files import write
+from xenassign.outputs.domain.files import write
 
 NEW = {"d.dtb": b"new blob", "d.cfg": b"new text", "d.json": b"{}"}
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from xenassign.devicetree.tree import Tree
-from xenassign.lint.hosts import GeneratedHosts, generate_hosts
-from xenassign.render.files import write
-from xenassign.render.hosts import SCHEMA, common_files, differ, per_host, show, to_data
-from xenassign.render.report import to_json
+from xenassign.outputs.domain.files import write
+from xenassign.outputs.hosts import GeneratedHosts, generate_hosts
+from xenassign.outputs.report.hosts import SCHEMA, common_files, differ, per_host, show, to_data
+from xenassign.outputs.report.plan_json import to_json
 from xenassign.request.request import Request
 from xenassign.request.system_request import SystemRequest
 

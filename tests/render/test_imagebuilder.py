@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from xenassign.assign.imagebuilder import decide_imagebuilder
 from xenassign.formats.imagebuilder_cfg import parse
 from xenassign.formats.xlcfg import decode
-from xenassign.render.imagebuilder import imagebuilder
+from xenassign.outputs.imagebuilder.decide import decide_imagebuilder
+from xenassign.outputs.imagebuilder.write import imagebuilder
 
 from ..assign.test_imagebuilder import CARRIED, CLOCK, GPIO, planned
 from ..bash import sourced

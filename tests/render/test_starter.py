@@ -16,10 +16,10 @@ from xenassign.findings import errors
 from xenassign.formats.toml_text import parse_toml
 from xenassign.host.platform import read_platform
 from xenassign.lint.settings import read_settings
+from xenassign.outputs.project_page import page
+from xenassign.outputs.starter import LISTED_MAX, quoted, starter
 from xenassign.plan.assess import BoardAssessment, assess
 from xenassign.plan.decide import decide_on
-from xenassign.render.project_page import page
-from xenassign.render.starter import LISTED_MAX, quoted, starter
 from xenassign.request.keys import DEVICE, DOMAIN, LINT, TOP, Section
 from xenassign.request.project import read_project
 from xenassign.xen.releases import DEFAULT, release

@@ -25,7 +25,7 @@ from xenassign.devicetree.draft import (
 )
 from xenassign.devicetree.tree import Node
 from xenassign.errors import OutputError
-from xenassign.render import uboot
+from xenassign.outputs.boot import write as uboot
 
 from ..assign.test_boot import LOADS, NET, planned, zcu102
 from ..missing import skip_or_fail

@@ -22,7 +22,6 @@ from xenassign.devicetree.addresses import Block
 from xenassign.devicetree.blob import read_blob
 from xenassign.findings import Finding
 from xenassign.host.platform import read_platform
-from xenassign.lint.generated import generate
 from xenassign.lint.verdict.context import Context, Images
 from xenassign.lint.verdict.domain import domains
 from xenassign.lint.verdict.foretell import (
@@ -31,6 +30,7 @@ from xenassign.lint.verdict.foretell import (
     foretell_xl,
     rejecting,
 )
+from xenassign.outputs.generated import generate
 from xenassign.request.request import Request
 from xenassign.xen.iommu import iommus
 from xenassign.xen.releases import release

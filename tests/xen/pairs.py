@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from xenassign.devicetree.blob import read_blob
 from xenassign.lint.documents import TreeFile, document
-from xenassign.lint.generated import generate
 from xenassign.lint.linter import Options, Report, lint
+from xenassign.outputs.generated import generate
 from xenassign.request.request import Accepted, Request
 from xenassign.request.system_request import SystemRequest
 from xenassign.system.system import decide_system

@@ -11,10 +11,10 @@ from functools import cache
 from typing import NamedTuple
 
 from xenassign.devicetree.blob import read_blob
-from xenassign.lint.generated import generate
 from xenassign.lint.guest import partial
 from xenassign.lint.guest.view import View
 from xenassign.lint.verdict.foretell import foretell_dom0less
+from xenassign.outputs.generated import generate
 from xenassign.request.request import Request
 from xenassign.xen.releases import release
 

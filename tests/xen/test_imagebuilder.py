@@ -25,13 +25,13 @@ from typing import Any
 
 import pytest
 
-from xenassign.assign.imagebuilder import CONFIG, decide_imagebuilder, room_needed
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.formats.imagebuilder_cfg import parse
-from xenassign.lint.generated import generate_system
-from xenassign.render.imagebuilder import imagebuilder
-from xenassign.render.uboot import boot_scr
+from xenassign.outputs.boot.write import boot_scr
+from xenassign.outputs.generated import generate_system
+from xenassign.outputs.imagebuilder.decide import CONFIG, decide_imagebuilder, room_needed
+from xenassign.outputs.imagebuilder.write import imagebuilder
 from xenassign.request.request import Request
 from xenassign.request.system_request import SystemRequest
 from xenassign.xen.releases import release

@@ -20,10 +20,10 @@ from xenassign.devicetree.blob import read_blob, read_blob_file
 from xenassign.devicetree.blob_edit import edited
 from xenassign.devicetree.tree import Tree
 from xenassign.host.platform import read_platform
+from xenassign.outputs.boot.write import boot_scr
+from xenassign.outputs.system_files import SCRIPT as BOOT_CMD
+from xenassign.outputs.system_files import render_system
 from xenassign.plan.assess import assess
-from xenassign.render.system_files import SCRIPT as BOOT_CMD
-from xenassign.render.system_files import render_system
-from xenassign.render.uboot import boot_scr
 from xenassign.request.boot_request import UBOOT, BootRequest, parse_load
 from xenassign.request.request import Request
 from xenassign.request.system_request import SystemRequest

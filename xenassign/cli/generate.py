@@ -78,10 +78,10 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
       xenassign generate -c xenassign.toml -o out
     """
     from xenassign.errors import UsageError
-    from xenassign.lint.hosts import Wanted, build, told
-    from xenassign.render import hosts as boards
-    from xenassign.render.files import write
-    from xenassign.render.system_files import HOST_TREE
+    from xenassign.outputs.domain.files import write
+    from xenassign.outputs.hosts import Wanted, build, told
+    from xenassign.outputs.report import hosts as boards
+    from xenassign.outputs.system_files import HOST_TREE
     from xenassign.system.lock_file import read_lock
 
     request, trees = make_system(asked, host, hosts, config)

@@ -32,9 +32,9 @@ def command(
     """
     from xenassign.host.load import read_host
     from xenassign.host.platform import read_platform
+    from xenassign.outputs.domain.files import write
+    from xenassign.outputs.starter import starter
     from xenassign.plan.assess import assess
-    from xenassign.render.files import write
-    from xenassign.render.starter import starter
     from xenassign.xen.releases import release
 
     tree = read_host(host)

@@ -55,8 +55,8 @@ def command(
     """
     from xenassign.host.load import read_host
     from xenassign.host.platform import read_platform
+    from xenassign.outputs.report.plan_json import inspect, to_json
     from xenassign.plan.assess import assess
-    from xenassign.render.report import inspect, to_json
     from xenassign.request.select import select
     from xenassign.xen.releases import release
 
@@ -67,7 +67,7 @@ def command(
     if form == "json":
         click.echo(to_json(inspect(assessment, scmi)), nl=False)
         return
-    from xenassign.render.table import show, show_scmi
+    from xenassign.outputs.report.board_table import show, show_scmi
 
     if scmi:
         show_scmi(assessment, sys.stdout)

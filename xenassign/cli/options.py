@@ -12,8 +12,8 @@ from click.core import ParameterSource
 from xenassign.xen.releases import DEFAULT, RELEASES
 
 if TYPE_CHECKING:
-    from xenassign.assign.imagebuilder import ImageBuilderRequest
     from xenassign.devicetree.tree import Tree
+    from xenassign.outputs.imagebuilder.decide import ImageBuilderRequest
     from xenassign.request.boot_request import BootRequest
     from xenassign.request.request import Request
     from xenassign.request.system_request import SystemRequest
@@ -372,8 +372,8 @@ def _check_boot(said: BootRequest) -> None:
 
 def _imagebuilder(asked: Mapping[str, Any]) -> ImageBuilderRequest | None:
     """The request for ImageBuilder, or None. Raises InputError."""
-    from xenassign.assign.imagebuilder import ImageBuilderRequest
     from xenassign.formats.imagebuilder_cfg import read_file
+    from xenassign.outputs.imagebuilder.decide import ImageBuilderRequest
 
     base = asked["imagebuilder_base"]
     if base is None:

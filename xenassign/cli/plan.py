@@ -51,9 +51,9 @@ def command(
       xenassign plan board.dtb -d ethernet0 --memory 4096 --map auto
       xenassign plan -c xenassign.toml
     """
-    from xenassign.lint.hosts import generate_hosts
-    from xenassign.render import plans
-    from xenassign.render.report import to_json
+    from xenassign.outputs.hosts import generate_hosts
+    from xenassign.outputs.report import plans
+    from xenassign.outputs.report.plan_json import to_json
     from xenassign.system.lock import pins_of
     from xenassign.system.lock_file import read_lock
 

@@ -13,7 +13,7 @@ def command() -> None:
     Example:
       xenassign schema >xenassign.schema.json
     """
-    from xenassign.render.report import to_json
+    from xenassign.outputs.report.plan_json import to_json
     from xenassign.request.keys import schema
 
     click.echo(to_json(schema()), nl=False)

@@ -137,7 +137,7 @@ class Session:
     def fix(self, write: bool) -> str:
         """The diff of what is mechanical; with ``write`` the files are changed, all or none."""
         from xenassign.lint import fixes
-        from xenassign.render.files import replace_files
+        from xenassign.outputs.domain.files import replace_files
 
         findings = self.report().findings
         shown, changed = [], {}

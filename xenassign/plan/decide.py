@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from xenassign.assign.attach import plan_attach
 from xenassign.checks import static_memory as direct_map
 from xenassign.checks.conflicts import PAGES
 from xenassign.checks.containment import outlives
@@ -39,6 +38,7 @@ from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule
 from xenassign.host.device import HostDevice
 from xenassign.host.platform import Platform, read_platform
+from xenassign.outputs.attach.decide import plan_attach
 from xenassign.plan.child_buses import attached_findings, could_come
 from xenassign.plan.guest_tree.build import Assigned, GuestTree
 from xenassign.plan.guest_tree.edits import edits_by_node, unwanted

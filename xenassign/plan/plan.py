@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from xenassign.assign.attach import AttachPlan
 from xenassign.devicetree.addresses import Block
 from xenassign.devicetree.cells import DEFAULT_CELLS
 from xenassign.devicetree.draft import DraftNode
 from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.findings import Finding
 from xenassign.host.device import HostDevice
+from xenassign.outputs.attach.decide import AttachPlan
 from xenassign.request.property_edits import PropertyEdit
 from xenassign.request.request import Accepted, Request
 from xenassign.xen.iommu import Protection

@@ -1,7 +1,7 @@
 """The user's own dom.cfg that a domain is to be passed devices in.
 
 What it says of the domain is taken where no option says it; what it says of passed devices has to
-go with the plan. Which of its keys are set then, and how: ``render/base_cfg.py``.
+go with the plan. Which of its keys are set then, and how: ``outputs/domain/base_cfg.py``.
 """
 
 from __future__ import annotations

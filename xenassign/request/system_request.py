@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from xenassign.assign.imagebuilder import ImageBuilderRequest
 from xenassign.errors import UsageError
+from xenassign.outputs.imagebuilder.decide import ImageBuilderRequest
 from xenassign.request.boot_request import BootRequest
 from xenassign.request.request import Request
 

@@ -6,8 +6,6 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from xenassign.assign.boot import BootPlan, decide_boot
-from xenassign.assign.imagebuilder import ImageBuilderPlan, decide_imagebuilder
 from xenassign.checks.conflicts import (
     ALLOWABLE,
     FIRMWARE,
@@ -27,6 +25,8 @@ from xenassign.devicetree.tree import Node, Tree
 from xenassign.errors import UsageError
 from xenassign.findings import Finding, errors, some
 from xenassign.host.platform import Platform, read_platform
+from xenassign.outputs.boot.decide import BootPlan, decide_boot
+from xenassign.outputs.imagebuilder.decide import ImageBuilderPlan, decide_imagebuilder
 from xenassign.plan.decide import decide_on
 from xenassign.plan.kept_firmware import within
 from xenassign.plan.plan import DomainPlan

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TextIO
 
+from xenassign.outputs.report.plan_json import finding, memory_limit
+from xenassign.outputs.report.terminal import console, printable
 from xenassign.plan.address_map import Row, Source, rows
 from xenassign.plan.plan import DomainPlan
 from xenassign.plan.ram_limit import limit_text
-from xenassign.render.report import finding, memory_limit
-from xenassign.render.terminal import console, printable
 
 _STYLES = {"optional": "dim", "hole": "dim", "block": "bold"}
 _UNITS = ((1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))

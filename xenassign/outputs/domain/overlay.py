@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from xenassign.assign import host_changes
 from xenassign.devicetree.draft import DraftNode, text
+from xenassign.outputs.boot import host_changes
 from xenassign.plan.plan import DomainPlan
 
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from xenassign.assign.attach import AttachPlan, Fragment
 from xenassign.devicetree.blob_writer import to_blob
 from xenassign.devicetree.draft import DraftNode, DraftProperty, Text, text
 from xenassign.devicetree.local_fixups import with_local_fixups
 from xenassign.devicetree.source.writer import to_dts
+from xenassign.outputs.attach.decide import AttachPlan, Fragment
+from xenassign.outputs.domain.text import render_template
 from xenassign.plan.plan import DomainPlan
-from xenassign.render.text import render_template
 
 _BUS, _POPULATING = "simple-bus", "simple-pm-bus"
 

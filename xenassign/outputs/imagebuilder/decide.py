@@ -13,11 +13,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import NamedTuple, NoReturn
 
-from xenassign.assign.host_changes import UBOOT_VALUE_MAX, kept_on
 from xenassign.devicetree.places import Place
 from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule, some
 from xenassign.formats.imagebuilder_cfg import OLD_PATHS, Assignment, Config
+from xenassign.outputs.boot.host_changes import UBOOT_VALUE_MAX, kept_on
 from xenassign.plan.plan import DomainPlan
 
 #: The files that are made.

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from xenassign.assign.host_changes import all_marks, chosen_cells, domain_node
 from xenassign.checks.static_memory import uncovered
 from xenassign.devicetree.blob_edit import edited
 from xenassign.devicetree.blob_writer import to_blob
@@ -21,6 +20,7 @@ from xenassign.devicetree.tree import Node
 from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule, some
 from xenassign.host.platform import Platform
+from xenassign.outputs.boot.host_changes import all_marks, chosen_cells, domain_node
 from xenassign.plan.plan import DomainPlan
 from xenassign.request.boot_request import (
     CHOSEN,

@@ -1,6 +1,6 @@
 """The reference of xenassign.toml in docs/system.md, made of ``request.keys``.
 
-``python -m xenassign.render.project_page docs/system.md`` writes it; a test compares the two.
+``python -m xenassign.outputs.project_page docs/system.md`` writes it; a test compares the two.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from xenassign.request.keys import ALLOW, DEVICE, DOMAIN, LINT, TOP, Key, Sectio
 from xenassign.request.value_kinds import Choice, Either, Fixed, Flag, Kind, Many, Named, Number
 
 BEGIN = (
-    "<!-- Written by `python -m xenassign.render.project_page FILE`; a test compares the two. -->"
+    "<!-- Written by `python -m xenassign.outputs.project_page FILE`; a test compares the two. -->"
 )
 END = "<!-- End of what is written. -->"
 

@@ -8,8 +8,8 @@ from typing import Any
 from xenassign.devicetree.draft import DraftNode
 from xenassign.devicetree.source.writer import comment, to_dts
 from xenassign.formats.xlcfg_edit import quoted
+from xenassign.outputs.domain.overlay import domain_node
 from xenassign.plan.plan import DomainPlan, Mapping, PlannedDevice
-from xenassign.render.overlay import domain_node
 from xenassign.resources import directory
 from xenassign.xen.iommu import Shield
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from xenassign.assign.attach import MISFIT
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.local_fixups import NAME
 from xenassign.devicetree.local_references import phandle_cells
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.findings import Finding
+from xenassign.outputs.attach.decide import MISFIT
 from xenassign.xen.releases import DT_OVERLAY_BYTES_MAX
 
 #: What the two forms of a guest's tree have different: the kind of their buses.

@@ -13,14 +13,14 @@ import struct
 import zlib
 from collections.abc import Iterator
 
-from xenassign.assign.boot import BootPlan, Module
-from xenassign.assign.host_changes import UBOOT_VALUE_MAX
 from xenassign.devicetree.changes import Change, taken_for
 from xenassign.devicetree.draft import Cells, DraftNode, DraftProperty, Text, encode
 from xenassign.devicetree.source.writer import comment
 from xenassign.devicetree.tree import Property, Tree
 from xenassign.errors import OutputError
-from xenassign.render.text import render_template
+from xenassign.outputs.boot.decide import BootPlan, Module
+from xenassign.outputs.boot.host_changes import UBOOT_VALUE_MAX
+from xenassign.outputs.domain.text import render_template
 from xenassign.request.boot_request import LoadOption
 
 #: Texts that mean themselves in double quotes, and are no list of cells or bytes.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from xenassign.assign.boot import BootPlan
-from xenassign.assign.imagebuilder import COMMANDS, CONFIG
 from xenassign.devicetree.blob_edit import edited
 from xenassign.devicetree.tree import Tree
-from xenassign.render.imagebuilder import imagebuilder
-from xenassign.render.uboot import boot_cmd, boot_scr
+from xenassign.outputs.boot.decide import BootPlan
+from xenassign.outputs.boot.write import boot_cmd, boot_scr
+from xenassign.outputs.imagebuilder.decide import COMMANDS, CONFIG
+from xenassign.outputs.imagebuilder.write import imagebuilder
 from xenassign.request.boot_request import CHOSEN, HOST, UBOOT
 from xenassign.system.system import SystemPlan
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from xenassign.assign import host_changes
 from xenassign.checks import static_memory as direct_map
 from xenassign.checks.conflicts import between
 from xenassign.devicetree.blob import read_blob
@@ -16,7 +15,6 @@ from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding, errors
 from xenassign.formats.xlcfg import Config, decode, parse
 from xenassign.host.platform import Platform, read_platform
-from xenassign.lint import attach_overlay
 from xenassign.lint.guest import cross, partial
 from xenassign.lint.guest.together import holdings
 from xenassign.lint.guest.view import View
@@ -25,11 +23,13 @@ from xenassign.lint.verdict.context import Context
 from xenassign.lint.verdict.domain import domains
 from xenassign.lint.verdict.domain_node import NO_CPUS, NO_MEMORY
 from xenassign.lint.verdict.host_overlays import marks
+from xenassign.outputs.attach import check as attach_overlay
+from xenassign.outputs.boot import host_changes
+from xenassign.outputs.domain.files import render
+from xenassign.outputs.domain.overlay import domain_node as domain_overlay
+from xenassign.outputs.system_files import render_system
 from xenassign.plan.decide import decide
 from xenassign.plan.plan import DomainPlan
-from xenassign.render.files import render
-from xenassign.render.overlay import domain_node as domain_overlay
-from xenassign.render.system_files import render_system
 from xenassign.request.request import Request
 from xenassign.request.select import with_console
 from xenassign.request.system_request import SystemRequest

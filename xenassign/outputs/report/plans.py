@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TextIO
 
+from xenassign.outputs.report import address_map as space
+from xenassign.outputs.report import hosts
+from xenassign.outputs.report.terminal import console
 from xenassign.plan.plan import DomainPlan
-from xenassign.render import hosts, space
-from xenassign.render.terminal import console
 from xenassign.system.hosts import HostsPlan
 
 

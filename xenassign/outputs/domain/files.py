@@ -11,8 +11,10 @@ from pathlib import Path
 from xenassign.devicetree.blob_writer import to_blob
 from xenassign.errors import OutputError, reason_of
 from xenassign.formats import xlcfg
+from xenassign.outputs.attach import write as attach
+from xenassign.outputs.domain import base_cfg, overlay, text
+from xenassign.outputs.report import plan_json as report
 from xenassign.plan.plan import DomainPlan
-from xenassign.render import attach, base_cfg, overlay, report, text
 
 #: What follows a domain's name in the names of its files.
 ENDINGS = (

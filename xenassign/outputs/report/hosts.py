@@ -9,7 +9,7 @@ from typing import Any, TextIO
 from xenassign.devicetree.source.reader import read_source
 from xenassign.findings import Finding, rule
 from xenassign.formats import xlcfg
-from xenassign.render.terminal import console, printable
+from xenassign.outputs.report.terminal import console, printable
 from xenassign.system.differences import FOLDED, Difference, Value
 from xenassign.system.hosts import HostsPlan
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import PurePath
 
-from xenassign.assign.imagebuilder import COMMANDS, CONFIG, Command, DomU, ImageBuilderPlan
 from xenassign.formats import imagebuilder_cfg as syntax
 from xenassign.formats.imagebuilder_cfg import Config, written
 from xenassign.formats.xlcfg import encode
 from xenassign.formats.xlcfg_edit import Edit, apply
-from xenassign.render.text import render_template
+from xenassign.outputs.domain.text import render_template
+from xenassign.outputs.imagebuilder.decide import COMMANDS, CONFIG, Command, DomU, ImageBuilderPlan
 
 #: What is to be filled in of a domain, by its name: (value, what it is).
 _UNSAID = {

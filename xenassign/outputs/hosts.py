@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding
-from xenassign.lint.generated import generate_system
-from xenassign.render import hosts as rendering
-from xenassign.render.files import ENDINGS
-from xenassign.render.system_files import NAMES
+from xenassign.outputs.domain.files import ENDINGS
+from xenassign.outputs.generated import generate_system
+from xenassign.outputs.report import hosts as rendering
+from xenassign.outputs.system_files import NAMES
 from xenassign.request.system_request import SystemRequest
 from xenassign.system import lock as locking
 from xenassign.system.common_placement import Pins

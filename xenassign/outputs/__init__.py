@@ -1,0 +1,4 @@
+"""Files made of finished plans. A folder an output: ``decide``, ``write`` and ``check``.
+
+``check`` reads the bytes that ``write`` made, with the lint.
+"""

@@ -1,0 +1,1 @@
+"""Overlays for ``xl dt-overlay`` of a running Xen."""

@@ -1,0 +1,1 @@
+"""The configuration of ImageBuilder's uboot-script-gen."""

@@ -1,0 +1,1 @@
+"""What the command line shows and prints as JSON: boards, plans, address maps, differences."""
