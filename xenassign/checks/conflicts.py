@@ -1,8 +1,8 @@
 """What two domains of one system do to each other: they may share nothing of the host.
 
 A domain's plan is judged against the host alone (``Scope.leaves``); here domain is set against
-domain. Both the plans (:mod:`xenassign.system.system`) and files (:mod:`xenassign.lint.guest.together`)
-are told as ``Holding``: a node of the host and what Xen gives a domain of it.
+domain. Both plans (:mod:`xenassign.system.system`) and files (:mod:`xenassign.lint.guest.together`)
+are stated as ``Holding``: a node of the host and what Xen gives a domain of it.
 """
 
 from __future__ import annotations

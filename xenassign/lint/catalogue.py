@@ -16,7 +16,13 @@ from xenassign.rule_pages import Example
 from xenassign.xen.releases import RELEASES
 
 #: The packages whose modules register rules.
-_PACKAGES = ("xenassign.assign", "xenassign.render", "xenassign.lint")
+_PACKAGES = (
+    "xenassign.checks",
+    "xenassign.plan",
+    "xenassign.system",
+    "xenassign.lint",
+    "xenassign.outputs",
+)
 
 _WIDEST = 96  # columns of an example on a terminal; what is longer is only long
 

@@ -1,7 +1,7 @@
 """Rules about xen,reg: what it maps of the host's registers, and what the guest looks for there.
 
-Xen compares xen,reg with nothing. The places in the guest are :mod:`xenassign.lint.verdict.mappings`'.
-All addresses and sizes are bytes.
+Xen compares xen,reg with nothing. Addresses in the guest are judged in
+:mod:`xenassign.lint.verdict.mappings`. All addresses and sizes are bytes.
 """
 
 from __future__ import annotations

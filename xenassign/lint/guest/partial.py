@@ -1,7 +1,8 @@
 """Rules about what becomes of a partial device tree in the guest: accepted, and yet of no use.
 
-They stand in modules by subject, each a small function of a :class:`~xenassign.lint.guest.view.View`.
-What Xen and libxl refuse is in :mod:`xenassign.lint.verdict.dom0less` and :mod:`xenassign.lint.verdict.domcfg`.
+They are in modules by subject, each a small function of a
+:class:`~xenassign.lint.guest.view.View`. What Xen and libxl refuse is in
+:mod:`xenassign.lint.verdict.dom0less` and :mod:`xenassign.lint.verdict.domcfg`.
 """
 
 from __future__ import annotations

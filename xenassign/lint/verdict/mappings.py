@@ -1,6 +1,7 @@
 """Rules about mappings that Xen makes without a word: onto the guest's own things, of host memory.
 
-They serve xen,reg and iomem alike; what concerns xen,reg alone is in :mod:`xenassign.lint.guest.pages`.
+They serve xen,reg and iomem alike; what concerns xen,reg alone is in
+:mod:`xenassign.lint.guest.pages`.
 Nothing in Xen compares a mapping with the guest's memory map (tests/xen shows it).
 """
 

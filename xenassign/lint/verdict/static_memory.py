@@ -1,4 +1,4 @@
-"""xen,static-mem of a domain's node: what :mod:`xenassign.checks.static_memory` says of its banks."""
+"""xen,static-mem of a domain's node, judged by :mod:`xenassign.checks.static_memory`."""
 
 from __future__ import annotations
 

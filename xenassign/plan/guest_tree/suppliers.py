@@ -4,8 +4,9 @@ A phandle of the host means nothing in the guest. Each reference ends as one of
 
 * ``copied``: the provider is assigned too, or needs no hardware (fixed clocks and regulators) and
   is copied with its own suppliers;
-* ``stubbed``: a clock becomes a fixed-clock (:mod:`xenassign.plan.guest_tree.clocks`), a regulator switched
-  by a GPIO or read by its driver an always-on one (:mod:`xenassign.plan.guest_tree.regulators`);
+* ``stubbed``: a clock becomes a fixed-clock (:mod:`xenassign.plan.guest_tree.clocks`), a regulator
+  switched by a GPIO or read by its driver an always-on one
+  (:mod:`xenassign.plan.guest_tree.regulators`);
 * ``kept``: firmware that answers the guest too (SCMI with --sci, EEMI with --keep-firmware);
 * ``dropped``: with the reason.
 
