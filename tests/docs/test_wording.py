@@ -37,7 +37,7 @@ COMMENTS = ("xenassign/cli",)
 NAMES = ("xenassign/cli",)
 
 #: Templates below these paths are checked.
-TEMPLATES: tuple[str, ...] = ()
+TEMPLATES = ("templates",)
 
 Text = tuple[str, str]  #: where, for messages, and the text
 

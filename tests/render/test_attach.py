@@ -142,7 +142,7 @@ def test_the_source_tells_the_commands(generate: Generate) -> None:
 
 def test_4_19_crashes_and_the_source_says_so(generate: Generate) -> None:
     source = make(generate, "zynqmp", "ethernet0", xen="4.19")[1][f"{HOST}.dtso"].decode()
-    assert "byte by byte. Xen 4.19 crashes where it differs." in source
+    assert "byte by byte. Xen 4.19 crashes if it differs." in source
 
 
 def test_only_who_asks_gets_the_files(generate: Generate) -> None:

@@ -98,7 +98,7 @@ def dom_cfg(plan: DomainPlan) -> str:
 def _limited(plan: DomainPlan) -> str:
     """What keeps the memory below the most, where that is short enough for a line."""
     limit = plan.memory_limit
-    text = f": {limit.by} is at {limit.address:#x}" if limit else ""
+    text = f"; {limit.by} is at {limit.address:#x}" if limit else ""
     return comment(text) if len(text) <= _LIMITED else ""
 
 
