@@ -1,6 +1,6 @@
-"""The errors of xenassign: one base class, one line of text each, one exit status each.
+"""The errors of xenassign: one base class, one exit status each.
 
-A message reads ``FILE[:LINE:COL]: what; what to do``. The command line prints it after ``error:``
+A line reads ``FILE[:LINE:COL]: what; what to do``. The command line prints each after ``error:``
 and ends with ``exit_status``; a library user catches :class:`XenassignError`.
 """
 
@@ -10,14 +10,33 @@ from collections.abc import Iterable
 
 
 class XenassignError(Exception):
-    """Base of every error that xenassign raises on purpose."""
+    """Base of every error that xenassign raises on purpose. Its arguments are its lines."""
 
     #: 1: the answer is no. 2: the question could not be read.
     exit_status = 2
 
+    def __init__(self, *lines: str) -> None:
+        super().__init__(*lines)
+        self.lines = lines
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines)
+
 
 class UsageError(XenassignError):
-    """An option, a name or a value that cannot be meant."""
+    """An option, a name or a value that is invalid. Wrong names are reported together."""
+
+
+class OptionError(UsageError):
+    """A value of an option of a domain that is invalid; ``text`` follows the option's name.
+
+    ``option``: as on the command line, with its dashes. The same is a key of xenassign.toml, so
+    that the reader of that file finds the place.
+    """
+
+    def __init__(self, option: str, text: str) -> None:
+        super().__init__(f"{option}{text}" if text.startswith(":") else f"{option} {text}")
+        self.option = option
 
 
 class InputError(XenassignError):

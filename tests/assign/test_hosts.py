@@ -153,6 +153,20 @@ def test_what_no_board_has_is_no_plan(made: Board) -> None:
         decide_hosts(trees, system("a", "nothing"))
 
 
+def test_what_no_board_has_is_told_together(made: Board) -> None:
+    """Not what one of them lacks, which is a difference of the boards."""
+    trees = [made("rev1", ("a", 0x80000000, 0x1000, 10), ("b", 0x80010000, 0x1000, 11))]
+    trees.append(made("rev2", ("a", 0x80000000, 0x1000, 10)))
+    asked = system("b", "nix", "a", "nothing", maps=("nowhere=auto", "b=auto"))
+    with pytest.raises(UsageError) as caught:
+        decide_hosts(trees, asked)
+    assert [line.partition(": no such node in rev1.dtb")[0] for line in caught.value.lines] == [
+        "-d nix",
+        "-d nothing",
+        "--map nowhere",
+    ]
+
+
 def test_an_option_that_cannot_be_meant_on_one_board_refuses_that_one(made: Board) -> None:
     clock = 'clocks = <&clk>; clock-names = "apb";'
     trees = [

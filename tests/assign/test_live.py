@@ -14,7 +14,8 @@ from xenassign.errors import UsageError
 from xenassign.host.platform import read_platform
 from xenassign.plan.assess import assess
 from xenassign.plan.plan import DomainPlan
-from xenassign.request.select import resolve
+from xenassign.request.resolve import select
+from xenassign.request.select import find
 from xenassign.xen.iommu import Shield
 from xenassign.xen.releases import release
 
@@ -191,12 +192,14 @@ def test_the_release(by_xl: Plan) -> None:
 
 
 def test_a_name_of_what_xen_keeps(dom0: Tree) -> None:
-    assert resolve(dom0, "rtc0").path == "/soc/rtc@10000"
+    node = find(dom0, "rtc0")
+    assert node is not None
+    assert node.path == "/soc/rtc@10000"
     for name in ("serial0", "/soc/serial@1800", "mmu"):
         with pytest.raises(UsageError, match=r"Xen took /.* out of dom0's tree"):
-            resolve(dom0, name)
+            select(dom0, [name])
     with pytest.raises(UsageError, match="no such node"):
-        resolve(dom0, "serial7")
+        select(dom0, ["serial7"])
 
 
 def test_every_device_is_judged_for_xl(dom0: Tree) -> None:

@@ -14,9 +14,10 @@ from xenassign.devicetree.draft import Bytes, Cells, Text
 from xenassign.errors import InputError, UsageError, XenassignError
 from xenassign.formats.toml_text import parse_toml
 from xenassign.formats.xlcfg import read_file
+from xenassign.host.platform import read_platform
 from xenassign.plan.decide import decide
 from xenassign.request.keys import ALLOW, DEVICE, DOMAIN, LINT, TOP, Key, Section, schema
-from xenassign.request.project import Project, read_project
+from xenassign.request.project import Project, read_project, with_options
 from xenassign.request.property_edits import PropertyEdit
 from xenassign.request.request import (
     Accepted,
@@ -25,6 +26,7 @@ from xenassign.request.request import (
     parse_map,
     parse_memory_region,
 )
+from xenassign.request.resolve import resolve
 from xenassign.request.system_request import Allowance, SystemRequest
 from xenassign.xen.releases import release
 
@@ -540,7 +542,7 @@ path = "{path}"
             {"domain": "clock-rate = { '/nix' = 5 }"},
             "10: domain 'net': clock-rate /nix: no such node in ",
         ),
-        ({"console": "serial9"}, "2: domain 'net': xen-console serial9: no such node in "),
+        ({"console": "serial9"}, "2: xen-console serial9: no such node in "),
     ],
 )
 def test_what_the_board_refuses_has_its_line_too(
@@ -551,6 +553,76 @@ def test_what_the_board_refuses_has_its_line_too(
     tree = read_blob_file(host_files["zynqmp"])
     with pytest.raises(UsageError) as caught:
         decide(tree, made.system.domains[1])
-    said = str(made.system.located(caught.value, "net"))
+    said = str(caught.value)
     assert said.startswith(f"{made.toml.file}:{message}"), said
     assert said.count("--") == 0
+
+
+WRONG = """xen-console = "serial9"
+[[domain]]
+name = "net"
+device = ["ethernet9", "rtc0"]
+clock-rate = { "/nix" = 5 }
+[[domain]]
+name = "log"
+[[domain.device]]
+path = "gpio99"
+map = "auto"
+set = { a = 1 }
+[[domain.device]]
+path = "serial1"
+memory-region = { "nix" = "map" }
+[domain.device.allow-shared-page]
+rtc0 = "a"
+gpio98 = "b"
+[[allow]]
+code = "XA003"
+nodes = [
+  "rtc0",
+  "/nowhere",
+]
+reason = "both are ours"
+"""
+
+
+def test_every_wrong_name_of_a_file_is_told_at_once(
+    tmp_path: Path, host_files: dict[str, Path]
+) -> None:
+    """Each with its line; a device that is missing once, and not for its options again."""
+    made = read(tmp_path, WRONG)
+    with pytest.raises(UsageError) as caught:
+        resolve(made.system, read_platform(read_blob_file(host_files["zynqmp"])))
+    begins = [
+        "1: xen-console serial9: no such node in ",
+        "4: domain 'net': ethernet9: no such node in ",
+        "5: domain 'net': clock-rate /nix: no such node in ",
+        "9: domain 'log': gpio99: no such node in ",
+        "17: domain 'log', device 'serial1': allow-shared-page gpio98: no such node in ",
+        "14: domain 'log', device 'serial1': memory-region nix: no such node in ",
+        "22: [[allow]] nodes /nowhere: no such node in ",
+    ]
+    assert len(caught.value.lines) == len(begins)
+    for line, begin in zip(caught.value.lines, begins, strict=True):
+        assert line.startswith(f"{made.toml.file}:{begin}"), line
+
+
+def test_an_option_of_the_command_line_is_told_of_its_domain(
+    tmp_path: Path, host_files: dict[str, Path]
+) -> None:
+    made = read(tmp_path, BOARD.format(console="none", path="ethernet0", device="", domain=""))
+    options = {"forced": (Accepted("gpio"),), "maps": (parse_map("nix=auto"),)}
+    system = with_options(made.system, options, "net")
+    tree = read_blob_file(host_files["zynqmp"])
+    with pytest.raises(UsageError) as caught:
+        decide(tree, system.domains[1])
+    assert str(caught.value).startswith(
+        f"{made.toml.file}:7: domain 'net': map nix: no such node in "
+    )
+    system = with_options(made.system, options | {"maps": ()}, "net")
+    with pytest.raises(UsageError) as caught:
+        decide(tree, system.domains[1])
+    fix = "is not assigned; name it as a device too; an option for one domain wants --name"
+    assert str(caught.value).endswith(fix)
+    assert str(caught.value).startswith(
+        f"{made.toml.file}:7: domain 'net': force-assign-without-iommu "
+    )

@@ -10,7 +10,7 @@ from tests.answers import codes
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
 from xenassign.plan.plan import DomainPlan
-from xenassign.request.select import resolve, select
+from xenassign.request.resolve import select
 
 Plan = Callable[..., DomainPlan]
 Board = Callable[[str], Tree]
@@ -25,39 +25,39 @@ Variant = Callable[[str, str], Tree]
     ["/axi/ethernet@ff0e0000", "ethernet0", "gem3", "ethernet@ff0e0000", "axi/ethernet@ff0e0000"],
 )
 def test_a_device_is_found_by_path_alias_label_and_unique_suffix(board: Board, name: str) -> None:
-    assert resolve(board("zynqmp"), name).path == "/axi/ethernet@ff0e0000"
+    assert [node.path for node in select(board("zynqmp"), (name,))] == ["/axi/ethernet@ff0e0000"]
 
 
 def test_an_unknown_path_names_the_nearest(board: Board) -> None:
     with pytest.raises(UsageError, match=r"did you mean .*/axi/ethernet@ff0e0000"):
-        resolve(board("zynqmp"), "/axi/ethernet@ff0e0001")
+        select(board("zynqmp"), ("/axi/ethernet@ff0e0001",))
 
 
 def test_an_unknown_name_that_resembles_nothing_points_to_inspect(board: Board) -> None:
     with pytest.raises(UsageError, match="`xenassign inspect` lists the devices"):
-        resolve(board("zynqmp"), "qqqqqqqqqqqq")
+        select(board("zynqmp"), ("qqqqqqqqqqqq",))
 
 
 def test_an_ambiguous_suffix_lists_what_it_fits(board: Board) -> None:
     with pytest.raises(UsageError, match=r"fits 2 nodes.*bus@7b000000/.*bus@7c000000/"):
-        resolve(board("tricky"), "ethernet@1000")
+        select(board("tricky"), ("ethernet@1000",))
 
 
 def test_a_suffix_is_whole_components(board: Board) -> None:
     with pytest.raises(UsageError, match="no such node"):
-        resolve(board("zynqmp"), "net@ff0e0000")
+        select(board("zynqmp"), ("net@ff0e0000",))
 
 
 def test_an_absolute_path_is_no_suffix(board: Board) -> None:
     with pytest.raises(UsageError, match="no such node"):
-        resolve(board("zynqmp"), "/ethernet@ff0e0000")
+        select(board("zynqmp"), ("/ethernet@ff0e0000",))
 
 
 def test_an_alias_that_leads_nowhere_is_not_found(board: Board) -> None:
     """As in a tree that the device was taken out of."""
     path = board("tricky").aliases["ghost0"]
     with pytest.raises(UsageError, match=f"ghost0: it stands for {path}, which is not in "):
-        resolve(board("tricky"), "ghost0")
+        select(board("tricky"), ("ghost0",))
 
 
 @pytest.mark.parametrize(
@@ -71,6 +71,17 @@ def test_malformed_names_are_not_found(board: Board, name: str) -> None:
 def test_the_same_node_by_two_names_is_named_twice(board: Board) -> None:
     with pytest.raises(UsageError, match="named twice"):
         select(board("zynqmp"), ("ethernet0", "gem3"))
+
+
+def test_every_wrong_name_is_told_at_once(board: Board) -> None:
+    names = ("gpio99", "ethernet0", "/nothing", "/axi/nothing@*")
+    with pytest.raises(UsageError) as caught:
+        select(board("zynqmp"), names)
+    assert [line.partition(":")[0] for line in caught.value.lines] == [
+        "-d gpio99",
+        "-d /nothing",
+        "-d /axi/nothing@*",
+    ]
 
 
 def test_a_glob_takes_what_fits_component_by_component(board: Board) -> None:

@@ -23,6 +23,7 @@ from xenassign.host.platform import read_platform
 from xenassign.plan.decide import decide_on
 from xenassign.plan.plan import DomainPlan, PlannedDevice
 from xenassign.request.request import Request
+from xenassign.request.resolve import Resolved
 from xenassign.xen.board import read_board
 from xenassign.xen.releases import DEFAULT, release
 
@@ -108,7 +109,8 @@ def _compared(
         kind = node.compatible
         if not is_device(node) or not node.available or kind in seen or not bindings.knows(kind):
             continue
-        plan = decide_on(board, Request(devices=(node.path,), policy="trust"))
+        request = Request(devices=(node.path,), policy="trust")
+        plan = decide_on(board, Resolved(request, {node: node.path}))
         if errors(plan.findings) or plan.devices[0].path != node.path:
             continue
         seen.add(kind)

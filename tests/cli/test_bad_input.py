@@ -137,6 +137,17 @@ def test_an_unknown_path_names_the_nearest(out: Path, qemu: Path) -> None:
     one_line(done, 2, "-d /pl031@9010001: no such node", f"did you mean {PL031}")
 
 
+def test_every_wrong_name_has_its_line(host_files: dict[str, Path], tmp_path: Path) -> None:
+    names = ("-d", "/nix", "-d", PL031, "--map", "nix=auto", "--allow-shared-page", "gpio")
+    done = run("generate", host_files["qemu"], *names, "-o", tmp_path / "out")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert [line.partition(": no such node in ")[0] for line in done.stderr.splitlines()] == [
+        "error: -d /nix",
+        "error: --allow-shared-page gpio",
+        "error: --map nix",
+    ]
+
+
 def test_a_path_twice(out: Path, qemu: Path) -> None:
     one_line(generate(qemu, out, "-d", PL031), 2, f"{PL031} is named twice")
 

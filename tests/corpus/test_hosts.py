@@ -82,7 +82,7 @@ def _usable(tree: Tree, path: str) -> bool:
 def placed(host: HostPlan) -> dict[Block, PlacedBlock]:
     found: dict[Block, PlacedBlock] = {}
     for plan in host.system.domains if host.system else ():
-        names = Names(host.asked.tree, plan.request.devices)
+        names = Names(plan.called)
         for owner in plan.owners:
             node = host.asked.tree.find(owner.path)
             assert node is not None
@@ -92,8 +92,8 @@ def placed(host: HostPlan) -> dict[Block, PlacedBlock]:
 
 
 def guest(host: HostPlan, domain: str) -> Guest:
-    assert host.asked.request is not None
-    asked = next(one for one in host.asked.request.domains if one.name == domain)
+    assert host.asked.system is not None
+    asked = next(one for one in host.asked.system.request.domains if one.name == domain)
     gic = host.asked.platform.gic
     memory = asked.memory << 20 if asked.memory else None
     return Guest(asked.release, gic.version if gic else 3, asked.vpl011, memory)
@@ -101,9 +101,9 @@ def guest(host: HostPlan, domain: str) -> Guest:
 
 def automatic(host: HostPlan, key: Block) -> bool:
     """Whether ``auto`` placed a block: all of a domain but what is named by another --map."""
-    assert host.asked.request is not None
-    asked = next(one for one in host.asked.request.domains if one.name == key[0])
-    named = [one.device for one in asked.maps if one.device]
+    assert host.asked.system is not None
+    asked = next(one for one in host.asked.system.domains if one.name == key[0])
+    named = [one.node for one, _ in asked.maps]
     return not any(name and (key[1] == name or key[1].startswith(f"{name}/")) for name in named)
 
 

@@ -18,6 +18,7 @@ from xenassign.host.platform import Platform, read_platform
 from xenassign.host.running import dom0_tree, guest_of
 from xenassign.plan.decide import judge_request
 from xenassign.request.request import Request
+from xenassign.request.resolve import Resolved
 from xenassign.xen.board import read_board
 from xenassign.xen.iommu import Shield, protection
 from xenassign.xen.releases import DEFAULT, release
@@ -107,7 +108,7 @@ def judged(platform: Platform) -> Iterator[tuple[str, Shield, tuple[Finding, ...
     for node in platform.tree.nodes():
         if is_device(node):
             request = Request(devices=(node.path,), release=release(DEFAULT), routes=("xl",))
-            found = judge_request(board, request, [node])
+            found = judge_request(board, Resolved(request, {node: node.path}))
             shield = protection(platform, board.iommus, read_device(platform, node)).shield
             yield node.path, shield, found.findings
 

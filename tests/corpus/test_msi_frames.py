@@ -10,6 +10,7 @@ from xenassign.devicetree.blob import read_blob
 from xenassign.host.platform import read_platform
 from xenassign.plan.decide import judge_request
 from xenassign.request.request import Request
+from xenassign.request.resolve import Resolved
 from xenassign.xen.board import read_board
 from xenassign.xen.releases import DEFAULT, release
 
@@ -47,7 +48,7 @@ def test_msi_controllers_of_boards(
     board = read_board(platform, release(DEFAULT))
     found = {}
     for msi in platform.msi:
-        judged = judge_request(board, Request(devices=(msi.node.path,)), [msi.node])
+        judged = judge_request(board, Resolved(Request((msi.node.path,)), {msi.node: ""}))
         told = [f for f in judged.findings if f.rule.code == "XA109" and f.node == msi.node.path]
         found[msi.node.compatible[0]] = (msi.kind, bool(told))
     assert found == expected

@@ -25,6 +25,7 @@ from xenassign.host.platform import read_platform
 from xenassign.plan.decide import decide_on
 from xenassign.plan.plan import DomainPlan, PlannedDevice
 from xenassign.request.request import Request
+from xenassign.request.resolve import Resolved
 from xenassign.xen.board import Board, read_board
 from xenassign.xen.releases import DEFAULT, release
 
@@ -40,10 +41,8 @@ def plans(board: Board) -> Iterator[DomainPlan]:
     """Each device of a board alone."""
     for node in board.platform.tree.nodes():
         if is_device(node):
-            yield decide_on(
-                board,
-                Request(devices=(node.path,), release=release(DEFAULT), policy="trust"),
-            )
+            request = Request(devices=(node.path,), release=release(DEFAULT), policy="trust")
+            yield decide_on(board, Resolved(request, {node: node.path}))
 
 
 @in_chunks

@@ -22,6 +22,7 @@ from xenassign.plan.assess import BoardAssessment, assess
 from xenassign.plan.decide import decide_on
 from xenassign.request.keys import DEVICE, DOMAIN, LINT, TOP, Section
 from xenassign.request.project import read_project
+from xenassign.request.resolve import resolve_domain
 from xenassign.xen.releases import DEFAULT, release
 
 BOARDS = ("qemu", "zynqmp", "rcar", "imx8", "rk3588", "juno", "ti", "tricky")
@@ -72,7 +73,7 @@ def test_every_device_offered_can_be_had(made: Made, tmp_path: Path, name: str) 
             path.write_text(uncommented(text, line).replace('= "" },', '= "known" },'))
         project = read_project(path)
         (request,) = project.system.domains
-        plan = decide_on(found.board, request)
+        plan = decide_on(found.board, resolve_domain(request, found.board.platform)[1])
         assert not errors(plan.findings), line
         assert f'"{request.devices[0]}"' in line
         assert project.hosts == (str(tmp_path / "board.dtb"),)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from xenassign.checks.scope import Scope
 from xenassign.devicetree.addresses import on_processor_bus
@@ -69,7 +69,7 @@ def why_forced(dma: Dma, accepted: Accepted | None = None, direct_map: bool = Fa
     return f"forced; it masters no DMA: {dma.evidence}{because}"
 
 
-def accepted_for(device: HostDevice, named: dict[Node, Accepted]) -> Accepted | None:
+def accepted_for(device: HostDevice, named: Mapping[Node, Accepted]) -> Accepted | None:
     """Who said that a device may go unprotected: of itself, or of the nearest node around it."""
     return next((named[node] for node in device.node.lineage() if node in named), None)
 
@@ -79,7 +79,7 @@ def judge(
     request: Request,
     device: HostDevice,
     shield: Protection,
-    named: dict[Node, Accepted],
+    named: Mapping[Node, Accepted],
 ) -> tuple[bool, list[Finding]]:
     """(forced, findings) for one device. ``named``: --force-assign-without-iommu, by node.
 

@@ -58,7 +58,7 @@ def cli() -> None:
 
 
 def main() -> NoReturn:
-    """The entry point. Every error is one line on stderr; the exit status is the error's."""
+    """The entry point. An error is a line on stderr; the exit status is the error's."""
     try:
         if "_XENASSIGN_COMPLETE" in os.environ:
             from xenassign.cli.completion import register
@@ -68,35 +68,35 @@ def main() -> NoReturn:
         sys.stdout.flush()
         sys.exit(status if isinstance(status, int) else 0)
     except XenassignError as error:
-        _die(str(error), error.exit_status)
+        _die(error.exit_status, *error.lines)
     except click.exceptions.Abort:
-        _die("interrupted", 130)
+        _die(130, "interrupted")
     except click.ClickException as error:
         if type(error).__name__ == "NoArgsIsHelpError":  # click 8.2 and newer have it
             click.echo(error.format_message())
             sys.exit(2)
         context = getattr(error, "ctx", None)
         where = context.command_path if context else "xenassign"
-        _die(f"{error.format_message().rstrip('.')}; see `{where} --help`", 2)
+        _die(2, f"{error.format_message().rstrip('.')}; see `{where} --help`")
     except OSError as error:
         if not isinstance(error, BrokenPipeError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            _die(f"standard output: {error.strerror or error}; no more output can be written", 2)
+            _die(2, f"standard output: {error.strerror or error}; no more output can be written")
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except KeyboardInterrupt:
-        _die("interrupted", 130)
+        _die(130, "interrupted")
     except Exception as error:
         if os.environ.get("XENASSIGN_DEBUG"):
             raise
         _die(
+            2,
             f"internal error, {type(error).__name__}: {error}; this is a bug in xenassign, please"
             " report it (XENASSIGN_DEBUG=1 prints the traceback)",
-            2,
         )
 
 
-def _die(message: str, status: int) -> NoReturn:
-    if message:
-        click.echo(f"error: {' '.join(message.split())}", err=True)
+def _die(status: int, *lines: str) -> NoReturn:
+    for line in filter(None, lines):
+        click.echo(f"error: {' '.join(line.split())}", err=True)
     sys.exit(status)

@@ -57,11 +57,11 @@ def command(
     from xenassign.host.platform import read_platform
     from xenassign.outputs.report.plan_json import inspect, to_json
     from xenassign.plan.assess import assess
-    from xenassign.request.select import select
+    from xenassign.request.resolve import select
     from xenassign.xen.releases import release
 
     tree = read_host(host)
-    only = select(tree, paths) if paths else None
+    only = [*select(tree, paths)] if paths else None
     xen = release(version_by(version, [tree]))
     assessment = assess(read_platform(tree), xen, only, driver_set(drivers), assignable)
     if form == "json":

@@ -30,7 +30,7 @@ from xenassign.lint.verdict.context import Context
 from xenassign.lint.verdict.domain import context_of
 from xenassign.lint.verdict.foretell import verdicts
 from xenassign.lint.verdict.host_overlays import domain_nodes, marks, reserved_marks
-from xenassign.request.select import with_console
+from xenassign.request.resolve import with_console
 from xenassign.xen.iommu import iommus
 from xenassign.xen.releases import Release
 

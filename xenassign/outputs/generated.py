@@ -28,12 +28,13 @@ from xenassign.outputs.boot import host_changes
 from xenassign.outputs.domain.files import render
 from xenassign.outputs.domain.overlay import domain_node as domain_overlay
 from xenassign.outputs.system_files import render_system
-from xenassign.plan.decide import decide
+from xenassign.plan.decide import decide_on
 from xenassign.plan.plan import DomainPlan
 from xenassign.request.request import Request
-from xenassign.request.select import with_console
+from xenassign.request.resolve import ResolvedSystem, resolve, resolve_domain
 from xenassign.request.system_request import SystemRequest
-from xenassign.system.system import SystemPlan, decide_system, settled
+from xenassign.system.system import SystemPlan, decide_resolved, settled
+from xenassign.xen.board import read_board
 from xenassign.xen.iommu import iommus
 
 
@@ -42,19 +43,24 @@ def generate(tree: Tree, request: Request) -> tuple[DomainPlan, dict[str, bytes]
 
     Raises XenassignError where the request or the tree can't be read.
     """
-    platform = with_console(read_platform(tree), request.xen_console)
-    return _made(decide(tree, request, platform), platform, tree.file)
+    platform, resolved = resolve_domain(request, read_platform(tree))
+    plan = decide_on(read_board(platform, request.release, request.drivers), resolved)
+    return _made(plan, platform, tree.file)
 
 
 def generate_system(
-    tree: Tree, request: SystemRequest, platform: Platform | None = None
+    tree: Tree, request: SystemRequest
 ) -> tuple[SystemPlan, dict[str, bytes], list[str]]:
-    """The same for all domains of a system, and for what they do to each other.
+    """The same for all domains of a system, and for what they do to each other."""
+    return generate_resolved(resolve(request, read_platform(tree)))
 
-    ``platform``: that of the tree, with the console.
-    """
-    platform = platform or with_console(read_platform(tree), request.domains[0].xen_console)
-    system = decide_system(tree, request, platform)
+
+def generate_resolved(
+    asked: ResolvedSystem,
+) -> tuple[SystemPlan, dict[str, bytes], list[str]]:
+    """The same for names that were looked up."""
+    platform, tree = asked.platform, asked.platform.tree
+    system = decide_resolved(asked)
     marked = frozenset(mark.path for plan in system.domains for mark in plan.marks)
     refusals = [finding.text(tree.file) for finding in errors(system.about_all)]
     plans: list[DomainPlan] = []
@@ -66,7 +72,7 @@ def generate_system(
         files.update(made)
         refusals += refused
     if not refusals:
-        refusals = list(_together(tree, platform, request, files))
+        refusals = list(_together(asked, files))
     system = system._replace(domains=tuple(plans))
     if not refusals:
         files.update(render_system(system, tree))
@@ -96,19 +102,17 @@ def _booted(system: SystemPlan, platform: Platform) -> Iterator[str]:
             yield from (finding.text(tree.file) for finding in errors(found))
 
 
-def _together(
-    tree: Tree, platform: Platform, request: SystemRequest, files: dict[str, bytes]
-) -> Iterator[str]:
+def _together(asked: ResolvedSystem, files: dict[str, bytes]) -> Iterator[str]:
     """The errors between domains that the partial trees show, from their bytes."""
-    first = request.domains[0]
+    first, platform = asked.request.domains[0], asked.platform
     context = Context(first.release, platform, iommus(platform, first.release, first.drivers))
     held = [
         held
-        for one in request.domains
+        for one in asked.domains
         for held in holdings(one.name, View(read_blob(files[f"{one.name}.dtb"]), context))
     ]
-    found, _ = settled(tree, between(held), request)
-    yield from (finding.text(tree.file) for finding in errors(c.finding for c in found))
+    found, _ = settled(between(held), asked)
+    yield from (finding.text(platform.tree.file) for finding in errors(c.finding for c in found))
 
 
 def _made(

@@ -8,9 +8,10 @@ from typing import NamedTuple
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding
 from xenassign.outputs.domain.files import ENDINGS
-from xenassign.outputs.generated import generate_system
+from xenassign.outputs.generated import generate_resolved
 from xenassign.outputs.report import hosts as rendering
 from xenassign.outputs.system_files import NAMES
+from xenassign.request.resolve import ResolvedSystem
 from xenassign.request.system_request import SystemRequest
 from xenassign.system import lock as locking
 from xenassign.system.common_placement import Pins
@@ -37,10 +38,8 @@ def generate_hosts(
     files: dict[str, dict[str, bytes]] = {}
     refused: dict[str, list[str]] = {}
 
-    def made(host: HostRequest, own: SystemRequest) -> SystemPlan:
-        system, files[host.name], refused[host.name] = generate_system(
-            host.tree, own, host.platform
-        )
+    def made(host: HostRequest, asked: ResolvedSystem) -> SystemPlan:
+        system, files[host.name], refused[host.name] = generate_resolved(asked)
         return system
 
     plan = on_each(trees, request, pins, made)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from xenassign.devicetree.tree import Node
@@ -11,6 +11,7 @@ from xenassign.host.device import HostDevice, is_device, read_device
 from xenassign.host.platform import Platform
 from xenassign.plan.decide import judge_request
 from xenassign.request.request import Request
+from xenassign.request.resolve import Resolved
 from xenassign.xen.board import Board, read_board
 from xenassign.xen.iommu import Protection, protection
 from xenassign.xen.releases import Release
@@ -39,7 +40,7 @@ class BoardAssessment(NamedTuple):
 def assess(
     platform: Platform,
     release: Release,
-    only: list[Node] | None = None,
+    only: Sequence[Node] | None = None,
     drivers: frozenset[str] | None = None,
     assignable: bool = False,
 ) -> BoardAssessment:
@@ -53,11 +54,11 @@ def assess(
     return BoardAssessment(board, tuple(found))
 
 
-def _judged(board: Board, release: Release, wanted: list[Node]) -> Iterator[Assessment]:
+def _judged(board: Board, release: Release, wanted: Sequence[Node]) -> Iterator[Assessment]:
     routes = ("xl",) if board.platform.dom0_tree is not None else ROUTES
     for node in wanted:
         asked = Request(devices=(node.path,), release=release, routes=routes)
-        judged = judge_request(board, asked, [node])
+        judged = judge_request(board, Resolved(asked, {node: node.path}))
         device = next((d for d in judged.inside.devices if d.node is node), None)
         device = device or read_device(board.platform, node)
         shield = protection(board.platform, board.iommus, device)

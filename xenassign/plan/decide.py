@@ -56,8 +56,9 @@ from xenassign.plan.plan import DomainPlan, HostMark, PlannedDevice, PlannedRegi
 from xenassign.plan.ram_limit import explain_limit
 from xenassign.plan.sci import Firmware, judge_firmware
 from xenassign.request import base_cfg
+from xenassign.request.origin import mistake, origin_of
 from xenassign.request.request import Accepted, MapOption, Request
-from xenassign.request.select import resolve, select, with_console
+from xenassign.request.resolve import Resolved, resolve_domain
 from xenassign.xen.board import Board, read_board
 from xenassign.xen.direct_map import at_host
 from xenassign.xen.iommu import Protection, protection
@@ -88,17 +89,16 @@ class Judgement(NamedTuple):
 
 
 def judge_request(
-    board: Board,
-    request: Request,
-    requested: list[Node],
-    elsewhere: frozenset[Node] = frozenset(),
+    board: Board, resolved: Resolved, elsewhere: frozenset[Node] = frozenset()
 ) -> Judgement:
     """Everything that can refuse a request. Raises UsageError where an option can't be meant.
 
     ``elsewhere``: the nodes that other domains of the system get (``Scope``).
     """
-    platform, tree = board.platform, board.platform.tree
+    platform, request, requested = board.platform, resolved.request, [*resolved.devices]
     inside = scope(platform, requested, elsewhere)
+    _check_assigned(inside, resolved)
+    named, allowed = resolved.forced, resolved.shared
     gic = platform.gic.version if platform.gic else 3
     memory = request.memory * MIB if request.memory is not None else None
     guest = Guest(request.release, gic, request.vpl011, memory)
@@ -114,10 +114,6 @@ def judge_request(
     if request.vcpus is not None and request.vcpus > most:
         message = f"{request.vcpus} vCPUs are more than the {most} of a GICv{gic}"
         findings.append(TOO_MANY_VCPUS(message))
-    named = {
-        _member(tree, inside, one.node, "--force-assign-without-iommu"): one
-        for one in request.forced
-    }
     shields = {d.path: protection(platform, board.iommus, d) for d in inside.devices}
     forced: dict[str, bool] = {}
     translation = direct_map.translation(inside.devices) if request.direct_map else None
@@ -133,9 +129,8 @@ def judge_request(
         findings += outlives(device, dma, forced=forced[device.path])
     findings += stream_findings(board, inside, shields)
     findings += attached_findings(board, inside)
-    allowed = {resolve(tree, one.node, "--allow-shared-page"): one for one in request.shared}
     firmware = judge_firmware(board, inside, request, allowed)
-    carved, told_regions = memory_regions(board, inside, request)
+    carved, told_regions = memory_regions(board, inside, resolved)
     findings += (*firmware.findings, *told_regions)
     regions = (*firmware.regions, *carved)
     findings += mapped_frames(board, inside, regions)
@@ -145,7 +140,7 @@ def judge_request(
         request,
         guest,
         board.neighbours,
-        _map_options(tree, inside, regions, request),
+        _map_options(inside, regions, resolved),
         allowed,
     )
     findings += placement.findings
@@ -172,30 +167,34 @@ def decide(tree: Tree, request: Request, platform: Platform | None = None) -> Do
     ``platform``: that of the tree, when it was read before. Raises UsageError where the request
     cannot be meant (no such node, a malformed option).
     """
-    platform = with_console(platform or read_platform(tree), request.xen_console)
-    return decide_on(read_board(platform, request.release, request.drivers), request)
+    platform, resolved = resolve_domain(request, platform or read_platform(tree))
+    return decide_on(read_board(platform, request.release, request.drivers), resolved)
 
 
 def decide_on(
     board: Board,
-    request: Request,
+    resolved: Resolved,
     elsewhere: frozenset[Node] = frozenset(),
     between: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
 ) -> DomainPlan:
-    """The same for a board that was read before, with the request's release and drivers.
+    """The same for a board that was read before, with the release and drivers of the request.
 
     ``elsewhere``: the nodes that other domains of the system get (``Scope``). ``between``:
     by host path what was accepted of pages that another domain has too.
     """
-    tree = board.platform.tree
-    judged = judge_request(board, request, select(tree, request.devices), elsewhere)
-    inside, placement = judged.inside, judged.placement
-    rates = tuple((r, resolve(tree, r.node, "--clock-rate")) for r in request.clock_rates)
-    firmware = judged.firmware
+    tree, request = board.platform.tree, resolved.request
+    judged = judge_request(board, resolved, elsewhere)
+    inside, placement, firmware = judged.inside, judged.placement, judged.firmware
     mapped_nodes = frozenset(region.node for region in judged.regions)
-    edits = edits_by_node(tree, inside, request.edits)
+    edits = edits_by_node(inside, resolved.edits)
     rewriting = Suppliers(
-        tree, inside, rates, mapped_nodes, firmware.kept, firmware.offered, unwanted(edits)
+        tree,
+        inside,
+        resolved.clock_rates,
+        mapped_nodes,
+        firmware.kept,
+        firmware.offered,
+        unwanted(edits),
     )
     assigned = {
         d.node: Assigned(
@@ -229,6 +228,7 @@ def decide_on(
         findings += told
     made = DomainPlan(
         request=request,
+        called=resolved.devices,
         host_file=tree.file,
         model=board.platform.model,
         devices=devices,
@@ -304,34 +304,49 @@ def _planned_region(region: Region, judged: Judgement, building: GuestTree) -> P
     )
 
 
-def _member(tree: Tree, inside: Scope, name: str, option: str) -> Node:
-    """A node named by an option that only makes sense for what is assigned."""
-    node = resolve(tree, name, option)
-    if not inside.has(node) and not any(inside.has(below) for below in node.walk()):
-        raise UsageError(f"{option} {name}: {node.path} is not assigned; name it with -d too")
-    return node
+def _check_assigned(inside: Scope, resolved: Resolved) -> None:
+    """Raises UsageError with a line for each forced device that is not assigned."""
+    option = "--force-assign-without-iommu"
+    wrong = [
+        _not_assigned(option, one.node, node)
+        for node, one in resolved.forced.items()
+        if not _reaches(inside, node)
+    ]
+    if wrong:
+        raise UsageError(*wrong)
+
+
+def _reaches(inside: Scope, node: Node) -> bool:
+    """Whether a node, or one below it, is assigned."""
+    return any(inside.has(below) for below in node.walk())
+
+
+def _not_assigned(option: str, name: str, node: Node) -> str:
+    fix = "name it with -d too"
+    if origin_of(name) is not None:
+        fix = "name it as a device too; an option for one domain wants --name"
+    return mistake(option, name, f"{node.path} is not assigned; {fix}")
 
 
 def _map_options(
-    tree: Tree, inside: Scope, regions: tuple[Region, ...], request: Request
+    inside: Scope, regions: tuple[Region, ...], resolved: Resolved
 ) -> dict[Node, list[MapOption]]:
+    """By node the options for it. Raises UsageError with a line for each that fits nothing."""
     options: dict[Node, list[MapOption]] = defaultdict(list)
     claimants: list[Claimant] = [*inside.devices, *regions]
     placed = {one.node: one for one in claimants}
-    for option in request.maps:
-        if option.device is None:
-            continue
-        node = resolve(tree, option.device, "--map")
-        device = placed.get(node)
-        if device is None:
-            _member(tree, inside, option.device, "--map")
+    wrong: list[str] = []
+    for option, node in resolved.maps:
+        name, device = option.node or "", placed.get(node)
         blocks = [block.index for block in device.blocks] if device else []
-        if not blocks and (isinstance(option.target, int) or option.index is not None):
-            raise UsageError(f"--map {option.device}: {node.path} has no registers to map")
-        if option.index is not None and option.index not in blocks:
-            there = ", ".join(map(str, blocks))
-            raise UsageError(
-                f"--map {option.device}#{option.index}: {node.path} has the blocks {there}"
-            )
+        if device is None and not _reaches(inside, node):
+            wrong.append(_not_assigned("--map", name, node))
+        elif not blocks and (isinstance(option.target, int) or option.block is not None):
+            wrong.append(mistake("--map", name, f"{node.path} has no registers to map"))
+        elif option.block is not None and option.block not in blocks:
+            why = f"{node.path} has the blocks {', '.join(map(str, blocks))}"
+            wrong.append(mistake("--map", name, why, f"#{option.block}"))
         options[node].append(option)
+    if wrong:
+        raise UsageError(*wrong)
     return options

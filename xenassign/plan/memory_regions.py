@@ -30,8 +30,8 @@ from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule, some
 from xenassign.host.platform import Platform
 from xenassign.plan.placement import Placement, pages
-from xenassign.request.request import MemoryOption, Request
-from xenassign.request.select import resolve
+from xenassign.request.origin import mistake
+from xenassign.request.resolve import Resolved
 from xenassign.xen.board import Board, regions_of
 from xenassign.xen.iommu import Protection
 
@@ -52,12 +52,12 @@ class _Named(NamedTuple):
 
 
 def memory_regions(
-    board: Board, inside: Scope, request: Request
+    board: Board, inside: Scope, resolved: Resolved
 ) -> tuple[tuple[Region, ...], tuple[Finding, ...]]:
-    """The regions to map, and what is to be said. Raises UsageError for an idle option."""
+    """The regions to map, and what is to be said. Raises UsageError for idle options."""
     tree = board.platform.tree
     named = _named(tree, inside)
-    asked = _asked(tree, inside, named, request.memory_regions)
+    asked = _asked(tree, inside, named, resolved)
     mapped: list[Region] = []
     findings: list[Finding] = []
     for one in named:
@@ -68,7 +68,7 @@ def memory_regions(
             findings.append(DROPPED(message, node=one.users[0], prop="memory-region"))
             continue
         others = _others(board, inside, [other.node for other in named], one.node)
-        xl = "xl" in request.routes and not _dom0_has(board, one.node)
+        xl = "xl" in resolved.request.routes and not _dom0_has(board, one.node)
         refusal = _refusal(one, wish, others, xl)
         if refusal is not None:
             findings.append(refusal)
@@ -108,27 +108,25 @@ def _named(tree: Tree, inside: Scope) -> list[_Named]:
     return [_Named(node, tuple(users)) for node, users in ordered]
 
 
-def _asked(
-    tree: Tree, inside: Scope, named: list[_Named], options: tuple[MemoryOption, ...]
-) -> dict[Node, str]:
+def _asked(tree: Tree, inside: Scope, named: list[_Named], resolved: Resolved) -> dict[Node, str]:
     """What --memory-region says of each region: that which says most counts."""
     asked: dict[Node, str] = {}
     exact: dict[Node, str] = {}
+    options = resolved.request.memory_regions
     every = {one.node: o.action for o in options if o.node is None for one in named}
-    for option in options:
-        if option.node is None:
-            continue
-        node = resolve(tree, option.node, "--memory-region")
+    idle: list[str] = []
+    for option, node in resolved.memory_regions:
         below = {r for n in node.walk() if inside.has(n) for r in regions_of(tree, n)}
         fitting = [one.node for one in named if one.node is node or one.node in below]
         if not fitting:
             some = ", ".join(one.node.path for one in named)
             hint = f"they are {some}" if some else "it has none"
-            raise UsageError(
-                f"--memory-region {option.node}: fits no memory region of the domain; {hint}"
-            )
+            why = f"fits no memory region of the domain; {hint}"
+            idle.append(mistake("--memory-region", option.node or "", why))
         for region in fitting:
             (exact if region is node else asked)[region] = option.action
+    if idle:
+        raise UsageError(*idle)
     return {**every, **asked, **exact}
 
 

@@ -7,6 +7,7 @@ lies in them is handed over with it. All addresses and sizes are bytes.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from collections.abc import Mapping as Table
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -20,6 +21,7 @@ from xenassign.findings import Finding, rule
 from xenassign.host.neighbours import Neighbours
 from xenassign.plan.holes import GRANULE, Space, Wish, aligned, settle
 from xenassign.plan.plan import Mapping, PlacedBlock
+from xenassign.request.origin import mistake
 from xenassign.request.request import Accepted, MapOption, Request, Window
 from xenassign.xen.layout import Guest, clashes, memory_limit
 from xenassign.xen.releases import GUEST_IPA_BITS_MAX
@@ -77,7 +79,7 @@ def place_devices(
     guest: Guest,
     neighbours: Neighbours,
     options: dict[Node, list[MapOption]],
-    allowed: dict[Node, Accepted],
+    allowed: Table[Node, Accepted],
 ) -> Placement:
     """Places every block of the devices and regions.
 
@@ -229,28 +231,27 @@ def _target(
 ) -> int | str | Window:
     """The guest page of a block, or how to choose it. First match wins; raises UsageError."""
     start, _ = pages(block)
-    everywhere = [option for option in request.maps if option.device is None]
+    everywhere = [option for option in request.maps if option.node is None]
     for option in (*chosen, *everywhere):
-        if option.index is not None and (window or option.index != block.index):
+        if option.block is not None and (window or option.block != block.index):
             continue
         if not isinstance(option.target, int):
             return option.target
         if window:
             continue
-        base = block if option.index is not None else first
+        name, at = option.node or "", f"={option.target:#x}"
+        base = block if option.block is not None else first
         offset = base.address % PAGE_SIZE
         if option.target % PAGE_SIZE not in (0, offset):
-            raise UsageError(
-                f"--map {option.device}={option.target:#x}: not page aligned; give a multiple of"
-                f" {PAGE_SIZE:#x}" + (f", or one plus {offset:#x}" if offset else "")
-            )
+            why = f"not page aligned; give a multiple of {PAGE_SIZE:#x}"
+            why += f", or one plus {offset:#x}" if offset else ""
+            raise UsageError(mistake("--map", name, why, at))
         page = option.target - option.target % PAGE_SIZE
         moved = page + start - pages(base)[0]
         if moved < 0:
-            raise UsageError(
-                f"--map {option.device}={option.target:#x}: block {block.index} would land below"
-                f" address 0; give each block its place with --map {option.device}#INDEX=ADDRESS"
-            )
+            why = f"block {block.index} would land below address 0"
+            fix = f"give each block its place with --map {name}#INDEX=ADDRESS"
+            raise UsageError(mistake("--map", name, f"{why}; {fix}", at))
         return moved
     return "identity"
 
@@ -274,7 +275,7 @@ def _shared(
     scope: Scope,
     neighbours: Neighbours,
     device: Claimant,
-    allowed: dict[Node, Accepted],
+    allowed: Table[Node, Accepted],
     mapped: frozenset[Node],
 ) -> Iterator[Finding]:
     """The neighbours in the device's pages that are not assigned with it, in one line.

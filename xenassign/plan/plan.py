@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping as Table
 from typing import NamedTuple
 
 from xenassign.devicetree.addresses import Block
 from xenassign.devicetree.cells import DEFAULT_CELLS
 from xenassign.devicetree.draft import DraftNode
 from xenassign.devicetree.spans import PAGE_SIZE
+from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding
 from xenassign.host.device import HostDevice
 from xenassign.outputs.attach.decide import AttachPlan
@@ -167,6 +169,7 @@ class MemoryLimit(NamedTuple):
 class DomainPlan(NamedTuple):
     """Everything that was decided about a domain.
 
+    ``called``: the requested nodes, in order, each with what the user called it.
     ``regions`` are the pages that the devices need beside their registers. ``tree`` is the partial
     device tree, ``marks`` the host nodes to mark, ``memory_mb_max`` the
     most memory in MiB that leaves every mapping free of RAM, ``memory_limit`` what keeps it from
@@ -179,6 +182,7 @@ class DomainPlan(NamedTuple):
     """
 
     request: Request
+    called: Table[Node, str]
     host_file: str
     model: str
     devices: tuple[PlannedDevice, ...]

@@ -13,7 +13,7 @@ xen,passthrough (device_init), and takes node and memory out of dom0's tree by i
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from xenassign.checks.regions import Region
@@ -66,7 +66,7 @@ class Firmware(NamedTuple):
 
 
 def judge_firmware(
-    board: Board, scope: Scope, request: Request, allowed: dict[Node, Accepted]
+    board: Board, scope: Scope, request: Request, allowed: Mapping[Node, Accepted]
 ) -> Firmware:
     """Decides about SCMI and EEMI. ``allowed``: by the nodes of --allow-shared-page."""
     findings = [*_shared_ids(board, scope, request)]
@@ -86,7 +86,9 @@ def judge_firmware(
 # ---------------------------------------------------------------------- SCMI
 
 
-def _scmi(board: Board, scope: Scope, request: Request, allowed: dict[Node, Accepted]) -> Firmware:
+def _scmi(
+    board: Board, scope: Scope, request: Request, allowed: Mapping[Node, Accepted]
+) -> Firmware:
     tree = board.platform.tree
     node = mediator(tree).node
     refusal = _refusal(board, request)
@@ -200,7 +202,7 @@ def _extra(base: Config | None) -> str:
 
 
 def _page_users(
-    board: Board, scope: Scope, memory: Node, allowed: dict[Node, Accepted]
+    board: Board, scope: Scope, memory: Node, allowed: Mapping[Node, Accepted]
 ) -> Iterator[Finding]:
     """Who else has memory in the pages of the shared memory, and is no node with ``compatible``.
 

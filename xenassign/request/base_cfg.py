@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
-from xenassign.errors import InputError, UsageError
+from xenassign.errors import InputError, OptionError, UsageError
 from xenassign.formats.xlcfg import Atom, Config, Value
 from xenassign.plan.plan import DomainPlan
 from xenassign.request.request import Request
@@ -34,7 +34,7 @@ def request(base: Config | None, **options: Any) -> Request:
             option = f"--{name} {given}"
             _stop(base, base.get(name), f"{name} is {has!r}, not {option}; give one of the two")
     if options.get("routes") == ("dom0less",):
-        raise UsageError("--base-cfg is for xl, but --route asks for dom0less only; drop one")
+        raise OptionError("--base-cfg", "is for xl, but --route asks for dom0less only; drop one")
     return Request(**{**_taken(base, options), "base": base})
 
 
@@ -107,11 +107,16 @@ def check(base: Config, plan: DomainPlan) -> None:
                     f"iomem has host page {wanted.mfn:#x} at another guest page than the plan's"
                     f" {wanted.gfn:#x}; take the entry out, or give --map"
                 )
-                _stop(base, atom, what)
+                line, origin = _line(base, atom, what), plan.request.origin
+                raise UsageError(line if origin is None else origin.line(line))
 
 
 def _stop(
     base: Config, at: Value | None, what: str, error: type[InputError | UsageError] = UsageError
 ) -> NoReturn:
+    raise error(_line(base, at, what))
+
+
+def _line(base: Config, at: Value | None, what: str) -> str:
     place = f":{at.line}:{at.column}" if at is not None else ""
-    raise error(f"{base.file}{place}: {what}")
+    return f"{base.file}{place}: {what}"

@@ -1,25 +1,27 @@
 """xenassign.toml: the domains of a whole system, read for form.
 
-Names of devices stay text; they are looked up on the board later. What is wrong then is told with
-``SystemRequest.located``. The keys stand in :mod:`xenassign.request.keys`.
+Names of nodes stay text, which knows its place in the file (:mod:`xenassign.request.origin`); they
+are looked up on the board later. The keys stand in :mod:`xenassign.request.keys`.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from xenassign.errors import InputError, UsageError
+from xenassign.errors import InputError, OptionError, UsageError
 from xenassign.formats.toml_text import KeyPath, TomlFile, read_toml
 from xenassign.formats.xlcfg import read_file
 from xenassign.request import base_cfg
 from xenassign.request.boot_request import BootRequest, load_option
 from xenassign.request.keys import BOOT, DOMAIN, TOP, Mistake, mistakes, sentence
+from xenassign.request.origin import Origin, Written, mistake
 from xenassign.request.property_edits import PropertyEdit, pieces, refusal
 from xenassign.request.request import (
+    NO_WINDOW,
     Accepted,
     ClockRate,
     MapOption,
@@ -27,7 +29,6 @@ from xenassign.request.request import (
     Request,
     Window,
     parse_clock_rate,
-    parse_map,
     routes_of,
 )
 from xenassign.request.system_request import Allowance, SystemRequest
@@ -74,40 +75,48 @@ def with_options(
     for one in system.domains:
         options = {**common, **(own if only in (None, one.name) else {})}
         for name in _LISTS & options.keys():
-            said, asked = getattr(one, name), options[name]
+            said, asked = getattr(one, name), _at(one.origin, options[name])
             options[name] = (*asked, *said) if name in _FIRST else (*said, *asked)
         domains.append(replace(one, **options))
     return replace(system, domains=tuple(domains))
 
 
+@contextmanager
+def _located(origin: Origin) -> Iterator[None]:
+    """Gives errors about an option the place of its key in the domain, others the domain's."""
+    try:
+        yield
+    except OptionError as error:
+        at = origin.below(error.option.removeprefix("--"))
+        raise UsageError(at.line(str(error))) from None
+    except UsageError as error:
+        raise UsageError(origin.line(str(error))) from None
+
+
+def _at(origin: Origin | None, options: Iterable[Any]) -> tuple[Any, ...]:
+    """Options of the command line, which for errors are at the domain that they are for."""
+    return tuple(
+        one if one.node is None else one._replace(node=Written(one.node, origin)) for one in options
+    )
+
+
 def read_project(path: Path) -> Project:
     """Reads a file. Raises InputError and UsageError with line and key."""
     toml = read_toml(path, "a file with [[domain]] tables")
-    for mistake in _mistakes(toml.values):
-        raise InputError(sentence(toml, mistake))
+    for wrong in _mistakes(toml.values):
+        raise InputError(sentence(toml, wrong))
     top, folder = toml.values, path.parent
+    whole = Origin(toml, ())
     domains = []
     for index, domain in enumerate(top["domain"]):
-        try:
-            domains.append(_request(top, domain, folder))
-        except UsageError as error:
-            raise _located(toml, index, error) from None
+        origin = whole.below("domain", index)._replace(about=f"domain {domain['name']!r}")
+        domains.append(_request(top, domain, folder, origin))
     allowances = tuple(
-        Allowance(one["code"], tuple(as_list(one["nodes"])), one["reason"])
-        for one in top.get("allow", ())
+        _allowance(one, whole.below("allow", index))
+        for index, one in enumerate(top.get("allow", ()))
     )
-    names = [one.name for one in domains]
     try:
-        system = SystemRequest(
-            tuple(domains),
-            allowances,
-            lambda error, domain: (
-                _located(toml, names.index(domain), error)
-                if domain is not None
-                else _located_allow(toml, error)
-            ),
-            _boot(toml),
-        )
+        system = SystemRequest(tuple(domains), allowances, _boot(toml))
     except UsageError as error:
         raise UsageError(f"{toml.file}: {error}") from None
     hosts = tuple(str(folder / name) for name in as_list(top.get("host")))
@@ -150,15 +159,26 @@ def _mistakes(values: dict[str, Any]) -> Iterator[Mistake]:
             what = "there are two" if other == domain["name"] else same
             yield Mistake((*at, "name"), f"{who}: {what}; give each a name of its own")
         names[domain["name"].lower()] = domain["name"]
+        paths: set[str] = set()
         for number, device in enumerate(domain["device"]):
-            if isinstance(device, dict):
-                place = (*at, "device", number)
-                for mistake in _device_mistakes(device):
-                    text = f"{who}, device {device['path']!r}: {mistake.text}"
-                    yield Mistake((*place, *mistake.at), text)
+            path = device["path"] if isinstance(device, dict) else device
+            for wrong in _device_mistakes(device, paths):
+                text = f"{who}, device {path!r}: {wrong.text}"
+                yield Mistake((*at, "device", number, *wrong.at), text)
+            paths.add(path)
 
 
-def _device_mistakes(device: dict[str, Any]) -> Iterator[Mistake]:
+def _device_mistakes(device: dict[str, Any] | str, others: set[str]) -> Iterator[Mistake]:
+    """What is wrong in a device. ``others``: the paths of those before it."""
+    path = device["path"] if isinstance(device, dict) else device
+    if path in others:
+        at = ("path",) if isinstance(device, dict) else ()
+        yield Mistake(at, f"{path} is named twice; name each device once")
+    if isinstance(device, dict):
+        yield from _option_mistakes(device)
+
+
+def _option_mistakes(device: dict[str, Any]) -> Iterator[Mistake]:
     if any(char in device["path"] for char in "*?["):
         for key in device:
             if key not in _OF_MANY:
@@ -174,31 +194,64 @@ def _device_mistakes(device: dict[str, Any]) -> Iterator[Mistake]:
             yield Mistake(at, f"{verb}: {name} is in set too; set it or drop it")
 
 
-def _request(top: dict[str, Any], domain: dict[str, Any], folder: Path) -> Request:
+class _Device(NamedTuple):
+    """A device of a domain: its path, where that is written, its options and where they are."""
+
+    path: Written
+    options: dict[str, Any]
+    origin: Origin
+
+    def named(self, *keys: str | int) -> Written:
+        """The path, for errors about one of its options."""
+        return Written(self.path, self.origin.below(*keys))
+
+
+def _devices(domain: dict[str, Any], origin: Origin) -> list[_Device]:
+    made = []
+    for index, one in enumerate(domain["device"]):
+        at = origin.below("device", index)
+        options = one if isinstance(one, dict) else {"path": one}
+        path = Written(options["path"], at.below("path") if isinstance(one, dict) else at)
+        about = f"{origin.about}, device {options['path']!r}"
+        made.append(_Device(path, options, at._replace(about=about)))
+    return made
+
+
+def _allowance(allow: dict[str, Any], origin: Origin) -> Allowance:
+    nodes = allow["nodes"]
+    places = [origin.below("nodes", index) for index in range(len(as_list(nodes)))]
+    named = tuple(map(Written, as_list(nodes), places))
+    return Allowance(Written(allow["code"], origin.below("code")), named, allow["reason"])
+
+
+def _request(top: dict[str, Any], domain: dict[str, Any], folder: Path, origin: Origin) -> Request:
     """The request of one domain. Raises UsageError as for options, InputError for its dom.cfg."""
-    devices = [one if isinstance(one, dict) else {"path": one} for one in domain["device"]]
+    devices = _devices(domain, origin)
     routes = as_list(domain.get("route", top.get("route")))
     options: dict[str, Any] = {
         key.field: _frozen(domain[key.name])
         for key in DOMAIN.keys
         if key.field is not None and key.name in domain
     }
-    base = domain.get("base-cfg")
-    return base_cfg.request(
-        read_file(str(folder / base)) if base is not None else None,
-        **options,
-        devices=tuple(one["path"] for one in devices),
+    base, console = domain.get("base-cfg"), top.get("xen-console")
+    of_all = Origin(origin.toml, ("xen-console",))
+    options.update(
+        devices=tuple(one.path for one in devices),
         release=release(top.get("xen", DEFAULT)),
         routes=routes_of(routes, bool(options.get("static_memory") or options.get("direct_map"))),
-        xen_console=top.get("xen-console"),
+        xen_console=Written(console, of_all) if console is not None else None,
         drivers=frozenset(as_list(top.get("iommu-driver"))) or None,
-        maps=tuple(_maps(domain, devices)),
+        maps=tuple(_maps(domain, devices, origin)),
         forced=tuple(_forced(devices)),
         shared=tuple(_shared(devices)),
-        clock_rates=tuple(_clock_rates(domain, devices)),
+        clock_rates=tuple(_clock_rates(domain, devices, origin)),
         memory_regions=tuple(_memory_regions(domain, devices)),
         edits=tuple(_edits(devices)),
+        origin=origin,
     )
+    config = read_file(str(folder / base)) if base is not None else None
+    with _located(origin):
+        return base_cfg.request(config, **options)
 
 
 def _frozen(value: Any) -> Any:
@@ -206,129 +259,82 @@ def _frozen(value: Any) -> Any:
     return tuple(_frozen(item) for item in value) if isinstance(value, list) else value
 
 
-def _maps(domain: dict[str, Any], devices: list[dict[str, Any]]) -> Iterator[MapOption]:
+def _maps(domain: dict[str, Any], devices: list[_Device], origin: Origin) -> Iterator[MapOption]:
     for device in devices:
-        where = device.get("map")
+        where = device.options.get("map")
         for index, target in enumerate(where if isinstance(where, list) else ()):
-            yield MapOption(device["path"], index, _target(target, device["path"]))
+            named = device.named("map", index)
+            yield MapOption(named, index, _target(target, named))
         if where is not None and not isinstance(where, list):
-            yield MapOption(device["path"], None, _target(where, device["path"]))
+            named = device.named("map")
+            yield MapOption(named, None, _target(where, named))
     if "map" in domain:
-        yield MapOption(None, None, _target(domain["map"]))
+        yield MapOption(None, None, _target(domain["map"], Written("", origin.below("map"))))
 
 
-def _target(where: int | str | dict[str, list[int]], of: str = "") -> int | str | Window:
-    """A place as ``MapOption`` has it. Raises UsageError for a window that is none."""
+def _target(where: int | str | dict[str, list[int]], of: Written) -> int | str | Window:
+    """A place as ``MapOption`` has it. Raises UsageError for a window that is none.
+
+    ``of``: the device that is placed, empty for all, with the place of the value.
+    """
     if not isinstance(where, dict):
         return where
     base, end = where["window"]
-    try:
-        return parse_map(f"window:{base:#x}-{end:#x}").target
-    except UsageError as error:
-        raise UsageError(str(error).replace("--map ", f"--map {of}".strip() + " ", 1)) from None
+    found = Window(base, end)
+    if not found.valid:
+        raise UsageError(
+            mistake("--map", of, NO_WINDOW, f"{' ' if of else ''}'window:{base:#x}-{end:#x}'")
+        )
+    return found
 
 
-def _forced(devices: list[dict[str, Any]]) -> Iterator[Accepted]:
+def _forced(devices: list[_Device]) -> Iterator[Accepted]:
+    key = "force-assign-without-iommu"
     for device in devices:
-        if "force-assign-without-iommu" in device:
-            yield Accepted(device["path"], device["force-assign-without-iommu"])
+        if key in device.options:
+            yield Accepted(device.named(key), device.options[key])
 
 
-def _shared(devices: list[dict[str, Any]]) -> Iterator[Accepted]:
+def _shared(devices: list[_Device]) -> Iterator[Accepted]:
+    key = "allow-shared-page"
     for device in devices:
-        for node, reason in device.get("allow-shared-page", {}).items():
-            yield Accepted(node, reason)
+        for node, reason in device.options.get(key, {}).items():
+            yield Accepted(Written(node, device.origin.below(key, node)), reason)
 
 
-def _clock_rates(domain: dict[str, Any], devices: list[dict[str, Any]]) -> Iterator[ClockRate]:
+def _clock_rates(
+    domain: dict[str, Any], devices: list[_Device], origin: Origin
+) -> Iterator[ClockRate]:
+    key = "clock-rate"
     for device in devices:
-        rate = device.get("clock-rate")
+        rate = device.options.get(key)
         if isinstance(rate, dict):
             for clock, one in rate.items():
-                yield ClockRate(device["path"], clock, one)
+                yield ClockRate(device.named(key, clock), clock, one)
         elif rate is not None:
-            yield ClockRate(device["path"], None, rate)
-    for name, one in domain.get("clock-rate", {}).items():
-        yield parse_clock_rate(f"{name}={one}")
+            yield ClockRate(device.named(key), None, rate)
+    for name, one in domain.get(key, {}).items():
+        with _located(origin):
+            option = parse_clock_rate(f"{name}={one}")
+        yield option._replace(node=Written(option.node, origin.below(key, name)))
 
 
-def _memory_regions(
-    domain: dict[str, Any], devices: list[dict[str, Any]]
-) -> Iterator[MemoryOption]:
+def _memory_regions(domain: dict[str, Any], devices: list[_Device]) -> Iterator[MemoryOption]:
+    key = "memory-region"
     for device in devices:
-        action = device.get("memory-region")
+        action = device.options.get(key)
         if isinstance(action, dict):
             for region, one in action.items():
-                yield MemoryOption(region, one)
+                yield MemoryOption(Written(region, device.origin.below(key, region)), one)
         elif action is not None:
-            yield MemoryOption(device["path"], action)
-    if "memory-region" in domain:
-        yield MemoryOption(None, domain["memory-region"])
+            yield MemoryOption(device.named(key), action)
+    if key in domain:
+        yield MemoryOption(None, domain[key])
 
 
-def _edits(devices: list[dict[str, Any]]) -> Iterator[PropertyEdit]:
+def _edits(devices: list[_Device]) -> Iterator[PropertyEdit]:
     for device in devices:
-        for name, value in device.get("set", {}).items():
-            yield PropertyEdit(device["path"], name, pieces(name, value))
-        for name in as_list(device.get("drop")):
-            yield PropertyEdit(device["path"], name, None)
-
-
-# ---------------------------------------------------------------------- places of later errors
-
-_BEGINNING = re.compile(r"(?:--([a-z0-9-]+)|-d|(set|drop))(?: (.*))?", re.DOTALL)
-
-
-def _located(toml: TomlFile, index: int, error: UsageError) -> UsageError:
-    """An error about a domain's request, with the line and the key that it is about.
-
-    Deciding begins such messages with the option or the key, and what it was given:
-    ``--clock-rate ethernet0#pclk: fits no clock``.
-    """
-    domain = toml.values["domain"][index]
-    text = str(error)
-    found = _BEGINNING.match(text)
-    key = (found[1] or found[2] or "path") if found else None
-    text = text.removeprefix("-d ").removeprefix("--")
-    own = "name it as a device too; an option for one domain wants --name"
-    text = text.replace("name it with -d too", own)
-    at = _about(toml.values, index, key, (found[3] or "") if found else text)
-    who = f"domain {domain['name']!r}"
-    if at[2:3] == ("device",) and key != "path":
-        device = domain["device"][at[3]]
-        who += f", device {device['path'] if isinstance(device, dict) else device!r}"
-    return UsageError(f"{toml.where(at)}: {who}: {text}")
-
-
-def _located_allow(toml: TomlFile, error: UsageError) -> UsageError:
-    """An error about the code or a node of an [[allow]], with its line."""
-    for index, one in enumerate(toml.values["allow"]):
-        begins = [("nodes", f"nodes {name}:") for name in as_list(one["nodes"])]
-        for key, text in (("code", f"{one['code']}:"), *begins):
-            if str(error).startswith(f"[[allow]] {text}"):
-                return UsageError(f"{toml.where(('allow', index, key))}: {error}")
-    return UsageError(f"{toml.file}: {error}")
-
-
-def _about(top: dict[str, Any], index: int, key: str | None, rest: str) -> KeyPath:
-    """The key path that a message is about: its key, and the name that ``rest`` begins with."""
-    at: KeyPath = ("domain", index)
-    domain = top["domain"][index]
-    for number, device in reversed(list(enumerate(domain["device"]))):
-        options = device if isinstance(device, dict) else {"path": device}
-        inside = options.get(key or "path")
-        if key in ("path", None) or key in options:
-            if _begins(rest, options["path"]):
-                place = (*at, "device", number)
-                return (*place, key or "path") if isinstance(device, dict) else place
-            for name in inside if isinstance(inside, dict) else ():
-                if _begins(rest, name):
-                    return (*at, "device", number, key or "", name)
-    if key is not None and key in domain:
-        return (*at, key)
-    return (key,) if key is not None and key in top else at
-
-
-def _begins(text: str, name: str) -> bool:
-    """Whether a text begins with a name, and not with a longer one."""
-    return re.match(re.escape(name) + r"(?=[\s:;=#]|$)", text) is not None
+        for name, value in device.options.get("set", {}).items():
+            yield PropertyEdit(device.named("set", name), name, pieces(name, value))
+        for name in as_list(device.options.get("drop")):
+            yield PropertyEdit(device.named("drop"), name, None)

@@ -56,6 +56,11 @@ class PropertyEdit(NamedTuple):
         """For the plan."""
         return "dropped" if self.value is None else "set"
 
+    @property
+    def verb(self) -> str:
+        """The key of xenassign.toml that asks for it."""
+        return "drop" if self.value is None else "set"
+
 
 def refusal(name: str, sets: bool) -> str | None:
     """Why a property cannot be set (or dropped), None if it can."""
@@ -79,8 +84,7 @@ def check_edits(edits: tuple[PropertyEdit, ...]) -> None:
     for edit in edits:
         why = refusal(edit.name, edit.value is not None)
         if why is not None:
-            verb = "drop" if edit.value is None else "set"
-            raise UsageError(f"{verb} {edit.device}: {edit.name} cannot be edited: {why}")
+            raise UsageError(f"{edit.verb} {edit.device}: {edit.name} cannot be edited: {why}")
     for (device, name), count in Counter((edit.device, edit.name) for edit in edits).items():
         if count > 1:
             raise UsageError(f"set {device}: {name} is edited twice; set it or drop it")

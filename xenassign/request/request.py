@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from xenassign.devicetree.spans import PAGE_SIZE
-from xenassign.errors import UsageError
+from xenassign.errors import OptionError, UsageError
 from xenassign.findings import ROUTES
 from xenassign.formats.xlcfg import Config
+from xenassign.request.origin import Origin
 from xenassign.request.property_edits import PropertyEdit, check_edits
 from xenassign.xen.layout import MIB
 from xenassign.xen.releases import (
@@ -34,6 +35,11 @@ class Window(NamedTuple):
     base: int
     end: int
 
+    @property
+    def valid(self) -> bool:
+        """Whether it is a range of whole pages."""
+        return self.base < self.end and not self.base % PAGE_SIZE and not self.end % PAGE_SIZE
+
 
 @dataclass(frozen=True, slots=True)
 class Pin:
@@ -49,17 +55,16 @@ class Pin:
     guest: int
 
 
-@dataclass(frozen=True, slots=True)
-class MapOption:
+class MapOption(NamedTuple):
     """One ``--map``: where a device's registers go in the guest.
 
-    ``device`` None: all devices. ``index``: the ``reg`` entry, None for the whole device, whose
+    ``node`` None: all devices. ``block``: the ``reg`` entry, None for the whole device, whose
     first block goes to the address and whose others keep their distance from it. ``target``: a
     guest address in bytes, ``identity``, ``auto``, or a window: ``auto`` inside of it only.
     """
 
-    device: str | None
-    index: int | None
+    node: str | None
+    block: int | None
     target: int | str | Window
 
 
@@ -102,7 +107,10 @@ class Accepted(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A domain to be made. Names of devices are as the user wrote them; memory is in MiB.
+    """A domain to be made. Memory is in MiB. Names of nodes are as the user wrote them.
+
+    Where a name comes from xenassign.toml, it is :class:`~xenassign.request.origin.Written`, and
+    ``origin`` is the place of the domain there. ``request.resolve`` finds the nodes of a board.
 
     ``forced`` and ``shared``: devices that may go unprotected, nodes whose pages may be shared.
     ``sci``: the system control interface that the guest gets, ``scmi_smc`` or None.
@@ -144,6 +152,7 @@ class Request:
     direct_map: bool = False
     static_memory: tuple[tuple[int, int], ...] = ()
     attach_overlay: bool = False
+    origin: Origin | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         self._check_static_memory()
@@ -155,23 +164,24 @@ class Request:
                 " digits or . _ + -"
             )
         if self.memory is not None and not 1 <= self.memory <= GUEST_MEMORY_MAX_MIB:
-            raise UsageError(
-                f"--memory {self.memory} cannot be meant; give 1 to {GUEST_MEMORY_MAX_MIB} MiB"
+            raise OptionError(
+                "--memory",
+                f"{self.memory} cannot be meant; give 1 to {GUEST_MEMORY_MAX_MIB} MiB",
             )
         if self.vcpus is not None and not 1 <= self.vcpus <= VCPUS_MAX:
-            raise UsageError(f"--vcpus {self.vcpus} cannot be meant; give 1 to {VCPUS_MAX}")
+            raise OptionError("--vcpus", f"{self.vcpus} cannot be meant; give 1 to {VCPUS_MAX}")
         for name in ("kernel", "ramdisk", "extra", "device_tree_path"):
             option, value = f"--{name.replace('_', '-')}", getattr(self, name) or ""
             if "\0" in value:
-                raise UsageError(f"{option} has a NUL, at which every reader ends; take it out")
+                raise OptionError(option, "has a NUL, at which every reader ends; take it out")
             try:
                 value.encode("utf-8")
             except UnicodeEncodeError:
-                raise UsageError(f"{option} is no UTF-8 text; dom.cfg has to be") from None
+                raise OptionError(option, "is no UTF-8 text; dom.cfg has to be") from None
         if self.align not in ALIGNMENTS:
-            raise UsageError(f"--align {self.align} is not known; give {', '.join(ALIGNMENTS)}")
+            raise OptionError("--align", f"{self.align} is not known; give {', '.join(ALIGNMENTS)}")
         if self.sci not in (None, SCMI_SMC):
-            raise UsageError(f"--sci {self.sci} is not known; give {SCMI_SMC}")
+            raise OptionError("--sci", f"{self.sci} is not known; give {SCMI_SMC}")
         twice = {name for name in self.devices if self.devices.count(name) > 1}
         if twice:
             raise UsageError(f"{min(twice)} is named twice; name each device once")
@@ -180,32 +190,35 @@ class Request:
     def _check_static_memory(self) -> None:
         """Takes ``memory`` from the banks. Raises UsageError for what no release of Xen takes."""
         if self.direct_map and not self.static_memory:
-            raise UsageError("--direct-map needs --static-memory BASE:SIZE; say which memory")
+            raise OptionError("--direct-map", "needs --static-memory BASE:SIZE; say which memory")
         if not self.static_memory:
             return
         if "xl" in self.routes:
             option = "--direct-map" if self.direct_map else "--static-memory"
-            raise UsageError(f"{option}: xl has no such thing; give --route dom0less alone")
+            raise OptionError(option, ": xl has no such thing; give --route dom0less alone")
         for base, size in self.static_memory:
             if base % PAGE_SIZE or size % PAGE_SIZE or not size:
-                raise UsageError(
-                    f"--static-memory {base:#x}:{size:#x}: not whole pages; give multiples of"
-                    f" {PAGE_SIZE:#x}"
+                raise OptionError(
+                    "--static-memory",
+                    f"{base:#x}:{size:#x}: not whole pages; give multiples of {PAGE_SIZE:#x}",
                 )
         total = sum(size for _, size in self.static_memory)
         if total % MIB:
-            raise UsageError(
-                f"--static-memory: the sizes add up to {total:#x} bytes, which is not whole MiB;"
-                " correct one"
+            raise OptionError(
+                "--static-memory",
+                f": the sizes add up to {total:#x} bytes, which is not whole MiB; correct one",
             )
         if self.memory is None:
             object.__setattr__(self, "memory", total // MIB)
         elif self.memory * MIB != total:
-            raise UsageError(
-                f"--memory {self.memory} is not the {total // MIB} MiB of --static-memory; leave"
-                " it out"
+            raise OptionError(
+                "--memory",
+                f"{self.memory} is not the {total // MIB} MiB of --static-memory; leave it out",
             )
 
+
+#: Why a window is invalid.
+NO_WINDOW = f"no range of whole pages; give multiples of {PAGE_SIZE:#x}, the lower one first"
 
 _WINDOW = "window:"
 _FORM = "window:BASE-END"
@@ -250,12 +263,10 @@ def _target(text: str) -> int | str | Window:
     if not sign:
         raise UsageError(f"--map {text!r} is malformed; write {_FORM}, END behind the last byte")
     base, end = (_number(part, "--map", "guest address") for part in (first, last))
-    if base >= end or base % PAGE_SIZE or end % PAGE_SIZE:
-        raise UsageError(
-            f"--map {text!r}: no range of whole pages; give multiples of {PAGE_SIZE:#x}, the lower"
-            " one first"
-        )
-    return Window(base, end)
+    found = Window(base, end)
+    if not found.valid:
+        raise UsageError(f"--map {text!r}: {NO_WINDOW}")
+    return found
 
 
 def parse_clock_rate(text: str) -> ClockRate:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -21,24 +20,15 @@ class Allowance(NamedTuple):
     reason: str
 
 
-def _as_it_is(error: UsageError, domain: str | None) -> UsageError:
-    return error
-
-
 @dataclass(frozen=True, slots=True)
 class SystemRequest:
     """The domains of one system. All are for the same Xen.
 
     ``boot``: what is to be written of its boot. ``imagebuilder``: what is for ImageBuilder.
-    ``located``: an error about a domain, by its name, or about an allowance (None), with the place
-    where it was asked for.
     """
 
     domains: tuple[Request, ...]
     allowances: tuple[Allowance, ...] = ()
-    located: Callable[[UsageError, str | None], UsageError] = field(
-        default=_as_it_is, compare=False
-    )
     boot: BootRequest = field(default_factory=BootRequest)
     imagebuilder: ImageBuilderRequest | None = None
 

@@ -17,9 +17,8 @@ from xenassign.errors import UsageError
 from xenassign.plan.decide import judge_request
 from xenassign.plan.placement import Claimant
 from xenassign.plan.plan import PlacedBlock
-from xenassign.request.request import Pin, Request
-from xenassign.request.select import select
-from xenassign.request.system_request import SystemRequest
+from xenassign.request.request import Pin
+from xenassign.request.resolve import Resolved, ResolvedSystem
 from xenassign.system.host_plan import HostRequest
 from xenassign.system.outcome import Names
 from xenassign.xen.board import Board, read_board
@@ -64,7 +63,7 @@ class _Host:
     """
 
     asked: HostRequest
-    request: SystemRequest
+    system: ResolvedSystem
     board: Board
     pinned: dict[str, tuple[Pin, ...]]
     names: dict[str, Names] = field(default_factory=dict)
@@ -73,13 +72,12 @@ class _Host:
     paths: dict[tuple[str, str], str] = field(default_factory=dict)
     members: dict[str, frozenset[Node]] = field(default_factory=dict)
 
-    def place(self, one: Request) -> tuple[_Places, bool]:
+    def place(self, one: Resolved) -> tuple[_Places, bool]:
         """(where the blocks of a domain are, whether all have a place)."""
-        tree = self.asked.tree
         others = (nodes for name, nodes in self.members.items() if name != one.name)
         elsewhere = frozenset[Node]().union(*others)
-        judged = judge_request(self.board, one, select(tree, one.devices), elsewhere)
-        names = self.names.setdefault(one.name, Names(tree, one.devices))
+        judged = judge_request(self.board, one, elsewhere)
+        names = self.names.setdefault(one.name, Names(one.devices))
         found: _Places = {}
         wanted = 0
         owners: list[Claimant] = [*judged.inside.devices, *judged.regions]
@@ -103,19 +101,19 @@ def with_pins(asked: Sequence[HostRequest], pins: Pins) -> tuple[HostRequest, ..
     if len(asked) == 1:
         return (_locked(asked[0], pins),)
     hosts: dict[str, _Host] = {}
-    problems: dict[str, str] = {}
+    problems: dict[str, tuple[str, ...]] = {}
     free = False
     for one in sorted(asked, key=lambda one: one.name):  # their order is of no account
-        if one.request is None:
+        if one.system is None:
             continue
         known = dict(pins.get(PurePath(one.tree.file).name, {}))
-        first = one.request.domains[0]
-        board = read_board(one.platform, first.release, first.drivers)
-        host = _Host(one, one.request, board, known)
+        first = one.system.request.domains[0]
+        board = read_board(one.system.platform, first.release, first.drivers)
+        host = _Host(one, one.system, board, known)
         try:
             free = _settle_fixed(host) or free
         except UsageError as error:
-            problems[one.name] = str(error)
+            problems[one.name] = error.lines
             continue
         hosts[one.name] = host
     if free:
@@ -123,9 +121,10 @@ def with_pins(asked: Sequence[HostRequest], pins: Pins) -> tuple[HostRequest, ..
     made = []
     for one in asked:
         if one.name in problems:
-            made.append(one._replace(request=None, problem=one.problem or problems[one.name]))
-        elif one.request is not None:
-            made.append(one._replace(request=_pinned(hosts[one.name])))
+            told = (*one.problems, *problems[one.name])
+            made.append(one._replace(system=None, problems=told))
+        elif one.system is not None:
+            made.append(one._replace(system=_pinned(hosts[one.name])))
         else:
             made.append(one)
     return tuple(made)
@@ -134,20 +133,19 @@ def with_pins(asked: Sequence[HostRequest], pins: Pins) -> tuple[HostRequest, ..
 def _locked(one: HostRequest, pins: Pins) -> HostRequest:
     """A request with the pins of the lock alone."""
     known = pins.get(PurePath(one.tree.file).name, {})
-    if one.request is None or not known:
+    if one.system is None or not known:
         return one
-    domains = (replace(d, pins=(*d.pins, *known.get(d.name, ()))) for d in one.request.domains)
-    return one._replace(request=replace(one.request, domains=tuple(domains)))
+    domains = (d.asking(pins=(*d.request.pins, *known.get(d.name, ()))) for d in one.system.domains)
+    return one._replace(system=replace(one.system, domains=tuple(domains)))
 
 
 def _settle_fixed(host: _Host) -> bool:
     """Finds what has a place whatever ``auto`` does; whether something has not."""
     every = True
-    for one in host.request.domains:
-        chosen = select(host.asked.tree, one.devices)
-        host.members[one.name] = scope(host.asked.platform, chosen).members
-    for one in host.request.domains:
-        found, all_placed = host.place(replace(one, avoid=_EVERYTHING, pins=()))
+    for one in host.system.domains:
+        host.members[one.name] = scope(host.system.platform, [*one.devices]).members
+    for one in host.system.domains:
+        found, all_placed = host.place(one.asking(avoid=_EVERYTHING, pins=()))
         host.fixed.update(found)
         every = every and all_placed
     return not every
@@ -164,10 +162,10 @@ def _settle(hosts: list[_Host]) -> None:
         for host in hosts:
             others = [other for other in hosts if other is not host]
             places: _Places = {}
-            for one in host.request.domains:
+            for one in host.system.domains:
                 pins = _merged(_wishes(host, one.name, common), host.pinned.get(one.name, ()))
                 avoid = tuple(_taken(host, one.name, others))
-                places.update(host.place(replace(one, pins=pins, avoid=avoid))[0])
+                places.update(host.place(one.asking(pins=pins, avoid=avoid))[0])
             host.places = {key: at for key, at in places.items() if key not in host.fixed}
             common.update((key, at.guest) for key, at in host.places.items())
         if before == [host.places for host in hosts]:
@@ -197,21 +195,21 @@ def _taken(host: _Host, domain: str, others: list[_Host]) -> Iterator[tuple[int,
         for key, at in other.places.items():
             if key.domain == domain and (domain, key.name) not in host.paths:
                 found[at.guest, at.size] = None
-        gic = other.asked.platform.gic
-        for window in host.request.domains[0].release.windows:
+        gic = other.system.platform.gic
+        for window in host.system.request.domains[0].release.windows:
             if gic is not None and window.when == f"gicv{gic.version}":
                 found[window.base, window.size] = None
     yield from sorted(found)
 
 
-def _pinned(host: _Host) -> SystemRequest:
+def _pinned(host: _Host) -> ResolvedSystem:
     domains = []
-    for one in host.request.domains:
+    for one in host.system.domains:
         mine = [
             Pin(at.path, key.block, key.window, at.guest)
             for key, at in sorted(host.places.items())
             if key.domain == one.name
         ]
         locked = host.pinned.get(one.name, ())
-        domains.append(replace(one, pins=_merged((*one.pins, *locked), mine)))
-    return replace(host.request, domains=tuple(domains))
+        domains.append(one.asking(pins=_merged((*one.request.pins, *locked), mine)))
+    return replace(host.system, domains=tuple(domains))

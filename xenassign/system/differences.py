@@ -61,7 +61,7 @@ def differences(request: SystemRequest, hosts: Sequence[HostPlan]) -> Iterator[D
         known = [_facts(host, domain.name) for host in hosts]
         there = [{device for device, _, _ in facts if device} for facts in known]
         keys = {key: None for facts in known for key in facts}
-        lacking = [m.device for host in hosts for m in host.asked.missing]
+        lacking = [m.name for host in hosts for m in host.asked.missing]
         lacking = [device for device in domain.devices if device in lacking]
         names = [name for name, _, _ in keys if name]
         order = {name: n for n, name in enumerate(dict.fromkeys([*domain.devices, *names]))}

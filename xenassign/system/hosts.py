@@ -12,12 +12,13 @@ from typing import NamedTuple
 
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
+from xenassign.request.resolve import ResolvedSystem
 from xenassign.request.system_request import SystemRequest
 from xenassign.system.common_placement import Pins, with_pins
 from xenassign.system.differences import Difference, differences
 from xenassign.system.host_plan import HostPlan, HostRequest, asked_of
 from xenassign.system.outcome import outcome
-from xenassign.system.system import SystemPlan, decide_system
+from xenassign.system.system import SystemPlan, decide_resolved
 
 
 class HostsPlan(NamedTuple):
@@ -46,17 +47,14 @@ def decide_hosts(
     Raises UsageError where the request cannot be meant on any of them, or two have one name.
     """
 
-    def decided(host: HostRequest, own: SystemRequest) -> SystemPlan:
-        return decide_system(host.tree, own, host.platform)
-
-    return on_each(trees, request, pins, decided)
+    return on_each(trees, request, pins, lambda _, system: decide_resolved(system))
 
 
 def on_each(
     trees: Sequence[Tree],
     request: SystemRequest,
     pins: Pins | None,
-    decided: Callable[[HostRequest, SystemRequest], SystemPlan],
+    decided: Callable[[HostRequest, ResolvedSystem], SystemPlan],
 ) -> HostsPlan:
     """Has each board's own request decided, and sets the plans side by side.
 
@@ -65,16 +63,16 @@ def on_each(
     hosts = []
     for one in with_pins(asked_of(trees, request), pins or {}):
         asked, system = one, None
-        if asked.request is not None:
+        if asked.system is not None:
             try:
-                system = decided(asked, asked.request)
+                system = decided(asked, asked.system)
             except UsageError as error:
-                asked = asked._replace(problem=asked.problem or str(error))
+                asked = asked._replace(problems=(*asked.problems, *error.lines))
         plans = system.domains if system is not None else ()
         outcomes = tuple(outcome(asked.tree, plan) for plan in plans)
         hosts.append(HostPlan(asked, system, outcomes))
-    problems = [host.asked.problem for host in hosts]
-    if hosts and all(problem is not None for problem in problems):
-        raise UsageError(problems[0])
+    problems = [host.asked.problems for host in hosts]
+    if problems and all(problems):
+        raise UsageError(*problems[0])
     found = tuple(differences(request, hosts)) if len(hosts) > 1 else ()
     return HostsPlan(request.domains[0].release.version, tuple(hosts), found)

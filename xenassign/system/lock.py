@@ -6,18 +6,16 @@ again by the name that the user gave them, whatever their paths became.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import NamedTuple, TypeVar
 
 from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.devicetree.tree import Tree
-from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule
 from xenassign.plan.kept_firmware import within
 from xenassign.request.request import Pin
-from xenassign.request.select import resolve
+from xenassign.request.select import find
 from xenassign.system.hosts import HostsPlan
 from xenassign.system.outcome import (
     BlockOutcome,
@@ -92,8 +90,9 @@ def _pins(domain: DomainOutcome, tree: Tree) -> Iterator[Pin]:
     owners: tuple[DeviceOutcome | RegionOutcome, ...] = (*domain.devices, *domain.regions)
     now: dict[str, str] = {}
     for owner in owners:
-        with contextlib.suppress(UsageError):  # gone, or below a device that has a name
-            now[owner.path] = resolve(tree, owner.name).path
+        node = find(tree, owner.name)
+        if node is not None:  # else it is gone, or below a device that has a name
+            now[owner.path] = node.path
     for owner in owners:
         around = max((path for path in now if within(owner.path, path)), key=len, default="")
         path = now.get(around, "") + owner.path[len(around) :]

@@ -8,7 +8,7 @@ interrupts are INTIDs. Lists that have no order of their own are sorted.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from xenassign.devicetree.draft import Cells, DraftNode, DraftProperty, Piece, Ref, Text
@@ -16,7 +16,6 @@ from xenassign.devicetree.phandle_properties import lookup
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.host.neighbours import streams_of
 from xenassign.plan.plan import DomainPlan, PlacedBlock, PlannedDevice
-from xenassign.request.select import select
 
 
 class BlockOutcome(NamedTuple):
@@ -194,16 +193,13 @@ class DomainOutcome(NamedTuple):
 class Names:
     """What nodes of one board are called for one domain, alike on boards that are alike.
 
-    A device is called what the user called it; one below it by the way down from there, without
-    the unit addresses that tell nothing (a bus with one ``phy@…``), since these are what differs.
+    A device is called what the user called it (``Resolved.devices``); one below it by the way down
+    from there, without the unit addresses that tell nothing (a bus with one ``phy@…``), since these
+    are what differs.
     """
 
-    def __init__(self, tree: Tree, devices: tuple[str, ...]) -> None:
-        self._roots: dict[Node, str] = {}
-        for name in devices:
-            for node in select(tree, (name,)):
-                glob = tree.find(name) is None and any(char in name for char in "*?[")
-                self._roots.setdefault(node, node.path if glob else name)
+    def __init__(self, called: Mapping[Node, str]) -> None:
+        self._roots = called
 
     def of(self, node: Node) -> str:
         """The name of a node; of one that the user did not name, its way from the root."""
@@ -222,7 +218,7 @@ class Names:
 
 def outcome(tree: Tree, plan: DomainPlan) -> DomainOutcome:
     """The outcome of a plan for the board of that tree."""
-    names = Names(tree, plan.request.devices)
+    names = Names(plan.called)
     nodes = _guest_nodes(plan)
     by_label = {node.label: node for _, node in _paths(plan.tree) if node.label is not None}
     devices = [_device(names, d, nodes[d.guest_path], by_label) for d in plan.devices]

@@ -30,8 +30,8 @@ from xenassign.outputs.imagebuilder.decide import ImageBuilderPlan, decide_image
 from xenassign.plan.decide import decide_on
 from xenassign.plan.kept_firmware import within
 from xenassign.plan.plan import DomainPlan
-from xenassign.request.request import Request
-from xenassign.request.select import resolve, select, with_console
+from xenassign.request.origin import mistake
+from xenassign.request.resolve import Resolved, ResolvedSystem, resolve
 from xenassign.request.system_request import Allowance, SystemRequest
 from xenassign.xen.board import Board, read_board
 from xenassign.xen.layout import MIB
@@ -70,27 +70,27 @@ class SystemPlan(NamedTuple):
         return bool(errors([*told, *self.about_all]))
 
 
-def decide_system(
-    tree: Tree, request: SystemRequest, platform: Platform | None = None
-) -> SystemPlan:
+def decide_system(tree: Tree, request: SystemRequest) -> SystemPlan:
     """Decides about every domain, and about what they do to each other.
 
-    ``platform``: that of the tree, with the console. Raises UsageError where the request cannot be
-    meant.
+    Raises UsageError where the request cannot be meant.
     """
-    first = request.domains[0]
-    platform = platform or with_console(read_platform(tree), first.xen_console)
+    return decide_resolved(resolve(request, read_platform(tree)))
+
+
+def decide_resolved(system: ResolvedSystem) -> SystemPlan:
+    """The same for names that were looked up."""
+    _check_codes(system)
+    request, platform = system.request, system.platform
+    first, tree = request.domains[0], platform.tree
     board = read_board(platform, first.release, first.drivers)
-    scopes = [_scope(platform, request, one) for one in request.domains]
+    scopes = [scope(platform, [*domain.devices]) for domain in system.domains]
     elsewhere = []
     plans = []
-    for number, one in enumerate(request.domains):
+    for number, domain in enumerate(system.domains):
         others = (other.members for n, other in enumerate(scopes) if n != number)
         elsewhere.append(frozenset[Node]().union(*others))
-        try:
-            plans.append(decide_on(board, one, elsewhere[number]))
-        except UsageError as error:
-            raise request.located(error, one.name) from None
+        plans.append(decide_on(board, domain, elsewhere[number]))
     holdings = [
         h for plan, s in zip(plans, scopes, strict=True) for h in holdings_of(board, plan, s)
     ]
@@ -105,24 +105,30 @@ def decide_system(
         *shared,
         *_supplies(tree, plans, scopes),
         *firmware,
-        *_memory(platform, request.domains),
+        *_memory(platform, system.domains),
     ]
-    conflicts, idle = settled(tree, found, request)
+    conflicts, idle = settled(found, system)
     accepted = _accepted_pages(conflicts)
-    for number, one in enumerate(request.domains):
-        if one.name in accepted:  # Its tree tells the lint.
-            plans[number] = decide_on(board, one, elsewhere[number], accepted[one.name])
+    for number, domain in enumerate(system.domains):
+        if domain.name in accepted:  # Its tree tells the lint.
+            plans[number] = decide_on(board, domain, elsewhere[number], accepted[domain.name])
     boot = decide_boot(platform, request.boot, plans)
     builder = request.imagebuilder
     made = decide_imagebuilder(plans, builder.base) if builder is not None else None
     return SystemPlan(tuple(plans), tuple(conflicts), tuple(idle), boot, made)
 
 
-def _scope(platform: Platform, request: SystemRequest, domain: Request) -> Scope:
-    try:
-        return scope(platform, select(platform.tree, domain.devices))
-    except UsageError as error:
-        raise request.located(error, domain.name) from None
+def _check_codes(system: ResolvedSystem) -> None:
+    """Raises UsageError with a line for each [[allow]] of a conflict that nothing allows."""
+    known = ", ".join(sorted(ALLOWABLE))
+    why = f"only {known} can be allowed; Xen refuses the others, or nothing can isolate them"
+    wrong = [
+        mistake("[[allow]]", allowance.code, why)
+        for allowance, _ in system.allowances
+        if allowance.code not in ALLOWABLE
+    ]
+    if wrong:
+        raise UsageError(*wrong)
 
 
 def holdings_of(board: Board, plan: DomainPlan, inside: Scope) -> Iterator[Holding]:
@@ -232,8 +238,9 @@ def _firmware(plans: list[DomainPlan]) -> Iterator[Conflict]:
         yield Conflict(FIRMWARE, (first.name, other.name), (path, path), message)
 
 
-def _memory(platform: Platform, domains: tuple[Request, ...]) -> Iterator[Conflict]:
-    known = [(one.name, one.memory) for one in domains if one.memory is not None]
+def _memory(platform: Platform, domains: tuple[Resolved, ...]) -> Iterator[Conflict]:
+    requests = [domain.request for domain in domains]
+    known = [(one.name, one.memory) for one in requests if one.memory is not None]
     wanted = sum(memory for _, memory in known)
     board = sum(block.size for block in platform.memory) // MIB
     if board and len(known) > 1 and wanted >= board:
@@ -245,20 +252,15 @@ def _memory(platform: Platform, domains: tuple[Request, ...]) -> Iterator[Confli
 # ---------------------------------------------------------------------- what is accepted
 
 
-def settled(
-    tree: Tree, found: list[Conflict], request: SystemRequest
-) -> tuple[list[Conflict], list[Finding]]:
+def settled(found: list[Conflict], system: ResolvedSystem) -> tuple[list[Conflict], list[Finding]]:
     """(conflicts, findings about idle allowances): what is accepted becomes a warning.
 
     A shared page that --allow-shared-page names for one of the two domains is accepted too.
     """
-    allowed = [(one, _named(tree, one, request)) for one in request.allowances]
+    allowed = [(one, [node.path for node in nodes]) for one, nodes in system.allowances]
     shared = {
-        domain.name: [
-            (resolve(tree, one.node, "--allow-shared-page").path, one.reason)
-            for one in domain.shared
-        ]
-        for domain in request.domains
+        domain.name: [(node.path, one.reason) for node, one in domain.shared.items()]
+        for domain in system.domains
     }
     conflicts: list[Conflict] = []
     used: set[Allowance] = set()
@@ -297,17 +299,6 @@ def _accepted_pages(conflicts: list[Conflict]) -> dict[str, dict[str, tuple[str,
             for name, path in zip(conflict.domains, conflict.paths, strict=True):
                 found[name][path] = (*found[name].get(path, ()), message)
     return found
-
-
-def _named(tree: Tree, allowance: Allowance, request: SystemRequest) -> list[str]:
-    try:
-        if allowance.code not in ALLOWABLE:
-            what = "can be allowed; Xen refuses the others, or nothing can isolate them"
-            known = ", ".join(sorted(ALLOWABLE))
-            raise UsageError(f"[[allow]] {allowance.code}: only {known} {what}")
-        return [resolve(tree, name, "[[allow]] nodes").path for name in allowance.nodes]
-    except UsageError as error:
-        raise request.located(error, None) from None
 
 
 def _covers(nodes: list[str], conflict: Conflict) -> bool:

@@ -103,7 +103,7 @@ def to_data(plan: HostsPlan) -> dict[str, Any]:
             {
                 "host": host.name,
                 "model": host.asked.platform.model,
-                "missing": [{"domain": m.domain, "device": m.device} for m in host.asked.missing],
+                "missing": [{"domain": m.domain, "device": m.name} for m in host.asked.missing],
                 "refused": host.refused,
             }
             for host in plan.hosts

@@ -16,6 +16,7 @@ from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule
 from xenassign.host.clock_rates import ClockRates, Rate
 from xenassign.plan.kept_firmware import Offer
+from xenassign.request.origin import mistake
 from xenassign.request.request import ClockRate
 
 UNKNOWN_RATE = rule("XA501", "clock-rate-unknown", "warning", "broken")
@@ -98,7 +99,8 @@ class Clocks:
         return Rate(min(fitting)[2], "--clock-rate") if fitting else None
 
     def check(self) -> None:
-        """Raises UsageError for a --clock-rate that fits no clock of the domain."""
+        """Raises UsageError with a line for each --clock-rate that fits no clock of the domain."""
+        idle: list[str] = []
         for option, target in self.options:
             if not any(_fits(option, target, node, reference) for node, reference in self._met):
                 clock = f"#{option.clock}" if option.clock is not None else ""
@@ -106,7 +108,10 @@ class Clocks:
                 hint = "name an assigned device that has clocks, or the controller of one of them"
                 if some:
                     hint = f"its clocks are {', '.join(dict.fromkeys(some))}"
-                raise UsageError(f"--clock-rate {option.node}{clock}: fits no clock; {hint}")
+                why = f"fits no clock; {hint}"
+                idle.append(mistake("--clock-rate", option.node, why, clock))
+        if idle:
+            raise UsageError(*idle)
 
     def findings(self) -> Iterator[Finding]:
         """The clocks whose rate nobody told or nobody sets, in one line for each node."""

@@ -10,30 +10,38 @@ from xenassign.devicetree.draft import DraftProperty
 from xenassign.devicetree.references import property_references
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.errors import UsageError
+from xenassign.request.origin import mistake
 from xenassign.request.property_edits import AS_ASKED, PropertyEdit
-from xenassign.request.select import select
 
 Edits = Mapping[Node, tuple[PropertyEdit, ...]]
 """By node of the host."""
 
 
-def edits_by_node(tree: Tree, inside: Scope, edits: tuple[PropertyEdit, ...]) -> Edits:
-    """The edits of each node. Raises UsageError for one that fits nothing."""
-    found: dict[Node, list[PropertyEdit]] = defaultdict(list)
-    for edit in edits:
-        verb = "drop" if edit.value is None else "set"
-        nodes = [node for node in select(tree, (edit.device,)) if inside.has(node)]
-        if not nodes:
-            raise UsageError(f"{verb} {edit.device}: it is not assigned; name it as a device too")
-        if edit.value is None and not any(node.has(edit.name) for node in nodes):
-            path = nodes[0].path
-            raise UsageError(f"drop {edit.device}: {path} has no {edit.name}; take it out of drop")
-        for node in nodes:
-            if any(other.name == edit.name for other in found[node]):
-                what = f"{edit.name} of {node.path} is edited twice"
-                raise UsageError(f"{verb} {edit.device}: {what}; set it or drop it")
-            found[node].append(edit)
-    return {key: tuple(some) for key, some in found.items()}
+def edits_by_node(inside: Scope, edits: tuple[tuple[PropertyEdit, tuple[Node, ...]], ...]) -> Edits:
+    """The edits of each node. Raises UsageError with a line for each that fits nothing."""
+    by_node: dict[Node, list[PropertyEdit]] = defaultdict(list)
+    wrong: list[str] = []
+    for edit, named in edits:
+        nodes = [node for node in named if inside.has(node)]
+        why = _idle(edit, nodes)
+        for node in nodes if why is None else ():
+            if any(other.name == edit.name for other in by_node[node]):
+                why = f"{edit.name} of {node.path} is edited twice; set it or drop it"
+            by_node[node].append(edit)
+        if why is not None:
+            wrong.append(mistake(edit.verb, edit.device, why))
+    if wrong:
+        raise UsageError(*wrong)
+    return {node: tuple(some) for node, some in by_node.items()}
+
+
+def _idle(edit: PropertyEdit, nodes: list[Node]) -> str | None:
+    """Why an edit changes nothing. ``nodes``: those of the guest that it is about."""
+    if not nodes:
+        return "it is not assigned; name it as a device too"
+    if edit.value is None and not any(node.has(edit.name) for node in nodes):
+        return f"{nodes[0].path} has no {edit.name}; take it out of drop"
+    return None
 
 
 def unwanted(edits: Edits) -> dict[Node, frozenset[str]]:
