@@ -17,6 +17,7 @@ from xenassign.devicetree.references import Reference, property_references
 from xenassign.devicetree.tree import Node, PropertyError, Tree
 from xenassign.findings import Finding, rule
 from xenassign.host.device import is_simple_bus, read_device
+from xenassign.host.supplier_kinds import supplier_kind
 from xenassign.plan.plan import PlannedDevice
 from xenassign.xen.board import Board
 
@@ -25,9 +26,6 @@ CHIP_SELECT = rule("XA536", "chip-select-lost", "warning", "broken")
 COULD_COME = rule("XA537", "supplier-assignable", "note", "broken")
 
 _PHYS = ("phy-handle", "phy", "phy-device", "sfp")
-
-#: Kinds of suppliers that no guest can have, or that are no use alone.
-_NEVER = frozenset({"iommu", "msi", "graph", "pinctrl", "clock", "memory-region"})
 
 
 def attached_findings(board: Board, inside: Scope) -> Iterator[Finding]:
@@ -102,8 +100,10 @@ def could_come(board: Board, inside: Scope, device: PlannedDevice) -> Iterator[F
     taken: dict[str, str] = {}
     for supplier in device.suppliers:
         kind = getattr(lookup(supplier.property), "kind", "other")
-        if supplier.action != "dropped" or kind in _NEVER or supplier.property in _PHYS:
+        if supplier.action != "dropped" or not supplier_kind(kind).alone:
             continue
+        if supplier.property in _PHYS:
+            continue  # PHY_ELSEWHERE reports it
         provider = board.platform.tree.find(supplier.provider or "")
         holder = _holder(provider) if provider is not None else None
         if holder is None or not _may_come(board, inside, holder):

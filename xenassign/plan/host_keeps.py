@@ -14,27 +14,15 @@ from xenassign.checks.scope import Scope
 from xenassign.devicetree.references import Reference, references
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.findings import Finding, rule
+from xenassign.host.supplier_kinds import SUPPLIER_KINDS, HostDuty
 from xenassign.plan.kept_firmware import Kept, within
 from xenassign.plan.plan import HostKeep
 
 HOST_KEEPS = rule("XA507", "host-must-keep", "note", "broken")
 
-#: The kinds of the table of phandle properties, with the option of dom0's Linux that stops it from
-#: switching off what nobody uses; None: it is only to be set up. regulator_ignore_unused is there
-#: since Linux 6.8; pd_ignore_unused has no effect on domains whose provider switches them off when
-#: all its users probed (sync_state, Linux 6.17 and newer).
-OPTIONS: dict[str, str | None] = {
-    "clock": "clk_ignore_unused",
-    "power-domain": "pd_ignore_unused",
-    "regulator": "regulator_ignore_unused",
-    "reset": None,
-    "interconnect": None,
-    "phy": None,
-    "pinctrl": None,
-}
-
-#: Kinds that a bus holds for the devices below it.
-_OF_A_BUS = frozenset({"clock", "power-domain", "reset", "interconnect"})
+#: The kinds that the host owes something, and those of them that a bus holds for what is below it.
+_KEPT = frozenset(name for name, kind in SUPPLIER_KINDS.items() if kind.duty is not HostDuty.NONE)
+_OF_A_BUS = frozenset(name for name, kind in SUPPLIER_KINDS.items() if kind.of_a_bus)
 
 # Providers without hardware of their own: what feeds them counts in their place.
 _VIRTUAL = frozenset({"fixed-factor-clock", "gpio-gate-clock", "usb-nop-xceiv"})
@@ -52,7 +40,7 @@ def host_keeps(tree: Tree, scope: Scope, kept: tuple[Kept, ...] = ()) -> tuple[H
             if not scope.has(node):
                 continue
             user = next((n for n in node.lineage() if n in devices), node).path
-            for kind, reference in _used(tree, scope, node, frozenset(OPTIONS), frozenset()):
+            for kind, reference in _used(tree, scope, node, _KEPT, frozenset()):
                 _add(found, kind, reference, user)
         users = [d.path for d in scope.devices if root in d.node.lineage()] or [root.path]
         for bus in root.ancestors():
@@ -125,7 +113,8 @@ def always_on(tree: Tree, keeps: tuple[HostKeep, ...]) -> tuple[str, ...]:
 def options(keeps: tuple[HostKeep, ...], kept_on: tuple[str, ...]) -> tuple[str, ...]:
     """What to put on dom0's kernel command line."""
     kinds = {k.kind for k in keeps if not (k.kind == "regulator" and k.provider in kept_on)}
-    return tuple(option for kind, option in OPTIONS.items() if option and kind in kinds)
+    chosen = (kind.keep_option for name, kind in SUPPLIER_KINDS.items() if name in kinds)
+    return tuple(option for option in chosen if option is not None)
 
 
 def keep_findings(keeps: tuple[HostKeep, ...], kept_on: tuple[str, ...]) -> Iterator[Finding]:

@@ -26,6 +26,7 @@ from xenassign.formats.xlcfg import Atom, Config
 from xenassign.host import scmi
 from xenassign.host.device import HostDevice
 from xenassign.host.scmi import ScmiUse, ScmiUser
+from xenassign.host.supplier_kinds import supplier_kind
 from xenassign.plan.kept_firmware import Kept, Offer
 from xenassign.plan.placement import SHARED_ALLOWED, SHARED_PAGE, pages
 from xenassign.request.request import Accepted, Request
@@ -50,8 +51,9 @@ UNFILTERED = rule("XA528", "scmi-unused-off", "warning", "unsafe")
 
 _EEMI = "xlnx,zynqmp-firmware"
 _ZYNQMP = "xlnx,zynqmp"
-#: Options of Linux that leave alone what nobody uses, and the protocols that they are about.
-_IGNORE = {"clk_ignore_unused": "clock", "pd_ignore_unused": "power-domain"}
+#: The protocols, which are kinds of suppliers too, whose objects Linux switches off when nobody
+#: uses them.
+_SWITCHED_OFF = ("clock", "power-domain")
 #: What is only read: no user takes it away from another.
 _READ_ONLY = frozenset({"sensor", "access"})
 
@@ -183,15 +185,16 @@ def _unfiltered(
 ) -> Iterator[Finding]:
     """What the guest's Linux would switch off beneath the host: of protocols that it sees."""
     told = (request.extra or _extra(request.base)).split()
-    seen = {name: protocol for name, protocol in _IGNORE.items() if name not in told}
+    options = {str(supplier_kind(kind).keep_option): kind for kind in _SWITCHED_OFF}
+    seen = {name: protocol for name, protocol in options.items() if name not in told}
     kinds = used.intersection(seen.values())
     left = [user for user in _left(board, scope, root) if user.use.protocol in kinds]
     if left:
-        options = " ".join(name for name, protocol in seen.items() if protocol in kinds)
+        wanted = " ".join(name for name, protocol in seen.items() if protocol in kinds)
         what = dict.fromkeys(user.use.text for user in left)
         paths = list(dict.fromkeys(user.node.path for user in left))
         message = f"SCMI {', '.join(what)} of the guest also runs {_some(paths)} of the host"
-        fix = f"put {options} on the guest's command line (--extra)"
+        fix = f"put {wanted} on the guest's command line (--extra)"
         yield UNFILTERED(message, node=root.path, fix=fix)
 
 

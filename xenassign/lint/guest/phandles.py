@@ -12,6 +12,7 @@ from typing import NamedTuple
 from xenassign.devicetree.references import INTERRUPT_TREE, References, references
 from xenassign.devicetree.tree import NO_PHANDLE, Node, PropertyError
 from xenassign.findings import Finding, Rule, rule
+from xenassign.host.supplier_kinds import Leftover, supplier_kind
 from xenassign.lint.guest.protection import is_left_iommu
 from xenassign.lint.guest.view import Check, View
 from xenassign.lint.verdict.dom0less import DOM0LESS
@@ -23,24 +24,6 @@ LEFTOVER = rule("XA514", "host-leftover", "warning", "broken")
 GIC_PHANDLE = rule("XA515", "gic-phandle", "error", "broken")
 TWICE = rule("XA516", "phandle-twice", "error", "broken")
 NOT_PROVIDER = rule("XA517", "not-a-provider", "error", "broken")
-
-#: What stays with the host and a guest can do without: kinds of suppliers, and whether Linux fails
-#: the probe when the phandle names nothing. It goes on without the others: of_count or of_parse of
-#: them fails, which counts as none.
-_LEFT_WITH_HOST = {
-    "access-controller": False,
-    "dma": False,
-    "interconnect": True,
-    "msi": False,
-    "nvmem": False,
-    "opp": False,
-    "performance-domain": False,
-    "pinctrl": True,
-    "power-domain": False,
-    "regulator": False,
-    "reset": True,
-    "thermal": False,
-}
 
 
 def targets(view: View) -> Iterator[Finding]:
@@ -69,7 +52,8 @@ def _group(view: View, node: Node, group: References) -> Iterator[Finding]:
     for some in found.values():
         broken = some[0].broken
         what = ", ".join(dict.fromkeys(bad.what for bad in some))
-        severity = "error" if broken is LEFTOVER and _LEFT_WITH_HOST[group.rule.kind] else None
+        fails = supplier_kind(group.rule.kind).leftover is Leftover.FAILS
+        severity = "error" if broken is LEFTOVER and fails else None
         message = f"{node.path}: {group.prop}: {what}"
         cell = some[0].cell
         yield broken(message, node=node.path, prop=group.prop, cell=cell, severity=severity)
@@ -89,7 +73,8 @@ def _bad(view: View, node: Node, group: References) -> Iterator[_Bad]:
 def _target(view: View, group: References, cell: int, phandle: int) -> Iterator[_Bad]:
     provider = view.tree.phandles.get(phandle)
     if provider is None:
-        broken = LEFTOVER if group.rule.kind in _LEFT_WITH_HOST else DANGLING
+        dangles = supplier_kind(group.rule.kind).leftover is Leftover.DANGLING
+        broken = DANGLING if dangles else LEFTOVER
         yield _Bad(broken, cell, f"phandle {phandle:#x} names no node")
     elif not view.has(provider):
         yield _Bad(OUTSIDE, cell, f"{provider.path} is not below /passthrough")

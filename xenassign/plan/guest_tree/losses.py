@@ -13,22 +13,10 @@ from xenassign.devicetree.references import Reference
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule
 from xenassign.host.driver_needs import need, needs
+from xenassign.host.supplier_kinds import supplier_kind
 from xenassign.plan.plan import Supplier
 
 SUPPLIER_REQUIRED = rule("XA506", "supplier-required", "warning", "broken")
-
-#: What Linux does when the property of a kind is missing.
-_WITHOUT = {
-    "reset": "a driver that insists on a reset fails with -ENOENT (reset_control_get_exclusive)",
-    "power-domain": "no power domain is switched: the host has to keep it on",
-    "regulator": "Linux hands out a dummy regulator (regulator_get)",
-    "pinctrl": "the pins stay as firmware or the host set them",
-    "interconnect": "Linux' driver goes on without one (of_icc_get)",
-    "dma": "a driver that insists on DMA fails with -ENODEV (dma_request_chan)",
-    "nvmem": "what it holds (a MAC address, a calibration) is missing (nvmem_cell_get)",
-    "phy": "a driver that insists on a PHY fails with -ENODEV (phy_get)",
-    "gpio": "a driver that insists on the GPIO fails with -ENOENT (gpiod_get)",
-}
 
 
 def without(consumer: Node, reference: Reference) -> str:
@@ -38,7 +26,7 @@ def without(consumer: Node, reference: Reference) -> str:
         return told.without
     if reference.prop in ("gpio", "gpios"):
         return ""  # of a node that is itself a provider, as gpio of regulator-fixed
-    return _WITHOUT.get(reference.rule.kind, "")
+    return supplier_kind(reference.rule.kind).without
 
 
 def required(consumer: Node, reference: Reference) -> bool:

@@ -39,6 +39,7 @@ from xenassign.devicetree.references import (
 )
 from xenassign.devicetree.tree import Node, Property, Tree
 from xenassign.findings import Finding, rule
+from xenassign.host.supplier_kinds import supplier_kind
 from xenassign.plan.guest_tree.clocks import Clocks
 from xenassign.plan.guest_tree.copies import copies
 from xenassign.plan.guest_tree.losses import Losses, required, without
@@ -51,24 +52,6 @@ from xenassign.request.request import ClockRate
 DROPPED = rule("XA502", "suppliers-dropped", "note", "broken")
 #: Providers that are no hardware of their own: copied into the guest's tree.
 _VIRTUAL = frozenset({"fixed-clock", "fixed-factor-clock", "regulator-fixed", "usb-nop-xceiv"})
-
-#: Why a reference of a kind is dropped; {} is the provider.
-_REASONS = {
-    "reset": "{} stays with the host, which must leave the reset released",
-    "regulator": "{} stays with the host, which must keep it on",
-    "dma": "the DMA engine {} is not assigned",
-    "gpio": "{} stays with the host",
-    "phy": "{} stays with the host, which must leave it set up",
-    "ethernet-phy": "{} is on a bus that is not assigned",
-    "iommu": "the guest has no IOMMU; Xen reads the stream from the host tree",
-    "msi": "Xen gives guests no MSI controller",
-    "memory-region": "{} is memory of the host",
-    "graph": "{} is not assigned: the link is cut",
-    "interconnect": "{} stays with the host, which must keep the path up",
-    "nvmem": "{} stays with the host",
-    "syscon": "{} stays with the host, which must leave its settings",
-}
-_REASON = "{} stays with the host"
 
 
 @dataclass(slots=True)
@@ -286,7 +269,7 @@ class Suppliers:
             why = f"phandle {reference.phandle:#x} names no node of the host tree"
             return None, Supplier(name, None, "dropped", why)
         if name == "iommu-addresses":
-            return None, Supplier(name, provider.path, "dropped", _REASONS["iommu"])
+            return None, Supplier(name, provider.path, "dropped", supplier_kind("iommu").dropped)
         own = self._guests_own(node, reference, provider)
         if own is not None and (reference.rule.lead or reference.rule.trail):
             return None, Supplier(name, provider.path, "dropped", "no meaning in the guest")
@@ -392,11 +375,10 @@ def _path(entries: tuple[Reference, ...]) -> str | None:
 
 
 def _reason(node: Node, reference: Reference) -> str:
-    kind = reference.rule.kind
     path = reference.provider.path if reference.provider else "nothing"
     if reference.prop == "sfp":
         return f"the cage {path} stays with the host, with its I2C bus and GPIOs"
-    reason = _REASONS.get(kind, _REASON).format(path)
+    reason = supplier_kind(reference.rule.kind).dropped.format(path)
     lacking = without(node, reference)
     return f"{reason}; {lacking}" if lacking else reason
 
@@ -405,11 +387,10 @@ def supplier_findings(
     path: str, suppliers: tuple[Supplier, ...], offered: Offer | None = None
 ) -> Iterator[Finding]:
     """What is worth saying about the dropped suppliers of a device, in one line a device."""
-    silent = {"iommu", "pinctrl", "graph", "clock"}
     dropped: dict[str, None] = {}
     for supplier in suppliers:
         kind = getattr(lookup(supplier.property), "kind", "other")
-        if supplier.action != "dropped" or supplier.required or kind in silent:
+        if supplier.action != "dropped" or supplier.required or supplier_kind(kind).quiet:
             continue
         if supplier.property == "memory-region" and supplier.provider is not None:
             continue  # assign.memory speaks about it

@@ -1,0 +1,144 @@
+"""The kinds of suppliers: what becomes of one of each kind when it stays with the host.
+
+The table of phandle properties (:mod:`xenassign.devicetree.phandle_properties`) gives every
+property a kind. This table says, of the kinds of which anything can be said, why such a supplier is
+dropped from the guest's tree, what Linux does without it, what the host has to do for it, and what
+a guest makes of a phandle that was left in. A new kind is one entry here.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from types import MappingProxyType
+from typing import NamedTuple
+
+
+class HostDuty(Enum):
+    """What the host owes a supplier that an assigned device uses."""
+
+    KEEP_ON = "Linux switches off what nobody uses: the host has to keep it on"
+    SET_UP = "nobody switches it off, but only the host can set it up"
+    NONE = "the host has nothing to do"
+
+
+class Leftover(Enum):
+    """What Linux does about a phandle of the kind that names no node of the guest."""
+
+    IGNORED = "it counts as absent: of_count or of_parse of the entry fails"
+    FAILS = "the probe fails"
+    DANGLING = "that depends on the driver: the lint reports any such phandle as dangling"
+
+
+class SupplierKind(NamedTuple):
+    """What holds for all suppliers of a kind.
+
+    ``dropped``: why the guest does not have it; ``{}`` is the provider's path. ``without``: what
+    Linux' framework does when the property is missing, "" where that is the driver's own affair.
+    ``duty``: the host's; ``keep_option``: the option of dom0's Linux for a duty to keep it on.
+    ``of_a_bus``: whether a bus holds such a supplier for the devices below it. ``leftover``: what
+    a phandle without node does in a guest. ``quiet``: dropping it is nothing to report, since the
+    driver does not miss it or something else stands in. ``alone``: whether it is of use to a guest
+    that has the provider, so that assigning the provider too can be proposed.
+    """
+
+    dropped: str = "{} stays with the host"
+    without: str = ""
+    duty: HostDuty = HostDuty.NONE
+    keep_option: str | None = None
+    of_a_bus: bool = False
+    leftover: Leftover = Leftover.DANGLING
+    quiet: bool = False
+    alone: bool = True
+
+
+#: regulator_ignore_unused is there since Linux 6.8. pd_ignore_unused has no effect on domains whose
+#: provider switches them off when all its users probed (sync_state, Linux 6.17 and newer).
+SUPPLIER_KINDS = MappingProxyType(
+    {
+        "access-controller": SupplierKind(leftover=Leftover.IGNORED),
+        "clock": SupplierKind(
+            duty=HostDuty.KEEP_ON,
+            keep_option="clk_ignore_unused",
+            of_a_bus=True,
+            quiet=True,  # a fixed-clock takes its place
+            alone=False,
+        ),
+        "power-domain": SupplierKind(
+            without="no power domain is switched: the host has to keep it on",
+            duty=HostDuty.KEEP_ON,
+            keep_option="pd_ignore_unused",
+            of_a_bus=True,
+            leftover=Leftover.IGNORED,
+        ),
+        "regulator": SupplierKind(
+            dropped="{} stays with the host, which must keep it on",
+            without="Linux hands out a dummy regulator (regulator_get)",
+            duty=HostDuty.KEEP_ON,
+            keep_option="regulator_ignore_unused",
+            leftover=Leftover.IGNORED,
+        ),
+        "reset": SupplierKind(
+            dropped="{} stays with the host, which must leave the reset released",
+            without="a driver that insists on a reset fails with -ENOENT"
+            " (reset_control_get_exclusive)",
+            duty=HostDuty.SET_UP,
+            of_a_bus=True,
+            leftover=Leftover.FAILS,
+        ),
+        "interconnect": SupplierKind(
+            dropped="{} stays with the host, which must keep the path up",
+            without="Linux' driver goes on without one (of_icc_get)",
+            duty=HostDuty.SET_UP,
+            of_a_bus=True,
+            leftover=Leftover.FAILS,
+        ),
+        "phy": SupplierKind(
+            dropped="{} stays with the host, which must leave it set up",
+            without="a driver that insists on a PHY fails with -ENODEV (phy_get)",
+            duty=HostDuty.SET_UP,
+        ),
+        "pinctrl": SupplierKind(
+            without="the pins stay as firmware or the host set them",
+            duty=HostDuty.SET_UP,
+            leftover=Leftover.FAILS,
+            quiet=True,
+            alone=False,
+        ),
+        "dma": SupplierKind(
+            dropped="the DMA engine {} is not assigned",
+            without="a driver that insists on DMA fails with -ENODEV (dma_request_chan)",
+            leftover=Leftover.IGNORED,
+        ),
+        "ethernet-phy": SupplierKind(dropped="{} is on a bus that is not assigned"),
+        "gpio": SupplierKind(
+            without="a driver that insists on the GPIO fails with -ENOENT (gpiod_get)",
+        ),
+        "graph": SupplierKind(
+            dropped="{} is not assigned: the link is cut", quiet=True, alone=False
+        ),
+        "iommu": SupplierKind(
+            dropped="the guest has no IOMMU; Xen reads the stream from the host tree",
+            quiet=True,
+            alone=False,
+        ),
+        "memory-region": SupplierKind(dropped="{} is memory of the host", alone=False),
+        "msi": SupplierKind(
+            dropped="Xen gives guests no MSI controller", leftover=Leftover.IGNORED, alone=False
+        ),
+        "nvmem": SupplierKind(
+            without="what it holds (a MAC address, a calibration) is missing (nvmem_cell_get)",
+            leftover=Leftover.IGNORED,
+        ),
+        "opp": SupplierKind(leftover=Leftover.IGNORED),
+        "performance-domain": SupplierKind(leftover=Leftover.IGNORED),
+        "syscon": SupplierKind(dropped="{} stays with the host, which must leave its settings"),
+        "thermal": SupplierKind(leftover=Leftover.IGNORED),
+    }
+)
+
+_OTHER = SupplierKind()
+
+
+def supplier_kind(name: str) -> SupplierKind:
+    """What holds for a kind of the table of phandle properties, listed here or not."""
+    return SUPPLIER_KINDS.get(name, _OTHER)
