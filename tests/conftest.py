@@ -31,10 +31,24 @@ from xenassign.request.request import (
 )
 from xenassign.xen.releases import release
 
+from .wording import Snapshots, wording
+
+__all__ = ["wording"]  # a fixture for all tests
 REPOSITORY = Path(__file__).resolve().parent.parent
 _PROPERTY = "xenassign-figures"  # figures that a test hands over, as JSON counts
 FIXTURES = REPOSITORY / "fixtures" / "host_dtbs"
 BOARDS = {path.stem.partition("-")[0]: path for path in sorted(FIXTURES.glob("*.dtb"))}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--update-snapshots", action="store_true", help="write new words to tests/snapshots"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    update = bool(config.getoption("--update-snapshots"))
+    config.pluginmanager.register(Snapshots(update), "snapshots")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.wording import Wording
 from xenassign.errors import UsageError
 from xenassign.request.boot_request import (
     UBOOT,
@@ -52,8 +53,8 @@ def test_forms(text: str, option: LoadOption) -> None:
         ("kernel=0xffffffffffffffff:4K", "nothing can lie there"),
     ],
 )
-def test_what_is_none(text: str, message: str) -> None:
-    with pytest.raises(UsageError, match="--load ") as told:
+def test_what_is_none(text: str, message: str, wording: Wording) -> None:
+    with wording.raises(UsageError) as told:
         parse_load(text)
     assert message in str(told.value)
     assert "\n" not in str(told.value)
@@ -67,8 +68,8 @@ def test_what_is_said_for_a_domain_comes_first() -> None:
     assert boot.load("dtb", "log") is None
 
 
-def test_what_is_said_twice() -> None:
-    with pytest.raises(UsageError, match="--load net/kernel is given twice; say one place"):
+def test_what_is_said_twice(wording: Wording) -> None:
+    with wording.raises(UsageError):
         BootRequest(loads=tuple(map(parse_load, ("kernel=1", "net/kernel=2", "net/kernel=2"))))
 
 
@@ -84,21 +85,17 @@ def test_the_command_line_comes_before_the_file() -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "well"),
-    [
-        ("load mmc 0:1", True),
-        ("load ${devtype} ${devnum}:${distro_bootpart}", True),
-        ("tftpboot", True),
-        *((command, False) for command in ("", " ", "load mmc 0:1 ", "tftp;", "a && b", "a\nb")),
-        *((command, False) for command in ('load "mmc', "load mmc #", "a | b", "a\\", "é")),
-    ],
+    "command", ["load mmc 0:1", "load ${devtype} ${devnum}:${distro_bootpart}", "tftpboot"]
 )
-def test_a_command_that_loads_is_one(command: str, well: bool) -> None:
-    if well:
-        assert BootRequest(load_with=command).load_with == command
-        return
-    with pytest.raises(UsageError, match=r"--load-with .* is no single command"):
-        BootRequest(load_with=command)
+def test_a_command_that_loads(command: str) -> None:
+    assert BootRequest(load_with=command).load_with == command
+
+
+def test_what_is_no_single_command(wording: Wording) -> None:
+    commands = ("", " ", "load mmc 0:1 ", "tftp;", "a && b", "a\nb")
+    for command in (*commands, 'load "mmc', "load mmc #", "a | b", "a\\", "é"):
+        with wording.raises(UsageError):
+            BootRequest(load_with=command)
 
 
 def image(size: int) -> bytes:
@@ -135,9 +132,9 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         assert message in str(told.value)
 
 
-def test_a_fifo_is_not_waited_for(tmp_path: Path) -> None:
+def test_a_fifo_is_not_waited_for(tmp_path: Path, wording: Wording) -> None:
     os.mkfifo(tmp_path / "fifo")
-    with pytest.raises(UsageError, match="--load kernel: fifo: is no plain file; name the file"):
+    with wording.raises(UsageError):
         measured([parse_load("kernel=0x1000:fifo")], tmp_path, later=True)
 
 

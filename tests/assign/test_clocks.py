@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.answers import of
+from tests.wording import Wording
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.blob_writer import to_blob
 from xenassign.devicetree.references import references
@@ -78,16 +79,15 @@ def test_fixed_clocks_and_their_chain_are_copied(plan: Plan) -> None:
     }
 
 
-def test_unknown_rates_are_warned_about_with_the_option(plan: Plan) -> None:
+def test_unknown_rates_are_warned_about_with_the_option(plan: Plan, wording: Wording) -> None:
     (finding,) = of(plan("tricky", CLOCKED, policy="trust"), "XA501")
-    assert "zero" in finding.message
-    assert "unknown, half" in finding.message
+    wording(finding)
     assert finding.fix.endswith(f"--clock-rate {CLOCKED}#zero=HZ")
 
 
-def test_a_fixed_clock_of_0_hz_is_unknown_too(plan: Plan) -> None:
+def test_a_fixed_clock_of_0_hz_is_unknown_too(plan: Plan, wording: Wording) -> None:
     (finding,) = of(plan("tricky", CLOCKED, policy="trust"), "XA501")
-    assert "zero" in finding.message
+    wording(finding)
 
 
 def test_assigned_clocks_of_the_host_are_dropped(plan: Plan) -> None:
@@ -159,13 +159,13 @@ def test_equal_rates_share_one_stub(plan: Plan) -> None:
 @pytest.mark.parametrize(
     "text", ["x", "=5", "x=", "x=fast", "x=-1", "x=4294967296", "x=1.5", "x=5MHz"]
 )
-def test_a_malformed_rate_is_a_usage_error(text: str) -> None:
-    with pytest.raises(UsageError, match="--clock-rate"):
+def test_a_malformed_rate_is_a_usage_error(text: str, wording: Wording) -> None:
+    with wording.raises(UsageError):
         parse_clock_rate(text)
 
 
-def test_a_rate_for_no_node_is_a_usage_error(plan: Plan) -> None:
-    with pytest.raises(UsageError, match="--clock-rate /no-such: no such node"):
+def test_a_rate_for_no_node_is_a_usage_error(plan: Plan, wording: Wording) -> None:
+    with wording.raises(UsageError):
         plan("tricky", CLOCKED, rates=["/no-such=1"])
 
 
@@ -225,13 +225,14 @@ def test_a_rate_that_only_the_guests_devices_ask_for_is_a_note(
     other: str,
     assigned: tuple[str, ...],
     found: bool,
+    wording: Wording,
 ) -> None:
     tree = variant("tricky", BOARD.format(device=device, other=other))
     made = plan(tree, "/a@7e000000", *assigned, policy="trust")
     assert clocks(made, "/a@7e000000") == {"0": 7}
     told = of(made, "XA509")
     assert bool(told) == found
-    assert all("0 at 7 Hz" in finding.message for finding in told)
+    wording(*told)
 
 
 def test_a_rate_given_is_no_rate_asked_for(plan: Plan, variant: Callable[[str, str], Tree]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.wording import Wording
 from xenassign.checks.conflicts import Conflict
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
@@ -207,7 +208,7 @@ def conflict_of(plan: SystemPlan, code: str) -> Conflict:
     return found
 
 
-def test_a_page_is_allowed_with_a_reason(tree: Tree) -> None:
+def test_a_page_is_allowed_with_a_reason(tree: Tree, wording: Wording) -> None:
     allow = Allowance("XA003", ("half@34000000", "half@34000800"), "both are ours")
     plan, files, refusals = generate_system(
         tree, asked("half@34000000", "half@34000800", allow=(allow,))
@@ -215,7 +216,7 @@ def test_a_page_is_allowed_with_a_reason(tree: Tree) -> None:
     assert not refusals
     assert {"a.dtb", "b.dtb"} <= set(files)
     assert conflict_of(plan, "XA003").finding.severity == "warning"
-    assert "as was accepted: both are ours" in conflict_of(plan, "XA003").message
+    wording(conflict_of(plan, "XA003").finding)
     assert "accept it" not in conflict_of(plan, "XA003").finding.fix
     assert not plan.findings
 
@@ -239,25 +240,25 @@ def test_the_option_for_a_shared_page_serves_too(tree: Tree) -> None:
     assert not decide_system(tree, request).refused
 
 
-def test_what_xen_refuses_cannot_be_allowed(tree: Tree) -> None:
+def test_what_xen_refuses_cannot_be_allowed(tree: Tree, wording: Wording) -> None:
     allow = Allowance("XA004", ("line@34001000", "line@34002000"), "please")
-    with pytest.raises(UsageError, match=r"XA004: only XA003, XA006 can be allowed"):
+    with wording.raises(UsageError):
         decide_system(tree, asked("line@34001000", "line@34002000", allow=(allow,)))
 
 
-def test_an_allowance_for_a_node_that_is_not_there(tree: Tree) -> None:
+def test_an_allowance_for_a_node_that_is_not_there(tree: Tree, wording: Wording) -> None:
     allow = Allowance("XA003", ("/soc/nowhere",), "please")
-    with pytest.raises(UsageError, match=r"\[\[allow\]\] nodes /soc/nowhere: no such node"):
+    with wording.raises(UsageError):
         decide_system(tree, asked("half@34000000", "half@34000800", allow=(allow,)))
 
 
 # ---------------------------------------------------------------------- the system as a whole
 
 
-def test_more_memory_than_the_board_has(tree: Tree) -> None:
+def test_more_memory_than_the_board_has(tree: Tree, wording: Wording) -> None:
     plan = decide_system(tree, asked("half@34000000 half@34000800", "clocked@34005000", memory=512))
     conflict = conflict_of(plan, "XA008")
-    assert "1024 MiB together, the board's tree states 1024 MiB" in conflict.message
+    wording(conflict.finding)
     assert not plan.refused
     plan = decide_system(tree, asked("half@34000000 half@34000800", "clocked@34005000", memory=511))
     assert "XA008" not in [c.rule.code for c in plan.conflicts]
@@ -284,19 +285,16 @@ def test_a_domain_with_scmi_switches_what_another_needs(board: Board) -> None:
 
 
 @pytest.mark.parametrize(
-    ("domains", "what"),
+    "domains",
     [
-        ((), "no domain is asked for"),
-        ((Request(devices=("/a",)), Request(devices=("/b",))), "two domains are called domu1"),
+        (),
+        (Request(devices=("/a",)), Request(devices=("/b",))),
         (
-            (
-                Request(devices=("/a",), name="a"),
-                Request(devices=("/b",), name="b", release=release("4.17")),
-            ),
-            "different Xens",
+            Request(devices=("/a",), name="a"),
+            Request(devices=("/b",), name="b", release=release("4.17")),
         ),
     ],
 )
-def test_a_system_that_cannot_be_meant(domains: tuple[Request, ...], what: str) -> None:
-    with pytest.raises(UsageError, match=what):
+def test_a_system_that_cannot_be_meant(domains: tuple[Request, ...], wording: Wording) -> None:
+    with wording.raises(UsageError):
         SystemRequest(domains)

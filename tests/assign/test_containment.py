@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.answers import of
+from tests.wording import Wording
 from xenassign.devicetree.tree import Tree
 from xenassign.plan.plan import DomainPlan
 
@@ -15,20 +16,20 @@ Variant = Callable[[str, str], Tree]
 
 
 @pytest.mark.parametrize(
-    ("host", "path", "said"),
+    ("host", "path", "warned"),
     [
-        ("zynqmp", "/axi/ethernet@ff0e0000", None),  # protected
-        ("zynqmp", "/axi/watchdog@fd4d0000", None),  # no DMA
-        ("tricky", "/dev@740f0000", "may master DMA unconfined"),
-        ("rcar", "/soc/ufs@e6860000", "it has resets, which nobody asserts then"),
+        ("zynqmp", "/axi/ethernet@ff0e0000", False),  # protected
+        ("zynqmp", "/axi/watchdog@fd4d0000", False),  # no DMA
+        ("tricky", "/dev@740f0000", True),
+        ("rcar", "/soc/ufs@e6860000", True),
     ],
 )
 def test_what_goes_on_when_the_guest_is_gone(
-    plan: Plan, host: str, path: str, said: str | None
+    plan: Plan, host: str, path: str, warned: bool, wording: Wording
 ) -> None:
     found = of(plan(host, path, policy="trust"), "XA428")
-    assert [f.severity for f in found] == (["warning"] if said else [])
-    assert all(said and said in f.message for f in found)
+    assert [f.severity for f in found] == ["warning"] * warned
+    wording(*found)
     refused = plan(host, path)
     assert not of(refused, "XA428")  # nothing is forced
 
@@ -73,13 +74,14 @@ def test_memory_is_no_registers(
     ("flags", "hit"),
     [(0x02000000, 0), (0x42000000, 1), (0x43000000, 1), (0x03000000, 0), (0x41000000, 0)],
 )
-def test_prefetchable_windows(plan: Plan, variant: Variant, flags: int, hit: int) -> None:
+def test_prefetchable_windows(
+    plan: Plan, variant: Variant, flags: int, hit: int, wording: Wording
+) -> None:
     """41: I/O space, which is never prefetchable."""
     tree = variant(
         "tricky",
         f"&pcie {{ ranges = <{flags:#x} 0x0 0x76000000 0x0 0x76000000 0x0 0x1000000>; }};",
     )
     found = of(plan(tree, "/pcie@75000000", policy="trust"), "XA234")
-    assert [(f.severity, "0x76000000-0x77000000" in f.message) for f in found] == [
-        ("note", True)
-    ] * hit
+    assert [f.severity for f in found] == ["note"] * hit
+    wording(*found)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.answers import of
+from tests.wording import Wording
 from xenassign.devicetree.tree import Tree
 from xenassign.plan.plan import DomainPlan
 
@@ -22,16 +23,16 @@ def board(variant: Variant, more: str = "") -> Tree:
 
 
 @pytest.mark.parametrize(
-    ("memory", "said"),
-    [(None, None), (3056, None), (3072, None), (3073, "3072 of 3073 MiB"), (8192, "3072 of 8192")],
+    ("memory", "warned"),
+    [(None, False), (3056, False), (3072, False), (3073, True), (8192, True)],
 )
 def test_a_32_bit_master_reaches_bank_0(
-    plan: Plan, variant: Variant, memory: int | None, said: str | None
+    plan: Plan, variant: Variant, memory: int | None, warned: bool, wording: Wording
 ) -> None:
     made = plan(board(variant), GEM, memory=memory, maps=("auto",))
     found = of(made, "XA424", "XA425")
-    assert [f.code for f in found] == (["XA424"] if said else [])
-    assert all(said and said in f.message and "32-bit" in f.message for f in found)
+    assert [f.code for f in found] == ["XA424"] * warned
+    wording(*found)
 
 
 def test_a_driver_of_unknown_width_is_not_spoken_of(plan: Plan) -> None:
@@ -39,49 +40,54 @@ def test_a_driver_of_unknown_width_is_not_spoken_of(plan: Plan) -> None:
 
 
 @pytest.mark.parametrize(
-    ("ranges", "memory", "code", "said"),
+    ("ranges", "memory", "code"),
     [
-        ("<0x0 0x0 0x0 0x0 0x0 0x80000000>", 2048, "XA424", "1024 of 2048 MiB"),
-        ("<0x0 0x0 0x0 0x0 0x0 0x80000000>", 1024, None, ""),
-        ("<0x0 0x0 0x0 0x0 0x0 0x40000000>", 1024, "XA425", "pass 0x0-0x40000000"),
-        ("<0x0 0x0 0x0 0x0 0x0 0x40000000>", None, "XA425", "pass 0x0-0x40000000"),
-        ("<0x0 0x0 0x0 0x0 0x0 0x80000000>", None, None, ""),
+        ("<0x0 0x0 0x0 0x0 0x0 0x80000000>", 2048, "XA424"),
+        ("<0x0 0x0 0x0 0x0 0x0 0x80000000>", 1024, None),
+        ("<0x0 0x0 0x0 0x0 0x0 0x40000000>", 1024, "XA425"),
+        ("<0x0 0x0 0x0 0x0 0x0 0x40000000>", None, "XA425"),
+        ("<0x0 0x0 0x0 0x0 0x0 0x80000000>", None, None),
         # an offset does not count before an IOMMU: the window is what the master emits
-        ("<0x0 0x40000000 0x8 0x0 0x0 0xc0000000>", 1024, None, ""),
-        ("<0x8 0x0 0x0 0x40000000 0x0 0xc0000000>", 1024, "XA425", "0x800000000-0x8c0000000"),
+        ("<0x0 0x40000000 0x8 0x0 0x0 0xc0000000>", 1024, None),
+        ("<0x8 0x0 0x0 0x40000000 0x0 0xc0000000>", 1024, "XA425"),
         # two windows, one inside of the other, count once
         (
             "<0x0 0x0 0x0 0x0 0x0 0x80000000>, <0x0 0x40000000 0x0 0x40000000 0x0 0x20000000>",
             2048,
             "XA424",
-            "1024 of 2048 MiB",
         ),
-        ("", 2048, None, ""),
+        ("", 2048, None),
     ],
 )
 def test_windows_of_the_bus(
-    plan: Plan, variant: Variant, ranges: str, memory: int | None, code: str | None, said: str
+    plan: Plan,
+    variant: Variant,
+    ranges: str,
+    memory: int | None,
+    code: str | None,
+    wording: Wording,
 ) -> None:
     value = f" = {ranges}" if ranges else ""
     tree = variant("zynqmp", f"/ {{ axi {{ dma-ranges{value}; }}; }};")
     found = of(plan(tree, GEM, memory=memory), "XA424", "XA425", "XA426", "XA504")
     assert [f.code for f in found] == ([code] if code else [])
-    assert all(said in f.message for f in found)
+    wording(*found)
 
 
-def test_an_unprotected_master_is_told_of_moved_addresses(plan: Plan, variant: Variant) -> None:
+def test_an_unprotected_master_is_told_of_moved_addresses(
+    plan: Plan, variant: Variant, wording: Wording
+) -> None:
     master = "&dma_dev { dma-coherent; };"
     made = plan(variant("tricky", master), "/bus@61000000/dma@0", policy="trust")
     (finding,) = of(made, "XA424", "XA425", "XA426", "XA504")
     assert finding.code == "XA426"
-    assert "for its DMA 0x0-0x40000000 is 0x80000000 of the host" in finding.message
-    assert "says 0x80000000 instead, where the device finds nothing" in finding.message
+    wording(finding)
     assert not of(plan("tricky", "/dma@78000000", policy="trust"), "XA426", "XA504")
     # of what does no DMA as far as is known, nothing is said
     assert not of(plan("tricky", "/bus@61000000/dma@0", policy="trust"), "XA426")
 
 
-def test_addresses_through_two_buses(plan: Plan, variant: Variant) -> None:
+def test_addresses_through_two_buses(plan: Plan, variant: Variant, wording: Wording) -> None:
     """The bus above moves them once more, as of_translate_dma_address does."""
     more = (
         "&dma_dev { dma-coherent; };"
@@ -90,4 +96,4 @@ def test_addresses_through_two_buses(plan: Plan, variant: Variant) -> None:
     )
     made = plan(variant("tricky", more), "/bus@61000000/dma@0", policy="trust")
     (finding,) = of(made, "XA426")
-    assert "0x0-0x20000000 is 0xa0000000" in finding.message
+    wording(finding)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.wording import Wording
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
 from xenassign.request.request import Pin, Request, parse_clock_rate, parse_map
@@ -147,9 +148,9 @@ def test_a_domain_without_any_device_on_a_board_is_a_refusal(made: Board) -> Non
     assert rows(plan)["a", "missing", ""] == ("there", "missing")
 
 
-def test_what_no_board_has_is_no_plan(made: Board) -> None:
+def test_what_no_board_has_is_no_plan(made: Board, wording: Wording) -> None:
     trees = [made(name, ("a", 0x80000000, 0x1000, 10)) for name in ("rev1", "rev2")]
-    with pytest.raises(UsageError, match=r"-d nothing: no such node in rev1\.dtb"):
+    with wording.raises(UsageError):
         decide_hosts(trees, system("a", "nothing"))
 
 
@@ -191,10 +192,10 @@ def test_an_error_on_one_board_names_it(made: Board) -> None:
     assert "[XA201]" in line
 
 
-def test_two_boards_of_one_name_are_refused(made: Board) -> None:
+def test_two_boards_of_one_name_are_refused(made: Board, wording: Wording) -> None:
     trees = [made("rev1", ("a", 0x80000000, 0x1000, 10)) for _ in range(2)]
     trees[1] = replace_file(trees[1], "other/rev1.dts")
-    with pytest.raises(UsageError, match=r"other/rev1.dts: rev1.dtb is called rev1 too"):
+    with wording.raises(UsageError):
         decide_hosts(trees, system("a"))
 
 
@@ -306,10 +307,10 @@ def test_pins_keep_a_place_on_every_board(made: Board) -> None:
     assert guests(plan, "a") == [0x5000000, 0x5000000]
 
 
-def test_one_board_is_decided_as_ever(made: Board) -> None:
+def test_one_board_is_decided_as_ever(made: Board, wording: Wording) -> None:
     tree = made("rev1", ("a", 0x80000000, SMALL, 10))
     plan = decide_hosts([tree], system("a"))
     assert plan.differences == ()
     assert not plan.refused
-    with pytest.raises(UsageError, match="no such node"):
+    with wording.raises(UsageError):
         decide_hosts([tree], system("b"))

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.answers import codes
+from tests.wording import Wording
 from xenassign.devicetree.blob import read_blob
 from xenassign.errors import UsageError
 from xenassign.formats.imagebuilder_cfg import parse
@@ -155,8 +156,8 @@ def test_what_contradicts_itself(base: str, what: str) -> None:
     assert str(error.value).startswith(what)
 
 
-def test_a_name_that_is_taken() -> None:
-    with pytest.raises(UsageError, match=r"imagebuilder\.cfg of its own; rename it"):
+def test_a_name_that_is_taken(wording: Wording) -> None:
+    with wording.raises(UsageError):
         told(planned("imagebuilder"))
 
 
@@ -167,28 +168,28 @@ CARRIED = "a=b;c & d|e #f !g *h ?i [j] {k} (l) ~m ^n <o>  %p @q ,r _s +t "
 
 
 @pytest.mark.parametrize(
-    ("line", "what"),
+    ("line", "refused"),
     [
-        (CARRIED, None),
-        ("x" * 1023, None),
-        ("x" * 1024, "1024 characters, 1023 fit"),
-        ("a=$b", "a $"),
-        ('a="b"', 'a "'),
-        ("a='b'", "a '"),
-        ("a=`b`", "a `"),
-        ("a=\\b", "a \\"),
-        ("a\nb", "a line end"),
-        ("a=é", "a character that is not printable ASCII"),
-        ("a\tb", "a character that is not printable ASCII"),
-        ("<0>", "a < at its begin"),
-        ("[00]", "a [ at its begin"),
-        ("-p", "a - at its begin"),
+        (CARRIED, False),
+        ("x" * 1023, False),
+        ("x" * 1024, True),
+        ("a=$b", True),
+        ('a="b"', True),
+        ("a='b'", True),
+        ("a=`b`", True),
+        ("a=\\b", True),
+        ("a\nb", True),
+        ("a=é", True),
+        ("a\tb", True),
+        ("<0>", True),
+        ("[00]", True),
+        ("-p", True),
     ],
 )
-def test_command_lines(line: str, what: str | None) -> None:
+def test_command_lines(line: str, refused: bool, wording: Wording) -> None:
     findings = told(planned(extra=line)).findings
-    assert [f.code for f in findings] == (["XA031"] if what else [])
-    assert [f.message for f in findings] == ([f"clock: DOMU_CMD[0] has {what}"] if what else [])
+    assert [f.code for f in findings] == ["XA031"] * refused
+    wording(*findings)
 
 
 @pytest.mark.parametrize("name", ["a b", "-a", "a*", "a$b", "a'b", "", "~/a", "a;b", "é"])

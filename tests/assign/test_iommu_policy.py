@@ -9,6 +9,7 @@ from itertools import product
 import pytest
 
 from tests.answers import of
+from tests.wording import Wording
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
 from xenassign.plan.plan import DomainPlan
@@ -55,25 +56,23 @@ def test_the_policy_decides(plan: Plan, policy: str, kind: str, forced: bool) ->
     assert device.forced == bool({"XA402", "XA403"} & iommu_codes(made))
 
 
-def test_the_warning_has_the_words_of_xen_devel(plan: Plan) -> None:
+def test_the_warning_has_the_words_of_xen_devel(plan: Plan, wording: Wording) -> None:
     (finding,) = of(plan("qemu", "/pl031@9010000"), "XA402")
-    assert (
-        "device assignment safety for device /pl031@9010000 cannot be verified. Please make sure"
-        " /pl031@9010000 is not a DMA mastering device." in finding.message
-    )
+    wording(finding)
 
 
-def test_a_refusal_says_what_is_known_and_names_the_option(plan: Plan) -> None:
+def test_a_refusal_says_what_is_known_and_names_the_option(plan: Plan, wording: Wording) -> None:
     (finding,) = of(plan("tricky", "/dev@740f0000"), "XA401")
-    assert "may master DMA" in finding.message
+    wording(finding)
     assert "--force-assign-without-iommu /dev@740f0000" in finding.fix
 
 
-def test_a_forced_master_is_told_that_memory_will_be_corrupted(plan: Plan) -> None:
+def test_a_forced_master_is_told_that_memory_will_be_corrupted(
+    plan: Plan, wording: Wording
+) -> None:
     path = PATHS[MASTER][1]
     (finding,) = of(plan("rcar", path, forced=(path,)), "XA403")
-    assert "will corrupt memory" in finding.message
-    assert "direct-map" in finding.message
+    wording(finding)
 
 
 def test_forcing_holds_for_what_is_below(plan: Plan) -> None:
@@ -83,8 +82,8 @@ def test_forcing_holds_for_what_is_below(plan: Plan) -> None:
     assert [device.forced for device in made.devices] == [True, True, False]
 
 
-def test_forcing_what_is_not_assigned_is_a_usage_error(plan: Plan) -> None:
-    with pytest.raises(UsageError, match="is not assigned; name it with -d too"):
+def test_forcing_what_is_not_assigned_is_a_usage_error(plan: Plan, wording: Wording) -> None:
+    with wording.raises(UsageError):
         plan("tricky", "/dev@740f0000", forced=("/dev@740e0000",))
 
 
@@ -119,25 +118,25 @@ def test_a_foreign_iommu_without_any_active_driver_only_leaves_unprotected(plan:
 
 
 @pytest.mark.parametrize("path", ["/dma@78040000", "/dma@78050000"])
-def test_an_iommu_that_is_off_leaves_unprotected(plan: Plan, path: str) -> None:
+def test_an_iommu_that_is_off_leaves_unprotected(plan: Plan, path: str, wording: Wording) -> None:
     made = plan("tricky", path)
     assert of(made, "XA401")
-    assert "is disabled" in of(made, "XA401")[0].message
+    wording(of(made, "XA401")[0])
     assert not of(made, "XA404")
 
 
 # --- drivers and releases ------------------------------------------------------------------------
 
 
-def test_a_driver_of_no_default_build_is_noted(plan: Plan) -> None:
+def test_a_driver_of_no_default_build_is_noted(plan: Plan, wording: Wording) -> None:
     (finding,) = of(plan("rcar", "/soc/mmc@ee140000"), "XA405")
-    assert "ipmmu" in finding.message
+    wording(finding)
     assert not of(plan("zynqmp", "ethernet0"), "XA405")
 
 
-def test_without_its_driver_the_device_is_unprotected(plan: Plan) -> None:
+def test_without_its_driver_the_device_is_unprotected(plan: Plan, wording: Wording) -> None:
     made = plan("rcar", "/soc/mmc@ee140000", drivers=frozenset({"smmu"}))
-    assert "this build of Xen has no ipmmu driver" in of(made, "XA401")[0].message
+    wording(of(made, "XA401")[0])
 
 
 @pytest.mark.parametrize(
@@ -237,14 +236,17 @@ def test_legacy_mmu_masters_protect(plan: Plan) -> None:
 
 @pytest.mark.parametrize(("kind", "code"), [(HARMLESS, "XA402"), (MASTER, "XA403")])
 def test_a_reason_reaches_the_message_the_source_and_the_plan(
-    generate: Callable[..., tuple[DomainPlan, dict[str, bytes], list[str]]], kind: str, code: str
+    generate: Callable[..., tuple[DomainPlan, dict[str, bytes], list[str]]],
+    kind: str,
+    code: str,
+    wording: Wording,
 ) -> None:
     host, path = PATHS[kind]
     options = {"forced": (Accepted(path, "we */ know\nit"),), "maps": ("auto",)}
     made, files, refused = generate(host, path, shared=(path,), **options)
     assert not refused
     (finding,) = of(made, code)
-    assert finding.message.endswith("; accepted: we */ know it")
+    wording(finding)
     source = files["domu1.dts"].decode()
     (comment,) = [line for line in source.split("\n") if "/* forced" in line]
     assert comment.endswith("; accepted: we * / know it */")
@@ -263,4 +265,4 @@ def test_without_a_reason_nothing_is_said_of_one(plan: Plan) -> None:
     path = PATHS[HARMLESS][1]
     for forced in ((), (path,)):
         made = plan("zynqmp", path, forced=forced)
-        assert not any("accepted" in finding.message for finding in made.findings)
+        assert not any("; accepted" in finding.message for finding in made.findings)

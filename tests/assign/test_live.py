@@ -9,6 +9,7 @@ from itertools import product
 import pytest
 
 from tests.answers import of
+from tests.wording import Wording
 from xenassign.devicetree.tree import Property, Tree
 from xenassign.errors import UsageError
 from xenassign.host.platform import read_platform
@@ -97,12 +98,11 @@ def by_xl(plan: Plan, dom0: Tree) -> Plan:
     return lambda *devices, **options: plan(dom0, *devices, **{"routes": ("xl",), **options})
 
 
-def test_a_device_without_dma_is_given(by_xl: Plan) -> None:
+def test_a_device_without_dma_is_given(by_xl: Plan, wording: Wording) -> None:
     made = by_xl("/soc/rtc@10000")
     assert refusals(made) == set()
     (told,) = of(made, "XA111")
-    assert "Xen 4.20 made for dom0" in told.message
-    assert "/soc/serial@1800 (serial0), /iommu@8000 (mmu)" in told.message
+    wording(told)
     (told,) = of(made, "XA113")
     assert told.severity == "note"
     assert not of(made, "XA103")
@@ -115,24 +115,24 @@ def test_a_device_without_dma_is_given(by_xl: Plan) -> None:
 @pytest.mark.parametrize(
     ("name", "policy"), list(product(("ethernet@20000", "thing@30000"), ("auto", "strict")))
 )
-def test_no_protection_is_claimed_or_denied(by_xl: Plan, name: str, policy: str) -> None:
+def test_no_protection_is_claimed_or_denied(
+    by_xl: Plan, name: str, policy: str, wording: Wording
+) -> None:
     made = by_xl(name, policy=policy)
     assert refusals(made) == {"XA112"}
-    (told,) = of(made, "XA112")
-    assert f"whether /soc/{name} is protected is not known" in told.message
-    assert "not protected" not in " ".join(one.message for one in made.findings)
+    assert len(of(made, "XA112")) == 1
+    wording(*made.findings)
 
 
 def test_strict_refuses_what_does_no_dma_too(by_xl: Plan) -> None:
     assert refusals(by_xl("rtc@10000", policy="strict")) == {"XA112"}
 
 
-def test_what_the_user_takes_upon_himself(by_xl: Plan) -> None:
+def test_what_the_user_takes_upon_himself(by_xl: Plan, wording: Wording) -> None:
     made = by_xl("ethernet@20000", forced=("ethernet@20000",))
     assert refusals(made) == set()
     (told,) = of(made, "XA403")
-    assert "is not known" in told.message
-    assert "without dtdev its DMA fails behind an IOMMU, and corrupts else" in told.message
+    wording(told)
     assert refusals(by_xl("thing@30000", policy="trust")) == set()
 
 
@@ -155,28 +155,28 @@ def test_what_dom0_has(by_xl: Plan) -> None:
     assert not of(made, "XA113")
 
 
-def test_what_is_disabled_below_a_device(by_xl: Plan) -> None:
+def test_what_is_disabled_below_a_device(by_xl: Plan, wording: Wording) -> None:
     made = by_xl("wrapper@80000")
     (left,) = (one for one in of(made, "XA113") if one.severity == "warning")
     assert left.node == "/soc/wrapper@80000/gpio@0"
-    assert "left out" in left.message
+    wording(left)
     assert not of(made, "XA105")
     (had,) = of(made, "XA114")
     assert had.node == "/soc/wrapper@80000/gpio@1000"
 
 
-def test_a_disabled_one_with_the_same_registers(by_xl: Plan) -> None:
+def test_a_disabled_one_with_the_same_registers(by_xl: Plan, wording: Wording) -> None:
     made = by_xl("i2c@90000")
     (told,) = (one for one in of(made, "XA113") if one.severity == "warning")
-    assert "the same registers as /soc/spi@90000" in told.message
+    wording(told)
     assert refusals(made) == set()
 
 
-def test_a_page_with_what_xen_keeps(by_xl: Plan) -> None:
+def test_a_page_with_what_xen_keeps(by_xl: Plan, wording: Wording) -> None:
     made = by_xl("adc@1000")
     assert refusals(made) == {"XA118"}
     (told,) = of(made, "XA118")
-    assert "/soc/serial@1800 (serial0) out of dom0's tree, at 0x2001800" in told.message
+    wording(told)
 
 
 def test_dom0less(plan: Plan, dom0: Tree) -> None:
@@ -185,20 +185,20 @@ def test_dom0less(plan: Plan, dom0: Tree) -> None:
     assert made.request.routes == ("dom0less", "xl")
 
 
-def test_the_release(by_xl: Plan) -> None:
+def test_the_release(by_xl: Plan, wording: Wording) -> None:
     assert not of(by_xl("rtc@10000"), "XA115")
     (told,) = of(by_xl("rtc@10000", xen="4.17"), "XA115")
-    assert "made by Xen 4.20; this is for 4.17" in told.message
+    wording(told)
 
 
-def test_a_name_of_what_xen_keeps(dom0: Tree) -> None:
+def test_a_name_of_what_xen_keeps(dom0: Tree, wording: Wording) -> None:
     node = find(dom0, "rtc0")
     assert node is not None
     assert node.path == "/soc/rtc@10000"
     for name in ("serial0", "/soc/serial@1800", "mmu"):
-        with pytest.raises(UsageError, match=r"Xen took /.* out of dom0's tree"):
+        with wording.raises(UsageError):
             select(dom0, [name])
-    with pytest.raises(UsageError, match="no such node"):
+    with wording.raises(UsageError):
         select(dom0, ["serial7"])
 
 
@@ -242,20 +242,20 @@ TWO_KINDS = """/dts-v1/;
 """
 
 
-def test_the_first_iommu_of_two_kinds(plan: Plan, compiled: Compiled) -> None:
+def test_the_first_iommu_of_two_kinds(plan: Plan, compiled: Compiled, wording: Wording) -> None:
     tree = compiled(TWO_KINDS)
     assert refusals(plan(tree, "master@8000000")) == set()
     live = replace(tree, ordered=False)
     made = plan(live, "master@8000000")
     assert refusals(made) == {"XA117"}
     (told,) = of(made, "XA117")
-    assert "only one of the drivers smmu-v3, smmu is active" in told.message
+    wording(told)
     assert refusals(plan(live, "rtc@9000000")) == set()
     # A build that has only one of the drivers leaves no choice.
     assert refusals(plan(live, "master@8000000", drivers=frozenset({"smmu-v3"}))) == set()
 
 
-def test_one_of_two_gics(plan: Plan, compiled: Compiled) -> None:
+def test_one_of_two_gics(plan: Plan, compiled: Compiled, wording: Wording) -> None:
     second = """/ { interrupt-controller@6000000 {
         compatible = "arm,gic-v3"; reg = <0x6000000 0x10000>, <0x6100000 0x100000>;
         interrupt-controller; #interrupt-cells = <3>;
@@ -263,14 +263,14 @@ def test_one_of_two_gics(plan: Plan, compiled: Compiled) -> None:
     tree = compiled(TWO_KINDS + second)
     assert refusals(plan(tree, "rtc@9000000")) == set()
     (told,) = of(plan(replace(tree, ordered=False), "rtc@9000000"), "XA117")
-    assert "/interrupt-controller@1000000, /interrupt-controller@6000000" in told.message
+    wording(told)
 
 
-def test_one_of_two_with_a_phandle(plan: Plan, compiled: Compiled) -> None:
+def test_one_of_two_with_a_phandle(plan: Plan, compiled: Compiled, wording: Wording) -> None:
     tree = compiled(f"{TWO_KINDS}/* of its own: it is changed */")
     for name in ("rtc@9000000", "master@8000000"):
         node = tree.root.children[name]
         node.properties["phandle"] = Property("phandle", (0x77).to_bytes(4, "big"))
     assert not of(plan(tree, "rtc@9000000"), "XA117")
     (told,) = of(plan(replace(tree, ordered=False), "rtc@9000000"), "XA117")
-    assert "the first of those with phandle 0x77: /master@8000000, /rtc@9000000" in told.message
+    wording(told)

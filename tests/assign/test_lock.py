@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.wording import Wording
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
 from xenassign.request.request import Request
@@ -160,8 +161,8 @@ def test_only_a_plan_without_errors_is_locked(board: Callable[[str], Tree]) -> N
         lock_of(decide_hosts([tree], refused))
 
 
-def test_two_hosts_of_one_file_name(board: Callable[[str], Tree]) -> None:
+def test_two_hosts_of_one_file_name(board: Callable[[str], Tree], wording: Wording) -> None:
     tree = board("zynqmp")
     trees = [Tree(tree.root, "a/board.dtb"), Tree(tree.root, "b/board.dtb")]
-    with pytest.raises(UsageError, match="rename one"):
+    with wording.raises(UsageError):
         decide_hosts(trees, SystemRequest((Request(devices=("ethernet@ff0e0000",)),)))

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.answers import of
+from tests.wording import Wording
 from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
@@ -34,34 +35,37 @@ def guests(plan: DomainPlan) -> list[int]:
 
 
 @pytest.mark.parametrize(
-    ("path", "name"),
+    "path",
     [
-        ("/dev@3001000", "GICv3 distributor"),
-        ("/dev@22000000", "vPL011"),
-        ("/dev@38000000", "grant table"),
-        ("/dev@39000000", "magic pages"),
+        "/dev@3001000",
+        "/dev@22000000",
+        "/dev@38000000",
+        "/dev@39000000",
     ],
 )
-def test_identity_on_what_every_guest_has_is_an_error(plan: Plan, path: str, name: str) -> None:
+def test_identity_on_what_every_guest_has_is_an_error(
+    plan: Plan, path: str, wording: Wording
+) -> None:
     (finding,) = of(plan("tricky", path, policy="trust"), "XA203")
-    assert name in finding.message
-    assert path in finding.message
+    wording(finding)
     assert finding.severity == "error"
 
 
 @pytest.mark.parametrize(
-    ("path", "name"),
+    "path",
     [
-        ("/dev@2000000", "virtio-mmio"),
-        ("/dev@10000000", "vPCI ECAM"),
-        ("/dev@100001000", "vPCI prefetchable memory"),
-        ("/dev@40000000", "RAM bank 0 (extended regions)"),
+        "/dev@2000000",
+        "/dev@10000000",
+        "/dev@100001000",
+        "/dev@40000000",
     ],
 )
-def test_identity_on_what_some_guests_have_is_a_warning(plan: Plan, path: str, name: str) -> None:
+def test_identity_on_what_some_guests_have_is_a_warning(
+    plan: Plan, path: str, wording: Wording
+) -> None:
     made = plan("tricky", path, policy="trust")
     (finding,) = of(made, "XA204")
-    assert name in finding.message
+    wording(finding)
     assert finding.severity == "warning"
     assert not of(made, "XA203")
 
@@ -71,13 +75,13 @@ def test_without_vpl011_its_page_is_free(plan: Plan) -> None:
     assert not of(made, "XA203")
 
 
-def test_the_gics_of_the_other_version_are_free(plan: Plan) -> None:
+def test_the_gics_of_the_other_version_are_free(plan: Plan, wording: Wording) -> None:
     moved = plan("tricky", TWO, policy="trust", maps=[f"{TWO}#0=0x4000000", f"{TWO}#1=0x8000000"])
-    assert "GICv3 redistributors" in of(moved, "XA203")[0].message
+    wording(of(moved, "XA203")[0])
     watchdog = "/axi/watchdog@fd4d0000"
     assert not of(plan("zynqmp", watchdog, maps=[f"{watchdog}=0x4000000"]), "XA203")
     clash = of(plan("zynqmp", watchdog, maps=[f"{watchdog}=0x3002000"]), "XA203")
-    assert "GICv2 CPU interface" in clash[0].message
+    wording(clash[0])
 
 
 def test_extended_regions_are_no_danger_from_4_21_on(plan: Plan) -> None:
@@ -87,20 +91,20 @@ def test_extended_regions_are_no_danger_from_4_21_on(plan: Plan) -> None:
 
 def test_memory_that_reaches_a_mapping_is_an_error_that_names_the_most_that_fits(
     plan: Plan,
+    wording: Wording,
 ) -> None:
     eth = "ethernet0"
     most = plan("zynqmp", eth).memory_mb_max
     assert most == (0xFF0E0000 - 0x40000000) >> 20
     assert not of(plan("zynqmp", eth, memory=most), "XA203")
     (finding,) = of(plan("zynqmp", eth, memory=most + 1), "XA203")
-    assert "the guest's RAM bank 0" in finding.message
+    wording(finding)
     assert f"--memory {most}" in finding.fix
 
 
-def test_memory_in_the_second_bank_is_seen(plan: Plan) -> None:
+def test_memory_in_the_second_bank_is_seen(plan: Plan, wording: Wording) -> None:
     spi = "/bus@f0000/bus@fc00000/spi@fc40000"
-    messages = [f.message for f in of(plan("ti", spi, memory=20000, policy="trust"), "XA203")]
-    assert any("bank 1" in message for message in messages)
+    wording(*of(plan("ti", spi, memory=20000, policy="trust"), "XA203"))
 
 
 # --- --map ---------------------------------------------------------------------------------------
@@ -137,8 +141,8 @@ def test_an_address_may_carry_the_blocks_own_offset(plan: Plan) -> None:
 
 
 @pytest.mark.parametrize("address", ["0x8000001", "0x8000800", "1"])
-def test_an_unaligned_address_is_a_usage_error(plan: Plan, address: str) -> None:
-    with pytest.raises(UsageError, match=r"not page aligned; give a multiple of 0x1000"):
+def test_an_unaligned_address_is_a_usage_error(plan: Plan, address: str, wording: Wording) -> None:
+    with wording.raises(UsageError):
         plan("tricky", TWO, maps=[f"{TWO}={address}"])
 
 
@@ -172,38 +176,40 @@ def test_an_address_on_an_enclosing_device_moves_that_device_only(plan: Plan) ->
 
 
 @pytest.mark.parametrize(
-    ("text", "complaint"),
+    "text",
     [
-        ("/dev@740f0000#2=0x8000000", r"has the blocks 0, 1"),
-        ("/dev@740e0000=0x8000000", "is not assigned; name it with -d too"),
-        ("/no-such=0x8000000", "--map /no-such: no such node"),
-        ("/dev@740f0000", "malformed"),
-        ("=0x1000", "malformed"),
-        ("/dev@740f0000=", "malformed"),
-        ("/dev@740f0000=there", "is no guest address"),
-        ("/dev@740f0000=-4096", "is no guest address"),
-        ("/dev@740f0000#x=0x1000", "is no index"),
+        "/dev@740f0000#2=0x8000000",
+        "/dev@740e0000=0x8000000",
+        "/no-such=0x8000000",
+        "/dev@740f0000",
+        "=0x1000",
+        "/dev@740f0000=",
+        "/dev@740f0000=there",
+        "/dev@740f0000=-4096",
+        "/dev@740f0000#x=0x1000",
     ],
 )
-def test_a_map_option_that_cannot_be_meant(plan: Plan, text: str, complaint: str) -> None:
-    with pytest.raises(UsageError, match=complaint):
+def test_a_map_option_that_cannot_be_meant(plan: Plan, text: str, wording: Wording) -> None:
+    with wording.raises(UsageError):
         plan("tricky", TWO, maps=[text])
 
 
 @pytest.mark.parametrize("target", ["auto", "identity"])
-def test_an_index_that_does_not_exist_is_refused_for_auto_too(plan: Plan, target: str) -> None:
-    with pytest.raises(UsageError, match="has the blocks 0, 1"):
+def test_an_index_that_does_not_exist_is_refused_for_auto_too(
+    plan: Plan, target: str, wording: Wording
+) -> None:
+    with wording.raises(UsageError):
         plan("tricky", TWO, maps=[f"{TWO}#7={target}"])
 
 
-def test_a_bus_has_no_registers_to_map(plan: Plan) -> None:
-    with pytest.raises(UsageError, match="no registers to map"):
+def test_a_bus_has_no_registers_to_map(plan: Plan, wording: Wording) -> None:
+    with wording.raises(UsageError):
         plan("tricky", "/bus@7b000000", maps=["/bus@7b000000=0x8000000"])
 
 
-def test_blocks_that_would_land_below_zero_are_a_usage_error(plan: Plan) -> None:
+def test_blocks_that_would_land_below_zero_are_a_usage_error(plan: Plan, wording: Wording) -> None:
     dev = "/bus@800000000/dev@200000"
-    with pytest.raises(UsageError, match="below address 0"):
+    with wording.raises(UsageError):
         plan("tricky", dev, maps=[f"{dev}=0x1000"])
 
 
@@ -434,11 +440,11 @@ def test_a_large_fixed_block_is_to_be_congruent(plan: Plan) -> None:
     assert not of(plan("zynqmp", spi, align="2m"), "XA209")
 
 
-def test_two_devices_in_64_kib_of_a_guest_with_such_pages(plan: Plan) -> None:
+def test_two_devices_in_64_kib_of_a_guest_with_such_pages(plan: Plan, wording: Wording) -> None:
     both = (TWO, "/dev@740e0000")
     maps = [f"{TWO}#0=0x8001000", f"{TWO}#1=0x9000000", "/dev@740e0000=0x8000000"]
     told = of(plan("tricky", *both, policy="trust", align="64k", maps=maps), "XA209")
-    assert any("in the same 64 KiB as" in finding.message for finding in told)
+    wording(*told)
     assert not of(plan("tricky", *both, policy="trust", align="64k", maps=["auto"]), "XA209")
 
 

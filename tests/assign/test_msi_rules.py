@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.answers import of
+from tests.wording import Wording
 from xenassign.devicetree.tree import Tree
 from xenassign.host.msi import frames
 from xenassign.host.platform import read_platform
@@ -19,49 +20,45 @@ MSI = ("XA328", "XA505")
 
 
 @pytest.mark.parametrize(
-    ("path", "code", "said"),
+    ("path", "code"),
     [
-        (
-            "/dev@77800000",
-            "XA328",
-            "names the ITS /interrupt-controller@f1000000/its@f1020000, which no guest has",
-        ),
-        ("/dev@77900000", "XA505", "it has 1 wired interrupt besides"),
-        ("/pcie@75000000", "XA328", "it has no wired interrupt"),
+        ("/dev@77800000", "XA328"),
+        ("/dev@77900000", "XA505"),
+        ("/pcie@75000000", "XA328"),
     ],
 )
-def test_what_xen_cannot_give_is_said(plan: Plan, path: str, code: str, said: str) -> None:
+def test_what_xen_cannot_give_is_said(plan: Plan, path: str, code: str, wording: Wording) -> None:
     (finding,) = of(plan("tricky", path, policy="trust"), *MSI)
     assert (finding.code, finding.severity) == (code, "warning")
-    assert said in finding.message
+    wording(finding)
 
 
 def test_interrupts_of_a_pci_host_are_not_those_of_the_devices_behind_it(
-    plan: Plan, variant: Variant
+    plan: Plan, variant: Variant, wording: Wording
 ) -> None:
     tree = variant("tricky", "&pcie { interrupts = <0 103 4>; };")
     (finding,) = of(plan(tree, "/pcie@75000000", policy="trust"), *MSI)
     assert (finding.code, finding.severity) == ("XA505", "warning")
-    assert "1 wired interrupt cannot stand in" in finding.message
+    wording(finding)
 
 
 @pytest.mark.parametrize("name", ["msi", "msi0"])
 def test_a_pci_host_with_a_receiver_of_its_own_loses_nothing(
-    plan: Plan, variant: Variant, name: str
+    plan: Plan, variant: Variant, name: str, wording: Wording
 ) -> None:
     tree = variant("tricky", f'&pcie {{ interrupts = <0 103 4>; interrupt-names = "{name}"; }};')
     (finding,) = of(plan(tree, "/pcie@75000000", policy="trust"), *MSI)
     assert (finding.code, finding.severity) == ("XA505", "note")
-    assert f"({name})" in finding.message
+    wording(finding)
 
 
-def test_an_msi_map_above_a_pci_host_counts(plan: Plan, variant: Variant) -> None:
+def test_an_msi_map_above_a_pci_host_counts(plan: Plan, variant: Variant, wording: Wording) -> None:
     tree = variant(
         "tricky",
         "&pcie { /delete-property/ msi-map; }; / { msi-map = <0x0 &its 0x1000 0x1000>; };",
     )
     (finding,) = of(plan(tree, "/pcie@75000000", policy="trust"), *MSI)
-    assert "msi-map of / names the ITS" in finding.message
+    wording(finding)
     none = variant("tricky", "&pcie { /delete-property/ msi-map; };")
     assert not of(plan(none, "/pcie@75000000", policy="trust"), *MSI)
 
@@ -73,10 +70,12 @@ def test_a_controller_that_is_assigned_too_is_no_loss(plan: Plan, variant: Varia
     assert not of(made, *MSI)
 
 
-def test_message_based_spis_of_the_gic_are_named_so(plan: Plan, variant: Variant) -> None:
+def test_message_based_spis_of_the_gic_are_named_so(
+    plan: Plan, variant: Variant, wording: Wording
+) -> None:
     tree = variant("tricky", "&msi_v2m { msi-parent = <&gic>; };")
     (finding,) = of(plan(tree, "/dev@77900000", policy="trust"), *MSI)
-    assert "whose message-based SPIs no guest has" in finding.message
+    wording(finding)
 
 
 @pytest.mark.parametrize("shared", [False, True])
@@ -97,17 +96,17 @@ def test_a_device_in_a_page_of_the_its(
 
 
 @pytest.mark.parametrize(
-    ("compatible", "name"),
+    "compatible",
     [
-        ("arm,gic-v3-its", "the ITS"),
-        ("arm,gic-v2m-frame", "the GICv2m frame"),
-        ("marvell,ap806-gicp", "the GICP"),
-        ("marvell,odmi-controller", "the ODMI controller"),
-        ("al,alpine-msix", "the MSI-X frame"),
+        "arm,gic-v3-its",
+        "arm,gic-v2m-frame",
+        "marvell,ap806-gicp",
+        "marvell,odmi-controller",
+        "al,alpine-msix",
     ],
 )
 def test_every_kind_of_frame_has_a_name(
-    plan: Plan, variant: Variant, compatible: str, name: str
+    plan: Plan, variant: Variant, compatible: str, wording: Wording
 ) -> None:
     """Those of Marvell and Alpine too, which are no part of the GIC."""
     text = (
@@ -115,7 +114,7 @@ def test_every_kind_of_frame_has_a_name(
         ' dev@7e000800 { compatible = "x"; reg = <0 0x7e000800 0 0x100>; }; };'
     )
     (finding,) = of(plan(variant("tricky", text), "/dev@7e000800", policy="trust"), "XA329")
-    assert f"hold {name} /msi@7e000000" in finding.message
+    wording(finding)
 
 
 def test_a_pre_its_window_is_a_frame(plan: Plan, variant: Variant) -> None:
@@ -168,12 +167,12 @@ HIP07 = """\
 
 @pytest.mark.parametrize(("memory", "hit"), [(None, False), (192, False), (193, True), (512, True)])
 def test_ram_over_a_doorbell_that_the_smmu_lets_pass(
-    plan: Plan, compiled: Callable[[str], Tree], memory: int | None, hit: bool
+    plan: Plan, compiled: Callable[[str], Tree], memory: int | None, hit: bool, wording: Wording
 ) -> None:
     """The space of the ITS from 0x4c010000 on; bank 0 starts at 0x40000000."""
     found = of(plan(compiled(HIP07), "/sec@d2000000", memory=memory), "XA330")
     assert [f.severity for f in found] == (["error"] if hit else [])
-    assert all("0x4c010000-0x4c020000" in f.message and "--memory 192 " in f.fix for f in found)
+    wording(*found)
 
 
 def test_other_smmus_translate_doorbells(plan: Plan, compiled: Callable[[str], Tree]) -> None:

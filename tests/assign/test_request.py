@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.wording import Wording
 from xenassign.errors import UsageError
 from xenassign.request.request import (
     ClockRate,
@@ -18,24 +19,24 @@ from xenassign.request.request import (
 
 
 @pytest.mark.parametrize(
-    ("options", "complaint"),
+    "options",
     [
-        ({"devices": ()}, "no device is named"),
-        ({"devices": ("/a", "/b", "/a")}, "/a is named twice"),
-        ({"memory": 0}, "--memory 0 cannot be meant"),
-        ({"memory": -1}, "--memory -1 cannot be meant"),
-        ({"memory": 1043457}, "cannot be meant; give 1 to 1043456 MiB"),
-        ({"memory": 10**30}, "cannot be meant"),
-        ({"vcpus": 0}, "--vcpus 0 cannot be meant"),
-        ({"vcpus": 129}, "--vcpus 129 cannot be meant"),
+        {"devices": ()},
+        {"devices": ("/a", "/b", "/a")},
+        {"memory": 0},
+        {"memory": -1},
+        {"memory": 1043457},
+        {"memory": 10**30},
+        {"vcpus": 0},
+        {"vcpus": 129},
         *(
-            ({"name": name}, "cannot be used")
+            {"name": name}
             for name in ("", "5", "1a", "a/b", "a b", "a\n", "é", "-a", "a" * 32, "..", '"')
         ),
     ],
 )
-def test_a_request_that_cannot_be_meant(options: dict[str, Any], complaint: str) -> None:
-    with pytest.raises(UsageError, match=complaint):
+def test_a_request_that_cannot_be_meant(options: dict[str, Any], wording: Wording) -> None:
+    with wording.raises(UsageError):
         Request(**{"devices": ("/a",), **options})
 
 
@@ -68,24 +69,24 @@ def test_map_options(text: str, expected: MapOption) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "complaint"),
+    "text",
     [
-        ("window:", "malformed; write window:BASE-END"),
-        ("/a=window:0x1000", "malformed"),
-        ("window:0x1000-x", "is no guest address"),
-        ("window:0x2000-0x1000", "no range of whole pages"),
-        ("window:0x1000-0x1000", "no range of whole pages"),
-        ("window:0x1000-0x2800", "multiples of 0x1000"),
-        ("window:-0x1000", "is no guest address"),
+        "window:",
+        "/a=window:0x1000",
+        "window:0x1000-x",
+        "window:0x2000-0x1000",
+        "window:0x1000-0x1000",
+        "window:0x1000-0x2800",
+        "window:-0x1000",
     ],
 )
-def test_windows_that_cannot_be_meant(text: str, complaint: str) -> None:
-    with pytest.raises(UsageError, match=complaint):
+def test_windows_that_cannot_be_meant(text: str, wording: Wording) -> None:
+    with wording.raises(UsageError):
         parse_map(text)
 
 
-def test_an_alignment_that_is_not_known() -> None:
-    with pytest.raises(UsageError, match="--align 4k is not known; give page, natural, 64k, 2m"):
+def test_an_alignment_that_is_not_known(wording: Wording) -> None:
+    with wording.raises(UsageError):
         Request(devices=("/a",), align="4k")
 
 
@@ -102,7 +103,7 @@ def test_clock_rates(text: str, expected: ClockRate) -> None:
 
 
 @pytest.mark.parametrize("name", ["kernel", "ramdisk", "extra", "device_tree_path"])
-def test_a_text_has_no_nul(name: str) -> None:
+def test_a_text_has_no_nul(name: str, wording: Wording) -> None:
     """A string of a devicetree ends there, and so does one of dom.cfg."""
-    with pytest.raises(UsageError, match="has a NUL, at which every reader ends; take it out"):
+    with wording.raises(UsageError):
         Request(devices=("/a",), **{name: "a\0b"})  # type: ignore[arg-type]

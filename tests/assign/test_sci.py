@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.answers import at, guest, of
+from tests.wording import Wording
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
 from xenassign.plan.plan import DomainPlan
@@ -155,7 +156,7 @@ def test_shared_memory_may_be_moved(generate: Generate) -> None:
 
 
 def test_shared_memory_on_the_guests_own_is_refused_with_advice(
-    plan: Plan, variant: Variant
+    plan: Plan, variant: Variant, wording: Wording
 ) -> None:
     low = """/ { low: sram@38000000 { compatible = "mmio-sram"; reg = <0 0x38000000 0 0x1000>;
         ranges = <0 0 0x38000000 0x1000>; #address-cells = <1>; #size-cells = <1>;
@@ -163,7 +164,7 @@ def test_shared_memory_on_the_guests_own_is_refused_with_advice(
         &scmi { shmem = <&here>; };"""
     tree = variant("rk3588", low)
     (clash,) = of(plan(tree, RNG, **SCMI), "XA203")
-    assert "grant table" in clash.message
+    wording(clash)
     assert "--map /sram@38000000/shmem@0=" in clash.fix
     assert of(plan(tree, RNG, maps=["auto"], **SCMI), "XA203") == []
 
@@ -180,13 +181,13 @@ def test_shared_memory_on_the_guests_own_is_refused_with_advice(
     ],
 )
 def test_who_has_a_part_of_the_page_is_named(
-    plan: Plan, variant: Variant, more: str, whom: str
+    plan: Plan, variant: Variant, more: str, whom: str, wording: Wording
 ) -> None:
     tree = variant("rk3588", more)
     (shared,) = of(plan(tree, RNG, **SCMI), "XA201")
     assert shared.severity == "error"
     assert SHMEM in shared.message
-    assert whom in shared.message
+    wording(shared)
     allowed = plan(tree, RNG, shared=(SHMEM,), **SCMI)
     assert of(allowed, "XA201") == []
     assert [whom in finding.message for finding in of(allowed, "XA202")] == [True]
@@ -229,46 +230,47 @@ def test_shared_memory_that_is_assigned_itself_is_there_once(generate: Generate)
 
 
 @pytest.mark.parametrize("xen", [name for name, one in RELEASES.items() if not one.scmi_smc])
-def test_older_releases_have_no_scmi_for_guests(plan: Plan, xen: str) -> None:
+def test_older_releases_have_no_scmi_for_guests(plan: Plan, xen: str, wording: Wording) -> None:
     (refused,) = of(plan("rk3588", RNG, sci="scmi_smc", xen=xen), "XA521")
-    assert f"Xen {xen} gives SCMI to no guest; Xen 4.21 and newer do" in refused.message
+    wording(refused)
 
 
-def test_no_other_type_is_known(plan: Plan) -> None:
-    with pytest.raises(UsageError, match="--sci scmi is not known"):
+def test_no_other_type_is_known(plan: Plan, wording: Wording) -> None:
+    with wording.raises(UsageError):
         plan("rk3588", RNG, sci="scmi", xen="4.21")
 
 
-def test_boards_without_scmi_by_smc(plan: Plan) -> None:
+def test_boards_without_scmi_by_smc(plan: Plan, wording: Wording) -> None:
     (none,) = of(plan("qemu", "/pl031@9010000", **SCMI), "XA521")
-    assert none.message == "the board has no SCMI"
     (mailbox,) = of(plan("juno", "/hdlcd@7ff60000", policy="trust", **SCMI), "XA521")
-    assert "/firmware/scmi (mailbox)" in mailbox.message
+    wording(none, mailbox)
 
 
 @pytest.mark.parametrize(
-    ("more", "what"),
+    "more",
     [
-        ("&scmi { /delete-property/ arm,smc-id; };", "has no arm,smc-id"),
-        ('&scmi { status = "disabled"; };', "is disabled"),
-        ("&scmi { xen,passthrough; };", "is marked xen,passthrough"),
-        ("&scmi { /delete-property/ shmem; };", "names no shared memory"),
-        ("&scmi_shmem { /delete-property/ compatible; };", "is no arm,scmi-shmem"),
-        ("&scmi_shmem { /delete-property/ reg; };", "is no arm,scmi-shmem with an address"),
-        ("&scmi { interrupts = <0 5 4 0>; };", "signals its answers by an interrupt"),
-        ('&scmi { compatible = "arm,scmi-smc-param"; };', "/firmware/scmi (smc-param)"),
-        ('&scmi { compatible = "linaro,scmi-optee"; };', "/firmware/scmi (optee)"),
+        "&scmi { /delete-property/ arm,smc-id; };",
+        '&scmi { status = "disabled"; };',
+        "&scmi { xen,passthrough; };",
+        "&scmi { /delete-property/ shmem; };",
+        "&scmi_shmem { /delete-property/ compatible; };",
+        "&scmi_shmem { /delete-property/ reg; };",
+        "&scmi { interrupts = <0 5 4 0>; };",
+        '&scmi { compatible = "arm,scmi-smc-param"; };',
+        '&scmi { compatible = "linaro,scmi-optee"; };',
     ],
 )
 def test_what_xen_would_not_forward_is_refused(
-    plan: Plan, variant: Variant, more: str, what: str
+    plan: Plan, variant: Variant, more: str, wording: Wording
 ) -> None:
     (refused,) = of(plan(variant("rk3588", more), RNG, **SCMI), "XA521")
     assert refused.severity == "error"
-    assert what in refused.message
+    wording(refused)
 
 
-def test_scmi_elsewhere_works_but_dom0_has_to_be_kept_away(plan: Plan, variant: Variant) -> None:
+def test_scmi_elsewhere_works_but_dom0_has_to_be_kept_away(
+    plan: Plan, variant: Variant, wording: Wording
+) -> None:
     """Seen on Xen 4.21: any path is forwarded, only that of dom0's tree is compared."""
     other = """/ { other { compatible = "arm,scmi-smc"; arm,smc-id = <0x82000010>;
         shmem = <&scmi_shmem>; #address-cells = <1>; #size-cells = <0>;
@@ -279,16 +281,16 @@ def test_scmi_elsewhere_works_but_dom0_has_to_be_kept_away(plan: Plan, variant: 
         &{/mmc@fe2c0000} { /delete-property/ clocks; };"""
     made = plan(variant("rk3588", labelled(other)), RNG, **SCMI)
     assert of(made, "XA521") == []
-    assert any("dom0 tries to use it" in finding.message for finding in of(made, "XA522"))
+    wording(*of(made, "XA522"))
 
 
 # --- what is said besides ---
 
 
-def test_what_dom0_loses_is_named(plan: Plan) -> None:
+def test_what_dom0_loses_is_named(plan: Plan, wording: Wording) -> None:
     (told,) = of(plan("rk3588", RNG, **SCMI), "XA522")
     assert told.severity == "warning"
-    assert told.message == f"dom0 loses /firmware/scmi, which it needs for {MMC}"
+    wording(told)
     assert "scmi-smc-passthrough" in told.fix
     (none,) = of(plan("rk3588", RNG, MMC, policy="trust", **SCMI), "XA522")
     assert none.severity == "note"
@@ -319,13 +321,13 @@ def test_scmi_for_nothing_is_told(plan: Plan) -> None:
 SHARED = """&{/i2c@fec80000} { clocks = <&scmi_clk 17>; clock-names = "i2c"; };"""
 
 
-def test_an_id_that_also_serves_the_host_is_told(plan: Plan, variant: Variant) -> None:
+def test_an_id_that_also_serves_the_host_is_told(
+    plan: Plan, variant: Variant, wording: Wording
+) -> None:
     tree = variant("rk3588", SHARED)
     (told,) = of(plan(tree, RNG, **SCMI), "XA524")
     assert told.severity == "warning"
-    assert (
-        told.message == f"{RNG}: SCMI clock 17 also serves /i2c@fec80000; the guest can switch it"
-    )
+    wording(told)
     (noted,) = of(plan(tree, RNG, xen="4.21"), "XA524")
     assert noted.severity == "note"
     assert of(plan(tree, RNG, "/i2c@fec80000", policy="trust", **SCMI), "XA524") == []
@@ -345,8 +347,8 @@ def test_without_it_the_fix_names_the_option_where_it_would_work(plan: Plan) -> 
     assert not any("--sci" in finding.fix for finding in juno.findings)
 
 
-def test_map_of_the_memory_without_scmi_is_no_request(plan: Plan) -> None:
-    with pytest.raises(UsageError, match="not assigned"):
+def test_map_of_the_memory_without_scmi_is_no_request(plan: Plan, wording: Wording) -> None:
+    with wording.raises(UsageError):
         plan("rk3588", RNG, maps=[f"{SHMEM}=0x22001000"], xen="4.21")
 
 
@@ -367,9 +369,10 @@ def test_the_xilinx_firmware_is_kept_with_what_is_used(plan: Plan) -> None:
     assert not any(node.name == "firmware" for node in host.walk())
 
 
-def test_the_firmware_of_another_platform_is_refused(plan: Plan, variant: Variant) -> None:
+def test_the_firmware_of_another_platform_is_refused(
+    plan: Plan, variant: Variant, wording: Wording
+) -> None:
     (none,) = of(plan("qemu", "/pl031@9010000", keep_firmware=True), "XA525")
-    assert none.message == "the board has none"
     versal = variant("zynqmp", '/ { compatible = "xlnx,versal"; };')
     (other,) = of(plan(versal, GEM, keep_firmware=True), "XA525")
-    assert "does not forward /firmware/zynqmp-firmware" in other.message
+    wording(none, other)

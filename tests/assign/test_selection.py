@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.answers import codes
+from tests.wording import Wording
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
 from xenassign.plan.plan import DomainPlan
@@ -28,35 +29,37 @@ def test_a_device_is_found_by_path_alias_label_and_unique_suffix(board: Board, n
     assert [node.path for node in select(board("zynqmp"), (name,))] == ["/axi/ethernet@ff0e0000"]
 
 
-def test_an_unknown_path_names_the_nearest(board: Board) -> None:
-    with pytest.raises(UsageError, match=r"did you mean .*/axi/ethernet@ff0e0000"):
+def test_an_unknown_path_names_the_nearest(board: Board, wording: Wording) -> None:
+    with wording.raises(UsageError):
         select(board("zynqmp"), ("/axi/ethernet@ff0e0001",))
 
 
-def test_an_unknown_name_that_resembles_nothing_points_to_inspect(board: Board) -> None:
-    with pytest.raises(UsageError, match="`xenassign inspect` lists the devices"):
+def test_an_unknown_name_that_resembles_nothing_points_to_inspect(
+    board: Board, wording: Wording
+) -> None:
+    with wording.raises(UsageError):
         select(board("zynqmp"), ("qqqqqqqqqqqq",))
 
 
-def test_an_ambiguous_suffix_lists_what_it_fits(board: Board) -> None:
-    with pytest.raises(UsageError, match=r"fits 2 nodes.*bus@7b000000/.*bus@7c000000/"):
+def test_an_ambiguous_suffix_lists_what_it_fits(board: Board, wording: Wording) -> None:
+    with wording.raises(UsageError):
         select(board("tricky"), ("ethernet@1000",))
 
 
-def test_a_suffix_is_whole_components(board: Board) -> None:
-    with pytest.raises(UsageError, match="no such node"):
+def test_a_suffix_is_whole_components(board: Board, wording: Wording) -> None:
+    with wording.raises(UsageError):
         select(board("zynqmp"), ("net@ff0e0000",))
 
 
-def test_an_absolute_path_is_no_suffix(board: Board) -> None:
-    with pytest.raises(UsageError, match="no such node"):
+def test_an_absolute_path_is_no_suffix(board: Board, wording: Wording) -> None:
+    with wording.raises(UsageError):
         select(board("zynqmp"), ("/ethernet@ff0e0000",))
 
 
-def test_an_alias_that_leads_nowhere_is_not_found(board: Board) -> None:
+def test_an_alias_that_leads_nowhere_is_not_found(board: Board, wording: Wording) -> None:
     """As in a tree that the device was taken out of."""
-    path = board("tricky").aliases["ghost0"]
-    with pytest.raises(UsageError, match=f"ghost0: it stands for {path}, which is not in "):
+    assert "ghost0" in board("tricky").aliases
+    with wording.raises(UsageError):
         select(board("tricky"), ("ghost0",))
 
 
@@ -68,8 +71,8 @@ def test_malformed_names_are_not_found(board: Board, name: str) -> None:
         select(board("zynqmp"), (name,))
 
 
-def test_the_same_node_by_two_names_is_named_twice(board: Board) -> None:
-    with pytest.raises(UsageError, match="named twice"):
+def test_the_same_node_by_two_names_is_named_twice(board: Board, wording: Wording) -> None:
+    with wording.raises(UsageError):
         select(board("zynqmp"), ("ethernet0", "gem3"))
 
 
@@ -95,8 +98,8 @@ def test_a_glob_does_not_cross_a_slash(board: Board) -> None:
     assert all(path.count("/") == 2 for path in paths)
 
 
-def test_a_glob_that_fits_nothing_is_refused(board: Board) -> None:
-    with pytest.raises(UsageError, match="fits no node"):
+def test_a_glob_that_fits_nothing_is_refused(board: Board, wording: Wording) -> None:
+    with wording.raises(UsageError):
         select(board("zynqmp"), ("/axi/nothing@*",))
 
 
@@ -117,10 +120,10 @@ def test_a_node_without_registers_is_refused(plan: Plan, path: str) -> None:
     assert "XA101" in codes(plan("tricky", path))
 
 
-def test_a_node_out_of_the_processors_reach_names_the_bus(plan: Plan) -> None:
+def test_a_node_out_of_the_processors_reach_names_the_bus(plan: Plan, wording: Wording) -> None:
     path = "/axi/ethernet@ff0e0000/mdio/ethernet-phy@c"
     (finding,) = [f for f in plan("zynqmp", path).findings if f.code == "XA101"]
-    assert "on the bus /axi/ethernet@ff0e0000/mdio," in finding.message
+    wording(finding)
 
 
 @pytest.mark.parametrize("path", ["/irq-only", "/iommu-only", "/dev@740f0000"])

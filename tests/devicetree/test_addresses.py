@@ -6,6 +6,7 @@ import libfdt
 import pytest
 
 from tests.answers import at
+from tests.wording import Wording
 from xenassign.devicetree.addresses import (
     Block,
     Range,
@@ -277,9 +278,9 @@ def test_the_root_without_cells() -> None:
 @pytest.mark.parametrize(
     "properties", ["#address-cells = <5>;", "#size-cells = <5>;", "#address-cells = <0xff000002>;"]
 )
-def test_absurd_cells_are_a_problem(properties: str) -> None:
+def test_absurd_cells_are_a_problem(properties: str, wording: Wording) -> None:
     tree = compiled(f"/ {{ {properties} dev {{ reg = <1 2 3>; }}; }};")
-    with pytest.raises(PropertyError, match="of / is absurd"):
+    with wording.raises(PropertyError):
         bus_cells(tree.root)
     found = registers(at(tree, "/dev"))
     assert found.blocks == ()
@@ -288,9 +289,9 @@ def test_absurd_cells_are_a_problem(properties: str) -> None:
 
 @needs_dtc
 @pytest.mark.parametrize("value", [" = <1 1>", " = [01]", " = [00 00 00 00 02]", ""])
-def test_cells_that_are_no_number(value: str) -> None:
+def test_cells_that_are_no_number(value: str, wording: Wording) -> None:
     tree = compiled(f"/ {{ #address-cells{value}; #size-cells = <1>; dev {{ reg = <1 2 3>; }}; }};")
-    with pytest.raises(PropertyError, match="#address-cells has"):
+    with wording.raises(PropertyError):
         bus_cells(tree.root)
     assert len(registers(at(tree, "/dev")).problems) == 1
 
@@ -350,7 +351,7 @@ RANGES = """/ {
 
 
 @needs_dtc
-def test_ranges_absent_empty_and_several() -> None:
+def test_ranges_absent_empty_and_several(wording: Wording) -> None:
     tree = compiled(RANGES)
     assert ranges(tree.root) is None
     assert ranges(at(tree, "/absent")) is None
@@ -360,7 +361,7 @@ def test_ranges_absent_empty_and_several() -> None:
         Range(0x2000, 0x2_0000_0000, 0x1000),
         Range(0x2800, 0x3_0000_0000, 0x1000),
     )
-    with pytest.raises(PropertyError, match="ranges of /broken has 2 cells, no multiple of"):
+    with wording.raises(PropertyError):
         ranges(at(tree, "/broken"))
 
 
@@ -400,8 +401,8 @@ def test_a_bad_entry_does_not_hide_its_neighbours() -> None:
 
 
 @needs_dtc
-def test_translate_says_where_it_ends() -> None:
-    with pytest.raises(PropertyError, match="0x10 ends at /absent, which has no ranges"):
+def test_translate_says_where_it_ends(wording: Wording) -> None:
+    with wording.raises(PropertyError):
         translate(at(compiled(RANGES), "/absent"), 0x10, 1)
 
 

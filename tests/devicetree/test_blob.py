@@ -8,6 +8,7 @@ from pathlib import Path
 import libfdt
 import pytest
 
+from tests.wording import Wording
 from xenassign.devicetree.blob import MAX_DEPTH, MAX_SIZE, read_blob, read_blob_file
 from xenassign.devicetree.tree import DevicetreeError, Node, Tree
 from xenassign.errors import InputError
@@ -739,27 +740,27 @@ def test_overlapping_names_cannot_blow_up_the_tree() -> None:
 # --- files ---
 
 
-def test_a_file_is_read_with_its_name_in_errors(tmp_path: Path) -> None:
+def test_a_file_is_read_with_its_name_in_errors(tmp_path: Path, wording: Wording) -> None:
     path = tmp_path / "damaged.dtb"
     path.write_bytes(plain()[:-1])
-    with pytest.raises(DevicetreeError, match=r"damaged\.dtb: byte 0x4: totalsize"):
+    with wording.raises(DevicetreeError):
         read_blob_file(path)
 
 
-def test_an_empty_file(tmp_path: Path) -> None:
+def test_an_empty_file(tmp_path: Path, wording: Wording) -> None:
     path = tmp_path / "empty.dtb"
     path.touch()
-    with pytest.raises(DevicetreeError, match=r"empty\.dtb: not a devicetree blob"):
+    with wording.raises(DevicetreeError):
         read_blob_file(path)
 
 
-def test_a_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="No such file or directory; give a"):
+def test_a_missing_file(tmp_path: Path, wording: Wording) -> None:
+    with wording.raises(InputError):
         read_blob_file(tmp_path / "none.dtb")
 
 
-def test_a_directory(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="Is a directory"):
+def test_a_directory(tmp_path: Path, wording: Wording) -> None:
+    with wording.raises(InputError):
         read_blob_file(tmp_path)
 
 

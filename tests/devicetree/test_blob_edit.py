@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.wording import Wording
 from xenassign.devicetree import blob_edit
 from xenassign.devicetree.blob import MAX_DEPTH, read_blob
 from xenassign.devicetree.blob_edit import edited
@@ -480,19 +481,21 @@ def nested(levels: int) -> DraftNode:
     return node
 
 
-def test_nothing_is_made_that_the_reader_does_not_read() -> None:
+def test_nothing_is_made_that_the_reader_does_not_read(wording: Wording) -> None:
     read_blob(edited(plain(), [Change("/", children=(nested(MAX_DEPTH - 1),))]))
-    with pytest.raises(DevicetreeError, match="deeper than 64 nodes"):
+    with wording.raises(DevicetreeError):
         edited(plain(), [Change("/", children=(nested(MAX_DEPTH),))])
 
 
-def test_a_tree_that_grows_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tree_that_grows_too_large_is_refused(
+    monkeypatch: pytest.MonkeyPatch, wording: Wording
+) -> None:
     change = [Change("/", (DraftProperty("a", (Bytes(bytes(100)),)),))]
     size = len(edited(plain(), change))
     monkeypatch.setattr(blob_edit, "MAX_SIZE", size)
     edited(plain(), change)
     monkeypatch.setattr(blob_edit, "MAX_SIZE", size - 1)
-    with pytest.raises(DevicetreeError, match=f"has {size} bytes, more than {size - 1}; "):
+    with wording.raises(DevicetreeError):
         edited(plain(), change)
 
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.wording import Wording
 from xenassign.devicetree import live
 from xenassign.devicetree.blob import MAX_DEPTH, read_blob
 from xenassign.devicetree.live import read_live
@@ -62,14 +63,16 @@ def test_dtc_reads_the_same(name: str, tmp_path: Path, dtc: str) -> None:
     assert theirs == content(read_live(str(folder)).root, names=False)
 
 
-def test_a_node_is_not_taken_for_a_board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_node_is_not_taken_for_a_board(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wording: Wording
+) -> None:
     """Its paths would be those of no tree."""
     write(read_blob((BOARDS / "qemu-virt-gicv3.dtb").read_bytes()), tmp_path / "base")
     for name in ("pl031@9010000", "psci"):
         said = complaint(tmp_path / "base" / name)
         assert said == f": this is the node {name} of a live tree; give the directory of its root"
     monkeypatch.chdir(tmp_path / "base" / "psci")
-    with pytest.raises(InputError, match=r"^\.: this is the node psci of a live tree"):
+    with wording.raises(InputError):
         read_live(".")
 
 
@@ -142,9 +145,9 @@ def test_what_is_no_file_is_not_waited_for(small: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a b", "ä", "\udcff", "a\n"])
-def test_names_that_no_blob_has(small: Path, name: str) -> None:
+def test_names_that_no_blob_has(small: Path, name: str, wording: Wording) -> None:
     (small / name).mkdir()
-    with pytest.raises(InputError, match="no name of a node or property; "):
+    with wording.raises(InputError):
         read_live(str(small))
 
 

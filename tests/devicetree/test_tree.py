@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.wording import Wording
 from xenassign.devicetree.blob import read_blob_file
 from xenassign.devicetree.tree import DevicetreeError, Node, Property, PropertyError, Tree
 from xenassign.errors import InputError, XenassignError
@@ -40,8 +41,8 @@ def test_one_cell() -> None:
 
 
 @pytest.mark.parametrize("value", [b"", b"\0", b"\0\0\0", b"\0" * 5, b"\0" * 8])
-def test_what_is_not_one_cell(value: bytes) -> None:
-    with pytest.raises(PropertyError, match=f"reg-shift has {len(value)} bytes; one cell of 4"):
+def test_what_is_not_one_cell(value: bytes, wording: Wording) -> None:
+    with wording.raises(PropertyError):
         Property("reg-shift", value).u32()
 
 
@@ -50,8 +51,8 @@ def test_two_cells_as_one_number() -> None:
 
 
 @pytest.mark.parametrize("value", [b"", b"\0" * 4, b"\0" * 7, b"\0" * 12])
-def test_what_is_not_two_cells(value: bytes) -> None:
-    with pytest.raises(PropertyError, match=f"p has {len(value)} bytes; two cells"):
+def test_what_is_not_two_cells(value: bytes, wording: Wording) -> None:
+    with wording.raises(PropertyError):
         Property("p", value).u64()
 
 
@@ -61,8 +62,8 @@ def test_cells() -> None:
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 7])
-def test_what_is_not_whole_cells(size: int) -> None:
-    with pytest.raises(PropertyError, match=f"p has {size} bytes; whole cells"):
+def test_what_is_not_whole_cells(size: int, wording: Wording) -> None:
+    with wording.raises(PropertyError):
         Property("p", bytes(size)).cells()
 
 
@@ -88,11 +89,11 @@ def test_strings(value: bytes, strings: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "what"),
-    [(b"a", "not NUL-terminated"), (b"a\0b", "not NUL-terminated"), (b"\xff\0", "not text")],
+    "value",
+    [b"a", b"a\0b", b"\xff\0"],
 )
-def test_what_is_not_strings(value: bytes, what: str) -> None:
-    with pytest.raises(PropertyError, match=f"model is {what}; a string is wanted"):
+def test_what_is_not_strings(value: bytes, wording: Wording) -> None:
+    with wording.raises(PropertyError):
         Property("model", value).strings()
 
 
@@ -100,8 +101,8 @@ def test_the_first_string() -> None:
     assert Property("p", b"first\0second\0").string() == "first"
 
 
-def test_no_string_at_all() -> None:
-    with pytest.raises(PropertyError, match="p is empty; a string is wanted"):
+def test_no_string_at_all(wording: Wording) -> None:
+    with wording.raises(PropertyError):
         Property("p", b"").string()
 
 
@@ -141,7 +142,7 @@ def test_nodes_are_walked_parents_first_in_their_order() -> None:
     assert list(first.walk()) == [first, below]
 
 
-def test_properties_of_a_node() -> None:
+def test_properties_of_a_node(wording: Wording) -> None:
     made = node("n", empty=b"", number=b"\0\0\0\2", words=b"a\0b\0")
     assert made.has("empty")
     assert not made.has("absent")
@@ -154,7 +155,7 @@ def test_properties_of_a_node() -> None:
     assert made.text("words") == "a"
     assert made.text("number") is None
     assert made.text("empty") is None
-    with pytest.raises(PropertyError, match="odd has 3 bytes"):
+    with wording.raises(PropertyError):
         node("n", odd=b"abc").cells("odd")
 
 

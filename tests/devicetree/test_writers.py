@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.wording import Wording
 from xenassign.devicetree.blob import read_blob, read_blob_file
 from xenassign.devicetree.blob_writer import Strings, to_blob, write_blob
 from xenassign.devicetree.draft import (
@@ -332,9 +333,11 @@ def test_a_node_that_nobody_refers_to_has_no_phandle() -> None:
 
 
 @pytest.mark.parametrize("write", [phandles, to_blob, to_dts])
-def test_a_reference_to_nothing_is_refused(write: Callable[[DraftNode], object]) -> None:
+def test_a_reference_to_nothing_is_refused(
+    write: Callable[[DraftNode], object], wording: Wording
+) -> None:
     root = DraftNode("", (), (DraftNode("dev", (cells("clocks", Ref("ghost")),)),))
-    with pytest.raises(DevicetreeError, match="clocks of dev: no node &ghost"):
+    with wording.raises(DevicetreeError):
         write(root)
 
 
@@ -389,11 +392,11 @@ def test_long_values_are_broken_between_their_pieces() -> None:
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a;b", "a/b", "ü", "a{", "a\n"])
-def test_names_that_source_cannot_hold_are_refused(name: str) -> None:
-    with pytest.raises(DevicetreeError, match="cannot be written in devicetree source"):
+def test_names_that_source_cannot_hold_are_refused(name: str, wording: Wording) -> None:
+    with wording.raises(DevicetreeError):
         to_dts(DraftNode("", (boolean(name),)))
     if name:  # a node without a name is the root
-        with pytest.raises(DevicetreeError, match="cannot be written in devicetree source"):
+        with wording.raises(DevicetreeError):
             to_dts(DraftNode("", (), (DraftNode(name),)))
 
 

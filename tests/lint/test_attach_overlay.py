@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.wording import Wording
 from xenassign.devicetree.blob import read_blob_file
 from xenassign.devicetree.tree import Tree
 from xenassign.outputs.attach.check import check
@@ -49,45 +50,45 @@ def test_what_is_written_is_right(files: Files, host: Tree) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new"),
     [
-        ('"/axi"', '"/nowhere"', "/nowhere is not in the tree that Xen boots with"),
-        ('"/axi"', '"/axi/ethernet@ff0e0000"', "is no node of the board"),
-        ("ethernet@ff0e0000 {", "ethernet@1 {", "/axi/ethernet@1 is no node of the board"),
-        ("__overlay__ {", "__overlay__ { x;", "changes /axi; Xen adds nodes only"),
-        ("power-domains = <0xe", "power-domains = <0xd", "does not name /firmware/zynqmp-firm"),
-        ("clocks = <0x1 ", "clocks = <&node0 ", "does not name /firmware/zynqmp-firmware/clock"),
-        ("phy-handle = <&node0>", "phy-handle = <1>", "does not name /axi/ethernet@ff0e0000/m"),
-        ("phy-handle = <&node0>", "phy-handle", "does not name /axi/ethernet@ff0e0000/mdio/eth"),
-        ("status = ", "x = <&node0>; status = ", "x of /axi/ethernet@ff0e0000 does not name no"),
+        ('"/axi"', '"/nowhere"'),
+        ('"/axi"', '"/axi/ethernet@ff0e0000"'),
+        ("ethernet@ff0e0000 {", "ethernet@1 {"),
+        ("__overlay__ {", "__overlay__ { x;"),
+        ("power-domains = <0xe", "power-domains = <0xd"),
+        ("clocks = <0x1 ", "clocks = <&node0 "),
+        ("phy-handle = <&node0>", "phy-handle = <1>"),
+        ("phy-handle = <&node0>", "phy-handle"),
+        ("status = ", "x = <&node0>; status = "),
     ],
 )
 def test_damage_of_the_hosts_overlay(
-    files: Files, host: Tree, old: str, new: str, said: str
+    files: Files, host: Tree, old: str, new: str, wording: Wording
 ) -> None:
     found = list(check(damaged(files, HOST, old, new), "domu1", host))
     assert {finding.code for finding in found} == {"XA014"}
-    assert any(said in finding.message for finding in found), [f.message for f in found]
+    wording(*found)
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new"),
     [
-        ('target-path = "/"', 'target-path = "/passthrough"', "another target than the root"),
-        ("interrupts = <0 63 4>", "interrupts = <0 64 4>", "differs at /passthrough/ethernet@"),
-        ("mdio: mdio {", "mdio: mdii {", "differs at /passthrough/ethernet@ff0e0000"),
-        ("phy-handle = <&phy0>", "phy-handle = <&gem3>", "differs at /passthrough"),
+        ('target-path = "/"', 'target-path = "/passthrough"'),
+        ("interrupts = <0 63 4>", "interrupts = <0 64 4>"),
+        ("mdio: mdio {", "mdio: mdii {"),
+        ("phy-handle = <&phy0>", "phy-handle = <&gem3>"),
     ],
 )
 def test_damage_of_the_guests_overlay(
-    files: Files, host: Tree, old: str, new: str, said: str
+    files: Files, host: Tree, old: str, new: str, wording: Wording
 ) -> None:
     (finding,) = check(damaged(files, GUEST, old, new), "domu1", host)
     assert finding.code == "XA014"
-    assert said in finding.message
+    wording(finding)
 
 
-def test_an_overlay_has_a_greatest_size(files: Files, host: Tree) -> None:
+def test_an_overlay_has_a_greatest_size(files: Files, host: Tree, wording: Wording) -> None:
     long = f"x = [{'00 ' * DT_OVERLAY_BYTES_MAX}]; status = "
-    found = list(check(damaged(files, HOST, "status = ", long), "domu1", host))
-    assert [f"Xen takes {DT_OVERLAY_BYTES_MAX}" in one.message for one in found] == [True]
+    (finding,) = check(damaged(files, HOST, "status = ", long), "domu1", host)
+    wording(finding)

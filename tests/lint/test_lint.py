@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.wording import Wording
 from tests.xen.mutants import dom0less_mutants, xl_mutants
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import InputError
@@ -82,24 +83,24 @@ def test_a_file_is_what_it_holds(files: Callable[..., None]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "expected"),
+    ("name", "content"),
     [
-        ("a.dts", "/dts-v1/;\n/ { a = <&nothing>; };\n", r"a\.dts:2:10: .*"),
-        ("a.dts", "/dts-v1/;\n/ { a = ; };\n", r"a\.dts:2:9: .*"),
-        ("a.cfg", "", "a.cfg: is empty; .*"),
-        ("a.cfg", " \n", "a.cfg: is empty; .*"),
+        ("a.dts", "/dts-v1/;\n/ { a = <&nothing>; };\n"),
+        ("a.dts", "/dts-v1/;\n/ { a = ; };\n"),
+        ("a.cfg", ""),
+        ("a.cfg", " \n"),
     ],
 )
 def test_what_cannot_be_read_is_an_error_with_its_place(
-    files: Callable[..., None], name: str, content: str, expected: str
+    files: Callable[..., None], name: str, content: str, wording: Wording
 ) -> None:
     files(**{name.replace(".", "_"): content})
-    with pytest.raises(InputError, match=expected):
+    with wording.raises(InputError):
         read_document(name)
 
 
-def test_a_missing_file_is_an_error() -> None:
-    with pytest.raises(InputError, match=r"no-such: No such file or directory"):
+def test_a_missing_file_is_an_error(wording: Wording) -> None:
+    with wording.raises(InputError):
         read_document("no-such")
 
 
@@ -163,9 +164,9 @@ def test_partial_goes_first(files: Callable[..., None]) -> None:
     assert report("a.cfg", partial=mine).verdict["xl"] == "accepted"
 
 
-def test_device_tree_that_is_a_configuration(files: Callable[..., None]) -> None:
+def test_device_tree_that_is_a_configuration(files: Callable[..., None], wording: Wording) -> None:
     files(domu1_dtb=b"", a_cfg=CONFIG, b_cfg=CONFIG.replace("domu1.dtb", "a.cfg"))
-    with pytest.raises(InputError, match=r"a\.cfg: is no device tree"):
+    with wording.raises(InputError):
         report("b.cfg")
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.wording import Wording
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding
 from xenassign.formats.xlcfg import parse
@@ -56,22 +57,22 @@ Find = Callable[..., list[Finding]]
 
 @BOTH
 @pytest.mark.parametrize(
-    ("guest", "size", "code", "what"),
+    ("guest", "size", "code"),
     [
-        (0x9010000, 0x1000, None, ""),
-        (0x3000000, 0x1000, None, ""),
-        (0x3001000, 0x1000, "XA203", "GICv3 distributor"),
-        (0x3000000, 0x2000, "XA203", "GICv3 distributor"),
-        (0x3020000, 0x1000, "XA203", "GICv3 redistributors"),
-        (0x38000000, 0x1000, "XA203", "grant table"),
-        (0x37FFF000, 0x1000, None, ""),
-        (0x37FFF000, 0x2000, "XA203", "grant table"),
-        (0x39000000, 0x1000, "XA203", "magic pages"),
-        (0x10000000, 0x1000, "XA204", "vPCI ECAM"),
-        (0x20000000, 0x1000, "XA204", "ACPI tables"),
-        (0x2000000, 0x1000, "XA204", "virtio-mmio"),
-        (0x80000000, 0x1000, "XA204", "RAM bank 0 (extended regions)"),
-        (0x200000000, 0x1000, "XA204", "RAM bank 1 (extended regions)"),
+        (0x9010000, 0x1000, None),
+        (0x3000000, 0x1000, None),
+        (0x3001000, 0x1000, "XA203"),
+        (0x3000000, 0x2000, "XA203"),
+        (0x3020000, 0x1000, "XA203"),
+        (0x38000000, 0x1000, "XA203"),
+        (0x37FFF000, 0x1000, None),
+        (0x37FFF000, 0x2000, "XA203"),
+        (0x39000000, 0x1000, "XA203"),
+        (0x10000000, 0x1000, "XA204"),
+        (0x20000000, 0x1000, "XA204"),
+        (0x2000000, 0x1000, "XA204"),
+        (0x80000000, 0x1000, "XA204"),
+        (0x200000000, 0x1000, "XA204"),
     ],
 )
 def test_a_mapping_over_something_of_the_guest(
@@ -81,19 +82,20 @@ def test_a_mapping_over_something_of_the_guest(
     guest: int,
     size: int,
     code: str | None,
-    what: str,
+    wording: Wording,
 ) -> None:
     found = find(context(board("qemu")), (0x9010000, size, guest))
     assert [finding.code for finding in found] == ([code] if code else [])
-    assert all(what in finding.message and finding.routes == routes for finding in found)
+    assert all(finding.routes == routes for finding in found)
+    wording(*found)
 
 
-def test_the_gic_is_that_of_the_host(board: Board) -> None:
+def test_the_gic_is_that_of_the_host(board: Board, wording: Wording) -> None:
     entry = (0x9010000, 0x1000, 0x3002000)
-    for host, name in (("zynqmp", "GICv2 CPU interface"), ("qemu", "GICv3 distributor")):
+    for host in ("zynqmp", "qemu"):  # a GICv2, a GICv3
         told = by_xen_reg(context(board(host)), entry)
         (found,) = [finding for finding in told if finding.code == "XA203"]
-        assert f"collides with {name}" in found.message
+        wording(found)
     beyond = (0xFF0E0000, 0x1000, 0x3020000)
     assert by_xen_reg(context(board("zynqmp")), beyond) == []
 
@@ -170,12 +172,12 @@ def test_a_guest_page_has_one_host_page(
     assert all(finding.routes == routes for finding in told)
 
 
-def test_the_later_mapping_is_the_one_to_blame() -> None:
+def test_the_later_mapping_is_the_one_to_blame(wording: Wording) -> None:
     one = Claim(Entry(0x1000, 0x1000, 0x9000), "/one", "xen,reg", ("dom0less",))
     two = Claim(Entry(0x2000, 0x1000, 0x9000), "/two", "xen,reg", ("dom0less",))
     (found,) = mappings.check([one, two], Context(release("4.20"), None, None))
     assert found.node == "/two"
-    assert "replaces part of /one" in found.message
+    wording(found)
 
 
 # --- pages that are not the device's -------------------------------------------------------------

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.wording import Wording
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.source.reader import read_source
 from xenassign.devicetree.tree import Tree
@@ -56,19 +57,22 @@ def test_a_label_means_nothing_without_the_host(board: Board) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "expected"),
+    ("body", "count"),
     [
-        ("&rproc_0_fw { xen,passthrough; };", ["/reserved-memory/memory@3ed00000"]),
-        ("&{/Reserved-Memory/a@1000} { xen,passthrough; };", ["/Reserved-Memory/a@1000"]),
-        ("&{/} { reserved-memory { a@1 { xen,passthrough; }; }; };", ["/reserved-memory/a@1"]),
-        ("&{/reserved-memory} { xen,passthrough; };", []),
-        ("&rproc_0_fw { no-map; };", []),
-        (f"&{{{GEM3}}} {{ xen,passthrough; }};", []),
+        ("&rproc_0_fw { xen,passthrough; };", 1),
+        ("&{/Reserved-Memory/a@1000} { xen,passthrough; };", 1),
+        ("&{/} { reserved-memory { a@1 { xen,passthrough; }; }; };", 1),
+        ("&{/reserved-memory} { xen,passthrough; };", 0),
+        ("&rproc_0_fw { no-map; };", 0),
+        (f"&{{{GEM3}}} {{ xen,passthrough; }};", 0),
     ],
 )
-def test_reserved_memory_is_never_marked(board: Board, body: str, expected: list[str]) -> None:
+def test_reserved_memory_is_never_marked(
+    board: Board, body: str, count: int, wording: Wording
+) -> None:
     found = list(reserved_marks(tree(body), board("zynqmp")))
-    assert [f.message.split(" is marked")[0] for f in found] == expected
+    assert len(found) == count
+    wording(*found)
     assert all(f.code == "XA538" for f in found)
 
 

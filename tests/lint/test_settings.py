@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.wording import Wording
 from xenassign.errors import InputError, UsageError
 from xenassign.lint.settings import Settings, read_settings, wanted
 from xenassign.lint.verdict.domcfg import BAD_IRQ, NO_TREE
@@ -57,39 +58,38 @@ def test_what_the_file_says_holds_for_the_section(tmp_path: Path) -> None:
     assert settings(tmp_path, 'host = ["b.dtb", "c.dtb"]').host is None
 
 
-def test_no_file_and_no_section(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_file_and_no_section(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wording: Wording
+) -> None:
     monkeypatch.chdir(tmp_path)
     assert read_settings(None) == Settings()
     (tmp_path / "xenassign.toml").write_text("[other]\na = 1\n")
     assert read_settings(None) == Settings()
-    with pytest.raises(InputError, match=r"no-such: No such file"):
+    with wording.raises(InputError):
         read_settings(Path("no-such"))
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    "text",
     [
-        ("[lint]\nhots = 'a'\n", r"x\.toml:2: \[lint\] has no key hots; did you mean host"),
-        ("[lint]\nhost = 1\n", r"x\.toml:2: host is no string"),
-        ("[lint]\n\nselect = 2\n", r"x\.toml:3: select is no string or list of strings; write sel"),
-        ("[lint]\nignore = [1]\n", r"x\.toml:2: ignore is no list of strings"),
-        ("[lint]\nroute = ['xm']\n", r"x\.toml:2: no route xm; there are dom0less and xl"),
-        ("# host = 1\nhost = 's'\n[lint]\nhost = 1", r"x\.toml:4: host is no string"),
-        ("# xen = '4.20'\nxen = 4.20\n[lint]", r"x\.toml:2: xen is no string; write xen = .4.20."),
-        (
-            "a = '''\nselect = 1'''\nlint = {xen = '4.1'}",
-            r"x\.toml:3: no xen 4.1; there are 4.17, ",
-        ),
-        ("lint = 1\n", r"x\.toml:1: lint is no section"),
-        ("[lint]\nhost = \n", r"x\.toml:2:\d+: .*; mend the TOML"),
-        ("[lint\n", r"x\.toml:1:\d+: .*; mend the TOML"),
-        ("\udcff", r"x\.toml: is not UTF-8 text"),
+        "[lint]\nhots = 'a'\n",
+        "[lint]\nhost = 1\n",
+        "[lint]\n\nselect = 2\n",
+        "[lint]\nignore = [1]\n",
+        "[lint]\nroute = ['xm']\n",
+        "# host = 1\nhost = 's'\n[lint]\nhost = 1",
+        "# xen = '4.20'\nxen = 4.20\n[lint]",
+        "a = '''\nselect = 1'''\nlint = {xen = '4.1'}",
+        "lint = 1\n",
+        "[lint]\nhost = \n",
+        "[lint\n",
+        "\udcff",
     ],
 )
-def test_mistakes_have_a_place(tmp_path: Path, text: str, message: str) -> None:
+def test_mistakes_have_a_place(tmp_path: Path, text: str, wording: Wording) -> None:
     path = tmp_path / "x.toml"
     path.write_bytes(text.encode("utf-8", "surrogateescape"))
-    with pytest.raises(InputError, match=message):
+    with wording.raises(InputError):
         read_settings(path)
 
 
@@ -112,8 +112,8 @@ def test_select_and_ignore(
 
 
 @pytest.mark.parametrize("code", ["XA99", "E501", "", "XA6021"])
-def test_a_code_that_does_not_exist(code: str) -> None:
-    with pytest.raises(UsageError, match="no such finding"):
+def test_a_code_that_does_not_exist(code: str, wording: Wording) -> None:
+    with wording.raises(UsageError):
         wanted(FOUND, (code,), ())
-    with pytest.raises(UsageError, match="no such finding"):
+    with wording.raises(UsageError):
         wanted(FOUND, (), (code,))

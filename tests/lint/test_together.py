@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from tests.wording import Wording
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
 from xenassign.lint.documents import Document, document
@@ -90,8 +91,8 @@ def test_without_the_option_files_are_apart(tree: Tree) -> None:
     assert not told(lint(documents(made, ".dts"), Options(release(DEFAULT), host=tree)))
 
 
-def test_it_takes_the_board(tree: Tree) -> None:
-    with pytest.raises(UsageError, match="--together needs the board's tree"):
+def test_it_takes_the_board(tree: Tree, wording: Wording) -> None:
+    with wording.raises(UsageError):
         lint(
             documents(files(tree, "a", ETHERNET), ".dts"),
             Options(release(DEFAULT), together=True),

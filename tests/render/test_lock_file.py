@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.wording import Wording
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.source.reader import read_source
 from xenassign.errors import InputError
@@ -194,16 +195,16 @@ def test_a_wrong_shape_is_told_with_its_place(old: str, new: str, message: str) 
     assert message in str(caught.value)
 
 
-def test_what_is_lacking_is_told_at_what_lacks_it() -> None:
+def test_what_is_lacking_is_told_at_what_lacks_it(wording: Wording) -> None:
     text = TEXT.replace('"forced": false,', "")
-    with pytest.raises(InputError, match="devices lacks forced") as caught:
+    with wording.raises(InputError) as caught:
         parse_lock(text, "L")
     assert str(caught.value).startswith("L:7:13: ")
 
 
-def test_two_of_one_name() -> None:
+def test_two_of_one_name(wording: Wording) -> None:
     twice = LOCK._replace(hosts=LOCK.hosts * 2)
-    with pytest.raises(InputError, match=r"L:\d+:5: rev1.dtb is there twice"):
+    with wording.raises(InputError):
         parse_lock(to_text(twice), "L")
 
 
@@ -226,12 +227,12 @@ def test_what_is_no_lock(text: str, message: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+def test_files_that_cannot_be_read(tmp_path: Path, wording: Wording) -> None:
     path = tmp_path / "xenassign.lock"
-    with pytest.raises(InputError, match="No such file"):
+    with wording.raises(InputError):
         read_lock(path)
     path.write_bytes(b'{"schema":\n "\xff"}')
-    with pytest.raises(InputError, match=r"xenassign.lock:2:3: is not UTF-8"):
+    with wording.raises(InputError):
         read_lock(path)
     path.write_text(TEXT)
     assert read_lock(path) == LOCK

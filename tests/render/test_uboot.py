@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.wording import Wording
 from xenassign.devicetree.draft import (
     Bytes,
     Cells,
@@ -89,9 +90,9 @@ def test_values(prop: DraftProperty, line: str) -> None:
     assert uboot.set_property("/a", prop) == f"{line} || setenv xenassign_failed 1"
 
 
-def test_a_value_that_is_too_long() -> None:
+def test_a_value_that_is_too_long(wording: Wording) -> None:
     assert uboot.set_property("/a", text("b", "x" * 1023))
-    with pytest.raises(OutputError, match="b of /a has 1025 bytes and U-Boot's fdt takes 1024"):
+    with wording.raises(OutputError):
         uboot.set_property("/a", text("b", "x" * 1024))
 
 
@@ -111,14 +112,14 @@ def test_without_xen_the_tree_is_made_ready() -> None:
     assert script(*LOADS)[-2] == '  echo "xenassign: the tree at 0x50000000 is ready"'
 
 
-def test_a_path_that_u_boot_takes_for_another() -> None:
+def test_a_path_that_u_boot_takes_for_another(wording: Wording) -> None:
     """A name without unit address: libfdt's fdt_path_offset takes the first, which has one."""
     tree = zcu102()
     chosen = tree.root.children.pop("chosen")
     root = {"chosen@0": Node("chosen@0", tree.root), "chosen": chosen, **tree.root.children}
     tree.root.children.clear()
     tree.root.children.update(root)
-    with pytest.raises(OutputError, match="U-Boot takes /chosen for /chosen@0, which comes before"):
+    with wording.raises(OutputError):
         uboot.boot_cmd(planned("host=0x50000000", *LOADS, outputs=UBOOT), tree)
 
 
@@ -136,9 +137,9 @@ def test_files_are_loaded_by_the_script() -> None:
 
 
 @pytest.mark.parametrize("name", ["a'b", "a$b", 'a"b', "a\\b", "<a", "ü", "a\nb"])
-def test_a_file_name_that_the_shell_would_read_otherwise(name: str) -> None:
+def test_a_file_name_that_the_shell_would_read_otherwise(name: str, wording: Wording) -> None:
     loads = (f"kernel=0x60000000:{name}", "dtb=0x62000000")
-    with pytest.raises(OutputError, match="U-Boot's shell cannot be given the name"):
+    with wording.raises(OutputError):
         script(*loads, domains=(NET,), load_with="load mmc 0:1")
 
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.wording import Wording
 from xenassign.errors import InputError
 from xenassign.formats.imagebuilder_cfg import (
     Config,
@@ -213,8 +214,8 @@ def test_lines_are_added() -> None:
         ("XEN=x\nNUM\0\n", "2: a NUL byte"),
     ],
 )
-def test_what_cannot_be_followed_is_refused(text: str, what: str) -> None:
-    with pytest.raises(InputError, match=r"^my\.cfg:") as error:
+def test_what_cannot_be_followed_is_refused(text: str, what: str, wording: Wording) -> None:
+    with wording.raises(InputError) as error:
         parse(text, "my.cfg")
     assert str(error.value).startswith(f"my.cfg:{what}")
     assert "; " in str(error.value)
@@ -251,9 +252,9 @@ def test_nothing_else_is_raised(data: bytes | str) -> None:
         assert isinstance(parse(text), Config)
 
 
-def test_a_file_is_read_byte_for_byte(tmp_path: Path) -> None:
+def test_a_file_is_read_byte_for_byte(tmp_path: Path, wording: Wording) -> None:
     path = tmp_path / "c"
     path.write_bytes(b"# \xff\nXEN=x\n")
     assert encode(read_file(str(path)).text) == b"# \xff\nXEN=x\n"
-    with pytest.raises(InputError, match="give an ImageBuilder configuration"):
+    with wording.raises(InputError):
         read_file(str(tmp_path / "none"))
