@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from xenassign.devicetree.places import Place
-from xenassign.errors import InputError, UsageError
+from xenassign.errors import InputError
 from xenassign.lint.catalogue import find
 
 from .wording import SNAPSHOTS, Blocks, Said, Snapshots, Wording, gone, read
@@ -18,7 +18,7 @@ TEST = "tests/assign/test_x.py::test_y"
 @pytest.fixture
 def said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Wording:
     """Of a test whose snapshot has one message, a in place A."""
-    monkeypatch.setattr("tests.wording.read", lambda _: Blocks({TEST: [Said("InputError 2", "a")]}))
+    monkeypatch.setattr("tests.wording.read", lambda _: Blocks({TEST: [Said("error 2", "a")]}))
     return Wording(TEST, tmp_path)
 
 
@@ -27,14 +27,14 @@ def test_the_same_words(said: Wording) -> None:
     said.check(update=False)
 
 
-@pytest.mark.parametrize("error", [InputError("b"), UsageError("a"), InputError("f:1: a")])
+@pytest.mark.parametrize("error", [InputError("b"), ValueError("a"), InputError("f:1: a")])
 def test_other_words_or_another_place(said: Wording, error: Exception) -> None:
     said(error)
     with pytest.raises(pytest.fail.Exception, match=r"snapshots/generate\.txt.*\n.*snapshot"):
         said.check(update=False)
 
 
-@pytest.mark.parametrize("error", [UsageError("a"), InputError("f:1: a")])
+@pytest.mark.parametrize("error", [ValueError("a"), InputError("f:1: a")])
 def test_another_place_is_not_accepted_by_the_flag(said: Wording, error: Exception) -> None:
     said(error)
     with pytest.raises(pytest.fail.Exception):
@@ -55,7 +55,7 @@ def test_one_message_more_is_not_accepted_by_the_flag(said: Wording) -> None:
 def test_a_new_test_needs_the_flag(tmp_path: Path) -> None:
     new = Wording("tests/lint/test_new.py::test_new", tmp_path)
     new(InputError(f"{tmp_path}/a/x.dtb: b"))
-    assert (new.command, new.said) == ("lint", [Said("InputError 2", "TMP/x.dtb: b")])
+    assert (new.command, new.said) == ("lint", [Said("error 2", "TMP/x.dtb: b")])
     new.check(update=True)
     with pytest.raises(pytest.fail.Exception):
         new.check(update=False)
@@ -69,7 +69,7 @@ def test_places(tmp_path: Path) -> None:
     assert said.said == [
         Said("error XA203 x.cfg:1:2", "a; b"),
         Said("warning", "c"),
-        Said("InputError 2 x.cfg:3", "d"),
+        Said("error 2 x.cfg:3", "d"),
         Said("text", "e"),
     ]
 

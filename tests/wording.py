@@ -107,11 +107,13 @@ def _about(message: Finding | BaseException | str) -> Iterator[Said]:
         own = "" if message.fix == message.rule.fix else f"\nfix: {message.fix}"
         yield Said(" ".join(filter(None, place)), message.message + own)
     elif isinstance(message, BaseException):
-        status = f" {message.exit_status}" if isinstance(message, XenassignError) else ""
+        kind = type(message).__name__
+        if isinstance(message, XenassignError):
+            kind = f"error {message.exit_status}"  # what exit status the command ends with
         match = re.fullmatch(f"{_LOCATION}(?P<words>.*)", str(message), re.DOTALL)
         assert match
         at = f" {match['file']}" if match["file"] else ""
-        yield Said(f"{type(message).__name__}{status}{at}", match["words"])
+        yield Said(f"{kind}{at}", match["words"])
     else:
         for line in message.splitlines():
             match = _LINE.fullmatch(line)
