@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from xenassign.errors import InputError
-from xenassign.tables import Entry, Statement, Table, Word, fits, read_table
+from xenassign.tables import Table, TableEntry, TableStatement, Word, fits, read_table
 
 
 def read(tmp_path: Path, text: str, **options: bool) -> Table:
@@ -16,7 +16,7 @@ def read(tmp_path: Path, text: str, **options: bool) -> Table:
     return read_table(path, headings=("driver", "source"), verbs=("has", "lacks"), **options)
 
 
-def statements(tmp_path: Path, text: str) -> list[Statement]:
+def statements(tmp_path: Path, text: str) -> list[TableStatement]:
     table = read(tmp_path, text)
     return [table.statement(entry) for entry in table.entries.values()]
 
@@ -43,9 +43,9 @@ acme,e lacks five: no
 """,
     )
     first = {"driver": "drivers/a.c", "source": "Arm IHI 0069: chapter 5"}
-    abc = Entry(5, ("acme,a", "acme,b", "acme,c"), first, "", 7)
-    d = Entry(12, ("acme,d",), first, "has four", 12)
-    e = Entry(15, ("acme,e",), {"driver": "drivers/b.c"}, "lacks five: no", 15)
+    abc = TableEntry(5, ("acme,a", "acme,b", "acme,c"), first, "", 7)
+    d = TableEntry(12, ("acme,d",), first, "has four", 12)
+    e = TableEntry(15, ("acme,e",), {"driver": "drivers/b.c"}, "lacks five: no", 15)
     assert list(table.entries.items()) == [
         ("acme,a", abc),
         ("acme,b", abc),
@@ -55,14 +55,14 @@ acme,e lacks five: no
     ]
     words = (Word("one"), Word("two", ("a", "b")))
     assert table.statements(abc) == (
-        Statement(8, "has", words, "a sentence: with colons, and has"),
-        Statement(10, "lacks", (Word("three"),), ""),
+        TableStatement(8, "has", words, "a sentence: with colons, and has"),
+        TableStatement(10, "lacks", (Word("three"),), ""),
     )
     assert table.statements(d) == (
-        Statement(12, "has", (Word("four"),), ""),
-        Statement(13, "lacks", (Word("two"),), ""),
+        TableStatement(12, "has", (Word("four"),), ""),
+        TableStatement(13, "lacks", (Word("two"),), ""),
     )
-    assert table.statement(e) == Statement(15, "lacks", (Word("five"),), "no")
+    assert table.statement(e) == TableStatement(15, "lacks", (Word("five"),), "no")
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ class Word(NamedTuple):
     inside: tuple[str, ...] = ()
 
 
-class Statement(NamedTuple):
+class TableStatement(NamedTuple):
     """``verb words: text``, on this line of the file."""
 
     line: int
@@ -45,7 +45,7 @@ class Statement(NamedTuple):
     text: str
 
 
-class Entry(NamedTuple):
+class TableEntry(NamedTuple):
     """What a table says about some names, not parsed. ``line``: that of the first of them."""
 
     line: int
@@ -63,7 +63,7 @@ class Table:
     __slots__ = ("_lines", "_verbs", "entries", "path")
 
     def __init__(
-        self, path: Path, lines: list[str], verbs: frozenset[str], entries: dict[str, Entry]
+        self, path: Path, lines: list[str], verbs: frozenset[str], entries: dict[str, TableEntry]
     ) -> None:
         self.path = path
         self.entries = entries
@@ -74,7 +74,7 @@ class Table:
         """The error for a mistake in a line, to be raised."""
         return InputError(f"{self.path}:{line}: {problem}; {fix}")
 
-    def heading(self, entry: Entry, key: str) -> str:
+    def heading(self, entry: TableEntry, key: str) -> str:
         """The value of a heading that the entry requires."""
         value = entry.headings.get(key)
         if value is None:
@@ -89,7 +89,7 @@ class Table:
         fix = f"write a number from {least} to {most}"
         raise self.error(line, f"'{text}' is not a valid number here", fix)
 
-    def statements(self, entry: Entry) -> tuple[Statement, ...]:
+    def statements(self, entry: TableEntry) -> tuple[TableStatement, ...]:
         """What an entry says, at least one statement."""
         lines = [(entry.last, entry.own)] if entry.own else []
         for number, text in enumerate(self._lines[entry.last :], entry.last + 1):
@@ -104,7 +104,7 @@ class Table:
             raise self.error(entry.line, problem, _syntax(self._verbs))
         return tuple(self._statement(number, text) for number, text in lines)
 
-    def statement(self, entry: Entry) -> Statement:
+    def statement(self, entry: TableEntry) -> TableStatement:
         """What an entry says where it is one statement."""
         first, *others = self.statements(entry)
         if others:
@@ -112,7 +112,7 @@ class Table:
             raise self.error(others[0].line, problem, "write one")
         return first
 
-    def _statement(self, line: int, text: str) -> Statement:
+    def _statement(self, line: int, text: str) -> TableStatement:
         head, _, sentence = text.partition(": ")
         verb, _, rest = head.partition(" ")
         if verb not in self._verbs:
@@ -125,7 +125,7 @@ class Table:
             if re.sub(_WORD, "", rest).strip():
                 raise self.error(line, f"'{rest}' is not well-formed", "write word(word word)")
             words = [Word(word, tuple(inside.split())) for word, inside in re.findall(_WORD, rest)]
-        return Statement(line, verb, tuple(words), sentence.strip())
+        return TableStatement(line, verb, tuple(words), sentence.strip())
 
 
 def fits(pattern: Sequence[str], text: str) -> bool:
@@ -165,7 +165,7 @@ def read_table(
         reason = reason_of(error)
         raise InputError(f"{path}: cannot be read: {reason}; reinstall xenassign") from None
     table = Table(path, lines, frozenset(verbs), {})
-    _Reader(table, frozenset(headings), frozenset(verbs), plain_names).read(lines)
+    _TableReader(table, frozenset(headings), frozenset(verbs), plain_names).read(lines)
     return table
 
 
@@ -175,7 +175,7 @@ def _syntax(verbs: Collection[str]) -> str:
     return f"write NAME VERB ..., with a verb of {', '.join(sorted(verbs))}"
 
 
-class _Reader:
+class _TableReader:
     """The state of going through the lines of a table."""
 
     def __init__(
@@ -265,7 +265,9 @@ class _Reader:
             name = next(name for name in names if name in entries)
             raise self._repeated(name, entries[name].line)
         count = len(entries) + len(names)
-        entries.update(dict.fromkeys(names, Entry(self.first, names, self.headings, own, last)))
+        entries.update(
+            dict.fromkeys(names, TableEntry(self.first, names, self.headings, own, last))
+        )
         if len(entries) < count:
             raise self._repeated(next(name for name in names if names.count(name) > 1), self.first)
         self.grouped = True

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from xenassign.devicetree.spans import PAGE_SIZE
-from xenassign.plan.holes import Place, Space, Wish, settle
+from xenassign.plan.holes import GuestPlace, Space, Wish, settle
 from xenassign.request.request import ALIGNMENTS, Window
 from xenassign.xen.layout import Guest
 from xenassign.xen.releases import RELEASES, Release, release
@@ -51,7 +51,7 @@ def guest(xen: Release, memory: int | None) -> Guest:
 
 def placed(
     xen: Release, memory: int | None, align: str, wanted: Sequence[Wish]
-) -> list[Place | None]:
+) -> list[GuestPlace | None]:
     return settle(Space(guest(xen, memory), align), wanted)
 
 
@@ -167,7 +167,7 @@ def test_with_pins_nothing_moves_whatever_comes_before(
     new = placed(xen, memory, align, [*reversed(wanted[count:]), *pinned])
     for place, kept in zip(old, new[len(wanted) - count :], strict=True):
         if place is not None:
-            assert kept == Place(place.address, pinned=True)
+            assert kept == GuestPlace(place.address, pinned=True)
 
 
 @patient
@@ -186,7 +186,7 @@ def test_a_pin_is_kept_exactly_where_it_is_allowed(
         and -(-end // grain) * grain <= LIMIT
         and (align != "2m" or not (pin - wish.host) % modulus)
     )
-    assert (place == Place(pin, pinned=True)) == fine
+    assert (place == GuestPlace(pin, pinned=True)) == fine
     if not fine:  # it never refuses
         assert place == placed(xen, memory, align, [wish])[0]
 
@@ -224,8 +224,8 @@ def test_in_a_window_what_only_some_guests_have_is_the_last_resort(version: str)
     xen = release(version)
     wish = Wish(0xFF0E0000, PAGE_SIZE)
     inside, beside = Window(0x10000000, 0x20000000), Window(0xF000000, 0x20000000)
-    assert placed(xen, 64, "page", [wish._replace(within=inside)]) == [Place(0x1F0E0000)]
-    assert placed(xen, 64, "page", [wish._replace(within=beside)]) == [Place(0xF0E0000)]
+    assert placed(xen, 64, "page", [wish._replace(within=inside)]) == [GuestPlace(0x1F0E0000)]
+    assert placed(xen, 64, "page", [wish._replace(within=beside)]) == [GuestPlace(0xF0E0000)]
 
 
 def test_the_same_pages_are_in_one_place() -> None:
@@ -242,7 +242,7 @@ def test_the_same_pages_are_in_one_place() -> None:
 def test_the_low_bits_of_the_host_are_kept() -> None:
     xen = release("4.20")
     found = placed(xen, None, "page", [Wish(0xFF0E0000, 0x1000), Wish(0xFD4D0000, 0x1000)])
-    assert found == [Place(0x3F0E0000), Place(0x3D4D0000)]
+    assert found == [GuestPlace(0x3F0E0000), GuestPlace(0x3D4D0000)]
 
 
 @patient
@@ -265,7 +265,8 @@ def test_ram_banks_are_used_only_where_nothing_can_lie_over_a_device(version: st
     xen = release(version)
     wish = Wish(0xFF0E0000, PAGE_SIZE)
     stays = [
-        placed(xen, memory, "page", [wish]) == [Place(wish.host)] for memory in (None, 64, 4096)
+        placed(xen, memory, "page", [wish]) == [GuestPlace(wish.host)]
+        for memory in (None, 64, 4096)
     ]
     assert stays == [False, version in ("4.21", "4.22"), False]
 
@@ -273,16 +274,16 @@ def test_ram_banks_are_used_only_where_nothing_can_lie_over_a_device(version: st
 def test_2m_takes_no_place_that_is_not_congruent() -> None:
     xen = release("4.20")
     block = Wish(0xC0000000, 2 * MIB, Window(0x4100000, 0x4300000))
-    assert placed(xen, 64, "page", [block]) == [Place(0x4100000)]
+    assert placed(xen, 64, "page", [block]) == [GuestPlace(0x4100000)]
     assert placed(xen, 64, "2m", [block]) == [None]
     pinned = block._replace(within=None, pin=0x4100000)
-    assert placed(xen, 64, "page", [pinned]) == [Place(0x4100000, pinned=True)]
-    assert placed(xen, 64, "2m", [pinned]) == [Place(0x8000000)]
+    assert placed(xen, 64, "page", [pinned]) == [GuestPlace(0x4100000, pinned=True)]
+    assert placed(xen, 64, "2m", [pinned]) == [GuestPlace(0x8000000)]
     huge = Wish(0x7_4000_0000, GIB, Window(0x80_2000_0000, 0x80_6000_0000))
     assert placed(xen, 64, "2m", [huge._replace(host=0x7_6000_0000)]) == [None]
     assert placed(release("4.21"), 64, "2m", [huge]) == [None]
     wide = huge._replace(within=Window(0x80_2000_0000, 0x81_0000_0000))
-    assert placed(release("4.21"), 64, "2m", [wide]) == [Place(0x80_4000_0000)]
+    assert placed(release("4.21"), 64, "2m", [wide]) == [GuestPlace(0x80_4000_0000)]
 
 
 @pytest.mark.parametrize("align", ALIGNMENTS)

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from xenassign.plan.address_map import Row, Source, rows
+from xenassign.plan.address_map import Row, RowSource, rows
 from xenassign.plan.plan import DomainPlan
 from xenassign.xen.releases import RELEASES, release
 
@@ -59,8 +59,8 @@ def test_a_block_says_where_it_is_from(plan: Plan) -> None:
     found = rows(plan("ti", can, maps=["auto"], policy="trust"))
     blocks = [row.block for row in found if row.block]
     assert sorted(blocks, key=lambda one: one.index) == [
-        Source(0x20701000, can, 0, False, "m_can", "auto"),
-        Source(0x20708000, can, 1, False, "message_ram", "auto"),
+        RowSource(0x20701000, can, 0, False, "m_can", "auto"),
+        RowSource(0x20708000, can, 1, False, "message_ram", "auto"),
     ]
 
 

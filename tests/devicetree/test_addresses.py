@@ -9,7 +9,7 @@ from tests.answers import at
 from tests.wording import Wording
 from xenassign.devicetree.addresses import (
     Block,
-    Range,
+    RangesEntry,
     RegEntry,
     is_pci,
     on_processor_bus,
@@ -357,9 +357,9 @@ def test_ranges_absent_empty_and_several(wording: Wording) -> None:
     assert ranges(at(tree, "/absent")) is None
     assert ranges(at(tree, "/empty")) == ()
     assert ranges(at(tree, "/several")) == (
-        Range(0x1000, 0x1_0000_0000, 0x1000),
-        Range(0x2000, 0x2_0000_0000, 0x1000),
-        Range(0x2800, 0x3_0000_0000, 0x1000),
+        RangesEntry(0x1000, 0x1_0000_0000, 0x1000),
+        RangesEntry(0x2000, 0x2_0000_0000, 0x1000),
+        RangesEntry(0x2800, 0x3_0000_0000, 0x1000),
     )
     with wording.raises(PropertyError):
         ranges(at(tree, "/broken"))
@@ -421,7 +421,7 @@ def test_differing_cells_on_the_way() -> None:
 
 def test_dma_ranges_are_read_like_ranges() -> None:
     bus = at(board("tricky"), "/bus@61000000")
-    assert ranges(bus, "dma-ranges") == (Range(0, 0x8000_0000, 0x4000_0000),)
+    assert ranges(bus, "dma-ranges") == (RangesEntry(0, 0x8000_0000, 0x4000_0000),)
     assert ranges(at(board("ti-k3-like"), "/bus@f0000/bus@48000000"), "dma-ranges") == ()
     assert ranges(at(board("tricky"), "/alt@71000000"), "dma-ranges") is None
 

@@ -10,7 +10,7 @@ import pytest
 
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.source.lexer import MAX_DEPTH, MAX_FILES
-from xenassign.devicetree.source.reader import Source, read_source
+from xenassign.devicetree.source.reader import DtsSource, read_source
 from xenassign.devicetree.tree import DevicetreeError
 
 from .dts_cases import ACCEPTED, REFUSED, V1, value
@@ -20,7 +20,7 @@ from .trees import needs_dtc
 BOARDS = sorted(Path(__file__).parents[2].joinpath("fixtures", "host_dtbs").glob("*.dts"))
 
 
-def read(text: str, file: str = "a.dts", **options: object) -> Source:
+def read(text: str, file: str = "a.dts", **options: object) -> DtsSource:
     return read_source(text.encode(), file, **options)  # type: ignore[arg-type]
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis.strategies import SearchStrategy
 
-from xenassign.formats.xlcfg import Atom, Config, ConfigError, Value, decode, parse
+from xenassign.formats.xlcfg import Atom, ConfigError, Value, XlConfig, decode, parse
 
 from . import texts
 from .judge import RELEASES, Answer, Judge, judge
@@ -45,7 +45,7 @@ def values(items: Sequence[Value]) -> list[str]:
     return out
 
 
-def read(config: Config, name: str) -> dict[str, Any]:
+def read(config: XlConfig, name: str) -> dict[str, Any]:
     """What we make of a name, as the server says it."""
     value = config.get(name)
     if value is None:

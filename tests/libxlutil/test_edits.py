@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from xenassign.formats.xlcfg import Atom, Config, ConfigError, ListValue, decode, encode, parse
+from xenassign.formats.xlcfg import Atom, ConfigError, ListValue, XlConfig, decode, encode, parse
 from xenassign.formats.xlcfg_edit import (
     Edit,
     add_items,
@@ -29,7 +29,7 @@ SLOW = settings(
 )
 
 
-def config_of(data: bytes) -> Config:
+def config_of(data: bytes) -> XlConfig:
     try:
         return parse(decode(data))
     except ConfigError:

@@ -13,7 +13,7 @@ from xenassign.findings import Finding
 from xenassign.host.platform import read_platform
 from xenassign.lint.verdict import domain_node
 from xenassign.lint.verdict.context import Context
-from xenassign.lint.verdict.domain import DomainNode, Module, context_of, domains, found
+from xenassign.lint.verdict.domain import BootModule, DomainNode, context_of, domains, found
 from xenassign.lint.verdict.domain_node import misplaced
 from xenassign.lint.verdict.foretell import foretell_domain, verdicts
 from xenassign.xen.releases import RELEASES, release
@@ -320,9 +320,9 @@ def test_modules_that_uefi_loads(checked: Checked) -> None:
 def test_the_partial_tree_of_the_node(compiled: Compile) -> None:
     """Its findings join those of the node, with what the node says."""
     (domain,) = domains(compiled(GOOD))
-    asked: list[Module] = []
+    asked: list[BootModule] = []
 
-    def read(module: Module) -> bytes | None:
+    def read(module: BootModule) -> bytes | None:
         asked.append(module)
         return b"nope"
 

@@ -15,7 +15,7 @@ from xenassign.lint.guest import partial
 from xenassign.lint.guest.view import View
 from xenassign.lint.verdict import domcfg, mappings
 from xenassign.lint.verdict.context import Context
-from xenassign.lint.verdict.mappings import Claim, Entry
+from xenassign.lint.verdict.mappings import Claim, MappingEntry
 from xenassign.xen.iommu import iommus
 from xenassign.xen.releases import RELEASES, release
 
@@ -173,8 +173,8 @@ def test_a_guest_page_has_one_host_page(
 
 
 def test_the_later_mapping_is_the_one_to_blame(wording: Wording) -> None:
-    one = Claim(Entry(0x1000, 0x1000, 0x9000), "/one", "xen,reg", ("dom0less",))
-    two = Claim(Entry(0x2000, 0x1000, 0x9000), "/two", "xen,reg", ("dom0less",))
+    one = Claim(MappingEntry(0x1000, 0x1000, 0x9000), "/one", "xen,reg", ("dom0less",))
+    two = Claim(MappingEntry(0x2000, 0x1000, 0x9000), "/two", "xen,reg", ("dom0less",))
     (found,) = mappings.check([one, two], Context(release("4.20"), None, None))
     assert found.node == "/two"
     wording(found)

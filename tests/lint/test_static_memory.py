@@ -22,7 +22,7 @@ from xenassign.lint.verdict import domain_node
 from xenassign.lint.verdict.context import Context
 from xenassign.lint.verdict.domain import context_of, domains
 from xenassign.lint.verdict.foretell import rejecting
-from xenassign.lint.verdict.mappings import Claim, Entry
+from xenassign.lint.verdict.mappings import Claim, MappingEntry
 from xenassign.lint.verdict.mappings import check as mappings
 from xenassign.outputs.domain.overlay import domain_node as overlay
 from xenassign.outputs.generated import check
@@ -197,7 +197,9 @@ def test_mappings_in_a_direct_map_domain(
     platform = read_platform(board("qemu")) if known else None
     asked = Context(release("4.20"), platform, None, memory=256 << 10)
     asked = asked._replace(direct_map=True, static_memory=BANKS)
-    claim = Claim(Entry(0x9010000, 0x1000, guest), "/passthrough/x", "xen,reg", ("dom0less",))
+    claim = Claim(
+        MappingEntry(0x9010000, 0x1000, guest), "/passthrough/x", "xen,reg", ("dom0less",)
+    )
     told = {finding.code for finding in mappings([claim], asked)}
     assert told & {"XA203", "XA204"} == (
         {"XA203"} if (known if clash is None else clash) else set()

@@ -15,7 +15,7 @@ from xenassign.findings import EFFECTS, ROUTES, Finding, Rule, every_release
 from xenassign.lint.verdict.context import Context
 from xenassign.lint.verdict.foretell import foretell_dom0less, foretell_xl, verdicts
 from xenassign.xen.releases import release
-from xenassign.xen.xlvalues import Range, intid, page_range
+from xenassign.xen.xlvalues import IomemRange, intid, page_range
 
 Generate = Callable[..., Any]
 
@@ -146,7 +146,7 @@ def as_xl_reads_irqs(text: str) -> int | None:
     return value if text and used == len(text) and value < 0xFFFFFFFF else None
 
 
-def as_xl_reads_iomem(text: str) -> Range | None:
+def as_xl_reads_iomem(text: str) -> IomemRange | None:
     """sscanf of two or three hexadecimal numbers has to take all of it."""
     start, count, guest = (ctypes.c_uint64(U64) for _ in range(3))
     used = ctypes.c_int(0)
@@ -156,7 +156,7 @@ def as_xl_reads_iomem(text: str) -> Range | None:
     done = LIBC.sscanf(text.encode(), form, *numbers, here, ctypes.byref(guest), here)
     if done < 2 or used.value != len(text):
         return None
-    return Range(start.value, count.value, start.value if guest.value == U64 else guest.value)
+    return IomemRange(start.value, count.value, start.value if guest.value == U64 else guest.value)
 
 
 IRQS = {

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xenassign.devicetree.tree import Tree
-from xenassign.formats.xlcfg import Atom, Config, parse
+from xenassign.formats.xlcfg import Atom, XlConfig, parse
 from xenassign.formats.xlcfg_edit import quoted
 from xenassign.plan.plan import DomainPlan
 
@@ -20,17 +20,17 @@ Variant = Callable[[str, str], Tree]
 PL031 = "/pl031@9010000"
 
 
-def config(files: dict[str, bytes], name: str = "domu1") -> Config:
+def config(files: dict[str, bytes], name: str = "domu1") -> XlConfig:
     return parse(files[f"{name}.cfg"].decode(), f"{name}.cfg")
 
 
-def value(cfg: Config, key: str) -> str | None:
+def value(cfg: XlConfig, key: str) -> str | None:
     found = cfg.get(key)
     assert found is None or isinstance(found, Atom)
     return found.text if found else None
 
 
-def texts(cfg: Config, key: str) -> list[str]:
+def texts(cfg: XlConfig, key: str) -> list[str]:
     return [atom.text for atom in cfg.texts(key)]
 
 

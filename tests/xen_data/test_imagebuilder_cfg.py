@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.wording import Wording
 from xenassign.errors import InputError
 from xenassign.formats.imagebuilder_cfg import (
-    Config,
+    BashConfig,
     add_lines,
     parse,
     quoted,
@@ -249,7 +249,7 @@ def test_what_can_be_followed(text: str, tmp_path: Path) -> None:
 def test_nothing_else_is_raised(data: bytes | str) -> None:
     text = data if isinstance(data, str) else data.decode("utf-8", "surrogateescape")
     with suppress(InputError):
-        assert isinstance(parse(text), Config)
+        assert isinstance(parse(text), BashConfig)
 
 
 def test_a_file_is_read_byte_for_byte(tmp_path: Path, wording: Wording) -> None:

@@ -25,8 +25,8 @@ from xenassign.xen.releases import (
     VIRTIO_MMIO_INTIDS,
     VPL011_INTID,
     XEN_REG_CELLS,
+    GuestWindow,
     Release,
-    Window,
     release,
 )
 
@@ -145,7 +145,7 @@ def test_ram_banks_ascend_and_hold_the_greatest_memory(xen: Release) -> None:
 
 
 def test_overlap_is_half_open() -> None:
-    window = Window("w", 0x4000, 0x2000, "always", "xen/w.h: W")
+    window = GuestWindow("w", 0x4000, 0x2000, "always", "xen/w.h: W")
     assert window.end == 0x6000
     for base, size in ((0x4000, 1), (0x5FFF, 1), (0x3000, 0x1001), (0, 1 << 48)):
         assert window.overlaps(base, size)

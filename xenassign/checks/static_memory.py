@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from xenassign.devicetree.addresses import Block, Range, is_pci, ranges, registers
+from xenassign.devicetree.addresses import Block, RangesEntry, is_pci, ranges, registers
 from xenassign.devicetree.cells import xen_bus_cells
 from xenassign.devicetree.tree import Node, PropertyError, Tree
 from xenassign.findings import Finding, Rule, rule
@@ -200,7 +200,7 @@ class Translation(NamedTuple):
     """How the bus at a host path translates the DMA addresses of what is on it."""
 
     bus: str
-    table: tuple[Range, ...]
+    table: tuple[RangesEntry, ...]
 
 
 def translation(devices: Iterable[HostDevice]) -> Translation | None:

@@ -50,7 +50,7 @@ _NO = "Refused, or an error was found; each reason is on its own line: generate,
 _READS = ("host", "hosts", "files", "config")
 
 
-class Entry(NamedTuple):
+class ManualItem(NamedTuple):
     """A file or a variable. ``params``: it concerns commands with one of these; empty: all."""
 
     name: str
@@ -59,21 +59,25 @@ class Entry(NamedTuple):
 
 
 _FILES = (
-    Entry("xenassign.toml", ("config",), "The boards and domains of a system; settings for lint."),
-    Entry(
+    ManualItem(
+        "xenassign.toml", ("config",), "The boards and domains of a system; settings for lint."
+    ),
+    ManualItem(
         "xenassign.lock",
         ("lock",),
         "The decisions for the xenassign.toml in the same folder. Keep it in version control.",
     ),
-    Entry(
+    ManualItem(
         "~/.cache/xenassign",
         _READS,
         "Cached parsers for .dts and .toml, which take time to build. It may be deleted.",
     ),
 )
 _ENVIRONMENT = (
-    Entry("XDG_CACHE_HOME", _READS, "The parent folder of the cached parsers. Default: ~/.cache."),
-    Entry("XENASSIGN_DEBUG", (), "If set, an internal error prints its traceback."),
+    ManualItem(
+        "XDG_CACHE_HOME", _READS, "The parent folder of the cached parsers. Default: ~/.cache."
+    ),
+    ManualItem("XENASSIGN_DEBUG", (), "If set, an internal error prints its traceback."),
 )
 _OTHERS = ("dtc(1)", "fdtoverlay(1)", "xl(1)", "xl.cfg(5)")
 
@@ -247,7 +251,7 @@ def _page(command: click.Command, context: click.Context, others: Sequence[str])
 _SURROUNDINGS = (("FILES", _FILES, _italic), ("ENVIRONMENT", _ENVIRONMENT, _bold))
 
 
-def _entry(entry: Entry, command: click.Command, style: Callable[[str], str]) -> Iterator[str]:
+def _entry(entry: ManualItem, command: click.Command, style: Callable[[str], str]) -> Iterator[str]:
     """The entry, if it concerns the command; all concern the group."""
     names = {param.name for param in command.params}
     if isinstance(command, click.Group) or not entry.params or names & {*entry.params}:

@@ -28,7 +28,7 @@ class RegEntry(NamedTuple):
     size: int
 
 
-class Range(NamedTuple):
+class RangesEntry(NamedTuple):
     """One entry of ``ranges`` or ``dma-ranges``.
 
     ``flags`` is the first cell of a PCI child address (phys.hi), which is no part of ``child``.
@@ -89,7 +89,7 @@ def is_pci(node: Node) -> bool:
 
 
 @lru_cache(maxsize=64)  # every block below a bus is translated through its table
-def ranges(bus: Node, name: str = "ranges") -> tuple[Range, ...] | None:
+def ranges(bus: Node, name: str = "ranges") -> tuple[RangesEntry, ...] | None:
     """``ranges`` or ``dma-ranges`` of a bus. None: absent. ``()``: empty, the identity.
 
     Raises PropertyError.
@@ -100,7 +100,7 @@ def ranges(bus: Node, name: str = "ranges") -> tuple[Range, ...] | None:
     upper = child.address + parent.address
     flagged = 1 if is_pci(bus) and child.address == 3 else 0
     return tuple(
-        Range(
+        RangesEntry(
             child=number(entry[flagged : child.address]),
             parent=number(entry[child.address : upper]),
             size=number(entry[upper:]),
@@ -110,7 +110,7 @@ def ranges(bus: Node, name: str = "ranges") -> tuple[Range, ...] | None:
     )
 
 
-def one_to_one(host: Node) -> tuple[Range, ...]:
+def one_to_one(host: Node) -> tuple[RangesEntry, ...]:
     """``dma-ranges`` of a PCI host where no entry moves addresses; else none."""
     try:
         table = ranges(host, "dma-ranges") if is_pci(host) and bus_cells(host) == (3, 2) else None

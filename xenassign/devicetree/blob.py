@@ -66,10 +66,10 @@ def read_blob_file(path: str | Path) -> Tree:
 
 def read_blob(data: bytes, file: str = "<memory>") -> Tree:
     """Reads a blob. ``file`` is the name that errors carry."""
-    return _Reader(data, file).read()
+    return _BlobReader(data, file).read()
 
 
-class _Reader:
+class _BlobReader:
     """The state of one pass: where it is, and which node it is in."""
 
     def __init__(self, data: bytes, file: str) -> None:

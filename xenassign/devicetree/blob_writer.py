@@ -27,7 +27,7 @@ _PROPERTY = struct.Struct(">III")
 _BEGIN_NODE, _END_NODE, _END = (struct.pack(">I", token) for token in (BEGIN_NODE, END_NODE, END))
 
 
-class _Node(Protocol):
+class _WritableNode(Protocol):
     """What the writer needs of a node; its properties are passed beside it."""
 
     @property
@@ -36,7 +36,7 @@ class _Node(Protocol):
     def children(self: N) -> Iterable[N]: ...
 
 
-N = TypeVar("N", bound=_Node)
+N = TypeVar("N", bound=_WritableNode)
 #: Names and values of a node's properties, in order.
 Properties = Callable[[N], Iterable[tuple[str, bytes]]]
 

@@ -101,7 +101,7 @@ def entries(node: Node, name: str, width: int) -> Iterator[tuple[int, ...]]:
 # ---------------------------------------------------------------------------- as Xen reads
 
 
-class _Node(Protocol):
+class _CellsNode(Protocol):
     """A node of either reader: of a tree, or of a blob as libfdt walks it."""
 
     def value(self, name: str) -> bytes | None: ...
@@ -116,7 +116,7 @@ def xen_cell(value: bytes | None) -> int | None:
     return int.from_bytes((value + b"\0\0\0")[:4], "big") if value else None
 
 
-def xen_bus_cells(*lineage: _Node) -> BusCells:
+def xen_bus_cells(*lineage: _CellsNode) -> BusCells:
     """The cells that Xen takes: those of the first node that states them, else 2 and 1."""
 
     def first(name: str, default: int) -> int:

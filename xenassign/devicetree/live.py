@@ -46,7 +46,7 @@ def is_live(path: str) -> bool:
 
 def read_live(path: str) -> Tree:
     """The tree of a directory. Raises InputError with the directory's or the file's name."""
-    reader = _Reader(path)
+    reader = _DirectoryReader(path)
     if not any(os.path.isfile(os.path.join(path, n)) for n in ("compatible", "#address-cells")):
         reader.listed(path)  # where that is not allowed, it is the reason
         raise DevicetreeError(f"{path}: is a directory, and no device tree; {_FORM}")
@@ -60,7 +60,7 @@ def read_live(path: str) -> Tree:
     return Tree(root, path, ordered=False)
 
 
-class _Reader:
+class _DirectoryReader:
     """The state of one pass: how much was read."""
 
     def __init__(self, path: str) -> None:

@@ -31,7 +31,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
-from xenassign.tables import Statement, Table, fits, read_table, table_path
+from xenassign.tables import Table, TableStatement, fits, read_table, table_path
 
 __all__ = ["REMAINDER", "PhandleProperty", "PhandleTable", "lookup", "phandle_properties"]
 
@@ -123,7 +123,7 @@ class PhandleTable:
         said = {name: self._statement(name) for name in self._table.entries}
         return {name: line.text for name, line in said.items() if line.verb == "no-phandle"}
 
-    def _statement(self, name: str) -> Statement:
+    def _statement(self, name: str) -> TableStatement:
         statement = self._table.statement(self._table.entries[name])
         if not statement.text and statement.verb != "bytes":
             fix = "name the binding after ': '"
@@ -150,7 +150,7 @@ def _fits(pattern: str, name: str, *, digits: bool = False) -> bool:
     return not digits or (middle.isascii() and middle.isdecimal())
 
 
-def _fields(table: Table, statement: Statement) -> dict[str, Any]:
+def _fields(table: Table, statement: TableStatement) -> dict[str, Any]:
     """What a line with the verb ``phandle`` says, as fields of PhandleProperty."""
     fields: dict[str, Any] = {}
     for text, inside in statement.words:

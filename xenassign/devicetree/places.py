@@ -54,7 +54,7 @@ class Marker(NamedTuple):
     line: int
 
 
-class Text:
+class SourceText:
     """One text that was read. ``start`` is the offset of its first character."""
 
     def __init__(self, start: int, file: str, text: str) -> None:
@@ -69,7 +69,7 @@ class Text:
         return [0, *accumulate(len(line) + 1 for line in self.text.split("\n"))][:-1]
 
 
-class Preprocessed(Protocol):
+class LineOrigins(Protocol):
     """What undoes the work of a preprocessor on the first text."""
 
     def file(self, name: str) -> str:
@@ -85,19 +85,19 @@ class Preprocessed(Protocol):
 class SourceMap:
     """All texts of one source; ``made``: the first was made by a preprocessor."""
 
-    def __init__(self, made: Preprocessed | None = None) -> None:
-        self.texts: list[Text] = []
+    def __init__(self, made: LineOrigins | None = None) -> None:
+        self.texts: list[SourceText] = []
         self._made = made
         self._size = 0
 
-    def add(self, file: str, text: str) -> Text:
+    def add(self, file: str, text: str) -> SourceText:
         """Puts a text behind the others."""
-        added = Text(self._size, file, text)
+        added = SourceText(self._size, file, text)
         self.texts.append(added)
         self._size += len(text) + 1
         return added
 
-    def text_at(self, offset: int) -> Text:
+    def text_at(self, offset: int) -> SourceText:
         """The text that an offset lies in."""
         return self.texts[bisect_right(self.texts, offset, key=lambda text: text.start) - 1]
 

@@ -45,7 +45,7 @@ _OPERATORS = ";&|<>()"
 _LEAVE = frozenset({"return", "exit", "exec"})
 
 
-class Assignment(NamedTuple):
+class BashAssignment(NamedTuple):
     """A line ``NAME=value`` or ``NAME[number]=value``.
 
     ``value``: as bash reads it, with expansions as they are written; ``literal``: there are none.
@@ -67,14 +67,14 @@ class Assignment(NamedTuple):
         return self.number or 0
 
 
-class Config(NamedTuple):
+class BashConfig(NamedTuple):
     """A configuration, and the assignments in it that are plain, in their order."""
 
     file: str
     text: str
-    assignments: tuple[Assignment, ...]
+    assignments: tuple[BashAssignment, ...]
 
-    def get(self, name: str, number: int | None = None) -> Assignment | None:
+    def get(self, name: str, number: int | None = None) -> BashAssignment | None:
         """The assignment that holds: the last."""
         found = (a for a in self.assignments if a.name == name and a.at == (number or 0))
         return max(found, key=lambda one: one.line, default=None)
@@ -84,12 +84,12 @@ class Config(NamedTuple):
         found = self.get(name, number)
         return found.value if found is not None else ""
 
-    def where(self, at: Assignment | None) -> str:
+    def where(self, at: BashAssignment | None) -> str:
         """FILE:LINE of an assignment."""
         return f"{self.file}:{at.line}" if at is not None else self.file
 
 
-def read_file(path: str) -> Config:
+def read_file(path: str) -> BashConfig:
     """Reads and parses a file. Raises InputError."""
     try:
         with open(path, "rb") as stream:
@@ -100,9 +100,9 @@ def read_file(path: str) -> Config:
     return parse(decode(data), path)
 
 
-def parse(text: str, file: str = "<memory>") -> Config:
+def parse(text: str, file: str = "<memory>") -> BashConfig:
     """The assignments of a configuration. Raises InputError with the line."""
-    return Config(file, text, tuple(_Reader(text, file).assignments()))
+    return BashConfig(file, text, tuple(_BashReader(text, file).assignments()))
 
 
 def quoted(value: str) -> str:
@@ -120,7 +120,7 @@ def written(name: str, number: int | None, value: str) -> str:
     return f"{name}{place}={quoted(value)}"
 
 
-def set_value(config: Config, name: str, number: int | None, value: str) -> list[Edit]:
+def set_value(config: BashConfig, name: str, number: int | None, value: str) -> list[Edit]:
     """Has a name, which the configuration sets, that value; nothing where it has it."""
     last = config.get(name, number)
     if last is None:
@@ -130,7 +130,9 @@ def set_value(config: Config, name: str, number: int | None, value: str) -> list
     return [Edit(last.start, last.end, quoted(value))]
 
 
-def add_lines(config: Config, lines: Iterable[str], behind: Assignment | None) -> list[Edit]:
+def add_lines(
+    config: BashConfig, lines: Iterable[str], behind: BashAssignment | None
+) -> list[Edit]:
     """Adds lines behind that of an assignment, or at the end."""
     text = config.text
     at = len(text) if behind is None else behind.stop
@@ -147,7 +149,7 @@ class _Word(NamedTuple):
     end: int
 
 
-class _Reader:
+class _BashReader:
     """One pass over the text. ``at``: offset of what comes next."""
 
     def __init__(self, text: str, file: str) -> None:
@@ -156,7 +158,7 @@ class _Reader:
         self.at = 0
         self.open: list[str] = []  # what compound commands have begun
 
-    def assignments(self) -> list[Assignment]:
+    def assignments(self) -> list[BashAssignment]:
         """Those outside of compound commands, where no other of the same names could be."""
         if "\r\n" in self.text:
             self._stop(
@@ -166,7 +168,7 @@ class _Reader:
             )
         if "\0" in self.text:
             self._stop(self.text.index("\0"), "a NUL byte is in the text; give a bash script")
-        found: list[Assignment] = []
+        found: list[BashAssignment] = []
         while self.at < len(self.text):
             self._blanks()
             begin = self.at
@@ -184,7 +186,7 @@ class _Reader:
             self._stop(len(self.text) - 1, f"a {self.open[-1]} is never closed; close it")
         return found
 
-    def _assignment(self) -> Assignment | None:
+    def _assignment(self) -> BashAssignment | None:
         """The line as one assignment; None where it is something else, and nothing is read."""
         begin = self.at
         match = _BEGIN.match(self.text, begin)
@@ -200,7 +202,7 @@ class _Reader:
         self.at = rest.end()
         number = int(index[1]) if index is not None else None
         line = self._line(begin)
-        return Assignment(
+        return BashAssignment(
             match[1], number, word.value, word.literal, line, match.end(), word.end, rest.end()
         )
 

@@ -55,7 +55,7 @@ class ListValue(NamedTuple):
 Value = Atom | ListValue
 
 
-class Assignment(NamedTuple):
+class XlAssignment(NamedTuple):
     """One statement, without what ends it. ``append``: ``+=`` instead of ``=``."""
 
     name: str
@@ -67,7 +67,7 @@ class Assignment(NamedTuple):
     end: int
 
 
-class Comment(NamedTuple):
+class XlComment(NamedTuple):
     """A comment from its ``#`` to the end of the line; ``text`` is what follows the ``#``."""
 
     text: str
@@ -85,15 +85,15 @@ class ConfigError(InputError):
         self.line, self.column, self.what = line, column, what
 
 
-class Config(NamedTuple):
+class XlConfig(NamedTuple):
     """A domain configuration: its statements and comments in order, and its text."""
 
     file: str
-    statements: tuple[Assignment, ...]
-    comments: tuple[Comment, ...] = ()
+    statements: tuple[XlAssignment, ...]
+    comments: tuple[XlComment, ...] = ()
     text: str = ""
 
-    def named(self, name: str) -> tuple[Assignment, ...]:
+    def named(self, name: str) -> tuple[XlAssignment, ...]:
         """The statements about a name."""
         return tuple(one for one in self.statements if one.name == name)
 
@@ -116,7 +116,7 @@ class Config(NamedTuple):
             return ()
         return tuple(item for item in value.items if isinstance(item, Atom))
 
-    def place(self, item: Atom | ListValue | Assignment | Comment) -> Place:
+    def place(self, item: Atom | ListValue | XlAssignment | XlComment) -> Place:
         """Where something stands."""
         written = self.text[item.start : item.end]
         below = written.count("\n")
@@ -149,7 +149,7 @@ def strtol(text: str) -> int | None:
 _NUMBER = re.compile(r"[ \t\n\v\f\r]*([+-]?)(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]{0,18})")
 
 
-def read_file(path: str) -> Config:
+def read_file(path: str) -> XlConfig:
     """Parses a file. Raises InputError."""
     try:
         with open(path, "rb") as stream:
@@ -177,7 +177,7 @@ def _parser() -> Any:
     return parser("xlcfg", lexer="basic", propagate_positions=True, maybe_placeholders=False)
 
 
-def parse(text: str, file: str = "<memory>") -> Config:
+def parse(text: str, file: str = "<memory>") -> XlConfig:
     """Parses a configuration. Raises ConfigError where libxlutil does not read it."""
     parsing = _parser().parse_interactive(text)
     problem = _run(parsing, text)
@@ -186,7 +186,7 @@ def parse(text: str, file: str = "<memory>") -> Config:
     problem = _mixed(statements, text) or problem
     if problem is not None:
         raise ConfigError(file, *problem)
-    return Config(file, statements, tuple(_comments(text)), text)
+    return XlConfig(file, statements, tuple(_comments(text)), text)
 
 
 # ---------------------------------------------------------------------------- what was parsed
@@ -204,7 +204,7 @@ def _complete(stack: list[Any]) -> Iterator[Any]:
             yield from one.children
 
 
-def _assignment(tree: Any) -> Assignment:
+def _assignment(tree: Any) -> XlAssignment:
     name, root = tree.children
     nodes = []
     stack = [root]
@@ -226,7 +226,7 @@ def _assignment(tree: Any) -> Assignment:
             made.append(Atom(text, quoted, *place))
     (value,) = made
     place = (name.line, name.column, name.start_pos, tree.meta.end_pos)
-    return Assignment(str(name), value, tree.data == "append", *place)
+    return XlAssignment(str(name), value, tree.data == "append", *place)
 
 
 # A digit and what strtoul takes of the next three characters; or a character that stands for one.
@@ -245,13 +245,13 @@ def _dequoted(inside: str) -> str:
 _LEXED = re.compile(r"""'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|\#([^\n]*)\n|\n""")
 
 
-def _comments(text: str) -> Iterator[Comment]:
+def _comments(text: str) -> Iterator[XlComment]:
     """The comments of a text that was parsed."""
     line, begin = 1, 0
     for found in _LEXED.finditer(text):
         if found[1] is not None:
             at = found.start()
-            yield Comment(found[1], line, at - begin + 1, at, found.end() - 1)
+            yield XlComment(found[1], line, at - begin + 1, at, found.end() - 1)
         if found[0].endswith("\n"):
             line, begin = line + 1, found.end()
 
@@ -309,7 +309,7 @@ def _lexical(text: str, at: int, line: int, column: int) -> _Problem:
     return line, column + start, what
 
 
-def _mixed(statements: Iterable[Assignment], text: str) -> _Problem | None:
+def _mixed(statements: Iterable[XlAssignment], text: str) -> _Problem | None:
     """The first += of a list to a string, or the reverse, where its value ends."""
     kinds: dict[str, type] = {}
     for one in statements:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from xenassign.formats.xlcfg import Config, ListValue, parse
+from xenassign.formats.xlcfg import ListValue, XlConfig, parse
 
 _WIDTH = 100  # columns; a longer list is written with one item a line
 
@@ -54,7 +54,7 @@ def written(name: str, value: str | Sequence[str]) -> str:
     return "\n".join([f"{name} = [", *(f"    {item}," for item in value), "]"])
 
 
-def set_value(config: Config, name: str, value: str) -> list[Edit]:
+def set_value(config: XlConfig, name: str, value: str) -> list[Edit]:
     """Has a name, which the configuration sets somewhere, that value."""
     last = config.named(name)[-1]
     if last.append:  # what stands before would be joined to it
@@ -62,7 +62,7 @@ def set_value(config: Config, name: str, value: str) -> list[Edit]:
     return [Edit(last.value.start, last.value.end, value)]
 
 
-def add_items(config: Config, name: str, items: Sequence[str]) -> list[Edit]:
+def add_items(config: XlConfig, name: str, items: Sequence[str]) -> list[Edit]:
     """Adds items to a list that the configuration has, at the end of the last statement about it.
 
     They stand on lines of their own where the closing bracket does.
@@ -105,7 +105,7 @@ def _comma_is_missing(text: str, value: ListValue) -> bool:
     return "," not in re.sub(r"#[^\n]*", "", behind)
 
 
-def add_statements(config: Config, statements: Sequence[str], comment: str) -> list[Edit]:
+def add_statements(config: XlConfig, statements: Sequence[str], comment: str) -> list[Edit]:
     """Adds statements at the end, below a comment. Raises ConfigError where nothing can follow."""
     if not statements:
         return []

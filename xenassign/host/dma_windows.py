@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from xenassign.devicetree.addresses import Range, is_pci, ranges
+from xenassign.devicetree.addresses import RangesEntry, is_pci, ranges
 from xenassign.devicetree.references import property_references
 from xenassign.devicetree.tree import Node, PropertyError, Tree
 
@@ -28,7 +28,7 @@ class Windows(NamedTuple):
     """
 
     bus: Node
-    entries: tuple[Range, ...]
+    entries: tuple[RangesEntry, ...]
 
     @property
     def moving(self) -> bool:
@@ -82,7 +82,7 @@ def _dma_parent(tree: Tree, node: Node) -> Node | None:
     return entries[index].provider if index < len(entries) else node.parent
 
 
-def _seen(entry: Range, bus: Node) -> Range | None:
+def _seen(entry: RangesEntry, bus: Node) -> RangesEntry | None:
     """An entry with the address that the processor sees; None where a bus above ends it."""
     address = entry.parent
     for above in bus.lineage():

@@ -24,7 +24,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from xenassign.tables import Entry, Statement, fits, read_table, table_path
+from xenassign.tables import TableEntry, TableStatement, fits, read_table, table_path
 
 __all__ = ["DriverNeeds", "DriverTable", "Need", "driver_needs", "need", "needs"]
 
@@ -100,7 +100,7 @@ class DriverTable:
         entry = self._table.entries.get(name)
         return self._needs(entry) if entry else ()
 
-    def _needs(self, entry: Entry) -> tuple[Need, ...]:
+    def _needs(self, entry: TableEntry) -> tuple[Need, ...]:
         """The needs that the lines of an entry state, those of its sets in their place."""
         needs: list[Need] = []
         spoken: set[tuple[str, str | None]] = set()
@@ -119,7 +119,7 @@ class DriverTable:
             needs += stated
         return tuple(needs)
 
-    def _of_sets(self, entry: Entry, statement: Statement) -> list[Need]:
+    def _of_sets(self, entry: TableEntry, statement: TableStatement) -> list[Need]:
         needs: list[Need] = []
         for word in statement.words:
             known = self._table.entries.get(word.text)
@@ -129,7 +129,7 @@ class DriverTable:
             needs += self._needs(known)
         return needs
 
-    def _stated(self, statement: Statement) -> list[Need]:
+    def _stated(self, statement: TableStatement) -> list[Need]:
         """The needs of one line with the verb ``needs`` or ``uses``."""
         required = statement.verb == "needs"
         if [word.text for word in statement.words] == ["nothing"]:

@@ -12,11 +12,11 @@ from functools import cached_property
 
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.places import Place
-from xenassign.devicetree.source.reader import Source, read_source
+from xenassign.devicetree.source.reader import DtsSource, read_source
 from xenassign.devicetree.tree import DevicetreeError, Tree
 from xenassign.errors import InputError
 from xenassign.findings import Finding
-from xenassign.formats.xlcfg import Assignment, Atom, Comment, Config, decode
+from xenassign.formats.xlcfg import Atom, XlAssignment, XlComment, XlConfig, decode
 from xenassign.host.load import BLOB, is_source, read_file
 from xenassign.lint.verdict import domcfg
 from xenassign.lint.verdict.domain import is_compatible
@@ -28,27 +28,27 @@ class ConfigFile:
 
     file: str
     text: str
-    config: Config | Finding
+    config: XlConfig | Finding
 
     @property
     def named(self) -> str | None:
         """The file that device_tree names."""
-        value = self.config.get("device_tree") if isinstance(self.config, Config) else None
+        value = self.config.get("device_tree") if isinstance(self.config, XlConfig) else None
         return value.text if isinstance(value, Atom) else None
 
     @property
-    def comments(self) -> tuple[Comment, ...]:
+    def comments(self) -> tuple[XlComment, ...]:
         """Its comments; none where it cannot be read."""
-        return self.config.comments if isinstance(self.config, Config) else ()
+        return self.config.comments if isinstance(self.config, XlConfig) else ()
 
     @property
-    def statements(self) -> tuple[Assignment, ...]:
+    def statements(self) -> tuple[XlAssignment, ...]:
         """Its statements; none where it cannot be read."""
-        return self.config.statements if isinstance(self.config, Config) else ()
+        return self.config.statements if isinstance(self.config, XlConfig) else ()
 
-    def place(self, item: Comment | Assignment) -> Place:
+    def place(self, item: XlComment | XlAssignment) -> Place:
         """Where a comment or a statement stands."""
-        assert isinstance(self.config, Config)
+        assert isinstance(self.config, XlConfig)
         return self.config.place(item)
 
 
@@ -58,7 +58,7 @@ class TreeFile:
 
     file: str
     blob: bytes
-    source: Source | None = None
+    source: DtsSource | None = None
     text: str | None = None
 
     @cached_property

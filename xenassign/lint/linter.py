@@ -17,7 +17,7 @@ from xenassign.devicetree.places import Place
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import InputError, UsageError
 from xenassign.findings import ROUTES, Finding, Rule, errors
-from xenassign.formats.xlcfg import Config
+from xenassign.formats.xlcfg import XlConfig
 from xenassign.host.load import is_source
 from xenassign.host.platform import read_platform
 from xenassign.lint import waivers, written
@@ -185,14 +185,14 @@ def _together(
     domains: dict[str, together.Domain] = {}  # by the name without suffix
     for document in documents:
         tree: TreeFile | None
-        config: Config | None = None
+        config: XlConfig | None = None
         if isinstance(document, TreeFile):
             if document.overlay or document.has_domains or document in trees:
                 continue
             tree = document
         else:
             tree = named.get(document.file)
-            config = document.config if isinstance(document.config, Config) else None
+            config = document.config if isinstance(document.config, XlConfig) else None
         view = View(tree.tree, context) if tree is not None and tree.tree is not None else None
         speaks = tree if tree is not None and view is not None and view.nodes else document
         stem = os.path.splitext(speaks.file)[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from xenassign.devicetree.source.reader import Source
+from xenassign.devicetree.source.reader import DtsSource
 from xenassign.findings import Finding, rule
 
 NUL_ESCAPE = rule("XA814", "nul-escape", "warning", "portability")
@@ -15,7 +15,7 @@ _WRITTEN = re.compile(r"\\(?:[0-7]{1,3}|x[0-9A-Fa-f]{1,2}|.)|[^\\]", re.DOTALL)
 _NUL = re.compile(r"\\(?:0+|x0+)")
 
 
-def check(source: Source) -> Iterator[Finding]:
+def check(source: DtsSource) -> Iterator[Finding]:
     """What is wrong with the text of a partial device tree."""
     for path, node in source.nodes.items():
         for name, prop in node.properties.items():

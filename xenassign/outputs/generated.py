@@ -13,7 +13,7 @@ from xenassign.devicetree.blob_writer import to_blob
 from xenassign.devicetree.changes import taken_for
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding, errors
-from xenassign.formats.xlcfg import Config, decode, parse
+from xenassign.formats.xlcfg import XlConfig, decode, parse
 from xenassign.host.platform import Platform, read_platform
 from xenassign.lint.guest import cross, partial
 from xenassign.lint.guest.together import holdings
@@ -237,7 +237,7 @@ def _same(finding: Finding) -> tuple[str, str, str | None, str | None]:
     return finding.code, finding.message, finding.node, finding.prop
 
 
-def _older(finding: Finding, base: Config) -> Finding:
+def _older(finding: Finding, base: XlConfig) -> Finding:
     """A finding about what stood in the user's file already: a warning, with its place there."""
     severity = "warning" if finding.severity == "error" else finding.severity
     older = finding._replace(severity=severity, file=base.file)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from xenassign.request.keys import ALLOW, DEVICE, DOMAIN, LINT, TOP, Key, Section
-from xenassign.request.value_kinds import Choice, Either, Fixed, Flag, Kind, Many, Named, Number
+from xenassign.request.value_kinds import Choice, Either, Fixed, Flag, Integer, Kind, Many, Named
 
 BEGIN = (
     "<!-- Written by `python -m xenassign.outputs.project_page FILE`; a test compares the two. -->"
@@ -58,7 +58,7 @@ def _shown(kind: Kind) -> Iterator[str]:
         yield from dict.fromkeys(told)
     elif isinstance(kind, Choice):
         yield from (f'`"{value}"`' for value in kind.values)
-    elif isinstance(kind, Number):
+    elif isinstance(kind, Integer):
         yield f"integer {kind.unit}".rstrip()
     elif isinstance(kind, Flag) and kind.only is not None:
         yield f"`{str(kind.only).lower()}`"

@@ -15,7 +15,7 @@ from xenassign.xen.layout import OPTIONAL, Guest
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class RowSource:
     """The block that a row maps.
 
     ``host``: physical address of its first page. ``path``: host path of its node, ``index``: which
@@ -42,7 +42,7 @@ class Row(NamedTuple):
     end: int
     kind: str
     name: str
-    block: Source | None = None
+    block: RowSource | None = None
 
     @property
     def size(self) -> int:
@@ -85,7 +85,7 @@ def _blocks(plan: DomainPlan) -> Iterator[Row]:
             start, guest, size = placed.mapping
             name = _name(owner, placed)
             window, index = placed.window, placed.block.index
-            source = Source(start, owner.path, index, window, name, placed.how)
+            source = RowSource(start, owner.path, index, window, name, placed.how)
             yield Row(guest, guest + size, "block", owner.path, source)
 
 

@@ -38,14 +38,14 @@ class Wish(NamedTuple):
     pin: int | None = None
 
 
-class Place(NamedTuple):
+class GuestPlace(NamedTuple):
     """A guest address, and whether it is that of the pin."""
 
     address: int
     pinned: bool = False
 
 
-class _Taken(NamedTuple):
+class _UsedPages(NamedTuple):
     """Guest pages that are in use. ``host`` None: they are only to be left free."""
 
     host: int | None
@@ -84,11 +84,11 @@ class Space:
         self._guest = guest
         self._align = align
         self._grain = GRANULE if align == "64k" else PAGE_SIZE
-        self._taken = [_Taken(None, address, size) for address, size in avoid]
+        self._taken = [_UsedPages(None, address, size) for address, size in avoid]
 
     def take(self, host: int, size: int, address: int) -> None:
         """Notes that host pages are mapped at a guest address."""
-        self._taken.append(_Taken(host, address, size))
+        self._taken.append(_UsedPages(host, address, size))
 
     def allowed(self, wish: Wish, address: int, *, optional: bool = False) -> bool:
         """Whether pages can go to an address. ``optional``: into a window that only some have."""
@@ -176,17 +176,17 @@ class Space:
         return address - address % self._grain, end
 
 
-def settle(space: Space, wishes: Sequence[Wish]) -> list[Place | None]:
+def settle(space: Space, wishes: Sequence[Wish]) -> list[GuestPlace | None]:
     """A place for each wish, None where there is none.
 
     Pins go first, then what keeps its identity, then the rest, the largest first. Pages inside of
     those of another wish go with them.
     """
-    found: dict[int, Place] = {}
+    found: dict[int, GuestPlace] = {}
     order = sorted(range(len(wishes)), key=lambda n: (-wishes[n].size, wishes[n].host, n))
 
     def put(number: int, address: int, *, pinned: bool = False) -> None:
-        found[number] = Place(address, pinned)
+        found[number] = GuestPlace(address, pinned)
         space.take(wishes[number].host, wishes[number].size, address)
 
     for number in order:

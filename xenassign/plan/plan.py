@@ -17,7 +17,7 @@ from xenassign.request.property_edits import PropertyEdit
 from xenassign.request.request import Accepted, Request
 from xenassign.xen.iommu import Protection
 from xenassign.xen.layout import Guest
-from xenassign.xen.xlvalues import Range
+from xenassign.xen.xlvalues import IomemRange
 
 
 class Mapping(NamedTuple):
@@ -33,9 +33,9 @@ class Mapping(NamedTuple):
         return self.size // PAGE_SIZE
 
     @property
-    def entry(self) -> Range:
+    def entry(self) -> IomemRange:
         """The mapping as an entry of iomem."""
-        return Range(self.host // PAGE_SIZE, self.pages, self.guest // PAGE_SIZE)
+        return IomemRange(self.host // PAGE_SIZE, self.pages, self.guest // PAGE_SIZE)
 
     def covers(self, other: Mapping) -> bool:
         """Whether it maps all that the other maps, to the same place."""
@@ -212,6 +212,6 @@ class DomainPlan(NamedTuple):
         return [*self.devices, *self.regions]
 
     @property
-    def page_ranges(self) -> tuple[Range, ...]:
+    def page_ranges(self) -> tuple[IomemRange, ...]:
         """The mappings of all devices and regions as entries of iomem."""
         return tuple(mapping.entry for owner in self.owners for mapping in owner.mappings)

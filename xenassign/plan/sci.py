@@ -22,7 +22,7 @@ from xenassign.devicetree.addresses import registers
 from xenassign.devicetree.references import references
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, Rule, rule
-from xenassign.formats.xlcfg import Atom, Config
+from xenassign.formats.xlcfg import Atom, XlConfig
 from xenassign.host import scmi
 from xenassign.host.device import HostDevice
 from xenassign.host.scmi import ScmiUse, ScmiUser
@@ -198,7 +198,7 @@ def _unfiltered(
         yield UNFILTERED(message, node=root.path, fix=fix)
 
 
-def _extra(base: Config | None) -> str:
+def _extra(base: XlConfig | None) -> str:
     """The guest's command line in the user's own dom.cfg."""
     value = base.get("extra") if base is not None else None
     return value.text if isinstance(value, Atom) else ""

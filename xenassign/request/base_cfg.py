@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 from xenassign.errors import InputError, OptionError, UsageError
-from xenassign.formats.xlcfg import Atom, Config, Value
+from xenassign.formats.xlcfg import Atom, Value, XlConfig
 from xenassign.plan.plan import DomainPlan
 from xenassign.request.request import Request
 from xenassign.xen.releases import DOMAIN_NAME, GUEST_MEMORY_MAX_MIB
@@ -20,7 +20,7 @@ _TEXTS = ("name", "kernel", "ramdisk", "extra")
 _ATOMS = (*_TEXTS, "memory", "vcpus", "device_tree", "passthrough", "shadow_memory", "arm_sci")
 
 
-def request(base: Config | None, **options: Any) -> Request:
+def request(base: XlConfig | None, **options: Any) -> Request:
     """The request of options (None: not given) and of what the configuration says besides.
 
     Raises UsageError where an option contradicts it, InputError where it has no sense itself.
@@ -38,7 +38,7 @@ def request(base: Config | None, **options: Any) -> Request:
     return Request(**{**_taken(base, options), "base": base})
 
 
-def _taken(base: Config, options: dict[str, Any]) -> dict[str, Any]:
+def _taken(base: XlConfig, options: dict[str, Any]) -> dict[str, Any]:
     """The options, with what the plan needs to know of the configuration."""
     found = {name: _said(base, name) for name in ("name", "memory", "vcpus")}
     told = {name: value for name, value in found.items() if value is not None}
@@ -63,7 +63,7 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def _said(base: Config, name: str) -> str | int | None:
+def _said(base: XlConfig, name: str) -> str | int | None:
     """What the configuration says: a number for memory and vcpus, else a string."""
     if name in ("memory", "vcpus"):
         return base.integer(name)
@@ -71,7 +71,7 @@ def _said(base: Config, name: str) -> str | int | None:
     return value.text if isinstance(value, Atom) else None
 
 
-def _check_forms(base: Config) -> None:
+def _check_forms(base: XlConfig) -> None:
     """What xl would not read of the keys that are set or taken. Raises InputError."""
     for name in _ATOMS:
         value = base.get(name)
@@ -96,7 +96,7 @@ def _check_forms(base: Config) -> None:
                 _stop(base, item, what, InputError)
 
 
-def check(base: Config, plan: DomainPlan) -> None:
+def check(base: XlConfig, plan: DomainPlan) -> None:
     """That no page of the plan is passed to another place already. Raises UsageError."""
     there = [(atom, page_range(atom.text)) for atom in base.texts("iomem")]
     for wanted in plan.page_ranges:
@@ -112,11 +112,11 @@ def check(base: Config, plan: DomainPlan) -> None:
 
 
 def _stop(
-    base: Config, at: Value | None, what: str, error: type[InputError | UsageError] = UsageError
+    base: XlConfig, at: Value | None, what: str, error: type[InputError | UsageError] = UsageError
 ) -> NoReturn:
     raise error(_line(base, at, what))
 
 
-def _line(base: Config, at: Value | None, what: str) -> str:
+def _line(base: XlConfig, at: Value | None, what: str) -> str:
     place = f":{at.line}:{at.column}" if at is not None else ""
     return f"{base.file}{place}: {what}"

@@ -22,15 +22,15 @@ from xenassign.request.boot_request import OF_DOMAIN, OF_SYSTEM, WHERE
 from xenassign.request.property_edits import NAME, VALUE
 from xenassign.request.request import ALIGNMENTS, MEMORY_ACTIONS, PLACEMENTS, POLICIES, VCPUS_MAX
 from xenassign.request.value_kinds import (
+    AnyText,
     Choice,
     Either,
     Fixed,
     Flag,
+    Integer,
     Kind,
     Many,
     Named,
-    Number,
-    Text,
     Wrong,
     one_or_more,
 )
@@ -80,17 +80,17 @@ class Section:
         return next((key for key in self.keys if key.name == name), None)
 
 
-_TEXT = Text()
-_NODE = Text(r"[\s\S]*\S[\s\S]*", "name a device")
-_FILE = Text(r"[\s\S]*\S[\s\S]*", "name a file")
-_REASON = Text(r"[\s\S]*\S[\s\S]*", "write the reason")
-_LOAD = Text(WHERE.pattern, 'write "ADDRESS:SIZE" or "ADDRESS:FILE"')
-_ADDRESS = Number(0, (1 << 48) - 1)
-_RATE = Number(1, (1 << 32) - 1, "Hz")
+_TEXT = AnyText()
+_NODE = AnyText(r"[\s\S]*\S[\s\S]*", "name a device")
+_FILE = AnyText(r"[\s\S]*\S[\s\S]*", "name a file")
+_REASON = AnyText(r"[\s\S]*\S[\s\S]*", "write the reason")
+_LOAD = AnyText(WHERE.pattern, 'write "ADDRESS:SIZE" or "ADDRESS:FILE"')
+_ADDRESS = Integer(0, (1 << 48) - 1)
+_RATE = Integer(1, (1 << 32) - 1, "Hz")
 _WINDOW = Fixed({"window": Many(_ADDRESS, 2)})
 _PLACE = Either((Choice(PLACEMENTS), _ADDRESS, _WINDOW))
 _MEMORY_ACTION = Choice(MEMORY_ACTIONS)
-_NAME = Text(DOMAIN_NAME.pattern, "take a letter, then up to 30 letters, digits or . _ + -")
+_NAME = AnyText(DOMAIN_NAME.pattern, "take a letter, then up to 30 letters, digits or . _ + -")
 _ROUTE = one_or_more(Choice(ROUTES))
 _RELEASE = Choice(tuple(RELEASES))
 _DRIVERS = tuple(
@@ -151,7 +151,7 @@ DEVICE = Section(
         ),
         Key(
             "drop",
-            one_or_more(Text(NAME, "name a property")),
+            one_or_more(AnyText(NAME, "name a property")),
             "Properties to leave out of its node in the guest.",
             '["local-mac-address"]',
         ),
@@ -168,12 +168,12 @@ DOMAIN = Section(
         Key("route", _ROUTE, "Who builds it, if it differs from the file.", '"xl"'),
         Key(
             "memory",
-            Number(1, GUEST_MEMORY_MAX_MIB, "MiB"),
+            Integer(1, GUEST_MEMORY_MAX_MIB, "MiB"),
             "Its memory in MiB.",
             "1024",
             "memory",
         ),
-        Key("vcpus", Number(1, VCPUS_MAX), "Virtual CPUs.", "2", "vcpus"),
+        Key("vcpus", Integer(1, VCPUS_MAX), "Virtual CPUs.", "2", "vcpus"),
         Key("kernel", _TEXT, "kernel of dom.cfg, a path in dom0.", '"/boot/Image"', "kernel"),
         Key("ramdisk", _TEXT, "ramdisk of dom.cfg, a path in dom0.", '"/boot/rd.gz"', "ramdisk"),
         Key("extra", _TEXT, "The kernel's command line.", '"console=ttyAMA0"', "extra"),
@@ -291,7 +291,7 @@ ALLOW = Section(
     (
         Key(
             "code",
-            Text(r"XA[0-9]{3}", "give a code as in XA003"),
+            AnyText(r"XA[0-9]{3}", "give a code as in XA003"),
             "The conflict between two domains that is accepted.",
             '"XA003"',
             required=True,

@@ -10,7 +10,7 @@ from xenassign.devicetree import draft
 from xenassign.devicetree.draft import Bytes, Cells, Piece, reads_decimal
 from xenassign.devicetree.phandle_properties import lookup
 from xenassign.errors import UsageError
-from xenassign.request.value_kinds import Either, Fixed, Flag, Many, Number, Text
+from xenassign.request.value_kinds import AnyText, Either, Fixed, Flag, Integer, Many
 
 #: What becomes of a property that the user drops, in comments and in the plan.
 AS_ASKED = "as asked"
@@ -19,15 +19,15 @@ NAME = r"[0-9A-Za-z,._+*#?@\-]+"
 """A property's name as dtc reads it."""
 
 _CELL_MAX = (1 << 32) - 1
-_STRING = Text(r"[^\u0000]*", "leave the NUL out")
+_STRING = AnyText(r"[^\u0000]*", "leave the NUL out")
 VALUE = Either(
     (
         Flag(True, "name the property in drop, for a boolean is true by being there"),
         _STRING,
-        Number(0, (1 << 64) - 1, "(two cells)"),
+        Integer(0, (1 << 64) - 1, "(two cells)"),
         Many(_STRING),
-        Many(Number(0, _CELL_MAX, "(a cell)")),
-        Fixed({"bytes": Text(r"(\s*[0-9A-Fa-f]{2})+\s*", 'write pairs of digits: "00 1f a0"')}),
+        Many(Integer(0, _CELL_MAX, "(a cell)")),
+        Fixed({"bytes": AnyText(r"(\s*[0-9A-Fa-f]{2})+\s*", 'write pairs of digits: "00 1f a0"')}),
     )
 )
 """What :func:`pieces` takes: a value of TOML."""

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.errors import OptionError, UsageError
 from xenassign.findings import ROUTES
-from xenassign.formats.xlcfg import Config
+from xenassign.formats.xlcfg import XlConfig
 from xenassign.request.origin import Origin
 from xenassign.request.property_edits import PropertyEdit, check_edits
 from xenassign.xen.layout import MIB
@@ -148,7 +148,7 @@ class Request:
     sci: str | None = None
     keep_firmware: bool = False
     edits: tuple[PropertyEdit, ...] = ()
-    base: Config | None = None
+    base: XlConfig | None = None
     direct_map: bool = False
     static_memory: tuple[tuple[int, int], ...] = ()
     attach_overlay: bool = False

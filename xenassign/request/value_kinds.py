@@ -40,7 +40,7 @@ class Kind(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class AnyText:
     """A string. ``pattern``: what all of it matches, and ``rule`` what to do where it does not."""
 
     pattern: str | None = None
@@ -62,7 +62,7 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
-class Number:
+class Integer:
     """An integer from ``least`` to ``most``. ``unit`` follows the limits in messages."""
 
     least: int

@@ -29,7 +29,7 @@ from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.host.device import read_device
 from xenassign.host.platform import Platform
 from xenassign.xen.layout import Guest
-from xenassign.xen.releases import VPL011_INTID, Use, Window
+from xenassign.xen.releases import VPL011_INTID, GuestWindow, Use
 
 #: (base, size) of banks of RAM.
 Banks = tuple[tuple[int, int], ...]
@@ -79,7 +79,7 @@ def redistributors(platform: Platform) -> int | None:
     return sum(block.size // _GICR for block in _regions(platform))
 
 
-def windows(platform: Platform, banks: Banks, vcpus: int, vpl011: bool) -> tuple[Window, ...]:
+def windows(platform: Platform, banks: Banks, vcpus: int, vpl011: bool) -> tuple[GuestWindow, ...]:
     """Everything that the domain has in its address space, from the lowest address on."""
     found = [*ram(banks), *_gic(platform, vcpus)]
     uart = vuart(platform) if vpl011 else "not wanted"
@@ -94,7 +94,7 @@ def at_host(guest: Guest, platform: Platform | None, banks: Banks, vcpus: int) -
     return guest._replace(direct=made, memory=sum(size for _, size in banks))
 
 
-def ram(banks: Banks) -> tuple[Window, ...]:
+def ram(banks: Banks) -> tuple[GuestWindow, ...]:
     """The RAM alone."""
     source = "assign_static_memory_11"
     numbered = enumerate(banks)
@@ -110,7 +110,7 @@ def overlapping(one: Iterable[tuple[int, int]], other: Banks) -> tuple[int, int]
     return None
 
 
-def _gic(platform: Platform, vcpus: int) -> list[Window]:
+def _gic(platform: Platform, vcpus: int) -> list[GuestWindow]:
     if platform.gic is None:
         return []
     blocks = registers(platform.gic.node).blocks
@@ -143,5 +143,5 @@ def _regions(platform: Platform) -> tuple[Block, ...]:
     return registers(platform.gic.node).blocks[1 : 1 + (counted[0] if counted else 1)]
 
 
-def _window(name: str, base: int, size: int, when: Use, source: str) -> Window:
-    return Window(name, base, size, when, source)
+def _window(name: str, base: int, size: int, when: Use, source: str) -> GuestWindow:
+    return GuestWindow(name, base, size, when, source)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from xenassign.devicetree.spans import PAGE_SIZE
-from xenassign.xen.releases import Release, Window
+from xenassign.xen.releases import GuestWindow, Release
 
 MIB = 1 << 20
 
@@ -30,10 +30,10 @@ class Guest(NamedTuple):
     gic: int
     vpl011: bool
     memory: int | None
-    direct: tuple[Window, ...] | None = None
+    direct: tuple[GuestWindow, ...] | None = None
 
     @property
-    def windows(self) -> tuple[Window, ...]:
+    def windows(self) -> tuple[GuestWindow, ...]:
         """The table of its address space, in which ``used`` tells what is there."""
         return self.release.windows if self.direct is None else self.direct
 
@@ -55,7 +55,7 @@ class Guest(NamedTuple):
         """
         return self.direct is None and not self.release.extended_regions_exclude_mappings
 
-    def used(self, window: Window) -> bool:
+    def used(self, window: GuestWindow) -> bool:
         """Whether the domain has what the window is for. RAM banks are asked for by ``ram()``."""
         if window.when in ("gicv2", "gicv3"):
             return window.when == f"gicv{self.gic}"

@@ -95,7 +95,7 @@ characters, a letter first, and 31 of them.
 Use = Literal["always", "ram", "gicv2", "gicv3", "vpl011", "vpci", "acpi", "virtio-mmio"]
 
 
-class Window(NamedTuple):
+class GuestWindow(NamedTuple):
     """One row of the guest's address space."""
 
     name: str
@@ -146,7 +146,7 @@ class Release:
     version: str = field(metadata={"source": "xen/Makefile: XEN_VERSION, XEN_SUBVERSION"})
 
     # The guest and the host
-    windows: tuple[Window, ...] = field(
+    windows: tuple[GuestWindow, ...] = field(
         metadata={"source": "xen/include/public/arch-arm.h, below GUEST_VIRTIO_MMIO_BASE"}
     )
     iommu_drivers: tuple[IommuDriver, ...] = field(
@@ -312,8 +312,8 @@ class Release:
 # --- The guest's address space: the same in every release, and no stable interface -------------
 
 
-def _window(name: str, base: int, size: int, when: Use, macro: str) -> Window:
-    return Window(name, base, size, when, f"xen/include/public/arch-arm.h: {macro}")
+def _window(name: str, base: int, size: int, when: Use, macro: str) -> GuestWindow:
+    return GuestWindow(name, base, size, when, f"xen/include/public/arch-arm.h: {macro}")
 
 
 _MIB = 1 << 20

@@ -12,7 +12,7 @@ _IOMEM = re.compile(f"{_NUMBER},{_NUMBER}(?:@{_NUMBER})?")
 _U64 = (1 << 64) - 1
 
 
-class Range(NamedTuple):
+class IomemRange(NamedTuple):
     """An entry of iomem in pages: host, count, guest."""
 
     mfn: int
@@ -25,12 +25,12 @@ class Range(NamedTuple):
         moved = f"@{self.gfn:#x}" if self.gfn != self.mfn else ""
         return f"{self.mfn:#x},{self.pages:#x}{moved}"
 
-    def covers(self, other: Range) -> bool:
+    def covers(self, other: IomemRange) -> bool:
         """Whether it maps all that the other maps, to the same place."""
         same = self.gfn - self.mfn == other.gfn - other.mfn
         return same and self.mfn <= other.mfn and other.mfn + other.pages <= self.mfn + self.pages
 
-    def meets(self, other: Range) -> bool:
+    def meets(self, other: IomemRange) -> bool:
         """Whether they share a page of the host."""
         return self.mfn < other.mfn + other.pages and other.mfn < self.mfn + self.pages
 
@@ -45,13 +45,13 @@ def intid(text: str) -> int | None:
     return value if value < 0xFFFFFFFF else None
 
 
-def page_range(text: str) -> Range | None:
+def page_range(text: str) -> IomemRange | None:
     """An entry of iomem as sscanf reads it, or None where xl stops."""
     found = _IOMEM.fullmatch(text)
     if found is None:
         return None
     mfn, count, gfn = (_hexadecimal(text) if text else _U64 for text in found.groups())
-    return Range(mfn, count, mfn if gfn == _U64 else gfn)
+    return IomemRange(mfn, count, mfn if gfn == _U64 else gfn)
 
 
 def _hexadecimal(text: str) -> int:

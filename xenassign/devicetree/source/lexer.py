@@ -19,7 +19,7 @@ from typing import Any
 from lark import Token
 from lark.lexer import Lexer
 
-from xenassign.devicetree.places import Marker, SourceError, SourceMap, Text, TextSpan
+from xenassign.devicetree.places import Marker, SourceError, SourceMap, SourceText, TextSpan
 from xenassign.errors import reason_of
 
 #: Bytes that all files of one source may have together.
@@ -61,7 +61,7 @@ class Sources:
         self._include = include
         self._left = MAX_SIZE
 
-    def include(self, name: str, span: TextSpan) -> Text:
+    def include(self, name: str, span: TextSpan) -> SourceText:
         """Another file, as text."""
         if len(self.map.texts) >= MAX_FILES:
             what = f"more than {MAX_FILES} files are included"
@@ -147,7 +147,9 @@ class DtsLexer(Lexer):
                 yield Token(kind, word, start, None, None, None, None, end)
 
 
-def _aside(kind: str, word: str, span: TextSpan, text: Text, sources: Sources) -> Text | None:
+def _aside(
+    kind: str, word: str, span: TextSpan, text: SourceText, sources: Sources
+) -> SourceText | None:
     """Takes what never reaches the parser; the text of a file that is included here."""
     if kind == "INCLUDE":
         return sources.include(word.partition('"')[2][:-1], span)
@@ -171,7 +173,7 @@ def _nested(depth: int, word: str, span: TextSpan) -> int:
     return depth
 
 
-def _unknown(text: Text, start: int) -> SourceError:
+def _unknown(text: SourceText, start: int) -> SourceError:
     rest = text.text[start - text.start :]
     word = re.match(r"[A-Za-z_][A-Za-z0-9_]*|(?s:.)", rest)
     assert word is not None

@@ -1,6 +1,6 @@
 """Reading devicetree source (.dts) as dtc does, with the place of everything.
 
-:func:`read_source` gives a :class:`Source`: the blob that dtc would make, byte for byte, and for
+:func:`read_source` gives a :class:`DtsSource`: the blob that dtc would make, byte for byte, and for
 each node, property and element of a value the place where it stands in the file that a person
 wrote. The steps, one module each:
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from xenassign.devicetree.source.lexer import Sources
 
 
-class Comment(NamedTuple):
+class DtsComment(NamedTuple):
     """A comment with its slashes and stars."""
 
     place: Place
@@ -64,7 +64,7 @@ class NodePlace(NamedTuple):
 
 
 @dataclass(eq=False, frozen=True)
-class Source:
+class DtsSource:
     """What was read: the blob that dtc would make of it, and the places of what it says.
 
     Nodes and properties that dtc adds (phandles, ``__symbols__``, fixups) have no place.
@@ -76,10 +76,10 @@ class Source:
     _root: SourceNode
 
     @cached_property
-    def comments(self) -> tuple[Comment, ...]:
+    def comments(self) -> tuple[DtsComment, ...]:
         """Every comment, in the order in which they were read."""
         spans = self._comments
-        return tuple(Comment(self._map.place(span), self._map.written(span)) for span in spans)
+        return tuple(DtsComment(self._map.place(span), self._map.written(span)) for span in spans)
 
     @cached_property
     def nodes(self) -> dict[str, NodePlace]:
@@ -129,7 +129,7 @@ class Source:
 
 def read_source(
     data: bytes, file: str, *, include: Sequence[str] = (), symbols: bool = False
-) -> Source:
+) -> DtsSource:
     """Reads source. Raises DevicetreeError with ``FILE:LINE:COL: what; what to do``.
 
     ``file`` is the name for errors and places, and its folder is where included files are looked
@@ -149,7 +149,7 @@ def read_source(
         raise sources.map.error(error) from None
 
 
-def _read(sources: Sources, symbols: bool) -> Source:
+def _read(sources: Sources, symbols: bool) -> DtsSource:
     from xenassign.devicetree.blob_writer import write_blob
     from xenassign.devicetree.source.assembly import SourceTree
     from xenassign.devicetree.source.dtc_checks import boot_cpu, complete
@@ -166,7 +166,7 @@ def _read(sources: Sources, symbols: bool) -> Source:
     boot = boot_cpu(tree.root)
     complete(tree, symbols)
     blob = write_blob(tree.root, _properties, file.reservations, boot)
-    return Source(blob, sources.map, tuple(sources.comments), tree.root)
+    return DtsSource(blob, sources.map, tuple(sources.comments), tree.root)
 
 
 def _properties(node: SourceNode) -> Iterator[tuple[str, bytes]]:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 _WORD = (1 << 64) - 1  # numbers are 64 bits wide and have no sign
 
 
-class Number(NamedTuple):
+class PlacedNumber(NamedTuple):
     """A number and the offsets at which it stands."""
 
     value: int
@@ -127,12 +127,12 @@ class Syntax(Transformer[Token, Any]):
         span = _span(token)
         return Piece("string", unescape(token, span) + b"\0", *span)
 
-    def CHARACTER(self, token: Token) -> Number:
+    def CHARACTER(self, token: Token) -> PlacedNumber:
         span = _span(token)
         data = unescape(token, span)
         if len(data) != 1:
             raise SourceError(span, f"the character {token} is {len(data)} bytes", "write one")
-        return Number(data[0], *span)
+        return PlacedNumber(data[0], *span)
 
     def LABEL(self, token: Token) -> Piece:
         return Piece("label", b"", *_span(token), token[:-1])
@@ -148,7 +148,7 @@ class Syntax(Transformer[Token, Any]):
     def BYTE(self, token: Token) -> Piece:
         return Piece("byte", bytes.fromhex(token), *_span(token))
 
-    def LITERAL(self, token: Token) -> Number:
+    def LITERAL(self, token: Token) -> PlacedNumber:
         digits = token.rstrip("UL")
         base = 16 if digits[:2] in ("0x", "0X") else 8 if digits.startswith("0") else 10
         if base == 8 and ("8" in digits or "9" in digits):
@@ -156,7 +156,7 @@ class Syntax(Transformer[Token, Any]):
         if len(digits.lstrip("0")) <= 24:
             value = int(digits, base)
             if value <= _WORD:
-                return Number(value, *_span(token))
+                return PlacedNumber(value, *_span(token))
         raise SourceError(_span(token), f"integer literal '{token[:40]}' is larger than 64 bits")
 
     # --- the file ---
@@ -174,7 +174,7 @@ class Syntax(Transformer[Token, Any]):
     def header(self, items: list[Token]) -> _Header:
         return _Header(len(items) > 2, _over(items))
 
-    def reservation(self, items: list[Number]) -> Reservation:
+    def reservation(self, items: list[PlacedNumber]) -> Reservation:
         return Reservation(items[0].value, items[1].value)
 
     def sign(self, items: list[Token]) -> TextSpan:
@@ -251,7 +251,7 @@ class Syntax(Transformer[Token, Any]):
         bits = items.pop(0) if items and isinstance(items[0], int) else 32
         return [_element(item, bits) for item in items]
 
-    def bits(self, items: list[Number]) -> int:
+    def bits(self, items: list[PlacedNumber]) -> int:
         bits = items[0].value
         if bits not in (8, 16, 32, 64):
             what = f"array elements of {bits} bits"
@@ -264,35 +264,35 @@ class Syntax(Transformer[Token, Any]):
         return items
 
     def incbin(self, items: list[Any]) -> Piece:
-        numbers = [item.value for item in items if isinstance(item, Number)]
+        numbers = [item.value for item in items if isinstance(item, PlacedNumber)]
         skip, size = numbers or (0, _WORD)
         name = items[2].data[:-1].partition(b"\0")[0].decode("utf-8", "surrogateescape")
         return Piece("incbin", b"", *_over(items), name, skip, None if size == _WORD else size)
 
     # --- expressions ---
 
-    def group(self, items: list[Any]) -> Number:
-        return Number(items[1].value, *_over(items))
+    def group(self, items: list[Any]) -> PlacedNumber:
+        return PlacedNumber(items[1].value, *_over(items))
 
-    def choice(self, items: list[Any]) -> Number:
+    def choice(self, items: list[Any]) -> PlacedNumber:
         condition, _, then, _, otherwise = items
         chosen = then if condition.value else otherwise
-        return Number(chosen.value, condition.start, otherwise.end)
+        return PlacedNumber(chosen.value, condition.start, otherwise.end)
 
-    def binary(self, items: list[Any]) -> Number:
+    def binary(self, items: list[Any]) -> PlacedNumber:
         left, sign, right = items
         try:
             value = _BINARY[sign](left.value, right.value)
         except ZeroDivisionError:
             raise SourceError(TextSpan(left.start, right.end), "division by zero") from None
-        return Number(value & _WORD, left.start, right.end)
+        return PlacedNumber(value & _WORD, left.start, right.end)
 
-    def unary(self, items: list[Any]) -> Number:
+    def unary(self, items: list[Any]) -> PlacedNumber:
         sign, number = items
-        return Number(_UNARY[sign](number.value) & _WORD, sign.start_pos, number.end)
+        return PlacedNumber(_UNARY[sign](number.value) & _WORD, sign.start_pos, number.end)
 
 
-def _element(item: Number | Piece, bits: int) -> Piece:
+def _element(item: PlacedNumber | Piece, bits: int) -> Piece:
     """An element of an array of ``bits``-wide numbers."""
     if isinstance(item, Piece):
         if item.kind == "label":

@@ -16,16 +16,16 @@ from xenassign.devicetree.places import Place
 from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule
-from xenassign.formats.xlcfg import Atom, Config
+from xenassign.formats.xlcfg import Atom, XlConfig
 from xenassign.lint.guest.firmware import scmi_nodes
 from xenassign.lint.guest.interrupts import guest_intids
 from xenassign.lint.guest.pages import REG_UNMAPPED, reg_cell
 from xenassign.lint.guest.view import View
 from xenassign.lint.verdict.domcfg import XL, asks_for_scmi, meant
-from xenassign.lint.verdict.mappings import Entry
+from xenassign.lint.verdict.mappings import MappingEntry
 from xenassign.xen.iommu import protection
 from xenassign.xen.releases import SPI_FIRST_INTID
-from xenassign.xen.xlvalues import Range, page_range
+from xenassign.xen.xlvalues import IomemRange, page_range
 
 MAPPING_MISSING = rule("XA220", "iomem-and-xen-reg-differ", "error", "broken")
 IOMEM_WITHOUT_NODE = rule("XA228", "iomem-without-node", "warning", "unsafe", routes=XL)
@@ -43,7 +43,7 @@ ARM_SCI_MISSING = rule(
 class Pair:
     """A configuration and its partial device tree."""
 
-    config: Config
+    config: XlConfig
     view: View
 
     def place(self, atom: Atom) -> Place:
@@ -57,16 +57,16 @@ class Pair:
         return [(atom, number) for atom, number in found if number is not None]
 
     @cached_property
-    def ranges(self) -> list[tuple[Atom, Range]]:
+    def ranges(self) -> list[tuple[Atom, IomemRange]]:
         """The pages of iomem."""
         found = ((atom, page_range(atom.text)) for atom in self.config.texts("iomem"))
         return [(atom, span) for atom, span in found if span is not None]
 
     @cached_property
-    def mappings(self) -> list[Entry]:
+    def mappings(self) -> list[MappingEntry]:
         """The same in bytes."""
         return [
-            Entry(span.mfn * PAGE_SIZE, span.pages * PAGE_SIZE, span.gfn * PAGE_SIZE)
+            MappingEntry(span.mfn * PAGE_SIZE, span.pages * PAGE_SIZE, span.gfn * PAGE_SIZE)
             for _, span in self.ranges
         ]
 
@@ -75,7 +75,7 @@ class Pair:
         """The registers that the guest's nodes name."""
         return [(node, block) for node in self.view.devices for block in registers(node).blocks]
 
-    def has_node(self, entry: Entry) -> bool:
+    def has_node(self, entry: MappingEntry) -> bool:
         """Whether a node of the guest has registers where something is mapped."""
         return any(
             block.address < entry.guest + entry.size and entry.guest < block.end
@@ -97,7 +97,7 @@ class Pair:
         return found
 
 
-def check(config: Config, view: View) -> Iterator[Finding]:
+def check(config: XlConfig, view: View) -> Iterator[Finding]:
     """What is wrong between a configuration and the tree that it names."""
     pair = Pair(config, view)
     for rule_of in CHECKS:
@@ -202,7 +202,7 @@ def arm_sci(pair: Pair) -> Iterator[Finding]:
             yield ARM_SCI_MISSING(message, node=node.path)
 
 
-def _covered(entry: Entry, by: list[Entry]) -> bool:
+def _covered(entry: MappingEntry, by: list[MappingEntry]) -> bool:
     """Whether one of the mappings maps all of ``entry`` to the same place."""
     return any(
         other.guest - other.host == entry.guest - entry.host
@@ -212,7 +212,7 @@ def _covered(entry: Entry, by: list[Entry]) -> bool:
     )
 
 
-def _inside(block: Block, mapped: list[Entry]) -> bool:
+def _inside(block: Block, mapped: list[MappingEntry]) -> bool:
     """Whether one mapping holds a whole block of the guest's addresses."""
     return any(one.guest <= block.address and block.end <= one.guest + one.size for one in mapped)
 

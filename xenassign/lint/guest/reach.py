@@ -14,7 +14,7 @@ from xenassign.checks.memory_type import memory_types
 from xenassign.checks.msi import doorbells
 from xenassign.checks.protection import dma_in_scope
 from xenassign.checks.static_memory import Translation, translation
-from xenassign.devicetree.addresses import Range, ranges
+from xenassign.devicetree.addresses import RangesEntry, ranges
 from xenassign.devicetree.tree import Node, PropertyError
 from xenassign.findings import Finding
 from xenassign.lint.guest.view import Check, View
@@ -46,7 +46,7 @@ def _translation(view: View) -> Translation | None:
     return found if found is not None and found.table in map(_stated, view.tops) else None
 
 
-def _stated(top: Node) -> tuple[Range, ...] | None:
+def _stated(top: Node) -> tuple[RangesEntry, ...] | None:
     try:
         return ranges(top, "dma-ranges")
     except PropertyError:

@@ -13,7 +13,7 @@ from xenassign.checks.conflicts import PAGES, TWICE, Conflict, Holding, between,
 from xenassign.devicetree.places import Place
 from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.findings import ROUTES, Finding, Rule
-from xenassign.formats.xlcfg import Atom, Config
+from xenassign.formats.xlcfg import Atom, XlConfig
 from xenassign.host.device import read_device
 from xenassign.host.platform import Platform
 from xenassign.lint.guest.view import View
@@ -30,7 +30,7 @@ class Domain(NamedTuple):
 
     file: str
     view: View | None = None
-    config: Config | None = None
+    config: XlConfig | None = None
 
 
 def holdings(domain: str, view: View) -> Iterator[Holding]:
@@ -55,7 +55,7 @@ def holdings(domain: str, view: View) -> Iterator[Holding]:
 
 
 def of_config(
-    domain: str, config: Config, platform: Platform, known: Iommus
+    domain: str, config: XlConfig, platform: Platform, known: Iommus
 ) -> Iterator[tuple[Holding, Atom]]:
     """What a configuration gives its domain: an entry of dtdev, irqs or iomem each."""
     for atom in config.texts("dtdev"):

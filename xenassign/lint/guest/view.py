@@ -16,7 +16,7 @@ from xenassign.host.device import HostDevice, read_device
 from xenassign.host.neighbours import neighbours
 from xenassign.lint.verdict.context import Context
 from xenassign.lint.verdict.dom0less import entries
-from xenassign.lint.verdict.mappings import Entry
+from xenassign.lint.verdict.mappings import MappingEntry
 from xenassign.plan.placement import pages
 from xenassign.xen.board import Board
 from xenassign.xen.releases import GUEST_PHANDLE_GIC
@@ -30,7 +30,7 @@ class PartialNode(NamedTuple):
 
     node: Node
     path: str | None
-    entries: tuple[Entry, ...]
+    entries: tuple[MappingEntry, ...]
 
     @property
     def forced(self) -> bool:

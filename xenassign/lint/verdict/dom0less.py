@@ -27,7 +27,7 @@ from xenassign.findings import Finding, Rule, rule
 from xenassign.host.device import read_device
 from xenassign.host.platform import Platform
 from xenassign.lint.verdict.context import Context
-from xenassign.lint.verdict.mappings import Entry, EntryCells
+from xenassign.lint.verdict.mappings import EntryCells, MappingEntry
 from xenassign.plan.decide import TOO_MANY_VCPUS
 from xenassign.plan.placement import TOO_HIGH
 from xenassign.xen.dom0 import dom0_masters, is_marked, lines, xens_lines
@@ -98,7 +98,7 @@ DROPPED_IN_SILENCE = rule(
 _XENS = ("xen,reg", "xen,path", "xen,force-assign-without-iommu")
 
 
-def entries(value: bytes, address: int, size: int) -> list[Entry]:
+def entries(value: bytes, address: int, size: int) -> list[MappingEntry]:
     """xen,reg as Xen reads it with so many cells; a trailing rest is ignored, as Xen does.
 
     ``address`` and ``size``: the cells of one number. Each entry knows where its numbers end.
@@ -115,7 +115,7 @@ def entries(value: bytes, address: int, size: int) -> list[Entry]:
             at + middle - 1 if size else None,
             at + width - 1 if address else None,
         )
-        found.append(Entry(xen_number(host), xen_number(length), xen_number(guest), where))
+        found.append(MappingEntry(xen_number(host), xen_number(length), xen_number(guest), where))
     return found
 
 
@@ -199,7 +199,7 @@ class _Build:
         elif context.memory is None:
             pool = UNKNOWN_POOL
         self.stage2 = Stage2(pool, ram=self.ram)
-        self.mapped: list[tuple[FlatNode, Entry]] = []
+        self.mapped: list[tuple[FlatNode, MappingEntry]] = []
         self.owners: set[Node] = set()  # host nodes assigned behind an IOMMU
         self.triggers: dict[int, tuple[int, str]] = {}  # INTID to trigger and host path
         self.xens: dict[int, str] = {}
@@ -324,7 +324,7 @@ class _Build:
                 return False
         return True
 
-    def _map_entry(self, node: FlatNode, entry: Entry) -> Finding | None:
+    def _map_entry(self, node: FlatNode, entry: MappingEntry) -> Finding | None:
         host, size, guest, at = entry
         what = f"{node.path}: {size:#x} bytes of {host:#x} at {guest:#x}"
         for number, cell in ((host, at.host), (size, at.size), (guest, at.guest)):

@@ -53,7 +53,7 @@ _MODULES_LIMIT = 32  #: MAX_MODULES; Xen and its device tree are two of them
 _NAME_LIMIT = 40  #: characters: DT_MAX_NAME with its NUL
 
 
-class Module(NamedTuple):
+class BootModule(NamedTuple):
     """A child of the domain's node as a boot module. Bytes; None without ``reg``.
 
     ``kind``: kernel, ramdisk or device-tree for the domain, None for any other. ``address`` and
@@ -184,7 +184,7 @@ class DomainNode:
         return overlaid and not self.node.children
 
     @cached_property
-    def modules(self) -> tuple[Module, ...]:
+    def modules(self) -> tuple[BootModule, ...]:
         """Its children, as boot modules."""
         return tuple(_module(self, child) for child in self.node.children.values())
 
@@ -261,16 +261,16 @@ def _wanted_cells(lineage: tuple[Node, ...]) -> int:
     return DEFAULT_CELLS.address
 
 
-def _module(domain: DomainNode, node: Node) -> Module:
+def _module(domain: DomainNode, node: Node) -> BootModule:
     kind = next((k for k in KINDS if is_compatible(node, f"multiboot,{k}")), None)
     reg = node.value("reg")
     if reg is None:
-        return Module(node, kind, later=node.has("xen,uefi-binary"))
+        return BootModule(node, kind, later=node.has("xen,uefi-binary"))
     if not domain.cells_known:
-        return Module(node, kind, later=True)
+        return BootModule(node, kind, later=True)
     address, size = domain.cells
     cells = xen_cells(reg)
-    return Module(
+    return BootModule(
         node,
         kind,
         xen_number(cells[:address]),
@@ -284,7 +284,7 @@ def scans(node: Node) -> bool:
     return is_compatible(node, *_MODULES)
 
 
-def short(domain: DomainNode, module: Module) -> bool:
+def short(domain: DomainNode, module: BootModule) -> bool:
     prop = module.node.get("reg")
     return prop is None or len(prop.value) < 4 * sum(domain.cells)
 
@@ -301,7 +301,7 @@ class Scan(NamedTuple):
     """What the scan makes of a domain's modules. ``ignored``: (module, why it is not listed)."""
 
     listed: tuple[Listed, ...]
-    ignored: tuple[tuple[Module, str], ...]
+    ignored: tuple[tuple[BootModule, str], ...]
 
 
 def scan(domain: DomainNode, context: Context) -> Scan:
@@ -326,12 +326,12 @@ def _listed_before(domain: DomainNode, context: Context) -> frozenset[tuple[str,
 
 def _scan(
     domain: DomainNode,
-    modules: tuple[Module, ...],
+    modules: tuple[BootModule, ...],
     context: Context,
     before: frozenset[tuple[str, int]],
 ) -> Scan:
     listed: list[Listed] = []
-    ignored: list[tuple[Module, str]] = []
+    ignored: list[tuple[BootModule, str]] = []
     guesses = iter(("kernel", "ramdisk"))
     stopped = False
     for module in modules:
@@ -358,7 +358,7 @@ def _scan(
 
 
 def _unlisted(
-    domain: DomainNode, module: Module, listed: list[Listed], release: Release
+    domain: DomainNode, module: BootModule, listed: list[Listed], release: Release
 ) -> str | None:
     if not scans(module.node):
         return "it has no multiboot,module"
@@ -378,9 +378,9 @@ def no_shared_memory(context: Context) -> bool:
     return "STATIC_SHM" not in context.options
 
 
-def found(domain: DomainNode, kind: str, context: Context) -> Module | None:
+def found(domain: DomainNode, kind: str, context: Context) -> BootModule | None:
     """The module that the domain takes for its kernel, ramdisk or device-tree; the last counts."""
-    taken: Module | None = None
+    taken: BootModule | None = None
     listed = scan(domain, context).listed
     for module in domain.modules:
         if module.kind != kind:

@@ -158,7 +158,7 @@ def misplaced(tree: Tree) -> Iterator[Finding]:
 # ---------------------------------------------------------------------------- the rules
 
 
-class View(NamedTuple):
+class DomainView(NamedTuple):
     """A domain's node, and what it is asked about."""
 
     domain: DomainNode
@@ -181,12 +181,12 @@ class View(NamedTuple):
 
 def check(domain: DomainNode, context: Context) -> Iterator[Finding]:
     """What becomes of a domain with this node."""
-    view = View(domain, context)
+    view = DomainView(domain, context)
     for rule_of in CHECKS:
         yield from rule_of(view)
 
 
-def kernel(view: View) -> Iterator[Finding]:
+def kernel(view: DomainView) -> Iterator[Finding]:
     """A kernel, of a size that one can have."""
     module = found(view.domain, "kernel", view.context)
     path = view.node.path
@@ -206,7 +206,7 @@ def kernel(view: View) -> Iterator[Finding]:
         yield NO_KERNEL(message, node=module.node.path, prop="reg")
 
 
-def memory(view: View) -> Iterator[Finding]:
+def memory(view: DomainView) -> Iterator[Finding]:
     """memory is there, and an amount that Xen can give."""
     kib, path = view.domain.memory, view.node.path
     if kib is None:
@@ -219,7 +219,7 @@ def memory(view: View) -> Iterator[Finding]:
         yield MEMORY(f"{path}: memory is {kib} KiB: {why}", node=path, prop="memory")
 
 
-def _impossible(view: View, kib: int) -> str | None:
+def _impossible(view: DomainView, kib: int) -> str | None:
     """Why Xen can't give so much memory, or so little."""
     if kib % (PAGE_SIZE // 1024):
         return "no multiple of 4"
@@ -236,7 +236,7 @@ def _impossible(view: View, kib: int) -> str | None:
     return None
 
 
-def _host_kib(view: View) -> int | None:
+def _host_kib(view: DomainView) -> int | None:
     """The host's memory but for the modules, which Xen keeps until all domains are built."""
     banks = view.context.host_memory
     if not banks:
@@ -249,7 +249,7 @@ def _host_kib(view: View) -> int | None:
     return max(0, free) // 1024
 
 
-def _images_fit(view: View, kib: int) -> bool:
+def _images_fit(view: DomainView, kib: int) -> bool:
     """place_modules: the device tree and the ramdisk beside the kernel, in the first bank."""
     ram = Guest(view.release, 0, False, kib * 1024).ram()
     if view.domain.direct_map and view.domain.static_mem is not None:
@@ -272,7 +272,7 @@ def _round(size: int, step: int) -> int:
     return -(-size // step) * step
 
 
-def vcpus(view: View) -> Iterator[Finding]:
+def vcpus(view: DomainView) -> Iterator[Finding]:
     """cpus is there, and not 0."""
     if not view.domain.vcpus:
         what = "is 0" if view.domain.vcpus == 0 else "has no cell" if view.node.has("cpus") else ""
@@ -280,14 +280,14 @@ def vcpus(view: View) -> Iterator[Finding]:
         yield NO_CPUS(message, node=view.node.path, prop="cpus")
 
 
-def numbers(view: View) -> Iterator[Finding]:
+def numbers(view: DomainView) -> Iterator[Finding]:
     """vCPUs and lines are no more than a guest can have."""
     asked = context_of(view.domain, view.context)
     for finding in limits(asked):
         yield finding._replace(node=view.node.path)
 
 
-def registers_of_modules(view: View) -> Iterator[Finding]:
+def registers_of_modules(view: DomainView) -> Iterator[Finding]:
     """reg has the cells that Xen reads."""
     for module in view.domain.modules:
         path = module.node.path
@@ -304,7 +304,7 @@ def registers_of_modules(view: View) -> Iterator[Finding]:
             yield CELLS(message, node=path, prop="reg", cell=sum(view.domain.cells))
 
 
-def cells(view: View) -> Iterator[Finding]:
+def cells(view: DomainView) -> Iterator[Finding]:
     """The domain's node states its cells."""
     for name in CELL_NAMES:
         if xen_cell(view.node.value(name)) is None and view.domain.modules:
@@ -312,7 +312,7 @@ def cells(view: View) -> Iterator[Finding]:
             yield CELLS(message, node=view.node.path, prop=name)
 
 
-def ignored(view: View) -> Iterator[Finding]:
+def ignored(view: DomainView) -> Iterator[Finding]:
     """Every child is something to Xen."""
     reasons = {module.node: why for module, why in scan(view.domain, view.context).ignored}
     for module in view.domain.modules:
@@ -331,7 +331,7 @@ def ignored(view: View) -> Iterator[Finding]:
             yield IGNORED(message, node=node.path, prop="reg")
 
 
-def shadowed(view: View) -> Iterator[Finding]:
+def shadowed(view: DomainView) -> Iterator[Finding]:
     """One module of each kind."""
     for kind in KINDS:
         for module in [one for one in view.domain.modules if one.kind == kind][:-1]:
@@ -339,7 +339,7 @@ def shadowed(view: View) -> Iterator[Finding]:
             yield IGNORED(message, node=module.node.path)
 
 
-def shared_memory(view: View) -> Iterator[Finding]:
+def shared_memory(view: DomainView) -> Iterator[Finding]:
     """Nodes that the scan of a default build can't take."""
     if not (view.release.boot_scan_failure_is_panic and no_shared_memory(view.context)):
         return
@@ -349,7 +349,7 @@ def shared_memory(view: View) -> Iterator[Finding]:
             yield NOT_BUILT(message, node=module.node.path, prop="compatible")
 
 
-def passthrough(view: View) -> Iterator[Finding]:
+def passthrough(view: DomainView) -> Iterator[Finding]:
     """passthrough does what it says."""
     value, path = view.domain.passthrough, view.node.path
     if not view.reads("passthrough") or value in (None, "enabled"):
@@ -361,7 +361,7 @@ def passthrough(view: View) -> Iterator[Finding]:
         yield PASSTHROUGH(message, node=path, prop="passthrough")
 
 
-def direct_map(view: View) -> Iterator[Finding]:
+def direct_map(view: DomainView) -> Iterator[Finding]:
     """direct-map goes with static memory."""
     static = view.domain.static_mem is not None and "STATIC_MEMORY" in view.context.options
     if view.domain.direct_map and not static:
@@ -369,7 +369,7 @@ def direct_map(view: View) -> Iterator[Finding]:
         yield DIRECT_MAP(f"{path} has no static memory", node=path, prop="direct-map")
 
 
-def not_built(view: View) -> Iterator[Finding]:
+def not_built(view: DomainView) -> Iterator[Finding]:
     """Properties that need an option of the build."""
     for name, option in view.release.domain_options.items():
         if not view.node.has(name) or option in view.context.options:
@@ -380,7 +380,7 @@ def not_built(view: View) -> Iterator[Finding]:
         yield NOT_BUILT(message, node=view.node.path, prop=name)
 
 
-def static_memory(view: View) -> Iterator[Finding]:
+def static_memory(view: DomainView) -> Iterator[Finding]:
     """xen,static-mem has whole entries, whose sizes add up to memory."""
     value, kib = view.domain.static_mem, view.domain.memory
     if value is None or "STATIC_MEMORY" not in view.context.options:
@@ -404,7 +404,7 @@ def static_memory(view: View) -> Iterator[Finding]:
     yield STATIC_MEMORY(f"{path}: xen,static-mem {what}", node=path, prop="xen,static-mem")
 
 
-def sci_type(view: View) -> Iterator[Finding]:
+def sci_type(view: DomainView) -> Iterator[Finding]:
     """xen,sci_type is one that Xen knows; it is built with scmi_smc unless that is switched off."""
     value, path = view.domain.sci_type, view.node.path
     if not view.reads("xen,sci_type") or value == "none":
@@ -465,7 +465,7 @@ def _option(line: str) -> bool:
     return given
 
 
-def xenstore(view: View) -> Iterator[Finding]:
+def xenstore(view: DomainView) -> Iterator[Finding]:
     """xen,enhanced has a value with a meaning, and a domain to serve it."""
     prop, path = view.node.get("xen,enhanced"), view.node.path
     if prop is None:
@@ -480,7 +480,7 @@ def xenstore(view: View) -> Iterator[Finding]:
         yield XENSTORE(message, node=path, prop="xen,enhanced")
 
 
-def _xenstore_served(view: View) -> bool:
+def _xenstore_served(view: DomainView) -> bool:
     """By a dom0, or by a domain with the capability."""
     if view.context.beside_dom0 or taken_for_dom0(view.domain):
         return True
@@ -490,7 +490,7 @@ def _xenstore_served(view: View) -> bool:
     return any((xen_first_number(node.value("capabilities")) or 0) & _XENSTORE for node in beside)
 
 
-def values(view: View) -> Iterator[Finding]:
+def values(view: DomainView) -> Iterator[Finding]:
     """Numbers that Xen refuses."""
     stated = {name: xen_first_number(view.node.value(name)) for name in _CELLS if view.reads(name)}
     version = stated.get("max_grant_version")
@@ -508,7 +508,7 @@ def values(view: View) -> Iterator[Finding]:
             yield REFUSED(message, node=view.node.path, prop=name)
 
 
-def _capabilities_refused(view: View, value: int) -> bool:
+def _capabilities_refused(view: DomainView, value: int) -> bool:
     """Bits that nobody knows, or a hardware domain with what only others can have."""
     if not value & _HARDWARE:
         return bool(value & ~_CAPABILITIES)
@@ -517,7 +517,7 @@ def _capabilities_refused(view: View, value: int) -> bool:
     return bool(value & ~_CAPABILITIES) or view.context.beside_dom0 or trees or others
 
 
-def forms(view: View) -> Iterator[Finding]:
+def forms(view: DomainView) -> Iterator[Finding]:
     """Values have the form that Xen reads."""
     for name, prop in view.node.properties.items():
         what = _odd(view.node, name, prop.value) if view.reads(name) else None
@@ -540,7 +540,7 @@ def _odd(node: Node, name: str, value: bytes) -> str | None:
     return "is no string" if text and string(node, name) is None else None
 
 
-def properties(view: View) -> Iterator[Finding]:
+def properties(view: DomainView) -> Iterator[Finding]:
     """The release reads every property."""
     known = view.release.domain_properties
     for name in view.node.properties:
@@ -558,7 +558,7 @@ def properties(view: View) -> Iterator[Finding]:
         yield UNKNOWN(message, node=view.node.path, prop=name, fix=fix)
 
 
-def places(view: View) -> Iterator[Finding]:
+def places(view: DomainView) -> Iterator[Finding]:
     """Modules lie in the host's memory."""
     platform, banks = view.context.platform, view.context.host_memory
     if platform is None or not banks:
@@ -582,7 +582,7 @@ def places(view: View) -> Iterator[Finding]:
             yield NOTHING_THERE(message, node=module.node.path, prop="reg")
 
 
-def overlaps(view: View) -> Iterator[Finding]:
+def overlaps(view: DomainView) -> Iterator[Finding]:
     """No page belongs to two modules: where the scan does not mind, freeing it twice does."""
     if not OVERLAP.applies(view.release):
         return
@@ -597,7 +597,7 @@ def overlaps(view: View) -> Iterator[Finding]:
         pages.append((start, end))
 
 
-def vcpu_nodes(view: View) -> Iterator[Finding]:
+def vcpu_nodes(view: DomainView) -> Iterator[Finding]:
     """Nodes with xen,vcpu name vCPUs of the domain."""
     for node in view.node.children.values():
         if not VCPU_NODE.applies(view.release) or not is_compatible(node, "xen,vcpu"):
@@ -608,7 +608,7 @@ def vcpu_nodes(view: View) -> Iterator[Finding]:
             yield VCPU_NODE(f"{node.path} {what}", node=node.path, prop="id")
 
 
-def bootargs(view: View) -> Iterator[Finding]:
+def bootargs(view: DomainView) -> Iterator[Finding]:
     """The guest gets its command line."""
     for module in view.domain.modules:
         prop = module.node.get("bootargs")
@@ -622,7 +622,7 @@ def bootargs(view: View) -> Iterator[Finding]:
             yield BOOTARGS_LOST(message, node=path, prop="bootargs")
 
 
-def compatible(view: View) -> Iterator[Finding]:
+def compatible(view: DomainView) -> Iterator[Finding]:
     """compatible is made of whole strings."""
     for node in (view.node, *view.node.children.values()):
         prop = node.get("compatible")
@@ -631,7 +631,7 @@ def compatible(view: View) -> Iterator[Finding]:
             yield UNTERMINATED(message, node=node.path, prop="compatible")
 
 
-def as_dom0(view: View) -> Iterator[Finding]:
+def as_dom0(view: DomainView) -> Iterator[Finding]:
     """The scan knows the domain for one."""
     if taken_for_dom0(view.domain):
         path = view.node.path
@@ -639,7 +639,7 @@ def as_dom0(view: View) -> Iterator[Finding]:
         yield TAKEN_FOR_DOM0(message, node=path, prop="compatible")
 
 
-def status(view: View) -> Iterator[Finding]:
+def status(view: DomainView) -> Iterator[Finding]:
     """Nothing is disabled."""
     for node in (view.node, *view.node.children.values()):
         if not node.available:
@@ -647,7 +647,7 @@ def status(view: View) -> Iterator[Finding]:
             yield STATUS(message, node=node.path, prop="status")
 
 
-def pool(view: View) -> Iterator[Finding]:
+def pool(view: DomainView) -> Iterator[Finding]:
     """The pool maps the RAM, and the host has both."""
     kib, mib = view.domain.memory, view.domain.pool_mib
     host = _host_kib(view)
@@ -666,7 +666,7 @@ def pool(view: View) -> Iterator[Finding]:
         yield POOL(message, node=path, prop=prop)
 
 
-CHECKS: tuple[Callable[[View], Iterator[Finding]], ...] = (
+CHECKS: tuple[Callable[[DomainView], Iterator[Finding]], ...] = (
     kernel,
     memory,
     vcpus,

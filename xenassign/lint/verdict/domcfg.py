@@ -21,7 +21,7 @@ from xenassign.devicetree.places import Place
 from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule
-from xenassign.formats.xlcfg import Atom, Config, ConfigError, ListValue, Value, parse
+from xenassign.formats.xlcfg import Atom, ConfigError, ListValue, Value, XlConfig, parse
 from xenassign.host.device import is_device, read_device
 from xenassign.host.platform import Platform
 from xenassign.lint.verdict import dom0less, mappings
@@ -34,7 +34,7 @@ from xenassign.lint.verdict.dom0less import (
     UNMAPPABLE,
     too_many_vcpus,
 )
-from xenassign.lint.verdict.mappings import Claim, Entry
+from xenassign.lint.verdict.mappings import Claim, MappingEntry
 from xenassign.plan.placement import TOO_HIGH
 from xenassign.xen.dom0 import Dom0, dom0_masters, without_scmi
 from xenassign.xen.iommu import Iommus, Shield, StreamTable, protection
@@ -52,7 +52,7 @@ from xenassign.xen.releases import (
 )
 from xenassign.xen.sci import SCMI_SMC, mediator
 from xenassign.xen.stage2 import Stage2, pool_pages
-from xenassign.xen.xlvalues import Range, intid, page_range, sci_types
+from xenassign.xen.xlvalues import IomemRange, intid, page_range, sci_types
 
 XL = ("xl",)
 
@@ -105,7 +105,7 @@ _OCTAL = re.compile(r"(?<!\\)(?:\\\\)*\\[0-7]")
 _MODES = ("default", "disabled", "enabled", "sync_pt", "share_pt")
 
 
-def read(text: str, file: str) -> Config | Finding:
+def read(text: str, file: str) -> XlConfig | Finding:
     """The configuration, or what stops xl."""
     try:
         return parse(text, file)
@@ -134,7 +134,7 @@ def blob(data: bytes | None) -> Iterator[Finding]:
         yield TOO_LARGE(message, node="/", routes=XL)
 
 
-def check(config: Config, context: Context) -> Iterator[Finding]:
+def check(config: XlConfig, context: Context) -> Iterator[Finding]:
     """Every finding about a configuration, its syntax apart."""
     yield from _keys(config, context.release)
     yield from _strings(config)
@@ -154,7 +154,7 @@ def check(config: Config, context: Context) -> Iterator[Finding]:
             yield BAD_IRQ(message, prop="irqs", place=at, replacement=text)
         else:
             lines.append((atom, number))
-    ranges: list[tuple[Atom, Range]] = []
+    ranges: list[tuple[Atom, IomemRange]] = []
     for atom in _items(config, "iomem"):
         span = page_range(atom.text) if isinstance(atom, Atom) else None
         at = config.place(atom)
@@ -185,13 +185,13 @@ def check(config: Config, context: Context) -> Iterator[Finding]:
     yield from mappings.check(claims, about)
 
 
-def _vcpus(config: Config, context: Context) -> Iterator[Finding]:
+def _vcpus(config: XlConfig, context: Context) -> Iterator[Finding]:
     for finding in too_many_vcpus(_number(config, "vcpus", 1), context, XL):
         at = config.place(config.named("vcpus")[-1].value)
         yield finding._replace(node=None, prop="vcpus", place=at)
 
 
-def asks_for_scmi(config: Config, release: Release) -> bool:
+def asks_for_scmi(config: XlConfig, release: Release) -> bool:
     """Whether arm_sci asks for the host's SCMI, in a release that reads it."""
     value = config.get("arm_sci")
     if not isinstance(value, Atom) or not release.knows_key("arm_sci"):
@@ -207,7 +207,7 @@ def meant(atom: Atom) -> int | None:
         return None
 
 
-def _strings(config: Config) -> Iterator[Finding]:
+def _strings(config: XlConfig) -> Iterator[Finding]:
     """Escapes that store nothing, wherever a string stands."""
     for statement in config.statements:
         for atom in _atoms(statement.value):
@@ -225,27 +225,27 @@ def _atoms(value: Value) -> Iterator[Atom]:
             yield from _atoms(item)
 
 
-def _has_vuart(config: Config) -> bool:
+def _has_vuart(config: XlConfig) -> bool:
     value = config.get("vuart")
     return isinstance(value, Atom) and value.text == "sbsa_uart"
 
 
-def _has_virtio(config: Config) -> bool:
+def _has_virtio(config: XlConfig) -> bool:
     """Whether xl gives the guest virtio-mmio devices: the key of its own, or disks of that kind."""
     strings = (atom.text for name in ("virtio", "disk") for atom in config.texts(name))
     return config.get("virtio") is not None or any("virtio" in text for text in strings)
 
 
-def _bytes(span: Range) -> Entry:
-    return Entry(span.mfn * PAGE_SIZE, span.pages * PAGE_SIZE, span.gfn * PAGE_SIZE)
+def _bytes(span: IomemRange) -> MappingEntry:
+    return MappingEntry(span.mfn * PAGE_SIZE, span.pages * PAGE_SIZE, span.gfn * PAGE_SIZE)
 
 
-def _items(config: Config, name: str) -> Sequence[Value]:
+def _items(config: XlConfig, name: str) -> Sequence[Value]:
     value = config.get(name)
     return value.items if isinstance(value, ListValue) else ()
 
 
-def _lines(config: Config, context: Context, lines: list[tuple[Atom, int]]) -> Iterator[Finding]:
+def _lines(config: XlConfig, context: Context, lines: list[tuple[Atom, int]]) -> Iterator[Finding]:
     """What libxl makes of irqs before it asks Xen for anything."""
     seen: dict[int, Atom] = {}
     for atom, number in lines:
@@ -269,7 +269,7 @@ def _lines(config: Config, context: Context, lines: list[tuple[Atom, int]]) -> I
         yield TOO_MANY_SPIS(message, prop=prop, place=where, routes=XL)
 
 
-def _dom0(config: Config, context: Context) -> Dom0 | None:
+def _dom0(config: XlConfig, context: Context) -> Dom0 | None:
     """What dom0 may give to a guest with this configuration."""
     rights, platform = context.dom0(), context.platform
     if rights is None or platform is None or not asks_for_scmi(config, context.release):
@@ -278,10 +278,10 @@ def _dom0(config: Config, context: Context) -> Dom0 | None:
 
 
 def _rights(
-    config: Config,
+    config: XlConfig,
     has: Dom0,
     lines: list[tuple[Atom, int]],
-    ranges: list[tuple[Atom, Range]],
+    ranges: list[tuple[Atom, IomemRange]],
 ) -> Iterator[Finding]:
     """What dom0 can't give."""
     for atom, number in lines:
@@ -296,7 +296,7 @@ def _rights(
             yield NOT_DOM0S_PAGES(message, prop="iomem", place=config.place(atom))
 
 
-def _sci(config: Config, context: Context) -> Iterator[Finding]:
+def _sci(config: XlConfig, context: Context) -> Iterator[Finding]:
     """arm_sci asks for what xl and Xen know."""
     value = config.get("arm_sci")
     if not isinstance(value, Atom) or not SCI_REFUSED.applies(context.release):
@@ -314,7 +314,7 @@ def _sci(config: Config, context: Context) -> Iterator[Finding]:
 
 
 def _in_bytes(
-    config: Config, platform: Platform, ranges: list[tuple[Atom, Range]]
+    config: XlConfig, platform: Platform, ranges: list[tuple[Atom, IomemRange]]
 ) -> Iterator[Finding]:
     """An address or a size that is a device's in bytes, and no device's in pages."""
     if not ranges:
@@ -340,7 +340,7 @@ def _in_bytes(
 
 
 def _dtdev(
-    config: Config, platform: Platform, known: Iommus, marked: frozenset[str]
+    config: XlConfig, platform: Platform, known: Iommus, marked: frozenset[str]
 ) -> Iterator[Finding]:
     """dtdev and passthrough: xl takes the strings up to the first list."""
     items = _items(config, "dtdev")
@@ -355,7 +355,7 @@ def _dtdev(
             yield finding._replace(place=config.place(atom))
 
 
-def _mode(config: Config, known: Iommus, devices: bool) -> Iterator[Finding]:
+def _mode(config: XlConfig, known: Iommus, devices: bool) -> Iterator[Finding]:
     """passthrough, beside dtdev."""
     wanted = config.get("passthrough")
     if not isinstance(wanted, Atom):
@@ -402,7 +402,7 @@ def _assigned(path: str, platform: Platform, known: Iommus, taken: _Taken) -> Fi
 
 
 def _stage2(
-    config: Config, context: Context, ranges: list[tuple[Atom, Range]]
+    config: XlConfig, context: Context, ranges: list[tuple[Atom, IomemRange]]
 ) -> Iterator[Finding]:
     """Whether the guest's stage 2 takes the mappings; libxl maps 64 pages at a time."""
     memory = _number(config, "memory", XL_MEMORY_DEFAULT_MIB)
@@ -419,12 +419,12 @@ def _stage2(
             yield UNMAPPABLE(f"{what} need too many tables", prop="iomem", place=at, routes=XL)
 
 
-def _number(config: Config, name: str, default: int) -> int:
+def _number(config: XlConfig, name: str, default: int) -> int:
     number = config.integer(name)
     return default if number is None or number < 0 else number
 
 
-def _keys(config: Config, release: Release) -> Iterator[Finding]:
+def _keys(config: XlConfig, release: Release) -> Iterator[Finding]:
     last = {one.name: at for at, one in enumerate(config.statements) if not one.append}
     for number, statement in enumerate(config.statements):
         name = statement.name

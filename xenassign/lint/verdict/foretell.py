@@ -12,7 +12,7 @@ from xenassign.findings import ROUTES, Finding
 from xenassign.formats.xlcfg import Atom
 from xenassign.lint.verdict import dom0less, domain_node, domcfg
 from xenassign.lint.verdict.context import Context
-from xenassign.lint.verdict.domain import DomainNode, Module, context_of
+from xenassign.lint.verdict.domain import BootModule, DomainNode, context_of
 from xenassign.lint.verdict.domain import found as module_of
 
 
@@ -33,7 +33,7 @@ def foretell_dom0less(partial: bytes, context: Context) -> list[Finding]:
 
 
 def foretell_domain(
-    domain: DomainNode, read: Callable[[Module], bytes | None], context: Context
+    domain: DomainNode, read: Callable[[BootModule], bytes | None], context: Context
 ) -> list[Finding]:
     """What decides about a dom0less boot with this node, and the partial tree that it names.
 

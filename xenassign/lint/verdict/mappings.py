@@ -41,7 +41,7 @@ class EntryCells(NamedTuple):
     guest: int | None = None
 
 
-class Entry(NamedTuple):
+class MappingEntry(NamedTuple):
     """A mapping in bytes, and where its numbers stand when they are cells."""
 
     host: int
@@ -63,7 +63,7 @@ class Entry(NamedTuple):
 class Claim(NamedTuple):
     """A mapping that somebody asks for: the node (or None) and property that state it."""
 
-    entry: Entry
+    entry: MappingEntry
     node: str | None
     prop: str
     routes: tuple[str, ...]

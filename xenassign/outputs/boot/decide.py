@@ -52,7 +52,7 @@ _MODULES = frozenset({"multiboot,module", "xen,multiboot-module"})
 _KINDS = {"kernel": "kernel", "ramdisk": "ramdisk", "dtb": "device-tree"}
 
 
-class Module(NamedTuple):
+class LoadedModule(NamedTuple):
     """A boot module: what lies where, and the path of the node that says so.
 
     ``load.size`` is None where U-Boot will tell it; the node's is a stand-in until then.
@@ -76,7 +76,7 @@ class BootPlan(NamedTuple):
     data: bytes
     marks: tuple[Change, ...]
     chosen: Change | None
-    modules: tuple[Module, ...]
+    modules: tuple[LoadedModule, ...]
     xen: LoadOption | None
     host: LoadOption | None
     growth: int
@@ -137,7 +137,7 @@ def _check_names(request: BootRequest, plans: Sequence[DomainPlan]) -> None:
 
 def _chosen(
     platform: Platform, request: BootRequest, plans: Sequence[DomainPlan]
-) -> tuple[Change, tuple[Module, ...]]:
+) -> tuple[Change, tuple[LoadedModule, ...]]:
     """The change of /chosen, and its modules: dom0's first, then the domains' in their order."""
     tree = platform.tree
     built = [plan for plan in plans if "dom0less" in plan.request.routes]
@@ -191,7 +191,7 @@ def _check_dom0(chosen: Node | None) -> None:
         )
 
 
-def _dom0(request: BootRequest, cells_of: tuple[int, int]) -> list[Module]:
+def _dom0(request: BootRequest, cells_of: tuple[int, int]) -> list[LoadedModule]:
     found = []
     for what in ("dom0-kernel", "dom0-ramdisk"):
         load = request.load(what)
@@ -202,7 +202,7 @@ def _dom0(request: BootRequest, cells_of: tuple[int, int]) -> list[Module]:
     return found
 
 
-def _modules(request: BootRequest, plan: DomainPlan) -> list[Module]:
+def _modules(request: BootRequest, plan: DomainPlan) -> list[LoadedModule]:
     found = []
     for what in OF_DOMAIN:
         load = request.load(what, plan.name)
@@ -221,7 +221,7 @@ def _modules(request: BootRequest, plan: DomainPlan) -> list[Module]:
 
 def _module(
     request: BootRequest, load: LoadOption, parent: str, cells_of: tuple[int, int]
-) -> Module:
+) -> LoadedModule:
     told_later = request.load_with is not None and load.file is not None
     if load.size is None and not (told_later and CHOSEN not in request.outputs):
         raise UsageError(
@@ -234,10 +234,10 @@ def _module(
                 f"--load {load.name}: {value:#x} does not fit into the {count} cells of {parent};"
                 " load it lower"
             )
-    return Module(load, f"{parent}/module@{load.address:x}", cells_of)
+    return LoadedModule(load, f"{parent}/module@{load.address:x}", cells_of)
 
 
-def _node(module: Module, bootargs: str | None = None) -> DraftNode:
+def _node(module: LoadedModule, bootargs: str | None = None) -> DraftNode:
     """A module's node. ``bootargs``: the domain's, which its kernel has."""
     what = module.load.what.removeprefix("dom0-")
     address, size = module.cells

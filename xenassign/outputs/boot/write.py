@@ -18,7 +18,7 @@ from xenassign.devicetree.draft import Cells, DraftNode, DraftProperty, Text, en
 from xenassign.devicetree.source.writer import comment
 from xenassign.devicetree.tree import Property, Tree
 from xenassign.errors import OutputError
-from xenassign.outputs.boot.decide import BootPlan, Module
+from xenassign.outputs.boot.decide import BootPlan, LoadedModule
 from xenassign.outputs.boot.host_changes import UBOOT_VALUE_MAX
 from xenassign.outputs.domain.text import render_template
 from xenassign.request.boot_request import LoadOption
@@ -90,7 +90,7 @@ def _load(plan: BootPlan, load: LoadOption) -> Iterator[str]:
 
 
 def _change(
-    plan: BootPlan, change: Change, tree: Tree, modules: dict[str, Module]
+    plan: BootPlan, change: Change, tree: Tree, modules: dict[str, LoadedModule]
 ) -> Iterator[str]:
     path = change.path
     other = taken_for(tree, path)
@@ -116,7 +116,9 @@ def _change(
         yield from _node(plan, path, child, modules)
 
 
-def _node(plan: BootPlan, above: str, node: DraftNode, modules: dict[str, Module]) -> Iterator[str]:
+def _node(
+    plan: BootPlan, above: str, node: DraftNode, modules: dict[str, LoadedModule]
+) -> Iterator[str]:
     path = f"{above}/{node.name}"
     yield _step(f"fdt mknod {above} {node.name}")
     module = modules.get(path)

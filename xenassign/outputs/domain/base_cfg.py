@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 
 from xenassign.formats import xlcfg_edit
-from xenassign.formats.xlcfg import Atom, Config
+from xenassign.formats.xlcfg import Atom, XlConfig
 from xenassign.formats.xlcfg_edit import Edit, quoted, written
 from xenassign.plan.plan import DomainPlan
-from xenassign.xen.xlvalues import Range, intid, page_range, sci_types
+from xenassign.xen.xlvalues import IomemRange, intid, page_range, sci_types
 
 _COMMENT = "What xenassign set for the devices that are passed."
 
 
-def dom_cfg(base: Config, plan: DomainPlan) -> str:
+def dom_cfg(base: XlConfig, plan: DomainPlan) -> str:
     """The text of the base with the plan's values. Of it again it makes the same."""
     edits: list[Edit] = []
     new: list[str] = []
@@ -31,7 +31,7 @@ def dom_cfg(base: Config, plan: DomainPlan) -> str:
     return xlcfg_edit.apply(base.text, edits)
 
 
-def _values(base: Config, plan: DomainPlan) -> dict[str, str]:
+def _values(base: XlConfig, plan: DomainPlan) -> dict[str, str]:
     """What single values have to become, as they are written; those that are right are left out."""
     request = plan.request
     asked: dict[str, str | int | None] = {
@@ -60,7 +60,7 @@ def _values(base: Config, plan: DomainPlan) -> dict[str, str]:
     }
 
 
-def _device_tree(base: Config, plan: DomainPlan) -> str:
+def _device_tree(base: XlConfig, plan: DomainPlan) -> str:
     """The option, else a path in the base that ends in NAME.dtb, else NAME.dtb."""
     file = f"{plan.name}.dtb"
     there = _text(base, "device_tree") or ""
@@ -68,12 +68,12 @@ def _device_tree(base: Config, plan: DomainPlan) -> str:
     return plan.request.device_tree_path or known
 
 
-def _text(base: Config, name: str) -> str | None:
+def _text(base: XlConfig, name: str) -> str | None:
     value = base.get(name)
     return value.text if isinstance(value, Atom) else None
 
 
-def _items(base: Config, plan: DomainPlan) -> dict[str, list[str]]:
+def _items(base: XlConfig, plan: DomainPlan) -> dict[str, list[str]]:
     """What lists lack, as it is written."""
     paths = {atom.text for atom in base.texts("dtdev")}
     protected = (device.path for device in plan.devices if device.protection.protected)
@@ -86,11 +86,11 @@ def _items(base: Config, plan: DomainPlan) -> dict[str, list[str]]:
     }
 
 
-def _ranges(base: Config, plan: DomainPlan) -> list[Range]:
+def _ranges(base: XlConfig, plan: DomainPlan) -> list[IomemRange]:
     """The pages that iomem does not pass yet, each once."""
     found = (page_range(atom.text) for atom in base.texts("iomem"))
     there = [one for one in found if one is not None]
-    missing: list[Range] = []
+    missing: list[IomemRange] = []
     for wanted in plan.page_ranges:
         if not any(one.covers(wanted) for one in (*there, *missing)):
             missing.append(wanted)

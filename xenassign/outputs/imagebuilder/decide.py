@@ -16,7 +16,7 @@ from typing import NamedTuple, NoReturn
 from xenassign.devicetree.places import Place
 from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule, some
-from xenassign.formats.imagebuilder_cfg import OLD_PATHS, Assignment, Config
+from xenassign.formats.imagebuilder_cfg import OLD_PATHS, BashAssignment, BashConfig
 from xenassign.outputs.boot.host_changes import UBOOT_VALUE_MAX, kept_on
 from xenassign.plan.plan import DomainPlan
 
@@ -52,7 +52,7 @@ DTB, PATHS = "DOMU_PASSTHROUGH_DTB", "DOMU_PASSTHROUGH_PATHS"
 class ImageBuilderRequest(NamedTuple):
     """That files for ImageBuilder are wanted. ``base``: the user's configuration to put them in."""
 
-    base: Config | None
+    base: BashConfig | None
 
 
 class Command(NamedTuple):
@@ -82,7 +82,7 @@ class ImageBuilderPlan(NamedTuple):
     be; None: nothing, or what the base has.
     """
 
-    base: Config | None
+    base: BashConfig | None
     domus: tuple[DomU, ...]
     total: int
     commands: tuple[Command, ...]
@@ -90,7 +90,7 @@ class ImageBuilderPlan(NamedTuple):
     findings: tuple[Finding, ...]
 
 
-def decide_imagebuilder(plans: Sequence[DomainPlan], base: Config | None) -> ImageBuilderPlan:
+def decide_imagebuilder(plans: Sequence[DomainPlan], base: BashConfig | None) -> ImageBuilderPlan:
     """What ImageBuilder has to be told. ``base``: the user's configuration.
 
     Raises UsageError where the configuration contradicts itself or the request.
@@ -115,7 +115,7 @@ def decide_imagebuilder(plans: Sequence[DomainPlan], base: Config | None) -> Ima
 
 
 def _numbers(
-    plans: Sequence[DomainPlan], base: Config | None
+    plans: Sequence[DomainPlan], base: BashConfig | None
 ) -> tuple[list[tuple[int, bool]], int]:
     """((number, new) of each domain, how many there are then).
 
@@ -142,7 +142,7 @@ def _numbers(
     return numbers, total
 
 
-def _count(base: Config) -> int:
+def _count(base: BashConfig) -> int:
     said = base.get("NUM_DOMUS")
     if said is None or (said.literal and not said.value):
         return 0
@@ -151,7 +151,7 @@ def _count(base: Config) -> int:
     return int(said.value)
 
 
-def _found(base: Config, name: str) -> Assignment | None:
+def _found(base: BashConfig, name: str) -> BashAssignment | None:
     """Where the base names the partial device tree of a domain."""
     numbers = dict.fromkeys(a.at for a in base.assignments if a.name == DTB)
     there = [base.get(DTB, number) for number in numbers]
@@ -163,7 +163,7 @@ def _found(base: Config, name: str) -> Assignment | None:
     return fitting[0] if fitting else None
 
 
-def _check_free(base: Config, number: int, count: int) -> None:
+def _check_free(base: BashConfig, number: int, count: int) -> None:
     """That no leftover entries would join those of a new domain."""
     for one in base.assignments:
         if one.name.startswith("DOMU_") and one.at == number:
@@ -174,7 +174,7 @@ def _check_free(base: Config, number: int, count: int) -> None:
 # ---------------------------------------------------------------------- what is said
 
 
-def _values(plan: DomainPlan, index: int, base: Config | None) -> dict[str, str]:
+def _values(plan: DomainPlan, index: int, base: BashConfig | None) -> dict[str, str]:
     """What is to be set, without the number, in the order in which it is written."""
     request = plan.request
     asked: dict[str, str | int | None] = {
@@ -207,7 +207,7 @@ def _values(plan: DomainPlan, index: int, base: Config | None) -> dict[str, str]
     return {name: str(value) for name, value in asked.items() if value is not None}
 
 
-def _said(base: Config | None, name: str, index: int | None = None) -> str:
+def _said(base: BashConfig | None, name: str, index: int | None = None) -> str:
     return base.said(name, index) if base is not None else ""
 
 
@@ -233,7 +233,7 @@ def _kept_on(plans: Sequence[DomainPlan]) -> Iterator[Command]:
             yield Command(f"fdt set {change.path} {prop.name}", change.why)
 
 
-def _append(base: Config | None, commands: Sequence[Command]) -> str | None:
+def _append(base: BashConfig | None, commands: Sequence[Command]) -> str | None:
     """What APPEND_EXTRA_CMDS has to be; None where it stays what it is."""
     there = _said(base, "APPEND_EXTRA_CMDS")
     if there:
@@ -244,7 +244,7 @@ def _append(base: Config | None, commands: Sequence[Command]) -> str | None:
 # ---------------------------------------------------------------------- what is to be said about it
 
 
-def _about(domu: DomU, base: Config | None) -> Iterator[Finding]:
+def _about(domu: DomU, base: BashConfig | None) -> Iterator[Finding]:
     """Findings about one domain."""
     plan, values = domu.plan, domu.values
     line = values.get("DOMU_CMD", "")
@@ -279,7 +279,7 @@ def _line_problem(line: str) -> str | None:
 
 
 def _about_base(
-    base: Config | None, domus: Sequence[DomU], commands: Sequence[Command], append: str | None
+    base: BashConfig | None, domus: Sequence[DomU], commands: Sequence[Command], append: str | None
 ) -> Iterator[Finding]:
     """Findings about the user's configuration."""
     if base is None:
@@ -300,7 +300,7 @@ def _about_base(
     yield from _loaded_over(base, domus)
 
 
-def _loaded_over(base: Config, domus: Sequence[DomU]) -> Iterator[Finding]:
+def _loaded_over(base: BashConfig, domus: Sequence[DomU]) -> Iterator[Finding]:
     """Static memory that ImageBuilder may load files to: Xen wants no module there."""
     end = base.get("MEMORY_END")
     first, last = _number(base.get("MEMORY_START")), _number(end)
@@ -316,14 +316,14 @@ def _loaded_over(base: Config, domus: Sequence[DomU]) -> Iterator[Finding]:
                 yield BY_HAND(what, fix=fix, place=_place(base, end))
 
 
-def _number(at: Assignment | None) -> int | None:
+def _number(at: BashAssignment | None) -> int | None:
     """A number as bash reads it; None where it cannot be known."""
     if at is None or not at.literal or not re.fullmatch(r"0[xX][0-9a-fA-F]+|[1-9]\d*|0", at.value):
         return None
     return int(at.value, 0)
 
 
-def _room(domus: Sequence[DomU], base: Config | None) -> Iterator[Finding]:
+def _room(domus: Sequence[DomU], base: BashConfig | None) -> Iterator[Finding]:
     """Whether all that U-Boot adds is sure to fit."""
     needed = room_needed(domus, base)
     if needed > _RESIZED and not _said(base, "FIT"):
@@ -331,7 +331,7 @@ def _room(domus: Sequence[DomU], base: Config | None) -> Iterator[Finding]:
         yield ROOM(what)
 
 
-def room_needed(domus: Sequence[DomU], base: Config | None) -> int:
+def room_needed(domus: Sequence[DomU], base: BashConfig | None) -> int:
     """Bytes that ImageBuilder adds to the board's tree at most, with the domains of the base."""
     said: dict[int, dict[str, str]] = defaultdict(dict)
     for one in base.assignments if base is not None else ():
@@ -351,9 +351,9 @@ def _room_of(values: dict[str, str]) -> int:
     return _ROOM_DOMAIN + len(values.get("DOMU_CMD", "")) + ramdisk + banks + marks
 
 
-def _place(base: Config, at: Assignment) -> Place:
+def _place(base: BashConfig, at: BashAssignment) -> Place:
     return Place(base.file, at.line, 1, at.line, 1)
 
 
-def _stop(base: Config, at: Assignment | None, what: str) -> NoReturn:
+def _stop(base: BashConfig, at: BashAssignment | None, what: str) -> NoReturn:
     raise UsageError(f"{base.where(at)}: {what}")

@@ -7,7 +7,7 @@ from itertools import groupby
 from pathlib import PurePath
 
 from xenassign.formats import imagebuilder_cfg as syntax
-from xenassign.formats.imagebuilder_cfg import Config, written
+from xenassign.formats.imagebuilder_cfg import BashConfig, written
 from xenassign.formats.xlcfg import encode
 from xenassign.formats.xlcfg_edit import Edit, apply
 from xenassign.outputs.domain.text import render_template
@@ -62,7 +62,7 @@ def _append(plan: ImageBuilderPlan) -> list[str]:
     return [written("APPEND_EXTRA_CMDS", None, plan.append)]
 
 
-def _changed(plan: ImageBuilderPlan, base: Config) -> str:
+def _changed(plan: ImageBuilderPlan, base: BashConfig) -> str:
     """The base with the plan's values. Of the result again it makes the same."""
     wanted = dict(_wanted(plan))
     edits: list[Edit] = []

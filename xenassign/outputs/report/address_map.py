@@ -7,7 +7,7 @@ from typing import Any, TextIO
 
 from xenassign.outputs.report.plan_json import finding, memory_limit
 from xenassign.outputs.report.terminal import console, printable
-from xenassign.plan.address_map import Row, Source, rows
+from xenassign.plan.address_map import Row, RowSource, rows
 from xenassign.plan.plan import DomainPlan
 from xenassign.plan.ram_limit import limit_text
 
@@ -47,7 +47,7 @@ def cells(row: Row) -> tuple[str, ...]:
     return f"{row.base:#x}", f"{row.end:#x}", size_text(row.size), what, host, how
 
 
-def _which(block: Source) -> str:
+def _which(block: RowSource) -> str:
     what = "window " if block.window else "#"
     return f"{what}{block.index}" + (f" {block.name}" if block.name else "")
 
