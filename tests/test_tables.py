@@ -7,18 +7,18 @@ from pathlib import Path
 import pytest
 
 from xenassign.errors import InputError
-from xenassign.tables import Table, TableEntry, TableStatement, Word, fits, read_table
+from xenassign.tables import Table, TableEntry, TableStatement, Word, fits
 
 
 def read(tmp_path: Path, text: str, **options: bool) -> Table:
     path = tmp_path / "facts.txt"
     path.write_text(text)
-    return read_table(path, headings=("driver", "source"), verbs=("has", "lacks"), **options)
+    return Table(path, headings=("driver", "source"), verbs=("has", "lacks"), **options)
 
 
 def statements(tmp_path: Path, text: str) -> list[TableStatement]:
     table = read(tmp_path, text)
-    return [table.statement(entry) for entry in table.entries.values()]
+    return [table.statement(entry) for entry in table.entries()]
 
 
 def test_a_table(tmp_path: Path) -> None:
@@ -43,26 +43,28 @@ acme,e lacks five: no
 """,
     )
     first = {"driver": "drivers/a.c", "source": "Arm IHI 0069: chapter 5"}
-    abc = TableEntry(5, ("acme,a", "acme,b", "acme,c"), first, "", 7)
-    d = TableEntry(12, ("acme,d",), first, "has four", 12)
-    e = TableEntry(15, ("acme,e",), {"driver": "drivers/b.c"}, "lacks five: no", 15)
-    assert list(table.entries.items()) == [
-        ("acme,a", abc),
-        ("acme,b", abc),
-        ("acme,c", abc),
-        ("acme,d", d),
-        ("acme,e", e),
-    ]
     words = (Word("one"), Word("two", ("a", "b")))
-    assert table.statements(abc) == (
+    abc = (
         TableStatement(8, "has", words, "a sentence: with colons, and has"),
         TableStatement(10, "lacks", (Word("three"),), ""),
     )
-    assert table.statements(d) == (
+    d = (
         TableStatement(12, "has", (Word("four"),), ""),
         TableStatement(13, "lacks", (Word("two"),), ""),
     )
-    assert table.statement(e) == TableStatement(15, "lacks", (Word("five"),), "no")
+    e = TableStatement(15, "lacks", (Word("five"),), "no")
+    assert list(table.entries()) == [
+        TableEntry("acme,a", 5, first, abc),
+        TableEntry("acme,b", 5, first, abc),
+        TableEntry("acme,c", 7, first, abc),
+        TableEntry("acme,d", 12, first, d),
+        TableEntry("acme,e", 15, {"driver": "drivers/b.c"}, (e,)),
+    ]
+    assert list(table.names) == ["acme,a", "acme,b", "acme,c", "acme,d", "acme,e"]
+    entry = table.entry("acme,e")
+    assert entry is not None
+    assert table.statement(entry) == e
+    assert table.entry("acme,f") is None
 
 
 @pytest.mark.parametrize(
@@ -72,8 +74,9 @@ acme,e lacks five: no
         ("acme,a acme,a has y\n", "1: acme,a has an entry already, in line 1; "),
         ("acme,a\n    hass x\n", "2: unknown verb 'hass'; write NAME VERB"),
         ("acme,a hass x\nacme,b has y\n", "1: 'hass' is neither a name nor a verb; "),
-        ("acme,a hass x1\nacme,b has y\n", "1: 'hass' is neither a name nor a verb; "),
+        ("acme,a hass-x\nacme,b has y\n", "1: nothing is said about acme,a; "),
         ("acme,a hass: x\n", "1: 'hass:' is neither a name nor a verb; "),
+        ("acme,a hass: acme,b\nacme,b has y\n", "1: 'hass:' is neither a name nor a verb; "),
         ("acme,a hass: it has x\n", "1: 'hass:' is neither a name nor a verb; "),
         ("acme,a x1(y)\nacme,b has y\n", "1: 'x1(y)' is neither a name nor a verb; "),
         ("acme,a\n\nacme,b has x\n", "1: nothing is said about acme,a; write NAME VERB"),
@@ -84,6 +87,7 @@ acme,e lacks five: no
         ("acme,a has x\ndriver: y\n    has x\n", "3: an indented line has no entry above it; "),
         ("acme,a has x(y\n", "1: 'x(y' is not well-formed; write word(word word)"),
         ("acme,a has x(y))\n", "1: 'x(y))' is not well-formed; "),
+        ("acme,a has x (y)\n", "1: 'x (y)' is not well-formed; "),
         ("acme,a has x(y)z\n", "1: 'x(y)z' is not well-formed; "),
         ("acme,a\n    has:\n", "2: unknown verb 'has:'; "),
         ("acme,a has x:\n", "1: no text after the colon; "),
@@ -91,8 +95,8 @@ acme,e lacks five: no
         ("acme,a has x\n    has y\n", "2: a second statement about acme,a; write one"),
         ("acme,a\n    # has x\n", "1: nothing is said about acme,a; "),
         ("drivers: x\n", "1: unknown heading 'drivers:'; the headings are 'driver:', 'source:'"),
-        ("driver: x\ndriver: y\n", "2: 'driver:' has two values; "),
-        ("driver:\n", "1: 'driver:' has no value; write it after the colon"),
+        ("driver: x\ndriver: y\nacme,a has x\n", "2: 'driver:' has two values; "),
+        ("driver:\nacme,a has x\n", "1: 'driver:' has no value; write it"),
     ],
 )
 def test_a_mistake_is_one_line_with_its_place(tmp_path: Path, text: str, error: str) -> None:
@@ -106,25 +110,35 @@ def test_a_mistake_is_one_line_with_its_place(tmp_path: Path, text: str, error: 
 
 def test_letters_alone_are_a_name_where_the_table_has_such(tmp_path: Path) -> None:
     table = read(tmp_path, "clocks has x\n", plain_names=True)
-    assert list(table.entries) == ["clocks"]
+    assert list(table.names) == ["clocks"]
 
 
 def test_a_table_of_names_alone(tmp_path: Path) -> None:
     path = tmp_path / "facts.txt"
     path.write_text("driver: x\nacme,a acme,b\nacme,c\ndriver: y\nacme,d\n")
-    table = read_table(path, headings=("driver",))
-    drivers = {name: entry.headings["driver"] for name, entry in table.entries.items()}
-    assert drivers == {"acme,a": "x", "acme,b": "x", "acme,c": "x", "acme,d": "y"}
-    path.write_text("driver: x\nacme,a: sentence\n")
-    with pytest.raises(InputError, match=r"facts\.txt:2: "):
-        read_table(path, headings=("driver",))
+    entries = Table(path, headings=("driver",)).entries()
+    assert {entry.name: entry.headings["driver"] for entry in entries} == {
+        "acme,a": "x",
+        "acme,b": "x",
+        "acme,c": "x",
+        "acme,d": "y",
+    }
+    path.write_text("driver: x\nacme,a acme,b: sentence\n")
+    with pytest.raises(InputError, match=r"facts\.txt:2: 'acme,b:' is neither a name nor a verb"):
+        list(Table(path, headings=("driver",)).entries())
 
 
 def test_a_heading_that_is_required(tmp_path: Path) -> None:
-    table = read(tmp_path, "source: x\nacme,a has y\n")
-    assert table.heading(table.entries["acme,a"], "source") == "x"
-    with pytest.raises(InputError, match=r"facts\.txt:2: acme,a has no heading 'driver'; write"):
-        table.heading(table.entries["acme,a"], "driver")
+    table = read(tmp_path, "source: x\n\n# why\nacme,a has y\n")
+    (entry,) = table.entries()
+    assert table.heading(entry, "source") == "x"
+    with pytest.raises(InputError, match=r"facts\.txt:4: acme,a has no heading 'driver'; write"):
+        table.heading(entry, "driver")
+
+
+def test_headings_above_a_comment_hold(tmp_path: Path) -> None:
+    (entry,) = read(tmp_path, "driver: x\n\n# why\n\nsource: y\nacme,a has z\n").entries()
+    assert entry.headings == {"driver": "x", "source": "y"}
 
 
 def test_numbers(tmp_path: Path) -> None:
@@ -137,7 +151,7 @@ def test_numbers(tmp_path: Path) -> None:
 
 def test_no_such_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"facts\.txt: cannot be read: No such file or "):
-        read_table(tmp_path / "facts.txt", headings=())
+        Table(tmp_path / "facts.txt", headings=())
 
 
 @pytest.mark.parametrize(

@@ -12,14 +12,14 @@ A heading after an entry begins a new group: no heading above it holds any longe
 entry in a table. Which headings and verbs there are, and what the words and the text mean, is the
 matter of the module that asks for the table; the comment at the top of each file explains it.
 
-Reading a file only finds its entries; what one says is parsed when it is asked for. A mistake is an
-:class:`InputError` that begins with ``FILE:LINE:``.
+Reading a file only finds where its names are; an entry is parsed when it is asked for. A mistake is
+an :class:`InputError` that begins with ``FILE:LINE:``.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,41 +46,85 @@ class TableStatement(NamedTuple):
 
 
 class TableEntry(NamedTuple):
-    """What a table says about some names, not parsed. ``line``: that of the first of them."""
+    """What a table says about a name."""
 
+    name: str
     line: int
-    names: tuple[str, ...]
     headings: Mapping[str, str]
-    own: str
-    """The statement on the line of the names; "" where there is none."""
-    last: int
-    """The last line with names. Those below it that are indented have statements."""
+    statements: tuple[TableStatement, ...]
+    """At least one; none in a table without verbs."""
 
 
 class Table:
-    """A file: its entries, and what they say. ``entries``: by name, in the order of the file."""
+    """A file. ``headings`` are the keys that it can have.
 
-    __slots__ = ("_lines", "_verbs", "entries", "path")
+    ``verbs`` are those of its statements; without any, an entry is its names alone. With
+    ``plain_names`` a name can be letters alone (a property, such as ``clocks``). Otherwise it
+    cannot, as no compatible string in use does, so that a misspelt verb is not taken for a name.
+    """
 
     def __init__(
-        self, path: Path, lines: list[str], verbs: frozenset[str], entries: dict[str, TableEntry]
+        self,
+        path: Path,
+        headings: Collection[str],
+        verbs: Collection[str] = (),
+        *,
+        plain_names: bool = False,
     ) -> None:
         self.path = path
-        self.entries = entries
-        self._lines = lines
-        self._verbs = verbs
+        self._keys = frozenset(headings)
+        self._verbs = frozenset(verbs)
+        self._plain_names = plain_names
+        self._lines = self._read()
+        self._places: dict[str, tuple[int, int]] = {}
+        self._headings: dict[int, Mapping[str, str]] = {}
+        self._statements: dict[int, tuple[TableStatement, ...]] = {}
+        for name, place in self._names():
+            if name in self._places:
+                problem = f"{name} has an entry already, in line {self._places[name][0]}"
+                raise self.error(place[0], problem, "change that one, or remove it")
+            self._places[name] = place
 
-    def error(self, line: int, problem: str, fix: str) -> InputError:
-        """The error for a mistake in a line, to be raised."""
-        return InputError(f"{self.path}:{line}: {problem}; {fix}")
+    @property
+    def names(self) -> Collection[str]:
+        """The names of all entries, in the order of the file."""
+        return self._places.keys()
+
+    def entry(self, name: str) -> TableEntry | None:
+        """What the table says about a name; None when that is nothing.
+
+        Raises InputError for a mistake in the entry or the headings above it.
+        """
+        if name not in self._places:
+            return None
+        line = self._places[name][0]
+        if line not in self._statements:
+            self._statements[line] = self._statements_at(line)
+        return TableEntry(name, line, self.headings(name), self._statements[line])
+
+    def headings(self, name: str) -> Mapping[str, str]:
+        """The headings above a name that has an entry."""
+        return self._headings_at(self._places[name][1])
+
+    def entries(self) -> Iterator[TableEntry]:
+        """All entries, name by name, in the order of the file."""
+        return filter(None, map(self.entry, self._places))
 
     def heading(self, entry: TableEntry, key: str) -> str:
         """The value of a heading that the entry requires."""
         value = entry.headings.get(key)
         if value is None:
             fix = f"write a line '{key}: ...' above it"
-            raise self.error(entry.line, f"{entry.names[0]} has no heading '{key}'", fix)
+            raise self.error(entry.line, f"{entry.name} has no heading '{key}'", fix)
         return value
+
+    def statement(self, entry: TableEntry) -> TableStatement:
+        """What an entry says where it is one statement."""
+        first, *others = entry.statements
+        if others:
+            problem = f"a second statement about {entry.name}"
+            raise self.error(others[0].line, problem, "write one")
+        return first
 
     def number(self, line: int, text: str, least: int, most: int) -> int:
         """A decimal number of a line, from ``least`` to ``most``."""
@@ -89,34 +133,101 @@ class Table:
         fix = f"write a number from {least} to {most}"
         raise self.error(line, f"'{text}' is not a valid number here", fix)
 
-    def statements(self, entry: TableEntry) -> tuple[TableStatement, ...]:
-        """What an entry says, at least one statement."""
-        lines = [(entry.last, entry.own)] if entry.own else []
-        for number, text in enumerate(self._lines[entry.last :], entry.last + 1):
+    def error(self, line: int, problem: str, fix: str = "") -> InputError:
+        """The error for a mistake in a line, to be raised. ``fix``: how an entry is written."""
+        if not fix:
+            fix = f"write NAME VERB ..., with a verb of {', '.join(sorted(self._verbs))}"
+            fix = fix if self._verbs else "an entry of this table is names alone"
+        return InputError(f"{self.path}:{line}: {problem}; {fix}")
+
+    def _read(self) -> list[str]:
+        try:
+            return self.path.read_text(encoding="utf-8").split("\n")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = reason_of(error)
+            message = f"{self.path}: cannot be read: {reason}; reinstall xenassign"
+            raise InputError(message) from None
+
+    def _names(self) -> Iterator[tuple[str, tuple[int, int]]]:
+        """Each name, with its line and that of the last heading above it (0: there is none)."""
+        keys, verbs, heading, inside = self._keys, self._verbs, 0, False
+        for number, line in enumerate(self._lines, 1):
+            if line[:1] in "# \t":  # a comment, indented, or empty
+                if not inside and line.strip()[:1] not in "#":
+                    fix = "name one first"
+                    raise self.error(number, "an indented line has no entry above it", fix)
+                continue
+            words = line.split()
+            inside = words[0][-1] != ":"
+            if not inside:
+                heading = number
+                if words[0][:-1] not in keys:
+                    known = ", ".join(f"'{key}:'" for key in sorted(keys))
+                    fix = f"the headings are {known}"
+                    raise self.error(number, f"unknown heading '{words[0]}'", fix)
+                continue
+            if words[0] in verbs:
+                raise self.error(number, f"'{line}' has no name before the verb")
+            place = (number, heading)
+            for word in words:
+                if word in verbs or word[-1] == ":":
+                    break
+                yield word, place
+
+    def _headings_at(self, last: int) -> Mapping[str, str]:
+        """The headings of a group, from the line of its last (0: there is none)."""
+        if last not in self._headings:
+            found: dict[str, str] = {}
+            for number in range(last, 0, -1):
+                line = self._lines[number - 1]
+                key, _, value = line.partition(":")
+                if key in found:
+                    fix = "write the entries of the first below it"
+                    raise self.error(last, f"'{key}:' has two values", fix)
+                if key in self._keys:
+                    if not value.strip():
+                        raise self.error(number, f"'{key}:' has no value", "write it")
+                    found[key] = value.strip()
+                elif line[:1] not in "#":
+                    break
+            self._headings[last] = found
+        return self._headings[last]
+
+    def _statements_at(self, line: int) -> tuple[TableStatement, ...]:
+        """What is said on a line with names, or indented below it."""
+        own = self._own(line)
+        if not self._verbs:
+            return ()
+        lines = [(line, own)] if own else []
+        for number in range(line + 1, len(self._lines) + 1):
+            text = self._lines[number - 1]
             content = text.strip()
             if not content or content[0] == "#":
                 continue
-            if not text[0].isspace():
+            if text[0].isspace():
+                lines.append((number, content))
+            elif lines or content.split(None, 1)[0][-1] == ":" or self._own(number):
                 break
-            lines.append((number, content))
         if not lines:
-            problem = f"nothing is said about {entry.names[0]}"
-            raise self.error(entry.line, problem, _syntax(self._verbs))
+            name = self._lines[line - 1].split(None, 1)[0]
+            raise self.error(line, f"nothing is said about {name}")
         return tuple(self._statement(number, text) for number, text in lines)
 
-    def statement(self, entry: TableEntry) -> TableStatement:
-        """What an entry says where it is one statement."""
-        first, *others = self.statements(entry)
-        if others:
-            problem = f"a second statement about {entry.names[0]}"
-            raise self.error(others[0].line, problem, "write one")
-        return first
+    def _own(self, line: int) -> str:
+        """The statement on a line at the margin; "" where it has names alone."""
+        text = self._lines[line - 1].rstrip()
+        for start, word in enumerate(text.split()):
+            if word in self._verbs or word.rstrip(":") in self._verbs:
+                return text.split(None, start)[start]
+            if "(" in word or ":" in word or (word.isalpha() and not self._plain_names):
+                raise self.error(line, f"'{word}' is neither a name nor a verb")
+        return ""
 
     def _statement(self, line: int, text: str) -> TableStatement:
         head, _, sentence = text.partition(": ")
         verb, _, rest = head.partition(" ")
         if verb not in self._verbs:
-            raise self.error(line, f"unknown verb '{verb}'", _syntax(self._verbs))
+            raise self.error(line, f"unknown verb '{verb}'")
         if head.endswith(":"):
             raise self.error(line, "no text after the colon", "write it, or remove the colon")
         if "(" not in rest and ")" not in rest:
@@ -148,131 +259,3 @@ def fits(pattern: Sequence[str], text: str) -> bool:
 def table_path(name: str) -> Path:
     """Where the table ``knowledge/NAME.txt`` is in this installation."""
     return directory("knowledge") / f"{name}.txt"
-
-
-def read_table(
-    path: Path, headings: Collection[str], verbs: Collection[str] = (), *, plain_names: bool = False
-) -> Table:
-    """Finds the entries of a table.
-
-    ``verbs``: those of its statements; without any, an entry is its names alone. ``plain_names``:
-    a name can be letters alone (a property, such as ``clocks``). Otherwise it cannot, as no
-    compatible string in use does, so that a misspelt verb is not taken for a name.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = reason_of(error)
-        raise InputError(f"{path}: cannot be read: {reason}; reinstall xenassign") from None
-    table = Table(path, lines, frozenset(verbs), {})
-    _TableReader(table, frozenset(headings), frozenset(verbs), plain_names).read(lines)
-    return table
-
-
-def _syntax(verbs: Collection[str]) -> str:
-    if not verbs:
-        return "an entry of this table is names alone"
-    return f"write NAME VERB ..., with a verb of {', '.join(sorted(verbs))}"
-
-
-class _TableReader:
-    """The state of going through the lines of a table."""
-
-    def __init__(
-        self, table: Table, headings: frozenset[str], verbs: frozenset[str], plain_names: bool
-    ) -> None:
-        self.table = table
-        self.keys = headings
-        self.verbs = verbs
-        self.ends = verbs | {f"{verb}:" for verb in verbs}
-        self.plain_names = plain_names
-        self.headings: dict[str, str] = {}
-        self.grouped = False  # whether the headings have an entry
-        self.names: list[str] = []  # of an entry of which nothing else is read yet
-        self.first = 0  # the line with the first of them
-
-    def read(self, lines: list[str]) -> None:
-        inside = False  # whether an indented line belongs to an entry
-        for number, line in enumerate(lines, 1):
-            if not line or line[0] == "#":
-                continue
-            if line[0] in " \t":
-                content = line.strip()
-                if not content or content[0] == "#":
-                    continue
-                if not inside:
-                    problem = "an indented line has no entry above it"
-                    raise self._error(number, problem, "name one first")
-                if self.names:
-                    self._end(number - 1)
-                continue
-            words = line.split()
-            inside = words[0][-1] != ":"
-            if inside:
-                self._entry(number, line, words)
-            else:
-                self._names_alone()
-                self._heading(number, line)
-        self._names_alone()
-
-    def _error(self, number: int, problem: str, fix: str = "") -> InputError:
-        return self.table.error(number, problem, fix or _syntax(self.verbs))
-
-    def _heading(self, number: int, line: str) -> None:
-        key, _, value = line.partition(":")
-        if key not in self.keys:
-            known = ", ".join(f"'{key}:'" for key in sorted(self.keys))
-            raise self._error(number, f"unknown heading '{key}:'", f"the headings are {known}")
-        if self.grouped:
-            self.headings, self.grouped = {}, False
-        if key in self.headings:
-            fix = "write the entries of the first below it"
-            raise self._error(number, f"'{key}:' has two values", fix)
-        if not value.strip():
-            raise self._error(number, f"'{key}:' has no value", "write it after the colon")
-        self.headings[key] = value.strip()
-
-    def _entry(self, number: int, line: str, words: list[str]) -> None:
-        """A line at the margin that begins with names, and perhaps has a statement about them."""
-        start = 0
-        if not self.ends.isdisjoint(words):
-            while words[start] not in self.ends:
-                start += 1
-            own = line.split(None, start)[start].rstrip()
-            if not start:
-                raise self._error(number, f"'{line}' has no name before the verb")
-            self._names_alone()
-            words = words[:start]
-        for name in words:
-            if ("(" in name or ":" in name) or (name.isalpha() and not self.plain_names):
-                raise self._error(number, f"'{name}' is neither a name nor a verb")
-        self.names += words
-        self.first = self.first or number
-        if start:
-            self._end(number, own)
-
-    def _names_alone(self) -> None:
-        """The names at hand, if there are any, have nothing below them."""
-        if self.names and self.verbs:
-            raise self._error(self.first, f"nothing is said about {self.names[0]}")
-        if self.names:
-            self._end(self.first)
-
-    def _end(self, last: int, own: str = "") -> None:
-        """The entry at hand has all its names, up to this line."""
-        entries, names = self.table.entries, tuple(self.names)
-        if not entries.keys().isdisjoint(names):
-            name = next(name for name in names if name in entries)
-            raise self._repeated(name, entries[name].line)
-        count = len(entries) + len(names)
-        entries.update(
-            dict.fromkeys(names, TableEntry(self.first, names, self.headings, own, last))
-        )
-        if len(entries) < count:
-            raise self._repeated(next(name for name in names if names.count(name) > 1), self.first)
-        self.grouped = True
-        self.names, self.first = [], 0
-
-    def _repeated(self, name: str, line: int) -> InputError:
-        problem = f"{name} has an entry already, in line {line}"
-        return self._error(self.first, problem, "change that one, or remove it")

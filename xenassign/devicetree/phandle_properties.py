@@ -31,7 +31,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
-from xenassign.tables import Table, TableStatement, fits, read_table, table_path
+from xenassign.tables import Table, TableEntry, TableStatement, fits, table_path
 
 __all__ = ["REMAINDER", "PhandleProperty", "PhandleTable", "lookup", "phandle_properties"]
 
@@ -88,16 +88,17 @@ class PhandleTable:
 
     def __init__(self, path: Path) -> None:
         verbs = ("phandle", "no-phandle", "bytes")
-        self._table = read_table(path, ("kind",), verbs, plain_names=True)
-        names = (name for name in self._table.entries if "*" in name)
-        wildcards = [(name, self._rule(name)) for name in names]
+        self._table = Table(path, ("kind",), verbs, plain_names=True)
+        wildcards = map(self._table.entry, (name for name in self._table.names if "*" in name))
+        rules = [(entry.name, self._rule(entry)) for entry in wildcards if entry]
         # a name that is excluded fits no other wildcard
-        self._wildcards = sorted(wildcards, key=lambda wildcard: wildcard[1] is not None)
+        self._wildcards = sorted(rules, key=lambda wildcard: wildcard[1] is not None)
 
     def find(self, name: str) -> PhandleProperty | None:
         """The entry for a property's name; None when it is not known to hold phandles."""
-        if name in self._table.entries and "*" not in name:
-            return self._rule(name)
+        entry = self._table.entry(name)
+        if entry is not None:
+            return self._rule(entry)
         for pattern, rule in self._wildcards:
             if _fits(pattern, name, digits=rule is not None and rule.digits):
                 return rule
@@ -105,7 +106,7 @@ class PhandleTable:
 
     def parallel_bytes(self, name: str) -> int | None:
         """Bytes per entry of a parallel property of numbers; None for any other property."""
-        entry = self._table.entries.get(name)
+        entry = self._table.entry(name)
         statement = self._table.statement(entry) if entry else None
         if statement is None or statement.verb != "bytes":
             return None
@@ -114,31 +115,30 @@ class PhandleTable:
 
     def all(self) -> tuple[PhandleProperty, ...]:
         """All entries that hold phandles: exact names, then wildcards."""
-        exact = [self._rule(name) for name in self._table.entries if "*" not in name]
-        rules = [*exact, *(rule for _, rule in self._wildcards)]
-        return tuple(rule for rule in rules if rule is not None)
+        rules = list(filter(None, map(self._rule, self._table.entries())))
+        return tuple(sorted(rules, key=lambda rule: "*" in rule.pattern))
 
     def excluded(self) -> dict[str, str]:
         """The names that fit a wildcard and hold no phandle, each with reason and source."""
-        said = {name: self._statement(name) for name in self._table.entries}
+        said = {entry.name: self._statement(entry) for entry in self._table.entries()}
         return {name: line.text for name, line in said.items() if line.verb == "no-phandle"}
 
-    def _statement(self, name: str) -> TableStatement:
-        statement = self._table.statement(self._table.entries[name])
+    def _statement(self, entry: TableEntry) -> TableStatement:
+        statement = self._table.statement(entry)
         if not statement.text and statement.verb != "bytes":
             fix = "name the binding after ': '"
-            raise self._table.error(statement.line, f"{name} has no source", fix)
+            raise self._table.error(statement.line, f"{entry.name} has no source", fix)
         return statement
 
-    def _rule(self, name: str) -> PhandleProperty | None:
-        """What the entry with this name says; None for one that holds no phandle."""
-        entry, statement = self._table.entries[name], self._statement(name)
-        if name.count("*") > 1:
-            raise self._table.error(entry.line, f"{name} has two wildcards", "use one '*'")
+    def _rule(self, entry: TableEntry) -> PhandleProperty | None:
+        """What an entry says; None for one that holds no phandle."""
+        statement = self._statement(entry)
+        if entry.name.count("*") > 1:
+            raise self._table.error(entry.line, f"{entry.name} has two wildcards", "use one '*'")
         if statement.verb != "phandle":
             return None
         kind, fields = self._table.heading(entry, "kind"), _fields(self._table, statement)
-        return PhandleProperty(name, kind, **fields, source=statement.text)
+        return PhandleProperty(entry.name, kind, **fields, source=statement.text)
 
 
 def _fits(pattern: str, name: str, *, digits: bool = False) -> bool:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from xenassign.tables import read_table, table_path
+from xenassign.tables import Table, table_path
 
 
 class ClockFrequency(NamedTuple):
@@ -23,16 +23,16 @@ class ClockFrequency(NamedTuple):
 
 def read_clock_frequency(path: Path) -> dict[str, ClockFrequency]:
     """A table of the form of knowledge/clock-frequency.txt, by `compatible` string."""
-    table = read_table(path, ("source",), ("provides", "passes", "takes"))
+    table = Table(path, ("source",), ("provides", "passes", "takes"))
     result: dict[str, ClockFrequency] = {}
-    for compatible, entry in table.entries.items():
+    for entry in table.entries():
         table.heading(entry, "source")
         statement = table.statement(entry)
         names = tuple(word.text for word in statement.words)
         if bool(names) is not (statement.verb == "takes"):
             fix = "write 'provides', 'passes', or 'takes' and the names of the clock"
-            raise table.error(statement.line, f"{compatible} has a verb with other words", fix)
-        result[compatible] = ClockFrequency(statement.verb, names)
+            raise table.error(statement.line, f"{entry.name} has a verb with other words", fix)
+        result[entry.name] = ClockFrequency(statement.verb, names)
     return result
 
 

@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from xenassign.tables import fits, read_table, table_path
+from xenassign.tables import Table, TableEntry, fits, table_path
 
 __all__ = ["DmaKnowledge", "DmaTable", "dma_table", "known"]
 
@@ -37,45 +37,45 @@ class DmaTable:
     """
 
     def __init__(self, path: Path) -> None:
-        self._table = read_table(path, ("dma", "no-dma", "source"))
+        self._table = Table(path, ("dma", "no-dma", "source"))
+        self._wildcards = [(name.split("*"), name) for name in self._table.names if "*" in name]
         self._vendors: dict[str, list[tuple[list[str], str]]] = {}
-        entries = self._table.entries
-        wildcards = [name for name in entries if "*" in name]
-        self._wildcards = sorted(wildcards, key=lambda name: "dma" not in entries[name].headings)
 
     def find(self, compatible: str) -> DmaKnowledge | None:
         """What is known of one string: by its own entry, else by the first wildcard that fits."""
-        if compatible in self._table.entries:
-            return self._statement(compatible)
-        patterns = self._patterns(compatible.partition(",")[0])
-        found = (name for pattern, name in patterns if fits(pattern, compatible))
-        name = next(found, None)
-        return self._statement(name) if name else None
+        entry = self._table.entry(compatible)
+        if entry is None:
+            patterns = self._patterns(compatible.partition(",")[0])
+            fitting = (name for pattern, name in patterns if fits(pattern, compatible))
+            entry = self._table.entry(next(fitting, ""))
+        return self._statement(entry) if entry else None
 
     def all(self) -> tuple[DmaKnowledge, ...]:
         """All statements, masters first."""
-        statements = map(self._statement, self._table.entries)
+        statements = map(self._statement, self._table.entries())
         return tuple(sorted(statements, key=lambda statement: not statement.master))
 
     def _patterns(self, vendor: str) -> list[tuple[list[str], str]]:
-        """The wildcards that a string of this vendor can fit, in their order."""
+        """The wildcards that a string of this vendor can fit: masters first, as in the file."""
         if vendor not in self._vendors:
-            patterns = ((name.split("*"), name) for name in self._wildcards)
-            self._vendors[vendor] = [
+            start = f"{vendor},"
+            patterns = [
                 (pattern, name)
-                for pattern, name in patterns
-                if "," not in pattern[0] or pattern[0].startswith(f"{vendor},")
+                for pattern, name in self._wildcards
+                if "," not in pattern[0] or pattern[0].startswith(start)
             ]
+            headings = self._table.headings
+            patterns.sort(key=lambda wildcard: "dma" not in headings(wildcard[1]))
+            self._vendors[vendor] = patterns
         return self._vendors[vendor]
 
-    def _statement(self, name: str) -> DmaKnowledge:
-        entry = self._table.entries[name]
+    def _statement(self, entry: TableEntry) -> DmaKnowledge:
         master = "dma" in entry.headings
         if master and "no-dma" in entry.headings:
-            fix = "begin a new group for one of them"
-            raise self._table.error(entry.line, f"{name} is below 'dma:' and 'no-dma:'", fix)
+            problem = f"{entry.name} is below 'dma:' and 'no-dma:'"
+            raise self._table.error(entry.line, problem, "begin a new group for one of them")
         evidence = self._table.heading(entry, "dma" if master else "no-dma")
-        return DmaKnowledge(name, master, evidence, self._table.heading(entry, "source"))
+        return DmaKnowledge(entry.name, master, evidence, self._table.heading(entry, "source"))
 
 
 @lru_cache(maxsize=1)

@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from xenassign.tables import read_table, table_path
+from xenassign.tables import Table, table_path
 
 __all__ = ["DmaWidth", "dma_widths", "read_dma_widths", "width"]
 
@@ -30,13 +30,13 @@ class DmaWidth(NamedTuple):
 
 def read_dma_widths(path: Path) -> dict[str, DmaWidth]:
     """A table of the form of knowledge/dma-widths.txt, by `compatible` string."""
-    table = read_table(path, ("driver",), ("bits",))
+    table = Table(path, ("driver",), ("bits",))
     widths: dict[str, DmaWidth] = {}
-    for compatible, entry in table.entries.items():
+    for entry in table.entries():
         statement, driver = table.statement(entry), table.heading(entry, "driver")
         text = " ".join(word.text for word in statement.words)
         bits = table.number(statement.line, text, 24, 39)
-        widths[compatible] = DmaWidth(compatible, bits, driver)
+        widths[entry.name] = DmaWidth(entry.name, bits, driver)
     return widths
 
 

@@ -24,7 +24,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from xenassign.tables import TableEntry, TableStatement, fits, read_table, table_path
+from xenassign.tables import Table, TableEntry, TableStatement, fits, table_path
 
 __all__ = ["DriverNeeds", "DriverTable", "Need", "driver_needs", "need", "needs"]
 
@@ -70,49 +70,48 @@ class DriverTable:
     """
 
     def __init__(self, path: Path) -> None:
-        self._table = read_table(path, ("driver", "binding"), ("needs", "uses", "as"))
+        self._table = Table(path, ("driver", "binding"), ("needs", "uses", "as"))
         self._usual: dict[str, str] = {}
-        self._parsed: dict[int, DriverNeeds] = {}
+        self._parsed: dict[tuple[TableStatement, ...], DriverNeeds] = {}
         self._usual = {need.property: need.without for need in self._set(_USUAL)}
 
     def find(self, compatible: str) -> DriverNeeds | None:
         """What the driver of one string needs; None when nothing is known."""
-        entry = self._table.entries.get(compatible)
+        entry = self._table.entry(compatible)
         if entry is None or compatible.startswith("@"):
             return None
-        if entry.line not in self._parsed:
+        if entry.statements not in self._parsed:
             own = self._needs(entry)
             properties = {need.property for need in own}
             common = [need for need in self._set(_EVERY) if need.property not in properties]
             driver = self._table.heading(entry, "driver")
             binding = self._table.heading(entry, "binding")
-            self._parsed[entry.line] = DriverNeeds(driver, binding, (*own, *common))
-        return self._parsed[entry.line]
+            self._parsed[entry.statements] = DriverNeeds(driver, binding, (*own, *common))
+        return self._parsed[entry.statements]
 
     def all(self) -> dict[str, DriverNeeds]:
         """All entries, by `compatible` string."""
-        for name in self._table.entries:
-            self._set(name)  # those that nothing refers to have mistakes, too
-        found = {string: self.find(string) for string in self._table.entries}
+        for name in self._table.names:
+            if name.startswith("@"):
+                self._set(name)  # it has mistakes even where nothing refers to it
+        found = {string: self.find(string) for string in self._table.names}
         return {string: known for string, known in found.items() if known is not None}
 
     def _set(self, name: str) -> tuple[Need, ...]:
-        entry = self._table.entries.get(name)
+        entry = self._table.entry(name)
         return self._needs(entry) if entry else ()
 
     def _needs(self, entry: TableEntry) -> tuple[Need, ...]:
         """The needs that the lines of an entry state, those of its sets in their place."""
         needs: list[Need] = []
         spoken: set[tuple[str, str | None]] = set()
-        for statement in self._table.statements(entry):
-            if statement.verb == "as":
-                stated = self._of_sets(entry, statement)
-            else:
-                stated = self._stated(statement)
+        for statement in entry.statements:
+            of_set = statement.verb == "as"
+            stated = self._of_sets(entry, statement) if of_set else self._stated(statement)
             for need in stated:
                 keys = {(need.property, name) for name in need.names or (None,)}
                 if spoken & keys:
-                    problem = f"{entry.names[0]} has two statements about {need.property}"
+                    problem = f"{entry.name} has two statements about {need.property}"
                     fix = "state each property and name once"
                     raise self._table.error(statement.line, problem, fix)
                 spoken |= keys
@@ -122,7 +121,7 @@ class DriverTable:
     def _of_sets(self, entry: TableEntry, statement: TableStatement) -> list[Need]:
         needs: list[Need] = []
         for word in statement.words:
-            known = self._table.entries.get(word.text)
+            known = self._table.entry(word.text)
             if known is None or known.line >= entry.line or not word.text.startswith("@"):
                 fix = "define it above with a line that begins with its name"
                 raise self._table.error(statement.line, f"unknown set '{word.text}'", fix)
@@ -162,12 +161,17 @@ def driver_needs() -> DriverTable:
     return DriverTable(table_path("driver-needs"))
 
 
+@lru_cache(maxsize=8192)
+def _needs_of_string(compatible: str) -> DriverNeeds | None:
+    return driver_needs().find(compatible)
+
+
 def needs(compatible: Sequence[str]) -> DriverNeeds | None:
     """What the driver of a node with this `compatible` list needs (most specific string first).
 
     The first string about which something is known decides, as it decides which driver binds.
     """
-    found = map(driver_needs().find, compatible)
+    found = map(_needs_of_string, compatible)
     return next((known for known in found if known is not None), None)
 
 

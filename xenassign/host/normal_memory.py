@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from xenassign.tables import read_table, table_path
+from xenassign.tables import Table, table_path
 
 
 class NormalMemory(NamedTuple):
@@ -23,14 +23,14 @@ class NormalMemory(NamedTuple):
 
 def read_normal_memory(path: Path) -> dict[str, NormalMemory]:
     """A table of the form of knowledge/normal-memory.txt, by `compatible` string."""
-    table = read_table(path, ("driver",), ("memory",))
+    table = Table(path, ("driver",), ("memory",))
     result: dict[str, NormalMemory] = {}
-    for compatible, entry in table.entries.items():
+    for entry in table.entries():
         statement = table.statement(entry)
         if statement.words or not statement.text:
             fix = "write 'memory: the picture'"
-            raise table.error(statement.line, f"{compatible} does not say what is mapped", fix)
-        result[compatible] = NormalMemory(statement.text, table.heading(entry, "driver"))
+            raise table.error(statement.line, f"{entry.name} does not say what is mapped", fix)
+        result[entry.name] = NormalMemory(statement.text, table.heading(entry, "driver"))
     return result
 
 
