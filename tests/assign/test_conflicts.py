@@ -167,7 +167,7 @@ def test_both_sides_and_what_resolves_it_are_named(tree: Tree) -> None:
     assert not files
     assert refusals == [
         "error: p.dtb: /soc/line@34001000 (of a) and /soc/line@34002000 (of b) have the same INTID"
-        " 41; give both devices to one domain [XA004]"
+        " 41; assign both devices to one domain [XA004]"
     ]
 
 

@@ -53,7 +53,7 @@ def test_explain_takes_a_code_in_any_case(invoke: Invoke) -> None:
     assert done.exit_code == 0
     assert done.output.startswith("XA401 (unprotected-dma-master): ")
     assert "What Xen does: " in done.output
-    assert "To mend it: " in done.output
+    assert "Fix: " in done.output
 
 
 def test_explain_of_an_unknown_code_fails(invoke: Invoke) -> None:

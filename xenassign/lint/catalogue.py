@@ -59,7 +59,7 @@ def describe(rule: Rule) -> str:
         *_shown(page.example),
         *([_filled(page.note), ""] if page.note else []),
         *_finder(page.example),
-        _filled(f"To mend it: {page.fix}."),
+        _filled(f"Fix: {page.fix}."),
         "",
         _filled(f"Source: {page.source}"),
     ]
@@ -134,7 +134,7 @@ def index() -> str:
         if rule.code[2] != family:
             family = rule.code[2]
             lines += [*([""] if lines[-1] else []), f"## {_FAMILIES[family]}", ""]
-            lines += ["| code | name | what | severity | effect |", "|---|---|---|---|---|"]
+            lines += ["| code | name | title | severity | effect |", "|---|---|---|---|---|"]
         link = f"[{rule.code}]({rule.code}.md)"
         lines.append(f"| {link} | {rule.name} | {rule.title} | {rule.severity} | {rule.effect} |")
     return "\n".join(lines) + "\n"

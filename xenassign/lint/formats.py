@@ -155,7 +155,7 @@ def _sarif_rule(rule: Rule) -> dict[str, Any]:
         "name": rule.name,
         "shortDescription": {"text": rule.title},
         "fullDescription": {"text": rule.why},
-        "help": {"text": f"{rule.why}\n\nTo mend it: {rule.fix}."},
+        "help": {"text": f"{rule.why}\n\nFix: {rule.fix}."},
         "defaultConfiguration": {"level": rule.severity},
         "properties": {"effect": rule.effect, "routes": list(rule.routes)},
     }
