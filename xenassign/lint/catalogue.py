@@ -136,7 +136,8 @@ def index() -> str:
             lines += [*([""] if lines[-1] else []), f"## {_FAMILIES[family]}", ""]
             lines += ["| code | name | title | severity | effect |", "|---|---|---|---|---|"]
         link = f"[{rule.code}]({rule.code}.md)"
-        lines.append(f"| {link} | {rule.name} | {rule.title} | {rule.severity} | {rule.effect} |")
+        cells = (link, f"`{rule.name}`", rule.title, rule.severity, rule.effect)
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
