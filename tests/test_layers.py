@@ -21,13 +21,9 @@ ORDER = (
 
 #: Imports against the order that are still to be removed: (module, imported module).
 PENDING = {
-    ("checks/live_tree.py", "plan.placement"),
-    ("checks/msi.py", "plan.placement"),
-    ("lint/session.py", "outputs.domain.files"),
     ("plan/decide.py", "outputs.attach.decide"),
     ("plan/plan.py", "outputs.attach.decide"),
     ("request/base_cfg.py", "plan.plan"),
-    ("request/system_request.py", "outputs.imagebuilder.decide"),
     ("system/system.py", "outputs.boot.decide"),
     ("system/system.py", "outputs.imagebuilder.decide"),
 }

@@ -12,7 +12,7 @@ import pytest
 
 from tests.wording import Wording
 from xenassign.errors import OutputError
-from xenassign.outputs.domain.files import write
+from xenassign.files import write
 
 NEW = {"d.dtb": b"new blob", "d.cfg": b"new text", "d.json": b"{}"}
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from xenassign.devicetree.tree import Tree
-from xenassign.outputs.domain.files import write
+from xenassign.files import write
 from xenassign.outputs.hosts import GeneratedHosts, generate_hosts
 from xenassign.outputs.report.hosts import SCHEMA, common_files, differ, per_host, show, to_data
 from xenassign.outputs.report.plan_json import to_json

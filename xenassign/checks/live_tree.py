@@ -12,12 +12,12 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from xenassign.checks.scope import Scope
+from xenassign.devicetree.spans import Span
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.findings import Finding, rule, some
 from xenassign.host.device import HostDevice
 from xenassign.host.gic import usable_gics
 from xenassign.host.platform import Platform
-from xenassign.plan.placement import pages
 from xenassign.request.request import Request
 from xenassign.xen.board import Board
 from xenassign.xen.iommu import Iommus
@@ -99,9 +99,9 @@ def _neighbours(board: Board, scope: Scope, device: HostDevice) -> Iterator[Find
     dom0 = board.platform.dom0_tree
     others: dict[str, Node] = {}
     for block in device.blocks:
-        first, size = pages(block)
+        pages = Span(block.address, block.end).rounded()
         for lost in dom0.lost if dom0 is not None else ():
-            if lost.address is not None and 0 <= lost.address - first < size:
+            if lost.address is not None and pages.holds(lost.address):
                 names = ", ".join(lost.names)
                 message = f"{device.path}: Xen took {lost.path} ({names}) out of dom0's tree, at"
                 message += f" {lost.address:#x}, in a page of the device"

@@ -9,11 +9,11 @@ from xenassign.checks.regions import Region
 from xenassign.checks.scope import Scope
 from xenassign.devicetree.addresses import Block, is_pci
 from xenassign.devicetree.references import property_references
+from xenassign.devicetree.spans import Span
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule
 from xenassign.host.device import HostDevice
 from xenassign.host.msi import Frame, bypassed_doorbells
-from xenassign.plan.placement import pages
 from xenassign.xen.board import Board
 from xenassign.xen.iommu import Protection
 from xenassign.xen.layout import MIB, Guest, memory_limit
@@ -135,17 +135,16 @@ def mapped_frames(
 
 def _mapped(board: Board, path: str, blocks: tuple[Block, ...]) -> Iterator[Finding]:
     for block in blocks:
-        start, size = pages(block)
-        frame = touched(board.msi_frames, start, size)
+        pages = Span(block.address, block.end).rounded()
+        frame = touched(board.msi_frames, pages)
         if frame is not None:
-            message = f"the pages {start:#x}-{start + size:#x} of {path} hold {described(frame)}"
+            message = f"the pages {pages} of {path} hold {described(frame)}"
             yield FRAME_MAPPED(message, node=path, prop="reg")
 
 
-def touched(frames: tuple[Frame, ...], start: int, size: int) -> Frame | None:
+def touched(frames: tuple[Frame, ...], pages: Span) -> Frame | None:
     """The first frame of which a part lies in whole pages."""
-    end = start + size
-    return next((f for f in frames if start < f.end and f.address < end), None)
+    return next((frame for frame in frames if pages.overlaps(Span(frame.address, frame.end))), None)
 
 
 def described(frame: Frame) -> str:

@@ -78,7 +78,7 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
       xenassign generate -c xenassign.toml -o out
     """
     from xenassign.errors import UsageError
-    from xenassign.outputs.domain.files import write
+    from xenassign.files import write
     from xenassign.outputs.hosts import Wanted, build, told
     from xenassign.outputs.report import hosts as boards
     from xenassign.outputs.system_files import HOST_TREE

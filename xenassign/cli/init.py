@@ -30,9 +30,9 @@ def command(
     Example:
       xenassign init board.dtb -o xenassign.toml
     """
+    from xenassign.files import write
     from xenassign.host.load import read_host
     from xenassign.host.platform import read_platform
-    from xenassign.outputs.domain.files import write
     from xenassign.outputs.starter import starter
     from xenassign.plan.assess import assess
     from xenassign.xen.releases import release

@@ -13,10 +13,9 @@ from xenassign.xen.releases import DEFAULT, RELEASES
 
 if TYPE_CHECKING:
     from xenassign.devicetree.tree import Tree
-    from xenassign.outputs.imagebuilder.decide import ImageBuilderRequest
     from xenassign.request.boot_request import BootRequest
     from xenassign.request.request import Request
-    from xenassign.request.system_request import SystemRequest
+    from xenassign.request.system_request import ImageBuilderRequest, SystemRequest
 
 #: ``request.request.ALIGNMENTS``, which takes too long to import for --help of other commands.
 ALIGNMENTS = ("page", "natural", "64k", "2m")
@@ -373,7 +372,7 @@ def _check_boot(said: BootRequest) -> None:
 def _imagebuilder(asked: Mapping[str, Any]) -> ImageBuilderRequest | None:
     """The request for ImageBuilder, or None. Raises InputError."""
     from xenassign.formats.imagebuilder_cfg import read_file
-    from xenassign.outputs.imagebuilder.decide import ImageBuilderRequest
+    from xenassign.request.system_request import ImageBuilderRequest
 
     base = asked["imagebuilder_base"]
     if base is None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from xenassign.checks.live_tree import choice_of_driver, choices_of_nodes
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import InputError, UsageError
+from xenassign.files import replace_files
 from xenassign.findings import ROUTES
 from xenassign.formats.xlcfg import encode
 from xenassign.host.load import read_host
@@ -137,7 +138,6 @@ class Session:
     def fix(self, write: bool) -> str:
         """The diff of what is mechanical; with ``write`` the files are changed, all or none."""
         from xenassign.lint import fixes
-        from xenassign.outputs.domain.files import replace_files
 
         findings = self.report().findings
         shown, changed = [], {}

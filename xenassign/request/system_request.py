@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from xenassign.errors import UsageError
-from xenassign.outputs.imagebuilder.decide import ImageBuilderRequest
+from xenassign.formats.imagebuilder_cfg import BashConfig
 from xenassign.request.boot_request import BootRequest
 from xenassign.request.request import Request
 
@@ -18,6 +18,12 @@ class Allowance(NamedTuple):
     code: str
     nodes: tuple[str, ...]
     reason: str
+
+
+class ImageBuilderRequest(NamedTuple):
+    """That files for ImageBuilder are wanted. ``base``: the user's configuration to put them in."""
+
+    base: BashConfig | None
 
 
 @dataclass(frozen=True, slots=True)

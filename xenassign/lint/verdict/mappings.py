@@ -13,7 +13,7 @@ from typing import NamedTuple
 from xenassign.checks.msi import FRAME_MAPPED, described, touched
 from xenassign.devicetree.addresses import registers
 from xenassign.devicetree.places import Place
-from xenassign.devicetree.spans import PAGE_SIZE
+from xenassign.devicetree.spans import PAGE_SIZE, Span
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, Rule, rule
 from xenassign.host.device import is_device
@@ -142,7 +142,7 @@ def _msi_frames(claims: Sequence[Claim], platform: Platform) -> Iterator[Finding
     """Pages with an MSI frame, whoever else's they are."""
     known = frames(platform)
     for claim in claims if known else ():
-        frame = touched(known, claim.entry.host, claim.entry.size)
+        frame = touched(known, Span.sized(claim.entry.host, claim.entry.size))
         if frame is not None:
             yield claim.at_host(FRAME_MAPPED, f"{claim.text()} holds {described(frame)}")
 

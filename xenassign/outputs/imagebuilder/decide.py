@@ -49,12 +49,6 @@ _ROOM_MARK = 12
 DTB, PATHS = "DOMU_PASSTHROUGH_DTB", "DOMU_PASSTHROUGH_PATHS"
 
 
-class ImageBuilderRequest(NamedTuple):
-    """That files for ImageBuilder are wanted. ``base``: the user's configuration to put them in."""
-
-    base: BashConfig | None
-
-
 class Command(NamedTuple):
     """A U-Boot command, and why."""
 
