@@ -8,7 +8,7 @@ MDIO bus, ports, partitions) only describe; they are copied.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
 from xenassign.checks.port_links import cut_links
@@ -47,10 +47,20 @@ class Scope(NamedTuple):
         return node not in self.members and node not in self.elsewhere
 
 
-def scope(
-    platform: Platform, requested: list[Node], elsewhere: frozenset[Node] = frozenset()
-) -> Scope:
-    """Gathers the subtrees of the requested nodes."""
+def scopes(platform: Platform, domains: Iterable[Collection[Node]]) -> tuple[Scope, ...]:
+    """Those of the domains of one system, by the nodes that are requested for each."""
+    alone = [scope(platform, requested) for requested in domains]
+    return tuple(
+        own._replace(
+            elsewhere=frozenset[Node]().union(*(s.members for s in alone if s is not own))
+            - own.members
+        )
+        for own in alone
+    )
+
+
+def scope(platform: Platform, requested: Collection[Node]) -> Scope:
+    """The scope of the only domain: the subtrees of the requested nodes."""
     wanted = frozenset(requested)
     requested = sorted(requested, key=lambda node: node.offset)  # the order of -d is of no account
     roots = [n for n in requested if not any(above in wanted for above in n.ancestors())]
@@ -80,7 +90,6 @@ def scope(
         tuple(left_out),
         frozenset(inner),
         cut,
-        elsewhere - members.keys(),
     )
 
 

@@ -88,15 +88,13 @@ class Judgement(NamedTuple):
     findings: tuple[Finding, ...]
 
 
-def judge_request(
-    board: Board, resolved: Resolved, elsewhere: frozenset[Node] = frozenset()
-) -> Judgement:
+def judge_request(board: Board, resolved: Resolved, inside: Scope | None = None) -> Judgement:
     """Everything that can refuse a request. Raises UsageError where an option can't be meant.
 
-    ``elsewhere``: the nodes that other domains of the system get (``Scope``).
+    ``inside``: the scope, of a domain that is not the only one.
     """
     platform, request, requested = board.platform, resolved.request, [*resolved.devices]
-    inside = scope(platform, requested, elsewhere)
+    inside = inside or scope(platform, requested)
     _check_assigned(inside, resolved)
     named, allowed = resolved.forced, resolved.shared
     gic = platform.gic.version if platform.gic else 3
@@ -174,16 +172,16 @@ def decide(tree: Tree, request: Request, platform: Platform | None = None) -> Do
 def decide_on(
     board: Board,
     resolved: Resolved,
-    elsewhere: frozenset[Node] = frozenset(),
+    inside: Scope | None = None,
     between: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
 ) -> DomainPlan:
     """The same for a board that was read before, with the release and drivers of the request.
 
-    ``elsewhere``: the nodes that other domains of the system get (``Scope``). ``between``:
-    by host path what was accepted of pages that another domain has too.
+    ``inside``: the scope, of a domain that is not the only one. ``between``: by host path what was
+    accepted of pages that another domain has too.
     """
     tree, request = board.platform.tree, resolved.request
-    judged = judge_request(board, resolved, elsewhere)
+    judged = judge_request(board, resolved, inside)
     inside, placement, firmware = judged.inside, judged.placement, judged.firmware
     mapped_nodes = frozenset(region.node for region in judged.regions)
     edits = edits_by_node(inside, resolved.edits)
@@ -229,6 +227,7 @@ def decide_on(
     made = DomainPlan(
         request=request,
         called=resolved.devices,
+        scope=inside,
         host_file=tree.file,
         model=board.platform.model,
         devices=devices,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping as Table
 from typing import NamedTuple
 
+from xenassign.checks.scope import Scope
 from xenassign.devicetree.addresses import Block
 from xenassign.devicetree.cells import DEFAULT_CELLS
 from xenassign.devicetree.draft import DraftNode
@@ -169,7 +170,8 @@ class MemoryLimit(NamedTuple):
 class DomainPlan(NamedTuple):
     """Everything that was decided about a domain.
 
-    ``called``: the requested nodes, in order, each with what the user called it.
+    ``scope``: what of the host is the domain's. ``called``: the requested nodes, in order, each
+    with what the user called it.
     ``regions`` are the pages that the devices need beside their registers. ``tree`` is the partial
     device tree, ``marks`` the host nodes to mark, ``memory_mb_max`` the
     most memory in MiB that leaves every mapping free of RAM, ``memory_limit`` what keeps it from
@@ -182,6 +184,7 @@ class DomainPlan(NamedTuple):
     """
 
     request: Request
+    scope: Scope
     called: Table[Node, str]
     host_file: str
     model: str

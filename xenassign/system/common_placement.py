@@ -11,8 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import NamedTuple
 
-from xenassign.checks.scope import scope
-from xenassign.devicetree.tree import Node
+from xenassign.checks.scope import Scope, scopes
 from xenassign.errors import UsageError
 from xenassign.plan.decide import judge_request
 from xenassign.plan.placement import Claimant
@@ -59,7 +58,7 @@ class _Host:
     """A board while its addresses are sought. ``fixed``: what ``auto`` does not place.
 
     ``pinned``: by domain the pins of the lock; ``places``: what ``auto`` placed last. ``paths``: by
-    domain and name of a device or region. ``members``: by domain the nodes that it has.
+    domain and name of a device or region. ``scopes``: by domain.
     """
 
     asked: HostRequest
@@ -70,13 +69,11 @@ class _Host:
     fixed: _Places = field(default_factory=dict)
     places: _Places = field(default_factory=dict)
     paths: dict[tuple[str, str], str] = field(default_factory=dict)
-    members: dict[str, frozenset[Node]] = field(default_factory=dict)
+    scopes: dict[str, Scope] = field(default_factory=dict)
 
     def place(self, one: Resolved) -> tuple[_Places, bool]:
         """(where the blocks of a domain are, whether all have a place)."""
-        others = (nodes for name, nodes in self.members.items() if name != one.name)
-        elsewhere = frozenset[Node]().union(*others)
-        judged = judge_request(self.board, one, elsewhere)
+        judged = judge_request(self.board, one, self.scopes[one.name])
         names = self.names.setdefault(one.name, Names(one.devices))
         found: _Places = {}
         wanted = 0
@@ -142,8 +139,9 @@ def _locked(one: HostRequest, pins: Pins) -> HostRequest:
 def _settle_fixed(host: _Host) -> bool:
     """Finds what has a place whatever ``auto`` does; whether something has not."""
     every = True
-    for one in host.system.domains:
-        host.members[one.name] = scope(host.system.platform, [*one.devices]).members
+    domains = host.system.domains
+    of_each = scopes(host.system.platform, [one.devices for one in domains])
+    host.scopes = {one.name: own for one, own in zip(domains, of_each, strict=True)}
     for one in host.system.domains:
         found, all_placed = host.place(one.asking(avoid=_EVERYTHING, pins=()))
         host.fixed.update(found)

@@ -20,8 +20,8 @@ from xenassign.checks.conflicts import (
     between,
     told_apart,
 )
-from xenassign.checks.scope import Scope, scope
-from xenassign.devicetree.tree import Node, Tree
+from xenassign.checks.scope import scopes
+from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
 from xenassign.findings import Finding, errors, some
 from xenassign.host.platform import Platform, read_platform
@@ -84,16 +84,9 @@ def decide_resolved(system: ResolvedSystem) -> SystemPlan:
     request, platform = system.request, system.platform
     first, tree = request.domains[0], platform.tree
     board = read_board(platform, first.release, first.drivers)
-    scopes = [scope(platform, [*domain.devices]) for domain in system.domains]
-    elsewhere = []
-    plans = []
-    for number, domain in enumerate(system.domains):
-        others = (other.members for n, other in enumerate(scopes) if n != number)
-        elsewhere.append(frozenset[Node]().union(*others))
-        plans.append(decide_on(board, domain, elsewhere[number]))
-    holdings = [
-        h for plan, s in zip(plans, scopes, strict=True) for h in holdings_of(board, plan, s)
-    ]
+    own = scopes(platform, [domain.devices for domain in system.domains])
+    plans = [decide_on(board, *each) for each in zip(system.domains, own, strict=True)]
+    holdings = [held for plan in plans for held in holdings_of(board, plan)]
     shared = between(holdings)
     twice = {conflict.sides for conflict in shared if conflict.rule in (TWICE, NESTED)}
     # What two domains have both is told once, not for its interrupts and streams again.
@@ -103,7 +96,7 @@ def decide_resolved(system: ResolvedSystem) -> SystemPlan:
     shared = [c for c in shared if c.rule is not PAGES or c.domains not in both]
     found = [
         *shared,
-        *_supplies(tree, plans, scopes),
+        *_supplies(tree, plans),
         *firmware,
         *_memory(platform, system.domains),
     ]
@@ -111,7 +104,7 @@ def decide_resolved(system: ResolvedSystem) -> SystemPlan:
     accepted = _accepted_pages(conflicts)
     for number, domain in enumerate(system.domains):
         if domain.name in accepted:  # Its tree tells the lint.
-            plans[number] = decide_on(board, domain, elsewhere[number], accepted[domain.name])
+            plans[number] = decide_on(board, domain, own[number], accepted[domain.name])
     boot = decide_boot(platform, request.boot, plans)
     builder = request.imagebuilder
     made = decide_imagebuilder(plans, builder.base) if builder is not None else None
@@ -131,9 +124,9 @@ def _check_codes(system: ResolvedSystem) -> None:
         raise UsageError(*wrong)
 
 
-def holdings_of(board: Board, plan: DomainPlan, inside: Scope) -> Iterator[Holding]:
+def holdings_of(board: Board, plan: DomainPlan) -> Iterator[Holding]:
     """What a plan gives its domain of the host."""
-    roots = {root: root.path for root in inside.roots}
+    roots = {root: root.path for root in plan.scope.roots}
     for device in plan.devices:
         root = next(roots[n] for n in device.host.node.lineage() if n in roots)
         yield Holding(
@@ -152,14 +145,14 @@ def holdings_of(board: Board, plan: DomainPlan, inside: Scope) -> Iterator[Holdi
         yield Holding(plan.name, f"static memory at {base:#x}", None, "", ((base, size),))
 
 
-def _supplies(tree: Tree, plans: list[DomainPlan], scopes: list[Scope]) -> Iterator[Conflict]:
+def _supplies(tree: Tree, plans: list[DomainPlan]) -> Iterator[Conflict]:
     """What a domain's devices name and another domain has, a line a provider.
 
     A supply that the other can switch off is an error; what the device does without a warning.
     """
     for needs in plans:
-        switched = _by_owner(tree, needs, plans, scopes, _kept(needs), asks_firmware=True)
-        lost = _by_owner(tree, needs, plans, scopes, _dropped(needs), asks_firmware=False)
+        switched = _by_owner(tree, needs, plans, _kept(needs), asks_firmware=True)
+        lost = _by_owner(tree, needs, plans, _dropped(needs), asks_firmware=False)
         for (driver, provider), found in switched.items():
             kinds, users = _parted(found)
             what = f"is the {' and '.join(sorted(kinds))} of {some(users)} (of {needs.name})"
@@ -196,7 +189,6 @@ def _by_owner(
     tree: Tree,
     needs: DomainPlan,
     plans: list[DomainPlan],
-    scopes: list[Scope],
     uses: _Uses,
     *,
     asks_firmware: bool,
@@ -206,13 +198,12 @@ def _by_owner(
     ``asks_firmware``: a domain has what the firmware drives that it talks to.
     """
     found: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
-    own = next(inside for plan, inside in zip(plans, scopes, strict=True) if plan is needs)
     for provider, kind, user in uses:
-        if own.has(tree.find(provider)):
+        if needs.scope.has(tree.find(provider)):
             continue
-        for other, inside in zip(plans, scopes, strict=True):
+        for other in plans:
             by_firmware = any(within(provider, path) for path in other.firmware)
-            has = inside.has(tree.find(provider)) or (asks_firmware and by_firmware)
+            has = other.scope.has(tree.find(provider)) or (asks_firmware and by_firmware)
             if other is not needs and has:
                 found[other.name, provider].append((kind, user))
     return found
