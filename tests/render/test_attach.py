@@ -11,7 +11,7 @@ import pytest
 
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.tree import Tree
-from xenassign.outputs.domain.files import ENDINGS
+from xenassign.outputs.domain.write import ENDINGS
 from xenassign.plan.plan import DomainPlan
 
 from ..corpus import judges

@@ -25,8 +25,8 @@ from xenassign.lint.verdict.domain_node import NO_CPUS, NO_MEMORY
 from xenassign.lint.verdict.host_overlays import marks
 from xenassign.outputs.attach import check as attach_overlay
 from xenassign.outputs.boot import host_changes
-from xenassign.outputs.domain.files import render
 from xenassign.outputs.domain.overlay import domain_node as domain_overlay
+from xenassign.outputs.domain.write import render
 from xenassign.outputs.system_files import render_system
 from xenassign.plan.decide import decide_on
 from xenassign.plan.plan import DomainPlan

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding
-from xenassign.outputs.domain.files import ENDINGS
+from xenassign.outputs.domain.write import ENDINGS
 from xenassign.outputs.generated import generate_resolved
 from xenassign.outputs.report import hosts as rendering
 from xenassign.outputs.system_files import NAMES
