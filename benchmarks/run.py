@@ -38,7 +38,7 @@ from xenassign.devicetree.blob import read_blob  # noqa: E402
 from xenassign.host.platform import read_platform  # noqa: E402
 from xenassign.outputs.generated import generate, generate_system  # noqa: E402
 from xenassign.outputs.report.plan_json import inspect  # noqa: E402
-from xenassign.plan.assess import assess  # noqa: E402
+from xenassign.planning.assess import assess  # noqa: E402
 from xenassign.request.request import Request  # noqa: E402
 from xenassign.request.system_request import SystemRequest  # noqa: E402
 from xenassign.xen.releases import DEFAULT, release  # noqa: E402

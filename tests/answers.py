@@ -9,7 +9,7 @@ from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.blob_writer import to_blob
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.findings import Finding
-from xenassign.plan.plan import DomainPlan
+from xenassign.planning.plan import DomainPlan
 
 
 class Answer(Protocol):

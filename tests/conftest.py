@@ -20,8 +20,8 @@ import pytest
 from xenassign.devicetree.blob import read_blob, read_blob_file
 from xenassign.devicetree.tree import Tree
 from xenassign.outputs import generated as generating
-from xenassign.plan.decide import decide
-from xenassign.plan.plan import DomainPlan
+from xenassign.planning.decide import decide
+from xenassign.planning.plan import DomainPlan
 from xenassign.request.request import (
     Accepted,
     Request,

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from xenassign.devicetree.blob import read_blob_file
 from xenassign.outputs.generated import generate_system
-from xenassign.plan.plan import DomainPlan
+from xenassign.planning.plan import DomainPlan
 from xenassign.request.project import Project, read_project
 from xenassign.xen.releases import release
 

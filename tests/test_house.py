@@ -21,17 +21,17 @@ TABLES = {
 #: Modules still to be split, and functions still to be shortened.
 LONG_MODULES = {
     "cli/options.py",
-    "lint/verdict/dom0less.py",
-    "lint/verdict/domain_node.py",
-    "lint/verdict/domcfg.py",
-    "plan/guest_tree/build.py",
-    "plan/guest_tree/suppliers.py",
+    "linting/verdict/dom0less.py",
+    "linting/verdict/domain_node.py",
+    "linting/verdict/domcfg.py",
+    "planning/guest_tree/build.py",
+    "planning/guest_tree/suppliers.py",
 }
 LONG_FUNCTIONS = {
     "cli/generate.py command",
     "cli/lint.py command",
-    "plan/decide.py decide_on",
-    "plan/decide.py judge_request",
+    "planning/decide.py decide_on",
+    "planning/decide.py judge_request",
 }
 
 #: Names of several modules: one subject at several layers, or the parallel files of outputs/*/.

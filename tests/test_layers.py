@@ -12,18 +12,18 @@ ORDER = (
     "formats",
     "request",
     "checks",
-    "plan",
+    "planning",
     "system",
-    "lint",
+    "linting",
     "outputs",
     "cli",
 )
 
 #: Imports against the order that are still to be removed: (module, imported module).
 PENDING = {
-    ("plan/decide.py", "outputs.attach.decide"),
-    ("plan/plan.py", "outputs.attach.decide"),
-    ("request/base_cfg.py", "plan.plan"),
+    ("planning/decide.py", "outputs.attach.decide"),
+    ("planning/plan.py", "outputs.attach.decide"),
+    ("request/base_cfg.py", "planning.plan"),
     ("system/system.py", "outputs.boot.decide"),
     ("system/system.py", "outputs.imagebuilder.decide"),
 }

@@ -8,7 +8,7 @@ import pytest
 
 from xenassign.devicetree.places import Place
 from xenassign.errors import InputError
-from xenassign.lint.catalogue import find
+from xenassign.linting.catalogue import find
 
 from .wording import SNAPSHOTS, Blocks, Said, Snapshots, Wording, gone, read
 

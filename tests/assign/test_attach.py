@@ -12,7 +12,7 @@ from tests.wording import Wording
 from xenassign.devicetree.draft import Cells, DraftNode, Ref
 from xenassign.devicetree.local_references import phandle_cells
 from xenassign.devicetree.tree import Tree
-from xenassign.plan.plan import DomainPlan
+from xenassign.planning.plan import DomainPlan
 from xenassign.xen.releases import RELEASES
 
 Plan = Callable[..., DomainPlan]

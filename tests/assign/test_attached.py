@@ -10,7 +10,7 @@ from tests.answers import guest, of
 from tests.wording import Wording
 from xenassign.devicetree.references import references
 from xenassign.devicetree.tree import Node, Tree
-from xenassign.plan.plan import DomainPlan
+from xenassign.planning.plan import DomainPlan
 
 Plan = Callable[..., DomainPlan]
 Compiled = Callable[[str], Tree]

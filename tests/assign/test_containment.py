@@ -9,7 +9,7 @@ import pytest
 from tests.answers import of
 from tests.wording import Wording
 from xenassign.devicetree.tree import Tree
-from xenassign.plan.plan import DomainPlan
+from xenassign.planning.plan import DomainPlan
 
 Plan = Callable[..., DomainPlan]
 Variant = Callable[[str, str], Tree]

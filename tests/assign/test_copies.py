@@ -8,7 +8,7 @@ import pytest
 
 from xenassign.devicetree.draft import boolean, cells, from_bytes
 from xenassign.devicetree.tree import Node, Tree
-from xenassign.plan.guest_tree.copies import added, copies, copy, of_the_host
+from xenassign.planning.guest_tree.copies import added, copies, copy, of_the_host
 
 
 @pytest.fixture

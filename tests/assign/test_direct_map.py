@@ -15,7 +15,7 @@ from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
 from xenassign.findings import ROUTES
 from xenassign.host.platform import read_platform
-from xenassign.plan.plan import DomainPlan
+from xenassign.planning.plan import DomainPlan
 from xenassign.request.request import Bank, Request, parse_static_memory, routes_of
 from xenassign.xen.direct_map import overlapping, redistributors, vpl011_intid, vuart, windows
 from xenassign.xen.layout import MIB, Guest, clashes, memory_limit

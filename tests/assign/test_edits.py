@@ -19,7 +19,7 @@ from xenassign.devicetree.source.writer import to_dts
 from xenassign.devicetree.tree import Node
 from xenassign.errors import UsageError
 from xenassign.outputs.report.plan_json import plan as plan_json
-from xenassign.plan.plan import DomainPlan
+from xenassign.planning.plan import DomainPlan
 from xenassign.request.property_edits import VALUE, PropertyEdit, pieces, refusal
 
 Plan = Callable[..., DomainPlan]

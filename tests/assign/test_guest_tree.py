@@ -11,7 +11,7 @@ from xenassign.devicetree.addresses import registers
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.references import references
 from xenassign.devicetree.tree import Node, Tree
-from xenassign.plan.plan import DomainPlan
+from xenassign.planning.plan import DomainPlan
 from xenassign.xen.releases import GUEST_PHANDLE_GIC
 
 Plan = Callable[..., DomainPlan]

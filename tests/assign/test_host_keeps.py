@@ -11,7 +11,7 @@ import pytest
 
 from xenassign.devicetree.blob import read_blob_file
 from xenassign.devicetree.tree import Tree
-from xenassign.plan.plan import DomainPlan
+from xenassign.planning.plan import DomainPlan
 
 Plan = Callable[..., DomainPlan]
 Variant = Callable[[str, str], Tree]

@@ -17,8 +17,8 @@ from xenassign.outputs.imagebuilder.decide import (
     decide_imagebuilder,
     room_needed,
 )
-from xenassign.plan.decide import decide
-from xenassign.plan.plan import DomainPlan, HostMark
+from xenassign.planning.decide import decide
+from xenassign.planning.plan import DomainPlan, HostMark
 from xenassign.request.request import Request
 from xenassign.xen.releases import release
 

@@ -12,7 +12,7 @@ from tests.answers import of
 from tests.wording import Wording
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
-from xenassign.plan.plan import DomainPlan
+from xenassign.planning.plan import DomainPlan
 from xenassign.request.request import Accepted
 
 Plan = Callable[..., DomainPlan]

@@ -13,8 +13,8 @@ from tests.wording import Wording
 from xenassign.devicetree.tree import Property, Tree
 from xenassign.errors import UsageError
 from xenassign.host.platform import read_platform
-from xenassign.plan.assess import assess
-from xenassign.plan.plan import DomainPlan
+from xenassign.planning.assess import assess
+from xenassign.planning.plan import DomainPlan
 from xenassign.request.resolve import select
 from xenassign.request.select import find
 from xenassign.xen.iommu import Shield

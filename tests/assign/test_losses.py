@@ -12,8 +12,8 @@ from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.blob_writer import to_blob
 from xenassign.devicetree.tree import Tree
 from xenassign.host.driver_needs import DriverNeeds, Need
-from xenassign.plan.guest_tree import losses
-from xenassign.plan.plan import DomainPlan
+from xenassign.planning.guest_tree import losses
+from xenassign.planning.plan import DomainPlan
 
 Plan = Callable[..., DomainPlan]
 Variant = Callable[[str, str], Tree]

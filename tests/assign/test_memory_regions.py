@@ -11,7 +11,7 @@ from tests.wording import Wording
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
 from xenassign.findings import errors
-from xenassign.plan.plan import DomainPlan, Mapping
+from xenassign.planning.plan import DomainPlan, Mapping
 from xenassign.request.request import MemoryOption, parse_memory_region
 
 Plan = Callable[..., DomainPlan]

@@ -11,7 +11,7 @@ from tests.wording import Wording
 from xenassign.devicetree.tree import Tree
 from xenassign.host.msi import frames
 from xenassign.host.platform import read_platform
-from xenassign.plan.plan import DomainPlan
+from xenassign.planning.plan import DomainPlan
 
 Plan = Callable[..., DomainPlan]
 Variant = Callable[[str, str], Tree]

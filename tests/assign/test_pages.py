@@ -10,8 +10,8 @@ from tests.answers import of
 from tests.wording import Wording
 from xenassign.devicetree.addresses import Block
 from xenassign.devicetree.tree import Tree
-from xenassign.plan.placement import pages
-from xenassign.plan.plan import DomainPlan
+from xenassign.planning.placement import pages
+from xenassign.planning.plan import DomainPlan
 from xenassign.request.request import Accepted
 
 Plan = Callable[..., DomainPlan]

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from xenassign.devicetree.spans import PAGE_SIZE
-from xenassign.plan.holes import GuestPlace, Space, Wish, settle
+from xenassign.planning.holes import GuestPlace, Space, Wish, settle
 from xenassign.request.request import ALIGNMENTS, Window
 from xenassign.xen.layout import Guest
 from xenassign.xen.releases import RELEASES, Release, release

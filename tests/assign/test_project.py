@@ -16,7 +16,7 @@ from xenassign.errors import InputError, UsageError, XenassignError
 from xenassign.formats.toml_text import parse_toml
 from xenassign.formats.xlcfg import read_file
 from xenassign.host.platform import read_platform
-from xenassign.plan.decide import decide
+from xenassign.planning.decide import decide
 from xenassign.request.keys import ALLOW, DEVICE, DOMAIN, LINT, TOP, Key, Section, schema
 from xenassign.request.project import Project, read_project, with_options
 from xenassign.request.property_edits import PropertyEdit

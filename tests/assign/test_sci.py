@@ -10,8 +10,8 @@ from tests.answers import at, guest, of
 from tests.wording import Wording
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
-from xenassign.plan.plan import DomainPlan
-from xenassign.plan.sci import ARGUMENTS_LOST, UNFILTERED
+from xenassign.planning.plan import DomainPlan
+from xenassign.planning.sci import ARGUMENTS_LOST, UNFILTERED
 from xenassign.xen.releases import RELEASES
 
 Plan = Callable[..., DomainPlan]

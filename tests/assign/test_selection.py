@@ -10,7 +10,7 @@ from tests.answers import codes
 from tests.wording import Wording
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
-from xenassign.plan.plan import DomainPlan
+from xenassign.planning.plan import DomainPlan
 from xenassign.request.resolve import select
 
 Plan = Callable[..., DomainPlan]

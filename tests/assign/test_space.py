@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import pytest
 
-from xenassign.plan.address_map import Row, RowSource, rows
-from xenassign.plan.plan import DomainPlan
+from xenassign.planning.address_map import Row, RowSource, rows
+from xenassign.planning.plan import DomainPlan
 from xenassign.xen.releases import RELEASES, release
 
 Plan = Callable[..., DomainPlan]

@@ -10,7 +10,7 @@ from tests.answers import guest, guest_device, of
 from tests.wording import Wording
 from xenassign.devicetree.references import references
 from xenassign.devicetree.tree import Tree
-from xenassign.plan.plan import DomainPlan
+from xenassign.planning.plan import DomainPlan
 
 Plan = Callable[..., DomainPlan]
 Variant = Callable[[str, str], Tree]

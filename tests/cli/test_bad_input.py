@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from xenassign.plan.plan import DomainPlan
+from xenassign.planning.plan import DomainPlan
 
 Generate = Callable[..., tuple[DomainPlan, dict[str, bytes], list[str]]]
 Done = subprocess.CompletedProcess[str]

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 import xenassign
 from xenassign.cli import cli
-from xenassign.lint.catalogue import rules
+from xenassign.linting.catalogue import rules
 
 Invoke = Callable[..., Result]
 

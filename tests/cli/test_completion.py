@@ -13,7 +13,7 @@ import pytest
 
 from xenassign.cli import cli
 from xenassign.cli.completion import KINDS, kind_of
-from xenassign.lint.catalogue import rules
+from xenassign.linting.catalogue import rules
 from xenassign.xen.releases import RELEASES
 
 from .shells import COMPLETIONS, Terminal, bash_offers, command, find, fish_offers

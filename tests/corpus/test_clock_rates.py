@@ -17,7 +17,7 @@ from xenassign.devicetree.blob_writer import to_blob
 from xenassign.findings import errors
 from xenassign.host.device import is_device
 from xenassign.host.platform import read_platform
-from xenassign.plan.decide import decide
+from xenassign.planning.decide import decide
 from xenassign.request.request import Request
 
 from .judges import Plain, read

@@ -21,11 +21,11 @@ from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.references import INTERRUPT_TREE, references
 from xenassign.findings import errors
 from xenassign.host.platform import read_platform
-from xenassign.lint.documents import document
-from xenassign.lint.linter import Options, lint
+from xenassign.linting.documents import document
+from xenassign.linting.linter import Options, lint
 from xenassign.outputs.generated import generate
 from xenassign.outputs.report.plan_json import inspect, to_json
-from xenassign.plan.assess import assess
+from xenassign.planning.assess import assess
 from xenassign.request.request import Request
 from xenassign.xen.releases import DEFAULT, release
 

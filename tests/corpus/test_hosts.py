@@ -18,7 +18,7 @@ from xenassign.devicetree.blob import read_blob_file
 from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.devicetree.tree import Tree
 from xenassign.host.device import is_device
-from xenassign.plan.plan import PlacedBlock
+from xenassign.planning.plan import PlacedBlock
 from xenassign.request.request import Request, parse_map
 from xenassign.request.system_request import SystemRequest
 from xenassign.system.host_plan import HostPlan

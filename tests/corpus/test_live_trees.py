@@ -16,7 +16,7 @@ from xenassign.findings import Finding, errors
 from xenassign.host.device import is_device, read_device
 from xenassign.host.platform import Platform, read_platform
 from xenassign.host.running import dom0_tree, guest_of
-from xenassign.plan.decide import judge_request
+from xenassign.planning.decide import judge_request
 from xenassign.request.request import Request
 from xenassign.request.resolve import Resolved
 from xenassign.xen.board import read_board

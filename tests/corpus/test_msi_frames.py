@@ -8,7 +8,7 @@ import pytest
 
 from xenassign.devicetree.blob import read_blob
 from xenassign.host.platform import read_platform
-from xenassign.plan.decide import judge_request
+from xenassign.planning.decide import judge_request
 from xenassign.request.request import Request
 from xenassign.request.resolve import Resolved
 from xenassign.xen.board import read_board

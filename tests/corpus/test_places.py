@@ -17,8 +17,8 @@ from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.host.device import devices
 from xenassign.host.platform import Platform, read_platform
-from xenassign.plan.decide import decide
-from xenassign.plan.plan import DomainPlan, Mapping, PlacedBlock
+from xenassign.planning.decide import decide
+from xenassign.planning.plan import DomainPlan, Mapping, PlacedBlock
 from xenassign.request.request import ALIGNMENTS, MapOption, Pin, Request, Window
 from xenassign.xen.releases import RELEASES, release
 

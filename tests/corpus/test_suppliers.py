@@ -22,8 +22,8 @@ from xenassign.findings import errors
 from xenassign.host.device import is_device
 from xenassign.host.driver_needs import Need, needs
 from xenassign.host.platform import read_platform
-from xenassign.plan.decide import decide_on
-from xenassign.plan.plan import DomainPlan, PlannedDevice
+from xenassign.planning.decide import decide_on
+from xenassign.planning.plan import DomainPlan, PlannedDevice
 from xenassign.request.request import Request
 from xenassign.request.resolve import Resolved
 from xenassign.xen.board import Board, read_board

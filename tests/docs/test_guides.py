@@ -13,7 +13,7 @@ import click
 import pytest
 
 from xenassign.cli import cli
-from xenassign.lint.catalogue import rules
+from xenassign.linting.catalogue import rules
 
 from .pages import (
     ELSEWHERE,

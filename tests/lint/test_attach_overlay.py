@@ -11,7 +11,7 @@ from tests.wording import Wording
 from xenassign.devicetree.blob import read_blob_file
 from xenassign.devicetree.tree import Tree
 from xenassign.outputs.attach.check import check
-from xenassign.plan.plan import DomainPlan
+from xenassign.planning.plan import DomainPlan
 from xenassign.xen.releases import DT_OVERLAY_BYTES_MAX
 
 from ..xen.hosttree import compiled

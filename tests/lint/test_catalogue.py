@@ -14,7 +14,7 @@ import pytest
 import xenassign
 from xenassign.errors import InputError, UsageError
 from xenassign.findings import EFFECTS, ROUTES, SEVERITIES, Rule, every_release, rule
-from xenassign.lint import catalogue
+from xenassign.linting import catalogue
 from xenassign.rule_pages import FOLDER, page, parse
 from xenassign.xen.releases import RELEASES
 
@@ -101,7 +101,7 @@ def test_explain_shows_the_examples(rule: Rule) -> None:
 
 def test_a_page_is_read_when_it_is_printed() -> None:
     code = (
-        "from xenassign.lint.catalogue import describe, find, rules; rules();"
+        "from xenassign.linting.catalogue import describe, find, rules; rules();"
         "from xenassign.rule_pages import page; print(page.cache_info().misses);"
         "describe(find('XA213')); print(page.cache_info().misses)"
     )

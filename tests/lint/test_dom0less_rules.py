@@ -16,8 +16,8 @@ from tests.wording import Wording
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding
 from xenassign.host.platform import read_platform
-from xenassign.lint.verdict import dom0less
-from xenassign.lint.verdict.context import Context, Images
+from xenassign.linting.verdict import dom0less
+from xenassign.linting.verdict.context import Context, Images
 from xenassign.xen.iommu import iommus
 from xenassign.xen.releases import RELEASES, release
 

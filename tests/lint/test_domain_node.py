@@ -11,11 +11,11 @@ from xenassign.devicetree.addresses import Block
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding
 from xenassign.host.platform import read_platform
-from xenassign.lint.verdict import domain_node
-from xenassign.lint.verdict.context import Context
-from xenassign.lint.verdict.domain import BootModule, DomainNode, context_of, domains, found
-from xenassign.lint.verdict.domain_node import misplaced
-from xenassign.lint.verdict.foretell import foretell_domain, verdicts
+from xenassign.linting.verdict import domain_node
+from xenassign.linting.verdict.context import Context
+from xenassign.linting.verdict.domain import BootModule, DomainNode, context_of, domains, found
+from xenassign.linting.verdict.domain_node import misplaced
+from xenassign.linting.verdict.foretell import foretell_domain, verdicts
 from xenassign.xen.releases import RELEASES, release
 
 Compile = Callable[[str], Tree]

@@ -22,10 +22,10 @@ from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.source.reader import read_source
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding, every_release
-from xenassign.lint.catalogue import rules
-from xenassign.lint.documents import ConfigFile, Document, TreeFile, read_document
-from xenassign.lint.linter import Options, lint
-from xenassign.lint.verdict import domcfg
+from xenassign.linting.catalogue import rules
+from xenassign.linting.documents import ConfigFile, Document, TreeFile, read_document
+from xenassign.linting.linter import Options, lint
+from xenassign.linting.verdict import domcfg
 from xenassign.outputs.hosts import Built, Wanted, build, told
 from xenassign.request.project import read_project, with_options
 from xenassign.request.system_request import SystemRequest

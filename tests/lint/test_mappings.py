@@ -11,11 +11,11 @@ from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding
 from xenassign.formats.xlcfg import parse
 from xenassign.host.platform import read_platform
-from xenassign.lint.guest import partial
-from xenassign.lint.guest.view import View
-from xenassign.lint.verdict import domcfg, mappings
-from xenassign.lint.verdict.context import Context
-from xenassign.lint.verdict.mappings import Claim, MappingEntry
+from xenassign.linting.guest import partial
+from xenassign.linting.guest.view import View
+from xenassign.linting.verdict import domcfg, mappings
+from xenassign.linting.verdict.context import Context
+from xenassign.linting.verdict.mappings import Claim, MappingEntry
 from xenassign.xen.iommu import iommus
 from xenassign.xen.releases import RELEASES, release
 

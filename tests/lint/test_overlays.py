@@ -10,8 +10,8 @@ from tests.wording import Wording
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.source.reader import read_source
 from xenassign.devicetree.tree import Tree
-from xenassign.lint.documents import TreeFile
-from xenassign.lint.verdict.host_overlays import domain_nodes, marks, reserved_marks
+from xenassign.linting.documents import TreeFile
+from xenassign.linting.verdict.host_overlays import domain_nodes, marks, reserved_marks
 
 Board = Callable[[str], Tree]
 GEM3 = "/axi/ethernet@ff0e0000"

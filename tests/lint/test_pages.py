@@ -10,7 +10,7 @@ from tests.answers import codes
 from tests.wording import Wording
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding
-from xenassign.lint.guest.pages import gaps
+from xenassign.linting.guest.pages import gaps
 
 from .trees import FORCE, about, clock, context, device, everything, numbers, passthrough
 from .trees import xen_reg as mapping

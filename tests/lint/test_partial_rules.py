@@ -10,10 +10,10 @@ from tests.answers import codes
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.flat import read_flat
 from xenassign.devicetree.tree import Tree
-from xenassign.lint.guest.interrupts import guest_intids
-from xenassign.lint.guest.view import partial_nodes
-from xenassign.lint.verdict.context import Context
-from xenassign.lint.verdict.dom0less import guest_tree_bytes
+from xenassign.linting.guest.interrupts import guest_intids
+from xenassign.linting.guest.view import partial_nodes
+from xenassign.linting.verdict.context import Context
+from xenassign.linting.verdict.dom0less import guest_tree_bytes
 from xenassign.xen.releases import release
 
 from . import trees

@@ -9,8 +9,8 @@ import pytest
 from tests.answers import codes
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.tree import Tree
-from xenassign.lint.guest import partial
-from xenassign.lint.guest.view import View
+from xenassign.linting.guest import partial
+from xenassign.linting.guest.view import View
 
 from .trees import FORCE, about, blob, clock, context, device, everything, passthrough
 

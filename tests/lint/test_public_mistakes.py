@@ -11,7 +11,7 @@ import pytest
 
 from xenassign.devicetree.tree import Tree
 from xenassign.formats.xlcfg import parse
-from xenassign.lint.verdict import domcfg
+from xenassign.linting.verdict import domcfg
 
 from .trees import clock, context, device, everything, passthrough, xen_reg
 

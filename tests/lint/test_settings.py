@@ -8,8 +8,8 @@ import pytest
 
 from tests.wording import Wording
 from xenassign.errors import InputError, UsageError
-from xenassign.lint.settings import Settings, read_settings, wanted
-from xenassign.lint.verdict.domcfg import BAD_IRQ, NO_TREE
+from xenassign.linting.settings import Settings, read_settings, wanted
+from xenassign.linting.verdict.domcfg import BAD_IRQ, NO_TREE
 
 FOUND = [BAD_IRQ("one"), NO_TREE("two")]  # XA602, XA612
 

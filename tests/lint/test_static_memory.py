@@ -16,14 +16,14 @@ from xenassign.devicetree.source.reader import read_source
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding
 from xenassign.host.platform import read_platform
-from xenassign.lint.documents import TreeFile
-from xenassign.lint.linter import Options, lint
-from xenassign.lint.verdict import domain_node
-from xenassign.lint.verdict.context import Context
-from xenassign.lint.verdict.domain import context_of, domains
-from xenassign.lint.verdict.foretell import rejecting
-from xenassign.lint.verdict.mappings import Claim, MappingEntry
-from xenassign.lint.verdict.mappings import check as mappings
+from xenassign.linting.documents import TreeFile
+from xenassign.linting.linter import Options, lint
+from xenassign.linting.verdict import domain_node
+from xenassign.linting.verdict.context import Context
+from xenassign.linting.verdict.domain import context_of, domains
+from xenassign.linting.verdict.foretell import rejecting
+from xenassign.linting.verdict.mappings import Claim, MappingEntry
+from xenassign.linting.verdict.mappings import check as mappings
 from xenassign.outputs.domain.overlay import domain_node as overlay
 from xenassign.outputs.generated import check
 from xenassign.xen.iommu import iommus

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from tests.wording import Wording
 from xenassign.findings import EFFECTS, ROUTES, Finding, Rule, every_release
-from xenassign.lint.verdict.context import Context
-from xenassign.lint.verdict.foretell import foretell_dom0less, foretell_xl, verdicts
+from xenassign.linting.verdict.context import Context
+from xenassign.linting.verdict.foretell import foretell_dom0less, foretell_xl, verdicts
 from xenassign.xen.releases import release
 from xenassign.xen.xlvalues import IomemRange, intid, page_range
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.answers import codes
-from xenassign.lint.documents import read_document
-from xenassign.lint.linter import Options, Report, lint
+from xenassign.linting.documents import read_document
+from xenassign.linting.linter import Options, Report, lint
 from xenassign.xen.releases import release
 
 from .bases import PARTIAL

@@ -9,10 +9,10 @@ from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding
 from xenassign.host.platform import read_platform
-from xenassign.lint.guest import partial
-from xenassign.lint.guest.view import View
-from xenassign.lint.verdict import dom0less, domcfg
-from xenassign.lint.verdict.context import Context
+from xenassign.linting.guest import partial
+from xenassign.linting.guest.view import View
+from xenassign.linting.verdict import dom0less, domcfg
+from xenassign.linting.verdict.context import Context
 from xenassign.xen.iommu import iommus
 from xenassign.xen.releases import release
 

@@ -12,7 +12,7 @@ import pytest
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.tree import Tree
 from xenassign.outputs.domain.write import ENDINGS
-from xenassign.plan.plan import DomainPlan
+from xenassign.planning.plan import DomainPlan
 
 from ..corpus import judges
 from .test_sources import CASES as EVERY

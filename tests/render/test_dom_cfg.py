@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from xenassign.devicetree.tree import Tree
 from xenassign.formats.xlcfg import Atom, XlConfig, parse
 from xenassign.formats.xlcfg_edit import quoted
-from xenassign.plan.plan import DomainPlan
+from xenassign.planning.plan import DomainPlan
 
 Generate = Callable[..., tuple[DomainPlan, dict[str, bytes], list[str]]]
 Variant = Callable[[str, str], Tree]

@@ -11,8 +11,8 @@ import pytest
 from xenassign.devicetree.tree import Tree
 from xenassign.host.platform import read_platform
 from xenassign.outputs.report.plan_json import inspect, to_json
-from xenassign.plan.assess import assess
-from xenassign.plan.plan import DomainPlan
+from xenassign.planning.assess import assess
+from xenassign.planning.plan import DomainPlan
 from xenassign.xen.releases import release
 
 Generate = Callable[..., tuple[DomainPlan, dict[str, bytes], list[str]]]

@@ -13,7 +13,7 @@ from xenassign.findings import errors
 from xenassign.formats.xlcfg import Atom, parse
 from xenassign.host.platform import read_platform
 from xenassign.outputs.generated import check
-from xenassign.plan.plan import DomainPlan
+from xenassign.planning.plan import DomainPlan
 from xenassign.xen.releases import RELEASES
 from xenassign.xen.stage2 import Stage2, pool_pages
 

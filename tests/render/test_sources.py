@@ -12,7 +12,7 @@ import pytest
 
 from xenassign.devicetree.blob import read_blob, read_blob_file
 from xenassign.devicetree.tree import Tree
-from xenassign.plan.plan import DomainPlan
+from xenassign.planning.plan import DomainPlan
 
 Generate = Callable[..., tuple[DomainPlan, dict[str, bytes], list[str]]]
 

@@ -15,11 +15,11 @@ from xenassign.errors import InputError, UsageError
 from xenassign.findings import errors
 from xenassign.formats.toml_text import parse_toml
 from xenassign.host.platform import read_platform
-from xenassign.lint.settings import read_settings
+from xenassign.linting.settings import read_settings
 from xenassign.outputs.project_page import page
 from xenassign.outputs.starter import LISTED_MAX, quoted, starter
-from xenassign.plan.assess import BoardAssessment, assess
-from xenassign.plan.decide import decide_on
+from xenassign.planning.assess import BoardAssessment, assess
+from xenassign.planning.decide import decide_on
 from xenassign.request.keys import DEVICE, DOMAIN, LINT, TOP, Section
 from xenassign.request.project import read_project
 from xenassign.request.resolve import resolve_domain

@@ -22,9 +22,9 @@ from xenassign.devicetree.addresses import Block
 from xenassign.devicetree.blob import read_blob
 from xenassign.findings import Finding
 from xenassign.host.platform import read_platform
-from xenassign.lint.verdict.context import Context, Images
-from xenassign.lint.verdict.domain import domains
-from xenassign.lint.verdict.foretell import (
+from xenassign.linting.verdict.context import Context, Images
+from xenassign.linting.verdict.domain import domains
+from xenassign.linting.verdict.foretell import (
     foretell_dom0less,
     foretell_domain,
     foretell_xl,

@@ -11,7 +11,7 @@ from xenassign.devicetree.blob_writer import to_blob
 from xenassign.devicetree.interrupts import Interrupt, interrupts
 from xenassign.devicetree.tree import Node
 from xenassign.host.gic import decode
-from xenassign.plan.plan import DomainPlan, PlannedDevice
+from xenassign.planning.plan import DomainPlan, PlannedDevice
 from xenassign.xen.releases import GUEST_PHANDLE_GIC
 
 from .guest import GuestReport

@@ -11,8 +11,8 @@ from functools import cache
 from typing import NamedTuple
 
 from xenassign.devicetree.blob import read_blob
-from xenassign.lint.documents import TreeFile, document
-from xenassign.lint.linter import Options, Report, lint
+from xenassign.linting.documents import TreeFile, document
+from xenassign.linting.linter import Options, Report, lint
 from xenassign.outputs.generated import generate
 from xenassign.request.request import Accepted, Request
 from xenassign.request.system_request import SystemRequest

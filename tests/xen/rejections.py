@@ -16,7 +16,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from xenassign.findings import Finding
-from xenassign.lint.verdict.foretell import foretell_xl, rejecting
+from xenassign.linting.verdict.foretell import foretell_xl, rejecting
 
 from . import boards
 from .agreement import context, foretold, host_of, setup_of, xl_context

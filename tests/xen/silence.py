@@ -11,9 +11,9 @@ from functools import cache
 from typing import NamedTuple
 
 from xenassign.devicetree.blob import read_blob
-from xenassign.lint.guest import partial
-from xenassign.lint.guest.view import View
-from xenassign.lint.verdict.foretell import foretell_dom0less
+from xenassign.linting.guest import partial
+from xenassign.linting.guest.view import View
+from xenassign.linting.verdict.foretell import foretell_dom0less
 from xenassign.outputs.generated import generate
 from xenassign.request.request import Request
 from xenassign.xen.releases import release

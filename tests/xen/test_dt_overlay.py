@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from xenassign.devicetree.blob import read_blob
-from xenassign.plan.plan import DomainPlan
+from xenassign.planning.plan import DomainPlan
 from xenassign.xen.releases import release
 
 from .agreement import DRIVERS, host_of, setup_of

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from xenassign.devicetree.blob import read_blob
-from xenassign.plan.plan import DomainPlan
+from xenassign.planning.plan import DomainPlan
 
 from .agreement import host_of, setup_of
 from .boot import boot_dom0less

@@ -18,9 +18,9 @@ from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding
 from xenassign.host.device import is_device
-from xenassign.lint.verdict.domain import string
-from xenassign.lint.verdict.foretell import foretell_dom0less, foretell_xl, rejecting
-from xenassign.plan.plan import DomainPlan
+from xenassign.linting.verdict.domain import string
+from xenassign.linting.verdict.foretell import foretell_dom0less, foretell_xl, rejecting
+from xenassign.planning.plan import DomainPlan
 from xenassign.xen.releases import release
 
 from .agreement import DRIVERS, context, host_of, setup_of, xl_context

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from xenassign.findings import registered
-from xenassign.lint import catalogue
+from xenassign.linting import catalogue
 
 from .machine import RELEASES, Machine
 from .pairs import PAIRS, Pair, linted, pair_rows

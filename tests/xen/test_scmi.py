@@ -20,9 +20,9 @@ from pathlib import Path
 import pytest
 
 from xenassign.devicetree.blob import read_blob
-from xenassign.lint.guest import partial
-from xenassign.lint.guest.view import View
-from xenassign.lint.verdict.foretell import rejecting
+from xenassign.linting.guest import partial
+from xenassign.linting.guest.view import View
+from xenassign.linting.verdict.foretell import rejecting
 from xenassign.xen.releases import release
 from xenassign.xen.sci import OPTION
 

@@ -23,7 +23,7 @@ from xenassign.host.platform import read_platform
 from xenassign.outputs.boot.write import boot_scr
 from xenassign.outputs.system_files import SCRIPT as BOOT_CMD
 from xenassign.outputs.system_files import render_system
-from xenassign.plan.assess import assess
+from xenassign.planning.assess import assess
 from xenassign.request.boot_request import UBOOT, BootRequest, parse_load
 from xenassign.request.request import Request
 from xenassign.request.system_request import SystemRequest

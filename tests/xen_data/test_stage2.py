@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.formats.xlcfg import parse
-from xenassign.lint.verdict import domcfg
-from xenassign.lint.verdict.context import Context
+from xenassign.linting.verdict import domcfg
+from xenassign.linting.verdict.context import Context
 from xenassign.xen.releases import GUEST_MEMORY_MAX_MIB, release
 from xenassign.xen.stage2 import UNKNOWN_POOL, Stage2, pool_mib, pool_pages
 

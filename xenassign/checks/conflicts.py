@@ -1,7 +1,7 @@
 """What two domains of one system do to each other: they may share nothing of the host.
 
 A domain's plan is judged against the host alone (``Scope.leaves``); here domain is set against
-domain. Both plans (:mod:`xenassign.system.system`) and files (:mod:`xenassign.lint.guest.together`)
+domain. Plans (:mod:`xenassign.system.system`) and files (:mod:`xenassign.linting.guest.together`)
 are stated as ``Holding``: a node of the host and what Xen gives a domain of it.
 """
 

@@ -5,7 +5,7 @@ registers that changes nothing, since a driver maps them so itself (``ioremap``)
 Linux' driver maps its block as Normal memory (``ioremap_wc``, ``memremap``): no write is gathered
 any more, and an unaligned access, or the clearing of whole cache lines (``DC ZVA``, as memset does
 it), is a fault. So a NOR flash or the shared memory of SCMI is no case of it. What becomes of
-``memory-region`` is :mod:`xenassign.plan.memory_regions`'s.
+``memory-region`` is :mod:`xenassign.planning.memory_regions`'s.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Xen reserves xen,static-mem in its first scan of the host's tree, before it has a console, and gives
 it to the domain later. What it compares there, and what not, differs between releases; the same
-findings are made of a request and, by :mod:`xenassign.lint.verdict.static_memory`, of a domain's
+findings are made of a request and, by :mod:`xenassign.linting.verdict.static_memory`, of a domain's
 node.
 Source: process_domain_node, device_tree_get_meminfo, check_reserved_regions_overlap,
 init_staticmem_pages, acquire_static_memory_bank, assign_static_memory_11, allocate_static_memory.

@@ -112,7 +112,7 @@ def _assigned(of: Candidates, *words: str) -> Candidates:
 
 def _codes(_line: Mapping[str, Any], word: str) -> Items:
     """The codes of the rules; after a comma the next code of a list."""
-    from xenassign.lint.catalogue import rules
+    from xenassign.linting.catalogue import rules
 
     before = word[: word.rfind(",") + 1]
     yield from (CompletionItem(f"{before}{rule.code}", help=rule.title) for rule in rules())

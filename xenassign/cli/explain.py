@@ -14,7 +14,7 @@ def command(code: str | None) -> None:
     Example:
       xenassign explain XA401
     """
-    from xenassign.lint.catalogue import describe, find, rules
+    from xenassign.linting.catalogue import describe, find, rules
 
     if code is None:
         for rule in rules():

@@ -34,7 +34,7 @@ def command(
     from xenassign.host.load import read_host
     from xenassign.host.platform import read_platform
     from xenassign.outputs.starter import starter
-    from xenassign.plan.assess import assess
+    from xenassign.planning.assess import assess
     from xenassign.xen.releases import release
 
     tree = read_host(host)

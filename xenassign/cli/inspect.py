@@ -56,7 +56,7 @@ def command(
     from xenassign.host.load import read_host
     from xenassign.host.platform import read_platform
     from xenassign.outputs.report.plan_json import inspect, to_json
-    from xenassign.plan.assess import assess
+    from xenassign.planning.assess import assess
     from xenassign.request.resolve import select
     from xenassign.xen.releases import release
 

@@ -139,8 +139,8 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
     Example:
       xenassign lint domu1.dts domu1.cfg --host board.dtb --host-overlay domu1.host.dtbo
     """
-    from xenassign.lint import formats
-    from xenassign.lint.session import Session, rule_list
+    from xenassign.linting import formats
+    from xenassign.linting.session import Session, rule_list
 
     if list_rules:
         for line in rule_list():

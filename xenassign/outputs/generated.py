@@ -15,21 +15,21 @@ from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding, errors
 from xenassign.formats.xlcfg import XlConfig, decode, parse
 from xenassign.host.platform import Platform, read_platform
-from xenassign.lint.guest import cross, partial
-from xenassign.lint.guest.together import holdings
-from xenassign.lint.guest.view import View
-from xenassign.lint.verdict import dom0less, domain_node, domcfg
-from xenassign.lint.verdict.context import Context
-from xenassign.lint.verdict.domain import domains
-from xenassign.lint.verdict.domain_node import NO_CPUS, NO_MEMORY
-from xenassign.lint.verdict.host_overlays import marks
+from xenassign.linting.guest import cross, partial
+from xenassign.linting.guest.together import holdings
+from xenassign.linting.guest.view import View
+from xenassign.linting.verdict import dom0less, domain_node, domcfg
+from xenassign.linting.verdict.context import Context
+from xenassign.linting.verdict.domain import domains
+from xenassign.linting.verdict.domain_node import NO_CPUS, NO_MEMORY
+from xenassign.linting.verdict.host_overlays import marks
 from xenassign.outputs.attach import check as attach_overlay
 from xenassign.outputs.boot import host_changes
 from xenassign.outputs.domain.overlay import domain_node as domain_overlay
 from xenassign.outputs.domain.write import render
 from xenassign.outputs.system_files import render_system
-from xenassign.plan.decide import decide_on
-from xenassign.plan.plan import DomainPlan
+from xenassign.planning.decide import decide_on
+from xenassign.planning.plan import DomainPlan
 from xenassign.request.request import Request
 from xenassign.request.resolve import ResolvedSystem, resolve, resolve_domain
 from xenassign.request.system_request import SystemRequest

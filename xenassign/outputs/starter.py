@@ -13,7 +13,7 @@ from xenassign.checks.protection import UNPROTECTED
 from xenassign.errors import UsageError
 from xenassign.findings import errors
 from xenassign.outputs.domain.text import render_template
-from xenassign.plan.assess import Assessment, BoardAssessment
+from xenassign.planning.assess import Assessment, BoardAssessment
 from xenassign.request.keys import ALLOW, DEVICE, DOMAIN, LINT, TOP, Key, Section
 from xenassign.xen.releases import Release
 

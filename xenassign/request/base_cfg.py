@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from xenassign.errors import InputError, OptionError, UsageError
 from xenassign.formats.xlcfg import Atom, Value, XlConfig
-from xenassign.plan.plan import DomainPlan
+from xenassign.planning.plan import DomainPlan
 from xenassign.request.request import Request
 from xenassign.xen.releases import DOMAIN_NAME, GUEST_MEMORY_MAX_MIB
 from xenassign.xen.xlvalues import intid, page_range

@@ -1,7 +1,7 @@
 """What is asked of one board: every name becomes its node, once, and all that are wrong are told.
 
 Below this no module looks up a name. What an option says about a node that is not assigned is found
-when the scope is known (:mod:`xenassign.plan.decide`).
+when the scope is known (:mod:`xenassign.planning.decide`).
 """
 
 from __future__ import annotations

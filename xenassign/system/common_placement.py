@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 from xenassign.checks.scope import Scope, scopes
 from xenassign.errors import UsageError
-from xenassign.plan.decide import judge_request
-from xenassign.plan.placement import Claimant
-from xenassign.plan.plan import PlacedBlock
+from xenassign.planning.decide import judge_request
+from xenassign.planning.placement import Claimant
+from xenassign.planning.plan import PlacedBlock
 from xenassign.request.request import Pin
 from xenassign.request.resolve import Resolved, ResolvedSystem
 from xenassign.system.host_plan import HostRequest

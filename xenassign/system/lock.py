@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeVar
 from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding, rule
-from xenassign.plan.kept_firmware import within
+from xenassign.planning.kept_firmware import within
 from xenassign.request.request import Pin
 from xenassign.request.select import find
 from xenassign.system.hosts import HostsPlan

@@ -15,7 +15,7 @@ from xenassign.devicetree.draft import Cells, DraftNode, DraftProperty, Piece, R
 from xenassign.devicetree.phandle_properties import lookup
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.host.neighbours import streams_of
-from xenassign.plan.plan import DomainPlan, PlacedBlock, PlannedDevice
+from xenassign.planning.plan import DomainPlan, PlacedBlock, PlannedDevice
 
 
 class BlockOutcome(NamedTuple):

@@ -27,9 +27,9 @@ from xenassign.findings import Finding, errors, some
 from xenassign.host.platform import Platform, read_platform
 from xenassign.outputs.boot.decide import BootPlan, decide_boot
 from xenassign.outputs.imagebuilder.decide import ImageBuilderPlan, decide_imagebuilder
-from xenassign.plan.decide import decide_on
-from xenassign.plan.kept_firmware import within
-from xenassign.plan.plan import DomainPlan
+from xenassign.planning.decide import decide_on
+from xenassign.planning.kept_firmware import within
+from xenassign.planning.plan import DomainPlan
 from xenassign.request.origin import mistake
 from xenassign.request.resolve import Resolved, ResolvedSystem, resolve
 from xenassign.request.system_request import Allowance, SystemRequest

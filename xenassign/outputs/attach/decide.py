@@ -25,7 +25,7 @@ from xenassign.devicetree.local_references import PhandleCell, phandle_cells
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.findings import Finding, rule, some
 from xenassign.host.device import HostDevice
-from xenassign.plan.guest_tree.copies import of_the_host
+from xenassign.planning.guest_tree.copies import of_the_host
 from xenassign.request.request import Request
 from xenassign.xen.releases import Release
 

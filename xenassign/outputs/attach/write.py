@@ -13,7 +13,7 @@ from xenassign.devicetree.local_fixups import with_local_fixups
 from xenassign.devicetree.source.writer import to_dts
 from xenassign.outputs.attach.decide import AttachPlan, Fragment
 from xenassign.outputs.domain.text import render_template
-from xenassign.plan.plan import DomainPlan
+from xenassign.planning.plan import DomainPlan
 
 _BUS, _POPULATING = "simple-bus", "simple-pm-bus"
 

@@ -21,7 +21,7 @@ from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule, some
 from xenassign.host.platform import Platform
 from xenassign.outputs.boot.host_changes import all_marks, chosen_cells, domain_node
-from xenassign.plan.plan import DomainPlan
+from xenassign.planning.plan import DomainPlan
 from xenassign.request.boot_request import (
     CHOSEN,
     OF_DOMAIN,

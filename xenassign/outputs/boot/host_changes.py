@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from xenassign.devicetree.cells import split
 from xenassign.devicetree.changes import Change
 from xenassign.devicetree.draft import DraftNode, DraftProperty, boolean, cells, text
-from xenassign.plan.plan import DomainPlan
+from xenassign.planning.plan import DomainPlan
 
 #: Bytes of a property that U-Boot's ``fdt set`` takes at most (SCRATCHPAD of its cmd/fdt.c).
 UBOOT_VALUE_MAX = 1024

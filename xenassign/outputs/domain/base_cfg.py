@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from xenassign.formats import xlcfg_edit
 from xenassign.formats.xlcfg import Atom, XlConfig
 from xenassign.formats.xlcfg_edit import Edit, quoted, written
-from xenassign.plan.plan import DomainPlan
+from xenassign.planning.plan import DomainPlan
 from xenassign.xen.xlvalues import IomemRange, intid, page_range, sci_types
 
 _COMMENT = "What xenassign set for the devices that are passed."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xenassign.devicetree.draft import DraftNode, text
 from xenassign.outputs.boot import host_changes
-from xenassign.plan.plan import DomainPlan
+from xenassign.planning.plan import DomainPlan
 
 
 def host_marks(plan: DomainPlan) -> DraftNode:

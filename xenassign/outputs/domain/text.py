@@ -9,7 +9,7 @@ from xenassign.devicetree.draft import DraftNode
 from xenassign.devicetree.source.writer import comment, to_dts
 from xenassign.formats.xlcfg_edit import quoted
 from xenassign.outputs.domain.overlay import domain_node
-from xenassign.plan.plan import DomainPlan, Mapping, PlannedDevice
+from xenassign.planning.plan import DomainPlan, Mapping, PlannedDevice
 from xenassign.resources import directory
 from xenassign.xen.iommu import Shield
 

@@ -7,7 +7,7 @@ from xenassign.formats import xlcfg
 from xenassign.outputs.attach import write as attach
 from xenassign.outputs.domain import base_cfg, overlay, text
 from xenassign.outputs.report import plan_json as report
-from xenassign.plan.plan import DomainPlan
+from xenassign.planning.plan import DomainPlan
 
 #: What follows a domain's name in the names of its files.
 ENDINGS = (

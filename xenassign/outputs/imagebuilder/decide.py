@@ -18,7 +18,7 @@ from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule, some
 from xenassign.formats.imagebuilder_cfg import OLD_PATHS, BashAssignment, BashConfig
 from xenassign.outputs.boot.host_changes import UBOOT_VALUE_MAX, kept_on
-from xenassign.plan.plan import DomainPlan
+from xenassign.planning.plan import DomainPlan
 
 #: The files that are made.
 CONFIG = "imagebuilder.cfg"

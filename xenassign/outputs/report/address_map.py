@@ -7,9 +7,9 @@ from typing import Any, TextIO
 
 from xenassign.outputs.report.plan_json import finding, memory_limit
 from xenassign.outputs.report.terminal import console, printable
-from xenassign.plan.address_map import Row, RowSource, rows
-from xenassign.plan.plan import DomainPlan
-from xenassign.plan.ram_limit import limit_text
+from xenassign.planning.address_map import Row, RowSource, rows
+from xenassign.planning.plan import DomainPlan
+from xenassign.planning.ram_limit import limit_text
 
 _STYLES = {"optional": "dim", "hole": "dim", "block": "bold"}
 _UNITS = ((1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))

@@ -8,7 +8,7 @@ from xenassign.findings import some
 from xenassign.host.running import Dom0Tree
 from xenassign.outputs.report.terminal import console as terminal_console
 from xenassign.outputs.report.terminal import printable as _printable
-from xenassign.plan.assess import Assessment, BoardAssessment
+from xenassign.planning.assess import Assessment, BoardAssessment
 from xenassign.xen.iommu import Shield
 
 

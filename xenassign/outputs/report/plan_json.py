@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 from xenassign.findings import Finding
 from xenassign.host.platform import Iommu
 from xenassign.host.running import Dom0Tree
-from xenassign.plan.plan import DomainPlan, Mapping, PlannedDevice
+from xenassign.planning.plan import DomainPlan, Mapping, PlannedDevice
 from xenassign.xen.iommu import Shield
 
 if TYPE_CHECKING:
     from xenassign.host.scmi import ScmiUse
-    from xenassign.plan.assess import Assessment, BoardAssessment
+    from xenassign.planning.assess import Assessment, BoardAssessment
 
 
 def to_json(value: Any) -> str:

@@ -8,7 +8,7 @@ from typing import Any, TextIO
 from xenassign.outputs.report import address_map as space
 from xenassign.outputs.report import hosts
 from xenassign.outputs.report.terminal import console
-from xenassign.plan.plan import DomainPlan
+from xenassign.planning.plan import DomainPlan
 from xenassign.system.hosts import HostsPlan
 
 

@@ -1,0 +1,147 @@
+"""The list of rules; their text for ``explain``, and the index of docs/rules."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import sys
+import textwrap
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from xenassign.errors import UsageError, nearest
+from xenassign.findings import Rule, every_release, registered
+from xenassign.rule_pages import Example
+from xenassign.xen.releases import RELEASES
+
+#: The packages whose modules register rules.
+_PACKAGES = (
+    "xenassign.checks",
+    "xenassign.planning",
+    "xenassign.system",
+    "xenassign.linting",
+    "xenassign.outputs",
+)
+
+_WIDEST = 96  # columns of an example on a terminal; what is longer is only long
+
+
+@cache
+def rules() -> tuple[Rule, ...]:
+    """Every rule, by code."""
+    for package in _PACKAGES:
+        path = importlib.import_module(package).__path__
+        for module in pkgutil.walk_packages(path, f"{package}."):
+            importlib.import_module(module.name)
+    return registered()
+
+
+def find(code: str) -> Rule:
+    """The rule of a code or name, in any case. Raises UsageError with the nearest codes."""
+    every = {rule.code: rule for rule in rules()}
+    rule = every.get(code.upper()) or next((r for r in rules() if r.name == code.lower()), None)
+    if rule is None:
+        hint = nearest(code.upper(), every)
+        raise UsageError(f"{code}: no such finding; {hint or '`xenassign explain` lists them'}")
+    return rule
+
+
+def describe(rule: Rule) -> str:
+    """A rule's text for a terminal."""
+    page = rule.page
+    paragraphs = [
+        _filled(f"{rule.code} ({rule.name}): {page.title}"),
+        applicability(rule),
+        "",
+        _filled(f"What Xen does: {page.why}"),
+        "",
+        *_shown(page.example),
+        *([_filled(page.note), ""] if page.note else []),
+        *_finder(page.example),
+        _filled(f"Fix: {page.fix}."),
+        "",
+        _filled(f"Source: {page.source}"),
+    ]
+    return "\n".join(paragraphs)
+
+
+def _shown(example: Example) -> Iterator[str]:
+    """The wrong and the right lines, indented."""
+    labels = ("Wrong", "Right")
+    if example.base == "board/board.dts":  # a board is as it is, and no mistake of the user
+        labels = ("On a board with", "Not on one with")
+    for label, text in zip(labels, (example.wrong, example.right), strict=True):
+        lines = (f"{x[:80]} …" if len(x) > _WIDEST else x for x in text.split("\n"))
+        yield f"{label}:"
+        yield textwrap.indent("\n".join(lines).expandtabs(4), "    ")
+        yield ""
+
+
+def _finder(example: Example) -> Iterator[str]:
+    """The command line that finds the mistake."""
+    if example.command is not None:
+        words = textwrap.wrap(example.command, 94, break_on_hyphens=False, break_long_words=False)
+        yield from ("Found by:", "    " + " \\\n      ".join(words), "")
+
+
+def applicability(rule: Rule) -> str:
+    """Severity, effect, routes and releases on one line."""
+    parts = [rule.severity, rule.effect, f"on {' and '.join(rule.routes)}"]
+    if rule.applies is not every_release:
+        parts.append(_releases(rule))
+    if rule.needs_host:
+        parts.append("needs the host's tree")
+    return ", ".join(parts)
+
+
+def _releases(rule: Rule) -> str:
+    """The releases that a rule applies to, which follow each other, as a range."""
+    known = list(RELEASES)
+    those = [version for version in known if rule.applies(RELEASES[version])]
+    first, last = those[0], those[-1]
+    if last == known[-1]:
+        return f"Xen {first} and newer"
+    return f"Xen {last} and older" if first == known[0] else f"Xen {first} to {last}"
+
+
+def _filled(text: str) -> str:
+    return textwrap.fill(text, 90, break_on_hyphens=False, break_long_words=False)
+
+
+_WRITTEN = (
+    "<!-- Written by `python -m xenassign.linting.catalogue DIR`; a test compares the two. -->"
+)
+_FAMILIES = {
+    "0": "The domains of one system",
+    "1": "The device, the blob and its form",
+    "2": "Registers, pages and the guest's address space",
+    "3": "Interrupts",
+    "4": "IOMMU, DMA and who owns the device",
+    "5": "Phandles and suppliers",
+    "6": "dom.cfg",
+    "7": "The domain's node in /chosen",
+    "8": "What Xen and the guest read of the partial device tree",
+    "9": "The lint itself",
+}
+
+
+def index() -> str:
+    """docs/rules/README.md: the list of the pages."""
+    lines = ["# Rules", "", _WRITTEN, ""]
+    lines += ["Every finding has a stable code. `xenassign explain CODE` prints the same text."]
+    lines += ["The examples are tests; their boards are those of fixtures/host_dtbs.", ""]
+    family = ""
+    for rule in rules():
+        if rule.code[2] != family:
+            family = rule.code[2]
+            lines += [*([""] if lines[-1] else []), f"## {_FAMILIES[family]}", ""]
+            lines += ["| code | name | title | severity | effect |", "|---|---|---|---|---|"]
+        link = f"[{rule.code}]({rule.code}.md)"
+        cells = (link, f"`{rule.name}`", rule.title, rule.severity, rule.effect)
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    (Path(sys.argv[1]) / "README.md").write_text(index(), encoding="utf-8")

@@ -1,0 +1,124 @@
+"""The files that the lint is asked about: what each is, and where in its text a finding stands.
+
+A file is told by its content: a blob by its magic (or a name ending in .dtb or .dtbo), source by
+``/dts-v1/`` (or .dts, .dtso), anything else is an xl configuration. A tree with domains below
+/chosen is a board's tree or an overlay for one; every other tree is a partial device tree.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from xenassign.devicetree.blob import read_blob
+from xenassign.devicetree.places import Place
+from xenassign.devicetree.source.reader import DtsSource, read_source
+from xenassign.devicetree.tree import DevicetreeError, Tree
+from xenassign.errors import InputError
+from xenassign.findings import Finding
+from xenassign.formats.xlcfg import Atom, XlAssignment, XlComment, XlConfig, decode
+from xenassign.host.load import BLOB, is_source, read_file
+from xenassign.linting.verdict import domcfg
+from xenassign.linting.verdict.domain import is_compatible
+
+
+@dataclass(frozen=True, eq=False)
+class ConfigFile:
+    """An xl configuration; ``config`` is what stops xl where it cannot be read."""
+
+    file: str
+    text: str
+    config: XlConfig | Finding
+
+    @property
+    def named(self) -> str | None:
+        """The file that device_tree names."""
+        value = self.config.get("device_tree") if isinstance(self.config, XlConfig) else None
+        return value.text if isinstance(value, Atom) else None
+
+    @property
+    def comments(self) -> tuple[XlComment, ...]:
+        """Its comments; none where it cannot be read."""
+        return self.config.comments if isinstance(self.config, XlConfig) else ()
+
+    @property
+    def statements(self) -> tuple[XlAssignment, ...]:
+        """Its statements; none where it cannot be read."""
+        return self.config.statements if isinstance(self.config, XlConfig) else ()
+
+    def place(self, item: XlComment | XlAssignment) -> Place:
+        """Where a comment or a statement stands."""
+        assert isinstance(self.config, XlConfig)
+        return self.config.place(item)
+
+
+@dataclass(frozen=True, eq=False)
+class TreeFile:
+    """A device tree: its bytes as Xen gets them, and its source where it was given as source."""
+
+    file: str
+    blob: bytes
+    source: DtsSource | None = None
+    text: str | None = None
+
+    @cached_property
+    def tree(self) -> Tree | None:
+        """The tree, None where our strict reader finds the blob malformed (Xen may not mind)."""
+        try:
+            return read_blob(self.blob, self.file)
+        except DevicetreeError:
+            return None
+
+    @property
+    def overlay(self) -> bool:
+        """Whether it is an overlay: a node of the root has __overlay__."""
+        return self.tree is not None and any(
+            "__overlay__" in node.children for node in self.tree.root.children.values()
+        )
+
+    @cached_property
+    def has_domains(self) -> bool:
+        """Whether a node says that it is a dom0less domain, wherever it stands."""
+        nodes = self.tree.nodes() if self.tree is not None else ()
+        return any(is_compatible(node, "xen,domain") for node in nodes)
+
+    @property
+    def is_board(self) -> bool:
+        """Whether it is a board's tree, and says nothing of a domain or of /passthrough."""
+        if self.tree is None or self.has_domains:
+            return False
+        names = {node.base_name.lower() for node in self.tree.root.children.values()}
+        return "cpus" in names and "passthrough" not in names
+
+
+Document = ConfigFile | TreeFile
+
+
+def read_document(path: str, include: tuple[str, ...] = ()) -> Document:
+    """The file of a path, ``-`` for standard input.
+
+    Raises InputError where it cannot be read: missing, or source that dtc would refuse.
+    """
+    name = "<stdin>" if path == "-" else path
+    return document(name, read_file(path, name), include)
+
+
+def document(name: str, data: bytes, include: tuple[str, ...] = ()) -> Document:
+    """The file of that name with these bytes. Raises InputError."""
+    if data.startswith(BLOB) or name.endswith((".dtb", ".dtbo")):
+        return TreeFile(name, data)
+    if is_source(name, data):
+        source = read_source(data, name, include=include)
+        return TreeFile(name, source.blob, source, decode(data))
+    if not data.strip():
+        raise InputError(f"{name}: is empty; give a .dtb, a .dts or an xl configuration")
+    text = decode(data)
+    return ConfigFile(name, text, domcfg.read(text, name))
+
+
+def read_tree_file(path: str, include: tuple[str, ...] = ()) -> TreeFile:
+    """The device tree of a path. Raises InputError also for a file that is none."""
+    found = read_document(path, include)
+    if isinstance(found, ConfigFile):
+        raise InputError(f"{found.file}: is no device tree; give a .dtb, .dtbo, .dts or .dtso")
+    return found

@@ -1,0 +1,94 @@
+"""What ``lint --fix`` can mend by itself: where only one text can have been meant.
+
+A fix turns a finding into edits of the file that a person wrote. Nothing is guessed: a number is
+rounded as the device's pages are, a key is replaced by the only one that is near.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+
+from xenassign.devicetree.cells import number, split
+from xenassign.devicetree.places import Place
+from xenassign.devicetree.spans import PAGE_SIZE
+from xenassign.findings import Finding
+from xenassign.formats.xlcfg_edit import Edit, apply
+from xenassign.linting.documents import Document, TreeFile
+from xenassign.linting.guest.view import container_cells
+from xenassign.linting.verdict.dom0less import UNALIGNED
+
+_LITERAL = re.compile(r"0[xX][0-9a-fA-F]+|[0-9]+")
+
+
+def mended(document: Document, findings: Sequence[Finding]) -> str | None:
+    """The text of a document without the findings that can be mended; None for a blob.
+
+    Of two edits that overlap the second waits for the next run.
+    """
+    if document.text is None:
+        return None
+    starts = [0, *accumulate(len(line) + 1 for line in document.text.split("\n"))]
+    wanted: list[Edit] = []
+    for finding in findings:
+        for place, text in _replacements(finding, document):
+            start = starts[place.line - 1] + place.column - 1
+            edit = Edit(start, starts[place.end_line - 1] + place.end_column - 1, text)
+            if place.file == document.file and all(_apart(edit, other) for other in wanted):
+                wanted.append(edit)
+    return apply(document.text, wanted)
+
+
+def _apart(one: Edit, other: Edit) -> bool:
+    return one.end <= other.start or other.end <= one.start
+
+
+def _replacements(finding: Finding, document: Document) -> Iterator[tuple[Place, str]]:
+    if finding.file != document.file:
+        return
+    if finding.rule is UNALIGNED and isinstance(document, TreeFile):
+        yield from _rounded(finding, document)
+    elif finding.replacement is not None and finding.place is not None:
+        yield finding.place, finding.replacement
+
+
+def _rounded(finding: Finding, document: TreeFile) -> Iterator[tuple[Place, str]]:
+    """An entry of xen,reg rounded out to pages, where host and guest lie alike in their pages."""
+    tree, source = document.tree, document.source
+    node = tree.find(finding.node or "") if tree is not None else None
+    if source is None or node is None or finding.cell is None:
+        return
+    cells = node.cells("xen,reg")
+    address, size = container_cells(node)
+    width = 2 * address + size
+    start = finding.cell // width * width
+    middle, end = start + address + size, start + width
+    host = number(cells[start : start + address])
+    length, guest = number(cells[start + address : middle]), number(cells[middle:end])
+    inside = host % PAGE_SIZE
+    if guest % PAGE_SIZE != inside:
+        return  # two things could be meant
+    whole = -(-(inside + length) // PAGE_SIZE) * PAGE_SIZE
+    if whole >= 1 << 32 * size:
+        return  # the cells cannot hold it
+    rounded = (
+        *split(host - inside, address),
+        *split(whole, size),
+        *split(guest - inside, address),
+    )
+    found = []
+    for cell, new in zip(range(start, end), rounded, strict=True):
+        element = source.element(node.path, "xen,reg", cell)
+        if new != cells[cell] and element is not None:
+            if element.size != 4 or not _LITERAL.fullmatch(element.text):
+                return  # /bits/, an expression or a macro: its writer must mend it
+            found.append((element.place, f"{new:#x}"))
+    yield from found
+
+
+def diff(file: str, old: str, new: str) -> str:
+    """A unified diff of one file."""
+    before, after = old.splitlines(keepends=True), new.splitlines(keepends=True)
+    return "".join(difflib.unified_diff(before, after, f"a/{file}", f"b/{file}"))

@@ -1,0 +1,205 @@
+"""What the lint found, for people, for tools, for code scanning, and for a pull request."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import PurePath
+from typing import Any
+from urllib.parse import quote
+
+from xenassign import __version__
+from xenassign.devicetree.places import Place
+from xenassign.findings import Finding, Rule
+from xenassign.linting.linter import Report
+
+SCHEMA = "xenassign/lint/1"
+_MARKED = 80  # columns of a line that are shown from what is meant on
+_SARIF = "https://json.schemastore.org/sarif-2.1.0.json"
+
+
+def to_text(report: Report) -> str:
+    """A paragraph for each finding, with what the file says there, and the verdict."""
+    lines: list[str] = []
+    for finding in report.findings:
+        lines += [finding.text(), *excerpt(report, finding.place)]
+    return "\n".join((*lines, *summary(report))) + "\n"
+
+
+def excerpt(report: Report, place: Place | None) -> Iterator[str]:
+    """The line of a place, and a caret under what is meant."""
+    line = report.line(place) if place is not None else None
+    if place is None or line is None:
+        return
+    # What a terminal would act upon is not shown; the tabs before the caret stay tabs.
+    shown = "".join(char if char.isprintable() or char == "\t" else "?" for char in line)
+    before = shown[: place.column - 1]
+    end = place.end_column - 1 if place.end_line == place.line else len(shown.rstrip())
+    most = len(before) + _MARKED
+    if len(shown) > most:
+        shown, end = f"{shown[:most]} …", min(end, most)
+    gap = "".join("\t" if char == "\t" else " " for char in before)
+    number = f"{place.line:5}"
+    yield f"{number} | {shown}"
+    yield f"{' ' * len(number)} | {gap}{'^' * max(end - len(before), 1)}"
+
+
+def summary(report: Report) -> Iterator[str]:
+    """The verdict of each route, how much was found, and what was not looked at."""
+    for route, verdict in report.verdict.items():
+        if route not in report.judged:
+            continue
+        reasons = [f.code for f in report.findings if f.effect == "rejected" and route in f.routes]
+        why = f" ({', '.join(dict.fromkeys(reasons))})" if reasons else ""
+        yield f"{route}: {verdict}{why}"
+    counts = [
+        f"{number} {name}{'s' * (number != 1)}"
+        for name in ("error", "warning", "note")
+        if (number := sum(f.severity == name for f in report.findings))
+    ]
+    if report.waived:
+        counts.append(f"{len(report.waived)} waived")
+    yield ", ".join(counts) or "nothing found"
+    if report.not_run:
+        codes = ", ".join(rule.code for rule in report.not_run)
+        yield f"not run without --host: {codes}"
+
+
+def to_json(report: Report) -> str:
+    """The contract xenassign/lint/1; see docs/json.md."""
+    return _dump(
+        {
+            "schema": SCHEMA,
+            "verdict": report.verdict,
+            "findings": [_finding(finding) for finding in report.findings],
+            "waived": [
+                {**_finding(finding), "reason": reason} for finding, reason in report.waived
+            ],
+            "not_run": [rule.code for rule in report.not_run],
+        }
+    )
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    at = finding.place
+    return {
+        "code": finding.code,
+        "severity": finding.severity,
+        "effect": finding.effect,
+        "routes": list(finding.routes),
+        "file": at.file if at else finding.file,
+        "line": at.line if at else None,
+        "column": at.column if at else None,
+        "node": finding.node,
+        "property": finding.prop,
+        "message": finding.message,
+        "fix": finding.fix,
+    }
+
+
+def to_github(report: Report) -> str:
+    """Workflow commands: each finding becomes an annotation of a pull request."""
+    return "".join(f"{line}\n" for line in _annotations(report))
+
+
+def _annotations(report: Report) -> Iterator[str]:
+    for finding in report.findings:
+        command = {"error": "error", "warning": "warning", "note": "notice"}[finding.severity]
+        at = finding.place
+        values = {"file": at.file if at else finding.file or "", "title": _title(finding.rule)}
+        if at is not None:
+            values |= {"line": str(at.line), "col": str(at.column), "endLine": str(at.end_line)}
+            values["endColumn"] = str(at.end_column)
+        options = ",".join(f"{key}={_escaped(value, ':,')}" for key, value in values.items())
+        yield f"::{command} {options}::{_escaped(f'{finding.message}; {finding.fix}')}"
+
+
+def _title(rule: Rule) -> str:
+    return f"{rule.code} {rule.name}"
+
+
+def _escaped(value: str, more: str = "") -> str:
+    """Data of a workflow command; properties also escape ``more``."""
+    for char in "%\r\n" + more:
+        value = value.replace(char, f"%{ord(char):02X}")
+    return value
+
+
+def to_sarif(report: Report) -> str:
+    """SARIF 2.1.0, for code scanning: every rule that found something, and its results."""
+    waived = [finding for finding, _ in report.waived]
+    every = {finding.code: finding.rule for finding in (*report.findings, *waived)}
+    rules = [every[code] for code in sorted(every)]
+    index = {rule.code: number for number, rule in enumerate(rules)}
+    results = [_result(finding, index) for finding in report.findings]
+    for finding, reason in report.waived:
+        suppression = {"kind": "inSource", "justification": reason}
+        results.append({**_result(finding, index), "suppressions": [suppression]})
+    driver = {
+        "name": "xenassign",
+        "semanticVersion": __version__,
+        "rules": [_sarif_rule(rule) for rule in rules],
+    }
+    run = {
+        "tool": {"driver": driver},
+        "columnKind": "unicodeCodePoints",
+        "results": results,
+        "properties": {"verdict": report.verdict},
+    }
+    return _dump({"$schema": _SARIF, "version": "2.1.0", "runs": [run]})
+
+
+def _sarif_rule(rule: Rule) -> dict[str, Any]:
+    return {
+        "id": rule.code,
+        "name": rule.name,
+        "shortDescription": {"text": rule.title},
+        "fullDescription": {"text": rule.why},
+        "help": {"text": f"{rule.why}\n\nFix: {rule.fix}."},
+        "defaultConfiguration": {"level": rule.severity},
+        "properties": {"effect": rule.effect, "routes": list(rule.routes)},
+    }
+
+
+def _result(finding: Finding, index: dict[str, int]) -> dict[str, Any]:
+    location: dict[str, Any] = {}
+    at = finding.place
+    file = at.file if at else finding.file
+    if file is not None:
+        physical: dict[str, Any] = {"artifactLocation": {"uri": _uri(file)}}
+        if at is not None:
+            physical["region"] = {
+                "startLine": at.line,
+                "startColumn": at.column,
+                "endLine": at.end_line,
+                "endColumn": at.end_column,
+            }
+        location["physicalLocation"] = physical
+    if finding.node is not None:
+        name = f"{finding.node}:{finding.prop}" if finding.prop else finding.node
+        location["logicalLocations"] = [{"fullyQualifiedName": name}]
+    result = {
+        "ruleId": finding.code,
+        "ruleIndex": index[finding.code],
+        "level": finding.severity,
+        "message": {"text": f"{finding.message}; {finding.fix}"},
+        "properties": {"effect": finding.effect, "routes": list(finding.routes)},
+    }
+    return {**result, "locations": [location]} if location else result
+
+
+def _uri(file: str) -> str:
+    path = PurePath(file)
+    return path.as_uri() if path.is_absolute() else quote(path.as_posix())
+
+
+def _dump(value: dict[str, Any]) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=True) + "\n"
+
+
+FORMATS: dict[str, Callable[[Report], str]] = {
+    "text": to_text,
+    "json": to_json,
+    "sarif": to_sarif,
+    "github": to_github,
+}

@@ -1,0 +1,65 @@
+"""Rules about what devices of a hand-made tree reach by DMA, and what the guest's processor does.
+
+``generate`` says the same when it decides; here it is asked of the host's devices that the tree
+assigns, at the memory of the domain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from xenassign.checks.containment import outlives
+from xenassign.checks.dma_reach import reach
+from xenassign.checks.memory_type import memory_types
+from xenassign.checks.msi import doorbells
+from xenassign.checks.protection import dma_in_scope
+from xenassign.checks.static_memory import Translation, translation
+from xenassign.devicetree.addresses import RangesEntry, ranges
+from xenassign.devicetree.tree import Node, PropertyError
+from xenassign.findings import Finding
+from xenassign.linting.guest.view import Check, View
+from xenassign.linting.verdict.dom0less import DOM0LESS
+from xenassign.xen.iommu import Shield, protection
+
+
+def reached(view: View) -> Iterator[Finding]:
+    """What the DMA of assigned devices reaches and misses, and what outlives the guest."""
+    board, inside, context = view.board, view.scope, view.context
+    if board is None or inside is None:
+        return
+    guest, stated = context.guest, _translation(view)
+    for one, host in view.assigned:
+        shield = protection(board.platform, board.iommus, host)
+        found = [*reach(board, host, shield, guest, stated)]
+        found += doorbells(board, host, shield, guest)
+        yield from (f._replace(node=one.node.path, prop="xen,path") for f in found)
+        forced = one.forced and not shield.protected and shield.shield is not Shield.REFUSED
+        for finding in outlives(host, dma_in_scope(inside, host), forced=forced):
+            yield finding._replace(node=one.node.path, prop="xen,path", routes=DOM0LESS)
+
+
+def _translation(view: View) -> Translation | None:
+    """What /passthrough of a direct-map domain states, if it is the translation of the host."""
+    if not view.context.direct_map:
+        return None
+    found = translation(host for _, host in view.assigned)
+    return found if found is not None and found.table in map(_stated, view.tops) else None
+
+
+def _stated(top: Node) -> tuple[RangesEntry, ...] | None:
+    try:
+        return ranges(top, "dma-ranges")
+    except PropertyError:
+        return None
+
+
+def as_device_memory(view: View) -> Iterator[Finding]:
+    """Memory of the chip that is mapped like registers."""
+    for one, host in view.assigned:
+        if one.entries:
+            for finding in memory_types(host):
+                yield finding._replace(node=one.node.path, prop="xen,reg")
+
+
+#: What ``generate`` has said already.
+JUDGEMENTS: tuple[Check, ...] = (reached, as_device_memory)

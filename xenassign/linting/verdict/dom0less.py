@@ -1,0 +1,433 @@
+"""What dom0less Xen accepts of a partial device tree, walked in the order in which Xen walks it.
+
+Each rule here has the effect ``rejected`` (or says what Xen swallows in silence), so that the
+findings of :func:`check` predict the verdict of a boot. Source: domain_handle_dtb_bootmodule,
+scan_pfdt_node, handle_prop_pfdt, handle_passthrough_prop, prepare_dtb_domU of Xen
+(dom0less-build.c; domain_build.c in 4.17), map_device_irqs_to_domain and route_irq_to_guest
+(device.c, irq.c), place_modules (kernel.c).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from xenassign.checks.ownership import (
+    LINE_OF_VPL011,
+    LINE_OF_XEN,
+    LINE_SHARED,
+    PPI,
+    TRIGGER_DIFFERS,
+)
+from xenassign.checks.protection import IOMMU_REFUSES, STREAMS_OVERLAP
+from xenassign.devicetree.cells import DEFAULT_CELLS, xen_bus_cells, xen_cells, xen_number
+from xenassign.devicetree.flat import FlatNode, header_problem, read_flat
+from xenassign.devicetree.spans import PAGE_SIZE
+from xenassign.devicetree.tree import Node
+from xenassign.findings import Finding, Rule, rule
+from xenassign.host.device import read_device
+from xenassign.host.platform import Platform
+from xenassign.linting.verdict.context import Context
+from xenassign.linting.verdict.mappings import EntryCells, MappingEntry
+from xenassign.planning.decide import TOO_MANY_VCPUS
+from xenassign.planning.placement import TOO_HIGH
+from xenassign.xen.dom0 import dom0_masters, is_marked, lines, xens_lines
+from xenassign.xen.iommu import Iommus, Shield, StreamTable, protection
+from xenassign.xen.layout import MIB, Guest
+from xenassign.xen.releases import (
+    GUEST_NR_SPIS_MAX,
+    GUEST_VCPUS_MAX,
+    SPI_FIRST_INTID,
+    SPI_LAST_INTID,
+    XEN_REG_CELLS,
+    Release,
+    rounded_spis,
+)
+from xenassign.xen.stage2 import UNKNOWN_POOL, Stage2, pool_pages
+from xenassign.xen.tree_buffer import TreeBuffer
+
+DOM0LESS = ("dom0less",)
+
+PAIR = rule("XA411", "path-or-force-missing", "error", "rejected", routes=DOM0LESS)
+BAD_CELLS = rule("XA211", "xen-reg-cells", "error", "rejected", routes=DOM0LESS)
+MISREAD_CELLS = rule(
+    "XA212",
+    "xen-reg-cells-misread",
+    "error",
+    "broken",
+    routes=DOM0LESS,
+    applies=lambda xen: not xen.xen_reg_cells_checked,
+)
+UNALIGNED = rule("XA213", "xen-reg-unaligned", "error", "rejected", routes=DOM0LESS)
+NO_SUCH_PATH = rule(
+    "XA412", "no-such-host-node", "error", "rejected", routes=DOM0LESS, needs_host=True
+)
+NOT_PROTECTED = rule(
+    "XA413", "unprotected-not-forced", "error", "rejected", routes=DOM0LESS, needs_host=True
+)
+TOO_LARGE = rule("XA122", "tree-too-large", "error", "rejected")
+PHANDLE_TOO_HIGH = rule(
+    "XA512",
+    "phandle-too-high",
+    "error",
+    "rejected",
+    routes=DOM0LESS,
+    applies=lambda xen: xen.phandle_limit is not None,
+)
+BAD_BLOB = rule("XA121", "blob-invalid", "error", "rejected")
+UNMAPPABLE = rule("XA218", "tables-run-out", "error", "rejected")
+COVERS_IMAGES = rule("XA219", "images-covered", "error", "rejected", routes=DOM0LESS)
+ASSIGNED_TWICE = rule("XA414", "assigned-twice", "error", "rejected", needs_host=True)
+DOM0_HOLDS_DEVICE = rule("XA415", "dom0-owns-device", "error", "rejected", needs_host=True)
+BOTH_DRIVE = rule(
+    "XA416", "dom0-drives-device-too", "error", "unsafe", routes=DOM0LESS, needs_host=True
+)
+LINE_TOO_HIGH = rule(
+    "XA313", "interrupt-beyond-guest", "error", "rejected", routes=DOM0LESS, needs_host=True
+)
+TOO_MANY_SPIS = rule("XA314", "too-many-spis", "error", "rejected")
+WRAPS = rule("XA214", "xen-reg-wraps", "error", "rejected", routes=DOM0LESS)
+DROPPED_IN_SILENCE = rule(
+    "XA123",
+    "tree-truncated",
+    "error",
+    "broken",
+    routes=DOM0LESS,
+    applies=lambda xen: not xen.dom0less_error_is_panic,
+)
+
+_XENS = ("xen,reg", "xen,path", "xen,force-assign-without-iommu")
+
+
+def entries(value: bytes, address: int, size: int) -> list[MappingEntry]:
+    """xen,reg as Xen reads it with so many cells; a trailing rest is ignored, as Xen does.
+
+    ``address`` and ``size``: the cells of one number. Each entry knows where its numbers end.
+    """
+    width = (2 * address + size) & 0xFFFFFFFF
+    cells = xen_cells(value)
+    found = []
+    for at in range(0, len(cells) // width * width if width else 0, width or 1):
+        entry = cells[at : at + width]
+        middle = address + size
+        host, length, guest = entry[:address], entry[address:middle], entry[middle:]
+        where = EntryCells(
+            at + address - 1 if address else None,
+            at + middle - 1 if size else None,
+            at + width - 1 if address else None,
+        )
+        found.append(MappingEntry(xen_number(host), xen_number(length), xen_number(guest), where))
+    return found
+
+
+def check(data: bytes, context: Context) -> Iterator[Finding]:
+    """Every finding that decides about a dom0less boot with this blob as device-tree module."""
+    root = read(data, DOM0LESS)
+    if isinstance(root, Finding):
+        yield root
+        return
+    yield from _phandles(root, context.release)
+    yield from limits(context)
+    build = _Build(context, root, len(data))
+    for child, scan in _copied(root):
+        build.top(child, scan)
+    build.finish()
+    yield from build.findings
+
+
+def limits(context: Context) -> Iterator[Finding]:
+    """More vCPUs or lines than a domain can have, whatever its partial tree says."""
+    if context.nr_spis is not None and rounded_spis(context.nr_spis) > GUEST_NR_SPIS_MAX:
+        yield TOO_MANY_SPIS(f"nr_spis is {context.nr_spis}", node="/", routes=DOM0LESS)
+    yield from too_many_vcpus(context.vcpus, context, DOM0LESS)
+    intid, spis = context.vpl011_intid, context.nr_spis
+    if intid is None or spis is None or not context.release.vpl011_failure_refused:
+        return
+    if intid >= SPI_FIRST_INTID + rounded_spis(spis):
+        yield LINE_TOO_HIGH(f"nr_spis is {spis}, and the vPL011 has INTID {intid}", node="/")
+
+
+def read(data: bytes, routes: tuple[str, ...]) -> FlatNode | Finding:
+    """The root of a partial device tree, or why Xen and libxl take it for none."""
+    problem = header_problem(data)
+    root = None if problem else read_flat(data)
+    if root is None:
+        return BAD_BLOB(problem or "its structure block is damaged", node="/", routes=routes)
+    return root
+
+
+def _copied(root: FlatNode) -> Iterator[tuple[FlatNode, bool]]:
+    """The nodes that Xen copies into the guest, and whether it heeds its own properties there."""
+    for child in root.children:
+        name = child.name.lower()
+        if name in ("aliases", "passthrough"):
+            yield child, name == "passthrough"
+
+
+def too_many_vcpus(count: int, context: Context, routes: tuple[str, ...]) -> Iterator[Finding]:
+    """More vCPUs than a GIC of the host's version, which the guest's follows, has room for."""
+    gic = context.platform.gic if context.platform is not None else None
+    if gic is not None and count > GUEST_VCPUS_MAX[gic.version]:
+        yield TOO_MANY_VCPUS(f"{count} vCPUs with a GICv{gic.version}", node="/", routes=routes)
+
+
+def _phandles(root: FlatNode, release: Release) -> Iterator[Finding]:
+    """fdt_find_max_phandle over the whole tree; 0xffffffff makes the next one wrap to 0."""
+    limit = release.phandle_limit
+    if limit is None:
+        return
+    found = [(node.phandle, node.path) for node in root.walk()]
+    highest, path = max(found, key=lambda entry: entry[0])
+    if limit <= highest < 0xFFFFFFFF:
+        yield PHANDLE_TOO_HIGH(f"{path} has phandle {highest:#x}", node=path)
+
+
+class _Build:
+    """One prepare_dtb_domU: the tree that grows, stage 2, the lines and devices taken so far."""
+
+    def __init__(self, context: Context, root: FlatNode, size: int) -> None:
+        self.context = context
+        self.root = root
+        self.findings: list[Finding] = []
+        self.room = _room(context, size)
+        self.memory = context.memory * 1024 if context.memory is not None else 0
+        self.ram = Guest(context.release, 0, False, self.memory).ram()
+        if context.direct_map:
+            self.ram = context.static_memory
+        pool = pool_pages(self.memory // 1024, context.vcpus)
+        if context.pool_mib is not None:
+            pool = context.pool_mib << 8
+        elif context.memory is None:
+            pool = UNKNOWN_POOL
+        self.stage2 = Stage2(pool, ram=self.ram)
+        self.mapped: list[tuple[FlatNode, MappingEntry]] = []
+        self.owners: set[Node] = set()  # host nodes assigned behind an IOMMU
+        self.triggers: dict[int, tuple[int, str]] = {}  # INTID to trigger and host path
+        self.xens: dict[int, str] = {}
+        self.dom0s: frozenset[int] = frozenset()  # INTIDs
+        self.dom0s_devices: frozenset[Node] = frozenset()  # host nodes behind an IOMMU
+        self.streams: StreamTable | None = None
+        platform, known = context.platform, context.iommus
+        if platform is not None and known is not None:
+            self.xens = xens_lines(platform, known)
+            self.streams = StreamTable(known)
+            if context.beside_dom0:
+                rights = context.dom0()
+                self.dom0s = rights.held if rights is not None else frozenset()
+                held = dom0_masters(platform, known, context.marked)
+                self.dom0s_devices = frozenset(device.node for device in held)
+                self.streams = StreamTable(known, held)
+
+    def top(self, node: FlatNode, scan: bool) -> None:
+        """/aliases (``scan`` false) or /passthrough."""
+        if not self._node(node, *DEFAULT_CELLS, scan):
+            self._too_large(node.path)
+
+    def _node(self, node: FlatNode, address: int, size: int, scan: bool) -> bool:
+        """scan_pfdt_node; False where the tree has no room for it."""
+        if not self.room.node(node.name):
+            return False
+        for name, value in node.properties:
+            if not (scan and name in _XENS) and not self.room.prop(name, len(value)):
+                if self.room.overrun:
+                    self._too_large(node.path)
+                return False
+        if scan:
+            self._assign(node, address, size)
+        address, size = xen_bus_cells(node)
+        for child in node.children:
+            if not self._node(child, address, size, scan):
+                if not DROPPED_IN_SILENCE.applies(self.context.release):
+                    return False
+                message = f"{child.path} does not fit into the guest's tree"
+                self._add(DROPPED_IN_SILENCE(message, node=child.path))
+        return self.room.take(4)
+
+    def finish(self) -> None:
+        """What Xen adds behind the partial tree, then the copies into the guest's RAM."""
+        if not self.room.finish():
+            self._too_large("/")
+        for name, start, end in self._images():
+            for node, entry in self.mapped:
+                if entry.guest < end and start < entry.guest + entry.size:
+                    message = f"{entry.guest:#x}+{entry.size:#x} covers the guest's {name}"
+                    self._add(_in_reg(COVERS_IMAGES, node, message, entry.cells.guest))
+
+    def _too_large(self, path: str) -> None:
+        if any(finding.rule is TOO_LARGE for finding in self.findings):
+            return
+        needed = guest_tree_bytes(self.root, self.context)
+        room = f"Xen {self.context.release.version} has room for {self.room.limit}"
+        message = f"the guest's tree takes {needed} bytes; {room}"
+        self._add(TOO_LARGE(message, node=path, routes=DOM0LESS))
+
+    def _images(self) -> Iterator[tuple[str, int, int]]:
+        """(name, first address, address behind) of what Xen copies into the first RAM bank."""
+        if not self.ram:
+            return
+        base, length = self.ram[0]
+        images = self.context.images
+        if images is None:  # every kernel starts with the RAM
+            yield "kernel", base, base + PAGE_SIZE
+            return
+        start = base + images.text_offset
+        end = start + images.kernel
+        yield "kernel", start, end
+        block = 2 * MIB
+        tree = -(-self.room.limit // block) * block
+        modules = tree + -(-images.ramdisk // block) * block
+        behind = -(-end // block) * block
+        if base + length >= base + 128 * MIB + modules and end < base + 128 * MIB:
+            at = base + 128 * MIB
+        elif base + length - modules > behind:
+            at = base + length - modules
+        else:
+            at = start - modules
+        yield "device tree", at, at + self.room.used
+        yield "ramdisk", at + tree, at + tree + images.ramdisk
+
+    # ---- one node with xen properties
+
+    def _assign(self, node: FlatNode, address: int, size: int) -> None:
+        """handle_passthrough_prop and what decides whether it is called."""
+        reg, path = node.last("xen,reg"), node.last("xen,path")
+        forced = node.last("xen,force-assign-without-iommu") is not None
+        if reg is None and path is None:
+            return
+        if reg is None or (path is None and not forced):
+            missing = "xen,reg" if reg is None else "xen,path"
+            given = "xen,path" if reg is None else "xen,reg"
+            self._add(PAIR(f"{node.path} has no {missing}", node=node.path, prop=given))
+            return
+        if not self._map(node, reg, address, size) or path is None:
+            return
+        platform, known = self.context.platform, self.context.iommus
+        if platform is not None and known is not None:
+            text = path.split(b"\0")[0].decode("utf-8", "replace")
+            self._host_node(node, text, forced, platform, known)
+
+    def _map(self, node: FlatNode, reg: bytes, address: int, size: int) -> bool:
+        checked = not MISREAD_CELLS.applies(self.context.release)
+        what = f"its container has {address} address and {size} size cells"
+        if address not in XEN_REG_CELLS or size not in XEN_REG_CELLS:
+            width = (2 * address + size) & 0xFFFFFFFF
+            # What wraps around is read from far behind the tree.
+            wraps = width < 2 * address + size and len(reg) >= 4 * width
+            refused = checked or width == 0 or wraps
+            bad = BAD_CELLS if refused else MISREAD_CELLS
+            self._add(bad(f"{node.path}: {what}", node=node.path, prop="xen,reg"))
+            if refused:
+                return False
+        for entry in entries(reg, address, size):
+            problem = self._map_entry(node, entry)
+            if problem is not None:
+                self._add(problem)
+                return False
+        return True
+
+    def _map_entry(self, node: FlatNode, entry: MappingEntry) -> Finding | None:
+        host, size, guest, at = entry
+        what = f"{node.path}: {size:#x} bytes of {host:#x} at {guest:#x}"
+        for number, cell in ((host, at.host), (size, at.size), (guest, at.guest)):
+            if number % PAGE_SIZE:
+                return _in_reg(UNALIGNED, node, f"{what} are not page aligned", cell)
+        # rangeset_add_range gets an end before its start, and minds when there is a range before.
+        end = (host + size - 1 + PAGE_SIZE - 1) % (1 << 64) // PAGE_SIZE
+        earlier = [one.host // PAGE_SIZE for _, one in self.mapped]
+        if end < host // PAGE_SIZE and earlier and min(earlier) > end:
+            return _in_reg(WRAPS, node, f"{what} wrap around", at.host)
+        first, count = guest // PAGE_SIZE, size // PAGE_SIZE
+        self.mapped.append((node, entry))
+        if self.stage2.map(first, count, host // PAGE_SIZE):
+            return None
+        if first + count > self.stage2.limit:
+            return _in_reg(TOO_HIGH, node, f"{what} reach beyond stage 2", at.guest)
+        return _in_reg(UNMAPPABLE, node, f"{what} need too many tables", at.size)
+
+    def _host_node(
+        self, node: FlatNode, path: str, forced: bool, platform: Platform, known: Iommus
+    ) -> None:
+        host = platform.tree.find_as_xen(path)
+        if host is None:
+            message = f"{node.path}: no node {path!r} in the host tree"
+            self._add(NO_SUCH_PATH(message, node=node.path, prop="xen,path"))
+            return
+        beside = self.context.beside_dom0
+        if beside and host.has("compatible") and not is_marked(host, self.context.marked):
+            self._add(_at(BOTH_DRIVE, node, f"{path} is not marked"))
+        for line in lines(platform, host):
+            self._line(node, host, line.intid, line.trigger)
+        device = read_device(platform, host)
+        shield = protection(platform, known, device)
+        if shield.shield is Shield.REFUSED:
+            self._add(_at(IOMMU_REFUSES, node, f"{path}: {shield.why}"))
+        elif not shield.believed and not forced:
+            message = f"{node.path}: {path} is not protected: {shield.why}"
+            self._add(NOT_PROTECTED(message, node=node.path, prop="xen,path"))
+        elif shield.believed and host in self.dom0s_devices:
+            self._add(_at(DOM0_HOLDS_DEVICE, node, f"{path} is not marked"))
+        elif shield.believed and host in self.owners:
+            self._add(_at(ASSIGNED_TWICE, node, f"{path} is assigned already"))
+        elif shield.believed:
+            self.owners.add(host)
+            clash = self.streams.take(device) if self.streams is not None else None
+            if clash is not None:
+                message = f"{node.path}: {path}: {clash}"
+                self._add(STREAMS_OVERLAP(message, node=node.path, routes=DOM0LESS))
+
+    def _line(self, node: FlatNode, host: Node, intid: int, trigger: int) -> None:
+        """route_irq_to_guest, and the trigger that platform_get_irq sets before."""
+        about = f"INTID {intid} of {host.path}"
+        known, other = self.triggers.setdefault(intid, (trigger, host.path))
+        if known != trigger:
+            self._add(_at(TRIGGER_DIFFERS, node, f"{about} has another trigger in {other}"))
+        elif intid < SPI_FIRST_INTID:
+            self._add(_at(PPI, node, f"{about} is a PPI"))
+        elif intid >= self._line_limit():
+            message = f"{about} is beyond the guest's {self._line_limit()} lines"
+            self._add(_at(LINE_TOO_HIGH, node, message))
+        elif intid in self.xens:
+            self._add(_at(LINE_OF_XEN, node, f"{about} is that of {self.xens[intid]}"))
+        elif intid in self.dom0s:
+            fix = "mark every host node with it xen,passthrough (the host overlay does)"
+            self._add(_at(LINE_SHARED, node, f"{about} is held by dom0")._replace(own_fix=fix))
+        elif intid == self.context.vpl011_intid:
+            self._add(_at(LINE_OF_VPL011, node, f"{about} is the vPL011's too"))
+
+    def _line_limit(self) -> int:
+        """The guest's lines: nr_spis rounded up to 32 (domain_vgic_init), and the host's."""
+        host = self.context.gic_lines or SPI_LAST_INTID + 1
+        spis = self.context.nr_spis
+        if spis is None:
+            spis = min(host - SPI_FIRST_INTID, GUEST_NR_SPIS_MAX)
+        return min(SPI_FIRST_INTID + rounded_spis(spis), host)
+
+    def _add(self, finding: Finding) -> None:
+        self.findings.append(finding)
+
+
+def _in_reg(which: Rule, node: FlatNode, message: str, cell: int | None) -> Finding:
+    return which(message, node=node.path, prop="xen,reg", cell=cell, routes=DOM0LESS)
+
+
+def _at(which: Rule, node: FlatNode, message: str) -> Finding:
+    return which(message, node=node.path, prop="xen,path", routes=DOM0LESS)
+
+
+def _room(context: Context, size: int) -> TreeBuffer:
+    release, platform = context.release, context.platform
+    return TreeBuffer(release, size, platform, context.vcpus, context.vpl011, context.bootargs)
+
+
+def guest_tree_bytes(root: FlatNode, context: Context) -> int:
+    """The bytes that the guest's tree would take with room enough, as far as the context knows."""
+    room = _room(context, 0)
+    room.limit = 1 << 62
+    for child, scan in _copied(root):
+        for node in child.walk():
+            room.node(node.name)
+            room.take(4)
+            for name, value in node.properties:
+                if not (scan and name in _XENS):
+                    room.prop(name, len(value))
+    room.finish()
+    return room.used

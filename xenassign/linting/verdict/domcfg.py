@@ -1,0 +1,457 @@
+"""Rules about an xl domain configuration, alone and against its partial device tree.
+
+The rules with the effect ``rejected`` predict what ``xl create`` answers. Source: parse_config_data
+(xl_parse.c), libxl_create.c, libxl__arch_domain_prepare_config and copy_partial_fdt (libxl_arm.c),
+XEN_DOMCTL_bind_pt_irq, XEN_DOMCTL_iomem_permission and XEN_DOMCTL_memory_mapping of Xen; messages
+as seen on Xen 4.17 and 4.20.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from xenassign.checks.ownership import VIRTIO_INTID
+from xenassign.checks.protection import IOMMU_REFUSES, STREAMS_OVERLAP
+from xenassign.devicetree.addresses import is_pci, registers
+from xenassign.devicetree.places import Place
+from xenassign.devicetree.spans import PAGE_SIZE
+from xenassign.devicetree.tree import Node
+from xenassign.findings import Finding, rule
+from xenassign.formats.xlcfg import Atom, ConfigError, ListValue, Value, XlConfig, parse
+from xenassign.host.device import is_device, read_device
+from xenassign.host.platform import Platform
+from xenassign.linting.verdict import dom0less, mappings
+from xenassign.linting.verdict.context import Context
+from xenassign.linting.verdict.dom0less import (
+    ASSIGNED_TWICE,
+    DOM0_HOLDS_DEVICE,
+    TOO_LARGE,
+    TOO_MANY_SPIS,
+    UNMAPPABLE,
+    too_many_vcpus,
+)
+from xenassign.linting.verdict.mappings import Claim, MappingEntry
+from xenassign.planning.placement import TOO_HIGH
+from xenassign.xen.dom0 import Dom0, dom0_masters, without_scmi
+from xenassign.xen.iommu import Iommus, Shield, StreamTable, protection
+from xenassign.xen.layout import Guest
+from xenassign.xen.releases import (
+    GUEST_NR_SPIS_MAX,
+    RELEASES,
+    SPI_FIRST_INTID,
+    VIRTIO_MMIO_INTIDS,
+    VPL011_INTID,
+    XL_MEMORY_DEFAULT_MIB,
+    XL_TREE_CAP,
+    Release,
+    rounded_spis,
+)
+from xenassign.xen.sci import SCMI_SMC, mediator
+from xenassign.xen.stage2 import Stage2, pool_pages
+from xenassign.xen.xlvalues import IomemRange, intid, page_range, sci_types
+
+XL = ("xl",)
+
+NO_PASSTHROUGH = rule("XA801", "no-passthrough", "error", "rejected", routes=XL)
+UNKNOWN_KEY = rule("XA601", "key-unknown", "error", "broken", routes=XL)
+BAD_IRQ = rule("XA602", "irq-not-decimal", "error", "rejected", routes=XL)
+IRQ_TWICE = rule("XA319", "irq-twice", "error", "rejected", routes=XL)
+BAD_IOMEM = rule("XA603", "iomem-malformed", "error", "rejected", routes=XL)
+WRONG_FORM = rule("XA604", "list-or-value", "error", "broken", routes=XL)
+DTDEV_UNPROTECTED = rule(
+    "XA417", "dtdev-unprotected", "error", "rejected", routes=XL, needs_host=True
+)
+SYNTAX = rule("XA605", "config-syntax", "error", "rejected", routes=XL)
+NO_STRING = rule("XA606", "nested-list", "error", "rejected", routes=XL)
+VUART_LINE = rule("XA318", "interrupt-of-vuart", "error", "rejected", routes=XL)
+BAD_PASSTHROUGH = rule("XA418", "passthrough-mode", "error", "rejected", routes=XL)
+NO_FILE = rule("XA607", "partial-unreadable", "error", "rejected", routes=XL)
+NOT_DOM0S_LINE = rule(
+    "XA316", "interrupt-not-dom0s", "error", "rejected", routes=XL, needs_host=True
+)
+DOM0_HOLDS_LINE = rule(
+    "XA317", "interrupt-held-by-dom0", "error", "rejected", routes=XL, needs_host=True
+)
+NOT_DOM0S_PAGES = rule("XA221", "pages-not-dom0s", "error", "rejected", routes=XL, needs_host=True)
+_LISTS = ("dtdev", "irqs", "iomem")
+_ATOMS = ("name", "device_tree", "memory", "vcpus", "kernel", "ramdisk", "extra", "passthrough")
+OTHER_RELEASE = rule("XA609", "key-of-other-release", "error", "broken", routes=XL)
+SCI_REFUSED = rule(
+    "XA614",
+    "arm-sci-refused",
+    "error",
+    "rejected",
+    routes=XL,
+    applies=lambda xen: xen.knows_key("arm_sci"),
+)
+SCI_IDLE = rule(
+    "XA615",
+    "arm-sci-without-effect",
+    "error",
+    "broken",
+    routes=XL,
+    applies=lambda xen: xen.knows_key("arm_sci"),
+)
+IN_BYTES = rule("XA608", "iomem-in-bytes", "error", "broken", routes=XL, needs_host=True)
+LOST_ESCAPE = rule("XA610", "escape-lost", "warning", "broken", routes=XL)
+KEY_TWICE = rule("XA611", "key-twice", "warning", "broken", routes=XL)
+NO_TREE = rule("XA612", "no-device-tree", "warning", "broken", routes=XL)
+#: An octal escape; a backslash that escapes itself is no beginning of one.
+_OCTAL = re.compile(r"(?<!\\)(?:\\\\)*\\[0-7]")
+_MODES = ("default", "disabled", "enabled", "sync_pt", "share_pt")
+
+
+def read(text: str, file: str) -> XlConfig | Finding:
+    """The configuration, or what stops xl."""
+    try:
+        return parse(text, file)
+    except ConfigError as error:
+        at = Place(file, error.line, error.column, error.line, error.column + 1)
+        return SYNTAX(error.what, place=at)._replace(file=file)
+
+
+def blob(data: bytes | None) -> Iterator[Finding]:
+    """What libxl refuses of the file that device_tree names; None: it is not there."""
+    if data is None:
+        yield NO_FILE("the file of device_tree cannot be read", prop="device_tree")
+        return
+    root = dom0less.read(data, XL)
+    if isinstance(root, Finding):
+        yield root
+        return
+    # fdt_path_offset takes the first node whose name matches without its unit address.
+    names = (child.name for child in root.children)
+    first = next((n for n in names if n.partition("@")[0] == "passthrough"), None)
+    if first != "passthrough":
+        seen = f"it finds {first}" if first else "the root has no node named passthrough"
+        yield NO_PASSTHROUGH(seen, node=f"/{first or ''}")
+    if len(data) > XL_TREE_CAP // 2:
+        message = f"the partial tree has {len(data)} bytes; libxl builds trees of {XL_TREE_CAP}"
+        yield TOO_LARGE(message, node="/", routes=XL)
+
+
+def check(config: XlConfig, context: Context) -> Iterator[Finding]:
+    """Every finding about a configuration, its syntax apart."""
+    yield from _keys(config, context.release)
+    yield from _strings(config)
+    passed = [name for name in ("irqs", "iomem", "dtdev") if _items(config, name)]
+    if passed and config.get("device_tree") is None:
+        at = config.place(config.named(passed[0])[-1])
+        yield NO_TREE(f"{passed[0]} is given, but no device_tree", prop=passed[0], place=at)
+    lines: list[tuple[Atom, int]] = []
+    for atom in _items(config, "irqs"):
+        number = intid(atom.text) if isinstance(atom, Atom) else None
+        at = config.place(atom)
+        if not isinstance(atom, Atom):
+            yield NO_STRING("irqs holds a list", prop="irqs", place=at)
+        elif number is None:
+            message = f"{atom.text!r} is no decimal number"
+            text = None if meant(atom) is None else str(meant(atom))
+            yield BAD_IRQ(message, prop="irqs", place=at, replacement=text)
+        else:
+            lines.append((atom, number))
+    ranges: list[tuple[Atom, IomemRange]] = []
+    for atom in _items(config, "iomem"):
+        span = page_range(atom.text) if isinstance(atom, Atom) else None
+        at = config.place(atom)
+        if not isinstance(atom, Atom):
+            yield NO_STRING("iomem holds a list", prop="iomem", place=at)
+        elif span is None or span.pages == 0:
+            message = f"{atom.text!r} is not PFN,COUNT[@GFN]"
+            yield BAD_IOMEM(message, prop="iomem", place=at)
+        else:
+            ranges.append((atom, span))
+    yield from _lines(config, context, lines)
+    yield from _vcpus(config, context)
+    if context.platform is not None and context.iommus is not None:
+        rights = _dom0(config, context)
+        if rights is not None and (lines or ranges):
+            yield from _rights(config, rights, lines, ranges)
+        yield from _in_bytes(config, context.platform, ranges)
+        yield from _dtdev(config, context.platform, context.iommus, context.marked)
+    yield from _sci(config, context)
+    yield from _stage2(config, context, ranges)
+    memory = context.memory
+    if config.get("memory") is not None:
+        memory = _number(config, "memory", XL_MEMORY_DEFAULT_MIB) * 1024
+    claims = [
+        Claim(_bytes(span), None, "iomem", XL, place=config.place(atom)) for atom, span in ranges
+    ]
+    about = context._replace(memory=memory or None, vpl011=_has_vuart(config))
+    yield from mappings.check(claims, about)
+
+
+def _vcpus(config: XlConfig, context: Context) -> Iterator[Finding]:
+    for finding in too_many_vcpus(_number(config, "vcpus", 1), context, XL):
+        at = config.place(config.named("vcpus")[-1].value)
+        yield finding._replace(node=None, prop="vcpus", place=at)
+
+
+def asks_for_scmi(config: XlConfig, release: Release) -> bool:
+    """Whether arm_sci asks for the host's SCMI, in a release that reads it."""
+    value = config.get("arm_sci")
+    if not isinstance(value, Atom) or not release.knows_key("arm_sci"):
+        return False
+    return sci_types(value.text)[-1:] == [SCMI_SMC]
+
+
+def meant(atom: Atom) -> int | None:
+    """The INTID that an entry of irqs means: xl refuses a hexadecimal one, but it says which."""
+    try:
+        return int(atom.text, 16) if atom.text[:2] in ("0x", "0X") else intid(atom.text)
+    except ValueError:
+        return None
+
+
+def _strings(config: XlConfig) -> Iterator[Finding]:
+    """Escapes that store nothing, wherever a string stands."""
+    for statement in config.statements:
+        for atom in _atoms(statement.value):
+            raw = config.text[atom.start : atom.end]
+            if atom.quoted and _OCTAL.search(raw):
+                message = f"{raw} is read as {atom.text!r}"
+                yield LOST_ESCAPE(message, prop=statement.name, place=config.place(atom))
+
+
+def _atoms(value: Value) -> Iterator[Atom]:
+    if isinstance(value, Atom):
+        yield value
+    else:
+        for item in value.items:
+            yield from _atoms(item)
+
+
+def _has_vuart(config: XlConfig) -> bool:
+    value = config.get("vuart")
+    return isinstance(value, Atom) and value.text == "sbsa_uart"
+
+
+def _has_virtio(config: XlConfig) -> bool:
+    """Whether xl gives the guest virtio-mmio devices: the key of its own, or disks of that kind."""
+    strings = (atom.text for name in ("virtio", "disk") for atom in config.texts(name))
+    return config.get("virtio") is not None or any("virtio" in text for text in strings)
+
+
+def _bytes(span: IomemRange) -> MappingEntry:
+    return MappingEntry(span.mfn * PAGE_SIZE, span.pages * PAGE_SIZE, span.gfn * PAGE_SIZE)
+
+
+def _items(config: XlConfig, name: str) -> Sequence[Value]:
+    value = config.get(name)
+    return value.items if isinstance(value, ListValue) else ()
+
+
+def _lines(config: XlConfig, context: Context, lines: list[tuple[Atom, int]]) -> Iterator[Finding]:
+    """What libxl makes of irqs before it asks Xen for anything."""
+    seen: dict[int, Atom] = {}
+    for atom, number in lines:
+        if number in seen:
+            yield IRQ_TWICE(f"{number} stands twice", prop="irqs", place=config.place(atom))
+        seen.setdefault(number, atom)
+    if _has_vuart(config) and VPL011_INTID in seen:
+        at = config.place(seen[VPL011_INTID])
+        yield VUART_LINE("irqs has 32 and vuart is sbsa_uart", prop="irqs", place=at)
+    for number, atom in seen.items():
+        if number in VIRTIO_MMIO_INTIDS and _has_virtio(config):
+            message = f"{number} may be that of a virtio-mmio device"
+            yield VIRTIO_INTID(message, prop="irqs", place=config.place(atom))
+    spis = _number(config, "nr_spis", 0) if context.release.knows_key("nr_spis") else 0
+    spis = max([spis, *(number - SPI_FIRST_INTID + 1 for number in seen)])
+    if rounded_spis(spis) > GUEST_NR_SPIS_MAX:
+        highest = seen.get(spis + SPI_FIRST_INTID - 1)
+        where = config.place(highest or config.named("nr_spis")[-1])
+        prop = "irqs" if highest is not None else "nr_spis"
+        message = f"the guest would need {spis} SPIs"
+        yield TOO_MANY_SPIS(message, prop=prop, place=where, routes=XL)
+
+
+def _dom0(config: XlConfig, context: Context) -> Dom0 | None:
+    """What dom0 may give to a guest with this configuration."""
+    rights, platform = context.dom0(), context.platform
+    if rights is None or platform is None or not asks_for_scmi(config, context.release):
+        return rights
+    return without_scmi(rights, platform, context.marked)
+
+
+def _rights(
+    config: XlConfig,
+    has: Dom0,
+    lines: list[tuple[Atom, int]],
+    ranges: list[tuple[Atom, IomemRange]],
+) -> Iterator[Finding]:
+    """What dom0 can't give."""
+    for atom, number in lines:
+        at = config.place(atom)
+        if number not in has.lines or number < SPI_FIRST_INTID:
+            yield NOT_DOM0S_LINE(f"dom0 does not have INTID {number}", prop="irqs", place=at)
+        elif number in has.held:
+            yield DOM0_HOLDS_LINE(f"dom0 holds INTID {number}", prop="irqs", place=at)
+    for atom, span in ranges:
+        if not has.has_pages(span.mfn, span.pages):
+            message = f"dom0 does not have {span.pages:#x} pages from {span.mfn:#x} on"
+            yield NOT_DOM0S_PAGES(message, prop="iomem", place=config.place(atom))
+
+
+def _sci(config: XlConfig, context: Context) -> Iterator[Finding]:
+    """arm_sci asks for what xl and Xen know."""
+    value = config.get("arm_sci")
+    if not isinstance(value, Atom) or not SCI_REFUSED.applies(context.release):
+        return
+    at, types = config.place(value), sci_types(value.text)
+    unknown = [kind for kind in types if kind not in ("none", SCMI_SMC)]
+    if unknown:
+        yield SCI_REFUSED(f"arm_sci has the type {unknown[0]!r}", prop="arm_sci", place=at)
+    elif not types:
+        yield SCI_IDLE(f"arm_sci is {value.text!r}, without type=", prop="arm_sci", place=at)
+    elif types[-1] == SCMI_SMC and context.platform is not None:
+        host = mediator(context.platform.tree, context.marked)
+        if host.node is None:
+            yield SCI_IDLE(f"Xen forwards no SCMI: {host.why}", prop="arm_sci", place=at)
+
+
+def _in_bytes(
+    config: XlConfig, platform: Platform, ranges: list[tuple[Atom, IomemRange]]
+) -> Iterator[Finding]:
+    """An address or a size that is a device's in bytes, and no device's in pages."""
+    if not ranges:
+        return
+    sizes: dict[int, set[int]] = defaultdict(set)
+    for node in platform.tree.nodes():
+        if is_device(node):
+            windows = read_device(platform, node).windows if is_pci(node) else ()
+            for block in (*registers(node).blocks, *windows):
+                sizes[block.address].add(block.size)
+    for atom, span in ranges:
+        at = config.place(atom)
+        page = span.mfn * PAGE_SIZE
+        there = sizes.get(page, set())
+        if page not in sizes and span.mfn in sizes and span.mfn >= PAGE_SIZE:
+            message = f"{span.mfn:#x} is a device's address in bytes; its page is"
+            message = f"{message} {span.mfn // PAGE_SIZE:#x}"
+            yield IN_BYTES(message, prop="iomem", place=at)
+        elif span.pages in there - {1} and span.pages not in {-(-n // PAGE_SIZE) for n in there}:
+            message = f"{span.pages:#x} is the device's size in bytes; it has"
+            message = f"{message} {-(-span.pages // PAGE_SIZE):#x} pages"
+            yield IN_BYTES(message, prop="iomem", place=at)
+
+
+def _dtdev(
+    config: XlConfig, platform: Platform, known: Iommus, marked: frozenset[str]
+) -> Iterator[Finding]:
+    """dtdev and passthrough: xl takes the strings up to the first list."""
+    items = _items(config, "dtdev")
+    stop = next((i for i, item in enumerate(items) if not isinstance(item, Atom)), len(items))
+    paths = [item for item in items[:stop] if isinstance(item, Atom)]
+    yield from _mode(config, known, bool(paths))
+    held = dom0_masters(platform, known, marked) if paths else []
+    taken = _Taken({device.node for device in held}, set(), StreamTable(known, held))
+    for atom in paths:
+        finding = _assigned(atom.text, platform, known, taken)
+        if finding is not None:
+            yield finding._replace(place=config.place(atom))
+
+
+def _mode(config: XlConfig, known: Iommus, devices: bool) -> Iterator[Finding]:
+    """passthrough, beside dtdev."""
+    wanted = config.get("passthrough")
+    if not isinstance(wanted, Atom):
+        return
+    mode = wanted.text
+    at, prop = config.place(wanted), "passthrough"
+    if mode not in _MODES or mode == "sync_pt":
+        yield BAD_PASSTHROUGH(f"passthrough is {mode!r}", prop=prop, place=at)
+    elif mode == "disabled" and devices:
+        yield BAD_PASSTHROUGH("passthrough is disabled, but dtdev is given", prop=prop, place=at)
+    elif mode not in ("default", "disabled") and known.active is None:
+        yield DTDEV_UNPROTECTED(f"passthrough is {mode}, but Xen has no IOMMU", prop=prop, place=at)
+
+
+class _Taken(NamedTuple):
+    """The nodes that dom0 owns, of those assigned so far, and the streams of both."""
+
+    owned: set[Node]
+    seen: set[Node]
+    streams: StreamTable
+
+
+def _assigned(path: str, platform: Platform, known: Iommus, taken: _Taken) -> Finding | None:
+    """What Xen says to one path of dtdev."""
+    node = platform.tree.find_as_xen(path)
+    if node is None:
+        return DTDEV_UNPROTECTED(f"{path} is no node of the host tree", node=path, prop="dtdev")
+    device = read_device(platform, node)
+    shield = protection(platform, known, device)
+    again = node in taken.seen
+    taken.seen.add(node)
+    if shield.shield is Shield.REFUSED:
+        return IOMMU_REFUSES(f"{path}: {shield.why}", node=path, prop="dtdev", routes=XL)
+    if not shield.believed:
+        return DTDEV_UNPROTECTED(f"{path} is not protected", node=path, prop="dtdev")
+    if node in taken.owned:
+        return DOM0_HOLDS_DEVICE(f"{path} is not marked", node=path, prop="dtdev", routes=XL)
+    if again:
+        return ASSIGNED_TWICE(f"{path} stands twice", node=path, prop="dtdev", routes=XL)
+    clash = taken.streams.take(device)
+    if clash is not None:
+        return STREAMS_OVERLAP(f"{path}: {clash}", node=path, prop="dtdev", routes=XL)
+    return None
+
+
+def _stage2(
+    config: XlConfig, context: Context, ranges: list[tuple[Atom, IomemRange]]
+) -> Iterator[Finding]:
+    """Whether the guest's stage 2 takes the mappings; libxl maps 64 pages at a time."""
+    memory = _number(config, "memory", XL_MEMORY_DEFAULT_MIB)
+    most = _number(config, "maxmem", memory)
+    pool = _number(config, "shadow_memory", 0) << 8
+    pool = pool or pool_pages(most * 1024, _number(config, "vcpus", 1))
+    tables = Stage2(pool, ram=Guest(context.release, 0, False, memory * 1024 * 1024).ram())
+    for atom, span in ranges:
+        at = config.place(atom)
+        what = f"{span.pages:#x} pages at guest page {span.gfn:#x}"
+        if span.gfn + span.pages > tables.limit:
+            yield TOO_HIGH(f"{what} reach beyond stage 2", prop="iomem", place=at, routes=XL)
+        elif not tables.map_small(span.gfn, span.pages):
+            yield UNMAPPABLE(f"{what} need too many tables", prop="iomem", place=at, routes=XL)
+
+
+def _number(config: XlConfig, name: str, default: int) -> int:
+    number = config.integer(name)
+    return default if number is None or number < 0 else number
+
+
+def _keys(config: XlConfig, release: Release) -> Iterator[Finding]:
+    last = {one.name: at for at, one in enumerate(config.statements) if not one.append}
+    for number, statement in enumerate(config.statements):
+        name = statement.name
+        at = config.place(statement)
+        named = at._replace(end_line=at.line, end_column=at.column + len(name))
+        if not release.knows_key(name):
+            yield _unknown(name, release, named)
+        if number < last.get(name, -1):
+            again = config.statements[last[name]].line
+            message = f"{name} is set again on line {again}, and that one counts"
+            yield KEY_TWICE(message, prop=name, place=named)
+        is_list = not isinstance(statement.value, Atom)
+        if (name in _LISTS and not is_list) or (name in _ATOMS and is_list):
+            value = config.place(statement.value)
+            yield WRONG_FORM(f"{name} has the wrong form", prop=name, place=value)
+
+
+def _unknown(name: str, release: Release, place: Place) -> Finding:
+    others = [each.version for each in RELEASES.values() if each.knows_key(name)]
+    if others:
+        message = f"xl of {release.version} does not know {name}; {', '.join(others)} know it"
+        return OTHER_RELEASE(message, prop=name, place=place)
+    near = difflib.get_close_matches(name, sorted(release.xl_keys), n=3, cutoff=0.8)
+    hint = f"; did you mean {', '.join(near)}?" if near else ""
+    return UNKNOWN_KEY(
+        f"xl of {release.version} does not know {name}{hint}",
+        prop=name,
+        place=place,
+        replacement=near[0] if len(near) == 1 else None,
+    )

@@ -1,0 +1,182 @@
+"""Rules about mappings that Xen makes without a word: onto the guest's own things, of host memory.
+
+They serve xen,reg and iomem alike; what concerns xen,reg alone is in
+:mod:`xenassign.linting.guest.pages`.
+Nothing in Xen compares a mapping with the guest's memory map (tests/xen shows it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from xenassign.checks.msi import FRAME_MAPPED, described, touched
+from xenassign.devicetree.addresses import registers
+from xenassign.devicetree.places import Place
+from xenassign.devicetree.spans import PAGE_SIZE, Span
+from xenassign.devicetree.tree import Node
+from xenassign.findings import Finding, Rule, rule
+from xenassign.host.device import is_device
+from xenassign.host.msi import frames
+from xenassign.host.platform import Platform
+from xenassign.linting.verdict.context import Context
+from xenassign.planning.placement import CLASH, GUEST_OVERLAP, OPTIONAL_WINDOW
+from xenassign.planning.placement import pages as whole_pages
+from xenassign.xen.layout import Guest, clashes, memory_limit
+
+HOST_MEMORY = rule(
+    "XA217", "host-memory-mapped", "error", "unsafe", routes=("dom0less",), needs_host=True
+)
+
+
+class EntryCells(NamedTuple):
+    """Where the numbers of a mapping stand in their property: the index of each one's last cell.
+
+    The last cell is the one with the low 32 bits, which people change and get wrong. None: the
+    number has no cell.
+    """
+
+    host: int | None = None
+    size: int | None = None
+    guest: int | None = None
+
+
+class MappingEntry(NamedTuple):
+    """A mapping in bytes, and where its numbers stand when they are cells."""
+
+    host: int
+    size: int
+    guest: int
+    cells: EntryCells = EntryCells()
+
+    @property
+    def host_end(self) -> int:
+        """The host address behind the last byte."""
+        return self.host + self.size
+
+    @property
+    def guest_end(self) -> int:
+        """The guest address behind the last byte."""
+        return self.guest + self.size
+
+
+class Claim(NamedTuple):
+    """A mapping that somebody asks for: the node (or None) and property that state it."""
+
+    entry: MappingEntry
+    node: str | None
+    prop: str
+    routes: tuple[str, ...]
+    place: Place | None = None
+
+    def text(self) -> str:
+        """What it is, for a message."""
+        host, size, guest = self.entry[:3]
+        return f"{self.node or self.prop}: {size:#x} bytes of {host:#x} at {guest:#x}"
+
+    def at_host(self, broken: Rule, message: str) -> Finding:
+        """A finding about the host address."""
+        return broken(
+            message,
+            node=self.node,
+            prop=self.prop,
+            cell=self.entry.cells.host,
+            place=self.place,
+            routes=self.routes,
+        )
+
+    def at_guest(self, broken: Rule, message: str, fix: str | None = None) -> Finding:
+        """A finding about the guest address."""
+        return broken(
+            message,
+            node=self.node,
+            prop=self.prop,
+            cell=self.entry.cells.guest,
+            place=self.place,
+            fix=fix,
+            routes=self.routes,
+        )
+
+
+def check(claims: Sequence[Claim], context: Context) -> Iterator[Finding]:
+    """What is wrong with the places of mappings, on whatever route."""
+    guest = context.guest
+    for claim in claims:
+        found = (
+            list(clashes(guest, claim.entry.guest, claim.entry.size)) if claim.entry.size else []
+        )
+        hard = [clash for clash in found if clash.hard]
+        if found:
+            names = (f"{c.name} ({c.base:#x}-{c.end - 1:#x})" for c in hard or found)
+            message = f"{claim.text()} collides with {', '.join(names)}"
+            in_ram = {base for base, _ in guest.ram()} & {clash.base for clash in hard}
+            fix = "keep the window unused, or map it elsewhere in the guest"
+            if hard:
+                fix = _fitting(guest, claims) if in_ram else "map it elsewhere in the guest"
+            yield claim.at_guest(CLASH if hard else OPTIONAL_WINDOW, message, fix)
+    yield from _overlaps(claims)
+    if context.platform is not None:
+        yield from _memory(claims, context.platform)
+        yield from _msi_frames(claims, context.platform)
+
+
+def _fitting(guest: Guest, claims: Sequence[Claim]) -> str:
+    """What memory the domain can have beside the mappings."""
+    most = memory_limit(guest, [(c.entry.guest, c.entry.size) for c in claims])
+    elsewhere = "map it outside of the guest's RAM"
+    return f"give the domain {most} MiB of memory at most, or {elsewhere}" if most else elsewhere
+
+
+def _overlaps(claims: Sequence[Claim]) -> Iterator[Finding]:
+    for number, one in enumerate(claims):
+        for other in claims[number + 1 :]:
+            start = max(one.entry.guest, other.entry.guest)
+            end = min(one.entry.guest_end, other.entry.guest_end)
+            moved = one.entry.guest - one.entry.host != other.entry.guest - other.entry.host
+            if start < end and moved:
+                message = f"{other.text()} replaces part of {one.text()}"
+                yield other.at_guest(GUEST_OVERLAP, message, "give one of them another address")
+
+
+def _msi_frames(claims: Sequence[Claim], platform: Platform) -> Iterator[Finding]:
+    """Pages with an MSI frame, whoever else's they are."""
+    known = frames(platform)
+    for claim in claims if known else ():
+        frame = touched(known, Span.sized(claim.entry.host, claim.entry.size))
+        if frame is not None:
+            yield claim.at_host(FRAME_MAPPED, f"{claim.text()} holds {described(frame)}")
+
+
+def _memory(claims: Sequence[Claim], platform: Platform) -> Iterator[Finding]:
+    for claim in claims:
+        start, end = claim.entry.host, claim.entry.host_end
+        if (
+            "dom0less" in claim.routes
+            and any(start < bank.end and bank.address < end for bank in platform.memory)
+            and not _is_device(platform, start, end)
+        ):
+            carved = _carved(platform, start, end)
+            if carved is None:
+                yield claim.at_host(HOST_MEMORY, f"{claim.text()} is host RAM")
+            else:
+                found = claim.at_host(HOST_MEMORY, f"{claim.text()} is reserved by {carved.path}")
+                yield found._replace(severity="warning", own_fix=_ALONE)
+
+
+_ALONE = "make sure that only the devices of this guest use it"
+
+
+def _carved(platform: Platform, start: int, end: int) -> Node | None:
+    """The region of /reserved-memory that all the pages are of, when no kernel uses it as RAM."""
+    for node, block in platform.reserved:
+        first, size = whole_pages(block)
+        if node.has("no-map") and node.available and first <= start and end <= first + size:
+            return node
+    return None
+
+
+def _is_device(platform: Platform, start: int, end: int) -> bool:
+    """Whether the pages are a device's: some boards state memory over their registers too."""
+    devices = (node for node in platform.tree.nodes() if is_device(node))
+    blocks = (block for node in devices for block in registers(node).blocks)
+    return any(b.address < start + PAGE_SIZE and end - PAGE_SIZE < b.end for b in blocks)

@@ -1,4 +1,0 @@
-"""One domain on one board: ``decide()`` makes a :class:`~xenassign.plan.plan.DomainPlan`.
-
-A plan knows its scope, not its outputs.
-"""

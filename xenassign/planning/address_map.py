@@ -1,0 +1,105 @@
+"""The guest's address space of a plan, row by row: what xenassign plan shows.
+
+Addresses and sizes are bytes; ``end`` is the address behind the last byte. Rows come by address.
+Where two overlap, the plan has a finding that says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from xenassign.planning.plan import DomainPlan, PlacedBlock, PlannedDevice, PlannedRegion
+from xenassign.xen.layout import OPTIONAL, Guest
+
+
+@dataclass(frozen=True, slots=True)
+class RowSource:
+    """The block that a row maps.
+
+    ``host``: physical address of its first page. ``path``: host path of its node, ``index``: which
+    entry of ``reg`` it is, or which PCI window where ``window``. ``name``: of ``reg-names``.
+    ``how``: what chose the place, as ``PlacedBlock.how``.
+    """
+
+    host: int
+    path: str
+    index: int
+    window: bool
+    name: str | None
+    how: str
+
+
+class Row(NamedTuple):
+    """A range of the guest's addresses.
+
+    ``kind``: ``ram``, ``window`` (the guest has it), ``optional`` (some guests have it, or RAM that
+    this one does not use), ``block`` (mapped) or ``hole``.
+    """
+
+    base: int
+    end: int
+    kind: str
+    name: str
+    block: RowSource | None = None
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        return self.end - self.base
+
+
+def rows(plan: DomainPlan) -> tuple[Row, ...]:
+    """The whole address space up to the last thing in it."""
+    there = [*_ram(plan.guest), *_windows(plan.guest), *_blocks(plan)]
+    return tuple(sorted([*there, *_holes(there)], key=lambda row: (row.base, -row.end, row.name)))
+
+
+def _ram(guest: Guest) -> Iterator[Row]:
+    """The banks in use, and what is left of the windows for RAM."""
+    banks = guest.ram()
+    for number, (base, size) in enumerate(banks):
+        yield Row(base, base + size, "ram", f"RAM bank {number}")
+    offered = "" if guest.release.extended_regions_exclude_mappings else ", extended regions"
+    for window in guest.windows:
+        if window.when == "ram":
+            used = [base + size for base, size in banks if window.overlaps(base, size)]
+            start = max([window.base, *used])
+            state = "unused" if guest.memory else "size not given"
+            if start < window.end:
+                yield Row(start, window.end, "optional", f"{window.name}, {state}{offered}")
+
+
+def _windows(guest: Guest) -> Iterator[Row]:
+    for window in guest.windows:
+        if guest.used(window):
+            yield Row(window.base, window.end, "window", window.name)
+        elif window.when in OPTIONAL:
+            yield Row(window.base, window.end, "optional", window.name)
+
+
+def _blocks(plan: DomainPlan) -> Iterator[Row]:
+    for owner in plan.owners:
+        for placed in owner.placed:
+            start, guest, size = placed.mapping
+            name = _name(owner, placed)
+            window, index = placed.window, placed.block.index
+            source = RowSource(start, owner.path, index, window, name, placed.how)
+            yield Row(guest, guest + size, "block", owner.path, source)
+
+
+def _name(owner: PlannedDevice | PlannedRegion, placed: PlacedBlock) -> str | None:
+    """What ``reg-names`` calls a block."""
+    if isinstance(owner, PlannedRegion) or placed.window:
+        return None
+    names = owner.host.node.strings("reg-names")
+    return names[placed.block.index] if placed.block.index < len(names) else None
+
+
+def _holes(there: Iterable[Row]) -> Iterator[Row]:
+    at = 0
+    for row in sorted(there, key=lambda row: row.base):
+        if row.base > at:
+            yield Row(at, row.base, "hole", "free")
+        at = max(at, row.end)

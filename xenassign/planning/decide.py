@@ -1,0 +1,351 @@
+"""From a request and a board to a ``DomainPlan``, or to all reasons why not.
+
+``judge_request`` finds everything that can refuse; ``decide`` goes on and builds the tree.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+from xenassign.checks import static_memory as direct_map
+from xenassign.checks.conflicts import PAGES
+from xenassign.checks.containment import outlives
+from xenassign.checks.dma_reach import reach
+from xenassign.checks.live_tree import dom0_findings, live_findings
+from xenassign.checks.memory_type import memory_types
+from xenassign.checks.msi import doorbells, mapped_frames, needed
+from xenassign.checks.ownership import (
+    device_findings,
+    marks,
+    platform_findings,
+    selection_findings,
+    xens_own,
+)
+from xenassign.checks.protection import (
+    accepted_for,
+    dma_in_scope,
+    judge,
+    stream_findings,
+    why_forced,
+)
+from xenassign.checks.regions import Region
+from xenassign.checks.scope import Scope, scope
+from xenassign.devicetree.tree import Node, Tree
+from xenassign.errors import UsageError
+from xenassign.findings import Finding, rule
+from xenassign.host.device import HostDevice
+from xenassign.host.platform import Platform, read_platform
+from xenassign.outputs.attach.decide import plan_attach
+from xenassign.planning.child_buses import attached_findings, could_come
+from xenassign.planning.guest_tree.build import Assigned, GuestTree
+from xenassign.planning.guest_tree.edits import edits_by_node, unwanted
+from xenassign.planning.guest_tree.suppliers import Suppliers, supplier_findings
+from xenassign.planning.host_keeps import always_on, host_keeps, keep_findings, options
+from xenassign.planning.memory_regions import memory_regions, moved
+from xenassign.planning.placement import (
+    SHARED_ALLOWED,
+    SHARED_PAGE,
+    Claimant,
+    Placement,
+    place_devices,
+)
+from xenassign.planning.plan import DomainPlan, HostMark, PlannedDevice, PlannedRegion
+from xenassign.planning.ram_limit import explain_limit
+from xenassign.planning.sci import Firmware, judge_firmware
+from xenassign.request import base_cfg
+from xenassign.request.origin import mistake, origin_of
+from xenassign.request.request import Accepted, MapOption, Request
+from xenassign.request.resolve import Resolved, resolve_domain
+from xenassign.xen.board import Board, read_board
+from xenassign.xen.direct_map import at_host
+from xenassign.xen.iommu import Protection, protection
+from xenassign.xen.layout import MIB, Guest
+from xenassign.xen.releases import GUEST_VCPUS_MAX
+from xenassign.xen.stage2 import pool_mib
+
+TOO_MANY_VCPUS = rule("XA108", "too-many-vcpus", "error", "rejected")
+
+
+class Judgement(NamedTuple):
+    """What was decided about a request before the tree is built.
+
+    ``shields``, ``forced`` and ``accepted`` are by the device's host path. ``translation``: of DMA
+    addresses, for /passthrough of a direct-map domain.
+    """
+
+    inside: Scope
+    guest: Guest
+    shields: dict[str, Protection]
+    forced: dict[str, bool]
+    accepted: dict[str, Accepted]
+    firmware: Firmware
+    regions: tuple[Region, ...]
+    placement: Placement
+    translation: direct_map.Translation | None
+    findings: tuple[Finding, ...]
+
+
+def judge_request(board: Board, resolved: Resolved, inside: Scope | None = None) -> Judgement:
+    """Everything that can refuse a request. Raises UsageError where an option can't be meant.
+
+    ``inside``: the scope, of a domain that is not the only one.
+    """
+    platform, request, requested = board.platform, resolved.request, [*resolved.devices]
+    inside = inside or scope(platform, requested)
+    _check_assigned(inside, resolved)
+    named, allowed = resolved.forced, resolved.shared
+    gic = platform.gic.version if platform.gic else 3
+    memory = request.memory * MIB if request.memory is not None else None
+    guest = Guest(request.release, gic, request.vpl011, memory)
+    if request.direct_map:
+        guest = at_host(guest, platform, request.static_memory, request.vcpus or 1)
+    findings: list[Finding] = [
+        *platform_findings(platform),
+        *selection_findings(platform, inside, requested),
+        *live_findings(board, inside),
+        *direct_map.judge(platform, direct_map.of_request(request)),
+    ]
+    most = GUEST_VCPUS_MAX[gic]
+    if request.vcpus is not None and request.vcpus > most:
+        message = f"{request.vcpus} vCPUs are more than the {most} of a GICv{gic}"
+        findings.append(TOO_MANY_VCPUS(message))
+    shields = {d.path: protection(platform, board.iommus, d) for d in inside.devices}
+    forced: dict[str, bool] = {}
+    translation = direct_map.translation(inside.devices) if request.direct_map else None
+    for device in inside.devices:
+        findings += device_findings(board, inside, request, device)
+        forced[device.path], told = judge(inside, request, device, shields[device.path], named)
+        findings += told if xens_own(board, device.node) is None else ()
+        findings += needed(board, inside, device)
+        findings += reach(board, device, shields[device.path], guest, translation)
+        findings += doorbells(board, device, shields[device.path], guest)
+        findings += memory_types(device)
+        dma = dma_in_scope(inside, device)
+        findings += outlives(device, dma, forced=forced[device.path])
+    findings += stream_findings(board, inside, shields)
+    findings += attached_findings(board, inside)
+    firmware = judge_firmware(board, inside, request, allowed)
+    carved, told_regions = memory_regions(board, inside, resolved)
+    findings += (*firmware.findings, *told_regions)
+    regions = (*firmware.regions, *carved)
+    findings += mapped_frames(board, inside, regions)
+    placement = place_devices(
+        inside,
+        regions,
+        request,
+        guest,
+        board.neighbours,
+        _map_options(inside, regions, resolved),
+        allowed,
+    )
+    findings += placement.findings
+    findings += moved(inside, regions, placement, shields)
+    found = tuple(dict.fromkeys(findings))
+    accepted = {d.path: one for d in inside.devices if (one := accepted_for(d, named)) is not None}
+    return Judgement(
+        inside,
+        guest,
+        shields,
+        forced,
+        accepted,
+        firmware,
+        regions,
+        placement,
+        translation,
+        found,
+    )
+
+
+def decide(tree: Tree, request: Request, platform: Platform | None = None) -> DomainPlan:
+    """Decides everything. A plan with error-level findings is a refusal; its tree is incomplete.
+
+    ``platform``: that of the tree, when it was read before. Raises UsageError where the request
+    cannot be meant (no such node, a malformed option).
+    """
+    platform, resolved = resolve_domain(request, platform or read_platform(tree))
+    return decide_on(read_board(platform, request.release, request.drivers), resolved)
+
+
+def decide_on(
+    board: Board,
+    resolved: Resolved,
+    inside: Scope | None = None,
+    between: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
+) -> DomainPlan:
+    """The same for a board that was read before, with the release and drivers of the request.
+
+    ``inside``: the scope, of a domain that is not the only one. ``between``: by host path what was
+    accepted of pages that another domain has too.
+    """
+    tree, request = board.platform.tree, resolved.request
+    judged = judge_request(board, resolved, inside)
+    inside, placement, firmware = judged.inside, judged.placement, judged.firmware
+    mapped_nodes = frozenset(region.node for region in judged.regions)
+    edits = edits_by_node(inside, resolved.edits)
+    rewriting = Suppliers(
+        tree,
+        inside,
+        resolved.clock_rates,
+        mapped_nodes,
+        firmware.kept,
+        firmware.offered,
+        unwanted(edits),
+    )
+    assigned = {
+        d.node: Assigned(
+            d,
+            placement.placed[d.path],
+            judged.forced[d.path],
+            why_forced(dma_in_scope(inside, d), judged.accepted.get(d.path), request.direct_map),
+            _waivers(d.path, placement.findings, between.get(d.path, ())),
+        )
+        for d in inside.devices
+    }
+    mapped = tuple((region, placement.placed[region.path]) for region in judged.regions)
+    building = GuestTree(
+        board.platform, inside, rewriting, assigned, mapped, edits, judged.translation
+    )
+    draft = building.build()
+    rewriting.clocks.check()
+    devices = tuple(_planned(d, judged, building) for d in inside.devices)
+    findings = [*dom0_findings(board.platform, request), *judged.findings]
+    for planned in devices:
+        findings += supplier_findings(planned.path, planned.suppliers, firmware.offered)
+        findings += could_come(board, judged.inside, planned)
+    findings += rewriting.findings()
+    keeps = host_keeps(tree, inside, firmware.kept)
+    kept_on = always_on(tree, keeps) if request.keep_supplies else ()
+    findings += keep_findings(keeps, kept_on)
+    marked = tuple(HostMark(path, why) for path, why in marks(inside, board.neighbours))
+    attach = None
+    if request.attach_overlay:
+        attach, told = plan_attach(tree, inside, request, tuple(mark.path for mark in marked))
+        findings += told
+    made = DomainPlan(
+        request=request,
+        called=resolved.devices,
+        scope=inside,
+        host_file=tree.file,
+        model=board.platform.model,
+        devices=devices,
+        regions=tuple(_planned_region(one, judged, building) for one in judged.regions),
+        tree=draft,
+        marks=marked,
+        memory_mb_max=placement.memory_max,
+        memory_limit=explain_limit(judged.guest, request, placement.mappings),
+        guest=judged.guest,
+        pool_mib=_pool(request, placement),
+        findings=tuple(dict.fromkeys(findings)),
+        host_keeps=keeps,
+        kept_on=kept_on,
+        dom0_options=options(keeps, kept_on),
+        firmware=tuple(one.root.path for one in firmware.kept),
+        chosen_cells=direct_map.chosen_cells(tree, request),
+        attach=attach,
+    )
+    if request.base is not None:
+        base_cfg.check(request.base, made)
+    return made
+
+
+def _waivers(
+    path: str, findings: Iterable[Finding], between: tuple[str, ...] = ()
+) -> tuple[str, ...]:
+    """What tells the lint that the user allowed a shared page, with the host or a domain."""
+    allowed = (one for one in findings if one.rule is SHARED_ALLOWED and one.node == path)
+    told = [f"--allow-shared-page: {finding.message}" for finding in allowed]
+    if between:  # One comment: the lint finds the pages of host and domains in one finding.
+        text = "; ".join((*told, *between))
+        return (f"xenassign: allow {SHARED_PAGE.code}, {PAGES.code}: {text}",)
+    return tuple(f"xenassign: allow {SHARED_PAGE.code}: {text}" for text in told)
+
+
+def _pool(request: Request, placement: Placement) -> int | None:
+    blocks = [block.mapping for placed in placement.placed.values() for block in placed]
+    mappings = [(one.host, one.size, one.guest) for one in blocks]
+    return pool_mib(request.memory, request.vcpus or 1, mappings)
+
+
+def _planned(device: HostDevice, judged: Judgement, building: GuestTree) -> PlannedDevice:
+    """A device with its own suppliers and those of the copied nodes below it."""
+    inside = judged.inside
+    own = {d.node for d in inside.devices}
+    suppliers = list(building.suppliers.get(device.node, ()))
+    stack = list(reversed(device.node.children.values()))
+    while stack:
+        node = stack.pop()
+        if node not in own and inside.has(node):
+            told = building.suppliers.get(node, ())
+            suppliers += (one._replace(node=one.node or node.path) for one in told)
+            stack.extend(reversed(node.children.values()))
+    return PlannedDevice(
+        host=device,
+        guest_path=building.paths[device.node],
+        placed=judged.placement.placed[device.path],
+        protection=judged.shields[device.path],
+        forced=judged.forced[device.path],
+        accepted=judged.accepted.get(device.path) if judged.forced[device.path] else None,
+        suppliers=tuple(dict.fromkeys(suppliers)),
+        edits=building.edits.get(device.node, ()),
+    )
+
+
+def _planned_region(region: Region, judged: Judgement, building: GuestTree) -> PlannedRegion:
+    return PlannedRegion(
+        path=region.path,
+        guest_path=building.paths[region.node],
+        placed=judged.placement.placed[region.path],
+        users=region.users,
+        why=region.why,
+    )
+
+
+def _check_assigned(inside: Scope, resolved: Resolved) -> None:
+    """Raises UsageError with a line for each forced device that is not assigned."""
+    option = "--force-assign-without-iommu"
+    wrong = [
+        _not_assigned(option, one.node, node)
+        for node, one in resolved.forced.items()
+        if not _reaches(inside, node)
+    ]
+    if wrong:
+        raise UsageError(*wrong)
+
+
+def _reaches(inside: Scope, node: Node) -> bool:
+    """Whether a node, or one below it, is assigned."""
+    return any(inside.has(below) for below in node.walk())
+
+
+def _not_assigned(option: str, name: str, node: Node) -> str:
+    fix = "name it with -d too"
+    if origin_of(name) is not None:
+        fix = "name it as a device too; an option for one domain wants --name"
+    return mistake(option, name, f"{node.path} is not assigned; {fix}")
+
+
+def _map_options(
+    inside: Scope, regions: tuple[Region, ...], resolved: Resolved
+) -> dict[Node, list[MapOption]]:
+    """By node the options for it. Raises UsageError with a line for each that fits nothing."""
+    options: dict[Node, list[MapOption]] = defaultdict(list)
+    claimants: list[Claimant] = [*inside.devices, *regions]
+    placed = {one.node: one for one in claimants}
+    wrong: list[str] = []
+    for option, node in resolved.maps:
+        name, device = option.node or "", placed.get(node)
+        blocks = [block.index for block in device.blocks] if device else []
+        if device is None and not _reaches(inside, node):
+            wrong.append(_not_assigned("--map", name, node))
+        elif not blocks and (isinstance(option.target, int) or option.block is not None):
+            wrong.append(mistake("--map", name, f"{node.path} has no registers to map"))
+        elif option.block is not None and option.block not in blocks:
+            why = f"{node.path} has the blocks {', '.join(map(str, blocks))}"
+            wrong.append(mistake("--map", name, why, f"#{option.block}"))
+        options[node].append(option)
+    if wrong:
+        raise UsageError(*wrong)
+    return options

@@ -1,0 +1,438 @@
+"""The partial device tree: what the guest sees of its devices, for both routes at once.
+
+One tree serves dom0less (xen,reg, xen,path, xen,force-assign-without-iommu on each device) and xl
+(which ignores them), and every release: ``interrupt-parent`` on /passthrough is the phandle that
+Xen and libxl give the guest's GIC, and there is no /gic node.
+
+Every bus between /passthrough and a device has two address and two size cells and an empty
+``ranges``, so a block's address in ``reg`` is its guest address, and the cells of ``xen,reg``
+(those of the node's container) are always 2 and 2. Buses that the processor does not address
+(I2C, MDIO, ports) keep the cells of the host.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from xenassign.checks.regions import Region
+from xenassign.checks.scope import Scope
+from xenassign.checks.static_memory import Translation
+from xenassign.devicetree.addresses import (
+    Block,
+    is_pci,
+    on_processor_bus,
+    one_to_one,
+    ranges,
+    registers,
+)
+from xenassign.devicetree.draft import (
+    Cells,
+    DraftNode,
+    DraftProperty,
+    Ref,
+    boolean,
+    cells,
+    from_bytes,
+    phandles,
+    text,
+)
+from xenassign.devicetree.tree import Node, PropertyError
+from xenassign.host.device import HostDevice, read_device
+from xenassign.host.platform import Platform
+from xenassign.planning.guest_tree.copies import added, copy, of_the_host
+from xenassign.planning.guest_tree.edits import Edits, edited
+from xenassign.planning.guest_tree.forwarded_firmware import firmware_nodes
+from xenassign.planning.guest_tree.suppliers import Suppliers, dropped_comments
+from xenassign.planning.plan import PlacedBlock, Supplier
+from xenassign.xen.releases import GUEST_PHANDLE_GIC
+
+PASSTHROUGH = "/passthrough"
+
+# Properties that are Xen's or the host's affair, or written anew.
+_NOT_COPIED = frozenset(
+    {
+        "interrupt-parent",
+        "interrupts",
+        "interrupts-extended",
+        "interrupt-names",
+        "interrupt-map",
+        "interrupt-map-mask",
+        "reg",
+        "reg-names",
+        "ranges",
+        "dma-ranges",
+        "#stream-id-cells",
+        "xen,passthrough",
+        "xen,path",
+        "xen,reg",
+        "xen,force-assign-without-iommu",
+    }
+)
+
+
+@dataclass(slots=True)
+class Assigned:
+    """One device as the tree shows it: its facts, its places, whether and why it is forced.
+
+    ``waivers``: comments for the lint, about what the user allowed.
+    """
+
+    device: HostDevice
+    placed: tuple[PlacedBlock, ...]
+    forced: bool
+    why: str
+    waivers: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class GuestTree:
+    """Builds the tree. Afterwards ``paths`` has the guest path and ``suppliers`` the suppliers of
+    every member, by host node."""
+
+    platform: Platform
+    scope: Scope
+    suppliers_of: Suppliers
+    assigned: dict[Node, Assigned]
+    regions: tuple[tuple[Region, tuple[PlacedBlock, ...]], ...] = ()
+    edits: Edits = field(default_factory=dict)
+    translation: Translation | None = None
+    paths: dict[Node, str] = field(default_factory=dict)
+    suppliers: dict[Node, list[Supplier]] = field(default_factory=dict)
+    companions: list[DraftNode] = field(default_factory=list)
+
+    def build(self) -> DraftNode:
+        """The root of the partial device tree."""
+        names: set[str] = set()
+        devices = [self._node(root, PASSTHROUGH, names, mapped=True) for root in self.scope.roots]
+        devices += [self._region(region, placed, names) for region, placed in self.regions]
+        aliases = tuple(self._aliases())
+        kept = firmware_nodes(self.suppliers_of, devices)
+        devices += [_renamed(node, names) for node in kept]
+        children = [*self.suppliers_of.stubs(), *self.suppliers_of.extra]
+        providers = [_renamed(node, names) for node in children]
+        companions = [_renamed(node, names) for node in self.companions]
+        passthrough = DraftNode(
+            "passthrough",
+            (
+                text("compatible", "simple-bus"),
+                cells("#address-cells", 2, decimal=True),
+                cells("#size-cells", 2, decimal=True),
+                boolean("ranges"),
+                *_translated(self.translation),
+                cells(
+                    "interrupt-parent",
+                    GUEST_PHANDLE_GIC,
+                    comment="the phandle that Xen and libxl give to the guest's GIC",
+                ),
+            ),
+            (*providers, *devices, *companions),
+        )
+        top = (DraftNode("aliases", aliases), passthrough) if aliases else (passthrough,)
+        root = (
+            cells("#address-cells", 2, decimal=True),
+            cells("#size-cells", 2, decimal=True),
+        )
+        return _without_idle_labels(DraftNode("", root, top), set(self.platform.tree.labels))
+
+    def _aliases(self) -> Iterator[DraftProperty]:
+        """The host's aliases of what is assigned, since drivers take numbers from them."""
+        for name, path in self.platform.tree.aliases.items():
+            node = self.platform.tree.find(path)
+            if node is not None and node in self.paths:
+                yield text(name, self.paths[node])
+
+    # ------------------------------------------------------------------ nodes
+
+    def _node(self, node: Node, above: str, names: set[str], mapped: bool) -> DraftNode:
+        """One node with its subtree. ``mapped``: its guest bus has the cells of /passthrough."""
+        blocks = self._guest_blocks(node) if mapped else ()
+        name = _unique(_name(node, blocks, mapped), names)
+        path = self.paths[node] = f"{above}/{name}"
+        carries = self._carries_mapped(node)
+        changed, suppliers = self.suppliers_of.rewrite(node)
+        suppliers += self._cut(node)
+        self.suppliers[node] = suppliers
+        assigned = self.assigned.get(node)
+        device = assigned.device if assigned else read_device(self.platform, node)
+        properties: list[DraftProperty] = []
+        for prop in node.properties.values():
+            if prop.name == "reg":
+                properties += self._reg(node, blocks, mapped)
+            elif prop.name == "ranges":
+                properties += self._ranges(node, carries)
+            elif prop.name == "dma-ranges":
+                properties += _inbound(node)
+            elif prop.name in ("interrupts", "interrupts-extended"):
+                if prop.name == "interrupts" and node.has("interrupts-extended"):
+                    continue
+                properties += self._interrupts(device)
+            elif self._copied(node, prop.name, carries):
+                properties += copy(prop, changed)
+        properties += added(node, changed)
+        if carries:
+            properties += [
+                cells("#address-cells", 2, decimal=True),
+                cells("#size-cells", 2, decimal=True),
+            ]
+        comments = dropped_comments(suppliers)
+        if node.has("interrupts") or node.has("interrupts-extended"):
+            comments += _lost_lines(self.scope, device)
+        if assigned is not None:
+            comments += assigned.waivers
+            properties += self._coherency(node)
+            if mapped:
+                properties += self._xen(assigned)
+            else:
+                self._companion(assigned, name)
+        asked, dropped = edited(self.platform.tree, node, properties, self.edits.get(node, ()))
+        comments += dropped
+        below: set[str] = set()
+        children = [
+            self._node(child, path, below, mapped=carries)
+            for child in node.children.values()
+            if self.scope.has(child)
+        ]
+        label = self.suppliers_of.label(node)
+        return DraftNode(name, asked, tuple(children), label, tuple(comments))
+
+    def _region(
+        self, region: Region, placed: tuple[PlacedBlock, ...], names: set[str]
+    ) -> DraftNode:
+        """The node of a region: what the host's says of itself, and a bare mapping."""
+        node = region.node
+        blocks = tuple((p.block, p.guest) for p in placed)
+        name = _unique(_name(node, blocks, mapped=True), names)
+        self.paths[node] = f"{PASSTHROUGH}/{name}"
+        changed, suppliers = self.suppliers_of.rewrite(node)
+        self.suppliers[node] = suppliers
+        properties: list[DraftProperty] = []
+        for prop in node.properties.values():
+            if prop.name == "reg":
+                properties += self._reg(node, blocks, mapped=True)
+            elif self._copied(node, prop.name, carries=False):
+                properties += copy(prop, changed)
+        properties += [_xen_reg(placed), boolean("xen,force-assign-without-iommu", region.why)]
+        label = self.suppliers_of.label(node)
+        users = f", for {', '.join(region.users)}" if region.users else ""
+        comments = (f"pages of {node.path}{users}", *dropped_comments(suppliers))
+        return DraftNode(name, tuple(properties), label=label, comments=comments)
+
+    def _cut(self, node: Node) -> Iterator[Supplier]:
+        """The links of the endpoints that are left out below a node, and below no other copied."""
+        for endpoint in self.scope.cut:
+            holder = next((n for n in endpoint.ancestors() if self.scope.has(n)), None)
+            if holder is node:
+                told = self.suppliers_of.rewrite(endpoint)[1]
+                yield from (one._replace(node=endpoint.path) for one in told)
+
+    def _copied(self, node: Node, name: str, carries: bool) -> bool:
+        if name in _NOT_COPIED or of_the_host(name):
+            return False
+        if name == "status":
+            return node not in self.scope.requested and not node.available
+        if name == "#interrupt-cells" and not node.has("interrupt-controller"):
+            return False  # a nexus without its map would swallow the interrupts below it
+        return not (carries and name in ("#address-cells", "#size-cells"))
+
+    def _carries_mapped(self, node: Node) -> bool:
+        """Whether children of a node have registers that the processor sees."""
+        if is_pci(node):
+            return False
+        return any(
+            self.scope.has(below) and below.has("reg") and on_processor_bus(below)
+            for child in node.children.values()
+            for below in child.walk()
+        )
+
+    # ------------------------------------------------------------------ registers
+
+    def _guest_blocks(self, node: Node) -> tuple[tuple[Block, int], ...]:
+        """(block, guest address) of the blocks of a node that lie in what is mapped."""
+        own = self.assigned.get(node)
+        if own is not None:
+            return tuple((p.block, p.guest) for p in own.placed if not p.window)
+        found: list[tuple[Block, int]] = []
+        around = [self.assigned[n] for n in node.ancestors() if n in self.assigned]
+        for block in registers(node).blocks:
+            for placed in (p for outer in around for p in outer.placed):
+                if placed.block.address <= block.address and block.end <= placed.block.end:
+                    found.append((block, placed.guest + block.address - placed.block.address))
+                    break
+        return tuple(found)
+
+    def _reg(
+        self, node: Node, blocks: tuple[tuple[Block, int], ...], mapped: bool
+    ) -> Iterator[DraftProperty]:
+        if not mapped:
+            if not on_processor_bus(node):
+                yield from_bytes(node.properties["reg"])
+                if node.has("reg-names"):
+                    yield from_bytes(node.properties["reg-names"])
+            return
+        if not blocks:
+            return
+        pieces = tuple(Cells((*_two(address), *_two(block.size))) for block, address in blocks)
+        yield DraftProperty("reg", pieces)
+        names = node.strings("reg-names")
+        left = [names[block.index] for block, _ in blocks if block.index < len(names)]
+        if left:
+            yield text("reg-names", *left)
+
+    def _ranges(self, node: Node, carries: bool) -> Iterator[DraftProperty]:
+        """Empty on a bus of assigned devices, rewritten on a PCI host, else the host's or none."""
+        if carries:
+            yield boolean("ranges")
+        elif not on_processor_bus(node):
+            yield from_bytes(node.properties["ranges"])  # of a bus whose cells stay the host's
+        assigned = self.assigned.get(node)
+        windows = [p for p in assigned.placed if p.window] if assigned else []
+        if not windows:
+            return
+        try:
+            table = ranges(node) or ()
+        except PropertyError:
+            return
+        pieces = []
+        for placed in windows:
+            entry = table[placed.block.index]
+            bus = (entry.flags, *_two(entry.child))
+            pieces.append(Cells((*bus, *_two(placed.guest), *_two(entry.size))))
+        yield DraftProperty("ranges", tuple(pieces))
+
+    def _xen(self, assigned: Assigned) -> Iterator[DraftProperty]:
+        """xen,path, xen,reg, and the force: what dom0less reads."""
+        yield text("xen,path", assigned.device.path)
+        yield _xen_reg(assigned.placed)
+        if assigned.forced:
+            yield boolean("xen,force-assign-without-iommu", assigned.why)
+
+    def _companion(self, assigned: Assigned, name: str) -> None:
+        """xen,path of a device on a bus whose cells cannot carry xen,reg, as a node of its own.
+
+        Releases of 2026 refuse cells outside of 1 and 2, and an MDIO or I2C bus has no size cell.
+        """
+        comment = f"for Xen only: the interrupts of {assigned.device.path}"
+        self.companions.append(
+            DraftNode(
+                f"xen-{name.replace('@', '-')}", tuple(self._xen(assigned)), comments=(comment,)
+            )
+        )
+
+    # ------------------------------------------------------------------ interrupts
+
+    def _interrupts(self, device: HostDevice) -> Iterator[DraftProperty]:
+        """The interrupts that the guest can have, in the host's order, with their names."""
+        gic = {line.index: line for line in device.interrupts}
+        other = {
+            line.index: line for line in device.other_interrupts if self.scope.has(line.controller)
+        }
+        indexes = sorted({*gic, *other})
+        if not indexes:
+            return
+        if other:
+            pieces = []
+            for index in indexes:
+                if index in gic:
+                    pieces.append(Cells((GUEST_PHANDLE_GIC, *gic[index].cells)))
+                else:
+                    controller = Ref(self.suppliers_of.label(other[index].controller))
+                    pieces.append(Cells((controller, *other[index].specifier)))
+            yield DraftProperty("interrupts-extended", tuple(pieces))
+        else:
+            lines = tuple(Cells(gic[index].cells, decimal=True) for index in indexes)
+            numbers = ", ".join(str(gic[index].intid) for index in indexes)
+            yield DraftProperty("interrupts", lines, f"INTID {numbers}")
+        names = device.node.strings("interrupt-names")
+        left = [names[index] for index in indexes if index < len(names)]
+        if left:
+            yield text("interrupt-names", *left)
+
+    def _coherency(self, node: Node) -> Iterator[DraftProperty]:
+        """dma-coherent is inherited from buses that the guest does not see."""
+        if node.has("dma-coherent") or node.has("dma-noncoherent"):
+            return
+        for above in node.ancestors():
+            if above.has("dma-noncoherent"):
+                return
+            if above.has("dma-coherent") and not self.scope.has(above):
+                yield boolean("dma-coherent", f"inherited from {above.path}")
+                return
+
+
+def _without_idle_labels(root: DraftNode, own: set[str]) -> DraftNode:
+    """The tree without made-up labels that nothing refers to; the board's own stay."""
+    used = own.union(phandles(root))
+
+    def cleaned(node: DraftNode) -> DraftNode:
+        children = tuple(cleaned(child) for child in node.children)
+        label = node.label if node.label in used else None
+        return DraftNode(node.name, node.properties, children, label, node.comments)
+
+    return cleaned(root)
+
+
+def _xen_reg(placed: tuple[PlacedBlock, ...]) -> DraftProperty:
+    """The pages of blocks, each mapping once: host address, size, guest address."""
+    mappings = dict.fromkeys(one.mapping for one in placed)
+    rounded = [one for one in placed if one.rounded]
+    comment = None
+    if rounded:
+        sizes = ", ".join(f"{one.block.size:#x}" for one in rounded)
+        comment = f"whole pages: rounded out from {sizes} bytes"
+    pieces = tuple(Cells((*_two(m.host), *_two(m.size), *_two(m.guest))) for m in mappings)
+    return DraftProperty("xen,reg", pieces, comment or (None if pieces else "no registers"))
+
+
+def _translated(found: Translation | None) -> Iterator[DraftProperty]:
+    """dma-ranges of /passthrough in a direct-map domain: what the host's bus does to addresses."""
+    if found is not None:
+        rows = ((*_two(e.child), *_two(e.parent), *_two(e.size)) for e in found.table)
+        comment = f"DMA addresses as on {found.bus}: the domain is direct-map"
+        yield DraftProperty("dma-ranges", tuple(Cells(row) for row in rows), comment)
+
+
+def _inbound(node: Node) -> Iterator[DraftProperty]:
+    """dma-ranges of a PCI host that moves no address: its driver opens the windows from them."""
+    table = one_to_one(node)
+    if table:
+        pieces = ((e.flags, *_two(e.child), *_two(e.parent), *_two(e.size)) for e in table)
+        yield DraftProperty("dma-ranges", tuple(Cells(piece) for piece in pieces))
+
+
+def _two(value: int) -> tuple[int, int]:
+    """A number as two cells."""
+    return value >> 32, value & 0xFFFFFFFF
+
+
+def _name(node: Node, blocks: tuple[tuple[Block, int], ...], mapped: bool) -> str:
+    """The unit address is the first block's in the guest; without registers there is none."""
+    if not mapped:
+        return node.name
+    return f"{node.base_name}@{blocks[0][1]:x}" if blocks else node.base_name
+
+
+def _unique(name: str, names: set[str]) -> str:
+    """A name that no sibling has."""
+    base, sign, unit = name.partition("@")
+    candidate, number = name, 2
+    while candidate in names:
+        candidate, number = f"{base}-{number}{sign}{unit}", number + 1
+    names.add(candidate)
+    return candidate
+
+
+def _renamed(node: DraftNode, names: set[str]) -> DraftNode:
+    return DraftNode(
+        _unique(node.name, names), node.properties, node.children, node.label, node.comments
+    )
+
+
+def _lost_lines(scope: Scope, device: HostDevice) -> list[str]:
+    """The interrupts that the guest cannot have, each controller once."""
+    lost = (
+        f"interrupt dropped: it ends at {line.controller.path}, which is not assigned"
+        for line in device.other_interrupts
+        if not scope.has(line.controller)
+    )
+    return list(dict.fromkeys(lost))

@@ -1,0 +1,70 @@
+"""What a driver does without a supplier that is dropped, and the ones it can't do without.
+
+Drivers that are known tell by :mod:`xenassign.host.driver_needs`; for the others it is what Linux'
+frameworks do when the property is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from xenassign.devicetree.references import Reference
+from xenassign.devicetree.tree import Node
+from xenassign.findings import Finding, rule
+from xenassign.host.driver_needs import need, needs
+from xenassign.host.supplier_kinds import supplier_kind
+from xenassign.planning.plan import Supplier
+
+SUPPLIER_REQUIRED = rule("XA506", "supplier-required", "warning", "broken")
+
+
+def without(consumer: Node, reference: Reference) -> str:
+    """What happens without the supplier, as the end of a sentence; "" if it is unknown."""
+    told = need(needs(consumer.compatible), reference.prop, reference.name)
+    if told is not None:
+        return told.without
+    if reference.prop in ("gpio", "gpios"):
+        return ""  # of a node that is itself a provider, as gpio of regulator-fixed
+    return supplier_kind(reference.rule.kind).without
+
+
+def required(consumer: Node, reference: Reference) -> bool:
+    """Whether the driver is known to fail without the supplier, or another that does as well."""
+    told = need(needs(consumer.compatible), reference.prop, reference.name)
+    if told is None or not told.required:
+        return False
+    return not any(consumer.has(other) or other in consumer.children for other in told.instead)
+
+
+@dataclass(slots=True)
+class Losses:
+    """Gathers what was dropped although it is required, each entry of a property by its name."""
+
+    _lost: dict[tuple[str, str, str | None], tuple[Node, Reference]] = field(default_factory=dict)
+
+    def judged(self, consumer: Node, reference: Reference, supplier: Supplier) -> Supplier:
+        """A supplier as it is, or marked as required where it was dropped and is."""
+        if supplier.action != "dropped" or not required(consumer, reference):
+            return supplier
+        key = (consumer.path, reference.prop, reference.name)
+        self._lost.setdefault(key, (consumer, reference))
+        return supplier._replace(required=True)
+
+    def findings(self) -> Iterator[Finding]:
+        """One finding for each supplier that is missed."""
+        for consumer, reference in self._lost.values():
+            known = needs(consumer.compatible)
+            told = need(known, reference.prop, reference.name)
+            if known is None or told is None:
+                continue
+            name = f" ({reference.name})" if reference.name else ""
+            path = reference.provider.path if reference.provider else "no node of the host"
+            message = (
+                f"{consumer.path}: {reference.prop}{name} is dropped: {told.without};"
+                f" it is {path}; see {known.driver}, {known.binding}"
+            )
+            fix = None
+            if reference.provider is not None:
+                fix = f"assign {path} too, or give the guest a driver that does without"
+            yield SUPPLIER_REQUIRED(message, node=consumer.path, prop=reference.prop, fix=fix)

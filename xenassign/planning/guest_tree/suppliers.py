@@ -1,0 +1,403 @@
+"""Suppliers: what becomes of every phandle of an assigned device.
+
+A phandle of the host means nothing in the guest. Each reference ends as one of
+
+* ``copied``: the provider is assigned too, or needs no hardware (fixed clocks and regulators) and
+  is copied with its own suppliers;
+* ``stubbed``: a clock becomes a fixed-clock (:mod:`xenassign.planning.guest_tree.clocks`), a
+  regulator switched by a GPIO or read by its driver an always-on one
+  (:mod:`xenassign.planning.guest_tree.regulators`);
+* ``kept``: firmware that answers the guest too (SCMI with --sci, EEMI with --keep-firmware);
+* ``dropped``: with the reason.
+
+Lists of names stay aligned: a dropped entry takes its name with it, and where a list has no names
+an entry left out in the middle becomes the empty entry of the bindings, phandle 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from xenassign.checks.scope import Scope
+from xenassign.devicetree.draft import (
+    Cells,
+    DraftNode,
+    DraftProperty,
+    Ref,
+    boolean,
+    from_bytes,
+    text,
+)
+from xenassign.devicetree.phandle_properties import lookup, phandle_properties
+from xenassign.devicetree.references import (
+    INTERRUPT_TREE,
+    Reference,
+    References,
+    property_references,
+    references,
+)
+from xenassign.devicetree.tree import Node, Property, Tree
+from xenassign.findings import Finding, rule
+from xenassign.host.supplier_kinds import supplier_kind
+from xenassign.planning.guest_tree.clocks import Clocks
+from xenassign.planning.guest_tree.copies import copies
+from xenassign.planning.guest_tree.losses import Losses, required, without
+from xenassign.planning.guest_tree.regulators import Regulators
+from xenassign.planning.kept_firmware import Kept, Offer
+from xenassign.planning.plan import Supplier
+from xenassign.request.property_edits import AS_ASKED
+from xenassign.request.request import ClockRate
+
+DROPPED = rule("XA502", "suppliers-dropped", "note", "broken")
+#: Providers that are no hardware of their own: copied into the guest's tree.
+_VIRTUAL = frozenset({"fixed-clock", "fixed-factor-clock", "regulator-fixed", "usb-nop-xceiv"})
+
+
+@dataclass(slots=True)
+class Suppliers:
+    """Rewrites references, and collects the providers that the guest's tree needs for them.
+
+    ``kept``: the firmware that answers the guest. ``offered``: firmware that could, and the option
+    that asks for it. ``unwanted``: names of properties that the user drops, by node.
+    ``labels`` gives every label of the guest's tree once: :meth:`label` for the
+    node of a host, :meth:`free_label` for a new one. ``extra`` are the nodes to add below
+    /passthrough.
+    """
+
+    tree: Tree
+    scope: Scope
+    rates: tuple[tuple[ClockRate, Node], ...]
+    regions: frozenset[Node] = frozenset()
+    kept: tuple[Kept, ...] = ()
+    offered: Offer | None = None
+    unwanted: Mapping[Node, frozenset[str]] = field(default_factory=dict)
+    clocks: Clocks = field(init=False)
+    regulators: Regulators = field(init=False)
+    losses: Losses = field(default_factory=Losses)
+    labels: dict[Node, str] = field(default_factory=dict)
+    extra: list[DraftNode] = field(default_factory=list)
+    _taken: set[str] = field(default_factory=set)
+    _copies: dict[Node, str | None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.clocks = Clocks(
+            self.tree,
+            self.scope.has,
+            self.rates,
+            self.free_label,
+            lambda reference: self._keeper(reference) is not None,
+            self.offered,
+        )
+        self.regulators = Regulators(self.free_label)
+
+    def label(self, node: Node) -> str:
+        """The label of a host node's copy: the board's own, else one made from its name."""
+        known = self.labels.get(node)
+        if known is None:
+            wanted = self.tree.labels_of.get(node.path) or node.name
+            known = self.labels[node] = self.free_label(wanted)
+        return known
+
+    def free_label(self, wanted: str) -> str:
+        """A label that no other node has."""
+        base = "".join(c if c.isascii() and c.isalnum() else "_" for c in wanted)
+        base = f"n{base}" if base[:1].isdigit() or not base else base
+        label, number = base, 2
+        while label in self._taken:
+            label, number = f"{base}_{number}", number + 1
+        self._taken.add(label)
+        return label
+
+    def findings(self) -> Iterator[Finding]:
+        """What is to be said about the suppliers of all nodes that were rewritten."""
+        yield from self.clocks.findings()
+        yield from self.losses.findings()
+        yield from self.regulators.findings()
+
+    # ------------------------------------------------------------------ one node
+
+    def rewrite(self, node: Node) -> tuple[dict[str, DraftProperty | None], list[Supplier]]:
+        """What replaces the phandle-bearing properties of a node, and their names and parallels.
+
+        None: the property is dropped.
+        """
+        changed: dict[str, DraftProperty | None] = {}
+        suppliers: list[Supplier] = []
+        groups = [g for g in references(self.tree, node) if g.prop not in INTERRUPT_TREE]
+        states = [g for g in groups if g.rule.kind == "pinctrl" and g.prop[8:].isdigit()]
+        cut = any(self._outcome(node, r)[0] is None for g in states for r in g.entries)
+        # Linux makes a dummy state of an empty one (pinctrl_dt_to_map), for drivers that insist.
+        needed = any(required(node, r) for g in states for r in g.entries)
+        for group in groups:
+            if group.prop in changed:
+                if changed[group.prop] is None:  # it goes with the list that it belongs to
+                    suppliers += self._dropped(node, group, group.entries)
+                continue
+            if group.prop in self.unwanted.get(node, ()):
+                self._asked(node, group, changed, suppliers)
+            elif group.prop.startswith("assigned-clock"):
+                self._assigned_clocks(node, group, changed, suppliers)
+            elif cut and group in states and needed:
+                changed[group.prop] = boolean(group.prop, "no pins: the host's stay as they are")
+                why = "the driver asks for this state: an empty one"
+                suppliers += [
+                    Supplier(group.prop, _path((one,)), "stubbed", why) for one in group.entries
+                ]
+            elif cut and group in states:
+                changed[group.prop] = changed["pinctrl-names"] = None
+                suppliers += self._dropped(node, group, group.entries)
+            else:
+                self._group(node, group, changed, suppliers)
+        self.regulators.signalling(node, changed)
+        return changed, suppliers
+
+    def _group(
+        self,
+        node: Node,
+        group: References,
+        changed: dict[str, DraftProperty | None],
+        suppliers: list[Supplier],
+    ) -> None:
+        kept: list[tuple[Reference, tuple[int | Ref, ...] | None]] = []
+        for reference in group.entries:
+            new, supplier = self._outcome(node, reference)
+            kept.append((reference, new))
+            if supplier is not None:
+                suppliers.append(self.losses.judged(node, reference, supplier))
+        if group.problem is not None:
+            why = f"the host's own property is malformed: {group.problem}"
+            suppliers.append(Supplier(group.prop, None, "dropped", why))
+        if group.rule.entries_per_name > 1 and any(new is None for _, new in kept):
+            kept = [(reference, None) for reference, _ in kept]
+        complete = group.problem is None and all(new is not None for _, new in kept)
+        if not any(new is not None and not r.empty for r, new in kept):
+            changed[group.prop] = None
+            if group.rule.names and group.prop != "pinctrl-names":
+                changed[group.rule.names] = None
+            for name in group.rule.parallel:
+                changed[name] = None
+            return
+        named = bool(group.rule.names and node.has(group.rule.names))
+        if named and not complete:
+            kept = [(r, new) for r, new in kept if new is not None]
+            self._realign(node, group, [r.index for r, _ in kept], changed)
+        while kept and kept[-1][1] is None:
+            kept.pop()
+        pieces = tuple(Cells(new if new is not None else (0,)) for _, new in kept)
+        changed[group.prop] = DraftProperty(group.prop, pieces)
+
+    def _realign(
+        self,
+        node: Node,
+        group: References,
+        indexes: list[int],
+        changed: dict[str, DraftProperty | None],
+    ) -> None:
+        """The names and parallel lists without the entries that were dropped."""
+        each = group.rule.entries_per_name
+        names = node.strings(group.rule.names or "")
+        left = [names[i // each] for i in indexes[::each] if i // each < len(names)]
+        if group.rule.names:
+            changed[group.rule.names] = text(group.rule.names, *left) if left else None
+        for name in group.rule.parallel:
+            prop, width = node.get(name), phandle_properties().parallel_bytes(name)
+            if prop is None or name in changed:
+                continue
+            if width is None:
+                changed[name] = None
+                continue
+            value = b"".join(prop.value[i * width : (i + 1) * width] for i in indexes)
+            changed[name] = from_bytes(Property(name, value)) if value else None
+
+    def _assigned_clocks(
+        self,
+        node: Node,
+        group: References,
+        changed: dict[str, DraftProperty | None],
+        suppliers: list[Supplier],
+    ) -> None:
+        """Requests to set up clocks: kept only when every controller is the guest's own."""
+        for name in (group.prop, *group.rule.parallel):
+            prop = node.get(name)
+            other = property_references(self.tree, node, prop) if prop else None
+            if other and not all(r.empty or self._is_guests(r) for r in other.entries):
+                break
+        else:
+            self._group(node, group, changed, suppliers)
+            return
+        for name in (group.prop, *group.rule.parallel):
+            if node.has(name):
+                changed[name] = None
+        why = "clocks are set up by the host"
+        suppliers.append(Supplier(group.prop, _path(group.entries), "dropped", why))
+
+    def _asked(
+        self,
+        node: Node,
+        group: References,
+        changed: dict[str, DraftProperty | None],
+        suppliers: list[Supplier],
+    ) -> None:
+        """A property that the user drops goes with the names of its entries."""
+        for name in (group.prop, group.rule.names, *group.rule.parallel):
+            if name is not None and name != "pinctrl-names":
+                changed[name] = None
+        for reference in (one for one in group.entries if not one.empty):
+            supplier = Supplier(group.prop, _path((reference,)), "dropped", AS_ASKED)
+            suppliers.append(self.losses.judged(node, reference, supplier))
+
+    def _dropped(
+        self, node: Node, group: References, entries: tuple[Reference, ...]
+    ) -> Iterator[Supplier]:
+        for reference in (one for one in entries if not one.empty):
+            why = _reason(node, reference)
+            supplier = Supplier(group.prop, _path((reference,)), "dropped", why)
+            yield self.losses.judged(node, reference, supplier)
+
+    # ------------------------------------------------------------------ one reference
+
+    def _outcome(
+        self, node: Node, reference: Reference
+    ) -> tuple[tuple[int | Ref, ...] | None, Supplier | None]:
+        """The cells that replace an entry (None: dropped), and what to say about it."""
+        provider = reference.provider
+        if reference.empty:
+            return (0,), None
+        name = reference.prop
+        if provider is None:
+            why = f"phandle {reference.phandle:#x} names no node of the host tree"
+            return None, Supplier(name, None, "dropped", why)
+        if name == "iommu-addresses":
+            return None, Supplier(name, provider.path, "dropped", supplier_kind("iommu").dropped)
+        own = self._guests_own(node, reference, provider)
+        if own is not None and (reference.rule.lead or reference.rule.trail):
+            return None, Supplier(name, provider.path, "dropped", "no meaning in the guest")
+        if own is not None:
+            return (Ref(self.label(provider)), *reference.args), own
+        if reference.rule.kind == "clock":
+            return self._clock(node, reference, provider)
+        if _VIRTUAL.intersection(provider.compatible) and not reference.args:
+            label = self._copy(provider)
+            if label is not None:
+                switched = self._loses_gpio(provider)
+                action = "stubbed" if switched else "copied"
+                why = (
+                    "always on here: the host drives its GPIO" if switched else "needs no hardware"
+                )
+                return (Ref(label),), Supplier(name, provider.path, action, why)
+        stub = self.regulators.stub(node, reference, required(node, reference))
+        if stub is not None:
+            return (Ref(stub[0]),), Supplier(name, provider.path, "stubbed", stub[1])
+        why = self.regulators.dropped(reference) or _reason(node, reference)
+        return None, Supplier(name, provider.path, "dropped", why)
+
+    def _guests_own(self, node: Node, reference: Reference, provider: Node) -> Supplier | None:
+        """What to say of a provider that the guest has itself, or whose pages it has."""
+        name = reference.prop
+        if self.scope.has(provider) and reference.rule.shape == "list":
+            return Supplier(name, provider.path, "copied", "assigned to this domain")
+        keeper = self._keeper(reference)
+        if keeper is not None and self.clocks.given(node, reference) is None:
+            return Supplier(name, provider.path, "kept", keeper.why)
+        if provider in self.regions:
+            return Supplier(name, provider.path, "copied", "its pages are mapped")
+        return None
+
+    def _keeper(self, reference: Reference) -> Kept | None:
+        """The firmware that answers the guest what a reference asks for."""
+        provider, rule = reference.provider, reference.rule
+        if provider is None or rule.shape != "list" or rule.lead or rule.trail:
+            return None
+        return next((one for one in self.kept if one.answers(provider)), None)
+
+    def _is_guests(self, reference: Reference) -> bool:
+        """Whether the guest has the provider of a reference itself."""
+        return self.scope.has(reference.provider) or self._keeper(reference) is not None
+
+    def _clock(
+        self, node: Node, reference: Reference, provider: Node
+    ) -> tuple[tuple[int | Ref, ...] | None, Supplier | None]:
+        """A clock is never dropped: it is copied, or a fixed-clock of its rate stands for it."""
+        fixed = _VIRTUAL.intersection(provider.compatible) and not reference.args
+        if self.clocks.copyable(node, reference) and fixed:
+            label = self._copy(provider)
+            if label is not None:
+                copied = Supplier(reference.prop, provider.path, "copied", "needs no hardware")
+                return (Ref(label),), copied
+        label, why = self.clocks.stub(node, reference)
+        return (Ref(label),), Supplier(reference.prop, provider.path, "stubbed", why)
+
+    # ------------------------------------------------------------------ nodes for the guest
+
+    def stubs(self) -> Iterator[DraftNode]:
+        """The nodes that stand for suppliers of the host."""
+        yield from self.clocks.nodes()
+        yield from self.regulators.nodes()
+
+    def _loses_gpio(self, provider: Node) -> bool:
+        """Whether a regulator is switched by a GPIO whose controller is not assigned."""
+        props = (provider.get(name) for name in ("gpio", "gpios"))
+        groups = (property_references(self.tree, provider, prop) for prop in props if prop)
+        return any(g and not all(self.scope.has(r.provider) for r in g.entries) for g in groups)
+
+    def _copy(self, provider: Node) -> str | None:
+        """The label of a provider's copy below /passthrough; None when it refers to itself."""
+        if provider in self._copies:
+            return self._copies[provider]
+        self._copies[provider] = None
+        label = self.label(provider)
+        changed, suppliers = self.rewrite(provider)
+        comments = [f"copied from {provider.path}", *dropped_comments(suppliers)]
+        switched = self._loses_gpio(provider)
+        left_out = {"status", "reg"}
+        if switched:
+            left_out |= {"gpio", "gpios", "enable-active-high", "gpio-open-drain"}
+        properties = list(copies(provider, changed, left_out))
+        if switched and not provider.has("regulator-always-on"):
+            properties.append(boolean("regulator-always-on"))
+        self.extra.append(
+            DraftNode(provider.base_name, tuple(properties), label=label, comments=tuple(comments))
+        )
+        self._copies[provider] = label
+        return label
+
+
+def dropped_comments(suppliers: list[Supplier]) -> list[str]:
+    """What was dropped and why, each reason once."""
+    dropped = (f"{s.property} dropped: {s.why}" for s in suppliers if s.action == "dropped")
+    return list(dict.fromkeys(dropped))
+
+
+def _path(entries: tuple[Reference, ...]) -> str | None:
+    provider = entries[0].provider if entries else None
+    return provider.path if provider else None
+
+
+def _reason(node: Node, reference: Reference) -> str:
+    path = reference.provider.path if reference.provider else "nothing"
+    if reference.prop == "sfp":
+        return f"the cage {path} stays with the host, with its I2C bus and GPIOs"
+    reason = supplier_kind(reference.rule.kind).dropped.format(path)
+    lacking = without(node, reference)
+    return f"{reason}; {lacking}" if lacking else reason
+
+
+def supplier_findings(
+    path: str, suppliers: tuple[Supplier, ...], offered: Offer | None = None
+) -> Iterator[Finding]:
+    """What is worth saying about the dropped suppliers of a device, in one line a device."""
+    dropped: dict[str, None] = {}
+    for supplier in suppliers:
+        kind = getattr(lookup(supplier.property), "kind", "other")
+        if supplier.action != "dropped" or supplier.required or supplier_kind(kind).quiet:
+            continue
+        if supplier.property == "memory-region" and supplier.provider is not None:
+            continue  # assign.memory speaks about it
+        dropped[supplier.property] = None
+    if dropped:
+        lost = (s.provider for s in suppliers if s.action == "dropped" and s.property in dropped)
+        fix = None
+        if offered is not None and any(offered.holds(provider) for provider in lost):
+            fix = f"{DROPPED.fix}; {offered.option} gives the guest {offered.path}"
+        yield DROPPED(f"{path}: {', '.join(dropped)} dropped", node=path, fix=fix)

@@ -1,0 +1,128 @@
+"""What the host must keep running for the devices that it gave away.
+
+dom0's Linux does not see the assigned devices (Xen sets their status to "disabled"), so nobody in
+dom0 holds their clocks, power domains and regulators, and Linux switches off what nobody holds.
+Resets, PHYs, pins and interconnects are not switched off, but nobody in dom0 sets them up either.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from xenassign.checks.scope import Scope
+from xenassign.devicetree.references import Reference, references
+from xenassign.devicetree.tree import Node, Tree
+from xenassign.findings import Finding, rule
+from xenassign.host.supplier_kinds import SUPPLIER_KINDS, HostDuty
+from xenassign.planning.kept_firmware import Kept, within
+from xenassign.planning.plan import HostKeep
+
+HOST_KEEPS = rule("XA507", "host-must-keep", "note", "broken")
+
+#: The kinds that the host owes something, and those of them that a bus holds for what is below it.
+_KEPT = frozenset(name for name, kind in SUPPLIER_KINDS.items() if kind.duty is not HostDuty.NONE)
+_OF_A_BUS = frozenset(name for name, kind in SUPPLIER_KINDS.items() if kind.of_a_bus)
+
+# Providers without hardware of their own: what feeds them counts in their place.
+_VIRTUAL = frozenset({"fixed-factor-clock", "gpio-gate-clock", "usb-nop-xceiv"})
+
+
+def host_keeps(tree: Tree, scope: Scope, kept: tuple[Kept, ...] = ()) -> tuple[HostKeep, ...]:
+    """What the host must keep, in the order of the devices that use it.
+
+    ``kept``: firmware that the guest asks itself.
+    """
+    found: dict[tuple[str, str, tuple[int, ...]], tuple[str | None, list[str]]] = {}
+    devices = {device.node for device in scope.devices}
+    for root in scope.roots:
+        for node in root.walk():
+            if not scope.has(node):
+                continue
+            user = next((n for n in node.lineage() if n in devices), node).path
+            for kind, reference in _used(tree, scope, node, _KEPT, frozenset()):
+                _add(found, kind, reference, user)
+        users = [d.path for d in scope.devices if root in d.node.lineage()] or [root.path]
+        for bus in root.ancestors():
+            for kind, reference in _used(tree, scope, bus, _OF_A_BUS, frozenset()):
+                for user in users:
+                    _add(found, kind, reference, user)
+    return tuple(
+        HostKeep(kind, provider, args, name, tuple(users))
+        for (kind, provider, args), (name, users) in found.items()
+        if not any(within(provider, one.root.path) for one in kept)
+    )
+
+
+def _add(
+    found: dict[tuple[str, str, tuple[int, ...]], tuple[str | None, list[str]]],
+    kind: str,
+    reference: Reference,
+    user: str,
+) -> None:
+    path = reference.provider.path if reference.provider else ""
+    _, users = found.setdefault((kind, path, reference.args), (reference.name, []))
+    if user not in users:
+        users.append(user)
+
+
+def _used(
+    tree: Tree, scope: Scope, node: Node, kinds: frozenset[str], met: frozenset[Node]
+) -> Iterator[tuple[str, Reference]]:
+    """The host's own suppliers of a node, through providers that are no hardware."""
+    for group in references(tree, node):
+        kind = group.rule.kind
+        if kind not in kinds or group.prop.startswith("assigned-clock"):
+            continue
+        if kind == "pinctrl" and group.prop != _default_pins(node):
+            continue
+        for reference in group.entries:
+            provider = reference.provider
+            if provider is None or scope.has(provider) or provider in met:
+                continue
+            compatible = set(provider.compatible)
+            if compatible & _VIRTUAL or ("regulator-fixed" in compatible and not _gated(provider)):
+                yield from _used(tree, scope, provider, kinds, met | {provider})
+            elif "fixed-clock" not in compatible:
+                yield kind, reference
+
+
+def _default_pins(node: Node) -> str:
+    """The property with the pins of normal operation (pinctrl/pinctrl-consumer.yaml)."""
+    names = node.strings("pinctrl-names")
+    return f"pinctrl-{names.index('default') if 'default' in names else 0}"
+
+
+def _gated(regulator: Node) -> bool:
+    """Whether a fixed regulator is switched by a GPIO."""
+    return regulator.has("gpio") or regulator.has("gpios")
+
+
+def always_on(tree: Tree, keeps: tuple[HostKeep, ...]) -> tuple[str, ...]:
+    """The host's regulators that can be marked always-on: those that dom0 drives at all."""
+    found = (tree.find(keep.provider) for keep in keeps if keep.kind == "regulator")
+    return tuple(
+        node.path
+        for node in found
+        if node is not None
+        and not node.has("regulator-always-on")
+        and all(above.available for above in node.lineage())
+    )
+
+
+def options(keeps: tuple[HostKeep, ...], kept_on: tuple[str, ...]) -> tuple[str, ...]:
+    """What to put on dom0's kernel command line."""
+    kinds = {k.kind for k in keeps if not (k.kind == "regulator" and k.provider in kept_on)}
+    chosen = (kind.keep_option for name, kind in SUPPLIER_KINDS.items() if name in kinds)
+    return tuple(option for option in chosen if option is not None)
+
+
+def keep_findings(keeps: tuple[HostKeep, ...], kept_on: tuple[str, ...]) -> Iterator[Finding]:
+    """One line about all that the host must keep."""
+    if not keeps:
+        return
+    kinds = Counter(keep.kind for keep in keeps)
+    some = ", ".join(f"{count} {kind}{'s' if count > 1 else ''}" for kind, count in kinds.items())
+    line = " ".join(options(keeps, kept_on))
+    fix = f"put {line} on dom0's kernel command line" if line else "have the firmware set them up"
+    yield HOST_KEEPS(f"the host must leave on and set up: {some} (host_keeps of the plan)", fix=fix)

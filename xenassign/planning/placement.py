@@ -1,0 +1,382 @@
+"""Pages: rounding, pages shared with neighbours, and where each block goes in the guest.
+
+Xen maps whole pages of 4096 bytes. A register block is rounded out to pages, and whatever else
+lies in them is handed over with it. All addresses and sizes are bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from collections.abc import Mapping as Table
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from xenassign.checks.regions import Region
+from xenassign.checks.scope import Scope
+from xenassign.devicetree.addresses import Block
+from xenassign.devicetree.spans import PAGE_SIZE
+from xenassign.devicetree.tree import Node
+from xenassign.errors import UsageError
+from xenassign.findings import Finding, rule
+from xenassign.host.neighbours import Neighbours
+from xenassign.planning.holes import GRANULE, Space, Wish, aligned, settle
+from xenassign.planning.plan import Mapping, PlacedBlock
+from xenassign.request.origin import mistake
+from xenassign.request.request import Accepted, MapOption, Request, Window
+from xenassign.xen.layout import Guest, clashes, memory_limit
+from xenassign.xen.releases import GUEST_IPA_BITS_MAX
+
+SHARED_PAGE = rule("XA201", "page-shared", "error", "unsafe")
+SHARED_ALLOWED = rule("XA202", "page-shared-allowed", "warning", "unsafe")
+CLASH = rule("XA203", "guest-window-clash", "error", "broken")
+OPTIONAL_WINDOW = rule("XA204", "guest-window-optional", "warning", "unsafe")
+TOO_HIGH = rule("XA205", "address-too-high", "error", "rejected")
+GUEST_OVERLAP = rule("XA206", "guest-page-twice", "error", "broken")
+NO_HOLE = rule("XA207", "no-hole", "error", "broken")
+MISALIGNED = rule("XA209", "guest-address-misaligned", "warning", "portability")
+NO_PLACE = rule("XA210", "no-place-in-window", "error", "broken")
+EMPTY_BLOCK = rule("XA208", "no-size", "note", "broken")
+
+
+class Claimant(Protocol):
+    """What is placed: a device, or a region."""
+
+    @property
+    def node(self) -> Node: ...
+    @property
+    def path(self) -> str: ...
+    @property
+    def blocks(self) -> tuple[Block, ...]: ...
+    @property
+    def windows(self) -> tuple[Block, ...]: ...
+
+
+@dataclass(slots=True)
+class Placement:
+    """The result: the blocks of each claimant by its path, and what is to be said about them."""
+
+    placed: dict[str, tuple[PlacedBlock, ...]] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    memory_max: int = 0
+
+    @property
+    def mappings(self) -> dict[str, list[Mapping]]:
+        """The mappings of each claimant by its path."""
+        return {path: [one.mapping for one in placed] for path, placed in self.placed.items()}
+
+
+def pages(block: Block) -> tuple[int, int]:
+    """(address, size) of a block rounded out to whole pages."""
+    start = block.address & ~(PAGE_SIZE - 1)
+    end = (block.end + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1)
+    return start, end - start
+
+
+def place_devices(
+    scope: Scope,
+    regions: tuple[Region, ...],
+    request: Request,
+    guest: Guest,
+    neighbours: Neighbours,
+    options: dict[Node, list[MapOption]],
+    allowed: Table[Node, Accepted],
+) -> Placement:
+    """Places every block of the devices and regions.
+
+    ``options``: the --map options by the node that they name. ``allowed``: the options of
+    --allow-shared-page by node. Blocks with a fixed place go first, so that ``auto`` finds its
+    places among what remains (see ``planning.holes``).
+    """
+    result = Placement()
+    claimants: list[Claimant] = [*scope.devices, *regions]
+    mapped = frozenset(region.node for region in regions)
+    wanted: list[_Wanted] = []
+    for device in claimants:
+        chosen = _options_for(scope, device, options)
+        result.findings += _shared(scope, neighbours, device, allowed, mapped)
+        for block, window in _blocks(device, result):
+            first = device.blocks[0] if device.blocks else block
+            target = _target(request, chosen, block, first, window)
+            wanted.append(_Wanted(device, block, window, target))
+    settled = _settle(request, Space(guest, request.align, request.avoid), wanted)
+    results = list(zip(wanted, settled, strict=True))
+    for device in claimants:
+        result.placed[device.path] = tuple(
+            placed for one, placed in results if placed is not None and one.device is device
+        )
+    result.findings += [_nowhere(request, one) for one, placed in results if placed is None]
+    result.findings += _misaligned(request, result)
+    _collisions(guest, request, result)
+    return result
+
+
+class _Wanted(NamedTuple):
+    """A block and where it is to go: a guest page, ``identity``, ``auto`` or a window."""
+
+    device: Claimant
+    block: Block
+    pci: bool
+    target: int | str | Window
+
+    @property
+    def name(self) -> str:
+        """What it is, for a message."""
+        what = "window" if self.pci else "block"
+        return f"{what} {self.block.index} of {self.device.path} ({self.block.address:#x})"
+
+
+def _settle(request: Request, space: Space, wanted: Sequence[_Wanted]) -> list[PlacedBlock | None]:
+    """What each block got, in the same order; None for one without a place."""
+    settled: list[PlacedBlock | None] = [None] * len(wanted)
+    free: list[int] = []  # indices of those that take a place among what remains
+    wishes: list[Wish] = []
+    pins = {(pin.path, pin.index, pin.window): pin.guest for pin in request.pins}
+
+    def put(index: int, address: int, how: str) -> None:
+        block, pci = wanted[index].block, wanted[index].pci
+        start, size = pages(block)
+        settled[index] = PlacedBlock(block, Mapping(start, address, size), pci, how)
+
+    for index, one in enumerate(wanted):
+        start, size = pages(one.block)
+        if one.target == "auto" or isinstance(one.target, Window):
+            within = one.target if isinstance(one.target, Window) else None
+            pin = pins.get((one.device.path, one.block.index, one.pci))
+            free.append(index)
+            wishes.append(Wish(start, size, within, pin))
+            continue
+        address = one.target if isinstance(one.target, int) else start
+        put(index, address, "fixed" if isinstance(one.target, int) else "identity")
+        space.take(start, size, address)
+    for index, place in zip(free, settle(space, wishes), strict=True):
+        if place is not None:
+            how = "auto" if wanted[index].target == "auto" else "window"
+            put(index, place.address, "pinned" if place.pinned else how)
+    return settled
+
+
+def _nowhere(request: Request, one: _Wanted) -> Finding:
+    """That a block got no place."""
+    size = pages(one.block)[1]
+    how = "" if request.align == "page" else f" with --align {request.align}"
+    if isinstance(one.target, Window):
+        where = f"{one.target.base:#x}-{one.target.end:#x}"
+        message = f"{one.name} of {size:#x} bytes has no place in {where}{how}"
+        return NO_PLACE(message, node=one.device.path, prop="reg")
+    message = f"{one.name} of {size:#x} bytes fits no hole{how}"
+    return NO_HOLE(message, node=one.device.path, prop="reg")
+
+
+def _misaligned(request: Request, result: Placement) -> Iterator[Finding]:
+    """Places that were given, and are not aligned as asked."""
+    every = [(path, one) for path, placed in result.placed.items() for one in placed]
+    for path, one in every:
+        host, guest, size = one.mapping
+        if one.how not in ("fixed", "identity"):
+            continue
+        if not aligned(request.align, host, size, guest):
+            what = f"not aligned as --align {request.align} asks"
+        elif request.align == "64k":
+            near = next((p for p, other in every if p != path and _granule(one, other)), None)
+            if near is None:
+                continue
+            what = f"in the same 64 KiB as {near}"
+        else:
+            continue
+        message = f"{path}: {host:#x} at guest {guest:#x} is {what}"
+        yield MISALIGNED(message, node=path, prop="reg")
+
+
+def _granule(one: PlacedBlock, other: PlacedBlock) -> bool:
+    """Whether two blocks of different pages lie in one granule of the guest."""
+    mine, theirs = (
+        (at.guest // GRANULE, -(-(at.guest + at.size) // GRANULE))
+        for at in (one.mapping, other.mapping)
+    )
+    return one.mapping != other.mapping and mine[0] < theirs[1] and theirs[0] < mine[1]
+
+
+def _blocks(device: Claimant, result: Placement) -> Iterator[tuple[Block, bool]]:
+    """The blocks to map: registers, then PCI windows."""
+    for window, blocks in ((False, device.blocks), (True, device.windows)):
+        for block in blocks:
+            if block.size:
+                yield block, window
+            else:
+                message = f"entry {block.index} of reg of {device.path} has no size"
+                result.findings.append(EMPTY_BLOCK(message, node=device.path, prop="reg"))
+
+
+def _options_for(
+    scope: Scope, device: Claimant, options: dict[Node, list[MapOption]]
+) -> list[MapOption]:
+    """The --map options that apply to a device: its own, then those of enclosing members.
+
+    An address given to an enclosing node moves that node only; ``auto``, ``identity`` and windows
+    hold for everything below it.
+    """
+    found = list(options.get(device.node, ()))
+    for above in device.node.ancestors():
+        if scope.has(above):
+            found += [o for o in options.get(above, ()) if not isinstance(o.target, int)]
+    return found
+
+
+def _target(
+    request: Request,
+    chosen: list[MapOption],
+    block: Block,
+    first: Block,
+    window: bool,
+) -> int | str | Window:
+    """The guest page of a block, or how to choose it. First match wins; raises UsageError."""
+    start, _ = pages(block)
+    everywhere = [option for option in request.maps if option.node is None]
+    for option in (*chosen, *everywhere):
+        if option.block is not None and (window or option.block != block.index):
+            continue
+        if not isinstance(option.target, int):
+            return option.target
+        if window:
+            continue
+        name, at = option.node or "", f"={option.target:#x}"
+        base = block if option.block is not None else first
+        offset = base.address % PAGE_SIZE
+        if option.target % PAGE_SIZE not in (0, offset):
+            why = f"not page aligned; give a multiple of {PAGE_SIZE:#x}"
+            why += f", or one plus {offset:#x}" if offset else ""
+            raise UsageError(mistake("--map", name, why, at))
+        page = option.target - option.target % PAGE_SIZE
+        moved = page + start - pages(base)[0]
+        if moved < 0:
+            why = f"block {block.index} would land below address 0"
+            fix = f"give each block its place with --map {name}#INDEX=ADDRESS"
+            raise UsageError(mistake("--map", name, f"{why}; {fix}", at))
+        return moved
+    return "identity"
+
+
+def sharing(scope: Scope, neighbours: Neighbours, block: Block) -> Iterator[tuple[Node, int, str]]:
+    """(node, page address, what) of the host's nodes in the pages of a block of an assigned device.
+
+    Those that are assigned with it, or to another domain, are left out.
+    """
+    start, size = pages(block)
+    for other, node in neighbours.overlapping(start, size) if block.size else ():
+        same = other.address < block.end and block.address < other.end
+        if not scope.leaves(node) or not other.size or (same and not node.available):
+            continue  # (a disabled one at the same registers only describes them otherwise)
+        page = max(start, other.address & ~(PAGE_SIZE - 1))
+        what = "the same registers" if same else f"page {page:#x}"
+        yield node, page, what if node.available else f"{what}, disabled"
+
+
+def _shared(
+    scope: Scope,
+    neighbours: Neighbours,
+    device: Claimant,
+    allowed: Table[Node, Accepted],
+    mapped: frozenset[Node],
+) -> Iterator[Finding]:
+    """The neighbours in the device's pages that are not assigned with it, in one line.
+
+    ``mapped``: the nodes that are regions of the domain.
+    """
+    accepted: dict[str, str] = {}
+    refused: dict[str, str] = {}
+    reasons: dict[str, None] = {}
+    around = _around(neighbours, device) if isinstance(device, Region) else frozenset()
+    for block in device.blocks:
+        for node, _, what in sharing(scope, neighbours, block):
+            if node in mapped or node in around:
+                continue
+            fine = allowed.get(node) or allowed.get(device.node)
+            (accepted if fine else refused).setdefault(node.path, what)
+            if fine:
+                reasons[fine.because] = None
+    for found, made in ((accepted, SHARED_ALLOWED), (refused, SHARED_PAGE)):
+        if found:
+            names = ", ".join(f"{path} ({what})" for path, what in found.items())
+            verb = "is" if len(found) == 1 else "are"
+            message = f"{device.path} shares pages with {names}, which {verb} not assigned"
+            message += "".join(reasons) if made is SHARED_ALLOWED else ""
+            first = next(iter(found))
+            who = device.path if len(found) > 1 else first
+            fix = f"assign it too (-d {first}), or accept it (--allow-shared-page {who})"
+            refusing = made is SHARED_PAGE
+            yield made(message, node=device.path, prop="reg", fix=fix if refusing else None)
+
+
+def _around(neighbours: Neighbours, region: Region) -> frozenset[Node]:
+    """The nodes that hold a region, and are no neighbours of it.
+
+    A pool (mmio-sram) states the memory that the region is a part of; who else has a part is told
+    by whoever asks for the region. Memory reserved with no-map that nobody names is the firmware's,
+    which put the region there.
+    """
+    found = set(region.node.ancestors())
+    for block in region.blocks:
+        for other, node in neighbours.overlapping(block.address, block.size):
+            holds = other.address <= block.address and block.end <= other.end
+            reserved = node.parent is not None and node.parent.name == "reserved-memory"
+            if holds and reserved and node.has("no-map") and node not in neighbours.consumers:
+                found.add(node)
+    return frozenset(found)
+
+
+def _collisions(guest: Guest, request: Request, result: Placement) -> None:
+    """What the mappings collide with: the guest's own address space, and each other."""
+    space = Space(guest, request.align, request.avoid)
+    seen: dict[Mapping, str] = {}
+    for path, placed in result.placed.items():
+        for one in placed:
+            if one.mapping not in seen:
+                seen[one.mapping] = path
+    for mapping in seen:
+        space.take(mapping.host, mapping.size, mapping.guest)
+    result.memory_max = memory_limit(guest, [(m.guest, m.size) for m in seen])
+    for mapping, path in seen.items():
+        end = mapping.guest + mapping.size
+        if max(end, mapping.host + mapping.size) > 1 << GUEST_IPA_BITS_MAX:
+            message = f"{path}: {mapping.host:#x} at guest {mapping.guest:#x} is beyond 48 bits"
+            result.findings.append(TOO_HIGH(message, node=path, prop="reg"))
+            continue
+        for clash in clashes(guest, mapping.guest, mapping.size):
+            verb = "collides with" if clash.hard else "lies in"
+            text = (
+                f"{path}: guest {mapping.guest:#x}-{end:#x} {verb} {clash.name}"
+                f" ({clash.base:#x}-{clash.end:#x})"
+            )
+            if clash.hard:
+                fix = _advice(guest, space, mapping, path, result)
+                result.findings.append(CLASH(text, node=path, prop="reg", fix=fix))
+            else:
+                result.findings.append(OPTIONAL_WINDOW(text, node=path, prop="reg"))
+    result.findings += _overlaps(seen)
+
+
+def _advice(guest: Guest, space: Space, mapping: Mapping, path: str, result: Placement) -> str:
+    """What fits instead: a place that no earlier advice names, or less memory."""
+    hole = space.find(Wish(mapping.host, mapping.size))
+    ways = []
+    if hole is not None and len(result.placed[path]) == 1:
+        space.take(mapping.host, mapping.size, hole)
+        ways.append(f"--map {path}={hole:#x} fits")
+    elif hole is not None:
+        ways.append(f"--map {path}=auto finds places")
+    in_ram = any(a <= mapping.guest < a + s for a, s in guest.ram())
+    if in_ram and result.memory_max:
+        ways.append(f"or --memory {result.memory_max} at most")
+    return " ".join(ways) or "move it with --map"
+
+
+def _overlaps(seen: dict[Mapping, str]) -> Iterator[Finding]:
+    """Guest pages that two mappings of different host pages claim."""
+    ordered = sorted(seen, key=lambda m: (m.guest, m.size, m.host))
+    for index, one in enumerate(ordered):
+        for other in ordered[index + 1 :]:
+            if other.guest >= one.guest + one.size:
+                break
+            if one.guest - one.host != other.guest - other.host:
+                text = f"{seen[one]} and {seen[other]} are both mapped at guest {other.guest:#x}"
+                yield GUEST_OVERLAP(text, node=seen[other], prop="reg")
