@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from xenassign.devicetree.blob import MAX_SIZE, read_blob
 from xenassign.devicetree.live import is_live, read_live
+from xenassign.devicetree.overlay import is_overlay
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import InputError, reason_of
 from xenassign.host.running import no_board
@@ -41,7 +42,7 @@ def is_source(path: str, data: bytes) -> bool:
 def read_host(path: str, include: Sequence[str] = ()) -> Tree:
     """The device tree of a board. Raises InputError, also for an overlay or a guest's tree."""
     tree = read_tree(path, include)
-    if any("__overlay__" in node.children for node in tree.root.children.values()):
+    if is_overlay(tree):
         raise InputError(
             f"{tree.file}: this is an overlay, not a board; apply it to the board's .dtb first"
             " (fdtoverlay -i board.dtb -o host.dtb overlay.dtbo)"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from xenassign.devicetree.blob import read_blob
+from xenassign.devicetree.overlay import is_overlay
 from xenassign.devicetree.places import Place
 from xenassign.devicetree.source.reader import DtsSource, read_source
 from xenassign.devicetree.tree import DevicetreeError, Tree
@@ -71,10 +72,8 @@ class TreeFile:
 
     @property
     def overlay(self) -> bool:
-        """Whether it is an overlay: a node of the root has __overlay__."""
-        return self.tree is not None and any(
-            "__overlay__" in node.children for node in self.tree.root.children.values()
-        )
+        """Whether it is an overlay."""
+        return self.tree is not None and is_overlay(self.tree)
 
     @cached_property
     def has_domains(self) -> bool:

@@ -31,6 +31,7 @@ from xenassign.devicetree.cells import (
     xen_first_number,
     xen_number,
 )
+from xenassign.devicetree.overlay import CONTENT, fragments
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.linting.verdict.context import Context
 from xenassign.xen.releases import Release
@@ -134,7 +135,7 @@ class DomainNode:
         Those that an overlay states for /chosen are the ones that it will have.
         """
         parent = self.node.parent
-        overlaid = parent is not None and parent.name == "__overlay__"
+        overlaid = parent is not None and parent.name == CONTENT
         if parent is None or not overlaid:
             return xen_bus_cells(*self.lineage[1:])
         stated = all(xen_cell(parent.value(name)) is not None for name in CELL_NAMES)
@@ -175,12 +176,12 @@ class DomainNode:
         """Whether ``cells`` are those that Xen will read: not in an overlay that states none."""
         stated = all(xen_cell(self.node.value(name)) is not None for name in CELL_NAMES)
         above = self.lineage[1:2]
-        return stated or not above or above[0].name != "__overlay__"
+        return stated or not above or above[0].name != CONTENT
 
     @property
     def incomplete(self) -> bool:
         """Whether it is in an overlay, without modules: the boot loader adds them."""
-        overlaid = any(node.name == "__overlay__" for node in self.node.ancestors())
+        overlaid = any(node.name == CONTENT for node in self.node.ancestors())
         return overlaid and not self.node.children
 
     @cached_property
@@ -219,8 +220,8 @@ def domains(tree: Tree, chosen: Node | None = None) -> Iterator[DomainNode]:
     ``chosen``: the host's /chosen that an overlay is for, if it is known.
     """
     own = tree.find_as_xen("/chosen")
-    fragments = [n for n in tree.root.children.values() if n.text("target-path") == "/chosen"]
-    for above in (own, *(fragment.children.get("__overlay__") for fragment in fragments)):
+    added = (one.content for one in fragments(tree) if one.target == "/chosen")
+    for above in (own, *added):
         for node in above.children.values() if above else ():
             if is_compatible(node, "xen,domain"):
                 yield DomainNode(node, None if above is own else chosen)

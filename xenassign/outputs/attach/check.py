@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from xenassign.devicetree.blob import read_blob
-from xenassign.devicetree.local_fixups import NAME
 from xenassign.devicetree.local_references import phandle_cells
+from xenassign.devicetree.overlay import child, fragments
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.findings import Finding
 from xenassign.outputs.attach.decide import MISFIT
@@ -42,34 +42,20 @@ def check(files: Mapping[str, bytes], name: str, host: Tree) -> Iterator[Finding
     yield from _guest(guest, partial)
 
 
-def _contents(overlay: Tree) -> Iterator[tuple[str, Node, Node | None]]:
-    """(target, content, fixups of the content) of each fragment."""
-    fixups = overlay.root.children.get(NAME)
-    for fragment in overlay.root.children.values():
-        content = fragment.children.get("__overlay__")
-        if content is not None:
-            beside = _child(_child(fixups, fragment.name), content.name)
-            yield fragment.text("target-path") or "", content, beside
-
-
-def _child(node: Node | None, name: str) -> Node | None:
-    return node.children.get(name) if node is not None else None
-
-
 # ---------------------------------------------------------------------------- the host's
 
 
 def _host(overlay: Tree, host: Tree) -> Iterator[Finding]:
     tops = [
-        _New(f"{target.rstrip('/')}/{node.name}", node, _child(fixups, node.name))
-        for target, content, fixups in _contents(overlay)
-        for node in content.children.values()
+        _New(fragment.path(node), node, child(fragment.fixups, node.name))
+        for fragment in fragments(overlay)
+        for node in fragment.content.children.values()
     ]
     gone = {
         node for top in tops if (found := host.find(top.path)) is not None for node in found.walk()
     }
-    for target, content, _ in _contents(overlay):
-        there = host.find(target)
+    for target, content, _ in fragments(overlay):
+        there = host.find(target or "")
         if there is None or there in gone:
             yield MISFIT(f"{target or 'a target'} is not in the tree that Xen boots with")
         if content.properties or not content.children:
@@ -83,8 +69,8 @@ def _host(overlay: Tree, host: Tree) -> Iterator[Finding]:
             continue
         yield from _references(new, there, overlay, host, gone)
         stack += (
-            _New(f"{new.path}/{name}", child, _child(new.fixups, name))
-            for name, child in new.node.children.items()
+            _New(f"{new.path}/{name}", below, child(new.fixups, name))
+            for name, below in new.node.children.items()
         )
 
 
@@ -118,8 +104,8 @@ def _references(
 
 
 def _guest(overlay: Tree, partial: Tree) -> Iterator[Finding]:
-    contents = list(_contents(overlay))
-    if [target for target, _, _ in contents] != ["/"]:
+    contents = list(fragments(overlay))
+    if [fragment.target for fragment in contents] != ["/"]:
         yield MISFIT("the guest's overlay has another target than the root")
         return
     ((_, content, _),) = contents
