@@ -9,8 +9,9 @@ address and specifier through ``interrupt-map`` under ``interrupt-map-mask``. Wh
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple
 
 from xenassign.devicetree.cells import address_cells, cell_count
@@ -82,21 +83,67 @@ def interrupts(tree: Tree, node: Node) -> Interrupts:
     return Interrupts(tuple(entries), tuple(problems))
 
 
+class ExtendedEntry(NamedTuple):
+    """An entry of ``interrupts-extended``. ``cell``: where its phandle is, counted from 0.
+
+    ``controller``: None where only its width is known to the caller.
+    """
+
+    cell: int
+    phandle: int
+    controller: Node | None
+    specifier: tuple[int, ...]
+
+
+class ExtendedError(PropertyError):
+    """Why an entry of ``interrupts-extended`` can't be read. ``cell``: where the entry begins.
+
+    ``controller``: the node that the entry names, None where it names none.
+    """
+
+    def __init__(self, message: str, cell: int, controller: Node | None = None) -> None:
+        super().__init__(message)
+        self.cell = cell
+        self.controller = controller
+
+
+def extended_entries(
+    tree: Tree, node: Node, widths: Mapping[int, int] = MappingProxyType({})
+) -> Iterator[ExtendedEntry]:
+    """The entries of ``interrupts-extended``, in order.
+
+    ``widths``: cells of the specifiers of controllers that are not of the tree, by phandle. Raises
+    ExtendedError at the first entry that can't be read: no entry after it can be found.
+    """
+    try:
+        values = node.cells("interrupts-extended")
+    except PropertyError as error:
+        raise ExtendedError(str(error), 0) from None
+    at = 0
+    while at < len(values):
+        phandle = values[at]
+        controller = None if phandle in widths else tree.phandles.get(phandle)
+        if phandle not in widths and controller is None:
+            message = f"interrupts-extended names no node: phandle {phandle:#x}"
+            raise ExtendedError(message, at)
+        try:
+            width = widths[phandle] if controller is None else _interrupt_cells(controller)
+        except PropertyError as error:
+            raise ExtendedError(str(error), at, controller) from None
+        end = at + 1 + width
+        if end > len(values):
+            raise ExtendedError("interrupts-extended ends inside of an entry", at, controller)
+        yield ExtendedEntry(at, phandle, controller, values[at + 1 : end])
+        at = end
+
+
 def _stated(tree: Tree, node: Node) -> list[tuple[Node, tuple[int, ...]]]:
     """The interrupts as the node states them: controller or nexus, and specifier."""
     found: list[tuple[Node, tuple[int, ...]]] = []
     if node.has("interrupts-extended"):
-        values = node.cells("interrupts-extended")
-        at = 0
-        while at < len(values):
-            controller = tree.phandles.get(values[at])
-            if controller is None:
-                raise PropertyError(f"interrupts-extended names no node: phandle {values[at]:#x}")
-            width = _interrupt_cells(controller)
-            if at + 1 + width > len(values):
-                raise PropertyError("interrupts-extended ends inside of an entry")
-            found.append((controller, values[at + 1 : at + 1 + width]))
-            at += 1 + width
+        for entry in extended_entries(tree, node):
+            if entry.controller is not None:
+                found.append((entry.controller, entry.specifier))
     elif node.has("interrupts"):
         values = node.cells("interrupts")
         controller = interrupt_parent(tree, node)

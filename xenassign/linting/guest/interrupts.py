@@ -7,10 +7,11 @@ the partial tree states is for the guest alone, and nothing compares the two.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import NamedTuple
 
 from xenassign.checks.ownership import OTHER_CONTROLLER
-from xenassign.devicetree.interrupts import Interrupt
+from xenassign.devicetree.interrupts import ExtendedError, Interrupt, extended_entries
 from xenassign.devicetree.tree import Node, PropertyError, Tree
 from xenassign.findings import Finding, rule
 from xenassign.host.device import HostDevice
@@ -52,7 +53,7 @@ def guest_lines(tree: Tree, node: Node, gic: frozenset[int] = _GIC) -> list[Gues
     """The interrupts that a guest's node states for the guest's GIC, which ``gic`` may name."""
     try:
         if node.has("interrupts-extended"):
-            return _extended(tree, node, gic)
+            return list(_extended(tree, node, gic))
         if node.has("interrupts") and parent(tree, node, gic).gic:
             values = node.cells("interrupts")
             starts = range(0, len(values) - _GIC_CELLS + 1, _GIC_CELLS)
@@ -67,24 +68,17 @@ def guest_intids(tree: Tree, node: Node) -> list[int]:
     return [line.intid for line in guest_lines(tree, node)]
 
 
-def _extended(tree: Tree, node: Node, gic: frozenset[int]) -> list[GuestLine]:
+def gic_widths(gic: frozenset[int]) -> dict[int, int]:
+    """The cells of a specifier of the guest's GIC, by each phandle that may name it."""
+    return dict.fromkeys(gic, _GIC_CELLS)
+
+
+def _extended(tree: Tree, node: Node, gic: frozenset[int]) -> Iterator[GuestLine]:
     """Those of interrupts-extended, up to an entry that can't be read."""
-    values = node.cells("interrupts-extended")
-    found = []
-    at = 0
-    while at < len(values):
-        if values[at] in gic:
-            if at + _GIC_CELLS < len(values):
-                cells = values[at + 1 : at + 1 + _GIC_CELLS]
-                found.append(GuestLine("interrupts-extended", at + 2, *cells))
-            at += 1 + _GIC_CELLS
-            continue
-        controller = tree.phandles.get(values[at])
-        cells_of = controller.get("#interrupt-cells") if controller else None
-        if cells_of is None:
-            break
-        at += 1 + cells_of.u32()
-    return found
+    with suppress(ExtendedError):
+        for entry in extended_entries(tree, node, gic_widths(gic)):
+            if entry.phandle in gic:
+                yield GuestLine("interrupts-extended", entry.cell + 2, *entry.specifier)
 
 
 class Parent(NamedTuple):

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from xenassign.devicetree.interrupts import ExtendedError, extended_entries
 from xenassign.devicetree.references import INTERRUPT_TREE, References, references
 from xenassign.devicetree.tree import NO_PHANDLE, Node, PropertyError
 from xenassign.findings import Finding, Rule, rule
 from xenassign.host.supplier_kinds import Leftover, supplier_kind
+from xenassign.linting.guest.interrupts import gic_widths
 from xenassign.linting.guest.protection import is_left_iommu
 from xenassign.linting.guest.view import Check, View
 from xenassign.linting.verdict.dom0less import DOM0LESS
@@ -108,34 +110,23 @@ def _lacks(provider: Node, cells: str | int) -> bool:
 def _extended(view: View, node: Node) -> Iterator[Finding]:
     """interrupts-extended, where the guest's GIC has its three cells. The first bad entry."""
 
-    def bad(broken: Rule, cell: int | None, what: str) -> Finding:
+    def bad(broken: Rule, cell: int, what: str) -> Finding:
         message = f"{node.path}: interrupts-extended: {what}"
         return broken(message, node=node.path, prop="interrupts-extended", cell=cell)
 
-    at = 0
     try:
-        values = node.cells("interrupts-extended")
-        while at < len(values):
-            start, phandle = at, values[at]
-            controller = view.tree.phandles.get(phandle)
-            if phandle in view.gic_phandles:
-                at += 4
-                continue
-            if controller is None:
-                yield bad(DANGLING, at, f"phandle {phandle:#x} names no node")
+        for entry in extended_entries(view.tree, node, gic_widths(view.gic_phandles)):
+            if entry.controller is not None and not view.has(entry.controller):
+                yield bad(OUTSIDE, entry.cell, f"{entry.controller.path} is not below /passthrough")
                 return
-            if not view.has(controller):
-                yield bad(OUTSIDE, at, f"{controller.path} is not below /passthrough")
-                return
-            cells = controller.get("#interrupt-cells")
-            if cells is None:
-                yield bad(NOT_PROVIDER, at, f"{controller.path} has no #interrupt-cells")
-                return
-            at += 1 + cells.u32()
-        if at != len(values):
-            yield bad(DANGLING, start, "it ends inside of an entry")
-    except PropertyError as error:
-        yield bad(DANGLING, at, str(error))
+    except ExtendedError as error:
+        controller = error.controller
+        if controller is not None and not view.has(controller):
+            yield bad(OUTSIDE, error.cell, f"{controller.path} is not below /passthrough")
+        elif controller is not None and not controller.has("#interrupt-cells"):
+            yield bad(NOT_PROVIDER, error.cell, str(error))
+        else:
+            yield bad(DANGLING, error.cell, str(error).removeprefix("interrupts-extended "))
 
 
 def twice(view: View) -> Iterator[Finding]:
