@@ -42,6 +42,7 @@ SAME_SUBJECT = {
     "hosts": "several boards: decided, made, shown",
     "interrupts": "specifiers, and the rules about them",
     "msi": "the frames of a board, and the judgement about them",
+    "overlay": "fragments that are read, and those that are written for a domain",
     "plan": "the plan, and the command that shows it",
     "protection": "the judgement, and the rules about files",
     "sci": "what Xen forwards, and what a plan makes of it",

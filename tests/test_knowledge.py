@@ -14,6 +14,7 @@ from xenassign.host.clock_frequency import read_clock_frequency
 from xenassign.host.dma_knowledge import DmaTable
 from xenassign.host.dma_width import read_dma_widths
 from xenassign.host.driver_needs import DriverTable, Need
+from xenassign.host.msi import read_msi_frames
 from xenassign.host.normal_memory import read_normal_memory
 from xenassign.resources import directory
 from xenassign.tables import table_path
@@ -31,6 +32,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "dma": lambda path: DmaTable(path).all(),
     "dma-widths": read_dma_widths,
     "driver-needs": lambda path: DriverTable(path).all(),
+    "msi-frames": read_msi_frames,
     "normal-memory": read_normal_memory,
     "phandle-properties": read_phandle_properties,
 }
@@ -105,6 +107,8 @@ DRIVER = "driver: drivers/a.c\nbinding: bindings/a.yaml\n"
         ("dma-widths", "driver: x\nacme,a bits 32 32\n", "2: '32 32' is not a valid number"),
         ("normal-memory", "driver: x\nacme,a memory\n", "2: acme,a does not say what is mapped; "),
         ("normal-memory", "driver: x\nacme,a memory x: y\n", "2: acme,a does not say what is"),
+        ("msi-frames", "acme,a frame: x\n", "1: acme,a has no kind or no name for messages; "),
+        ("msi-frames", "acme,a frame its\n", "1: acme,a has no kind or no name for messages; "),
         ("clock-frequency", "source: x\nacme,a takes\n", "2: acme,a has a verb with other words; "),
         ("clock-frequency", "source: x\nacme,a passes b\n", "2: acme,a has a verb with other"),
         ("clock-frequency", "acme,a passes\n", "1: acme,a has no heading 'source'; "),

@@ -23,16 +23,6 @@ ONLY_MSI = rule("XA328", "msi-only", "warning", "broken")
 FRAME_MAPPED = rule("XA329", "msi-frame-mapped", "error", "unsafe", needs_host=True)
 DOORBELL_IN_RAM = rule("XA330", "doorbell-in-ram", "error", "broken", needs_host=True)
 
-#: By kind of a frame (``host.msi.Frame``).
-_NAMES = {
-    "its": "the ITS",
-    "v2m": "the GICv2m frame",
-    "gicp": "the GICP",
-    "odmi": "the ODMI controller",
-    "alpine-msix": "the MSI-X frame",
-    "pre-its": "the pre-ITS window of",
-}
-
 
 def needed(board: Board, inside: Scope, device: HostDevice) -> Iterator[Finding]:
     """MSIs that the device loses: those of a controller that is not assigned with it."""
@@ -101,9 +91,9 @@ def _controller(board: Board, node: Node) -> str:
     platform = board.platform
     if platform.gic is not None and node is platform.gic.node:
         return f"the GIC {node.path}, whose message-based SPIs no guest has"
-    kind = next((msi.kind for msi in platform.msi if msi.node is node), "")
-    if kind in _NAMES:
-        return f"{_NAMES[kind]} {node.path}, which no guest has"
+    known = next((msi for msi in platform.msi if msi.node is node), None)
+    if known is not None and known.frame:
+        return f"{known.title} {node.path}, which no guest has"
     return f"the MSI controller {node.path}, which is not assigned with it"
 
 
@@ -149,7 +139,7 @@ def touched(frames: tuple[Frame, ...], pages: Span) -> Frame | None:
 
 def described(frame: Frame) -> str:
     """A frame, for a message."""
-    return f"{_NAMES[frame.kind]} {frame.node.path} ({frame.address:#x})"
+    return f"{frame.title} {frame.node.path} ({frame.address:#x})"
 
 
 def doorbells(
@@ -158,7 +148,7 @@ def doorbells(
     """Doorbells that the device reaches untranslated, where the guest has RAM."""
     if not shield.protected:
         return
-    for frame in bypassed_doorbells(board.platform, (use.node for use in device.iommus)):
+    for frame in bypassed_doorbells(board.platform.msi, (use.node for use in device.iommus)):
         size = frame.end - frame.address
         if any(a < frame.end and frame.address < a + length for a, length in guest.ram()):
             what = f"the doorbell of {frame.node.path} at {frame.address:#x}-{frame.end:#x}"

@@ -17,7 +17,7 @@ from xenassign.devicetree.tree import Node, Tree
 CONTENT = "__overlay__"
 
 
-class Fragment(NamedTuple):
+class OverlayFragment(NamedTuple):
     """``content`` is merged into the node ``target``.
 
     ``target``: a path of the base tree, None where only a base tree tells it that is not known.
@@ -39,7 +39,7 @@ def is_overlay(tree: Tree) -> bool:
     return any(CONTENT in node.children for node in tree.root.children.values())
 
 
-def fragments(overlay: Tree, base: Tree | None = None) -> Iterator[Fragment]:
+def fragments(overlay: Tree, base: Tree | None = None) -> Iterator[OverlayFragment]:
     """The fragments of an overlay, in its order. ``base``: the tree that it is for, if known."""
     labels = _labels(overlay)
     symbols = base.root.children.get("__symbols__") if base is not None else None
@@ -52,7 +52,7 @@ def fragments(overlay: Tree, base: Tree | None = None) -> Iterator[Fragment]:
         label = labels.get(fragment.name)
         if target is None and label is not None and symbols is not None:
             target = symbols.text(label)
-        yield Fragment(target, content, child(child(fixups, fragment.name), CONTENT))
+        yield OverlayFragment(target, content, child(child(fixups, fragment.name), CONTENT))
 
 
 def child(node: Node | None, name: str) -> Node | None:

@@ -1,25 +1,19 @@
-"""The pages through which interrupts are raised by a write: MSI frames and their like.
+"""Controllers of message-signalled interrupts, and the pages through which they are reached.
 
-* A GICv2m frame has one register per frame: whoever writes an interrupt number to it raises that
-  SPI, of whatever device or domain (Arm SBSA, appendix on GICv2m).
-* An ITS translates the number by the DeviceID of the writer (Arm IHI 0069).
-* Socionext' pre-ITS, which TI's K3 has too, is a window before the ITS in which the address that
-  is written to is the DeviceID: whoever reaches the window can be any device. Linux takes such an
-  ITS for one that isolates nothing (its_enable_quirk_socionext_synquacer).
-
-All addresses and sizes are bytes.
+What is an MSI frame is knowledge/msi-frames.txt, whose first comment says how to add one. All
+addresses and sizes are bytes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from pathlib import Path
 from typing import NamedTuple
 
 from xenassign.devicetree.addresses import registers
 from xenassign.devicetree.tree import Node
-from xenassign.host.platform import MsiController, Platform
-
-_PRE_ITS = "socionext,synquacer-pre-its"
+from xenassign.tables import Table, table_path
 
 #: What names an SMMUv3 of HiSilicon's hip06 and hip07 in a tree (Linux knows them by it for the
 #: erratum of their prefetch command, which ACPI tells by the same model as that of the doorbells).
@@ -28,21 +22,77 @@ _HI161X = "hisilicon,broken-prefetch-cmd"
 _SIZE_64K = 0x10000
 
 
-class Frame(NamedTuple):
-    """What may be written to: from ``address`` up to ``end``.
+class FrameKind(NamedTuple):
+    """A line of the table. ``kind``: its name in JSON; ``title``: in messages, before a path."""
 
-    ``kind``: that of the controller, or pre-its.
+    verb: str
+    kind: str
+    title: str
+
+
+class MsiController(NamedTuple):
+    """A target of message-signalled interrupts.
+
+    ``kind``: that of the table of frames, ``other`` for one that raises its own interrupts only.
+    ``title``: what it is, for messages.
     """
 
     node: Node
     kind: str
+    title: str
+
+    @property
+    def frame(self) -> bool:
+        """Whether a write to it raises interrupts that are not its own."""
+        return self.kind != "other"
+
+
+class Frame(NamedTuple):
+    """What may be written to: from ``address`` up to ``end``.
+
+    ``kind`` and ``title``: those of the table, of the controller or of its window.
+    """
+
+    node: Node
+    kind: str
+    title: str
     address: int
     end: int
 
 
-def frames(platform: Platform) -> tuple[Frame, ...]:
-    """The frames of a board, in the order of its tree, disabled ones included."""
-    return tuple(frame for msi in platform.msi for frame in _frames(msi))
+def read_msi_frames(path: Path) -> dict[str, FrameKind]:
+    """A table of the form of knowledge/msi-frames.txt, by compatible string or property."""
+    table = Table(path, (), ("frame", "window"))
+    kinds: dict[str, FrameKind] = {}
+    for entry in table.entries():
+        statement = table.statement(entry)
+        if len(statement.words) != 1 or not statement.text:
+            problem = f"{entry.name} has no kind or no name for messages"
+            raise table.error(statement.line, problem, "write NAME VERB KIND: TEXT")
+        kinds[entry.name] = FrameKind(statement.verb, statement.words[0].text, statement.text)
+    return kinds
+
+
+@lru_cache(maxsize=1)
+def _kinds() -> dict[str, FrameKind]:
+    return read_msi_frames(table_path("msi-frames"))
+
+
+def msi_controller(node: Node) -> MsiController | None:
+    """A node as a controller of message-signalled interrupts, if it is one."""
+    kinds = _kinds()
+    for compatible in node.compatible:
+        known = kinds.get(compatible)
+        if known is not None and known.verb == "frame":
+            return MsiController(node, known.kind, known.title)
+    if node.has("msi-controller") and node.compatible:
+        return MsiController(node, "other", "the MSI controller")
+    return None
+
+
+def frames(controllers: Iterable[MsiController]) -> tuple[Frame, ...]:
+    """The frames of a board's controllers, in their order, disabled ones included."""
+    return tuple(frame for msi in controllers for frame in _frames(msi))
 
 
 def _frames(msi: MsiController) -> Iterator[Frame]:
@@ -50,14 +100,17 @@ def _frames(msi: MsiController) -> Iterator[Frame]:
         return
     for block in registers(msi.node).blocks:
         if block.size:
-            yield Frame(msi.node, msi.kind, block.address, block.end)
-    window = msi.node.get(_PRE_ITS)
-    if window is not None and len(window.value) == 8:
-        address, size = window.cells()
-        yield Frame(msi.node, "pre-its", address, address + size)
+            yield Frame(msi.node, msi.kind, msi.title, block.address, block.end)
+    for name, known in _kinds().items():
+        window = msi.node.get(name) if known.verb == "window" else None
+        if window is not None and len(window.value) == 8:
+            address, size = window.cells()
+            yield Frame(msi.node, known.kind, known.title, address, address + size)
 
 
-def bypassed_doorbells(platform: Platform, iommus: Iterable[Node | None]) -> tuple[Frame, ...]:
+def bypassed_doorbells(
+    controllers: Iterable[MsiController], iommus: Iterable[Node | None]
+) -> tuple[Frame, ...]:
     """The doorbells that a device behind these IOMMUs reaches untranslated, at host addresses.
 
     Known of one SMMU alone: that of HiSilicon's hip06 and hip07, of which Linux reserves the
@@ -68,7 +121,7 @@ def bypassed_doorbells(platform: Platform, iommus: Iterable[Node | None]) -> tup
     """
     if not any(node is not None and node.has(_HI161X) for node in iommus):
         return ()
-    found = (frame for frame in frames(platform) if frame.kind == "its")
+    found = (frame for frame in frames(controllers) if frame.kind == "its")
     spaces = (
         frame._replace(address=frame.address + _SIZE_64K, end=frame.address + 2 * _SIZE_64K)
         for frame in found

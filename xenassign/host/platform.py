@@ -11,35 +11,12 @@ from xenassign.devicetree.references import property_references
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.host import scmi
 from xenassign.host.gic import Gic, primary_gic
+from xenassign.host.msi import MsiController, msi_controller
 from xenassign.host.running import Dom0Tree, dom0_tree
-
-#: MSI frames: a write to their registers raises an SPI that is no ``interrupts`` of their node, but
-#: that of whoever was given it. Controllers with lines of their own (PCI hosts, fsl,ls1046a-msi,
-#: apm,xgene1-msi, marvell,ap806-sei) raise no others. Source: bindings/interrupt-controller/.
-_FRAMES = {
-    "arm,gic-v3-its": "its",
-    "arm,gic-v2m-frame": "v2m",
-    "marvell,ap806-gicp": "gicp",
-    "marvell,odmi-controller": "odmi",
-    "al,alpine-msix": "alpine-msix",
-}
 
 #: SMMUs that Xen's smmu.c drives. Those described by the legacy binding have no #iommu-cells; they
 #: are known by name alone.
 SMMU_V2 = frozenset({"arm,smmu-v1", "arm,smmu-v2", "arm,mmu-400", "arm,mmu-401", "arm,mmu-500"})
-
-
-class MsiController(NamedTuple):
-    """A target of message-signalled interrupts: ``its``, ``v2m``, ``gicp``, ``odmi``,
-    ``alpine-msix``, or ``other``."""
-
-    node: Node
-    kind: str
-
-    @property
-    def frame(self) -> bool:
-        """Whether a write to it raises interrupts that are not its own."""
-        return self.kind != "other"
 
 
 class Iommu(NamedTuple):
@@ -80,11 +57,10 @@ def read_platform(tree: Tree) -> Platform:
     msi: list[MsiController] = []
     iommus: list[Iommu] = []
     for node in tree.nodes():
-        compatible = node.compatible
-        kind = next((_FRAMES[c] for c in compatible if c in _FRAMES), None)
-        if kind or (node.has("msi-controller") and compatible):
-            msi.append(MsiController(node, kind or "other"))
-        if node.has("#iommu-cells") or SMMU_V2.intersection(compatible):
+        controller = msi_controller(node)
+        if controller is not None:
+            msi.append(controller)
+        if node.has("#iommu-cells") or SMMU_V2.intersection(node.compatible):
             iommus.append(Iommu(node, node.available, _masters(tree, node)))
     masters: dict[Node, list[tuple[Iommu, tuple[int, ...]]]] = defaultdict(list)
     for iommu in iommus:

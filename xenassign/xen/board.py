@@ -39,7 +39,7 @@ class Board:
     @cached_property
     def msi_frames(self) -> tuple[Frame, ...]:
         """The MSI frames, which no guest may reach."""
-        return frames(self.platform)
+        return frames(self.platform.msi)
 
     @cached_property
     def scmi(self) -> dict[tuple[Node, str, int | None], list[ScmiUser]]:

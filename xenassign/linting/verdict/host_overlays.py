@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from xenassign.devicetree.overlay import Fragment, fragments
+from xenassign.devicetree.overlay import OverlayFragment, fragments
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding, rule
 from xenassign.linting.verdict.domain import DomainNode, domains, is_compatible
@@ -38,7 +38,7 @@ def marks(host: Tree | None, overlays: Iterable[Tree]) -> frozenset[str]:
     )
 
 
-def _placed(overlay: Tree, host: Tree | None) -> Iterator[Fragment]:
+def _placed(overlay: Tree, host: Tree | None) -> Iterator[OverlayFragment]:
     """The fragments whose target is known."""
     return (fragment for fragment in fragments(overlay, host) if fragment.target is not None)
 

@@ -140,7 +140,7 @@ def _overlaps(claims: Sequence[Claim]) -> Iterator[Finding]:
 
 def _msi_frames(claims: Sequence[Claim], platform: Platform) -> Iterator[Finding]:
     """Pages with an MSI frame, whoever else's they are."""
-    known = frames(platform)
+    known = frames(platform.msi)
     for claim in claims if known else ():
         frame = touched(known, Span.sized(claim.entry.host, claim.entry.size))
         if frame is not None:
