@@ -20,11 +20,11 @@ from __future__ import annotations
 import difflib
 import json
 import re
-import textwrap
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import NamedTuple
 
 import pytest
@@ -48,6 +48,9 @@ _COMMANDS = {
     "tests/host/": "inspect",
     "tests/lint/": "lint",
 }
+
+
+Message = Finding | BaseException | str | Result | CompletedProcess[str]
 
 
 class Said(NamedTuple):
@@ -87,10 +90,13 @@ def read(command: str) -> Blocks:
     return Blocks.of(path.read_text()) if path.exists() else Blocks()
 
 
-def _shown(said: Iterable[Said]) -> str:
-    return "".join(
-        f"  {one.place}\n{textwrap.indent(one.words, '    ', lambda _: True)}\n" for one in said
+def _shown(messages: Iterable[Said]) -> str:
+    lines = (
+        line
+        for place, words in messages
+        for line in (f"  {place}", *(f"    {line}" for line in words.splitlines()))
     )
+    return "".join(f"{line}\n" for line in lines)
 
 
 _LOCATION = r"(?:(?P<file>[^\s:'\"]+(?::\d+){1,2}): )?"
@@ -99,7 +105,7 @@ _LINE = re.compile(
 )
 
 
-def _about(message: Finding | BaseException | str) -> Iterator[Said]:
+def _about(message: Message) -> Iterator[Said]:
     if isinstance(message, Finding):
         cell = None if message.cell is None else f"cell {message.cell}"
         at = message.place and ":".join(map(str, message.place[:3]))
@@ -114,6 +120,15 @@ def _about(message: Finding | BaseException | str) -> Iterator[Said]:
         assert match
         at = f" {match['file']}" if match["file"] else ""
         yield Said(f"{kind}{at}", match["words"])
+    elif isinstance(message, Result):
+        if isinstance(message.exception, XenassignError):
+            yield from _about(message.exception)
+        else:
+            yield Said(f"exit status {message.exit_code}", "")
+            yield from _about(message.stderr)
+    elif isinstance(message, CompletedProcess):
+        yield Said(f"exit status {message.returncode}", "")
+        yield from _about(message.stderr)
     else:
         for line in message.splitlines():
             match = _LINE.fullmatch(line)
@@ -136,15 +151,10 @@ class Wording:
         self.said: list[Said] = []
         self._temporary = re.compile(rf"{re.escape(str(folder))}(/[\w.-]+)?")
 
-    def __call__(self, *messages: Finding | BaseException | str | Result) -> None:
+    def __call__(self, *messages: Message) -> None:
         """Findings, errors, lines of standard error, or what a command ended with; none too."""
         self.asked = True
         for message in messages:
-            if isinstance(message, Result):
-                self.said.append(Said(f"exit status {message.exit_code}", ""))
-                error = message.exception
-                self(error if isinstance(error, XenassignError) else message.stderr)
-                continue
             for said in _about(message):
                 self.said.append(Said(self._stable(said.place), self._stable(said.words)))
 

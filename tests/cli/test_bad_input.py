@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.wording import Wording
 from xenassign.planning.plan import DomainPlan
 
 Generate = Callable[..., tuple[DomainPlan, dict[str, bytes], list[str]]]
@@ -38,16 +39,16 @@ def run(*arguments: str | Path, fsize: int | None = None, stdin: str = "") -> Do
     )
 
 
-def one_line(done: Done, status: int, *parts: str) -> None:
+def one_line(done: Done, status: int, wording: Wording | None = None) -> None:
     """One line on stderr that begins with error:, and that exit status."""
     assert done.returncode == status, done.stderr
     lines = done.stderr.splitlines()
     assert len(lines) == 1, done.stderr
     assert lines[0].startswith("error: ")
     assert "internal error" not in done.stderr
-    for part in parts:
-        assert part in lines[0]
     assert done.stdout == ""
+    if wording is not None:
+        wording(done)
 
 
 @pytest.fixture
@@ -70,71 +71,73 @@ def generate(host: str | Path, out: Path, *options: str, device: str = PL031) ->
 # --- the host ------------------------------------------------------------------------------------
 
 
-def test_a_missing_file(out: Path, tmp_path: Path) -> None:
-    one_line(generate(tmp_path / "no.dtb", out), 2, "no.dtb: No such file or directory; give")
+def test_a_missing_file(out: Path, tmp_path: Path, wording: Wording) -> None:
+    one_line(generate(tmp_path / "no.dtb", out), 2, wording)
 
 
-def test_a_directory(out: Path, tmp_path: Path) -> None:
-    one_line(
-        generate(tmp_path, out),
-        2,
-        "is a directory, and no device tree; give the directory of a live tree",
-    )
+def test_a_directory(out: Path, tmp_path: Path, wording: Wording) -> None:
+    one_line(generate(tmp_path, out), 2, wording)
 
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 100, b"hello\n", b"\x7fELF" + b"\0" * 60])
-def test_what_is_no_device_tree(out: Path, tmp_path: Path, content: bytes) -> None:
+def test_what_is_no_device_tree(
+    out: Path, tmp_path: Path, content: bytes, wording: Wording
+) -> None:
     path = tmp_path / "x.dtb"
     path.write_bytes(content)
-    one_line(generate(path, out), 2, f"{path}: is ")
+    one_line(generate(path, out), 2, wording)
 
 
 @pytest.mark.parametrize("length", [4, 20, 39, 40, 100, 4000, -1])
-def test_a_truncated_blob(out: Path, tmp_path: Path, qemu: Path, length: int) -> None:
+def test_a_truncated_blob(
+    out: Path, tmp_path: Path, qemu: Path, length: int, wording: Wording
+) -> None:
     path = tmp_path / "cut.dtb"
     path.write_bytes(qemu.read_bytes()[:length])
-    one_line(generate(path, out), 2, f"{path}: byte 0x", "the file is damaged")
+    one_line(generate(path, out), 2, wording)
 
 
 @pytest.mark.parametrize(("version", "compatible"), [(15, 1), (3, 1), (18, 18), (99, 99)])
 def test_a_wrong_version(
-    out: Path, tmp_path: Path, qemu: Path, version: int, compatible: int
+    out: Path, tmp_path: Path, qemu: Path, version: int, compatible: int, wording: Wording
 ) -> None:
     data = bytearray(qemu.read_bytes())
     data[20:28] = version.to_bytes(4, "big") + compatible.to_bytes(4, "big")
     path = tmp_path / "v.dtb"
     path.write_bytes(data)
-    one_line(generate(path, out), 2, f"version {version}", "is not supported")
+    one_line(generate(path, out), 2, wording)
 
 
-def test_an_overlay_as_host(out: Path, tmp_path: Path, generate: Generate, qemu: Path) -> None:
+def test_an_overlay_as_host(
+    out: Path, tmp_path: Path, generate: Generate, qemu: Path, wording: Wording
+) -> None:
     path = tmp_path / "marks.dtbo"
     path.write_bytes(generate("qemu", PL031)[1]["domu1.host.dtbo"])
     done = run("generate", path, "-d", PL031, "-o", out)
-    one_line(done, 2, "this is an overlay, not a board", "apply it")
+    one_line(done, 2, wording)
 
 
-def test_damaged_standard_input(out: Path) -> None:
+def test_damaged_standard_input(out: Path, wording: Wording) -> None:
     done = run("generate", "-", "-d", PL031, "-o", out, stdin="nothing")
-    one_line(done, 2, "<stdin>: is not a devicetree")
+    one_line(done, 2, wording)
 
 
-def test_source_that_dtc_refuses(out: Path, tmp_path: Path) -> None:
+def test_source_that_dtc_refuses(out: Path, tmp_path: Path, wording: Wording) -> None:
     path = tmp_path / "x.dts"
     path.write_text("/dts-v1/;\n/ {\n  a = <;\n};\n")
-    one_line(generate(path, out), 2, f"{path}:3:8: syntax error at ';'")
+    one_line(generate(path, out), 2, wording)
 
 
-def test_inspect_says_the_same(tmp_path: Path) -> None:
-    one_line(run("inspect", tmp_path / "no.dtb"), 2, "no.dtb: No such file or directory")
+def test_inspect_says_the_same(tmp_path: Path, wording: Wording) -> None:
+    one_line(run("inspect", tmp_path / "no.dtb"), 2, wording)
 
 
 # --- devices -------------------------------------------------------------------------------------
 
 
-def test_an_unknown_path_names_the_nearest(out: Path, qemu: Path) -> None:
+def test_an_unknown_path_names_the_nearest(out: Path, qemu: Path, wording: Wording) -> None:
     done = generate(qemu, out, device="/pl031@9010001")
-    one_line(done, 2, "-d /pl031@9010001: no such node", f"did you mean {PL031}")
+    one_line(done, 2, wording)
 
 
 def test_every_wrong_name_has_its_line(host_files: dict[str, Path], tmp_path: Path) -> None:
@@ -148,97 +151,101 @@ def test_every_wrong_name_has_its_line(host_files: dict[str, Path], tmp_path: Pa
     ]
 
 
-def test_a_path_twice(out: Path, qemu: Path) -> None:
-    one_line(generate(qemu, out, "-d", PL031), 2, f"{PL031} is named twice")
+def test_a_path_twice(out: Path, qemu: Path, wording: Wording) -> None:
+    one_line(generate(qemu, out, "-d", PL031), 2, wording)
 
 
-def test_a_device_by_two_names(out: Path, host_files: dict[str, Path]) -> None:
+def test_a_device_by_two_names(out: Path, host_files: dict[str, Path], wording: Wording) -> None:
     done = generate(host_files["zynqmp"], out, "-d", "gem3", device="ethernet0")
-    one_line(done, 2, "/axi/ethernet@ff0e0000 is named twice")
+    one_line(done, 2, wording)
 
 
-def test_no_device(out: Path, qemu: Path) -> None:
-    one_line(run("generate", qemu, "-o", out), 2, "no device is named; give at least one")
+def test_no_device(out: Path, qemu: Path, wording: Wording) -> None:
+    one_line(run("generate", qemu, "-o", out), 2, wording)
 
 
-def test_a_node_without_registers(out: Path, host_files: dict[str, Path]) -> None:
+def test_a_node_without_registers(out: Path, host_files: dict[str, Path], wording: Wording) -> None:
     done = generate(host_files["tricky"], out, device="/nothing")
-    one_line(done, 1, "/nothing has no registers, interrupts or iommus", "[XA101]")
+    one_line(done, 1, wording)
 
 
-def test_a_ppi(out: Path, host_files: dict[str, Path]) -> None:
+def test_a_ppi(out: Path, host_files: dict[str, Path], wording: Wording) -> None:
     done = generate(host_files["tricky"], out, "--iommu-policy", "trust", device="/dev@74040000")
-    one_line(done, 1, "PPI (INTID 31)", "[XA301]")
+    one_line(done, 1, wording)
 
 
-def test_a_shared_page(out: Path, host_files: dict[str, Path]) -> None:
+def test_a_shared_page(out: Path, host_files: dict[str, Path], wording: Wording) -> None:
     """One line, however many neighbours there are."""
     done = generate(host_files["rcar"], out, device="/soc/gpio@e6050180")
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
     assert line.startswith("error: ")
-    assert "shares pages with /soc/pinctrl@e6050000 (page 0xe6050000)" in line
-    assert "--allow-shared-page /soc/" in line
+    wording(done)
 
 
 def test_a_disabled_device_is_assigned_and_said(
-    tmp_path: Path, host_files: dict[str, Path]
+    tmp_path: Path, host_files: dict[str, Path], wording: Wording
 ) -> None:
     done = generate(
         host_files["tricky"], tmp_path / "o", "--iommu-policy", "trust", device="/dev@7d000000"
     )
     assert done.returncode == 0
-    assert "/dev@7d000000 is disabled in the host tree and assigned all the same" in done.stderr
+    wording(done)
     assert (tmp_path / "o" / "domu1.dtb").is_file()
 
 
 # --- options -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("options", "status", "parts"),
-    [
-        (("--map", f"{PL031}=0x1001"), 2, ("not page aligned; give a multiple of 0x1000",)),
-        (("--map", f"{PL031}=0x1000000000000"), 1, ("beyond 48 bits", "[XA205]")),
-        (
-            ("--map", f"{PL031}=0x40000000", "--memory", "64"),
-            1,
-            (PL031, "collides with the guest's RAM bank 0", "--map", "fits", "[XA203]"),
-        ),
-        (
-            ("--map", f"{PL031}=0x3001000"),
-            1,
-            ("collides with GICv3 distributor (0x3001000-0x3011000)", "fits"),
-        ),
-        (("--map", f"{PL031}=0x22000000"), 1, ("collides with vPL011", "fits")),
-        (("--map", "nonsense"), 2, ("--map 'nonsense' is malformed; write --map PATH",)),
-        (("--memory", "0"), 2, ("--memory 0 cannot be meant; give 1 to 1043456 MiB",)),
-        (("--memory", "99999999999"), 2, ("cannot be meant",)),
-        (("--memory", "-5"), 2, ("cannot be meant",)),
-        (("--memory", "many"), 2, ("--memory", "not a valid integer")),
-        (("--vcpus", "0"), 2, ("--vcpus 0 cannot be meant",)),
-        (("--xen", "4.99"), 2, ("unknown Xen release '4.99'; known are 4.17",)),
-        (("--xen", "latest"), 2, ("unknown Xen release",)),
-        (("--name", "1"), 2, ("the name '1' cannot be used; take a letter",)),
-        (("--name", "a/b"), 2, ("cannot be used",)),
-        (("--name", "../a"), 2, ("cannot be used",)),
-        (("--name", "line\nbreak"), 2, ("cannot be used",)),
-        (("--name", "x" * 5000), 2, ("cannot be used",)),
-        (("--iommu-policy", "none"), 2, ("--iommu-policy", "auto", "strict", "trust")),
-        (("--iommu-policy", "strict"), 1, ("is not protected", "[XA406]")),
-        (("--iommu-driver", "vtd"), 2, ("--iommu-driver", "smmu-v3")),
-        (("--clock-rate", "x"), 2, ("--clock-rate 'x' is malformed",)),
-        (("--force-assign-without-iommu", "/pl061@9030000"), 2, ("is not assigned",)),
-        (("--allow-shared-page", "/none"), 2, ("--allow-shared-page /none: no such node",)),
-        (("--xen-console", "/none"), 2, ("--xen-console /none: no such node",)),
-        (("--route", "pv"), 2, ("--route", "dom0less", "xl")),
-        (("--nonsense",), 2, ("--nonsense", "xenassign generate --help")),
-    ],
+REFUSED = (
+    ("--map", f"{PL031}=0x1000000000000"),
+    ("--map", f"{PL031}=0x40000000", "--memory", "64"),
+    ("--map", f"{PL031}=0x3001000"),
+    ("--map", f"{PL031}=0x22000000"),
+    ("--iommu-policy", "strict"),
 )
-def test_an_option_that_cannot_be(
-    out: Path, qemu: Path, options: tuple[str, ...], status: int, parts: tuple[str, ...]
+INVALID = (
+    ("--map", f"{PL031}=0x1001"),
+    ("--map", "nonsense"),
+    ("--memory", "0"),
+    ("--memory", "99999999999"),
+    ("--memory", "-5"),
+    ("--vcpus", "0"),
+    ("--xen", "4.99"),
+    ("--xen", "latest"),
+    ("--name", "1"),
+    ("--name", "a/b"),
+    ("--name", "../a"),
+    ("--name", "line\nbreak"),
+    ("--name", "x" * 5000),
+    ("--clock-rate", "x"),
+    ("--force-assign-without-iommu", "/pl061@9030000"),
+    ("--allow-shared-page", "/none"),
+    ("--xen-console", "/none"),
+)
+
+
+@pytest.mark.parametrize(("status", "table"), [(1, REFUSED), (2, INVALID)], ids=["no", "invalid"])
+def test_options_that_are_refused(
+    out: Path, qemu: Path, status: int, table: tuple[tuple[str, ...], ...], wording: Wording
 ) -> None:
-    one_line(generate(qemu, out, *options), status, *parts)
+    for options in table:
+        one_line(generate(qemu, out, *options), status, wording)
+        assert not out.exists()
+
+
+def test_options_that_click_refuses(out: Path, qemu: Path) -> None:
+    """Its words differ from version to version; they name the option and its choices."""
+    for options, parts in (
+        (("--memory", "many"), ("many",)),
+        (("--iommu-policy", "none"), ("auto", "strict", "trust")),
+        (("--iommu-driver", "vtd"), ("smmu-v3",)),
+        (("--route", "pv"), ("dom0less", "xl")),
+        (("--nonsense",), ("xenassign generate --help",)),
+    ):
+        done = generate(qemu, out, *options)
+        one_line(done, 2)
+        assert [part for part in (options[0], *parts) if part not in done.stderr] == []
 
 
 def test_more_vcpus_than_a_gicv2_guest_can_have(
@@ -249,8 +256,8 @@ def test_more_vcpus_than_a_gicv2_guest_can_have(
     assert done.returncode in (1, 2)
 
 
-def test_an_argument_that_is_no_text(out: Path, qemu: Path) -> None:
-    one_line(generate(qemu, out, "--extra", os.fsdecode(b"\xff")), 2, "--extra")
+def test_an_argument_that_is_no_text(out: Path, qemu: Path, wording: Wording) -> None:
+    one_line(generate(qemu, out, "--extra", os.fsdecode(b"\xff")), 2, wording)
 
 
 def test_several_reasons_are_one_line_each(out: Path, host_files: dict[str, Path]) -> None:
@@ -268,24 +275,29 @@ def test_several_reasons_are_one_line_each(out: Path, host_files: dict[str, Path
 
 
 @pytest.mark.parametrize("below", ["file", "file/a", "file/a/b"])
-def test_a_directory_that_cannot_be_made(tmp_path: Path, qemu: Path, below: str) -> None:
+def test_a_directory_that_cannot_be_made(
+    tmp_path: Path, qemu: Path, below: str, wording: Wording
+) -> None:
     (tmp_path / "file").write_text("mine")
-    one_line(generate(qemu, tmp_path / below), 2, "cannot write", "nothing was written")
+    one_line(generate(qemu, tmp_path / below), 2, wording)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 @pytest.mark.parametrize("where", ["/proc/xenassign", "/dev/full", "/dev/null/x"])
 def test_a_place_of_the_kernel(qemu: Path, where: str) -> None:
-    one_line(generate(qemu, Path(where)), 2, "cannot write", "nothing was written")
+    """Linux gives reasons of its own for each user."""
+    done = generate(qemu, Path(where))
+    one_line(done, 2)
+    assert f" {where}: " in done.stderr
 
 
-def test_a_name_that_is_too_long(tmp_path: Path, qemu: Path) -> None:
-    one_line(generate(qemu, tmp_path / ("a" * 300)), 2, "File name too long")
+def test_a_name_that_is_too_long(tmp_path: Path, qemu: Path, wording: Wording) -> None:
+    one_line(generate(qemu, tmp_path / ("a" * 300)), 2, wording)
 
 
-def test_existing_files_need_overwrite(tmp_path: Path, qemu: Path) -> None:
+def test_existing_files_need_overwrite(tmp_path: Path, qemu: Path, wording: Wording) -> None:
     (tmp_path / "domu1.cfg").write_text("mine")
-    one_line(generate(qemu, tmp_path), 2, "domu1.cfg: exists already; give --overwrite")
+    one_line(generate(qemu, tmp_path), 2, wording)
     assert [path.name for path in tmp_path.iterdir()] == ["domu1.cfg"]
     done = generate(qemu, tmp_path, "--overwrite")
     assert done.returncode == 0
@@ -301,18 +313,20 @@ def test_a_refusal_leaves_existing_files_alone(tmp_path: Path, qemu: Path) -> No
 
 
 @pytest.mark.parametrize("limit", [0, 1, 700, 1500])
-def test_a_full_disk_leaves_nothing(tmp_path: Path, qemu: Path, limit: int) -> None:
+def test_a_full_disk_leaves_nothing(
+    tmp_path: Path, qemu: Path, limit: int, wording: Wording
+) -> None:
     """No file may be larger than this: the first, or a later one, fails in the middle."""
     folder = tmp_path / "out"
     done = run("generate", qemu, "-d", PL031, "-o", folder, "-q", fsize=limit)
-    one_line(done, 2, "cannot write: File too large; nothing was written")
+    one_line(done, 2, wording)
     assert not folder.exists()
 
 
-def test_a_full_disk_leaves_old_files_alone(tmp_path: Path, qemu: Path) -> None:
+def test_a_full_disk_leaves_old_files_alone(tmp_path: Path, qemu: Path, wording: Wording) -> None:
     (tmp_path / "domu1.dtb").write_text("old")
     arguments = ("generate", qemu, "-d", PL031, "-o", tmp_path, "-q", "--overwrite")
-    one_line(run(*arguments, fsize=700), 2, "nothing was written")
+    one_line(run(*arguments, fsize=700), 2, wording)
     assert [path.name for path in tmp_path.iterdir()] == ["domu1.dtb"]
     assert (tmp_path / "domu1.dtb").read_text() == "old"
 
@@ -329,7 +343,7 @@ def test_a_really_full_file_system(tmp_path: Path, qemu: Path) -> None:
         return  # not allowed here; RLIMIT_FSIZE above stands in for it
     try:
         result = generate(qemu, mount, "-q")
-        one_line(result, 2, "No space left on device; nothing was written")
+        one_line(result, 2)
         assert list(mount.iterdir()) == []
     finally:
         subprocess.run(["umount", str(mount)], check=True)

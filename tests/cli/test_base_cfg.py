@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from tests.wording import Wording
 from xenassign.cli import cli
 from xenassign.errors import InputError, UsageError, XenassignError
 from xenassign.formats.xlcfg import read_file
@@ -59,14 +60,13 @@ def run(host_files: dict[str, Path], tmp_path: Path) -> Run:
     return call
 
 
-def refused(done: Result, *parts: str) -> None:
-    """One line with these parts, exit status 2."""
+def refused(done: Result, wording: Wording) -> None:
+    """One line, exit status 2."""
     error = done.exception
     assert isinstance(error, XenassignError)
     assert error.exit_status == 2
     assert "\n" not in str(error)
-    for part in parts:
-        assert part in str(error)
+    wording(error)
 
 
 def test_the_file_is_kept_and_completed(run: Run, tmp_path: Path) -> None:
@@ -82,22 +82,19 @@ def test_running_it_on_its_result_changes_nothing(run: Run, tmp_path: Path) -> N
     assert (tmp_path / "out" / "gw.cfg").read_text() == MERGED
 
 
-def test_what_it_had_already_is_only_warned_about(run: Run) -> None:
+def test_what_it_had_already_is_only_warned_about(run: Run, wording: Wording) -> None:
     done = run(BASE.replace("36", "90").replace("9030", "f0000"))
     assert done.exit_code == 0
     told = [line for line in done.stderr.splitlines() if "mine.cfg:" in line]
-    assert any("mine.cfg:5:10: dom0 does not have INTID 90" in line for line in told)
-    assert any(
-        "mine.cfg:7:2: dom0 does not have 0x1 pages from 0xf0000 on" in line for line in told
-    )
+    wording("\n".join(told))
     assert all(line.startswith("warning: ") for line in told)
 
 
-def test_bytes_that_are_no_utf8_stay(run: Run, tmp_path: Path) -> None:
+def test_bytes_that_are_no_utf8_stay(run: Run, tmp_path: Path, wording: Wording) -> None:
     text = b"name = 'n'\ndtdev = [ '/x\xff' ] # \xfe\nirqs = [ '" + b"9" * 5 + b"' ]\n"
     assert run(text).exit_code == 0
     assert b"dtdev = [ '/x\xff' ] # \xfe\n" in (tmp_path / "out" / "n.cfg").read_bytes()
-    refused(run(b"irqs = [ '" + b"9" * 5000 + b"' ]"), "mine.cfg:1:10: ", "is no INTID")
+    refused(run(b"irqs = [ '" + b"9" * 5000 + b"' ]"), wording)
 
 
 def test_protection_on_a_board_with_an_iommu(run: Run, tmp_path: Path) -> None:
@@ -136,55 +133,55 @@ def test_the_same_option_is_no_contradiction(run: Run, tmp_path: Path) -> None:
     assert (tmp_path / "out" / "gw.cfg").read_text() == MERGED
 
 
-@pytest.mark.parametrize(
-    ("options", "place"),
-    [
-        (("--memory", "1024"), "mine.cfg:2:24: memory is 512, not --memory 1024"),
-        (("--vcpus", "3"), "mine.cfg:3:7: vcpus is 2, not --vcpus 3"),
-        (("--name", "other"), "mine.cfg:2:8: name is 'gw', not --name other"),
-        (("--extra", "quiet"), "mine.cfg:4:9: extra is "),
-        (("--route", "dom0less"), "--base-cfg is for xl"),
-    ],
+CONTRADICTIONS = (
+    ("--memory", "1024"),
+    ("--vcpus", "3"),
+    ("--name", "other"),
+    ("--extra", "quiet"),
+    ("--route", "dom0less"),
 )
-def test_a_contradiction(run: Run, options: tuple[str, ...], place: str) -> None:
-    done = run(BASE, *options)
-    refused(done, place)
-    assert isinstance(done.exception, UsageError)
 
 
-@pytest.mark.parametrize(
-    ("text", "place"),
-    [
-        ("a = (1)\n", "mine.cfg:1:5: lexical error"),
-        (b"a = '\xff'\nb\n", "mine.cfg:2:2: syntax error"),
-        ("irqs = 34\n", "mine.cfg:1:8: irqs is no list"),
-        ("irqs = [ 34,\n '0x22' ]\n", "mine.cfg:2:2: '0x22' in irqs is no INTID"),
-        ("irqs = [ [34] ]\n", "mine.cfg:1:10: irqs has a list in it"),
-        ("iomem = [ '9010' ]\n", "mine.cfg:1:11: '9010' in iomem is not PFN,COUNT"),
-        ("device_tree = [ 'x' ]\n", "mine.cfg:1:15: device_tree is a list"),
-        ("memory = 'much'\n", "mine.cfg:1:10: memory is no number"),
-        ("memory = 1\nmemory += 2\n", "mine.cfg:2:11: memory is no number"),
-        ("memory = 0\n", "mine.cfg:1:10: memory is 0; give 1 to"),
-        ("vcpus = 999\n", "mine.cfg:1:9: vcpus is 999; give 1 to 128"),
-        ("name = '1st one'\n", "mine.cfg:1:8: the name '1st one' cannot be used"),
-        ("name = 'n'\n(", "mine.cfg:2:1: lexical error"),
-    ],
+def test_a_contradiction(run: Run, wording: Wording) -> None:
+    for options in CONTRADICTIONS:
+        done = run(BASE, *options)
+        refused(done, wording)
+        assert isinstance(done.exception, UsageError)
+
+
+UNUSABLE = (
+    "a = (1)\n",
+    b"a = '\xff'\nb\n",
+    "irqs = 34\n",
+    "irqs = [ 34,\n '0x22' ]\n",
+    "irqs = [ [34] ]\n",
+    "iomem = [ '9010' ]\n",
+    "device_tree = [ 'x' ]\n",
+    "memory = 'much'\n",
+    "memory = 1\nmemory += 2\n",
+    "memory = 0\n",
+    "vcpus = 999\n",
+    "name = '1st one'\n",
+    "name = 'n'\n(",
 )
-def test_what_cannot_be_used(run: Run, text: str | bytes, place: str) -> None:
-    done = run(text)
-    refused(done, place)
-    assert isinstance(done.exception, InputError)
 
 
-def test_pages_that_are_passed_elsewhere(run: Run) -> None:
+def test_what_cannot_be_used(run: Run, wording: Wording) -> None:
+    for text in UNUSABLE:
+        done = run(text)
+        refused(done, wording)
+        assert isinstance(done.exception, InputError)
+
+
+def test_pages_that_are_passed_elsewhere(run: Run, wording: Wording) -> None:
     done = run("iomem = [ '0x900f,2@1' ]\n")
-    refused(done, "mine.cfg:1:11: iomem has host page 0x9010 at another guest page than the plan's")
+    refused(done, wording)
 
 
-def test_no_such_file(host_files: dict[str, Path], tmp_path: Path) -> None:
+def test_no_such_file(host_files: dict[str, Path], tmp_path: Path, wording: Wording) -> None:
     line = ["generate", str(host_files["qemu"]), "-d", PL031, "-o", str(tmp_path / "out")]
     done = CliRunner().invoke(cli, [*line, "--base-cfg", str(tmp_path / "no.cfg")])
-    refused(done, "no.cfg: No such file or directory; give an xl configuration")
+    refused(done, wording)
 
 
 def test_a_path_of_its_own_device_tree_stays(run: Run, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from tests.wording import Wording
 from xenassign.cli import cli
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.blob_edit import edited
@@ -58,13 +59,13 @@ def generate(*arguments: str) -> Result:
     return CliRunner().invoke(cli, ["generate", "board.dtb", *NET, "-o", "out", *arguments])
 
 
-def asked_wrongly(done: Result) -> str:
+def asked_wrongly(done: Result) -> XenassignError:
     """What is said of a command that could not be meant; nothing was written."""
     assert isinstance(done.exception, XenassignError)
     assert done.exception.exit_status == 2
     assert not Path("out").exists()
     assert "\n" not in str(done.exception)
-    return str(done.exception)
+    return done.exception
 
 
 def node(file: str, path: str) -> Node:
@@ -82,11 +83,10 @@ def test_the_tree_goes_where_it_is_named(folder: Path) -> None:
     assert not (folder / "out" / "boot.cmd").exists()
 
 
-def test_what_is_there_stays_without_overwrite(folder: Path) -> None:
+def test_what_is_there_stays_without_overwrite(folder: Path, wording: Wording) -> None:
     (folder / "sub" / "xen.dtb").write_text("mine")
     done = generate("--host-out", "sub/xen.dtb")
-    assert isinstance(done.exception, XenassignError)
-    assert "sub/xen.dtb: exists already" in str(done.exception)
+    wording(done)
     assert (folder / "sub" / "xen.dtb").read_text() == "mine"
     assert not (folder / "out").exists()
     assert generate("--host-out", "sub/xen.dtb", "--overwrite").exit_code == 0
@@ -124,44 +124,40 @@ def test_the_same_twice(folder: Path) -> None:
     assert {"boot.cmd", "boot.scr"} < first.keys()
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (("--chosen",), "--chosen has no effect without --host-out; give --host-out FILE"),
-        (LOADS, "--load kernel has no effect without --uboot-script or --chosen; give one of them"),
-        (("--uboot-script", *LOADS), "--load host=ADDRESS[:FILE]"),
-        (("--uboot-script", "--load", "host=1"), "has no kernel; give --load kernel=ADDRESS:FILE"),
-        (("--host-out", "x", "--chosen", "--load", "kernel=4096:no"), "no: No such file"),
-        (("--host-out", "x", "--host", "Image"), "Image: "),
-        (("--load", "kernel"), "--load 'kernel' is malformed"),
-        ((*ALL, "--load", "kernel=0x70000000:1M"), "--load kernel is given twice"),
-        ((*ALL, "--load-with", "load mmc 0:1 #"), "is no single command"),
-        ((*ALL, "--xen-bootargs", "console=dtuart\ndom0_mem=1G"), "--xen-bootargs has a tab, a"),
-        ((*ALL, "--dom0-bootargs", "\udcff"), "--dom0-bootargs is no UTF-8 text"),
-        ((*ALL[:-1], "dtb=0x62000000:\udc85"), "--load dtb: the file's name is no UTF-8 text"),
-        (("--host-out", "out/domu1.dtb"), "out/domu1.dtb: two files would be written there"),
-        (("--host-out", "./sub/../out/domu1.dtb"), "two files would be written there"),
-        (("--host-out", "x.lock", "--lock", "x.lock"), "x.lock: two files would be written there"),
-        (
-            ("--host-out", "sub/../board.dtb", "--overwrite"),
-            "would overwrite the input file board.dtb",
-        ),
-        (("--host-out", "sub", "--overwrite"), "sub: is a directory; remove it or give another na"),
-    ],
+INVALID = (
+    ("--chosen",),
+    LOADS,
+    ("--uboot-script", *LOADS),
+    ("--uboot-script", "--load", "host=1"),
+    ("--host-out", "x", "--chosen", "--load", "kernel=4096:no"),
+    ("--host-out", "x", "--host", "Image"),
+    ("--load", "kernel"),
+    (*ALL, "--load", "kernel=0x70000000:1M"),
+    (*ALL, "--load-with", "load mmc 0:1 #"),
+    (*ALL, "--xen-bootargs", "console=dtuart\ndom0_mem=1G"),
+    (*ALL, "--dom0-bootargs", "\udcff"),
+    (*ALL[:-1], "dtb=0x62000000:\udc85"),
+    ("--host-out", "out/domu1.dtb"),
+    ("--host-out", "./sub/../out/domu1.dtb"),
+    ("--host-out", "x.lock", "--lock", "x.lock"),
+    ("--host-out", "sub/../board.dtb", "--overwrite"),
+    ("--host-out", "sub", "--overwrite"),
 )
-def test_invalid_options(arguments: tuple[str, ...], message: str) -> None:
-    assert message in asked_wrongly(generate(*arguments))
 
 
-def test_an_input_is_not_replaced(folder: Path) -> None:
+def test_invalid_options(wording: Wording) -> None:
+    for arguments in INVALID:
+        wording(asked_wrongly(generate(*arguments)))
+
+
+def test_an_input_is_not_replaced(folder: Path, wording: Wording) -> None:
     before = (folder / "board.dtb").read_bytes()
     (folder / "link.dtb").symlink_to("board.dtb")
-    told = asked_wrongly(generate("--host-out", "link.dtb", "--overwrite"))
-    assert told == "link.dtb: would overwrite the input file board.dtb; name another file"
+    wording(asked_wrongly(generate("--host-out", "link.dtb", "--overwrite")))
     assert (folder / "board.dtb").read_bytes() == before
 
 
-def test_an_overlay_that_would_mark_another_node(folder: Path) -> None:
+def test_an_overlay_that_would_mark_another_node(folder: Path, wording: Wording) -> None:
     """fdtoverlay takes /rtc for the /rtc@9100000 that comes before it."""
     nodes = [
         DraftNode(
@@ -182,39 +178,30 @@ def test_an_overlay_that_would_mark_another_node(folder: Path) -> None:
         done = CliRunner().invoke(cli, arguments)
         if children is nodes:
             assert done.exit_code == 1
-            assert "the host overlay would mark /rtc@9100000: libfdt takes /rtc for" in done.output
+            wording(done)
             assert not (folder / "out").exists()
         else:
             assert done.exit_code == 0, done.output
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (
-            ("--load-with", "load mmc 0:1"),
-            "--load-with has no effect without --uboot-script",
-        ),
-        (
-            ("--host-out", "x", "--dom0-bootargs", "a"),
-            "--dom0-bootargs has no effect without --uboot-script or --chosen",
-        ),
-        (("--xen-bootargs", ""), "--xen-bootargs has no effect without --uboot-script or --chosen"),
-        ((*ALL, "--load", "kernel=0x50000000:Image"), "--load kernel is given twice"),
-        (("--uboot-script", "--load", "host=0:Image", *LOADS), "host: Image is no .dtb"),
-        (("--uboot-script", "--load", "host=0", *LOADS[:2]), "no dtb; give --load domu1/dtb="),
-        (("--host-out", "x", "--chosen", "--route", "xl"), "Xen would have nothing to boot"),
-        ((*ALL[:3], "--route", "xl", "--load", "xen=0x40000000"), "nothing to boot"),
-        (
-            ("--host-out", "sub/../board.dtb", "--overwrite"),
-            "would overwrite the input file board.dtb",
-        ),
-    ],
+WITHOUT_EFFECT = (
+    ("--load-with", "load mmc 0:1"),
+    ("--host-out", "x", "--dom0-bootargs", "a"),
+    ("--xen-bootargs", ""),
+    (*ALL, "--load", "kernel=0x50000000:Image"),
+    ("--uboot-script", "--load", "host=0:Image", *LOADS),
+    ("--uboot-script", "--load", "host=0", *LOADS[:2]),
+    ("--host-out", "x", "--chosen", "--route", "xl"),
+    (*ALL[:3], "--route", "xl", "--load", "xen=0x40000000"),
+    ("--host-out", "sub/../board.dtb", "--overwrite"),
 )
-def test_options_without_effect(arguments: tuple[str, ...], message: str) -> None:
+
+
+def test_options_without_effect(wording: Wording) -> None:
     before = Path("board.dtb").read_bytes()
-    assert message in asked_wrongly(generate(*arguments))
-    assert Path("board.dtb").read_bytes() == before
+    for arguments in WITHOUT_EFFECT:
+        wording(asked_wrongly(generate(*arguments)))
+        assert Path("board.dtb").read_bytes() == before
 
 
 def test_without_xen_the_marks_alone_do(folder: Path) -> None:
@@ -224,30 +211,25 @@ def test_without_xen_the_marks_alone_do(folder: Path) -> None:
     assert not fitting
 
 
-def test_boot_outputs_require_a_single_board(folder: Path) -> None:
+def test_boot_outputs_require_a_single_board(wording: Wording) -> None:
     shutil.copy("board.dtb", "other.dtb")
-    told = asked_wrongly(generate("--host", "other.dtb", "--host-out", "x"))
-    assert told == (
-        "--host-out, --uboot-script and --imagebuilder require a single board; give one HOST"
-    )
+    wording(asked_wrongly(generate("--host", "other.dtb", "--host-out", "x")))
 
 
-def test_an_overlap_is_refused(folder: Path) -> None:
+def test_an_overlap_is_refused(folder: Path, wording: Wording) -> None:
     done = generate(*ALL[:-1], "dtb=0x60001000")
     assert done.exit_code == 1
-    assert "domu1/kernel (0x60000000-0x60001234) and domu1/dtb (0x60001000-" in done.output
-    assert "[XA023]" in done.output
+    wording(done)
     assert not (folder / "out").exists()
 
 
-def test_a_domain_without_memory_is_refused(folder: Path) -> None:
+def test_a_domain_without_memory_is_refused(folder: Path, wording: Wording) -> None:
     """The complete /chosen is checked from its bytes, as Xen reads it."""
     device = ("-d", "ethernet0", "--clock-rate", "ethernet0=125000000")
     arguments = ["generate", "board.dtb", *device, "-o", "out", *ALL]
     done = CliRunner().invoke(cli, arguments)
     assert done.exit_code == 1
-    assert "--memory MIB [XA702]" in done.output
-    assert "--vcpus N [XA703]" in done.output
+    wording(done)
     assert not (folder / "out").exists()
 
 
@@ -274,7 +256,7 @@ def test_the_file_says_where_things_lie(system: Path) -> None:
     assert "booti 0x5f000000 - 0x61000000" in script
 
 
-def test_the_file_and_a_tree_with_marks_alone(system: Path) -> None:
+def test_the_file_and_a_tree_with_marks_alone(system: Path, wording: Wording) -> None:
     """What the file says of /chosen is for those who ask for it."""
     arguments = ["generate", "-c", str(system), "-o", "out", "--host-out", "marks.dtb"]
     done = CliRunner().invoke(cli, arguments)
@@ -284,7 +266,7 @@ def test_the_file_and_a_tree_with_marks_alone(system: Path) -> None:
     # The lock is no place for a tree, though it need not be written again.
     lock = system.with_suffix(".lock")
     again = CliRunner().invoke(cli, [*arguments[:-1], str(lock), "--overwrite"])
-    assert "would overwrite the input file" in str(again.exception)
+    wording(again)
 
 
 def test_the_command_line_comes_first(system: Path, folder: Path) -> None:
@@ -323,12 +305,10 @@ def test_the_lock_is_the_same_with_a_boot_and_without(system: Path) -> None:
     assert system.with_suffix(".lock").read_bytes() == lock
 
 
-def test_a_mistake_in_the_file_has_its_line(system: Path) -> None:
+def test_a_mistake_in_the_file_has_its_line(system: Path, wording: Wording) -> None:
     system.write_text(SYSTEM.replace('dtb = "0x62000000"', 'dbt = "0x62000000"'))
     done = of_system(system)
-    assert isinstance(done.exception, XenassignError)
-    assert f"{system}:11: " in str(done.exception)
-    assert "load.dbt is not known; it has kernel, ramdisk, dtb" in str(done.exception)
+    wording(done)
 
 
 def test_name_picks_files_of_a_domain_and_the_boot_is_that_of_all(system: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 import xenassign
+from tests.wording import Wording
 from xenassign.cli import cli
 from xenassign.linting.catalogue import rules
 
@@ -56,10 +57,9 @@ def test_explain_takes_a_code_in_any_case(invoke: Invoke) -> None:
     assert "Fix: " in done.output
 
 
-def test_explain_of_an_unknown_code_fails(invoke: Invoke) -> None:
+def test_explain_of_an_unknown_code_fails(invoke: Invoke, wording: Wording) -> None:
     done = invoke("explain", "XA999")
-    assert getattr(done.exception, "exit_status", None) == 2
-    assert "did you mean" in str(done.exception)
+    wording(done)
 
 
 def test_generate_prints_the_files(
@@ -136,11 +136,13 @@ def test_all_options_together(invoke: Invoke, host_files: dict[str, Path], tmp_p
         assert part in text
 
 
-def test_scmi_for_the_guest(invoke: Invoke, host_files: dict[str, Path], tmp_path: Path) -> None:
+def test_scmi_for_the_guest(
+    invoke: Invoke, host_files: dict[str, Path], tmp_path: Path, wording: Wording
+) -> None:
     line = ("generate", host_files["rk3588"], "-d", "rng@fe378000", "-o", tmp_path)
     refused = invoke(*line, "--sci", "scmi_smc")
     assert refused.exit_code == 1
-    assert "Xen 4.20 gives SCMI to no guest; Xen 4.21 and newer do" in refused.stderr
+    wording(refused)
     assert list(tmp_path.iterdir()) == []
     done = invoke(*line, "--sci", "scmi_smc", "--xen", "4.21")
     assert done.exit_code == 0, done.output
@@ -151,9 +153,11 @@ def test_scmi_for_the_guest(invoke: Invoke, host_files: dict[str, Path], tmp_pat
     assert invoke(*line, "--sci", "scmi").exit_code == 2
 
 
-def test_keeping_firmware(invoke: Invoke, host_files: dict[str, Path], tmp_path: Path) -> None:
+def test_keeping_firmware(
+    invoke: Invoke, host_files: dict[str, Path], tmp_path: Path, wording: Wording
+) -> None:
     line = ("generate", host_files["zynqmp"], "-d", "ethernet0", "-o", tmp_path)
     done = invoke(*line, "--keep-firmware")
     assert done.exit_code == 0, done.output
-    assert "XA526" in done.stderr
+    wording(done)
     assert "xlnx,zynqmp-firmware" in (tmp_path / "domu1.dts").read_text()

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.wording import Wording
+
 from ..lint.bases import CONFIG, PARTIAL
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "host_dtbs"
@@ -34,45 +36,46 @@ def test_good_files(repository: Path) -> None:
     assert "dom0less: accepted\nxl: accepted\n" in done.stdout
 
 
-def test_an_error_is_exit_status_1() -> None:
+def test_an_error_is_exit_status_1(wording: Wording) -> None:
     Path("domu1.cfg").write_text(CONFIG.replace("34,", "0x22,"))
     done = lint("domu1.dts", "domu1.cfg")
     assert (done.returncode, done.stderr) == (1, "")
-    assert done.stdout.startswith("error: domu1.cfg:6:9: '0x22' is no decimal number; ")
+    wording(done.stdout)
     assert lint("domu1.dts", "domu1.cfg", "--ignore", "XA602,XA315").returncode == 0
 
 
-def test_standard_input() -> None:
+def test_standard_input(wording: Wording) -> None:
     done = lint("-", "--format", "json", text=PARTIAL)
     assert done.returncode == 0
     assert json.loads(done.stdout)["findings"] == []
     done = lint("-", text="foo = 1\n")
-    assert done.stdout.startswith("error: <stdin>:1:1: xl of 4.20 does not know foo")
+    wording(done.stdout)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ([], "error: no file is given; name a .dtb, a .dts or a dom.cfg\n"),
-        (["no-such"], "error: no-such: No such file or directory; "),
-        (["domu1.dts", "--xen", "3.0"], "error: "),
-        (["domu1.dts", "--select", "E501"], "error: E501: no such finding; "),
-        (["domu1.dts", "--host", "domu1.cfg"], "error: domu1.cfg: is not a devicetree"),
-        (["domu1.dts", "--config", "no-such"], "error: no-such: No such file or directory; "),
-        ([str(FIXTURES / "qemu-virt-gicv3.dtb")], f"error: {FIXTURES}/qemu-virt-gicv3.dtb: is a b"),
-        (["domu1.dts", "--partial", "domu1.cfg"], "error: domu1.cfg: is no device tree; "),
-        (["domu1.dts", "--route", "xm"], "error: "),
-        (["domu1.dts", "--memory", "0"], "error: "),
-    ],
+UNREADABLE: tuple[list[str], ...] = (
+    [],
+    ["no-such"],
+    ["domu1.dts", "--xen", "3.0"],
+    ["domu1.dts", "--select", "E501"],
+    ["domu1.dts", "--host", "domu1.cfg"],
+    ["domu1.dts", "--config", "no-such"],
+    [str(FIXTURES / "qemu-virt-gicv3.dtb")],
+    ["domu1.dts", "--partial", "domu1.cfg"],
+    ["domu1.dts", "--route", "xm"],
+    ["domu1.dts", "--memory", "0"],
 )
-def test_what_cannot_be_read_is_exit_status_2(arguments: list[str], message: str) -> None:
-    done = lint(*arguments)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith(message)
-    assert done.stderr.count("\n") == 1
 
 
-def test_settings_of_the_folder() -> None:
+def test_what_cannot_be_read_is_exit_status_2(wording: Wording) -> None:
+    for arguments in UNREADABLE:
+        done = lint(*arguments)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith("error: ")
+        assert done.stderr.count("\n") == 1
+        wording(done)
+
+
+def test_settings_of_the_folder(wording: Wording) -> None:
     Path("domu1.cfg").write_text(CONFIG.replace("34,", "0x22,"))
     Path("xenassign.toml").write_text('[lint]\nignore = ["XA602", "XA315"]\nroute = ["xl"]\n')
     done = lint("domu1.dts", "domu1.cfg")
@@ -81,7 +84,7 @@ def test_settings_of_the_folder() -> None:
     Path("xenassign.toml").write_text("[lint]\nroutes = []\n")
     done = lint("domu1.cfg")
     assert done.returncode == 2
-    assert done.stderr.startswith("error: xenassign.toml:2: [lint] has no key routes; ")
+    wording(done)
 
 
 def test_diff_and_fix() -> None:
@@ -124,7 +127,7 @@ def test_includes_of_the_preprocessor() -> None:
     assert done.stderr.startswith("error: a.dts:1:")
 
 
-def test_the_uart_of_xen_may_be_another(tmp_path: Path) -> None:
+def test_the_uart_of_xen_may_be_another(tmp_path: Path, wording: Wording) -> None:
     """What `generate` gives when Xen has no console on a board's UART, `lint` takes as well."""
     host, console = str(FIXTURES / "qemu-virt-gicv3.dtb"), ["--xen-console", "none"]
     asked = ["-d", "/pl011@9000000", *console, "--no-vpl011", "--memory", "256", "--vcpus", "1"]
@@ -136,4 +139,4 @@ def test_the_uart_of_xen_may_be_another(tmp_path: Path) -> None:
     done = lint(*files, *about, *console)
     assert (done.returncode, done.stderr) == (0, "")
     done = lint(*files, *about, "--xen-console", "no-such")
-    assert done.stderr.startswith("error: --xen-console no-such: no such node in ")
+    wording(done)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from tests.wording import Wording
 from xenassign.cli import cli
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.tree import Node, Property, Tree
@@ -102,27 +103,31 @@ def test_generate_takes_release_and_route_of_it(dom0: str, tmp_path: Path) -> No
     assert "dtdev" not in (out / "domu1.cfg").read_text()
 
 
-def test_what_the_command_line_says_comes_first(dom0: str, tmp_path: Path) -> None:
+def test_what_the_command_line_says_comes_first(
+    dom0: str, tmp_path: Path, wording: Wording
+) -> None:
     done = invoke("generate", dom0, "-d", RTC, "-o", str(tmp_path), "--xen", "4.20")
     assert done.exit_code == 0
-    assert "[XA115]" in done.stderr
+    wording(done)
     assert json.loads((tmp_path / "domu1.json").read_text())["xen"] == "4.20"
     done = invoke("generate", dom0, "-d", RTC, "-o", str(tmp_path), "--route", "dom0less")
     assert done.exit_code == 1
-    assert "[XA116]" in done.stderr
+    wording(done)
 
 
 @pytest.mark.parametrize("xen", ["4.16", "9.9"])
-def test_a_release_that_is_not_known(board: Tree, tmp_path: Path, xen: str) -> None:
+def test_a_release_that_is_not_known(
+    board: Tree, tmp_path: Path, xen: str, wording: Wording
+) -> None:
     live = str(write(as_for_dom0(board, xen), tmp_path / "base"))
     done = invoke("generate", live, "-d", RTC, "-o", str(tmp_path / "out"))
     assert done.exit_code == 0
-    assert f"made by Xen {xen}; this is for 4.20" in done.stderr
+    wording(done)
 
 
-def test_a_name_of_what_xen_keeps(dom0: str, tmp_path: Path) -> None:
+def test_a_name_of_what_xen_keeps(dom0: str, tmp_path: Path, wording: Wording) -> None:
     done = invoke("generate", dom0, "-d", "serial0", "-o", str(tmp_path / "out"))
-    assert f"-d serial0: Xen took {UART} out of dom0's tree" in str(done.exception)
+    wording(done)
 
 
 def test_plan(dom0: str) -> None:
@@ -131,7 +136,7 @@ def test_plan(dom0: str) -> None:
     assert invoke("plan", dom0, "-d", "virtio_mmio@a000000").exit_code == 1
 
 
-def test_init_and_the_system_that_it_writes(dom0: str, tmp_path: Path) -> None:
+def test_init_and_the_system_that_it_writes(dom0: str, tmp_path: Path, wording: Wording) -> None:
     config = tmp_path / "xenassign.toml"
     assert invoke("init", dom0, "-o", str(config)).exit_code == 0
     text = config.read_text()
@@ -144,16 +149,16 @@ def test_init_and_the_system_that_it_writes(dom0: str, tmp_path: Path) -> None:
     config.write_text(config.read_text().replace('route = "xl"', ""))
     done = invoke("generate", "-c", str(config), "-o", str(tmp_path / "out"), "--overwrite")
     assert done.exit_code == 1
-    assert 'route = "xl" in xenassign.toml' in done.stderr
+    wording(done)
 
 
-def test_lint_needs_the_boards_tree(dom0: str, tmp_path: Path) -> None:
+def test_lint_needs_the_boards_tree(dom0: str, tmp_path: Path, wording: Wording) -> None:
     out = tmp_path / "out"
     assert invoke("generate", dom0, "-d", RTC, "-o", str(out)).exit_code == 0
     assert invoke("lint", str(out / "domu1.cfg")).exit_code == 0
     done = invoke("lint", str(out / "domu1.cfg"), "--host", dom0)
     assert isinstance(done.exception, InputError)
-    assert "no verdict could be right" in str(done.exception)
+    wording(done)
 
 
 def test_lint_with_the_boards_own_live_tree(board: Tree, tmp_path: Path) -> None:
@@ -165,7 +170,9 @@ def test_lint_with_the_boards_own_live_tree(board: Tree, tmp_path: Path) -> None
     assert done.exit_code == 0, done.output
 
 
-def test_lint_wants_the_order_where_it_counts(board: Tree, tmp_path: Path) -> None:
+def test_lint_wants_the_order_where_it_counts(
+    board: Tree, tmp_path: Path, wording: Wording
+) -> None:
     cfg = tmp_path / "domu1.cfg"
     cfg.write_text('name = "domu1"\nmemory = 256\n')
     for number, (kind, more) in enumerate(
@@ -177,5 +184,5 @@ def test_lint_wants_the_order_where_it_counts(board: Tree, tmp_path: Path) -> No
         node.properties["compatible"] = Property("compatible", f"{kind}\0".encode())
     live = str(write(board, tmp_path / "base"))
     done = invoke("lint", str(cfg), "--host", live)
-    assert "only one of the drivers smmu, smmu-v3 is active" in str(done.exception)
+    wording(done)
     assert invoke("lint", str(cfg), "--host", live, "--iommu-driver", "smmu").exit_code == 0

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 from jsonschema import Draft202012Validator
 
+from tests.wording import Wording
 from xenassign.cli import cli
 from xenassign.formats.toml_text import parse_toml
 
@@ -58,11 +59,13 @@ def test_init_names_the_host_as_the_file_sees_it(
     assert parse_toml(target.read_text(), "x").values["host"] == "../boards/b.dtb"
 
 
-def test_init_replaces_nothing_unasked(invoke: Invoke, qemu: Path, tmp_path: Path) -> None:
+def test_init_replaces_nothing_unasked(
+    invoke: Invoke, qemu: Path, tmp_path: Path, wording: Wording
+) -> None:
     target = tmp_path / "x.toml"
     target.write_text("mine")
     done = invoke("init", qemu, "-o", target)
-    assert "exists already; give --overwrite" in str(done.exception)
+    wording(done)
     assert target.read_text() == "mine"
     assert invoke("init", qemu, "-o", target, "--overwrite").exit_code == 0
     assert target.read_text().startswith("# The domains of a system")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 from click.testing import CliRunner
 
+from tests.wording import Wording
 from xenassign.cli import cli
 from xenassign.errors import UsageError
 
@@ -34,18 +34,17 @@ def test_a_direct_map_domain_is_for_dom0less(tmp_path: Path) -> None:
     assert "direct-map;" in node
 
 
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ((*BANK, "--direct-map", "--route", "xl"), "--direct-map: xl has no such thing"),
-        ((*BANK, "--route", "xl", "--route", "dom0less"), "--static-memory: xl has no such thing"),
-        (("--direct-map",), "--direct-map needs --static-memory BASE:SIZE"),
-        ((*BANK, "--memory", "512"), "--memory 512 is not the 256 MiB of --static-memory"),
-        (("--static-memory", "256M"), "--static-memory '256M' is malformed"),
-    ],
+INVALID = (
+    (*BANK, "--direct-map", "--route", "xl"),
+    (*BANK, "--route", "xl", "--route", "dom0less"),
+    ("--direct-map",),
+    (*BANK, "--memory", "512"),
+    ("--static-memory", "256M"),
 )
-def test_what_cannot_be_meant(tmp_path: Path, options: tuple[str, ...], words: str) -> None:
-    with pytest.raises(UsageError) as caught:
-        generate(tmp_path, *options)
-    assert words in str(caught.value)
-    assert not (tmp_path / "out").exists()
+
+
+def test_what_cannot_be_meant(tmp_path: Path, wording: Wording) -> None:
+    for options in INVALID:
+        with wording.raises(UsageError):
+            generate(tmp_path, *options)
+        assert not (tmp_path / "out").exists()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from tests.wording import Wording
 from xenassign.cli import cli
 from xenassign.devicetree.source.reader import read_source
 from xenassign.errors import XenassignError
@@ -66,12 +67,14 @@ def written(folder: Path) -> set[str]:
 ENDINGS = ("cfg", "dom0less.dtso", "dtb", "dts", "host.dtbo", "host.dtso", "json")
 
 
-def test_all_domains_are_written_and_locked(folder: Path, generate: Invoke) -> None:
+def test_all_domains_are_written_and_locked(
+    folder: Path, generate: Invoke, wording: Wording
+) -> None:
     done = generate()
     assert done.exit_code == 0, done.output
     assert written(folder) == {f"{name}.{end}" for name in ("net", "log") for end in ENDINGS}
     assert "memory = 256" in (folder / "out/log.cfg").read_text()
-    assert "zynqmp-zcu102.dtb: domain log: device assignment safety" in done.stderr
+    wording(done)
     lock = json.loads((folder / "xenassign.lock").read_text())
     assert lock["schema"] == "xenassign/lock/1"
     assert done.stdout.splitlines()[-1] == "xenassign.lock"
@@ -143,36 +146,35 @@ def test_the_lint_is_told_of_what_was_accepted(folder: Path, generate: Invoke, n
     assert "waived" in done.output
 
 
-def test_a_shared_device_refuses_all(folder: Path, generate: Invoke) -> None:
+def test_a_shared_device_refuses_all(folder: Path, generate: Invoke, wording: Wording) -> None:
     text = TWO.replace('"serial@ff010000"\nclock-rate = 100000000', '"ethernet0"')
     (folder / "xenassign.toml").write_text(text)
     done = generate()
     assert done.exit_code == 1
-    assert done.stderr == (
-        "error: zynqmp-zcu102.dtb: /axi/ethernet@ff0e0000 is given to net and to log; give it to"
-        " one of them [XA001]\n"
-    )
+    wording(done)
     assert not (folder / "out").exists()
     assert not (folder / "xenassign.lock").exists()
 
 
-def test_a_refused_domain_is_named(folder: Path, generate: Invoke) -> None:
+def test_a_refused_domain_is_named(folder: Path, generate: Invoke, wording: Wording) -> None:
     (folder / "xenassign.toml").write_text(TWO.replace("ethernet0", "gpu@fd4b0000"))
     done = generate()
     assert done.exit_code == 1
-    assert done.stderr.startswith("error: zynqmp-zcu102.dtb: domain net: /axi/gpu@fd4b0000 is not")
+    wording(done)
 
 
-def test_a_mistake_has_its_line(folder: Path, generate: Invoke) -> None:
+def test_a_mistake_has_its_line(folder: Path, generate: Invoke, wording: Wording) -> None:
     (folder / "xenassign.toml").write_text(TWO.replace('path = "serial@', 'path = "cereal@'))
-    (line,) = str(asked_wrongly(generate())).splitlines()
-    assert line.startswith("xenassign.toml:12: domain 'log': cereal@ff010000: no such node")
+    error = asked_wrongly(generate())
+    assert "\n" not in str(error)
+    wording(error)
 
 
-def test_a_board_that_is_not_there_has_its_line(folder: Path, generate: Invoke) -> None:
+def test_a_board_that_is_not_there_has_its_line(
+    folder: Path, generate: Invoke, wording: Wording
+) -> None:
     (folder / "xenassign.toml").write_text(TWO.replace("zynqmp-zcu102", "nope"))
-    said = str(asked_wrongly(generate()))
-    assert said.startswith("xenassign.toml:1: host: nope.dtb: No such file or directory; give")
+    wording(asked_wrongly(generate()))
 
 
 # ---------------------------------------------------------------------- options beside the file
@@ -207,29 +209,26 @@ def test_the_command_line_comes_first(folder: Path, generate: Invoke) -> None:
     assert "serial@5000000" in text
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (("-d", "serial1"), "-d cannot be used with -c; set it for a domain in xenassign.toml"),
-        (
-            ("--base-cfg", "x"),
-            "--base-cfg cannot be used with -c; set it for a domain",
-        ),
-        (("--name", "nix"), "--name nix: no such domain; there are net, log"),
-        (("--locked",), "xenassign.lock: No such file or directory"),
-    ],
+INVALID = (
+    ("-d", "serial1"),
+    ("--base-cfg", "x"),
+    ("--name", "nix"),
+    ("--locked",),
 )
-def test_what_cannot_be_meant(generate: Invoke, arguments: tuple[str, ...], message: str) -> None:
-    assert message in str(asked_wrongly(generate(*arguments)))
 
 
-def test_a_board_is_needed(folder: Path, generate: Invoke) -> None:
+def test_what_cannot_be_meant(generate: Invoke, wording: Wording) -> None:
+    for arguments in INVALID:
+        wording(asked_wrongly(generate(*arguments)))
+
+
+def test_a_board_is_needed(folder: Path, generate: Invoke, wording: Wording) -> None:
     (folder / "xenassign.toml").write_text(TWO.partition("\n")[2])
-    assert "xenassign.toml: has no host" in str(asked_wrongly(generate()))
+    wording(asked_wrongly(generate()))
     assert generate("zynqmp-zcu102.dtb").exit_code == 0
     assert not (folder / "xenassign.lock").exists()  # which is about the file's own boards
     done = CliRunner().invoke(cli, ["generate", "-d", "serial1", "-o", "out"])
-    assert "HOST is missing" in str(asked_wrongly(done))
+    wording(asked_wrongly(done))
 
 
 # ---------------------------------------------------------------------- the lock
@@ -244,7 +243,9 @@ def revised(folder: Path) -> None:
     (folder / "zynqmp-zcu102.dtb").write_bytes(source.blob)
 
 
-def test_a_new_board_file_shows_what_changed(folder: Path, generate: Invoke) -> None:
+def test_a_new_board_file_shows_what_changed(
+    folder: Path, generate: Invoke, wording: Wording
+) -> None:
     text = TWO.replace('"serial@ff010000"', '"serial1"')
     (folder / "xenassign.toml").write_text(text)
     assert generate("-q").exit_code == 0
@@ -252,21 +253,20 @@ def test_a_new_board_file_shows_what_changed(folder: Path, generate: Invoke) -> 
     revised(folder)
     done = generate("--locked", "-o", "new")
     assert done.exit_code == 1
-    moved = "log: serial1: block 0 moved in the host from 0xff010000 to 0xff810000"
-    assert f"error: xenassign.lock: {moved}; " in done.stderr
+    wording(done)
     assert all(line.endswith("[XA021]") for line in done.stderr.splitlines())
     assert not (folder / "new").exists()
     assert (folder / "xenassign.lock").read_bytes() == before
     done = generate()
     assert done.exit_code == 0
-    assert f"warning: xenassign.lock: {moved}" in done.stderr
+    wording(done)
     assert (folder / "xenassign.lock").read_bytes() != before
     assert generate("--locked").exit_code == 0
 
 
 @pytest.mark.parametrize("name", ["zynqmp-zcu102.dtb", "rev2.dtb"])
 def test_auto_leaves_a_device_that_is_known_by_its_name(
-    folder: Path, generate: Invoke, name: str
+    folder: Path, generate: Invoke, name: str, wording: Wording
 ) -> None:
     """Its node has another path on the new board, whose file may have another name."""
     text = TWO.replace('"serial@ff010000"', '"serial1"\nmap = "auto"')
@@ -280,11 +280,12 @@ def test_auto_leaves_a_device_that_is_known_by_its_name(
     assert "/axi/serial@ff810000 #0" in shown.stdout
     assert " 0x3f010000 " in shown.stdout
     done = generate(name, *lock)
-    assert "path /axi/serial@ff010000 became /axi/serial@ff810000" in done.stderr
-    assert "in the guest" not in done.stderr
+    wording(done)
 
 
-def test_static_memory_of_two_domains_cannot_be_accepted(folder: Path, generate: Invoke) -> None:
+def test_static_memory_of_two_domains_cannot_be_accepted(
+    folder: Path, generate: Invoke, wording: Wording
+) -> None:
     banks = {"512": "[[0x50000000, 0x20000000]]", "256": "[[0x60000000, 0x10000000]]"}
     text = 'route = "dom0less"\n' + TWO
     for memory, bank in banks.items():
@@ -294,7 +295,7 @@ def test_static_memory_of_two_domains_cannot_be_accepted(folder: Path, generate:
         (folder / "xenassign.toml").write_text(text + more)
         done = generate("-q")
         assert done.exit_code == 1
-        assert "; give static memory that nothing else has [XA003]" in done.stderr
+        wording(done)
 
 
 def test_the_files_of_one_domain_and_no_other(folder: Path, generate: Invoke) -> None:
@@ -306,19 +307,21 @@ def test_the_files_of_one_domain_and_no_other(folder: Path, generate: Invoke) ->
     assert written(folder) == {f"net.host.{ending}" for ending in ENDINGS}
 
 
-def test_nothing_is_written_where_the_lock_cannot_be(folder: Path, generate: Invoke) -> None:
+def test_nothing_is_written_where_the_lock_cannot_be(
+    folder: Path, generate: Invoke, wording: Wording
+) -> None:
     (folder / "file").write_text("")
     done = generate("--lock", "file/x.lock")
-    assert "nothing was written" in str(asked_wrongly(done))
+    wording(asked_wrongly(done))
     assert not (folder / "out").exists()
 
 
-def test_a_lock_where_it_is_asked_for(folder: Path) -> None:
+def test_a_lock_where_it_is_asked_for(folder: Path, wording: Wording) -> None:
     alone = ["generate", "zynqmp-zcu102.dtb", "-d", "serial@ff010000", "-q", "--overwrite"]
     assert CliRunner().invoke(cli, [*alone, "-o", "a"]).exit_code == 0
     assert not list(folder.glob("*.lock"))
     nowhere = CliRunner().invoke(cli, [*alone, "-o", "a", "--locked"])
-    assert str(asked_wrongly(nowhere)).startswith("--locked requires a lock")
+    wording(asked_wrongly(nowhere))
     assert CliRunner().invoke(cli, [*alone, "-o", "a", "--lock", "x.lock"]).exit_code == 0
     assert (folder / "x.lock").exists()
     locked = [*alone, "-o", "a", "--lock", "x.lock", "--locked"]
@@ -375,11 +378,11 @@ def test_one_set_of_files_for_boards_that_are_alike(boards: Path, generate: Invo
     assert written(boards) == {f"log.{end}" for end in ends}
 
 
-def test_one_more_board_on_the_command_line(folder: Path) -> None:
+def test_one_more_board_on_the_command_line(folder: Path, wording: Wording) -> None:
     line = ["generate", "zynqmp-zcu102.dtb", "--host", "rk3588-like.dtb", "-d", "serial1"]
     done = CliRunner().invoke(cli, [*line, "-o", "out", "--per-host"])
     assert done.exit_code == 1
-    assert "serial1: no such node in rk3588-like.dtb" in done.stderr
+    wording(done)
     assert not (folder / "out").exists()
 
 
