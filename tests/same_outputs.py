@@ -90,6 +90,8 @@ def _run(argv: list[str]) -> tuple[int, str, str]:
 def _without_texts(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _without_texts(item) for key, item in value.items() if key not in TEXTS}
+    if isinstance(value, str) and _SEVERITY.match(value) and _CODE.search(value):
+        return _codes(value)
     return [_without_texts(item) for item in value] if isinstance(value, list) else value
 
 

@@ -2,9 +2,9 @@
 
 The check of a file and its hints (:mod:`xenassign.request.project`, ``linting.settings``), the
 schema that ``xenassign schema`` prints, the reference in docs/system.md and the file that
-``xenassign init`` writes are made of these tables. To add a key: a line here, and its use; a key with a
-``field`` is passed to that field of :class:`~xenassign.request.request.Request` as it is (a list as
-a tuple), and needs no more.
+``xenassign init`` writes are made of these tables. To add a key: a line here, and its use; a key
+with a ``field`` is passed to that field of :class:`~xenassign.request.request.Request` as it is (a
+list as a tuple), and needs no more.
 
 A key is called as the option of ``xenassign generate`` that says the same, without its dashes.
 """
