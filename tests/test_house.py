@@ -20,7 +20,6 @@ TABLES = {
 
 #: Modules still to be split, and functions still to be shortened.
 LONG_MODULES = {
-    "cli/options.py",
     "linting/verdict/dom0less.py",
     "linting/verdict/domain_node.py",
     "linting/verdict/domcfg.py",
@@ -42,6 +41,7 @@ SAME_SUBJECT = {
     "hosts": "several boards: decided, made, shown",
     "interrupts": "specifiers, and the rules about them",
     "msi": "the frames of a board, and the judgement about them",
+    "options": "the table of options, and click's options made of it",
     "overlay": "fragments that are read, and those that are written for a domain",
     "plan": "the plan, and the command that shows it",
     "protection": "the judgement, and the rules about files",

@@ -23,7 +23,6 @@ ORDER = (
 PENDING = {
     ("planning/decide.py", "outputs.attach.decide"),
     ("planning/plan.py", "outputs.attach.decide"),
-    ("request/base_cfg.py", "planning.plan"),
     ("system/system.py", "outputs.boot.decide"),
     ("system/system.py", "outputs.imagebuilder.decide"),
 }

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.planning.holes import GuestPlace, Space, Wish, settle
-from xenassign.request.request import ALIGNMENTS, Window
+from xenassign.request.options import ALIGNMENTS
+from xenassign.request.request import Window
 from xenassign.xen.layout import Guest
 from xenassign.xen.releases import RELEASES, Release, release
 

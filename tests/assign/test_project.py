@@ -17,7 +17,9 @@ from xenassign.formats.toml_text import parse_toml
 from xenassign.formats.xlcfg import read_file
 from xenassign.host.platform import read_platform
 from xenassign.planning.decide import decide
-from xenassign.request.keys import ALLOW, DEVICE, DOMAIN, LINT, TOP, Key, Section, schema
+from xenassign.request import options
+from xenassign.request.boot_request import BootRequest
+from xenassign.request.keys import ALLOW, BOOT, DEVICE, DOMAIN, LINT, TOP, Key, Section, schema
 from xenassign.request.project import Project, read_project, with_options
 from xenassign.request.property_edits import PropertyEdit
 from xenassign.request.request import (
@@ -321,6 +323,24 @@ def test_the_examples_are_right(tmp_path: Path, name: str, key: Key) -> None:
     assert accepted(text)
     if (name, key.name) not in NOT_ALONE:
         assert told(tmp_path, text) is None
+
+
+def test_a_key_sets_the_field_of_the_option_of_its_name() -> None:
+    fields = {}
+    for option in (*options.DOMAIN, *options.BOOT):
+        flags = option.flags if isinstance(option.flags, tuple) else (option.flags,)
+        fields.update({flag.removeprefix("--"): option.field for flag in flags[-1].split("/")})
+    plain = [key for key in (*DOMAIN.keys, *BOOT.keys) if key.field is not None]
+    assert plain
+    for key in plain:
+        assert fields[key.name] == key.field
+
+
+def test_the_options_set_fields_of_requests() -> None:
+    """Those of the boot are fields, or ask for an output."""
+    assert {option.field for option in options.DOMAIN} <= set(Request.__dataclass_fields__)
+    outputs = {"host_out", "chosen", "uboot_script", "imagebuilder", "imagebuilder_base"}
+    assert {o.field for o in options.BOOT} - outputs <= set(BootRequest.__dataclass_fields__)
 
 
 def test_the_schema_is_one() -> None:

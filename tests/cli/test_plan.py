@@ -18,7 +18,6 @@ from tests.wording import Wording
 from xenassign.cli import cli, generate, plan
 from xenassign.cli import options as cli_options
 from xenassign.cli.headings import grouped
-from xenassign.request.request import ALIGNMENTS
 
 Invoke = Callable[..., Result]
 
@@ -41,10 +40,6 @@ def test_both_commands_have_the_same_options_of_the_request() -> None:
     own = {"output", "overwrite", "quiet", "per_host", "locked"} | boot
     assert names(generate.command) - own == names(plan.command) - {"form"}
     assert own <= names(generate.command)
-
-
-def test_the_alignments_are_those_of_the_request() -> None:
-    assert cli_options.ALIGNMENTS == ALIGNMENTS
 
 
 def test_the_table_shows_the_device_and_the_memory(planned: Invoke) -> None:

@@ -19,7 +19,8 @@ from xenassign.host.device import devices
 from xenassign.host.platform import Platform, read_platform
 from xenassign.planning.decide import decide
 from xenassign.planning.plan import DomainPlan, Mapping, PlacedBlock
-from xenassign.request.request import ALIGNMENTS, MapOption, Pin, Request, Window
+from xenassign.request.options import ALIGNMENTS
+from xenassign.request.request import MapOption, Pin, Request, Window
 from xenassign.xen.releases import RELEASES, release
 
 from .conftest import Figures

@@ -17,7 +17,6 @@ from click.testing import CliRunner
 from xenassign.cli import cli
 from xenassign.cli import generate as generate_cli
 from xenassign.cli import lint as lint_cli
-from xenassign.cli.options import driver_set, make_request, with_boot
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.source.reader import read_source
 from xenassign.devicetree.tree import Tree
@@ -27,6 +26,7 @@ from xenassign.linting.documents import ConfigFile, Document, TreeFile, read_doc
 from xenassign.linting.linter import Options, lint
 from xenassign.linting.verdict import domcfg
 from xenassign.outputs.hosts import Built, Wanted, build, told
+from xenassign.request.command_line import driver_set, read_request, with_boot
 from xenassign.request.project import read_project, with_options
 from xenassign.request.system_request import SystemRequest
 from xenassign.rule_pages import Example
@@ -133,7 +133,7 @@ def generated(arguments: list[str], text: str | None) -> list[Found]:
         tree = read_blob(tree_file(asked["host"], text).blob, asked["host"])
     trees = [tree, *(board(name) for name in asked["hosts"])]
     wanted = Wanted(per_host=asked["per_host"])
-    request = with_boot(SystemRequest((make_request(asked),)), asked, None)
+    request = with_boot(SystemRequest((read_request(asked),)), asked, None)
     return of_plan(build(trees, request, wanted))
 
 
@@ -142,7 +142,7 @@ def of_system(arguments: list[str], text: str) -> list[Found]:
     asked = parsed(generate_cli.command, arguments)
     Path(asked["config"]).write_text(text)
     project = read_project(Path(asked["config"]))
-    options = {"release": release(asked["version"])} if asked["version"] is not None else {}
+    options = {"release": release(asked["release"])} if asked["release"] is not None else {}
     trees = [board(name) for name in project.hosts]
     return of_plan(build(trees, with_options(project.system, options, None), Wanted()))
 

@@ -15,11 +15,9 @@ from xenassign.cli.headings import Grouped
 from xenassign.cli.options import (
     board_options,
     boot_options,
+    given_of,
     lock_option,
-    lock_path,
-    make_system,
     request_options,
-    with_boot,
 )
 
 if TYPE_CHECKING:
@@ -82,10 +80,12 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
     from xenassign.outputs.hosts import Wanted, build, told
     from xenassign.outputs.report import hosts as boards
     from xenassign.outputs.system_files import HOST_TREE
+    from xenassign.request.command_line import read_system
+    from xenassign.system.lock import lock_path
     from xenassign.system.lock_file import read_lock
 
-    request, trees = make_system(asked, host, hosts, config)
-    request = with_boot(request, asked, config)
+    given = given_of(asked)
+    request, trees = read_system(given, host, hosts, config)
     if len(trees) > 1 and (request.boot.outputs or request.imagebuilder):
         raise UsageError(
             "--host-out, --uboot-script and --imagebuilder require a single board; give one HOST"
@@ -94,7 +94,7 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
     if locked and kept is None:
         raise UsageError("--locked requires a lock; give --lock FILE")
     older = read_lock(kept) if kept is not None and (locked or kept.exists()) else None
-    only = asked["name"] if config is not None else None
+    only = given.get("name") if config is not None else None
     built = build(trees, request, Wanted(per_host, only, older, locked, str(kept)))
     if built.plan.differences and not quiet:
         boards.show(built.plan, sys.stderr)
@@ -104,11 +104,11 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
         raise click.exceptions.Exit(1)
     locks = {} if locked or kept is None else _changed(kept, built.lock)
     elsewhere = {}
-    if asked["host_out"] is not None:
-        elsewhere[Path(asked["host_out"])] = built.files.pop(HOST_TREE)
+    if "host_out" in given:
+        elsewhere[Path(given["host_out"])] = built.files.pop(HOST_TREE)
     boards_read = [tree.file for tree in trees]
     _keep(boards_read, [*(Path(output) / name for name in built.files), *elsewhere])
-    _keep([config, kept, *map(asked.get, _FILES)], elsewhere)
+    _keep([config, kept, *map(given.get, _FILES)], elsewhere)
     written = write(built.files, Path(output), overwrite, elsewhere, locks)
     for line in built.changes:
         click.echo(f"warning: {kept}: {line}", err=True)
@@ -121,7 +121,7 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
 
 
 #: Options with files that are read.
-_FILES = ("base_cfg", "imagebuilder_base")
+_FILES = ("base", "imagebuilder_base")
 
 
 def _keep(read: Sequence[str | Path | None], files: Iterable[Path]) -> None:

@@ -8,14 +8,14 @@ import click
 
 #: What options are about, by the names of their parameters.
 _HEADINGS = {
-    "Boards and Xen": ("hosts", "config", "version", "routes", "drivers", "xen_console"),
+    "Boards and Xen": ("hosts", "config", "release", "routes", "drivers", "xen_console"),
     "Devices": (
-        *("devices", "maps", "align", "policy", "forced", "shared", "rates", "keep_supplies"),
-        *("regions", "sci", "keep_firmware"),
+        *("devices", "maps", "align", "policy", "forced", "shared", "clock_rates", "keep_supplies"),
+        *("memory_regions", "sci", "keep_firmware"),
     ),
     "The domain": (
-        *("name", "memory", "vcpus", "kernel", "ramdisk", "extra", "vpl011", "banks"),
-        *("direct_map", "base_cfg", "device_tree_path"),
+        *("name", "memory", "vcpus", "kernel", "ramdisk", "extra", "vpl011", "static_memory"),
+        *("direct_map", "base", "device_tree_path"),
     ),
     "How it boots": (
         *("host_out", "chosen", "uboot_script", "loads", "load_with", "xen_bootargs"),

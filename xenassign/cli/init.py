@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from xenassign.cli.options import driver_option, driver_set, host_argument, version_by, xen_option
+from xenassign.cli.options import driver_option, host_argument, xen_option
 
 
 @click.command("init")
@@ -19,7 +19,7 @@ from xenassign.cli.options import driver_option, driver_set, host_argument, vers
 @driver_option
 @click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 def command(
-    host: str, output: str | None, version: str, drivers: tuple[str, ...], overwrite: bool
+    host: str, output: str | None, release: str | None, drivers: tuple[str, ...], overwrite: bool
 ) -> None:
     """Write a xenassign.toml for HOST to start from.
 
@@ -35,10 +35,10 @@ def command(
     from xenassign.host.platform import read_platform
     from xenassign.outputs.starter import starter
     from xenassign.planning.assess import assess
-    from xenassign.xen.releases import release
+    from xenassign.request.command_line import driver_set, release_of
 
     tree = read_host(host)
-    xen = release(version_by(version, [tree]))
+    xen = release_of(release, [tree])
     has = driver_set(drivers)
     assessment = assess(read_platform(tree), xen, drivers=has)
     target = Path(output) if output is not None else None

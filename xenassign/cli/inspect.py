@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from xenassign.cli.options import driver_option, driver_set, host_argument, version_by, xen_option
+from xenassign.cli.options import driver_option, host_argument, xen_option
 
 
 @click.command("inspect")
@@ -35,7 +35,7 @@ def command(
     form: str,
     scmi: bool,
     assignable: bool,
-    version: str,
+    release: str | None,
     drivers: tuple[str, ...],
 ) -> None:
     """Show the devices of HOST, what is known about each, and whether it can be assigned.
@@ -57,12 +57,12 @@ def command(
     from xenassign.host.platform import read_platform
     from xenassign.outputs.report.plan_json import inspect, to_json
     from xenassign.planning.assess import assess
+    from xenassign.request.command_line import driver_set, release_of
     from xenassign.request.resolve import select
-    from xenassign.xen.releases import release
 
     tree = read_host(host)
     only = [*select(tree, paths)] if paths else None
-    xen = release(version_by(version, [tree]))
+    xen = release_of(release, [tree])
     assessment = assess(read_platform(tree), xen, only, driver_set(drivers), assignable)
     if form == "json":
         click.echo(to_json(inspect(assessment, scmi)), nl=False)

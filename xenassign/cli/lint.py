@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from xenassign.cli.options import console_option, driver_option, driver_set
+from xenassign.cli.options import console_option, driver_option
 from xenassign.xen.releases import DEFAULT, KCONFIG, RELEASES
 
 
@@ -157,7 +157,7 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
         memory=memory,
         vcpus=vcpus,
         dom0=dom0,
-        drivers=driver_set(drivers),
+        drivers=frozenset(drivers) or None,
         xen_console=xen_console,
         together=together,
         kconfig=frozenset(kconfig),

@@ -10,9 +10,8 @@ import click
 from xenassign.cli.headings import Grouped
 from xenassign.cli.options import (
     board_options,
+    given_of,
     lock_option,
-    lock_path,
-    make_system,
     request_options,
 )
 
@@ -54,14 +53,16 @@ def command(
     from xenassign.outputs.hosts import generate_hosts
     from xenassign.outputs.report import plans
     from xenassign.outputs.report.plan_json import to_json
-    from xenassign.system.lock import pins_of
+    from xenassign.request.command_line import read_system
+    from xenassign.system.lock import lock_path, pins_of
     from xenassign.system.lock_file import read_lock
 
-    request, trees = make_system(asked, host, hosts, config)
+    given = given_of(asked)
+    request, trees = read_system(given, host, hosts, config)
     kept = lock_path(lock, config, own=host is None and not hosts)
     older = read_lock(kept) if kept is not None and (lock or kept.exists()) else None
     made = generate_hosts(trees, request, pins_of(older, trees) if older is not None else None)
-    only = asked["name"] if config is not None else None
+    only = given.get("name") if config is not None else None
     if form == "json":
         click.echo(to_json(plans.to_data(made.plan, made.refusals, only)), nl=False)
     else:

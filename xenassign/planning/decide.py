@@ -36,6 +36,7 @@ from xenassign.checks.scope import Scope, scope
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule
+from xenassign.formats.xlcfg import XlConfig
 from xenassign.host.device import HostDevice
 from xenassign.host.platform import Platform, read_platform
 from xenassign.outputs.attach.decide import plan_attach
@@ -55,7 +56,6 @@ from xenassign.planning.placement import (
 from xenassign.planning.plan import DomainPlan, HostMark, PlannedDevice, PlannedRegion
 from xenassign.planning.ram_limit import explain_limit
 from xenassign.planning.sci import Firmware, judge_firmware
-from xenassign.request import base_cfg
 from xenassign.request.origin import mistake, origin_of
 from xenassign.request.request import Accepted, MapOption, Request
 from xenassign.request.resolve import Resolved, resolve_domain
@@ -65,6 +65,7 @@ from xenassign.xen.iommu import Protection, protection
 from xenassign.xen.layout import MIB, Guest
 from xenassign.xen.releases import GUEST_VCPUS_MAX
 from xenassign.xen.stage2 import pool_mib
+from xenassign.xen.xlvalues import page_range
 
 TOO_MANY_VCPUS = rule("XA108", "too-many-vcpus", "error", "rejected")
 
@@ -247,7 +248,7 @@ def decide_on(
         attach=attach,
     )
     if request.base is not None:
-        base_cfg.check(request.base, made)
+        _check_iomem(request.base, made)
     return made
 
 
@@ -261,6 +262,23 @@ def _waivers(
         text = "; ".join((*told, *between))
         return (f"xenassign: allow {SHARED_PAGE.code}, {PAGES.code}: {text}",)
     return tuple(f"xenassign: allow {SHARED_PAGE.code}: {text}" for text in told)
+
+
+def _check_iomem(base: XlConfig, plan: DomainPlan) -> None:
+    """Raises UsageError if the user's dom.cfg maps a page of the plan to another guest page."""
+    entries = [(atom, page_range(atom.text)) for atom in base.texts("iomem")]
+    for planned in plan.page_ranges:
+        for atom, entry in entries:
+            if entry is None or entry.gfn - entry.mfn == planned.gfn - planned.mfn:
+                continue
+            if entry.meets(planned):
+                line = (
+                    f"{base.file}:{atom.line}:{atom.column}: iomem has host page"
+                    f" {planned.mfn:#x} at another guest page than the plan's {planned.gfn:#x};"
+                    " take the entry out, or give --map"
+                )
+                origin = plan.request.origin
+                raise UsageError(line if origin is None else origin.line(line))
 
 
 def _pool(request: Request, placement: Placement) -> int | None:

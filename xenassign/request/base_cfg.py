@@ -10,7 +10,6 @@ from typing import Any, NoReturn
 
 from xenassign.errors import InputError, OptionError, UsageError
 from xenassign.formats.xlcfg import Atom, Value, XlConfig
-from xenassign.planning.plan import DomainPlan
 from xenassign.request.request import Request
 from xenassign.xen.releases import DOMAIN_NAME, GUEST_MEMORY_MAX_MIB
 from xenassign.xen.xlvalues import intid, page_range
@@ -96,27 +95,8 @@ def _check_forms(base: XlConfig) -> None:
                 _stop(base, item, what, InputError)
 
 
-def check(base: XlConfig, plan: DomainPlan) -> None:
-    """That no page of the plan is passed to another place already. Raises UsageError."""
-    there = [(atom, page_range(atom.text)) for atom in base.texts("iomem")]
-    for wanted in plan.page_ranges:
-        for atom, has in there:
-            moved = has is not None and has.gfn - has.mfn != wanted.gfn - wanted.mfn
-            if has is not None and moved and has.meets(wanted):
-                what = (
-                    f"iomem has host page {wanted.mfn:#x} at another guest page than the plan's"
-                    f" {wanted.gfn:#x}; take the entry out, or give --map"
-                )
-                line, origin = _line(base, atom, what), plan.request.origin
-                raise UsageError(line if origin is None else origin.line(line))
-
-
 def _stop(
     base: XlConfig, at: Value | None, what: str, error: type[InputError | UsageError] = UsageError
 ) -> NoReturn:
-    raise error(_line(base, at, what))
-
-
-def _line(base: XlConfig, at: Value | None, what: str) -> str:
     place = f":{at.line}:{at.column}" if at is not None else ""
-    return f"{base.file}{place}: {what}"
+    raise error(f"{base.file}{place}: {what}")

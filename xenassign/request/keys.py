@@ -19,8 +19,9 @@ from xenassign.errors import nearest
 from xenassign.findings import ROUTES
 from xenassign.formats.toml_text import KeyPath, TomlFile
 from xenassign.request.boot_request import OF_DOMAIN, OF_SYSTEM, WHERE
+from xenassign.request.options import ALIGNMENTS, DRIVERS, POLICIES
 from xenassign.request.property_edits import NAME, VALUE
-from xenassign.request.request import ALIGNMENTS, MEMORY_ACTIONS, PLACEMENTS, POLICIES, VCPUS_MAX
+from xenassign.request.request import MEMORY_ACTIONS, PLACEMENTS, VCPUS_MAX
 from xenassign.request.value_kinds import (
     AnyText,
     Choice,
@@ -93,9 +94,6 @@ _MEMORY_ACTION = Choice(MEMORY_ACTIONS)
 _NAME = AnyText(DOMAIN_NAME.pattern, "take a letter, then up to 30 letters, digits or . _ + -")
 _ROUTE = one_or_more(Choice(ROUTES))
 _RELEASE = Choice(tuple(RELEASES))
-_DRIVERS = tuple(
-    dict.fromkeys(driver.name for each in RELEASES.values() for driver in each.iommu_drivers)
-)
 
 DEVICE = Section(
     "[[domain.device]]",
@@ -390,7 +388,7 @@ TOP = Section(
         Key("route", _ROUTE, "Who builds the domains.", '["dom0less", "xl"]'),
         Key(
             "iommu-driver",
-            one_or_more(Choice(_DRIVERS)),
+            one_or_more(Choice(DRIVERS)),
             "The IOMMU drivers that your build of Xen has.",
             '["smmu"]',
         ),

@@ -10,6 +10,7 @@ from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.errors import OptionError, UsageError
 from xenassign.findings import ROUTES
 from xenassign.formats.xlcfg import XlConfig
+from xenassign.request.options import ALIGNMENTS
 from xenassign.request.origin import Origin
 from xenassign.request.property_edits import PropertyEdit, check_edits
 from xenassign.xen.layout import MIB
@@ -24,9 +25,7 @@ from xenassign.xen.sci import SCMI_SMC
 
 VCPUS_MAX = 128
 MEMORY_ACTIONS = ("map", "drop")
-POLICIES = ("auto", "strict", "trust")
 PLACEMENTS = ("identity", "auto")
-ALIGNMENTS = ("page", "natural", "64k", "2m")
 
 
 class Window(NamedTuple):

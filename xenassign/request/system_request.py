@@ -21,7 +21,7 @@ class Allowance(NamedTuple):
 
 
 class ImageBuilderRequest(NamedTuple):
-    """That files for ImageBuilder are wanted. ``base``: the user's configuration to put them in."""
+    """A request for ImageBuilder's files. ``base``: the user's configuration to set them in."""
 
     base: BashConfig | None
 

@@ -7,7 +7,7 @@ again by the name that the user gave them, whatever their paths became.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import NamedTuple, TypeVar
 
 from xenassign.devicetree.spans import PAGE_SIZE
@@ -42,6 +42,16 @@ class HostLock(NamedTuple):
     host: str
     domains: tuple[DomainOutcome, ...]
     findings: tuple[FindingOutcome, ...]
+
+
+def lock_path(lock: str | None, config: str | None, *, own: bool) -> Path | None:
+    """The file that keeps the decisions; None: no file. ``lock``: its name if the user gave one.
+
+    ``own``: the boards are those of ``config``. A run with other boards does not change its lock.
+    """
+    if lock is not None:
+        return Path(lock)
+    return Path(config).with_suffix(SUFFIX) if config is not None and own else None
 
 
 class Lock(NamedTuple):

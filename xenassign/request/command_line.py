@@ -1,0 +1,177 @@
+"""From the options of a command line to requests, with what they need of files and boards.
+
+``given``: by ``Option.field`` (:mod:`xenassign.request.options`) the values of the options that the
+user gave; what is not given is as in xenassign.toml, or has the default of ``Request``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from xenassign.devicetree.tree import Tree
+from xenassign.errors import InputError, UsageError
+from xenassign.formats import imagebuilder_cfg, xlcfg
+from xenassign.host.load import read_host
+from xenassign.host.running import dom0_tree
+from xenassign.request import base_cfg
+from xenassign.request.boot_request import (
+    CHOSEN,
+    HOST,
+    UBOOT,
+    BootRequest,
+    measured,
+    parse_load,
+)
+from xenassign.request.options import DOMAIN
+from xenassign.request.project import read_project, with_options
+from xenassign.request.request import (
+    Accepted,
+    Request,
+    parse_clock_rate,
+    parse_map,
+    parse_memory_region,
+    parse_static_memory,
+    routes_of,
+)
+from xenassign.request.system_request import ImageBuilderRequest, SystemRequest
+from xenassign.xen.releases import DEFAULT, RELEASES, Release, release
+
+Given = Mapping[str, Any]
+
+
+def read_system(
+    given: Given, host: str | None, hosts: Sequence[str], config: str | None
+) -> tuple[SystemRequest, list[Tree]]:
+    """The domains of a command line, and their boards. ``hosts``: more boards.
+
+    Without ``config`` that is one domain. Otherwise it is the domains of that xenassign.toml, with
+    the options of the command line in place of its values. Raises XenassignError.
+    """
+    more = [host, *hosts] if host is not None else [*hosts]
+    if config is None:
+        if host is None:
+            raise UsageError("HOST is missing; give the board's device tree, or a file with -c")
+        trees = [read_host(file) for file in more]
+        return with_boot(SystemRequest((read_request(given, trees),)), given, None), trees
+    for name, option in (("devices", "-d"), ("base", "--base-cfg")):
+        if name in given:
+            raise UsageError(f"{option} cannot be used with -c; set it for a domain in {config}")
+    project = read_project(Path(config))
+    if host is None and not project.hosts:
+        raise UsageError(f'{config}: has no host; write host = "board.dtb"')
+    system = with_options(project.system, _fields(given), given.get("name"))
+    try:
+        trees = [read_host(file) for file in project.hosts] if host is None else []
+    except InputError as error:
+        raise InputError(f"{project.toml.where(('host',))}: host: {error}") from None
+    return with_boot(system, given, config), [*trees, *(read_host(file) for file in more)]
+
+
+def read_request(given: Given, trees: Sequence[Tree] = ()) -> Request:
+    """One domain without a xenassign.toml. Raises XenassignError.
+
+    With the live tree of dom0 on every board the route is xl, unless one is given: dom0less domains
+    cannot be checked against dom0's tree.
+    """
+    fields = _fields({"routes": (), **given})
+    has_route = any(given.get(name) for name in ("routes", "static_memory", "direct_map"))
+    if trees and not has_route and None not in map(dom0_tree, trees):
+        fields["routes"] = ("xl",)
+    fields["release"] = release_of(given.get("release"), trees)
+    return base_cfg.request(fields.pop("base", None), **fields)
+
+
+def release_of(version: str | None, trees: Sequence[Tree]) -> Release:
+    """The release of a version; if none is given, the one that made dom0's trees.
+
+    Raises UsageError for an unknown version.
+    """
+    if version is not None:
+        return release(version)
+    made_by = {tree.xen if tree is not None else None for tree in map(dom0_tree, trees)}
+    made = made_by.pop() if len(made_by) == 1 else None
+    return release(made if made is not None and made in RELEASES else DEFAULT)
+
+
+def driver_set(drivers: Sequence[str]) -> frozenset[str] | None:
+    """None: all drivers of the release."""
+    return frozenset(drivers) or None
+
+
+def _fields(given: Given) -> dict[str, Any]:
+    """The fields of a request that the options of a domain set."""
+    static = bool(given.get("static_memory") or given.get("direct_map"))
+    readers: dict[str, Callable[[Any], Any]] = {
+        "base": xlcfg.read_file,
+        "release": release,
+        "routes": lambda named: routes_of(named, dom0less_only=static),
+        "maps": lambda texts: tuple(map(parse_map, texts)),
+        "clock_rates": lambda texts: tuple(map(parse_clock_rate, texts)),
+        "memory_regions": lambda texts: tuple(map(parse_memory_region, texts)),
+        "static_memory": lambda texts: tuple(map(parse_static_memory, texts)),
+        "drivers": driver_set,
+        "forced": lambda paths: tuple(map(Accepted, paths)),
+        "shared": lambda paths: tuple(map(Accepted, paths)),
+    }
+    values = {option.field: given.get(option.field) for option in DOMAIN}
+    return {
+        name: readers[name](value) if name in readers else value
+        for name, value in values.items()
+        if value is not None
+    }
+
+
+def with_boot(system: SystemRequest, given: Given, config: str | None) -> SystemRequest:
+    """The request with the options about how it boots. Raises XenassignError.
+
+    ``config``: the xenassign.toml; its file names are relative to it.
+    """
+    if given.get("chosen") and given.get("host_out") is None:
+        raise UsageError("--chosen has no effect without --host-out; give --host-out FILE")
+    outputs = {
+        HOST: given.get("host_out") is not None,
+        CHOSEN: given.get("chosen"),
+        UBOOT: given.get("uboot_script"),
+    }
+    own = BootRequest(
+        frozenset(name for name, requested in outputs.items() if requested),
+        tuple(map(parse_load, given.get("loads", ()))),
+        given.get("load_with"),
+        given.get("xen_bootargs"),
+        given.get("dom0_bootargs"),
+    )
+    _check_boot(own)
+    whole = system.boot.changed(own)
+    later = whole.load_with is not None
+    loads = measured(own.loads, Path(), later=later)
+    # The loads of the file have no effect on other outputs.
+    if config is not None and whole.outputs & {UBOOT, CHOSEN}:
+        of_file = [load for load in whole.loads if load not in own.loads]
+        loads += measured(of_file, Path(config).parent, later=later)
+    boot = replace(whole, loads=loads)
+    return replace(system, boot=boot, imagebuilder=_imagebuilder(given))
+
+
+def _check_boot(own: BootRequest) -> None:
+    """Raises UsageError for an option that has no effect on the requested outputs."""
+    if own.load_with is not None and UBOOT not in own.outputs:
+        raise UsageError("--load-with has no effect without --uboot-script; give both")
+    for option, value in (
+        ("--xen-bootargs", own.xen_bootargs),
+        ("--dom0-bootargs", own.dom0_bootargs),
+    ):
+        if value is not None and not own.outputs & {UBOOT, CHOSEN}:
+            raise UsageError(
+                f"{option} has no effect without --uboot-script or --chosen; give one of them"
+            )
+
+
+def _imagebuilder(given: Given) -> ImageBuilderRequest | None:
+    """The request for ImageBuilder, or None. Raises InputError."""
+    base = given.get("imagebuilder_base")
+    if base is None:
+        return ImageBuilderRequest(None) if given.get("imagebuilder") else None
+    return ImageBuilderRequest(imagebuilder_cfg.read_file(base))
