@@ -8,9 +8,8 @@ import pytest
 
 from tests.answers import of
 from tests.wording import Wording
-from xenassign.devicetree.addresses import Block
+from xenassign.devicetree.addresses import Block, pages
 from xenassign.devicetree.tree import Tree
-from xenassign.planning.placement import pages
 from xenassign.planning.plan import DomainPlan
 from xenassign.request.request import Accepted
 

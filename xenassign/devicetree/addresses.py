@@ -18,6 +18,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from xenassign.devicetree.cells import bus_cells, entries, number
+from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.devicetree.tree import Node, PropertyError
 
 
@@ -57,6 +58,13 @@ class Block:
     def end(self) -> int:
         """The address behind the last byte."""
         return self.address + self.size
+
+
+def pages(block: Block) -> tuple[int, int]:
+    """(address, size) of a block rounded out to whole pages."""
+    start = block.address & ~(PAGE_SIZE - 1)
+    end = (block.end + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1)
+    return start, end - start
 
 
 class Registers(NamedTuple):

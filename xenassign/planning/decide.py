@@ -33,6 +33,7 @@ from xenassign.checks.protection import (
 )
 from xenassign.checks.regions import Region
 from xenassign.checks.scope import Scope, scope
+from xenassign.checks.shared_pages import SHARED_ALLOWED, SHARED_PAGE
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule
@@ -47,8 +48,6 @@ from xenassign.planning.guest_tree.suppliers import Suppliers, supplier_findings
 from xenassign.planning.host_keeps import always_on, host_keeps, keep_findings, options
 from xenassign.planning.memory_regions import memory_regions, moved
 from xenassign.planning.placement import (
-    SHARED_ALLOWED,
-    SHARED_PAGE,
     Claimant,
     Placement,
     place_devices,

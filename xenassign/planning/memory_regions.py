@@ -23,13 +23,13 @@ from typing import NamedTuple
 
 from xenassign.checks.regions import Region
 from xenassign.checks.scope import Scope
-from xenassign.devicetree.addresses import registers
+from xenassign.devicetree.addresses import pages, registers
 from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule, some
 from xenassign.host.platform import Platform
-from xenassign.planning.placement import Placement, pages
+from xenassign.planning.placement import Placement
 from xenassign.request.origin import mistake
 from xenassign.request.resolve import Resolved
 from xenassign.xen.board import Board, regions_of

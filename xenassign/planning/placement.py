@@ -11,9 +11,16 @@ from collections.abc import Mapping as Table
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
+from xenassign.checks.guest_addresses import GUEST_OVERLAP, TOO_HIGH, collisions, replaces, too_high
 from xenassign.checks.regions import Region
 from xenassign.checks.scope import Scope
-from xenassign.devicetree.addresses import Block
+from xenassign.checks.shared_pages import (
+    SHARED_ALLOWED,
+    SHARED_PAGE,
+    shared_pages,
+    sharing_message,
+)
+from xenassign.devicetree.addresses import Block, pages
 from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.devicetree.tree import Node
 from xenassign.errors import UsageError
@@ -23,15 +30,8 @@ from xenassign.planning.holes import GRANULE, Space, Wish, aligned, settle
 from xenassign.planning.plan import Mapping, PlacedBlock
 from xenassign.request.origin import mistake
 from xenassign.request.request import Accepted, MapOption, Request, Window
-from xenassign.xen.layout import Guest, clashes, memory_limit
-from xenassign.xen.releases import GUEST_IPA_BITS_MAX
+from xenassign.xen.layout import Guest, memory_limit
 
-SHARED_PAGE = rule("XA201", "page-shared", "error", "unsafe")
-SHARED_ALLOWED = rule("XA202", "page-shared-allowed", "warning", "unsafe")
-CLASH = rule("XA203", "guest-window-clash", "error", "broken")
-OPTIONAL_WINDOW = rule("XA204", "guest-window-optional", "warning", "unsafe")
-TOO_HIGH = rule("XA205", "address-too-high", "error", "rejected")
-GUEST_OVERLAP = rule("XA206", "guest-page-twice", "error", "broken")
 NO_HOLE = rule("XA207", "no-hole", "error", "broken")
 MISALIGNED = rule("XA209", "guest-address-misaligned", "warning", "portability")
 NO_PLACE = rule("XA210", "no-place-in-window", "error", "broken")
@@ -63,13 +63,6 @@ class Placement:
     def mappings(self) -> dict[str, list[Mapping]]:
         """The mappings of each claimant by its path."""
         return {path: [one.mapping for one in placed] for path, placed in self.placed.items()}
-
-
-def pages(block: Block) -> tuple[int, int]:
-    """(address, size) of a block rounded out to whole pages."""
-    start = block.address & ~(PAGE_SIZE - 1)
-    end = (block.end + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1)
-    return start, end - start
 
 
 def place_devices(
@@ -256,21 +249,6 @@ def _target(
     return "identity"
 
 
-def sharing(scope: Scope, neighbours: Neighbours, block: Block) -> Iterator[tuple[Node, int, str]]:
-    """(node, page address, what) of the host's nodes in the pages of a block of an assigned device.
-
-    Those that are assigned with it, or to another domain, are left out.
-    """
-    start, size = pages(block)
-    for other, node in neighbours.overlapping(start, size) if block.size else ():
-        same = other.address < block.end and block.address < other.end
-        if not scope.leaves(node) or not other.size or (same and not node.available):
-            continue  # (a disabled one at the same registers only describes them otherwise)
-        page = max(start, other.address & ~(PAGE_SIZE - 1))
-        what = "the same registers" if same else f"page {page:#x}"
-        yield node, page, what if node.available else f"{what}, disabled"
-
-
 def _shared(
     scope: Scope,
     neighbours: Neighbours,
@@ -286,25 +264,20 @@ def _shared(
     refused: dict[str, str] = {}
     reasons: dict[str, None] = {}
     around = _around(neighbours, device) if isinstance(device, Region) else frozenset()
-    for block in device.blocks:
-        for node, _, what in sharing(scope, neighbours, block):
-            if node in mapped or node in around:
-                continue
-            fine = allowed.get(node) or allowed.get(device.node)
-            (accepted if fine else refused).setdefault(node.path, what)
-            if fine:
-                reasons[fine.because] = None
-    for found, made in ((accepted, SHARED_ALLOWED), (refused, SHARED_PAGE)):
-        if found:
-            names = ", ".join(f"{path} ({what})" for path, what in found.items())
-            verb = "is" if len(found) == 1 else "are"
-            message = f"{device.path} shares pages with {names}, which {verb} not assigned"
-            message += "".join(reasons) if made is SHARED_ALLOWED else ""
-            first = next(iter(found))
-            who = device.path if len(found) > 1 else first
-            fix = f"assign it too (-d {first}), or accept it (--allow-shared-page {who})"
-            refusing = made is SHARED_PAGE
-            yield made(message, node=device.path, prop="reg", fix=fix if refusing else None)
+    for shared in shared_pages(scope, neighbours, device.blocks, mapped | around):
+        fine = allowed.get(shared.node) or allowed.get(device.node)
+        (accepted if fine else refused).setdefault(shared.node.path, shared.text)
+        if fine:
+            reasons[fine.because] = None
+    if accepted:
+        message = sharing_message(device.path, accepted) + "".join(reasons)
+        yield SHARED_ALLOWED(message, node=device.path, prop="reg")
+    if refused:
+        first = next(iter(refused))
+        named = device.path if len(refused) > 1 else first
+        fix = f"assign it too (-d {first}), or accept it (--allow-shared-page {named})"
+        message = sharing_message(device.path, refused)
+        yield SHARED_PAGE(message, node=device.path, prop="reg", fix=fix)
 
 
 def _around(neighbours: Neighbours, region: Region) -> frozenset[Node]:
@@ -337,21 +310,18 @@ def _collisions(guest: Guest, request: Request, result: Placement) -> None:
     result.memory_max = memory_limit(guest, [(m.guest, m.size) for m in seen])
     for mapping, path in seen.items():
         end = mapping.guest + mapping.size
-        if max(end, mapping.host + mapping.size) > 1 << GUEST_IPA_BITS_MAX:
+        if too_high(mapping):
             message = f"{path}: {mapping.host:#x} at guest {mapping.guest:#x} is beyond 48 bits"
             result.findings.append(TOO_HIGH(message, node=path, prop="reg"))
             continue
-        for clash in clashes(guest, mapping.guest, mapping.size):
+        for broken, clash in collisions(guest, mapping):
             verb = "collides with" if clash.hard else "lies in"
             text = (
                 f"{path}: guest {mapping.guest:#x}-{end:#x} {verb} {clash.name}"
                 f" ({clash.base:#x}-{clash.end:#x})"
             )
-            if clash.hard:
-                fix = _advice(guest, space, mapping, path, result)
-                result.findings.append(CLASH(text, node=path, prop="reg", fix=fix))
-            else:
-                result.findings.append(OPTIONAL_WINDOW(text, node=path, prop="reg"))
+            fix = _advice(guest, space, mapping, path, result) if clash.hard else None
+            result.findings.append(broken(text, node=path, prop="reg", fix=fix))
     result.findings += _overlaps(seen)
 
 
@@ -377,6 +347,6 @@ def _overlaps(seen: dict[Mapping, str]) -> Iterator[Finding]:
         for other in ordered[index + 1 :]:
             if other.guest >= one.guest + one.size:
                 break
-            if one.guest - one.host != other.guest - other.host:
+            if replaces(one, other):
                 text = f"{seen[one]} and {seen[other]} are both mapped at guest {other.guest:#x}"
                 yield GUEST_OVERLAP(text, node=seen[other], prop="reg")

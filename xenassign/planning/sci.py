@@ -18,7 +18,8 @@ from typing import NamedTuple
 
 from xenassign.checks.regions import Region
 from xenassign.checks.scope import Scope
-from xenassign.devicetree.addresses import registers
+from xenassign.checks.shared_pages import SHARED_ALLOWED, SHARED_PAGE
+from xenassign.devicetree.addresses import pages, registers
 from xenassign.devicetree.references import references
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, Rule, rule
@@ -28,7 +29,6 @@ from xenassign.host.device import HostDevice
 from xenassign.host.scmi import ScmiUse, ScmiUser
 from xenassign.host.supplier_kinds import supplier_kind
 from xenassign.planning.kept_firmware import Kept, Offer
-from xenassign.planning.placement import SHARED_ALLOWED, SHARED_PAGE, pages
 from xenassign.request.request import Accepted, Request
 from xenassign.xen.board import Board
 from xenassign.xen.releases import RELEASES

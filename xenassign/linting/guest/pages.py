@@ -8,18 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from xenassign.checks.shared_pages import SHARED_PAGE, shared_pages, sharing_message
 from xenassign.devicetree.addresses import Block, registers
 from xenassign.devicetree.cells import bus_cells
 from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule
-from xenassign.host.device import HostDevice
 from xenassign.host.platform import Platform
 from xenassign.linting.guest.view import Check, PartialNode, Span, View, container_cells
 from xenassign.linting.verdict import mappings
 from xenassign.linting.verdict.dom0less import DOM0LESS
 from xenassign.linting.verdict.mappings import Claim
-from xenassign.planning.placement import SHARED_PAGE, sharing
 from xenassign.xen.iommu import Iommus
 from xenassign.xen.releases import XEN_REG_CELLS
 
@@ -203,30 +202,25 @@ def _xens(platform: Platform, known: Iommus) -> Iterator[tuple[Node, str]]:
         yield platform.console, "Xen's console UART"
 
 
-def shared_pages(view: View) -> Iterator[Finding]:
+def pages_shared(view: View) -> Iterator[Finding]:
     """Devices that stay with the host in the pages of those that are assigned."""
+    board, inside = view.board, view.scope
+    if board is None or inside is None:
+        return
     for one, host in view.assigned:
-        others = dict(_others(view, one, host))
+        blocks = [block for node in host.node.walk() for block in _blocks(node)]
+        others = {
+            shared.node.path: shared.text
+            for shared in shared_pages(inside, board.neighbours, blocks)
+            if any(entry.host <= shared.page < entry.host_end for entry in one.entries)
+        }
         if others:
-            names = ", ".join(f"{path} ({what})" for path, what in others.items())
-            verb = "is" if len(others) == 1 else "are"
             yield SHARED_PAGE(
-                f"{one.node.path} shares pages with {names}, which {verb} not assigned",
+                sharing_message(one.node.path, others),
                 node=one.node.path,
                 prop="xen,reg",
                 fix="assign both to this guest, or leave both with the host",
             )
-
-
-def _others(view: View, one: PartialNode, host: HostDevice) -> Iterator[tuple[str, str]]:
-    """(host path, what it shares) of the nodes in the device's pages, as far as they are mapped."""
-    board, inside = view.board, view.scope
-    if board is None or inside is None:
-        return
-    for block in (block for node in host.node.walk() for block in _blocks(node)):
-        for node, page, what in sharing(inside, board.neighbours, block):
-            if any(entry.host <= page < entry.host_end for entry in one.entries):
-                yield node.path, what
 
 
 def gaps(start: int, end: int, spans: Iterable[Span]) -> Iterator[Span]:
@@ -284,4 +278,4 @@ CHECKS: tuple[Check, ...] = (
     xens_registers,
 )
 #: What ``generate`` has said already, or was told to accept.
-JUDGEMENTS: tuple[Check, ...] = (shared_pages,)
+JUDGEMENTS: tuple[Check, ...] = (pages_shared,)

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from xenassign.checks.scope import Scope, scope
-from xenassign.devicetree.addresses import registers
+from xenassign.devicetree.addresses import pages, registers
 from xenassign.devicetree.cells import DEFAULT_CELLS, BusCells, xen_bus_cells
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.findings import Finding
@@ -17,7 +17,6 @@ from xenassign.host.neighbours import neighbours
 from xenassign.linting.verdict.context import Context
 from xenassign.linting.verdict.dom0less import entries
 from xenassign.linting.verdict.mappings import MappingEntry
-from xenassign.planning.placement import pages
 from xenassign.xen.board import Board
 from xenassign.xen.releases import GUEST_PHANDLE_GIC
 

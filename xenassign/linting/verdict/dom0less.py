@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from xenassign.checks.guest_addresses import TOO_HIGH
 from xenassign.checks.ownership import (
     LINE_OF_VPL011,
     LINE_OF_XEN,
@@ -29,7 +30,6 @@ from xenassign.host.platform import Platform
 from xenassign.linting.verdict.context import Context
 from xenassign.linting.verdict.mappings import EntryCells, MappingEntry
 from xenassign.planning.decide import TOO_MANY_VCPUS
-from xenassign.planning.placement import TOO_HIGH
 from xenassign.xen.dom0 import dom0_masters, is_marked, lines, xens_lines
 from xenassign.xen.iommu import Iommus, Shield, StreamTable, protection
 from xenassign.xen.layout import MIB, Guest

@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from xenassign.checks.guest_addresses import TOO_HIGH
 from xenassign.checks.ownership import VIRTIO_INTID
 from xenassign.checks.protection import IOMMU_REFUSES, STREAMS_OVERLAP
 from xenassign.devicetree.addresses import is_pci, registers
@@ -35,7 +36,6 @@ from xenassign.linting.verdict.dom0less import (
     too_many_vcpus,
 )
 from xenassign.linting.verdict.mappings import Claim, MappingEntry
-from xenassign.planning.placement import TOO_HIGH
 from xenassign.xen.dom0 import Dom0, dom0_masters, without_scmi
 from xenassign.xen.iommu import Iommus, Shield, StreamTable, protection
 from xenassign.xen.layout import Guest

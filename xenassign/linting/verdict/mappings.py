@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from xenassign.checks.guest_addresses import CLASH, GUEST_OVERLAP, collisions, replaces
 from xenassign.checks.msi import FRAME_MAPPED, described, touched
-from xenassign.devicetree.addresses import registers
+from xenassign.devicetree.addresses import pages, registers
 from xenassign.devicetree.places import Place
 from xenassign.devicetree.spans import PAGE_SIZE, Span
 from xenassign.devicetree.tree import Node
@@ -20,9 +21,7 @@ from xenassign.host.device import is_device
 from xenassign.host.msi import frames
 from xenassign.host.platform import Platform
 from xenassign.linting.verdict.context import Context
-from xenassign.planning.placement import CLASH, GUEST_OVERLAP, OPTIONAL_WINDOW
-from xenassign.planning.placement import pages as whole_pages
-from xenassign.xen.layout import Guest, clashes, memory_limit
+from xenassign.xen.layout import Guest, memory_limit
 
 HOST_MEMORY = rule(
     "XA217", "host-memory-mapped", "error", "unsafe", routes=("dom0less",), needs_host=True
@@ -102,18 +101,18 @@ def check(claims: Sequence[Claim], context: Context) -> Iterator[Finding]:
     """What is wrong with the places of mappings, on whatever route."""
     guest = context.guest
     for claim in claims:
-        found = (
-            list(clashes(guest, claim.entry.guest, claim.entry.size)) if claim.entry.size else []
-        )
-        hard = [clash for clash in found if clash.hard]
-        if found:
-            names = (f"{c.name} ({c.base:#x}-{c.end - 1:#x})" for c in hard or found)
+        met = collisions(guest, claim.entry)
+        # The worst rule alone: who has to move anyway need not hear of optional windows.
+        met = [each for each in met if each[0] is CLASH] or met
+        if met:
+            broken = met[0][0]
+            names = (f"{c.name} ({c.base:#x}-{c.end - 1:#x})" for _, c in met)
             message = f"{claim.text()} collides with {', '.join(names)}"
-            in_ram = {base for base, _ in guest.ram()} & {clash.base for clash in hard}
             fix = "keep the window unused, or map it elsewhere in the guest"
-            if hard:
+            if broken is CLASH:
+                in_ram = {base for base, _ in guest.ram()} & {clash.base for _, clash in met}
                 fix = _fitting(guest, claims) if in_ram else "map it elsewhere in the guest"
-            yield claim.at_guest(CLASH if hard else OPTIONAL_WINDOW, message, fix)
+            yield claim.at_guest(broken, message, fix)
     yield from _overlaps(claims)
     if context.platform is not None:
         yield from _memory(claims, context.platform)
@@ -130,10 +129,7 @@ def _fitting(guest: Guest, claims: Sequence[Claim]) -> str:
 def _overlaps(claims: Sequence[Claim]) -> Iterator[Finding]:
     for number, one in enumerate(claims):
         for other in claims[number + 1 :]:
-            start = max(one.entry.guest, other.entry.guest)
-            end = min(one.entry.guest_end, other.entry.guest_end)
-            moved = one.entry.guest - one.entry.host != other.entry.guest - other.entry.host
-            if start < end and moved:
+            if replaces(one.entry, other.entry):
                 message = f"{other.text()} replaces part of {one.text()}"
                 yield other.at_guest(GUEST_OVERLAP, message, "give one of them another address")
 
@@ -169,7 +165,7 @@ _ALONE = "make sure that only the devices of this guest use it"
 def _carved(platform: Platform, start: int, end: int) -> Node | None:
     """The region of /reserved-memory that all the pages are of, when no kernel uses it as RAM."""
     for node, block in platform.reserved:
-        first, size = whole_pages(block)
+        first, size = pages(block)
         if node.has("no-map") and node.available and first <= start and end <= first + size:
             return node
     return None
