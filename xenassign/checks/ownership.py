@@ -1,4 +1,4 @@
-"""What Xen will not give away: its own devices, memory, and interrupts that no guest can have."""
+"""What Xen will not give away, what is no device, and what the host would lose with a device."""
 
 from __future__ import annotations
 
@@ -6,17 +6,12 @@ from collections.abc import Iterator
 
 from xenassign.checks.live_tree import DISABLED_OR_MARKED
 from xenassign.checks.scope import Scope
-from xenassign.devicetree.addresses import is_pci
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule, some
 from xenassign.host.device import HostDevice, read_device
-from xenassign.host.gic import GicInterrupt
 from xenassign.host.neighbours import Neighbours
 from xenassign.host.platform import Platform
-from xenassign.request.request import Request
 from xenassign.xen.board import Board
-from xenassign.xen.direct_map import vpl011_intid
-from xenassign.xen.releases import GUEST_SPI_LAST_INTID, VIRTIO_MMIO_INTIDS
 
 NOTHING_TO_ASSIGN = rule("XA101", "nothing-to-assign", "error", "broken")
 XENS_OWN = rule("XA102", "device-of-xen", "error", "rejected")
@@ -27,24 +22,6 @@ BEHIND = rule("XA110", "behind-another", "error", "broken")
 LEFT_OUT = rule("XA105", "disabled-left-out", "note", "portability")
 HOST_PROBLEM = rule("XA106", "host-node-unusable", "warning", "broken")
 SUPPLIES_HOST = rule("XA107", "host-depends-on-it", "warning", "unsafe")
-PPI = rule("XA301", "ppi-assigned", "error", "rejected")
-EXTENDED = rule("XA302", "extended-interrupt", "error", "broken")
-INTID_TOO_HIGH = rule("XA303", "intid-too-high", "error", "rejected")
-LINE_OF_XEN = rule("XA304", "interrupt-of-xen", "error", "rejected")
-LINE_SHARED = rule("XA305", "interrupt-shared", "error", "rejected")
-LINE_OF_VPL011 = rule("XA306", "interrupt-of-vpl011", "error", "broken")
-OTHER_CONTROLLER = rule("XA307", "interrupt-not-at-gic", "warning", "broken")
-VIRTIO_INTID = rule("XA308", "interrupt-of-virtio", "note", "portability", routes=("xl",))
-TRIGGER_DIFFERS = rule("XA309", "interrupt-two-triggers", "error", "rejected")
-BELOW_PPI = rule("XA311", "interrupt-below-ppi-node", "error", "rejected", routes=("xl",))
-INTX = rule("XA327", "pci-interrupts-dropped", "warning", "broken")
-NO_GIC = rule("XA310", "no-gic", "error", "rejected")
-
-
-def platform_findings(platform: Platform) -> Iterator[Finding]:
-    """What forbids any assignment on this board."""
-    if platform.gic is None:
-        yield NO_GIC("the host tree has no interrupt controller that Xen drives", node="/")
 
 
 def selection_findings(
@@ -94,10 +71,8 @@ def _in_reserved_memory(node: Node) -> bool:
     return any(n.name == "reserved-memory" for n in node.lineage() if n.parent)
 
 
-def device_findings(
-    board: Board, scope: Scope, request: Request, device: HostDevice
-) -> Iterator[Finding]:
-    """Everything about one device but its addresses, its IOMMU and its suppliers."""
+def device_findings(board: Board, scope: Scope, device: HostDevice) -> Iterator[Finding]:
+    """Whether Xen gives a device away, whether it can be reached, and who of the host needs it."""
     own = xens_own(board, device.node)
     if own:
         forbids = MSI_FRAME if own == _FRAME else XENS_OWN
@@ -117,20 +92,6 @@ def device_findings(
             fix="mend the host tree; without registers it is no device" if lost else None,
         )
     yield from _consumers(board, scope, device)
-    if "xl" in request.routes:
-        yield from _above(board, scope, device)
-    for line in device.other_interrupts:
-        if not scope.has(line.controller):
-            message = f"interrupt {line.index} of {device.path} ends at {line.controller.path}"
-            yield OTHER_CONTROLLER(message, node=device.path, prop="interrupts")
-    if is_pci(device.node) and device.node.has("interrupt-map"):
-        message = f"interrupt-map of {device.path} is dropped"
-        yield INTX(message, node=device.path, prop="interrupt-map")
-    seen: set[int] = set()
-    for gic_line in device.interrupts:
-        if gic_line.intid not in seen:
-            yield from _line_findings(board, scope, request, device, gic_line, own is not None)
-        seen.add(gic_line.intid)
 
 
 def _consumers(board: Board, scope: Scope, device: HostDevice) -> Iterator[Finding]:
@@ -150,16 +111,6 @@ def _consumers(board: Board, scope: Scope, device: HostDevice) -> Iterator[Findi
         yield SUPPLIES_HOST(message, node=device.path)
 
 
-def _above(board: Board, scope: Scope, device: HostDevice) -> Iterator[Finding]:
-    """A PPI above the device, of a node that is not refused for it already."""
-    for node in device.node.ancestors():
-        if (node.has("interrupts") or node.has("interrupts-extended")) and not scope.has(node):
-            lines = read_device(board.platform, node).interrupts
-            if any(line.kind == "ppi" for line in lines):
-                yield BELOW_PPI(f"{device.path} is below {node.path}", node=device.path)
-                return
-
-
 _FRAME = "an MSI frame, whose holder can raise interrupts of others"
 
 
@@ -177,66 +128,6 @@ def xens_own(board: Board, node: Node) -> str | None:
     if any(c.startswith(("arm,armv7-timer", "arm,armv8-timer")) for c in node.compatible):
         return "a timer that Xen keeps"
     return None
-
-
-def _line_findings(
-    board: Board,
-    scope: Scope,
-    request: Request,
-    device: HostDevice,
-    line: GicInterrupt,
-    own: bool,
-) -> Iterator[Finding]:
-    intid, path = line.intid, device.path
-    if line.kind in ("espi", "eppi"):
-        yield EXTENDED(
-            f"interrupt {line.index} of {path} is an extended one (INTID {intid})",
-            node=path,
-            prop="interrupts",
-        )
-        return
-    if line.kind == "ppi":
-        yield PPI(
-            f"interrupt {line.index} of {path} is a PPI (INTID {intid})",
-            node=path,
-            prop="interrupts",
-        )
-        return
-    if intid > GUEST_SPI_LAST_INTID:
-        yield INTID_TOO_HIGH(
-            f"INTID {intid} of {path} is above {GUEST_SPI_LAST_INTID}", node=path, prop="interrupts"
-        )
-    if request.vpl011 and intid == vpl011_intid(board.platform, request.direct_map):
-        yield LINE_OF_VPL011(f"{path} has INTID {intid}", node=path, prop="interrupts")
-    if intid in VIRTIO_MMIO_INTIDS and "xl" in request.routes:
-        yield VIRTIO_INTID(f"{path} has INTID {intid}", node=path, prop="interrupts")
-    for other, node in board.neighbours.lines.get(intid, []):
-        if node is device.node:
-            if other.trigger != line.trigger:
-                yield _trigger(path, path, intid)
-            continue
-        if scope.has(node):
-            if other.trigger != line.trigger:
-                yield _trigger(path, node.path, intid)
-        elif not own and xens_own(board, node):
-            yield LINE_OF_XEN(
-                f"INTID {intid} of {path} is also that of {node.path}, {xens_own(board, node)}",
-                node=path,
-                prop="interrupts",
-            )
-        elif node.available and scope.leaves(node):
-            yield LINE_SHARED(
-                f"INTID {intid} of {path} is also that of {node.path}, which stays with the host",
-                node=path,
-                prop="interrupts",
-            )
-
-
-def _trigger(path: str, other: str, intid: int) -> Finding:
-    who = "itself" if path == other else other
-    return TRIGGER_DIFFERS(
-        f"INTID {intid} of {path} has another trigger in {who}", node=path, prop="interrupts"
-    )
 
 
 def marks(scope: Scope, neighbours: Neighbours) -> Iterator[tuple[str, str]]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from xenassign.checks.ownership import OTHER_CONTROLLER, xens_own
+from xenassign.checks.interrupts import OTHER_CONTROLLER
+from xenassign.checks.ownership import xens_own
 from xenassign.checks.scope import Scope
 from xenassign.devicetree.addresses import on_processor_bus, registers
 from xenassign.devicetree.phandle_properties import lookup

@@ -14,16 +14,11 @@ from xenassign.checks import static_memory as direct_map
 from xenassign.checks.conflicts import PAGES
 from xenassign.checks.containment import outlives
 from xenassign.checks.dma_reach import reach
+from xenassign.checks.interrupts import interrupt_findings, platform_findings
 from xenassign.checks.live_tree import dom0_findings, live_findings
 from xenassign.checks.memory_type import memory_types
 from xenassign.checks.msi import doorbells, mapped_frames, needed
-from xenassign.checks.ownership import (
-    device_findings,
-    marks,
-    platform_findings,
-    selection_findings,
-    xens_own,
-)
+from xenassign.checks.ownership import device_findings, marks, selection_findings, xens_own
 from xenassign.checks.protection import (
     accepted_for,
     dma_in_scope,
@@ -116,7 +111,8 @@ def judge_request(board: Board, resolved: Resolved, inside: Scope | None = None)
     forced: dict[str, bool] = {}
     translation = direct_map.translation(inside.devices) if request.direct_map else None
     for device in inside.devices:
-        findings += device_findings(board, inside, request, device)
+        findings += device_findings(board, inside, device)
+        findings += interrupt_findings(board, inside, request, device)
         forced[device.path], told = judge(inside, request, device, shields[device.path], named)
         findings += told if xens_own(board, device.node) is None else ()
         findings += needed(board, inside, device)

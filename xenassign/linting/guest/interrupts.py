@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import NamedTuple
 
-from xenassign.checks.ownership import OTHER_CONTROLLER
+from xenassign.checks.interrupts import OTHER_CONTROLLER
 from xenassign.devicetree.interrupts import ExtendedError, Interrupt, extended_entries
 from xenassign.devicetree.tree import Node, PropertyError, Tree
 from xenassign.findings import Finding, rule

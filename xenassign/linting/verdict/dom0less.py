@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from xenassign.checks.guest_addresses import TOO_HIGH
-from xenassign.checks.ownership import (
+from xenassign.checks.interrupts import (
     LINE_OF_VPL011,
     LINE_OF_XEN,
     LINE_SHARED,

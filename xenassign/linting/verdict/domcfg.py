@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from xenassign.checks.guest_addresses import TOO_HIGH
-from xenassign.checks.ownership import VIRTIO_INTID
+from xenassign.checks.interrupts import VIRTIO_INTID
 from xenassign.checks.protection import IOMMU_REFUSES, STREAMS_OVERLAP
 from xenassign.devicetree.addresses import is_pci, registers
 from xenassign.devicetree.places import Place

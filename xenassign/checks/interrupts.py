@@ -1,0 +1,131 @@
+"""Interrupts of a device in a guest: those that no guest can have, and those that someone else has.
+
+What dom0less Xen says of a partial device tree's lines, in its order, is
+:mod:`xenassign.linting.verdict.dom0less`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from xenassign.checks.ownership import xens_own
+from xenassign.checks.scope import Scope
+from xenassign.devicetree.addresses import is_pci
+from xenassign.findings import Finding, rule
+from xenassign.host.device import HostDevice, read_device
+from xenassign.host.gic import GicInterrupt
+from xenassign.host.platform import Platform
+from xenassign.request.request import Request
+from xenassign.xen.board import Board
+from xenassign.xen.direct_map import vpl011_intid
+from xenassign.xen.releases import GUEST_SPI_LAST_INTID, VIRTIO_MMIO_INTIDS
+
+PPI = rule("XA301", "ppi-assigned", "error", "rejected")
+EXTENDED = rule("XA302", "extended-interrupt", "error", "broken")
+INTID_TOO_HIGH = rule("XA303", "intid-too-high", "error", "rejected")
+LINE_OF_XEN = rule("XA304", "interrupt-of-xen", "error", "rejected")
+LINE_SHARED = rule("XA305", "interrupt-shared", "error", "rejected")
+LINE_OF_VPL011 = rule("XA306", "interrupt-of-vpl011", "error", "broken")
+OTHER_CONTROLLER = rule("XA307", "interrupt-not-at-gic", "warning", "broken")
+VIRTIO_INTID = rule("XA308", "interrupt-of-virtio", "note", "portability", routes=("xl",))
+TRIGGER_DIFFERS = rule("XA309", "interrupt-two-triggers", "error", "rejected")
+BELOW_PPI = rule("XA311", "interrupt-below-ppi-node", "error", "rejected", routes=("xl",))
+INTX = rule("XA327", "pci-interrupts-dropped", "warning", "broken")
+NO_GIC = rule("XA310", "no-gic", "error", "rejected")
+
+
+def platform_findings(platform: Platform) -> Iterator[Finding]:
+    """What forbids any assignment on this board."""
+    if platform.gic is None:
+        yield NO_GIC("the host tree has no interrupt controller that Xen drives", node="/")
+
+
+def interrupt_findings(
+    board: Board, scope: Scope, request: Request, device: HostDevice
+) -> Iterator[Finding]:
+    """Every interrupt of one device, wired and mapped."""
+    own = xens_own(board, device.node) is not None
+    if "xl" in request.routes:
+        yield from _above(board, scope, device)
+    for line in device.other_interrupts:
+        if not scope.has(line.controller):
+            message = f"interrupt {line.index} of {device.path} ends at {line.controller.path}"
+            yield OTHER_CONTROLLER(message, node=device.path, prop="interrupts")
+    if is_pci(device.node) and device.node.has("interrupt-map"):
+        message = f"interrupt-map of {device.path} is dropped"
+        yield INTX(message, node=device.path, prop="interrupt-map")
+    seen: set[int] = set()
+    for gic_line in device.interrupts:
+        if gic_line.intid not in seen:
+            yield from _line_findings(board, scope, request, device, gic_line, own)
+        seen.add(gic_line.intid)
+
+
+def _above(board: Board, scope: Scope, device: HostDevice) -> Iterator[Finding]:
+    """A PPI above the device, of a node that is not refused for it already."""
+    for node in device.node.ancestors():
+        if (node.has("interrupts") or node.has("interrupts-extended")) and not scope.has(node):
+            lines = read_device(board.platform, node).interrupts
+            if any(line.kind == "ppi" for line in lines):
+                yield BELOW_PPI(f"{device.path} is below {node.path}", node=device.path)
+                return
+
+
+def _line_findings(
+    board: Board,
+    scope: Scope,
+    request: Request,
+    device: HostDevice,
+    line: GicInterrupt,
+    own: bool,
+) -> Iterator[Finding]:
+    intid, path = line.intid, device.path
+    if line.kind in ("espi", "eppi"):
+        yield EXTENDED(
+            f"interrupt {line.index} of {path} is an extended one (INTID {intid})",
+            node=path,
+            prop="interrupts",
+        )
+        return
+    if line.kind == "ppi":
+        yield PPI(
+            f"interrupt {line.index} of {path} is a PPI (INTID {intid})",
+            node=path,
+            prop="interrupts",
+        )
+        return
+    if intid > GUEST_SPI_LAST_INTID:
+        yield INTID_TOO_HIGH(
+            f"INTID {intid} of {path} is above {GUEST_SPI_LAST_INTID}", node=path, prop="interrupts"
+        )
+    if request.vpl011 and intid == vpl011_intid(board.platform, request.direct_map):
+        yield LINE_OF_VPL011(f"{path} has INTID {intid}", node=path, prop="interrupts")
+    if intid in VIRTIO_MMIO_INTIDS and "xl" in request.routes:
+        yield VIRTIO_INTID(f"{path} has INTID {intid}", node=path, prop="interrupts")
+    for other, node in board.neighbours.lines.get(intid, []):
+        if node is device.node:
+            if other.trigger != line.trigger:
+                yield _trigger(path, path, intid)
+            continue
+        if scope.has(node):
+            if other.trigger != line.trigger:
+                yield _trigger(path, node.path, intid)
+        elif not own and xens_own(board, node):
+            yield LINE_OF_XEN(
+                f"INTID {intid} of {path} is also that of {node.path}, {xens_own(board, node)}",
+                node=path,
+                prop="interrupts",
+            )
+        elif node.available and scope.leaves(node):
+            yield LINE_SHARED(
+                f"INTID {intid} of {path} is also that of {node.path}, which stays with the host",
+                node=path,
+                prop="interrupts",
+            )
+
+
+def _trigger(path: str, other: str, intid: int) -> Finding:
+    who = "itself" if path == other else other
+    return TRIGGER_DIFFERS(
+        f"INTID {intid} of {path} has another trigger in {who}", node=path, prop="interrupts"
+    )
