@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import subprocess
-from pathlib import Path
 
 import click
 import pytest
@@ -51,19 +50,6 @@ def command_of(page: str) -> click.Command:
 def test_there_is_a_page_for_every_command() -> None:
     names = [f"xenassign-{name}.1" for name in cli.list_commands(GROUP)]
     assert list(PAGES) == ["xenassign.1", *names]
-
-
-def test_the_pages_in_the_tree_are_up_to_date(repository: Path) -> None:
-    folder = repository / "man"
-    assert {path.name: path.read_text() for path in folder.iterdir()} == PAGES, (
-        "python -m xenassign.cli.manual man"
-    )
-
-
-def test_a_page_of_a_command_that_is_no_more_goes_away(tmp_path: Path) -> None:
-    (tmp_path / "xenassign-old.1").write_text("")
-    manual.write(tmp_path)
-    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == PAGES
 
 
 @pytest.mark.parametrize("page", PAGES)

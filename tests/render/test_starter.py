@@ -16,7 +16,6 @@ from xenassign.findings import errors
 from xenassign.formats.toml_text import parse_toml
 from xenassign.host.platform import read_platform
 from xenassign.linting.settings import read_settings
-from xenassign.outputs.project_page import page
 from xenassign.outputs.starter import LISTED_MAX, quoted, starter
 from xenassign.planning.assess import BoardAssessment, assess
 from xenassign.planning.decide import decide_on
@@ -177,8 +176,3 @@ def test_text_of_a_board_cannot_break_the_file(compiled: Callable[[str], Tree]) 
 def test_a_host_that_toml_cannot_name() -> None:
     with pytest.raises(UsageError):
         quoted("a\udcff")
-
-
-def test_the_reference_of_the_docs_is_that_of_the_keys(repository: Path) -> None:
-    text = (repository / "docs" / "system.md").read_text()
-    assert page(text) == text

@@ -1,6 +1,6 @@
 """The man pages, made of the commands' help.
 
-``python -m xenassign.cli.manual man`` writes man/*.1; a test compares the two. A page has no date,
+``python -m xenassign.dev regenerate`` writes man/*.1; a test compares the two. A page has no date,
 so that its bytes depend on the help only. In a command's help a paragraph after a line with a
 backspace is copied verbatim; the one that begins with ``Example:`` becomes the page's examples.
 """
@@ -8,11 +8,9 @@ backspace is copied verbatim; the one that begins with ``Example:`` becomes the 
 from __future__ import annotations
 
 import re
-import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from inspect import cleandoc
-from pathlib import Path
 from typing import NamedTuple
 
 import click
@@ -218,7 +216,7 @@ def _page(command: click.Command, context: click.Context, others: Sequence[str])
     said = read_help(command)
     title = _page_name(name)
     lines = [
-        '.\\" Written by `python -m xenassign.cli.manual DIR`; a test compares the two.',
+        '.\\" Written by `python -m xenassign.dev regenerate`; a test compares the two.',
         f'.TH {escaped(title.upper())} 1 "" "xenassign {__version__}" "xenassign"',
         ".nh",
         ".nr HY 0",  # groff's man macros turn hyphenation on again at every heading
@@ -295,18 +293,3 @@ def pages() -> dict[str, str]:
         others = [f"{other}(1)" for other in names if other != name]
         made[f"{name}.1"] = _page(command, own, others)
     return made
-
-
-def write(directory: Path) -> None:
-    """Writes the pages, and removes those of commands that do not exist any more."""
-    directory.mkdir(exist_ok=True)
-    written = pages()
-    for path in directory.glob("*.1"):
-        if path.name not in written:
-            path.unlink()
-    for name, text in written.items():
-        (directory / name).write_text(text, encoding="utf-8")
-
-
-if __name__ == "__main__":
-    write(Path(sys.argv[1]))

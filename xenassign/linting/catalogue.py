@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-import sys
 import textwrap
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 
 from xenassign.errors import UsageError, nearest
 from xenassign.findings import Rule, every_release, registered
@@ -109,9 +107,7 @@ def _filled(text: str) -> str:
     return textwrap.fill(text, 90, break_on_hyphens=False, break_long_words=False)
 
 
-_WRITTEN = (
-    "<!-- Written by `python -m xenassign.linting.catalogue DIR`; a test compares the two. -->"
-)
+_WRITTEN = "<!-- Written by `python -m xenassign.dev regenerate`; a test compares the two. -->"
 _FAMILIES = {
     "0": "The domains of one system",
     "1": "The device, the blob and its form",
@@ -141,7 +137,3 @@ def index() -> str:
         cells = (link, f"`{rule.name}`", rule.title, rule.severity, rule.effect)
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
-
-
-if __name__ == "__main__":
-    (Path(sys.argv[1]) / "README.md").write_text(index(), encoding="utf-8")

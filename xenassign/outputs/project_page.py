@@ -1,20 +1,16 @@
 """The reference of xenassign.toml in docs/system.md, made of ``request.keys``.
 
-``python -m xenassign.outputs.project_page docs/system.md`` writes it; a test compares the two.
+``python -m xenassign.dev regenerate`` writes it; a test compares the two.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 from xenassign.request.keys import ALLOW, DEVICE, DOMAIN, LINT, TOP, Key, Section
 from xenassign.request.value_kinds import Choice, Either, Fixed, Flag, Integer, Kind, Many, Named
 
-BEGIN = (
-    "<!-- Written by `python -m xenassign.outputs.project_page FILE`; a test compares the two. -->"
-)
+BEGIN = "<!-- Written by `python -m xenassign.dev regenerate`; a test compares the two. -->"
 END = "<!-- End of what is written. -->"
 
 _HEADINGS = (
@@ -89,8 +85,3 @@ def page(text: str) -> str:
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}\n\n{reference()}\n{END}{after}"
-
-
-if __name__ == "__main__":
-    path = Path(sys.argv[1])
-    path.write_text(page(path.read_text(encoding="utf-8")), encoding="utf-8")
