@@ -117,18 +117,18 @@ DOM0LESS = (
         partial(device("/pl031@9010000", reg(0x9010000, guest=1 << 48))),
     ),
     Case("XA301", "a device with a PPI", _soc("ppi@1a000"), "devices"),
-    Case("XA301", "an extended SPI that Xen takes for a PPI", _soc("extended@29000"), "devices"),
+    Case("XA301", "an extended SPI that Xen treats as a PPI", _soc("extended@29000"), "devices"),
     Case("XA304", "the console UART", partial(device("/pl011@9000000", "xen,reg;"))),
-    Case("XA304", "a device on the console UART's line", _soc("console-line@403000"), "odd"),
+    Case("XA304", "a device with the console UART's interrupt", _soc("console-line@403000"), "odd"),
     Case(
         "XA305",
-        "beside a dom0, a host node that is not marked",
+        "with a dom0, a host node that is not marked",
         domain=Domain(beside_dom0=True),
     ),
-    Case("XA309", "one device, one line, two triggers", _soc("clash@402000"), "odd"),
+    Case("XA309", "one device, one interrupt, two triggers", _soc("clash@402000"), "odd"),
     Case(
         "XA309",
-        "two devices, one line, two triggers",
+        "two devices, one interrupt, two triggers",
         partial(
             device("/soc/clash@400000", "xen,reg;", name="one")
             + device("/soc/clash@401000", "xen,reg;", name="two")
@@ -142,7 +142,10 @@ DOM0LESS = (
         "smmu-odd",
     ),
     Case(
-        "XA404", "behind two SMMUs", partial(device("/two-smmus@a214000", "xen,reg;")), "smmu-odd"
+        "XA404",
+        "with streams of two SMMUs",
+        partial(device("/two-smmus@a214000", "xen,reg;")),
+        "smmu-odd",
     ),
     Case(
         "XA408",
@@ -156,7 +159,7 @@ DOM0LESS = (
     ),
     Case(
         "XA408",
-        "a wider mask behind a narrower one",
+        "a wider mask after a narrower one",
         partial(
             device("/within@a206000", "xen,reg;", "", "one")
             + device("/masked@a205000", "xen,reg;", "", "two")
@@ -166,7 +169,11 @@ DOM0LESS = (
     ),
     Case("XA411", "xen,reg alone", partial("device { xen,reg; };")),
     Case("XA411", "xen,path alone", partial('device { xen,path = "/pl031@9010000"; };')),
-    Case("XA411", "xen,path and the force", partial(device("/pl031@9010000", ""))),
+    Case(
+        "XA411",
+        "xen,path and xen,force-assign-without-iommu",
+        partial(device("/pl031@9010000", "")),
+    ),
     Case(
         "XA411",
         "an empty xen,reg in a child",
@@ -210,13 +217,13 @@ DOM0LESS = (
     ),
     Case(
         "XA413",
-        "behind a disabled SMMU, not forced",
+        "with a disabled SMMU, not forced",
         partial(device("/behind-off@a207000", "xen,reg;", "")),
         "smmu",
     ),
     Case(
         "XA122",
-        "a tree of 4096 bytes and a few",
+        "a tree of slightly more than 4096 bytes",
         partial("".join(f"p{n} = <0 0 0 0>; " for n in range(100))),
         releases=("4.17",),
     ),
@@ -228,7 +235,7 @@ DOM0LESS = (
     ),
     Case("XA122", "64 vCPUs", domain=Domain(vcpus=64)),
     Case("XA121", "another magic", b"nope" + GOOD[4:]),
-    Case("XA121", "a file cut short", GOOD[:-8]),
+    Case("XA121", "a truncated file", GOOD[:-8]),
     Case("XA121", "last compatible version 18", GOOD[:24] + (18).to_bytes(4, "big") + GOOD[28:]),
     Case(
         "XA218",
@@ -257,7 +264,7 @@ DOM0LESS = (
     Case(
         "XA313", "INTID 255 with nr_spis = <32>", _soc("last@20000"), "devices", Domain(nr_spis=32)
     ),
-    Case("XA313", "INTID 991 on a GIC with fewer lines", _soc("intid-991@412000"), "odd"),
+    Case("XA313", "INTID 991 on a GIC with fewer interrupts", _soc("intid-991@412000"), "odd"),
     Case(
         "XA313",
         "a vPL011 with nr_spis = <0>",
@@ -273,7 +280,7 @@ DOM0LESS = (
     ),
     Case(
         "XA415",
-        "beside a dom0, a protected device that is not marked",
+        "with a dom0, a protected device that is not marked",
         partial(device("/streams-only", "xen,reg;", "")),
         "smmu",
         Domain(beside_dom0=True),
@@ -304,9 +311,9 @@ DOM0LESS = (
     _memory("XA712", "256 MiB in bytes", "0 0x10000000"),
     _memory("XA712", "more than the host has", "0 1100000"),
     _memory("XA712", "the cells in the wrong order", "262144 0"),
-    _memory("XA712", "no multiple of 4 KiB", "0 262145"),
-    _node("XA713", "a kernel behind the RAM", ("<0 0x49000000", "<0 0x90000000")),
-    _node("XA713", "a device tree behind the RAM", ("<0 0x49400000", "<0 0x90000000"))._replace(
+    _memory("XA712", "not a multiple of 4 KiB", "0 262145"),
+    _node("XA713", "a kernel above the RAM", ("<0 0x49000000", "<0 0x90000000")),
+    _node("XA713", "a device tree above the RAM", ("<0 0x49400000", "<0 0x90000000"))._replace(
         also=frozenset({"XA121"})
     ),
     _node("XA713", "a kernel in registers", ("<0 0x49000000", "<0 0x9010000")),
@@ -405,7 +412,7 @@ XL = (
         marks=_MARK,
     ),
     Case("XA121", "another magic", b"nope" + GOOD[4:], cfg=_TREE, marks=_MARK),
-    Case("XA121", "a file cut short", GOOD[:-8], cfg=_TREE, marks=_MARK),
+    Case("XA121", "a truncated file", GOOD[:-8], cfg=_TREE, marks=_MARK),
     Case(
         "XA121",
         "last compatible version 18",
@@ -433,9 +440,9 @@ XL = (
     _cfg("XA319", "an INTID twice", "irqs = [ 34, 34 ]\n"),
     _cfg("XA603", "no count", 'iomem = [ "0x9010" ]\n'),
     _cfg("XA603", "a count of 0", 'iomem = [ "0x9010,0" ]\n'),
-    _cfg("XA603", "a guest page that is no number", 'iomem = [ "0x9010,1@here" ]\n'),
+    _cfg("XA603", "a guest page that is not a number", 'iomem = [ "0x9010,1@here" ]\n'),
     _cfg("XA605", "Python", "irqs = [ 30 + 4 ]\n"),
-    _cfg("XA605", "a list without its end", "irqs = [ 34\n"),
+    _cfg("XA605", "a list without closing bracket", "irqs = [ 34\n"),
     _cfg("XA606", "a list in irqs", "irqs = [ [ 34 ] ]\n"),
     _cfg("XA606", "a list in iomem", 'iomem = [ [ "0x9010,1" ] ]\n'),
     _cfg("XA318", "INTID 32 with a vuart", 'irqs = [ 32 ]\nvuart = "sbsa_uart"\n')._replace(
@@ -449,7 +456,7 @@ XL = (
         "smmu",
         ("/single@a200000",),
     ),
-    Case("XA607", "device_tree names no file", None, cfg=_TREE, marks=_MARK),
+    Case("XA607", "device_tree without such a file", None, cfg=_TREE, marks=_MARK),
     _cfg(
         "XA417",
         "dtdev of a device without an IOMMU",
@@ -462,14 +469,14 @@ XL = (
     ),
     _cfg(
         "XA417",
-        "dtdev of an unprotected device beside an SMMU",
+        "dtdev of an unprotected device on a board with an SMMU",
         'dtdev = [ "/bare@a20a000" ]\n',
         "smmu",
         ("/bare@a20a000",),
     ),
     _cfg("XA316", "the console UART's INTID", "irqs = [ 33 ]\n"),
     _cfg("XA316", "a PPI", "irqs = [ 27 ]\n"),
-    _cfg("XA316", "an SPI number that was not raised by 32", "irqs = [ 2 ]\n"),
+    _cfg("XA316", "an SPI number without the 32 added", "irqs = [ 2 ]\n"),
     _cfg("XA316", "an INTID that no device has", "irqs = [ 200 ]\n"),
     _cfg(
         "XA316",
@@ -481,14 +488,14 @@ XL = (
     _cfg("XA317", "a host node that is not marked", _IRQ, marks=()),
     _cfg(
         "XA317",
-        "a line that another, unmarked device shares",
+        "an interrupt that another, unmarked device shares",
         "irqs = [ 227 ]\n",
         "devices",
         ("/soc/shared@14000",),
     ),
     _cfg(
         "XA317",
-        "a line that a disabled alternative shares",
+        "an interrupt that a disabled alternative shares",
         "irqs = [ 229 ]\n",
         "devices",
         ("/soc/i2c@18000",),
@@ -688,7 +695,7 @@ Xen 4.17 and 4.20); a test boots again and compares. The rules are in [rules](ru
 
 ## Refused
 
-Each rule with the effect `rejected`, what was tried, and Xen's or libxl's own words.
+Each rule with the effect `rejected`, what was tried, and the message of Xen or libxl.
 
 | rule | route | Xen | what was tried | answer |
 |---|---|---|---|---|
@@ -697,19 +704,19 @@ Each rule with the effect `rejected`, what was tried, and Xen's or libxl's own w
 TWO = """
 ## Two domains
 
-Two domains that are given the same thing; each alone is what xenassign writes, and Xen takes it. xl
-creates the second one beside the first.
+Two domains that share something. Each alone is what xenassign writes, and Xen accepts it. xl
+creates the second while the first runs.
 
 | rule | route | Xen | what both have | answer |
 |---|---|---|---|---|
 """
 
 SILENCE = """
-## Accepted in silence
+## Accepted without an error
 
-QEMU's clock (a PL031 with an interrupt), given to a dom0less guest as xenassign writes it, with one
-change by hand. Xen builds the domain without a word. What the guest has: the device's node, the
-clock's driver, the clock's alarm.
+QEMU's clock (a PL031 with an interrupt), assigned to a dom0less guest as xenassign writes it, with
+one change by hand. Xen builds the domain and reports no error. The last column is what works in the
+guest: the device's node, the clock's driver, the clock's alarm.
 
 | rule | Xen | what was changed | the guest |
 |---|---|---|---|
@@ -721,10 +728,10 @@ NOT_SHOWN = {
     "XA011": "Debian's Xen is built without overlays; see docs/attach.md",
     "XA015": "only a Xen 4.19 with overlays, which Debian does not have; see docs/attach.md",
     "XA016": "Debian's Xen is built without overlays; see docs/attach.md",
-    "XA102": "a decision of the generator; what Xen says stands under XA304, XA316 and XA221",
+    "XA102": "a decision of the generator; XA304, XA316 and XA221 show Xen's answers",
     "XA303": "QEMU's GIC has no such lines; XA313 shows the answer",
     "XA310": "Xen does not start at all on such a board",
-    "XA311": "xl's answers stand under XA316 and XA221",
+    "XA311": "XA316 and XA221 show xl's answers",
     "XA708": "only Xen 4.21 and newer refuse it, which Debian does not have",
     "XA614": "only xl 4.21 and newer refuses it, which Debian does not have",
     "XA729": "only Xen 4.21 and newer refuse it, on boards with SCMI, which QEMU does not have",

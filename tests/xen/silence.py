@@ -36,7 +36,7 @@ fi
 """
 #: How long a guest may take, in seconds; one that works takes three.
 PATIENCE = 30
-GONE = "no sign of life"
+GONE = "no output"
 CRASHES = "the guest crashed"
 
 REG = "reg = <0x0 0x9010000 0x0 0x1000>;"
@@ -59,14 +59,14 @@ SILENT = (
     Silent("", "nothing", "", "", WORKS),
     Silent(
         "XA802",
-        "/passthrough is called passthrough@0",
+        "/passthrough has the name passthrough@0",
         "\tpassthrough {",
         "\tpassthrough@0 {",
         "node 0, clock 0",
     ),
     Silent(
         "XA803",
-        "the device stands in /soc",
+        "the device is in /soc",
         "\tpassthrough {",
         "\tpassthrough { };\n\tsoc {",
         "node 0, clock 0",
@@ -89,7 +89,7 @@ SILENT = (
     ),
     Silent(
         "XA215",
-        "the guest looks elsewhere",
+        "the guest's reg is elsewhere",
         REG,
         "reg = <0x0 0x9011000 0x0 0x1000>;",
         CRASHES,
@@ -103,7 +103,7 @@ SILENT = (
     ),
     Silent(
         "XA511",
-        "a clock that names no node",
+        "clocks refer to no node",
         "clocks = <&",
         "clocks = <0x77>; other = <&",
         "node 1, clock 0",
