@@ -14,7 +14,7 @@ from xenassign.cli import cli, manual
 from ..missing import skip_or_fail
 
 PAGES = manual.pages()
-GROUP = click.Context(cli, info_name="xenassign")
+GROUP = click.Context(cli, info_name="xenassign", **cli.context_settings)
 _PAINT = re.compile(r"\x1b\[[0-9;]*m|.\x08")
 
 

@@ -131,7 +131,7 @@ def test_the_index_has_every_page() -> None:
 
 def _options() -> Iterator[str]:
     """All long options of all commands."""
-    context = click.Context(cli)
+    context = click.Context(cli, **cli.context_settings)
     for name in cli.list_commands(context):
         command = cli.get_command(context, name)
         assert command is not None

@@ -189,7 +189,7 @@ def test_pages(page: str) -> None:
 
 
 def test_help() -> None:
-    check(_help(cli, click.Context(cli, info_name="xenassign")))
+    check(_help(cli, click.Context(cli, info_name="xenassign", **cli.context_settings)))
 
 
 def test_man_pages() -> None:
