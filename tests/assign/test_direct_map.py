@@ -11,6 +11,7 @@ from tests.answers import codes, of
 from tests.wording import Wording
 from xenassign.checks.static_memory import Asked, chosen_cells, judge
 from xenassign.devicetree.addresses import registers
+from xenassign.devicetree.spans import Span
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
 from xenassign.findings import ROUTES
@@ -157,12 +158,12 @@ def test_no_vpl011(variant: Variant, plan: Plan, host: str, change: str, why: st
 def test_the_usual_windows_are_not_there(board: Board, xen: str) -> None:
     made = windows(read_platform(board("qemu")), (BANK,), 1, vpl011=True)
     guest = Guest(release(xen), 3, True, BANK[1], made)
-    assert guest.ram() == (BANK,)
+    assert guest.ram() == (Span.sized(*BANK),)
     for free in (0x22000000, 0x3001000, 0x38000000, 0x39000000, 0x40000000, 0x7FFFF000, 0x90000000):
-        assert not list(clashes(guest, free, 0x1000))
+        assert not list(clashes(guest, Span.sized(free, 0x1000)))
     for used in (0x80000000, 0x8FFFF000, 0x8000000, 0x9000000, 0x80A0000):
-        assert {clash.hard for clash in clashes(guest, used, 0x1000)} == {True}
-    assert memory_limit(guest, [(0x9010000, 0x1000)]) == 256
+        assert {clash.hard for clash in clashes(guest, Span.sized(used, 0x1000))} == {True}
+    assert memory_limit(guest, [Span.sized(0x9010000, 0x1000)]) == 256
 
 
 def test_static_memory_alone_has_the_usual_addresses(plan: Plan) -> None:

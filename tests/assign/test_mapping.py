@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.answers import of
 from tests.wording import Wording
-from xenassign.devicetree.spans import PAGE_SIZE
+from xenassign.devicetree.spans import PAGE_SIZE, Span
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
 from xenassign.planning.plan import DomainPlan, Mapping
@@ -310,7 +310,7 @@ def test_auto_touches_no_window_and_no_other_mapping_and_is_deterministic(
     guest = Guest(release(version), 3, True, (memory or 0) << 20)
     for one in mappings:
         assert not one.guest % PAGE_SIZE
-        assert not list(clashes(guest, one.guest, one.size))
+        assert not list(clashes(guest, one.guest_span))
     for one, other in combinations(mappings, 2):
         apart = one.guest + one.size <= other.guest or other.guest + other.size <= one.guest
         assert apart or one.guest - one.host == other.guest - other.host
@@ -408,7 +408,7 @@ def test_a_pin_says_nothing_to_identity_and_fixed_places(plan: Plan) -> None:
 
 
 def test_auto_leaves_free_what_is_to_be_left(plan: Plan) -> None:
-    made = plan("zynqmp", ETH, maps=["auto"], avoid=((0x3F000000, 0x1000000),))
+    made = plan("zynqmp", ETH, maps=["auto"], avoid=(Span.sized(0x3F000000, 0x1000000),))
     assert guests(made) == [0xF0E0000]
 
 

@@ -125,7 +125,7 @@ def test_a_pre_its_window_is_a_frame(plan: Plan, variant: Variant) -> None:
         ' dev@1400000 { compatible = "x"; reg = <0 0x1400000 0 0x100>; }; };'
     )
     tree = variant("tricky", text)
-    kinds = {(f.kind, f.address, f.end) for f in frames(read_platform(tree).msi)}
+    kinds = {(f.kind, *f.span) for f in frames(read_platform(tree).msi)}
     assert ("pre-its", 0x1000000, 0x1400000) in kinds
     assert of(plan(tree, "/dev@13ff000", policy="trust"), "XA329")
     assert not of(plan(tree, "/dev@1400000", policy="trust"), "XA329")

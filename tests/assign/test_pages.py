@@ -8,7 +8,8 @@ import pytest
 
 from tests.answers import of
 from tests.wording import Wording
-from xenassign.devicetree.addresses import Block, pages
+from xenassign.devicetree.addresses import Block
+from xenassign.devicetree.spans import Span
 from xenassign.devicetree.tree import Tree
 from xenassign.planning.plan import DomainPlan
 from xenassign.request.request import Accepted
@@ -32,7 +33,7 @@ GPIO, PINS = "/soc/gpio@e6050180", "/soc/pinctrl@e6050000"
     ],
 )
 def test_blocks_are_rounded_out(address: int, size: int, expected: tuple[int, int]) -> None:
-    assert pages(Block(address, size, 0)) == expected
+    assert Block(address, size, 0).pages == Span.sized(*expected)
 
 
 def test_a_small_block_is_mapped_as_a_page_and_keeps_its_offset(plan: Plan) -> None:

@@ -12,10 +12,9 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from xenassign.devicetree.spans import PAGE_SIZE
+from xenassign.devicetree.spans import PAGE_SIZE, Span
 from xenassign.planning.holes import GuestPlace, Space, Wish, settle
 from xenassign.request.options import ALIGNMENTS
-from xenassign.request.request import Window
 from xenassign.xen.layout import Guest
 from xenassign.xen.releases import RELEASES, Release, release
 
@@ -33,11 +32,12 @@ numbers = st.one_of(
 sizes = st.one_of(
     st.integers(1, 64), st.sampled_from([0x10, 0x200, 0x300, 0x2000, 0x8000]), st.just(0x40000)
 )
-wishes = st.builds(lambda page, count: Wish(page * PAGE_SIZE, count * PAGE_SIZE), numbers, sizes)
+pages = st.builds(lambda first, count: Span.sized(first, count).in_bytes, numbers, sizes)
+wishes = pages.map(Wish)
 
 
 def apart(one: Wish, other: Wish) -> bool:
-    return one.host + one.size <= other.host or other.host + other.size <= one.host
+    return one.host.end <= other.host.start or other.host.end <= one.host.start
 
 
 #: Host pages of different devices; what they share is another test.
@@ -88,7 +88,7 @@ def check(xen: Release, memory: int | None, align: str, wish: Wish, address: int
     assert address + wish.size <= LIMIT
     assert not touched(xen, memory, address, address + wish.size)
     if align == "2m" and wish.size >= 2 * MIB:
-        assert not (address - wish.host) % (GIB if wish.size >= GIB else 2 * MIB)
+        assert not (address - wish.host.start) % (GIB if wish.size >= GIB else 2 * MIB)
 
 
 @patient
@@ -112,9 +112,9 @@ def test_a_place_touches_nothing_and_is_aligned(
 @given(releases, memories, wishes)
 def test_identity_stays_where_it_is_safe(xen: Release, memory: int | None, wish: Wish) -> None:
     (place,) = placed(xen, memory, "page", [wish])
-    safe = not touched(xen, memory, wish.host, wish.host + wish.size)
-    kept = place is not None and place.address == wish.host
-    assert kept == (safe and wish.host + wish.size <= LIMIT)
+    safe = not touched(xen, memory, *wish.host)
+    kept = place is not None and place.address == wish.host.start
+    assert kept == (safe and wish.host.end <= LIMIT)
 
 
 @patient
@@ -124,7 +124,7 @@ def test_large_blocks_are_congruent_unasked(xen: Release, memory: int | None, wi
     assume(wish.size <= 64 * MIB)
     (place,) = placed(xen, memory, "page", [wish])
     assert place is not None
-    assert not (place.address - wish.host) % (2 * MIB)
+    assert not (place.address - wish.host.start) % (2 * MIB)
 
 
 def footprints_meet(one: tuple[int, int], other: tuple[int, int]) -> bool:
@@ -185,7 +185,7 @@ def test_a_pin_is_kept_exactly_where_it_is_allowed(
         not pin % align_of(align, wish.size)
         and not touched(xen, memory, pin, -(-end // grain) * grain)
         and -(-end // grain) * grain <= LIMIT
-        and (align != "2m" or not (pin - wish.host) % modulus)
+        and (align != "2m" or not (pin - wish.host.start) % modulus)
     )
     assert (place == GuestPlace(pin, pinned=True)) == fine
     if not fine:  # it never refuses
@@ -193,7 +193,7 @@ def test_a_pin_is_kept_exactly_where_it_is_allowed(
 
 
 windows = st.builds(
-    lambda page, count: Window(page * PAGE_SIZE, (page + count) * PAGE_SIZE),
+    lambda page, count: Span(page * PAGE_SIZE, (page + count) * PAGE_SIZE),
     st.one_of(st.integers(0, 0x50000), st.integers(0, 1 << 29)),
     st.one_of(st.integers(1, 0x200), st.integers(1, 1 << 20)),
 )
@@ -202,11 +202,11 @@ windows = st.builds(
 @patient
 @given(releases, memories, aligns, wishes, windows)
 def test_a_window_holds_the_place_or_has_none(
-    xen: Release, memory: int | None, align: str, wish: Wish, window: Window
+    xen: Release, memory: int | None, align: str, wish: Wish, window: Span
 ) -> None:
     (place,) = placed(xen, memory, align, [wish._replace(within=window)])
     if place is not None:
-        assert window.base <= place.address
+        assert window.start <= place.address
         assert place.address + wish.size <= window.end
         assert not place.address % align_of(align, wish.size)
         there = touched(xen, memory, place.address, place.address + wish.size)
@@ -214,7 +214,7 @@ def test_a_window_holds_the_place_or_has_none(
         return
     if align == "page":  # then every page would do: none is free for so long
         free = 0
-        for at in range(max(window.base, PAGE_SIZE), min(window.end, 0x41000000), PAGE_SIZE):
+        for at in range(max(window.start, PAGE_SIZE), min(window.end, 0x41000000), PAGE_SIZE):
             blocked = touched(xen, memory, at, at + PAGE_SIZE) - set(OPTIONAL)
             free = 0 if blocked else free + PAGE_SIZE
             assert free < wish.size
@@ -223,15 +223,15 @@ def test_a_window_holds_the_place_or_has_none(
 @pytest.mark.parametrize("version", RELEASES)
 def test_in_a_window_what_only_some_guests_have_is_the_last_resort(version: str) -> None:
     xen = release(version)
-    wish = Wish(0xFF0E0000, PAGE_SIZE)
-    inside, beside = Window(0x10000000, 0x20000000), Window(0xF000000, 0x20000000)
+    wish = Wish(Span.sized(0xFF0E0000, PAGE_SIZE))
+    inside, beside = Span(0x10000000, 0x20000000), Span(0xF000000, 0x20000000)
     assert placed(xen, 64, "page", [wish._replace(within=inside)]) == [GuestPlace(0x1F0E0000)]
     assert placed(xen, 64, "page", [wish._replace(within=beside)]) == [GuestPlace(0xF0E0000)]
 
 
 def test_the_same_pages_are_in_one_place() -> None:
     xen = release("4.20")
-    whole, part = Wish(0xFF0E0000, 0x10000), Wish(0xFF0E4000, 0x1000)
+    whole, part = Wish(Span.sized(0xFF0E0000, 0x10000)), Wish(Span.sized(0xFF0E4000, 0x1000))
     for order in ([whole, part], [part, whole]):
         found = dict(zip(order, placed(xen, 64, "page", order), strict=True))
         first, second = found[whole], found[part]
@@ -242,7 +242,12 @@ def test_the_same_pages_are_in_one_place() -> None:
 
 def test_the_low_bits_of_the_host_are_kept() -> None:
     xen = release("4.20")
-    found = placed(xen, None, "page", [Wish(0xFF0E0000, 0x1000), Wish(0xFD4D0000, 0x1000)])
+    found = placed(
+        xen,
+        None,
+        "page",
+        [Wish(Span.sized(0xFF0E0000, 0x1000)), Wish(Span.sized(0xFD4D0000, 0x1000))],
+    )
     assert found == [GuestPlace(0x3F0E0000), GuestPlace(0x3D4D0000)]
 
 
@@ -251,22 +256,22 @@ def test_the_low_bits_of_the_host_are_kept() -> None:
 def test_what_is_to_be_left_free_is(
     xen: Release, wanted: list[Wish], pages: list[tuple[int, int]]
 ) -> None:
-    avoid = [(page * PAGE_SIZE, count * PAGE_SIZE) for page, count in pages]
+    avoid = [Span.sized(page * PAGE_SIZE, count * PAGE_SIZE) for page, count in pages]
     for wish, place in zip(
         wanted, settle(Space(guest(xen, None), "page", avoid), wanted), strict=True
     ):
         if place is not None:
             end = place.address + wish.size
-            assert not any(a < end and place.address < a + s for a, s in avoid)
+            assert not any(start < end and place.address < stop for start, stop in avoid)
 
 
 @pytest.mark.parametrize("version", RELEASES)
 def test_ram_banks_are_used_only_where_nothing_can_lie_over_a_device(version: str) -> None:
     """Identity in a bank: from 4.21 on, when the memory is known and ends below."""
     xen = release(version)
-    wish = Wish(0xFF0E0000, PAGE_SIZE)
+    wish = Wish(Span.sized(0xFF0E0000, PAGE_SIZE))
     stays = [
-        placed(xen, memory, "page", [wish]) == [GuestPlace(wish.host)]
+        placed(xen, memory, "page", [wish]) == [GuestPlace(wish.host.start)]
         for memory in (None, 64, 4096)
     ]
     assert stays == [False, version in ("4.21", "4.22"), False]
@@ -274,16 +279,16 @@ def test_ram_banks_are_used_only_where_nothing_can_lie_over_a_device(version: st
 
 def test_2m_takes_no_place_that_is_not_congruent() -> None:
     xen = release("4.20")
-    block = Wish(0xC0000000, 2 * MIB, Window(0x4100000, 0x4300000))
+    block = Wish(Span.sized(0xC0000000, 2 * MIB), Span(0x4100000, 0x4300000))
     assert placed(xen, 64, "page", [block]) == [GuestPlace(0x4100000)]
     assert placed(xen, 64, "2m", [block]) == [None]
     pinned = block._replace(within=None, pin=0x4100000)
     assert placed(xen, 64, "page", [pinned]) == [GuestPlace(0x4100000, pinned=True)]
     assert placed(xen, 64, "2m", [pinned]) == [GuestPlace(0x8000000)]
-    huge = Wish(0x7_4000_0000, GIB, Window(0x80_2000_0000, 0x80_6000_0000))
-    assert placed(xen, 64, "2m", [huge._replace(host=0x7_6000_0000)]) == [None]
+    huge = Wish(Span.sized(0x7_4000_0000, GIB), Span(0x80_2000_0000, 0x80_6000_0000))
+    assert placed(xen, 64, "2m", [huge._replace(host=Span.sized(0x7_6000_0000, GIB))]) == [None]
     assert placed(release("4.21"), 64, "2m", [huge]) == [None]
-    wide = huge._replace(within=Window(0x80_2000_0000, 0x81_0000_0000))
+    wide = huge._replace(within=Span(0x80_2000_0000, 0x81_0000_0000))
     assert placed(release("4.21"), 64, "2m", [wide]) == [GuestPlace(0x80_4000_0000)]
 
 
@@ -291,7 +296,7 @@ def test_2m_takes_no_place_that_is_not_congruent() -> None:
 def test_nothing_else_lies_in_64_kib_of_a_device(align: str) -> None:
     """Not even what was placed without that alignment."""
     space = Space(guest(release("4.20"), 64), align)
-    space.take(0xFD000000, PAGE_SIZE, 0x3F0E1000)
-    (place,) = settle(space, [Wish(0xFF0E0000, PAGE_SIZE)])
+    space.take(Span.sized(0xFD000000, PAGE_SIZE), 0x3F0E1000)
+    (place,) = settle(space, [Wish(Span.sized(0xFF0E0000, PAGE_SIZE))])
     assert place is not None
     assert (place.address == 0x3F0E0000) == (align != "64k")

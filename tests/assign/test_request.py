@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from tests.wording import Wording
+from xenassign.devicetree.spans import Span
 from xenassign.errors import UsageError
 from xenassign.request.request import (
     ClockRate,
     MapOption,
     Request,
-    Window,
     parse_clock_rate,
     parse_map,
 )
@@ -59,9 +59,9 @@ def test_the_ends_of_the_memory_range(memory: int) -> None:
         ("/a#1=identity", MapOption("/a", 1, "identity")),
         ("/a@1,0=0x1000", MapOption("/a@1,0", None, 0x1000)),
         ("/a#0x1=4096", MapOption("/a", 1, 4096)),
-        ("window:0x1000-0x3000", MapOption(None, None, Window(0x1000, 0x3000))),
-        ("/a=window:4096-8192", MapOption("/a", None, Window(0x1000, 0x2000))),
-        ("/a#2=window:0-0x1000", MapOption("/a", 2, Window(0, 0x1000))),
+        ("window:0x1000-0x3000", MapOption(None, None, Span(0x1000, 0x3000))),
+        ("/a=window:4096-8192", MapOption("/a", None, Span(0x1000, 0x2000))),
+        ("/a#2=window:0-0x1000", MapOption("/a", 2, Span(0, 0x1000))),
     ],
 )
 def test_map_options(text: str, expected: MapOption) -> None:

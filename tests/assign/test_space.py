@@ -17,7 +17,7 @@ ETH = "/axi/ethernet@ff0e0000"
 
 
 def named(found: tuple[Row, ...], kind: str) -> list[tuple[str, int, int]]:
-    return [(row.name, row.base, row.end) for row in found if row.kind == kind]
+    return [(row.name, row.span.start, row.span.end) for row in found if row.kind == kind]
 
 
 @pytest.mark.parametrize("xen", list(RELEASES))
@@ -25,10 +25,10 @@ def named(found: tuple[Row, ...], kind: str) -> list[tuple[str, int, int]]:
 def test_the_rows_tile_the_address_space(plan: Plan, xen: str, memory: int | None) -> None:
     """With auto nothing overlaps, so from 0 to the last window each byte is in one row."""
     found = rows(plan("zynqmp", ETH, maps=["auto"], xen=xen, memory=memory, policy="trust"))
-    covered = [row for row in found if row.base < row.end]
-    assert covered[0].base == 0
-    assert all(one.end == other.base for one, other in pairwise(covered))
-    assert covered[-1].end == max(window.end for window in release(xen).windows)
+    covered = [row for row in found if row.span.start < row.span.end]
+    assert covered[0].span.start == 0
+    assert all(one.span.end == other.span.start for one, other in pairwise(covered))
+    assert covered[-1].span.end == max(window.end for window in release(xen).windows)
 
 
 def test_every_window_of_the_guest_is_a_row(plan: Plan) -> None:
@@ -74,5 +74,5 @@ def test_rows_that_overlap_are_told_all_the_same(plan: Plan) -> None:
     found = rows(plan("zynqmp", ETH, memory=4096))
     (block,) = [row for row in found if row.kind == "block"]
     (bank,) = [row for row in found if row.name == "RAM bank 0"]
-    assert bank.base < block.base < block.end < bank.end
+    assert bank.span.start < block.span.start < block.span.end < bank.span.end
     assert found.index(bank) < found.index(block)

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from xenassign.devicetree.blob import read_blob_file
-from xenassign.devicetree.spans import PAGE_SIZE
+from xenassign.devicetree.spans import PAGE_SIZE, Span
 from xenassign.devicetree.tree import Tree
 from xenassign.host.device import is_device
 from xenassign.planning.plan import PlacedBlock
@@ -113,7 +113,9 @@ def free(host: HostPlan, key: Block, at: int, own: dict[Block, PlacedBlock]) -> 
     others = [p.mapping for k, p in own.items() if k[0] == key[0] and k != key]
     if any(at < o.guest + o.size and o.guest < at + mine.size for o in others):
         return False
-    return at + mine.size < 1 << 40 and not any(clashes(guest(host, key[0]), at, mine.size))
+    return at + mine.size < 1 << 40 and not any(
+        clashes(guest(host, key[0]), Span.sized(at, mine.size))
+    )
 
 
 def tied(key: Block, own: dict[Block, PlacedBlock]) -> bool:

@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 
 from xenassign.devicetree.blob import read_blob
-from xenassign.devicetree.spans import PAGE_SIZE
+from xenassign.devicetree.spans import PAGE_SIZE, Span
 from xenassign.host.device import devices
 from xenassign.host.platform import Platform, read_platform
 from xenassign.planning.decide import decide
 from xenassign.planning.plan import DomainPlan, Mapping, PlacedBlock
 from xenassign.request.options import ALIGNMENTS
-from xenassign.request.request import MapOption, Pin, Request, Window
+from xenassign.request.request import MapOption, Pin, Request
 from xenassign.xen.releases import RELEASES, release
 
 from .conftest import Figures
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.corpus
 
 SEED = 20261
 MEMORY = (None, 512, 4096)
-WINDOW = Window(0x4100000, 0x10000000)
+WINDOW = Span(0x4100000, 0x10000000)
 
 
 @in_chunks
@@ -108,7 +108,7 @@ def misplaced(plan: DomainPlan) -> Iterator[str]:
     target = request.maps[0].target
     mappings = {placed.mapping for _, placed in blocks(plan)}
     for one in mappings:
-        if isinstance(target, Window) and not inside(target, one):
+        if isinstance(target, Span) and not inside(target, one):
             yield f"{one} is not in the window"
         for window in request.release.windows:
             if window.when in ("gicv2", "gicv3") and window.when != f"gicv{plan.guest.gic}":
@@ -137,8 +137,8 @@ def ram_in(bank: str, memory: int | None) -> int:
     return min(left, 3 << 30) if bank == "RAM bank 0" else max(left - (3 << 30), 0)
 
 
-def inside(window: Window, one: Mapping) -> bool:
-    return window.base <= one.guest and one.guest + one.size <= window.end
+def inside(window: Span, one: Mapping) -> bool:
+    return window.start <= one.guest and one.guest + one.size <= window.end
 
 
 def ends(one: Mapping) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import pairwise, starmap
 
 import pytest
 from hypothesis import given
@@ -89,6 +89,24 @@ def test_gaps_are_what_is_left(span: Span, others: list[Span]) -> None:
 )
 def test_touching_spans_become_one(spans: list[Span], expected: list[Span]) -> None:
     assert merged(spans) == expected
+
+
+@pytest.mark.parametrize(
+    ("spans", "expected"),
+    [
+        ([], [(10, 20)]),
+        ([(0, 30)], []),
+        ([(20, 30)], [(10, 20)]),
+        ([(0, 10)], [(10, 20)]),
+        ([(12, 14), (16, 18)], [(10, 12), (14, 16), (18, 20)]),
+        ([(16, 18), (0, 12), (11, 17)], [(18, 20)]),
+        ([(15, 15)], [(10, 20)]),
+        ([(25, 26), (5, 15)], [(15, 20)]),
+    ],
+)
+def test_gaps(spans: list[tuple[int, int]], expected: list[tuple[int, int]]) -> None:
+    assert list(gaps(Span(10, 20), starmap(Span, spans))) == expected
+    assert list(gaps(Span(10, 10), starmap(Span, spans))) == []
 
 
 def test_how_a_span_is_written() -> None:

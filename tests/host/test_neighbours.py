@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from xenassign.devicetree.addresses import Block, registers
 from xenassign.devicetree.blob import read_blob_file
+from xenassign.devicetree.spans import Span
 from xenassign.devicetree.tree import Node, Property, Tree
 from xenassign.host.device import is_simple_bus
 from xenassign.host.neighbours import Neighbours, neighbours
@@ -31,7 +32,7 @@ def index(name: str) -> Neighbours:
 
 
 def sharing(name: str, address: int, size: int = 0x1000) -> list[str]:
-    return sorted(node.path for _, node in index(name).overlapping(address, size))
+    return sorted(node.path for _, node in index(name).overlapping(Span.sized(address, size)))
 
 
 @pytest.mark.parametrize(
@@ -89,7 +90,7 @@ def test_touching_is_not_overlapping() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_block_finds_itself(name: str) -> None:
     for block, node in (*index(name).blocks, *index(name).huge):
-        found = list(index(name).overlapping(block.address, block.size))
+        found = list(index(name).overlapping(block.span))
         assert (block, node) in found
 
 
@@ -127,7 +128,7 @@ SIZES = st.one_of(st.integers(1, 40), st.integers(1 << 23, 1 << 26))
 def test_overlapping_finds_what_a_plain_search_finds(
     blocks: list[tuple[int, int]], address: int, size: int
 ) -> None:
-    found = neighbours(read_platform(board_of(blocks))).overlapping(address, size)
+    found = neighbours(read_platform(board_of(blocks))).overlapping(Span.sized(address, size))
     expected = [
         (Block(start, length, 0), f"/dev@{number}")
         for number, (start, length) in enumerate(blocks)

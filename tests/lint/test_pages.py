@@ -10,7 +10,6 @@ from tests.answers import codes
 from tests.wording import Wording
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding
-from xenassign.linting.guest.pages import gaps
 
 from .trees import FORCE, about, clock, context, device, everything, numbers, passthrough
 from .trees import xen_reg as mapping
@@ -364,21 +363,3 @@ def test_registers_below_page_size_that_are_not_rounded(board: Board) -> None:
     rtc = device("/axi/rtc@ffa60000", 0xFFA60000, 0x100, irq="0 26 4>, <0 27 4")
     found = node(everything(passthrough(rtc), context(board("zynqmp"))), "XA213")
     assert found.cell == 3
-
-
-@pytest.mark.parametrize(
-    ("spans", "expected"),
-    [
-        ([], [(10, 20)]),
-        ([(0, 30)], []),
-        ([(20, 30)], [(10, 20)]),
-        ([(0, 10)], [(10, 20)]),
-        ([(12, 14), (16, 18)], [(10, 12), (14, 16), (18, 20)]),
-        ([(16, 18), (0, 12), (11, 17)], [(18, 20)]),
-        ([(15, 15)], [(10, 20)]),
-        ([(25, 26), (5, 15)], [(15, 20)]),
-    ],
-)
-def test_gaps(spans: list[tuple[int, int]], expected: list[tuple[int, int]]) -> None:
-    assert list(gaps(10, 20, spans)) == expected
-    assert list(gaps(10, 10, spans)) == []

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from xenassign.devicetree.spans import Span
 from xenassign.devicetree.tree import Tree
 from xenassign.host.device import read_device
 from xenassign.host.platform import read_platform
@@ -53,14 +54,14 @@ def test_the_releases_differ() -> None:
 def test_pages_of_the_board(board: Board) -> None:
     """Flash, PL031, fw-cfg, PL061, virtio; then registers and windows of the PCI host."""
     assert gives(board("qemu")).pages == (
-        (0x0, 0x7FFF),
-        (0x9010, 0x9010),
-        (0x9020, 0x9020),
-        (0x9030, 0x9030),
-        (0xA000, 0xA003),
-        (0x10000, 0x3EFFF),  # 16 MiB to the I/O window's end at 0x3f000000, without a gap
-        (0x4010000, 0x401FFFF),
-        (0x8000000, 0xFFFFFFF),
+        Span(0x0, 0x8000),
+        Span(0x9010, 0x9011),
+        Span(0x9020, 0x9021),
+        Span(0x9030, 0x9031),
+        Span(0xA000, 0xA004),
+        Span(0x10000, 0x3F000),  # 16 MiB to the I/O window's end at 0x3f000000, without a gap
+        Span(0x4010000, 0x4020000),
+        Span(0x8000000, 0x10000000),
     )
 
 
@@ -82,7 +83,7 @@ def test_lines_of_the_board(board: Board) -> None:
     ],
 )
 def test_pages_that_dom0_does_not_have(board: Board, what: str, page: int) -> None:
-    assert not gives(board("qemu")).has_pages(page, 1), what
+    assert not gives(board("qemu")).has_pages(Span.sized(page, 1)), what
 
 
 @pytest.mark.parametrize("intid", [33, 25, 23, 27, 29, 30])
@@ -101,9 +102,9 @@ def test_on_other_boards_console_iommus_and_ram_are_not_dom0s(board: Board, host
     own += [iommu.node for iommu in platform.iommus if iommu.node in known.nodes]
     for node in own:
         for block in read_device(platform, node).blocks:
-            assert not has.has_pages(block.address >> 12, 1), node.path
+            assert not has.has_pages(Span.sized(block.address >> 12, 1)), node.path
     for bank in platform.memory:
-        assert not has.has_pages(bank.address >> 12, 1)
+        assert not has.has_pages(Span.sized(bank.address >> 12, 1))
     assert has.held <= has.lines
     assert not has.lines & set(range(16, 32))
 
@@ -114,7 +115,7 @@ def test_the_registers_of_a_bus_give_dom0_what_lies_in_them(board: Board) -> Non
     assert console is not None
     assert console.parent is not None
     assert console.parent.has("reg")
-    assert gives(board("imx8")).has_pages(0x30890, 1)
+    assert gives(board("imx8")).has_pages(Span.sized(0x30890, 1))
 
 
 # --- nodes that Xen keeps or passes over ---------------------------------------------------------
@@ -145,7 +146,7 @@ def test_a_node_that_dom0_does_not_get_hides_all_below_it(compiled: Compiled, te
     assert inside.endswith("};")
     nested = f"{inside[:-2]}{below} }};"
     has = gives(compiled(small(nested + device("0 6 4", 0x9200000))))
-    assert has == Dom0(((0x9200, 0x9200),), frozenset({38}), frozenset({38}))
+    assert has == Dom0((Span(0x9200, 0x9201),), frozenset({38}), frozenset({38}))
 
 
 @pytest.mark.parametrize(
@@ -160,13 +161,13 @@ def test_a_node_that_dom0_does_not_get_hides_all_below_it(compiled: Compiled, te
 )
 def test_every_other_node_is_dom0s(compiled: Compiled, text: str) -> None:
     has = gives(compiled(small(device("0 6 4", 0x9200000).replace('compatible = "x";', text))))
-    assert has == Dom0(((0x9200, 0x9200),), frozenset({38}), frozenset({38}))
+    assert has == Dom0((Span(0x9200, 0x9201),), frozenset({38}), frozenset({38}))
 
 
 def test_reserved_memory_is_no_page_of_dom0(compiled: Compiled) -> None:
     body = "#address-cells = <2>; #size-cells = <2>; ranges; a@90000000 { REG };"
     reg = "reg = <0 0x90000000 0 0x1000>; interrupts = <0 4 4>;"
-    for name, pages in (("reserved-memory", ()), ("other", ((0x90000, 0x90000),))):
+    for name, pages in (("reserved-memory", ()), ("other", (Span(0x90000, 0x90001),))):
         tree = compiled(small(f"{name} {{ {body} }};".replace("REG", reg)))
         assert gives(tree).pages == pages
         assert gives(tree).lines == {36}
@@ -183,7 +184,7 @@ def test_lines_of_a_marked_node_may_be_given_and_are_not_held(board: Board) -> N
     has = gives(board("qemu"), "/pl031@9010000")
     assert 34 in has.lines
     assert 34 not in has.held
-    assert has.has_pages(0x9010, 1)
+    assert has.has_pages(Span.sized(0x9010, 1))
 
 
 def test_a_mark_of_the_host_tree_counts_too(compiled: Compiled) -> None:
@@ -216,7 +217,7 @@ PCI = (
 
 def test_windows_and_interrupt_map_of_a_pci_host_are_dom0s(compiled: Compiled) -> None:
     has = gives(compiled(small(PCI.replace("TYPE", 'device_type = "pci";'))))
-    assert has.pages == ((0x70000, 0x70000), (0x80000, 0x80001))
+    assert has.pages == (Span(0x70000, 0x70001), Span(0x80000, 0x80002))
     assert has.lines == has.held == {39, 40}
     assert gives(compiled(small(PCI.replace("TYPE", "")))).lines == frozenset()
 
@@ -265,7 +266,8 @@ def test_up_to_4_20_the_page_behind_is_dom0s_too(
     since: tuple[int, int],
 ) -> None:
     tree = compiled(small(device("0 4 4", address, size=size)))
-    assert gives(tree, xen=xen).pages == (before if xen in BEHIND else since,)
+    first, last = before if xen in BEHIND else since
+    assert gives(tree, xen=xen).pages == (Span(first, last + 1),)
 
 
 # --- has_pages -----------------------------------------------------------------------------------
@@ -288,8 +290,8 @@ def test_up_to_4_20_the_page_behind_is_dom0s_too(
     ],
 )
 def test_has_pages_wants_every_page(first: int, count: int, has: bool) -> None:
-    held = Dom0(((10, 19), (30, 30)), frozenset(), frozenset())
-    assert held.has_pages(first, count) == has
+    held = Dom0((Span(10, 20), Span(30, 31)), frozenset(), frozenset())
+    assert held.has_pages(Span.sized(first, count)) == has
 
 
 def test_adjacent_and_overlapping_blocks_are_one_range(compiled: Compiled) -> None:
@@ -302,9 +304,9 @@ def test_adjacent_and_overlapping_blocks_are_one_range(compiled: Compiled) -> No
         )
     )
     has = gives(tree)
-    assert has.pages == ((0x9000, 0x9003),)
-    assert has.has_pages(0x9001, 3)
-    assert not has.has_pages(0x9001, 4)
+    assert has.pages == (Span(0x9000, 0x9004),)
+    assert has.has_pages(Span.sized(0x9001, 3))
+    assert not has.has_pages(Span.sized(0x9001, 4))
 
 
 # --- lines ---------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xenassign.devicetree.spans import PAGE_SIZE
+from xenassign.devicetree.spans import PAGE_SIZE, Span
 from xenassign.xen.layout import MIB, Guest, clashes, holes, memory_limit, room
 from xenassign.xen.releases import GUEST_MEMORY_MAX_MIB, RELEASES, Release, release
 
@@ -21,7 +21,7 @@ def guest(
 
 
 def names(who: Guest, address: int, size: int = PAGE_SIZE) -> dict[str, bool]:
-    return {clash.name: clash.hard for clash in clashes(who, address, size)}
+    return {clash.name: clash.hard for clash in clashes(who, Span.sized(address, size))}
 
 
 # --- clashes -------------------------------------------------------------------------------------
@@ -74,8 +74,9 @@ def test_extended_regions_count_until_4_20() -> None:
 
 
 def test_ram_fills_bank_0_and_then_bank_1() -> None:
-    assert guest(memory=GIB).ram() == ((0x40000000, GIB),)
-    assert guest(memory=4 * GIB).ram() == ((0x40000000, 3 * GIB), (0x200000000, GIB))
+    assert guest(memory=GIB).ram() == (Span.sized(0x40000000, GIB),)
+    banks = (Span.sized(0x40000000, 3 * GIB), Span.sized(0x200000000, GIB))
+    assert guest(memory=4 * GIB).ram() == banks
     assert guest().ram() == ()
     assert names(guest("4.22", memory=4 * GIB), 0x23FFFF000) == {"the guest's RAM bank 1": True}
     assert names(guest("4.22", memory=4 * GIB), 0x240000000) == {}
@@ -90,9 +91,9 @@ def test_ram_fills_bank_0_and_then_bank_1() -> None:
 def test_a_clash_overlaps_and_whatever_a_window_holds_clashes(
     address: int, size: int, xen: Release
 ) -> None:
-    for clash in clashes(Guest(xen, 3, True, 4 * GIB), address, size):
-        assert address < clash.end
-        assert clash.base < address + size
+    for clash in clashes(Guest(xen, 3, True, 4 * GIB), Span.sized(address, size)):
+        assert address < clash.span.end
+        assert clash.span.start < address + size
 
 
 # --- holes and room -------------------------------------------------------------------------------
@@ -107,7 +108,7 @@ def test_holes_touch_no_window_and_come_largest_first(version: str) -> None:
     assert sizes == sorted(sizes, reverse=True)
     for start, end in found:
         assert start >= PAGE_SIZE
-        assert not any(window.overlaps(start, end - start) for window in xen.windows)
+        assert not any(window.span.overlaps(Span(start, end)) for window in xen.windows)
 
 
 ranges = st.tuples(
@@ -124,10 +125,10 @@ def test_room_is_what_clashes_with_nothing_whatever_the_memory(
     base, size = asked
     who = Guest(xen, 3, True, memory)
     judge = who if memory else who._replace(memory=GUEST_MEMORY_MAX_MIB * MIB)
-    found = room(who, base, base + size, optional=optional)
+    found = room(who, Span.sized(base, size), optional=optional)
     for start, end in found:
         assert base <= start < end <= base + size
-        told = {clash.name for clash in clashes(judge, start, end - start)}
+        told = {clash.name for clash in clashes(judge, Span(start, end))}
         assert not told - (OPTIONAL_NAMES if optional else set())
     edges = [base, base + size, *(w.base for w in xen.windows), *(w.end for w in xen.windows)]
     for page in (edge + step for edge in edges for step in (-PAGE_SIZE, 0)):
@@ -145,13 +146,17 @@ OPTIONAL_NAMES = {"vPCI ECAM", "vPCI memory", "vPCI prefetchable memory", "ACPI 
 # --- memory --------------------------------------------------------------------------------------
 
 
+def sized(mapped: list[tuple[int, int]]) -> list[Span]:
+    return [Span.sized(*pair) for pair in mapped]
+
+
 def brute_force(xen: Release, mapped: list[tuple[int, int]]) -> int:
     """By bisection over what Guest.ram() says; more memory never frees a mapping."""
     low, high = 0, GUEST_MEMORY_MAX_MIB
     while low < high:
         middle = (low + high + 1) // 2
         ram = Guest(xen, 3, True, middle * MIB).ram()
-        clash = any(a < base + length and base < a + s for a, s in mapped for base, length in ram)
+        clash = any(a < end and start < a + s for a, s in mapped for start, end in ram)
         low, high = (low, middle - 1) if clash else (middle, high)
     return low
 
@@ -172,7 +177,7 @@ mapped_ranges = st.lists(
 def test_the_memory_limit_is_the_most_that_leaves_all_mappings_free(
     xen: Release, mapped: list[tuple[int, int]]
 ) -> None:
-    assert memory_limit(Guest(xen, 3, True, None), mapped) == brute_force(xen, mapped)
+    assert memory_limit(Guest(xen, 3, True, None), sized(mapped)) == brute_force(xen, mapped)
 
 
 @pytest.mark.parametrize(
@@ -189,4 +194,4 @@ def test_the_memory_limit_is_the_most_that_leaves_all_mappings_free(
     ],
 )
 def test_known_limits(mapped: list[tuple[int, int]], expected: int) -> None:
-    assert memory_limit(guest(), mapped) == expected
+    assert memory_limit(guest(), sized(mapped)) == expected

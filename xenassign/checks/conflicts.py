@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
+from xenassign.devicetree.spans import PAGE_SIZE, Span
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, Rule, rule
 from xenassign.host.device import HostDevice
@@ -38,15 +39,15 @@ class Holding(NamedTuple):
     """One node of the host that a domain has, and what Xen gives the domain of it.
 
     ``node``: None for pages that no node of the host states. ``root``: the path of the node whose
-    subtree it came with, which is its own if it was named itself. ``pages``: (address, size) in
-    bytes of host memory, whole pages. ``streams``: with the IOMMU that they are of.
+    subtree it came with, which is its own if it was named itself. ``pages``: bytes of host
+    memory, whole pages. ``streams``: with the IOMMU that they are of.
     """
 
     domain: str
     path: str
     node: Node | None
     root: str
-    pages: tuple[tuple[int, int], ...]
+    pages: tuple[Span, ...]
     intids: tuple[int, ...] = ()
     streams: tuple[tuple[Node, Streams], ...] = ()
 
@@ -129,23 +130,21 @@ def _both_have(one: Holding, other: Holding) -> Conflict:
 
 def _pages(holdings: Sequence[Holding]) -> Iterator[Conflict]:
     spans = sorted(
-        (address, address + size, number)
-        for number, held in enumerate(holdings)
-        for address, size in held.pages
-        if size
+        (span, number) for number, held in enumerate(holdings) for span in held.pages if span.size
     )
-    shared: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
-    reaching: list[tuple[int, int]] = []  # (end, number) of those that reach the current one
-    for start, end, number in spans:
-        reaching = [span for span in reaching if span[0] > start]
-        for its_end, its in reaching:
+    shared: dict[tuple[int, int], list[Span]] = defaultdict(list)
+    reaching: list[tuple[Span, int]] = []  # those that reach the current one
+    for span, number in spans:
+        reaching = [earlier for earlier in reaching if earlier[0].overlaps(span)]
+        for its_span, its in reaching:
             if holdings[its].domain != holdings[number].domain:
-                shared[min(its, number), max(its, number)].append((start, min(end, its_end)))
-        reaching.append((end, number))
+                shared[min(its, number), max(its, number)].append(span.common(its_span))
+        reaching.append((span, number))
     for (first, second), found in sorted(shared.items()):
         one, other = holdings[first], holdings[second]
         start, end = found[0]
-        what = f"page {start:#x}" if end - start <= 4096 else f"pages {start:#x}-{end - 1:#x}"
+        one_page = found[0].size <= PAGE_SIZE
+        what = f"page {start:#x}" if one_page else f"pages {start:#x}-{end - 1:#x}"
         more = f" and {len(found) - 1} more" if len(found) > 1 else ""
         made = _conflict(PAGES, one, other, f"{one.text} and {other.text} share {what}{more}")
         banks = [held for held in (one, other) if not held.path.startswith("/")]

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from xenassign.checks.static_memory import Translation
 from xenassign.devicetree.addresses import is_pci, ranges
+from xenassign.devicetree.spans import Span, merged
 from xenassign.devicetree.tree import Node, PropertyError
 from xenassign.findings import Finding, rule
 from xenassign.host.device import HostDevice
@@ -32,7 +33,6 @@ _ONE_TABLE = (
 )
 
 #: (address, address behind the last byte).
-_Span = tuple[int, int]
 
 
 def reach(
@@ -93,7 +93,7 @@ def _moved(
         return MOVED(message, node=device.path, prop="dma-ranges", severity="note", fix=heeded)
     fix = _ONE_TABLE if guest.direct is not None else None
     first = next(entry for entry in limits.entries if entry.moves)
-    hit = next((e for e in limits.entries if e.child <= first.parent < e.child + e.size), None)
+    hit = next((e for e in limits.entries if e.span.holds(first.parent)), None)
     where = f"{hit.parent + first.parent - hit.child:#x} of the host" if hit else "nothing"
     message = (
         f"{device.path}: {_mapping(limits)} (dma-ranges of {limits.bus.path}); the guest's driver"
@@ -113,22 +113,22 @@ def _reachable(
     if known is None and limits is None:
         return
     most = known.limit if known is not None else 1 << 64
-    spans = [(0, most)]
+    spans = [Span(0, most)]
     why: list[str] = []
     if limits is not None:
         spans = []
         for entry in limits.entries:
             at = entry.child if shield.protected else entry.parent
-            spans.append((at, at + min(entry.size, most - entry.child)))
-        ways = ", ".join(f"{e.child:#x}-{e.child + e.size:#x}" for e in limits.entries)
+            spans.append(Span.sized(at, min(entry.size, most - entry.child)))
+        ways = ", ".join(str(entry.span) for entry in limits.entries)
         why.append(f"dma-ranges of {limits.bus.path} pass {ways}")
     if known is not None:
         why.append(f"{known.driver} of Linux takes {known.bits}-bit addresses")
-    banks = [(address, address + size) for address, size in guest.ram()]
+    banks = guest.ram()
     stated = bool(banks)
-    banks = banks or [(w.base, w.end) for w in guest.windows if w.when == "ram"]
-    total = sum(end - start for start, end in banks)
-    within = sum(_common(bank, span) for bank in banks for span in _merged(spans))
+    banks = banks or tuple(w.span for w in guest.windows if w.when == "ram")
+    total = sum(bank.size for bank in banks)
+    within = sum(bank.common(span).size for bank in banks for span in merged(spans))
     if within == 0:
         message = f"{device.path} reaches none of the guest's memory: {'; '.join(why)}"
         yield NOTHING(message, node=device.path)
@@ -136,18 +136,3 @@ def _reachable(
         amount = f"{within // MIB} of {total // MIB} MiB"
         message = f"{device.path} reaches {amount} of the guest's memory: {'; '.join(why)}"
         yield PARTLY(message, node=device.path)
-
-
-def _common(one: _Span, other: _Span) -> int:
-    """How many bytes two spans have in common."""
-    return max(min(one[1], other[1]) - max(one[0], other[0]), 0)
-
-
-def _merged(spans: list[_Span]) -> list[_Span]:
-    """The same bytes, none of them twice."""
-    merged: list[_Span] = []
-    for first, end in sorted(spans):
-        start = max(first, merged[-1][1]) if merged else first
-        if start < end:
-            merged.append((start, end))
-    return merged

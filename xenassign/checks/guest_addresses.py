@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from xenassign.devicetree.spans import Span
 from xenassign.findings import Rule, rule
 from xenassign.xen.layout import Clash, Guest, clashes
 from xenassign.xen.releases import GUEST_IPA_BITS_MAX
@@ -19,33 +20,28 @@ GUEST_OVERLAP = rule("XA206", "guest-page-twice", "error", "broken")
 
 
 class HostMapping(Protocol):
-    """``size`` bytes at physical ``host``, which the guest has at ``guest``."""
+    """Physical addresses, and those of the same size at which the guest has them."""
 
     @property
-    def host(self) -> int: ...
+    def host_span(self) -> Span: ...
     @property
-    def size(self) -> int: ...
-    @property
-    def guest(self) -> int: ...
+    def guest_span(self) -> Span: ...
 
 
 def collisions(guest: Guest, mapping: HostMapping) -> list[tuple[Rule, Clash]]:
     """What a mapping collides with in the guest's address space, and the rule that it breaks."""
-    if not mapping.size:
-        return []
     return [
         (CLASH if clash.hard else OPTIONAL_WINDOW, clash)
-        for clash in clashes(guest, mapping.guest, mapping.size)
+        for clash in clashes(guest, mapping.guest_span)
     ]
 
 
 def too_high(mapping: HostMapping) -> bool:
     """Whether a mapping has an address that stage 2 cannot have on any processor."""
-    return max(mapping.guest, mapping.host) + mapping.size > 1 << GUEST_IPA_BITS_MAX
+    return max(mapping.guest_span.end, mapping.host_span.end) > 1 << GUEST_IPA_BITS_MAX
 
 
 def replaces(first: HostMapping, second: HostMapping) -> bool:
     """Whether two mappings have a guest address in common, and another host address there."""
-    start = max(first.guest, second.guest)
-    end = min(first.guest + first.size, second.guest + second.size)
-    return start < end and first.guest - first.host != second.guest - second.host
+    distances = {mapping.guest_span.start - mapping.host_span.start for mapping in (first, second)}
+    return first.guest_span.overlaps(second.guest_span) and len(distances) == 2

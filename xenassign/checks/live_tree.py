@@ -12,7 +12,6 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from xenassign.checks.scope import Scope
-from xenassign.devicetree.spans import Span
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.findings import Finding, rule, some
 from xenassign.host.device import HostDevice
@@ -99,14 +98,13 @@ def _neighbours(board: Board, scope: Scope, device: HostDevice) -> Iterator[Find
     dom0 = board.platform.dom0_tree
     others: dict[str, Node] = {}
     for block in device.blocks:
-        pages = Span(block.address, block.end).rounded()
         for lost in dom0.lost if dom0 is not None else ():
-            if lost.address is not None and pages.holds(lost.address):
+            if lost.address is not None and block.pages.holds(lost.address):
                 names = ", ".join(lost.names)
                 message = f"{device.path}: Xen took {lost.path} ({names}) out of dom0's tree, at"
                 message += f" {lost.address:#x}, in a page of the device"
                 yield PAGE_OF_LOST(message, node=device.path, prop="reg")
-        for other, node in board.neighbours.overlapping(block.address, block.size):
+        for other, node in board.neighbours.overlapping(block.span):
             if scope.leaves(node) and not node.available and other.size:
                 others[node.path] = node
     for path in others:

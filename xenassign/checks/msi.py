@@ -125,21 +125,20 @@ def mapped_frames(
 
 def _mapped(board: Board, path: str, blocks: tuple[Block, ...]) -> Iterator[Finding]:
     for block in blocks:
-        pages = Span(block.address, block.end).rounded()
-        frame = touched(board.msi_frames, pages)
+        frame = touched(board.msi_frames, block.pages)
         if frame is not None:
-            message = f"the pages {pages} of {path} hold {described(frame)}"
+            message = f"the pages {block.pages} of {path} hold {described(frame)}"
             yield FRAME_MAPPED(message, node=path, prop="reg")
 
 
 def touched(frames: tuple[Frame, ...], pages: Span) -> Frame | None:
     """The first frame of which a part lies in whole pages."""
-    return next((frame for frame in frames if pages.overlaps(Span(frame.address, frame.end))), None)
+    return next((frame for frame in frames if frame.span.overlaps(pages)), None)
 
 
 def described(frame: Frame) -> str:
     """A frame, for a message."""
-    return f"{frame.title} {frame.node.path} ({frame.address:#x})"
+    return f"{frame.title} {frame.node.path} ({frame.span.start:#x})"
 
 
 def doorbells(
@@ -149,11 +148,10 @@ def doorbells(
     if not shield.protected:
         return
     for frame in bypassed_doorbells(board.platform.msi, (use.node for use in device.iommus)):
-        size = frame.end - frame.address
-        if any(a < frame.end and frame.address < a + length for a, length in guest.ram()):
-            what = f"the doorbell of {frame.node.path} at {frame.address:#x}-{frame.end:#x}"
+        if any(bank.overlaps(frame.span) for bank in guest.ram()):
+            what = f"the doorbell of {frame.node.path} at {frame.span}"
             message = f"{device.path} reaches {what} untranslated, and the guest has RAM there"
-            most = memory_limit(guest, [(frame.address, size)])
+            most = memory_limit(guest, [frame.span])
             yield DOORBELL_IN_RAM(message, node=device.path, fix=_less(guest, most))
 
 

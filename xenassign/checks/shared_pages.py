@@ -9,8 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from xenassign.checks.scope import Scope
-from xenassign.devicetree.addresses import Block, pages
-from xenassign.devicetree.spans import PAGE_SIZE
+from xenassign.devicetree.addresses import Block
 from xenassign.devicetree.tree import Node
 from xenassign.findings import rule
 from xenassign.host.neighbours import Neighbours
@@ -39,14 +38,13 @@ def shared_pages(
     ``own``: the nodes whose pages the domain has without the node, as regions.
     """
     for block in blocks:
-        start, size = pages(block)
-        for other, node in neighbours.overlapping(start, size) if block.size else ():
-            same = other.address < block.end and block.address < other.end
+        for other, node in neighbours.overlapping(block.pages) if block.size else ():
+            same = other.span.overlaps(block.span)
             if not scope.leaves(node) or node in own or not other.size:
                 continue
             if same and not node.available:
                 continue  # a disabled node at the same registers describes them in another way
-            page = max(start, other.address & ~(PAGE_SIZE - 1))
+            page = max(block.pages.start, other.pages.start)
             text = "the same registers" if same else f"page {page:#x}"
             yield SharedPage(node, page, text if node.available else f"{text}, disabled")
 

@@ -11,11 +11,12 @@ All addresses and sizes are bytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from xenassign.devicetree.addresses import Block, RangesEntry, is_pci, ranges, registers
 from xenassign.devicetree.cells import xen_bus_cells
+from xenassign.devicetree.spans import Span, covered
 from xenassign.devicetree.tree import Node, PropertyError, Tree
 from xenassign.findings import Finding, Rule, rule
 from xenassign.host.device import HostDevice, is_simple_bus, read_device
@@ -92,7 +93,7 @@ def judge(platform: Platform | None, asked: Asked) -> Iterator[Finding]:
     if platform is None:
         return
     for base, size in asked.banks:
-        yield from _bank(platform, asked, base, base + size)
+        yield from _bank(platform, asked, Span.sized(base, size))
     if asked.direct_map:
         yield from _direct(platform, asked)
 
@@ -101,45 +102,43 @@ def _at(asked: Asked, broken: Rule, message: str, prop: str | None = None) -> Fi
     return broken(message, node=asked.node, prop=prop or asked.prop)
 
 
-def _text(base: int, end: int) -> str:
-    return f"static memory {base:#x}-{end:#x}"
+def _text(bank: Span) -> str:
+    return f"static memory {bank}"
 
 
 def _alone(asked: Asked) -> Iterator[Finding]:
     """What needs no host."""
-    spans = [(base, base + size) for base, size in asked.banks]
-    for number, (base, end) in enumerate(spans):
-        for other, behind in spans[:number]:
-            if base < behind and other < end:
-                message = f"{_text(base, end)} overlaps that of {other:#x}-{behind:#x}"
-                yield _at(asked, TWICE, message)
-        if base % (2 * MIB) or end % (2 * MIB):
-            yield _at(asked, UNALIGNED, f"{_text(base, end)} is not of whole 2 MiB")
+    banks = [Span.sized(*bank) for bank in asked.banks]
+    for number, bank in enumerate(banks):
+        for other in banks[:number]:
+            if bank.overlaps(other):
+                yield _at(asked, TWICE, f"{_text(bank)} overlaps that of {other}")
+        if not bank.is_aligned(2 * MIB):
+            yield _at(asked, UNALIGNED, f"{_text(bank)} is not of whole 2 MiB")
 
 
-def _bank(platform: Platform, asked: Asked, base: int, end: int) -> Iterator[Finding]:
+def _bank(platform: Platform, asked: Asked, bank: Span) -> Iterator[Finding]:
     """One bank against the host's memory, what it reserves, and its devices."""
-    where = _text(base, end)
-    if platform.memory and uncovered(platform.memory, base, end):
+    where = _text(bank)
+    if platform.memory and not covered(bank, (block.span for block in platform.memory)):
         made = NOT_THERE if asked.live else NOT_STATED
-        stated = ", ".join(f"{b.address:#x}-{b.end:#x}" for b in platform.memory if b.size)
+        stated = ", ".join(str(block.span) for block in platform.memory if block.size)
         message = f"{where} is not within the memory of the host's tree ({stated or 'none'})"
         yield _at(asked, made, message)
     scans = _scan_refuses(platform, asked.release)
     for node, block in platform.reserved:
-        if base < block.end and block.address < end:
+        if bank.overlaps(block.span):
             made = SCAN_REFUSES if scans and node.available else RESERVED
-            text = f"{where} covers {node.path} ({block.address:#x}-{block.end:#x})"
+            text = f"{where} covers {node.path} ({block.span})"
             yield _at(asked, made, text)
-    for start, size in platform.tree.reservations:
-        if base < start + size and start < end:
-            within = start <= base and end <= start + size
-            seen = asked.release.boot_scan_failure_is_panic and not within
-            text = f"{where} covers the memory reservation {start:#x}-{start + size:#x}"
+    for reserved in (Span.sized(*entry) for entry in platform.tree.reservations):
+        if bank.overlaps(reserved):
+            seen = asked.release.boot_scan_failure_is_panic and not reserved.covers(bank)
+            text = f"{where} covers the memory reservation {reserved}"
             yield _at(asked, SCAN_REFUSES if seen else RESERVED, text)
     for node, block in _devices(platform):
-        if base < block.end and block.address < end:
-            text = f"{where} covers registers of {node.path} ({block.address:#x}-{block.end:#x})"
+        if bank.overlaps(block.span):
+            text = f"{where} covers registers of {node.path} ({block.span})"
             yield _at(asked, DEVICES, text)
 
 
@@ -155,14 +154,6 @@ def _scan_refuses(platform: Platform, release: Release) -> bool:
     names = ("chosen", "reserved-memory")
     chosen, reserved = (order.index(n) if n in order else len(order) for n in names)
     return reserved < chosen
-
-
-def uncovered(blocks: Sequence[Block], base: int, end: int) -> bool:
-    """Whether a part of a range is in none of the blocks."""
-    for block in sorted(blocks, key=lambda one: one.address):
-        if block.address <= base < block.end:
-            base = block.end
-    return base < end
 
 
 def _devices(platform: Platform) -> Iterator[tuple[Node, Block]]:

@@ -18,7 +18,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from xenassign.devicetree.cells import bus_cells, entries, number
-from xenassign.devicetree.spans import PAGE_SIZE
+from xenassign.devicetree.spans import Span
 from xenassign.devicetree.tree import Node, PropertyError
 
 
@@ -41,6 +41,11 @@ class RangesEntry(NamedTuple):
     flags: int = 0
 
     @property
+    def span(self) -> Span:
+        """The addresses on the side of the children."""
+        return Span.sized(self.child, self.size)
+
+    @property
     def moves(self) -> bool:
         """Whether an address is another on the other side."""
         return self.child != self.parent
@@ -56,15 +61,18 @@ class Block:
 
     @property
     def end(self) -> int:
-        """The address behind the last byte."""
+        """The address after the last byte."""
         return self.address + self.size
 
+    @property
+    def span(self) -> Span:
+        """Its bytes."""
+        return Span(self.address, self.end)
 
-def pages(block: Block) -> tuple[int, int]:
-    """(address, size) of a block rounded out to whole pages."""
-    start = block.address & ~(PAGE_SIZE - 1)
-    end = (block.end + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1)
-    return start, end - start
+    @property
+    def pages(self) -> Span:
+        """Its bytes rounded out to whole pages, which is what Xen can map."""
+        return self.span.rounded()
 
 
 class Registers(NamedTuple):
@@ -155,15 +163,13 @@ def translate(bus: Node, address: int, size: int) -> int:
             raise PropertyError(f"{address:#x} ends at {bus.path}, which has no ranges")
         if table:
             for entry in table:
-                if entry.child <= address < entry.child + entry.size:
+                if entry.span.holds(address):
                     break
             else:
                 raise PropertyError(f"{address:#x} is in no entry of the ranges of {bus.path}")
-            if address + size > entry.child + entry.size:
-                end = address + size
-                raise PropertyError(
-                    f"{address:#x}-{end:#x} leaves its entry in ranges of {bus.path}"
-                )
+            span = Span.sized(address, size)
+            if not entry.span.covers(span):
+                raise PropertyError(f"{span} leaves its entry in ranges of {bus.path}")
             address += entry.parent - entry.child
         bus = bus.parent
     return address

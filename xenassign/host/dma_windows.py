@@ -91,7 +91,7 @@ def _seen(entry: RangesEntry, bus: Node) -> RangesEntry | None:
         except PropertyError:
             return None
         if table:
-            held = next((e for e in table if e.child <= address < e.child + e.size), None)
+            held = next((e for e in table if e.span.holds(address)), None)
             if held is None:
                 return None
             address += held.parent - held.child

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from xenassign.devicetree.addresses import registers
+from xenassign.devicetree.spans import Span
 from xenassign.devicetree.tree import Node
 from xenassign.tables import Table, table_path
 
@@ -48,7 +49,7 @@ class MsiController(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """What may be written to: from ``address`` up to ``end``.
+    """What may be written to, in bytes.
 
     ``kind`` and ``title``: those of the table, of the controller or of its window.
     """
@@ -56,8 +57,7 @@ class Frame(NamedTuple):
     node: Node
     kind: str
     title: str
-    address: int
-    end: int
+    span: Span
 
 
 def read_msi_frames(path: Path) -> dict[str, FrameKind]:
@@ -100,12 +100,11 @@ def _frames(msi: MsiController) -> Iterator[Frame]:
         return
     for block in registers(msi.node).blocks:
         if block.size:
-            yield Frame(msi.node, msi.kind, msi.title, block.address, block.end)
+            yield Frame(msi.node, msi.kind, msi.title, block.span)
     for name, known in _kinds().items():
         window = msi.node.get(name) if known.verb == "window" else None
         if window is not None and len(window.value) == 8:
-            address, size = window.cells()
-            yield Frame(msi.node, known.kind, known.title, address, address + size)
+            yield Frame(msi.node, known.kind, known.title, Span.sized(*window.cells()))
 
 
 def bypassed_doorbells(
@@ -123,8 +122,8 @@ def bypassed_doorbells(
         return ()
     found = (frame for frame in frames(controllers) if frame.kind == "its")
     spaces = (
-        frame._replace(address=frame.address + _SIZE_64K, end=frame.address + 2 * _SIZE_64K)
+        frame._replace(span=Span.sized(frame.span.start + _SIZE_64K, _SIZE_64K))
         for frame in found
-        if frame.node.available and frame.end - frame.address >= 2 * _SIZE_64K
+        if frame.node.available and frame.span.size >= 2 * _SIZE_64K
     )
     return tuple(spaces)

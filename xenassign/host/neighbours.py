@@ -11,6 +11,7 @@ from typing import NamedTuple
 from xenassign.devicetree.addresses import Block, registers
 from xenassign.devicetree.interrupts import interrupts
 from xenassign.devicetree.references import INTERRUPT_TREE, Reference, references
+from xenassign.devicetree.spans import Span
 from xenassign.devicetree.tree import Node
 from xenassign.host.device import HostDevice, is_simple_bus
 from xenassign.host.gic import GicInterrupt, decode
@@ -128,14 +129,14 @@ class Neighbours(NamedTuple):
     consumers: dict[Node, list[tuple[str, Node]]]
     streams: dict[Node, Masters]
 
-    def overlapping(self, address: int, size: int) -> Iterator[tuple[Block, Node]]:
-        """The blocks that touch a range of processor-physical bytes."""
-        last = bisect_left(self.starts, address + size)
+    def overlapping(self, span: Span) -> Iterator[tuple[Block, Node]]:
+        """The blocks that have a part of a span of processor-physical bytes."""
+        last = bisect_left(self.starts, span.end)
         first = last
-        while first and self.reach[first - 1] > address:
+        while first and self.reach[first - 1] > span.start:
             first -= 1
         for block, node in (*self.huge, *self.blocks[first:last]):
-            if block.address < address + size and address < block.end:
+            if block.span.overlaps(span):
                 yield block, node
 
 

@@ -13,7 +13,7 @@ from itertools import accumulate
 
 from xenassign.devicetree.cells import number, split
 from xenassign.devicetree.places import Place
-from xenassign.devicetree.spans import PAGE_SIZE
+from xenassign.devicetree.spans import PAGE_SIZE, Span
 from xenassign.findings import Finding
 from xenassign.formats.xlcfg_edit import Edit, apply
 from xenassign.linting.documents import Document, TreeFile
@@ -70,7 +70,7 @@ def _rounded(finding: Finding, document: TreeFile) -> Iterator[tuple[Place, str]
     inside = host % PAGE_SIZE
     if guest % PAGE_SIZE != inside:
         return  # two things could be meant
-    whole = -(-(inside + length) // PAGE_SIZE) * PAGE_SIZE
+    whole = Span.sized(host, length).rounded().size
     if whole >= 1 << 32 * size:
         return  # the cells cannot hold it
     rounded = (

@@ -1,6 +1,6 @@
 """The guest's address space of a plan, row by row: what xenassign plan shows.
 
-Addresses and sizes are bytes; ``end`` is the address behind the last byte. Rows come by address.
+Addresses and sizes are bytes. Rows come by address.
 Where two overlap, the plan has a finding that says so.
 """
 
@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from xenassign.devicetree.spans import Span, gaps
 from xenassign.planning.plan import DomainPlan, PlacedBlock, PlannedDevice, PlannedRegion
 from xenassign.xen.layout import OPTIONAL, Guest
 
@@ -38,55 +39,48 @@ class Row(NamedTuple):
     this one does not use), ``block`` (mapped) or ``hole``.
     """
 
-    base: int
-    end: int
+    span: Span
     kind: str
     name: str
     block: RowSource | None = None
-
-    @property
-    def size(self) -> int:
-        """In bytes."""
-        return self.end - self.base
 
 
 def rows(plan: DomainPlan) -> tuple[Row, ...]:
     """The whole address space up to the last thing in it."""
     there = [*_ram(plan.guest), *_windows(plan.guest), *_blocks(plan)]
-    return tuple(sorted([*there, *_holes(there)], key=lambda row: (row.base, -row.end, row.name)))
+    return tuple(
+        sorted([*there, *_holes(there)], key=lambda row: (row.span.start, -row.span.end, row.name))
+    )
 
 
 def _ram(guest: Guest) -> Iterator[Row]:
     """The banks in use, and what is left of the windows for RAM."""
     banks = guest.ram()
-    for number, (base, size) in enumerate(banks):
-        yield Row(base, base + size, "ram", f"RAM bank {number}")
+    for number, bank in enumerate(banks):
+        yield Row(bank, "ram", f"RAM bank {number}")
     offered = "" if guest.release.extended_regions_exclude_mappings else ", extended regions"
     for window in guest.windows:
         if window.when == "ram":
-            used = [base + size for base, size in banks if window.overlaps(base, size)]
-            start = max([window.base, *used])
             state = "unused" if guest.memory else "size not given"
-            if start < window.end:
-                yield Row(start, window.end, "optional", f"{window.name}, {state}{offered}")
+            for unused in gaps(window.span, banks):
+                yield Row(unused, "optional", f"{window.name}, {state}{offered}")
 
 
 def _windows(guest: Guest) -> Iterator[Row]:
     for window in guest.windows:
         if guest.used(window):
-            yield Row(window.base, window.end, "window", window.name)
+            yield Row(window.span, "window", window.name)
         elif window.when in OPTIONAL:
-            yield Row(window.base, window.end, "optional", window.name)
+            yield Row(window.span, "optional", window.name)
 
 
 def _blocks(plan: DomainPlan) -> Iterator[Row]:
     for owner in plan.owners:
         for placed in owner.placed:
-            start, guest, size = placed.mapping
-            name = _name(owner, placed)
+            name, mapping = _name(owner, placed), placed.mapping
             window, index = placed.window, placed.block.index
-            source = RowSource(start, owner.path, index, window, name, placed.how)
-            yield Row(guest, guest + size, "block", owner.path, source)
+            source = RowSource(mapping.host, owner.path, index, window, name, placed.how)
+            yield Row(mapping.guest_span, "block", owner.path, source)
 
 
 def _name(owner: PlannedDevice | PlannedRegion, placed: PlacedBlock) -> str | None:
@@ -98,8 +92,6 @@ def _name(owner: PlannedDevice | PlannedRegion, placed: PlacedBlock) -> str | No
 
 
 def _holes(there: Iterable[Row]) -> Iterator[Row]:
-    at = 0
-    for row in sorted(there, key=lambda row: row.base):
-        if row.base > at:
-            yield Row(at, row.base, "hole", "free")
-        at = max(at, row.end)
+    spans = [row.span for row in there]
+    for hole in gaps(Span(0, max((span.end for span in spans), default=0)), spans):
+        yield Row(hole, "hole", "free")

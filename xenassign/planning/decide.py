@@ -266,7 +266,7 @@ def _check_iomem(base: XlConfig, plan: DomainPlan) -> None:
         for atom, entry in entries:
             if entry is None or entry.gfn - entry.mfn == planned.gfn - planned.mfn:
                 continue
-            if entry.meets(planned):
+            if entry.host.overlaps(planned.host):
                 line = (
                     f"{base.file}:{atom.line}:{atom.column}: iomem has host page"
                     f" {planned.mfn:#x} at another guest page than the plan's {planned.gfn:#x};"

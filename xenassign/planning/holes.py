@@ -19,8 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from xenassign.devicetree.spans import PAGE_SIZE
-from xenassign.request.request import Window
+from xenassign.devicetree.spans import PAGE_SIZE, Span
 from xenassign.xen.layout import Guest, holes, room
 from xenassign.xen.releases import GUEST_IPA_BITS_MAX
 
@@ -32,10 +31,14 @@ HUGE = 1 << 30
 class Wish(NamedTuple):
     """Host pages that ``auto`` is to place. ``within``: only there. ``pin``: there if possible."""
 
-    host: int
-    size: int
-    within: Window | None = None
+    host: Span
+    within: Span | None = None
     pin: int | None = None
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        return self.host.size
 
 
 class GuestPlace(NamedTuple):
@@ -48,9 +51,8 @@ class GuestPlace(NamedTuple):
 class _UsedPages(NamedTuple):
     """Guest pages that are in use. ``host`` None: they are only to be left free."""
 
-    host: int | None
-    guest: int
-    size: int
+    host: Span | None
+    guest: Span
 
 
 def natural(size: int) -> int:
@@ -80,39 +82,36 @@ def aligned(align: str, host: int, size: int, address: int) -> bool:
 class Space:
     """The guest's address space while it fills."""
 
-    def __init__(self, guest: Guest, align: str, avoid: Sequence[tuple[int, int]] = ()) -> None:
+    def __init__(self, guest: Guest, align: str, avoid: Sequence[Span] = ()) -> None:
         self._guest = guest
         self._align = align
         self._grain = GRANULE if align == "64k" else PAGE_SIZE
-        self._taken = [_UsedPages(None, address, size) for address, size in avoid]
+        self._taken = [_UsedPages(None, span) for span in avoid]
 
-    def take(self, host: int, size: int, address: int) -> None:
+    def take(self, host: Span, address: int) -> None:
         """Notes that host pages are mapped at a guest address."""
-        self._taken.append(_UsedPages(host, address, size))
+        self._taken.append(_UsedPages(host, host.moved(address)))
 
     def allowed(self, wish: Wish, address: int, *, optional: bool = False) -> bool:
         """Whether pages can go to an address. ``optional``: into a window that only some have."""
-        host, size, within = wish.host, wish.size, wish.within
-        start, end = self._footprint(address, size)
-        inside = within is None or within.base <= address <= within.end - size
+        pages = wish.host.moved(address)
+        footprint = pages.rounded(self._grain)
         return (
-            inside
+            (wish.within is None or wish.within.covers(pages))
             and not address % PAGE_SIZE
-            and max(end, host + size) <= 1 << GUEST_IPA_BITS_MAX
-            and aligned(self._align, host, size, address)
-            and room(self._guest, start, end, optional=optional) == ((start, end),)
+            and max(footprint.end, wish.host.end) <= 1 << GUEST_IPA_BITS_MAX
+            and aligned(self._align, wish.host.start, wish.size, address)
+            and room(self._guest, footprint, optional=optional) == (footprint,)
             and self._in_the_way(wish, address) is None
         )
 
     def same_pages(self, wish: Wish) -> Iterator[int]:
         """Where mappings that hold all of the pages have them already; the same pages stay so."""
-        for host, guest, size in self._taken:
-            if host is not None and host <= wish.host and wish.host + wish.size <= host + size:
-                address = guest + wish.host - host
-                if wish.within is None or (
-                    wish.within.base <= address <= wish.within.end - wish.size
-                ):
-                    yield address
+        for host, guest in self._taken:
+            if host is not None and host.covers(wish.host):
+                pages = wish.host.moved(guest.start + wish.host.start - host.start)
+                if wish.within is None or wish.within.covers(pages):
+                    yield pages.start
 
     def find(self, wish: Wish) -> int | None:
         """The best allowed place, or None."""
@@ -122,26 +121,25 @@ class Space:
                 return address
         return None
 
-    def _ranges(self, within: Window | None) -> Iterator[Sequence[tuple[int, int]]]:
-        """(address, end) of what may be used, best first."""
+    def _ranges(self, within: Span | None) -> Iterator[Sequence[Span]]:
+        """What may be used, best first."""
         if within is None:
             yield [
                 part
-                for base, end in holes(self._guest)
-                for part in room(self._guest, base, end, optional=False)
+                for hole in holes(self._guest)
+                for part in room(self._guest, hole, optional=False)
             ]
             return
-        end = min(within.end, 1 << GUEST_IPA_BITS_MAX)
-        base = max(within.base, PAGE_SIZE)
-        yield room(self._guest, base, end, optional=False)
-        yield room(self._guest, base, end, optional=True)
+        usable = within.common(Span(PAGE_SIZE, 1 << GUEST_IPA_BITS_MAX))
+        yield room(self._guest, usable, optional=False)
+        yield room(self._guest, usable, optional=True)
 
-    def _search(self, wish: Wish, ranges: Sequence[tuple[int, int]]) -> int | None:
+    def _search(self, wish: Wish, ranges: Sequence[Span]) -> int | None:
         """The first free place, by how many low bits of the host's address it keeps."""
         unit = {"natural": natural(wish.size), "64k": GRANULE}.get(self._align, PAGE_SIZE)
         least = congruence(wish.size) if self._align == "2m" else unit
-        key = wish.host - wish.host % unit
-        length = -(-wish.size // self._grain) * self._grain
+        key = wish.host.start - wish.host.start % unit
+        length = Span(0, wish.size).rounded(self._grain).size
         for bits in range(GUEST_IPA_BITS_MAX - 1, least.bit_length() - 2, -1):
             step = 1 << bits
             for start, end in ranges:
@@ -158,22 +156,17 @@ class Space:
 
         Pages that are mapped twice, with the same distance of host and guest, are not in the way.
         """
-        start, end = self._footprint(address, wish.size)
+        pages = wish.host.moved(address)
         last: int | None = None
-        for host, guest, size in self._taken:
-            first, behind = self._footprint(guest, size)
-            if not (first < end and start < behind):
+        for host, guest in self._taken:
+            footprint = guest.rounded(self._grain)  # what they occupy for a guest with its granule
+            if not footprint.overlaps(pages.rounded(self._grain)):
                 continue
-            overlap = guest < address + wish.size and address < guest + size
-            if host is not None and overlap and guest - host == address - wish.host:
+            same = host is not None and guest.start - host.start == address - wish.host.start
+            if same and guest.overlaps(pages):
                 continue
-            last = max(last or 0, behind)
+            last = max(last or 0, footprint.end)
         return last
-
-    def _footprint(self, address: int, size: int) -> tuple[int, int]:
-        """(address, end) of what pages occupy for a guest with its granule."""
-        end = -(-(address + size) // self._grain) * self._grain
-        return address - address % self._grain, end
 
 
 def settle(space: Space, wishes: Sequence[Wish]) -> list[GuestPlace | None]:
@@ -183,11 +176,11 @@ def settle(space: Space, wishes: Sequence[Wish]) -> list[GuestPlace | None]:
     those of another wish go with them.
     """
     found: dict[int, GuestPlace] = {}
-    order = sorted(range(len(wishes)), key=lambda n: (-wishes[n].size, wishes[n].host, n))
+    order = sorted(range(len(wishes)), key=lambda n: (-wishes[n].size, wishes[n].host.start, n))
 
     def put(number: int, address: int, *, pinned: bool = False) -> None:
         found[number] = GuestPlace(address, pinned)
-        space.take(wishes[number].host, wishes[number].size, address)
+        space.take(wishes[number].host, address)
 
     for number in order:
         wish = wishes[number]
@@ -200,13 +193,13 @@ def settle(space: Space, wishes: Sequence[Wish]) -> list[GuestPlace | None]:
         there = next(space.same_pages(wish), None)
         if there is not None:
             put(number, there)
-        elif space.allowed(wish, wish.host):
-            put(number, wish.host)
+        elif space.allowed(wish, wish.host.start):
+            put(number, wish.host.start)
     for number in (*(n for n in first if n not in found), *inner):
         wish = wishes[number]
         address = next(space.same_pages(wish), None)
-        if address is None and space.allowed(wish, wish.host):
-            address = wish.host
+        if address is None and space.allowed(wish, wish.host.start):
+            address = wish.host.start
         if address is None:
             address = space.find(wish)
         if address is not None:
@@ -219,9 +212,6 @@ def _by_containment(order: list[int], wishes: Sequence[Wish]) -> tuple[list[int]
     first: list[int] = []
     inner: list[int] = []
     for number in order:
-        host, size = wishes[number][:2]
-        held = any(
-            wishes[n].host <= host and host + size <= wishes[n].host + wishes[n].size for n in first
-        )
+        held = any(wishes[n].host.covers(wishes[number].host) for n in first)
         (inner if held else first).append(number)
     return first, inner

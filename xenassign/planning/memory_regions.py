@@ -23,8 +23,7 @@ from typing import NamedTuple
 
 from xenassign.checks.regions import Region
 from xenassign.checks.scope import Scope
-from xenassign.devicetree.addresses import pages, registers
-from xenassign.devicetree.spans import PAGE_SIZE
+from xenassign.devicetree.addresses import registers
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule, some
@@ -143,19 +142,17 @@ def _others(board: Board, inside: Scope, named: list[Node], region: Node) -> lis
     mine = set(named)
     found = [n.path for n in board.region_users.get(region, ()) if inside.leaves(n)]
     for block in registers(region).blocks:
-        start, size = pages(block)
         found += [
             node.path
             for node, other in board.platform.reserved
-            if node not in mine and other.address < start + size and start < other.end
+            if node not in mine and other.span.overlaps(block.pages)
         ]
     return list(dict.fromkeys(found))
 
 
 def _dom0_has(board: Board, region: Node) -> bool:
     """Whether dom0 may give the region's pages: where another node has them as its registers."""
-    spans = [pages(block) for block in registers(region).blocks]
-    return all(board.dom0.has_pages(start // PAGE_SIZE, size // PAGE_SIZE) for start, size in spans)
+    return all(board.dom0.has_pages(block.span.in_pages) for block in registers(region).blocks)
 
 
 def _refusal(one: _Named, wish: str | None, others: list[str], xl: bool) -> Finding | None:

@@ -20,8 +20,8 @@ from xenassign.checks.shared_pages import (
     shared_pages,
     sharing_message,
 )
-from xenassign.devicetree.addresses import Block, pages
-from xenassign.devicetree.spans import PAGE_SIZE
+from xenassign.devicetree.addresses import Block
+from xenassign.devicetree.spans import PAGE_SIZE, Span
 from xenassign.devicetree.tree import Node
 from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule
@@ -29,7 +29,7 @@ from xenassign.host.neighbours import Neighbours
 from xenassign.planning.holes import GRANULE, Space, Wish, aligned, settle
 from xenassign.planning.plan import Mapping, PlacedBlock
 from xenassign.request.origin import mistake
-from xenassign.request.request import Accepted, MapOption, Request, Window
+from xenassign.request.request import Accepted, MapOption, Request
 from xenassign.xen.layout import Guest, memory_limit
 
 NO_HOLE = rule("XA207", "no-hole", "error", "broken")
@@ -109,7 +109,7 @@ class _Wanted(NamedTuple):
     device: Claimant
     block: Block
     pci: bool
-    target: int | str | Window
+    target: int | str | Span
 
     @property
     def name(self) -> str:
@@ -127,20 +127,21 @@ def _settle(request: Request, space: Space, wanted: Sequence[_Wanted]) -> list[P
 
     def put(index: int, address: int, how: str) -> None:
         block, pci = wanted[index].block, wanted[index].pci
-        start, size = pages(block)
-        settled[index] = PlacedBlock(block, Mapping(start, address, size), pci, how)
+        pages = block.pages
+        mapping = Mapping(pages.start, address, pages.size)
+        settled[index] = PlacedBlock(block, mapping, pci, how)
 
     for index, one in enumerate(wanted):
-        start, size = pages(one.block)
-        if one.target == "auto" or isinstance(one.target, Window):
-            within = one.target if isinstance(one.target, Window) else None
+        pages = one.block.pages
+        if one.target == "auto" or isinstance(one.target, Span):
+            within = one.target if isinstance(one.target, Span) else None
             pin = pins.get((one.device.path, one.block.index, one.pci))
             free.append(index)
-            wishes.append(Wish(start, size, within, pin))
+            wishes.append(Wish(pages, within, pin))
             continue
-        address = one.target if isinstance(one.target, int) else start
+        address = one.target if isinstance(one.target, int) else pages.start
         put(index, address, "fixed" if isinstance(one.target, int) else "identity")
-        space.take(start, size, address)
+        space.take(pages, address)
     for index, place in zip(free, settle(space, wishes), strict=True):
         if place is not None:
             how = "auto" if wanted[index].target == "auto" else "window"
@@ -150,11 +151,10 @@ def _settle(request: Request, space: Space, wanted: Sequence[_Wanted]) -> list[P
 
 def _nowhere(request: Request, one: _Wanted) -> Finding:
     """That a block got no place."""
-    size = pages(one.block)[1]
+    size = one.block.pages.size
     how = "" if request.align == "page" else f" with --align {request.align}"
-    if isinstance(one.target, Window):
-        where = f"{one.target.base:#x}-{one.target.end:#x}"
-        message = f"{one.name} of {size:#x} bytes has no place in {where}{how}"
+    if isinstance(one.target, Span):
+        message = f"{one.name} of {size:#x} bytes has no place in {one.target}{how}"
         return NO_PLACE(message, node=one.device.path, prop="reg")
     message = f"{one.name} of {size:#x} bytes fits no hole{how}"
     return NO_HOLE(message, node=one.device.path, prop="reg")
@@ -182,11 +182,8 @@ def _misaligned(request: Request, result: Placement) -> Iterator[Finding]:
 
 def _granule(one: PlacedBlock, other: PlacedBlock) -> bool:
     """Whether two blocks of different pages lie in one granule of the guest."""
-    mine, theirs = (
-        (at.guest // GRANULE, -(-(at.guest + at.size) // GRANULE))
-        for at in (one.mapping, other.mapping)
-    )
-    return one.mapping != other.mapping and mine[0] < theirs[1] and theirs[0] < mine[1]
+    mine, theirs = (at.mapping.guest_span.rounded(GRANULE) for at in (one, other))
+    return one.mapping != other.mapping and mine.overlaps(theirs)
 
 
 def _blocks(device: Claimant, result: Placement) -> Iterator[tuple[Block, bool]]:
@@ -221,9 +218,8 @@ def _target(
     block: Block,
     first: Block,
     window: bool,
-) -> int | str | Window:
+) -> int | str | Span:
     """The guest page of a block, or how to choose it. First match wins; raises UsageError."""
-    start, _ = pages(block)
     everywhere = [option for option in request.maps if option.node is None]
     for option in (*chosen, *everywhere):
         if option.block is not None and (window or option.block != block.index):
@@ -240,7 +236,7 @@ def _target(
             why += f", or one plus {offset:#x}" if offset else ""
             raise UsageError(mistake("--map", name, why, at))
         page = option.target - option.target % PAGE_SIZE
-        moved = page + start - pages(base)[0]
+        moved = page + block.pages.start - base.pages.start
         if moved < 0:
             why = f"block {block.index} would land below address 0"
             fix = f"give each block its place with --map {name}#INDEX=ADDRESS"
@@ -289,8 +285,8 @@ def _around(neighbours: Neighbours, region: Region) -> frozenset[Node]:
     """
     found = set(region.node.ancestors())
     for block in region.blocks:
-        for other, node in neighbours.overlapping(block.address, block.size):
-            holds = other.address <= block.address and block.end <= other.end
+        for other, node in neighbours.overlapping(block.span):
+            holds = other.span.covers(block.span)
             reserved = node.parent is not None and node.parent.name == "reserved-memory"
             if holds and reserved and node.has("no-map") and node not in neighbours.consumers:
                 found.add(node)
@@ -306,20 +302,16 @@ def _collisions(guest: Guest, request: Request, result: Placement) -> None:
             if one.mapping not in seen:
                 seen[one.mapping] = path
     for mapping in seen:
-        space.take(mapping.host, mapping.size, mapping.guest)
-    result.memory_max = memory_limit(guest, [(m.guest, m.size) for m in seen])
+        space.take(mapping.host_span, mapping.guest)
+    result.memory_max = memory_limit(guest, [mapping.guest_span for mapping in seen])
     for mapping, path in seen.items():
-        end = mapping.guest + mapping.size
         if too_high(mapping):
             message = f"{path}: {mapping.host:#x} at guest {mapping.guest:#x} is beyond 48 bits"
             result.findings.append(TOO_HIGH(message, node=path, prop="reg"))
             continue
         for broken, clash in collisions(guest, mapping):
             verb = "collides with" if clash.hard else "lies in"
-            text = (
-                f"{path}: guest {mapping.guest:#x}-{end:#x} {verb} {clash.name}"
-                f" ({clash.base:#x}-{clash.end:#x})"
-            )
+            text = f"{path}: guest {mapping.guest_span} {verb} {clash.name} ({clash.span})"
             fix = _advice(guest, space, mapping, path, result) if clash.hard else None
             result.findings.append(broken(text, node=path, prop="reg", fix=fix))
     result.findings += _overlaps(seen)
@@ -327,14 +319,14 @@ def _collisions(guest: Guest, request: Request, result: Placement) -> None:
 
 def _advice(guest: Guest, space: Space, mapping: Mapping, path: str, result: Placement) -> str:
     """What fits instead: a place that no earlier advice names, or less memory."""
-    hole = space.find(Wish(mapping.host, mapping.size))
+    hole = space.find(Wish(mapping.host_span))
     ways = []
     if hole is not None and len(result.placed[path]) == 1:
-        space.take(mapping.host, mapping.size, hole)
+        space.take(mapping.host_span, hole)
         ways.append(f"--map {path}={hole:#x} fits")
     elif hole is not None:
         ways.append(f"--map {path}=auto finds places")
-    in_ram = any(a <= mapping.guest < a + s for a, s in guest.ram())
+    in_ram = any(bank.holds(mapping.guest) for bank in guest.ram())
     if in_ram and result.memory_max:
         ways.append(f"or --memory {result.memory_max} at most")
     return " ".join(ways) or "move it with --map"
@@ -345,7 +337,7 @@ def _overlaps(seen: dict[Mapping, str]) -> Iterator[Finding]:
     ordered = sorted(seen, key=lambda m: (m.guest, m.size, m.host))
     for index, one in enumerate(ordered):
         for other in ordered[index + 1 :]:
-            if other.guest >= one.guest + one.size:
+            if not other.guest_span.overlaps(one.guest_span):
                 break
             if replaces(one, other):
                 text = f"{seen[one]} and {seen[other]} are both mapped at guest {other.guest:#x}"

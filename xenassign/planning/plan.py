@@ -9,7 +9,7 @@ from xenassign.checks.scope import Scope
 from xenassign.devicetree.addresses import Block
 from xenassign.devicetree.cells import DEFAULT_CELLS
 from xenassign.devicetree.draft import DraftNode
-from xenassign.devicetree.spans import PAGE_SIZE
+from xenassign.devicetree.spans import PAGE_SIZE, Span
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding
 from xenassign.host.device import HostDevice
@@ -29,6 +29,16 @@ class Mapping(NamedTuple):
     size: int
 
     @property
+    def host_span(self) -> Span:
+        """Its bytes in the host."""
+        return Span.sized(self.host, self.size)
+
+    @property
+    def guest_span(self) -> Span:
+        """Its bytes in the guest."""
+        return Span.sized(self.guest, self.size)
+
+    @property
     def pages(self) -> int:
         """Number of pages of 4096 bytes."""
         return self.size // PAGE_SIZE
@@ -41,7 +51,7 @@ class Mapping(NamedTuple):
     def covers(self, other: Mapping) -> bool:
         """Whether it maps all that the other maps, to the same place."""
         same = self.guest - self.host == other.guest - other.host
-        return same and self.host <= other.host and other.host + other.size <= self.host + self.size
+        return same and self.host_span.covers(other.host_span)
 
 
 class PlacedBlock(NamedTuple):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping as Table
 from collections.abc import Sequence
 
+from xenassign.devicetree.spans import Span
 from xenassign.planning.holes import Space, Wish, settle
 from xenassign.planning.plan import Mapping, MemoryLimit
 from xenassign.request.request import Request
@@ -28,11 +29,11 @@ def explain_limit(
             (max(mapping.guest, bank.base), path)
             for path, mappings in owners.items()
             for mapping in mappings
-            if bank.overlaps(mapping.guest, mapping.size)
+            if bank.span.overlaps(mapping.guest_span)
         ]
         if inside:
             address, by = min(inside, key=lambda one: one[0])
-            every = [(m.guest, m.size) for mappings in owners.values() for m in mappings]
+            every = [m.guest_span for mappings in owners.values() for m in mappings]
             mib = memory_limit(guest, every)
             moved = _moved(guest, request, owners, {by}, mib)
             alone = len(owners) == 1
@@ -52,16 +53,16 @@ def _moved(
     banks = [window for window in guest.windows if window.when == "ram"]
     # Of unknown memory: then no RAM bank is a place.
     space = Space(guest._replace(memory=None), request.align, request.avoid)
-    rest: list[tuple[int, int]] = []
+    rest: list[Span] = []
     leaving: list[Mapping] = []
     for path, mappings in owners.items():
         for mapping in mappings:
-            if path in who and any(bank.overlaps(mapping.guest, mapping.size) for bank in banks):
+            if path in who and any(bank.span.overlaps(mapping.guest_span) for bank in banks):
                 leaving.append(mapping)
                 continue
-            rest.append((mapping.guest, mapping.size))
-            space.take(mapping.host, mapping.size, mapping.guest)
-    if None in settle(space, [Wish(mapping.host, mapping.size) for mapping in leaving]):
+            rest.append(mapping.guest_span)
+            space.take(mapping.host_span, mapping.guest)
+    if None in settle(space, [Wish(mapping.host_span) for mapping in leaving]):
         return None
     most = memory_limit(guest, rest)
     return most if most > mib else None

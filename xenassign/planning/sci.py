@@ -19,7 +19,7 @@ from typing import NamedTuple
 from xenassign.checks.regions import Region
 from xenassign.checks.scope import Scope
 from xenassign.checks.shared_pages import SHARED_ALLOWED, SHARED_PAGE
-from xenassign.devicetree.addresses import pages, registers
+from xenassign.devicetree.addresses import registers
 from xenassign.devicetree.references import references
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, Rule, rule
@@ -214,13 +214,13 @@ def _page_users(
     pool = memory.parent
     if pool is None or pool.parent is None:
         return
-    spans = [pages(block) for block in registers(memory).blocks]
+    pages = [block.pages for block in registers(memory).blocks]
     found: dict[str, Node] = {}
     for section in pool.children.values():
         if section is memory or section.has("compatible") or not section.has("reg"):
             continue
         for block in registers(section).blocks:
-            if any(a < block.end and block.address < a + size for a, size in spans):
+            if any(span.overlaps(block.span) for span in pages):
                 found[section.path] = section
     for _, user in board.neighbours.consumers.get(pool, ()):
         if scope.leaves(user):

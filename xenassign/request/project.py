@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from xenassign.devicetree.spans import Span
 from xenassign.errors import InputError, OptionError, UsageError
 from xenassign.formats.toml_text import KeyPath, TomlFile, read_toml
 from xenassign.formats.xlcfg import read_file
@@ -27,7 +28,7 @@ from xenassign.request.request import (
     MapOption,
     MemoryOption,
     Request,
-    Window,
+    is_window,
     parse_clock_rate,
     routes_of,
 )
@@ -272,7 +273,7 @@ def _maps(domain: dict[str, Any], devices: list[_Device], origin: Origin) -> Ite
         yield MapOption(None, None, _target(domain["map"], Written("", origin.below("map"))))
 
 
-def _target(where: int | str | dict[str, list[int]], of: Written) -> int | str | Window:
+def _target(where: int | str | dict[str, list[int]], of: Written) -> int | str | Span:
     """A place as ``MapOption`` has it. Raises UsageError for a window that is none.
 
     ``of``: the device that is placed, empty for all, with the place of the value.
@@ -280,12 +281,12 @@ def _target(where: int | str | dict[str, list[int]], of: Written) -> int | str |
     if not isinstance(where, dict):
         return where
     base, end = where["window"]
-    found = Window(base, end)
-    if not found.valid:
+    window = Span(base, end)
+    if not is_window(window):
         raise UsageError(
             mistake("--map", of, NO_WINDOW, f"{' ' if of else ''}'window:{base:#x}-{end:#x}'")
         )
-    return found
+    return window
 
 
 def _forced(devices: list[_Device]) -> Iterator[Accepted]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from xenassign.devicetree.spans import PAGE_SIZE
+from xenassign.devicetree.spans import PAGE_SIZE, Span
 from xenassign.errors import OptionError, UsageError
 from xenassign.findings import ROUTES
 from xenassign.formats.xlcfg import XlConfig
@@ -26,18 +26,6 @@ from xenassign.xen.sci import SCMI_SMC
 VCPUS_MAX = 128
 MEMORY_ACTIONS = ("map", "drop")
 PLACEMENTS = ("identity", "auto")
-
-
-class Window(NamedTuple):
-    """Guest addresses, in bytes, that a device is to be placed in; ``end`` is behind the last."""
-
-    base: int
-    end: int
-
-    @property
-    def valid(self) -> bool:
-        """Whether it is a range of whole pages."""
-        return self.base < self.end and not self.base % PAGE_SIZE and not self.end % PAGE_SIZE
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +52,7 @@ class MapOption(NamedTuple):
 
     node: str | None
     block: int | None
-    target: int | str | Window
+    target: int | str | Span
 
 
 class ClockRate(NamedTuple):
@@ -114,7 +102,7 @@ class Request:
     ``forced`` and ``shared``: devices that may go unprotected, nodes whose pages may be shared.
     ``sci``: the system control interface that the guest gets, ``scmi_smc`` or None.
     ``align``: one of ``ALIGNMENTS``. ``pins``: places that ``auto`` prefers; they never refuse.
-    ``avoid``: (address, size) in bytes of the guest that ``auto`` leaves free.
+    ``avoid``: bytes of the guest that ``auto`` leaves free.
     ``base``: the user's own dom.cfg; ``request.base_cfg.request`` takes it.
     ``static_memory``: the host memory that the domain gets, (base, size) in bytes; ``memory`` is
     their sum. ``direct_map``: its addresses are the host's. Both are for dom0less alone.
@@ -128,7 +116,7 @@ class Request:
     maps: tuple[MapOption, ...] = ()
     align: str = "page"
     pins: tuple[Pin, ...] = ()
-    avoid: tuple[tuple[int, int], ...] = ()
+    avoid: tuple[Span, ...] = ()
     policy: str = "auto"
     forced: tuple[Accepted, ...] = ()
     shared: tuple[Accepted, ...] = ()
@@ -217,6 +205,11 @@ class Request:
 
 
 #: Why a window is invalid.
+def is_window(span: Span) -> bool:
+    """Whether a span of guest addresses is one that a device can be placed in: of whole pages."""
+    return span.size > 0 and span.is_aligned()
+
+
 NO_WINDOW = f"no range of whole pages; give multiples of {PAGE_SIZE:#x}, the lower one first"
 
 _WINDOW = "window:"
@@ -253,7 +246,7 @@ def parse_map(text: str) -> MapOption:
     return MapOption(path if sign else left, index, _target(right))
 
 
-def _target(text: str) -> int | str | Window:
+def _target(text: str) -> int | str | Span:
     if text in PLACEMENTS:
         return text
     if not text.startswith(_WINDOW):
@@ -262,10 +255,10 @@ def _target(text: str) -> int | str | Window:
     if not sign:
         raise UsageError(f"--map {text!r} is malformed; write {_FORM}, END behind the last byte")
     base, end = (_number(part, "--map", "guest address") for part in (first, last))
-    found = Window(base, end)
-    if not found.valid:
+    window = Span(base, end)
+    if not is_window(window):
         raise UsageError(f"--map {text!r}: {NO_WINDOW}")
-    return found
+    return window
 
 
 def parse_clock_rate(text: str) -> ClockRate:

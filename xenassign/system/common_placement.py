@@ -12,6 +12,7 @@ from pathlib import PurePath
 from typing import NamedTuple
 
 from xenassign.checks.scope import Scope, scopes
+from xenassign.devicetree.spans import Span
 from xenassign.errors import UsageError
 from xenassign.planning.decide import judge_request
 from xenassign.planning.placement import Claimant
@@ -23,7 +24,7 @@ from xenassign.system.outcome import Names
 from xenassign.xen.board import Board, read_board
 
 #: All of a guest's address space: with it left free, only what ``auto`` does not place has a place.
-_EVERYTHING = ((0, 1 << 64),)
+_EVERYTHING = (Span(0, 1 << 64),)
 
 #: Rounds over all boards until no block moves. Each round settles what the sizes of one more board
 #: unsettle; what is not common then cannot be (two boards that tie a block to different ones).
@@ -43,11 +44,10 @@ class _Key(NamedTuple):
 
 
 class _Placed(NamedTuple):
-    """Where a block is: host path of its node, guest page, size of its pages."""
+    """Where a block is: host path of its node, and its pages in the guest, in bytes."""
 
     path: str
-    guest: int
-    size: int
+    guest: Span
 
 
 _Places = dict[_Key, _Placed]
@@ -83,9 +83,7 @@ class _Host:
             self.paths[one.name, name] = owner.path
             wanted += sum(block.size > 0 for block in (*owner.blocks, *owner.windows))
             for placed in judged.placement.placed[owner.path]:
-                found[_key(one.name, name, placed)] = _Placed(
-                    owner.path, placed.mapping.guest, placed.mapping.size
-                )
+                found[_key(one.name, name, placed)] = _Placed(owner.path, placed.mapping.guest_span)
         return found, len(found) == wanted
 
 
@@ -165,7 +163,7 @@ def _settle(hosts: list[_Host]) -> None:
                 avoid = tuple(_taken(host, one.name, others))
                 places.update(host.place(one.asking(pins=pins, avoid=avoid))[0])
             host.places = {key: at for key, at in places.items() if key not in host.fixed}
-            common.update((key, at.guest) for key, at in host.places.items())
+            common.update((key, at.guest.start) for key, at in host.places.items())
         if before == [host.places for host in hosts]:
             return
 
@@ -183,20 +181,20 @@ def _wishes(host: _Host, domain: str, common: dict[_Key, int]) -> Iterator[Pin]:
             yield Pin(path, key.block, key.window, guest)
 
 
-def _taken(host: _Host, domain: str, others: list[_Host]) -> Iterator[tuple[int, int]]:
+def _taken(host: _Host, domain: str, others: list[_Host]) -> Iterator[Span]:
     """What other boards have in the domain's address space where this one has nothing."""
-    found: dict[tuple[int, int], None] = {}
+    found: dict[Span, None] = {}
     for other in others:
         for key, at in other.fixed.items():
             if key.domain == domain:
-                found[at.guest, at.size] = None
+                found[at.guest] = None
         for key, at in other.places.items():
             if key.domain == domain and (domain, key.name) not in host.paths:
-                found[at.guest, at.size] = None
+                found[at.guest] = None
         gic = other.system.platform.gic
         for window in host.system.request.domains[0].release.windows:
             if gic is not None and window.when == f"gicv{gic.version}":
-                found[window.base, window.size] = None
+                found[window.span] = None
     yield from sorted(found)
 
 
@@ -204,7 +202,7 @@ def _pinned(host: _Host) -> ResolvedSystem:
     domains = []
     for one in host.system.domains:
         mine = [
-            Pin(at.path, key.block, key.window, at.guest)
+            Pin(at.path, key.block, key.window, at.guest.start)
             for key, at in sorted(host.places.items())
             if key.domain == one.name
         ]

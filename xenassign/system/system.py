@@ -21,6 +21,7 @@ from xenassign.checks.conflicts import (
     told_apart,
 )
 from xenassign.checks.scope import scopes
+from xenassign.devicetree.spans import Span
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
 from xenassign.findings import Finding, errors, some
@@ -134,15 +135,16 @@ def holdings_of(board: Board, plan: DomainPlan) -> Iterator[Holding]:
             path=device.path,
             node=device.host.node,
             root=root,
-            pages=tuple((m.host, m.size) for m in device.mappings),
+            pages=tuple(mapping.host_span for mapping in device.mappings),
             intids=device.irqs,
             streams=told_apart(board.iommus, device.host),
         )
     for region in plan.regions:
-        pages = tuple((m.host, m.size) for m in region.mappings)
+        pages = tuple(mapping.host_span for mapping in region.mappings)
         yield Holding(plan.name, region.path, None, region.path, pages)
-    for base, size in plan.request.static_memory:
-        yield Holding(plan.name, f"static memory at {base:#x}", None, "", ((base, size),))
+    for bank in plan.request.static_memory:
+        text = f"static memory at {bank[0]:#x}"
+        yield Holding(plan.name, text, None, "", (Span.sized(*bank),))
 
 
 def _supplies(tree: Tree, plans: list[DomainPlan]) -> Iterator[Conflict]:

@@ -25,7 +25,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from xenassign.devicetree.addresses import Block, registers
-from xenassign.devicetree.spans import PAGE_SIZE
+from xenassign.devicetree.spans import PAGE_SIZE, Span
 from xenassign.host.device import read_device
 from xenassign.host.platform import Platform
 from xenassign.xen.layout import Guest
@@ -101,13 +101,10 @@ def ram(banks: Banks) -> tuple[GuestWindow, ...]:
     return tuple(_window(f"RAM bank {n}", *bank, "ram", source) for n, bank in numbered)
 
 
-def overlapping(one: Iterable[tuple[int, int]], other: Banks) -> tuple[int, int] | None:
-    """The first (base, end) that two domains' static memory have in common, or None."""
-    for base, size in one:
-        for start, length in other:
-            if base < start + length and start < base + size:
-                return max(base, start), min(base + size, start + length)
-    return None
+def overlapping(one: Iterable[tuple[int, int]], other: Banks) -> Span | None:
+    """The first that the static memory of two domains has in common, or None."""
+    pairs = ((Span.sized(*bank), Span.sized(*theirs)) for bank in one for theirs in other)
+    return next((bank.common(theirs) for bank, theirs in pairs if bank.overlaps(theirs)), None)
 
 
 def _gic(platform: Platform, vcpus: int) -> list[GuestWindow]:

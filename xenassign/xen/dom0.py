@@ -16,7 +16,7 @@ from typing import NamedTuple
 from xenassign.devicetree import interrupts
 from xenassign.devicetree.addresses import Block, registers
 from xenassign.devicetree.cells import cell_count
-from xenassign.devicetree.spans import PAGE_SIZE
+from xenassign.devicetree.spans import PAGE_SIZE, Span, covered, merged
 from xenassign.devicetree.tree import Node, PropertyError
 from xenassign.host.device import HostDevice, read_device
 from xenassign.host.gic import COMPATIBLE as GICS
@@ -56,21 +56,17 @@ class Line(NamedTuple):
 class Dom0(NamedTuple):
     """What dom0 may give to a guest.
 
-    ``pages``: (first, last) host pages, both included. ``lines``: the INTIDs that it may give;
-    ``held``: those that it uses itself, so that no guest can have them.
+    ``pages``: the numbers of host pages, in order and apart from one another. ``lines``: the INTIDs
+    that it may give; ``held``: those that it uses itself, so that no guest can have them.
     """
 
-    pages: tuple[tuple[int, int], ...]
+    pages: tuple[Span, ...]
     lines: frozenset[int]
     held: frozenset[int]
 
-    def has_pages(self, first: int, count: int) -> bool:
-        """Whether dom0 may give every one of ``count`` pages from ``first`` on."""
-        at, end = first, first + count
-        for start, last in self.pages:  # in order, and apart from one another
-            if start <= at <= last:
-                at = last + 1
-        return at >= end
+    def has_pages(self, pages: Span) -> bool:
+        """Whether dom0 may give every one of the pages."""
+        return covered(pages, self.pages)
 
 
 def lines(platform: Platform, node: Node) -> tuple[Line, ...]:
@@ -101,7 +97,7 @@ def dom0(platform: Platform, known: Iommus, marked: frozenset[str] = frozenset()
 
     ``marked``: paths of nodes that an overlay marks in addition to those the tree marks.
     """
-    pages: list[tuple[int, int]] = []
+    pages: list[Span] = []
     allowed: set[int] = set()
     held: set[int] = set()
     for node in _given(platform, known, platform.tree.root):
@@ -115,7 +111,7 @@ def dom0(platform: Platform, known: Iommus, marked: frozenset[str] = frozenset()
             held |= intids
         if not node.path.lower().startswith("/reserved-memory/"):
             pages += [_pages(b, known.release.dom0_gives_page_behind) for b in blocks if b.size]
-    return Dom0(_merged(pages), frozenset(allowed), frozenset(held))
+    return Dom0(tuple(merged(pages)), frozenset(allowed), frozenset(held))
 
 
 def without_scmi(has: Dom0, platform: Platform, marked: frozenset[str]) -> Dom0:
@@ -126,7 +122,7 @@ def without_scmi(has: Dom0, platform: Platform, marked: frozenset[str]) -> Dom0:
     memory = dom0_gives(platform.tree, marked)
     if memory is None or not memory.size:
         return has
-    return has._replace(pages=_merged([*has.pages, _pages(memory, behind=False)]))
+    return has._replace(pages=tuple(merged([*has.pages, _pages(memory, behind=False)])))
 
 
 def dom0_masters(platform: Platform, known: Iommus, marked: frozenset[str]) -> list[HostDevice]:
@@ -187,17 +183,8 @@ def map_entries(platform: Platform, nexus: Node) -> Iterator[tuple[int, ...]]:
         return
 
 
-def _pages(block: Block, behind: bool) -> tuple[int, int]:
-    """The first and the last page of a block, or the page ``behind`` its last byte's address."""
-    last = block.end - 1
-    return block.address // PAGE_SIZE, -(-last // PAGE_SIZE) if behind else last // PAGE_SIZE
-
-
-def _merged(pages: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
-    found: list[tuple[int, int]] = []
-    for first, last in sorted(pages):
-        if found and first <= found[-1][1] + 1:
-            found[-1] = (found[-1][0], max(found[-1][1], last))
-        else:
-            found.append((first, last))
-    return tuple(found)
+def _pages(block: Block, behind: bool) -> Span:
+    """The pages of a block; with the page ``behind`` its last byte's address, where that starts
+    no page."""
+    pages = block.span.in_pages
+    return Span(pages.start, -(-(block.end - 1) // PAGE_SIZE) + 1) if behind else pages

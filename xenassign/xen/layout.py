@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from xenassign.devicetree.spans import PAGE_SIZE
+from xenassign.devicetree.spans import PAGE_SIZE, Span, gaps
 from xenassign.xen.releases import GuestWindow, Release
 
 MIB = 1 << 20
@@ -37,14 +37,14 @@ class Guest(NamedTuple):
         """The table of its address space, in which ``used`` tells what is there."""
         return self.release.windows if self.direct is None else self.direct
 
-    def ram(self) -> tuple[tuple[int, int], ...]:
-        """(address, size) of the RAM: bank after bank from its base, as libxl and dom0less do."""
+    def ram(self) -> tuple[Span, ...]:
+        """The RAM: bank after bank from its base, as libxl and dom0less do."""
         left = self.memory or 0
-        banks: list[tuple[int, int]] = []
+        banks: list[Span] = []
         for window in self.windows:
             if window.when == "ram" and left:
-                banks.append((window.base, min(left, window.size)))
-                left -= banks[-1][1]
+                banks.append(Span.sized(window.base, min(left, window.size)))
+                left -= banks[-1].size
         return tuple(banks)
 
     @property
@@ -68,72 +68,64 @@ class Clash(NamedTuple):
     """What a guest address range collides with. ``hard``: the guest certainly has it."""
 
     name: str
-    base: int
-    end: int
+    span: Span
     hard: bool
 
 
-def clashes(guest: Guest, address: int, size: int) -> Iterator[Clash]:
-    """Everything that a mapping of ``size`` bytes at ``address`` collides with."""
-    for number, (base, length) in enumerate(guest.ram()):
-        if address < base + length and base < address + size:
-            yield Clash(f"the guest's RAM bank {number}", base, base + length, hard=True)
+def clashes(guest: Guest, mapped: Span) -> Iterator[Clash]:
+    """Everything that a mapping at these guest addresses collides with."""
+    for number, bank in enumerate(guest.ram()):
+        if bank.overlaps(mapped):
+            yield Clash(f"the guest's RAM bank {number}", bank, hard=True)
     for window in guest.windows:
-        if not window.overlaps(address, size):
+        if not window.span.overlaps(mapped):
             continue
         if guest.used(window):
-            yield Clash(window.name, window.base, window.end, hard=True)
+            yield Clash(window.name, window.span, hard=True)
         elif window.when in OPTIONAL:
-            yield Clash(window.name, window.base, window.end, hard=False)
+            yield Clash(window.name, window.span, hard=False)
         elif window.when == "ram" and guest.extends_over_ram:
-            yield Clash(f"{window.name} (extended regions)", window.base, window.end, hard=False)
+            yield Clash(f"{window.name} (extended regions)", window.span, hard=False)
 
 
-def holes(guest: Guest) -> tuple[tuple[int, int], ...]:
-    """(address, end) of what no window touches, page 0 left out, largest first.
+def holes(guest: Guest) -> tuple[Span, ...]:
+    """What no window touches, page 0 left out, largest first.
 
     Only below the last window: a guest with a smaller address space has nothing above it.
     """
-    found: list[tuple[int, int]] = []
-    at = PAGE_SIZE
-    for window in sorted(guest.windows, key=lambda w: w.base):
-        if window.base > at:
-            found.append((at, window.base))
-        at = max(at, window.end)
-    return tuple(sorted(found, key=lambda hole: (hole[0] - hole[1], hole[0])))
+    spans = [window.span for window in guest.windows]
+    end = max((span.end for span in spans), default=PAGE_SIZE)
+    return _largest_first(gaps(Span(PAGE_SIZE, end), spans))
 
 
-def room(guest: Guest, base: int, end: int, *, optional: bool) -> tuple[tuple[int, int], ...]:
-    """(address, end) of what is surely free for a mapping in a range, largest first.
+def room(guest: Guest, span: Span, *, optional: bool) -> tuple[Span, ...]:
+    """What is surely free for a mapping in a span, largest first.
 
     The RAM banks are not where the guest may be offered their unused part, and while its memory is
     not known. ``optional``: what only some domains have (vPCI, ACPI, virtio-mmio) counts as free.
     """
     ram = guest.memory is None or not guest.release.extended_regions_exclude_mappings
-    blocked = [(address, address + size) for address, size in guest.ram()]
+    blocked = [*guest.ram()]
     for window in guest.windows:
         wanted = window.when in OPTIONAL and not optional
         if guest.used(window) or wanted or (window.when == "ram" and ram):
-            blocked.append((window.base, window.end))
-    found: list[tuple[int, int]] = []
-    at = base
-    for start, stop in sorted(blocked):
-        if start > at:
-            found.append((at, min(start, end)))
-        at = max(at, stop)
-    found.append((at, end))
-    kept = [(first, last) for first, last in found if first < last]
-    return tuple(sorted(kept, key=lambda hole: (hole[0] - hole[1], hole[0])))
+            blocked.append(window.span)
+    return _largest_first(gaps(span, blocked))
 
 
-def memory_limit(guest: Guest, mapped: Iterable[tuple[int, int]]) -> int:
-    """The most RAM in MiB that leaves every mapping free; ``mapped`` is (address, size)."""
+def _largest_first(spans: Iterable[Span]) -> tuple[Span, ...]:
+    return tuple(sorted(spans, key=lambda span: (-span.size, span.start)))
+
+
+def memory_limit(guest: Guest, mapped: Iterable[Span]) -> int:
+    """The most RAM in MiB that leaves every mapping free."""
     ranges = sorted(mapped)
     total = 0
     for window in guest.windows:
         if window.when != "ram":
             continue
-        first = min((a for a, s in ranges if window.overlaps(a, s)), default=window.end)
+        starts = (span.start for span in ranges if span.overlaps(window.span))
+        first = min(starts, default=window.end)
         total += max(first - window.base, 0)
         if first < window.end:
             break

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
+from xenassign.devicetree.spans import Span
 from xenassign.errors import UsageError
 
 # --- Constants common to all releases --------------------------------------------------------
@@ -109,12 +110,13 @@ class GuestWindow(NamedTuple):
 
     @property
     def end(self) -> int:
-        """First address behind the window."""
+        """First address after the window."""
         return self.base + self.size
 
-    def overlaps(self, base: int, size: int) -> bool:
-        """Whether any of `size` bytes at `base` is in the window."""
-        return size > 0 and base < self.end and self.base < base + size
+    @property
+    def span(self) -> Span:
+        """Its guest physical addresses."""
+        return Span(self.base, self.end)
 
 
 class IommuDriver(NamedTuple):

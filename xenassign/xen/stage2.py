@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from xenassign.devicetree.spans import PAGE_SIZE
+from xenassign.devicetree.spans import PAGE_SIZE, Span
 from xenassign.xen.releases import GUEST_IPA_BITS_MAX
 
 #: Pages for a domain whose memory is not known: what one has with 1 TiB, the most there is.
@@ -54,9 +54,9 @@ class Stage2:
     def __init__(
         self,
         pool: int,
-        ram: Iterable[tuple[int, int]] = (),
+        ram: Iterable[Span] = (),
     ) -> None:
-        """``ram``: (address, size) in bytes of what is mapped before all else."""
+        """``ram``: what is mapped before all else, in bytes."""
         self.free = pool
         self.limit = 1 << (GUEST_IPA_BITS_MAX - _PAGE_BITS)
         # What is there, by level and number of the region: region n of level 2 is the 2 MiB at

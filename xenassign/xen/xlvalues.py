@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from xenassign.devicetree.spans import Span
+
 #: What strtoul takes whole in base 10, and sscanf in base 16.
 _DECIMAL = re.compile(r"[ \t\n\v\f\r]*([+-]?)0*([0-9]+)")
 _NUMBER = r"[ \t\n\v\f\r]*([+-]?(?:0[xX][0-9a-fA-F]*|[0-9a-fA-F]+))"
@@ -13,7 +15,7 @@ _U64 = (1 << 64) - 1
 
 
 class IomemRange(NamedTuple):
-    """An entry of iomem in pages: host, count, guest."""
+    """An entry of iomem in pages: first of the host, count, first of the guest."""
 
     mfn: int
     pages: int
@@ -25,14 +27,14 @@ class IomemRange(NamedTuple):
         moved = f"@{self.gfn:#x}" if self.gfn != self.mfn else ""
         return f"{self.mfn:#x},{self.pages:#x}{moved}"
 
+    @property
+    def host(self) -> Span:
+        """The pages of the host."""
+        return Span.sized(self.mfn, self.pages)
+
     def covers(self, other: IomemRange) -> bool:
         """Whether it maps all that the other maps, to the same place."""
-        same = self.gfn - self.mfn == other.gfn - other.mfn
-        return same and self.mfn <= other.mfn and other.mfn + other.pages <= self.mfn + self.pages
-
-    def meets(self, other: IomemRange) -> bool:
-        """Whether they share a page of the host."""
-        return self.mfn < other.mfn + other.pages and other.mfn < self.mfn + self.pages
+        return self.gfn - self.mfn == other.gfn - other.mfn and self.host.covers(other.host)
 
 
 def intid(text: str) -> int | None:

@@ -13,7 +13,6 @@ from functools import cached_property
 from xenassign.checks.protection import FORCED, FORCED_MASTER, WARNING
 from xenassign.devicetree.addresses import Block, registers
 from xenassign.devicetree.places import Place
-from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule
 from xenassign.formats.xlcfg import Atom, XlConfig
@@ -65,10 +64,7 @@ class Pair:
     @cached_property
     def mappings(self) -> list[MappingEntry]:
         """The same in bytes."""
-        return [
-            MappingEntry(span.mfn * PAGE_SIZE, span.pages * PAGE_SIZE, span.gfn * PAGE_SIZE)
-            for _, span in self.ranges
-        ]
+        return [MappingEntry.of_iomem(entry) for _, entry in self.ranges]
 
     @cached_property
     def blocks(self) -> list[tuple[Node, Block]]:
@@ -77,10 +73,7 @@ class Pair:
 
     def has_node(self, entry: MappingEntry) -> bool:
         """Whether a node of the guest has registers where something is mapped."""
-        return any(
-            block.address < entry.guest + entry.size and entry.guest < block.end
-            for _, block in self.blocks
-        )
+        return any(block.span.overlaps(entry.guest_span) for _, block in self.blocks)
 
     @cached_property
     def nexus(self) -> bool:

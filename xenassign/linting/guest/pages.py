@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator
 from xenassign.checks.shared_pages import SHARED_PAGE, shared_pages, sharing_message
 from xenassign.devicetree.addresses import Block, registers
 from xenassign.devicetree.cells import bus_cells
-from xenassign.devicetree.spans import PAGE_SIZE
+from xenassign.devicetree.spans import PAGE_SIZE, Span, covered, gaps, merged
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule
 from xenassign.host.platform import Platform
-from xenassign.linting.guest.view import Check, PartialNode, Span, View, container_cells
+from xenassign.linting.guest.view import Check, PartialNode, View, container_cells
 from xenassign.linting.verdict import mappings
 from xenassign.linting.verdict.dom0less import DOM0LESS
 from xenassign.linting.verdict.mappings import Claim
@@ -48,7 +48,7 @@ def its_own_pages(view: View) -> Iterator[Finding]:
     """What a node maps are the registers of the host's node that it names."""
     for one, host in view.assigned:
         for claim in _claims(one):
-            foreign = [*gaps(claim.entry.host, claim.entry.host_end, view.pages_of(host))]
+            foreign = [*gaps(claim.entry.host_span, view.pages_of(host))]
             if not foreign:
                 continue
             other = _who_has(view, one, foreign)
@@ -63,9 +63,9 @@ def its_own_pages(view: View) -> Iterator[Finding]:
 def _who_has(view: View, one: PartialNode, spans: list[Span]) -> PartialNode | None:
     """Another node whose device's registers all of it is, and which maps it too."""
     for other, host in view.assigned:
-        mapped = [(entry.host, entry.host_end) for entry in other.entries]
-        if other is not one and not any(
-            [*gaps(*span, view.pages_of(host)), *gaps(*span, mapped)] for span in spans
+        mapped = [entry.host_span for entry in other.entries]
+        if other is not one and all(
+            covered(span, view.pages_of(host)) and covered(span, mapped) for span in spans
         ):
             return other
     return None
@@ -90,9 +90,8 @@ def _covers(one: PartialNode, other: PartialNode, claim: Claim) -> bool:
     paths = sorted(f"{path.path or ''}/".lower() for path in (one, other))
     if paths[1].startswith(paths[0]):  # a device and a part of it
         return False
-    start, end = claim.entry.host, claim.entry.host_end
-    common = (min(e.host_end, end) - max(e.host, start) for e in one.entries)
-    return any(size > PAGE_SIZE for size in common)
+    common = (entry.host_span.common(claim.entry.host_span) for entry in one.entries)
+    return any(span.size > PAGE_SIZE for span in common)
 
 
 def remainders(view: View) -> Iterator[Finding]:
@@ -165,7 +164,7 @@ def blocks_mapped(view: View) -> Iterator[Finding]:
     """All registers of the host's device are mapped, if a part of them is."""
     for one, host in view.assigned:
         own = view.pages_of(host)
-        strange = any([*gaps(entry.host, entry.host_end, own)] for entry in one.entries)
+        strange = not all(covered(entry.host_span, own) for entry in one.entries)
         elsewhere = _unmapped(registers(one.node).blocks, view.guest_spans)
         if not one.entries or _told(view, one.node) or strange or elsewhere:
             continue
@@ -185,7 +184,7 @@ def xens_registers(view: View) -> Iterator[Finding]:
     own = [(node, what, block) for node, what in _xens(platform, known) for block in _blocks(node)]
     for claim in (claim for one in view.nodes if one.path is None for claim in _claims(one)):
         for node, what, block in own:
-            if claim.entry.host < block.end and block.address < claim.entry.host_end:
+            if claim.entry.host_span.overlaps(block.span):
                 message = f"{claim.text()} holds registers of {node.path}, {what}"
                 yield claim.at_host(XENS_REGISTERS, message)
                 break
@@ -212,7 +211,7 @@ def pages_shared(view: View) -> Iterator[Finding]:
         others = {
             shared.node.path: shared.text
             for shared in shared_pages(inside, board.neighbours, blocks)
-            if any(entry.host <= shared.page < entry.host_end for entry in one.entries)
+            if any(entry.host_span.holds(shared.page) for entry in one.entries)
         }
         if others:
             yield SHARED_PAGE(
@@ -223,22 +222,10 @@ def pages_shared(view: View) -> Iterator[Finding]:
             )
 
 
-def gaps(start: int, end: int, spans: Iterable[Span]) -> Iterator[Span]:
-    """The parts of a range that no span covers."""
-    for first, behind in sorted(spans):
-        if first >= min(behind, end):
-            continue
-        if start < first:
-            yield start, first
-        start = max(start, behind)
-    if start < end:
-        yield start, end
-
-
 def _unmapped(blocks: Iterable[Block], spans: Iterable[Span]) -> list[Block]:
     """The blocks of which a part lies in no span."""
-    mapped = sorted(spans)
-    return [block for block in blocks if [*gaps(block.address, block.end, mapped)]]
+    mapped = merged(spans)
+    return [block for block in blocks if not covered(block.span, mapped)]
 
 
 def _blocks(node: Node) -> tuple[Block, ...]:

@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 from xenassign.checks.conflicts import PAGES, TWICE, Conflict, Holding, between, told_apart
 from xenassign.devicetree.places import Place
-from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.findings import ROUTES, Finding, Rule
 from xenassign.formats.xlcfg import Atom, XlConfig
 from xenassign.host.device import read_device
@@ -48,7 +47,7 @@ def holdings(domain: str, view: View) -> Iterator[Holding]:
             path=path,
             node=host.node if host is not None else None,
             root=path,
-            pages=tuple((e.host, -(-e.size // PAGE_SIZE) * PAGE_SIZE) for e in one.entries),
+            pages=tuple(entry.host_span.rounded() for entry in one.entries),
             intids=tuple(line.intid for line in own),
             streams=told_apart(known, host) if host is not None and known is not None else (),
         )
@@ -70,8 +69,7 @@ def of_config(
     for atom in config.texts("iomem"):
         span = page_range(atom.text)
         if span is not None:
-            pages = ((span.mfn * PAGE_SIZE, span.pages * PAGE_SIZE),)
-            yield Holding(domain, f"iomem {span.text}", None, "", pages), atom
+            yield Holding(domain, f"iomem {span.text}", None, "", (span.host.in_bytes,)), atom
 
 
 def check(domains: Sequence[Domain], context: Context) -> Iterator[tuple[str, Finding]]:

@@ -8,8 +8,9 @@ from functools import cached_property
 from typing import NamedTuple
 
 from xenassign.checks.scope import Scope, scope
-from xenassign.devicetree.addresses import pages, registers
+from xenassign.devicetree.addresses import registers
 from xenassign.devicetree.cells import DEFAULT_CELLS, BusCells, xen_bus_cells
+from xenassign.devicetree.spans import Span
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.findings import Finding
 from xenassign.host.device import HostDevice, read_device
@@ -19,9 +20,6 @@ from xenassign.linting.verdict.dom0less import entries
 from xenassign.linting.verdict.mappings import MappingEntry
 from xenassign.xen.board import Board
 from xenassign.xen.releases import GUEST_PHANDLE_GIC
-
-#: Addresses: the first, and the one behind the last.
-Span = tuple[int, int]
 
 
 class PartialNode(NamedTuple):
@@ -122,12 +120,12 @@ class View:
     @cached_property
     def host_spans(self) -> list[Span]:
         """All that is mapped, by host addresses."""
-        return sorted((e.host, e.host_end) for one in self.nodes for e in one.entries)
+        return sorted(entry.host_span for one in self.nodes for entry in one.entries)
 
     @cached_property
     def guest_spans(self) -> list[Span]:
         """All that is mapped, by guest addresses."""
-        return sorted((e.guest, e.guest_end) for one in self.nodes for e in one.entries)
+        return sorted(entry.guest_span for one in self.nodes for entry in one.entries)
 
     @cached_property
     def _pages(self) -> dict[str, list[Span]]:
@@ -176,7 +174,7 @@ def _pages(host: HostDevice) -> list[Span]:
     blocks = [*host.windows]
     for node in host.node.walk():
         blocks += registers(node).blocks if node.has("reg") else ()
-    return sorted((start, start + size) for start, size in map(pages, blocks))
+    return sorted(block.pages for block in blocks)
 
 
 def _named(tree: Tree, name: str) -> tuple[Node, ...]:

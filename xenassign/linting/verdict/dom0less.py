@@ -22,7 +22,7 @@ from xenassign.checks.interrupts import (
 from xenassign.checks.protection import IOMMU_REFUSES, STREAMS_OVERLAP
 from xenassign.devicetree.cells import DEFAULT_CELLS, xen_bus_cells, xen_cells, xen_number
 from xenassign.devicetree.flat import FlatNode, header_problem, read_flat
-from xenassign.devicetree.spans import PAGE_SIZE
+from xenassign.devicetree.spans import PAGE_SIZE, Span
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, Rule, rule
 from xenassign.host.device import read_device
@@ -192,7 +192,7 @@ class _Build:
         self.memory = context.memory * 1024 if context.memory is not None else 0
         self.ram = Guest(context.release, 0, False, self.memory).ram()
         if context.direct_map:
-            self.ram = context.static_memory
+            self.ram = tuple(Span.sized(*bank) for bank in context.static_memory)
         pool = pool_pages(self.memory // 1024, context.vcpus)
         if context.pool_mib is not None:
             pool = context.pool_mib << 8
@@ -246,9 +246,9 @@ class _Build:
         """What Xen adds behind the partial tree, then the copies into the guest's RAM."""
         if not self.room.finish():
             self._too_large("/")
-        for name, start, end in self._images():
+        for name, image in self._images():
             for node, entry in self.mapped:
-                if entry.guest < end and start < entry.guest + entry.size:
+                if entry.guest_span.overlaps(image):
                     message = f"{entry.guest:#x}+{entry.size:#x} covers the guest's {name}"
                     self._add(_in_reg(COVERS_IMAGES, node, message, entry.cells.guest))
 
@@ -260,30 +260,27 @@ class _Build:
         message = f"the guest's tree takes {needed} bytes; {room}"
         self._add(TOO_LARGE(message, node=path, routes=DOM0LESS))
 
-    def _images(self) -> Iterator[tuple[str, int, int]]:
-        """(name, first address, address behind) of what Xen copies into the first RAM bank."""
+    def _images(self) -> Iterator[tuple[str, Span]]:
+        """What Xen copies into the first RAM bank, by name, and where."""
         if not self.ram:
             return
-        base, length = self.ram[0]
+        base, bank_end = self.ram[0]
         images = self.context.images
         if images is None:  # every kernel starts with the RAM
-            yield "kernel", base, base + PAGE_SIZE
+            yield "kernel", Span.sized(base, PAGE_SIZE)
             return
-        start = base + images.text_offset
-        end = start + images.kernel
-        yield "kernel", start, end
-        block = 2 * MIB
-        tree = -(-self.room.limit // block) * block
-        modules = tree + -(-images.ramdisk // block) * block
-        behind = -(-end // block) * block
-        if base + length >= base + 128 * MIB + modules and end < base + 128 * MIB:
+        kernel = Span.sized(base + images.text_offset, images.kernel)
+        yield "kernel", kernel
+        tree = Span(0, self.room.limit).rounded(2 * MIB).size
+        modules = tree + Span(0, images.ramdisk).rounded(2 * MIB).size
+        if bank_end >= base + 128 * MIB + modules and kernel.end < base + 128 * MIB:
             at = base + 128 * MIB
-        elif base + length - modules > behind:
-            at = base + length - modules
+        elif bank_end - modules > kernel.rounded(2 * MIB).end:
+            at = bank_end - modules
         else:
-            at = start - modules
-        yield "device tree", at, at + self.room.used
-        yield "ramdisk", at + tree, at + tree + images.ramdisk
+            at = kernel.start - modules
+        yield "device tree", Span.sized(at, self.room.used)
+        yield "ramdisk", Span.sized(at + tree, images.ramdisk)
 
     # ---- one node with xen properties
 

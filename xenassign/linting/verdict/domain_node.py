@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from xenassign.devicetree.addresses import registers
 from xenassign.devicetree.cells import xen_cell, xen_first_number
-from xenassign.devicetree.spans import PAGE_SIZE
+from xenassign.devicetree.spans import PAGE_SIZE, Span
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.findings import Finding, rule
 from xenassign.linting.verdict import static_memory as static_memory_rules
@@ -253,8 +253,8 @@ def _images_fit(view: DomainView, kib: int) -> bool:
     """place_modules: the device tree and the ramdisk beside the kernel, in the first bank."""
     ram = Guest(view.release, 0, False, kib * 1024).ram()
     if view.domain.direct_map and view.domain.static_mem is not None:
-        ram = view.domain.banks or ram
-    bank = ram[0][1] if ram else 0
+        ram = tuple(Span.sized(*bank) for bank in view.domain.banks) or ram
+    bank = ram[0].size if ram else 0
     sizes = {kind: found(view.domain, kind, view.context) for kind in ("kernel", "ramdisk")}
     images = view.context.images
     offset = images.text_offset if images else 0
@@ -568,14 +568,14 @@ def places(view: DomainView) -> Iterator[Finding]:
         if module is None or module.address is None:
             continue
         address = module.address
-        if any(block.address <= address < block.end for block in banks):
+        if any(block.span.holds(address) for block in banks):
             continue
         devices = [
             node
             for node in platform.tree.nodes()
             if node.text("device_type") != "memory"
             for block in registers(node).blocks
-            if block.address <= address < block.end
+            if block.span.holds(address)
         ]
         if kind == "kernel" or not devices:
             message = f"{module.node.path}: {address:#x} is no address of the host's memory"
@@ -586,15 +586,15 @@ def overlaps(view: DomainView) -> Iterator[Finding]:
     """No page belongs to two modules: where the scan does not mind, freeing it twice does."""
     if not OVERLAP.applies(view.release):
         return
-    pages: list[tuple[int, int]] = []
+    pages: list[Span] = []
     for one in scan(view.domain, view.context).listed:
         start = _round(one.address, PAGE_SIZE)
         end = (one.address + _round(one.size, PAGE_SIZE)) // PAGE_SIZE * PAGE_SIZE
-        if any(max(start, first) < min(end, last) for first, last in pages):
+        if any(Span(start, end).overlaps(other) for other in pages):
             path = next(m.node.path for m in view.domain.modules if m.address == one.address)
             message = f"{path}: the {one.kind} at {one.address:#x} overlaps another module"
             yield OVERLAP(message, node=path, prop="reg")
-        pages.append((start, end))
+        pages.append(Span(start, end))
 
 
 def vcpu_nodes(view: DomainView) -> Iterator[Finding]:

@@ -179,7 +179,8 @@ def check(config: XlConfig, context: Context) -> Iterator[Finding]:
     if config.get("memory") is not None:
         memory = _number(config, "memory", XL_MEMORY_DEFAULT_MIB) * 1024
     claims = [
-        Claim(_bytes(span), None, "iomem", XL, place=config.place(atom)) for atom, span in ranges
+        Claim(MappingEntry.of_iomem(span), None, "iomem", XL, place=config.place(atom))
+        for atom, span in ranges
     ]
     about = context._replace(memory=memory or None, vpl011=_has_vuart(config))
     yield from mappings.check(claims, about)
@@ -236,10 +237,6 @@ def _has_virtio(config: XlConfig) -> bool:
     return config.get("virtio") is not None or any("virtio" in text for text in strings)
 
 
-def _bytes(span: IomemRange) -> MappingEntry:
-    return MappingEntry(span.mfn * PAGE_SIZE, span.pages * PAGE_SIZE, span.gfn * PAGE_SIZE)
-
-
 def _items(config: XlConfig, name: str) -> Sequence[Value]:
     value = config.get(name)
     return value.items if isinstance(value, ListValue) else ()
@@ -291,7 +288,7 @@ def _rights(
         elif number in has.held:
             yield DOM0_HOLDS_LINE(f"dom0 holds INTID {number}", prop="irqs", place=at)
     for atom, span in ranges:
-        if not has.has_pages(span.mfn, span.pages):
+        if not has.has_pages(span.host):
             message = f"dom0 does not have {span.pages:#x} pages from {span.mfn:#x} on"
             yield NOT_DOM0S_PAGES(message, prop="iomem", place=config.place(atom))
 

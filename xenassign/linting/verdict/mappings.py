@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from xenassign.checks.guest_addresses import CLASH, GUEST_OVERLAP, collisions, replaces
 from xenassign.checks.msi import FRAME_MAPPED, described, touched
-from xenassign.devicetree.addresses import pages, registers
+from xenassign.devicetree.addresses import registers
 from xenassign.devicetree.places import Place
 from xenassign.devicetree.spans import PAGE_SIZE, Span
 from xenassign.devicetree.tree import Node
@@ -22,6 +22,7 @@ from xenassign.host.msi import frames
 from xenassign.host.platform import Platform
 from xenassign.linting.verdict.context import Context
 from xenassign.xen.layout import Guest, memory_limit
+from xenassign.xen.xlvalues import IomemRange
 
 HOST_MEMORY = rule(
     "XA217", "host-memory-mapped", "error", "unsafe", routes=("dom0less",), needs_host=True
@@ -48,15 +49,20 @@ class MappingEntry(NamedTuple):
     guest: int
     cells: EntryCells = EntryCells()
 
-    @property
-    def host_end(self) -> int:
-        """The host address behind the last byte."""
-        return self.host + self.size
+    @classmethod
+    def of_iomem(cls, entry: IomemRange) -> MappingEntry:
+        """The bytes of an entry of iomem."""
+        return cls(entry.mfn * PAGE_SIZE, entry.pages * PAGE_SIZE, entry.gfn * PAGE_SIZE)
 
     @property
-    def guest_end(self) -> int:
-        """The guest address behind the last byte."""
-        return self.guest + self.size
+    def host_span(self) -> Span:
+        """Its bytes in the host."""
+        return Span.sized(self.host, self.size)
+
+    @property
+    def guest_span(self) -> Span:
+        """Its bytes in the guest."""
+        return Span.sized(self.guest, self.size)
 
 
 class Claim(NamedTuple):
@@ -106,11 +112,11 @@ def check(claims: Sequence[Claim], context: Context) -> Iterator[Finding]:
         met = [each for each in met if each[0] is CLASH] or met
         if met:
             broken = met[0][0]
-            names = (f"{c.name} ({c.base:#x}-{c.end - 1:#x})" for _, c in met)
+            names = (f"{c.name} ({c.span.start:#x}-{c.span.end - 1:#x})" for _, c in met)
             message = f"{claim.text()} collides with {', '.join(names)}"
             fix = "keep the window unused, or map it elsewhere in the guest"
             if broken is CLASH:
-                in_ram = {base for base, _ in guest.ram()} & {clash.base for _, clash in met}
+                in_ram = {*guest.ram()} & {clash.span for _, clash in met}
                 fix = _fitting(guest, claims) if in_ram else "map it elsewhere in the guest"
             yield claim.at_guest(broken, message, fix)
     yield from _overlaps(claims)
@@ -121,7 +127,7 @@ def check(claims: Sequence[Claim], context: Context) -> Iterator[Finding]:
 
 def _fitting(guest: Guest, claims: Sequence[Claim]) -> str:
     """What memory the domain can have beside the mappings."""
-    most = memory_limit(guest, [(c.entry.guest, c.entry.size) for c in claims])
+    most = memory_limit(guest, [claim.entry.guest_span for claim in claims])
     elsewhere = "map it outside of the guest's RAM"
     return f"give the domain {most} MiB of memory at most, or {elsewhere}" if most else elsewhere
 
@@ -138,20 +144,20 @@ def _msi_frames(claims: Sequence[Claim], platform: Platform) -> Iterator[Finding
     """Pages with an MSI frame, whoever else's they are."""
     known = frames(platform.msi)
     for claim in claims if known else ():
-        frame = touched(known, Span.sized(claim.entry.host, claim.entry.size))
+        frame = touched(known, claim.entry.host_span)
         if frame is not None:
             yield claim.at_host(FRAME_MAPPED, f"{claim.text()} holds {described(frame)}")
 
 
 def _memory(claims: Sequence[Claim], platform: Platform) -> Iterator[Finding]:
     for claim in claims:
-        start, end = claim.entry.host, claim.entry.host_end
+        span = claim.entry.host_span
         if (
             "dom0less" in claim.routes
-            and any(start < bank.end and bank.address < end for bank in platform.memory)
-            and not _is_device(platform, start, end)
+            and any(bank.span.overlaps(span) for bank in platform.memory)
+            and not _is_device(platform, span)
         ):
-            carved = _carved(platform, start, end)
+            carved = _carved(platform, span)
             if carved is None:
                 yield claim.at_host(HOST_MEMORY, f"{claim.text()} is host RAM")
             else:
@@ -162,17 +168,17 @@ def _memory(claims: Sequence[Claim], platform: Platform) -> Iterator[Finding]:
 _ALONE = "make sure that only the devices of this guest use it"
 
 
-def _carved(platform: Platform, start: int, end: int) -> Node | None:
+def _carved(platform: Platform, pages: Span) -> Node | None:
     """The region of /reserved-memory that all the pages are of, when no kernel uses it as RAM."""
     for node, block in platform.reserved:
-        first, size = pages(block)
-        if node.has("no-map") and node.available and first <= start and end <= first + size:
+        if node.has("no-map") and node.available and block.pages.covers(pages):
             return node
     return None
 
 
-def _is_device(platform: Platform, start: int, end: int) -> bool:
+def _is_device(platform: Platform, pages: Span) -> bool:
     """Whether the pages are a device's: some boards state memory over their registers too."""
     devices = (node for node in platform.tree.nodes() if is_device(node))
     blocks = (block for node in devices for block in registers(node).blocks)
-    return any(b.address < start + PAGE_SIZE and end - PAGE_SIZE < b.end for b in blocks)
+    first, last = pages.start + PAGE_SIZE, pages.end - PAGE_SIZE
+    return any(block.address < first and last < block.end for block in blocks)

@@ -45,6 +45,5 @@ def _others(domain: DomainNode) -> Iterator[Finding]:
             continue
         common = overlapping(domain.banks, DomainNode(node, domain.chosen).banks)
         if common is not None:
-            start, end = common
-            message = f"{path}: {start:#x}-{end:#x} is static memory of {node.path} too"
+            message = f"{path}: {common} is static memory of {node.path} too"
             yield TWICE(message, node=path, prop=_PROP)

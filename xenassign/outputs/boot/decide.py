@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from xenassign.checks.static_memory import uncovered
 from xenassign.devicetree.blob_edit import edited
 from xenassign.devicetree.blob_writer import to_blob
 from xenassign.devicetree.cells import number, split, xen_bus_cells, xen_cells
 from xenassign.devicetree.changes import Change
 from xenassign.devicetree.draft import DraftNode, DraftProperty, cells, text
-from xenassign.devicetree.spans import PAGE_SIZE
+from xenassign.devicetree.spans import PAGE_SIZE, Span, covered
 from xenassign.devicetree.tree import Node
 from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule, some
@@ -255,31 +254,29 @@ def _node(module: LoadedModule, bootargs: str | None = None) -> DraftNode:
 # ---------------------------------------------------------------------- the places
 
 
-class _Span(NamedTuple):
-    what: str
-    base: int
-    end: int
+class _Occupied(NamedTuple):
+    """Memory of the host, in bytes, and what has it."""
+
+    owner: str
+    span: Span
 
     @property
     def text(self) -> str:
-        return f"{self.what} ({self.base:#x}-{self.end:#x})"
-
-    def meets(self, other: _Span) -> bool:
-        return self.base < other.end and other.base < self.end
+        return f"{self.owner} ({self.span})"
 
 
-def _spans(plan: BootPlan) -> list[_Span]:
+def _loaded(plan: BootPlan) -> list[_Occupied]:
     """What lies in memory. A kernel or ramdisk that several domains have is one thing."""
-    found: dict[LoadOption, _Span] = {}
+    found: dict[LoadOption, _Occupied] = {}
     for one in (plan.xen, plan.host, *(module.load for module in plan.modules)):
         if one is not None:
             thing = one if one.what == "dtb" else one._replace(domain=None)
-            span = _Span(one.name, one.address, one.address + max(one.size or 1, one.room))
-            found.setdefault(thing, span)
+            span = Span.sized(one.address, max(one.size or 1, one.room))
+            found.setdefault(thing, _Occupied(one.name, span))
     return list(found.values())
 
 
-def _kept(platform: Platform, chosen: Change | None) -> Iterator[_Span]:
+def _kept(platform: Platform, chosen: Change | None) -> Iterator[_Occupied]:
     """The boot modules that the board's /chosen has already and that stay."""
     old = platform.tree.find("/chosen")
     if old is None or chosen is None:
@@ -291,16 +288,15 @@ def _kept(platform: Platform, chosen: Change | None) -> Iterator[_Span]:
                 yield from _span_of(module)
 
 
-def _span_of(module: Node) -> Iterator[_Span]:
+def _span_of(module: Node) -> Iterator[_Occupied]:
     """Where a module of the board's tree lies; nothing where that cannot be read."""
     above = module.parent
     assert above is not None
     address, size = xen_bus_cells(above)
     reg = xen_cells(module.value("reg") or b"")
     if max(address, size) <= 2 and min(address, size) >= 1 and len(reg) >= address + size:
-        first = number(reg[:address])
-        length = number(reg[address : address + size])
-        yield _Span(f"{module.path} of the board's tree", first, first + length)
+        span = Span.sized(number(reg[:address]), number(reg[address : address + size]))
+        yield _Occupied(f"{module.path} of the board's tree", span)
 
 
 def _unpacked_twice(plan: BootPlan) -> Iterator[Finding]:
@@ -320,34 +316,34 @@ def _unpacked_twice(plan: BootPlan) -> Iterator[Finding]:
 
 
 def _judge(platform: Platform, plan: BootPlan, plans: Sequence[DomainPlan]) -> Iterator[Finding]:
-    spans = _spans(plan)
+    loaded = _loaded(plan)
     kept = list(_kept(platform, plan.chosen))
-    for index, span in enumerate(spans):
-        for other in (*spans[:index], *(one for one in kept if one[1:] != span[1:])):
-            if span.meets(other):
-                yield OVERLAP(f"{other.text} and {span.text} overlap", node="/chosen")
+    for index, load in enumerate(loaded):
+        for other in (*loaded[:index], *(old for old in kept if old.span != load.span)):
+            if load.span.overlaps(other.span):
+                yield OVERLAP(f"{other.text} and {load.text} overlap", node="/chosen")
     yield from _unpacked_twice(plan)
-    for span in (*spans, *kept):
-        taken = [one.text for one in _taken(platform, plans) if span.meets(one)]
+    for load in (*loaded, *kept):
+        taken = [other.text for other in _taken(platform, plans) if load.span.overlaps(other.span)]
         if taken:
-            yield MISPLACED(f"{span.text} overlaps {some(taken)}", node="/chosen")
-        if span not in kept and _outside(platform, span):
-            yield NO_RAM(f"{span.text}: the board's tree states no memory there", node="/memory")
+            yield MISPLACED(f"{load.text} overlaps {some(taken)}", node="/chosen")
+        if load not in kept and _outside(platform, load.span):
+            yield NO_RAM(f"{load.text}: the board's tree states no memory there", node="/memory")
     if plan.xen is not None and plan.xen.address % _ALIGNMENT:
         yield UNALIGNED(f"xen is at {plan.xen.address:#x}", node="/chosen")
 
 
-def _taken(platform: Platform, plans: Sequence[DomainPlan]) -> Iterator[_Span]:
+def _taken(platform: Platform, plans: Sequence[DomainPlan]) -> Iterator[_Occupied]:
     for one in plans:
         for base, size in one.request.static_memory:
-            yield _Span(f"static memory of {one.name}", base, base + size)
+            yield _Occupied(f"static memory of {one.name}", Span.sized(base, size))
     for node, block in platform.reserved:
-        yield _Span(node.path, block.address, block.end)
+        yield _Occupied(node.path, block.span)
     for base, size in platform.tree.reservations:
-        yield _Span("an entry of the reservation block", base, base + size)
+        yield _Occupied("an entry of the reservation block", Span.sized(base, size))
 
 
-def _outside(platform: Platform, span: _Span) -> bool:
+def _outside(platform: Platform, span: Span) -> bool:
     """Whether a part of it is in no bank of memory, where the tree states any."""
-    banks = [block for block in platform.memory if block.size]
-    return bool(banks) and uncovered(banks, span.base, span.end)
+    banks = [block.span for block in platform.memory if block.size]
+    return bool(banks) and not covered(span, banks)

@@ -44,7 +44,8 @@ def cells(row: Row) -> tuple[str, ...]:
     block = row.block
     what = printable(row.name if block is None else f"{row.name} {_which(block)}")
     host, how = (f"{block.host:#x}", block.how) if block is not None else ("", "")
-    return f"{row.base:#x}", f"{row.end:#x}", size_text(row.size), what, host, how
+    start, end = row.span
+    return f"{start:#x}", f"{end:#x}", size_text(row.span.size), what, host, how
 
 
 def _which(block: RowSource) -> str:
@@ -94,9 +95,9 @@ def to_dict(plan: DomainPlan, refusals: Sequence[str]) -> dict[str, Any]:
 def _row(row: Row) -> dict[str, Any]:
     block = row.block
     return {
-        "base": row.base,
-        "end": row.end,
-        "size": row.size,
+        "base": row.span.start,
+        "end": row.span.end,
+        "size": row.span.size,
         "kind": row.kind,
         "name": row.name,
         "block": None
