@@ -129,6 +129,5 @@ def _enclosed(device: HostDevice, blocks: dict[Node, tuple[Block, ...]]) -> bool
     """
     outer = [o for above in device.node.ancestors() for o in blocks.get(above, ())]
     return bool(device.blocks) and all(
-        any(o.address <= block.address and block.end <= o.end for o in outer)
-        for block in device.blocks
+        any(wider.span.covers(block.span) for wider in outer) for block in device.blocks
     )

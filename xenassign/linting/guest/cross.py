@@ -199,15 +199,14 @@ def _covered(entry: MappingEntry, by: list[MappingEntry]) -> bool:
     """Whether one of the mappings maps all of ``entry`` to the same place."""
     return any(
         other.guest - other.host == entry.guest - entry.host
-        and other.host <= entry.host
-        and entry.host + entry.size <= other.host + other.size
+        and other.host_span.covers(entry.host_span)
         for other in by
     )
 
 
 def _inside(block: Block, mapped: list[MappingEntry]) -> bool:
     """Whether one mapping holds a whole block of the guest's addresses."""
-    return any(one.guest <= block.address and block.end <= one.guest + one.size for one in mapped)
+    return any(entry.guest_span.covers(block.span) for entry in mapped)
 
 
 CHECKS: tuple[Callable[[Pair], Iterator[Finding]], ...] = (

@@ -370,6 +370,7 @@ def _unlisted(
     taken = [(f"the {one.kind} at {one.address:#x}", one.address, one.size) for one in listed]
     taken += [(f"static memory at {base:#x}", base, size) for base, size in domain.banks]
     for what, start, size in taken:
+        # As bootmodules_overlap_check compares: a module of no bytes overlaps what is around it.
         if module.address < start + size and start < module.address + module.size:
             return f"it overlaps {what}"
     return None

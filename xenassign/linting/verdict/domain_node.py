@@ -586,15 +586,16 @@ def overlaps(view: DomainView) -> Iterator[Finding]:
     """No page belongs to two modules: where the scan does not mind, freeing it twice does."""
     if not OVERLAP.applies(view.release):
         return
-    pages: list[Span] = []
+    freed: list[Span] = []
     for one in scan(view.domain, view.context).listed:
         start = _round(one.address, PAGE_SIZE)
         end = (one.address + _round(one.size, PAGE_SIZE)) // PAGE_SIZE * PAGE_SIZE
-        if any(Span(start, end).overlaps(other) for other in pages):
+        pages = Span(start, end)
+        if any(pages.overlaps(other) for other in freed):
             path = next(m.node.path for m in view.domain.modules if m.address == one.address)
             message = f"{path}: the {one.kind} at {one.address:#x} overlaps another module"
             yield OVERLAP(message, node=path, prop="reg")
-        pages.append(Span(start, end))
+        freed.append(pages)
 
 
 def vcpu_nodes(view: DomainView) -> Iterator[Finding]:

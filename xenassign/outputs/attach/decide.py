@@ -228,8 +228,7 @@ def _forgotten(inside: Scope) -> Iterator[tuple[HostDevice, Node]]:
         root = next(roots[node] for node in device.node.ancestors() if node in roots)
         blocks, lines = known.get(root, ((), set()))
         within = all(
-            any(outer.address <= one.address and one.end <= outer.end for outer in blocks)
-            for one in device.blocks
+            any(outer.span.covers(block.span) for outer in blocks) for block in device.blocks
         )
         if not within or not {line.intid for line in device.interrupts} <= lines:
             yield device, root

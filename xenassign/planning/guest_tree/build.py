@@ -256,7 +256,7 @@ class GuestTree:
         around = [self.assigned[n] for n in node.ancestors() if n in self.assigned]
         for block in registers(node).blocks:
             for placed in (p for outer in around for p in outer.placed):
-                if placed.block.address <= block.address and block.end <= placed.block.end:
+                if placed.block.span.covers(block.span):
                     found.append((block, placed.guest + block.address - placed.block.address))
                     break
         return tuple(found)
