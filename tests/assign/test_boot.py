@@ -198,6 +198,9 @@ def test_modules_of_the_board_that_stay() -> None:
         "XA023 /chosen/module@61000000 of the board's tree (0x61000000-0x61100000) and net/kernel"
         " (0x60000000-0x62000000) overlap"
     ]
+    # Xen's scan inherits the cells, of the root where /chosen states none.
+    inherits = read_blob(edited(zcu102().data or b"", [Change("/chosen", (), (module,))]))
+    assert told(*LOADS, tree=inherits) == told(*LOADS, tree=tree)
     # dom0's gives way where another is given.
     assert told(*LOADS, "dom0-kernel=0x63000000:16", tree=tree) == []
     older = edited(zcu102().data or b"", planned(*LOADS[:2], domains=(NET,)).changes)

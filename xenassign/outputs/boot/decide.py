@@ -289,10 +289,11 @@ def _kept(platform: Platform, chosen: Change | None) -> Iterator[_Occupied]:
 
 
 def _span_of(module: Node) -> Iterator[_Occupied]:
-    """Where a module of the board's tree lies; nothing where that cannot be read."""
-    above = module.parent
-    assert above is not None
-    address, size = xen_bus_cells(above)
+    """Where a module of the board's tree lies; nothing where that cannot be read.
+
+    Its cells are those of the nearest node above it that states them (device_tree_for_each_node).
+    """
+    address, size = xen_bus_cells(*module.ancestors())
     reg = xen_cells(module.value("reg") or b"")
     if max(address, size) <= 2 and min(address, size) >= 1 and len(reg) >= address + size:
         span = Span.sized(number(reg[:address]), number(reg[address : address + size]))
