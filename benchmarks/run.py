@@ -231,7 +231,7 @@ def bench_system(options: argparse.Namespace) -> list[Figure]:
             for n in range(count)
         )
         start = time.perf_counter()
-        _, files, _ = generate_system(tree, SystemRequest(domains))
+        files = generate_system(tree, SystemRequest(domains)).files
         spent = (time.perf_counter() - start) * 1e3
         if not files:
             raise SkippedError(f"a system of {count} domains on {path.name} is refused")

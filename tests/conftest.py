@@ -19,6 +19,7 @@ import pytest
 
 from xenassign.devicetree.blob import read_blob, read_blob_file
 from xenassign.devicetree.tree import Tree
+from xenassign.findings import Finding
 from xenassign.outputs import generated as generating
 from xenassign.planning.decide import decide
 from xenassign.planning.plan import DomainPlan
@@ -169,12 +170,12 @@ def plan() -> Callable[..., DomainPlan]:
 
 
 @pytest.fixture(scope="session")
-def generate() -> Callable[..., tuple[DomainPlan, dict[str, bytes], list[str]]]:
+def generate() -> Callable[..., tuple[DomainPlan, dict[str, bytes], list[Finding]]]:
     """generate(board or tree, device…, option=…): plan, files and refusals."""
 
     def make(
         host: str | Tree, *devices: str, **options: Any
-    ) -> tuple[DomainPlan, dict[str, bytes], list[str]]:
+    ) -> tuple[DomainPlan, dict[str, bytes], list[Finding]]:
         tree = _read(host) if isinstance(host, str) else host
         return generating.generate(tree, _request(devices, options))
 

@@ -38,9 +38,9 @@ def made(name: str, xen: str | None = None) -> dict[str, Made]:
     if xen is not None:
         domains = tuple(replace(one, release=release(xen)) for one in system.domains)
         system = replace(system, domains=domains)
-    plan, files, refused = generate_system(read_blob_file(host_of(name)), system)
-    assert not refused, refused
-    return {one.name: Made(one, _of(files, one.name)) for one in plan.domains}
+    made = generate_system(read_blob_file(host_of(name)), system)
+    assert not made.refusals, made.refusals
+    return {plan.name: Made(plan, _of(made.files, plan.name)) for plan in made.plan.domains}
 
 
 def _of(files: dict[str, bytes], domain: str) -> dict[str, bytes]:

@@ -29,7 +29,6 @@ LONG_MODULES = {
 LONG_FUNCTIONS = {
     "cli/generate.py command",
     "cli/lint.py command",
-    "planning/decide.py decide_on",
     "planning/decide.py judge_request",
 }
 
@@ -37,6 +36,7 @@ LONG_FUNCTIONS = {
 SAME_SUBJECT = {
     "address_map": "the address map as data, and as a table",
     "base_cfg": "what is read from the user's dom.cfg, and what is set in it",
+    "check": "of each output: its bytes, read again",
     "decide": "of a plan, and of each output",
     "hosts": "several boards: decided, made, shown",
     "interrupts": "specifiers, and the rules about them",
@@ -47,6 +47,7 @@ SAME_SUBJECT = {
     "protection": "the judgement, and the rules about files",
     "sci": "what Xen forwards, and what a plan makes of it",
     "static_memory": "the judgement, and the reading of a domain's node",
+    "waivers": "written as comments, and read",
     "write": "of each output: its files",
 }
 

@@ -107,9 +107,10 @@ class Finding(NamedTuple):
     """One application of a rule.
 
     ``node`` is a path, ``prop`` a property of it or a key of dom.cfg, ``cell`` counts the cells of
-    the property from 0. ``own_fix``: what to do, where that is not what the rule says. ``place`` is
-    where in the text that is, when there is a text, and ``replacement`` what may stand there
-    instead, where only one thing can have been meant.
+    the property from 0. ``own_fix``: what to do, where that is not what the rule says. ``file`` and
+    ``domain`` (its name): what it is about, once that is known. ``place`` is where in the text that
+    is, when there is a text, and ``replacement`` what may stand there instead, where only one thing
+    can have been meant.
     """
 
     rule: Rule
@@ -123,6 +124,7 @@ class Finding(NamedTuple):
     file: str | None = None
     place: Place | None = None
     replacement: str | None = None
+    domain: str | None = None
 
     @property
     def code(self) -> str:
@@ -142,8 +144,9 @@ class Finding(NamedTuple):
     def text(self, file: str | None = None) -> str:
         """One line for people, about a file."""
         at = self.place
-        file = f"{at.file}:{at.line}:{at.column}" if at else self.file or file
-        where = f"{file}: " if file else ""
+        about = f"{at.file}:{at.line}:{at.column}" if at else self.file or file
+        domain = f"domain {self.domain}" if self.domain is not None and at is None else None
+        where = "".join(f"{part}: " for part in (about, domain) if part)
         node = f"{self.node}: " if self.node and self.node not in self.message else ""
         return f"{self.severity}: {where}{node}{self.message}; {self.fix} [{self.code}]"
 

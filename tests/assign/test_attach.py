@@ -3,39 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tests.answers import codes, of
+from tests.conftest import BOARDS
 from tests.wording import Wording
+from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.draft import Cells, DraftNode, Ref
 from xenassign.devicetree.local_references import phandle_cells
 from xenassign.devicetree.tree import Tree
+from xenassign.outputs.attach.decide import AttachPlan, decide, decide_attach
 from xenassign.planning.plan import DomainPlan
-from xenassign.xen.releases import RELEASES
+from xenassign.request.request import Request
+from xenassign.request.system_request import SystemRequest
+from xenassign.system.system import decide_system
+from xenassign.xen.releases import RELEASES, release
 
 Plan = Callable[..., DomainPlan]
 Variant = Callable[[str, str], Tree]
 
 CLOCK = "/pl031@9010000"
-CODES = {f"XA{number:03}" for number in range(11, 19)}
 
 
-def made(plan: Plan, host: str | Tree, *devices: str, **options: Any) -> DomainPlan:
-    return plan(host, *devices, **{"policy": "trust", "attach_overlay": True, **options})
+def made(plan: Plan, host: str | Tree, *devices: str, **options: Any) -> AttachPlan:
+    tree = read_blob(BOARDS[host].read_bytes(), host) if isinstance(host, str) else host
+    options = {"policy": "trust", "attach_overlay": True, **options}
+    return decide_attach(tree, plan(tree, *devices, **options))
 
 
-def overlay_codes(plan: DomainPlan) -> set[str]:
-    return set(codes(plan)) & CODES
+def overlay_codes(found: AttachPlan) -> set[str]:
+    return set(codes(found))
 
 
-def nodes(plan: DomainPlan) -> dict[str, DraftNode]:
+def nodes(found: AttachPlan) -> dict[str, DraftNode]:
     """The outermost nodes of the overlay by their paths."""
-    assert plan.attach is not None
     return {
         f"{fragment.target.rstrip('/')}/{node.name}": node
-        for fragment in plan.attach.fragments
+        for fragment in found.fragments
         for node in fragment.nodes
     }
 
@@ -58,10 +65,11 @@ def test_what_each_release_says(plan: Plan, xen: str) -> None:
     }.get(xen, [note, note, note])
 
 
-def test_nothing_is_said_unasked(plan: Plan) -> None:
-    alone = plan("qemu", CLOCK, xen="4.18")
-    assert alone.attach is None
-    assert overlay_codes(alone) == set()
+def test_nothing_is_said_unasked(board: Callable[[str], Tree]) -> None:
+    request = Request((CLOCK,), release=release("4.18"))
+    for asked in (False, True):
+        requested = SystemRequest((replace(request, attach_overlay=asked),))
+        assert (decide(decide_system(board("qemu"), requested)) is not None) is asked
 
 
 def test_a_node_goes_with_its_subtree_and_its_numbers(plan: Plan) -> None:
@@ -83,8 +91,7 @@ def test_only_devices_are_marked_and_not_for_a_direct_map_domain(plan: Plan) -> 
     options["static_memory"] = ((0x80000000, 256 << 20),)
     for more, marked in (({}, True), (options, False)):
         found = made(plan, "qemu", CLOCK, **more)
-        assert found.attach is not None
-        assert found.attach.marked is marked
+        assert found.marked is marked
         assert (nodes(found)[CLOCK].get("xen,passthrough") is not None) is marked
     (node,) = nodes(made(plan, "zynqmp", "ethernet0")).values()
     marks = [n.name for n in node.walk() if n.get("xen,passthrough")]
@@ -99,11 +106,10 @@ def test_a_mark_that_is_there_is_not_written_twice(plan: Plan, variant: Variant)
 
 def test_nodes_of_one_parent_share_a_fragment(plan: Plan) -> None:
     found = made(plan, "qemu", "/pl061@9030000", CLOCK)
-    assert found.attach is not None
-    (fragment,) = found.attach.fragments
+    (fragment,) = found.fragments
     assert fragment.target == "/"
     assert set(nodes(found)) == {CLOCK, "/pl061@9030000"}
-    assert set(found.attach.taken) == {CLOCK, "/pl061@9030000"}
+    assert set(found.taken) == {CLOCK, "/pl061@9030000"}
 
 
 def test_a_disabled_device_below_that_nobody_named_stays_out(plan: Plan, variant: Variant) -> None:
@@ -138,9 +144,8 @@ def test_a_disabled_neighbour_with_the_interrupt_is_told(plan: Plan, variant: Va
     (finding,) = of(found, "XA017")
     assert finding.severity == "warning"
     assert finding.node == "/old@a100000"
-    assert found.attach is not None
-    assert found.attach.brought == (CLOCK,)
-    assert found.attach.taken == (CLOCK, "/old@a100000")
+    assert found.brought == (CLOCK,)
+    assert found.taken == (CLOCK, "/old@a100000")
 
 
 def test_registers_within_those_of_the_outer_node_are_given_with_it(

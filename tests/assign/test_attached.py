@@ -10,11 +10,12 @@ from tests.answers import guest, of
 from tests.wording import Wording
 from xenassign.devicetree.references import references
 from xenassign.devicetree.tree import Node, Tree
+from xenassign.findings import Finding
 from xenassign.planning.plan import DomainPlan
 
 Plan = Callable[..., DomainPlan]
 Compiled = Callable[[str], Tree]
-Generate = Callable[..., tuple[DomainPlan, dict[str, bytes], list[str]]]
+Generate = Callable[..., tuple[DomainPlan, dict[str, bytes], list[Finding]]]
 
 #: In the shapes of real boards: a FEC pair with one MDIO bus, an I2C touch screen whose interrupt
 #: is a GPIO, SPI chips on GPIO chip selects, an USB host with a PHY of its own and one that two

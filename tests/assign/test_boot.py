@@ -16,7 +16,7 @@ from xenassign.devicetree.changes import Change
 from xenassign.devicetree.draft import DraftNode, cells, text
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.errors import UsageError
-from xenassign.outputs.boot.decide import BootPlan
+from xenassign.outputs.boot.decide import BootPlan, decide
 from xenassign.outputs.boot.host_changes import chosen_cells
 from xenassign.request.boot_request import CHOSEN, HOST, UBOOT, BootRequest, measured, parse_load
 from xenassign.request.request import Request, parse_clock_rate
@@ -60,7 +60,7 @@ def system(
 
 
 def planned(*loads: str, **options: object) -> BootPlan:
-    plan = system(*loads, **options).boot  # type: ignore[arg-type]
+    plan = decide(system(*loads, **options))  # type: ignore[arg-type]
     assert plan is not None
     return plan
 
@@ -78,7 +78,7 @@ def chosen(plan: BootPlan) -> Node:
 
 
 def test_nothing_is_asked_for() -> None:
-    assert system(outputs=frozenset()).boot is None
+    assert decide(system(outputs=frozenset())) is None
 
 
 def test_the_whole_chosen() -> None:
@@ -156,18 +156,18 @@ def test_a_node_is_marked_once() -> None:
 )
 def test_what_has_to_be_said(loads: tuple[str, ...], message: str) -> None:
     with pytest.raises(UsageError) as error:
-        system(*loads)
+        planned(*loads)
     assert message in str(error.value)
 
 
 def test_loads_without_a_use(wording: Wording) -> None:
     with wording.raises(UsageError):
-        system("kernel=0x1000", outputs=frozenset({HOST}))
+        planned("kernel=0x1000", outputs=frozenset({HOST}))
     with wording.raises(UsageError):
-        system(*LOADS, outputs=frozenset({UBOOT}))
+        planned(*LOADS, outputs=frozenset({UBOOT}))
     xl = tuple(replace(one, routes=("xl",)) for one in (NET, LOG))
     with wording.raises(UsageError):
-        system("net/kernel=0x1000", domains=xl)
+        planned("net/kernel=0x1000", domains=xl)
 
 
 def test_one_kernel_for_two_domains_is_no_overlap() -> None:
@@ -234,13 +234,13 @@ def test_a_packed_kernel_is_for_one_domain(tmp_path: Path, wording: Wording) -> 
             (*loads, *map(parse_load, (*LOADS[1:], "host=0x50000000"))),
             load_with="load mmc 0:1",
         )
-        both = decide_system(zcu102(), SystemRequest((NET, LOG), boot=boot)).boot
+        both = decide(decide_system(zcu102(), SystemRequest((NET, LOG), boot=boot)))
         assert both is not None
         (finding,) = both.findings
         assert finding.code == "XA023"
         wording(finding)
         single = replace(boot, loads=tuple(one for one in boot.loads if one.domain != "log"))
-        one = decide_system(zcu102(), SystemRequest((NET,), boot=single)).boot
+        one = decide(decide_system(zcu102(), SystemRequest((NET,), boot=single)))
         assert one is not None
         assert not one.findings
 
@@ -278,7 +278,7 @@ def test_a_tree_of_no_file(wording: Wording) -> None:
     tree = zcu102()
     tree.data = None
     with wording.raises(UsageError):
-        system(*LOADS, tree=tree)
+        planned(*LOADS, tree=tree)
 
 
 def narrow() -> Tree:
@@ -297,7 +297,7 @@ def test_cells_of_chosen_that_are_too_narrow(wording: Wording) -> None:
     assert node.children["module@70000000"].cells("reg") == (0x70000000, 16)
     assert node.cells("#address-cells") == (1,)
     with wording.raises(UsageError):
-        system(*LOADS, "dom0-kernel=0x800000000:16", tree=tree)
+        planned(*LOADS, "dom0-kernel=0x800000000:16", tree=tree)
 
 
 def test_a_bank_widens_the_cells_of_chosen() -> None:

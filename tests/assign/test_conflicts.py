@@ -163,9 +163,9 @@ def test_the_domains_themselves_are_not_told_of_each_other(tree: Tree) -> None:
 
 
 def test_both_sides_and_what_resolves_it_are_named(tree: Tree) -> None:
-    _, files, refusals = generate_system(tree, asked("line@34001000", "line@34002000"))
-    assert not files
-    assert refusals == [
+    made = generate_system(tree, asked("line@34001000", "line@34002000"))
+    assert not made.files
+    assert [refusal.text() for refusal in made.refusals] == [
         "error: p.dtb: /soc/line@34001000 (of a) and /soc/line@34002000 (of b) have the same INTID"
         " 41; assign both devices to one domain [XA004]"
     ]
@@ -210,11 +210,10 @@ def conflict_of(plan: SystemPlan, code: str) -> Conflict:
 
 def test_a_page_is_allowed_with_a_reason(tree: Tree, wording: Wording) -> None:
     allow = Allowance("XA003", ("half@34000000", "half@34000800"), "both are ours")
-    plan, files, refusals = generate_system(
-        tree, asked("half@34000000", "half@34000800", allow=(allow,))
-    )
-    assert not refusals
-    assert {"a.dtb", "b.dtb"} <= set(files)
+    made = generate_system(tree, asked("half@34000000", "half@34000800", allow=(allow,)))
+    plan = made.plan
+    assert not made.refusals
+    assert {"a.dtb", "b.dtb"} <= set(made.files)
     assert conflict_of(plan, "XA003").finding.severity == "warning"
     wording(conflict_of(plan, "XA003").finding)
     assert "accept it" not in conflict_of(plan, "XA003").finding.fix

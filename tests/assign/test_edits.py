@@ -18,12 +18,13 @@ from xenassign.devicetree.phandle_properties import phandle_properties
 from xenassign.devicetree.source.writer import to_dts
 from xenassign.devicetree.tree import Node
 from xenassign.errors import UsageError
+from xenassign.findings import Finding
 from xenassign.outputs.report.plan_json import plan as plan_json
 from xenassign.planning.plan import DomainPlan
 from xenassign.request.property_edits import VALUE, PropertyEdit, pieces, refusal
 
 Plan = Callable[..., DomainPlan]
-Generate = Callable[..., tuple[DomainPlan, dict[str, bytes], list[str]]]
+Generate = Callable[..., tuple[DomainPlan, dict[str, bytes], list[Finding]]]
 
 GEM = "/axi/ethernet@ff0e0000"
 

@@ -11,11 +11,12 @@ from xenassign.devicetree.addresses import registers
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.references import references
 from xenassign.devicetree.tree import Node, Tree
+from xenassign.findings import Finding
 from xenassign.planning.plan import DomainPlan
 from xenassign.xen.releases import GUEST_PHANDLE_GIC
 
 Plan = Callable[..., DomainPlan]
-Generate = Callable[..., tuple[DomainPlan, dict[str, bytes], list[str]]]
+Generate = Callable[..., tuple[DomainPlan, dict[str, bytes], list[Finding]]]
 Variant = Callable[[str, str], Tree]
 
 

@@ -11,11 +11,12 @@ import pytest
 
 from xenassign.devicetree.blob import read_blob_file
 from xenassign.devicetree.tree import Tree
+from xenassign.findings import Finding
 from xenassign.planning.plan import DomainPlan
 
 Plan = Callable[..., DomainPlan]
 Variant = Callable[[str, str], Tree]
-Generate = Callable[..., tuple[DomainPlan, dict[str, bytes], list[str]]]
+Generate = Callable[..., tuple[DomainPlan, dict[str, bytes], list[Finding]]]
 
 ALL = "/dev@79040000"
 CLOCKED = "/dev@79030000"

@@ -12,6 +12,7 @@ from tests.answers import of
 from tests.wording import Wording
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
+from xenassign.findings import Finding
 from xenassign.planning.plan import DomainPlan
 from xenassign.request.request import Accepted
 
@@ -236,7 +237,7 @@ def test_legacy_mmu_masters_protect(plan: Plan) -> None:
 
 @pytest.mark.parametrize(("kind", "code"), [(HARMLESS, "XA402"), (MASTER, "XA403")])
 def test_a_reason_reaches_the_message_the_source_and_the_plan(
-    generate: Callable[..., tuple[DomainPlan, dict[str, bytes], list[str]]],
+    generate: Callable[..., tuple[DomainPlan, dict[str, bytes], list[Finding]]],
     kind: str,
     code: str,
     wording: Wording,

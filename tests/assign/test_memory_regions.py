@@ -10,12 +10,12 @@ from tests.answers import at, guest, of
 from tests.wording import Wording
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
-from xenassign.findings import errors
+from xenassign.findings import Finding, errors
 from xenassign.planning.plan import DomainPlan, Mapping
 from xenassign.request.request import MemoryOption, parse_memory_region
 
 Plan = Callable[..., DomainPlan]
-Generate = Callable[..., tuple[DomainPlan, dict[str, bytes], list[str]]]
+Generate = Callable[..., tuple[DomainPlan, dict[str, bytes], list[Finding]]]
 Variant = Callable[[str, str], Tree]
 
 DEVICE = "/dev@7e000000"
@@ -121,8 +121,9 @@ def test_what_a_region_loses_is_told_in_the_source(
 
 
 def test_xl_has_no_right_to_a_region(generate: Generate, host: Callable[..., Tree]) -> None:
-    _, _, (refusal,) = generate(host("carve"), DEVICE, policy="trust")
-    assert "[XA532]" in refusal
+    _, _, (finding,) = generate(host("carve"), DEVICE, policy="trust")
+    assert finding.code == "XA532"
+    refusal = finding.text()
     assert "xl" in refusal
     assert "--route dom0less maps it" in refusal
     assert "--memory-region /reserved-memory/carve@92000000=drop leaves it out" in refusal

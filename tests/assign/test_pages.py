@@ -11,6 +11,7 @@ from tests.wording import Wording
 from xenassign.devicetree.addresses import Block
 from xenassign.devicetree.spans import Span
 from xenassign.devicetree.tree import Tree
+from xenassign.findings import Finding
 from xenassign.planning.plan import DomainPlan
 from xenassign.request.request import Accepted
 
@@ -139,7 +140,7 @@ def test_a_block_without_size_is_noted_and_not_mapped(plan: Plan, variant: Varia
 
 
 def test_the_reasons_are_told(
-    generate: Callable[..., tuple[DomainPlan, dict[str, bytes], list[str]]], wording: Wording
+    generate: Callable[..., tuple[DomainPlan, dict[str, bytes], list[Finding]]], wording: Wording
 ) -> None:
     others = "/soc/gpio@e6050980"
     for shared in (

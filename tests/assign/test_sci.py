@@ -10,12 +10,13 @@ from tests.answers import at, guest, of
 from tests.wording import Wording
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
+from xenassign.findings import Finding
 from xenassign.planning.plan import DomainPlan
 from xenassign.planning.sci import ARGUMENTS_LOST, UNFILTERED
 from xenassign.xen.releases import RELEASES
 
 Plan = Callable[..., DomainPlan]
-Generate = Callable[..., tuple[DomainPlan, dict[str, bytes], list[str]]]
+Generate = Callable[..., tuple[DomainPlan, dict[str, bytes], list[Finding]]]
 Variant = Callable[[str, str], Tree]
 
 RNG = "/rng@fe378000"

@@ -10,6 +10,7 @@ from tests.answers import codes
 from tests.wording import Wording
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
+from xenassign.findings import Finding
 from xenassign.planning.plan import DomainPlan
 from xenassign.request.resolve import select
 
@@ -199,7 +200,7 @@ def test_the_console_may_be_another_uart(plan: Plan) -> None:
 
 @pytest.mark.parametrize("path", ["/dev@7d000000", "/dev@7d010000", "/alt@71000000/i2c@0"])
 def test_a_disabled_device_is_assigned_and_said(
-    generate: Callable[..., tuple[DomainPlan, dict[str, bytes], list[str]]], path: str
+    generate: Callable[..., tuple[DomainPlan, dict[str, bytes], list[Finding]]], path: str
 ) -> None:
     others = ("/alt@71000000/spi@0",) if path.startswith("/alt") else ()
     made, files, refusals = generate("tricky", path, *others, policy="trust")

@@ -10,6 +10,7 @@ from tests.answers import guest, guest_device, of
 from tests.wording import Wording
 from xenassign.devicetree.references import references
 from xenassign.devicetree.tree import Tree
+from xenassign.findings import Finding
 from xenassign.planning.plan import DomainPlan
 
 Plan = Callable[..., DomainPlan]
@@ -72,7 +73,7 @@ def test_every_action_has_a_reason_and_a_provider(plan: Plan) -> None:
 
 
 def test_the_source_says_why_each_was_dropped(
-    generate: Callable[..., tuple[DomainPlan, dict[str, bytes], list[str]]],
+    generate: Callable[..., tuple[DomainPlan, dict[str, bytes], list[Finding]]],
 ) -> None:
     _, files, refusals = generate("tricky", ALL, policy="trust", regions=("drop",))
     assert not refusals

@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from tests.wording import Wording
+from xenassign.findings import Finding
 from xenassign.planning.plan import DomainPlan
 
-Generate = Callable[..., tuple[DomainPlan, dict[str, bytes], list[str]]]
+Generate = Callable[..., tuple[DomainPlan, dict[str, bytes], list[Finding]]]
 Done = subprocess.CompletedProcess[str]
 
 PL031 = "/pl031@9010000"

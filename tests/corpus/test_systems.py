@@ -127,7 +127,7 @@ def judged(tree: Tree, blob: bytes, domains: list[Request], counts: Counter[str]
     for _ in range(TRIES):
         if not domains:
             break
-        plan, files, refusals = generate_system(tree, SystemRequest(tuple(domains)))
+        plan, files, refusals, _ = generate_system(tree, SystemRequest(tuple(domains)))
         counts["systems, judged"] += 1
         counts[f"systems, {'refused' if refusals else 'accepted'}"] += 1
         for conflict in plan.conflicts:

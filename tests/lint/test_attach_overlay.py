@@ -10,7 +10,7 @@ import pytest
 from tests.wording import Wording
 from xenassign.devicetree.blob import read_blob_file
 from xenassign.devicetree.tree import Tree
-from xenassign.outputs.attach.check import check
+from xenassign.outputs.attach.check import misfits
 from xenassign.planning.plan import DomainPlan
 from xenassign.xen.releases import DT_OVERLAY_BYTES_MAX
 
@@ -44,9 +44,9 @@ def damaged(files: Files, name: str, old: str, new: str) -> Files:
 
 
 def test_what_is_written_is_right(files: Files, host: Tree) -> None:
-    assert list(check(files, "domu1", host)) == []
+    assert list(misfits(files, "domu1", host)) == []
     built = {f"{name}.dtbo": compiled(files[f"{name}.dtso"].decode()) for name in (HOST, GUEST)}
-    assert list(check({**files, **built}, "domu1", host)) == []
+    assert list(misfits({**files, **built}, "domu1", host)) == []
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_what_is_written_is_right(files: Files, host: Tree) -> None:
 def test_damage_of_the_hosts_overlay(
     files: Files, host: Tree, old: str, new: str, wording: Wording
 ) -> None:
-    found = list(check(damaged(files, HOST, old, new), "domu1", host))
+    found = list(misfits(damaged(files, HOST, old, new), "domu1", host))
     assert {finding.code for finding in found} == {"XA014"}
     wording(*found)
 
@@ -83,12 +83,12 @@ def test_damage_of_the_hosts_overlay(
 def test_damage_of_the_guests_overlay(
     files: Files, host: Tree, old: str, new: str, wording: Wording
 ) -> None:
-    (finding,) = check(damaged(files, GUEST, old, new), "domu1", host)
+    (finding,) = misfits(damaged(files, GUEST, old, new), "domu1", host)
     assert finding.code == "XA014"
     wording(finding)
 
 
 def test_an_overlay_has_a_greatest_size(files: Files, host: Tree, wording: Wording) -> None:
     long = f"x = [{'00 ' * DT_OVERLAY_BYTES_MAX}]; status = "
-    (finding,) = check(damaged(files, HOST, "status = ", long), "domu1", host)
+    (finding,) = misfits(damaged(files, HOST, "status = ", long), "domu1", host)
     wording(finding)

@@ -22,7 +22,7 @@ from xenassign.xen.iommu import iommus
 from xenassign.xen.releases import release
 
 Board = Callable[[str], Tree]
-Generate = Callable[..., tuple[DomainPlan, dict[str, bytes], list[str]]]
+Generate = Callable[..., tuple[DomainPlan, dict[str, bytes], list[Finding]]]
 
 
 def findings(text: str, board: Board, host: str = "qemu", xen: str = "4.20") -> list[Finding]:

@@ -25,7 +25,7 @@ from xenassign.linting.catalogue import rules
 from xenassign.linting.documents import ConfigFile, Document, TreeFile, read_document
 from xenassign.linting.linter import Options, lint
 from xenassign.linting.verdict import domcfg
-from xenassign.outputs.hosts import Built, Wanted, build, told
+from xenassign.outputs.hosts import Built, Wanted, build
 from xenassign.request.command_line import driver_set, read_request, with_boot
 from xenassign.request.project import read_project, with_options
 from xenassign.request.system_request import SystemRequest
@@ -149,12 +149,12 @@ def of_system(arguments: list[str], text: str) -> list[Found]:
 
 def of_plan(built: Built) -> list[Found]:
     """Every finding, and those that only a refusal tells."""
-    findings = [finding for _, finding in told(built.plan)]
-    codes = [re.findall(r"\[(XA\d+)\]$", line)[0] for line in built.refusals]
-    known = {finding.code for finding in findings}
+    refusals = [refusal for refusal in built.refusals if isinstance(refusal, Finding)]
+    assert len(refusals) == len(built.refusals)
+    known = {finding.code for finding in built.findings}
     return [
-        *(Found(finding.code, finding) for finding in findings),
-        *(Found(code) for code in codes if code not in known),
+        *(Found(finding.code, finding) for finding in built.findings),
+        *(Found(refusal.code) for refusal in refusals if refusal.code not in known),
     ]
 
 

@@ -24,8 +24,8 @@ from xenassign.linting.verdict.domain import context_of, domains
 from xenassign.linting.verdict.foretell import rejecting
 from xenassign.linting.verdict.mappings import Claim, MappingEntry
 from xenassign.linting.verdict.mappings import check as mappings
+from xenassign.outputs.domain.check import file_findings
 from xenassign.outputs.domain.overlay import domain_node as overlay
-from xenassign.outputs.generated import check
 from xenassign.xen.iommu import iommus
 from xenassign.xen.layout import MIB
 from xenassign.xen.releases import RELEASES, release
@@ -267,7 +267,7 @@ def test_the_node_is_checked(
     for right in (True, False):
         changed = text if right else text.replace("0x40000>", "0x40001>")
         blob = read_source(changed.encode(), "x.dtso").blob
-        told = {f.code for f in check(files, made.request, platform, None, node=blob)}
+        told = {f.code for f in file_findings(files, made.request, platform, None, node=blob)}
         assert ("XA714" in told) != right
     assert overlay(made).children[0].children[0].name == "__overlay__"
 

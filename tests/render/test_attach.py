@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 import subprocess
 from collections.abc import Callable
@@ -11,14 +12,15 @@ import pytest
 
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.tree import Tree
-from xenassign.outputs.domain.write import ENDINGS
+from xenassign.findings import Finding
+from xenassign.outputs.generated import ENDINGS
 from xenassign.planning.plan import DomainPlan
 
 from ..corpus import judges
 from .test_sources import CASES as EVERY
 from .test_sources import dtc
 
-Generate = Callable[..., tuple[DomainPlan, dict[str, bytes], list[str]]]
+Generate = Callable[..., tuple[DomainPlan, dict[str, bytes], list[Finding]]]
 
 #: Of Juno another device: that of the others is in mmu-masters.
 CASES = [(host, ("serial1",) if host == "juno" else devices) for host, devices in EVERY]
@@ -40,7 +42,6 @@ def make(
     asked = {"policy": "trust", "regions": ("drop",), "xen": "4.22", "attach_overlay": True}
     plan, files, refusals = generate(host, *devices, **{**asked, **options})
     assert not refusals
-    assert plan.attach is not None
     return plan, files
 
 
@@ -77,8 +78,8 @@ def test_it_brings_what_was_taken_out(
     plan, files = make(generate, host, *devices)
     overlay = tmp_path / "host.dtbo"
     overlay.write_bytes(files[f"{HOST}.dtbo"])
-    assert plan.attach is not None
-    problems = judges.readded(host_files[host], plan.attach.brought, overlay, tmp_path)
+    brought = [root.path for root in plan.scope.roots]
+    problems = judges.readded(host_files[host], brought, overlay, tmp_path)
     assert list(problems) == []
     after = read_blob((tmp_path / "again.dtb").read_bytes())
     before = read_blob((tmp_path / "boot.dtb").read_bytes())
@@ -118,9 +119,8 @@ def test_linux_gets_what_the_partial_tree_has(
 def test_a_direct_map_domains_nodes_are_not_marked(generate: Generate) -> None:
     bank = (0x80000000, 256 << 20)
     options = {"direct_map": True, "static_memory": (bank,), "routes": ("dom0less",)}
-    plan, files = make(generate, "qemu", "/pl031@9010000", xen="4.20", **options)
-    assert plan.attach is not None
-    assert not plan.attach.marked
+    files = make(generate, "qemu", "/pl031@9010000", xen="4.20", **options)[1]
+    assert json.loads(files["domu1.json"])["attach_overlay"]["marked"] is False
     assert b"xen,passthrough" not in files[f"{HOST}.dtbo"]
     assert b"attach domu1.attach.host.dtbo DOMID" in files[f"{HOST}.dtso"]
     assert b"xl create" not in files[f"{HOST}.dtso"]

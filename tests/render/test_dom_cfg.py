@@ -10,11 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xenassign.devicetree.tree import Tree
+from xenassign.findings import Finding
 from xenassign.formats.xlcfg import Atom, XlConfig, parse
 from xenassign.formats.xlcfg_edit import quoted
 from xenassign.planning.plan import DomainPlan
 
-Generate = Callable[..., tuple[DomainPlan, dict[str, bytes], list[str]]]
+Generate = Callable[..., tuple[DomainPlan, dict[str, bytes], list[Finding]]]
 Variant = Callable[[str, str], Tree]
 
 PL031 = "/pl031@9010000"

@@ -11,7 +11,7 @@ import pytest
 
 from xenassign.devicetree.tree import Tree
 from xenassign.files import write
-from xenassign.outputs.hosts import GeneratedHosts, generate_hosts
+from xenassign.outputs.hosts import GeneratedHosts, generate_hosts, lines
 from xenassign.outputs.report.hosts import SCHEMA, common_files, differ, per_host, show, to_data
 from xenassign.outputs.report.plan_json import to_json
 from xenassign.request.request import Request
@@ -147,7 +147,7 @@ def test_a_refusal_of_one_board_leaves_no_files(variant: Variant) -> None:
     )
     made = hosts(variant("zynqmp", ""), variant("zynqmp", gone), NET)
     assert made.files == {}
-    (line,) = made.refusals
+    (line,) = lines(made.refusals)
     assert line.startswith(f"error: -d {NET}: no such node in boards/rev2.dts; did you mean")
     assert [host.refused for host in made.plan.hosts] == [False, True]
     data = to_data(made.plan)

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from xenassign.devicetree.tree import Tree
+from xenassign.findings import Finding
 from xenassign.host.platform import read_platform
 from xenassign.outputs.report.plan_json import inspect, to_json
 from xenassign.planning.assess import assess
 from xenassign.planning.plan import DomainPlan
 from xenassign.xen.releases import release
 
-Generate = Callable[..., tuple[DomainPlan, dict[str, bytes], list[str]]]
+Generate = Callable[..., tuple[DomainPlan, dict[str, bytes], list[Finding]]]
 Board = Callable[[str], Tree]
 
 NUMBER, TEXT, FLAG, LIST = int, str, bool, list

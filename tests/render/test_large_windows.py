@@ -9,17 +9,17 @@ import pytest
 
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.tree import Tree
-from xenassign.findings import errors
+from xenassign.findings import Finding, errors
 from xenassign.formats.xlcfg import Atom, parse
 from xenassign.host.platform import read_platform
-from xenassign.outputs.generated import check
+from xenassign.outputs.domain.check import file_findings
 from xenassign.planning.plan import DomainPlan
 from xenassign.xen.releases import RELEASES
 from xenassign.xen.stage2 import Stage2, pool_pages
 
 Board = Callable[[str], Tree]
 Variant = Callable[[str, str], Tree]
-Made = tuple[DomainPlan, dict[str, bytes], list[str]]
+Made = tuple[DomainPlan, dict[str, bytes], list[Finding]]
 Generate = Callable[..., Made]
 
 PCIE = "/axi/pcie@fd0e0000"  # windows of 256 MiB and 8 GiB, 256 MiB of registers
@@ -111,11 +111,13 @@ def test_without_the_number_the_rules_find_the_tables_missing(
 ) -> None:
     plan, files, _ = made(generate, "zynqmp", PCIE, memory=1024)
     platform = read_platform(board("zynqmp"))
-    assert errors(check(files, plan.request, platform, plan.pool_mib)) == []
+    assert errors(file_findings(files, plan.request, platform, plan.pool_mib)) == []
     lines = files["domu1.cfg"].splitlines(keepends=True)
     kept = b"".join(line for line in lines if not line.startswith(b"shadow_memory"))
     assert len(kept) < len(files["domu1.cfg"])
-    found = errors(check({**files, "domu1.cfg": kept}, plan.request, platform, plan.pool_mib))
+    found = errors(
+        file_findings({**files, "domu1.cfg": kept}, plan.request, platform, plan.pool_mib)
+    )
     assert {(one.code, one.routes) for one in found} == {("XA218", ("xl",))}
 
 

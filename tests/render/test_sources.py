@@ -12,9 +12,10 @@ import pytest
 
 from xenassign.devicetree.blob import read_blob, read_blob_file
 from xenassign.devicetree.tree import Tree
+from xenassign.findings import Finding
 from xenassign.planning.plan import DomainPlan
 
-Generate = Callable[..., tuple[DomainPlan, dict[str, bytes], list[str]]]
+Generate = Callable[..., tuple[DomainPlan, dict[str, bytes], list[Finding]]]
 
 CASES = [
     ("qemu", ("/pl031@9010000", "/pl061@9030000")),

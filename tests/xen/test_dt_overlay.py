@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from xenassign.devicetree.blob import read_blob
+from xenassign.outputs.attach.decide import decide_attach
 from xenassign.planning.plan import DomainPlan
 from xenassign.xen.releases import release
 
@@ -98,11 +99,15 @@ def without(host: bytes, paths: tuple[str, ...], work: Path) -> bytes:
     return blob.read_bytes()
 
 
+def taken(plan: DomainPlan, board: str = "virt") -> tuple[str, ...]:
+    """What is taken out of the board's tree."""
+    return decide_attach(board_of(board), plan).taken
+
+
 def made_for(generate: Generate, version: str = TOOLS, **options: Any) -> tuple[DomainPlan, Files]:
     asked = {"policy": "trust", "memory": 128, "vcpus": 1, "attach_overlay": True, **options}
     plan, files, refused = generate(board_of("virt"), CLOCK, xen=version, **asked)
     assert not refused
-    assert plan.attach is not None
     return plan, files
 
 
@@ -160,7 +165,6 @@ if TOOLS in OVERLAYS:
         Nobody minds that it is removed while a guest has it.
         """
         plan, files = made_for(generate)
-        assert plan.attach is not None
         machine = ready(TOOLS)
         name = "/made/domu1.attach.host.dtbo"
         more: dict[str, bytes | str] = {
@@ -181,7 +185,7 @@ if TOOLS in OVERLAYS:
         sleep 2
         (cd /made && ask removed create -p domu1.cfg)
         """
-        host = without(board(), plan.attach.taken, tmp_path)
+        host = without(board(), taken(plan), tmp_path)
         said = ask_dom0(machine, host, script, 200, files=in_dom0(files) | more)
         texts = told(said)
         steps = {name: succeeded(texts[name]) for name in texts if name != "guest"}
@@ -200,7 +204,6 @@ if TOOLS in OVERLAYS:
 
     def test_xen_refuses_what_we_say_it_refuses(generate: Generate, tmp_path: Path) -> None:
         plan, files = made_for(generate)
-        assert plan.attach is not None
         overlay = files["domu1.attach.host.dtbo"]
         source = '/dts-v1/; /plugin/; / {{ fragment@0 {{ target-path = "{}";'
         source += " __overlay__ {{ {} }}; }}; }};"
@@ -240,7 +243,7 @@ if TOOLS in OVERLAYS:
                 "ask different dt-overlay attach /made/guest.dtbo 0",
             ]
         )
-        host = without(board(), plan.attach.taken, tmp_path)
+        host = without(board(), taken(plan), tmp_path)
         texts = told(ask_dom0(ready(TOOLS), host, script, files=in_place))
         accepted = {name for name, text in texts.items() if succeeded(text)}
         # A guest's overlay is one for the host too, if nobody looks at what it says.
@@ -261,7 +264,6 @@ if TOOLS in OVERLAYS:
             board_of("smmu"), STREAM, xen=TOOLS, attach_overlay=True, drivers=DRIVERS
         )
         assert not refused
-        assert plan.attach is not None
         assert plan.devices[0].protection.protected
         assert f'dtdev = [\n    "{STREAM}",\n]' in files["domu1.cfg"].decode()
         name = "/made/domu1.attach.host.dtbo"
@@ -276,7 +278,7 @@ if TOOLS in OVERLAYS:
         ask remove dt-overlay remove {name}
         """
         more: dict[str, bytes | str] = {"kernel": STAND_IN, "ramdisk": bytes(16)}
-        host = without(host_of("smmu"), plan.attach.taken, tmp_path)
+        host = without(host_of("smmu"), taken(plan, "smmu"), tmp_path)
         setup = replace(ROOMY, memory=3072, loads=setup_of("smmu").loads)
         said = ask_dom0(ready(TOOLS), host, script, setup=setup, files=in_dom0(files) | more)
         texts = told(said)
@@ -327,8 +329,7 @@ if TOOLS in STATIC:
         ask attach dt-overlay attach /made/domu1.attach.host.dtbo 1
         sleep 3
         """
-        assert plan.attach is not None
-        host = without(board(), plan.attach.taken, tmp_path)
+        host = without(board(), taken(plan), tmp_path)
         machine = ready(TOOLS)
         setup = beside(machine, files)
         said, log = hear_dom0(machine, host, script, 200, setup, in_dom0(files))
@@ -379,8 +380,7 @@ if STATIC & INTERFACES.keys():
             "host.dtbo": overlay,
             "padded.dtbo": overlay + bytes(4),
         }
-        assert plan.attach is not None
-        host = without(board(), plan.attach.taken, tmp_path)
+        host = without(board(), taken(plan), tmp_path)
         machine = ready(version)
         said, log = hear_dom0(machine, host, script, 200, beside(machine, files), more)
         texts = told(said)

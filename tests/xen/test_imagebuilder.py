@@ -89,9 +89,10 @@ def clock(
         release=release(ready.release),
         **{**values, "ramdisk": "guest.cpio", **options},  # type: ignore[arg-type]
     )
-    plan, files, refused = generate_system(read_blob(board()), SystemRequest((request,)))
-    assert not refused
-    domains = [one._replace(pool_mib=pool) for one in plan.domains]
+    made = generate_system(read_blob(board()), SystemRequest((request,)))
+    files = made.files
+    assert not made.refusals
+    domains = [one._replace(pool_mib=pool) for one in made.plan.domains]
     told = decide_imagebuilder(domains, parse(config))
     found = {finding.code for finding in told.findings}
     assert found == ({"XA034"} if "static_memory" in options else set())  # END is above it

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from xenassign.devicetree.blob import read_blob
+from xenassign.findings import Finding
 from xenassign.planning.plan import DomainPlan
 
 from .agreement import host_of, setup_of
@@ -20,7 +21,7 @@ from .machine import Machine
 from .qemu import Load
 from .test_positive import domain_of, withheld
 
-Generate = Callable[..., tuple[DomainPlan, dict[str, bytes], list[str]]]
+Generate = Callable[..., tuple[DomainPlan, dict[str, bytes], list[Finding]]]
 
 CLOCK = "/pl031@9010000"
 CARVE = 0x70000000  # in the machine's RAM, above all modules

@@ -20,9 +20,10 @@ from xenassign.devicetree.blob import read_blob, read_blob_file
 from xenassign.devicetree.blob_edit import edited
 from xenassign.devicetree.tree import Tree
 from xenassign.host.platform import read_platform
+from xenassign.outputs.boot.decide import decide as decide_boot
+from xenassign.outputs.boot.write import SCRIPT as BOOT_CMD
 from xenassign.outputs.boot.write import boot_scr
-from xenassign.outputs.system_files import SCRIPT as BOOT_CMD
-from xenassign.outputs.system_files import render_system
+from xenassign.outputs.boot.write import write as write_boot
 from xenassign.planning.assess import assess
 from xenassign.request.boot_request import UBOOT, BootRequest, parse_load
 from xenassign.request.request import Request
@@ -204,10 +205,11 @@ def test_u_boot_makes_the_tree_of_host_out(firmware: Path, tmp_path: Path) -> No
     for number, file in enumerate(sorted(FIXTURES.glob("*.dtb"))):
         tree = read_blob_file(file)
         plan = decide_system(tree, system_of(tree, f"host={TREES + (number << 20):#x}"))
-        assert plan.boot is not None
-        script += render_system(plan, tree)[BOOT_CMD].decode()
+        boot = decide_boot(plan)
+        assert boot is not None
+        script += write_boot(plan, boot)[BOOT_CMD].decode()
         loads.append(Load(file, TREES + (number << 20)))
-        wanted.append(edited(plan.boot.data, plan.boot.changes))
+        wanted.append(edited(boot.data, boot.changes))
     assert len(wanted) == 8
     (disk / "boot.scr").write_bytes(boot_scr(script))
     setup = Setup(arguments=("-monitor", f"unix:{socket},server=on,wait=off"))

@@ -77,9 +77,9 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
     """
     from xenassign.errors import UsageError
     from xenassign.files import write
-    from xenassign.outputs.hosts import Wanted, build, told
+    from xenassign.outputs.boot.write import HOST_TREE
+    from xenassign.outputs.hosts import Wanted, build, lines
     from xenassign.outputs.report import hosts as boards
-    from xenassign.outputs.system_files import HOST_TREE
     from xenassign.request.command_line import read_system
     from xenassign.system.lock import lock_path
     from xenassign.system.lock_file import read_lock
@@ -99,7 +99,7 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
     if built.plan.differences and not quiet:
         boards.show(built.plan, sys.stderr)
     if built.refusals:
-        for line in built.refusals:
+        for line in lines(built.refusals):
             click.echo(line, err=True)
         raise click.exceptions.Exit(1)
     locks = {} if locked or kept is None else _changed(kept, built.lock)
@@ -112,9 +112,9 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
     written = write(built.files, Path(output), overwrite, elsewhere, locks)
     for line in built.changes:
         click.echo(f"warning: {kept}: {line}", err=True)
-    for about, finding in told(built.plan, only):
+    for finding in built.findings:
         if not quiet or finding.severity != "note":
-            click.echo(finding.text(about), err=True)
+            click.echo(finding.text(), err=True)
     if not quiet:
         for path in written:
             click.echo(f"{path}")

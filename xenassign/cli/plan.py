@@ -50,7 +50,7 @@ def command(
       xenassign plan board.dtb -d ethernet0 --memory 4096 --map auto
       xenassign plan -c xenassign.toml
     """
-    from xenassign.outputs.hosts import generate_hosts
+    from xenassign.outputs.hosts import generate_hosts, lines
     from xenassign.outputs.report import plans
     from xenassign.outputs.report.plan_json import to_json
     from xenassign.request.command_line import read_system
@@ -63,11 +63,12 @@ def command(
     older = read_lock(kept) if kept is not None and (lock or kept.exists()) else None
     made = generate_hosts(trees, request, pins_of(older, trees) if older is not None else None)
     only = given.get("name") if config is not None else None
+    refusals = list(lines(made.refusals))
     if form == "json":
-        click.echo(to_json(plans.to_data(made.plan, made.refusals, only)), nl=False)
+        click.echo(to_json(plans.to_data(made.plan, refusals, only)), nl=False)
     else:
         plans.show(made.plan, sys.stdout, only)
-    for line in made.refusals:
+    for line in refusals:
         click.echo(line, err=True)
-    if made.refusals:
+    if refusals:
         raise click.exceptions.Exit(1)

@@ -1,249 +1,143 @@
-"""``generate``: decide, render, and check what was rendered from the bytes to be written."""
+"""``generate``: decide the system, then its outputs; write these, and check the written bytes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
-from xenassign.checks import static_memory as direct_map
-from xenassign.checks.conflicts import between
-from xenassign.devicetree.blob import read_blob
-from xenassign.devicetree.blob_edit import edited
-from xenassign.devicetree.blob_writer import to_blob
-from xenassign.devicetree.changes import taken_for
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding, errors
-from xenassign.formats.xlcfg import XlConfig, decode, parse
-from xenassign.host.platform import Platform, read_platform
-from xenassign.linting.guest import cross, partial
-from xenassign.linting.guest.together import holdings
-from xenassign.linting.guest.view import View
-from xenassign.linting.verdict import dom0less, domain_node, domcfg
-from xenassign.linting.verdict.context import Context
-from xenassign.linting.verdict.domain import domains
-from xenassign.linting.verdict.domain_node import NO_CPUS, NO_MEMORY
-from xenassign.linting.verdict.host_overlays import marks
-from xenassign.outputs.attach import check as attach_overlay
-from xenassign.outputs.boot import host_changes
-from xenassign.outputs.domain.overlay import domain_node as domain_overlay
-from xenassign.outputs.domain.write import render
-from xenassign.outputs.system_files import render_system
-from xenassign.planning.decide import decide_on
+from xenassign.host.platform import read_platform
+from xenassign.outputs.attach import check as attach_check
+from xenassign.outputs.attach import decide as attach
+from xenassign.outputs.attach import write as attach_write
+from xenassign.outputs.boot import check as boot_check
+from xenassign.outputs.boot import decide as boot
+from xenassign.outputs.boot import write as boot_write
+from xenassign.outputs.domain import check as domain_check
+from xenassign.outputs.domain import decide as domain
+from xenassign.outputs.domain import write as domain_write
+from xenassign.outputs.imagebuilder import decide as imagebuilder
+from xenassign.outputs.imagebuilder import write as imagebuilder_write
+from xenassign.outputs.output import Decision, Output
+from xenassign.outputs.report import plan_json
 from xenassign.planning.plan import DomainPlan
 from xenassign.request.request import Request
-from xenassign.request.resolve import ResolvedSystem, resolve, resolve_domain
+from xenassign.request.resolve import ResolvedSystem, resolve
 from xenassign.request.system_request import SystemRequest
-from xenassign.system.system import SystemPlan, decide_resolved, settled
-from xenassign.xen.board import read_board
-from xenassign.xen.iommu import iommus
+from xenassign.system.system import SystemPlan, decide_resolved
+
+OUTPUTS: tuple[Output[Any], ...] = (
+    Output(
+        domain.decide,
+        domain_write.write,
+        domain_check.check,
+        endings=domain_write.ENDINGS,
+    ),
+    Output(
+        attach.decide,
+        attach_write.write,
+        attach_check.check,
+        attach_write.fields,
+        endings=attach_write.ENDINGS,
+    ),
+    Output(boot.decide, boot_write.write, boot_check.check, names=boot_write.NAMES),
+    Output(imagebuilder.decide, imagebuilder_write.write, names=imagebuilder.NAMES),
+)
+
+REPORT = ".json"
+"""After a domain's name: the plan, which is written when everything is decided and checked."""
+
+ENDINGS = (*(ending for output in OUTPUTS for ending in output.endings), REPORT)
+"""What follows a domain's name in the names of its files."""
+
+NAMES = frozenset(name for output in OUTPUTS for name in output.names)
+"""Names of files that are no domain's."""
 
 
-def generate(tree: Tree, request: Request) -> tuple[DomainPlan, dict[str, bytes], list[str]]:
-    """(plan, files by name, refusals). With refusals there are no files.
+class Generated(NamedTuple):
+    """The plan of a domain, its files by name, and the errors that refuse it: then no files."""
 
-    Raises XenassignError where the request or the tree can't be read.
+    plan: DomainPlan
+    files: dict[str, bytes]
+    refusals: list[Finding]
+
+
+class GeneratedSystem(NamedTuple):
+    """The same for a system. The findings of the plans have those of the outputs.
+
+    ``findings``: all of them, each with the board's file and the domain that it is about.
     """
-    platform, resolved = resolve_domain(request, read_platform(tree))
-    plan = decide_on(read_board(platform, request.release, request.drivers), resolved)
-    return _made(plan, platform, tree.file)
+
+    plan: SystemPlan
+    files: dict[str, bytes]
+    refusals: list[Finding]
+    findings: tuple[Finding, ...]
 
 
-def generate_system(
-    tree: Tree, request: SystemRequest
-) -> tuple[SystemPlan, dict[str, bytes], list[str]]:
-    """The same for all domains of a system, and for what they do to each other."""
+def generate(tree: Tree, request: Request) -> Generated:
+    """One domain on one board. Raises XenassignError where the request or the tree is invalid."""
+    made = generate_system(tree, SystemRequest((request,)))
+    return Generated(made.plan.domains[0], made.files, made.refusals)
+
+
+def generate_system(tree: Tree, request: SystemRequest) -> GeneratedSystem:
+    """All domains of a system, and what they do to each other. Raises XenassignError."""
     return generate_resolved(resolve(request, read_platform(tree)))
 
 
-def generate_resolved(
-    asked: ResolvedSystem,
-) -> tuple[SystemPlan, dict[str, bytes], list[str]]:
+def generate_resolved(asked: ResolvedSystem) -> GeneratedSystem:
     """The same for names that were looked up."""
-    platform, tree = asked.platform, asked.platform.tree
     system = decide_resolved(asked)
-    marked = frozenset(mark.path for plan in system.domains for mark in plan.marks)
-    refusals = [finding.text(tree.file) for finding in errors(system.about_all)]
-    plans: list[DomainPlan] = []
+    decided: list[tuple[Output[Any], Decision]] = []
+    for output in OUTPUTS:
+        decision = output.decide(system)
+        if decision is not None:
+            decided.append((output, decision))
+    found = [finding for _, decision in decided for finding in decision.findings]
     files: dict[str, bytes] = {}
-    for decided in system.domains:
-        about = f"{tree.file}: domain {decided.name}"
-        plan, made, refused = _made(decided, platform, about, marked)
-        plans.append(plan)
-        files.update(made)
-        refusals += refused
-    if not refusals:
-        refusals = list(_together(asked, files))
-    system = system._replace(domains=tuple(plans))
-    if not refusals:
-        files.update(render_system(system, tree))
-        refusals = list(_booted(system, platform))
-    return system, {} if refusals else files, refusals
-
-
-def _booted(system: SystemPlan, platform: Platform) -> Iterator[str]:
-    """The errors that the complete /chosen shows, from its bytes, each once."""
-    boot = system.boot
-    if boot is None or boot.chosen is None:
-        return
-    tree = read_blob(edited(boot.data, boot.changes, platform.tree.file), platform.tree.file)
-    plans = {plan.name: plan.request for plan in system.domains}
-    for domain in domains(tree):
-        if domain.name in plans:
-            request = plans[domain.name]
-            context = _context(request, platform)._replace(
-                options=frozenset({"STATIC_MEMORY"}),
-                beside_dom0=any(
-                    module.path.startswith("/chosen/module@") for module in boot.modules
-                ),
-            )
-            found = (
-                f for f in domain_node.check(domain, context) if f.rule not in direct_map.RULES
-            )
-            yield from (finding.text(tree.file) for finding in errors(found))
-
-
-def _together(asked: ResolvedSystem, files: dict[str, bytes]) -> Iterator[str]:
-    """The errors between domains that the partial trees show, from their bytes."""
-    first, platform = asked.request.domains[0], asked.platform
-    context = Context(first.release, platform, iommus(platform, first.release, first.drivers))
-    held = [
-        held
-        for one in asked.domains
-        for held in holdings(one.name, View(read_blob(files[f"{one.name}.dtb"]), context))
+    if not system.refused and not errors(found):
+        for output, decision in decided:
+            files.update(output.write(system, decision))
+        for output, decision in decided:
+            found += output.check(system, decision, files)
+    system = _with_findings(system, found)
+    of_domains = [
+        finding._replace(domain=plan.name) for plan in system.domains for finding in plan.findings
     ]
-    found, _ = settled(between(held), asked)
-    yield from (finding.text(platform.tree.file) for finding in errors(c.finding for c in found))
+    of_system = [*system.between, *(finding for finding in found if finding.domain is None)]
+    refusals = errors(_located(asked.platform.tree, [*of_system, *of_domains]))
+    findings = tuple(_located(asked.platform.tree, [*of_domains, *of_system]))
+    if refusals:
+        return GeneratedSystem(system, {}, refusals, findings)
+    for plan in system.domains:
+        fields = {k: v for output, d in decided for k, v in output.fields(d, plan.name).items()}
+        report = plan_json.to_json({**plan_json.plan(plan), **fields})
+        files[f"{plan.name}{REPORT}"] = report.encode()
+    return GeneratedSystem(system, _in_order(system, files), refusals, findings)
 
 
-def _made(
-    plan: DomainPlan, platform: Platform, about: str, marked: frozenset[str] = frozenset()
-) -> tuple[DomainPlan, dict[str, bytes], list[str]]:
-    """(plan, files, refusals) of what was decided.
-
-    ``about``: what the refusals are about, where they have no file of their own. ``marked``: paths
-    of host nodes that the overlays of other domains mark.
-    """
-    request = plan.request
-    refused = errors(plan.findings)
-    if refused:
-        return plan, {}, [finding.text(about) for finding in refused]
-    unmarkable = list(_marked_elsewhere(plan, platform.tree, about))
-    if unmarkable:
-        return plan, {}, unmarkable
-    # Without the user's own file first: what it has already would excuse the plan's own errors.
-    alone = replace(request, base=None)
-    files = render(plan._replace(request=alone))
-    node = to_blob(domain_overlay(plan)) if "dom0less" in request.routes else None
-    refused = errors(check(files, alone, platform, plan.pool_mib, marked, node))
-    if request.base is not None and not refused:
-        files = render(plan)
-        found = list(check(files, request, platform, plan.pool_mib, marked))
-        refused = errors(found)
-        older = [finding for finding in found if finding.file == request.base.file]
-        plan = plan._replace(findings=(*plan.findings, *older))
-        files = render(plan)
-    if refused:
-        return plan, {}, [finding.text(about) for finding in refused]
-    return plan, files, []
-
-
-def _marked_elsewhere(plan: DomainPlan, tree: Tree, about: str) -> Iterator[str]:
-    """Refusals of nodes for which whoever applies the host overlay takes others."""
-    for change in host_changes.marks(plan):
-        other = taken_for(tree, change.path)
-        if other is not None:
-            yield (
-                f"error: {about}: domain {plan.name}: the host overlay would mark {other}: libfdt"
-                f" takes {change.path} for it, since it comes first; put {change.path} before it in"
-                " the board's tree"
-            )
-
-
-def check(
-    files: dict[str, bytes],
-    request: Request,
-    platform: Platform,
-    pool_mib: int | None = None,
-    marked: frozenset[str] = frozenset(),
-    node: bytes | None = None,
-) -> Iterator[Finding]:
-    """Every finding about rendered files that concerns a route of the request.
-
-    Errors that the user's own configuration had before become warnings about that file.
-    ``pool_mib``: what the dom0less node says. ``marked``: paths of host nodes that the overlays of
-    the system's other domains mark. ``node``: the overlay with the domain's node as a blob, for
-    NAME.dom0less.dtso, which is made of the same draft, is text.
-    """
-    name = request.name
-    marked |= marks(None, [read_blob(files[f"{name}.host.dtbo"])])
-    context = _context(request, platform)._replace(pool_mib=pool_mib, marked=marked)
-    context = context._replace(rights=context.dom0())
-    blob = files[f"{name}.dtb"]
-    view = View(read_blob(blob, f"{name}.dtb"), context)
-    found = [*dom0less.check(blob, context), *partial.check(view, decided=True)]
-    found += domcfg.blob(blob)
-    if f"{name}.cfg" in files:
-        config = parse(decode(files[f"{name}.cfg"]), f"{name}.cfg")
-        told = [*domcfg.check(config, context), *cross.check(config, view)]
-        base = request.base
-        if base is not None:
-            had = (*domcfg.check(base, context), *cross.check(base, view))
-            before = {_same(one): one for one in had}
-            told = [_older(before[_same(f)], base) if _same(f) in before else f for f in told]
-        found += told
-    if node is not None:
-        found += _domain_node(node, request, context)
-    if request.attach_overlay:
-        found += attach_overlay.check(files, name, platform.tree)
-    for finding in found:
-        if set(finding.routes) & set(request.routes):
-            yield finding
-
-
-def _context(request: Request, platform: Platform) -> Context:
-    """What the lint is told of a domain; it is one beside a dom0."""
-    return Context(
-        release=request.release,
-        platform=platform,
-        iommus=iommus(platform, request.release, request.drivers),
-        vcpus=request.vcpus or 1,
-        vpl011=request.vpl011,
-        bootargs=request.extra,
-        memory=request.memory * 1024 if request.memory else None,
-        beside_dom0=True,
-        sci=request.sci or "none",
-        direct_map=request.direct_map,
-        static_memory=request.static_memory,
+def _with_findings(system: SystemPlan, found: Iterable[Finding]) -> SystemPlan:
+    """The system with what outputs found about its domains."""
+    of_outputs = list(found)
+    domains = tuple(
+        plan._replace(findings=(*plan.findings, *_about(plan.name, of_outputs)))
+        for plan in system.domains
     )
+    return system._replace(domains=domains)
 
 
-def _domain_node(blob: bytes, request: Request, context: Context) -> Iterator[Finding]:
-    """The node of /chosen, without the modules, and without what the user has yet to say.
-
-    What the decision said about the static memory is not said again.
-    """
-    overlay = read_blob(blob, f"{request.name}.dom0less.dtso")
-    known = context._replace(options=context.options | {"STATIC_MEMORY"})
-    unsaid = {NO_MEMORY} if request.memory is None else set()
-    unsaid |= {NO_CPUS} if request.vcpus is None else set()
-    told = unsaid | direct_map.RULES
-    chosen = context.platform.tree.find_as_xen("/chosen") if context.platform else None
-    for domain in domains(overlay, chosen):
-        yield from (f for f in domain_node.check(domain, known) if f.rule not in told)
+def _about(domain: str, found: Iterable[Finding]) -> Iterator[Finding]:
+    return (finding._replace(domain=None) for finding in found if finding.domain == domain)
 
 
-def _same(finding: Finding) -> tuple[str, str, str | None, str | None]:
-    """What makes two findings the same wherever they stand."""
-    return finding.code, finding.message, finding.node, finding.prop
+def _located(tree: Tree, findings: Iterable[Finding]) -> Iterator[Finding]:
+    """The findings with the board's file, but for those about another one."""
+    return (finding._replace(file=finding.file or tree.file) for finding in findings)
 
 
-def _older(finding: Finding, base: XlConfig) -> Finding:
-    """A finding about what stood in the user's file already: a warning, with its place there."""
-    severity = "warning" if finding.severity == "error" else finding.severity
-    older = finding._replace(severity=severity, file=base.file)
-    # NAME.json is UTF-8, whatever the user's file is.
-    message, node = (
-        text and text.encode("utf-8", "backslashreplace").decode()
-        for text in (finding.message, finding.node)
-    )
-    return older._replace(message=message or "", node=node)
+def _in_order(system: SystemPlan, files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The files domain by domain, then those of the system."""
+    of_domains = [f"{plan.name}{ending}" for plan in system.domains for ending in ENDINGS]
+    names = dict.fromkeys((*of_domains, *files))
+    return {name: files[name] for name in names if name in files}

@@ -6,12 +6,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from types import MappingProxyType
 from typing import NamedTuple
 
 from xenassign.checks import static_memory as direct_map
-from xenassign.checks.conflicts import PAGES
 from xenassign.checks.containment import outlives
 from xenassign.checks.dma_reach import reach
 from xenassign.checks.interrupts import interrupt_findings, platform_findings
@@ -28,14 +25,11 @@ from xenassign.checks.protection import (
 )
 from xenassign.checks.regions import Region
 from xenassign.checks.scope import Scope, scope
-from xenassign.checks.shared_pages import SHARED_ALLOWED, SHARED_PAGE
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule
-from xenassign.formats.xlcfg import XlConfig
 from xenassign.host.device import HostDevice
 from xenassign.host.platform import Platform, read_platform
-from xenassign.outputs.attach.decide import plan_attach
 from xenassign.planning.child_buses import attached_findings, could_come
 from xenassign.planning.guest_tree.build import Assigned, GuestTree
 from xenassign.planning.guest_tree.edits import edits_by_node, unwanted
@@ -59,7 +53,6 @@ from xenassign.xen.iommu import Protection, protection
 from xenassign.xen.layout import MIB, Guest
 from xenassign.xen.releases import GUEST_VCPUS_MAX
 from xenassign.xen.stage2 import pool_mib
-from xenassign.xen.xlvalues import page_range
 
 TOO_MANY_VCPUS = rule("XA108", "too-many-vcpus", "error", "rejected")
 
@@ -165,44 +158,32 @@ def decide(tree: Tree, request: Request, platform: Platform | None = None) -> Do
     return decide_on(read_board(platform, request.release, request.drivers), resolved)
 
 
-def decide_on(
-    board: Board,
-    resolved: Resolved,
-    inside: Scope | None = None,
-    between: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
-) -> DomainPlan:
+def decide_on(board: Board, resolved: Resolved, inside: Scope | None = None) -> DomainPlan:
     """The same for a board that was read before, with the release and drivers of the request.
 
-    ``inside``: the scope, of a domain that is not the only one. ``between``: by host path what was
-    accepted of pages that another domain has too.
+    ``inside``: the scope, of a domain that is not the only one.
     """
     tree, request = board.platform.tree, resolved.request
     judged = judge_request(board, resolved, inside)
     inside, placement, firmware = judged.inside, judged.placement, judged.firmware
-    mapped_nodes = frozenset(region.node for region in judged.regions)
     edits = edits_by_node(inside, resolved.edits)
     rewriting = Suppliers(
         tree,
         inside,
         resolved.clock_rates,
-        mapped_nodes,
+        frozenset(region.node for region in judged.regions),
         firmware.kept,
         firmware.offered,
         unwanted(edits),
     )
-    assigned = {
-        d.node: Assigned(
-            d,
-            placement.placed[d.path],
-            judged.forced[d.path],
-            why_forced(dma_in_scope(inside, d), judged.accepted.get(d.path), request.direct_map),
-            _waivers(d.path, placement.findings, between.get(d.path, ())),
-        )
-        for d in inside.devices
-    }
-    mapped = tuple((region, placement.placed[region.path]) for region in judged.regions)
     building = GuestTree(
-        board.platform, inside, rewriting, assigned, mapped, edits, judged.translation
+        board.platform,
+        inside,
+        rewriting,
+        _assigned(judged, request),
+        tuple((region, placement.placed[region.path]) for region in judged.regions),
+        edits,
+        judged.translation,
     )
     draft = building.build()
     rewriting.clocks.check()
@@ -216,11 +197,7 @@ def decide_on(
     kept_on = always_on(tree, keeps) if request.keep_supplies else ()
     findings += keep_findings(keeps, kept_on)
     marked = tuple(HostMark(path, why) for path, why in marks(inside, board.neighbours))
-    attach = None
-    if request.attach_overlay:
-        attach, told = plan_attach(tree, inside, request, tuple(mark.path for mark in marked))
-        findings += told
-    made = DomainPlan(
+    return DomainPlan(
         request=request,
         called=resolved.devices,
         scope=inside,
@@ -240,40 +217,19 @@ def decide_on(
         dom0_options=options(keeps, kept_on),
         firmware=tuple(one.root.path for one in firmware.kept),
         chosen_cells=direct_map.chosen_cells(tree, request),
-        attach=attach,
     )
-    if request.base is not None:
-        _check_iomem(request.base, made)
-    return made
 
 
-def _waivers(
-    path: str, findings: Iterable[Finding], between: tuple[str, ...] = ()
-) -> tuple[str, ...]:
-    """What tells the lint that the user allowed a shared page, with the host or a domain."""
-    allowed = (one for one in findings if one.rule is SHARED_ALLOWED and one.node == path)
-    told = [f"--allow-shared-page: {finding.message}" for finding in allowed]
-    if between:  # One comment: the lint finds the pages of host and domains in one finding.
-        text = "; ".join((*told, *between))
-        return (f"xenassign: allow {SHARED_PAGE.code}, {PAGES.code}: {text}",)
-    return tuple(f"xenassign: allow {SHARED_PAGE.code}: {text}" for text in told)
-
-
-def _check_iomem(base: XlConfig, plan: DomainPlan) -> None:
-    """Raises UsageError if the user's dom.cfg maps a page of the plan to another guest page."""
-    entries = [(atom, page_range(atom.text)) for atom in base.texts("iomem")]
-    for planned in plan.page_ranges:
-        for atom, entry in entries:
-            if entry is None or entry.gfn - entry.mfn == planned.gfn - planned.mfn:
-                continue
-            if entry.host.overlaps(planned.host):
-                line = (
-                    f"{base.file}:{atom.line}:{atom.column}: iomem has host page"
-                    f" {planned.mfn:#x} at another guest page than the plan's {planned.gfn:#x};"
-                    " take the entry out, or give --map"
-                )
-                origin = plan.request.origin
-                raise UsageError(line if origin is None else origin.line(line))
+def _assigned(judged: Judgement, request: Request) -> dict[Node, Assigned]:
+    """The devices as the guest's tree shows them, by their nodes."""
+    found = {}
+    for device in judged.inside.devices:
+        path, dma = device.path, dma_in_scope(judged.inside, device)
+        why = why_forced(dma, judged.accepted.get(path), request.direct_map)
+        found[device.node] = Assigned(
+            device, judged.placement.placed[path], judged.forced[path], why
+        )
+    return found
 
 
 def _pool(request: Request, placement: Placement) -> int | None:

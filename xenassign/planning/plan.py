@@ -13,7 +13,6 @@ from xenassign.devicetree.spans import PAGE_SIZE, Span
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding
 from xenassign.host.device import HostDevice
-from xenassign.outputs.attach.decide import AttachPlan
 from xenassign.request.property_edits import PropertyEdit
 from xenassign.request.request import Accepted, Request
 from xenassign.xen.iommu import Protection
@@ -189,8 +188,7 @@ class DomainPlan(NamedTuple):
     stage 2 where Xen's default is too small for the mappings. ``kept_on``: host regulators that the
     host overlay marks always-on; ``dom0_options``: for dom0's kernel command line. ``firmware``:
     host paths of the firmware nodes that the guest talks to itself. ``chosen_cells``: those of
-    /chosen, in which the domain's static memory is written. ``attach``: the overlay for
-    ``xl dt-overlay``, if it was asked for.
+    /chosen, in which the domain's static memory is written.
     """
 
     request: Request
@@ -212,7 +210,6 @@ class DomainPlan(NamedTuple):
     dom0_options: tuple[str, ...] = ()
     firmware: tuple[str, ...] = ()
     chosen_cells: tuple[int, int] = DEFAULT_CELLS
-    attach: AttachPlan | None = None
 
     @property
     def name(self) -> str:

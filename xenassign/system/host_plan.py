@@ -5,13 +5,12 @@ A device that a board lacks is told, and the rest of the request is decided with
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import PurePath
 from typing import NamedTuple
 
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
-from xenassign.findings import errors
 from xenassign.host.platform import Platform, read_platform
 from xenassign.request.resolve import (
     LookUp,
@@ -40,12 +39,12 @@ class HostRequest(NamedTuple):
     problems: tuple[str, ...] = ()
 
     @property
-    def refusals(self) -> list[str]:
-        """Why the board is refused before anything is decided, a line each."""
-        told = [*(one.line for one in self.missing), *self.problems]
+    def error(self) -> UsageError | None:
+        """Why not all that is asked can be decided on the board, a line each; None: it can."""
+        told = dict.fromkeys([*(one.line for one in self.missing), *self.problems])
         named = self.tree.file
-        lines = (line if named in line else f"{named}: {line}" for line in dict.fromkeys(told))
-        return [f"error: {line}" for line in lines]
+        lines = [line if named in line else f"{named}: {line}" for line in told]
+        return UsageError(*lines) if lines else None
 
 
 class HostPlan(NamedTuple):
@@ -63,20 +62,7 @@ class HostPlan(NamedTuple):
     @property
     def refused(self) -> bool:
         """Whether it does not hold on this board."""
-        return bool(self.asked.refusals) or self.system is None or self.system.refused
-
-    @property
-    def refusals(self) -> list[str]:
-        """Why not, a line each, which names the board."""
-        told = [] if self.system is None else list(_errors(self.asked.tree.file, self.system))
-        return [*self.asked.refusals, *told]
-
-
-def _errors(file: str, system: SystemPlan) -> Iterator[str]:
-    yield from (finding.text(file) for finding in errors(system.about_all))
-    for plan in system.domains:
-        about = f"{file}: domain {plan.name}"
-        yield from (finding.text(about) for finding in errors(plan.findings))
+        return self.asked.error is not None or self.system is None or self.system.refused
 
 
 def host_names(trees: Sequence[Tree]) -> list[str]:

@@ -33,32 +33,21 @@ class HostsPlan(NamedTuple):
         """Whether it does not hold on every board."""
         return any(host.refused for host in self.hosts)
 
-    @property
-    def refusals(self) -> list[str]:
-        """Why not, a line each."""
-        return [line for host in self.hosts for line in host.refusals]
+
+def _decided(_: HostRequest, system: ResolvedSystem) -> SystemPlan:
+    return decide_resolved(system)
 
 
 def decide_hosts(
-    trees: Sequence[Tree], request: SystemRequest, pins: Pins | None = None
-) -> HostsPlan:
-    """Decides the system for every board. ``pins``: those of a lock.
-
-    Raises UsageError where the request cannot be meant on any of them, or two have one name.
-    """
-
-    return on_each(trees, request, pins, lambda _, system: decide_resolved(system))
-
-
-def on_each(
     trees: Sequence[Tree],
     request: SystemRequest,
-    pins: Pins | None,
-    decided: Callable[[HostRequest, ResolvedSystem], SystemPlan],
+    pins: Pins | None = None,
+    decided: Callable[[HostRequest, ResolvedSystem], SystemPlan] = _decided,
 ) -> HostsPlan:
-    """Has each board's own request decided, and sets the plans side by side.
+    """Decides the system for every board, and sets the plans side by side.
 
-    Raises UsageError where the request cannot be meant on any board.
+    ``pins``: those of a lock. ``decided``: what decides for one board. Raises UsageError where the
+    request cannot be meant on any of them, or two have one name.
     """
     hosts = []
     for one in with_pins(asked_of(trees, request), pins or {}):

@@ -26,8 +26,6 @@ from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
 from xenassign.findings import Finding, errors, some
 from xenassign.host.platform import Platform, read_platform
-from xenassign.outputs.boot.decide import BootPlan, decide_boot
-from xenassign.outputs.imagebuilder.decide import ImageBuilderPlan, decide_imagebuilder
 from xenassign.planning.decide import decide_on
 from xenassign.planning.kept_firmware import within
 from xenassign.planning.plan import DomainPlan
@@ -41,17 +39,15 @@ from xenassign.xen.layout import MIB
 class SystemPlan(NamedTuple):
     """Everything that was decided about a system.
 
-    ``domains``: in the order of the request; their findings are about the domain and the host.
-    ``conflicts``: between two domains. ``findings``: about the system as a whole.
-    ``boot``: what lies where when Xen starts, and what changes in the host's tree, if asked for.
-    ``imagebuilder``: what ImageBuilder is told, if asked for.
+    ``asked``: the request and the board. ``domains``: in the order of the request; their findings
+    are about the domain and the host. ``conflicts``: between two domains. ``findings``: about the
+    system as a whole.
     """
 
+    asked: ResolvedSystem
     domains: tuple[DomainPlan, ...]
     conflicts: tuple[Conflict, ...]
     findings: tuple[Finding, ...]
-    boot: BootPlan | None
-    imagebuilder: ImageBuilderPlan | None = None
 
     @property
     def between(self) -> list[Finding]:
@@ -59,16 +55,10 @@ class SystemPlan(NamedTuple):
         return [*(conflict.finding for conflict in self.conflicts), *self.findings]
 
     @property
-    def about_all(self) -> list[Finding]:
-        """The same, with what is said of files that only were asked for this time."""
-        asked = (self.boot, self.imagebuilder)
-        return [*self.between, *(f for one in asked if one is not None for f in one.findings)]
-
-    @property
     def refused(self) -> bool:
         """Whether an error forbids any of it."""
         told = [f for plan in self.domains for f in plan.findings]
-        return bool(errors([*told, *self.about_all]))
+        return bool(errors([*told, *self.between]))
 
 
 def decide_system(tree: Tree, request: SystemRequest) -> SystemPlan:
@@ -82,8 +72,8 @@ def decide_system(tree: Tree, request: SystemRequest) -> SystemPlan:
 def decide_resolved(system: ResolvedSystem) -> SystemPlan:
     """The same for names that were looked up."""
     _check_codes(system)
-    request, platform = system.request, system.platform
-    first, tree = request.domains[0], platform.tree
+    platform, tree = system.platform, system.platform.tree
+    first = system.request.domains[0]
     board = read_board(platform, first.release, first.drivers)
     own = scopes(platform, [domain.devices for domain in system.domains])
     plans = [decide_on(board, *each) for each in zip(system.domains, own, strict=True)]
@@ -102,14 +92,7 @@ def decide_resolved(system: ResolvedSystem) -> SystemPlan:
         *_memory(platform, system.domains),
     ]
     conflicts, idle = settled(found, system)
-    accepted = _accepted_pages(conflicts)
-    for number, domain in enumerate(system.domains):
-        if domain.name in accepted:  # Its tree tells the lint.
-            plans[number] = decide_on(board, domain, own[number], accepted[domain.name])
-    boot = decide_boot(platform, request.boot, plans)
-    builder = request.imagebuilder
-    made = decide_imagebuilder(plans, builder.base) if builder is not None else None
-    return SystemPlan(tuple(plans), tuple(conflicts), tuple(idle), boot, made)
+    return SystemPlan(system, tuple(plans), tuple(conflicts), tuple(idle))
 
 
 def _check_codes(system: ResolvedSystem) -> None:
@@ -281,17 +264,6 @@ def settled(found: list[Conflict], system: ResolvedSystem) -> tuple[list[Conflic
         if one not in used
     ]
     return conflicts, idle
-
-
-def _accepted_pages(conflicts: list[Conflict]) -> dict[str, dict[str, tuple[str, ...]]]:
-    """By domain and host path what was accepted of the pages that another domain has too."""
-    found: dict[str, dict[str, tuple[str, ...]]] = defaultdict(dict)
-    for conflict in conflicts:
-        if conflict.rule is PAGES and conflict.severity == "warning":
-            message = " ".join(conflict.message.split())
-            for name, path in zip(conflict.domains, conflict.paths, strict=True):
-                found[name][path] = (*found[name].get(path, ()), message)
-    return found
 
 
 def _covers(nodes: list[str], conflict: Conflict) -> bool:

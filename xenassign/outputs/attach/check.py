@@ -15,7 +15,8 @@ from xenassign.devicetree.local_references import phandle_cells
 from xenassign.devicetree.overlay import child, fragments
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.findings import Finding
-from xenassign.outputs.attach.decide import MISFIT
+from xenassign.outputs.attach.decide import MISFIT, AttachPlans
+from xenassign.system.system import SystemPlan
 from xenassign.xen.releases import DT_OVERLAY_BYTES_MAX
 
 #: What the two forms of a guest's tree have different: the kind of their buses.
@@ -30,7 +31,14 @@ class _New(NamedTuple):
     fixups: Node | None
 
 
-def check(files: Mapping[str, bytes], name: str, host: Tree) -> Iterator[Finding]:
+def check(system: SystemPlan, attach: AttachPlans, files: Mapping[str, bytes]) -> Iterator[Finding]:
+    """What is wrong with the overlays of a system."""
+    for name in attach.of_domains:
+        for finding in misfits(files, name, system.asked.platform.tree):
+            yield finding._replace(domain=name)
+
+
+def misfits(files: Mapping[str, bytes], name: str, host: Tree) -> Iterator[Finding]:
     """What is wrong with the overlays of a domain; ``host`` has the devices."""
     blob = files[f"{name}.attach.host.dtbo"]
     if len(blob) > DT_OVERLAY_BYTES_MAX:

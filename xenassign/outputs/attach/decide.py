@@ -26,7 +26,9 @@ from xenassign.devicetree.tree import Node, Tree
 from xenassign.findings import Finding, rule, some
 from xenassign.host.device import HostDevice
 from xenassign.planning.guest_tree.copies import of_the_host
+from xenassign.planning.plan import DomainPlan
 from xenassign.request.request import Request
+from xenassign.system.system import SystemPlan
 from xenassign.xen.releases import Release
 
 MARK = "xen,passthrough"
@@ -75,13 +77,14 @@ class AttachPlan(NamedTuple):
 
     ``brought``: host paths of the outermost nodes of the overlay. The tree that Xen boots with must
     have none of them, nor of ``in_the_way``. ``marked``: whether the nodes have xen,passthrough and
-    are attached to dom0.
+    are attached to dom0. ``findings``: about the domain.
     """
 
     fragments: tuple[Fragment, ...]
     brought: tuple[str, ...]
     in_the_way: tuple[str, ...]
     marked: bool
+    findings: tuple[Finding, ...]
 
     @property
     def taken(self) -> tuple[str, ...]:
@@ -89,23 +92,43 @@ class AttachPlan(NamedTuple):
         return (*self.brought, *self.in_the_way)
 
 
-def plan_attach(
-    tree: Tree, inside: Scope, request: Request, alternatives: tuple[str, ...]
-) -> tuple[AttachPlan, tuple[Finding, ...]]:
+class AttachPlans(NamedTuple):
+    """By the names of the domains that ask for it."""
+
+    of_domains: dict[str, AttachPlan]
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Those of all domains."""
+        return tuple(
+            finding._replace(domain=name)
+            for name, attach in self.of_domains.items()
+            for finding in attach.findings
+        )
+
+
+def decide(system: SystemPlan) -> AttachPlans | None:
+    """The overlays of a system; None: no domain asks for them."""
+    tree = system.asked.platform.tree
+    asked = [plan for plan in system.domains if plan.request.attach_overlay]
+    return AttachPlans({plan.name: decide_attach(tree, plan) for plan in asked}) if asked else None
+
+
+def decide_attach(tree: Tree, plan: DomainPlan) -> AttachPlan:
     """The overlay with the nodes of the domain's devices, and what is in its way.
 
-    ``alternatives``: host paths of disabled nodes that hold an interrupt of a device.
+    The disabled nodes that hold an interrupt of a device are those that the plan marks.
     """
+    inside, request = plan.scope, plan.request
     going = [node for root in inside.roots for node in _nodes(root, inside)]
-    own = set(going)
-    left = [path for path in alternatives if not _below(path, inside)]
-    plan = AttachPlan(
-        _fragments(tree, inside, own, marked=not request.direct_map),
+    left = tuple(mark.path for mark in plan.marks if not _below(mark.path, inside))
+    return AttachPlan(
+        _fragments(tree, inside, set(going), marked=not request.direct_map),
         tuple(root.path for root in inside.roots),
-        tuple(left),
+        left,
         marked=not request.direct_map,
+        findings=tuple(dict.fromkeys(_findings(tree, inside, request, going, left))),
     )
-    return plan, tuple(_findings(tree, inside, request, going, left))
 
 
 def _nodes(root: Node, inside: Scope) -> Iterator[Node]:
@@ -191,7 +214,7 @@ def _property(tree: Tree, node: Node, name: str, labels: Mapping[Node, str]) -> 
 
 
 def _findings(
-    tree: Tree, inside: Scope, request: Request, going: list[Node], left: list[str]
+    tree: Tree, inside: Scope, request: Request, going: list[Node], left: tuple[str, ...]
 ) -> Iterator[Finding]:
     xen = request.release
     if RELEASE_TOO_OLD.applies(xen):

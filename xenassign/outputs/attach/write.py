@@ -5,23 +5,58 @@ Both stand in the form of Xen's docs/misc/arm/overlay.txt.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
+from xenassign.checks.conflicts import Conflict
 from xenassign.devicetree.blob_writer import to_blob
 from xenassign.devicetree.draft import DraftNode, DraftProperty, Text, text
 from xenassign.devicetree.local_fixups import with_local_fixups
 from xenassign.devicetree.source.writer import to_dts
-from xenassign.outputs.attach.decide import AttachPlan, Fragment
+from xenassign.outputs.attach.decide import AttachPlan, AttachPlans, Fragment
 from xenassign.outputs.domain.text import render_template
+from xenassign.outputs.domain.waivers import with_waivers
 from xenassign.planning.plan import DomainPlan
+from xenassign.system.system import SystemPlan
 
 _BUS, _POPULATING = "simple-bus", "simple-pm-bus"
 
 
-def files(plan: DomainPlan, attach: AttachPlan) -> dict[str, bytes]:
-    """Name to content. Nothing stands behind the blobs: Xen compares their size with the file's."""
+#: What follows a domain's name in the names of its files.
+ENDINGS = (".attach.host.dtbo", ".attach.host.dtso", ".attach.dtbo", ".attach.dtso")
+
+
+def write(system: SystemPlan, attach: AttachPlans) -> dict[str, bytes]:
+    """The overlays of all domains that ask for them."""
+    files: dict[str, bytes] = {}
+    for plan in system.domains:
+        if plan.name in attach.of_domains:
+            files |= _overlays(plan, attach.of_domains[plan.name], system.conflicts)
+    return files
+
+
+def fields(attach: AttachPlans, domain: str) -> dict[str, Any]:
+    """What NAME.json says of the overlay for the host."""
+    found = attach.of_domains.get(domain)
+    if found is None:
+        return {}
+    targets = [
+        {"target": fragment.target, "nodes": [node.name for node in fragment.nodes]}
+        for fragment in found.fragments
+    ]
+    return {
+        "attach_overlay": {"targets": targets, "taken": list(found.taken), "marked": found.marked}
+    }
+
+
+def _overlays(
+    plan: DomainPlan, attach: AttachPlan, conflicts: Iterable[Conflict]
+) -> dict[str, bytes]:
+    """Name to content. Nothing follows the blobs: Xen compares their size with the file's."""
     host = overlay(attach.fragments)
-    guest = overlay((Fragment("/", tuple(_populating(each) for each in plan.tree.children)),))
+    tree = with_waivers(plan, conflicts)
+    guest = overlay((Fragment("/", tuple(_populating(each) for each in tree.children)),))
     name = plan.name
     return {
         f"{name}.attach.host.dtbo": to_blob(with_local_fixups(host)),

@@ -28,6 +28,7 @@ from xenassign.request.boot_request import (
     BootRequest,
     LoadOption,
 )
+from xenassign.system.system import SystemPlan
 from xenassign.xen.layout import MIB
 
 _ROUTES = ("dom0less",)
@@ -87,13 +88,12 @@ class BootPlan(NamedTuple):
         return (*self.marks, *((self.chosen,) if self.chosen else ()))
 
 
-def decide_boot(
-    platform: Platform, request: BootRequest, plans: Sequence[DomainPlan]
-) -> BootPlan | None:
+def decide(system: SystemPlan) -> BootPlan | None:
     """Decides it for the domains of a system. None: nothing is asked of the boot.
 
     Raises UsageError where something that has to be said is not, or nothing is of that name.
     """
+    request, platform, plans = system.asked.request.boot, system.asked.platform, system.domains
     tree = platform.tree
     _check_names(request, plans)
     if not request.outputs:

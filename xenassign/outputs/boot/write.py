@@ -13,6 +13,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 
+from xenassign.devicetree.blob_edit import edited
 from xenassign.devicetree.changes import Change, taken_for
 from xenassign.devicetree.draft import Cells, DraftNode, DraftProperty, Text, encode
 from xenassign.devicetree.source.writer import comment
@@ -21,11 +22,32 @@ from xenassign.errors import OutputError
 from xenassign.outputs.boot.decide import BootPlan, LoadedModule
 from xenassign.outputs.boot.host_changes import UBOOT_VALUE_MAX
 from xenassign.outputs.domain.text import render_template
-from xenassign.request.boot_request import LoadOption
+from xenassign.request.boot_request import CHOSEN, HOST, UBOOT, LoadOption
+from xenassign.system.system import SystemPlan
 
 #: Texts that mean themselves in double quotes, and are no list of cells or bytes.
 _PLAIN = re.compile(r"[A-Za-z0-9_./,:=@+%#-](?:[A-Za-z0-9_./,:=@+%# -]*[A-Za-z0-9_./,:=@+%#-])?")
 _FAILED = "xenassign_failed"
+
+
+#: Stands for the changed host tree, which has a name of the user's and no place in -o.
+HOST_TREE = "/host-out"
+SCRIPT, IMAGE = "boot.cmd", "boot.scr"
+NAMES = (HOST_TREE, SCRIPT, IMAGE)
+
+
+def write(system: SystemPlan, boot: BootPlan) -> dict[str, bytes]:
+    """Name to content of what is asked for. Raises OutputError."""
+    tree = system.asked.platform.tree
+    files: dict[str, bytes] = {}
+    if HOST in boot.request.outputs:
+        changes = boot.changes if CHOSEN in boot.request.outputs else boot.marks
+        files[HOST_TREE] = edited(boot.data, changes, tree.file)
+    if UBOOT in boot.request.outputs:
+        script = boot_cmd(boot, tree)
+        files[SCRIPT] = script.encode()
+        files[IMAGE] = boot_scr(script)
+    return files
 
 
 def boot_cmd(plan: BootPlan, tree: Tree) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
+from xenassign.checks.conflicts import Conflict
 from xenassign.devicetree.draft import DraftNode
 from xenassign.devicetree.source.writer import comment, to_dts
 from xenassign.formats.xlcfg_edit import quoted
 from xenassign.outputs.domain.overlay import domain_node
+from xenassign.outputs.domain.waivers import with_waivers
 from xenassign.planning.plan import DomainPlan, Mapping, PlannedDevice
 from xenassign.resources import directory
 from xenassign.xen.iommu import Shield
@@ -39,9 +42,13 @@ def render_template(template: str, **values: object) -> str:
     return str(_environment().get_template(template).render(**values))
 
 
-def partial_dts(plan: DomainPlan) -> str:
-    """NAME.dts: the partial device tree as source; dtc makes NAME.dtb's tree of it."""
-    return render_template("partial.dts.j2", plan=plan, body=to_dts(plan.tree)).rstrip() + "\n"
+def partial_dts(plan: DomainPlan, conflicts: Iterable[Conflict] = ()) -> str:
+    """NAME.dts: the partial device tree as source; dtc makes NAME.dtb's tree of it.
+
+    ``conflicts``: of the whole system, for the waivers.
+    """
+    body = to_dts(with_waivers(plan, conflicts))
+    return render_template("partial.dts.j2", plan=plan, body=body).rstrip() + "\n"
 
 
 def host_dtso(plan: DomainPlan, marks: DraftNode) -> str:

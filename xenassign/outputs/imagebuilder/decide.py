@@ -19,10 +19,12 @@ from xenassign.findings import Finding, rule, some
 from xenassign.formats.imagebuilder_cfg import OLD_PATHS, BashAssignment, BashConfig
 from xenassign.outputs.boot.host_changes import UBOOT_VALUE_MAX, kept_on
 from xenassign.planning.plan import DomainPlan
+from xenassign.system.system import SystemPlan
 
 #: The files that are made.
 CONFIG = "imagebuilder.cfg"
 COMMANDS = "imagebuilder.cmds"
+NAMES = (CONFIG, COMMANDS)
 
 CANNOT_CARRY = rule("XA031", "imagebuilder-cannot-carry", "error", "broken", routes=("dom0less",))
 NO_KERNEL = rule("XA032", "imagebuilder-no-kernel", "warning", "broken", routes=("dom0less",))
@@ -82,6 +84,12 @@ class ImageBuilderPlan(NamedTuple):
     commands: tuple[Command, ...]
     append: str | None
     findings: tuple[Finding, ...]
+
+
+def decide(system: SystemPlan) -> ImageBuilderPlan | None:
+    """It for the domains of a system; None: it was not requested. Raises UsageError."""
+    asked = system.asked.request.imagebuilder
+    return decide_imagebuilder(system.domains, asked.base) if asked is not None else None
 
 
 def decide_imagebuilder(plans: Sequence[DomainPlan], base: BashConfig | None) -> ImageBuilderPlan:

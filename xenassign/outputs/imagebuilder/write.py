@@ -12,6 +12,7 @@ from xenassign.formats.xlcfg import encode
 from xenassign.formats.xlcfg_edit import Edit, apply
 from xenassign.outputs.domain.text import render_template
 from xenassign.outputs.imagebuilder.decide import COMMANDS, CONFIG, Command, DomU, ImageBuilderPlan
+from xenassign.system.system import SystemPlan
 
 #: What is to be filled in of a domain, by its name: (value, what it is).
 _UNSAID = {
@@ -21,6 +22,11 @@ _UNSAID = {
     "DOMU_MEM": ("512", "MiB; ImageBuilder's default"),
     "DOMU_VCPUS": ("1", "ImageBuilder's default"),
 }
+
+
+def write(_: SystemPlan, plan: ImageBuilderPlan) -> dict[str, bytes]:
+    """Name to content, for the domains of the system."""
+    return imagebuilder(plan)
 
 
 def imagebuilder(plan: ImageBuilderPlan) -> dict[str, bytes]:

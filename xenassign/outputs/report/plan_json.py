@@ -36,7 +36,7 @@ def finding(item: Finding) -> dict[str, Any]:
 
 
 def plan(domain: DomainPlan) -> dict[str, Any]:
-    """The whole plan."""
+    """The whole plan. Outputs give the fields about themselves, which are None without."""
     return {
         "schema": "xenassign/plan/1",
         "name": domain.name,
@@ -72,22 +72,12 @@ def plan(domain: DomainPlan) -> dict[str, Any]:
         "static_memory": [
             {"base": base, "size": size} for base, size in domain.request.static_memory
         ],
-        "attach_overlay": _attach(domain),
+        "attach_overlay": None,
         "memory_mb": domain.request.memory,
         "memory_mb_max": domain.memory_mb_max,
         "memory_limited_by": memory_limit(domain),
         "findings": [finding(item) for item in domain.findings],
     }
-
-
-def _attach(domain: DomainPlan) -> dict[str, Any] | None:
-    found = domain.attach
-    if found is None:
-        return None
-    targets = [
-        {"target": one.target, "nodes": [n.name for n in one.nodes]} for one in found.fragments
-    ]
-    return {"targets": targets, "taken": list(found.taken), "marked": found.marked}
 
 
 def memory_limit(domain: DomainPlan) -> dict[str, Any] | None:

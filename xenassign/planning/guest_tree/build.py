@@ -73,16 +73,12 @@ _NOT_COPIED = frozenset(
 
 @dataclass(slots=True)
 class Assigned:
-    """One device as the tree shows it: its facts, its places, whether and why it is forced.
-
-    ``waivers``: comments for the lint, about what the user allowed.
-    """
+    """One device as the tree shows it: its facts, its places, whether and why it is forced."""
 
     device: HostDevice
     placed: tuple[PlacedBlock, ...]
     forced: bool
     why: str
-    waivers: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -179,7 +175,6 @@ class GuestTree:
         if node.has("interrupts") or node.has("interrupts-extended"):
             comments += _lost_lines(self.scope, device)
         if assigned is not None:
-            comments += assigned.waivers
             properties += self._coherency(node)
             if mapped:
                 properties += self._xen(assigned)

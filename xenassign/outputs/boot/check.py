@@ -1,0 +1,35 @@
+"""The complete /chosen, read again from the bytes to be written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from xenassign.checks import static_memory as direct_map
+from xenassign.devicetree.blob import read_blob
+from xenassign.devicetree.blob_edit import edited
+from xenassign.findings import Finding, errors
+from xenassign.linting.verdict import domain_node
+from xenassign.linting.verdict.domain import domains
+from xenassign.outputs.boot.decide import BootPlan
+from xenassign.outputs.domain.check import context_of
+from xenassign.system.system import SystemPlan
+
+
+def check(system: SystemPlan, boot: BootPlan, _: Mapping[str, bytes]) -> Iterator[Finding]:
+    """The errors of the domains' nodes.
+
+    The tree is that of --chosen, which the U-Boot script makes too.
+    """
+    if boot.chosen is None:
+        return
+    platform = system.asked.platform
+    tree = read_blob(edited(boot.data, boot.changes, platform.tree.file), platform.tree.file)
+    beside_dom0 = any(module.path.startswith("/chosen/module@") for module in boot.modules)
+    requests = {plan.name: plan.request for plan in system.domains}
+    for domain in domains(tree):
+        if domain.name in requests:
+            context = context_of(requests[domain.name], platform)._replace(
+                options=frozenset({"STATIC_MEMORY"}), beside_dom0=beside_dom0
+            )
+            found = domain_node.check(domain, context)
+            yield from errors(f for f in found if f.rule not in direct_map.RULES)

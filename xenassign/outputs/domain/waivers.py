@@ -1,0 +1,53 @@
+"""Comments for the lint: what the user allowed of the pages that a device shares.
+
+They are written into the source of the partial device tree, when everything is decided; the blob
+has no comments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+
+from xenassign.checks.conflicts import PAGES, Conflict
+from xenassign.checks.shared_pages import SHARED_ALLOWED, SHARED_PAGE
+from xenassign.devicetree.draft import DraftNode
+from xenassign.planning.plan import DomainPlan
+
+
+def with_waivers(plan: DomainPlan, conflicts: Iterable[Conflict] = ()) -> DraftNode:
+    """The partial device tree with the waivers. ``conflicts``: those of the whole system."""
+    accepted = [c for c in conflicts if c.rule is PAGES and c.severity == "warning"]
+    waivers = {device.guest_path: _waivers(device.path, plan, accepted) for device in plan.devices}
+    return _commented(plan.tree, "", waivers) if any(waivers.values()) else plan.tree
+
+
+def _waivers(path: str, plan: DomainPlan, accepted: Iterable[Conflict]) -> tuple[str, ...]:
+    """The comments of a device, by its host path.
+
+    The lint reports pages shared with the host and with a domain in one finding, which takes one
+    comment.
+    """
+    with_host = [
+        f"--allow-shared-page: {finding.message}"
+        for finding in plan.findings
+        if finding.rule is SHARED_ALLOWED and finding.node == path
+    ]
+    with_domains = list(_shared_with_domains(path, plan.name, accepted))
+    if with_domains:
+        reasons = "; ".join((*with_host, *with_domains))
+        return (f"xenassign: allow {SHARED_PAGE.code}, {PAGES.code}: {reasons}",)
+    return tuple(f"xenassign: allow {SHARED_PAGE.code}: {reason}" for reason in with_host)
+
+
+def _shared_with_domains(path: str, domain: str, accepted: Iterable[Conflict]) -> Iterator[str]:
+    for conflict in accepted:
+        if (domain, path) in zip(conflict.domains, conflict.paths, strict=True):
+            yield " ".join(conflict.message.split())
+
+
+def _commented(node: DraftNode, path: str, comments: Mapping[str, tuple[str, ...]]) -> DraftNode:
+    """``path``: of the node, empty for the root. ``comments``: by path."""
+    children = tuple(_commented(child, f"{path}/{child.name}", comments) for child in node.children)
+    own = (*node.comments, *comments.get(path, ()))
+    return replace(node, children=children, comments=own)
