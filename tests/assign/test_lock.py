@@ -147,8 +147,8 @@ def test_hosts_and_releases() -> None:
 def test_a_change_under_locked_is_an_error() -> None:
     (finding,) = refusals(["net: ethernet0: INTID 95 became 97"])
     assert finding.text("xenassign.lock") == (
-        "error: xenassign.lock: net: ethernet0: INTID 95 became 97; look at each change; without"
-        " --locked the new plan is taken, and the lock rewritten [XA021]"
+        "error: xenassign.lock: net: ethernet0: INTID 95 became 97; review each change, then"
+        " run without --locked to accept the new plan and to rewrite the lock [XA021]"
     )
 
 
