@@ -77,10 +77,7 @@ def test_what_is_generated_has_no_finding(
     made, files, refusals = generate(tree, path, **options)
     assert not [f for f in refusals if f.code[:3] in ("XA6", "XA7", "XA8")]
     if files:
-        request = made.request
-        assert [
-            f.text() for f in file_findings(files, request, read_platform(tree), made.pool_mib)
-        ] == []
+        assert [f.text() for f in file_findings(files, made, read_platform(tree))] == []
     else:
         assert {f.code for f in made.findings if f.severity == "error"} <= {
             *("XA106", "XA207", "XA305", "XA407")
@@ -105,22 +102,23 @@ def test_a_broken_blob_would_be_found(board: Board, generate: Generate) -> None:
     at = blob.find(b"/pl031@9010000\0")
     blob[at + 1 : at + 2] = b"q"
     broken = {**files, "domu1.dtb": bytes(blob)}
-    found = {f.code for f in file_findings(broken, made.request, read_platform(board("qemu")))}
+    found = {f.code for f in file_findings(broken, made, read_platform(board("qemu")))}
     assert "XA412" in found
 
 
 def test_a_broken_configuration_would_be_found(board: Board, generate: Generate) -> None:
     made, files, _ = generate("qemu", "/pl031@9010000")
     broken = {**files, "domu1.cfg": files["domu1.cfg"].replace(b"34,", b"0x22,")}
-    found = {f.code for f in file_findings(broken, made.request, read_platform(board("qemu")))}
+    found = {f.code for f in file_findings(broken, made, read_platform(board("qemu")))}
     assert "XA602" in found
 
 
 def test_only_routes_of_the_request_are_reported(board: Board, generate: Generate) -> None:
-    _, files, _ = generate("qemu", "/pl031@9010000")
+    made, files, _ = generate("qemu", "/pl031@9010000")
     broken = {**files, "domu1.cfg": files["domu1.cfg"].replace(b"34,", b"0x22,")}
     request = Request(("/pl031@9010000",), release=release("4.20"), routes=("dom0less",))
-    assert list(file_findings(broken, request, read_platform(board("qemu")))) == []
+    plan = made._replace(request=request)
+    assert list(file_findings(broken, plan, read_platform(board("qemu")))) == []
 
 
 def test_the_check_knows_the_console_as_well(board: Board, generate: Generate) -> None:

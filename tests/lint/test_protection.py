@@ -7,12 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from tests.answers import codes
-from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.tree import Tree
-from xenassign.linting.guest import partial
-from xenassign.linting.guest.view import View
 
-from .trees import FORCE, about, blob, clock, context, device, everything, passthrough
+from .trees import FORCE, about, clock, context, device, everything, passthrough
 
 Board = Callable[[str], Tree]
 
@@ -123,13 +120,6 @@ def test_a_driver_that_no_default_build_has(board: Board) -> None:
     sd = device("/soc/mmc@ee140000", 0xEE140000, 0x2000, irq="0 440 4", force="")
     found = asked(board, "rcar", passthrough(sd))
     assert ("XA405", "note") in found
-
-
-def test_what_the_decision_has_said_is_not_said_again(board: Board) -> None:
-    gpu = device("/axi/gpu@fd4b0000", 0xFD4B0000, 0x10000, irq="0 132 4")
-    tree = read_blob(blob(passthrough(gpu)))
-    found = partial.check(View(tree, context(board("zynqmp"))), decided=True)
-    assert {f.code for f in found} == {"XA204"}
 
 
 # --- XA421: leftovers ----------------------------------------------------------------------------

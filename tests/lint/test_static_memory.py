@@ -267,7 +267,7 @@ def test_the_node_is_checked(
     for right in (True, False):
         changed = text if right else text.replace("0x40000>", "0x40001>")
         blob = read_source(changed.encode(), "x.dtso").blob
-        told = {f.code for f in file_findings(files, made.request, platform, None, node=blob)}
+        told = {f.code for f in file_findings(files, made, platform, node=blob)}
         assert ("XA714" in told) != right
     assert overlay(made).children[0].children[0].name == "__overlay__"
 

@@ -111,13 +111,11 @@ def test_without_the_number_the_rules_find_the_tables_missing(
 ) -> None:
     plan, files, _ = made(generate, "zynqmp", PCIE, memory=1024)
     platform = read_platform(board("zynqmp"))
-    assert errors(file_findings(files, plan.request, platform, plan.pool_mib)) == []
+    assert errors(file_findings(files, plan, platform)) == []
     lines = files["domu1.cfg"].splitlines(keepends=True)
     kept = b"".join(line for line in lines if not line.startswith(b"shadow_memory"))
     assert len(kept) < len(files["domu1.cfg"])
-    found = errors(
-        file_findings({**files, "domu1.cfg": kept}, plan.request, platform, plan.pool_mib)
-    )
+    found = errors(file_findings({**files, "domu1.cfg": kept}, plan, platform))
     assert {(one.code, one.routes) for one in found} == {("XA218", ("xl",))}
 
 

@@ -56,14 +56,6 @@ TOO_MANY_VCPUS = rule(
     "XA736", "direct-map-vcpus", "error", "broken", routes=_ROUTES, needs_host=True
 )
 
-#: What :func:`judge` says.
-RULES = frozenset(
-    {
-        *(NOT_STATED, RESERVED, DEVICES, NOT_THERE, SCAN_REFUSES),
-        *(TWICE, NO_UART, UNALIGNED, TOO_MANY_VCPUS),
-    }
-)
-
 
 class Asked(NamedTuple):
     """A domain with static memory. ``node`` and ``prop`` are where the findings stand.

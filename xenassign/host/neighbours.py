@@ -7,12 +7,13 @@ from collections import defaultdict
 from collections.abc import Iterator
 from itertools import accumulate
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 from xenassign.devicetree.addresses import Block, registers
 from xenassign.devicetree.interrupts import interrupts
 from xenassign.devicetree.references import INTERRUPT_TREE, Reference, references
 from xenassign.devicetree.spans import Span
-from xenassign.devicetree.tree import Node
+from xenassign.devicetree.tree import Node, Tree
 from xenassign.host.device import HostDevice, is_simple_bus
 from xenassign.host.gic import GicInterrupt, decode
 from xenassign.host.platform import SMMU_V2, Platform
@@ -143,7 +144,18 @@ class Neighbours(NamedTuple):
 _HUGE = 1 << 24  # bytes
 
 
+_INDEXES: WeakKeyDictionary[Tree, Neighbours] = WeakKeyDictionary()
+
+
 def neighbours(platform: Platform) -> Neighbours:
+    """The index of a board's tree, which is built once."""
+    index = _INDEXES.get(platform.tree)
+    if index is None:
+        index = _INDEXES[platform.tree] = _index(platform)
+    return index
+
+
+def _index(platform: Platform) -> Neighbours:
     """Builds the index in one pass over the tree."""
     blocks: list[tuple[Block, Node]] = []
     huge: list[tuple[Block, Node]] = []

@@ -264,5 +264,3 @@ CHECKS: tuple[Check, ...] = (
     blocks_mapped,
     xens_registers,
 )
-#: What ``generate`` has said already, or was told to accept.
-JUDGEMENTS: tuple[Check, ...] = (pages_shared,)

@@ -21,7 +21,8 @@ from xenassign.linting.guest import (
 )
 from xenassign.linting.guest.view import Check, View
 
-#: What can be wrong with any partial tree, in the order in which it is said.
+#: What can be wrong with a partial tree, in the order in which it is reported. What a plan decides
+#: too (the last ones look at the whole host) is judged by the same functions of ``checks``.
 CHECKS: tuple[Check, ...] = (
     *tree_form.CHECKS,
     *pages.CHECKS,
@@ -29,20 +30,14 @@ CHECKS: tuple[Check, ...] = (
     *protection.CHECKS,
     *phandles.CHECKS,
     *firmware.CHECKS,
-)
-#: What ``generate`` decides, and says, before there is a tree: asked of trees made by hand. These
-#: look at the whole host.
-JUDGEMENTS: tuple[Check, ...] = (
-    *pages.JUDGEMENTS,
-    *protection.JUDGEMENTS,
-    *reach.JUDGEMENTS,
+    pages.pages_shared,
+    protection.forced,
+    protection.protected,
+    *reach.CHECKS,
 )
 
 
-def check(view: View, *, decided: bool = False) -> Iterator[Finding]:
-    """What becomes of an accepted partial device tree in the guest.
-
-    ``decided``: the tree was made of a plan, whose findings are told already.
-    """
-    for rule_of in CHECKS if decided else (*CHECKS, *JUDGEMENTS):
+def check(view: View) -> Iterator[Finding]:
+    """What becomes of an accepted partial device tree in the guest."""
+    for rule_of in CHECKS:
         yield from rule_of(view)

@@ -119,5 +119,3 @@ def protected(view: View) -> Iterator[Finding]:
 
 
 CHECKS: tuple[Check, ...] = (iommus_left, force_not_needed, force_ignored)
-#: What ``generate`` has said already, or was told to accept.
-JUDGEMENTS: tuple[Check, ...] = (forced, protected)

@@ -61,5 +61,4 @@ def as_device_memory(view: View) -> Iterator[Finding]:
                 yield finding._replace(node=one.node.path, prop="xen,reg")
 
 
-#: What ``generate`` has said already.
-JUDGEMENTS: tuple[Check, ...] = (reached, as_device_memory)
+CHECKS: tuple[Check, ...] = (reached, as_device_memory)

@@ -151,7 +151,8 @@ class View:
             return None
         devices = {host.path: host for _, host in self.assigned}
         inside = scope(self.context.platform, [host.node for host in devices.values()])
-        return inside._replace(devices=tuple(devices.values()))
+        elsewhere = self.context.elsewhere - inside.members
+        return inside._replace(devices=tuple(devices.values()), elsewhere=elsewhere)
 
 
 #: A small rule: what it finds in a partial device tree.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from xenassign.devicetree.addresses import Block
+from xenassign.devicetree.tree import Node
 from xenassign.host.platform import Platform
 from xenassign.xen.direct_map import Banks, at_host, vpl011_intid
 from xenassign.xen.dom0 import Dom0, dom0
@@ -37,7 +38,8 @@ class Context(NamedTuple):
     ``sci``: the xen,sci_type of the domain's node ("none" without), None when it is not known.
     ``host_memory``: what the firmware gives Xen, if that is known: the tree of a board's file often
     states other memory, which the firmware replaces. ``direct_map``: the domain's addresses are
-    the host's; ``static_memory``: (base, size) in bytes of its xen,static-mem.
+    the host's; ``static_memory``: (base, size) in bytes of its xen,static-mem. ``elsewhere``: the
+    nodes of the host that other domains of the system have (``Scope``).
     """
 
     release: Release
@@ -59,6 +61,7 @@ class Context(NamedTuple):
     sci: str | None = None
     direct_map: bool = False
     static_memory: Banks = ()
+    elsewhere: frozenset[Node] = frozenset()
 
     @property
     def guest(self) -> Guest:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from xenassign.checks import static_memory as direct_map
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.blob_edit import edited
 from xenassign.findings import Finding, errors
@@ -31,5 +30,4 @@ def check(system: SystemPlan, boot: BootPlan, _: Mapping[str, bytes]) -> Iterato
             context = context_of(requests[domain.name], platform)._replace(
                 options=frozenset({"STATIC_MEMORY"}), beside_dom0=beside_dom0
             )
-            found = domain_node.check(domain, context)
-            yield from errors(f for f in found if f.rule not in direct_map.RULES)
+            yield from errors(domain_node.check(domain, context))

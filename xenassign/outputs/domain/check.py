@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import NamedTuple
 
-from xenassign.checks import static_memory as direct_map
 from xenassign.checks.conflicts import between
+from xenassign.checks.shared_pages import SHARED_ALLOWED, SHARED_PAGE
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.blob_writer import to_blob
 from xenassign.findings import Finding, errors
@@ -52,14 +53,14 @@ def _of_domain(
     request = plan.request
     node = to_blob(domain_overlay(plan)) if "dom0less" in request.routes else None
     if request.base is None:
-        return errors(file_findings(files, request, platform, plan.pool_mib, marked, node))
+        return errors(file_findings(files, plan, platform, marked, node))
     # Without the user's own file first: what it has already would excuse the plan's own errors.
     own = {**files, f"{plan.name}.cfg": encode(text.dom_cfg(plan))}
-    alone = replace(request, base=None)
-    refused = errors(file_findings(own, alone, platform, plan.pool_mib, marked, node))
+    alone = plan._replace(request=replace(request, base=None))
+    refused = errors(file_findings(own, alone, platform, marked, node))
     if refused:
         return refused
-    found = list(file_findings(files, request, platform, plan.pool_mib, marked))
+    found = list(file_findings(files, plan, platform, marked))
     older = [finding for finding in found if finding.file == request.base.file]
     return [*errors(found), *older]
 
@@ -80,26 +81,27 @@ def _together(system: SystemPlan, files: Mapping[str, bytes]) -> Iterator[Findin
 
 def file_findings(
     files: Mapping[str, bytes],
-    request: Request,
+    plan: DomainPlan,
     platform: Platform,
-    pool_mib: int | None = None,
     marked: frozenset[str] = frozenset(),
     node: bytes | None = None,
 ) -> Iterator[Finding]:
-    """Every finding about rendered files that concerns a route of the request.
+    """Every finding about the files of a plan that concerns a route of its request.
 
-    Errors that the user's own configuration had before become warnings about that file.
-    ``pool_mib``: what the dom0less node says. ``marked``: paths of host nodes that the overlays of
+    A finding that the plan has already is not made again. Errors that the user's own configuration
+    had before become warnings about that file. ``marked``: paths of host nodes that the overlays of
     the system's other domains mark. ``node``: the overlay with the domain's node as a blob, for
     NAME.dom0less.dtso, which is made of the same draft, is text.
     """
-    name = request.name
+    request, name = plan.request, plan.name
     marked |= marks(None, [read_blob(files[f"{name}.host.dtbo"])])
-    context = context_of(request, platform)._replace(pool_mib=pool_mib, marked=marked)
+    context = context_of(request, platform)._replace(
+        pool_mib=plan.pool_mib, marked=marked, elsewhere=plan.scope.elsewhere
+    )
     context = context._replace(rights=context.dom0())
     blob = files[f"{name}.dtb"]
     view = View(read_blob(blob, f"{name}.dtb"), context)
-    found = [*dom0less.check(blob, context), *partial.check(view, decided=True)]
+    found = [*dom0less.check(blob, context), *partial.check(view)]
     found += domcfg.blob(blob)
     if f"{name}.cfg" in files:
         config = parse(decode(files[f"{name}.cfg"]), f"{name}.cfg")
@@ -112,9 +114,29 @@ def file_findings(
         found += told
     if node is not None:
         found += _domain_node(node, request, context)
+    known = _Known.of(plan)
     for finding in found:
-        if set(finding.routes) & set(request.routes):
+        if set(finding.routes) & set(request.routes) and not known.has(finding):
             yield finding
+
+
+class _Known(NamedTuple):
+    """The findings of a plan, as those of its files. ``made``: (code, host path)."""
+
+    made: frozenset[tuple[str, str]]
+    hosts: dict[str, str]
+
+    @classmethod
+    def of(cls, plan: DomainPlan) -> _Known:
+        """Those of a plan without errors: a page that is shared was allowed."""
+        made = {(finding.code, finding.node) for finding in plan.findings}
+        made |= {(SHARED_PAGE.code, f.node) for f in plan.findings if f.rule is SHARED_ALLOWED}
+        hosts = {owner.guest_path: owner.path for owner in plan.owners}
+        return cls(frozenset((code, node) for code, node in made if node is not None), hosts)
+
+    def has(self, finding: Finding) -> bool:
+        """Whether the plan says the same of the device whose node a finding is about."""
+        return (finding.code, self.hosts.get(finding.node or "", "")) in self.made
 
 
 def context_of(request: Request, platform: Platform) -> Context:
@@ -135,18 +157,14 @@ def context_of(request: Request, platform: Platform) -> Context:
 
 
 def _domain_node(blob: bytes, request: Request, context: Context) -> Iterator[Finding]:
-    """The node of /chosen, without the modules, and without what the user has yet to say.
-
-    What the decision said about the static memory is not said again.
-    """
+    """The node of /chosen, without the modules, and without what the user has yet to say."""
     overlay = read_blob(blob, f"{request.name}.dom0less.dtso")
     known = context._replace(options=context.options | {"STATIC_MEMORY"})
     unsaid = {NO_MEMORY} if request.memory is None else set()
     unsaid |= {NO_CPUS} if request.vcpus is None else set()
-    told = unsaid | direct_map.RULES
     chosen = context.platform.tree.find_as_xen("/chosen") if context.platform else None
     for domain in domains(overlay, chosen):
-        yield from (f for f in domain_node.check(domain, known) if f.rule not in told)
+        yield from (f for f in domain_node.check(domain, known) if f.rule not in unsaid)
 
 
 def _same(finding: Finding) -> tuple[str, str, str | None, str | None]:
