@@ -32,9 +32,10 @@ from xenassign.request.request import (
 )
 from xenassign.xen.releases import release
 
+from .rows import Rows, rows
 from .wording import Snapshots, wording
 
-__all__ = ["wording"]  # a fixture for all tests
+__all__ = ["rows", "wording"]  # fixtures for all tests
 REPOSITORY = Path(__file__).resolve().parent.parent
 _PROPERTY = "xenassign-figures"  # figures that a test hands over, as JSON counts
 FIXTURES = REPOSITORY / "fixtures" / "host_dtbs"
@@ -79,6 +80,9 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     except FileNotFoundError as error:
         _skip_without(error)
         raise
+    table = getattr(item, "funcargs", {}).get("rows")
+    if isinstance(table, Rows):
+        table.check()
 
 
 @pytest.hookimpl(wrapper=True)

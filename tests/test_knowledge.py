@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.rows import Rows
 from xenassign.devicetree.phandle_properties import REMAINDER, PhandleProperty, PhandleTable
 from xenassign.errors import InputError
 from xenassign.host.clock_frequency import read_clock_frequency
@@ -75,66 +76,65 @@ KIND = "kind: clock\n"
 DRIVER = "driver: drivers/a.c\nbinding: bindings/a.yaml\n"
 
 
-@pytest.mark.parametrize(
-    ("name", "text", "error"),
-    [
-        ("driver-needs", "driver: a.c\nacme,a needs clocks\n", "2: acme,a has no heading"),
-        ("driver-needs", f"{DRIVER}acme,a as @clocks\n", "3: unknown set '@clocks'; define it"),
-        ("driver-needs", f"{DRIVER}acme,a needs\n", "3: 'needs' without a property; name"),
-        ("driver-needs", f"{DRIVER}acme,a uses: x\n", "3: 'uses' without a property; "),
-        ("driver-needs", f"{DRIVER}acme,a needs clocks or\n", "3: 'or' without two sides"),
-        ("driver-needs", f"{DRIVER}acme,a needs or clocks\n", "3: 'or' without two sides"),
-        ("driver-needs", f"{DRIVER}acme,a uses clocks or x\n", "3: 'or' without two sides"),
-        (
-            "driver-needs",
-            f"{DRIVER}acme,a\n    needs clocks(a b)\n    uses clocks(b)\n",
-            "5: acme,a has two statements about clocks; ",
-        ),
-        (
-            "driver-needs",
-            f"@reset uses resets\n{DRIVER}acme,a\n    needs resets\n    as @reset\n",
-            "6: acme,a has two statements about resets; ",
-        ),
-        ("driver-needs", f"{DRIVER}@a as @b\n@b as @a\n", "3: unknown set '@b'; define it above"),
-        ("driver-needs", f"@a uses\n{DRIVER}acme,a uses x\n", "1: 'uses' without a property; "),
-        ("dma", "dma: x\nacme,a\n", "2: acme,a has no heading 'source'; write"),
-        ("dma", "source: x\nacme,a\n", "2: acme,a has no heading 'no-dma'; write"),
-        ("dma", "dma: x\nno-dma: y\nsource: z\nacme,a\n", "4: acme,a is below 'dma:' and "),
-        ("dma", "dma: x\nsource: y\nacme,a: z\n", "3: unknown heading 'acme,a:'; "),
-        ("dma-widths", "acme,a bits 32\n", "1: acme,a has no heading 'driver'"),
-        ("dma-widths", "driver: x\nacme,a bits 40\n", "2: '40' is not a valid number here; "),
-        ("dma-widths", "driver: x\nacme,a bits\n", "2: '' is not a valid number here; "),
-        ("dma-widths", "driver: x\nacme,a bits 32 32\n", "2: '32 32' is not a valid number"),
-        ("normal-memory", "driver: x\nacme,a memory\n", "2: acme,a does not say what is mapped; "),
-        ("normal-memory", "driver: x\nacme,a memory x: y\n", "2: acme,a does not say what is"),
-        ("msi-frames", "acme,a frame: x\n", "1: acme,a has no kind or no name for messages; "),
-        ("msi-frames", "acme,a frame its\n", "1: acme,a has no kind or no name for messages; "),
-        ("clock-frequency", "source: x\nacme,a takes\n", "2: acme,a has a verb with other words; "),
-        ("clock-frequency", "source: x\nacme,a passes b\n", "2: acme,a has a verb with other"),
-        ("clock-frequency", "acme,a passes\n", "1: acme,a has no heading 'source'; "),
-        ("phandle-properties", "foo phandle: x\n", "1: foo has no heading 'kind'; "),
-        ("phandle-properties", f"{KIND}foo phandle\n", "2: foo has no source; name the binding"),
-        ("phandle-properties", f"{KIND}foo no-phandle\n", "2: foo has no source; "),
-        (
-            "phandle-properties",
-            f"{KIND}foo phandle 16: x\n",
-            "2: '16' is not a valid number here; ",
-        ),
-        ("phandle-properties", f"{KIND}foo phandle #cells: x\n", "2: '#cells' is not valid here; "),
-        ("phandle-properties", f"{KIND}foo phandle map 1: x\n", "2: '1' is not valid here; "),
-        ("phandle-properties", f"{KIND}foo phandle names(a b): x\n", "2: 'names' is not valid"),
-        ("phandle-properties", f"{KIND}foo phandle lead(0): x\n", "2: '0' is not a valid number"),
-        ("phandle-properties", f"{KIND}foo phandle trial(1): x\n", "2: 'trial' is not valid here"),
-        ("phandle-properties", f"{KIND}*foo* phandle: x\n", "2: *foo* has two wildcards; use one"),
-        ("phandle-properties", f"{KIND}a phandle parallel(b): x\nb bytes 3\n", "3: '3' is not a "),
-        ("phandle-properties", f"{KIND}a phandle: x\n    phandle: y\n", "3: a second statement"),
-        ("phandle-properties", f"{KIND}a phandel: x\n", "2: 'phandel:' is neither a name nor"),
-    ],
+MISTAKES: tuple[tuple[str, str, str], ...] = (
+    ("driver-needs", "driver: a.c\nacme,a needs clocks\n", "2: acme,a has no heading"),
+    ("driver-needs", f"{DRIVER}acme,a as @clocks\n", "3: unknown set '@clocks'; define it"),
+    ("driver-needs", f"{DRIVER}acme,a needs\n", "3: 'needs' without a property; name"),
+    ("driver-needs", f"{DRIVER}acme,a uses: x\n", "3: 'uses' without a property; "),
+    ("driver-needs", f"{DRIVER}acme,a needs clocks or\n", "3: 'or' without two sides"),
+    ("driver-needs", f"{DRIVER}acme,a needs or clocks\n", "3: 'or' without two sides"),
+    ("driver-needs", f"{DRIVER}acme,a uses clocks or x\n", "3: 'or' without two sides"),
+    (
+        "driver-needs",
+        f"{DRIVER}acme,a\n    needs clocks(a b)\n    uses clocks(b)\n",
+        "5: acme,a has two statements about clocks; ",
+    ),
+    (
+        "driver-needs",
+        f"@reset uses resets\n{DRIVER}acme,a\n    needs resets\n    as @reset\n",
+        "6: acme,a has two statements about resets; ",
+    ),
+    ("driver-needs", f"{DRIVER}@a as @b\n@b as @a\n", "3: unknown set '@b'; define it above"),
+    ("driver-needs", f"@a uses\n{DRIVER}acme,a uses x\n", "1: 'uses' without a property; "),
+    ("dma", "dma: x\nacme,a\n", "2: acme,a has no heading 'source'; write"),
+    ("dma", "source: x\nacme,a\n", "2: acme,a has no heading 'no-dma'; write"),
+    ("dma", "dma: x\nno-dma: y\nsource: z\nacme,a\n", "4: acme,a is below 'dma:' and "),
+    ("dma", "dma: x\nsource: y\nacme,a: z\n", "3: unknown heading 'acme,a:'; "),
+    ("dma-widths", "acme,a bits 32\n", "1: acme,a has no heading 'driver'"),
+    ("dma-widths", "driver: x\nacme,a bits 40\n", "2: '40' is not a valid number here; "),
+    ("dma-widths", "driver: x\nacme,a bits\n", "2: '' is not a valid number here; "),
+    ("dma-widths", "driver: x\nacme,a bits 32 32\n", "2: '32 32' is not a valid number"),
+    ("normal-memory", "driver: x\nacme,a memory\n", "2: acme,a does not say what is mapped; "),
+    ("normal-memory", "driver: x\nacme,a memory x: y\n", "2: acme,a does not say what is"),
+    ("msi-frames", "acme,a frame: x\n", "1: acme,a has no kind or no name for messages; "),
+    ("msi-frames", "acme,a frame its\n", "1: acme,a has no kind or no name for messages; "),
+    ("clock-frequency", "source: x\nacme,a takes\n", "2: acme,a has a verb with other words; "),
+    ("clock-frequency", "source: x\nacme,a passes b\n", "2: acme,a has a verb with other"),
+    ("clock-frequency", "acme,a passes\n", "1: acme,a has no heading 'source'; "),
+    ("phandle-properties", "foo phandle: x\n", "1: foo has no heading 'kind'; "),
+    ("phandle-properties", f"{KIND}foo phandle\n", "2: foo has no source; name the binding"),
+    ("phandle-properties", f"{KIND}foo no-phandle\n", "2: foo has no source; "),
+    (
+        "phandle-properties",
+        f"{KIND}foo phandle 16: x\n",
+        "2: '16' is not a valid number here; ",
+    ),
+    ("phandle-properties", f"{KIND}foo phandle #cells: x\n", "2: '#cells' is not valid here; "),
+    ("phandle-properties", f"{KIND}foo phandle map 1: x\n", "2: '1' is not valid here; "),
+    ("phandle-properties", f"{KIND}foo phandle names(a b): x\n", "2: 'names' is not valid"),
+    ("phandle-properties", f"{KIND}foo phandle lead(0): x\n", "2: '0' is not a valid number"),
+    ("phandle-properties", f"{KIND}foo phandle trial(1): x\n", "2: 'trial' is not valid here"),
+    ("phandle-properties", f"{KIND}*foo* phandle: x\n", "2: *foo* has two wildcards; use one"),
+    ("phandle-properties", f"{KIND}a phandle parallel(b): x\nb bytes 3\n", "3: '3' is not a "),
+    ("phandle-properties", f"{KIND}a phandle: x\n    phandle: y\n", "3: a second statement"),
+    ("phandle-properties", f"{KIND}a phandel: x\n", "2: 'phandel:' is neither a name nor"),
 )
-def test_a_mistake_is_one_line_with_its_place(
-    name: str, text: str, error: str, tmp_path: Path
-) -> None:
-    assert error_of(name, text, tmp_path).startswith(f"{name}.txt:{error}")
+
+
+def test_a_mistake_is_one_line_with_its_place(tmp_path: Path, rows: Rows) -> None:
+    for name, text, error in MISTAKES:
+        with rows(name, text, error):
+            assert error_of(name, text, tmp_path).startswith(f"{name}.txt:{error}")
 
 
 def test_what_a_line_about_a_driver_says(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.rows import Rows
 from xenassign.errors import InputError
 from xenassign.tables import Table, TableEntry, TableStatement, Word, fits
 
@@ -67,45 +68,46 @@ acme,e lacks five: no
     assert table.entry("acme,f") is None
 
 
-@pytest.mark.parametrize(
-    ("text", "error"),
-    [
-        ("acme,a has x\nacme,b acme,a has y\n", "2: acme,a has an entry already, in line 1; "),
-        ("acme,a acme,a has y\n", "1: acme,a has an entry already, in line 1; "),
-        ("acme,a\n    hass x\n", "2: unknown verb 'hass'; write NAME VERB"),
-        ("acme,a hass x\nacme,b has y\n", "1: 'hass' is neither a name nor a verb; "),
-        ("acme,a hass-x\nacme,b has y\n", "1: nothing is said about acme,a; "),
-        ("acme,a hass: x\n", "1: 'hass:' is neither a name nor a verb; "),
-        ("acme,a hass: acme,b\nacme,b has y\n", "1: 'hass:' is neither a name nor a verb; "),
-        ("acme,a hass: it has x\n", "1: 'hass:' is neither a name nor a verb; "),
-        ("acme,a x1(y)\nacme,b has y\n", "1: 'x1(y)' is neither a name nor a verb; "),
-        ("acme,a\n\nacme,b has x\n", "1: nothing is said about acme,a; write NAME VERB"),
-        ("acme,a\ndriver: x\n", "1: nothing is said about acme,a; "),
-        ("acme,a", "1: nothing is said about acme,a; "),
-        ("has x\n", "1: 'has x' has no name before the verb; "),
-        ("    has x\n", "1: an indented line has no entry above it; "),
-        ("acme,a has x\ndriver: y\n    has x\n", "3: an indented line has no entry above it; "),
-        ("acme,a has x(y\n", "1: 'x(y' is not well-formed; write word(word word)"),
-        ("acme,a has x(y))\n", "1: 'x(y))' is not well-formed; "),
-        ("acme,a has x (y)\n", "1: 'x (y)' is not well-formed; "),
-        ("acme,a has x(y)z\n", "1: 'x(y)z' is not well-formed; "),
-        ("acme,a\n    has:\n", "2: unknown verb 'has:'; "),
-        ("acme,a has x:\n", "1: no text after the colon; "),
-        ("acme,a has x: \n", "1: no text after the colon; "),
-        ("acme,a has x\n    has y\n", "2: a second statement about acme,a; write one"),
-        ("acme,a\n    # has x\n", "1: nothing is said about acme,a; "),
-        ("drivers: x\n", "1: unknown heading 'drivers:'; the headings are 'driver:', 'source:'"),
-        ("driver: x\ndriver: y\nacme,a has x\n", "2: 'driver:' has two values; "),
-        ("driver:\nacme,a has x\n", "1: 'driver:' has no value; write it"),
-    ],
+MISTAKES: tuple[tuple[str, str], ...] = (
+    ("acme,a has x\nacme,b acme,a has y\n", "2: acme,a has an entry already, in line 1; "),
+    ("acme,a acme,a has y\n", "1: acme,a has an entry already, in line 1; "),
+    ("acme,a\n    hass x\n", "2: unknown verb 'hass'; write NAME VERB"),
+    ("acme,a hass x\nacme,b has y\n", "1: 'hass' is neither a name nor a verb; "),
+    ("acme,a hass-x\nacme,b has y\n", "1: nothing is said about acme,a; "),
+    ("acme,a hass: x\n", "1: 'hass:' is neither a name nor a verb; "),
+    ("acme,a hass: acme,b\nacme,b has y\n", "1: 'hass:' is neither a name nor a verb; "),
+    ("acme,a hass: it has x\n", "1: 'hass:' is neither a name nor a verb; "),
+    ("acme,a x1(y)\nacme,b has y\n", "1: 'x1(y)' is neither a name nor a verb; "),
+    ("acme,a\n\nacme,b has x\n", "1: nothing is said about acme,a; write NAME VERB"),
+    ("acme,a\ndriver: x\n", "1: nothing is said about acme,a; "),
+    ("acme,a", "1: nothing is said about acme,a; "),
+    ("has x\n", "1: 'has x' has no name before the verb; "),
+    ("    has x\n", "1: an indented line has no entry above it; "),
+    ("acme,a has x\ndriver: y\n    has x\n", "3: an indented line has no entry above it; "),
+    ("acme,a has x(y\n", "1: 'x(y' is not well-formed; write word(word word)"),
+    ("acme,a has x(y))\n", "1: 'x(y))' is not well-formed; "),
+    ("acme,a has x (y)\n", "1: 'x (y)' is not well-formed; "),
+    ("acme,a has x(y)z\n", "1: 'x(y)z' is not well-formed; "),
+    ("acme,a\n    has:\n", "2: unknown verb 'has:'; "),
+    ("acme,a has x:\n", "1: no text after the colon; "),
+    ("acme,a has x: \n", "1: no text after the colon; "),
+    ("acme,a has x\n    has y\n", "2: a second statement about acme,a; write one"),
+    ("acme,a\n    # has x\n", "1: nothing is said about acme,a; "),
+    ("drivers: x\n", "1: unknown heading 'drivers:'; the headings are 'driver:', 'source:'"),
+    ("driver: x\ndriver: y\nacme,a has x\n", "2: 'driver:' has two values; "),
+    ("driver:\nacme,a has x\n", "1: 'driver:' has no value; write it"),
 )
-def test_a_mistake_is_one_line_with_its_place(tmp_path: Path, text: str, error: str) -> None:
-    with pytest.raises(InputError) as raised:
-        statements(tmp_path, text)
-    message = str(raised.value)
-    assert message.startswith(f"{tmp_path}/facts.txt:{error}")
-    assert "; " in message
-    assert "\n" not in message
+
+
+def test_a_mistake_is_one_line_with_its_place(tmp_path: Path, rows: Rows) -> None:
+    for text, error in MISTAKES:
+        with rows(text, error):
+            with pytest.raises(InputError) as raised:
+                statements(tmp_path, text)
+            message = str(raised.value)
+            assert message.startswith(f"{tmp_path}/facts.txt:{error}")
+            assert "; " in message
+            assert "\n" not in message
 
 
 def test_letters_alone_are_a_name_where_the_table_has_such(tmp_path: Path) -> None:

@@ -110,4 +110,4 @@ def test_every_block_is_of_a_test(path: Path, request: pytest.FixtureRequest) ->
     assert path.read_text() == blocks.text()
     plugin = request.config.pluginmanager.get_plugin("snapshots")
     assert isinstance(plugin, Snapshots)
-    assert gone(blocks, plugin.collected) == []
+    assert plugin.update or gone(blocks, plugin.collected) == []

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.rows import Rows
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.draft import DraftNode, DraftProperty, encode
 from xenassign.devicetree.phandle_properties import phandle_properties
@@ -161,30 +162,30 @@ def test_edits_that_cannot_be_meant(
     assert str(caught.value).startswith(message)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        *("reg", "ranges", "dma-ranges", "phandle", "linux,phandle", "xen,reg", "xen,path", "name"),
-        *("xen,force-assign-without-iommu", "interrupts", "interrupts-extended"),
-        *("interrupt-parent", "interrupt-map", "interrupt-map-mask", "interrupt-controller"),
-        *("#address-cells", "#size-cells", "#clock-cells", "#interrupt-cells"),
-        *("", "a b", "a/b", "a{", "ä"),
-    ],
+NAMES_THAT_ARE_REFUSED: tuple[str, ...] = (
+    *("reg", "ranges", "dma-ranges", "phandle", "linux,phandle", "xen,reg", "xen,path", "name"),
+    *("xen,force-assign-without-iommu", "interrupts", "interrupts-extended"),
+    *("interrupt-parent", "interrupt-map", "interrupt-map-mask", "interrupt-controller"),
+    *("#address-cells", "#size-cells", "#clock-cells", "#interrupt-cells"),
+    *("", "a b", "a/b", "a{", "ä"),
 )
-@pytest.mark.parametrize("sets", [True, False])
-def test_names_that_are_refused(name: str, sets: bool) -> None:
-    assert refusal(name, sets)
 
 
-@pytest.mark.parametrize(
-    "name", sorted(rule.pattern.replace("*", "0") for rule in phandle_properties().all())
-)
-def test_what_holds_phandles_can_be_dropped_but_not_set(name: str) -> None:
-    if name.startswith("interrupt"):
-        assert "interrupts" in (refusal(name, sets=False) or "")
-        return
-    assert "phandles" in (refusal(name, sets=True) or "")
-    assert refusal(name, sets=False) is None
+def test_names_that_are_refused(rows: Rows) -> None:
+    for sets in [True, False]:
+        for name in NAMES_THAT_ARE_REFUSED:
+            with rows(sets, name):
+                assert refusal(name, sets)
+
+
+def test_what_holds_phandles_can_be_dropped_but_not_set(rows: Rows) -> None:
+    for name in sorted(rule.pattern.replace("*", "0") for rule in phandle_properties().all()):
+        with rows(name):
+            if name.startswith("interrupt"):
+                assert "interrupts" in (refusal(name, sets=False) or "")
+                continue
+            assert "phandles" in (refusal(name, sets=True) or "")
+            assert refusal(name, sets=False) is None
 
 
 @pytest.mark.parametrize("name", ["compatible", "status", "interrupt-names", "clock-names", "a,b"])

@@ -9,6 +9,7 @@ from itertools import product
 import pytest
 
 from tests.answers import of
+from tests.rows import Rows
 from tests.wording import Wording
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
@@ -44,17 +45,15 @@ def expected(policy: str, kind: str, forced: bool) -> set[str]:
     return {"XA403" if kind == MASTER else "XA402", "XA428"}
 
 
-@pytest.mark.parametrize(
-    ("policy", "kind", "forced"),
-    list(product(("auto", "strict", "trust"), PATHS, (False, True))),
-)
-def test_the_policy_decides(plan: Plan, policy: str, kind: str, forced: bool) -> None:
-    host, path = PATHS[kind]
-    made = plan(host, path, policy=policy, forced=(path,) if forced else ())
-    assert iommu_codes(made) == expected(policy, kind, forced)
-    device = made.devices[0]
-    assert device.protection.protected == (kind == PROTECTED)
-    assert device.forced == bool({"XA402", "XA403"} & iommu_codes(made))
+def test_the_policy_decides(plan: Plan, rows: Rows) -> None:
+    for policy, kind, forced in list(product(("auto", "strict", "trust"), PATHS, (False, True))):
+        with rows(policy, kind, forced):
+            host, path = PATHS[kind]
+            made = plan(host, path, policy=policy, forced=(path,) if forced else ())
+            assert iommu_codes(made) == expected(policy, kind, forced)
+            device = made.devices[0]
+            assert device.protection.protected == (kind == PROTECTED)
+            assert device.forced == bool({"XA402", "XA403"} & iommu_codes(made))
 
 
 def test_the_warning_has_the_words_of_xen_devel(plan: Plan, wording: Wording) -> None:

@@ -6,6 +6,7 @@ import libfdt
 import pytest
 
 from tests.answers import at
+from tests.rows import Rows
 from tests.wording import Wording
 from xenassign.devicetree.addresses import (
     Block,
@@ -36,95 +37,96 @@ IOFPGA = f"{MOTHERBOARD}/iofpga-bus@300000000"
 FABRIC = "/bus@800000000/fabric@100000"
 
 
-@pytest.mark.parametrize(
-    ("name", "path", "expected"),
-    [
-        ("tricky", f"{FABRIC}/timer@2000", [(0x8_0010_2000, 0x1000)]),
-        ("tricky", f"{FABRIC}/leaf@100001000/uart@9000", [(0x5000_1000, 0x1000)]),
-        (
-            "tricky",
-            "/bus@800000000/dev@200000",
-            [(0x8_0020_0000, 0x1000), (0x5080_0000, 0x2000)],
-        ),
-        ("tricky", "/bus@61000000/dma@0", [(0x6100_0000, 0x1000)]),
-        ("tricky", "/pwm@70000010", [(0x7000_0010, 0x10)]),
-        ("tricky", "/alt@71000000/i2c@0", [(0x7100_0000, 0x4000)]),
-        ("tricky", "/dev@740f0000", [(0x740F_0000, 0x1000), (0x740F_8000, 0x2000)]),
-        ("tricky", "/bus@72000000/dev@13000", [(0x7201_3000, 0x1000)]),
-        ("tricky", "/dev@100001000", [(0x1_0000_1000, 0x1000)]),
-        ("tricky", "/dev@100000000000", [(1 << 44, 0x1000)]),
-        ("tricky", "/dev@fffffffff000", [((1 << 48) - 0x1000, 0x1000)]),
-        ("tricky", "/interrupt-controller@f1000000/its@f1020000", [(0xF102_0000, 0x2_0000)]),
-        ("tricky", "/wrapper@7a000000/glue/core@7a100000", [(0x7A10_0000, 0x1_0000)]),
-        (
-            "tricky",
-            "/memory@80000000",
-            [(0x8000_0000, 0x6000_0000), (0x80_0000_0000, 0x1_0000_0000)],
-        ),
-        ("tricky", "/reserved-memory/pool@91000000", [(0x9100_0000, 0x40_0000)]),
-        ("juno-like", f"{MOTHERBOARD}/flash@0", [(0x0800_0000, 0x400_0000)]),
-        ("juno-like", f"{MOTHERBOARD}/ethernet@200000000", [(0x1800_0000, 0x1_0000)]),
-        ("juno-like", f"{IOFPGA}/rtc@170000", [(0x1C17_0000, 0x1_0000)]),
-        ("juno-like", f"{IOFPGA}/apbregs@10000/led@8,1", [(0x1C01_0008, 4)]),
-        ("juno-like", "/timer@2a810000/frame@10000", [(0x2A83_0000, 0x1_0000)]),
-        ("juno-like", "/interrupt-controller@2c010000/v2m@0", [(0x2C1C_0000, 0x1_0000)]),
-        ("juno-like", "/interrupt-controller@2c010000/v2m@30000", [(0x2C1F_0000, 0x1_0000)]),
-        ("juno-like", "/sram@2e000000/scp-sram@180", [(0x2E00_0180, 0x80)]),
-        ("juno-like", "/tlx-bus@60000000/fpga-block@1000", [(0x6000_1000, 0x1000)]),
-        ("rk3588-like", "/sram@fd600000/scmi-shmem@f000", [(0xFD60_F000, 0x100)]),
-        (
-            "rk3588-like",
-            "/pcie@fe190000",
-            [(0xA_4100_0000, 0x40_0000), (0xFE19_0000, 0x1_0000), (0xF400_0000, 0x10_0000)],
-        ),
-        ("rk3588-like", "/pinctrl/gpio@fec50000", [(0xFEC5_0000, 0x100)]),
-        (
-            "ti-k3-like",
-            "/bus@f0000/bus@b00000/target-module@2b300050",
-            [(0x2B30_0050, 4), (0x2B30_0054, 4), (0x2B30_0058, 4)],
-        ),
-        (
-            "ti-k3-like",
-            "/bus@f0000/bus@b00000/target-module@2b300050/serial@0",
-            [(0x2B30_0000, 0x100)],
-        ),
-        (
-            "ti-k3-like",
-            "/bus@f0000/bus@b00000/syscon@43000000/chipid@14",
-            [(0x4300_0014, 4)],
-        ),
-        ("ti-k3-like", "/bus@f0000/bus@4000000/serial@4a00000", [(0x04A0_0000, 0x100)]),
-        ("ti-k3-like", "/bus@f0000/bus@100000/phy@4044", [(0x10_4044, 8)]),
-        (
-            "ti-k3-like",
-            "/bus@f0000/bus@fc00000/spi@fc40000",
-            [(0x0FC4_0000, 0x100), (0x5_0000_0000, 0x1_0000_0000)],
-        ),
-        ("ti-k3-like", "/bus@f0000/ethernet@8000000/cpts@3d000", [(0x0803_D000, 0x400)]),
-        (
-            "zynqmp-zcu102",
-            "/remoteproc@ffe00000/r5f@100000000",
-            [(0xFFE9_0000, 0x1_0000), (0xFFEB_0000, 0x1_0000)],
-        ),
-        ("zynqmp-zcu102", "/axi/ethernet@ff0e0000", [(0xFF0E_0000, 0x1000)]),
-        (
-            "zynqmp-zcu102",
-            "/axi/spi@ff0f0000",
-            [(0xFF0F_0000, 0x1000), (0xC000_0000, 0x800_0000)],
-        ),
-        ("imx8-board", "/bus@5a000000/serial@5a060000", [(0x5A06_0000, 0x1000)]),
-        ("imx8-board", "/soc@0/usb@32f10100", [(0x32F1_0100, 8), (0x381F_0000, 0x20)]),
-        ("rcar-gen4-spider", "/soc/chipid@fff00044", [(0xFFF0_0044, 4)]),
-        ("qemu-virt-gicv3", "/virtio_mmio@a003e00", [(0x0A00_3E00, 0x200)]),
-        ("qemu-virt-gicv3", "/fw-cfg@9020000", [(0x0902_0000, 0x18)]),
-    ],
+REGISTER_BLOCKS: tuple[tuple[str, str, list[tuple[int, int]]], ...] = (
+    ("tricky", f"{FABRIC}/timer@2000", [(0x8_0010_2000, 0x1000)]),
+    ("tricky", f"{FABRIC}/leaf@100001000/uart@9000", [(0x5000_1000, 0x1000)]),
+    (
+        "tricky",
+        "/bus@800000000/dev@200000",
+        [(0x8_0020_0000, 0x1000), (0x5080_0000, 0x2000)],
+    ),
+    ("tricky", "/bus@61000000/dma@0", [(0x6100_0000, 0x1000)]),
+    ("tricky", "/pwm@70000010", [(0x7000_0010, 0x10)]),
+    ("tricky", "/alt@71000000/i2c@0", [(0x7100_0000, 0x4000)]),
+    ("tricky", "/dev@740f0000", [(0x740F_0000, 0x1000), (0x740F_8000, 0x2000)]),
+    ("tricky", "/bus@72000000/dev@13000", [(0x7201_3000, 0x1000)]),
+    ("tricky", "/dev@100001000", [(0x1_0000_1000, 0x1000)]),
+    ("tricky", "/dev@100000000000", [(1 << 44, 0x1000)]),
+    ("tricky", "/dev@fffffffff000", [((1 << 48) - 0x1000, 0x1000)]),
+    ("tricky", "/interrupt-controller@f1000000/its@f1020000", [(0xF102_0000, 0x2_0000)]),
+    ("tricky", "/wrapper@7a000000/glue/core@7a100000", [(0x7A10_0000, 0x1_0000)]),
+    (
+        "tricky",
+        "/memory@80000000",
+        [(0x8000_0000, 0x6000_0000), (0x80_0000_0000, 0x1_0000_0000)],
+    ),
+    ("tricky", "/reserved-memory/pool@91000000", [(0x9100_0000, 0x40_0000)]),
+    ("juno-like", f"{MOTHERBOARD}/flash@0", [(0x0800_0000, 0x400_0000)]),
+    ("juno-like", f"{MOTHERBOARD}/ethernet@200000000", [(0x1800_0000, 0x1_0000)]),
+    ("juno-like", f"{IOFPGA}/rtc@170000", [(0x1C17_0000, 0x1_0000)]),
+    ("juno-like", f"{IOFPGA}/apbregs@10000/led@8,1", [(0x1C01_0008, 4)]),
+    ("juno-like", "/timer@2a810000/frame@10000", [(0x2A83_0000, 0x1_0000)]),
+    ("juno-like", "/interrupt-controller@2c010000/v2m@0", [(0x2C1C_0000, 0x1_0000)]),
+    ("juno-like", "/interrupt-controller@2c010000/v2m@30000", [(0x2C1F_0000, 0x1_0000)]),
+    ("juno-like", "/sram@2e000000/scp-sram@180", [(0x2E00_0180, 0x80)]),
+    ("juno-like", "/tlx-bus@60000000/fpga-block@1000", [(0x6000_1000, 0x1000)]),
+    ("rk3588-like", "/sram@fd600000/scmi-shmem@f000", [(0xFD60_F000, 0x100)]),
+    (
+        "rk3588-like",
+        "/pcie@fe190000",
+        [(0xA_4100_0000, 0x40_0000), (0xFE19_0000, 0x1_0000), (0xF400_0000, 0x10_0000)],
+    ),
+    ("rk3588-like", "/pinctrl/gpio@fec50000", [(0xFEC5_0000, 0x100)]),
+    (
+        "ti-k3-like",
+        "/bus@f0000/bus@b00000/target-module@2b300050",
+        [(0x2B30_0050, 4), (0x2B30_0054, 4), (0x2B30_0058, 4)],
+    ),
+    (
+        "ti-k3-like",
+        "/bus@f0000/bus@b00000/target-module@2b300050/serial@0",
+        [(0x2B30_0000, 0x100)],
+    ),
+    (
+        "ti-k3-like",
+        "/bus@f0000/bus@b00000/syscon@43000000/chipid@14",
+        [(0x4300_0014, 4)],
+    ),
+    ("ti-k3-like", "/bus@f0000/bus@4000000/serial@4a00000", [(0x04A0_0000, 0x100)]),
+    ("ti-k3-like", "/bus@f0000/bus@100000/phy@4044", [(0x10_4044, 8)]),
+    (
+        "ti-k3-like",
+        "/bus@f0000/bus@fc00000/spi@fc40000",
+        [(0x0FC4_0000, 0x100), (0x5_0000_0000, 0x1_0000_0000)],
+    ),
+    ("ti-k3-like", "/bus@f0000/ethernet@8000000/cpts@3d000", [(0x0803_D000, 0x400)]),
+    (
+        "zynqmp-zcu102",
+        "/remoteproc@ffe00000/r5f@100000000",
+        [(0xFFE9_0000, 0x1_0000), (0xFFEB_0000, 0x1_0000)],
+    ),
+    ("zynqmp-zcu102", "/axi/ethernet@ff0e0000", [(0xFF0E_0000, 0x1000)]),
+    (
+        "zynqmp-zcu102",
+        "/axi/spi@ff0f0000",
+        [(0xFF0F_0000, 0x1000), (0xC000_0000, 0x800_0000)],
+    ),
+    ("imx8-board", "/bus@5a000000/serial@5a060000", [(0x5A06_0000, 0x1000)]),
+    ("imx8-board", "/soc@0/usb@32f10100", [(0x32F1_0100, 8), (0x381F_0000, 0x20)]),
+    ("rcar-gen4-spider", "/soc/chipid@fff00044", [(0xFFF0_0044, 4)]),
+    ("qemu-virt-gicv3", "/virtio_mmio@a003e00", [(0x0A00_3E00, 0x200)]),
+    ("qemu-virt-gicv3", "/fw-cfg@9020000", [(0x0902_0000, 0x18)]),
 )
-def test_register_blocks(name: str, path: str, expected: list[tuple[int, int]]) -> None:
-    found = registers(at(board(name), path))
-    assert [(block.address, block.size) for block in found.blocks] == expected
-    assert [block.index for block in found.blocks] == list(range(len(expected)))
-    assert found.problems == ()
-    assert found.mapped
+
+
+def test_register_blocks(rows: Rows) -> None:
+    for name, path, expected in REGISTER_BLOCKS:
+        with rows(name, path, expected):
+            found = registers(at(board(name), path))
+            assert [(block.address, block.size) for block in found.blocks] == expected
+            assert [block.index for block in found.blocks] == list(range(len(expected)))
+            assert found.problems == ()
+            assert found.mapped
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pathlib import Path
 import libfdt
 import pytest
 
+from tests.rows import Rows
 from tests.wording import Wording
 from xenassign.devicetree.blob import MAX_DEPTH, MAX_SIZE, read_blob, read_blob_file
 from xenassign.devicetree.tree import DevicetreeError, Node, Tree
@@ -393,15 +394,16 @@ def test_blocks_off_their_alignment(at: int, shift: int, what: str) -> None:
     assert message == f"byte {at:#x}: the {what}; the file is damaged"
 
 
-@pytest.mark.parametrize("version", [16, 17])
-@pytest.mark.parametrize("offset", [0, 8, 32, 0x10000, 0x7FFFFFF8, 0xFFFFFFF8])
-@pytest.mark.parametrize("at", [STRUCTURE, STRINGS, RESERVED])
-def test_blocks_outside_of_the_blob(at: int, offset: int, version: int) -> None:
-    message = complaint(patched(plain(), (VERSION, version), (at, offset)))
-    if version == 17:
-        assert message.startswith(f"byte {at:#x}: the ")
-        assert "lies outside of" in message
-    assert message.startswith("byte 0x")
+def test_blocks_outside_of_the_blob(rows: Rows) -> None:
+    for at in [STRUCTURE, STRINGS, RESERVED]:
+        for offset in [0, 8, 32, 0x10000, 0x7FFFFFF8, 0xFFFFFFF8]:
+            for version in [16, 17]:
+                with rows(at, offset, version):
+                    message = complaint(patched(plain(), (VERSION, version), (at, offset)))
+                    if version == 17:
+                        assert message.startswith(f"byte {at:#x}: the ")
+                        assert "lies outside of" in message
+                    assert message.startswith("byte 0x")
 
 
 @pytest.mark.parametrize(("at", "begin"), [(STRINGS_SIZE, STRINGS), (STRUCTURE_SIZE, STRUCTURE)])

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.rows import Rows
 from tests.wording import Wording
 from xenassign.devicetree import blob_edit
 from xenassign.devicetree.blob import MAX_DEPTH, read_blob
@@ -140,28 +141,28 @@ def test_marks_as_fdtput_sets_them(file: Path, tmp_path: Path) -> None:
     assert edited(made, marks(blob)) == made
 
 
-@needs_fdtput
-@pytest.mark.parametrize(
-    "prop",
-    [
-        text("model", "a board with a name longer than any of the fixtures has, by far"),
-        text("model", "short"),
-        text("serial-number", "12345678901"),
-        cells("#address-cells", 1),
-        cells("xen,static-mem", 0, 0x70000000, 0, 0x8000000),
-        cells("handle", 0xFFFFFFFF),
-        boolean("dma-coherent"),
-        boolean("model"),
-    ],
-    ids=lambda prop: f"{prop.name}-{len(bytes_of(prop))}",
+A_VALUE_AS_FDTPUT_SETS_IT: tuple[DraftProperty, ...] = (
+    text("model", "a board with a name longer than any of the fixtures has, by far"),
+    text("model", "short"),
+    text("serial-number", "12345678901"),
+    cells("#address-cells", 1),
+    cells("xen,static-mem", 0, 0x70000000, 0, 0x8000000),
+    cells("handle", 0xFFFFFFFF),
+    boolean("dma-coherent"),
+    boolean("model"),
 )
-@each_board
-def test_a_value_as_fdtput_sets_it(file: Path, prop: DraftProperty, tmp_path: Path) -> None:
+
+
+@needs_fdtput
+def test_a_value_as_fdtput_sets_it(tmp_path: Path, rows: Rows) -> None:
     """New and replaced, longer and shorter, names whole and as the end of another's."""
-    blob = file.read_bytes()
-    judge = Fdtput(blob, tmp_path / "board.dtb")
-    judge.put("/", prop)
-    assert edited(blob, [Change("/", (prop,))]) == zero_padded(judge.blob())
+    for file in FILES:
+        for prop in A_VALUE_AS_FDTPUT_SETS_IT:
+            with rows(file, prop):
+                blob = file.read_bytes()
+                judge = Fdtput(blob, tmp_path / "board.dtb")
+                judge.put("/", prop)
+                assert edited(blob, [Change("/", (prop,))]) == zero_padded(judge.blob())
 
 
 @needs_fdtput

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.answers import at
+from tests.rows import Rows
 from xenassign.devicetree.interrupts import interrupt_parent, interrupts
 from xenassign.devicetree.tree import Property, Tree
 
@@ -46,66 +47,67 @@ RK_GIC = "/interrupt-controller@fe600000"
 TI_GIC = "/bus@f0000/interrupt-controller@1800000"
 
 
-@pytest.mark.parametrize(
-    ("name", "path", "expected"),
-    [
-        ("tricky", "/touch@74010000", [(GPIO, (5, 8))]),
-        (
-            "tricky",
-            "/dev@74020000",
-            [(GIC, (0, 60, 4)), (GPIO, (7, 8)), (GIC, (0, 61, 1)), (INTC2, (3, 4))],
-        ),
-        ("tricky", "/dev@74030000", [(GIC, (0, 71, 4))]),
-        ("tricky", "/dev@74050000", [(GIC, (0, 73, 4)), (GIC, (1, 14, 4))]),
-        ("tricky", "/dev@74060000", [(GIC, (2, 4, 4))]),
-        ("tricky", INTC2, [(GIC, (0, 44, 4))]),
-        ("tricky", GPIO, [(GIC, (0, 45, 4))]),
-        ("tricky", GIC, [(GIC, (1, 9, 4))]),
-        ("tricky", "/bus@72000000/dev@1000", [(GIC, (0, 50, 4)), (GIC, (0, 51, 1))]),
-        ("tricky", "/bus@72000000/dev@2000", [(INTC2, (7, 4))]),
-        ("tricky", "/bus@72000000/dev@13000", [(GIC, (0, 52, 4))]),
-        ("tricky", "/wrapper@7a000000/glue/core@7a100000", [(GIC, (0, 131, 4))]),
-        ("juno-like", f"{MOTHERBOARD}/ethernet@200000000", [(JUNO_GIC, (0, 160, 4))]),
-        ("juno-like", f"{IOFPGA}/rtc@170000", [(JUNO_GIC, (0, 68, 4))]),
-        ("juno-like", f"{IOFPGA}/kmi@60000", [(JUNO_GIC, (0, 165, 4))]),
-        ("juno-like", f"{IOFPGA}/kmi@70000", [(JUNO_GIC, (0, 165, 4))]),
-        ("juno-like", f"{IOFPGA}/timer@110000", [(JUNO_GIC, (0, 166, 4))]),
-        ("juno-like", f"{IOFPGA}/gpio@1d0000", [(JUNO_GIC, (0, 163, 4))]),
-        ("juno-like", "/tlx-bus@60000000/fpga-block@1000", [(JUNO_GIC, (0, 168, 4))]),
-        ("juno-like", "/timer@2a810000/frame@10000", [(JUNO_GIC, (0, 60, 4))]),
-        ("rk3588-like", "/serial@feb50000", [(RK_GIC, (0, 333, 4, 0))]),
-        ("rk3588-like", "/i2c@fec80000/rtc@51", [("/pinctrl/gpio@fec50000", (8, 8))]),
-        (
-            "rcar-gen4-spider",
-            "/soc/iommu@eefc0000",
-            [("/soc/interrupt-controller@f1000000", x) for x in ((0, 21, 4), (0, 22, 4))],
-        ),
-        ("ti-k3-like", "/bus@f0000/ethernet@8000000/cpts@3d000", [(TI_GIC, (0, 102, 4))]),
-        (
-            "ti-k3-like",
-            "/bus@f0000/gpio@600000",
-            [("/bus@f0000/interrupt-controller@a00000", (number,)) for number in range(190, 196)],
-        ),
-        (
-            "ti-k3-like",
-            "/bus@f0000/i2c@20010000/gpio@22",
-            [("/bus@f0000/gpio@601000", (23, 2))],
-        ),
-        (
-            "imx8-board",
-            "/soc@0/bus@30400000/pwm@30660000",
-            [("/soc@0/bus@30000000/gpc@303a0000", (0, 81, 4))],
-        ),
-        (
-            "imx8-board",
-            "/soc@0/bus@32c00000/i2c@32fd0000",
-            [("/soc@0/bus@32c00000/interrupt-controller@32fc2000", (10,))],
-        ),
-        ("qemu-virt-gicv3", "/pl061@9030000", [("/intc@8000000", (0, 7, 4))]),
-    ],
+WHERE_INTERRUPTS_END: tuple[tuple[str, str, Found], ...] = (
+    ("tricky", "/touch@74010000", [(GPIO, (5, 8))]),
+    (
+        "tricky",
+        "/dev@74020000",
+        [(GIC, (0, 60, 4)), (GPIO, (7, 8)), (GIC, (0, 61, 1)), (INTC2, (3, 4))],
+    ),
+    ("tricky", "/dev@74030000", [(GIC, (0, 71, 4))]),
+    ("tricky", "/dev@74050000", [(GIC, (0, 73, 4)), (GIC, (1, 14, 4))]),
+    ("tricky", "/dev@74060000", [(GIC, (2, 4, 4))]),
+    ("tricky", INTC2, [(GIC, (0, 44, 4))]),
+    ("tricky", GPIO, [(GIC, (0, 45, 4))]),
+    ("tricky", GIC, [(GIC, (1, 9, 4))]),
+    ("tricky", "/bus@72000000/dev@1000", [(GIC, (0, 50, 4)), (GIC, (0, 51, 1))]),
+    ("tricky", "/bus@72000000/dev@2000", [(INTC2, (7, 4))]),
+    ("tricky", "/bus@72000000/dev@13000", [(GIC, (0, 52, 4))]),
+    ("tricky", "/wrapper@7a000000/glue/core@7a100000", [(GIC, (0, 131, 4))]),
+    ("juno-like", f"{MOTHERBOARD}/ethernet@200000000", [(JUNO_GIC, (0, 160, 4))]),
+    ("juno-like", f"{IOFPGA}/rtc@170000", [(JUNO_GIC, (0, 68, 4))]),
+    ("juno-like", f"{IOFPGA}/kmi@60000", [(JUNO_GIC, (0, 165, 4))]),
+    ("juno-like", f"{IOFPGA}/kmi@70000", [(JUNO_GIC, (0, 165, 4))]),
+    ("juno-like", f"{IOFPGA}/timer@110000", [(JUNO_GIC, (0, 166, 4))]),
+    ("juno-like", f"{IOFPGA}/gpio@1d0000", [(JUNO_GIC, (0, 163, 4))]),
+    ("juno-like", "/tlx-bus@60000000/fpga-block@1000", [(JUNO_GIC, (0, 168, 4))]),
+    ("juno-like", "/timer@2a810000/frame@10000", [(JUNO_GIC, (0, 60, 4))]),
+    ("rk3588-like", "/serial@feb50000", [(RK_GIC, (0, 333, 4, 0))]),
+    ("rk3588-like", "/i2c@fec80000/rtc@51", [("/pinctrl/gpio@fec50000", (8, 8))]),
+    (
+        "rcar-gen4-spider",
+        "/soc/iommu@eefc0000",
+        [("/soc/interrupt-controller@f1000000", x) for x in ((0, 21, 4), (0, 22, 4))],
+    ),
+    ("ti-k3-like", "/bus@f0000/ethernet@8000000/cpts@3d000", [(TI_GIC, (0, 102, 4))]),
+    (
+        "ti-k3-like",
+        "/bus@f0000/gpio@600000",
+        [("/bus@f0000/interrupt-controller@a00000", (number,)) for number in range(190, 196)],
+    ),
+    (
+        "ti-k3-like",
+        "/bus@f0000/i2c@20010000/gpio@22",
+        [("/bus@f0000/gpio@601000", (23, 2))],
+    ),
+    (
+        "imx8-board",
+        "/soc@0/bus@30400000/pwm@30660000",
+        [("/soc@0/bus@30000000/gpc@303a0000", (0, 81, 4))],
+    ),
+    (
+        "imx8-board",
+        "/soc@0/bus@32c00000/i2c@32fd0000",
+        [("/soc@0/bus@32c00000/interrupt-controller@32fc2000", (10,))],
+    ),
+    ("qemu-virt-gicv3", "/pl061@9030000", [("/intc@8000000", (0, 7, 4))]),
 )
-def test_where_interrupts_end(name: str, path: str, expected: Found) -> None:
-    assert ends(board(name), path) == expected
+
+
+def test_where_interrupts_end(rows: Rows) -> None:
+    for name, path, expected in WHERE_INTERRUPTS_END:
+        with rows(name, path, expected):
+            assert ends(board(name), path) == expected
 
 
 def test_the_partition_of_a_ppi_is_the_fourth_cell() -> None:

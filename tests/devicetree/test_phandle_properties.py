@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 
-import pytest
-
+from tests.rows import Rows
 from xenassign.devicetree.phandle_properties import (
     REMAINDER,
-    PhandleProperty,
     lookup,
     phandle_properties,
 )
@@ -37,11 +35,10 @@ def test_exact_names_stand_before_wildcards() -> None:
     assert wild == sorted(wild)
 
 
-@pytest.mark.parametrize(
-    "prop", [p for p in PROPERTIES if "*" not in p.pattern], ids=lambda p: p.pattern
-)
-def test_exact_name_finds_its_own_entry(prop: PhandleProperty) -> None:
-    assert lookup(prop.pattern) == prop
+def test_exact_name_finds_its_own_entry(rows: Rows) -> None:
+    for prop in [p for p in PROPERTIES if "*" not in p.pattern]:
+        with rows(prop):
+            assert lookup(prop.pattern) == prop
 
 
 def test_parallel_properties_have_a_width_or_are_lists_themselves() -> None:
@@ -53,68 +50,70 @@ def test_parallel_properties_have_a_width_or_are_lists_themselves() -> None:
             )
 
 
-@pytest.mark.parametrize(
-    ("name", "kind", "cells"),
-    [
-        ("clocks", "clock", "#clock-cells"),
-        ("assigned-clock-parents", "clock", "#clock-cells"),
-        ("power-domains", "power-domain", "#power-domain-cells"),
-        ("interconnects", "interconnect", "#interconnect-cells"),
-        ("vcc-supply", "regulator", 0),
-        ("vdd_io-supply", "regulator", 0),
-        ("pinctrl-0", "pinctrl", 0),
-        ("pinctrl-12", "pinctrl", 0),
-        ("cd-gpios", "gpio", "#gpio-cells"),
-        ("snps,reset-gpio", "gpio", "#gpio-cells"),
-        ("gpio-ranges", "gpio", 3),
-        ("memory-region", "memory-region", 0),
-        ("cooling-device", "thermal", "#cooling-cells"),
-        ("phy-handle", "ethernet-phy", 0),
-        ("rockchip,grf", "syscon", 0),
-        ("fsl,stop-mode", "syscon", 2),
-        ("altr,sysmgr-syscon", "syscon", REMAINDER),
-        ("acme,new-syscon", "syscon", REMAINDER),
-        ("simple-audio-card,bitclock-master", "sound", 0),
-        ("audio-graph-card,frame-master", "sound", 0),
-        ("qcom,smem-states", "firmware", "#qcom,smem-state-cells"),
-    ],
+LOOKUP: tuple[tuple[str, str, str | int], ...] = (
+    ("clocks", "clock", "#clock-cells"),
+    ("assigned-clock-parents", "clock", "#clock-cells"),
+    ("power-domains", "power-domain", "#power-domain-cells"),
+    ("interconnects", "interconnect", "#interconnect-cells"),
+    ("vcc-supply", "regulator", 0),
+    ("vdd_io-supply", "regulator", 0),
+    ("pinctrl-0", "pinctrl", 0),
+    ("pinctrl-12", "pinctrl", 0),
+    ("cd-gpios", "gpio", "#gpio-cells"),
+    ("snps,reset-gpio", "gpio", "#gpio-cells"),
+    ("gpio-ranges", "gpio", 3),
+    ("memory-region", "memory-region", 0),
+    ("cooling-device", "thermal", "#cooling-cells"),
+    ("phy-handle", "ethernet-phy", 0),
+    ("rockchip,grf", "syscon", 0),
+    ("fsl,stop-mode", "syscon", 2),
+    ("altr,sysmgr-syscon", "syscon", REMAINDER),
+    ("acme,new-syscon", "syscon", REMAINDER),
+    ("simple-audio-card,bitclock-master", "sound", 0),
+    ("audio-graph-card,frame-master", "sound", 0),
+    ("qcom,smem-states", "firmware", "#qcom,smem-state-cells"),
 )
-def test_lookup(name: str, kind: str, cells: str | int) -> None:
-    prop = lookup(name)
-    assert prop is not None
-    assert (prop.kind, prop.cells) == (kind, cells)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "compatible",
-        "reg",
-        "status",
-        "clock-names",
-        "#clock-cells",
-        "clock-frequency",
-        "pinctrl-names",
-        "pinctrl-single,pins",
-        "pinctrl-",
-        "pinctrl-0x",
-        "nr-gpios",
-        "ngpios",
-        "snps,nr-gpios",
-        "apm,nr-gpios",
-        "realtek,jd1-gpio",
-        "-supply",
-        "-gpios",
-        "regulator-name",
-        "phandle",
-        "assigned-clock-rates",
-        "dma-ranges",
-        "interrupts",
-        "",
-    ],
+def test_lookup(rows: Rows) -> None:
+    for name, kind, cells in LOOKUP:
+        with rows(name, kind, cells):
+            prop = lookup(name)
+            assert prop is not None
+            assert (prop.kind, prop.cells) == (kind, cells)
+
+
+NAME_WITHOUT_PHANDLES: tuple[str, ...] = (
+    "compatible",
+    "reg",
+    "status",
+    "clock-names",
+    "#clock-cells",
+    "clock-frequency",
+    "pinctrl-names",
+    "pinctrl-single,pins",
+    "pinctrl-",
+    "pinctrl-0x",
+    "nr-gpios",
+    "ngpios",
+    "snps,nr-gpios",
+    "apm,nr-gpios",
+    "realtek,jd1-gpio",
+    "-supply",
+    "-gpios",
+    "regulator-name",
+    "phandle",
+    "assigned-clock-rates",
+    "dma-ranges",
+    "interrupts",
+    "",
 )
-def test_name_without_phandles(name: str) -> None:
-    assert lookup(name) is None
+
+
+def test_name_without_phandles(rows: Rows) -> None:
+    for name in NAME_WITHOUT_PHANDLES:
+        with rows(name):
+            assert lookup(name) is None
 
 
 def test_hog_says_that_its_gpios_have_no_phandle() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.answers import at
+from tests.rows import Rows
 from xenassign.devicetree.references import (
     Reference,
     References,
@@ -37,127 +38,128 @@ EVERYTHING = "/dev@79040000"
 PROVIDER = "/provider@79000000"
 
 
-@pytest.mark.parametrize(
-    ("name", "path", "prop", "expected"),
-    [
-        (
-            "tricky",
-            CLOCKED,
-            "clocks",
-            [
-                ("osc", "/clock-osc", ()),
-                ("div", "/clock-pll-div4", ()),
-                ("zero", "/clock-zero", ()),
-                ("assigned", CRU, (1, 5)),
-                ("unknown", CRU, (1, 6)),
-                ("half", "/clock-cru-div2", ()),
-                ("none", None, ()),
-            ],
-        ),
-        ("tricky", CLOCKED, "assigned-clocks", [(None, CRU, (0, 2)), (None, CRU, (1, 5))]),
-        ("tricky", CLOCKED, "assigned-clock-parents", [(None, "/clock-osc", ())]),
-        ("tricky", EVERYTHING, "resets", [("core", CRU, (7,))]),
-        ("tricky", EVERYTHING, "power-domains", [(None, CRU, (7,))]),
-        ("tricky", EVERYTHING, "vcc-supply", [(None, "/regulator-vcc", ())]),
-        (
-            "tricky",
-            EVERYTHING,
-            "pinctrl-1",
-            [(None, "/pinctrl@79020000/sleep-pins", ())],
-        ),
-        (
-            "tricky",
-            EVERYTHING,
-            "dmas",
-            [("tx", "/dma@78000000", (3,)), ("rx", "/bus@61000000/dma@0", (4,))],
-        ),
-        ("tricky", EVERYTHING, "reset-gpios", [(None, "/gpio@74000000", (9, 1))]),
-        ("tricky", EVERYTHING, "phys", [("a", PROVIDER, (0,)), ("b", PROVIDER, (1,))]),
-        (
-            "tricky",
-            EVERYTHING,
-            "nvmem-cells",
-            [("mac-address", "/efuse@79010000/mac@10", ())],
-        ),
-        (
-            "tricky",
-            EVERYTHING,
-            "interconnects",
-            [("dma-mem", PROVIDER, (1,)), ("dma-mem", PROVIDER, (2,))],
-        ),
-        (
-            "tricky",
-            EVERYTHING,
-            "memory-region",
-            [
-                (None, "/reserved-memory/firmware@90000000", ()),
-                (None, "/reserved-memory/pool@91000000", ()),
-            ],
-        ),
-        ("tricky", EVERYTHING, "mboxes", [(None, PROVIDER, (0,))]),
-        ("tricky", EVERYTHING, "hwlocks", [(None, PROVIDER, (3,))]),
-        ("tricky", EVERYTHING, "io-channels", [(None, PROVIDER, (4,))]),
-        (
-            "tricky",
-            EVERYTHING,
-            "msi-parent",
-            [(None, "/interrupt-controller@f1000000/its@f1020000", (0x77,))],
-        ),
-        (
-            "tricky",
-            "/dev@77900000",
-            "msi-parent",
-            [(None, "/interrupt-controller@f1000000/v2m@f1200000", ())],
-        ),
-        (
-            "tricky",
-            "/dma@78030000",
-            "iommus",
-            [(None, "/iommu@f3100000", (0x20,)), (None, "/iommu@f3200000", (0x21, 0))],
-        ),
-        ("tricky", "/vpu@78060000", "iommus", [(None, "/iommu@f3300000", ())]),
-        ("tricky", "/regulator-vcc-gpio", "gpio", [(None, "/gpio@74000000", (4, 0))]),
-        ("tricky", "/regulator-vcc-gpio", "vin-supply", [(None, "/regulator-vcc", ())]),
-        ("imx8-board", "/soc@0/bus@30800000/mmc@30b50000", "cd-gpios", None),
-        (
-            "ti-k3-like",
-            "/bus@f0000/dwc3-usb@f900000",
-            "ti,syscon-phy-pll-refclk",
-            [(None, "/bus@f0000/bus@b00000/syscon@43000000/syscon@4008", (0,))],
-        ),
-        (
-            "ti-k3-like",
-            "/bus@f0000/ethernet@8000000",
-            "dmas",
-            [
-                (n, "/bus@f0000/bus@48000000/dma-controller@485c0000", (thread, 15))
-                for n, thread in (("tx0", 0xC600), ("tx1", 0xC601), ("rx", 0x4600))
-            ],
-        ),
-        (
-            "juno-like",
-            "/firmware/scmi",
-            "mboxes",
-            [("tx", "/mhu@2b1f0000", (0, 0)), ("rx", "/mhu@2b1f0000", (0, 1))],
-        ),
-        (
-            "rk3588-like",
-            "/mmc@fe2c0000",
-            "clocks",
-            [
-                ("biu", "/firmware/scmi/protocol@14", (23,)),
-                ("ciu", "/firmware/scmi/protocol@14", (9,)),
-                ("ciu-drive", "/clock-controller@fd7c0000", (685,)),
-                ("ciu-sample", "/clock-controller@fd7c0000", (686,)),
-            ],
-        ),
-    ],
+REFERENCES_OF_BOARDS: tuple[tuple[str, str, str, Brief | None], ...] = (
+    (
+        "tricky",
+        CLOCKED,
+        "clocks",
+        [
+            ("osc", "/clock-osc", ()),
+            ("div", "/clock-pll-div4", ()),
+            ("zero", "/clock-zero", ()),
+            ("assigned", CRU, (1, 5)),
+            ("unknown", CRU, (1, 6)),
+            ("half", "/clock-cru-div2", ()),
+            ("none", None, ()),
+        ],
+    ),
+    ("tricky", CLOCKED, "assigned-clocks", [(None, CRU, (0, 2)), (None, CRU, (1, 5))]),
+    ("tricky", CLOCKED, "assigned-clock-parents", [(None, "/clock-osc", ())]),
+    ("tricky", EVERYTHING, "resets", [("core", CRU, (7,))]),
+    ("tricky", EVERYTHING, "power-domains", [(None, CRU, (7,))]),
+    ("tricky", EVERYTHING, "vcc-supply", [(None, "/regulator-vcc", ())]),
+    (
+        "tricky",
+        EVERYTHING,
+        "pinctrl-1",
+        [(None, "/pinctrl@79020000/sleep-pins", ())],
+    ),
+    (
+        "tricky",
+        EVERYTHING,
+        "dmas",
+        [("tx", "/dma@78000000", (3,)), ("rx", "/bus@61000000/dma@0", (4,))],
+    ),
+    ("tricky", EVERYTHING, "reset-gpios", [(None, "/gpio@74000000", (9, 1))]),
+    ("tricky", EVERYTHING, "phys", [("a", PROVIDER, (0,)), ("b", PROVIDER, (1,))]),
+    (
+        "tricky",
+        EVERYTHING,
+        "nvmem-cells",
+        [("mac-address", "/efuse@79010000/mac@10", ())],
+    ),
+    (
+        "tricky",
+        EVERYTHING,
+        "interconnects",
+        [("dma-mem", PROVIDER, (1,)), ("dma-mem", PROVIDER, (2,))],
+    ),
+    (
+        "tricky",
+        EVERYTHING,
+        "memory-region",
+        [
+            (None, "/reserved-memory/firmware@90000000", ()),
+            (None, "/reserved-memory/pool@91000000", ()),
+        ],
+    ),
+    ("tricky", EVERYTHING, "mboxes", [(None, PROVIDER, (0,))]),
+    ("tricky", EVERYTHING, "hwlocks", [(None, PROVIDER, (3,))]),
+    ("tricky", EVERYTHING, "io-channels", [(None, PROVIDER, (4,))]),
+    (
+        "tricky",
+        EVERYTHING,
+        "msi-parent",
+        [(None, "/interrupt-controller@f1000000/its@f1020000", (0x77,))],
+    ),
+    (
+        "tricky",
+        "/dev@77900000",
+        "msi-parent",
+        [(None, "/interrupt-controller@f1000000/v2m@f1200000", ())],
+    ),
+    (
+        "tricky",
+        "/dma@78030000",
+        "iommus",
+        [(None, "/iommu@f3100000", (0x20,)), (None, "/iommu@f3200000", (0x21, 0))],
+    ),
+    ("tricky", "/vpu@78060000", "iommus", [(None, "/iommu@f3300000", ())]),
+    ("tricky", "/regulator-vcc-gpio", "gpio", [(None, "/gpio@74000000", (4, 0))]),
+    ("tricky", "/regulator-vcc-gpio", "vin-supply", [(None, "/regulator-vcc", ())]),
+    ("imx8-board", "/soc@0/bus@30800000/mmc@30b50000", "cd-gpios", None),
+    (
+        "ti-k3-like",
+        "/bus@f0000/dwc3-usb@f900000",
+        "ti,syscon-phy-pll-refclk",
+        [(None, "/bus@f0000/bus@b00000/syscon@43000000/syscon@4008", (0,))],
+    ),
+    (
+        "ti-k3-like",
+        "/bus@f0000/ethernet@8000000",
+        "dmas",
+        [
+            (n, "/bus@f0000/bus@48000000/dma-controller@485c0000", (thread, 15))
+            for n, thread in (("tx0", 0xC600), ("tx1", 0xC601), ("rx", 0x4600))
+        ],
+    ),
+    (
+        "juno-like",
+        "/firmware/scmi",
+        "mboxes",
+        [("tx", "/mhu@2b1f0000", (0, 0)), ("rx", "/mhu@2b1f0000", (0, 1))],
+    ),
+    (
+        "rk3588-like",
+        "/mmc@fe2c0000",
+        "clocks",
+        [
+            ("biu", "/firmware/scmi/protocol@14", (23,)),
+            ("ciu", "/firmware/scmi/protocol@14", (9,)),
+            ("ciu-drive", "/clock-controller@fd7c0000", (685,)),
+            ("ciu-sample", "/clock-controller@fd7c0000", (686,)),
+        ],
+    ),
 )
-def test_references_of_boards(name: str, path: str, prop: str, expected: Brief | None) -> None:
-    found = group(board(name), path, prop)
-    assert found.problem is None
-    if expected is not None:
-        assert [brief(entry) for entry in found.entries] == expected
+
+
+def test_references_of_boards(rows: Rows) -> None:
+    for name, path, prop, expected in REFERENCES_OF_BOARDS:
+        with rows(name, path, prop, expected):
+            found = group(board(name), path, prop)
+            assert found.problem is None
+            if expected is not None:
+                assert [brief(entry) for entry in found.entries] == expected
 
 
 def test_an_entry_left_out_keeps_its_place_and_its_name() -> None:

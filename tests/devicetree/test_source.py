@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.rows import Rows
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.source.lexer import MAX_DEPTH, MAX_FILES
 from xenassign.devicetree.source.reader import DtsSource, read_source
@@ -36,19 +37,21 @@ def complaint(text: str, file: str = "a.dts") -> str:
 
 
 @needs_dtc
-@pytest.mark.parametrize("symbols", [False, True], ids=["", "-@"])
-@pytest.mark.parametrize("text", ACCEPTED)
-def test_what_dtc_accepts(text: str, symbols: bool) -> None:
-    assert by_dtc(text.encode()) is not None
-    assert disagreement(text.encode(), symbols=symbols) is None
+def test_what_dtc_accepts(rows: Rows) -> None:
+    for text in ACCEPTED:
+        for symbols in [False, True]:
+            with rows(text, symbols):
+                assert by_dtc(text.encode()) is not None
+                assert disagreement(text.encode(), symbols=symbols) is None
 
 
 @needs_dtc
-@pytest.mark.parametrize("text", REFUSED)
-def test_what_dtc_refuses(text: str) -> None:
-    with suppress(Crashed):  # it refuses too, in its way: an assertion of its own fails
-        assert disagreement(text.encode()) is None
-    assert by_us(text.encode())[0] is None
+def test_what_dtc_refuses(rows: Rows) -> None:
+    for text in REFUSED:
+        with rows(text):
+            with suppress(Crashed):  # it refuses too, in its way: an assertion of its own fails
+                assert disagreement(text.encode()) is None
+            assert by_us(text.encode())[0] is None
 
 
 @needs_dtc

@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 import pytest
 
+from tests.rows import Rows
 from xenassign.cli import cli
 from xenassign.linting.catalogue import rules
 
@@ -43,13 +44,20 @@ OTHERS = {
 }
 
 
-@pytest.mark.parametrize("page", WRITTEN)
-def test_each_shell_block_says_whether_it_runs(page: str) -> None:
-    for block in blocks(page):
-        assert not block.is_run or block.language in SHELLS, f"{block.place}: not of a shell"
-        if block.language in SHELLS:
-            assert block.parsed, f"{block.place}: no mark that says what is to be done with it"
-            assert not block.shows or block.language == "console", f"{block.place}: no output"
+def test_each_shell_block_says_whether_it_runs(rows: Rows) -> None:
+    for page in WRITTEN:
+        with rows(page):
+            for block in blocks(page):
+                assert not block.is_run or block.language in SHELLS, (
+                    f"{block.place}: not of a shell"
+                )
+                if block.language in SHELLS:
+                    assert block.parsed, (
+                        f"{block.place}: no mark that says what is to be done with it"
+                    )
+                    assert not block.shows or block.language == "console", (
+                        f"{block.place}: no output"
+                    )
 
 
 def test_blocks_that_something_else_runs() -> None:
@@ -111,15 +119,18 @@ def _run(block: Block, here: Path, environment: dict[str, str]) -> None:
             assert as_shown(done.stdout, shown), what
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_links(page: str) -> None:
-    for link in links(page):
-        name, _, anchor = link.partition("#")
-        target = (REPOSITORY / page).parent / name if name else REPOSITORY / page
-        assert target.exists(), f"{page}: there is no {link}"
-        if anchor:
-            found = anchors(str(target.resolve().relative_to(REPOSITORY)))
-            assert anchor in found, f"{page}: {link}: no such heading; there are {sorted(found)}"
+def test_links(rows: Rows) -> None:
+    for page in PAGES:
+        with rows(page):
+            for link in links(page):
+                name, _, anchor = link.partition("#")
+                target = (REPOSITORY / page).parent / name if name else REPOSITORY / page
+                assert target.exists(), f"{page}: there is no {link}"
+                if anchor:
+                    found = anchors(str(target.resolve().relative_to(REPOSITORY)))
+                    assert anchor in found, (
+                        f"{page}: {link}: no such heading; there are {sorted(found)}"
+                    )
 
 
 def test_the_index_has_every_page() -> None:
@@ -141,15 +152,17 @@ def _options() -> Iterator[str]:
     yield from ("--help", "--version")
 
 
-@pytest.mark.parametrize("page", WRITTEN)
-def test_options_exist(page: str) -> None:
-    known = {*_options(), *OTHERS.get(page, ())}
-    named = set(re.findall(r"(?<![\w-])--[a-z][\w-]+\b", text_of(page)))
-    assert named <= known, f"{page}: no such options: {sorted(named - known)}"
+def test_options_exist(rows: Rows) -> None:
+    for page in WRITTEN:
+        with rows(page):
+            known = {*_options(), *OTHERS.get(page, ())}
+            named = set(re.findall(r"(?<![\w-])--[a-z][\w-]+\b", text_of(page)))
+            assert named <= known, f"{page}: no such options: {sorted(named - known)}"
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_rules_exist(page: str) -> None:
-    known = {rule.code for rule in rules()}
-    named = set(re.findall(r"\bXA\d{3}\b", prose(page)))
-    assert not named - known, f"{page}: no such rules: {sorted(named - known)}"
+def test_rules_exist(rows: Rows) -> None:
+    for page in PAGES:
+        with rows(page):
+            known = {rule.code for rule in rules()}
+            named = set(re.findall(r"\bXA\d{3}\b", prose(page)))
+            assert not named - known, f"{page}: no such rules: {sorted(named - known)}"

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import click
-import pytest
 
+from tests.rows import Rows
 from xenassign.cli import cli
 
 from .pages import REPOSITORY, pages, prose
@@ -183,9 +183,10 @@ def check(texts: Iterator[Text]) -> None:
     assert not reports, "\n".join(reports)
 
 
-@pytest.mark.parametrize("page", [page for page in pages() if not is_later(page)])
-def test_pages(page: str) -> None:
-    check(iter([(page, words_of(page))]))
+def test_pages(rows: Rows) -> None:
+    for page in [page for page in pages() if not is_later(page)]:
+        with rows(page):
+            check(iter([(page, words_of(page))]))
 
 
 def test_help() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.rows import Rows
 from xenassign.devicetree.blob import read_blob, read_blob_file
 from xenassign.devicetree.tree import Tree
 from xenassign.host.device import (
@@ -55,62 +56,63 @@ IOFPGA = f"{MOTHERBOARD}/iofpga-bus@300000000"
 HIGH = "level-high"
 
 
-@pytest.mark.parametrize(
-    ("name", "path", "expected"),
-    [
-        # Known from running Linux: ZynqMP's GEM3 has SPI 63 (INTID 95), its SD1 SPI 49 (INTID 81).
-        ("zynqmp-zcu102", "/axi/ethernet@ff0e0000", [(95, "spi", HIGH)] * 2),
-        ("zynqmp-zcu102", "/axi/mmc@ff170000", [(81, "spi", HIGH)]),
-        ("qemu-virt-gicv3", "/pl011@9000000", [(33, "spi", HIGH)]),
-        ("qemu-virt-gicv3", "/pl031@9010000", [(34, "spi", HIGH)]),
-        ("qemu-virt-gicv3", "/virtio_mmio@a000000", [(48, "spi", "edge-rising")]),
-        ("qemu-virt-gicv3", "/virtio_mmio@a003e00", [(79, "spi", "edge-rising")]),
-        (
-            "qemu-virt-gicv3",
-            "/timer",
-            [(29, "ppi", HIGH), (30, "ppi", HIGH), (27, "ppi", HIGH), (26, "ppi", HIGH)],
-        ),
-        ("rk3588-like", "/serial@feb50000", [(365, "spi", HIGH)]),
-        ("rk3588-like", "/mmc@fe2e0000", [(237, "spi", HIGH)]),
-        ("rk3588-like", "/pmu-a55", [(23, "ppi", HIGH)]),
-        ("imx8-board", "/soc@0/bus@30800000/mmc@30b50000", [(55, "spi", HIGH)]),
-        (
-            "imx8-board",
-            "/soc@0/bus@30800000/ethernet@30be0000",
-            [(intid, "spi", HIGH) for intid in (150, 151, 152, 153)],
-        ),
-        ("juno-like", f"{MOTHERBOARD}/ethernet@200000000", [(192, "spi", HIGH)]),
-        ("juno-like", f"{IOFPGA}/kmi@60000", [(197, "spi", HIGH)]),
-        ("juno-like", "/tlx-bus@60000000/fpga-block@1000", [(200, "spi", HIGH)]),
-        ("juno-like", "/gpu@2d000000", [(65, "spi", HIGH), (66, "spi", HIGH), (64, "spi", HIGH)]),
-        ("ti-k3-like", "/bus@f0000/ethernet@8000000/cpts@3d000", [(134, "spi", HIGH)]),
-        ("ti-k3-like", "/bus@f0000/serial@2800000", [(210, "spi", HIGH)]),
-        ("tricky", "/dev@74030000", [(103, "spi", HIGH)]),
-        ("tricky", "/dev@74040000", [(31, "ppi", HIGH)]),
-        ("tricky", "/dev@74050000", [(105, "spi", HIGH), (30, "ppi", HIGH)]),
-        ("tricky", "/dev@74060000", [(4100, "espi", HIGH)]),
-        ("tricky", "/dev@74070000", [(1058, "eppi", HIGH)]),
-        ("tricky", "/dev@74080000", [(32, "spi", HIGH)]),
-        ("tricky", "/dev@74090000", [(33, "spi", HIGH), (34, "spi", HIGH), (35, "spi", HIGH)]),
-        (
-            "tricky",
-            "/dev@740e0000",
-            [
-                (122, "spi", "edge-rising"),
-                (123, "spi", "edge-falling"),
-                (124, "spi", HIGH),
-                (125, "spi", "level-low"),
-                (126, "spi", "none"),
-            ],
-        ),
-        ("tricky", "/bus@72000000/dev@1000", [(82, "spi", HIGH), (83, "spi", "edge-rising")]),
-        ("tricky", "/bus@72000000/dev@13000", [(84, "spi", HIGH)]),
-        ("tricky", "/bus@72000000/dev@2000", []),
-        ("tricky", "/touch@74010000", []),
-    ],
+INTERRUPTS: tuple[tuple[str, str, list[tuple[int, str, str]]], ...] = (
+    # Known from running Linux: ZynqMP's GEM3 has SPI 63 (INTID 95), its SD1 SPI 49 (INTID 81).
+    ("zynqmp-zcu102", "/axi/ethernet@ff0e0000", [(95, "spi", HIGH)] * 2),
+    ("zynqmp-zcu102", "/axi/mmc@ff170000", [(81, "spi", HIGH)]),
+    ("qemu-virt-gicv3", "/pl011@9000000", [(33, "spi", HIGH)]),
+    ("qemu-virt-gicv3", "/pl031@9010000", [(34, "spi", HIGH)]),
+    ("qemu-virt-gicv3", "/virtio_mmio@a000000", [(48, "spi", "edge-rising")]),
+    ("qemu-virt-gicv3", "/virtio_mmio@a003e00", [(79, "spi", "edge-rising")]),
+    (
+        "qemu-virt-gicv3",
+        "/timer",
+        [(29, "ppi", HIGH), (30, "ppi", HIGH), (27, "ppi", HIGH), (26, "ppi", HIGH)],
+    ),
+    ("rk3588-like", "/serial@feb50000", [(365, "spi", HIGH)]),
+    ("rk3588-like", "/mmc@fe2e0000", [(237, "spi", HIGH)]),
+    ("rk3588-like", "/pmu-a55", [(23, "ppi", HIGH)]),
+    ("imx8-board", "/soc@0/bus@30800000/mmc@30b50000", [(55, "spi", HIGH)]),
+    (
+        "imx8-board",
+        "/soc@0/bus@30800000/ethernet@30be0000",
+        [(intid, "spi", HIGH) for intid in (150, 151, 152, 153)],
+    ),
+    ("juno-like", f"{MOTHERBOARD}/ethernet@200000000", [(192, "spi", HIGH)]),
+    ("juno-like", f"{IOFPGA}/kmi@60000", [(197, "spi", HIGH)]),
+    ("juno-like", "/tlx-bus@60000000/fpga-block@1000", [(200, "spi", HIGH)]),
+    ("juno-like", "/gpu@2d000000", [(65, "spi", HIGH), (66, "spi", HIGH), (64, "spi", HIGH)]),
+    ("ti-k3-like", "/bus@f0000/ethernet@8000000/cpts@3d000", [(134, "spi", HIGH)]),
+    ("ti-k3-like", "/bus@f0000/serial@2800000", [(210, "spi", HIGH)]),
+    ("tricky", "/dev@74030000", [(103, "spi", HIGH)]),
+    ("tricky", "/dev@74040000", [(31, "ppi", HIGH)]),
+    ("tricky", "/dev@74050000", [(105, "spi", HIGH), (30, "ppi", HIGH)]),
+    ("tricky", "/dev@74060000", [(4100, "espi", HIGH)]),
+    ("tricky", "/dev@74070000", [(1058, "eppi", HIGH)]),
+    ("tricky", "/dev@74080000", [(32, "spi", HIGH)]),
+    ("tricky", "/dev@74090000", [(33, "spi", HIGH), (34, "spi", HIGH), (35, "spi", HIGH)]),
+    (
+        "tricky",
+        "/dev@740e0000",
+        [
+            (122, "spi", "edge-rising"),
+            (123, "spi", "edge-falling"),
+            (124, "spi", HIGH),
+            (125, "spi", "level-low"),
+            (126, "spi", "none"),
+        ],
+    ),
+    ("tricky", "/bus@72000000/dev@1000", [(82, "spi", HIGH), (83, "spi", "edge-rising")]),
+    ("tricky", "/bus@72000000/dev@13000", [(84, "spi", HIGH)]),
+    ("tricky", "/bus@72000000/dev@2000", []),
+    ("tricky", "/touch@74010000", []),
 )
-def test_interrupts(name: str, path: str, expected: list[tuple[int, str, str]]) -> None:
-    assert lines(device(platform(name), path)) == expected
+
+
+def test_interrupts(rows: Rows) -> None:
+    for name, path, expected in INTERRUPTS:
+        with rows(name, path, expected):
+            assert lines(device(platform(name), path)) == expected
 
 
 @pytest.mark.parametrize(

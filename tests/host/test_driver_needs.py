@@ -7,6 +7,7 @@ from collections import Counter
 
 import pytest
 
+from tests.rows import Rows
 from xenassign.host.driver_needs import DriverNeeds, Need, driver_needs, need, needs
 
 ENTRIES = list(dict.fromkeys(driver_needs().all().values()))
@@ -138,66 +139,67 @@ DWMAC = ["rockchip,rk3588-gmac", "snps,dwmac-4.20a"]
 MMC = ["mediatek,mt8195-mmc", "mediatek,mt8183-mmc"]
 
 
-@pytest.mark.parametrize(
-    ("compatible", "prop", "name", "required"),
-    [
-        (GEM, "clocks", "pclk", True),
-        (GEM, "clocks", "hclk", True),
-        (GEM, "clocks", "tsu_clk", False),
-        (GEM, "resets", None, False),
-        (GEM, "phy-handle", None, False),
-        (DWMAC, "clocks", "stmmaceth", True),
-        (DWMAC, "clocks", "clk_mac_ref", False),
-        (DWMAC, "rockchip,php-grf", None, True),
-        (["rockchip,rk3399-gmac"], "rockchip,php-grf", None, None),
-        (["rockchip,rk3399-gmac"], "rockchip,grf", None, True),
-        (["fsl,imx8mp-fec", "fsl,imx8mq-fec"], "clocks", "ahb", True),
-        (["fsl,imx8mp-fec", "fsl,imx8mq-fec"], "clocks", "ptp", False),
-        (["snps,dwc3"], "phys", "usb2-phy", False),
-        (["snps,dwc3"], "clocks", "ref", False),
-        (["xlnx,zynqmp-dwc3"], "resets", "usb_crst", True),
-        (["xlnx,zynqmp-dwc3"], "phys", "usb3-phy", False),
-        (["generic-ehci"], "phys", "usb", False),
-        (["generic-xhci"], "clocks", None, False),
-        (["xlnx,zynqmp-8.9a", "arasan,sdhci-8.9a"], "clocks", "clk_xin", True),
-        (["xlnx,zynqmp-8.9a", "arasan,sdhci-8.9a"], "phys", "phy_arasan", None),
-        (["rockchip,rk3399-sdhci-5.1", "arasan,sdhci-5.1"], "phys", "phy_arasan", True),
-        (["fsl,imx8mm-usdhc", "fsl,imx7d-usdhc"], "clocks", "per", True),
-        (["fsl,imx8mm-usdhc", "fsl,imx7d-usdhc"], "vmmc-supply", None, False),
-        (["fsl,imx8mm-usdhc", "fsl,imx7d-usdhc"], "pinctrl-1", None, False),
-        (MMC, "pinctrl-0", None, True),
-        (MMC, "pinctrl-2", None, False),
-        (["renesas,rcar-gen3-sdhi"], "resets", None, False),
-        (PL011, "clocks", "apb_pclk", True),
-        (PL011, "clocks", "uartclk", True),
-        (PL011, "dmas", "rx", False),
-        (["arm,pl031", "arm,primecell"], "clocks", "apb_pclk", True),
-        (["arm,sbsa-uart"], "clocks", None, False),
-        (["ns16550a"], "clocks", None, True),
-        (["ti,am654-uart"], "clocks", None, False),
-        (["xlnx,zynqmp-uart", "cdns,uart-r1p12"], "clocks", "pclk", True),
-        (["fsl,imx8qm-lpuart", "fsl,imx8qxp-lpuart"], "clocks", "baud", True),
-        (["renesas,rcar-gen3-scif", "renesas,scif"], "clocks", "fck", True),
-        (["renesas,rcar-gen3-scif", "renesas,scif"], "clocks", "brg_int", False),
-        (["renesas,rcar-gen3-i2c"], "resets", None, True),
-        (["renesas,rcar-gen2-i2c"], "resets", None, False),
-        (["cdns,i2c-r1p14"], "clocks", None, True),
-        (["cdns,i2c-r1p14"], "scl-gpios", None, False),
-        (["snps,designware-i2c"], "resets", None, False),
-        (["allwinner,sun8i-h3-spi"], "resets", None, True),
-        (["ceva,ahci-1v84"], "phys", "sata-phy", False),
-        (["fsl,imx8mp-flexcan"], "clocks", "ipg", True),
-        (["bosch,m_can"], "clocks", "cclk", True),
-        (["bosch,m_can"], "phys", None, False),
-        (["xlnx,nwl-pcie-2.11"], "clocks", None, True),
-        (["fsl,imx8mp-pcie"], "phys", "pcie-phy", True),
-        (["fsl,imx8mp-pcie"], "resets", "turnoff", False),
-        (["pci-host-ecam-generic"], "power-domains", None, False),
-        (["fsl,imx8qm-edma"], "power-domains", None, True),
-    ],
+FACTS: tuple[tuple[list[str], str, str | None, bool | None], ...] = (
+    (GEM, "clocks", "pclk", True),
+    (GEM, "clocks", "hclk", True),
+    (GEM, "clocks", "tsu_clk", False),
+    (GEM, "resets", None, False),
+    (GEM, "phy-handle", None, False),
+    (DWMAC, "clocks", "stmmaceth", True),
+    (DWMAC, "clocks", "clk_mac_ref", False),
+    (DWMAC, "rockchip,php-grf", None, True),
+    (["rockchip,rk3399-gmac"], "rockchip,php-grf", None, None),
+    (["rockchip,rk3399-gmac"], "rockchip,grf", None, True),
+    (["fsl,imx8mp-fec", "fsl,imx8mq-fec"], "clocks", "ahb", True),
+    (["fsl,imx8mp-fec", "fsl,imx8mq-fec"], "clocks", "ptp", False),
+    (["snps,dwc3"], "phys", "usb2-phy", False),
+    (["snps,dwc3"], "clocks", "ref", False),
+    (["xlnx,zynqmp-dwc3"], "resets", "usb_crst", True),
+    (["xlnx,zynqmp-dwc3"], "phys", "usb3-phy", False),
+    (["generic-ehci"], "phys", "usb", False),
+    (["generic-xhci"], "clocks", None, False),
+    (["xlnx,zynqmp-8.9a", "arasan,sdhci-8.9a"], "clocks", "clk_xin", True),
+    (["xlnx,zynqmp-8.9a", "arasan,sdhci-8.9a"], "phys", "phy_arasan", None),
+    (["rockchip,rk3399-sdhci-5.1", "arasan,sdhci-5.1"], "phys", "phy_arasan", True),
+    (["fsl,imx8mm-usdhc", "fsl,imx7d-usdhc"], "clocks", "per", True),
+    (["fsl,imx8mm-usdhc", "fsl,imx7d-usdhc"], "vmmc-supply", None, False),
+    (["fsl,imx8mm-usdhc", "fsl,imx7d-usdhc"], "pinctrl-1", None, False),
+    (MMC, "pinctrl-0", None, True),
+    (MMC, "pinctrl-2", None, False),
+    (["renesas,rcar-gen3-sdhi"], "resets", None, False),
+    (PL011, "clocks", "apb_pclk", True),
+    (PL011, "clocks", "uartclk", True),
+    (PL011, "dmas", "rx", False),
+    (["arm,pl031", "arm,primecell"], "clocks", "apb_pclk", True),
+    (["arm,sbsa-uart"], "clocks", None, False),
+    (["ns16550a"], "clocks", None, True),
+    (["ti,am654-uart"], "clocks", None, False),
+    (["xlnx,zynqmp-uart", "cdns,uart-r1p12"], "clocks", "pclk", True),
+    (["fsl,imx8qm-lpuart", "fsl,imx8qxp-lpuart"], "clocks", "baud", True),
+    (["renesas,rcar-gen3-scif", "renesas,scif"], "clocks", "fck", True),
+    (["renesas,rcar-gen3-scif", "renesas,scif"], "clocks", "brg_int", False),
+    (["renesas,rcar-gen3-i2c"], "resets", None, True),
+    (["renesas,rcar-gen2-i2c"], "resets", None, False),
+    (["cdns,i2c-r1p14"], "clocks", None, True),
+    (["cdns,i2c-r1p14"], "scl-gpios", None, False),
+    (["snps,designware-i2c"], "resets", None, False),
+    (["allwinner,sun8i-h3-spi"], "resets", None, True),
+    (["ceva,ahci-1v84"], "phys", "sata-phy", False),
+    (["fsl,imx8mp-flexcan"], "clocks", "ipg", True),
+    (["bosch,m_can"], "clocks", "cclk", True),
+    (["bosch,m_can"], "phys", None, False),
+    (["xlnx,nwl-pcie-2.11"], "clocks", None, True),
+    (["fsl,imx8mp-pcie"], "phys", "pcie-phy", True),
+    (["fsl,imx8mp-pcie"], "resets", "turnoff", False),
+    (["pci-host-ecam-generic"], "power-domains", None, False),
+    (["fsl,imx8qm-edma"], "power-domains", None, True),
 )
-def test_facts(compatible: list[str], prop: str, name: str | None, required: bool | None) -> None:
+
+
+def test_facts(rows: Rows) -> None:
     """Read in the drivers, where an error would drop a supplier that the guest can't do without."""
-    known = needs(compatible)
-    assert known is not None
-    assert wanted(known, prop, name) is required
+    for compatible, prop, name, required in FACTS:
+        with rows(compatible, prop, name, required):
+            known = needs(compatible)
+            assert known is not None
+            assert wanted(known, prop, name) is required

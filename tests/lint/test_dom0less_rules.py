@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.answers import codes
+from tests.rows import Rows
 from tests.wording import Wording
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding
@@ -74,19 +75,20 @@ GOOD = blob(
 )
 
 
-@pytest.mark.parametrize("xen", RELEASES)
-@pytest.mark.parametrize(
-    "about",
-    [
-        {},
-        {"memory": 256 << 10, "vpl011": True, "bootargs": "console=ttyAMA0"},
-        {"memory": 256 << 10, "images": Images(20 * MIB, 30 * MIB)},
-        {"beside_dom0": True, "marked": frozenset({"/pl031@9010000"})},
-        {"gic_lines": 288, "nr_spis": 3},
-    ],
+KNOWN_OF_THE_DOMAIN: tuple[dict[str, Any], ...] = (
+    {},
+    {"memory": 256 << 10, "vpl011": True, "bootargs": "console=ttyAMA0"},
+    {"memory": 256 << 10, "images": Images(20 * MIB, 30 * MIB)},
+    {"beside_dom0": True, "marked": frozenset({"/pl031@9010000"})},
+    {"gic_lines": 288, "nr_spis": 3},
 )
-def test_the_good_tree_has_no_finding(board: Board, xen: str, about: dict[str, Any]) -> None:
-    assert findings(GOOD, known(board("qemu"), xen, **about)) == []
+
+
+def test_the_good_tree_has_no_finding(board: Board, rows: Rows) -> None:
+    for about in KNOWN_OF_THE_DOMAIN:
+        for xen in RELEASES:
+            with rows(about, xen):
+                assert findings(GOOD, known(board("qemu"), xen, **about)) == []
 
 
 # --- the blob ------------------------------------------------------------------------------------
@@ -111,29 +113,33 @@ def test_a_blob_that_is_none_is_found_and_nothing_else(board: Board, data: bytes
 # --- cells ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("xen", RELEASES)
-@pytest.mark.parametrize(
-    ("address", "size", "values", "before"),
-    [
-        (3, 2, "0 0 0x9010000 0 0x1000 0 0 0x9010000", "XA212"),
-        (3, 2, "", "XA212"),
-        (1, 0, "0x9010000 0x9010000", "XA212"),
-        (0, 1, "0x1000", "XA212"),
-        (0, 0, "0x1000", "XA211"),
-        (0x80000000, 1, "0x1000", "XA211"),
-        (0x80000000, 1, "", "XA212"),
-    ],
+OTHER_CELLS: tuple[tuple[int, int, str, str], ...] = (
+    (3, 2, "0 0 0x9010000 0 0x1000 0 0 0x9010000", "XA212"),
+    (3, 2, "", "XA212"),
+    (1, 0, "0x9010000 0x9010000", "XA212"),
+    (0, 1, "0x1000", "XA212"),
+    (0, 0, "0x1000", "XA211"),
+    (0x80000000, 1, "0x1000", "XA211"),
+    (0x80000000, 1, "", "XA212"),
 )
-def test_other_cells_are_refused_by_newer_releases_and_misread_by_older_ones(
-    xen: str, address: int, size: int, values: str, before: str
-) -> None:
-    cells = f"#address-cells = <{address:#x}>; #size-cells = <{size}>;"
-    reg = f"xen,reg = <{values}>;" if values else "xen,reg;"
-    data = blob(f"dev {{ {reg} {FORCE} }};", cells=cells)
-    found = findings(data, unknown(xen))
-    wanted = "XA211" if xen in CHECKED else before
-    assert [finding.code for finding in found] == [wanted]
-    assert found[0].effect == ("rejected" if wanted == "XA211" else "broken")
+
+
+def test_other_cells_are_refused_by_newer_releases_and_misread_by_older_ones(rows: Rows) -> None:
+    for (
+        address,
+        size,
+        values,
+        before,
+    ) in OTHER_CELLS:
+        for xen in RELEASES:
+            with rows(address, size, values, before, xen):
+                cells = f"#address-cells = <{address:#x}>; #size-cells = <{size}>;"
+                reg = f"xen,reg = <{values}>;" if values else "xen,reg;"
+                data = blob(f"dev {{ {reg} {FORCE} }};", cells=cells)
+                found = findings(data, unknown(xen))
+                wanted = "XA211" if xen in CHECKED else before
+                assert [finding.code for finding in found] == [wanted]
+                assert found[0].effect == ("rejected" if wanted == "XA211" else "broken")
 
 
 def test_wide_cells_lose_their_upper_part(board: Board) -> None:

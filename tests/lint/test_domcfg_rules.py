@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.answers import codes
+from tests.rows import Rows
 from tests.wording import Wording
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.tree import Tree
@@ -34,35 +35,36 @@ def findings(text: str, board: Board, host: str = "qemu", xen: str = "4.20") -> 
     return list(domcfg.check(parse(named, "dom.cfg"), context))
 
 
-@pytest.mark.parametrize(
-    ("text", "code"),
-    [
-        ("iomems = ['9010,1']\n", "XA601"),
-        ("irq = [34]\n", "XA601"),
-        ("irqs = [0x22]\n", "XA602"),
-        ("irqs = ['0x22']\n", "XA602"),
-        ("irqs = ['a']\n", "XA602"),
-        ("irqs = ['']\n", "XA602"),
-        ("irqs = [34, 35, 34]\n", "XA319"),
-        ("irqs = [34, '34']\n", "XA319"),
-        ("iomem = ['0x9010']\n", "XA603"),
-        ("iomem = ['9010,0']\n", "XA603"),
-        ("iomem = ['9010;1']\n", "XA603"),
-        ("iomem = ['9010,1@']\n", "XA603"),
-        ("iomem = ['9010,1@zz']\n", "XA603"),
-        ("iomem = '9010,1'\n", "XA604"),
-        ("irqs = 34\n", "XA604"),
-        ("dtdev = '/pl031@9010000'\n", "XA604"),
-        ("memory = [512]\n", "XA604"),
-        ("kernel = ['a']\n", "XA604"),
-        ("dtdev = ['/pl031@9010000']\n", "XA417"),
-        ("dtdev = ['/no-such']\n", "XA417"),
-    ],
+ONE_MISTAKE_ONE_FINDING: tuple[tuple[str, str], ...] = (
+    ("iomems = ['9010,1']\n", "XA601"),
+    ("irq = [34]\n", "XA601"),
+    ("irqs = [0x22]\n", "XA602"),
+    ("irqs = ['0x22']\n", "XA602"),
+    ("irqs = ['a']\n", "XA602"),
+    ("irqs = ['']\n", "XA602"),
+    ("irqs = [34, 35, 34]\n", "XA319"),
+    ("irqs = [34, '34']\n", "XA319"),
+    ("iomem = ['0x9010']\n", "XA603"),
+    ("iomem = ['9010,0']\n", "XA603"),
+    ("iomem = ['9010;1']\n", "XA603"),
+    ("iomem = ['9010,1@']\n", "XA603"),
+    ("iomem = ['9010,1@zz']\n", "XA603"),
+    ("iomem = '9010,1'\n", "XA604"),
+    ("irqs = 34\n", "XA604"),
+    ("dtdev = '/pl031@9010000'\n", "XA604"),
+    ("memory = [512]\n", "XA604"),
+    ("kernel = ['a']\n", "XA604"),
+    ("dtdev = ['/pl031@9010000']\n", "XA417"),
+    ("dtdev = ['/no-such']\n", "XA417"),
 )
-def test_one_mistake_one_finding(board: Board, text: str, code: str) -> None:
-    found = findings(text, board)
-    assert {f.code for f in found} == {code}
-    assert all(f.severity == "error" and f.routes == ("xl",) for f in found)
+
+
+def test_one_mistake_one_finding(board: Board, rows: Rows) -> None:
+    for text, code in ONE_MISTAKE_ONE_FINDING:
+        with rows(text, code):
+            found = findings(text, board)
+            assert {f.code for f in found} == {code}
+            assert all(f.severity == "error" and f.routes == ("xl",) for f in found)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.answers import codes
+from tests.rows import Rows
 from tests.wording import Wording
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.source.reader import read_source
@@ -79,10 +80,13 @@ def test_banks_are_read_in_the_cells_of_chosen(compiled: Compile, chosen: str, c
     assert found(tree) == [[]]
 
 
-@pytest.mark.parametrize("chosen", ["2 2", "1 1", "2 1", "1 2"])
-@pytest.mark.parametrize("xen", RELEASES)
-def test_one_cell_too_few(compiled: Compile, chosen: str, xen: str) -> None:
-    assert "XA714" in codes(found(compiled(source(TWO[:-10], chosen=chosen)), xen=xen)[0])
+def test_one_cell_too_few(compiled: Compile, rows: Rows) -> None:
+    for xen in RELEASES:
+        for chosen in ["2 2", "1 1", "2 1", "1 2"]:
+            with rows(xen, chosen):
+                assert "XA714" in codes(
+                    found(compiled(source(TWO[:-10], chosen=chosen)), xen=xen)[0]
+                )
 
 
 @pytest.mark.parametrize(

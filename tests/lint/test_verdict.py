@@ -10,6 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.rows import Rows
 from tests.wording import Wording
 from xenassign.findings import EFFECTS, ROUTES, Finding, Rule, every_release
 from xenassign.linting.verdict.context import Context
@@ -188,10 +189,11 @@ IRQS = {
 }
 
 
-@pytest.mark.parametrize("text", IRQS, ids=ascii)
-def test_an_intid_is_read_as_strtoul_reads_it(text: str) -> None:
-    assert intid(text) == IRQS[text]
-    assert as_xl_reads_irqs(text) == IRQS[text]
+def test_an_intid_is_read_as_strtoul_reads_it(rows: Rows) -> None:
+    for text, expected in IRQS.items():
+        with rows(text):
+            assert intid(text) == expected
+            assert as_xl_reads_irqs(text) == expected
 
 
 @pytest.mark.parametrize("text", ["-18446744073709551616", "-36893488147419103198"])
@@ -243,10 +245,11 @@ IOMEM = {
 }
 
 
-@pytest.mark.parametrize("text", IOMEM, ids=ascii)
-def test_pages_are_read_as_sscanf_reads_them(text: str) -> None:
-    assert page_range(text) == IOMEM[text]
-    assert as_xl_reads_iomem(text) == IOMEM[text]
+def test_pages_are_read_as_sscanf_reads_them(rows: Rows) -> None:
+    for text, expected in IOMEM.items():
+        with rows(text):
+            assert page_range(text) == expected
+            assert as_xl_reads_iomem(text) == expected
 
 
 @pytest.mark.parametrize("text", ["0x,1", "0x1,0X", "9010,1@0x", "-0x,1"])

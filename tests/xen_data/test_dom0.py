@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.rows import Rows
 from xenassign.devicetree.spans import Span
 from xenassign.devicetree.tree import Tree
 from xenassign.host.device import read_device
@@ -246,28 +247,22 @@ def test_a_marked_pci_host_holds_nothing(compiled: Compiled) -> None:
 # --- the page behind -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("xen", RELEASES)
-@pytest.mark.parametrize(
-    ("address", "size", "before", "since"),
-    [
-        (0x9000000, 0x1000, (0x9000, 0x9001), (0x9000, 0x9000)),
-        (0x9000000, 0x10000, (0x9000, 0x9010), (0x9000, 0x900F)),
-        (0x9000800, 0x200, (0x9000, 0x9001), (0x9000, 0x9000)),
-        (0x9000800, 0x1000, (0x9000, 0x9002), (0x9000, 0x9001)),
-        (0x9000000, 1, (0x9000, 0x9000), (0x9000, 0x9000)),  # its last byte starts the page
-    ],
+LAST_PAGES: tuple[tuple[int, int, tuple[int, int], tuple[int, int]], ...] = (
+    (0x9000000, 0x1000, (0x9000, 0x9001), (0x9000, 0x9000)),
+    (0x9000000, 0x10000, (0x9000, 0x9010), (0x9000, 0x900F)),
+    (0x9000800, 0x200, (0x9000, 0x9001), (0x9000, 0x9000)),
+    (0x9000800, 0x1000, (0x9000, 0x9002), (0x9000, 0x9001)),
+    (0x9000000, 1, (0x9000, 0x9000), (0x9000, 0x9000)),  # its last byte starts the page
 )
-def test_up_to_4_20_the_page_behind_is_dom0s_too(
-    compiled: Compiled,
-    xen: str,
-    address: int,
-    size: int,
-    before: tuple[int, int],
-    since: tuple[int, int],
-) -> None:
-    tree = compiled(small(device("0 4 4", address, size=size)))
-    first, last = before if xen in BEHIND else since
-    assert gives(tree, xen=xen).pages == (Span(first, last + 1),)
+
+
+def test_up_to_4_20_the_page_behind_is_dom0s_too(compiled: Compiled, rows: Rows) -> None:
+    for address, size, before, since in LAST_PAGES:
+        for xen in RELEASES:
+            with rows(address, size, before, since, xen):
+                tree = compiled(small(device("0 4 4", address, size=size)))
+                first, last = before if xen in BEHIND else since
+                assert gives(tree, xen=xen).pages == (Span(first, last + 1),)
 
 
 # --- has_pages -----------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.rows import Rows
 from xenassign.devicetree.tree import Tree
 from xenassign.host.device import read_device
 from xenassign.host.platform import read_platform
@@ -24,43 +25,42 @@ def judged(tree: Tree, path: str, drivers: set[str] | None = None, xen: str = "4
     return protection(platform, known, read_device(platform, node))
 
 
-@pytest.mark.parametrize(
-    ("host", "path", "drivers", "shield", "why"),
-    [
-        ("tricky", "/dma@78000000", None, "PROTECTED", "/iommu@f3100000"),
-        ("tricky", "/dma@78010000", None, "PROTECTED", "/iommu@f3100000"),
-        ("tricky", "/dma@78020000", None, "PROTECTED", "/iommu@f3200000"),
-        ("tricky", "/dma@78030000", None, "REFUSED", "names two IOMMUs"),
-        ("tricky", "/dma@78040000", None, "UNPROTECTED", "/iommu@f3000000 is disabled"),
-        ("tricky", "/dma@78050000", None, "UNPROTECTED", "/iommu@f3000000 is disabled"),
-        ("tricky", "/vpu@78060000", None, "REFUSED", "active driver (smmu)"),
-        ("tricky", "/dma@78070000", None, "REFUSED", "active driver (smmu)"),
-        ("tricky", "/dma@78070000", {"smmu-v3"}, "PROTECTED", "/iommu@f3400000"),
-        ("tricky", "/dma@78000000", {"smmu-v3"}, "REFUSED", "active driver (smmu-v3)"),
-        ("tricky", "/dma@78000000", {"ipmmu"}, "UNPROTECTED", "no smmu driver"),
-        ("tricky", "/dma@78080000", None, "REFUSED", "/iommu@f3500000"),
-        ("tricky", "/dma@78080000", {"ipmmu"}, "UNPROTECTED", "no #global-interrupts"),
-        ("tricky", "/iommu-only", None, "PROTECTED", "/iommu@f3100000"),
-        ("tricky", "/dev@740f0000", None, "UNPROTECTED", "no IOMMU stands before it"),
-        ("tricky", "/pcie@75000000", None, "UNPROTECTED", "no IOMMU stands before it"),
-        ("zynqmp", "/axi/ethernet@ff0e0000", None, "PROTECTED", "/axi/iommu@fd800000"),
-        ("zynqmp", "/axi/mmc@ff170000", None, "PROTECTED", "/axi/iommu@fd800000"),
-        ("zynqmp", "/axi/gpu@fd4b0000", None, "UNPROTECTED", "no IOMMU stands before it"),
-        ("juno", "/hdlcd@7ff60000", None, "PROTECTED", "(mmu-masters)"),
-        ("juno", "/gpu@2d000000", None, "UNPROTECTED", "is disabled"),
-        ("juno", "/usb@7ffb0000", None, "PROTECTED", ""),
-        ("rcar", "/soc/mmc@ee140000", None, "PROTECTED", "/soc/iommu@"),
-        ("rcar", "/soc/mmc@ee140000", {"ipmmu"}, "PROTECTED", "/soc/iommu@"),
-        ("rcar", "/soc/mmc@ee140000", {"smmu"}, "UNPROTECTED", "no ipmmu driver"),
-        ("rk3588", "/video-codec@fdb50000", None, "UNPROTECTED", "Xen has no driver for"),
-    ],
+THE_SHIELD_AND_THE_REASON: tuple[tuple[str, str, set[str] | None, str, str], ...] = (
+    ("tricky", "/dma@78000000", None, "PROTECTED", "/iommu@f3100000"),
+    ("tricky", "/dma@78010000", None, "PROTECTED", "/iommu@f3100000"),
+    ("tricky", "/dma@78020000", None, "PROTECTED", "/iommu@f3200000"),
+    ("tricky", "/dma@78030000", None, "REFUSED", "names two IOMMUs"),
+    ("tricky", "/dma@78040000", None, "UNPROTECTED", "/iommu@f3000000 is disabled"),
+    ("tricky", "/dma@78050000", None, "UNPROTECTED", "/iommu@f3000000 is disabled"),
+    ("tricky", "/vpu@78060000", None, "REFUSED", "active driver (smmu)"),
+    ("tricky", "/dma@78070000", None, "REFUSED", "active driver (smmu)"),
+    ("tricky", "/dma@78070000", {"smmu-v3"}, "PROTECTED", "/iommu@f3400000"),
+    ("tricky", "/dma@78000000", {"smmu-v3"}, "REFUSED", "active driver (smmu-v3)"),
+    ("tricky", "/dma@78000000", {"ipmmu"}, "UNPROTECTED", "no smmu driver"),
+    ("tricky", "/dma@78080000", None, "REFUSED", "/iommu@f3500000"),
+    ("tricky", "/dma@78080000", {"ipmmu"}, "UNPROTECTED", "no #global-interrupts"),
+    ("tricky", "/iommu-only", None, "PROTECTED", "/iommu@f3100000"),
+    ("tricky", "/dev@740f0000", None, "UNPROTECTED", "no IOMMU stands before it"),
+    ("tricky", "/pcie@75000000", None, "UNPROTECTED", "no IOMMU stands before it"),
+    ("zynqmp", "/axi/ethernet@ff0e0000", None, "PROTECTED", "/axi/iommu@fd800000"),
+    ("zynqmp", "/axi/mmc@ff170000", None, "PROTECTED", "/axi/iommu@fd800000"),
+    ("zynqmp", "/axi/gpu@fd4b0000", None, "UNPROTECTED", "no IOMMU stands before it"),
+    ("juno", "/hdlcd@7ff60000", None, "PROTECTED", "(mmu-masters)"),
+    ("juno", "/gpu@2d000000", None, "UNPROTECTED", "is disabled"),
+    ("juno", "/usb@7ffb0000", None, "PROTECTED", ""),
+    ("rcar", "/soc/mmc@ee140000", None, "PROTECTED", "/soc/iommu@"),
+    ("rcar", "/soc/mmc@ee140000", {"ipmmu"}, "PROTECTED", "/soc/iommu@"),
+    ("rcar", "/soc/mmc@ee140000", {"smmu"}, "UNPROTECTED", "no ipmmu driver"),
+    ("rk3588", "/video-codec@fdb50000", None, "UNPROTECTED", "Xen has no driver for"),
 )
-def test_the_shield_and_the_reason(
-    board: Board, host: str, path: str, drivers: set[str] | None, shield: str, why: str
-) -> None:
-    found = judged(board(host), path, drivers)
-    assert found.shield is Shield[shield]
-    assert why in found.why
+
+
+def test_the_shield_and_the_reason(board: Board, rows: Rows) -> None:
+    for host, path, drivers, shield, why in THE_SHIELD_AND_THE_REASON:
+        with rows(host, path, drivers, shield, why):
+            found = judged(board(host), path, drivers)
+            assert found.shield is Shield[shield]
+            assert why in found.why
 
 
 @pytest.mark.parametrize("xen", ["4.17", "4.22"])

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.answers import at
+from tests.rows import Rows
 from xenassign.devicetree.tree import Tree
 from xenassign.host.device import HostDevice, IommuUse, read_device
 from xenassign.host.platform import Platform, read_platform
@@ -38,28 +39,27 @@ def refusals(tree: Tree, xen: str, *devices: tuple[Entry, ...]) -> list[bool]:
     return [table.take(device(platform, *entries)) is not None for entries in devices]
 
 
-@pytest.mark.parametrize(
-    ("first", "second", "refused"),
-    [
-        ((0x10, 0x0), (0x10, 0x0), False),
-        ((0x10, 0xF), (0x10, 0xF), False),
-        ((0x10, 0xF), (0x1F, 0xF), False),  # the bits under the mask say nothing
-        ((0x10, 0xF), (0x15, 0x0), False),
-        ((0x10, 0xF), (0x14, 0x3), False),
-        ((0x10, 0x0), (0x11, 0x0), False),
-        ((0x10, 0xF), (0x20, 0xF), False),
-        ((0x15, 0x0), (0x10, 0xF), True),
-        ((0x14, 0x3), (0x10, 0xF), True),
-        ((0x10, 0x3), (0x10, 0x5), True),
-        ((0x00, 0xF0), (0x00, 0x0F), True),
-        ((0x00, 0x0), (0x00, 0x7FFF), True),
-    ],
+PAIRS_OF_STREAMS: tuple[tuple[Entry, Entry, bool], ...] = (
+    ((0x10, 0x0), (0x10, 0x0), False),
+    ((0x10, 0xF), (0x10, 0xF), False),
+    ((0x10, 0xF), (0x1F, 0xF), False),  # the bits under the mask say nothing
+    ((0x10, 0xF), (0x15, 0x0), False),
+    ((0x10, 0xF), (0x14, 0x3), False),
+    ((0x10, 0x0), (0x11, 0x0), False),
+    ((0x10, 0xF), (0x20, 0xF), False),
+    ((0x15, 0x0), (0x10, 0xF), True),
+    ((0x14, 0x3), (0x10, 0xF), True),
+    ((0x10, 0x3), (0x10, 0x5), True),
+    ((0x00, 0xF0), (0x00, 0x0F), True),
+    ((0x00, 0x0), (0x00, 0x7FFF), True),
 )
-@pytest.mark.parametrize("xen", HEEDING)
-def test_a_stream_lies_within_another_or_apart(
-    board: Board, first: Entry, second: Entry, refused: bool, xen: str
-) -> None:
-    assert refusals(board("tricky"), xen, (first,), (second,)) == [False, refused]
+
+
+def test_a_stream_lies_within_another_or_apart(board: Board, rows: Rows) -> None:
+    for xen in HEEDING:
+        for first, second, refused in PAIRS_OF_STREAMS:
+            with rows(xen, first, second, refused):
+                assert refusals(board("tricky"), xen, (first,), (second,)) == [False, refused]
 
 
 ENTRIES = st.lists(
@@ -140,32 +140,33 @@ def test_streams_of_mmu_masters_are_single(variant: Variant) -> None:
 # --- what Xen believes ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("xen", RELEASES)
-@pytest.mark.parametrize(
-    ("iommus_property", "shield", "believed"),
-    [
-        ("<&smmu0 1>", "PROTECTED", "always"),
-        ("<&smmu0 1>, <&smmu0 2>", "PROTECTED", "always"),
-        ("<&smmu0 1>, <0x7777 1>", "UNPROTECTED", "always"),
-        ("<&smmu0 1>, <&off 1>", "UNPROTECTED", "partly"),
-        ("<&off 1>, <&smmu0 1>", "UNPROTECTED", "never"),
-        ("<0x7777 1>", "UNPROTECTED", "never"),
-        ("<&smmu0 1>, <&other 1>", "REFUSED", "never"),
-    ],
+BAD_ENTRIES: tuple[tuple[str, str, str], ...] = (
+    ("<&smmu0 1>", "PROTECTED", "always"),
+    ("<&smmu0 1>, <&smmu0 2>", "PROTECTED", "always"),
+    ("<&smmu0 1>, <0x7777 1>", "UNPROTECTED", "always"),
+    ("<&smmu0 1>, <&off 1>", "UNPROTECTED", "partly"),
+    ("<&off 1>, <&smmu0 1>", "UNPROTECTED", "never"),
+    ("<0x7777 1>", "UNPROTECTED", "never"),
+    ("<&smmu0 1>, <&other 1>", "REFUSED", "never"),
 )
-def test_xen_believes_in_the_entries_before_a_bad_one(
-    variant: Variant, xen: str, iommus_property: str, shield: str, believed: str
-) -> None:
+
+
+def test_xen_believes_in_the_entries_before_a_bad_one(variant: Variant, rows: Rows) -> None:
     """``partly``: as long as an unavailable IOMMU behind a good one does not matter to Xen."""
-    more = (
-        '/ { off: iommu@7e0f0000 { compatible = "arm,smmu-v2"; status = "disabled";'
-        " #iommu-cells = <1>; }; other: iommu@7e0e0000 { #iommu-cells = <1>; };"
-        f" a@7e000000 {{ iommus = {iommus_property}; }}; }};"
-    )
-    platform = read_platform(variant("tricky", more))
-    known = iommus(platform, release(xen))
-    found = protection(platform, known, read_device(platform, at(platform.tree, "/a@7e000000")))
-    wanted = {"always": True, "never": False}
-    partly = release(xen).iommus_partly_unavailable_protects
-    assert found.shield is Shield[shield]
-    assert found.believed == wanted.get(believed, partly)
+    for iommus_property, shield, believed in BAD_ENTRIES:
+        for xen in RELEASES:
+            with rows(iommus_property, shield, believed, xen):
+                more = (
+                    '/ { off: iommu@7e0f0000 { compatible = "arm,smmu-v2"; status = "disabled";'
+                    " #iommu-cells = <1>; }; other: iommu@7e0e0000 { #iommu-cells = <1>; };"
+                    f" a@7e000000 {{ iommus = {iommus_property}; }}; }};"
+                )
+                platform = read_platform(variant("tricky", more))
+                known = iommus(platform, release(xen))
+                found = protection(
+                    platform, known, read_device(platform, at(platform.tree, "/a@7e000000"))
+                )
+                wanted = {"always": True, "never": False}
+                partly = release(xen).iommus_partly_unavailable_protects
+                assert found.shield is Shield[shield]
+                assert found.believed == wanted.get(believed, partly)

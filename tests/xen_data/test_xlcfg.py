@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.rows import Rows
 from xenassign.errors import InputError
 from xenassign.formats.xlcfg import Atom, ListValue, parse
 
@@ -23,40 +24,41 @@ def value(text: str, name: str = "a") -> object:
     return plain(parse(text).get(name))
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("a = 1", "1"),
-        ("a=1\n", "1"),
-        ("a = 0x1f\n", "0x1f"),
-        ('a = "x"', "x"),
-        ("a = 'x \"y\"'", 'x "y"'),
-        ('a = "x\'s"', "x's"),
-        ("a = []\n", []),
-        ("a = [ ]\n", []),
-        ("a = [\n]\n", []),
-        ("a = [1]\n", ["1"]),
-        ("a = [1,]\n", ["1"]),
-        ("a = [\n 1,\n 'b'\n ,\n]\n", ["1", "b"]),
-        ("a = [ [1, 2], 'b', ]\n", [["1", "2"], "b"]),
-        ("a = [ # comment\n 1, # more\n]\n", ["1"]),
-        ("# only a comment\na = 1\n", "1"),
-        ("a = 1; b = 2\n", "1"),
-        (";;\n;a = 1;\n", "1"),
-        ("a = 1 # behind\n", "1"),
-        ("a = 1\na = 2\n", "2"),
-        ("a = [1]\na += [2]\n", ["1", "2"]),
-        ("a = 'x'\na += 'y'\n", "xy"),
-        ("a += [1]\n", ["1"]),
-        ("b = 1\n", None),
-        ("", None),
-        ("a.b_9 = 1\n", None),
-        ("\ta\t=\t1\n", "1"),
-        ("a = 'é'\n", "é"),
-    ],
+WHAT_IS_READ: tuple[tuple[str, object], ...] = (
+    ("a = 1", "1"),
+    ("a=1\n", "1"),
+    ("a = 0x1f\n", "0x1f"),
+    ('a = "x"', "x"),
+    ("a = 'x \"y\"'", 'x "y"'),
+    ('a = "x\'s"', "x's"),
+    ("a = []\n", []),
+    ("a = [ ]\n", []),
+    ("a = [\n]\n", []),
+    ("a = [1]\n", ["1"]),
+    ("a = [1,]\n", ["1"]),
+    ("a = [\n 1,\n 'b'\n ,\n]\n", ["1", "b"]),
+    ("a = [ [1, 2], 'b', ]\n", [["1", "2"], "b"]),
+    ("a = [ # comment\n 1, # more\n]\n", ["1"]),
+    ("# only a comment\na = 1\n", "1"),
+    ("a = 1; b = 2\n", "1"),
+    (";;\n;a = 1;\n", "1"),
+    ("a = 1 # behind\n", "1"),
+    ("a = 1\na = 2\n", "2"),
+    ("a = [1]\na += [2]\n", ["1", "2"]),
+    ("a = 'x'\na += 'y'\n", "xy"),
+    ("a += [1]\n", ["1"]),
+    ("b = 1\n", None),
+    ("", None),
+    ("a.b_9 = 1\n", None),
+    ("\ta\t=\t1\n", "1"),
+    ("a = 'é'\n", "é"),
 )
-def test_what_is_read(text: str, expected: object) -> None:
-    assert value(text) == expected
+
+
+def test_what_is_read(rows: Rows) -> None:
+    for text, expected in WHAT_IS_READ:
+        with rows(text, expected):
+            assert value(text) == expected
 
 
 @pytest.mark.parametrize(
