@@ -55,6 +55,7 @@ def test_registers_are_rounded_out(fixed: Fixed, wrong: str, right: str) -> None
         "xen,reg = <0x0 0x9030800 0x0 0x1000 0x0 0x9030000>;",  # which of the two?
         "xen,reg = <0x0 (0x9030000 + 8) 0x0 0x1000 0x0 (0x9030000 + 8)>;",  # an expression
         "xen,reg = <0x0 0x9030800 0x0 0x1000 0x0 (0x9030000 + 0x800)>;",  # not half of it
+        "xen,reg = <0 0x9030800 0xffffffff 0xfffff900 0 0x9030800>;",  # no room in the cells
         "xen,reg = /bits/ 64 <0x9030800 0x1000 0x9030800>;",
     ],
 )
