@@ -37,8 +37,8 @@ _STATUS = (
     ("1", ""),
     (
         "2",
-        "An input is invalid or cannot be read, or the files cannot be written: one line on"
-        " standard error says what to do.",
+        "An input is invalid or cannot be read, or the files cannot be written: a line on"
+        " standard error says what to do; for wrong names a line for each.",
     ),
     ("130", "Interrupted."),
 )

@@ -76,7 +76,7 @@ def read_request(given: Given, trees: Sequence[Tree] = ()) -> Request:
     With the live tree of dom0 on every board the route is xl, unless one is given: dom0less domains
     cannot be checked against dom0's tree.
     """
-    fields = _fields({"routes": (), **given})
+    fields = _fields({"devices": (), "routes": (), **given})
     has_route = any(given.get(name) for name in ("routes", "static_memory", "direct_map"))
     if trees and not has_route and None not in map(dom0_tree, trees):
         fields["routes"] = ("xl",)
