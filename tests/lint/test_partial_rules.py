@@ -14,7 +14,7 @@ from xenassign.devicetree.tree import Tree
 from xenassign.linting.guest.interrupts import guest_intids
 from xenassign.linting.guest.view import partial_nodes
 from xenassign.linting.verdict.context import Context
-from xenassign.linting.verdict.dom0less import guest_tree_bytes
+from xenassign.linting.verdict.guest_tree_size import guest_tree_bytes
 from xenassign.xen.releases import release
 
 from . import trees

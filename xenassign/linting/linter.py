@@ -26,6 +26,7 @@ from xenassign.linting.documents import ConfigFile, Document, TreeFile, read_tre
 from xenassign.linting.guest import cross, partial, together
 from xenassign.linting.guest.view import View
 from xenassign.linting.verdict import dom0less, domain_node, domcfg
+from xenassign.linting.verdict.cfg_keys import XL
 from xenassign.linting.verdict.context import Context
 from xenassign.linting.verdict.domain import context_of
 from xenassign.linting.verdict.foretell import verdicts
@@ -255,7 +256,7 @@ def _config(document: ConfigFile, tree: TreeFile | None, context: Context) -> It
             yield from _placed(document, (f._replace(place=at) for f in domcfg.blob(None)))
         elif is_source(document.named, b""):
             message = f"{document.named} is source; compile it, xl reads the blob"
-            found = dom0less.BAD_BLOB(message, prop="device_tree", place=at, routes=domcfg.XL)
+            found = dom0less.BAD_BLOB(message, prop="device_tree", place=at, routes=XL)
             yield from _placed(document, [found])
     if tree is not None and tree.tree is not None:
         for finding in cross.check(config, View(tree.tree, context)):

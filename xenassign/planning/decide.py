@@ -33,7 +33,8 @@ from xenassign.host.platform import Platform, read_platform
 from xenassign.planning.child_buses import attached_findings, could_come
 from xenassign.planning.guest_tree.build import Assigned, GuestTree
 from xenassign.planning.guest_tree.edits import edits_by_node, unwanted
-from xenassign.planning.guest_tree.suppliers import Suppliers, supplier_findings
+from xenassign.planning.guest_tree.losses import supplier_findings
+from xenassign.planning.guest_tree.suppliers import Suppliers
 from xenassign.planning.host_keeps import always_on, host_keeps, keep_findings, options
 from xenassign.planning.memory_regions import memory_regions, moved
 from xenassign.planning.placement import (

@@ -20,7 +20,8 @@ from xenassign.linting.guest.firmware import scmi_nodes
 from xenassign.linting.guest.interrupts import guest_intids
 from xenassign.linting.guest.pages import REG_UNMAPPED, reg_cell
 from xenassign.linting.guest.view import View
-from xenassign.linting.verdict.domcfg import XL, asks_for_scmi, meant
+from xenassign.linting.verdict.cfg_keys import XL
+from xenassign.linting.verdict.domcfg import asks_for_scmi, meant
 from xenassign.linting.verdict.mappings import MappingEntry
 from xenassign.xen.iommu import protection
 from xenassign.xen.releases import SPI_FIRST_INTID

@@ -16,8 +16,7 @@ from xenassign.findings import Finding
 from xenassign.host.device import HostDevice, read_device
 from xenassign.host.neighbours import neighbours
 from xenassign.linting.verdict.context import Context
-from xenassign.linting.verdict.dom0less import entries
-from xenassign.linting.verdict.mappings import MappingEntry
+from xenassign.linting.verdict.mappings import MappingEntry, entries
 from xenassign.xen.board import Board
 from xenassign.xen.releases import GUEST_PHANDLE_GIC
 

@@ -20,7 +20,7 @@ from xenassign.checks.interrupts import (
     TRIGGER_DIFFERS,
 )
 from xenassign.checks.protection import IOMMU_REFUSES, STREAMS_OVERLAP
-from xenassign.devicetree.cells import DEFAULT_CELLS, xen_bus_cells, xen_cells, xen_number
+from xenassign.devicetree.cells import DEFAULT_CELLS, xen_bus_cells
 from xenassign.devicetree.flat import FlatNode, header_problem, read_flat
 from xenassign.devicetree.spans import PAGE_SIZE, Span
 from xenassign.devicetree.tree import Node
@@ -28,7 +28,13 @@ from xenassign.findings import Finding, Rule, rule
 from xenassign.host.device import read_device
 from xenassign.host.platform import Platform
 from xenassign.linting.verdict.context import Context
-from xenassign.linting.verdict.mappings import EntryCells, MappingEntry
+from xenassign.linting.verdict.guest_tree_size import (
+    XENS_PROPERTIES,
+    copied_nodes,
+    guest_tree_bytes,
+    tree_buffer,
+)
+from xenassign.linting.verdict.mappings import MappingEntry, entries
 from xenassign.planning.decide import TOO_MANY_VCPUS
 from xenassign.xen.dom0 import dom0_masters, is_marked, lines, xens_lines
 from xenassign.xen.iommu import Iommus, Shield, StreamTable, protection
@@ -43,10 +49,8 @@ from xenassign.xen.releases import (
     rounded_spis,
 )
 from xenassign.xen.stage2 import UNKNOWN_POOL, Stage2, pool_pages
-from xenassign.xen.tree_buffer import TreeBuffer
 
 DOM0LESS = ("dom0less",)
-
 PAIR = rule("XA411", "path-or-force-missing", "error", "rejected", routes=DOM0LESS)
 BAD_CELLS = rule("XA211", "xen-reg-cells", "error", "rejected", routes=DOM0LESS)
 MISREAD_CELLS = rule(
@@ -95,29 +99,6 @@ DROPPED_IN_SILENCE = rule(
     applies=lambda xen: not xen.dom0less_error_is_panic,
 )
 
-_XENS = ("xen,reg", "xen,path", "xen,force-assign-without-iommu")
-
-
-def entries(value: bytes, address: int, size: int) -> list[MappingEntry]:
-    """xen,reg as Xen reads it with so many cells; a trailing rest is ignored, as Xen does.
-
-    ``address`` and ``size``: the cells of one number. Each entry knows where its numbers end.
-    """
-    width = (2 * address + size) & 0xFFFFFFFF
-    cells = xen_cells(value)
-    found = []
-    for at in range(0, len(cells) // width * width if width else 0, width or 1):
-        entry = cells[at : at + width]
-        middle = address + size
-        host, length, guest = entry[:address], entry[address:middle], entry[middle:]
-        where = EntryCells(
-            at + address - 1 if address else None,
-            at + middle - 1 if size else None,
-            at + width - 1 if address else None,
-        )
-        found.append(MappingEntry(xen_number(host), xen_number(length), xen_number(guest), where))
-    return found
-
 
 def check(data: bytes, context: Context) -> Iterator[Finding]:
     """Every finding that decides about a dom0less boot with this blob as device-tree module."""
@@ -128,7 +109,7 @@ def check(data: bytes, context: Context) -> Iterator[Finding]:
     yield from _phandles(root, context.release)
     yield from limits(context)
     build = _Build(context, root, len(data))
-    for child, scan in _copied(root):
+    for child, scan in copied_nodes(root):
         build.top(child, scan)
     build.finish()
     yield from build.findings
@@ -153,14 +134,6 @@ def read(data: bytes, routes: tuple[str, ...]) -> FlatNode | Finding:
     if root is None:
         return BAD_BLOB(problem or "its structure block is damaged", node="/", routes=routes)
     return root
-
-
-def _copied(root: FlatNode) -> Iterator[tuple[FlatNode, bool]]:
-    """The nodes that Xen copies into the guest, and whether it heeds its own properties there."""
-    for child in root.children:
-        name = child.name.lower()
-        if name in ("aliases", "passthrough"):
-            yield child, name == "passthrough"
 
 
 def too_many_vcpus(count: int, context: Context, routes: tuple[str, ...]) -> Iterator[Finding]:
@@ -188,7 +161,7 @@ class _Build:
         self.context = context
         self.root = root
         self.findings: list[Finding] = []
-        self.room = _room(context, size)
+        self.room = tree_buffer(context, size)
         self.memory = context.memory * 1024 if context.memory is not None else 0
         self.ram = Guest(context.release, 0, False, self.memory).ram()
         if context.direct_map:
@@ -227,7 +200,7 @@ class _Build:
         if not self.room.node(node.name):
             return False
         for name, value in node.properties:
-            if not (scan and name in _XENS) and not self.room.prop(name, len(value)):
+            if not (scan and name in XENS_PROPERTIES) and not self.room.prop(name, len(value)):
                 if self.room.overrun:
                     self._too_large(node.path)
                 return False
@@ -408,23 +381,3 @@ def _in_reg(which: Rule, node: FlatNode, message: str, cell: int | None) -> Find
 
 def _at(which: Rule, node: FlatNode, message: str) -> Finding:
     return which(message, node=node.path, prop="xen,path", routes=DOM0LESS)
-
-
-def _room(context: Context, size: int) -> TreeBuffer:
-    release, platform = context.release, context.platform
-    return TreeBuffer(release, size, platform, context.vcpus, context.vpl011, context.bootargs)
-
-
-def guest_tree_bytes(root: FlatNode, context: Context) -> int:
-    """The bytes that the guest's tree would take with room enough, as far as the context knows."""
-    room = _room(context, 0)
-    room.limit = 1 << 62
-    for child, scan in _copied(root):
-        for node in child.walk():
-            room.node(node.name)
-            room.take(4)
-            for name, value in node.properties:
-                if not (scan and name in _XENS):
-                    room.prop(name, len(value))
-    room.finish()
-    return room.used

@@ -8,40 +8,33 @@ as seen on Xen 4.17 and 4.20.
 
 from __future__ import annotations
 
-import difflib
-import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator
 
 from xenassign.checks.guest_addresses import TOO_HIGH
 from xenassign.checks.interrupts import VIRTIO_INTID
-from xenassign.checks.protection import IOMMU_REFUSES, STREAMS_OVERLAP
 from xenassign.devicetree.addresses import is_pci, registers
 from xenassign.devicetree.places import Place
 from xenassign.devicetree.spans import PAGE_SIZE
-from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule
-from xenassign.formats.xlcfg import Atom, ConfigError, ListValue, Value, XlConfig, parse
+from xenassign.formats.xlcfg import Atom, ConfigError, XlConfig, parse
 from xenassign.host.device import is_device, read_device
 from xenassign.host.platform import Platform
 from xenassign.linting.verdict import dom0less, mappings
+from xenassign.linting.verdict.cfg_dtdev import assigned_devices
+from xenassign.linting.verdict.cfg_keys import XL, keys, list_items, strings
 from xenassign.linting.verdict.context import Context
 from xenassign.linting.verdict.dom0less import (
-    ASSIGNED_TWICE,
-    DOM0_HOLDS_DEVICE,
     TOO_LARGE,
     TOO_MANY_SPIS,
     UNMAPPABLE,
     too_many_vcpus,
 )
 from xenassign.linting.verdict.mappings import Claim, MappingEntry
-from xenassign.xen.dom0 import Dom0, dom0_masters, without_scmi
-from xenassign.xen.iommu import Iommus, Shield, StreamTable, protection
+from xenassign.xen.dom0 import Dom0, without_scmi
 from xenassign.xen.layout import Guest
 from xenassign.xen.releases import (
     GUEST_NR_SPIS_MAX,
-    RELEASES,
     SPI_FIRST_INTID,
     VIRTIO_MMIO_INTIDS,
     VPL011_INTID,
@@ -54,21 +47,13 @@ from xenassign.xen.sci import SCMI_SMC, mediator
 from xenassign.xen.stage2 import Stage2, pool_pages
 from xenassign.xen.xlvalues import IomemRange, intid, page_range, sci_types
 
-XL = ("xl",)
-
 NO_PASSTHROUGH = rule("XA801", "no-passthrough", "error", "rejected", routes=XL)
-UNKNOWN_KEY = rule("XA601", "key-unknown", "error", "broken", routes=XL)
 BAD_IRQ = rule("XA602", "irq-not-decimal", "error", "rejected", routes=XL)
 IRQ_TWICE = rule("XA319", "irq-twice", "error", "rejected", routes=XL)
 BAD_IOMEM = rule("XA603", "iomem-malformed", "error", "rejected", routes=XL)
-WRONG_FORM = rule("XA604", "list-or-value", "error", "broken", routes=XL)
-DTDEV_UNPROTECTED = rule(
-    "XA417", "dtdev-unprotected", "error", "rejected", routes=XL, needs_host=True
-)
 SYNTAX = rule("XA605", "config-syntax", "error", "rejected", routes=XL)
 NO_STRING = rule("XA606", "nested-list", "error", "rejected", routes=XL)
 VUART_LINE = rule("XA318", "interrupt-of-vuart", "error", "rejected", routes=XL)
-BAD_PASSTHROUGH = rule("XA418", "passthrough-mode", "error", "rejected", routes=XL)
 NO_FILE = rule("XA607", "partial-unreadable", "error", "rejected", routes=XL)
 NOT_DOM0S_LINE = rule(
     "XA316", "interrupt-not-dom0s", "error", "rejected", routes=XL, needs_host=True
@@ -77,9 +62,6 @@ DOM0_HOLDS_LINE = rule(
     "XA317", "interrupt-held-by-dom0", "error", "rejected", routes=XL, needs_host=True
 )
 NOT_DOM0S_PAGES = rule("XA221", "pages-not-dom0s", "error", "rejected", routes=XL, needs_host=True)
-_LISTS = ("dtdev", "irqs", "iomem")
-_ATOMS = ("name", "device_tree", "memory", "vcpus", "kernel", "ramdisk", "extra", "passthrough")
-OTHER_RELEASE = rule("XA609", "key-of-other-release", "error", "broken", routes=XL)
 SCI_REFUSED = rule(
     "XA614",
     "arm-sci-refused",
@@ -97,12 +79,7 @@ SCI_IDLE = rule(
     applies=lambda xen: xen.knows_key("arm_sci"),
 )
 IN_BYTES = rule("XA608", "iomem-in-bytes", "error", "broken", routes=XL, needs_host=True)
-LOST_ESCAPE = rule("XA610", "escape-lost", "warning", "broken", routes=XL)
-KEY_TWICE = rule("XA611", "key-twice", "warning", "broken", routes=XL)
 NO_TREE = rule("XA612", "no-device-tree", "warning", "broken", routes=XL)
-#: An octal escape; a backslash that escapes itself is no beginning of one.
-_OCTAL = re.compile(r"(?<!\\)(?:\\\\)*\\[0-7]")
-_MODES = ("default", "disabled", "enabled", "sync_pt", "share_pt")
 
 
 def read(text: str, file: str) -> XlConfig | Finding:
@@ -136,14 +113,14 @@ def blob(data: bytes | None) -> Iterator[Finding]:
 
 def check(config: XlConfig, context: Context) -> Iterator[Finding]:
     """Every finding about a configuration, its syntax apart."""
-    yield from _keys(config, context.release)
-    yield from _strings(config)
-    passed = [name for name in ("irqs", "iomem", "dtdev") if _items(config, name)]
+    yield from keys(config, context.release)
+    yield from strings(config)
+    passed = [name for name in ("irqs", "iomem", "dtdev") if list_items(config, name)]
     if passed and config.get("device_tree") is None:
         at = config.place(config.named(passed[0])[-1])
         yield NO_TREE(f"{passed[0]} is given, but no device_tree", prop=passed[0], place=at)
     lines: list[tuple[Atom, int]] = []
-    for atom in _items(config, "irqs"):
+    for atom in list_items(config, "irqs"):
         number = intid(atom.text) if isinstance(atom, Atom) else None
         at = config.place(atom)
         if not isinstance(atom, Atom):
@@ -155,7 +132,7 @@ def check(config: XlConfig, context: Context) -> Iterator[Finding]:
         else:
             lines.append((atom, number))
     ranges: list[tuple[Atom, IomemRange]] = []
-    for atom in _items(config, "iomem"):
+    for atom in list_items(config, "iomem"):
         span = page_range(atom.text) if isinstance(atom, Atom) else None
         at = config.place(atom)
         if not isinstance(atom, Atom):
@@ -172,7 +149,7 @@ def check(config: XlConfig, context: Context) -> Iterator[Finding]:
         if rights is not None and (lines or ranges):
             yield from _rights(config, rights, lines, ranges)
         yield from _in_bytes(config, context.platform, ranges)
-        yield from _dtdev(config, context.platform, context.iommus, context.marked)
+        yield from assigned_devices(config, context.platform, context.iommus, context.marked)
     yield from _sci(config, context)
     yield from _stage2(config, context, ranges)
     memory = context.memory
@@ -208,24 +185,6 @@ def meant(atom: Atom) -> int | None:
         return None
 
 
-def _strings(config: XlConfig) -> Iterator[Finding]:
-    """Escapes that store nothing, wherever a string stands."""
-    for statement in config.statements:
-        for atom in _atoms(statement.value):
-            raw = config.text[atom.start : atom.end]
-            if atom.quoted and _OCTAL.search(raw):
-                message = f"{raw} is read as {atom.text!r}"
-                yield LOST_ESCAPE(message, prop=statement.name, place=config.place(atom))
-
-
-def _atoms(value: Value) -> Iterator[Atom]:
-    if isinstance(value, Atom):
-        yield value
-    else:
-        for item in value.items:
-            yield from _atoms(item)
-
-
 def _has_vuart(config: XlConfig) -> bool:
     value = config.get("vuart")
     return isinstance(value, Atom) and value.text == "sbsa_uart"
@@ -235,11 +194,6 @@ def _has_virtio(config: XlConfig) -> bool:
     """Whether xl gives the guest virtio-mmio devices: the key of its own, or disks of that kind."""
     strings = (atom.text for name in ("virtio", "disk") for atom in config.texts(name))
     return config.get("virtio") is not None or any("virtio" in text for text in strings)
-
-
-def _items(config: XlConfig, name: str) -> Sequence[Value]:
-    value = config.get(name)
-    return value.items if isinstance(value, ListValue) else ()
 
 
 def _lines(config: XlConfig, context: Context, lines: list[tuple[Atom, int]]) -> Iterator[Finding]:
@@ -336,68 +290,6 @@ def _in_bytes(
             yield IN_BYTES(message, prop="iomem", place=at)
 
 
-def _dtdev(
-    config: XlConfig, platform: Platform, known: Iommus, marked: frozenset[str]
-) -> Iterator[Finding]:
-    """dtdev and passthrough: xl takes the strings up to the first list."""
-    items = _items(config, "dtdev")
-    stop = next((i for i, item in enumerate(items) if not isinstance(item, Atom)), len(items))
-    paths = [item for item in items[:stop] if isinstance(item, Atom)]
-    yield from _mode(config, known, bool(paths))
-    held = dom0_masters(platform, known, marked) if paths else []
-    taken = _Taken({device.node for device in held}, set(), StreamTable(known, held))
-    for atom in paths:
-        finding = _assigned(atom.text, platform, known, taken)
-        if finding is not None:
-            yield finding._replace(place=config.place(atom))
-
-
-def _mode(config: XlConfig, known: Iommus, devices: bool) -> Iterator[Finding]:
-    """passthrough, beside dtdev."""
-    wanted = config.get("passthrough")
-    if not isinstance(wanted, Atom):
-        return
-    mode = wanted.text
-    at, prop = config.place(wanted), "passthrough"
-    if mode not in _MODES or mode == "sync_pt":
-        yield BAD_PASSTHROUGH(f"passthrough is {mode!r}", prop=prop, place=at)
-    elif mode == "disabled" and devices:
-        yield BAD_PASSTHROUGH("passthrough is disabled, but dtdev is given", prop=prop, place=at)
-    elif mode not in ("default", "disabled") and known.active is None:
-        yield DTDEV_UNPROTECTED(f"passthrough is {mode}, but Xen has no IOMMU", prop=prop, place=at)
-
-
-class _Taken(NamedTuple):
-    """The nodes that dom0 owns, of those assigned so far, and the streams of both."""
-
-    owned: set[Node]
-    seen: set[Node]
-    streams: StreamTable
-
-
-def _assigned(path: str, platform: Platform, known: Iommus, taken: _Taken) -> Finding | None:
-    """What Xen says to one path of dtdev."""
-    node = platform.tree.find_as_xen(path)
-    if node is None:
-        return DTDEV_UNPROTECTED(f"{path} is no node of the host tree", node=path, prop="dtdev")
-    device = read_device(platform, node)
-    shield = protection(platform, known, device)
-    again = node in taken.seen
-    taken.seen.add(node)
-    if shield.shield is Shield.REFUSED:
-        return IOMMU_REFUSES(f"{path}: {shield.why}", node=path, prop="dtdev", routes=XL)
-    if not shield.believed:
-        return DTDEV_UNPROTECTED(f"{path} is not protected", node=path, prop="dtdev")
-    if node in taken.owned:
-        return DOM0_HOLDS_DEVICE(f"{path} is not marked", node=path, prop="dtdev", routes=XL)
-    if again:
-        return ASSIGNED_TWICE(f"{path} stands twice", node=path, prop="dtdev", routes=XL)
-    clash = taken.streams.take(device)
-    if clash is not None:
-        return STREAMS_OVERLAP(f"{path}: {clash}", node=path, prop="dtdev", routes=XL)
-    return None
-
-
 def _stage2(
     config: XlConfig, context: Context, ranges: list[tuple[Atom, IomemRange]]
 ) -> Iterator[Finding]:
@@ -419,36 +311,3 @@ def _stage2(
 def _number(config: XlConfig, name: str, default: int) -> int:
     number = config.integer(name)
     return default if number is None or number < 0 else number
-
-
-def _keys(config: XlConfig, release: Release) -> Iterator[Finding]:
-    last = {one.name: at for at, one in enumerate(config.statements) if not one.append}
-    for number, statement in enumerate(config.statements):
-        name = statement.name
-        at = config.place(statement)
-        named = at._replace(end_line=at.line, end_column=at.column + len(name))
-        if not release.knows_key(name):
-            yield _unknown(name, release, named)
-        if number < last.get(name, -1):
-            again = config.statements[last[name]].line
-            message = f"{name} is set again on line {again}, and that one counts"
-            yield KEY_TWICE(message, prop=name, place=named)
-        is_list = not isinstance(statement.value, Atom)
-        if (name in _LISTS and not is_list) or (name in _ATOMS and is_list):
-            value = config.place(statement.value)
-            yield WRONG_FORM(f"{name} has the wrong form", prop=name, place=value)
-
-
-def _unknown(name: str, release: Release, place: Place) -> Finding:
-    others = [each.version for each in RELEASES.values() if each.knows_key(name)]
-    if others:
-        message = f"xl of {release.version} does not know {name}; {', '.join(others)} know it"
-        return OTHER_RELEASE(message, prop=name, place=place)
-    near = difflib.get_close_matches(name, sorted(release.xl_keys), n=3, cutoff=0.8)
-    hint = f"; did you mean {', '.join(near)}?" if near else ""
-    return UNKNOWN_KEY(
-        f"xl of {release.version} does not know {name}{hint}",
-        prop=name,
-        place=place,
-        replacement=near[0] if len(near) == 1 else None,
-    )

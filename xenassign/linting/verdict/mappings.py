@@ -13,6 +13,7 @@ from typing import NamedTuple
 from xenassign.checks.guest_addresses import CLASH, GUEST_OVERLAP, collisions, replaces
 from xenassign.checks.msi import FRAME_MAPPED, described, touched
 from xenassign.devicetree.addresses import registers
+from xenassign.devicetree.cells import xen_cells, xen_number
 from xenassign.devicetree.places import Place
 from xenassign.devicetree.spans import PAGE_SIZE, Span
 from xenassign.devicetree.tree import Node
@@ -63,6 +64,27 @@ class MappingEntry(NamedTuple):
     def guest_span(self) -> Span:
         """Its bytes in the guest."""
         return Span.sized(self.guest, self.size)
+
+
+def entries(value: bytes, address: int, size: int) -> list[MappingEntry]:
+    """xen,reg as Xen reads it with so many cells; a trailing rest is ignored, as Xen does.
+
+    ``address`` and ``size``: the cells of one number. Each entry knows where its numbers end.
+    """
+    width = (2 * address + size) & 0xFFFFFFFF
+    cells = xen_cells(value)
+    found = []
+    for at in range(0, len(cells) // width * width if width else 0, width or 1):
+        entry = cells[at : at + width]
+        middle = address + size
+        host, length, guest = entry[:address], entry[address:middle], entry[middle:]
+        where = EntryCells(
+            at + address - 1 if address else None,
+            at + middle - 1 if size else None,
+            at + width - 1 if address else None,
+        )
+        found.append(MappingEntry(xen_number(host), xen_number(length), xen_number(guest), where))
+    return found
 
 
 class Claim(NamedTuple):

@@ -19,7 +19,8 @@ from xenassign.linting.guest.view import View
 from xenassign.linting.verdict import dom0less, domain_node, domcfg
 from xenassign.linting.verdict.context import Context
 from xenassign.linting.verdict.domain import domains
-from xenassign.linting.verdict.domain_node import NO_CPUS, NO_MEMORY
+from xenassign.linting.verdict.domain_memory import NO_MEMORY
+from xenassign.linting.verdict.domain_node import NO_CPUS
 from xenassign.linting.verdict.host_overlays import marks
 from xenassign.outputs.domain import text
 from xenassign.outputs.domain.decide import DomainDecision

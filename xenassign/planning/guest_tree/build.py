@@ -22,7 +22,6 @@ from xenassign.devicetree.addresses import (
     Block,
     is_pci,
     on_processor_bus,
-    one_to_one,
     ranges,
     registers,
 )
@@ -30,7 +29,6 @@ from xenassign.devicetree.draft import (
     Cells,
     DraftNode,
     DraftProperty,
-    Ref,
     boolean,
     cells,
     from_bytes,
@@ -40,15 +38,21 @@ from xenassign.devicetree.draft import (
 from xenassign.devicetree.tree import Node, PropertyError
 from xenassign.host.device import HostDevice, read_device
 from xenassign.host.platform import Platform
+from xenassign.planning.guest_tree.address_properties import (
+    inbound_dma,
+    translated_dma,
+    two_cells,
+    xen_reg,
+)
 from xenassign.planning.guest_tree.copies import added, copy, of_the_host
 from xenassign.planning.guest_tree.edits import Edits, edited
 from xenassign.planning.guest_tree.forwarded_firmware import firmware_nodes
+from xenassign.planning.guest_tree.lines import interrupt_properties, lost_lines
 from xenassign.planning.guest_tree.suppliers import Suppliers, dropped_comments
 from xenassign.planning.plan import PlacedBlock, Supplier
 from xenassign.xen.releases import GUEST_PHANDLE_GIC
 
 PASSTHROUGH = "/passthrough"
-
 # Properties that are Xen's or the host's affair, or written anew.
 _NOT_COPIED = frozenset(
     {
@@ -115,7 +119,7 @@ class GuestTree:
                 cells("#address-cells", 2, decimal=True),
                 cells("#size-cells", 2, decimal=True),
                 boolean("ranges"),
-                *_translated(self.translation),
+                *translated_dma(self.translation),
                 cells(
                     "interrupt-parent",
                     GUEST_PHANDLE_GIC,
@@ -158,11 +162,11 @@ class GuestTree:
             elif prop.name == "ranges":
                 properties += self._ranges(node, carries)
             elif prop.name == "dma-ranges":
-                properties += _inbound(node)
+                properties += inbound_dma(node)
             elif prop.name in ("interrupts", "interrupts-extended"):
                 if prop.name == "interrupts" and node.has("interrupts-extended"):
                     continue
-                properties += self._interrupts(device)
+                properties += interrupt_properties(device, self.scope, self.suppliers_of.label)
             elif self._copied(node, prop.name, carries):
                 properties += copy(prop, changed)
         properties += added(node, changed)
@@ -173,7 +177,7 @@ class GuestTree:
             ]
         comments = dropped_comments(suppliers)
         if node.has("interrupts") or node.has("interrupts-extended"):
-            comments += _lost_lines(self.scope, device)
+            comments += lost_lines(self.scope, device)
         if assigned is not None:
             properties += self._coherency(node)
             if mapped:
@@ -207,7 +211,7 @@ class GuestTree:
                 properties += self._reg(node, blocks, mapped=True)
             elif self._copied(node, prop.name, carries=False):
                 properties += copy(prop, changed)
-        properties += [_xen_reg(placed), boolean("xen,force-assign-without-iommu", region.why)]
+        properties += [xen_reg(placed), boolean("xen,force-assign-without-iommu", region.why)]
         label = self.suppliers_of.label(node)
         users = f", for {', '.join(region.users)}" if region.users else ""
         comments = (f"pages of {node.path}{users}", *dropped_comments(suppliers))
@@ -267,7 +271,7 @@ class GuestTree:
             return
         if not blocks:
             return
-        pieces = tuple(Cells((*_two(address), *_two(block.size))) for block, address in blocks)
+        pieces = tuple(Cells(two_cells(address, block.size)) for block, address in blocks)
         yield DraftProperty("reg", pieces)
         names = node.strings("reg-names")
         left = [names[block.index] for block, _ in blocks if block.index < len(names)]
@@ -291,14 +295,14 @@ class GuestTree:
         pieces = []
         for placed in windows:
             entry = table[placed.block.index]
-            bus = (entry.flags, *_two(entry.child))
-            pieces.append(Cells((*bus, *_two(placed.guest), *_two(entry.size))))
+            bus = (entry.flags, *two_cells(entry.child))
+            pieces.append(Cells((*bus, *two_cells(placed.guest, entry.size))))
         yield DraftProperty("ranges", tuple(pieces))
 
     def _xen(self, assigned: Assigned) -> Iterator[DraftProperty]:
         """xen,path, xen,reg, and the force: what dom0less reads."""
         yield text("xen,path", assigned.device.path)
-        yield _xen_reg(assigned.placed)
+        yield xen_reg(assigned.placed)
         if assigned.forced:
             yield boolean("xen,force-assign-without-iommu", assigned.why)
 
@@ -313,35 +317,6 @@ class GuestTree:
                 f"xen-{name.replace('@', '-')}", tuple(self._xen(assigned)), comments=(comment,)
             )
         )
-
-    # ------------------------------------------------------------------ interrupts
-
-    def _interrupts(self, device: HostDevice) -> Iterator[DraftProperty]:
-        """The interrupts that the guest can have, in the host's order, with their names."""
-        gic = {line.index: line for line in device.interrupts}
-        other = {
-            line.index: line for line in device.other_interrupts if self.scope.has(line.controller)
-        }
-        indexes = sorted({*gic, *other})
-        if not indexes:
-            return
-        if other:
-            pieces = []
-            for index in indexes:
-                if index in gic:
-                    pieces.append(Cells((GUEST_PHANDLE_GIC, *gic[index].cells)))
-                else:
-                    controller = Ref(self.suppliers_of.label(other[index].controller))
-                    pieces.append(Cells((controller, *other[index].specifier)))
-            yield DraftProperty("interrupts-extended", tuple(pieces))
-        else:
-            lines = tuple(Cells(gic[index].cells, decimal=True) for index in indexes)
-            numbers = ", ".join(str(gic[index].intid) for index in indexes)
-            yield DraftProperty("interrupts", lines, f"INTID {numbers}")
-        names = device.node.strings("interrupt-names")
-        left = [names[index] for index in indexes if index < len(names)]
-        if left:
-            yield text("interrupt-names", *left)
 
     def _coherency(self, node: Node) -> Iterator[DraftProperty]:
         """dma-coherent is inherited from buses that the guest does not see."""
@@ -367,39 +342,6 @@ def _without_idle_labels(root: DraftNode, own: set[str]) -> DraftNode:
     return cleaned(root)
 
 
-def _xen_reg(placed: tuple[PlacedBlock, ...]) -> DraftProperty:
-    """The pages of blocks, each mapping once: host address, size, guest address."""
-    mappings = dict.fromkeys(one.mapping for one in placed)
-    rounded = [one for one in placed if one.rounded]
-    comment = None
-    if rounded:
-        sizes = ", ".join(f"{one.block.size:#x}" for one in rounded)
-        comment = f"whole pages: rounded out from {sizes} bytes"
-    pieces = tuple(Cells((*_two(m.host), *_two(m.size), *_two(m.guest))) for m in mappings)
-    return DraftProperty("xen,reg", pieces, comment or (None if pieces else "no registers"))
-
-
-def _translated(found: Translation | None) -> Iterator[DraftProperty]:
-    """dma-ranges of /passthrough in a direct-map domain: what the host's bus does to addresses."""
-    if found is not None:
-        rows = ((*_two(e.child), *_two(e.parent), *_two(e.size)) for e in found.table)
-        comment = f"DMA addresses as on {found.bus}: the domain is direct-map"
-        yield DraftProperty("dma-ranges", tuple(Cells(row) for row in rows), comment)
-
-
-def _inbound(node: Node) -> Iterator[DraftProperty]:
-    """dma-ranges of a PCI host that moves no address: its driver opens the windows from them."""
-    table = one_to_one(node)
-    if table:
-        pieces = ((e.flags, *_two(e.child), *_two(e.parent), *_two(e.size)) for e in table)
-        yield DraftProperty("dma-ranges", tuple(Cells(piece) for piece in pieces))
-
-
-def _two(value: int) -> tuple[int, int]:
-    """A number as two cells."""
-    return value >> 32, value & 0xFFFFFFFF
-
-
 def _name(node: Node, blocks: tuple[tuple[Block, int], ...], mapped: bool) -> str:
     """The unit address is the first block's in the guest; without registers there is none."""
     if not mapped:
@@ -421,13 +363,3 @@ def _renamed(node: DraftNode, names: set[str]) -> DraftNode:
     return DraftNode(
         _unique(node.name, names), node.properties, node.children, node.label, node.comments
     )
-
-
-def _lost_lines(scope: Scope, device: HostDevice) -> list[str]:
-    """The interrupts that the guest cannot have, each controller once."""
-    lost = (
-        f"interrupt dropped: it ends at {line.controller.path}, which is not assigned"
-        for line in device.other_interrupts
-        if not scope.has(line.controller)
-    )
-    return list(dict.fromkeys(lost))

@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from xenassign.devicetree.phandle_properties import lookup
 from xenassign.devicetree.references import Reference
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule
 from xenassign.host.driver_needs import need, needs
 from xenassign.host.supplier_kinds import supplier_kind
+from xenassign.planning.kept_firmware import Offer
 from xenassign.planning.plan import Supplier
 
+DROPPED = rule("XA502", "suppliers-dropped", "note", "broken")
 SUPPLIER_REQUIRED = rule("XA506", "supplier-required", "warning", "broken")
 
 
@@ -68,3 +71,23 @@ class Losses:
             if reference.provider is not None:
                 fix = f"assign {path} too, or give the guest a driver that does without"
             yield SUPPLIER_REQUIRED(message, node=consumer.path, prop=reference.prop, fix=fix)
+
+
+def supplier_findings(
+    path: str, suppliers: tuple[Supplier, ...], offered: Offer | None = None
+) -> Iterator[Finding]:
+    """What is worth saying about the dropped suppliers of a device, in one line a device."""
+    dropped: dict[str, None] = {}
+    for supplier in suppliers:
+        kind = getattr(lookup(supplier.property), "kind", "other")
+        if supplier.action != "dropped" or supplier.required or supplier_kind(kind).quiet:
+            continue
+        if supplier.property == "memory-region" and supplier.provider is not None:
+            continue  # assign.memory speaks about it
+        dropped[supplier.property] = None
+    if dropped:
+        lost = (s.provider for s in suppliers if s.action == "dropped" and s.property in dropped)
+        fix = None
+        if offered is not None and any(offered.holds(provider) for provider in lost):
+            fix = f"{DROPPED.fix}; {offered.option} gives the guest {offered.path}"
+        yield DROPPED(f"{path}: {', '.join(dropped)} dropped", node=path, fix=fix)

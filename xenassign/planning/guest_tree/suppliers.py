@@ -29,7 +29,7 @@ from xenassign.devicetree.draft import (
     from_bytes,
     text,
 )
-from xenassign.devicetree.phandle_properties import lookup, phandle_properties
+from xenassign.devicetree.phandle_properties import phandle_properties
 from xenassign.devicetree.references import (
     INTERRUPT_TREE,
     Reference,
@@ -38,7 +38,7 @@ from xenassign.devicetree.references import (
     references,
 )
 from xenassign.devicetree.tree import Node, Property, Tree
-from xenassign.findings import Finding, rule
+from xenassign.findings import Finding
 from xenassign.host.supplier_kinds import supplier_kind
 from xenassign.planning.guest_tree.clocks import Clocks
 from xenassign.planning.guest_tree.copies import copies
@@ -49,7 +49,6 @@ from xenassign.planning.plan import Supplier
 from xenassign.request.property_edits import AS_ASKED
 from xenassign.request.request import ClockRate
 
-DROPPED = rule("XA502", "suppliers-dropped", "note", "broken")
 #: Providers that are no hardware of their own: copied into the guest's tree.
 _VIRTUAL = frozenset({"fixed-clock", "fixed-factor-clock", "regulator-fixed", "usb-nop-xceiv"})
 
@@ -381,23 +380,3 @@ def _reason(node: Node, reference: Reference) -> str:
     reason = supplier_kind(reference.rule.kind).dropped.format(path)
     lacking = without(node, reference)
     return f"{reason}; {lacking}" if lacking else reason
-
-
-def supplier_findings(
-    path: str, suppliers: tuple[Supplier, ...], offered: Offer | None = None
-) -> Iterator[Finding]:
-    """What is worth saying about the dropped suppliers of a device, in one line a device."""
-    dropped: dict[str, None] = {}
-    for supplier in suppliers:
-        kind = getattr(lookup(supplier.property), "kind", "other")
-        if supplier.action != "dropped" or supplier.required or supplier_kind(kind).quiet:
-            continue
-        if supplier.property == "memory-region" and supplier.provider is not None:
-            continue  # assign.memory speaks about it
-        dropped[supplier.property] = None
-    if dropped:
-        lost = (s.provider for s in suppliers if s.action == "dropped" and s.property in dropped)
-        fix = None
-        if offered is not None and any(offered.holds(provider) for provider in lost):
-            fix = f"{DROPPED.fix}; {offered.option} gives the guest {offered.path}"
-        yield DROPPED(f"{path}: {', '.join(dropped)} dropped", node=path, fix=fix)

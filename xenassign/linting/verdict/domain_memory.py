@@ -1,0 +1,138 @@
+"""Rules about the memory of a dom0less domain: its amount, static memory, the pool for tables.
+
+Source: construct_domU, allocate_memory, assign_static_memory_11, place_modules of Xen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from xenassign.devicetree.spans import PAGE_SIZE, Span
+from xenassign.findings import Finding, rule
+from xenassign.linting.verdict import static_memory as static_memory_rules
+from xenassign.linting.verdict.dom0less import DOM0LESS
+from xenassign.linting.verdict.domain import found, scan
+from xenassign.linting.verdict.domain_properties import FORM
+from xenassign.linting.verdict.domain_view import DomainView, round_up
+from xenassign.xen.layout import MIB, Guest
+from xenassign.xen.releases import GUEST_MEMORY_MAX_MIB
+from xenassign.xen.stage2 import UNKNOWN_POOL, Stage2, pool_pages
+
+NO_MEMORY = rule("XA702", "memory-missing", "error", "rejected", routes=DOM0LESS)
+DIRECT_MAP = rule("XA706", "direct-map-without-static-memory", "error", "rejected", routes=DOM0LESS)
+MEMORY = rule("XA712", "memory-impossible", "error", "rejected", routes=DOM0LESS)
+STATIC_MEMORY = rule("XA714", "static-memory-malformed", "error", "rejected", routes=DOM0LESS)
+POOL = rule("XA725", "pool-impossible", "error", "rejected", routes=DOM0LESS)
+
+
+def memory(view: DomainView) -> Iterator[Finding]:
+    """memory is there, and an amount that Xen can give."""
+    kib, path = view.domain.memory, view.node.path
+    if kib is None:
+        prop = view.node.get("memory")
+        what = f"has {len(prop.value)} bytes, 8 are wanted" if prop else "is missing"
+        yield NO_MEMORY(f"{path}: memory {what}", node=path, prop="memory")
+        return
+    why = _impossible(view, kib)
+    if why:
+        yield MEMORY(f"{path}: memory is {kib} KiB: {why}", node=path, prop="memory")
+
+
+def _impossible(view: DomainView, kib: int) -> str | None:
+    """Why Xen can't give so much memory, or so little."""
+    if kib % (PAGE_SIZE // 1024):
+        return "no multiple of 4"
+    limit = GUEST_MEMORY_MAX_MIB * 1024
+    if kib > limit:
+        return f"a guest has {limit} at most"
+    host = _host_kib(view)
+    if host is not None and kib > host:
+        hint = "; is it in bytes?" if kib <= host * 1024 else ""
+        return f"the host has {host} beside the modules{hint}"
+    if not _images_fit(view, kib):
+        hint = "; is it in MiB?" if kib < 8192 else ""
+        return f"kernel, ramdisk and device tree do not fit{hint}"
+    return None
+
+
+def _host_kib(view: DomainView) -> int | None:
+    """The host's memory but for the modules, which Xen keeps until all domains are built."""
+    banks = view.context.host_memory
+    if not banks:
+        return None
+    free = sum(block.size for block in banks)
+    for one in scan(view.domain, view.context).listed:
+        for block in banks:
+            end = min(block.end, one.address + one.size)
+            free -= max(0, end - max(block.address, one.address))
+    return max(0, free) // 1024
+
+
+def _images_fit(view: DomainView, kib: int) -> bool:
+    """place_modules: the device tree and the ramdisk beside the kernel, in the first bank."""
+    ram = Guest(view.release, 0, False, kib * 1024).ram()
+    if view.domain.direct_map and view.domain.static_mem is not None:
+        ram = tuple(Span.sized(*bank) for bank in view.domain.banks) or ram
+    bank = ram[0].size if ram else 0
+    sizes = {kind: found(view.domain, kind, view.context) for kind in ("kernel", "ramdisk")}
+    images = view.context.images
+    offset = images.text_offset if images else 0
+    kernel, ramdisk = ((one.size if one else None) or 0 for one in sizes.values())
+    end = offset + max(kernel, PAGE_SIZE)
+    behind = round_up(end, 2 * MIB)
+    modules = round_up(ramdisk, 2 * MIB) + 2 * MIB
+    if modules + behind - offset > bank:
+        return False
+    roomy = bank >= 128 * MIB + modules and end < 128 * MIB
+    return roomy or bank - modules > behind or offset > modules
+
+
+def direct_map(view: DomainView) -> Iterator[Finding]:
+    """direct-map goes with static memory."""
+    static = view.domain.static_mem is not None and "STATIC_MEMORY" in view.context.options
+    if view.domain.direct_map and not static:
+        path = view.node.path
+        yield DIRECT_MAP(f"{path} has no static memory", node=path, prop="direct-map")
+
+
+def static_memory(view: DomainView) -> Iterator[Finding]:
+    """xen,static-mem has whole entries, whose sizes add up to memory."""
+    value, kib = view.domain.static_mem, view.domain.memory
+    if value is None or "STATIC_MEMORY" not in view.context.options:
+        return
+    cells_of_chosen = view.domain.bank_cells
+    if cells_of_chosen is None:
+        return
+    width, banks, path = sum(cells_of_chosen), view.domain.banks, view.node.path
+    if not banks or len(banks) * width * 4 != len(value):
+        what = f"has {len(value)} bytes, entries have {width} cells"
+    elif kib is not None and sum(size for _, size in banks) != kib * 1024:
+        what = f"has {sum(size for _, size in banks)} bytes, memory has {kib * 1024}"
+    elif any(base % PAGE_SIZE for base, _ in banks):
+        what = "has an address that is no multiple of 0x1000"
+    else:
+        yield from static_memory_rules.check(view.domain, view.context)
+        if any(size % PAGE_SIZE for _, size in banks):
+            message = f"{path}: xen,static-mem has a size that is no multiple of 0x1000"
+            yield FORM(message, node=path, prop="xen,static-mem")
+        return
+    yield STATIC_MEMORY(f"{path}: xen,static-mem {what}", node=path, prop="xen,static-mem")
+
+
+def pool(view: DomainView) -> Iterator[Finding]:
+    """The pool maps the RAM, and the host has both."""
+    kib, mib = view.domain.memory, view.domain.pool_mib
+    host = _host_kib(view)
+    if kib is None or kib > GUEST_MEMORY_MAX_MIB * 1024 or view.domain.static_mem is not None:
+        return
+    path = view.node.path
+    if mib is not None:
+        ram = Guest(view.release, 0, False, kib * 1024).ram()
+        if UNKNOWN_POOL - Stage2(UNKNOWN_POOL, ram=ram).free > mib << 8:
+            message = f"{path}: {mib} MiB are too few for the tables of {kib} KiB"
+            yield POOL(message, node=path, prop="xen,domain-p2m-mem-mb")
+    pages = pool_pages(kib, view.domain.vcpus or 1) if mib is None else mib << 8
+    if host is not None and kib <= host < kib + pages * (PAGE_SIZE // 1024):
+        message = f"{path}: the host's {host} KiB are too few for memory and tables"
+        prop = "memory" if mib is None else "xen,domain-p2m-mem-mb"
+        yield POOL(message, node=path, prop=prop)

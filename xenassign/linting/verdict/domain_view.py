@@ -1,0 +1,36 @@
+"""A dom0less domain's node as its rules see it: the node, and the context that it is judged for."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from xenassign.devicetree.tree import Node
+from xenassign.linting.verdict.context import Context
+from xenassign.linting.verdict.domain import DomainNode
+from xenassign.xen.releases import Release
+
+
+class DomainView(NamedTuple):
+    """A domain's node, and what it is asked about."""
+
+    domain: DomainNode
+    context: Context
+
+    @property
+    def node(self) -> Node:
+        """The domain's node."""
+        return self.domain.node
+
+    @property
+    def release(self) -> Release:
+        """The release of Xen."""
+        return self.context.release
+
+    def reads(self, name: str) -> bool:
+        """Whether the node has a property that the release reads."""
+        return self.node.has(name) and name in self.release.domain_properties
+
+
+def round_up(size: int, step: int) -> int:
+    """The least multiple of a step that is no smaller."""
+    return -(-size // step) * step

@@ -1,0 +1,52 @@
+"""Properties of a guest's node that hold addresses: xen,reg and dma-ranges, in two cells each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from xenassign.checks.static_memory import Translation
+from xenassign.devicetree.addresses import (
+    one_to_one,
+)
+from xenassign.devicetree.draft import (
+    Cells,
+    DraftProperty,
+)
+from xenassign.devicetree.tree import Node
+from xenassign.planning.plan import PlacedBlock
+
+
+def xen_reg(placed: tuple[PlacedBlock, ...]) -> DraftProperty:
+    """The pages of blocks, each mapping once: host address, size, guest address."""
+    mappings = dict.fromkeys(one.mapping for one in placed)
+    rounded = [one for one in placed if one.rounded]
+    comment = None
+    if rounded:
+        sizes = ", ".join(f"{one.block.size:#x}" for one in rounded)
+        comment = f"whole pages: rounded out from {sizes} bytes"
+    pieces = tuple(Cells(two_cells(m.host, m.size, m.guest)) for m in mappings)
+    return DraftProperty("xen,reg", pieces, comment or (None if pieces else "no registers"))
+
+
+def translated_dma(found: Translation | None) -> Iterator[DraftProperty]:
+    """dma-ranges of /passthrough in a direct-map domain: what the host's bus does to addresses."""
+    if found is not None:
+        rows = (two_cells(e.child, e.parent, e.size) for e in found.table)
+        comment = f"DMA addresses as on {found.bus}: the domain is direct-map"
+        yield DraftProperty("dma-ranges", tuple(Cells(row) for row in rows), comment)
+
+
+def inbound_dma(node: Node) -> Iterator[DraftProperty]:
+    """dma-ranges of a PCI host that moves no address: its driver opens the windows from them."""
+    table = one_to_one(node)
+    if table:
+        pieces = ((e.flags, *two_cells(e.child, e.parent, e.size)) for e in table)
+        yield DraftProperty("dma-ranges", tuple(Cells(piece) for piece in pieces))
+
+
+def two_cells(*numbers: int) -> tuple[int, ...]:
+    """The numbers one after the other, each as two cells.
+
+    One of more than 64 bits, of a plan that is refused for it, gives a cell of more than 32.
+    """
+    return tuple(cell for number in numbers for cell in (number >> 32, number & 0xFFFFFFFF))
