@@ -10,14 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from xenassign.checks.static_memory import Translation
-from xenassign.devicetree.addresses import is_pci, ranges
+from xenassign.devicetree.addresses import is_pci
 from xenassign.devicetree.spans import Span, merged
-from xenassign.devicetree.tree import Node, PropertyError
 from xenassign.findings import Finding, rule
 from xenassign.host.device import HostDevice
 from xenassign.host.dma_width import width
-from xenassign.host.dma_windows import Windows
+from xenassign.host.dma_windows import Translation, Windows, moves
 from xenassign.xen.board import Board
 from xenassign.xen.iommu import Protection
 from xenassign.xen.layout import MIB, Guest
@@ -46,7 +44,7 @@ def reach(
 
     ``translation``: the translation that a direct-map domain's /passthrough states.
     """
-    if not is_pci(device.node) and _moves(device.node):
+    if not is_pci(device.node) and moves(device.node):
         message = f"{device.path}: dma-ranges of its own move addresses, and are dropped"
         yield DMA_OFFSET(message, node=device.path, prop="dma-ranges")
     if device.dma.answer != "yes":
@@ -63,15 +61,6 @@ def reach(
                 return  # the guest's driver gives addresses that mean something else
     if shield.protected or guest.direct is not None:
         yield from _reachable(device, limits, guest, shield)
-
-
-def _moves(node: Node) -> bool:
-    """Whether a node's own dma-ranges move addresses."""
-    try:
-        table = ranges(node, "dma-ranges")
-    except PropertyError:
-        return False
-    return any(entry.moves for entry in table or ())
 
 
 def _mapping(limits: Windows) -> str:

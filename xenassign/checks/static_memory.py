@@ -11,15 +11,15 @@ All addresses and sizes are bytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
-from xenassign.devicetree.addresses import Block, RangesEntry, is_pci, ranges, registers
+from xenassign.devicetree.addresses import Block, is_pci, registers
 from xenassign.devicetree.cells import xen_bus_cells
 from xenassign.devicetree.spans import Span, covered
-from xenassign.devicetree.tree import Node, PropertyError, Tree
+from xenassign.devicetree.tree import Node, Tree
 from xenassign.findings import Finding, Rule, rule
-from xenassign.host.device import HostDevice, is_simple_bus, read_device
+from xenassign.host.device import is_simple_bus, read_device
 from xenassign.host.platform import Platform
 from xenassign.request.request import Request
 from xenassign.xen.direct_map import Banks, redistributors, vuart
@@ -177,40 +177,6 @@ def _direct(platform: Platform, asked: Asked) -> Iterator[Finding]:
     if room is not None and asked.vcpus > room:
         text = f"{asked.vcpus} vCPUs, and the host's redistributors have room for {room}"
         yield _at(asked, TOO_MANY_VCPUS, text, asked.prop and "cpus")
-
-
-class Translation(NamedTuple):
-    """How the bus at a host path translates the DMA addresses of what is on it."""
-
-    bus: str
-    table: tuple[RangesEntry, ...]
-
-
-def translation(devices: Iterable[HostDevice]) -> Translation | None:
-    """The translation of DMA addresses that all assigned masters of a direct-map domain have.
-
-    The guest's devices are below /passthrough, so it holds for all of them or for none: None too
-    where none moves an address, and where tables follow one another or are a PCI host's own.
-    """
-    masters = [device for device in devices if device.dma.answer != "no"]
-    found = {_translation(device.node) for device in masters}
-    return found.pop() if len(found) == 1 else None
-
-
-def _translation(node: Node) -> Translation | None:
-    tables: list[Translation] = []
-    for bus in node.lineage():
-        try:
-            table = ranges(bus, "dma-ranges")
-        except PropertyError:
-            return None
-        if table:
-            tables.append(Translation(bus.path, table))
-    if len(tables) != 1 or tables[0].bus == node.path:
-        return None
-    wide = any(number >> 64 for e in tables[0].table for number in (e.child, e.parent, e.size))
-    moves = any(entry.moves for entry in tables[0].table)
-    return tables[0] if moves and not wide else None
 
 
 def chosen_cells(tree: Tree, request: Request) -> tuple[int, int]:

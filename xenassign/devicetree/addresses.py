@@ -126,15 +126,6 @@ def ranges(bus: Node, name: str = "ranges") -> tuple[RangesEntry, ...] | None:
     )
 
 
-def one_to_one(host: Node) -> tuple[RangesEntry, ...]:
-    """``dma-ranges`` of a PCI host where no entry moves addresses; else none."""
-    try:
-        table = ranges(host, "dma-ranges") if is_pci(host) and bus_cells(host) == (3, 2) else None
-    except PropertyError:
-        return ()
-    return table if table and not any(entry.moves for entry in table) else ()
-
-
 def on_processor_bus(node: Node) -> bool:
     """Whether every bus above the node has ``ranges``: its ``reg`` means processor addresses."""
     bus = node.parent

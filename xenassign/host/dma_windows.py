@@ -14,11 +14,70 @@ All addresses and sizes are bytes.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from xenassign.devicetree.addresses import RangesEntry, is_pci, ranges
+from xenassign.devicetree.cells import bus_cells
 from xenassign.devicetree.references import property_references
 from xenassign.devicetree.tree import Node, PropertyError, Tree
+from xenassign.host.device import HostDevice
+
+
+def dma_ranges(bus: Node) -> tuple[RangesEntry, ...] | None:
+    """The entries of ``dma-ranges``; none without it, or where it is empty: the identity.
+
+    None where it can't be read.
+    """
+    try:
+        return ranges(bus, "dma-ranges") or ()
+    except PropertyError:
+        return None
+
+
+def moves(bus: Node) -> bool:
+    """Whether a bus' own ``dma-ranges`` give its devices other addresses than the parent's."""
+    return any(entry.moves for entry in dma_ranges(bus) or ())
+
+
+def one_to_one(host: Node) -> tuple[RangesEntry, ...]:
+    """``dma-ranges`` of a PCI host where no entry moves addresses; else none."""
+    table = dma_ranges(host) if is_pci(host) else None
+    return table if table and bus_cells(host) == (3, 2) and not moves(host) else ()
+
+
+class Translation(NamedTuple):
+    """How the bus at a host path translates the DMA addresses of what is on it."""
+
+    bus: str
+    table: tuple[RangesEntry, ...]
+
+
+def translation(devices: Iterable[HostDevice]) -> Translation | None:
+    """The translation of DMA addresses that all masters among the devices have.
+
+    The devices of a direct-map guest are below /passthrough, so it holds for all of them or for
+    none: None too where none moves an address, and where tables follow one another or are a PCI
+    host's own.
+    """
+    masters = [device for device in devices if device.dma.answer != "no"]
+    common = {_translation(device.node) for device in masters}
+    return common.pop() if len(common) == 1 else None
+
+
+def _translation(node: Node) -> Translation | None:
+    stating: list[Translation] = []
+    for bus in node.lineage():
+        table = dma_ranges(bus)
+        if table is None:
+            return None
+        if table:
+            stating.append(Translation(bus.path, table))
+    if len(stating) != 1 or stating[0].bus == node.path:
+        return None
+    table = stating[0].table
+    wide = any(number >> 64 for e in table for number in (e.child, e.parent, e.size))
+    return stating[0] if any(entry.moves for entry in table) and not wide else None
 
 
 class Windows(NamedTuple):
@@ -55,9 +114,8 @@ class Inbound:
 
 def _windows(bus: Node | None) -> Windows | None:
     while bus is not None and bus.parent is not None:
-        try:
-            table = ranges(bus, "dma-ranges")
-        except PropertyError:
+        table = dma_ranges(bus)
+        if table is None:
             return None
         if table:
             seen = (_seen(entry, bus.parent) for entry in table)
@@ -86,9 +144,8 @@ def _seen(entry: RangesEntry, bus: Node) -> RangesEntry | None:
     """An entry with the address that the processor sees; None where a bus above ends it."""
     address = entry.parent
     for above in bus.lineage():
-        try:
-            table = ranges(above, "dma-ranges")
-        except PropertyError:
+        table = dma_ranges(above)
+        if table is None:
             return None
         if table:
             held = next((e for e in table if e.span.holds(address)), None)

@@ -29,6 +29,8 @@ from xenassign.devicetree.tree import Node, Tree
 from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule
 from xenassign.host.device import HostDevice
+from xenassign.host.dma_windows import Translation
+from xenassign.host.dma_windows import translation as dma_translation
 from xenassign.host.platform import Platform, read_platform
 from xenassign.planning.child_buses import attached_findings, could_come
 from xenassign.planning.guest_tree.build import Assigned, GuestTree
@@ -73,7 +75,7 @@ class Judgement(NamedTuple):
     firmware: Firmware
     regions: tuple[Region, ...]
     placement: Placement
-    translation: direct_map.Translation | None
+    translation: Translation | None
     findings: tuple[Finding, ...]
 
 
@@ -103,7 +105,7 @@ def judge_request(board: Board, resolved: Resolved, inside: Scope | None = None)
         findings.append(TOO_MANY_VCPUS(message))
     shields = {d.path: protection(platform, board.iommus, d) for d in inside.devices}
     forced: dict[str, bool] = {}
-    translation = direct_map.translation(inside.devices) if request.direct_map else None
+    translation = dma_translation(inside.devices) if request.direct_map else None
     for device in inside.devices:
         findings += device_findings(board, inside, device)
         findings += interrupt_findings(board, inside, request, device)

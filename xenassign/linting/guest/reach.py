@@ -1,7 +1,6 @@
-"""Rules about what devices of a hand-made tree reach by DMA, and what the guest's processor does.
+"""Rules about what the assigned devices reach by DMA, and how the guest's processor sees them.
 
-``generate`` says the same when it decides; here it is asked of the host's devices that the tree
-assigns, at the memory of the domain.
+The judgements of plans, asked of the host's devices that the tree assigns, at the domain's memory.
 """
 
 from __future__ import annotations
@@ -13,10 +12,8 @@ from xenassign.checks.dma_reach import reach
 from xenassign.checks.memory_type import memory_types
 from xenassign.checks.msi import doorbells
 from xenassign.checks.protection import dma_in_scope
-from xenassign.checks.static_memory import Translation, translation
-from xenassign.devicetree.addresses import RangesEntry, ranges
-from xenassign.devicetree.tree import Node, PropertyError
 from xenassign.findings import Finding
+from xenassign.host.dma_windows import Translation, dma_ranges, translation
 from xenassign.linting.guest.view import Check, View
 from xenassign.linting.verdict.dom0less import DOM0LESS
 from xenassign.xen.iommu import Shield, protection
@@ -43,14 +40,7 @@ def _translation(view: View) -> Translation | None:
     if not view.context.direct_map:
         return None
     found = translation(host for _, host in view.assigned)
-    return found if found is not None and found.table in map(_stated, view.tops) else None
-
-
-def _stated(top: Node) -> tuple[RangesEntry, ...] | None:
-    try:
-        return ranges(top, "dma-ranges")
-    except PropertyError:
-        return None
+    return found if found is not None and found.table in map(dma_ranges, view.tops) else None
 
 
 def as_device_memory(view: View) -> Iterator[Finding]:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from xenassign.checks.static_memory import Translation
-from xenassign.devicetree.addresses import (
-    one_to_one,
-)
 from xenassign.devicetree.draft import (
     Cells,
     DraftProperty,
 )
 from xenassign.devicetree.tree import Node
+from xenassign.host.dma_windows import Translation, one_to_one
 from xenassign.planning.plan import PlacedBlock
 
 

@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 
 from xenassign.checks.regions import Region
 from xenassign.checks.scope import Scope
-from xenassign.checks.static_memory import Translation
 from xenassign.devicetree.addresses import (
     Block,
     is_pci,
@@ -37,6 +36,7 @@ from xenassign.devicetree.draft import (
 )
 from xenassign.devicetree.tree import Node, PropertyError
 from xenassign.host.device import HostDevice, read_device
+from xenassign.host.dma_windows import Translation
 from xenassign.host.platform import Platform
 from xenassign.planning.guest_tree.address_properties import (
     inbound_dma,
