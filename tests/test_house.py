@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from xenassign.outputs.generated import OUTPUTS
+
 MODULE_LINES = 400
 FUNCTION_LINES = 60
 
@@ -145,3 +147,11 @@ def _imports(module: ast.Module, known: dict[str, str]) -> set[str]:
             inside = {f"{node.module}.{alias.name}" for alias in node.names} & known.keys()
             names |= inside or {node.module}
     return {known[name] for name in names if name in known}
+
+
+def test_every_output_is_in_the_list(repository: Path) -> None:
+    """A folder of outputs/ with a ``decide`` is driven by ``generate``."""
+    folders = {path.parent.name for path in (repository / "xenassign/outputs").glob("*/decide.py")}
+    assert {output.decide.__module__.split(".")[-2] for output in OUTPUTS} == folders
+    names = [name for output in OUTPUTS for name in (*output.endings, *output.names)]
+    assert len(names) == len(set(names))
