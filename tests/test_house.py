@@ -25,7 +25,6 @@ LONG_MODULES: set[str] = set()
 LONG_FUNCTIONS = {
     "cli/generate.py command",
     "cli/lint.py command",
-    "planning/decide.py judge_request",
 }
 
 #: Names of several modules: one subject at several layers, or the parallel files of outputs/*/.

@@ -25,9 +25,10 @@ from xenassign.checks.protection import (
 )
 from xenassign.checks.regions import Region
 from xenassign.checks.scope import Scope, scope
+from xenassign.checks.vcpus import too_many_vcpus
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.errors import UsageError
-from xenassign.findings import Finding, rule
+from xenassign.findings import Finding
 from xenassign.host.device import HostDevice
 from xenassign.host.dma_windows import Translation
 from xenassign.host.dma_windows import translation as dma_translation
@@ -54,10 +55,7 @@ from xenassign.xen.board import Board, read_board
 from xenassign.xen.direct_map import at_host
 from xenassign.xen.iommu import Protection, protection
 from xenassign.xen.layout import MIB, Guest
-from xenassign.xen.releases import GUEST_VCPUS_MAX
 from xenassign.xen.stage2 import pool_mib
-
-TOO_MANY_VCPUS = rule("XA108", "too-many-vcpus", "error", "rejected")
 
 
 class Judgement(NamedTuple):
@@ -98,25 +96,22 @@ def judge_request(board: Board, resolved: Resolved, inside: Scope | None = None)
         *selection_findings(platform, inside, requested),
         *live_findings(board, inside),
         *direct_map.judge(platform, direct_map.of_request(request)),
+        *too_many_vcpus(request.vcpus or 1, gic),
     ]
-    most = GUEST_VCPUS_MAX[gic]
-    if request.vcpus is not None and request.vcpus > most:
-        message = f"{request.vcpus} vCPUs are more than the {most} of a GICv{gic}"
-        findings.append(TOO_MANY_VCPUS(message))
     shields = {d.path: protection(platform, board.iommus, d) for d in inside.devices}
     forced: dict[str, bool] = {}
     translation = dma_translation(inside.devices) if request.direct_map else None
     for device in inside.devices:
+        shield = shields[device.path]
+        forced[device.path], unprotected = judge(inside, request, device, shield, named)
         findings += device_findings(board, inside, device)
         findings += interrupt_findings(board, inside, request, device)
-        forced[device.path], told = judge(inside, request, device, shields[device.path], named)
-        findings += told if xens_own(board, device.node) is None else ()
+        findings += unprotected if xens_own(board, device.node) is None else ()
         findings += needed(board, inside, device)
-        findings += reach(board, device, shields[device.path], guest, translation)
-        findings += doorbells(board, device, shields[device.path], guest)
+        findings += reach(board, device, shield, guest, translation)
+        findings += doorbells(board, device, shield, guest)
         findings += memory_types(device)
-        dma = dma_in_scope(inside, device)
-        findings += outlives(device, dma, forced=forced[device.path])
+        findings += outlives(device, dma_in_scope(inside, device), forced=forced[device.path])
     findings += stream_findings(board, inside, shields)
     findings += attached_findings(board, inside)
     firmware = judge_firmware(board, inside, request, allowed)
@@ -124,30 +119,14 @@ def judge_request(board: Board, resolved: Resolved, inside: Scope | None = None)
     findings += (*firmware.findings, *told_regions)
     regions = (*firmware.regions, *carved)
     findings += mapped_frames(board, inside, regions)
-    placement = place_devices(
-        inside,
-        regions,
-        request,
-        guest,
-        board.neighbours,
-        _map_options(inside, regions, resolved),
-        allowed,
-    )
+    maps = _map_options(inside, regions, resolved)
+    placement = place_devices(inside, regions, request, guest, board.neighbours, maps, allowed)
     findings += placement.findings
     findings += moved(inside, regions, placement, shields)
     found = tuple(dict.fromkeys(findings))
     accepted = {d.path: one for d in inside.devices if (one := accepted_for(d, named)) is not None}
     return Judgement(
-        inside,
-        guest,
-        shields,
-        forced,
-        accepted,
-        firmware,
-        regions,
-        placement,
-        translation,
-        found,
+        inside, guest, shields, forced, accepted, firmware, regions, placement, translation, found
     )
 
 

@@ -20,6 +20,7 @@ from xenassign.checks.interrupts import (
     TRIGGER_DIFFERS,
 )
 from xenassign.checks.protection import IOMMU_REFUSES, STREAMS_OVERLAP
+from xenassign.checks.vcpus import too_many_vcpus
 from xenassign.devicetree.cells import DEFAULT_CELLS, xen_bus_cells
 from xenassign.devicetree.flat import FlatNode, header_problem, read_flat
 from xenassign.devicetree.spans import PAGE_SIZE, Span
@@ -35,13 +36,11 @@ from xenassign.linting.verdict.guest_tree_size import (
     tree_buffer,
 )
 from xenassign.linting.verdict.mappings import MappingEntry, entries
-from xenassign.planning.decide import TOO_MANY_VCPUS
 from xenassign.xen.dom0 import dom0_masters, is_marked, lines, xens_lines
 from xenassign.xen.iommu import Iommus, Shield, StreamTable, protection
 from xenassign.xen.layout import MIB, Guest
 from xenassign.xen.releases import (
     GUEST_NR_SPIS_MAX,
-    GUEST_VCPUS_MAX,
     SPI_FIRST_INTID,
     SPI_LAST_INTID,
     XEN_REG_CELLS,
@@ -119,7 +118,7 @@ def limits(context: Context) -> Iterator[Finding]:
     """More vCPUs or lines than a domain can have, whatever its partial tree says."""
     if context.nr_spis is not None and rounded_spis(context.nr_spis) > GUEST_NR_SPIS_MAX:
         yield TOO_MANY_SPIS(f"nr_spis is {context.nr_spis}", node="/", routes=DOM0LESS)
-    yield from too_many_vcpus(context.vcpus, context, DOM0LESS)
+    yield from vcpus(context.vcpus, context, DOM0LESS)
     intid, spis = context.vpl011_intid, context.nr_spis
     if intid is None or spis is None or not context.release.vpl011_failure_refused:
         return
@@ -136,11 +135,11 @@ def read(data: bytes, routes: tuple[str, ...]) -> FlatNode | Finding:
     return root
 
 
-def too_many_vcpus(count: int, context: Context, routes: tuple[str, ...]) -> Iterator[Finding]:
-    """More vCPUs than a GIC of the host's version, which the guest's follows, has room for."""
+def vcpus(count: int, context: Context, routes: tuple[str, ...]) -> Iterator[Finding]:
+    """More vCPUs than a guest can have, where the host is known."""
     gic = context.platform.gic if context.platform is not None else None
-    if gic is not None and count > GUEST_VCPUS_MAX[gic.version]:
-        yield TOO_MANY_VCPUS(f"{count} vCPUs with a GICv{gic.version}", node="/", routes=routes)
+    for finding in too_many_vcpus(count, gic.version) if gic is not None else ():
+        yield finding._replace(node="/", routes=routes)
 
 
 def _phandles(root: FlatNode, release: Release) -> Iterator[Finding]:

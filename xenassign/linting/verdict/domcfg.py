@@ -28,7 +28,7 @@ from xenassign.linting.verdict.dom0less import (
     TOO_LARGE,
     TOO_MANY_SPIS,
     UNMAPPABLE,
-    too_many_vcpus,
+    vcpus,
 )
 from xenassign.linting.verdict.mappings import Claim, MappingEntry
 from xenassign.xen.dom0 import Dom0, without_scmi
@@ -164,7 +164,7 @@ def check(config: XlConfig, context: Context) -> Iterator[Finding]:
 
 
 def _vcpus(config: XlConfig, context: Context) -> Iterator[Finding]:
-    for finding in too_many_vcpus(_number(config, "vcpus", 1), context, XL):
+    for finding in vcpus(_number(config, "vcpus", 1), context, XL):
         at = config.place(config.named("vcpus")[-1].value)
         yield finding._replace(node=None, prop="vcpus", place=at)
 
