@@ -73,7 +73,7 @@ def test_phandles_of_a_device(
 def test_what_is_left_of_the_host_by_its_kind(prop: str, severity: str) -> None:
     (one,) = found(f"{prop};")
     assert (one.code, one.severity, one.cell) == ("XA514", severity, 0)
-    assert "drop the property" in one.fix
+    assert "remove the property" in one.fix
 
 
 def test_every_kind_of_leftover_is_in_the_test_above() -> None:
