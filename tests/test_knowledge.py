@@ -81,9 +81,9 @@ MISTAKES: tuple[tuple[str, str, str], ...] = (
     ("driver-needs", f"{DRIVER}acme,a as @clocks\n", "3: unknown set '@clocks'; define it"),
     ("driver-needs", f"{DRIVER}acme,a needs\n", "3: 'needs' without a property; name"),
     ("driver-needs", f"{DRIVER}acme,a uses: x\n", "3: 'uses' without a property; "),
-    ("driver-needs", f"{DRIVER}acme,a needs clocks or\n", "3: 'or' without two sides"),
-    ("driver-needs", f"{DRIVER}acme,a needs or clocks\n", "3: 'or' without two sides"),
-    ("driver-needs", f"{DRIVER}acme,a uses clocks or x\n", "3: 'or' without two sides"),
+    ("driver-needs", f"{DRIVER}acme,a needs clocks or\n", "3: 'or' is valid only between"),
+    ("driver-needs", f"{DRIVER}acme,a needs or clocks\n", "3: 'or' is valid only between"),
+    ("driver-needs", f"{DRIVER}acme,a uses clocks or x\n", "3: 'or' is valid only between"),
     (
         "driver-needs",
         f"{DRIVER}acme,a\n    needs clocks(a b)\n    uses clocks(b)\n",

@@ -1,7 +1,7 @@
 """The errors of xenassign: one base class, one exit status each.
 
-A line reads ``FILE[:LINE:COL]: what; what to do``. The command line prints each after ``error:``
-and ends with ``exit_status``; a library user catches :class:`XenassignError`.
+A line is ``FILE[:LINE:COL]: problem; fix``. The command line prints each after ``error:`` and exits
+with ``exit_status``; a library user catches :class:`XenassignError`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterable
 class XenassignError(Exception):
     """Base of every error that xenassign raises on purpose. Its arguments are its lines."""
 
-    #: 1: the answer is no. 2: the question could not be read.
+    #: 1: the answer to the question is negative. 2: the question could not be read.
     exit_status = 2
 
     def __init__(self, *lines: str) -> None:
@@ -30,8 +30,8 @@ class UsageError(XenassignError):
 class OptionError(UsageError):
     """A value of an option of a domain that is invalid; ``text`` follows the option's name.
 
-    ``option``: as on the command line, with its dashes. The same is a key of xenassign.toml, so
-    that the reader of that file finds the place.
+    ``option``: as on the command line, with its dashes. The key of xenassign.toml has the same
+    name, by which the reader of that file finds its place.
     """
 
     def __init__(self, option: str, text: str) -> None:
@@ -48,12 +48,12 @@ class OutputError(XenassignError):
 
 
 def reason_of(error: Exception) -> str:
-    """Why a file cannot be read or written: an OSError, or ValueError for a NUL in its name."""
+    """The text of an OSError, or of a ValueError for a NUL in a file name."""
     return getattr(error, "strerror", None) or str(error)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """The known words that are near, as a question; empty if none is."""
+    """ "did you mean …?" with up to three similar words; "" if there are none."""
     import difflib
 
     near = difflib.get_close_matches(word, sorted(known), n=3, cutoff=0.4)

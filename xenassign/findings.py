@@ -1,13 +1,13 @@
-"""Findings: what is wrong, how bad it is, on which route, where, and how to mend it.
+"""Findings: a problem, its severity, the routes that it affects, its place, and the fix.
 
-A :class:`Rule` has a stable code, and a page of docs/rules says what it means; it is registered
-beside the code that applies it.
-A :class:`Finding` is one application of a rule. ``effect`` says what becomes of the domain:
+A :class:`Rule` has a stable code and a page in docs/rules; the module that applies it registers it.
+A :class:`Finding` is one application of a rule. ``effect`` is the consequence for the domain:
 
 * ``rejected``: Xen or libxl refuses the domain on the finding's routes.
 * ``broken``: accepted, but the guest can't use the device.
 * ``unsafe``: accepted, but isolation or memory is at risk.
-* ``portability``, ``style``: what they say.
+* ``portability``: accepted; the build, the board or the guest decides whether it works.
+* ``style``: accepted; the line has no effect or can be improved.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ EFFECTS = ("rejected", "broken", "unsafe", "portability", "style")
 
 
 def every_release(_: Release) -> bool:
-    """The condition of a rule that has none."""
+    """The condition of a rule that applies to every release."""
     return True
 
 
 @dataclass(frozen=True, eq=False)
 class Rule:
-    """A rule. Its texts are those of its page, docs/rules/CODE.md, which they are read from.
+    """A rule. Its texts are read from its page, docs/rules/CODE.md.
 
-    ``applies``: whether a release of Xen behaves so. ``needs_host``: whether the rule can say
-    anything without the host's tree.
+    ``applies``: whether a release of Xen behaves as the rule states. ``needs_host``: whether the
+    rule requires the host's tree.
     """
 
     code: str
@@ -50,32 +50,32 @@ class Rule:
 
     @property
     def page(self) -> Page:
-        """All of the page."""
+        """The page. Raises InputError if it is missing or malformed."""
         from xenassign.rule_pages import page
 
         return page(self.code)
 
     @property
     def title(self) -> str:
-        """What is wrong, in a few words."""
+        """The problem in a few words."""
         return self.page.title
 
     @property
     def why(self) -> str:
-        """What Xen does, in its own words where it has any."""
+        """The behaviour of Xen, with its own message if it prints one."""
         return self.page.why
 
     @property
     def fix(self) -> str:
-        """What to do, for any finding of the rule."""
+        """The fix for any finding of the rule."""
         return self.page.fix
 
     @property
     def source(self) -> str:
-        """The function of Xen or libxl, or the specification, that the rule is read from."""
+        """The function of Xen or libxl, or the specification, that defines the rule."""
         return self.page.source
 
-    def __call__(  # noqa: PLR0913 (what a finding may know)
+    def __call__(  # noqa: PLR0913 (the fields of a finding)
         self,
         message: str,
         *,
@@ -88,7 +88,7 @@ class Rule:
         fix: str | None = None,
         routes: tuple[str, ...] | None = None,
     ) -> Finding:
-        """One finding of this rule."""
+        """A finding of this rule."""
         return Finding(
             self,
             message,
@@ -107,10 +107,9 @@ class Finding(NamedTuple):
     """One application of a rule.
 
     ``node`` is a path, ``prop`` a property of it or a key of dom.cfg, ``cell`` counts the cells of
-    the property from 0. ``own_fix``: what to do, where that is not what the rule says. ``file`` and
-    ``domain`` (its name): what it is about, once that is known. ``place`` is where in the text that
-    is, when there is a text, and ``replacement`` what may stand there instead, where only one thing
-    can have been meant.
+    the property from 0. ``own_fix``: a fix other than the rule's. ``file`` and ``domain`` (by name)
+    are set when they are known. ``place`` is that in the text, if there is a text, and
+    ``replacement`` the correct text for it, if only one is possible.
     """
 
     rule: Rule
@@ -133,22 +132,22 @@ class Finding(NamedTuple):
 
     @property
     def effect(self) -> str:
-        """What becomes of the domain."""
+        """The consequence for the domain, one of EFFECTS."""
         return self.rule.effect
 
     @property
     def fix(self) -> str:
-        """What to do. It may read the rule's page."""
+        """The fix: its own, or the rule's, for which the rule's page is read."""
         return self.own_fix or self.rule.fix
 
     def text(self, file: str | None = None) -> str:
-        """One line for people, about a file."""
-        at = self.place
-        about = f"{at.file}:{at.line}:{at.column}" if at else self.file or file
-        domain = f"domain {self.domain}" if self.domain is not None and at is None else None
-        where = "".join(f"{part}: " for part in (about, domain) if part)
+        """One line for people. ``file``: its name if the finding has none."""
+        place = self.place
+        location = f"{place.file}:{place.line}:{place.column}" if place else self.file or file
+        domain = f"domain {self.domain}" if self.domain is not None and place is None else None
+        prefix = "".join(f"{part}: " for part in (location, domain) if part)
         node = f"{self.node}: " if self.node and self.node not in self.message else ""
-        return f"{self.severity}: {where}{node}{self.message}; {self.fix} [{self.code}]"
+        return f"{self.severity}: {prefix}{node}{self.message}; {self.fix} [{self.code}]"
 
 
 _RULES: dict[str, Rule] = {}
@@ -164,12 +163,12 @@ def rule(
     applies: Callable[[Release], bool] = every_release,
     needs_host: bool = False,
 ) -> Rule:
-    """Registers a rule. A code and a name are given once; docs/rules/CODE.md says what it is."""
+    """Registers a rule, whose page is docs/rules/CODE.md. ValueError: code or name is in use."""
     taken = code in _RULES or any(name == other.name for other in _RULES.values())
     if taken or severity not in SEVERITIES or effect not in EFFECTS:
         raise ValueError(f"rule {code} is registered twice or has no such severity or effect")
-    made = _RULES[code] = Rule(code, name, severity, effect, routes, applies, needs_host)
-    return made
+    _RULES[code] = Rule(code, name, severity, effect, routes, applies, needs_host)
+    return _RULES[code]
 
 
 def registered() -> tuple[Rule, ...]:
@@ -178,12 +177,12 @@ def registered() -> tuple[Rule, ...]:
 
 
 def errors(findings: Iterable[Finding]) -> list[Finding]:
-    """The findings that forbid the answer yes."""
+    """The findings of severity error."""
     return [finding for finding in findings if finding.severity == "error"]
 
 
 def some(texts: Iterable[str]) -> str:
-    """The first three of a list, each once, and how many more there are: for a message."""
+    """A list for a message: the first three different texts, and the number of the others."""
     every = list(dict.fromkeys(texts))
     more = f" and {len(every) - 3} more" if len(every) > 3 else ""
     return ", ".join(every[:3]) + more

@@ -2,9 +2,9 @@
 
 Building a parser takes a few hundred milliseconds, loading a built one a few. The cache is
 ``$XDG_CACHE_HOME/xenassign`` (``~/.cache/xenassign``), one file for each grammar text, version of
-lark and Python, and set of options. A file is what ``Lark.save`` writes behind the SHA-256 of it.
-It holds a pickle, so a folder that others could write to is not used. Whatever is wrong with the
-cache, a parser is built and works the same; nobody is told.
+lark and Python, and set of options. A file has the output of ``Lark.save`` after its SHA-256. That
+is a pickle, so a folder that others can write to is not used. If the cache can't be used, the
+parser is built in memory, without a warning.
 """
 
 from __future__ import annotations
@@ -33,30 +33,30 @@ def parser(name: str, **options: Any) -> Lark:
 
     grammar = (directory("grammar") / f"{name}.lark").read_text(encoding="utf-8")
     path = _path(name, grammar, options)
-    found = _load(path) if path else None
-    if found is None:
-        found = Lark(grammar, parser="lalr", **options)
+    built = _load(path) if path else None
+    if built is None:
+        built = Lark(grammar, parser="lalr", **options)
         if path:
-            _save(path, found)
-    return found
+            _save(path, built)
+    return built
 
 
 def _path(name: str, grammar: str, options: dict[str, Any]) -> Path | None:
-    """The cache file; None when there is no folder that is ours alone."""
+    """The cache file; None without a folder that only this user can write to."""
     from lark import __version__
 
-    told = [
+    settings = [
         f"{key}={value if isinstance(value, str | bool) else _kind(value)}"
         for key, value in sorted(options.items())
     ]
-    key = repr((grammar, __version__, sys.version_info, told))
+    key = repr((grammar, __version__, sys.version_info, settings))
     try:
         folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "xenassign"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = folder.stat()
-    except (OSError, RuntimeError, ValueError):  # no home directory, or no name of a folder
+        status = folder.stat()
+    except (OSError, RuntimeError, ValueError):  # no home directory, or not a valid name
         return None
-    if found.st_uid != os.geteuid() or found.st_mode & 0o022:
+    if status.st_uid != os.geteuid() or status.st_mode & 0o022:
         return None
     return folder / f"{name}-{sha256(key.encode()).hexdigest()[:16]}.parser"
 
@@ -74,12 +74,12 @@ def _load(path: Path) -> Lark | None:
         if sha256(data[_DIGEST_SIZE:]).digest() != data[:_DIGEST_SIZE]:
             return None
         return Lark.load(BytesIO(data[_DIGEST_SIZE:]))
-    except Exception:  # whole, but of another version of something: it is built anew
+    except Exception:  # complete, but of another version of something: it is built again
         return None
 
 
 def _save(path: Path, parser: Lark) -> None:
-    """Writes under another name first, so that other processes see a whole file or none."""
+    """Writes a temporary file and renames it, so that other processes see all of it or nothing."""
     from tempfile import mkstemp
 
     stream = BytesIO()

@@ -1,4 +1,4 @@
-"""Where the files that the program reads are: in the package, or beside it in a checkout."""
+"""The data files of the program: in the installed package, or next to it in a checkout."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 def directory(name: str) -> Path:
-    """A directory of this installation: ``grammar``, ``knowledge``, ``docs/rules`` …"""
+    """The path of a directory of this installation: ``grammar``, ``knowledge``, ``docs/rules`` …"""
     installed = _PACKAGE / name
     return installed if installed.is_dir() else _PACKAGE.parent / name

@@ -1,4 +1,4 @@
-"""The pages of docs/rules: the texts of each rule, and its wrong and its right example.
+"""The pages of docs/rules: the texts of each rule, and its wrong and right example.
 
 A page is plain Markdown whose parts have a fixed order (``_PARTS``). It is read when a finding is
 printed or explained, never when rules are registered or applied.
@@ -13,22 +13,22 @@ from typing import NamedTuple
 from xenassign.errors import InputError
 from xenassign.resources import directory
 
-#: Where the pages are, and below it the files that the examples change.
+#: The folder of the pages, and of the files that the examples change.
 FOLDER = directory("docs/rules")
 
-#: The parts of a page in their order, each with what an error calls it. Paragraphs may be wrapped.
+#: The parts of a page in their order, each with its name for errors. Paragraphs may be wrapped.
 _PARTS = tuple(
     (re.compile(pattern), expected)
     for pattern, expected in (
         (r"# (?P<code>XA\d{3}) \((?P<name>[a-z0-9-]+)\): (?P<title>.+)\n", "# CODE (name): title"),
         (r"\n\*(?P<applicability>.+)\*\n", "*severity, effect, on routes*"),
-        (r"\n(?P<why>(?:.+\n)+)", "a paragraph: what Xen does"),
+        (r"\n(?P<why>(?:.+\n)+)", "a paragraph: the behaviour of Xen"),
         # The base is the file that has the right lines; whole files and command lines have none.
         (r"\n.+?(?:\(bases/(?P<base>.+?)\).*)?:\n", "Wrong, in [FILE](bases/…/FILE):"),
         (r"\n```(?P<language>\w+)\n(?P<wrong>(?:.*\n)+?)```\n", "a fence with the wrong lines"),
         (r"\n.+:\n", "Right:"),
         (r"\n```\w+\n(?P<right>(?:.*\n)+?)```\n", "a fence with the right lines"),
-        # What one has to know about the rest of the file or of the board.
+        # Facts about the rest of the file or the board.
         (r"(?:\n(?P<note>(?!Found by `|Fix: )(?:.+\n)+))?", "a note"),
         # Unless the example is a command line.
         (r"(?:\nFound by\s`(?P<command>[^`]+)`\.\n)?", "Found by `COMMAND`."),
@@ -39,7 +39,7 @@ _PARTS = tuple(
 
 
 class Example(NamedTuple):
-    """Lines with a mistake, and the right ones: dts, toml, or console for a command line.
+    """Lines with a mistake, and the right ones. ``language``: dts, toml, or console (commands).
 
     ``base`` is a file below docs/rules/bases, None for whole files and command lines. It has the
     right lines, whole, each with the same indentation before it; with the wrong ones in their place
@@ -72,7 +72,7 @@ class Page(NamedTuple):
 
 @cache
 def page(code: str) -> Page:
-    """The page of a rule. Raises InputError where it is missing or malformed."""
+    """The page of a rule. Raises InputError if it is missing or malformed."""
     path = FOLDER / f"{code}.md"
     try:
         return parse(path.read_text(encoding="utf-8"), str(path))
@@ -81,7 +81,7 @@ def page(code: str) -> Page:
 
 
 def parse(text: str, file: str) -> Page:
-    """Reads a page. Raises InputError with the file and line of the part that is not there."""
+    """Parses a page. Raises InputError with the file and line of the first missing part."""
     values: dict[str, str | None] = {}
     at = 0
     for pattern, expected in _PARTS:

@@ -1,19 +1,19 @@
-"""The reader of knowledge/: tables of facts about hardware, as text that needs no Python.
+"""The reader of knowledge/: tables of facts about hardware, which can be edited without Python.
 
 All tables have one form:
 
     # a comment, on a line of its own
     heading: value                  holds for the entries below it
     name name ...                   an entry begins with the names it is about,
-        verb word word(a b): text   and says something about them on each indented line
+        verb word word(a b): text   and has one statement about them on each indented line
     name verb word: text            or all of it on one line
 
-A heading after an entry begins a new group: no heading above it holds any longer. A name has one
-entry in a table. Which headings and verbs there are, and what the words and the text mean, is the
-matter of the module that asks for the table; the comment at the top of each file explains it.
+A heading after an entry begins a new group: the headings above it no longer hold. A name has one
+entry in a table. The headings and verbs, and the meaning of words and text, are defined by the
+module of the table; the comment at the top of each file explains them.
 
-Reading a file only finds where its names are; an entry is parsed when it is asked for. A mistake is
-an :class:`InputError` that begins with ``FILE:LINE:``.
+Reading a file only locates its names; an entry is parsed when it is needed. A mistake is an
+:class:`InputError` that begins with ``FILE:LINE:``.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _WORD = r"([^\s()]+)(?:\(([^()]*)\))?(?!\S)"
 
 
 class Word(NamedTuple):
-    """``text(inside inside)``; ``inside`` is empty where there are no parentheses."""
+    """``text(inside inside)``; ``inside`` is empty without parentheses."""
 
     text: str
     inside: tuple[str, ...] = ()
@@ -46,21 +46,21 @@ class TableStatement(NamedTuple):
 
 
 class TableEntry(NamedTuple):
-    """What a table says about a name."""
+    """The entry of a table for a name, with the headings that hold for it."""
 
     name: str
     line: int
     headings: Mapping[str, str]
     statements: tuple[TableStatement, ...]
-    """At least one; none in a table without verbs."""
+    """At least one, except in a table without verbs."""
 
 
 class Table:
     """A file. ``headings`` are the keys that it can have.
 
-    ``verbs`` are those of its statements; without any, an entry is its names alone. With
-    ``plain_names`` a name can be letters alone (a property, such as ``clocks``). Otherwise it
-    cannot, as no compatible string in use does, so that a misspelt verb is not taken for a name.
+    ``verbs`` are those of its statements; without any, an entry is only its names. With
+    ``plain_names`` a name can be letters only (a property, such as ``clocks``). Otherwise it
+    cannot, as no compatible string in use is, so that a misspelt verb is not treated as a name.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Table:
         return self._places.keys()
 
     def entry(self, name: str) -> TableEntry | None:
-        """What the table says about a name; None when that is nothing.
+        """The entry of a name, or None.
 
         Raises InputError for a mistake in the entry or the headings above it.
         """
@@ -119,7 +119,7 @@ class Table:
         return value
 
     def statement(self, entry: TableEntry) -> TableStatement:
-        """What an entry says where it is one statement."""
+        """The only statement of an entry. Raises InputError if it has more."""
         first, *others = entry.statements
         if others:
             problem = f"a second statement about {entry.name}"
@@ -127,17 +127,17 @@ class Table:
         return first
 
     def number(self, line: int, text: str, least: int, most: int) -> int:
-        """A decimal number of a line, from ``least`` to ``most``."""
+        """A decimal number of a line, from ``least`` to ``most``. Raises InputError."""
         if text.isdecimal() and least <= int(text) <= most:
             return int(text)
         fix = f"write a number from {least} to {most}"
         raise self.error(line, f"'{text}' is not a valid number here", fix)
 
     def error(self, line: int, problem: str, fix: str = "") -> InputError:
-        """The error for a mistake in a line, to be raised. ``fix``: how an entry is written."""
+        """The error for a mistake in a line, to be raised. Default fix: the form of an entry."""
         if not fix:
             fix = f"write NAME VERB ..., with a verb of {', '.join(sorted(self._verbs))}"
-            fix = fix if self._verbs else "an entry of this table is names alone"
+            fix = fix if self._verbs else "an entry of this table is only names"
         return InputError(f"{self.path}:{line}: {problem}; {fix}")
 
     def _read(self) -> list[str]:
@@ -149,7 +149,7 @@ class Table:
             raise InputError(message) from None
 
     def _names(self) -> Iterator[tuple[str, tuple[int, int]]]:
-        """Each name, with its line and that of the last heading above it (0: there is none)."""
+        """Each name, with its line and that of the last heading above it (0: none)."""
         keys, verbs, heading, inside = self._keys, self._verbs, 0, False
         for number, line in enumerate(self._lines, 1):
             if line[:1] in "# \t":  # a comment, indented, or empty
@@ -175,26 +175,26 @@ class Table:
                 yield word, place
 
     def _headings_at(self, last: int) -> Mapping[str, str]:
-        """The headings of a group, from the line of its last (0: there is none)."""
+        """The headings of a group, by the line of its last one (0: none)."""
         if last not in self._headings:
-            found: dict[str, str] = {}
+            headings: dict[str, str] = {}
             for number in range(last, 0, -1):
                 line = self._lines[number - 1]
                 key, _, value = line.partition(":")
-                if key in found:
+                if key in headings:
                     fix = "write the entries of the first below it"
                     raise self.error(last, f"'{key}:' has two values", fix)
                 if key in self._keys:
                     if not value.strip():
                         raise self.error(number, f"'{key}:' has no value", "write it")
-                    found[key] = value.strip()
+                    headings[key] = value.strip()
                 elif line[:1] not in "#":
                     break
-            self._headings[last] = found
+            self._headings[last] = headings
         return self._headings[last]
 
     def _statements_at(self, line: int) -> tuple[TableStatement, ...]:
-        """What is said on a line with names, or indented below it."""
+        """The statements on a line with names, or indented below it."""
         own = self._own(line)
         if not self._verbs:
             return ()
@@ -210,11 +210,11 @@ class Table:
                 break
         if not lines:
             name = self._lines[line - 1].split(None, 1)[0]
-            raise self.error(line, f"nothing is said about {name}")
+            raise self.error(line, f"{name} has no statement")
         return tuple(self._statement(number, text) for number, text in lines)
 
     def _own(self, line: int) -> str:
-        """The statement on a line at the margin; "" where it has names alone."""
+        """The statement on a line at the margin; "" if the line has only names."""
         text = self._lines[line - 1].rstrip()
         for start, word in enumerate(text.split()):
             if word in self._verbs or word.rstrip(":") in self._verbs:
@@ -240,7 +240,7 @@ class Table:
 
 
 def fits(pattern: Sequence[str], text: str) -> bool:
-    """Whether a text is a name with wildcards (``*`` is anything), given as ``name.split("*")``."""
+    """Whether a text matches a name with wildcards (``*`` is anything): ``name.split("*")``."""
     head, tail = pattern[0], pattern[-1]
     if len(pattern) == 1:
         return text == head
@@ -257,5 +257,5 @@ def fits(pattern: Sequence[str], text: str) -> bool:
 
 
 def table_path(name: str) -> Path:
-    """Where the table ``knowledge/NAME.txt`` is in this installation."""
+    """The path of the table ``knowledge/NAME.txt`` in this installation."""
     return directory("knowledge") / f"{name}.txt"

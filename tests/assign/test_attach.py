@@ -13,7 +13,7 @@ from tests.conftest import BOARDS
 from tests.wording import Wording
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.draft import Cells, DraftNode, Ref
-from xenassign.devicetree.local_references import phandle_cells
+from xenassign.devicetree.phandle_cells import phandle_cells
 from xenassign.devicetree.tree import Tree
 from xenassign.outputs.attach.decide import AttachPlan, decide, decide_attach
 from xenassign.planning.plan import DomainPlan

@@ -450,8 +450,8 @@ HEAD = 'host = "a"\n[[domain]]\nname = "net"\n'
             HEAD + 'device = ["a"]\n[[allow]]\ncode = "XA003"\nnodes = "a"\nreason = "  "',
             "8: [[allow]] 1: reason is empty; write the reason",
         ),
-        (HEAD + "device = ['a'", "4: Unclosed array; mend the TOML"),
-        (HEAD + "device = 'a", """4: Expected "'"; mend the TOML"""),
+        (HEAD + "device = ['a'", "4: Unclosed array; fix the TOML"),
+        (HEAD + "device = 'a", """4: Expected "'"; fix the TOML"""),
     ],
 )
 def test_what_is_said(tmp_path: Path, text: str, message: str) -> None:

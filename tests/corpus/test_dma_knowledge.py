@@ -16,7 +16,7 @@ import pytest
 
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.tree import Node
-from xenassign.host.dma_knowledge import dma_table, known
+from xenassign.host.dma_knowledge import dma_knowledge, dma_table
 
 pytestmark = pytest.mark.corpus
 
@@ -59,7 +59,7 @@ def _serves(node: Node) -> bool:
 
 
 def test_what_serves_other_blocks_is_no_master(nodes: list[Node]) -> None:
-    told = [known(node.compatible) for node in nodes if _serves(node)]
+    told = [dma_knowledge(node.compatible) for node in nodes if _serves(node)]
     assert {fact.compatible for fact in told if fact is not None and fact.master} == BOTH | I2C
 
 
@@ -72,7 +72,7 @@ def test_a_pci_host_is_a_master(nodes: list[Node]) -> None:
 
 
 def _master(node: Node) -> bool:
-    fact = known(node.compatible)
+    fact = dma_knowledge(node.compatible)
     return fact is not None and fact.master
 
 
@@ -83,4 +83,4 @@ def test_a_wildcard_means_what_the_shells_does(nodes: list[Node]) -> None:
     for string in sorted({string for node in nodes for string in node.compatible})[::4]:
         exact = exactly.get(string)
         first = next((entry for pattern, entry in wild if pattern.match(string)), None)
-        assert known([string]) is (exact or first), string
+        assert dma_knowledge([string]) is (exact or first), string

@@ -509,7 +509,7 @@ def test_what_is_no_node_name(name: str) -> None:
     blob.end()
     blob.finish()
     message = complaint(blob.bytes())
-    assert message.startswith(f"byte {at:#x} in node /: {name!r} is no node name")
+    assert message.startswith(f"byte {at:#x} in node /: {name!r} is not a node name")
 
 
 @pytest.mark.parametrize("name", [b"caf\xc3\xa9", b"a b", b"tab\t", b"line\n", b"\x7f", b"\xff"])

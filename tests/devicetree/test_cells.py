@@ -116,5 +116,5 @@ def test_entries_are_whole() -> None:
     ]
     assert not list(entries(node(), "reg", 2))
     for width in (0, 3):
-        with pytest.raises(PropertyError, match="no multiple"):
+        with pytest.raises(PropertyError, match="not a multiple"):
             list(entries(whole, "reg", width))

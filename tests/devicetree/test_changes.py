@@ -7,7 +7,7 @@ import pytest
 
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.blob_writer import to_blob
-from xenassign.devicetree.changes import taken_for
+from xenassign.devicetree.changes import libfdt_finds_instead
 from xenassign.devicetree.draft import DraftNode
 from xenassign.devicetree.tree import Tree
 
@@ -26,7 +26,7 @@ def test_as_libfdt_does(names: tuple[str, ...]) -> None:
     judge = libfdt.FdtRo(found.data)
     for node in found.nodes():
         path = node.path
-        other = taken_for(found, path)
+        other = libfdt_finds_instead(found, path)
         at = judge.path_offset(path, quiet=[libfdt.FDT_ERR_NOTFOUND])
         right = found.find(path)
         assert right is not None
@@ -39,5 +39,5 @@ def test_as_libfdt_does(names: tuple[str, ...]) -> None:
 
 
 def test_what_is_not_there_is_taken_for_nothing() -> None:
-    assert taken_for(tree("a"), "/d") is None
-    assert taken_for(tree("a@1"), "/a") == "/a@1"
+    assert libfdt_finds_instead(tree("a"), "/d") is None
+    assert libfdt_finds_instead(tree("a@1"), "/a") == "/a@1"

@@ -233,7 +233,7 @@ def test_a_domain_that_is_no_controller_passes_on_to_its_interrupt_parent() -> N
         (
             """/ { dev { interrupt-parent = <&p>; interrupts = <1>; };
                 p: p { interrupt-controller; #interrupt-cells = <0>; }; };""",
-            "no multiple of",
+            "not a multiple of",
         ),
         ("/ { dev { interrupts-extended = <99 1>; }; };", "names no node: phandle 0x63"),
         ("/ { dev { interrupts-extended = <0>; }; };", "names no node: phandle 0x0"),
@@ -275,7 +275,7 @@ def changed(source: str, path: str, name: str, value: bytes) -> Tree:
         ("/dev", "/dev", "interrupt-parent", b"\1", "interrupt-parent has 1"),
         ("/dev", "/p", "#interrupt-cells", b"", "#interrupt-cells has 0 bytes"),
         ("/dev", "/p", "#interrupt-cells", b"\0\1", "#interrupt-cells has 2 bytes"),
-        ("/dev", "/p", "#interrupt-cells", b"\xff" * 4, "no multiple of"),
+        ("/dev", "/p", "#interrupt-cells", b"\xff" * 4, "not a multiple of"),
         ("/dev", "/p", "#address-cells", b"\0\1", "#address-cells has 2 bytes"),
         ("/extended", "/p", "#interrupt-cells", b"", "#interrupt-cells has 0 bytes"),
         ("/extended", "/p", "#interrupt-cells", b"\xff" * 4, "ends inside of an entry"),

@@ -161,7 +161,7 @@ def test_two_nodes_of_one_name(small: Path) -> None:
 def test_another_directory(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     assert complaint(tmp_path) == (
-        ": is a directory, and no device tree; give the directory of a live tree"
+        ": a directory that is not a device tree; give the directory of a live tree"
         " (/proc/device-tree), or a .dtb or .dts file"
     )
 

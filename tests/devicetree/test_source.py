@@ -87,7 +87,7 @@ def test_an_overlay_cannot_fix_up_a_path() -> None:
 @pytest.mark.parametrize("text", ["/delete-node/ &{/};", "/omit-if-no-ref/ &{/};"])
 def test_a_tree_needs_a_root(text: str) -> None:
     """dtc writes a blob without one, which nobody can read."""
-    assert "a tree needs one" in complaint(f"{V1} / {{ }}; {text}")
+    assert "a tree requires one" in complaint(f"{V1} / {{ }}; {text}")
 
 
 @pytest.mark.parametrize("rest", ["\0", "\0 rubbish", "é", "é rubbish"])
@@ -252,7 +252,7 @@ def test_directives_from_standard_input(tmp_path: Path, monkeypatch: pytest.Monk
     assert source.nodes["/"].properties["a"].name.file == "<stdin>"
     (tmp_path / "b.h").rename(tmp_path / "c.h")
     message = complaint(CPP, "-")
-    assert message == "<stdin>:2:10: b.h: No such file or directory; mend it (cpp refuses it)"
+    assert message == "<stdin>:2:10: b.h: No such file or directory; fix it (cpp refuses it)"
 
 
 def test_directives_without_cpp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

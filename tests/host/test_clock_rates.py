@@ -158,7 +158,7 @@ def test_those_that_ask_are_named(compiled: Compiled) -> None:
     (rate,) = rates(compiled, _CONTROLLER + others, "clocks = <&cru 1>;")
     assert rate is not None
     assert rate.source == "assigned-clock-rates of /o0, /o1, /o2 and 2 more"
-    assert [node.path for node in rate.askers] == ["/o0", "/o1", "/o2", "/o3", "/o4"]
+    assert [node.path for node in rate.requesters] == ["/o0", "/o1", "/o2", "/o3", "/o4"]
 
 
 def test_a_request_reaches_through_a_fixed_factor(compiled: Compiled) -> None:
@@ -168,7 +168,7 @@ def test_a_request_reaches_through_a_fixed_factor(compiled: Compiled) -> None:
     (rate,) = rates(compiled, clocks, "clocks = <&half>;")
     assert rate is not None
     assert rate.hz == 50
-    assert [node.path for node in rate.askers] == ["/other"]
+    assert [node.path for node in rate.requesters] == ["/other"]
 
 
 # --- a device's own clock-frequency --------------------------------------------------------------

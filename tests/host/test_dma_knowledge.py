@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.rows import Rows
-from xenassign.host.dma_knowledge import dma_table, known
+from xenassign.host.dma_knowledge import dma_knowledge, dma_table
 
 KNOWLEDGE = dma_table().all()
 
@@ -19,7 +19,7 @@ def test_the_form_of_an_entry() -> None:
 def test_exact_string_finds_its_own_entry(rows: Rows) -> None:
     for entry in [e for e in KNOWLEDGE if "*" not in e.compatible]:
         with rows(entry):
-            assert known([entry.compatible]) == entry
+            assert dma_knowledge([entry.compatible]) == entry
 
 
 MASTERS: tuple[list[str], ...] = (
@@ -83,7 +83,7 @@ MASTERS: tuple[list[str], ...] = (
 def test_masters(rows: Rows) -> None:
     for compatibles in MASTERS:
         with rows(compatibles):
-            entry = known(compatibles)
+            entry = dma_knowledge(compatibles)
             assert entry is not None
             assert entry.master
 
@@ -147,7 +147,7 @@ REGISTER_ONLY: tuple[list[str], ...] = (
 def test_register_only(rows: Rows) -> None:
     for compatibles in REGISTER_ONLY:
         with rows(compatibles):
-            entry = known(compatibles)
+            entry = dma_knowledge(compatibles)
             assert entry is not None
             assert not entry.master
 
@@ -169,9 +169,11 @@ def test_register_only(rows: Rows) -> None:
     ],
 )
 def test_nothing_is_said_without_knowledge(compatibles: list[str]) -> None:
-    assert known(compatibles) is None
+    assert dma_knowledge(compatibles) is None
 
 
 def test_the_most_specific_string_decides() -> None:
-    assert known(["acme,unheard-of", "arm,pl011"]) is known(["arm,pl011"])
-    assert known(["xlnx,versal-ospi-1.0", "cdns,qspi-nor"]) is known(["xlnx,versal-ospi-1.0"])
+    assert dma_knowledge(["acme,unheard-of", "arm,pl011"]) is dma_knowledge(["arm,pl011"])
+    assert dma_knowledge(["xlnx,versal-ospi-1.0", "cdns,qspi-nor"]) is dma_knowledge(
+        ["xlnx,versal-ospi-1.0"]
+    )

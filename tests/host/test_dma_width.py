@@ -10,7 +10,7 @@ import pytest
 from tests.corpus.conftest import board_directory, board_files, figures
 from xenassign.devicetree.blob import read_blob_file
 from xenassign.devicetree.tree import Tree
-from xenassign.host.dma_knowledge import known
+from xenassign.host.dma_knowledge import dma_knowledge
 from xenassign.host.dma_width import dma_widths, width
 from xenassign.host.dma_windows import Inbound
 
@@ -23,7 +23,7 @@ def test_drivers_are_paths() -> None:
 
 def test_nothing_without_dma_has_a_width() -> None:
     """The other table of the same blocks agrees."""
-    facts = {compatible: known((compatible,)) for compatible in dma_widths()}
+    facts = {compatible: dma_knowledge((compatible,)) for compatible in dma_widths()}
     assert [name for name, fact in facts.items() if fact is not None and not fact.master] == []
 
 

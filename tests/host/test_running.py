@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from xenassign.devicetree.tree import Tree
-from xenassign.host.running import dom0_tree, guest_of, no_board
+from xenassign.host.running import board_problem, dom0_tree, guest_of
 
 Compiled = Callable[[str], Tree]
 
@@ -50,7 +50,7 @@ def test_dom0(compiled: Compiled, hypervisor: str, release: str | None) -> None:
 )
 def test_a_board(compiled: Compiled, text: str) -> None:
     made = tree(compiled, f'compatible = "a,board"; {text}')
-    assert (dom0_tree(made), no_board(made)) == (None, None)
+    assert (dom0_tree(made), board_problem(made)) == (None, None)
 
 
 def test_all_shipped_boards(board: Callable[[str], Tree], host_files: dict[str, Path]) -> None:
@@ -75,7 +75,7 @@ def test_guests(compiled: Compiled, text: str, whose: str | None) -> None:
     made = tree(compiled, text)
     assert guest_of(made) == whose
     assert dom0_tree(made) is None or whose is None
-    message = no_board(made)
+    message = board_problem(made)
     assert message is None if whose is None else f"the tree of {whose}" in str(message)
 
 

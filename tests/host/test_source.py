@@ -182,7 +182,7 @@ def test_an_overlay_is_a_tree(tmp_path: Path) -> None:
 
 def test_a_directory_that_is_no_tree(tmp_path: Path) -> None:
     assert complaint(str(tmp_path)) == (
-        f"{tmp_path}: is a directory, and no device tree; give the directory of a live tree"
+        f"{tmp_path}: a directory that is not a device tree; give the directory of a live tree"
         " (/proc/device-tree), or a .dtb or .dts file"
     )
 

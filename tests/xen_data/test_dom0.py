@@ -18,7 +18,7 @@ from xenassign.xen.releases import RELEASES, release
 Board = Callable[[str], Tree]
 Compiled = Callable[[str], Tree]
 
-BEHIND = [xen for xen, entry in RELEASES.items() if entry.dom0_gives_page_behind]
+BEHIND = [xen for xen, entry in RELEASES.items() if entry.dom0_gives_page_after]
 NOT_BEHIND = [xen for xen in RELEASES if xen not in BEHIND]
 
 

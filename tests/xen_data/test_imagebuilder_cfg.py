@@ -108,7 +108,7 @@ def test_where_things_stand() -> None:
         assert one.start <= one.end < one.stop
     kernel = config.get("DOMU_KERNEL", 1)
     assert config.where(kernel) == "my.cfg:7"
-    assert (config.said("DOMU_KERNEL", 1), config.said("DOMU_KERNEL", 2)) == ("sub/Image", "")
+    assert (config.value("DOMU_KERNEL", 1), config.value("DOMU_KERNEL", 2)) == ("sub/Image", "")
 
 
 #: Pieces of words that both read, in any order.
@@ -191,7 +191,7 @@ NOT_FOLLOWED: tuple[tuple[str, str], ...] = (
     ("f() {\nLOPPER_PATH=x\n}\n", "2: LOPPER_PATH is set"),
     ("(\nNUM_DOMUS=1\n)\n", "2: NUM_DOMUS is set"),
     ("case a in\na) true;;\nb)\nNUM_DOMUS=1\nesac\n", "4: NUM_DOMUS is set"),
-    ("cat <<E\nNUM_DOMUS=1\nE\n", "1: a here-document is not read here"),
+    ("cat <<E\nNUM_DOMUS=1\nE\n", "1: a here-document is not supported"),
     ('XEN="x\n\n', '1: a " is never closed'),
     ("XEN='x\n", "1: a ' is never closed"),
     ("XEN=$(x\n", "1: a ( is never closed"),
@@ -207,7 +207,7 @@ NOT_FOLLOWED: tuple[tuple[str, str], ...] = (
     ('XEN="$((++NUM_DOMUS))"\n', "1: NUM_DOMUS is set"),
     ("((--NUM_DOMUS))\n", "1: NUM_DOMUS is set"),
     ("f() {\nXEN=$((NUM_DOMUS=7))\n}\n", "2: NUM_DOMUS is set"),
-    ("XEN=x\nreturn 0\nNUM_DOMUS=1\n", "2: bash reads no further than return"),
+    ("XEN=x\nreturn 0\nNUM_DOMUS=1\n", "2: bash does not read on after return"),
     ("DOMU_MEM=5\\", "1: DOMU_MEM is set"),
     ("XEN=x\r\nNUM_DOMUS=1\r\n", "1: the line ends are those of Windows"),
     ("XEN=x\nNUM\0\n", "2: a NUL byte"),
@@ -243,7 +243,7 @@ def test_what_can_be_followed(text: str, tmp_path: Path) -> None:
     (tmp_path / "other.cfg").touch()
     text = text.replace("other.cfg", str(tmp_path / "other.cfg"))
     config = parse(text)
-    assert config.said("NUM_DOMUS") == "1"
+    assert config.value("NUM_DOMUS") == "1"
     assert sourced(text.encode(), tmp_path, "NUM_DOMUS") == {("NUM_DOMUS", 0): b"1"}
 
 

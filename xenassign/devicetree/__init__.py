@@ -1,5 +1,5 @@
 """The devicetree format: trees, blobs, sources, addresses, interrupts, phandle references.
 
-Knows nothing of Xen. The model is explained in :mod:`xenassign.devicetree.tree`; where the
-Devicetree Specification is meant, version 0.4 is.
+Does not depend on Xen. The model is explained in :mod:`xenassign.devicetree.tree`. Sections are
+those of the Devicetree Specification 0.4.
 """

@@ -5,7 +5,7 @@ A ``reg`` entry is an address on the bus of the node's parent. Each bus translat
 2.3.5 to 2.3.9 of the Devicetree Specification). A bus without ``ranges`` (I2C, SPI, MDIO, the
 ports of a switch) can't be addressed by the processor at all; an empty ``ranges`` is the identity.
 
-The children of a PCI host are kept apart: their ``reg`` is in configuration space, so it is no
+The children of a PCI host are different: their ``reg`` is in configuration space, so it is not a
 register block; the windows of the host's ``ranges`` are (:func:`pci_windows`).
 
 All addresses and sizes are bytes.
@@ -32,7 +32,7 @@ class RegEntry(NamedTuple):
 class RangesEntry(NamedTuple):
     """One entry of ``ranges`` or ``dma-ranges``.
 
-    ``flags`` is the first cell of a PCI child address (phys.hi), which is no part of ``child``.
+    ``flags`` is the first cell of a PCI child address (phys.hi), which is not in ``child``.
     """
 
     child: int
@@ -47,7 +47,7 @@ class RangesEntry(NamedTuple):
 
     @property
     def moves(self) -> bool:
-        """Whether an address is another on the other side."""
+        """Whether the child address differs from the parent address."""
         return self.child != self.parent
 
 
@@ -76,11 +76,11 @@ class Block:
 
 
 class Registers(NamedTuple):
-    """What became of a node's ``reg``.
+    """The entries of a node's ``reg``, translated to processor addresses.
 
     ``blocks``: the entries that the processor can reach. ``problems``: why an entry that should be
-    reachable is not. ``mapped`` is False when the node's bus is none that the processor addresses
-    (no ``ranges`` on the way, or no size cells); then both are empty.
+    reachable is not. ``mapped`` is False when the processor does not address the node's bus (a bus
+    above it has no ``ranges``, or no size cells); then both are empty.
     """
 
     blocks: tuple[Block, ...] = ()
@@ -143,7 +143,7 @@ def on_processor_bus(node: Node) -> bool:
 
 
 def translate(bus: Node, address: int, size: int) -> int:
-    """An address on a bus as the processor sees it. Raises PropertyError that says where it ends.
+    """An address on a bus as the processor sees it. PropertyError says where translation ends.
 
     As Linux and Xen do (of_translate_one, dt_translate_one) the first entry that holds the address
     counts; unlike them the whole block must lie in it.

@@ -1,9 +1,9 @@
 """Reading a devicetree blob: one strict, linear pass that keeps raw bytes.
 
 The layout is chapter 5 of the Devicetree Specification. Every offset and size is checked before it
-is used, every error names the byte offset and the node, and nothing is repaired in silence. Bytes
-behind the tree (U-Boot pads) are no error. Versions: 17, and others that a reader of 17 or 16 is
-allowed to read by their last-compatible version.
+is used, every error names the byte offset and the node, and nothing is repaired. Bytes after the
+tree (padding of U-Boot) are ignored. Versions: 17, and others that a reader of 17 or 16 is allowed
+to read by their last-compatible version.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ BEGIN_NODE, END_NODE, PROP, NOP, END = 1, 2, 3, 4, 9
 
 #: Nesting that Linux' unflattener accepts (FDT_MAX_DEPTH in drivers/of/fdt.c).
 MAX_DEPTH = 64
-#: A blob larger than this is no board's: Linux takes 2 MiB (MAX_FDT_SIZE), synthetic trees more.
+#: Larger than the blob of any board: Linux accepts 2 MiB (MAX_FDT_SIZE), synthetic ones more.
 MAX_SIZE = 64 << 20
 
 HEADER = struct.Struct(">10I")
@@ -32,7 +32,7 @@ RESERVATION = struct.Struct(">QQ")
 class Header(NamedTuple):
     """The fields of the header, version 17 (section 5.2): offsets and sizes are in bytes.
 
-    In version 16 there is no ``structure_size``: its place may hold anything.
+    Version 16 has no ``structure_size``: the word may have any value.
     """
 
     magic: int
@@ -53,7 +53,7 @@ class Header(NamedTuple):
 
 
 def read_blob_file(path: str | Path) -> Tree:
-    """Reads a .dtb file. Raises InputError with the file's name."""
+    """The tree of a .dtb file. Raises InputError (a DevicetreeError where the blob is invalid)."""
     name = str(path)
     try:
         with open(path, "rb") as stream:
@@ -65,7 +65,7 @@ def read_blob_file(path: str | Path) -> Tree:
 
 
 def read_blob(data: bytes, file: str = "<memory>") -> Tree:
-    """Reads a blob. ``file`` is the name that errors carry."""
+    """The tree of a blob. ``file`` is its name in errors. Raises DevicetreeError."""
     return _BlobReader(data, file).read()
 
 
@@ -80,9 +80,9 @@ class _BlobReader:
         self.structure = self.strings = self.reserved = 0  # byte offsets of the blocks
         self.structure_end = self.strings_end = self.total = self.boot_cpu = 0
 
-    def fail(self, offset: int, what: str, todo: str = "the file is damaged") -> DevicetreeError:
-        where = f" in node {self.node.path}" if self.node is not None else ""
-        return DevicetreeError(f"{self.file}: byte {offset:#x}{where}: {what}; {todo}")
+    def fail(self, offset: int, problem: str, fix: str = "the file is damaged") -> DevicetreeError:
+        location = f" in node {self.node.path}" if self.node is not None else ""
+        return DevicetreeError(f"{self.file}: byte {offset:#x}{location}: {problem}; {fix}")
 
     def read(self) -> Tree:
         self._header()
@@ -93,8 +93,8 @@ class _BlobReader:
     def _header(self) -> None:
         data = self.data
         if len(data) < 4 or _WORD.unpack_from(data)[0] != MAGIC:
-            todo = "give the .dtb that the board boots with"
-            raise DevicetreeError(f"{self.file}: not a devicetree blob (no magic d00dfeed); {todo}")
+            fix = "give the .dtb that the board boots with"
+            raise DevicetreeError(f"{self.file}: not a devicetree blob (no magic d00dfeed); {fix}")
         if len(data) < HEADER.size:
             raise self.fail(len(data), "the header of 40 bytes is cut off")
         header = Header.read(data)
@@ -122,30 +122,30 @@ class _BlobReader:
         self.structure_end = self._block(8, self.structure, structure_size, "structure", 4)
         self._block(16, self.reserved, 16, "memory reservation", 8)
 
-    def _block(self, field: int, offset: int, size: int, what: str, alignment: int) -> int:
+    def _block(self, field: int, offset: int, size: int, block: str, alignment: int) -> int:
         """Checks that a block lies in the blob, aligned; the offset of its end."""
         if offset % alignment:
             raise self.fail(
-                field, f"the {what} block at {offset:#x} is not {alignment}-byte aligned"
+                field, f"the {block} block at {offset:#x} is not {alignment}-byte aligned"
             )
         if offset < 36 or offset + size > self.total:
             end = offset + size
             raise self.fail(
                 field,
-                f"the {what} block {offset:#x}-{end:#x} lies outside of {self.total:#x} bytes",
+                f"the {block} block {offset:#x}-{end:#x} lies outside of {self.total:#x} bytes",
             )
         return offset + size
 
     def _reservations(self) -> tuple[tuple[int, int], ...]:
-        found: list[tuple[int, int]] = []
+        reservations: list[tuple[int, int]] = []
         offset = self.reserved
         while True:
             if offset + RESERVATION.size > self.total:
                 raise self.fail(offset, "the memory reservation block has no end")
             entry = RESERVATION.unpack_from(self.data, offset)
             if entry == (0, 0):
-                return tuple(found)
-            found.append(entry)
+                return tuple(reservations)
+            reservations.append(entry)
             offset += RESERVATION.size
 
     def _structure(self) -> Node:
@@ -163,8 +163,10 @@ class _BlobReader:
             elif token == BEGIN_NODE:
                 depth += 1
                 if depth > MAX_DEPTH or (root is not None and depth == 1):
-                    what = "a second root node" if depth == 1 else f"deeper than {MAX_DEPTH} nodes"
-                    raise self.fail(offset, what)
+                    problem = (
+                        "a second root node" if depth == 1 else f"deeper than {MAX_DEPTH} nodes"
+                    )
+                    raise self.fail(offset, problem)
                 offset = self._begin(offset)
                 root = root or self.node
             elif token == END_NODE:
@@ -196,7 +198,7 @@ class _BlobReader:
                 raise self.fail(start, f"the root node has the name {name!r} instead of none")
         else:
             if not name or "/" in name:
-                raise self.fail(start, f"{name!r} is no node name")
+                raise self.fail(start, f"{name!r} is not a node name")
             other = parent.children.get(name)
             if other is not None:
                 raise self.fail(
@@ -243,15 +245,15 @@ class _BlobReader:
             raise self.fail(start, "a property without a name")
         return name
 
-    def _text(self, raw: bytes, start: int, what: str) -> str:
-        """A name: printable ASCII without blanks, as sections 2.2.1 and 2.2.4 want it.
+    def _text(self, raw: bytes, start: int, kind: str) -> str:
+        """A name: printable ASCII without blanks, as sections 2.2.1 and 2.2.4 require.
 
-        Their limit of 31 characters is not kept by anyone; 255 keeps hostile blobs small.
+        Nobody keeps to their limit of 31 characters; 255 keeps hostile blobs small.
         """
         if len(raw) > 255:
-            raise self.fail(start, f"the {what} has {len(raw)} characters")
+            raise self.fail(start, f"the {kind} has {len(raw)} characters")
         if any(byte <= 0x20 or byte > 0x7E for byte in raw):
-            raise self.fail(start, f"the {what} {raw[:40]!r} is not printable ASCII")
+            raise self.fail(start, f"the {kind} {raw[:40]!r} is not printable ASCII")
         return raw.decode("ascii")
 
     def _padded(self, offset: int) -> int:

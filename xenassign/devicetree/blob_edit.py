@@ -1,27 +1,27 @@
-"""Changing a blob in place: what was asked for and nothing else, byte for byte.
+"""Changing a blob in place: only the bytes of the requested changes differ.
 
-Nothing is written anew. The bytes that a change needs are put into the structure block, property
-names that are not there yet behind the strings block, and offsets and sizes of the header follow.
-All else is copied: order, FDT_NOP tokens, reservations, boot CPU, gaps between the blocks.
+The blob is not rewritten. New bytes are inserted into the structure block, missing property names
+are appended to the strings block, and the offsets and sizes of the header are updated. The rest is
+copied: order, FDT_NOP tokens, reservations, boot CPU, gaps between the blocks.
 
-Everything stands where libfdt's functions put it, so that `fdtput` gives the same bytes (tests
-compare them): a new property first in its node (fdt_setprop), several of one change in their order;
-a new subnode behind the properties, before the other subnodes (fdt_add_subnode); a property that is
-there keeps its place. A name is the first string of the block that ends with it, whole or not
-(`fdt_find_string_`). Names that nothing uses any more stay.
+Insertions are where libfdt's functions make them, so that `fdtput` gives the same bytes (tests
+compare them): a new property is the first of its node (fdt_setprop), several of one change keep
+their order; a new subnode comes after the properties and before the other subnodes
+(fdt_add_subnode); an existing property keeps its position. A name is the first string of the block
+that ends with it, whole or not (`fdt_find_string_`). Unused names are not removed.
 
-Where tools differ, or leave things to chance:
+Where tools differ, or do not define the result:
 
-- Free room behind the blocks (`dtc -p`, U-Boot) stays as it is, and totalsize grows: whoever asked
-  for room still has it. (libfdt fills it, `fdtput` cuts it off.) What a file has behind totalsize
-  is no part of the tree, and is left out.
-- Padding of a value is zero, as section 5.4.1 of the Devicetree Specification wants it. (libfdt
-  leaves what was there before.)
-- A subnode that is replaced keeps its place. (libfdt knows no such thing; deleted and made again
-  it would be the first.)
+- Free space after the blocks (`dtc -p`, U-Boot) is kept, and totalsize grows. (libfdt uses the
+  space, `fdtput` cuts it off.) Bytes of the file after totalsize are not part of the tree, and are
+  left out.
+- Padding of a value is zero, as section 5.4.1 of the Devicetree Specification requires. (libfdt
+  leaves the old bytes.)
+- A replaced subnode keeps its position. (libfdt cannot replace one; deleted and added again it
+  would be the first.)
 - Version 16, which does not state the size of the structure block, becomes 17, and blocks in
   another order than reservations, structure, strings are put in that order without gaps, both as
-  fdt_open_into does; but only where there is something to change.
+  fdt_open_into does; but only if the blob changes.
 
 Time is linear in the size of blob and changes.
 """
@@ -53,16 +53,17 @@ from xenassign.devicetree.changes import Change
 from xenassign.devicetree.draft import Cells, DraftNode, DraftProperty, Ref, encode
 from xenassign.devicetree.tree import DevicetreeError, Node, Property, Tree
 
-#: What the reader takes for a name (sections 2.2.1 and 2.2.4 without their limit of length).
+#: Names that the reader accepts (sections 2.2.1 and 2.2.4 with a limit of 255 characters).
 _PROPERTY_NAME = re.compile(r"[\x21-\x7e]{1,255}")
 _NODE_NAME = re.compile(r"[\x21-\x2e\x30-\x7e]{1,255}")  # no slash
 
 
 def edited(data: bytes, changes: Sequence[Change], file: str = "<memory>") -> bytes:
-    """The blob with these changes; ``data`` up to its totalsize where there is nothing to change.
+    """The blob with these changes; ``data`` up to its totalsize if they change nothing.
 
-    Several changes of one node count as one. ``file`` is the name that errors carry. Raises
-    DevicetreeError: the blob cannot be read, a path is not there, or changes contradict each other.
+    Several changes of one node count as one. ``file`` is the blob's name in errors. Raises
+    DevicetreeError: the blob cannot be read, a path does not exist, or changes contradict each
+    other.
     """
     tree = read_blob(data, file)
     assert tree.data is not None
@@ -76,11 +77,11 @@ def edited(data: bytes, changes: Sequence[Change], file: str = "<memory>") -> by
     return editor.result()
 
 
-# ---------------------------------------------------------------------------- what is asked for
+# ---------------------------------------------------------------------------- the changes
 
 
 def _merged(tree: Tree, changes: Sequence[Change]) -> list[Change]:
-    """One change for each node that is there, in the order in which they are first named."""
+    """One change for each existing node, in the order in which they are first named."""
     of_nodes = [_of_a_node(tree, change) for change in _joined(changes).values()]
     merged = _joined([change for change in of_nodes if change is not None])
     for change in merged.values():
@@ -90,7 +91,7 @@ def _merged(tree: Tree, changes: Sequence[Change]) -> list[Change]:
 
 
 def _joined(changes: Sequence[Change]) -> dict[str, Change]:
-    """One change for each path. What is said twice alike, but for comments, is said once."""
+    """One change for each path. Equal parts (apart from comments) are kept once."""
     joined: dict[str, Change] = {}
     for change in changes:
         other = joined.get(change.path, Change(change.path))
@@ -108,15 +109,15 @@ def _joined(changes: Sequence[Change]) -> dict[str, Change]:
 
 
 def _of_a_node(tree: Tree, change: Change) -> Change | None:
-    """The change itself, or that of the parent which makes the node; None: nothing to take out."""
+    """The change itself, or a change of the parent that adds the node; None: nothing to remove."""
     if tree.find(change.path) is not None:
         return change
     written, slash, name = change.path.rpartition("/")
     above = written or "/"
     if not slash or written == "/" or tree.find(above) is None:
         raise DevicetreeError(
-            f"{tree.file}: cannot change {change.path}: no such node, and none that it could be"
-            " made in; name it by its full path"
+            f"{tree.file}: cannot change {change.path}: neither the node nor its parent exists;"
+            " give its full path"
         )
     if not change.properties and not change.children and (change.drop or change.remove):
         return None
@@ -124,20 +125,20 @@ def _of_a_node(tree: Tree, change: Change) -> Change | None:
 
 
 def _check(file: str, change: Change) -> None:
-    """Refuses a change that says two things of one name."""
+    """Refuses a change that names a property or a subnode twice."""
     _once(file, change.path, [*(prop.name for prop in change.properties), *change.drop])
     _once(file, change.path, [*(node.name for node in change.children), *change.remove])
 
 
 def _check_above(file: str, path: str, merged: dict[str, Change]) -> None:
-    """Refuses a change of what another one replaces or takes out."""
+    """Refuses a change below a subnode that another change replaces or removes."""
     names = path.split("/")[1:] if path != "/" else []
     for depth, name in enumerate(names):
         above = merged.get("/" + "/".join(names[:depth]))
         if above and name in (*above.remove, *(node.name for node in above.children)):
             raise DevicetreeError(
                 f"{file}: cannot change {path}: another change replaces or removes"
-                f" {name!r} of {above.path}; ask for one of them"
+                f" {name!r} of {above.path}; request only one of them"
             )
 
 
@@ -146,7 +147,7 @@ def _once(file: str, path: str, names: Sequence[str]) -> None:
     for name in names:
         if name in seen:
             raise DevicetreeError(
-                f"{file}: cannot change {path}: {name!r} is named twice; say one thing of it"
+                f"{file}: cannot change {path}: {name!r} is named twice; name it once"
             )
         seen.add(name)
 
@@ -155,7 +156,7 @@ def _once(file: str, path: str, names: Sequence[str]) -> None:
 
 
 class _Encoder:
-    """Makes the bytes of properties and nodes; knows the strings block, and what it grows by."""
+    """Encodes properties and nodes; their names are added to the strings block."""
 
     def __init__(self, strings: bytes, file: str) -> None:
         self.file = file
@@ -171,12 +172,12 @@ class _Encoder:
         return encode(prop, {})
 
     def property(self, path: str, prop: DraftProperty) -> bytes:
-        """A property that is not there yet."""
+        """The tokens of a new property."""
         name, value = self._named_value(path, prop)
         return property_token(self.strings.offset(name), value)
 
     def node(self, above: str, draft: DraftNode) -> bytes:
-        """A whole node, below the node of the path ``above``."""
+        """The tokens of a new node with its subnodes, below the node of the path ``above``."""
         self._check(above.rstrip("/"), draft)
         return node_tokens(
             draft,
@@ -188,21 +189,22 @@ class _Encoder:
         value = self.value(path, prop)
         if not _PROPERTY_NAME.fullmatch(prop.name):
             raise DevicetreeError(
-                f"{self.file}: cannot set {prop.name!r} of {path}: it is no property name;"
-                " name it anew"
+                f"{self.file}: cannot set {prop.name!r} of {path}: not a valid property name;"
+                " choose another name"
             )
         return prop.name, value
 
     def _check(self, above: str, draft: DraftNode) -> None:
-        """Refuses a node that the reader would refuse, or of which two things are said."""
+        """Refuses a node that the reader would refuse, or with two properties of one name."""
         path = f"{above}/{draft.name}"
         if not _NODE_NAME.fullmatch(draft.name):
             raise DevicetreeError(
-                f"{self.file}: cannot make {path!r}: {draft.name!r} is no node name; name it anew"
+                f"{self.file}: cannot add {path!r}: {draft.name!r} is not a valid node name;"
+                " choose another name"
             )
         if path.count("/") >= MAX_DEPTH:
             raise DevicetreeError(
-                f"{self.file}: cannot make {path}: deeper than {MAX_DEPTH} nodes; put it higher"
+                f"{self.file}: cannot add {path}: deeper than {MAX_DEPTH} nodes; put it higher"
             )
         _once(self.file, path, [prop.name for prop in draft.properties])
         _once(self.file, path, [child.name for child in draft.children])
@@ -212,7 +214,7 @@ class _Encoder:
             self._check(path, child)
 
     def same(self, path: str, node: Node, draft: DraftNode) -> bool:
-        """Whether a node is what the draft says: properties and subnodes, in their order."""
+        """Whether a node equals a draft: properties and subnodes, in their order."""
         has = [(prop.name, prop.value) for prop in node.properties.values()]
         path = f"{path.rstrip('/')}/{draft.name}"
         return (
@@ -226,7 +228,7 @@ class _Encoder:
 
 
 class _Splice(NamedTuple):
-    """Bytes in the place of those from ``start`` to ``end``, byte offsets in the blob."""
+    """Bytes that replace those from ``start`` to ``end``, byte offsets in the blob."""
 
     start: int
     end: int
@@ -234,14 +236,14 @@ class _Splice(NamedTuple):
 
 
 class _Editor:
-    """A blob that the reader accepted, and what is to be put in."""
+    """A blob that the reader accepted, and the splices that changes need."""
 
     def __init__(self, tree: Tree, blob: bytes) -> None:
         self.tree = tree
         self.blob = blob
         self.splices: list[_Splice] = []
         header = Header.read(blob)
-        if header.version < 17:  # the word is no field there; the size is that up to FDT_END
+        if header.version < 17:  # it has no such field: the size is that up to FDT_END
             end = self._skip_nops(self._node_end(tree.root)) + 4
             header = header._replace(structure_size=end - header.structure)
         self.header = header
@@ -249,7 +251,7 @@ class _Editor:
         self.encoder = _Encoder(blob[header.strings : strings_end], tree.file)
 
     def change(self, change: Change) -> None:
-        """Notes what has to be put in or taken out for the change of a node that is there."""
+        """Adds the splices for the change of an existing node."""
         node = self.tree.find(change.path)
         assert node is not None
         self._change_properties(node, change)
@@ -257,12 +259,12 @@ class _Editor:
 
     def _change_properties(self, node: Node, change: Change) -> None:
         new = []
-        for wanted in change.properties:
-            prop = node.properties.get(wanted.name)
+        for requested in change.properties:
+            prop = node.properties.get(requested.name)
             if prop is None:
-                new.append(self.encoder.property(change.path, wanted))
+                new.append(self.encoder.property(change.path, requested))
                 continue
-            value = self.encoder.value(change.path, wanted)
+            value = self.encoder.value(change.path, requested)
             if value != prop.value:
                 named = self.blob[prop.offset - 4 : prop.offset]
                 data = struct.pack(">I", len(value)) + named + padded(value)
@@ -306,7 +308,7 @@ class _Editor:
         return self._name_end(node) if last is None else self._property_end(last)
 
     def _node_end(self, node: Node) -> int:
-        """The offset behind the node's FDT_END_NODE."""
+        """The offset after the node's FDT_END_NODE."""
         last, levels = node, 1
         while last.children:
             last = next(reversed(last.children.values()))
@@ -322,7 +324,7 @@ class _Editor:
         return at
 
     def misordered(self) -> bool:
-        """Whether the blocks stand in another order than that in which libfdt changes them."""
+        """Whether the blocks are in another order than libfdt requires for changes."""
         header = self.header
         return (
             header.structure < header.reserved + self._reserved_size()
@@ -333,14 +335,14 @@ class _Editor:
         return (len(self.tree.reservations) + 1) * RESERVATION.size
 
     def reordered(self) -> bytes:
-        """The blob with its blocks in order and without gaps, unchanged in what it says."""
+        """The blob of the same tree with its blocks in order and without gaps."""
         header = self.header
         structure = self.blob[header.structure : header.structure + header.structure_size]
         strings = self.blob[header.strings : header.strings + header.strings_size]
         return assemble(structure, strings, self.tree.reservations, header.boot_cpu)
 
     def result(self) -> bytes:
-        """The blob with all that was noted. Its blocks stand in order."""
+        """The blob with all splices. Its blocks must be in order."""
         old = self.header
         added = bytes(self.encoder.strings.block[old.strings_size :])
         grown = sum(len(splice.data) - (splice.end - splice.start) for splice in self.splices)
@@ -357,8 +359,8 @@ class _Editor:
                 f" {MAX_SIZE}; change less"
             )
         parts, at = [HEADER.pack(*header)], HEADER.size
-        # What is put in before a place comes before what replaces the bytes from there on, and of
-        # one node's the properties before the subnodes: sorting keeps the order of equals.
+        # An insertion at an offset comes before a replacement from there on, and of one node's
+        # insertions the properties before the subnodes: sorting keeps the order of equals.
         for splice in sorted(self.splices, key=lambda splice: splice[:2]):
             parts += (self.blob[at : splice.start], splice.data)
             at = splice.end

@@ -28,7 +28,7 @@ _BEGIN_NODE, _END_NODE, _END = (struct.pack(">I", token) for token in (BEGIN_NOD
 
 
 class _WritableNode(Protocol):
-    """What the writer needs of a node; its properties are passed beside it."""
+    """What the writer needs of a node, apart from its properties (``Properties``)."""
 
     @property
     def name(self) -> str: ...
@@ -49,7 +49,7 @@ class Strings:
         self._offsets: dict[str, int] = {}
 
     def offset(self, name: str) -> int:
-        """Where the name is: at the first string that ends with it (fdt_find_string_)."""
+        """The offset of a name: in the first string that ends with it (fdt_find_string_)."""
         offset = self._offsets.get(name)
         if offset is None:
             raw = name.encode("ascii") + b"\0"
@@ -64,7 +64,7 @@ class Strings:
 def to_blob(root: DraftNode) -> bytes:
     """The blob of a draft, with phandles numbered from 1 and no reservations.
 
-    Raises DevicetreeError when a reference points at nothing.
+    Raises DevicetreeError for a reference to a label that no node has.
     """
     numbers = phandles(root)
 
@@ -132,7 +132,7 @@ def node_tokens(root: N, properties: Properties[N], strings: Strings) -> bytes:
 
 
 def property_token(name_offset: int, value: bytes) -> bytes:
-    """FDT_PROP and what belongs to it; ``name_offset`` counts from the start of the strings."""
+    """The FDT_PROP token with its value; ``name_offset`` is that in the strings block."""
     return _PROPERTY.pack(PROP, len(value), name_offset) + padded(value)
 
 

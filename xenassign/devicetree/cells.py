@@ -1,9 +1,9 @@
 """Cells: numbers of 32-bit words, and the counts that say how many words a number has.
 
-Two readings, told apart by their names. The strict one is that of the Devicetree Specification:
-what it does not allow raises PropertyError. The functions ``xen_…`` read as Xen does, on data
-that may be damaged, and never raise. Source: device_tree_get_u32, dt_next_cell,
-dt_property_read_u32 and dt_property_read_u64 of Xen.
+There are two readings. The strict one is that of the Devicetree Specification: what it does not
+allow raises PropertyError. The functions ``xen_…`` read as Xen does, also data that may be
+damaged, and never raise. Source: device_tree_get_u32, dt_next_cell, dt_property_read_u32 and
+dt_property_read_u64 of Xen.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class BusCells(NamedTuple):
 
 
 DEFAULT_CELLS = BusCells(2, 1)
-"""What holds when a bus states none: section 2.3.5 of the specification, which inherits nothing,
+"""The cells of a bus that states none: section 2.3.5 of the specification, without inheritance,
 and Xen for a node of a partial tree, and for the tree's root whatever it says
 (DT_ROOT_NODE_*_CELLS_DEFAULT of xen/include/xen/device_tree.h; scan_pfdt_node and
 domain_handle_dtb_boot_module of xen/common/device-tree/dom0less-build.c)."""
@@ -45,7 +45,7 @@ def number(cells: Iterable[int]) -> int:
 
 
 def split(value: int, count: int) -> tuple[int, ...]:
-    """A number as ``count`` cells, most significant first. OverflowError: it has no room there."""
+    """A number as ``count`` cells, most significant first. Raises OverflowError if it is larger."""
     return struct.unpack(f">{count}I", value.to_bytes(4 * count, "big"))
 
 
@@ -69,7 +69,9 @@ def address_cells(node: Node, default: int = DEFAULT_CELLS.address) -> int:
     """#address-cells of a node, at most 4. Raises PropertyError."""
     count = cell_count(node, ADDRESS_CELLS, default)
     if count > _MOST:
-        raise PropertyError(f"{ADDRESS_CELLS} {count} of {node.path} is absurd")
+        raise PropertyError(
+            f"{ADDRESS_CELLS} {count} of {node.path} is out of range (0 to {_MOST})"
+        )
     return count
 
 
@@ -79,7 +81,8 @@ def bus_cells(bus: Node) -> BusCells:
     size = cell_count(bus, SIZE_CELLS, DEFAULT_CELLS.size)
     if max(address, size) > _MOST:
         raise PropertyError(
-            f"{ADDRESS_CELLS} {address} or {SIZE_CELLS} {size} of {bus.path} is absurd"
+            f"{ADDRESS_CELLS} {address} or {SIZE_CELLS} {size} of {bus.path} is out of range"
+            f" (0 to {_MOST})"
         )
     return BusCells(address, size)
 
@@ -87,12 +90,12 @@ def bus_cells(bus: Node) -> BusCells:
 def entries(node: Node, name: str, width: int) -> Iterator[tuple[int, ...]]:
     """The entries of ``width`` cells each of a property; none when it is absent.
 
-    Raises PropertyError: the value is no multiple of an entry.
+    Raises PropertyError: the length of the value is not a multiple of that.
     """
     values = node.cells(name)
     if width == 0 or len(values) % width:
         raise PropertyError(
-            f"{name} of {node.path} has {len(values)} cells, no multiple of {width}"
+            f"{name} of {node.path} has {len(values)} cells, not a multiple of {width}"
         )
     for at in range(0, len(values), width):
         yield values[at : at + width]
@@ -117,7 +120,7 @@ def xen_cell(value: bytes | None) -> int | None:
 
 
 def xen_bus_cells(*lineage: _CellsNode) -> BusCells:
-    """The cells that Xen takes: those of the first node that states them, else 2 and 1."""
+    """The cells that Xen uses: those of the first node that states them, else 2 and 1."""
 
     def first(name: str, default: int) -> int:
         stated = (xen_cell(node.value(name)) for node in lineage)

@@ -1,7 +1,6 @@
-"""What is to be changed in a devicetree that is otherwise kept as it is.
+"""Changes of a devicetree that is otherwise kept as it is.
 
-Changes name nodes by path and say what is to be there afterwards, not how to get there: what is
-there already is left as it is, so the same changes asked for a second time change nothing.
+Changes name nodes by path and state the result: making them a second time changes nothing.
 :func:`xenassign.devicetree.blob_edit.edited` makes them in a blob.
 """
 
@@ -14,18 +13,18 @@ from xenassign.devicetree.tree import Tree
 
 
 class Change(NamedTuple):
-    """What one node is to have, and what not.
+    """What one node has after the change, and what it no longer has.
 
-    ``path`` is an absolute path, compared exactly. Where there is no such node its parent has to be
-    there, and the node is made; a change that only takes things out makes none.
+    ``path`` is an absolute path, compared exactly. If the node does not exist it is added to its
+    parent, which must exist; a change that only removes does not add a node.
 
-    ``properties`` are set: replaced in their place where they are there, else put first in the
-    node. ``children`` are subnodes, complete: one of the same name is replaced whole in its place,
-    others are put before the node's other subnodes. ``drop`` names properties and ``remove``
-    subnodes (with all below them) that are taken out where they are there.
+    ``properties`` are set: an existing one keeps its position, others become the first of the node.
+    ``children`` are complete subnodes: an existing one of the same name is replaced in its
+    position, others are added before the node's other subnodes. ``drop`` names properties and
+    ``remove`` subnodes (with all below them) that are removed if they exist.
 
-    Values are those of a blob: no cell may be a reference, and labels mean nothing. ``why`` is for
-    readers.
+    Values are those of a blob: no cell may be a reference, and labels have no effect. ``why`` is
+    the reason, for readers.
     """
 
     path: str
@@ -36,20 +35,20 @@ class Change(NamedTuple):
     why: str = ""
 
 
-def taken_for(tree: Tree, path: str) -> str | None:
-    """The node that libfdt takes a path for, where that is another; so do fdtoverlay and U-Boot.
+def libfdt_finds_instead(tree: Tree, path: str) -> str | None:
+    """The path of the node that libfdt finds for ``path``, if that is another node; else None.
 
-    To libfdt a name without unit address is also that of a node which has one (fdt_nodename_eq_),
-    and it takes the first.
+    For libfdt a name without unit address also matches a node that has one (fdt_nodename_eq_), and
+    the first match counts. fdtoverlay and U-Boot use libfdt.
     """
     node = tree.root
     for name in path.strip("/").split("/") if path != "/" else ():
-        called = (f"{name}@",) if "@" not in name else ()
+        prefixes = (f"{name}@",) if "@" not in name else ()
         for child in node.children.values():
             if child.name == name:
                 node = child
                 break
-            if child.name.startswith(called):
+            if child.name.startswith(prefixes):
                 return child.path
         else:
             return None

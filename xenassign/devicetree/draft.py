@@ -1,7 +1,7 @@
 """Devicetrees to be written: immutable drafts with typed values, references and comments.
 
-A draft says what the blob can't: which cells are references (``Ref`` names the label of a node of
-the same draft), which numbers are read in hexadecimal, and why a thing is as it is (comments).
+A draft has more than a blob: which cells are references (``Ref`` names the label of a node of the
+same draft), which numbers are written in decimal, and comments.
 Blob (:mod:`xenassign.devicetree.blob_writer`) and text (:mod:`xenassign.devicetree.source.writer`)
 are made of the same draft, so they can't differ.
 
@@ -20,7 +20,7 @@ from xenassign.devicetree.tree import DevicetreeError, Property
 
 
 class Ref(NamedTuple):
-    """A reference to the node of the draft that carries the label."""
+    """A reference to the node of the draft that has the label."""
 
     label: str
 
@@ -77,7 +77,7 @@ class DraftNode:
 
 
 def phandles(root: DraftNode) -> dict[str, int]:
-    """Label to phandle for every node that is referred to; DevicetreeError for a dangling one."""
+    """Label to phandle for every node that is referred to. DevicetreeError: a label is missing."""
     labels = {node.label for node in root.walk() if node.label}
     numbers: dict[str, int] = {}
     for node in root.walk():
@@ -109,7 +109,7 @@ def encode(prop: DraftProperty, numbers: dict[str, int]) -> bytes:
 
 
 def boolean(name: str, comment: str | None = None) -> DraftProperty:
-    """A property that is there or not."""
+    """A property without a value, which is true when present."""
     return DraftProperty(name, (), comment)
 
 
@@ -142,7 +142,7 @@ _PRINTABLE = re.compile(rb"(?:[\x20-\x7e]+\0)+")
 
 
 def from_bytes(prop: Property) -> DraftProperty:
-    """A property copied byte for byte, in the form in which people would write it.
+    """A property with the same bytes, in the form in which people would write it.
 
     The form is a guess for readers only (strings if they are printable, else cells, else bytes);
     the bytes stay the same.

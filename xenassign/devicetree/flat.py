@@ -1,10 +1,10 @@
 """A blob as libfdt walks it: tolerant where the strict reader (:mod:`xenassign.devicetree.blob`)
 is not.
 
-Xen and libxl read a partial device tree with libfdt, which minds neither two nodes or properties
-of one name, nor a property behind a subnode (which it never finds). To say what they make of a
-blob one has to walk it the same way. Source: fdt.c and fdt_ro.c of libfdt: fdt_check_header,
-fdt_next_tag, fdt_next_property_offset, fdt_next_subnode.
+Xen and libxl read a partial device tree with libfdt, which accepts two nodes or properties of one
+name, and a property after a subnode (which it never finds). Predicting their result requires the
+same walk. Source: fdt.c and fdt_ro.c of libfdt: fdt_check_header, fdt_next_tag,
+fdt_next_property_offset, fdt_next_subnode.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _WORD = struct.Struct(">I")
 
 
 class FlatNode(NamedTuple):
-    """A node as it stands in the blob: properties and subnodes in order, repeated ones kept."""
+    """A node as it is in the blob: properties and subnodes in order, repeated ones kept."""
 
     name: str
     path: str
@@ -55,7 +55,7 @@ class FlatNode(NamedTuple):
 
 
 def header_problem(data: bytes) -> str | None:
-    """Why libfdt, or the check of the total size beside it, refuses a blob, or None."""
+    """Why libfdt, or the callers' check of the total size, refuses a blob, or None."""
     if len(data) < 4 or _WORD.unpack_from(data)[0] != MAGIC:
         return "it has no magic d00dfeed"
     if len(data) < HEADER.size:
@@ -80,7 +80,7 @@ def header_problem(data: bytes) -> str | None:
 
 
 def read_flat(data: bytes) -> FlatNode | None:
-    """The root of a blob whose header is good; None where the structure block is damaged."""
+    """The root of a blob with a valid header; None if the structure block is damaged."""
     try:
         return _Walk(data).root()
     except (struct.error, ValueError, RecursionError):
@@ -132,9 +132,9 @@ class _Walk:
             elif tag == BEGIN_NODE:
                 children.append(self._node(path))
             elif tag == PROP:
-                one = self._property()
+                prop = self._property()
                 if not children:  # libfdt stops looking for properties at the first subnode
-                    properties.append(one)
+                    properties.append(prop)
             else:
                 raise ValueError(f"token {tag:#x}")
         self.at += 4

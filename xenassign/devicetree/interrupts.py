@@ -3,8 +3,8 @@
 Section 2.4 of the Devicetree Specification, walked as Linux (drivers/of/irq.c) and Xen
 (xen/common/device-tree: dt_irq_map_raw) walk it: the interrupt parent is inherited from the
 tree parent, ``interrupts-extended`` wins over ``interrupts``, and an interrupt nexus maps unit
-address and specifier through ``interrupt-map`` under ``interrupt-map-mask``. What a specifier
-*means* is the controller's binding's affair and not known here.
+address and specifier through ``interrupt-map`` under ``interrupt-map-mask``. The meaning of a
+specifier is defined by the controller's binding, and not known here.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from xenassign.devicetree.tree import Node, PropertyError, Tree
 
 @dataclass(frozen=True, slots=True)
 class Interrupt:
-    """One interrupt of a node, followed to its end.
+    """One interrupt of a node, followed to its controller.
 
-    ``index`` counts the node's entries. ``controller`` and ``specifier`` are where it ends;
+    ``index`` counts the node's entries. ``specifier`` is that at ``controller``, after every nexus;
     ``first`` is the controller or nexus that the node itself names.
     """
 
@@ -61,12 +61,12 @@ def _interrupt_cells(controller: Node) -> int:
 
 
 def _address_cells(node: Node) -> int:
-    """The address cells of an interrupt controller: none when it has no #address-cells."""
+    """The address cells of an interrupt controller: 0 when it has no #address-cells."""
     return address_cells(node, default=0)
 
 
 def interrupts(tree: Tree, node: Node) -> Interrupts:
-    """The interrupts of a node, each followed to its end. Never raises."""
+    """The interrupts of a node, each followed to its controller. Never raises."""
     entries: list[Interrupt] = []
     problems: list[str] = []
     try:
@@ -84,9 +84,9 @@ def interrupts(tree: Tree, node: Node) -> Interrupts:
 
 
 class ExtendedEntry(NamedTuple):
-    """An entry of ``interrupts-extended``. ``cell``: where its phandle is, counted from 0.
+    """An entry of ``interrupts-extended``. ``cell``: the index of its phandle, from 0.
 
-    ``controller``: None where only its width is known to the caller.
+    ``controller``: None if the caller knows only its width.
     """
 
     cell: int
@@ -96,9 +96,9 @@ class ExtendedEntry(NamedTuple):
 
 
 class ExtendedError(PropertyError):
-    """Why an entry of ``interrupts-extended`` can't be read. ``cell``: where the entry begins.
+    """Why an entry of ``interrupts-extended`` is malformed. ``cell``: that of its phandle.
 
-    ``controller``: the node that the entry names, None where it names none.
+    ``controller``: the node that the entry names, or None.
     """
 
     def __init__(self, message: str, cell: int, controller: Node | None = None) -> None:
@@ -113,7 +113,7 @@ def extended_entries(
     """The entries of ``interrupts-extended``, in order.
 
     ``widths``: cells of the specifiers of controllers that are not of the tree, by phandle. Raises
-    ExtendedError at the first entry that can't be read: no entry after it can be found.
+    ExtendedError at the first malformed entry, after which the others cannot be located.
     """
     try:
         values = node.cells("interrupts-extended")
@@ -139,11 +139,11 @@ def extended_entries(
 
 def _stated(tree: Tree, node: Node) -> list[tuple[Node, tuple[int, ...]]]:
     """The interrupts as the node states them: controller or nexus, and specifier."""
-    found: list[tuple[Node, tuple[int, ...]]] = []
+    stated: list[tuple[Node, tuple[int, ...]]] = []
     if node.has("interrupts-extended"):
         for entry in extended_entries(tree, node):
             if entry.controller is not None:
-                found.append((entry.controller, entry.specifier))
+                stated.append((entry.controller, entry.specifier))
     elif node.has("interrupts"):
         values = node.cells("interrupts")
         controller = interrupt_parent(tree, node)
@@ -152,10 +152,10 @@ def _stated(tree: Tree, node: Node) -> list[tuple[Node, tuple[int, ...]]]:
         width = _interrupt_cells(controller)
         if width == 0 or len(values) % width:
             raise PropertyError(
-                f"interrupts has {len(values)} cells, no multiple of {width} ({controller.path})"
+                f"interrupts has {len(values)} cells, not a multiple of {width} ({controller.path})"
             )
-        found = [(controller, values[at : at + width]) for at in range(0, len(values), width)]
-    return found
+        stated = [(controller, values[at : at + width]) for at in range(0, len(values), width)]
+    return stated
 
 
 def _follow(
@@ -190,9 +190,9 @@ def _map(
     mask = nexus.cells("interrupt-map-mask") or (0xFFFFFFFF,) * width
     if len(mask) != width or len(child) != width:
         raise PropertyError(f"interrupt-map-mask of {nexus.path} does not have {width} cells")
-    wanted = tuple(value & bits for value, bits in zip(child, mask, strict=True))
-    for here, parent, unit_above, specifier_above in map_entries(tree, nexus, width):
-        if tuple(value & bits for value, bits in zip(here, mask, strict=True)) == wanted:
+    masked = tuple(value & bits for value, bits in zip(child, mask, strict=True))
+    for matched, parent, unit_above, specifier_above in map_entries(tree, nexus, width):
+        if tuple(value & bits for value, bits in zip(matched, mask, strict=True)) == masked:
             return parent, unit_above, specifier_above
     raise PropertyError(f"interrupt-map of {nexus.path} has no entry for it")
 
@@ -200,8 +200,10 @@ def _map(
 def map_entries(
     tree: Tree, nexus: Node, width: int
 ) -> Iterator[tuple[tuple[int, ...], Node, tuple[int, ...], tuple[int, ...]]]:
-    """The entries of ``interrupt-map``: what they match (``width`` cells: unit address and
-    specifier), the parent, its unit address and specifier. Raises PropertyError where they end.
+    """The entries of ``interrupt-map``: the ``width`` cells that they match (unit address and
+    specifier), the parent, the parent's unit address and specifier.
+
+    Raises PropertyError at the first entry that is cut off or names no node.
     """
     values = nexus.cells("interrupt-map")
     at = 0
@@ -211,11 +213,11 @@ def map_entries(
         parent = tree.phandles.get(values[at + width])
         if parent is None:
             raise PropertyError(f"interrupt-map of {nexus.path} names no node")
-        here = values[at : at + width]
+        matched = values[at : at + width]
         at += width + 1
         middle = at + _address_cells(parent)
         end = middle + _interrupt_cells(parent)
         if end > len(values):
             raise PropertyError(f"interrupt-map of {nexus.path} ends inside of an entry")
-        yield here, parent, values[at:middle], values[middle:end]
+        yield matched, parent, values[at:middle], values[middle:end]
         at = end

@@ -1,18 +1,18 @@
-"""Reading a live tree: the directory in which Linux shows the devicetree that it runs with.
+"""Reading a live tree: the directory in which Linux shows the devicetree of the running kernel.
 
 A directory is a node, a file is a property with its raw bytes; /proc/device-tree is a link to the
-root, /sys/firmware/devicetree/base. What a blob has and the form has not:
+root, /sys/firmware/devicetree/base. Unlike a blob, the directory does not have:
 
-* The order of nodes and properties. They are sorted, nodes by base name and unit address, and the
-  tree says that its order is none (``Tree.ordered``); offsets are places in that order.
+* The order of nodes and properties. They are sorted, nodes by base name and unit address, and
+  ``Tree.ordered`` is False; offsets count nodes in that order.
 * The memory reservations and the boot processor.
 * A property ``name`` with the node's own name: Linux adds that to every node (populate_properties
   of drivers/of/fdt.c), so it is dropped.
-* The names of two things in one node that are called the same, a property and a child: sysfs calls
-  the later one ``NAME#1`` (safe_name of drivers/of/kobj.c). They get their names back.
+* The names of a property and a child of one node with the same name: sysfs renames the later one
+  to ``NAME#1`` (safe_name of drivers/of/kobj.c). The original names are restored.
 
 The directory may also be a copy, or hostile: symbolic links and devices in it are refused, sizes
-are limited as those of a blob are.
+are limited as those of a blob.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from xenassign.errors import reason_of
 MAX_ENTRIES = 1 << 18
 
 _FORM = "give the directory of a live tree (/proc/device-tree), or a .dtb or .dts file"
-_DAMAGED = "no live tree has such a thing: give the directory that Linux shows"
+_DAMAGED = "a live tree never has this: give the directory that Linux shows"
 _RENAMED = re.compile(r"(.+)#[0-9]+")
-#: What `name` of the root is, by the version of Linux.
+#: Values of the root's property `name`, by the version of Linux.
 _ROOT_NAMES = (b"", b"\0", b"/\0")
 
 
@@ -45,15 +45,15 @@ def is_live(path: str) -> bool:
 
 
 def read_live(path: str) -> Tree:
-    """The tree of a directory. Raises InputError with the directory's or the file's name."""
+    """The tree of a directory. Raises DevicetreeError with the directory's or the file's name."""
     reader = _DirectoryReader(path)
     if not any(os.path.isfile(os.path.join(path, n)) for n in ("compatible", "#address-cells")):
-        reader.listed(path)  # where that is not allowed, it is the reason
-        raise DevicetreeError(f"{path}: is a directory, and no device tree; {_FORM}")
+        reader.listed(path)  # raises the reason if the directory cannot be listed
+        raise DevicetreeError(f"{path}: a directory that is not a device tree; {_FORM}")
     root = reader.read()
     base = os.path.basename(os.path.realpath(path))
-    named = root.get("name")
-    if named is not None and named.value == _linux_name(base):
+    name_property = root.get("name")
+    if name_property is not None and name_property.value == _linux_name(base):
         raise DevicetreeError(
             f"{path}: this is the node {base} of a live tree; give the directory of its root"
         )
@@ -61,7 +61,7 @@ def read_live(path: str) -> Tree:
 
 
 class _DirectoryReader:
-    """The state of one pass: how much was read."""
+    """The state of one pass: how many nodes, entries and bytes were read."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -80,25 +80,27 @@ class _DirectoryReader:
             self.nodes += 1
             names = self.listed(folder)
             self._properties(node, folder, names)
-            below = _children(node, folder, names)
-            stack += [(child, where, depth + 1) for child, where in reversed(below)]
+            children = _children(node, folder, names)
+            stack += [
+                (child, child_folder, depth + 1) for child, child_folder in reversed(children)
+            ]
         return root
 
     def listed(self, folder: str) -> dict[str, bool]:
         """The names in a directory, and whether each is a directory itself."""
-        found: dict[str, bool] = {}
+        names: dict[str, bool] = {}
         try:
             with os.scandir(folder) as entries:
                 for entry in entries:
                     self._count(folder)
-                    where = os.path.join(folder, entry.name)
-                    _check_name(where, entry.name)
+                    path = os.path.join(folder, entry.name)
+                    _check_name(path, entry.name)
                     if entry.is_symlink():
-                        raise DevicetreeError(f"{where}: a symbolic link; {_DAMAGED}")
-                    found[entry.name] = entry.is_dir(follow_symlinks=False)
+                        raise DevicetreeError(f"{path}: a symbolic link; {_DAMAGED}")
+                    names[entry.name] = entry.is_dir(follow_symlinks=False)
         except OSError as error:
             raise _unreadable(folder, error) from None
-        return found
+        return names
 
     def _count(self, folder: str) -> None:
         self.entries += 1
@@ -109,61 +111,61 @@ class _DirectoryReader:
 
     def _properties(self, node: Node, folder: str, names: dict[str, bool]) -> None:
         for file in sorted(name for name, is_node in names.items() if not is_node):
-            where = os.path.join(folder, file)
-            value = self._value(where)
+            path = os.path.join(folder, file)
+            value = self._value(path)
             name = _own_name(file, names)
             if name == "name" and value in _linux_names(node):
                 continue
             if name in node.properties:
-                raise DevicetreeError(f"{where}: a second property {name!r}; {_DAMAGED}")
+                raise DevicetreeError(f"{path}: a second property {name!r}; {_DAMAGED}")
             node.properties[name] = Property(name, value, node.offset)
 
-    def _value(self, where: str) -> bytes:
-        """The bytes of a property. What is no plain file is not opened for long."""
+    def _value(self, path: str) -> bytes:
+        """The bytes of a property. Anything but a plain file is closed again without reading."""
         try:
-            descriptor = os.open(where, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
             with open(descriptor, "rb") as stream:
                 if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                    raise DevicetreeError(f"{where}: neither a file nor a directory; {_DAMAGED}")
-                value = stream.read(MAX_SIZE - self.bytes + 1)  # st_size is not asked
+                    raise DevicetreeError(f"{path}: neither a file nor a directory; {_DAMAGED}")
+                value = stream.read(MAX_SIZE - self.bytes + 1)  # st_size may be wrong
         except OSError as error:
-            raise _unreadable(where, error) from None
+            raise _unreadable(path, error) from None
         self.bytes += len(value)
         if self.bytes > MAX_SIZE:
-            raise DevicetreeError(f"{where}: more than {MAX_SIZE >> 20} MiB up to here; {_FORM}")
+            raise DevicetreeError(f"{path}: more than {MAX_SIZE >> 20} MiB up to here; {_FORM}")
         return value
 
 
 def _children(node: Node, folder: str, names: dict[str, bool]) -> list[tuple[Node, str]]:
     """The child nodes, which are not read yet, with their directories."""
-    found: list[tuple[Node, str]] = []
+    children: list[tuple[Node, str]] = []
     folders = {file: _own_name(file, names) for file, is_node in names.items() if is_node}
-    for file, name in sorted(folders.items(), key=lambda pair: (_place(pair[1]), pair[0])):
-        where = os.path.join(folder, file)
+    for file, name in sorted(folders.items(), key=lambda pair: (_sort_key(pair[1]), pair[0])):
+        path = os.path.join(folder, file)
         if name in node.children:
-            raise DevicetreeError(f"{where}: a second node {name!r}; {_DAMAGED}")
+            raise DevicetreeError(f"{path}: a second node {name!r}; {_DAMAGED}")
         child = node.children[name] = Node(name, node)
-        found.append((child, where))
-    return found
+        children.append((child, path))
+    return children
 
 
-def _unreadable(where: str, error: OSError) -> DevicetreeError:
+def _unreadable(path: str, error: OSError) -> DevicetreeError:
     reason = reason_of(error)
     if error.errno in (errno.EACCES, errno.EPERM):
-        return DevicetreeError(f"{where}: {reason}; read the live tree as root")
-    return DevicetreeError(f"{where}: {reason}; {_FORM}")
+        return DevicetreeError(f"{path}: {reason}; read the live tree as root")
+    return DevicetreeError(f"{path}: {reason}; {_FORM}")
 
 
-def _check_name(where: str, name: str) -> None:
+def _check_name(path: str, name: str) -> None:
     """A name has to be printable ASCII without blanks, as in a blob (sections 2.2.1, 2.2.4)."""
     if not name.isascii() or any(not "!" <= char <= "~" for char in name):
-        shown = where.encode("ascii", "backslashreplace").decode()
-        raise DevicetreeError(f"{shown}: no name of a node or property; {_FORM}")
+        shown = path.encode("ascii", "backslashreplace").decode()
+        raise DevicetreeError(f"{shown}: not a valid name of a node or property; {_FORM}")
 
 
 def _own_name(file: str, names: dict[str, bool]) -> str:
-    """The name of what sysfs shows as ``file``: without ``#N`` where a thing of the other kind
-    has the name."""
+    """The name of a node or property that sysfs shows as ``file``: without ``#N`` if a property
+    or node of the same parent has the name."""
     renamed = _RENAMED.fullmatch(file)
     other = names.get(renamed[1]) if renamed else None
     return renamed[1] if renamed and other is not None and other != names[file] else file
@@ -181,7 +183,7 @@ def _linux_name(name: str) -> bytes:
     return os.fsencode(f"{head if at else name}\0")
 
 
-def _place(name: str) -> tuple[str, int, str]:
-    """Where a node stands among its siblings: unit addresses without leading zeros by size."""
+def _sort_key(name: str) -> tuple[str, int, str]:
+    """The order of siblings: by base name, then by unit address (without leading zeros)."""
     base, _, unit = name.partition("@")
     return base, len(unit), unit

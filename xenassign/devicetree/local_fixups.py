@@ -16,33 +16,33 @@ NAME = "__local_fixups__"
 
 
 def with_local_fixups(root: DraftNode) -> DraftNode:
-    """The overlay with that node at its end, where dtc puts it; as it is if it needs none."""
-    found = _fixups(root)
-    if found is None:
+    """The overlay with ``__local_fixups__`` as its last node, as dtc puts it, if it needs one."""
+    fixups = _fixups(root)
+    if fixups is None:
         return root
-    return replace(root, children=(*root.children, replace(found, name=NAME)))
+    return replace(root, children=(*root.children, replace(fixups, name=NAME)))
 
 
 def _fixups(node: DraftNode) -> DraftNode | None:
     properties = [
         cells(prop.name, *offsets) for prop in node.properties if (offsets := _offsets(prop))
     ]
-    children = [found for child in node.children if (found := _fixups(child)) is not None]
+    children = [below for child in node.children if (below := _fixups(child)) is not None]
     if not properties and not children:
         return None
     return DraftNode(node.name, tuple(properties), tuple(children))
 
 
 def _offsets(prop: DraftProperty) -> list[int]:
-    """Where the references stand in the property's value, in bytes."""
-    found = []
+    """The byte offsets of the references in the property's value."""
+    offsets = []
     at = 0
     for piece in prop.pieces:
         if isinstance(piece, Cells):
-            found += [at + 4 * i for i, cell in enumerate(piece.values) if isinstance(cell, Ref)]
+            offsets += [at + 4 * i for i, cell in enumerate(piece.values) if isinstance(cell, Ref)]
             at += 4 * len(piece.values)
         elif isinstance(piece, Text):
             at += len(piece.value.encode("utf-8")) + 1
         else:
             at += len(piece.value)
-    return found
+    return offsets

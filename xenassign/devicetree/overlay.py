@@ -1,4 +1,4 @@
-"""Overlays: what each fragment adds, and to which node of the base tree.
+"""Overlays: the content and the target of each fragment.
 
 A fragment is a child of the root with a child ``__overlay__``. Its target is a path
 (``target-path``), or a phandle that the overlay's ``__fixups__`` name by a label, which the
@@ -20,8 +20,8 @@ CONTENT = "__overlay__"
 class OverlayFragment(NamedTuple):
     """``content`` is merged into the node ``target``.
 
-    ``target``: a path of the base tree, None where only a base tree tells it that is not known.
-    ``fixups``: the node of ``__local_fixups__`` about the content, None where it has no references.
+    ``target``: a path of the base tree; None if that depends on a base tree that is not given.
+    ``fixups``: the node of ``__local_fixups__`` for the content; None if it has no references.
     """
 
     target: str | None
@@ -29,7 +29,7 @@ class OverlayFragment(NamedTuple):
     fixups: Node | None
 
     def path(self, node: Node, target: str = "/") -> str:
-        """The path in the base tree of a node of the content; ``target`` where that is unknown."""
+        """The path in the base tree of a node of the content; ``target`` if its own is unknown."""
         below = node.path.removeprefix(self.content.path)
         return (target if self.target is None else self.target).rstrip("/") + below or "/"
 
@@ -56,7 +56,7 @@ def fragments(overlay: Tree, base: Tree | None = None) -> Iterator[OverlayFragme
 
 
 def child(node: Node | None, name: str) -> Node | None:
-    """The child of that name, None without it or without a node: for trees beside one another."""
+    """The child of that name; None without it or without a node, for walking two trees."""
     return node.children.get(name) if node is not None else None
 
 
@@ -68,7 +68,7 @@ def _labels(overlay: Tree) -> dict[str, str]:
     labels = {}
     for label in fixups.properties:
         for entry in fixups.strings(label):
-            node, _, where = entry.partition(":")
-            if where == "target:0":
+            node, _, location = entry.partition(":")
+            if location == "target:0":
                 labels[node.removeprefix("/")] = label
     return labels

@@ -1,9 +1,9 @@
 """The properties that hold phandles, and how long each of their entries is.
 
 A devicetree blob does not say which cells are phandles: a phandle is a plain u32 (Devicetree
-Specification 2.3.3, 2.4.1). Only the property's name tells, through its binding. That knowledge is
-knowledge/phandle-properties.txt, whose first comment says how to add a line. This module reads it;
-it reads no tree and knows nothing of Xen.
+Specification 2.3.3, 2.4.1). It follows from the property's name, through its binding. The table is
+knowledge/phandle-properties.txt, whose first comment says how to add a line. This module reads the
+table; it reads no tree and does not depend on Xen.
 
 Rules that hold for every entry of a property, from Linux' of_phandle_iterator_next():
 
@@ -13,8 +13,8 @@ Rules that hold for every entry of a property, from Linux' of_phandle_iterator_n
   property is malformed;
 - a property without any bytes has no entries. Some names are a flag when empty and a phandle
   otherwise (`bitclock-master`, `frame-master`, `wakeup-source`);
-- strings of these names in /aliases, /__symbols__ and /__overrides__ are paths, no phandles: ask
-  for device nodes only.
+- properties of these names in /aliases, /__symbols__ and /__overrides__ are paths, not phandles:
+  only device nodes may be looked up.
 
 A map has one argument cell whatever the provider's cells property says: boards write
 <rid-base phandle base length> for providers with #iommu-cells = 2 and for GICv2m frames without
@@ -36,7 +36,7 @@ from xenassign.tables import Table, TableEntry, TableStatement, fits, table_path
 __all__ = ["REMAINDER", "PhandleProperty", "PhandleTable", "lookup", "phandle_properties"]
 
 REMAINDER: Final = -1
-"""Value of `cells`: one phandle, and all the rest of the property are its arguments."""
+"""Value of `cells`: one phandle, and the rest of the property are its arguments."""
 
 Shape = Literal["list", "map"]
 
@@ -55,7 +55,7 @@ class PhandleProperty(NamedTuple):
     pattern: str
     """Exact name, or a name with one `*`, which is one or more characters."""
     kind: str
-    """What is supplied: "clock", "reset", "regulator", "gpio", "syscon", ..."""
+    """The kind of supplier: "clock", "reset", "regulator", "gpio", "syscon", ..."""
     cells: str | int
     """The provider's cells property, or a fixed number of arguments, or REMAINDER."""
     default_cells: int | None = None
@@ -63,7 +63,7 @@ class PhandleProperty(NamedTuple):
     names: str | None = None
     """The string list that names the entries. For pinctrl-N see the table."""
     parallel: tuple[str, ...] = ()
-    """Properties of the same node aligned with this one entry by entry: who drops an entry drops
+    """Properties of the same node aligned with this one entry by entry: dropping an entry drops
     theirs too."""
     shape: Shape = "list"
     lead: int = 0
@@ -75,13 +75,13 @@ class PhandleProperty(NamedTuple):
     digits: bool = False
     """The `*` of the pattern is a decimal number only."""
     unless: str | None = None
-    """A property whose presence on the same node says that this one holds no phandle."""
+    """A property of the same node with which this one holds no phandle."""
     source: str = ""
     """Binding, schema or Linux function that defines it."""
 
 
 class PhandleTable:
-    """A table of the form of knowledge/phandle-properties.txt. A line is parsed when it is needed.
+    """A table like knowledge/phandle-properties.txt. A line is parsed when it is needed.
 
     The methods raise :class:`InputError` for a mistake in a line.
     """
@@ -95,7 +95,7 @@ class PhandleTable:
         self._wildcards = sorted(rules, key=lambda wildcard: wildcard[1] is not None)
 
     def find(self, name: str) -> PhandleProperty | None:
-        """The entry for a property's name; None when it is not known to hold phandles."""
+        """The entry for a property's name; None if no entry fits, or it holds no phandle."""
         entry = self._table.entry(name)
         if entry is not None:
             return self._rule(entry)
@@ -119,9 +119,9 @@ class PhandleTable:
         return tuple(sorted(rules, key=lambda rule: "*" in rule.pattern))
 
     def excluded(self) -> dict[str, str]:
-        """The names that fit a wildcard and hold no phandle, each with reason and source."""
-        said = {entry.name: self._statement(entry) for entry in self._table.entries()}
-        return {name: line.text for name, line in said.items() if line.verb == "no-phandle"}
+        """The names that fit a wildcard but hold no phandle, each with reason and source."""
+        statements = {entry.name: self._statement(entry) for entry in self._table.entries()}
+        return {name: line.text for name, line in statements.items() if line.verb == "no-phandle"}
 
     def _statement(self, entry: TableEntry) -> TableStatement:
         statement = self._table.statement(entry)
@@ -142,7 +142,7 @@ class PhandleTable:
 
 
 def _fits(pattern: str, name: str, *, digits: bool = False) -> bool:
-    """Whether a name is a pattern with one or more characters in the place of its one ``*``."""
+    """Whether a name is a pattern with one or more characters for its one ``*``."""
     head, _, tail = pattern.partition("*")
     if len(name) < len(pattern) or not fits((head, tail), name):
         return False
@@ -151,7 +151,7 @@ def _fits(pattern: str, name: str, *, digits: bool = False) -> bool:
 
 
 def _fields(table: Table, statement: TableStatement) -> dict[str, Any]:
-    """What a line with the verb ``phandle`` says, as fields of PhandleProperty."""
+    """The words of a line with the verb ``phandle`` as fields of PhandleProperty."""
     fields: dict[str, Any] = {}
     for text, inside in statement.words:
         if not fields and not inside and text.startswith("#") and text.endswith("-cells"):
@@ -180,15 +180,15 @@ def _fields(table: Table, statement: TableStatement) -> dict[str, Any]:
 
 @lru_cache(maxsize=1)
 def phandle_properties() -> PhandleTable:
-    """The table of this installation."""
+    """The table knowledge/phandle-properties.txt of this installation."""
     return PhandleTable(table_path("phandle-properties"))
 
 
 @lru_cache(maxsize=4096)
 def lookup(name: str) -> PhandleProperty | None:
-    """The entry for a property name, None when it is not known to hold phandles.
+    """The entry for a property name; None if no entry fits, or it holds no phandle.
 
-    A caller still has to look at `unless`: the `gpios` of a GPIO hog are specifiers of its
-    parent, without a phandle.
+    The caller has to check `unless`: the `gpios` of a GPIO hog are specifiers of its parent,
+    without a phandle.
     """
     return phandle_properties().find(name)

@@ -1,9 +1,9 @@
-"""Where things stand in source: files, lines and columns.
+"""Places in source: files, lines and columns.
 
-Reading source, only *offsets* are kept: characters counted through all texts that were read, one
-behind the other (the file itself, each ``/include/``). A :class:`SourceMap` makes a :class:`Place`
-of two offsets when somebody asks for it. It follows line markers (``# 12 "file"``), so that a
-place lies in the file that a person wrote, not in what the preprocessor made of it.
+While source is read only *offsets* are kept: characters counted through all texts, one after the
+other (the file itself, each ``/include/``). A :class:`SourceMap` makes a :class:`Place` of two
+offsets when it is needed. It follows line markers (``# 12 "file"``), so that a place is in the file
+that a person wrote, not in the output of the preprocessor.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from xenassign.devicetree.tree import DevicetreeError
 
 
 class Place(NamedTuple):
-    """A stretch of a file. All count from 1, columns in characters (tabs too); end exclusive."""
+    """A span of a file. All count from 1, columns in characters (tabs too); exclusive end."""
 
     file: str
     line: int
@@ -30,20 +30,20 @@ class Place(NamedTuple):
 
 
 class TextSpan(NamedTuple):
-    """A stretch of source as offsets, ``end`` exclusive."""
+    """A span of source as offsets, ``end`` exclusive."""
 
     start: int
     end: int
 
 
 class SourceError(Exception):
-    """Something in source that dtc refuses; :meth:`SourceMap.error` gives it its place."""
+    """Something in source that dtc refuses; :meth:`SourceMap.error` adds the place."""
 
-    def __init__(self, span: TextSpan, what: str, todo: str = "mend the source") -> None:
-        super().__init__(what)
+    def __init__(self, span: TextSpan, problem: str, fix: str = "fix the source") -> None:
+        super().__init__(problem)
         self.span = span
-        self.what = what
-        self.todo = todo
+        self.problem = problem
+        self.fix = fix
 
 
 class Marker(NamedTuple):
@@ -70,28 +70,28 @@ class SourceText:
 
 
 class LineOrigins(Protocol):
-    """What undoes the work of a preprocessor on the first text."""
+    """Maps the output of a preprocessor, which is the first text, back to its files."""
 
     def file(self, name: str) -> str:
         """The file that a line marker names."""
 
-    def column(self, file: str, line: int, made: str, column: int, ends: bool) -> int:
-        """The column in the file of one in the line that was made of it."""
+    def column(self, file: str, line: int, expanded: str, column: int, ends: bool) -> int:
+        """The column in the file for a column of the preprocessed line."""
 
     def written(self, place: Place) -> str:
-        """What stands in the file."""
+        """The text of the file at a place."""
 
 
 class SourceMap:
-    """All texts of one source; ``made``: the first was made by a preprocessor."""
+    """All texts of one source. ``origins``: the first text is the output of a preprocessor."""
 
-    def __init__(self, made: LineOrigins | None = None) -> None:
+    def __init__(self, origins: LineOrigins | None = None) -> None:
         self.texts: list[SourceText] = []
-        self._made = made
+        self._origins = origins
         self._size = 0
 
     def add(self, file: str, text: str) -> SourceText:
-        """Puts a text behind the others."""
+        """Adds a text after the others."""
         added = SourceText(self._size, file, text)
         self.texts.append(added)
         self._size += len(text) + 1
@@ -102,7 +102,7 @@ class SourceMap:
         return self.texts[bisect_right(self.texts, offset, key=lambda text: text.start) - 1]
 
     def place(self, span: TextSpan) -> Place:
-        """The place of a stretch; one that ends in another file is cut to where it starts."""
+        """The place of a span; it is empty for a span that ends in another file."""
         file, line, column = self._find(span.start, False)
         end_file, end_line, end_column = self._find(span.end, True)
         if end_file != file or (end_line, end_column) < (line, column):
@@ -120,21 +120,21 @@ class SourceMap:
             marker = text.markers[passed - 1]
             above = bisect_right(text.lines, marker.offset - text.start)
             file, line = marker.file, marker.line + number - above
-        if self._made is not None and text is self.texts[0]:
+        if self._origins is not None and text is self.texts[0]:
             begin = text.lines[number]
-            made = text.text[begin : text.text.find("\n", begin)]
-            file = self._made.file(file)
-            column = self._made.column(file, line, made, column, ends)
+            expanded = text.text[begin : text.text.find("\n", begin)]
+            file = self._origins.file(file)
+            column = self._origins.column(file, line, expanded, column, ends)
         return file, line, column
 
     def written(self, span: TextSpan) -> str:
-        """The characters of a stretch, as the file has them."""
+        """The characters of a span, as the file has them."""
         text = self.text_at(span.start)
-        if self._made is not None and text is self.texts[0]:
-            return self._made.written(self.place(span))
+        if self._origins is not None and text is self.texts[0]:
+            return self._origins.written(self.place(span))
         return text.text[span.start - text.start : span.end - text.start]
 
     def error(self, error: SourceError) -> DevicetreeError:
         """The error for users: one line that begins with the place."""
-        line = f"{self.place(error.span)}: {error.what}; {error.todo}"
+        line = f"{self.place(error.span)}: {error.problem}; {error.fix}"
         return DevicetreeError("".join(c if c.isprintable() else ascii(c)[1:-1] for c in line))

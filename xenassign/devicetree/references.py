@@ -1,10 +1,9 @@
 """Phandle references: which property of a node names which other node, with which arguments.
 
-A blob does not mark phandles; they are numbers like any other. What is a reference follows from
-the property's name alone, by the bindings' own rule: a phandle, then as many cells as the named
-node's ``#…-cells`` says. The names stand in
-:mod:`xenassign.devicetree.phandle_properties`. ``interrupts-extended``, ``interrupt-map`` and
-``interrupt-parent`` are the interrupt tree's (:mod:`xenassign.devicetree.interrupts`).
+A blob does not mark phandles; they are numbers like any other. Whether a property has references
+follows from its name (:mod:`xenassign.devicetree.phandle_properties`). Each is a phandle and as
+many cells as the ``#…-cells`` of the named node. ``interrupts-extended``, ``interrupt-map`` and
+``interrupt-parent`` belong to the interrupt tree (:mod:`xenassign.devicetree.interrupts`).
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from xenassign.devicetree.cells import cell_count
 from xenassign.devicetree.phandle_properties import REMAINDER, PhandleProperty, lookup
 from xenassign.devicetree.tree import Node, Property, PropertyError, Tree
 
-#: Phandle-bearing properties whose meaning is the interrupt tree's, not a supplier's.
+#: Properties with phandles that belong to the interrupt tree, and do not name a supplier.
 INTERRUPT_TREE = frozenset({"interrupt-parent", "interrupts-extended"})
 
 
@@ -24,10 +23,10 @@ INTERRUPT_TREE = frozenset({"interrupt-parent", "interrupts-extended"})
 class Reference:
     """One entry of a phandle-bearing property.
 
-    ``index`` counts the entries. ``cell`` is where the entry begins among the property's cells
-    and ``width`` how many it has; its phandle stands behind ``rule``'s lead cells. ``provider`` is
-    None where the phandle names no node. ``name`` comes from the names list, if there is one.
-    ``trail`` are the cells behind the arguments (the length of a range of a map).
+    ``index`` counts the entries. ``cell`` is the index of the entry's first cell in the property
+    and ``width`` the number of its cells; the phandle comes after the lead cells of ``rule``.
+    ``provider``: None if the phandle names no node. ``name`` comes from the names list, if there is
+    one. ``trail`` are the cells after the arguments (the length of a range of a map).
     """
 
     rule: PhandleProperty
@@ -43,7 +42,7 @@ class Reference:
 
     @property
     def empty(self) -> bool:
-        """Whether the entry is left out on purpose (phandle 0); it keeps its index."""
+        """Whether the entry is empty on purpose (phandle 0); it keeps its index."""
         return self.phandle == 0
 
 
@@ -57,7 +56,7 @@ class References(NamedTuple):
 
 
 def property_references(tree: Tree, node: Node, prop: Property) -> References | None:
-    """The references of one property, or None when its name bears none. Never raises."""
+    """The references of one property, or None when its name has none. Never raises."""
     rule = lookup(prop.name)
     if rule is None or not prop.value or (rule.unless and node.has(rule.unless)):
         return None
@@ -90,7 +89,7 @@ def _entry(
         raise PropertyError(f"{name} ends inside of entry {index}")
     phandle = values[at]
     provider = tree.phandles.get(phandle)
-    if phandle == 0 and not lead:  # an entry left out: one cell
+    if phandle == 0 and not lead:  # an empty entry has one cell
         return Reference(rule, name, index, start, 1, 0, None, (), None)
     if rule.cells == REMAINDER:
         count = len(values) - at - 1
@@ -100,8 +99,8 @@ def _entry(
     if start + width > len(values):
         raise PropertyError(f"{name} ends inside of entry {index}")
     args = values[at + 1 : at + 1 + count]
-    behind = values[at + 1 + count : start + width]
-    return Reference(rule, name, index, start, width, phandle, provider, args, None, behind)
+    after = values[at + 1 + count : start + width]
+    return Reference(rule, name, index, start, width, phandle, provider, args, None, after)
 
 
 def _argument_count(rule: PhandleProperty, provider: Node | None, phandle: int) -> int:
@@ -114,5 +113,5 @@ def _argument_count(rule: PhandleProperty, provider: Node | None, phandle: int) 
 
 def references(tree: Tree, node: Node) -> tuple[References, ...]:
     """The references of all properties of a node, in their order."""
-    found = (property_references(tree, node, prop) for prop in node.properties.values())
-    return tuple(entry for entry in found if entry is not None)
+    of_properties = (property_references(tree, node, prop) for prop in node.properties.values())
+    return tuple(entry for entry in of_properties if entry is not None)

@@ -1,6 +1,6 @@
 """Spans: intervals of addresses, in bytes or in pages, and what several of them have in common.
 
-A span has its start and not its end. An empty one overlaps nothing, and holds nothing.
+A span includes its start and excludes its end. An empty one overlaps nothing, and holds nothing.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Span(NamedTuple):
 
 
 def merged(spans: Iterable[Span]) -> list[Span]:
-    """The same addresses as few spans, in order; those that touch become one, empty ones none."""
+    """The same addresses in as few spans as possible, in order, without empty ones."""
     result: list[Span] = []
     for span in sorted(span for span in spans if span.size > 0):
         if result and span.start <= result[-1].end:

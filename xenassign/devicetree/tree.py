@@ -2,9 +2,9 @@
 
 A ``Tree`` has one root ``Node``. A node has a name (``ethernet@ff0e0000``), properties and
 children, both in the order of the blob and both unique by name. A ``Property`` keeps its raw bytes
-and the byte offset at which they lie in the blob; its typed views (``u32()``, ``cells()``,
-``strings()`` …) read the bytes anew and raise :class:`PropertyError` when they do not fit. Nothing
-is guessed: the format stores no types, so whoever reads a property says what it is.
+and their byte offset in the blob. The format stores no types, so the reader of a property chooses
+one: ``u32()``, ``cells()``, ``strings()`` … decode the bytes and raise :class:`PropertyError` when
+they do not fit.
 
 Trees come from :func:`xenassign.devicetree.blob.read_blob` and are not changed afterwards.
 Trees to be *written* are made of the draft types of :mod:`xenassign.devicetree.draft`.
@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from xenassign.errors import InputError
 
-#: The values that are no phandle (section 2.3.3 and libfdt's FDT_MAX_PHANDLE).
+#: Values that are not phandles (section 2.3.3 and libfdt's FDT_MAX_PHANDLE).
 NO_PHANDLE = (0, 0xFFFFFFFF)
 
 
@@ -31,7 +31,7 @@ class DevicetreeError(InputError):
 
 
 class PropertyError(DevicetreeError):
-    """A property whose bytes do not have the form that its name promises."""
+    """A property whose value has not the form that its binding requires."""
 
 
 class Property(NamedTuple):
@@ -42,49 +42,49 @@ class Property(NamedTuple):
     offset: int = -1
 
     def u32(self) -> int:
-        """The value as one 32-bit cell."""
+        """The value as one 32-bit cell. Raises PropertyError, as all views do."""
         if len(self.value) != 4:
-            raise PropertyError(f"{self.name} has {len(self.value)} bytes; one cell of 4 is wanted")
+            raise PropertyError(f"{self.name} has {len(self.value)} bytes; requires one cell of 4")
         return int.from_bytes(self.value, "big")
 
     def u64(self) -> int:
         """The value as one 64-bit number of two cells."""
         if len(self.value) != 8:
-            raise PropertyError(f"{self.name} has {len(self.value)} bytes; two cells are wanted")
+            raise PropertyError(f"{self.name} has {len(self.value)} bytes; requires two cells")
         return int.from_bytes(self.value, "big")
 
     def cells(self) -> tuple[int, ...]:
         """The value as 32-bit cells."""
         value = self.value
         if len(value) % 4:
-            raise PropertyError(f"{self.name} has {len(value)} bytes; whole cells of 4 are wanted")
+            raise PropertyError(f"{self.name} has {len(value)} bytes; requires whole cells of 4")
         return struct.unpack(f">{len(value) // 4}I", value)
 
     def strings(self) -> tuple[str, ...]:
-        """The value as NUL-terminated strings; an empty value is no string."""
+        """The value as NUL-terminated strings; an empty value has none."""
         if not self.value:
             return ()
         if not self.value.endswith(b"\0"):
-            raise PropertyError(f"{self.name} is not NUL-terminated; a string is wanted")
+            raise PropertyError(f"{self.name} is not NUL-terminated; requires a string")
         try:
             return tuple(self.value[:-1].decode("utf-8").split("\0"))
         except UnicodeDecodeError:
-            raise PropertyError(f"{self.name} is not text; a string is wanted") from None
+            raise PropertyError(f"{self.name} is not text; requires a string") from None
 
     def string(self) -> str:
         """The first string of the value."""
         strings = self.strings()
         if not strings:
-            raise PropertyError(f"{self.name} is empty; a string is wanted")
+            raise PropertyError(f"{self.name} is empty; requires a string")
         return strings[0]
 
 
 @dataclass(eq=False, slots=True)
 class Node:
-    """One node. ``offset`` is the byte offset of its FDT_BEGIN_NODE token in the blob.
+    """A node. ``offset`` is the byte offset of its FDT_BEGIN_NODE token in the blob.
 
-    A node equals and hashes as itself only, so nodes are keys of dicts and members of sets. A set
-    of nodes has no order that lasts from run to run: where order matters, dicts keep it.
+    Nodes compare and hash by identity, so they are keys of dicts and members of sets. A set
+    of nodes has another order in each run: where order matters, dicts keep it.
     """
 
     name: str
@@ -137,7 +137,7 @@ class Node:
         return prop.value if prop is not None else None
 
     def has(self, name: str) -> bool:
-        """Whether the property is there, empty or not."""
+        """Whether the node has the property, empty or not."""
         return name in self.properties
 
     def cells(self, name: str) -> tuple[int, ...]:
@@ -193,8 +193,8 @@ class Tree:
 
     ``reservations`` are pairs of address and size in bytes, ``boot_cpu`` is boot_cpuid_phys.
     ``data`` is the blob that it was read from, up to totalsize; None for a tree made otherwise.
-    ``ordered``: whether nodes and properties stand in the order of a blob; those of a directory
-    (:mod:`xenassign.devicetree.live`) are sorted, their offsets are places in that order.
+    ``ordered``: whether nodes and properties have the order of a blob; those of a directory
+    (:mod:`xenassign.devicetree.live`) are sorted, and offsets count nodes in that order.
     """
 
     root: Node
@@ -209,7 +209,7 @@ class Tree:
         return self.root.walk()
 
     def find(self, path: str) -> Node | None:
-        """The node of a full path, compared exactly; doubled and trailing slashes are no path."""
+        """The node of a full path, compared exactly; doubled and trailing slashes match nothing."""
         if path == "/":
             return self.root
         if not path.startswith("/"):
@@ -238,7 +238,7 @@ class Tree:
 
     @cached_property
     def phandles(self) -> dict[int, Node]:
-        """phandle to node; of two nodes with one phandle the first counts, as for Xen and Linux."""
+        """Phandle to node; of two nodes with one phandle the first counts, as for Xen and Linux."""
         index: dict[int, Node] = {}
         for node in self.nodes():
             phandle = node.phandle
@@ -250,15 +250,15 @@ class Tree:
     def aliases(self) -> dict[str, str]:
         """The properties of /aliases: name to path (section 3.3)."""
         node = self.root.children.get("aliases")
-        found = ((name, node.text(name)) for name in node.properties) if node else ()
-        return {name: path for name, path in found if path and path.startswith("/")}
+        entries = ((name, node.text(name)) for name in node.properties) if node else ()
+        return {name: path for name, path in entries if path and path.startswith("/")}
 
     @cached_property
     def labels(self) -> dict[str, str]:
         """The properties of /__symbols__, label to path; only blobs of ``dtc -@`` have them."""
         node = self.root.children.get("__symbols__")
-        found = ((name, node.text(name)) for name in node.properties) if node else ()
-        return {name: path for name, path in found if path and path.startswith("/")}
+        entries = ((name, node.text(name)) for name in node.properties) if node else ()
+        return {name: path for name, path in entries if path and path.startswith("/")}
 
     @cached_property
     def labels_of(self) -> dict[str, str]:

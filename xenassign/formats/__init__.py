@@ -1,5 +1,5 @@
 """Text formats other than the devicetree's, with the place of every value, and their edits.
 
-xl.cfg as libxlutil reads it, ImageBuilder's configuration as bash reads it, TOML. What the values
-mean to Xen is said in :mod:`xenassign.xen`, what a user may ask with them elsewhere.
+xl.cfg as libxlutil reads it, ImageBuilder's configuration as bash reads it, TOML. The meaning of
+the values for Xen is in :mod:`xenassign.xen`, that for users in :mod:`xenassign.request`.
 """

@@ -1,9 +1,8 @@
-"""The text of an ImageBuilder configuration, which uboot-script-gen has bash read, and its edits.
+"""The text of an ImageBuilder configuration, a bash script of uboot-script-gen, and its edits.
 
-bash is not run here. What counts is a line that is one assignment and nothing else, outside of any
-``if``, loop or function; every other line is only told apart (quotes, comments, commands). Where
-such a line may set a name that matters, there is no answer but an error with its place. Not even a
-here-document is read.
+bash is not run here. Only lines that are one plain assignment are read, outside of any ``if``, loop
+or function; other lines are only split into words (quotes, comments, commands). If such a line may
+set a name that matters, that is an error with its place. Here-documents are refused.
 """
 
 from __future__ import annotations
@@ -16,13 +15,13 @@ from xenassign.errors import InputError, reason_of
 from xenassign.formats.xlcfg import decode
 from xenassign.formats.xlcfg_edit import Edit
 
-#: What is set, or decides what becomes of what is set. One behind the other in ImageBuilder.
+#: Names that xenassign sets, or that change the effect of those.
 MATTERS = r"NUM_DOMUS|APPEND_EXTRA_CMDS|DOMU_\w+|LOPPER_PATH|PASSTHROUGH_DTS_REPO|FIT"
-#: Replaced by DOMU_PASSTHROUGH_PATHS[n] in September 2022; it is only looked for.
+#: Replaced by DOMU_PASSTHROUGH_PATHS[n] in September 2022; only detected.
 OLD_PATHS = "XEN_PASSTHROUGH_PATHS"
 
 _BEGIN = re.compile(r"(?:export[ \t]+)?([A-Za-z_]\w*)(?:\[([^\]\n]*)\])?=(?!\()")
-#: What may stand behind an assignment that is alone on its line.
+#: The rest of a line after an assignment that is alone on it.
 _REST = re.compile(r"[ \t]*;?(?:[ \t]+#[^\n]*|[ \t]*)(\n|\Z)")
 _INDEX = re.compile(r"[ \t]*(0|[1-9]\d*)[ \t]*")
 _PLACE = r"(?:\[[^\]\n]*\])?"
@@ -34,21 +33,21 @@ _SET = re.compile(
 )
 _NAMED = re.compile(rf"[\"']?({MATTERS})(?:\[.*\])?[\"']?")
 
-_ANSI = re.compile(r"(?:[^'\\]|\\.)*'", re.DOTALL)  # behind $'
+_ANSI = re.compile(r"(?:[^'\\]|\\.)*'", re.DOTALL)  # after $'
 
 _OPENING = frozenset({"if", "for", "while", "until", "case", "select", "{"})
 _CLOSING = frozenset({"fi", "done", "esac", "}"})
 #: Words that a command follows.
 _BEFORE = frozenset({"then", "do", "else", "elif", "!", "{"})
 _OPERATORS = ";&|<>()"
-#: Commands behind which bash reads no more of the file.
+#: Commands after which bash does not read on.
 _LEAVE = frozenset({"return", "exit", "exec"})
 
 
 class BashAssignment(NamedTuple):
     """A line ``NAME=value`` or ``NAME[number]=value``.
 
-    ``value``: as bash reads it, with expansions as they are written; ``literal``: there are none.
+    ``value``: as bash reads it, without expanding anything; ``literal``: it has no expansions.
     ``start`` and ``end``: offsets of the value, ``stop``: that of the next line.
     """
 
@@ -63,26 +62,26 @@ class BashAssignment(NamedTuple):
 
     @property
     def at(self) -> int:
-        """Its place in the array; in bash NAME and NAME[0] are the same."""
+        """Its index in the array; in bash NAME and NAME[0] are the same."""
         return self.number or 0
 
 
 class BashConfig(NamedTuple):
-    """A configuration, and the assignments in it that are plain, in their order."""
+    """A configuration, and its plain assignments in their order."""
 
     file: str
     text: str
     assignments: tuple[BashAssignment, ...]
 
     def get(self, name: str, number: int | None = None) -> BashAssignment | None:
-        """The assignment that holds: the last."""
-        found = (a for a in self.assignments if a.name == name and a.at == (number or 0))
-        return max(found, key=lambda one: one.line, default=None)
+        """The effective assignment of a name: the last; None without one."""
+        assignments = (a for a in self.assignments if a.name == name and a.at == (number or 0))
+        return max(assignments, key=lambda assignment: assignment.line, default=None)
 
-    def said(self, name: str, number: int | None = None) -> str:
-        """The value; empty where there is none, as for the ``test`` of ImageBuilder."""
-        found = self.get(name, number)
-        return found.value if found is not None else ""
+    def value(self, name: str, number: int | None = None) -> str:
+        """The value of a name; "" without one, as for the ``test`` of ImageBuilder."""
+        assignment = self.get(name, number)
+        return assignment.value if assignment is not None else ""
 
     def where(self, at: BashAssignment | None) -> str:
         """FILE:LINE of an assignment."""
@@ -106,7 +105,7 @@ def parse(text: str, file: str = "<memory>") -> BashConfig:
 
 
 def quoted(value: str) -> str:
-    """A word of bash that stands for exactly this value. Numbers stand for themselves."""
+    """A word of bash with exactly this value. Numbers are not quoted."""
     if re.fullmatch(r"\d+", value, re.ASCII):
         return value
     if not set(value) & set('"$`\\'):
@@ -121,7 +120,7 @@ def written(name: str, number: int | None, value: str) -> str:
 
 
 def set_value(config: BashConfig, name: str, number: int | None, value: str) -> list[Edit]:
-    """Has a name, which the configuration sets, that value; nothing where it has it."""
+    """Sets the value of a name; no edit if it has it already. KeyError: it is not set at all."""
     last = config.get(name, number)
     if last is None:
         raise KeyError(name)
@@ -130,19 +129,17 @@ def set_value(config: BashConfig, name: str, number: int | None, value: str) -> 
     return [Edit(last.start, last.end, quoted(value))]
 
 
-def add_lines(
-    config: BashConfig, lines: Iterable[str], behind: BashAssignment | None
-) -> list[Edit]:
-    """Adds lines behind that of an assignment, or at the end."""
+def add_lines(config: BashConfig, lines: Iterable[str], after: BashAssignment | None) -> list[Edit]:
+    """Adds lines after that of an assignment, or at the end."""
     text = config.text
-    at = len(text) if behind is None else behind.stop
+    at = len(text) if after is None else after.stop
     begin = "" if not text[:at] or text[at - 1] == "\n" else "\n"
     added = "".join(f"{line}\n" for line in lines)
     return [Edit(at, at, begin + added)] if added else []
 
 
 class _Word(NamedTuple):
-    """A word of a command: what it stands for, whether that is sure, and what is behind it."""
+    """A word of a command: its value, whether it is free of expansions, and its end offset."""
 
     value: str
     literal: bool
@@ -150,44 +147,44 @@ class _Word(NamedTuple):
 
 
 class _BashReader:
-    """One pass over the text. ``at``: offset of what comes next."""
+    """One pass over the text. ``at``: the offset of the next character."""
 
     def __init__(self, text: str, file: str) -> None:
         self.text = text
         self.file = file
         self.at = 0
-        self.open: list[str] = []  # what compound commands have begun
+        self.open: list[str] = []  # the words that began compound commands
 
     def assignments(self) -> list[BashAssignment]:
-        """Those outside of compound commands, where no other of the same names could be."""
+        """The assignments outside of compound commands. InputError: a name may be set elsewhere."""
         if "\r\n" in self.text:
             self._stop(
                 self.text.index("\r\n"),
-                "the line ends are those of Windows, which bash takes for a part of the value;"
+                "the line ends are those of Windows, which bash makes a part of the value;"
                 " convert the file (dos2unix)",
             )
         if "\0" in self.text:
             self._stop(self.text.index("\0"), "a NUL byte is in the text; give a bash script")
-        found: list[BashAssignment] = []
+        assignments: list[BashAssignment] = []
         while self.at < len(self.text):
             self._blanks()
             begin = self.at
-            one = self._assignment()
-            if one is None:
+            assignment = self._assignment()
+            if assignment is None:
                 self._command(begin)
                 continue
-            if not one.literal:
-                self._refuse_set(one.start, one.end)
+            if not assignment.literal:
+                self._refuse_set(assignment.start, assignment.end)
             if not self.open:
-                found.append(one)
-            elif re.fullmatch(MATTERS, one.name):
-                self._refuse(begin, one.name)
+                assignments.append(assignment)
+            elif re.fullmatch(MATTERS, assignment.name):
+                self._refuse(begin, assignment.name)
         if self.open:
             self._stop(len(self.text) - 1, f"a {self.open[-1]} is never closed; close it")
-        return found
+        return assignments
 
     def _assignment(self) -> BashAssignment | None:
-        """The line as one assignment; None where it is something else, and nothing is read."""
+        """The line as one assignment; None if it is something else: then nothing is read."""
         begin = self.at
         match = _BEGIN.match(self.text, begin)
         if match is None:
@@ -207,10 +204,10 @@ class _BashReader:
         )
 
     def _command(self, begin: int) -> None:
-        """Reads to the end of a line that is no assignment alone, or is empty."""
+        """Reads to the end of a line that is not one plain assignment."""
         self.at = begin
         first = True  # a command may begin here
-        name = False  # that of a function is here
+        name = False  # the name of a function is next
         while self.at < len(self.text):
             self._blanks()
             char = self.text[self.at : self.at + 1]
@@ -229,7 +226,7 @@ class _BashReader:
             raw = self.text[start : word.end]
             self._keyword(raw, first)
             if start == begin and raw in _LEAVE and not self.open:
-                self._stop(start, f"bash reads no further than {raw}; take the line out")
+                self._stop(start, f"bash does not read on after {raw}; remove the line")
             name, first = (
                 first and raw == "function",
                 name or (first and raw in _BEFORE | _OPENING - {"for", "case", "select"}),
@@ -242,14 +239,14 @@ class _BashReader:
 
     def _refuse_set(self, begin: int, end: int) -> None:
         """Refuses a part of the text in which a name that matters is set."""
-        said = _SET.search(self.text, begin, end)
-        if said is not None:
-            self._refuse(said.start(), said[str(said.lastgroup)])
+        match = _SET.search(self.text, begin, end)
+        if match is not None:
+            self._refuse(match.start(), match[str(match.lastgroup)])
 
     def _operator(self, char: str, first: bool) -> bool:
-        """Passes one character of an operator; whether a command may begin behind it."""
+        """Skips one character of an operator; returns whether a command may begin after it."""
         if self.text.startswith("<<", self.at) and not self.text.startswith("<<<", self.at):
-            self._stop(self.at, "a here-document is not read here; write a plain assignment")
+            self._stop(self.at, "a here-document is not supported; write a plain assignment")
         if self.text.startswith("<<<", self.at):
             self.at += 3
             return False
@@ -273,7 +270,7 @@ class _BashReader:
             self.at += 2 if self.text[self.at] == "\\" else 1
 
     def _word(self, at: int) -> _Word:
-        """The word that begins there; it may be empty."""
+        """The word that begins at an offset; it may be empty."""
         text, value, literal = self.text, "", True
         begin = at
         while at < len(text) and text[at] not in " \t\n" + _OPERATORS:
@@ -297,7 +294,7 @@ class _BashReader:
         return _Word(value, literal, min(at, len(text)))
 
     def _double(self, at: int) -> _Word:
-        """What stands in double quotes, the first of which is there."""
+        """The content of double quotes, the first of which is at the offset."""
         text, value, literal = self.text, "", True
         begin, at = at, at + 1
         while at < len(text) and text[at] != '"':
@@ -316,7 +313,7 @@ class _BashReader:
         return _Word(value, literal, at + 1)
 
     def _expansion(self, at: int, *, quoted: bool = False) -> int:
-        """The end of what begins with $, ` or ~ there."""
+        """The end of an expansion that begins with $, ` or ~ at the offset."""
         text = self.text
         if text[at] == "`":
             command = re.compile(r"(?:[^`\\]|\\.)*`", re.DOTALL).match(text, at + 1)
@@ -334,7 +331,7 @@ class _BashReader:
         return at + 1
 
     def _balanced(self, at: int) -> int:
-        """The end of what stands in ( ) or { }, the first of which is there."""
+        """The end of ( ) or { }, the first of which is at the offset."""
         opening, closing = self.text[at], {"(": ")", "{": "}"}[self.text[at]]
         begin, depth = at, 0
         while depth or at == begin:
@@ -369,8 +366,10 @@ class _BashReader:
             if name.startswith("DOMU_")
             else f"{name}=VALUE"
         )
-        what = f"{name} is set by more than a plain line; write {form} alone on a line, outside of"
-        self._stop(at, f"{what} if, loops and functions")
+        problem = (
+            f"{name} is set by more than a plain line; write {form} alone on a line, outside of"
+        )
+        self._stop(at, f"{problem} if, loops and functions")
 
-    def _stop(self, at: int, what: str) -> NoReturn:
-        raise InputError(f"{self.file}:{self._line(at)}: {what}")
+    def _stop(self, at: int, problem: str) -> NoReturn:
+        raise InputError(f"{self.file}:{self._line(at)}: {problem}")

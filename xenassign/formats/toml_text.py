@@ -1,9 +1,9 @@
 """TOML files, and the line and column of every key in them.
 
-Values are those of Python's ``tomllib`` (``tomli`` below 3.11), which says no places. Where a place
-is asked for, the text is read once more with grammar/toml.lark, for the places alone.
+Values are those of Python's ``tomllib`` (``tomli`` below 3.11), which has no places. When a place
+is needed the text is parsed a second time with grammar/toml.lark, only for the places.
 
-A *key path* says where a value is: ``("domain", 0, "device", 1, "path")`` is ``path`` of the second
+A *key path* locates a value: ``("domain", 0, "device", 1, "path")`` is ``path`` of the second
 ``[[domain.device]]`` of the first ``[[domain]]``. Numbers count the elements of lists.
 """
 
@@ -37,22 +37,22 @@ class TomlFile:
     _places: Places | None = field(default=None, repr=False)
 
     def place(self, path: KeyPath) -> tuple[int, int] | None:
-        """(line, column) of a key path, counted from 1; None for one that the text has not."""
+        """(line, column) of a key path, counted from 1; None if it is not in the text."""
         if self._places is None:
             self._places = places(self.text)
         return self._places.get(path)
 
     def where(self, path: KeyPath) -> str:
-        """``FILE:LINE`` of a key path, or of the nearest one around it that the text has."""
+        """``FILE:LINE`` of a key path, or of the nearest one around it that is in the text."""
         for end in range(len(path), 0, -1):
-            found = self.place(path[:end])
-            if found is not None:
-                return f"{self.file}:{found[0]}"
+            place = self.place(path[:end])
+            if place is not None:
+                return f"{self.file}:{place[0]}"
         return self.file
 
 
 def read_toml(path: Path, purpose: str) -> TomlFile:
-    """Reads a file. Raises InputError, which asks for ``purpose`` if there is no such file."""
+    """Reads a file. Raises InputError; for an unreadable file its fix is "give ``purpose``"."""
     try:
         text = path.read_bytes().decode("utf-8")
     except (OSError, UnicodeDecodeError, ValueError) as error:
@@ -62,18 +62,20 @@ def read_toml(path: Path, purpose: str) -> TomlFile:
 
 
 def parse_toml(text: str, file: str) -> TomlFile:
-    """The same for a text. Raises InputError with line and column."""
+    """Parses a text; ``file`` is its name in messages. Raises InputError with line and column."""
     text = text.replace("\r\n", "\n")
     try:
         return TomlFile(file, text, tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
-        what, _, at = str(error).partition(" (at ")
-        found = re.match(r"line (\d+), column (\d+)", at)
-        last = len(text.splitlines())  # where it says "at end of document"
-        where = f"{file}:{found[1]}:{found[2]}" if found else f"{file}:{last}" if at else file
-        raise InputError(f"{where}: {what}; mend the TOML") from None
+        problem, _, at = str(error).partition(" (at ")
+        position = re.match(r"line (\d+), column (\d+)", at)
+        last = len(text.splitlines())  # for "at end of document"
+        location = (
+            f"{file}:{position[1]}:{position[2]}" if position else f"{file}:{last}" if at else file
+        )
+        raise InputError(f"{location}: {problem}; fix the TOML") from None
     except RecursionError:
-        raise InputError(f"{file}: lists are nested too deeply; mend the TOML") from None
+        raise InputError(f"{file}: lists are nested too deeply; fix the TOML") from None
 
 
 def places(text: str) -> Places:
@@ -82,49 +84,49 @@ def places(text: str) -> Places:
     A table has the place of its first mention, an element of ``[[…]]`` that of its header.
     """
     tree: Any = parser("toml", propagate_positions=True).parse(text)
-    found: Places = {}
+    by_path: Places = {}
     lengths: dict[KeyPath, int] = {}  # of the lists that [[…]] makes
     inside: KeyPath = ()
     for statement in tree.children:
         if statement.data == "pair":
-            _pair(statement, inside, found)
+            _pair(statement, inside, by_path)
             continue
         key = statement.children[0].children
         repeated = statement.data == "element"
         inside = ()
         for token in key[:-1] if repeated else key:
             inside = (*inside, _name(token))
-            found.setdefault(inside, (token.line, token.column))
+            by_path.setdefault(inside, (token.line, token.column))
             if inside in lengths:
                 inside = (*inside, lengths[inside] - 1)
         if repeated:
             inside = (*inside, _name(key[-1]))
             at = (key[-1].line, key[-1].column)
-            found.setdefault(inside, at)
+            by_path.setdefault(inside, at)
             lengths[inside] = lengths.get(inside, 0) + 1
             inside = (*inside, lengths[inside] - 1)
-            found[inside] = at
-    return found
+            by_path[inside] = at
+    return by_path
 
 
-def _pair(pair: Any, inside: KeyPath, found: Places) -> None:
+def _pair(pair: Any, inside: KeyPath, places: Places) -> None:
     key, value = pair.children
     for token in key.children:
         inside = (*inside, _name(token))
-        found.setdefault(inside, (token.line, token.column))
-    _value(value, inside, found)
+        places.setdefault(inside, (token.line, token.column))
+    _value(value, inside, places)
 
 
-def _value(value: Any, inside: KeyPath, found: Places) -> None:
+def _value(value: Any, inside: KeyPath, places: Places) -> None:
     kind = getattr(value, "data", None)
     if kind == "inline":
         for pair in value.children:
-            _pair(pair, inside, found)
+            _pair(pair, inside, places)
     elif kind == "array":
         for index, item in enumerate(value.children):
             element = (*inside, index)
-            found[element] = _start(item)
-            _value(item, element, found)
+            places[element] = _start(item)
+            _value(item, element, places)
 
 
 def _start(value: Any) -> tuple[int, int]:

@@ -1,17 +1,17 @@
-r"""Reading an xl domain configuration exactly as libxlutil does, with the place of everything.
+r"""Reading an xl domain configuration exactly as libxlutil does, with places.
 
-The grammar is grammar/xlcfg.lark; tests/libxlutil asks the real libxlutil about the same texts.
-What is easily missed (libxlu_cfg_l.l, libxlu_cfg_y.y and libxlu_cfg.c, the same from Xen 4.17 to
+The grammar is grammar/xlcfg.lark; tests/libxlutil compares the results with the real libxlutil.
+Less obvious rules (libxlu_cfg_l.l, libxlu_cfg_y.y and libxlu_cfg.c, the same from Xen 4.17 to
 4.22):
 
-* Escapes are \" \' \\ \a \b \f \n \r \t \v, and octal digits: of the three characters behind the
-  first strtoul must take two or more, in base 10; nothing is stored. \x is always refused.
-* A file may end without a newline, but not in a comment. Of one stray last byte nothing is said.
-* ``+=`` of a list to a string, or the reverse, is an error; after ``+=`` nothing is a number.
-* The parser's stack ends at 10000 symbols, which only deeply nested lists reach.
+* Escapes are \" \' \\ \a \b \f \n \r \t \v, and octal digits: of the three characters after the
+  first digit strtoul must read two or more, in base 10; nothing is stored. \x is always refused.
+* A file may end without a newline, but not in a comment. One stray last byte is ignored.
+* ``+=`` of a list to a string, or the reverse, is an error; after ``+=`` a value is not a number.
+* The parser's stack is limited to 10000 symbols, which only deeply nested lists exceed.
 
 A configuration is bytes. ``decode`` makes a text of them and ``encode`` the same bytes again: bytes
-that are no UTF-8 are lone surrogates. Offsets and columns count the characters of that text.
+that are not UTF-8 are lone surrogates. Offsets and columns count the characters of that text.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Atom(NamedTuple):
 
 
 class ListValue(NamedTuple):
-    """A list of values, from bracket to bracket. Joined by ``+=``: the last one's brackets."""
+    """A list of values, from bracket to bracket. After ``+=`` the brackets are the last ones."""
 
     items: tuple[Value, ...]
     line: int
@@ -56,7 +56,7 @@ Value = Atom | ListValue
 
 
 class XlAssignment(NamedTuple):
-    """One statement, without what ends it. ``append``: ``+=`` instead of ``=``."""
+    """A statement without its terminator. ``append``: ``+=`` instead of ``=``."""
 
     name: str
     value: Value
@@ -68,7 +68,7 @@ class XlAssignment(NamedTuple):
 
 
 class XlComment(NamedTuple):
-    """A comment from its ``#`` to the end of the line; ``text`` is what follows the ``#``."""
+    """A comment from its ``#`` to the end of the line; ``text`` is without the ``#``."""
 
     text: str
     line: int
@@ -78,11 +78,11 @@ class XlComment(NamedTuple):
 
 
 class ConfigError(InputError):
-    """What libxlutil does not read. ``str`` has FILE:LINE:COLUMN, ``what`` has not."""
+    """A text that libxlutil refuses. ``problem`` is the message without FILE:LINE:COLUMN."""
 
-    def __init__(self, file: str, line: int, column: int, what: str) -> None:
-        super().__init__(f"{file}:{line}:{column}: {what}")
-        self.line, self.column, self.what = line, column, what
+    def __init__(self, file: str, line: int, column: int, problem: str) -> None:
+        super().__init__(f"{file}:{line}:{column}: {problem}")
+        self.line, self.column, self.problem = line, column, problem
 
 
 class XlConfig(NamedTuple):
@@ -94,11 +94,11 @@ class XlConfig(NamedTuple):
     text: str = ""
 
     def named(self, name: str) -> tuple[XlAssignment, ...]:
-        """The statements about a name."""
-        return tuple(one for one in self.statements if one.name == name)
+        """The statements that set a name."""
+        return tuple(statement for statement in self.statements if statement.name == name)
 
     def get(self, name: str) -> Value | None:
-        """The value that counts: of several the last, ``+=`` joined to what stands before it."""
+        """The effective value: that of the last statement; ``+=`` appends to the value before."""
         value: Value | None = None
         for statement in self.named(name):
             new = statement.value
@@ -110,14 +110,14 @@ class XlConfig(NamedTuple):
         return value
 
     def texts(self, name: str) -> tuple[Atom, ...]:
-        """The atoms of a list, none when it is absent or no list."""
+        """The atoms of a list; empty if the name is absent or not a list."""
         value = self.get(name)
         if not isinstance(value, ListValue):
             return ()
         return tuple(item for item in value.items if isinstance(item, Atom))
 
     def place(self, item: Atom | ListValue | XlAssignment | XlComment) -> Place:
-        """Where something stands."""
+        """The place of a part of this configuration."""
         written = self.text[item.start : item.end]
         below = written.count("\n")
         last = len(written) - written.rfind("\n") - 1
@@ -125,9 +125,9 @@ class XlConfig(NamedTuple):
         return Place(self.file, item.line, item.column, item.line + below, end)
 
     def integer(self, name: str) -> int | None:
-        """The value as xlu_cfg_get_long gives it, or None where xl takes its default.
+        """The value as xlu_cfg_get_long returns it, or None if xl uses its default.
 
-        As strtol with base 0, but for ``0b1``: only a C library of 2023 or later takes that.
+        As strtol with base 0, except ``0b1``, which only a C library of 2023 or later accepts.
         """
         value, last = self.get(name), self.named(name)[-1:]
         if not isinstance(value, Atom) or last[0].append:
@@ -136,11 +136,11 @@ class XlConfig(NamedTuple):
 
 
 def strtol(text: str) -> int | None:
-    """What C's strtol makes of all of a text with base 0 and a long of 64 bits; None: an error."""
-    found = _NUMBER.fullmatch(text)
-    if found is None:
+    """A text as C's strtol reads it, with base 0 and a long of 64 bits; None: an error."""
+    match = _NUMBER.fullmatch(text)
+    if match is None:
         return None
-    sign, digits = found.groups()
+    sign, digits = match.groups()
     base = 16 if digits[:2] in ("0x", "0X") else 8 if digits[0] == "0" else 10
     number = int(sign + digits, base)
     return number if number in _LONG else None
@@ -161,12 +161,12 @@ def read_file(path: str) -> XlConfig:
 
 
 def decode(data: bytes) -> str:
-    """The text of a configuration."""
+    """The bytes of a configuration as text."""
     return data.decode("utf-8", "surrogateescape")
 
 
 def encode(text: str) -> bytes:
-    """The bytes that ``decode`` made the text of."""
+    """The inverse of ``decode``."""
     return text.encode("utf-8", "surrogateescape")
 
 
@@ -178,7 +178,7 @@ def _parser() -> Any:
 
 
 def parse(text: str, file: str = "<memory>") -> XlConfig:
-    """Parses a configuration. Raises ConfigError where libxlutil does not read it."""
+    """Parses a configuration. Raises ConfigError where libxlutil refuses it."""
     parsing = _parser().parse_interactive(text)
     problem = _run(parsing, text)
     trees = _complete(parsing.parser_state.value_stack)
@@ -189,19 +189,19 @@ def parse(text: str, file: str = "<memory>") -> XlConfig:
     return XlConfig(file, statements, tuple(_comments(text)), text)
 
 
-# ---------------------------------------------------------------------------- what was parsed
+# ---------------------------------------------------------------------------- statements
 
 _ASSIGNMENTS = ("assign", "append")
 
 
 def _complete(stack: list[Any]) -> Iterator[Any]:
     """The trees of the statements on the parser's stack: all, or those before a problem."""
-    for one in stack:
-        kind = getattr(one, "data", "")
+    for tree in stack:
+        kind = getattr(tree, "data", "")
         if kind in _ASSIGNMENTS:
-            yield one
+            yield tree
         elif kind in ("start", "_statements", "_statement"):
-            yield from one.children
+            yield from tree.children
 
 
 def _assignment(tree: Any) -> XlAssignment:
@@ -212,24 +212,24 @@ def _assignment(tree: Any) -> XlAssignment:
         node = stack.pop()
         nodes.append(node)
         stack += node.children if node.data == "list" else ()
-    made: list[Value] = []
+    values: list[Value] = []
     for node in reversed(nodes):  # a list comes after its members, which are the last ones made
         meta = node.meta
         place = (meta.line, meta.column, meta.start_pos, meta.end_pos)
         if node.data == "list":
-            first = len(made) - len(node.children)
-            made[first:] = [ListValue(tuple(made[first:]), *place)]
+            first = len(values) - len(node.children)
+            values[first:] = [ListValue(tuple(values[first:]), *place)]
         else:
             (token,) = node.children
             quoted = token.type == "STRING"
             text = _dequoted(token[1:-1]) if quoted else str(token)
-            made.append(Atom(text, quoted, *place))
-    (value,) = made
+            values.append(Atom(text, quoted, *place))
+    (value,) = values
     place = (name.line, name.column, name.start_pos, tree.meta.end_pos)
     return XlAssignment(str(name), value, tree.data == "append", *place)
 
 
-# A digit and what strtoul takes of the next three characters; or a character that stands for one.
+# A digit and those of the next three characters that strtoul reads; or an escaped character.
 _ESCAPE = (
     r"\\(?:[0-7](?:[0-9 \t\v\f\r+-][0-9]{1,2}|[ \t\v\f\r][ \t\v\f\r+-][0-9])|([\"'\\abfnrtv]))"
 )
@@ -238,8 +238,8 @@ _STORED = dict(zip("abfnrtv", "\a\b\f\n\r\t\v", strict=True))
 
 
 def _dequoted(inside: str) -> str:
-    """The value of a string from between its quotes, as xlu__cfgl_dequote makes it."""
-    return _ESCAPES.sub(lambda found: _STORED.get(found[1], found[1] or ""), inside)
+    """The value of a string, given without its quotes, as xlu__cfgl_dequote computes it."""
+    return _ESCAPES.sub(lambda escape: _STORED.get(escape[1], escape[1] or ""), inside)
 
 
 _LEXED = re.compile(r"""'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|\#([^\n]*)\n|\n""")
@@ -248,17 +248,17 @@ _LEXED = re.compile(r"""'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|\#([^\n]*)\n|\n"
 def _comments(text: str) -> Iterator[XlComment]:
     """The comments of a text that was parsed."""
     line, begin = 1, 0
-    for found in _LEXED.finditer(text):
-        if found[1] is not None:
-            at = found.start()
-            yield XlComment(found[1], line, at - begin + 1, at, found.end() - 1)
-        if found[0].endswith("\n"):
-            line, begin = line + 1, found.end()
+    for match in _LEXED.finditer(text):
+        if match[1] is not None:
+            at = match.start()
+            yield XlComment(match[1], line, at - begin + 1, at, match.end() - 1)
+        if match[0].endswith("\n"):
+            line, begin = line + 1, match.end()
 
 
-# ---------------------------------------------------------------------------- what was not
+# ---------------------------------------------------------------------------- errors
 
-_Problem = tuple[int, int, str]  # line, column, what
+_Problem = tuple[int, int, str]  # line, column, message
 
 _STATEMENTS = "statements are name = value and end with the line or ;"
 _PLAIN = "xl.cfg has name = value, strings in quotes, lists in [ ], and no Python"
@@ -274,7 +274,7 @@ def _run(parsing: Any, text: str) -> _Problem | None:
     try:
         for token in parsing.iter_parse():
             if last is not None and len(parsing.parser_state.state_stack) >= _STACK:
-                return last.line, last.column, "lists are nested too deep; xl has no use for it"
+                return last.line, last.column, "lists are nested too deep; no key of xl nests lists"
             last = token
         parsing.feed_eof(last)
     except UnexpectedCharacters as error:
@@ -291,7 +291,7 @@ def _run(parsing: Any, text: str) -> _Problem | None:
 
 
 def _lexical(text: str, at: int, line: int, column: int) -> _Problem:
-    """What is wrong with a character that begins no token."""
+    """The problem at a character that does not begin a token."""
     char = text[at]
     if char == "\r":
         return line, column, "lexical error at '\\r'; save the file with Unix line ends"
@@ -304,19 +304,19 @@ def _lexical(text: str, at: int, line: int, column: int) -> _Problem:
         return line, column, "lexical error at a quote; close the string on its line"
     wrong, start = next((w[2], w.start()) for w in _WRONG.finditer(string[0]) if w[2])
     if wrong == "\0":
-        return line, column + start, "lexical error at a NUL in a string; take it out"
-    what = f"lexical error: invalid escape {wrong} in a string; write \\\\ for a backslash"
-    return line, column + start, what
+        return line, column + start, "lexical error at a NUL in a string; remove it"
+    problem = f"lexical error: invalid escape {wrong} in a string; write \\\\ for a backslash"
+    return line, column + start, problem
 
 
 def _mixed(statements: Iterable[XlAssignment], text: str) -> _Problem | None:
     """The first += of a list to a string, or the reverse, where its value ends."""
     kinds: dict[str, type] = {}
-    for one in statements:
-        kind = type(one.value)
-        if one.append and kinds.get(one.name, kind) is not kind:
-            line = text.count("\n", 0, one.end) + 1
-            column = one.end - 1 - text.rfind("\n", 0, one.end)
-            return line, column, f"{one.name} += joins a list and a string; make both lists"
-        kinds[one.name] = kind
+    for statement in statements:
+        kind = type(statement.value)
+        if statement.append and kinds.get(statement.name, kind) is not kind:
+            line = text.count("\n", 0, statement.end) + 1
+            column = statement.end - 1 - text.rfind("\n", 0, statement.end)
+            return line, column, f"{statement.name} += joins a list and a string; make both lists"
+        kinds[statement.name] = kind
     return None

@@ -1,7 +1,7 @@
 """Changing the text of an xl configuration in place.
 
-Every function answers with edits of the text; what no edit names keeps every byte. ``apply`` makes
-the new text. Values are given as they are to be written: numbers, or strings through ``quoted``.
+Every function returns edits of the text; the rest of the text keeps every byte. ``apply`` makes the
+new text. Values are passed as they are written: numbers, or strings from ``quoted``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _WIDTH = 100  # columns; a longer list is written with one item a line
 
 
 class Edit(NamedTuple):
-    """``text`` instead of what stands from ``start`` to ``end``, offsets in the old text."""
+    """``text`` replaces the characters from ``start`` to ``end``, offsets in the old text."""
 
     start: int
     end: int
@@ -24,7 +24,7 @@ class Edit(NamedTuple):
 
 
 def apply(text: str, edits: Iterable[Edit]) -> str:
-    """The text with all edits, which must not overlap. Edits at one place keep their order."""
+    """The text with all edits. Those at one offset keep their order. ValueError: they overlap."""
     parts, at = [], 0
     for edit in sorted(edits, key=lambda edit: (edit.start, edit.end)):
         if edit.start < at:
@@ -37,8 +37,8 @@ def apply(text: str, edits: Iterable[Edit]) -> str:
 def quoted(value: str) -> str:
     """A string of xl.cfg in double quotes.
 
-    Only escapes that libxlutil really stores are used (xlu__cfgl_dequote loses \\OOO and refuses
-    \\xHH); everything else stands for itself, newlines apart.
+    Only escapes that libxlutil stores are used (xlu__cfgl_dequote loses \\OOO and refuses \\xHH):
+    for a backslash, a double quote and a newline.
     """
     escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{escaped}"'
@@ -55,21 +55,21 @@ def written(name: str, value: str | Sequence[str]) -> str:
 
 
 def set_value(config: XlConfig, name: str, value: str) -> list[Edit]:
-    """Has a name, which the configuration sets somewhere, that value."""
+    """Sets the value of a name that the configuration has. Raises IndexError without it."""
     last = config.named(name)[-1]
-    if last.append:  # what stands before would be joined to it
+    if last.append:  # it would be appended to the value before
         return [Edit(last.start, last.end, f"{name} = {value}")]
     return [Edit(last.value.start, last.value.end, value)]
 
 
 def add_items(config: XlConfig, name: str, items: Sequence[str]) -> list[Edit]:
-    """Adds items to a list that the configuration has, at the end of the last statement about it.
+    """Adds items to a list of the configuration, at the end of the last statement of that name.
 
-    They stand on lines of their own where the closing bracket does.
+    They are on lines of their own if the closing bracket is. Raises TypeError: it is not a list.
     """
     last = config.named(name)[-1].value
     if not isinstance(last, ListValue):
-        raise TypeError(f"{name} is no list")
+        raise TypeError(f"{name} is not a list")
     if not items:
         return []
     text, bracket = config.text, last.end - 1
@@ -90,7 +90,7 @@ def add_items(config: XlConfig, name: str, items: Sequence[str]) -> list[Edit]:
 
 
 def _indent(text: str, value: ListValue) -> str | None:
-    """What stands before the last item, where that is white space from the line's begin on."""
+    """The white space before the last item if that begins its line, else None."""
     if not value.items:
         return None
     at = value.items[-1].start
@@ -101,18 +101,18 @@ def _indent(text: str, value: ListValue) -> str | None:
 def _comma_is_missing(text: str, value: ListValue) -> bool:
     if not value.items:
         return False
-    behind = text[value.items[-1].end : value.end - 1]
-    return "," not in re.sub(r"#[^\n]*", "", behind)
+    rest = text[value.items[-1].end : value.end - 1]
+    return "," not in re.sub(r"#[^\n]*", "", rest)
 
 
 def add_statements(config: XlConfig, statements: Sequence[str], comment: str) -> list[Edit]:
-    """Adds statements at the end, below a comment. Raises ConfigError where nothing can follow."""
+    """Adds statements at the end, below a comment. ConfigError: nothing can follow the text."""
     if not statements:
         return []
     text = config.text
     begin = "" if not text or text.endswith("\n") else "\n"
     if begin:
-        parse(text + begin, config.file)  # of a stray last byte libxlutil says nothing until now
+        parse(text + begin, config.file)  # libxlutil accepts a stray byte only as the last one
     lines = "".join(f"{statement}\n" for statement in statements)
     space = "\n" if text.strip() else ""
     return [Edit(len(text), len(text), f"{begin}{space}# {comment}\n{lines}")]

@@ -1,4 +1,4 @@
-"""What ``clock-frequency`` means, by the `compatible` string of its node.
+"""The meaning of ``clock-frequency``, by the `compatible` string of its node.
 
 The table is knowledge/clock-frequency.txt, whose first comment says how to add a line.
 """
@@ -14,7 +14,7 @@ from xenassign.tables import Table, table_path
 
 
 class ClockFrequency(NamedTuple):
-    """``meaning`` is a verb of the table: ``provides``, ``passes`` or ``takes``."""
+    """One entry. ``meaning`` is a verb of the table: ``provides``, ``passes`` or ``takes``."""
 
     meaning: str
     names: tuple[str, ...]
@@ -22,7 +22,7 @@ class ClockFrequency(NamedTuple):
 
 
 def read_clock_frequency(path: Path) -> dict[str, ClockFrequency]:
-    """A table of the form of knowledge/clock-frequency.txt, by `compatible` string."""
+    """A table like knowledge/clock-frequency.txt, by `compatible` string. Raises InputError."""
     table = Table(path, ("source",), ("provides", "passes", "takes"))
     result: dict[str, ClockFrequency] = {}
     for entry in table.entries():
@@ -42,9 +42,9 @@ def _table() -> dict[str, ClockFrequency]:
 
 
 def clock_frequency(compatible: Iterable[str], meaning: str) -> Iterator[ClockFrequency]:
-    """The entries with this meaning of a node with this `compatible` list, in its order."""
-    known = _table()
+    """The entries with this meaning for a node's `compatible` list, in the order of the list."""
+    table = _table()
     for string in compatible:
-        entry = known.get(string)
+        entry = table.get(string)
         if entry is not None and entry.meaning == meaning:
             yield entry

@@ -1,8 +1,8 @@
-"""Which rate a clock of the host has, as far as the board's tree tells, and who told it.
+"""The rate of a clock of the host, if the board's tree determines it, and its source.
 
-A rate is known from the clock itself (``fixed-clock`` and its like, computed through fixed factors
-and gates), or from requests (``assigned-clock-rates``), where all that ask for exactly this clock
-ask for the same. A controller that sets rates by itself tells none.
+A rate is known from the clock itself (``fixed-clock`` and similar nodes, through fixed factors and
+gates), or from requests (``assigned-clock-rates``), if all requests for the clock have one rate.
+Other rates, which a controller sets at run time, are unknown.
 """
 
 from __future__ import annotations
@@ -16,39 +16,41 @@ from xenassign.host.clock_frequency import clock_frequency
 
 
 class Rate(NamedTuple):
-    """A rate in Hz. ``source``: where it comes from, as the end of a sentence.
+    """A rate in Hz. ``source``: where it is stated, as the end of a sentence.
 
-    ``askers``: the nodes whose assigned-clock-rates ask for it; none where the clock itself has it.
+    ``requesters``: the nodes whose assigned-clock-rates request it; empty if the clock states it.
     """
 
     hz: int
     source: str
-    askers: tuple[Node, ...] = ()
+    requesters: tuple[Node, ...] = ()
 
 
 @dataclass(slots=True)
 class ClockRates:
-    """The rates of a board. The requests of all nodes are gathered when they are first needed."""
+    """The rates of a board. The requests of all nodes are collected when they are first needed."""
 
     tree: Tree
-    _asked: dict[tuple[Node, tuple[int, ...]], list[tuple[Node, int]]] | None = field(default=None)
+    _requests: dict[tuple[Node, tuple[int, ...]], list[tuple[Node, int]]] | None = field(
+        default=None
+    )
 
     def of(self, consumer: Node, reference: Reference) -> Rate | None:
-        """The rate of a clock of a device; None where the tree does not tell."""
+        """The rate of a clock of a device; None if the tree does not determine it."""
         if reference.provider is None:
             return None
         return (
             self.provided(reference.provider)
-            or self.asked(consumer, reference)
+            or self.requested(consumer, reference)
             or _own(consumer, reference)
         )
 
     def provided(self, provider: Node) -> Rate | None:
-        """The rate that the one clock of a provider has by itself."""
+        """The rate of a provider's only clock, from the provider itself; None if unknown."""
         return self._provided(provider, frozenset())
 
     def _provided(self, provider: Node, met: frozenset[Node]) -> Rate | None:
-        """``met``: the providers that led here; a clock is not its own parent."""
+        """``met``: the providers below, so that a cycle of clocks ends."""
         if provider in met:
             return None
         kinds = frozenset(provider.compatible)
@@ -66,7 +68,7 @@ class ClockRates:
         if parent is None or parent.provider is None:
             return None
         met |= {provider}
-        rate = self._provided(parent.provider, met) or self.asked(provider, parent)
+        rate = self._provided(parent.provider, met) or self.requested(provider, parent)
         if rate is None or passes:
             return rate
         factor, divisor = _u32(provider, "clock-mult"), _u32(provider, "clock-div")
@@ -74,50 +76,50 @@ class ClockRates:
             return None
         hz = rate.hz * factor // divisor  # as clk_factor_recalc_rate of Linux computes
         source = f"{rate.source}, times {factor} / {divisor} by {provider.path}"
-        return Rate(hz, source, rate.askers) if hz else None
+        return Rate(hz, source, rate.requesters) if hz else None
 
     def parent(self, provider: Node) -> Reference | None:
-        """The first clock that feeds a provider."""
+        """The first of a provider's ``clocks``: its parent clock."""
         prop = provider.get("clocks")
         group = property_references(self.tree, provider, prop) if prop else None
         return group.entries[0] if group and group.entries else None
 
-    def asked(self, consumer: Node, reference: Reference) -> Rate | None:
-        """The rate that assigned-clock-rates ask for, where all that count ask for the same.
+    def requested(self, consumer: Node, reference: Reference) -> Rate | None:
+        """The rate that assigned-clock-rates request, if all requests have one rate; else None.
 
-        Those of the device, what encloses it, and of every node that is switched on: Linux sets
-        them when it probes the node, the provider's own when the provider comes up.
+        Requests of the device, its ancestors, and every available node count: Linux sets the rates
+        when it probes the node (the provider's own when it registers the provider).
         """
         if reference.provider is None:
             return None
-        if self._asked is None:
-            self._asked = _requests(self.tree)
+        if self._requests is None:
+            self._requests = _all_requests(self.tree)
         near = set(consumer.lineage())
-        found = [
+        requests = [
             (node, hz)
-            for node, hz in self._asked.get((reference.provider, reference.args), ())
+            for node, hz in self._requests.get((reference.provider, reference.args), ())
             if node in near or _probed(node)
         ]
-        rates = {hz for _, hz in found}
+        rates = {hz for _, hz in requests}
         if len(rates) != 1:
             return None
-        askers = tuple(node for node, _ in found)
-        some = ", ".join(dict.fromkeys(node.path for node in askers[:3]))
-        more = f" and {len(askers) - 3} more" if len(askers) > 3 else ""
-        return Rate(rates.pop(), f"assigned-clock-rates of {some}{more}", askers)
+        requesters = tuple(node for node, _ in requests)
+        some = ", ".join(dict.fromkeys(node.path for node in requesters[:3]))
+        more = f" and {len(requesters) - 3} more" if len(requesters) > 3 else ""
+        return Rate(rates.pop(), f"assigned-clock-rates of {some}{more}", requesters)
 
 
-def _requests(tree: Tree) -> dict[tuple[Node, tuple[int, ...]], list[tuple[Node, int]]]:
-    """(node, Hz) of every rate that is asked for, by the clock. 0 is no request (clock.yaml)."""
-    found: dict[tuple[Node, tuple[int, ...]], list[tuple[Node, int]]] = {}
+def _all_requests(tree: Tree) -> dict[tuple[Node, tuple[int, ...]], list[tuple[Node, int]]]:
+    """(node, Hz) of every requested rate, by the clock. 0 requests nothing (clock.yaml)."""
+    requests: dict[tuple[Node, tuple[int, ...]], list[tuple[Node, int]]] = {}
     for node in tree.nodes():
         prop = node.get("assigned-clocks")
         group = property_references(tree, node, prop) if prop else None
         rates = _rates(node) if group else ()
         for entry, hz in zip(group.entries if group else (), rates, strict=False):
             if hz and entry.provider is not None:
-                found.setdefault((entry.provider, entry.args), []).append((node, hz))
-    return found
+                requests.setdefault((entry.provider, entry.args), []).append((node, hz))
+    return requests
 
 
 def _rates(node: Node) -> tuple[int, ...]:
@@ -150,12 +152,12 @@ def _own(consumer: Node, reference: Reference) -> Rate | None:
 
 
 def _means(provider: Node, meaning: str) -> bool:
-    """Whether clock-frequency of a provider is known to mean this."""
+    """Whether clock-frequency of a provider is known to have this meaning."""
     return any(clock_frequency(provider.compatible, meaning))
 
 
 def _u32(node: Node, name: str) -> int | None:
-    """The value of a property of one cell; None for no such property or another form."""
+    """The value of a property of one cell; None if it is absent or has another form."""
     try:
         values = node.cells(name)
     except PropertyError:

@@ -1,4 +1,4 @@
-"""HostDevice: everything that the host device tree says about one device, as facts."""
+"""HostDevice: the facts about one device in the host's device tree."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from xenassign.devicetree.interrupts import Interrupt, interrupts
 from xenassign.devicetree.references import References, property_references, references
 from xenassign.devicetree.tree import Node, PropertyError
 from xenassign.host import scmi
-from xenassign.host.dma_knowledge import known
+from xenassign.host.dma_knowledge import dma_knowledge
 from xenassign.host.gic import GicInterrupt, decode
 from xenassign.host.platform import Platform
 from xenassign.host.scmi import ScmiId, ScmiUse
 
-#: Buses without registers of their own that matter: their children are the devices. Source:
+#: Buses whose own registers do not matter: their children are the devices. Source:
 #: of_default_bus_match_table of Linux without simple-mfd, whose registers its children share.
 SIMPLE_BUSES = frozenset({"simple-bus", "isa", "arm,amba-bus", "simple-pm-bus"})
 
@@ -96,10 +96,10 @@ def devices(platform: Platform) -> Iterator[HostDevice]:
 
 
 def read_device(platform: Platform, node: Node) -> HostDevice:
-    """Gathers the facts about one node. Never raises on a strange board: problems are listed."""
+    """The facts about one node. Never raises: what is malformed is in ``problems``."""
     tree = platform.tree
-    found = registers(node)
-    problems = list(found.problems)
+    own_registers = registers(node)
+    problems = list(own_registers.problems)
     windows: tuple[Block, ...] = ()
     try:
         windows = pci_windows(node)
@@ -127,7 +127,7 @@ def read_device(platform: Platform, node: Node) -> HostDevice:
     return HostDevice(
         node=node,
         path=node.path,
-        registers=found,
+        registers=own_registers,
         windows=windows,
         interrupts=tuple(gic),
         other_interrupts=tuple(other),
@@ -136,7 +136,7 @@ def read_device(platform: Platform, node: Node) -> HostDevice:
         scmi_uses=tuple(scmi_uses),
         suppliers=suppliers,
         msi=tuple(name for name in ("msi-parent", "msi-map") if node.has(name)),
-        dma=_dma(node, uses, found),
+        dma=_dma(node, uses, own_registers),
     )
 
 
@@ -155,21 +155,21 @@ def _iommu_uses(
 
 
 def iommus_problem(platform: Platform, node: Node) -> str | None:
-    """Why ``iommus`` can't be read to its end, or None."""
+    """Why ``iommus`` of a node is malformed, or None."""
     prop = node.get("iommus")
     group = property_references(platform.tree, node, prop) if prop else None
     return group.problem if group else None
 
 
-def _dma(node: Node, uses: tuple[IommuUse, ...], found: Registers) -> Dma:
-    """The evidence, strongest first; what nothing speaks about is unknown, never ``no``."""
+def _dma(node: Node, uses: tuple[IommuUse, ...], own_registers: Registers) -> Dma:
+    """The strongest evidence; without any the answer is ``unknown``, never ``no``."""
     if any(use.legacy for use in uses):
         return Dma("yes", "an SMMU lists it in mmu-masters")
     if uses or node.has("iommus"):
         return Dma("yes", "its iommus property gives it a stream of its own")
     if is_pci(node) or node.has("iommu-map"):
-        return Dma("yes", "a PCI host: the devices behind it master the bus")
-    fact = known(node.compatible)
+        return Dma("yes", "a PCI host: its PCI devices master the bus")
+    fact = dma_knowledge(node.compatible)
     if fact is not None and fact.master:
         return Dma("yes", fact.evidence)
     if node.has("dma-coherent") or node.has("dma-noncoherent"):
@@ -178,6 +178,6 @@ def _dma(node: Node, uses: tuple[IommuUse, ...], found: Registers) -> Dma:
         return Dma("yes", "the tree states its dma-ranges")
     if fact is not None:
         return Dma("no", fact.evidence)
-    if SIMPLE_BUSES.intersection(node.compatible) and not found.blocks:
+    if SIMPLE_BUSES.intersection(node.compatible) and not own_registers.blocks:
         return Dma("no", "a bus without registers of its own")
-    return Dma("unknown", "nothing in the tree or in the table of known devices tells")
+    return Dma("unknown", "neither the tree nor the table of known devices states it")

@@ -1,9 +1,9 @@
-"""What is publicly known about DMA mastering, by `compatible` string.
+"""Public knowledge about DMA mastering, by `compatible` string.
 
-A device without an IOMMU may be given to a guest only when it does no DMA of its own, and neither
-Xen nor the devicetree can tell. The knowledge is knowledge/dma.txt, whose first comment says how to
-add an entry: whether a block is a bus master, one sentence why, and where that is written. Of a
-block that is not listed nothing is known, and nothing may be concluded.
+A device without an IOMMU is safe in a guest only if it does no DMA of its own, which neither Xen
+nor the devicetree states. The table is knowledge/dma.txt, whose first comment says how to add an
+entry: whether a block is a bus master, one sentence why, and the source. Nothing may be concluded
+for a block that is not listed.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import NamedTuple
 
 from xenassign.tables import Table, TableEntry, fits, table_path
 
-__all__ = ["DmaKnowledge", "DmaTable", "dma_table", "known"]
+__all__ = ["DmaKnowledge", "DmaTable", "dma_knowledge", "dma_table"]
 
 
 class DmaKnowledge(NamedTuple):
-    """One statement: does the block with this `compatible` read or write memory by itself."""
+    """Whether the block with this `compatible` reads or writes memory by itself (``master``)."""
 
     compatible: str
     """Exact string, or a wildcard with `*`."""
@@ -31,7 +31,7 @@ class DmaKnowledge(NamedTuple):
 
 
 class DmaTable:
-    """A table of the form of knowledge/dma.txt.
+    """A table like knowledge/dma.txt.
 
     The methods raise :class:`InputError` for a mistake in a group.
     """
@@ -42,7 +42,7 @@ class DmaTable:
         self._vendors: dict[str, list[tuple[list[str], str]]] = {}
 
     def find(self, compatible: str) -> DmaKnowledge | None:
-        """What is known of one string: by its own entry, else by the first wildcard that fits."""
+        """The statement for one string: its own entry, else the first wildcard that fits."""
         entry = self._table.entry(compatible)
         if entry is None:
             patterns = self._patterns(compatible.partition(",")[0])
@@ -80,7 +80,7 @@ class DmaTable:
 
 @lru_cache(maxsize=1)
 def dma_table() -> DmaTable:
-    """The table of this installation."""
+    """The table knowledge/dma.txt of this installation."""
     return DmaTable(table_path("dma"))
 
 
@@ -89,10 +89,10 @@ def _known_string(compatible: str) -> DmaKnowledge | None:
     return dma_table().find(compatible)
 
 
-def known(compatibles: Sequence[str]) -> DmaKnowledge | None:
-    """What is known about a node with this `compatible` list (most specific string first).
+def dma_knowledge(compatibles: Sequence[str]) -> DmaKnowledge | None:
+    """The statement for a node with this `compatible` list (most specific string first), or None.
 
-    The first string about which something is known decides: a later, more general string may
+    The first string with a statement decides: a later, more general string may
     describe an ancestor without the DMA that an integration added (xlnx,versal-ospi-1.0 is also
     cdns,qspi-nor).
     """

@@ -1,4 +1,4 @@
-"""How wide the addresses are that Linux' drivers let a DMA master use, by `compatible` string.
+"""The address width that Linux' drivers allow a DMA master, by `compatible` string.
 
 The table is knowledge/dma-widths.txt, whose first comment says how to add a line.
 """
@@ -16,7 +16,7 @@ __all__ = ["DmaWidth", "dma_widths", "read_dma_widths", "width"]
 
 
 class DmaWidth(NamedTuple):
-    """One statement. ``bits``: the width of the addresses. ``driver``: path in Linux' tree."""
+    """One entry. ``bits``: the width of addresses. ``driver``: path in Linux' tree."""
 
     compatible: str
     bits: int
@@ -29,7 +29,7 @@ class DmaWidth(NamedTuple):
 
 
 def read_dma_widths(path: Path) -> dict[str, DmaWidth]:
-    """A table of the form of knowledge/dma-widths.txt, by `compatible` string."""
+    """A table like knowledge/dma-widths.txt, by `compatible` string. Raises InputError."""
     table = Table(path, ("driver",), ("bits",))
     widths: dict[str, DmaWidth] = {}
     for entry in table.entries():
@@ -42,11 +42,11 @@ def read_dma_widths(path: Path) -> dict[str, DmaWidth]:
 
 @lru_cache(maxsize=1)
 def dma_widths() -> dict[str, DmaWidth]:
-    """The table of this installation."""
+    """The table knowledge/dma-widths.txt of this installation."""
     return read_dma_widths(table_path("dma-widths"))
 
 
 def width(compatible: Sequence[str]) -> DmaWidth | None:
-    """What is known of a node with this `compatible` list; the first string known decides."""
+    """The width for a node's `compatible` list, of the first string that is listed; or None."""
     widths = dma_widths()
     return next((widths[string] for string in compatible if string in widths), None)

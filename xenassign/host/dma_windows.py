@@ -1,13 +1,12 @@
-"""Which addresses a DMA master can emit: the windows of ``dma-ranges`` before it.
+"""The addresses that a DMA master can emit: the windows of ``dma-ranges`` above it.
 
-Read as Linux reads them (of_dma_get_range): going up from the bus that the device hangs on, the
-nearest ``dma-ranges`` that is not empty counts, an empty one is the identity, and a bus without one
-is no limit. Its entries map an address on that bus (which the master emits) to one of the parent's
-bus, and so on to the processor's; a bus above without ``dma-ranges`` changes nothing.
+Read as Linux reads them (of_dma_get_range): going up from the bus of the device, the nearest
+``dma-ranges`` that is not empty counts, an empty one is the identity, and a bus without one is not
+a limit. Its entries map an address on that bus (which the master emits) to one of the parent's bus,
+and so on to the processor's; a bus above without ``dma-ranges`` changes nothing.
 
-Where an IOMMU stands before the device, what it translates is the address that the master emits:
-Linux' dma-iommu hands out addresses of the bus, takes the windows for their limits, and never adds
-their offsets. So the offsets count where nothing translates.
+An IOMMU translates the address that the master emits: Linux' dma-iommu allocates bus addresses
+within the windows, and never adds their offsets. So the offsets matter only without an IOMMU.
 
 All addresses and sizes are bytes.
 """
@@ -25,9 +24,9 @@ from xenassign.host.device import HostDevice
 
 
 def dma_ranges(bus: Node) -> tuple[RangesEntry, ...] | None:
-    """The entries of ``dma-ranges``; none without it, or where it is empty: the identity.
+    """The entries of ``dma-ranges``; ``()`` if it is absent or empty (the identity).
 
-    None where it can't be read.
+    None if it is malformed.
     """
     try:
         return ranges(bus, "dma-ranges") or ()
@@ -36,29 +35,29 @@ def dma_ranges(bus: Node) -> tuple[RangesEntry, ...] | None:
 
 
 def moves(bus: Node) -> bool:
-    """Whether a bus' own ``dma-ranges`` give its devices other addresses than the parent's."""
+    """Whether an entry of a bus' own ``dma-ranges`` changes an address."""
     return any(entry.moves for entry in dma_ranges(bus) or ())
 
 
-def one_to_one(host: Node) -> tuple[RangesEntry, ...]:
-    """``dma-ranges`` of a PCI host where no entry moves addresses; else none."""
+def identity_dma_ranges(host: Node) -> tuple[RangesEntry, ...]:
+    """``dma-ranges`` of a PCI host if no entry changes an address, else ``()``."""
     table = dma_ranges(host) if is_pci(host) else None
     return table if table and bus_cells(host) == (3, 2) and not moves(host) else ()
 
 
 class Translation(NamedTuple):
-    """How the bus at a host path translates the DMA addresses of what is on it."""
+    """The ``dma-ranges`` of the bus at a host path."""
 
     bus: str
     table: tuple[RangesEntry, ...]
 
 
 def translation(devices: Iterable[HostDevice]) -> Translation | None:
-    """The translation of DMA addresses that all masters among the devices have.
+    """The translation of DMA addresses that all masters among the devices have in common, or None.
 
-    The devices of a direct-map guest are below /passthrough, so it holds for all of them or for
-    none: None too where none moves an address, and where tables follow one another or are a PCI
-    host's own.
+    The devices of a direct-map guest are below /passthrough, so one translation must hold for all
+    of them. None also if it changes no address, if several buses have ``dma-ranges``, or if they
+    are a PCI host's own.
     """
     masters = [device for device in devices if device.dma.answer != "no"]
     common = {_translation(device.node) for device in masters}
@@ -81,9 +80,10 @@ def _translation(node: Node) -> Translation | None:
 
 
 class Windows(NamedTuple):
-    """The windows of a bus: ``child`` is what a master emits, ``parent`` what the processor sees.
+    """The windows of a bus: ``child`` is the address that a master emits, ``parent`` that of the
+    processor.
 
-    ``bus`` is the node that states them; a PCI host's are for the devices behind it.
+    ``bus`` is the node that states them; a PCI host's are for its PCI devices.
     """
 
     bus: Node
@@ -91,7 +91,7 @@ class Windows(NamedTuple):
 
     @property
     def moving(self) -> bool:
-        """Whether an address that a master emits is another than the processor's."""
+        """Whether an address that a master emits differs from the processor's."""
         return any(entry.moves for entry in self.entries)
 
 
@@ -103,7 +103,7 @@ class Inbound:
         self._read: dict[Node, Windows | None] = {}  # by bus
 
     def windows(self, node: Node) -> Windows | None:
-        """The windows before a device; None where nothing limits it or they can't be read."""
+        """The windows of a device; None if nothing limits it, or they are malformed."""
         bus = node if is_pci(node) else _dma_parent(self._tree, node)
         if bus is None:
             return None
@@ -141,15 +141,15 @@ def _dma_parent(tree: Tree, node: Node) -> Node | None:
 
 
 def _seen(entry: RangesEntry, bus: Node) -> RangesEntry | None:
-    """An entry with the address that the processor sees; None where a bus above ends it."""
+    """An entry with the processor's address; None if a bus above does not translate it."""
     address = entry.parent
     for above in bus.lineage():
         table = dma_ranges(above)
         if table is None:
             return None
         if table:
-            held = next((e for e in table if e.span.holds(address)), None)
-            if held is None:
+            window = next((e for e in table if e.span.holds(address)), None)
+            if window is None:
                 return None
-            address += held.parent - held.child
+            address += window.parent - window.child
     return entry._replace(parent=address)

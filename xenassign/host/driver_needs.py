@@ -1,19 +1,20 @@
-"""What Linux drivers need from a device's suppliers, by `compatible` string.
+"""The suppliers that Linux drivers need, by `compatible` string.
 
-A guest's tree can't have every clock, reset, PHY or syscon that a device refers to. What a driver
-does without one is a line of knowledge/driver-needs.txt, whose first comment says how to add one.
+A guest's tree can't have every clock, reset, PHY or syscon that a device refers to. The behaviour
+of a driver without one is a line of knowledge/driver-needs.txt, whose first comment says how to add
+one.
 
-- required: without it the driver's probe fails or is deferred for ever, or the device can't work.
-  It has to be stubbed or kept.
+- required: without it the driver's probe fails or is deferred forever, or the device can't work. It
+  has to be stubbed or kept.
 - not required: the driver goes on. The property may be left out (what it would have switched on has
   to be on already, which is the host's duty).
-- no :class:`Need` for an entry: nothing is known of it, and nothing may be concluded.
+- without a :class:`Need` for an entry it is unknown, and nothing may be concluded.
 
-An entry says what happens when the property is absent. A property that is there but points at a
-provider that no driver serves defers the probe for ever, required or not. What Linux' frameworks do
-for every driver is added to every entry that does not say otherwise.
+An entry is about a property that is absent. A property that names a provider without a driver
+defers the probe forever, required or not. The behaviour of Linux' frameworks for every driver is
+added to each entry that does not state its own.
 
-"arm,primecell" is known as what the AMBA bus itself needs and says nothing about the driver of a
+The entry of "arm,primecell" is what the AMBA bus itself needs; it does not cover the driver of a
 block that is not listed.
 """
 
@@ -31,30 +32,30 @@ __all__ = ["DriverNeeds", "DriverTable", "Need", "driver_needs", "need", "needs"
 _FAILS = "the probe fails"
 _GOES_ON = "the driver goes on"
 
-#: Sets that the table itself has to have a use for: the sentences of optional properties, and what
-#: every driver has in common.
+#: Sets of the table with a meaning of their own: the sentences for optional properties, and the
+#: needs of every driver.
 _USUAL, _EVERY = "@usual", "@every"
 
 
 class Need(NamedTuple):
-    """What becomes of a driver when a property that names suppliers is absent."""
+    """The behaviour of a driver when a property that names suppliers is absent."""
 
     property: str
     """``clocks``, ``resets``, ``phys``, ``phy-handle``, …; ``*`` is a wildcard (``*-supply``)."""
     required: bool
-    """Whether the probe fails, waits for ever, or the device can't work without it."""
+    """Whether the probe fails, is deferred forever, or the device can't work without it."""
     names: tuple[str, ...]
-    """The entries by name (``clock-names``, …) that this speaks of; () is all of them."""
-    count: int  # type: ignore[assignment]  # it hides tuple.count, which nobody calls
+    """The names of the entries (in ``clock-names``, …) that this is about; () is all of them."""
+    count: int  # type: ignore[assignment]  # it hides tuple.count, which is not used
     """The least number of entries when required; 0 when unknown or any."""
     without: str
-    """One short sentence, for reports: what the driver does without it."""
+    """One short sentence for reports: the driver's behaviour without it."""
     instead: tuple[str, ...] = ()
-    """Properties or child nodes one of which does as well where a board has it."""
+    """Properties or child nodes, each of which replaces it if present."""
 
 
 class DriverNeeds(NamedTuple):
-    """What one driver needs."""
+    """The needs of one driver."""
 
     driver: str
     """Path in Linux' tree."""
@@ -64,7 +65,7 @@ class DriverNeeds(NamedTuple):
 
 
 class DriverTable:
-    """A table of the form of knowledge/driver-needs.txt. Each entry is parsed when it is asked for.
+    """A table like knowledge/driver-needs.txt. Each entry is parsed when it is needed.
 
     The methods raise :class:`InputError` for a mistake in a line.
     """
@@ -76,7 +77,7 @@ class DriverTable:
         self._usual = {need.property: need.without for need in self._set(_USUAL)}
 
     def find(self, compatible: str) -> DriverNeeds | None:
-        """What the driver of one string needs; None when nothing is known."""
+        """The needs of the driver of one string; None if it is not listed."""
         entry = self._table.entry(compatible)
         if entry is None or compatible.startswith("@"):
             return None
@@ -93,39 +94,39 @@ class DriverTable:
         """All entries, by `compatible` string."""
         for name in self._table.names:
             if name.startswith("@"):
-                self._set(name)  # it has mistakes even where nothing refers to it
-        found = {string: self.find(string) for string in self._table.names}
-        return {string: known for string, known in found.items() if known is not None}
+                self._set(name)  # reports its mistakes even if nothing refers to it
+        needs = {string: self.find(string) for string in self._table.names}
+        return {string: stated for string, stated in needs.items() if stated is not None}
 
     def _set(self, name: str) -> tuple[Need, ...]:
         entry = self._table.entry(name)
         return self._needs(entry) if entry else ()
 
     def _needs(self, entry: TableEntry) -> tuple[Need, ...]:
-        """The needs that the lines of an entry state, those of its sets in their place."""
+        """The needs in the lines of an entry, including those of its sets."""
         needs: list[Need] = []
-        spoken: set[tuple[str, str | None]] = set()
+        covered: set[tuple[str, str | None]] = set()
         for statement in entry.statements:
             of_set = statement.verb == "as"
             stated = self._of_sets(entry, statement) if of_set else self._stated(statement)
             for need in stated:
                 keys = {(need.property, name) for name in need.names or (None,)}
-                if spoken & keys:
+                if covered & keys:
                     problem = f"{entry.name} has two statements about {need.property}"
                     fix = "state each property and name once"
                     raise self._table.error(statement.line, problem, fix)
-                spoken |= keys
+                covered |= keys
             needs += stated
         return tuple(needs)
 
     def _of_sets(self, entry: TableEntry, statement: TableStatement) -> list[Need]:
         needs: list[Need] = []
         for word in statement.words:
-            known = self._table.entry(word.text)
-            if known is None or known.line >= entry.line or not word.text.startswith("@"):
+            definition = self._table.entry(word.text)
+            if definition is None or definition.line >= entry.line or not word.text.startswith("@"):
                 fix = "define it above with a line that begins with its name"
                 raise self._table.error(statement.line, f"unknown set '{word.text}'", fix)
-            needs += self._needs(known)
+            needs += self._needs(definition)
         return needs
 
     def _stated(self, statement: TableStatement) -> list[Need]:
@@ -140,7 +141,7 @@ class DriverTable:
                 other = next(words, None)
                 if not required or not stated or other is None:
                     fix = "write 'needs PROPERTY or OTHER'"
-                    raise self._table.error(statement.line, "'or' without two sides that do", fix)
+                    raise self._table.error(statement.line, "'or' is valid only between needs", fix)
                 stated[-1] = stated[-1]._replace(instead=(*stated[-1].instead, other.text))
                 continue
             names, count = word.inside, len(word.inside) or 1
@@ -157,7 +158,7 @@ class DriverTable:
 
 @lru_cache(maxsize=1)
 def driver_needs() -> DriverTable:
-    """The table of this installation."""
+    """The table knowledge/driver-needs.txt of this installation."""
     return DriverTable(table_path("driver-needs"))
 
 
@@ -167,25 +168,25 @@ def _needs_of_string(compatible: str) -> DriverNeeds | None:
 
 
 def needs(compatible: Sequence[str]) -> DriverNeeds | None:
-    """What the driver of a node with this `compatible` list needs (most specific string first).
+    """The needs of the driver for this `compatible` list (most specific string first), or None.
 
-    The first string about which something is known decides, as it decides which driver binds.
+    The first string that is listed decides, as it decides which driver binds.
     """
-    found = map(_needs_of_string, compatible)
-    return next((known for known in found if known is not None), None)
+    candidates = map(_needs_of_string, compatible)
+    return next((stated for stated in candidates if stated is not None), None)
 
 
-def need(known: DriverNeeds | None, property: str, name: str | None) -> Need | None:
-    """What is known of one entry of a property; None when nothing is.
+def need(driver: DriverNeeds | None, property: str, name: str | None) -> Need | None:
+    """The need for one entry of a property; None if unknown.
 
-    ``name`` is the entry's name (``clock-names``, …), None where it has none. A `Need` of that
-    name comes before one that speaks of all entries, the exact property before a wildcard.
+    ``name`` is the entry's name (in ``clock-names``, …), or None. A `Need` for that name comes
+    before one for all entries, the exact property before a wildcard.
     """
-    if known is None:
+    if driver is None:
         return None
-    spoken = [entry for entry in known.needs if entry.property == property] or [
-        entry for entry in known.needs if fits(entry.property.split("*"), property)
+    candidates = [entry for entry in driver.needs if entry.property == property] or [
+        entry for entry in driver.needs if fits(entry.property.split("*"), property)
     ]
-    named = (entry for entry in spoken if name is not None and name in entry.names)
-    general = (entry for entry in spoken if not entry.names)
+    named = (entry for entry in candidates if name is not None and name in entry.names)
+    general = (entry for entry in candidates if not entry.names)
     return next(named, None) or next(general, None)

@@ -1,4 +1,4 @@
-"""The GIC: what an interrupt specifier of it means.
+"""The GIC, and the meaning of its interrupt specifiers.
 
 Bindings: interrupt-controller/arm,gic.yaml and arm,gic-v3.yaml. A specifier is <type number flags>
 with an optional fourth cell (the PPI partition of GICv3).
@@ -38,7 +38,7 @@ class GicInterrupt:
     """An interrupt that reaches the primary GIC.
 
     ``index`` counts the entries of the device's interrupts; ``intid`` is the INTID (not the SPI
-    number); ``cells`` are type, number and flags as the GIC takes them.
+    number); ``cells`` are type, number and flags of the specifier.
     """
 
     index: int
@@ -49,10 +49,10 @@ class GicInterrupt:
 
 
 def primary_gic(tree: Tree) -> Gic | None:
-    """The GIC that Xen takes: the first node with ``interrupt-controller`` that it can drive.
+    """The GIC that Xen uses: the first node with ``interrupt-controller`` that it can drive.
 
-    Source: intc_dt_preinit (gic_dt_preinit before 4.19), which does not look at the root's children
-    alone but at every node, and stops at the first that a driver accepts.
+    Source: intc_dt_preinit (gic_dt_preinit before 4.19), which visits every node, not only the
+    root's children, and stops at the first that a driver accepts.
     """
     node = next(usable_gics(tree), None)
     if node is None:
@@ -61,7 +61,7 @@ def primary_gic(tree: Tree) -> Gic | None:
 
 
 def usable_gics(tree: Tree) -> Iterator[Node]:
-    """The nodes that Xen would take for the GIC if they were the first, in the tree's order."""
+    """The nodes that Xen could use as GIC, in the tree's order; it uses the first."""
     for node in tree.nodes():
         usable = node.available and not node.has("xen,passthrough")  # device_init of Xen
         named = usable and not COMPATIBLE.keys().isdisjoint(node.compatible)
@@ -70,7 +70,7 @@ def usable_gics(tree: Tree) -> Iterator[Node]:
 
 
 def decode(index: int, specifier: tuple[int, ...]) -> GicInterrupt | None:
-    """What a specifier of the GIC means, or None when it has no such meaning."""
+    """The interrupt of a GIC specifier, or None for an invalid one."""
     if len(specifier) < 3 or specifier[0] not in _BASES:
         return None
     kind, base = _BASES[specifier[0]]

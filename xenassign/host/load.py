@@ -10,11 +10,11 @@ from xenassign.devicetree.live import is_live, read_live
 from xenassign.devicetree.overlay import is_overlay
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import InputError, reason_of
-from xenassign.host.running import no_board
+from xenassign.host.running import board_problem
 
-#: How a blob begins.
+#: The first bytes of a blob.
 BLOB = b"\xd0\x0d\xfe\xed"
-#: Where Linux shows the tree that it runs with.
+#: Where Linux shows the live tree.
 _LINUX = ("/proc/device-tree", "/sys/firmware/")
 
 
@@ -30,8 +30,8 @@ def read_tree(path: str, include: Sequence[str] = ()) -> Tree:
         from xenassign.devicetree.source.reader import read_source
 
         return read_blob(read_source(data, name, include=include, symbols=True).blob, name)
-    what = "is empty" if not data else "is not a devicetree (neither a blob nor /dts-v1/ source)"
-    raise InputError(f"{name}: {what}; give the .dtb that the board boots with")
+    problem = "is empty" if not data else "is not a devicetree (neither a blob nor /dts-v1/ source)"
+    raise InputError(f"{name}: {problem}; give the .dtb that the board boots with")
 
 
 def is_source(path: str, data: bytes) -> bool:
@@ -47,7 +47,7 @@ def read_host(path: str, include: Sequence[str] = ()) -> Tree:
             f"{tree.file}: this is an overlay, not a board; apply it to the board's .dtb first"
             " (fdtoverlay -i board.dtb -o host.dtb overlay.dtbo)"
         )
-    problem = no_board(tree)
+    problem = board_problem(tree)
     if problem is not None:
         raise InputError(f"{tree.file}: {problem}")
     return tree
@@ -66,15 +66,15 @@ def read_file(path: str, name: str) -> bytes:
         raise InputError(f"{name}: {reason}; {_instead(path, error)}") from None
     if len(data) > MAX_SIZE:
         raise InputError(
-            f"{name}: larger than {MAX_SIZE >> 20} MiB; that is no board's device tree"
+            f"{name}: larger than {MAX_SIZE >> 20} MiB; give the device tree of a board"
         )
     return data
 
 
 def _instead(path: str, error: Exception) -> str:
-    """What to do about a file that can't be read."""
+    """The fix for a file that can't be read."""
     if isinstance(error, PermissionError):
         return "read it as root, or give a copy that you may read"
     if isinstance(error, FileNotFoundError) and path.startswith(_LINUX):
-        return "Linux has none where it was booted without a device tree (ACPI); give a .dtb file"
+        return "this Linux was booted without a device tree (ACPI); give a .dtb file"
     return "give a .dtb or .dts file"

@@ -1,6 +1,6 @@
 """Controllers of message-signalled interrupts, and the pages through which they are reached.
 
-What is an MSI frame is knowledge/msi-frames.txt, whose first comment says how to add one. All
+The table of MSI frames is knowledge/msi-frames.txt, whose first comment says how to add one. All
 addresses and sizes are bytes.
 """
 
@@ -16,15 +16,15 @@ from xenassign.devicetree.spans import Span
 from xenassign.devicetree.tree import Node
 from xenassign.tables import Table, table_path
 
-#: What names an SMMUv3 of HiSilicon's hip06 and hip07 in a tree (Linux knows them by it for the
-#: erratum of their prefetch command, which ACPI tells by the same model as that of the doorbells).
+#: The property of an SMMUv3 of HiSilicon's hip06 and hip07. Linux uses it for the erratum of the
+#: prefetch command; in ACPI the same model selects that erratum and the one of the doorbells.
 _HI161X = "hisilicon,broken-prefetch-cmd"
 
 _SIZE_64K = 0x10000
 
 
 class FrameKind(NamedTuple):
-    """A line of the table. ``kind``: its name in JSON; ``title``: in messages, before a path."""
+    """A line of the table. ``kind``: the name in JSON; ``title``: in messages, before a path."""
 
     verb: str
     kind: str
@@ -35,7 +35,7 @@ class MsiController(NamedTuple):
     """A target of message-signalled interrupts.
 
     ``kind``: that of the table of frames, ``other`` for one that raises its own interrupts only.
-    ``title``: what it is, for messages.
+    ``title``: the name in messages.
     """
 
     node: Node
@@ -44,7 +44,7 @@ class MsiController(NamedTuple):
 
     @property
     def frame(self) -> bool:
-        """Whether a write to it raises interrupts that are not its own."""
+        """Whether a write to it raises interrupts of other devices."""
         return self.kind != "other"
 
 
@@ -61,7 +61,7 @@ class Frame(NamedTuple):
 
 
 def read_msi_frames(path: Path) -> dict[str, FrameKind]:
-    """A table of the form of knowledge/msi-frames.txt, by compatible string or property."""
+    """A table like knowledge/msi-frames.txt, by `compatible` string or property; InputError."""
     table = Table(path, (), ("frame", "window"))
     kinds: dict[str, FrameKind] = {}
     for entry in table.entries():
@@ -82,9 +82,9 @@ def msi_controller(node: Node) -> MsiController | None:
     """A node as a controller of message-signalled interrupts, if it is one."""
     kinds = _kinds()
     for compatible in node.compatible:
-        known = kinds.get(compatible)
-        if known is not None and known.verb == "frame":
-            return MsiController(node, known.kind, known.title)
+        kind = kinds.get(compatible)
+        if kind is not None and kind.verb == "frame":
+            return MsiController(node, kind.kind, kind.title)
     if node.has("msi-controller") and node.compatible:
         return MsiController(node, "other", "the MSI controller")
     return None
@@ -110,20 +110,20 @@ def _frames(msi: MsiController) -> Iterator[Frame]:
 def bypassed_doorbells(
     controllers: Iterable[MsiController], iommus: Iterable[Node | None]
 ) -> tuple[Frame, ...]:
-    """The doorbells that a device behind these IOMMUs reaches untranslated, at host addresses.
+    """The doorbells that a device with these IOMMUs reaches untranslated, at host addresses.
 
-    Known of one SMMU alone: that of HiSilicon's hip06 and hip07, of which Linux reserves the
-    translation space of the ITS (64 KiB behind its first 64 KiB) instead of mapping it: erratum
+    Only one SMMU is known to do this: that of HiSilicon's hip06 and hip07, for which Linux reserves
+    the translation space of the ITS (64 KiB after its first 64 KiB) instead of mapping it: erratum
     161010801, iort_iommu_msi_get_resv_regions. Every other SMMU translates doorbells like memory
-    (IOMMU_RESV_SW_MSI of arm-smmu and arm-smmu-v3), and IOMMUs of which Linux says the same (DART)
-    are none that Xen drives.
+    (IOMMU_RESV_SW_MSI of arm-smmu and arm-smmu-v3), and Xen has no driver for the other IOMMUs with
+    untranslated doorbells (DART).
     """
     if not any(node is not None and node.has(_HI161X) for node in iommus):
         return ()
-    found = (frame for frame in frames(controllers) if frame.kind == "its")
+    doorbells = (frame for frame in frames(controllers) if frame.kind == "its")
     spaces = (
         frame._replace(span=Span.sized(frame.span.start + _SIZE_64K, _SIZE_64K))
-        for frame in found
+        for frame in doorbells
         if frame.node.available and frame.span.size >= 2 * _SIZE_64K
     )
     return tuple(spaces)

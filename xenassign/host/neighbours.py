@@ -1,4 +1,4 @@
-"""Who else is there: which nodes of a board use a page of registers, a line, or a supplier."""
+"""An index of a board: the nodes that use a page of registers, an interrupt, or a supplier."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from xenassign.host.platform import SMMU_V2, Platform
 
 
 class Streams(NamedTuple):
-    """Stream IDs: ``count`` from ``first`` on, with the bits of ``mask`` taken for any."""
+    """Stream IDs: ``size`` of them from ``first`` on; the bits of ``mask`` have any value."""
 
     first: int
     mask: int = 0
@@ -52,34 +52,34 @@ class Streams(NamedTuple):
 
 
 class Masters(NamedTuple):
-    """Who is behind one IOMMU: nodes by single stream ID, and those with masks or ranges."""
+    """The masters behind an IOMMU: nodes by single stream ID, and those with masks or ranges."""
 
     single: dict[int, list[Node]]
     wide: list[tuple[Streams, Node]]
 
-    def add(self, some: Streams, node: Node) -> None:
-        """Files a node under its streams."""
-        if some.mask or some.size > 1:
-            self.wide.append((some, node))
+    def add(self, streams: Streams, node: Node) -> None:
+        """Adds a node with some of its streams."""
+        if streams.mask or streams.size > 1:
+            self.wide.append((streams, node))
         else:
-            self.single.setdefault(some.first, []).append(node)
+            self.single.setdefault(streams.first, []).append(node)
 
-    def sharing(self, some: Streams) -> Iterator[Node]:
-        """The nodes that have a stream of these."""
-        if some.mask or some.size > 1:
+    def sharing(self, streams: Streams) -> Iterator[Node]:
+        """The nodes that have a stream in common with these."""
+        if streams.mask or streams.size > 1:
             for first, nodes in self.single.items():
-                if some.overlap(Streams(first)):
+                if streams.overlap(Streams(first)):
                     yield from nodes
         else:
-            yield from self.single.get(some.first, ())
-        yield from (node for other, node in self.wide if some.overlap(other))
+            yield from self.single.get(streams.first, ())
+        yield from (node for other, node in self.wide if streams.overlap(other))
 
 
 def streams(iommu: Node, args: tuple[int, ...]) -> Streams | None:
-    """The streams that the arguments of ``iommus`` name.
+    """The streams that the arguments of an entry of ``iommus`` name; None without arguments.
 
     One cell: the ID (with the SMMU's own stream-match-mask); two: ID and mask (arm,smmu.yaml). An
-    SMMUv1 or v2 compares the low 15 bits of each, and Xen takes no others (SMR_ID_MASK).
+    SMMUv1 or v2 compares the low 15 bits of each, and Xen uses only these (SMR_ID_MASK).
     """
     if not args:
         return None
@@ -95,31 +95,31 @@ def _compared(iommu: Node, number: int) -> int:
     return number & _SMR_BITS if SMMU_V2.intersection(iommu.compatible) else number
 
 
-#: What a stream match register of an SMMUv1 or v2 holds of an ID (SMR_ID_MASK of Xen's smmu.c).
+#: The bits of an ID in a stream match register of an SMMUv1 or v2 (SMR_ID_MASK of Xen's smmu.c).
 _SMR_BITS = 0x7FFF
 
 
 def streams_of(device: HostDevice) -> Iterator[tuple[Node, Streams]]:
-    """Every (IOMMU, streams) that a device's DMA can come with, those of a PCI host's map too."""
+    """Every (IOMMU, streams) of a device's DMA, including those of ``iommu-map``."""
     for group in device.suppliers:
         for reference in group.entries:
-            some = _streams_of(reference)
-            if some is not None and reference.provider is not None:
-                yield reference.provider, some
+            own = _streams_of(reference)
+            if own is not None and reference.provider is not None:
+                yield reference.provider, own
     for use in device.iommus:
         if use.legacy and use.node is not None:
-            yield from ((use.node, Streams(one)) for one in use.args)
+            yield from ((use.node, Streams(stream)) for stream in use.args)
 
 
 class Neighbours(NamedTuple):
-    """The register blocks of all nodes by address, the lines of all nodes by INTID, and by
-    node the (property, node) of everyone available who names it by phandle; ``streams``: by
-    IOMMU the streams of everyone available behind it.
+    """The index. ``blocks`` are those of all nodes with ``compatible``, sorted by address, without
+    the windows that a bus states as its own ``reg``; ``lines`` the interrupts of nodes by INTID;
+    ``consumers`` by provider the (property, node) of available nodes that name it by phandle;
+    ``streams`` by IOMMU the streams of available nodes behind the IOMMU.
 
-    A block counts when its node has ``compatible``; the window that a bus states as its own
-    ``reg`` does not. ``blocks`` are sorted; ``starts`` are their addresses, and ``reach`` says for
-    each the highest end of it and all before, so that looking up a page stays quick. The few huge
-    blocks are kept apart, or every look-up would walk back to them.
+    ``starts`` are the addresses of ``blocks``, and ``reach`` has for each the highest end of it and
+    all before, so that looking up a page is fast. Blocks of more than 16 MiB are in ``huge``, or
+    every look-up would walk back to them.
     """
 
     starts: list[int]
@@ -161,7 +161,7 @@ def _index(platform: Platform) -> Neighbours:
     huge: list[tuple[Block, Node]] = []
     lines: dict[int, list[tuple[GicInterrupt, Node]]] = defaultdict(list)
     consumers: dict[Node, list[tuple[str, Node]]] = defaultdict(list)
-    behind: dict[Node, Masters] = defaultdict(lambda: Masters({}, []))
+    masters: dict[Node, Masters] = defaultdict(lambda: Masters({}, []))
     gic = platform.gic.node if platform.gic else None
     for node in platform.tree.nodes():
         if node.has("reg") and node.has("compatible") and not is_simple_bus(node):
@@ -177,12 +177,12 @@ def _index(platform: Platform) -> Neighbours:
         if node.available:
             for reference, provider in _references(platform, node):
                 consumers[provider].append((reference.prop, node))
-                some = _streams_of(reference)
-                if some is not None:
-                    behind[provider].add(some, node)
+                own = _streams_of(reference)
+                if own is not None:
+                    masters[provider].add(own, node)
             for iommu, ids in platform.masters.get(node, ()):
-                for one in ids:
-                    behind[iommu.node].add(Streams(one), node)
+                for stream in ids:
+                    masters[iommu.node].add(Streams(stream), node)
     blocks.sort(key=lambda entry: entry[0].address)
     return Neighbours(
         starts=[block.address for block, _ in blocks],
@@ -191,12 +191,12 @@ def _index(platform: Platform) -> Neighbours:
         huge=huge,
         lines=dict(lines),
         consumers=dict(consumers),
-        streams=dict(behind),
+        streams=dict(masters),
     )
 
 
 def _references(platform: Platform, node: Node) -> Iterator[tuple[Reference, Node]]:
-    """The references of a device that lead to a node, with it; the interrupt tree's apart."""
+    """The references of a device that name a node, with the node, except interrupts."""
     if node.has("compatible"):
         for group in references(platform.tree, node):
             if group.prop not in INTERRUPT_TREE:

@@ -14,15 +14,15 @@ from xenassign.tables import Table, table_path
 
 
 class NormalMemory(NamedTuple):
-    """What a driver maps as Normal memory. ``driver``: its path in Linux' tree."""
+    """Registers that a driver maps as Normal memory. ``driver``: its path in Linux' tree."""
 
     content: str
-    """What the registers hold, with its article."""
+    """The content of the registers, with its article: "the picture"."""
     driver: str
 
 
 def read_normal_memory(path: Path) -> dict[str, NormalMemory]:
-    """A table of the form of knowledge/normal-memory.txt, by `compatible` string."""
+    """A table like knowledge/normal-memory.txt, by `compatible` string. Raises InputError."""
     table = Table(path, ("driver",), ("memory",))
     result: dict[str, NormalMemory] = {}
     for entry in table.entries():
@@ -40,6 +40,6 @@ def _table() -> dict[str, NormalMemory]:
 
 
 def normal_memory(compatible: Sequence[str]) -> NormalMemory | None:
-    """What is known of a node with this `compatible` list; the first string known decides."""
-    known = _table()
-    return next((known[string] for string in compatible if string in known), None)
+    """The entry for a node's `compatible` list, of the first string that is listed; or None."""
+    table = _table()
+    return next((table[string] for string in compatible if string in table), None)

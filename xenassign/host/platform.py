@@ -1,4 +1,4 @@
-"""The platform: what the devices of a board share. GIC, MSI, IOMMUs, SCMI, memory, console."""
+"""The platform, which the devices of a board share: GIC, MSI, IOMMUs, SCMI, memory, console."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from xenassign.host.gic import Gic, primary_gic
 from xenassign.host.msi import MsiController, msi_controller
 from xenassign.host.running import Dom0Tree, dom0_tree
 
-#: SMMUs that Xen's smmu.c drives. Those described by the legacy binding have no #iommu-cells; they
-#: are known by name alone.
+#: SMMUs that Xen's smmu.c drives. With the legacy binding they have no #iommu-cells, and are
+#: recognized by `compatible` alone.
 SMMU_V2 = frozenset({"arm,smmu-v1", "arm,smmu-v2", "arm,mmu-400", "arm,mmu-401", "arm,mmu-500"})
 
 
@@ -28,9 +28,9 @@ class Iommu(NamedTuple):
 
 
 class Platform(NamedTuple):
-    """The facts about a board that all of its devices share. Memory blocks are in bytes.
+    """The facts about a board that its devices share. Memory blocks are in bytes.
 
-    ``dom0_tree``: that they are read from the tree that Xen made for dom0, which lacks some.
+    ``dom0_tree``: set if they are read from the tree that Xen made for dom0, which lacks some.
     """
 
     tree: Tree
@@ -53,7 +53,7 @@ class Platform(NamedTuple):
 
 
 def read_platform(tree: Tree) -> Platform:
-    """Gathers the facts. Never raises on a strange board: what can't be read is absent."""
+    """The facts about a board. Never raises: what is malformed is left out."""
     msi: list[MsiController] = []
     iommus: list[Iommu] = []
     for node in tree.nodes():
@@ -94,13 +94,13 @@ def _masters(tree: Tree, smmu: Node) -> tuple[tuple[Node, tuple[int, ...]], ...]
     prop = smmu.get("mmu-masters")
     group = property_references(tree, smmu, prop) if prop else None
     entries = group.entries if group else ()
-    return tuple((one.provider, one.args) for one in entries if one.provider is not None)
+    return tuple((entry.provider, entry.args) for entry in entries if entry.provider is not None)
 
 
 def console(tree: Tree) -> Node | None:
-    """The UART of /chosen's stdout-path: the one that Xen takes for ``console=dtuart``.
+    """The UART of /chosen's stdout-path, which Xen uses for ``console=dtuart``; or None.
 
-    Source: dt_uart_init, which cuts the options behind ``:`` and resolves an alias.
+    Source: dt_uart_init, which cuts off ``:`` and the options after it, and resolves an alias.
     """
     chosen = tree.root.children.get("chosen")
     if chosen is None:

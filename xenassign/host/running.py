@@ -1,19 +1,19 @@
-"""Trees of running systems: whether one is the board's, that which Xen made for dom0, or a guest's.
+"""Live trees: the board's own, the one that Xen made for dom0, or a guest's.
 
-Without Xen, Linux hands on the board's tree, with /chosen and /memory as booted. Xen makes another
-one for dom0 (handle_node, write_properties of domain_build.c). Nodes of devices are copied as they
-are, but for these:
+Without Xen, Linux shows the board's tree, with /chosen and /memory as booted. Xen makes another one
+for dom0 (handle_node, write_properties of domain_build.c). Nodes of devices are copied, with these
+exceptions:
 
-* gone, with all below: /cpus and the memory, whose stand-ins tell of dom0; the PMU and PSCI; the
-  console UART and every IOMMU that this build of Xen has a driver for, used or not; nodes with a
-  PPI; all GICs but the first;
+* removed, with all below: /cpus and the memory, whose replacements describe dom0; the PMU and PSCI;
+  the console UART and every IOMMU that this build of Xen has a driver for, used or not; nodes with
+  a PPI; all GICs after the first;
 * rewritten: the GIC (``interrupt-controller`` without unit address), the timer, and /chosen;
-* ``xen,passthrough`` is gone, and the status of these nodes is "disabled";
-* ``iommus`` and ``iommu-map`` of devices behind such an IOMMU are gone (before 4.19 ``iommu-map``
-  only where there is ``iommus`` too);
-* /aliases and /__symbols__ stay, and so name what is gone.
+* ``xen,passthrough`` is removed, and the status of these nodes is "disabled";
+* ``iommus`` and ``iommu-map`` of devices behind an IOMMU with a driver are removed (before 4.19
+  ``iommu-map`` only together with ``iommus``);
+* /aliases and /__symbols__ are kept, and so name removed nodes.
 
-/hypervisor, which Xen adds, names the release (make_hypervisor_node). It is the same in Xen 4.17 to
+/hypervisor, which Xen adds, names the release (make_hypervisor_node). This holds for Xen 4.17 to
 4.22.
 """
 
@@ -33,8 +33,8 @@ _RELEASE = re.compile(r"xen,xen-([0-9]+\.[0-9]+)")
 
 
 class Lost(NamedTuple):
-    """A node that dom0's tree names but has not. ``address``: of its first register, in bytes as
-    the processor sees them, read from its unit address; None where that tells nothing."""
+    """A node that dom0's tree names but does not have. ``address``: processor address of its first
+    register in bytes, from its unit address; None if that does not determine it."""
 
     path: str
     names: tuple[str, ...]
@@ -42,9 +42,9 @@ class Lost(NamedTuple):
 
 
 class Dom0Tree(NamedTuple):
-    """That a tree is the one that Xen made for dom0. ``xen``: the release, as 4.20, or None.
+    """The facts about a tree that Xen made for dom0. ``xen``: the release, as 4.20, or None.
 
-    ``lost``: what /aliases and /__symbols__ name and the tree lacks; without those of /cpus.
+    ``lost``: the nodes that /aliases and /__symbols__ name and the tree lacks, without /cpus.
     """
 
     xen: str | None
@@ -52,20 +52,20 @@ class Dom0Tree(NamedTuple):
 
 
 def dom0_tree(tree: Tree) -> Dom0Tree | None:
-    """What is known of dom0's tree; None for any other."""
+    """The facts about a tree that Xen made for dom0; None for any other."""
     hypervisor = _hypervisor(tree)
     if hypervisor is None or guest_of(tree) is not None:
         return None
-    found = (_RELEASE.fullmatch(text) for text in hypervisor.compatible)
-    release = next((match[1] for match in found if match), None)
+    matches = (_RELEASE.fullmatch(text) for text in hypervisor.compatible)
+    release = next((match[1] for match in matches if match), None)
     return Dom0Tree(release, tuple(_lost(tree)))
 
 
 def guest_of(tree: Tree) -> str | None:
-    """Whose tree it is where it is that of a guest of Xen, or None.
+    """The kind of guest whose tree it is, for messages; None if it is not a guest's.
 
-    libxl calls the root ``xen,xenvm`` (make_root_properties). dom0less Xen gives it neither a
-    ``compatible`` nor a ``model`` (prepare_dtb_domU), which every board has.
+    libxl sets ``compatible`` of the root to ``xen,xenvm`` (make_root_properties). dom0less Xen adds
+    neither ``compatible`` nor ``model`` (prepare_dtb_domU), which every board has.
     """
     root = tree.root
     if "xen,xenvm" in root.compatible:
@@ -76,12 +76,12 @@ def guest_of(tree: Tree) -> str | None:
     xen = _hypervisor(tree) is not None
     if gic is None:
         return "a dom0 with ACPI" if xen else None
-    made = xen or gic.node.phandle == _GUEST_GIC or "passthrough" in root.children
-    return "a dom0less guest" if made else None
+    by_xen = xen or gic.node.phandle == _GUEST_GIC or "passthrough" in root.children
+    return "a dom0less guest" if by_xen else None
 
 
-def no_board(tree: Tree) -> str | None:
-    """Why a tree can't be taken for a board's, and what to give instead; or None."""
+def board_problem(tree: Tree) -> str | None:
+    """Why a tree is not a board's, and which file to give instead; or None."""
     guest = guest_of(tree)
     if guest is None:
         return None
@@ -92,7 +92,7 @@ def no_board(tree: Tree) -> str | None:
 
 
 def _hypervisor(tree: Tree) -> Node | None:
-    """The node by which Xen tells a domain that it is there."""
+    """The node that Xen adds to the tree of each domain, or None."""
     node = tree.root.children.get("hypervisor")
     return node if node is not None and "xen,xen" in node.compatible else None
 
@@ -103,13 +103,13 @@ def _lost(tree: Tree) -> list[Lost]:
         if tree.find(path) is None and not path.startswith("/cpus/"):
             names.setdefault(path, []).append(name)
     return [
-        Lost(path, tuple(dict.fromkeys(named)), _address(tree, path))
-        for path, named in names.items()
+        Lost(path, tuple(dict.fromkeys(names_of_it)), _address(tree, path))
+        for path, names_of_it in names.items()
     ]
 
 
 def _address(tree: Tree, path: str) -> int | None:
-    """Where the unit address of a node that is gone lies, through the ranges of its parent."""
+    """The processor address of a removed node: its unit address through the parent's ranges."""
     above, _, name = path.rpartition("/")
     unit = name.partition("@")[2]
     parent = tree.find(above or "/")

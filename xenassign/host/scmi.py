@@ -34,7 +34,7 @@ PROTOCOLS = {
 }
 
 
-#: The properties whose entries are a device's SCMI ids, beside *-supply and pinctrl-N.
+#: The properties whose entries are a device's SCMI ids, apart from *-supply and pinctrl-N.
 _PROPERTIES = frozenset(
     {
         "clocks",
@@ -47,7 +47,7 @@ _PROPERTIES = frozenset(
 )
 
 
-#: What sets a clock up. Other properties that name a provider (gpio-ranges) use no id of it.
+#: Properties that set a clock up. Others that name a provider (gpio-ranges) do not use an id of it.
 _SET_UP = frozenset({"assigned-clocks", "assigned-clock-parents"})
 _OTHERS = re.compile(r".+-supply|pinctrl-[0-9]+")
 
@@ -74,8 +74,8 @@ class ScmiId(NamedTuple):
 class ScmiUse(NamedTuple):
     """One reference that ends at an SCMI provider, or at a node below one.
 
-    ``root``: the SCMI node. ``provider``: the node that the phandle names. ``name``: what the names
-    list calls the entry. ``id``: None for a provider that has none, a pin group without ``reg``.
+    ``root``: the SCMI node. ``provider``: the node that the phandle names. ``name``: that of the
+    entry in the names list. ``id``: None for a provider without one, a pin group without ``reg``.
     """
 
     protocol: str
@@ -87,7 +87,7 @@ class ScmiUse(NamedTuple):
 
     @property
     def counts(self) -> bool:
-        """Whether it makes the device a user of the id: not what only sets a clock up."""
+        """Whether the device uses the id, and does not only set a clock up."""
         return _counts(self.prop)
 
     @property
@@ -97,7 +97,7 @@ class ScmiUse(NamedTuple):
 
     @property
     def key(self) -> tuple[Node, str, int | None]:
-        """What two users of the same thing have in common; without an id that is the provider."""
+        """Equal for two uses of one resource; without an id that is the provider."""
         if self.id is None:
             return self.provider, self.protocol, None
         return self.root, self.protocol, self.id
@@ -121,15 +121,15 @@ def _protocol_number(node: Node) -> int | None:
 
 def providers(tree: Tree) -> tuple[ScmiProvider, ...]:
     """Every SCMI provider of the board."""
-    found: list[ScmiProvider] = []
+    scmi_nodes: list[ScmiProvider] = []
     for node in tree.nodes():
         transport = next((TRANSPORTS[c] for c in node.compatible if c in TRANSPORTS), None)
         if transport is None:
             continue
         children = (c for c in node.children.values() if c.base_name == "protocol")
         numbers = (_protocol_number(child) for child in children)
-        found.append(ScmiProvider(node, transport, tuple(n for n in numbers if n is not None)))
-    return tuple(found)
+        scmi_nodes.append(ScmiProvider(node, transport, tuple(n for n in numbers if n is not None)))
+    return tuple(scmi_nodes)
 
 
 def uses(references: tuple[References, ...], scmi: tuple[ScmiProvider, ...]) -> list[ScmiUse]:
@@ -139,7 +139,7 @@ def uses(references: tuple[References, ...], scmi: tuple[ScmiProvider, ...]) -> 
     protocols (sci_assign_dt_device of Xen 4.21): most uses of that property are not SCMI.
     """
     roots = {provider.node for provider in scmi}
-    found: list[ScmiUse] = []
+    scmi_uses: list[ScmiUse] = []
     for group in references:
         for reference in group.entries:
             provider = reference.provider
@@ -154,24 +154,24 @@ def uses(references: tuple[References, ...], scmi: tuple[ScmiProvider, ...]) -> 
             if protocol and use_of:
                 name = reference.name
                 use = ScmiUse(protocol, identifier, root, provider, group.prop, name)
-                found.append(use)
-    return found
+                scmi_uses.append(use)
+    return scmi_uses
 
 
-def ids(found: Iterable[ScmiUse]) -> tuple[ScmiId, ...]:
+def ids(uses: Iterable[ScmiUse]) -> tuple[ScmiId, ...]:
     """The SCMI ids of a device, each once, in the order of its properties.
 
-    ``assigned-clocks`` and ``assigned-clock-parents`` do not count: they ask once that a clock is
-    set up, which need not be one that the device runs on. They are uses.
+    ``assigned-clocks`` and ``assigned-clock-parents`` do not count, although they are uses: they
+    set a clock up once, and the device may run without the clock.
     """
-    counted = (ScmiId(u.protocol, u.id) for u in found if u.counts and u.id is not None)
+    counted = (ScmiId(u.protocol, u.id) for u in uses if u.counts and u.id is not None)
     return tuple(dict.fromkeys(counted))
 
 
 def users(tree: Tree, scmi: tuple[ScmiProvider, ...]) -> Iterator[ScmiUser]:
     """Every use of SCMI on the board in the order of its tree, by devices and by others.
 
-    CPUs and thermal zones use clocks, performance domains and sensors, and are no devices.
+    CPUs and thermal zones, which are not devices, use clocks, performance domains and sensors.
     """
     for node in tree.nodes() if scmi else ():
         available = all(above.available for above in node.lineage())
@@ -190,7 +190,7 @@ def protocol_node(provider: Node, root: Node) -> Node | None:
 
 
 def _unit(node: Node) -> int | None:
-    """The id of a provider that takes no argument: the ``reg`` of a regulator or pin group."""
+    """The id of a provider without arguments: the ``reg`` of a regulator or pin group."""
     return _protocol_number(node) if node.base_name != "protocol" else None
 
 

@@ -1,9 +1,9 @@
-"""The kinds of suppliers: what becomes of one of each kind when it stays with the host.
+"""The kinds of suppliers, and the effects when a supplier of a kind stays with the host.
 
 The table of phandle properties (:mod:`xenassign.devicetree.phandle_properties`) gives every
-property a kind. This table says, of the kinds of which anything can be said, why such a supplier is
-dropped from the guest's tree, what Linux does without it, what the host has to do for it, and what
-a guest makes of a phandle that was left in. A new kind is one entry here.
+property a kind. This table states for a kind why such a supplier is dropped from the guest's tree,
+how Linux behaves without it, what the host has to do for it, and the effect of a leftover phandle
+in the guest. Kinds without an entry have the defaults. A new kind is one entry here.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from typing import NamedTuple
 
 
 class HostDuty(Enum):
-    """What the host owes a supplier that an assigned device uses."""
+    """The host's duty for a supplier that an assigned device uses."""
 
-    KEEP_ON = "Linux switches off what nobody uses: the host has to keep it on"
+    KEEP_ON = "Linux switches off unused suppliers: the host has to keep it on"
     SET_UP = "nobody switches it off, but only the host can set it up"
     NONE = "the host has nothing to do"
 
 
 class Leftover(Enum):
-    """What Linux does about a phandle of the kind that names no node of the guest."""
+    """The behaviour of Linux for a phandle of the kind that names no node of the guest."""
 
     IGNORED = "it counts as absent: of_count or of_parse of the entry fails"
     FAILS = "the probe fails"
@@ -30,15 +30,15 @@ class Leftover(Enum):
 
 
 class SupplierKind(NamedTuple):
-    """What holds for all suppliers of a kind.
+    """The facts about all suppliers of a kind.
 
-    ``dropped``: why the guest does not have it; ``{}`` is the provider's path. ``without``: what
-    Linux' framework does when the property is missing, "" where that is the driver's own affair.
+    ``dropped``: why the guest does not have it; ``{}`` is the provider's path. ``without``: the
+    behaviour of Linux' framework when the property is missing, "" if the driver decides it.
     ``duty``: the host's; ``keep_option``: the option of dom0's Linux for a duty to keep it on.
-    ``of_a_bus``: whether a bus holds such a supplier for the devices below it. ``leftover``: what
-    a phandle without node does in a guest. ``quiet``: dropping it is nothing to report, since the
-    driver does not miss it or something else stands in. ``alone``: whether it is of use to a guest
-    that has the provider, so that assigning the provider too can be proposed.
+    ``of_a_bus``: whether a bus needs such a supplier for the devices below it. ``leftover``: the
+    effect of a phandle without a node in a guest. ``quiet``: dropping it is not reported, because
+    the driver works without it or a stub replaces it. ``alone``: whether assigning the provider too
+    is useful, so that it can be proposed.
     """
 
     dropped: str = "{} stays with the host"
@@ -60,7 +60,7 @@ SUPPLIER_KINDS = MappingProxyType(
             duty=HostDuty.KEEP_ON,
             keep_option="clk_ignore_unused",
             of_a_bus=True,
-            quiet=True,  # a fixed-clock takes its place
+            quiet=True,  # a fixed-clock replaces it
             alone=False,
         ),
         "power-domain": SupplierKind(
@@ -140,5 +140,5 @@ _OTHER = SupplierKind()
 
 
 def supplier_kind(name: str) -> SupplierKind:
-    """What holds for a kind of the table of phandle properties, listed here or not."""
+    """The entry for a kind of the table of phandle properties; the defaults if it has none."""
     return SUPPLIER_KINDS.get(name, _OTHER)

@@ -1,1 +1,1 @@
-"""What a Xen release accepts: releases as data, guest address space, IOMMU drivers, xl.cfg."""
+"""Xen's releases as data, and its rules: guest address space, IOMMUs, dom0, stage 2, xl.cfg."""

@@ -1,4 +1,4 @@
-"""What all decisions about one board look at: its platform, its neighbours, its IOMMUs."""
+"""The facts about one board that all decisions use: its platform, neighbours and IOMMUs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from xenassign.xen.releases import Release
 
 @dataclass(frozen=True)
 class Board:
-    """A board as one release and build of Xen see it."""
+    """A board, for one release and build of Xen. The other facts are read when first needed."""
 
     platform: Platform
     neighbours: Neighbours
@@ -28,7 +28,7 @@ class Board:
 
     @cached_property
     def dom0(self) -> Dom0:
-        """What dom0 has where nothing is marked but by the host tree itself."""
+        """The pages and interrupts of dom0 if only the host tree marks nodes."""
         return dom0(self.platform, self.iommus)
 
     @cached_property
@@ -43,7 +43,7 @@ class Board:
 
     @cached_property
     def scmi(self) -> dict[tuple[Node, str, int | None], list[ScmiUser]]:
-        """Who uses each SCMI id (``ScmiUse.key``), in the order of the tree."""
+        """The users of each SCMI id (``ScmiUse.key``), in the order of the tree."""
         by_id: dict[tuple[Node, str, int | None], list[ScmiUser]] = defaultdict(list)
         for user in users(self.platform.tree, self.platform.scmi):
             by_id[user.use.key].append(user)
@@ -51,7 +51,7 @@ class Board:
 
     @cached_property
     def region_users(self) -> dict[Node, list[Node]]:
-        """By node everyone available whose ``memory-region`` names it."""
+        """By region the available nodes whose ``memory-region`` names it."""
         users: dict[Node, list[Node]] = defaultdict(list)
         for node in self.platform.tree.nodes():
             if node.has("memory-region") and node.available:
@@ -61,19 +61,21 @@ class Board:
 
     def by_scmi_id(self) -> list[tuple[ScmiUser, list[ScmiUser]]]:
         """(one user, all users) of each SCMI id, by provider, protocol and id."""
-        found = [(each[0], each) for each in self.scmi.values()]
-        return sorted(found, key=lambda pair: _place(pair[0].use))
+        by_id = [(users[0], users) for users in self.scmi.values()]
+        return sorted(by_id, key=lambda pair: _sort_key(pair[0].use))
 
 
 def regions_of(tree: Tree, node: Node) -> list[Node]:
-    """What ``memory-region`` of a node names."""
+    """The nodes that ``memory-region`` of a node names."""
     prop = node.get("memory-region")
     group = property_references(tree, node, prop) if prop else None
-    return [one.provider for one in group.entries if one.provider is not None] if group else []
+    entries = group.entries if group else ()
+    return [entry.provider for entry in entries if entry.provider is not None]
+    return [entry.provider for entry in entries if entry.provider is not None]
 
 
-def _place(use: ScmiUse) -> tuple[int, str, int, int]:
-    """Where an id stands among the others; what has none follows the tree."""
+def _sort_key(use: ScmiUse) -> tuple[int, str, int, int]:
+    """The order of SCMI ids: by SCMI node, protocol and id; without an id by provider."""
     number = -1 if use.id is None else use.id
     return use.root.offset, use.protocol, number, use.provider.offset
 
@@ -81,5 +83,5 @@ def _place(use: ScmiUse) -> tuple[int, str, int, int]:
 def read_board(
     platform: Platform, release: Release, drivers: frozenset[str] | None = None
 ) -> Board:
-    """Builds it."""
+    """The board for a release. ``drivers``: the IOMMU drivers in the build (None: all)."""
     return Board(platform, neighbours(platform), iommus(platform, release, drivers))

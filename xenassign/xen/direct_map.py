@@ -1,19 +1,20 @@
 """A direct-map domain's address space: the host's addresses for RAM, GIC and vPL011.
 
-Sources, the same from 4.17 to 4.22 where nothing else is said:
+Sources, the same from 4.17 to 4.22 unless stated otherwise:
 
 * RAM: one bank of the guest for each entry of xen,static-mem, at its host address
   (assign_static_memory_11; domain_build.c in 4.17 and 4.18, static-memory.c later).
-* GICv2: distributor and CPU interface at the host's, of 4 and 8 KiB (vgic_v2_domain_init).
-* GICv3: the distributor at the host's, of 64 KiB, and as many of the host's redistributor regions,
-  whole, as the vCPUs need; a redistributor takes 128 KiB (vgic_v3_domain_init). vCPUs beyond the
-  regions are never made (vgic_v3_vcpu_init); 4.17 to 4.19 then count a region too many.
-* vPL011: 4 KiB at the first register block of the UART that Xen has its console on (dtuart), with
-  its first interrupt (domain_vpl011_init). A smaller block: "vpl011: Can't re-use the Xen UART MMIO
-  region as it is too small.", no such UART: "vpl011: Unable to re-use the Xen UART information."
-* No magic pages, and the grant table where other domains have it, but only a domain with
-  xen,enhanced is told of it and of extended regions, which then are parts of the host's memory, or
-  with an IOMMU the holes of the host's tree: never registers (make_hypervisor_node,
+* GICv2: distributor and CPU interface at the host's addresses, of 4 and 8 KiB
+  (vgic_v2_domain_init).
+* GICv3: the distributor at the host's address, of 64 KiB, and as many whole redistributor regions
+  of the host as the vCPUs need; a redistributor takes 128 KiB (vgic_v3_domain_init). vCPUs beyond
+  the regions are not created (vgic_v3_vcpu_init); 4.17 to 4.19 then count one region too many.
+* vPL011: 4 KiB at the first register block of Xen's console UART (dtuart), with its first interrupt
+  (domain_vpl011_init). A smaller block: "vpl011: Can't re-use the Xen UART MMIO region as it is too
+  small.", no such UART: "vpl011: Unable to re-use the Xen UART information."
+* No magic pages. The grant table is where other domains have it, but only the tree of a domain with
+  xen,enhanced names it and the extended regions, which are parts of the host's memory, or with an
+  IOMMU the holes of the host's tree: never registers (make_hypervisor_node,
   find_host_extended_regions, find_memory_holes). xenassign never writes xen,enhanced.
 
 All addresses and sizes are bytes.
@@ -40,19 +41,19 @@ _VPL011 = 0x1000  # GUEST_PL011_SIZE
 
 
 class Vuart(NamedTuple):
-    """Where the vPL011 of a direct-map domain is: its INTID is the UART's own."""
+    """The address and INTID of a direct-map domain's vPL011: those of the host's UART."""
 
     base: int
     intid: int
 
 
 def vuart(platform: Platform) -> Vuart | str:
-    """The vPL011's place, or why Xen makes none (domain_vpl011_init, serial_irq)."""
+    """The vPL011, or why Xen cannot make one (domain_vpl011_init, serial_irq)."""
     if platform.console is None:
         return "Xen has no console UART (no stdout-path; --xen-console names one)"
     uart = read_device(platform, platform.console)
-    block = next((one for one in uart.blocks if one.index == 0), None)
-    line = next((one for one in uart.interrupts if one.index == 0), None)
+    block = next((entry for entry in uart.blocks if entry.index == 0), None)
+    line = next((entry for entry in uart.interrupts if entry.index == 0), None)
     if block is None or line is None:
         lacks = "registers" if block is None else "interrupt at the GIC"
         return f"Xen's console UART {uart.path} has no {lacks}"
@@ -65,7 +66,7 @@ def vuart(platform: Platform) -> Vuart | str:
 
 
 def vpl011_intid(platform: Platform | None, direct_map: bool) -> int | None:
-    """The INTID of a domain's vPL011; None where it is not known, or Xen makes none."""
+    """The INTID of a domain's vPL011; None if it is unknown, or Xen cannot make one."""
     if not direct_map:
         return VPL011_INTID
     uart = vuart(platform) if platform is not None else "no host"
@@ -73,37 +74,37 @@ def vpl011_intid(platform: Platform | None, direct_map: bool) -> int | None:
 
 
 def redistributors(platform: Platform) -> int | None:
-    """How many vCPUs the host's redistributor regions have room for; None for a GICv2."""
+    """The number of vCPUs that fit the host's redistributor regions; None for a GICv2."""
     if platform.gic is None or platform.gic.version != 3:
         return None
     return sum(block.size // _GICR for block in _regions(platform))
 
 
 def windows(platform: Platform, banks: Banks, vcpus: int, vpl011: bool) -> tuple[GuestWindow, ...]:
-    """Everything that the domain has in its address space, from the lowest address on."""
-    found = [*ram(banks), *_gic(platform, vcpus)]
-    uart = vuart(platform) if vpl011 else "not wanted"
+    """The address space of the domain: RAM, GIC, vPL011."""
+    space = [*ram(banks), *_gic(platform, vcpus)]
+    uart = vuart(platform) if vpl011 else "no vPL011"
     if not isinstance(uart, str):
-        found.append(_window("vPL011", uart.base, _VPL011, "vpl011", "domain_vpl011_init"))
-    return tuple(found)
+        space.append(_window("vPL011", uart.base, _VPL011, "vpl011", "domain_vpl011_init"))
+    return tuple(space)
 
 
 def at_host(guest: Guest, platform: Platform | None, banks: Banks, vcpus: int) -> Guest:
-    """A guest at the host's addresses; without the host only its RAM is known."""
-    made = windows(platform, banks, vcpus, guest.vpl011) if platform is not None else ram(banks)
-    return guest._replace(direct=made, memory=sum(size for _, size in banks))
+    """A guest with the address space of a direct-map domain; without a host only its RAM."""
+    space = windows(platform, banks, vcpus, guest.vpl011) if platform is not None else ram(banks)
+    return guest._replace(direct=space, memory=sum(size for _, size in banks))
 
 
 def ram(banks: Banks) -> tuple[GuestWindow, ...]:
-    """The RAM alone."""
+    """The windows of the RAM banks."""
     source = "assign_static_memory_11"
     numbered = enumerate(banks)
     return tuple(_window(f"RAM bank {n}", *bank, "ram", source) for n, bank in numbered)
 
 
-def overlapping(one: Iterable[tuple[int, int]], other: Banks) -> Span | None:
+def overlapping(banks: Iterable[tuple[int, int]], others: Banks) -> Span | None:
     """The first that the static memory of two domains has in common, or None."""
-    pairs = ((Span.sized(*bank), Span.sized(*theirs)) for bank in one for theirs in other)
+    pairs = ((Span.sized(*bank), Span.sized(*theirs)) for bank in banks for theirs in others)
     return next((bank.common(theirs) for bank, theirs in pairs if bank.overlaps(theirs)), None)
 
 
@@ -133,7 +134,7 @@ def _gic(platform: Platform, vcpus: int) -> list[GuestWindow]:
 
 
 def _regions(platform: Platform) -> tuple[Block, ...]:
-    """The redistributor regions: as many entries behind the distributor as the node counts."""
+    """The redistributor regions: the entries after the distributor, as many as the node states."""
     if platform.gic is None:
         return ()
     counted = platform.gic.node.cells("#redistributor-regions")

@@ -1,11 +1,11 @@
-"""What Xen gives dom0 of a board: the pages and interrupts that xl can pass on to a guest.
+"""The pages and interrupts that Xen permits dom0 to give, so that xl can assign them to a guest.
 
-dom0 can only give what it has. Xen hands it the registers and interrupts of every node of the
-host tree that it does not use itself; a node with ``xen,passthrough`` too, but for the guest: dom0
-neither maps its pages nor holds its interrupts. Source: handle_node, handle_device,
-map_device_irqs_to_domain, map_range_to_domain, map_device_children of Xen (domain_build.c,
-device.c). The GIC's pages are not given, but nothing takes them away either where a register block
-ends right before them (gic_iomem_deny_access is for ACPI). Pages are host page numbers.
+Xen permits dom0 the registers and interrupts of every node of the host tree that Xen does not use
+itself. Those of a node with ``xen,passthrough`` are for a guest: dom0 neither maps the pages nor
+holds the interrupts. Source: handle_node, handle_device, map_device_irqs_to_domain,
+map_range_to_domain, map_device_children of Xen (domain_build.c, device.c). The GIC's pages are not
+permitted, but where a register block ends right before them they are not denied either
+(gic_iomem_deny_access is for ACPI). Pages are host page numbers.
 """
 
 from __future__ import annotations
@@ -47,14 +47,14 @@ _SKIPPED = frozenset(
 
 
 class Line(NamedTuple):
-    """An interrupt as Xen takes it from a host node: INTID, and its trigger as the cell's bits."""
+    """An interrupt as Xen reads it from a host node: INTID, and the trigger bits of its cell."""
 
     intid: int
     trigger: int
 
 
 class Dom0(NamedTuple):
-    """What dom0 may give to a guest.
+    """The pages and interrupts that dom0 may give to a guest.
 
     ``pages``: the numbers of host pages, in order and apart from one another. ``lines``: the INTIDs
     that it may give; ``held``: those that it uses itself, so that no guest can have them.
@@ -72,35 +72,35 @@ class Dom0(NamedTuple):
 def lines(platform: Platform, node: Node) -> tuple[Line, ...]:
     """The interrupts of a node that reach the primary GIC, as gic_irq_xlate reads them.
 
-    Every type other than 0 counts as a PPI there (number + 16), an extended one too.
+    Every type other than 0 is a PPI for Xen (number + 16), also the extended types.
     """
     if platform.gic is None or not (node.has("interrupts") or node.has("interrupts-extended")):
         return ()
-    found = []
+    routed = []
     for line in interrupts.interrupts(platform.tree, node).entries:
         if line.controller is platform.gic.node and decode(line.index, line.specifier) is not None:
             kind, number, flags = line.specifier[:3]
             base = SPI_FIRST_INTID if kind == 0 else 16
-            found.append(Line(base + number, flags & TRIGGER_MASK))
-    return tuple(found)
+            routed.append(Line(base + number, flags & TRIGGER_MASK))
+    return tuple(routed)
 
 
-def xens_lines(platform: Platform, known: Iommus) -> dict[int, str]:
-    """INTIDs that Xen has requested for itself, with the path of the node they are of."""
+def xens_lines(platform: Platform, iommus: Iommus) -> dict[int, str]:
+    """The INTIDs that Xen uses itself, with the path of the node of each."""
     own = [platform.console] if platform.console is not None else []
-    own += [iommu.node for iommu in platform.iommus if iommu.node in known.nodes]
+    own += [iommu.node for iommu in platform.iommus if iommu.node in iommus.nodes]
     return {line.intid: node.path for node in own for line in lines(platform, node)}
 
 
-def dom0(platform: Platform, known: Iommus, marked: frozenset[str] = frozenset()) -> Dom0:
-    """Walks the host tree as Xen does when it builds dom0.
+def dom0(platform: Platform, iommus: Iommus, marked: frozenset[str] = frozenset()) -> Dom0:
+    """The pages and interrupts of dom0: walks the host tree as Xen does when it builds dom0.
 
-    ``marked``: paths of nodes that an overlay marks in addition to those the tree marks.
+    ``marked``: paths of nodes that an overlay marks in addition to those marked in the tree.
     """
     pages: list[Span] = []
     allowed: set[int] = set()
     held: set[int] = set()
-    for node in _given(platform, known, platform.tree.root):
+    for node in _given(platform, iommus, platform.tree.root):
         intids = {line.intid for line in lines(platform, node)}
         blocks = list(registers(node).blocks) if node.has("reg") else []
         if node.text("device_type") == "pci":
@@ -110,67 +110,67 @@ def dom0(platform: Platform, known: Iommus, marked: frozenset[str] = frozenset()
         if not is_marked(node, marked):
             held |= intids
         if not node.path.lower().startswith("/reserved-memory/"):
-            pages += [_pages(b, known.release.dom0_gives_page_behind) for b in blocks if b.size]
+            pages += [_pages(b, iommus.release.dom0_gives_page_after) for b in blocks if b.size]
     return Dom0(tuple(merged(pages)), frozenset(allowed), frozenset(held))
 
 
 def without_scmi(has: Dom0, platform: Platform, marked: frozenset[str]) -> Dom0:
-    """What a dom0 may give whose SCMI is a guest's: the shared memory too, wherever it lies.
+    """``has`` for a dom0 whose SCMI is assigned to a guest: it may also give the shared memory.
 
-    Source: scmi_smc_dt_handle_node of Xen 4.21, which permits what reserved memory is not.
+    Source: scmi_smc_dt_handle_node of Xen 4.21, which permits it even in reserved memory.
     """
     memory = dom0_gives(platform.tree, marked)
     if memory is None or not memory.size:
         return has
-    return has._replace(pages=tuple(merged([*has.pages, _pages(memory, behind=False)])))
+    return has._replace(pages=tuple(merged([*has.pages, _pages(memory, rounds_twice=False)])))
 
 
-def dom0_masters(platform: Platform, known: Iommus, marked: frozenset[str]) -> list[HostDevice]:
-    """The devices that Xen assigns to dom0: those it protects and nobody marked."""
-    found = []
-    for node in _given(platform, known, platform.tree.root) if known.active else ():
+def dom0_masters(platform: Platform, iommus: Iommus, marked: frozenset[str]) -> list[HostDevice]:
+    """The devices that Xen assigns to dom0: those that it protects, unless they are marked."""
+    devices = []
+    for node in _given(platform, iommus, platform.tree.root) if iommus.active else ():
         if (node.has("iommus") or node in platform.masters) and not is_marked(node, marked):
             device = read_device(platform, node)
-            if protection(platform, known, device).believed:
-                found.append(device)
-    return found
+            if protection(platform, iommus, device).believed:
+                devices.append(device)
+    return devices
 
 
 def is_marked(node: Node, marked: frozenset[str]) -> bool:
-    """Whether dom0 leaves a node to a guest."""
+    """Whether a node is marked with xen,passthrough, by the tree or an overlay."""
     return node.has("xen,passthrough") or node.path in marked
 
 
-def _given(platform: Platform, known: Iommus, node: Node) -> Iterator[Node]:
+def _given(platform: Platform, iommus: Iommus, node: Node) -> Iterator[Node]:
     """The nodes that dom0 gets, in the order of the tree."""
     compatible = {text.lower() for text in node.compatible}
     if compatible & (_SKIPPED | GICS.keys()) or node.path == "/cpus":
         return
     if node.text("device_type") == "memory" or node is platform.console:
         return
-    if known.driver(node) is not None:
+    if iommus.driver(node) is not None:
         return
     if any(16 <= line.intid < SPI_FIRST_INTID for line in lines(platform, node)):
         return
     yield node
     for child in node.children.values():
-        yield from _given(platform, known, child)
+        yield from _given(platform, iommus, child)
 
 
 def _map_lines(platform: Platform, node: Node) -> set[int]:
     """The INTIDs of a PCI host's interrupt-map (dt_for_each_irq_map)."""
-    found: set[int] = set()
+    intids: set[int] = set()
     for specifier in map_entries(platform, node):
         line = decode(0, specifier)
         if line is not None:
-            found.add(line.intid)
-    return found
+            intids.add(line.intid)
+    return intids
 
 
 def map_entries(platform: Platform, nexus: Node) -> Iterator[tuple[int, ...]]:
     """The specifiers of an ``interrupt-map`` that end at the primary GIC itself.
 
-    A map that is malformed somewhere counts up to there: another device may be asked about.
+    A malformed map counts up to the mistake, which may not concern the device in question.
     """
     if platform.gic is None or not nexus.has("interrupt-map"):
         return
@@ -183,8 +183,8 @@ def map_entries(platform: Platform, nexus: Node) -> Iterator[tuple[int, ...]]:
         return
 
 
-def _pages(block: Block, behind: bool) -> Span:
-    """The pages of a block; with the page ``behind`` its last byte's address, where that starts
-    no page."""
+def _pages(block: Block, rounds_twice: bool) -> Span:
+    """The pages of a block. ``rounds_twice``: with the page after it, unless its last byte is
+    the first of a page."""
     pages = block.span.in_pages
-    return Span(pages.start, -(-(block.end - 1) // PAGE_SIZE) + 1) if behind else pages
+    return Span(pages.start, -(-(block.end - 1) // PAGE_SIZE) + 1) if rounds_twice else pages

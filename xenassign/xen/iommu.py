@@ -1,4 +1,4 @@
-"""Which devices Xen can protect: what iommu_add_dt_device makes of a host node.
+"""Which devices Xen can protect: the result of iommu_add_dt_device for a host node.
 
 Only one IOMMU driver is active in a running Xen: that of the first usable IOMMU in tree order
 (iommu_set_ops). SMMUv1/v2 nodes without ``#global-interrupts`` do not initialise
@@ -18,22 +18,22 @@ from xenassign.xen.releases import IommuDriver, Release
 
 
 class Shield(Enum):
-    """What becomes of a device when Xen adds it to the IOMMU."""
+    """The result when Xen adds a device to the IOMMU."""
 
     PROTECTED = "protected"
     """Stage 2 confines its DMA."""
     UNPROTECTED = "unprotected"
-    """Xen leaves it alone: assigned only when forced (dom0less) or without dtdev (xl)."""
+    """Xen ignores it: assigned only when forced (dom0less) or without dtdev (xl)."""
     REFUSED = "refused"
     """Adding it fails: dom0less rejects the domain, forced or not; xl rejects it in dtdev."""
     UNKNOWN = "unknown"
-    """The host's tree does not tell: it is the one that Xen made for dom0."""
+    """The host's tree does not state it: it is the one that Xen made for dom0."""
 
 
 class Protection(NamedTuple):
     """The verdict on a device: the shield, why, and for each stream whether it is protected.
 
-    ``partly``: Xen protects the streams of the first entries of ``iommus`` only, and is content.
+    ``partly``: Xen accepts it, but protects only the streams of the first entries of ``iommus``.
     """
 
     shield: Shield
@@ -48,16 +48,16 @@ class Protection(NamedTuple):
 
     @property
     def believed(self) -> bool:
-        """Whether Xen takes the device for protected, though part of its streams may not be."""
+        """Whether Xen treats the device as protected, although part of its streams may not be."""
         return self.protected or self.partly
 
 
-#: Stands for the streams of a device that dom0's tree tells none of.
+#: The streams of a device for which dom0's tree states none.
 _NOTHING = (IommuUse(None, ()),)
 
 
 class Iommus(NamedTuple):
-    """The IOMMUs of a board as one Xen release and build see them."""
+    """The IOMMUs of a board, for one Xen release and build."""
 
     release: Release
     active: IommuDriver | None
@@ -70,9 +70,9 @@ class Iommus(NamedTuple):
 
 
 def iommus(platform: Platform, release: Release, built: frozenset[str] | None = None) -> Iommus:
-    """Finds the active driver. ``built``: names of the drivers in this build (None: all).
+    """The active driver and its IOMMUs. ``built``: drivers in this build by name (None: all).
 
-    dom0's tree has those IOMMUs alone that no driver of the running Xen is for (handle_node).
+    dom0's tree has only those IOMMUs for which the running Xen has no driver (handle_node).
     """
     active: IommuDriver | None = None
     nodes: set[Node] = set()
@@ -96,36 +96,36 @@ def iommus(platform: Platform, release: Release, built: frozenset[str] | None = 
     return Iommus(release, active, frozenset(nodes), tuple(rivals.values()))
 
 
-def protection(platform: Platform, known: Iommus, device: HostDevice) -> Protection:
+def protection(platform: Platform, iommus: Iommus, device: HostDevice) -> Protection:
     """Whether Xen protects a device, and if not, why."""
     generic = [use for use in device.iommus if not use.legacy]
     legacy = [use for use in device.iommus if use.legacy]
-    entries = tuple(use.node is not None and use.node in known.nodes for use in device.iommus)
+    entries = tuple(use.node is not None and use.node in iommus.nodes for use in device.iommus)
     if platform.dom0_tree is not None and not all(use.node for use in device.iommus or _NOTHING):
         return Protection(Shield.UNKNOWN, "Xen takes iommus out of dom0's tree", entries)
     if not device.iommus and not device.node.has("iommus"):
-        return Protection(Shield.UNPROTECTED, "no IOMMU stands before it", entries)
-    if known.active is None:
-        return Protection(Shield.UNPROTECTED, _none_active(known, device.iommus), entries)
+        return Protection(Shield.UNPROTECTED, "it is not behind an IOMMU", entries)
+    if iommus.active is None:
+        return Protection(Shield.UNPROTECTED, _none_active(iommus, device.iommus), entries)
     if not generic and not device.node.has("iommus"):
         if all(entries):
             return Protection(Shield.PROTECTED, f"{_names(legacy)} (mmu-masters)", entries)
         return Protection(Shield.UNPROTECTED, f"Xen does not use {_names(legacy)}", entries)
-    return _generic(platform, known, device, generic, entries)
+    return _generic(platform, iommus, device, generic, entries)
 
 
 def _generic(
     platform: Platform,
-    known: Iommus,
+    iommus: Iommus,
     device: HostDevice,
     uses: list[IommuUse],
     entries: tuple[bool, ...],
 ) -> Protection:
-    """The generic binding, entry by entry as iommu_add_dt_device goes.
+    """The generic binding, entry by entry as in iommu_add_dt_device.
 
-    Where Xen would take the entries before an unavailable or malformed one and leave the other
-    streams open (all releases for a malformed one, up to 4.20 for an unavailable one), the device
-    counts as unprotected here: part of its DMA would be.
+    If Xen would use the entries before an unavailable or malformed one and leave the other streams
+    unprotected (all releases for a malformed one, up to 4.20 for an unavailable one), the device
+    counts as unprotected here, because part of its DMA would be.
     """
     first: Node | None = None
     for use in uses:
@@ -133,14 +133,14 @@ def _generic(
         if node is None:
             break
         if not node.available:
-            partly = first is not None and known.release.iommus_partly_unavailable_protects
+            partly = first is not None and iommus.release.iommus_partly_unavailable_protects
             return Protection(Shield.UNPROTECTED, f"{node.path} is disabled", entries, partly)
         if first is not None and node is not first:
             why = f"iommus names two IOMMUs, {first.path} and {node.path}"
             return Protection(Shield.REFUSED, why, entries)
-        if node not in known.nodes:
-            active = known.active.name if known.active else "none"
-            why = f"{node.path} is none of the IOMMUs that Xen's active driver ({active}) runs"
+        if node not in iommus.nodes:
+            active = iommus.active.name if iommus.active else "none"
+            why = f"{node.path} is not an IOMMU of Xen's active driver ({active})"
             return Protection(Shield.REFUSED, why, entries)
         first = node
     problem = iommus_problem(platform, device.node)
@@ -150,12 +150,12 @@ def _generic(
     return Protection(Shield.PROTECTED, first.path, entries)
 
 
-def _none_active(known: Iommus, uses: tuple[IommuUse, ...]) -> str:
+def _none_active(iommus: Iommus, uses: tuple[IommuUse, ...]) -> str:
     nodes = [use.node for use in uses if use.node is not None]
     if not nodes:
         return "its iommus property names no IOMMU"
     node = nodes[0]
-    driver = known.driver(node)
+    driver = iommus.driver(node)
     if driver is None:
         return (
             f"Xen has no driver for {node.path} ({node.compatible[0] if node.compatible else '?'})"
@@ -174,17 +174,17 @@ def _names(uses: list[IommuUse]) -> str:
 class StreamTable:
     """The stream match registers of the SMMUs, filled device by device (arm_smmu_find_sme)."""
 
-    def __init__(self, known: Iommus, devices: Iterable[HostDevice] = ()) -> None:
-        self._known = known
+    def __init__(self, iommus: Iommus, devices: Iterable[HostDevice] = ()) -> None:
+        self._iommus = iommus
         self._taken: dict[Node, list[tuple[int, int]]] = {}  # of each SMMU (stream, mask)
         for device in devices:
             self.take(device)
 
     def take(self, device: HostDevice) -> str | None:
-        """Adds a device's streams; why Xen's driver can't, or None.
+        """Adds a device's streams; the reason if Xen's driver can't, or None.
 
-        A new entry may lie in one that is there, or apart from all; one that overlaps in part is
-        refused (arm_smmu_find_sme).
+        A new entry may be inside of an existing one, or disjoint from all; one that overlaps
+        partly is refused (arm_smmu_find_sme).
         """
         for node, stream, mask in self._entries(device):
             taken = self._taken.setdefault(node, [])
@@ -198,14 +198,14 @@ class StreamTable:
         return None
 
     def _entries(self, device: HostDevice) -> Iterator[tuple[Node, int, int]]:
-        known = self._known
-        if known.active is None or known.active.name != "smmu":
+        iommus = self._iommus
+        if iommus.active is None or iommus.active.name != "smmu":
             return
         for use in device.iommus:
-            if use.node is None or use.node not in known.nodes:
+            if use.node is None or use.node not in iommus.nodes:
                 return
             if use.legacy:
                 yield from ((use.node, stream, 0) for stream in use.args)
             elif use.args:
-                masked = len(use.args) > 1 and known.release.smmu_masks_count
+                masked = len(use.args) > 1 and iommus.release.smmu_masks_count
                 yield use.node, use.args[0], use.args[1] if masked else 0

@@ -1,7 +1,7 @@
-"""The guest's address space of a release: what a mapping would collide with, and where holes are.
+"""The guest's address space of a release: conflicts of a mapping, and holes.
 
-The table is data of :mod:`xenassign.xen.releases`. It is no stable interface of Xen, so every
-question names the release. Addresses and sizes are bytes.
+The table is data of :mod:`xenassign.xen.releases`. It is not a stable interface of Xen, so every
+function depends on the release. Addresses and sizes are bytes.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from xenassign.xen.releases import GuestWindow, Release
 
 MIB = 1 << 20
 
-#: What is there only when a domain asks for it, which xenassign never does.
+#: Windows that only a domain with an option has; xenassign never sets these options.
 OPTIONAL = frozenset({"vpci", "acpi", "virtio-mmio"})
 
 
 class Guest(NamedTuple):
-    """What decides which windows a domain really has.
+    """The facts that determine which windows a domain has.
 
     ``gic``: version of the host's GIC, which the guest's follows. ``memory``: bytes of RAM, None
-    when not known yet. ``direct``: the address space of a direct-map domain
+    if not known yet. ``direct``: the address space of a direct-map domain
     (:func:`xenassign.xen.direct_map.windows`), None for any other.
     """
 
@@ -34,7 +34,7 @@ class Guest(NamedTuple):
 
     @property
     def windows(self) -> tuple[GuestWindow, ...]:
-        """The table of its address space, in which ``used`` tells what is there."""
+        """The table of its address space; ``used`` decides whether the domain has a window."""
         return self.release.windows if self.direct is None else self.direct
 
     def ram(self) -> tuple[Span, ...]:
@@ -49,14 +49,14 @@ class Guest(NamedTuple):
 
     @property
     def extends_over_ram(self) -> bool:
-        """Whether what is left of a RAM bank may be offered for foreign mappings, registers too.
+        """Whether the unused part of a RAM bank may be offered for foreign mappings, registers too.
 
-        A direct-map domain's banks have nothing left.
+        A direct-map domain's banks have no unused part.
         """
         return self.direct is None and not self.release.extended_regions_exclude_mappings
 
     def used(self, window: GuestWindow) -> bool:
-        """Whether the domain has what the window is for. RAM banks are asked for by ``ram()``."""
+        """Whether the domain has a window. False for RAM banks: see ``ram()``."""
         if window.when in ("gicv2", "gicv3"):
             return window.when == f"gicv{self.gic}"
         if window.when == "vpl011":
@@ -65,7 +65,7 @@ class Guest(NamedTuple):
 
 
 class Clash(NamedTuple):
-    """What a guest address range collides with. ``hard``: the guest certainly has it."""
+    """A range that a mapping overlaps. ``hard``: the guest certainly has it."""
 
     name: str
     span: Span
@@ -101,14 +101,14 @@ def holes(guest: Guest) -> tuple[Span, ...]:
 def room(guest: Guest, span: Span, *, optional: bool) -> tuple[Span, ...]:
     """What is surely free for a mapping in a span, largest first.
 
-    The RAM banks are not where the guest may be offered their unused part, and while its memory is
-    not known. ``optional``: what only some domains have (vPCI, ACPI, virtio-mmio) counts as free.
+    Whole RAM banks are not free if their unused part may be offered to the guest, or its memory is
+    not known. ``optional``: windows that only some domains have (vPCI, ACPI, virtio-mmio) are free.
     """
     ram = guest.memory is None or not guest.release.extended_regions_exclude_mappings
     blocked = [*guest.ram()]
     for window in guest.windows:
-        wanted = window.when in OPTIONAL and not optional
-        if guest.used(window) or wanted or (window.when == "ram" and ram):
+        possible = window.when in OPTIONAL and not optional
+        if guest.used(window) or possible or (window.when == "ram" and ram):
             blocked.append(window.span)
     return _largest_first(gaps(span, blocked))
 

@@ -1,4 +1,4 @@
-"""What each Xen release accepts, as data.
+"""The differences between Xen releases, as data.
 
 Every difference between releases that xenassign depends on is a named field of `Release`, so that
 no other module compares version numbers. `RELEASES` starts from 4.17 and states, release by
@@ -125,13 +125,13 @@ class IommuDriver(NamedTuple):
     name: Literal["smmu", "smmu-v3", "ipmmu"]
     compatibles: tuple[str, ...]
     default_build: bool
-    """Whether a build for Arm has it unless it is switched off."""
+    """Whether a build for Arm has it by default."""
     kconfig: str
     source: str
 
 
 class DtOverlay(NamedTuple):
-    """What `xl dt-overlay attach` of a release can do; always for direct-mapped domains alone."""
+    """The abilities of `xl dt-overlay attach`; in every release only for direct-map domains."""
 
     at_root: bool
     """Whether a node directly below the root can be added."""
@@ -143,7 +143,7 @@ class DtOverlay(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
-    """What one Xen release accepts. The metadata of a field names its source in Xen."""
+    """The behaviour of one Xen release. The metadata of a field names its source in Xen."""
 
     version: str = field(metadata={"source": "xen/Makefile: XEN_VERSION, XEN_SUBVERSION"})
 
@@ -160,8 +160,8 @@ class Release:
             " iommu_add_dt_device"
         }
     )
-    """What becomes of a device whose `iommus` names, after usable entries, an IOMMU node that is
-    not available. True: Xen takes the entries before that one, the other streams stay unprotected.
+    """The protection of a device whose `iommus` names, after usable entries, an IOMMU node that is
+    not available. True: Xen uses the entries before that one, the other streams stay unprotected.
     False: the device counts as unprotected. An unavailable first entry never protects."""
     smmu_masks_count: bool = field(
         metadata={
@@ -169,23 +169,23 @@ class Release:
             " called arm_smmu_find_sme with a mask of 0"
         }
     )
-    """Whether Xen's SMMUv1/v2 driver heeds the mask in `iommus`. Otherwise it matches the first
-    stream of a mask alone, and the others fault."""
+    """Whether Xen's SMMUv1/v2 driver uses the mask in `iommus`. Otherwise it matches the first
+    stream of a mask only, and the others fault."""
     extended_regions_exclude_mappings: bool = field(
         metadata={
             "source": "fba1b0974dd8, 3af8a6ed8e1d (dom0less: find_domU_holes, find_memory_holes),"
             " 108308feeff4 (tools/libs/light/libxl_arm.c finalize_hypervisor_node)"
         }
     )
-    """Whether xen,reg and iomem are cut out of the address space offered for foreign mappings."""
+    """Whether xen,reg and iomem are excluded from the address space for foreign mappings."""
 
-    dom0_gives_page_behind: bool = field(
+    dom0_gives_page_after: bool = field(
         metadata={
             "source": "until 9568ceb287d4 (4.21): xen/arch/arm/device.c map_range_to_domain"
             " (domain_build.c in 4.17)"
         }
     )
-    """Whether dom0 may also give the page behind a register block: the end is rounded up twice."""
+    """Whether dom0 may also give the page after a register block: the end is rounded up twice."""
     # dom0less
     domain_properties: frozenset[str] = field(
         metadata={
@@ -207,22 +207,21 @@ class Release:
     enhanced_values: frozenset[str] = field(
         metadata={"source": "0e2bb9d9b1f9: xen/common/device-tree/dom0less-build.c construct_domU"}
     )
-    """Values of xen,enhanced that mean something; "disabled" is any other. Without a string it
-    means "enabled"."""
+    """Valid values of xen,enhanced; any other is "disabled". Without a string it is "enabled"."""
     vcpu_nodes: bool = field(
         metadata={"source": "29a9638fd458: dom0less-build.c domain_vcpu_affinity"}
     )
-    """Whether nodes with "xen,vcpu" below the domain's are read, and refused where they are odd."""
+    """Whether nodes with "xen,vcpu" below the domain's are read, and refused if invalid."""
     module_overlap_dropped: bool = field(
         metadata={"source": "4f6a29158273: xen/common/device-tree/bootinfo.c add_boot_module"}
     )
-    """Whether a module that overlaps an earlier one, or reserved memory, is left out in silence.
-    Otherwise its pages are given back twice at the end of the boot, which is a crash."""
+    """Whether a module that overlaps an earlier one, or reserved memory, is ignored silently.
+    Otherwise its pages are freed twice at the end of the boot, which is a crash."""
     boot_scan_failure_is_panic: bool = field(
         metadata={"source": "02d0a615b32d: bootinfo-fdt.c boot_fdt_info"}
     )
-    """Whether a node that the first scan of the host's tree can't take stops Xen, before it has a
-    console. Otherwise all nodes behind that one are not scanned."""
+    """Whether an error in a node in the first scan of the host's tree stops Xen, before it has a
+    console. Otherwise the nodes after that one are not scanned."""
     dom0less_error_is_panic: bool = field(
         metadata={"source": "f51c92383b8d: dom0less-build.c scan_pfdt_node"}
     )
@@ -231,7 +230,7 @@ class Release:
     dom0less_tree_bytes: int = field(
         metadata={"source": "efa8a61a8162, e80f4da85b29: dom0less-build.c DOMU_DTB_SIZE"}
     )
-    """Buffer for the whole guest tree, Xen's own nodes included; -FDT_ERR_NOSPACE (-3) behind."""
+    """Buffer for the whole guest tree, Xen's own nodes included; then -FDT_ERR_NOSPACE (-3)."""
     dom0less_tree_adds_partial: bool = field(
         metadata={"source": "d27d274ffab0: dom0less-build.c prepare_dtb_domU"}
     )
@@ -240,17 +239,17 @@ class Release:
         metadata={"source": "3643eed7d021: dom0less-build.c construct_domU"}
     )
     """Whether a domain is refused whose vPL011 can't have its INTID (nr_spis = <0>). Otherwise it
-    comes up with a UART that never interrupts."""
+    starts with a UART that never interrupts."""
     phandle_limit: int | None = field(
         metadata={"source": "a010efd323d2: dom0less-build.c domain_handle_dtb_boot_module"}
     )
     """The highest phandle anywhere in the partial tree, nodes that are not copied and /gic
-    included, must be below this; None: any will do. 0xffffffff makes Xen's count wrap to 0, so a
+    included, must be below this; None: no limit. 0xffffffff makes Xen's count wrap to 0, so a
     tree with it passes, and 0xfffffffe fails by another error."""
     gic_without_phandle_ok: bool = field(
         metadata={"source": "081683ea578d: xen/arch/arm/dom0less-build.c init_intc_phandle"}
     )
-    """Whether a /gic node without phandle leaves `GUEST_PHANDLE_GIC` in force; otherwise the
+    """Whether with a /gic node without phandle `GUEST_PHANDLE_GIC` is used; otherwise the
     guest's GIC gets phandle 0 and no interrupt of the guest works."""
     xen_reg_cells_checked: bool = field(
         metadata={
@@ -276,9 +275,9 @@ class Release:
             " overlay_get_nodes_info, handle_device_and_children"
         }
     )
-    """What `xl dt-overlay attach` can do in a build with `OVERLAY_DTB`; None: there is none.
+    """The abilities of `xl dt-overlay attach` in a build with `OVERLAY_DTB`; None: no such command.
 
-    In every release it takes the very bytes that `add` took, and nodes that are new."""
+    In every release it requires the bytes of `add`, and nodes that are new."""
 
     # SCMI
     scmi_smc: bool = field(
@@ -293,25 +292,25 @@ class Release:
         }
     )
     """Whether a forwarded SCMI call has the arguments of the guest's. Otherwise Xen loads x0 to x6
-    and then calls functions for the rest, which may change them: seen with GCC 12."""
+    and then calls functions for the rest, which may change them: observed with GCC 12."""
 
     def iommu_driver_for(self, compatibles: Iterable[str]) -> IommuDriver | None:
         """Xen's driver for a node of these compatible strings; any of them may match.
 
         Compared without regard to case, as dt_device_is_compatible does.
         """
-        wanted = {compatible.lower() for compatible in compatibles}
+        strings = {compatible.lower() for compatible in compatibles}
         for driver in self.iommu_drivers:
-            if not wanted.isdisjoint(driver.compatibles):
+            if not strings.isdisjoint(driver.compatibles):
                 return driver
         return None
 
     def knows_key(self, key: str) -> bool:
-        """Whether xl reads `key`; it ignores any other without a word."""
+        """Whether xl reads `key`; it ignores any other silently."""
         return key in self.xl_keys
 
 
-# --- The guest's address space: the same in every release, and no stable interface -------------
+# --- The guest's address space: equal in every release, but not a stable interface ---------------
 
 
 def _window(name: str, base: int, size: int, when: Use, macro: str) -> GuestWindow:
@@ -351,7 +350,7 @@ _SMMU = IommuDriver(
 _SMMU_V3 = IommuDriver(
     name="smmu-v3",
     compatibles=("arm,smmu-v3",),
-    default_build=False,  # asked for in EXPERT builds only
+    default_build=False,  # offered in EXPERT builds only
     kconfig="ARM_SMMU_V3",
     source="452ddbe3592b: xen/drivers/passthrough/arm/smmu-v3.c arm_smmu_of_match",
 )
@@ -375,7 +374,7 @@ _IPMMU_V4H = _IPMMU._replace(
 
 # --- xl.cfg ------------------------------------------------------------------------------------
 
-# device_model_args, _pv and _hvm are put together by parse_extra_args, the others stand literally.
+# device_model_args, _pv and _hvm are composed by parse_extra_args, the others are literals.
 _XL_KEYS_4_17 = """
     acpi acpi_firmware acpi_laptop_slate acpi_s3 acpi_s4 altp2m altp2mhvm apic bios
     bios_path_override boot bootloader bootloader_args builder cap channel cmdline
@@ -414,7 +413,7 @@ _DOMAIN_PROPERTIES_4_17 = frozenset(
     }
 )
 
-# --- The releases, each as what changed since the one before ------------------------------------
+# --- The releases, each with the changes since the one before -----------------------------------
 
 _4_17 = Release(
     version="4.17",
@@ -423,7 +422,7 @@ _4_17 = Release(
     iommus_partly_unavailable_protects=True,
     smmu_masks_count=False,
     extended_regions_exclude_mappings=False,
-    dom0_gives_page_behind=True,
+    dom0_gives_page_after=True,
     domain_properties=_DOMAIN_PROPERTIES_4_17,
     domain_options=MappingProxyType({"xen,static-mem": "STATIC_MEMORY"}),
     enhanced_values=frozenset({"enabled", "no-xenstore", "disabled"}),
@@ -499,7 +498,7 @@ _4_21 = replace(
     version="4.21",
     iommus_partly_unavailable_protects=False,
     extended_regions_exclude_mappings=True,
-    dom0_gives_page_behind=False,
+    dom0_gives_page_after=False,
     enhanced_values=_4_20.enhanced_values | {"legacy"},
     vcpu_nodes=True,
     domain_properties=_4_20.domain_properties
@@ -544,7 +543,7 @@ KCONFIG = tuple(sorted({o for each in RELEASES.values() for o in each.domain_opt
 """The options of ``Release.domain_options``, of all releases."""
 
 DT_OVERLAY_BYTES_MAX = 500 << 10
-"""Most bytes of an overlay for Xen. DT_OVERLAY_MAX_SIZE of dt-overlay.c."""
+"""Largest overlay that Xen accepts, in bytes. DT_OVERLAY_MAX_SIZE of dt-overlay.c."""
 
 
 def rounded_spis(count: int) -> int:
@@ -553,7 +552,7 @@ def rounded_spis(count: int) -> int:
 
 
 def release(version: str) -> Release:
-    """The release that `version` names: "4.20", or any of its point releases as "4.20.1"."""
+    """The release for a version as "4.20", or a point release as "4.20.1". Raises UsageError."""
     match = re.fullmatch(r"([0-9]+\.[0-9]+)(\.[0-9]+)?", version)
     known = RELEASES.get(match[1]) if match else None
     if known is None:

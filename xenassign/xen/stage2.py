@@ -1,7 +1,7 @@
 """Stage 2 of a guest as Xen builds it: which mappings succeed.
 
-Xen takes the tables from a pool of limited size (domain_p2m_pages, p2m_set_allocation), so that a
-mapping can fail not only for its address but for its size: with 4 KiB pages one table of 4096
+Xen allocates the tables from a pool of limited size (domain_p2m_pages, p2m_set_allocation), so that
+a mapping can fail because of its size as well as its address: with 4 KiB pages one table of 4096
 bytes maps 2 MiB. Source: __p2m_set_entry, p2m_set_entry, p2m_split_superpage of Xen
 (xen/arch/arm/mmu/p2m.c; p2m.c before 4.19). Units: pages of 4096 bytes; a gfn is a guest page
 number, an mfn the host's.
@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from xenassign.devicetree.spans import PAGE_SIZE, Span
 from xenassign.xen.releases import GUEST_IPA_BITS_MAX
 
-#: Pages for a domain whose memory is not known: what one has with 1 TiB, the most there is.
+#: Pool in pages of a domain whose memory is not known: that of 1 TiB, the most there is.
 UNKNOWN_POOL = 1 << 20
 
 _PAGE_BITS = PAGE_SIZE.bit_length() - 1
@@ -23,7 +23,7 @@ _SPAN = {1: 1 << 18, 2: 1 << 9, 3: 1}
 
 
 def pool_pages(memory_kib: int, vcpus: int) -> int:
-    """The pages that a domain has for its tables (domain_p2m_pages)."""
+    """The default pool of a domain in pages (domain_p2m_pages)."""
     kib = 4 * (256 * vcpus + memory_kib // 1024 + 128)
     return -(-kib // 1024) << (20 - _PAGE_BITS)
 
@@ -31,11 +31,11 @@ def pool_pages(memory_kib: int, vcpus: int) -> int:
 def pool_mib(
     memory_mib: int | None, vcpus: int, mappings: Iterable[tuple[int, int, int]]
 ) -> int | None:
-    """MiB of tables to ask for where the pool that a domain has anyway is too small, or None.
+    """The pool in MiB that the mappings require, or None if the default pool is large enough.
 
-    ``mappings``: (host, size, guest) in bytes. xl takes the number as shadow_memory, dom0less as
-    xen,domain-p2m-mem-mb; it stands for the whole pool. xl needs the most: it maps page by page.
-    Where the memory is not known yet, 4 GiB are provided for.
+    ``mappings``: (host, size, guest) in bytes. The number is shadow_memory of xl, and
+    xen,domain-p2m-mem-mb of dom0less; it is the size of the whole pool. It is that of xl, which
+    needs the most because it maps page by page. Memory that is not known yet counts as 4 GiB.
     """
     tables = Stage2(UNKNOWN_POOL)
     for _, size, guest in mappings:
@@ -49,7 +49,7 @@ def pool_mib(
 
 
 class Stage2:
-    """The tables of one guest. ``free``: pages left in its pool."""
+    """The tables of one guest. ``free``: unused pages of its pool."""
 
     def __init__(
         self,
@@ -59,15 +59,15 @@ class Stage2:
         """``ram``: what is mapped before all else, in bytes."""
         self.free = pool
         self.limit = 1 << (GUEST_IPA_BITS_MAX - _PAGE_BITS)
-        # What is there, by level and number of the region: region n of level 2 is the 2 MiB at
-        # n * 2 MiB. A region of level 0 is what one entry of the root covers, 512 GiB.
+        # Tables and entries by level and number of the region: region n of level 2 is the 2 MiB at
+        # n * 2 MiB. A region of level 0 is that of one entry of the root, 512 GiB.
         self._tables: set[tuple[int, int]] = set()
         self._blocks: set[tuple[int, int]] = set()
         for base, size in ram:
             self.map_ram(base, size)
 
     def map(self, gfn: int, count: int, mfn: int) -> bool:
-        """Maps ``count`` pages; False where Xen answers with an error, there or on the way."""
+        """Maps ``count`` pages; False if Xen fails, possibly after some of them."""
         if gfn + count > self.limit:
             return False
         while count > 0:
@@ -84,7 +84,7 @@ class Stage2:
         return True
 
     def map_ram(self, base: int, size: int) -> None:
-        """RAM, in bytes: allocated and mapped in the largest pieces that fit."""
+        """Maps RAM (in bytes) in the largest pieces that fit."""
         gfn, count = base // PAGE_SIZE, size // PAGE_SIZE
         for span in _SPAN.values():
             piece = count - count % span
@@ -92,14 +92,14 @@ class Stage2:
             gfn, count = gfn + piece, count - piece
 
     def map_small(self, gfn: int, count: int) -> bool:
-        """Maps ``count`` pages one by one, as for libxl, which asks for 64 pages at a time."""
+        """Maps ``count`` pages one by one, as for libxl, which maps 64 pages in a call."""
         if gfn + count > self.limit:
             return False
         regions = range(gfn // 512, -(-(gfn + count) // 512))
         return all(self._make_room(region * 512, 3) for region in regions)
 
     def _make_room(self, gfn: int, level: int) -> bool:
-        """The tables on the way to an entry of ``level``; larger entries there are split."""
+        """Allocates the tables above an entry of ``level``; larger entries there are split."""
         for above in range(level):
             region = (above, gfn // (_SPAN[above] if above else 1 << 27))
             if region in self._tables:
@@ -116,13 +116,13 @@ class Stage2:
         return True
 
     def _put_block(self, level: int, number: int) -> None:
-        """An entry of level 1 or 2; the tables that were there are freed."""
+        """Sets an entry of level 1 or 2; the tables that it replaces are freed."""
         if (level, number) in self._tables:
             self._tables.remove((level, number))
             self.free += 1
             if level == 1:
-                below = {(2, n) for n in range(number * 512, number * 512 + 512)}
-                self.free += len(self._tables & below)
-                self._tables -= below
-                self._blocks -= below
+                tables_below = {(2, n) for n in range(number * 512, number * 512 + 512)}
+                self.free += len(self._tables & tables_below)
+                self._tables -= tables_below
+                self._blocks -= tables_below
         self._blocks.add((level, number))

@@ -10,10 +10,10 @@ from xenassign.devicetree.tree import Node
 from xenassign.host.platform import Platform
 from xenassign.xen.releases import DOM0LESS_TREE_CAP, Release
 
-# What dom0less Xen itself puts into a guest tree, counted on 4.17 (prepare_dtb_domU) in bytes, with
-# one vCPU, an initrd and a vPL011: header, reserve map and nodes before the partial tree, GIC and
-# timer behind it; what each other vCPU takes, and the vPL011. Then the property names.
-_BEFORE, _BEHIND, _VCPU, _VPL011 = 488, 300, 96, 140
+# Bytes that dom0less Xen itself puts into a guest tree, counted on 4.17 (prepare_dtb_domU) with one
+# vCPU, an initrd and a vPL011: header, reserve map and nodes before the partial tree; GIC and timer
+# after it; each further vCPU; the vPL011. Then the property names.
+_BEFORE, _AFTER, _VCPU, _VPL011 = 488, 300, 96, 140
 _NAMES_BEFORE = (
     "#address-cells",
     "#size-cells",
@@ -27,7 +27,7 @@ _NAMES_BEFORE = (
     "reg",
     "enable-method",
 )
-_NAMES_BEHIND = (
+_NAMES_AFTER = (
     "#interrupt-cells",
     "interrupt-controller",
     "linux,phandle",
@@ -54,15 +54,15 @@ class TreeBuffer:
         vpl011: bool,
         bootargs: str | None,
     ) -> None:
-        """``partial``: bytes of the partial device tree's module; ``platform``: the host's."""
+        """``partial``: bytes of the partial tree's module; ``platform``: that of the host."""
         self.limit = release.dom0less_tree_bytes
         if release.dom0less_tree_adds_partial:
             self.limit = min(self.limit + partial, DOM0LESS_TREE_CAP)
         self.overrun = False
         self.used = _BEFORE + _VCPU * (vcpus - 1)
-        self.behind = _BEHIND + (_VPL011 if vpl011 else 0)
+        self.after = _AFTER + (_VPL011 if vpl011 else 0)
         names = list(_NAMES_BEFORE)
-        self.last_names = list(_NAMES_BEHIND)
+        self.last_names = list(_NAMES_AFTER)
         cpu, timer = _cpu_and_timer(platform)
         if cpu is not None:  # its compatible and clock-frequency are copied for each vCPU
             compatible = _padded(len(cpu.properties["compatible"].value))
@@ -74,7 +74,7 @@ class TreeBuffer:
             self.used += 12 + _padded(len(bootargs.encode()) + 1)
             names.insert(2, "bootargs")
         if timer is not None and timer.has("clock-frequency"):
-            self.behind += 16
+            self.after += 16
             self.last_names.append("clock-frequency")
         if vpl011:
             self.last_names.append("current-speed")
@@ -83,20 +83,20 @@ class TreeBuffer:
             self.used += self._name(name)
 
     def take(self, size: int) -> bool:
-        """``size`` bytes of structure, if there is room."""
+        """Adds ``size`` bytes of structure; False if they do not fit."""
         if self.used + size > self.limit:
             return False
         self.used += size
         return True
 
     def node(self, name: str) -> bool:
-        """The start of a node; its end takes another 4 bytes."""
+        """Adds the start of a node; its end takes another 4 bytes."""
         return self.take(4 + _padded(len(name) + 1))
 
     def prop(self, name: str, size: int) -> bool:
-        """A property with a value of ``size`` bytes."""
+        """Adds a property with a value of ``size`` bytes."""
         known = len(self.names)
-        # fdt_add_string_ subtracts without a look: such a name goes to what lies before the buffer.
+        # fdt_add_string_ subtracts unchecked: such a name is written before the buffer.
         stored = sum(len(other) + 1 for other in self.names)
         self.overrun = stored + len(name) + 1 > self.limit
         if self.take(12 + _padded(size) + self._name(name)):
@@ -105,11 +105,11 @@ class TreeBuffer:
         return False
 
     def finish(self) -> bool:
-        """Xen's own nodes behind the partial tree, and the end of the tree."""
-        return self.take(self.behind + sum(self._name(name) for name in self.last_names))
+        """Adds Xen's own nodes after the partial tree, and the end of the tree."""
+        return self.take(self.after + sum(self._name(name) for name in self.last_names))
 
     def _name(self, name: str) -> int:
-        """Bytes that a property's name takes in the strings block."""
+        """Adds a property's name; the bytes that it takes in the strings block."""
         if any(other.endswith(name) for other in self.names):
             return 0
         self.names.append(name)
@@ -117,7 +117,7 @@ class TreeBuffer:
 
 
 def _cpu_and_timer(platform: Platform | None) -> tuple[Node | None, Node | None]:
-    """The host's nodes that make_cpus_node and make_timer_node copy from, if they are there."""
+    """The host's nodes that make_cpus_node and make_timer_node copy from; None if missing."""
     if platform is None:
         return None, None
     root = platform.tree.root

@@ -1,4 +1,4 @@
-"""What xl makes of the strings in irqs, iomem and arm_sci (parse_config_data in xl_parse.c)."""
+"""The values of irqs, iomem and arm_sci as xl reads them (parse_config_data in xl_parse.c)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from xenassign.devicetree.spans import Span
 
-#: What strtoul takes whole in base 10, and sscanf in base 16.
+#: Numbers as strtoul reads them in base 10, and sscanf in base 16.
 _DECIMAL = re.compile(r"[ \t\n\v\f\r]*([+-]?)0*([0-9]+)")
 _NUMBER = r"[ \t\n\v\f\r]*([+-]?(?:0[xX][0-9a-fA-F]*|[0-9a-fA-F]+))"
 _IOMEM = re.compile(f"{_NUMBER},{_NUMBER}(?:@{_NUMBER})?")
@@ -23,7 +23,7 @@ class IomemRange(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The entry."""
+        """The entry in the form of dom.cfg, in hexadecimal."""
         moved = f"@{self.gfn:#x}" if self.gfn != self.mfn else ""
         return f"{self.mfn:#x},{self.pages:#x}{moved}"
 
@@ -33,26 +33,26 @@ class IomemRange(NamedTuple):
         return Span.sized(self.mfn, self.pages)
 
     def covers(self, other: IomemRange) -> bool:
-        """Whether it maps all that the other maps, to the same place."""
+        """Whether it maps every page of the other, to the same guest pages."""
         return self.gfn - self.mfn == other.gfn - other.mfn and self.host.covers(other.host)
 
 
 def intid(text: str) -> int | None:
-    """An entry of irqs as strtoul reads it, or None where xl stops."""
-    found = _DECIMAL.fullmatch(text)
-    if found is None or len(found[2]) > 20:  # Python makes no number of thousands of digits
+    """An entry of irqs as strtoul reads it: an INTID; None if xl refuses it."""
+    match = _DECIMAL.fullmatch(text)
+    if match is None or len(match[2]) > 20:  # Python refuses to convert thousands of digits
         return None
-    value = int(found[1] + found[2])
+    value = int(match[1] + match[2])
     value = value & _U64 if abs(value) <= _U64 else _U64
     return value if value < 0xFFFFFFFF else None
 
 
 def page_range(text: str) -> IomemRange | None:
-    """An entry of iomem as sscanf reads it, or None where xl stops."""
-    found = _IOMEM.fullmatch(text)
-    if found is None:
+    """An entry of iomem as sscanf reads it; None if xl refuses it."""
+    match = _IOMEM.fullmatch(text)
+    if match is None:
         return None
-    mfn, count, gfn = (_hexadecimal(text) if text else _U64 for text in found.groups())
+    mfn, count, gfn = (_hexadecimal(text) if text else _U64 for text in match.groups())
     return IomemRange(mfn, count, mfn if gfn == _U64 else gfn)
 
 

@@ -1,10 +1,10 @@
-"""The tree that grows from the statements of a source, and what its references name.
+"""The tree that is built from the statements of a source, and the nodes that references name.
 
-The order of nodes and properties is that of dtc: a member keeps the place at which its name first
-stood, whatever happens to it later. Merging follows dtc to the letter, where that matters for what
-is accepted: content for a node that is there already is *merged*, but the members of one pair of
-braces that makes a node are taken as they are, so that a name can stand there twice (an error,
-unless a later statement deletes one) and a ``/delete-node/`` there deletes nothing.
+The order of nodes and properties is that of dtc: a member keeps the position at which its name
+first occurred, whatever happens to it later. Merging accepts what dtc accepts: content for an
+existing node is *merged*, but the members of the pair of braces that creates a node are not, so
+that a name can be there twice (an error, unless a later statement deletes one) and a
+``/delete-node/`` there deletes nothing.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class SourceTree:
         self._labelled: dict[str, dict[SourceNode, None]] = {}
         self._fragments = 0
 
-    # --- what references name ---
+    # --- references ---
 
     def find(self, reference: str) -> SourceNode | None:
         """The node that a label, a path, or a path below a label names."""
@@ -43,10 +43,10 @@ class SourceTree:
         return _below(node, path) if node is not None and slash else node
 
     def _by_label(self, label: str) -> SourceNode | None:
-        found = [node for node in self._labelled.get(label, ()) if self._has(node, label)]
-        if len(found) < 2:
-            return found[0] if found else None
-        return next(node for node in self.root.walk() if node in found)
+        nodes = [node for node in self._labelled.get(label, ()) if self._has(node, label)]
+        if len(nodes) < 2:
+            return nodes[0] if nodes else None
+        return next(node for node in self.root.walk() if node in nodes)
 
     def _has(self, node: SourceNode, label: str) -> bool:
         return node.labels.get(label, False) and self.holds(node)
@@ -60,14 +60,14 @@ class SourceTree:
             above = above.parent
         return True
 
-    # --- how it grows ---
+    # --- statements ---
 
     def begin(self, statement: Statement) -> None:
         """The first statement. Raises SourceError."""
         target = statement.target
         if not isinstance(statement, Content) or statement.label is not None:
             assert target is not None
-            raise SourceError(target.span, "syntax error: no node is there yet", "begin with / { }")
+            raise SourceError(target.span, "syntax error: no root node yet", "begin with / { }")
         if target is None:
             self.root = statement.node
             self._register(self.root)
@@ -101,7 +101,7 @@ class SourceTree:
         return None
 
     def _fragment(self, target: Piece, node: SourceNode) -> None:
-        """What an overlay adds to a node that is not its own."""
+        """Adds ``fragment@N`` for content that an overlay has for a node of the base tree."""
         _refuse_relative(target)
         if target.name.startswith("/"):
             name = "target-path"
@@ -118,7 +118,7 @@ class SourceTree:
         self._register(node)
 
     def _merge(self, old: SourceNode, new: SourceNode) -> None:
-        """Gives a node the content of another, and its subnodes that of the other's subnodes."""
+        """Gives a node the labels, properties and subnodes of another, recursively."""
         self._take_over(old, new)
         stack = [(old, iter(new.children.all))]
         while stack:
@@ -127,34 +127,34 @@ class SourceTree:
             if child is None:
                 stack.pop()
                 continue
-            there = old.children.first(child.name)
+            existing = old.children.first(child.name)
             if child.deleted:
-                if there is not None:
-                    there.delete()
-            elif there is None:
+                if existing is not None:
+                    existing.delete()
+            elif existing is None:
                 old.adopt(child)
                 self._register(child)
             else:
-                self._take_over(there, child)
-                stack.append((there, iter(child.children.all)))
+                self._take_over(existing, child)
+                stack.append((existing, iter(child.children.all)))
 
     def _take_over(self, old: SourceNode, new: SourceNode) -> None:
-        """Labels and properties of ``new``."""
+        """Gives a node the labels and properties of ``new``, without its subnodes."""
         old.deleted = False
         old.opened += new.opened
         for label in reversed(new.labels):
             self._label(old, label)
         for prop in new.properties.all:
-            there = old.properties.first(prop.name)
+            existing = old.properties.first(prop.name)
             if prop.deleted:
-                if there is not None:
-                    there.delete()
-            elif there is None:
+                if existing is not None:
+                    existing.delete()
+            elif existing is None:
                 old.properties.add(prop)
             else:
-                there.labels.update(dict.fromkeys(reversed(prop.labels), True))
-                there.pieces, there.named = prop.pieces, prop.named
-                there.start, there.end, there.deleted = prop.start, prop.end, False
+                existing.labels.update(dict.fromkeys(reversed(prop.labels), True))
+                existing.pieces, existing.named = prop.pieces, prop.named
+                existing.start, existing.end, existing.deleted = prop.start, prop.end, False
 
     def _label(self, node: SourceNode, label: str) -> None:
         node.labels[label] = True
@@ -167,7 +167,7 @@ class SourceTree:
 
 
 def _below(node: SourceNode, path: str) -> SourceNode | None:
-    """The node of a path below another. Slashes may be doubled, and one may stand at the end."""
+    """The node of a path below another. Slashes may be doubled, and one may end the path."""
     while path:
         name, slash, path = path.lstrip("/").partition("/")
         child = node.children.get(name)
@@ -178,11 +178,12 @@ def _below(node: SourceNode, path: str) -> SourceNode | None:
 
 
 def _not_found(target: Piece) -> SourceError:
-    todo = "label a node so, or mend the reference"
-    return SourceError(target.span, f"label or path {target.name} not found", todo)
+    fix = "label the node, or fix the reference"
+    return SourceError(target.span, f"label or path {target.name} not found", fix)
 
 
 def _refuse_relative(target: Piece) -> None:
     if "/" in target.name[1:] and not target.name.startswith("/"):
-        what = f"{target.name} is a path below a label"
-        raise SourceError(target.span, what, "an overlay cannot extend it: label the node itself")
+        problem = f"{target.name} is a path below a label"
+        fix = "an overlay cannot extend it: label the node itself"
+        raise SourceError(target.span, problem, fix)

@@ -1,7 +1,7 @@
-"""What must hold for a whole tree, and what is filled in when it does: phandles and paths.
+"""dtc's checks of a whole tree, and the values that follow them: phandles, paths, fixups.
 
-The checks are those of dtc that refuse by default, by the names that they have there and in its
-order; its warnings are left to it. Each raises SourceError at the first mistake.
+The checks are those that are errors of dtc by default, named and ordered as in checks.c of dtc. Its
+warnings are not checked. Each raises SourceError at the first mistake.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _PROPERTY_NAME = re.compile(r"[a-zA-Z0-9,._+*#?-]*")
 def boot_cpu(root: SourceNode) -> int:
     """boot_cpuid_phys: ``reg`` of the first node below /cpus, if it is one cell.
 
-    A reference there counts as 0xffffffff: dtc guesses before it knows phandles.
+    A reference there counts as 0xffffffff: dtc reads it before it assigns phandles.
     """
     cpus = root.children.get("cpus")
     first = cpus.children.all[0] if cpus and cpus.children.all else None
@@ -33,7 +33,7 @@ def boot_cpu(root: SourceNode) -> int:
 def complete(tree: SourceTree, symbols: bool) -> None:
     """Checks the tree, resolves its references, and adds what ``dtc -@`` and overlays have."""
     if tree.root.deleted:
-        _refuse(tree.root, "the root is deleted", "a tree needs one")
+        _refuse(tree.root, "the root is deleted", "a tree requires one")
     _fill_paths(tree.root)
     for check in (_node_names, _property_names, _name_properties):
         for node in tree.root.walk():
@@ -45,7 +45,7 @@ def complete(tree: SourceTree, symbols: bool) -> None:
     _resolve(tree, phandles)
     _omit_unused(tree.root, symbols)
     if tree.root.deleted:
-        _refuse(tree.root, "the root is left out, since nothing refers to it", "a tree needs one")
+        _refuse(tree.root, "the root is omitted: nothing refers to it", "a tree requires one")
     if symbols:
         _add_symbols(tree, phandles)
     if tree.overlay:
@@ -53,8 +53,8 @@ def complete(tree: SourceTree, symbols: bool) -> None:
         _add_local_fixups(tree)
 
 
-def _refuse(node: SourceNode, what: str, todo: str) -> NoReturn:
-    raise SourceError(node.opened[-1] if node.opened else TextSpan(0, 0), what, todo)
+def _refuse(node: SourceNode, problem: str, fix: str) -> NoReturn:
+    raise SourceError(node.opened[-1] if node.opened else TextSpan(0, 0), problem, fix)
 
 
 def _fill_paths(root: SourceNode) -> None:
@@ -69,21 +69,21 @@ def _fill_paths(root: SourceNode) -> None:
 def _node_names(node: SourceNode) -> None:
     """duplicate_node_names, node_name_chars, node_name_format
 
-    A ``/delete-node/`` behind a node of the same pair of braces counts as a second one.
+    A ``/delete-node/`` after a node in the same pair of braces counts as a second one.
     """
     seen = set()
     for child in node.children.all:
         if child.name in seen:
-            what = f"{node.path.rstrip('/')}/{child.name} stands there twice"
-            _refuse(child, what, "remove one, or delete it in a later / { }")
+            problem = f"{node.path.rstrip('/')}/{child.name} is defined twice"
+            _refuse(child, problem, "remove one, or delete it in a later / { }")
         if child.deleted:
             continue
         seen.add(child.name)
         if not _NODE_NAME.fullmatch(child.name):
-            what = f"the node name {child.name} has one of * # ?"
-            _refuse(child, what, "take letters, digits and , . _ + - with one @")
+            problem = f"the node name {child.name} has one of * # ?"
+            _refuse(child, problem, "use letters, digits and , . _ + - with one @")
         if child.name.count("@") > 1:
-            _refuse(child, f"the node name {child.name} has several @", "take one")
+            _refuse(child, f"the node name {child.name} has several @", "use one")
 
 
 def _property_names(node: SourceNode) -> None:
@@ -91,18 +91,18 @@ def _property_names(node: SourceNode) -> None:
     seen = set()
     for prop in node.properties:
         if prop.name in seen:
-            what = f"{prop.name} stands in {node.path} twice"
-            raise SourceError(prop.named, what, "remove one")
+            problem = f"{prop.name} is defined twice in {node.path}"
+            raise SourceError(prop.named, problem, "remove one")
         seen.add(prop.name)
         if not _PROPERTY_NAME.fullmatch(prop.name):
-            what = f"the property name {prop.name} has an @"
-            raise SourceError(prop.named, what, "only nodes have unit addresses")
+            problem = f"the property name {prop.name} has an @"
+            raise SourceError(prop.named, problem, "only nodes have unit addresses")
 
 
 def _name_properties(node: SourceNode) -> None:
-    """name_is_string, name_properties: it repeats the node's name, and is left out.
+    """name_is_string, name_properties: ``name`` repeats the node's name, and is left out.
 
-    A deleted one is looked at as well, as dtc does.
+    As in dtc a deleted one is checked as well.
     """
     prop = node.properties.first("name")
     if prop is None:
@@ -110,8 +110,8 @@ def _name_properties(node: SourceNode) -> None:
     base, value = node.base_name.encode(), prop.value
     is_string = prop.deleted or value.endswith(b"\0")
     if not (is_string and value.startswith(base) and len(value) == len(base) + 1):
-        what = f'the property name of {node.path} is not "{node.base_name}"'
-        raise SourceError(prop.named, what, "remove it")
+        problem = f'the property name of {node.path} is not "{node.base_name}"'
+        raise SourceError(prop.named, problem, "remove it")
     node.properties.remove(prop)
 
 
@@ -121,8 +121,8 @@ def _labels(root: SourceNode) -> None:
     for node in root.walk():
         for label, span in _labels_of(node):
             if label in seen:
-                todo = "labels are unique, on nodes, properties and values together"
-                raise SourceError(span, f"the label {label} stands there twice", todo)
+                fix = "nodes, properties and values must not share a label"
+                raise SourceError(span, f"the label {label} is defined twice", fix)
             seen.add(label)
 
 
@@ -138,7 +138,7 @@ def _labels_of(node: SourceNode) -> Iterator[tuple[str, TextSpan]]:
 
 
 class Phandles:
-    """The phandles of a tree: those that source gives, and those that are dealt out from 1 on."""
+    """The phandles of a tree: those that the source states, and others, assigned from 1 on."""
 
     def __init__(self, tree: SourceTree) -> None:
         self._tree = tree
@@ -146,17 +146,17 @@ class Phandles:
         self._next = 1
 
     def take(self, node: SourceNode) -> None:
-        """explicit_phandles: notes the phandle that source gives to a node."""
-        found = self._given(node, "phandle")
+        """explicit_phandles: records the phandle that the source states for a node."""
+        stated = self._given(node, "phandle")
         legacy = self._given(node, "linux,phandle")
-        if found and legacy and found != legacy:
+        if stated and legacy and stated != legacy:
             _refuse(node, "phandle and linux,phandle differ", "remove linux,phandle")
-        number = found or legacy
+        number = stated or legacy
         if not number:
             return
         if number in self._owner:
-            what = f"the phandle {number:#x} is that of {self._owner[number].path} already"
-            _refuse(node, what, "remove it: dtc deals them out")
+            problem = f"the phandle {number:#x} is already that of {self._owner[number].path}"
+            _refuse(node, problem, "remove it: dtc assigns phandles")
         self._owner[number] = node
         node.phandle = number
 
@@ -167,18 +167,18 @@ class Phandles:
             return 0
         value = prop.value
         if len(value) != 4:
-            raise SourceError(prop.named, f"{name} has {len(value)} bytes", "it is one cell")
+            raise SourceError(prop.named, f"{name} has {len(value)} bytes", "requires one cell")
         for piece in prop.references():
             if self._tree.find(piece.name) is not node:
                 raise SourceError(piece.span, f"{name} is that of another node", "remove it")
             return 0
         number = int.from_bytes(value, "big")
         if number in NO_PHANDLE:
-            raise SourceError(prop.named, f"{name} is {number:#x}", "that is no phandle; remove it")
+            raise SourceError(prop.named, f"{name} {number:#x} is out of range", "remove it")
         return number
 
     def of(self, node: SourceNode) -> int:
-        """The phandle of a node, dealt out now if it has none."""
+        """The phandle of a node, assigned now if it has none."""
         if node.phandle:
             return node.phandle
         while self._next in self._owner and self._tree.holds(self._owner[self._next]):
@@ -191,7 +191,7 @@ class Phandles:
 
 
 def _resolve(tree: SourceTree, phandles: Phandles) -> None:
-    """phandle_references, path_references"""
+    """phandle_references, path_references: fills in the bytes of references."""
     for kind in ("phandle", "path"):
         for node in tree.root.walk():
             for piece in [p for prop in node.properties for p in prop.pieces if p.kind == kind]:
@@ -203,12 +203,12 @@ def _resolve(tree: SourceTree, phandles: Phandles) -> None:
                     else:
                         piece.data = target.path.encode() + b"\0"
                 elif kind == "path" or not tree.overlay:
-                    what = f"no node has the label or path {piece.name}"
-                    raise SourceError(piece.span, what, "mend the reference, or label the node")
+                    problem = f"no node has the label or path {piece.name}"
+                    raise SourceError(piece.span, problem, "fix the reference, or label the node")
 
 
 def _omit_unused(root: SourceNode, symbols: bool) -> None:
-    """omit_unused_nodes"""
+    """omit_unused_nodes: deletes nodes marked /omit-if-no-ref/ that nothing refers to."""
     for node in root.walk():
         if node.optional and not node.referenced and not (symbols and node.labels):
             node.delete()
@@ -218,27 +218,27 @@ def _omit_unused(root: SourceNode, symbols: bool) -> None:
 
 
 def _made(name: str, value: bytes) -> SourceProperty:
-    """A property that stands nowhere in the source."""
+    """A property that is not in the source, without a place."""
     nowhere = TextSpan(-1, -1)
     return SourceProperty(name, [Piece("string", value, *nowhere)], nowhere, *nowhere)
 
 
 def _child(node: SourceNode, name: str) -> SourceNode:
-    """The subnode of that name, made if there is none."""
-    found = node.children.get(name)
-    if found is None:
-        found = SourceNode(name)
-        node.adopt(found)
-    return found
+    """The subnode of that name, added if there is none."""
+    child = node.children.get(name)
+    if child is None:
+        child = SourceNode(name)
+        node.adopt(child)
+    return child
 
 
 def _append(node: SourceNode, name: str, value: bytes) -> None:
-    """Adds to the value of a property, made if there is none."""
-    made, there = _made(name, value), node.properties.get(name)
-    if there is None:
-        node.properties.add(made)
+    """Appends to the value of a property, which is added if there is none."""
+    added, existing = _made(name, value), node.properties.get(name)
+    if existing is None:
+        node.properties.add(added)
     else:
-        there.pieces += made.pieces
+        existing.pieces += added.pieces
 
 
 def _add_symbols(tree: SourceTree, phandles: Phandles) -> None:
@@ -255,7 +255,7 @@ def _add_symbols(tree: SourceTree, phandles: Phandles) -> None:
 
 
 def _cells_of(root: SourceNode) -> Iterator[tuple[SourceNode, SourceProperty, int, Piece]]:
-    """Each cell that is a reference: node, property, offset in bytes, piece."""
+    """Each cell that is a reference: node, property, byte offset in its value, piece."""
     for node in root.walk():
         for prop in node.properties:
             offset = 0
@@ -266,21 +266,21 @@ def _cells_of(root: SourceNode) -> Iterator[tuple[SourceNode, SourceProperty, in
 
 
 def _add_fixups(tree: SourceTree) -> None:
-    """``/__fixups__``: where an overlay wants the phandles of nodes that it does not have."""
-    wanted = [cell for cell in _cells_of(tree.root) if tree.find(cell[3].name) is None]
-    for node, prop, offset, piece in wanted:
+    """``/__fixups__``: the cells of an overlay that need phandles of nodes of the base tree."""
+    external = [cell for cell in _cells_of(tree.root) if tree.find(cell[3].name) is None]
+    for node, prop, offset, piece in external:
         if "/" in piece.name:
-            what = f"the node {piece.name} is not part of the overlay"
-            raise SourceError(piece.span, what, "name it by a label of the board")
+            problem = f"the node {piece.name} is not part of the overlay"
+            raise SourceError(piece.span, problem, "name it by a label of the board")
         fixups = _child(tree.root, "__fixups__")
         _append(fixups, piece.name, f"{node.path}:{prop.name}:{offset}".encode() + b"\0")
 
 
 def _add_local_fixups(tree: SourceTree) -> None:
-    """``/__local_fixups__``: where an overlay has phandles of its own, as a tree like its own."""
+    """``/__local_fixups__``: the cells that are phandles of the overlay's own nodes."""
     for node, prop, offset, piece in list(_cells_of(tree.root)):
         if tree.find(piece.name) is not None:
-            there = _child(tree.root, "__local_fixups__")
+            fixups = _child(tree.root, "__local_fixups__")
             for name in [above.name for above in node.lineage()][-2::-1]:
-                there = _child(there, name)
-            _append(there, prop.name, offset.to_bytes(4, "big"))
+                fixups = _child(fixups, name)
+            _append(fixups, prop.name, offset.to_bytes(4, "big"))

@@ -1,12 +1,12 @@
-r"""Words of devicetree source: a lexer with the states of dtc's, and the files that it reads.
+r"""Tokens of devicetree source: a lexer with the states of dtc's, and the files that it reads.
 
-What characters mean depends on what stands before them. Behind ``{``, ``;`` and the words of
-deletion a *name* is expected (``a,b#c`` is one, ``#size-cells`` is one, ``0`` is one), behind
-``[`` a *byte* is (``0a1b`` are two), elsewhere a *value* is. The terminals are the grammar's; each
-state has one pattern, ordered so that the first to match is the longest, which flex would take.
+The token depends on the one before it. After ``{``, ``;`` and the words of deletion a *name* is
+expected (``a,b#c``, ``#size-cells`` and ``0`` are names), after ``[`` a *byte* (``0a1b`` are two),
+elsewhere a *value*. The terminals are those of the grammar; each state has one pattern, ordered so
+that the first match is the longest, as flex chooses.
 
-``/include/`` and line markers may stand anywhere and never reach the parser; comments are kept
-aside. Text is UTF-8; bytes that are not are kept as they are (surrogateescape).
+``/include/`` and line markers may be anywhere and never reach the parser; neither do comments,
+which are kept. Text is UTF-8; other bytes are kept as they are (surrogateescape).
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from xenassign.errors import reason_of
 MAX_SIZE = 64 << 20
 #: Files that one source may be made of (dtc stops there, however they are nested).
 MAX_FILES = 200
-#: Nodes in nodes. dtc's own limit lies higher and depends on what else is nested.
+#: Depth of nested nodes. dtc's limit is higher and depends on what else is nested.
 MAX_DEPTH = 1000
 
-#: The terminals that never reach the parser, and all that count in every state, as they are tried.
+#: The terminals that never reach the parser, and those of every state in the order of matching.
 _ASIDE = ("COMMENT", "MARKER", "INCLUDE")
 _EVERYWHERE = (*_ASIDE, "STRING", "LABEL", "LABEL_REF", "PATH_REF", "CHARACTER")
 
-#: The terminal that counts in one state only; each state is named by it.
+#: The terminals of one state only, which name their state.
 _VALUE, _MEMBER, _BYTES = "LITERAL", "NAME", "BYTE"
 
-#: The state behind a fixed word or sign that changes it.
+#: The state after a fixed word or sign that changes it.
 _NEXT = {
     "{": _MEMBER,
     ";": _MEMBER,
@@ -52,7 +52,7 @@ _NEXT = {
 
 
 class Sources:
-    """The files of one source: those read so far, and where others are looked for."""
+    """The files of one source: those read so far, and the folders of others."""
 
     def __init__(self, text: str, file: str, include: Sequence[str], places: SourceMap) -> None:
         self.map = places
@@ -62,31 +62,32 @@ class Sources:
         self._left = MAX_SIZE
 
     def include(self, name: str, span: TextSpan) -> SourceText:
-        """Another file, as text."""
+        """Reads an included file, as text. Raises SourceError, as ``read`` does."""
         if len(self.map.texts) >= MAX_FILES:
-            what = f"more than {MAX_FILES} files are included"
-            raise SourceError(span, what, "does a file include itself?")
+            problem = f"more than {MAX_FILES} files are included"
+            raise SourceError(span, problem, "does a file include itself?")
         path, data = self.read(name, span)
         return self.map.add(path, data.decode("utf-8", "surrogateescape"))
 
     def read(
         self, name: str, span: TextSpan, skip: int = 0, size: int | None = None
     ) -> tuple[str, bytes]:
-        """The path of a file that is named at ``span``, and its bytes: ``size`` behind ``skip``.
+        """The path of a file that is named at ``span``, and its bytes: ``size`` after ``skip``.
 
-        It is looked for in the folder of the file that names it, then in those of ``include``.
+        The file is searched for in the folder of the file that names it, then in those of
+        ``include``. Raises SourceError: it cannot be read, or the source becomes too large.
         """
         raw = os.fsencode(name).partition(b"\0")[0]
-        here = os.path.dirname(self.map.text_at(span.start).file)
+        own_folder = os.path.dirname(self.map.text_at(span.start).file)
         reason = "No such file or directory"
-        for folder in (here, *self._include):
+        for folder in (own_folder, *self._include):
             path = os.path.join(folder, os.fsdecode(raw))
             try:
                 with open(path, "rb") as stream:
                     if skip:
                         stream.seek(skip)
-                    most = self._left + 1
-                    data = stream.read(most if size is None else min(size, most))
+                    limit = self._left + 1
+                    data = stream.read(limit if size is None else min(size, limit))
             except (OSError, ValueError, OverflowError) as error:
                 if not isinstance(error, FileNotFoundError):
                     reason = reason_of(error)
@@ -95,7 +96,7 @@ class Sources:
             if self._left < 0:
                 raise SourceError(span, f"with {path} the source has more than 64 MiB")
             return path, data
-        raise SourceError(span, f"cannot read {name}: {reason}", "mend the name or the file")
+        raise SourceError(span, f"cannot read {name}: {reason}", "fix the name or the file")
 
 
 class DtsLexer(Lexer):
@@ -103,7 +104,7 @@ class DtsLexer(Lexer):
 
     def __init__(self, conf: Any) -> None:
         patterns = {terminal.name: terminal.pattern for terminal in conf.terminals}
-        #: What the grammar calls its fixed words and signs.
+        #: Fixed words and signs, and their names in the grammar.
         self.fixed = {
             pattern.value: name for name, pattern in patterns.items() if is_fixed(pattern)
         }
@@ -122,10 +123,10 @@ class DtsLexer(Lexer):
             text, at = unfinished.pop()
             kind = None
             while kind != "END":
-                found = match(text.text, at)
-                assert found is not None  # it is any character, or the end, at the least
-                kind, at = found.lastgroup or "", found.end()
-                word, end = found[kind], text.start + at
+                token = match(text.text, at)
+                assert token is not None  # it is any character, or the end, at the least
+                kind, at = token.lastgroup or "", token.end()
+                word, end = token[kind], text.start + at
                 start = end - len(word)
                 if kind == "FIXED":
                     kind = self.fixed.get(word, "")
@@ -150,7 +151,7 @@ class DtsLexer(Lexer):
 def _aside(
     kind: str, word: str, span: TextSpan, text: SourceText, sources: Sources
 ) -> SourceText | None:
-    """Takes what never reaches the parser; the text of a file that is included here."""
+    """Handles a token that never reaches the parser; returns the text of an included file."""
     if kind == "INCLUDE":
         return sources.include(word.partition('"')[2][:-1], span)
     if kind == "COMMENT":
@@ -161,12 +162,12 @@ def _aside(
 
 
 def is_fixed(pattern: Any) -> bool:
-    """Whether a terminal is a word or sign that is written in the grammar as it stands."""
+    """Whether a terminal of the grammar is a fixed word or sign, not a regular expression."""
     return bool(pattern.type == "str")
 
 
 def _nested(depth: int, word: str, span: TextSpan) -> int:
-    """How deep nodes are nested behind a word."""
+    """The depth of nested nodes after a word."""
     depth += (word == "{") - (word == "}")
     if depth > MAX_DEPTH:
         raise SourceError(span, f"nodes are nested deeper than {MAX_DEPTH}")
@@ -177,12 +178,14 @@ def _unknown(text: SourceText, start: int) -> SourceError:
     rest = text.text[start - text.start :]
     word = re.match(r"[A-Za-z_][A-Za-z0-9_]*|(?s:.)", rest)
     assert word is not None
-    what, span = f"syntax error at {word[0]!r}", TextSpan(start, start + word.end())
+    problem, span = f"syntax error at {word[0]!r}", TextSpan(start, start + word.end())
     if word[0] in "\"'":
-        return SourceError(span, f"{what}, which is never closed", "close it")
+        return SourceError(span, f"{problem}, which is not closed", "close it")
     if word.end() > 1 or word[0].isalpha():
-        return SourceError(span, what, "is a ; missing before it, or an #include that defines it?")
-    return SourceError(span, what)
+        return SourceError(
+            span, problem, "is a ; missing before it, or an #include that defines it?"
+        )
+    return SourceError(span, problem)
 
 
 _MARKER = re.compile(r'\D*([0-9]+)[^"]*(".*")', re.DOTALL)
@@ -190,12 +193,12 @@ _MARKER = re.compile(r'\D*([0-9]+)[^"]*(".*")', re.DOTALL)
 
 def _marker(word: str, span: TextSpan) -> Marker:
     """A line marker: what follows it on its own line still belongs to the line above."""
-    found = _MARKER.match(word)
-    assert found is not None
-    file = unescape(found[2], span)
+    parts = _MARKER.match(word)
+    assert parts is not None
+    file = unescape(parts[2], span)
     if b"\0" in file:
         raise SourceError(span, "the file of a line marker has a NUL in its name")
-    return Marker(span.end, file.decode("utf-8", "surrogateescape"), int(found[1][-9:]))
+    return Marker(span.end, file.decode("utf-8", "surrogateescape"), int(parts[1][-9:]))
 
 
 _ESCAPE = re.compile(
@@ -206,19 +209,19 @@ _CONTROL = {b"a": 7, b"b": 8, b"t": 9, b"n": 10, b"v": 11, b"f": 12, b"r": 13}
 
 def unescape(quoted: str, span: TextSpan) -> bytes:
     r"""The bytes between the quotes, with escapes replaced as dtc does: \x takes what strtol does,
-    and a backslash before the closing quote of a character stands for that quote."""
+    and a backslash before the closing quote of a character is that quote."""
     raw = quoted[1:-1].encode("utf-8", "surrogateescape")
 
-    def value(found: re.Match[bytes]) -> bytes:
-        octal, hexadecimal, other = found.groups()
+    def value(escape: re.Match[bytes]) -> bytes:
+        octal, hexadecimal, other = escape.groups()
         if octal is not None:
             return bytes([int(octal, 8) & 0xFF])
         if hexadecimal is not None:
             return bytes([int(hexadecimal, 16) & 0xFF])
         if other is not None:
             return bytes([_CONTROL[other]]) if other in _CONTROL else bytes(other)
-        if found[0] == b"\\":
+        if escape[0] == b"\\":
             return quoted[-1].encode()
-        raise SourceError(span, "\\x is followed by no hexadecimal digits", "write \\x00 to \\xff")
+        raise SourceError(span, "\\x without hexadecimal digits", "write \\x00 to \\xff")
 
     return _ESCAPE.sub(value, raw) if b"\\" in raw else raw

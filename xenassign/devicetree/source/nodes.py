@@ -1,8 +1,8 @@
-"""What devicetree source consists of: statements, nodes, properties, and pieces of values.
+"""The parts of devicetree source: statements, nodes, properties, and pieces of values.
 
-Nodes and properties are changed while the tree grows, and are only marked when they are deleted:
-dtc remembers where they stood, and puts them there again when later source gives them new content.
-All places are offsets (:mod:`xenassign.devicetree.places`).
+Nodes and properties change while the tree is built. Deleted ones are only marked: like dtc the tree
+keeps their position, and uses it again when later source gives them new content. All places are
+offsets (:mod:`xenassign.devicetree.places`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Kind = Literal["cell", "string", "byte", "phandle", "path", "incbin", "label"]
 class Piece:
     """A piece of a value: a number, a string, a byte, a reference, a file, or a label.
 
-    ``data`` are its bytes; those of references are known only when the tree is whole. ``name`` is
+    ``data`` are its bytes; those of references are known when the tree is complete. ``name`` is
     the label or path that a reference names, the file of an ``incbin``, or the label itself.
     """
 
@@ -45,7 +45,7 @@ class Piece:
 
 @dataclass(eq=False, slots=True)
 class SourceProperty:
-    """A property. ``labels``: label to whether it counts still, oldest first."""
+    """A property. ``labels``: label to whether it is still valid, oldest first."""
 
     name: str
     pieces: list[Piece]
@@ -57,7 +57,7 @@ class SourceProperty:
 
     @property
     def value(self) -> bytes:
-        """The bytes of the value as far as they are known."""
+        """The bytes of the value, as far as they are known."""
         return b"".join([piece.data for piece in self.pieces])
 
     def references(self) -> list[Piece]:
@@ -104,9 +104,9 @@ class Members(Generic[T]):
 
 @dataclass(eq=False, slots=True)
 class SourceNode:
-    """A node. ``opened``: the places of its name, one for each time that source gives it content.
+    """A node. ``opened``: the places of its name, one for each statement that gives it content.
 
-    ``optional``: left out when nothing refers to it. ``path`` is filled in when the tree is whole.
+    ``optional``: left out when nothing refers to it. ``path`` is set when the tree is complete.
     """
 
     name: str = ""
@@ -147,7 +147,7 @@ class SourceNode:
             stack.extend(reversed(below))
 
     def delete(self) -> None:
-        """Marks the node and everything below it."""
+        """Marks the node and everything below it as deleted."""
         for node in list(self.walk()):
             node.deleted = True
             node.labels = dict.fromkeys(node.labels, False)
@@ -186,7 +186,7 @@ Statement = Content | Delete | Omit
 
 
 class SourceFile(NamedTuple):
-    """A whole source."""
+    """The statements of a source. ``overlay``: it has ``/plugin/``."""
 
     overlay: bool
     reservations: tuple[Reservation, ...]

@@ -1,13 +1,13 @@
 """Reading devicetree source (.dts) as dtc does, with the place of everything.
 
-:func:`read_source` gives a :class:`DtsSource`: the blob that dtc would make, byte for byte, and for
-each node, property and element of a value the place where it stands in the file that a person
-wrote. The steps, one module each:
+:func:`read_source` gives a :class:`DtsSource`: the blob that dtc would make, byte for byte, and the
+place of each node, property and element of a value in the file that a person wrote. The steps, one
+module each:
 
 1. ``preprocessor``: sources with ``#include`` and the like go through the system's cpp first;
-2. ``dts_lexer``, ``dts_syntax`` and grammar/dts.lark: text to statements;
-3. ``source_tree``: statements to one tree, with merging and deletion;
-4. ``source_checks``: what dtc refuses in a whole tree; phandles, paths, symbols and fixups;
+2. ``lexer``, ``syntax`` and grammar/dts.lark: text to statements;
+3. ``assembly``: statements to one tree, with merging and deletion;
+4. ``dtc_checks``: what dtc refuses in a whole tree; phandles, paths, symbols and fixups;
 5. ``blob_writer``: the tree as bytes.
 
 What dtc only warns of is accepted, with one exception: a number that does not fit its cell is an
@@ -38,7 +38,7 @@ class DtsComment(NamedTuple):
 class Element(NamedTuple):
     """A piece of a value: a cell, a string, a byte, a reference or a file.
 
-    ``offset`` and ``size`` are bytes in the value, ``text`` is what the file says there.
+    ``offset`` and ``size`` are bytes in the value, ``text`` is that of the file.
     """
 
     offset: int
@@ -48,7 +48,7 @@ class Element(NamedTuple):
 
 
 class PropertyPlace(NamedTuple):
-    """Where a property stands that counts: its name, its whole statement, and its elements."""
+    """The places of a property in its last definition: name, whole statement, elements."""
 
     name: Place
     statement: Place
@@ -56,7 +56,7 @@ class PropertyPlace(NamedTuple):
 
 
 class NodePlace(NamedTuple):
-    """Where a node stands: its name where it was first opened, and everywhere it was opened."""
+    """The places of a node: its name where it is first opened, and everywhere it is opened."""
 
     name: Place
     opened: tuple[Place, ...]
@@ -65,7 +65,7 @@ class NodePlace(NamedTuple):
 
 @dataclass(eq=False, frozen=True)
 class DtsSource:
-    """What was read: the blob that dtc would make of it, and the places of what it says.
+    """A source that was read: the blob that dtc would make of it, and places.
 
     Nodes and properties that dtc adds (phandles, ``__symbols__``, fixups) have no place.
     """
@@ -87,10 +87,10 @@ class DtsSource:
         return {node.path: self._node(node) for node in self._root.walk() if node.opened}
 
     def place(self, path: str, prop: str | None = None, cell: int | None = None) -> Place | None:
-        """Where a node stands, a property of it, or the 32-bit cell of that number in its value.
+        """The place of a node, of its property, or of the 32-bit cell of that index in the value.
 
-        What is not there is pointed at where it should be: at its property, or its node, or the
-        nearest node above that is written.
+        What is missing has the place where it should be: of the property, or the node, or the
+        nearest ancestor in the source. None: the source does not even have the root.
         """
         element = self.element(path, prop, cell) if prop and cell is not None else None
         if element is not None:
@@ -98,14 +98,14 @@ class DtsSource:
         node = self.nodes.get(path)
         if node is None:
             return self.place(path.rpartition("/")[0] or "/") if path != "/" else None
-        found = node.properties.get(prop) if prop else None
-        return found.name if found else node.name
+        written = node.properties.get(prop) if prop else None
+        return written.name if written else node.name
 
     def element(self, path: str, prop: str, cell: int) -> Element | None:
-        """The element of a property's value that holds the 32-bit cell of that number."""
+        """The element of a property's value that holds the 32-bit cell of that index, or None."""
         node = self.nodes.get(path)
-        found = node.properties.get(prop) if node else None
-        for element in found.elements if found else ():
+        written = node.properties.get(prop) if node else None
+        for element in written.elements if written else ():
             if element.offset <= 4 * cell < element.offset + element.size:
                 return element
         return None
@@ -130,10 +130,10 @@ class DtsSource:
 def read_source(
     data: bytes, file: str, *, include: Sequence[str] = (), symbols: bool = False
 ) -> DtsSource:
-    """Reads source. Raises DevicetreeError with ``FILE:LINE:COL: what; what to do``.
+    """Reads source. Raises DevicetreeError with ``FILE:LINE:COL: problem; fix``.
 
-    ``file`` is the name for errors and places, and its folder is where included files are looked
-    for first (that of the process for ``-`` or ``<stdin>``), then the folders of ``include``.
+    ``file`` is the name for errors and places. Included files are searched for in its folder first
+    (that of the process for ``-`` or ``<stdin>``), then in the folders of ``include``.
     ``symbols``: with ``/__symbols__``, as ``dtc -@`` makes it.
     """
     from xenassign.devicetree.source.lexer import Sources
@@ -141,8 +141,8 @@ def read_source(
 
     name = "<stdin>" if file == "-" else file
     text = data.decode("utf-8", "surrogateescape")
-    made = preprocessed(data, name, include) if needs_cpp(text) else None
-    sources = Sources(made.text if made else text, name, include, SourceMap(made))
+    output = preprocessed(data, name, include) if needs_cpp(text) else None
+    sources = Sources(output.text if output else text, name, include, SourceMap(output))
     try:
         return _read(sources, symbols)
     except SourceError as error:

@@ -1,8 +1,8 @@
-"""From words to statements: what each rule of grammar/dts.lark becomes.
+"""From tokens to statements: the result of each rule of grammar/dts.lark.
 
-The parser calls a method of :class:`Syntax` for each terminal and each rule as soon as it is whole,
-so expressions are numbers, and nodes have all their members, when the statement around them ends.
-Nothing is looked up here: references keep their names, and files of ``/incbin/`` are not read.
+The parser calls a method of :class:`Syntax` for each terminal and each rule as soon as it is
+complete, so expressions are numbers, and nodes have all their members, when the statement around
+them ends. References keep their names, and files of ``/incbin/`` are not read yet.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _WORD = (1 << 64) - 1  # numbers are 64 bits wide and have no sign
 
 
 class PlacedNumber(NamedTuple):
-    """A number and the offsets at which it stands."""
+    """A number and its offsets in the source."""
 
     value: int
     start: int
@@ -91,16 +91,16 @@ def _parser() -> Lark:
 
 
 def _refusal(token: Token, expected: set[str], sources: Sources) -> SourceError:
-    """Says what may stand there instead, when that is not too much."""
+    """The error for a token, with the tokens that are valid there, unless they are many."""
     fixed = [terminal for terminal in _parser().terminals if is_fixed(terminal.pattern)]
     words = {terminal.name: f"'{terminal.pattern.value}'" for terminal in fixed}
     names = sorted(words.get(name, name.lower().replace("_", " ")) for name in expected)
-    todo = f"write {' or '.join(names)} there" if len(names) <= 4 else "mend the source"
+    fix = f"write {' or '.join(names)} there" if len(names) <= 4 else "fix the source"
     if token.type != "$END":
         span = TextSpan(token.start_pos or 0, token.end_pos or 0)
-        return SourceError(span, f"syntax error at '{token}'", todo)
+        return SourceError(span, f"syntax error at '{token}'", fix)
     end = sources.main.start + len(sources.main.text.rstrip())
-    return SourceError(TextSpan(end, end), "syntax error: the source ends too early", todo)
+    return SourceError(TextSpan(end, end), "syntax error: the source ends too early", fix)
 
 
 def _span(token: Token) -> TextSpan:
@@ -113,7 +113,7 @@ def _over(tokens: list[Any]) -> TextSpan:
 
 
 def _name(token: Token) -> str:
-    """A backslash before a name makes it one that would be read otherwise, and is no part of it."""
+    """A name without the backslash that makes a name of a word with another meaning."""
     return str(token.removeprefix("\\"))
 
 
@@ -165,8 +165,8 @@ class Syntax(Transformer[Token, Any]):
         headers = [item for item in items if isinstance(item, _Header)]
         for header in headers[1:]:
             if header.overlay != headers[0].overlay:
-                todo = "write /plugin/; behind all /dts-v1/; or none"
-                raise SourceError(header.span, "this header does not match the first one", todo)
+                fix = "write /plugin/; after every /dts-v1/; or after none"
+                raise SourceError(header.span, "this header does not match the first one", fix)
         reservations = tuple(item for item in items if isinstance(item, Reservation))
         statements = items[len(headers) + len(reservations) :]
         return SourceFile(headers[0].overlay, reservations, statements)
@@ -199,22 +199,22 @@ class Syntax(Transformer[Token, Any]):
     # --- nodes and properties ---
 
     def body(self, items: list[Any]) -> SourceNode:
-        made = SourceNode()
+        node = SourceNode()
         for item in items:
             if isinstance(item, SourceNode):
-                made.adopt(item)
-            elif made.children.all:
-                todo = f"move {item.name} above {made.children.all[0].name}"
-                raise SourceError(item.named, "properties must stand before subnodes", todo)
+                node.adopt(item)
+            elif node.children.all:
+                fix = f"move {item.name} above {node.children.all[0].name}"
+                raise SourceError(item.named, "properties must come before subnodes", fix)
             else:
-                made.properties.add(item)
-        return made
+                node.properties.add(item)
+        return node
 
     def node(self, items: tuple[Token, SourceNode]) -> SourceNode:
-        name, made = items
-        made.name = _name(name)
-        made.opened.append(_span(name))
-        return made
+        name, node = items
+        node.name = _name(name)
+        node.opened.append(_span(name))
+        return node
 
     def delete_node(self, items: list[Token]) -> SourceNode:
         return SourceNode(_name(items[0]), opened=[_span(items[0])], deleted=True)
@@ -224,12 +224,12 @@ class Syntax(Transformer[Token, Any]):
         return items[0]
 
     def labelled(self, items: tuple[Piece, Any]) -> Any:
-        label, thing = items
-        if not isinstance(thing, Reservation):  # nobody can refer to those
-            thing.labels[label.name] = True
-        if isinstance(thing, SourceProperty):
-            thing.start = label.start
-        return thing
+        label, target = items
+        if not isinstance(target, Reservation):  # nothing can refer to a reservation
+            target.labels[label.name] = True
+        if isinstance(target, SourceProperty):
+            target.start = label.start
+        return target
 
     def property(self, items: list[Any]) -> SourceProperty:
         name = items[0]
@@ -254,9 +254,9 @@ class Syntax(Transformer[Token, Any]):
     def bits(self, items: list[PlacedNumber]) -> int:
         bits = items[0].value
         if bits not in (8, 16, 32, 64):
-            what = f"array elements of {bits} bits"
+            problem = f"array elements of {bits} bits"
             raise SourceError(
-                TextSpan(items[0].start, items[0].end), what, "write /bits/ 8, 16, 32 or 64"
+                TextSpan(items[0].start, items[0].end), problem, "write /bits/ 8, 16, 32 or 64"
             )
         return bits
 
@@ -298,14 +298,14 @@ def _element(item: PlacedNumber | Piece, bits: int) -> Piece:
         if item.kind == "label":
             return item
         if bits != 32:
-            what = f"a reference is a cell of 32 bits, not one of {bits}"
-            raise SourceError(item.span, what, "write it in < > without /bits/")
+            problem = f"a reference is a cell of 32 bits, not one of {bits}"
+            raise SourceError(item.span, problem, "write it in < > without /bits/")
         item.kind, item.data = "phandle", b"\xff\xff\xff\xff"
         return item
     value, start, end = item
     if value >> bits:
-        if value >> bits != _WORD >> bits:  # nor is it a negative number
-            what = f"the value {value:#x} does not fit {bits} bits"
-            raise SourceError(TextSpan(start, end), what, "write smaller numbers, or /bits/ 64")
+        if value >> bits != _WORD >> bits:  # and it is not a negative number
+            problem = f"the value {value:#x} does not fit {bits} bits"
+            raise SourceError(TextSpan(start, end), problem, "write smaller numbers, or /bits/ 64")
         value &= (1 << bits) - 1
     return Piece("cell", value.to_bytes(bits // 8, "big"), start, end)

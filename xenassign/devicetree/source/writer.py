@@ -1,4 +1,4 @@
-"""Writing devicetree source that people read: labels, references, comments, one thing a line."""
+"""Writing devicetree source that people read: with labels, references and comments."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from xenassign.devicetree.draft import Bytes, Cells, DraftNode, DraftProperty, P
 from xenassign.devicetree.tree import DevicetreeError
 
 _WIDTH = 100
-_NAME = re.compile(r"[A-Za-z0-9,._+*#?@-]+")  # what dtc's lexer takes for a node or property name
+_NAME = re.compile(r"[A-Za-z0-9,._+*#?@-]+")  # node and property names of dtc's lexer
 
 
 def to_dts(root: DraftNode) -> str:
-    """The source of a draft from its root node on; what stands above it is the caller's.
+    """The source of a draft from its root node on; the caller adds the lines above it.
 
-    Raises DevicetreeError when a reference points at nothing or a name can't be written.
+    Raises DevicetreeError for a reference to a missing label, and a name that can't be written.
     """
     phandles(root)  # refuses a reference to nothing
     if root.label:
@@ -24,13 +24,13 @@ def to_dts(root: DraftNode) -> str:
 
 
 def comment(text: str) -> str:
-    """Text that cannot end the comment it stands in."""
+    """Text for a comment, which it cannot end."""
     return text.replace("*/", "* /").replace("/*", "/ *").replace("\n", " ")
 
 
-def _checked(name: str, what: str) -> str:
+def _checked(name: str, kind: str) -> str:
     if not _NAME.fullmatch(name):
-        raise DevicetreeError(f"the {what} {name!r} cannot be written in devicetree source")
+        raise DevicetreeError(f"the {kind} {name!r} cannot be written in devicetree source")
     return name
 
 

@@ -88,7 +88,7 @@ def read(text: str, file: str) -> XlConfig | Finding:
         return parse(text, file)
     except ConfigError as error:
         at = Place(file, error.line, error.column, error.line, error.column + 1)
-        return SYNTAX(error.what, place=at)._replace(file=file)
+        return SYNTAX(error.problem, place=at)._replace(file=file)
 
 
 def blob(data: bytes | None) -> Iterator[Finding]:

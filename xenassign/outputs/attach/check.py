@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from xenassign.devicetree.blob import read_blob
-from xenassign.devicetree.local_references import phandle_cells
 from xenassign.devicetree.overlay import child, fragments
+from xenassign.devicetree.phandle_cells import phandle_cells
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.findings import Finding
 from xenassign.outputs.attach.decide import MISFIT, AttachPlans

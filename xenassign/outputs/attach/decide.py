@@ -21,7 +21,7 @@ from typing import NamedTuple
 from xenassign.checks.scope import Scope
 from xenassign.devicetree.addresses import Block
 from xenassign.devicetree.draft import Cells, DraftNode, DraftProperty, Ref, boolean, from_bytes
-from xenassign.devicetree.local_references import PhandleCell, phandle_cells
+from xenassign.devicetree.phandle_cells import PhandleCell, phandle_cells
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.findings import Finding, rule, some
 from xenassign.host.device import HostDevice

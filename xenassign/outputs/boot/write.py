@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Iterator
 
 from xenassign.devicetree.blob_edit import edited
-from xenassign.devicetree.changes import Change, taken_for
+from xenassign.devicetree.changes import Change, libfdt_finds_instead
 from xenassign.devicetree.draft import Cells, DraftNode, DraftProperty, Text, encode
 from xenassign.devicetree.source.writer import comment
 from xenassign.devicetree.tree import Property, Tree
@@ -115,7 +115,7 @@ def _change(
     plan: BootPlan, change: Change, tree: Tree, modules: dict[str, LoadedModule]
 ) -> Iterator[str]:
     path = change.path
-    other = taken_for(tree, path)
+    other = libfdt_finds_instead(tree, path)
     if other is not None:
         raise OutputError(
             f"--uboot-script: U-Boot takes {path} for {other}, which comes before it;"

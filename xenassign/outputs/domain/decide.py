@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from xenassign.devicetree.changes import taken_for
+from xenassign.devicetree.changes import libfdt_finds_instead
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule
@@ -58,7 +58,7 @@ def _check_iomem(base: XlConfig, plan: DomainPlan) -> None:
 def _marked_elsewhere(plan: DomainPlan, tree: Tree) -> Iterator[Finding]:
     """Nodes for which whoever applies the host overlay takes others."""
     for change in host_changes.marks(plan):
-        other = taken_for(tree, change.path)
+        other = libfdt_finds_instead(tree, change.path)
         if other is not None:
             yield MARKS_ANOTHER(
                 f"the host overlay would mark {other}: libfdt takes {change.path} for it, since it"

@@ -210,7 +210,7 @@ def _values(plan: DomainPlan, index: int, base: BashConfig | None) -> dict[str, 
 
 
 def _said(base: BashConfig | None, name: str, index: int | None = None) -> str:
-    return base.said(name, index) if base is not None else ""
+    return base.value(name, index) if base is not None else ""
 
 
 def _commands(plan: DomainPlan, index: int) -> Iterator[Command]:

@@ -9,7 +9,7 @@ from xenassign.devicetree.draft import (
     DraftProperty,
 )
 from xenassign.devicetree.tree import Node
-from xenassign.host.dma_windows import Translation, one_to_one
+from xenassign.host.dma_windows import Translation, identity_dma_ranges
 from xenassign.planning.plan import PlacedBlock
 
 
@@ -35,7 +35,7 @@ def translated_dma(found: Translation | None) -> Iterator[DraftProperty]:
 
 def inbound_dma(node: Node) -> Iterator[DraftProperty]:
     """dma-ranges of a PCI host that moves no address: its driver opens the windows from them."""
-    table = one_to_one(node)
+    table = identity_dma_ranges(node)
     if table:
         pieces = ((e.flags, *two_cells(e.child, e.parent, e.size)) for e in table)
         yield DraftProperty("dma-ranges", tuple(Cells(piece) for piece in pieces))

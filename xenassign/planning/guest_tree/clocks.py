@@ -72,7 +72,7 @@ class Clocks:
             rate = None
         if rate is None:
             self._unknown.setdefault(node.path, []).append(reference)
-        elif rate.askers and not any(self._probed_by_dom0(node) for node in rate.askers):
+        elif rate.requesters and not any(self._probed_by_dom0(node) for node in rate.requesters):
             asked = f"{_clock(reference)} at {rate.hz} Hz"
             self._only_asked.setdefault(node.path, []).append(asked)
         path = reference.provider.path if reference.provider else "nothing"

@@ -1,7 +1,7 @@
-"""Which cells of a property hold phandles, whatever kind of reference it is.
+"""Which cells of a property hold phandles, for every kind of reference.
 
-For whoever gives nodes other phandles: :mod:`xenassign.devicetree.references` reads suppliers, and
-``interrupt-map`` is read beside them (Devicetree Specification 2.4.3).
+Used where nodes get other phandles. :mod:`xenassign.devicetree.references` reads suppliers;
+``interrupt-map`` (Devicetree Specification 2.4.3) is added here.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from xenassign.devicetree.tree import Node, Property, PropertyError, Tree
 
 
 class PhandleCell(NamedTuple):
-    """The ``at``-th cell of a property, a phandle. ``provider``: None where it names no node."""
+    """The ``at``-th cell of a property, a phandle. ``provider``: None if it names no node."""
 
     prop: str
     at: int
@@ -24,12 +24,12 @@ class PhandleCell(NamedTuple):
 
 
 def phandle_cells(tree: Tree, node: Node, prop: Property) -> Iterator[PhandleCell]:
-    """The cells of a property with phandles, up to where it can't be read. Never raises."""
+    """The phandle cells of a property, up to the first malformed entry. Never raises."""
     if prop.name == "interrupt-map":
         yield from _of_map(tree, node)
         return
-    found = property_references(tree, node, prop)
-    for entry in found.entries if found is not None else ():
+    references = property_references(tree, node, prop)
+    for entry in references.entries if references is not None else ():
         lead = entry.rule.lead or (1 if entry.rule.shape == "map" else 0)
         if not entry.empty:
             yield PhandleCell(prop.name, entry.cell + lead, entry.phandle, entry.provider)
@@ -40,8 +40,8 @@ def _of_map(tree: Tree, nexus: Node) -> Iterator[PhandleCell]:
     try:
         width = (interrupt.u32() if interrupt else 0) + (address.u32() if address else 0)
         at = 0
-        for here, parent, unit, specifier in map_entries(tree, nexus, width):
-            at += len(here)
+        for matched, parent, unit, specifier in map_entries(tree, nexus, width):
+            at += len(matched)
             yield PhandleCell("interrupt-map", at, parent.phandle or 0, parent)
             at += 1 + len(unit) + len(specifier)
     except PropertyError:
