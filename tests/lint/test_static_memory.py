@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.answers import codes
+from tests.answers import codes, of
 from tests.rows import Rows
 from tests.wording import Wording
 from xenassign.devicetree.blob import read_blob
@@ -103,6 +103,28 @@ def test_one_cell_too_few(compiled: Compile, rows: Rows) -> None:
 )
 def test_what_needs_no_host(compiled: Compile, cells: str, told: set[str]) -> None:
     assert set(codes(found(compiled(source(cells)))[0])) == told
+
+
+def test_colors_of_any_domain_exclude_static_memory(compiled: Compile, rows: Rows) -> None:
+    """The domain of ``source`` has the static memory; a Xen without colors says XA717 instead."""
+    own = 'llc-colors = "0-3";'
+    other = f'domU2 {{ compatible = "xen,domain"; {own} }};'
+    bus = f"bus {{ {own} }};"
+    built = frozenset({"STATIC_MEMORY", "LLC_COLORING"})
+    for node, more, colored in (
+        (own, "", True),
+        ("", other, True),
+        ("", bus, False),
+        ("llc-colors;", "", False),  # not a string: Xen does not see it
+        ("", "", False),
+    ):
+        for xen in RELEASES:
+            with rows(node, more, xen):
+                refused = colored and xen not in ("4.17", "4.18", "4.19")
+                tree = compiled(source(node=node, more=more))
+                findings = found(tree, xen=xen, options=built)[0]
+                assert [f.prop for f in of(findings, "XA737")] == ["xen,static-mem"] * refused
+                assert not of(found(tree, xen=xen)[0], "XA737")
 
 
 def test_a_module_in_static_memory_is_no_mistake_on_4_17(compiled: Compile) -> None:

@@ -740,6 +740,7 @@ NOT_SHOWN = {
     "XA732": "Debian's Xen is built without static memory; see XA717",
     "XA733": "Debian's Xen is built without static memory; see XA717",
     "XA734": "Debian's Xen is built without static memory; see XA717",
+    "XA737": "Debian's Xen is built without static memory and colors; see XA717",
     "XA718": "only Xen 4.21 and newer refuse it, which Debian does not have",
     "XA512": "only Xen 4.22 refuses it, which Debian does not have",
 }

@@ -5,11 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from xenassign.checks.static_memory import TWICE, Asked, judge
-from xenassign.findings import Finding
+from xenassign.devicetree.tree import Node
+from xenassign.findings import Finding, rule
 from xenassign.linting.verdict.context import Context
-from xenassign.linting.verdict.domain import DomainNode, is_compatible
+from xenassign.linting.verdict.dom0less import DOM0LESS
+from xenassign.linting.verdict.domain import DomainNode, is_compatible, string
 from xenassign.xen.direct_map import overlapping
 
+COLORED = rule(
+    "XA737",
+    "static-memory-colored",
+    "error",
+    "rejected",
+    routes=DOM0LESS,
+    applies=lambda xen: "llc-colors" in xen.domain_properties,
+)
 _PROP = "xen,static-mem"
 
 
@@ -33,16 +43,33 @@ def check(domain: DomainNode, context: Context) -> Iterator[Finding]:
     for finding in judge(platform, asked):
         yield finding._replace(message=f"{path}: {finding.message}")
     yield from _others(domain)
+    yield from _colors(domain, context)
+
+
+def _domains(domain: DomainNode) -> Iterator[Node]:
+    """The domains of the same /chosen, this one too, in order."""
+    parent = domain.node.parent
+    nodes = parent.children.values() if parent is not None else ()
+    return (node for node in nodes if is_compatible(node, "xen,domain"))
+
+
+def _colors(domain: DomainNode, context: Context) -> Iterator[Finding]:
+    """llc-colors of any domain requires that Xen colors the cache: then it has no static memory."""
+    if not COLORED.applies(context.release) or "LLC_COLORING" not in context.options:
+        return
+    for node in _domains(domain):
+        if string(node, "llc-colors") is not None:
+            path = domain.node.path
+            yield COLORED(f"{path}: {node.path} has llc-colors", node=path, prop=_PROP)
+            return
 
 
 def _others(domain: DomainNode) -> Iterator[Finding]:
     """Domains before it in the same /chosen that have some of its memory."""
-    path, parent = domain.node.path, domain.node.parent
-    for node in parent.children.values() if parent is not None else ():
+    path = domain.node.path
+    for node in _domains(domain):
         if node is domain.node:
             return
-        if not is_compatible(node, "xen,domain"):
-            continue
         common = overlapping(domain.banks, DomainNode(node, domain.chosen).banks)
         if common is not None:
             message = f"{path}: {common} is static memory of {node.path} too"
