@@ -1,6 +1,6 @@
 """``__local_fixups__``: which cells of an overlay are phandles of the overlay's own nodes.
 
-Whoever applies an overlay gives its nodes new phandles, and adds the same number to each cell that
+Applying an overlay gives its nodes new phandles, and adds the same number to each cell that
 ``__local_fixups__`` names. The node repeats the overlay's nodes; each property has the byte offsets
 of the references in the property of its name (Linux, Documentation/devicetree/
 dynamic-resolution-notes.rst). A cell that is not named stays: a phandle of the base tree.

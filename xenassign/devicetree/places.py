@@ -98,7 +98,7 @@ class SourceMap:
         return added
 
     def text_at(self, offset: int) -> SourceText:
-        """The text that an offset lies in."""
+        """The text that contains an offset."""
         return self.texts[bisect_right(self.texts, offset, key=lambda text: text.start) - 1]
 
     def place(self, span: TextSpan) -> Place:

@@ -38,7 +38,7 @@ class Span(NamedTuple):
         return self.start <= address < self.end
 
     def covers(self, other: Span) -> bool:
-        """Whether the other lies in it; an empty one does so from the start up to the end."""
+        """Whether the other is inside it; an empty one is so from the start up to the end."""
         return self.start <= other.start and other.end <= self.end
 
     def overlaps(self, other: Span) -> bool:

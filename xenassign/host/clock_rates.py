@@ -104,9 +104,9 @@ class ClockRates:
         if len(rates) != 1:
             return None
         requesters = tuple(node for node, _ in requests)
-        some = ", ".join(dict.fromkeys(node.path for node in requesters[:3]))
+        shown = ", ".join(dict.fromkeys(node.path for node in requesters[:3]))
         more = f" and {len(requesters) - 3} more" if len(requesters) > 3 else ""
-        return Rate(rates.pop(), f"assigned-clock-rates of {some}{more}", requesters)
+        return Rate(rates.pop(), f"assigned-clock-rates of {shown}{more}", requesters)
 
 
 def _all_requests(tree: Tree) -> dict[tuple[Node, tuple[int, ...]], list[tuple[Node, int]]]:

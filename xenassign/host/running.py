@@ -32,7 +32,7 @@ _GUEST_GIC = 65000
 _RELEASE = re.compile(r"xen,xen-([0-9]+\.[0-9]+)")
 
 
-class Lost(NamedTuple):
+class MissingNode(NamedTuple):
     """A node that dom0's tree names but does not have. ``address``: processor address of its first
     register in bytes, from its unit address; None if that does not determine it."""
 
@@ -48,7 +48,7 @@ class Dom0Tree(NamedTuple):
     """
 
     xen: str | None
-    lost: tuple[Lost, ...]
+    lost: tuple[MissingNode, ...]
 
 
 def dom0_tree(tree: Tree) -> Dom0Tree | None:
@@ -97,13 +97,13 @@ def _hypervisor(tree: Tree) -> Node | None:
     return node if node is not None and "xen,xen" in node.compatible else None
 
 
-def _lost(tree: Tree) -> list[Lost]:
+def _lost(tree: Tree) -> list[MissingNode]:
     names: dict[str, list[str]] = {}
     for name, path in (*tree.aliases.items(), *tree.labels.items()):
         if tree.find(path) is None and not path.startswith("/cpus/"):
             names.setdefault(path, []).append(name)
     return [
-        Lost(path, tuple(dict.fromkeys(names_of_it)), _address(tree, path))
+        MissingNode(path, tuple(dict.fromkeys(names_of_it)), _address(tree, path))
         for path, names_of_it in names.items()
     ]
 

@@ -17,7 +17,7 @@ class HostDuty(Enum):
     """The host's duty for a supplier that an assigned device uses."""
 
     KEEP_ON = "Linux switches off unused suppliers: the host has to keep it on"
-    SET_UP = "nobody switches it off, but only the host can set it up"
+    SET_UP = "Linux does not switch it off, but only the host can set it up"
     NONE = "the host has nothing to do"
 
 
