@@ -186,7 +186,7 @@ def test_what_a_device_does_without_is_told(tree: Tree) -> None:
     assert conflict.finding.severity == "warning"
     assert conflict.message == (
         "/soc/gpio@34008000 (of a) is named by interrupts, reset-gpios of /soc/reset@34009000"
-        " (of b), in vain"
+        " (of b); b does not get it"
     )
     assert not plan.refused
 

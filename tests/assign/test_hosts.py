@@ -78,7 +78,7 @@ def system(*devices: str, maps: tuple[str, ...] = ("auto",), **options: object) 
 
 
 def rows(plan: HostsPlan) -> dict[tuple[str, str, str], tuple[object, ...]]:
-    return {(d.device, d.what, d.which): d.values for d in plan.differences}
+    return {(d.device, d.kind, d.title): d.values for d in plan.differences}
 
 
 def guests(plan: HostsPlan, name: str) -> list[int]:
@@ -132,7 +132,7 @@ def test_a_missing_device_refuses_its_board_and_no_other(made: Board) -> None:
     assert not one.refused
     assert [device.name for device in one.domains[0].devices] == ["a", "b"]
     assert [device.name for device in other.domains[0].devices] == ["a"]
-    (line,) = other.asked.error.lines if other.asked.error is not None else ()
+    (line,) = other.request.error.lines if other.request.error is not None else ()
     assert "rev2.dtb" in line
     assert "no such node" in line
     assert rows(plan)["b", "missing", ""] == ("there", "missing")
@@ -177,10 +177,10 @@ def test_an_option_that_cannot_be_meant_on_one_board_refuses_that_one(made: Boar
     ]
     plan = decide_hosts(trees, system("a", clock_rates=(parse_clock_rate("a#apb=5000"),)))
     assert [host.refused for host in plan.hosts] == [False, True]
-    error = plan.hosts[1].asked.error
+    error = plan.hosts[1].request.error
     (line,) = error.lines if error is not None else ()
     assert line.startswith("rev2.dtb: --clock-rate a#apb: fits no clock")
-    assert plan.hosts[0].domains[0].devices[0].stand_ins[0].value == "5000 Hz"
+    assert plan.hosts[0].domains[0].devices[0].stubs[0].value == "5000 Hz"
 
 
 def test_an_error_on_one_board_names_it(made: Board) -> None:

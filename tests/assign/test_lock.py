@@ -21,8 +21,8 @@ from xenassign.system.outcome import (
     KeepOutcome,
     LineOutcome,
     RegionOutcome,
-    StandInOutcome,
     StreamOutcome,
+    StubOutcome,
     SupplierOutcome,
 )
 
@@ -35,7 +35,7 @@ DEVICE = DeviceOutcome(
     protected=True,
     forced=False,
     suppliers=(SupplierOutcome("", "clocks", "/clk", "stubbed"),),
-    stand_ins=(StandInOutcome("", "clocks", "pclk", "125000000 Hz"),),
+    stubs=(StubOutcome("", "clocks", "pclk", "125000000 Hz"),),
     properties=(),
 )
 DOMAIN = DomainOutcome("net", (DEVICE,), (), (), 3055, None, (), (), (), ())
@@ -84,10 +84,10 @@ def lock_with(device: DeviceOutcome) -> Lock:
             "DMA protected by an IOMMU became forced without an IOMMU",
         ),
         (
-            DEVICE._replace(stand_ins=(StandInOutcome("", "clocks", "pclk", "100000000 Hz"),)),
+            DEVICE._replace(stubs=(StubOutcome("", "clocks", "pclk", "100000000 Hz"),)),
             "clock pclk: stub 125000000 Hz became 100000000 Hz",
         ),
-        (DEVICE._replace(stand_ins=()), "clock pclk: stub 125000000 Hz removed"),
+        (DEVICE._replace(stubs=()), "clock pclk: stub 125000000 Hz removed"),
         (
             DEVICE._replace(suppliers=(SupplierOutcome("", "clocks", "/clk", "copied"),)),
             "clocks of /clk: stubbed became copied",

@@ -84,7 +84,7 @@ def placed(host: HostPlan) -> dict[Block, PlacedBlock]:
     for plan in host.system.domains if host.system else ():
         names = Names(plan.called)
         for owner in plan.owners:
-            node = host.asked.tree.find(owner.path)
+            node = host.request.tree.find(owner.path)
             assert node is not None
             for one in owner.placed:
                 found[plan.name, names.of(node), one.block.index, one.window] = one
@@ -92,17 +92,17 @@ def placed(host: HostPlan) -> dict[Block, PlacedBlock]:
 
 
 def guest(host: HostPlan, domain: str) -> Guest:
-    assert host.asked.system is not None
-    asked = next(one for one in host.asked.system.request.domains if one.name == domain)
-    gic = host.asked.platform.gic
+    assert host.request.system is not None
+    asked = next(one for one in host.request.system.request.domains if one.name == domain)
+    gic = host.request.platform.gic
     memory = asked.memory << 20 if asked.memory else None
     return Guest(asked.release, gic.version if gic else 3, asked.vpl011, memory)
 
 
 def automatic(host: HostPlan, key: Block) -> bool:
     """Whether ``auto`` placed a block: all of a domain but what is named by another --map."""
-    assert host.asked.system is not None
-    asked = next(one for one in host.asked.system.domains if one.name == key[0])
+    assert host.request.system is not None
+    asked = next(one for one in host.request.system.domains if one.name == key[0])
     named = [one.node for one, _ in asked.maps]
     return not any(name and (key[1] == name or key[1].startswith(f"{name}/")) for name in named)
 

@@ -38,6 +38,7 @@ PLAIN = (
     "xenassign/host",
     "xenassign/resources.py",
     "xenassign/rule_pages.py",
+    "xenassign/system",
     "xenassign/tables.py",
     "xenassign/xen",
 )

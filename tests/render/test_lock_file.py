@@ -30,8 +30,8 @@ from xenassign.system.outcome import (
     LineOutcome,
     PropertyOutcome,
     RegionOutcome,
-    StandInOutcome,
     StreamOutcome,
+    StubOutcome,
     SupplierOutcome,
 )
 
@@ -75,7 +75,7 @@ DEVICE = DeviceOutcome(
     protected=True,
     forced=False,
     suppliers=(),
-    stand_ins=(),
+    stubs=(),
     properties=(),
 )
 DOMAIN = DomainOutcome(
@@ -103,7 +103,7 @@ FULL = Lock(
                             protected=False,
                             streams=(StreamOutcome("/smmu", 0x877, 0, 1),),
                             suppliers=(SupplierOutcome("mdio", "phys", "/phy", "dropped"),),
-                            stand_ins=(StandInOutcome("mdio", "clocks", "pclk", "5 Hz"),),
+                            stubs=(StubOutcome("mdio", "clocks", "pclk", "5 Hz"),),
                             properties=(PropertyOutcome("mdio", "phy-mode", "sgmii"),),
                         ),
                     ),
@@ -171,18 +171,18 @@ def where(text: str, part: str) -> str:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('"intid": 95', '"intid": "95"', "intid is no number of 64 bits"),
-        ('"intid": 95', '"intid": true', "intid is no number of 64 bits"),
-        ('"intid": 95', '"intid": -1', "intid is no number of 64 bits"),
-        ('"intid": 95', '"intid": 1e3', "intid is no number of 64 bits"),
-        ('"intid": 95', f'"intid": {1 << 64}', "intid is no number of 64 bits"),
-        ('"protected": true', '"protected": 1', "protected is no true or false"),
-        ('"xen": "4.20"', '"xen": null', "xen is no text"),
-        ('"streams": []', '"streams": {}', "streams is no list"),
-        ('"streams": []', '"streams": [7]', "streams is no object"),
+        ('"intid": 95', '"intid": "95"', "intid is not a 64-bit integer"),
+        ('"intid": 95', '"intid": true', "intid is not a 64-bit integer"),
+        ('"intid": 95', '"intid": -1', "intid is not a 64-bit integer"),
+        ('"intid": 95', '"intid": 1e3', "intid is not a 64-bit integer"),
+        ('"intid": 95', f'"intid": {1 << 64}', "intid is not a 64-bit integer"),
+        ('"protected": true', '"protected": 1', "protected is not true or false"),
+        ('"xen": "4.20"', '"xen": null', "xen is not a string"),
+        ('"streams": []', '"streams": {}', "streams is not a list"),
+        ('"streams": []', '"streams": [7]', "streams is not an object"),
         ('"forced": false', '"forged": false', "forged is not known here"),
         ('"schema": "xenassign/lock/1"', '"schema": "xenassign/lock/2"', "lock/2 is not known"),
-        ('"schema": "xenassign/lock/1"', '"schema": "other/1"', "is no lock of xenassign"),
+        ('"schema": "xenassign/lock/1"', '"schema": "other/1"', "is not a lock of xenassign"),
     ],
 )
 def test_a_wrong_shape_is_told_with_its_place(old: str, new: str, message: str) -> None:
@@ -213,12 +213,12 @@ def test_two_of_one_name(wording: Wording) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "L:1:1: is no JSON"),
-        ('{\n "schema": ,\n}', "L:2:12: is no JSON"),
-        ("[]", "L:1:1: is no lock of xenassign"),
-        (" {}", "L:1:2: is no lock of xenassign"),
-        ("[" * 100000, "L:1:1: is no lock"),
-        (f'{{"schema": "{SCHEMA}", "xen": {"9" * 5000}}}', "L:1:1: is no lock"),
+        ("", "L:1:1: is not JSON"),
+        ('{\n "schema": ,\n}', "L:2:12: is not JSON"),
+        ("[]", "L:1:1: is not a lock of xenassign"),
+        (" {}", "L:1:2: is not a lock of xenassign"),
+        ("[" * 100000, "L:1:1: is not a lock"),
+        (f'{{"schema": "{SCHEMA}", "xen": {"9" * 5000}}}', "L:1:1: is not a lock"),
         (f'{{"schema": "{SCHEMA}"}}', "L:1:1: the lock lacks xen"),
     ],
 )

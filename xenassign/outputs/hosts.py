@@ -50,7 +50,7 @@ def generate_hosts(
     plan = decide_hosts(trees, request, pins, decided)
     refusals: list[Refusal] = []
     for host in plan.hosts:
-        refusals += [host.asked.error] if host.asked.error is not None else []
+        refusals += [host.request.error] if host.request.error is not None else []
         refusals += made[host.name].refusals if host.name in made else []
     findings = tuple(finding for each in made.values() for finding in each.findings)
     files = {} if refusals else {name: each.files for name, each in made.items()}
@@ -126,7 +126,7 @@ def build(trees: Sequence[Tree], request: SystemRequest, wanted: Wanted) -> Buil
 def _shown(made: GeneratedHosts, only: str | None) -> Iterator[Finding]:
     """The findings of all domains, or ``only`` of that one, with those of the systems."""
     several = {
-        host.asked.tree.file
+        host.request.tree.file
         for host in made.plan.hosts
         if host.system is not None and len(host.system.domains) > 1
     }

@@ -1,7 +1,8 @@
 """Guest addresses that are the same on all boards, wherever ``auto`` can arrange it.
 
-What is placed on one board is pinned on the others (``Request.pins``), and what has a fixed place
-on one is left free on the others (``Request.avoid``), board after board, until nothing moves.
+The place of a block on one board is pinned on the others (``Request.pins``), and the fixed places
+of one board are left free on the others (``Request.avoid``), board after board, until no block
+moves.
 """
 
 from __future__ import annotations
@@ -16,26 +17,27 @@ from xenassign.devicetree.spans import Span
 from xenassign.errors import UsageError
 from xenassign.planning.decide import judge_request
 from xenassign.planning.placement import Claimant
-from xenassign.planning.plan import PlacedBlock
 from xenassign.request.request import Pin
 from xenassign.request.resolve import Resolved, ResolvedSystem
 from xenassign.system.host_plan import HostRequest
 from xenassign.system.outcome import Names
 from xenassign.xen.board import Board, read_board
 
-#: All of a guest's address space: with it left free, only what ``auto`` does not place has a place.
+#: All of a guest's address space. If ``auto`` has to avoid it, only blocks with a fixed place are
+#: placed.
 _EVERYTHING = (Span(0, 1 << 64),)
 
-#: Rounds over all boards until no block moves. Each round settles what the sizes of one more board
-#: unsettle; what is not common then cannot be (two boards that tie a block to different ones).
+#: Rounds over all boards until no block moves. In each round the block sizes of one more board can
+#: move blocks of the others. A block that still moves after these has no common address (two boards
+#: require different ones).
 _ROUNDS = 6
 
-#: By file name of the host and name of the domain: where ``auto`` placed blocks before.
+#: By file name of the host and name of the domain: where ``auto`` placed blocks in the last run.
 Pins = Mapping[str, Mapping[str, tuple[Pin, ...]]]
 
 
 class _Key(NamedTuple):
-    """A block on every board: of which domain, of what, and which."""
+    """A block on every board. ``name``: of its device or region; ``window``: a PCI window."""
 
     domain: str
     name: str
@@ -43,114 +45,114 @@ class _Key(NamedTuple):
     window: bool
 
 
-class _Placed(NamedTuple):
+class _Place(NamedTuple):
     """Where a block is: host path of its node, and its pages in the guest, in bytes."""
 
     path: str
     guest: Span
 
 
-_Places = dict[_Key, _Placed]
+_Places = dict[_Key, _Place]
 
 
 @dataclass(slots=True)
 class _Host:
-    """A board while its addresses are sought. ``fixed``: what ``auto`` does not place.
+    """A board while its addresses are decided.
 
-    ``pinned``: by domain the pins of the lock; ``places``: what ``auto`` placed last. ``paths``: by
-    domain and name of a device or region. ``scopes``: by domain.
+    ``locked``: by domain the pins of the lock. ``names`` and ``scopes``: by domain. ``paths``: host
+    paths by domain and name of a device or region. ``fixed``: the blocks that ``auto`` does not
+    place; ``places``: where it placed the others in the last round.
     """
 
-    asked: HostRequest
+    request: HostRequest
     system: ResolvedSystem
     board: Board
-    pinned: dict[str, tuple[Pin, ...]]
+    locked: dict[str, tuple[Pin, ...]]
     names: dict[str, Names] = field(default_factory=dict)
     fixed: _Places = field(default_factory=dict)
     places: _Places = field(default_factory=dict)
     paths: dict[tuple[str, str], str] = field(default_factory=dict)
     scopes: dict[str, Scope] = field(default_factory=dict)
 
-    def place(self, one: Resolved) -> tuple[_Places, bool]:
-        """(where the blocks of a domain are, whether all have a place)."""
-        judged = judge_request(self.board, one, self.scopes[one.name])
-        names = self.names.setdefault(one.name, Names(one.devices))
-        found: _Places = {}
-        wanted = 0
+    def place(self, domain: Resolved) -> tuple[_Places, bool]:
+        """(the places of a domain's blocks, whether all blocks have one)."""
+        judged = judge_request(self.board, domain, self.scopes[domain.name])
+        names = self.names.setdefault(domain.name, Names(domain.devices))
+        places: _Places = {}
+        blocks = 0
         owners: list[Claimant] = [*judged.inside.devices, *judged.regions]
         for owner in owners:
             name = names.of(owner.node)
-            self.paths[one.name, name] = owner.path
-            wanted += sum(block.size > 0 for block in (*owner.blocks, *owner.windows))
+            self.paths[domain.name, name] = owner.path
+            blocks += sum(block.size > 0 for block in (*owner.blocks, *owner.windows))
             for placed in judged.placement.placed[owner.path]:
-                found[_key(one.name, name, placed)] = _Placed(owner.path, placed.mapping.guest_span)
-        return found, len(found) == wanted
+                key = _Key(domain.name, name, placed.block.index, placed.window)
+                places[key] = _Place(owner.path, placed.mapping.guest_span)
+        return places, len(places) == blocks
 
 
-def _key(domain: str, name: str, placed: PlacedBlock) -> _Key:
-    return _Key(domain, name, placed.block.index, placed.window)
+def with_pins(requests: Sequence[HostRequest], pins: Pins) -> tuple[HostRequest, ...]:
+    """The requests with a pin for every block that ``auto`` places; one board needs the lock's.
 
-
-def with_pins(asked: Sequence[HostRequest], pins: Pins) -> tuple[HostRequest, ...]:
-    """The requests with a pin for every block that ``auto`` places; one board needs the lock's."""
-    if len(asked) == 1:
-        return (_locked(asked[0], pins),)
-    hosts: dict[str, _Host] = {}
-    problems: dict[str, tuple[str, ...]] = {}
-    free = False
-    for one in sorted(asked, key=lambda one: one.name):  # their order is of no account
-        if one.system is None:
+    ``pins``: those of the lock. A board whose request is invalid has the lines as ``problems``.
+    """
+    if len(requests) == 1:
+        return (_locked(requests[0], pins),)
+    pinned = {request.name: request for request in requests}
+    hosts: list[_Host] = []
+    complete = True
+    for request in sorted(requests, key=lambda request: request.name):  # for any order the same
+        if request.system is None:
             continue
-        known = dict(pins.get(PurePath(one.tree.file).name, {}))
-        first = one.system.request.domains[0]
-        board = read_board(one.system.platform, first.release, first.drivers)
-        host = _Host(one, one.system, board, known)
         try:
-            free = _settle_fixed(host) or free
+            host = _host(request, request.system, pins)
+            complete = _place_fixed(host) and complete
         except UsageError as error:
-            problems[one.name] = error.lines
-            continue
-        hosts[one.name] = host
-    if free:
-        _settle(list(hosts.values()))
-    made = []
-    for one in asked:
-        if one.name in problems:
-            told = (*one.problems, *problems[one.name])
-            made.append(one._replace(system=None, problems=told))
-        elif one.system is not None:
-            made.append(one._replace(system=_pinned(hosts[one.name])))
+            problems = (*request.problems, *error.lines)
+            pinned[request.name] = request._replace(system=None, problems=problems)
         else:
-            made.append(one)
-    return tuple(made)
+            hosts.append(host)
+    if not complete:
+        _place_common(hosts)
+    for host in hosts:
+        pinned[host.request.name] = host.request._replace(system=_pinned(host))
+    return tuple(pinned.values())
 
 
-def _locked(one: HostRequest, pins: Pins) -> HostRequest:
+def _locked(request: HostRequest, pins: Pins) -> HostRequest:
     """A request with the pins of the lock alone."""
-    known = pins.get(PurePath(one.tree.file).name, {})
-    if one.system is None or not known:
-        return one
-    domains = (d.asking(pins=(*d.request.pins, *known.get(d.name, ()))) for d in one.system.domains)
-    return one._replace(system=replace(one.system, domains=tuple(domains)))
+    locked = pins.get(PurePath(request.tree.file).name, {})
+    system = request.system
+    if system is None or not locked:
+        return request
+    domains = (d.asking(pins=(*d.request.pins, *locked.get(d.name, ()))) for d in system.domains)
+    return request._replace(system=replace(system, domains=tuple(domains)))
 
 
-def _settle_fixed(host: _Host) -> bool:
-    """Finds what has a place whatever ``auto`` does; whether something has not."""
-    every = True
-    domains = host.system.domains
-    of_each = scopes(host.system.platform, [one.devices for one in domains])
-    host.scopes = {one.name: own for one, own in zip(domains, of_each, strict=True)}
-    for one in host.system.domains:
-        found, all_placed = host.place(one.asking(avoid=_EVERYTHING, pins=()))
-        host.fixed.update(found)
-        every = every and all_placed
-    return not every
+def _host(request: HostRequest, system: ResolvedSystem, pins: Pins) -> _Host:
+    locked = dict(pins.get(PurePath(request.tree.file).name, {}))
+    first = system.request.domains[0]
+    board = read_board(system.platform, first.release, first.drivers)
+    in_order = scopes(system.platform, [domain.devices for domain in system.domains])
+    by_name = {d.name: scope for d, scope in zip(system.domains, in_order, strict=True)}
+    return _Host(request, system, board, locked, scopes=by_name)
 
 
-def _settle(hosts: list[_Host]) -> None:
-    """Places what ``auto`` places, board after board, until nothing moves.
+def _place_fixed(host: _Host) -> bool:
+    """Sets ``host.fixed``; whether these are all blocks. Raises UsageError."""
+    complete = True
+    for domain in host.system.domains:
+        places, all_placed = host.place(domain.asking(avoid=_EVERYTHING, pins=()))
+        host.fixed.update(places)
+        complete = complete and all_placed
+    return complete
 
-    What finds no place because of other boards gets no pin, and each board decides about it alone.
+
+def _place_common(hosts: list[_Host]) -> None:
+    """Sets ``host.places`` board after board, until no block moves.
+
+    A block that has no place because of other boards gets no pin, and each board decides about it
+    alone.
     """
     common: dict[_Key, int] = {}
     for _ in range(_ROUNDS):
@@ -158,54 +160,60 @@ def _settle(hosts: list[_Host]) -> None:
         for host in hosts:
             others = [other for other in hosts if other is not host]
             places: _Places = {}
-            for one in host.system.domains:
-                pins = _merged(_wishes(host, one.name, common), host.pinned.get(one.name, ()))
-                avoid = tuple(_taken(host, one.name, others))
-                places.update(host.place(one.asking(pins=pins, avoid=avoid))[0])
+            for domain in host.system.domains:
+                locked = host.locked.get(domain.name, ())
+                pins = _merged(_common_pins(host, domain.name, common), locked)
+                avoid = tuple(_reserved(host, domain.name, others))
+                places.update(host.place(domain.asking(pins=pins, avoid=avoid))[0])
             host.places = {key: at for key, at in places.items() if key not in host.fixed}
             common.update((key, at.guest.start) for key, at in host.places.items())
         if before == [host.places for host in hosts]:
             return
 
 
-def _merged(wished: Iterable[Pin], locked: Iterable[Pin]) -> tuple[Pin, ...]:
-    """One pin for each block; that of the lock counts."""
-    return tuple({(p.path, p.index, p.window): p for p in (*wished, *locked)}.values())
+def _merged(pins: Iterable[Pin], preferred: Iterable[Pin]) -> tuple[Pin, ...]:
+    """One pin for each block: the preferred one if there are two."""
+    return tuple({(p.path, p.index, p.window): p for p in (*pins, *preferred)}.values())
 
 
-def _wishes(host: _Host, domain: str, common: dict[_Key, int]) -> Iterator[Pin]:
-    """Where other boards, or this one before, have the blocks."""
+def _common_pins(host: _Host, domain: str, common: dict[_Key, int]) -> Iterator[Pin]:
+    """The last places of the domain's blocks on any board, as pins of this one."""
     for key, guest in sorted(common.items()):
         path = host.paths.get((key.domain, key.name))
         if key.domain == domain and path is not None:
             yield Pin(path, key.block, key.window, guest)
 
 
-def _taken(host: _Host, domain: str, others: list[_Host]) -> Iterator[Span]:
-    """What other boards have in the domain's address space where this one has nothing."""
-    found: dict[Span, None] = {}
+def _reserved(host: _Host, domain: str, others: list[_Host]) -> Iterator[Span]:
+    """Guest addresses that other boards have no room at for blocks of this board.
+
+    These are their fixed blocks, blocks of devices that this board lacks, and the windows that Xen
+    uses with their GICs.
+    """
+    reserved: set[Span] = set()
     for other in others:
-        for key, at in other.fixed.items():
-            if key.domain == domain:
-                found[at.guest] = None
-        for key, at in other.places.items():
-            if key.domain == domain and (domain, key.name) not in host.paths:
-                found[at.guest] = None
+        reserved.update(at.guest for key, at in other.fixed.items() if key.domain == domain)
+        reserved.update(
+            at.guest
+            for key, at in other.places.items()
+            if key.domain == domain and (domain, key.name) not in host.paths
+        )
         gic = other.system.platform.gic
-        for window in host.system.request.domains[0].release.windows:
-            if gic is not None and window.when == f"gicv{gic.version}":
-                found[window.span] = None
-    yield from sorted(found)
+        if gic is not None:
+            windows = host.system.request.domains[0].release.windows
+            reserved.update(w.span for w in windows if w.when == f"gicv{gic.version}")
+    yield from sorted(reserved)
 
 
 def _pinned(host: _Host) -> ResolvedSystem:
+    """The board's system with pins: those of the request and the lock, then the common places."""
     domains = []
-    for one in host.system.domains:
-        mine = [
+    for domain in host.system.domains:
+        placed = [
             Pin(at.path, key.block, key.window, at.guest.start)
             for key, at in sorted(host.places.items())
-            if key.domain == one.name
+            if key.domain == domain.name
         ]
-        locked = host.pinned.get(one.name, ())
-        domains.append(one.asking(pins=_merged((*one.request.pins, *locked), mine)))
+        locked = host.locked.get(domain.name, ())
+        domains.append(domain.asking(pins=_merged((*domain.request.pins, *locked), placed)))
     return replace(host.system, domains=tuple(domains))

@@ -1,6 +1,6 @@
-"""One board of several: what is asked of it, and what was decided.
+"""One board of several: the request with its nodes, and what was decided.
 
-A device that a board lacks is told, and the rest of the request is decided without it.
+A device that a board lacks is reported, and the rest of the request is decided without it.
 """
 
 from __future__ import annotations
@@ -12,23 +12,18 @@ from typing import NamedTuple
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
 from xenassign.host.platform import Platform, read_platform
-from xenassign.request.resolve import (
-    LookUp,
-    ResolvedSystem,
-    Unresolved,
-    look_up,
-)
+from xenassign.request.resolve import LookUp, ResolvedSystem, Unresolved, look_up
 from xenassign.request.system_request import SystemRequest
 from xenassign.system.outcome import DomainOutcome
 from xenassign.system.system import SystemPlan
 
 
 class HostRequest(NamedTuple):
-    """What is asked of one board.
+    """The request for one board.
 
-    ``name``: that of its file without the suffix, which no other has. ``system``: without the
+    ``name``: that of its file without the suffix, which no other board has. ``system``: without the
     devices that the board lacks (``missing``), with the pins that keep guest addresses common; None
-    where nothing can be decided. ``problems``: the lines that say why, besides what is missing.
+    if nothing can be decided. ``problems``: the errors besides the missing devices, a line each.
     """
 
     name: str
@@ -40,60 +35,60 @@ class HostRequest(NamedTuple):
 
     @property
     def error(self) -> UsageError | None:
-        """Why not all that is asked can be decided on the board, a line each; None: it can."""
-        told = dict.fromkeys([*(one.line for one in self.missing), *self.problems])
-        named = self.tree.file
-        lines = [line if named in line else f"{named}: {line}" for line in told]
+        """A line for each missing device and problem, with the board's file; None without them."""
+        file = self.tree.file
+        problems = dict.fromkeys([*(device.line for device in self.missing), *self.problems])
+        lines = [line if file in line else f"{file}: {line}" for line in problems]
         return UsageError(*lines) if lines else None
 
 
 class HostPlan(NamedTuple):
-    """What was decided for one board. ``system`` is None where ``asked.system`` is."""
+    """What was decided for one board. ``system``: None if nothing could be decided."""
 
-    asked: HostRequest
+    request: HostRequest
     system: SystemPlan | None
     domains: tuple[DomainOutcome, ...]
 
     @property
     def name(self) -> str:
         """The board's file without the suffix."""
-        return self.asked.name
+        return self.request.name
 
     @property
     def refused(self) -> bool:
-        """Whether it does not hold on this board."""
-        return self.asked.error is not None or self.system is None or self.system.refused
+        """Whether an error forbids the system on this board."""
+        return self.request.error is not None or self.system is None or self.system.refused
 
 
 def host_names(trees: Sequence[Tree]) -> list[str]:
-    """The names of the boards: those of their files without suffix. Raises UsageError for two."""
+    """The boards' names: their files' without suffix. Raises UsageError if two are equal."""
     names = [PurePath(tree.file).stem for tree in trees]
     for number, name in enumerate(names):
         if name in names[:number]:
             first = trees[names.index(name)].file
             raise UsageError(
-                f"{trees[number].file}: {first} is called {name} too; boards are told apart"
+                f"{trees[number].file}: {first} has the name {name} too; boards are distinguished"
                 " by the names of their files: rename one"
             )
     return names
 
 
-def asked_of(trees: Sequence[Tree], request: SystemRequest) -> list[HostRequest]:
-    """What to ask of every board. Raises UsageError for the names that are wrong on each of them.
+def host_requests(trees: Sequence[Tree], request: SystemRequest) -> list[HostRequest]:
+    """The request for every board. Raises UsageError for names that are wrong on each of them.
 
     A line for each name: that of the first board.
     """
     names = host_names(trees)
     platforms = [read_platform(tree) for tree in trees]
-    found = [look_up(request, platform, trees) for platform in platforms]
-    everywhere = set.intersection(*({one.what for one in each.unresolved} for each in found))
-    lines = [one.line for one in found[0].unresolved if one.what in everywhere]
+    look_ups = [look_up(request, platform, trees) for platform in platforms]
+    everywhere = set.intersection(*({name.what for name in each.unresolved} for each in look_ups))
+    lines = [name.line for name in look_ups[0].unresolved if name.what in everywhere]
     if lines:
         raise UsageError(*dict.fromkeys(lines))
-    return [_asked(*each) for each in zip(names, platforms, found, strict=True)]
+    return [_host_request(*each) for each in zip(names, platforms, look_ups, strict=True)]
 
 
-def _asked(name: str, platform: Platform, found: LookUp) -> HostRequest:
-    missing = tuple(one for one in found.unresolved if one.missing)
-    problems = tuple(one.line for one in found.unresolved if not one.missing)
-    return HostRequest(name, platform.tree, platform, found.system, missing, problems)
+def _host_request(name: str, platform: Platform, look_up: LookUp) -> HostRequest:
+    missing = tuple(each for each in look_up.unresolved if each.missing)
+    problems = tuple(each.line for each in look_up.unresolved if not each.missing)
+    return HostRequest(name, platform.tree, platform, look_up.system, missing, problems)

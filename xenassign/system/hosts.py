@@ -1,8 +1,9 @@
 """One system on several boards: revisions of a board, or machines that a guest is moved between.
 
-Every board is decided by itself, and the plan must hold on each. What the boards differ in is data
-(:mod:`xenassign.system.differences`); where ``auto`` places a block, all boards get the same guest
-address if there is one that is free on all (:mod:`xenassign.system.common_placement`).
+Each board is decided by itself, and the system is refused if it is refused on one board. The
+differences of the boards are data (:mod:`xenassign.system.differences`). A block that ``auto``
+places gets the same guest address on all boards if one is free on all
+(:mod:`xenassign.system.common_placement`).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from xenassign.request.resolve import ResolvedSystem
 from xenassign.request.system_request import SystemRequest
 from xenassign.system.common_placement import Pins, with_pins
 from xenassign.system.differences import Difference, differences
-from xenassign.system.host_plan import HostPlan, HostRequest, asked_of
+from xenassign.system.host_plan import HostPlan, HostRequest, host_requests
 from xenassign.system.outcome import outcome
 from xenassign.system.system import SystemPlan, decide_resolved
 
@@ -30,11 +31,11 @@ class HostsPlan(NamedTuple):
 
     @property
     def refused(self) -> bool:
-        """Whether it does not hold on every board."""
+        """Whether an error forbids the system on a board."""
         return any(host.refused for host in self.hosts)
 
 
-def _decided(_: HostRequest, system: ResolvedSystem) -> SystemPlan:
+def _decide(_: HostRequest, system: ResolvedSystem) -> SystemPlan:
     return decide_resolved(system)
 
 
@@ -42,26 +43,32 @@ def decide_hosts(
     trees: Sequence[Tree],
     request: SystemRequest,
     pins: Pins | None = None,
-    decided: Callable[[HostRequest, ResolvedSystem], SystemPlan] = _decided,
+    decide: Callable[[HostRequest, ResolvedSystem], SystemPlan] = _decide,
 ) -> HostsPlan:
-    """Decides the system for every board, and sets the plans side by side.
+    """Decides the system for every board, and compares the plans.
 
-    ``pins``: those of a lock. ``decided``: what decides for one board. Raises UsageError where the
-    request cannot be meant on any of them, or two have one name.
+    ``pins``: those of a lock. ``decide``: decides for one board. Raises UsageError if the request
+    is invalid on all boards, or two boards have the same name.
     """
-    hosts = []
-    for one in with_pins(asked_of(trees, request), pins or {}):
-        asked, system = one, None
-        if asked.system is not None:
-            try:
-                system = decided(asked, asked.system)
-            except UsageError as error:
-                asked = asked._replace(problems=(*asked.problems, *error.lines))
-        plans = system.domains if system is not None else ()
-        outcomes = tuple(outcome(asked.tree, plan) for plan in plans)
-        hosts.append(HostPlan(asked, system, outcomes))
-    problems = [host.asked.problems for host in hosts]
+    requests = with_pins(host_requests(trees, request), pins or {})
+    hosts = [_host_plan(each, decide) for each in requests]
+    problems = [host.request.problems for host in hosts]
     if problems and all(problems):
         raise UsageError(*problems[0])
-    found = tuple(differences(request, hosts)) if len(hosts) > 1 else ()
-    return HostsPlan(request.domains[0].release.version, tuple(hosts), found)
+    differing = tuple(differences(request, hosts)) if len(hosts) > 1 else ()
+    return HostsPlan(request.domains[0].release.version, tuple(hosts), differing)
+
+
+def _host_plan(
+    request: HostRequest, decide: Callable[[HostRequest, ResolvedSystem], SystemPlan]
+) -> HostPlan:
+    """The plan of a board; an invalid request is one of its problems."""
+    if request.system is None:
+        return HostPlan(request, None, ())
+    try:
+        system = decide(request, request.system)
+    except UsageError as error:
+        problems = (*request.problems, *error.lines)
+        return HostPlan(request._replace(problems=problems), None, ())
+    outcomes = tuple(outcome(request.tree, plan) for plan in system.domains)
+    return HostPlan(request, system, outcomes)

@@ -1,8 +1,8 @@
-"""What was decided about a domain, as plain data: what hosts are compared by, and the lock holds.
+"""The decisions about a domain as plain data, by which hosts are compared and which the lock has.
 
-A ``DomainPlan`` has nodes, sentences and a tree; an outcome has names, paths and numbers alone, so
-that those of two boards, or of two builds, can be set side by side. Addresses and sizes are bytes,
-interrupts are INTIDs. Lists that have no order of their own are sorted.
+A ``DomainPlan`` has nodes, sentences and a tree. An outcome has only names, paths and numbers, so
+that those of two boards, or of two runs, can be compared. Addresses and sizes are bytes, interrupts
+are INTIDs. Lists that have no order of their own are sorted.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from xenassign.planning.plan import DomainPlan, PlacedBlock, PlannedDevice
 
 
 class BlockOutcome(NamedTuple):
-    """A register block (``window``: a PCI window) and its own address on both sides."""
+    """A register block (``window``: a PCI window) with its host and guest address, not rounded."""
 
     number: int
     window: bool
@@ -29,24 +29,24 @@ class BlockOutcome(NamedTuple):
 
     @property
     def title(self) -> str:
-        """What it is called."""
+        """The block in messages: "block 0"."""
         return f"{'window' if self.window else 'block'} {self.number}"
 
 
 class LineOutcome(NamedTuple):
-    """An interrupt."""
+    """An interrupt of the GIC."""
 
     intid: int
     trigger: str
 
     @property
     def text(self) -> str:
-        """For people."""
+        """The interrupt in messages: "48 (level-high)"."""
         return f"{self.intid} ({self.trigger})"
 
 
 class StreamOutcome(NamedTuple):
-    """Streams behind an IOMMU: ``size`` from ``first`` on, the bits of ``mask`` taken for any."""
+    """``size`` stream IDs of an IOMMU from ``first`` on; the bits of ``mask`` are ignored."""
 
     iommu: str
     first: int
@@ -55,14 +55,14 @@ class StreamOutcome(NamedTuple):
 
     @property
     def text(self) -> str:
-        """For people."""
+        """The streams in messages: "0x870-0x871 of /smmu@fd800000"."""
         mask = f" mask {self.mask:#x}" if self.mask else ""
         more = f"-{self.first + self.size - 1:#x}" if self.size > 1 else ""
         return f"{self.first:#x}{more}{mask} of {self.iommu}"
 
 
 class SupplierOutcome(NamedTuple):
-    """What became of a reference. ``node``: who has the property, relative to the device."""
+    """What becomes of a reference (``action``). ``node``: path of its node below the device."""
 
     node: str
     prop: str
@@ -71,15 +71,15 @@ class SupplierOutcome(NamedTuple):
 
     @property
     def title(self) -> str:
-        """Whose reference it is, and to what."""
+        """The reference in messages: "phy0: clocks of /clock-controller"."""
         below = f"{self.node}: " if self.node else ""
         return f"{below}{self.prop} of {self.provider or 'nothing'}"
 
 
-class StandInOutcome(NamedTuple):
-    """What the guest has for one entry of a property: a clock's rate, a regulator's voltage.
+class StubOutcome(NamedTuple):
+    """The stub for one entry of a property. ``entry``: its name, or its number.
 
-    ``entry``: its name, or its number. ``value`` with its unit.
+    ``value``: the rate of the clock or the voltage of the regulator, with its unit.
     """
 
     node: str
@@ -89,14 +89,14 @@ class StandInOutcome(NamedTuple):
 
     @property
     def title(self) -> str:
-        """Which it is."""
+        """The stub in messages: "clock pclk"."""
         kind = getattr(lookup(self.prop), "kind", self.prop)
-        which = self.prop.removesuffix("-supply") if kind == "regulator" else self.entry
-        return f"{self.node}: {kind} {which}" if self.node else f"{kind} {which}"
+        entry = self.prop.removesuffix("-supply") if kind == "regulator" else self.entry
+        return f"{self.node}: {kind} {entry}" if self.node else f"{kind} {entry}"
 
 
 class PropertyOutcome(NamedTuple):
-    """A property that the guest's node has as the host's has it; ``value`` as source has it."""
+    """A property of the guest's node without references; ``value`` as in device tree source."""
 
     node: str
     prop: str
@@ -104,12 +104,12 @@ class PropertyOutcome(NamedTuple):
 
     @property
     def title(self) -> str:
-        """Which it is."""
+        """The property in messages: "phy0: reg-io-width"."""
         return f"{self.node}: {self.prop}" if self.node else self.prop
 
 
 class DeviceOutcome(NamedTuple):
-    """A device. ``name``: as the user named it, with the way down from there for one below it."""
+    """A device. ``name``: as the user named it, or the name of a device above it and the path."""
 
     name: str
     path: str
@@ -119,27 +119,27 @@ class DeviceOutcome(NamedTuple):
     protected: bool
     forced: bool
     suppliers: tuple[SupplierOutcome, ...]
-    stand_ins: tuple[StandInOutcome, ...]
+    stubs: tuple[StubOutcome, ...]
     properties: tuple[PropertyOutcome, ...]
 
     @property
     def protection(self) -> str:
-        """For people."""
+        """The protection in messages."""
         if self.protected:
             return "protected by an IOMMU"
         return "forced without an IOMMU" if self.forced else "not protected"
 
     @property
     def actions(self) -> dict[str, str]:
-        """What became of the references, by their titles."""
-        found: dict[str, list[str]] = {}
-        for one in self.suppliers:
-            found.setdefault(one.title, []).append(one.action)
-        return {title: ", ".join(actions) for title, actions in found.items()}
+        """What becomes of the references, by their titles."""
+        by_title: dict[str, list[str]] = {}
+        for supplier in self.suppliers:
+            by_title.setdefault(supplier.title, []).append(supplier.action)
+        return {title: ", ".join(actions) for title, actions in by_title.items()}
 
 
 class RegionOutcome(NamedTuple):
-    """Pages beside the devices' registers, and the paths of the devices that need them."""
+    """Mapped pages besides registers of devices. ``users``: paths of devices that need them."""
 
     name: str
     path: str
@@ -148,7 +148,7 @@ class RegionOutcome(NamedTuple):
 
 
 class KeepOutcome(NamedTuple):
-    """Something that the host must leave on, or set up."""
+    """A clock, regulator, … that the host must leave on, or set up."""
 
     kind: str
     provider: str
@@ -156,7 +156,7 @@ class KeepOutcome(NamedTuple):
 
     @property
     def text(self) -> str:
-        """For people."""
+        """The supply in messages."""
         return " ".join([self.kind, self.provider, *map(hex, self.args)])
 
 
@@ -168,7 +168,7 @@ class FindingOutcome(NamedTuple):
 
     @property
     def text(self) -> str:
-        """For people."""
+        """The finding in messages: "XA222 about /soc/serial@0"."""
         return f"{self.code} about {self.node}" if self.node else self.code
 
 
@@ -191,21 +191,21 @@ class DomainOutcome(NamedTuple):
 
 
 class Names:
-    """What nodes of one board are called for one domain, alike on boards that are alike.
+    """Names for the nodes of a domain that are the same on similar boards.
 
-    A device is called what the user called it (``Resolved.devices``); one below it by the way down
-    from there, without the unit addresses that tell nothing (a bus with one ``phy@…``), since these
-    are what differs.
+    A device has the name that the user gave it (``Resolved.devices``). A node below it has this
+    name and its path from there, without the unit addresses that distinguish nothing (of the only
+    ``phy@…`` of a bus), since these differ between boards.
     """
 
-    def __init__(self, called: Mapping[Node, str]) -> None:
-        self._roots = called
+    def __init__(self, devices: Mapping[Node, str]) -> None:
+        self._devices = devices
 
     def of(self, node: Node) -> str:
-        """The name of a node; of one that the user did not name, its way from the root."""
+        """The name of a node; its path, shortened, if it is not below a named device."""
         steps: list[str] = []
         for above in node.lineage():
-            named = self._roots.get(above)
+            named = self._devices.get(above)
             if named is not None or above.parent is None:
                 return "/".join([named or "", *reversed(steps)])
             alike = [n for n in above.parent.children.values() if n.base_name == above.base_name]
@@ -217,7 +217,7 @@ class Names:
 
 
 def outcome(tree: Tree, plan: DomainPlan) -> DomainOutcome:
-    """The outcome of a plan for the board of that tree."""
+    """The outcome of a plan. ``tree``: the board's."""
     names = Names(plan.called)
     nodes = _guest_nodes(plan)
     by_label = {node.label: node for _, node in _paths(plan.tree) if node.label is not None}
@@ -226,28 +226,28 @@ def outcome(tree: Tree, plan: DomainPlan) -> DomainOutcome:
         RegionOutcome(_name_of(tree, names, r.path), r.path, _blocks(r.placed), _sorted(r.users))
         for r in plan.regions
     ]
-    keeps = {KeepOutcome(one.kind, one.provider, one.args) for one in plan.host_keeps}
-    findings = {FindingOutcome(one.code, one.node) for one in plan.findings}
+    keeps = {KeepOutcome(keep.kind, keep.provider, keep.args) for keep in plan.host_keeps}
+    findings = {FindingOutcome(finding.code, finding.node) for finding in plan.findings}
     return DomainOutcome(
         name=plan.name,
-        devices=tuple(sorted(devices, key=_place)),
-        regions=tuple(sorted(regions, key=_place)),
+        devices=tuple(sorted(devices, key=_name_and_path)),
+        regions=tuple(sorted(regions, key=_name_and_path)),
         marks=_sorted(mark.path for mark in plan.marks),
         memory_mb_max=plan.memory_mb_max,
         pool_mib=plan.pool_mib,
         host_keeps=tuple(sorted(keeps)),
         kept_on=_sorted(plan.kept_on),
         firmware=_sorted(plan.firmware),
-        findings=tuple(sorted(findings, key=lambda one: (one.code, one.node or ""))),
+        findings=tuple(sorted(findings, key=lambda finding: (finding.code, finding.node or ""))),
     )
 
 
-def _place(one: DeviceOutcome | RegionOutcome) -> tuple[str, str]:
-    return one.name, one.path
+def _name_and_path(owner: DeviceOutcome | RegionOutcome) -> tuple[str, str]:
+    return owner.name, owner.path
 
 
 def _sorted(texts: Iterable[str]) -> tuple[str, ...]:
-    """Each once, in order."""
+    """The texts sorted, without repetitions."""
     return tuple(sorted(set(texts)))
 
 
@@ -267,8 +267,8 @@ def _device(
         for s in device.suppliers
     }
     streams = {
-        StreamOutcome(iommu.path, some.first, some.mask, some.size)
-        for iommu, some in streams_of(device.host)
+        StreamOutcome(iommu.path, ids.first, ids.mask, ids.size)
+        for iommu, ids in streams_of(device.host)
     }
     lines = {line.intid: LineOutcome(line.intid, line.trigger) for line in device.host.interrupts}
     return DeviceOutcome(
@@ -282,7 +282,7 @@ def _device(
         suppliers=tuple(
             sorted(suppliers, key=lambda s: (s.node, s.prop, s.provider or "", s.action))
         ),
-        stand_ins=tuple(s for below, node in nodes for s in _stand_ins(below, node, by_label)),
+        stubs=tuple(s for below, node in nodes for s in _stubs(below, node, by_label)),
         properties=tuple(sorted(p for below, node in nodes for p in _properties(below, node))),
     )
 
@@ -298,19 +298,19 @@ def _blocks(placed: tuple[PlacedBlock, ...]) -> tuple[BlockOutcome, ...]:
     )
 
 
-# ---------------------------------------------------------------------- what stands in
+# ---------------------------------------------------------------------- the guest's nodes
 
 
 def _guest_nodes(plan: DomainPlan) -> dict[str, list[tuple[str, DraftNode]]]:
-    """By guest path of a device its node and the copied ones below it, each with the way there."""
-    found: dict[str, list[tuple[str, DraftNode]]] = {one.guest_path: [] for one in plan.devices}
+    """By guest path of a device (path below it, node) of its node and the copied ones below."""
+    nodes: dict[str, list[tuple[str, DraftNode]]] = {d.guest_path: [] for d in plan.devices}
     for path, node in _paths(plan.tree):
         owner = path
-        while owner and owner not in found:
+        while owner and owner not in nodes:
             owner = owner.rpartition("/")[0]
         if owner:
-            found[owner].append((path[len(owner) + 1 :], node))
-    return found
+            nodes[owner].append((path[len(owner) + 1 :], node))
+    return nodes
 
 
 def _paths(root: DraftNode, path: str = "") -> Iterator[tuple[str, DraftNode]]:
@@ -320,33 +320,33 @@ def _paths(root: DraftNode, path: str = "") -> Iterator[tuple[str, DraftNode]]:
         yield from _paths(child, f"{path}/{child.name}")
 
 
-def _stand_ins(
-    below: str, node: DraftNode, by_label: dict[str, DraftNode]
-) -> Iterator[StandInOutcome]:
-    """What stands for the entries of a node's properties."""
+def _stubs(below: str, node: DraftNode, by_label: dict[str, DraftNode]) -> Iterator[StubOutcome]:
+    """The stubs that a node refers to."""
     for prop in node.properties:
         names = _names(node, prop)
         for number, label in _entries(prop):
             value = _value(by_label.get(label)) if label is not None else None
             if value is not None:
                 entry = names[number] if number < len(names) else str(number)
-                yield StandInOutcome(below, prop.name, entry, value)
+                yield StubOutcome(below, prop.name, entry, value)
 
 
-#: Told as blocks, interrupts and paths, or the same for every guest.
-_TOLD = frozenset({"reg", "ranges", "interrupts", "interrupts-extended", "interrupt-parent"})
+#: Properties without a ``PropertyOutcome``: blocks, interrupts and paths say the same, or they are
+#: equal for every guest.
+_ELSEWHERE = frozenset({"reg", "ranges", "interrupts", "interrupts-extended", "interrupt-parent"})
 
 
 def _properties(below: str, node: DraftNode) -> Iterator[PropertyOutcome]:
-    """What the guest reads of a node, without what refers to others, which suppliers tell."""
+    """The properties of a node without references; those are in ``DeviceOutcome.suppliers``."""
     for prop in node.properties:
         cells = [c for p in prop.pieces if isinstance(p, Cells) for c in p.values]
-        told = prop.name in _TOLD or prop.name.startswith("xen,")
-        if not told and not any(isinstance(cell, Ref) for cell in cells):
-            yield PropertyOutcome(below, prop.name, " ".join(map(_written, prop.pieces)))
+        elsewhere = prop.name in _ELSEWHERE or prop.name.startswith("xen,")
+        if not elsewhere and not any(isinstance(cell, Ref) for cell in cells):
+            yield PropertyOutcome(below, prop.name, " ".join(map(_source, prop.pieces)))
 
 
-def _written(piece: Piece) -> str:
+def _source(piece: Piece) -> str:
+    """A piece of a property as in device tree source."""
     if isinstance(piece, Cells):
         form = "{}" if piece.decimal else "{:#x}"
         return f"<{' '.join(form.format(cell) for cell in piece.values)}>"
@@ -354,9 +354,9 @@ def _written(piece: Piece) -> str:
 
 
 def _entries(prop: DraftProperty) -> Iterator[tuple[int, str | None]]:
-    """(number, label or None for an empty entry) of a list of references.
+    """(number, label) of the entries of a property; without a label if the entry is empty.
 
-    A group of cells that begins with no reference is an empty entry, or no reference at all.
+    A group of cells without a reference is an empty entry if the property has references.
     """
     groups = [piece.values for piece in prop.pieces if isinstance(piece, Cells)]
     refs = [[value.label for value in group if isinstance(value, Ref)] for group in groups]
@@ -377,12 +377,12 @@ def _value(node: DraftNode | None) -> str | None:
     """The rate of a fixed-clock, the voltage of a fixed regulator."""
     if node is None:
         return None
-    kind = node.get("compatible")
-    known = {p.value for p in kind.pieces if isinstance(p, Text)} if kind else set()
-    if "fixed-clock" in known:
+    prop = node.get("compatible")
+    compatible = {p.value for p in prop.pieces if isinstance(p, Text)} if prop else set()
+    if "fixed-clock" in compatible:
         return f"{_number(node, 'clock-frequency')} Hz"
-    if "regulator-fixed" in known and node.get("regulator-min-microvolt"):
-        least, most = (_number(node, f"regulator-{one}-microvolt") for one in ("min", "max"))
+    if "regulator-fixed" in compatible and node.get("regulator-min-microvolt"):
+        least, most = (_number(node, f"regulator-{end}-microvolt") for end in ("min", "max"))
         return f"{least} uV" if least == most else f"{least} to {most} uV"
     return None
 

@@ -1,4 +1,4 @@
-"""Several domains on one board: each is decided as ever, then domain is set against domain."""
+"""Several domains on one board: each is decided by itself, then they are compared."""
 
 from __future__ import annotations
 
@@ -39,64 +39,76 @@ from xenassign.xen.layout import MIB
 class SystemPlan(NamedTuple):
     """Everything that was decided about a system.
 
-    ``asked``: the request and the board. ``domains``: in the order of the request; their findings
-    are about the domain and the host. ``conflicts``: between two domains. ``findings``: about the
-    system as a whole.
+    ``resolved``: the request and the board. ``domains``: in the order of the request; their
+    findings are about the domain and the host. ``conflicts``: between two domains. ``findings``:
+    about the system as a whole.
     """
 
-    asked: ResolvedSystem
+    resolved: ResolvedSystem
     domains: tuple[DomainPlan, ...]
     conflicts: tuple[Conflict, ...]
     findings: tuple[Finding, ...]
 
     @property
     def between(self) -> list[Finding]:
-        """What is said of no domain alone: the conflicts, and what is about the system."""
+        """The findings that are not about one domain: the conflicts, and those of the system."""
         return [*(conflict.finding for conflict in self.conflicts), *self.findings]
 
     @property
     def refused(self) -> bool:
-        """Whether an error forbids any of it."""
-        told = [f for plan in self.domains for f in plan.findings]
-        return bool(errors([*told, *self.between]))
+        """Whether an error forbids the system."""
+        of_domains = [finding for plan in self.domains for finding in plan.findings]
+        return bool(errors([*of_domains, *self.between]))
 
 
 def decide_system(tree: Tree, request: SystemRequest) -> SystemPlan:
-    """Decides about every domain, and about what they do to each other.
+    """Decides about every domain, and about conflicts between them.
 
-    Raises UsageError where the request cannot be meant.
+    Raises UsageError if the request is invalid.
     """
     return decide_resolved(resolve(request, read_platform(tree)))
 
 
 def decide_resolved(system: ResolvedSystem) -> SystemPlan:
-    """The same for names that were looked up."""
+    """``decide_system`` for a request whose names are resolved. Raises UsageError."""
     _check_codes(system)
     platform, tree = system.platform, system.platform.tree
     first = system.request.domains[0]
     board = read_board(platform, first.release, first.drivers)
-    own = scopes(platform, [domain.devices for domain in system.domains])
-    plans = [decide_on(board, *each) for each in zip(system.domains, own, strict=True)]
-    holdings = [held for plan in plans for held in holdings_of(board, plan)]
-    shared = between(holdings)
-    twice = {conflict.sides for conflict in shared if conflict.rule in (TWICE, NESTED)}
-    # What two domains have both is told once, not for its interrupts and streams again.
-    shared = [c for c in shared if c.rule in (TWICE, NESTED) or c.sides not in twice]
+    in_order = scopes(platform, [domain.devices for domain in system.domains])
+    plans = [decide_on(board, *each) for each in zip(system.domains, in_order, strict=True)]
+    holdings = [holding for plan in plans for holding in holdings_of(board, plan)]
     firmware = list(_firmware(plans))
-    both = {conflict.domains for conflict in firmware}  # have its shared memory too
-    shared = [c for c in shared if c.rule is not PAGES or c.domains not in both]
-    found = [
-        *shared,
-        *_supplies(tree, plans),
-        *firmware,
-        *_memory(platform, system.domains),
-    ]
-    conflicts, idle = settled(found, system)
+    conflicts, idle = settled(
+        [
+            *_without_consequences(between(holdings), firmware),
+            *_supplies(tree, plans),
+            *firmware,
+            *_memory(platform, system.domains),
+        ],
+        system,
+    )
     return SystemPlan(system, tuple(plans), tuple(conflicts), tuple(idle))
 
 
+def _without_consequences(shared: list[Conflict], firmware: list[Conflict]) -> Iterator[Conflict]:
+    """The conflicts without those that follow from another one.
+
+    A node that two domains have is reported once, not also for its interrupts and streams. Two
+    domains with SCMI share its memory too.
+    """
+    nodes = {conflict.sides for conflict in shared if conflict.rule in (TWICE, NESTED)}
+    with_firmware = {conflict.domains for conflict in firmware}
+    for conflict in shared:
+        if conflict.rule not in (TWICE, NESTED) and conflict.sides in nodes:
+            continue
+        if conflict.rule is PAGES and conflict.domains in with_firmware:
+            continue
+        yield conflict
+
+
 def _check_codes(system: ResolvedSystem) -> None:
-    """Raises UsageError with a line for each [[allow]] of a conflict that nothing allows."""
+    """Raises UsageError with a line for each [[allow]] of a rule that cannot be allowed."""
     known = ", ".join(sorted(ALLOWABLE))
     why = f"only {known} can be allowed; Xen refuses the others, or nothing can isolate them"
     wrong = [
@@ -109,7 +121,7 @@ def _check_codes(system: ResolvedSystem) -> None:
 
 
 def holdings_of(board: Board, plan: DomainPlan) -> Iterator[Holding]:
-    """What a plan gives its domain of the host."""
+    """The host's pages, interrupts (INTIDs) and streams that a plan gives to its domain."""
     roots = {root: root.path for root in plan.scope.roots}
     for device in plan.devices:
         root = next(roots[n] for n in device.host.node.lineage() if n in roots)
@@ -130,121 +142,134 @@ def holdings_of(board: Board, plan: DomainPlan) -> Iterator[Holding]:
         yield Holding(plan.name, text, None, "", (Span.sized(*bank),))
 
 
-def _supplies(tree: Tree, plans: list[DomainPlan]) -> Iterator[Conflict]:
-    """What a domain's devices name and another domain has, a line a provider.
+class _Use(NamedTuple):
+    """A reference of a domain's device to a provider. ``kind``: the property, or "clock" etc."""
 
-    A supply that the other can switch off is an error; what the device does without a warning.
+    provider: str
+    kind: str
+    user: str
+
+
+def _supplies(tree: Tree, plans: list[DomainPlan]) -> Iterator[Conflict]:
+    """References of a domain's devices to a provider that another domain has, a line a provider.
+
+    An error if the device needs the supply, which the other domain can switch off; a warning if it
+    works without.
     """
-    for needs in plans:
-        switched = _by_owner(tree, needs, plans, _kept(needs), asks_firmware=True)
-        lost = _by_owner(tree, needs, plans, _dropped(needs), asks_firmware=False)
-        for (driver, provider), found in switched.items():
-            kinds, users = _parted(found)
-            what = f"is the {' and '.join(sorted(kinds))} of {some(users)} (of {needs.name})"
-            yield _supply(driver, provider, needs.name, what, users)
-        for (driver, provider), found in lost.items():
-            if (driver, provider) not in switched:
-                kinds, users = _parted(found)
-                what = f"is named by {', '.join(kinds)} of {some(users)} (of {needs.name}), in vain"
-                conflict = _supply(driver, provider, needs.name, what, users)
+    for consumer in plans:
+        needed = _by_owner(tree, consumer, plans, _needed(consumer), through_firmware=True)
+        dropped = _by_owner(tree, consumer, plans, _dropped(consumer), through_firmware=False)
+        for (owner, provider), uses in needed.items():
+            kinds, users = _kinds_and_users(uses)
+            text = f"is the {' and '.join(sorted(kinds))} of {some(users)} (of {consumer.name})"
+            yield _supply(owner, provider, consumer.name, text, users)
+        for (owner, provider), uses in dropped.items():
+            if (owner, provider) not in needed:
+                kinds, users = _kinds_and_users(uses)
+                text = f"is named by {', '.join(kinds)} of {some(users)} (of {consumer.name})"
+                text += f"; {consumer.name} does not get it"
+                conflict = _supply(owner, provider, consumer.name, text, users)
                 yield conflict._replace(severity="warning")
 
 
-#: (provider, what for, path of the user), of everything that a domain's devices name.
-_Uses = Iterator[tuple[str, str, str]]
-
-
-def _kept(plan: DomainPlan) -> _Uses:
-    """What the host, or who else has it, must leave on."""
+def _needed(plan: DomainPlan) -> Iterator[_Use]:
+    """The supplies that must stay on."""
     for keep in plan.host_keeps:
-        yield from ((keep.provider, keep.kind, user) for user in keep.users)
+        yield from (_Use(keep.provider, keep.kind, user) for user in keep.users)
 
 
-def _dropped(plan: DomainPlan) -> _Uses:
-    """What the guest's nodes do without."""
+def _dropped(plan: DomainPlan) -> Iterator[_Use]:
+    """The references that the guest's nodes do not have."""
     for device in plan.devices:
         for line in device.host.other_interrupts:
-            yield line.controller.path, "interrupts", device.path
-        for one in device.suppliers:
-            if one.provider is not None and one.action == "dropped":
-                yield one.provider, one.property, device.path
+            yield _Use(line.controller.path, "interrupts", device.path)
+        for supplier in device.suppliers:
+            if supplier.provider is not None and supplier.action == "dropped":
+                yield _Use(supplier.provider, supplier.property, device.path)
 
 
 def _by_owner(
     tree: Tree,
-    needs: DomainPlan,
+    consumer: DomainPlan,
     plans: list[DomainPlan],
-    uses: _Uses,
+    uses: Iterator[_Use],
     *,
-    asks_firmware: bool,
-) -> dict[tuple[str, str], list[tuple[str, str]]]:
-    """(what for, user) by (another domain that has the provider, the provider).
+    through_firmware: bool,
+) -> dict[tuple[str, str], list[_Use]]:
+    """The uses by (name of another domain that has the provider, path of the provider).
 
-    ``asks_firmware``: a domain has what the firmware drives that it talks to.
+    ``through_firmware``: a domain has the providers that its kept firmware drives.
     """
-    found: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
-    for provider, kind, user in uses:
-        if needs.scope.has(tree.find(provider)):
+    by_owner: dict[tuple[str, str], list[_Use]] = defaultdict(list)
+    for use in uses:
+        node = tree.find(use.provider)
+        if consumer.scope.has(node):
             continue
-        for other in plans:
-            by_firmware = any(within(provider, path) for path in other.firmware)
-            has = other.scope.has(tree.find(provider)) or (asks_firmware and by_firmware)
-            if other is not needs and has:
-                found[other.name, provider].append((kind, user))
-    return found
+        for plan in plans:
+            by_firmware = through_firmware and any(within(use.provider, p) for p in plan.firmware)
+            if plan is not consumer and (by_firmware or plan.scope.has(node)):
+                by_owner[plan.name, use.provider].append(use)
+    return by_owner
 
 
-def _parted(found: list[tuple[str, str]]) -> tuple[list[str], list[str]]:
-    """What for, and the users, each once."""
-    return [*dict.fromkeys(kind for kind, _ in found)], [*dict.fromkeys(user for _, user in found)]
+def _kinds_and_users(uses: list[_Use]) -> tuple[list[str], list[str]]:
+    """The kinds and the users without repetitions."""
+    return [*dict.fromkeys(use.kind for use in uses)], [*dict.fromkeys(use.user for use in uses)]
 
 
-def _supply(driver: str, provider: str, needs: str, what: str, users: list[str]) -> Conflict:
-    message = f"{provider} (of {driver}) {what}"
+def _supply(owner: str, provider: str, consumer: str, text: str, users: list[str]) -> Conflict:
+    message = f"{provider} (of {owner}) {text}"
     paths = (provider, users[0])
-    return Conflict(SUPPLIES, (driver, needs), paths, message, also=tuple(users[1:]))
+    return Conflict(SUPPLIES, (owner, consumer), paths, message, also=tuple(users[1:]))
 
 
 def _firmware(plans: list[DomainPlan]) -> Iterator[Conflict]:
-    having = [plan for plan in plans if plan.firmware and plan.request.sci is not None]
-    for other in having[1:]:
-        first = having[0]
-        path = (first.firmware or ("",))[0]
+    """Domains with SCMI besides the first one."""
+    forwarding = [plan for plan in plans if plan.firmware and plan.request.sci is not None]
+    for other in forwarding[1:]:
+        first = forwarding[0]
+        path = first.firmware[0]
         message = f"{first.name} and {other.name} both have SCMI; Xen forwards it for one domain"
         yield Conflict(FIRMWARE, (first.name, other.name), (path, path), message)
 
 
 def _memory(platform: Platform, domains: tuple[Resolved, ...]) -> Iterator[Conflict]:
+    """More memory for the domains, in MiB, than the board has."""
     requests = [domain.request for domain in domains]
-    known = [(one.name, one.memory) for one in requests if one.memory is not None]
-    wanted = sum(memory for _, memory in known)
+    memory = {each.name: each.memory for each in requests if each.memory is not None}
+    required = sum(memory.values())
     board = sum(block.size for block in platform.memory) // MIB
-    if board and len(known) > 1 and wanted >= board:
-        names = (known[0][0], known[-1][0])
-        message = f"the domains have {wanted} MiB together, the board's tree states {board} MiB"
-        yield Conflict(MEMORY, names, ("", ""), message)
+    if board and len(memory) > 1 and required >= board:
+        first, *_, last = memory
+        message = f"the domains have {required} MiB together, the board's tree states {board} MiB"
+        yield Conflict(MEMORY, (first, last), ("", ""), message)
 
 
-# ---------------------------------------------------------------------- what is accepted
+# ---------------------------------------------------------------------- accepted conflicts
 
 
-def settled(found: list[Conflict], system: ResolvedSystem) -> tuple[list[Conflict], list[Finding]]:
-    """(conflicts, findings about idle allowances): what is accepted becomes a warning.
+def settled(
+    conflicts: list[Conflict], system: ResolvedSystem
+) -> tuple[list[Conflict], list[Finding]]:
+    """(the conflicts, findings about idle allowances); an accepted conflict becomes a warning.
 
     A shared page that --allow-shared-page names for one of the two domains is accepted too.
     """
-    allowed = [(one, [node.path for node in nodes]) for one, nodes in system.allowances]
+    allowances = [(a, [node.path for node in nodes]) for a, nodes in system.allowances]
     shared = {
-        domain.name: [(node.path, one.reason) for node, one in domain.shared.items()]
+        domain.name: [(node.path, accepted.reason) for node, accepted in domain.shared.items()]
         for domain in system.domains
     }
-    conflicts: list[Conflict] = []
     used: set[Allowance] = set()
-    for conflict in found:
-        code = conflict.rule.code
-        fitting = [one for one, nodes in allowed if one.code == code and _covers(nodes, conflict)]
-        used.update(fitting)
-        reasons = [one.reason for one in fitting]
+    settled: list[Conflict] = []
+    for conflict in conflicts:
+        matching = [
+            allowance
+            for allowance, paths in allowances
+            if allowance.code == conflict.rule.code and _covers(paths, conflict)
+        ]
+        used.update(matching)
+        reasons = [allowance.reason for allowance in matching]
         if conflict.rule is PAGES:
             reasons += (
                 reason or "--allow-shared-page"
@@ -252,21 +277,23 @@ def settled(found: list[Conflict], system: ResolvedSystem) -> tuple[list[Conflic
                 for path, reason in shared[name]
                 if any(within(side, path) for side in conflict.paths)
             )
-        if reasons and conflict.fix is None:
-            message = f"{conflict.message}, as was accepted: {reasons[0]}"
-            fix = "see whether the reason still holds whenever one of the two changes"
-            conflicts.append(conflict._replace(message=message, severity="warning", fix=fix))
-        else:
-            conflicts.append(conflict)
+        accepted = bool(reasons) and conflict.fix is None
+        settled.append(_accepted(conflict, reasons[0]) if accepted else conflict)
     idle = [
-        IDLE(f"[[allow]] {one.code} of {', '.join(one.nodes) or 'no node'} fits no conflict")
-        for one, _ in allowed
-        if one not in used
+        IDLE(f"[[allow]] {a.code} of {', '.join(a.nodes) or 'no node'} fits no conflict")
+        for a, _ in allowances
+        if a not in used
     ]
-    return conflicts, idle
+    return settled, idle
 
 
-def _covers(nodes: list[str], conflict: Conflict) -> bool:
-    """Whether an allowance names both sides, or nodes around them."""
+def _accepted(conflict: Conflict, reason: str) -> Conflict:
+    message = f"{conflict.message}, as was accepted: {reason}"
+    fix = "check whether the reason is still valid whenever one of the two changes"
+    return conflict._replace(message=message, severity="warning", fix=fix)
+
+
+def _covers(paths: list[str], conflict: Conflict) -> bool:
+    """Whether an allowance has both sides of a conflict below its paths."""
     sides = (*conflict.paths, *conflict.also)
-    return all(any(within(side, node) for node in nodes) for side in sides)
+    return all(any(within(side, path) for path in paths) for side in sides)

@@ -34,7 +34,7 @@ class _New(NamedTuple):
 def check(system: SystemPlan, attach: AttachPlans, files: Mapping[str, bytes]) -> Iterator[Finding]:
     """What is wrong with the overlays of a system."""
     for name in attach.of_domains:
-        for finding in misfits(files, name, system.asked.platform.tree):
+        for finding in misfits(files, name, system.resolved.platform.tree):
             yield finding._replace(domain=name)
 
 

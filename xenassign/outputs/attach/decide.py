@@ -109,7 +109,7 @@ class AttachPlans(NamedTuple):
 
 def decide(system: SystemPlan) -> AttachPlans | None:
     """The overlays of a system; None: no domain asks for them."""
-    tree = system.asked.platform.tree
+    tree = system.resolved.platform.tree
     asked = [plan for plan in system.domains if plan.request.attach_overlay]
     return AttachPlans({plan.name: decide_attach(tree, plan) for plan in asked}) if asked else None
 

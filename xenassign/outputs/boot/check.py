@@ -21,7 +21,7 @@ def check(system: SystemPlan, boot: BootPlan, _: Mapping[str, bytes]) -> Iterato
     """
     if boot.chosen is None:
         return
-    platform = system.asked.platform
+    platform = system.resolved.platform
     tree = read_blob(edited(boot.data, boot.changes, platform.tree.file), platform.tree.file)
     beside_dom0 = any(module.path.startswith("/chosen/module@") for module in boot.modules)
     requests = {plan.name: plan.request for plan in system.domains}

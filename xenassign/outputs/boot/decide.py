@@ -93,7 +93,11 @@ def decide(system: SystemPlan) -> BootPlan | None:
 
     Raises UsageError where something that has to be said is not, or nothing is of that name.
     """
-    request, platform, plans = system.asked.request.boot, system.asked.platform, system.domains
+    request, platform, plans = (
+        system.resolved.request.boot,
+        system.resolved.platform,
+        system.domains,
+    )
     tree = platform.tree
     _check_names(request, plans)
     if not request.outputs:

@@ -38,7 +38,7 @@ NAMES = (HOST_TREE, SCRIPT, IMAGE)
 
 def write(system: SystemPlan, boot: BootPlan) -> dict[str, bytes]:
     """Name to content of what is asked for. Raises OutputError."""
-    tree = system.asked.platform.tree
+    tree = system.resolved.platform.tree
     files: dict[str, bytes] = {}
     if HOST in boot.request.outputs:
         changes = boot.changes if CHOSEN in boot.request.outputs else boot.marks

@@ -40,7 +40,7 @@ def check(system: SystemPlan, _: DomainDecision, files: Mapping[str, bytes]) -> 
     found = [
         finding._replace(domain=plan.name)
         for plan in system.domains
-        for finding in _of_domain(plan, files, system.asked.platform, marked)
+        for finding in _of_domain(plan, files, system.resolved.platform, marked)
     ]
     yield from found
     if not errors(found):
@@ -68,7 +68,7 @@ def _of_domain(
 
 def _together(system: SystemPlan, files: Mapping[str, bytes]) -> Iterator[Finding]:
     """The errors between domains that the partial trees show, from their bytes."""
-    asked = system.asked
+    asked = system.resolved
     first, platform = asked.request.domains[0], asked.platform
     context = Context(first.release, platform, iommus(platform, first.release, first.drivers))
     held = [

@@ -29,7 +29,7 @@ def decide(system: SystemPlan) -> DomainDecision:
     for plan in system.domains:
         if plan.request.base is not None:
             _check_iomem(plan.request.base, plan)
-    tree = system.asked.platform.tree
+    tree = system.resolved.platform.tree
     found = (
         finding._replace(domain=plan.name)
         for plan in system.domains

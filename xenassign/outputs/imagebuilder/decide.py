@@ -88,7 +88,7 @@ class ImageBuilderPlan(NamedTuple):
 
 def decide(system: SystemPlan) -> ImageBuilderPlan | None:
     """It for the domains of a system; None: it was not requested. Raises UsageError."""
-    asked = system.asked.request.imagebuilder
+    asked = system.resolved.request.imagebuilder
     return decide_imagebuilder(system.domains, asked.base) if asked is not None else None
 
 

@@ -102,8 +102,8 @@ def to_data(plan: HostsPlan) -> dict[str, Any]:
         "hosts": [
             {
                 "host": host.name,
-                "model": host.asked.platform.model,
-                "missing": [{"domain": m.domain, "device": m.name} for m in host.asked.missing],
+                "model": host.request.platform.model,
+                "missing": [{"domain": m.domain, "device": m.name} for m in host.request.missing],
                 "refused": host.refused,
             }
             for host in plan.hosts
@@ -112,8 +112,8 @@ def to_data(plan: HostsPlan) -> dict[str, Any]:
             {
                 "domain": one.domain,
                 "device": one.device or None,
-                "what": one.what,
-                "which": one.which or None,
+                "what": one.kind,
+                "which": one.title or None,
                 "values": [list(v) if isinstance(v, tuple) else v for v in one.values],
             }
             for one in plan.differences
@@ -128,7 +128,7 @@ def show(plan: HostsPlan, stream: TextIO) -> None:
 
     out = console(stream)
     names = [host.name for host in plan.hosts]
-    told = [one for one in plan.differences if one.what not in FOLDED]
+    told = [one for one in plan.differences if one.kind not in FOLDED]
     if told:
         table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), expand=False)
         for name in ("device", "what", *names):
@@ -136,14 +136,14 @@ def show(plan: HostsPlan, stream: TextIO) -> None:
         before = None
         for one in told:
             where, *cells = _row(one)
-            style = "red" if one.what == "missing" else None
+            style = "red" if one.kind == "missing" else None
             table.add_row(*map(printable, ("" if where == before else where, *cells)), style=style)
             before = where
         out.print(table)
     else:
         same = "addresses, interrupts, streams, clocks and marks"
         out.print(f"The same {same} on {', '.join(names)}.", soft_wrap=True)
-    rest = Counter(one.what for one in plan.differences if one.what in FOLDED)
+    rest = Counter(one.kind for one in plan.differences if one.kind in FOLDED)
     if rest:
         counts = ", ".join(f"{number} of {what}" for what, number in rest.items())
         out.print(f"Other differences: {counts}; the JSON has them.", soft_wrap=True)
@@ -151,8 +151,8 @@ def show(plan: HostsPlan, stream: TextIO) -> None:
 
 def _row(one: Difference) -> list[str]:
     where = f"{one.domain}: {one.device}" if one.device else one.domain
-    what = f"{one.what} {one.which}".rstrip()
-    return [where, what, *(_text(one.what, value) for value in one.values)]
+    what = f"{one.kind} {one.title}".rstrip()
+    return [where, what, *(_text(one.kind, value) for value in one.values)]
 
 
 def _text(what: str, value: Value) -> str:
