@@ -53,6 +53,20 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Snapshots(update), "snapshots")
 
 
+#: Folders that boot Xen, walk over all real boards, or ask another program for each of many texts.
+_LONG = frozenset({"bindings", "corpus", "libxlutil", "xen", "yocto"})
+_LONG_MARKERS = ("corpus", "slow", "xen")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks as ``quick`` what is not marked as long and stands in no folder of long tests."""
+    for item in items:
+        folders = item.path.relative_to(REPOSITORY / "tests").parts[:-1]
+        if _LONG.isdisjoint(folders) and not any(map(item.get_closest_marker, _LONG_MARKERS)):
+            item.add_marker("quick")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[Any]

@@ -41,6 +41,7 @@ def wanted(repository: Path) -> dict[str, str]:
     return {**pages, **SHELLS}
 
 
+@pytest.mark.slow
 def test_the_sdist_has_the_pages_and_the_scripts(built: Path, repository: Path) -> None:
     (path,) = built.glob("*.tar.gz")
     with tarfile.open(path) as archive:

@@ -21,6 +21,8 @@ Done = subprocess.CompletedProcess[str]
 
 PL031 = "/pl031@9010000"
 
+pytestmark = pytest.mark.slow  # a process for each command
+
 
 def run(*arguments: str | Path, fsize: int | None = None, stdin: str = "") -> Done:
     """xenassign with these arguments; ``fsize``: the largest file in bytes that it may write."""

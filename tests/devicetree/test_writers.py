@@ -37,7 +37,7 @@ from xenassign.devicetree.tree import DevicetreeError, Node, Property
 BOARDS = sorted(Path(__file__).parents[2].joinpath("fixtures", "host_dtbs").glob("*.dtb"))
 
 needs_dtc = pytest.mark.skipif(shutil.which("dtc") is None, reason="dtc is not installed")
-slow = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+patient = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 
 View = tuple[str, list[tuple[str, bytes]], list["View"]]
 
@@ -145,8 +145,9 @@ def drafts(draw: st.DrawFn) -> DraftNode:
     return build("", label, below)
 
 
+@pytest.mark.slow
 @needs_dtc
-@slow
+@patient
 @given(drafts())
 def test_blob_and_source_say_what_the_draft_says(root: DraftNode) -> None:
     expected = stated(root, phandles(root))
@@ -156,6 +157,7 @@ def test_blob_and_source_say_what_the_draft_says(root: DraftNode) -> None:
     assert compiled(root) == expected
 
 
+@pytest.mark.slow
 @needs_dtc
 @settings(deadline=None, max_examples=60)
 @given(drafts())
@@ -168,7 +170,8 @@ WORDS = st.integers(0, 2**32 - 1)
 RESERVATIONS = st.lists(st.tuples(st.integers(0, 2**64 - 1), st.integers(1, 2**64 - 1)), max_size=3)
 
 
-@slow
+@pytest.mark.slow
+@patient
 @given(drafts(), RESERVATIONS, WORDS)
 def test_libfdt_reads_what_is_written(
     root: DraftNode, reservations: list[tuple[int, int]], boot_cpu: int

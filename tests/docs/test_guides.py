@@ -38,7 +38,7 @@ WRITTEN = [page for page in PAGES if written(page)]
 #: Options of other programs that a page names.
 OTHERS = {
     "docs/shell.md": {"--user"},
-    "CONTRIBUTING.md": {"--check", "--count", "--seed", "--suite"},
+    "CONTRIBUTING.md": {"--check", "--count", "--seed", "--suite", "--update-snapshots"},
     "benchmarks/README.md": {"--json", "--lopper", "--runs"},
     "fixtures/host_dtbs/README.md": {"--check"},
 }
@@ -87,6 +87,7 @@ def _environment(tmp_path: Path) -> dict[str, str]:
     return {**os.environ, "PATH": path, "PYTHONPATH": str(REPOSITORY), "COLUMNS": "120"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", _with_commands())
 def test_commands(page: str, environment: dict[str, str], tmp_path: Path) -> None:
     """They do what the page says, in a copy of the repository."""

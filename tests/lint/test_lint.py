@@ -235,6 +235,7 @@ def generated(generate: Callable[..., Any]) -> dict[str, bytes]:
     return files
 
 
+@pytest.mark.slow
 def test_the_verdict_of_a_damaged_tree_is_the_foretold_one(
     board: Board, made: dict[str, bytes]
 ) -> None:
