@@ -34,9 +34,10 @@ if __package__ in (None, ""):
 from benchmarks.synthetic import board, device_path  # noqa: E402
 from tests.corpus.fetch_boards import boards, fetch  # noqa: E402
 from tests.debian import FetchError  # noqa: E402
+from xenassign import generate  # noqa: E402
 from xenassign.devicetree.blob import read_blob  # noqa: E402
 from xenassign.host.platform import read_platform  # noqa: E402
-from xenassign.outputs.generated import generate, generate_system  # noqa: E402
+from xenassign.outputs.generated import generate_system  # noqa: E402
 from xenassign.outputs.report.plan_json import inspect  # noqa: E402
 from xenassign.planning.assess import assess  # noqa: E402
 from xenassign.request.request import Request  # noqa: E402
@@ -257,9 +258,9 @@ def scale(size: int) -> list[Figure]:
     blob = board(size)
     nodes = sum(1 for _ in read_blob(blob).nodes())
     request = Request((device_path(3),))
-    _, files, refusals = generate(read_blob(board(10)), request)
-    if refusals or not files:
-        raise SkippedError(f"the synthetic board's device is refused: {refusals}")
+    made = generate(read_blob(board(10)), request)
+    if made.refused:
+        raise SkippedError(f"the synthetic board's device is refused: {made.findings}")
     before = _peak()
     steps: dict[str, Callable[[], object]] = {
         "read": lambda: read_blob(blob),

@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
+import xenassign
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.blob_writer import to_blob
 from xenassign.devicetree.tree import Node, Tree
-from xenassign.findings import Finding
+from xenassign.findings import Finding, errors
 from xenassign.planning.plan import DomainPlan
+from xenassign.request.request import Request
+
+
+def generate(tree: Tree, request: Request) -> tuple[DomainPlan, dict[str, bytes], list[Finding]]:
+    """Plan, files and refusals of a domain."""
+    made = xenassign.generate(tree, request)
+    return made.plan, made.files, errors(made.findings)
 
 
 class Answer(Protocol):

@@ -20,7 +20,6 @@ import pytest
 from xenassign.devicetree.blob import read_blob, read_blob_file
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding
-from xenassign.outputs import generated as generating
 from xenassign.planning.decide import decide
 from xenassign.planning.plan import DomainPlan
 from xenassign.request.request import (
@@ -32,6 +31,7 @@ from xenassign.request.request import (
 )
 from xenassign.xen.releases import release
 
+from . import answers
 from .rows import Rows, rows
 from .wording import Snapshots, wording
 
@@ -195,7 +195,7 @@ def generate() -> Callable[..., tuple[DomainPlan, dict[str, bytes], list[Finding
         host: str | Tree, *devices: str, **options: Any
     ) -> tuple[DomainPlan, dict[str, bytes], list[Finding]]:
         tree = _read(host) if isinstance(host, str) else host
-        return generating.generate(tree, _request(devices, options))
+        return answers.generate(tree, _request(devices, options))
 
     return make
 

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.answers import generate
 from xenassign.devicetree.blob import read_blob
 from xenassign.host.device import is_device
 from xenassign.outputs.attach.decide import decide_attach
-from xenassign.outputs.generated import generate
 from xenassign.request.request import Accepted, MapOption, Request
 from xenassign.xen.releases import release
 

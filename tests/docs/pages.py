@@ -1,8 +1,10 @@
 """The pages of the documentation: their fenced blocks, what is to be done with each, their links.
 
-A comment directly before the fence of a shell block says what the tests do with it:
+A comment directly before the fence of a block of a shell, or of ``pycon``, says what the tests do
+with it:
 
-- ``<!-- run -->``: its commands run, and succeed.
+- ``<!-- run -->``: its commands run, and succeed. The blocks ``pycon`` of a page are one session of
+  Python, which prints what they show.
 - ``<!-- shows -->``: they print what the block shows (blocks ``console``). A line ``…`` stands for
   any lines, ``…`` at the end of a line for its rest.
 - ``<!-- fails N -->``: the last one ends with status N; ``<!-- shows, fails N -->`` too.
@@ -25,6 +27,7 @@ from typing import NamedTuple
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SHELLS = ("sh", "bash", "console")
+SESSION = "pycon"
 
 #: What runs the blocks that are marked with a name.
 ELSEWHERE = {

@@ -19,6 +19,7 @@ from xenassign.linting.catalogue import rules
 from .pages import (
     ELSEWHERE,
     REPOSITORY,
+    SESSION,
     SHELLS,
     Block,
     anchors,
@@ -44,14 +45,13 @@ OTHERS = {
 }
 
 
-def test_each_shell_block_says_whether_it_runs(rows: Rows) -> None:
+def test_each_block_of_commands_says_whether_it_runs(rows: Rows) -> None:
     for page in WRITTEN:
         with rows(page):
             for block in blocks(page):
-                assert not block.is_run or block.language in SHELLS, (
-                    f"{block.place}: not of a shell"
-                )
-                if block.language in SHELLS:
+                runnable = block.language in (*SHELLS, SESSION)
+                assert not block.is_run or runnable, f"{block.place}: no commands"
+                if runnable:
                     assert block.parsed, (
                         f"{block.place}: no mark that says what is to be done with it"
                     )
@@ -69,7 +69,11 @@ def test_blocks_that_something_else_runs() -> None:
 
 
 def _with_commands() -> list[str]:
-    return [page for page in WRITTEN if any(block.is_run for block in blocks(page))]
+    return [page for page in WRITTEN if any(_is_shell(block) for block in blocks(page))]
+
+
+def _is_shell(block: Block) -> bool:
+    return block.is_run and block.language in SHELLS
 
 
 @pytest.fixture(name="environment")
@@ -95,8 +99,31 @@ def test_commands(page: str, environment: dict[str, str], tmp_path: Path) -> Non
     for block in blocks(page):
         if block.file:
             (here / block.file).write_text(block.text + "\n", encoding="utf-8")
-        elif block.is_run:
+        elif _is_shell(block):
             _run(block, here, environment)
+
+
+def _with_session() -> list[str]:
+    return [page for page in WRITTEN if any(block.language == SESSION for block in blocks(page))]
+
+
+@pytest.mark.parametrize("page", _with_session())
+def test_session(page: str, environment: dict[str, str], tmp_path: Path) -> None:
+    """Python prints what the page shows, in a copy of the repository."""
+    here = copy_repository(tmp_path / "copy")
+    texts = [b.text for b in blocks(page) if b.language == SESSION and b.is_run]
+    session = tmp_path / "session.txt"
+    session.write_text("\n\n".join(texts), encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "doctest", session],
+        cwd=here,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, f"{page}\n{done.stdout}{done.stderr}"
 
 
 def _run(block: Block, here: Path, environment: dict[str, str]) -> None:

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
+from tests.answers import generate
 from xenassign.devicetree.tree import Tree
 from xenassign.formats.xlcfg import ConfigError, decode, encode, parse
-from xenassign.outputs.generated import generate
 from xenassign.request.base_cfg import request
 from xenassign.xen.xlvalues import intid, page_range
 

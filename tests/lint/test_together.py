@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from tests.answers import generate
 from tests.wording import Wording
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
 from xenassign.linting.documents import Document, document
 from xenassign.linting.linter import Options, Report, lint
-from xenassign.outputs.generated import generate
 from xenassign.request.request import Request, parse_clock_rate
 from xenassign.xen.releases import DEFAULT, release
 

@@ -18,6 +18,7 @@ from functools import cache
 from itertools import chain
 from typing import NamedTuple
 
+from tests.answers import generate
 from xenassign.devicetree.addresses import Block
 from xenassign.devicetree.blob import read_blob
 from xenassign.findings import Finding
@@ -30,7 +31,6 @@ from xenassign.linting.verdict.foretell import (
     foretell_xl,
     rejecting,
 )
-from xenassign.outputs.generated import generate
 from xenassign.request.request import Request
 from xenassign.xen.iommu import iommus
 from xenassign.xen.releases import release

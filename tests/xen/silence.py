@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple
 
+from tests.answers import generate
 from xenassign.devicetree.blob import read_blob
 from xenassign.linting.guest import partial
 from xenassign.linting.guest.view import View
 from xenassign.linting.verdict.foretell import foretell_dom0less
-from xenassign.outputs.generated import generate
 from xenassign.request.request import Request
 from xenassign.xen.releases import release
 

@@ -1,4 +1,7 @@
-"""The command line: one module a command, no logic. Imports are lazy so that it starts fast."""
+"""The command line: one module a command, no logic. Private.
+
+Imports are lazy so that it starts fast.
+"""
 
 from __future__ import annotations
 

@@ -170,7 +170,7 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
         click.echo(session.fix(write=fix), err=form != "text", nl=False)
     report = session.report()
     click.echo(formats.FORMATS[form](report), nl=False)
-    if not report.good:
+    if report.refused:
         raise click.exceptions.Exit(1)
 
 

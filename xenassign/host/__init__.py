@@ -1,1 +1,4 @@
-"""What a board offers, as facts read from its device tree. Decides nothing."""
+"""What a board offers, as facts read from its device tree. Decides nothing. Private.
+
+Facts about hardware that a tree does not state are tables of knowledge/, read here.
+"""

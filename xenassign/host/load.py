@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -39,9 +40,9 @@ def is_source(path: str, data: bytes) -> bool:
     return path.endswith((".dts", ".dtso")) or b"/dts-v1/" in data[:65536]
 
 
-def read_host(path: str, include: Sequence[str] = ()) -> Tree:
+def read_host(path: str | os.PathLike[str], include: Sequence[str] = ()) -> Tree:
     """The device tree of a board. Raises InputError, also for an overlay or a guest's tree."""
-    tree = read_tree(path, include)
+    tree = read_tree(os.fspath(path), include)
     if is_overlay(tree):
         raise InputError(
             f"{tree.file}: this is an overlay, not a board; apply it to the board's .dtb first"

@@ -1,4 +1,5 @@
-"""Findings about files: what Xen, libxl and the guest make of them.
+"""Findings about files: what Xen, libxl and the guest make of them. Private.
 
 ``verdict`` says what Xen and xl refuse, ``guest`` what the guest lacks. ``linter`` asks both.
+Nothing here knows a plan: files are judged by their bytes.
 """

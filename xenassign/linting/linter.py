@@ -87,9 +87,9 @@ class Report:
         return frozenset(routes)
 
     @property
-    def good(self) -> bool:
-        """Whether no finding is an error."""
-        return not errors(self.findings)
+    def refused(self) -> bool:
+        """Whether a finding is an error."""
+        return bool(errors(self.findings))
 
     def line(self, place: Place) -> str | None:
         """The line of a file at which a place begins; None where the file is not to be had."""

@@ -31,14 +31,12 @@ def rule_list() -> Iterator[str]:
         yield f"{rule.code}  {rule.name:{width}}  {rule.severity:7}  {rule.effect:11}  {rule.title}"
 
 
-def _host(
-    path: str, folders: tuple[str, ...], xen: Release, drivers: frozenset[str] | None
-) -> Tree:
-    """The board's tree as Xen gets it.
+def as_xen_gets_it(tree: Tree, xen: Release, drivers: frozenset[str] | None) -> Tree:
+    """A board's tree that files can be judged with. ``drivers``: None for all of the release.
 
-    Raises InputError for a live one that says too little: dom0's, or without an order that counts.
+    Raises InputError for a live tree that lacks something: dom0's, or one whose order of nodes is
+    not known where Xen's choice depends on it.
     """
-    tree = read_host(path, folders)
     if dom0_tree(tree) is not None:
         raise InputError(
             f"{tree.file}: this is the tree that Xen made for dom0, which tells neither marks nor"
@@ -53,6 +51,13 @@ def _host(
                 " /sys/firmware/fdt (as root), or the .dtb that the boot loader loads"
             )
     return tree
+
+
+def _host(
+    path: str | None, folders: tuple[str, ...], xen: Release, drivers: frozenset[str] | None
+) -> Tree | None:
+    """The board's tree, if a path is given."""
+    return as_xen_gets_it(read_host(path, folders), xen, drivers) if path is not None else None
 
 
 @dataclass
@@ -103,7 +108,7 @@ class Session:
         options = Options(
             release=judged_by,
             routes=tuple(route for route in ROUTES if not chosen or route in chosen),
-            host=_host(board, folders, judged_by, drivers) if board is not None else None,
+            host=_host(board, folders, judged_by, drivers),
             overlays=tuple(read_tree_file(path, folders) for path in overlays or settings.overlays),
             partial=read_tree_file(partial, folders) if partial is not None else None,
             drivers=drivers,

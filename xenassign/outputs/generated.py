@@ -21,8 +21,6 @@ from xenassign.outputs.imagebuilder import decide as imagebuilder
 from xenassign.outputs.imagebuilder import write as imagebuilder_write
 from xenassign.outputs.output import Decision, Output
 from xenassign.outputs.report import plan_json
-from xenassign.planning.plan import DomainPlan
-from xenassign.request.request import Request
 from xenassign.request.resolve import ResolvedSystem, resolve
 from xenassign.request.system_request import SystemRequest
 from xenassign.system.system import SystemPlan, decide_resolved
@@ -55,18 +53,11 @@ NAMES = frozenset(name for output in OUTPUTS for name in output.names)
 """Names of files that are no domain's."""
 
 
-class Generated(NamedTuple):
-    """The plan of a domain, its files by name, and the errors that refuse it: then no files."""
-
-    plan: DomainPlan
-    files: dict[str, bytes]
-    refusals: list[Finding]
-
-
 class GeneratedSystem(NamedTuple):
-    """The same for a system. The findings of the plans have those of the outputs.
+    """The plan, the files by name, and the errors that refuse it: then there are no files.
 
-    ``findings``: all of them, each with the board's file and the domain that it is about.
+    The findings of the plans have those of the outputs. ``findings``: all of them, each with the
+    board's file and the domain that it is about.
     """
 
     plan: SystemPlan
@@ -75,14 +66,11 @@ class GeneratedSystem(NamedTuple):
     findings: tuple[Finding, ...]
 
 
-def generate(tree: Tree, request: Request) -> Generated:
-    """One domain on one board. Raises XenassignError where the request or the tree is invalid."""
-    made = generate_system(tree, SystemRequest((request,)))
-    return Generated(made.plan.domains[0], made.files, made.refusals)
-
-
 def generate_system(tree: Tree, request: SystemRequest) -> GeneratedSystem:
-    """All domains of a system, and what they do to each other. Raises XenassignError."""
+    """All domains of a system, and what they do to each other.
+
+    Raises XenassignError where the request or the tree is invalid.
+    """
     return generate_resolved(resolve(request, read_platform(tree)))
 
 

@@ -1,1 +1,4 @@
-"""Several domains and several boards: conflicts, common addresses, differences, the lock."""
+"""Several domains and several boards: conflicts, common addresses, differences, the lock. Private.
+
+A domain by itself is decided in :mod:`xenassign.planning`.
+"""
