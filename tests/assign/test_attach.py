@@ -109,7 +109,7 @@ def test_nodes_of_one_parent_share_a_fragment(plan: Plan) -> None:
     (fragment,) = found.fragments
     assert fragment.target == "/"
     assert set(nodes(found)) == {CLOCK, "/pl061@9030000"}
-    assert set(found.taken) == {CLOCK, "/pl061@9030000"}
+    assert set(found.removed) == {CLOCK, "/pl061@9030000"}
 
 
 def test_a_disabled_device_below_that_nobody_named_stays_out(plan: Plan, variant: Variant) -> None:
@@ -144,8 +144,8 @@ def test_a_disabled_neighbour_with_the_interrupt_is_told(plan: Plan, variant: Va
     (finding,) = of(found, "XA017")
     assert finding.severity == "warning"
     assert finding.node == "/old@a100000"
-    assert found.brought == (CLOCK,)
-    assert found.taken == (CLOCK, "/old@a100000")
+    assert found.added == (CLOCK,)
+    assert found.removed == (CLOCK, "/old@a100000")
 
 
 def test_registers_within_those_of_the_outer_node_are_given_with_it(

@@ -67,7 +67,7 @@ def test_what_is_taken_out_comes_again(
             attach = decide_attach(tree, plan)
             overlay = tmp_path / "host.dtbo"
             overlay.write_bytes(files["domu1.attach.host.dtbo"])
-            bad = list(judges.readded(path, attach.brought, overlay, tmp_path))
+            bad = list(judges.readded(path, attach.added, overlay, tmp_path))
             failures += [f"{board}: {request.devices}: {problem}" for problem in bad]
             counts["attach, overlays"] += 1
             counts["attach, nodes"] += sum(

@@ -101,7 +101,7 @@ def without(host: bytes, paths: tuple[str, ...], work: Path) -> bytes:
 
 def taken(plan: DomainPlan, board: str = "virt") -> tuple[str, ...]:
     """What is taken out of the board's tree."""
-    return decide_attach(board_of(board), plan).taken
+    return decide_attach(board_of(board), plan).removed
 
 
 def made_for(generate: Generate, version: str = TOOLS, **options: Any) -> tuple[DomainPlan, Files]:

@@ -1,8 +1,8 @@
 """The overlays of ``generate --attach-overlay``, read again from the bytes to be written.
 
-The host overlay has to fit the board's tree without the nodes that it brings: its targets are
-there, its nodes are not, and every phandle names a node of one of the two. The guest overlay has
-to say what the partial device tree says, which the other rules have looked at.
+The host overlay has to fit the board's tree without the nodes that it adds: its targets exist, its
+nodes do not, and every phandle is of a node of the tree or of the overlay. The guest overlay has to
+have the content of the partial device tree, which the other rules check.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from xenassign.outputs.attach.decide import MISFIT, AttachPlans
 from xenassign.system.system import SystemPlan
 from xenassign.xen.releases import DT_OVERLAY_BYTES_MAX
 
-#: What the two forms of a guest's tree have different: the kind of their buses.
+#: Properties that differ between the guest overlay and the partial device tree: the kind of a bus.
 _DIFFERENT = frozenset({"compatible"})
 
 
 class _New(NamedTuple):
-    """A node of the host overlay: where it will be, and where its fixups are, if it has some."""
+    """A node of the host overlay: its path on the host, and its node of __local_fixups__."""
 
     path: str
     node: Node
@@ -32,14 +32,14 @@ class _New(NamedTuple):
 
 
 def check(system: SystemPlan, attach: AttachPlans, files: Mapping[str, bytes]) -> Iterator[Finding]:
-    """What is wrong with the overlays of a system."""
+    """Errors in the overlays of a system."""
     for name in attach.of_domains:
         for finding in misfits(files, name, system.resolved.platform.tree):
             yield finding._replace(domain=name)
 
 
 def misfits(files: Mapping[str, bytes], name: str, host: Tree) -> Iterator[Finding]:
-    """What is wrong with the overlays of a domain; ``host`` has the devices."""
+    """Errors in the overlays of a domain. ``host``: the board's tree, with the devices."""
     blob = files[f"{name}.attach.host.dtbo"]
     if len(blob) > DT_OVERLAY_BYTES_MAX:
         yield MISFIT(f"the overlay has {len(blob)} bytes; Xen takes {DT_OVERLAY_BYTES_MAX}")
@@ -50,7 +50,7 @@ def misfits(files: Mapping[str, bytes], name: str, host: Tree) -> Iterator[Findi
     yield from _guest(guest, partial)
 
 
-# ---------------------------------------------------------------------------- the host's
+# ---------------------------------------------------------------------------- host overlay
 
 
 def _host(overlay: Tree, host: Tree) -> Iterator[Finding]:
@@ -59,23 +59,22 @@ def _host(overlay: Tree, host: Tree) -> Iterator[Finding]:
         for fragment in fragments(overlay)
         for node in fragment.content.children.values()
     ]
-    gone = {
-        node for top in tops if (found := host.find(top.path)) is not None for node in found.walk()
-    }
+    replaced = [host.find(top.path) for top in tops]
+    removed = {node for top in replaced if top is not None for node in top.walk()}
     for target, content, _ in fragments(overlay):
-        there = host.find(target or "")
-        if there is None or there in gone:
+        node = host.find(target or "")
+        if node is None or node in removed:
             yield MISFIT(f"{target or 'a target'} is not in the tree that Xen boots with")
         if content.properties or not content.children:
             yield MISFIT(f"the overlay changes {target}; Xen adds nodes only")
     stack = tops
     while stack:
         new = stack.pop()
-        there = host.find(new.path)
-        if there is None:
-            yield MISFIT(f"{new.path} is no node of the board", node=new.path)
+        node = host.find(new.path)
+        if node is None:
+            yield MISFIT(f"{new.path} is not a node of the board", node=new.path)
             continue
-        yield from _references(new, there, overlay, host, gone)
+        yield from _references(new, node, overlay, host, removed)
         stack += (
             _New(f"{new.path}/{name}", below, child(new.fixups, name))
             for name, below in new.node.children.items()
@@ -83,32 +82,33 @@ def _host(overlay: Tree, host: Tree) -> Iterator[Finding]:
 
 
 def _references(
-    new: _New, there: Node, overlay: Tree, host: Tree, gone: set[Node]
+    new: _New, node: Node, overlay: Tree, host: Tree, removed: set[Node]
 ) -> Iterator[Finding]:
-    """Phandles that name nothing, or another node than on the board."""
+    """Phandles without a node, or of another node than on the board. ``node``: the board's."""
     for prop in new.node.properties.values():
-        mine = prop.cells() if len(prop.value) % 4 == 0 else ()
+        values = prop.cells() if len(prop.value) % 4 == 0 else ()
         local = set(new.fixups.cells(prop.name)) if new.fixups is not None else set[int]()
-        stated = there.get(prop.name)
-        cells = phandle_cells(host, there, stated) if stated is not None else ()
-        wanted = {4 * cell.at: cell for cell in cells if cell.provider is not None}
-        for offset in sorted(local | wanted.keys()):
-            cell = wanted.get(offset)
-            at = offset // 4
-            named = overlay.phandles.get(mine[at]) if offset in local and at < len(mine) else None
-            if cell is None or cell.provider is None:
-                good = False
-            elif cell.provider in gone:
-                good = named is not None and named.name == cell.provider.name
+        original = node.get(prop.name)
+        cells = phandle_cells(host, node, original) if original is not None else ()
+        expected = {4 * cell.at: cell for cell in cells if cell.provider is not None}
+        for offset in sorted(local | expected.keys()):
+            cell = expected.get(offset)
+            value = values[offset // 4] if offset // 4 < len(values) else None
+            provider = cell.provider if cell is not None else None
+            if cell is None or provider is None:
+                fits = False
+            elif provider in removed:
+                target = overlay.phandles.get(value) if value is not None else None
+                fits = offset in local and target is not None and target.name == provider.name
             else:
-                good = offset not in local and at < len(mine) and mine[at] == cell.phandle
-            if not good:
-                what = cell.provider.path if cell is not None and cell.provider else "no node"
-                message = f"{prop.name} of {new.path} does not name {what}"
+                fits = offset not in local and value == cell.phandle
+            if not fits:
+                path = provider.path if provider is not None else "no node"
+                message = f"{prop.name} of {new.path} does not name {path}"
                 yield MISFIT(message, node=new.path, prop=prop.name)
 
 
-# ---------------------------------------------------------------------------- the guest's
+# ---------------------------------------------------------------------------- guest overlay
 
 
 def _guest(overlay: Tree, partial: Tree) -> Iterator[Finding]:
@@ -119,13 +119,13 @@ def _guest(overlay: Tree, partial: Tree) -> Iterator[Finding]:
     ((_, content, _),) = contents
     pairs = [(content, partial.root)]
     while pairs:
-        mine, other = pairs.pop()
-        same = mine is content or _said(mine) == _said(other)
-        if not same or [*mine.children] != [*other.children]:
-            yield MISFIT(f"the guest's overlay differs at {other.path} from the partial tree")
+        node, original = pairs.pop()
+        same = node is content or _values(node) == _values(original)
+        if not same or [*node.children] != [*original.children]:
+            yield MISFIT(f"the guest's overlay differs at {original.path} from the partial tree")
             return
-        pairs += zip(mine.children.values(), other.children.values(), strict=True)
+        pairs += zip(node.children.values(), original.children.values(), strict=True)
 
 
-def _said(node: Node) -> dict[str, bytes]:
+def _values(node: Node) -> dict[str, bytes]:
     return {name: p.value for name, p in node.properties.items() if name not in _DIFFERENT}

@@ -3,12 +3,12 @@
 Xen booted with a tree that does not have the devices. ``xl dt-overlay add`` puts their nodes into
 Xen's tree, which maps and permits nothing. ``xl dt-overlay attach`` then gives them to a domain as
 a boot would give them to dom0, but only to a domain whose addresses are the host's: dom0, or a
-dom0less domain with ``direct-map`` (dt_overlay_domctl). So there are two ways:
+dom0less domain with ``direct-map`` (dt_overlay_domctl). There are two cases:
 
-* a direct-map domain: its device is attached to it, mapped and routed;
-* any other guest: the nodes have ``xen,passthrough`` and are attached to dom0, which then has the
-  right to give their pages and interrupts away (handle_device), and nothing else of them. The guest
-  is created behind that, by ``xl create`` with the usual files.
+* a direct-map domain: the device is attached to it, and Xen maps and routes it;
+* any other guest: the nodes have ``xen,passthrough`` and are attached to dom0, which gets only the
+  permission to assign their pages and interrupts (handle_device). The guest is created after this,
+  by ``xl create`` with the usual files.
 
 Xen compares ``attach`` with ``add`` byte by byte, so one overlay serves both commands.
 """
@@ -35,7 +35,7 @@ MARK = "xen,passthrough"
 
 
 def _attaches(xen: Release) -> bool:
-    """Whether a Xen that is built with overlays has `xl dt-overlay attach`."""
+    """Whether a Xen with CONFIG_OVERLAY_DTB has `xl dt-overlay attach`."""
     return xen.dt_overlay is not None
 
 
@@ -73,27 +73,28 @@ class Fragment(NamedTuple):
 
 
 class AttachPlan(NamedTuple):
-    """What ``--attach-overlay`` writes for the host.
+    """The host overlay of ``--attach-overlay``.
 
-    ``brought``: host paths of the outermost nodes of the overlay. The tree that Xen boots with must
-    have none of them, nor of ``in_the_way``. ``marked``: whether the nodes have xen,passthrough and
-    are attached to dom0. ``findings``: about the domain.
+    ``added``: host paths of the outermost nodes of the overlay. ``line_users``: host paths of
+    disabled nodes with an interrupt of the devices. The tree that Xen boots with must have none of
+    the two. ``marked``: whether the nodes have xen,passthrough and are attached to dom0.
+    ``findings``: about the domain.
     """
 
     fragments: tuple[Fragment, ...]
-    brought: tuple[str, ...]
-    in_the_way: tuple[str, ...]
+    added: tuple[str, ...]
+    line_users: tuple[str, ...]
     marked: bool
     findings: tuple[Finding, ...]
 
     @property
-    def taken(self) -> tuple[str, ...]:
-        """All that has to be taken out of the board's tree."""
-        return (*self.brought, *self.in_the_way)
+    def removed(self) -> tuple[str, ...]:
+        """Host paths of the nodes to remove from the board's tree before the boot."""
+        return (*self.added, *self.line_users)
 
 
 class AttachPlans(NamedTuple):
-    """By the names of the domains that ask for it."""
+    """By name of the domain, for the domains with ``--attach-overlay``."""
 
     of_domains: dict[str, AttachPlan]
 
@@ -108,32 +109,32 @@ class AttachPlans(NamedTuple):
 
 
 def decide(system: SystemPlan) -> AttachPlans | None:
-    """The overlays of a system; None: no domain asks for them."""
+    """The overlays of a system; None: no domain has ``--attach-overlay``."""
     tree = system.resolved.platform.tree
-    asked = [plan for plan in system.domains if plan.request.attach_overlay]
-    return AttachPlans({plan.name: decide_attach(tree, plan) for plan in asked}) if asked else None
+    plans = [plan for plan in system.domains if plan.request.attach_overlay]
+    return AttachPlans({plan.name: decide_attach(tree, plan) for plan in plans}) if plans else None
 
 
 def decide_attach(tree: Tree, plan: DomainPlan) -> AttachPlan:
-    """The overlay with the nodes of the domain's devices, and what is in its way.
+    """The overlay with the nodes of the domain's devices.
 
-    The disabled nodes that hold an interrupt of a device are those that the plan marks.
+    The disabled nodes with an interrupt of a device are those that the plan marks.
     """
-    inside, request = plan.scope, plan.request
-    going = [node for root in inside.roots for node in _nodes(root, inside)]
-    left = tuple(mark.path for mark in plan.marks if not _below(mark.path, inside))
+    scope, request = plan.scope, plan.request
+    nodes = [node for root in scope.roots for node in _nodes(root, scope)]
+    line_users = tuple(mark.path for mark in plan.marks if not _below(mark.path, scope))
     return AttachPlan(
-        _fragments(tree, inside, set(going), marked=not request.direct_map),
-        tuple(root.path for root in inside.roots),
-        left,
+        _fragments(tree, scope, set(nodes), marked=not request.direct_map),
+        tuple(root.path for root in scope.roots),
+        line_users,
         marked=not request.direct_map,
-        findings=tuple(dict.fromkeys(_findings(tree, inside, request, going, left))),
+        findings=tuple(dict.fromkeys(_findings(tree, scope, request, nodes, line_users))),
     )
 
 
-def _nodes(root: Node, inside: Scope) -> Iterator[Node]:
-    """A root and what goes with it: all below but the disabled devices that nobody named."""
-    left_out = set(inside.left_out)
+def _nodes(root: Node, scope: Scope) -> Iterator[Node]:
+    """A root and the nodes below it, without the disabled devices that the user did not name."""
+    left_out = set(scope.left_out)
     stack = [root]
     while stack:
         node = stack.pop()
@@ -142,19 +143,19 @@ def _nodes(root: Node, inside: Scope) -> Iterator[Node]:
             stack.extend(reversed(node.children.values()))
 
 
-def _below(path: str, inside: Scope) -> bool:
-    return any(path == root.path or path.startswith(f"{root.path}/") for root in inside.roots)
+def _below(path: str, scope: Scope) -> bool:
+    return any(path == root.path or path.startswith(f"{root.path}/") for root in scope.roots)
 
 
 # ---------------------------------------------------------------------------- the overlay
 
 
-def _fragments(tree: Tree, inside: Scope, own: set[Node], *, marked: bool) -> tuple[Fragment, ...]:
+def _fragments(tree: Tree, scope: Scope, own: set[Node], *, marked: bool) -> tuple[Fragment, ...]:
     """A fragment for each node that has devices below it, in tree order."""
-    labels = _labels(tree, inside, own)
-    devices = {device.node for device in inside.devices} if marked else set[Node]()
+    labels = _labels(tree, scope, own)
+    devices = {device.node for device in scope.devices} if marked else set[Node]()
     below: dict[str, list[DraftNode]] = {}
-    for root in inside.roots:
+    for root in scope.roots:
         parent = root.parent
         if parent is not None:
             draft = _draft(tree, root, own, labels, devices)
@@ -162,15 +163,15 @@ def _fragments(tree: Tree, inside: Scope, own: set[Node], *, marked: bool) -> tu
     return tuple(Fragment(target, tuple(nodes)) for target, nodes in below.items())
 
 
-def _labels(tree: Tree, inside: Scope, own: set[Node]) -> dict[Node, str]:
-    """Each node that others of the overlay refer to, and a label for it."""
-    found: dict[Node, str] = {}
-    for root in inside.roots:
+def _labels(tree: Tree, scope: Scope, own: set[Node]) -> dict[Node, str]:
+    """Labels for the nodes of the overlay that others of it refer to."""
+    labels: dict[Node, str] = {}
+    for root in scope.roots:
         for node in root.walk():
             for cell in _cells(tree, node) if node in own else ():
                 if cell.provider is not None and cell.provider in own:
-                    found.setdefault(cell.provider, f"node{len(found)}")
-    return found
+                    labels.setdefault(cell.provider, f"node{len(labels)}")
+    return labels
 
 
 def _cells(tree: Tree, node: Node) -> Iterator[PhandleCell]:
@@ -196,25 +197,31 @@ def _draft(
 
 
 def _property(tree: Tree, node: Node, name: str, labels: Mapping[Node, str]) -> DraftProperty:
-    """A property as it is, with references to nodes of the overlay as such."""
+    """The host's property; phandles of nodes of the overlay are references to their labels."""
     prop = node.properties[name]
-    found = {c.at: c for c in phandle_cells(tree, node, prop) if c.provider is not None}
-    if not found:
+    providers = [
+        (cell, cell.provider)
+        for cell in phandle_cells(tree, node, prop)
+        if cell.provider is not None
+    ]
+    if not providers:
         return from_bytes(prop)
     values: list[int | Ref] = list(prop.cells())
-    for at, cell in found.items():
-        if cell.provider is not None and cell.provider in labels:
-            values[at] = Ref(labels[cell.provider])
-    stay = {c.phandle: c.provider for c in found.values() if c.provider not in labels}
-    told = some(f"{number:#x} is {each.path}" for number, each in stay.items() if each is not None)
-    return DraftProperty(name, (Cells(tuple(values)),), told or None)
+    of_host: dict[int, str] = {}
+    for cell, provider in providers:
+        if provider in labels:
+            values[cell.at] = Ref(labels[provider])
+        else:
+            of_host[cell.phandle] = provider.path
+    comment = some(f"{phandle:#x} is {path}" for phandle, path in of_host.items())
+    return DraftProperty(name, (Cells(tuple(values)),), comment or None)
 
 
-# ---------------------------------------------------------------------------- what is in its way
+# ---------------------------------------------------------------------------- findings
 
 
 def _findings(
-    tree: Tree, inside: Scope, request: Request, going: list[Node], left: tuple[str, ...]
+    tree: Tree, scope: Scope, request: Request, nodes: list[Node], line_users: tuple[str, ...]
 ) -> Iterator[Finding]:
     xen = request.release
     if RELEASE_TOO_OLD.applies(xen):
@@ -222,34 +229,36 @@ def _findings(
         return
     yield BUILD("--attach-overlay: a default build of Xen has no overlays")
     if not request.direct_map and "xl" not in request.routes:
-        yield NOT_DIRECT_MAP(f"{request.name} is there before the device, and is not direct-map")
-    for root in inside.roots:
+        yield NOT_DIRECT_MAP(
+            f"{request.name} runs before the devices are added, and is not direct-map"
+        )
+    for root in scope.roots:
         if AT_THE_ROOT.applies(xen) and root.parent is tree.root:
-            yield AT_THE_ROOT(f"{root.path} stands at the root", node=root.path)
+            yield AT_THE_ROOT(f"{root.path} is at the root", node=root.path)
     if CHILDREN.applies(xen):
         yield from (
             CHILDREN(f"{device.path} is below {root.path}", node=device.path)
-            for device, root in _forgotten(inside)
+            for device, root in _with_own_resources(scope)
         )
-    yield from _missing(tree, inside, going)
-    yield from _masters(tree, inside)
-    for path in left:
+    yield from _dangling(tree, scope, nodes)
+    yield from _legacy_masters(tree, scope)
+    for path in line_users:
         yield IN_THE_WAY(f"{path} has an interrupt of the devices", node=path)
 
 
-def _forgotten(inside: Scope) -> Iterator[tuple[HostDevice, Node]]:
-    """Devices below a root that have something which the root has not."""
-    roots = {root: root for root in inside.roots}
-    known: dict[Node, tuple[tuple[Block, ...], set[int]]] = {
+def _with_own_resources(scope: Scope) -> Iterator[tuple[HostDevice, Node]]:
+    """(device, root) of devices below a root with registers or interrupts that the root lacks."""
+    roots = set(scope.roots)
+    of_roots: dict[Node, tuple[tuple[Block, ...], set[int]]] = {
         d.node: (d.blocks, {line.intid for line in d.interrupts})
-        for d in inside.devices
+        for d in scope.devices
         if d.node in roots
     }
-    for device in inside.devices:
+    for device in scope.devices:
         if device.node in roots:
             continue
-        root = next(roots[node] for node in device.node.ancestors() if node in roots)
-        blocks, lines = known.get(root, ((), set()))
+        root = next(node for node in device.node.ancestors() if node in roots)
+        blocks, lines = of_roots.get(root, ((), set()))
         within = all(
             any(outer.span.covers(block.span) for outer in blocks) for block in device.blocks
         )
@@ -257,30 +266,32 @@ def _forgotten(inside: Scope) -> Iterator[tuple[HostDevice, Node]]:
             yield device, root
 
 
-def _missing(tree: Tree, inside: Scope, going: list[Node]) -> Iterator[Finding]:
-    """References to nodes that are taken out of the tree and are not in the overlay."""
-    own = set(going)
-    gone = {node for root in inside.roots for node in root.walk()} | inside.elsewhere
-    for node in going:
+def _dangling(tree: Tree, scope: Scope, nodes: list[Node]) -> Iterator[Finding]:
+    """References to nodes that are removed from the tree and are not in the overlay."""
+    missing = (_below_roots(scope) | scope.elsewhere) - set(nodes)
+    for node in nodes:
         for cell in _cells(tree, node):
-            if cell.provider in gone and cell.provider not in own:
-                there = cell.provider.path if cell.provider is not None else ""
-                message = f"{cell.prop} of {node.path} refers to {there}"
+            if cell.provider is not None and cell.provider in missing:
+                message = f"{cell.prop} of {node.path} refers to {cell.provider.path}"
                 yield MISFIT(message, node=node.path, prop=cell.prop)
-    for root in inside.roots:
-        if root.parent is not None and root.parent in inside.elsewhere:
-            message = f"{root.path} is below {root.parent.path}, which another domain takes"
+    for root in scope.roots:
+        if root.parent is not None and root.parent in scope.elsewhere:
+            message = f"{root.path} is below {root.parent.path}, which another domain has"
             yield MISFIT(message, node=root.path)
 
 
-def _masters(tree: Tree, inside: Scope) -> Iterator[Finding]:
-    gone = {node for root in inside.roots for node in root.walk()}
+def _legacy_masters(tree: Tree, scope: Scope) -> Iterator[Finding]:
+    """``mmu-masters`` of an IOMMU that name a node which is removed from the tree."""
+    removed = _below_roots(scope)
     for node in tree.nodes():
         prop = node.get("mmu-masters")
-        if prop is None or node in gone:
+        if prop is None or node in removed:
             continue
-        named = [cell for cell in phandle_cells(tree, node, prop) if cell.provider in gone]
-        for cell in named:
-            path = cell.provider.path if cell.provider is not None else ""
-            message = f"mmu-masters of {node.path} names {path}"
-            yield LEGACY_MASTERS(message, node=node.path, prop="mmu-masters")
+        for cell in phandle_cells(tree, node, prop):
+            if cell.provider is not None and cell.provider in removed:
+                message = f"mmu-masters of {node.path} names {cell.provider.path}"
+                yield LEGACY_MASTERS(message, node=node.path, prop="mmu-masters")
+
+
+def _below_roots(scope: Scope) -> set[Node]:
+    return {node for root in scope.roots for node in root.walk()}
