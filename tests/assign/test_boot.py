@@ -150,8 +150,8 @@ def test_a_node_is_marked_once() -> None:
         (LOADS[1:], "domain net has no kernel; give --load kernel=ADDRESS:FILE"),
         (LOADS[:2], "domain log has no dtb; give --load log/dtb=ADDRESS"),
         ((*LOADS, "disk/dtb=0x1000"), "--load disk/dtb: there is no such domain; there are net"),
-        (("kernel=0x60000000", *LOADS[1:]), "--load net/kernel: how large is it?"),
-        ((*LOADS, "dom0-ramdisk=0x1000:5"), "--load dom0-ramdisk: and where is its kernel?"),
+        (("kernel=0x60000000", *LOADS[1:]), "--load net/kernel has no size"),
+        ((*LOADS, "dom0-ramdisk=0x1000:5"), "--load dom0-ramdisk requires --load dom0-kernel"),
     ],
 )
 def test_what_has_to_be_said(loads: tuple[str, ...], message: str) -> None:

@@ -15,10 +15,7 @@ from xenassign.system.system import SystemPlan
 
 
 def check(system: SystemPlan, boot: BootPlan, _: Mapping[str, bytes]) -> Iterator[Finding]:
-    """The errors of the domains' nodes.
-
-    The tree is that of --chosen, which the U-Boot script makes too.
-    """
+    """The errors in the domains' nodes, in the tree of --chosen and of the U-Boot script."""
     if boot.chosen is None:
         return
     platform = system.resolved.platform

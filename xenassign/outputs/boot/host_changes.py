@@ -1,6 +1,6 @@
-"""What a plan changes of the host's tree: the marks, and the domain's node under /chosen.
+"""The changes of the host's tree: the marks, and the domain's node below /chosen.
 
-Overlay, patched tree and U-Boot script are made of the same changes.
+The host overlay, the patched tree and the U-Boot script have the same changes.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ UBOOT_VALUE_MAX = 1024
 
 
 def marks(plan: DomainPlan) -> Iterator[Change]:
-    """One for each host node that gets ``xen,passthrough``, and each that is kept on."""
+    """A change for each host node that gets ``xen,passthrough``, and each that is kept on."""
     for mark in plan.marks:
         yield Change(mark.path, (boolean("xen,passthrough"),), why=mark.why)
     yield from kept_on(plan)
 
 
 def kept_on(plan: DomainPlan) -> Iterator[Change]:
-    """One for each regulator that dom0 has to leave on.
+    """A change for each regulator that dom0 has to leave on.
 
-    boot-on beside always-on: a regulator behind a GPIO would otherwise be off for a moment while
+    boot-on besides always-on: a regulator behind a GPIO would otherwise be off for a moment while
     dom0 probes it (regulator/fixed-regulator.yaml).
     """
     always = tuple(map(boolean, ("regulator-always-on", "regulator-boot-on")))
@@ -35,18 +35,18 @@ def kept_on(plan: DomainPlan) -> Iterator[Change]:
 
 
 def all_marks(plans: Iterable[DomainPlan]) -> tuple[Change, ...]:
-    """Those of several domains, each node once for what two of them mark."""
-    found: dict[tuple[str, tuple[DraftProperty, ...]], Change] = {}
+    """The marks of several domains; a node that two of them mark is there once."""
+    changes: dict[tuple[str, tuple[DraftProperty, ...]], Change] = {}
     for plan in plans:
         for change in marks(plan):
-            found.setdefault((change.path, change.properties), change)
-    return tuple(found.values())
+            changes.setdefault((change.path, change.properties), change)
+    return tuple(changes.values())
 
 
 def domain_node(plan: DomainPlan, modules: tuple[DraftNode, ...] = ()) -> DraftNode:
-    """/chosen/NAME, what Xen reads of a dom0less domain. ``memory`` is in KiB.
+    """/chosen/NAME, the node of a dom0less domain (booting.txt). Its ``memory`` is in KiB.
 
-    ``modules``: the nodes of its boot modules, of two address and two size cells.
+    ``modules``: the nodes of its boot modules, with two address and two size cells.
     """
     request = plan.request
     properties = [
@@ -61,12 +61,12 @@ def domain_node(plan: DomainPlan, modules: tuple[DraftNode, ...] = ()) -> DraftN
     if request.vcpus is not None:
         properties.append(cells("cpus", request.vcpus, decimal=True))
     if plan.pool_mib is not None:
-        comment = "MiB for the tables of stage 2: the default is too small for the mappings"
+        comment = "MiB for the stage 2 tables: the default is too small for the mappings"
         properties.append(
             cells("xen,domain-p2m-mem-mb", plan.pool_mib, decimal=True, comment=comment)
         )
     if request.sci is not None:
-        comment = "Xen's command line needs scmi-smc-passthrough"
+        comment = "Xen's command line requires scmi-smc-passthrough"
         properties.append(text("xen,sci_type", request.sci, comment=comment))
     if request.vpl011:
         properties.append(boolean("vpl011"))
@@ -97,9 +97,9 @@ def _static_memory(plan: DomainPlan) -> list[DraftProperty]:
         for part in split(number, count)
     ]
     spans = ", ".join(f"{base:#x}-{base + length:#x}" for base, length in banks)
-    comment = f"host memory {spans}, in the cells of /chosen; Xen needs CONFIG_STATIC_MEMORY"
-    found = [cells("xen,static-mem", *values, comment=comment)]
+    comment = f"host memory {spans}, in the cells of /chosen; requires CONFIG_STATIC_MEMORY"
+    properties = [cells("xen,static-mem", *values, comment=comment)]
     if plan.request.direct_map:
         comment = "RAM, GIC and vPL011 at the host's addresses"
-        found.append(DraftProperty("direct-map", (), comment))
-    return found
+        properties.append(DraftProperty("direct-map", (), comment))
+    return properties

@@ -1,9 +1,9 @@
-"""The boot script of U-Boot: the changes of the host's tree as ``fdt`` commands, and the boot.
+"""The U-Boot script: the changes of the host's tree as ``fdt`` commands, and the boot.
 
-Only what every U-Boot of the last years has is used: no ``fdt apply`` (CONFIG_OF_LIBFDT_OVERLAY is
-often off), no ``exit`` (2023.01 goes on behind it), at most 16 words a command, no value of more
-than 1024 bytes. In double quotes the shell of U-Boot keeps a backslash, and it loses quotes of the
-other kind: a text with such characters is written as bytes.
+The script uses what is common to recent releases of U-Boot: no ``fdt apply`` (which requires
+CONFIG_OF_LIBFDT_OVERLAY), no ``exit`` (2023.01 continues after it), at most 16 words in a command,
+no value of more than 1024 bytes. In double quotes U-Boot's shell keeps a backslash and removes
+single quotes, so a text with such characters is written as bytes.
 """
 
 from __future__ import annotations
@@ -25,19 +25,18 @@ from xenassign.outputs.domain.text import render_template
 from xenassign.request.boot_request import CHOSEN, HOST, UBOOT, LoadOption
 from xenassign.system.system import SystemPlan
 
-#: Texts that mean themselves in double quotes, and are no list of cells or bytes.
+#: Texts that the shell does not change in double quotes, and fdt does not read as cells or bytes.
 _PLAIN = re.compile(r"[A-Za-z0-9_./,:=@+%#-](?:[A-Za-z0-9_./,:=@+%# -]*[A-Za-z0-9_./,:=@+%#-])?")
 _FAILED = "xenassign_failed"
 
-
-#: Stands for the changed host tree, which has a name of the user's and no place in -o.
+#: The key of the changed host tree among the files: --host-out names the file, outside of -o.
 HOST_TREE = "/host-out"
 SCRIPT, IMAGE = "boot.cmd", "boot.scr"
 NAMES = (HOST_TREE, SCRIPT, IMAGE)
 
 
 def write(system: SystemPlan, boot: BootPlan) -> dict[str, bytes]:
-    """Name to content of what is asked for. Raises OutputError."""
+    """The requested files by name. Raises OutputError."""
     tree = system.resolved.platform.tree
     files: dict[str, bytes] = {}
     if HOST in boot.request.outputs:
@@ -54,14 +53,15 @@ def boot_cmd(plan: BootPlan, tree: Tree) -> str:
     """boot.cmd: the script as text. ``tree``: the host's. Raises OutputError."""
     assert plan.host is not None, "a U-Boot script has the address of the board's tree"
     lines = list(_script(plan, plan.host, tree))
-    loads = [one for one in (plan.xen, plan.host, *(m.load for m in plan.modules)) if one]
+    modules = [module.load for module in plan.modules]
+    loads = [load for load in (plan.xen, plan.host, *modules) if load is not None]
     return render_template("boot.cmd.j2", plan=plan, lines=lines, loads=loads)
 
 
 def boot_scr(script: str) -> bytes:
-    """boot.scr: the script as U-Boot's ``source`` takes it, a legacy image of type script.
+    """boot.scr: the script for U-Boot's ``source``, a legacy image of type script.
 
-    The layout is that of include/image.h of U-Boot; the time in it is 0.
+    The layout is that of U-Boot's include/image.h; its time is 0.
     """
     text = script.encode()
     body = struct.pack(">II", len(text), 0) + text
@@ -93,11 +93,10 @@ def _boot(plan: BootPlan, host: LoadOption) -> Iterator[str]:
     failed = f'"${{{_FAILED}}}"'
     if plan.xen is not None:
         yield from _load(plan, plan.xen)
-        yield "# The tree stays where it is: Xen is told of everything by its address."
+        yield "# U-Boot must not move the tree, which could then overlap a module."
         yield "setenv fdt_high 0xffffffffffffffff"
-    told = "a step failed, see above"
     yield f"if test -n {failed}; then"
-    yield f'  echo "xenassign: {told}; Xen is not started"'
+    yield '  echo "xenassign: a step failed, see above; Xen is not started"'
     yield "else"
     if plan.xen is None:
         yield f'  echo "xenassign: the tree at {host.address:#x} is ready"'
@@ -118,7 +117,7 @@ def _change(
     other = libfdt_finds_instead(tree, path)
     if other is not None:
         raise OutputError(
-            f"--uboot-script: U-Boot takes {path} for {other}, which comes before it;"
+            f"--uboot-script: U-Boot finds {other} instead of {path}, since it comes first;"
             " use --host-out"
         )
     old = tree.find(path)
@@ -131,7 +130,7 @@ def _change(
         yield _step(f"fdt rm {path}/{name}")
     for prop in change.properties:
         yield set_property(path, prop)
-    # The last node that is made comes first, and Xen counts the domains in their order.
+    # fdt mknod puts a node before its siblings, and Xen numbers the domains in their order.
     for child in reversed(change.children):
         if old is not None and child.name in old.children:
             yield _step(f"fdt rm {path}/{child.name}")
@@ -144,9 +143,9 @@ def _node(
     path = f"{above}/{node.name}"
     yield _step(f"fdt mknod {above} {node.name}")
     module = modules.get(path)
-    later = module is not None and plan.request.load_with is not None and module.load.file
+    loaded = plan.request.load_with is not None and module is not None and module.load.file
     for prop in node.properties:
-        if module is not None and later and prop.name == "reg":
+        if module is not None and loaded and prop.name == "reg":
             yield from _load(plan, module.load)
             address = " ".join(map(hex, _cells(prop)[: module.cells[0]]))
             zeros = "0x0 " * (module.cells[1] - 1)
@@ -162,6 +161,7 @@ def _cells(prop: DraftProperty) -> tuple[int, ...]:
 
 
 def set_property(path: str, prop: DraftProperty) -> str:
+    """The command that sets a property. Raises OutputError if the value is too long."""
     size = len(encode(prop, {}))
     if size > UBOOT_VALUE_MAX:
         raise OutputError(
@@ -179,18 +179,19 @@ def _value(prop: DraftProperty) -> str:
         return '"<' + " ".join(map(hex, _cells(prop))) + '>"'
     texts = [piece.value for piece in prop.pieces if isinstance(piece, Text)]
     if len(texts) == len(prop.pieces) and all(map(_PLAIN.fullmatch, texts)):
-        return " ".join(f'"{one}"' for one in texts)
+        return " ".join(f'"{value}"' for value in texts)
     return f'"[{encode(prop, {}).hex(" ")}]"'
 
 
 def _word(text: str) -> str:
     if not _PLAIN.fullmatch(text):
         raise OutputError(
-            f"--uboot-script: U-Boot's shell cannot be given the name {text!r}; use letters, digits"
+            f"--uboot-script: the name {text!r} is invalid for U-Boot's shell; use letters, digits"
             " and ./_-"
         )
     return text
 
 
 def _step(command: str) -> str:
+    """A command whose failure the script remembers."""
     return f"{command} || setenv {_FAILED} 1"
