@@ -89,14 +89,14 @@ def test_irqs_are_decimal_and_each_stands_once(generate: Generate) -> None:
 
 def test_a_line_named_before_is_mentioned_in_the_comment(generate: Generate) -> None:
     files = generate("tricky", "/dev@740a0000", "/dev@740b0000", policy="trust")[1]
-    assert "# /dev@740b0000 (also 112, named above)" in files["domu1.cfg"].decode()
+    assert "# /dev@740b0000 (also 112, listed above)" in files["domu1.cfg"].decode()
 
 
 def test_a_page_that_devices_share_stands_once(generate: Generate) -> None:
     both = ("/pwm@70000000", "/pwm@70000010")
     files = generate("tricky", *both, policy="trust", shared=("/timer@70000f00",))[1]
     assert texts(config(files), "iomem") == ["0x70000,0x1"]
-    assert "shares pages named above" in files["domu1.cfg"].decode()
+    assert "shares pages listed above" in files["domu1.cfg"].decode()
 
 
 def test_rounding_is_said(generate: Generate) -> None:

@@ -1,4 +1,4 @@
-"""What an output is: a folder with ``decide``, ``write`` and ``check``.
+"""The interface of an output: a folder with ``decide``, ``write`` and ``check``.
 
 The list of all outputs is in :mod:`xenassign.outputs.generated`.
 """
@@ -14,7 +14,7 @@ from xenassign.system.system import SystemPlan
 
 
 class Decision(Protocol):
-    """What was decided about an output. A finding names the domain if it is about one."""
+    """The decisions about an output. A finding has the name of the domain if it is about one."""
 
     @property
     def findings(self) -> tuple[Finding, ...]: ...
@@ -35,13 +35,14 @@ def no_fields(*_: object) -> Mapping[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Output(Generic[_Decision]):
-    """Files that are made of finished plans.
+    """Files that are made from finished plans.
 
-    ``decide`` gives None if the output was not requested, and raises UsageError if the request is
-    invalid. ``write`` gives the content of the files by name; it is called if no error refuses the
-    system, and raises OutputError. ``check`` reads these bytes again; it is given all files of all
-    outputs. ``fields``: what NAME.json says of the output, for a domain by its name. ``endings``:
-    of the names of a domain's files, after the domain's name; ``names``: of the system's files.
+    ``decide`` returns None if the output is not requested, and raises UsageError if the request is
+    invalid. ``write`` returns the content of the files by name; it is called if the system has no
+    error, and raises OutputError. ``check`` reads these bytes again, from the files of all outputs
+    by name. ``fields``: the fields of NAME.json about the output, for a domain by its name.
+    ``endings``: a domain's files are called NAME followed by one of them; ``names``: the other
+    files, of the whole system.
     """
 
     decide: Callable[[SystemPlan], _Decision | None]

@@ -1,4 +1,4 @@
-"""NAME.cfg made of the user's own file: what the plan has to say is set in it, the rest stays."""
+"""NAME.cfg from the user's own file: the plan's values are set in it, the rest stays."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _COMMENT = "What xenassign set for the devices that are passed."
 
 
 def dom_cfg(base: XlConfig, plan: DomainPlan) -> str:
-    """The text of the base with the plan's values. Of it again it makes the same."""
+    """The text of the base with the plan's values. Applied to its result, it changes nothing."""
     edits: list[Edit] = []
     new: list[str] = []
     for name, value in _values(base, plan).items():
@@ -32,9 +32,9 @@ def dom_cfg(base: XlConfig, plan: DomainPlan) -> str:
 
 
 def _values(base: XlConfig, plan: DomainPlan) -> dict[str, str]:
-    """What single values have to become, as they are written; those that are right are left out."""
+    """The values to set, in the syntax of xl.cfg; those that the base has already are left out."""
     request = plan.request
-    asked: dict[str, str | int | None] = {
+    requested: dict[str, str | int | None] = {
         "name": request.name,
         "memory": request.memory,
         "vcpus": request.vcpus,
@@ -42,20 +42,20 @@ def _values(base: XlConfig, plan: DomainPlan) -> dict[str, str]:
         "ramdisk": request.ramdisk,
         "extra": request.extra,
     }
-    # The request agrees with what the base says of these; what it does not say is added.
-    wanted = {name: value for name, value in asked.items() if base.get(name) is None}
-    wanted["device_tree"] = _device_tree(base, plan)
+    # The request has the values of the base for these, so only missing ones are added.
+    values = {name: value for name, value in requested.items() if base.get(name) is None}
+    values["device_tree"] = _device_tree(base, plan)
     pool = base.integer("shadow_memory") or 0
     if plan.pool_mib is not None and pool < plan.pool_mib:
-        wanted["shadow_memory"] = plan.pool_mib
+        values["shadow_memory"] = plan.pool_mib
     if request.sci is not None and sci_types(_text(base, "arm_sci") or "")[-1:] != [request.sci]:
-        wanted["arm_sci"] = f"type={request.sci}"
+        values["arm_sci"] = f"type={request.sci}"
     protected = any(device.protection.protected for device in plan.devices)
     if protected and _text(base, "passthrough") not in ("enabled", "share_pt"):
-        wanted["passthrough"] = "enabled"
+        values["passthrough"] = "enabled"
     return {
         name: quoted(value) if isinstance(value, str) else str(value)
-        for name, value in wanted.items()
+        for name, value in values.items()
         if value is not None and value != _text(base, name)
     }
 
@@ -63,9 +63,9 @@ def _values(base: XlConfig, plan: DomainPlan) -> dict[str, str]:
 def _device_tree(base: XlConfig, plan: DomainPlan) -> str:
     """The option, else a path in the base that ends in NAME.dtb, else NAME.dtb."""
     file = f"{plan.name}.dtb"
-    there = _text(base, "device_tree") or ""
-    known = there if PurePosixPath(there).name == file else file
-    return plan.request.device_tree_path or known
+    path = _text(base, "device_tree") or ""
+    default = path if PurePosixPath(path).name == file else file
+    return plan.request.device_tree_path or default
 
 
 def _text(base: XlConfig, name: str) -> str | None:
@@ -74,24 +74,24 @@ def _text(base: XlConfig, name: str) -> str | None:
 
 
 def _items(base: XlConfig, plan: DomainPlan) -> dict[str, list[str]]:
-    """What lists lack, as it is written."""
+    """The entries to add to lists, in the syntax of xl.cfg."""
     paths = {atom.text for atom in base.texts("dtdev")}
     protected = (device.path for device in plan.devices if device.protection.protected)
-    lines = {intid(atom.text) for atom in base.texts("irqs")}
+    intids = {intid(atom.text) for atom in base.texts("irqs")}
     passed = (number for device in plan.devices for number in device.irqs)
     return {
         "dtdev": [quoted(path) for path in protected if path not in paths],
-        "irqs": [str(number) for number in dict.fromkeys(passed) if number not in lines],
-        "iomem": [quoted(one.text) for one in _ranges(base, plan)],
+        "irqs": [str(number) for number in dict.fromkeys(passed) if number not in intids],
+        "iomem": [quoted(pages.text) for pages in _missing_ranges(base, plan)],
     }
 
 
-def _ranges(base: XlConfig, plan: DomainPlan) -> list[IomemRange]:
-    """The pages that iomem does not pass yet, each once."""
-    found = (page_range(atom.text) for atom in base.texts("iomem"))
-    there = [one for one in found if one is not None]
+def _missing_ranges(base: XlConfig, plan: DomainPlan) -> list[IomemRange]:
+    """The pages of the plan that iomem of the base does not have."""
+    entries = (page_range(atom.text) for atom in base.texts("iomem"))
+    present = [entry for entry in entries if entry is not None]
     missing: list[IomemRange] = []
-    for wanted in plan.page_ranges:
-        if not any(one.covers(wanted) for one in (*there, *missing)):
-            missing.append(wanted)
+    for pages in plan.page_ranges:
+        if not any(entry.covers(pages) for entry in (*present, *missing)):
+            missing.append(pages)
     return missing

@@ -32,51 +32,51 @@ from xenassign.xen.iommu import iommus
 
 
 def check(system: SystemPlan, _: DomainDecision, files: Mapping[str, bytes]) -> Iterator[Finding]:
-    """The errors, and as warnings what the users' own dom.cfg files had already.
+    """The errors, and as warnings those that the users' own dom.cfg files had before.
 
-    The domains are set against each other if each alone is right.
+    Conflicts between the domains are looked for if each alone has no error.
     """
     marked = frozenset(mark.path for plan in system.domains for mark in plan.marks)
-    found = [
+    findings = [
         finding._replace(domain=plan.name)
         for plan in system.domains
         for finding in _of_domain(plan, files, system.resolved.platform, marked)
     ]
-    yield from found
-    if not errors(found):
-        yield from _together(system, files)
+    yield from findings
+    if not errors(findings):
+        yield from _conflicts(system, files)
 
 
 def _of_domain(
     plan: DomainPlan, files: Mapping[str, bytes], platform: Platform, marked: frozenset[str]
 ) -> list[Finding]:
-    """What is to be said of a domain's files. ``marked``: host paths that any domain marks."""
+    """The findings about a domain's files. ``marked``: host paths that any domain marks."""
     request = plan.request
     node = to_blob(domain_overlay(plan)) if "dom0less" in request.routes else None
     if request.base is None:
         return errors(file_findings(files, plan, platform, marked, node))
-    # Without the user's own file first: what it has already would excuse the plan's own errors.
+    # Without the user's own file first: an error that it has too would hide one of the plan.
     own = {**files, f"{plan.name}.cfg": encode(text.dom_cfg(plan))}
     alone = plan._replace(request=replace(request, base=None))
     refused = errors(file_findings(own, alone, platform, marked, node))
     if refused:
         return refused
-    found = list(file_findings(files, plan, platform, marked))
-    older = [finding for finding in found if finding.file == request.base.file]
-    return [*errors(found), *older]
+    findings = list(file_findings(files, plan, platform, marked))
+    of_base = [finding for finding in findings if finding.file == request.base.file]
+    return [*errors(findings), *of_base]
 
 
-def _together(system: SystemPlan, files: Mapping[str, bytes]) -> Iterator[Finding]:
+def _conflicts(system: SystemPlan, files: Mapping[str, bytes]) -> Iterator[Finding]:
     """The errors between domains that the partial trees show, from their bytes."""
-    asked = system.resolved
-    first, platform = asked.request.domains[0], asked.platform
+    resolved = system.resolved
+    first, platform = resolved.request.domains[0], resolved.platform
     context = Context(first.release, platform, iommus(platform, first.release, first.drivers))
-    held = [
-        held
+    of_domains = [
+        holding
         for plan in system.domains
-        for held in holdings(plan.name, View(read_blob(files[f"{plan.name}.dtb"]), context))
+        for holding in holdings(plan.name, View(read_blob(files[f"{plan.name}.dtb"]), context))
     ]
-    conflicts, _ = settled(between(held), asked)
+    conflicts, _ = settled(between(of_domains), resolved)
     yield from errors(conflict.finding for conflict in conflicts)
 
 
@@ -87,12 +87,11 @@ def file_findings(
     marked: frozenset[str] = frozenset(),
     node: bytes | None = None,
 ) -> Iterator[Finding]:
-    """Every finding about the files of a plan that concerns a route of its request.
+    """The findings about the files of a plan that concern a route of its request.
 
-    A finding that the plan has already is not made again. Errors that the user's own configuration
-    had before become warnings about that file. ``marked``: paths of host nodes that the overlays of
-    the system's other domains mark. ``node``: the overlay with the domain's node as a blob, for
-    NAME.dom0less.dtso, which is made of the same draft, is text.
+    Without those that the plan has. Errors that the user's own configuration had before become
+    warnings about that file. ``marked``: host paths that the overlays of the system's other domains
+    mark. ``node``: the overlay with the domain's node as a blob (NAME.dom0less.dtso is source).
     """
     request, name = plan.request, plan.name
     marked |= marks(None, [read_blob(files[f"{name}.host.dtbo"])])
@@ -102,46 +101,51 @@ def file_findings(
     context = context._replace(rights=context.dom0())
     blob = files[f"{name}.dtb"]
     view = View(read_blob(blob, f"{name}.dtb"), context)
-    found = [*dom0less.check(blob, context), *partial.check(view)]
-    found += domcfg.blob(blob)
+    findings = [*dom0less.check(blob, context), *partial.check(view)]
+    findings += domcfg.blob(blob)
     if f"{name}.cfg" in files:
         config = parse(decode(files[f"{name}.cfg"]), f"{name}.cfg")
-        told = [*domcfg.check(config, context), *cross.check(config, view)]
+        of_config = [*domcfg.check(config, context), *cross.check(config, view)]
         base = request.base
         if base is not None:
-            had = (*domcfg.check(base, context), *cross.check(base, view))
-            before = {_same(one): one for one in had}
-            told = [_older(before[_same(f)], base) if _same(f) in before else f for f in told]
-        found += told
+            of_base = (*domcfg.check(base, context), *cross.check(base, view))
+            before = {_identity(finding): finding for finding in of_base}
+            of_config = [
+                _of_base(before[_identity(finding)], base)
+                if _identity(finding) in before
+                else finding
+                for finding in of_config
+            ]
+        findings += of_config
     if node is not None:
-        found += _domain_node(node, request, context)
+        findings += _domain_node(node, request, context)
     known = _Known.of(plan)
-    for finding in found:
+    for finding in findings:
         if set(finding.routes) & set(request.routes) and not known.has(finding):
             yield finding
 
 
 class _Known(NamedTuple):
-    """The findings of a plan, as those of its files. ``made``: (code, host path)."""
+    """The findings of a plan as (code, host path). ``host_paths``: by guest path."""
 
-    made: frozenset[tuple[str, str]]
-    hosts: dict[str, str]
+    findings: frozenset[tuple[str, str]]
+    host_paths: dict[str, str]
 
     @classmethod
     def of(cls, plan: DomainPlan) -> _Known:
-        """Those of a plan without errors: a page that is shared was allowed."""
-        made = {(finding.code, finding.node) for finding in plan.findings}
-        made |= {(SHARED_PAGE.code, f.node) for f in plan.findings if f.rule is SHARED_ALLOWED}
-        hosts = {owner.guest_path: owner.path for owner in plan.owners}
-        return cls(frozenset((code, node) for code, node in made if node is not None), hosts)
+        """Those of a plan without errors: all shared pages are allowed."""
+        nodes = {(finding.code, finding.node) for finding in plan.findings}
+        nodes |= {(SHARED_PAGE.code, f.node) for f in plan.findings if f.rule is SHARED_ALLOWED}
+        host_paths = {owner.guest_path: owner.path for owner in plan.owners}
+        return cls(frozenset((code, node) for code, node in nodes if node is not None), host_paths)
 
     def has(self, finding: Finding) -> bool:
-        """Whether the plan says the same of the device whose node a finding is about."""
-        return (finding.code, self.hosts.get(finding.node or "", "")) in self.made
+        """Whether the plan has the finding, for the device whose guest node it is about."""
+        return (finding.code, self.host_paths.get(finding.node or "", "")) in self.findings
 
 
 def context_of(request: Request, platform: Platform) -> Context:
-    """What the lint knows of a domain of the request, which is one beside a dom0."""
+    """The context of the lint for a domain of the request, on a board with a dom0."""
     return Context(
         release=request.release,
         platform=platform,
@@ -158,28 +162,27 @@ def context_of(request: Request, platform: Platform) -> Context:
 
 
 def _domain_node(blob: bytes, request: Request, context: Context) -> Iterator[Finding]:
-    """The node of /chosen, without the modules, and without what the user has yet to say."""
+    """The findings about the node of /chosen, without those about options that are not given."""
     overlay = read_blob(blob, f"{request.name}.dom0less.dtso")
-    known = context._replace(options=context.options | {"STATIC_MEMORY"})
-    unsaid = {NO_MEMORY} if request.memory is None else set()
-    unsaid |= {NO_CPUS} if request.vcpus is None else set()
+    context = context._replace(options=context.options | {"STATIC_MEMORY"})
+    not_given = {NO_MEMORY} if request.memory is None else set()
+    not_given |= {NO_CPUS} if request.vcpus is None else set()
     chosen = context.platform.tree.find_as_xen("/chosen") if context.platform else None
     for domain in domains(overlay, chosen):
-        yield from (f for f in domain_node.check(domain, known) if f.rule not in unsaid)
+        yield from (f for f in domain_node.check(domain, context) if f.rule not in not_given)
 
 
-def _same(finding: Finding) -> tuple[str, str, str | None, str | None]:
-    """What makes two findings the same wherever they stand."""
+def _identity(finding: Finding) -> tuple[str, str, str | None, str | None]:
+    """What is equal for a finding of the base and of the file that is made from it."""
     return finding.code, finding.message, finding.node, finding.prop
 
 
-def _older(finding: Finding, base: XlConfig) -> Finding:
-    """A finding about what stood in the user's file already: a warning, with its place there."""
+def _of_base(finding: Finding, base: XlConfig) -> Finding:
+    """A finding about the user's own file: a warning instead of an error, with its place there."""
     severity = "warning" if finding.severity == "error" else finding.severity
-    older = finding._replace(severity=severity, file=base.file)
-    # NAME.json is UTF-8, whatever the user's file is.
+    # NAME.json is UTF-8, and the user's file may not be.
     message, node = (
         text and text.encode("utf-8", "backslashreplace").decode()
         for text in (finding.message, finding.node)
     )
-    return older._replace(message=message or "", node=node)
+    return finding._replace(severity=severity, file=base.file, message=message or "", node=node)

@@ -1,4 +1,4 @@
-"""Whether the files of a domain can say what its plan says."""
+"""Whether the files of a domain can express its plan."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MARKS_ANOTHER = rule("XA019", "mark-on-another-node", "error", "unsafe")
 
 
 class DomainDecision(NamedTuple):
-    """What prevents the files of the domains. The plans have everything that they say."""
+    """Errors that prevent the files of the domains; the plans have all of their content."""
 
     findings: tuple[Finding, ...]
 
@@ -30,12 +30,12 @@ def decide(system: SystemPlan) -> DomainDecision:
         if plan.request.base is not None:
             _check_iomem(plan.request.base, plan)
     tree = system.resolved.platform.tree
-    found = (
+    findings = (
         finding._replace(domain=plan.name)
         for plan in system.domains
-        for finding in _marked_elsewhere(plan, tree)
+        for finding in _ambiguous_marks(plan, tree)
     )
-    return DomainDecision(tuple(found))
+    return DomainDecision(tuple(findings))
 
 
 def _check_iomem(base: XlConfig, plan: DomainPlan) -> None:
@@ -55,14 +55,14 @@ def _check_iomem(base: XlConfig, plan: DomainPlan) -> None:
                 raise UsageError(line if origin is None else origin.line(line))
 
 
-def _marked_elsewhere(plan: DomainPlan, tree: Tree) -> Iterator[Finding]:
-    """Nodes for which whoever applies the host overlay takes others."""
+def _ambiguous_marks(plan: DomainPlan, tree: Tree) -> Iterator[Finding]:
+    """Marks that libfdt would write to another node (``libfdt_finds_instead``)."""
     for change in host_changes.marks(plan):
         other = libfdt_finds_instead(tree, change.path)
         if other is not None:
             yield MARKS_ANOTHER(
-                f"the host overlay would mark {other}: libfdt takes {change.path} for it, since it"
-                " comes first",
+                f"the host overlay would mark {other}: libfdt finds it instead of {change.path},"
+                " since it comes first",
                 node=change.path,
                 fix=f"put {change.path} before it in the board's tree",
             )

@@ -8,7 +8,7 @@ from xenassign.planning.plan import DomainPlan
 
 
 def host_marks(plan: DomainPlan) -> DraftNode:
-    """One fragment for each host node that changes."""
+    """NAME.host.dtbo: a fragment for each host node that changes."""
     fragments = tuple(
         DraftNode(
             f"fragment@{number}",
@@ -22,10 +22,10 @@ def host_marks(plan: DomainPlan) -> DraftNode:
 
 
 def domain_node(plan: DomainPlan) -> DraftNode:
-    """/chosen/NAME, without its modules.
+    """The overlay with /chosen/NAME, without its modules.
 
-    With static memory the cells of /chosen are stated, so that no boot loader finds them missing
-    and adds others.
+    With static memory it has the cells of /chosen too, so that no boot loader adds others to a
+    /chosen without cells.
     """
     stated = bool(plan.request.static_memory)
     comment = "xen,static-mem is written in these cells"

@@ -1,4 +1,4 @@
-"""The text files, through the templates."""
+"""The text files of a domain, rendered from templates/."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from xenassign.planning.plan import DomainPlan, Mapping, PlannedDevice
 from xenassign.resources import directory
 from xenassign.xen.iommu import Shield
 
-_LIMITED = 60  # columns behind the sentence that it goes with
+_LIMITED = 60  # columns left in the line of dom.cfg
 
 
 @cache
@@ -43,7 +43,7 @@ def render_template(template: str, **values: object) -> str:
 
 
 def partial_dts(plan: DomainPlan, conflicts: Iterable[Conflict] = ()) -> str:
-    """NAME.dts: the partial device tree as source; dtc makes NAME.dtb's tree of it.
+    """NAME.dts: the source of the partial device tree, with waivers.
 
     ``conflicts``: of the whole system, for the waivers.
     """
@@ -78,7 +78,7 @@ def dom0less_dtso(plan: DomainPlan, size: int) -> str:
 
 
 def _notes(plan: DomainPlan) -> list[str]:
-    """What static memory asks of whoever loads the modules and builds Xen."""
+    """Requirements of static memory for the boot loader and the build of Xen."""
     if not plan.request.static_memory:
         return []
     return [
@@ -90,7 +90,7 @@ def _notes(plan: DomainPlan) -> list[str]:
 
 def dom_cfg(plan: DomainPlan) -> str:
     """NAME.cfg: the domain configuration for xl."""
-    moved = any(one.mfn != one.gfn for one in plan.page_ranges)
+    moved = any(pages.mfn != pages.gfn for pages in plan.page_ranges)
     return render_template(
         "dom.cfg.j2",
         plan=plan,
@@ -103,14 +103,14 @@ def dom_cfg(plan: DomainPlan) -> str:
 
 
 def _limited(plan: DomainPlan) -> str:
-    """What keeps the memory below the most, where that is short enough for a line."""
+    """The node that limits the memory, if the text is short enough for the line."""
     limit = plan.memory_limit
     text = f"; {limit.by} is at {limit.address:#x}" if limit else ""
     return comment(text) if len(text) <= _LIMITED else ""
 
 
 def _irq_groups(devices: tuple[PlannedDevice, ...]) -> list[dict[str, object]]:
-    """INTIDs by device; one that an earlier device has is named there only."""
+    """INTIDs by device; one that an earlier device has is listed there only."""
     owners: dict[int, str] = {}
     groups: list[dict[str, object]] = []
     for device in devices:
@@ -118,13 +118,13 @@ def _irq_groups(devices: tuple[PlannedDevice, ...]) -> list[dict[str, object]]:
         old = [intid for intid in device.irqs if intid in owners]
         owners.update((intid, device.path) for intid in new)
         if device.irqs:
-            note = f" (also {', '.join(map(str, old))}, named above)" if old else ""
+            note = f" (also {', '.join(map(str, old))}, listed above)" if old else ""
             groups.append({"path": device.path, "numbers": new, "note": note})
     return groups
 
 
 def _iomem_groups(plan: DomainPlan) -> list[dict[str, object]]:
-    """Pages by device and region; those that an earlier one has at the same place stand there."""
+    """Pages by device and region; a mapping that an earlier one has is listed there only."""
     seen: list[Mapping] = []
     groups: list[dict[str, object]] = []
     for owner in plan.owners:
@@ -139,7 +139,7 @@ def _iomem_groups(plan: DomainPlan) -> list[dict[str, object]]:
         if rounded:
             notes.append(f"rounded out from {', '.join(rounded)} bytes")
         if len(entries) < len(owner.mappings):
-            notes.append("shares pages named above")
+            notes.append("shares pages listed above")
         if isinstance(owner, PlannedDevice) and not owner.protection.protected:
             known = owner.protection.shield is not Shield.UNKNOWN
             notes.append("no IOMMU protection" if known else "IOMMU protection not known")

@@ -1,6 +1,6 @@
-"""Comments for the lint: what the user allowed of the pages that a device shares.
+"""Comments for the lint: waivers for the shared pages that the user allowed.
 
-They are written into the source of the partial device tree, when everything is decided; the blob
+They are in the source of the partial device tree and are added after everything is decided; a blob
 has no comments.
 """
 
@@ -25,8 +25,8 @@ def with_waivers(plan: DomainPlan, conflicts: Iterable[Conflict] = ()) -> DraftN
 def _waivers(path: str, plan: DomainPlan, accepted: Iterable[Conflict]) -> tuple[str, ...]:
     """The comments of a device, by its host path.
 
-    The lint reports pages shared with the host and with a domain in one finding, which takes one
-    comment.
+    The lint reports pages shared with the host and with a domain in one finding, so that one
+    comment has both.
     """
     with_host = [
         f"--allow-shared-page: {finding.message}"
@@ -47,7 +47,7 @@ def _shared_with_domains(path: str, domain: str, accepted: Iterable[Conflict]) -
 
 
 def _commented(node: DraftNode, path: str, comments: Mapping[str, tuple[str, ...]]) -> DraftNode:
-    """``path``: of the node, empty for the root. ``comments``: by path."""
+    """The node with the comments, which are by path. ``path``: of the node, "" for the root."""
     children = tuple(_commented(child, f"{path}/{child.name}", comments) for child in node.children)
     own = (*node.comments, *comments.get(path, ()))
     return replace(node, children=children, comments=own)

@@ -17,7 +17,7 @@ ENDINGS = (".dtb", ".dts", ".host.dtbo", ".host.dtso", ".cfg", ".dom0less.dtso")
 
 
 def write(system: SystemPlan, _: DomainDecision) -> dict[str, bytes]:
-    """The files of all domains."""
+    """The files of all domains, by name."""
     files: dict[str, bytes] = {}
     for plan in system.domains:
         files.update(render(plan, system.conflicts))
@@ -25,7 +25,7 @@ def write(system: SystemPlan, _: DomainDecision) -> dict[str, bytes]:
 
 
 def render(plan: DomainPlan, conflicts: Iterable[Conflict] = ()) -> dict[str, bytes]:
-    """Name to content of every file of the plan's routes. ``conflicts``: of its system."""
+    """The files of the plan's routes, by name. ``conflicts``: of its system."""
     name = plan.name
     partial = to_blob(plan.tree)
     marks = overlay.host_marks(plan)
@@ -37,8 +37,8 @@ def render(plan: DomainPlan, conflicts: Iterable[Conflict] = ()) -> dict[str, by
     }
     if "xl" in plan.request.routes:
         base = plan.request.base
-        made = text.dom_cfg(plan) if base is None else base_cfg.dom_cfg(base, plan)
-        files[f"{name}.cfg"] = xlcfg.encode(made)
+        config = text.dom_cfg(plan) if base is None else base_cfg.dom_cfg(base, plan)
+        files[f"{name}.cfg"] = xlcfg.encode(config)
     if "dom0less" in plan.request.routes:
         files[f"{name}.dom0less.dtso"] = text.dom0less_dtso(plan, len(partial)).encode()
     return files
