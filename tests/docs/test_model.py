@@ -1,4 +1,4 @@
-"""docs/model.md and the code: the paths that it names, its packages, its fifteen files."""
+"""docs/model.md and CONTRIBUTING.md name what is in the code: paths, packages, lines of commits."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 from tests.test_layers import ORDER
 
-from .pages import REPOSITORY, prose
+from .pages import REPOSITORY, blocks, prose
 
 PAGE = "docs/model.md"
 
@@ -29,3 +29,18 @@ def test_the_main_path() -> None:
     files = re.findall(r"^### (\d+)\. `(.+)`$", prose(PAGE), re.MULTILINE)
     assert [int(number) for number, _ in files] == [*range(1, 16)]
     assert all((REPOSITORY / file).is_file() for _, file in files)
+
+
+def test_the_diffs_are_still_the_code() -> None:
+    """CONTRIBUTING.md shows commits: what they added is in the files."""
+    shown = [block for block in blocks("CONTRIBUTING.md") if block.language == "diff"]
+    assert len(shown) == 5
+    for block in shown:
+        lines: list[str] = []
+        for line in block.text.splitlines():
+            if line.startswith("+++ b/"):
+                lines = (REPOSITORY / line.removeprefix("+++ b/")).read_text().splitlines()
+            elif line.startswith("+"):
+                assert line[1:] in lines, f"{block.place}: {line}"
+            else:
+                assert line.startswith(("-", "@@ ")), f"{block.place}: {line}"
