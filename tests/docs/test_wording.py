@@ -34,6 +34,7 @@ PLAIN = (
     "xenassign/formats",
     "xenassign/grammars.py",
     "xenassign/host",
+    "xenassign/linting/verdict",
     "xenassign/outputs/attach",
     "xenassign/outputs/boot",
     "xenassign/outputs/domain",

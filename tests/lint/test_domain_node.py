@@ -15,9 +15,10 @@ from xenassign.findings import Finding
 from xenassign.host.platform import read_platform
 from xenassign.linting.verdict import domain_node
 from xenassign.linting.verdict.context import Context
-from xenassign.linting.verdict.domain import BootModule, DomainNode, context_of, domains, found
+from xenassign.linting.verdict.domain import BootModule, DomainNode, context_of, domains
 from xenassign.linting.verdict.domain_node import misplaced
-from xenassign.linting.verdict.foretell import foretell_domain, verdicts
+from xenassign.linting.verdict.module_scan import used_module
+from xenassign.linting.verdict.predict import predict_domain, verdicts
 from xenassign.xen.releases import RELEASES, release
 
 Compile = Callable[[str], Tree]
@@ -325,14 +326,14 @@ def test_the_partial_tree_of_the_node(compiled: Compile) -> None:
         asked.append(module)
         return b"nope"
 
-    rejected = foretell_domain(domain, read, context())
+    rejected = predict_domain(domain, read, context())
     assert [one.address for one in asked] == [0x49400000]
     assert [finding.code for finding in rejected] == ["XA121"]
     assert verdicts(rejected)["dom0less"] == "rejected"
-    assert foretell_domain(domain, lambda module: None, context()) == []
+    assert predict_domain(domain, lambda module: None, context()) == []
     (without,) = domains(compiled(GOOD.replace("multiboot,device-tree", "multiboot,dtb")))
-    assert found(without, "device-tree", context()) is None
-    assert {f.code for f in foretell_domain(without, read, context())} == {"XA707"}
+    assert used_module(without, "device-tree", context()) is None
+    assert {f.code for f in predict_domain(without, read, context())} == {"XA707"}
 
 
 # --- what we write ------------------------------------------------------------------------------

@@ -39,7 +39,7 @@ def of_a_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repor
 
 def test_text(report: Report) -> None:
     text = formats.to_text(report)
-    assert "error: a b.cfg:2:10: '0x22' is no decimal number; write the INTID in decimal" in text
+    assert "error: a b.cfg:2:10: '0x22' is not a decimal number; write the INTID in decimal" in text
     assert "\n    2 | \tirqs = [0x22]\n      | \t        ^^^^\n" in text
     assert "error: tree, one.dtb: " in text
     assert "\nxl: rejected (XA602, XA121)\n" in text

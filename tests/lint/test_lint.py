@@ -16,7 +16,7 @@ from xenassign.linting import linter
 from xenassign.linting.documents import ConfigFile, Document, TreeFile, read_document
 from xenassign.linting.linter import Options, Report, lint
 from xenassign.linting.verdict import domcfg
-from xenassign.linting.verdict.foretell import foretell_dom0less, foretell_xl, rejecting
+from xenassign.linting.verdict.predict import predict_dom0less, predict_xl, rejecting
 from xenassign.xen.releases import release
 
 from .bases import CONFIG, DOMAIN, PARTIAL
@@ -243,7 +243,7 @@ def test_the_verdict_of_a_damaged_tree_is_the_foretold_one(
     seen = set()
     for mutant in dom0less_mutants(made["domu1.dtb"], 11, 200):
         found = lint([TreeFile("p.dtb", mutant.data)], options)
-        foretold = foretell_dom0less(mutant.data, linter.context(options, ()))
+        foretold = predict_dom0less(mutant.data, linter.context(options, ()))
         rejected = bool(rejecting(foretold, "dom0less"))
         assert found.verdict["dom0less"] == ("rejected" if rejected else "accepted"), mutant.what
         seen.add(rejected)
@@ -263,7 +263,7 @@ def test_the_verdict_of_a_damaged_configuration_is_the_foretold_one(
         if mutant.partial is not None:
             given.append(TreeFile("domu1.dtb", mutant.partial))
         files = {"domu1.dtb": mutant.partial}
-        foretold = foretell_xl(mutant.cfg, files.get, linter.context(options, ()))
+        foretold = predict_xl(mutant.cfg, files.get, linter.context(options, ()))
         rejected = bool(rejecting(foretold, "xl"))
         found = lint(given, options)
         assert found.verdict["xl"] == ("rejected" if rejected else "accepted"), mutant.what

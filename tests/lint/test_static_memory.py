@@ -22,9 +22,9 @@ from xenassign.linting.linter import Options, lint
 from xenassign.linting.verdict import domain_node
 from xenassign.linting.verdict.context import Context
 from xenassign.linting.verdict.domain import context_of, domains
-from xenassign.linting.verdict.foretell import rejecting
 from xenassign.linting.verdict.mappings import Claim, MappingEntry
 from xenassign.linting.verdict.mappings import check as mappings
+from xenassign.linting.verdict.predict import rejecting
 from xenassign.outputs.domain.check import file_findings
 from xenassign.outputs.domain.overlay import domain_node as overlay
 from xenassign.xen.iommu import iommus

@@ -14,7 +14,7 @@ from tests.rows import Rows
 from tests.wording import Wording
 from xenassign.findings import EFFECTS, ROUTES, Finding, Rule, every_release
 from xenassign.linting.verdict.context import Context
-from xenassign.linting.verdict.foretell import foretell_dom0less, foretell_xl, verdicts
+from xenassign.linting.verdict.predict import predict_dom0less, predict_xl, verdicts
 from xenassign.xen.releases import release
 from xenassign.xen.xlvalues import IomemRange, intid, page_range
 
@@ -67,17 +67,17 @@ def files(generate: Generate) -> dict[str, bytes]:
 
 
 def test_what_was_generated_is_accepted(files: dict[str, bytes]) -> None:
-    found = foretell_dom0less(files["domu1.dtb"], UNKNOWN)
-    found += foretell_xl(files["domu1.cfg"].decode(), lambda name: files[name], UNKNOWN)
+    found = predict_dom0less(files["domu1.dtb"], UNKNOWN)
+    found += predict_xl(files["domu1.cfg"].decode(), lambda name: files[name], UNKNOWN)
     assert found == []
     assert set(verdicts(found).values()) == {"accepted"}
 
 
 def test_a_damaged_blob_is_rejected_on_both_routes(files: dict[str, bytes]) -> None:
     cut = files["domu1.dtb"][:-1]
-    found = foretell_dom0less(cut, UNKNOWN)
+    found = predict_dom0less(cut, UNKNOWN)
     assert verdicts(found)["dom0less"] == "rejected"
-    found = foretell_xl(files["domu1.cfg"].decode(), lambda name: cut, UNKNOWN)
+    found = predict_xl(files["domu1.cfg"].decode(), lambda name: cut, UNKNOWN)
     assert verdicts(found) == {"xl": "rejected", "dom0less": "accepted"}
 
 
@@ -87,7 +87,7 @@ def test_a_file_that_is_missing(files: dict[str, bytes]) -> None:
     def read(name: str) -> None:
         asked.append(name)
 
-    (found,) = foretell_xl(files["domu1.cfg"].decode(), read, UNKNOWN)
+    (found,) = predict_xl(files["domu1.cfg"].decode(), read, UNKNOWN)
     assert (found.code, found.effect, found.routes) == ("XA607", "rejected", ("xl",))
     assert asked == ["domu1.dtb"]
 
@@ -97,7 +97,7 @@ def test_without_device_tree_nothing_is_read(text: str) -> None:
     def read(name: str) -> bytes:
         raise AssertionError(name)
 
-    found = foretell_xl(text, read, UNKNOWN)
+    found = predict_xl(text, read, UNKNOWN)
     assert verdicts(found)["xl"] == "accepted"
 
 
@@ -117,14 +117,14 @@ def test_bad_syntax_is_the_only_finding(text: str, wording: Wording) -> None:
     def read(name: str) -> bytes:
         raise AssertionError(name)
 
-    (found,) = foretell_xl(f"device_tree = 'a'\nirqs = ['z']\n{text}", read, UNKNOWN)
+    (found,) = predict_xl(f"device_tree = 'a'\nirqs = ['z']\n{text}", read, UNKNOWN)
     assert (found.code, found.effect, found.routes) == ("XA605", "rejected", ("xl",))
     wording(found)
 
 
 def test_several_mistakes_are_all_told(files: dict[str, bytes]) -> None:
     text = "device_tree = 'x'\nirqs = ['z', 34, 34, ['35']]\niomem = ['z', '9010,0']\n"
-    found = foretell_xl(text, lambda name: None, UNKNOWN)
+    found = predict_xl(text, lambda name: None, UNKNOWN)
     assert sorted(one.code for one in found) == [
         *("XA319", "XA602", "XA603", "XA603", "XA606", "XA607"),
     ]

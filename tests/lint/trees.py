@@ -98,4 +98,4 @@ def about(text: str, asked: Context) -> list[Finding]:
 def everything(text: str, asked: Context) -> list[Finding]:
     """The same with what Xen and libxl refuse."""
     data = blob(text)
-    return [*dom0less.check(data, asked), *about(text, asked), *domcfg.blob(data)]
+    return [*dom0less.check(data, asked), *about(text, asked), *domcfg.check_blob(data)]

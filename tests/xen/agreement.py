@@ -25,10 +25,10 @@ from xenassign.findings import Finding
 from xenassign.host.platform import read_platform
 from xenassign.linting.verdict.context import Context, Images
 from xenassign.linting.verdict.domain import domains
-from xenassign.linting.verdict.foretell import (
-    foretell_dom0less,
-    foretell_domain,
-    foretell_xl,
+from xenassign.linting.verdict.predict import (
+    predict_dom0less,
+    predict_domain,
+    predict_xl,
     rejecting,
 )
 from xenassign.request.request import Request
@@ -154,7 +154,7 @@ def foretold(made: System, known: Context, setup: Setup = PLAIN) -> list[Finding
     (domain, *_) = [*domains(read_blob(made.tree)), None]
     if domain is None:
         return None
-    return foretell_domain(domain, lambda one: made.content(one.address, one.size), known)
+    return predict_domain(domain, lambda one: made.content(one.address, one.size), known)
 
 
 # ---------------------------------------------------------------------------- the comparison
@@ -178,7 +178,7 @@ def dom0less(ready: Machine, name: str, seed: int, count: int) -> Iterator[Disag
         answers = zip(mutants, pool.map(answer, mutants), strict=True)
         for number, (mutant, xens) in enumerate(answers):
             asked = context(ready, _domain(mutant.domain), host)
-            ours = rejecting(foretell_dom0less(mutant.data, asked), "dom0less")
+            ours = rejecting(predict_dom0less(mutant.data, asked), "dom0less")
             what = f"{mutant.what} {dict(mutant.domain) or ''}".strip()
             yield _compared("dom0less", ready, name, number, what, xens, ours)
 
@@ -193,7 +193,7 @@ def xl(ready: Machine, name: str, seed: int, count: int) -> Iterator[Disagreemen
     outcomes = boot_dom0(ready, host, jobs, setup=setup_of(name)) if jobs else []
     answers = zip(mutants, jobs, outcomes, strict=True)
     for number, (mutant, job, outcome) in enumerate(answers):
-        found = foretell_xl(job.text(), job.files.get, asked)
+        found = predict_xl(job.text(), job.files.get, asked)
         ours = rejecting(found, "xl")
         yield _compared("xl", ready, name, number, mutant.what, outcome.message, ours)
 

@@ -16,7 +16,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from xenassign.findings import Finding
-from xenassign.linting.verdict.foretell import foretell_xl, rejecting
+from xenassign.linting.verdict.predict import predict_xl, rejecting
 
 from . import boards
 from .agreement import context, foretold, host_of, setup_of, xl_context
@@ -682,7 +682,7 @@ def _xl(ready: Machine, name: str, marks: tuple[str, ...], cases: Sequence[Case]
     jobs = [Job(c.cfg or "", {} if c.partial is None else {"p.dtb": c.partial}) for c in cases]
     outcomes = boot_dom0(ready, host, jobs, setup=setup_of(name))
     for case, job, outcome in zip(cases, jobs, outcomes, strict=True):
-        found = foretell_xl(job.text(), job.files.get, xl_context(ready, host))
+        found = predict_xl(job.text(), job.files.get, xl_context(ready, host))
         yield Row(case, ready.release, outcome.message, rejecting(found, "xl"))
 
 

@@ -20,7 +20,7 @@ import pytest
 
 from xenassign.devicetree.addresses import registers
 from xenassign.host.platform import read_platform
-from xenassign.linting.verdict.foretell import rejecting
+from xenassign.linting.verdict.predict import rejecting
 from xenassign.xen.direct_map import Vuart, vpl011_intid, vuart, windows
 from xenassign.xen.layout import MIB
 from xenassign.xen.releases import RELEASES as KNOWN

@@ -19,7 +19,7 @@ from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding
 from xenassign.host.device import is_device
 from xenassign.linting.verdict.domain import string
-from xenassign.linting.verdict.foretell import foretell_dom0less, foretell_xl, rejecting
+from xenassign.linting.verdict.predict import predict_dom0less, predict_xl, rejecting
 from xenassign.planning.plan import DomainPlan
 from xenassign.xen.releases import release
 
@@ -365,7 +365,7 @@ def test_beside_a_dom0_without_the_overlay(
     outcomes = verdicts(machine, [(blob, host, domain) for blob in blobs.values()], setup)
     known = context(machine, domain, host)
     ours = {
-        path: bool(rejecting(foretell_dom0less(blob, known), "dom0less"))
+        path: bool(rejecting(predict_dom0less(blob, known), "dom0less"))
         for path, blob in blobs.items()
     }
     refused = [not outcome.accepted for outcome in outcomes]
@@ -398,7 +398,7 @@ def test_without_the_overlay(
 
 def foretold(machine: Machine, tried: Job, host: bytes) -> tuple[Finding, ...]:
     """Our findings that reject an ``xl create``."""
-    found = foretell_xl(tried.text(), tried.files.get, xl_context(machine, host))
+    found = predict_xl(tried.text(), tried.files.get, xl_context(machine, host))
     return rejecting(found, "xl")
 
 
@@ -440,7 +440,7 @@ def test_the_force_taken_out(machine: Machine, generate: Generate, board: str, d
     assert (outcome.verdict, outcome.message) == ("rejected", "Failed to assign device to d1")
     panicked = outcome.log[-1] == "(XEN) Could not set up domain domU1 (rc = -22)"
     assert panicked == release(machine.release).dom0less_error_is_panic
-    found = foretell_dom0less(blob, context(machine, Domain(), host))
+    found = predict_dom0less(blob, context(machine, Domain(), host))
     assert {finding.code for finding in rejecting(found, "dom0less")} == {"XA413"}
 
 

@@ -22,7 +22,7 @@ import pytest
 from xenassign.devicetree.blob import read_blob
 from xenassign.linting.guest import partial
 from xenassign.linting.guest.view import View
-from xenassign.linting.verdict.foretell import rejecting
+from xenassign.linting.verdict.predict import rejecting
 from xenassign.xen.releases import release
 from xenassign.xen.sci import OPTION
 

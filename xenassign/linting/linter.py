@@ -29,8 +29,8 @@ from xenassign.linting.verdict import dom0less, domain_node, domcfg
 from xenassign.linting.verdict.cfg_keys import XL
 from xenassign.linting.verdict.context import Context
 from xenassign.linting.verdict.domain import context_of
-from xenassign.linting.verdict.foretell import verdicts
 from xenassign.linting.verdict.host_overlays import domain_nodes, marks, reserved_marks
+from xenassign.linting.verdict.predict import verdicts
 from xenassign.request.resolve import with_console
 from xenassign.xen.iommu import iommus
 from xenassign.xen.releases import Release
@@ -253,7 +253,7 @@ def _config(document: ConfigFile, tree: TreeFile | None, context: Context) -> It
     if document.named is not None:
         at = config.place(config.named("device_tree")[-1].value)
         if tree is None:
-            yield from _placed(document, (f._replace(place=at) for f in domcfg.blob(None)))
+            yield from _placed(document, (f._replace(place=at) for f in domcfg.check_blob(None)))
         elif is_source(document.named, b""):
             message = f"{document.named} is source; compile it, xl reads the blob"
             found = dom0less.BAD_BLOB(message, prop="device_tree", place=at, routes=XL)
@@ -267,11 +267,11 @@ def _partial(tree: TreeFile, context: Context, of_xl: bool) -> Iterator[Finding]
     """A partial device tree; one of a configuration need not speak to dom0less Xen."""
     view = View(tree.tree, context) if tree.tree is not None else None
     if of_xl and view is not None and not view.nodes:
-        found = [*domcfg.blob(tree.blob), *partial.check(view)]
+        found = [*domcfg.check_blob(tree.blob), *partial.check(view)]
         yield from (finding for finding in found if "xl" in finding.routes)
         return
     yield from dom0less.check(tree.blob, context)
-    yield from domcfg.blob(tree.blob)
+    yield from domcfg.check_blob(tree.blob)
     if view is not None:
         yield from partial.check(view)
 

@@ -21,7 +21,7 @@ from xenassign.linting.guest.interrupts import guest_intids
 from xenassign.linting.guest.pages import REG_UNMAPPED, reg_cell
 from xenassign.linting.guest.view import View
 from xenassign.linting.verdict.cfg_keys import XL
-from xenassign.linting.verdict.domcfg import asks_for_scmi, meant
+from xenassign.linting.verdict.domcfg import corrected_intid, requests_scmi
 from xenassign.linting.verdict.mappings import MappingEntry
 from xenassign.xen.iommu import protection
 from xenassign.xen.releases import SPI_FIRST_INTID
@@ -53,7 +53,7 @@ class Pair:
     @cached_property
     def lines(self) -> list[tuple[Atom, int]]:
         """The INTIDs that irqs means; what it is none of xl refuses."""
-        found = ((atom, meant(atom)) for atom in self.config.texts("irqs"))
+        found = ((atom, corrected_intid(atom)) for atom in self.config.texts("irqs"))
         return [(atom, number) for atom, number in found if number is not None]
 
     @cached_property
@@ -190,7 +190,7 @@ def dtdev_in_tree(pair: Pair) -> Iterator[Finding]:
 def arm_sci(pair: Pair) -> Iterator[Finding]:
     """A configuration whose guest has SCMI asks for it."""
     release = pair.view.context.release
-    if ARM_SCI_MISSING.applies(release) and not asks_for_scmi(pair.config, release):
+    if ARM_SCI_MISSING.applies(release) and not requests_scmi(pair.config, release):
         for node in scmi_nodes(pair.view):
             message = f"{node.path}: dom.cfg has no arm_sci that asks for SCMI"
             yield ARM_SCI_MISSING(message, node=node.path)

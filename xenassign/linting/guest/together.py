@@ -18,7 +18,7 @@ from xenassign.host.platform import Platform
 from xenassign.linting.guest.view import View
 from xenassign.linting.verdict.context import Context
 from xenassign.linting.verdict.dom0less import ASSIGNED_TWICE
-from xenassign.linting.verdict.domcfg import meant
+from xenassign.linting.verdict.domcfg import corrected_intid
 from xenassign.xen.dom0 import lines
 from xenassign.xen.iommu import Iommus, protection
 from xenassign.xen.xlvalues import page_range
@@ -63,7 +63,7 @@ def of_config(
             streams = told_apart(known, read_device(platform, node))
             yield Holding(domain, node.path, node, node.path, (), (), streams), atom
     for atom in config.texts("irqs"):
-        number = meant(atom)
+        number = corrected_intid(atom)
         if number is not None:
             yield Holding(domain, f"irqs {number}", None, "", (), (number,)), atom
     for atom in config.texts("iomem"):

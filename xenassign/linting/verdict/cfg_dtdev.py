@@ -1,4 +1,4 @@
-"""Rules about dtdev and passthrough of an xl configuration: what Xen answers to each device.
+"""Rules about dtdev and passthrough of an xl configuration: whether Xen assigns each device.
 
 Source: libxl__arch_domain_prepare_config, iommu_do_dt_domctl of Xen.
 """
@@ -30,62 +30,62 @@ _MODES = ("default", "disabled", "enabled", "sync_pt", "share_pt")
 
 
 def assigned_devices(
-    config: XlConfig, platform: Platform, known: Iommus, marked: frozenset[str]
+    config: XlConfig, platform: Platform, iommus: Iommus, marked: frozenset[str]
 ) -> Iterator[Finding]:
-    """dtdev and passthrough: xl takes the strings up to the first list."""
+    """Findings about dtdev and passthrough: xl reads the strings up to the first list."""
     items = list_items(config, "dtdev")
     stop = next((i for i, item in enumerate(items) if not isinstance(item, Atom)), len(items))
     paths = [item for item in items[:stop] if isinstance(item, Atom)]
-    yield from _mode(config, known, bool(paths))
-    held = dom0_masters(platform, known, marked) if paths else []
-    taken = _Taken({device.node for device in held}, set(), StreamTable(known, held))
+    yield from _mode(config, iommus, bool(paths))
+    held = dom0_masters(platform, iommus, marked) if paths else []
+    state = _Assignments({device.node for device in held}, set(), StreamTable(iommus, held))
     for atom in paths:
-        finding = _assigned(atom.text, platform, known, taken)
+        finding = _assign(atom.text, platform, iommus, state)
         if finding is not None:
             yield finding._replace(place=config.place(atom))
 
 
-def _mode(config: XlConfig, known: Iommus, devices: bool) -> Iterator[Finding]:
-    """passthrough, beside dtdev."""
-    wanted = config.get("passthrough")
-    if not isinstance(wanted, Atom):
+def _mode(config: XlConfig, iommus: Iommus, devices: bool) -> Iterator[Finding]:
+    """passthrough is invalid, or contradicts dtdev or the board."""
+    value = config.get("passthrough")
+    if not isinstance(value, Atom):
         return
-    mode = wanted.text
-    at, prop = config.place(wanted), "passthrough"
+    mode = value.text
+    at, prop = config.place(value), "passthrough"
     if mode not in _MODES or mode == "sync_pt":
         yield BAD_PASSTHROUGH(f"passthrough is {mode!r}", prop=prop, place=at)
     elif mode == "disabled" and devices:
         yield BAD_PASSTHROUGH("passthrough is disabled, but dtdev is given", prop=prop, place=at)
-    elif mode not in ("default", "disabled") and known.active is None:
+    elif mode not in ("default", "disabled") and iommus.active is None:
         yield DTDEV_UNPROTECTED(f"passthrough is {mode}, but Xen has no IOMMU", prop=prop, place=at)
 
 
-class _Taken(NamedTuple):
-    """The nodes that dom0 owns, of those assigned so far, and the streams of both."""
+class _Assignments(NamedTuple):
+    """The nodes of dom0, those of dtdev so far, and the streams of both."""
 
-    owned: set[Node]
-    seen: set[Node]
+    of_dom0: set[Node]
+    of_dtdev: set[Node]
     streams: StreamTable
 
 
-def _assigned(path: str, platform: Platform, known: Iommus, taken: _Taken) -> Finding | None:
-    """What Xen says to one path of dtdev."""
+def _assign(path: str, platform: Platform, iommus: Iommus, state: _Assignments) -> Finding | None:
+    """Adds a path of dtdev to ``state``; the finding if Xen refuses it."""
     node = platform.tree.find_as_xen(path)
     if node is None:
-        return DTDEV_UNPROTECTED(f"{path} is no node of the host tree", node=path, prop="dtdev")
+        return DTDEV_UNPROTECTED(f"{path} is not a node of the host tree", node=path, prop="dtdev")
     device = read_device(platform, node)
-    shield = protection(platform, known, device)
-    again = node in taken.seen
-    taken.seen.add(node)
+    shield = protection(platform, iommus, device)
+    duplicate = node in state.of_dtdev
+    state.of_dtdev.add(node)
     if shield.shield is Shield.REFUSED:
         return IOMMU_REFUSES(f"{path}: {shield.why}", node=path, prop="dtdev", routes=XL)
     if not shield.believed:
         return DTDEV_UNPROTECTED(f"{path} is not protected", node=path, prop="dtdev")
-    if node in taken.owned:
+    if node in state.of_dom0:
         return DOM0_HOLDS_DEVICE(f"{path} is not marked", node=path, prop="dtdev", routes=XL)
-    if again:
-        return ASSIGNED_TWICE(f"{path} stands twice", node=path, prop="dtdev", routes=XL)
-    clash = taken.streams.take(device)
+    if duplicate:
+        return ASSIGNED_TWICE(f"{path} is listed twice", node=path, prop="dtdev", routes=XL)
+    clash = state.streams.take(device)
     if clash is not None:
         return STREAMS_OVERLAP(f"{path}: {clash}", node=path, prop="dtdev", routes=XL)
     return None

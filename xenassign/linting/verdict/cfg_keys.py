@@ -1,4 +1,4 @@
-"""Rules about the keys and strings of an xl configuration: what xl reads of them.
+"""Rules about the keys and strings of an xl configuration that xl ignores or misreads.
 
 Source: parse_config_data (xl_parse.c), libxlu_cfg_l.l.
 """
@@ -25,12 +25,12 @@ _ATOMS = ("name", "device_tree", "memory", "vcpus", "kernel", "ramdisk", "extra"
 OTHER_RELEASE = rule("XA609", "key-of-other-release", "error", "broken", routes=XL)
 LOST_ESCAPE = rule("XA610", "escape-lost", "warning", "broken", routes=XL)
 KEY_TWICE = rule("XA611", "key-twice", "warning", "broken", routes=XL)
-#: An octal escape; a backslash that escapes itself is no beginning of one.
+#: An octal escape, whose backslash is not itself escaped.
 _OCTAL = re.compile(r"(?<!\\)(?:\\\\)*\\[0-7]")
 
 
 def strings(config: XlConfig) -> Iterator[Finding]:
-    """Escapes that store nothing, wherever a string stands."""
+    """Octal escapes in any string: xl drops them."""
     for statement in config.statements:
         for atom in _atoms(statement.value):
             raw = config.text[atom.start : atom.end]
@@ -48,22 +48,25 @@ def _atoms(value: Value) -> Iterator[Atom]:
 
 
 def list_items(config: XlConfig, name: str) -> Sequence[Value]:
+    """The items of a key that is a list; empty if it is missing or not a list."""
     value = config.get(name)
     return value.items if isinstance(value, ListValue) else ()
 
 
 def keys(config: XlConfig, release: Release) -> Iterator[Finding]:
-    last = {one.name: at for at, one in enumerate(config.statements) if not one.append}
+    """Keys that are unknown, set twice, or have a list instead of a value or the reverse."""
+    statements = enumerate(config.statements)
+    last = {statement.name: index for index, statement in statements if not statement.append}
     for number, statement in enumerate(config.statements):
         name = statement.name
-        at = config.place(statement)
-        named = at._replace(end_line=at.line, end_column=at.column + len(name))
+        place = config.place(statement)
+        key_place = place._replace(end_line=place.line, end_column=place.column + len(name))
         if not release.knows_key(name):
-            yield _unknown(name, release, named)
+            yield _unknown(name, release, key_place)
         if number < last.get(name, -1):
-            again = config.statements[last[name]].line
-            message = f"{name} is set again on line {again}, and that one counts"
-            yield KEY_TWICE(message, prop=name, place=named)
+            line = config.statements[last[name]].line
+            message = f"{name} is set again on line {line}, which has priority"
+            yield KEY_TWICE(message, prop=name, place=key_place)
         is_list = not isinstance(statement.value, Atom)
         if (name in _LISTS and not is_list) or (name in _ATOMS and is_list):
             value = config.place(statement.value)
@@ -71,7 +74,7 @@ def keys(config: XlConfig, release: Release) -> Iterator[Finding]:
 
 
 def _unknown(name: str, release: Release, place: Place) -> Finding:
-    others = [each.version for each in RELEASES.values() if each.knows_key(name)]
+    others = [xen.version for xen in RELEASES.values() if xen.knows_key(name)]
     if others:
         message = f"xl of {release.version} does not know {name}; {', '.join(others)} know it"
         return OTHER_RELEASE(message, prop=name, place=place)

@@ -1,4 +1,4 @@
-"""What the rules are asked about: a release, a host if it is known, and a domain on it."""
+"""The context in which the rules judge a file: a release, a host if it is known, and a domain."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from xenassign.xen.releases import Release
 
 
 class Images(NamedTuple):
-    """What the boot loader gives a dom0less domain: sizes in bytes.
+    """The images that the boot loader loads for a dom0less domain: sizes in bytes.
 
-    ``text_offset``: where in its RAM the kernel goes (bytes; 0 for any kernel of today).
+    ``text_offset``: the offset of the kernel in the guest's RAM (bytes; 0 for current kernels).
     """
 
     kernel: int
@@ -28,18 +28,18 @@ class Images(NamedTuple):
 class Context(NamedTuple):
     """The release, the host if known (``platform`` and ``iommus`` together), and the domain.
 
-    ``memory``: KiB, None when not known. ``gic_lines``: how many lines the host's GIC has (the
-    highest INTID + 1), which no device tree tells; None: as many as a GIC can have. ``nr_spis``:
-    the domain's own limit. ``pool_mib``: xen,domain-p2m-mem-mb. ``images``: None when they are not
-    known. ``beside_dom0``: there is a dom0, which keeps what is not marked xen,passthrough.
+    ``memory``: KiB, None when not known. ``gic_lines``: the number of lines of the host's GIC
+    (highest INTID + 1), which no device tree states; None: as many as a GIC can have. ``nr_spis``:
+    the domain's own limit. ``pool_mib``: xen,domain-p2m-mem-mb. ``images``: None when not known.
+    ``beside_dom0``: there is a dom0, which keeps every node not marked xen,passthrough.
     ``marked``: paths of host nodes that an overlay marks in addition to those that the host tree
-    marks. ``rights``: the answer of ``dom0`` for whoever asks twice. ``options``: Kconfig options
+    marks. ``rights``: the result of ``dom0``, kept for later calls. ``options``: Kconfig options
     that Xen was built with although they are off by default (``Release.domain_options``).
     ``sci``: the xen,sci_type of the domain's node ("none" without), None when it is not known.
-    ``host_memory``: what the firmware gives Xen, if that is known: the tree of a board's file often
-    states other memory, which the firmware replaces. ``direct_map``: the domain's addresses are
-    the host's; ``static_memory``: (base, size) in bytes of its xen,static-mem. ``elsewhere``: the
-    nodes of the host that other domains of the system have (``Scope``).
+    ``host_memory``: the memory that the firmware passes to Xen, if known: the firmware often
+    replaces the memory that a board's file states. ``direct_map``: guest addresses are host
+    addresses; ``static_memory``: (base, size) in bytes of its xen,static-mem. ``elsewhere``: the
+    host nodes that are assigned to other domains of the system (``Scope``).
     """
 
     release: Release
@@ -65,7 +65,7 @@ class Context(NamedTuple):
 
     @property
     def guest(self) -> Guest:
-        """The domain's address space; of a direct-map one without the host the RAM alone."""
+        """The guest layout; for a direct-map domain on an unknown host only its RAM."""
         platform, banks = self.platform, self.static_memory
         version = platform.gic.version if platform and platform.gic else 3
         memory = self.memory * 1024 if self.memory is not None else None
@@ -78,7 +78,7 @@ class Context(NamedTuple):
         return vpl011_intid(self.platform, self.direct_map) if self.vpl011 else None
 
     def dom0(self) -> Dom0 | None:
-        """What dom0 may give, if the host is known."""
+        """The pages and interrupts that dom0 may give to a guest; None if the host is unknown."""
         if self.rights is None and self.platform is not None and self.iommus is not None:
             return dom0(self.platform, self.iommus, self.marked)
         return self.rights

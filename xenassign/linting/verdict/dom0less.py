@@ -1,7 +1,7 @@
-"""What dom0less Xen accepts of a partial device tree, walked in the order in which Xen walks it.
+"""Whether dom0less Xen accepts a partial device tree, read in the order in which Xen reads it.
 
-Each rule here has the effect ``rejected`` (or says what Xen swallows in silence), so that the
-findings of :func:`check` predict the verdict of a boot. Source: domain_handle_dtb_bootmodule,
+Each rule here has the effect ``rejected`` (or is about an error that Xen does not report), so that
+the findings of :func:`check` predict the verdict of a boot. Source: domain_handle_dtb_bootmodule,
 scan_pfdt_node, handle_prop_pfdt, handle_passthrough_prop, prepare_dtb_domU of Xen
 (dom0less-build.c; domain_build.c in 4.17), map_device_irqs_to_domain and route_irq_to_guest
 (device.c, irq.c), place_modules (kernel.c).
@@ -30,7 +30,7 @@ from xenassign.host.device import read_device
 from xenassign.host.platform import Platform
 from xenassign.linting.verdict.context import Context
 from xenassign.linting.verdict.guest_tree_size import (
-    XENS_PROPERTIES,
+    XEN_PROPERTIES,
     copied_nodes,
     guest_tree_bytes,
     tree_buffer,
@@ -81,7 +81,7 @@ UNMAPPABLE = rule("XA218", "tables-run-out", "error", "rejected")
 COVERS_IMAGES = rule("XA219", "images-covered", "error", "rejected", routes=DOM0LESS)
 ASSIGNED_TWICE = rule("XA414", "assigned-twice", "error", "rejected", needs_host=True)
 DOM0_HOLDS_DEVICE = rule("XA415", "dom0-owns-device", "error", "rejected", needs_host=True)
-BOTH_DRIVE = rule(
+DOM0_DRIVES_DEVICE = rule(
     "XA416", "dom0-drives-device-too", "error", "unsafe", routes=DOM0LESS, needs_host=True
 )
 LINE_TOO_HIGH = rule(
@@ -89,7 +89,7 @@ LINE_TOO_HIGH = rule(
 )
 TOO_MANY_SPIS = rule("XA314", "too-many-spis", "error", "rejected")
 WRAPS = rule("XA214", "xen-reg-wraps", "error", "rejected", routes=DOM0LESS)
-DROPPED_IN_SILENCE = rule(
+NODE_DROPPED = rule(
     "XA123",
     "tree-truncated",
     "error",
@@ -100,25 +100,25 @@ DROPPED_IN_SILENCE = rule(
 
 
 def check(data: bytes, context: Context) -> Iterator[Finding]:
-    """Every finding that decides about a dom0less boot with this blob as device-tree module."""
-    root = read(data, DOM0LESS)
+    """Every finding about a dom0less boot with this blob as the device-tree module."""
+    root = read_root(data, DOM0LESS)
     if isinstance(root, Finding):
         yield root
         return
     yield from _phandles(root, context.release)
-    yield from limits(context)
+    yield from check_limits(context)
     build = _Build(context, root, len(data))
-    for child, scan in copied_nodes(root):
-        build.top(child, scan)
+    for child, assigning in copied_nodes(root):
+        build.top(child, assigning)
     build.finish()
     yield from build.findings
 
 
-def limits(context: Context) -> Iterator[Finding]:
-    """More vCPUs or lines than a domain can have, whatever its partial tree says."""
+def check_limits(context: Context) -> Iterator[Finding]:
+    """More vCPUs or interrupt lines than a domain can have, with any partial tree."""
     if context.nr_spis is not None and rounded_spis(context.nr_spis) > GUEST_NR_SPIS_MAX:
         yield TOO_MANY_SPIS(f"nr_spis is {context.nr_spis}", node="/", routes=DOM0LESS)
-    yield from vcpus(context.vcpus, context, DOM0LESS)
+    yield from check_vcpus(context.vcpus, context, DOM0LESS)
     intid, spis = context.vpl011_intid, context.nr_spis
     if intid is None or spis is None or not context.release.vpl011_failure_refused:
         return
@@ -126,8 +126,8 @@ def limits(context: Context) -> Iterator[Finding]:
         yield LINE_TOO_HIGH(f"nr_spis is {spis}, and the vPL011 has INTID {intid}", node="/")
 
 
-def read(data: bytes, routes: tuple[str, ...]) -> FlatNode | Finding:
-    """The root of a partial device tree, or why Xen and libxl take it for none."""
+def read_root(data: bytes, routes: tuple[str, ...]) -> FlatNode | Finding:
+    """The root of a partial device tree, or the finding that the blob is invalid."""
     problem = header_problem(data)
     root = None if problem else read_flat(data)
     if root is None:
@@ -135,32 +135,32 @@ def read(data: bytes, routes: tuple[str, ...]) -> FlatNode | Finding:
     return root
 
 
-def vcpus(count: int, context: Context, routes: tuple[str, ...]) -> Iterator[Finding]:
-    """More vCPUs than a guest can have, where the host is known."""
+def check_vcpus(count: int, context: Context, routes: tuple[str, ...]) -> Iterator[Finding]:
+    """More vCPUs than a guest can have, if the host is known."""
     gic = context.platform.gic if context.platform is not None else None
     for finding in too_many_vcpus(count, gic.version) if gic is not None else ():
         yield finding._replace(node="/", routes=routes)
 
 
 def _phandles(root: FlatNode, release: Release) -> Iterator[Finding]:
-    """fdt_find_max_phandle over the whole tree; 0xffffffff makes the next one wrap to 0."""
+    """fdt_find_max_phandle over the whole tree; after 0xffffffff the next one wraps to 0."""
     limit = release.phandle_limit
     if limit is None:
         return
-    found = [(node.phandle, node.path) for node in root.walk()]
-    highest, path = max(found, key=lambda entry: entry[0])
+    phandles = [(node.phandle, node.path) for node in root.walk()]
+    highest, path = max(phandles, key=lambda entry: entry[0])
     if limit <= highest < 0xFFFFFFFF:
         yield PHANDLE_TOO_HIGH(f"{path} has phandle {highest:#x}", node=path)
 
 
 class _Build:
-    """One prepare_dtb_domU: the tree that grows, stage 2, the lines and devices taken so far."""
+    """The state of prepare_dtb_domU: the guest's tree, stage 2, lines and devices so far."""
 
     def __init__(self, context: Context, root: FlatNode, size: int) -> None:
         self.context = context
         self.root = root
         self.findings: list[Finding] = []
-        self.room = tree_buffer(context, size)
+        self.buffer = tree_buffer(context, size)
         self.memory = context.memory * 1024 if context.memory is not None else 0
         self.ram = Guest(context.release, 0, False, self.memory).ram()
         if context.direct_map:
@@ -172,51 +172,52 @@ class _Build:
             pool = UNKNOWN_POOL
         self.stage2 = Stage2(pool, ram=self.ram)
         self.mapped: list[tuple[FlatNode, MappingEntry]] = []
-        self.owners: set[Node] = set()  # host nodes assigned behind an IOMMU
+        self.assigned: set[Node] = set()  # host nodes assigned behind an IOMMU
         self.triggers: dict[int, tuple[int, str]] = {}  # INTID to trigger and host path
-        self.xens: dict[int, str] = {}
-        self.dom0s: frozenset[int] = frozenset()  # INTIDs
-        self.dom0s_devices: frozenset[Node] = frozenset()  # host nodes behind an IOMMU
+        self.xen_lines: dict[int, str] = {}  # INTID to the user
+        self.dom0_lines: frozenset[int] = frozenset()  # INTIDs
+        self.dom0_devices: frozenset[Node] = frozenset()  # host nodes behind an IOMMU
         self.streams: StreamTable | None = None
-        platform, known = context.platform, context.iommus
-        if platform is not None and known is not None:
-            self.xens = xens_lines(platform, known)
-            self.streams = StreamTable(known)
+        platform, iommus = context.platform, context.iommus
+        if platform is not None and iommus is not None:
+            self.xen_lines = xens_lines(platform, iommus)
+            self.streams = StreamTable(iommus)
             if context.beside_dom0:
                 rights = context.dom0()
-                self.dom0s = rights.held if rights is not None else frozenset()
-                held = dom0_masters(platform, known, context.marked)
-                self.dom0s_devices = frozenset(device.node for device in held)
-                self.streams = StreamTable(known, held)
+                self.dom0_lines = rights.held if rights is not None else frozenset()
+                held = dom0_masters(platform, iommus, context.marked)
+                self.dom0_devices = frozenset(device.node for device in held)
+                self.streams = StreamTable(iommus, held)
 
-    def top(self, node: FlatNode, scan: bool) -> None:
-        """/aliases (``scan`` false) or /passthrough."""
-        if not self._node(node, *DEFAULT_CELLS, scan):
+    def top(self, node: FlatNode, assigning: bool) -> None:
+        """Copies /aliases (``assigning`` false) or /passthrough."""
+        if not self._node(node, *DEFAULT_CELLS, assigning):
             self._too_large(node.path)
 
-    def _node(self, node: FlatNode, address: int, size: int, scan: bool) -> bool:
-        """scan_pfdt_node; False where the tree has no room for it."""
-        if not self.room.node(node.name):
+    def _node(self, node: FlatNode, address: int, size: int, assigning: bool) -> bool:
+        """scan_pfdt_node; False if the buffer is full."""
+        if not self.buffer.node(node.name):
             return False
         for name, value in node.properties:
-            if not (scan and name in XENS_PROPERTIES) and not self.room.prop(name, len(value)):
-                if self.room.overrun:
+            skipped = assigning and name in XEN_PROPERTIES
+            if not skipped and not self.buffer.prop(name, len(value)):
+                if self.buffer.overrun:
                     self._too_large(node.path)
                 return False
-        if scan:
+        if assigning:
             self._assign(node, address, size)
         address, size = xen_bus_cells(node)
         for child in node.children:
-            if not self._node(child, address, size, scan):
-                if not DROPPED_IN_SILENCE.applies(self.context.release):
+            if not self._node(child, address, size, assigning):
+                if not NODE_DROPPED.applies(self.context.release):
                     return False
                 message = f"{child.path} does not fit into the guest's tree"
-                self._add(DROPPED_IN_SILENCE(message, node=child.path))
-        return self.room.take(4)
+                self._add(NODE_DROPPED(message, node=child.path))
+        return self.buffer.take(4)
 
     def finish(self) -> None:
-        """What Xen adds behind the partial tree, then the copies into the guest's RAM."""
-        if not self.room.finish():
+        """Adds what Xen adds after the partial tree, then checks the images in the guest's RAM."""
+        if not self.buffer.finish():
             self._too_large("/")
         for name, image in self._images():
             for node, entry in self.mapped:
@@ -227,37 +228,37 @@ class _Build:
     def _too_large(self, path: str) -> None:
         if any(finding.rule is TOO_LARGE for finding in self.findings):
             return
-        needed = guest_tree_bytes(self.root, self.context)
-        room = f"Xen {self.context.release.version} has room for {self.room.limit}"
-        message = f"the guest's tree takes {needed} bytes; {room}"
+        size = guest_tree_bytes(self.root, self.context)
+        limit = f"Xen {self.context.release.version} allows {self.buffer.limit}"
+        message = f"the guest's tree has {size} bytes; {limit}"
         self._add(TOO_LARGE(message, node=path, routes=DOM0LESS))
 
     def _images(self) -> Iterator[tuple[str, Span]]:
-        """What Xen copies into the first RAM bank, by name, and where."""
+        """(name, guest addresses) of what Xen copies into the first RAM bank (place_modules)."""
         if not self.ram:
             return
         base, bank_end = self.ram[0]
         images = self.context.images
-        if images is None:  # every kernel starts with the RAM
+        if images is None:  # a kernel is at the start of the RAM
             yield "kernel", Span.sized(base, PAGE_SIZE)
             return
         kernel = Span.sized(base + images.text_offset, images.kernel)
         yield "kernel", kernel
-        tree = Span(0, self.room.limit).rounded(2 * MIB).size
+        tree = Span(0, self.buffer.limit).rounded(2 * MIB).size
         modules = tree + Span(0, images.ramdisk).rounded(2 * MIB).size
         if bank_end >= base + 128 * MIB + modules and kernel.end < base + 128 * MIB:
-            at = base + 128 * MIB
+            start = base + 128 * MIB
         elif bank_end - modules > kernel.rounded(2 * MIB).end:
-            at = bank_end - modules
+            start = bank_end - modules
         else:
-            at = kernel.start - modules
-        yield "device tree", Span.sized(at, self.room.used)
-        yield "ramdisk", Span.sized(at + tree, images.ramdisk)
+            start = kernel.start - modules
+        yield "device tree", Span.sized(start, self.buffer.used)
+        yield "ramdisk", Span.sized(start + tree, images.ramdisk)
 
     # ---- one node with xen properties
 
     def _assign(self, node: FlatNode, address: int, size: int) -> None:
-        """handle_passthrough_prop and what decides whether it is called."""
+        """handle_passthrough_prop, if scan_pfdt_node calls it."""
         reg, path = node.last("xen,reg"), node.last("xen,path")
         forced = node.last("xen,force-assign-without-iommu") is not None
         if reg is None and path is None:
@@ -269,21 +270,22 @@ class _Build:
             return
         if not self._map(node, reg, address, size) or path is None:
             return
-        platform, known = self.context.platform, self.context.iommus
-        if platform is not None and known is not None:
+        platform, iommus = self.context.platform, self.context.iommus
+        if platform is not None and iommus is not None:
             text = path.split(b"\0")[0].decode("utf-8", "replace")
-            self._host_node(node, text, forced, platform, known)
+            self._host_node(node, text, forced, platform, iommus)
 
     def _map(self, node: FlatNode, reg: bytes, address: int, size: int) -> bool:
+        """Maps all entries of xen,reg; False if Xen refuses one."""
         checked = not MISREAD_CELLS.applies(self.context.release)
-        what = f"its container has {address} address and {size} size cells"
         if address not in XEN_REG_CELLS or size not in XEN_REG_CELLS:
             width = (2 * address + size) & 0xFFFFFFFF
-            # What wraps around is read from far behind the tree.
+            # A width that wraps around makes Xen read far beyond the tree.
             wraps = width < 2 * address + size and len(reg) >= 4 * width
             refused = checked or width == 0 or wraps
-            bad = BAD_CELLS if refused else MISREAD_CELLS
-            self._add(bad(f"{node.path}: {what}", node=node.path, prop="xen,reg"))
+            violated = BAD_CELLS if refused else MISREAD_CELLS
+            message = f"{node.path}: its container has {address} address and {size} size cells"
+            self._add(violated(message, node=node.path, prop="xen,reg"))
             if refused:
                 return False
         for entry in entries(reg, address, size):
@@ -294,50 +296,52 @@ class _Build:
         return True
 
     def _map_entry(self, node: FlatNode, entry: MappingEntry) -> Finding | None:
-        host, size, guest, at = entry
-        what = f"{node.path}: {size:#x} bytes of {host:#x} at {guest:#x}"
-        for number, cell in ((host, at.host), (size, at.size), (guest, at.guest)):
+        """Maps an entry of xen,reg; the finding if Xen refuses it."""
+        host, size, guest, cells = entry
+        mapping = f"{node.path}: {size:#x} bytes of {host:#x} at {guest:#x}"
+        for number, cell in ((host, cells.host), (size, cells.size), (guest, cells.guest)):
             if number % PAGE_SIZE:
-                return _in_reg(UNALIGNED, node, f"{what} are not page aligned", cell)
-        # rangeset_add_range gets an end before its start, and minds when there is a range before.
+                return _in_reg(UNALIGNED, node, f"{mapping} are not page aligned", cell)
+        # rangeset_add_range gets an end before the start; it fails if a range starts after that.
         end = (host + size - 1 + PAGE_SIZE - 1) % (1 << 64) // PAGE_SIZE
-        earlier = [one.host // PAGE_SIZE for _, one in self.mapped]
+        earlier = [mapped.host // PAGE_SIZE for _, mapped in self.mapped]
         if end < host // PAGE_SIZE and earlier and min(earlier) > end:
-            return _in_reg(WRAPS, node, f"{what} wrap around", at.host)
+            return _in_reg(WRAPS, node, f"{mapping} wrap around", cells.host)
         first, count = guest // PAGE_SIZE, size // PAGE_SIZE
         self.mapped.append((node, entry))
         if self.stage2.map(first, count, host // PAGE_SIZE):
             return None
         if first + count > self.stage2.limit:
-            return _in_reg(TOO_HIGH, node, f"{what} reach beyond stage 2", at.guest)
-        return _in_reg(UNMAPPABLE, node, f"{what} need too many tables", at.size)
+            return _in_reg(TOO_HIGH, node, f"{mapping} reach beyond stage 2", cells.guest)
+        return _in_reg(UNMAPPABLE, node, f"{mapping} require too many tables", cells.size)
 
     def _host_node(
-        self, node: FlatNode, path: str, forced: bool, platform: Platform, known: Iommus
+        self, node: FlatNode, path: str, forced: bool, platform: Platform, iommus: Iommus
     ) -> None:
+        """Routes the interrupts of the host node of xen,path and assigns it."""
         host = platform.tree.find_as_xen(path)
         if host is None:
             message = f"{node.path}: no node {path!r} in the host tree"
             self._add(NO_SUCH_PATH(message, node=node.path, prop="xen,path"))
             return
-        beside = self.context.beside_dom0
-        if beside and host.has("compatible") and not is_marked(host, self.context.marked):
-            self._add(_at(BOTH_DRIVE, node, f"{path} is not marked"))
+        dom0 = self.context.beside_dom0
+        if dom0 and host.has("compatible") and not is_marked(host, self.context.marked):
+            self._add(_at(DOM0_DRIVES_DEVICE, node, f"{path} is not marked"))
         for line in lines(platform, host):
             self._line(node, host, line.intid, line.trigger)
         device = read_device(platform, host)
-        shield = protection(platform, known, device)
+        shield = protection(platform, iommus, device)
         if shield.shield is Shield.REFUSED:
             self._add(_at(IOMMU_REFUSES, node, f"{path}: {shield.why}"))
         elif not shield.believed and not forced:
             message = f"{node.path}: {path} is not protected: {shield.why}"
             self._add(NOT_PROTECTED(message, node=node.path, prop="xen,path"))
-        elif shield.believed and host in self.dom0s_devices:
+        elif shield.believed and host in self.dom0_devices:
             self._add(_at(DOM0_HOLDS_DEVICE, node, f"{path} is not marked"))
-        elif shield.believed and host in self.owners:
+        elif shield.believed and host in self.assigned:
             self._add(_at(ASSIGNED_TWICE, node, f"{path} is assigned already"))
         elif shield.believed:
-            self.owners.add(host)
+            self.assigned.add(host)
             clash = self.streams.take(device) if self.streams is not None else None
             if clash is not None:
                 message = f"{node.path}: {path}: {clash}"
@@ -345,25 +349,28 @@ class _Build:
 
     def _line(self, node: FlatNode, host: Node, intid: int, trigger: int) -> None:
         """route_irq_to_guest, and the trigger that platform_get_irq sets before."""
-        about = f"INTID {intid} of {host.path}"
-        known, other = self.triggers.setdefault(intid, (trigger, host.path))
-        if known != trigger:
-            self._add(_at(TRIGGER_DIFFERS, node, f"{about} has another trigger in {other}"))
+        line = f"INTID {intid} of {host.path}"
+        first_trigger, first_path = self.triggers.setdefault(intid, (trigger, host.path))
+        if first_trigger != trigger:
+            self._add(_at(TRIGGER_DIFFERS, node, f"{line} has another trigger in {first_path}"))
         elif intid < SPI_FIRST_INTID:
-            self._add(_at(PPI, node, f"{about} is a PPI"))
+            self._add(_at(PPI, node, f"{line} is a PPI"))
         elif intid >= self._line_limit():
-            message = f"{about} is beyond the guest's {self._line_limit()} lines"
+            message = f"{line} is beyond the guest's {self._line_limit()} lines"
             self._add(_at(LINE_TOO_HIGH, node, message))
-        elif intid in self.xens:
-            self._add(_at(LINE_OF_XEN, node, f"{about} is that of {self.xens[intid]}"))
-        elif intid in self.dom0s:
+        elif intid in self.xen_lines:
+            self._add(_at(LINE_OF_XEN, node, f"{line} is that of {self.xen_lines[intid]}"))
+        elif intid in self.dom0_lines:
             fix = "mark every host node with it xen,passthrough (the host overlay does)"
-            self._add(_at(LINE_SHARED, node, f"{about} is held by dom0")._replace(own_fix=fix))
+            self._add(_at(LINE_SHARED, node, f"{line} is used by dom0")._replace(own_fix=fix))
         elif intid == self.context.vpl011_intid:
-            self._add(_at(LINE_OF_VPL011, node, f"{about} is the vPL011's too"))
+            self._add(_at(LINE_OF_VPL011, node, f"{line} is also that of the vPL011"))
 
     def _line_limit(self) -> int:
-        """The guest's lines: nr_spis rounded up to 32 (domain_vgic_init), and the host's."""
+        """The number of the guest's lines: nr_spis rounded up to 32, at most the host's.
+
+        Source: domain_vgic_init.
+        """
         host = self.context.gic_lines or SPI_LAST_INTID + 1
         spis = self.context.nr_spis
         if spis is None:
@@ -374,9 +381,9 @@ class _Build:
         self.findings.append(finding)
 
 
-def _in_reg(which: Rule, node: FlatNode, message: str, cell: int | None) -> Finding:
-    return which(message, node=node.path, prop="xen,reg", cell=cell, routes=DOM0LESS)
+def _in_reg(violated: Rule, node: FlatNode, message: str, cell: int | None) -> Finding:
+    return violated(message, node=node.path, prop="xen,reg", cell=cell, routes=DOM0LESS)
 
 
-def _at(which: Rule, node: FlatNode, message: str) -> Finding:
-    return which(message, node=node.path, prop="xen,path", routes=DOM0LESS)
+def _at(violated: Rule, node: FlatNode, message: str) -> Finding:
+    return violated(message, node=node.path, prop="xen,path", routes=DOM0LESS)

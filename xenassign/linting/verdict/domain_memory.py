@@ -1,5 +1,6 @@
-"""Rules about the memory of a dom0less domain: its amount, static memory, the pool for tables.
+"""Rules about the memory of a dom0less domain: its amount, static memory, the P2M pool.
 
+Amounts are KiB unless stated otherwise.
 Source: construct_domU, allocate_memory, assign_static_memory_11, place_modules of Xen.
 """
 
@@ -11,9 +12,9 @@ from xenassign.devicetree.spans import PAGE_SIZE, Span
 from xenassign.findings import Finding, rule
 from xenassign.linting.verdict import static_memory as static_memory_rules
 from xenassign.linting.verdict.dom0less import DOM0LESS
-from xenassign.linting.verdict.domain import found, scan
 from xenassign.linting.verdict.domain_properties import FORM
 from xenassign.linting.verdict.domain_view import DomainView, round_up
+from xenassign.linting.verdict.module_scan import scan, used_module
 from xenassign.xen.layout import MIB, Guest
 from xenassign.xen.releases import GUEST_MEMORY_MAX_MIB
 from xenassign.xen.stage2 import UNKNOWN_POOL, Stage2, pool_pages
@@ -26,25 +27,25 @@ POOL = rule("XA725", "pool-impossible", "error", "rejected", routes=DOM0LESS)
 
 
 def memory(view: DomainView) -> Iterator[Finding]:
-    """memory is there, and an amount that Xen can give."""
+    """memory is missing, or not an amount that Xen can allocate."""
     kib, path = view.domain.memory, view.node.path
     if kib is None:
         prop = view.node.get("memory")
-        what = f"has {len(prop.value)} bytes, 8 are wanted" if prop else "is missing"
-        yield NO_MEMORY(f"{path}: memory {what}", node=path, prop="memory")
+        problem = f"has {len(prop.value)} bytes; 8 are required" if prop else "is missing"
+        yield NO_MEMORY(f"{path}: memory {problem}", node=path, prop="memory")
         return
-    why = _impossible(view, kib)
-    if why:
-        yield MEMORY(f"{path}: memory is {kib} KiB: {why}", node=path, prop="memory")
+    reason = _impossible(view, kib)
+    if reason:
+        yield MEMORY(f"{path}: memory is {kib} KiB: {reason}", node=path, prop="memory")
 
 
 def _impossible(view: DomainView, kib: int) -> str | None:
-    """Why Xen can't give so much memory, or so little."""
+    """Why Xen can't allocate this amount of memory; None if it can."""
     if kib % (PAGE_SIZE // 1024):
-        return "no multiple of 4"
+        return "not a multiple of 4"
     limit = GUEST_MEMORY_MAX_MIB * 1024
     if kib > limit:
-        return f"a guest has {limit} at most"
+        return f"a guest can have at most {limit}"
     host = _host_kib(view)
     if host is not None and kib > host:
         hint = "; is it in bytes?" if kib <= host * 1024 else ""
@@ -56,39 +57,44 @@ def _impossible(view: DomainView, kib: int) -> str | None:
 
 
 def _host_kib(view: DomainView) -> int | None:
-    """The host's memory but for the modules, which Xen keeps until all domains are built."""
+    """The host's memory except the modules, which Xen keeps until all domains are built."""
     banks = view.context.host_memory
     if not banks:
         return None
     free = sum(block.size for block in banks)
-    for one in scan(view.domain, view.context).listed:
+    for module in scan(view.domain, view.context).listed:
         for block in banks:
-            end = min(block.end, one.address + one.size)
-            free -= max(0, end - max(block.address, one.address))
+            end = min(block.end, module.address + module.size)
+            free -= max(0, end - max(block.address, module.address))
     return max(0, free) // 1024
 
 
 def _images_fit(view: DomainView, kib: int) -> bool:
-    """place_modules: the device tree and the ramdisk beside the kernel, in the first bank."""
+    """Whether kernel, device tree and ramdisk fit into the first bank (place_modules)."""
     ram = Guest(view.release, 0, False, kib * 1024).ram()
     if view.domain.direct_map and view.domain.static_mem is not None:
         ram = tuple(Span.sized(*bank) for bank in view.domain.banks) or ram
     bank = ram[0].size if ram else 0
-    sizes = {kind: found(view.domain, kind, view.context) for kind in ("kernel", "ramdisk")}
     images = view.context.images
     offset = images.text_offset if images else 0
-    kernel, ramdisk = ((one.size if one else None) or 0 for one in sizes.values())
+    kernel, ramdisk = (_module_size(view, kind) for kind in ("kernel", "ramdisk"))
     end = offset + max(kernel, PAGE_SIZE)
-    behind = round_up(end, 2 * MIB)
+    kernel_end = round_up(end, 2 * MIB)
     modules = round_up(ramdisk, 2 * MIB) + 2 * MIB
-    if modules + behind - offset > bank:
+    if modules + kernel_end - offset > bank:
         return False
-    roomy = bank >= 128 * MIB + modules and end < 128 * MIB
-    return roomy or bank - modules > behind or offset > modules
+    at_128_mib = bank >= 128 * MIB + modules and end < 128 * MIB
+    return at_128_mib or bank - modules > kernel_end or offset > modules
+
+
+def _module_size(view: DomainView, kind: str) -> int:
+    """In bytes; 0 if it is not known or there is no such module."""
+    module = used_module(view.domain, kind, view.context)
+    return (module.size if module else None) or 0
 
 
 def direct_map(view: DomainView) -> Iterator[Finding]:
-    """direct-map goes with static memory."""
+    """direct-map without static memory."""
     static = view.domain.static_mem is not None and "STATIC_MEMORY" in view.context.options
     if view.domain.direct_map and not static:
         path = view.node.path
@@ -96,7 +102,7 @@ def direct_map(view: DomainView) -> Iterator[Finding]:
 
 
 def static_memory(view: DomainView) -> Iterator[Finding]:
-    """xen,static-mem has whole entries, whose sizes add up to memory."""
+    """xen,static-mem is malformed, its sizes do not add up to memory, or its banks are unusable."""
     value, kib = view.domain.static_mem, view.domain.memory
     if value is None or "STATIC_MEMORY" not in view.context.options:
         return
@@ -105,22 +111,22 @@ def static_memory(view: DomainView) -> Iterator[Finding]:
         return
     width, banks, path = sum(cells_of_chosen), view.domain.banks, view.node.path
     if not banks or len(banks) * width * 4 != len(value):
-        what = f"has {len(value)} bytes, entries have {width} cells"
+        problem = f"has {len(value)} bytes, entries have {width} cells"
     elif kib is not None and sum(size for _, size in banks) != kib * 1024:
-        what = f"has {sum(size for _, size in banks)} bytes, memory has {kib * 1024}"
+        problem = f"has {sum(size for _, size in banks)} bytes, memory has {kib * 1024}"
     elif any(base % PAGE_SIZE for base, _ in banks):
-        what = "has an address that is no multiple of 0x1000"
+        problem = "has an address that is not a multiple of 0x1000"
     else:
         yield from static_memory_rules.check(view.domain, view.context)
         if any(size % PAGE_SIZE for _, size in banks):
-            message = f"{path}: xen,static-mem has a size that is no multiple of 0x1000"
+            message = f"{path}: xen,static-mem has a size that is not a multiple of 0x1000"
             yield FORM(message, node=path, prop="xen,static-mem")
         return
-    yield STATIC_MEMORY(f"{path}: xen,static-mem {what}", node=path, prop="xen,static-mem")
+    yield STATIC_MEMORY(f"{path}: xen,static-mem {problem}", node=path, prop="xen,static-mem")
 
 
 def pool(view: DomainView) -> Iterator[Finding]:
-    """The pool maps the RAM, and the host has both."""
+    """The P2M pool is too small for the RAM, or the host too small for both."""
     kib, mib = view.domain.memory, view.domain.pool_mib
     host = _host_kib(view)
     if kib is None or kib > GUEST_MEMORY_MAX_MIB * 1024 or view.domain.static_mem is not None:

@@ -1,4 +1,4 @@
-"""Rules about the boot modules of a dom0less domain: what the scan of /chosen lists, and where.
+"""Rules about the boot modules of a dom0less domain: which the scan of /chosen lists, and where.
 
 Source: the scan of the boot modules (bootinfo-fdt.c; bootfdt.c before 4.20), kernel_probe
 (kernel.c).
@@ -17,15 +17,13 @@ from xenassign.linting.verdict.domain import (
     CELL_NAMES,
     KINDS,
     SHARED_MEMORY,
-    found,
     is_compatible,
-    no_shared_memory,
-    scan,
-    scans,
-    short,
+    is_scanned,
+    reg_too_short,
 )
 from xenassign.linting.verdict.domain_properties import NOT_BUILT
 from xenassign.linting.verdict.domain_view import DomainView, round_up
+from xenassign.linting.verdict.module_scan import no_shared_memory, scan, used_module
 
 NO_KERNEL = rule("XA701", "no-kernel-module", "error", "rejected", routes=DOM0LESS)
 NO_REG = rule("XA704", "module-reg-short", "error", "rejected", routes=DOM0LESS)
@@ -44,51 +42,54 @@ OVERLAP = rule(
     routes=DOM0LESS,
     applies=lambda xen: not xen.module_overlap_dropped,
 )
-#: Other nodes that Xen reads below a domain's; whether it can make use of them is not asked here.
+#: Other nodes that Xen reads below a domain's; whether they are valid is not checked here.
 _OTHERS = (SHARED_MEMORY, "xen,evtchn-v1")
 _BOOTARGS_LIMIT = 1024  #: bytes: BOOTMOD_MAX_CMDLINE
-_IMAGE_LEAST = 0x40  #: bytes: no header of a kernel is smaller (kernel_zimage64_probe)
+_IMAGE_MIN = 0x40  #: bytes: the header of a kernel (kernel_zimage64_probe)
 
 
 def kernel(view: DomainView) -> Iterator[Finding]:
-    """A kernel, of a size that one can have."""
-    module = found(view.domain, "kernel", view.context)
+    """No kernel module that Xen finds, or one that is too small for a kernel."""
+    module = used_module(view.domain, "kernel", view.context)
     path = view.node.path
     if module is None:
-        named = [one for one in view.domain.modules if one.kind == "kernel"]
-        if named and not named[-1].node.has("reg"):
-            return  # XA704 says so
+        kernels = [candidate for candidate in view.domain.modules if candidate.kind == "kernel"]
+        if kernels and not kernels[-1].node.has("reg"):
+            return  # XA704 reports it
         if view.domain.incomplete:
             return
-        if named:
+        if kernels:
             message = f"{path} has a kernel module that Xen does not find"
-            yield NO_KERNEL(message, node=named[-1].node.path, prop="compatible")
+            yield NO_KERNEL(message, node=kernels[-1].node.path, prop="compatible")
         else:
             yield NO_KERNEL(f"{path} has no kernel module", node=path)
-    elif module.size is not None and module.size < _IMAGE_LEAST:
+    elif module.size is not None and module.size < _IMAGE_MIN:
         message = f"{module.node.path} has {module.size} bytes, too few for a kernel"
         yield NO_KERNEL(message, node=module.node.path, prop="reg")
 
 
-def registers_of_modules(view: DomainView) -> Iterator[Finding]:
-    """reg has the cells that Xen reads."""
+def module_registers(view: DomainView) -> Iterator[Finding]:
+    """reg is missing, too short, or has more than one address and size."""
     for module in view.domain.modules:
         path = module.node.path
-        scanned = scans(module.node)
-        if module.later or not (scanned or module.kind in ("kernel", "ramdisk")):
+        scanned = is_scanned(module.node)
+        if module.placed_later or not (scanned or module.kind in ("kernel", "ramdisk")):
             continue
         prop = module.node.get("reg")
-        if prop is None or (scanned and short(view.domain, module)):
+        if prop is None or (scanned and reg_too_short(view.domain, module)):
             cells = sum(view.domain.cells)
-            has = f"has {len(prop.value)} bytes, {cells} cells are wanted" if prop else "is missing"
-            yield NO_REG(f"{path}: reg {has}", node=path, prop="reg")
+            problem = "is missing"
+            if prop is not None:
+                problem = f"has {len(prop.value)} bytes; {cells} cells are required"
+            yield NO_REG(f"{path}: reg {problem}", node=path, prop="reg")
         elif len(prop.value) > 4 * sum(view.domain.cells):
-            message = f"{path}: reg has {len(prop.value)} bytes, but one address and size count"
+            size = len(prop.value)
+            message = f"{path}: reg has {size} bytes, but Xen reads only one address and size"
             yield CELLS(message, node=path, prop="reg", cell=sum(view.domain.cells))
 
 
 def cells(view: DomainView) -> Iterator[Finding]:
-    """The domain's node states its cells."""
+    """The domain's node does not state its cells."""
     for name in CELL_NAMES:
         if xen_cell(view.node.value(name)) is None and view.domain.modules:
             message = f"{view.node.path} does not state {name}"
@@ -96,49 +97,49 @@ def cells(view: DomainView) -> Iterator[Finding]:
 
 
 def ignored(view: DomainView) -> Iterator[Finding]:
-    """Every child is something to Xen."""
-    reasons = {module.node: why for module, why in scan(view.domain, view.context).ignored}
+    """Children that have no effect in Xen."""
+    reasons = {module.node: reason for module, reason in scan(view.domain, view.context).ignored}
     for module in view.domain.modules:
         node = module.node
-        if is_compatible(node, "xen,vcpu", *_OTHERS) and not scans(node):
+        if is_compatible(node, "xen,vcpu", *_OTHERS) and not is_scanned(node):
             if is_compatible(node, "xen,vcpu") and not view.release.vcpu_nodes:
-                what = f"Xen {view.release.version} does not know xen,vcpu"
-                yield IGNORED(f"{node.path}: {what}", node=node.path, prop="compatible")
-        elif node in reasons and not module.later:
+                message = f"{node.path}: Xen {view.release.version} does not know xen,vcpu"
+                yield IGNORED(message, node=node.path, prop="compatible")
+        elif node in reasons and not module.placed_later:
             yield IGNORED(f"{node.path}: {reasons[node]}", node=node.path, prop="compatible")
         elif module.kind is None:
-            message = f"{node.path} is no kernel, ramdisk or device tree"
+            message = f"{node.path} is not a kernel, ramdisk or device tree"
             yield IGNORED(message, node=node.path, prop="compatible")
-        elif found(view.domain, module.kind, view.context) is None:
-            message = f"{node.path} is not found where the domain looks for it"
+        elif used_module(view.domain, module.kind, view.context) is None:
+            message = f"{node.path} is not at the address where Xen looks for it"
             yield IGNORED(message, node=node.path, prop="reg")
 
 
-def shadowed(view: DomainView) -> Iterator[Finding]:
-    """One module of each kind."""
+def replaced(view: DomainView) -> Iterator[Finding]:
+    """Modules that a later one of the same kind replaces."""
     for kind in KINDS:
-        for module in [one for one in view.domain.modules if one.kind == kind][:-1]:
-            message = f"{module.node.path}: a later {kind} takes its place"
+        for module in [module for module in view.domain.modules if module.kind == kind][:-1]:
+            message = f"{module.node.path}: a later {kind} replaces it"
             yield IGNORED(message, node=module.node.path)
 
 
 def shared_memory(view: DomainView) -> Iterator[Finding]:
-    """Nodes that the scan of a default build can't take."""
+    """Nodes for which the scan of a default build stops Xen."""
     if not (view.release.boot_scan_failure_is_panic and no_shared_memory(view.context)):
         return
     for module in view.domain.modules:
-        if is_compatible(module.node, SHARED_MEMORY) and not scans(module.node):
-            message = f"{module.node.path} needs a Xen with CONFIG_STATIC_SHM"
+        if is_compatible(module.node, SHARED_MEMORY) and not is_scanned(module.node):
+            message = f"{module.node.path} requires a Xen with CONFIG_STATIC_SHM"
             yield NOT_BUILT(message, node=module.node.path, prop="compatible")
 
 
-def places(view: DomainView) -> Iterator[Finding]:
-    """Modules lie in the host's memory."""
+def module_addresses(view: DomainView) -> Iterator[Finding]:
+    """Modules outside of the host's memory."""
     platform, banks = view.context.platform, view.context.host_memory
     if platform is None or not banks:
         return
     for kind in KINDS:
-        module = found(view.domain, kind, view.context)
+        module = used_module(view.domain, kind, view.context)
         if module is None or module.address is None:
             continue
         address = module.address
@@ -152,35 +153,35 @@ def places(view: DomainView) -> Iterator[Finding]:
             if block.span.holds(address)
         ]
         if kind == "kernel" or not devices:
-            message = f"{module.node.path}: {address:#x} is no address of the host's memory"
+            message = f"{module.node.path}: {address:#x} is not in the host's memory"
             yield NOTHING_THERE(message, node=module.node.path, prop="reg")
 
 
 def overlaps(view: DomainView) -> Iterator[Finding]:
-    """No page belongs to two modules: where the scan does not mind, freeing it twice does."""
+    """Pages of two modules. The scan accepts them; Xen stops when it frees a page twice."""
     if not OVERLAP.applies(view.release):
         return
     freed: list[Span] = []
-    for one in scan(view.domain, view.context).listed:
-        start = round_up(one.address, PAGE_SIZE)
-        end = (one.address + round_up(one.size, PAGE_SIZE)) // PAGE_SIZE * PAGE_SIZE
+    for module in scan(view.domain, view.context).listed:
+        start = round_up(module.address, PAGE_SIZE)
+        end = (module.address + round_up(module.size, PAGE_SIZE)) // PAGE_SIZE * PAGE_SIZE
         pages = Span(start, end)
-        if any(pages.overlaps(other) for other in freed):
-            path = next(m.node.path for m in view.domain.modules if m.address == one.address)
-            message = f"{path}: the {one.kind} at {one.address:#x} overlaps another module"
+        if any(pages.overlaps(span) for span in freed):
+            path = next(m.node.path for m in view.domain.modules if m.address == module.address)
+            message = f"{path}: the {module.kind} at {module.address:#x} overlaps another module"
             yield OVERLAP(message, node=path, prop="reg")
         freed.append(pages)
 
 
 def bootargs(view: DomainView) -> Iterator[Finding]:
-    """The guest gets its command line."""
+    """A command line that is too long, or that Xen does not find for the domain."""
     for module in view.domain.modules:
         prop = module.node.get("bootargs")
-        if prop is None or not scans(module.node):
+        if prop is None or not is_scanned(module.node):
             continue
         path = module.node.path
         if len(prop.value.split(b"\0")[0]) > _BOOTARGS_LIMIT:
             yield BOOTARGS_LONG(f"{path}: bootargs is too long", node=path, prop="bootargs")
         elif view.domain.bootargs is None:
-            message = f"{path}: Xen does not find it for a domain {view.node.name}"
+            message = f"{path}: Xen does not find it for the domain {view.node.name}"
             yield BOOTARGS_LOST(message, node=path, prop="bootargs")

@@ -1,4 +1,4 @@
-"""Rules about the properties of a dom0less domain's node: what Xen refuses or reads otherwise.
+"""Rules about the properties of a dom0less domain's node: values that Xen refuses or misreads.
 
 Source: create_domUs, construct_domU (dom0less-build.c; domain_build.c in 4.17).
 """
@@ -12,7 +12,7 @@ from xenassign.devicetree.cells import xen_first_number
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule
 from xenassign.linting.verdict.dom0less import DOM0LESS
-from xenassign.linting.verdict.domain import string, taken_for_dom0
+from xenassign.linting.verdict.domain import scanned_as_dom0, string
 from xenassign.linting.verdict.domain_view import DomainView
 from xenassign.xen.releases import RELEASES
 
@@ -37,7 +37,7 @@ REFUSED = rule(
 )
 NOT_BUILT = rule("XA717", "option-not-built", "error", "rejected", routes=DOM0LESS)
 _CAPABILITIES, _HARDWARE, _XENSTORE = 0b111, 0b010, 0b100
-#: Numbers of cells, by property. Those that a release does not know are unknown to it first.
+#: Numbers of cells, by property. They apply only on releases that read the property.
 _CELLS = {
     "cpus": 1,
     "memory": 2,
@@ -45,20 +45,20 @@ _CELLS = {
     "xen,domain-p2m-mem-mb": 1,
     "max_grant_version": 1,
     "max_grant_frames": 1,
-    "max_maptrack_frames": 1,
-    "capabilities": 1,
     "trap-unmapped-accesses": 1,
+    "capabilities": 1,
+    "max_maptrack_frames": 1,
 }
 _BOOLEANS = ("vpl011", "direct-map")
 _STRINGS = ("passthrough", "xen,enhanced", "xen,sci_type", "llc-colors")
-#: What any node may have; Xen reads the cells, and of the rest nothing.
+#: Properties that any node may have. Of these Xen reads only the cells.
 _STANDARD = frozenset(
     {"compatible", "#address-cells", "#size-cells", "ranges", "phandle", "linux,phandle", "status"}
 )
 
 
 def passthrough(view: DomainView) -> Iterator[Finding]:
-    """passthrough does what it says."""
+    """passthrough has no effect."""
     value, path = view.domain.passthrough, view.node.path
     if not view.reads("passthrough") or value in (None, "enabled"):
         return
@@ -70,18 +70,18 @@ def passthrough(view: DomainView) -> Iterator[Finding]:
 
 
 def not_built(view: DomainView) -> Iterator[Finding]:
-    """Properties that need an option of the build."""
+    """Properties that require an option that Xen is built without."""
     for name, option in view.release.domain_options.items():
         if not view.node.has(name) or option in view.context.options:
             continue
         if name == "llc-colors" and string(view.node, name) is None:
             continue  # it counts as absent
-        message = f"{view.node.path}: {name} needs a Xen with CONFIG_{option}"
+        message = f"{view.node.path}: {name} requires a Xen with CONFIG_{option}"
         yield NOT_BUILT(message, node=view.node.path, prop=name)
 
 
 def xenstore(view: DomainView) -> Iterator[Finding]:
-    """xen,enhanced has a value with a meaning, and a domain to serve it."""
+    """xen,enhanced has an unknown value, or no domain serves Xenstore."""
     prop, path = view.node.get("xen,enhanced"), view.node.path
     if prop is None:
         return
@@ -91,72 +91,77 @@ def xenstore(view: DomainView) -> Iterator[Finding]:
         message = f"{path}: xen,enhanced is {value!r}; Xen {view.release.version} knows {known}"
         yield FORM(message, node=path, prop="xen,enhanced")
     elif value not in ("no-xenstore", "disabled") and not _xenstore_served(view):
-        message = f"{path}: xen,enhanced asks for Xenstore, and there is no dom0"
+        message = f"{path}: xen,enhanced requires Xenstore, and there is no dom0"
         yield XENSTORE(message, node=path, prop="xen,enhanced")
 
 
 def _xenstore_served(view: DomainView) -> bool:
-    """By a dom0, or by a domain with the capability."""
-    if view.context.beside_dom0 or taken_for_dom0(view.domain):
+    """Whether a dom0 or a domain with the capability serves Xenstore."""
+    if view.context.beside_dom0 or scanned_as_dom0(view.domain):
         return True
     if "capabilities" not in view.release.domain_properties or view.node.parent is None:
         return False
-    beside = view.node.parent.children.values()
-    return any((xen_first_number(node.value("capabilities")) or 0) & _XENSTORE for node in beside)
+    siblings = view.node.parent.children.values()
+    return any((xen_first_number(node.value("capabilities")) or 0) & _XENSTORE for node in siblings)
 
 
-def values(view: DomainView) -> Iterator[Finding]:
+def refused_values(view: DomainView) -> Iterator[Finding]:
     """Numbers that Xen refuses."""
-    stated = {name: xen_first_number(view.node.value(name)) for name in _CELLS if view.reads(name)}
-    version = stated.get("max_grant_version")
-    refused = {
-        "max_grant_version": version is not None and version & 0xF != 1,
-        "max_grant_frames": stated.get("max_grant_frames") == 0,
-        "trap-unmapped-accesses": (stated.get("trap-unmapped-accesses") or 0) > 1,
-        "capabilities": _capabilities_refused(view, stated.get("capabilities") or 0),
-    }
-    for name in ("max_grant_frames", "max_maptrack_frames"):
-        refused[name] = refused.get(name, False) or (stated.get(name) or 0) > 0x7FFFFFFF
-    for name, bad in refused.items():
-        if bad:
-            message = f"{view.node.path}: {name} is {stated[name]}"
+    numbers = {name: xen_first_number(view.node.value(name)) for name in _CELLS if view.reads(name)}
+    for name, number in numbers.items():
+        if number is not None and _refused(view, name, number):
+            message = f"{view.node.path}: {name} is {number}"
             yield REFUSED(message, node=view.node.path, prop=name)
 
 
+def _refused(view: DomainView, name: str, number: int) -> bool:
+    if name == "max_grant_version":
+        return number & 0xF != 1
+    if name == "max_grant_frames":
+        return number == 0 or number > 0x7FFFFFFF
+    if name == "max_maptrack_frames":
+        return number > 0x7FFFFFFF
+    if name == "trap-unmapped-accesses":
+        return number > 1
+    return name == "capabilities" and _capabilities_refused(view, number)
+
+
 def _capabilities_refused(view: DomainView, value: int) -> bool:
-    """Bits that nobody knows, or a hardware domain with what only others can have."""
+    """Unknown bits, or the hardware domain with properties that it can't have."""
+    if value & ~_CAPABILITIES:
+        return True
     if not value & _HARDWARE:
-        return bool(value & ~_CAPABILITIES)
+        return False
     trees = any(module.kind == "device-tree" for module in view.domain.modules)
     others = view.domain.passthrough is not None or view.domain.nr_spis is not None
-    return bool(value & ~_CAPABILITIES) or view.context.beside_dom0 or trees or others
+    return view.context.beside_dom0 or trees or others
 
 
-def forms(view: DomainView) -> Iterator[Finding]:
-    """Values have the form that Xen reads."""
+def misread_values(view: DomainView) -> Iterator[Finding]:
+    """Values in a form that Xen ignores or reads otherwise."""
     for name, prop in view.node.properties.items():
-        what = _odd(view.node, name, prop.value) if view.reads(name) else None
-        if what:
-            message = f"{view.node.path}: {name} {what}"
+        problem = _misread(view.node, name, prop.value) if view.reads(name) else None
+        if problem:
+            message = f"{view.node.path}: {name} {problem}"
             yield FORM(message, node=view.node.path, prop=name, cell=_CELLS.get(name))
 
 
-def _odd(node: Node, name: str, value: bytes) -> str | None:
-    """What is odd about a value; cpus and memory have rules of their own."""
-    wanted, size = 4 * _CELLS.get(name, 0), len(value)
-    if wanted < size and wanted:
-        return f"has {size} bytes; Xen reads {wanted}"
-    if wanted > size and name not in ("cpus", "memory"):
-        return f"has {size} bytes; Xen wants {wanted}, and takes it for absent"
+def _misread(node: Node, name: str, value: bytes) -> str | None:
+    """What is wrong with the form of a value; cpus and memory have their own rules."""
+    expected, size = 4 * _CELLS.get(name, 0), len(value)
+    if 0 < expected < size:
+        return f"has {size} bytes; Xen reads {expected}"
+    if expected > size and name not in ("cpus", "memory"):
+        return f"has {size} bytes; Xen requires {expected}, and treats it as absent"
     if name in _BOOLEANS and size and not any(value):
-        return "is 0; that it is there means yes"
+        return "is 0; it is a boolean, true if it is present"
     # xen,enhanced without value means "enabled".
     text = name in _STRINGS and (size or name != "xen,enhanced")
-    return "is no string" if text and string(node, name) is None else None
+    return "is not a string" if text and string(node, name) is None else None
 
 
-def properties(view: DomainView) -> Iterator[Finding]:
-    """The release reads every property."""
+def unknown_properties(view: DomainView) -> Iterator[Finding]:
+    """Properties that the release does not read."""
     known = view.release.domain_properties
     for name in view.node.properties:
         if name in known or name in _STANDARD:
@@ -165,7 +170,7 @@ def properties(view: DomainView) -> Iterator[Finding]:
         since = next((r.version for r in RELEASES.values() if name in r.domain_properties), None)
         near = difflib.get_close_matches(name, sorted(known), 1, cutoff=0.75)
         if since is not None:
-            fix = f"take Xen {since}, or leave it out"
+            fix = f"use Xen {since}, or leave it out"
         elif name == "bootargs":
             fix = "move bootargs into the kernel's module"
         else:

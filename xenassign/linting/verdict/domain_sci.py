@@ -40,12 +40,12 @@ SCI_TAKEN = rule(
 
 
 def sci_type(view: DomainView) -> Iterator[Finding]:
-    """xen,sci_type is one that Xen knows; it is built with scmi_smc unless that is switched off."""
+    """xen,sci_type is unknown to Xen, has no effect, or another domain has the SCMI."""
     value, path = view.domain.sci_type, view.node.path
     if not view.reads("xen,sci_type") or value == "none":
         return
     if value != "scmi_smc":
-        message = f"{path}: xen,sci_type is {value!r}" if value else f"{path}: it is no string"
+        message = f"{path}: xen,sci_type is {repr(value) if value else 'not a string'}"
         yield SCI_TYPE(message, node=path, prop="xen,sci_type")
         return
     platform = view.context.platform
@@ -59,42 +59,43 @@ def sci_type(view: DomainView) -> Iterator[Finding]:
         message = f"{path}: xen,xen-bootargs has no {OPTION}"
         yield SCI_TAKEN(message, node=path, prop="xen,sci_type")
     else:
-        before = _first_with_scmi(view.domain)
-        if before is not view.node:
-            message = f"{path}: {before.path} has the SCMI already"
+        first = _first_with_scmi(view.domain)
+        if first is not view.node:
+            message = f"{path}: {first.path} has the SCMI already"
             yield SCI_TAKEN(message, node=path, prop="xen,sci_type")
 
 
 def _first_with_scmi(domain: DomainNode) -> Node:
-    """The first domain beside it, or it itself, that asks for SCMI: Xen builds them in order."""
-    beside = domain.node.parent.children.values() if domain.node.parent else ()
-    asking = (n for n in beside if is_compatible(n, "xen,domain") and _asks(n))
-    return next(asking, domain.node)
-
-
-def _asks(node: Node) -> bool:
-    return string(node, "xen,sci_type") == SCMI_SMC
+    """The first domain of the same /chosen that requests SCMI: Xen builds them in order."""
+    siblings = domain.node.parent.children.values() if domain.node.parent else ()
+    requesting = (
+        node
+        for node in siblings
+        if is_compatible(node, "xen,domain") and string(node, "xen,sci_type") == SCMI_SMC
+    )
+    return next(requesting, domain.node)
 
 
 def _granted(domain: DomainNode) -> bool | None:
-    """Whether Xen's command line gives SCMI away; None where the tree does not state it."""
+    """Whether Xen's command line gives SCMI to a domain; None if the tree does not state it."""
     for node in domain.lineage[1:]:
         line = string(node, "xen,xen-bootargs")
         if line is not None:
-            return _option(line)
+            return _has_option(line)
     return None
 
 
+_YES = ("", "1", "yes", "on", "true", "enable")
 _NO = ("0", "no", "off", "false", "disable")
 
 
-def _option(line: str) -> bool:
-    """A boolean of Xen's command line, the last one counts (parse_params, parse_boolean)."""
-    given = False
+def _has_option(line: str) -> bool:
+    """Whether OPTION is on; its last occurrence counts (parse_params, parse_boolean)."""
+    enabled = False
     for word in line.split():
         name, _, value = word.partition("=")
-        if name == OPTION and value in ("", "1", "yes", "on", "true", "enable"):
-            given = True
+        if name == OPTION and value in _YES:
+            enabled = True
         elif name == f"no-{OPTION}" or (name == OPTION and value in _NO):
-            given = False
-    return given
+            enabled = False
+    return enabled

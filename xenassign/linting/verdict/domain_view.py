@@ -1,4 +1,4 @@
-"""A dom0less domain's node as its rules see it: the node, and the context that it is judged for."""
+"""The subject of the rules about a dom0less domain's node: the node, and its context."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from xenassign.xen.releases import Release
 
 
 class DomainView(NamedTuple):
-    """A domain's node, and what it is asked about."""
+    """A domain's node and the context in which it is judged."""
 
     domain: DomainNode
     context: Context
@@ -32,5 +32,5 @@ class DomainView(NamedTuple):
 
 
 def round_up(size: int, step: int) -> int:
-    """The least multiple of a step that is no smaller."""
+    """The size rounded up to a multiple of ``step``."""
     return -(-size // step) * step

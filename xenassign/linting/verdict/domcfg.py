@@ -1,6 +1,6 @@
 """Rules about an xl domain configuration, alone and against its partial device tree.
 
-The rules with the effect ``rejected`` predict what ``xl create`` answers. Source: parse_config_data
+The rules with the effect ``rejected`` predict that ``xl create`` fails. Source: parse_config_data
 (xl_parse.c), libxl_create.c, libxl__arch_domain_prepare_config and copy_partial_fdt (libxl_arm.c),
 XEN_DOMCTL_bind_pt_irq, XEN_DOMCTL_iomem_permission and XEN_DOMCTL_memory_mapping of Xen; messages
 as seen on Xen 4.17 and 4.20.
@@ -28,7 +28,7 @@ from xenassign.linting.verdict.dom0less import (
     TOO_LARGE,
     TOO_MANY_SPIS,
     UNMAPPABLE,
-    vcpus,
+    check_vcpus,
 )
 from xenassign.linting.verdict.mappings import Claim, MappingEntry
 from xenassign.xen.dom0 import Dom0, without_scmi
@@ -52,7 +52,7 @@ BAD_IRQ = rule("XA602", "irq-not-decimal", "error", "rejected", routes=XL)
 IRQ_TWICE = rule("XA319", "irq-twice", "error", "rejected", routes=XL)
 BAD_IOMEM = rule("XA603", "iomem-malformed", "error", "rejected", routes=XL)
 SYNTAX = rule("XA605", "config-syntax", "error", "rejected", routes=XL)
-NO_STRING = rule("XA606", "nested-list", "error", "rejected", routes=XL)
+NOT_A_STRING = rule("XA606", "nested-list", "error", "rejected", routes=XL)
 VUART_LINE = rule("XA318", "interrupt-of-vuart", "error", "rejected", routes=XL)
 NO_FILE = rule("XA607", "partial-unreadable", "error", "rejected", routes=XL)
 NOT_DOM0S_LINE = rule(
@@ -83,7 +83,7 @@ NO_TREE = rule("XA612", "no-device-tree", "warning", "broken", routes=XL)
 
 
 def read(text: str, file: str) -> XlConfig | Finding:
-    """The configuration, or what stops xl."""
+    """The configuration, or the finding about a syntax error."""
     try:
         return parse(text, file)
     except ConfigError as error:
@@ -91,28 +91,28 @@ def read(text: str, file: str) -> XlConfig | Finding:
         return SYNTAX(error.problem, place=at)._replace(file=file)
 
 
-def blob(data: bytes | None) -> Iterator[Finding]:
-    """What libxl refuses of the file that device_tree names; None: it is not there."""
+def check_blob(data: bytes | None) -> Iterator[Finding]:
+    """Findings of libxl about the file that device_tree names; None: it cannot be read."""
     if data is None:
         yield NO_FILE("the file of device_tree cannot be read", prop="device_tree")
         return
-    root = dom0less.read(data, XL)
+    root = dom0less.read_root(data, XL)
     if isinstance(root, Finding):
         yield root
         return
-    # fdt_path_offset takes the first node whose name matches without its unit address.
+    # fdt_path_offset returns the first node whose name matches without its unit address.
     names = (child.name for child in root.children)
     first = next((n for n in names if n.partition("@")[0] == "passthrough"), None)
     if first != "passthrough":
-        seen = f"it finds {first}" if first else "the root has no node named passthrough"
-        yield NO_PASSTHROUGH(seen, node=f"/{first or ''}")
+        message = f"libxl finds {first}" if first else "the root has no node named passthrough"
+        yield NO_PASSTHROUGH(message, node=f"/{first or ''}")
     if len(data) > XL_TREE_CAP // 2:
         message = f"the partial tree has {len(data)} bytes; libxl builds trees of {XL_TREE_CAP}"
         yield TOO_LARGE(message, node="/", routes=XL)
 
 
 def check(config: XlConfig, context: Context) -> Iterator[Finding]:
-    """Every finding about a configuration, its syntax apart."""
+    """Every finding about a configuration, except those about its syntax."""
     yield from keys(config, context.release)
     yield from strings(config)
     passed = [name for name in ("irqs", "iomem", "dtdev") if list_items(config, name)]
@@ -120,28 +120,9 @@ def check(config: XlConfig, context: Context) -> Iterator[Finding]:
         at = config.place(config.named(passed[0])[-1])
         yield NO_TREE(f"{passed[0]} is given, but no device_tree", prop=passed[0], place=at)
     lines: list[tuple[Atom, int]] = []
-    for atom in list_items(config, "irqs"):
-        number = intid(atom.text) if isinstance(atom, Atom) else None
-        at = config.place(atom)
-        if not isinstance(atom, Atom):
-            yield NO_STRING("irqs holds a list", prop="irqs", place=at)
-        elif number is None:
-            message = f"{atom.text!r} is no decimal number"
-            text = None if meant(atom) is None else str(meant(atom))
-            yield BAD_IRQ(message, prop="irqs", place=at, replacement=text)
-        else:
-            lines.append((atom, number))
+    yield from _read_irqs(config, lines)
     ranges: list[tuple[Atom, IomemRange]] = []
-    for atom in list_items(config, "iomem"):
-        span = page_range(atom.text) if isinstance(atom, Atom) else None
-        at = config.place(atom)
-        if not isinstance(atom, Atom):
-            yield NO_STRING("iomem holds a list", prop="iomem", place=at)
-        elif span is None or span.pages == 0:
-            message = f"{atom.text!r} is not PFN,COUNT[@GFN]"
-            yield BAD_IOMEM(message, prop="iomem", place=at)
-        else:
-            ranges.append((atom, span))
+    yield from _read_iomem(config, ranges)
     yield from _lines(config, context, lines)
     yield from _vcpus(config, context)
     if context.platform is not None and context.iommus is not None:
@@ -159,26 +140,60 @@ def check(config: XlConfig, context: Context) -> Iterator[Finding]:
         Claim(MappingEntry.of_iomem(span), None, "iomem", XL, place=config.place(atom))
         for atom, span in ranges
     ]
-    about = context._replace(memory=memory or None, vpl011=_has_vuart(config))
-    yield from mappings.check(claims, about)
+    yield from mappings.check(
+        claims, context._replace(memory=memory or None, vpl011=_has_vuart(config))
+    )
+
+
+def _read_irqs(config: XlConfig, lines: list[tuple[Atom, int]]) -> Iterator[Finding]:
+    """Adds the valid entries of irqs to ``lines``; the findings about the others."""
+    for atom in list_items(config, "irqs"):
+        number = intid(atom.text) if isinstance(atom, Atom) else None
+        at = config.place(atom)
+        if not isinstance(atom, Atom):
+            yield NOT_A_STRING("irqs contains a list", prop="irqs", place=at)
+        elif number is None:
+            corrected = corrected_intid(atom)
+            yield BAD_IRQ(
+                f"{atom.text!r} is not a decimal number",
+                prop="irqs",
+                place=at,
+                replacement=None if corrected is None else str(corrected),
+            )
+        else:
+            lines.append((atom, number))
+
+
+def _read_iomem(config: XlConfig, ranges: list[tuple[Atom, IomemRange]]) -> Iterator[Finding]:
+    """Adds the valid entries of iomem to ``ranges``; the findings about the others."""
+    for atom in list_items(config, "iomem"):
+        span = page_range(atom.text) if isinstance(atom, Atom) else None
+        at = config.place(atom)
+        if not isinstance(atom, Atom):
+            yield NOT_A_STRING("iomem contains a list", prop="iomem", place=at)
+        elif span is None or span.pages == 0:
+            message = f"{atom.text!r} is not PFN,COUNT[@GFN]"
+            yield BAD_IOMEM(message, prop="iomem", place=at)
+        else:
+            ranges.append((atom, span))
 
 
 def _vcpus(config: XlConfig, context: Context) -> Iterator[Finding]:
-    for finding in vcpus(_number(config, "vcpus", 1), context, XL):
+    for finding in check_vcpus(_number(config, "vcpus", 1), context, XL):
         at = config.place(config.named("vcpus")[-1].value)
         yield finding._replace(node=None, prop="vcpus", place=at)
 
 
-def asks_for_scmi(config: XlConfig, release: Release) -> bool:
-    """Whether arm_sci asks for the host's SCMI, in a release that reads it."""
+def requests_scmi(config: XlConfig, release: Release) -> bool:
+    """Whether arm_sci requests the host's SCMI, in a release that reads the key."""
     value = config.get("arm_sci")
     if not isinstance(value, Atom) or not release.knows_key("arm_sci"):
         return False
     return sci_types(value.text)[-1:] == [SCMI_SMC]
 
 
-def meant(atom: Atom) -> int | None:
-    """The INTID that an entry of irqs means: xl refuses a hexadecimal one, but it says which."""
+def corrected_intid(atom: Atom) -> int | None:
+    """The INTID of an entry of irqs, also of a hexadecimal one, which xl refuses; else None."""
     try:
         return int(atom.text, 16) if atom.text[:2] in ("0x", "0X") else intid(atom.text)
     except ValueError:
@@ -191,64 +206,64 @@ def _has_vuart(config: XlConfig) -> bool:
 
 
 def _has_virtio(config: XlConfig) -> bool:
-    """Whether xl gives the guest virtio-mmio devices: the key of its own, or disks of that kind."""
+    """Whether xl gives the guest virtio-mmio devices: with the key virtio, or as disks."""
     strings = (atom.text for name in ("virtio", "disk") for atom in config.texts(name))
     return config.get("virtio") is not None or any("virtio" in text for text in strings)
 
 
 def _lines(config: XlConfig, context: Context, lines: list[tuple[Atom, int]]) -> Iterator[Finding]:
-    """What libxl makes of irqs before it asks Xen for anything."""
-    seen: dict[int, Atom] = {}
+    """Findings of libxl about irqs, before it calls Xen."""
+    first: dict[int, Atom] = {}
     for atom, number in lines:
-        if number in seen:
-            yield IRQ_TWICE(f"{number} stands twice", prop="irqs", place=config.place(atom))
-        seen.setdefault(number, atom)
-    if _has_vuart(config) and VPL011_INTID in seen:
-        at = config.place(seen[VPL011_INTID])
+        if number in first:
+            yield IRQ_TWICE(f"{number} is listed twice", prop="irqs", place=config.place(atom))
+        first.setdefault(number, atom)
+    if _has_vuart(config) and VPL011_INTID in first:
+        at = config.place(first[VPL011_INTID])
         yield VUART_LINE("irqs has 32 and vuart is sbsa_uart", prop="irqs", place=at)
-    for number, atom in seen.items():
+    for number, atom in first.items():
         if number in VIRTIO_MMIO_INTIDS and _has_virtio(config):
             message = f"{number} may be that of a virtio-mmio device"
             yield VIRTIO_INTID(message, prop="irqs", place=config.place(atom))
     spis = _number(config, "nr_spis", 0) if context.release.knows_key("nr_spis") else 0
-    spis = max([spis, *(number - SPI_FIRST_INTID + 1 for number in seen)])
+    spis = max([spis, *(number - SPI_FIRST_INTID + 1 for number in first)])
     if rounded_spis(spis) > GUEST_NR_SPIS_MAX:
-        highest = seen.get(spis + SPI_FIRST_INTID - 1)
-        where = config.place(highest or config.named("nr_spis")[-1])
+        highest = first.get(spis + SPI_FIRST_INTID - 1)
+        place = config.place(highest or config.named("nr_spis")[-1])
         prop = "irqs" if highest is not None else "nr_spis"
         message = f"the guest would need {spis} SPIs"
-        yield TOO_MANY_SPIS(message, prop=prop, place=where, routes=XL)
+        yield TOO_MANY_SPIS(message, prop=prop, place=place, routes=XL)
 
 
 def _dom0(config: XlConfig, context: Context) -> Dom0 | None:
-    """What dom0 may give to a guest with this configuration."""
+    """The pages and interrupts that dom0 may give to a guest with this configuration."""
     rights, platform = context.dom0(), context.platform
-    if rights is None or platform is None or not asks_for_scmi(config, context.release):
+    if rights is None or platform is None or not requests_scmi(config, context.release):
         return rights
     return without_scmi(rights, platform, context.marked)
 
 
 def _rights(
     config: XlConfig,
-    has: Dom0,
+    rights: Dom0,
     lines: list[tuple[Atom, int]],
     ranges: list[tuple[Atom, IomemRange]],
 ) -> Iterator[Finding]:
-    """What dom0 can't give."""
+    """Interrupts and pages that dom0 can't give."""
     for atom, number in lines:
         at = config.place(atom)
-        if number not in has.lines or number < SPI_FIRST_INTID:
+        if number not in rights.lines or number < SPI_FIRST_INTID:
             yield NOT_DOM0S_LINE(f"dom0 does not have INTID {number}", prop="irqs", place=at)
-        elif number in has.held:
-            yield DOM0_HOLDS_LINE(f"dom0 holds INTID {number}", prop="irqs", place=at)
+        elif number in rights.held:
+            yield DOM0_HOLDS_LINE(f"dom0 uses INTID {number}", prop="irqs", place=at)
     for atom, span in ranges:
-        if not has.has_pages(span.host):
+        if not rights.has_pages(span.host):
             message = f"dom0 does not have {span.pages:#x} pages from {span.mfn:#x} on"
             yield NOT_DOM0S_PAGES(message, prop="iomem", place=config.place(atom))
 
 
 def _sci(config: XlConfig, context: Context) -> Iterator[Finding]:
-    """arm_sci asks for what xl and Xen know."""
+    """arm_sci has an unknown type, or no effect."""
     value = config.get("arm_sci")
     if not isinstance(value, Atom) or not SCI_REFUSED.applies(context.release):
         return
@@ -267,7 +282,7 @@ def _sci(config: XlConfig, context: Context) -> Iterator[Finding]:
 def _in_bytes(
     config: XlConfig, platform: Platform, ranges: list[tuple[Atom, IomemRange]]
 ) -> Iterator[Finding]:
-    """An address or a size that is a device's in bytes, and no device's in pages."""
+    """Addresses and sizes that are in bytes: they match a device in bytes, but not in pages."""
     if not ranges:
         return
     sizes: dict[int, set[int]] = defaultdict(set)
@@ -279,12 +294,12 @@ def _in_bytes(
     for atom, span in ranges:
         at = config.place(atom)
         page = span.mfn * PAGE_SIZE
-        there = sizes.get(page, set())
+        in_bytes = sizes.get(page, set())
         if page not in sizes and span.mfn in sizes and span.mfn >= PAGE_SIZE:
             message = f"{span.mfn:#x} is a device's address in bytes; its page is"
             message = f"{message} {span.mfn // PAGE_SIZE:#x}"
             yield IN_BYTES(message, prop="iomem", place=at)
-        elif span.pages in there - {1} and span.pages not in {-(-n // PAGE_SIZE) for n in there}:
+        elif span.pages in in_bytes - {1, *(-(-size // PAGE_SIZE) for size in in_bytes)}:
             message = f"{span.pages:#x} is the device's size in bytes; it has"
             message = f"{message} {-(-span.pages // PAGE_SIZE):#x} pages"
             yield IN_BYTES(message, prop="iomem", place=at)
@@ -293,21 +308,22 @@ def _in_bytes(
 def _stage2(
     config: XlConfig, context: Context, ranges: list[tuple[Atom, IomemRange]]
 ) -> Iterator[Finding]:
-    """Whether the guest's stage 2 takes the mappings; libxl maps 64 pages at a time."""
+    """Mappings that the guest's stage 2 can't hold; libxl maps 64 pages at a time."""
     memory = _number(config, "memory", XL_MEMORY_DEFAULT_MIB)
-    most = _number(config, "maxmem", memory)
+    max_memory = _number(config, "maxmem", memory)
     pool = _number(config, "shadow_memory", 0) << 8
-    pool = pool or pool_pages(most * 1024, _number(config, "vcpus", 1))
+    pool = pool or pool_pages(max_memory * 1024, _number(config, "vcpus", 1))
     tables = Stage2(pool, ram=Guest(context.release, 0, False, memory * 1024 * 1024).ram())
     for atom, span in ranges:
         at = config.place(atom)
-        what = f"{span.pages:#x} pages at guest page {span.gfn:#x}"
+        pages = f"{span.pages:#x} pages at guest page {span.gfn:#x}"
         if span.gfn + span.pages > tables.limit:
-            yield TOO_HIGH(f"{what} reach beyond stage 2", prop="iomem", place=at, routes=XL)
+            yield TOO_HIGH(f"{pages} reach beyond stage 2", prop="iomem", place=at, routes=XL)
         elif not tables.map_small(span.gfn, span.pages):
-            yield UNMAPPABLE(f"{what} need too many tables", prop="iomem", place=at, routes=XL)
+            yield UNMAPPABLE(f"{pages} require too many tables", prop="iomem", place=at, routes=XL)
 
 
 def _number(config: XlConfig, name: str, default: int) -> int:
+    """The number of a key; ``default`` if it is missing, negative or not a number."""
     number = config.integer(name)
     return default if number is None or number < 0 else number

@@ -1,4 +1,4 @@
-"""The size of a dom0less guest's tree: what Xen copies of a partial device tree and adds."""
+"""The size of a dom0less guest's device tree: the copy of the partial tree and what Xen adds."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from xenassign.devicetree.flat import FlatNode
 from xenassign.linting.verdict.context import Context
 from xenassign.xen.tree_buffer import TreeBuffer
 
-XENS_PROPERTIES = ("xen,reg", "xen,path", "xen,force-assign-without-iommu")
+XEN_PROPERTIES = ("xen,reg", "xen,path", "xen,force-assign-without-iommu")
 
 
 def copied_nodes(root: FlatNode) -> Iterator[tuple[FlatNode, bool]]:
-    """The nodes that Xen copies into the guest, and whether it heeds its own properties there."""
+    """(node, assigning): the nodes that Xen copies into the guest's tree.
+
+    ``assigning``: whether Xen reads its own properties there, and does not copy them.
+    """
     for child in root.children:
         name = child.name.lower()
         if name in ("aliases", "passthrough"):
@@ -26,15 +29,15 @@ def tree_buffer(context: Context, size: int) -> TreeBuffer:
 
 
 def guest_tree_bytes(root: FlatNode, context: Context) -> int:
-    """The bytes that the guest's tree would take with room enough, as far as the context knows."""
-    room = tree_buffer(context, 0)
-    room.limit = 1 << 62
-    for child, scan in copied_nodes(root):
+    """The bytes of the guest's whole tree, without a limit."""
+    buffer = tree_buffer(context, 0)
+    buffer.limit = 1 << 62
+    for child, assigning in copied_nodes(root):
         for node in child.walk():
-            room.node(node.name)
-            room.take(4)
+            buffer.node(node.name)
+            buffer.take(4)
             for name, value in node.properties:
-                if not (scan and name in XENS_PROPERTIES):
-                    room.prop(name, len(value))
-    room.finish()
-    return room.used
+                if not (assigning and name in XEN_PROPERTIES):
+                    buffer.prop(name, len(value))
+    buffer.finish()
+    return buffer.used

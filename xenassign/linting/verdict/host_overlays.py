@@ -1,4 +1,4 @@
-"""What an overlay does to the host's tree, as far as Xen's flows need it: marks and domains."""
+"""The marks and the domains that overlays add to the host's tree."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def reserved_marks(overlay: Tree, host: Tree | None) -> Iterator[Finding]:
         for node in fragment.content.walk():
             path = fragment.path(node)
             if node.has("xen,passthrough") and path.lower().startswith("/reserved-memory/"):
-                message = f"{path} is marked: dom0 loses it and uses it as RAM"
+                message = f"{path} is marked: dom0 does not get the region and uses it as RAM"
                 yield RESERVED_MARKED(message, node=node.path, prop="xen,passthrough")
 
 
 def marks(host: Tree | None, overlays: Iterable[Tree]) -> frozenset[str]:
-    """Paths of the host nodes that overlays mark xen,passthrough, below their targets too."""
+    """Paths of the host nodes that overlays mark xen,passthrough, at and below their targets."""
     return frozenset(
         fragment.path(node)
         for overlay in overlays
@@ -46,7 +46,10 @@ def _placed(overlay: Tree, host: Tree | None) -> Iterator[OverlayFragment]:
 def domain_nodes(
     host: Tree | None, files: Sequence[TreeFile]
 ) -> Iterator[tuple[TreeFile | None, DomainNode]]:
-    """The domains of a board's tree, and of the files; None stands for the host's own tree."""
+    """(file, domain) of the domains of a board's tree and of the files; None for the host's tree.
+
+    The domains of an overlay are the nodes that it adds to /chosen.
+    """
     if host is not None:
         yield from ((None, domain) for domain in domains(host))
     chosen = host.find_as_xen("/chosen") if host is not None else None

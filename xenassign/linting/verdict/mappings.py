@@ -1,13 +1,14 @@
-"""Rules about mappings that Xen makes without a word: onto the guest's own things, of host memory.
+"""Rules about mappings that Xen makes without an error: over the guest layout, and of host memory.
 
-They serve xen,reg and iomem alike; what concerns xen,reg alone is in
-:mod:`xenassign.linting.guest.pages`.
-Nothing in Xen compares a mapping with the guest's memory map (tests/xen shows it).
+They apply to xen,reg and to iomem; rules about xen,reg alone are in
+:mod:`xenassign.linting.guest.pages`. Xen does not compare a mapping with the guest layout
+(tests/xen shows it). All addresses and sizes are bytes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import combinations
 from typing import NamedTuple
 
 from xenassign.checks.guest_addresses import CLASH, GUEST_OVERLAP, collisions, replaces
@@ -31,10 +32,9 @@ HOST_MEMORY = rule(
 
 
 class EntryCells(NamedTuple):
-    """Where the numbers of a mapping stand in their property: the index of each one's last cell.
+    """The index of the last cell of each number of a mapping; None if the number has no cells.
 
-    The last cell is the one with the low 32 bits, which people change and get wrong. None: the
-    number has no cell.
+    The last cell has the low 32 bits, where a mistake most likely is.
     """
 
     host: int | None = None
@@ -43,7 +43,7 @@ class EntryCells(NamedTuple):
 
 
 class MappingEntry(NamedTuple):
-    """A mapping in bytes, and where its numbers stand when they are cells."""
+    """A mapping, and the cells of its numbers if it is an entry of xen,reg."""
 
     host: int
     size: int
@@ -52,43 +52,46 @@ class MappingEntry(NamedTuple):
 
     @classmethod
     def of_iomem(cls, entry: IomemRange) -> MappingEntry:
-        """The bytes of an entry of iomem."""
+        """An entry of iomem, which is in pages."""
         return cls(entry.mfn * PAGE_SIZE, entry.pages * PAGE_SIZE, entry.gfn * PAGE_SIZE)
 
     @property
     def host_span(self) -> Span:
-        """Its bytes in the host."""
+        """Its host addresses."""
         return Span.sized(self.host, self.size)
 
     @property
     def guest_span(self) -> Span:
-        """Its bytes in the guest."""
+        """Its guest addresses."""
         return Span.sized(self.guest, self.size)
 
 
 def entries(value: bytes, address: int, size: int) -> list[MappingEntry]:
-    """xen,reg as Xen reads it with so many cells; a trailing rest is ignored, as Xen does.
+    """The entries of xen,reg as Xen reads them: an incomplete last entry is ignored.
 
-    ``address`` and ``size``: the cells of one number. Each entry knows where its numbers end.
+    ``address`` and ``size``: the number of cells of an address and of a size.
     """
     width = (2 * address + size) & 0xFFFFFFFF
+    if not width:
+        return []
     cells = xen_cells(value)
-    found = []
-    for at in range(0, len(cells) // width * width if width else 0, width or 1):
-        entry = cells[at : at + width]
+    mappings = []
+    for start in range(0, len(cells) // width * width, width):
+        entry = cells[start : start + width]
         middle = address + size
         host, length, guest = entry[:address], entry[address:middle], entry[middle:]
-        where = EntryCells(
-            at + address - 1 if address else None,
-            at + middle - 1 if size else None,
-            at + width - 1 if address else None,
+        last_cells = EntryCells(
+            start + address - 1 if address else None,
+            start + middle - 1 if size else None,
+            start + width - 1 if address else None,
         )
-        found.append(MappingEntry(xen_number(host), xen_number(length), xen_number(guest), where))
-    return found
+        numbers = (xen_number(host), xen_number(length), xen_number(guest))
+        mappings.append(MappingEntry(*numbers, last_cells))
+    return mappings
 
 
 class Claim(NamedTuple):
-    """A mapping that somebody asks for: the node (or None) and property that state it."""
+    """A mapping that a file requests: the node (None for iomem) and the property that state it."""
 
     entry: MappingEntry
     node: str | None
@@ -97,13 +100,13 @@ class Claim(NamedTuple):
     place: Place | None = None
 
     def text(self) -> str:
-        """What it is, for a message."""
+        """Its numbers, for a message."""
         host, size, guest = self.entry[:3]
         return f"{self.node or self.prop}: {size:#x} bytes of {host:#x} at {guest:#x}"
 
-    def at_host(self, broken: Rule, message: str) -> Finding:
+    def at_host(self, violated: Rule, message: str) -> Finding:
         """A finding about the host address."""
-        return broken(
+        return violated(
             message,
             node=self.node,
             prop=self.prop,
@@ -112,9 +115,9 @@ class Claim(NamedTuple):
             routes=self.routes,
         )
 
-    def at_guest(self, broken: Rule, message: str, fix: str | None = None) -> Finding:
+    def at_guest(self, violated: Rule, message: str, fix: str | None = None) -> Finding:
         """A finding about the guest address."""
-        return broken(
+        return violated(
             message,
             node=self.node,
             prop=self.prop,
@@ -126,21 +129,22 @@ class Claim(NamedTuple):
 
 
 def check(claims: Sequence[Claim], context: Context) -> Iterator[Finding]:
-    """What is wrong with the places of mappings, on whatever route."""
+    """Findings about the guest addresses of mappings, and about host memory among them."""
     guest = context.guest
     for claim in claims:
-        met = collisions(guest, claim.entry)
-        # The worst rule alone: who has to move anyway need not hear of optional windows.
-        met = [each for each in met if each[0] is CLASH] or met
-        if met:
-            broken = met[0][0]
-            names = (f"{c.name} ({c.span.start:#x}-{c.span.end - 1:#x})" for _, c in met)
+        clashes = collisions(guest, claim.entry)
+        # The worst rule only: a mapping that has to move anyway may also leave optional windows.
+        clashes = [clash for clash in clashes if clash[0] is CLASH] or clashes
+        if clashes:
+            violated = clashes[0][0]
+            windows = [window for _, window in clashes]
+            names = (f"{w.name} ({w.span.start:#x}-{w.span.end - 1:#x})" for w in windows)
             message = f"{claim.text()} collides with {', '.join(names)}"
             fix = "keep the window unused, or map it elsewhere in the guest"
-            if broken is CLASH:
-                in_ram = {*guest.ram()} & {clash.span for _, clash in met}
+            if violated is CLASH:
+                in_ram = {*guest.ram()} & {window.span for window in windows}
                 fix = _fitting(guest, claims) if in_ram else "map it elsewhere in the guest"
-            yield claim.at_guest(broken, message, fix)
+            yield claim.at_guest(violated, message, fix)
     yield from _overlaps(claims)
     if context.platform is not None:
         yield from _memory(claims, context.platform)
@@ -148,22 +152,21 @@ def check(claims: Sequence[Claim], context: Context) -> Iterator[Finding]:
 
 
 def _fitting(guest: Guest, claims: Sequence[Claim]) -> str:
-    """What memory the domain can have beside the mappings."""
-    most = memory_limit(guest, [claim.entry.guest_span for claim in claims])
-    elsewhere = "map it outside of the guest's RAM"
-    return f"give the domain {most} MiB of memory at most, or {elsewhere}" if most else elsewhere
+    """The fix for a mapping in the guest's RAM: how much memory fits, or another address."""
+    limit = memory_limit(guest, [claim.entry.guest_span for claim in claims])
+    move = "map it outside of the guest's RAM"
+    return f"give the domain {limit} MiB of memory at most, or {move}" if limit else move
 
 
 def _overlaps(claims: Sequence[Claim]) -> Iterator[Finding]:
-    for number, one in enumerate(claims):
-        for other in claims[number + 1 :]:
-            if replaces(one.entry, other.entry):
-                message = f"{other.text()} replaces part of {one.text()}"
-                yield other.at_guest(GUEST_OVERLAP, message, "give one of them another address")
+    for first, second in combinations(claims, 2):
+        if replaces(first.entry, second.entry):
+            message = f"{second.text()} replaces part of {first.text()}"
+            yield second.at_guest(GUEST_OVERLAP, message, "give one of them another address")
 
 
 def _msi_frames(claims: Sequence[Claim], platform: Platform) -> Iterator[Finding]:
-    """Pages with an MSI frame, whoever else's they are."""
+    """Pages with an MSI frame, on either route."""
     known = frames(platform.msi)
     for claim in claims if known else ():
         frame = touched(known, claim.entry.host_span)
@@ -183,15 +186,16 @@ def _memory(claims: Sequence[Claim], platform: Platform) -> Iterator[Finding]:
             if carved is None:
                 yield claim.at_host(HOST_MEMORY, f"{claim.text()} is host RAM")
             else:
-                found = claim.at_host(HOST_MEMORY, f"{claim.text()} is reserved by {carved.path}")
-                yield found._replace(severity="warning", own_fix=_ALONE)
+                message = f"{claim.text()} is reserved by {carved.path}"
+                finding = claim.at_host(HOST_MEMORY, message)
+                yield finding._replace(severity="warning", own_fix=_CARVED_FIX)
 
 
-_ALONE = "make sure that only the devices of this guest use it"
+_CARVED_FIX = "make sure that only the devices of this guest use it"
 
 
 def _carved(platform: Platform, pages: Span) -> Node | None:
-    """The region of /reserved-memory that all the pages are of, when no kernel uses it as RAM."""
+    """The carve-out that has all of the pages: no kernel uses them as RAM."""
     for node, block in platform.reserved:
         if node.has("no-map") and node.available and block.pages.covers(pages):
             return node
@@ -199,7 +203,7 @@ def _carved(platform: Platform, pages: Span) -> Node | None:
 
 
 def _is_device(platform: Platform, pages: Span) -> bool:
-    """Whether the pages are a device's: some boards state memory over their registers too."""
+    """Whether all pages have registers of devices: on some boards /memory includes registers."""
     devices = (node for node in platform.tree.nodes() if is_device(node))
     blocks = (block for node in devices for block in registers(node).blocks)
     first, last = pages.start + PAGE_SIZE, pages.end - PAGE_SIZE

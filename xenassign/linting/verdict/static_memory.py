@@ -1,4 +1,4 @@
-"""xen,static-mem of a domain's node, judged by :mod:`xenassign.checks.static_memory`."""
+"""Rules about xen,static-mem of a domain's node, with :mod:`xenassign.checks.static_memory`."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _PROP = "xen,static-mem"
 
 
 def check(domain: DomainNode, context: Context) -> Iterator[Finding]:
-    """The banks of a node whose xen,static-mem is whole entries, with sizes that memory has."""
+    """Findings about the banks of a node. xen,static-mem has to be well-formed (XA714)."""
     path = domain.node.path
     platform = context.platform
     live = bool(context.host_memory)
     if platform is not None and live:
         platform = platform._replace(memory=context.host_memory)
-    asked = Asked(
+    subject = Asked(
         context.release,
         domain.banks,
         domain.direct_map,
@@ -40,21 +40,21 @@ def check(domain: DomainNode, context: Context) -> Iterator[Finding]:
         _PROP,
         live,
     )
-    for finding in judge(platform, asked):
+    for finding in judge(platform, subject):
         yield finding._replace(message=f"{path}: {finding.message}")
     yield from _others(domain)
     yield from _colors(domain, context)
 
 
 def _domains(domain: DomainNode) -> Iterator[Node]:
-    """The domains of the same /chosen, this one too, in order."""
+    """The domains of the same /chosen, this one included, in order."""
     parent = domain.node.parent
     nodes = parent.children.values() if parent is not None else ()
     return (node for node in nodes if is_compatible(node, "xen,domain"))
 
 
 def _colors(domain: DomainNode, context: Context) -> Iterator[Finding]:
-    """llc-colors of any domain requires that Xen colors the cache: then it has no static memory."""
+    """A domain with llc-colors: Xen then colors the cache, and has no static memory."""
     if not COLORED.applies(context.release) or "LLC_COLORING" not in context.options:
         return
     for node in _domains(domain):
@@ -65,7 +65,7 @@ def _colors(domain: DomainNode, context: Context) -> Iterator[Finding]:
 
 
 def _others(domain: DomainNode) -> Iterator[Finding]:
-    """Domains before it in the same /chosen that have some of its memory."""
+    """Earlier domains of the same /chosen that have a part of its memory."""
     path = domain.node.path
     for node in _domains(domain):
         if node is domain.node:

@@ -102,7 +102,7 @@ def file_findings(
     blob = files[f"{name}.dtb"]
     view = View(read_blob(blob, f"{name}.dtb"), context)
     findings = [*dom0less.check(blob, context), *partial.check(view)]
-    findings += domcfg.blob(blob)
+    findings += domcfg.check_blob(blob)
     if f"{name}.cfg" in files:
         config = parse(decode(files[f"{name}.cfg"]), f"{name}.cfg")
         of_config = [*domcfg.check(config, context), *cross.check(config, view)]
