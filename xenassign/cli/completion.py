@@ -161,8 +161,8 @@ def _board(line: Mapping[str, Any]) -> Tree | None:
     """The first board of the line, or of its xenassign.toml; never standard input."""
     from xenassign.host.load import read_host
 
-    own = [line.get("host"), *(line.get("hosts") or ())]
-    for name in [*(_expanded(host) for host in own if host), *_hosts(line)]:
+    given = [line.get("host"), *(line.get("hosts") or ())]
+    for name in [*(_expanded(host) for host in given if host), *_hosts(line)]:
         if os.path.isfile(name) or os.path.isdir(name):
             return read_host(name)
     return None
@@ -205,7 +205,7 @@ def _fits(value: str, word: str) -> bool:
     return value.startswith(word) and _PLAIN.fullmatch(value) is not None
 
 
-class _Asked(ShellComplete):
+class _Completing(ShellComplete):
     """Common to the shells: the candidates, and our script instead of click's."""
 
     script = ""
@@ -257,7 +257,7 @@ def _prefixed(item: CompletionItem[str], before: str) -> CompletionItem[str]:
     return CompletionItem(value, type=item.type, help=shown or None)
 
 
-class _Bash(_Asked, BashComplete):
+class _Bash(_Completing, BashComplete):
     """Reads the line, and completes the part of it that bash treats as the word."""
 
     script = "xenassign.bash"
@@ -276,7 +276,7 @@ class _Bash(_Asked, BashComplete):
         return f"{item.type},{item.value.removeprefix(self._before)}"
 
 
-class _Zsh(_Asked, ZshComplete):
+class _Zsh(_Completing, ZshComplete):
     script = "_xenassign"
 
     def format_completion(self, item: CompletionItem[str]) -> str:
@@ -284,7 +284,7 @@ class _Zsh(_Asked, ZshComplete):
         return f"{item.type}\n{value}\n{item.help or '_'}"
 
 
-class _Fish(_Asked, FishComplete):
+class _Fish(_Completing, FishComplete):
     script = "xenassign.fish"
 
 

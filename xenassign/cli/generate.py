@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +19,12 @@ from xenassign.cli.options import (
     lock_option,
     request_options,
 )
+from xenassign.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
+    from xenassign.devicetree.tree import Tree
+    from xenassign.outputs.hosts import Built
+    from xenassign.request.system_request import SystemRequest
     from xenassign.system.lock import Lock
 
 
@@ -50,7 +52,7 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
     locked: bool,
     overwrite: bool,
     quiet: bool,
-    **asked: Any,
+    **options: Any,
 ) -> None:
     """Write everything that Xen requires to assign devices of HOST to a guest.
 
@@ -75,62 +77,74 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
           --name domu1 --memory 1024 --vcpus 2 -o out
       xenassign generate -c xenassign.toml -o out
     """
-    from xenassign.errors import UsageError
     from xenassign.files import write
     from xenassign.outputs.boot.write import HOST_TREE
-    from xenassign.outputs.hosts import Wanted, build, lines
-    from xenassign.outputs.report import hosts as boards
+    from xenassign.outputs.hosts import Wanted, build
     from xenassign.request.command_line import read_system
     from xenassign.system.lock import lock_path
     from xenassign.system.lock_file import read_lock
 
-    given = given_of(asked)
+    given = given_of(options)
     request, trees = read_system(given, host, hosts, config)
+    _check_boards(request, trees)
+    path = lock_path(lock, config, own=host is None and not hosts)
+    if locked and path is None:
+        raise UsageError("--locked requires a lock; give --lock FILE")
+    older = read_lock(path) if path is not None and (locked or path.exists()) else None
+    only = given.get("name") if config is not None else None
+    built = build(trees, request, Wanted(per_host, only, older, locked, str(path)))
+    _show_plan(built, quiet)
+    locks = {} if locked or path is None else _changed(path, built.lock)
+    host_out = given.get("host_out")
+    elsewhere = {Path(host_out): built.files.pop(HOST_TREE)} if host_out is not None else {}
+    boards = [tree.file for tree in trees]
+    _check_inputs(boards, [*(Path(output) / name for name in built.files), *elsewhere])
+    _check_inputs([config, path, *map(given.get, _FILES)], elsewhere)
+    written = write(built.files, Path(output), overwrite, elsewhere, locks)
+    _report(built, path, written, quiet)
+
+
+def _check_boards(request: SystemRequest, trees: Sequence[Tree]) -> None:
+    """Raises UsageError for an output that is made for a single board only."""
     if len(trees) > 1 and (request.boot.outputs or request.imagebuilder):
         raise UsageError(
             "--host-out, --uboot-script and --imagebuilder require a single board; give one HOST"
         )
-    kept = lock_path(lock, config, own=host is None and not hosts)
-    if locked and kept is None:
-        raise UsageError("--locked requires a lock; give --lock FILE")
-    older = read_lock(kept) if kept is not None and (locked or kept.exists()) else None
-    only = given.get("name") if config is not None else None
-    built = build(trees, request, Wanted(per_host, only, older, locked, str(kept)))
+
+
+def _show_plan(built: Built, quiet: bool) -> None:
+    """Shows the differences between boards, and the refusals. Ends the program if there are any."""
+    from xenassign.outputs.hosts import lines
+    from xenassign.outputs.report import hosts as boards
+
     if built.plan.differences and not quiet:
         boards.show(built.plan, sys.stderr)
     if built.refusals:
         for line in lines(built.refusals):
             click.echo(line, err=True)
         raise click.exceptions.Exit(1)
-    locks = {} if locked or kept is None else _changed(kept, built.lock)
-    elsewhere = {}
-    if "host_out" in given:
-        elsewhere[Path(given["host_out"])] = built.files.pop(HOST_TREE)
-    boards_read = [tree.file for tree in trees]
-    _keep(boards_read, [*(Path(output) / name for name in built.files), *elsewhere])
-    _keep([config, kept, *map(given.get, _FILES)], elsewhere)
-    written = write(built.files, Path(output), overwrite, elsewhere, locks)
+
+
+def _report(built: Built, lock: Path | None, written: Iterable[Path], quiet: bool) -> None:
+    """Prints what changed since the lock, the findings, and the files."""
     for line in built.changes:
-        click.echo(f"warning: {kept}: {line}", err=True)
+        click.echo(f"warning: {lock}: {line}", err=True)
     for finding in built.findings:
         if not quiet or finding.severity != "note":
             click.echo(finding.text(), err=True)
-    if not quiet:
-        for path in written:
-            click.echo(f"{path}")
+    for file in () if quiet else written:
+        click.echo(f"{file}")
 
 
 #: Options with files that are read.
 _FILES = ("base", "imagebuilder_base")
 
 
-def _keep(read: Sequence[str | Path | None], files: Iterable[Path]) -> None:
+def _check_inputs(read: Sequence[str | Path | None], files: Iterable[Path]) -> None:
     """Raises UsageError if a file would overwrite an input, with --overwrite too.
 
     The next run needs the input. Both paths may lead to one file under different names.
     """
-    from xenassign.errors import UsageError
-
     for path, source in itertools.product(files, read):
         with contextlib.suppress(OSError, ValueError):
             if source is not None and path.samefile(source):

@@ -35,7 +35,7 @@ def grouped(params: Sequence[click.Parameter]) -> list[Group]:
         (heading, [named.pop(name) for name in names if name in named])
         for heading, names in _HEADINGS.items()
     ]
-    return [(heading, own) for heading, own in (*groups, (_OTHERS, [*named.values()])) if own]
+    return [group for group in (*groups, (_OTHERS, [*named.values()])) if group[1]]
 
 
 class Grouped(click.Command):

@@ -39,13 +39,13 @@ def command(
 
     tree = read_host(host)
     xen = release_of(release, [tree])
-    has = driver_set(drivers)
-    assessment = assess(read_platform(tree), xen, drivers=has)
+    driver_names = driver_set(drivers)
+    assessment = assess(read_platform(tree), xen, drivers=driver_names)
     target = Path(output) if output is not None else None
     name = "board.dtb" if host == "-" else host
     if target is not None and not os.path.isabs(name):
         name = os.path.relpath(name, target.parent)
-    text = starter(assessment, name, xen, has)
+    text = starter(assessment, name, xen, driver_names)
     if target is None:
         click.echo(text, nl=False)
         return

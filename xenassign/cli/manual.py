@@ -175,14 +175,14 @@ def _options(command: click.Command, context: click.Context) -> Iterator[str]:
     """The options, each with its text of --help, under the headings of --help."""
     params = command.get_params(context)
     groups = grouped(params) if isinstance(command, Grouped) else [("", params)]
-    for heading, own in groups:
-        shown = [param for param in own if isinstance(param, click.Option) and not param.hidden]
+    for heading, members in groups:
+        shown = [param for param in members if isinstance(param, click.Option) and not param.hidden]
         if heading and shown:
             yield f".SS {escaped(heading)}"
         for option in shown:
             notes = [_default(option), "[required]" if option.required else ""]
-            said = " ".join([option.help or "", *notes])
-            yield from _tagged(_names(option), _filled(said))
+            text = " ".join([option.help or "", *notes])
+            yield from _tagged(_names(option), _filled(text))
 
 
 def _synopsis(command: click.Command, name: str, context: click.Context) -> str:
@@ -213,7 +213,7 @@ def _page_name(name: str) -> str:
 def _page(command: click.Command, context: click.Context, others: Sequence[str]) -> str:
     """The page of a command. ``others``: the pages that it points to."""
     name = context.command_path
-    said = read_help(command)
+    parts = read_help(command)
     title = _page_name(name)
     lines = [
         '.\\" Written by `python -m xenassign.dev regenerate`; a test compares the two.',
@@ -222,12 +222,12 @@ def _page(command: click.Command, context: click.Context, others: Sequence[str])
         ".nr HY 0",  # groff's man macros turn hyphenation on again at every heading
         ".ad l",
         ".SH NAME",
-        f"{escaped(title)} \\- {escaped(said.summary[0].lower() + said.summary[1:])}",
+        f"{escaped(title)} \\- {escaped(parts.summary[0].lower() + parts.summary[1:])}",
         ".SH SYNOPSIS",
         _synopsis(command, name, context),
         ".SH DESCRIPTION",
     ]
-    for index, (text, verbatim) in enumerate(said.text):
+    for index, (text, verbatim) in enumerate(parts.text):
         lines += [".PP"] if index else []
         lines += _verbatim(text) if verbatim else _filled(text)
     if isinstance(command, click.Group):
@@ -236,9 +236,9 @@ def _page(command: click.Command, context: click.Context, others: Sequence[str])
             summary = read_help(_sub(command, context, sub)[0]).summary
             lines += _tagged(f"{_bold(f'{title}-{sub}')}(1)", _filled(f"{summary}."))
     lines += [".SH OPTIONS", *_options(command, context)]
-    if said.examples:
-        lines += [".SH EXAMPLES", *_verbatim(said.examples)]
-    lines += [".SH EXIT STATUS", *_statuses(_refused(command, said))]
+    if parts.examples:
+        lines += [".SH EXAMPLES", *_verbatim(parts.examples)]
+    lines += [".SH EXIT STATUS", *_statuses(_refused(command, parts))]
     for heading, entries, style in _SURROUNDINGS:
         listed = [line for entry in entries for line in _entry(entry, command, style)]
         lines += [f".SH {heading}", *listed] if listed else []
@@ -256,10 +256,10 @@ def _entry(entry: ManualItem, command: click.Command, style: Callable[[str], str
         yield from _tagged(style(entry.name), _filled(entry.text))
 
 
-def _refused(command: click.Command, said: Help) -> str:
+def _refused(command: click.Command, parts: Help) -> str:
     if isinstance(command, click.Group):
         return _NO
-    return said.refused and f"{said.refused[0].upper()}{said.refused[1:]}."
+    return parts.refused and f"{parts.refused[0].upper()}{parts.refused[1:]}."
 
 
 def _statuses(refused: str) -> Iterator[str]:
@@ -287,9 +287,9 @@ def pages() -> dict[str, str]:
     context = click.Context(cli, info_name="xenassign", **cli.context_settings)
     subs = [_sub(cli, context, name) for name in cli.list_commands(context)]
     names = ["xenassign", *(_page_name(sub.command_path) for _, sub in subs)]
-    made = {}
-    for command, own in [(cli, context), *subs]:
-        name = _page_name(own.command_path)
+    texts = {}
+    for command, command_context in [(cli, context), *subs]:
+        name = _page_name(command_context.command_path)
         others = [f"{other}(1)" for other in names if other != name]
-        made[f"{name}.1"] = _page(command, own, others)
-    return made
+        texts[f"{name}.1"] = _page(command, command_context, others)
+    return texts

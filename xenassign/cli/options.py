@@ -1,24 +1,28 @@
-"""Options that several commands have; those of domains and their boot are made of a table."""
+"""click's options, made of the tables of :mod:`xenassign.request.options`; and some of commands."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import click
 from click.core import ParameterSource
 
-from xenassign.request.options import BOOT, DOMAIN, Option
+from xenassign.request.options import BOOT, DOMAIN, IOMMU_DRIVER, LINT, XEN, Option
 
 F = Callable[..., Any]
 
 host_argument = click.argument("host", metavar="HOST")
 
 
-def _made(option: Option) -> Callable[[F], F]:
-    """The option for click."""
+def _option(option: Option) -> Callable[[F], F]:
+    """click's decorator for an option of a table."""
     flags = option.flags if isinstance(option.flags, tuple) else (option.flags,)
-    kind = click.Choice(option.choices) if option.choices else int if option.number else None
+    kind: Any = int if option.number else None
+    if option.choices:
+        kind = click.Choice(option.choices)
+    elif option.least is not None:
+        kind = click.IntRange(min=option.least)
     return click.option(
         *flags,
         option.field,
@@ -32,10 +36,20 @@ def _made(option: Option) -> Callable[[F], F]:
     )
 
 
-_DOMAIN = {option.field: _made(option) for option in DOMAIN}
-_BOOT = [_made(option) for option in BOOT]
-xen_option, driver_option = _DOMAIN["release"], _DOMAIN["drivers"]
-console_option = _DOMAIN["xen_console"]
+def _all_of(table: Sequence[Option]) -> Callable[[F], F]:
+    """A decorator that adds the options of a table, in its order."""
+    decorators = [_option(option) for option in table]
+
+    def add(command: F) -> F:
+        for decorator in reversed(decorators):
+            command = decorator(command)
+        return command
+
+    return add
+
+
+xen_option, driver_option = _option(XEN), _option(IOMMU_DRIVER)
+request_options, boot_options, lint_options = _all_of(DOMAIN), _all_of(BOOT), _all_of(LINT)
 
 config_option = click.option(
     "-c",
@@ -44,7 +58,6 @@ config_option = click.option(
     help="A xenassign.toml with boards and domains. Other options override the file, for all of its"
     " domains or for the one that --name selects.",
 )
-
 
 lock_option = click.option(
     "--lock",
@@ -55,7 +68,7 @@ lock_option = click.option(
 
 
 def board_options(command: F) -> F:
-    """Which boards: HOST, more of them, or those of a xenassign.toml."""
+    """Adds what gives the boards: HOST, --host for more, or -c with a xenassign.toml."""
     for option in (
         click.option(
             "--host",
@@ -72,22 +85,8 @@ def board_options(command: F) -> F:
     return command
 
 
-def request_options(command: F) -> F:
-    """Adds the options that describe a domain, for every command that plans one."""
-    for option in reversed(_DOMAIN.values()):
-        command = option(command)
-    return command
-
-
-def boot_options(command: F) -> F:
-    """Adds the options about how Xen and the domains boot."""
-    for option in reversed(_BOOT):
-        command = option(command)
-    return command
-
-
 def given_of(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of the running command's options that the command line gives."""
+    """The values of the options that the command line gives, without defaults."""
     context = click.get_current_context()
     return {
         name: value

@@ -34,7 +34,7 @@ def command(
     hosts: tuple[str, ...],
     lock: str | None,
     form: str,
-    **asked: Any,
+    **options: Any,
 ) -> None:
     """Show the address space of a guest with devices of HOST, without writing files.
 
@@ -57,17 +57,17 @@ def command(
     from xenassign.system.lock import lock_path, pins_of
     from xenassign.system.lock_file import read_lock
 
-    given = given_of(asked)
+    given = given_of(options)
     request, trees = read_system(given, host, hosts, config)
-    kept = lock_path(lock, config, own=host is None and not hosts)
-    older = read_lock(kept) if kept is not None and (lock or kept.exists()) else None
-    made = generate_hosts(trees, request, pins_of(older, trees) if older is not None else None)
+    path = lock_path(lock, config, own=host is None and not hosts)
+    older = read_lock(path) if path is not None and (lock or path.exists()) else None
+    generated = generate_hosts(trees, request, pins_of(older, trees) if older is not None else None)
     only = given.get("name") if config is not None else None
-    refusals = list(lines(made.refusals))
+    refusals = list(lines(generated.refusals))
     if form == "json":
-        click.echo(to_json(plans.to_data(made.plan, refusals, only)), nl=False)
+        click.echo(to_json(plans.to_data(generated.plan, refusals, only)), nl=False)
     else:
-        plans.show(made.plan, sys.stdout, only)
+        plans.show(generated.plan, sys.stdout, only)
     for line in refusals:
         click.echo(line, err=True)
     if refusals:

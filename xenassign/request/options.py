@@ -1,29 +1,31 @@
-"""The options of ``generate`` and ``plan`` that describe domains and their boot, as a table.
+"""The options of ``generate``, ``plan`` and ``lint`` that describe domains and boards, as tables.
 
-The command line makes its options of it (``cli.options``); :mod:`xenassign.request.command_line`
-makes a request of their values, by ``field``. The same settings of xenassign.toml, which are values
-of TOML and not texts, are in :mod:`xenassign.request.keys`; their names are equal. This module
-imports little, since each ``--help`` reads it.
+The command line makes click's options of them (``cli.options``);
+:mod:`xenassign.request.command_line` makes a request of the values of ``DOMAIN`` and ``BOOT``, by
+``field``. The keys of xenassign.toml, whose values are of TOML, are in
+:mod:`xenassign.request.keys`; their names are equal. This module imports little, since each
+``--help`` reads it.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from xenassign.xen.releases import DEFAULT, RELEASES
+from xenassign.xen.releases import DEFAULT, KCONFIG, RELEASES
 
 POLICIES = ("auto", "strict", "trust")
 ALIGNMENTS = ("page", "natural", "64k", "2m")
 DRIVERS = tuple(
-    dict.fromkeys(driver.name for each in RELEASES.values() for driver in each.iommu_drivers)
+    dict.fromkeys(driver.name for xen in RELEASES.values() for driver in xen.iommu_drivers)
 )
 
 
 class Option(NamedTuple):
-    """An option. ``field``: what it sets, of ``Request`` or ``BootRequest`` where these have it.
+    """An option. ``field``: the field of ``Request`` or ``BootRequest`` that it sets.
 
-    Without ``metavar`` and ``choices`` it is a flag. ``default``: for --help, where it is not clear
-    from the help text; an option that is not given sets nothing.
+    Without ``metavar`` and ``choices`` it is a flag. ``number``: its value is an integer, of
+    ``least`` or more. ``default``: for --help, where the help text does not state it; of ``DOMAIN``
+    and ``BOOT`` an option that is not given sets nothing.
     """
 
     flags: str | tuple[str, ...]
@@ -33,8 +35,32 @@ class Option(NamedTuple):
     choices: tuple[str, ...] = ()
     repeated: bool = False
     number: bool = False
+    least: int | None = None
     default: str | bool | None = None
 
+
+#: Options of several commands.
+XEN = Option(
+    "--xen",
+    "release",
+    f"The Xen release: {', '.join(RELEASES)}.  [default: {DEFAULT}; with dom0's live tree the"
+    " release that made it]",
+    metavar="RELEASE",
+)
+IOMMU_DRIVER = Option(
+    "--iommu-driver",
+    "drivers",
+    "An IOMMU driver that your build of Xen has; repeat it. Default: all drivers of the"
+    " release. A default build has smmu only.",
+    choices=DRIVERS,
+    repeated=True,
+)
+XEN_CONSOLE = Option(
+    "--xen-console",
+    "xen_console",
+    "The UART that Xen uses, if it is not that of stdout-path.",
+    metavar="PATH|none",
+)
 
 DOMAIN = (
     Option(
@@ -59,13 +85,7 @@ DOMAIN = (
         " it.",
         metavar="FILE",
     ),
-    Option(
-        "--xen",
-        "release",
-        f"The Xen release: {', '.join(RELEASES)}.  [default: {DEFAULT}; with dom0's live tree the"
-        " release that made it]",
-        metavar="RELEASE",
-    ),
+    XEN,
     Option(
         "--route",
         "routes",
@@ -191,20 +211,8 @@ DOMAIN = (
         "Whether the domain has the emulated UART (INTID 32, 0x22000000).",
         default=True,
     ),
-    Option(
-        "--xen-console",
-        "xen_console",
-        "The UART that Xen uses, if it is not that of stdout-path.",
-        metavar="PATH|none",
-    ),
-    Option(
-        "--iommu-driver",
-        "drivers",
-        "An IOMMU driver that your build of Xen has; repeat it. Default: all drivers of the"
-        " release. A default build has smmu only.",
-        choices=DRIVERS,
-        repeated=True,
-    ),
+    XEN_CONSOLE,
+    IOMMU_DRIVER,
     Option(
         "--attach-overlay",
         "attach_overlay",
@@ -263,4 +271,84 @@ BOOT = (
         " the domains set. The rest is unchanged.",
         metavar="FILE",
     ),
+)
+
+LINT = (
+    Option(
+        "--host",
+        "host",
+        "The board's device tree as Xen gets it: .dtb, .dts, or the live tree of a boot without"
+        " Xen. Rules that require it do not run without it.",
+        metavar="HOST",
+    ),
+    Option(
+        "--host-overlay",
+        "overlays",
+        "An overlay (.dtbo, .dtso) with marks or domains that the boot loader applies to HOST.",
+        metavar="FILE",
+        repeated=True,
+    ),
+    Option(
+        "--live-host",
+        "live_host",
+        "HOST comes from the running board (/sys/firmware/fdt, /proc/device-tree): its /memory is"
+        " the memory that Xen uses.",
+    ),
+    Option(
+        "--partial",
+        "partial",
+        "The partial device tree for device_tree of the configurations.",
+        metavar="FILE",
+    ),
+    Option(
+        "--xen",
+        "version",
+        f"The Xen release: {', '.join(RELEASES)}.  [default: {DEFAULT}]",
+        metavar="RELEASE",
+    ),
+    Option(
+        "--route",
+        "routes",
+        "Check for this route only. Default: both.",
+        choices=("dom0less", "xl"),
+        repeated=True,
+    ),
+    Option("--memory", "memory", "Memory of the domain.", metavar="MIB", number=True, least=1),
+    Option("--vcpus", "vcpus", "Virtual CPUs of the domain.", metavar="N", number=True, least=1),
+    Option(
+        "--dom0/--no-dom0",
+        "dom0",
+        "Whether there is a dom0. It keeps the devices that HOST does not mark.",
+        default=True,
+    ),
+    IOMMU_DRIVER,
+    XEN_CONSOLE,
+    Option(
+        "--together",
+        "together",
+        "The files belong to domains that run at the same time: report what two of them share"
+        " (XA0xx). Requires --host.",
+    ),
+    Option(
+        "--kconfig",
+        "kconfig",
+        "An option that your Xen is built with and that is off by default; repeat it.",
+        choices=KCONFIG,
+        repeated=True,
+    ),
+    Option(
+        ("-I", "--include"),
+        "include",
+        "A folder for #include and /include/ of .dts files; repeat it.",
+        metavar="DIR",
+        repeated=True,
+    ),
+    Option(
+        "--select",
+        "select",
+        "Report only these findings: codes or prefixes of codes (XA2), repeated or with commas.",
+        metavar="CODE",
+        repeated=True,
+    ),
+    Option("--ignore", "ignore", "Do not report these findings.", metavar="CODE", repeated=True),
 )
