@@ -19,7 +19,7 @@ from xenassign.linting.settings import read_settings
 from xenassign.outputs.starter import LISTED_MAX, quoted, starter
 from xenassign.planning.assess import BoardAssessment, assess
 from xenassign.planning.decide import decide_on
-from xenassign.request.keys import DEVICE, DOMAIN, LINT, TOP, Section
+from xenassign.request.keys import BOOT, DEVICE, DOMAIN, LINT, TOP, Section
 from xenassign.request.project import read_project
 from xenassign.request.resolve import resolve_domain
 from xenassign.xen.releases import DEFAULT, release
@@ -107,9 +107,10 @@ def block(text: str, first: str, last: str) -> list[str]:
     [
         (TOP, "host", "[[domain]]"),
         (DOMAIN, "[[domain]]", "# The devices"),
+        (BOOT, "# [boot]", "# Defaults"),
         (LINT, "# [lint]", "# end"),
     ],
-    ids=["file", "domain", "lint"],
+    ids=["file", "domain", "boot", "lint"],
 )
 def test_every_key_is_explained_and_its_line_is_right(
     made: Made, tmp_path: Path, section: Section, first: str, last: str
@@ -128,7 +129,7 @@ def test_every_key_is_explained_and_its_line_is_right(
         tail = (start + behind).replace(f"\n{line}\n", f"\n{line.removeprefix('# ')}\n", 1)
         if key[2] == "direct-map":  # which goes with static memory
             tail = tail.replace("# static-memory", "static-memory", 1)
-        path.write_text(before + tail.replace("# [lint]", "[lint]"))
+        path.write_text(before + re.sub(r"^# (?=\[(boot|lint)\])", "", tail, flags=re.MULTILINE))
         read_project(path)
         read_settings(path)
     assert found == keys(section)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from xenassign.request.keys import ALLOW, DEVICE, DOMAIN, LINT, TOP, Key, Section
+from xenassign.request.keys import ALLOW, BOOT, DEVICE, DOMAIN, LINT, TOP, Key, Section
 from xenassign.request.value_kinds import Choice, Either, Fixed, Flag, Integer, Kind, Many, Named
 
 BEGIN = "<!-- Written by `python -m xenassign.dev regenerate`; a test compares the two. -->"
@@ -18,6 +18,7 @@ _HEADINGS = (
     ("`[[domain]]`", DOMAIN),
     ("`[[domain.device]]`", DEVICE),
     ("`[[allow]]`", ALLOW),
+    ("`[boot]`", BOOT),
     ("`[lint]`", LINT),
 )
 

@@ -14,7 +14,7 @@ from xenassign.errors import UsageError
 from xenassign.findings import errors
 from xenassign.outputs.domain.text import render_template
 from xenassign.planning.assess import Assessment, BoardAssessment
-from xenassign.request.keys import ALLOW, DEVICE, DOMAIN, LINT, TOP, Key, Section
+from xenassign.request.keys import ALLOW, BOOT, DEVICE, DOMAIN, LINT, TOP, Key, Section
 from xenassign.xen.releases import Release
 
 #: More devices than these are not listed one by one, unless they have an alias.
@@ -58,6 +58,7 @@ def starter(
             "domain": list(_explained(DOMAIN, ("name",))),
             "device": [line[1:].lstrip() for line in _explained(DEVICE, ("path",))],
             "allow": list(_explained(ALLOW)),
+            "boot": list(_explained(BOOT)),
             "lint": list(_explained(LINT)),
         },
         ready=list(_lines([_listed(one, aliases) for one in ready], '"{}",')),
