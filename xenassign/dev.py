@@ -18,7 +18,7 @@ USAGE = "usage: python -m xenassign.dev regenerate"
 def generated(root: Path) -> dict[Path, str | None]:
     """The text of each generated file of a checkout, by its path; None: the file is to be removed.
 
-    Texts that stand in a page written by hand come as the whole page.
+    A page that is only partly generated is given as a whole.
     """
     from xenassign.cli.manual import pages
     from xenassign.linting.catalogue import index

@@ -35,7 +35,7 @@ class OptionError(UsageError):
     """
 
     def __init__(self, option: str, text: str) -> None:
-        super().__init__(f"{option}{text}" if text.startswith(":") else f"{option} {text}")
+        super().__init__(f"{option} {text}")
         self.option = option
 
 

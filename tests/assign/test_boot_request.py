@@ -41,16 +41,16 @@ def test_forms(text: str, option: LoadOption) -> None:
     ("text", "message"),
     [
         ("kernel", "is malformed; write --load"),
-        ("=0x10", "there is no ''; give xen, host"),
+        ("=0x10", "'' is unknown; give xen, host"),
         ("kernel=", "is malformed"),
         ("kernel=0x10:", "is malformed"),
         ("kernel=-1", "is malformed"),
         ("kernel=0xg", "is malformed"),
-        ("kernels=0x10", "there is no 'kernels'; give xen, host, dom0-kernel"),
-        ("a/xen=0x10", "--load a/xen: there is no 'xen'; give kernel, ramdisk, dtb"),
+        ("kernels=0x10", "'kernels' is unknown; give xen, host, dom0-kernel"),
+        ("a/xen=0x10", "--load a/xen: 'xen' is unknown; give kernel, ramdisk, dtb"),
         ("../kernel=0x10", "is malformed"),
-        ("kernel=0x10:0", "nothing can lie there"),
-        ("kernel=0xffffffffffffffff:4K", "nothing can lie there"),
+        ("kernel=0x10:0", "the size is 0"),
+        ("kernel=0xffffffffffffffff:4K", "the end is above 0xffffffffffffffff"),
     ],
 )
 def test_what_is_none(text: str, message: str, wording: Wording) -> None:
@@ -78,7 +78,7 @@ def test_the_command_line_comes_before_the_file() -> None:
         loads=tuple(map(parse_load, ("xen=0x1000", "host=0x2000"))), xen_bootargs="a", load_with="x"
     )
     line = BootRequest(frozenset([UBOOT]), (parse_load("xen=0x5000"),), xen_bootargs="b")
-    both = file.changed(line)
+    both = file.overridden_by(line)
     assert both.load("xen") == line.loads[0]
     assert both.load("host") == file.loads[1]
     assert (both.outputs, both.xen_bootargs, both.load_with) == (line.outputs, "b", "x")
@@ -125,7 +125,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         ("kernel=0:absent", False, "--load kernel: absent: No such file or directory; name"),
         ("kernel=0:.", True, "Is a directory"),
         ("net/kernel=0:a\0b", False, "--load net/kernel: a\0b: embedded null byte"),
-        ("kernel=0:empty", True, "is empty; name what is to be loaded"),
+        ("kernel=0:empty", True, "is empty; name the file to load"),
     ):
         with pytest.raises(UsageError) as told:
             sizes(tmp_path, text, later=later)

@@ -72,7 +72,7 @@ def test_values(generate: Generate, name: str, value: Any, expected: bytes) -> N
     same = {key: prop.value for key, prop in plain.properties.items() if key != name}
     assert {key: p.value for key, p in made.properties.items() if key != name} == same
     source = files["domu1.dts"].decode()
-    assert re.search(rf"/\* set, as asked \*/\n\s*{re.escape(name)}( = |;)", source)
+    assert re.search(rf"/\* set, as requested \*/\n\s*{re.escape(name)}( = |;)", source)
     (device,) = plan_json(plan)["devices"]
     assert device["edits"] == [{"property": name, "action": "set"}]
 
@@ -91,7 +91,7 @@ VALUES = st.one_of(
 @given(value=VALUES)
 def test_dtc_makes_the_same_bytes_of_the_source(value: Any) -> None:
     assert VALUE.wrong(value) is None
-    prop = DraftProperty("x,y", pieces("x,y", value), "set, as asked")
+    prop = DraftProperty("x,y", pieces("x,y", value), "set, as requested")
     source = "/dts-v1/;\n" + to_dts(DraftNode("", (prop,)))
     command = ["dtc", "-q", "-I", "dts", "-O", "dtb", "-"]
     done = subprocess.run(command, input=source.encode(), capture_output=True, check=False)
@@ -103,7 +103,7 @@ def test_a_property_is_dropped(generate: Generate) -> None:
     plan, files, refused = generate("zynqmp", GEM, edits=(drop("phy-mode"),))
     assert not refused
     assert not guest_node(files).has("phy-mode")
-    assert "/* phy-mode dropped: as asked */" in files["domu1.dts"].decode()
+    assert "/* phy-mode dropped: as requested */" in files["domu1.dts"].decode()
     (device,) = plan_json(plan)["devices"]
     assert device["edits"] == [{"property": "phy-mode", "action": "dropped"}]
 
@@ -115,10 +115,10 @@ def test_a_dropped_list_of_phandles_goes_with_its_names_and_stubs(generate: Gene
     assert not node.has("clocks")
     assert not node.has("clock-names")
     source = files["domu1.dts"].decode()
-    assert "/* clocks dropped: as asked */" in source
+    assert "/* clocks dropped: as requested */" in source
     assert "fixed-clock" not in source
     told = [s for s in plan.devices[0].suppliers if s.property == "clocks"]
-    assert {(s.action, s.why) for s in told} == {("dropped", "as asked")}
+    assert {(s.action, s.why) for s in told} == {("dropped", "as requested")}
     assert any(s.required for s in told)
     codes = {finding.code for finding in plan.findings}
     assert "XA501" not in codes  # no rate is asked for
@@ -127,7 +127,7 @@ def test_a_dropped_list_of_phandles_goes_with_its_names_and_stubs(generate: Gene
 
 def test_what_the_guest_has_not_anyway_may_be_dropped(generate: Generate) -> None:
     files = generate("zynqmp", GEM, edits=(drop("iommus"),))[1]
-    assert files["domu1.dts"].decode().count("iommus dropped: as asked") == 1
+    assert files["domu1.dts"].decode().count("iommus dropped: as requested") == 1
 
 
 def test_a_pattern_edits_all_that_it_names(generate: Generate) -> None:
@@ -150,7 +150,10 @@ def test_a_pattern_edits_all_that_it_names(generate: Generate) -> None:
             (put("phy-mode", "a"), drop("phy-mode", "ethernet0")),
             f"drop ethernet0: phy-mode of {GEM} is edited twice; set it or drop it",
         ),
-        ((put("reg", 1),), f"set {GEM}: reg cannot be edited: it follows from where the registers"),
+        (
+            (put("reg", 1),),
+            f"set {GEM}: reg cannot be edited: it follows from the mapping of the registers",
+        ),
         ((drop("reg"),), f"drop {GEM}: reg cannot be edited: it follows"),
     ],
 )

@@ -194,6 +194,7 @@ SECTIONS: dict[str, tuple[Section, str, int]] = {
         "reason = 'r'\n",
         5,
     ),
+    "boot": (BOOT, "[[domain]]\nname = 'n'\ndevice = ['d']\n[boot]\n{}\n", 5),
     "lint": (LINT, "[[domain]]\nname = 'n'\ndevice = ['d']\n[lint]\n{}\n", 5),
 }
 VALUES = [
@@ -358,28 +359,28 @@ HEAD = 'host = "a"\n[[domain]]\nname = "net"\n'
     [
         (
             HEAD + '[[domain.device]]\npath = "ethernet0"\nclock-rate = { pclk = "fast" }',
-            "6: domain 'net', device 'ethernet0': clock-rate.pclk is no integer; write clock-rate ="
-            " 125000000",
+            "6: domain 'net', device 'ethernet0': clock-rate.pclk is not an integer; write"
+            " clock-rate = 125000000",
         ),
         (
             HEAD + 'memory = 0\ndevice = ["a"]',
-            "4: domain 'net': memory cannot be 0; give 1 to 1043456 MiB",
+            "4: domain 'net': memory 0 is out of range (1 to 1043456 MiB); write memory = 1024",
         ),
         (
             HEAD + 'vcpus = 129\ndevice = ["a"]',
-            "4: domain 'net': vcpus cannot be 129; give 1 to 128",
+            "4: domain 'net': vcpus 129 is out of range (1 to 128); write vcpus = 2",
         ),
         (
             HEAD + 'route = "xm"\ndevice = ["a"]',
-            "4: domain 'net': no route xm; there are dom0less and xl",
+            "4: domain 'net': route 'xm' is invalid; give dom0less or xl",
         ),
         (
             HEAD + 'sci = "scmi"\ndevice = ["a"]',
-            "4: domain 'net': no sci scmi; there is scmi_smc",
+            "4: domain 'net': sci 'scmi' is invalid; give scmi_smc",
         ),
         (
             HEAD + 'device = [\n  "a",\n  { path = "b", map = 1.5 },\n]',
-            "6: domain 'net', device 'b': map is no string or integer or table {window = …} or"
+            "6: domain 'net', device 'b': map is not a string or integer or table {window = …} or"
             " list of",
         ),
         (
@@ -392,18 +393,18 @@ HEAD = 'host = "a"\n[[domain]]\nname = "net"\n'
         ),
         (
             HEAD + '[[domain.device]]\npath = "a"\n\nforce-assign-without-iommu = true',
-            "7: domain 'net', device 'a': force-assign-without-iommu is no string; write force-"
+            "7: domain 'net', device 'a': force-assign-without-iommu is not a string; write force-"
             'assign-without-iommu = "it has no DMA of its own"',
         ),
         (
             HEAD + '[[domain.device]]\npath = "a"\n[domain.device.set]\nb = 1\n"reg" = 1',
-            "8: domain 'net', device 'a': set: reg cannot be edited: it follows from where the"
-            " registers are mapped; give map",
+            "8: domain 'net', device 'a': set: reg cannot be edited: it follows from the mapping"
+            " of the registers; give map",
         ),
         (
             HEAD + '[[domain.device]]\npath = "a"\nset = { b = false }',
-            "6: domain 'net', device 'a': set.b cannot be false; name the property in drop, for a"
-            " boolean is true by being there",
+            "6: domain 'net', device 'a': set.b cannot be false; to leave it out, name the"
+            " property in drop",
         ),
         (
             HEAD + '[[domain.device]]\npath = "a"\nset = { b = 1 }\ndrop = ["b"]',
@@ -411,8 +412,8 @@ HEAD = 'host = "a"\n[[domain]]\nname = "net"\n'
         ),
         (
             HEAD + '[[domain.device]]\npath = "a@*"\nset = { b = 1 }\nclock-rate = 1',
-            "7: domain 'net', device 'a@*': clock-rate is for one device, and path is a pattern;"
-            " name the device",
+            "7: domain 'net', device 'a@*': clock-rate is for a single device, but path is a"
+            " pattern; name the device",
         ),
         (HEAD + "device = []", "2: domain 'net': [[domain]] has no device; write device = ["),
         (
@@ -421,12 +422,12 @@ HEAD = 'host = "a"\n[[domain]]\nname = "net"\n'
         ),
         (
             HEAD + 'device = ["a"]\n[[domain]]\ndevice = ["b"]\nname = "net"',
-            "7: domain 'net': there are two; give each a name of its own",
+            "7: domain 'net': another domain has this name; give each a unique name",
         ),
         (
             HEAD + 'device = ["a"]\n[[domain]]\ndevice = ["b"]\nname = "Net"',
-            "7: domain 'Net': on FAT its files and those of 'net' are the same, for case does not"
-            " count; give each a name of its own",
+            "7: domain 'Net': on FAT, which ignores case, its files would replace those of"
+            " 'net'; give each a unique name",
         ),
         (HEAD + 'device = ["a", ""]', "4: domain 'net', device '' is empty; name a device"),
         (
@@ -436,16 +437,16 @@ HEAD = 'host = "a"\n[[domain]]\nname = "net"\n'
         ),
         (
             HEAD + 'device = "a"',
-            "4: domain 'net': device is no list of tables; write device = ["
+            "4: domain 'net': device is not a list of tables; write device = ["
             '"ethernet0"], or [[domain.device]]',
         ),
-        ("[domain]\nname = 'a'", "1: domain is no list of tables; write [[domain]]"),
-        ("domain = [1]", "1: domain 1 is no table; write [[domain]]"),
+        ("[domain]\nname = 'a'", "1: domain is not a list of tables; write [[domain]]"),
+        ("domain = [1]", "1: domain 1 is not a table; write [[domain]]"),
         (
             HEAD + "device = ['a', 2]",
-            "4: domain 'net', device 2 is no string or table; write device =",
+            "4: domain 'net', device 2 is not a string or table; write device =",
         ),
-        ("[[lint]]", "1: lint is no section; write [lint]"),
+        ("[[lint]]", "1: lint is not a section; write [lint]"),
         (
             HEAD + 'device = ["a"]\n[[allow]]\ncode = "XA003"\nnodes = "a"\nreason = "  "',
             "8: [[allow]] 1: reason is empty; write the reason",
@@ -479,7 +480,7 @@ map = [1, { window = [0, 4096] }]
     assert made.static_memory == ((0x50000000, 0x20000000),)
     assert (made.memory, made.routes) == (512, ("dom0less",))
     message = str(told(tmp_path, HEAD + text.replace("[0, 4096]", "[1, 2]")))
-    assert ":11: domain 'net', device 'x': map x 'window:0x1-0x2': no range of whole" in message
+    assert ":11: domain 'net', device 'x': map x 'window:0x1-0x2': not a range of whole" in message
 
 
 @pytest.mark.parametrize(

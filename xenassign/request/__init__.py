@@ -1,4 +1,4 @@
-"""What a user asks for: options and xenassign.toml, checked for form, names looked up on a board.
+"""Requests: options and xenassign.toml, checked for form, with names looked up on a board.
 
-Nothing here knows whether Xen accepts it. Private.
+Whether Xen accepts a request is not decided here. Private.
 """

@@ -1,7 +1,7 @@
-"""The user's own dom.cfg that a domain is to be passed devices in.
+"""The user's own dom.cfg, which is completed with the devices of a domain.
 
-What it says of the domain is taken where no option says it; what it says of passed devices has to
-go with the plan. Which of its keys are set then, and how: ``outputs/domain/base_cfg.py``.
+Its values are used where no option gives one. Its entries for passed devices must match the plan:
+which keys are set, and how, is in ``outputs/domain/base_cfg.py``.
 """
 
 from __future__ import annotations
@@ -10,93 +10,88 @@ from typing import Any, NoReturn
 
 from xenassign.errors import InputError, OptionError, UsageError
 from xenassign.formats.xlcfg import Atom, Value, XlConfig
-from xenassign.request.request import Request
+from xenassign.request.request import DOMAIN_NAME_RULE, VCPUS_MAX, Request
 from xenassign.xen.releases import DOMAIN_NAME, GUEST_MEMORY_MAX_MIB
 from xenassign.xen.xlvalues import intid, page_range
 
 _LISTS = ("dtdev", "irqs", "iomem")
+_NUMBERS = ("memory", "vcpus")
 _TEXTS = ("name", "kernel", "ramdisk", "extra")
-_ATOMS = (*_TEXTS, "memory", "vcpus", "device_tree", "passthrough", "shadow_memory", "arm_sci")
+_ATOMS = (*_TEXTS, *_NUMBERS, "device_tree", "passthrough", "shadow_memory", "arm_sci")
 
 
 def request(base: XlConfig | None, **options: Any) -> Request:
-    """The request of options (None: not given) and of what the configuration says besides.
+    """The request of options (None: not given), with name, memory and vcpus of the configuration.
 
-    Raises UsageError where an option contradicts it, InputError where it has no sense itself.
+    Raises UsageError if an option contradicts the configuration, InputError if a value of the
+    configuration is invalid.
     """
+    options = {name: value for name, value in options.items() if value is not None}
     if base is None:
-        return Request(**_given(options))
-    _check_forms(base)
-    for name in (*_TEXTS, "memory", "vcpus"):
-        given, has = options.get(name), _said(base, name)
-        if given is not None and has is not None and given != has:
-            option = f"--{name} {given}"
-            _stop(base, base.get(name), f"{name} is {has!r}, not {option}; give one of the two")
+        return Request(**options)
+    _check_types(base)
+    for name in (*_TEXTS, *_NUMBERS):
+        given, configured = options.get(name), _value(base, name)
+        if given is not None and configured is not None and given != configured:
+            text = f"{name} is {configured!r}, not --{name} {given}; give one of the two"
+            _stop(base, base.get(name), text)
     if options.get("routes") == ("dom0less",):
-        raise OptionError("--base-cfg", "is for xl, but --route asks for dom0less only; drop one")
-    return Request(**{**_taken(base, options), "base": base})
+        text = "is for xl, but --route gives dom0less only; remove one of the two"
+        raise OptionError("--base-cfg", text)
+    return Request(**{**_checked_values(base), **options, "base": base})
 
 
-def _taken(base: XlConfig, options: dict[str, Any]) -> dict[str, Any]:
-    """The options, with what the plan needs to know of the configuration."""
-    found = {name: _said(base, name) for name in ("name", "memory", "vcpus")}
-    told = {name: value for name, value in found.items() if value is not None}
-    limits = {"memory": range(1, GUEST_MEMORY_MAX_MIB + 1), "vcpus": range(1, 129)}
-    for name, limit in limits.items():
-        if name in told and told[name] not in limit:
-            _stop(
-                base, base.get(name), f"{name} is {told[name]}; give 1 to {limit[-1]}", InputError
-            )
-    if "name" in told and not DOMAIN_NAME.fullmatch(str(told["name"])):
-        what = f"the name {told['name']!r} cannot be used"
-        _stop(
-            base,
-            base.get("name"),
-            f"{what}; take a letter, then up to 30 letters, digits or . _ + -",
-            InputError,
-        )
-    return {**told, **_given(options)}
+def _checked_values(base: XlConfig) -> dict[str, Any]:
+    """Name, memory and vcpus of the configuration, where it has them. Raises InputError."""
+    values = {name: _value(base, name) for name in ("name", *_NUMBERS)}
+    for name, most, unit in (("memory", GUEST_MEMORY_MAX_MIB, " MiB"), ("vcpus", VCPUS_MAX, "")):
+        value = values[name]
+        if isinstance(value, int) and not 1 <= value <= most:
+            text = f"{name} = {value} is out of range (1 to {most}{unit}); correct it"
+            _stop(base, base.get(name), text, InputError)
+    domain = values["name"]
+    if domain is not None and not DOMAIN_NAME.fullmatch(str(domain)):
+        text = f"the name {domain!r} is invalid; {DOMAIN_NAME_RULE}"
+        _stop(base, base.get("name"), text, InputError)
+    return {name: value for name, value in values.items() if value is not None}
 
 
-def _given(options: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in options.items() if value is not None}
-
-
-def _said(base: XlConfig, name: str) -> str | int | None:
-    """What the configuration says: a number for memory and vcpus, else a string."""
-    if name in ("memory", "vcpus"):
+def _value(base: XlConfig, name: str) -> str | int | None:
+    """The value of a key as xl reads it: a number for memory and vcpus, else a string."""
+    if name in _NUMBERS:
         return base.integer(name)
     value = base.get(name)
     return value.text if isinstance(value, Atom) else None
 
 
-def _check_forms(base: XlConfig) -> None:
-    """What xl would not read of the keys that are set or taken. Raises InputError."""
+def _check_types(base: XlConfig) -> None:
+    """Raises InputError for a value that xl would not read, of the keys that are used or set."""
     for name in _ATOMS:
         value = base.get(name)
         if value is not None and not isinstance(value, Atom):
-            _stop(base, value, f"{name} is a list; write one value", InputError)
-    for name in ("memory", "vcpus"):
+            _stop(base, value, f"{name} is a list; write a single value", InputError)
+    for name in _NUMBERS:
         value = base.get(name)
         if value is not None and base.integer(name) is None:
-            _stop(base, value, f"{name} is no number for xl; write one, after =", InputError)
+            text = f"{name} is not a number for xl; write {name} = NUMBER"
+            _stop(base, value, text, InputError)
     for name in _LISTS:
         value = base.get(name)
         if isinstance(value, Atom):
-            _stop(base, value, f"{name} is no list; write [ ] around it", InputError)
+            _stop(base, value, f"{name} is not a list; write [ ] around the value", InputError)
         for item in value.items if value else ():
             if not isinstance(item, Atom):
-                _stop(base, item, f"{name} has a list in it; take the brackets away", InputError)
+                _stop(base, item, f"{name} contains a list; remove the inner brackets", InputError)
             if name == "irqs" and intid(item.text) is None:
-                what = f"{item.text!r} in irqs is no INTID; write it in decimal"
-                _stop(base, item, what, InputError)
+                text = f"{item.text!r} in irqs is not an INTID; write it in decimal"
+                _stop(base, item, text, InputError)
             if name == "iomem" and page_range(item.text) is None:
-                what = f"{item.text!r} in iomem is not PFN,COUNT[@GFN] in hexadecimal; mend it"
-                _stop(base, item, what, InputError)
+                text = f"{item.text!r} in iomem is not MFN,COUNT[@GFN] in hexadecimal; correct it"
+                _stop(base, item, text, InputError)
 
 
 def _stop(
-    base: XlConfig, at: Value | None, what: str, error: type[InputError | UsageError] = UsageError
+    base: XlConfig, at: Value | None, text: str, error: type[InputError | UsageError] = UsageError
 ) -> NoReturn:
     place = f":{at.line}:{at.column}" if at is not None else ""
-    raise error(f"{base.file}{place}: {what}")
+    raise error(f"{base.file}{place}: {text}")

@@ -1,6 +1,6 @@
-"""What a user asks for of the boot: what lies where in memory when Xen starts, and how it is said.
+"""The request for the boot: the load addresses of images, command lines, and the files to write.
 
-Addresses and sizes are bytes of the host.
+Addresses are host addresses; they and sizes are in bytes.
 """
 
 from __future__ import annotations
@@ -16,33 +16,38 @@ from typing import NamedTuple
 from xenassign.errors import UsageError, reason_of
 from xenassign.xen.releases import DOMAIN_NAME
 
-#: What there is once: Xen, the board's device tree, dom0's kernel and ramdisk.
+#: Images of the system: Xen, the board's device tree, dom0's kernel and ramdisk.
 OF_SYSTEM = ("xen", "host", "dom0-kernel", "dom0-ramdisk")
-#: What each dom0less domain has: its kernel, ramdisk and partial device tree.
+#: Images of each dom0less domain: its kernel, ramdisk and partial device tree.
 OF_DOMAIN = ("kernel", "ramdisk", "dtb")
 
-#: What may be written of the whole system, beside the files of its domains.
+#: Outputs for the whole system, besides the files of its domains.
 UBOOT, HOST, CHOSEN = "uboot-script", "host-out", "chosen"
 
 _FORM = "[DOMAIN/]WHAT=ADDRESS[:SIZE] or =ADDRESS:FILE"
 _UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 _NUMBER = re.compile(r"(0[xX][0-9a-fA-F]+|[0-9]+)([KMG]?)")
-#: An address, and behind it a size or a file.
+#: ADDRESS[:SIZE] or ADDRESS:FILE.
 WHERE = re.compile(rf"{_NUMBER.pattern}(:[\s\S]+)?")
 _LAST = (1 << 64) - 1
-#: Words of a U-Boot command, with its variables: nothing that ends it, or begins a comment.
-_COMMAND = re.compile(r"[A-Za-z0-9_./,:=@+%$\{\}-]+( +[A-Za-z0-9_./,:=@+%$\{\}-]+)*")
+#: The words of one U-Boot command, with variables: no separator of commands, no comment.
+COMMAND = r"[A-Za-z0-9_./,:=@+%$\{\}-]+( +[A-Za-z0-9_./,:=@+%$\{\}-]+)*"
+COMMAND_RULE = "write it as in 'load mmc 0:1', without quotes, ; and #"
+#: A command line: Xen splits it at spaces, and other white space would become part of a word.
+COMMAND_LINE = r"[^\u0000-\u001f\u007f]*"
+COMMAND_LINE_RULE = "use spaces instead of tabs, line ends and other control characters"
 
 
 class LoadOption(NamedTuple):
-    """One ``--load``: ``what`` lies at ``address``. ``domain`` None: of the system, or of all.
+    """One ``--load``: an image and its address.
 
-    ``size`` in bytes, None where it was not said. ``room``: what it takes in memory once it runs,
-    where that is more. ``file``: the name of the file, as it was written. ``packed``: it is
-    compressed by gzip.
+    ``image``: one of ``OF_SYSTEM`` and ``OF_DOMAIN``. ``domain``: whose image it is; None: the
+    system's, or that of each domain without a load address of its own. ``size`` in bytes, None if
+    it is unknown. ``room``: the bytes that the image occupies when it runs, if more than ``size``,
+    else 0. ``file``: the file's name as given. ``packed``: it is compressed by gzip.
     """
 
-    what: str
+    image: str
     domain: str | None
     address: int
     size: int | None = None
@@ -52,17 +57,17 @@ class LoadOption(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What the option calls it."""
-        return f"{self.domain}/{self.what}" if self.domain is not None else self.what
+        """The left side of the option: ``[DOMAIN/]IMAGE``."""
+        return f"{self.domain}/{self.image}" if self.domain is not None else self.image
 
 
 @dataclass(frozen=True, slots=True)
 class BootRequest:
-    """What is to be written of the boot (``outputs``), and what it takes.
+    """The outputs for the boot (``UBOOT``, ``HOST``, ``CHOSEN``), and what they contain.
 
-    ``load_with``: U-Boot's command that loads a file, as in ``load mmc 0:1``; the script then loads
-    what has a file. ``xen_bootargs`` and ``dom0_bootargs``: command lines. Raises UsageError where
-    a load is said twice.
+    ``load_with``: U-Boot's command that loads a file, as in ``load mmc 0:1``; with it the script
+    loads the images that have a file. ``xen_bootargs`` and ``dom0_bootargs``: command lines.
+    Raises UsageError for an invalid command or command line, and for a load that is given twice.
     """
 
     outputs: frozenset[str] = frozenset()
@@ -72,67 +77,67 @@ class BootRequest:
     dom0_bootargs: str | None = None
 
     def __post_init__(self) -> None:
-        """Raises UsageError for what cannot be meant."""
         for option, line in (
             ("--xen-bootargs", self.xen_bootargs),
             ("--dom0-bootargs", self.dom0_bootargs),
         ):
             _check_line(option, line or "")
-        if self.load_with is not None and not _COMMAND.fullmatch(self.load_with):
+        if self.load_with is not None and not re.fullmatch(COMMAND, self.load_with):
             raise UsageError(
-                f"--load-with {self.load_with!r} is no single command; write it as in"
-                " 'load mmc 0:1', without quotes, ; and #"
+                f"--load-with {self.load_with!r} is not a single command; {COMMAND_RULE}"
             )
-        said: set[tuple[str, str | None]] = set()
-        for one in self.loads:
-            if (one.what, one.domain) in said:
-                raise UsageError(f"--load {one.name} is given twice; say one place")
-            said.add((one.what, one.domain))
+        seen: set[tuple[str, str | None]] = set()
+        for load in self.loads:
+            if (load.image, load.domain) in seen:
+                raise UsageError(f"--load {load.name} is given twice; give it once")
+            seen.add((load.image, load.domain))
 
-    def load(self, what: str, domain: str | None = None) -> LoadOption | None:
-        """Where a thing lies; of a domain, what was said for it comes before what is for all."""
-        fitting = [one for one in self.loads if one.what == what]
-        own = [one for one in fitting if one.domain == domain]
-        return next(iter(own or (one for one in fitting if one.domain is None)), None)
+    def load(self, image: str, domain: str | None = None) -> LoadOption | None:
+        """The load of an image: the domain's own if there is one, else the one for all domains."""
+        loads = {load.domain: load for load in self.loads if load.image == image}
+        return loads.get(domain, loads.get(None))
 
-    def changed(self, other: BootRequest) -> BootRequest:
-        """This one, with what another says put in its place."""
-        said = {(one.what, one.domain) for one in other.loads}
-        rest = tuple(one for one in self.loads if (one.what, one.domain) not in said)
+    def overridden_by(self, other: BootRequest) -> BootRequest:
+        """This request with the values that ``other`` has, and the outputs of both."""
+        replaced = {(load.image, load.domain) for load in other.loads}
+        kept = tuple(load for load in self.loads if (load.image, load.domain) not in replaced)
         texts = {
             name: getattr(other, name)
             for name in ("load_with", "xen_bootargs", "dom0_bootargs")
             if getattr(other, name) is not None
         }
         outputs = self.outputs | other.outputs
-        return replace(self, outputs=outputs, loads=(*other.loads, *rest), **texts)
+        return replace(self, outputs=outputs, loads=(*other.loads, *kept), **texts)
 
 
 def _check_line(option: str, line: str) -> None:
-    """Refuses a command line that is more than a line. Xen takes spaces alone for its gaps."""
+    """Raises UsageError for a command line with control characters, or of no encoding."""
     try:
         line.encode()
     except UnicodeEncodeError:
-        raise UsageError(f"{option} is no UTF-8 text; correct it") from None
-    if any(char < " " or char == "\x7f" for char in line):
-        raise UsageError(f"{option} has a tab, a line end or the like; write spaces there")
+        raise UsageError(f"{option} is not valid UTF-8; correct it") from None
+    if not re.fullmatch(COMMAND_LINE, line):
+        raise UsageError(f"{option} {line!r} is not a single line of text; {COMMAND_LINE_RULE}")
 
 
 def parse_load(text: str) -> LoadOption:
-    """``[DOMAIN/]WHAT=ADDRESS[:SIZE]`` or ``…:FILE``. Raises UsageError."""
+    """``[DOMAIN/]IMAGE=ADDRESS[:SIZE]`` or ``…:FILE``. Raises UsageError."""
     left, sign, right = text.partition("=")
-    domain, slash, what = left.rpartition("/")
+    domain, slash, image = left.rpartition("/")
     if not sign or (slash and not DOMAIN_NAME.fullmatch(domain)):
         raise UsageError(f"--load {text!r} is malformed; write --load {_FORM}")
-    return load_option(what, domain if slash else None, right)
+    return load_option(image, domain if slash else None, right)
 
 
-def load_option(what: str, domain: str | None, where: str) -> LoadOption:
-    """What lies at ``ADDRESS[:SIZE]`` or ``ADDRESS:FILE``. Raises UsageError."""
+def load_option(image: str, domain: str | None, where: str) -> LoadOption:
+    """The load of an image. ``where``: ``ADDRESS[:SIZE]`` or ``ADDRESS:FILE``. Raises UsageError.
+
+    A number may end with K, M or G.
+    """
     known = OF_DOMAIN if domain is not None else (*OF_SYSTEM, *OF_DOMAIN)
-    name = f"{domain}/{what}" if domain is not None else what
-    if what not in known:
-        raise UsageError(f"--load {name}: there is no {what!r}; give {', '.join(known)}")
+    name = f"{domain}/{image}" if domain is not None else image
+    if image not in known:
+        raise UsageError(f"--load {name}: {image!r} is unknown; give {', '.join(known)}")
     first, sign, rest = where.partition(":")
     address = _bytes(first)
     if address is None or (sign and not rest):
@@ -141,48 +146,51 @@ def load_option(what: str, domain: str | None, where: str) -> LoadOption:
     try:
         rest.encode()
     except UnicodeEncodeError:
-        raise UsageError(f"--load {name}: the file's name is no UTF-8 text; rename it") from None
-    if size == 0 or address + (size or 0) > _LAST:
-        raise UsageError(f"--load {name}={where}: nothing can lie there; correct address and size")
-    return LoadOption(what, domain, address, size, rest if rest and size is None else None)
+        raise UsageError(
+            f"--load {name}: the file's name is not valid UTF-8; rename the file"
+        ) from None
+    if size == 0:
+        raise UsageError(f"--load {name}={where}: the size is 0; correct it")
+    if address + (size or 0) > _LAST:
+        raise UsageError(f"--load {name}={where}: the end is above {_LAST:#x}; correct the address")
+    return LoadOption(image, domain, address, size, rest if rest and size is None else None)
 
 
 def _bytes(text: str) -> int | None:
-    """A number of bytes, with K, M or G behind it for more; None where it is none."""
-    found = _NUMBER.fullmatch(text)
-    return (
-        int(found[1], 0 if found[1][:2].lower() == "0x" else 10) * _UNITS.get(found[2], 1)
-        if found
-        else None
-    )
+    """A number of bytes, with K, M or G after it as a unit; None if it is not a number."""
+    match = _NUMBER.fullmatch(text)
+    if match is None:
+        return None
+    base = 0 if match[1][:2].lower() == "0x" else 10  # no octal
+    return int(match[1], base) * _UNITS.get(match[2], 1)
 
 
-#: How the header of an arm64 Image begins to tell what the image takes in memory
-#: (Linux' Documentation/arch/arm64/booting.rst): its size there at 16, the magic at 56.
+#: The header of an arm64 Image (Linux, Documentation/arch/arm64/booting.rst): at 16 the bytes that
+#: the image occupies when it runs, at 56 the magic.
 _IMAGE_SIZE, _IMAGE_MAGIC, _IMAGE_HEADER = 16, 56, 64
 _GZIP = b"\x1f\x8b"
-#: How a flattened device tree begins.
+#: The first bytes of a flattened device tree.
 _BLOB_MAGIC = b"\xd0\x0d\xfe\xed"
 
 
 def measured(loads: Iterable[LoadOption], folder: Path, *, later: bool) -> tuple[LoadOption, ...]:
-    """The loads with the sizes of their files. ``folder``: where relative names begin.
+    """The loads with the sizes of their files. ``folder``: what relative names are relative to.
 
-    ``later``: U-Boot loads them, and a file need not be here yet. Raises UsageError for one that
-    has to be here and cannot be read.
+    ``later``: U-Boot loads the files, so that they may be missing now. Raises UsageError for a file
+    that is required now and cannot be read, and for one that is empty or, as ``host``, not a blob.
     """
-    return tuple(_measured(one, folder, later) for one in loads)
+    return tuple(_measured(load, folder, later) for load in loads)
 
 
 def _measured(load: LoadOption, folder: Path, later: bool) -> LoadOption:
     if load.file is None or load.size is not None:
         return load
-    if load.what == "dtb":  # generate writes that one
+    if load.image == "dtb":  # generate writes this file
         return load
     try:
         mode = os.stat(folder / load.file).st_mode
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-            raise OSError("is no plain file")  # a FIFO would be waited for
+            raise OSError("not a regular file")  # reading a FIFO would block
         with open(folder / load.file, "rb") as stream:
             header = stream.read(_IMAGE_HEADER)
             size = stream.seek(0, 2)
@@ -191,13 +199,13 @@ def _measured(load: LoadOption, folder: Path, later: bool) -> LoadOption:
             return load._replace(packed=load.file.endswith(".gz"))
         reason = reason_of(error)
         raise UsageError(
-            f"--load {load.name}: {load.file}: {reason}; name the file, or give its size"
+            f"--load {load.name}: {load.file}: {reason}; name a readable file, or give its size"
         ) from None
-    if load.what == "host" and header[: len(_BLOB_MAGIC)] != _BLOB_MAGIC:
-        raise UsageError(f"--load host: {load.file} is no .dtb; name the board's device tree")
+    if load.image == "host" and header[: len(_BLOB_MAGIC)] != _BLOB_MAGIC:
+        raise UsageError(f"--load host: {load.file} is not a .dtb; name the board's device tree")
     if not size:
-        raise UsageError(f"--load {load.name}: {load.file} is empty; name what is to be loaded")
-    runs = header[_IMAGE_MAGIC : _IMAGE_MAGIC + 4] == b"ARM\x64"
-    room = int.from_bytes(header[_IMAGE_SIZE : _IMAGE_SIZE + 8], "little") if runs else 0
+        raise UsageError(f"--load {load.name}: {load.file} is empty; name the file to load")
+    is_image = header[_IMAGE_MAGIC : _IMAGE_MAGIC + 4] == b"ARM\x64"
+    room = int.from_bytes(header[_IMAGE_SIZE : _IMAGE_SIZE + 8], "little") if is_image else 0
     packed = header.startswith(_GZIP)
-    return load._replace(size=size, room=room if load.what == "xen" else 0, packed=packed)
+    return load._replace(size=size, room=room if load.image == "xen" else 0, packed=packed)

@@ -91,18 +91,18 @@ def release_of(version: str | None, trees: Sequence[Tree]) -> Release:
     """
     if version is not None:
         return release(version)
-    made_by = {tree.xen if tree is not None else None for tree in map(dom0_tree, trees)}
-    made = made_by.pop() if len(made_by) == 1 else None
-    return release(made if made is not None and made in RELEASES else DEFAULT)
+    versions = {tree.xen if tree is not None else None for tree in map(dom0_tree, trees)}
+    made_by = versions.pop() if len(versions) == 1 else None
+    return release(made_by if made_by is not None and made_by in RELEASES else DEFAULT)
 
 
 def driver_set(drivers: Sequence[str]) -> frozenset[str] | None:
-    """None: all drivers of the release."""
+    """The IOMMU drivers of --iommu-driver; None for all drivers of the release."""
     return frozenset(drivers) or None
 
 
 def _fields(given: Given) -> dict[str, Any]:
-    """The fields of a request that the options of a domain set."""
+    """The fields of ``Request`` that the given options set. Raises XenassignError."""
     static = bool(given.get("static_memory") or given.get("direct_map"))
     readers: dict[str, Callable[[Any], Any]] = {
         "base": xlcfg.read_file,
@@ -130,43 +130,41 @@ def with_boot(system: SystemRequest, given: Given, config: str | None) -> System
     ``config``: the xenassign.toml; its file names are relative to it.
     """
     if given.get("chosen") and given.get("host_out") is None:
-        raise UsageError("--chosen has no effect without --host-out; give --host-out FILE")
+        raise UsageError("--chosen has no effect without --host-out FILE")
     outputs = {
         HOST: given.get("host_out") is not None,
         CHOSEN: given.get("chosen"),
         UBOOT: given.get("uboot_script"),
     }
-    own = BootRequest(
+    of_options = BootRequest(
         frozenset(name for name, requested in outputs.items() if requested),
         tuple(map(parse_load, given.get("loads", ()))),
         given.get("load_with"),
         given.get("xen_bootargs"),
         given.get("dom0_bootargs"),
     )
-    _check_boot(own)
-    whole = system.boot.changed(own)
+    _check_boot(of_options)
+    whole = system.boot.overridden_by(of_options)
     later = whole.load_with is not None
-    loads = measured(own.loads, Path(), later=later)
+    loads = measured(of_options.loads, Path(), later=later)
     # The loads of the file have no effect on other outputs.
     if config is not None and whole.outputs & {UBOOT, CHOSEN}:
-        of_file = [load for load in whole.loads if load not in own.loads]
+        of_file = [load for load in whole.loads if load not in of_options.loads]
         loads += measured(of_file, Path(config).parent, later=later)
     boot = replace(whole, loads=loads)
     return replace(system, boot=boot, imagebuilder=_imagebuilder(given))
 
 
-def _check_boot(own: BootRequest) -> None:
+def _check_boot(boot: BootRequest) -> None:
     """Raises UsageError for an option that has no effect on the requested outputs."""
-    if own.load_with is not None and UBOOT not in own.outputs:
-        raise UsageError("--load-with has no effect without --uboot-script; give both")
+    if boot.load_with is not None and UBOOT not in boot.outputs:
+        raise UsageError("--load-with has no effect without --uboot-script")
     for option, value in (
-        ("--xen-bootargs", own.xen_bootargs),
-        ("--dom0-bootargs", own.dom0_bootargs),
+        ("--xen-bootargs", boot.xen_bootargs),
+        ("--dom0-bootargs", boot.dom0_bootargs),
     ):
-        if value is not None and not own.outputs & {UBOOT, CHOSEN}:
-            raise UsageError(
-                f"{option} has no effect without --uboot-script or --chosen; give one of them"
-            )
+        if value is not None and not boot.outputs & {UBOOT, CHOSEN}:
+            raise UsageError(f"{option} has no effect without --uboot-script or --chosen")
 
 
 def _imagebuilder(given: Given) -> ImageBuilderRequest | None:

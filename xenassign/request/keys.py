@@ -1,12 +1,16 @@
-"""The keys of xenassign.toml: name, kind of value, what it is, an example. All is read from here.
+"""The keys of xenassign.toml: name, kind of value, meaning, an example.
 
 The check of a file and its hints (:mod:`xenassign.request.project`, ``linting.settings``), the
 schema that ``xenassign schema`` prints, the reference in docs/system.md and the file that
-``xenassign init`` writes are made of these tables. To add a key: a line here, and its use; a key
-with a ``field`` is passed to that field of :class:`~xenassign.request.request.Request` as it is (a
-list as a tuple), and needs no more.
+``xenassign init`` writes are made of these tables. To add a key, add a line here and the code that
+uses it. A key with a ``field`` needs no code: its value is passed to that field of
+:class:`~xenassign.request.request.Request` unchanged (a list as a tuple).
 
-A key is called as the option of ``xenassign generate`` that says the same, without its dashes.
+A key has the name of the option of ``xenassign generate`` with the same meaning, without dashes.
+The options (:mod:`xenassign.request.options`) are a table of their own: their values are texts that
+name what they are about (``--map PATH=WHERE``), not values of TOML below a device, so that help,
+type and field differ; and ``--help`` need not import what the kinds here need. A test compares the
+names and fields.
 """
 
 from __future__ import annotations
@@ -18,10 +22,24 @@ from typing import Any, NamedTuple
 from xenassign.errors import nearest
 from xenassign.findings import ROUTES
 from xenassign.formats.toml_text import KeyPath, TomlFile
-from xenassign.request.boot_request import OF_DOMAIN, OF_SYSTEM, WHERE
+from xenassign.request.boot_request import (
+    COMMAND,
+    COMMAND_LINE,
+    COMMAND_LINE_RULE,
+    COMMAND_RULE,
+    OF_DOMAIN,
+    OF_SYSTEM,
+    WHERE,
+)
 from xenassign.request.options import ALIGNMENTS, DRIVERS, POLICIES
 from xenassign.request.property_edits import NAME, VALUE
-from xenassign.request.request import MEMORY_ACTIONS, PLACEMENTS, VCPUS_MAX
+from xenassign.request.request import (
+    CLOCK_RATE_MAX,
+    DOMAIN_NAME_RULE,
+    MEMORY_ACTIONS,
+    PLACEMENTS,
+    VCPUS_MAX,
+)
 from xenassign.request.value_kinds import (
     AnyText,
     Choice,
@@ -32,7 +50,6 @@ from xenassign.request.value_kinds import (
     Kind,
     Many,
     Named,
-    Wrong,
     one_or_more,
 )
 from xenassign.xen.releases import DOMAIN_NAME, GUEST_MEMORY_MAX_MIB, KCONFIG, RELEASES
@@ -40,7 +57,7 @@ from xenassign.xen.sci import SCMI_SMC
 
 
 class Key(NamedTuple):
-    """A key. ``example``: a value as TOML; ``field``: the field of ``Request`` that it fills."""
+    """A key. ``example``: a value as TOML; ``field``: the field of ``Request`` that it sets."""
 
     name: str
     kind: Kind | Section
@@ -51,7 +68,7 @@ class Key(NamedTuple):
 
     @property
     def hint(self) -> str:
-        """How to write it."""
+        """The fix for a key that is missing, or whose value has another type."""
         if isinstance(self.kind, Section):
             short = f"{self.name} = {self.example}, or " if self.example else ""
             return f"write {short}{self.kind.header}"
@@ -60,9 +77,10 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A table with keys. ``repeated``: a list of them. ``short``: what may stand for one of them.
+    """A table with keys. ``repeated``: it is a list of such tables.
 
-    ``title``: what one is called in messages, with the key that names it.
+    ``short``: a value that may replace one of the tables. ``title``: the noun of one of them in
+    messages, and the key with its name.
     """
 
     header: str
@@ -73,11 +91,11 @@ class Section:
 
     @property
     def noun(self) -> str:
-        """For messages."""
+        """The type of the value in messages, without an article."""
         return "list of tables" if self.repeated else "section"
 
     def get(self, name: str) -> Key | None:
-        """The key of a name."""
+        """The key with a name, None if there is no such key."""
         return next((key for key in self.keys if key.name == name), None)
 
 
@@ -86,12 +104,13 @@ _NODE = AnyText(r"[\s\S]*\S[\s\S]*", "name a device")
 _FILE = AnyText(r"[\s\S]*\S[\s\S]*", "name a file")
 _REASON = AnyText(r"[\s\S]*\S[\s\S]*", "write the reason")
 _LOAD = AnyText(WHERE.pattern, 'write "ADDRESS:SIZE" or "ADDRESS:FILE"')
+_COMMAND_LINE = AnyText(COMMAND_LINE, COMMAND_LINE_RULE)
 _ADDRESS = Integer(0, (1 << 48) - 1)
-_RATE = Integer(1, (1 << 32) - 1, "Hz")
+_RATE = Integer(1, CLOCK_RATE_MAX, "Hz")
 _WINDOW = Fixed({"window": Many(_ADDRESS, 2)})
 _PLACE = Either((Choice(PLACEMENTS), _ADDRESS, _WINDOW))
 _MEMORY_ACTION = Choice(MEMORY_ACTIONS)
-_NAME = AnyText(DOMAIN_NAME.pattern, "take a letter, then up to 30 letters, digits or . _ + -")
+_NAME = AnyText(DOMAIN_NAME.pattern, DOMAIN_NAME_RULE)
 _ROUTE = one_or_more(Choice(ROUTES))
 _RELEASE = Choice(tuple(RELEASES))
 
@@ -319,21 +338,21 @@ BOOT = Section(
         ),
         Key(
             "load-with",
-            _TEXT,
+            AnyText(COMMAND, COMMAND_RULE),
             "U-Boot's command that loads a file.",
             '"load mmc 0:1"',
             "load_with",
         ),
         Key(
             "xen-bootargs",
-            _TEXT,
+            _COMMAND_LINE,
             "Xen's command line.",
             '"console=dtuart dom0_mem=512M"',
             "xen_bootargs",
         ),
         Key(
             "dom0-bootargs",
-            _TEXT,
+            _COMMAND_LINE,
             "dom0's command line.",
             '"console=hvc0 root=/dev/mmcblk0p2"',
             "dom0_bootargs",
@@ -414,18 +433,22 @@ class Mistake(NamedTuple):
 
 
 def title(section: Section, value: object, index: int) -> str:
-    """What one of a repeated section is called: ``domain 'net'``, else by its number."""
+    """The name of an element of a repeated section: ``domain 'net'``; without a name its number."""
     if section.title is None:
         return f"{section.header} {index + 1}"
-    what, key = section.title
+    noun, key = section.title
     name = value.get(key) if isinstance(value, dict) else value
-    return f"{what} {name!r}" if isinstance(name, str) else f"{what} {index + 1}"
+    return f"{noun} {name!r}" if isinstance(name, str) else f"{noun} {index + 1}"
 
 
 def mistakes(section: Section, value: object, at: KeyPath = (), who: str = "") -> Iterator[Mistake]:
-    """Everything that is wrong in a section, in the order of the file; ``who``: what it is in."""
+    """Everything that is wrong in a section, in the order of the file.
+
+    ``at``: the key path of ``value``. ``who``: the sections around it, as the sentences begin
+    (``domain 'net': ``).
+    """
     if not isinstance(value, dict):
-        yield Mistake(at, f"{who}{at[-1]} is no {section.noun}; write {section.header}")
+        yield Mistake(at, f"{who}{at[-1]} is not a {section.noun}; write {section.header}")
         return
     for name, item in value.items():
         key = section.get(name)
@@ -448,41 +471,39 @@ def _repeated(
     key: Key, section: Section, value: object, at: KeyPath, who: str
 ) -> Iterator[Mistake]:
     if not isinstance(value, list):
-        yield Mistake(at, f"{who}{key.name} is no {section.noun}; {key.hint}")
+        yield Mistake(at, f"{who}{key.name} is not a {section.noun}; {key.hint}")
         return
-    for index, one in enumerate(value):
-        if section.short is not None and section.short.wrong(one) is None:
+    for index, element in enumerate(value):
+        wrong = section.short.wrong(element) if section.short is not None else None
+        if section.short is not None and wrong is None:
             continue
-        called = ", ".join([*([who[:-2]] if who else []), title(section, one, index)])
-        if isinstance(one, dict):
-            yield from mistakes(section, one, (*at, index), f"{called}: ")
-        elif section.short is not None and isinstance(one, str):
-            found = section.short.wrong(one) or Wrong((), "")
-            yield Mistake((*at, index), f"{called} {found.text}; {found.fix or key.hint}")
+        called = ", ".join([*([who[:-2]] if who else []), title(section, element, index)])
+        if isinstance(element, dict):
+            yield from mistakes(section, element, (*at, index), f"{called}: ")
+        elif wrong is not None and isinstance(element, str):
+            yield Mistake((*at, index), f"{called} {wrong.text}; {wrong.fix or key.hint}")
         else:
             nouns = f"{section.short.noun} or table" if section.short else "table"
-            yield Mistake((*at, index), f"{called} is no {nouns}; {key.hint}")
+            yield Mistake((*at, index), f"{called} is not a {nouns}; {key.hint}")
 
 
 def _wrong(key: Key, kind: Kind, value: object, at: KeyPath, who: str) -> Iterator[Mistake]:
-    found = kind.wrong(value)
-    if found is None:
-        return
-    names = [part for part in found.at if isinstance(part, str)]
-    called = ".".join([key.name, *(_quoted(name) for name in names)])
-    if found.whole:
-        yield Mistake((*at, *found.at), f"{who}{found.text.replace('KEY', called)}")
-        return
-    yield Mistake((*at, *found.at), f"{who}{called} {found.text}; {found.fix or key.hint}")
+    wrong = kind.wrong(value)
+    if wrong is not None:
+        names = [_quoted(part) for part in wrong.at if isinstance(part, str)]
+        called = ".".join([key.name, *names])
+        text = f"{who}{called} {wrong.text}; {wrong.fix or key.hint}"
+        yield Mistake((*at, *wrong.at), text)
 
 
 def _quoted(name: str) -> str:
+    """A key as TOML, for messages: quoted if it is not a bare key."""
     bare = name.replace("-", "").replace("_", "")
     return name if bare.isascii() and bare.isalnum() else f'"{name}"'
 
 
 def sentence(file: TomlFile, mistake: Mistake) -> str:
-    """A mistake with its place."""
+    """The line of an error: ``FILE:LINE: TEXT``."""
     return f"{file.where(mistake.at)}: {mistake.text}"
 
 
@@ -508,8 +529,8 @@ def _section_schema(section: Section) -> dict[str, Any]:
 def _key_schema(key: Key) -> dict[str, Any]:
     if not isinstance(key.kind, Section):
         return {"description": key.doc, **key.kind.schema()}
-    one = _section_schema(key.kind)
+    table = _section_schema(key.kind)
     if key.kind.short is not None:
-        one = {"anyOf": [key.kind.short.schema(), one]}
-    form = {"type": "array", "items": one} if key.kind.repeated else one
+        table = {"anyOf": [key.kind.short.schema(), table]}
+    form = {"type": "array", "items": table} if key.kind.repeated else table
     return {"description": key.doc, **form}

@@ -1,7 +1,7 @@
-"""What the user wrote, and where: an error about it states the place without a search.
+"""Texts of the user with their place, so that an error about a text can state the place.
 
-On the command line an option is written as ``--map NAME=WHERE``; in xenassign.toml the same is a
-key of a domain or of one of its devices, and an error begins with file, line and whom it is about.
+On the command line an option is written as ``--map NAME=WHERE``. In xenassign.toml it is a key of a
+domain or of one of its devices, and an error begins with file, line and the domain and device.
 """
 
 from __future__ import annotations
@@ -12,26 +12,26 @@ from xenassign.formats.toml_text import KeyPath, TomlFile
 
 
 class Origin(NamedTuple):
-    """A place in xenassign.toml. ``about``: what is said there of whom, as ``domain 'net'``."""
+    """A place in xenassign.toml. ``about``: the domain and device of it, as ``domain 'net'``."""
 
     toml: TomlFile
     key: KeyPath
     about: str = ""
 
     def below(self, *keys: str | int) -> Origin:
-        """That of a key, or of an element of a list, in the value here."""
+        """The place of a key, or of an element of a list, within the value at this place."""
         return self._replace(key=(*self.key, *keys))
 
     def line(self, text: str) -> str:
-        """A line of an error; an option loses its dashes, for here it is a key."""
+        """The line of an error with this place. An option loses its dashes: here it is a key."""
         who = f"{self.about}: " if self.about else ""
         return f"{self.toml.where(self.key)}: {who}{text.removeprefix('-d ').removeprefix('--')}"
 
 
 class Written(str):
-    """A text that the user wrote, most often the name of a node.
+    """A text that the user wrote, most often the name of a node; it compares as any ``str``.
 
-    It is equal to the same text from elsewhere. ``origin`` is None for the command line.
+    ``origin``: its place; None on the command line.
     """
 
     __slots__ = ("origin",)
@@ -39,14 +39,13 @@ class Written(str):
     origin: Origin | None
 
     def __new__(cls, text: str, origin: Origin | None = None) -> Written:
-        """The text with its place."""
         self = super().__new__(cls, text)
         self.origin = origin
         return self
 
 
 def origin_of(text: str) -> Origin | None:
-    """Where a text was written; None: on the command line, or by a program."""
+    """The place of a text in xenassign.toml; None if it is not from there."""
     return text.origin if isinstance(text, Written) else None
 
 

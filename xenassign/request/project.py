@@ -1,7 +1,7 @@
 """xenassign.toml: the domains of a whole system, read for form.
 
-Names of nodes stay text, which knows its place in the file (:mod:`xenassign.request.origin`); they
-are looked up on the board later. The keys stand in :mod:`xenassign.request.keys`.
+Names of nodes stay text with its place in the file (:mod:`xenassign.request.origin`); they are
+looked up on the board later. The keys are in :mod:`xenassign.request.keys`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from xenassign.request.keys import BOOT, DOMAIN, TOP, Mistake, mistakes, sentenc
 from xenassign.request.origin import Origin, Written, mistake
 from xenassign.request.property_edits import PropertyEdit, pieces, refusal
 from xenassign.request.request import (
-    NO_WINDOW,
+    INVALID_WINDOW,
     Accepted,
     ClockRate,
     MapOption,
@@ -38,53 +38,54 @@ from xenassign.xen.releases import DEFAULT, release
 
 NAME = "xenassign.toml"
 
-#: Options of a device that a pattern may have, which stands for several.
-_OF_MANY = ("path", "set", "drop")
+#: Keys of a device whose path may be a pattern, which may match several nodes.
+_OF_PATTERNS = ("path", "set", "drop")
 
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A file that was read. ``hosts``: the boards' device trees, none where the file names none."""
+    """A xenassign.toml. ``hosts``: the boards' device trees, relative to the current folder."""
 
     toml: TomlFile
     hosts: tuple[str, ...]
     system: SystemRequest
 
 
-#: Options of which the command line's come first; of others the last counts.
+#: Lists whose first fitting entry counts, so that the command line's come first; of the other lists
+#: it is the last.
 _FIRST = frozenset({"maps", "clock_rates"})
 _LISTS = frozenset({*_FIRST, "memory_regions", "forced", "shared"})
-#: What a system has but once.
-_OF_ALL = frozenset({"release", "drivers", "xen_console"})
+#: Fields that are equal in all domains of a system.
+_OF_SYSTEM = frozenset({"release", "drivers", "xen_console"})
 
 
 def with_options(
     system: SystemRequest, fields: Mapping[str, Any], only: str | None
 ) -> SystemRequest:
-    """The domains with what a command line says in place of the file's.
+    """The domains with the fields of a command line in place of the file's.
 
-    ``fields`` of a request; where the file and the command line both have a list, the command
-    line's entries win. ``only``: the name of the domain that they are for; else they are for all.
-    Raises UsageError where no domain is of that name, or what is asked for cannot be meant.
+    ``fields``: of ``Request``. Of a list that both have, the entries of the command line win.
+    ``only``: the name of the domain that they are for; None: all domains. Raises UsageError if no
+    domain has that name, or a field is invalid.
     """
-    names = [one.name for one in system.domains]
+    names = [domain.name for domain in system.domains]
     if only is not None and only not in names:
         raise UsageError(f"--name {only}: no such domain; there are {', '.join(names)}")
-    own = {name: value for name, value in fields.items() if name not in (*_OF_ALL, "name")}
-    common = {name: value for name, value in fields.items() if name in _OF_ALL}
+    common = {name: value for name, value in fields.items() if name in _OF_SYSTEM}
+    of_domain = {n: value for n, value in fields.items() if n not in (*_OF_SYSTEM, "name")}
     domains = []
-    for one in system.domains:
-        options = {**common, **(own if only in (None, one.name) else {})}
+    for domain in system.domains:
+        options = {**common, **(of_domain if only in (None, domain.name) else {})}
         for name in _LISTS & options.keys():
-            said, asked = getattr(one, name), _at(one.origin, options[name])
-            options[name] = (*asked, *said) if name in _FIRST else (*said, *asked)
-        domains.append(replace(one, **options))
+            of_file, given = getattr(domain, name), _at(domain.origin, options[name])
+            options[name] = (*given, *of_file) if name in _FIRST else (*of_file, *given)
+        domains.append(replace(domain, **options))
     return replace(system, domains=tuple(domains))
 
 
 @contextmanager
 def _located(origin: Origin) -> Iterator[None]:
-    """Gives errors about an option the place of its key in the domain, others the domain's."""
+    """Adds a place to a UsageError: that of the option's key in the domain, else the domain's."""
     try:
         yield
     except OptionError as error:
@@ -95,14 +96,15 @@ def _located(origin: Origin) -> Iterator[None]:
 
 
 def _at(origin: Origin | None, options: Iterable[Any]) -> tuple[Any, ...]:
-    """Options of the command line, which for errors are at the domain that they are for."""
+    """Options of the command line, with the domain that they are for as their place."""
     return tuple(
-        one if one.node is None else one._replace(node=Written(one.node, origin)) for one in options
+        option if option.node is None else option._replace(node=Written(option.node, origin))
+        for option in options
     )
 
 
 def read_project(path: Path) -> Project:
-    """Reads a file. Raises InputError and UsageError with line and key."""
+    """Reads a xenassign.toml. Raises InputError and UsageError with line and key."""
     toml = read_toml(path, "a file with [[domain]] tables")
     for wrong in _mistakes(toml.values):
         raise InputError(sentence(toml, wrong))
@@ -113,8 +115,8 @@ def read_project(path: Path) -> Project:
         origin = whole.below("domain", index)._replace(about=f"domain {domain['name']!r}")
         domains.append(_request(top, domain, folder, origin))
     allowances = tuple(
-        _allowance(one, whole.below("allow", index))
-        for index, one in enumerate(top.get("allow", ()))
+        _allowance(allow, whole.below("allow", index))
+        for index, allow in enumerate(top.get("allow", ()))
     )
     try:
         system = SystemRequest(tuple(domains), allowances, _boot(toml))
@@ -125,28 +127,28 @@ def read_project(path: Path) -> Project:
 
 
 def _boot(toml: TomlFile) -> BootRequest:
-    """What [boot] and the load keys of the domains say. Raises InputError with line and key."""
+    """The values of [boot], and of ``load`` of the domains. Raises InputError with line and key."""
     boot = toml.values.get("boot", {})
-    loads: list[tuple[KeyPath, str | None, dict[str, str]]] = [
+    tables: list[tuple[KeyPath, str | None, dict[str, str]]] = [
         (("boot", "load"), None, boot.get("load", {}))
     ]
     for index, domain in enumerate(toml.values["domain"]):
-        loads.append((("domain", index, "load"), domain["name"], domain.get("load", {})))
-    made = []
-    for at, name, said in loads:
-        for what, where in said.items():
+        tables.append((("domain", index, "load"), domain["name"], domain.get("load", {})))
+    loads = []
+    for at, name, table in tables:
+        for image, where in table.items():
             try:
-                made.append(load_option(what, name, where))
+                loads.append(load_option(image, name, where))
             except UsageError as error:
-                raise InputError(f"{toml.where((*at, what))}: {error}") from None
+                raise InputError(f"{toml.where((*at, image))}: {error}") from None
     return BootRequest(
-        loads=tuple(made),
+        loads=tuple(loads),
         **{key.field: boot[key.name] for key in BOOT.keys if key.field and key.name in boot},
     )
 
 
 def _mistakes(values: dict[str, Any]) -> Iterator[Mistake]:
-    """What is wrong in the file, beside what the kinds of its values tell."""
+    """What is wrong in the file: first in single values, then what depends on several."""
     yield from mistakes(TOP, values)
     if not values.get("domain"):
         yield Mistake((), "there is no domain; write [[domain]] with its name and device")
@@ -156,9 +158,9 @@ def _mistakes(values: dict[str, Any]) -> Iterator[Mistake]:
         who = f"domain {domain['name']!r}"
         other = names.get(domain["name"].lower())
         if other is not None:
-            same = f"on FAT its files and those of {other!r} are the same, for case does not count"
-            what = "there are two" if other == domain["name"] else same
-            yield Mistake((*at, "name"), f"{who}: {what}; give each a name of its own")
+            same = f"on FAT, which ignores case, its files would replace those of {other!r}"
+            why = "another domain has this name" if other == domain["name"] else same
+            yield Mistake((*at, "name"), f"{who}: {why}; give each a unique name")
         names[domain["name"].lower()] = domain["name"]
         paths: set[str] = set()
         for number, device in enumerate(domain["device"]):
@@ -170,7 +172,7 @@ def _mistakes(values: dict[str, Any]) -> Iterator[Mistake]:
 
 
 def _device_mistakes(device: dict[str, Any] | str, others: set[str]) -> Iterator[Mistake]:
-    """What is wrong in a device. ``others``: the paths of those before it."""
+    """What is wrong in a device. ``others``: the paths of the devices before it."""
     path = device["path"] if isinstance(device, dict) else device
     if path in others:
         at = ("path",) if isinstance(device, dict) else ()
@@ -182,9 +184,9 @@ def _device_mistakes(device: dict[str, Any] | str, others: set[str]) -> Iterator
 def _option_mistakes(device: dict[str, Any]) -> Iterator[Mistake]:
     if any(char in device["path"] for char in "*?["):
         for key in device:
-            if key not in _OF_MANY:
-                what = f"{key} is for one device, and path is a pattern; name the device"
-                yield Mistake((key,), what)
+            if key not in _OF_PATTERNS:
+                text = f"{key} is for a single device, but path is a pattern; name the device"
+                yield Mistake((key,), text)
     names = [("set", name) for name in device.get("set", ())]
     for verb, name in [*names, *(("drop", name) for name in as_list(device.get("drop")))]:
         why = refusal(name, sets=verb == "set")
@@ -196,26 +198,26 @@ def _option_mistakes(device: dict[str, Any]) -> Iterator[Mistake]:
 
 
 class _Device(NamedTuple):
-    """A device of a domain: its path, where that is written, its options and where they are."""
+    """A device of a domain: its path with its place, and its keys with the place of their table."""
 
     path: Written
     options: dict[str, Any]
     origin: Origin
 
     def named(self, *keys: str | int) -> Written:
-        """The path, for errors about one of its options."""
+        """The path with the place of one of the keys, for errors about that key."""
         return Written(self.path, self.origin.below(*keys))
 
 
 def _devices(domain: dict[str, Any], origin: Origin) -> list[_Device]:
-    made = []
-    for index, one in enumerate(domain["device"]):
+    devices = []
+    for index, entry in enumerate(domain["device"]):
         at = origin.below("device", index)
-        options = one if isinstance(one, dict) else {"path": one}
-        path = Written(options["path"], at.below("path") if isinstance(one, dict) else at)
+        options = entry if isinstance(entry, dict) else {"path": entry}
+        path = Written(options["path"], at.below("path") if isinstance(entry, dict) else at)
         about = f"{origin.about}, device {options['path']!r}"
-        made.append(_Device(path, options, at._replace(about=about)))
-    return made
+        devices.append(_Device(path, options, at._replace(about=about)))
+    return devices
 
 
 def _allowance(allow: dict[str, Any], origin: Origin) -> Allowance:
@@ -226,7 +228,7 @@ def _allowance(allow: dict[str, Any], origin: Origin) -> Allowance:
 
 
 def _request(top: dict[str, Any], domain: dict[str, Any], folder: Path, origin: Origin) -> Request:
-    """The request of one domain. Raises UsageError as for options, InputError for its dom.cfg."""
+    """The request of one domain. Raises UsageError for a value, InputError for its dom.cfg."""
     devices = _devices(domain, origin)
     routes = as_list(domain.get("route", top.get("route")))
     options: dict[str, Any] = {
@@ -235,12 +237,12 @@ def _request(top: dict[str, Any], domain: dict[str, Any], folder: Path, origin: 
         if key.field is not None and key.name in domain
     }
     base, console = domain.get("base-cfg"), top.get("xen-console")
-    of_all = Origin(origin.toml, ("xen-console",))
+    console_at = Origin(origin.toml, ("xen-console",))
     options.update(
-        devices=tuple(one.path for one in devices),
+        devices=tuple(device.path for device in devices),
         release=release(top.get("xen", DEFAULT)),
         routes=routes_of(routes, bool(options.get("static_memory") or options.get("direct_map"))),
-        xen_console=Written(console, of_all) if console is not None else None,
+        xen_console=Written(console, console_at) if console is not None else None,
         drivers=frozenset(as_list(top.get("iommu-driver"))) or None,
         maps=tuple(_maps(domain, devices, origin)),
         forced=tuple(_forced(devices)),
@@ -256,7 +258,7 @@ def _request(top: dict[str, Any], domain: dict[str, Any], folder: Path, origin: 
 
 
 def _frozen(value: Any) -> Any:
-    """Lists as tuples, for a request does not change."""
+    """A value with tuples instead of lists, since a request is immutable."""
     return tuple(_frozen(item) for item in value) if isinstance(value, list) else value
 
 
@@ -274,9 +276,9 @@ def _maps(domain: dict[str, Any], devices: list[_Device], origin: Origin) -> Ite
 
 
 def _target(where: int | str | dict[str, list[int]], of: Written) -> int | str | Span:
-    """A place as ``MapOption`` has it. Raises UsageError for a window that is none.
+    """The target of a ``MapOption``. Raises UsageError for an invalid window.
 
-    ``of``: the device that is placed, empty for all, with the place of the value.
+    ``of``: the path of the device, empty for all devices, with the place of the value.
     """
     if not isinstance(where, dict):
         return where
@@ -284,7 +286,7 @@ def _target(where: int | str | dict[str, list[int]], of: Written) -> int | str |
     window = Span(base, end)
     if not is_window(window):
         raise UsageError(
-            mistake("--map", of, NO_WINDOW, f"{' ' if of else ''}'window:{base:#x}-{end:#x}'")
+            mistake("--map", of, INVALID_WINDOW, f"{' ' if of else ''}'window:{base:#x}-{end:#x}'")
         )
     return window
 
@@ -310,13 +312,13 @@ def _clock_rates(
     for device in devices:
         rate = device.options.get(key)
         if isinstance(rate, dict):
-            for clock, one in rate.items():
-                yield ClockRate(device.named(key, clock), clock, one)
+            for clock, of_clock in rate.items():
+                yield ClockRate(device.named(key, clock), clock, of_clock)
         elif rate is not None:
             yield ClockRate(device.named(key), None, rate)
-    for name, one in domain.get(key, {}).items():
+    for name, rate in domain.get(key, {}).items():
         with _located(origin):
-            option = parse_clock_rate(f"{name}={one}")
+            option = parse_clock_rate(f"{name}={rate}")
         yield option._replace(node=Written(option.node, origin.below(key, name)))
 
 
@@ -325,8 +327,8 @@ def _memory_regions(domain: dict[str, Any], devices: list[_Device]) -> Iterator[
     for device in devices:
         action = device.options.get(key)
         if isinstance(action, dict):
-            for region, one in action.items():
-                yield MemoryOption(Written(region, device.origin.below(key, region)), one)
+            for region, of_region in action.items():
+                yield MemoryOption(Written(region, device.origin.below(key, region)), of_region)
         elif action is not None:
             yield MemoryOption(device.named(key), action)
     if key in domain:

@@ -1,4 +1,4 @@
-"""Properties that the user sets or drops on a device's node in the guest, checked for form."""
+"""Properties that the user sets or drops in a device's node in the guest, checked for form."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from xenassign.devicetree.phandle_properties import lookup
 from xenassign.errors import UsageError
 from xenassign.request.value_kinds import AnyText, Either, Fixed, Flag, Integer, Many
 
-#: What becomes of a property that the user drops, in comments and in the plan.
-AS_ASKED = "as asked"
+#: Why a property is set or dropped, in comments and in the plan.
+AS_REQUESTED = "as requested"
 
 NAME = r"[0-9A-Za-z,._+*#?@\-]+"
-"""A property's name as dtc reads it."""
+"""A property's name, as dtc reads it (dtc-lexer.l, PROPNODECHAR)."""
 
 _CELL_MAX = (1 << 32) - 1
-_STRING = AnyText(r"[^\u0000]*", "leave the NUL out")
+_STRING = AnyText(r"[^\u0000]*", "remove the NUL")
 VALUE = Either(
     (
-        Flag(True, "name the property in drop, for a boolean is true by being there"),
+        Flag(True, "to leave it out, name the property in drop"),
         _STRING,
         Integer(0, (1 << 64) - 1, "(two cells)"),
         Many(_STRING),
@@ -30,22 +30,25 @@ VALUE = Either(
         Fixed({"bytes": AnyText(r"(\s*[0-9A-Fa-f]{2})+\s*", 'write pairs of digits: "00 1f a0"')}),
     )
 )
-"""What :func:`pieces` takes: a value of TOML."""
+"""The values of TOML that :func:`pieces` converts."""
 
-_OWN = {
-    "reg": "it follows from where the registers are mapped; give map",
-    "ranges": "the buses of the guest are made anew",
-    "dma-ranges": "the buses of the guest are made anew",
-    "name": "it is the node's own (dtc refuses another)",
-    "phandle": "phandles are numbered anew",
-    "linux,phandle": "phandles are numbered anew",
-    "interrupt-parent": "the interrupts are those that Xen gives",
-    "interrupt-controller": "the interrupts are those that Xen gives",
+_BUSES = "xenassign writes the buses of the guest"
+_PHANDLES = "xenassign numbers the phandles of the guest"
+_INTERRUPTS = "xenassign writes the interrupts that Xen gives to the guest"
+_WRITTEN_HERE = {
+    "reg": "it follows from the mapping of the registers; give map",
+    "ranges": _BUSES,
+    "dma-ranges": _BUSES,
+    "name": "it is the name of the node (dtc refuses any other value)",
+    "phandle": _PHANDLES,
+    "linux,phandle": _PHANDLES,
+    "interrupt-parent": _INTERRUPTS,
+    "interrupt-controller": _INTERRUPTS,
 }
 
 
 class PropertyEdit(NamedTuple):
-    """One property of a device's node in the guest. ``value`` None: it is dropped."""
+    """An edit of a property of a device's node in the guest. ``value`` None: it is dropped."""
 
     device: str
     name: str
@@ -53,34 +56,34 @@ class PropertyEdit(NamedTuple):
 
     @property
     def action(self) -> str:
-        """For the plan."""
+        """The action in the plan: ``set`` or ``dropped``."""
         return "dropped" if self.value is None else "set"
 
     @property
     def verb(self) -> str:
-        """The key of xenassign.toml that asks for it."""
+        """The key of xenassign.toml for it."""
         return "drop" if self.value is None else "set"
 
 
 def refusal(name: str, sets: bool) -> str | None:
-    """Why a property cannot be set (or dropped), None if it can."""
+    """Why a property cannot be set (``sets``) or dropped; None if it can."""
     if not re.fullmatch(NAME, name):
-        return "that is no name of a property"
-    if name in _OWN:
-        return _OWN[name]
+        return "it is not a valid property name"
+    if name in _WRITTEN_HERE:
+        return _WRITTEN_HERE[name]
     if name.startswith("interrupt") and name != "interrupt-names":
-        return "the interrupts are those that Xen gives"
+        return _INTERRUPTS
     if name.startswith("xen,"):
         return "Xen reads it, and it follows from the plan"
     if re.fullmatch("#.*-cells", name):
-        return "others count on it"
+        return "other nodes depend on it"
     if sets and lookup(name) is not None:
-        return "it holds phandles, which would point at nothing in the guest; it can be dropped"
+        return "it has phandles, which would be dangling in the guest; it can be dropped"
     return None
 
 
 def check_edits(edits: tuple[PropertyEdit, ...]) -> None:
-    """Raises UsageError for an edit that cannot be meant."""
+    """Raises UsageError for an edit of a property that cannot be edited, or is edited twice."""
     for edit in edits:
         why = refusal(edit.name, edit.value is not None)
         if why is not None:
@@ -91,11 +94,10 @@ def check_edits(edits: tuple[PropertyEdit, ...]) -> None:
 
 
 def pieces(name: str, value: Any) -> tuple[Piece, ...]:
-    """A value of TOML that ``VALUE`` accepts, as a property's value.
+    """The value of a property, from a value of TOML that ``VALUE`` accepts.
 
-    A string or a list of strings is just that; an integer is one cell, or two where it needs more
-    than 32 bits; a list of integers is cells; true is the empty value; ``{ bytes = "00 1f" }`` is
-    bytes.
+    A string or a list of strings becomes strings; an integer one cell, or two if it has more than
+    32 bits; a list of integers cells; true the empty value; ``{ bytes = "00 1f" }`` bytes.
     """
     if value is True:
         return ()

@@ -1,4 +1,7 @@
-"""What a user asks for, checked for form. What it means on a board is decided elsewhere."""
+"""The request for one domain, checked for form: values, ranges, contradictions.
+
+Names of nodes are text here; :mod:`xenassign.request.resolve` looks them up on a board.
+"""
 
 from __future__ import annotations
 
@@ -18,22 +21,25 @@ from xenassign.xen.releases import (
     DEFAULT,
     DOMAIN_NAME,
     GUEST_MEMORY_MAX_MIB,
+    GUEST_VCPUS_MAX,
     Release,
     release,
 )
 from xenassign.xen.sci import SCMI_SMC
 
-VCPUS_MAX = 128
+VCPUS_MAX = max(GUEST_VCPUS_MAX.values())
 MEMORY_ACTIONS = ("map", "drop")
 PLACEMENTS = ("identity", "auto")
+#: The fix for a name that ``DOMAIN_NAME`` does not match.
+DOMAIN_NAME_RULE = "use a letter, then up to 30 letters, digits or . _ + -"
 
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """A place that ``auto`` keeps while it is free and allowed: from a lock, or of another board.
+    """A place that ``auto`` keeps if it is free and allowed: of a lock, or of another board.
 
-    ``path``: host path of the node; ``index``: number of its block, of its PCI windows where
-    ``window``; ``guest``: address of the first page of it, in bytes.
+    ``path``: host path of the node; ``index``: number of its block, or of its PCI window with
+    ``window``; ``guest``: guest address of the first page, in bytes.
     """
 
     path: str
@@ -43,11 +49,11 @@ class Pin:
 
 
 class MapOption(NamedTuple):
-    """One ``--map``: where a device's registers go in the guest.
+    """One ``--map``: the guest addresses of a device's registers.
 
-    ``node`` None: all devices. ``block``: the ``reg`` entry, None for the whole device, whose
-    first block goes to the address and whose others keep their distance from it. ``target``: a
-    guest address in bytes, ``identity``, ``auto``, or a window: ``auto`` inside of it only.
+    ``node`` None: all devices. ``block``: the index of a ``reg`` entry; None for the whole device,
+    whose first block goes to the address and whose others keep their distance from it. ``target``:
+    a guest address in bytes, ``identity``, ``auto``, or a window: ``auto`` within it only.
     """
 
     node: str | None
@@ -56,9 +62,10 @@ class MapOption(NamedTuple):
 
 
 class ClockRate(NamedTuple):
-    """One ``--clock-rate``: ``node`` is an assigned device or a clock provider.
+    """One ``--clock-rate``. ``node``: an assigned device or a clock provider.
 
-    ``clock``: index or name of one clock of the device, None for all of them. ``rate`` in Hz.
+    ``clock``: index or name of one clock of the device, None for all of them; of a provider, its
+    arguments. ``rate`` in Hz.
     """
 
     node: str
@@ -67,21 +74,24 @@ class ClockRate(NamedTuple):
 
 
 class Bank(NamedTuple):
-    """One ``--static-memory``: host memory of the domain's own, in bytes."""
+    """One ``--static-memory``: a range of host memory for the domain, in bytes."""
 
     base: int
     size: int
 
 
 class MemoryOption(NamedTuple):
-    """One ``--memory-region``: ``node`` is a region, an assigned device, or None for all."""
+    """One ``--memory-region``. ``node``: a region, or an assigned device; None for all regions.
+
+    ``action``: one of ``MEMORY_ACTIONS``.
+    """
 
     node: str | None
     action: str
 
 
 class Accepted(NamedTuple):
-    """A node for which the user accepts what is refused otherwise, and why if it was said."""
+    """A node for which the user accepts what is refused by default, with the reason if given."""
 
     node: str
     reason: str | None = None
@@ -94,19 +104,21 @@ class Accepted(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A domain to be made. Memory is in MiB. Names of nodes are as the user wrote them.
+    """The request for one domain. ``memory`` is in MiB. Names of nodes are as the user wrote them.
 
-    Where a name comes from xenassign.toml, it is :class:`~xenassign.request.origin.Written`, and
-    ``origin`` is the place of the domain there. ``request.resolve`` finds the nodes of a board.
+    A name of xenassign.toml is a :class:`~xenassign.request.origin.Written`, and ``origin`` is the
+    place of the domain there. ``request.resolve`` finds the nodes of a board.
 
-    ``forced`` and ``shared``: devices that may go unprotected, nodes whose pages may be shared.
-    ``sci``: the system control interface that the guest gets, ``scmi_smc`` or None.
-    ``align``: one of ``ALIGNMENTS``. ``pins``: places that ``auto`` prefers; they never refuse.
-    ``avoid``: bytes of the guest that ``auto`` leaves free.
-    ``base``: the user's own dom.cfg; ``request.base_cfg.request`` takes it.
-    ``static_memory``: the host memory that the domain gets, (base, size) in bytes; ``memory`` is
-    their sum. ``direct_map``: its addresses are the host's. Both are for dom0less alone.
-    ``attach_overlay``: whether overlays are made for ``xl dt-overlay`` of a running Xen.
+    ``forced`` and ``shared``: devices that may be unprotected, nodes whose pages may be shared.
+    ``sci``: the system control interface of the guest, ``scmi_smc`` or None.
+    ``align``: one of ``ALIGNMENTS``. ``pins``: places that ``auto`` prefers; none is an error.
+    ``avoid``: guest addresses in bytes that ``auto`` leaves free.
+    ``base``: the user's own dom.cfg; ``request.base_cfg.request`` reads its values.
+    ``static_memory``: the host memory of the domain, (base, size) in bytes; ``memory`` is their
+    sum. ``direct_map``: guest addresses are host addresses. Both require dom0less only.
+    ``attach_overlay``: whether overlays are written for ``xl dt-overlay`` of a running Xen.
+
+    Raises UsageError for a value that is invalid on every board, OptionError if it is an option's.
     """
 
     devices: tuple[str, ...]
@@ -144,105 +156,107 @@ class Request:
     def __post_init__(self) -> None:
         self._check_static_memory()
         if not self.devices:
-            raise UsageError("no device is named; give at least one with -d PATH")
+            raise UsageError("no device is given; give at least one with -d PATH")
         if not DOMAIN_NAME.fullmatch(self.name):
-            raise UsageError(
-                f"the name {self.name!r} cannot be used; take a letter, then up to 30 letters,"
-                " digits or . _ + -"
-            )
+            raise UsageError(f"the name {self.name!r} is invalid; {DOMAIN_NAME_RULE}")
         if self.memory is not None and not 1 <= self.memory <= GUEST_MEMORY_MAX_MIB:
             raise OptionError(
-                "--memory",
-                f"{self.memory} cannot be meant; give 1 to {GUEST_MEMORY_MAX_MIB} MiB",
+                "--memory", f"{self.memory} is out of range (1 to {GUEST_MEMORY_MAX_MIB} MiB)"
             )
         if self.vcpus is not None and not 1 <= self.vcpus <= VCPUS_MAX:
-            raise OptionError("--vcpus", f"{self.vcpus} cannot be meant; give 1 to {VCPUS_MAX}")
+            raise OptionError("--vcpus", f"{self.vcpus} is out of range (1 to {VCPUS_MAX})")
         for name in ("kernel", "ramdisk", "extra", "device_tree_path"):
             option, value = f"--{name.replace('_', '-')}", getattr(self, name) or ""
             if "\0" in value:
-                raise OptionError(option, "has a NUL, at which every reader ends; take it out")
+                raise OptionError(option, "contains a NUL, which ends a string; remove it")
             try:
                 value.encode("utf-8")
             except UnicodeEncodeError:
-                raise OptionError(option, "is no UTF-8 text; dom.cfg has to be") from None
+                raise OptionError(
+                    option, "is not valid UTF-8, which dom.cfg requires; correct it"
+                ) from None
         if self.align not in ALIGNMENTS:
-            raise OptionError("--align", f"{self.align} is not known; give {', '.join(ALIGNMENTS)}")
+            raise OptionError("--align", f"{self.align} is invalid; give {', '.join(ALIGNMENTS)}")
         if self.sci not in (None, SCMI_SMC):
-            raise OptionError("--sci", f"{self.sci} is not known; give {SCMI_SMC}")
+            raise OptionError("--sci", f"{self.sci} is invalid; give {SCMI_SMC}")
         twice = {name for name in self.devices if self.devices.count(name) > 1}
         if twice:
             raise UsageError(f"{min(twice)} is named twice; name each device once")
         check_edits(self.edits)
 
     def _check_static_memory(self) -> None:
-        """Takes ``memory`` from the banks. Raises UsageError for what no release of Xen takes."""
+        """Sets ``memory`` to the sum of the banks. Raises OptionError."""
         if self.direct_map and not self.static_memory:
-            raise OptionError("--direct-map", "needs --static-memory BASE:SIZE; say which memory")
+            raise OptionError("--direct-map", "requires --static-memory BASE:SIZE; give both")
         if not self.static_memory:
             return
         if "xl" in self.routes:
             option = "--direct-map" if self.direct_map else "--static-memory"
-            raise OptionError(option, ": xl has no such thing; give --route dom0less alone")
+            raise OptionError(option, "is not available with xl; give --route dom0less only")
         for base, size in self.static_memory:
             if base % PAGE_SIZE or size % PAGE_SIZE or not size:
                 raise OptionError(
                     "--static-memory",
-                    f"{base:#x}:{size:#x}: not whole pages; give multiples of {PAGE_SIZE:#x}",
+                    f"{base:#x}:{size:#x} is not whole pages; give multiples of {PAGE_SIZE:#x}",
                 )
         total = sum(size for _, size in self.static_memory)
         if total % MIB:
             raise OptionError(
                 "--static-memory",
-                f": the sizes add up to {total:#x} bytes, which is not whole MiB; correct one",
+                f"adds up to {total:#x} bytes, which is not a multiple of 1 MiB; correct a size",
             )
         if self.memory is None:
             object.__setattr__(self, "memory", total // MIB)
         elif self.memory * MIB != total:
             raise OptionError(
                 "--memory",
-                f"{self.memory} is not the {total // MIB} MiB of --static-memory; leave it out",
+                f"{self.memory} differs from the {total // MIB} MiB of --static-memory; omit it",
             )
 
 
-#: Why a window is invalid.
 def is_window(span: Span) -> bool:
-    """Whether a span of guest addresses is one that a device can be placed in: of whole pages."""
+    """Whether a span of guest addresses is a valid window: one page or more, page-aligned."""
     return span.size > 0 and span.is_aligned()
 
 
-NO_WINDOW = f"no range of whole pages; give multiples of {PAGE_SIZE:#x}, the lower one first"
+#: Why a window is invalid, and the fix.
+INVALID_WINDOW = (
+    f"not a range of whole pages; give multiples of {PAGE_SIZE:#x}, the lower one first"
+)
 
 _WINDOW = "window:"
 _FORM = "window:BASE-END"
 
 
 def _split(text: str, option: str, form: str) -> tuple[str, str]:
+    """The parts before and after the last ``=``. Raises UsageError if one is empty."""
     left, sign, right = text.rpartition("=")
     if not sign or not left or not right:
         raise UsageError(f"{option} {text!r} is malformed; write {option} {form}")
     return left, right
 
 
-def _number(text: str, option: str, what: str) -> int:
+def _number(text: str, option: str, meaning: str) -> int:
+    """A number in decimal or with 0x, 0 or more. Raises UsageError; ``meaning``: "an address"."""
     try:
         value = int(text, 0)
     except ValueError:
         value = -1
     if value < 0:
-        raise UsageError(f"{option}: {text!r} is no {what}; write it as 1234 or 0x12ab")
+        raise UsageError(f"{option}: {text!r} is not {meaning}; write it as 1234 or 0x12ab")
     return value
 
 
 def parse_map(text: str) -> MapOption:
     """``WHERE`` or ``PATH[#INDEX]=WHERE``. Raises UsageError.
 
-    WHERE: an address, ``identity``, ``auto`` or ``window:BASE-END``.
+    WHERE: an address in bytes, ``identity``, ``auto`` or ``window:BASE-END``.
     """
     if text in PLACEMENTS or text.startswith(_WINDOW):
         return MapOption(None, None, _target(text))
     left, right = _split(text, "--map", f"PATH[#INDEX]=ADDRESS, or identity, auto or {_FORM}")
     path, sign, number = left.rpartition("#")
-    index = _number(number, "--map", "index of a register block") if sign else None
+    index = _number(number, "--map", "an index of a register block") if sign else None
     return MapOption(path if sign else left, index, _target(right))
 
 
@@ -250,24 +264,31 @@ def _target(text: str) -> int | str | Span:
     if text in PLACEMENTS:
         return text
     if not text.startswith(_WINDOW):
-        return _number(text, "--map", "guest address")
+        return _number(text, "--map", "a guest address")
     first, sign, last = text.removeprefix(_WINDOW).partition("-")
     if not sign:
-        raise UsageError(f"--map {text!r} is malformed; write {_FORM}, END behind the last byte")
-    base, end = (_number(part, "--map", "guest address") for part in (first, last))
+        raise UsageError(
+            f"--map {text!r} is malformed; write {_FORM}, where END is the address after the last"
+            " byte"
+        )
+    base, end = (_number(part, "--map", "a guest address") for part in (first, last))
     window = Span(base, end)
     if not is_window(window):
-        raise UsageError(f"--map {text!r}: {NO_WINDOW}")
+        raise UsageError(f"--map {text!r}: {INVALID_WINDOW}")
     return window
+
+
+#: In Hz: what a cell of clock-frequency holds (fixed-clock.yaml).
+CLOCK_RATE_MAX = (1 << 32) - 1
 
 
 def parse_clock_rate(text: str) -> ClockRate:
     """``PATH[#CLOCK]=HZ``. Raises UsageError."""
     left, right = _split(text, "--clock-rate", "PATH[#INDEX|#NAME]=HZ")
     path, sign, clock = left.rpartition("#")
-    rate = _number(right, "--clock-rate", "rate in Hz")
-    if not 0 < rate < 1 << 32:
-        raise UsageError(f"--clock-rate {rate} is none that a fixed-clock can state; it is in Hz")
+    rate = _number(right, "--clock-rate", "a rate in Hz")
+    if not 0 < rate <= CLOCK_RATE_MAX:
+        raise UsageError(f"--clock-rate {text}: {rate} is out of range (1 to {CLOCK_RATE_MAX} Hz)")
     return ClockRate(path if sign else left, clock if sign else None, rate)
 
 
@@ -275,7 +296,7 @@ _UNITS = {"K": 1 << 10, "M": MIB, "G": 1 << 30}
 
 
 def parse_static_memory(text: str) -> Bank:
-    """``BASE:SIZE``, the size in bytes, or with K, M or G behind it. Raises UsageError."""
+    """``BASE:SIZE``, both in bytes; SIZE may end with K, M or G. Raises UsageError."""
     base, sign, size = text.partition(":")
     if not sign:
         raise UsageError(
@@ -284,22 +305,25 @@ def parse_static_memory(text: str) -> Bank:
         )
     unit = _UNITS.get(size[-1:].upper(), 1)
     digits = size if unit == 1 else size[:-1]
-    length = unit * _number(digits, "--static-memory", "size")
-    return Bank(_number(base, "--static-memory", "address"), length)
+    length = unit * _number(digits, "--static-memory", "a size")
+    return Bank(_number(base, "--static-memory", "an address"), length)
 
 
 def routes_of(named: Sequence[str], dom0less_only: bool) -> tuple[str, ...]:
-    """The routes to make files for; ``named``: those asked for, none for every one possible."""
+    """The routes to write files for, in the order of ``ROUTES``.
+
+    ``named``: those that the user gives; if there are none, all that are possible.
+    """
     if not named:
         return ("dom0less",) if dom0less_only else ROUTES
     return tuple(route for route in ROUTES if route in named)
 
 
 def parse_memory_region(text: str) -> MemoryOption:
-    """``map``, ``drop``, or one of them behind ``PATH=``. Raises UsageError."""
+    """``[PATH=]map`` or ``[PATH=]drop``. Raises UsageError."""
     if text in MEMORY_ACTIONS:
         return MemoryOption(None, text)
     node, action = _split(text, "--memory-region", "PATH=map or PATH=drop")
     if action not in MEMORY_ACTIONS:
-        raise UsageError(f"--memory-region {text!r}: {action!r} is neither map nor drop")
+        raise UsageError(f"--memory-region {text!r}: {action!r} is invalid; give map or drop")
     return MemoryOption(node, action)

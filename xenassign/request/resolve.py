@@ -1,7 +1,7 @@
-"""What is asked of one board: every name becomes its node, once, and all that are wrong are told.
+"""From a request to the nodes of a board: every name is looked up once, every wrong one reported.
 
-Below this no module looks up a name. What an option says about a node that is not assigned is found
-when the scope is known (:mod:`xenassign.planning.decide`).
+Later stages do not look up names. Whether an option concerns a node that is assigned is checked
+when the scope of the plan is known (:mod:`xenassign.planning.decide`).
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from xenassign.host.platform import Platform
 from xenassign.request.origin import mistake
 from xenassign.request.property_edits import PropertyEdit
 from xenassign.request.request import Accepted, ClockRate, MapOption, MemoryOption, Request
-from xenassign.request.select import absent, find, find_all, is_pattern, why_no_match, why_none
+from xenassign.request.select import absent, find, find_all, is_pattern, why_no_match, why_not_found
 from xenassign.request.system_request import Allowance, SystemRequest
 
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """A domain asked for on one board. Its options are here with the nodes that they name.
+    """The request for a domain on one board: its options, each with the nodes that they name.
 
-    ``devices``: the requested nodes, in order, each with what the user called it (its path where a
-    pattern names it). ``request`` has all that names no node. An option without a name, which is
-    about all devices, stays there too.
+    ``devices``: the requested nodes, in order, each with the user's name for it (its path if a
+    pattern matches it). ``request`` has the values without names of nodes, and the options that
+    concern all devices.
     """
 
     request: Request
@@ -44,14 +44,14 @@ class Resolved:
         """The domain's name."""
         return self.request.name
 
-    def asking(self, **options: Any) -> Resolved:
-        """The same with other values of fields of ``Request`` that name no node."""
-        return replace(self, request=replace(self.request, **options))
+    def with_values(self, **fields: Any) -> Resolved:
+        """A copy with other values of fields of ``Request`` that name no node."""
+        return replace(self, request=replace(self.request, **fields))
 
 
 @dataclass(frozen=True, slots=True)
 class ResolvedSystem:
-    """A system asked for on one board. ``platform``: the board, with the UART that Xen uses.
+    """The request for a system on one board. ``platform``: the board, with the UART that Xen uses.
 
     ``domains``: those that have a device on this board.
     """
@@ -63,9 +63,9 @@ class ResolvedSystem:
 
 
 class Unresolved(NamedTuple):
-    """A name that an option gives in vain on a board. ``domain``: None for the whole system.
+    """A name of an option that is not of a node of the board. ``domain``: None for the system.
 
-    ``line``: the error. ``missing``: whether it is a device that the board lacks.
+    ``line``: the error. ``missing``: whether the option is ``-d``: the board lacks the device.
     """
 
     domain: str | None
@@ -75,15 +75,16 @@ class Unresolved(NamedTuple):
     missing: bool = False
 
     @property
-    def what(self) -> tuple[str | None, str, str]:
-        """What is the same on every board."""
+    def key(self) -> tuple[str | None, str, str]:
+        """The parts that do not depend on the board, to compare those of several boards."""
         return self.domain, self.option, self.name
 
 
 class LookUp(NamedTuple):
-    """A request on a board that may lack devices. ``system`` is None where nothing can be decided.
+    """A request on a board that may lack devices.
 
-    That is where no domain has a device, or a name is wrong that is not of a missing device.
+    ``system``: ``None`` if no domain has a device, or a name other than a missing device's is
+    wrong: then there is nothing to decide.
     """
 
     system: ResolvedSystem | None
@@ -92,22 +93,25 @@ class LookUp(NamedTuple):
 
 def resolve(request: SystemRequest, platform: Platform) -> ResolvedSystem:
     """The request with the board's nodes. Raises UsageError with a line for every wrong name."""
-    found = look_up(request, platform)
-    if found.system is None or found.unresolved:
-        raise UsageError(*dict.fromkeys(one.line for one in found.unresolved))
-    return found.system
+    system, unresolved = look_up(request, platform)
+    if system is None or unresolved:
+        raise UsageError(*dict.fromkeys(name.line for name in unresolved))
+    return system
 
 
 def resolve_domain(request: Request, platform: Platform) -> tuple[Platform, Resolved]:
-    """The same for one domain: (the board with the UART that Xen uses, the request)."""
+    """Of one domain: the board with the UART that Xen uses, and the request with its nodes.
+
+    Raises UsageError with a line for every wrong name.
+    """
     system = resolve(SystemRequest((request,)), platform)
     return system.platform, system.domains[0]
 
 
 def look_up(request: SystemRequest, platform: Platform, others: Sequence[Tree] = ()) -> LookUp:
-    """The request on a board of several. ``others``: the trees of all of them.
+    """The request on one of several boards. ``others``: the trees of all boards.
 
-    An option about a node that only other boards have says nothing about this one.
+    An option about a node that only other boards have has no effect on this one.
     """
     names = _Names(platform.tree, others)
     platform = _with_console(names, platform, request.domains[0].xen_console)
@@ -115,15 +119,15 @@ def look_up(request: SystemRequest, platform: Platform, others: Sequence[Tree] =
     having = tuple(domain for domain in domains if domain.devices)
     allowances = tuple(names.allowances(request.allowances))
     unresolved = tuple(names.unresolved)
-    decidable = having and all(one.missing for one in unresolved)
+    decidable = having and all(name.missing for name in unresolved)
     system = ResolvedSystem(request, platform, having, allowances) if decidable else None
     return LookUp(system, unresolved)
 
 
 def with_console(platform: Platform, console: str | None) -> Platform:
-    """The board with the UART that Xen uses: ``console`` is a name of it, or ``none``.
+    """The board with the UART that Xen uses. ``console``: a name of its node, or ``none``.
 
-    None: that of stdout-path. Raises UsageError for a name that nothing has.
+    ``None``: that of stdout-path. Raises UsageError for a name that no node has.
     """
     names = _Names(platform.tree)
     platform = _with_console(names, platform, console)
@@ -144,15 +148,15 @@ def select(tree: Tree, names: Iterable[str]) -> dict[Node, str]:
 
     Raises UsageError with a line for every wrong name.
     """
-    found = _Names(tree)
-    devices = found.devices(None, tuple(names))
-    if found.unresolved:
-        raise UsageError(*(one.line for one in found.unresolved))
+    looked_up = _Names(tree)
+    devices = looked_up.devices(None, tuple(names))
+    if looked_up.unresolved:
+        raise UsageError(*(name.line for name in looked_up.unresolved))
     return devices
 
 
 class _NamesANode(Protocol):
-    """An option that names a node; None: it is about all."""
+    """An option about a node; ``None``: about all."""
 
     @property
     def node(self) -> str | None: ...
@@ -170,7 +174,7 @@ class _Names:
         self._others = others
 
     def domain(self, request: Request) -> Resolved:
-        """A domain, without what is wrong."""
+        """The request for a domain, without the options whose names are wrong."""
         name = request.name
         return Resolved(
             request,
@@ -184,7 +188,7 @@ class _Names:
         )
 
     def devices(self, domain: str | None, names: tuple[str, ...]) -> dict[Node, str]:
-        """By node what it is called; in order, each once."""
+        """The devices with their names as in ``Resolved.devices``; each node once."""
         chosen: dict[Node, str] = {}
         patterns = any(is_pattern(self._tree, name) for name in names)
         for name in names:
@@ -199,32 +203,30 @@ class _Names:
         self, allowances: Iterable[Allowance]
     ) -> Iterator[tuple[Allowance, tuple[Node, ...]]]:
         """The allowances with their nodes, without those about nodes of other boards."""
-        for one in allowances:
-            if not any(map(self._elsewhere, one.nodes)):
-                nodes = [self.node(None, "[[allow]] nodes", name) for name in one.nodes]
-                yield one, tuple(node for node in nodes if node is not None)
+        for allowance in allowances:
+            if not any(map(self._elsewhere, allowance.nodes)):
+                nodes = [self.node(None, "[[allow]] nodes", name) for name in allowance.nodes]
+                yield allowance, tuple(node for node in nodes if node is not None)
 
     def node(self, domain: str | None, option: str, name: str) -> Node | None:
-        """The node that an option names."""
+        """The node that an option names; None, and noted as unresolved, if there is none."""
         node = find(self._tree, name)
         if node is None:
-            self._wrong(domain, option, name, why_none(self._tree, name))
+            self._wrong(domain, option, name, why_not_found(self._tree, name))
         return node
 
     def _named(
-        self, domain: str, option: str, options: Iterable[_Option]
+        self, domain: str, flag: str, options: Iterable[_Option]
     ) -> Iterator[tuple[_Option, Node]]:
-        for one in options:
-            if one.node is None or self._left_out(domain, one.node):
+        for option in options:
+            if option.node is None or self._left_out(domain, option.node):
                 continue
-            node = self.node(domain, option, one.node)
+            node = self.node(domain, flag, option.node)
             if node is not None:
-                yield one, node
+                yield option, node
 
-    def _by_node(
-        self, domain: str, option: str, options: Iterable[Accepted]
-    ) -> dict[Node, Accepted]:
-        return {node: one for one, node in self._named(domain, option, options)}
+    def _by_node(self, domain: str, flag: str, options: Iterable[Accepted]) -> dict[Node, Accepted]:
+        return {node: accepted for accepted, node in self._named(domain, flag, options)}
 
     def _edited(
         self, domain: str, edits: Iterable[PropertyEdit]
@@ -241,12 +243,12 @@ class _Names:
         nodes = find_all(self._tree, name)
         if not nodes:
             pattern = is_pattern(self._tree, name)
-            why = why_no_match(self._tree) if pattern else why_none(self._tree, name)
+            why = why_no_match(self._tree) if pattern else why_not_found(self._tree, name)
             self._wrong(domain, option, name, why, missing=missing)
         return nodes
 
     def _left_out(self, domain: str, name: str) -> bool:
-        """Whether an option is about a device that is missing, or about a node of other boards."""
+        """Whether an option is about a missing device (reported once), or a node elsewhere."""
         missing = any(u.missing and (u.domain, u.name) == (domain, name) for u in self.unresolved)
         return missing or self._elsewhere(name)
 

@@ -1,4 +1,4 @@
-"""What a user asks for of a whole system: several domains, and the conflicts that are accepted."""
+"""The request for a whole system: its domains, accepted conflicts, boot and ImageBuilder."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from xenassign.request.request import Request
 
 
 class Allowance(NamedTuple):
-    """A conflict between two domains that is accepted: its code, the nodes of both sides, why."""
+    """A conflict between two domains that is accepted: its code, the nodes in conflict, why."""
 
     code: str
     nodes: tuple[str, ...]
@@ -21,16 +21,16 @@ class Allowance(NamedTuple):
 
 
 class ImageBuilderRequest(NamedTuple):
-    """A request for ImageBuilder's files. ``base``: the user's configuration to set them in."""
+    """The request for ImageBuilder's files. ``base``: the user's configuration, to be completed."""
 
     base: BashConfig | None
 
 
 @dataclass(frozen=True, slots=True)
 class SystemRequest:
-    """The domains of one system. All are for the same Xen.
+    """The domains of one system, whose Xen is the same: release, IOMMU drivers and console.
 
-    ``boot``: what is to be written of its boot. ``imagebuilder``: what is for ImageBuilder.
+    Raises UsageError without a domain, if two have one name, or if they differ in their Xen.
     """
 
     domains: tuple[Request, ...]
@@ -40,10 +40,13 @@ class SystemRequest:
 
     def __post_init__(self) -> None:
         if not self.domains:
-            raise UsageError("no domain is asked for; give at least one [[domain]]")
-        names = Counter(one.name for one in self.domains)
+            raise UsageError("there is no domain; give at least one [[domain]]")
+        names = Counter(domain.name for domain in self.domains)
         twice = next((name for name, count in names.items() if count > 1), None)
         if twice is not None:
-            raise UsageError(f"two domains are called {twice}; give each a name of its own")
-        if len({(one.release.version, one.drivers, one.xen_console) for one in self.domains}) > 1:
-            raise UsageError("the domains are for different Xens; a system has one")
+            raise UsageError(f"two domains have the name {twice}; give each a unique name")
+        if len({(d.release.version, d.drivers, d.xen_console) for d in self.domains}) > 1:
+            raise UsageError(
+                "the domains differ in Xen release, IOMMU drivers or Xen's console; give one of"
+                " each for all domains"
+            )

@@ -1,6 +1,6 @@
 """Kinds of values of a settings file: what each accepts, in words, and as JSON Schema.
 
-A kind judges a value that ``tomllib`` read. ``noun`` completes "KEY is no …".
+A kind checks a value that ``tomllib`` read. ``noun`` names its values in messages.
 """
 
 from __future__ import annotations
@@ -14,51 +14,56 @@ from xenassign.formats.toml_text import KeyPath
 
 
 class Wrong(NamedTuple):
-    """What is wrong with a value. ``at``: where in it; ``text`` stands behind the key's name.
+    """What is wrong with a value. ``at``: where in it; ``text`` follows the key's name.
 
-    ``fix``: what to do, where the key's example does not say it. ``whole``: ``text`` names what it
-    is about itself.
+    ``fix``: what to do, where the key's example does not show it. ``other_type``: the value is of
+    another type than those of the kind.
     """
 
     at: KeyPath
     text: str
     fix: str | None = None
-    whole: bool = False
+    other_type: bool = False
 
 
 class Kind(Protocol):
     """A kind of value."""
 
     @property
-    def noun(self) -> str: ...
+    def noun(self) -> str:
+        """The values in messages, singular, without an article."""
 
     def wrong(self, value: object) -> Wrong | None:
-        """What is wrong with a value, None if nothing is."""
+        """What is wrong with a value, None if nothing is. Never raises."""
 
     def schema(self) -> dict[str, Any]:
-        """JSON Schema of the values."""
+        """JSON Schema of the values: what :meth:`wrong` accepts."""
+
+
+def _other_type(kind: Kind) -> Wrong:
+    article = "an" if kind.noun[0] in "aeiou" else "a"
+    return Wrong((), f"is not {article} {kind.noun}", other_type=True)
 
 
 @dataclass(frozen=True, slots=True)
 class AnyText:
-    """A string. ``pattern``: what all of it matches, and ``rule`` what to do where it does not."""
+    """A string that ``pattern`` matches from end to end. ``rule``: the fix where it does not."""
 
     pattern: str | None = None
     rule: str | None = None
     noun: str = "string"
 
     def wrong(self, value: object) -> Wrong | None:
-        """A string that the pattern describes."""
         if not isinstance(value, str):
-            return Wrong((), f"is no {self.noun}")
+            return _other_type(self)
         if self.pattern is None or re.fullmatch(self.pattern, value):
             return None
-        return Wrong((), f"cannot be {value!r}" if value.strip() else "is empty", self.rule)
+        return Wrong((), f"{value!r} is invalid" if value.strip() else "is empty", self.rule)
 
     def schema(self) -> dict[str, Any]:
-        """With the pattern, which JSON Schema does not anchor."""
-        found: dict[str, Any] = {"type": "string"}
-        return found if self.pattern is None else {**found, "pattern": f"^(?:{self.pattern})$"}
+        if self.pattern is None:
+            return {"type": "string"}
+        return {"type": "string", "pattern": f"^(?:{self.pattern})$"}  # JSON Schema has no anchors
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,37 +76,34 @@ class Integer:
     noun: str = "integer"
 
     def wrong(self, value: object) -> Wrong | None:
-        """An integer within the limits; TOML's booleans are none."""
-        if not isinstance(value, int) or isinstance(value, bool):
-            return Wrong((), f"is no {self.noun}")
+        if not isinstance(value, int) or isinstance(value, bool):  # bool is an int in Python
+            return _other_type(self)
         if self.least <= value <= self.most:
             return None
-        most = self.most if self.most < 1 << 20 else hex(self.most)
-        fix = f"give {self.least} to {most} {self.unit}".rstrip()
-        return Wrong((), f"cannot be {value if abs(value) < 1 << 32 else hex(value)}", fix)
+        shown = value if abs(value) < 1 << 32 else hex(value)
+        most = self.most if self.most < 1 << 32 else hex(self.most)
+        limits = f"{self.least} to {most} {self.unit}".rstrip()
+        return Wrong((), f"{shown} is out of range ({limits})")
 
     def schema(self) -> dict[str, Any]:
-        """With the limits."""
         return {"type": "integer", "minimum": self.least, "maximum": self.most}
 
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """True or false. ``only``: the one of them that has a meaning."""
+    """True or false. ``only``: the one that is valid; ``rule``: the fix for the other one."""
 
     only: bool | None = None
     rule: str | None = None
     noun: str = "boolean"
 
     def wrong(self, value: object) -> Wrong | None:
-        """A boolean."""
         if not isinstance(value, bool):
-            return Wrong((), f"is no {self.noun}")
+            return _other_type(self)
         wrong = self.only is not None and value is not self.only
         return Wrong((), f"cannot be {str(value).lower()}", self.rule) if wrong else None
 
     def schema(self) -> dict[str, Any]:
-        """A boolean, or the one."""
         return {"type": "boolean"} if self.only is None else {"const": self.only}
 
 
@@ -113,23 +115,24 @@ class Choice:
     noun: str = "string"
 
     def wrong(self, value: object) -> Wrong | None:
-        """One of them."""
         if not isinstance(value, str):
-            return Wrong((), f"is no {self.noun}")
+            return _other_type(self)
         if value in self.values:
             return None
         *others, last = self.values
-        there = f"there are {', '.join(others)} and {last}" if others else f"there is {last}"
-        return Wrong((), f"no KEY {value}; {there}", whole=True)
+        choices = f"{', '.join(others)} or {last}" if others else last
+        return Wrong((), f"{value!r} is invalid", f"give {choices}")
 
     def schema(self) -> dict[str, Any]:
-        """The strings."""
         return {"enum": list(self.values)}
 
 
 @dataclass(frozen=True, slots=True)
 class Many:
-    """A list of one kind. ``length``: how many; None: any number, but not none."""
+    """A list of one kind. ``length``: the number of elements; None: one or more.
+
+    ``empty``: whether an empty list is valid too.
+    """
 
     item: Kind
     length: int | None = None
@@ -137,27 +140,24 @@ class Many:
 
     @property
     def noun(self) -> str:
-        """For messages."""
         return f"list of {_plural(self.item.noun)}"
 
     def wrong(self, value: object) -> Wrong | None:
-        """A list whose elements are all of the kind."""
         if not isinstance(value, list):
-            return Wrong((), f"is no {self.noun}")
+            return _other_type(self)
         if self.length is not None and len(value) != self.length:
             return Wrong((), f"has {len(value)} elements, not {self.length}")
         if not value and not self.empty:
             return Wrong((), "is an empty list")
         for index, item in enumerate(value):
-            found = self.item.wrong(item)
-            if found is not None:
-                own = found.text == f"is no {self.item.noun}" and not found.at
-                found = found._replace(text=f"is no {self.noun}") if own else found
-                return found._replace(at=(index, *found.at))
+            wrong = self.item.wrong(item)
+            if wrong is not None:
+                if wrong.other_type and not wrong.at:  # the message names the type of the list
+                    wrong = _other_type(self)
+                return wrong._replace(at=(index, *wrong.at))
         return None
 
     def schema(self) -> dict[str, Any]:
-        """An array."""
         least = self.length if self.length is not None else int(not self.empty)
         limits: dict[str, int] = {"minItems": least} if least else {}
         if self.length is not None:
@@ -174,23 +174,20 @@ class Named:
 
     @property
     def noun(self) -> str:
-        """For messages."""
         return f"table of {_plural(self.item.noun)}"
 
     def wrong(self, value: object) -> Wrong | None:
-        """A table whose values are all of the kind."""
         if not isinstance(value, dict):
-            return Wrong((), f"is no {self.noun}")
+            return _other_type(self)
         for name, item in value.items():
             if self.names and name not in self.names:
-                return Wrong((name,), "is not known", f"it has {', '.join(self.names)}")
-            found = self.item.wrong(item)
-            if found is not None:
-                return found._replace(at=(name, *found.at))
+                return Wrong((name,), "is unknown", f"give {', '.join(self.names)}")
+            wrong = self.item.wrong(item)
+            if wrong is not None:
+                return wrong._replace(at=(name, *wrong.at))
         return None if value else Wrong((), "is an empty table")
 
     def schema(self) -> dict[str, Any]:
-        """An object."""
         names = {"propertyNames": {"enum": list(self.names)}} if self.names else {}
         return {
             "type": "object",
@@ -208,21 +205,18 @@ class Fixed:
 
     @property
     def noun(self) -> str:
-        """For messages."""
         return f"table {{{', '.join(f'{name} = …' for name in self.items)}}}"
 
     def wrong(self, value: object) -> Wrong | None:
-        """A table with all of the keys and no others."""
         if not isinstance(value, dict) or set(value) != set(self.items):
-            return Wrong((), f"is no {self.noun}")
+            return _other_type(self)
         for name, kind in self.items.items():
-            found = kind.wrong(value[name])
-            if found is not None:
-                return found._replace(at=(name, *found.at))
+            wrong = kind.wrong(value[name])
+            if wrong is not None:
+                return wrong._replace(at=(name, *wrong.at))
         return None
 
     def schema(self) -> dict[str, Any]:
-        """An object."""
         return {
             "type": "object",
             "properties": {name: kind.schema() for name, kind in self.items.items()},
@@ -233,52 +227,46 @@ class Fixed:
 
 @dataclass(frozen=True, slots=True)
 class Either:
-    """One of several kinds. Strings, numbers, lists and tables tell which one was meant."""
+    """One of several kinds, which differ in the types of their values."""
 
     kinds: tuple[Kind, ...]
 
     @property
     def noun(self) -> str:
-        """For messages."""
         return " or ".join(dict.fromkeys(kind.noun for kind in self.kinds))
 
     def wrong(self, value: object) -> Wrong | None:
-        """Of any of them; else what is wrong for the one whose form fits."""
-        told: list[Wrong] = []
+        """What is wrong for the kind whose type the value has."""
+        mistakes: list[Wrong] = []
         for kind in self.kinds:
-            found = kind.wrong(value)
-            if found is None:
+            wrong = kind.wrong(value)
+            if wrong is None:
                 return None
-            told.append(found)
-        deep = [
-            one
-            for one, kind in zip(told, self.kinds, strict=True)
-            if one.at or one.text != f"is no {kind.noun}"
-        ]
-        return deep[0] if deep else Wrong((), f"is no {self.noun}")
+            mistakes.append(wrong)
+        of_type = [wrong for wrong in mistakes if wrong.at or not wrong.other_type]
+        return of_type[0] if of_type else _other_type(self)
 
     def schema(self) -> dict[str, Any]:
-        """Any of them."""
         return {"anyOf": [kind.schema() for kind in self.kinds]}
 
 
 def one_or_more(kind: Kind) -> Kind:
-    """A list, or its only element without brackets."""
+    """The kind of a list that may be written without brackets if it has one element."""
     return Either((kind, Many(kind)))
 
 
 def as_list(value: object) -> list[Any]:
-    """What :func:`one_or_more` accepted, as a list; None is an empty one."""
+    """A value that :func:`one_or_more` accepts, as a list; an empty list for None."""
     if value is None:
         return []
     return value if isinstance(value, list) else [value]
 
 
 def _plural(noun: str) -> str:
-    """Of "string", "list of strings", "boolean or integer"."""
-    return " or ".join(_one_plural(part) for part in noun.split(" or "))
+    """The plural of "string", "list of strings" or "boolean or integer"."""
+    return " or ".join(_plural_of_word(part) for part in noun.split(" or "))
 
 
-def _one_plural(noun: str) -> str:
-    head, of, rest = noun.partition(" ")
-    return f"{head}s{of}{rest}"
+def _plural_of_word(noun: str) -> str:
+    head, space, rest = noun.partition(" ")
+    return f"{head}s{space}{rest}"

@@ -125,7 +125,9 @@ def _locked(request: HostRequest, pins: Pins) -> HostRequest:
     system = request.system
     if system is None or not locked:
         return request
-    domains = (d.asking(pins=(*d.request.pins, *locked.get(d.name, ()))) for d in system.domains)
+    domains = (
+        d.with_values(pins=(*d.request.pins, *locked.get(d.name, ()))) for d in system.domains
+    )
     return request._replace(system=replace(system, domains=tuple(domains)))
 
 
@@ -142,7 +144,7 @@ def _place_fixed(host: _Host) -> bool:
     """Sets ``host.fixed``; whether these are all blocks. Raises UsageError."""
     complete = True
     for domain in host.system.domains:
-        places, all_placed = host.place(domain.asking(avoid=_EVERYTHING, pins=()))
+        places, all_placed = host.place(domain.with_values(avoid=_EVERYTHING, pins=()))
         host.fixed.update(places)
         complete = complete and all_placed
     return complete
@@ -164,7 +166,7 @@ def _place_common(hosts: list[_Host]) -> None:
                 locked = host.locked.get(domain.name, ())
                 pins = _merged(_common_pins(host, domain.name, common), locked)
                 avoid = tuple(_reserved(host, domain.name, others))
-                places.update(host.place(domain.asking(pins=pins, avoid=avoid))[0])
+                places.update(host.place(domain.with_values(pins=pins, avoid=avoid))[0])
             host.places = {key: at for key, at in places.items() if key not in host.fixed}
             common.update((key, at.guest.start) for key, at in host.places.items())
         if before == [host.places for host in hosts]:
@@ -215,5 +217,5 @@ def _pinned(host: _Host) -> ResolvedSystem:
             if key.domain == domain.name
         ]
         locked = host.locked.get(domain.name, ())
-        domains.append(domain.asking(pins=_merged((*domain.request.pins, *locked), placed)))
+        domains.append(domain.with_values(pins=_merged((*domain.request.pins, *locked), placed)))
     return replace(host.system, domains=tuple(domains))

@@ -81,8 +81,8 @@ def host_requests(trees: Sequence[Tree], request: SystemRequest) -> list[HostReq
     names = host_names(trees)
     platforms = [read_platform(tree) for tree in trees]
     look_ups = [look_up(request, platform, trees) for platform in platforms]
-    everywhere = set.intersection(*({name.what for name in each.unresolved} for each in look_ups))
-    lines = [name.line for name in look_ups[0].unresolved if name.what in everywhere]
+    everywhere = set.intersection(*({name.key for name in each.unresolved} for each in look_ups))
+    lines = [name.line for name in look_ups[0].unresolved if name.key in everywhere]
     if lines:
         raise UsageError(*dict.fromkeys(lines))
     return [_host_request(*each) for each in zip(names, platforms, look_ups, strict=True)]

@@ -233,7 +233,7 @@ def _module(
 
 def _node(module: LoadedModule, bootargs: str | None = None) -> DraftNode:
     """A module's node. ``bootargs``: the domain's command line, for its kernel's node."""
-    kind = module.load.what.removeprefix("dom0-")
+    kind = module.load.image.removeprefix("dom0-")
     address, size = module.cells
     length = _PLACEHOLDER_SIZE if module.load.size is None else module.load.size
     reg = (*split(module.load.address, address), *split(length, size))
@@ -265,7 +265,7 @@ def _loaded(plan: BootPlan) -> list[_Occupied]:
     loaded: dict[LoadOption, _Occupied] = {}
     for load in (plan.xen, plan.host, *(module.load for module in plan.modules)):
         if load is not None:
-            key = load if load.what == "dtb" else load._replace(domain=None)
+            key = load if load.image == "dtb" else load._replace(domain=None)
             span = Span.sized(load.address, max(load.size or 1, load.room))
             loaded.setdefault(key, _Occupied(load.name, span))
     return list(loaded.values())
@@ -299,7 +299,7 @@ def _unpacked_twice(plan: BootPlan) -> Iterator[Finding]:
     """Compressed kernels of several domains: Xen frees one after unpacking it for the first."""
     users: dict[int, list[str]] = {}
     for module in plan.modules:
-        if module.load.what == "kernel" and module.load.packed:
+        if module.load.image == "kernel" and module.load.packed:
             users.setdefault(module.load.address, []).append(module.load.name)
     for address, names in users.items():
         if len(names) > 1:

@@ -11,7 +11,7 @@ from xenassign.devicetree.references import property_references
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.errors import UsageError
 from xenassign.request.origin import mistake
-from xenassign.request.property_edits import AS_ASKED, PropertyEdit
+from xenassign.request.property_edits import AS_REQUESTED, PropertyEdit
 
 Edits = Mapping[Node, tuple[PropertyEdit, ...]]
 """By node of the host."""
@@ -63,10 +63,10 @@ def edited(
     comments = []
     for edit in edits:
         if edit.value is not None:
-            found[edit.name] = DraftProperty(edit.name, edit.value, f"set, {AS_ASKED}")
+            found[edit.name] = DraftProperty(edit.name, edit.value, f"set, {AS_REQUESTED}")
             continue
         found.pop(edit.name, None)
         prop = node.get(edit.name)
         if prop is None or property_references(tree, node, prop) is None:
-            comments.append(f"{edit.name} dropped: {AS_ASKED}")  # the others are suppliers'
+            comments.append(f"{edit.name} dropped: {AS_REQUESTED}")  # the others are suppliers'
     return tuple(found.values()), comments

@@ -46,7 +46,7 @@ from xenassign.planning.guest_tree.losses import Losses, required, without
 from xenassign.planning.guest_tree.regulators import Regulators
 from xenassign.planning.kept_firmware import Kept, Offer
 from xenassign.planning.plan import Supplier
-from xenassign.request.property_edits import AS_ASKED
+from xenassign.request.property_edits import AS_REQUESTED
 from xenassign.request.request import ClockRate
 
 #: Providers that are no hardware of their own: copied into the guest's tree.
@@ -243,7 +243,7 @@ class Suppliers:
             if name is not None and name != "pinctrl-names":
                 changed[name] = None
         for reference in (one for one in group.entries if not one.empty):
-            supplier = Supplier(group.prop, _path((reference,)), "dropped", AS_ASKED)
+            supplier = Supplier(group.prop, _path((reference,)), "dropped", AS_REQUESTED)
             suppliers.append(self.losses.judged(node, reference, supplier))
 
     def _dropped(
