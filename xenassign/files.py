@@ -10,36 +10,35 @@ from pathlib import Path
 
 from xenassign.errors import OutputError, reason_of
 
-#: No files.
-_NOTHING: Mapping[Path, bytes] = types.MappingProxyType({})
+_NO_FILES: Mapping[Path, bytes] = types.MappingProxyType({})
 
 
 def write(
     files: dict[str, bytes],
     directory: Path,
     overwrite: bool,
-    elsewhere: Mapping[Path, bytes] = _NOTHING,
-    replaced: Mapping[Path, bytes] = _NOTHING,
+    elsewhere: Mapping[Path, bytes] = _NO_FILES,
+    replaced: Mapping[Path, bytes] = _NO_FILES,
 ) -> list[Path]:
-    """Writes files into a directory (made if need be), all or none. Raises OutputError.
+    """Writes files into a directory, all or none, and gives their paths. Raises OutputError.
 
-    A name may lead into one folder below the directory (``rev1/domu1.dtb``). ``elsewhere``: what is
-    written with them to other places; ``replaced``: the same (the lock), over what is there.
-    Every file is written under a temporary name first; only when all are on disk they are renamed.
-    Should a rename fail, the files that it replaced come back.
+    The directory and missing folders above it are created. A name may have one folder
+    (``rev1/domu1.dtb``). ``elsewhere``: further files by their paths; ``replaced``: files that
+    replace existing ones without ``overwrite`` (the lock). All files are written to disk under
+    temporary names, then renamed; if a rename fails, the replaced files are restored.
     """
 
     def another(path: Path) -> str:
         return "another name" if path in elsewhere else "another -o"
 
-    made: list[Path] = []
+    created: list[Path] = []
     try:
         _check_places([*(directory / name for name in files), *elsewhere, *replaced])
         new = {**{directory / name: data for name, data in files.items()}, **elsewhere}
         contents = {**new, **replaced}
         for folder in dict.fromkeys([directory, *(path.parent for path in contents)]):
             missing = [path for path in (folder, *folder.parents) if not path.exists()]
-            made[:0] = missing  # the deepest first
+            created[:0] = missing  # the deepest first
             folder.mkdir(parents=True, exist_ok=True)
         blocked = [path for path in contents if path.is_dir()]
         if blocked:
@@ -57,14 +56,14 @@ def write(
         reason = reason_of(error)
         raise OutputError(f"{where}: cannot write: {reason}; nothing was written") from None
     finally:
-        for path in made:
+        for path in created:
             with contextlib.suppress(OSError, ValueError):
                 path.rmdir()  # fails, as it should, when files are in it
     return list(contents)
 
 
 def _check_places(paths: list[Path]) -> None:
-    """Refuses two files at one place, however its name is written. Raises OutputError."""
+    """Raises OutputError if two paths lead to one file, also under different names."""
     seen: set[str] = set()
     for path in paths:
         place = os.path.join(os.path.realpath(path.parent), path.name)
@@ -74,7 +73,10 @@ def _check_places(paths: list[Path]) -> None:
 
 
 def replace_files(contents: dict[Path, bytes]) -> None:
-    """Gives files that exist another content, all or none; they keep their mode. OutputError."""
+    """Replaces the content of existing files, all or none. They keep their mode.
+
+    Raises OutputError.
+    """
     try:
         modes = {path.resolve(): path.stat().st_mode for path in contents}
         _write_all({path.resolve(): content for path, content in contents.items()})

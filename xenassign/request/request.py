@@ -111,7 +111,7 @@ class Request:
 
     ``forced`` and ``shared``: devices that may be unprotected, nodes whose pages may be shared.
     ``sci``: the system control interface of the guest, ``scmi_smc`` or None.
-    ``align``: one of ``ALIGNMENTS``. ``pins``: places that ``auto`` prefers; none is an error.
+    ``align``: one of ``ALIGNMENTS``. ``pins``: places that ``auto`` prefers, never a refusal.
     ``avoid``: guest addresses in bytes that ``auto`` leaves free.
     ``base``: the user's own dom.cfg; ``request.base_cfg.request`` reads its values.
     ``static_memory``: the host memory of the domain, (base, size) in bytes; ``memory`` is their
