@@ -25,7 +25,7 @@ from xenassign.linting.catalogue import rules
 from xenassign.linting.documents import ConfigFile, Document, TreeFile, read_document
 from xenassign.linting.linter import Options, lint
 from xenassign.linting.verdict import domcfg
-from xenassign.outputs.hosts import Built, Wanted, build
+from xenassign.outputs.hosts import BuildOptions, Built, build
 from xenassign.request.command_line import driver_set, read_request, with_boot
 from xenassign.request.project import read_project, with_options
 from xenassign.request.system_request import SystemRequest
@@ -132,9 +132,8 @@ def generated(arguments: list[str], text: str | None) -> list[Found]:
     else:
         tree = read_blob(tree_file(asked["host"], text).blob, asked["host"])
     trees = [tree, *(board(name) for name in asked["hosts"])]
-    wanted = Wanted(per_host=asked["per_host"])
     request = with_boot(SystemRequest((read_request(asked),)), asked, None)
-    return of_plan(build(trees, request, wanted))
+    return of_plan(build(trees, request, BuildOptions(per_host=asked["per_host"])))
 
 
 def of_system(arguments: list[str], text: str) -> list[Found]:
@@ -144,7 +143,7 @@ def of_system(arguments: list[str], text: str) -> list[Found]:
     project = read_project(Path(asked["config"]))
     options = {"release": release(asked["release"])} if asked["release"] is not None else {}
     trees = [board(name) for name in project.hosts]
-    return of_plan(build(trees, with_options(project.system, options, None), Wanted()))
+    return of_plan(build(trees, with_options(project.system, options, None), BuildOptions()))
 
 
 def of_plan(built: Built) -> list[Found]:

@@ -79,7 +79,7 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
     """
     from xenassign.files import write
     from xenassign.outputs.boot.write import HOST_TREE
-    from xenassign.outputs.hosts import Wanted, build
+    from xenassign.outputs.hosts import BuildOptions, build
     from xenassign.request.command_line import read_system
     from xenassign.system.lock import lock_path
     from xenassign.system.lock_file import read_lock
@@ -92,7 +92,7 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
         raise UsageError("--locked requires a lock; give --lock FILE")
     older = read_lock(path) if path is not None and (locked or path.exists()) else None
     only = given.get("name") if config is not None else None
-    built = build(trees, request, Wanted(per_host, only, older, locked, str(path)))
+    built = build(trees, request, BuildOptions(per_host, only, older, locked, str(path)))
     _show_plan(built, quiet)
     locks = {} if locked or path is None else _changed(path, built.lock)
     host_out = given.get("host_out")

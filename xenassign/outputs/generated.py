@@ -1,8 +1,8 @@
-"""``generate``: decide the system, then its outputs; write these, and check the written bytes."""
+"""``generate``: decides the system and its outputs, writes these, and checks the written bytes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from xenassign.devicetree.tree import Tree
@@ -44,19 +44,19 @@ OUTPUTS: tuple[Output[Any], ...] = (
 )
 
 REPORT = ".json"
-"""After a domain's name: the plan, which is written when everything is decided and checked."""
+"""The ending of the plan's file, which is written after everything is decided and checked."""
 
 ENDINGS = (*(ending for output in OUTPUTS for ending in output.endings), REPORT)
-"""What follows a domain's name in the names of its files."""
+"""A domain's files are called NAME followed by one of these."""
 
 NAMES = frozenset(name for output in OUTPUTS for name in output.names)
-"""Names of files that are no domain's."""
+"""Names of the files of the whole system."""
 
 
 class GeneratedSystem(NamedTuple):
-    """The plan, the files by name, and the errors that refuse it: then there are no files.
+    """The plan, its files by name, and the errors (``refusals``), with which there are no files.
 
-    The findings of the plans have those of the outputs. ``findings``: all of them, each with the
+    The findings of the plans include those of the outputs. ``findings``: all of them, each with the
     board's file and the domain that it is about.
     """
 
@@ -67,47 +67,43 @@ class GeneratedSystem(NamedTuple):
 
 
 def generate_system(tree: Tree, request: SystemRequest) -> GeneratedSystem:
-    """All domains of a system, and what they do to each other.
-
-    Raises XenassignError where the request or the tree is invalid.
-    """
+    """The plan and the files of a system. Raises XenassignError for an invalid request or tree."""
     return generate_resolved(resolve(request, read_platform(tree)))
 
 
-def generate_resolved(asked: ResolvedSystem) -> GeneratedSystem:
-    """The same for names that were looked up."""
-    system = decide_resolved(asked)
-    decided: list[tuple[Output[Any], Decision]] = []
+def generate_resolved(resolved: ResolvedSystem) -> GeneratedSystem:
+    """``generate_system`` for a request whose names are resolved. Raises XenassignError."""
+    system = decide_resolved(resolved)
+    decisions: list[tuple[Output[Any], Decision]] = []
     for output in OUTPUTS:
         decision = output.decide(system)
         if decision is not None:
-            decided.append((output, decision))
-    found = [finding for _, decision in decided for finding in decision.findings]
+            decisions.append((output, decision))
+    of_outputs = [finding for _, decision in decisions for finding in decision.findings]
     files: dict[str, bytes] = {}
-    if not system.refused and not errors(found):
-        for output, decision in decided:
+    if not system.refused and not errors(of_outputs):
+        for output, decision in decisions:
             files.update(output.write(system, decision))
-        for output, decision in decided:
-            found += output.check(system, decision, files)
-    system = _with_findings(system, found)
+        for output, decision in decisions:
+            of_outputs += output.check(system, decision, files)
+    system = _with_findings(system, of_outputs)
     of_domains = [
         finding._replace(domain=plan.name) for plan in system.domains for finding in plan.findings
     ]
-    of_system = [*system.between, *(finding for finding in found if finding.domain is None)]
-    refusals = errors(_located(asked.platform.tree, [*of_system, *of_domains]))
-    findings = tuple(_located(asked.platform.tree, [*of_domains, *of_system]))
+    of_system = [*system.between, *(finding for finding in of_outputs if finding.domain is None)]
+    refusals = errors(_located(resolved.platform.tree, [*of_system, *of_domains]))
+    findings = tuple(_located(resolved.platform.tree, [*of_domains, *of_system]))
     if refusals:
         return GeneratedSystem(system, {}, refusals, findings)
     for plan in system.domains:
-        fields = {k: v for output, d in decided for k, v in output.fields(d, plan.name).items()}
+        fields = {k: v for output, d in decisions for k, v in output.fields(d, plan.name).items()}
         report = plan_json.to_json({**plan_json.plan(plan), **fields})
         files[f"{plan.name}{REPORT}"] = report.encode()
     return GeneratedSystem(system, _in_order(system, files), refusals, findings)
 
 
-def _with_findings(system: SystemPlan, found: Iterable[Finding]) -> SystemPlan:
-    """The system with what outputs found about its domains."""
-    of_outputs = list(found)
+def _with_findings(system: SystemPlan, of_outputs: Sequence[Finding]) -> SystemPlan:
+    """The system; each plan has the findings of the outputs about its domain too."""
     domains = tuple(
         plan._replace(findings=(*plan.findings, *_about(plan.name, of_outputs)))
         for plan in system.domains
@@ -115,12 +111,12 @@ def _with_findings(system: SystemPlan, found: Iterable[Finding]) -> SystemPlan:
     return system._replace(domains=domains)
 
 
-def _about(domain: str, found: Iterable[Finding]) -> Iterator[Finding]:
-    return (finding._replace(domain=None) for finding in found if finding.domain == domain)
+def _about(domain: str, findings: Iterable[Finding]) -> Iterator[Finding]:
+    return (finding._replace(domain=None) for finding in findings if finding.domain == domain)
 
 
 def _located(tree: Tree, findings: Iterable[Finding]) -> Iterator[Finding]:
-    """The findings with the board's file, but for those about another one."""
+    """The findings with a file: the board's, unless a finding is about another one."""
     return (finding._replace(file=finding.file or tree.file) for finding in findings)
 
 

@@ -1,4 +1,4 @@
-"""``generate`` for one board or several: every board's files, checked as ever, and the lock."""
+"""``generate`` for one or several boards: the checked files of every board, and the lock."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from xenassign.system.hosts import HostsPlan, decide_hosts
 from xenassign.system.system import SystemPlan
 
 Refusal = Finding | UsageError
-"""Why there are no files: an error of a plan or a file, or a request that is invalid on a board."""
+"""An error of a plan or a file, or an invalid request for a board. With one there are no files."""
 
 
 class GeneratedHosts(NamedTuple):
     """The plan, the files by board and name, and the refusals. With refusals there are no files.
 
-    ``findings``: those of all boards, as ``GeneratedSystem`` has them.
+    ``findings``: those of all boards, each with its file and domain.
     """
 
     plan: HostsPlan
@@ -37,28 +37,28 @@ class GeneratedHosts(NamedTuple):
 def generate_hosts(
     trees: Sequence[Tree], request: SystemRequest, pins: Pins | None = None
 ) -> GeneratedHosts:
-    """Decides, writes and checks for every board. ``pins``: those of a lock.
+    """The plans and files of all boards. ``pins``: those of a lock.
 
-    Raises XenassignError where the request can be meant on no board.
+    Raises XenassignError if the request is invalid on all boards.
     """
-    made: dict[str, GeneratedSystem] = {}
+    systems: dict[str, GeneratedSystem] = {}
 
-    def decided(host: HostRequest, asked: ResolvedSystem) -> SystemPlan:
-        made[host.name] = generate_resolved(asked)
-        return made[host.name].plan
+    def decide(host: HostRequest, resolved: ResolvedSystem) -> SystemPlan:
+        systems[host.name] = generate_resolved(resolved)
+        return systems[host.name].plan
 
-    plan = decide_hosts(trees, request, pins, decided)
+    plan = decide_hosts(trees, request, pins, decide)
     refusals: list[Refusal] = []
     for host in plan.hosts:
         refusals += [host.request.error] if host.request.error is not None else []
-        refusals += made[host.name].refusals if host.name in made else []
-    findings = tuple(finding for each in made.values() for finding in each.findings)
-    files = {} if refusals else {name: each.files for name, each in made.items()}
+        refusals += systems[host.name].refusals if host.name in systems else []
+    findings = tuple(finding for system in systems.values() for finding in system.findings)
+    files = {} if refusals else {name: system.files for name, system in systems.items()}
     return GeneratedHosts(plan, files, refusals, findings)
 
 
 def lines(refusals: Sequence[Refusal]) -> Iterator[str]:
-    """The refusals for people."""
+    """The refusals as lines of text."""
     for refusal in refusals:
         if isinstance(refusal, Finding):
             yield refusal.text()
@@ -66,11 +66,11 @@ def lines(refusals: Sequence[Refusal]) -> Iterator[str]:
             yield from (f"error: {line}" for line in refusal.lines)
 
 
-class Wanted(NamedTuple):
-    """What is to be written. ``per_host``: a folder of files for each board, not one set for all.
+class BuildOptions(NamedTuple):
+    """What to write. ``per_host``: a folder of files for each board, instead of one set for all.
 
-    ``only``: the name of the one domain that files are wanted of. ``lock``: the one of before;
-    ``locked``: nothing may differ from it. ``lock_file``: its name for messages.
+    ``only``: write the files of this domain and of the system. ``lock``: of the last run;
+    ``locked``: a difference from it is an error. ``lock_file``: its name for messages.
     """
 
     per_host: bool = False
@@ -81,10 +81,10 @@ class Wanted(NamedTuple):
 
 
 class Built(NamedTuple):
-    """The plan, the files to write, why there are none, and what changed since the lock.
+    """The plan, the files to write or the refusals, and the changes since the lock.
 
-    ``findings``: those to be shown. Each has the file that it is about, and the domain if there are
-    several.
+    ``findings``: those to show. Each has the file that it is about, and the domain if there are
+    several. ``lock``: the new one, if the plan is not refused.
     """
 
     plan: HostsPlan
@@ -95,41 +95,45 @@ class Built(NamedTuple):
     changes: tuple[str, ...] = ()
 
 
-def build(trees: Sequence[Tree], request: SystemRequest, wanted: Wanted) -> Built:
-    """Everything that ``generate`` does but for reading and writing files.
+def build(trees: Sequence[Tree], request: SystemRequest, options: BuildOptions) -> Built:
+    """The command ``generate`` without reading and writing files.
 
-    Raises XenassignError where the request can be meant on no board.
+    Raises XenassignError if the request is invalid on all boards.
     """
-    pins = locking.pins_of(wanted.lock, trees) if wanted.lock is not None else None
-    made = generate_hosts(trees, request, pins)
-    findings = tuple(_shown(made, wanted.only))
-    if made.refusals:
-        return Built(made.plan, {}, made.refusals, findings)
-    lock = locking.lock_of(made.plan)
-    changes = tuple(locking.changes(wanted.lock, lock)) if wanted.lock is not None else ()
-    if wanted.locked and changes:
-        refusals = [f._replace(file=wanted.lock_file) for f in locking.refusals(changes)]
-        return Built(made.plan, {}, refusals, findings, lock, changes)
-    # By whole names: a domain may be called net, and another one net.host.
-    mine = NAMES | {f"{wanted.only}{ending}" for ending in ENDINGS}
+    pins = locking.pins_of(options.lock, trees) if options.lock is not None else None
+    generated = generate_hosts(trees, request, pins)
+    plan, findings = generated.plan, tuple(_shown(generated, options.only))
+    if generated.refusals:
+        return Built(plan, {}, generated.refusals, findings)
+    lock = locking.lock_of(plan)
+    changes = tuple(locking.changes(options.lock, lock)) if options.lock is not None else ()
+    if options.locked and changes:
+        refusals = [f._replace(file=options.lock_file) for f in locking.refusals(changes)]
+        return Built(plan, {}, refusals, findings, lock, changes)
+    # By whole names: one domain may have the name net, and another one net.host.
+    of_domain = NAMES | {f"{options.only}{ending}" for ending in ENDINGS}
     files = {
-        board: {name: d for name, d in those.items() if wanted.only is None or name in mine}
-        for board, those in made.files.items()
+        board: {
+            name: data
+            for name, data in of_board.items()
+            if options.only is None or name in of_domain
+        }
+        for board, of_board in generated.files.items()
     }
-    if wanted.per_host:
-        return Built(made.plan, rendering.per_host(files), [], findings, lock, changes)
+    if options.per_host:
+        return Built(plan, rendering.per_host(files), [], findings, lock, changes)
     common, differing = rendering.common_files(files)
     refusals = [rendering.differ(differing, files)] if differing else []
-    return Built(made.plan, common, refusals, findings, lock, changes)
+    return Built(plan, common, refusals, findings, lock, changes)
 
 
-def _shown(made: GeneratedHosts, only: str | None) -> Iterator[Finding]:
-    """The findings of all domains, or ``only`` of that one, with those of the systems."""
+def _shown(generated: GeneratedHosts, only: str | None) -> Iterator[Finding]:
+    """The findings of all domains, or of the domain ``only``, with those of the systems."""
     several = {
         host.request.tree.file
-        for host in made.plan.hosts
+        for host in generated.plan.hosts
         if host.system is not None and len(host.system.domains) > 1
     }
-    for finding in made.findings:
+    for finding in generated.findings:
         if only is None or finding.domain in (None, only):
             yield finding if finding.file in several else finding._replace(domain=None)

@@ -1,4 +1,4 @@
-"""The reference of xenassign.toml in docs/system.md, made of ``request.keys``.
+"""The reference of xenassign.toml in docs/system.md, made from ``request.keys``.
 
 ``python -m xenassign.dev regenerate`` writes it; a test compares the two.
 """
@@ -24,18 +24,19 @@ _HEADINGS = (
 
 
 def reference() -> str:
-    """The tables of all keys, in markdown."""
+    """The tables of all keys, in Markdown."""
     lines: list[str] = []
     for heading, section in _HEADINGS:
-        lines += [f"### {heading}", "", "| key | value | what |", "|---|---|---|"]
+        lines += [f"### {heading}", "", "| key | value | meaning |", "|---|---|---|"]
         lines += [
-            f"| `{key.name}` | {_cell(_value(key))} | {_cell(_what(key))} |" for key in section.keys
+            f"| `{key.name}` | {_cell(_value(key))} | {_cell(_meaning(key))} |"
+            for key in section.keys
         ]
         lines.append("")
     return "\n".join(lines)
 
 
-def _what(key: Key) -> str:
+def _meaning(key: Key) -> str:
     return f"{key.doc} Required." if key.required else key.doc
 
 
@@ -46,13 +47,13 @@ def _value(key: Key) -> str:
 
 
 def _shown(kind: Kind) -> Iterator[str]:
-    """What a kind accepts, in words."""
+    """The values of a kind, in words."""
     if isinstance(kind, Either):
-        told: list[str] = []
-        for one in kind.kinds:
-            single = list(_shown(one.item)) if isinstance(one, Many) else []
-            told += ["a list of them"] if single and set(single) <= set(told) else _shown(one)
-        yield from dict.fromkeys(told)
+        values: list[str] = []
+        for choice in kind.kinds:
+            items = list(_shown(choice.item)) if isinstance(choice, Many) else []
+            values += ["a list of them"] if items and set(items) <= set(values) else _shown(choice)
+        yield from dict.fromkeys(values)
     elif isinstance(kind, Choice):
         yield from (f'`"{value}"`' for value in kind.values)
     elif isinstance(kind, Integer):
@@ -60,9 +61,9 @@ def _shown(kind: Kind) -> Iterator[str]:
     elif isinstance(kind, Flag) and kind.only is not None:
         yield f"`{str(kind.only).lower()}`"
     elif isinstance(kind, Many):
-        yield f"list of {' or '.join(_plural(one) for one in _shown(kind.item))}"
+        yield f"list of {' or '.join(_plural(item) for item in _shown(kind.item))}"
     elif isinstance(kind, Named):
-        yield f"table of {' or '.join(_plural(one) for one in _shown(kind.item))}"
+        yield f"table of {' or '.join(_plural(item) for item in _shown(kind.item))}"
     elif isinstance(kind, Fixed):
         yield f"`{{ {', '.join(f'{name} = …' for name in kind.items)} }}`"
     else:
@@ -70,7 +71,7 @@ def _shown(kind: Kind) -> Iterator[str]:
 
 
 def _plural(noun: str) -> str:
-    """Of "string" and "integer Hz"; what is quoted stays."""
+    """The plural of "string" or "integer Hz"; literal values and lists stay."""
     if noun.startswith(("`", "list", "a list")):
         return noun
     head, space, rest = noun.partition(" ")
@@ -82,7 +83,7 @@ def _cell(text: str) -> str:
 
 
 def page(text: str) -> str:
-    """The page with the reference as it has to be."""
+    """The page with the current reference between BEGIN and END."""
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}\n\n{reference()}\n{END}{after}"

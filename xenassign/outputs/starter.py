@@ -1,11 +1,10 @@
-"""The xenassign.toml to start from: every key explained, and a board's devices in comments."""
+"""The xenassign.toml of ``init``: every key explained, and the board's devices as comments."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from itertools import groupby
+from collections.abc import Iterator, Set
 from textwrap import wrap
 from typing import NamedTuple
 
@@ -17,14 +16,14 @@ from xenassign.planning.assess import Assessment, BoardAssessment
 from xenassign.request.keys import ALLOW, BOOT, DEVICE, DOMAIN, LINT, TOP, Key, Section
 from xenassign.xen.releases import Release
 
-#: More devices than these are not listed one by one, unless they have an alias.
+#: If there are more devices, those without an alias are listed by kind.
 LISTED_MAX = 40
 _WIDTH = 100
 _COLUMN = 40  # where the explanation of a short key begins
 
 
 class _Listed(NamedTuple):
-    """A device as the file shows it. ``name``: an alias where there is one, else the path."""
+    """A device as the file shows it. ``name``: its alias, or the path if it has none."""
 
     name: str
     alias: bool
@@ -33,37 +32,38 @@ class _Listed(NamedTuple):
 
 
 def starter(
-    found: BoardAssessment, host: str, release: Release, drivers: frozenset[str] | None = None
+    board: BoardAssessment, host: str, release: Release, drivers: frozenset[str] | None = None
 ) -> str:
-    """The text of the file. ``host``: the board's device tree, as the file is to name it.
+    """The text of the file. ``host``: the file name of the board's device tree.
 
-    ``release`` and ``drivers`` are what the board was judged for.
+    ``release`` and ``drivers``: those that the board was judged for.
     """
     aliases: dict[str, str] = {}
-    for alias, path in found.board.platform.tree.aliases.items():
+    for alias, path in board.board.platform.tree.aliases.items():
         aliases.setdefault(path, alias)
-    ready = [one for one in found.devices if one.assignable]
-    unsure = [one for one in found.devices if _needs_a_word(one)]
-    route = "xl" if found.board.platform.dom0_tree is not None else None
-    said = ("host", "xen", *(("route",) if route else ()), *(("iommu-driver",) if drivers else ()))
+    ready = [device for device in board.devices if device.assignable]
+    unsure = [device for device in board.devices if _needs_dma_reason(device)]
+    route = "xl" if board.board.platform.dom0_tree is not None else None
+    in_template = {"host", "xen"}
+    in_template |= ({"route"} if route else set()) | ({"iommu-driver"} if drivers else set())
     return render_template(
         "xenassign.toml.j2",
-        model=_plain(found.board.platform.model),
+        model=_plain(board.board.platform.model),
         host=quoted(host),
         xen=release.version,
         route=route,
         drivers=json.dumps(sorted(drivers)) if drivers else None,
         keys={
-            "top": list(_explained(TOP, said)),
-            "domain": list(_explained(DOMAIN, ("name",))),
-            "device": [line[1:].lstrip() for line in _explained(DEVICE, ("path",))],
+            "top": list(_explained(TOP, in_template)),
+            "domain": list(_explained(DOMAIN, {"name"})),
+            "device": [line[1:].lstrip() for line in _explained(DEVICE, {"path"})],
             "allow": list(_explained(ALLOW)),
             "boot": list(_explained(BOOT)),
             "lint": list(_explained(LINT)),
         },
-        ready=list(_lines([_listed(one, aliases) for one in ready], '"{}",')),
-        unsure=list(_lines([_listed(one, aliases) for one in unsure], _FORCED)),
-        others=len(found.devices) - len(ready) - len(unsure),
+        ready=list(_lines([_listed(device, aliases) for device in ready], '"{}",')),
+        unsure=list(_lines([_listed(device, aliases) for device in unsure], _FORCED)),
+        others=len(board.devices) - len(ready) - len(unsure),
     )
 
 
@@ -72,21 +72,21 @@ _FORCED = '{{ path = "{}", force-assign-without-iommu = "" }},'
 
 
 def quoted(text: str) -> str:
-    """A string of TOML. Raises UsageError for a name that is no UTF-8."""
+    """A string of TOML. Raises UsageError for a text that is not UTF-8."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
-        raise UsageError(f"{text!r} is no UTF-8 text, which TOML has to be; rename it") from None
+        raise UsageError(f"{text!r} is not UTF-8, as TOML requires; rename it") from None
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _plain(text: str) -> str:
-    """Text without what cannot stand in a comment of TOML."""
+    """The text with a ? for each character that is invalid in a comment of TOML."""
     return re.sub(r"[^\t\x20-\x7e\u00a0-\ud7ff\ue000-\U0010ffff]", "?", text)
 
 
-def _explained(section: Section, without: tuple[str, ...] = ()) -> Iterator[str]:
-    """Each key with its example and what it is, as commented lines."""
+def _explained(section: Section, without: Set[str] = frozenset()) -> Iterator[str]:
+    """Each key with an example and its explanation, as commented lines."""
     for key in section.keys:
         if key.name not in without and not isinstance(key.kind, Section):
             yield from _key(key)
@@ -95,48 +95,50 @@ def _explained(section: Section, without: tuple[str, ...] = ()) -> Iterator[str]
 def _key(key: Key) -> Iterator[str]:
     line = f"# {key.name} = {key.example}"
     doc = key.doc.replace("`", "")
-    told = f"{line:{_COLUMN}}# {doc}"
-    if len(line) < _COLUMN and len(told) <= _WIDTH:
-        yield told
+    explained = f"{line:{_COLUMN}}# {doc}"
+    if len(line) < _COLUMN and len(explained) <= _WIDTH:
+        yield explained
         return
     yield from (f"## {part}" for part in wrap(doc, _WIDTH - 3, break_on_hyphens=False))
     yield line
 
 
-def _needs_a_word(one: Assessment) -> bool:
-    """Whether all that forbids a device is that it may master DMA, which is not known."""
-    refused = errors(one.findings)
-    alone = bool(refused) and all(f.rule is UNPROTECTED for f in refused)
-    return alone and one.device.dma.answer == "unknown"
+def _needs_dma_reason(assessment: Assessment) -> bool:
+    """Whether the only error of a device is that it may be a DMA master, which is not known."""
+    rules = {finding.rule for finding in errors(assessment.findings)}
+    return rules == {UNPROTECTED} and assessment.device.dma.answer == "unknown"
 
 
-def _listed(one: Assessment, aliases: dict[str, str]) -> _Listed:
-    device = one.device
+def _listed(assessment: Assessment, aliases: dict[str, str]) -> _Listed:
+    device = assessment.device
     alias = aliases.get(device.path)
     intids = dict.fromkeys(line.intid for line in device.interrupts)
     numbers = ", ".join(map(str, list(intids)[:4])) + (", …" if len(intids) > 4 else "")
-    shield = "protected" if one.protection.protected else _DMA[device.dma.answer]
+    dma = "protected" if assessment.protection.protected else _DMA[device.dma.answer]
     kind = device.node.compatible[0] if device.node.compatible else device.node.base_name
-    facts = [device.path if alias else "", kind, f"INTID {numbers}" if intids else "", shield]
-    told = _plain("; ".join(fact for fact in facts if fact))
-    return _Listed(alias or device.path, alias is not None, _plain(kind), told)
+    facts = [device.path if alias else "", kind, f"INTID {numbers}" if intids else "", dma]
+    text = _plain("; ".join(fact for fact in facts if fact))
+    return _Listed(alias or device.path, alias is not None, _plain(kind), text)
 
 
 def _lines(devices: list[_Listed], form: str) -> Iterator[str]:
-    """A commented line for each device: those with an alias first, others by their kind."""
-    named = [one for one in devices if one.alias]
-    others = [one for one in devices if not one.alias]
-    yield from (_line(one, form) for one in named)
+    """A commented line for each device with an alias, then for each other device.
+
+    With more than LISTED_MAX devices, it is one line for each kind of the others. ``form``: the
+    entry, with ``{}`` for the name.
+    """
+    yield from (_line(device, form) for device in devices if device.alias)
+    others = [device for device in devices if not device.alias]
     if len(devices) <= LISTED_MAX:
-        yield from (_line(one, form) for one in others)
+        yield from (_line(device, form) for device in others)
         return
-    order = list(dict.fromkeys(one.kind for one in others))
-    others.sort(key=lambda one: order.index(one.kind))
-    for _, some in groupby(others, key=lambda one: one.kind):
-        first, *more = some
+    by_kind: dict[str, list[_Listed]] = {}
+    for device in others:
+        by_kind.setdefault(device.kind, []).append(device)
+    for first, *more in by_kind.values():
         yield _line(first, form) + (f"; {len(more)} more of them" if more else "")
 
 
-def _line(one: _Listed, form: str) -> str:
-    entry = form.format(quoted(one.name)[1:-1])
-    return f"    # {entry}  # {one.facts}"
+def _line(device: _Listed, form: str) -> str:
+    entry = form.format(quoted(device.name)[1:-1])
+    return f"    # {entry}  # {device.facts}"

@@ -14,8 +14,8 @@ from xenassign.outputs.domain.text import render_template
 from xenassign.outputs.imagebuilder.decide import COMMANDS, CONFIG, Command, DomU, ImageBuilderPlan
 from xenassign.system.system import SystemPlan
 
-#: What is to be filled in of a domain, by its name: (value, what it is).
-_UNSAID = {
+#: Variables that the user may have to set for a new domain: (example, comment).
+_EXAMPLES = {
     "DOMU_KERNEL": ("Image", "ImageBuilder stops without it"),
     "DOMU_RAMDISK": ("domu-ramdisk.cpio.gz", ""),
     "DOMU_CMD": ("console=ttyAMA0", "ImageBuilder's default"),
@@ -25,12 +25,12 @@ _UNSAID = {
 
 
 def write(_: SystemPlan, plan: ImageBuilderPlan) -> dict[str, bytes]:
-    """Name to content, for the domains of the system."""
+    """The files by name, for the domains of the system."""
     return imagebuilder(plan)
 
 
 def imagebuilder(plan: ImageBuilderPlan) -> dict[str, bytes]:
-    """Name to content."""
+    """The files by name."""
     text = _new(plan) if plan.base is None else _changed(plan, plan.base)
     files = {CONFIG: encode(text)}
     if plan.append is not None or plan.commands:
@@ -39,7 +39,7 @@ def imagebuilder(plan: ImageBuilderPlan) -> dict[str, bytes]:
 
 
 def _new(plan: ImageBuilderPlan) -> str:
-    """A whole configuration, with what only the user knows as comments."""
+    """A whole configuration; values that only the user knows are comments."""
     system = [written("NUM_DOMUS", None, str(plan.total)), *_append(plan)]
     board = plan.domus[0].plan
     tree = PurePath(PurePath(board.host_file).name or "board").with_suffix(".dtb").name
@@ -50,15 +50,15 @@ def _new(plan: ImageBuilderPlan) -> str:
 
 
 def _domain(domu: DomU) -> list[str]:
-    """The lines of a domain that the base has not."""
+    """The lines of a domain that is not in the base."""
     lines = [f"# {domu.plan.name}: /chosen/domU{domu.number}, written by xenassign"]
     lines += [written(name, domu.number, value) for name, value in domu.values.items()]
     if "DOMU_NOBOOT" in domu.values:
         return lines
-    for name, (value, what) in _UNSAID.items():
+    for name, (value, text) in _EXAMPLES.items():
         if name not in domu.values:
-            behind = f"  # {what}" if what else ""
-            lines.append(f"#{written(name, domu.number, value)}{behind}")
+            comment = f"  # {text}" if text else ""
+            lines.append(f"#{written(name, domu.number, value)}{comment}")
     return lines
 
 
@@ -69,28 +69,31 @@ def _append(plan: ImageBuilderPlan) -> list[str]:
 
 
 def _changed(plan: ImageBuilderPlan, base: BashConfig) -> str:
-    """The base with the plan's values. Of the result again it makes the same."""
-    wanted = dict(_wanted(plan))
+    """The base with the plan's values. Applied to its result, it changes nothing."""
     edits: list[Edit] = []
     missing: dict[int | None, list[str]] = {}
-    for (name, index), value in wanted.items():
+    for (name, index), value in _values(plan):
         if base.get(name, index) is not None:
             edits += syntax.set_value(base, name, index, value)
         else:
             missing.setdefault(index, []).append(written(name, index, value))
     for domu in plan.domus:
         if not domu.new and domu.number in missing:
-            at = [a for a in base.assignments if a.name.startswith("DOMU_") and a.at == domu.number]
-            edits += syntax.add_lines(base, missing[domu.number], max(at, key=lambda a: a.line))
+            last = max(
+                (a for a in base.assignments if a.name.startswith("DOMU_") and a.at == domu.number),
+                key=lambda assignment: assignment.line,
+            )
+            edits += syntax.add_lines(base, missing[domu.number], last)
     new = [["", *_domain(domu)] for domu in plan.domus if domu.new]
-    count = missing.get(None, [])
-    lines = [*(["", "# Set by xenassign"] if count else []), *count, *(x for n in new for x in n)]
+    of_system = missing.get(None, [])
+    header = ["", "# Set by xenassign"] if of_system else []
+    lines = [*header, *of_system, *(line for domain in new for line in domain)]
     edits += syntax.add_lines(base, lines if base.text else lines[1:], None)
     return apply(base.text, edits)
 
 
-def _wanted(plan: ImageBuilderPlan) -> Iterator[tuple[tuple[str, int | None], str]]:
-    """Every value by name and number."""
+def _values(plan: ImageBuilderPlan) -> Iterator[tuple[tuple[str, int | None], str]]:
+    """Every value of the plan, by variable and number."""
     yield ("NUM_DOMUS", None), str(plan.total)
     if plan.append is not None:
         yield ("APPEND_EXTRA_CMDS", None), plan.append
@@ -100,8 +103,8 @@ def _wanted(plan: ImageBuilderPlan) -> Iterator[tuple[tuple[str, int | None], st
 
 
 def _commands(commands: Sequence[Command]) -> str:
-    """U-Boot commands, each group below what it is for. Plain ASCII, or ImageBuilder refuses it."""
-    lines = ["# Written by xenassign: what ImageBuilder has no name for.", "fdt resize 0x1000"]
-    for why, group in groupby(commands, key=lambda one: one.why):
+    """imagebuilder.cmds: the commands below their comments. ImageBuilder requires plain ASCII."""
+    lines = ["# Written by xenassign: what ImageBuilder has no variable for.", "fdt resize 0x1000"]
+    for why, group in groupby(commands, key=lambda command: command.why):
         lines += [f"# {why}", *(command.text for command in group)]
     return "".join(f"{line}\n" for line in lines)
