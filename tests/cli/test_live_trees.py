@@ -75,7 +75,7 @@ def test_inspect_says_what_is_not_known(dom0: str) -> None:
     assert done.exit_code == 0
     assert max(map(len, done.stdout.splitlines())) <= 100
     assert "made for dom0 by Xen 4.19" in done.stdout
-    assert f"gone are {UART} (serial0)" in done.stdout
+    assert f"missing are {UART} (serial0)" in done.stdout
     (row,) = [line for line in done.stdout.splitlines() if line.startswith(f" {RTC} ")]
     assert row.split()[-3:] == ["?", "no", "yes"]
     one = invoke("inspect", dom0, RTC).stdout

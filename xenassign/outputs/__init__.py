@@ -1,4 +1,4 @@
-"""Files made of finished plans. A folder an output: ``decide``, ``write`` and ``check``. Private.
+"""Files made from finished plans: for each output ``decide``, ``write`` and ``check``. Private.
 
-``check`` reads the bytes that ``write`` made. :mod:`xenassign.outputs.generated` has the list.
+``check`` reads the bytes that ``write`` returned. :mod:`xenassign.outputs.generated` has the list.
 """

@@ -1,4 +1,4 @@
-"""The guest's address space for people, as a table, and as JSON (schema xenassign/space/1)."""
+"""The guest's address space as a table, and as JSON (schema xenassign/space/1)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _HEADS: tuple[tuple[str, dict[str, object]], ...] = (
 
 
 def show(plan: DomainPlan, stream: TextIO) -> None:
-    """Prints a row for everything in the guest's address space, then the memory."""
+    """Prints the guest's address space as a table, then the memory."""
     from rich import box
     from rich.table import Table
 
@@ -40,17 +40,17 @@ def show(plan: DomainPlan, stream: TextIO) -> None:
 
 
 def cells(row: Row) -> tuple[str, ...]:
-    """The cells of a row: guest address, end (behind the last byte), size, what, host, placed."""
+    """The cells of a row: guest address, end (exclusive), size, content, host address, placed."""
     block = row.block
-    what = printable(row.name if block is None else f"{row.name} {_which(block)}")
+    content = printable(row.name if block is None else f"{row.name} {_block_title(block)}")
     host, how = (f"{block.host:#x}", block.how) if block is not None else ("", "")
     start, end = row.span
-    return f"{start:#x}", f"{end:#x}", size_text(row.span.size), what, host, how
+    return f"{start:#x}", f"{end:#x}", size_text(row.span.size), content, host, how
 
 
-def _which(block: RowSource) -> str:
-    what = "window " if block.window else "#"
-    return f"{what}{block.index}" + (f" {block.name}" if block.name else "")
+def _block_title(block: RowSource) -> str:
+    kind = "window " if block.window else "#"
+    return f"{kind}{block.index}" + (f" {block.name}" if block.name else "")
 
 
 def size_text(size: int) -> str:
@@ -62,12 +62,12 @@ def size_text(size: int) -> str:
 
 
 def memory_lines(plan: DomainPlan) -> Sequence[str]:
-    """The memory that was asked for, the most that there can be, and what would allow more."""
-    given = plan.request.memory
+    """The requested memory, its maximum, and the options that raise the maximum."""
+    memory = plan.request.memory
     limit = plan.memory_limit
-    asked = f"{given} MiB" if given is not None else "not given"
+    requested = f"{memory} MiB" if memory is not None else "not given"
     most = f"{plan.memory_mb_max} MiB" if limit is None else limit_text(limit)
-    lines = [f"Memory: {asked}; at most {most}."]
+    lines = [f"Memory: {requested}; at most {most}."]
     if limit is not None and limit.moved is not None:
         lines.append(f"With --map {limit.by}=auto: {limit.moved} MiB.")
     if limit is not None and limit.all_moved not in (None, limit.moved):
@@ -76,7 +76,7 @@ def memory_lines(plan: DomainPlan) -> Sequence[str]:
 
 
 def to_dict(plan: DomainPlan, refusals: Sequence[str]) -> dict[str, Any]:
-    """The address space (schema xenassign/space/1). ``refusals``: why there is no such domain."""
+    """The address space (schema xenassign/space/1). ``refusals``: errors of the plan."""
     return {
         "schema": "xenassign/space/1",
         "name": plan.name,

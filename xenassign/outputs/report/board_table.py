@@ -1,4 +1,4 @@
-"""Boards for people: a table in 100 columns, colours on a terminal only."""
+"""A board as a table: 100 columns and no colours, unless it is printed to a terminal."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from xenassign.xen.iommu import Shield
 
 
 def show_scmi(board: BoardAssessment, stream: TextIO) -> None:
-    """Prints every SCMI id with those who use it, a line each."""
+    """Prints every SCMI id, and a line for each of its users."""
     shared = 0
-    found = board.board.by_scmi_id()
-    for one, users in found:
+    ids = board.board.by_scmi_id()
+    for first, users in ids:
         sharing = len({user.node.path for user in users if user.available and user.use.counts})
         shared += sharing > 1
         several = f", {sharing} users" if sharing > 1 else ""
-        stream.write(f"{one.use.text} of {one.use.provider.path}{several}\n")
+        stream.write(f"{first.use.text} of {first.use.provider.path}{several}\n")
         for user in users:
             name = f" ({user.use.name})" if user.use.name else ""
             state = "" if user.available else ", disabled"
             line = f"{user.node.path}: {user.use.prop}{name}{state}"
             stream.write(f"    {_printable(line)}\n")
-    stream.write(f"{len(found)} SCMI ids, {shared} of them with more than one user.\n")
+    stream.write(f"{len(ids)} SCMI ids, {shared} of them with more than one user.\n")
 
 
 def show(board: BoardAssessment, detail: bool, stream: TextIO) -> None:
-    """Prints the platform and a row a device, or with ``detail`` everything about each device."""
+    """Prints the platform and a row for each device; with ``detail``, all facts of each device."""
     console = terminal_console(stream)
     for line in platform_lines(board):
         console.print(line)
     if detail:
-        for one in board.devices:
+        for device in board.devices:
             console.print()
-            for text, style in detail_lines(one):
+            for text, style in detail_lines(device):
                 console.print(text, style=style)
         return
     from rich import box
@@ -46,12 +46,14 @@ def show(board: BoardAssessment, detail: bool, stream: TextIO) -> None:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), expand=False)
     for name, options in _COLUMNS:
         table.add_column(name, overflow="fold", **options)  # type: ignore[arg-type]
-    for one in board.devices:
-        style = None if one.assignable else "dim"
-        table.add_row(*row(one), style=style)
+    for device in board.devices:
+        style = None if device.assignable else "dim"
+        table.add_row(*row(device), style=style)
     console.print(table)
-    good = sum(one.assignable for one in board.devices)
-    console.print(f"{good} of {len(board.devices)} devices can be assigned alone with no option.")
+    assignable = sum(device.assignable for device in board.devices)
+    console.print(
+        f"{assignable} of {len(board.devices)} devices can be assigned alone with no option."
+    )
     console.print("Why not: xenassign inspect HOST PATH. A code: xenassign explain CODE.")
 
 
@@ -66,39 +68,40 @@ _COLUMNS: tuple[tuple[str, dict[str, object]], ...] = (
 
 
 def _few(items: list[str], most: int) -> str:
+    """The first items, and how many more there are."""
     return ", ".join(items[:most]) + (f" +{len(items) - most}" if len(items) > most else "")
 
 
-def row(one: Assessment) -> tuple[str, ...]:
+def row(assessment: Assessment) -> tuple[str, ...]:
     """The cells of a device's row."""
-    device = one.device
-    verdict = "yes" if one.assignable else _few(_error_codes(one), 1)
+    device = assessment.device
+    verdict = "yes" if assessment.assignable else _few(_error_codes(assessment), 1)
     return (
         device.path + ("" if device.node.available else " (disabled)"),
         _few([f"{b.address:#x}+{b.size:#x}" for b in device.blocks], 1),
         _few([str(line.intid) for line in device.interrupts], 2),
-        _protected(one) if device.iommus or _unknown(one) else "-",
+        _protected(assessment) if device.iommus or _is_unknown(assessment) else "-",
         device.dma.answer,
         verdict,
     )
 
 
-def _unknown(one: Assessment) -> bool:
-    return one.protection.shield is Shield.UNKNOWN
+def _is_unknown(assessment: Assessment) -> bool:
+    return assessment.protection.shield is Shield.UNKNOWN
 
 
-def _protected(one: Assessment) -> str:
-    if _unknown(one):
+def _protected(assessment: Assessment) -> str:
+    if _is_unknown(assessment):
         return "?"
-    return "yes" if one.protection.protected else "no"
+    return "yes" if assessment.protection.protected else "no"
 
 
-def _error_codes(one: Assessment) -> list[str]:
-    return list(dict.fromkeys(f.code for f in one.findings if f.severity == "error"))
+def _error_codes(assessment: Assessment) -> list[str]:
+    return list(dict.fromkeys(f.code for f in assessment.findings if f.severity == "error"))
 
 
 def platform_lines(board: BoardAssessment) -> list[str]:
-    """What the devices share, a line each."""
+    """The interrupt, MSI, IOMMU and SCMI controllers and the console, a line each."""
     platform = board.board.platform
     gic = platform.gic
     lines = [platform.model or "(no model)"]
@@ -110,10 +113,10 @@ def platform_lines(board: BoardAssessment) -> list[str]:
     for iommu in platform.iommus:
         driver = board.board.iommus.driver(iommu.node)
         used = iommu.node in board.board.iommus.nodes
-        what = f"Xen's {driver.name} driver" if driver else "no driver of Xen"
+        driven = f"Xen's {driver.name} driver" if driver else "no driver of Xen"
         state = "" if used or not driver else ", not used by it"
         disabled = "" if iommu.available else " (disabled)"
-        lines.append(f"IOMMU  {iommu.node.path}{disabled}: {what}{state}")
+        lines.append(f"IOMMU  {iommu.node.path}{disabled}: {driven}{state}")
     for provider in platform.scmi:
         numbers = " ".join(f"{number:#x}" for number in provider.protocols)
         lines.append(f"SCMI   {provider.node.path} over {provider.transport}, protocols {numbers}")
@@ -125,19 +128,19 @@ def platform_lines(board: BoardAssessment) -> list[str]:
 
 
 def dom0_lines(dom0: Dom0Tree) -> list[str]:
-    """That a tree is dom0's, and what it does not tell."""
-    lost = some(f"{one.path} ({', '.join(one.names)})" for one in dom0.lost)
+    """Lines about a tree that Xen made for dom0, and the facts that it lacks."""
+    lost = some(f"{node.path} ({', '.join(node.names)})" for node in dom0.lost)
     return [
-        f"TREE   made for dom0 by Xen {dom0.xen or '(no release)'}; what the board's own tells"
-        " and this one does not:",
+        f"TREE   made for dom0 by Xen {dom0.xen or '(no release)'}; unlike the board's own tree, it"
+        " does not show",
         "       which devices Xen protects, which disabled ones are marked xen,passthrough, and",
-        f"       what Xen keeps{f': gone are {_printable(lost)}' if lost else ''}",
+        f"       what Xen keeps{f'; missing are {_printable(lost)}' if lost else ''}",
     ]
 
 
-def detail_lines(one: Assessment) -> list[tuple[str, str | None]]:
-    """Everything about a device: lines with their style."""
-    device = one.device
+def detail_lines(assessment: Assessment) -> list[tuple[str, str | None]]:
+    """The facts and findings of a device: (line, style of rich)."""
+    device = assessment.device
     lines: list[tuple[str, str | None]] = [(device.path, "bold")]
 
     def add(name: str, value: str) -> None:
@@ -157,7 +160,7 @@ def detail_lines(one: Assessment) -> list[tuple[str, str | None]]:
     for use in device.iommus:
         args = " ".join(f"{arg:#x}" for arg in use.args)
         add("stream", f"{use.node.path if use.node else 'nothing'} {args}")
-    add("protected", f"{_protected(one)}: {one.protection.why}")
+    add("protected", f"{_protected(assessment)}: {assessment.protection.why}")
     add("DMA", f"{device.dma.answer}: {device.dma.evidence}")
     for scmi in device.scmi_uses:
         name = f" ({scmi.name})" if scmi.name else ""
@@ -167,8 +170,8 @@ def detail_lines(one: Assessment) -> list[tuple[str, str | None]]:
         providers = dict.fromkeys(r.provider.path for r in group.entries if r.provider)
         add("supplier", f"{group.prop}: {', '.join(providers)}" if providers else "")
     styles = {"error": "red", "warning": "yellow", "note": None}
-    for finding in one.findings:
+    for finding in assessment.findings:
         lines.append((f"  {finding.text()}", styles[finding.severity]))
-    verdict = "can be assigned" if one.assignable else "cannot be assigned as it is"
-    lines.append((f"  {verdict}", "green" if one.assignable else "red"))
+    verdict = "can be assigned" if assessment.assignable else "cannot be assigned as it is"
+    lines.append((f"  {verdict}", "green" if assessment.assignable else "red"))
     return lines

@@ -1,4 +1,4 @@
-"""Several boards: what differs, as a table and JSON, and the one set of files that serves all."""
+"""Several boards: their differences as a table and JSON, and their common files."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ Files = Mapping[str, bytes]
 
 
 def common_files(files: Mapping[str, Files]) -> tuple[dict[str, bytes], tuple[str, ...]]:
-    """(files that serve all boards, names of those that differ); one of the two is empty.
+    """(files for all boards, names of those that differ); one of the two is empty.
 
-    ``files``: by name of the board what was rendered for it. Files are the same where they differ
-    in nothing but comments; the first board's are taken. NAME.json tells of one board, and is there
-    for each, as NAME.BOARD.json. One board's files are its files.
+    ``files``: by board and name. Files that differ only in comments are common; the first board's
+    are returned. NAME.json is about one board, so there is a NAME.BOARD.json for each. The files of
+    a single board are returned as they are.
     """
     boards = list(files)
     if len(boards) == 1:
@@ -41,46 +41,46 @@ def common_files(files: Mapping[str, Files]) -> tuple[dict[str, bytes], tuple[st
     differing = tuple(name for name in shared if not _same(name, [files[b] for b in boards]))
     if differing:
         return {}, differing
-    made = {name: files[boards[0]][name] for name in shared}
+    common = {name: files[boards[0]][name] for name in shared}
     for name in names:
         if name.endswith(".json"):
             stem = name.removesuffix(".json")
-            made.update({f"{stem}.{board}.json": files[board][name] for board in boards})
-    return made, ()
+            common.update({f"{stem}.{board}.json": files[board][name] for board in boards})
+    return common, ()
 
 
 def per_host(files: Mapping[str, Files]) -> dict[str, bytes]:
-    """The files of all boards, each board's below a folder of its name."""
+    """The files of all boards, each board's in a folder with its name."""
     return {
-        f"{board}/{name}": data for board, those in files.items() for name, data in those.items()
+        f"{board}/{name}": data
+        for board, of_board in files.items()
+        for name, data in of_board.items()
     }
 
 
 def differ(names: Iterable[str], boards: Iterable[str]) -> Finding:
-    """What is said where one set of files cannot serve all boards."""
+    """The error for files that cannot be common to all boards."""
     return HOSTS_DIFFER(f"{', '.join(names)} cannot be the same for {', '.join(boards)}")
 
 
-def _same(name: str, those: list[Files]) -> bool:
-    if any(name not in files for files in those):
+def _same(name: str, of_boards: list[Files]) -> bool:
+    """Whether all boards have the file, with the same content."""
+    if any(name not in files for files in of_boards):
         return False
-    first = those[0][name]
-    meant = None
-    for files in those[1:]:
-        if files[name] != first:
-            meant = _meaning(name, first) if meant is None else meant
-            if _meaning(name, files[name]) != meant:
-                return False
-    return True
+    versions = {files[name] for files in of_boards}
+    if len(versions) == 1:
+        return True
+    first, *others = (_content(name, data) for data in versions)
+    return all(other == first for other in others)
 
 
-def _meaning(name: str, data: bytes) -> object:
-    """What a file says without its comments."""
+def _content(name: str, data: bytes) -> object:
+    """The content of a file without its comments, to compare."""
     if name.endswith((".dts", ".dtso")):
         return read_source(data, name).blob
     if name.endswith(".cfg"):
         config = xlcfg.parse(xlcfg.decode(data), name)
-        return [(one.name, one.append, _bare(one.value)) for one in config.statements]
+        return [(s.name, s.append, _bare(s.value)) for s in config.statements]
     return data
 
 
@@ -91,11 +91,11 @@ def _bare(value: xlcfg.Value) -> object:
     return value.text, value.quoted
 
 
-# ---------------------------------------------------------------------- what differs
+# ---------------------------------------------------------------------- differences
 
 
 def to_data(plan: HostsPlan) -> dict[str, Any]:
-    """The boards and what differs between them (schema xenassign/hosts/1)."""
+    """The boards and their differences (schema xenassign/hosts/1)."""
     return {
         "schema": SCHEMA,
         "xen": plan.xen,
@@ -110,54 +110,55 @@ def to_data(plan: HostsPlan) -> dict[str, Any]:
         ],
         "differences": [
             {
-                "domain": one.domain,
-                "device": one.device or None,
-                "what": one.kind,
-                "which": one.title or None,
-                "values": [list(v) if isinstance(v, tuple) else v for v in one.values],
+                "domain": difference.domain,
+                "device": difference.device or None,
+                "what": difference.kind,
+                "which": difference.title or None,
+                "values": [list(v) if isinstance(v, tuple) else v for v in difference.values],
             }
-            for one in plan.differences
+            for difference in plan.differences
         ],
     }
 
 
 def show(plan: HostsPlan, stream: TextIO) -> None:
-    """Prints a row for each difference that decides, and how many others there are."""
+    """Prints a row for each difference, and the number of those whose kind is in FOLDED."""
     from rich import box
     from rich.table import Table
 
     out = console(stream)
     names = [host.name for host in plan.hosts]
-    told = [one for one in plan.differences if one.kind not in FOLDED]
-    if told:
+    shown = [difference for difference in plan.differences if difference.kind not in FOLDED]
+    if shown:
         table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), expand=False)
         for name in ("device", "what", *names):
             table.add_column(printable(name), overflow="fold")
-        before = None
-        for one in told:
-            where, *cells = _row(one)
-            style = "red" if one.kind == "missing" else None
-            table.add_row(*map(printable, ("" if where == before else where, *cells)), style=style)
-            before = where
+        previous = None
+        for difference in shown:
+            device, *cells = _row(difference)
+            style = "red" if difference.kind == "missing" else None
+            heading = "" if device == previous else device
+            table.add_row(*map(printable, (heading, *cells)), style=style)
+            previous = device
         out.print(table)
     else:
         same = "addresses, interrupts, streams, clocks and marks"
         out.print(f"The same {same} on {', '.join(names)}.", soft_wrap=True)
-    rest = Counter(one.kind for one in plan.differences if one.kind in FOLDED)
-    if rest:
-        counts = ", ".join(f"{number} of {what}" for what, number in rest.items())
+    folded = Counter(d.kind for d in plan.differences if d.kind in FOLDED)
+    if folded:
+        counts = ", ".join(f"{number} of {kind}" for kind, number in folded.items())
         out.print(f"Other differences: {counts}; the JSON has them.", soft_wrap=True)
 
 
-def _row(one: Difference) -> list[str]:
-    where = f"{one.domain}: {one.device}" if one.device else one.domain
-    what = f"{one.kind} {one.title}".rstrip()
-    return [where, what, *(_text(one.kind, value) for value in one.values)]
+def _row(difference: Difference) -> list[str]:
+    domain, device, kind, title, values = difference
+    owner = f"{domain}: {device}" if device else domain
+    return [owner, f"{kind} {title}".rstrip(), *(_text(kind, value) for value in values)]
 
 
-def _text(what: str, value: Value) -> str:
+def _text(kind: str, value: Value) -> str:
     if value is None or value == ():
         return "-"
     if isinstance(value, int):
-        return f"{value:#x}" if what in _HEX else f"{value} MiB" if what in _MIB else str(value)
+        return f"{value:#x}" if kind in _HEX else f"{value} MiB" if kind in _MIB else str(value)
     return ", ".join(value) if isinstance(value, tuple) else value

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 def to_json(value: Any) -> str:
-    """JSON text that a person can read and a diff can compare."""
+    """Indented JSON text, with a line end."""
     return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
 
 
 def finding(item: Finding) -> dict[str, Any]:
-    """A finding without a place in a file."""
+    """A finding of a plan, which has no place in a file."""
     return {
         "code": item.code,
         "severity": item.severity,
@@ -36,7 +36,7 @@ def finding(item: Finding) -> dict[str, Any]:
 
 
 def plan(domain: DomainPlan) -> dict[str, Any]:
-    """The whole plan. Outputs give the fields about themselves, which are None without."""
+    """The plan (schema xenassign/plan/1). The fields of outputs (``Output.fields``) are null."""
     return {
         "schema": "xenassign/plan/1",
         "name": domain.name,
@@ -81,7 +81,7 @@ def plan(domain: DomainPlan) -> dict[str, Any]:
 
 
 def memory_limit(domain: DomainPlan) -> dict[str, Any] | None:
-    """What is in the way of more memory than ``memory_mb_max``."""
+    """The block that limits the memory to ``memory_mb_max``; None: no block does."""
     limit = domain.memory_limit
     if limit is None:
         return None
@@ -111,7 +111,7 @@ def _device(device: PlannedDevice) -> dict[str, Any]:
         "dma": device.host.dma.answer,
         "dma_evidence": device.host.dma.evidence,
         "scmi": [{"protocol": s.protocol, "id": s.id} for s in device.host.scmi],
-        "edits": [{"property": one.name, "action": one.action} for one in device.edits],
+        "edits": [{"property": edit.name, "action": edit.action} for edit in device.edits],
         "suppliers": [
             {
                 "node": s.node or device.path,
@@ -136,13 +136,13 @@ def _scmi_use(use: ScmiUse) -> dict[str, Any]:
 
 
 def _scmi_users(board: BoardAssessment) -> list[dict[str, Any]]:
-    """Every SCMI id of the board and who uses it, by provider, protocol and id."""
+    """Every SCMI id of the board with its users, by provider, protocol and id."""
     return [
         {
-            "scmi": one.use.root.path,
-            "protocol": one.use.protocol,
-            "id": one.use.id,
-            "provider": one.use.provider.path,
+            "scmi": first.use.root.path,
+            "protocol": first.use.protocol,
+            "id": first.use.id,
+            "provider": first.use.provider.path,
             "users": [
                 {
                     "path": user.node.path,
@@ -153,7 +153,7 @@ def _scmi_users(board: BoardAssessment) -> list[dict[str, Any]]:
                 for user in users
             ],
         }
-        for one, users in board.board.by_scmi_id()
+        for first, users in board.board.by_scmi_id()
     ]
 
 
@@ -183,14 +183,17 @@ def inspect(board: BoardAssessment, scmi: bool = False) -> dict[str, Any]:
                 else {}
             ),
         },
-        "devices": [_assessed(one) for one in board.devices],
+        "devices": [_assessed(device) for device in board.devices],
         **({"scmi_users": _scmi_users(board)} if scmi else {}),
     }
 
 
 def _dom0_tree(dom0: Dom0Tree) -> dict[str, Any]:
-    """That the tree is the one that Xen made for dom0, and what it names and lacks."""
-    lost = [{"path": x.path, "names": list(x.names), "address": x.address} for x in dom0.lost]
+    """The release of Xen that made the tree for dom0, and the nodes that it lacks."""
+    lost = [
+        {"path": node.path, "names": list(node.names), "address": node.address}
+        for node in dom0.lost
+    ]
     return {"xen": dom0.xen, "lost": lost}
 
 
@@ -204,8 +207,8 @@ def _iommu(board: BoardAssessment, iommu: Iommu) -> dict[str, Any]:
     }
 
 
-def _assessed(one: Assessment) -> dict[str, Any]:
-    device = one.device
+def _assessed(assessment: Assessment) -> dict[str, Any]:
+    device = assessment.device
     return {
         "path": device.path,
         "compatible": list(device.node.compatible),
@@ -225,16 +228,17 @@ def _assessed(one: Assessment) -> dict[str, Any]:
                 "args": list(use.args),
                 "protects": protects,
             }
-            for use, protects in zip(device.iommus, one.protection.entries, strict=True)
+            for use, protects in zip(device.iommus, assessment.protection.entries, strict=True)
         ],
-        "protected": one.protection.protected,
-        **({"protection_known": False} if one.protection.shield is Shield.UNKNOWN else {}),
+        "protected": assessment.protection.protected,
+        **({"protection_known": False} if assessment.protection.shield is Shield.UNKNOWN else {}),
         "scmi": [{"protocol": s.protocol, "id": s.id} for s in device.scmi],
         "scmi_uses": [_scmi_use(use) for use in device.scmi_uses],
         "dma": device.dma.answer,
         "dma_evidence": device.dma.evidence,
-        "assignable": one.assignable,
+        "assignable": assessment.assignable,
         "findings": [
-            {"code": f.code, "severity": f.severity, "message": f.message} for f in one.findings
+            {"code": f.code, "severity": f.severity, "message": f.message}
+            for f in assessment.findings
         ],
     }

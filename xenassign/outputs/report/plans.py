@@ -1,4 +1,4 @@
-"""The address spaces of several domains on several boards: each as ``space`` shows it."""
+"""The address spaces of several domains on several boards, and the boards' differences."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from xenassign.system.hosts import HostsPlan
 
 
 def show(plan: HostsPlan, stream: TextIO, only: str | None = None) -> None:
-    """Prints the tables one after the other, then what differs. ``only``: this domain's name."""
+    """Prints the tables one after the other, then the differences. ``only``: this domain's name."""
     shown = _plans(plan, only)
     for number, (host, domain) in enumerate(shown):
         if len(shown) > 1:
@@ -25,7 +25,7 @@ def show(plan: HostsPlan, stream: TextIO, only: str | None = None) -> None:
 
 
 def to_data(plan: HostsPlan, refusals: Sequence[str], only: str | None = None) -> dict[str, Any]:
-    """One domain on one board: schema xenassign/space/1. Else xenassign/hosts/1 with all spaces."""
+    """Schema xenassign/space/1 for one domain on one board, else xenassign/hosts/1 with spaces."""
     shown = _plans(plan, only)
     if len(shown) == 1:
         return space.to_dict(shown[0][1], refusals)

@@ -1,4 +1,4 @@
-"""Where tables go: a terminal as wide as it is, else a fixed width and no colours."""
+"""The output of tables: as wide as the terminal, or with a fixed width and no colours."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ WIDTH = 100
 
 
 def console(stream: TextIO) -> Console:
-    """A console of rich that prints text as it stands."""
+    """A console of rich that prints text without interpreting it."""
     from rich.console import Console
 
     terminal = stream.isatty()
@@ -27,5 +27,5 @@ def console(stream: TextIO) -> Console:
 
 
 def printable(text: str) -> str:
-    """Text of the board without what a terminal would act upon."""
+    """Text of the board with a ? for each character that a terminal may interpret."""
     return "".join(char if char.isprintable() else "?" for char in text)
