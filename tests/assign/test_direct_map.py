@@ -9,7 +9,7 @@ import pytest
 
 from tests.answers import codes, of
 from tests.wording import Wording
-from xenassign.checks.static_memory import Asked, chosen_cells, judge
+from xenassign.checks.static_memory import StaticMemory, chosen_cells, static_memory_findings
 from xenassign.devicetree.addresses import registers
 from xenassign.devicetree.spans import Span
 from xenassign.devicetree.tree import Tree
@@ -243,8 +243,8 @@ def test_which_of_the_two_is_scanned_first(
     """It is all the difference for 4.18."""
     reserved = RESERVED[4:-3] % ""
     tree = compiled(f"/dts-v1/; / {{ {nodes % reserved} }};")
-    asked = Asked(release(xen), (BANK,), False, 1, True)
-    found = {finding.code for finding in judge(read_platform(tree), asked)}
+    asked = StaticMemory(release(xen), (BANK,), False, 1, True)
+    found = {finding.code for finding in static_memory_findings(read_platform(tree), asked)}
     refused = xen not in ("4.17", "4.18") or (xen == "4.18" and first)
     assert found & {"XA230", "XA732"} == {"XA732" if refused else "XA230"}
 

@@ -643,7 +643,7 @@ def test_an_option_of_the_command_line_is_told_of_its_domain(
     system = with_options(made.system, options | {"maps": ()}, "net")
     with pytest.raises(UsageError) as caught:
         decide(tree, system.domains[1])
-    fix = "is not assigned; name it as a device too; an option for one domain wants --name"
+    fix = "is not assigned; name it as a device too; an option for one domain requires --name"
     assert str(caught.value).endswith(fix)
     assert str(caught.value).startswith(
         f"{made.toml.file}:7: domain 'net': force-assign-without-iommu "

@@ -85,7 +85,7 @@ class Conflict(NamedTuple):
         return self.rule(self.message, node=node, severity=self.severity, fix=self.fix)
 
 
-def told_apart(known: Iommus, device: HostDevice) -> tuple[tuple[Node, Streams], ...]:
+def known_streams(known: Iommus, device: HostDevice) -> tuple[tuple[Node, Streams], ...]:
     """The streams by which an IOMMU that Xen runs tells a device's DMA from others'."""
     return tuple(one for one in streams_of(device) if one[0] in known.nodes)
 

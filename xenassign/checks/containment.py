@@ -15,7 +15,7 @@ from xenassign.host.device import Dma, HostDevice
 KEEPS_WRITING = rule("XA428", "unprotected-master-outlives-guest", "warning", "unsafe")
 
 
-def outlives(device: HostDevice, dma: Dma, *, forced: bool) -> Iterator[Finding]:
+def containment_findings(device: HostDevice, dma: Dma, *, forced: bool) -> Iterator[Finding]:
     """A forced device that masters DMA, or of which nobody knows.
 
     ``dma``: the evidence, given what the device is assigned with.

@@ -33,10 +33,10 @@ _ONE_TABLE = (
 #: (address, address behind the last byte).
 
 
-def reach(
+def reach_findings(
     board: Board,
     device: HostDevice,
-    shield: Protection,
+    protection: Protection,
     guest: Guest,
     translation: Translation | None = None,
 ) -> Iterator[Finding]:
@@ -55,12 +55,12 @@ def reach(
             message = f"{device.path}: {_mapping(limits)}"
             yield DMA_OFFSET(message, node=device.path, prop="dma-ranges")
             return
-        if not shield.protected:
+        if not protection.protected:
             yield _moved(device, limits, guest, translation)
             if translation is None:
                 return  # the guest's driver gives addresses that mean something else
-    if shield.protected or guest.direct is not None:
-        yield from _reachable(device, limits, guest, shield)
+    if protection.protected or guest.direct is not None:
+        yield from _reachable(device, limits, guest, protection)
 
 
 def _mapping(limits: Windows) -> str:
@@ -92,7 +92,7 @@ def _moved(
 
 
 def _reachable(
-    device: HostDevice, limits: Windows | None, guest: Guest, shield: Protection
+    device: HostDevice, limits: Windows | None, guest: Guest, protection: Protection
 ) -> Iterator[Finding]:
     """How much of the guest's memory a device reaches; of its banks where the size is not known.
 
@@ -107,7 +107,7 @@ def _reachable(
     if limits is not None:
         spans = []
         for entry in limits.entries:
-            at = entry.child if shield.protected else entry.parent
+            at = entry.child if protection.protected else entry.parent
             spans.append(Span.sized(at, min(entry.size, most - entry.child)))
         ways = ", ".join(str(entry.span) for entry in limits.entries)
         why.append(f"dma-ranges of {limits.bus.path} pass {ways}")

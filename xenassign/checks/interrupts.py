@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from xenassign.checks.ownership import xens_own
+from xenassign.checks.ownership import kept_by_xen
 from xenassign.checks.scope import Scope
 from xenassign.devicetree.addresses import is_pci
 from xenassign.findings import Finding, rule
@@ -44,7 +44,7 @@ def interrupt_findings(
     board: Board, scope: Scope, request: Request, device: HostDevice
 ) -> Iterator[Finding]:
     """Every interrupt of one device, wired and mapped."""
-    own = xens_own(board, device.node) is not None
+    own = kept_by_xen(board, device.node) is not None
     if "xl" in request.routes:
         yield from _above(board, scope, device)
     for line in device.other_interrupts:
@@ -110,13 +110,13 @@ def _line_findings(
         if scope.has(node):
             if other.trigger != line.trigger:
                 yield _trigger(path, node.path, intid)
-        elif not own and xens_own(board, node):
+        elif not own and kept_by_xen(board, node):
             yield LINE_OF_XEN(
-                f"INTID {intid} of {path} is also that of {node.path}, {xens_own(board, node)}",
+                f"INTID {intid} of {path} is also that of {node.path}, {kept_by_xen(board, node)}",
                 node=path,
                 prop="interrupts",
             )
-        elif node.available and scope.leaves(node):
+        elif node.available and scope.stays_with_host(node):
             yield LINE_SHARED(
                 f"INTID {intid} of {path} is also that of {node.path}, which stays with the host",
                 node=path,

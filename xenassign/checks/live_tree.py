@@ -105,7 +105,7 @@ def _neighbours(board: Board, scope: Scope, device: HostDevice) -> Iterator[Find
                 message += f" {lost.address:#x}, in a page of the device"
                 yield PAGE_OF_LOST(message, node=device.path, prop="reg")
         for other, node in board.neighbours.overlapping(block.span):
-            if scope.leaves(node) and not node.available and other.size:
+            if scope.stays_with_host(node) and not node.available and other.size:
                 others[node.path] = node
     for path in others:
         yield DISABLED_OR_MARKED(

@@ -27,7 +27,7 @@ _PREFETCHABLE = 1 << 30
 _MEMORY_SPACE = 1 << 25
 
 
-def memory_types(device: HostDevice) -> Iterator[Finding]:
+def memory_type_findings(device: HostDevice) -> Iterator[Finding]:
     """What of a device is memory rather than registers."""
     node, path = device.node, device.path
     if device.blocks:

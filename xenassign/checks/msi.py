@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from xenassign.checks.ownership import xens_own
+from xenassign.checks.ownership import kept_by_xen
 from xenassign.checks.regions import Region
 from xenassign.checks.scope import Scope
 from xenassign.devicetree.addresses import Block, is_pci
@@ -24,12 +24,12 @@ FRAME_MAPPED = rule("XA329", "msi-frame-mapped", "error", "unsafe", needs_host=T
 DOORBELL_IN_RAM = rule("XA330", "doorbell-in-ram", "error", "broken", needs_host=True)
 
 
-def needed(board: Board, inside: Scope, device: HostDevice) -> Iterator[Finding]:
+def lost_msi_findings(board: Board, scope: Scope, device: HostDevice) -> Iterator[Finding]:
     """MSIs that the device loses: those of a controller that is not assigned with it."""
-    if xens_own(board, device.node) is not None:
+    if kept_by_xen(board, device.node) is not None:
         return
     for node, prop in _stated(device):
-        lost = _controllers(board, inside, node, prop)
+        lost = _controllers(board, scope, node, prop)
         if lost is None:
             continue
         path = device.path
@@ -69,7 +69,7 @@ def _stated(device: HostDevice) -> Iterator[tuple[Node, str]]:
                     return
 
 
-def _controllers(board: Board, inside: Scope, node: Node, prop: str) -> str | None:
+def _controllers(board: Board, scope: Scope, node: Node, prop: str) -> str | None:
     """The MSI controllers named that the guest does not get, or None where it gets all."""
     stated = node.get(prop)
     group = property_references(board.platform.tree, node, stated) if stated else None
@@ -79,7 +79,7 @@ def _controllers(board: Board, inside: Scope, node: Node, prop: str) -> str | No
         provider = entry.provider
         if provider is None:
             lost.append("a controller that is not there")
-        elif not inside.has(provider):
+        elif not scope.has(provider):
             lost.append(_controller(board, provider))
     if not entries:
         lost.append("a controller that can't be read")
@@ -110,14 +110,14 @@ def _own_receiver(device: HostDevice) -> str | None:
     return next(own, None)
 
 
-def mapped_frames(
-    board: Board, inside: Scope, regions: tuple[Region, ...] = ()
+def mapped_frame_findings(
+    board: Board, scope: Scope, regions: tuple[Region, ...] = ()
 ) -> Iterator[Finding]:
     """Pages of assigned devices and of regions in which an MSI frame lies."""
     if not board.msi_frames:
         return
-    for device in inside.devices:
-        if xens_own(board, device.node) is None:
+    for device in scope.devices:
+        if kept_by_xen(board, device.node) is None:
             yield from _mapped(board, device.path, (*device.blocks, *device.windows))
     for region in regions:
         yield from _mapped(board, region.path, region.blocks)
@@ -125,27 +125,27 @@ def mapped_frames(
 
 def _mapped(board: Board, path: str, blocks: tuple[Block, ...]) -> Iterator[Finding]:
     for block in blocks:
-        frame = touched(board.msi_frames, block.pages)
+        frame = overlapping_frame(board.msi_frames, block.pages)
         if frame is not None:
-            message = f"the pages {block.pages} of {path} hold {described(frame)}"
+            message = f"the pages {block.pages} of {path} hold {frame_text(frame)}"
             yield FRAME_MAPPED(message, node=path, prop="reg")
 
 
-def touched(frames: tuple[Frame, ...], pages: Span) -> Frame | None:
+def overlapping_frame(frames: tuple[Frame, ...], pages: Span) -> Frame | None:
     """The first frame of which a part lies in whole pages."""
     return next((frame for frame in frames if frame.span.overlaps(pages)), None)
 
 
-def described(frame: Frame) -> str:
+def frame_text(frame: Frame) -> str:
     """A frame, for a message."""
     return f"{frame.title} {frame.node.path} ({frame.span.start:#x})"
 
 
-def doorbells(
-    board: Board, device: HostDevice, shield: Protection, guest: Guest
+def doorbell_findings(
+    board: Board, device: HostDevice, protection: Protection, guest: Guest
 ) -> Iterator[Finding]:
     """Doorbells that the device reaches untranslated, where the guest has RAM."""
-    if not shield.protected:
+    if not protection.protected:
         return
     for frame in bypassed_doorbells(board.platform.msi, (use.node for use in device.iommus)):
         if any(bank.overlaps(frame.span) for bank in guest.ram()):

@@ -73,7 +73,7 @@ def _in_reserved_memory(node: Node) -> bool:
 
 def device_findings(board: Board, scope: Scope, device: HostDevice) -> Iterator[Finding]:
     """Whether Xen gives a device away, whether it can be reached, and who of the host needs it."""
-    own = xens_own(board, device.node)
+    own = kept_by_xen(board, device.node)
     if own:
         forbids = MSI_FRAME if own == _FRAME else XENS_OWN
         yield forbids(f"{device.path} is {own}", node=device.path)
@@ -102,7 +102,7 @@ def _consumers(board: Board, scope: Scope, device: HostDevice) -> Iterator[Findi
     while stack:
         node = stack.pop()
         for name, consumer in board.neighbours.consumers.get(node, ()):
-            if scope.leaves(consumer):
+            if scope.stays_with_host(consumer):
                 others.setdefault(consumer.path, name)
         stack += [n for n in node.children.values() if scope.has(n) and n not in own]
     if others:
@@ -114,7 +114,7 @@ def _consumers(board: Board, scope: Scope, device: HostDevice) -> Iterator[Findi
 _FRAME = "an MSI frame, whose holder can raise interrupts of others"
 
 
-def xens_own(board: Board, node: Node) -> str | None:
+def kept_by_xen(board: Board, node: Node) -> str | None:
     """What a node is for Xen when Xen keeps it, or None."""
     platform = board.platform
     if platform.gic is not None and node is platform.gic.node:

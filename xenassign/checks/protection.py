@@ -74,11 +74,11 @@ def accepted_for(device: HostDevice, named: Mapping[Node, Accepted]) -> Accepted
     return next((named[node] for node in device.node.lineage() if node in named), None)
 
 
-def judge(
+def judge_protection(
     scope: Scope,
     request: Request,
     device: HostDevice,
-    shield: Protection,
+    protection: Protection,
     named: Mapping[Node, Accepted],
 ) -> tuple[bool, list[Finding]]:
     """(forced, findings) for one device. ``named``: --force-assign-without-iommu, by node.
@@ -87,16 +87,16 @@ def judge(
     """
     path = device.path
     findings: list[Finding] = []
-    if shield.shield is Shield.REFUSED and "dom0less" in request.routes:
-        message, route = f"{path}: {shield.why}", ("dom0less",)
+    if protection.shield is Shield.REFUSED and "dom0less" in request.routes:
+        message, route = f"{path}: {protection.why}", ("dom0less",)
         findings.append(IOMMU_REFUSES(message, node=path, prop="iommus", routes=route))
-    if shield.protected:
+    if protection.protected:
         return False, findings
     dma = dma_in_scope(scope, device)
-    unknown = shield.shield is Shield.UNKNOWN
-    why = f"{path} is not protected: {shield.why}"
+    unknown = protection.shield is Shield.UNKNOWN
+    why = f"{path} is not protected: {protection.why}"
     if unknown:
-        why = f"whether {path} is protected is not known: {shield.why}"
+        why = f"whether {path} is protected is not known: {protection.why}"
     explicit = accepted_for(device, named)
     because = explicit.because if explicit else ""
     bare = not device.blocks and not device.windows and dma.answer == "no"
@@ -130,11 +130,11 @@ def judge(
 
 
 def stream_findings(
-    board: Board, scope: Scope, shields: dict[str, Protection]
+    board: Board, scope: Scope, protections: dict[str, Protection]
 ) -> Iterator[Finding]:
     """Streams of protected devices that a host device has too, and drivers no default build has."""
     driver = board.iommus.active
-    protected = [device for device in scope.devices if shields[device.path].protected]
+    protected = [device for device in scope.devices if protections[device.path].protected]
     if protected and driver is not None and not driver.default_build:
         path = protected[0].path
         message = f"{path} is protected by Xen's {driver.name} driver ({driver.kconfig})"
@@ -144,7 +144,7 @@ def stream_findings(
         for iommu, some in streams_of(device):
             masters = board.neighbours.streams.get(iommu)
             for other in masters.sharing(some) if masters is not None else ():
-                if not scope.leaves(other) or other in told:
+                if not scope.stays_with_host(other) or other in told:
                     continue
                 told.add(other)
                 message = (

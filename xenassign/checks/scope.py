@@ -42,14 +42,14 @@ class Scope(NamedTuple):
         """Whether a node goes into the guest's tree."""
         return node is not None and node in self.members
 
-    def leaves(self, node: Node) -> bool:
+    def stays_with_host(self, node: Node) -> bool:
         """Whether a node stays with the host: no domain of the system has it."""
         return node not in self.members and node not in self.elsewhere
 
 
-def scopes(platform: Platform, domains: Iterable[Collection[Node]]) -> tuple[Scope, ...]:
+def system_scopes(platform: Platform, domains: Iterable[Collection[Node]]) -> tuple[Scope, ...]:
     """Those of the domains of one system, by the nodes that are requested for each."""
-    alone = [scope(platform, requested) for requested in domains]
+    alone = [domain_scope(platform, requested) for requested in domains]
     return tuple(
         own._replace(
             elsewhere=frozenset[Node]().union(*(s.members for s in alone if s is not own))
@@ -59,7 +59,7 @@ def scopes(platform: Platform, domains: Iterable[Collection[Node]]) -> tuple[Sco
     )
 
 
-def scope(platform: Platform, requested: Collection[Node]) -> Scope:
+def domain_scope(platform: Platform, requested: Collection[Node]) -> Scope:
     """The scope of the only domain: the subtrees of the requested nodes."""
     wanted = frozenset(requested)
     requested = sorted(requested, key=lambda node: node.offset)  # the order of -d is of no account

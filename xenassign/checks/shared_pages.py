@@ -40,7 +40,7 @@ def shared_pages(
     for block in blocks:
         for other, node in neighbours.overlapping(block.pages) if block.size else ():
             same = other.span.overlaps(block.span)
-            if not scope.leaves(node) or node in own or not other.size:
+            if not scope.stays_with_host(node) or node in own or not other.size:
                 continue
             if same and not node.available:
                 continue  # a disabled node at the same registers describes them in another way

@@ -57,7 +57,7 @@ TOO_MANY_VCPUS = rule(
 )
 
 
-class Asked(NamedTuple):
+class StaticMemory(NamedTuple):
     """A domain with static memory. ``node`` and ``prop`` are where the findings stand.
 
     ``live``: the host's tree states the memory that Xen will have.
@@ -73,65 +73,65 @@ class Asked(NamedTuple):
     live: bool = False
 
 
-def of_request(request: Request) -> Asked:
+def static_memory_of_request(request: Request) -> StaticMemory:
     """What a request asks for."""
     banks, vcpus = request.static_memory, request.vcpus or 1
-    return Asked(request.release, banks, request.direct_map, vcpus, request.vpl011)
+    return StaticMemory(request.release, banks, request.direct_map, vcpus, request.vpl011)
 
 
-def judge(platform: Platform | None, asked: Asked) -> Iterator[Finding]:
+def static_memory_findings(platform: Platform | None, domain: StaticMemory) -> Iterator[Finding]:
     """Everything about the static memory, and the rest of a direct-map domain's address space."""
-    yield from _alone(asked)
+    yield from _bank_findings(domain)
     if platform is None:
         return
-    for base, size in asked.banks:
-        yield from _bank(platform, asked, Span.sized(base, size))
-    if asked.direct_map:
-        yield from _direct(platform, asked)
+    for base, size in domain.banks:
+        yield from _bank(platform, domain, Span.sized(base, size))
+    if domain.direct_map:
+        yield from _direct_map_findings(platform, domain)
 
 
-def _at(asked: Asked, broken: Rule, message: str, prop: str | None = None) -> Finding:
-    return broken(message, node=asked.node, prop=prop or asked.prop)
+def _finding(domain: StaticMemory, broken: Rule, message: str, prop: str | None = None) -> Finding:
+    return broken(message, node=domain.node, prop=prop or domain.prop)
 
 
 def _text(bank: Span) -> str:
     return f"static memory {bank}"
 
 
-def _alone(asked: Asked) -> Iterator[Finding]:
+def _bank_findings(domain: StaticMemory) -> Iterator[Finding]:
     """What needs no host."""
-    banks = [Span.sized(*bank) for bank in asked.banks]
+    banks = [Span.sized(*bank) for bank in domain.banks]
     for number, bank in enumerate(banks):
         for other in banks[:number]:
             if bank.overlaps(other):
-                yield _at(asked, TWICE, f"{_text(bank)} overlaps that of {other}")
+                yield _finding(domain, TWICE, f"{_text(bank)} overlaps that of {other}")
         if not bank.is_aligned(2 * MIB):
-            yield _at(asked, UNALIGNED, f"{_text(bank)} is not of whole 2 MiB")
+            yield _finding(domain, UNALIGNED, f"{_text(bank)} is not of whole 2 MiB")
 
 
-def _bank(platform: Platform, asked: Asked, bank: Span) -> Iterator[Finding]:
+def _bank(platform: Platform, domain: StaticMemory, bank: Span) -> Iterator[Finding]:
     """One bank against the host's memory, what it reserves, and its devices."""
     where = _text(bank)
     if platform.memory and not covered(bank, (block.span for block in platform.memory)):
-        made = NOT_THERE if asked.live else NOT_STATED
+        made = NOT_THERE if domain.live else NOT_STATED
         stated = ", ".join(str(block.span) for block in platform.memory if block.size)
         message = f"{where} is not within the memory of the host's tree ({stated or 'none'})"
-        yield _at(asked, made, message)
-    scans = _scan_refuses(platform, asked.release)
+        yield _finding(domain, made, message)
+    scans = _scan_refuses(platform, domain.release)
     for node, block in platform.reserved:
         if bank.overlaps(block.span):
             made = SCAN_REFUSES if scans and node.available else RESERVED
             text = f"{where} covers {node.path} ({block.span})"
-            yield _at(asked, made, text)
+            yield _finding(domain, made, text)
     for reserved in (Span.sized(*entry) for entry in platform.tree.reservations):
         if bank.overlaps(reserved):
-            seen = asked.release.boot_scan_failure_is_panic and not reserved.covers(bank)
+            seen = domain.release.boot_scan_failure_is_panic and not reserved.covers(bank)
             text = f"{where} covers the memory reservation {reserved}"
-            yield _at(asked, SCAN_REFUSES if seen else RESERVED, text)
+            yield _finding(domain, SCAN_REFUSES if seen else RESERVED, text)
     for node, block in _devices(platform):
         if bank.overlaps(block.span):
             text = f"{where} covers registers of {node.path} ({block.span})"
-            yield _at(asked, DEVICES, text)
+            yield _finding(domain, DEVICES, text)
 
 
 def _scan_refuses(platform: Platform, release: Release) -> bool:
@@ -167,16 +167,16 @@ def _is_registers(node: Node) -> bool:
     return node.text("device_type") != "memory" and not in_chosen and not is_simple_bus(node)
 
 
-def _direct(platform: Platform, asked: Asked) -> Iterator[Finding]:
+def _direct_map_findings(platform: Platform, domain: StaticMemory) -> Iterator[Finding]:
     """The vPL011 and the GIC of a direct-map domain."""
-    uart = vuart(platform) if asked.vpl011 else None
+    uart = vuart(platform) if domain.vpl011 else None
     # What 4.17 accepts is no rejection; a request is refused all the same.
-    if isinstance(uart, str) and (asked.release.vpl011_failure_refused or asked.node is None):
-        yield _at(asked, NO_UART, uart, asked.prop and "vpl011")
+    if isinstance(uart, str) and (domain.release.vpl011_failure_refused or domain.node is None):
+        yield _finding(domain, NO_UART, uart, domain.prop and "vpl011")
     room = redistributors(platform)
-    if room is not None and asked.vcpus > room:
-        text = f"{asked.vcpus} vCPUs, and the host's redistributors have room for {room}"
-        yield _at(asked, TOO_MANY_VCPUS, text, asked.prop and "cpus")
+    if room is not None and domain.vcpus > room:
+        text = f"{domain.vcpus} vCPUs, and the host's redistributors have room for {room}"
+        yield _finding(domain, TOO_MANY_VCPUS, text, domain.prop and "cpus")
 
 
 def chosen_cells(tree: Tree, request: Request) -> tuple[int, int]:

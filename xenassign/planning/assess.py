@@ -59,7 +59,7 @@ def _judged(board: Board, release: Release, wanted: Sequence[Node]) -> Iterator[
     for node in wanted:
         asked = Request(devices=(node.path,), release=release, routes=routes)
         judged = judge_request(board, Resolved(asked, {node: node.path}))
-        device = next((d for d in judged.inside.devices if d.node is node), None)
+        device = next((d for d in judged.scope.devices if d.node is node), None)
         device = device or read_device(board.platform, node)
         shield = protection(board.platform, board.iommus, device)
         yield Assessment(device, shield, judged.findings)

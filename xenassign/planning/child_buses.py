@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from xenassign.checks.interrupts import OTHER_CONTROLLER
-from xenassign.checks.ownership import xens_own
+from xenassign.checks.ownership import kept_by_xen
 from xenassign.checks.scope import Scope
 from xenassign.devicetree.addresses import on_processor_bus, registers
 from xenassign.devicetree.phandle_properties import lookup
@@ -29,35 +29,35 @@ COULD_COME = rule("XA537", "supplier-assignable", "note", "broken")
 _PHYS = ("phy-handle", "phy", "phy-device", "sfp")
 
 
-def attached_findings(board: Board, inside: Scope) -> Iterator[Finding]:
+def child_bus_findings(board: Board, scope: Scope) -> Iterator[Finding]:
     """What the copied nodes miss, in one line each."""
     tree = board.platform.tree
-    own = {device.node for device in inside.devices}
-    for root in inside.roots:
-        for node in (one for one in root.walk() if inside.has(one)):
+    own = {device.node for device in scope.devices}
+    for root in scope.roots:
+        for node in (one for one in root.walk() if scope.has(one)):
             if node not in own:
-                yield from _lines(board, inside, node)
+                yield from _lines(board, scope, node)
             for name in _PHYS:
-                yield from _phy(tree, inside, node, name)
-            yield from _chip_selects(tree, inside, node)
+                yield from _phy(tree, scope, node, name)
+            yield from _chip_selects(tree, scope, node)
 
 
-def _lines(board: Board, inside: Scope, node: Node) -> Iterator[Finding]:
+def _lines(board: Board, scope: Scope, node: Node) -> Iterator[Finding]:
     """Interrupts of a node that is no device for Xen."""
     if not (node.has("interrupts") or node.has("interrupts-extended")):
         return
     for line in read_device(board.platform, node).other_interrupts:
-        if not inside.has(line.controller):
+        if not scope.has(line.controller):
             message = f"interrupt {line.index} of {node.path} ends at {line.controller.path}"
             yield OTHER_CONTROLLER(message, node=node.path, prop="interrupts")
 
 
-def _phy(tree: Tree, inside: Scope, node: Node, name: str) -> Iterator[Finding]:
+def _phy(tree: Tree, scope: Scope, node: Node, name: str) -> Iterator[Finding]:
     prop = node.get(name)
     group = property_references(tree, node, prop) if prop else None
     for one in group.entries if group else ():
         phy, cage = one.provider, name == "sfp"
-        if phy is None or inside.has(phy) or not (cage or _on_mdio(phy)):
+        if phy is None or scope.has(phy) or not (cage or _on_mdio(phy)):
             continue
         bus = _holder(phy)
         message = f"{node.path}: its {'SFP cage' if cage else 'PHY'} {phy.path} is not assigned"
@@ -72,10 +72,10 @@ def _on_mdio(phy: Node) -> bool:
     return phy.has("reg") and phy.parent is not None and not is_simple_bus(phy.parent)
 
 
-def _chip_selects(tree: Tree, inside: Scope, node: Node) -> Iterator[Finding]:
+def _chip_selects(tree: Tree, scope: Scope, node: Node) -> Iterator[Finding]:
     prop = node.get("cs-gpios")
     group = property_references(tree, node, prop) if prop else None
-    lost = {one.index: one for one in (group.entries if group else ()) if _lost(inside, one)}
+    lost = {one.index: one for one in (group.entries if group else ()) if _lost(scope, one)}
     for child in node.children.values() if lost else ():
         try:
             wanted = [select for select in child.cells("reg") if select in lost]
@@ -88,14 +88,16 @@ def _chip_selects(tree: Tree, inside: Scope, node: Node) -> Iterator[Finding]:
             yield CHIP_SELECT(message, node=child.path, prop="reg")
 
 
-def _lost(inside: Scope, one: Reference) -> bool:
-    return not one.empty and not inside.has(one.provider)
+def _lost(scope: Scope, one: Reference) -> bool:
+    return not one.empty and not scope.has(one.provider)
 
 
 # ---------------------------------------------------------------------- what could come along
 
 
-def could_come(board: Board, inside: Scope, device: PlannedDevice) -> Iterator[Finding]:
+def assignable_supplier_findings(
+    board: Board, scope: Scope, device: PlannedDevice
+) -> Iterator[Finding]:
     """The providers of a device's dropped suppliers that nothing else uses, in one line."""
     free: dict[str, str] = {}
     taken: dict[str, str] = {}
@@ -107,9 +109,9 @@ def could_come(board: Board, inside: Scope, device: PlannedDevice) -> Iterator[F
             continue  # PHY_ELSEWHERE reports it
         provider = board.platform.tree.find(supplier.provider or "")
         holder = _holder(provider) if provider is not None else None
-        if holder is None or not _may_come(board, inside, holder):
+        if holder is None or not _may_come(board, scope, holder):
             continue
-        users = _users(board, inside, holder)
+        users = _users(board, scope, holder)
         if not users:
             free.setdefault(holder.path, supplier.property)
         elif kind == "phy":
@@ -131,20 +133,23 @@ def _holder(provider: Node) -> Node | None:
     return None
 
 
-def _may_come(board: Board, inside: Scope, holder: Node) -> bool:
-    below = any(inside.has(node) for node in holder.walk())
+def _may_come(board: Board, scope: Scope, holder: Node) -> bool:
+    below = any(scope.has(node) for node in holder.walk())
     return (
-        holder.available and inside.leaves(holder) and not below and xens_own(board, holder) is None
+        holder.available
+        and scope.stays_with_host(holder)
+        and not below
+        and kept_by_xen(board, holder) is None
     )
 
 
-def _users(board: Board, inside: Scope, holder: Node) -> list[str]:
+def _users(board: Board, scope: Scope, holder: Node) -> list[str]:
     """The devices that stay with the host and use a device or a node below it."""
     subtree = set(holder.walk())
     users = {
         consumer.path
         for key in subtree
         for _, consumer in board.neighbours.consumers.get(key, ())
-        if consumer not in subtree and not inside.has(consumer)
+        if consumer not in subtree and not scope.has(consumer)
     }
     return sorted(users)

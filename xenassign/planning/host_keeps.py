@@ -15,7 +15,7 @@ from xenassign.devicetree.references import Reference, references
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.findings import Finding, rule
 from xenassign.host.supplier_kinds import SUPPLIER_KINDS, HostDuty
-from xenassign.planning.kept_firmware import Kept, within
+from xenassign.planning.kept_firmware import KeptFirmware, within
 from xenassign.planning.plan import HostKeep
 
 HOST_KEEPS = rule("XA507", "host-must-keep", "note", "broken")
@@ -28,7 +28,9 @@ _OF_A_BUS = frozenset(name for name, kind in SUPPLIER_KINDS.items() if kind.of_a
 _VIRTUAL = frozenset({"fixed-factor-clock", "gpio-gate-clock", "usb-nop-xceiv"})
 
 
-def host_keeps(tree: Tree, scope: Scope, kept: tuple[Kept, ...] = ()) -> tuple[HostKeep, ...]:
+def host_keeps(
+    tree: Tree, scope: Scope, kept: tuple[KeptFirmware, ...] = ()
+) -> tuple[HostKeep, ...]:
     """What the host must keep, in the order of the devices that use it.
 
     ``kept``: firmware that the guest asks itself.
@@ -98,7 +100,7 @@ def _gated(regulator: Node) -> bool:
     return regulator.has("gpio") or regulator.has("gpios")
 
 
-def always_on(tree: Tree, keeps: tuple[HostKeep, ...]) -> tuple[str, ...]:
+def regulators_to_keep_on(tree: Tree, keeps: tuple[HostKeep, ...]) -> tuple[str, ...]:
     """The host's regulators that can be marked always-on: those that dom0 drives at all."""
     found = (tree.find(keep.provider) for keep in keeps if keep.kind == "regulator")
     return tuple(
@@ -110,7 +112,7 @@ def always_on(tree: Tree, keeps: tuple[HostKeep, ...]) -> tuple[str, ...]:
     )
 
 
-def options(keeps: tuple[HostKeep, ...], kept_on: tuple[str, ...]) -> tuple[str, ...]:
+def dom0_options(keeps: tuple[HostKeep, ...], kept_on: tuple[str, ...]) -> tuple[str, ...]:
     """What to put on dom0's kernel command line."""
     kinds = {k.kind for k in keeps if not (k.kind == "regulator" and k.provider in kept_on)}
     chosen = (kind.keep_option for name, kind in SUPPLIER_KINDS.items() if name in kinds)
@@ -123,6 +125,6 @@ def keep_findings(keeps: tuple[HostKeep, ...], kept_on: tuple[str, ...]) -> Iter
         return
     kinds = Counter(keep.kind for keep in keeps)
     some = ", ".join(f"{count} {kind}{'s' if count > 1 else ''}" for kind, count in kinds.items())
-    line = " ".join(options(keeps, kept_on))
+    line = " ".join(dom0_options(keeps, kept_on))
     fix = f"put {line} on dom0's kernel command line" if line else "have the firmware set them up"
     yield HOST_KEEPS(f"the host must leave on and set up: {some} (host_keeps of the plan)", fix=fix)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from xenassign.devicetree.tree import Node
 
 
-class Offer(NamedTuple):
+class OfferedFirmware(NamedTuple):
     """Firmware that the guest could have too: the path of its node, and how to ask for it."""
 
     path: str
@@ -25,7 +25,7 @@ def within(path: str, root: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class KeptFirmware:
     """A node of the host's firmware that the guest gets too. ``why``: said of each reference.
 
     ``memory``: the nodes that it names as its memory, regions of the plan.

@@ -51,12 +51,12 @@ class _Named(NamedTuple):
 
 
 def memory_regions(
-    board: Board, inside: Scope, resolved: Resolved
+    board: Board, scope: Scope, resolved: Resolved
 ) -> tuple[tuple[Region, ...], tuple[Finding, ...]]:
     """The regions to map, and what is to be said. Raises UsageError for idle options."""
     tree = board.platform.tree
-    named = _named(tree, inside)
-    asked = _asked(tree, inside, named, resolved)
+    named = _named(tree, scope)
+    asked = _asked(tree, scope, named, resolved)
     mapped: list[Region] = []
     findings: list[Finding] = []
     for one in named:
@@ -66,7 +66,7 @@ def memory_regions(
             message = f"{_users(one)}: {one.node.path} {why}"
             findings.append(DROPPED(message, node=one.users[0], prop="memory-region"))
             continue
-        others = _others(board, inside, [other.node for other in named], one.node)
+        others = _others(board, scope, [other.node for other in named], one.node)
         xl = "xl" in resolved.request.routes and not _dom0_has(board, one.node)
         refusal = _refusal(one, wish, others, xl)
         if refusal is not None:
@@ -77,37 +77,37 @@ def memory_regions(
     return tuple(mapped), tuple(findings)
 
 
-def moved(
-    inside: Scope,
+def moved_region_findings(
+    scope: Scope,
     regions: tuple[Region, ...],
     placement: Placement,
-    shields: Mapping[str, Protection],
+    protections: Mapping[str, Protection],
 ) -> Iterator[Finding]:
     """Regions that a DMA master without an IOMMU would look for at the wrong address."""
-    masters = {device.path for device in inside.devices if device.dma.answer != "no"}
+    masters = {device.path for device in scope.devices if device.dma.answer != "no"}
     for region in regions:
-        bare = [p for p in region.users if p in masters and not shields[p].protected]
+        bare = [p for p in region.users if p in masters and not protections[p].protected]
         placed = placement.placed[region.path]
         if bare and any(one.mapping.host != one.mapping.guest for one in placed):
             message = f"{region.path} is at {placed[0].guest:#x} in the guest, and no IOMMU"
             yield MOVED(f"{message} translates for {', '.join(bare)}", node=region.path)
 
 
-def _named(tree: Tree, inside: Scope) -> list[_Named]:
+def _named(tree: Tree, scope: Scope) -> list[_Named]:
     """The regions that ``memory-region`` of the domain's nodes names, in the order of the tree."""
-    own = {device.node: device.path for device in inside.devices}
+    own = {device.node: device.path for device in scope.devices}
     found: dict[Node, dict[str, None]] = {}
-    for root in inside.roots:
-        for node in (one for one in root.walk() if inside.has(one)):
+    for root in scope.roots:
+        for node in (one for one in root.walk() if scope.has(one)):
             for region in regions_of(tree, node):
-                if not inside.has(region):
+                if not scope.has(region):
                     user = next((own[n] for n in node.lineage() if n in own), node.path)
                     found.setdefault(region, {})[user] = None
     ordered = sorted(found.items(), key=lambda one: one[0].offset)
     return [_Named(node, tuple(users)) for node, users in ordered]
 
 
-def _asked(tree: Tree, inside: Scope, named: list[_Named], resolved: Resolved) -> dict[Node, str]:
+def _asked(tree: Tree, scope: Scope, named: list[_Named], resolved: Resolved) -> dict[Node, str]:
     """What --memory-region says of each region: that which says most counts."""
     asked: dict[Node, str] = {}
     exact: dict[Node, str] = {}
@@ -115,7 +115,7 @@ def _asked(tree: Tree, inside: Scope, named: list[_Named], resolved: Resolved) -
     every = {one.node: o.action for o in options if o.node is None for one in named}
     idle: list[str] = []
     for option, node in resolved.memory_regions:
-        below = {r for n in node.walk() if inside.has(n) for r in regions_of(tree, n)}
+        below = {r for n in node.walk() if scope.has(n) for r in regions_of(tree, n)}
         fitting = [one.node for one in named if one.node is node or one.node in below]
         if not fitting:
             some = ", ".join(one.node.path for one in named)
@@ -137,10 +137,10 @@ def _not_there(platform: Platform, region: Node) -> str | None:
     return None if region.available else "is disabled in the host tree, and is dropped"
 
 
-def _others(board: Board, inside: Scope, named: list[Node], region: Node) -> list[str]:
+def _others(board: Board, scope: Scope, named: list[Node], region: Node) -> list[str]:
     """Who stays with the host and uses the region, or memory in its pages."""
     mine = set(named)
-    found = [n.path for n in board.region_users.get(region, ()) if inside.leaves(n)]
+    found = [n.path for n in board.region_users.get(region, ()) if scope.stays_with_host(n)]
     for block in registers(region).blocks:
         found += [
             node.path

@@ -28,7 +28,7 @@ from xenassign.host import scmi
 from xenassign.host.device import HostDevice
 from xenassign.host.scmi import ScmiUse, ScmiUser
 from xenassign.host.supplier_kinds import supplier_kind
-from xenassign.planning.kept_firmware import Kept, Offer
+from xenassign.planning.kept_firmware import KeptFirmware, OfferedFirmware
 from xenassign.request.request import Accepted, Request
 from xenassign.xen.board import Board
 from xenassign.xen.releases import RELEASES
@@ -61,9 +61,9 @@ _READ_ONLY = frozenset({"sensor", "access"})
 class Firmware(NamedTuple):
     """What was decided: nodes to keep, pages to map for them, and what the guest could have."""
 
-    kept: tuple[Kept, ...] = ()
+    kept: tuple[KeptFirmware, ...] = ()
     regions: tuple[Region, ...] = ()
-    offered: Offer | None = None
+    offered: OfferedFirmware | None = None
     findings: tuple[Finding, ...] = ()
 
 
@@ -102,7 +102,7 @@ def _scmi(
     memory = dict.fromkeys(m for one in (node, *protocols) for m in shared_memory(tree, one))
     why = "shared memory of the SCMI firmware; both sides map it as device memory"
     regions = tuple(Region(one, tuple(used), why) for one in memory if not scope.has(one))
-    kept = Kept(node, "the firmware answers the guest", frozenset(memory))
+    kept = KeptFirmware(node, "the firmware answers the guest", frozenset(memory))
     findings: list[Finding] = [*_host_side(board, scope, node)]
     every = [use for found in used.values() for use in found]
     findings += _unfiltered(board, scope, request, node, {use.protocol for use in every})
@@ -176,7 +176,7 @@ def _left(board: Board, scope: Scope, root: Node) -> Iterator[ScmiUser]:
     """What uses SCMI and stays with the host."""
     for users in board.scmi.values():
         for user in users:
-            if user.available and user.use.root is root and scope.leaves(user.node):
+            if user.available and user.use.root is root and scope.stays_with_host(user.node):
                 yield user
 
 
@@ -223,7 +223,7 @@ def _page_users(
             if any(span.overlaps(block.span) for span in pages):
                 found[section.path] = section
     for _, user in board.neighbours.consumers.get(pool, ()):
-        if scope.leaves(user):
+        if scope.stays_with_host(user):
             found[user.path] = user
     for path, node in found.items():
         fine = next((allowed[n] for n in (node, memory, pool) if n in allowed), None)
@@ -234,11 +234,11 @@ def _page_users(
         yield made(message, node=memory.path, prop="reg", fix=None if fine else fix)
 
 
-def _offer(board: Board, request: Request) -> Offer | None:
+def _offer(board: Board, request: Request) -> OfferedFirmware | None:
     """SCMI that the guest could have."""
     if board.platform.scmi and _refusal(board, request) is None:
         node = mediator(board.platform.tree).node
-        return Offer(node.path, f"--sci {SCMI_SMC}") if node is not None else None
+        return OfferedFirmware(node.path, f"--sci {SCMI_SMC}") if node is not None else None
     return None
 
 
@@ -257,7 +257,7 @@ def _shared_ids(board: Board, scope: Scope, request: Request) -> Iterator[Findin
 
 def _others(board: Board, scope: Scope, use: ScmiUse) -> Iterator[str]:
     for user in board.scmi.get(use.key, ()):
-        if user.available and user.use.counts and scope.leaves(user.node):
+        if user.available and user.use.counts and scope.stays_with_host(user.node):
             yield user.node.path
 
 
@@ -278,7 +278,7 @@ def _some(paths: list[str]) -> str:
 # ---------------------------------------------------------------------- EEMI
 
 
-def _eemi(board: Board, scope: Scope) -> tuple[Kept | None, list[Finding]]:
+def _eemi(board: Board, scope: Scope) -> tuple[KeptFirmware | None, list[Finding]]:
     """The Xilinx firmware. Versal's is none of upstream Xen's."""
     tree = board.platform.tree
     nodes = (n for n in tree.nodes() if n.available and _is_eemi(n))
@@ -287,7 +287,7 @@ def _eemi(board: Board, scope: Scope) -> tuple[Kept | None, list[Finding]]:
     if node is None or _ZYNQMP not in root or _EEMI not in node.compatible:
         what = f"Xen does not forward {node.path} on this board" if node else "the board has none"
         return None, [NO_FIRMWARE(what, prop="--keep-firmware")]
-    kept = Kept(node, "the firmware is asked by the guest, as far as Xen lets it")
+    kept = KeptFirmware(node, "the firmware is asked by the guest, as far as Xen lets it")
     used = any(
         reference.provider is not None and kept.answers(reference.provider)
         for start in scope.roots

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import NamedTuple
 
-from xenassign.checks.scope import Scope, scopes
+from xenassign.checks.scope import Scope, system_scopes
 from xenassign.devicetree.spans import Span
 from xenassign.errors import UsageError
 from xenassign.planning.decide import judge_request
@@ -80,7 +80,7 @@ class _Host:
         names = self.names.setdefault(domain.name, Names(domain.devices))
         places: _Places = {}
         blocks = 0
-        owners: list[Claimant] = [*judged.inside.devices, *judged.regions]
+        owners: list[Claimant] = [*judged.scope.devices, *judged.regions]
         for owner in owners:
             name = names.of(owner.node)
             self.paths[domain.name, name] = owner.path
@@ -135,7 +135,7 @@ def _host(request: HostRequest, system: ResolvedSystem, pins: Pins) -> _Host:
     locked = dict(pins.get(PurePath(request.tree.file).name, {}))
     first = system.request.domains[0]
     board = read_board(system.platform, first.release, first.drivers)
-    in_order = scopes(system.platform, [domain.devices for domain in system.domains])
+    in_order = system_scopes(system.platform, [domain.devices for domain in system.domains])
     by_name = {d.name: scope for d, scope in zip(system.domains, in_order, strict=True)}
     return _Host(request, system, board, locked, scopes=by_name)
 

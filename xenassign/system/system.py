@@ -18,9 +18,9 @@ from xenassign.checks.conflicts import (
     Conflict,
     Holding,
     between,
-    told_apart,
+    known_streams,
 )
-from xenassign.checks.scope import scopes
+from xenassign.checks.scope import system_scopes
 from xenassign.devicetree.spans import Span
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
@@ -75,7 +75,7 @@ def decide_resolved(system: ResolvedSystem) -> SystemPlan:
     platform, tree = system.platform, system.platform.tree
     first = system.request.domains[0]
     board = read_board(platform, first.release, first.drivers)
-    in_order = scopes(platform, [domain.devices for domain in system.domains])
+    in_order = system_scopes(platform, [domain.devices for domain in system.domains])
     plans = [decide_on(board, *each) for each in zip(system.domains, in_order, strict=True)]
     holdings = [holding for plan in plans for holding in holdings_of(board, plan)]
     firmware = list(_firmware(plans))
@@ -132,7 +132,7 @@ def holdings_of(board: Board, plan: DomainPlan) -> Iterator[Holding]:
             root=root,
             pages=tuple(mapping.host_span for mapping in device.mappings),
             intids=device.irqs,
-            streams=told_apart(board.iommus, device.host),
+            streams=known_streams(board.iommus, device.host),
         )
     for region in plan.regions:
         pages = tuple(mapping.host_span for mapping in region.mappings)

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from xenassign.checks.containment import outlives
-from xenassign.checks.dma_reach import reach
-from xenassign.checks.memory_type import memory_types
-from xenassign.checks.msi import doorbells
+from xenassign.checks.containment import containment_findings
+from xenassign.checks.dma_reach import reach_findings
+from xenassign.checks.memory_type import memory_type_findings
+from xenassign.checks.msi import doorbell_findings
 from xenassign.checks.protection import dma_in_scope
 from xenassign.findings import Finding
 from xenassign.host.dma_windows import Translation, dma_ranges, translation
@@ -27,11 +27,11 @@ def reached(view: View) -> Iterator[Finding]:
     guest, stated = context.guest, _translation(view)
     for one, host in view.assigned:
         shield = protection(board.platform, board.iommus, host)
-        found = [*reach(board, host, shield, guest, stated)]
-        found += doorbells(board, host, shield, guest)
+        found = [*reach_findings(board, host, shield, guest, stated)]
+        found += doorbell_findings(board, host, shield, guest)
         yield from (f._replace(node=one.node.path, prop="xen,path") for f in found)
         forced = one.forced and not shield.protected and shield.shield is not Shield.REFUSED
-        for finding in outlives(host, dma_in_scope(inside, host), forced=forced):
+        for finding in containment_findings(host, dma_in_scope(inside, host), forced=forced):
             yield finding._replace(node=one.node.path, prop="xen,path", routes=DOM0LESS)
 
 
@@ -47,7 +47,7 @@ def as_device_memory(view: View) -> Iterator[Finding]:
     """Memory of the chip that is mapped like registers."""
     for one, host in view.assigned:
         if one.entries:
-            for finding in memory_types(host):
+            for finding in memory_type_findings(host):
                 yield finding._replace(node=one.node.path, prop="xen,reg")
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from xenassign.checks.conflicts import PAGES, TWICE, Conflict, Holding, between, told_apart
+from xenassign.checks.conflicts import PAGES, TWICE, Conflict, Holding, between, known_streams
 from xenassign.devicetree.places import Place
 from xenassign.findings import ROUTES, Finding, Rule
 from xenassign.formats.xlcfg import Atom, XlConfig
@@ -49,7 +49,7 @@ def holdings(domain: str, view: View) -> Iterator[Holding]:
             root=path,
             pages=tuple(entry.host_span.rounded() for entry in one.entries),
             intids=tuple(line.intid for line in own),
-            streams=told_apart(known, host) if host is not None and known is not None else (),
+            streams=known_streams(known, host) if host is not None and known is not None else (),
         )
 
 
@@ -60,7 +60,7 @@ def of_config(
     for atom in config.texts("dtdev"):
         node = platform.tree.find(atom.text)
         if node is not None:
-            streams = told_apart(known, read_device(platform, node))
+            streams = known_streams(known, read_device(platform, node))
             yield Holding(domain, node.path, node, node.path, (), (), streams), atom
     for atom in config.texts("irqs"):
         number = corrected_intid(atom)

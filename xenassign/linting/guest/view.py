@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-from xenassign.checks.scope import Scope, scope
+from xenassign.checks.scope import Scope, domain_scope
 from xenassign.devicetree.addresses import registers
 from xenassign.devicetree.cells import DEFAULT_CELLS, BusCells, xen_bus_cells
 from xenassign.devicetree.spans import Span
@@ -149,7 +149,7 @@ class View:
         if self.context.platform is None:
             return None
         devices = {host.path: host for _, host in self.assigned}
-        inside = scope(self.context.platform, [host.node for host in devices.values()])
+        inside = domain_scope(self.context.platform, [host.node for host in devices.values()])
         elsewhere = self.context.elsewhere - inside.members
         return inside._replace(devices=tuple(devices.values()), elsewhere=elsewhere)
 

@@ -12,7 +12,7 @@ from itertools import combinations
 from typing import NamedTuple
 
 from xenassign.checks.guest_addresses import CLASH, GUEST_OVERLAP, collisions, replaces
-from xenassign.checks.msi import FRAME_MAPPED, described, touched
+from xenassign.checks.msi import FRAME_MAPPED, frame_text, overlapping_frame
 from xenassign.devicetree.addresses import registers
 from xenassign.devicetree.cells import xen_cells, xen_number
 from xenassign.devicetree.places import Place
@@ -169,9 +169,9 @@ def _msi_frames(claims: Sequence[Claim], platform: Platform) -> Iterator[Finding
     """Pages with an MSI frame, on either route."""
     known = frames(platform.msi)
     for claim in claims if known else ():
-        frame = touched(known, claim.entry.host_span)
+        frame = overlapping_frame(known, claim.entry.host_span)
         if frame is not None:
-            yield claim.at_host(FRAME_MAPPED, f"{claim.text()} holds {described(frame)}")
+            yield claim.at_host(FRAME_MAPPED, f"{claim.text()} holds {frame_text(frame)}")
 
 
 def _memory(claims: Sequence[Claim], platform: Platform) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from xenassign.checks.static_memory import TWICE, Asked, judge
+from xenassign.checks.static_memory import TWICE, StaticMemory, static_memory_findings
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule
 from xenassign.linting.verdict.context import Context
@@ -30,7 +30,7 @@ def check(domain: DomainNode, context: Context) -> Iterator[Finding]:
     live = bool(context.host_memory)
     if platform is not None and live:
         platform = platform._replace(memory=context.host_memory)
-    subject = Asked(
+    memory = StaticMemory(
         context.release,
         domain.banks,
         domain.direct_map,
@@ -40,7 +40,7 @@ def check(domain: DomainNode, context: Context) -> Iterator[Finding]:
         _PROP,
         live,
     )
-    for finding in judge(platform, subject):
+    for finding in static_memory_findings(platform, memory):
         yield finding._replace(message=f"{path}: {finding.message}")
     yield from _others(domain)
     yield from _colors(domain, context)

@@ -48,7 +48,7 @@ from xenassign.planning.guest_tree.copies import added, copy, of_the_host
 from xenassign.planning.guest_tree.edits import Edits, edited
 from xenassign.planning.guest_tree.forwarded_firmware import firmware_nodes
 from xenassign.planning.guest_tree.lines import interrupt_properties, lost_lines
-from xenassign.planning.guest_tree.suppliers import Suppliers, dropped_comments
+from xenassign.planning.guest_tree.suppliers import ReferenceRewriter, dropped_comments
 from xenassign.planning.plan import PlacedBlock, Supplier
 from xenassign.xen.releases import GUEST_PHANDLE_GIC
 
@@ -76,7 +76,7 @@ _NOT_COPIED = frozenset(
 
 
 @dataclass(slots=True)
-class Assigned:
+class AssignedDevice:
     """One device as the tree shows it: its facts, its places, whether and why it is forced."""
 
     device: HostDevice
@@ -86,14 +86,14 @@ class Assigned:
 
 
 @dataclass(slots=True)
-class GuestTree:
+class GuestTreeBuilder:
     """Builds the tree. Afterwards ``paths`` has the guest path and ``suppliers`` the suppliers of
     every member, by host node."""
 
     platform: Platform
     scope: Scope
-    suppliers_of: Suppliers
-    assigned: dict[Node, Assigned]
+    rewriter: ReferenceRewriter
+    assigned: dict[Node, AssignedDevice]
     regions: tuple[tuple[Region, tuple[PlacedBlock, ...]], ...] = ()
     edits: Edits = field(default_factory=dict)
     translation: Translation | None = None
@@ -107,9 +107,9 @@ class GuestTree:
         devices = [self._node(root, PASSTHROUGH, names, mapped=True) for root in self.scope.roots]
         devices += [self._region(region, placed, names) for region, placed in self.regions]
         aliases = tuple(self._aliases())
-        kept = firmware_nodes(self.suppliers_of, devices)
+        kept = firmware_nodes(self.rewriter, devices)
         devices += [_renamed(node, names) for node in kept]
-        children = [*self.suppliers_of.stubs(), *self.suppliers_of.extra]
+        children = [*self.rewriter.stubs(), *self.rewriter.extra]
         providers = [_renamed(node, names) for node in children]
         companions = [_renamed(node, names) for node in self.companions]
         passthrough = DraftNode(
@@ -150,7 +150,7 @@ class GuestTree:
         name = _unique(_name(node, blocks, mapped), names)
         path = self.paths[node] = f"{above}/{name}"
         carries = self._carries_mapped(node)
-        changed, suppliers = self.suppliers_of.rewrite(node)
+        changed, suppliers = self.rewriter.rewrite(node)
         suppliers += self._cut(node)
         self.suppliers[node] = suppliers
         assigned = self.assigned.get(node)
@@ -166,7 +166,7 @@ class GuestTree:
             elif prop.name in ("interrupts", "interrupts-extended"):
                 if prop.name == "interrupts" and node.has("interrupts-extended"):
                     continue
-                properties += interrupt_properties(device, self.scope, self.suppliers_of.label)
+                properties += interrupt_properties(device, self.scope, self.rewriter.label)
             elif self._copied(node, prop.name, carries):
                 properties += copy(prop, changed)
         properties += added(node, changed)
@@ -192,7 +192,7 @@ class GuestTree:
             for child in node.children.values()
             if self.scope.has(child)
         ]
-        label = self.suppliers_of.label(node)
+        label = self.rewriter.label(node)
         return DraftNode(name, asked, tuple(children), label, tuple(comments))
 
     def _region(
@@ -203,7 +203,7 @@ class GuestTree:
         blocks = tuple((p.block, p.guest) for p in placed)
         name = _unique(_name(node, blocks, mapped=True), names)
         self.paths[node] = f"{PASSTHROUGH}/{name}"
-        changed, suppliers = self.suppliers_of.rewrite(node)
+        changed, suppliers = self.rewriter.rewrite(node)
         self.suppliers[node] = suppliers
         properties: list[DraftProperty] = []
         for prop in node.properties.values():
@@ -212,7 +212,7 @@ class GuestTree:
             elif self._copied(node, prop.name, carries=False):
                 properties += copy(prop, changed)
         properties += [xen_reg(placed), boolean("xen,force-assign-without-iommu", region.why)]
-        label = self.suppliers_of.label(node)
+        label = self.rewriter.label(node)
         users = f", for {', '.join(region.users)}" if region.users else ""
         comments = (f"pages of {node.path}{users}", *dropped_comments(suppliers))
         return DraftNode(name, tuple(properties), label=label, comments=comments)
@@ -222,7 +222,7 @@ class GuestTree:
         for endpoint in self.scope.cut:
             holder = next((n for n in endpoint.ancestors() if self.scope.has(n)), None)
             if holder is node:
-                told = self.suppliers_of.rewrite(endpoint)[1]
+                told = self.rewriter.rewrite(endpoint)[1]
                 yield from (one._replace(node=endpoint.path) for one in told)
 
     def _copied(self, node: Node, name: str, carries: bool) -> bool:
@@ -299,14 +299,14 @@ class GuestTree:
             pieces.append(Cells((*bus, *two_cells(placed.guest, entry.size))))
         yield DraftProperty("ranges", tuple(pieces))
 
-    def _xen(self, assigned: Assigned) -> Iterator[DraftProperty]:
+    def _xen(self, assigned: AssignedDevice) -> Iterator[DraftProperty]:
         """xen,path, xen,reg, and the force: what dom0less reads."""
         yield text("xen,path", assigned.device.path)
         yield xen_reg(assigned.placed)
         if assigned.forced:
             yield boolean("xen,force-assign-without-iommu", assigned.why)
 
-    def _companion(self, assigned: Assigned, name: str) -> None:
+    def _companion(self, assigned: AssignedDevice, name: str) -> None:
         """xen,path of a device on a bus whose cells cannot carry xen,reg, as a node of its own.
 
         Releases of 2026 refuse cells outside of 1 and 2, and an MDIO or I2C bus has no size cell.

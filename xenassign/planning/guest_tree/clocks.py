@@ -15,7 +15,7 @@ from xenassign.devicetree.tree import Node, Tree
 from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule
 from xenassign.host.clock_rates import ClockRates, Rate
-from xenassign.planning.kept_firmware import Offer
+from xenassign.planning.kept_firmware import OfferedFirmware
 from xenassign.request.origin import mistake
 from xenassign.request.request import ClockRate
 
@@ -38,7 +38,7 @@ class Clocks:
     options: tuple[tuple[ClockRate, Node], ...]
     free_label: Callable[[str], str]
     answered: Callable[[Reference], bool]
-    offered: Offer | None
+    offered: OfferedFirmware | None
     rates: ClockRates = field(init=False)
     _met: list[tuple[Node, Reference]] = field(default_factory=list)
     _unknown: dict[str, list[Reference]] = field(default_factory=dict)

@@ -17,12 +17,12 @@ Edits = Mapping[Node, tuple[PropertyEdit, ...]]
 """By node of the host."""
 
 
-def edits_by_node(inside: Scope, edits: tuple[tuple[PropertyEdit, tuple[Node, ...]], ...]) -> Edits:
+def edits_by_node(scope: Scope, edits: tuple[tuple[PropertyEdit, tuple[Node, ...]], ...]) -> Edits:
     """The edits of each node. Raises UsageError with a line for each that fits nothing."""
     by_node: dict[Node, list[PropertyEdit]] = defaultdict(list)
     wrong: list[str] = []
     for edit, named in edits:
-        nodes = [node for node in named if inside.has(node)]
+        nodes = [node for node in named if scope.has(node)]
         why = _idle(edit, nodes)
         for node in nodes if why is None else ():
             if any(other.name == edit.name for other in by_node[node]):
@@ -44,7 +44,7 @@ def _idle(edit: PropertyEdit, nodes: list[Node]) -> str | None:
     return None
 
 
-def unwanted(edits: Edits) -> dict[Node, frozenset[str]]:
+def dropped_names(edits: Edits) -> dict[Node, frozenset[str]]:
     """The names of dropped properties, by node."""
     return {
         key: frozenset(edit.name for edit in some if edit.value is None)

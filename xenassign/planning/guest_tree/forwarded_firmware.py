@@ -21,7 +21,7 @@ from xenassign.devicetree.draft import (
 )
 from xenassign.devicetree.tree import Node
 from xenassign.planning.guest_tree.copies import copies
-from xenassign.planning.guest_tree.suppliers import Suppliers, dropped_comments
+from xenassign.planning.guest_tree.suppliers import ReferenceRewriter, dropped_comments
 
 #: What the host's node says of itself or of Xen.
 _NOT_COPIED = frozenset(
@@ -36,7 +36,9 @@ _NOT_COPIED = frozenset(
 )
 
 
-def firmware_nodes(suppliers: Suppliers, drafts: Iterable[DraftNode]) -> tuple[DraftNode, ...]:
+def firmware_nodes(
+    suppliers: ReferenceRewriter, drafts: Iterable[DraftNode]
+) -> tuple[DraftNode, ...]:
     """The node ``firmware`` with every kept firmware, or nothing.
 
     ``drafts``: the guest's nodes so far, whose references say what is used. Rewriting the kept
@@ -74,7 +76,7 @@ def _refs(draft: DraftNode) -> Iterator[Ref]:
 class _Copy:
     """The copy of a firmware's node. ``used``: the labels that the guest's tree refers to."""
 
-    suppliers: Suppliers
+    suppliers: ReferenceRewriter
     root: Node
     used: set[str]
 

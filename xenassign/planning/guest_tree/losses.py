@@ -15,7 +15,7 @@ from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule
 from xenassign.host.driver_needs import need, needs
 from xenassign.host.supplier_kinds import supplier_kind
-from xenassign.planning.kept_firmware import Offer
+from xenassign.planning.kept_firmware import OfferedFirmware
 from xenassign.planning.plan import Supplier
 
 DROPPED = rule("XA502", "suppliers-dropped", "note", "broken")
@@ -74,7 +74,7 @@ class Losses:
 
 
 def supplier_findings(
-    path: str, suppliers: tuple[Supplier, ...], offered: Offer | None = None
+    path: str, suppliers: tuple[Supplier, ...], offered: OfferedFirmware | None = None
 ) -> Iterator[Finding]:
     """What is worth saying about the dropped suppliers of a device, in one line a device."""
     dropped: dict[str, None] = {}

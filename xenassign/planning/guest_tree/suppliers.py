@@ -44,7 +44,7 @@ from xenassign.planning.guest_tree.clocks import Clocks
 from xenassign.planning.guest_tree.copies import copies
 from xenassign.planning.guest_tree.losses import Losses, required, without
 from xenassign.planning.guest_tree.regulators import Regulators
-from xenassign.planning.kept_firmware import Kept, Offer
+from xenassign.planning.kept_firmware import KeptFirmware, OfferedFirmware
 from xenassign.planning.plan import Supplier
 from xenassign.request.property_edits import AS_REQUESTED
 from xenassign.request.request import ClockRate
@@ -54,7 +54,7 @@ _VIRTUAL = frozenset({"fixed-clock", "fixed-factor-clock", "regulator-fixed", "u
 
 
 @dataclass(slots=True)
-class Suppliers:
+class ReferenceRewriter:
     """Rewrites references, and collects the providers that the guest's tree needs for them.
 
     ``kept``: the firmware that answers the guest. ``offered``: firmware that could, and the option
@@ -68,8 +68,8 @@ class Suppliers:
     scope: Scope
     rates: tuple[tuple[ClockRate, Node], ...]
     regions: frozenset[Node] = frozenset()
-    kept: tuple[Kept, ...] = ()
-    offered: Offer | None = None
+    kept: tuple[KeptFirmware, ...] = ()
+    offered: OfferedFirmware | None = None
     unwanted: Mapping[Node, frozenset[str]] = field(default_factory=dict)
     clocks: Clocks = field(init=False)
     regulators: Regulators = field(init=False)
@@ -303,7 +303,7 @@ class Suppliers:
             return Supplier(name, provider.path, "copied", "its pages are mapped")
         return None
 
-    def _keeper(self, reference: Reference) -> Kept | None:
+    def _keeper(self, reference: Reference) -> KeptFirmware | None:
         """The firmware that answers the guest what a reference asks for."""
         provider, rule = reference.provider, reference.rule
         if provider is None or rule.shape != "list" or rule.lead or rule.trail:

@@ -1,0 +1,75 @@
+"""Options that name a node: whether the node is assigned, and the option fits it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from xenassign.checks.regions import Region
+from xenassign.checks.scope import Scope
+from xenassign.devicetree.tree import Node
+from xenassign.errors import UsageError
+from xenassign.planning.placement import Claimant
+from xenassign.request.origin import mistake, origin_of
+from xenassign.request.request import MapOption
+from xenassign.request.resolve import Resolved
+
+
+def check_forced(scope: Scope, resolved: Resolved) -> None:
+    """Raises UsageError with a line for each forced device that is not assigned."""
+    mistakes = [
+        _not_assigned("--force-assign-without-iommu", option.node, node)
+        for node, option in resolved.forced.items()
+        if not _has_assigned(scope, node)
+    ]
+    if mistakes:
+        raise UsageError(*mistakes)
+
+
+def map_options(
+    scope: Scope, regions: tuple[Region, ...], resolved: Resolved
+) -> dict[Node, list[MapOption]]:
+    """The --map options of each node. Raises UsageError with a line for each that does not fit."""
+    options: dict[Node, list[MapOption]] = defaultdict(list)
+    claimants: list[Claimant] = [*scope.devices, *regions]
+    by_node = {claimant.node: claimant for claimant in claimants}
+    mistakes: list[str] = []
+    for option, node in resolved.maps:
+        line = _map_mistake(scope, option, node, by_node.get(node))
+        if line is not None:
+            mistakes.append(line)
+        options[node].append(option)
+    if mistakes:
+        raise UsageError(*mistakes)
+    return options
+
+
+def _map_mistake(
+    scope: Scope, option: MapOption, node: Node, claimant: Claimant | None
+) -> str | None:
+    """Why a --map does not fit the node that it names; None if it does.
+
+    ``claimant``: the device or region of the node; None for any other, such as a bus of devices.
+    """
+    name = option.node or ""
+    indexes = [block.index for block in claimant.blocks] if claimant else []
+    if claimant is None and not _has_assigned(scope, node):
+        return _not_assigned("--map", name, node)
+    if not indexes and (isinstance(option.target, int) or option.block is not None):
+        return mistake("--map", name, f"{node.path} has no registers to map")
+    if option.block is not None and option.block not in indexes:
+        reason = f"{node.path} has the blocks {', '.join(map(str, indexes))}"
+        return mistake("--map", name, reason, f"#{option.block}")
+    return None
+
+
+def _has_assigned(scope: Scope, node: Node) -> bool:
+    """Whether a node, or one below it, is assigned."""
+    return any(scope.has(below) for below in node.walk())
+
+
+def _not_assigned(option: str, name: str, node: Node) -> str:
+    """The line of the error; ``name`` is written on the command line or in xenassign.toml."""
+    fix = f"assign it too (-d {node.path})"
+    if origin_of(name) is not None:
+        fix = "name it as a device too; an option for one domain requires --name"
+    return mistake(option, name, f"{node.path} is not assigned; {fix}")
