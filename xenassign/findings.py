@@ -172,7 +172,7 @@ def rule(
 
 
 def registered() -> tuple[Rule, ...]:
-    """The rules of the modules imported so far, by code; lint.catalogue imports them all."""
+    """The rules of the modules imported so far, by code; linting/catalogue.py imports all."""
     return tuple(_RULES[code] for code in sorted(_RULES))
 
 

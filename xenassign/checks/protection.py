@@ -1,4 +1,4 @@
-"""The IOMMU policy: which devices are passed protected, which are forced, which are refused."""
+"""The IOMMU policy: which devices are assigned protected, which are forced, which are refused."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def why_forced(dma: Dma, accepted: Accepted | None = None, direct_map: bool = Fa
 
 
 def accepted_for(device: HostDevice, named: Mapping[Node, Accepted]) -> Accepted | None:
-    """Who said that a device may go unprotected: of itself, or of the nearest node around it."""
+    """The user's option to force a device: for its own node, or for the nearest one above."""
     return next((named[node] for node in device.node.lineage() if node in named), None)
 
 

@@ -22,7 +22,7 @@ class Scope(NamedTuple):
     """``roots``: requested nodes that lie below no other. ``devices``: in tree order.
 
     ``members``: every node that goes into the guest's tree. ``requested``: every
-    node named by the user. ``left_out``: disabled devices below a root that nobody named.
+    node named by the user. ``left_out``: disabled devices below a root that the user did not name.
     ``inner``: the devices whose registers lie inside of those of an enclosing device.
     ``cut``: endpoints of graphs that are left out, since their partners stay with the host.
     ``elsewhere``: every node of the system's other domains; ``checks.conflicts`` judges
@@ -62,7 +62,7 @@ def system_scopes(platform: Platform, domains: Iterable[Collection[Node]]) -> tu
 def domain_scope(platform: Platform, requested: Collection[Node]) -> Scope:
     """The scope of the only domain: the subtrees of the requested nodes."""
     wanted = frozenset(requested)
-    requested = sorted(requested, key=lambda node: node.offset)  # the order of -d is of no account
+    requested = sorted(requested, key=lambda node: node.offset)  # the order of -d does not matter
     roots = [n for n in requested if not any(above in wanted for above in n.ancestors())]
     members: dict[Node, None] = {}
     left_out: list[Node] = []

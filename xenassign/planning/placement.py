@@ -53,7 +53,7 @@ class Claimant(Protocol):
 
 @dataclass(slots=True)
 class Placement:
-    """The result: the blocks of each claimant by its path, and what is to be said about them."""
+    """The blocks of each claimant by its path, and the findings. ``memory_max``: in MiB."""
 
     placed: dict[str, tuple[PlacedBlock, ...]] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
@@ -150,7 +150,7 @@ def _settle(request: Request, space: Space, wanted: Sequence[_Wanted]) -> list[P
 
 
 def _nowhere(request: Request, one: _Wanted) -> Finding:
-    """That a block got no place."""
+    """The finding that no hole or window fits a block."""
     size = one.block.pages.size
     how = "" if request.align == "page" else f" with --align {request.align}"
     if isinstance(one.target, Span):
@@ -161,7 +161,7 @@ def _nowhere(request: Request, one: _Wanted) -> Finding:
 
 
 def _misaligned(request: Request, result: Placement) -> Iterator[Finding]:
-    """Places that were given, and are not aligned as asked."""
+    """Fixed and identity places that do not have the alignment of --align."""
     every = [(path, one) for path, placed in result.placed.items() for one in placed]
     for path, one in every:
         host, guest, size = one.mapping
@@ -279,9 +279,9 @@ def _shared(
 def _around(neighbours: Neighbours, region: Region) -> frozenset[Node]:
     """The nodes that hold a region, and are no neighbours of it.
 
-    A pool (mmio-sram) states the memory that the region is a part of; who else has a part is told
-    by whoever asks for the region. Memory reserved with no-map that nobody names is the firmware's,
-    which put the region there.
+    A pool (mmio-sram) states the memory that the region is a part of; the caller that makes the
+    region reports who else has a part. Memory reserved with no-map that no node names is the
+    firmware's, which put the region there.
     """
     found = set(region.node.ancestors())
     for block in region.blocks:

@@ -1,4 +1,4 @@
-"""``DomainPlan``: the one result of all decisions, and the only thing that renderers read."""
+"""``DomainPlan``: the result of all decisions about a domain, which outputs read."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class Supplier(NamedTuple):
 class PlannedDevice(NamedTuple):
     """One device of the domain, in Xen's sense: a node with xen,path and xen,reg of its own.
 
-    ``accepted``: where it is forced since the user said so. ``edits``: of its node's properties.
+    ``accepted``: the user's option, if it is forced by one. ``edits``: of its node's properties.
     """
 
     host: HostDevice
@@ -180,7 +180,7 @@ class DomainPlan(NamedTuple):
     """Everything that was decided about a domain.
 
     ``scope``: what of the host is the domain's. ``called``: the requested nodes, in order, each
-    with what the user called it.
+    with the user's name for it.
     ``regions`` are the pages that the devices need beside their registers. ``tree`` is the partial
     device tree, ``marks`` the host nodes to mark, ``memory_mb_max`` the
     most memory in MiB that leaves every mapping free of RAM, ``memory_limit`` what keeps it from
@@ -218,7 +218,7 @@ class DomainPlan(NamedTuple):
 
     @property
     def owners(self) -> list[PlannedDevice | PlannedRegion]:
-        """Everything that has pages, in the order in which they are told."""
+        """Everything that has pages, devices first, each in the order of its field."""
         return [*self.devices, *self.regions]
 
     @property

@@ -71,7 +71,6 @@ def regions_of(tree: Tree, node: Node) -> list[Node]:
     group = property_references(tree, node, prop) if prop else None
     entries = group.entries if group else ()
     return [entry.provider for entry in entries if entry.provider is not None]
-    return [entry.provider for entry in entries if entry.provider is not None]
 
 
 def _sort_key(use: ScmiUse) -> tuple[int, str, int, int]:

@@ -31,7 +31,7 @@ class Shield(Enum):
 
 
 class Protection(NamedTuple):
-    """The verdict on a device: the shield, why, and for each stream whether it is protected.
+    """Whether Xen protects a device, and why. ``entries``: for each of ``HostDevice.iommus``.
 
     ``partly``: Xen accepts it, but protects only the streams of the first entries of ``iommus``.
     """

@@ -53,7 +53,7 @@ from xenassign.planning.plan import PlacedBlock, Supplier
 from xenassign.xen.releases import GUEST_PHANDLE_GIC
 
 PASSTHROUGH = "/passthrough"
-# Properties that are Xen's or the host's affair, or written anew.
+# Properties that concern only Xen or the host, or that this module writes itself.
 _NOT_COPIED = frozenset(
     {
         "interrupt-parent",
@@ -300,7 +300,7 @@ class GuestTreeBuilder:
         yield DraftProperty("ranges", tuple(pieces))
 
     def _xen(self, assigned: AssignedDevice) -> Iterator[DraftProperty]:
-        """xen,path, xen,reg, and the force: what dom0less reads."""
+        """The properties that dom0less Xen reads: xen,path, xen,reg, and that it is forced."""
         yield text("xen,path", assigned.device.path)
         yield xen_reg(assigned.placed)
         if assigned.forced:
@@ -309,7 +309,8 @@ class GuestTreeBuilder:
     def _companion(self, assigned: AssignedDevice, name: str) -> None:
         """xen,path of a device on a bus whose cells cannot carry xen,reg, as a node of its own.
 
-        Releases of 2026 refuse cells outside of 1 and 2, and an MDIO or I2C bus has no size cell.
+        ``Release.xen_reg_cells_checked``: Xen refuses cells outside of 1 and 2, and an MDIO or I2C
+        bus has no size cell.
         """
         comment = f"for Xen only: the interrupts of {assigned.device.path}"
         self.companions.append(
