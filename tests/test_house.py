@@ -34,6 +34,7 @@ SAME_SUBJECT = {
     "plan": "the plan, and the command that shows it",
     "protection": "the judgement, and the rules about files",
     "sci": "what Xen forwards, and what a plan makes of it",
+    "scmi": "the firmware of a board, and the rules about its nodes in a guest",
     "static_memory": "the judgement, and the reading of a domain's node",
     "waivers": "written as comments, and read",
     "write": "of each output: its files",

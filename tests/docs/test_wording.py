@@ -36,6 +36,7 @@ PLAIN = (
     "xenassign/formats",
     "xenassign/grammars.py",
     "xenassign/host",
+    "xenassign/linting/guest",
     "xenassign/linting/verdict",
     "xenassign/outputs",
     "xenassign/request",

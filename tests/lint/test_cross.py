@@ -14,7 +14,7 @@ from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding
 from xenassign.formats.xlcfg import parse
 from xenassign.host.platform import read_platform
-from xenassign.linting.guest import cross
+from xenassign.linting.guest import config_and_tree
 from xenassign.linting.guest.view import View
 from xenassign.linting.verdict.context import Context
 from xenassign.xen.iommu import iommus
@@ -31,7 +31,7 @@ def crossed(text: str, tree: str, host: Tree | None = None) -> list[Finding]:
     known = iommus(platform, XEN) if platform is not None else None
     blob = read_source(tree.encode(), "domu1.dts").blob
     view = View(read_blob(blob), Context(XEN, platform, known))
-    return list(cross.check(parse(text, "domu1.cfg"), view))
+    return list(config_and_tree.check(parse(text, "domu1.cfg"), view))
 
 
 def test_the_examples_agree(board: Board) -> None:

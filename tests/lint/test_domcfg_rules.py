@@ -14,7 +14,7 @@ from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding
 from xenassign.formats.xlcfg import parse
 from xenassign.host.platform import read_platform
-from xenassign.linting.guest import cross
+from xenassign.linting.guest import config_and_tree
 from xenassign.linting.guest.view import View
 from xenassign.linting.verdict import domcfg
 from xenassign.linting.verdict.context import Context
@@ -122,7 +122,7 @@ def crossed(generate: Generate, old: str, new: str) -> list[Finding]:
     assert text.count(old) == 1
     tree = read_blob(files["domu1.dtb"])
     config = parse(text.replace(old, new), "domu1.cfg")
-    return list(cross.check(config, View(tree, Context(release("4.20"), None, None))))
+    return list(config_and_tree.check(config, View(tree, Context(release("4.20"), None, None))))
 
 
 def test_what_was_generated_agrees(generate: Generate) -> None:

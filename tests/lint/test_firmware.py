@@ -13,7 +13,7 @@ from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding
 from xenassign.formats.xlcfg import parse
 from xenassign.host.platform import read_platform
-from xenassign.linting.guest import cross, firmware
+from xenassign.linting.guest import config_and_tree, scmi
 from xenassign.linting.guest.view import View
 from xenassign.linting.verdict import domain_node, domcfg
 from xenassign.linting.verdict.context import Context
@@ -41,7 +41,7 @@ def tree(old: str = "", new: str = "", text: str = SCMI) -> Tree:
 
 
 def answered(found: Tree, asked: Context) -> list[Finding]:
-    return list(firmware.answered(View(found, asked)))
+    return list(scmi.unanswered(View(found, asked)))
 
 
 @pytest.mark.parametrize("xen", list(RELEASES))
@@ -93,9 +93,9 @@ def test_a_disabled_node_and_a_mailbox_are_left_alone() -> None:
 )
 def test_the_domain_asks_for_it(sci: str | None, codes: list[str]) -> None:
     view = View(tree(), context()._replace(sci=sci))
-    assert [finding.code for finding in firmware.asked_for(view)] == codes
+    assert [finding.code for finding in scmi.type_missing(view)] == codes
     old = View(tree(), context("4.20")._replace(sci=sci))
-    assert list(firmware.asked_for(old)) == []
+    assert list(scmi.type_missing(old)) == []
 
 
 # --- dom.cfg ---
@@ -106,7 +106,9 @@ def configured(line: str, host: Tree | None = None, xen: str = "4.21") -> list[s
     asked = context(xen, host)
     config = parse(text, "domu1.cfg")
     sci = [f.code for f in domcfg.check(config, asked) if f.code in ("XA614", "XA615", "XA221")]
-    return sci + [f.code for f in cross.arm_sci(cross.Pair(config, View(tree(), asked)))]
+    return sci + [
+        f.code for f in config_and_tree.arm_sci(config_and_tree.Pair(config, View(tree(), asked)))
+    ]
 
 
 @pytest.mark.parametrize(

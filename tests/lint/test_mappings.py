@@ -11,7 +11,7 @@ from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding
 from xenassign.formats.xlcfg import parse
 from xenassign.host.platform import read_platform
-from xenassign.linting.guest import partial
+from xenassign.linting.guest import partial_tree
 from xenassign.linting.guest.view import View
 from xenassign.linting.verdict import domcfg, mappings
 from xenassign.linting.verdict.context import Context
@@ -39,7 +39,7 @@ def by_xen_reg(asked: Context, *entries: Triple, path: str | None = None) -> lis
     named = f'xen,path = "{path}";' if path else ""
     cells = "#address-cells = <2>; #size-cells = <2>;"
     tree = compiled(f"passthrough {{ {cells} dev {{ {named} {xen_reg(*entries)} }}; }};")
-    return [finding for finding in partial.check(View(tree, asked)) if finding.code in PLACES]
+    return [finding for finding in partial_tree.check(View(tree, asked)) if finding.code in PLACES]
 
 
 def by_iomem(asked: Context, *entries: Triple, memory: str = "") -> list[Finding]:
@@ -302,5 +302,5 @@ def test_only_what_is_below_passthrough_is_assigned(
     board: Board, body: str, wanted: set[str]
 ) -> None:
     view = View(compiled(body), context(board("qemu")))
-    found = {finding.code for finding in partial.check(view)}
+    found = {finding.code for finding in partial_tree.check(view)}
     assert found & {"XA802", "XA803"} == wanted

@@ -9,7 +9,7 @@ from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding
 from xenassign.host.platform import read_platform
-from xenassign.linting.guest import partial
+from xenassign.linting.guest import partial_tree
 from xenassign.linting.guest.view import View
 from xenassign.linting.verdict import dom0less, domcfg
 from xenassign.linting.verdict.context import Context
@@ -92,7 +92,7 @@ def clock(more: str = "", irq: str = "0 2 4", reg: str | None = None, force: str
 
 def about(text: str, asked: Context) -> list[Finding]:
     """What the rules about an accepted tree say of source."""
-    return list(partial.check(View(read_blob(blob(text), "p.dtb"), asked)))
+    return list(partial_tree.check(View(read_blob(blob(text), "p.dtb"), asked)))
 
 
 def everything(text: str, asked: Context) -> list[Finding]:

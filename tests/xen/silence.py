@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from tests.answers import generate
 from xenassign.devicetree.blob import read_blob
-from xenassign.linting.guest import partial
+from xenassign.linting.guest import partial_tree
 from xenassign.linting.guest.view import View
 from xenassign.linting.verdict.predict import predict_dom0less
 from xenassign.request.request import Request
@@ -146,7 +146,7 @@ def _boot(ready: Machine, case: Silent) -> SilentRow:
     assert text.count(case.old) == 1 or not case.old, case.what
     blob = compiled(text.replace(case.old, case.new) if case.old else text)
     asked = context(ready, Domain(linux=True), board())
-    found = [*predict_dom0less(blob, asked), *partial.check(View(read_blob(blob), asked))]
+    found = [*predict_dom0less(blob, asked), *partial_tree.check(View(read_blob(blob), asked))]
     try:
         outcome = boot_dom0less(ready, blob, script=SCRIPT, seconds=PATIENCE)
         rejected, guest = not outcome.accepted, ", ".join(outcome.guest)

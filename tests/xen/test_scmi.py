@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from xenassign.devicetree.blob import read_blob
-from xenassign.linting.guest import partial
+from xenassign.linting.guest import partial_tree
 from xenassign.linting.guest.view import View
 from xenassign.linting.verdict.predict import rejecting
 from xenassign.xen.releases import release
@@ -170,7 +170,7 @@ def test_without_sci_type(ready: Machine, firmware: Path, made: Made) -> None:
     known = context(ready, silent, host_of(CASE.board))
     tree = read_blob(made.files["dtb"])
     told = {
-        sci: {finding.code for finding in partial.check(View(tree, known._replace(sci=sci)))}
+        sci: {finding.code for finding in partial_tree.check(View(tree, known._replace(sci=sci)))}
         for sci in ("none", "scmi_smc")
     }
     assert told["none"] - told["scmi_smc"] == {"XA727"}

@@ -23,7 +23,7 @@ from xenassign.host.platform import read_platform
 from xenassign.linting import waivers, written
 from xenassign.linting.catalogue import rules
 from xenassign.linting.documents import ConfigFile, Document, TreeFile, read_tree_file
-from xenassign.linting.guest import cross, partial, together
+from xenassign.linting.guest import config_and_tree, partial_tree, together
 from xenassign.linting.guest.view import View
 from xenassign.linting.verdict import dom0less, domain_node, domcfg
 from xenassign.linting.verdict.cfg_keys import XL
@@ -259,7 +259,7 @@ def _config(document: ConfigFile, tree: TreeFile | None, context: Context) -> It
             found = dom0less.BAD_BLOB(message, prop="device_tree", place=at, routes=XL)
             yield from _placed(document, [found])
     if tree is not None and tree.tree is not None:
-        for finding in cross.check(config, View(tree.tree, context)):
+        for finding in config_and_tree.check(config, View(tree.tree, context)):
             yield from _placed(document if finding.node is None else tree, [finding])
 
 
@@ -267,13 +267,13 @@ def _partial(tree: TreeFile, context: Context, of_xl: bool) -> Iterator[Finding]
     """A partial device tree; one of a configuration need not speak to dom0less Xen."""
     view = View(tree.tree, context) if tree.tree is not None else None
     if of_xl and view is not None and not view.nodes:
-        found = [*domcfg.check_blob(tree.blob), *partial.check(view)]
+        found = [*domcfg.check_blob(tree.blob), *partial_tree.check(view)]
         yield from (finding for finding in found if "xl" in finding.routes)
         return
     yield from dom0less.check(tree.blob, context)
     yield from domcfg.check_blob(tree.blob)
     if view is not None:
-        yield from partial.check(view)
+        yield from partial_tree.check(view)
 
 
 def _placed(document: Document, findings: Iterable[Finding]) -> Iterator[Finding]:

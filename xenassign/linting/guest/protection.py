@@ -1,6 +1,7 @@
-"""Rules about IOMMU protection: devices that master DMA, what forces them, and leftovers of it.
+"""Rules about IOMMU protection: unprotected DMA masters, and properties about the host's IOMMU.
 
-What Xen refuses is in :mod:`xenassign.linting.verdict.dom0less`; here is what it accepts silently.
+Xen accepts all of it without an error; the rules about what it refuses are in
+:mod:`xenassign.linting.verdict.dom0less`.
 """
 
 from __future__ import annotations
@@ -28,54 +29,55 @@ FORCE_NOT_NEEDED = rule(
 FORCE_IGNORED = rule("XA420", "force-ignored", "note", "style", routes=DOM0LESS)
 IOMMUS_LEFT = rule("XA421", "iommus-left", "warning", "broken")
 
-_LEFT = frozenset({"iommus", "iommu-map", "mmu-masters"})
-_MEANS_NOTHING = "xen,smmu-stream-ids"
+_IOMMU_PROPERTIES = frozenset({"iommus", "iommu-map", "mmu-masters"})
+_NOT_READ = "xen,smmu-stream-ids"
 
 
-def is_left_iommu(prop: str) -> bool:
-    """Whether a property is about the host's IOMMU: this module's, and no other rule's."""
-    return prop in _LEFT
+def is_iommu_property(prop: str) -> bool:
+    """Whether a property is about the host's IOMMU, which only XA421 reports."""
+    return prop in _IOMMU_PROPERTIES
 
 
 def iommus_left(view: View) -> Iterator[Finding]:
-    """Properties about the host's IOMMU. That of Xen's grants (xen,grant-dma) is the guest's."""
+    """Properties about the host's IOMMU; xen,grant-dma is an IOMMU of the guest."""
     for node in view.copied:
         for name in node.properties:
-            named = _named(view, node, name) if name in _LEFT else None
-            if name in _LEFT and (named is None or "xen,grant-dma" not in named.compatible):
-                message = f"{node.path} has the host's {name}"
-                severity = None if named is None else "error"
-                yield IOMMUS_LEFT(message, node=node.path, prop=name, severity=severity)
-            elif name == _MEANS_NOTHING:
+            if name in _IOMMU_PROPERTIES:
+                iommu = _provider(view, node, name)
+                if iommu is None or "xen,grant-dma" not in iommu.compatible:
+                    message = f"{node.path} has the host's {name}"
+                    severity = None if iommu is None else "error"
+                    yield IOMMUS_LEFT(message, node=node.path, prop=name, severity=severity)
+            elif name == _NOT_READ:
                 message = f"{node.path} has {name}, which no release of Xen reads"
                 yield IOMMUS_LEFT(message, node=node.path, prop=name, severity="note")
 
 
-def _named(view: View, node: Node, name: str) -> Node | None:
+def _provider(view: View, node: Node, name: str) -> Node | None:
     """The node of the guest that the property's first phandle names."""
     value = node.properties[name].value[:4]
-    named = view.tree.phandles.get(int.from_bytes(value, "big"))
-    return named if named is not None and view.has(named) else None
+    provider = view.tree.phandles.get(int.from_bytes(value, "big"))
+    return provider if provider is not None and view.has(provider) else None
 
 
 def force_not_needed(view: View) -> Iterator[Finding]:
-    """A force that does nothing."""
-    platform, known = view.context.platform, view.context.iommus
-    if platform is None or known is None:
+    """Protected devices with xen,force-assign-without-iommu."""
+    platform, iommus = view.context.platform, view.context.iommus
+    if platform is None or iommus is None:
         return
-    for one, host in view.assigned:
-        if one.forced:
-            shield = protection(platform, known, host)
+    for partial, host in view.assigned:
+        if partial.forced:
+            shield = protection(platform, iommus, host)
             if shield.protected:
-                message = f"{one.node.path}: {host.path} is protected by {shield.why}"
-                yield FORCE_NOT_NEEDED(message, node=one.node.path, prop=_FORCE)
+                message = f"{partial.node.path}: {host.path} is protected by {shield.why}"
+                yield FORCE_NOT_NEEDED(message, node=partial.node.path, prop=_FORCE)
 
 
 _FORCE = "xen,force-assign-without-iommu"
 
 
 def force_ignored(view: View) -> Iterator[Finding]:
-    """A force on a node that assigns nothing."""
+    """Nodes that assign nothing, with xen,force-assign-without-iommu."""
     for node in view.copied:
         if node.has(_FORCE) and not (node.has("xen,reg") or node.has("xen,path")):
             message = f"{node.path} has neither xen,reg nor xen,path"
@@ -83,16 +85,16 @@ def force_ignored(view: View) -> Iterator[Finding]:
 
 
 def forced(view: View) -> Iterator[Finding]:
-    """Forced devices that master DMA, or of which nobody knows."""
-    platform, known, inside = view.context.platform, view.context.iommus, view.scope
-    if platform is None or known is None or inside is None:
+    """Forced devices that are DMA masters, or may be."""
+    platform, iommus, inside = view.context.platform, view.context.iommus, view.scope
+    if platform is None or iommus is None or inside is None:
         return
-    for one, host in view.assigned:
-        shield = protection(platform, known, host)
-        if not one.forced or shield.protected or shield.shield is Shield.REFUSED:
+    for partial, host in view.assigned:
+        shield = protection(platform, iommus, host)
+        if not partial.forced or shield.protected or shield.shield is Shield.REFUSED:
             continue
         dma = dma_in_scope(inside, host)
-        path = one.node.path
+        path = partial.node.path
         if dma.answer == "yes":
             direct = view.context.direct_map
             message = (
@@ -106,16 +108,16 @@ def forced(view: View) -> Iterator[Finding]:
             yield FORCED(message, node=path, prop=_FORCE, routes=DOM0LESS)
 
 
-def protected(view: View) -> Iterator[Finding]:
-    """Streams that a host's device has too, and drivers that no default build has."""
-    platform, known = view.context.platform, view.context.iommus
+def streams(view: View) -> Iterator[Finding]:
+    """Stream IDs that a device of the host has too, and IOMMU drivers that no default build has."""
+    platform, iommus = view.context.platform, view.context.iommus
     board, inside = view.board, view.scope
-    if platform is None or known is None or board is None or inside is None:
+    if platform is None or iommus is None or board is None or inside is None:
         return
-    guests = {host.path: one.node.path for one, host in view.assigned}
-    shields = {host.path: protection(platform, known, host) for host in inside.devices}
+    guest_paths = {host.path: partial.node.path for partial, host in view.assigned}
+    shields = {host.path: protection(platform, iommus, host) for host in inside.devices}
     for finding in stream_findings(board, inside, shields):
-        yield finding._replace(node=guests[finding.node or ""], prop="xen,path")
+        yield finding._replace(node=guest_paths[finding.node or ""], prop="xen,path")
 
 
 CHECKS: tuple[Check, ...] = (iommus_left, force_not_needed, force_ignored)

@@ -1,6 +1,7 @@
-"""Rules about what the assigned devices reach by DMA, and how the guest's processor sees them.
+"""Rules about the DMA of assigned devices, and about the memory type of their mappings.
 
-The judgements of plans, asked of the host's devices that the tree assigns, at the domain's memory.
+They are those of plans (``checks``), applied to the host devices that the tree assigns and to the
+memory of the domain.
 """
 
 from __future__ import annotations
@@ -19,36 +20,37 @@ from xenassign.linting.verdict.dom0less import DOM0LESS
 from xenassign.xen.iommu import Shield, protection
 
 
-def reached(view: View) -> Iterator[Finding]:
-    """What the DMA of assigned devices reaches and misses, and what outlives the guest."""
+def dma(view: View) -> Iterator[Finding]:
+    """Memory and doorbells that DMA can't reach, and DMA that continues after the guest's end."""
     board, inside, context = view.board, view.scope, view.context
     if board is None or inside is None:
         return
-    guest, stated = context.guest, _translation(view)
-    for one, host in view.assigned:
+    guest, stated = context.guest, _stated_translation(view)
+    for partial, host in view.assigned:
         shield = protection(board.platform, board.iommus, host)
-        found = [*reach_findings(board, host, shield, guest, stated)]
-        found += doorbell_findings(board, host, shield, guest)
-        yield from (f._replace(node=one.node.path, prop="xen,path") for f in found)
-        forced = one.forced and not shield.protected and shield.shield is not Shield.REFUSED
+        findings = [*reach_findings(board, host, shield, guest, stated)]
+        findings += doorbell_findings(board, host, shield, guest)
+        yield from (f._replace(node=partial.node.path, prop="xen,path") for f in findings)
+        forced = partial.forced and not shield.protected and shield.shield is not Shield.REFUSED
         for finding in containment_findings(host, dma_in_scope(inside, host), forced=forced):
-            yield finding._replace(node=one.node.path, prop="xen,path", routes=DOM0LESS)
+            yield finding._replace(node=partial.node.path, prop="xen,path", routes=DOM0LESS)
 
 
-def _translation(view: View) -> Translation | None:
-    """What /passthrough of a direct-map domain states, if it is the translation of the host."""
+def _stated_translation(view: View) -> Translation | None:
+    """The dma-ranges of /passthrough of a direct-map domain, if they are those of the host."""
     if not view.context.direct_map:
         return None
-    found = translation(host for _, host in view.assigned)
-    return found if found is not None and found.table in map(dma_ranges, view.tops) else None
+    stated = [dma_ranges(node) for node in view.passthrough]
+    required = translation(host for _, host in view.assigned)
+    return required if required is not None and required.table in stated else None
 
 
-def as_device_memory(view: View) -> Iterator[Finding]:
-    """Memory of the chip that is mapped like registers."""
-    for one, host in view.assigned:
-        if one.entries:
+def device_memory(view: View) -> Iterator[Finding]:
+    """Memory of the chip that is mapped as Device-nGnRE."""
+    for partial, host in view.assigned:
+        if partial.entries:
             for finding in memory_type_findings(host):
-                yield finding._replace(node=one.node.path, prop="xen,reg")
+                yield finding._replace(node=partial.node.path, prop="xen,reg")
 
 
-CHECKS: tuple[Check, ...] = (reached, as_device_memory)
+CHECKS: tuple[Check, ...] = (dma, device_memory)

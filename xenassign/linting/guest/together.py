@@ -1,7 +1,7 @@
-"""Files of one system set against each other: what two domains would share of the host.
+"""``lint --together``: whether two domains of one system have the same resources of the host.
 
-What plans are judged by (:mod:`xenassign.checks.conflicts`), told from the bytes of the files. A
-domain is a partial device tree, a configuration, or both together.
+The rules are those of plans (:mod:`xenassign.checks.conflicts`), applied to the files. A domain is
+a partial device tree, a configuration, or both.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from xenassign.xen.xlvalues import page_range
 
 
 class Domain(NamedTuple):
-    """One domain: the name of its file, and what speaks for it."""
+    """A domain: the file that the findings are about, and its tree and configuration if known."""
 
     file: str
     view: View | None = None
@@ -33,34 +33,34 @@ class Domain(NamedTuple):
 
 
 def holdings(domain: str, view: View) -> Iterator[Holding]:
-    """What a domain's partial device tree gives it, as dom0less Xen reads it.
+    """The resources that a partial device tree gives a domain, as dom0less Xen reads it.
 
-    A node without xen,path is told by its path in the partial tree.
+    The path of a node without xen,path is that in the partial tree.
     """
-    platform, known = view.context.platform, view.context.iommus
-    for one in view.nodes:
-        host = view.host(one.node)
-        path = host.path if host is not None else one.path or one.node.path
-        own = lines(platform, host.node) if platform is not None and host is not None else ()
+    platform, iommus = view.context.platform, view.context.iommus
+    for partial in view.nodes:
+        host = view.host(partial.node)
+        path = host.path if host is not None else partial.path or partial.node.path
+        routed = lines(platform, host.node) if platform is not None and host is not None else ()
         yield Holding(
             domain=domain,
             path=path,
             node=host.node if host is not None else None,
             root=path,
-            pages=tuple(entry.host_span.rounded() for entry in one.entries),
-            intids=tuple(line.intid for line in own),
-            streams=known_streams(known, host) if host is not None and known is not None else (),
+            pages=tuple(entry.host_span.rounded() for entry in partial.entries),
+            intids=tuple(line.intid for line in routed),
+            streams=known_streams(iommus, host) if host is not None and iommus is not None else (),
         )
 
 
 def of_config(
-    domain: str, config: XlConfig, platform: Platform, known: Iommus
+    domain: str, config: XlConfig, platform: Platform, iommus: Iommus
 ) -> Iterator[tuple[Holding, Atom]]:
-    """What a configuration gives its domain: an entry of dtdev, irqs or iomem each."""
+    """The resources that a configuration gives its domain, one for each entry with the entry."""
     for atom in config.texts("dtdev"):
         node = platform.tree.find(atom.text)
         if node is not None:
-            streams = known_streams(known, read_device(platform, node))
+            streams = known_streams(iommus, read_device(platform, node))
             yield Holding(domain, node.path, node, node.path, (), (), streams), atom
     for atom in config.texts("irqs"):
         number = corrected_intid(atom)
@@ -73,39 +73,39 @@ def of_config(
 
 
 def check(domains: Sequence[Domain], context: Context) -> Iterator[tuple[str, Finding]]:
-    """(file, finding): what each domain shares with one before it.
+    """(file, finding) about the resources that a domain shares with an earlier one.
 
-    A tree that speaks to dom0less Xen tells all; else the configuration tells. The host has to be
-    known.
+    They are read from the tree if it has xen,reg or xen,path, else from the configuration. The host
+    has to be known.
     """
-    platform, known = context.platform, context.iommus
+    platform, iommus = context.platform, context.iommus
     assert platform is not None
-    assert known is not None
+    assert iommus is not None
     held: list[Holding] = []
     nodes: dict[tuple[str, str], str] = {}
     places: dict[tuple[str, str], Place] = {}
     for domain in domains:
         if domain.view is not None and domain.view.nodes:
-            found = list(holdings(domain.file, domain.view))
-            for partial, one in zip(domain.view.nodes, found, strict=True):
-                nodes[one.domain, one.path] = partial.node.path
-            held += found
+            of_tree = list(holdings(domain.file, domain.view))
+            for partial, holding in zip(domain.view.nodes, of_tree, strict=True):
+                nodes[holding.domain, holding.path] = partial.node.path
+            held += of_tree
         elif domain.config is not None:
-            for one, atom in of_config(domain.file, domain.config, platform, known):
-                places[one.domain, one.path] = domain.config.place(atom)
-                held.append(one)
+            for holding, atom in of_config(domain.file, domain.config, platform, iommus):
+                places[holding.domain, holding.path] = domain.config.place(atom)
+                held.append(holding)
     for conflict in between(held):
-        side = conflict.domains[1], conflict.paths[1]
-        yield side[0], _placed(conflict.rule, conflict, nodes.get(side), places.get(side))
-        host = platform.tree.find(conflict.paths[1]) if conflict.rule is TWICE else None
-        if host is not None and protection(platform, known, read_device(platform, host)).believed:
-            again = _placed(ASSIGNED_TWICE, conflict, nodes.get(side), places.get(side))
-            yield side[0], again
+        file, path = conflict.domains[1], conflict.paths[1]
+        node, place = nodes.get((file, path)), places.get((file, path))
+        yield file, _finding(conflict.rule, conflict, node, place)
+        host = platform.tree.find(path) if conflict.rule is TWICE else None
+        if host is not None and protection(platform, iommus, read_device(platform, host)).believed:
+            yield file, _finding(ASSIGNED_TWICE, conflict, node, place)
 
 
-def _placed(which: Rule, conflict: Conflict, node: str | None, place: Place | None) -> Finding:
-    prop = "xen,reg" if which is PAGES else "xen,path"
-    return which(
+def _finding(violated: Rule, conflict: Conflict, node: str | None, place: Place | None) -> Finding:
+    prop = "xen,reg" if violated is PAGES else "xen,path"
+    return violated(
         conflict.message,
         node=node,
         prop=prop if node is not None else None,

@@ -1,4 +1,4 @@
-"""A partial device tree as the rules look at it: its nodes, and the host's devices they mean."""
+"""A partial device tree as the rules read it: its nodes, and the host devices that they name."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from xenassign.xen.releases import GUEST_PHANDLE_GIC
 
 
 class PartialNode(NamedTuple):
-    """A node below /passthrough that says something to Xen; ``path`` is the host node's."""
+    """A node below /passthrough with xen,reg or xen,path; ``path`` is the value of xen,path."""
 
     node: Node
     path: str | None
@@ -36,48 +36,48 @@ class PartialNode(NamedTuple):
 
 @dataclass(frozen=True)
 class View:
-    """A partial device tree, and what it is asked about."""
+    """A partial device tree and the context in which it is judged."""
 
     tree: Tree
     context: Context
 
     @cached_property
-    def tops(self) -> tuple[Node, ...]:
-        """The nodes that dom0less takes for /passthrough: it compares without regard to case."""
+    def passthrough(self) -> tuple[Node, ...]:
+        """The nodes that Xen reads as /passthrough: it compares names without regard to case."""
         return _named(self.tree, "passthrough")
 
     @cached_property
     def gic(self) -> Node | None:
-        """The node /gic, of which dom0less reads the phandle; libxl does not look at it."""
+        """The node /gic, whose phandle dom0less Xen reads; libxl does not read it."""
         return next(iter(_named(self.tree, "gic")), None)
 
     @cached_property
     def gic_phandles(self) -> frozenset[int]:
-        """What may name the guest's GIC: the phandle of /gic, and 0xfde8 with or without it."""
-        stated = self.gic.phandle if self.gic is not None else None
-        return frozenset({GUEST_PHANDLE_GIC, stated or GUEST_PHANDLE_GIC})
+        """The phandles that name the guest's GIC: that of /gic, and always 0xfde8."""
+        phandle = self.gic.phandle if self.gic is not None else None
+        return frozenset({GUEST_PHANDLE_GIC, phandle or GUEST_PHANDLE_GIC})
 
     @cached_property
     def copied(self) -> tuple[Node, ...]:
-        """/passthrough and all below it: what the guest gets."""
-        return tuple(node for top in self.tops for node in top.walk())
+        """/passthrough and all below it, which the guest's tree has."""
+        return tuple(node for top in self.passthrough for node in top.walk())
 
     @cached_property
     def _copied(self) -> frozenset[Node]:
         return frozenset(self.copied)
 
     def has(self, node: Node) -> bool:
-        """Whether the guest gets a node of the partial tree."""
+        """Whether the guest's tree has a node of the partial tree."""
         return node in self._copied
 
     @cached_property
     def nodes(self) -> tuple[PartialNode, ...]:
-        """Every node below /passthrough with xen,reg or xen,path, read as dom0less reads it."""
+        """Every node below /passthrough with xen,reg or xen,path, as dom0less Xen reads it."""
         return tuple(partial_nodes(self.tree))
 
     @cached_property
     def devices(self) -> tuple[Node, ...]:
-        """The nodes below /passthrough that a driver of the guest can take: with ``compatible``."""
+        """The nodes below /passthrough that a driver can bind to: those with ``compatible``."""
         return tuple(n for n in self.copied if n.parent is not self.tree.root and n.compatible)
 
     @cached_property
@@ -85,67 +85,72 @@ class View:
         platform = self.context.platform
         if platform is None:
             return {}
-        named = ((one, platform.tree.find_as_xen(one.path)) for one in self.nodes if one.path)
-        return {one.node: read_device(platform, host) for one, host in named if host}
+        find = platform.tree.find_as_xen
+        hosts = ((partial.node, find(partial.path)) for partial in self.nodes if partial.path)
+        return {node: read_device(platform, host) for node, host in hosts if host}
 
     def host(self, node: Node) -> HostDevice | None:
-        """The host's device that a node's own xen,path names."""
+        """The host device that a node's own xen,path names; None if unknown."""
         return self._hosts.get(node)
 
     @cached_property
     def assigned(self) -> tuple[tuple[PartialNode, HostDevice], ...]:
-        """The nodes whose xen,path names a device of the host, which is known, with it."""
-        found = ((one, self.host(one.node)) for one in self.nodes)
-        return tuple((one, host) for one, host in found if host is not None)
+        """(node, host device) of the nodes whose xen,path names a device of the host."""
+        hosts = ((partial, self.host(partial.node)) for partial in self.nodes)
+        return tuple((partial, host) for partial, host in hosts if host is not None)
 
     @cached_property
-    def _owners(self) -> dict[Node, PartialNode]:
-        return {one.node: one for one in self.nodes if one.path}
+    def _by_node(self) -> dict[Node, PartialNode]:
+        return {partial.node: partial for partial in self.nodes}
 
-    def owner(self, node: Node) -> PartialNode | None:
-        """The nearest of the node and those above it that has a xen,path."""
-        found = (self._owners.get(above) for above in node.lineage())
-        return next((one for one in found if one is not None), None)
+    def _at_or_above(self, node: Node) -> Iterator[PartialNode]:
+        return (self._by_node[above] for above in node.lineage() if above in self._by_node)
 
-    @cached_property
-    def _speakers(self) -> dict[Node, PartialNode]:
-        return {one.node: one for one in self.nodes}
+    def nearest(self, node: Node) -> PartialNode | None:
+        """The nearest of the node and its ancestors with xen,reg or xen,path."""
+        return next(self._at_or_above(node), None)
 
-    def speaker(self, node: Node) -> PartialNode | None:
-        """The nearest of the node and those above it that says something to Xen."""
-        found = (self._speakers.get(above) for above in node.lineage())
-        return next((one for one in found if one is not None), None)
+    def nearest_with_path(self, node: Node) -> PartialNode | None:
+        """The nearest of the node and its ancestors with xen,path."""
+        return next((partial for partial in self._at_or_above(node) if partial.path), None)
+
+    def nearest_host(self, node: Node) -> HostDevice | None:
+        """The host device of the nearest xen,path of the node and its ancestors."""
+        partial = self.nearest_with_path(node)
+        return self.host(partial.node) if partial is not None else None
 
     @cached_property
     def host_spans(self) -> list[Span]:
-        """All that is mapped, by host addresses."""
-        return sorted(entry.host_span for one in self.nodes for entry in one.entries)
+        """All that xen,reg maps, by host addresses (bytes)."""
+        return sorted(entry.host_span for partial in self.nodes for entry in partial.entries)
 
     @cached_property
     def guest_spans(self) -> list[Span]:
-        """All that is mapped, by guest addresses."""
-        return sorted(entry.guest_span for one in self.nodes for entry in one.entries)
+        """All that xen,reg maps, by guest addresses (bytes)."""
+        return sorted(entry.guest_span for partial in self.nodes for entry in partial.entries)
 
     @cached_property
     def _pages(self) -> dict[str, list[Span]]:
         return {host.path: _pages(host) for _, host in self.assigned}
 
     def pages_of(self, host: HostDevice) -> list[Span]:
-        """The whole pages with registers of an assigned device or of a node below it."""
+        """The whole pages with registers of an assigned device or of a node below it (bytes)."""
         return self._pages[host.path]
 
     @cached_property
     def board(self) -> Board | None:
-        """The host as the decisions look at it. Made in a pass over the whole host tree."""
-        platform, known = self.context.platform, self.context.iommus
-        if platform is None or known is None:
+        """The board that the checks of plans require; None if the host is not known."""
+        platform, iommus = self.context.platform, self.context.iommus
+        if platform is None or iommus is None:
             return None
-        return Board(platform, neighbours(platform), known)
+        return Board(platform, neighbours(platform), iommus)
 
     @cached_property
     def scope(self) -> Scope | None:
-        """What the partial tree assigns, as the decisions look at it: the subtrees of the nodes
-        named by xen,path are its own, and those nodes themselves the devices."""
+        """What the partial tree assigns, as the checks of plans require it.
+
+        Its members are the subtrees of the nodes named by xen,path, its devices these nodes.
+        """
         if self.context.platform is None:
             return None
         devices = {host.path: host for _, host in self.assigned}
@@ -154,23 +159,23 @@ class View:
         return inside._replace(devices=tuple(devices.values()), elsewhere=elsewhere)
 
 
-#: A small rule: what it finds in a partial device tree.
+#: A function that reports the findings of a rule in a partial device tree.
 Check = Callable[[View], Iterator[Finding]]
 
 
 def partial_nodes(tree: Tree) -> Iterator[PartialNode]:
-    """Every node below /passthrough that says something to Xen, read as dom0less reads it."""
+    """Every node below /passthrough with xen,reg or xen,path, as dom0less Xen reads it."""
     for node in (below for top in _named(tree, "passthrough") for below in top.walk()):
         reg, path = node.get("xen,reg"), node.get("xen,path")
         if reg is None and path is None:
             continue
         text = path.value.split(b"\0")[0].decode("utf-8", "replace") if path else None
-        found = entries(reg.value, *container_cells(node)) if reg else []
-        yield PartialNode(node, text, tuple(found))
+        mappings = entries(reg.value, *container_cells(node)) if reg else []
+        yield PartialNode(node, text, tuple(mappings))
 
 
 def _pages(host: HostDevice) -> list[Span]:
-    """The whole pages of the registers of a device and of all below it, in order."""
+    """The whole pages with registers of a device or of a node below it, in order."""
     blocks = [*host.windows]
     for node in host.node.walk():
         blocks += registers(node).blocks if node.has("reg") else ()
@@ -178,12 +183,12 @@ def _pages(host: HostDevice) -> list[Span]:
 
 
 def _named(tree: Tree, name: str) -> tuple[Node, ...]:
-    """The children of the root that dom0less takes for one of that name."""
+    """The children of the root with this name in any case, as dom0less Xen compares."""
     return tuple(node for node in tree.root.children.values() if node.name.lower() == name)
 
 
 def container_cells(node: Node) -> BusCells:
-    """The cells that Xen takes for xen,reg: the container's; for /passthrough the default."""
+    """The cells with which Xen reads xen,reg: the container's; for /passthrough the default."""
     container = node.parent
     if container is None or container.parent is None:
         return DEFAULT_CELLS

@@ -13,7 +13,7 @@ from xenassign.devicetree.blob_writer import to_blob
 from xenassign.findings import Finding, errors
 from xenassign.formats.xlcfg import XlConfig, decode, encode, parse
 from xenassign.host.platform import Platform
-from xenassign.linting.guest import cross, partial
+from xenassign.linting.guest import config_and_tree, partial_tree
 from xenassign.linting.guest.together import holdings
 from xenassign.linting.guest.view import View
 from xenassign.linting.verdict import dom0less, domain_node, domcfg
@@ -101,14 +101,14 @@ def file_findings(
     context = context._replace(rights=context.dom0())
     blob = files[f"{name}.dtb"]
     view = View(read_blob(blob, f"{name}.dtb"), context)
-    findings = [*dom0less.check(blob, context), *partial.check(view)]
+    findings = [*dom0less.check(blob, context), *partial_tree.check(view)]
     findings += domcfg.check_blob(blob)
     if f"{name}.cfg" in files:
         config = parse(decode(files[f"{name}.cfg"]), f"{name}.cfg")
-        of_config = [*domcfg.check(config, context), *cross.check(config, view)]
+        of_config = [*domcfg.check(config, context), *config_and_tree.check(config, view)]
         base = request.base
         if base is not None:
-            of_base = (*domcfg.check(base, context), *cross.check(base, view))
+            of_base = (*domcfg.check(base, context), *config_and_tree.check(base, view))
             before = {_identity(finding): finding for finding in of_base}
             of_config = [
                 _of_base(before[_identity(finding)], base)

@@ -1,8 +1,8 @@
-"""Rules about SCMI in a guest's tree: somebody has to answer the calls that it makes.
+"""Rules about SCMI nodes in a guest's tree: whether the guest's calls reach the firmware.
 
-Xen forwards the calls by SMC of one domain, that asked for it (xen,sci_type, arm_sci). What it does
-not forward it answers with "unknown function", so Linux gives up and whoever names the firmware
-waits for ever. An SCMI node over a mailbox works where the mailbox is assigned too.
+Xen forwards the SMC calls of one domain, which has to request it (xen,sci_type, arm_sci). To other
+calls it answers "unknown function": Linux does not probe SCMI, and the drivers of its consumers
+wait for ever. An SCMI node with a mailbox works if the mailbox is assigned too.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ TYPE_MISSING = rule(
 )
 
 
-#: Nodes whose children Linux makes devices of. The root's own /firmware is one without a word.
+#: Nodes for whose children Linux makes devices. /firmware of the root is one without any of these.
 _BUSES = SIMPLE_BUSES | {"simple-mfd"}
 
 
@@ -38,16 +38,16 @@ def scmi_nodes(view: View) -> Iterator[Node]:
             yield node
 
 
-def answered(view: View) -> Iterator[Finding]:
-    """Each SCMI node of the guest has somebody to talk to."""
+def unanswered(view: View) -> Iterator[Finding]:
+    """SCMI nodes of the guest whose calls do not reach the firmware."""
     for node in scmi_nodes(view):
-        for prop, what in _lacks(view, node):
-            yield UNANSWERED(f"{node.path}: {what}", node=node.path, prop=prop)
+        for prop, problem in _problems(view, node):
+            yield UNANSWERED(f"{node.path}: {problem}", node=node.path, prop=prop)
             break
 
 
-def _lacks(view: View, node: Node) -> Iterator[tuple[str, str]]:
-    """(property, what is wrong), the worst first."""
+def _problems(view: View, node: Node) -> Iterator[tuple[str, str]]:
+    """(property, problem) of an SCMI node, the worst first."""
     release, platform = view.context.release, view.context.platform
     if not release.scmi_smc:
         yield "compatible", f"Xen {release.version} forwards no SCMI call of a guest"
@@ -55,15 +55,20 @@ def _lacks(view: View, node: Node) -> Iterator[tuple[str, str]]:
     if prop is None or len(prop.value) != 4:
         yield "arm,smc-id", "it has no arm,smc-id"
     for bus in node.ancestors():
-        if view.has(bus) and bus not in view.tops and not _BUSES.intersection(bus.compatible):
-            what = f"{bus.path} is no simple-bus, and Linux makes no device of what is below it"
-            yield "compatible", what
-    memory = shared_memory(view.tree, node)
+        if (
+            view.has(bus)
+            and bus not in view.passthrough
+            and not _BUSES.intersection(bus.compatible)
+        ):
+            yield (
+                "compatible",
+                f"{bus.path} is not a simple-bus; Linux makes no devices of its children",
+            )
     if not node.has("shmem"):
         yield "shmem", "it names no shared memory"
-    for one in memory:
-        if SHMEM not in one.compatible:
-            yield "shmem", f"{one.path} is not compatible with {SHMEM}"
+    for region in shared_memory(view.tree, node):
+        if SHMEM not in region.compatible:
+            yield "shmem", f"{region.path} is not compatible with {SHMEM}"
     if platform is None:
         return
     host = mediator(platform.tree, view.context.marked)
@@ -73,14 +78,14 @@ def _lacks(view: View, node: Node) -> Iterator[tuple[str, str]]:
         yield "arm,smc-id", f"the host's number is {host.function:#x} ({host.node.path})"
 
 
-def asked_for(view: View) -> Iterator[Finding]:
-    """The domain's node, if it is known, asks for SCMI."""
+def type_missing(view: View) -> Iterator[Finding]:
+    """SCMI nodes in the guest, and a domain's node that does not request SCMI."""
     context = view.context
     if context.sci in (None, SCMI_SMC) or not TYPE_MISSING.applies(context.release):
         return
     for node in scmi_nodes(view):
-        message = f"{node.path}: the domain has no xen,sci_type that asks for SCMI"
+        message = f"{node.path}: the domain has no xen,sci_type that requests SCMI"
         yield TYPE_MISSING(message, node=node.path)
 
 
-CHECKS: tuple[Check, ...] = (answered, asked_for)
+CHECKS: tuple[Check, ...] = (unanswered, type_missing)

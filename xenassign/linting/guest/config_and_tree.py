@@ -1,7 +1,7 @@
-"""Rules about an xl configuration and its partial device tree against each other.
+"""Rules that compare an xl configuration with its partial device tree.
 
-xl compares nothing: iomem, irqs and dtdev give what they name, the tree says what the guest's
-drivers look for, and each can be right without the other.
+xl does not compare them: iomem, irqs and dtdev assign resources, and the tree describes the devices
+to the guest's drivers.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from xenassign.devicetree.places import Place
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule
 from xenassign.formats.xlcfg import Atom, XlConfig
-from xenassign.linting.guest.firmware import scmi_nodes
 from xenassign.linting.guest.interrupts import guest_intids
 from xenassign.linting.guest.pages import REG_UNMAPPED, reg_cell
+from xenassign.linting.guest.scmi import scmi_nodes
 from xenassign.linting.guest.view import View
 from xenassign.linting.verdict.cfg_keys import XL
 from xenassign.linting.verdict.domcfg import corrected_intid, requests_scmi
@@ -47,166 +47,166 @@ class Pair:
     view: View
 
     def place(self, atom: Atom) -> Place:
-        """Where an entry of the configuration stands."""
+        """The place of an entry of the configuration."""
         return self.config.place(atom)
 
     @cached_property
     def lines(self) -> list[tuple[Atom, int]]:
-        """The INTIDs that irqs means; what it is none of xl refuses."""
-        found = ((atom, corrected_intid(atom)) for atom in self.config.texts("irqs"))
-        return [(atom, number) for atom, number in found if number is not None]
+        """The INTIDs of irqs, with the entries. xl refuses entries without one."""
+        entries = ((atom, corrected_intid(atom)) for atom in self.config.texts("irqs"))
+        return [(atom, number) for atom, number in entries if number is not None]
 
     @cached_property
     def ranges(self) -> list[tuple[Atom, IomemRange]]:
-        """The pages of iomem."""
-        found = ((atom, page_range(atom.text)) for atom in self.config.texts("iomem"))
-        return [(atom, span) for atom, span in found if span is not None]
+        """The ranges of iomem in pages, with the entries."""
+        entries = ((atom, page_range(atom.text)) for atom in self.config.texts("iomem"))
+        return [(atom, span) for atom, span in entries if span is not None]
 
     @cached_property
     def mappings(self) -> list[MappingEntry]:
-        """The same in bytes."""
+        """The ranges of iomem in bytes."""
         return [MappingEntry.of_iomem(entry) for _, entry in self.ranges]
 
     @cached_property
     def blocks(self) -> list[tuple[Node, Block]]:
-        """The registers that the guest's nodes name."""
+        """The registers of the guest's nodes."""
         return [(node, block) for node in self.view.devices for block in registers(node).blocks]
 
     def has_node(self, entry: MappingEntry) -> bool:
-        """Whether a node of the guest has registers where something is mapped."""
+        """Whether a node of the guest has registers in a mapping."""
         return any(block.span.overlaps(entry.guest_span) for _, block in self.blocks)
 
     @cached_property
     def nexus(self) -> bool:
-        """Whether the guest has an interrupt-map, which is not followed here."""
-        return any(n.has("interrupt-map") for top in self.view.tops for n in top.walk())
+        """Whether the guest has a nexus, whose interrupt-map is not followed here."""
+        return any(node.has("interrupt-map") for node in self.view.copied)
 
     @cached_property
     def intids(self) -> dict[int, str]:
-        """The INTIDs that the guest's nodes state, and the first node of each."""
-        found: dict[int, str] = {}
+        """The INTIDs that the guest's nodes state, and the path of the first node of each."""
+        paths: dict[int, str] = {}
         for node in self.view.copied:
             for number in guest_intids(self.view.tree, node):
-                found.setdefault(number, node.path)
-        return found
+                paths.setdefault(number, node.path)
+        return paths
 
 
 def check(config: XlConfig, view: View) -> Iterator[Finding]:
-    """What is wrong between a configuration and the tree that it names."""
+    """Findings about the differences between a configuration and the tree that it names."""
     pair = Pair(config, view)
-    for rule_of in CHECKS:
-        yield from rule_of(pair)
+    for rule_check in CHECKS:
+        yield from rule_check(pair)
 
 
 def xen_reg_in_iomem(pair: Pair) -> Iterator[Finding]:
-    """What xen,reg maps iomem maps too, to the same place."""
-    for one in pair.view.nodes:
-        for entry in one.entries:
+    """Entries of xen,reg that iomem does not map to the same guest address."""
+    for partial in pair.view.nodes:
+        for entry in partial.entries:
             if entry.size and not _covered(entry, pair.mappings):
-                node, at = one.node.path, entry.cells.host
+                node, cell = partial.node.path, entry.cells.host
                 message = f"{node}: {entry.host:#x} at {entry.guest:#x} is not in iomem"
-                yield MAPPING_MISSING(message, node=node, prop="xen,reg", cell=at, routes=XL)
+                yield MAPPING_MISSING(message, node=node, prop="xen,reg", cell=cell, routes=XL)
 
 
 def iomem_in_xen_reg(pair: Pair) -> Iterator[Finding]:
-    """What iomem maps xen,reg maps too, where the tree speaks to dom0less Xen at all."""
-    wanted = [entry for one in pair.view.nodes for entry in one.entries]
+    """Entries of iomem that no xen,reg maps to the same address, if there is any xen,reg."""
+    mapped = [entry for partial in pair.view.nodes for entry in partial.entries]
     for (atom, _), entry in zip(pair.ranges, pair.mappings, strict=True):
-        if wanted and pair.has_node(entry) and not _covered(entry, wanted):
+        if mapped and pair.has_node(entry) and not _covered(entry, mapped):
             message = f"iomem has {entry.host:#x} at {entry.guest:#x}, which no xen,reg has"
             at = pair.place(atom)
             yield MAPPING_MISSING(message, prop="iomem", place=at, routes=("dom0less",))
 
 
 def registers_in_iomem(pair: Pair) -> Iterator[Finding]:
-    """The registers that a guest's node names are mapped, where no xen,reg tells it already."""
-    told = {one.node.path for one in pair.view.nodes if one.entries}
+    """Registers of guest's nodes that iomem does not map; XA220 reports those with xen,reg."""
+    with_entries = {partial.node for partial in pair.view.nodes if partial.entries}
     for node, block in pair.blocks:
-        if node.path not in told and not _inside(block, pair.mappings):
+        if node not in with_entries and not _inside(block, pair.mappings):
             message = f"{node.path}: {block.address:#x}+{block.size:#x} is in no iomem"
-            at = reg_cell(node, block)
-            yield REG_UNMAPPED(message, node=node.path, prop="reg", cell=at, routes=XL)
+            cell = reg_cell(node, block)
+            yield REG_UNMAPPED(message, node=node.path, prop="reg", cell=cell, routes=XL)
 
 
 def iomem_without_node(pair: Pair) -> Iterator[Finding]:
     """Pages that no node of the guest names."""
-    wanted = [entry for one in pair.view.nodes for entry in one.entries]
+    mapped = [entry for partial in pair.view.nodes for entry in partial.entries]
     for (atom, _), entry in zip(pair.ranges, pair.mappings, strict=True):
-        if not pair.has_node(entry) and not _covered(entry, wanted):
+        if not pair.has_node(entry) and not _covered(entry, mapped):
             message = f"no node of the guest has registers at {entry.guest:#x}"
             yield IOMEM_WITHOUT_NODE(message, prop="iomem", place=pair.place(atom))
 
 
 def interrupts_in_irqs(pair: Pair) -> Iterator[Finding]:
-    """The guest's interrupts are in irqs, and irqs holds no others."""
-    given = {number: atom for atom, number in pair.lines}
-    mistaken = set()
+    """Interrupts of the guest's nodes that are not in irqs, and the reverse."""
+    irqs = {number: atom for atom, number in pair.lines}
+    spi_numbers = set()  # in irqs instead of the INTID
     for number, path in pair.intids.items():
         spi = number - SPI_FIRST_INTID
-        if number in given:
+        if number in irqs:
             continue
-        if spi in given and spi not in pair.intids:
-            mistaken.add(spi)
+        if spi in irqs and spi not in pair.intids:
+            spi_numbers.add(spi)
             message = f"{path} has INTID {number}, that is SPI {spi}; irqs has {spi}"
-            yield OFF_BY_32(message, prop="irqs", place=pair.place(given[spi]))
+            yield OFF_BY_32(message, prop="irqs", place=pair.place(irqs[spi]))
             continue
         message = f"{path}: INTID {number} is not in irqs"
         yield IRQ_MISSING(message, node=path, prop="interrupts")
-    for number, atom in given.items():
-        if number not in pair.intids and number not in mistaken and not pair.nexus:
+    for number, atom in irqs.items():
+        if number not in pair.intids and number not in spi_numbers and not pair.nexus:
             message = f"no node of the guest states INTID {number}"
             yield IRQ_WITHOUT_NODE(message, prop="irqs", place=pair.place(atom))
 
 
 def devices_in_dtdev(pair: Pair) -> Iterator[Finding]:
-    """Protected devices are in dtdev; what is not protected is passed without a word from xl."""
+    """Devices that are not in dtdev: xl assigns their resources without protection or an error."""
     paths = {atom.text.lower() for atom in pair.config.texts("dtdev")}
-    known = pair.view.context.iommus
+    iommus = pair.view.context.iommus
     platform = pair.view.context.platform
-    if platform is None or known is None:
+    if platform is None or iommus is None:
         return
-    for one in pair.view.nodes:
-        host = pair.view.host(one.node)
+    for partial in pair.view.nodes:
+        host = pair.view.host(partial.node)
         if host is None or host.path.lower() in paths:
             continue
-        node = one.node.path
-        if protection(platform, known, host).protected:
+        node = partial.node.path
+        if protection(platform, iommus, host).protected:
             yield NOT_IN_DTDEV(f"{host.path} is not in dtdev", node=node, prop="xen,path")
-        elif not one.forced:
-            which = FORCED_MASTER if host.dma.answer == "yes" else FORCED
+        elif not partial.forced:
+            violated = FORCED_MASTER if host.dma.answer == "yes" else FORCED
             message = f"{WARNING.format(path=host.path)} Known about it: {host.dma.evidence}"
-            yield which(message, node=node, prop="xen,path", routes=XL)
+            yield violated(message, node=node, prop="xen,path", routes=XL)
 
 
 def dtdev_in_tree(pair: Pair) -> Iterator[Finding]:
-    """A device of dtdev has a node in the guest, where the tree tells which host node it means."""
-    named = {one.path.lower() for one in pair.view.nodes if one.path}
+    """Devices of dtdev without a node in the guest, if the tree has any xen,path."""
+    paths = {partial.path.lower() for partial in pair.view.nodes if partial.path}
     for atom in pair.config.texts("dtdev"):
-        if named and atom.text.lower() not in named:
+        if paths and atom.text.lower() not in paths:
             message = f"no node of the guest has the xen,path {atom.text}"
             yield DTDEV_WITHOUT_NODE(message, prop="dtdev", place=pair.place(atom))
 
 
 def arm_sci(pair: Pair) -> Iterator[Finding]:
-    """A configuration whose guest has SCMI asks for it."""
+    """SCMI nodes in the guest, and no arm_sci that requests SCMI."""
     release = pair.view.context.release
     if ARM_SCI_MISSING.applies(release) and not requests_scmi(pair.config, release):
         for node in scmi_nodes(pair.view):
-            message = f"{node.path}: dom.cfg has no arm_sci that asks for SCMI"
+            message = f"{node.path}: dom.cfg has no arm_sci that requests SCMI"
             yield ARM_SCI_MISSING(message, node=node.path)
 
 
-def _covered(entry: MappingEntry, by: list[MappingEntry]) -> bool:
-    """Whether one of the mappings maps all of ``entry`` to the same place."""
+def _covered(entry: MappingEntry, mappings: list[MappingEntry]) -> bool:
+    """Whether one of the mappings maps all of ``entry`` to the same guest addresses."""
     return any(
-        other.guest - other.host == entry.guest - entry.host
-        and other.host_span.covers(entry.host_span)
-        for other in by
+        mapping.guest - mapping.host == entry.guest - entry.host
+        and mapping.host_span.covers(entry.host_span)
+        for mapping in mappings
     )
 
 
 def _inside(block: Block, mapped: list[MappingEntry]) -> bool:
-    """Whether one mapping holds a whole block of the guest's addresses."""
+    """Whether one mapping has all guest addresses of a block."""
     return any(entry.guest_span.covers(block.span) for entry in mapped)
 
 
