@@ -17,8 +17,11 @@ from xenassign.devicetree.blob_writer import to_blob
 from xenassign.findings import errors
 from xenassign.host.device import is_device
 from xenassign.host.platform import read_platform
-from xenassign.planning.decide import decide
+from xenassign.planning.decide import decide_on
 from xenassign.request.request import Request
+from xenassign.request.resolve import Resolved
+from xenassign.xen.board import read_board
+from xenassign.xen.releases import DEFAULT, release
 
 from .judges import Plain, read
 
@@ -113,7 +116,7 @@ def compared(path: Path) -> Iterator[tuple[str, bool, bool, str | None]]:
     """(clock, whether it is computed behind factors, whether known, what is wrong)."""
     blob = path.read_bytes()
     tree = read_blob(blob, path.name)
-    platform = read_platform(tree)
+    board = read_board(read_platform(tree), release(DEFAULT))
     plain = {node.path: node for node in read(blob)}
     host = Rates(list(plain.values()))
     taken = 0
@@ -121,7 +124,8 @@ def compared(path: Path) -> Iterator[tuple[str, bool, bool, str | None]]:
     for node in sorted(devices, key=lambda node: plainness(host, plain[node.path])):
         if taken == DEVICES:
             break
-        plan = decide(tree, Request((node.path,), policy="trust"), platform)
+        request = Request((node.path,), policy="trust")
+        plan = decide_on(board, Resolved(request, {node: node.path}))
         if errors(plan.findings) or all(device.path != node.path for device in plan.devices):
             continue
         taken += 1

@@ -10,6 +10,7 @@ import pytest
 from tests.wording import Wording
 from xenassign.devicetree.blob import read_blob_file
 from xenassign.devicetree.tree import Tree
+from xenassign.findings import Finding
 from xenassign.outputs.attach.check import misfits
 from xenassign.planning.plan import DomainPlan
 from xenassign.xen.releases import DT_OVERLAY_BYTES_MAX
@@ -17,7 +18,7 @@ from xenassign.xen.releases import DT_OVERLAY_BYTES_MAX
 from ..xen.hosttree import compiled
 
 Files = dict[str, bytes]
-Generate = Callable[..., tuple[DomainPlan, Files, list[str]]]
+Generate = Callable[..., tuple[DomainPlan, Files, list[Finding]]]
 
 HOST, GUEST = "domu1.attach.host", "domu1.attach"
 

@@ -160,6 +160,12 @@ def foretold(made: System, known: Context, setup: Setup = PLAIN) -> list[Finding
 # ---------------------------------------------------------------------------- the comparison
 
 
+#: Seconds after which Xen counts as silent: it stops without a word, or never ends.
+PATIENCE = 6
+#: The same where Xen may be mapping a large range, page by page.
+MAPPING_PATIENCE = 30
+
+
 def dom0less(ready: Machine, name: str, seed: int, count: int) -> Iterator[Disagreement | None]:
     """Boots each mutant; None where Xen says what we foretold."""
     host, setup = host_of(name), setup_of(name)
@@ -168,7 +174,10 @@ def dom0less(ready: Machine, name: str, seed: int, count: int) -> Iterator[Disag
         """Why Xen rejects it, or nothing."""
         try:
             domain = _domain(mutant.domain)
-            return boot_dom0less(ready, mutant.data, host, domain, setup=setup).message
+            outcome = boot_dom0less(
+                ready, mutant.data, host, domain, seconds=MAPPING_PATIENCE, setup=setup
+            )
+            return outcome.message
         except BootError as error:  # Xen hangs or dies: the domain does not come up
             return f"no answer: {error}"
 
@@ -196,10 +205,6 @@ def xl(ready: Machine, name: str, seed: int, count: int) -> Iterator[Disagreemen
         found = predict_xl(job.text(), job.files.get, asked)
         ours = rejecting(found, "xl")
         yield _compared("xl", ready, name, number, mutant.what, outcome.message, ours)
-
-
-#: Seconds after which Xen counts as silent: it stops without a word, or never ends.
-PATIENCE = 6
 
 
 def domain_node(ready: Machine, seed: int, count: int) -> Iterator[Disagreement | None]:

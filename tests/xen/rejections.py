@@ -30,7 +30,7 @@ from .qemu import NoAnswerError
 from .silence import silent_rows
 
 PAGE = 0x1000
-SILENT_AFTER = 12  #: seconds; an answer takes a fraction of one
+SILENT_AFTER = 6  #: seconds; an answer takes a fraction of one
 FORCE = "xen,force-assign-without-iommu;"
 
 

@@ -229,6 +229,7 @@ def _tree_builder(board: Board, resolved: Resolved, judged: Judgement) -> GuestT
     edits = edits_by_node(judged.scope, resolved.edits)
     rewriter = ReferenceRewriter(
         board.platform.tree,
+        board.clock_rates,
         judged.scope,
         resolved.clock_rates,
         frozenset(region.node for region in judged.regions),

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from xenassign.devicetree.references import property_references
 from xenassign.devicetree.tree import Node, Tree
+from xenassign.host.clock_rates import ClockRates
 from xenassign.host.dma_windows import Inbound
 from xenassign.host.msi import Frame, frames
 from xenassign.host.neighbours import Neighbours, neighbours
@@ -25,6 +26,11 @@ class Board:
     platform: Platform
     neighbours: Neighbours
     iommus: Iommus
+
+    @cached_property
+    def clock_rates(self) -> ClockRates:
+        """The rates of the board's clocks."""
+        return ClockRates(self.platform.tree)
 
     @cached_property
     def dom0(self) -> Dom0:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from xenassign.devicetree.draft import DraftNode, cells, text
 from xenassign.devicetree.references import Reference
-from xenassign.devicetree.tree import Node, Tree
+from xenassign.devicetree.tree import Node
 from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule
 from xenassign.host.clock_rates import ClockRates, Rate
@@ -33,20 +33,16 @@ class Clocks:
     whether firmware answers the guest about a clock; ``offered``: firmware that could.
     """
 
-    tree: Tree
+    rates: ClockRates
     assigned: Callable[[Node], bool]
     options: tuple[tuple[ClockRate, Node], ...]
     free_label: Callable[[str], str]
     answered: Callable[[Reference], bool]
     offered: OfferedFirmware | None
-    rates: ClockRates = field(init=False)
     _met: list[tuple[Node, Reference]] = field(default_factory=list)
     _unknown: dict[str, list[Reference]] = field(default_factory=dict)
     _only_asked: dict[str, list[str]] = field(default_factory=dict)
     _stubs: dict[int, tuple[str, list[str]]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.rates = ClockRates(self.tree)
 
     def copyable(self, node: Node, reference: Reference) -> bool:
         """Whether the provider tells its rate by itself and no --clock-rate says another.

@@ -39,6 +39,7 @@ from xenassign.devicetree.references import (
 )
 from xenassign.devicetree.tree import Node, Property, Tree
 from xenassign.findings import Finding
+from xenassign.host.clock_rates import ClockRates
 from xenassign.host.supplier_kinds import supplier_kind
 from xenassign.planning.guest_tree.clocks import Clocks
 from xenassign.planning.guest_tree.copies import copies
@@ -65,6 +66,7 @@ class ReferenceRewriter:
     """
 
     tree: Tree
+    clock_rates: ClockRates
     scope: Scope
     rates: tuple[tuple[ClockRate, Node], ...]
     regions: frozenset[Node] = frozenset()
@@ -81,7 +83,7 @@ class ReferenceRewriter:
 
     def __post_init__(self) -> None:
         self.clocks = Clocks(
-            self.tree,
+            self.clock_rates,
             self.scope.has,
             self.rates,
             self.free_label,
