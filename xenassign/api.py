@@ -11,7 +11,7 @@ from xenassign.errors import UsageError
 from xenassign.findings import ROUTES, Finding, errors
 from xenassign.linting import linter
 from xenassign.linting.documents import document, read_document, read_tree_file
-from xenassign.linting.session import as_xen_gets_it
+from xenassign.linting.session import usable_host
 from xenassign.outputs.generated import generate_system
 from xenassign.planning.plan import DomainPlan
 from xenassign.request.request import Request
@@ -84,7 +84,7 @@ def lint(  # noqa: PLR0913 (what the files are judged for)
     options = linter.Options(
         release=release,
         routes=tuple(route for route in ROUTES if route in chosen),
-        host=as_xen_gets_it(host, release, None) if host is not None else None,
+        host=usable_host(host, release, None) if host is not None else None,
         overlays=tuple(read_tree_file(os.fspath(path)) for path in overlays),
         memory=memory,
         vcpus=vcpus,

@@ -1,4 +1,4 @@
-"""What --fix mends: the diff, the file, and nothing where two things could be meant."""
+"""What --fix changes: the diff, the file, and nothing where the fix is ambiguous."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Fixed = Callable[[str, str], str]
 
 
 @pytest.fixture(name="fixed")
-def mended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fixed:
+def fixed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fixed:
     """The text of a file after --fix; a second run changes nothing."""
     monkeypatch.chdir(tmp_path)
 
@@ -127,7 +127,7 @@ def test_a_file_that_cannot_be_written(
     assert "0x22" in Path("a.cfg").read_text()
 
 
-def test_standard_input_cannot_be_mended(monkeypatch: pytest.MonkeyPatch, wording: Wording) -> None:
+def test_standard_input_cannot_be_fixed(monkeypatch: pytest.MonkeyPatch, wording: Wording) -> None:
     import io
     import sys
 

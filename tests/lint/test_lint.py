@@ -257,7 +257,7 @@ def test_the_verdict_of_a_damaged_configuration_is_the_foretold_one(
     seen = set()
     for mutant in xl_mutants(made["domu1.cfg"].decode(), made["domu1.dtb"], 11, 100):
         file = ConfigFile("domu1.cfg", mutant.cfg, domcfg.read(mutant.cfg, "domu1.cfg"))
-        if file.named != "domu1.dtb":
+        if file.device_tree != "domu1.dtb":
             continue  # another file, which is not there
         given: list[Document] = [file]
         if mutant.partial is not None:

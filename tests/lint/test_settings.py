@@ -1,4 +1,4 @@
-"""The [lint] section of xenassign.toml, and which findings are wanted."""
+"""The [lint] section of xenassign.toml, and which findings are selected."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from tests.wording import Wording
 from xenassign.errors import InputError, UsageError
-from xenassign.linting.settings import Settings, read_settings, wanted
+from xenassign.linting.settings import Settings, read_settings, selected
 from xenassign.linting.verdict.domcfg import BAD_IRQ, NO_TREE
 
 FOUND = [BAD_IRQ("one"), NO_TREE("two")]  # XA602, XA612
@@ -108,12 +108,12 @@ def test_mistakes_have_a_place(tmp_path: Path, text: str, wording: Wording) -> N
 def test_select_and_ignore(
     select: tuple[str, ...], ignore: tuple[str, ...], expected: list[str]
 ) -> None:
-    assert [finding.code for finding in wanted(FOUND, select, ignore)] == expected
+    assert [finding.code for finding in selected(FOUND, select, ignore)] == expected
 
 
 @pytest.mark.parametrize("code", ["XA99", "E501", "", "XA6021"])
 def test_a_code_that_does_not_exist(code: str, wording: Wording) -> None:
     with wording.raises(UsageError):
-        wanted(FOUND, (code,), ())
+        selected(FOUND, (code,), ())
     with wording.raises(UsageError):
-        wanted(FOUND, (), (code,))
+        selected(FOUND, (), (code,))

@@ -1,5 +1,5 @@
-"""Findings about files: what Xen, libxl and the guest make of them. Private.
+"""Findings about files: whether Xen and libxl accept them, and what the guest lacks. Private.
 
-``verdict`` says what Xen and xl refuse, ``guest`` what the guest lacks. ``linter`` asks both.
-Nothing here knows a plan: files are judged by their bytes.
+``verdict`` has the rules about what Xen and xl refuse, ``guest`` those about what the guest lacks;
+``linter`` applies both. No plan is used here: files are judged by their bytes.
 """

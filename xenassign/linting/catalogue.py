@@ -22,7 +22,7 @@ _PACKAGES = (
     "xenassign.outputs",
 )
 
-_WIDEST = 96  # columns of an example on a terminal; what is longer is only long
+_WIDEST = 96  # columns of an example on a terminal; longer lines are cut after 80
 
 
 @cache
@@ -46,7 +46,7 @@ def find(code: str) -> Rule:
 
 
 def describe(rule: Rule) -> str:
-    """A rule's text for a terminal."""
+    """A rule's text for a terminal. Raises InputError if its page is missing or malformed."""
     page = rule.page
     paragraphs = [
         _filled(f"{rule.code} ({rule.name}): {page.title}"),
@@ -67,7 +67,7 @@ def describe(rule: Rule) -> str:
 def _shown(example: Example) -> Iterator[str]:
     """The wrong and the right lines, indented."""
     labels = ("Wrong", "Right")
-    if example.base == "board/board.dts":  # a board is as it is, and no mistake of the user
+    if example.base == "board/board.dts":  # the board is given, not a mistake of the user
         labels = ("On a board with", "Not on one with")
     for label, text in zip(labels, (example.wrong, example.right), strict=True):
         lines = (f"{x[:80]} …" if len(x) > _WIDEST else x for x in text.split("\n"))
@@ -77,7 +77,7 @@ def _shown(example: Example) -> Iterator[str]:
 
 
 def _finder(example: Example) -> Iterator[str]:
-    """The command line that finds the mistake."""
+    """The command line that reports the mistake."""
     if example.command is not None:
         words = textwrap.wrap(example.command, 94, break_on_hyphens=False, break_long_words=False)
         yield from ("Found by:", "    " + " \\\n      ".join(words), "")
@@ -95,12 +95,12 @@ def applicability(rule: Rule) -> str:
 
 def _releases(rule: Rule) -> str:
     """The releases that a rule applies to, which follow each other, as a range."""
-    known = list(RELEASES)
-    those = [version for version in known if rule.applies(RELEASES[version])]
-    first, last = those[0], those[-1]
-    if last == known[-1]:
+    versions = list(RELEASES)
+    affected = [version for version in versions if rule.applies(RELEASES[version])]
+    first, last = affected[0], affected[-1]
+    if last == versions[-1]:
         return f"Xen {first} and newer"
-    return f"Xen {last} and older" if first == known[0] else f"Xen {first} to {last}"
+    return f"Xen {last} and older" if first == versions[0] else f"Xen {first} to {last}"
 
 
 def _filled(text: str) -> str:

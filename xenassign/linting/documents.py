@@ -1,7 +1,7 @@
-"""The files that the lint is asked about: what each is, and where in its text a finding stands.
+"""The files that are linted: their kinds, and the places of their statements and comments.
 
-A file is told by its content: a blob by its magic (or a name ending in .dtb or .dtbo), source by
-``/dts-v1/`` (or .dts, .dtso), anything else is an xl configuration. A tree with domains below
+The content decides about the kind: a blob has its magic (or a name ending in .dtb or .dtbo), source
+has ``/dts-v1/`` (or .dts, .dtso), anything else is an xl configuration. A tree with domains below
 /chosen is a board's tree or an overlay for one; every other tree is a partial device tree.
 """
 
@@ -25,37 +25,37 @@ from xenassign.linting.verdict.domain import is_compatible
 
 @dataclass(frozen=True, eq=False)
 class ConfigFile:
-    """An xl configuration; ``config`` is what stops xl where it cannot be read."""
+    """An xl configuration; ``config`` is the finding about its syntax if it can't be read."""
 
     file: str
     text: str
     config: XlConfig | Finding
 
     @property
-    def named(self) -> str | None:
+    def device_tree(self) -> str | None:
         """The file that device_tree names."""
         value = self.config.get("device_tree") if isinstance(self.config, XlConfig) else None
         return value.text if isinstance(value, Atom) else None
 
     @property
     def comments(self) -> tuple[XlComment, ...]:
-        """Its comments; none where it cannot be read."""
+        """Its comments; empty if it can't be read."""
         return self.config.comments if isinstance(self.config, XlConfig) else ()
 
     @property
     def statements(self) -> tuple[XlAssignment, ...]:
-        """Its statements; none where it cannot be read."""
+        """Its statements; empty if it can't be read."""
         return self.config.statements if isinstance(self.config, XlConfig) else ()
 
     def place(self, item: XlComment | XlAssignment) -> Place:
-        """Where a comment or a statement stands."""
+        """The place of a comment or a statement."""
         assert isinstance(self.config, XlConfig)
         return self.config.place(item)
 
 
 @dataclass(frozen=True, eq=False)
 class TreeFile:
-    """A device tree: its bytes as Xen gets them, and its source where it was given as source."""
+    """A device tree: its bytes as Xen reads them, and its source if it was given as source."""
 
     file: str
     blob: bytes
@@ -64,7 +64,7 @@ class TreeFile:
 
     @cached_property
     def tree(self) -> Tree | None:
-        """The tree, None where our strict reader finds the blob malformed (Xen may not mind)."""
+        """The tree; None if the blob is malformed for the strict reader (Xen may accept it)."""
         try:
             return read_blob(self.blob, self.file)
         except DevicetreeError:
@@ -77,13 +77,13 @@ class TreeFile:
 
     @cached_property
     def has_domains(self) -> bool:
-        """Whether a node says that it is a dom0less domain, wherever it stands."""
+        """Whether any node is compatible with xen,domain, also outside of /chosen."""
         nodes = self.tree.nodes() if self.tree is not None else ()
         return any(is_compatible(node, "xen,domain") for node in nodes)
 
     @property
     def is_board(self) -> bool:
-        """Whether it is a board's tree, and says nothing of a domain or of /passthrough."""
+        """Whether it is a board's tree without domains and without /passthrough."""
         if self.tree is None or self.has_domains:
             return False
         names = {node.base_name.lower() for node in self.tree.root.children.values()}
@@ -96,14 +96,14 @@ Document = ConfigFile | TreeFile
 def read_document(path: str, include: tuple[str, ...] = ()) -> Document:
     """The file of a path, ``-`` for standard input.
 
-    Raises InputError where it cannot be read: missing, or source that dtc would refuse.
+    Raises InputError if it is missing, or source that dtc would refuse.
     """
     name = "<stdin>" if path == "-" else path
     return document(name, read_file(path, name), include)
 
 
 def document(name: str, data: bytes, include: tuple[str, ...] = ()) -> Document:
-    """The file of that name with these bytes. Raises InputError."""
+    """The file of that name with these bytes. Raises InputError as :func:`read_document`."""
     if data.startswith(BLOB) or name.endswith((".dtb", ".dtbo")):
         return TreeFile(name, data)
     if is_source(name, data):
@@ -116,8 +116,9 @@ def document(name: str, data: bytes, include: tuple[str, ...] = ()) -> Document:
 
 
 def read_tree_file(path: str, include: tuple[str, ...] = ()) -> TreeFile:
-    """The device tree of a path. Raises InputError also for a file that is none."""
-    found = read_document(path, include)
-    if isinstance(found, ConfigFile):
-        raise InputError(f"{found.file}: is no device tree; give a .dtb, .dtbo, .dts or .dtso")
-    return found
+    """The device tree of a path. Raises InputError also for a configuration."""
+    document = read_document(path, include)
+    if isinstance(document, ConfigFile):
+        fix = "give a .dtb, .dtbo, .dts or .dtso"
+        raise InputError(f"{document.file}: is not a device tree; {fix}")
+    return document

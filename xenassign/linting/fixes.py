@@ -1,7 +1,7 @@
-"""What ``lint --fix`` can mend by itself: where only one text can have been meant.
+"""The edits of ``lint --fix``: for findings with only one correct text.
 
-A fix turns a finding into edits of the file that a person wrote. Nothing is guessed: a number is
-rounded as the device's pages are, a key is replaced by the only one that is near.
+Nothing is guessed: xen,reg is rounded out to whole pages, an unknown key is replaced if only one
+known key is similar.
 """
 
 from __future__ import annotations
@@ -23,29 +23,30 @@ from xenassign.linting.verdict.dom0less import UNALIGNED
 _LITERAL = re.compile(r"0[xX][0-9a-fA-F]+|[0-9]+")
 
 
-def mended(document: Document, findings: Sequence[Finding]) -> str | None:
-    """The text of a document without the findings that can be mended; None for a blob.
+def fixed_text(document: Document, findings: Sequence[Finding]) -> str | None:
+    """The text of a document with all fixes; None for a blob.
 
-    Of two edits that overlap the second waits for the next run.
+    Of two edits that overlap only the first is made; the next run makes the second.
     """
     if document.text is None:
         return None
     starts = [0, *accumulate(len(line) + 1 for line in document.text.split("\n"))]
-    wanted: list[Edit] = []
+    edits: list[Edit] = []
     for finding in findings:
         for place, text in _replacements(finding, document):
             start = starts[place.line - 1] + place.column - 1
             edit = Edit(start, starts[place.end_line - 1] + place.end_column - 1, text)
-            if place.file == document.file and all(_apart(edit, other) for other in wanted):
-                wanted.append(edit)
-    return apply(document.text, wanted)
+            if place.file == document.file and not any(_overlap(edit, e) for e in edits):
+                edits.append(edit)
+    return apply(document.text, edits)
 
 
-def _apart(one: Edit, other: Edit) -> bool:
-    return one.end <= other.start or other.end <= one.start
+def _overlap(first: Edit, second: Edit) -> bool:
+    return first.end > second.start and second.end > first.start
 
 
 def _replacements(finding: Finding, document: Document) -> Iterator[tuple[Place, str]]:
+    """(place, new text) of the fix of a finding."""
     if finding.file != document.file:
         return
     if finding.rule is UNALIGNED and isinstance(document, TreeFile):
@@ -55,7 +56,7 @@ def _replacements(finding: Finding, document: Document) -> Iterator[tuple[Place,
 
 
 def _rounded(finding: Finding, document: TreeFile) -> Iterator[tuple[Place, str]]:
-    """An entry of xen,reg rounded out to pages, where host and guest lie alike in their pages."""
+    """An entry of xen,reg rounded out to pages, if host and guest have the same page offset."""
     tree, source = document.tree, document.source
     node = tree.find(finding.node or "") if tree is not None else None
     if source is None or node is None or finding.cell is None:
@@ -67,25 +68,25 @@ def _rounded(finding: Finding, document: TreeFile) -> Iterator[tuple[Place, str]
     middle, end = start + address + size, start + width
     host = number(cells[start : start + address])
     length, guest = number(cells[start + address : middle]), number(cells[middle:end])
-    inside = host % PAGE_SIZE
-    if guest % PAGE_SIZE != inside:
-        return  # two things could be meant
+    offset = host % PAGE_SIZE
+    if guest % PAGE_SIZE != offset:
+        return  # ambiguous: either address may be wrong
     whole = Span.sized(host, length).rounded().size
     if whole >= 1 << 32 * size:
-        return  # the cells cannot hold it
+        return  # too large for the cells
     rounded = (
-        *split(host - inside, address),
+        *split(host - offset, address),
         *split(whole, size),
-        *split(guest - inside, address),
+        *split(guest - offset, address),
     )
-    found = []
+    replacements = []
     for cell, new in zip(range(start, end), rounded, strict=True):
         element = source.element(node.path, "xen,reg", cell)
         if new != cells[cell] and element is not None:
             if element.size != 4 or not _LITERAL.fullmatch(element.text):
-                return  # /bits/, an expression or a macro: its writer must mend it
-            found.append((element.place, f"{new:#x}"))
-    yield from found
+                return  # /bits/, an expression or a macro, which its author has to change
+            replacements.append((element.place, f"{new:#x}"))
+    yield from replacements
 
 
 def diff(file: str, old: str, new: str) -> str:

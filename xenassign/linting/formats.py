@@ -1,4 +1,4 @@
-"""What the lint found, for people, for tools, for code scanning, and for a pull request."""
+"""A report as text, JSON, SARIF (code scanning) and GitHub's workflow commands."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from xenassign.findings import Finding, Rule
 from xenassign.linting.linter import Report
 
 SCHEMA = "xenassign/lint/1"
-_MARKED = 80  # columns of a line that are shown from what is meant on
+_SHOWN = 80  # columns of a line that are shown from the place of the finding on
 _SARIF = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
 def to_text(report: Report) -> str:
-    """A paragraph for each finding, with what the file says there, and the verdict."""
+    """Each finding with the line of the file, then the verdict."""
     lines: list[str] = []
     for finding in report.findings:
         lines += [finding.text(), *excerpt(report, finding.place)]
@@ -27,17 +27,17 @@ def to_text(report: Report) -> str:
 
 
 def excerpt(report: Report, place: Place | None) -> Iterator[str]:
-    """The line of a place, and a caret under what is meant."""
+    """The line of a place, and carets below the place."""
     line = report.line(place) if place is not None else None
     if place is None or line is None:
         return
-    # What a terminal would act upon is not shown; the tabs before the caret stay tabs.
+    # Control characters are replaced, except tabs, which the line of the caret has too.
     shown = "".join(char if char.isprintable() or char == "\t" else "?" for char in line)
     before = shown[: place.column - 1]
     end = place.end_column - 1 if place.end_line == place.line else len(shown.rstrip())
-    most = len(before) + _MARKED
-    if len(shown) > most:
-        shown, end = f"{shown[:most]} …", min(end, most)
+    limit = len(before) + _SHOWN
+    if len(shown) > limit:
+        shown, end = f"{shown[:limit]} …", min(end, limit)
     gap = "".join("\t" if char == "\t" else " " for char in before)
     number = f"{place.line:5}"
     yield f"{number} | {shown}"
@@ -45,13 +45,13 @@ def excerpt(report: Report, place: Place | None) -> Iterator[str]:
 
 
 def summary(report: Report) -> Iterator[str]:
-    """The verdict of each route, how much was found, and what was not looked at."""
+    """The verdict of each route, the number of findings, and the rules that did not run."""
     for route, verdict in report.verdict.items():
         if route not in report.judged:
             continue
-        reasons = [f.code for f in report.findings if f.effect == "rejected" and route in f.routes]
-        why = f" ({', '.join(dict.fromkeys(reasons))})" if reasons else ""
-        yield f"{route}: {verdict}{why}"
+        codes = [f.code for f in report.findings if f.effect == "rejected" and route in f.routes]
+        reasons = f" ({', '.join(dict.fromkeys(codes))})" if codes else ""
+        yield f"{route}: {verdict}{reasons}"
     counts = [
         f"{number} {name}{'s' * (number != 1)}"
         for name in ("error", "warning", "note")
@@ -61,12 +61,12 @@ def summary(report: Report) -> Iterator[str]:
         counts.append(f"{len(report.waived)} waived")
     yield ", ".join(counts) or "nothing found"
     if report.not_run:
-        codes = ", ".join(rule.code for rule in report.not_run)
-        yield f"not run without --host: {codes}"
+        not_run = ", ".join(rule.code for rule in report.not_run)
+        yield f"not run without --host: {not_run}"
 
 
 def to_json(report: Report) -> str:
-    """The contract xenassign/lint/1; see docs/json.md."""
+    """JSON of the schema xenassign/lint/1; see docs/json.md."""
     return _dump(
         {
             "schema": SCHEMA,
@@ -119,17 +119,17 @@ def _title(rule: Rule) -> str:
 
 
 def _escaped(value: str, more: str = "") -> str:
-    """Data of a workflow command; properties also escape ``more``."""
+    """A value of a workflow command, escaped; ``more``: further characters, for properties."""
     for char in "%\r\n" + more:
         value = value.replace(char, f"%{ord(char):02X}")
     return value
 
 
 def to_sarif(report: Report) -> str:
-    """SARIF 2.1.0, for code scanning: every rule that found something, and its results."""
+    """SARIF 2.1.0, for code scanning: the results, and the rules that they are of."""
     waived = [finding for finding, _ in report.waived]
-    every = {finding.code: finding.rule for finding in (*report.findings, *waived)}
-    rules = [every[code] for code in sorted(every)]
+    by_code = {finding.code: finding.rule for finding in (*report.findings, *waived)}
+    rules = [by_code[code] for code in sorted(by_code)]
     index = {rule.code: number for number, rule in enumerate(rules)}
     results = [_result(finding, index) for finding in report.findings]
     for finding, reason in report.waived:

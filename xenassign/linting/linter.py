@@ -1,8 +1,8 @@
-"""``lint``: every rule on every file that was given, and what the real hypervisor would say.
+"""``lint``: applies every rule to the files, and predicts the verdict of the real hypervisor.
 
-Each partial device tree is judged for both routes, each xl configuration for xl, and together with
-the partial device tree that it names they are checked against each other. What a domain's node in
-/chosen says (memory, vCPUs, nr_spis) is what its partial device tree is judged with.
+Each partial device tree is judged for both routes, each xl configuration for xl, and the two are
+compared if the configuration names the tree. A domain's node in /chosen has the memory, vCPUs and
+nr_spis with which its partial device tree is judged.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from xenassign.findings import ROUTES, Finding, Rule, errors
 from xenassign.formats.xlcfg import XlConfig
 from xenassign.host.load import is_source
 from xenassign.host.platform import read_platform
-from xenassign.linting import waivers, written
+from xenassign.linting import source_strings, waivers
 from xenassign.linting.catalogue import rules
 from xenassign.linting.documents import ConfigFile, Document, TreeFile, read_tree_file
 from xenassign.linting.guest import config_and_tree, partial_tree, together
@@ -37,15 +37,15 @@ from xenassign.xen.releases import Release
 
 
 class Options(NamedTuple):
-    """What the files are judged for.
+    """The options with which files are judged.
 
-    ``host``: the board's tree, without which rules that need it do not run. ``overlays`` of the
-    host mark nodes or add domains. ``partial`` is the partial device tree of every configuration.
-    ``memory``: MiB. ``dom0``: whether there is one, beside dom0less domains too.
+    ``host``: the board's tree, without which the rules that require it do not run. ``overlays`` of
+    the host mark nodes or add domains. ``partial`` is the partial device tree of every
+    configuration. ``memory``: MiB. ``dom0``: whether there is one, also beside dom0less domains.
     ``kconfig``: options that Xen is built with although they are off by default. ``live_host``: the
-    host's tree comes from the running board, so that its /memory is what Xen will have.
-    ``xen_console``: as --xen-console says. ``together``: the files are of domains that run at the
-    same time, and are set against each other, which takes the host.
+    host's tree is that of the running board, so that its /memory is the memory of Xen.
+    ``xen_console``: the value of --xen-console. ``together``: the domains of the files run at the
+    same time, and are compared with each other, which requires the host.
     """
 
     release: Release
@@ -65,7 +65,7 @@ class Options(NamedTuple):
 
 @dataclass(frozen=True)
 class Report:
-    """What was found. ``verdict`` counts every finding, waived and ignored ones too."""
+    """The result of ``lint``. ``verdict`` is that of all findings, waived and ignored ones too."""
 
     documents: tuple[Document, ...]
     findings: tuple[Finding, ...]
@@ -75,7 +75,7 @@ class Report:
 
     @property
     def judged(self) -> frozenset[str]:
-        """The routes that the files say something about."""
+        """The routes for which the files can be judged."""
         routes: set[str] = set()
         for document in self.documents:
             if isinstance(document, ConfigFile):
@@ -92,7 +92,7 @@ class Report:
         return bool(errors(self.findings))
 
     def line(self, place: Place) -> str | None:
-        """The line of a file at which a place begins; None where the file is not to be had."""
+        """The line of a file at which a place begins; None if the file can't be read."""
         texts = {document.file: document.text for document in self.documents}
         text = texts.get(place.file)
         if text is None:
@@ -105,84 +105,92 @@ class Report:
 
 
 def lint(documents: Sequence[Document], options: Options) -> Report:
-    """Every finding about the documents on the routes asked for, in the order of the files.
+    """Every finding about the documents on the routes of the options, in the order of the files.
 
-    Raises InputError for a board's tree that has no domain, and where the file that device_tree
-    names is no device tree.
+    Raises InputError for a board's tree without a domain, and if the file that device_tree names is
+    not a device tree.
     """
     for document in documents:
         if isinstance(document, TreeFile) and document.is_board:
-            what = "is a board's tree, and no domain is in it"
-            raise InputError(f"{document.file}: {what}; give it as --host, beside a file to lint")
-    named = _named(documents, options)
-    trees = [tree for tree in named.values() if tree is not None]
+            problem = "is a board's tree without domains"
+            fix = "give it as --host, beside a file to lint"
+            raise InputError(f"{document.file}: {problem}; {fix}")
+    partial_trees = _partial_trees(documents, options)
+    trees = [tree for tree in partial_trees.values() if tree is not None]
     every = tuple(dict.fromkeys((*documents, *trees)))
-    found = [f for f in _merged(_all(every, named, options)) if set(f.routes) & set(options.routes)]
+    routes = set(options.routes)
+    merged = _merged(_all(every, partial_trees, options))
+    findings = [finding for finding in merged if routes.intersection(finding.routes)]
     order = {document.file: number for number, document in enumerate(every)}
-    found.sort(key=lambda finding: (order.get(finding.file or "", len(order)), _line(finding)))
-    kept, waived = waivers.apply(found, every)
-    missing = [rule for rule in rules() if rule.needs_host] if options.host is None else []
-    verdict = {route: said for route, said in verdicts(found).items() if route in options.routes}
-    return Report(every, kept, verdict, tuple(missing), waived)
+    findings.sort(key=lambda finding: (order.get(finding.file or "", len(order)), _line(finding)))
+    kept, waived = waivers.apply(findings, every)
+    not_run = [rule for rule in rules() if rule.needs_host] if options.host is None else []
+    verdict = {route: v for route, v in verdicts(findings).items() if route in routes}
+    return Report(every, kept, verdict, tuple(not_run), waived)
 
 
 def _line(finding: Finding) -> tuple[object, ...]:
-    at = finding.place
-    return (at.file, at.line, at.column, finding.code) if at else ("", 0, 0, finding.code)
+    place = finding.place
+    if place is None:
+        return ("", 0, 0, finding.code)
+    return (place.file, place.line, place.column, finding.code)
 
 
 def _merged(findings: Iterable[Finding]) -> list[Finding]:
-    """One finding where two routes say the same."""
+    """The findings, with those of two routes about the same place as one."""
     merged: dict[tuple[object, ...], Finding] = {}
-    for one in findings:
-        key = (one.file, one.code, one.node, one.prop, one.cell, one.place, one.message)
-        other = merged.get(key)
-        if other is None:
-            merged[key] = one
+    for f in findings:
+        key = (f.file, f.code, f.node, f.prop, f.cell, f.place, f.message)
+        first = merged.get(key)
+        if first is None:
+            merged[key] = f
         else:
-            both = tuple(r for r in ROUTES if r in one.routes or r in other.routes)
-            merged[key] = other._replace(routes=both)
+            routes = tuple(route for route in ROUTES if route in (*first.routes, *f.routes))
+            merged[key] = first._replace(routes=routes)
     return list(merged.values())
 
 
 def _all(
-    documents: Sequence[Document], named: dict[str, TreeFile | None], options: Options
+    documents: Sequence[Document], partial_trees: dict[str, TreeFile | None], options: Options
 ) -> Iterator[Finding]:
-    """``named``: a configuration's file to its partial device tree, None where there is none."""
+    """All findings, unsorted. ``partial_trees``: as of :func:`_partial_trees`."""
     trees = [document for document in documents if isinstance(document, TreeFile)]
     overlays = (*options.overlays, *(tree for tree in trees if tree.overlay))
     domains = list(domain_nodes(options.host, (*overlays, *trees)))
     base = context(options, overlays)
     for document in documents:
         if isinstance(document, ConfigFile):
-            yield from _config(document, named.get(document.file), base)
+            yield from _config(document, partial_trees.get(document.file), base)
     for file, domain in domains:
         if file is not None:
             yield from _placed(file, domain_node.check(domain, base))
     for overlay in dict.fromkeys(overlays):
         if overlay.tree is not None:
             yield from _placed(overlay, reserved_marks(overlay.tree, options.host))
-    about = context_of(domains[0][1], base) if len(domains) == 1 else base
+    of_domain = context_of(domains[0][1], base) if len(domains) == 1 else base
     for tree in trees:
         if tree.overlay:
             continue
         if tree.has_domains and tree.tree is not None:
             yield from _placed(tree, domain_node.misplaced(tree.tree))
         else:
-            yield from _placed(tree, _partial(tree, about, tree in named.values()))
-            yield from _placed(tree, written.check(tree.source) if tree.source else ())
-
+            of_xl = tree in partial_trees.values()
+            yield from _placed(tree, _partial(tree, of_domain, of_xl))
+            yield from _placed(tree, source_strings.check(tree.source) if tree.source else ())
     if options.together:
-        yield from _together(documents, named, base)
+        yield from _together(documents, partial_trees, base)
 
 
 def _together(
-    documents: Sequence[Document], named: dict[str, TreeFile | None], context: Context
+    documents: Sequence[Document], partial_trees: dict[str, TreeFile | None], context: Context
 ) -> Iterator[Finding]:
-    """What the domains of the files share. A configuration and its tree are one domain."""
+    """Resources that two domains share. A configuration and its tree are one domain.
+
+    Raises UsageError if the host is not known.
+    """
     if context.platform is None:
-        raise UsageError("--together needs the board's tree; give it with --host")
-    trees = set(named.values())
+        raise UsageError("--together requires the board's tree; give it with --host")
+    trees = set(partial_trees.values())
     domains: dict[str, together.Domain] = {}  # by the name without suffix
     for document in documents:
         tree: TreeFile | None
@@ -192,22 +200,22 @@ def _together(
                 continue
             tree = document
         else:
-            tree = named.get(document.file)
+            tree = partial_trees.get(document.file)
             config = document.config if isinstance(document.config, XlConfig) else None
         view = View(tree.tree, context) if tree is not None and tree.tree is not None else None
-        speaks = tree if tree is not None and view is not None and view.nodes else document
-        stem = os.path.splitext(speaks.file)[0]
-        domains.setdefault(stem, together.Domain(speaks.file, view, config))
+        subject = tree if tree is not None and view is not None and view.nodes else document
+        stem = os.path.splitext(subject.file)[0]
+        domains.setdefault(stem, together.Domain(subject.file, view, config))
     by_file = {document.file: document for document in documents}
     for file, finding in together.check(list(domains.values()), context):
         yield from _placed(by_file[file], [finding])
 
 
 def context(options: Options, overlays: Sequence[TreeFile]) -> Context:
-    """What the options say about release, host and domain, with the marks of overlays."""
+    """The context of the options: release, host, domain, and the marks of overlays."""
     platform = read_platform(options.host) if options.host is not None else None
     platform = with_console(platform, options.xen_console) if platform is not None else None
-    about = Context(
+    context = Context(
         release=options.release,
         platform=platform,
         iommus=iommus(platform, options.release, options.drivers) if platform else None,
@@ -218,57 +226,63 @@ def context(options: Options, overlays: Sequence[TreeFile]) -> Context:
         host_memory=platform.memory if platform is not None and options.live_host else (),
         marked=marks(options.host, (o.tree for o in overlays if o.tree is not None)),
     )
-    return about._replace(rights=about.dom0())
+    return context._replace(rights=context.dom0())
 
 
-def _named(documents: Sequence[Document], options: Options) -> dict[str, TreeFile | None]:
-    """For each configuration the file of device_tree.
+def _partial_trees(documents: Sequence[Document], options: Options) -> dict[str, TreeFile | None]:
+    """The partial device tree of each configuration with device_tree, by the configuration's file.
 
-    That is --partial, a given file of that name, or the file itself; None where none is there.
+    That is --partial, a given file of the same name without suffix, or the file that device_tree
+    names; None if it does not exist.
     """
     given = [document for document in documents if isinstance(document, TreeFile)]
-    found: dict[str, TreeFile | None] = {}
+    trees: dict[str, TreeFile | None] = {}
     for document in documents:
-        named = document.named if isinstance(document, ConfigFile) else None
-        if named is None:
+        name = document.device_tree if isinstance(document, ConfigFile) else None
+        if name is None:
             continue
-        stem = PurePath(named).stem
-        same = [tree for tree in given if PurePath(tree.file).stem == stem]
-        beside = os.path.join(os.path.dirname(document.file), named)
+        stem = PurePath(name).stem
+        same_name = [tree for tree in given if PurePath(tree.file).stem == stem]
+        path = os.path.join(os.path.dirname(document.file), name)
         if options.partial is not None:
-            found[document.file] = options.partial
-        elif same:
-            found[document.file] = same[0]
+            trees[document.file] = options.partial
+        elif same_name:
+            trees[document.file] = same_name[0]
         else:
-            found[document.file] = read_tree_file(beside) if os.path.isfile(beside) else None
-    return found
+            trees[document.file] = read_tree_file(path) if os.path.isfile(path) else None
+    return trees
 
 
 def _config(document: ConfigFile, tree: TreeFile | None, context: Context) -> Iterator[Finding]:
+    """Findings about a configuration, and about its differences from its partial tree."""
     config = document.config
     if isinstance(config, Finding):
         yield config
         return
     yield from _placed(document, domcfg.check(config, context))
-    if document.named is not None:
+    if document.device_tree is not None:
         at = config.place(config.named("device_tree")[-1].value)
         if tree is None:
             yield from _placed(document, (f._replace(place=at) for f in domcfg.check_blob(None)))
-        elif is_source(document.named, b""):
-            message = f"{document.named} is source; compile it, xl reads the blob"
-            found = dom0less.BAD_BLOB(message, prop="device_tree", place=at, routes=XL)
-            yield from _placed(document, [found])
+        elif is_source(document.device_tree, b""):
+            message = f"{document.device_tree} is source; compile it, xl reads the blob"
+            finding = dom0less.BAD_BLOB(message, prop="device_tree", place=at, routes=XL)
+            yield from _placed(document, [finding])
     if tree is not None and tree.tree is not None:
         for finding in config_and_tree.check(config, View(tree.tree, context)):
             yield from _placed(document if finding.node is None else tree, [finding])
 
 
 def _partial(tree: TreeFile, context: Context, of_xl: bool) -> Iterator[Finding]:
-    """A partial device tree; one of a configuration need not speak to dom0less Xen."""
+    """Findings about a partial device tree.
+
+    ``of_xl``: a configuration names it. Then it need not have xen,reg and xen,path, which only
+    dom0less Xen reads.
+    """
     view = View(tree.tree, context) if tree.tree is not None else None
     if of_xl and view is not None and not view.nodes:
-        found = [*domcfg.check_blob(tree.blob), *partial_tree.check(view)]
-        yield from (finding for finding in found if "xl" in finding.routes)
+        findings = [*domcfg.check_blob(tree.blob), *partial_tree.check(view)]
+        yield from (finding for finding in findings if "xl" in finding.routes)
         return
     yield from dom0less.check(tree.blob, context)
     yield from domcfg.check_blob(tree.blob)
@@ -277,7 +291,7 @@ def _partial(tree: TreeFile, context: Context, of_xl: bool) -> Iterator[Finding]
 
 
 def _placed(document: Document, findings: Iterable[Finding]) -> Iterator[Finding]:
-    """Findings with their file, and their place in its text."""
+    """The findings with their file, and their place in its text."""
     for finding in findings:
         place = finding.place
         if place is None and isinstance(document, TreeFile) and document.source is not None:

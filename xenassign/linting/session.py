@@ -1,4 +1,4 @@
-"""One run of the lint: options and [lint] section together, the files read, and mended if asked."""
+"""One run of ``lint``: its options with those of the [lint] section, its files, and their fixes."""
 
 from __future__ import annotations
 
@@ -18,29 +18,28 @@ from xenassign.host.running import dom0_tree
 from xenassign.linting.catalogue import rules
 from xenassign.linting.documents import Document, read_document, read_tree_file
 from xenassign.linting.linter import Options, Report, lint
-from xenassign.linting.settings import read_settings, wanted
+from xenassign.linting.settings import read_settings, selected
 from xenassign.xen.iommu import iommus
 from xenassign.xen.releases import DEFAULT, Release, release
 
 
 def rule_list() -> Iterator[str]:
     """A line for each rule: code, name, severity, effect, title."""
-    every = rules()
-    width = max(len(rule.name) for rule in every)
-    for rule in every:
+    width = max(len(rule.name) for rule in rules())
+    for rule in rules():
         yield f"{rule.code}  {rule.name:{width}}  {rule.severity:7}  {rule.effect:11}  {rule.title}"
 
 
-def as_xen_gets_it(tree: Tree, xen: Release, drivers: frozenset[str] | None) -> Tree:
-    """A board's tree that files can be judged with. ``drivers``: None for all of the release.
+def usable_host(tree: Tree, xen: Release, drivers: frozenset[str] | None) -> Tree:
+    """A board's tree, if verdicts can be based on it. ``drivers``: None for all of the release.
 
     Raises InputError for a live tree that lacks something: dom0's, or one whose order of nodes is
     not known where Xen's choice depends on it.
     """
     if dom0_tree(tree) is not None:
         raise InputError(
-            f"{tree.file}: this is the tree that Xen made for dom0, which tells neither marks nor"
-            " IOMMUs, so no verdict could be right; give the .dtb that the boot loader loads, or"
+            f"{tree.file}: this is the tree that Xen made for dom0, which has neither marks nor"
+            " IOMMUs, so that no verdict is possible; give the .dtb that the boot loader loads, or"
             " leave --host out"
         )
     if not tree.ordered:
@@ -57,12 +56,12 @@ def _host(
     path: str | None, folders: tuple[str, ...], xen: Release, drivers: frozenset[str] | None
 ) -> Tree | None:
     """The board's tree, if a path is given."""
-    return as_xen_gets_it(read_host(path, folders), xen, drivers) if path is not None else None
+    return usable_host(read_host(path, folders), xen, drivers) if path is not None else None
 
 
 @dataclass
 class Session:
-    """The files of one run and what they are judged for."""
+    """The files of one run, and the options with which they are judged."""
 
     paths: tuple[str, ...]
     options: Options
@@ -94,7 +93,7 @@ class Session:
         xen_console: str | None = None,
         together: bool = False,
     ) -> Session:
-        """The session of a command line; what it does not say the [lint] section does.
+        """The session of a command line; options that it lacks come from the [lint] section.
 
         Raises UsageError without files, InputError for a file that can't be read.
         """
@@ -104,11 +103,11 @@ class Session:
         folders = (*include, *settings.include)
         board = host or settings.host
         chosen = routes or settings.routes
-        judged_by = release(version or settings.xen or DEFAULT)
+        xen = release(version or settings.xen or DEFAULT)
         options = Options(
-            release=judged_by,
+            release=xen,
             routes=tuple(route for route in ROUTES if not chosen or route in chosen),
-            host=_host(board, folders, judged_by, drivers),
+            host=_host(board, folders, xen, drivers),
             overlays=tuple(read_tree_file(path, folders) for path in overlays or settings.overlays),
             partial=read_tree_file(partial, folders) if partial is not None else None,
             drivers=drivers,
@@ -132,28 +131,31 @@ class Session:
         return session
 
     def read(self) -> None:
-        """Reads the files, again after they were mended."""
+        """Reads the files: at the start, and again after fixes were written."""
         self.documents = tuple(read_document(path, self.include) for path in self.paths)
 
     def report(self) -> Report:
-        """What was found, of the codes that are wanted."""
+        """The report with the selected findings."""
         report = lint(self.documents, self.options)
-        return replace(report, findings=wanted(report.findings, self.select, self.ignore))
+        return replace(report, findings=selected(report.findings, self.select, self.ignore))
 
     def fix(self, write: bool) -> str:
-        """The diff of what is mechanical; with ``write`` the files are changed, all or none."""
+        """The diff of all fixes; with ``write`` the files are changed, all or none.
+
+        Raises UsageError if standard input would be written.
+        """
         from xenassign.linting import fixes
 
         findings = self.report().findings
-        shown, changed = [], {}
+        diffs, changed = [], {}
         for document in self.documents:
-            new = fixes.mended(document, findings)
+            new = fixes.fixed_text(document, findings)
             if new is not None and document.text is not None and new != document.text:
                 if document.file == "<stdin>" and write:
-                    raise UsageError("standard input cannot be mended; give a file, or --diff")
-                shown.append(fixes.diff(document.file, document.text, new))
+                    raise UsageError("standard input cannot be fixed; give a file, or --diff")
+                diffs.append(fixes.diff(document.file, document.text, new))
                 changed[Path(document.file)] = encode(new)
         if write and changed:
             replace_files(changed)
             self.read()
-        return "".join(shown)
+        return "".join(diffs)

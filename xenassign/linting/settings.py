@@ -1,7 +1,7 @@
-"""The ``[lint]`` section of xenassign.toml, and which findings are wanted.
+"""The ``[lint]`` section of xenassign.toml, and the selection of findings.
 
-``host`` (where there is one), ``xen`` and ``route`` of the file count where the section does not
-say its own. The keys stand in :mod:`xenassign.request.keys`.
+``host`` (if there is only one), ``xen`` and ``route`` at the top of the file are the defaults of
+the section. The keys are listed in :mod:`xenassign.request.keys`.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from xenassign.request.keys import LINT, TOP, Section, mistakes, sentence
 from xenassign.request.project import NAME
 from xenassign.request.value_kinds import as_list
 
-#: What the section takes from the file.
+#: The keys that the section inherits from the top of the file.
 _INHERITED = ("host", "xen", "route")
 
 
 class Settings(NamedTuple):
-    """The section's values; None or empty where it says nothing."""
+    """The section's values; None or empty if a key is missing."""
 
     host: str | None = None
     overlays: tuple[str, ...] = ()
@@ -36,9 +36,10 @@ class Settings(NamedTuple):
 
 
 def read_settings(path: Path | None) -> Settings:
-    """The settings of a file; of xenassign.toml in this folder, if there is one, for None.
+    """The settings of a file; None: of xenassign.toml in this folder, if it exists.
 
-    Of the rest of the file only what the section takes from it is checked.
+    The rest of the file is not checked, except the inherited keys. Raises InputError for an invalid
+    file, key or value.
     """
     if path is None:
         path = Path(NAME)
@@ -53,41 +54,40 @@ def read_settings(path: Path | None) -> Settings:
     if len(as_list(top.get("host"))) != 1:
         top.pop("host", None)
 
-    def near(name: str) -> str:
+    def relative(name: str) -> str:
         return str(path.parent / name)
 
-    def said(key: str) -> tuple[str, ...]:
+    def values(key: str) -> tuple[str, ...]:
         return tuple(as_list(section.get(key, top.get(key))))
 
     return Settings(
-        host=next(map(near, said("host")), None),
-        overlays=tuple(map(near, said("host-overlay"))),
-        xen=next(iter(said("xen")), None),
-        routes=said("route"),
-        select=said("select"),
-        ignore=said("ignore"),
-        include=tuple(map(near, said("include"))),
-        kconfig=said("kconfig"),
+        host=next(map(relative, values("host")), None),
+        overlays=tuple(map(relative, values("host-overlay"))),
+        xen=next(iter(values("xen")), None),
+        routes=values("route"),
+        select=values("select"),
+        ignore=values("ignore"),
+        include=tuple(map(relative, values("include"))),
+        kconfig=values("kconfig"),
     )
 
 
-def wanted(
+def selected(
     findings: Iterable[Finding], select: Sequence[str], ignore: Sequence[str]
 ) -> tuple[Finding, ...]:
-    """The findings whose codes begin as one of ``select`` (all if empty) and none of ``ignore``.
+    """The findings whose codes have a prefix of ``select`` (all if empty) and none of ``ignore``.
 
-    Raises UsageError for a beginning that no code has.
+    Raises UsageError for a prefix that no code has.
     """
     codes = [rule.code for rule in rules()]
-    chosen = [beginning.upper() for beginning in select]
-    refused = [beginning.upper() for beginning in ignore]
-    for beginning in (*chosen, *refused):
-        if not beginning or not any(code.startswith(beginning) for code in codes):
-            hint = nearest(beginning, codes) or "`xenassign lint --list-rules` lists them"
-            raise UsageError(f"{beginning or 'an empty code'}: no such finding; {hint}")
+    kept = tuple(prefix.upper() for prefix in select)
+    ignored = tuple(prefix.upper() for prefix in ignore)
+    for prefix in (*kept, *ignored):
+        if not prefix or not any(code.startswith(prefix) for code in codes):
+            hint = nearest(prefix, codes) or "`xenassign lint --list-rules` lists them"
+            raise UsageError(f"{prefix or 'an empty code'}: no such finding; {hint}")
     return tuple(
         finding
         for finding in findings
-        if (not chosen or finding.code.startswith(tuple(chosen)))
-        and not finding.code.startswith(tuple(refused) or ("-",))
+        if (not kept or finding.code.startswith(kept)) and not finding.code.startswith(ignored)
     )

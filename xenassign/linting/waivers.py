@@ -1,11 +1,11 @@
-"""Waivers: comments that take a finding away, each with its reason.
+"""Waivers: comments that accept a finding, each with its reason.
 
     /* xenassign: allow XA403: the domain is direct-map */      in a partial device tree
     # xenassign: allow XA601: a key of our own tool             in an xl configuration
 
-A waiver counts for the statement that it stands behind on the same line, else for the next one: a
-property, a node with all that is in it, an assignment. Without a reason it does not count, and
-one that takes nothing away is told, so that none outlives what it was for.
+A waiver applies to the statement before it on the same line, else to the next one: a property, a
+node with all that is in it, an assignment. One without a reason is an error and has no effect; one
+that applies to no finding is reported, so that it is removed when the finding is fixed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from xenassign.linting.documents import ConfigFile, Document
 NO_REASON = rule("XA901", "waiver-without-reason", "error", "style")
 UNUSED = rule("XA902", "waiver-unused", "warning", "style")
 
-_BEGINNING = re.compile(r"xenassign:\s*allow\b")
+_START = re.compile(r"xenassign:\s*allow\b")
 _WAIVER = re.compile(
     r"xenassign:\s*allow\s+(XA\d{3}(?:[\s,]+XA\d{3})*)\s*(?::\s*(\S.*))?", re.DOTALL
 )
@@ -45,64 +45,66 @@ class Statement(NamedTuple):
 
 
 class Waiver(NamedTuple):
-    """The codes that a comment allows, why, and the statement that it is about."""
+    """A waiver: its codes, its reason, the place of the comment, and its statement."""
 
     codes: tuple[str, ...]
     reason: str
-    at: Place
+    place: Place
     statement: Statement | None
 
     def covers(self, finding: Finding) -> bool:
-        """Whether a finding is one that the comment is about."""
-        about = self.statement
-        return finding.code in self.codes and about is not None and about.has(finding)
+        """Whether the waiver applies to a finding."""
+        statement = self.statement
+        return finding.code in self.codes and statement is not None and statement.has(finding)
 
 
 def apply(
     findings: Sequence[Finding], documents: Sequence[Document]
 ) -> tuple[tuple[Finding, ...], tuple[tuple[Finding, str], ...]]:
-    """(findings that stay, with those about waivers; findings that were waived, and why)."""
+    """(findings that remain, with those about waivers; waived findings with their reasons)."""
     kept = list(findings)
     waived: list[tuple[Finding, str]] = []
     for document in documents:
-        told: list[Finding] = []
+        of_waivers: list[Finding] = []
         for waiver in _waivers(document):
-            mine = [finding for finding in kept if finding.file == document.file]
-            taken = [finding for finding in mine if waiver.covers(finding)]
+            in_file = [finding for finding in kept if finding.file == document.file]
+            covered = [finding for finding in in_file if waiver.covers(finding)]
             codes = ", ".join(waiver.codes) or "anything"
             if not waiver.reason:
-                told.append(NO_REASON(f"no reason to allow {codes}", place=waiver.at))
-            elif not taken:
-                told.append(UNUSED(f"nothing here is {codes}", place=waiver.at))
+                of_waivers.append(NO_REASON(f"no reason to allow {codes}", place=waiver.place))
+            elif not covered:
+                of_waivers.append(UNUSED(f"no finding here is {codes}", place=waiver.place))
             else:
-                waived += [(finding, waiver.reason) for finding in taken]
-                kept = [finding for finding in kept if finding not in taken]
-        kept += [finding._replace(file=document.file) for finding in told]
+                waived += [(finding, waiver.reason) for finding in covered]
+                kept = [finding for finding in kept if finding not in covered]
+        kept += [finding._replace(file=document.file) for finding in of_waivers]
     return tuple(kept), tuple(waived)
 
 
 def _waivers(document: Document) -> Iterator[Waiver]:
-    statements = sorted(_statements(document), key=lambda one: one.place)
-    for at, text in _comments(document):
-        if not _BEGINNING.search(text):
+    statements = sorted(_statements(document), key=lambda statement: statement.place)
+    for place, text in _comments(document):
+        if not _START.search(text):
             continue
-        found = _WAIVER.search(text)
-        codes = tuple(re.findall(r"XA\d{3}", found[1])) if found else ()
-        reason = (found[2] or "").removesuffix("*/").strip() if found else ""
-        yield Waiver(codes, reason, at, _statement_of(at, statements))
+        match = _WAIVER.search(text)
+        codes = tuple(re.findall(r"XA\d{3}", match[1])) if match else ()
+        reason = (match[2] or "").removesuffix("*/").strip() if match else ""
+        yield Waiver(codes, reason, place, _statement_of(place, statements))
 
 
 def _statement_of(comment: Place, statements: Sequence[Statement]) -> Statement | None:
     """The statement that begins before the comment and reaches to its line, else the next one.
 
-    A node's place is that of its name: it goes before what stands behind its brace.
+    The place of a node is that of its name, so a node has priority over the property after its
+    brace.
     """
-    same = [one for one in statements if one.place.file == comment.file]
-    for one in same:
-        begins = (one.place.line, one.place.column) < (comment.line, comment.column)
-        if begins and comment.line <= one.place.end_line:
-            return one
-    return next((one for one in same if one.place.line > comment.end_line), None)
+    in_file = [statement for statement in statements if statement.place.file == comment.file]
+    for statement in in_file:
+        place = statement.place
+        begins = (place.line, place.column) < (comment.line, comment.column)
+        if begins and comment.line <= place.end_line:
+            return statement
+    return next((s for s in in_file if s.place.line > comment.end_line), None)
 
 
 def _comments(document: Document) -> Iterator[tuple[Place, str]]:
@@ -115,7 +117,7 @@ def _comments(document: Document) -> Iterator[tuple[Place, str]]:
 
 def _statements(document: Document) -> Iterator[Statement]:
     if isinstance(document, ConfigFile):
-        yield from (Statement(document.place(one)) for one in document.statements)
+        yield from (Statement(document.place(statement)) for statement in document.statements)
     elif document.source is not None:
         for path, node in document.source.nodes.items():
             yield from (Statement(place, path) for place in node.opened)

@@ -1,4 +1,4 @@
-"""Rules about how source is written, which the blob does not show."""
+"""Rules about the strings of source, as they are written there."""
 
 from __future__ import annotations
 
@@ -10,33 +10,32 @@ from xenassign.findings import Finding, rule
 
 NUL_ESCAPE = rule("XA814", "nul-escape", "warning", "portability")
 
-#: A character of a string as it is written.
-_WRITTEN = re.compile(r"\\(?:[0-7]{1,3}|x[0-9A-Fa-f]{1,2}|.)|[^\\]", re.DOTALL)
+#: A character of a string as it is written in source, an escape included.
+_CHARACTER = re.compile(r"\\(?:[0-7]{1,3}|x[0-9A-Fa-f]{1,2}|.)|[^\\]", re.DOTALL)
 _NUL = re.compile(r"\\(?:0+|x0+)")
 
 
 def check(source: DtsSource) -> Iterator[Finding]:
-    """What is wrong with the text of a partial device tree."""
+    """Strings of a partial device tree with an escaped NUL, which makes several strings of one."""
     for path, node in source.nodes.items():
         for name, prop in node.properties.items():
             for element in prop.elements:
                 parts = _parts(element.text) if element.text.startswith('"') else []
                 if len(parts) > 1:
+                    replacement = ", ".join(f'"{part}"' for part in parts)
                     yield NUL_ESCAPE(
                         f"{path}: {name} has a string with an escaped NUL",
                         node=path,
                         prop=name,
                         place=element.place,
-                        replacement=", ".join(f'"{part}"' for part in parts)
-                        if all(parts)
-                        else None,
+                        replacement=replacement if all(parts) else None,
                     )
 
 
 def _parts(text: str) -> list[str]:
-    """A string as it is written, cut at its escaped NULs."""
+    """A quoted string of source, split at its escaped NULs."""
     parts = [""]
-    for char in _WRITTEN.findall(text[1:-1]):
+    for char in _CHARACTER.findall(text[1:-1]):
         if _NUL.fullmatch(char):
             parts.append("")
         else:
