@@ -60,11 +60,23 @@ _LONG_MARKERS = ("corpus", "slow", "xen")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks as ``quick`` what is not marked as long and stands in no folder of long tests."""
+    """Marks as ``quick`` what is not marked as long and stands in no folder of long tests.
+
+    The long ones come first: at the end, when processes have nothing more to do, tests are short.
+    """
     for item in items:
         folders = item.path.relative_to(REPOSITORY / "tests").parts[:-1]
         if _LONG.isdisjoint(folders) and not any(map(item.get_closest_marker, _LONG_MARKERS)):
             item.add_marker("quick")
+    items.sort(key=lambda item: item.get_closest_marker("quick") is not None)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """A process that has run out of tests takes some of another's, whatever ``-n`` says."""
+    from xdist.scheduler import WorkStealingScheduling
+
+    return WorkStealingScheduling(config, log)
 
 
 @pytest.hookimpl(wrapper=True)
