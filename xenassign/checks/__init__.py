@@ -1,4 +1,4 @@
 """Judgements about devices in a guest: pages, interrupts, IOMMU, DMA, MSI, static memory.
 
-Plans and the lint ask them alike. Nothing here chooses an address or writes a tree. Private.
+Both plans and the lint call them. Nothing here chooses an address or writes a tree. Private.
 """

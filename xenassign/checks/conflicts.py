@@ -1,8 +1,9 @@
-"""What two domains of one system do to each other: they may share nothing of the host.
+"""Conflicts between two domains of one system: they may share nothing of the host.
 
-A domain's plan is judged against the host alone (``Scope.leaves``); here domain is set against
-domain. Plans (:mod:`xenassign.system.system`) and files (:mod:`xenassign.linting.guest.together`)
-are stated as ``Holding``: a node of the host and what Xen gives a domain of it.
+A domain's plan is compared with the host alone (``Scope.stays_with_host``); here domains are
+compared with each other. Plans (:mod:`xenassign.system.system`) and files
+(:mod:`xenassign.linting.guest.together`) are given as ``Holding``: a node of the host and what Xen
+gives a domain of it.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ FIRMWARE = rule(
 MEMORY = rule("XA008", "memory-overcommitted", "warning", "broken")
 IDLE = rule("XA009", "allowance-idle", "warning", "style")
 
-#: What can be accepted with a reason; the rest Xen refuses, or nothing can isolate.
+#: What the user can accept with a reason. Xen refuses the rest, or nothing can isolate it.
 ALLOWABLE = frozenset({PAGES.code, SUPPLIES.code})
 
 
@@ -53,12 +54,12 @@ class Holding(NamedTuple):
 
     @property
     def text(self) -> str:
-        """What it is, and whose."""
+        """The node and its domain, for a message."""
         return f"{self.path} (of {self.domain})"
 
 
 class Conflict(NamedTuple):
-    """Two domains, the host paths of the two sides, and what is said about them.
+    """Two domains, the host paths of the two sides, and the message about them.
 
     ``roots``: the nodes whose subtrees they came with. ``also``: further paths of the second side.
     ``fix``: what to do, if not the rule's.
@@ -80,17 +81,17 @@ class Conflict(NamedTuple):
 
     @property
     def finding(self) -> Finding:
-        """As a finding about the first side."""
+        """A finding about the first side."""
         node = next((path for path in self.paths if path.startswith("/")), None)
         return self.rule(self.message, node=node, severity=self.severity, fix=self.fix)
 
 
-def known_streams(known: Iommus, device: HostDevice) -> tuple[tuple[Node, Streams], ...]:
-    """The streams by which an IOMMU that Xen runs tells a device's DMA from others'."""
-    return tuple(one for one in streams_of(device) if one[0] in known.nodes)
+def known_streams(iommus: Iommus, device: HostDevice) -> tuple[tuple[Node, Streams], ...]:
+    """(IOMMU, streams) of a device, for each IOMMU that Xen drives."""
+    return tuple(streams for streams in streams_of(device) if streams[0] in iommus.nodes)
 
 
-def between(holdings: Sequence[Holding]) -> list[Conflict]:
+def conflicts_between(holdings: Sequence[Holding]) -> list[Conflict]:
     """Everything that two domains hold together."""
     twice = list(_nodes(holdings))
     known = {conflict.sides for conflict in twice}
@@ -98,37 +99,38 @@ def between(holdings: Sequence[Holding]) -> list[Conflict]:
     return [*twice, *pages, *_lines(holdings), *_streams(holdings)]
 
 
-def _conflict(broken: Rule, one: Holding, other: Holding, message: str) -> Conflict:
-    domains, paths = (one.domain, other.domain), (one.path, other.path)
-    return Conflict(broken, domains, paths, message, roots=(one.root, other.root))
+def _conflict(broken: Rule, first: Holding, second: Holding, message: str) -> Conflict:
+    domains, paths = (first.domain, second.domain), (first.path, second.path)
+    return Conflict(broken, domains, paths, message, roots=(first.root, second.root))
 
 
 def _nodes(holdings: Sequence[Holding]) -> Iterator[Conflict]:
     """Nodes that two domains have, once for each pair of nodes that were named."""
     owners: dict[Node, list[Holding]] = defaultdict(list)
-    for one in holdings:
-        if one.node is not None:
-            owners[one.node].append(one)
-    told: set[frozenset[tuple[str, str]]] = set()
-    for one in holdings:
-        for above in one.node.lineage() if one.node is not None else ():
+    for held in holdings:
+        if held.node is not None:
+            owners[held.node].append(held)
+    reported: set[frozenset[tuple[str, str]]] = set()
+    for held in holdings:
+        for above in held.node.lineage() if held.node is not None else ():
             for other in owners.get(above, ()):
-                pair = frozenset({(one.domain, one.root), (other.domain, other.root)})
-                if one.domain != other.domain and pair not in told:
-                    told.add(pair)
-                    yield _both_have(one, other)
+                pair = frozenset({(held.domain, held.root), (other.domain, other.root)})
+                if held.domain != other.domain and pair not in reported:
+                    reported.add(pair)
+                    yield _node_conflict(held, other)
 
 
-def _both_have(one: Holding, other: Holding) -> Conflict:
-    if one.root == other.root:
-        message = f"{one.root} is given to {one.domain} and to {other.domain}"
-        return _conflict(TWICE, one, other, message)
-    inner, outer = (one, other) if len(one.root) > len(other.root) else (other, one)
+def _node_conflict(first: Holding, second: Holding) -> Conflict:
+    if first.root == second.root:
+        message = f"{first.root} is given to {first.domain} and to {second.domain}"
+        return _conflict(TWICE, first, second, message)
+    outer, inner = sorted((first, second), key=lambda held: len(held.root))
     message = f"{inner.root} (of {inner.domain}) is below {outer.root} (of {outer.domain})"
     return _conflict(NESTED, outer, inner, message)
 
 
 def _pages(holdings: Sequence[Holding]) -> Iterator[Conflict]:
+    """Host pages that two domains have, once for each pair of holdings."""
     spans = sorted(
         (span, number) for number, held in enumerate(holdings) for span in held.pages if span.size
     )
@@ -136,62 +138,68 @@ def _pages(holdings: Sequence[Holding]) -> Iterator[Conflict]:
     reaching: list[tuple[Span, int]] = []  # those that reach the current one
     for span, number in spans:
         reaching = [earlier for earlier in reaching if earlier[0].overlaps(span)]
-        for its_span, its in reaching:
-            if holdings[its].domain != holdings[number].domain:
-                shared[min(its, number), max(its, number)].append(span.common(its_span))
+        for other_span, other in reaching:
+            if holdings[other].domain != holdings[number].domain:
+                shared[min(other, number), max(other, number)].append(span.common(other_span))
         reaching.append((span, number))
-    for (first, second), found in sorted(shared.items()):
-        one, other = holdings[first], holdings[second]
-        start, end = found[0]
-        one_page = found[0].size <= PAGE_SIZE
-        what = f"page {start:#x}" if one_page else f"pages {start:#x}-{end - 1:#x}"
-        more = f" and {len(found) - 1} more" if len(found) > 1 else ""
-        made = _conflict(PAGES, one, other, f"{one.text} and {other.text} share {what}{more}")
-        banks = [held for held in (one, other) if not held.path.startswith("/")]
-        # Xen gives out a page of static memory once: nothing to accept.
-        yield made._replace(fix="give static memory that nothing else has") if banks else made
+    for (first, second), common in sorted(shared.items()):
+        yield _page_conflict(holdings[first], holdings[second], common)
+
+
+def _page_conflict(first: Holding, second: Holding, common: list[Span]) -> Conflict:
+    start, end = common[0]
+    pages = f"page {start:#x}" if end - start <= PAGE_SIZE else f"pages {start:#x}-{end - 1:#x}"
+    more = f" and {len(common) - 1} more" if len(common) > 1 else ""
+    message = f"{first.text} and {second.text} share {pages}{more}"
+    conflict = _conflict(PAGES, first, second, message)
+    if first.path.startswith("/") and second.path.startswith("/"):
+        return conflict
+    # Xen gives out a page of static memory once: this cannot be accepted.
+    return conflict._replace(fix="give static memory that nothing else has")
 
 
 def _lines(holdings: Sequence[Holding]) -> Iterator[Conflict]:
+    """Interrupts that two domains have, once for each pair of holdings."""
     by_intid: dict[int, list[int]] = defaultdict(list)
     for number, held in enumerate(holdings):
         for intid in dict.fromkeys(held.intids):
             by_intid[intid].append(number)
     shared: dict[tuple[int, int], list[int]] = defaultdict(list)
-    for intid, holders in sorted(by_intid.items()):
-        for pair in combinations(holders, 2):
+    for intid, numbers in sorted(by_intid.items()):
+        for pair in combinations(numbers, 2):
             shared[pair].append(intid)
-    for (first, second), intids in sorted(shared.items()):
-        one, other = holdings[first], holdings[second]
-        if one.domain != other.domain:
-            what = f"INTID{'s' if len(intids) > 1 else ''} {', '.join(map(str, intids))}"
-            message = f"{one.text} and {other.text} have the same {what}"
-            yield _conflict(LINES, one, other, message)
+    for pair, intids in sorted(shared.items()):
+        first, second = (holdings[number] for number in pair)
+        if first.domain != second.domain:
+            listed = f"INTID{'s' if len(intids) > 1 else ''} {', '.join(map(str, intids))}"
+            message = f"{first.text} and {second.text} have the same {listed}"
+            yield _conflict(LINES, first, second, message)
 
 
 def _streams(holdings: Sequence[Holding]) -> Iterator[Conflict]:
-    behind: dict[Node, list[Holding]] = defaultdict(list)
-    for one in holdings:
-        for iommu in dict.fromkeys(iommu for iommu, _ in one.streams):
-            behind[iommu].append(one)
-    told: set[tuple[str, str, str, str]] = set()
-    for holders in behind.values():
-        for one, other in combinations(holders, 2):
-            if one.domain == other.domain:
+    """Streams of one IOMMU that two domains have, once for each pair of nodes."""
+    by_iommu: dict[Node, list[Holding]] = defaultdict(list)
+    for held in holdings:
+        for iommu in dict.fromkeys(iommu for iommu, _ in held.streams):
+            by_iommu[iommu].append(held)
+    reported: set[tuple[str, str, str, str]] = set()
+    for holders in by_iommu.values():
+        for first, second in combinations(holders, 2):
+            if first.domain == second.domain:
                 continue
-            common = _common(one, other)
-            key = (one.domain, one.path, other.domain, other.path)
-            if common is not None and key not in told:
-                told.add(key)
-                message = f"{one.text} and {other.text} have the same stream {common:#x}"
-                yield _conflict(STREAMS, one, other, message)
+            stream = _common_stream(first, second)
+            key = (first.domain, first.path, second.domain, second.path)
+            if stream is not None and key not in reported:
+                reported.add(key)
+                message = f"{first.text} and {second.text} have the same stream {stream:#x}"
+                yield _conflict(STREAMS, first, second, message)
 
 
-def _common(one: Holding, other: Holding) -> int | None:
-    """The first stream of one that the other has too."""
-    for iommu, mine in one.streams:
-        for same, its in other.streams:
-            both = mine.common(its) if iommu is same else None
-            if both is not None:
-                return both
+def _common_stream(first: Holding, second: Holding) -> int | None:
+    """The first stream of a holding that another has too."""
+    for iommu, streams in first.streams:
+        for other_iommu, other_streams in second.streams:
+            stream = streams.common(other_streams) if iommu is other_iommu else None
+            if stream is not None:
+                return stream
     return None

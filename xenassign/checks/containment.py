@@ -1,8 +1,8 @@
-"""Containment: what a device can still do when its guest is gone.
+"""Containment: what a device can still do after its guest is destroyed.
 
-Xen takes a dead domain's devices away (domain_relinquish_resources, iommu_release_dt_devices): the
-streams of a protected one are closed, which stops its DMA, whatever it does. Nothing resets a
-platform device, and Xen knows nothing of one that no IOMMU confines.
+Xen takes the devices of a destroyed domain away (domain_relinquish_resources,
+iommu_release_dt_devices): it closes the streams of a protected device, which stops its DMA. Nothing
+resets a platform device, and Xen does nothing about one that no IOMMU confines.
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ KEEPS_WRITING = rule("XA428", "unprotected-master-outlives-guest", "warning", "u
 
 
 def containment_findings(device: HostDevice, dma: Dma, *, forced: bool) -> Iterator[Finding]:
-    """A forced device that masters DMA, or of which nobody knows.
+    """A forced device that masters DMA, or may.
 
-    ``dma``: the evidence, given what the device is assigned with.
+    ``dma``: the evidence, given the other devices of the domain.
     """
     if not forced or dma.answer == "no":
         return
     masters = "masters DMA" if dma.answer == "yes" else "may master DMA"
-    resets = "which nobody asserts then" if device.node.has("resets") else None
-    tail = f"it has resets, {resets}" if resets else "the tree knows no resets of it"
-    message = f"{device.path} {masters} unconfined, also when the guest is gone; {tail}"
+    resets = "the host tree has no resets for it"
+    if device.node.has("resets"):
+        resets = "it has resets, which nothing asserts then"
+    message = f"{device.path} {masters} unprotected, also after the guest is destroyed; {resets}"
     yield KEEPS_WRITING(message, node=device.path)

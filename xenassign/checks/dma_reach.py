@@ -1,9 +1,9 @@
 """DMA reach: which part of the guest's memory a device can address.
 
-A device behind an IOMMU that Xen drives emits guest-physical addresses. The guest's RAM is in the
-banks of its layout, whatever the host's memory is; a driver that takes 32-bit addresses, or a bus
-that passes on some addresses only (``dma-ranges``), does not reach all of it. Where nothing
-translates, what a device emits are the host's addresses.
+A device behind an IOMMU that Xen drives uses guest-physical addresses. The guest's RAM is in the
+banks of its layout, wherever the host's memory is. A driver that is limited to 32-bit addresses, or
+a bus that passes only some addresses (``dma-ranges``), does not reach all of it. Without an IOMMU
+the addresses that a device uses are the host's.
 """
 
 from __future__ import annotations
@@ -30,8 +30,6 @@ _ONE_TABLE = (
     " table only"
 )
 
-#: (address, address behind the last byte).
-
 
 def reach_findings(
     board: Board,
@@ -40,12 +38,12 @@ def reach_findings(
     guest: Guest,
     translation: Translation | None = None,
 ) -> Iterator[Finding]:
-    """What is within a device's reach, as far as its driver's width and its bus are known.
+    """What a device does not reach, as far as its driver's address width and its bus are known.
 
-    ``translation``: the translation that a direct-map domain's /passthrough states.
+    ``translation``: the translation that /passthrough of a direct-map domain states.
     """
     if not is_pci(device.node) and moves(device.node):
-        message = f"{device.path}: dma-ranges of its own move addresses, and are dropped"
+        message = f"{device.path}: its own dma-ranges translate addresses, and are not copied"
         yield DMA_OFFSET(message, node=device.path, prop="dma-ranges")
     if device.dma.answer != "yes":
         return
@@ -58,16 +56,16 @@ def reach_findings(
         if not protection.protected:
             yield _moved(device, limits, guest, translation)
             if translation is None:
-                return  # the guest's driver gives addresses that mean something else
+                return  # the guest's driver uses addresses that are translated differently
     if protection.protected or guest.direct is not None:
         yield from _reachable(device, limits, guest, protection)
 
 
 def _mapping(limits: Windows) -> str:
-    """The windows that move addresses, for a message."""
-    moved = [entry for entry in limits.entries if entry.moves]
-    first = moved[0]
-    more = f" and {len(moved) - 1} more" if len(moved) > 1 else ""
+    """The windows that translate addresses, for a message."""
+    translated = [entry for entry in limits.entries if entry.moves]
+    first = translated[0]
+    more = f" and {len(translated) - 1} more" if len(translated) > 1 else ""
     span = f"{first.child:#x}-{first.child + first.size:#x}"
     return f"for its DMA {span} is {first.parent:#x} of the host{more}"
 
@@ -75,53 +73,55 @@ def _mapping(limits: Windows) -> str:
 def _moved(
     device: HostDevice, limits: Windows, guest: Guest, translation: Translation | None
 ) -> Finding:
-    """What becomes of an address that the guest's driver takes for the device's."""
+    """That addresses of the guest's driver are not those of the device."""
     if translation is not None:
         message = f"{device.path}: {_mapping(limits)}; /passthrough of the guest states the same"
-        heeded = "nothing, where the guest's kernel heeds it"
-        return MOVED(message, node=device.path, prop="dma-ranges", severity="note", fix=heeded)
-    fix = _ONE_TABLE if guest.direct is not None else None
+        fix = "nothing, if the guest's kernel applies dma-ranges"
+        return MOVED(message, node=device.path, prop="dma-ranges", severity="note", fix=fix)
+    one_table = _ONE_TABLE if guest.direct is not None else None
     first = next(entry for entry in limits.entries if entry.moves)
-    hit = next((e for e in limits.entries if e.span.holds(first.parent)), None)
-    where = f"{hit.parent + first.parent - hit.child:#x} of the host" if hit else "nothing"
+    window = next((e for e in limits.entries if e.span.holds(first.parent)), None)
+    target = "nothing"
+    if window is not None:
+        target = f"{window.parent + first.parent - window.child:#x} of the host"
     message = (
         f"{device.path}: {_mapping(limits)} (dma-ranges of {limits.bus.path}); the guest's driver"
-        f" says {first.parent:#x} instead, where the device finds {where}"
+        f" uses {first.parent:#x} instead, where the device accesses {target}"
     )
-    return MOVED(message, node=device.path, prop="dma-ranges", fix=fix)
+    return MOVED(message, node=device.path, prop="dma-ranges", fix=one_table)
 
 
 def _reachable(
     device: HostDevice, limits: Windows | None, guest: Guest, protection: Protection
 ) -> Iterator[Finding]:
-    """How much of the guest's memory a device reaches; of its banks where the size is not known.
+    """How much of the guest's memory a device reaches; of its banks if the size is not known.
 
-    Before an IOMMU an address of the bus is one of the guest; else the bus translates it.
+    With an IOMMU an address on the bus is one of the guest; otherwise the bus translates it.
     """
-    known = width(device.node.compatible)
-    if known is None and limits is None:
+    driver = width(device.node.compatible)
+    if driver is None and limits is None:
         return
-    most = known.limit if known is not None else 1 << 64
-    spans = [Span(0, most)]
-    why: list[str] = []
+    end = driver.limit if driver is not None else 1 << 64
+    spans = [Span(0, end)]
+    reasons: list[str] = []
     if limits is not None:
         spans = []
         for entry in limits.entries:
-            at = entry.child if protection.protected else entry.parent
-            spans.append(Span.sized(at, min(entry.size, most - entry.child)))
-        ways = ", ".join(str(entry.span) for entry in limits.entries)
-        why.append(f"dma-ranges of {limits.bus.path} pass {ways}")
-    if known is not None:
-        why.append(f"{known.driver} of Linux takes {known.bits}-bit addresses")
+            address = entry.child if protection.protected else entry.parent
+            spans.append(Span.sized(address, min(entry.size, end - entry.child)))
+        windows = ", ".join(str(entry.span) for entry in limits.entries)
+        reasons.append(f"dma-ranges of {limits.bus.path} pass {windows}")
+    if driver is not None:
+        reasons.append(f"{driver.driver} of Linux uses {driver.bits}-bit addresses")
     banks = guest.ram()
-    stated = bool(banks)
+    size_known = bool(banks)
     banks = banks or tuple(w.span for w in guest.windows if w.when == "ram")
     total = sum(bank.size for bank in banks)
     within = sum(bank.common(span).size for bank in banks for span in merged(spans))
     if within == 0:
-        message = f"{device.path} reaches none of the guest's memory: {'; '.join(why)}"
+        message = f"{device.path} reaches none of the guest's memory: {'; '.join(reasons)}"
         yield NOTHING(message, node=device.path)
-    elif stated and within < total:
+    elif size_known and within < total:
         amount = f"{within // MIB} of {total // MIB} MiB"
-        message = f"{device.path} reaches {amount} of the guest's memory: {'; '.join(why)}"
+        message = f"{device.path} reaches {amount} of the guest's memory: {'; '.join(reasons)}"
         yield PARTLY(message, node=device.path)

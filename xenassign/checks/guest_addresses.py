@@ -1,7 +1,7 @@
-"""Guest addresses: what a mapping collides with in the guest's address space, and in another.
+"""Guest addresses: what a mapping collides with in the guest layout, and in other mappings.
 
-Asked of a plan's mappings, and of xen,reg and iomem. Xen compares none of them (tests/xen shows
-it). All addresses and sizes are bytes.
+For the mappings of a plan, and for those of xen,reg and iomem. Xen compares none of them (shown by
+tests/xen). All addresses and sizes are bytes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ GUEST_OVERLAP = rule("XA206", "guest-page-twice", "error", "broken")
 
 
 class HostMapping(Protocol):
-    """Physical addresses, and those of the same size at which the guest has them."""
+    """Host pages, and the guest pages of the same size that they are mapped at."""
 
     @property
     def host_span(self) -> Span: ...
@@ -29,7 +29,7 @@ class HostMapping(Protocol):
 
 
 def collisions(guest: Guest, mapping: HostMapping) -> list[tuple[Rule, Clash]]:
-    """What a mapping collides with in the guest's address space, and the rule that it breaks."""
+    """(rule, clash) for each window of the guest layout that a mapping collides with."""
     return [
         (CLASH if clash.hard else OPTIONAL_WINDOW, clash)
         for clash in clashes(guest, mapping.guest_span)
@@ -37,11 +37,11 @@ def collisions(guest: Guest, mapping: HostMapping) -> list[tuple[Rule, Clash]]:
 
 
 def too_high(mapping: HostMapping) -> bool:
-    """Whether a mapping has an address that stage 2 cannot have on any processor."""
+    """Whether a mapping has an address that stage 2 cannot translate on any processor."""
     return max(mapping.guest_span.end, mapping.host_span.end) > 1 << GUEST_IPA_BITS_MAX
 
 
 def replaces(first: HostMapping, second: HostMapping) -> bool:
-    """Whether two mappings have a guest address in common, and another host address there."""
+    """Whether two mappings map different host addresses at the same guest address."""
     distances = {mapping.guest_span.start - mapping.host_span.start for mapping in (first, second)}
     return first.guest_span.overlaps(second.guest_span) and len(distances) == 2

@@ -1,7 +1,7 @@
-"""Interrupts of a device in a guest: those that no guest can have, and those that someone else has.
+"""Interrupts of a device in a guest: those that no guest can have, and those that others use.
 
-What dom0less Xen says of a partial device tree's lines, in its order, is
-:mod:`xenassign.linting.verdict.dom0less`'s.
+What dom0less Xen reports about the interrupts of a partial device tree, in its order, is in
+:mod:`xenassign.linting.verdict.dom0less`.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ def platform_findings(platform: Platform) -> Iterator[Finding]:
 def interrupt_findings(
     board: Board, scope: Scope, request: Request, device: HostDevice
 ) -> Iterator[Finding]:
-    """Every interrupt of one device, wired and mapped."""
-    own = kept_by_xen(board, device.node) is not None
+    """What is wrong with the interrupts of a device, its interrupt-map included."""
+    kept = kept_by_xen(board, device.node) is not None
     if "xl" in request.routes:
-        yield from _above(board, scope, device)
+        yield from _ppi_above(board, scope, device)
     for line in device.other_interrupts:
         if not scope.has(line.controller):
             message = f"interrupt {line.index} of {device.path} ends at {line.controller.path}"
@@ -57,12 +57,15 @@ def interrupt_findings(
     seen: set[int] = set()
     for gic_line in device.interrupts:
         if gic_line.intid not in seen:
-            yield from _line_findings(board, scope, request, device, gic_line, own)
+            yield from _line_findings(board, scope, request, device, gic_line, kept)
         seen.add(gic_line.intid)
 
 
-def _above(board: Board, scope: Scope, device: HostDevice) -> Iterator[Finding]:
-    """A PPI above the device, of a node that is not refused for it already."""
+def _ppi_above(board: Board, scope: Scope, device: HostDevice) -> Iterator[Finding]:
+    """A node above the device that has a PPI and is not assigned: xl refuses what is below it.
+
+    An assigned one is refused for its PPI.
+    """
     for node in device.node.ancestors():
         if (node.has("interrupts") or node.has("interrupts-extended")) and not scope.has(node):
             lines = read_device(board.platform, node).interrupts
@@ -77,8 +80,9 @@ def _line_findings(
     request: Request,
     device: HostDevice,
     line: GicInterrupt,
-    own: bool,
+    kept: bool,
 ) -> Iterator[Finding]:
+    """One interrupt at the GIC. ``kept``: whether Xen keeps the device, an error anyway."""
     intid, path = line.intid, device.path
     if line.kind in ("espi", "eppi"):
         yield EXTENDED(
@@ -105,12 +109,12 @@ def _line_findings(
     for other, node in board.neighbours.lines.get(intid, []):
         if node is device.node:
             if other.trigger != line.trigger:
-                yield _trigger(path, path, intid)
+                yield _trigger_differs(path, "itself", intid)
             continue
         if scope.has(node):
             if other.trigger != line.trigger:
-                yield _trigger(path, node.path, intid)
-        elif not own and kept_by_xen(board, node):
+                yield _trigger_differs(path, node.path, intid)
+        elif not kept and kept_by_xen(board, node):
             yield LINE_OF_XEN(
                 f"INTID {intid} of {path} is also that of {node.path}, {kept_by_xen(board, node)}",
                 node=path,
@@ -124,8 +128,7 @@ def _line_findings(
             )
 
 
-def _trigger(path: str, other: str, intid: int) -> Finding:
-    who = "itself" if path == other else other
+def _trigger_differs(path: str, other: str, intid: int) -> Finding:
     return TRIGGER_DIFFERS(
-        f"INTID {intid} of {path} has another trigger in {who}", node=path, prop="interrupts"
+        f"INTID {intid} of {path} has another trigger in {other}", node=path, prop="interrupts"
     )

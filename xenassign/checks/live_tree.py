@@ -1,9 +1,9 @@
-"""What a live tree does not tell: that of dom0, and any that comes without the order of its nodes.
+"""What a live tree does not show: that of dom0, and any tree without the order of its nodes.
 
-:mod:`xenassign.host.running` says what Xen does to the tree that it makes for dom0. What is known
-from it: the registers and SPIs of the devices that are there, their suppliers and names. A device
-that is not disabled there is not marked; one that is disabled may be, or may be disabled on the
-board. Nothing else is taken for known.
+:mod:`xenassign.host.running` describes what Xen does to the tree that it makes for dom0. That tree
+has the registers and SPIs of the devices that are left in it, their suppliers and names. A device
+that is not disabled there is not marked; a disabled one is marked, or disabled on the board.
+Nothing else is treated as known.
 """
 
 from __future__ import annotations
@@ -31,23 +31,25 @@ PAGE_OF_LOST = rule("XA118", "page-of-what-xen-keeps", "error", "unsafe")
 
 
 def dom0_findings(platform: Platform, request: Request) -> Iterator[Finding]:
-    """What is to be said once of a plan that is made by dom0's tree."""
+    """What is reported once about a plan that is made from dom0's tree."""
     dom0 = platform.dom0_tree
     if dom0 is None:
         return
-    by = f"Xen {dom0.xen}" if dom0.xen else "Xen"
-    lost = some(f"{one.path} ({', '.join(one.names)})" for one in dom0.lost)
-    gone = f"; it names and lacks {lost}" if lost else ""
-    yield DOM0_TREE(f"this is the tree that {by} made for dom0, not the board's{gone}", node="/")
+    xen = f"Xen {dom0.xen}" if dom0.xen else "Xen"
+    lost = some(f"{node.path} ({', '.join(node.names)})" for node in dom0.lost)
+    missing = f"; it names {lost} without having it" if lost else ""
+    yield DOM0_TREE(
+        f"this is the tree that {xen} made for dom0, not the board's{missing}", node="/"
+    )
     if dom0.xen is not None and dom0.xen != request.release.version:
         message = f"dom0's tree was made by Xen {dom0.xen}; this is for {request.release.version}"
         yield RELEASE_DIFFERS(message, node="/hypervisor", prop="compatible")
     if "dom0less" in request.routes:
-        yield NOT_FOR_DOM0LESS("dom0's tree is no base for a dom0less domain", node="/")
+        yield NOT_FOR_DOM0LESS("a dom0less domain cannot be planned from dom0's tree", node="/")
 
 
 def live_findings(board: Board, scope: Scope) -> Iterator[Finding]:
-    """What a live tree leaves open about the devices of a domain."""
+    """What a live tree does not show about the devices of a domain."""
     platform = board.platform
     if not platform.tree.ordered:
         yield from _order(board, scope)
@@ -61,7 +63,7 @@ def live_findings(board: Board, scope: Scope) -> Iterator[Finding]:
 
 
 def _order(board: Board, scope: Scope) -> Iterator[Finding]:
-    """Choices of Xen's that follow the order of the blob."""
+    """Choices that Xen makes by the order of nodes in the blob."""
     for message in choices_of_nodes(board.platform.tree):
         yield ORDER_UNKNOWN(message, node="/")
     driver = choice_of_driver(board.iommus)
@@ -72,37 +74,39 @@ def _order(board: Board, scope: Scope) -> Iterator[Finding]:
 
 
 def choices_of_nodes(tree: Tree) -> Iterator[str]:
-    """Where Xen takes the first of several nodes: the GIC, and a phandle that two nodes have."""
+    """Messages about the first of several nodes that Xen takes: GICs, and nodes of one phandle."""
     gics = [node.path for node in usable_gics(tree)]
     if len(gics) > 1:
         yield f"Xen takes the first of the GICs {some(gics)}"
-    named: dict[int, list[str]] = defaultdict(list)
+    by_phandle: dict[int, list[str]] = defaultdict(list)
     for node in tree.nodes():
         if node.phandle is not None:
-            named[node.phandle].append(node.path)
-    for phandle, paths in sorted(named.items()):
+            by_phandle[node.phandle].append(node.path)
+    for phandle, paths in sorted(by_phandle.items()):
         if len(paths) > 1:
-            yield f"Xen takes the first of those with phandle {phandle:#x}: {some(paths)}"
+            yield f"Xen takes the first of the nodes with phandle {phandle:#x}: {some(paths)}"
 
 
-def choice_of_driver(known: Iommus) -> str | None:
-    """What Xen's active IOMMU driver is chosen from, where there are several."""
-    if known.active is None or not known.rivals:
+def choice_of_driver(iommus: Iommus) -> str | None:
+    """A message about the IOMMU drivers that Xen chooses from; None if there is one at most."""
+    if iommus.active is None or not iommus.rivals:
         return None
-    names = ", ".join(driver.name for driver in (known.active, *known.rivals))
+    names = ", ".join(driver.name for driver in (iommus.active, *iommus.rivals))
     return f"only one of the drivers {names} is active, that of the first IOMMU"
 
 
 def _neighbours(board: Board, scope: Scope, device: HostDevice) -> Iterator[Finding]:
-    """Who may be in the pages of a device of dom0's tree although the tree does not say so."""
+    """Nodes that may be in the pages of a device although dom0's tree does not show it."""
     dom0 = board.platform.dom0_tree
     others: dict[str, Node] = {}
     for block in device.blocks:
         for lost in dom0.lost if dom0 is not None else ():
             if lost.address is not None and block.pages.holds(lost.address):
                 names = ", ".join(lost.names)
-                message = f"{device.path}: Xen took {lost.path} ({names}) out of dom0's tree, at"
-                message += f" {lost.address:#x}, in a page of the device"
+                message = (
+                    f"{device.path}: Xen removed {lost.path} ({names}) from dom0's tree; it is"
+                )
+                message += f" at {lost.address:#x}, in a page of the device"
                 yield PAGE_OF_LOST(message, node=device.path, prop="reg")
         for other, node in board.neighbours.overlapping(block.span):
             if scope.stays_with_host(node) and not node.available and other.size:
@@ -113,5 +117,5 @@ def _neighbours(board: Board, scope: Scope, device: HostDevice) -> Iterator[Find
             node=device.path,
             prop="reg",
             severity="warning",
-            fix="make sure that the other one is no device of another guest",
+            fix=f"make sure that {path} is not assigned to another guest",
         )

@@ -1,11 +1,11 @@
-"""Memory types: what does not work as it does on the host when all of it is Device-nGnRE.
+"""Memory types: what works differently than on the host since all of it is Device-nGnRE.
 
-Stage 2 maps assigned pages as Device-nGnRE, and the stricter of the two stages counts. For
-registers that changes nothing, since a driver maps them so itself (``ioremap``). It matters where
-Linux' driver maps its block as Normal memory (``ioremap_wc``, ``memremap``): no write is gathered
-any more, and an unaligned access, or the clearing of whole cache lines (``DC ZVA``, as memset does
-it), is a fault. So a NOR flash or the shared memory of SCMI is no case of it. What becomes of
-``memory-region`` is :mod:`xenassign.planning.memory_regions`'s.
+Stage 2 maps assigned pages as Device-nGnRE, and the stricter of the two stages applies. For
+registers this changes nothing, since drivers map them so anyway (``ioremap``). It matters if
+Linux' driver maps its block as Normal memory (``ioremap_wc``, ``memremap``): writes are not
+gathered, and an unaligned access or the clearing of a cache line (``DC ZVA``, which memset uses) is
+a fault. A NOR flash or the shared memory of SCMI is accessed as registers are. ``memory-region`` is
+in :mod:`xenassign.planning.memory_regions`.
 """
 
 from __future__ import annotations
@@ -22,31 +22,31 @@ SRAM = rule("XA232", "sram-as-device-memory", "warning", "broken", needs_host=Tr
 MEMORY_LIKE = rule("XA233", "memory-like-registers", "warning", "broken", needs_host=True)
 PREFETCHABLE = rule("XA234", "prefetchable-window", "note", "portability", needs_host=True)
 
-#: phys.hi of a PCI address: prefetchable, and the two bits that tell memory space.
+#: phys.hi of a PCI address: prefetchable, and the bit that memory space has and I/O space has not.
 _PREFETCHABLE = 1 << 30
 _MEMORY_SPACE = 1 << 25
 
 
 def memory_type_findings(device: HostDevice) -> Iterator[Finding]:
-    """What of a device is memory rather than registers."""
+    """Blocks and windows of a device that are memory, not registers."""
     node, path = device.node, device.path
     if device.blocks:
-        known = normal_memory(node.compatible)
-        if known is not None:
-            message = f"{path}: {known.driver} of Linux maps {known.content} as Normal memory"
+        driver = normal_memory(node.compatible)
+        if driver is not None:
+            message = f"{path}: {driver.driver} of Linux maps {driver.content} as Normal memory"
             yield MEMORY_LIKE(message, node=path, prop="reg")
         elif _is_sram(node):
-            message = f"{path} is memory of the chip, and mapped as Device-nGnRE"
+            message = f"{path} is on-chip memory, and is mapped as Device-nGnRE"
             yield SRAM(message, node=path, prop="reg")
     if device.windows and is_pci(node):
         yield from _prefetchable(device)
 
 
 def _is_sram(node: Node) -> bool:
-    """An mmio-sram that Linux maps as Normal memory, and somebody may use as memory.
+    """Whether a node is an mmio-sram that Linux maps as Normal memory and may use as memory.
 
-    A part with a ``compatible`` is of a use of its own: the messages of SCMI (which are copied
-    aligned), or the buffer of a video engine that the processor does not touch.
+    A part with a ``compatible`` has a use of its own: SCMI messages, which are copied aligned, or
+    the buffer of a video engine, which the processor does not access.
     """
     if "mmio-sram" not in node.compatible or node.has("no-memory-wc"):
         return False
@@ -61,6 +61,6 @@ def _prefetchable(device: HostDevice) -> Iterator[Finding]:
         return
     for window in table:
         if window.flags & _PREFETCHABLE and window.flags & _MEMORY_SPACE and window.size:
-            where = f"{window.parent:#x}-{window.parent + window.size:#x}"
-            message = f"{device.path}: the prefetchable window {where} is mapped as Device-nGnRE"
+            span = f"{window.parent:#x}-{window.parent + window.size:#x}"
+            message = f"{device.path}: the prefetchable window {span} is mapped as Device-nGnRE"
             yield PREFETCHABLE(message, node=device.path, prop="ranges")

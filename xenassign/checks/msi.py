@@ -1,4 +1,4 @@
-"""Message-signalled interrupts: what a guest can't have, and what no guest may write to."""
+"""Message signaled interrupts: those that a guest cannot have, and frames that it must not get."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ DOORBELL_IN_RAM = rule("XA330", "doorbell-in-ram", "error", "broken", needs_host
 
 
 def lost_msi_findings(board: Board, scope: Scope, device: HostDevice) -> Iterator[Finding]:
-    """MSIs that the device loses: those of a controller that is not assigned with it."""
+    """MSIs that a device loses: those of a controller that is not assigned with it."""
     if kept_by_xen(board, device.node) is not None:
         return
-    for node, prop in _stated(device):
-        lost = _controllers(board, scope, node, prop)
+    for node, prop in _msi_properties(device):
+        lost = _lost_controllers(board, scope, node, prop)
         if lost is None:
             continue
         path = device.path
-        where = "" if node is device.node else f" of {node.path}"
-        message = f"{path}: {prop}{where} names {lost}"
-        own = _own_receiver(device)
-        if own is not None:
-            message += f"; the host's own MSI receiver has a wired interrupt ({own})"
-            fix = "nothing, where the driver uses that receiver"
+        of_node = "" if node is device.node else f" of {node.path}"
+        message = f"{path}: {prop}{of_node} names {lost}"
+        receiver = _receiver(device)
+        if receiver is not None:
+            message += f"; the PCI host's own MSI receiver has a wired interrupt ({receiver})"
+            fix = "nothing, if the driver uses that receiver"
             yield NEEDS_MSI(message, node=path, prop=prop, severity="note", fix=fix)
         elif not device.interrupts:
             yield ONLY_MSI(f"{message}, and it has no wired interrupt", node=path, prop=prop)
@@ -46,18 +46,19 @@ def lost_msi_findings(board: Board, scope: Scope, device: HostDevice) -> Iterato
             count = len(device.interrupts)
             wired = f"{count} wired interrupt{'s' if count > 1 else ''}"
             if is_pci(device.node):
-                message += f"; its {wired} cannot stand in for the devices behind it"
+                message += f"; its {wired} cannot replace the MSIs of its PCI devices"
                 fix = "use devices that can be polled, or leave the PCI host to the host"
             else:
-                message += f"; it has {wired} besides"
+                message += f"; it also has {wired}"
                 fix = "use it with its wired interrupts, if the driver can"
             yield NEEDS_MSI(message, node=path, prop=prop, fix=fix)
 
 
-def _stated(device: HostDevice) -> Iterator[tuple[Node, str]]:
-    """(node, property) that gives a device its MSIs.
+def _msi_properties(device: HostDevice) -> Iterator[tuple[Node, str]]:
+    """(node, property) of the MSI controllers of a device.
 
-    ``msi-parent`` is the node's own; a PCI host has also what is stated above it (of_msi_xlate).
+    ``msi-parent`` is on the node itself; for a PCI host the nearest bus that has msi-map or
+    msi-parent counts too (of_msi_xlate).
     """
     if device.msi:
         yield from ((device.node, prop) for prop in device.msi)
@@ -69,51 +70,50 @@ def _stated(device: HostDevice) -> Iterator[tuple[Node, str]]:
                     return
 
 
-def _controllers(board: Board, scope: Scope, node: Node, prop: str) -> str | None:
-    """The MSI controllers named that the guest does not get, or None where it gets all."""
-    stated = node.get(prop)
-    group = property_references(board.platform.tree, node, stated) if stated else None
+def _lost_controllers(board: Board, scope: Scope, node: Node, prop: str) -> str | None:
+    """The MSI controllers of a property that the guest does not get, or None if it gets all."""
+    value = node.get(prop)
+    group = property_references(board.platform.tree, node, value) if value else None
     entries = group.entries if group else ()
     lost: list[str] = []
     for entry in entries:
         provider = entry.provider
         if provider is None:
-            lost.append("a controller that is not there")
+            lost.append("a controller that does not exist")
         elif not scope.has(provider):
-            lost.append(_controller(board, provider))
+            lost.append(_lost_controller(board, provider))
     if not entries:
-        lost.append("a controller that can't be read")
+        lost.append("a controller that cannot be read")
     return " and ".join(dict.fromkeys(lost)) or None
 
 
-def _controller(board: Board, node: Node) -> str:
-    """An MSI controller that is not the guest's, and why not."""
+def _lost_controller(board: Board, node: Node) -> str:
+    """An MSI controller that the guest does not get, with the reason, for a message."""
     platform = board.platform
     if platform.gic is not None and node is platform.gic.node:
         return f"the GIC {node.path}, whose message-based SPIs no guest has"
-    known = next((msi for msi in platform.msi if msi.node is node), None)
-    if known is not None and known.frame:
-        return f"{known.title} {node.path}, which no guest has"
+    controller = next((msi for msi in platform.msi if msi.node is node), None)
+    if controller is not None and controller.frame:
+        return f"{controller.title} {node.path}, which no guest has"
     return f"the MSI controller {node.path}, which is not assigned with it"
 
 
-def _own_receiver(device: HostDevice) -> str | None:
-    """The wired interrupt by which a PCI host receives MSIs itself, by its name.
+def _receiver(device: HostDevice) -> str | None:
+    """The name of the wired interrupt by which a PCI host receives MSIs itself, or None.
 
-    Linux' dw_pcie_msi_host_init takes ``msi``, or ``msi0`` and further.
+    Linux' dw_pcie_msi_host_init uses ``msi``, or ``msi0`` and following.
     """
     if not is_pci(device.node):
         return None
     names = device.node.strings("interrupt-names")
     wired = {line.index for line in device.interrupts}
-    own = (name for at, name in enumerate(names) if name in ("msi", "msi0") and at in wired)
-    return next(own, None)
+    return next((n for i, n in enumerate(names) if n in ("msi", "msi0") and i in wired), None)
 
 
 def mapped_frame_findings(
     board: Board, scope: Scope, regions: tuple[Region, ...] = ()
 ) -> Iterator[Finding]:
-    """Pages of assigned devices and of regions in which an MSI frame lies."""
+    """Pages of assigned devices and of regions that contain an MSI frame."""
     if not board.msi_frames:
         return
     for device in scope.devices:
@@ -132,7 +132,7 @@ def _mapped(board: Board, path: str, blocks: tuple[Block, ...]) -> Iterator[Find
 
 
 def overlapping_frame(frames: tuple[Frame, ...], pages: Span) -> Frame | None:
-    """The first frame of which a part lies in whole pages."""
+    """The first frame that shares an address with ``pages``; None if no frame does."""
     return next((frame for frame in frames if frame.span.overlaps(pages)), None)
 
 
@@ -144,18 +144,19 @@ def frame_text(frame: Frame) -> str:
 def doorbell_findings(
     board: Board, device: HostDevice, protection: Protection, guest: Guest
 ) -> Iterator[Finding]:
-    """Doorbells that the device reaches untranslated, where the guest has RAM."""
+    """Doorbells at addresses of the guest's RAM that the device writes to untranslated."""
     if not protection.protected:
         return
     for frame in bypassed_doorbells(board.platform.msi, (use.node for use in device.iommus)):
         if any(bank.overlaps(frame.span) for bank in guest.ram()):
-            what = f"the doorbell of {frame.node.path} at {frame.span}"
-            message = f"{device.path} reaches {what} untranslated, and the guest has RAM there"
-            most = memory_limit(guest, [frame.span])
-            yield DOORBELL_IN_RAM(message, node=device.path, fix=_less(guest, most))
+            doorbell = f"the doorbell of {frame.node.path} at {frame.span}"
+            message = f"{device.path} reaches {doorbell} untranslated, and the guest has RAM there"
+            limit = memory_limit(guest, [frame.span])
+            yield DOORBELL_IN_RAM(message, node=device.path, fix=_doorbell_fix(guest, limit))
 
 
-def _less(guest: Guest, most: int) -> str:
-    """How much memory is left below a doorbell, in MiB."""
-    fits = most and (guest.memory or 0) > most * MIB
-    return f"give the guest --memory {most} at most" if fits else "do not assign the device"
+def _doorbell_fix(guest: Guest, limit: int) -> str:
+    """What to do about a doorbell in RAM. ``limit``: the most MiB that end below it."""
+    if limit and (guest.memory or 0) > limit * MIB:
+        return f"give the guest --memory {limit} at most"
+    return "do not assign the device"

@@ -1,4 +1,4 @@
-"""What Xen will not give away, what is no device, and what the host would lose with a device."""
+"""Nodes that Xen keeps or that are not devices, and what the host loses with a device."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from xenassign.host.platform import Platform
 from xenassign.xen.board import Board
 
 NOTHING_TO_ASSIGN = rule("XA101", "nothing-to-assign", "error", "broken")
-XENS_OWN = rule("XA102", "device-of-xen", "error", "rejected")
+OF_XEN = rule("XA102", "device-of-xen", "error", "rejected")
 MSI_FRAME = rule("XA109", "msi-frame", "error", "unsafe")
 DISABLED = rule("XA103", "disabled-assigned", "note", "portability")
 NOT_A_DEVICE = rule("XA104", "memory-assigned", "error", "broken")
-BEHIND = rule("XA110", "behind-another", "error", "broken")
+BUS_NOT_ASSIGNED = rule("XA110", "behind-another", "error", "broken")
 LEFT_OUT = rule("XA105", "disabled-left-out", "note", "portability")
 HOST_PROBLEM = rule("XA106", "host-node-unusable", "warning", "broken")
 SUPPLIES_HOST = rule("XA107", "host-depends-on-it", "warning", "unsafe")
@@ -27,14 +27,14 @@ SUPPLIES_HOST = rule("XA107", "host-depends-on-it", "warning", "unsafe")
 def selection_findings(
     platform: Platform, scope: Scope, requested: list[Node]
 ) -> Iterator[Finding]:
-    """What is wrong or worth saying about the nodes that were named."""
+    """What is wrong with the requested nodes: memory, nothing to assign, disabled."""
     own = {device.node for device in scope.devices}
     for node in requested:
-        below = [n for n in node.walk() if n in own]
+        has_device = any(below in own for below in node.walk())
         if node.text("device_type") == "memory" or _in_reserved_memory(node):
             yield NOT_A_DEVICE(f"{node.path} is memory", node=node.path)
-        elif not below:
-            yield NOTHING_TO_ASSIGN(_nothing(platform, node), node=node.path)
+        elif not has_device:
+            yield NOTHING_TO_ASSIGN(_why_nothing(platform, node), node=node.path)
         if not node.available and platform.dom0_tree is not None:
             yield DISABLED_OR_MARKED(
                 f"{node.path} is disabled in dom0's tree: marked xen,passthrough when Xen booted,"
@@ -43,7 +43,7 @@ def selection_findings(
             )
         elif not node.available:
             yield DISABLED(
-                f"{node.path} is disabled in the host tree and assigned all the same",
+                f"{node.path} is assigned although it is disabled in the host tree",
                 node=node.path,
             )
     for node in scope.left_out if platform.dom0_tree is not None else ():
@@ -57,11 +57,13 @@ def selection_findings(
         yield LEFT_OUT(f"{node.path} is disabled in the host tree and left out", node=node.path)
 
 
-def _nothing(platform: Platform, node: Node) -> str:
+def _why_nothing(platform: Platform, node: Node) -> str:
     device = read_device(platform, node)
     if node.has("reg") and not device.registers.mapped and node.parent is not None:
-        where = f"its registers are on the bus {node.parent.path}, out of the processor's reach"
-        return f"{node.path} has nothing that Xen could assign: {where}"
+        reason = (
+            f"its registers are on the bus {node.parent.path}, which the processor does not address"
+        )
+        return f"{node.path} has nothing that Xen could assign: {reason}"
     if device.problems:
         return f"{node.path} has nothing that Xen could assign: {device.problems[0]}"
     return f"{node.path} has no registers, interrupts or iommus"
@@ -72,16 +74,18 @@ def _in_reserved_memory(node: Node) -> bool:
 
 
 def device_findings(board: Board, scope: Scope, device: HostDevice) -> Iterator[Finding]:
-    """Whether Xen gives a device away, whether it can be reached, and who of the host needs it."""
-    own = kept_by_xen(board, device.node)
-    if own:
-        forbids = MSI_FRAME if own == _FRAME else XENS_OWN
-        yield forbids(f"{device.path} is {own}", node=device.path)
+    """Devices that Xen keeps, that cannot be accessed, or that supply devices of the host."""
+    kept = kept_by_xen(board, device.node)
+    if kept:
+        broken = MSI_FRAME if kept == _FRAME else OF_XEN
+        yield broken(f"{device.path} is {kept}", node=device.path)
     parent = device.node.parent
     if not device.registers.mapped and not scope.has(parent):
         bus = parent.path if parent else "/"
         message = f"the registers of {device.path} are on {bus}, which is not assigned"
-        yield BEHIND(message, node=device.path, prop="reg", fix=f"assign {bus}, and it comes along")
+        yield BUS_NOT_ASSIGNED(
+            message, node=device.path, prop="reg", fix=f"assign {bus}, which includes it"
+        )
     unreachable = bool(device.registers.problems) and not device.blocks
     for problem in device.problems:
         lost = unreachable and problem in device.registers.problems
@@ -89,7 +93,7 @@ def device_findings(board: Board, scope: Scope, device: HostDevice) -> Iterator[
             f"{device.path}: {problem}",
             node=device.path,
             severity="error" if lost else None,
-            fix="mend the host tree; without registers it is no device" if lost else None,
+            fix="fix the host tree: a device requires registers" if lost else None,
         )
     yield from _consumers(board, scope, device)
 
@@ -111,18 +115,18 @@ def _consumers(board: Board, scope: Scope, device: HostDevice) -> Iterator[Findi
         yield SUPPLIES_HOST(message, node=device.path)
 
 
-_FRAME = "an MSI frame, whose holder can raise interrupts of others"
+_FRAME = "an MSI frame: writes to it raise interrupts of other domains"
 
 
 def kept_by_xen(board: Board, node: Node) -> str | None:
-    """What a node is for Xen when Xen keeps it, or None."""
+    """What Xen uses a node for, as the end of a sentence; None if Xen does not keep it."""
     platform = board.platform
     if platform.gic is not None and node is platform.gic.node:
         return "the interrupt controller"
     if any(node is msi.node and msi.frame for msi in platform.msi):
         return _FRAME
     if node is platform.console:
-        return "Xen's console UART (stdout-path); if Xen uses another, say --xen-console PATH"
+        return "Xen's console UART (stdout-path); if Xen uses another, give --xen-console PATH"
     if any(c.startswith(("arm,smmu", "arm,mmu-", "renesas,ipmmu-")) for c in node.compatible):
         return "an IOMMU, which Xen keeps"
     if any(c.startswith(("arm,armv7-timer", "arm,armv8-timer")) for c in node.compatible):
@@ -131,19 +135,19 @@ def kept_by_xen(board: Board, node: Node) -> str | None:
 
 
 def marks(scope: Scope, neighbours: Neighbours) -> Iterator[tuple[str, str]]:
-    """(path, why) of every host node that gets xen,passthrough, the devices first.
+    """(path, reason) of every host node that gets xen,passthrough, the devices first.
 
-    Xen looks at each node for itself (handle_device), nested ones included. It gives dom0 the
-    lines of disabled nodes too (handle_node does not look at status), so a disabled alternative
-    that holds a line of an assigned device is marked as well.
+    Xen looks at each node by itself (handle_device), nested ones included. It gives dom0 the
+    interrupts of disabled nodes too (handle_node ignores status), so a disabled node with an
+    interrupt of an assigned device is marked as well.
     """
-    seen: set[Node] = set()
+    marked: set[Node] = set()
     for device in scope.devices:
-        seen.add(device.node)
+        marked.add(device.node)
         yield device.path, "assigned"
     for device in scope.devices:
         for line in device.interrupts:
             for _, node in neighbours.lines.get(line.intid, []):
-                if node not in seen and not node.available:
-                    seen.add(node)
+                if node not in marked and not node.available:
+                    marked.add(node)
                     yield node.path, f"disabled, but dom0 would keep INTID {line.intid}"

@@ -26,7 +26,7 @@ DRIVER_NOT_DEFAULT = rule("XA405", "iommu-driver-not-built", "note", "portabilit
 STRICT = rule("XA406", "policy-strict", "error", "unsafe")
 STREAM_SHARED = rule("XA407", "stream-shared", "error", "unsafe")
 
-#: The words of the discussion on xen-devel (December 2021), kept so that they can be searched for.
+#: The wording of the discussion on xen-devel (December 2021), so that it can be searched for.
 WARNING = (
     "device assignment safety for device {path} cannot be verified. Please make sure {path} is not"
     " a DMA mastering device."
@@ -34,15 +34,15 @@ WARNING = (
 
 
 def dma_in_scope(scope: Scope, device: HostDevice) -> Dma:
-    """The DMA evidence of a device, given what it is assigned with."""
+    """The DMA evidence of a device, given the other devices of the domain."""
     if device.dma.answer == "yes":
         return device.dma
     if not device.blocks and not device.windows and device.registers.mapped:
         return Dma("no", "it has no registers that a guest could program")
     if device.node in scope.inner:
-        return Dma("no", "its registers are part of those of an assigned device around it")
+        return Dma("no", "its registers are part of those of an assigned device that encloses it")
     if not device.blocks and not on_processor_bus(device.node) and scope.has(device.node.parent):
-        return Dma("no", "it hangs on a bus of an assigned device, which does its DMA")
+        return Dma("no", "it is on a bus of an assigned device, which does its DMA")
     return device.dma
 
 
@@ -58,8 +58,8 @@ def why_forced(dma: Dma, accepted: Accepted | None = None, direct_map: bool = Fa
     """The comment beside xen,force-assign-without-iommu."""
     because = accepted.because if accepted else ""
     if dma.answer == "yes" and direct_map:
-        works = "which works in a direct-map domain alone"
-        return f"forced; it masters DMA ({dma.evidence}), {works}{because}"
+        limit = "which works in a direct-map domain only"
+        return f"forced; it masters DMA ({dma.evidence}), {limit}{because}"
     if dma.answer == "yes":
         return (
             f"forced ALTHOUGH IT MASTERS DMA ({dma.evidence}): needs a direct-map domain{because}"
@@ -69,9 +69,9 @@ def why_forced(dma: Dma, accepted: Accepted | None = None, direct_map: bool = Fa
     return f"forced; it masters no DMA: {dma.evidence}{because}"
 
 
-def accepted_for(device: HostDevice, named: Mapping[Node, Accepted]) -> Accepted | None:
-    """The user's option to force a device: for its own node, or for the nearest one above."""
-    return next((named[node] for node in device.node.lineage() if node in named), None)
+def accepted_for(device: HostDevice, options: Mapping[Node, Accepted]) -> Accepted | None:
+    """The --force-assign-without-iommu for a device: its own, or that of the nearest node above."""
+    return next((options[node] for node in device.node.lineage() if node in options), None)
 
 
 def judge_protection(
@@ -79,11 +79,11 @@ def judge_protection(
     request: Request,
     device: HostDevice,
     protection: Protection,
-    named: Mapping[Node, Accepted],
+    options: Mapping[Node, Accepted],
 ) -> tuple[bool, list[Finding]]:
-    """(forced, findings) for one device. ``named``: --force-assign-without-iommu, by node.
+    """(whether it is forced, findings) for one device.
 
-    Forcing a node holds for the devices below it too.
+    ``options``: --force-assign-without-iommu by node. It applies to the devices below the node too.
     """
     path = device.path
     findings: list[Finding] = []
@@ -92,36 +92,13 @@ def judge_protection(
         findings.append(IOMMU_REFUSES(message, node=path, prop="iommus", routes=route))
     if protection.protected:
         return False, findings
-    dma = dma_in_scope(scope, device)
-    unknown = protection.shield is Shield.UNKNOWN
-    why = f"{path} is not protected: {protection.why}"
-    if unknown:
-        why = f"whether {path} is protected is not known: {protection.why}"
-    explicit = accepted_for(device, named)
-    because = explicit.because if explicit else ""
-    bare = not device.blocks and not device.windows and dma.answer == "no"
-    if not explicit and not bare and request.policy == "strict":
-        refused = PROTECTION_UNKNOWN if unknown else STRICT
-        return False, [*findings, refused(why, node=path)]
-    if not explicit and request.policy == "auto" and dma.answer != "no":
-        evidence = "masters DMA" if dma.answer == "yes" else "may master DMA"
-        message = f"{why}; it {evidence} ({dma.evidence})"
-        if unknown:
-            return False, [*findings, PROTECTION_UNKNOWN(message, node=path)]
-        fix = f"if it is safe, say so with --force-assign-without-iommu {path}"
-        if dma.answer == "yes":
-            fix = f"only a direct-map domain can use it (--force-assign-without-iommu {path}"
-            also = "" if "dom0less" in request.routes else " --route dom0less"
-            fix += ")" if request.direct_map else f"{also} --direct-map --static-memory BASE:SIZE)"
-        return False, [*findings, UNPROTECTED(message, node=path, fix=fix)]
+    dma, accepted = dma_in_scope(scope, device), accepted_for(device, options)
+    refusal = _refusal(request, device, protection, dma) if accepted is None else None
+    if refusal is not None:
+        return False, [*findings, refusal]
+    because = accepted.because if accepted else ""
     if dma.answer == "yes":
-        becomes = MASTER_FORCED[request.direct_map]
-        sign = ";" if request.direct_map else " and"
-        if unknown:
-            becomes, sign = "without dtdev its DMA fails behind an IOMMU, and corrupts else", ";"
-        message = f"{why}; it masters DMA ({dma.evidence}){sign} {becomes}{because}"
-        trust = TRUST if request.direct_map else None
-        findings.append(FORCED_MASTER(message, node=path, fix=trust))
+        findings.append(_forced_master(request, path, protection, dma, because))
     else:
         message = f"{WARNING.format(path=path)} Known about it: {dma.evidence}{because}"
         severity = "note" if device.node in scope.inner and dma.answer == "no" else None
@@ -129,10 +106,55 @@ def judge_protection(
     return True, findings
 
 
+def _not_protected(path: str, protection: Protection) -> str:
+    """That a device is not protected, or may not be, for a message."""
+    if protection.shield is Shield.UNKNOWN:
+        return f"whether {path} is protected is not known: {protection.why}"
+    return f"{path} is not protected: {protection.why}"
+
+
+def _refusal(
+    request: Request, device: HostDevice, protection: Protection, dma: Dma
+) -> Finding | None:
+    """Why the policy refuses an unprotected device that the user does not force; None if not."""
+    path, unknown = device.path, protection.shield is Shield.UNKNOWN
+    message = _not_protected(path, protection)
+    has_registers = bool(device.blocks or device.windows)
+    if request.policy == "strict" and (has_registers or dma.answer != "no"):
+        refused = PROTECTION_UNKNOWN if unknown else STRICT
+        return refused(message, node=path)
+    if request.policy != "auto" or dma.answer == "no":
+        return None
+    evidence = "masters DMA" if dma.answer == "yes" else "may master DMA"
+    message = f"{message}; it {evidence} ({dma.evidence})"
+    if unknown:
+        return PROTECTION_UNKNOWN(message, node=path)
+    force = f"--force-assign-without-iommu {path}"
+    if dma.answer != "yes":
+        return UNPROTECTED(message, node=path, fix=f"if it is safe, force it ({force})")
+    if not request.direct_map:
+        route = "" if "dom0less" in request.routes else " --route dom0less"
+        force += f"{route} --direct-map --static-memory BASE:SIZE"
+    return UNPROTECTED(message, node=path, fix=f"only a direct-map domain can use it ({force})")
+
+
+def _forced_master(
+    request: Request, path: str, protection: Protection, dma: Dma, because: str
+) -> Finding:
+    """A forced device that masters DMA. ``because``: the user's reason, for a message."""
+    effect = MASTER_FORCED[request.direct_map]
+    sign = ";" if request.direct_map else " and"
+    if protection.shield is Shield.UNKNOWN:
+        sign, effect = ";", "without dtdev its DMA fails with an IOMMU, and corrupts memory without"
+    message = f"{_not_protected(path, protection)}; it masters DMA ({dma.evidence}){sign} {effect}"
+    fix = TRUST if request.direct_map else None
+    return FORCED_MASTER(f"{message}{because}", node=path, fix=fix)
+
+
 def stream_findings(
     board: Board, scope: Scope, protections: dict[str, Protection]
 ) -> Iterator[Finding]:
-    """Streams of protected devices that a host device has too, and drivers no default build has."""
+    """Streams that devices of the host use too, and IOMMU drivers that no default build has."""
     driver = board.iommus.active
     protected = [device for device in scope.devices if protections[device.path].protected]
     if protected and driver is not None and not driver.default_build:
@@ -140,15 +162,15 @@ def stream_findings(
         message = f"{path} is protected by Xen's {driver.name} driver ({driver.kconfig})"
         yield DRIVER_NOT_DEFAULT(message, node=path, prop="iommus")
     for device in protected:
-        told: set[Node] = set()
-        for iommu, some in streams_of(device):
+        reported: set[Node] = set()
+        for iommu, streams in streams_of(device):
             masters = board.neighbours.streams.get(iommu)
-            for other in masters.sharing(some) if masters is not None else ():
-                if not scope.stays_with_host(other) or other in told:
+            for other in masters.sharing(streams) if masters is not None else ():
+                if not scope.stays_with_host(other) or other in reported:
                     continue
-                told.add(other)
+                reported.add(other)
                 message = (
                     f"{device.path} and {other.path}, which stays with the host, have the"
-                    f" same stream {some.first:#x}"
+                    f" same stream {streams.first:#x}"
                 )
                 yield STREAM_SHARED(message, node=device.path, prop="iommus")

@@ -1,7 +1,8 @@
-"""Regions: pages of the host that a domain gets beside the registers of its devices.
+"""Regions: pages of the host that a domain gets in addition to the registers of its devices.
 
-A device may need memory that is no register of its own: the shared memory of a firmware interface,
-a carve-out that ``memory-region`` names. To Xen such pages are a bare mapping: ``xen,reg`` with
+A device may need memory that is not part of its registers: the shared memory of a firmware
+interface, or a carve-out that ``memory-region`` names. To Xen such pages are a mapping without a
+device: ``xen,reg`` with
 ``xen,force-assign-without-iommu`` and no ``xen,path`` (dom0less), an entry of ``iomem`` (xl).
 """
 
@@ -16,7 +17,7 @@ from xenassign.devicetree.tree import Node
 class Region(NamedTuple):
     """A node of the host whose ``reg`` the domain gets.
 
-    ``users``: host paths of the assigned devices that need it. ``why``: one sentence.
+    ``users``: host paths of the assigned devices that need it. ``why``: what for.
     """
 
     node: Node
@@ -30,10 +31,10 @@ class Region(NamedTuple):
 
     @property
     def blocks(self) -> tuple[Block, ...]:
-        """What is mapped: processor-physical bytes."""
+        """The ranges to map: processor-physical addresses in bytes."""
         return registers(self.node).blocks
 
     @property
     def windows(self) -> tuple[Block, ...]:
-        """None: only PCI hosts have windows."""
+        """Empty: only PCI hosts have windows."""
         return ()

@@ -1,8 +1,8 @@
 """What belongs to the domain: the requested nodes with their subtrees, and the devices in them.
 
 For Xen every node with registers, interrupts or ``iommus`` is a device of its own (it handles
-``xen,path`` and ``xen,reg`` node by node, and gives dom0 or withholds from it node by node), so a
-DWC3 wrapper and the controller inside of it are two. The other nodes of a subtree (the PHYs of an
+``xen,path``, ``xen,reg`` and the mark of the host tree node by node), so a DWC3 wrapper and the
+controller inside of it are two. The other nodes of a subtree (the PHYs of an
 MDIO bus, ports, partitions) only describe; they are copied.
 """
 
@@ -19,14 +19,17 @@ from xenassign.host.platform import Platform
 
 
 class Scope(NamedTuple):
-    """``roots``: requested nodes that lie below no other. ``devices``: in tree order.
+    """What belongs to a domain.
+
+    ``roots``: requested nodes that lie below no other. ``devices``: in tree order.
 
     ``members``: every node that goes into the guest's tree. ``requested``: every
-    node named by the user. ``left_out``: disabled devices below a root that the user did not name.
+    node named by the user. ``left_out``: disabled devices below a root that were not
+    requested.
     ``inner``: the devices whose registers lie inside of those of an enclosing device.
     ``cut``: endpoints of graphs that are left out, since their partners stay with the host.
-    ``elsewhere``: every node of the system's other domains; ``checks.conflicts`` judges
-    what two domains do to each other, all else looks at the domain and the host alone.
+    ``elsewhere``: every node of the system's other domains, which ``checks.conflicts`` judges; all
+    other checks look at the domain and the host alone.
     """
 
     roots: tuple[Node, ...]
@@ -48,7 +51,7 @@ class Scope(NamedTuple):
 
 
 def system_scopes(platform: Platform, domains: Iterable[Collection[Node]]) -> tuple[Scope, ...]:
-    """Those of the domains of one system, by the nodes that are requested for each."""
+    """The scope of each domain of a system. ``domains``: the requested nodes of each."""
     alone = [domain_scope(platform, requested) for requested in domains]
     return tuple(
         own._replace(
@@ -60,14 +63,17 @@ def system_scopes(platform: Platform, domains: Iterable[Collection[Node]]) -> tu
 
 
 def domain_scope(platform: Platform, requested: Collection[Node]) -> Scope:
-    """The scope of the only domain: the subtrees of the requested nodes."""
-    wanted = frozenset(requested)
-    requested = sorted(requested, key=lambda node: node.offset)  # the order of -d does not matter
-    roots = [n for n in requested if not any(above in wanted for above in n.ancestors())]
+    """The scope of the only domain: the subtrees of the requested nodes.
+
+    The order of ``requested`` does not matter.
+    """
+    named = frozenset(requested)
+    in_order = sorted(named, key=lambda node: node.offset)
+    roots = [n for n in in_order if not any(above in named for above in n.ancestors())]
     members: dict[Node, None] = {}
     left_out: list[Node] = []
     for root in roots:
-        for node in _subtree(root, wanted, left_out):
+        for node in _subtree(root, named, left_out):
             members[node] = None
     cut, without = cut_links(platform.tree, members)
     members = {node: None for node in members if node not in without}
@@ -86,21 +92,21 @@ def domain_scope(platform: Platform, requested: Collection[Node]) -> Scope:
         tuple(roots),
         tuple(devices),
         frozenset(members),
-        wanted,
+        named,
         tuple(left_out),
         frozenset(inner),
         cut,
     )
 
 
-def _subtree(root: Node, wanted: frozenset[Node], left_out: list[Node]) -> Iterator[Node]:
-    """The nodes of a subtree without the disabled devices that nobody named."""
+def _subtree(root: Node, named: frozenset[Node], left_out: list[Node]) -> Iterator[Node]:
+    """The nodes of a subtree. Disabled devices that were not named go to ``left_out`` instead."""
     stack = [root]
     while stack:
         node = stack.pop()
         if (
             not node.available
-            and node not in wanted
+            and node not in named
             and node is not root
             and (on_processor_bus(node) and node.has("reg"))
         ):
@@ -111,19 +117,19 @@ def _subtree(root: Node, wanted: frozenset[Node], left_out: list[Node]) -> Itera
 
 
 def is_own_device(device: HostDevice) -> bool:
-    """Whether Xen has something to assign: registers, an interrupt of the GIC, or a stream."""
+    """Whether Xen can assign something of it: registers, an interrupt of the GIC, or a stream."""
     if is_simple_bus(device.node) and not device.interrupts and not device.iommus:
         return False  # its reg only states the window of its children
     return bool(device.blocks or device.windows or device.interrupts or device.iommus)
 
 
 def _only_describes(device: HostDevice) -> bool:
-    """Whether an enclosed node only names a part of its parent's registers."""
+    """Whether a node within its parent's registers only names a part of them."""
     return not (device.node.has("compatible") or device.interrupts or device.iommus)
 
 
 def _enclosed(device: HostDevice, blocks: dict[Node, tuple[Block, ...]]) -> bool:
-    """Whether all register blocks lie inside of one enclosing member's.
+    """Whether each register block is inside of a block of a member above.
 
     ``blocks``: those of the members above the device, by their nodes.
     """

@@ -1,6 +1,6 @@
-"""Shared pages: Xen maps whole pages, and whatever else is in them is handed over with a device.
+"""Shared pages: Xen maps whole pages, so the guest gets whatever else is in them.
 
-Asked of a plan's devices and of those that a partial device tree assigns. All addresses are bytes.
+For the devices of a plan and for those that a partial device tree assigns. Addresses are bytes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ SHARED_ALLOWED = rule("XA202", "page-shared-allowed", "warning", "unsafe")
 
 
 class SharedPage(NamedTuple):
-    """A node of the host in a page of an assigned device. ``page``: the first such address."""
+    """A node of the host in a page of an assigned device.
+
+    ``page``: address of the first shared page. ``text``: what is shared, for a message.
+    """
 
     node: Node
     page: int
@@ -32,10 +35,10 @@ def shared_pages(
     blocks: Iterable[Block],
     own: Collection[Node] = frozenset(),
 ) -> Iterator[SharedPage]:
-    """The host's nodes in the pages of the blocks of an assigned device, one a block and node.
+    """The host's nodes in the pages of the blocks of an assigned device, once for each block.
 
-    Those that are assigned with it, or to another domain, are left out, and so are those of
-    ``own``: the nodes whose pages the domain has without the node, as regions.
+    Nodes that are assigned with it or to another domain are left out, and so are those of ``own``:
+    the nodes whose pages the domain gets as regions.
     """
     for block in blocks:
         for other, node in neighbours.overlapping(block.pages) if block.size else ():
@@ -43,14 +46,14 @@ def shared_pages(
             if not scope.stays_with_host(node) or node in own or not other.size:
                 continue
             if same and not node.available:
-                continue  # a disabled node at the same registers describes them in another way
+                continue  # a disabled node at the same registers is another description of them
             page = max(block.pages.start, other.pages.start)
             text = "the same registers" if same else f"page {page:#x}"
             yield SharedPage(node, page, text if node.available else f"{text}, disabled")
 
 
 def sharing_message(path: str, others: Mapping[str, str]) -> str:
-    """What a device shares pages with. ``others``: by host path what is shared."""
+    """That a device shares pages. ``others``: what is shared, by the other node's host path."""
     names = ", ".join(f"{other} ({text})" for other, text in others.items())
     verb = "is" if len(others) == 1 else "are"
     return f"{path} shares pages with {names}, which {verb} not assigned"

@@ -1,9 +1,8 @@
-"""Static memory and direct-map: what a domain gets of the host's memory by its address.
+"""Static memory and direct-map: host memory that a domain gets by its address.
 
 Xen reserves xen,static-mem in its first scan of the host's tree, before it has a console, and gives
-it to the domain later. What it compares there, and what not, differs between releases; the same
-findings are made of a request and, by :mod:`xenassign.linting.verdict.static_memory`, of a domain's
-node.
+it to the domain later. What it compares in this scan differs between releases. The functions judge
+a request and, for :mod:`xenassign.linting.verdict.static_memory`, the node of a domain.
 Source: process_domain_node, device_tree_get_meminfo, check_reserved_regions_overlap,
 init_staticmem_pages, acquire_static_memory_bank, assign_static_memory_11, allocate_static_memory.
 All addresses and sizes are bytes.
@@ -58,9 +57,10 @@ TOO_MANY_VCPUS = rule(
 
 
 class StaticMemory(NamedTuple):
-    """A domain with static memory. ``node`` and ``prop`` are where the findings stand.
+    """The static memory of a domain, and what it depends on.
 
-    ``live``: the host's tree states the memory that Xen will have.
+    ``node`` and ``prop``: what the findings are about; None for a request. ``live``: the memory of
+    the platform is what Xen will have, not only what the host's tree states.
     """
 
     release: Release
@@ -74,13 +74,13 @@ class StaticMemory(NamedTuple):
 
 
 def static_memory_of_request(request: Request) -> StaticMemory:
-    """What a request asks for."""
+    """The static memory of a request."""
     banks, vcpus = request.static_memory, request.vcpus or 1
     return StaticMemory(request.release, banks, request.direct_map, vcpus, request.vpl011)
 
 
 def static_memory_findings(platform: Platform | None, domain: StaticMemory) -> Iterator[Finding]:
-    """Everything about the static memory, and the rest of a direct-map domain's address space."""
+    """What is wrong with the static memory, and with vPL011 and GIC of a direct-map domain."""
     yield from _bank_findings(domain)
     if platform is None:
         return
@@ -99,7 +99,7 @@ def _text(bank: Span) -> str:
 
 
 def _bank_findings(domain: StaticMemory) -> Iterator[Finding]:
-    """What needs no host."""
+    """Banks that overlap or are not aligned; this needs no host."""
     banks = [Span.sized(*bank) for bank in domain.banks]
     for number, bank in enumerate(banks):
         for other in banks[:number]:
@@ -110,35 +110,34 @@ def _bank_findings(domain: StaticMemory) -> Iterator[Finding]:
 
 
 def _bank(platform: Platform, domain: StaticMemory, bank: Span) -> Iterator[Finding]:
-    """One bank against the host's memory, what it reserves, and its devices."""
-    where = _text(bank)
+    """A bank compared with the memory of the host, its reservations and its devices."""
+    text = _text(bank)
     if platform.memory and not covered(bank, (block.span for block in platform.memory)):
-        made = NOT_THERE if domain.live else NOT_STATED
+        broken = NOT_THERE if domain.live else NOT_STATED
         stated = ", ".join(str(block.span) for block in platform.memory if block.size)
-        message = f"{where} is not within the memory of the host's tree ({stated or 'none'})"
-        yield _finding(domain, made, message)
-    scans = _scan_refuses(platform, domain.release)
+        message = f"{text} is not within the memory of the host's tree ({stated or 'none'})"
+        yield _finding(domain, broken, message)
+    scan_refuses = _scan_refuses(platform, domain.release)
     for node, block in platform.reserved:
         if bank.overlaps(block.span):
-            made = SCAN_REFUSES if scans and node.available else RESERVED
-            text = f"{where} covers {node.path} ({block.span})"
-            yield _finding(domain, made, text)
+            broken = SCAN_REFUSES if scan_refuses and node.available else RESERVED
+            yield _finding(domain, broken, f"{text} covers {node.path} ({block.span})")
     for reserved in (Span.sized(*entry) for entry in platform.tree.reservations):
         if bank.overlaps(reserved):
-            seen = domain.release.boot_scan_failure_is_panic and not reserved.covers(bank)
-            text = f"{where} covers the memory reservation {reserved}"
-            yield _finding(domain, SCAN_REFUSES if seen else RESERVED, text)
+            compared = domain.release.boot_scan_failure_is_panic and not reserved.covers(bank)
+            broken = SCAN_REFUSES if compared else RESERVED
+            yield _finding(domain, broken, f"{text} covers the memory reservation {reserved}")
     for node, block in _devices(platform):
         if bank.overlaps(block.span):
-            text = f"{where} covers registers of {node.path} ({block.span})"
-            yield _finding(domain, DEVICES, text)
+            message = f"{text} covers registers of {node.path} ({block.span})"
+            yield _finding(domain, DEVICES, message)
 
 
 def _scan_refuses(platform: Platform, release: Release) -> bool:
-    """Whether the first scan stops a domain with a bank that /reserved-memory has a part of.
+    """Whether the first scan stops a domain with a bank that overlaps /reserved-memory.
 
-    4.18 stops the scan at the second of the two, and with the bank listed the domain comes up; the
-    comparison came with ``module_overlap_dropped``.
+    4.18 stops the scan at the second of the two nodes: the domain starts if its bank is registered
+    by then. Releases before ``module_overlap_dropped`` do not compare the two.
     """
     if release.boot_scan_failure_is_panic or not release.module_overlap_dropped:
         return release.boot_scan_failure_is_panic
@@ -149,8 +148,8 @@ def _scan_refuses(platform: Platform, release: Release) -> bool:
 
 
 def _devices(platform: Platform) -> Iterator[tuple[Node, Block]]:
-    """The register blocks of the board and the windows of PCI hosts, those of nodes that reserve
-    memory apart."""
+    """The register blocks of the board and the windows of PCI hosts, without those of
+    /reserved-memory."""
     for node in platform.tree.nodes():
         if is_pci(node):
             yield from ((node, block) for block in read_device(platform, node).windows)
@@ -162,7 +161,7 @@ def _devices(platform: Platform) -> Iterator[tuple[Node, Block]]:
 
 
 def _is_registers(node: Node) -> bool:
-    """Not a node that states memory, as boot modules in /chosen do, nor the window of a bus."""
+    """Whether ``reg`` is registers, not memory (boot modules in /chosen) or the window of a bus."""
     in_chosen = any(above.name == "chosen" for above in node.ancestors())
     return node.text("device_type") != "memory" and not in_chosen and not is_simple_bus(node)
 
@@ -170,21 +169,21 @@ def _is_registers(node: Node) -> bool:
 def _direct_map_findings(platform: Platform, domain: StaticMemory) -> Iterator[Finding]:
     """The vPL011 and the GIC of a direct-map domain."""
     uart = vuart(platform) if domain.vpl011 else None
-    # What 4.17 accepts is no rejection; a request is refused all the same.
+    # 4.17 accepts it, so a file is not rejected for it; a request is refused anyway.
     if isinstance(uart, str) and (domain.release.vpl011_failure_refused or domain.node is None):
         yield _finding(domain, NO_UART, uart, domain.prop and "vpl011")
-    room = redistributors(platform)
-    if room is not None and domain.vcpus > room:
-        text = f"{domain.vcpus} vCPUs, and the host's redistributors have room for {room}"
-        yield _finding(domain, TOO_MANY_VCPUS, text, domain.prop and "cpus")
+    limit = redistributors(platform)
+    if limit is not None and domain.vcpus > limit:
+        message = f"{domain.vcpus} vCPUs, and the host's redistributors have room for {limit}"
+        yield _finding(domain, TOO_MANY_VCPUS, message, domain.prop and "cpus")
 
 
 def chosen_cells(tree: Tree, request: Request) -> tuple[int, int]:
     """#address-cells and #size-cells of /chosen for the banks of the domain.
 
     xen,static-mem is written in them (process_domain_node, dt_n_addr_cells), from 4.17 on without
-    a property that states them. The host's own stay, for what else is in /chosen; where they are
-    too narrow for a bank, 2 and 2.
+    a property that states them. They are those of the host, for what else is in /chosen, or 2 and 2
+    if a bank does not fit into these.
     """
     chosen = tree.find_as_xen("/chosen") or tree.root
     address, size = xen_bus_cells(*chosen.lineage())

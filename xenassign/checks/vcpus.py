@@ -1,4 +1,4 @@
-"""vCPUs: how many a guest can have, which the GIC of the host decides."""
+"""vCPUs: how many a guest can have depends on the GIC of the host."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ TOO_MANY_VCPUS = rule("XA108", "too-many-vcpus", "error", "rejected")
 
 
 def too_many_vcpus(count: int, gic: int) -> Iterator[Finding]:
-    """More vCPUs than a GIC of the host's version, which the guest's follows, has room for."""
-    most = GUEST_VCPUS_MAX[gic]
-    if count > most:
-        yield TOO_MANY_VCPUS(f"{count} vCPUs are more than the {most} of a GICv{gic}")
+    """More vCPUs than a guest can have. ``gic``: version of the host's GIC, and of the guest's."""
+    limit = GUEST_VCPUS_MAX[gic]
+    if count > limit:
+        yield TOO_MANY_VCPUS(f"{count} vCPUs are more than the {limit} of a GICv{gic}")

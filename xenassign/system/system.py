@@ -17,7 +17,7 @@ from xenassign.checks.conflicts import (
     TWICE,
     Conflict,
     Holding,
-    between,
+    conflicts_between,
     known_streams,
 )
 from xenassign.checks.scope import system_scopes
@@ -81,7 +81,7 @@ def decide_resolved(system: ResolvedSystem) -> SystemPlan:
     firmware = list(_firmware(plans))
     conflicts, idle = settled(
         [
-            *_without_consequences(between(holdings), firmware),
+            *_without_consequences(conflicts_between(holdings), firmware),
             *_supplies(tree, plans),
             *firmware,
             *_memory(platform, system.domains),

@@ -9,7 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from xenassign.checks.conflicts import PAGES, TWICE, Conflict, Holding, between, known_streams
+from xenassign.checks.conflicts import (
+    PAGES,
+    TWICE,
+    Conflict,
+    Holding,
+    conflicts_between,
+    known_streams,
+)
 from xenassign.devicetree.places import Place
 from xenassign.findings import ROUTES, Finding, Rule
 from xenassign.formats.xlcfg import Atom, XlConfig
@@ -94,7 +101,7 @@ def check(domains: Sequence[Domain], context: Context) -> Iterator[tuple[str, Fi
             for holding, atom in of_config(domain.file, domain.config, platform, iommus):
                 places[holding.domain, holding.path] = domain.config.place(atom)
                 held.append(holding)
-    for conflict in between(held):
+    for conflict in conflicts_between(held):
         file, path = conflict.domains[1], conflict.paths[1]
         node, place = nodes.get((file, path)), places.get((file, path))
         yield file, _finding(conflict.rule, conflict, node, place)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from xenassign.checks.conflicts import between
+from xenassign.checks.conflicts import conflicts_between
 from xenassign.checks.shared_pages import SHARED_ALLOWED, SHARED_PAGE
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.blob_writer import to_blob
@@ -76,7 +76,7 @@ def _conflicts(system: SystemPlan, files: Mapping[str, bytes]) -> Iterator[Findi
         for plan in system.domains
         for holding in holdings(plan.name, View(read_blob(files[f"{plan.name}.dtb"]), context))
     ]
-    conflicts, _ = settled(between(of_domains), resolved)
+    conflicts, _ = settled(conflicts_between(of_domains), resolved)
     yield from errors(conflict.finding for conflict in conflicts)
 
 
