@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from xenassign.devicetree.spans import PAGE_SIZE, Span
-from xenassign.planning.holes import GuestPlace, Space, Wish, settle
+from xenassign.planning.holes import GuestPlace, Space, Wish, find_places
 from xenassign.request.options import ALIGNMENTS
 from xenassign.xen.layout import Guest
 from xenassign.xen.releases import RELEASES, Release, release
@@ -53,7 +53,7 @@ def guest(xen: Release, memory: int | None) -> Guest:
 def placed(
     xen: Release, memory: int | None, align: str, wanted: Sequence[Wish]
 ) -> list[GuestPlace | None]:
-    return settle(Space(guest(xen, memory), align), wanted)
+    return find_places(Space(guest(xen, memory), align), wanted)
 
 
 def touched(xen: Release, memory: int | None, start: int, end: int) -> set[str]:
@@ -258,7 +258,7 @@ def test_what_is_to_be_left_free_is(
 ) -> None:
     avoid = [Span.sized(page * PAGE_SIZE, count * PAGE_SIZE) for page, count in pages]
     for wish, place in zip(
-        wanted, settle(Space(guest(xen, None), "page", avoid), wanted), strict=True
+        wanted, find_places(Space(guest(xen, None), "page", avoid), wanted), strict=True
     ):
         if place is not None:
             end = place.address + wish.size
@@ -297,6 +297,6 @@ def test_nothing_else_lies_in_64_kib_of_a_device(align: str) -> None:
     """Not even what was placed without that alignment."""
     space = Space(guest(release("4.20"), 64), align)
     space.take(Span.sized(0xFD000000, PAGE_SIZE), 0x3F0E1000)
-    (place,) = settle(space, [Wish(Span.sized(0xFF0E0000, PAGE_SIZE))])
+    (place,) = find_places(space, [Wish(Span.sized(0xFF0E0000, PAGE_SIZE))])
     assert place is not None
     assert (place.address == 0x3F0E0000) == (align != "64k")

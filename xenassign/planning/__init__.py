@@ -1,4 +1,4 @@
-"""One domain on one board: ``decide()`` makes a :class:`~xenassign.planning.plan.DomainPlan`.
+"""One domain on one board: ``decide()`` returns a :class:`~xenassign.planning.plan.DomainPlan`.
 
 A plan knows its scope, not its outputs. Private.
 """

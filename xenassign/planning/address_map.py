@@ -1,7 +1,7 @@
-"""The guest's address space of a plan, row by row: what xenassign plan shows.
+"""The guest's address space of a plan, row by row, as xenassign plan shows it.
 
-Addresses and sizes are bytes. Rows come by address.
-Where two overlap, the plan has a finding that says so.
+Addresses and sizes are bytes. Rows are sorted by address. If two overlap, the plan has a finding
+about it.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from xenassign.xen.layout import OPTIONAL, Guest
 class RowSource:
     """The block that a row maps.
 
-    ``host``: physical address of its first page. ``path``: host path of its node, ``index``: which
-    entry of ``reg`` it is, or which PCI window where ``window``. ``name``: of ``reg-names``.
-    ``how``: what chose the place, as ``PlacedBlock.how``.
+    ``host``: physical address of its first page. ``path``: host path of its node. ``index``: of the
+    entry of ``reg``, or of the PCI window if ``window``. ``name``: from ``reg-names``. ``how``: how
+    the place was chosen, as ``PlacedBlock.how``.
     """
 
     host: int
@@ -46,24 +46,24 @@ class Row(NamedTuple):
 
 
 def rows(plan: DomainPlan) -> tuple[Row, ...]:
-    """The whole address space up to the last thing in it."""
-    there = [*_ram(plan.guest), *_windows(plan.guest), *_blocks(plan)]
+    """The address space from 0 to the end of the last window or mapping."""
+    used = [*_ram(plan.guest), *_windows(plan.guest), *_blocks(plan)]
     return tuple(
-        sorted([*there, *_holes(there)], key=lambda row: (row.span.start, -row.span.end, row.name))
+        sorted([*used, *_holes(used)], key=lambda row: (row.span.start, -row.span.end, row.name))
     )
 
 
 def _ram(guest: Guest) -> Iterator[Row]:
-    """The banks in use, and what is left of the windows for RAM."""
+    """The banks in use, and the unused rest of the windows for RAM."""
     banks = guest.ram()
     for number, bank in enumerate(banks):
         yield Row(bank, "ram", f"RAM bank {number}")
-    offered = "" if guest.release.extended_regions_exclude_mappings else ", extended regions"
+    offer = "" if guest.release.extended_regions_exclude_mappings else ", extended regions"
     for window in guest.windows:
         if window.when == "ram":
             state = "unused" if guest.memory else "size not given"
             for unused in gaps(window.span, banks):
-                yield Row(unused, "optional", f"{window.name}, {state}{offered}")
+                yield Row(unused, "optional", f"{window.name}, {state}{offer}")
 
 
 def _windows(guest: Guest) -> Iterator[Row]:
@@ -84,14 +84,14 @@ def _blocks(plan: DomainPlan) -> Iterator[Row]:
 
 
 def _name(owner: PlannedDevice | PlannedRegion, placed: PlacedBlock) -> str | None:
-    """What ``reg-names`` calls a block."""
+    """The name of a block in ``reg-names``."""
     if isinstance(owner, PlannedRegion) or placed.window:
         return None
     names = owner.host.node.strings("reg-names")
     return names[placed.block.index] if placed.block.index < len(names) else None
 
 
-def _holes(there: Iterable[Row]) -> Iterator[Row]:
-    spans = [row.span for row in there]
+def _holes(used: Iterable[Row]) -> Iterator[Row]:
+    spans = [row.span for row in used]
     for hole in gaps(Span(0, max((span.end for span in spans), default=0)), spans):
         yield Row(hole, "hole", "free")

@@ -18,7 +18,7 @@ from xenassign.xen.releases import Release
 
 
 class Assessment(NamedTuple):
-    """One device: its facts, whether Xen would protect it, and all that was found."""
+    """One device: its facts, whether Xen would protect it, and all findings about it."""
 
     device: HostDevice
     protection: Protection
@@ -26,7 +26,7 @@ class Assessment(NamedTuple):
 
     @property
     def assignable(self) -> bool:
-        """Whether nothing forbids to assign it alone, with its subtree and the default options."""
+        """Whether it can be assigned alone, with its subtree and the default options."""
         return not errors(self.findings)
 
 
@@ -46,20 +46,21 @@ def assess(
 ) -> BoardAssessment:
     """Judges the devices of a board.
 
-    ``only``: these nodes, whether devices or not; ``assignable``: keep those that may be assigned.
+    ``only``: judge these nodes, devices or not, instead of all devices. ``assignable``: leave out
+    devices that cannot be assigned.
     """
     board = read_board(platform, release, drivers)
-    wanted = only if only is not None else [n for n in platform.tree.nodes() if is_device(n)]
-    found = (one for one in _judged(board, release, wanted) if one.assignable or not assignable)
-    return BoardAssessment(board, tuple(found))
+    nodes = only if only is not None else [n for n in platform.tree.nodes() if is_device(n)]
+    devices = _assessments(board, release, nodes)
+    return BoardAssessment(board, tuple(d for d in devices if d.assignable or not assignable))
 
 
-def _judged(board: Board, release: Release, wanted: Sequence[Node]) -> Iterator[Assessment]:
+def _assessments(board: Board, release: Release, nodes: Sequence[Node]) -> Iterator[Assessment]:
     routes = ("xl",) if board.platform.dom0_tree is not None else ROUTES
-    for node in wanted:
-        asked = Request(devices=(node.path,), release=release, routes=routes)
-        judged = judge_request(board, Resolved(asked, {node: node.path}))
+    for node in nodes:
+        request = Request(devices=(node.path,), release=release, routes=routes)
+        judged = judge_request(board, Resolved(request, {node: node.path}))
         device = next((d for d in judged.scope.devices if d.node is node), None)
         device = device or read_device(board.platform, node)
-        shield = protection(board.platform, board.iommus, device)
-        yield Assessment(device, shield, judged.findings)
+        by_iommu = protection(board.platform, board.iommus, device)
+        yield Assessment(device, by_iommu, judged.findings)

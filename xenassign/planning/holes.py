@@ -1,14 +1,14 @@
-"""Where ``auto`` puts mappings in the guest, and why nothing can be in the way there.
+"""Where ``auto`` puts mappings in the guest, so that they collide with nothing.
 
 A place is *allowed* when it touches no window of the release's guest layout, no RAM of the guest
-and no other mapping, lies below 48 bits and is aligned as asked. The RAM banks are left out whole
+and no other mapping, is below 48 bits and is aligned as requested. The RAM banks are left out whole
 before Xen 4.21, since the guest may be offered their unused part as extended regions, and while the
 guest's memory is not known.
 
 The place depends on the mapping itself: identity where that is allowed, else the allowed place that
-keeps the most low bits of the host's address (0xff0e0000 goes to 0x3f0e0000). So a device stays
-where it is when others are added, unless one takes its very place, and host and guest are congruent
-modulo 2 MiB wherever a hole has such a place, which lets stage 2 use large mappings. Pins come
+keeps the most low bits of the host's address (0xff0e0000 goes to 0x3f0e0000). So a device keeps
+its place when others are added, unless one of them requires this place, and host and guest are
+congruent modulo 2 MiB if a hole has such a place, which lets stage 2 use large mappings. Pins come
 first: a place of an earlier plan is kept while it is allowed.
 
 Addresses and sizes are bytes, of whole pages.
@@ -29,7 +29,10 @@ HUGE = 1 << 30
 
 
 class Wish(NamedTuple):
-    """Host pages that ``auto`` is to place. ``within``: only there. ``pin``: there if possible."""
+    """Host pages that ``auto`` is to place.
+
+    ``within``: guest addresses that limit the choice. ``pin``: the preferred guest address.
+    """
 
     host: Span
     within: Span | None = None
@@ -42,26 +45,26 @@ class Wish(NamedTuple):
 
 
 class GuestPlace(NamedTuple):
-    """A guest address, and whether it is that of the pin."""
+    """A guest address. ``pinned``: whether it is the preferred one."""
 
     address: int
     pinned: bool = False
 
 
 class _UsedPages(NamedTuple):
-    """Guest pages that are in use. ``host`` None: they are only to be left free."""
+    """Guest pages in use. ``host`` None: nothing is mapped there, but they are to be left free."""
 
     host: Span | None
     guest: Span
 
 
 def natural(size: int) -> int:
-    """The power of two that is not below a size."""
+    """The smallest power of two that is not below a size."""
     return 1 << (size - 1).bit_length()
 
 
 def congruence(size: int) -> int:
-    """Modulo what host and guest must agree for stage 2 to use its largest mapping of a size.
+    """The modulus by which host and guest addresses must agree for the largest stage 2 mapping.
 
     1 GiB and 2 MiB are what an entry of level 1 and 2 maps (see ``xen.stage2``).
     """
@@ -80,20 +83,23 @@ def aligned(align: str, host: int, size: int, address: int) -> bool:
 
 
 class Space:
-    """The guest's address space while it fills."""
+    """The guest's address space with the mappings so far.
+
+    ``align``: as ``Request.align``. ``avoid``: guest addresses to leave free.
+    """
 
     def __init__(self, guest: Guest, align: str, avoid: Sequence[Span] = ()) -> None:
         self._guest = guest
         self._align = align
         self._grain = GRANULE if align == "64k" else PAGE_SIZE
-        self._taken = [_UsedPages(None, span) for span in avoid]
+        self._used = [_UsedPages(None, span) for span in avoid]
 
     def take(self, host: Span, address: int) -> None:
         """Notes that host pages are mapped at a guest address."""
-        self._taken.append(_UsedPages(host, host.moved(address)))
+        self._used.append(_UsedPages(host, host.moved(address)))
 
     def allowed(self, wish: Wish, address: int, *, optional: bool = False) -> bool:
-        """Whether pages can go to an address. ``optional``: into a window that only some have."""
+        """Whether pages can be at a guest address. ``optional``: in windows of some guests too."""
         pages = wish.host.moved(address)
         footprint = pages.rounded(self._grain)
         return (
@@ -102,19 +108,19 @@ class Space:
             and max(footprint.end, wish.host.end) <= 1 << GUEST_IPA_BITS_MAX
             and aligned(self._align, wish.host.start, wish.size, address)
             and room(self._guest, footprint, optional=optional) == (footprint,)
-            and self._in_the_way(wish, address) is None
+            and self._collision_end(wish, address) is None
         )
 
     def same_pages(self, wish: Wish) -> Iterator[int]:
-        """Where mappings that hold all of the pages have them already; the same pages stay so."""
-        for host, guest in self._taken:
+        """Guest addresses at which a mapping with all of these host pages has them already."""
+        for host, guest in self._used:
             if host is not None and host.covers(wish.host):
                 pages = wish.host.moved(guest.start + wish.host.start - host.start)
                 if wish.within is None or wish.within.covers(pages):
                     yield pages.start
 
     def find(self, wish: Wish) -> int | None:
-        """The best allowed place, or None."""
+        """The best allowed guest address, or None."""
         for ranges in self._ranges(wish.within):
             address = self._search(wish, ranges)
             if address is not None:
@@ -122,7 +128,7 @@ class Space:
         return None
 
     def _ranges(self, within: Span | None) -> Iterator[Sequence[Span]]:
-        """What may be used, best first."""
+        """Ranges of guest addresses that may be used, the best first."""
         if within is None:
             yield [
                 part
@@ -135,7 +141,7 @@ class Space:
         yield room(self._guest, usable, optional=True)
 
     def _search(self, wish: Wish, ranges: Sequence[Span]) -> int | None:
-        """The first free place, by how many low bits of the host's address it keeps."""
+        """The free address that keeps the most low bits of the host's address, or None."""
         unit = {"natural": natural(wish.size), "64k": GRANULE}.get(self._align, PAGE_SIZE)
         least = congruence(wish.size) if self._align == "2m" else unit
         key = wish.host.start - wish.host.start % unit
@@ -145,41 +151,41 @@ class Space:
             for start, end in ranges:
                 address = start + (key - start) % step
                 while address + length <= end:
-                    behind = self._in_the_way(wish, address)
-                    if behind is None:
+                    used_end = self._collision_end(wish, address)
+                    if used_end is None:
                         return address
-                    address = behind + (key - behind) % step
+                    address = used_end + (key - used_end) % step
         return None
 
-    def _in_the_way(self, wish: Wish, address: int) -> int | None:
-        """The end of what is at an address already, or None.
+    def _collision_end(self, wish: Wish, address: int) -> int | None:
+        """The end of the last used pages that a place collides with, or None.
 
-        Pages that are mapped twice, with the same distance of host and guest, are not in the way.
+        Pages that are mapped at the same distance of host and guest addresses do not collide.
         """
         pages = wish.host.moved(address)
-        last: int | None = None
-        for host, guest in self._taken:
-            footprint = guest.rounded(self._grain)  # what they occupy for a guest with its granule
+        end: int | None = None
+        for host, guest in self._used:
+            footprint = guest.rounded(self._grain)  # whole granules of the guest
             if not footprint.overlaps(pages.rounded(self._grain)):
                 continue
             same = host is not None and guest.start - host.start == address - wish.host.start
             if same and guest.overlaps(pages):
                 continue
-            last = max(last or 0, footprint.end)
-        return last
+            end = max(end or 0, footprint.end)
+        return end
 
 
-def settle(space: Space, wishes: Sequence[Wish]) -> list[GuestPlace | None]:
-    """A place for each wish, None where there is none.
+def find_places(space: Space, wishes: Sequence[Wish]) -> list[GuestPlace | None]:
+    """A place for each wish, None if there is none.
 
-    Pins go first, then what keeps its identity, then the rest, the largest first. Pages inside of
-    those of another wish go with them.
+    Pins are placed first, then identity mappings, then the rest, the largest first. Pages inside of
+    those of another wish follow it.
     """
-    found: dict[int, GuestPlace] = {}
+    places: dict[int, GuestPlace] = {}
     order = sorted(range(len(wishes)), key=lambda n: (-wishes[n].size, wishes[n].host.start, n))
 
     def put(number: int, address: int, *, pinned: bool = False) -> None:
-        found[number] = GuestPlace(address, pinned)
+        places[number] = GuestPlace(address, pinned)
         space.take(wishes[number].host, address)
 
     for number in order:
@@ -187,15 +193,15 @@ def settle(space: Space, wishes: Sequence[Wish]) -> list[GuestPlace | None]:
         optional = wish.within is not None
         if wish.pin is not None and space.allowed(wish, wish.pin, optional=optional):
             put(number, wish.pin, pinned=True)
-    first, inner = _by_containment([n for n in order if n not in found], wishes)
-    for number in first:
+    outer, inner = _by_containment([n for n in order if n not in places], wishes)
+    for number in outer:
         wish = wishes[number]
-        there = next(space.same_pages(wish), None)
-        if there is not None:
-            put(number, there)
+        address = next(space.same_pages(wish), None)
+        if address is not None:
+            put(number, address)
         elif space.allowed(wish, wish.host.start):
             put(number, wish.host.start)
-    for number in (*(n for n in first if n not in found), *inner):
+    for number in (*(n for n in outer if n not in places), *inner):
         wish = wishes[number]
         address = next(space.same_pages(wish), None)
         if address is None and space.allowed(wish, wish.host.start):
@@ -204,14 +210,17 @@ def settle(space: Space, wishes: Sequence[Wish]) -> list[GuestPlace | None]:
             address = space.find(wish)
         if address is not None:
             put(number, address)
-    return [found.get(number) for number in range(len(wishes))]
+    return [places.get(number) for number in range(len(wishes))]
 
 
 def _by_containment(order: list[int], wishes: Sequence[Wish]) -> tuple[list[int], list[int]]:
-    """Wishes that lie in no other's host pages, and those that do. ``order``: largest first."""
-    first: list[int] = []
+    """(outer, inner): wishes whose host pages no other one covers, and the rest.
+
+    ``order``: indexes of wishes, the largest first.
+    """
+    outer: list[int] = []
     inner: list[int] = []
     for number in order:
-        held = any(wishes[n].host.covers(wishes[number].host) for n in first)
-        (inner if held else first).append(number)
-    return first, inner
+        covered = any(wishes[n].host.covers(wishes[number].host) for n in outer)
+        (inner if covered else outer).append(number)
+    return outer, inner

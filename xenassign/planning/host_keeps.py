@@ -1,8 +1,8 @@
-"""What the host must keep running for the devices that it gave away.
+"""What the host must keep running for the assigned devices.
 
-dom0's Linux does not see the assigned devices (Xen sets their status to "disabled"), so nobody in
-dom0 holds their clocks, power domains and regulators, and Linux switches off what nobody holds.
-Resets, PHYs, pins and interconnects are not switched off, but nobody in dom0 sets them up either.
+dom0's Linux does not see the assigned devices (Xen sets their status to "disabled"), so it treats
+their clocks, power domains and regulators as unused and switches them off. Resets, PHYs, pins and
+interconnects are not switched off, but dom0 does not set them up either.
 """
 
 from __future__ import annotations
@@ -20,12 +20,16 @@ from xenassign.planning.plan import HostKeep
 
 HOST_KEEPS = rule("XA507", "host-must-keep", "note", "broken")
 
-#: The kinds that the host owes something, and those of them that a bus holds for what is below it.
+#: The kinds that the host must keep on or set up, and those that a bus has for what is below it.
 _KEPT = frozenset(name for name, kind in SUPPLIER_KINDS.items() if kind.duty is not HostDuty.NONE)
 _OF_A_BUS = frozenset(name for name, kind in SUPPLIER_KINDS.items() if kind.of_a_bus)
 
-# Providers without hardware of their own: what feeds them counts in their place.
+#: Providers without hardware of their own: the host must keep their suppliers instead.
 _VIRTUAL = frozenset({"fixed-factor-clock", "gpio-gate-clock", "usb-nop-xceiv"})
+
+
+#: By (kind, host path of the provider, arguments): (name, host paths of the users).
+_Keeps = dict[tuple[str, str, tuple[int, ...]], tuple[str | None, list[str]]]
 
 
 def host_keeps(
@@ -33,9 +37,9 @@ def host_keeps(
 ) -> tuple[HostKeep, ...]:
     """What the host must keep, in the order of the devices that use it.
 
-    ``kept``: firmware that the guest asks itself.
+    ``kept``: firmware that the guest calls by itself.
     """
-    found: dict[tuple[str, str, tuple[int, ...]], tuple[str | None, list[str]]] = {}
+    keeps: _Keeps = {}
     devices = {device.node for device in scope.devices}
     for root in scope.roots:
         for node in root.walk():
@@ -43,35 +47,34 @@ def host_keeps(
                 continue
             user = next((n for n in node.lineage() if n in devices), node).path
             for kind, reference in _used(tree, scope, node, _KEPT, frozenset()):
-                _add(found, kind, reference, user)
+                _add(keeps, kind, reference, user)
         users = [d.path for d in scope.devices if root in d.node.lineage()] or [root.path]
         for bus in root.ancestors():
             for kind, reference in _used(tree, scope, bus, _OF_A_BUS, frozenset()):
                 for user in users:
-                    _add(found, kind, reference, user)
+                    _add(keeps, kind, reference, user)
     return tuple(
         HostKeep(kind, provider, args, name, tuple(users))
-        for (kind, provider, args), (name, users) in found.items()
-        if not any(within(provider, one.root.path) for one in kept)
+        for (kind, provider, args), (name, users) in keeps.items()
+        if not any(within(provider, firmware.root.path) for firmware in kept)
     )
 
 
-def _add(
-    found: dict[tuple[str, str, tuple[int, ...]], tuple[str | None, list[str]]],
-    kind: str,
-    reference: Reference,
-    user: str,
-) -> None:
+def _add(keeps: _Keeps, kind: str, reference: Reference, user: str) -> None:
     path = reference.provider.path if reference.provider else ""
-    _, users = found.setdefault((kind, path, reference.args), (reference.name, []))
+    _, users = keeps.setdefault((kind, path, reference.args), (reference.name, []))
     if user not in users:
         users.append(user)
 
 
 def _used(
-    tree: Tree, scope: Scope, node: Node, kinds: frozenset[str], met: frozenset[Node]
+    tree: Tree, scope: Scope, node: Node, kinds: frozenset[str], passed: frozenset[Node]
 ) -> Iterator[tuple[str, Reference]]:
-    """The host's own suppliers of a node, through providers that are no hardware."""
+    """(kind, reference) of the suppliers that stay with the host.
+
+    Providers without hardware of their own are replaced by their suppliers. ``passed``: those
+    passed so far, since they may refer to each other.
+    """
     for group in references(tree, node):
         kind = group.rule.kind
         if kind not in kinds or group.prop.startswith("assigned-clock"):
@@ -80,11 +83,11 @@ def _used(
             continue
         for reference in group.entries:
             provider = reference.provider
-            if provider is None or scope.has(provider) or provider in met:
+            if provider is None or scope.has(provider) or provider in passed:
                 continue
             compatible = set(provider.compatible)
             if compatible & _VIRTUAL or ("regulator-fixed" in compatible and not _gated(provider)):
-                yield from _used(tree, scope, provider, kinds, met | {provider})
+                yield from _used(tree, scope, provider, kinds, passed | {provider})
             elif "fixed-clock" not in compatible:
                 yield kind, reference
 
@@ -101,11 +104,11 @@ def _gated(regulator: Node) -> bool:
 
 
 def regulators_to_keep_on(tree: Tree, keeps: tuple[HostKeep, ...]) -> tuple[str, ...]:
-    """The host's regulators that can be marked always-on: those that dom0 drives at all."""
-    found = (tree.find(keep.provider) for keep in keeps if keep.kind == "regulator")
+    """Host paths of the regulators to mark always-on: those that dom0 drives and may switch off."""
+    regulators = (tree.find(keep.provider) for keep in keeps if keep.kind == "regulator")
     return tuple(
         node.path
-        for node in found
+        for node in regulators
         if node is not None
         and not node.has("regulator-always-on")
         and all(above.available for above in node.lineage())
@@ -113,18 +116,20 @@ def regulators_to_keep_on(tree: Tree, keeps: tuple[HostKeep, ...]) -> tuple[str,
 
 
 def dom0_options(keeps: tuple[HostKeep, ...], kept_on: tuple[str, ...]) -> tuple[str, ...]:
-    """What to put on dom0's kernel command line."""
+    """Options for dom0's kernel command line. ``kept_on``: regulators that are marked always-on."""
     kinds = {k.kind for k in keeps if not (k.kind == "regulator" and k.provider in kept_on)}
     chosen = (kind.keep_option for name, kind in SUPPLIER_KINDS.items() if name in kinds)
     return tuple(option for option in chosen if option is not None)
 
 
 def keep_findings(keeps: tuple[HostKeep, ...], kept_on: tuple[str, ...]) -> Iterator[Finding]:
-    """One line about all that the host must keep."""
+    """One finding about all that the host must keep."""
     if not keeps:
         return
     kinds = Counter(keep.kind for keep in keeps)
-    some = ", ".join(f"{count} {kind}{'s' if count > 1 else ''}" for kind, count in kinds.items())
+    counts = ", ".join(f"{count} {kind}{'s' if count > 1 else ''}" for kind, count in kinds.items())
     line = " ".join(dom0_options(keeps, kept_on))
     fix = f"put {line} on dom0's kernel command line" if line else "have the firmware set them up"
-    yield HOST_KEEPS(f"the host must leave on and set up: {some} (host_keeps of the plan)", fix=fix)
+    yield HOST_KEEPS(
+        f"the host must leave on and set up: {counts} (host_keeps of the plan)", fix=fix
+    )

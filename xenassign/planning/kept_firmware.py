@@ -1,4 +1,4 @@
-"""Firmware of the host that answers a guest too, or could."""
+"""Firmware of the host that the guest may call too, or could with an option."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from xenassign.devicetree.tree import Node
 
 
 class OfferedFirmware(NamedTuple):
-    """Firmware that the guest could have too: the path of its node, and how to ask for it."""
+    """Firmware that the guest could get: the host path of its node, and the option for it."""
 
     path: str
     option: str
@@ -26,15 +26,16 @@ def within(path: str, root: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class KeptFirmware:
-    """A node of the host's firmware that the guest gets too. ``why``: said of each reference.
+    """A firmware node that the guest gets too.
 
-    ``memory``: the nodes that it names as its memory, regions of the plan.
+    ``why``: the reason that is given for each reference to it. ``memory``: the nodes of its shared
+    memory, which are regions of the plan.
     """
 
     root: Node
     why: str
     memory: frozenset[Node] = frozenset()
 
-    def answers(self, provider: Node) -> bool:
-        """Whether a reference to a node is one to the firmware, or to its memory."""
+    def has(self, provider: Node) -> bool:
+        """Whether a node is part of the firmware, or its memory."""
         return provider in self.memory or any(n is self.root for n in provider.lineage())

@@ -1,19 +1,19 @@
 """Memory regions: what becomes of the ``memory-region`` of an assigned device.
 
-Only ``/passthrough`` and ``/aliases`` reach a guest, so its tree has no ``/reserved-memory``, and
-Linux, which looks for pools there alone, finds none. What can be done depends on the region:
+A guest gets ``/passthrough`` and ``/aliases`` only, so its tree has no ``/reserved-memory``, the
+only place where Linux looks for pools. What can be done depends on the region:
 
 * a carve-out (``reg`` and ``no-map``, no pool) is mapped, with its node below /passthrough;
-* a DMA pool (``shared-dma-pool``, ``restricted-dma-pool``) is mapped where the user says so;
-* RAM of the host (no ``no-map``) and a region that has no address until the host's kernel chooses
-  one are never mapped.
+* a DMA pool (``shared-dma-pool``, ``restricted-dma-pool``) is mapped if the user requests it;
+* RAM of the host (no ``no-map``) and a region whose address the host's kernel chooses at boot are
+  never mapped.
 
-xl maps none of them: Xen gives dom0 no right to pass on what stands in /reserved-memory, unless
-another node has the same pages as its registers. Whatever is not mapped refuses the domain until
-``--memory-region PATH=drop`` says that it is not needed.
+xl cannot map them: Xen does not permit dom0 to give away pages of /reserved-memory, unless they are
+also registers of another node. A region that is not mapped is an error until
+``--memory-region PATH=drop`` states that it is not needed.
 
-A region is never marked xen,passthrough: dom0 would see it disabled, take its pages for free RAM
-(Xen lists them in dom0's memory), and die at the first touch, for Xen does not map them there.
+A region is never marked xen,passthrough: dom0 would see it disabled and use its pages as free RAM
+(Xen lists them in dom0's memory), but Xen does not map them, so the first access is a fault.
 """
 
 from __future__ import annotations
@@ -43,37 +43,44 @@ MOVED = rule("XA534", "memory-region-moved", "warning", "broken")
 _POOLS = frozenset({"shared-dma-pool", "restricted-dma-pool"})
 
 
-class _Named(NamedTuple):
-    """A region that the domain's nodes name, and the host paths of the assigned devices."""
+class _UsedRegion(NamedTuple):
+    """A region that nodes of the domain refer to, and the host paths of their devices."""
 
     node: Node
     users: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """The users and the region, as the beginning of a message."""
+        return f"{', '.join(self.users)}: {self.node.path}"
 
 
 def memory_regions(
     board: Board, scope: Scope, resolved: Resolved
 ) -> tuple[tuple[Region, ...], tuple[Finding, ...]]:
-    """The regions to map, and what is to be said. Raises UsageError for idle options."""
-    tree = board.platform.tree
-    named = _named(tree, scope)
-    asked = _asked(tree, scope, named, resolved)
+    """(regions to map, findings). Raises UsageError for options that fit no region."""
+    used = _used_regions(board.platform.tree, scope)
+    actions = _actions(board.platform.tree, scope, used, resolved)
     mapped: list[Region] = []
     findings: list[Finding] = []
-    for one in named:
-        wish = asked.get(one.node)
-        why = _not_there(board.platform, one.node) or (wish == "drop" and "is dropped, as asked")
-        if why:
-            message = f"{_users(one)}: {one.node.path} {why}"
-            findings.append(DROPPED(message, node=one.users[0], prop="memory-region"))
+    for region in used:
+        action = actions.get(region.node)
+        reason = _unusable(board.platform, region.node)
+        if reason is None and action == "drop":
+            reason = "is dropped, as requested"
+        if reason is not None:
+            message = f"{region.text} {reason}"
+            findings.append(DROPPED(message, node=region.users[0], prop="memory-region"))
             continue
-        others = _others(board, scope, [other.node for other in named], one.node)
-        xl = "xl" in resolved.request.routes and not _dom0_has(board, one.node)
-        refusal = _refusal(one, wish, others, xl)
+        others = _others(board, scope, [other.node for other in used], region.node)
+        xl_refuses = "xl" in resolved.request.routes and not _dom0_has(board, region.node)
+        refusal = _refusal(region, action, others, xl_refuses)
         if refusal is not None:
             findings.append(refusal)
             continue
-        mapped.append(Region(one.node, one.users, "of memory-region; Device-nGnRE to the guest"))
-        findings += _told(one, others)
+        purpose = "of memory-region; Device-nGnRE to the guest"
+        mapped.append(Region(region.node, region.users, purpose))
+        findings += _mapped_findings(region, others)
     return tuple(mapped), tuple(findings)
 
 
@@ -83,106 +90,120 @@ def moved_region_findings(
     placement: Placement,
     protections: Mapping[str, Protection],
 ) -> Iterator[Finding]:
-    """Regions that a DMA master without an IOMMU would look for at the wrong address."""
+    """Regions that an unprotected DMA master would access at the wrong address."""
     masters = {device.path for device in scope.devices if device.dma.answer != "no"}
     for region in regions:
-        bare = [p for p in region.users if p in masters and not protections[p].protected]
+        unprotected = [p for p in region.users if p in masters and not protections[p].protected]
         placed = placement.placed[region.path]
-        if bare and any(one.mapping.host != one.mapping.guest for one in placed):
+        if unprotected and any(p.mapping.host != p.mapping.guest for p in placed):
             message = f"{region.path} is at {placed[0].guest:#x} in the guest, and no IOMMU"
-            yield MOVED(f"{message} translates for {', '.join(bare)}", node=region.path)
+            yield MOVED(f"{message} translates for {', '.join(unprotected)}", node=region.path)
 
 
-def _named(tree: Tree, scope: Scope) -> list[_Named]:
-    """The regions that ``memory-region`` of the domain's nodes names, in the order of the tree."""
+def _used_regions(tree: Tree, scope: Scope) -> list[_UsedRegion]:
+    """The regions that ``memory-region`` of the domain's nodes refers to, in tree order."""
     own = {device.node: device.path for device in scope.devices}
-    found: dict[Node, dict[str, None]] = {}
+    users: dict[Node, dict[str, None]] = {}
     for root in scope.roots:
-        for node in (one for one in root.walk() if scope.has(one)):
+        for node in filter(scope.has, root.walk()):
             for region in regions_of(tree, node):
                 if not scope.has(region):
                     user = next((own[n] for n in node.lineage() if n in own), node.path)
-                    found.setdefault(region, {})[user] = None
-    ordered = sorted(found.items(), key=lambda one: one[0].offset)
-    return [_Named(node, tuple(users)) for node, users in ordered]
+                    users.setdefault(region, {})[user] = None
+    in_order = sorted(users, key=lambda region: region.offset)
+    return [_UsedRegion(region, tuple(users[region])) for region in in_order]
 
 
-def _asked(tree: Tree, scope: Scope, named: list[_Named], resolved: Resolved) -> dict[Node, str]:
-    """What --memory-region says of each region: that which says most counts."""
-    asked: dict[Node, str] = {}
-    exact: dict[Node, str] = {}
-    options = resolved.request.memory_regions
-    every = {one.node: o.action for o in options if o.node is None for one in named}
-    idle: list[str] = []
-    for option, node in resolved.memory_regions:
-        below = {r for n in node.walk() if scope.has(n) for r in regions_of(tree, n)}
-        fitting = [one.node for one in named if one.node is node or one.node in below]
+def _actions(
+    tree: Tree, scope: Scope, used: list[_UsedRegion], resolved: Resolved
+) -> dict[Node, str]:
+    """The action of --memory-region for each region.
+
+    An option that names the region has precedence over one that names a device, and this one over
+    an option for all.
+    """
+    nodes = [region.node for region in used]
+    of_all: dict[Node, str] = {}
+    of_devices: dict[Node, str] = {}
+    of_regions: dict[Node, str] = {}
+    for option in resolved.request.memory_regions:
+        if option.node is None:
+            of_all.update(dict.fromkeys(nodes, option.action))
+    mistakes: list[str] = []
+    for option, named in resolved.memory_regions:
+        below = {region for n in named.walk() if scope.has(n) for region in regions_of(tree, n)}
+        fitting = [node for node in nodes if node is named or node in below]
         if not fitting:
-            some = ", ".join(one.node.path for one in named)
-            hint = f"they are {some}" if some else "it has none"
-            why = f"fits no memory region of the domain; {hint}"
-            idle.append(mistake("--memory-region", option.node or "", why))
-        for region in fitting:
-            (exact if region is node else asked)[region] = option.action
-    if idle:
-        raise UsageError(*idle)
-    return {**every, **asked, **exact}
+            paths = ", ".join(node.path for node in nodes)
+            hint = f"they are {paths}" if paths else "it has none"
+            reason = f"fits no memory region of the domain; {hint}"
+            mistakes.append(mistake("--memory-region", option.node or "", reason))
+        for node in fitting:
+            (of_regions if node is named else of_devices)[node] = option.action
+    if mistakes:
+        raise UsageError(*mistakes)
+    return {**of_all, **of_devices, **of_regions}
 
 
-def _not_there(platform: Platform, region: Node) -> str | None:
-    """Why a region is none, whatever is asked for."""
-    pool = platform.tree.root.children.get("reserved-memory")
-    if pool is None or not any(above is pool for above in region.ancestors()):
+def _unusable(platform: Platform, region: Node) -> str | None:
+    """Why a node is dropped whatever the options are; None if it is a usable region."""
+    reserved_memory = platform.tree.root.children.get("reserved-memory")
+    if reserved_memory is None or reserved_memory not in region.ancestors():
         return "is not in /reserved-memory, and is dropped"
     return None if region.available else "is disabled in the host tree, and is dropped"
 
 
-def _others(board: Board, scope: Scope, named: list[Node], region: Node) -> list[str]:
-    """Who stays with the host and uses the region, or memory in its pages."""
-    mine = set(named)
-    found = [n.path for n in board.region_users.get(region, ()) if scope.stays_with_host(n)]
+def _others(board: Board, scope: Scope, own: list[Node], region: Node) -> list[str]:
+    """Host paths of the nodes that stay with the host and use a region, or memory in its pages.
+
+    ``own``: the regions of the domain.
+    """
+    paths = [n.path for n in board.region_users.get(region, ()) if scope.stays_with_host(n)]
     for block in registers(region).blocks:
-        found += [
+        paths += [
             node.path
             for node, other in board.platform.reserved
-            if node not in mine and other.span.overlaps(block.pages)
+            if node not in own and other.span.overlaps(block.pages)
         ]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(paths))
 
 
 def _dom0_has(board: Board, region: Node) -> bool:
-    """Whether dom0 may give the region's pages: where another node has them as its registers."""
+    """Whether dom0 may give the region's pages: whether they are registers of another node too."""
     return all(board.dom0.has_pages(block.span.in_pages) for block in registers(region).blocks)
 
 
-def _refusal(one: _Named, wish: str | None, others: list[str], xl: bool) -> Finding | None:
-    """Why the region is not mapped, with what can be done; None where it is.
+def _refusal(
+    region: _UsedRegion, action: str | None, others: list[str], xl_refuses: bool
+) -> Finding | None:
+    """Why a region is not mapped, with what can be done; None if it is.
 
-    ``xl``: whether xl is wanted and cannot pass it.
+    ``action``: of --memory-region. ``others``: who else uses it. ``xl_refuses``: whether the
+    request includes xl, which cannot map it.
     """
-    region = one.node
-    never = _never(region)
-    if never:
-        why = never
-    elif _is_pool(region) and wish != "map":
-        why = "is a DMA pool, which Linux does not find below /passthrough"
-    elif others and wish != "map":
-        why = f"is also used by {some(others)}, which the guest does not get"
-    elif xl:
-        why = "can't be passed by xl: dom0 may give no pages of /reserved-memory"
+    node = region.node
+    impossible = _impossible(node)
+    if impossible:
+        reason = impossible
+    elif _is_pool(node) and action != "map":
+        reason = "is a DMA pool, which Linux does not find below /passthrough"
+    elif others and action != "map":
+        reason = f"is also used by {some(others)}, which the guest does not get"
+    elif xl_refuses:
+        reason = "cannot be mapped by xl: dom0 may not give away pages of /reserved-memory"
     else:
         return None
-    drop = f"--memory-region {region.path}=drop leaves it out"
-    ways = ["--route dom0less"] if xl else []
-    if not wish and (_is_pool(region) or others):
-        ways.append(f"--memory-region {region.path}=map")
-    fix = drop if never else f"{' with '.join(ways)} maps it, {drop}"
-    message = f"{_users(one)}: {region.path} {why}"
-    return UNDECIDED(message, node=one.users[0], prop="memory-region", fix=fix)
+    fix = f"--memory-region {node.path}=drop leaves it out"
+    if not impossible:
+        ways = ["--route dom0less"] if xl_refuses else []
+        if not action and (_is_pool(node) or others):
+            ways.append(f"--memory-region {node.path}=map")
+        fix = f"{' with '.join(ways)} maps it, {fix}"
+    return UNDECIDED(f"{region.text} {reason}", node=region.users[0], prop="memory-region", fix=fix)
 
 
-def _never(region: Node) -> str | None:
-    """Why a region cannot be mapped at all."""
+def _impossible(region: Node) -> str | None:
+    """Why a region cannot be mapped with any option, or None."""
     if not region.has("reg"):
         return "has no address: the host's kernel chooses one at boot"
     if not region.has("no-map"):
@@ -192,22 +213,18 @@ def _never(region: Node) -> str | None:
     return None
 
 
-def _told(one: _Named, others: list[str]) -> Iterator[Finding]:
-    """What is to be known of a region that is mapped."""
-    region = one.node
-    places = ", ".join(f"{b.size:#x} bytes at {b.address:#x}" for b in registers(region).blocks)
-    message = f"{_users(one)}: {region.path} ({places}) is mapped, as Device-nGnRE"
-    if _is_pool(region):
+def _mapped_findings(region: _UsedRegion, others: list[str]) -> Iterator[Finding]:
+    """That a region is mapped, and who else uses it."""
+    blocks = registers(region.node).blocks
+    ranges = ", ".join(f"{block.size:#x} bytes at {block.address:#x}" for block in blocks)
+    message = f"{region.text} ({ranges}) is mapped, as Device-nGnRE"
+    if _is_pool(region.node):
         message += "; Linux finds no pool there, and most drivers fail for it"
-    yield MAPPED(message, node=one.users[0], prop="memory-region")
+    yield MAPPED(message, node=region.users[0], prop="memory-region")
     if others:
-        message = f"{region.path} is also used by {some(others)}"
-        yield SHARED(message, node=region.path)
+        message = f"{region.node.path} is also used by {some(others)}"
+        yield SHARED(message, node=region.node.path)
 
 
 def _is_pool(region: Node) -> bool:
     return bool(_POOLS.intersection(region.compatible))
-
-
-def _users(one: _Named) -> str:
-    return ", ".join(one.users)

@@ -26,7 +26,7 @@ from xenassign.devicetree.tree import Node
 from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule
 from xenassign.host.neighbours import Neighbours
-from xenassign.planning.holes import GRANULE, Space, Wish, aligned, settle
+from xenassign.planning.holes import GRANULE, Space, Wish, aligned, find_places
 from xenassign.planning.plan import Mapping, PlacedBlock
 from xenassign.request.origin import mistake
 from xenassign.request.request import Accepted, MapOption, Request
@@ -142,7 +142,7 @@ def _settle(request: Request, space: Space, wanted: Sequence[_Wanted]) -> list[P
         address = one.target if isinstance(one.target, int) else pages.start
         put(index, address, "fixed" if isinstance(one.target, int) else "identity")
         space.take(pages, address)
-    for index, place in zip(free, settle(space, wishes), strict=True):
+    for index, place in zip(free, find_places(space, wishes), strict=True):
         if place is not None:
             how = "auto" if wanted[index].target == "auto" else "window"
             put(index, place.address, "pinned" if place.pinned else how)

@@ -1,4 +1,4 @@
-"""``DomainPlan``: the result of all decisions about a domain, which outputs read."""
+"""``DomainPlan``: the result of all decisions about a domain, from which the outputs are made."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class Mapping(NamedTuple):
 
     @property
     def host_span(self) -> Span:
-        """Its bytes in the host."""
+        """Its host addresses, in bytes."""
         return Span.sized(self.host, self.size)
 
     @property
     def guest_span(self) -> Span:
-        """Its bytes in the guest."""
+        """Its guest addresses, in bytes."""
         return Span.sized(self.guest, self.size)
 
     @property
@@ -48,15 +48,15 @@ class Mapping(NamedTuple):
         return IomemRange(self.host // PAGE_SIZE, self.pages, self.guest // PAGE_SIZE)
 
     def covers(self, other: Mapping) -> bool:
-        """Whether it maps all that the other maps, to the same place."""
+        """Whether it maps all host pages of another mapping, at the same guest addresses."""
         same = self.guest - self.host == other.guest - other.host
         return same and self.host_span.covers(other.host_span)
 
 
 class PlacedBlock(NamedTuple):
-    """A register block and the pages that carry it. ``window``: a PCI window, not a ``reg``.
+    """A register block and the pages that contain it. ``window``: a PCI window, not a ``reg``.
 
-    ``how``: what chose the place: ``identity``, ``fixed`` (an address of --map), ``auto``,
+    ``how``: how the place was chosen: ``identity``, ``fixed`` (an address of --map), ``auto``,
     ``window`` (auto inside of one) or ``pinned``. ``auto`` may choose the identity.
     """
 
@@ -72,16 +72,16 @@ class PlacedBlock(NamedTuple):
 
     @property
     def rounded(self) -> bool:
-        """Whether the pages hold more than the block."""
+        """Whether the pages are more than the block."""
         return self.block.size != self.mapping.size
 
 
 class Supplier(NamedTuple):
-    """What became of one reference (or one property of them) of a device, and why.
+    """What becomes of one reference (or one property with references) of a device, and why.
 
     ``action``: ``copied``, ``stubbed``, ``kept`` or ``dropped``. ``provider``: its host path.
-    ``required``: dropped, and the driver is known to fail without it.
-    ``node``: the host path of the node that has the property, where that is not the device.
+    ``required``: dropped, although the driver is known to fail without it. ``node``: the host path
+    of the node that has the property, if that is not the device.
     """
 
     property: str
@@ -93,9 +93,9 @@ class Supplier(NamedTuple):
 
 
 class PlannedDevice(NamedTuple):
-    """One device of the domain, in Xen's sense: a node with xen,path and xen,reg of its own.
+    """One device of the domain, as Xen treats devices: a node with its own xen,path and xen,reg.
 
-    ``accepted``: the user's option, if it is forced by one. ``edits``: of its node's properties.
+    ``accepted``: the option by which the user forces it. ``edits``: of its node's properties.
     """
 
     host: HostDevice
@@ -119,12 +119,12 @@ class PlannedDevice(NamedTuple):
 
     @property
     def irqs(self) -> tuple[int, ...]:
-        """Its INTIDs, each once, in the order of the host's interrupts."""
+        """Its INTIDs, each once, in the order of the host's node."""
         return tuple(dict.fromkeys(line.intid for line in self.host.interrupts))
 
 
 class PlannedRegion(NamedTuple):
-    """Pages without a device: ``path`` is the host node that states them, ``why`` says what for."""
+    """Pages without a device. ``path``: the host node that has them. ``why``: what they are for."""
 
     path: str
     guest_path: str
@@ -146,10 +146,10 @@ class HostMark(NamedTuple):
 
 
 class HostKeep(NamedTuple):
-    """Something of the host that must stay on, or be set up, for assigned devices.
+    """A supplier of the host that must stay on, or be set up, for assigned devices.
 
     ``kind``: ``clock``, ``reset``, ``power-domain``, ``regulator``, ``interconnect``, ``phy`` or
-    ``pinctrl``. ``provider`` and ``users`` are host paths, ``name`` what the first user calls it.
+    ``pinctrl``. ``provider`` and ``users`` are host paths. ``name``: of the first user's reference.
     """
 
     kind: str
@@ -160,12 +160,12 @@ class HostKeep(NamedTuple):
 
 
 class MemoryLimit(NamedTuple):
-    """What keeps the memory of a domain below the most that a guest can have.
+    """What limits the memory of a domain below the most that a guest can have.
 
-    ``mib``: the most MiB that leave all mappings free. ``by``: host path of the device or region
-    that is in the way, at the guest's ``address`` (bytes), in RAM bank ``bank``. ``moved``: the
-    most MiB with it out of the RAM banks, ``all_moved`` with everything out of them; None where
-    that gains nothing, or no hole takes it.
+    ``mib``: the most MiB that overlap no mapping. ``by``: host path of the device or region with
+    the limiting mapping, at the guest's ``address`` (bytes), in RAM bank ``bank``. ``moved``: the
+    most MiB with it out of the RAM banks, ``all_moved`` with all mappings out of them; None if that
+    gains nothing, or no hole has room for them.
     """
 
     mib: int
@@ -179,16 +179,15 @@ class MemoryLimit(NamedTuple):
 class DomainPlan(NamedTuple):
     """Everything that was decided about a domain.
 
-    ``scope``: what of the host is the domain's. ``called``: the requested nodes, in order, each
-    with the user's name for it.
-    ``regions`` are the pages that the devices need beside their registers. ``tree`` is the partial
-    device tree, ``marks`` the host nodes to mark, ``memory_mb_max`` the
-    most memory in MiB that leaves every mapping free of RAM, ``memory_limit`` what keeps it from
-    being more. ``guest``: the address space it was decided for. ``pool_mib``: MiB for the tables of
-    stage 2 where Xen's default is too small for the mappings. ``kept_on``: host regulators that the
-    host overlay marks always-on; ``dom0_options``: for dom0's kernel command line. ``firmware``:
-    host paths of the firmware nodes that the guest talks to itself. ``chosen_cells``: those of
-    /chosen, in which the domain's static memory is written.
+    ``scope``: the nodes of the host that belong to the domain. ``called``: the requested nodes, in
+    order, each with the name that the user gave. ``regions``: the pages that the devices need in
+    addition to their registers. ``tree``: the partial device tree. ``marks``: the host nodes to
+    mark. ``memory_mb_max``: the most memory in MiB that overlaps no mapping; ``memory_limit``: what
+    limits it. ``guest``: the address space of the domain. ``pool_mib``: MiB for the tables of stage
+    2, if Xen's default is too small for the mappings. ``kept_on``: host regulators that the host
+    overlay marks always-on. ``dom0_options``: for dom0's kernel command line. ``firmware``: host
+    paths of the firmware nodes that the guest calls by itself. ``chosen_cells``: #address-cells and
+    #size-cells of /chosen, in which the domain's static memory is written.
     """
 
     request: Request
@@ -218,7 +217,7 @@ class DomainPlan(NamedTuple):
 
     @property
     def owners(self) -> list[PlannedDevice | PlannedRegion]:
-        """Everything that has pages, devices first, each in the order of its field."""
+        """Everything that has pages: the devices, then the regions."""
         return [*self.devices, *self.regions]
 
     @property

@@ -1,4 +1,4 @@
-"""What keeps the memory of a domain below the most that a guest can have, and what would help.
+"""What limits the memory of a domain below the most that a guest can have, and what would help.
 
 RAM fills the banks of the guest layout from their bases, so the first mapping in a bank ends it.
 Memory is MiB, addresses are bytes.
@@ -10,7 +10,7 @@ from collections.abc import Mapping as Table
 from collections.abc import Sequence
 
 from xenassign.devicetree.spans import Span
-from xenassign.planning.holes import Space, Wish, settle
+from xenassign.planning.holes import Space, Wish, find_places
 from xenassign.planning.plan import Mapping, MemoryLimit
 from xenassign.request.request import Request
 from xenassign.xen.layout import Guest, memory_limit
@@ -19,55 +19,58 @@ from xenassign.xen.layout import Guest, memory_limit
 def explain_limit(
     guest: Guest, request: Request, owners: Table[str, Sequence[Mapping]]
 ) -> MemoryLimit | None:
-    """The mapping that is in the way of more memory; None where nothing is.
+    """The mapping that prevents more memory; None if no mapping does.
 
     ``owners``: the mappings of each device and region, by its host path.
     """
     banks = [window for window in guest.windows if window.when == "ram"]
     for number, bank in enumerate(banks):
-        inside = [
+        in_bank = [
             (max(mapping.guest, bank.base), path)
             for path, mappings in owners.items()
             for mapping in mappings
             if bank.span.overlaps(mapping.guest_span)
         ]
-        if inside:
-            address, by = min(inside, key=lambda one: one[0])
-            every = [m.guest_span for mappings in owners.values() for m in mappings]
-            mib = memory_limit(guest, every)
-            moved = _moved(guest, request, owners, {by}, mib)
-            alone = len(owners) == 1
-            everything = moved if alone else _moved(guest, request, owners, set(owners), mib)
-            return MemoryLimit(mib, by, address, number, moved, everything)
+        if in_bank:
+            address, by = min(in_bank, key=lambda place: place[0])
+            mib = memory_limit(guest, [m.guest_span for ms in owners.values() for m in ms])
+            moved = _limit_without(guest, request, owners, {by}, mib)
+            all_moved = moved
+            if len(owners) > 1:
+                all_moved = _limit_without(guest, request, owners, set(owners), mib)
+            return MemoryLimit(mib, by, address, number, moved, all_moved)
     return None
 
 
-def _moved(
+def _limit_without(
     guest: Guest,
     request: Request,
     owners: Table[str, Sequence[Mapping]],
-    who: set[str],
+    leavers: set[str],
     mib: int,
 ) -> int | None:
-    """The most MiB when the pages of some owners leave the RAM banks; None where that is no way."""
+    """The most MiB if the pages of ``leavers`` leave the RAM banks.
+
+    None if it is not more than ``mib``, or if the pages fit no hole.
+    """
     banks = [window for window in guest.windows if window.when == "ram"]
-    # Of unknown memory: then no RAM bank is a place.
+    # While the memory is not known, no place is in a RAM bank.
     space = Space(guest._replace(memory=None), request.align, request.avoid)
     rest: list[Span] = []
     leaving: list[Mapping] = []
     for path, mappings in owners.items():
         for mapping in mappings:
-            if path in who and any(bank.span.overlaps(mapping.guest_span) for bank in banks):
+            if path in leavers and any(bank.span.overlaps(mapping.guest_span) for bank in banks):
                 leaving.append(mapping)
                 continue
             rest.append(mapping.guest_span)
             space.take(mapping.host_span, mapping.guest)
-    if None in settle(space, [Wish(mapping.host_span) for mapping in leaving]):
+    if None in find_places(space, [Wish(mapping.host_span) for mapping in leaving]):
         return None
-    most = memory_limit(guest, rest)
-    return most if most > mib else None
+    limit = memory_limit(guest, rest)
+    return limit if limit > mib else None
 
 
 def limit_text(limit: MemoryLimit) -> str:
-    """What is in the way, without what would help."""
+    """The limit and the mapping that causes it, for a message."""
     return f"{limit.mib} MiB: {limit.by} is at {limit.address:#x} in RAM bank {limit.bank}"

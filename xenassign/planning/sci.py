@@ -289,7 +289,7 @@ def _eemi(board: Board, scope: Scope) -> tuple[KeptFirmware | None, list[Finding
         return None, [NO_FIRMWARE(what, prop="--keep-firmware")]
     kept = KeptFirmware(node, "the firmware is asked by the guest, as far as Xen lets it")
     used = any(
-        reference.provider is not None and kept.answers(reference.provider)
+        reference.provider is not None and kept.has(reference.provider)
         for start in scope.roots
         for member in start.walk()
         if scope.has(member)

@@ -310,7 +310,7 @@ class ReferenceRewriter:
         provider, rule = reference.provider, reference.rule
         if provider is None or rule.shape != "list" or rule.lead or rule.trail:
             return None
-        return next((one for one in self.kept if one.answers(provider)), None)
+        return next((one for one in self.kept if one.has(provider)), None)
 
     def _is_guests(self, reference: Reference) -> bool:
         """Whether the guest has the provider of a reference itself."""
