@@ -153,7 +153,7 @@ def test_equal_rates_share_one_stub(plan: Plan) -> None:
     made = plan("zynqmp", ETH, rates=[f"{ETH}=125000000"])
     stubs = [node for node in made.tree.walk() if node.name.startswith("clock-")]
     assert [node.name for node in stubs] == ["clock-125000000"]
-    assert len([c for c in stubs[0].comments if c.startswith("stands for")]) == 5
+    assert len([c for c in stubs[0].comments if c.startswith("replaces")]) == 5
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_the_reason_says_where_the_rate_comes_from(plan: Plan) -> None:
 def test_a_stub_says_which_clock_of_which_device_it_stands_for(plan: Plan) -> None:
     made = plan("tricky", CLOCKED, policy="trust")
     (stub,) = [node for node in made.tree.walk() if node.name == "clock-50000000"]
-    assert stub.comments[0] == f"stands for {CRU} 0x1 0x5, for assigned of {CLOCKED}"
+    assert stub.comments[0] == f"replaces {CRU} 0x1 0x5, for assigned of {CLOCKED}"
 
 
 BOARD = """

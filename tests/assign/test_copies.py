@@ -8,7 +8,7 @@ import pytest
 
 from xenassign.devicetree.draft import boolean, cells, from_bytes
 from xenassign.devicetree.tree import Node, Tree
-from xenassign.planning.guest_tree.copies import added, copies, copy, of_the_host
+from xenassign.planning.guest_tree.copies import added, copies, copy, only_for_host
 
 
 @pytest.fixture
@@ -46,4 +46,4 @@ def test_the_order_is_the_hosts_and_what_is_new_comes_last(node: Node) -> None:
     ],
 )
 def test_phandles_and_marks_for_boot_loaders_are_the_hosts(name: str, theirs: bool) -> None:
-    assert of_the_host(name) is theirs
+    assert only_for_host(name) is theirs

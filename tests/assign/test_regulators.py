@@ -72,8 +72,8 @@ def test_supplies_of_one_voltage_share_a_stub_that_says_what_it_stands_for(
     stubs = [n for n in made.tree.walk() if n.name.startswith("regulator-")]
     assert [node.name for node in stubs] == ["regulator-3", "regulator-4"]
     assert stubs[0].comments[:2] == (
-        f"stands for /pmic/a, for vmmc-supply of {MMC}",
-        f"stands for /pmic/b, for vqmmc-supply of {MMC}",
+        f"replaces /pmic/a, for vmmc-supply of {MMC}",
+        f"replaces /pmic/b, for vqmmc-supply of {MMC}",
     )
 
 

@@ -171,7 +171,7 @@ def test_one_clock_has_one_rate_in_all_domains() -> None:
         for domain in made(name).values():
             source = domain.files["dts"].decode()
             for stub in re.finditer(r"((?:\s*/\* [^\n]*\*/\n)+)\s*\w+: clock-(\d+) \{", source):
-                for clock in re.findall(r"stands for (\S+ [^,]+), for", stub[1]):
+                for clock in re.findall(r"replaces (\S+ [^,]+), for", stub[1]):
                     rates.setdefault(clock, Counter())[stub[2]] += 1
         assert rates or name == "qemu"
         assert {clock: found for clock, found in rates.items() if len(found) > 1} == {}

@@ -1,7 +1,7 @@
-"""Pages: rounding, pages shared with neighbours, and where each block goes in the guest.
+"""Pages: rounding, pages shared with neighbours, and the place of each block in the guest.
 
-Xen maps whole pages of 4096 bytes. A register block is rounded out to pages, and whatever else
-lies in them is handed over with it. All addresses and sizes are bytes.
+Xen maps whole pages of 4096 bytes. A register block is rounded out to pages, and the guest gets
+whatever else is in them. All addresses and sizes are bytes.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ EMPTY_BLOCK = rule("XA208", "no-size", "note", "broken")
 
 
 class Claimant(Protocol):
-    """What is placed: a device, or a region."""
+    """A device or a region: it has blocks to place."""
 
     @property
     def node(self) -> Node: ...
@@ -53,7 +53,10 @@ class Claimant(Protocol):
 
 @dataclass(slots=True)
 class Placement:
-    """The blocks of each claimant by its path, and the findings. ``memory_max``: in MiB."""
+    """The placed blocks of each claimant by its path, and the findings about them.
+
+    ``memory_max``: the most memory in MiB that overlaps no mapping.
+    """
 
     placed: dict[str, tuple[PlacedBlock, ...]] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
@@ -62,7 +65,7 @@ class Placement:
     @property
     def mappings(self) -> dict[str, list[Mapping]]:
         """The mappings of each claimant by its path."""
-        return {path: [one.mapping for one in placed] for path, placed in self.placed.items()}
+        return {path: [block.mapping for block in placed] for path, placed in self.placed.items()}
 
 
 def place_devices(
@@ -76,171 +79,180 @@ def place_devices(
 ) -> Placement:
     """Places every block of the devices and regions.
 
-    ``options``: the --map options by the node that they name. ``allowed``: the options of
-    --allow-shared-page by node. Blocks with a fixed place go first, so that ``auto`` finds its
-    places among what remains (see ``planning.holes``).
+    ``options``: --map by the node that it names. ``allowed``: --allow-shared-page by node. Blocks
+    with a fixed place go first, so that ``auto`` chooses among the rest (see ``planning.holes``).
+    Raises UsageError for an address of --map that is not valid.
     """
     result = Placement()
     claimants: list[Claimant] = [*scope.devices, *regions]
-    mapped = frozenset(region.node for region in regions)
-    wanted: list[_Wanted] = []
-    for device in claimants:
-        chosen = _options_for(scope, device, options)
-        result.findings += _shared(scope, neighbours, device, allowed, mapped)
-        for block, window in _blocks(device, result):
-            first = device.blocks[0] if device.blocks else block
-            target = _target(request, chosen, block, first, window)
-            wanted.append(_Wanted(device, block, window, target))
-    settled = _settle(request, Space(guest, request.align, request.avoid), wanted)
-    results = list(zip(wanted, settled, strict=True))
-    for device in claimants:
-        result.placed[device.path] = tuple(
-            placed for one, placed in results if placed is not None and one.device is device
+    region_nodes = frozenset(region.node for region in regions)
+    targets: list[_Target] = []
+    for claimant in claimants:
+        own_options = _options_for(scope, claimant, options)
+        result.findings += _shared(scope, neighbours, claimant, allowed, region_nodes)
+        for block, window in _blocks(claimant, result):
+            first = claimant.blocks[0] if claimant.blocks else block
+            place = _requested_place(request, own_options, block, first, window)
+            targets.append(_Target(claimant, block, window, place))
+    blocks = _place(request, Space(guest, request.align, request.avoid), targets)
+    for claimant in claimants:
+        result.placed[claimant.path] = tuple(
+            placed
+            for target, placed in zip(targets, blocks, strict=True)
+            if placed is not None and target.claimant is claimant
         )
-    result.findings += [_nowhere(request, one) for one, placed in results if placed is None]
+    for target, placed in zip(targets, blocks, strict=True):
+        if placed is None:
+            result.findings.append(_no_place(request, target))
     result.findings += _misaligned(request, result)
     _collisions(guest, request, result)
     return result
 
 
-class _Wanted(NamedTuple):
-    """A block and where it is to go: a guest page, ``identity``, ``auto`` or a window."""
+class _Target(NamedTuple):
+    """A block and its requested place: a guest page, ``identity``, ``auto`` or a window.
 
-    device: Claimant
+    ``pci``: whether the block is a PCI window.
+    """
+
+    claimant: Claimant
     block: Block
     pci: bool
-    target: int | str | Span
+    place: int | str | Span
 
     @property
     def name(self) -> str:
-        """What it is, for a message."""
-        what = "window" if self.pci else "block"
-        return f"{what} {self.block.index} of {self.device.path} ({self.block.address:#x})"
+        """The block, for a message."""
+        kind = "window" if self.pci else "block"
+        return f"{kind} {self.block.index} of {self.claimant.path} ({self.block.address:#x})"
 
 
-def _settle(request: Request, space: Space, wanted: Sequence[_Wanted]) -> list[PlacedBlock | None]:
-    """What each block got, in the same order; None for one without a place."""
-    settled: list[PlacedBlock | None] = [None] * len(wanted)
-    free: list[int] = []  # indices of those that take a place among what remains
+def _place(request: Request, space: Space, targets: Sequence[_Target]) -> list[PlacedBlock | None]:
+    """The place of each block, in the same order; None for one without a place."""
+    blocks: list[PlacedBlock | None] = [None] * len(targets)
+    unplaced: list[int] = []  # indexes of those that ``auto`` places
     wishes: list[Wish] = []
     pins = {(pin.path, pin.index, pin.window): pin.guest for pin in request.pins}
 
     def put(index: int, address: int, how: str) -> None:
-        block, pci = wanted[index].block, wanted[index].pci
+        block, pci = targets[index].block, targets[index].pci
         pages = block.pages
         mapping = Mapping(pages.start, address, pages.size)
-        settled[index] = PlacedBlock(block, mapping, pci, how)
+        blocks[index] = PlacedBlock(block, mapping, pci, how)
 
-    for index, one in enumerate(wanted):
-        pages = one.block.pages
-        if one.target == "auto" or isinstance(one.target, Span):
-            within = one.target if isinstance(one.target, Span) else None
-            pin = pins.get((one.device.path, one.block.index, one.pci))
-            free.append(index)
+    for index, target in enumerate(targets):
+        pages = target.block.pages
+        if target.place == "auto" or isinstance(target.place, Span):
+            within = target.place if isinstance(target.place, Span) else None
+            pin = pins.get((target.claimant.path, target.block.index, target.pci))
+            unplaced.append(index)
             wishes.append(Wish(pages, within, pin))
             continue
-        address = one.target if isinstance(one.target, int) else pages.start
-        put(index, address, "fixed" if isinstance(one.target, int) else "identity")
+        address = target.place if isinstance(target.place, int) else pages.start
+        put(index, address, "fixed" if isinstance(target.place, int) else "identity")
         space.take(pages, address)
-    for index, place in zip(free, find_places(space, wishes), strict=True):
+    for index, place in zip(unplaced, find_places(space, wishes), strict=True):
         if place is not None:
-            how = "auto" if wanted[index].target == "auto" else "window"
+            how = "auto" if targets[index].place == "auto" else "window"
             put(index, place.address, "pinned" if place.pinned else how)
-    return settled
+    return blocks
 
 
-def _nowhere(request: Request, one: _Wanted) -> Finding:
-    """The finding that no hole or window fits a block."""
-    size = one.block.pages.size
-    how = "" if request.align == "page" else f" with --align {request.align}"
-    if isinstance(one.target, Span):
-        message = f"{one.name} of {size:#x} bytes has no place in {one.target}{how}"
-        return NO_PLACE(message, node=one.device.path, prop="reg")
-    message = f"{one.name} of {size:#x} bytes fits no hole{how}"
-    return NO_HOLE(message, node=one.device.path, prop="reg")
+def _no_place(request: Request, target: _Target) -> Finding:
+    """That there is no place for a block."""
+    size, path = target.block.pages.size, target.claimant.path
+    align = "" if request.align == "page" else f" with --align {request.align}"
+    if isinstance(target.place, Span):
+        message = f"{target.name} of {size:#x} bytes has no place in {target.place}{align}"
+        return NO_PLACE(message, node=path, prop="reg")
+    return NO_HOLE(f"{target.name} of {size:#x} bytes fits no hole{align}", node=path, prop="reg")
 
 
 def _misaligned(request: Request, result: Placement) -> Iterator[Finding]:
-    """Fixed and identity places that do not have the alignment of --align."""
-    every = [(path, one) for path, placed in result.placed.items() for one in placed]
-    for path, one in every:
-        host, guest, size = one.mapping
-        if one.how not in ("fixed", "identity"):
+    """Fixed and identical places that are not aligned as requested."""
+    blocks = [(path, block) for path, placed in result.placed.items() for block in placed]
+    for path, block in blocks:
+        host, guest, size = block.mapping
+        if block.how not in ("fixed", "identity"):
             continue
         if not aligned(request.align, host, size, guest):
-            what = f"not aligned as --align {request.align} asks"
+            problem = f"not aligned as --align {request.align} requires"
         elif request.align == "64k":
-            near = next((p for p, other in every if p != path and _granule(one, other)), None)
-            if near is None:
+            near = [p for p, other in blocks if p != path and _same_granule(block, other)]
+            if not near:
                 continue
-            what = f"in the same 64 KiB as {near}"
+            problem = f"in the same 64 KiB as {near[0]}"
         else:
             continue
-        message = f"{path}: {host:#x} at guest {guest:#x} is {what}"
+        message = f"{path}: {host:#x} at guest {guest:#x} is {problem}"
         yield MISALIGNED(message, node=path, prop="reg")
 
 
-def _granule(one: PlacedBlock, other: PlacedBlock) -> bool:
-    """Whether two blocks of different pages lie in one granule of the guest."""
-    mine, theirs = (at.mapping.guest_span.rounded(GRANULE) for at in (one, other))
-    return one.mapping != other.mapping and mine.overlaps(theirs)
+def _same_granule(first: PlacedBlock, second: PlacedBlock) -> bool:
+    """Whether two blocks of different pages share a granule of 64 KiB in the guest."""
+    spans = [block.mapping.guest_span.rounded(GRANULE) for block in (first, second)]
+    return first.mapping != second.mapping and spans[0].overlaps(spans[1])
 
 
-def _blocks(device: Claimant, result: Placement) -> Iterator[tuple[Block, bool]]:
-    """The blocks to map: registers, then PCI windows."""
-    for window, blocks in ((False, device.blocks), (True, device.windows)):
+def _blocks(claimant: Claimant, result: Placement) -> Iterator[tuple[Block, bool]]:
+    """(block, whether it is a PCI window) of those to map. Empty ones are reported."""
+    for window, blocks in ((False, claimant.blocks), (True, claimant.windows)):
         for block in blocks:
             if block.size:
                 yield block, window
             else:
-                message = f"entry {block.index} of reg of {device.path} has no size"
-                result.findings.append(EMPTY_BLOCK(message, node=device.path, prop="reg"))
+                message = f"entry {block.index} of reg of {claimant.path} has no size"
+                result.findings.append(EMPTY_BLOCK(message, node=claimant.path, prop="reg"))
 
 
 def _options_for(
-    scope: Scope, device: Claimant, options: dict[Node, list[MapOption]]
+    scope: Scope, claimant: Claimant, options: dict[Node, list[MapOption]]
 ) -> list[MapOption]:
-    """The --map options that apply to a device: its own, then those of enclosing members.
+    """The --map options that apply to a claimant: its own, then those of nodes above it.
 
-    An address given to an enclosing node moves that node only; ``auto``, ``identity`` and windows
-    hold for everything below it.
+    An address applies to the named node only; ``auto``, ``identity`` and windows apply to all nodes
+    below it.
     """
-    found = list(options.get(device.node, ()))
-    for above in device.node.ancestors():
+    own = list(options.get(claimant.node, ()))
+    for above in claimant.node.ancestors():
         if scope.has(above):
-            found += [o for o in options.get(above, ()) if not isinstance(o.target, int)]
-    return found
+            own += [o for o in options.get(above, ()) if not isinstance(o.target, int)]
+    return own
 
 
-def _target(
+def _requested_place(
     request: Request,
-    chosen: list[MapOption],
+    own_options: list[MapOption],
     block: Block,
     first: Block,
     window: bool,
 ) -> int | str | Span:
-    """The guest page of a block, or how to choose it. First match wins; raises UsageError."""
-    everywhere = [option for option in request.maps if option.node is None]
-    for option in (*chosen, *everywhere):
+    """The guest page of a block, or how to choose it, by the first --map that applies.
+
+    ``first``: the first block of the claimant, which an address without a block index is about.
+    Raises UsageError for an address that is not valid.
+    """
+    for_all = [option for option in request.maps if option.node is None]
+    for option in (*own_options, *for_all):
         if option.block is not None and (window or option.block != block.index):
             continue
         if not isinstance(option.target, int):
             return option.target
         if window:
             continue
-        name, at = option.node or "", f"={option.target:#x}"
+        name, value = option.node or "", f"={option.target:#x}"
         base = block if option.block is not None else first
         offset = base.address % PAGE_SIZE
         if option.target % PAGE_SIZE not in (0, offset):
-            why = f"not page aligned; give a multiple of {PAGE_SIZE:#x}"
-            why += f", or one plus {offset:#x}" if offset else ""
-            raise UsageError(mistake("--map", name, why, at))
+            reason = f"not page aligned; give a multiple of {PAGE_SIZE:#x}"
+            reason += f", or one plus {offset:#x}" if offset else ""
+            raise UsageError(mistake("--map", name, reason, value))
         page = option.target - option.target % PAGE_SIZE
         moved = page + block.pages.start - base.pages.start
         if moved < 0:
-            why = f"block {block.index} would land below address 0"
+            reason = f"block {block.index} would be below address 0"
             fix = f"give each block its place with --map {name}#INDEX=ADDRESS"
-            raise UsageError(mistake("--map", name, f"{why}; {fix}", at))
+            raise UsageError(mistake("--map", name, f"{reason}; {fix}", value))
         return moved
     return "identity"
 
@@ -248,77 +260,81 @@ def _target(
 def _shared(
     scope: Scope,
     neighbours: Neighbours,
-    device: Claimant,
+    claimant: Claimant,
     allowed: Table[Node, Accepted],
-    mapped: frozenset[Node],
+    region_nodes: frozenset[Node],
 ) -> Iterator[Finding]:
-    """The neighbours in the device's pages that are not assigned with it, in one line.
+    """The neighbours in the pages of a claimant: one finding about all that are allowed, and one
+    about the others.
 
-    ``mapped``: the nodes that are regions of the domain.
+    ``region_nodes``: the nodes of the domain's regions.
     """
     accepted: dict[str, str] = {}
     refused: dict[str, str] = {}
     reasons: dict[str, None] = {}
-    around = _around(neighbours, device) if isinstance(device, Region) else frozenset()
-    for shared in shared_pages(scope, neighbours, device.blocks, mapped | around):
-        fine = allowed.get(shared.node) or allowed.get(device.node)
-        (accepted if fine else refused).setdefault(shared.node.path, shared.text)
-        if fine:
-            reasons[fine.because] = None
+    own = region_nodes
+    if isinstance(claimant, Region):
+        own |= _containers(neighbours, claimant)
+    for shared in shared_pages(scope, neighbours, claimant.blocks, own):
+        option = allowed.get(shared.node) or allowed.get(claimant.node)
+        (accepted if option else refused).setdefault(shared.node.path, shared.text)
+        if option:
+            reasons[option.because] = None
     if accepted:
-        message = sharing_message(device.path, accepted) + "".join(reasons)
-        yield SHARED_ALLOWED(message, node=device.path, prop="reg")
+        message = sharing_message(claimant.path, accepted) + "".join(reasons)
+        yield SHARED_ALLOWED(message, node=claimant.path, prop="reg")
     if refused:
         first = next(iter(refused))
-        named = device.path if len(refused) > 1 else first
-        fix = f"assign it too (-d {first}), or accept it (--allow-shared-page {named})"
-        message = sharing_message(device.path, refused)
-        yield SHARED_PAGE(message, node=device.path, prop="reg", fix=fix)
+        page = claimant.path if len(refused) > 1 else first
+        fix = f"assign it too (-d {first}), or accept it (--allow-shared-page {page})"
+        message = sharing_message(claimant.path, refused)
+        yield SHARED_PAGE(message, node=claimant.path, prop="reg", fix=fix)
 
 
-def _around(neighbours: Neighbours, region: Region) -> frozenset[Node]:
-    """The nodes that hold a region, and are no neighbours of it.
+def _containers(neighbours: Neighbours, region: Region) -> frozenset[Node]:
+    """The nodes that contain a region, which are not neighbours of it.
 
-    A pool (mmio-sram) states the memory that the region is a part of; the caller that makes the
-    region reports who else has a part. Memory reserved with no-map that no node names is the
-    firmware's, which put the region there.
+    A pool (mmio-sram) is the memory that the region is a part of; other users of the pool are
+    reported by what requests the region. no-map memory that no node refers to belongs to the
+    firmware, which put the region there.
     """
-    found = set(region.node.ancestors())
+    containers = set(region.node.ancestors())
     for block in region.blocks:
         for other, node in neighbours.overlapping(block.span):
-            holds = other.span.covers(block.span)
+            contains = other.span.covers(block.span)
             reserved = node.parent is not None and node.parent.name == "reserved-memory"
-            if holds and reserved and node.has("no-map") and node not in neighbours.consumers:
-                found.add(node)
-    return frozenset(found)
+            if contains and reserved and node.has("no-map") and node not in neighbours.consumers:
+                containers.add(node)
+    return frozenset(containers)
 
 
 def _collisions(guest: Guest, request: Request, result: Placement) -> None:
-    """What the mappings collide with: the guest's own address space, and each other."""
+    """Adds the collisions of mappings, with the guest layout and each other, and ``memory_max``."""
     space = Space(guest, request.align, request.avoid)
-    seen: dict[Mapping, str] = {}
-    for path, placed in result.placed.items():
-        for one in placed:
-            if one.mapping not in seen:
-                seen[one.mapping] = path
-    for mapping in seen:
+    owners: dict[Mapping, str] = {}
+    for path, mappings in result.mappings.items():
+        for mapping in mappings:
+            owners.setdefault(mapping, path)
+    for mapping in owners:
         space.take(mapping.host_span, mapping.guest)
-    result.memory_max = memory_limit(guest, [mapping.guest_span for mapping in seen])
-    for mapping, path in seen.items():
+    result.memory_max = memory_limit(guest, [mapping.guest_span for mapping in owners])
+    for mapping, path in owners.items():
         if too_high(mapping):
             message = f"{path}: {mapping.host:#x} at guest {mapping.guest:#x} is beyond 48 bits"
             result.findings.append(TOO_HIGH(message, node=path, prop="reg"))
             continue
         for broken, clash in collisions(guest, mapping):
             verb = "collides with" if clash.hard else "lies in"
-            text = f"{path}: guest {mapping.guest_span} {verb} {clash.name} ({clash.span})"
-            fix = _advice(guest, space, mapping, path, result) if clash.hard else None
-            result.findings.append(broken(text, node=path, prop="reg", fix=fix))
-    result.findings += _overlaps(seen)
+            message = f"{path}: guest {mapping.guest_span} {verb} {clash.name} ({clash.span})"
+            fix = _collision_fix(guest, space, mapping, path, result) if clash.hard else None
+            result.findings.append(broken(message, node=path, prop="reg", fix=fix))
+    result.findings += _overlaps(owners)
 
 
-def _advice(guest: Guest, space: Space, mapping: Mapping, path: str, result: Placement) -> str:
-    """What fits instead: a place that no earlier advice names, or less memory."""
+def _collision_fix(
+    guest: Guest, space: Space, mapping: Mapping, path: str, result: Placement
+) -> str:
+    """What fits instead: a place that no earlier fix names, or less memory."""
     hole = space.find(Wish(mapping.host_span))
     ways = []
     if hole is not None and len(result.placed[path]) == 1:
@@ -332,13 +348,14 @@ def _advice(guest: Guest, space: Space, mapping: Mapping, path: str, result: Pla
     return " ".join(ways) or "move it with --map"
 
 
-def _overlaps(seen: dict[Mapping, str]) -> Iterator[Finding]:
-    """Guest pages that two mappings of different host pages claim."""
-    ordered = sorted(seen, key=lambda m: (m.guest, m.size, m.host))
-    for index, one in enumerate(ordered):
-        for other in ordered[index + 1 :]:
-            if not other.guest_span.overlaps(one.guest_span):
+def _overlaps(owners: dict[Mapping, str]) -> Iterator[Finding]:
+    """Guest pages at which two mappings have different host pages. ``owners``: host paths."""
+    ordered = sorted(owners, key=lambda m: (m.guest, m.size, m.host))
+    for index, first in enumerate(ordered):
+        for second in ordered[index + 1 :]:
+            if not second.guest_span.overlaps(first.guest_span):
                 break
-            if replaces(one, other):
-                text = f"{seen[one]} and {seen[other]} are both mapped at guest {other.guest:#x}"
-                yield GUEST_OVERLAP(text, node=seen[other], prop="reg")
+            if replaces(first, second):
+                paths = f"{owners[first]} and {owners[second]}"
+                message = f"{paths} are both mapped at guest {second.guest:#x}"
+                yield GUEST_OVERLAP(message, node=owners[second], prop="reg")

@@ -1,11 +1,10 @@
-"""SCMI and other firmware of the host for the guest: what can be kept, and what that costs.
+"""SCMI and other firmware of the host for the guest: what can be kept, and what the host loses.
 
 ``--sci scmi_smc`` (Xen 4.21 and newer): Xen forwards the SMC of one SCMI node to the firmware for
 one domain, and keeps dom0 away from it. The guest gets the node and its shared memory.
 
-The host overlay marks neither of the two: Xen makes nothing of an SCMI node that is marked
-xen,passthrough (device_init), and takes node and memory out of dom0's tree by itself
-(scmi_smc_dt_handle_node).
+The host overlay marks neither of the two: Xen ignores an SCMI node that is marked xen,passthrough
+(device_init), and removes node and memory from dom0's tree by itself (scmi_smc_dt_handle_node).
 
 ``--keep-firmware``: the Xilinx EEMI interface, which Xen forwards on the platform "xlnx,zynqmp".
 """
@@ -22,7 +21,7 @@ from xenassign.checks.shared_pages import SHARED_ALLOWED, SHARED_PAGE
 from xenassign.devicetree.addresses import registers
 from xenassign.devicetree.references import references
 from xenassign.devicetree.tree import Node
-from xenassign.findings import Finding, Rule, rule
+from xenassign.findings import Finding, rule
 from xenassign.formats.xlcfg import Atom, XlConfig
 from xenassign.host import scmi
 from xenassign.host.device import HostDevice
@@ -51,15 +50,14 @@ UNFILTERED = rule("XA528", "scmi-unused-off", "warning", "unsafe")
 
 _EEMI = "xlnx,zynqmp-firmware"
 _ZYNQMP = "xlnx,zynqmp"
-#: The protocols, which are kinds of suppliers too, whose objects Linux switches off when nobody
-#: uses them.
+#: The protocols, which are kinds of suppliers too, whose objects Linux switches off if unused.
 _SWITCHED_OFF = ("clock", "power-domain")
-#: What is only read: no user takes it away from another.
+#: Protocols that are only read, so that users do not disturb each other.
 _READ_ONLY = frozenset({"sensor", "access"})
 
 
 class Firmware(NamedTuple):
-    """What was decided: nodes to keep, pages to map for them, and what the guest could have."""
+    """The decision: nodes to keep, pages to map for them, and firmware that the guest could get."""
 
     kept: tuple[KeptFirmware, ...] = ()
     regions: tuple[Region, ...] = ()
@@ -70,19 +68,19 @@ class Firmware(NamedTuple):
 def judge_firmware(
     board: Board, scope: Scope, request: Request, allowed: Mapping[Node, Accepted]
 ) -> Firmware:
-    """Decides about SCMI and EEMI. ``allowed``: by the nodes of --allow-shared-page."""
+    """Decides about SCMI and EEMI. ``allowed``: --allow-shared-page by node."""
     findings = [*_shared_ids(board, scope, request)]
     if request.sci is not None:
-        made = _scmi(board, scope, request, allowed)
+        firmware = _scmi(board, scope, request, allowed)
     else:
-        made = Firmware(offered=_offer(board, request))
-    findings += made.findings
-    kept = made.kept
+        firmware = Firmware(offered=_offer(board, request))
+    findings += firmware.findings
+    kept = firmware.kept
     if request.keep_firmware:
-        eemi, told = _eemi(board, scope)
+        eemi, eemi_findings = _eemi(board, scope)
         kept += (eemi,) if eemi is not None else ()
-        findings += told
-    return made._replace(kept=kept, findings=tuple(findings))
+        findings += eemi_findings
+    return firmware._replace(kept=kept, findings=tuple(findings))
 
 
 # ---------------------------------------------------------------------- SCMI
@@ -96,84 +94,87 @@ def _scmi(
     refusal = _refusal(board, request)
     if refusal is not None or node is None:
         return Firmware(findings=(REFUSED(refusal or "", prop="--sci"),))
-    used = dict(_uses(board, scope, node))
-    named = (scmi.protocol_node(use.provider, node) for found in used.values() for use in found)
-    protocols = dict.fromkeys(one for one in named if one is not None)
-    memory = dict.fromkeys(m for one in (node, *protocols) for m in shared_memory(tree, one))
-    why = "shared memory of the SCMI firmware; both sides map it as device memory"
-    regions = tuple(Region(one, tuple(used), why) for one in memory if not scope.has(one))
+    uses_by_path = dict(_uses(board, scope, node))
+    uses = [use for some in uses_by_path.values() for use in some]
+    nodes = (scmi.protocol_node(use.provider, node) for use in uses)
+    protocols = dict.fromkeys(protocol for protocol in nodes if protocol is not None)
+    memory = dict.fromkeys(m for user in (node, *protocols) for m in shared_memory(tree, user))
+    purpose = "shared memory of the SCMI firmware; both sides map it as device memory"
+    users = tuple(uses_by_path)
+    regions = tuple(Region(part, users, purpose) for part in memory if not scope.has(part))
     kept = KeptFirmware(node, "the firmware answers the guest", frozenset(memory))
     findings: list[Finding] = [*_host_side(board, scope, node)]
-    every = [use for found in used.values() for use in found]
-    findings += _unfiltered(board, scope, request, node, {use.protocol for use in every})
+    findings += _unfiltered(board, scope, request, node, {use.protocol for use in uses})
     if ARGUMENTS_LOST.applies(request.release):
         message = f"Xen {request.release.version} may lose the arguments of calls to {node.path}"
         findings.append(ARGUMENTS_LOST(message, node=node.path))
-    if not used:
+    if not uses:
         message = f"no assigned device uses {node.path}; the guest gets it without protocols"
         findings.append(IDLE(message, node=node.path))
-    for one in memory:
-        findings += _page_users(board, scope, one, allowed)
+    for part in memory:
+        findings += _page_users(board, scope, part, allowed)
     return Firmware((kept,), regions, None, tuple(findings))
 
 
 def _uses(board: Board, scope: Scope, root: Node) -> Iterator[tuple[str, list[ScmiUse]]]:
-    """(path, uses) of every node of the domain that refers to an SCMI node."""
+    """(path, uses) of every node of the domain that uses the SCMI node ``root``."""
     for start in scope.roots:
         for node in start.walk():
             if scope.has(node):
-                found = scmi.uses(references(board.platform.tree, node), board.platform.scmi)
-                own = [use for use in found if use.root is root]
-                if own:
-                    yield node.path, own
+                uses = scmi.uses(references(board.platform.tree, node), board.platform.scmi)
+                of_root = [use for use in uses if use.root is root]
+                if of_root:
+                    yield node.path, of_root
 
 
 def _refusal(board: Board, request: Request) -> str | None:
-    """Why the guest can't have SCMI, or None."""
+    """Why the guest cannot have SCMI, or None."""
     tree, release = board.platform.tree, request.release
     if not release.scmi_smc:
         first = next(r.version for r in RELEASES.values() if r.scmi_smc)
-        return f"Xen {release.version} gives SCMI to no guest; Xen {first} and newer do"
+        return f"Xen {release.version} does not forward SCMI to guests; Xen {first} and newer do"
     if not board.platform.scmi:
         return "the board has no SCMI"
-    found = mediator(tree)
-    if found.node is None:
+    forwarded = mediator(tree)
+    if forwarded.node is None:
         others = [s for s in board.platform.scmi if s.transport != "smc"]
         if others and len(others) == len(board.platform.scmi):
-            some = ", ".join(f"{s.node.path} ({s.transport})" for s in others)
-            return f"Xen forwards SCMI by SMC only, and the board has {some}"
-        return found.why
-    node = found.node
+            listed = ", ".join(f"{s.node.path} ({s.transport})" for s in others)
+            return f"Xen forwards SCMI by SMC only, and the board has {listed}"
+        return forwarded.why
+    node = forwarded.node
     if node.has("interrupts") or node.has("interrupts-extended"):
-        return f"{node.path} signals its answers by an interrupt, which Xen does not give away"
+        return f"{node.path} signals its answers by an interrupt, which Xen does not forward"
     memory = shared_memory(tree, node)
     if not memory:
-        return f"{node.path} names no shared memory"
-    for one in memory:
-        if SHMEM not in one.compatible or not any(b.size for b in registers(one).blocks):
-            return f"{one.path}, the shared memory of {node.path}, is no {SHMEM} with an address"
+        return f"{node.path} refers to no shared memory"
+    for part in memory:
+        if SHMEM not in part.compatible or not any(b.size for b in registers(part).blocks):
+            return f"{part.path}, the shared memory of {node.path}, is not {SHMEM} with an address"
     return None
 
 
 def _host_side(board: Board, scope: Scope, node: Node) -> Iterator[Finding]:
-    """What the host has to do, and what it loses."""
-    users = (user.node.path for user in _left(board, scope, node))
-    # Xen makes dom0's /cpus itself, without clocks: those of the host are out of its reach.
-    losers = [path for path in dict.fromkeys(users) if not path.startswith("/cpus/")]
-    if losers:
-        message = f"dom0 loses {node.path}, which it needs for {_some(losers)}"
+    """What dom0 loses, and what has to be changed in its tree."""
+    users = (user.node.path for user in _host_users(board, scope, node))
+    # Xen writes dom0's /cpus itself, without clocks: dom0 cannot use those of the host.
+    losing = [path for path in dict.fromkeys(users) if not path.startswith("/cpus/")]
+    if losing:
+        message = f"dom0 loses {node.path}, which it needs for {_first_three(losing)}"
         yield HOST_SIDE(message, node=node.path)
     else:
-        message = f"{node.path} is the guest's, and no other domain's"
+        message = f"{node.path} is for this guest only, not for dom0 or other domains"
         yield HOST_SIDE(message, node=node.path, severity="note")
     if node.path.lower() != SCMI_PATH:
-        message = f"Xen takes {SCMI_PATH} from dom0, and this is {node.path}: dom0 tries to use it"
+        message = (
+            f"Xen removes {SCMI_PATH} from dom0's tree, and this is {node.path}: dom0 will use it"
+        )
         fix = f"delete {node.path} from dom0's tree, or move it to {SCMI_PATH}"
         yield HOST_SIDE(message, node=node.path, fix=fix)
 
 
-def _left(board: Board, scope: Scope, root: Node) -> Iterator[ScmiUser]:
-    """What uses SCMI and stays with the host."""
+def _host_users(board: Board, scope: Scope, root: Node) -> Iterator[ScmiUser]:
+    """The users of an SCMI node that stay with the host."""
     for users in board.scmi.values():
         for user in users:
             if user.available and user.use.root is root and scope.stays_with_host(user.node):
@@ -183,18 +184,20 @@ def _left(board: Board, scope: Scope, root: Node) -> Iterator[ScmiUser]:
 def _unfiltered(
     board: Board, scope: Scope, request: Request, root: Node, used: set[str]
 ) -> Iterator[Finding]:
-    """What the guest's Linux would switch off beneath the host: of protocols that it sees."""
-    told = (request.extra or _extra(request.base)).split()
-    options = {str(supplier_kind(kind).keep_option): kind for kind in _SWITCHED_OFF}
-    seen = {name: protocol for name, protocol in options.items() if name not in told}
-    kinds = used.intersection(seen.values())
-    left = [user for user in _left(board, scope, root) if user.use.protocol in kinds]
-    if left:
-        wanted = " ".join(name for name, protocol in seen.items() if protocol in kinds)
-        what = dict.fromkeys(user.use.text for user in left)
-        paths = list(dict.fromkeys(user.node.path for user in left))
-        message = f"SCMI {', '.join(what)} of the guest also runs {_some(paths)} of the host"
-        fix = f"put {wanted} on the guest's command line (--extra)"
+    """Clocks and power domains of the host that the guest's Linux would switch off as unused.
+
+    ``used``: the protocols that the guest gets.
+    """
+    given = (request.extra or _extra(request.base)).split()
+    options = {kind: str(supplier_kind(kind).keep_option) for kind in _SWITCHED_OFF}
+    missing = {k: option for k, option in options.items() if k in used and option not in given}
+    users = [user for user in _host_users(board, scope, root) if user.use.protocol in missing]
+    if users:
+        objects = dict.fromkeys(user.use.text for user in users)
+        paths = list(dict.fromkeys(user.node.path for user in users))
+        supplied = _first_three(paths)
+        message = f"SCMI {', '.join(objects)} of the guest also supplies {supplied} of the host"
+        fix = f"put {' '.join(missing.values())} on the guest's command line (--extra)"
         yield UNFILTERED(message, node=root.path, fix=fix)
 
 
@@ -207,35 +210,38 @@ def _extra(base: XlConfig | None) -> str:
 def _page_users(
     board: Board, scope: Scope, memory: Node, allowed: Mapping[Node, Accepted]
 ) -> Iterator[Finding]:
-    """Who else has memory in the pages of the shared memory, and is no node with ``compatible``.
+    """Other users of the pages of a shared memory that are not nodes with ``compatible``.
 
-    Those are the other sections of a pool (mmio-sram), and who takes memory of the pool itself.
+    These are the other sections of a pool (mmio-sram), and the users of the pool itself. The nodes
+    with ``compatible`` are neighbours.
     """
     pool = memory.parent
     if pool is None or pool.parent is None:
         return
     pages = [block.pages for block in registers(memory).blocks]
-    found: dict[str, Node] = {}
+    users: dict[str, Node] = {}
     for section in pool.children.values():
         if section is memory or section.has("compatible") or not section.has("reg"):
             continue
         for block in registers(section).blocks:
             if any(span.overlaps(block.span) for span in pages):
-                found[section.path] = section
+                users[section.path] = section
     for _, user in board.neighbours.consumers.get(pool, ()):
         if scope.stays_with_host(user):
-            found[user.path] = user
-    for path, node in found.items():
-        fine = next((allowed[n] for n in (node, memory, pool) if n in allowed), None)
-        made: Rule = SHARED_ALLOWED if fine else SHARED_PAGE
-        fix = f"accept it (--allow-shared-page {memory.path})"
+            users[user.path] = user
+    for path, node in users.items():
+        option = next((allowed[n] for n in (node, memory, pool) if n in allowed), None)
         message = f"{memory.path} shares pages with memory of {path}, which is not assigned"
-        message += fine.because if fine else ""
-        yield made(message, node=memory.path, prop="reg", fix=None if fine else fix)
+        if option is not None:
+            message += option.because
+            yield SHARED_ALLOWED(message, node=memory.path, prop="reg")
+        else:
+            fix = f"accept it (--allow-shared-page {memory.path})"
+            yield SHARED_PAGE(message, node=memory.path, prop="reg", fix=fix)
 
 
 def _offer(board: Board, request: Request) -> OfferedFirmware | None:
-    """SCMI that the guest could have."""
+    """The SCMI node that the guest could get, with the option for it, or None."""
     if board.platform.scmi and _refusal(board, request) is None:
         node = mediator(board.platform.tree).node
         return OfferedFirmware(node.path, f"--sci {SCMI_SMC}") if node is not None else None
@@ -243,34 +249,37 @@ def _offer(board: Board, request: Request) -> OfferedFirmware | None:
 
 
 def _shared_ids(board: Board, scope: Scope, request: Request) -> Iterator[Finding]:
-    """The SCMI ids of the domain that also serve what stays with the host, a line a device."""
+    """SCMI ids of the domain that devices of the host use too: one finding for each device."""
     for device in scope.devices:
         others: dict[str, list[str]] = defaultdict(list)
         for use in device.scmi_uses:
             if use.counts and use.id is not None and use.protocol not in _READ_ONLY:
-                for path in _others(board, scope, use):
+                for path in _other_users(board, scope, use):
                     if use.text not in others[path]:
                         others[path].append(use.text)
         if others:
-            yield _shared(device, others, request)
+            yield _shared_id(device, others, request)
 
 
-def _others(board: Board, scope: Scope, use: ScmiUse) -> Iterator[str]:
+def _other_users(board: Board, scope: Scope, use: ScmiUse) -> Iterator[str]:
+    """Host paths of the nodes that stay with the host and use the same SCMI id."""
     for user in board.scmi.get(use.key, ()):
         if user.available and user.use.counts and scope.stays_with_host(user.node):
             yield user.node.path
 
 
-def _shared(device: HostDevice, others: dict[str, list[str]], request: Request) -> Finding:
-    what = dict.fromkeys(text for texts in others.values() for text in texts)
-    who = "the guest can switch it" if request.sci is not None else "dom0 may switch it"
-    message = f"{device.path}: SCMI {', '.join(what)} also serves {_some(list(others))}; {who}"
-    # A dom0 with SCMI keeps on what its own driver uses, which is to the guest's advantage.
+def _shared_id(device: HostDevice, others: dict[str, list[str]], request: Request) -> Finding:
+    """``others``: by host path of a user the ids that it uses, for a message."""
+    ids = dict.fromkeys(text for texts in others.values() for text in texts)
+    risk = "the guest can switch it" if request.sci is not None else "dom0 may switch it"
+    users = _first_three(list(others))
+    message = f"{device.path}: SCMI {', '.join(ids)} also serves {users}; {risk}"
+    # Without --sci, dom0 keeps on what its own drivers use, which the guest benefits from.
     return SHARED_ID(message, node=device.path, severity=None if request.sci else "note")
 
 
-def _some(paths: list[str]) -> str:
-    """How many, and the first of them."""
+def _first_three(paths: list[str]) -> str:
+    """The paths, or their number and the first three, for a message."""
     names = ", ".join(paths[:3])
     return names if len(paths) <= 3 else f"{len(paths)} nodes ({names}, ...)"
 
@@ -279,15 +288,15 @@ def _some(paths: list[str]) -> str:
 
 
 def _eemi(board: Board, scope: Scope) -> tuple[KeptFirmware | None, list[Finding]]:
-    """The Xilinx firmware. Versal's is none of upstream Xen's."""
+    """(Xilinx firmware to keep, findings). Upstream Xen does not forward that of Versal."""
     tree = board.platform.tree
     nodes = (n for n in tree.nodes() if n.available and _is_eemi(n))
     node = next(nodes, None)
     root = [text.lower() for text in tree.root.compatible]
     if node is None or _ZYNQMP not in root or _EEMI not in node.compatible:
-        what = f"Xen does not forward {node.path} on this board" if node else "the board has none"
-        return None, [NO_FIRMWARE(what, prop="--keep-firmware")]
-    kept = KeptFirmware(node, "the firmware is asked by the guest, as far as Xen lets it")
+        reason = f"Xen does not forward {node.path} on this board" if node else "the board has none"
+        return None, [NO_FIRMWARE(reason, prop="--keep-firmware")]
+    kept = KeptFirmware(node, "the guest calls the firmware, as far as Xen permits")
     used = any(
         reference.provider is not None and kept.has(reference.provider)
         for start in scope.roots

@@ -25,7 +25,7 @@ from xenassign.devicetree.phandle_cells import PhandleCell, phandle_cells
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.findings import Finding, rule, some
 from xenassign.host.device import HostDevice
-from xenassign.planning.guest_tree.copies import of_the_host
+from xenassign.planning.guest_tree.copies import only_for_host
 from xenassign.planning.plan import DomainPlan
 from xenassign.request.request import Request
 from xenassign.system.system import SystemPlan
@@ -183,7 +183,7 @@ def _draft(
     tree: Tree, node: Node, own: set[Node], labels: Mapping[Node, str], devices: set[Node]
 ) -> DraftNode:
     properties = [
-        _property(tree, node, name, labels) for name in node.properties if not of_the_host(name)
+        _property(tree, node, name, labels) for name in node.properties if not only_for_host(name)
     ]
     if node in devices and not node.has(MARK):
         properties.append(boolean(MARK))

@@ -1,1 +1,1 @@
-"""The partial device tree of a plan: nodes, rewritten references, stand-ins for suppliers."""
+"""The partial device tree of a plan: nodes, rewritten references, stubs for suppliers."""

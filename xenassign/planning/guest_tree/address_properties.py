@@ -15,26 +15,25 @@ from xenassign.planning.plan import PlacedBlock
 
 def xen_reg(placed: tuple[PlacedBlock, ...]) -> DraftProperty:
     """The pages of blocks, each mapping once: host address, size, guest address."""
-    mappings = dict.fromkeys(one.mapping for one in placed)
-    rounded = [one for one in placed if one.rounded]
-    comment = None
-    if rounded:
-        sizes = ", ".join(f"{one.block.size:#x}" for one in rounded)
+    mappings = dict.fromkeys(block.mapping for block in placed)
+    sizes = ", ".join(f"{block.block.size:#x}" for block in placed if block.rounded)
+    comment = None if mappings else "no registers"
+    if sizes:
         comment = f"whole pages: rounded out from {sizes} bytes"
     pieces = tuple(Cells(two_cells(m.host, m.size, m.guest)) for m in mappings)
-    return DraftProperty("xen,reg", pieces, comment or (None if pieces else "no registers"))
+    return DraftProperty("xen,reg", pieces, comment)
 
 
-def translated_dma(found: Translation | None) -> Iterator[DraftProperty]:
-    """dma-ranges of /passthrough in a direct-map domain: what the host's bus does to addresses."""
-    if found is not None:
-        rows = (two_cells(e.child, e.parent, e.size) for e in found.table)
-        comment = f"DMA addresses as on {found.bus}: the domain is direct-map"
+def translated_dma(translation: Translation | None) -> Iterator[DraftProperty]:
+    """dma-ranges of /passthrough in a direct-map domain: the translation of the host's bus."""
+    if translation is not None:
+        rows = (two_cells(e.child, e.parent, e.size) for e in translation.table)
+        comment = f"DMA addresses as on {translation.bus}: the domain is direct-map"
         yield DraftProperty("dma-ranges", tuple(Cells(row) for row in rows), comment)
 
 
 def inbound_dma(node: Node) -> Iterator[DraftProperty]:
-    """dma-ranges of a PCI host that moves no address: its driver opens the windows from them."""
+    """dma-ranges of a PCI host that translate no address: its driver sets up windows by them."""
     table = identity_dma_ranges(node)
     if table:
         pieces = ((e.flags, *two_cells(e.child, e.parent, e.size)) for e in table)
@@ -42,8 +41,8 @@ def inbound_dma(node: Node) -> Iterator[DraftProperty]:
 
 
 def two_cells(*numbers: int) -> tuple[int, ...]:
-    """The numbers one after the other, each as two cells.
+    """The numbers in order, each as two cells.
 
-    One of more than 64 bits, of a plan that is refused for it, gives a cell of more than 32.
+    A number of more than 64 bits, for which the plan is refused, gives a cell of more than 32.
     """
     return tuple(cell for number in numbers for cell in (number >> 32, number & 0xFFFFFFFF))

@@ -1,4 +1,4 @@
-"""The partial device tree: what the guest sees of its devices, for both routes at once.
+"""The partial device tree of a plan, for both routes at once.
 
 One tree serves dom0less (xen,reg, xen,path, xen,force-assign-without-iommu on each device) and xl
 (which ignores them), and every release: ``interrupt-parent`` on /passthrough is the phandle that
@@ -44,7 +44,7 @@ from xenassign.planning.guest_tree.address_properties import (
     two_cells,
     xen_reg,
 )
-from xenassign.planning.guest_tree.copies import added, copy, of_the_host
+from xenassign.planning.guest_tree.copies import added, copy, only_for_host
 from xenassign.planning.guest_tree.edits import Edits, edited
 from xenassign.planning.guest_tree.forwarded_firmware import firmware_nodes
 from xenassign.planning.guest_tree.lines import interrupt_properties, lost_lines
@@ -53,7 +53,7 @@ from xenassign.planning.plan import PlacedBlock, Supplier
 from xenassign.xen.releases import GUEST_PHANDLE_GIC
 
 PASSTHROUGH = "/passthrough"
-# Properties that concern only Xen or the host, or that this module writes itself.
+#: Properties for Xen or the host only, and those that are written again.
 _NOT_COPIED = frozenset(
     {
         "interrupt-parent",
@@ -77,7 +77,7 @@ _NOT_COPIED = frozenset(
 
 @dataclass(slots=True)
 class AssignedDevice:
-    """One device as the tree shows it: its facts, its places, whether and why it is forced."""
+    """A device with its placed blocks. ``why``: the comment of a forced one."""
 
     device: HostDevice
     placed: tuple[PlacedBlock, ...]
@@ -87,8 +87,12 @@ class AssignedDevice:
 
 @dataclass(slots=True)
 class GuestTreeBuilder:
-    """Builds the tree. Afterwards ``paths`` has the guest path and ``suppliers`` the suppliers of
-    every member, by host node."""
+    """Builds the tree.
+
+    After ``build``, ``paths`` has the guest path and ``suppliers`` the suppliers of every node that
+    was copied, by host node. ``assigned``: the devices by their nodes. ``companions``: see
+    ``_add_companion``.
+    """
 
     platform: Platform
     scope: Scope
@@ -109,7 +113,7 @@ class GuestTreeBuilder:
         aliases = tuple(self._aliases())
         kept = firmware_nodes(self.rewriter, devices)
         devices += [_renamed(node, names) for node in kept]
-        children = [*self.rewriter.stubs(), *self.rewriter.extra]
+        children = [*self.rewriter.stubs(), *self.rewriter.copied]
         providers = [_renamed(node, names) for node in children]
         companions = [_renamed(node, names) for node in self.companions]
         passthrough = DraftNode(
@@ -133,10 +137,10 @@ class GuestTreeBuilder:
             cells("#address-cells", 2, decimal=True),
             cells("#size-cells", 2, decimal=True),
         )
-        return _without_idle_labels(DraftNode("", root, top), set(self.platform.tree.labels))
+        return _without_unused_labels(DraftNode("", root, top), set(self.platform.tree.labels))
 
     def _aliases(self) -> Iterator[DraftProperty]:
-        """The host's aliases of what is assigned, since drivers take numbers from them."""
+        """The host's aliases of copied nodes, since drivers take their numbers from them."""
         for name, path in self.platform.tree.aliases.items():
             node = self.platform.tree.find(path)
             if node is not None and node in self.paths:
@@ -145,13 +149,16 @@ class GuestTreeBuilder:
     # ------------------------------------------------------------------ nodes
 
     def _node(self, node: Node, above: str, names: set[str], mapped: bool) -> DraftNode:
-        """One node with its subtree. ``mapped``: its guest bus has the cells of /passthrough."""
+        """A node with its subtree. ``above``: guest path of its parent.
+
+        ``names``: of its siblings so far. ``mapped``: its bus has the cells of /passthrough.
+        """
         blocks = self._guest_blocks(node) if mapped else ()
         name = _unique(_name(node, blocks, mapped), names)
         path = self.paths[node] = f"{above}/{name}"
         carries = self._carries_mapped(node)
         changed, suppliers = self.rewriter.rewrite(node)
-        suppliers += self._cut(node)
+        suppliers += self._cut_links(node)
         self.suppliers[node] = suppliers
         assigned = self.assigned.get(node)
         device = assigned.device if assigned else read_device(self.platform, node)
@@ -183,22 +190,23 @@ class GuestTreeBuilder:
             if mapped:
                 properties += self._xen(assigned)
             else:
-                self._companion(assigned, name)
-        asked, dropped = edited(self.platform.tree, node, properties, self.edits.get(node, ()))
-        comments += dropped
-        below: set[str] = set()
+                self._add_companion(assigned, name)
+        edits = self.edits.get(node, ())
+        edited_properties, edit_comments = edited(self.platform.tree, node, properties, edits)
+        comments += edit_comments
+        child_names: set[str] = set()
         children = [
-            self._node(child, path, below, mapped=carries)
+            self._node(child, path, child_names, mapped=carries)
             for child in node.children.values()
             if self.scope.has(child)
         ]
         label = self.rewriter.label(node)
-        return DraftNode(name, asked, tuple(children), label, tuple(comments))
+        return DraftNode(name, edited_properties, tuple(children), label, tuple(comments))
 
     def _region(
         self, region: Region, placed: tuple[PlacedBlock, ...], names: set[str]
     ) -> DraftNode:
-        """The node of a region: what the host's says of itself, and a bare mapping."""
+        """The node of a region: its own properties, and a mapping without a device."""
         node = region.node
         blocks = tuple((p.block, p.guest) for p in placed)
         name = _unique(_name(node, blocks, mapped=True), names)
@@ -217,25 +225,25 @@ class GuestTreeBuilder:
         comments = (f"pages of {node.path}{users}", *dropped_comments(suppliers))
         return DraftNode(name, tuple(properties), label=label, comments=comments)
 
-    def _cut(self, node: Node) -> Iterator[Supplier]:
-        """The links of the endpoints that are left out below a node, and below no other copied."""
+    def _cut_links(self, node: Node) -> Iterator[Supplier]:
+        """The links of left out endpoints whose nearest copied node is ``node``."""
         for endpoint in self.scope.cut:
-            holder = next((n for n in endpoint.ancestors() if self.scope.has(n)), None)
-            if holder is node:
-                told = self.rewriter.rewrite(endpoint)[1]
-                yield from (one._replace(node=endpoint.path) for one in told)
+            nearest = next((n for n in endpoint.ancestors() if self.scope.has(n)), None)
+            if nearest is node:
+                _, suppliers = self.rewriter.rewrite(endpoint)
+                yield from (supplier._replace(node=endpoint.path) for supplier in suppliers)
 
     def _copied(self, node: Node, name: str, carries: bool) -> bool:
-        if name in _NOT_COPIED or of_the_host(name):
+        if name in _NOT_COPIED or only_for_host(name):
             return False
         if name == "status":
             return node not in self.scope.requested and not node.available
         if name == "#interrupt-cells" and not node.has("interrupt-controller"):
-            return False  # a nexus without its map would swallow the interrupts below it
+            return False  # a nexus without its map hides the interrupts below it
         return not (carries and name in ("#address-cells", "#size-cells"))
 
     def _carries_mapped(self, node: Node) -> bool:
-        """Whether children of a node have registers that the processor sees."""
+        """Whether nodes below a node have registers at addresses of the processor."""
         if is_pci(node):
             return False
         return any(
@@ -247,18 +255,18 @@ class GuestTreeBuilder:
     # ------------------------------------------------------------------ registers
 
     def _guest_blocks(self, node: Node) -> tuple[tuple[Block, int], ...]:
-        """(block, guest address) of the blocks of a node that lie in what is mapped."""
-        own = self.assigned.get(node)
-        if own is not None:
-            return tuple((p.block, p.guest) for p in own.placed if not p.window)
-        found: list[tuple[Block, int]] = []
-        around = [self.assigned[n] for n in node.ancestors() if n in self.assigned]
+        """(block, guest address) of each block of a node that is within a mapped one."""
+        assigned = self.assigned.get(node)
+        if assigned is not None:
+            return tuple((p.block, p.guest) for p in assigned.placed if not p.window)
+        above = [self.assigned[n] for n in node.ancestors() if n in self.assigned]
+        blocks: list[tuple[Block, int]] = []
         for block in registers(node).blocks:
-            for placed in (p for outer in around for p in outer.placed):
+            for placed in (p for device in above for p in device.placed):
                 if placed.block.span.covers(block.span):
-                    found.append((block, placed.guest + block.address - placed.block.address))
+                    blocks.append((block, placed.guest + block.address - placed.block.address))
                     break
-        return tuple(found)
+        return tuple(blocks)
 
     def _reg(
         self, node: Node, blocks: tuple[tuple[Block, int], ...], mapped: bool
@@ -274,16 +282,16 @@ class GuestTreeBuilder:
         pieces = tuple(Cells(two_cells(address, block.size)) for block, address in blocks)
         yield DraftProperty("reg", pieces)
         names = node.strings("reg-names")
-        left = [names[block.index] for block, _ in blocks if block.index < len(names)]
-        if left:
-            yield text("reg-names", *left)
+        kept_names = [names[block.index] for block, _ in blocks if block.index < len(names)]
+        if kept_names:
+            yield text("reg-names", *kept_names)
 
     def _ranges(self, node: Node, carries: bool) -> Iterator[DraftProperty]:
         """Empty on a bus of assigned devices, rewritten on a PCI host, else the host's or none."""
         if carries:
             yield boolean("ranges")
         elif not on_processor_bus(node):
-            yield from_bytes(node.properties["ranges"])  # of a bus whose cells stay the host's
+            yield from_bytes(node.properties["ranges"])  # the bus keeps the cells of the host
         assigned = self.assigned.get(node)
         windows = [p for p in assigned.placed if p.window] if assigned else []
         if not windows:
@@ -300,17 +308,16 @@ class GuestTreeBuilder:
         yield DraftProperty("ranges", tuple(pieces))
 
     def _xen(self, assigned: AssignedDevice) -> Iterator[DraftProperty]:
-        """The properties that dom0less Xen reads: xen,path, xen,reg, and that it is forced."""
+        """What dom0less reads: xen,path, xen,reg and xen,force-assign-without-iommu."""
         yield text("xen,path", assigned.device.path)
         yield xen_reg(assigned.placed)
         if assigned.forced:
             yield boolean("xen,force-assign-without-iommu", assigned.why)
 
-    def _companion(self, assigned: AssignedDevice, name: str) -> None:
-        """xen,path of a device on a bus whose cells cannot carry xen,reg, as a node of its own.
+    def _add_companion(self, assigned: AssignedDevice, name: str) -> None:
+        """Adds a node with the xen,path of a device on a bus whose cells do not fit xen,reg.
 
-        ``Release.xen_reg_cells_checked``: Xen refuses cells outside of 1 and 2, and an MDIO or I2C
-        bus has no size cell.
+        Releases of 2026 refuse other cells than 1 and 2, and an MDIO or I2C bus has no size cell.
         """
         comment = f"for Xen only: the interrupts of {assigned.device.path}"
         self.companions.append(
@@ -320,7 +327,7 @@ class GuestTreeBuilder:
         )
 
     def _coherency(self, node: Node) -> Iterator[DraftProperty]:
-        """dma-coherent is inherited from buses that the guest does not see."""
+        """dma-coherent, if it is inherited from a bus that is not copied."""
         if node.has("dma-coherent") or node.has("dma-noncoherent"):
             return
         for above in node.ancestors():
@@ -331,27 +338,27 @@ class GuestTreeBuilder:
                 return
 
 
-def _without_idle_labels(root: DraftNode, own: set[str]) -> DraftNode:
-    """The tree without made-up labels that nothing refers to; the board's own stay."""
-    used = own.union(phandles(root))
+def _without_unused_labels(root: DraftNode, host_labels: set[str]) -> DraftNode:
+    """The tree without labels that are not the host's and that nothing refers to."""
+    used = host_labels.union(phandles(root))
 
-    def cleaned(node: DraftNode) -> DraftNode:
-        children = tuple(cleaned(child) for child in node.children)
+    def with_used_label(node: DraftNode) -> DraftNode:
+        children = tuple(with_used_label(child) for child in node.children)
         label = node.label if node.label in used else None
         return DraftNode(node.name, node.properties, children, label, node.comments)
 
-    return cleaned(root)
+    return with_used_label(root)
 
 
 def _name(node: Node, blocks: tuple[tuple[Block, int], ...], mapped: bool) -> str:
-    """The unit address is the first block's in the guest; without registers there is none."""
+    """The name of a mapped node has the guest address of its first block, or no unit address."""
     if not mapped:
         return node.name
     return f"{node.base_name}@{blocks[0][1]:x}" if blocks else node.base_name
 
 
 def _unique(name: str, names: set[str]) -> str:
-    """A name that no sibling has."""
+    """A name that no sibling has, which is added to ``names``: those of the siblings so far."""
     base, sign, unit = name.partition("@")
     candidate, number = name, 2
     while candidate in names:
@@ -361,6 +368,7 @@ def _unique(name: str, names: set[str]) -> str:
 
 
 def _renamed(node: DraftNode, names: set[str]) -> DraftNode:
+    """A node with a name that no sibling has. ``names``: of the siblings so far."""
     return DraftNode(
         _unique(node.name, names), node.properties, node.children, node.label, node.comments
     )

@@ -1,7 +1,7 @@
-"""Clocks: the fixed-clocks that stand in the guest's tree for clocks that stay with the host.
+"""Clocks: the stubs in the guest's tree for clocks that stay with the host.
 
-A driver asks for a clock's rate and for nothing else that a guest could have, so a ``fixed-clock``
-of the rate at which the host leaves the clock will do. There is one for each rate.
+Of what a driver requests of a clock, a guest can have the rate only, so a ``fixed-clock`` with the
+rate at which the host leaves the clock replaces it. There is one for each rate.
 """
 
 from __future__ import annotations
@@ -20,17 +20,18 @@ from xenassign.request.origin import mistake
 from xenassign.request.request import ClockRate
 
 UNKNOWN_RATE = rule("XA501", "clock-rate-unknown", "warning", "broken")
-ONLY_ASKED = rule("XA509", "clock-rate-only-asked", "note", "broken")
+ONLY_REQUESTED = rule("XA509", "clock-rate-only-asked", "note", "broken")
 
 _RATE_MAX = (1 << 32) - 1  # clock-frequency of fixed-clock is one cell
 
 
 @dataclass(slots=True)
 class Clocks:
-    """Makes the stubs. ``options``: --clock-rate with its node; ``free_label``: a label nobody has.
+    """Creates the stubs and reports clocks whose rate is not known.
 
-    ``assigned``: whether a node is given to the guest, so that dom0 never probes it. ``answered``:
-    whether firmware answers the guest about a clock; ``offered``: firmware that could.
+    ``options``: --clock-rate with its node. ``free_label``: returns an unused label. ``assigned``:
+    whether a node is assigned, so that dom0 does not probe it. ``answered``: whether firmware
+    answers the guest about a clock. ``offered``: firmware that could.
     """
 
     rates: ClockRates
@@ -39,54 +40,57 @@ class Clocks:
     free_label: Callable[[str], str]
     answered: Callable[[Reference], bool]
     offered: OfferedFirmware | None
-    _met: list[tuple[Node, Reference]] = field(default_factory=list)
+    _clocks: list[tuple[Node, Reference]] = field(default_factory=list)
     _unknown: dict[str, list[Reference]] = field(default_factory=dict)
-    _only_asked: dict[str, list[str]] = field(default_factory=dict)
+    _only_requested: dict[str, list[str]] = field(default_factory=dict)
     _stubs: dict[int, tuple[str, list[str]]] = field(default_factory=dict)
 
     def copyable(self, node: Node, reference: Reference) -> bool:
-        """Whether the provider tells its rate by itself and no --clock-rate says another.
+        """Whether the guest gets the rate from a copy of the provider, and not from --clock-rate.
 
-        Or the firmware tells it: it answers the guest about the clock that feeds the provider.
+        The provider states the rate, or firmware answers the guest about its parent clock.
         """
-        self._met.append((node, reference))
+        self._clocks.append((node, reference))
         provider = reference.provider
         if provider is None or self.given(node, reference) is not None:
             return False
-        return self.rates.provided(provider) is not None or self._fed(provider, frozenset())
+        return self.rates.provided(provider) is not None or self._has_answered_parent(
+            provider, frozenset()
+        )
 
-    def _fed(self, provider: Node, met: frozenset[Node]) -> bool:
+    def _has_answered_parent(self, provider: Node, passed: frozenset[Node]) -> bool:
+        """Whether firmware answers about a clock above. ``passed``: providers passed so far."""
         parent = self.rates.parent(provider)
-        if parent is None or parent.provider is None or provider in met:
+        if parent is None or parent.provider is None or provider in passed:
             return False
-        return self.answered(parent) or self._fed(parent.provider, met | {provider})
+        if self.answered(parent):
+            return True
+        return self._has_answered_parent(parent.provider, passed | {provider})
 
     def stub(self, node: Node, reference: Reference) -> tuple[str, str]:
-        """The label of the fixed-clock for a clock of a node, and why it is that one."""
+        """(label, reason for the rate) of the fixed-clock for a clock of a node."""
         rate = self.given(node, reference) or self.rates.of(node, reference)
         if rate is not None and rate.hz > _RATE_MAX:
             rate = None
         if rate is None:
             self._unknown.setdefault(node.path, []).append(reference)
         elif rate.requesters and not any(self._probed_by_dom0(node) for node in rate.requesters):
-            asked = f"{_clock(reference)} at {rate.hz} Hz"
-            self._only_asked.setdefault(node.path, []).append(asked)
+            clock = f"{_clock(reference)} at {rate.hz} Hz"
+            self._only_requested.setdefault(node.path, []).append(clock)
         path = reference.provider.path if reference.provider else "nothing"
-        what = " ".join([path, *(f"{arg:#x}" for arg in reference.args)])
-        label = self._stub(
-            rate.hz if rate else 0, f"{what}, for {_clock(reference)} of {node.path}"
-        )
-        why = f"{rate.hz} Hz: {rate.source}" if rate else "rate not known: 0 Hz is written"
-        return label, why
+        provider = " ".join([path, *(f"{arg:#x}" for arg in reference.args)])
+        replaced = f"{provider}, for {_clock(reference)} of {node.path}"
+        label = self._stub(rate.hz if rate else 0, replaced)
+        return label, f"{rate.hz} Hz: {rate.source}" if rate else "rate not known: 0 Hz is written"
 
     def _probed_by_dom0(self, node: Node) -> bool:
-        """Whether dom0 sees the node; one of another domain may bear its mark already."""
-        around = list(node.lineage())
-        marked = any(above.has("xen,passthrough") for above in around)
-        return not (marked or self.assigned(node)) and all(above.available for above in around)
+        """Whether dom0 probes the node: it is not assigned to this or (marked) another domain."""
+        lineage = list(node.lineage())
+        marked = any(above.has("xen,passthrough") for above in lineage)
+        return not (marked or self.assigned(node)) and all(above.available for above in lineage)
 
     def given(self, node: Node, reference: Reference) -> Rate | None:
-        """The rate of --clock-rate: the option that says most about the clock counts."""
+        """The rate of the most specific --clock-rate that applies to the clock, or None."""
         fitting = [
             (option.clock is None, target is not node, option.rate)
             for option, target in self.options
@@ -96,51 +100,51 @@ class Clocks:
 
     def check(self) -> None:
         """Raises UsageError with a line for each --clock-rate that fits no clock of the domain."""
-        idle: list[str] = []
+        mistakes: list[str] = []
         for option, target in self.options:
-            if not any(_fits(option, target, node, reference) for node, reference in self._met):
+            if not any(_fits(option, target, node, reference) for node, reference in self._clocks):
                 clock = f"#{option.clock}" if option.clock is not None else ""
-                some = [_clock(r) for node, r in self._met if node is target]
+                known = [_clock(r) for node, r in self._clocks if node is target]
                 hint = "name an assigned device that has clocks, or the controller of one of them"
-                if some:
-                    hint = f"its clocks are {', '.join(dict.fromkeys(some))}"
+                if known:
+                    hint = f"its clocks are {', '.join(dict.fromkeys(known))}"
                 why = f"fits no clock; {hint}"
-                idle.append(mistake("--clock-rate", option.node, why, clock))
-        if idle:
-            raise UsageError(*idle)
+                mistakes.append(mistake("--clock-rate", option.node, why, clock))
+        if mistakes:
+            raise UsageError(*mistakes)
 
     def findings(self) -> Iterator[Finding]:
-        """The clocks whose rate nobody told or nobody sets, in one line for each node."""
-        for path, lost in self._unknown.items():
-            some = ", ".join(dict.fromkeys(_clock(one) for one in lost))
-            message = f"{path}: the rates of its clocks ({some}) are not known; 0 is written"
-            fix = f"give each with --clock-rate {path}#{_clock(lost[0])}=HZ"
-            if self.offered is not None and any(self._offers(one) for one in lost):
-                fix = f"{fix}, or leave them to the firmware with {self.offered.option}"
+        """Clocks whose rate is not known, or that dom0 does not set: one finding for each node."""
+        for path, clocks in self._unknown.items():
+            listed = ", ".join(dict.fromkeys(_clock(clock) for clock in clocks))
+            message = f"{path}: the rates of its clocks ({listed}) are not known; 0 is written"
+            fix = f"give each with --clock-rate {path}#{_clock(clocks[0])}=HZ"
+            if self.offered is not None and any(map(self._offers, clocks)):
+                fix = f"{fix}, or let the firmware answer with {self.offered.option}"
             yield UNKNOWN_RATE(message, node=path, prop="clocks", fix=fix)
-        for path, clocks in self._only_asked.items():
-            some = ", ".join(dict.fromkeys(clocks))
-            message = f"{path}: dom0 does not set the rates that the guest is told ({some})"
-            yield ONLY_ASKED(message, node=path, prop="assigned-clock-rates")
+        for path, rates in self._only_requested.items():
+            listed = ", ".join(dict.fromkeys(rates))
+            message = f"{path}: dom0 does not set the rates that the guest gets ({listed})"
+            yield ONLY_REQUESTED(message, node=path, prop="assigned-clock-rates")
 
     def _offers(self, reference: Reference) -> bool:
         provider = reference.provider
         return self.offered is not None and self.offered.holds(provider.path if provider else None)
 
-    def _stub(self, rate: int, what: str) -> str:
-        """The label of the fixed-clock of a rate, one for each rate."""
+    def _stub(self, rate: int, replaced: str) -> str:
+        """The label of the fixed-clock of a rate (Hz). ``replaced``: the clock, for a comment."""
         if rate not in self._stubs:
             label = self.free_label(f"clk_{rate}" if rate else "clk_unknown")
             self._stubs[rate] = (label, [])
-        label, stands_for = self._stubs[rate]
-        if what not in stands_for:
-            stands_for.append(what)
+        label, clocks = self._stubs[rate]
+        if replaced not in clocks:
+            clocks.append(replaced)
         return label
 
     def nodes(self) -> Iterator[DraftNode]:
         """The fixed-clocks, by rate."""
-        for rate, (label, stands_for) in sorted(self._stubs.items()):
-            comments = [f"stands for {what}" for what in stands_for]
+        for rate, (label, clocks) in sorted(self._stubs.items()):
+            comments = [f"replaces {clock}" for clock in clocks]
             if rate:
                 comments.append("the host must keep these running at this rate")
             else:
@@ -158,12 +162,12 @@ class Clocks:
 
 
 def _clock(reference: Reference) -> str:
-    """What the device calls a clock: its name, else its index."""
+    """A clock as its device refers to it: by name, else by index."""
     return reference.name or str(reference.index)
 
 
 def _fits(option: ClockRate, target: Node, node: Node, reference: Reference) -> bool:
-    """Whether a --clock-rate is about a clock: by its device, or by its controller."""
+    """Whether a --clock-rate applies to a clock: its node is the device, or the controller."""
     if target is node and reference.prop == "clocks":
         return option.clock in (None, reference.name, str(reference.index))
     args = ",".join(str(arg) for arg in reference.args)

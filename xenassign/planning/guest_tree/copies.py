@@ -11,25 +11,25 @@ from xenassign.devicetree.tree import Node, Property
 Changed = Mapping[str, DraftProperty | None]
 
 
-def of_the_host(name: str) -> bool:
-    """Whether a property has no meaning in another tree: phandles, and what boot loaders read."""
+def only_for_host(name: str) -> bool:
+    """Whether a property is for the host's tree only: phandles, and what boot loaders read."""
     return name in ("phandle", "linux,phandle") or name.startswith("bootph-")
 
 
 def copy(prop: Property, changed: Changed) -> tuple[DraftProperty, ...]:
-    """One property: what replaces it, else itself; nothing where it is dropped."""
+    """A property or what replaces it; empty if it is dropped."""
     new = changed[prop.name] if prop.name in changed else from_bytes(prop)
     return () if new is None else (new,)
 
 
 def added(node: Node, changed: Changed) -> Iterator[DraftProperty]:
-    """The properties that the host's node does not have."""
+    """The new properties, which the host's node does not have."""
     yield from (new for name, new in changed.items() if new is not None and not node.has(name))
 
 
 def copies(node: Node, changed: Changed, left_out: Container[str]) -> Iterator[DraftProperty]:
     """All properties of a copy, in the order of the host's node, without those ``left_out``."""
     for prop in node.properties.values():
-        if prop.name not in left_out and not of_the_host(prop.name):
+        if prop.name not in left_out and not only_for_host(prop.name):
             yield from copy(prop, changed)
     yield from added(node, changed)

@@ -18,25 +18,25 @@ Edits = Mapping[Node, tuple[PropertyEdit, ...]]
 
 
 def edits_by_node(scope: Scope, edits: tuple[tuple[PropertyEdit, tuple[Node, ...]], ...]) -> Edits:
-    """The edits of each node. Raises UsageError with a line for each that fits nothing."""
+    """The edits of each node. Raises UsageError with a line for each that has no effect."""
     by_node: dict[Node, list[PropertyEdit]] = defaultdict(list)
-    wrong: list[str] = []
+    mistakes: list[str] = []
     for edit, named in edits:
         nodes = [node for node in named if scope.has(node)]
-        why = _idle(edit, nodes)
-        for node in nodes if why is None else ():
+        reason = _no_effect(edit, nodes)
+        for node in nodes if reason is None else ():
             if any(other.name == edit.name for other in by_node[node]):
-                why = f"{edit.name} of {node.path} is edited twice; set it or drop it"
+                reason = f"{edit.name} of {node.path} is edited twice; set it or drop it"
             by_node[node].append(edit)
-        if why is not None:
-            wrong.append(mistake(edit.verb, edit.device, why))
-    if wrong:
-        raise UsageError(*wrong)
-    return {node: tuple(some) for node, some in by_node.items()}
+        if reason is not None:
+            mistakes.append(mistake(edit.verb, edit.device, reason))
+    if mistakes:
+        raise UsageError(*mistakes)
+    return {node: tuple(its_edits) for node, its_edits in by_node.items()}
 
 
-def _idle(edit: PropertyEdit, nodes: list[Node]) -> str | None:
-    """Why an edit changes nothing. ``nodes``: those of the guest that it is about."""
+def _no_effect(edit: PropertyEdit, nodes: list[Node]) -> str | None:
+    """Why an edit has no effect, or None. ``nodes``: those of the guest that it applies to."""
     if not nodes:
         return "it is not assigned; name it as a device too"
     if edit.value is None and not any(node.has(edit.name) for node in nodes):
@@ -47,26 +47,27 @@ def _idle(edit: PropertyEdit, nodes: list[Node]) -> str | None:
 def dropped_names(edits: Edits) -> dict[Node, frozenset[str]]:
     """The names of dropped properties, by node."""
     return {
-        key: frozenset(edit.name for edit in some if edit.value is None)
-        for key, some in edits.items()
+        node: frozenset(edit.name for edit in its_edits if edit.value is None)
+        for node, its_edits in edits.items()
     }
 
 
 def edited(
     tree: Tree, node: Node, properties: list[DraftProperty], edits: tuple[PropertyEdit, ...]
 ) -> tuple[tuple[DraftProperty, ...], list[str]]:
-    """(properties, comments) of a node of the guest, given what would be without edits.
+    """(properties, comments) of a node of the guest. ``properties``: those without edits.
 
-    What is set takes the place of the host's property, or comes last.
+    A property that is set replaces the one of the host, or comes last.
     """
-    found = {prop.name: prop for prop in properties}
+    by_name = {prop.name: prop for prop in properties}
     comments = []
     for edit in edits:
         if edit.value is not None:
-            found[edit.name] = DraftProperty(edit.name, edit.value, f"set, {AS_REQUESTED}")
+            by_name[edit.name] = DraftProperty(edit.name, edit.value, f"set, {AS_REQUESTED}")
             continue
-        found.pop(edit.name, None)
+        by_name.pop(edit.name, None)
         prop = node.get(edit.name)
         if prop is None or property_references(tree, node, prop) is None:
-            comments.append(f"{edit.name} dropped: {AS_REQUESTED}")  # the others are suppliers'
-    return tuple(found.values()), comments
+            # References are reported as suppliers.
+            comments.append(f"{edit.name} dropped: {AS_REQUESTED}")
+    return tuple(by_name.values()), comments

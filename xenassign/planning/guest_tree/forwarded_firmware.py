@@ -1,8 +1,8 @@
 """Firmware that answers the guest too: its node is kept in the guest's tree, and references to it.
 
-The node stands below /passthrough/firmware, a simple-bus, since only the firmware node of the root
-is a bus for Linux without being called one. Of the host's node the guest gets the children that its
-own devices refer to, and no others: what a guest does not see it does not use.
+The node is below /passthrough/firmware, a simple-bus, since Linux treats only /firmware as a bus
+without this compatible. Of the children of the host's node the guest gets those that its devices
+refer to, so that it does not use the others.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from xenassign.devicetree.tree import Node
 from xenassign.planning.guest_tree.copies import copies
 from xenassign.planning.guest_tree.suppliers import ReferenceRewriter, dropped_comments
 
-#: What the host's node says of itself or of Xen.
+#: Properties of the host's node that are for the host or Xen only.
 _NOT_COPIED = frozenset(
     {
         "status",
@@ -37,31 +37,32 @@ _NOT_COPIED = frozenset(
 
 
 def firmware_nodes(
-    suppliers: ReferenceRewriter, drafts: Iterable[DraftNode]
+    rewriter: ReferenceRewriter, drafts: Iterable[DraftNode]
 ) -> tuple[DraftNode, ...]:
-    """The node ``firmware`` with every kept firmware, or nothing.
+    """The node ``firmware`` with every kept firmware; empty if there is none.
 
-    ``drafts``: the guest's nodes so far, whose references say what is used. Rewriting the kept
-    nodes may add nodes to ``suppliers``, so their stubs are asked for afterwards.
+    ``drafts``: the guest's nodes so far, whose references decide which children are kept. Rewriting
+    the kept nodes may add stubs and copies to ``rewriter``, so they are read afterwards.
     """
-    if not suppliers.kept:
+    if not rewriter.kept:
         return ()
-    every = tuple(drafts)
-    made: tuple[DraftNode, ...] = ()
-    seen: set[str] = set()
-    while True:  # a kept node may refer to another: a regulator to the one that feeds it
-        used = {ref.label for draft in (*every, *suppliers.extra, *made) for ref in _refs(draft)}
-        if made and used <= seen:
+    others = tuple(drafts)
+    kept: tuple[DraftNode, ...] = ()
+    used_before: set[str] = set()
+    while True:  # a kept node may refer to another: a regulator to its supply
+        all_drafts = (*others, *rewriter.copied, *kept)
+        used = {ref.label for draft in all_drafts for ref in _refs(draft)}
+        if kept and used <= used_before:
             break
-        seen = used
-        made = tuple(_Copy(suppliers, kept.root, used).node() for kept in suppliers.kept)
+        used_before = used
+        kept = tuple(_Copy(rewriter, firmware.root, used).node() for firmware in rewriter.kept)
     properties = (
         text("compatible", "simple-bus"),
         cells("#address-cells", 2, decimal=True),
         cells("#size-cells", 2, decimal=True),
         boolean("ranges"),
     )
-    return (DraftNode("firmware", properties, made),)
+    return (DraftNode("firmware", properties, kept),)
 
 
 def _refs(draft: DraftNode) -> Iterator[Ref]:
@@ -74,49 +75,52 @@ def _refs(draft: DraftNode) -> Iterator[Ref]:
 
 @dataclass(slots=True)
 class _Copy:
-    """The copy of a firmware's node. ``used``: the labels that the guest's tree refers to."""
+    """Copies a firmware node. ``used``: the labels that the guest's tree refers to."""
 
-    suppliers: ReferenceRewriter
+    rewriter: ReferenceRewriter
     root: Node
     used: set[str]
 
     def node(self) -> DraftNode:
-        children = tuple(self._below(child, 1) for child in self._wanted(self.root, whole=False))
+        children = tuple(
+            self._below(child, 1) for child in self._kept_children(self.root, whole=False)
+        )
         return self._draft(self.root, children)
 
     def _below(self, node: Node, depth: int) -> DraftNode:
-        """A child with what is used of it. A pin group or regulator, deeper down, comes whole."""
-        whole = depth > 1 and self._named(node)
-        below = self._wanted(node, whole)
+        """A child with the used nodes below it; pin groups and regulators are copied as a whole."""
+        whole = depth > 1 and self._is_used(node)
+        below = self._kept_children(node, whole)
         return self._draft(node, tuple(self._below(child, depth + 1) for child in below))
 
-    def _wanted(self, node: Node, whole: bool) -> list[Node]:
+    def _kept_children(self, node: Node, whole: bool) -> list[Node]:
+        """The children to copy: all if ``whole``, else those with a node that is referred to."""
         return [
             child
             for child in node.children.values()
-            if whole or any(self._named(below) for below in child.walk())
+            if whole or any(self._is_used(below) for below in child.walk())
         ]
 
-    def _named(self, node: Node) -> bool:
-        """Whether a node, or for a part of a pin group what it is a part of, is referred to."""
+    def _is_used(self, node: Node) -> bool:
+        """Whether a node is referred to, or a node above it within the same child of the root."""
         lineage = []
         for above in node.lineage():
             if above is self.root or above.parent is self.root:
                 break
             lineage.append(above)
-        own = self.suppliers.labels
-        return own.get(node) in self.used or any(own.get(n) in self.used for n in lineage)
+        labels = self.rewriter.labels
+        return any(labels.get(n) in self.used for n in (node, *lineage))
 
     def _draft(self, node: Node, children: tuple[DraftNode, ...]) -> DraftNode:
-        changed, dropped = self.suppliers.rewrite(node)
-        function = node.get("arm,smc-id")
-        if function is not None:  # a number that people read in hex
-            changed[function.name] = DraftProperty(function.name, (Cells(function.cells()),))
+        changed, dropped = self.rewriter.rewrite(node)
+        smc_id = node.get("arm,smc-id")
+        if smc_id is not None:  # written in hexadecimal, as in Arm's documents
+            changed[smc_id.name] = DraftProperty(smc_id.name, (Cells(smc_id.cells()),))
         comments = (f"kept from {node.path}",) if node is self.root else ()
         return DraftNode(
             node.name,
             tuple(copies(node, changed, _NOT_COPIED)),
             children,
-            self.suppliers.label(node),
+            self.rewriter.label(node),
             (*comments, *dropped_comments(dropped)),
         )

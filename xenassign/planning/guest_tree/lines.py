@@ -1,4 +1,4 @@
-"""The interrupts of a guest's node: those of the host's that the guest can have."""
+"""The interrupts of a node in the guest: those of the host's node that the guest can have."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def interrupt_properties(
 ) -> Iterator[DraftProperty]:
     """The interrupts that the guest can have, in the host's order, with their names.
 
-    ``label``: gives the label of a node that is assigned too.
+    ``label``: returns the label of an assigned interrupt controller.
     """
     gic = {line.index: line for line in device.interrupts}
     other = {line.index: line for line in device.other_interrupts if scope.has(line.controller)}
@@ -42,13 +42,13 @@ def interrupt_properties(
         numbers = ", ".join(str(gic[index].intid) for index in indexes)
         yield DraftProperty("interrupts", lines, f"INTID {numbers}")
     names = device.node.strings("interrupt-names")
-    left = [names[index] for index in indexes if index < len(names)]
-    if left:
-        yield text("interrupt-names", *left)
+    kept_names = [names[index] for index in indexes if index < len(names)]
+    if kept_names:
+        yield text("interrupt-names", *kept_names)
 
 
 def lost_lines(scope: Scope, device: HostDevice) -> list[str]:
-    """The interrupts that the guest cannot have, each controller once."""
+    """Comments about the interrupts that the guest cannot have, one for each controller."""
     lost = (
         f"interrupt dropped: it ends at {line.controller.path}, which is not assigned"
         for line in device.other_interrupts

@@ -1,6 +1,6 @@
-"""What a driver does without a supplier that is dropped, and the ones it can't do without.
+"""What a driver does without a supplier that is dropped, and which ones it requires.
 
-Drivers that are known tell by :mod:`xenassign.host.driver_needs`; for the others it is what Linux'
+:mod:`xenassign.host.driver_needs` has the drivers that are known; for the others it is what Linux'
 frameworks do when the property is missing.
 """
 
@@ -24,30 +24,30 @@ SUPPLIER_REQUIRED = rule("XA506", "supplier-required", "warning", "broken")
 
 def without(consumer: Node, reference: Reference) -> str:
     """What happens without the supplier, as the end of a sentence; "" if it is unknown."""
-    told = need(needs(consumer.compatible), reference.prop, reference.name)
-    if told is not None:
-        return told.without
+    known = need(needs(consumer.compatible), reference.prop, reference.name)
+    if known is not None:
+        return known.without
     if reference.prop in ("gpio", "gpios"):
-        return ""  # of a node that is itself a provider, as gpio of regulator-fixed
+        return ""  # of a provider, such as a regulator-fixed
     return supplier_kind(reference.rule.kind).without
 
 
 def required(consumer: Node, reference: Reference) -> bool:
-    """Whether the driver is known to fail without the supplier, or another that does as well."""
-    told = need(needs(consumer.compatible), reference.prop, reference.name)
-    if told is None or not told.required:
+    """Whether the driver is known to fail without the supplier, and nothing else replaces it."""
+    known = need(needs(consumer.compatible), reference.prop, reference.name)
+    if known is None or not known.required:
         return False
-    return not any(consumer.has(other) or other in consumer.children for other in told.instead)
+    return not any(consumer.has(other) or other in consumer.children for other in known.instead)
 
 
 @dataclass(slots=True)
 class Losses:
-    """Gathers what was dropped although it is required, each entry of a property by its name."""
+    """Collects references that are dropped although the driver requires them."""
 
     _lost: dict[tuple[str, str, str | None], tuple[Node, Reference]] = field(default_factory=dict)
 
     def judged(self, consumer: Node, reference: Reference, supplier: Supplier) -> Supplier:
-        """A supplier as it is, or marked as required where it was dropped and is."""
+        """The supplier, marked as required if it is dropped although the driver requires it."""
         if supplier.action != "dropped" or not required(consumer, reference):
             return supplier
         key = (consumer.path, reference.prop, reference.name)
@@ -55,35 +55,38 @@ class Losses:
         return supplier._replace(required=True)
 
     def findings(self) -> Iterator[Finding]:
-        """One finding for each supplier that is missed."""
+        """One finding for each required supplier that is dropped."""
         for consumer, reference in self._lost.values():
-            known = needs(consumer.compatible)
-            told = need(known, reference.prop, reference.name)
-            if known is None or told is None:
+            driver = needs(consumer.compatible)
+            known = need(driver, reference.prop, reference.name)
+            if driver is None or known is None:
                 continue
             name = f" ({reference.name})" if reference.name else ""
             path = reference.provider.path if reference.provider else "no node of the host"
             message = (
-                f"{consumer.path}: {reference.prop}{name} is dropped: {told.without};"
-                f" it is {path}; see {known.driver}, {known.binding}"
+                f"{consumer.path}: {reference.prop}{name} is dropped: {known.without};"
+                f" it is {path}; see {driver.driver}, {driver.binding}"
             )
             fix = None
             if reference.provider is not None:
-                fix = f"assign {path} too, or give the guest a driver that does without"
+                fix = f"assign {path} too, or give the guest a driver that does not require it"
             yield SUPPLIER_REQUIRED(message, node=consumer.path, prop=reference.prop, fix=fix)
 
 
 def supplier_findings(
     path: str, suppliers: tuple[Supplier, ...], offered: OfferedFirmware | None = None
 ) -> Iterator[Finding]:
-    """What is worth saying about the dropped suppliers of a device, in one line a device."""
+    """One finding about the dropped suppliers of a device that have an effect.
+
+    ``path``: of the device. ``offered``: firmware that the guest could get.
+    """
     dropped: dict[str, None] = {}
     for supplier in suppliers:
         kind = getattr(lookup(supplier.property), "kind", "other")
         if supplier.action != "dropped" or supplier.required or supplier_kind(kind).quiet:
             continue
         if supplier.property == "memory-region" and supplier.provider is not None:
-            continue  # assign.memory speaks about it
+            continue  # reported by planning.memory_regions
         dropped[supplier.property] = None
     if dropped:
         lost = (s.provider for s in suppliers if s.action == "dropped" and s.property in dropped)

@@ -1,17 +1,17 @@
-"""Regulators: always-on fixed ones that tell the guest a voltage which the host keeps.
+"""Regulators: always-on stubs with a voltage that the host keeps.
 
-Linux gives a driver a dummy regulator where the property is missing, and most drivers are content.
-A dummy has no voltage, though, so those that read it need a stub:
+If the property is missing, Linux gives the driver a dummy regulator, which is enough for most
+drivers. A dummy has no voltage, so drivers that read it require a stub:
 
 * ``vmmc-supply``: MMC hosts take the voltages of a card (OCR) from it (mmc_regulator_get_supply);
-  some, like Renesas' SDHI, know none themselves and defer their probe for ever.
-* ``vqmmc-supply``: the signalling voltage. Without it SDHCI believes that the controller alone
-  switches to 1.8 V.
-* ``vref-supply``: ADCs scale by it (regulator_get_voltage), and fail to probe without.
+  some, like Renesas' SDHI, have no default and defer their probe for ever.
+* ``vqmmc-supply``: the signalling voltage. Without it SDHCI assumes that the controller
+  switches to 1.8 V by itself.
+* ``vref-supply``: ADCs scale by it (regulator_get_voltage), and fail to probe without it.
 
 A voltage is known when the provider states the same for ``regulator-min-microvolt`` and
-``regulator-max-microvolt``. Where it is not, a stub without a voltage would be worse than none:
-regulator_set_voltage fails on it, and a wrong voltage may damage a card.
+``regulator-max-microvolt``. Otherwise a stub would be worse than none: regulator_set_voltage
+fails without a voltage, and a wrong one may damage a card.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _LOW_VOLTAGE = frozenset(
 
 
 def microvolts(provider: Node) -> int | None:
-    """The one voltage (µV) that a regulator may have; None where it may have several."""
+    """The only voltage (µV) that a regulator may have; None if it may have several."""
     try:
         lowest = provider.cells("regulator-min-microvolt")
         highest = provider.cells("regulator-max-microvolt")
@@ -59,14 +59,14 @@ def microvolts(provider: Node) -> int | None:
 
 @dataclass(slots=True)
 class Regulators:
-    """Makes the stubs, one for each voltage. ``free_label``: a label that nobody has."""
+    """Creates the stubs, one for each voltage. ``free_label``: returns an unused label."""
 
     free_label: Callable[[str], str]
     _stubs: dict[int | None, tuple[str, list[str]]] = field(default_factory=dict)
     _unswitched: dict[str, str] = field(default_factory=dict)
 
     def stub(self, node: Node, reference: Reference, required: bool) -> tuple[str, str] | None:
-        """The label of the stub and why it is there; None where the supply is better dropped.
+        """(label, reason) of the stub for a supply; None if the supply is to be dropped.
 
         ``required``: whether the driver is known to fail without it.
         """
@@ -78,17 +78,17 @@ class Regulators:
         if volts is None and reads:
             return None
         if volts not in self._stubs:
-            wanted = f"vreg_{volts}" if volts else "vreg"
-            self._stubs[volts] = (self.free_label(wanted), [])
-        label, stands_for = self._stubs[volts]
-        what = f"{provider.path}, for {reference.prop} of {node.path}"
-        if what not in stands_for:
-            stands_for.append(what)
+            label = self.free_label(f"vreg_{volts}" if volts else "vreg")
+            self._stubs[volts] = (label, [])
+        label, supplies = self._stubs[volts]
+        supply = f"{provider.path}, for {reference.prop} of {node.path}"
+        if supply not in supplies:
+            supplies.append(supply)
         stated = f"{volts} uV, as {provider.path} states" if volts else "no voltage is stated"
         return label, f"always on here, {stated}; the host must keep it on"
 
     def dropped(self, reference: Reference) -> str:
-        """Why a supply whose voltage a driver would read is dropped all the same, or ""."""
+        """Why a supply whose voltage a driver reads is dropped; "" for other supplies."""
         if reference.prop not in _VOLTAGE_READ or reference.provider is None:
             return ""
         path = reference.provider.path
@@ -96,28 +96,26 @@ class Regulators:
             return f"{path} states no single voltage, and the guest cannot switch it: no-1-8-v"
         return f"{path} states no single voltage that a stub could state"
 
-    def signalling(self, node: Node, changed: dict[str, DraftProperty | None]) -> None:
-        """Takes away the modes that need a vqmmc-supply which was dropped."""
+    def limit_signalling(self, node: Node, changed: dict[str, DraftProperty | None]) -> None:
+        """Removes the modes that require a vqmmc-supply, if it is dropped."""
         if not node.has("vqmmc-supply") or changed.get("vqmmc-supply", True) is not None:
             return
-        taken = [name for name in node.properties if name in _LOW_VOLTAGE]
-        changed.update(dict.fromkeys(taken))
-        comment = "the host's regulator cannot be switched from here"
+        removed = [name for name in node.properties if name in _LOW_VOLTAGE]
+        changed.update(dict.fromkeys(removed))
+        comment = "the guest cannot switch the host's regulator"
         changed["no-1-8-v"] = boolean("no-1-8-v", comment)
-        self._unswitched[node.path] = ", ".join(taken)
+        self._unswitched[node.path] = ", ".join(removed)
 
     def findings(self) -> Iterator[Finding]:
         """The cards whose signalling voltage the guest cannot switch."""
-        for path, taken in self._unswitched.items():
-            gone = f", without {taken}" if taken else ""
-            message = f"{path}: no-1-8-v is written{gone}: vqmmc-supply stays with the host"
+        for path, removed in self._unswitched.items():
+            modes = f" and {removed} removed" if removed else ""
+            message = f"{path}: no-1-8-v is added{modes}: vqmmc-supply stays with the host"
             yield SIGNAL_VOLTAGE(message, node=path, prop="vqmmc-supply")
 
     def nodes(self) -> Iterator[DraftNode]:
         """The fixed regulators, by voltage."""
-        for volts, (label, stands_for) in sorted(
-            self._stubs.items(), key=lambda item: item[0] or 0
-        ):
+        for volts, (label, supplies) in sorted(self._stubs.items(), key=lambda item: item[0] or 0):
             properties = [
                 text("compatible", "regulator-fixed"),
                 text("regulator-name", f"host-{volts}uV" if volts else "host"),
@@ -132,7 +130,7 @@ class Regulators:
                 (*properties, boolean("regulator-always-on")),
                 label=label,
                 comments=(
-                    *(f"stands for {what}" for what in stands_for),
+                    *(f"replaces {supply}" for supply in supplies),
                     "the host must keep these on",
                 ),
             )

@@ -1,6 +1,6 @@
 """Suppliers: what becomes of every phandle of an assigned device.
 
-A phandle of the host means nothing in the guest. Each reference ends as one of
+A phandle of the host is not valid in the guest. Each reference is
 
 * ``copied``: the provider is assigned too, or needs no hardware (fixed clocks and regulators) and
   is copied with its own suppliers;
@@ -10,8 +10,8 @@ A phandle of the host means nothing in the guest. Each reference ends as one of
 * ``kept``: firmware that answers the guest too (SCMI with --sci, EEMI with --keep-firmware);
 * ``dropped``: with the reason.
 
-Lists of names stay aligned: a dropped entry takes its name with it, and where a list has no names
-an entry left out in the middle becomes the empty entry of the bindings, phandle 0.
+Lists of names stay aligned: the name of a dropped entry is dropped too. In a list without names a
+dropped entry that is not the last becomes the empty entry of the bindings, phandle 0.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ from xenassign.planning.plan import Supplier
 from xenassign.request.property_edits import AS_REQUESTED
 from xenassign.request.request import ClockRate
 
-#: Providers that are no hardware of their own: copied into the guest's tree.
+#: Providers without hardware of their own, which are copied to the guest's tree.
 _VIRTUAL = frozenset({"fixed-clock", "fixed-factor-clock", "regulator-fixed", "usb-nop-xceiv"})
 
 
@@ -58,11 +58,9 @@ _VIRTUAL = frozenset({"fixed-clock", "fixed-factor-clock", "regulator-fixed", "u
 class ReferenceRewriter:
     """Rewrites references, and collects the providers that the guest's tree needs for them.
 
-    ``kept``: the firmware that answers the guest. ``offered``: firmware that could, and the option
-    that asks for it. ``unwanted``: names of properties that the user drops, by node.
-    ``labels`` gives every label of the guest's tree once: :meth:`label` for the
-    node of a host, :meth:`free_label` for a new one. ``extra`` are the nodes to add below
-    /passthrough.
+    ``kept``: the firmware that answers the guest. ``offered``: firmware that could, with the option
+    for it. ``dropped``: names of properties that the user drops, by node. ``labels``: of host nodes
+    in the guest's tree. ``copied``: copies of virtual providers, to add below /passthrough.
     """
 
     tree: Tree
@@ -72,13 +70,13 @@ class ReferenceRewriter:
     regions: frozenset[Node] = frozenset()
     kept: tuple[KeptFirmware, ...] = ()
     offered: OfferedFirmware | None = None
-    unwanted: Mapping[Node, frozenset[str]] = field(default_factory=dict)
+    dropped: Mapping[Node, frozenset[str]] = field(default_factory=dict)
     clocks: Clocks = field(init=False)
     regulators: Regulators = field(init=False)
     losses: Losses = field(default_factory=Losses)
     labels: dict[Node, str] = field(default_factory=dict)
-    extra: list[DraftNode] = field(default_factory=list)
-    _taken: set[str] = field(default_factory=set)
+    copied: list[DraftNode] = field(default_factory=list)
+    _used_labels: set[str] = field(default_factory=set)
     _copies: dict[Node, str | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -87,31 +85,29 @@ class ReferenceRewriter:
             self.scope.has,
             self.rates,
             self.free_label,
-            lambda reference: self._keeper(reference) is not None,
+            lambda reference: self._firmware(reference) is not None,
             self.offered,
         )
         self.regulators = Regulators(self.free_label)
 
     def label(self, node: Node) -> str:
-        """The label of a host node's copy: the board's own, else one made from its name."""
-        known = self.labels.get(node)
-        if known is None:
-            wanted = self.tree.labels_of.get(node.path) or node.name
-            known = self.labels[node] = self.free_label(wanted)
-        return known
+        """The label of a host node in the guest's tree: that of the host, else from its name."""
+        if node not in self.labels:
+            self.labels[node] = self.free_label(self.tree.labels_of.get(node.path) or node.name)
+        return self.labels[node]
 
-    def free_label(self, wanted: str) -> str:
-        """A label that no other node has."""
-        base = "".join(c if c.isascii() and c.isalnum() else "_" for c in wanted)
+    def free_label(self, name: str) -> str:
+        """A label made from a name that no other node has."""
+        base = "".join(c if c.isascii() and c.isalnum() else "_" for c in name)
         base = f"n{base}" if base[:1].isdigit() or not base else base
         label, number = base, 2
-        while label in self._taken:
+        while label in self._used_labels:
             label, number = f"{base}_{number}", number + 1
-        self._taken.add(label)
+        self._used_labels.add(label)
         return label
 
     def findings(self) -> Iterator[Finding]:
-        """What is to be said about the suppliers of all nodes that were rewritten."""
+        """The findings about the suppliers of all nodes that were rewritten."""
         yield from self.clocks.findings()
         yield from self.losses.findings()
         yield from self.regulators.findings()
@@ -119,9 +115,10 @@ class ReferenceRewriter:
     # ------------------------------------------------------------------ one node
 
     def rewrite(self, node: Node) -> tuple[dict[str, DraftProperty | None], list[Supplier]]:
-        """What replaces the phandle-bearing properties of a node, and their names and parallels.
+        """(changed properties, suppliers) of a node: its properties with phandles, and those with
+        names and parallel lists of these.
 
-        None: the property is dropped.
+        Changed properties are by name; None: the property is dropped.
         """
         changed: dict[str, DraftProperty | None] = {}
         suppliers: list[Supplier] = []
@@ -132,25 +129,25 @@ class ReferenceRewriter:
         needed = any(required(node, r) for g in states for r in g.entries)
         for group in groups:
             if group.prop in changed:
-                if changed[group.prop] is None:  # it goes with the list that it belongs to
+                if changed[group.prop] is None:  # dropped with the list that it belongs to
                     suppliers += self._dropped(node, group, group.entries)
                 continue
-            if group.prop in self.unwanted.get(node, ()):
-                self._asked(node, group, changed, suppliers)
+            if group.prop in self.dropped.get(node, ()):
+                self._dropped_by_user(node, group, changed, suppliers)
             elif group.prop.startswith("assigned-clock"):
                 self._assigned_clocks(node, group, changed, suppliers)
             elif cut and group in states and needed:
-                changed[group.prop] = boolean(group.prop, "no pins: the host's stay as they are")
-                why = "the driver asks for this state: an empty one"
+                changed[group.prop] = boolean(group.prop, "no pins: the host's do not change")
+                why = "the driver requires this state: it is empty"
                 suppliers += [
-                    Supplier(group.prop, _path((one,)), "stubbed", why) for one in group.entries
+                    Supplier(group.prop, _path((entry,)), "stubbed", why) for entry in group.entries
                 ]
             elif cut and group in states:
                 changed[group.prop] = changed["pinctrl-names"] = None
                 suppliers += self._dropped(node, group, group.entries)
             else:
                 self._group(node, group, changed, suppliers)
-        self.regulators.signalling(node, changed)
+        self.regulators.limit_signalling(node, changed)
         return changed, suppliers
 
     def _group(
@@ -195,12 +192,12 @@ class ReferenceRewriter:
         indexes: list[int],
         changed: dict[str, DraftProperty | None],
     ) -> None:
-        """The names and parallel lists without the entries that were dropped."""
+        """Drops the names and the elements of parallel lists of all entries except ``indexes``."""
         each = group.rule.entries_per_name
         names = node.strings(group.rule.names or "")
-        left = [names[i // each] for i in indexes[::each] if i // each < len(names)]
+        kept = [names[i // each] for i in indexes[::each] if i // each < len(names)]
         if group.rule.names:
-            changed[group.rule.names] = text(group.rule.names, *left) if left else None
+            changed[group.rule.names] = text(group.rule.names, *kept) if kept else None
         for name in group.rule.parallel:
             prop, width = node.get(name), phandle_properties().parallel_bytes(name)
             if prop is None or name in changed:
@@ -218,11 +215,11 @@ class ReferenceRewriter:
         changed: dict[str, DraftProperty | None],
         suppliers: list[Supplier],
     ) -> None:
-        """Requests to set up clocks: kept only when every controller is the guest's own."""
+        """Requests to set up clocks: kept if the guest has every clock controller itself."""
         for name in (group.prop, *group.rule.parallel):
             prop = node.get(name)
             other = property_references(self.tree, node, prop) if prop else None
-            if other and not all(r.empty or self._is_guests(r) for r in other.entries):
+            if other and not all(r.empty or self._guest_has(r) for r in other.entries):
                 break
         else:
             self._group(node, group, changed, suppliers)
@@ -233,25 +230,25 @@ class ReferenceRewriter:
         why = "clocks are set up by the host"
         suppliers.append(Supplier(group.prop, _path(group.entries), "dropped", why))
 
-    def _asked(
+    def _dropped_by_user(
         self,
         node: Node,
         group: References,
         changed: dict[str, DraftProperty | None],
         suppliers: list[Supplier],
     ) -> None:
-        """A property that the user drops goes with the names of its entries."""
+        """A property that the user drops, with the names and parallel lists of its entries."""
         for name in (group.prop, group.rule.names, *group.rule.parallel):
             if name is not None and name != "pinctrl-names":
                 changed[name] = None
-        for reference in (one for one in group.entries if not one.empty):
+        for reference in (entry for entry in group.entries if not entry.empty):
             supplier = Supplier(group.prop, _path((reference,)), "dropped", AS_REQUESTED)
             suppliers.append(self.losses.judged(node, reference, supplier))
 
     def _dropped(
         self, node: Node, group: References, entries: tuple[Reference, ...]
     ) -> Iterator[Supplier]:
-        for reference in (one for one in entries if not one.empty):
+        for reference in (entry for entry in entries if not entry.empty):
             why = _reason(node, reference)
             supplier = Supplier(group.prop, _path((reference,)), "dropped", why)
             yield self.losses.judged(node, reference, supplier)
@@ -261,21 +258,21 @@ class ReferenceRewriter:
     def _outcome(
         self, node: Node, reference: Reference
     ) -> tuple[tuple[int | Ref, ...] | None, Supplier | None]:
-        """The cells that replace an entry (None: dropped), and what to say about it."""
+        """(the cells that replace an entry, or None if it is dropped; the supplier to report)."""
         provider = reference.provider
         if reference.empty:
             return (0,), None
         name = reference.prop
         if provider is None:
-            why = f"phandle {reference.phandle:#x} names no node of the host tree"
+            why = f"phandle {reference.phandle:#x} refers to no node of the host tree"
             return None, Supplier(name, None, "dropped", why)
         if name == "iommu-addresses":
             return None, Supplier(name, provider.path, "dropped", supplier_kind("iommu").dropped)
-        own = self._guests_own(node, reference, provider)
-        if own is not None and (reference.rule.lead or reference.rule.trail):
+        available = self._in_guest(node, reference, provider)
+        if available is not None and (reference.rule.lead or reference.rule.trail):
             return None, Supplier(name, provider.path, "dropped", "no meaning in the guest")
-        if own is not None:
-            return (Ref(self.label(provider)), *reference.args), own
+        if available is not None:
+            return (Ref(self.label(provider)), *reference.args), available
         if reference.rule.kind == "clock":
             return self._clock(node, reference, provider)
         if _VIRTUAL.intersection(provider.compatible) and not reference.args:
@@ -293,33 +290,33 @@ class ReferenceRewriter:
         why = self.regulators.dropped(reference) or _reason(node, reference)
         return None, Supplier(name, provider.path, "dropped", why)
 
-    def _guests_own(self, node: Node, reference: Reference, provider: Node) -> Supplier | None:
-        """What to say of a provider that the guest has itself, or whose pages it has."""
+    def _in_guest(self, node: Node, reference: Reference, provider: Node) -> Supplier | None:
+        """The supplier to report for a provider that the guest has or can call; None for others."""
         name = reference.prop
         if self.scope.has(provider) and reference.rule.shape == "list":
             return Supplier(name, provider.path, "copied", "assigned to this domain")
-        keeper = self._keeper(reference)
-        if keeper is not None and self.clocks.given(node, reference) is None:
-            return Supplier(name, provider.path, "kept", keeper.why)
+        firmware = self._firmware(reference)
+        if firmware is not None and self.clocks.given(node, reference) is None:
+            return Supplier(name, provider.path, "kept", firmware.why)
         if provider in self.regions:
             return Supplier(name, provider.path, "copied", "its pages are mapped")
         return None
 
-    def _keeper(self, reference: Reference) -> KeptFirmware | None:
-        """The firmware that answers the guest what a reference asks for."""
+    def _firmware(self, reference: Reference) -> KeptFirmware | None:
+        """The kept firmware that a reference is to, or None."""
         provider, rule = reference.provider, reference.rule
         if provider is None or rule.shape != "list" or rule.lead or rule.trail:
             return None
-        return next((one for one in self.kept if one.has(provider)), None)
+        return next((firmware for firmware in self.kept if firmware.has(provider)), None)
 
-    def _is_guests(self, reference: Reference) -> bool:
-        """Whether the guest has the provider of a reference itself."""
-        return self.scope.has(reference.provider) or self._keeper(reference) is not None
+    def _guest_has(self, reference: Reference) -> bool:
+        """Whether the guest has the provider of a reference, or can call it."""
+        return self.scope.has(reference.provider) or self._firmware(reference) is not None
 
     def _clock(
         self, node: Node, reference: Reference, provider: Node
     ) -> tuple[tuple[int | Ref, ...] | None, Supplier | None]:
-        """A clock is never dropped: it is copied, or a fixed-clock of its rate stands for it."""
+        """As ``_outcome``. A clock is not dropped: it is copied, or replaced by a fixed-clock."""
         fixed = _VIRTUAL.intersection(provider.compatible) and not reference.args
         if self.clocks.copyable(node, reference) and fixed:
             label = self._copy(provider)
@@ -332,7 +329,7 @@ class ReferenceRewriter:
     # ------------------------------------------------------------------ nodes for the guest
 
     def stubs(self) -> Iterator[DraftNode]:
-        """The nodes that stand for suppliers of the host."""
+        """The nodes that replace suppliers of the host."""
         yield from self.clocks.nodes()
         yield from self.regulators.nodes()
 
@@ -343,7 +340,10 @@ class ReferenceRewriter:
         return any(g and not all(self.scope.has(r.provider) for r in g.entries) for g in groups)
 
     def _copy(self, provider: Node) -> str | None:
-        """The label of a provider's copy below /passthrough; None when it refers to itself."""
+        """The label of the copy of a virtual provider below /passthrough.
+
+        None if the provider refers to itself.
+        """
         if provider in self._copies:
             return self._copies[provider]
         self._copies[provider] = None
@@ -357,7 +357,7 @@ class ReferenceRewriter:
         properties = list(copies(provider, changed, left_out))
         if switched and not provider.has("regulator-always-on"):
             properties.append(boolean("regulator-always-on"))
-        self.extra.append(
+        self.copied.append(
             DraftNode(provider.base_name, tuple(properties), label=label, comments=tuple(comments))
         )
         self._copies[provider] = label
@@ -365,7 +365,7 @@ class ReferenceRewriter:
 
 
 def dropped_comments(suppliers: list[Supplier]) -> list[str]:
-    """What was dropped and why, each reason once."""
+    """Comments about dropped properties, each reason once."""
     dropped = (f"{s.property} dropped: {s.why}" for s in suppliers if s.action == "dropped")
     return list(dict.fromkeys(dropped))
 
@@ -376,9 +376,10 @@ def _path(entries: tuple[Reference, ...]) -> str | None:
 
 
 def _reason(node: Node, reference: Reference) -> str:
+    """Why a reference is dropped, and what the driver does without it."""
     path = reference.provider.path if reference.provider else "nothing"
     if reference.prop == "sfp":
         return f"the cage {path} stays with the host, with its I2C bus and GPIOs"
     reason = supplier_kind(reference.rule.kind).dropped.format(path)
-    lacking = without(node, reference)
-    return f"{reason}; {lacking}" if lacking else reason
+    consequence = without(node, reference)
+    return f"{reason}; {consequence}" if consequence else reason
