@@ -27,6 +27,7 @@ GLOSSARY = "docs/glossary.md"
 PLAIN = (
     "xenassign/__init__.py",
     "xenassign/api.py",
+    "xenassign/checks",
     "xenassign/cli",
     "xenassign/dev.py",
     "xenassign/devicetree",
@@ -38,6 +39,7 @@ PLAIN = (
     "xenassign/host",
     "xenassign/linting",
     "xenassign/outputs",
+    "xenassign/planning",
     "xenassign/request",
     "xenassign/resources.py",
     "xenassign/rule_pages.py",
