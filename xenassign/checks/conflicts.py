@@ -92,7 +92,7 @@ def known_streams(iommus: Iommus, device: HostDevice) -> tuple[tuple[Node, Strea
 
 
 def conflicts_between(holdings: Sequence[Holding]) -> list[Conflict]:
-    """Everything that two domains hold together."""
+    """The conflicts between all pairs of holdings of different domains."""
     twice = list(_nodes(holdings))
     known = {conflict.sides for conflict in twice}
     pages = (conflict for conflict in _pages(holdings) if conflict.sides not in known)

@@ -225,7 +225,7 @@ def _place(
 
 
 def _tree_builder(board: Board, resolved: Resolved, judged: Judgement) -> GuestTreeBuilder:
-    """What builds the partial device tree. Raises UsageError for edits that change nothing."""
+    """The builder of the partial device tree. Raises UsageError for edits that have no effect."""
     edits = edits_by_node(judged.scope, resolved.edits)
     rewriter = ReferenceRewriter(
         board.platform.tree,

@@ -188,7 +188,7 @@ class GuestTreeBuilder:
         if assigned is not None:
             properties += self._coherency(node)
             if mapped:
-                properties += self._xen(assigned)
+                properties += self._xen_properties(assigned)
             else:
                 self._add_companion(assigned, name)
         edits = self.edits.get(node, ())
@@ -307,7 +307,7 @@ class GuestTreeBuilder:
             pieces.append(Cells((*bus, *two_cells(placed.guest, entry.size))))
         yield DraftProperty("ranges", tuple(pieces))
 
-    def _xen(self, assigned: AssignedDevice) -> Iterator[DraftProperty]:
+    def _xen_properties(self, assigned: AssignedDevice) -> Iterator[DraftProperty]:
         """What dom0less reads: xen,path, xen,reg and xen,force-assign-without-iommu."""
         yield text("xen,path", assigned.device.path)
         yield xen_reg(assigned.placed)
@@ -322,7 +322,9 @@ class GuestTreeBuilder:
         comment = f"for Xen only: the interrupts of {assigned.device.path}"
         self.companions.append(
             DraftNode(
-                f"xen-{name.replace('@', '-')}", tuple(self._xen(assigned)), comments=(comment,)
+                f"xen-{name.replace('@', '-')}",
+                tuple(self._xen_properties(assigned)),
+                comments=(comment,),
             )
         )
 

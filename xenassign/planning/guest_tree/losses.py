@@ -22,7 +22,7 @@ DROPPED = rule("XA502", "suppliers-dropped", "note", "broken")
 SUPPLIER_REQUIRED = rule("XA506", "supplier-required", "warning", "broken")
 
 
-def without(consumer: Node, reference: Reference) -> str:
+def effect_without(consumer: Node, reference: Reference) -> str:
     """What happens without the supplier, as the end of a sentence; "" if it is unknown."""
     known = need(needs(consumer.compatible), reference.prop, reference.name)
     if known is not None:
@@ -46,7 +46,7 @@ class Losses:
 
     _lost: dict[tuple[str, str, str | None], tuple[Node, Reference]] = field(default_factory=dict)
 
-    def judged(self, consumer: Node, reference: Reference, supplier: Supplier) -> Supplier:
+    def mark_required(self, consumer: Node, reference: Reference, supplier: Supplier) -> Supplier:
         """The supplier, marked as required if it is dropped although the driver requires it."""
         if supplier.action != "dropped" or not required(consumer, reference):
             return supplier

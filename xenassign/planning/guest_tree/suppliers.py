@@ -43,7 +43,7 @@ from xenassign.host.clock_rates import ClockRates
 from xenassign.host.supplier_kinds import supplier_kind
 from xenassign.planning.guest_tree.clocks import Clocks
 from xenassign.planning.guest_tree.copies import copies
-from xenassign.planning.guest_tree.losses import Losses, required, without
+from xenassign.planning.guest_tree.losses import Losses, effect_without, required
 from xenassign.planning.guest_tree.regulators import Regulators
 from xenassign.planning.kept_firmware import KeptFirmware, OfferedFirmware
 from xenassign.planning.plan import Supplier
@@ -124,9 +124,9 @@ class ReferenceRewriter:
         suppliers: list[Supplier] = []
         groups = [g for g in references(self.tree, node) if g.prop not in INTERRUPT_TREE]
         states = [g for g in groups if g.rule.kind == "pinctrl" and g.prop[8:].isdigit()]
-        cut = any(self._outcome(node, r)[0] is None for g in states for r in g.entries)
-        # Linux makes a dummy state of an empty one (pinctrl_dt_to_map), for drivers that insist.
-        needed = any(required(node, r) for g in states for r in g.entries)
+        pins_lost = any(self._outcome(node, r)[0] is None for g in states for r in g.entries)
+        # Linux makes a dummy state of an empty property (pinctrl_dt_to_map): enough for the driver.
+        driver_requires = any(required(node, r) for g in states for r in g.entries)
         for group in groups:
             if group.prop in changed:
                 if changed[group.prop] is None:  # dropped with the list that it belongs to
@@ -136,13 +136,13 @@ class ReferenceRewriter:
                 self._dropped_by_user(node, group, changed, suppliers)
             elif group.prop.startswith("assigned-clock"):
                 self._assigned_clocks(node, group, changed, suppliers)
-            elif cut and group in states and needed:
+            elif pins_lost and group in states and driver_requires:
                 changed[group.prop] = boolean(group.prop, "no pins: the host's do not change")
                 why = "the driver requires this state: it is empty"
                 suppliers += [
                     Supplier(group.prop, _path((entry,)), "stubbed", why) for entry in group.entries
                 ]
-            elif cut and group in states:
+            elif pins_lost and group in states:
                 changed[group.prop] = changed["pinctrl-names"] = None
                 suppliers += self._dropped(node, group, group.entries)
             else:
@@ -157,12 +157,13 @@ class ReferenceRewriter:
         changed: dict[str, DraftProperty | None],
         suppliers: list[Supplier],
     ) -> None:
+        """Rewrites a property entry by entry. It is dropped if no entry is left."""
         kept: list[tuple[Reference, tuple[int | Ref, ...] | None]] = []
         for reference in group.entries:
             new, supplier = self._outcome(node, reference)
             kept.append((reference, new))
             if supplier is not None:
-                suppliers.append(self.losses.judged(node, reference, supplier))
+                suppliers.append(self.losses.mark_required(node, reference, supplier))
         if group.problem is not None:
             why = f"the host's own property is malformed: {group.problem}"
             suppliers.append(Supplier(group.prop, None, "dropped", why))
@@ -243,7 +244,7 @@ class ReferenceRewriter:
                 changed[name] = None
         for reference in (entry for entry in group.entries if not entry.empty):
             supplier = Supplier(group.prop, _path((reference,)), "dropped", AS_REQUESTED)
-            suppliers.append(self.losses.judged(node, reference, supplier))
+            suppliers.append(self.losses.mark_required(node, reference, supplier))
 
     def _dropped(
         self, node: Node, group: References, entries: tuple[Reference, ...]
@@ -251,7 +252,7 @@ class ReferenceRewriter:
         for reference in (entry for entry in entries if not entry.empty):
             why = _reason(node, reference)
             supplier = Supplier(group.prop, _path((reference,)), "dropped", why)
-            yield self.losses.judged(node, reference, supplier)
+            yield self.losses.mark_required(node, reference, supplier)
 
     # ------------------------------------------------------------------ one reference
 
@@ -381,5 +382,5 @@ def _reason(node: Node, reference: Reference) -> str:
     if reference.prop == "sfp":
         return f"the cage {path} stays with the host, with its I2C bus and GPIOs"
     reason = supplier_kind(reference.rule.kind).dropped.format(path)
-    consequence = without(node, reference)
+    consequence = effect_without(node, reference)
     return f"{reason}; {consequence}" if consequence else reason
