@@ -67,7 +67,7 @@ def _mapping(limits: Windows) -> str:
     first = translated[0]
     more = f" and {len(translated) - 1} more" if len(translated) > 1 else ""
     span = f"{first.child:#x}-{first.child + first.size:#x}"
-    return f"for its DMA {span} is {first.parent:#x} of the host{more}"
+    return f"its DMA addresses {span} are {first.parent:#x} of the host{more}"
 
 
 def _moved(
@@ -86,7 +86,7 @@ def _moved(
         target = f"{window.parent + first.parent - window.child:#x} of the host"
     message = (
         f"{device.path}: {_mapping(limits)} (dma-ranges of {limits.bus.path}); the guest's driver"
-        f" uses {first.parent:#x} instead, where the device accesses {target}"
+        f" uses {first.parent:#x} instead, where the device reaches {target}"
     )
     return MOVED(message, node=device.path, prop="dma-ranges", fix=one_table)
 

@@ -37,7 +37,7 @@ def dom0_findings(platform: Platform, request: Request) -> Iterator[Finding]:
         return
     xen = f"Xen {dom0.xen}" if dom0.xen else "Xen"
     lost = some(f"{node.path} ({', '.join(node.names)})" for node in dom0.lost)
-    missing = f"; it names {lost} without having it" if lost else ""
+    missing = f"; it refers to nodes that it lacks: {lost}" if lost else ""
     yield DOM0_TREE(
         f"this is the tree that {xen} made for dom0, not the board's{missing}", node="/"
     )

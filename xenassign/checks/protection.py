@@ -51,6 +51,9 @@ MASTER_FORCED = {
     False: "will corrupt memory unless the domain is direct-map",
     True: "its DMA works in this direct-map domain, but reaches all of the host's memory",
 }
+_WITHOUT_DTDEV = (
+    "without dtdev its DMA fails if it is behind an IOMMU, and corrupts memory if it is not"
+)
 TRUST = "trust the guest with the whole machine, or do not assign it"
 
 
@@ -145,7 +148,7 @@ def _forced_master(
     effect = MASTER_FORCED[request.direct_map]
     sign = ";" if request.direct_map else " and"
     if protection.shield is Shield.UNKNOWN:
-        sign, effect = ";", "without dtdev its DMA fails with an IOMMU, and corrupts memory without"
+        sign, effect = ";", _WITHOUT_DTDEV
     message = f"{_not_protected(path, protection)}; it masters DMA ({dma.evidence}){sign} {effect}"
     fix = TRUST if request.direct_map else None
     return FORCED_MASTER(f"{message}{because}", node=path, fix=fix)

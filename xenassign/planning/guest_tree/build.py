@@ -53,7 +53,7 @@ from xenassign.planning.plan import PlacedBlock, Supplier
 from xenassign.xen.releases import GUEST_PHANDLE_GIC
 
 PASSTHROUGH = "/passthrough"
-#: Properties for Xen or the host only, and those that are written again.
+#: Properties that concern only Xen or the host, or that this module writes itself.
 _NOT_COPIED = frozenset(
     {
         "interrupt-parent",
@@ -317,7 +317,8 @@ class GuestTreeBuilder:
     def _add_companion(self, assigned: AssignedDevice, name: str) -> None:
         """Adds a node with the xen,path of a device on a bus whose cells do not fit xen,reg.
 
-        Releases of 2026 refuse other cells than 1 and 2, and an MDIO or I2C bus has no size cell.
+        ``Release.xen_reg_cells_checked``: Xen refuses cells outside of 1 and 2, and an MDIO or I2C
+        bus has no size cell.
         """
         comment = f"for Xen only: the interrupts of {assigned.device.path}"
         self.companions.append(

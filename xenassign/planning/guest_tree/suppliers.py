@@ -66,7 +66,7 @@ class ReferenceRewriter:
     tree: Tree
     clock_rates: ClockRates
     scope: Scope
-    rates: tuple[tuple[ClockRate, Node], ...]
+    rate_options: tuple[tuple[ClockRate, Node], ...]
     regions: frozenset[Node] = frozenset()
     kept: tuple[KeptFirmware, ...] = ()
     offered: OfferedFirmware | None = None
@@ -83,7 +83,7 @@ class ReferenceRewriter:
         self.clocks = Clocks(
             self.clock_rates,
             self.scope.has,
-            self.rates,
+            self.rate_options,
             self.free_label,
             lambda reference: self._firmware(reference) is not None,
             self.offered,
