@@ -12,7 +12,7 @@ from xenassign.linting.catalogue import find
 
 from .wording import SNAPSHOTS, Blocks, Said, Snapshots, Wording, gone, read
 
-TEST = "tests/assign/test_x.py::test_y"
+TEST = "tests/planning/test_x.py::test_y"
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_one_message_more_is_not_accepted_by_the_flag(said: Wording) -> None:
 
 
 def test_a_new_test_needs_the_flag(tmp_path: Path) -> None:
-    new = Wording("tests/lint/test_new.py::test_new", tmp_path)
+    new = Wording("tests/linting/test_new.py::test_new", tmp_path)
     new(InputError(f"{tmp_path}/a/x.dtb: b"))
     assert (new.command, new.said) == ("lint", [Said("error 2", "TMP/x.dtb: b")])
     new.check(update=True)

@@ -46,7 +46,7 @@ _COMMANDS = {
     "tests/cli/test_project": "init",
     "tests/devicetree/": "inspect",
     "tests/host/": "inspect",
-    "tests/lint/": "lint",
+    "tests/linting/": "lint",
 }
 
 

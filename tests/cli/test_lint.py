@@ -11,7 +11,7 @@ import pytest
 
 from tests.wording import Wording
 
-from ..lint.bases import CONFIG, PARTIAL
+from ..linting.bases import CONFIG, PARTIAL
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "host_dtbs"
 

@@ -36,7 +36,7 @@ ELSEWHERE = {
     "quickstart": "tests/docs/test_quickstart.py",
 }
 
-#: The pages of rules, whose examples tests/lint/test_examples.py runs.
+#: The pages of rules, whose examples tests/linting/test_examples.py runs.
 _RULES = ("docs/rules/",)
 _IGNORED = (".git", ".venv", "out", "build", "dist", "__pycache__", ".*_cache", ".hypothesis")
 

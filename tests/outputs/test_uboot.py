@@ -28,8 +28,8 @@ from xenassign.devicetree.tree import Node
 from xenassign.errors import OutputError
 from xenassign.outputs.boot import write as uboot
 
-from ..assign.test_boot import LOADS, NET, planned, zcu102
 from ..missing import skip_or_fail
+from ..planning.test_boot import LOADS, NET, planned, zcu102
 
 UBOOT = frozenset({"uboot-script"})
 

@@ -12,8 +12,8 @@ from xenassign.formats.xlcfg import decode
 from xenassign.outputs.imagebuilder.decide import decide_imagebuilder
 from xenassign.outputs.imagebuilder.write import imagebuilder
 
-from ..assign.test_imagebuilder import CARRIED, CLOCK, GPIO, planned
 from ..bash import sourced
+from ..planning.test_imagebuilder import CARRIED, CLOCK, GPIO, planned
 
 NAMES = (
     *("NUM_DOMUS", "APPEND_EXTRA_CMDS", "DOMU_KERNEL", "DOMU_RAMDISK", "DOMU_CMD", "DOMU_MEM"),

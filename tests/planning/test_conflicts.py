@@ -18,7 +18,7 @@ from xenassign.request.system_request import Allowance, SystemRequest
 from xenassign.system.system import SystemPlan, decide_system
 from xenassign.xen.releases import release
 
-from ..lint.trees import compiled
+from ..linting.trees import compiled
 
 Board = Callable[[str], Tree]
 
