@@ -35,7 +35,7 @@ if cd /sys/class/rtc/rtc0 2>/dev/null; then
 fi
 """
 #: How long a guest may take, in seconds; one that works takes three.
-PATIENCE = 15
+PATIENCE = 30
 GONE = "no output"
 CRASHES = "the guest crashed"
 
