@@ -83,4 +83,4 @@ def test_a_wildcard_means_what_the_shells_does(nodes: list[Node]) -> None:
     for string in sorted({string for node in nodes for string in node.compatible})[::4]:
         exact = exactly.get(string)
         first = next((entry for pattern, entry in wild if pattern.match(string)), None)
-        assert dma_knowledge([string]) is (exact or first), string
+        assert dma_knowledge([string]) == (exact or first), string
