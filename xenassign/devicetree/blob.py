@@ -8,10 +8,12 @@ to read by their last-compatible version.
 
 from __future__ import annotations
 
+import re
 import struct
 from pathlib import Path
 from typing import NamedTuple
 
+from xenassign.devicetree.names import NODE_NAME, NODE_RULE, PROPERTY_NAME, PROPERTY_RULE
 from xenassign.devicetree.tree import DevicetreeError, Node, Property, Tree
 from xenassign.errors import InputError, reason_of
 
@@ -191,14 +193,14 @@ class _BlobReader:
         stop = self.data.find(b"\0", at, self.structure_end)
         if stop < 0:
             raise self.fail(start, "a node name without its NUL")
-        name = self._text(self.data[at:stop], start, "node name")
-        parent = self.node
+        raw, parent = self.data[at:stop], self.node
         if parent is None:
-            if name:
-                raise self.fail(start, f"the root node has the name {name!r} instead of none")
+            if raw:
+                shown = raw[:40].decode("latin-1")
+                raise self.fail(start, f"the root node has the name {shown!r} instead of none")
+            name = ""
         else:
-            if not name or "/" in name:
-                raise self.fail(start, f"{name!r} is not a node name")
+            name = self._name(raw, start, NODE_NAME, "node name", NODE_RULE)
             other = parent.children.get(name)
             if other is not None:
                 raise self.fail(
@@ -240,21 +242,23 @@ class _BlobReader:
         stop = self.data.find(b"\0", at, self.strings_end)
         if stop < 0:
             raise self.fail(start, "a property name without its NUL")
-        name = self._text(self.data[at:stop], start, "property name")
-        if not name:
+        raw = self.data[at:stop]
+        if not raw:
             raise self.fail(start, "a property without a name")
-        return name
+        return self._name(raw, start, PROPERTY_NAME, "property name", PROPERTY_RULE)
 
-    def _text(self, raw: bytes, start: int, kind: str) -> str:
-        """A name: printable ASCII without blanks, as sections 2.2.1 and 2.2.4 require.
+    def _name(self, raw: bytes, start: int, pattern: re.Pattern[str], kind: str, rule: str) -> str:
+        """A name that the pattern matches (:mod:`xenassign.devicetree.names`).
 
-        Nobody keeps to their limit of 31 characters; 255 keeps hostile blobs small.
+        Nobody keeps to the limit of 31 characters of sections 2.2.1 and 2.2.4; 255 keeps hostile
+        blobs small.
         """
         if len(raw) > 255:
             raise self.fail(start, f"the {kind} has {len(raw)} characters")
-        if any(byte <= 0x20 or byte > 0x7E for byte in raw):
-            raise self.fail(start, f"the {kind} {raw[:40]!r} is not printable ASCII")
-        return raw.decode("ascii")
+        name = raw.decode("latin-1")
+        if not pattern.fullmatch(name):
+            raise self.fail(start, f"{name[:40]!r} is not a {kind}", rule)
+        return name
 
     def _padded(self, offset: int) -> int:
         """The offset of the next token, counted from the start of the structure block."""

@@ -23,6 +23,7 @@ import re
 import stat
 
 from xenassign.devicetree.blob import MAX_DEPTH, MAX_SIZE
+from xenassign.devicetree.names import NODE_NAME, NODE_RULE, PROPERTY_NAME, PROPERTY_RULE
 from xenassign.devicetree.tree import DevicetreeError, Node, Property, Tree
 from xenassign.errors import reason_of
 
@@ -94,7 +95,6 @@ class _DirectoryReader:
                 for entry in entries:
                     self._count(folder)
                     path = os.path.join(folder, entry.name)
-                    _check_name(path, entry.name)
                     if entry.is_symlink():
                         raise DevicetreeError(f"{path}: a symbolic link; {_DAMAGED}")
                     names[entry.name] = entry.is_dir(follow_symlinks=False)
@@ -114,6 +114,7 @@ class _DirectoryReader:
             path = os.path.join(folder, file)
             value = self._value(path)
             name = _own_name(file, names)
+            _check(PROPERTY_NAME, name, folder, PROPERTY_RULE)
             if name == "name" and value in _linux_names(node):
                 continue
             if name in node.properties:
@@ -142,6 +143,7 @@ def _children(node: Node, folder: str, names: dict[str, bool]) -> list[tuple[Nod
     folders = {file: _own_name(file, names) for file, is_node in names.items() if is_node}
     for file, name in sorted(folders.items(), key=lambda pair: (_sort_key(pair[1]), pair[0])):
         path = os.path.join(folder, file)
+        _check(NODE_NAME, name, folder, NODE_RULE)
         if name in node.children:
             raise DevicetreeError(f"{path}: a second node {name!r}; {_DAMAGED}")
         child = node.children[name] = Node(name, node)
@@ -156,11 +158,10 @@ def _unreadable(path: str, error: OSError) -> DevicetreeError:
     return DevicetreeError(f"{path}: {reason}; {_FORM}")
 
 
-def _check_name(path: str, name: str) -> None:
-    """A name has to be printable ASCII without blanks, as in a blob (sections 2.2.1, 2.2.4)."""
-    if not name.isascii() or any(not "!" <= char <= "~" for char in name):
-        shown = path.encode("ascii", "backslashreplace").decode()
-        raise DevicetreeError(f"{shown}: not a valid name of a node or property; {_FORM}")
+def _check(pattern: re.Pattern[str], name: str, folder: str, rule: str) -> None:
+    """Raises DevicetreeError for a name that a blob may not have either."""
+    if not pattern.fullmatch(name):
+        raise DevicetreeError(f"{folder}: {name!r} is not the name of a node or property; {rule}")
 
 
 def _own_name(file: str, names: dict[str, bool]) -> str:

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from xenassign.devicetree.names import PROPERTY_NAME
 from xenassign.errors import nearest
 from xenassign.findings import ROUTES
 from xenassign.formats.toml_text import KeyPath, TomlFile
@@ -32,7 +33,7 @@ from xenassign.request.boot_request import (
     WHERE,
 )
 from xenassign.request.options import ALIGNMENTS, DRIVERS, POLICIES
-from xenassign.request.property_edits import NAME, VALUE
+from xenassign.request.property_edits import VALUE
 from xenassign.request.request import (
     CLOCK_RATE_MAX,
     DOMAIN_NAME_RULE,
@@ -168,7 +169,7 @@ DEVICE = Section(
         ),
         Key(
             "drop",
-            one_or_more(AnyText(NAME, "name a property")),
+            one_or_more(AnyText(PROPERTY_NAME.pattern, "name a property")),
             "Properties to leave out of its node in the guest.",
             '["local-mac-address"]',
         ),

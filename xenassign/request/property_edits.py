@@ -8,15 +8,13 @@ from typing import Any, NamedTuple
 
 from xenassign.devicetree import draft
 from xenassign.devicetree.draft import Bytes, Cells, Piece, reads_decimal
+from xenassign.devicetree.names import PROPERTY_NAME
 from xenassign.devicetree.phandle_properties import lookup
 from xenassign.errors import UsageError
 from xenassign.request.value_kinds import AnyText, Either, Fixed, Flag, Integer, Many
 
 #: Why a property is set or dropped, in comments and in the plan.
 AS_REQUESTED = "as requested"
-
-NAME = r"[0-9A-Za-z,._+*#?@\-]+"
-"""A property's name, as dtc reads it (dtc-lexer.l, PROPNODECHAR)."""
 
 _CELL_MAX = (1 << 32) - 1
 _STRING = AnyText(r"[^\u0000]*", "remove the NUL")
@@ -67,7 +65,7 @@ class PropertyEdit(NamedTuple):
 
 def refusal(name: str, sets: bool) -> str | None:
     """Why a property cannot be set (``sets``) or dropped; None if it can."""
-    if not re.fullmatch(NAME, name):
+    if not PROPERTY_NAME.fullmatch(name):
         return "it is not a valid property name"
     if name in _WRITTEN_HERE:
         return _WRITTEN_HERE[name]

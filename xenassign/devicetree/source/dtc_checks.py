@@ -6,17 +6,14 @@ warnings are not checked. Each raises SourceError at the first mistake.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import NoReturn
 
+from xenassign.devicetree.names import NODE_NAME, NODE_RULE, PROPERTY_NAME, PROPERTY_RULE
 from xenassign.devicetree.places import SourceError, TextSpan
 from xenassign.devicetree.source.assembly import SourceTree
 from xenassign.devicetree.source.nodes import Piece, SourceNode, SourceProperty
 from xenassign.devicetree.tree import NO_PHANDLE
-
-_NODE_NAME = re.compile(r"[a-zA-Z0-9,._+@-]*")
-_PROPERTY_NAME = re.compile(r"[a-zA-Z0-9,._+*#?-]*")
 
 
 def boot_cpu(root: SourceNode) -> int:
@@ -79,11 +76,8 @@ def _node_names(node: SourceNode) -> None:
         if child.deleted:
             continue
         seen.add(child.name)
-        if not _NODE_NAME.fullmatch(child.name):
-            problem = f"the node name {child.name} has one of * # ?"
-            _refuse(child, problem, "use letters, digits and , . _ + - with one @")
-        if child.name.count("@") > 1:
-            _refuse(child, f"the node name {child.name} has several @", "use one")
+        if not NODE_NAME.fullmatch(child.name):
+            _refuse(child, f"{child.name!r} is not a node name", NODE_RULE)
 
 
 def _property_names(node: SourceNode) -> None:
@@ -94,9 +88,9 @@ def _property_names(node: SourceNode) -> None:
             problem = f"{prop.name} is defined twice in {node.path}"
             raise SourceError(prop.named, problem, "remove one")
         seen.add(prop.name)
-        if not _PROPERTY_NAME.fullmatch(prop.name):
-            problem = f"the property name {prop.name} has an @"
-            raise SourceError(prop.named, problem, "only nodes have unit addresses")
+        if not PROPERTY_NAME.fullmatch(prop.name):
+            problem = f"{prop.name!r} is not a property name"
+            raise SourceError(prop.named, problem, PROPERTY_RULE)
 
 
 def _name_properties(node: SourceNode) -> None:
