@@ -50,7 +50,7 @@ def test_a_package_imports_only_those_above_it(repository: Path) -> None:
 
 
 def test_devicetree_stands_alone(repository: Path) -> None:
-    """It could be published by itself, with the errors and the parsers of grammar/."""
+    """It could be published by itself, with the errors, the parsers and the reading of files."""
     for module in (repository / "xenassign" / "devicetree").rglob("*.py"):
         packages = {name.partition(".")[0] for name in imported(module)}
-        assert packages <= {"devicetree", "errors", "grammars", "tables"}, module.name
+        assert packages <= {"devicetree", "errors", "grammars", "reading", "tables"}, module.name

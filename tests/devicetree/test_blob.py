@@ -10,9 +10,10 @@ import pytest
 
 from tests.rows import Rows
 from tests.wording import Wording
-from xenassign.devicetree.blob import MAX_DEPTH, MAX_SIZE, read_blob, read_blob_file
+from xenassign.devicetree.blob import MAX_DEPTH, read_blob, read_blob_file
 from xenassign.devicetree.tree import DevicetreeError, Node, Tree
 from xenassign.errors import InputError
+from xenassign.reading import MAX_SIZE
 
 BOARDS = sorted(Path(__file__).parents[2].joinpath("fixtures", "host_dtbs").glob("*.dtb"))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from contextlib import suppress
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from tests.rows import Rows
 from xenassign.devicetree.blob import read_blob
+from xenassign.devicetree.source import preprocessor
 from xenassign.devicetree.source.lexer import MAX_DEPTH, MAX_FILES
 from xenassign.devicetree.source.reader import DtsSource, read_source
 from xenassign.devicetree.tree import DevicetreeError
@@ -259,6 +261,51 @@ def test_directives_without_cpp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert complaint(CPP).startswith("a.dts:2:1: this is a preprocessor directive, and there is no")
     read(f'{V1} / {{ #include-cells = <1>; a = "\n#include <x>"; }}; /*\n#if 1\n*/\n')
+
+
+def test_cpp_that_waits_is_ended_with_all_that_it_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name that comes from a macro is known to cpp only. cpp starts cc1, which opens the FIFO."""
+    monkeypatch.setattr(preprocessor, "_SECONDS", 1)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    message = complaint(f'{V1}\n#define X "{pipe}"\n#include X\n/ {{ }};')
+    assert message == "a.dts:2:1: cpp does not end within 1 seconds; fix the source"
+    with pytest.raises(OSError, match="No such device or address"):  # nobody reads the FIFO
+        os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+
+
+def test_cpp_that_takes_all_memory() -> None:
+    message = complaint(f'{V1}\n#define X "/dev/zero"\n#include X\n/ {{ }};')
+    assert message.startswith("a.dts:2:1: cpp fails: ")
+    assert "memory" in message
+
+
+def test_macros_that_grow_without_end() -> None:
+    macros = "".join(f"#define A{n + 1} A{n} A{n}\n" for n in range(15))
+    text = "a" * 1000
+    message = complaint(f'{V1}\n#define A0 "{text}"\n{macros}/ {{ a = A15; }};')
+    assert message == "a.dts:2:1: cpp writes more than 16 MiB; fix the source"
+
+
+@pytest.mark.parametrize("directive", ["", "#define X 1\n"])
+def test_a_file_of_a_line_marker_is_not_waited_for(directive: str, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    text = f'{V1}\n{directive}# 1 "{pipe}"\n/ {{ a = <oops>; }};'
+    assert complaint(text).startswith(f"{pipe}:1:")
+
+
+def test_source_larger_than_any_board(tmp_path: Path) -> None:
+    text = f"{V1} / {{ }}; //"
+    assert complaint(text + " " * (16 << 20)) == "a.dts: larger than 16 MiB; give the .dtb"
+    (tmp_path / "a.dtsi").write_text(" " * (9 << 20))
+    (tmp_path / "b.dtsi").write_text('#include "a.dtsi"\n/* ' + " " * (9 << 20) + "*/")
+    included = f'\n/include/ "{tmp_path}/a.dtsi"\n'
+    message = f"with {tmp_path}/a.dtsi the source has more than 16 MiB; fix the source"
+    assert complaint(f"{V1} / {{ }};" + 2 * included) == f"a.dts:4:1: {message}"
+    assert complaint(f'{V1}\n#include "{tmp_path}/b.dtsi"\n/ {{ }};') == f"a.dts: {message}"
 
 
 def test_an_error_behind_directives(tmp_path: Path) -> None:

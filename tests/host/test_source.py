@@ -228,28 +228,33 @@ def test_what_linux_does_not_show(
     def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr("builtins.open", fail)
+    monkeypatch.setattr("os.stat", fail)
     monkeypatch.setattr("os.path.isdir", lambda _: False)
     assert complaint(path).startswith(f"{path}: {error.strerror}; ")
     assert told in complaint(path)
 
 
-def test_a_file_whose_size_is_not_known(tmp_path: Path) -> None:
-    """As of sysfs: read in parts, and never by st_size."""
-    pipe = tmp_path / "fdt"
-    os.mkfifo(pipe)
+def test_a_pipe_of_the_shell() -> None:
+    """As ``xenassign inspect <(dtc …)``: named /dev/fd/N, read in parts, and without a size."""
+    output, pipe = os.pipe()
     data = QEMU.read_bytes()
 
     def give() -> None:
-        with pipe.open("wb", buffering=0) as stream:
+        with open(pipe, "wb", buffering=0) as stream:
             for at in range(0, len(data), 1000):
                 stream.write(data[at : at + 1000])
 
     giving = threading.Thread(target=give)
     giving.start()
-    tree = read_host(str(pipe))
+    tree = read_host(f"/dev/fd/{output}")
     giving.join()
+    os.close(output)
     assert content(tree.root) == content(read_host(str(QEMU)).root)
+
+
+def test_standard_input_that_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    assert complaint("-") == "<stdin>: is closed; give a .dtb or .dts file"
 
 
 @pytest.mark.parametrize("name", ["none.dtb", "none.dts", "none/board.dtb"])

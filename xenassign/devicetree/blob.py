@@ -16,14 +16,13 @@ from typing import NamedTuple
 from xenassign.devicetree.names import NODE_NAME, NODE_RULE, PROPERTY_NAME, PROPERTY_RULE
 from xenassign.devicetree.tree import DevicetreeError, Node, Property, Tree
 from xenassign.errors import InputError, reason_of
+from xenassign.reading import MAX_SIZE, read
 
 MAGIC = 0xD00DFEED
 BEGIN_NODE, END_NODE, PROP, NOP, END = 1, 2, 3, 4, 9
 
 #: Nesting that Linux' unflattener accepts (FDT_MAX_DEPTH in drivers/of/fdt.c).
 MAX_DEPTH = 64
-#: Larger than the blob of any board: Linux accepts 2 MiB (MAX_FDT_SIZE), synthetic ones more.
-MAX_SIZE = 64 << 20
 
 HEADER = struct.Struct(">10I")
 _WORD = struct.Struct(">I")
@@ -58,8 +57,7 @@ def read_blob_file(path: str | Path) -> Tree:
     """The tree of a .dtb file. Raises InputError (a DevicetreeError where the blob is invalid)."""
     name = str(path)
     try:
-        with open(path, "rb") as stream:
-            data = stream.read(MAX_SIZE + 1)
+        data = read(path)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         reason = reason_of(error)
         raise InputError(f"{name}: {reason}; give a .dtb or .dts file") from None

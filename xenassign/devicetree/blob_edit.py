@@ -36,7 +36,6 @@ from typing import NamedTuple
 from xenassign.devicetree.blob import (
     HEADER,
     MAX_DEPTH,
-    MAX_SIZE,
     NOP,
     RESERVATION,
     Header,
@@ -52,6 +51,7 @@ from xenassign.devicetree.blob_writer import (
 from xenassign.devicetree.changes import Change
 from xenassign.devicetree.draft import Cells, DraftNode, DraftProperty, Ref, encode
 from xenassign.devicetree.tree import DevicetreeError, Node, Property, Tree
+from xenassign.reading import MAX_SIZE
 
 #: Names that the reader accepts (sections 2.2.1 and 2.2.4 with a limit of 255 characters).
 _PROPERTY_NAME = re.compile(r"[\x21-\x7e]{1,255}")

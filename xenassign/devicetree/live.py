@@ -22,10 +22,11 @@ import os
 import re
 import stat
 
-from xenassign.devicetree.blob import MAX_DEPTH, MAX_SIZE
+from xenassign.devicetree.blob import MAX_DEPTH
 from xenassign.devicetree.names import NODE_NAME, NODE_RULE, PROPERTY_NAME, PROPERTY_RULE
 from xenassign.devicetree.tree import DevicetreeError, Node, Property, Tree
 from xenassign.errors import reason_of
+from xenassign.reading import MAX_SIZE
 
 #: Nodes and properties together; the largest boards have some 20,000.
 MAX_ENTRIES = 1 << 18

@@ -14,6 +14,7 @@ from typing import NamedTuple, NoReturn
 from xenassign.errors import InputError, reason_of
 from xenassign.formats.xlcfg import decode
 from xenassign.formats.xlcfg_edit import Edit
+from xenassign.reading import MAX_TEXT, read
 
 #: Names that xenassign sets, or that change the effect of those.
 MATTERS = r"NUM_DOMUS|APPEND_EXTRA_CMDS|DOMU_\w+|LOPPER_PATH|PASSTHROUGH_DTS_REPO|FIT"
@@ -91,8 +92,7 @@ class BashConfig(NamedTuple):
 def read_file(path: str) -> BashConfig:
     """Reads and parses a file. Raises InputError."""
     try:
-        with open(path, "rb") as stream:
-            data = stream.read()
+        data = read(path, MAX_TEXT)
     except (OSError, ValueError) as error:
         reason = reason_of(error)
         raise InputError(f"{path}: {reason}; give an ImageBuilder configuration") from None

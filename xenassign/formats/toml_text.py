@@ -17,6 +17,7 @@ from typing import Any
 
 from xenassign.errors import InputError
 from xenassign.grammars import parser
+from xenassign.reading import MAX_TEXT, read
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -54,7 +55,7 @@ class TomlFile:
 def read_toml(path: Path, purpose: str) -> TomlFile:
     """Reads a file. Raises InputError; for an unreadable file its fix is "give ``purpose``"."""
     try:
-        text = path.read_bytes().decode("utf-8")
+        text = read(path, MAX_TEXT).decode("utf-8")
     except (OSError, UnicodeDecodeError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "is not UTF-8 text"
         raise InputError(f"{path}: {reason}; give {purpose}") from None

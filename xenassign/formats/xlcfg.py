@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 
 from xenassign.devicetree.places import Place
 from xenassign.errors import InputError, reason_of
+from xenassign.reading import MAX_TEXT, read
 
 _STACK = 10000  # YYMAXDEPTH of bison
 _LONG = range(-(1 << 63), 1 << 63)
@@ -152,8 +153,7 @@ _NUMBER = re.compile(r"[ \t\n\v\f\r]*([+-]?)(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9
 def read_file(path: str) -> XlConfig:
     """Parses a file. Raises InputError."""
     try:
-        with open(path, "rb") as stream:
-            data = stream.read()
+        data = read(path, MAX_TEXT)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         reason = reason_of(error)
         raise InputError(f"{path}: {reason}; give an xl configuration") from None

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
+from typing import BinaryIO
 
-from xenassign.devicetree.blob import MAX_SIZE, read_blob
+from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.live import is_live, read_live
 from xenassign.devicetree.overlay import is_overlay
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import InputError, reason_of
 from xenassign.host.running import board_problem
+from xenassign.reading import limited, read
 
 #: The first bytes of a blob.
 BLOB = b"\xd0\x0d\xfe\xed"
@@ -58,18 +61,17 @@ def read_file(path: str, name: str) -> bytes:
     """The bytes of a file, ``-`` for standard input; ``name`` is for errors. Raises InputError."""
     try:
         if path == "-":
-            data = sys.stdin.buffer.read(MAX_SIZE + 1)
-        else:
-            with open(path, "rb") as stream:
-                data = stream.read(MAX_SIZE + 1)
+            return limited(_standard_input())
+        return read(path)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         reason = reason_of(error)
         raise InputError(f"{name}: {reason}; {_instead(path, error)}") from None
-    if len(data) > MAX_SIZE:
-        raise InputError(
-            f"{name}: larger than {MAX_SIZE >> 20} MiB; give the device tree of a board"
-        )
-    return data
+
+
+def _standard_input() -> BinaryIO:
+    if sys.stdin is None:  # closed by the caller
+        raise OSError(errno.EBADF, "is closed")
+    return sys.stdin.buffer
 
 
 def _instead(path: str, error: Exception) -> str:

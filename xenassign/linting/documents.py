@@ -21,6 +21,7 @@ from xenassign.formats.xlcfg import Atom, XlAssignment, XlComment, XlConfig, dec
 from xenassign.host.load import BLOB, is_source, read_file
 from xenassign.linting.verdict import domcfg
 from xenassign.linting.verdict.domain import is_compatible
+from xenassign.reading import MAX_TEXT
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,6 +112,8 @@ def document(name: str, data: bytes, include: tuple[str, ...] = ()) -> Document:
         return TreeFile(name, source.blob, source, decode(data))
     if not data.strip():
         raise InputError(f"{name}: is empty; give a .dtb, a .dts or an xl configuration")
+    if len(data) > MAX_TEXT:
+        raise InputError(f"{name}: larger than {MAX_TEXT >> 20} MiB; give an xl configuration")
     text = decode(data)
     return ConfigFile(name, text, domcfg.read(text, name))
 

@@ -10,14 +10,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import NamedTuple
 
 from xenassign.devicetree.places import Place
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import InputError, UsageError
 from xenassign.findings import ROUTES, Finding, Rule, errors
-from xenassign.formats.xlcfg import XlConfig
+from xenassign.formats.xlcfg import XlConfig, decode
 from xenassign.host.load import is_source
 from xenassign.host.platform import read_platform
 from xenassign.linting import source_strings, waivers
@@ -31,6 +31,7 @@ from xenassign.linting.verdict.context import Context
 from xenassign.linting.verdict.domain import context_of
 from xenassign.linting.verdict.host_overlays import domain_nodes, marks, reserved_marks
 from xenassign.linting.verdict.predict import verdicts
+from xenassign.reading import MAX_TEXT, limited, open_regular
 from xenassign.request.resolve import with_console
 from xenassign.xen.iommu import iommus
 from xenassign.xen.releases import Release
@@ -97,7 +98,8 @@ class Report:
         text = texts.get(place.file)
         if text is None:
             try:
-                text = Path(place.file).read_text(encoding="utf-8", errors="surrogateescape")
+                with open_regular(place.file) as stream:
+                    text = decode(limited(stream, MAX_TEXT))
             except (OSError, ValueError):
                 return None
         lines = text.split("\n")

@@ -5,15 +5,14 @@ Addresses are host addresses; they and sizes are in bytes.
 
 from __future__ import annotations
 
-import os
 import re
-import stat
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
 from xenassign.errors import UsageError, reason_of
+from xenassign.reading import open_regular
 from xenassign.xen.releases import DOMAIN_NAME
 
 #: Images of the system: Xen, the board's device tree, dom0's kernel and ramdisk.
@@ -188,10 +187,7 @@ def _measured(load: LoadOption, folder: Path, later: bool) -> LoadOption:
     if load.image == "dtb":  # generate writes this file
         return load
     try:
-        mode = os.stat(folder / load.file).st_mode
-        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-            raise OSError("not a regular file")  # reading a FIFO would block
-        with open(folder / load.file, "rb") as stream:
+        with open_regular(folder / load.file) as stream:
             header = stream.read(_IMAGE_HEADER)
             size = stream.seek(0, 2)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name

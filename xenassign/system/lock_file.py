@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from xenassign.errors import InputError, reason_of
+from xenassign.reading import read
 from xenassign.system.lock import Lock
 
 SCHEMA = "xenassign/lock/1"
@@ -21,7 +22,6 @@ _Steps = tuple[str | int, ...]
 #: Keys that differ from the names of the fields. Some cannot be fields of a NamedTuple.
 _KEYS = {"number": "index", "prop": "property", "stubs": "stand_ins"}
 
-_MAX_SIZE = 64 << 20
 _FIX = "restore the file, or remove it to write a new lock"
 _BLANKS = " \t\r\n"
 
@@ -56,13 +56,10 @@ class _ShapeError(Exception):
 def read_lock(path: Path) -> Lock:
     """Reads a lock. Raises InputError with file, line and column if the file is not a lock."""
     try:
-        with open(path, "rb") as stream:
-            data = stream.read(_MAX_SIZE + 1)
+        data = read(path)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         reason = reason_of(error)
         raise InputError(f"{path}: {reason}; give the lock of an earlier build") from None
-    if len(data) > _MAX_SIZE:
-        raise InputError(f"{path}: larger than {_MAX_SIZE >> 20} MiB, so it is not a lock")
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:

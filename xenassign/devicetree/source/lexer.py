@@ -21,9 +21,8 @@ from lark.lexer import Lexer
 
 from xenassign.devicetree.places import Marker, SourceError, SourceMap, SourceText, TextSpan
 from xenassign.errors import reason_of
+from xenassign.reading import MAX_SIZE, MAX_TEXT, open_regular
 
-#: Bytes that all files of one source may have together.
-MAX_SIZE = 64 << 20
 #: Files that one source may be made of (dtc stops there, however they are nested).
 MAX_FILES = 200
 #: Depth of nested nodes. dtc's limit is higher and depends on what else is nested.
@@ -59,6 +58,7 @@ class Sources:
         self.main = self.map.add(file, text)
         self.comments: list[TextSpan] = []
         self._include = include
+        self._text_left = MAX_TEXT - len(text)
         self._left = MAX_SIZE
 
     def include(self, name: str, span: TextSpan) -> SourceText:
@@ -67,6 +67,9 @@ class Sources:
             problem = f"more than {MAX_FILES} files are included"
             raise SourceError(span, problem, "does a file include itself?")
         path, data = self.read(name, span)
+        self._text_left -= len(data)
+        if self._text_left < 0:
+            raise _too_large(path, MAX_TEXT, span)
         return self.map.add(path, data.decode("utf-8", "surrogateescape"))
 
     def read(
@@ -83,7 +86,7 @@ class Sources:
         for folder in (own_folder, *self._include):
             path = os.path.join(folder, os.fsdecode(raw))
             try:
-                with open(path, "rb") as stream:
+                with open_regular(path) as stream:
                     if skip:
                         stream.seek(skip)
                     limit = self._left + 1
@@ -94,9 +97,13 @@ class Sources:
                 continue
             self._left -= len(data)
             if self._left < 0:
-                raise SourceError(span, f"with {path} the source has more than 64 MiB")
+                raise _too_large(path, MAX_SIZE, span)
             return path, data
         raise SourceError(span, f"cannot read {name}: {reason}", "fix the name or the file")
+
+
+def _too_large(path: str, most: int, span: TextSpan) -> SourceError:
+    return SourceError(span, f"with {path} the source has more than {most >> 20} MiB")
 
 
 class DtsLexer(Lexer):

@@ -8,27 +8,47 @@ number that came from a macro has the place of the macro's name.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import resource
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Sequence
 from difflib import SequenceMatcher
 from functools import lru_cache
-from threading import Timer
+from threading import Event, Timer
+from typing import NamedTuple
 
 from xenassign.devicetree.places import Place
 from xenassign.devicetree.tree import DevicetreeError
+from xenassign.errors import reason_of
+from xenassign.reading import MAX_TEXT, NotRegularError, open_regular
 
-_SECONDS = 60
-_MAX_SIZE = 64 << 20
+#: Seconds for cpp. A board takes 0.1.
+_SECONDS = 10
+#: Further ones, for cpp and each process that it starts: seconds of the processor, bytes of memory,
+#: bytes of a file that it writes (messages).
+_LIMITS = (
+    (resource.RLIMIT_CPU, _SECONDS),
+    (resource.RLIMIT_AS, 512 << 20),
+    (resource.RLIMIT_FSIZE, 16 << 20),
+    (resource.RLIMIT_CORE, 0),
+)
 
 # Comments and strings (closed or not), which have no directives.
 _ELSEWHERE = re.compile(r'/\*.*?(?:\*/|\Z)|//[^\n]*|"(?:[^\\"]|\\.)*(?:"|\Z)', re.DOTALL)
 _DIRECTIVE = re.compile(
     r"^[ \t]*#[ \t]*(?:include[ \t]*[\"<]|(?:define|undef|ifdef|ifndef)[ \t]+[A-Za-z_]"
     r"|if[ \t]*[\w(!+~-]|(?:error|warning|pragma)[ \t])",
+    re.MULTILINE,
+)
+# The name of a file that cpp opens, after its quote.
+_INCLUDED = re.compile(
+    rb"(?:^[ \t]*#[ \t]*(?:include(?:_next)?|import)|\b__has_include(?:_next)?[ \t]*\()"
+    rb"[ \t]*([\"<])([^\">\n]+)[\">]",
     re.MULTILINE,
 )
 _COMPLAINT = re.compile(r"^(.*?):(\d+):(?:(\d+):)? (?:fatal )?error: (.*)$", re.MULTILINE)
@@ -99,8 +119,9 @@ class Preprocessed:
     def _line(self, file: str, line: int) -> str | None:
         if file not in self._lines:
             try:
-                with open(file, encoding="utf-8", errors="surrogateescape") as stream:
-                    self._lines[file] = stream.read(_MAX_SIZE).split("\n")
+                with open_regular(file) as stream:
+                    text = stream.read(MAX_TEXT).decode("utf-8", "surrogateescape")
+                self._lines[file] = text.split("\n")
             except (OSError, ValueError):
                 self._lines[file] = []
         lines = self._lines[file]
@@ -137,27 +158,43 @@ def preprocessed(data: bytes, file: str, include: Sequence[str]) -> Preprocessed
             f"{problem}; install cpp (Debian: apt-get install cpp) or give the .dtb"
         )
     folder = os.path.dirname(file) or "."
+    _check_includes(data, file, include)
     command = [cpp, "-nostdinc", "-undef", "-D__DTS__", "-x", "assembler-with-cpp", "-C"]
     command += [f"-I{os.path.abspath(path)}" for path in (folder, *include)]
     try:
-        status, output, errors = _run([*command, "-"], data, folder)
-    except OSError as error:
-        raise DevicetreeError(f"{location}: cannot run cpp: {error.strerror}; fix that") from None
-    result = Preprocessed(output.decode("utf-8", "surrogateescape"), file, source)
-    complaint = _COMPLAINT.search(errors)
+        output = _run([*command, "-"], data, folder)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise DevicetreeError(f"{location}: cannot run cpp: {reason_of(error)}; fix that") from None
+    if output.limit is not None:
+        raise DevicetreeError(f"{location}: cpp {output.limit}; fix the source")
+    result = Preprocessed(output.text.decode("utf-8", "surrogateescape"), file, source)
+    complaint = _COMPLAINT.search(output.errors)
     if complaint is not None:
         name, line, column, problem = complaint.groups()
         place = f"{result.file(name)}:{line}:{column or 1}"
         raise DevicetreeError(f"{place}: {problem}; fix it (cpp refuses it)")
-    if status or len(output) > _MAX_SIZE:
-        unfinished = f"does not end within {_SECONDS} seconds and {_MAX_SIZE >> 20} MiB"
-        problem = unfinished if status < 0 or len(output) > _MAX_SIZE else f"exits with {status}"
-        raise DevicetreeError(f"{location}: cpp {problem}; fix the source")
+    if output.status:
+        lines = (line.strip() for line in output.errors.splitlines())
+        reason = next(filter(None, lines), f"it exits with {output.status}")
+        raise DevicetreeError(f"{location}: cpp fails: {reason}; fix the source")
     return result
 
 
-def _run(command: list[str], data: bytes, folder: str) -> tuple[int, bytes, str]:
-    """Exit status, standard output (up to a limit, at which it is killed) and error output."""
+class _Output(NamedTuple):
+    """What cpp wrote. ``limit``: which limit it exceeded, for messages; None if none."""
+
+    status: int
+    text: bytes
+    errors: str
+    limit: str | None
+
+
+def _run(command: list[str], data: bytes, folder: str) -> _Output:
+    """Runs cpp, with a limit for its time, memory and output.
+
+    cpp starts another process, so the whole group is killed. The limits of the processes are for
+    those that are left when xenassign itself is killed.
+    """
     environment = {**os.environ, "LC_ALL": "C"}
     with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as errors:
         source.write(data)
@@ -169,16 +206,85 @@ def _run(command: list[str], data: bytes, folder: str) -> tuple[int, bytes, str]
             stderr=errors,
             cwd=folder,
             env=environment,
+            start_new_session=True,
+            preexec_fn=_limit_process,  # noqa: PLW1509 (it takes no lock)
         ) as process:
-            timer = Timer(_SECONDS, process.kill)
+            late = Event()
+
+            def end() -> None:
+                late.set()
+                _kill(process.pid)
+
+            timer = Timer(_SECONDS, end)
             timer.start()
             try:
                 assert process.stdout is not None
-                output = process.stdout.read(_MAX_SIZE + 1)
-                process.kill() if len(output) > _MAX_SIZE else None
+                text = process.stdout.read(MAX_TEXT + 1)
+                if len(text) > MAX_TEXT:
+                    _kill(process.pid)
                 status = process.wait()
             finally:
                 timer.cancel()
-                process.kill()
+                _kill(process.pid)
         errors.seek(0)
-        return status, output, errors.read(1 << 20).decode("utf-8", "replace")
+        limit = None
+        if late.is_set():
+            limit = f"does not end within {_SECONDS} seconds"
+        elif len(text) > MAX_TEXT:
+            limit = f"writes more than {MAX_TEXT >> 20} MiB"
+        return _Output(status, text, errors.read(1 << 20).decode("utf-8", "replace"), limit)
+
+
+def _kill(group: int) -> None:
+    """Kills all processes of a group, if there are any left."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, signal.SIGKILL)
+
+
+def _limit_process() -> None:
+    """Limits the process that is about to run a command, and all that it starts."""
+    for limit, most in _LIMITS:
+        _, hard = resource.getrlimit(limit)
+        soft = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        with contextlib.suppress(OSError, ValueError):  # not every system has all of them
+            resource.setrlimit(limit, (soft, hard))
+
+
+def _check_includes(data: bytes, file: str, include: Sequence[str]) -> None:
+    """Raises DevicetreeError for an #include of a FIFO or a device, for which cpp would wait.
+
+    Names are searched for as cpp does, also those that a condition would skip. A name that comes
+    from a macro is not seen; then the time limit ends cpp.
+    """
+    folders = [os.path.dirname(file) or ".", *include]
+    unread, seen, size = [(file, data)], set[str](), 0
+    while unread:
+        name, text = unread.pop()
+        for match in _INCLUDED.finditer(text):
+            own = [os.path.dirname(name) or "."] if match[1] == b'"' else []
+            for folder in (*own, *folders):
+                path = os.path.normpath(os.path.join(folder, os.fsdecode(match[2])))
+                place = os.path.realpath(path)
+                if place in seen:
+                    break
+                try:
+                    with open_regular(path) as stream:
+                        content = stream.read(MAX_TEXT - size + 1)
+                except NotRegularError as error:
+                    line = text.count(b"\n", 0, match.start(2)) + 1
+                    column = match.start(2) - text.rfind(b"\n", 0, match.start(2))
+                    raise DevicetreeError(
+                        f"{name}:{line}:{column}: cannot read {path}: {reason_of(error)};"
+                        " fix the name or the file"
+                    ) from None
+                except (OSError, ValueError):  # cpp looks in the next folder, or reports it
+                    continue
+                seen.add(place)
+                size += len(content)
+                if size > MAX_TEXT:
+                    raise DevicetreeError(
+                        f"{file}: with {path} the source has more than {MAX_TEXT >> 20} MiB;"
+                        " fix the source"
+                    )
+                unread.append((path, content))
+                break

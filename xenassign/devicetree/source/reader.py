@@ -23,6 +23,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from xenassign.devicetree.places import Place, SourceError, SourceMap, TextSpan
 from xenassign.devicetree.source.nodes import Content, SourceNode, SourceProperty
+from xenassign.devicetree.tree import DevicetreeError
+from xenassign.reading import MAX_TEXT
 
 if TYPE_CHECKING:
     from xenassign.devicetree.source.lexer import Sources
@@ -140,6 +142,9 @@ def read_source(
     from xenassign.devicetree.source.preprocessor import needs_cpp, preprocessed
 
     name = "<stdin>" if file == "-" else file
+    if len(data) > MAX_TEXT:
+        fix = "give the .dtb"
+        raise DevicetreeError(f"{name}: larger than {MAX_TEXT >> 20} MiB; {fix}")
     text = data.decode("utf-8", "surrogateescape")
     output = preprocessed(data, name, include) if needs_cpp(text) else None
     sources = Sources(output.text if output else text, name, include, SourceMap(output))

@@ -1,0 +1,72 @@
+"""Reading of files that users name: regular files, of a limited size.
+
+Opening a FIFO waits for somebody who writes to it, a device may never end, and opening some devices
+has an effect. So what a name leads to is asked first, and again after opening.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+#: Bytes of one file. Larger than the blob of any board: Linux accepts 2 MiB (MAX_FDT_SIZE).
+MAX_SIZE = 64 << 20
+#: Bytes of text: of a configuration, of a source with all that it includes.
+MAX_TEXT = 16 << 20
+
+#: Names of what the shell has opened already: standard input, and ``<(…)`` of bash and zsh.
+_OPENED = re.compile(r"/dev/(?:stdin|fd/[0-9]+)")
+
+
+class NotRegularError(OSError):
+    """A FIFO, a device or a socket."""
+
+
+def read(path: str | Path, most: int = MAX_SIZE) -> bytes:
+    """The bytes of a file, or of a pipe that is named /dev/stdin or /dev/fd/N: at most ``most``.
+
+    Raises OSError for a file that cannot be read or is larger, NotRegularError for what is neither,
+    ValueError for a NUL in the name.
+    """
+    pipe = _OPENED.fullmatch(os.fspath(path)) is not None
+    with _opened(path, pipe) as stream:
+        return limited(stream, most)
+
+
+def limited(stream: BinaryIO, most: int = MAX_SIZE) -> bytes:
+    """The rest of a stream: at most ``most`` bytes. Raises OSError if there are more."""
+    data = stream.read(most + 1)
+    if len(data) > most:
+        raise OSError(errno.EFBIG, f"larger than {most >> 20} MiB")
+    return data
+
+
+def open_regular(path: str | Path) -> BinaryIO:
+    """Opens a regular file. Raises OSError, NotRegularError and ValueError as ``read``."""
+    return _opened(path, False)
+
+
+def _opened(path: str | Path, pipe: bool) -> BinaryIO:
+    _check(os.stat(path), pipe)
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    try:
+        _check(os.fstat(descriptor), pipe)
+        os.set_blocking(descriptor, True)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return open(descriptor, "rb")
+
+
+def _check(status: os.stat_result, pipe: bool) -> None:
+    mode = status.st_mode
+    if stat.S_ISREG(mode) or (pipe and stat.S_ISFIFO(mode)):
+        return
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    kind = "FIFO" if stat.S_ISFIFO(mode) else "socket" if stat.S_ISSOCK(mode) else "device"
+    raise NotRegularError(errno.EINVAL, f"a {kind}, not a regular file")
