@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from xenassign import escape
 from xenassign.devicetree.places import Place
 
 if TYPE_CHECKING:
@@ -141,13 +142,14 @@ class Finding(NamedTuple):
         return self.own_fix or self.rule.fix
 
     def text(self, file: str | None = None) -> str:
-        """One line for people. ``file``: its name if the finding has none."""
+        """One line for people, which a terminal shows. ``file``: its name if it has none."""
         place = self.place
         location = f"{place.file}:{place.line}:{place.column}" if place else self.file or file
         domain = f"domain {self.domain}" if self.domain is not None and place is None else None
         prefix = "".join(f"{part}: " for part in (location, domain) if part)
         node = f"{self.node}: " if self.node and self.node not in self.message else ""
-        return f"{self.severity}: {prefix}{node}{self.message}; {self.fix} [{self.code}]"
+        line = f"{self.severity}: {prefix}{node}{self.message}; {self.fix} [{self.code}]"
+        return escape.terminal(line)
 
 
 _RULES: dict[str, Rule] = {}

@@ -31,8 +31,9 @@ from xenassign.devicetree.draft import (
     reads_decimal,
     text,
 )
-from xenassign.devicetree.source.writer import comment, to_dts
+from xenassign.devicetree.source.writer import to_dts
 from xenassign.devicetree.tree import DevicetreeError, Node, Property
+from xenassign.escape import dts_comment
 
 BOARDS = sorted(Path(__file__).parents[2].joinpath("fixtures", "host_dtbs").glob("*.dtb"))
 
@@ -410,7 +411,7 @@ def test_a_label_of_the_root_that_source_cannot_hold_is_refused() -> None:
 
 @given(st.text())
 def test_no_text_ends_its_comment(value: str) -> None:
-    line = f"/* {comment(value)} */"
+    line = f"/* {dts_comment(value)} */"
     assert line.find("*/") == len(line) - 2
     assert "/*" not in line[1:]
     assert "\n" not in line

@@ -11,12 +11,12 @@ import pytest
 
 from xenassign.devicetree.blob import read_blob_file
 from xenassign.devicetree.tree import Tree
-from xenassign.errors import InputError, UsageError
+from xenassign.errors import InputError
 from xenassign.findings import errors
 from xenassign.formats.toml_text import parse_toml
 from xenassign.host.platform import read_platform
 from xenassign.linting.settings import read_settings
-from xenassign.outputs.starter import LISTED_MAX, quoted, starter
+from xenassign.outputs.starter import LISTED_MAX, starter
 from xenassign.planning.assess import BoardAssessment, assess
 from xenassign.planning.decide import decide_on
 from xenassign.request.keys import BOOT, DEVICE, DOMAIN, LINT, TOP, Section
@@ -172,8 +172,3 @@ def test_text_of_a_board_cannot_break_the_file(compiled: Callable[[str], Tree]) 
     assert values["host"] == 'a "b"\\\n\x7f.dtb'
     assert values["iommu-driver"] == ["smmu", "smmu-v3"]
     assert set(values) == {"host", "xen", "iommu-driver", "domain"}
-
-
-def test_a_host_that_toml_cannot_name() -> None:
-    with pytest.raises(UsageError):
-        quoted("a\udcff")

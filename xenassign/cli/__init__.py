@@ -6,13 +6,14 @@ Imports are lazy so that it starts fast.
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 from typing import NoReturn
 
 import click
 
-from xenassign import __version__
+from xenassign import __version__, escape
 from xenassign.errors import XenassignError
 
 _COMMANDS = {
@@ -62,6 +63,8 @@ def cli() -> None:
 
 def main() -> NoReturn:
     """The entry point. An error is a line on stderr; the exit status is the error's."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # in a locale without UTF-8
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         if "_XENASSIGN_COMPLETE" in os.environ:
             from xenassign.cli.completion import register
@@ -80,7 +83,8 @@ def main() -> NoReturn:
             sys.exit(2)
         context = getattr(error, "ctx", None)
         where = context.command_path if context else "xenassign"
-        _die(2, f"{error.format_message().rstrip('.')}; see `{where} --help`")
+        message = " ".join(error.format_message().rstrip(".").split())  # it may have several lines
+        _die(2, f"{message}; see `{where} --help`")
     except OSError as error:
         if not isinstance(error, BrokenPipeError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -101,5 +105,5 @@ def main() -> NoReturn:
 
 def _die(status: int, *lines: str) -> NoReturn:
     for line in filter(None, lines):
-        click.echo(f"error: {' '.join(line.split())}", err=True)
+        click.echo(f"error: {escape.terminal(line)}", err=True)
     sys.exit(status)

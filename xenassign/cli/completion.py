@@ -9,7 +9,6 @@ In bash, where ``@``, ``=`` and ``:`` separate words, the line is read instead o
 from __future__ import annotations
 
 import os
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -26,6 +25,7 @@ from click.shell_completion import (
     split_arg_string,
 )
 
+from xenassign import escape
 from xenassign.request.boot_request import OF_DOMAIN, OF_SYSTEM
 from xenassign.resources import directory
 
@@ -35,9 +35,6 @@ if TYPE_CHECKING:
 Items = Iterator["CompletionItem[str]"]
 #: From the other options of the line and the beginning of the word to the candidates.
 Candidates = Callable[[Mapping[str, Any], str], Items]
-
-#: Text without quotes in every shell. Names of a board that require quotes are not offered.
-_PLAIN = re.compile(r"[A-Za-z0-9/@,.:=#+_-]+")
 
 
 def _files(_line: Mapping[str, Any], word: str) -> Items:
@@ -202,7 +199,7 @@ class _Value(click.types.StringParamType):
 
 
 def _fits(value: str, word: str) -> bool:
-    return value.startswith(word) and _PLAIN.fullmatch(value) is not None
+    return value.startswith(word) and escape.completion(value) is not None
 
 
 class _Completing(ShellComplete):
@@ -251,8 +248,7 @@ def _option(word: str) -> str:
 
 def _prefixed(item: CompletionItem[str], before: str) -> CompletionItem[str]:
     """The item with the option before its value, and its help on one printable line."""
-    text = " ".join((item.help or "").split())
-    shown = "".join(char for char in text if char.isprintable())
+    shown = escape.terminal(" ".join((item.help or "").split()))
     value = item.value if item.type != "plain" else before + item.value
     return CompletionItem(value, type=item.type, help=shown or None)
 

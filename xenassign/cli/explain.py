@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from xenassign.cli import printing
+
 
 @click.command("explain")
 @click.argument("code", required=False)
@@ -17,7 +19,6 @@ def command(code: str | None) -> None:
     from xenassign.linting.catalogue import describe, find, rules
 
     if code is None:
-        for rule in rules():
-            click.echo(f"{rule.code}  {rule.severity:7}  {rule.title}")
+        printing.lines(f"{rule.code}  {rule.severity:7}  {rule.title}" for rule in rules())
     else:
-        click.echo(describe(find(code)))
+        printing.document(f"{describe(find(code))}\n")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from xenassign.cli import printing
 from xenassign.cli.headings import Grouped
 from xenassign.cli.options import (
     board_options,
@@ -120,20 +121,16 @@ def _show_plan(built: Built, quiet: bool) -> None:
     if built.plan.differences and not quiet:
         boards.show(built.plan, sys.stderr)
     if built.refusals:
-        for line in lines(built.refusals):
-            click.echo(line, err=True)
+        printing.lines(lines(built.refusals), err=True)
         raise click.exceptions.Exit(1)
 
 
 def _report(built: Built, lock: Path | None, written: Iterable[Path], quiet: bool) -> None:
     """Prints what changed since the lock, the findings, and the files."""
-    for line in built.changes:
-        click.echo(f"warning: {lock}: {line}", err=True)
-    for finding in built.findings:
-        if not quiet or finding.severity != "note":
-            click.echo(finding.text(), err=True)
-    for file in () if quiet else written:
-        click.echo(f"{file}")
+    printing.lines((f"warning: {lock}: {line}" for line in built.changes), err=True)
+    findings = (f for f in built.findings if not quiet or f.severity != "note")
+    printing.lines((finding.text() for finding in findings), err=True)
+    printing.lines(() if quiet else map(str, written))
 
 
 #: Options with files that are read.

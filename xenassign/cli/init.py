@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from xenassign.cli import printing
 from xenassign.cli.options import driver_option, host_argument, xen_option
 
 
@@ -47,7 +48,7 @@ def command(
         name = os.path.relpath(name, target.parent)
     text = starter(assessment, name, xen, driver_names)
     if target is None:
-        click.echo(text, nl=False)
+        printing.document(text)
         return
-    for path in write({target.name: text.encode("utf-8")}, target.parent, overwrite):
-        click.echo(f"{path}")
+    written = write({target.name: text.encode("utf-8")}, target.parent, overwrite)
+    printing.lines(map(str, written))

@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from xenassign.cli import printing
 from xenassign.cli.options import driver_option, host_argument, xen_option
 
 
@@ -65,7 +66,7 @@ def command(
     xen = release_of(release, [tree])
     assessment = assess(read_platform(tree), xen, only, driver_set(drivers), assignable)
     if form == "json":
-        click.echo(to_json(inspect(assessment, scmi)), nl=False)
+        printing.document(to_json(inspect(assessment, scmi)))
         return
     from xenassign.outputs.report.board_table import show, show_scmi
 

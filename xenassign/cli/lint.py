@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from xenassign.cli import printing
 from xenassign.cli.options import lint_options
 
 
@@ -54,8 +55,7 @@ def command(
     from xenassign.linting.session import Session, rule_list
 
     if list_rules:
-        for line in rule_list():
-            click.echo(line)
+        printing.lines(rule_list())
         return
     for name in ("select", "ignore"):
         options[name] = _codes(options[name])
@@ -63,9 +63,9 @@ def command(
     options["kconfig"] = frozenset(options["kconfig"])
     session = Session.of(files, config=Path(config) if config is not None else None, **options)
     if fix or diff:
-        click.echo(session.fix(write=fix), err=form != "text", nl=False)
+        printing.document(session.fix(write=fix), err=form != "text")
     report = session.report()
-    click.echo(formats.FORMATS[form](report), nl=False)
+    printing.document(formats.FORMATS[form](report))
     if report.refused:
         raise click.exceptions.Exit(1)
 

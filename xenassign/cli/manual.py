@@ -18,16 +18,7 @@ import click
 from xenassign import __version__
 from xenassign.cli import cli
 from xenassign.cli.headings import Grouped, grouped
-
-#: Escapes for characters that roff interprets, or replaces by others.
-_ROFF = {
-    "\\": "\\(rs",
-    "-": "\\-",
-    "'": "\\(aq",
-    "`": "\\(ga",
-    "^": "\\(ha",
-    "~": "\\(ti",
-}
+from xenassign.escape import roff
 
 _SENTENCE = re.compile(r"(?<=[.?!]) (?=[A-Z]|xenassign|--|\[default|\[required)")
 _REFUSED = re.compile(r"\s*Exit status 1: (.+?)\.(?=\s|$)", re.DOTALL)
@@ -89,34 +80,28 @@ class Help(NamedTuple):
     refused: str
 
 
-def escaped(text: str) -> str:
-    """Text that roff shows unchanged."""
-    shown = (_ROFF.get(char, char if char.isascii() else f"\\[u{ord(char):04X}]") for char in text)
-    return "".join(shown)
-
-
 def _line(text: str) -> str:
     """A line of escaped text that roff does not interpret as a request."""
     return f"\\&{text}" if text.startswith((".", "'")) else text
 
 
 def _bold(text: str) -> str:
-    return f"\\fB{escaped(text)}\\fR"
+    return f"\\fB{roff(text)}\\fR"
 
 
 def _italic(text: str) -> str:
-    return f"\\fI{escaped(text)}\\fR"
+    return f"\\fI{roff(text)}\\fR"
 
 
 def _filled(text: str) -> Iterator[str]:
     """A paragraph, one sentence on each line, so that roff recognizes the end of a sentence."""
     for sentence in _SENTENCE.split(" ".join(text.split())):
-        yield _line(escaped(sentence))
+        yield _line(roff(sentence))
 
 
 def _verbatim(text: str) -> Iterator[str]:
     yield ".EX"
-    yield from (_line(escaped(line)) for line in text.splitlines())
+    yield from (_line(roff(line)) for line in text.splitlines())
     yield ".EE"
 
 
@@ -178,7 +163,7 @@ def _options(command: click.Command, context: click.Context) -> Iterator[str]:
     for heading, members in groups:
         shown = [param for param in members if isinstance(param, click.Option) and not param.hidden]
         if heading and shown:
-            yield f".SS {escaped(heading)}"
+            yield f".SS {roff(heading)}"
         for option in shown:
             notes = [_default(option), "[required]" if option.required else ""]
             text = " ".join([option.help or "", *notes])
@@ -217,12 +202,12 @@ def _page(command: click.Command, context: click.Context, others: Sequence[str])
     title = _page_name(name)
     lines = [
         '.\\" Written by `python -m xenassign.dev regenerate`; a test compares the two.',
-        f'.TH {escaped(title.upper())} 1 "" "xenassign {__version__}" "xenassign"',
+        f'.TH {roff(title.upper())} 1 "" "xenassign {__version__}" "xenassign"',
         ".nh",
         ".nr HY 0",  # groff's man macros turn hyphenation on again at every heading
         ".ad l",
         ".SH NAME",
-        f"{escaped(title)} \\- {escaped(parts.summary[0].lower() + parts.summary[1:])}",
+        f"{roff(title)} \\- {roff(parts.summary[0].lower() + parts.summary[1:])}",
         ".SH SYNOPSIS",
         _synopsis(command, name, context),
         ".SH DESCRIPTION",

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from xenassign.cli import printing
 from xenassign.cli.headings import Grouped
 from xenassign.cli.options import (
     board_options,
@@ -65,10 +66,9 @@ def command(
     only = given.get("name") if config is not None else None
     refusals = list(lines(generated.refusals))
     if form == "json":
-        click.echo(to_json(plans.to_data(generated.plan, refusals, only)), nl=False)
+        printing.document(to_json(plans.to_data(generated.plan, refusals, only)))
     else:
         plans.show(generated.plan, sys.stdout, only)
-    for line in refusals:
-        click.echo(line, err=True)
+    printing.lines(refusals, err=True)
     if refusals:
         raise click.exceptions.Exit(1)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from xenassign.cli import printing
+
 
 @click.command("schema")
 def command() -> None:
@@ -16,4 +18,4 @@ def command() -> None:
     from xenassign.outputs.report.plan_json import to_json
     from xenassign.request.keys import schema
 
-    click.echo(to_json(schema()), nl=False)
+    printing.document(to_json(schema()))

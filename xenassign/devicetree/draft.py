@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from xenassign.devicetree.tree import DevicetreeError, Property
@@ -57,13 +57,14 @@ class DraftProperty(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class DraftNode:
-    """A node. ``comments`` are lines for readers, one comment each."""
+    """A node. ``comments`` are lines for readers, ``waivers`` for the lint, one comment each."""
 
     name: str
     properties: tuple[DraftProperty, ...] = ()
     children: tuple[DraftNode, ...] = ()
     label: str | None = None
-    comments: tuple[str, ...] = field(default=())
+    comments: tuple[str, ...] = ()
+    waivers: tuple[str, ...] = ()
 
     def walk(self) -> Iterator[DraftNode]:
         """The node and everything below it, parents first."""

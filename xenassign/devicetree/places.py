@@ -136,5 +136,4 @@ class SourceMap:
 
     def error(self, error: SourceError) -> DevicetreeError:
         """The error for users: one line that begins with the place."""
-        line = f"{self.place(error.span)}: {error.problem}; {error.fix}"
-        return DevicetreeError("".join(c if c.isprintable() else ascii(c)[1:-1] for c in line))
+        return DevicetreeError(f"{self.place(error.span)}: {error.problem}; {error.fix}")

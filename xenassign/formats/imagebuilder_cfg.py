@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from typing import NamedTuple, NoReturn
 
 from xenassign.errors import InputError, reason_of
+from xenassign.escape import bash_word
 from xenassign.formats.xlcfg import decode
 from xenassign.formats.xlcfg_edit import Edit
 from xenassign.reading import MAX_TEXT, read
@@ -104,19 +105,10 @@ def parse(text: str, file: str = "<memory>") -> BashConfig:
     return BashConfig(file, text, tuple(_BashReader(text, file).assignments()))
 
 
-def quoted(value: str) -> str:
-    """A word of bash with exactly this value. Numbers are not quoted."""
-    if re.fullmatch(r"\d+", value, re.ASCII):
-        return value
-    if not set(value) & set('"$`\\'):
-        return f'"{value}"'
-    return "'" + value.replace("'", "'\\''") + "'"
-
-
 def written(name: str, number: int | None, value: str) -> str:
     """An assignment, without the newline at its end."""
     place = "" if number is None else f"[{number}]"
-    return f"{name}{place}={quoted(value)}"
+    return f"{name}{place}={bash_word(value)}"
 
 
 def set_value(config: BashConfig, name: str, number: int | None, value: str) -> list[Edit]:
@@ -126,7 +118,7 @@ def set_value(config: BashConfig, name: str, number: int | None, value: str) -> 
         raise KeyError(name)
     if last.literal and last.value == value:
         return []
-    return [Edit(last.start, last.end, quoted(value))]
+    return [Edit(last.start, last.end, bash_word(value))]
 
 
 def add_lines(config: BashConfig, lines: Iterable[str], after: BashAssignment | None) -> list[Edit]:

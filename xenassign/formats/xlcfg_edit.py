@@ -1,7 +1,8 @@
 """Changing the text of an xl configuration in place.
 
 Every function returns edits of the text; the rest of the text keeps every byte. ``apply`` makes the
-new text. Values are passed as they are written: numbers, or strings from ``quoted``.
+new text. Values are passed as they are written: numbers, or strings from
+``escape.xlcfg_string``.
 """
 
 from __future__ import annotations
@@ -32,16 +33,6 @@ def apply(text: str, edits: Iterable[Edit]) -> str:
         parts += [text[at : edit.start], edit.text]
         at = edit.end
     return "".join([*parts, text[at:]])
-
-
-def quoted(value: str) -> str:
-    """A string of xl.cfg in double quotes.
-
-    Only escapes that libxlutil stores are used (xlu__cfgl_dequote loses \\OOO and refuses \\xHH):
-    for a backslash, a double quote and a newline.
-    """
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'"{escaped}"'
 
 
 def written(name: str, value: str | Sequence[str]) -> str:

@@ -46,10 +46,9 @@ class Platform(NamedTuple):
 
     @property
     def model(self) -> str:
-        """The board's ``model``, or its first compatible; what is not printable becomes ``?``."""
+        """The board's ``model``, or its first compatible, or ""."""
         root = self.tree.root
-        text = root.text("model") or next(iter(root.compatible), "")
-        return "".join(char if char.isprintable() else "?" for char in text)
+        return root.text("model") or next(iter(root.compatible), "")
 
 
 def read_platform(tree: Tree) -> Platform:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
+from xenassign import escape
 from xenassign.devicetree.cells import number, split
 from xenassign.devicetree.places import Place
 from xenassign.devicetree.spans import PAGE_SIZE, Span
@@ -90,6 +91,7 @@ def _rounded(finding: Finding, document: TreeFile) -> Iterator[tuple[Place, str]
 
 
 def diff(file: str, old: str, new: str) -> str:
-    """A unified diff of one file."""
-    before, after = old.splitlines(keepends=True), new.splitlines(keepends=True)
-    return "".join(difflib.unified_diff(before, after, f"a/{file}", f"b/{file}"))
+    """A unified diff of one file, for people: its lines are those that a terminal shows."""
+    before, after = old.split("\n"), new.split("\n")
+    lines = difflib.unified_diff(before, after, f"a/{file}", f"b/{file}", lineterm="")
+    return "".join(f"{escape.terminal(line, keep=chr(9))}\n" for line in lines)

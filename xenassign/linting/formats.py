@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
-from pathlib import PurePath
 from typing import Any
-from urllib.parse import quote
 
-from xenassign import __version__
+from xenassign import __version__, escape
 from xenassign.devicetree.places import Place
 from xenassign.findings import Finding, Rule
 from xenassign.linting.linter import Report
@@ -31,17 +28,17 @@ def excerpt(report: Report, place: Place | None) -> Iterator[str]:
     line = report.line(place) if place is not None else None
     if place is None or line is None:
         return
-    # Control characters are replaced, except tabs, which the line of the caret has too.
-    shown = "".join(char if char.isprintable() or char == "\t" else "?" for char in line)
-    before = shown[: place.column - 1]
-    end = place.end_column - 1 if place.end_line == place.line else len(shown.rstrip())
-    limit = len(before) + _SHOWN
-    if len(shown) > limit:
-        shown, end = f"{shown[:limit]} …", min(end, limit)
+    begin = place.column - 1
+    end = place.end_column - 1 if place.end_line == place.line else len(line.rstrip())
+    limit = begin + _SHOWN
+    more = " …" if len(line) > limit else ""
+    parts = (line[:begin], line[begin : min(end, limit)], line[min(end, limit) : limit] + more)
+    # Tabs stay, since the line of the carets has them too.
+    before, marked, after = (escape.terminal(part, keep="\t") for part in parts)
     gap = "".join("\t" if char == "\t" else " " for char in before)
     number = f"{place.line:5}"
-    yield f"{number} | {shown}"
-    yield f"{' ' * len(number)} | {gap}{'^' * max(end - len(before), 1)}"
+    yield f"{number} | {before}{marked}{after}"
+    yield f"{' ' * len(number)} | {gap}{'^' * max(len(marked), 1)}"
 
 
 def summary(report: Report) -> Iterator[str]:
@@ -67,7 +64,7 @@ def summary(report: Report) -> Iterator[str]:
 
 def to_json(report: Report) -> str:
     """JSON of the schema xenassign/lint/1; see docs/json.md."""
-    return _dump(
+    return escape.json_document(
         {
             "schema": SCHEMA,
             "verdict": report.verdict,
@@ -76,7 +73,8 @@ def to_json(report: Report) -> str:
                 {**_finding(finding), "reason": reason} for finding, reason in report.waived
             ],
             "not_run": [rule.code for rule in report.not_run],
-        }
+        },
+        only_ascii=True,
     )
 
 
@@ -110,19 +108,12 @@ def _annotations(report: Report) -> Iterator[str]:
         if at is not None:
             values |= {"line": str(at.line), "col": str(at.column), "endLine": str(at.end_line)}
             values["endColumn"] = str(at.end_column)
-        options = ",".join(f"{key}={_escaped(value, ':,')}" for key, value in values.items())
-        yield f"::{command} {options}::{_escaped(f'{finding.message}; {finding.fix}')}"
+        options = ",".join(f"{k}={escape.github_property(v)}" for k, v in values.items())
+        yield f"::{command} {options}::{escape.github_data(f'{finding.message}; {finding.fix}')}"
 
 
 def _title(rule: Rule) -> str:
     return f"{rule.code} {rule.name}"
-
-
-def _escaped(value: str, more: str = "") -> str:
-    """A value of a workflow command, escaped; ``more``: further characters, for properties."""
-    for char in "%\r\n" + more:
-        value = value.replace(char, f"%{ord(char):02X}")
-    return value
 
 
 def to_sarif(report: Report) -> str:
@@ -146,7 +137,8 @@ def to_sarif(report: Report) -> str:
         "results": results,
         "properties": {"verdict": report.verdict},
     }
-    return _dump({"$schema": _SARIF, "version": "2.1.0", "runs": [run]})
+    document = {"$schema": _SARIF, "version": "2.1.0", "runs": [run]}
+    return escape.json_document(document, only_ascii=True)
 
 
 def _sarif_rule(rule: Rule) -> dict[str, Any]:
@@ -166,7 +158,7 @@ def _result(finding: Finding, index: dict[str, int]) -> dict[str, Any]:
     at = finding.place
     file = at.file if at else finding.file
     if file is not None:
-        physical: dict[str, Any] = {"artifactLocation": {"uri": _uri(file)}}
+        physical: dict[str, Any] = {"artifactLocation": {"uri": escape.sarif_uri(file)}}
         if at is not None:
             physical["region"] = {
                 "startLine": at.line,
@@ -182,19 +174,10 @@ def _result(finding: Finding, index: dict[str, int]) -> dict[str, Any]:
         "ruleId": finding.code,
         "ruleIndex": index[finding.code],
         "level": finding.severity,
-        "message": {"text": f"{finding.message}; {finding.fix}"},
+        "message": {"text": escape.sarif_text(f"{finding.message}; {finding.fix}")},
         "properties": {"effect": finding.effect, "routes": list(finding.routes)},
     }
     return {**result, "locations": [location]} if location else result
-
-
-def _uri(file: str) -> str:
-    path = PurePath(file)
-    return path.as_uri() if path.is_absolute() else quote(path.as_posix())
-
-
-def _dump(value: dict[str, Any]) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=True) + "\n"
 
 
 FORMATS: dict[str, Callable[[Report], str]] = {

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from xenassign.escape import markdown_cell
 from xenassign.request.keys import ALLOW, BOOT, DEVICE, DOMAIN, LINT, TOP, Key, Section
 from xenassign.request.value_kinds import Choice, Either, Fixed, Flag, Integer, Kind, Many, Named
 
@@ -29,7 +30,7 @@ def reference() -> str:
     for heading, section in _HEADINGS:
         lines += [f"### {heading}", "", "| key | value | meaning |", "|---|---|---|"]
         lines += [
-            f"| `{key.name}` | {_cell(_value(key))} | {_cell(_meaning(key))} |"
+            f"| `{key.name}` | {markdown_cell(_value(key))} | {markdown_cell(_meaning(key))} |"
             for key in section.keys
         ]
         lines.append("")
@@ -76,10 +77,6 @@ def _plural(noun: str) -> str:
         return noun
     head, space, rest = noun.partition(" ")
     return f"{head}s{space}{rest}"
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
 
 
 def page(text: str) -> str:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterator, Set
 from textwrap import wrap
 from typing import NamedTuple
 
+from xenassign import escape
 from xenassign.checks.protection import UNPROTECTED
-from xenassign.errors import UsageError
 from xenassign.findings import errors
 from xenassign.outputs.domain.text import render_template
 from xenassign.planning.assess import Assessment, BoardAssessment
@@ -48,11 +46,11 @@ def starter(
     in_template |= ({"route"} if route else set()) | ({"iommu-driver"} if drivers else set())
     return render_template(
         "xenassign.toml.j2",
-        model=_plain(board.board.platform.model),
-        host=quoted(host),
+        model=escape.hash_comment(board.board.platform.model),
+        host=escape.toml_string(host),
         xen=release.version,
         route=route,
-        drivers=json.dumps(sorted(drivers)) if drivers else None,
+        drivers=f"[{', '.join(map(escape.toml_string, sorted(drivers)))}]" if drivers else None,
         keys={
             "top": list(_explained(TOP, in_template)),
             "domain": list(_explained(DOMAIN, {"name"})),
@@ -61,28 +59,14 @@ def starter(
             "boot": list(_explained(BOOT)),
             "lint": list(_explained(LINT)),
         },
-        ready=list(_lines([_listed(device, aliases) for device in ready], '"{}",')),
+        ready=list(_lines([_listed(device, aliases) for device in ready], "{},")),
         unsure=list(_lines([_listed(device, aliases) for device in unsure], _FORCED)),
         others=len(board.devices) - len(ready) - len(unsure),
     )
 
 
 _DMA = {"no": "no DMA", "yes": "masters DMA", "unknown": ""}
-_FORCED = '{{ path = "{}", force-assign-without-iommu = "" }},'
-
-
-def quoted(text: str) -> str:
-    """A string of TOML. Raises UsageError for a text that is not UTF-8."""
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        raise UsageError(f"{text!r} is not UTF-8, as TOML requires; rename it") from None
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def _plain(text: str) -> str:
-    """The text with a ? for each character that is invalid in a comment of TOML."""
-    return re.sub(r"[^\t\x20-\x7e\u00a0-\ud7ff\ue000-\U0010ffff]", "?", text)
+_FORCED = '{{ path = {}, force-assign-without-iommu = "" }},'
 
 
 def _explained(section: Section, without: Set[str] = frozenset()) -> Iterator[str]:
@@ -117,8 +101,8 @@ def _listed(assessment: Assessment, aliases: dict[str, str]) -> _Listed:
     dma = "protected" if assessment.protection.protected else _DMA[device.dma.answer]
     kind = device.node.compatible[0] if device.node.compatible else device.node.base_name
     facts = [device.path if alias else "", kind, f"INTID {numbers}" if intids else "", dma]
-    text = _plain("; ".join(fact for fact in facts if fact))
-    return _Listed(alias or device.path, alias is not None, _plain(kind), text)
+    text = "; ".join(fact for fact in facts if fact)
+    return _Listed(alias or device.path, alias is not None, kind, text)
 
 
 def _lines(devices: list[_Listed], form: str) -> Iterator[str]:
@@ -140,5 +124,5 @@ def _lines(devices: list[_Listed], form: str) -> Iterator[str]:
 
 
 def _line(device: _Listed, form: str) -> str:
-    entry = form.format(quoted(device.name)[1:-1])
-    return f"    # {entry}  # {device.facts}"
+    entry = form.format(escape.toml_string(device.name))
+    return f"    # {escape.hash_comment(f'{entry}  # {device.facts}')}"

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 from xenassign.devicetree.names import PROPERTY_NAME
 from xenassign.errors import nearest
+from xenassign.escape import toml_key
 from xenassign.findings import ROUTES
 from xenassign.formats.toml_text import KeyPath, TomlFile
 from xenassign.request.boot_request import (
@@ -491,16 +492,10 @@ def _repeated(
 def _wrong(key: Key, kind: Kind, value: object, at: KeyPath, who: str) -> Iterator[Mistake]:
     wrong = kind.wrong(value)
     if wrong is not None:
-        names = [_quoted(part) for part in wrong.at if isinstance(part, str)]
+        names = [toml_key(part) for part in wrong.at if isinstance(part, str)]
         called = ".".join([key.name, *names])
         text = f"{who}{called} {wrong.text}; {wrong.fix or key.hint}"
         yield Mistake((*at, *wrong.at), text)
-
-
-def _quoted(name: str) -> str:
-    """A key as TOML, for messages: quoted if it is not a bare key."""
-    bare = name.replace("-", "").replace("_", "")
-    return name if bare.isascii() and bare.isalnum() else f'"{name}"'
 
 
 def sentence(file: TomlFile, mistake: Mistake) -> str:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from xenassign.devicetree.spans import PAGE_SIZE, Span
 from xenassign.errors import OptionError, UsageError
+from xenassign.escape import xlcfg_problem
 from xenassign.findings import ROUTES
 from xenassign.formats.xlcfg import XlConfig
 from xenassign.request.options import ALIGNMENTS
@@ -175,6 +176,10 @@ class Request:
                 raise OptionError(
                     option, "is not valid UTF-8, which dom.cfg requires; correct it"
                 ) from None
+            hidden = xlcfg_problem(value)
+            if hidden is not None:
+                problem = f"contains {hidden}, which no string of dom.cfg can state"
+                raise OptionError(option, f"{problem}; remove it")
         if self.align not in ALIGNMENTS:
             raise OptionError("--align", f"{self.align} is invalid; give {', '.join(ALIGNMENTS)}")
         if self.sci not in (None, SCMI_SMC):

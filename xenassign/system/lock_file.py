@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
+from xenassign import escape
 from xenassign.errors import InputError, reason_of
 from xenassign.reading import read
 from xenassign.system.lock import Lock
@@ -29,7 +30,7 @@ _BLANKS = " \t\r\n"
 def to_text(lock: Lock) -> str:
     """The text of the file. Equal locks give equal texts."""
     data = {"schema": SCHEMA, **_encoded(lock)}
-    return json.dumps(data, indent=2, sort_keys=True) + "\n"
+    return escape.json_document(data, sort=True, only_ascii=True)
 
 
 def _encoded(value: Any) -> Any:

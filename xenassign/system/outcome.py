@@ -7,10 +7,10 @@ are INTIDs. Lists that have no order of their own are sorted.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from xenassign import escape
 from xenassign.devicetree.draft import Cells, DraftNode, DraftProperty, Piece, Ref, Text
 from xenassign.devicetree.phandle_properties import lookup
 from xenassign.devicetree.tree import Node, Tree
@@ -350,7 +350,7 @@ def _source(piece: Piece) -> str:
     if isinstance(piece, Cells):
         form = "{}" if piece.decimal else "{:#x}"
         return f"<{' '.join(form.format(cell) for cell in piece.values)}>"
-    return json.dumps(piece.value) if isinstance(piece, Text) else f"[{piece.value.hex()}]"
+    return escape.dts_string(piece.value) if isinstance(piece, Text) else f"[{piece.value.hex()}]"
 
 
 def _entries(prop: DraftProperty) -> Iterator[tuple[int, str | None]]:

@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterator
 
 from xenassign.devicetree.draft import Bytes, Cells, DraftNode, DraftProperty, Piece, Ref, phandles
+from xenassign.devicetree.names import LABEL, NODE_NAME, PROPERTY_NAME
 from xenassign.devicetree.tree import DevicetreeError
+from xenassign.escape import dts_comment, dts_name, dts_string
 
 _WIDTH = 100
-_NAME = re.compile(r"[A-Za-z0-9,._+*#?@-]+")  # node and property names of dtc's lexer
 
 
 def to_dts(root: DraftNode) -> str:
@@ -23,23 +24,20 @@ def to_dts(root: DraftNode) -> str:
     return "\n".join(_node(root, 0)) + "\n"
 
 
-def comment(text: str) -> str:
-    """Text for a comment, which it cannot end."""
-    return text.replace("*/", "* /").replace("/*", "/ *").replace("\n", " ")
-
-
-def _checked(name: str, kind: str) -> str:
-    if not _NAME.fullmatch(name):
+def _checked(name: str, pattern: re.Pattern[str], kind: str) -> str:
+    if not pattern.fullmatch(name):
         raise DevicetreeError(f"the {kind} {name!r} cannot be written in devicetree source")
-    return name
+    return dts_name(name)
 
 
 def _node(node: DraftNode, depth: int) -> Iterator[str]:
     indent = "\t" * depth
     for line in node.comments:
-        yield f"{indent}/* {comment(line)} */"
-    label = f"{node.label}: " if node.label else ""
-    name = _checked(node.name, "node name") if node.name else "/"
+        yield f"{indent}/* {dts_comment(line)} */"
+    for line in node.waivers:
+        yield f"{indent}/* {dts_comment(line, waives=True)} */"
+    label = f"{_checked(node.label, LABEL, 'label')}: " if node.label else ""
+    name = _checked(node.name, NODE_NAME, "node name") if node.name else "/"
     yield f"{indent}{label}{name} {{"
     for prop in node.properties:
         yield from _property(prop, indent + "\t")
@@ -52,8 +50,8 @@ def _node(node: DraftNode, depth: int) -> Iterator[str]:
 
 def _property(prop: DraftProperty, indent: str) -> Iterator[str]:
     if prop.comment:
-        yield f"{indent}/* {comment(prop.comment)} */"
-    name = _checked(prop.name, "property name")
+        yield f"{indent}/* {dts_comment(prop.comment)} */"
+    name = _checked(prop.name, PROPERTY_NAME, "property name")
     if not prop.pieces:
         yield f"{indent}{name};"
         return
@@ -74,16 +72,10 @@ def _piece(piece: Piece) -> str:
         return "<" + " ".join(_cell(value, piece.decimal) for value in piece.values) + ">"
     if isinstance(piece, Bytes):
         return "[" + " ".join(f"{byte:02x}" for byte in piece.value) + "]"
-    return '"' + "".join(_character(byte) for byte in piece.value.encode("utf-8")) + '"'
+    return dts_string(piece.value)
 
 
 def _cell(value: int | Ref, decimal: bool) -> str:
     if isinstance(value, Ref):
         return f"&{value.label}"
     return str(value) if decimal else f"{value:#x}"
-
-
-def _character(byte: int) -> str:
-    if byte in b'"\\':
-        return "\\" + chr(byte)
-    return chr(byte) if 0x20 <= byte <= 0x7E else f"\\{byte:03o}"

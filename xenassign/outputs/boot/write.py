@@ -8,7 +8,6 @@ single quotes, so a text with such characters is written as bytes.
 
 from __future__ import annotations
 
-import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -16,17 +15,15 @@ from collections.abc import Iterator
 from xenassign.devicetree.blob_edit import edited
 from xenassign.devicetree.changes import Change, libfdt_finds_instead
 from xenassign.devicetree.draft import Cells, DraftNode, DraftProperty, Text, encode
-from xenassign.devicetree.source.writer import comment
 from xenassign.devicetree.tree import Property, Tree
 from xenassign.errors import OutputError
+from xenassign.escape import hash_comment, uboot_string, uboot_word
 from xenassign.outputs.boot.decide import BootPlan, LoadedModule
 from xenassign.outputs.boot.host_changes import UBOOT_VALUE_MAX
 from xenassign.outputs.domain.text import render_template
 from xenassign.request.boot_request import CHOSEN, HOST, UBOOT, LoadOption
 from xenassign.system.system import SystemPlan
 
-#: Texts that the shell does not change in double quotes, and fdt does not read as cells or bytes.
-_PLAIN = re.compile(r"[A-Za-z0-9_./,:=@+%#-](?:[A-Za-z0-9_./,:=@+%# -]*[A-Za-z0-9_./,:=@+%#-])?")
 _FAILED = "xenassign_failed"
 
 #: The key of the changed host tree among the files: --host-out names the file, outside of -o.
@@ -83,7 +80,7 @@ def _script(plan: BootPlan, host: LoadOption, tree: Tree) -> Iterator[str]:
     for change in plan.changes:
         yield ""
         if change.why:
-            yield f"# {comment(change.why)}"
+            yield f"# {hash_comment(change.why)}"
         yield from _change(plan, change, tree, modules)
     yield ""
     yield from _boot(plan, host)
@@ -107,7 +104,7 @@ def _boot(plan: BootPlan, host: LoadOption) -> Iterator[str]:
 
 def _load(plan: BootPlan, load: LoadOption) -> Iterator[str]:
     if plan.request.load_with is not None and load.file is not None:
-        yield _step(f'{plan.request.load_with} {load.address:#x} "{_word(load.file)}"')
+        yield _step(f"{plan.request.load_with} {load.address:#x} {_file(load.file)}")
 
 
 def _change(
@@ -123,17 +120,17 @@ def _change(
     old = tree.find(path)
     if old is None:
         above, _, name = path.rpartition("/")
-        yield _step(f"fdt mknod {above or '/'} {name}")
+        yield _step(f"fdt mknod {uboot_word(above or '/')} {uboot_word(name)}")
     for name in change.drop:
-        yield _step(f"fdt rm {path} {name}")
+        yield _step(f"fdt rm {uboot_word(path)} {uboot_word(name)}")
     for name in change.remove:
-        yield _step(f"fdt rm {path}/{name}")
+        yield _step(f"fdt rm {uboot_word(f'{path}/{name}')}")
     for prop in change.properties:
         yield set_property(path, prop)
     # fdt mknod puts a node before its siblings, and Xen numbers the domains in their order.
     for child in reversed(change.children):
         if old is not None and child.name in old.children:
-            yield _step(f"fdt rm {path}/{child.name}")
+            yield _step(f"fdt rm {uboot_word(f'{path}/{child.name}')}")
         yield from _node(plan, path, child, modules)
 
 
@@ -141,7 +138,7 @@ def _node(
     plan: BootPlan, above: str, node: DraftNode, modules: dict[str, LoadedModule]
 ) -> Iterator[str]:
     path = f"{above}/{node.name}"
-    yield _step(f"fdt mknod {above} {node.name}")
+    yield _step(f"fdt mknod {uboot_word(above)} {uboot_word(node.name)}")
     module = modules.get(path)
     loaded = plan.request.load_with is not None and module is not None and module.load.file
     for prop in node.properties:
@@ -149,7 +146,7 @@ def _node(
             yield from _load(plan, module.load)
             address = " ".join(map(hex, _cells(prop)[: module.cells[0]]))
             zeros = "0x0 " * (module.cells[1] - 1)
-            yield _step(f'fdt set {path} reg "<{address} {zeros}0x${{filesize}}>"')
+            yield _step(f'fdt set {uboot_word(path)} reg "<{address} {zeros}0x${{filesize}}>"')
         else:
             yield set_property(path, prop)
     for child in reversed(node.children):
@@ -168,8 +165,8 @@ def set_property(path: str, prop: DraftProperty) -> str:
             f"--uboot-script: {prop.name} of {path} has {size} bytes and U-Boot's fdt takes"
             f" {UBOOT_VALUE_MAX}; make it shorter, or use --host-out"
         )
-    name = f'"{prop.name}"' if prop.name.startswith("#") else prop.name
-    return _step(f"fdt set {path} {name} {_value(prop)}".rstrip())
+    words = f"fdt set {uboot_word(path)} {uboot_word(prop.name)} {_value(prop)}"
+    return _step(words.rstrip())
 
 
 def _value(prop: DraftProperty) -> str:
@@ -177,19 +174,20 @@ def _value(prop: DraftProperty) -> str:
         return ""
     if all(isinstance(piece, Cells) for piece in prop.pieces):
         return '"<' + " ".join(map(hex, _cells(prop))) + '>"'
-    texts = [piece.value for piece in prop.pieces if isinstance(piece, Text)]
-    if len(texts) == len(prop.pieces) and all(map(_PLAIN.fullmatch, texts)):
-        return " ".join(f'"{value}"' for value in texts)
+    texts = [uboot_string(piece.value) for piece in prop.pieces if isinstance(piece, Text)]
+    if len(texts) == len(prop.pieces) and None not in texts:
+        return " ".join(filter(None, texts))
     return f'"[{encode(prop, {}).hex(" ")}]"'
 
 
-def _word(text: str) -> str:
-    if not _PLAIN.fullmatch(text):
+def _file(name: str) -> str:
+    quoted = uboot_string(name)
+    if quoted is None:
         raise OutputError(
-            f"--uboot-script: the name {text!r} is invalid for U-Boot's shell; use letters, digits"
+            f"--uboot-script: the name {name!r} is invalid for U-Boot's shell; use letters, digits"
             " and ./_-"
         )
-    return text
+    return quoted
 
 
 def _step(command: str) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
+from xenassign.escape import xlcfg_string
 from xenassign.formats import xlcfg_edit
 from xenassign.formats.xlcfg import Atom, XlConfig
-from xenassign.formats.xlcfg_edit import Edit, quoted, written
+from xenassign.formats.xlcfg_edit import Edit, written
 from xenassign.planning.plan import DomainPlan
 from xenassign.xen.xlvalues import IomemRange, intid, page_range, sci_types
 
@@ -54,7 +55,7 @@ def _values(base: XlConfig, plan: DomainPlan) -> dict[str, str]:
     if protected and _text(base, "passthrough") not in ("enabled", "share_pt"):
         values["passthrough"] = "enabled"
     return {
-        name: quoted(value) if isinstance(value, str) else str(value)
+        name: xlcfg_string(value) if isinstance(value, str) else str(value)
         for name, value in values.items()
         if value is not None and value != _text(base, name)
     }
@@ -80,9 +81,9 @@ def _items(base: XlConfig, plan: DomainPlan) -> dict[str, list[str]]:
     intids = {intid(atom.text) for atom in base.texts("irqs")}
     passed = (number for device in plan.devices for number in device.irqs)
     return {
-        "dtdev": [quoted(path) for path in protected if path not in paths],
+        "dtdev": [xlcfg_string(path) for path in protected if path not in paths],
         "irqs": [str(number) for number in dict.fromkeys(passed) if number not in intids],
-        "iomem": [quoted(pages.text) for pages in _missing_ranges(base, plan)],
+        "iomem": [xlcfg_string(pages.text) for pages in _missing_ranges(base, plan)],
     }
 
 

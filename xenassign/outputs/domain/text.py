@@ -8,8 +8,8 @@ from typing import Any
 
 from xenassign.checks.conflicts import Conflict
 from xenassign.devicetree.draft import DraftNode
-from xenassign.devicetree.source.writer import comment, to_dts
-from xenassign.formats.xlcfg_edit import quoted
+from xenassign.devicetree.source.writer import to_dts
+from xenassign.escape import dts_comment, dts_string, hash_comment, xlcfg_string
 from xenassign.outputs.domain.overlay import domain_node
 from xenassign.outputs.domain.waivers import with_waivers
 from xenassign.planning.plan import DomainPlan, Mapping, PlannedDevice
@@ -32,8 +32,9 @@ def _environment() -> Any:
         autoescape=False,
         keep_trailing_newline=True,
     )
-    environment.filters["quoted"] = quoted
-    environment.filters["comment"] = lambda value: comment(str(value))
+    environment.filters["comment"] = dts_comment
+    for escaping in (dts_string, hash_comment, xlcfg_string):
+        environment.filters[escaping.__name__] = escaping
     return environment
 
 
@@ -106,7 +107,7 @@ def _limited(plan: DomainPlan) -> str:
     """The node that limits the memory, if the text is short enough for the line."""
     limit = plan.memory_limit
     text = f"; {limit.by} is at {limit.address:#x}" if limit else ""
-    return comment(text) if len(text) <= _LIMITED else ""
+    return hash_comment(text) if len(text) <= _LIMITED else ""
 
 
 def _irq_groups(devices: tuple[PlannedDevice, ...]) -> list[dict[str, object]]:

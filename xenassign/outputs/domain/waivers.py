@@ -19,7 +19,7 @@ def with_waivers(plan: DomainPlan, conflicts: Iterable[Conflict] = ()) -> DraftN
     """The partial device tree with the waivers. ``conflicts``: those of the whole system."""
     accepted = [c for c in conflicts if c.rule is PAGES and c.severity == "warning"]
     waivers = {device.guest_path: _waivers(device.path, plan, accepted) for device in plan.devices}
-    return _commented(plan.tree, "", waivers) if any(waivers.values()) else plan.tree
+    return _waived(plan.tree, "", waivers) if any(waivers.values()) else plan.tree
 
 
 def _waivers(path: str, plan: DomainPlan, accepted: Iterable[Conflict]) -> tuple[str, ...]:
@@ -46,8 +46,7 @@ def _shared_with_domains(path: str, domain: str, accepted: Iterable[Conflict]) -
             yield " ".join(conflict.message.split())
 
 
-def _commented(node: DraftNode, path: str, comments: Mapping[str, tuple[str, ...]]) -> DraftNode:
-    """The node with the comments, which are by path. ``path``: of the node, "" for the root."""
-    children = tuple(_commented(child, f"{path}/{child.name}", comments) for child in node.children)
-    own = (*node.comments, *comments.get(path, ()))
-    return replace(node, children=children, comments=own)
+def _waived(node: DraftNode, path: str, waivers: Mapping[str, tuple[str, ...]]) -> DraftNode:
+    """The node with the waivers, which are by path. ``path``: of the node, "" for the root."""
+    children = tuple(_waived(child, f"{path}/{child.name}", waivers) for child in node.children)
+    return replace(node, children=children, waivers=waivers.get(path, ()))

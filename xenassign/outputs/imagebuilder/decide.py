@@ -15,6 +15,7 @@ from typing import NamedTuple, NoReturn
 
 from xenassign.devicetree.places import Place
 from xenassign.errors import UsageError
+from xenassign.escape import uboot_word
 from xenassign.findings import Finding, rule, some
 from xenassign.formats.imagebuilder_cfg import OLD_PATHS, BashAssignment, BashConfig
 from xenassign.outputs.boot.host_changes import UBOOT_VALUE_MAX, kept_on
@@ -232,7 +233,8 @@ def _kept_on(plans: Sequence[DomainPlan]) -> Iterator[Command]:
     """The commands for the regulators that dom0 has to leave on."""
     for change in dict.fromkeys(change for plan in plans for change in kept_on(plan)):
         for prop in change.properties:
-            yield Command(f"fdt set {change.path} {prop.name}", change.why)
+            words = f"fdt set {uboot_word(change.path)} {uboot_word(prop.name)}"
+            yield Command(words, change.why)
 
 
 def _append(base: BashConfig | None, commands: Sequence[Command]) -> str | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import PurePath
 
+from xenassign.escape import bash_word, hash_comment, terminal
 from xenassign.formats import imagebuilder_cfg as syntax
 from xenassign.formats.imagebuilder_cfg import BashConfig, written
 from xenassign.formats.xlcfg import encode
@@ -42,7 +43,8 @@ def _new(plan: ImageBuilderPlan) -> str:
     """A whole configuration; values that only the user knows are comments."""
     system = [written("NUM_DOMUS", None, str(plan.total)), *_append(plan)]
     board = plan.domus[0].plan
-    tree = PurePath(PurePath(board.host_file).name or "board").with_suffix(".dtb").name
+    file = PurePath(PurePath(board.host_file).name or "board").with_suffix(".dtb").name
+    tree = bash_word(terminal(file))
     domains = [_domain(domu) for domu in plan.domus]
     return render_template(
         "imagebuilder.cfg.j2", model=board.model, tree=tree, system=system, domains=domains
@@ -57,8 +59,8 @@ def _domain(domu: DomU) -> list[str]:
         return lines
     for name, (value, text) in _EXAMPLES.items():
         if name not in domu.values:
-            comment = f"  # {text}" if text else ""
-            lines.append(f"#{written(name, domu.number, value)}{comment}")
+            meaning = f"  # {text}" if text else ""
+            lines.append(f"#{written(name, domu.number, value)}{meaning}")
     return lines
 
 
@@ -106,5 +108,5 @@ def _commands(commands: Sequence[Command]) -> str:
     """imagebuilder.cmds: the commands below their comments. ImageBuilder requires plain ASCII."""
     lines = ["# Written by xenassign: what ImageBuilder has no variable for.", "fdt resize 0x1000"]
     for why, group in groupby(commands, key=lambda command: command.why):
-        lines += [f"# {why}", *(command.text for command in group)]
+        lines += [f"# {hash_comment(why)}", *(command.text for command in group)]
     return "".join(f"{line}\n" for line in lines)

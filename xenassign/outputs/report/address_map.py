@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TextIO
 
+from xenassign import escape
 from xenassign.outputs.report.plan_json import finding, memory_limit
-from xenassign.outputs.report.terminal import console, printable
+from xenassign.outputs.report.terminal import console
 from xenassign.planning.address_map import Row, RowSource, rows
 from xenassign.planning.plan import DomainPlan
 from xenassign.planning.ram_limit import limit_text
@@ -33,16 +34,16 @@ def show(plan: DomainPlan, stream: TextIO) -> None:
     for name, options in _HEADS:
         table.add_column(name, **options)  # type: ignore[arg-type]
     for row in rows(plan):
-        table.add_row(*cells(row), style=_STYLES.get(row.kind))
+        table.add_row(*map(escape.terminal, cells(row)), style=_STYLES.get(row.kind))
     out.print(table)
     for line in memory_lines(plan):
-        out.print(line, soft_wrap=True)
+        out.print(escape.terminal(line), soft_wrap=True)
 
 
 def cells(row: Row) -> tuple[str, ...]:
     """The cells of a row: guest address, end (exclusive), size, content, host address, placed."""
     block = row.block
-    content = printable(row.name if block is None else f"{row.name} {_block_title(block)}")
+    content = row.name if block is None else f"{row.name} {_block_title(block)}"
     host, how = (f"{block.host:#x}", block.how) if block is not None else ("", "")
     start, end = row.span
     return f"{start:#x}", f"{end:#x}", size_text(row.span.size), content, host, how

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TextIO
 
+from xenassign import escape
 from xenassign.findings import some
 from xenassign.host.running import Dom0Tree
 from xenassign.outputs.report.terminal import console as terminal_console
-from xenassign.outputs.report.terminal import printable as _printable
 from xenassign.planning.assess import Assessment, BoardAssessment
 from xenassign.xen.iommu import Shield
 
@@ -20,12 +20,13 @@ def show_scmi(board: BoardAssessment, stream: TextIO) -> None:
         sharing = len({user.node.path for user in users if user.available and user.use.counts})
         shared += sharing > 1
         several = f", {sharing} users" if sharing > 1 else ""
-        stream.write(f"{first.use.text} of {first.use.provider.path}{several}\n")
+        line = f"{first.use.text} of {first.use.provider.path}{several}"
+        stream.write(f"{escape.terminal(line)}\n")
         for user in users:
             name = f" ({user.use.name})" if user.use.name else ""
             state = "" if user.available else ", disabled"
             line = f"{user.node.path}: {user.use.prop}{name}{state}"
-            stream.write(f"    {_printable(line)}\n")
+            stream.write(f"    {escape.terminal(line)}\n")
     stream.write(f"{len(ids)} SCMI ids, {shared} of them with more than one user.\n")
 
 
@@ -33,12 +34,12 @@ def show(board: BoardAssessment, detail: bool, stream: TextIO) -> None:
     """Prints the platform and a row for each device; with ``detail``, all facts of each device."""
     console = terminal_console(stream)
     for line in platform_lines(board):
-        console.print(line)
+        console.print(escape.terminal(line))
     if detail:
         for device in board.devices:
             console.print()
             for text, style in detail_lines(device):
-                console.print(text, style=style)
+                console.print(escape.terminal(text), style=style)
         return
     from rich import box
     from rich.table import Table
@@ -48,7 +49,7 @@ def show(board: BoardAssessment, detail: bool, stream: TextIO) -> None:
         table.add_column(name, overflow="fold", **options)  # type: ignore[arg-type]
     for device in board.devices:
         style = None if device.assignable else "dim"
-        table.add_row(*row(device), style=style)
+        table.add_row(*map(escape.terminal, row(device)), style=style)
     console.print(table)
     assignable = sum(device.assignable for device in board.devices)
     console.print(
@@ -134,7 +135,7 @@ def dom0_lines(dom0: Dom0Tree) -> list[str]:
         f"TREE   made for dom0 by Xen {dom0.xen or '(no release)'}; unlike the board's own tree, it"
         " does not show",
         "       which devices Xen protects, which disabled ones are marked xen,passthrough, and",
-        f"       what Xen keeps{f'; missing are {_printable(lost)}' if lost else ''}",
+        f"       what Xen keeps{f'; missing are {lost}' if lost else ''}",
     ]
 
 
@@ -147,7 +148,7 @@ def detail_lines(assessment: Assessment) -> list[tuple[str, str | None]]:
         if value:
             lines.append((f"  {name:<13}{value}", None))
 
-    add("compatible", _printable(", ".join(device.node.compatible)))
+    add("compatible", ", ".join(device.node.compatible))
     add("status", device.node.status if not device.node.available else "")
     for block in device.blocks:
         add("registers", f"{block.address:#x}, {block.size:#x} bytes")

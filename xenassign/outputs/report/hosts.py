@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, TextIO
 
+from xenassign import escape
 from xenassign.devicetree.source.reader import read_source
 from xenassign.findings import Finding, rule
 from xenassign.formats import xlcfg
-from xenassign.outputs.report.terminal import console, printable
+from xenassign.outputs.report.terminal import console
 from xenassign.system.differences import FOLDED, Difference, Value
 from xenassign.system.hosts import HostsPlan
 
@@ -132,18 +133,19 @@ def show(plan: HostsPlan, stream: TextIO) -> None:
     if shown:
         table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), expand=False)
         for name in ("device", "what", *names):
-            table.add_column(printable(name), overflow="fold")
+            table.add_column(escape.terminal(name), overflow="fold")
         previous = None
         for difference in shown:
             device, *cells = _row(difference)
             style = "red" if difference.kind == "missing" else None
             heading = "" if device == previous else device
-            table.add_row(*map(printable, (heading, *cells)), style=style)
+            table.add_row(*map(escape.terminal, (heading, *cells)), style=style)
             previous = device
         out.print(table)
     else:
         same = "addresses, interrupts, streams, clocks and marks"
-        out.print(f"The same {same} on {', '.join(names)}.", soft_wrap=True)
+        line = f"The same {same} on {', '.join(names)}."
+        out.print(escape.terminal(line), soft_wrap=True)
     folded = Counter(d.kind for d in plan.differences if d.kind in FOLDED)
     if folded:
         counts = ", ".join(f"{number} of {kind}" for kind, number in folded.items())

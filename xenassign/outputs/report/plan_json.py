@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
+from xenassign import escape
 from xenassign.findings import Finding
 from xenassign.host.platform import Iommu
 from xenassign.host.running import Dom0Tree
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def to_json(value: Any) -> str:
     """Indented JSON text, with a line end."""
-    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    return escape.json_document(value)
 
 
 def finding(item: Finding) -> dict[str, Any]:

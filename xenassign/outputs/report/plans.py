@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TextIO
 
+from xenassign import escape
 from xenassign.outputs.report import address_map as space
 from xenassign.outputs.report import hosts
 from xenassign.outputs.report.terminal import console
@@ -18,7 +19,7 @@ def show(plan: HostsPlan, stream: TextIO, only: str | None = None) -> None:
     for number, (host, domain) in enumerate(shown):
         if len(shown) > 1:
             console(stream).print("\n" * bool(number), end="")
-            console(stream).print(f"{domain.name} on {host}", soft_wrap=True)
+            console(stream).print(escape.terminal(f"{domain.name} on {host}"), soft_wrap=True)
         space.show(domain, stream)
     if plan.differences:
         hosts.show(plan, stream)

@@ -11,7 +11,7 @@ WIDTH = 100
 
 
 def console(stream: TextIO) -> Console:
-    """A console of rich that prints text without interpreting it."""
+    """A console of rich that interprets no markup; its text is that of ``escape.terminal``."""
     from rich.console import Console
 
     terminal = stream.isatty()
@@ -24,8 +24,3 @@ def console(stream: TextIO) -> Console:
         soft_wrap=False,
         force_terminal=None if terminal else False,
     )
-
-
-def printable(text: str) -> str:
-    """Text of the board with a ? for each character that a terminal may interpret."""
-    return "".join(char if char.isprintable() else "?" for char in text)

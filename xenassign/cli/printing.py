@@ -1,0 +1,20 @@
+"""What the commands print: lines for people, and documents that a renderer has escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import click
+
+from xenassign import escape
+
+
+def lines(texts: Iterable[str], *, err: bool = False) -> None:
+    """Prints each text as one line, which nothing in it can end or colour."""
+    for text in texts:
+        click.echo(escape.terminal(text), err=err)
+
+
+def document(text: str, *, err: bool = False) -> None:
+    """Prints the text of a renderer, which has its own line ends."""
+    click.echo(text, nl=False, err=err)
