@@ -6,8 +6,6 @@ with ``exit_status``; a library user catches :class:`XenassignError`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 
 class XenassignError(Exception):
     """Base of every error that xenassign raises on purpose. Its arguments are its lines."""
@@ -50,11 +48,3 @@ class OutputError(XenassignError):
 def reason_of(error: Exception) -> str:
     """The text of an OSError, or of a ValueError for a NUL in a file name."""
     return getattr(error, "strerror", None) or str(error)
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """ "did you mean …?" with up to three similar words; "" if there are none."""
-    import difflib
-
-    near = difflib.get_close_matches(word, sorted(known), n=3, cutoff=0.4)
-    return f"did you mean {', '.join(near)}?" if near else ""

@@ -201,3 +201,33 @@ def test_what_xl_swallows(board: Board, text: str, code: str, line: int) -> None
     found = domcfg.check(parse(text, "dom.cfg"), context._replace(iommus=known))
     places = [f.place.line for f in found if f.code == code and f.place]
     assert places == [line]
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "question", "replacement"),
+    [
+        ("iomems = ['9010,1']\n", "iomems", "did you mean iomem?", "iomem"),
+        ("iommu = 1\n", "iommu", "", None),  # two typing errors, and no list
+        ("iomems = 1\n", "iomems", "", None),  # no list
+        ("pci = ['1']\nvpci = 'ecam'\n", "vpci", "", None),  # set, and a string
+        ("vpci = 'ecam'\n", "vpci", "", None),
+        ("vpci = ['1']\n", "vpci", "did you mean pci?", "pci"),
+        ("pci = ['1']\nvpci = ['2']\n", "vpci", "", None),  # set
+        ("memori = 'all'\n", "memori", "", None),  # no number
+        ("memori = '512'\n", "memori", "did you mean memory?", "memory"),
+        ("nmae = 'x'\n", "nmae", "did you mean name?", "name"),
+        ("cpu = '2'\n", "cpu", "did you mean cpus?", "cpus"),
+        ("iomems = ['1,1']\niomen = ['2,1']\n", "iomen", "did you mean iomem?", None),  # which?
+        ("irq = [34]\nirq = [35]\n", "irq", "did you mean irqs?", None),  # the last counts
+        ("dtdev_list = ['/a']\n", "dtdev_list", "did you mean dtdev?", None),  # not one error
+    ],
+)
+def test_a_key_is_corrected_only_if_it_is_certain(
+    board: Board, text: str, key: str, question: str, replacement: str | None
+) -> None:
+    unknown = [f for f in findings(text, board) if f.code == "XA601" and f.prop == key]
+    assert unknown
+    for finding in unknown:
+        assert finding.message.endswith(f"know {key}; {question}" if question else f"know {key}")
+        assert finding.replacement == replacement
+        assert finding.fix.startswith("correct the name" if question else "remove it")

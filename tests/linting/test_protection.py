@@ -8,6 +8,8 @@ import pytest
 
 from tests.answers import codes
 from xenassign.devicetree.tree import Tree
+from xenassign.formats.xlcfg import parse
+from xenassign.linting.verdict import domcfg
 
 from .trees import FORCE, about, clock, context, device, everything, passthrough
 
@@ -23,6 +25,65 @@ def asked(board: Board, host: str, text: str) -> list[tuple[str, str]]:
     """(code, severity), without what stands beside."""
     found = about(text, context(board(host)))
     return [(f.code, f.severity) for f in found if f.code not in BESIDE]
+
+
+# --- not forced, on both routes ------------------------------------------------------------------
+
+HARM = "would corrupt memory of Xen or of other domains"
+MASTERS = "do not assign it, or use a board whose IOMMU covers it; only a direct-map domain"
+
+
+@pytest.mark.parametrize(
+    ("host", "path", "base", "on_xl", "on_dom0less"),
+    [
+        ("zynqmp", "/axi/gpu@fd4b0000", 0xFD4B0000, MASTERS, MASTERS),
+        ("tricky", "/dev@740b0000", 0x740B0000, HARM, HARM),
+        (
+            "qemu",
+            "/pl031@9010000",
+            0x9010000,
+            "remove it from dtdev, so that irqs and iomem assign it without protection: it does no",
+            "add xen,force-assign-without-iommu: it does no DMA",
+        ),
+    ],
+)
+def test_the_ways_depend_on_what_the_device_does(
+    board: Board, host: str, path: str, base: int, on_xl: str, on_dom0less: str
+) -> None:
+    tree = board(host)
+    text = passthrough(device(path, base, force=""))
+    (of_tree,) = (f for f in everything(text, context(tree)) if f.code == "XA413")
+    config = parse(f"device_tree = 'p.dtb'\ndtdev = ['{path}']\n", "dom.cfg")
+    (of_config,) = (f for f in domcfg.check(config, context(tree)) if f.code == "XA417")
+    assert on_dom0less in of_tree.fix
+    assert on_xl in of_config.fix
+    for finding in (of_tree, of_config):
+        assert "it is not behind an IOMMU" in finding.message
+        assert "reaches all of the host's memory" in finding.fix or on_xl is not MASTERS
+
+
+def test_a_forced_master_of_a_direct_map_domain_reaches_everything(board: Board) -> None:
+    gpu = device("/axi/gpu@fd4b0000", 0xFD4B0000, 0x10000, irq="0 132 4", force="")
+    direct = context(board("zynqmp"))._replace(direct_map=True)
+    (finding,) = (f for f in everything(passthrough(gpu), direct) if f.code == "XA413")
+    assert "only if you accept that its DMA then reaches all of the host's memory" in finding.fix
+
+
+@pytest.mark.parametrize(
+    ("path", "fix"),
+    [
+        ("/amba/gpu@fd4b0000", "did you mean /axi/gpu@fd4b0000?"),
+        ("/nowhere", "write the full path of"),
+    ],
+)
+def test_a_path_that_the_host_lacks(board: Board, path: str, fix: str) -> None:
+    tree = board("zynqmp")
+    text = passthrough(device(path, 0xFD4B0000, force=""))
+    (of_tree,) = (f for f in everything(text, context(tree)) if f.code == "XA412")
+    config = parse(f"device_tree = 'p.dtb'\ndtdev = ['{path}']\n", "dom.cfg")
+    (of_config,) = (f for f in domcfg.check(config, context(tree)) if f.code == "XA417")
+    assert of_tree.fix.startswith(fix)
+    assert of_config.fix.startswith(fix)
 
 
 # --- forced --------------------------------------------------------------------------------------

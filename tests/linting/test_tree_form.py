@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.answers import codes
@@ -138,12 +140,8 @@ def test_aliases_name_nodes_of_the_guest(path: str, wrong: bool) -> None:
 @pytest.mark.parametrize(
     ("name", "fix"),
     [
-        ("xen,regs", "write xen,reg"),
-        ("xen,Reg", "write xen,reg"),
-        ("xen-reg", "write xen,reg"),
-        ("xen,paths", "write xen,path"),
-        ("xen,force-assign-without-iomm", "write xen,force-assign-without-iommu"),
-        ("xen,force-assign-without-smmu", "write xen,force-assign-without-iommu"),
+        ("xen,regs", "drop it"),
+        ("xen-reg", "drop it"),
         ("xen,passthrough", "host's tree"),
         ("xen,enhanced", "drop it"),
         ("xen,id", None),
@@ -156,6 +154,29 @@ def test_properties_that_look_as_if_they_were_for_xen(name: str, fix: str | None
     (*rest,) = found(passthrough(clock(f"{name};")))
     assert [f.code for f in rest] == (["XA809"] if fix else [])
     assert all(fix and fix in f.fix and f.prop == name for f in rest)
+
+
+@pytest.mark.parametrize(
+    ("line", "instead_of", "replacement"),
+    [
+        ("xen,regs = <0 0x9010000 0 0x1000 0 0x9010000>;", "xen,reg", "xen,reg"),
+        ("xen,Reg = <0 0x9010000 0 0x1000 0 0x9010000>;", "xen,reg", "xen,reg"),
+        ("xen-reg = <0 0x9010000 0 0x1000 0 0x9010000>;", "xen,reg", "xen,reg"),
+        ('xen,paht = "/pl031@9010000";', "xen,path", "xen,path"),
+        ("xen,force-assign-without-iomm;", "xen,force", "xen,force-assign-without-iommu"),
+        ("xen,force;", "xen,force", None),  # more than a typing error
+        ("xen,regs = <0 0x9010000 0 0x1000>;", "xen,reg", None),  # not that many cells
+        ("xen,paht = <1>;", "xen,path", None),
+        ('xen,paht = "/pl031@9010000";', "nothing", None),  # it has xen,path
+        ('xen,paht = "/a"; xen,pat = "/b";', "xen,path", None),
+    ],
+)
+def test_a_property_is_corrected_only_if_it_is_certain(
+    line: str, instead_of: str, replacement: str | None
+) -> None:
+    node = re.sub(f"{instead_of}[^;]*;", "", clock()).replace("};", f"{line} }};")
+    findings = [f for f in found(passthrough(node)) if f.code == "XA809"]
+    assert {finding.replacement for finding in findings} == {replacement}
 
 
 def test_passthrough_itself_is_looked_at_too() -> None:

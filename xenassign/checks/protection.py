@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 from xenassign.checks.scope import Scope
 from xenassign.devicetree.addresses import on_processor_bus
@@ -51,6 +52,9 @@ MASTER_FORCED = {
     False: "will corrupt memory unless the domain is direct-map",
     True: "its DMA works in this direct-map domain, but reaches all of the host's memory",
 }
+#: What helps an unprotected DMA master, without the files of a route.
+_FOR_MASTERS = "do not assign it, or use a board whose IOMMU covers it"
+_REACHES_ALL = "its DMA then reaches all of the host's memory"
 _WITHOUT_DTDEV = (
     "without dtdev its DMA fails if it is behind an IOMMU, and corrupts memory if it is not"
 )
@@ -70,6 +74,34 @@ def why_forced(dma: Dma, accepted: Accepted | None = None, direct_map: bool = Fa
     if dma.answer == "unknown":
         return f"forced; whether it masters DMA is not known: {dma.evidence}{because}"
     return f"forced; it masters no DMA: {dma.evidence}{because}"
+
+
+class Unprotected(NamedTuple):
+    """How files or options assign a device without protection, for advice in the imperative.
+
+    ``force``: any device. ``direct_map``: by which means a direct-map domain does.
+    """
+
+    force: str
+    direct_map: str
+
+    def advice(self, dma: Dma, direct_map: bool = False) -> str:
+        """What to do about a device that Xen does not protect. ``direct_map``: the domain is."""
+        if dma.answer == "no":
+            return f"{self.force}: it does no DMA"
+        if dma.answer == "unknown":
+            harm = "its DMA would corrupt memory of Xen or of other domains"
+            return f"{self.force} only if you know that it does no DMA; else {harm}"
+        if direct_map:
+            return f"{_FOR_MASTERS}; {self.force} only if you accept that {_REACHES_ALL}"
+        means = f"only a direct-map domain can use it ({self.direct_map})"
+        return f"{_FOR_MASTERS}; {means}, and {_REACHES_ALL}"
+
+
+def not_protected(path: str, protection: Protection, dma: Dma) -> str:
+    """The message about a device that Xen does not protect: why, and whether that matters."""
+    masters = {"yes": "masters DMA", "unknown": "may master DMA", "no": "does no DMA"}[dma.answer]
+    return f"{_not_protected(path, protection)}; it {masters} ({dma.evidence})"
 
 
 def accepted_for(device: HostDevice, options: Mapping[Node, Accepted]) -> Accepted | None:
@@ -128,17 +160,13 @@ def _refusal(
         return refused(message, node=path)
     if request.policy != "auto" or dma.answer == "no":
         return None
-    evidence = "masters DMA" if dma.answer == "yes" else "may master DMA"
-    message = f"{message}; it {evidence} ({dma.evidence})"
+    message = not_protected(path, protection, dma)
     if unknown:
         return PROTECTION_UNKNOWN(message, node=path)
-    force = f"--force-assign-without-iommu {path}"
-    if dma.answer != "yes":
-        return UNPROTECTED(message, node=path, fix=f"if it is safe, force it ({force})")
-    if not request.direct_map:
-        route = "" if "dom0less" in request.routes else " --route dom0less"
-        force += f"{route} --direct-map --static-memory BASE:SIZE"
-    return UNPROTECTED(message, node=path, fix=f"only a direct-map domain can use it ({force})")
+    route = "" if "dom0less" in request.routes else " --route dom0less"
+    option = f"--force-assign-without-iommu {path}"
+    ways = Unprotected(f"add {option}", f"{option}{route} --direct-map --static-memory BASE:SIZE")
+    return UNPROTECTED(message, node=path, fix=ways.advice(dma, request.direct_map))
 
 
 def _forced_master(

@@ -99,6 +99,12 @@ def domain_scope(platform: Platform, requested: Collection[Node]) -> Scope:
     )
 
 
+def scope_of_paths(platform: Platform, paths: Iterable[str]) -> Scope:
+    """The scope of the nodes that Xen finds for paths; a path that names no node is left out."""
+    nodes = filter(None, map(platform.tree.find_as_xen, paths))
+    return domain_scope(platform, frozenset(nodes))
+
+
 def _subtree(root: Node, named: frozenset[Node], left_out: list[Node]) -> Iterator[Node]:
     """The nodes of a subtree. Disabled devices that were not named go to ``left_out`` instead."""
     stack = [root]

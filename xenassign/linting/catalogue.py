@@ -8,9 +8,10 @@ import textwrap
 from collections.abc import Iterator
 from functools import cache
 
-from xenassign.errors import UsageError, nearest
+from xenassign.errors import UsageError
 from xenassign.findings import Rule, every_release, registered
 from xenassign.rule_pages import Example
+from xenassign.spelling import did_you_mean
 from xenassign.xen.releases import RELEASES
 
 #: The packages whose modules register rules.
@@ -38,9 +39,10 @@ def rules() -> tuple[Rule, ...]:
 def find(code: str) -> Rule:
     """The rule of a code or name, in any case. Raises UsageError with the nearest codes."""
     every = {rule.code: rule for rule in rules()}
-    rule = every.get(code.upper()) or next((r for r in rules() if r.name == code.lower()), None)
+    names = {rule.name: rule for rule in rules()}
+    rule = every.get(code.upper()) or names.get(code.lower())
     if rule is None:
-        hint = nearest(code.upper(), every)
+        hint = did_you_mean(code.upper(), every) or did_you_mean(code.lower(), names)
         raise UsageError(f"{code}: no such finding; {hint or '`xenassign explain` lists them'}")
     return rule
 

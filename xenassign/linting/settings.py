@@ -10,13 +10,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from xenassign.errors import InputError, UsageError, nearest
+from xenassign.errors import InputError, UsageError
 from xenassign.findings import Finding
 from xenassign.formats.toml_text import read_toml
 from xenassign.linting.catalogue import rules
 from xenassign.request.keys import LINT, TOP, Section, mistakes, sentence
 from xenassign.request.project import NAME
 from xenassign.request.value_kinds import as_list
+from xenassign.spelling import did_you_mean
 
 #: The keys that the section inherits from the top of the file.
 _INHERITED = ("host", "xen", "route")
@@ -84,7 +85,7 @@ def selected(
     ignored = tuple(prefix.upper() for prefix in ignore)
     for prefix in (*kept, *ignored):
         if not prefix or not any(code.startswith(prefix) for code in codes):
-            hint = nearest(prefix, codes) or "`xenassign lint --list-rules` lists them"
+            hint = did_you_mean(prefix, codes) or "`xenassign lint --list-rules` lists them"
             raise UsageError(f"{prefix or 'an empty code'}: no such finding; {hint}")
     return tuple(
         finding

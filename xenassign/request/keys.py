@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from xenassign.devicetree.names import PROPERTY_NAME
-from xenassign.errors import nearest
 from xenassign.escape import toml_key
 from xenassign.findings import ROUTES
 from xenassign.formats.toml_text import KeyPath, TomlFile
@@ -54,6 +53,7 @@ from xenassign.request.value_kinds import (
     Named,
     one_or_more,
 )
+from xenassign.spelling import did_you_mean
 from xenassign.xen.releases import DOMAIN_NAME, GUEST_MEMORY_MAX_MIB, KCONFIG, RELEASES
 from xenassign.xen.sci import SCMI_SMC
 
@@ -455,7 +455,7 @@ def mistakes(section: Section, value: object, at: KeyPath = (), who: str = "") -
     for name, item in value.items():
         key = section.get(name)
         if key is None:
-            hint = nearest(name, (key.name for key in section.keys))
+            hint = did_you_mean(name, _unset(section, value, item))
             known = f"it has {', '.join(key.name for key in section.keys)}"
             yield Mistake((*at, name), f"{who}{section.header} has no key {name}; {hint or known}")
         elif not isinstance(key.kind, Section):
@@ -467,6 +467,17 @@ def mistakes(section: Section, value: object, at: KeyPath = (), who: str = "") -
     for key in section.keys:
         if key.required and value.get(key.name, []) == []:
             yield Mistake(at, f"{who}{section.header} has no {key.name}; {key.hint}")
+
+
+def _unset(section: Section, value: dict[str, object], item: object) -> Iterator[str]:
+    """The keys of a section that are not set and could have a value."""
+    for key in section.keys:
+        if isinstance(key.kind, Section):
+            fits = isinstance(item, list if key.kind.repeated else dict)
+        else:
+            fits = key.kind.wrong(item) is None
+        if key.name not in value and fits:
+            yield key.name
 
 
 def _repeated(

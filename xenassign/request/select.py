@@ -5,7 +5,9 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 
 from xenassign.devicetree.tree import Node, Tree
+from xenassign.host.near_paths import near_names, near_paths
 from xenassign.host.running import dom0_tree
+from xenassign.spelling import question
 
 
 def find(tree: Tree, name: str) -> Node | None:
@@ -89,15 +91,5 @@ def _matches(node: Node, pattern: str) -> bool:
 
 def _nearest(tree: Tree, name: str) -> str:
     """The nearest names of the tree, as a question."""
-    import difflib
-
-    last = name.rsplit("/", 1)[-1].lower()
-    by_name: dict[str, list[str]] = {}
-    for node in tree.nodes():
-        by_name.setdefault(node.name.lower(), []).append(node.path)
-    names = difflib.get_close_matches(last, [n for n in by_name if n], n=3, cutoff=0.5)
-    paths = [path for near in names for path in by_name[near]]
-    paths.sort(key=lambda path: difflib.SequenceMatcher(None, path, name).ratio(), reverse=True)
-    others = difflib.get_close_matches(name, [*tree.aliases, *tree.labels], n=2, cutoff=0.7)
-    near = [*others, *paths[:3]]
-    return f"did you mean {', '.join(near)}?" if near else "`xenassign inspect` lists the devices"
+    near = [*near_names(tree, name), *near_paths(tree, name)]
+    return question(near) or "`xenassign inspect` lists the devices"

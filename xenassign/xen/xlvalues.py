@@ -68,3 +68,38 @@ def sci_types(text: str) -> list[str]:
     Source: parse_arm_sci_config. The names are compared without regard to case.
     """
     return [part[5:].lower() for part in text.split(",") if part.startswith("type=")]
+
+
+#: How xl reads the keys that are not strings. Source: xl_parse.c, of 4.17 to 4.22: the calls of
+#: xlu_cfg_get_list, xlu_cfg_get_long and xlu_cfg_get_defbool.
+_LISTS = """
+    channel disk dtdev iomem ioports irqs llc_colors mca_caps p9 pci pvcalls usbctrl usbdev vdispl
+    vfb vif vif2 virtio vkb vnuma vsnd vtpm xenstore_quota
+"""
+_LISTS_OR_STRINGS = """
+    bootloader_args cpuid cpus cpus_soft device_model_args device_model_args_hvm
+    device_model_args_pv serial usbdevice viridian
+"""
+_NUMBERS = """
+    acpi acpi_laptop_slate acpi_s3 acpi_s4 altp2mhvm apic cap cpu_weight
+    device_model_stubdomain_override dm_restrict driver_domain e820_host extratime hap hpet latency
+    localtime max_event_channels max_grant_frames max_grant_version max_maptrack_frames maxmem
+    maxvcpus memory mmio_hole msr_relaxed nestedhvm nographic nomigrate nr_spis nx oos opengl pae
+    pci_msitranslate pci_permissive pci_power_mgmt pci_seize period pvshim rdm_mem_boundary
+    rtc_timeoffset sdl shadow_memory slice spice spice_clipboard_sharing spiceagent_mouse
+    spicedisable_ticketing spiceport spicetls_port spiceusbredirection spicevdagent stdvga
+    stubdomain_memory trap_unmapped_accesses usb usbversion vcpus videoram vkb_device
+    vmtrace_buf_kb vnc vncdisplay vncunused vncviewer vpmu vpt_align xen_platform_pci
+    xend_suspend_evtchn_compat
+"""
+_NUMBERS_OR_STRINGS = "altp2m cpus cpus_soft gfx_passthru sve timer_mode tsc_mode viridian"
+_LONG = re.compile(r"[+-]?(?:0[xX][0-9a-fA-F]+|[0-9]+)")
+
+
+def fits_xl_key(key: str, value: str | None) -> bool:
+    """Whether a value has the form of those of a key: a list (None), a number or a string."""
+    lists = key in _LISTS.split()
+    if value is None or lists:
+        return value is None and (lists or key in _LISTS_OR_STRINGS.split())
+    number = _LONG.fullmatch(value) is not None
+    return key in _NUMBERS_OR_STRINGS.split() or number == (key in _NUMBERS.split())

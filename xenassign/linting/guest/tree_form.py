@@ -6,15 +6,16 @@ misspelt property, a node in the wrong place, or a bus below which a guest finds
 
 from __future__ import annotations
 
-import difflib
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 from xenassign.devicetree.tree import Node, PropertyError
 from xenassign.findings import Finding, rule
 from xenassign.host.device import SIMPLE_BUSES
-from xenassign.linting.guest.view import Check, View
+from xenassign.linting.guest.view import Check, View, container_cells
 from xenassign.linting.verdict.dom0less import DOM0LESS
+from xenassign.spelling import corrections, similar
 
 NOTHING_ASSIGNED = rule("XA802", "nothing-assigned", "error", "broken", routes=DOM0LESS)
 OUTSIDE = rule("XA803", "outside-passthrough", "error", "broken")
@@ -112,15 +113,17 @@ def aliases(view: View) -> Iterator[Finding]:
 def unknown(view: View) -> Iterator[Finding]:
     """Properties whose name looks like one of Xen's, but that Xen does not read here."""
     for node in view.copied:
-        for name in node.properties:
-            unknown_name = _unknown(name)
+        problems = {name: _unknown(node, name) for name in node.properties}
+        corrected = Counter(problem[2] for problem in problems.values() if problem)
+        for name, unknown_name in problems.items():
             if unknown_name is not None:
-                problem, fix, replacement = unknown_name
+                problem, fix, correction = unknown_name
                 message = f"{node.path}: {name} {problem}"
+                replacement = correction if corrected[correction] == 1 else None
                 yield UNKNOWN(message, node=node.path, prop=name, fix=fix, replacement=replacement)
 
 
-def _unknown(name: str) -> tuple[str, str, str | None] | None:
+def _unknown(node: Node, name: str) -> tuple[str, str, str | None] | None:
     """(problem, fix, correct name) of a property whose name looks like one of Xen's, else None."""
     if name in _XEN_PROPERTIES or name in _OTHER_PROPERTIES:
         return None
@@ -129,12 +132,26 @@ def _unknown(name: str) -> tuple[str, str, str | None] | None:
         return "belongs to the host's node", fix, None
     if not re.match(r"xen[^a-z]", name, re.IGNORECASE):
         return None
-    near = difflib.get_close_matches(name.lower(), _XEN_PROPERTIES, n=1, cutoff=0.75)
+    near = similar(name, _XEN_PROPERTIES, lambda known: _could_be(node, name, known))
     if near:
-        return f"is not {near[0]}", f"write {near[0]}", near[0]
-    if name.startswith("xen,"):
+        certain = corrections(name, _XEN_PROPERTIES) == near
+        return f"is not {near[0]}", f"write {near[0]}, or drop it", near[0] if certain else None
+    if name.startswith("xen,") or similar(name, _XEN_PROPERTIES):
         return "is not a property that Xen reads below /passthrough", "drop it", None
     return None
+
+
+def _could_be(node: Node, unknown: str, known: str) -> bool:
+    """Whether a property that the node lacks could have the value of an unknown one."""
+    if node.has(known):
+        return False
+    value = node.properties[unknown].value
+    if known == "xen,path":
+        return value.startswith(b"/") and value.endswith(b"\0")
+    if known == "xen,reg":
+        address, size = container_cells(node)
+        return len(value) > 0 and len(value) % (4 * (2 * address + size)) == 0
+    return not value
 
 
 def no_compatible(view: View) -> Iterator[Finding]:

@@ -8,11 +8,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from xenassign.checks.protection import IOMMU_REFUSES, STREAMS_OVERLAP
+from xenassign.checks.protection import (
+    IOMMU_REFUSES,
+    STREAMS_OVERLAP,
+    Unprotected,
+    dma_in_scope,
+    not_protected,
+)
+from xenassign.checks.scope import Scope, scope_of_paths
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule
 from xenassign.formats.xlcfg import Atom, XlConfig
 from xenassign.host.device import read_device
+from xenassign.host.near_paths import path_question
 from xenassign.host.platform import Platform
 from xenassign.linting.verdict.cfg_keys import XL, list_items
 from xenassign.linting.verdict.dom0less import (
@@ -26,6 +34,10 @@ DTDEV_UNPROTECTED = rule(
     "XA417", "dtdev-unprotected", "error", "rejected", routes=XL, needs_host=True
 )
 BAD_PASSTHROUGH = rule("XA418", "passthrough-mode", "error", "rejected", routes=XL)
+_WAYS = Unprotected(
+    "remove it from dtdev, so that irqs and iomem assign it without protection",
+    "dom0less, with xen,force-assign-without-iommu",
+)
 _MODES = ("default", "disabled", "enabled", "sync_pt", "share_pt")
 
 
@@ -38,7 +50,9 @@ def assigned_devices(
     paths = [item for item in items[:stop] if isinstance(item, Atom)]
     yield from _mode(config, iommus, bool(paths))
     held = dom0_masters(platform, iommus, marked) if paths else []
-    state = _Assignments({device.node for device in held}, set(), StreamTable(iommus, held))
+    scope = scope_of_paths(platform, (atom.text for atom in paths))
+    streams = StreamTable(iommus, held)
+    state = _Assignments(scope, {device.node for device in held}, set(), streams)
     for atom in paths:
         finding = _assign(atom.text, platform, iommus, state)
         if finding is not None:
@@ -57,12 +71,15 @@ def _mode(config: XlConfig, iommus: Iommus, devices: bool) -> Iterator[Finding]:
     elif mode == "disabled" and devices:
         yield BAD_PASSTHROUGH("passthrough is disabled, but dtdev is given", prop=prop, place=at)
     elif mode not in ("default", "disabled") and iommus.active is None:
-        yield DTDEV_UNPROTECTED(f"passthrough is {mode}, but Xen has no IOMMU", prop=prop, place=at)
+        message = f"passthrough is {mode}, but Xen has no IOMMU"
+        fix = "remove passthrough; nothing of this board is protected"
+        yield DTDEV_UNPROTECTED(message, prop=prop, place=at, fix=fix)
 
 
 class _Assignments(NamedTuple):
-    """The nodes of dom0, those of dtdev so far, and the streams of both."""
+    """What dtdev assigns, the nodes of dom0, those of dtdev so far, and the streams of both."""
 
+    scope: Scope
     of_dom0: set[Node]
     of_dtdev: set[Node]
     streams: StreamTable
@@ -72,7 +89,9 @@ def _assign(path: str, platform: Platform, iommus: Iommus, state: _Assignments) 
     """Adds a path of dtdev to ``state``; the finding if Xen refuses it."""
     node = platform.tree.find_as_xen(path)
     if node is None:
-        return DTDEV_UNPROTECTED(f"{path} is not a node of the host tree", node=path, prop="dtdev")
+        message = f"{path} is not a node of the host tree"
+        fix = path_question(platform.tree, path) or "write the full path of a node of the host"
+        return DTDEV_UNPROTECTED(message, node=path, prop="dtdev", fix=fix)
     device = read_device(platform, node)
     shield = protection(platform, iommus, device)
     duplicate = node in state.of_dtdev
@@ -80,7 +99,9 @@ def _assign(path: str, platform: Platform, iommus: Iommus, state: _Assignments) 
     if shield.shield is Shield.REFUSED:
         return IOMMU_REFUSES(f"{path}: {shield.why}", node=path, prop="dtdev", routes=XL)
     if not shield.believed:
-        return DTDEV_UNPROTECTED(f"{path} is not protected", node=path, prop="dtdev")
+        dma = dma_in_scope(state.scope, device)
+        message = not_protected(path, shield, dma)
+        return DTDEV_UNPROTECTED(message, node=path, prop="dtdev", fix=_WAYS.advice(dma))
     if node in state.of_dom0:
         return DOM0_HOLDS_DEVICE(f"{path} is not marked", node=path, prop="dtdev", routes=XL)
     if duplicate:

@@ -5,17 +5,16 @@ Source: parse_config_data (xl_parse.c), libxlu_cfg_l.l.
 
 from __future__ import annotations
 
-import difflib
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from xenassign.devicetree.places import Place
 from xenassign.findings import Finding, rule
-from xenassign.formats.xlcfg import Atom, ListValue, Value, XlConfig
-from xenassign.xen.releases import (
-    RELEASES,
-    Release,
-)
+from xenassign.formats.xlcfg import Atom, ListValue, Value, XlAssignment, XlConfig
+from xenassign.spelling import corrections, did_you_mean
+from xenassign.xen.releases import RELEASES, Release
+from xenassign.xen.xlvalues import fits_xl_key
 
 XL = ("xl",)
 UNKNOWN_KEY = rule("XA601", "key-unknown", "error", "broken", routes=XL)
@@ -57,12 +56,13 @@ def keys(config: XlConfig, release: Release) -> Iterator[Finding]:
     """Keys that are unknown, set twice, or have a list instead of a value or the reverse."""
     statements = enumerate(config.statements)
     last = {statement.name: index for index, statement in statements if not statement.append}
+    known = _Keys(config, release)
     for number, statement in enumerate(config.statements):
         name = statement.name
         place = config.place(statement)
         key_place = place._replace(end_line=place.line, end_column=place.column + len(name))
         if not release.knows_key(name):
-            yield _unknown(name, release, key_place)
+            yield known.unknown(statement, key_place)
         if number < last.get(name, -1):
             line = config.statements[last[name]].line
             message = f"{name} is set again on line {line}, which has priority"
@@ -73,16 +73,40 @@ def keys(config: XlConfig, release: Release) -> Iterator[Finding]:
             yield WRONG_FORM(f"{name} has the wrong form", prop=name, place=value)
 
 
-def _unknown(name: str, release: Release, place: Place) -> Finding:
-    others = [xen.version for xen in RELEASES.values() if xen.knows_key(name)]
-    if others:
-        message = f"xl of {release.version} does not know {name}; {', '.join(others)} know it"
-        return OTHER_RELEASE(message, prop=name, place=place)
-    near = difflib.get_close_matches(name, sorted(release.xl_keys), n=3, cutoff=0.8)
-    hint = f"; did you mean {', '.join(near)}?" if near else ""
-    return UNKNOWN_KEY(
-        f"xl of {release.version} does not know {name}{hint}",
-        prop=name,
-        place=place,
-        replacement=near[0] if len(near) == 1 else None,
-    )
+class _Keys:
+    """The known keys that a configuration does not set, for its unknown keys."""
+
+    def __init__(self, config: XlConfig, release: Release) -> None:
+        self._release = release
+        times = Counter(statement.name for statement in config.statements)
+        self._unset = release.xl_keys - times.keys()
+        keys = {}
+        for statement in config.statements:
+            name = statement.name
+            if not release.knows_key(name) and times[name] == 1:
+                near = corrections(name, release.xl_keys)
+                if len(near) == 1 and near[0] in self._unset and _fits(near[0], statement):
+                    keys[name] = near[0]
+        wanted = Counter(keys.values())
+        #: An unknown key and the known one that it certainly stands for: one typing error away, the
+        #: only one that is, with values of that form, and not set. It is set once, and no other
+        #: unknown key stands for the same.
+        self._corrected = {name: key for name, key in keys.items() if wanted[key] == 1}
+
+    def unknown(self, statement: XlAssignment, place: Place) -> Finding:
+        """The finding about an unknown key."""
+        name, version = statement.name, self._release.version
+        others = [xen.version for xen in RELEASES.values() if xen.knows_key(name)]
+        if others:
+            message = f"xl of {version} does not know {name}; {', '.join(others)} know it"
+            return OTHER_RELEASE(message, prop=name, place=place)
+        question = did_you_mean(name, self._unset, lambda key: _fits(key, statement))
+        message = "; ".join(filter(None, [f"xl of {version} does not know {name}", question]))
+        fix = "correct the name" if question else "remove it; no release of xl knows it"
+        replacement = self._corrected.get(name)
+        return UNKNOWN_KEY(message, prop=name, place=place, replacement=replacement, fix=fix)
+
+
+def _fits(key: str, statement: XlAssignment) -> bool:
+    value = statement.value
+    return fits_xl_key(key, value.text if isinstance(value, Atom) else None)

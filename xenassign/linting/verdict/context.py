@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from xenassign.devicetree.addresses import Block
+from xenassign.devicetree.spans import Span
 from xenassign.devicetree.tree import Node
 from xenassign.host.platform import Platform
 from xenassign.xen.direct_map import Banks, at_host, vpl011_intid
 from xenassign.xen.dom0 import Dom0, dom0
 from xenassign.xen.iommu import Iommus
-from xenassign.xen.layout import Guest
+from xenassign.xen.layout import MIB, Guest
 from xenassign.xen.releases import Release
 
 
@@ -23,6 +25,25 @@ class Images(NamedTuple):
     kernel: int
     ramdisk: int
     text_offset: int = 0
+
+    def places(self, bank: Span, limit: int, used: int) -> Iterator[tuple[str, Span]]:
+        """(name, guest addresses) of what Xen copies into the first RAM bank (place_modules).
+
+        ``limit``, ``used``: the sizes of the tree's buffer and of the tree (bytes).
+        """
+        base, bank_end = bank
+        kernel = Span.sized(base + self.text_offset, self.kernel)
+        yield "kernel", kernel
+        tree = Span(0, limit).rounded(2 * MIB).size
+        modules = tree + Span(0, self.ramdisk).rounded(2 * MIB).size
+        if bank_end >= base + 128 * MIB + modules and kernel.end < base + 128 * MIB:
+            start = base + 128 * MIB
+        elif bank_end - modules > kernel.rounded(2 * MIB).end:
+            start = bank_end - modules
+        else:
+            start = kernel.start - modules
+        yield "device tree", Span.sized(start, used)
+        yield "ramdisk", Span.sized(start + tree, self.ramdisk)
 
 
 class Context(NamedTuple):

@@ -19,7 +19,14 @@ from xenassign.checks.interrupts import (
     PPI,
     TRIGGER_DIFFERS,
 )
-from xenassign.checks.protection import IOMMU_REFUSES, STREAMS_OVERLAP
+from xenassign.checks.protection import (
+    IOMMU_REFUSES,
+    STREAMS_OVERLAP,
+    Unprotected,
+    dma_in_scope,
+    not_protected,
+)
+from xenassign.checks.scope import Scope, scope_of_paths
 from xenassign.checks.vcpus import too_many_vcpus
 from xenassign.devicetree.cells import DEFAULT_CELLS, xen_bus_cells
 from xenassign.devicetree.flat import FlatNode, header_problem, read_flat
@@ -27,6 +34,7 @@ from xenassign.devicetree.spans import PAGE_SIZE, Span
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, Rule, rule
 from xenassign.host.device import read_device
+from xenassign.host.near_paths import path_question
 from xenassign.host.platform import Platform
 from xenassign.linting.verdict.context import Context
 from xenassign.linting.verdict.guest_tree_size import (
@@ -38,7 +46,7 @@ from xenassign.linting.verdict.guest_tree_size import (
 from xenassign.linting.verdict.mappings import MappingEntry, entries
 from xenassign.xen.dom0 import dom0_masters, is_marked, lines, xens_lines
 from xenassign.xen.iommu import Iommus, Shield, StreamTable, protection
-from xenassign.xen.layout import MIB, Guest
+from xenassign.xen.layout import Guest
 from xenassign.xen.releases import (
     GUEST_NR_SPIS_MAX,
     SPI_FIRST_INTID,
@@ -50,6 +58,8 @@ from xenassign.xen.releases import (
 from xenassign.xen.stage2 import UNKNOWN_POOL, Stage2, pool_pages
 
 DOM0LESS = ("dom0less",)
+_FORCE = "xen,force-assign-without-iommu"
+_WAYS = Unprotected(f"add {_FORCE}", _FORCE)
 PAIR = rule("XA411", "path-or-force-missing", "error", "rejected", routes=DOM0LESS)
 BAD_CELLS = rule("XA211", "xen-reg-cells", "error", "rejected", routes=DOM0LESS)
 MISREAD_CELLS = rule(
@@ -178,6 +188,7 @@ class _Build:
         self.dom0_lines: frozenset[int] = frozenset()  # INTIDs
         self.dom0_devices: frozenset[Node] = frozenset()  # host nodes behind an IOMMU
         self.streams: StreamTable | None = None
+        self.scope: Scope | None = None
         platform, iommus = context.platform, context.iommus
         if platform is not None and iommus is not None:
             self.xen_lines = xens_lines(platform, iommus)
@@ -234,33 +245,20 @@ class _Build:
         self._add(TOO_LARGE(message, node=path, routes=DOM0LESS))
 
     def _images(self) -> Iterator[tuple[str, Span]]:
-        """(name, guest addresses) of what Xen copies into the first RAM bank (place_modules)."""
-        if not self.ram:
-            return
-        base, bank_end = self.ram[0]
-        images = self.context.images
-        if images is None:  # a kernel is at the start of the RAM
-            yield "kernel", Span.sized(base, PAGE_SIZE)
-            return
-        kernel = Span.sized(base + images.text_offset, images.kernel)
-        yield "kernel", kernel
-        tree = Span(0, self.buffer.limit).rounded(2 * MIB).size
-        modules = tree + Span(0, images.ramdisk).rounded(2 * MIB).size
-        if bank_end >= base + 128 * MIB + modules and kernel.end < base + 128 * MIB:
-            start = base + 128 * MIB
-        elif bank_end - modules > kernel.rounded(2 * MIB).end:
-            start = bank_end - modules
-        else:
-            start = kernel.start - modules
-        yield "device tree", Span.sized(start, self.buffer.used)
-        yield "ramdisk", Span.sized(start + tree, images.ramdisk)
+        """(name, guest addresses) of what Xen copies into the first RAM bank."""
+        images, buffer = self.context.images, self.buffer
+        for bank in self.ram[:1]:
+            if images is not None:
+                yield from images.places(bank, buffer.limit, buffer.used)
+            else:  # a kernel is at the start of the RAM
+                yield "kernel", Span.sized(bank.start, PAGE_SIZE)
 
     # ---- one node with xen properties
 
     def _assign(self, node: FlatNode, address: int, size: int) -> None:
         """handle_passthrough_prop, if scan_pfdt_node calls it."""
         reg, path = node.last("xen,reg"), node.last("xen,path")
-        forced = node.last("xen,force-assign-without-iommu") is not None
+        forced = node.last(_FORCE) is not None
         if reg is None and path is None:
             return
         if reg is None or (path is None and not forced):
@@ -272,8 +270,7 @@ class _Build:
             return
         platform, iommus = self.context.platform, self.context.iommus
         if platform is not None and iommus is not None:
-            text = path.split(b"\0")[0].decode("utf-8", "replace")
-            self._host_node(node, text, forced, platform, iommus)
+            self._host_node(node, _xen_path(path), forced, platform, iommus)
 
     def _map(self, node: FlatNode, reg: bytes, address: int, size: int) -> bool:
         """Maps all entries of xen,reg; False if Xen refuses one."""
@@ -322,7 +319,8 @@ class _Build:
         host = platform.tree.find_as_xen(path)
         if host is None:
             message = f"{node.path}: no node {path!r} in the host tree"
-            self._add(NO_SUCH_PATH(message, node=node.path, prop="xen,path"))
+            fix = path_question(platform.tree, path) or None
+            self._add(NO_SUCH_PATH(message, node=node.path, prop="xen,path", fix=fix))
             return
         dom0 = self.context.beside_dom0
         if dom0 and host.has("compatible") and not is_marked(host, self.context.marked):
@@ -334,8 +332,10 @@ class _Build:
         if shield.shield is Shield.REFUSED:
             self._add(_at(IOMMU_REFUSES, node, f"{path}: {shield.why}"))
         elif not shield.believed and not forced:
-            message = f"{node.path}: {path} is not protected: {shield.why}"
-            self._add(NOT_PROTECTED(message, node=node.path, prop="xen,path"))
+            dma = dma_in_scope(self._scope(platform), device)
+            message = f"{node.path}: {not_protected(path, shield, dma)}"
+            fix = _WAYS.advice(dma, self.context.direct_map)
+            self._add(NOT_PROTECTED(message, node=node.path, prop="xen,path", fix=fix))
         elif shield.believed and host in self.dom0_devices:
             self._add(_at(DOM0_HOLDS_DEVICE, node, f"{path} is not marked"))
         elif shield.believed and host in self.assigned:
@@ -346,6 +346,13 @@ class _Build:
             if clash is not None:
                 message = f"{node.path}: {path}: {clash}"
                 self._add(STREAMS_OVERLAP(message, node=node.path, routes=DOM0LESS))
+
+    def _scope(self, platform: Platform) -> Scope:
+        """What the partial tree assigns."""
+        if self.scope is None:
+            texts = (node.last("xen,path") for node in self.root.walk())
+            self.scope = scope_of_paths(platform, (_xen_path(text) for text in texts if text))
+        return self.scope
 
     def _line(self, node: FlatNode, host: Node, intid: int, trigger: int) -> None:
         """route_irq_to_guest, and the trigger that platform_get_irq sets before."""
@@ -379,6 +386,10 @@ class _Build:
 
     def _add(self, finding: Finding) -> None:
         self.findings.append(finding)
+
+
+def _xen_path(value: bytes) -> str:
+    return value.split(b"\0")[0].decode("utf-8", "replace")
 
 
 def _in_reg(violated: Rule, node: FlatNode, message: str, cell: int | None) -> Finding:

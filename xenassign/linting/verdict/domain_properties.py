@@ -5,8 +5,8 @@ Source: create_domUs, construct_domU (dom0less-build.c; domain_build.c in 4.17).
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
+from functools import partial
 
 from xenassign.devicetree.cells import xen_first_number
 from xenassign.devicetree.tree import Node
@@ -14,6 +14,7 @@ from xenassign.findings import Finding, rule
 from xenassign.linting.verdict.dom0less import DOM0LESS
 from xenassign.linting.verdict.domain import scanned_as_dom0, string
 from xenassign.linting.verdict.domain_view import DomainView
+from xenassign.spelling import did_you_mean
 from xenassign.xen.releases import RELEASES
 
 PASSTHROUGH = rule(
@@ -160,6 +161,18 @@ def _misread(node: Node, name: str, value: bytes) -> str | None:
     return "is not a string" if text and string(node, name) is None else None
 
 
+def _could_be(node: Node, unknown: str, known: str) -> bool:
+    """Whether a known property that the node lacks could have the value of an unknown one."""
+    size = len(node.properties[unknown].value)
+    if known in _BOOLEANS:
+        fits = size == 0
+    elif known in _STRINGS:
+        fits = string(node, unknown) is not None
+    else:
+        fits = size == 4 * _CELLS[known] if known in _CELLS else size > 0 and size % 4 == 0
+    return fits and not node.has(known)
+
+
 def unknown_properties(view: DomainView) -> Iterator[Finding]:
     """Properties that the release does not read."""
     known = view.release.domain_properties
@@ -168,11 +181,11 @@ def unknown_properties(view: DomainView) -> Iterator[Finding]:
             continue
         message = f"{view.node.path}: Xen {view.release.version} does not read {name}"
         since = next((r.version for r in RELEASES.values() if name in r.domain_properties), None)
-        near = difflib.get_close_matches(name, sorted(known), 1, cutoff=0.75)
+        question = did_you_mean(name, known, partial(_could_be, view.node, name))
         if since is not None:
             fix = f"use Xen {since}, or leave it out"
         elif name == "bootargs":
             fix = "move bootargs into the kernel's module"
         else:
-            fix = f"did you mean {near[0]}?" if near else "leave it out"
+            fix = question or "leave it out"
         yield UNKNOWN(message, node=view.node.path, prop=name, fix=fix)
