@@ -1,4 +1,4 @@
-"""The nodes that the path of a missing node probably stands for.
+"""The nodes that the path of a missing node probably means.
 
 A kernel renames a bus (/amba became /axi) or a node (gem became ethernet) and keeps the rest; a
 person mistypes one character. All are found in indexes, so that a file with thousands of missing
@@ -31,9 +31,9 @@ def near_paths(tree: Tree, path: str) -> list[str]:
     named = tree.find(tree.aliases.get(path) or tree.labels.get(path.lstrip("&")) or "")
     if named is not None:
         return [named.path]
-    wanted = path.lower().strip("/")
-    for nodes in _index(tree).candidates(wanted):
-        near = _nearest(wanted, nodes)
+    missing = path.lower().strip("/")
+    for nodes in _index(tree).candidates(missing):
+        near = _nearest(missing, nodes)
         if near:
             return near
     return []
@@ -72,7 +72,7 @@ class _PathIndex:
         return TypingErrors(self._named)
 
     def candidates(self, path: str) -> Iterator[list[Node]]:
-        """The nodes that may be meant, the most probable group first."""
+        """The probable nodes, in groups, the most probable one first."""
         parts = path.split("/")
         for count in range(min(len(parts), _COMPONENTS), 0, -1):
             yield self._ends.get("/".join(parts[-count:]), [])
@@ -111,9 +111,9 @@ def _one_error_each(first: str, second: str) -> bool:
     return all(a == b or one_typing_error(a, b) for a, b in pairs)
 
 
-def _nearest(wanted: str, nodes: list[Node]) -> list[str]:
-    """The paths that have the most components of the wanted one; none if too many have them."""
-    parts = set(wanted.split("/"))
+def _nearest(missing: str, nodes: list[Node]) -> list[str]:
+    """The paths that have the most components of a path; none if too many have them."""
+    parts = set(missing.split("/"))
     if len(nodes) > _COMPARED:
         return []
     common = {node: len(parts.intersection(node.path.lower().split("/"))) for node in nodes}

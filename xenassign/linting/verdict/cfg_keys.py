@@ -88,9 +88,9 @@ class _Keys:
                 if len(near) == 1 and near[0] in self._unset and _fits(near[0], statement):
                     keys[name] = near[0]
         wanted = Counter(keys.values())
-        #: An unknown key and the known one that it certainly stands for: one typing error away, the
-        #: only one that is, with values of that form, and not set. It is set once, and no other
-        #: unknown key stands for the same.
+        #: By unknown key the known one that it certainly is: the only one that is one typing error
+        #: away, not set, and with values of that form. The unknown key is set once, and no other
+        #: unknown key has the same correction.
         self._corrected = {name: key for name, key in keys.items() if wanted[key] == 1}
 
     def unknown(self, statement: XlAssignment, place: Place) -> Finding:
