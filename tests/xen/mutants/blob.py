@@ -85,12 +85,12 @@ class Blob:
 
     def write(self) -> bytes:
         """The bytes: version 17, last compatible 16, the strings behind the structure."""
-        offsets: dict[str, int] = {}
+        offsets: dict[bytes, int] = {}
         tokens = [*_tokens(self.root, offsets), struct.pack(">I", END)]
         for at in self.nops:
             tokens.insert(at % len(tokens), struct.pack(">I", NOP))
         structure = b"".join(tokens)
-        strings = b"".join(name.encode() + b"\0" for name in offsets)
+        strings = b"".join(offsets)
         reserved = b"".join(struct.pack(">QQ", *entry) for entry in (*self.reservations, (0, 0)))
         start = 40 + len(reserved)
         total = start + len(structure) + len(strings)
@@ -102,9 +102,9 @@ class Blob:
         return data
 
 
-def _tokens(node: RawNode, offsets: dict[str, int]) -> Iterator[bytes]:
+def _tokens(node: RawNode, offsets: dict[bytes, int]) -> Iterator[bytes]:
     """The tokens of a node; ``offsets`` collects the names of properties in the strings block."""
-    yield struct.pack(">I", BEGIN_NODE) + _padded(node.name.encode() + b"\0")
+    yield struct.pack(">I", BEGIN_NODE) + _padded(_name(node.name))
     for prop in node.properties:
         yield _property_token(prop, offsets)
     for child in node.children:
@@ -114,10 +114,17 @@ def _tokens(node: RawNode, offsets: dict[str, int]) -> Iterator[bytes]:
     yield struct.pack(">I", END_NODE)
 
 
-def _property_token(prop: tuple[str, bytes], offsets: dict[str, int]) -> bytes:
+def _property_token(prop: tuple[str, bytes], offsets: dict[bytes, int]) -> bytes:
     name, value = prop
-    at = offsets.setdefault(name, sum(len(other.encode()) + 1 for other in offsets))
-    return struct.pack(">III", PROP, len(value), at) + _padded(value)
+    raw = _name(name)
+    if raw not in offsets:
+        offsets[raw] = sum(map(len, offsets))
+    return struct.pack(">III", PROP, len(value), offsets[raw]) + _padded(value)
+
+
+def _name(text: str) -> bytes:
+    """A name with its NUL; surrogates are bytes that are not UTF-8."""
+    return text.encode("utf-8", "surrogateescape") + b"\0"
 
 
 def _padded(data: bytes) -> bytes:

@@ -1,0 +1,1 @@
+"""The fuzzer: mutated inputs for every reader, and whether every renderer stays in order."""

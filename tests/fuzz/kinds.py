@@ -1,0 +1,474 @@
+"""The kinds of inputs: what is mutated, and the command lines that read it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from random import Random
+from typing import Any
+
+from tests.devicetree.dts_maker import Maker
+from tests.devicetree.dts_maker import damaged as damaged_source
+from tests.fuzz import seeds, texts, trees
+from tests.fuzz.draw import OPTIONS, Draw
+from tests.fuzz.execute import Case
+from tests.fuzz.hostile import CELLS, MARK, NUMBERS, PLAIN_NUMBERS, TEXTS, for_argument
+from tests.fuzz.options import BOOT, HOSTILE, PROFILES, Values, drawn
+from tests.fuzz.seeds import Board
+from tests.xen.mutants.blob import Blob
+from xenassign.linting.formats import FORMATS
+from xenassign.request import keys
+from xenassign.request import options as tables
+from xenassign.request.options import Option
+
+_OF_INSPECT = (tables.XEN, tables.IOMMU_DRIVER)
+_OF_GENERATE = tables.DOMAIN
+_OF_BOOT = (*tables.DOMAIN, *tables.BOOT)
+#: Options that a xenassign.toml leaves to the command line.
+_OF_PROJECT = tuple(o for o in tables.DOMAIN if o.field not in {"devices", "base"})
+_OF_LINT = tables.LINT
+
+Words = list[str]
+
+
+def _values_of(board: Board, files: Mapping[str, bytes]) -> Values:
+    return Values(board.device, board.paths, files)
+
+
+def _options(draw: Draw, table: Sequence[Option], values: Values) -> Words:
+    """A few options, each a step."""
+    return [word for random in draw.steps(OPTIONS) for word in drawn(random, table, values)]
+
+
+def _with_board(draw: Draw, files: dict[str, bytes], host: str, board: Board, stdin: bytes) -> Case:
+    """A case of the commands that read a board."""
+    random = draw.random
+    values = _values_of(board, files)
+    device = for_argument(values.path(random) if draw.chance(0.3) else board.device)
+    how = random.random()
+    if how < 0.15:
+        paths = [values.path(random)] if draw.chance(0.4) else []
+        flags = [f for f in ("--scmi", "--assignable") if draw.chance(0.2)]
+        form = random.choice(("table", "json"))
+        words = ["inspect", host, *paths, "--format", form, *flags]
+        return Case(files, (_line(words, _options(draw, _OF_INSPECT, values)),), stdin)
+    if how < 0.2:
+        target = random.choice(([], ["-o", "out/x.toml"], ["-o", "new.toml"]))
+        return Case(files, (_line(["init", host, *target], []),), stdin)
+    policy = random.choice((["--iommu-policy", "trust"], ["--allow-shared-page", device], []))
+    request = ["-d", device, *policy]
+    if how < 0.28:
+        form = random.choice(("table", "json"))
+        words = ["plan", host, *request, "--format", form]
+        return Case(files, (_line(words, _options(draw, _OF_GENERATE, values)),), stdin)
+    if how < 0.36 and len(files) > 1:
+        overlays = [name for name in files if name.endswith(".dtbo")]
+        more = [word for name in overlays for word in ("--host-overlay", name)]
+        words = ["lint", *_partials(files, random), "--host", host, *more, *_form(random)]
+        return Case(files, (_line(words, _options(draw, _OF_LINT, values)),), stdin)
+    words = ["generate", host, *request, *random.choice(PROFILES), "-o", "out"]
+    lines = [_line(words, _options(draw, _OF_BOOT, values))]
+    if draw.chance(0.15):
+        check = ["lint", "out/domu1.dts", "out/domu1.cfg", "--host", host, *_form(random)]
+        lines.append(_line([*check, "--host-overlay", "out/domu1.host.dtbo"], []))
+    elif draw.chance(0.05):
+        lines.append((*lines[0], "--overwrite"))
+    return Case(files, tuple(lines), stdin)
+
+
+def _line(words: Sequence[str], more: Sequence[str]) -> tuple[str, ...]:
+    return tuple(map(for_argument, (*words, *more)))
+
+
+def _form(random: Random) -> Words:
+    return ["--format", random.choice(tuple(FORMATS))]
+
+
+def _partials(files: dict[str, bytes], random: Random) -> Words:
+    names = [name for name in files if name.startswith("domu1.") and "host" not in name]
+    return [random.choice(names or [*files])]
+
+
+def _tree(draw: Draw, board: Board) -> bytes:
+    """The board with structural damage."""
+    blob = board.blob()
+    for random in draw.steps():
+        trees.mutate(blob, random)
+    return written(blob)
+
+
+def written(blob: Blob) -> bytes:
+    """The bytes of a tree."""
+    return blob.write()
+
+
+def board_tree(draw: Draw) -> Case:
+    """A board whose nodes and properties were changed."""
+    if draw.chance(0.3):
+        made = seeds.made(draw.random)
+        files = {**made.files, "board.dtb": _tree(draw, made.board)}
+        return _with_board(draw, files, "board.dtb", made.board, b"")
+    board = seeds.board(draw.random)
+    return _with_board(draw, {"board.dtb": _tree(draw, board)}, "board.dtb", board, b"")
+
+
+def board_bytes(draw: Draw) -> Case:
+    """A board whose bytes were changed; rarely on standard input."""
+    board = seeds.board(draw.random)
+    data, other = board.data, seeds.board(draw.random).data
+    for random in draw.steps():
+        data = trees.bytes_of(random, data, other)
+    if draw.chance(0.1):
+        return _with_board(draw, {}, "-", board, data)
+    return _with_board(draw, {"board.dtb": data}, "board.dtb", board, b"")
+
+
+def board_source(draw: Draw) -> Case:
+    """A board's source whose text was changed, or one by chance."""
+    random = draw.random
+    board = seeds.board(random)
+    if draw.chance(0.2):
+        text = Maker(random, wild=draw.chance(0.2)).source()
+        for step in draw.steps(OPTIONS):
+            text = damaged_source(step, text)
+        line = (random.choice(("inspect", "lint", "init")), "board.dts")
+        return Case({"board.dts": text.encode("utf-8", "surrogateescape")}, (line,))
+    text = trees.source(board.blob().root)
+    for step in draw.steps():
+        text = texts.mutate(text, "dts", step, text)
+    files = {"board.dts": texts.encoded(text, random), "board.dtsi": b"/ { added; };\n"}
+    return _with_board(draw, files, "board.dts", board, b"")
+
+
+def live_tree(draw: Draw) -> Case:
+    """A directory of a live tree whose nodes and properties were changed."""
+    board = seeds.board(draw.random)
+    blob = board.blob()
+    for random in draw.steps():
+        trees.mutate(blob, random)
+    files = dict(trees.directory(blob.root, "live/"))
+    return _with_board(draw, files, "live", board, b"")
+
+
+def partial_tree(draw: Draw) -> Case:
+    """A partial device tree, as a blob or source, with its configuration and its board."""
+    random = draw.random
+    made = seeds.made(random)
+    files = {name: made.files[name] for name in ("domu1.cfg", "domu1.host.dtbo")}
+    files["board.dtb"] = made.board.data
+    if draw.chance(0.6):
+        name = "domu1.dtb"
+        blob = Blob.read(made.files[name])
+        for step in draw.steps():
+            trees.mutate(blob, step)
+        files[name] = written(blob)
+    else:
+        name = "domu1.dts"
+        text = random.choice((made.files[name].decode(), *seeds.texts("domu1.dts")))
+        other = made.files["domu1.dom0less.dtso"].decode()
+        for step in draw.steps():
+            text = texts.mutate(text, "dts", step, other)
+        files[name] = texts.encoded(text, random)
+    return _lint(draw, made.board, files, [name, *(["domu1.cfg"] if draw.chance(0.4) else [])])
+
+
+def _lint(draw: Draw, board: Board, files: dict[str, bytes], names: Words) -> Case:
+    random = draw.random
+    host = ["--host", "board.dtb"] if draw.chance(0.6) else []
+    if host and draw.chance(0.5):
+        host += ["--host-overlay", "domu1.host.dtbo"]
+    change = random.choice(([], [], [], ["--diff"], ["--fix"]))
+    words = ["lint", *names, *host, *_form(random), *change]
+    values = _values_of(board, files)
+    return Case(files, (_line(words, _options(draw, _OF_LINT, values)),))
+
+
+def domains(draw: Draw) -> Case:
+    """An overlay with dom0less domains, or the marks of the host."""
+    random = draw.random
+    made = seeds.made(random)
+    files = {"board.dtb": made.board.data, "domu1.dtb": made.files["domu1.dtb"]}
+    files["domu1.host.dtbo"] = made.files["domu1.host.dtbo"]
+    if draw.chance(0.4):
+        blob = Blob.read(made.files["domu1.host.dtbo"])
+        for step in draw.steps():
+            trees.mutate(blob, step)
+        files["domu1.host.dtbo"] = written(blob)
+        names = ["domu1.host.dtbo", "domu1.dtb"] if draw.chance(0.5) else ["domu1.dtb"]
+        return _lint(draw, made.board, files, names)
+    text = random.choice((made.files["domu1.dom0less.dtso"].decode(), *seeds.texts("domain.dts")))
+    for step in draw.steps():
+        text = texts.mutate(text, "dts", step, made.files["domu1.dts"].decode())
+    files["domain.dts"] = texts.encoded(text, random)
+    return _lint(draw, made.board, files, ["domain.dts", "domu1.dtb"][: random.choice((1, 2))])
+
+
+def configuration(draw: Draw) -> Case:
+    """An xl configuration, for the lint or as --base-cfg."""
+    random = draw.random
+    made = seeds.made(random)
+    text = random.choice((made.files["domu1.cfg"].decode(), *seeds.texts(".cfg")))
+    for step in draw.steps():
+        text = texts.mutate(text, "cfg", step, "\n".join(texts.WORDS["cfg"]))
+    files = {"domu1.cfg": texts.encoded(text, random), "board.dtb": made.board.data}
+    if draw.chance(0.3):
+        words = ["generate", "board.dtb", "-d", made.board.device, "--base-cfg", "domu1.cfg"]
+        words += ["--iommu-policy", "trust", "--map", "auto", "-o", "out"]
+        values = _values_of(made.board, files)
+        return Case(files, (_line(words, _options(draw, _OF_GENERATE, values)),))
+    if draw.chance(0.7):
+        files["domu1.dtb"] = made.files["domu1.dtb"]
+        files["domu1.host.dtbo"] = made.files["domu1.host.dtbo"]
+    names = ["domu1.cfg", *(["domu1.dtb"] if draw.chance(0.3) else [])]
+    return _lint(draw, made.board, files, [name for name in names if name in files])
+
+
+def project(draw: Draw) -> Case:
+    """A xenassign.toml, for generate, plan and lint."""
+    random = draw.random
+    made = seeds.made(random)
+    lines = seeds.project(made.board).splitlines(keepends=True)
+    for step in draw.steps(_KEYS):
+        _add_key(lines, step, made.board)
+    text = "".join(lines)
+    if draw.chance(0.3):
+        text += f'\n[[domain]]\nname = "second"\ndevice = ["{random.choice(made.board.paths)}"]\n'
+    for step in draw.steps(OPTIONS):
+        text = texts.mutate(text, "toml", step, "\n".join(texts.WORDS["toml"]))
+    files = {"xenassign.toml": texts.encoded(text, random), "board.dtb": made.board.data}
+    values = _values_of(made.board, files)
+    if draw.chance(0.15):
+        files["domu1.dts"] = made.files["domu1.dts"]
+        files["domu1.host.dtbo"] = made.files["domu1.host.dtbo"]
+        return _lint(draw, made.board, files, ["domu1.dts"])
+    words = [random.choice(("generate", "generate", "plan")), "-c", "xenassign.toml"]
+    if words[0] == "generate":
+        words += ["-o", "out", *random.choice((*PROFILES[:6], ("--per-host",), BOOT))]
+        return Case(files, (_line(words, _options(draw, (*_OF_PROJECT, *tables.BOOT), values)),))
+    words += ["--format", random.choice(("table", "json"))]
+    return Case(files, (_line(words, _options(draw, _OF_PROJECT, values)),))
+
+
+#: How many keys are added to a xenassign.toml.
+_KEYS = (3, 5, 4, 3, 1, 1)
+#: The sections of keys, and the line that their keys come after.
+_SECTIONS = (
+    (keys.TOP, ""),
+    (keys.DOMAIN, "[[domain]]\n"),
+    (keys.DOMAIN, "[[domain]]\n"),
+    (keys.DEVICE, "[[domain.device]]\n"),
+    (keys.DEVICE, "[[domain.device]]\n"),
+    (keys.BOOT, "[boot]\n"),
+    (keys.LINT, "[lint]\n"),
+    (keys.ALLOW, "[[allow]]\n"),
+)
+
+
+#: The other keys of a section that has required ones.
+_REQUIRED = {"[[allow]]\n": ('code = "XA003"\n', 'nodes = ["/a", "/b"]\n', 'reason = "x"\n')}
+
+
+def _add_key(lines: list[str], random: Random, board: Board) -> None:
+    """Adds a key to a xenassign.toml, with its example or another value; or changes it."""
+    section, header = random.choice(_SECTIONS)
+    key = random.choice(section.keys)
+    value = key.example or "1"
+    if random.random() < 0.25:
+        text = random.choice(TEXTS).encode("utf-8", "replace").decode()
+        value = random.choice(
+            (random.choice(PLAIN_NUMBERS), json.dumps(text), "true", "[]", f"[{value}]", "{}")
+        )
+    elif random.random() < 0.3:
+        value = json.dumps(random.choice((board.device, *board.paths)))
+    line = f"{key.name} = {value}\n"
+    same = [at for at, text in enumerate(lines) if text.startswith(f"{key.name} = ")]
+    if same:
+        lines[same[0]] = line
+        return
+    if header and header not in lines:
+        lines += [header, *_REQUIRED.get(header, ())]
+    lines.insert(lines.index(header) + 1 if header else 0, line)
+
+
+def lock(draw: Draw) -> Case:
+    """A lock: its text, or its values."""
+    random = draw.random
+    data = b""
+    while not data:
+        made = seeds.made(random)
+        data = seeds.lock(made.board)
+    text = data.decode()
+    values = draw.chance(0.85)
+    for step in draw.steps():
+        text = _values(step, text) if values else texts.mutate(text, "json", step, text)
+    files = {"xenassign.toml": seeds.project(made.board).encode(), "board.dtb": made.board.data}
+    files["xenassign.lock"] = texts.encoded(text, random)
+    words = random.choice(
+        (["generate", "-o", "out"], ["generate", "-o", "out", "--locked"], ["plan"])
+    )
+    command = [words[0], "-c", "xenassign.toml", *words[1:]]
+    options = _options(draw, _OF_PROJECT, _values_of(made.board, files))
+    return Case(files, (_line(command, options),))
+
+
+def _values(random: Random, text: str) -> str:
+    """JSON with one value replaced; the text as it is if it is no JSON."""
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    places: list[tuple[Any, Any]] = []
+    todo = [data]
+    while todo:
+        value = todo.pop()
+        if isinstance(value, dict):
+            places += [(value, key) for key in value]
+            todo += value.values()
+        elif isinstance(value, list):
+            places += [(value, index) for index in range(len(value))]
+            todo += value
+    if places:
+        holder, key = random.choice(places)
+        new: object = random.choice(
+            (None, True, -1, 0, 1 << 64, 1.5, float("nan"), "", [], {}, [[]], random.choice(TEXTS))
+        )
+        old = holder[key]
+        if random.random() < 0.7 and isinstance(old, str):
+            new = random.choice((*TEXTS, "XA204", old + "x"))
+        elif random.random() < 0.8 and isinstance(old, bool):
+            new = not old
+        elif random.random() < 0.8 and isinstance(old, int):
+            new = random.choice((old + 1, old + 4096, *CELLS))
+        if random.random() < 0.05 and isinstance(holder, dict):
+            del holder[key]
+        elif random.random() < 0.05 and isinstance(holder, dict):
+            holder[random.choice(TEXTS)] = new
+        else:
+            holder[key] = new
+    return json.dumps(data, indent=2)
+
+
+def image_builder(draw: Draw) -> Case:
+    """A configuration of ImageBuilder as --imagebuilder-base."""
+    random = draw.random
+    made = seeds.made(random)
+    text = made.files.get("imagebuilder.cfg", b"").decode() + random.choice(("", _BASH))
+    for step in draw.steps():
+        text = texts.mutate(text, "bash", step, "".join(texts.WORDS["bash"]))
+    files = {"image.cfg": texts.encoded(text, random), "board.dtb": made.board.data}
+    words = ["generate", "board.dtb", "-d", made.board.device, *seeds.REQUEST]
+    words += ["--imagebuilder", "--imagebuilder-base", "image.cfg", "-o", "out"]
+    options = _options(draw, _OF_GENERATE, _values_of(made.board, files))
+    return Case(files, (_line(words, options),))
+
+
+#: Lines as people have them around the assignments.
+_BASH = """
+# NUM_DOMUS=7
+export XEN='xen'
+DOMU_CMD[0]="a=\\"b\\" c=\\$d 'e' #f"
+DOMU_MEM=512
+DOMU_RAMDISK[0]="one \\
+line"
+if test -z "$BOARD"; then BOARD=zcu102; fi
+LIST=(a
+  b)
+function f() {
+    case "$1" in
+    a) true ;;
+    esac
+}
+"""
+
+
+def option(draw: Draw) -> Case:
+    """A good board, and many options."""
+    made = seeds.made(draw.random)
+    files = {"board.dtb": made.board.data, "domu1.cfg": made.files["domu1.cfg"], "folder/": b""}
+    values = _values_of(made.board, files)
+    words = [draw.random.choice(("generate", "generate", "plan")), "board.dtb", *seeds.REQUEST]
+    for random in draw.steps():
+        words += drawn(random, _OF_BOOT if words[0] == "generate" else _OF_GENERATE, values)
+    device = ["-d", made.board.device]
+    output = ["-o", "out"] if words[0] == "generate" else []
+    if output and draw.chance(HOSTILE):
+        output[1] = f"o{draw.random.choice(TEXTS)}".replace("..", "x")
+    return Case(files, (_line(words, [*device, *output]),))
+
+
+def words(draw: Draw) -> Case:
+    """Codes, completion, and command lines that are none."""
+    random = draw.random
+    board = seeds.board(random)
+    files = {"board.dtb": board.data}
+    hostile = for_argument(random.choice((*TEXTS, *NUMBERS, "XA204", "XA9", "board.dtb")))
+    commands = ("inspect", "generate", "plan", "lint", "explain", "init", "schema", hostile)
+    command = random.choice(commands)
+    if draw.chance(0.5):
+        files["xenassign.toml"] = seeds.project(board).encode()
+        blob = board.blob()
+        for step in draw.steps():
+            trees.mutate(blob, step)
+        files["board.dtb"] = written(blob)
+        return Case(files, ((),), environment=_completion(random, command, hostile))
+    if draw.chance(0.5):
+        return Case(files, (("explain", hostile),))
+    some = [hostile, "board.dtb", "-d", board.device, "-o", "out", "--format", "json", MARK, "-"]
+    return Case(files, (_line([command, *random.sample(some, random.randrange(6))], []),))
+
+
+def _completion(random: Random, command: str, hostile: str) -> dict[str, str]:
+    """What bash, zsh and fish set when a word is completed."""
+    option = random.choice(("-d", "--map", "-c", "--name", "--select", "--clock-rate", "--load"))
+    line = random.choice(
+        (
+            f"xenassign {command} board.dtb {option} ",
+            f"xenassign {command} board.dtb {option} /",
+            f"xenassign {command} -c xenassign.toml {option} {hostile}",
+            f"xenassign {command} {hostile} {option}=",
+            f"xenassign {hostile}",
+        )
+    )
+    shell = random.choice(("bash", "zsh", "fish"))
+    env = {"_XENASSIGN_COMPLETE": f"{shell}_complete", "COMP_WORDS": line}
+    if shell == "bash":
+        env["COMP_LINE"] = line
+    env["COMP_CWORD"] = str(len(line.split())) if shell != "fish" else hostile
+    return {
+        name: value.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
+        for name, value in env.items()
+    }
+
+
+Kind = Callable[[Draw], Case]
+
+KINDS: dict[str, tuple[Kind, int]] = {
+    "tree": (board_tree, 28),
+    "bytes": (board_bytes, 9),
+    "source": (board_source, 7),
+    "live": (live_tree, 6),
+    "partial": (partial_tree, 16),
+    "domains": (domains, 7),
+    "cfg": (configuration, 8),
+    "toml": (project, 8),
+    "lock": (lock, 4),
+    "imagebuilder": (image_builder, 4),
+    "options": (option, 6),
+    "words": (words, 5),
+}
+"""By name: the function, and how often it is drawn."""
+
+
+def kind_of(seed: int, index: int) -> str:
+    """The kind of an input, if none is given."""
+    (name,) = Random(f"{seed}/{index}").choices(
+        tuple(KINDS), [weight for _, weight in KINDS.values()]
+    )
+    return name
+
+
+def case(seed: int, index: int, kind: str, skip: frozenset[int] = frozenset()) -> tuple[Case, int]:
+    """Input ``index`` of a seed, and how many steps it has."""
+    draw = Draw(seed, index, kind, skip)
+    made = KINDS[kind][0](draw)
+    return made, draw.count

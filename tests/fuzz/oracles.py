@@ -1,0 +1,333 @@
+"""What must hold of every result; the judges know the formats only."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import traceback
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+import xenassign
+from tests.fuzz.execute import Case, Hang, Result
+from tests.fuzz.hostile import MARK
+from xenassign.devicetree.blob import read_blob
+from xenassign.devicetree.source.reader import read_source
+from xenassign.devicetree.tree import Node
+from xenassign.errors import XenassignError
+from xenassign.findings import Finding
+from xenassign.linting.verdict import domcfg
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+class Problem(NamedTuple):
+    """A defect. ``key``: equal for equal defects; ``text``: what was seen."""
+
+    key: str
+    text: str
+
+
+_MAGIC = b"\xd0\x0d\xfe\xed"
+_PACKAGE = f"{Path(xenassign.__file__).parent}/"
+#: Controls except tab and newline, and what changes the order or the breaks of lines.
+_FORBIDDEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff"
+    "\ud800-\udfff]"
+)
+_FORGED = re.compile(rf"\s*(?:::\w+::|[;&|`$({{<!]+)?{MARK}")
+_MESSAGE = re.compile(r"(error|warning|note|try|nothing helps): |Usage: ")
+_REPORT = re.compile(
+    r"(error|warning|note): | *[0-9]+ \| | +\| |(dom0less|xl): |[0-9]+ (error|warning|note|waived)"
+    r"|nothing found$|not run without --host: "
+)
+_ANNOTATION = re.compile(r"::(error|warning|notice) file=[^,]*,title=XA[0-9]{3} [a-z0-9-]+[,:]")
+#: Keys of xl.cfg that a file without --base-cfg has.
+_XL_KEYS = frozenset(
+    {
+        *("name", "memory", "vcpus", "kernel", "ramdisk", "extra", "device_tree", "passthrough"),
+        *("dtdev", "irqs", "iomem", "nr_spis", "shadow_memory", "arm_sci"),
+    }
+)
+
+
+def problems(case: Case, results: Sequence[Result]) -> Iterator[Problem]:
+    """Everything that is wrong in the results of a case."""
+    for result in results:
+        if result.raised is not None:
+            yield _raised(result.raised)
+            continue
+        if result.status not in (0, 1, 2):
+            yield Problem(f"status {result.status}", f"exit status {result.status}")
+        if result.status and result.argv[:1] != ("lint",) and result.written:
+            yield Problem("written", f"status {result.status} and {sorted(result.written)}")
+        yield from _streams(result)
+        own = _lines_of(case.files)
+        for name, data in result.written.items():
+            yield from _file(name, data, result, own)
+
+
+def _raised(error: BaseException) -> Problem:
+    """An internal error, by its type and the last line of the package that it went through."""
+    frames = traceback.extract_tb(error.__traceback__)
+    inside = [frame for frame in frames if frame.filename.startswith(_PACKAGE)]
+    kind = "hang" if isinstance(error, Hang) else f"raises {type(error).__name__}"
+    key = kind
+    if inside and not isinstance(error, RecursionError):
+        key = f"{kind} in {inside[-1].filename.removeprefix(_PACKAGE)} {inside[-1].name}"
+    text = "".join(traceback.format_exception(error)[-12:])
+    return Problem(key, text)
+
+
+def _streams(result: Result) -> Iterator[Problem]:
+    argv = result.argv
+    command = argv[0] if argv else ""
+    for name, data in (("stdout", result.out), ("stderr", result.err)):
+        yield from _text(f"{command} {name}", data, frozenset())
+    out, err = result.out.decode("utf-8", "replace"), result.err.decode("utf-8", "replace")
+    form = argv[argv.index("--format") + 1] if "--format" in argv[:-1] else ""
+    if result.status == 2 and not err.startswith(("error: ", "Usage: ")):
+        yield Problem(f"{command} silent", f"status 2 and stderr {err[:200]!r}")
+    if form in {"json", "sarif"} and result.status != 2:
+        try:
+            json.loads(out)
+        except ValueError as error:
+            yield Problem(f"{command} {form}", f"{error}: {out[:300]}")
+    several = "-c" in argv or "--host" in argv
+    changes = "--diff" in argv or "--fix" in argv
+    if command in {"generate", "inspect", "init", "explain"} and not several:
+        yield from _only(f"{command} stderr", err, _MESSAGE)
+    if command == "lint" and not changes and result.status != 2:
+        pattern = {"text": _REPORT, "github": _ANNOTATION}.get(form)
+        if pattern is not None:
+            yield from _only(f"lint {form}", out, pattern)
+
+
+def _only(what: str, text: str, pattern: re.Pattern[str]) -> Iterator[Problem]:
+    """Each line of a text begins as lines of that kind do."""
+    for line in text.splitlines():
+        if line and not pattern.match(line):
+            yield Problem(f"{what} line", repr(line[:300]))
+            return
+
+
+def _text(name: str, data: bytes, own: frozenset[str]) -> Iterator[Problem]:
+    """No text has characters that terminals obey, or a line that is someone else's.
+
+    ``own``: lines of the user's files, which may be copied as they are.
+    """
+    try:
+        text = data.decode("utf-8", "surrogateescape" if own else "strict")
+    except UnicodeDecodeError as error:
+        yield Problem(f"{name} encoding", str(error))
+        return
+    found = _FORBIDDEN.search(text)
+    if found is not None or MARK in text:
+        for line in text.split("\n"):
+            bad = _FORBIDDEN.search(line)
+            if bad is not None and line not in own:
+                yield Problem(f"{name} control", repr(line[max(bad.start() - 100, 0) :][:250]))
+                break
+        for line in text.splitlines():
+            if _FORGED.match(line) and line not in own:
+                yield Problem(f"{name} forged", repr(line[:250]))
+                break
+
+
+def _lines_of(files: Mapping[str, bytes]) -> frozenset[str]:
+    """The lines of the user's files that are no blobs."""
+    texts = (data for data in files.values() if not data.startswith(_MAGIC))
+    lines = (text.decode("utf-8", "surrogateescape").split("\n") for text in texts)
+    return frozenset(line for some in lines for line in some)
+
+
+def _file(name: str, data: bytes, result: Result, own: frozenset[str]) -> Iterator[Problem]:
+    path = PurePosixPath(name)
+    if path.name.startswith(".") and path.name.endswith((".tmp", ".old")):
+        yield Problem("temporary file", name)
+    if data.startswith(_MAGIC):
+        path = path.with_suffix(".dtb")  # --host-out names it
+    reader = _READERS.get(path.name) or _READERS.get(path.suffix)
+    ending = path.suffix if path.name not in _READERS else path.name
+    if reader is None:
+        yield Problem("unknown file", name)
+        return
+    if ending not in {".dtb", ".dtbo", "boot.scr"}:
+        yield from _text(
+            ending, data, own if ending in {".cfg", "imagebuilder.cfg"} else frozenset()
+        )
+    try:
+        yield from reader(name, data, result)
+    except (XenassignError, ValueError) as error:
+        yield Problem(f"{ending} unreadable", f"{name}: {error}")
+
+
+def _blob(name: str, data: bytes, _: Result) -> Iterator[Problem]:
+    read_blob(data, name)
+    yield from ()
+
+
+def _source(name: str, data: bytes, result: Result) -> Iterator[Problem]:
+    """A source gives the tree of the blob beside it."""
+    if "lint" in result.argv[:1]:
+        return  # the user's, fixed
+    source = read_blob(read_source(data, name).blob, name)
+    for ending in (".dtb", ".dtbo"):
+        blob = result.written.get(str(PurePosixPath(name).with_suffix(ending)))
+        if blob is not None:
+            other = read_blob(blob, name)
+            if _shape(source.root) != _shape(other.root):
+                yield Problem("source and blob differ", name)
+
+
+def _shape(root: Node) -> list[tuple[str, dict[str, bytes]]]:
+    """Paths and properties, without what a compiler adds."""
+    return [
+        (node.path, {prop.name: prop.value for prop in node.properties.values()})
+        for node in _nodes(root)
+        if not node.path.startswith(("/__", "/aliases"))
+    ]
+
+
+def _nodes(node: Node) -> Iterator[Node]:
+    yield node
+    for child in node.children.values():
+        yield from _nodes(child)
+
+
+def _xl(name: str, data: bytes, result: Result) -> Iterator[Problem]:
+    if "lint" in result.argv[:1]:
+        return  # the user's, fixed
+    config = domcfg.read(data.decode("utf-8", "surrogateescape"), name)
+    if isinstance(config, Finding):
+        yield Problem("cfg unreadable", f"{name}: {config.text()}")
+        return
+    strange = {statement.name for statement in config.statements} - _XL_KEYS
+    if strange and not {"--base-cfg", "-c"} & set(result.argv):
+        yield Problem("cfg keys", f"{name}: {sorted(strange)}")
+
+
+def _json(name: str, data: bytes, _: Result) -> Iterator[Problem]:
+    json.loads(data)
+    yield from ()
+
+
+def _toml(name: str, data: bytes, _: Result) -> Iterator[Problem]:
+    values = tomllib.loads(data.decode())
+    strange = set(values) - {"host", "xen", "domain", "iommu-driver"}
+    if strange:
+        yield Problem("toml keys", f"{name}: {sorted(strange)}")
+
+
+def _script(name: str, data: bytes, result: Result) -> Iterator[Problem]:
+    allowed = {"setenv", "fdt", "if", "then", "else", "fi", "echo", "booti", "test", ""}
+    for option, value in zip(result.argv, result.argv[1:], strict=False):
+        if option == "--load-with":
+            allowed |= {*value.split()[:1]}
+    if "-c" in result.argv:
+        allowed |= {"load"}
+    for line in data.decode().split("\n"):
+        for command in hush(line):
+            if command not in allowed:
+                yield Problem("boot.cmd command", f"{command!r} in {line!r}")
+                return
+    if 'if test -n "${xenassign_failed}"; then' not in data.decode():
+        yield Problem("boot.cmd end", data.decode()[-200:])
+
+
+_EXPANSION = re.compile(r"\$\{(xenassign_failed|filesize)\}")
+
+
+def hush(line: str) -> Iterator[str]:
+    """The commands of a line of U-Boot's shell; an expansion that is not ours is one of them."""
+    if line.startswith("#"):
+        return
+    words: list[str] = []
+    word, quote, at = "", "", 0
+    while at < len(line):
+        char = line[at]
+        if char == "\\" and quote != "'":
+            word += line[at : at + 2]
+            at += 2
+            continue
+        if quote and char == quote:
+            quote = ""
+        elif not quote and char in "'\"":
+            quote = char
+        elif char == "$" and quote != "'":
+            known = _EXPANSION.match(line, at)
+            if known is None:
+                yield f"expansion {line[at : at + 20]}"
+            else:
+                at = known.end()
+                continue
+        elif not quote and char in ";&|\n":
+            words.append(word)
+            yield words[0]
+            words, word = [], ""
+            at += 1
+            continue
+        elif not quote and char in " \t":
+            words += [word] if word else []
+            word = ""
+        else:
+            word += char
+        at += 1
+    words.append(word)
+    yield words[0]
+    if quote:
+        yield f"open {quote}"
+
+
+_ASSIGNMENT = re.compile(
+    r'\s*(?:[A-Z0-9_]+(?:\[[0-9]+\])?=(?:[A-Za-z0-9_./:,@=+-]*|"(?:[^"\\$`\n]|\\["\\$`])*")'
+    r"\s*(?:#.*)?|#.*)?"
+)
+
+
+def _bash(name: str, data: bytes, result: Result) -> Iterator[Problem]:
+    """Assignments and comments, nothing that bash expands or runs."""
+    if "--imagebuilder-base" in result.argv:
+        return
+    for line in data.decode().split("\n"):
+        if not _ASSIGNMENT.fullmatch(line):
+            yield Problem("imagebuilder.cfg line", repr(line))
+            return
+
+
+def _commands(name: str, data: bytes, _: Result) -> Iterator[Problem]:
+    for line in data.decode().split("\n"):
+        for command in hush(line):
+            if command not in {"fdt", "setenv", ""}:
+                yield Problem("imagebuilder.cmds command", f"{command!r} in {line!r}")
+                return
+
+
+def _image(name: str, data: bytes, result: Result) -> Iterator[Problem]:
+    script = result.written.get(str(PurePosixPath(name).with_name("boot.cmd")))
+    if data[72:] != script or int.from_bytes(data[24:28], "big") != zlib.crc32(data[64:]):
+        yield Problem("boot.scr", f"{name} is not boot.cmd")
+
+
+Reader = Callable[[str, bytes, Result], Iterator[Problem]]
+_READERS: dict[str, Reader] = {
+    ".dtb": _blob,
+    ".dtbo": _blob,
+    ".dts": _source,
+    ".dtso": _source,
+    ".cfg": _xl,
+    ".json": _json,
+    ".lock": _json,
+    ".toml": _toml,
+    "boot.cmd": _script,
+    "boot.scr": _image,
+    "imagebuilder.cfg": _bash,
+    "imagebuilder.cmds": _commands,
+}
+"""By the name of a file, else its suffix; a file without a judge is a problem."""

@@ -1,0 +1,243 @@
+"""Whether the fuzzer would see what it looks for."""
+
+from __future__ import annotations
+
+import io
+import os
+import resource
+import time
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from tests.fuzz import campaign as campaigns
+from tests.fuzz import execute, seeds
+from tests.fuzz.campaign import campaign, judged
+from tests.fuzz.execute import Case, Result
+from tests.fuzz.kinds import KINDS, case
+from tests.fuzz.options import PROFILES, VALUES, Values, drawn
+from tests.fuzz.oracles import hush, problems
+from xenassign.outputs.boot.write import HOST_TREE
+from xenassign.outputs.generated import ENDINGS, NAMES
+from xenassign.request import options as tables
+
+
+def test_every_output_is_written_and_read() -> None:
+    """An output that no profile asks for, or that has no judge, is a failure here."""
+    missing = {*ENDINGS, *NAMES} - {HOST_TREE}
+    numbers = iter(range(60))
+    while missing and (number := next(numbers, None)) is not None:
+        made = seeds.made(Random(number))
+        command = ("generate", "board.dtb", "-d", made.board.device, *seeds.REQUEST, "-o", "out")
+        for profile in PROFILES:
+            line = (*command, *profile)
+            results, seen = judged(Case({"board.dtb": made.board.data}, (line,)))
+            assert not seen
+            for name in results[0].written:
+                base = name.removeprefix("out/")
+                missing -= {base, base.removeprefix("domu1")}
+    assert not missing
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_an_input_depends_on_its_number_alone(kind: str) -> None:
+    for index in range(8):
+        assert case(1, index, kind) == case(1, index, kind)
+    assert case(1, 0, kind) != case(2, 0, kind)
+
+
+@pytest.mark.parametrize("table", [tables.DOMAIN, tables.BOOT, tables.LINT])
+def test_every_option_has_values(table: tuple[tables.Option, ...]) -> None:
+    for option in table:
+        assert option.metavar is None or option.metavar in VALUES
+        words = drawn(Random(1), [option], Values("/a", ("/a",), ("board.dtb",)))
+        assert words[0].startswith("-")
+
+
+def test_a_step_is_left_out_alone() -> None:
+    """The other mutations choose what they chose before."""
+    for index in range(50):
+        whole, count = case(3, index, "options")
+        if count < 2:
+            continue
+        shorter, same = case(3, index, "options", frozenset({0}))
+        assert same == count
+        words = iter(whole.commands[0])
+        assert all(word in words for word in shorter.commands[0])
+
+
+def _result(**changes: object) -> Result:
+    fields: dict[str, object] = {
+        "argv": ("generate", "board.dtb", "-o", "out"),
+        "status": 0,
+        "out": b"",
+        "err": b"",
+        "raised": None,
+        "written": {},
+    }
+    return Result(**(fields | changes))  # type: ignore[arg-type]
+
+
+def _written(name: str, text: str) -> Result:
+    return _result(written={f"out/{name}": text.encode()})
+
+
+GOOD_SCRIPT = 'fdt addr 0x1 || setenv x 1\nif test -n "${xenassign_failed}"; then\n'
+
+
+@pytest.mark.parametrize(
+    ("result", "key"),
+    [
+        (_result(raised=ValueError("x")), "raises ValueError"),
+        (_result(raised=execute.Hang()), "hang"),
+        (_result(status=3), "status 3"),
+        (_result(status=1, err=b"error: x\n", written={"out/a.json": b"{}"}), "written"),
+        (_result(status=2), "generate silent"),
+        (_result(err=b"warning: a\nINJECTED\n"), "generate stderr forged"),
+        (_result(err=b"warning: a\n  ::error::INJECTED\n"), "generate stderr forged"),
+        (_result(err="warning: a\u2028b\n".encode()), "generate stderr control"),
+        (_result(err=b"warning: a\nanything\n"), "generate stderr line"),
+        (_result(out=b"\x1b[2J\n"), "generate stdout control"),
+        (_result(out="\u202e\n".encode()), "generate stdout control"),
+        (_result(out=b"\xff\n"), "generate stdout encoding"),
+        (_result(argv=("plan", "x", "--format", "json"), out=b"{"), "plan json"),
+        (_result(argv=("lint", "--format", "text"), out=b"x\n"), "lint text line"),
+        (_result(argv=("lint", "--format", "github"), out=b"::error::x\n"), "lint github line"),
+        (_written("d.weird", ""), "unknown file"),
+        (_written(".d.cfg.12.tmp", ""), "temporary file"),
+        (_written("d.dts", '/dts-v1/; / { a = "\x1b"; };'), ".dts control"),
+        (_written("d.dts", "/dts-v1/; / { a@0 = <1>; }"), ".dts unreadable"),
+        (_written("d.dtb", "\xd0"), ".dtb unreadable"),
+        (_written("d.cfg", 'name = "a\n'), "cfg unreadable"),
+        (_written("d.cfg", 'name = "a"\nonexit = 1\n'), "cfg keys"),
+        (_written("d.json", "{"), ".json unreadable"),
+        (_written("x.toml", "a = "), ".toml unreadable"),
+        (_written("x.toml", "INJECTED = 1"), ".toml forged"),
+        (_written("x.toml", "other = 1"), "toml keys"),
+        (_written("boot.cmd", f"{GOOD_SCRIPT}fdt set /a;reset;x b"), "boot.cmd command"),
+        (_written("boot.cmd", f"{GOOD_SCRIPT}fdt set /a&&reset"), "boot.cmd command"),
+        (_written("boot.cmd", f'{GOOD_SCRIPT}fdt set /a "${{bootcmd}}"'), "boot.cmd command"),
+        (_written("boot.cmd", "fdt addr 0x1"), "boot.cmd end"),
+        (_written("boot.scr", "x"), "boot.scr"),
+        (_written("imagebuilder.cfg", 'A="$(b)"'), "imagebuilder.cfg line"),
+        (_written("imagebuilder.cfg", "A=b;c"), "imagebuilder.cfg line"),
+        (_written("imagebuilder.cmds", "fdt rm /a;reset"), "imagebuilder.cmds command"),
+    ],
+)  # fmt: skip
+def test_a_defect_is_seen(result: Result, key: str) -> None:
+    keys = [problem.key for problem in problems(Case({}, ()), [result])]
+    assert any(seen.startswith(key) for seen in keys), keys
+
+
+def test_a_source_that_differs_from_its_blob_is_seen() -> None:
+    made = seeds.made(Random(1))
+    files = {name: made.files[name] for name in ("domu1.dts", "domu1.dtb")}
+    assert not list(problems(Case({}, ()), [_result(written=files)]))
+    other = files["domu1.dts"].replace(b"simple-bus", b"simple-bud")
+    (problem,) = problems(Case({}, ()), [_result(written={**files, "domu1.dts": other})])
+    assert problem.key == "source and blob differ"
+
+
+def test_lines_of_the_user_may_be_copied() -> None:
+    result = _result(argv=("lint", "domu1.cfg", "--fix"), written={"out/d.cfg": b"# \x1b[2J\n"})
+    assert list(problems(Case({}, ()), [result]))
+    assert not list(problems(Case({"domu1.cfg": b"# \x1b[2J\n"}, ()), [result]))
+
+
+@pytest.mark.parametrize(
+    ("line", "commands"),
+    [
+        ("fdt set /a b || setenv x 1", ["fdt", "", "setenv"]),
+        ("fdt set '/a;b' c", ["fdt"]),
+        ('fdt set "/a;b\\"c;d" e', ["fdt"]),
+        ("fdt set /a\\;b", ["fdt"]),
+        ("a;b&&c", ["a", "b", "", "c"]),
+        ("a 'b", ["a", "open '"]),
+        ('a "${b}"', ['expansion ${b}"', "a"]),
+        ("a '${b}'", ["a"]),
+        ("# a;b", []),
+    ],
+)
+def test_commands_of_uboot(line: str, commands: list[str]) -> None:
+    assert list(hush(line)) == commands
+
+
+@pytest.fixture
+def program(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], None]], None]:
+    """Replaces the program that inputs are run with, and shortens its time."""
+
+    def replace(main: Callable[[], None]) -> None:
+        monkeypatch.setattr("xenassign.cli.main", main)
+
+    monkeypatch.setattr(execute, "TIMEOUT", 0.2)
+    monkeypatch.setattr(campaigns, "TIMEOUT", 1.0)
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    used = pages * resource.getpagesize() >> 10
+    monkeypatch.setattr(campaigns, "MEMORY_KIB", used + _FILLED_KIB // 2)
+    monkeypatch.setattr(campaigns, "warm", lambda: None)
+    monkeypatch.setattr(campaigns, "case", lambda *_: (Case({}, (("inspect", "x"),)), 0))
+    return replace
+
+
+def _seen(count: int = 3) -> tuple[dict[str, int], str]:
+    out = io.StringIO()
+    summary = campaign(1, 0, count, None, 1e6, out)
+    assert summary.ran == count
+    return dict(summary.failures), out.getvalue()
+
+
+def _loop() -> None:
+    while True:
+        pass
+
+
+def _sleep_in_c() -> None:
+    """As a program that does not come back to Python."""
+    import ctypes
+
+    ctypes.CDLL(None).sleep(60)
+    time.sleep(60)
+
+
+def _raise() -> None:
+    raise ValueError("x")
+
+
+_FILLED_KIB = 80_000
+
+
+def _fill() -> None:
+    bytearray(range(256)) * (4 * _FILLED_KIB)
+
+
+def _leave() -> None:
+    os._exit(3)
+
+
+@pytest.mark.parametrize(
+    ("main", "key"),
+    [
+        (_loop, "hang"),
+        (_sleep_in_c, "hang"),
+        (_raise, "raises ValueError"),
+        (_fill, "memory"),
+        (_leave, "process dies"),
+    ],
+)
+def test_an_input_that_fails_is_shown_and_the_others_run(
+    program: Callable[[Callable[[], None]], None], main: Callable[[], None], key: str
+) -> None:
+    program(main)
+    failures, text = _seen()
+    assert [name.startswith(key) for name in failures] == [True]
+    assert list(failures.values()) == [3]
+    assert "python -m tests.fuzz --seed 1 --only 0 --kind" in text
+
+
+def test_a_program_in_order_has_no_problems(
+    program: Callable[[Callable[[], None]], None],
+) -> None:
+    program(lambda: None)
+    assert _seen() == ({}, "-- 3 inputs, 0 CPU s\n")
