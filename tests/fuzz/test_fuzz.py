@@ -171,8 +171,8 @@ def program(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], None]], N
     def replace(main: Callable[[], None]) -> None:
         monkeypatch.setattr("xenassign.cli.main", main)
 
-    monkeypatch.setattr(execute, "TIMEOUT", 0.2)
-    monkeypatch.setattr(campaigns, "TIMEOUT", 1.0)
+    monkeypatch.setattr(execute, "TIMEOUT", 0.6)
+    monkeypatch.setattr(campaigns, "TIMEOUT", 3.0)
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     used = pages * resource.getpagesize() >> 10
     monkeypatch.setattr(campaigns, "MEMORY_KIB", used + _FILLED_KIB // 2)
@@ -205,7 +205,7 @@ def _raise() -> None:
     raise ValueError("x")
 
 
-_FILLED_KIB = 80_000
+_FILLED_KIB = 60_000
 
 
 def _fill() -> None:

@@ -114,8 +114,11 @@ def test_the_model_keeps_every_board(host_files: dict[str, Path]) -> None:
         assert_the_model_keeps(path.read_bytes())
 
 
-NAMES = st.text("abc,-@09", min_size=1, max_size=40)
-PROPERTIES = st.dictionaries(NAMES, st.binary(max_size=20), max_size=4).map(dict.items).map(list)
+PROPERTY_NAMES = st.text("abc,-09", min_size=1, max_size=31)
+NAMES = st.from_regex("[abc,-]{1,20}(@[a0,-]{1,20})?", fullmatch=True)
+PROPERTIES = (
+    st.dictionaries(PROPERTY_NAMES, st.binary(max_size=20), max_size=4).map(dict.items).map(list)
+)
 
 
 def nodes(children: st.SearchStrategy[RawNode]) -> st.SearchStrategy[RawNode]:
