@@ -71,7 +71,7 @@ def subjects(boards: Path | None, every: int) -> list[Subject]:
 
 def _run(argv: list[str]) -> tuple[int, str, str]:
     """(status, standard output, standard error) of one command line in this process."""
-    from xenassign.cli import main
+    from xenassign.cli.group import run as main
 
     out, err = io.StringIO(), io.StringIO()
     status: object = 0

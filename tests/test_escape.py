@@ -251,4 +251,4 @@ def test_only_printing_prints(repository: Path) -> None:
         if isinstance(node, ast.Call)
         and ast.unparse(node.func) in ("click.echo", "print", "click.secho")
     }
-    assert prints == {"cli/__init__.py", "cli/printing.py", "dev.py"}
+    assert prints == {"cli/__init__.py", "cli/group.py", "cli/printing.py", "dev.py", "process.py"}

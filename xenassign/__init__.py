@@ -7,8 +7,7 @@ docs/model.md says how it is laid out.
 ``import xenassign`` imports nothing more; each name is imported when it is used.
 """
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # that of typing, which need not be imported
 __version__ = "0.1.0"
 
 __all__ = [

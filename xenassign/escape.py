@@ -215,6 +215,11 @@ def json_document(value: Any, *, sort: bool = False, only_ascii: bool = False) -
     return text.replace("##[", "#\\u0023[").replace("##vso[", "#\\u0023vso[") + "\n"
 
 
+def json_line(value: Any) -> str:
+    """JSON on one line and in ASCII, for files that only xenassign reads."""
+    return json.dumps(value, separators=(",", ":"))
+
+
 def github_data(text: str) -> str:
     """The message of a workflow command of GitHub (actions/toolkit, escapeData)."""
     return terminal(text).replace("%", "%25")

@@ -1,14 +1,16 @@
-"""Writing of files, all or none: an error leaves everything as it was."""
+"""Writing of files, all or none: an error leaves everything as it was, and so does a kill."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import types
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from xenassign.errors import OutputError, reason_of
+from xenassign.journal import NewContent, locked
+from xenassign.process import uninterrupted
 
 _NO_FILES: Mapping[Path, bytes] = types.MappingProxyType({})
 
@@ -19,47 +21,68 @@ def write(
     overwrite: bool,
     elsewhere: Mapping[Path, bytes] = _NO_FILES,
     replaced: Mapping[Path, bytes] = _NO_FILES,
+    removed: Sequence[Path] = (),
 ) -> list[Path]:
     """Writes files into a directory, all or none, and gives their paths. Raises OutputError.
 
     The directory and missing folders above it are created. A name may have one folder
     (``rev1/domu1.dtb``). ``elsewhere``: further files by their paths; ``replaced``: files that
-    replace existing ones without ``overwrite`` (the lock). All files are written to disk under
-    temporary names, then renamed; if a rename fails, the replaced files are restored.
+    replace existing ones without ``overwrite`` (the lock). ``removed``: existing files to remove.
     """
+    new = {**{directory / name: data for name, data in files.items()}, **elsewhere}
+    contents = {**new, **replaced}
 
     def another(path: Path) -> str:
         return "another name" if path in elsewhere else "another -o"
 
     created: list[Path] = []
-    try:
-        _check_places([*(directory / name for name in files), *elsewhere, *replaced])
-        new = {**{directory / name: data for name, data in files.items()}, **elsewhere}
-        contents = {**new, **replaced}
-        for folder in dict.fromkeys([directory, *(path.parent for path in contents)]):
-            missing = [path for path in (folder, *folder.parents) if not path.exists()]
-            created[:0] = missing  # the deepest first
-            folder.mkdir(parents=True, exist_ok=True)
-        blocked = [path for path in contents if path.is_dir()]
-        if blocked:
-            raise OutputError(
-                f"{blocked[0]}: is a directory; remove it or give {another(blocked[0])}"
-            )
-        there = [path for path in new if path.exists() or path.is_symlink()]
-        if there and not overwrite:
-            raise OutputError(
-                f"{there[0]}: exists already; give --overwrite or {another(there[0])}"
-            )
-        _write_all(contents)
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        where = getattr(error, "filename", None) or directory
-        reason = reason_of(error)
-        raise OutputError(f"{where}: cannot write: {reason}; nothing was written") from None
-    finally:
-        for path in created:
-            with contextlib.suppress(OSError, ValueError):
-                path.rmdir()  # fails, as it should, when files are in it
+    with uninterrupted():
+        try:
+            _check_places([*(directory / name for name in files), *elsewhere, *replaced, *removed])
+            folders = list(dict.fromkeys([directory, *(path.parent for path in contents)]))
+            for folder in folders:
+                created[:0] = [path for path in (folder, *folder.parents) if not path.exists()]
+                folder.mkdir(parents=True, exist_ok=True)
+            with locked(folders) as change:
+                for path in contents:
+                    if path.is_dir():
+                        problem = f"is a directory; remove it or give {another(path)}"
+                        raise OutputError(f"{path}: {problem}")
+                for path in () if overwrite else new:
+                    if os.path.lexists(path):
+                        problem = f"exists already; give --overwrite or {another(path)}"
+                        raise OutputError(f"{path}: {problem}")
+                changes = {path: NewContent(data) for path, data in contents.items()}
+                change.apply({**changes, **dict.fromkeys(removed, NewContent(None))})
+        except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+            raise _unwritten(error, directory) from None
+        finally:
+            for path in created:
+                with contextlib.suppress(OSError, ValueError):
+                    path.rmdir()  # fails, as it should, when files are in it
     return list(contents)
+
+
+def replace_files(contents: dict[Path, bytes]) -> None:
+    """Replaces the content of existing files, all or none. They keep their mode.
+
+    Raises OutputError.
+    """
+    try:
+        changes = {
+            path.resolve(): NewContent(content, path.stat().st_mode)
+            for path, content in contents.items()
+        }
+        with locked(path.parent for path in changes) as change:
+            change.apply(changes)
+    except OSError as error:
+        raise _unwritten(error, next(iter(contents))) from None
+
+
+def _unwritten(error: Exception, path: Path) -> OutputError:
+    """The error for files of which none was written. ``path``: if the reason has no file."""
+    where = getattr(error, "filename", None) or path
+    return OutputError(f"{where}: cannot write: {reason_of(error)}; nothing was written")
 
 
 def _check_places(paths: list[Path]) -> None:
@@ -70,47 +93,3 @@ def _check_places(paths: list[Path]) -> None:
         if place in seen:
             raise OutputError(f"{path}: two files would be written there; give another name")
         seen.add(place)
-
-
-def replace_files(contents: dict[Path, bytes]) -> None:
-    """Replaces the content of existing files, all or none. They keep their mode.
-
-    Raises OutputError.
-    """
-    try:
-        modes = {path.resolve(): path.stat().st_mode for path in contents}
-        _write_all({path.resolve(): content for path, content in contents.items()})
-        for path, mode in modes.items():
-            path.chmod(mode)
-    except OSError as error:
-        where, reason = error.filename or next(iter(contents)), error.strerror or str(error)
-        raise OutputError(f"{where}: cannot write: {reason}; nothing was written") from None
-
-
-def _write_all(contents: dict[Path, bytes]) -> None:
-    """Writes files under temporary names, then renames them; undoes everything on an error."""
-    temporary = {path: path.with_name(f".{path.name}.{os.getpid()}.tmp") for path in contents}
-    old = {path: path.with_name(f".{path.name}.{os.getpid()}.old") for path in contents}
-    done: list[Path] = []
-    try:
-        for path, content in contents.items():
-            with open(temporary[path], "xb") as stream:
-                stream.write(content)
-                stream.flush()
-                os.fsync(stream.fileno())  # a full disk shows now, not after the renames
-        for path in contents:
-            if path.exists() or path.is_symlink():
-                path.replace(old[path])
-            done.append(path)
-            temporary[path].replace(path)
-    except OSError:
-        for path in done:
-            with contextlib.suppress(OSError):
-                path.unlink(missing_ok=True)
-            with contextlib.suppress(OSError):
-                old[path].replace(path)
-        raise
-    finally:
-        for path in (*temporary.values(), *old.values()):
-            with contextlib.suppress(OSError):
-                path.unlink(missing_ok=True)

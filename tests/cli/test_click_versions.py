@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
-from xenassign.cli import main
+from xenassign.cli.group import run as main
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:

@@ -106,11 +106,14 @@ def test_a_full_disk_while_writing_leaves_everything_as_it_was(
 
 
 @pytest.mark.parametrize("number", [1, 2, 3])
+@pytest.mark.parametrize("links", [True, False])
 def test_a_failure_before_or_between_the_renames_leaves_the_old_files(
-    old: Path, monkeypatch: pytest.MonkeyPatch, number: int
+    old: Path, monkeypatch: pytest.MonkeyPatch, number: int, links: bool
 ) -> None:
     before = content(old)
-    monkeypatch.setattr(Path, "replace", failing_at(number, Path.replace))
+    if not links:  # as on FAT
+        monkeypatch.setattr(os, "link", full)
+    monkeypatch.setattr(os, "rename", failing_at(number, os.rename))
     with pytest.raises(OutputError):
         write(NEW, old, overwrite=True)
     monkeypatch.undo()
@@ -158,11 +161,15 @@ def test_an_empty_directory_of_the_user_stays(
 def test_an_interruption_leaves_everything_as_it_was(
     old: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(_: int) -> None:
-        raise KeyboardInterrupt
+    real = os.rename
+
+    def interrupted(*names: Path) -> None:
+        if names[0].name.endswith("-1.new"):
+            raise KeyboardInterrupt
+        real(*names)
 
     before = content(old)
-    monkeypatch.setattr(os, "fsync", interrupted)
+    monkeypatch.setattr(os, "rename", interrupted)
     with pytest.raises(KeyboardInterrupt):
         write(NEW, old, overwrite=True)
     assert content(old) == before

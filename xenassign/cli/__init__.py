@@ -1,109 +1,39 @@
 """The command line: one module a command, no logic. Private.
 
-Imports are lazy so that it starts fast.
+Imports are lazy so that it starts fast, and so that Ctrl-C during one prints a line, and not a
+traceback.
 """
 
-from __future__ import annotations
-
-import importlib
-import io
-import os
 import sys
-from typing import NoReturn
 
-import click
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from xenassign.cli.group import cli
+else:
 
-from xenassign import __version__, escape
-from xenassign.errors import XenassignError
+    def __getattr__(name):
+        if name != "cli":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from xenassign.cli.group import cli
 
-_COMMANDS = {
-    "inspect": "xenassign.cli.inspect",
-    "generate": "xenassign.cli.generate",
-    "plan": "xenassign.cli.plan",
-    "lint": "xenassign.cli.lint",
-    "explain": "xenassign.cli.explain",
-    "init": "xenassign.cli.init",
-    "schema": "xenassign.cli.schema",
-}
+        return cli
 
 
-class _Lazy(click.Group):
-    """A group that imports a command's module when the command is used."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        module = _COMMANDS.get(cmd_name)
-        if module is None:
-            return None
-        command: click.Command = importlib.import_module(module).command
-        return command
+__all__ = ["cli", "main"]
 
 
-@click.group(
-    cls=_Lazy,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    no_args_is_help=True,
-)
-@click.version_option(__version__, prog_name="xenassign")
-def cli() -> None:
-    """Assign devices to guests of Xen on Arm.
-
-    Reads a board's device tree and the paths of devices, and writes what Xen requires to assign
-    these devices to a guest: the partial device tree, the dom.cfg for xl, the marks for the host
-    tree, the dom0less domain node. Before the boot it reports what Xen would refuse, and why.
-
-    \b
-    Example:
-      xenassign inspect board.dtb
-      xenassign generate board.dtb -d /soc/serial@ff010000 -o out --name domu1
-    """
-
-
-def main() -> NoReturn:
+def main() -> None:
     """The entry point. An error is a line on stderr; the exit status is the error's."""
-    if isinstance(sys.stdout, io.TextIOWrapper):  # in a locale without UTF-8
-        sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        if "_XENASSIGN_COMPLETE" in os.environ:
-            from xenassign.cli.completion import register
+        from xenassign import process
 
-            register()
-        status = cli.main(standalone_mode=False, prog_name="xenassign")
-        sys.stdout.flush()
-        sys.exit(status if isinstance(status, int) else 0)
-    except XenassignError as error:
-        _die(error.exit_status, *error.lines)
-    except click.exceptions.Abort:
-        _die(130, "interrupted")
-    except click.ClickException as error:
-        if type(error).__name__ == "NoArgsIsHelpError":  # click 8.2 and newer have it
-            click.echo(error.format_message())
-            sys.exit(2)
-        context = getattr(error, "ctx", None)
-        where = context.command_path if context else "xenassign"
-        message = " ".join(error.format_message().rstrip(".").split())  # it may have several lines
-        _die(2, f"{message}; see `{where} --help`")
-    except OSError as error:
-        if not isinstance(error, BrokenPipeError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            _die(2, f"standard output: {error.strerror or error}; no more output can be written")
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
-    except KeyboardInterrupt:
-        _die(130, "interrupted")
-    except Exception as error:
-        if os.environ.get("XENASSIGN_DEBUG"):
-            raise
-        _die(
-            2,
-            f"internal error, {type(error).__name__}: {error}; this is a bug in xenassign, please"
-            " report it (XENASSIGN_DEBUG=1 prints the traceback)",
-        )
+        process.run(_command)
+    except KeyboardInterrupt:  # there is no handler of signals yet
+        print("error: interrupted", file=sys.stderr)
+        sys.exit(130)
 
 
-def _die(status: int, *lines: str) -> NoReturn:
-    for line in filter(None, lines):
-        click.echo(f"error: {escape.terminal(line)}", err=True)
-    sys.exit(status)
+def _command() -> None:
+    from xenassign.cli.group import run
+
+    run()

@@ -20,6 +20,7 @@ from xenassign.cli.options import (
     lock_option,
     request_options,
 )
+from xenassign.cli.recovery import recover
 from xenassign.errors import UsageError
 
 if TYPE_CHECKING:
@@ -83,15 +84,13 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
     from xenassign.outputs.hosts import BuildOptions, build
     from xenassign.request.command_line import read_system
     from xenassign.system.lock import lock_path
-    from xenassign.system.lock_file import read_lock
 
     given = given_of(options)
+    path = lock_path(lock, config, own=host is None and not hosts)
+    recover([Path(output), (path or Path(output, "-")).parent])
     request, trees = read_system(given, host, hosts, config)
     _check_boards(request, trees)
-    path = lock_path(lock, config, own=host is None and not hosts)
-    if locked and path is None:
-        raise UsageError("--locked requires a lock; give --lock FILE")
-    older = read_lock(path) if path is not None and (locked or path.exists()) else None
+    older = _older_lock(path, locked)
     only = given.get("name") if config is not None else None
     built = build(trees, request, BuildOptions(per_host, only, older, locked, str(path)))
     _show_plan(built, quiet)
@@ -148,6 +147,15 @@ def _check_inputs(read: Sequence[str | Path | None], files: Iterable[Path]) -> N
                 raise UsageError(
                     f"{path}: would overwrite the input file {source}; name another file"
                 )
+
+
+def _older_lock(path: Path | None, locked: bool) -> Lock | None:
+    """The lock of the last run, if there is one. Raises UsageError, InputError."""
+    from xenassign.system.lock_file import read_lock
+
+    if locked and path is None:
+        raise UsageError("--locked requires a lock; give --lock FILE")
+    return read_lock(path) if path is not None and (locked or path.exists()) else None
 
 
 def _changed(path: Path, lock: Lock | None) -> dict[Path, bytes]:

@@ -9,6 +9,7 @@ import click
 
 from xenassign.cli import printing
 from xenassign.cli.options import driver_option, host_argument, xen_option
+from xenassign.cli.recovery import recover
 
 
 @click.command("init")
@@ -38,11 +39,13 @@ def command(
     from xenassign.planning.assess import assess
     from xenassign.request.command_line import driver_set, release_of
 
+    target = Path(output) if output is not None else None
+    if target is not None:
+        recover([target.parent])
     tree = read_host(host)
     xen = release_of(release, [tree])
     driver_names = driver_set(drivers)
     assessment = assess(read_platform(tree), xen, drivers=driver_names)
-    target = Path(output) if output is not None else None
     name = "board.dtb" if host == "-" else host
     if target is not None and not os.path.isabs(name):
         name = os.path.relpath(name, target.parent)

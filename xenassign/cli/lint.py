@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import click
 
 from xenassign.cli import printing
 from xenassign.cli.options import lint_options
+from xenassign.cli.recovery import recover
 
 
 @click.command("lint")
@@ -61,6 +63,8 @@ def command(
         options[name] = _codes(options[name])
     options["drivers"] = frozenset(options["drivers"]) or None
     options["kconfig"] = frozenset(options["kconfig"])
+    if fix:
+        recover(Path(os.path.realpath(file)).parent for file in files)
     session = Session.of(files, config=Path(config) if config is not None else None, **options)
     if fix or diff:
         printing.document(session.fix(write=fix), err=form != "text")

@@ -1,0 +1,103 @@
+"""The group of all commands, and what becomes of their errors."""
+
+from __future__ import annotations
+
+import importlib
+import io
+import os
+import sys
+from typing import NoReturn
+
+import click
+
+from xenassign import __version__, process
+from xenassign.errors import XenassignError
+
+_COMMANDS = {
+    "inspect": "xenassign.cli.inspect",
+    "generate": "xenassign.cli.generate",
+    "plan": "xenassign.cli.plan",
+    "lint": "xenassign.cli.lint",
+    "explain": "xenassign.cli.explain",
+    "init": "xenassign.cli.init",
+    "schema": "xenassign.cli.schema",
+}
+
+
+class _Lazy(click.Group):
+    """A group that imports a command's module when the command is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        module = _COMMANDS.get(cmd_name)
+        if module is None:
+            return None
+        command: click.Command = importlib.import_module(module).command
+        return command
+
+
+@click.group(
+    cls=_Lazy,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    no_args_is_help=True,
+)
+@click.version_option(__version__, prog_name="xenassign")
+def cli() -> None:
+    """Assign devices to guests of Xen on Arm.
+
+    Reads a board's device tree and the paths of devices, and writes what Xen requires to assign
+    these devices to a guest: the partial device tree, the dom.cfg for xl, the marks for the host
+    tree, the dom0less domain node. Before the boot it reports what Xen would refuse, and why.
+
+    \b
+    Example:
+      xenassign inspect board.dtb
+      xenassign generate board.dtb -d /soc/serial@ff010000 -o out --name domu1
+    """
+
+
+def run() -> NoReturn:
+    """Runs the command line of this process. Raises SystemExit with the status of an error."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # in a locale without UTF-8
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        if "_XENASSIGN_COMPLETE" in os.environ:
+            from xenassign.cli.completion import register
+
+            register()
+        status = cli.main(standalone_mode=False, prog_name="xenassign")
+        sys.stdout.flush()
+        sys.exit(status if isinstance(status, int) else 0)
+    except XenassignError as error:
+        _die(error.exit_status, *error.lines)
+    except click.ClickException as error:
+        if type(error).__name__ == "NoArgsIsHelpError":  # click 8.2 and newer have it
+            click.echo(error.format_message())
+            sys.exit(2)
+        context = getattr(error, "ctx", None)
+        where = context.command_path if context else "xenassign"
+        message = " ".join(error.format_message().rstrip(".").split())  # it may have several lines
+        _die(2, f"{message}; see `{where} --help`")
+    except OSError as error:
+        reason = error.strerror or str(error)
+        if error.filename:
+            _die(2, f"{error.filename}: {reason}; fix that, and run the command again")
+        process.say(f"error: standard output: {reason}; no more output can be written")
+        process.close(1, 2)
+        sys.exit(2)
+    except Exception as error:
+        if os.environ.get("XENASSIGN_DEBUG"):
+            raise
+        _die(
+            2,
+            f"internal error, {type(error).__name__}: {error}; this is a bug in xenassign, please"
+            " report it (XENASSIGN_DEBUG=1 prints the traceback)",
+        )
+
+
+def _die(status: int, *lines: str) -> NoReturn:
+    for line in filter(None, lines):
+        process.say(f"error: {line}")
+    sys.exit(status)
