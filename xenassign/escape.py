@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Callable
 from pathlib import PurePath
 from typing import Any
 from urllib.parse import quote
@@ -193,8 +194,13 @@ def toml_string(text: str) -> str:
         text.encode("utf-8")
     except UnicodeEncodeError:
         raise OutputError(f"{text!r} is not UTF-8, as TOML requires; rename it") from None
-    string = json.dumps(text, ensure_ascii=False)
-    return "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in string)
+    return _json_visible(json.dumps(text, ensure_ascii=False), lambda c: f"\\U{ord(c):08x}")
+
+
+def _json_visible(text: str, escaped: Callable[[str], str]) -> str:
+    """JSON or TOML with what is not printable escaped, and no command of a log in its strings."""
+    text = "".join(c if c.isprintable() or c == "\n" else escaped(c) for c in text)
+    return text.replace("##[", "#\\u0023[").replace("##vso[", "#\\u0023vso[")
 
 
 def toml_key(name: str) -> str:
@@ -211,8 +217,7 @@ def json_document(value: Any, *, sort: bool = False, only_ascii: bool = False) -
     ``sort``: objects by their keys; ``only_ascii``: with no other characters.
     """
     text = json.dumps(value, indent=2, sort_keys=sort, ensure_ascii=only_ascii)
-    text = "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
-    return text.replace("##[", "#\\u0023[").replace("##vso[", "#\\u0023vso[") + "\n"
+    return _json_visible(text, lambda c: json.dumps(c)[1:-1]) + "\n"
 
 
 def json_line(value: Any) -> str:
@@ -227,7 +232,8 @@ def github_data(text: str) -> str:
 
 def github_property(text: str) -> str:
     """A property of a workflow command of GitHub (actions/toolkit, escapeProperty)."""
-    return _visible(text).replace("%", "%25").replace(":", "%3A").replace(",", "%2C")
+    shown = _visible(text).replace("##[", "#\\x23[")
+    return shown.replace("%", "%25").replace(":", "%3A").replace(",", "%2C")
 
 
 def sarif_text(text: str) -> str:
