@@ -139,3 +139,85 @@ def test_standard_input_cannot_be_fixed(monkeypatch: pytest.MonkeyPatch, wording
     assert "+irqs = [34]" in session.fix(write=False)
     with wording.raises(UsageError):
         session.fix(write=True)
+
+
+RENAMED = PARTIAL.replace("xen,path = ", "xen,paht = ", 1)
+
+
+def test_line_ends_and_wide_characters_stay(tmp_path: Path) -> None:
+    path = tmp_path / "a.dts"
+    text = RENAMED.replace("xen,paht", "/* € 😀 */ xen,paht").replace("\n", "\r\n")
+    path.write_bytes(text.encode())
+    Session.of((str(path),)).fix(write=True)
+    assert path.read_bytes() == text.replace("xen,paht", "xen,path").encode()
+
+
+def test_a_configuration_with_carriage_returns_stays(tmp_path: Path) -> None:
+    path = tmp_path / "a.cfg"
+    path.write_bytes(b"irqs = [0x22]\r\n")  # libxlutil refuses the carriage return
+    Session.of((str(path),)).fix(write=True)
+    assert path.read_bytes() == b"irqs = [0x22]\r\n"
+
+
+@pytest.mark.parametrize(
+    ("define", "use"),
+    [
+        ("#define XP xen,paht", "XP = "),
+        ("#define XP status = OK; xen,paht", "XP = "),  # more than a name
+        ("#define XP(name...) name", "XP(xen,paht) = "),
+    ],
+)
+def test_a_name_from_a_macro_stays(fixed: Fixed, define: str, use: str) -> None:
+    text = RENAMED.replace("xen,paht = ", use).replace("OK", '"okay"')
+    text = f"{define}\n".replace("OK", '"okay"') + text
+    assert fixed("a.dts", text) == text
+
+
+def test_an_included_file_stays(fixed: Fixed) -> None:
+    """It may be that of another board too; it is fixed if it is given itself."""
+    Path("common.dtsi").write_text('xen,paht = "/pl031@9010000";')
+    text = PARTIAL.replace('xen,path = "/pl031@9010000";', '/include/ "common.dtsi"', 1)
+    assert fixed("a.dts", text) == text
+    assert Path("common.dtsi").read_text() == 'xen,paht = "/pl031@9010000";'
+
+
+def test_a_fix_of_two_files_is_not_made_by_half(fixed: Fixed) -> None:
+    Path("size.dtsi").write_text("0x100")
+    wrong = 'xen,reg = <0x0 0x9030800 0x0 /include/ "size.dtsi" 0x0 0x9030800>;'
+    text = PARTIAL.replace(ROUNDED, wrong)
+    assert fixed("a.dts", text) == text
+
+
+def test_of_a_property_that_is_set_twice_the_last_one_counts(fixed: Fixed) -> None:
+    text = RENAMED.replace("gpio: ", "gpio0: ") + '&rtc { xen,paht = "/last"; };\n'
+    assert '&rtc { xen,path = "/last"; };' in fixed("a.dts", text)
+
+
+@pytest.mark.parametrize("line", ['xen,path = "/a";', 'xen,pathh = "/a";'])
+def test_a_property_is_not_written_twice(fixed: Fixed, line: str) -> None:
+    text = RENAMED.replace("xen,paht = ", f"{line} xen,paht = ")
+    assert fixed("a.dts", text) == text
+
+
+def test_a_page_with_another_device_is_not_rounded_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repository: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    board = (repository / "fixtures/host_dtbs/qemu-virt-gicv3.dts").read_text()
+    alone = "xen,reg = <0x0 0x9010000 0x0 0x800 0x0 0x9010000>;"
+    text = PARTIAL.replace("xen,reg = <0x0 0x9010000 0x0 0x1000 0x0 0x9010000>;", alone)
+    watchdog = 'watchdog@9010800 { compatible = "x,y"; reg = <0 0x9010800 0 0x800>; };'
+    for end, expected in ((watchdog, text), ("", PARTIAL)):
+        Path("host.dts").write_text(f"{board}\n/ {{ {end} }};\n")
+        Path("a.dts").write_text(text)
+        Session.of(("a.dts",), host="host.dts").fix(write=True)
+        assert Path("a.dts").read_text() == expected
+
+
+def test_a_fix_is_the_same_for_a_file_that_is_given_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.dts").write_text(RENAMED)
+    Session.of(("a.dts", "./a.dts")).fix(write=True)
+    assert Path("a.dts").read_text() == PARTIAL

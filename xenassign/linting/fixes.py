@@ -1,59 +1,93 @@
 """The edits of ``lint --fix``: for findings with only one correct text.
 
-Nothing is guessed: xen,reg is rounded out to whole pages, an unknown key is replaced if only one
-known key is similar.
+Nothing is guessed: xen,reg is rounded out to whole pages in which no other device is, and a name is
+replaced only if one typing error separates it from one known name, which is not set and has values
+of that form.
 """
 
 from __future__ import annotations
 
 import difflib
 import re
+from bisect import bisect_left, insort
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
 from xenassign import escape
+from xenassign.checks.shared_pages import SHARED_PAGE
 from xenassign.devicetree.cells import number, split
 from xenassign.devicetree.places import Place
 from xenassign.devicetree.spans import PAGE_SIZE, Span
 from xenassign.findings import Finding
 from xenassign.formats.xlcfg_edit import Edit, apply
 from xenassign.linting.documents import Document, TreeFile
+from xenassign.linting.guest.tree_form import UNKNOWN
 from xenassign.linting.guest.view import container_cells
 from xenassign.linting.verdict.dom0less import UNALIGNED
 
 _LITERAL = re.compile(r"0[xX][0-9a-fA-F]+|[0-9]+")
 
 
+class _Text:
+    """A document's text, and the edits of it so far, in order."""
+
+    def __init__(self, file: str, text: str) -> None:
+        self._file = file
+        self._text = text
+        self._starts = [0, *accumulate(len(line) + 1 for line in text.split("\n"))]
+        self._edits: list[Edit] = []
+
+    def at(self, place: Place) -> str:
+        """The characters of a place; "" if it is in another file."""
+        edit = self._edit(place, "")
+        return self._text[edit.start : edit.end] if place.file == self._file else ""
+
+    def add(self, fix: Sequence[tuple[Place, str]]) -> None:
+        """Adds all edits of a fix, or none: if one overlaps an earlier fix or is in another file.
+
+        A file that is included may be that of others too.
+        """
+        edits = [self._edit(place, text) for place, text in fix]
+        if all(place.file == self._file for place, _ in fix) and all(map(self._free, edits)):
+            for edit in edits:
+                insort(self._edits, edit)
+
+    def fixed(self) -> str:
+        """The text with the edits."""
+        return apply(self._text, self._edits)
+
+    def _edit(self, place: Place, text: str) -> Edit:
+        start = self._starts[min(place.line, len(self._starts)) - 1] + place.column - 1
+        end = self._starts[min(place.end_line, len(self._starts)) - 1] + place.end_column - 1
+        return Edit(start, end, text)
+
+    def _free(self, edit: Edit) -> bool:
+        at = bisect_left(self._edits, edit)
+        before, after = self._edits[max(at - 1, 0) : at], self._edits[at : at + 1]
+        return all(e.end <= edit.start for e in before) and all(e.start >= edit.end for e in after)
+
+
 def fixed_text(document: Document, findings: Sequence[Finding]) -> str | None:
     """The text of a document with all fixes; None for a blob.
 
-    Of two edits that overlap only the first is made; the next run makes the second.
+    Of two fixes that overlap only the first is made; the next run makes the second.
     """
     if document.text is None:
         return None
-    starts = [0, *accumulate(len(line) + 1 for line in document.text.split("\n"))]
-    edits: list[Edit] = []
+    text = _Text(document.file, document.text)
+    sharing = {finding.node for finding in findings if finding.rule is SHARED_PAGE}
     for finding in findings:
-        for place, text in _replacements(finding, document):
-            start = starts[place.line - 1] + place.column - 1
-            edit = Edit(start, starts[place.end_line - 1] + place.end_column - 1, text)
-            if place.file == document.file and not any(_overlap(edit, e) for e in edits):
-                edits.append(edit)
-    return apply(document.text, edits)
-
-
-def _overlap(first: Edit, second: Edit) -> bool:
-    return first.end > second.start and second.end > first.start
-
-
-def _replacements(finding: Finding, document: Document) -> Iterator[tuple[Place, str]]:
-    """(place, new text) of the fix of a finding."""
-    if finding.file != document.file:
-        return
-    if finding.rule is UNALIGNED and isinstance(document, TreeFile):
-        yield from _rounded(finding, document)
-    elif finding.replacement is not None and finding.place is not None:
-        yield finding.place, finding.replacement
+        place, new = finding.place, finding.replacement
+        if finding.file != document.file:
+            continue
+        if finding.rule is UNALIGNED and isinstance(document, TreeFile):
+            if finding.node not in sharing:  # whole pages would give away what is in them too
+                text.add(list(_rounded(finding, document)))
+        elif new is not None and place is not None:
+            renamed = finding.rule is UNKNOWN
+            if not renamed or text.at(place) == finding.prop:  # else it is the name of a macro
+                text.add([(place, new)])
+    return text.fixed()
 
 
 def _rounded(finding: Finding, document: TreeFile) -> Iterator[tuple[Place, str]]:
