@@ -193,6 +193,27 @@ def test_what_cannot_be_read_completes_nothing_in_silence(
     assert asked(environment, "no-such-command -d /") == ""
 
 
+@pytest.mark.parametrize(
+    ("shell", "words", "word", "answer"),
+    [
+        ("bash", "lint 'a\nplain,INJECTED", "2", "file,"),
+        ("zsh", "lint 'a\nplain\nINJECTED", "2", "file\n\n_"),
+        ("fish", "generate board.dtb -o", "a\nplain,INJECTED", "dir,"),
+        ("fish", "lint ", " ", ""),  # click finds no word there
+        ("bash", "lint ", "x", ""),
+    ],
+)
+def test_the_word_is_not_in_the_answer(
+    environment: dict[str, str], shell: str, words: str, word: str, answer: str
+) -> None:
+    """The shell completes names of files itself; a word with lines would be lines of the answer."""
+    told = {**environment, "COMP_WORDS": f"xenassign {words}", "COMP_CWORD": word}
+    told["_XENASSIGN_COMPLETE"] = f"{shell}_complete"
+    command = [sys.executable, "-m", "xenassign"]
+    done = subprocess.run(command, env=told, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr, done.stdout.rstrip("\n")) == (0, "", answer)
+
+
 def asked(environment: dict[str, str], line: str) -> str:
     """What the command answers to bash; it must not fail, complain or wait for input."""
     told = {

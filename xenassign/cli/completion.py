@@ -37,12 +37,12 @@ Items = Iterator["CompletionItem[str]"]
 Candidates = Callable[[Mapping[str, Any], str], Items]
 
 
-def _files(_line: Mapping[str, Any], word: str) -> Items:
-    yield CompletionItem(word, type="file")
+def _files(_line: Mapping[str, Any], _word: str) -> Items:
+    yield CompletionItem("", type="file")  # the shell completes its own word
 
 
-def _folders(_line: Mapping[str, Any], word: str) -> Items:
-    yield CompletionItem(word, type="dir")
+def _folders(_line: Mapping[str, Any], _word: str) -> Items:
+    yield CompletionItem("", type="dir")
 
 
 def _words(*words: str) -> Candidates:
@@ -211,12 +211,15 @@ class _Completing(ShellComplete):
         super().source()  # click's error for a shell that is too old
         return (directory("completions") / self.script).read_text(encoding="utf-8")
 
-    def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem[str]]:
+    def complete(self) -> str:
         try:
-            self._prepare(args)
-            items = super().get_completions(args, incomplete)
+            return super().complete()
         except Exception:  # an unreadable board, a file that is being edited: no candidates
-            return []
+            return ""
+
+    def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem[str]]:
+        self._prepare(args)
+        items = super().get_completions(args, incomplete)
         before = _option(incomplete)
         return [_prefixed(item, before) for item in {item.value: item for item in items}.values()]
 
