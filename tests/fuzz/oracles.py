@@ -41,7 +41,7 @@ _FORBIDDEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff"
     "\ud800-\udfff]"
 )
-_FORGED = re.compile(rf"\s*(?:::\w+::|[;&|`$({{<!]+)?{MARK}")
+_FORGED = re.compile(rf"\s*(?:::\w+::)?{MARK}")
 _MESSAGE = re.compile(r"(error|warning|note|try|nothing helps): |Usage: ")
 _REPORT = re.compile(
     r"(error|warning|note): | *[0-9]+ \| | +\| |(dom0less|xl): |[0-9]+ (error|warning|note|waived)"
@@ -143,8 +143,8 @@ def _text(name: str, data: bytes, own: frozenset[str]) -> Iterator[Problem]:
 def _lines_of(files: Mapping[str, bytes]) -> frozenset[str]:
     """The lines of the user's files that are no blobs."""
     texts = (data for data in files.values() if not data.startswith(_MAGIC))
-    lines = (text.decode("utf-8", "surrogateescape").split("\n") for text in texts)
-    return frozenset(line for some in lines for line in some)
+    decoded = [text.decode("utf-8", "surrogateescape") for text in texts]
+    return frozenset(line for text in decoded for line in (*text.split("\n"), *text.splitlines()))
 
 
 def _file(name: str, data: bytes, result: Result, own: frozenset[str]) -> Iterator[Problem]:
