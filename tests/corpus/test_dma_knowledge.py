@@ -18,6 +18,8 @@ from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.tree import Node
 from xenassign.host.dma_knowledge import dma_knowledge, dma_table
 
+from ..dma_evidence import contradicts, master_facts
+
 pytestmark = pytest.mark.corpus
 
 #: Generic names (Devicetree Specification 2.2.2) of what masters nothing.
@@ -42,12 +44,12 @@ I2C = {"mediatek,*-i2c", "qcom,geni-i2c", "qcom,geni-i2c-master-hub"}
 
 @pytest.fixture(scope="module")
 def nodes(board_files: list[Path]) -> list[Node]:
-    """The first node of each list of ``compatible`` on the boards."""
-    found: dict[tuple[str, tuple[str, ...]], Node] = {}
+    """The first node of each list of ``compatible`` and of master facts on the boards."""
+    first: dict[tuple[str, tuple[str, ...], tuple[str, ...]], Node] = {}
     for path in board_files:
         for node in _described(path):
-            found.setdefault((node.base_name, node.compatible), node)
-    return list(found.values())
+            first.setdefault((node.base_name, node.compatible, tuple(master_facts(node))), node)
+    return list(first.values())
 
 
 def _described(path: Path) -> Iterator[Node]:
@@ -59,8 +61,21 @@ def _serves(node: Node) -> bool:
 
 
 def test_what_serves_other_blocks_is_no_master(nodes: list[Node]) -> None:
-    told = [dma_knowledge(node.compatible) for node in nodes if _serves(node)]
-    assert {fact.compatible for fact in told if fact is not None and fact.master} == BOTH | I2C
+    answers = [dma_knowledge(node.compatible) for node in nodes if _serves(node)]
+    assert {fact.compatible for fact in answers if fact is not None and fact.master} == BOTH | I2C
+
+
+def test_what_a_board_shows_as_a_master_is_not_called_no_dma(nodes: list[Node]) -> None:
+    """iommus and its kin, on any board, against every string of the node: tests/dma_evidence.py."""
+    facts = [(node, fact) for node in nodes for fact in master_facts(node)]
+    assert len(facts) > 1000
+    wrong = {
+        (string, fact)
+        for node, fact in facts
+        for string in node.compatible
+        if (entry := dma_knowledge([string])) and not entry.master and contradicts(fact, entry)
+    }
+    assert wrong == set()
 
 
 def test_a_pci_host_is_a_master(nodes: list[Node]) -> None:

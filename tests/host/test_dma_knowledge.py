@@ -38,7 +38,6 @@ MASTERS: tuple[list[str], ...] = (
     ["amd,versal2-ospi", "cdns,qspi-nor"],
     ["nvidia,tegra234-qspi"],
     ["arasan,nfc-v3p10"],
-    ["fsl,imx8mm-gpmi-nand", "fsl,imx7d-gpmi-nand"],
     ["qcom,geni-uart"],
     ["qcom,geni-debug-uart"],
     ["mediatek,mt8183-i2c"],
@@ -73,10 +72,16 @@ MASTERS: tuple[list[str], ...] = (
     ["qcom,sdx55-pcie-ep"],
     ["qcom,bam-v1.7.0"],
     ["fsl,enetc"],
-    ["brcm,bcm2711-hdmi0"],
     ["mediatek,mt8186-sound"],
     ["mediatek,mt6779-audio", "syscon"],
     ["marvell,cp110-icu"],
+    ["mediatek,mt8186-disp-postmask", "mediatek,mt8192-disp-postmask"],
+    ["mediatek,mt8195-mdp3-fg"],
+    ["mediatek,mt8183-thermal"],
+    ["nvidia,tegra186-asrc"],
+    ["renesas,r9a07g044-mipi-dsi", "renesas,rzg2l-mipi-dsi"],
+    ["fsl,imx95-mu-ele"],
+    ["fsl,imx8-mu-scu"],
 )
 
 
@@ -89,6 +94,7 @@ def test_masters(rows: Rows) -> None:
 
 
 REGISTER_ONLY: tuple[list[str], ...] = (
+    ["samsung,exynos2200-cmu-ufs"],
     ["arm,pl011", "arm,primecell"],
     ["arm,sbsa-uart"],
     ["arm,pl031", "arm,primecell"],
@@ -166,6 +172,18 @@ def test_register_only(rows: Rows) -> None:
         ["mediatek,mt6358-sound"],
         ["qcom,bam-dmux"],
         ["pci1957,ee01", "fsl,enetc-mdio"],
+        ["acme,qspi", "cdns,qspi-nor"],
+        ["fsl,imx8mp-xcvr"],
+        ["fsl,imx8mm-gpmi-nand", "fsl,imx7d-gpmi-nand"],
+        ["brcm,bcm2711-hdmi0"],
+        ["nxp,imx95-vpu-csr", "syscon"],
+        ["fsl,imx8mq-mipi-csi2"],
+        ["fsl,imx8qxp-sc-wdt", "fsl,imx-sc-wdt"],
+        ["nvidia,tegra186-bpmp-i2c"],
+        ["nvidia,tegra186-bpmp-thermal"],
+        ["samsung,mongoose-pmu"],
+        ["acme,unheard-of-phy"],
+        ["i2c-mux-pinctrl"],
     ],
 )
 def test_nothing_is_said_without_knowledge(compatibles: list[str]) -> None:
