@@ -7,9 +7,11 @@ reads the time of the PL031 that it was given.
 
 from __future__ import annotations
 
+import random
 import socket as socketing
+import string
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,7 @@ from xenassign.cli import cli
 from xenassign.devicetree.blob import read_blob, read_blob_file
 from xenassign.devicetree.blob_edit import edited
 from xenassign.devicetree.tree import Tree
+from xenassign.escape import uboot_string
 from xenassign.host.platform import read_platform
 from xenassign.outputs.boot.decide import decide as decide_boot
 from xenassign.outputs.boot.write import SCRIPT as BOOT_CMD
@@ -26,11 +29,12 @@ from xenassign.outputs.boot.write import boot_scr
 from xenassign.outputs.boot.write import write as write_boot
 from xenassign.planning.assess import assess
 from xenassign.request.boot_request import UBOOT, BootRequest, parse_load
-from xenassign.request.request import Request
+from xenassign.request.request import Accepted, Request
 from xenassign.request.system_request import SystemRequest
 from xenassign.system.system import decide_system
 from xenassign.xen.releases import DEFAULT, release
 
+from .. import hostile
 from ..conftest import FIXTURES
 from ..devicetree.directories import content
 from ..missing import skip_or_fail
@@ -224,6 +228,67 @@ def test_u_boot_makes_the_tree_of_host_out(firmware: Path, tmp_path: Path) -> No
         assert made.reservations == told.reservations
         names = [node.name for node in made.root.children["chosen"].children.values()]
         assert names == [node.name for node in told.root.children["chosen"].children.values()]
+
+
+#: Words of printable ASCII, of which U-Boot's shell interprets some.
+_WORDS = random.Random(15)
+WORDS = [
+    "".join(_WORDS.choices(string.printable[:95], k=_WORDS.randint(1, 5))) for _ in range(2000)
+]
+
+
+def test_u_boot_executes_nothing_of_a_hostile_board(
+    firmware: Path, variant: Callable[[str, str], Tree], tmp_path: Path
+) -> None:
+    """Names, strings and command lines stay data, and words that are accepted stay as they are."""
+    disk, socket = tmp_path / "disk", tmp_path / "monitor"
+    disk.mkdir()
+    tree = variant("qemu", hostile.BOARD)
+    line = "".join(char for char in hostile.TEXT if " " <= char <= "~")
+    domain = Request(
+        devices=(hostile.DEVICE,),
+        forced=(Accepted(hostile.DEVICE, hostile.TEXT),),
+        name="one",
+        memory=64,
+        vcpus=1,
+        extra=line,
+        routes=("dom0less",),
+    )
+    loads = (f"host={TREES:#x}", "kernel=0x1000:4K", "dtb=0x3000", "dom0-kernel=0x7000:9")
+    request = BootRequest(frozenset({UBOOT}), tuple(map(parse_load, loads)), None, line, line)
+    plan = decide_system(tree, SystemRequest((domain,), boot=request))
+    boot = decide_boot(plan)
+    assert boot is not None
+    script = "echo the beginning\n" + write_boot(plan, boot)[BOOT_CMD].decode()
+    words = {word: quoted for word in WORDS if (quoted := uboot_string(word)) is not None}
+    assert len(words) > 100
+    script += "".join(f"echo = {quoted}\n" for quoted in words.values()) + "echo the end\n"
+    (disk / "boot.scr").write_bytes(boot_scr(script))
+    setup = Setup(arguments=("-monitor", f"unix:{socket},server=on,wait=off"))
+    loaded = [Load(boot.data, TREES)]
+    with booting(firmware, disk, loaded, 1, setup, 60) as console:
+        said = list(until(console, "the end"))
+        memory = in_memory(socket, tmp_path / "memory", TREES, 1 << 20)
+    begin = said.index("the beginning")
+    ready = said.index(f"xenassign: the tree at {TREES:#x} is ready")
+    assert all(text.startswith("Working FDT") for text in said[begin + 1 : ready])
+    assert said[ready + 1 : -1] == [f"= {word}" for word in words]
+    made, told = read_blob(memory), read_blob(edited(boot.data, boot.changes))
+    assert content(made.root) == content(told.root)
+    assert (
+        made.root.children["chosen"].children["one"].children["module@1000"].text("bootargs")
+        == line
+    )
+
+
+def test_u_boot_executes_what_is_not_quoted(firmware: Path, tmp_path: Path) -> None:
+    """The test above can fail: with the same words as they are, U-Boot runs a command."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    (disk / "boot.scr").write_bytes(boot_scr("echo = a;echo forged\necho the end\n"))
+    with booting(firmware, disk, [], 1, PLAIN, 60) as console:
+        said = list(until(console, "the end"))
+    assert said[-3:] == ["= a", "forged", "the end"]
 
 
 def system_of(tree: Tree, *loads: str) -> SystemRequest:
