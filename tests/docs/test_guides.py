@@ -39,7 +39,15 @@ WRITTEN = [page for page in PAGES if written(page)]
 #: Options of other programs that a page names.
 OTHERS = {
     "docs/shell.md": {"--user"},
-    "CONTRIBUTING.md": {"--check", "--count", "--seed", "--suite", "--update-snapshots"},
+    "CONTRIBUTING.md": {
+        "--check",
+        "--count",
+        "--linux",
+        "--seed",
+        "--steps",
+        "--suite",
+        "--update-snapshots",
+    },
     "benchmarks/README.md": {"--json", "--lopper", "--runs"},
     "fixtures/host_dtbs/README.md": {"--check"},
 }
