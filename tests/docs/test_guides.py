@@ -42,7 +42,9 @@ OTHERS = {
     "CONTRIBUTING.md": {
         "--check",
         "--count",
+        "--keep",
         "--linux",
+        "--only",
         "--seed",
         "--steps",
         "--suite",
