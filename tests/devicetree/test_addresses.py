@@ -353,6 +353,32 @@ RANGES = """/ {
 
 
 @needs_dtc
+def test_a_block_beyond_64_bits_is_a_problem() -> None:
+    """Xen and Linux read 64 bits of an address and of a size; a wider one is not cut off."""
+    tree = compiled(
+        """/ { #address-cells = <2>; #size-cells = <3>;
+            size { reg = <0 0x1000 1 0 0x1000>, <0 0x2000 0 0 0x1000>; };
+            end { reg = <0xffffffff 0xfffff000 0 0 0x1000>, <0xffffffff 0xfffff000 0 0 0x1001>; };
+            bus { #address-cells = <3>; #size-cells = <1>; ranges = <1 0 0 0 0 0x1000>;
+                dev { reg = <1 0 0 0x1000>; }; };
+            wide { #address-cells = <1>; #size-cells = <4>; ranges = <0 0 0 1 0 0 0>;
+                dev { reg = <0 0 1 0 0>; }; }; };"""
+    )
+    size, end = registers(at(tree, "/size")), registers(at(tree, "/end"))
+    assert [(block.address, block.size) for block in size.blocks] == [(0x2000, 0x1000)]
+    assert [(block.end, block.index) for block in end.blocks] == [(1 << 64, 0)]
+    assert size.problems == (
+        "reg entry 0: 0x1000-0x10000000000002000 is not in the 64 bits of processor addresses",
+    )
+    assert len(end.problems) == 1
+    assert [(block.address, block.size) for block in registers(at(tree, "/bus/dev")).blocks] == [
+        (0, 0x1000)
+    ]
+    wide = registers(at(tree, "/wide/dev"))
+    assert (wide.blocks, len(wide.problems)) == ((), 1)
+
+
+@needs_dtc
 def test_ranges_absent_empty_and_several(wording: Wording) -> None:
     tree = compiled(RANGES)
     assert ranges(tree.root) is None

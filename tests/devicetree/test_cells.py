@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from xenassign.devicetree.cells import (
     BusCells,
-    address_cells,
     bus_cells,
     cell_count,
     entries,
+    fits,
     number,
     split,
     xen_bus_cells,
@@ -95,7 +95,7 @@ def test_counts_as_specified() -> None:
     bus = node(address=b"\0\0\0\1")
     assert bus_cells(bus) == BusCells(1, 1)  # not inherited: 1 is the default of #size-cells
     assert bus_cells(node(bus)) == BusCells(2, 1)
-    assert (address_cells(bus), address_cells(node(), 0)) == (1, 0)
+    assert (cell_count(bus, "#address-cells"), cell_count(node(), "#address-cells", 0)) == (1, 0)
 
 
 @pytest.mark.parametrize("value", [b"", b"\0\0\0", b"\0\0\0\1\0\0\0\1", b"\0\0\0\5"])
@@ -103,9 +103,30 @@ def test_counts_that_are_none_are_refused(value: bytes) -> None:
     with pytest.raises(PropertyError):
         bus_cells(node(size=value))
     with pytest.raises(PropertyError):
-        address_cells(node(address=value))
+        cell_count(node(address=value), "#address-cells")
     with pytest.raises(PropertyError, match="no #clock-cells"):
         cell_count(node(), "#clock-cells")
+
+
+def test_the_most_that_linux_and_xen_read() -> None:
+    """OF_MAX_ADDR_CELLS and MAX_PHANDLE_ARGS. One wording for all."""
+    bus = Node("bus", None, {"#size-cells": Property("#size-cells", (5).to_bytes(4, "big"))})
+    with pytest.raises(PropertyError, match=r"^#size-cells 5 of /bus is out of range \(0 to 4\)$"):
+        bus_cells(Node("bus", Node(""), bus.properties))
+    for name in ("#interrupt-cells", "#clock-cells"):
+        for count in (16, 17, 0x7FFFFFFF, 0xFFFFFFFF):
+            provider = Node("p", None, {name: Property(name, count.to_bytes(4, "big"))})
+            if count == 16:
+                assert cell_count(provider, name) == 16
+                continue
+            with pytest.raises(PropertyError, match=r"out of range \(0 to 16\)$"):
+                cell_count(provider, name)
+
+
+@given(st.integers(0, 2**160), st.one_of(st.integers(0, 5), st.just(0xFFFFFFFF)))
+def test_whether_a_number_fits(value: int, count: int) -> None:
+    """It takes no memory for a count from a tree."""
+    assert fits(value, count) == (count > 5 or value < 1 << 32 * count)
 
 
 def test_entries_are_whole() -> None:

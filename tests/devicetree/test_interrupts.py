@@ -275,10 +275,10 @@ def changed(source: str, path: str, name: str, value: bytes) -> Tree:
         ("/dev", "/dev", "interrupt-parent", b"\1", "interrupt-parent has 1"),
         ("/dev", "/p", "#interrupt-cells", b"", "#interrupt-cells has 0 bytes"),
         ("/dev", "/p", "#interrupt-cells", b"\0\1", "#interrupt-cells has 2 bytes"),
-        ("/dev", "/p", "#interrupt-cells", b"\xff" * 4, "not a multiple of"),
+        ("/dev", "/p", "#interrupt-cells", b"\xff" * 4, "out of range (0 to 16)"),
         ("/dev", "/p", "#address-cells", b"\0\1", "#address-cells has 2 bytes"),
         ("/extended", "/p", "#interrupt-cells", b"", "#interrupt-cells has 0 bytes"),
-        ("/extended", "/p", "#interrupt-cells", b"\xff" * 4, "ends inside of an entry"),
+        ("/extended", "/p", "#interrupt-cells", b"\0\0\0\2", "ends inside of an entry"),
         ("/extended", "/extended", "interrupts-extended", b"\0", "interrupts-extended has 1"),
     ],
 )

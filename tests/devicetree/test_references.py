@@ -304,7 +304,7 @@ def test_holes_count_for_the_position_and_the_name() -> None:
         ("/dangling", 1, "phandle 0x99 names no node"),
         ("/no-cells", 1, "/bare has no #clock-cells"),
         ("/odd-cells", 0, "#clock-cells has 1 bytes"),
-        ("/huge-cells", 0, "ends inside of entry 0"),
+        ("/huge-cells", 0, "#clock-cells 4294967295 of /huge is out of range (0 to 16)"),
         ("/odd-bytes", 0, "clocks has 5 bytes"),
     ],
 )

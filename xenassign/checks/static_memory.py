@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from xenassign.devicetree.addresses import Block, is_pci, registers
-from xenassign.devicetree.cells import xen_bus_cells
+from xenassign.devicetree.cells import fits, xen_bus_cells
 from xenassign.devicetree.spans import Span, covered
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.findings import Finding, Rule, rule
@@ -187,8 +187,6 @@ def chosen_cells(tree: Tree, request: Request) -> tuple[int, int]:
     """
     chosen = tree.find_as_xen("/chosen") or tree.root
     address, size = xen_bus_cells(*chosen.lineage())
-    fits = all(
-        base < 1 << 32 * address and length < 1 << 32 * size
-        for base, length in request.static_memory
-    )
-    return (address, size) if fits and {address, size} <= {1, 2} else (2, 2)
+    banks = request.static_memory
+    hold_banks = all(fits(base, address) and fits(length, size) for base, length in banks)
+    return (address, size) if hold_banks and {address, size} <= {1, 2} else (2, 2)

@@ -21,6 +21,9 @@ from xenassign.devicetree.cells import bus_cells, entries, number
 from xenassign.devicetree.spans import Span
 from xenassign.devicetree.tree import Node, PropertyError
 
+#: The first address that 64 bits do not have.
+_END = 1 << 64
+
 
 class RegEntry(NamedTuple):
     """One entry of ``reg``, on the bus of the node's parent."""
@@ -146,7 +149,7 @@ def translate(bus: Node, address: int, size: int) -> int:
     """An address on a bus as the processor sees it. PropertyError says where translation ends.
 
     As Linux and Xen do (of_translate_one, dt_translate_one) the first entry that holds the address
-    counts; unlike them the whole block must lie in it.
+    counts; unlike them the whole block must lie in it, and in the 64 bits that they read.
     """
     while bus.parent is not None:
         table = ranges(bus)
@@ -163,6 +166,9 @@ def translate(bus: Node, address: int, size: int) -> int:
                 raise PropertyError(f"{span} leaves its entry in ranges of {bus.path}")
             address += entry.parent - entry.child
         bus = bus.parent
+    if address + size > _END or size == _END:
+        span = Span.sized(address, size)
+        raise PropertyError(f"{span} is not in the 64 bits of processor addresses")
     return address
 
 

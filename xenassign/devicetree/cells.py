@@ -15,8 +15,10 @@ from typing import NamedTuple, Protocol
 from xenassign.devicetree.tree import Node, PropertyError
 
 ADDRESS_CELLS, SIZE_CELLS = "#address-cells", "#size-cells"
-#: Four cells of an address or a size are more than any bus has: PCI addresses have three.
-_MOST = 4
+#: Cells of an address or a size: OF_MAX_ADDR_CELLS of Linux, DT_MAX_ADDR_CELLS of Xen. PCI has 3.
+_BUS_MOST = 4
+#: Cells of any other specifier: MAX_PHANDLE_ARGS of Linux and Xen.
+_SPECIFIER_MOST = 16
 
 
 class BusCells(NamedTuple):
@@ -44,6 +46,11 @@ def number(cells: Iterable[int]) -> int:
     return value
 
 
+def fits(value: int, count: int) -> bool:
+    """Whether a number fits into ``count`` cells, which may be any number of a property."""
+    return value.bit_length() <= 32 * count
+
+
 def split(value: int, count: int) -> tuple[int, ...]:
     """A number as ``count`` cells, most significant first. Raises OverflowError if it is larger."""
     return struct.unpack(f">{count}I", value.to_bytes(4 * count, "big"))
@@ -55,36 +62,27 @@ def split(value: int, count: int) -> tuple[int, ...]:
 def cell_count(node: Node, name: str, default: int | None = None) -> int:
     """The value of a property ``#…-cells``, or the default of one that is absent.
 
-    Raises PropertyError: the value is not one cell, or it is absent and there is no default.
+    Raises PropertyError: the value is not one cell or more than Linux and Xen read, or it is absent
+    and there is no default.
     """
     prop = node.get(name)
     if prop is not None:
-        return prop.u32()
+        count = prop.u32()
+        most = _BUS_MOST if name in (ADDRESS_CELLS, SIZE_CELLS) else _SPECIFIER_MOST
+        if count > most:
+            raise PropertyError(f"{name} {count} of {node.path} is out of range (0 to {most})")
+        return count
     if default is None:
         raise PropertyError(f"{node.path} has no {name}")
     return default
 
 
-def address_cells(node: Node, default: int = DEFAULT_CELLS.address) -> int:
-    """#address-cells of a node, at most 4. Raises PropertyError."""
-    count = cell_count(node, ADDRESS_CELLS, default)
-    if count > _MOST:
-        raise PropertyError(
-            f"{ADDRESS_CELLS} {count} of {node.path} is out of range (0 to {_MOST})"
-        )
-    return count
-
-
 def bus_cells(bus: Node) -> BusCells:
     """The cells that hold for the children of a node, each at most 4. Raises PropertyError."""
-    address = cell_count(bus, ADDRESS_CELLS, DEFAULT_CELLS.address)
-    size = cell_count(bus, SIZE_CELLS, DEFAULT_CELLS.size)
-    if max(address, size) > _MOST:
-        raise PropertyError(
-            f"{ADDRESS_CELLS} {address} or {SIZE_CELLS} {size} of {bus.path} is out of range"
-            f" (0 to {_MOST})"
-        )
-    return BusCells(address, size)
+    return BusCells(
+        cell_count(bus, ADDRESS_CELLS, DEFAULT_CELLS.address),
+        cell_count(bus, SIZE_CELLS, DEFAULT_CELLS.size),
+    )
 
 
 def entries(node: Node, name: str, width: int) -> Iterator[tuple[int, ...]]:

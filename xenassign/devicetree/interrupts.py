@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
 
-from xenassign.devicetree.cells import address_cells, cell_count
+from xenassign.devicetree.cells import ADDRESS_CELLS, cell_count
 from xenassign.devicetree.tree import Node, PropertyError, Tree
 
 
@@ -62,7 +62,7 @@ def _interrupt_cells(controller: Node) -> int:
 
 def _address_cells(node: Node) -> int:
     """The address cells of an interrupt controller: 0 when it has no #address-cells."""
-    return address_cells(node, default=0)
+    return cell_count(node, ADDRESS_CELLS, default=0)
 
 
 def interrupts(tree: Tree, node: Node) -> Interrupts:

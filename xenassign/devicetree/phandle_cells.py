@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from xenassign.devicetree.cells import ADDRESS_CELLS, cell_count
 from xenassign.devicetree.interrupts import map_entries
 from xenassign.devicetree.references import property_references
 from xenassign.devicetree.tree import Node, Property, PropertyError, Tree
@@ -36,9 +37,8 @@ def phandle_cells(tree: Tree, node: Node, prop: Property) -> Iterator[PhandleCel
 
 
 def _of_map(tree: Tree, nexus: Node) -> Iterator[PhandleCell]:
-    interrupt, address = nexus.get("#interrupt-cells"), nexus.get("#address-cells")
     try:
-        width = (interrupt.u32() if interrupt else 0) + (address.u32() if address else 0)
+        width = cell_count(nexus, "#interrupt-cells", 0) + cell_count(nexus, ADDRESS_CELLS, 0)
         at = 0
         for matched, parent, unit, specifier in map_entries(tree, nexus, width):
             at += len(matched)

@@ -25,7 +25,7 @@ OLD_PATHS = "XEN_PASSTHROUGH_PATHS"
 _BEGIN = re.compile(r"(?:export[ \t]+)?([A-Za-z_]\w*)(?:\[([^\]\n]*)\])?=(?!\()")
 #: The rest of a line after an assignment that is alone on it.
 _REST = re.compile(r"[ \t]*;?(?:[ \t]+#[^\n]*|[ \t]*)(\n|\Z)")
-_INDEX = re.compile(r"[ \t]*(0|[1-9]\d*)[ \t]*")
+_INDEX = re.compile(r"[ \t]*(0|[1-9][0-9]{0,8})[ \t]*")
 _PLACE = r"(?:\[[^\]\n]*\])?"
 #: NAME=, NAME+= and NAME++ anywhere, ${NAME:=} and ++NAME.
 _SET = re.compile(

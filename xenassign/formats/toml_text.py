@@ -27,6 +27,10 @@ else:
 KeyPath = tuple[str | int, ...]
 Places = dict[KeyPath, tuple[int, int]]
 
+_LONG_KEY = re.compile(
+    r"""(?<![\w"'-])(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*){64}""", re.ASCII
+)
+
 
 @dataclass
 class TomlFile:
@@ -65,6 +69,8 @@ def read_toml(path: Path, purpose: str) -> TomlFile:
 def parse_toml(text: str, file: str) -> TomlFile:
     """Parses a text; ``file`` is its name in messages. Raises InputError with line and column."""
     text = text.replace("\r\n", "\n")
+    if _LONG_KEY.search(text):  # tomllib takes time and memory with the square of the parts
+        raise InputError(f"{file}: a key has more than 64 parts; fix the TOML")
     try:
         return TomlFile(file, text, tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
@@ -75,6 +81,8 @@ def parse_toml(text: str, file: str) -> TomlFile:
             f"{file}:{position[1]}:{position[2]}" if position else f"{file}:{last}" if at else file
         )
         raise InputError(f"{location}: {problem}; fix the TOML") from None
+    except ValueError:  # of int(), for thousands of digits
+        raise InputError(f"{file}: a number has too many digits; fix the TOML") from None
     except RecursionError:
         raise InputError(f"{file}: lists are nested too deeply; fix the TOML") from None
 

@@ -15,7 +15,7 @@ from itertools import accumulate
 
 from xenassign import escape
 from xenassign.checks.shared_pages import SHARED_PAGE
-from xenassign.devicetree.cells import number, split
+from xenassign.devicetree.cells import fits, number, split
 from xenassign.devicetree.places import Place
 from xenassign.devicetree.spans import PAGE_SIZE, Span
 from xenassign.findings import Finding
@@ -107,7 +107,7 @@ def _rounded(finding: Finding, document: TreeFile) -> Iterator[tuple[Place, str]
     if guest % PAGE_SIZE != offset:
         return  # ambiguous: either address may be wrong
     whole = Span.sized(host, length).rounded().size
-    if whole >= 1 << 32 * size:
+    if not fits(whole, size):
         return  # too large for the cells
     rounded = (
         *split(host - offset, address),

@@ -156,12 +156,17 @@ def load_option(image: str, domain: str | None, where: str) -> LoadOption:
 
 
 def _bytes(text: str) -> int | None:
-    """A number of bytes, with K, M or G after it as a unit; None if it is not a number."""
+    """A number of bytes, with K, M or G after it as a unit; None if it is not a number.
+
+    One of more digits than 64 bits have is 2^64, which is refused.
+    """
     match = _NUMBER.fullmatch(text)
     if match is None:
         return None
-    base = 0 if match[1][:2].lower() == "0x" else 10  # no octal
-    return int(match[1], base) * _UNITS.get(match[2], 1)
+    base = 16 if match[1][:2].lower() == "0x" else 10  # no octal
+    digits = match[1][2:] if base == 16 else match[1]
+    number = int(digits, base) if len(digits.lstrip("0")) <= 20 else _LAST + 1
+    return number * _UNITS.get(match[2], 1)
 
 
 #: The header of an arm64 Image (Linux, Documentation/arch/arm64/booting.rst): at 16 the bytes that

@@ -204,6 +204,10 @@ class Request:
                     "--static-memory",
                     f"{base:#x}:{size:#x} is not whole pages; give multiples of {PAGE_SIZE:#x}",
                 )
+            if base + size > _LIMIT:
+                raise OptionError(
+                    "--static-memory", f"{base:#x}:{size:#x} ends above 64 bits; correct it"
+                )
         total = sum(size for _, size in self.static_memory)
         if total % MIB:
             raise OptionError(
@@ -229,6 +233,9 @@ INVALID_WINDOW = (
     f"not a range of whole pages; give multiples of {PAGE_SIZE:#x}, the lower one first"
 )
 
+#: The first number that 64 bits do not have.
+_LIMIT = 1 << 64
+
 _WINDOW = "window:"
 _FORM = "window:BASE-END"
 
@@ -242,13 +249,15 @@ def _split(text: str, option: str, form: str) -> tuple[str, str]:
 
 
 def _number(text: str, option: str, meaning: str) -> int:
-    """A number in decimal or with 0x, 0 or more. Raises UsageError; ``meaning``: "an address"."""
+    """A number in decimal or with 0x, of 64 bits. Raises UsageError; ``meaning``: "an address"."""
     try:
         value = int(text, 0)
     except ValueError:
         value = -1
     if value < 0:
         raise UsageError(f"{option}: {text!r} is not {meaning}; write it as 1234 or 0x12ab")
+    if value >= _LIMIT:
+        raise UsageError(f"{option}: {text[:40]!r} has more than 64 bits; write a smaller number")
     return value
 
 

@@ -8,6 +8,7 @@ as seen on Xen 4.17 and 4.20.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 
@@ -194,10 +195,8 @@ def requests_scmi(config: XlConfig, release: Release) -> bool:
 
 def corrected_intid(atom: Atom) -> int | None:
     """The INTID of an entry of irqs, also of a hexadecimal one, which xl refuses; else None."""
-    try:
-        return int(atom.text, 16) if atom.text[:2] in ("0x", "0X") else intid(atom.text)
-    except ValueError:
-        return None
+    hexadecimal = re.fullmatch(r"0[xX]0*([0-9a-fA-F]{1,8})", atom.text)
+    return intid(str(int(hexadecimal[1], 16)) if hexadecimal else atom.text)
 
 
 def _has_vuart(config: XlConfig) -> bool:

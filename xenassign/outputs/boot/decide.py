@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from xenassign.devicetree.blob_edit import edited
 from xenassign.devicetree.blob_writer import to_blob
-from xenassign.devicetree.cells import number, split, xen_bus_cells, xen_cells
+from xenassign.devicetree.cells import fits, number, split, xen_bus_cells, xen_cells
 from xenassign.devicetree.changes import Change
 from xenassign.devicetree.draft import DraftNode, DraftProperty, cells, text
 from xenassign.devicetree.spans import PAGE_SIZE, Span, covered
@@ -223,7 +223,7 @@ def _module(
             f" --load {load.name}={load.address:#x}:FILE"
         )
     for value, count in zip((load.address, load.size or 0), cells_of, strict=True):
-        if value >= 1 << 32 * count:
+        if not fits(value, count):
             raise UsageError(
                 f"--load {load.name}: {value:#x} does not fit into the {count} cells of {parent};"
                 " load it lower"

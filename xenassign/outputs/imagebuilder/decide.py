@@ -36,6 +36,8 @@ REPLACED = rule("XA036", "imagebuilder-replaces-the-tree", "error", "broken")
 
 #: Words that bash and U-Boot do not split or expand.
 _PLAIN = re.compile(r"[A-Za-z0-9_./+:@%=,][-A-Za-z0-9_./+:@%=,]*")
+#: A number of at most 64 bits, or little more.
+_NUMBER = re.compile(r"0[xX][0-9a-fA-F]{1,16}|[1-9][0-9]{0,19}|0")
 _PATH = re.compile(r"/[-A-Za-z0-9_./+,@]*")
 #: Characters of a kernel's command line that U-Boot's shell or its fdt command would interpret.
 _SPECIAL = {"$": "a $", '"': 'a "', "'": "a '", "\\": "a \\", "`": "a `", "\n": "a line end"}
@@ -323,7 +325,7 @@ def _load_range_overlaps(base: BashConfig, domus: Sequence[DomU]) -> Iterator[Fi
 def _number(entry: BashAssignment | None) -> int | None:
     """The number that is assigned; None if there is none, or bash would expand it."""
     literal = entry.value if entry is not None and entry.literal else ""
-    return int(literal, 0) if re.fullmatch(r"0[xX][0-9a-fA-F]+|[1-9]\d*|0", literal) else None
+    return int(literal, 0) if re.fullmatch(_NUMBER, literal) else None
 
 
 def _room(domus: Sequence[DomU], base: BashConfig | None) -> Iterator[Finding]:
