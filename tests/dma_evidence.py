@@ -11,7 +11,7 @@ is made from the boards and the sources of the kernels of Debian trixie (6.12.11
     board PROPERTY above X  so has one with a child X, to which the property applies as well
     dma FILE FUNCTION...    a driver that binds to the string calls these functions of the DMA API
     driver FILE             a driver that binds to it calls none, or only for a DMA engine's channel
-    beside STRING           no driver binds to it; boards have it in front of a string of a driver
+    beside STRING           no driver binds to it; boards have it in front of such a driver's string
     binding FILE            no driver binds to it; its binding has none of the properties
     nothing                 none of these
     ports SOC               no strings: names of blocks with a port to the memory controller
@@ -189,6 +189,7 @@ def gather(boards: list[Path], sources: list[Path]) -> dict[str, set[str]]:
     facts, followers = _boards(boards)
     drivers, bindings = _drivers(sources), _bindings(sources)
     exact = {entry.compatible for entry in dma_table().all() if "*" not in entry.compatible}
+    plain = {string for string in drivers if not any(drivers[string].values())} | {"syscon"}
     of_boards = {_no_dma(string) for string in followers}
     for string in sorted(drivers.keys() | followers.keys() | bindings.keys() | exact):
         files, entry = drivers.get(string, {}), _no_dma(string)
@@ -197,23 +198,17 @@ def gather(boards: list[Path], sources: list[Path]) -> dict[str, set[str]]:
             for kind in masters:
                 facts[kind].add(string)
         elif entry and (string in followers or string in exact or entry not in of_boards):
-            facts[_support(string, files, followers, drivers, bindings)].add(string)
+            beside = followers.get(string, set()) & plain
+            facts[_support(files, beside, bindings.get(string, ()))].add(string)
     return facts | _ports(sources)
 
 
-def _support(
-    string: str,
-    files: Iterable[str],
-    followers: Mapping[str, set[str]],
-    drivers: Mapping[str, object],
-    bindings: Mapping[str, set[str]],
-) -> str:
+def _support(files: Iterable[str], beside: Iterable[str], bindings: Iterable[str]) -> str:
     """The fact that best shows that a block without facts of a master does no DMA."""
-    beside = sorted(followers.get(string, set()) & (drivers.keys() | {"syscon"}))
-    bound = [f"driver {name}" for name in files]
-    bound += [f"beside {follower}" for follower in beside]
-    bound += [f"binding {name}" for name in bindings.get(string, ())]
-    return min(bound, key=lambda kind: ("dbn".index(kind[0]), kind), default="nothing")
+    kinds = [f"driver {name}" for name in files]
+    kinds = kinds or [f"beside {string}" for string in beside]
+    kinds = kinds or [f"binding {name}" for name in bindings]
+    return min(kinds, default="nothing")
 
 
 def text(facts: Mapping[str, Iterable[str]]) -> str:

@@ -78,6 +78,18 @@ def test_what_a_board_shows_as_a_master_is_not_called_no_dma(nodes: list[Node]) 
     assert wrong == set()
 
 
+def test_no_master_is_hidden_by_a_string_before_it(nodes: list[Node]) -> None:
+    """The first string of a node with a statement decides."""
+    hidden = [
+        node.compatible
+        for node in nodes
+        if (entry := dma_knowledge(node.compatible)) and not entry.master
+        for string in node.compatible
+        if (later := dma_knowledge([string])) and later.master
+    ]
+    assert hidden == []
+
+
 def test_a_pci_host_is_a_master(nodes: list[Node]) -> None:
     """The wildcards were narrowed to the hosts; none may be lost by that."""
     hosts = [node for node in nodes if node.text("device_type") == "pci" and node.has("bus-range")]
