@@ -11,8 +11,10 @@ from pathlib import Path
 from xenassign.errors import OutputError, reason_of
 from xenassign.journal import NewContent, locked
 from xenassign.process import uninterrupted
+from xenassign.reading import Inputs
 
 _NO_FILES: Mapping[Path, bytes] = types.MappingProxyType({})
+_NO_INPUTS: Inputs = types.MappingProxyType({})
 
 
 def write(
@@ -22,12 +24,14 @@ def write(
     elsewhere: Mapping[Path, bytes] = _NO_FILES,
     replaced: Mapping[Path, bytes] = _NO_FILES,
     removed: Sequence[Path] = (),
+    inputs: Inputs = _NO_INPUTS,
 ) -> list[Path]:
     """Writes files into a directory, all or none, and gives their paths. Raises OutputError.
 
     The directory and missing folders above it are created. A name may have one folder
     (``rev1/domu1.dtb``). ``elsewhere``: further files by their paths; ``replaced``: files that
     replace existing ones without ``overwrite`` (the lock). ``removed``: existing files to remove.
+    ``inputs``: files that are not replaced or removed, whatever their name: those that were read.
     """
     new = {**{directory / name: data for name, data in files.items()}, **elsewhere}
     contents = {**new, **replaced}
@@ -44,6 +48,11 @@ def write(
                 created[:0] = [path for path in (folder, *folder.parents) if not path.exists()]
                 folder.mkdir(parents=True, exist_ok=True)
             with locked(folders) as change:
+                for path in (*new, *removed):
+                    source = _identity(path, inputs)
+                    if source is not None:
+                        problem = f"would replace the input file {source}; give {another(path)}"
+                        raise OutputError(f"{path}: {problem}")
                 for path in contents:
                     if path.is_dir():
                         problem = f"is a directory; remove it or give {another(path)}"
@@ -61,6 +70,14 @@ def write(
                 with contextlib.suppress(OSError, ValueError):
                     path.rmdir()  # fails, as it should, when files are in it
     return list(contents)
+
+
+def _identity(path: Path, inputs: Inputs) -> str | None:
+    """The input that a path leads to, maybe under another name."""
+    with contextlib.suppress(FileNotFoundError):
+        status = path.stat()
+        return inputs.get((status.st_dev, status.st_ino))
+    return None
 
 
 def replace_files(contents: dict[Path, bytes]) -> None:

@@ -10,6 +10,9 @@ import errno
 import os
 import re
 import stat
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,8 +25,34 @@ MAX_TEXT = 16 << 20
 _OPENED = re.compile(r"/dev/(?:stdin|fd/[0-9]+)")
 
 
+#: The regular files that were read, by device and inode, with the name of each.
+Inputs = Mapping[tuple[int, int], str]
+
+_inputs: ContextVar[dict[tuple[int, int], str] | None] = ContextVar("inputs", default=None)
+
+
 class NotRegularError(OSError):
     """A FIFO, a device or a socket."""
+
+
+@contextmanager
+def recorded() -> Iterator[Inputs]:
+    """The files that are read in the block, which what it writes must not replace."""
+    inputs: dict[tuple[int, int], str] = {}
+    token = _inputs.set(inputs)
+    try:
+        yield inputs
+    finally:
+        _inputs.reset(token)
+
+
+def record(path: str | Path | int, name: str | Path) -> None:
+    """Records a file that is read, by its path or its descriptor; ``name`` is for messages."""
+    inputs = _inputs.get()
+    if inputs is not None:
+        status = os.stat(path)
+        if stat.S_ISREG(status.st_mode):
+            inputs[status.st_dev, status.st_ino] = os.fspath(name)
 
 
 def read(path: str | Path, most: int = MAX_SIZE) -> bytes:
@@ -56,6 +85,7 @@ def _opened(path: str | Path, pipe: bool) -> BinaryIO:
     try:
         _check(os.fstat(descriptor), pipe)
         os.set_blocking(descriptor, True)
+        record(descriptor, path)
     except BaseException:
         os.close(descriptor)
         raise

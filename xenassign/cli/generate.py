@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -26,6 +26,7 @@ from xenassign.errors import UsageError
 if TYPE_CHECKING:
     from xenassign.devicetree.tree import Tree
     from xenassign.outputs.hosts import Built
+    from xenassign.reading import Inputs
     from xenassign.request.system_request import SystemRequest
     from xenassign.system.lock import Lock
 
@@ -42,7 +43,11 @@ if TYPE_CHECKING:
 )
 @lock_option
 @click.option("--locked", is_flag=True, help="Fail if a decision differs from the lock.")
-@click.option("--overwrite", is_flag=True, help="Replace existing files.")
+@click.option(
+    "--overwrite",
+    is_flag=True,
+    help="Replace the files of the run before, and remove those that are not written again.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Print errors and warnings only.")
 def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
     host: str | None,
@@ -82,10 +87,12 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
     from xenassign.files import write
     from xenassign.outputs.boot.write import HOST_TREE
     from xenassign.outputs.hosts import BuildOptions, build
+    from xenassign.reading import recorded
     from xenassign.request.command_line import read_system
     from xenassign.system.lock import lock_path
 
     given = given_of(options)
+    inputs = click.get_current_context().with_resource(recorded())
     path = lock_path(lock, config, own=host is None and not hosts)
     recover([Path(output), (path or Path(output, "-")).parent])
     request, trees = read_system(given, host, hosts, config)
@@ -97,11 +104,10 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
     locks = {} if locked or path is None else _changed(path, built.lock)
     host_out = given.get("host_out")
     elsewhere = {Path(host_out): built.files.pop(HOST_TREE)} if host_out is not None else {}
-    boards = [tree.file for tree in trees]
-    _check_inputs(boards, [*(Path(output) / name for name in built.files), *elsewhere])
-    _check_inputs([config, path, *map(given.get, _FILES)], elsewhere)
-    written = write(built.files, Path(output), overwrite, elsewhere, locks)
-    _report(built, path, written, quiet)
+    kept = _without_edited(inputs, Path(output), given.get("imagebuilder_base"))
+    removed = _stale(built, Path(output), only) if overwrite else []
+    written = write(built.files, Path(output), overwrite, elsewhere, locks, removed, kept)
+    _report(built, path, written, removed, quiet)
 
 
 def _check_boards(request: SystemRequest, trees: Sequence[Tree]) -> None:
@@ -124,29 +130,41 @@ def _show_plan(built: Built, quiet: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _report(built: Built, lock: Path | None, written: Iterable[Path], quiet: bool) -> None:
+def _report(
+    built: Built, lock: Path | None, written: Iterable[Path], removed: Iterable[Path], quiet: bool
+) -> None:
     """Prints what changed since the lock, the findings, and the files."""
     printing.lines((f"warning: {lock}: {line}" for line in built.changes), err=True)
     findings = (f for f in built.findings if not quiet or f.severity != "note")
     printing.lines((finding.text() for finding in findings), err=True)
-    printing.lines(() if quiet else map(str, written))
+    if not quiet:
+        reason = "removed, since the run before wrote it and this one does not"
+        printing.lines((f"note: {path}: {reason}" for path in removed), err=True)
+        printing.lines(map(str, written))
 
 
-#: Options with files that are read.
-_FILES = ("base", "imagebuilder_base")
+def _without_edited(inputs: Inputs, folder: Path, base: str | None) -> Inputs:
+    """The files that were read, without the configuration of ImageBuilder that is edited in place.
 
-
-def _check_inputs(read: Sequence[str | Path | None], files: Iterable[Path]) -> None:
-    """Raises UsageError if a file would overwrite an input, with --overwrite too.
-
-    The next run needs the input. Both paths may lead to one file under different names.
+    ``base``: that of ``--imagebuilder-base``.
     """
-    for path, source in itertools.product(files, read):
-        with contextlib.suppress(OSError, ValueError):
-            if source is not None and path.samefile(source):
-                raise UsageError(
-                    f"{path}: would overwrite the input file {source}; name another file"
-                )
+    from xenassign.outputs.imagebuilder.decide import CONFIG
+
+    with contextlib.suppress(OSError):
+        if base is not None and (folder / CONFIG).samefile(base):
+            status = os.stat(base)
+            return {k: v for k, v in inputs.items() if k != (status.st_dev, status.st_ino)}
+    return dict(inputs)
+
+
+def _stale(built: Built, folder: Path, only: str | None) -> list[Path]:
+    """The files of the run before that the new ones do not replace. Raises OutputError."""
+    from xenassign.outputs.previous_run import stale
+
+    systems = (host.system for host in built.plan.hosts if host.system is not None)
+    names = dict.fromkeys(plan.name for system in systems for plan in system.domains)
+    domains = list(names) if only is None else [only]
+    return stale(folder, built.files, domains, alone=only is not None)
 
 
 def _older_lock(path: Path | None, locked: bool) -> Lock | None:

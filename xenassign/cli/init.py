@@ -37,8 +37,10 @@ def command(
     from xenassign.host.platform import read_platform
     from xenassign.outputs.starter import starter
     from xenassign.planning.assess import assess
+    from xenassign.reading import recorded
     from xenassign.request.command_line import driver_set, release_of
 
+    inputs = click.get_current_context().with_resource(recorded())
     target = Path(output) if output is not None else None
     if target is not None:
         recover([target.parent])
@@ -53,5 +55,5 @@ def command(
     if target is None:
         printing.document(text)
         return
-    written = write({target.name: text.encode("utf-8")}, target.parent, overwrite)
+    written = write({target.name: text.encode("utf-8")}, target.parent, overwrite, inputs=inputs)
     printing.lines(map(str, written))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import sys
@@ -14,7 +15,7 @@ from xenassign.devicetree.overlay import is_overlay
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import InputError, reason_of
 from xenassign.host.running import board_problem
-from xenassign.reading import limited, read
+from xenassign.reading import limited, read, record
 
 #: The first bytes of a blob.
 BLOB = b"\xd0\x0d\xfe\xed"
@@ -71,6 +72,8 @@ def read_file(path: str, name: str) -> bytes:
 def _standard_input() -> BinaryIO:
     if sys.stdin is None:  # closed by the caller
         raise OSError(errno.EBADF, "is closed")
+    with contextlib.suppress(OSError, ValueError):  # a stream without a descriptor
+        record(sys.stdin.fileno(), "<stdin>")
     return sys.stdin.buffer
 
 

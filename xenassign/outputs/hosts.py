@@ -9,6 +9,7 @@ from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
 from xenassign.findings import Finding
 from xenassign.outputs.generated import ENDINGS, NAMES, GeneratedSystem, generate_resolved
+from xenassign.outputs.previous_run import with_lists
 from xenassign.outputs.report import hosts as rendering
 from xenassign.request.resolve import ResolvedSystem
 from xenassign.request.system_request import SystemRequest
@@ -120,11 +121,14 @@ def build(trees: Sequence[Tree], request: SystemRequest, options: BuildOptions) 
         }
         for board, of_board in generated.files.items()
     }
+    everything = generated.files
     if options.per_host:
-        return Built(plan, rendering.per_host(files), [], findings, lock, changes)
+        written = with_lists(rendering.per_host(files), rendering.per_host(everything))
+        return Built(plan, written, [], findings, lock, changes)
     common, differing = rendering.common_files(files)
     refusals = [rendering.differ(differing, files)] if differing else []
-    return Built(plan, common, refusals, findings, lock, changes)
+    written = with_lists(common, next(iter(everything.values())))
+    return Built(plan, written, refusals, findings, lock, changes)
 
 
 def _shown(generated: GeneratedHosts, only: str | None) -> Iterator[Finding]:

@@ -25,7 +25,7 @@ from typing import NamedTuple
 from xenassign.devicetree.places import Place
 from xenassign.devicetree.tree import DevicetreeError
 from xenassign.errors import reason_of
-from xenassign.reading import MAX_TEXT, NotRegularError, open_regular
+from xenassign.reading import MAX_TEXT, NotRegularError, open_regular, record
 
 #: Seconds for cpp. A board takes 0.1.
 _SECONDS = 10
@@ -51,6 +51,8 @@ _INCLUDED = re.compile(
     rb"[ \t]*([\"<])([^\">\n]+)[\">]",
     re.MULTILINE,
 )
+#: The file of a line marker in the output, also of an #include that a macro names.
+_MARKER = re.compile(rb'^# [0-9]+ "((?:[^"\\\n]|\\.)*)"', re.MULTILINE)
 _COMPLAINT = re.compile(r"^(.*?):(\d+):(?:(\d+):)? (?:fatal )?error: (.*)$", re.MULTILINE)
 
 # A string, the call of a macro, a word or a sign.
@@ -168,6 +170,10 @@ def preprocessed(data: bytes, file: str, include: Sequence[str]) -> Preprocessed
     if output.limit is not None:
         raise DevicetreeError(f"{location}: cpp {output.limit}; fix the source")
     result = Preprocessed(output.text.decode("utf-8", "surrogateescape"), file, source)
+    for name in dict.fromkeys(_MARKER.findall(output.text)):
+        with contextlib.suppress(OSError, ValueError):  # <built-in>
+            included = result.file(os.fsdecode(name))
+            record(included, included)
     complaint = _COMPLAINT.search(output.errors)
     if complaint is not None:
         name, line, column, problem = complaint.groups()

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from xenassign.planning.assess import Assessment, BoardAssessment
 
 
+SCHEMA = "xenassign/plan/1"
+
+
 def to_json(value: Any) -> str:
     """Indented JSON text, with a line end."""
     return escape.json_document(value)
@@ -38,7 +41,7 @@ def finding(item: Finding) -> dict[str, Any]:
 def plan(domain: DomainPlan) -> dict[str, Any]:
     """The plan (schema xenassign/plan/1). The fields of outputs (``Output.fields``) are null."""
     return {
-        "schema": "xenassign/plan/1",
+        "schema": SCHEMA,
         "name": domain.name,
         "xen": domain.request.release.version,
         "routes": list(domain.request.routes),
