@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import pickle
+import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -72,12 +77,94 @@ def test_a_folder_that_cannot_be_made(cache: Path) -> None:
 
 
 def test_a_file_that_cannot_be_written(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object, **__: object) -> None:
-        raise PermissionError(13, "Permission denied")
+    real = os.open
 
-    monkeypatch.setattr("tempfile.mkstemp", refuse)
+    def refuse(path: str, flags: int, *mode: int, **options: Any) -> int:
+        if flags & os.O_CREAT:
+            raise PermissionError(13, "Permission denied")
+        return real(path, flags, *mode, **options)
+
+    monkeypatch.setattr(os, "open", refuse)
     assert works()
     assert not list(cache.iterdir())
+
+
+def test_a_disk_that_is_full(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is half written is written again."""
+    assert works()
+    (path,) = cache.iterdir()
+    size = path.stat().st_size
+    os.truncate(path, size // 2)
+    assert works()
+    assert path.stat().st_size > 0.9 * size
+
+
+def _open_to_all(path: Path) -> None:
+    path.chmod(0o666)
+
+
+def _link(path: Path) -> None:
+    path.rename(path.with_name("elsewhere"))
+    path.symlink_to("elsewhere")
+
+
+def _fifo(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+@pytest.mark.parametrize("plant", [_open_to_all, _link, _fifo])
+def test_a_file_that_others_may_have_written_is_not_read(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, plant: Callable[[Path], None]
+) -> None:
+    """It is replaced, so that the next run is fast."""
+    assert works()
+    (path,) = cache.iterdir()
+    plant(path)
+    monkeypatch.setattr(grammars, "_by_number", None)  # nothing is loaded
+    assert works()
+    assert path.lstat().st_mode == stat.S_IFREG | 0o600
+    monkeypatch.undo()
+    assert works()
+
+
+def test_files_of_another_user_are_not_used(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert works()
+    (path,) = cache.iterdir()
+    before = path.stat().st_ino
+    monkeypatch.setattr(os, "geteuid", lambda: path.stat().st_uid + 1)
+    monkeypatch.setattr(grammars, "_by_number", None)
+    assert works()
+    assert path.stat().st_ino == before
+
+
+def test_a_folder_that_is_a_link_is_not_used(cache: Path, tmp_path: Path) -> None:
+    """Otherwise files would be written where somebody else says."""
+    (tmp_path / "other").mkdir(mode=0o700)
+    cache.parent.mkdir()
+    cache.symlink_to(tmp_path / "other")
+    assert works()
+    assert not list((tmp_path / "other").iterdir())
+
+
+def test_nothing_of_a_file_is_run(cache: Path, tmp_path: Path) -> None:
+    """A pickle says what is run when it is loaded."""
+    assert works()
+    (path,) = cache.iterdir()
+    hostile = pickle.dumps(_Hostile(tmp_path / "planted"))
+    path.write_bytes(sha256(hostile).digest() + hostile)
+    assert works()
+    assert not (tmp_path / "planted").exists()
+
+
+class _Hostile:
+    """Makes a folder when its pickle is loaded."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return os.mkdir, (str(self.path),)
 
 
 def test_a_folder_that_is_open_to_others_is_not_used(cache: Path) -> None:

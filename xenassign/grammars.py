@@ -2,26 +2,31 @@
 
 Building a parser takes a few hundred milliseconds, loading a built one a few. The cache is
 ``$XDG_CACHE_HOME/xenassign`` (``~/.cache/xenassign``), one file for each grammar text, version of
-lark and Python, and set of options. A file has the output of ``Lark.save`` after its SHA-256. That
-is a pickle, so a folder that others can write to is not used. If the cache can't be used, the
-parser is built in memory, without a warning.
+lark and Python, and set of options: a SHA-256 and JSON, so that loading runs nothing of it. A
+folder or a file that others can write to is not used, since it could change what is parsed. If the
+cache can't be used, the parser is built in memory, without a warning.
 """
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
+import stat
 import sys
+from collections.abc import Iterator
 from hashlib import sha256
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from xenassign.escape import json_line
 from xenassign.resources import directory
 
 if TYPE_CHECKING:
     from lark import Lark
 
 _DIGEST_SIZE = 32
+_MAX_SIZE = 16 << 20
 
 
 def parser(name: str, **options: Any) -> Lark:
@@ -32,17 +37,18 @@ def parser(name: str, **options: Any) -> Lark:
     from lark import Lark
 
     grammar = (directory("grammar") / f"{name}.lark").read_text(encoding="utf-8")
-    path = _path(name, grammar, options)
-    built = _load(path) if path else None
-    if built is None:
-        built = Lark(grammar, parser="lalr", **options)
-        if path:
-            _save(path, built)
+    file = _file(name, grammar, options)
+    with _folder() as folder:
+        built = _load(folder, file, options) if folder is not None else None
+        if built is None:
+            built = Lark(grammar, parser="lalr", **options)
+            if folder is not None:
+                _save(folder, file, built, options)
     return built
 
 
-def _path(name: str, grammar: str, options: dict[str, Any]) -> Path | None:
-    """The cache file; None without a folder that only this user can write to."""
+def _file(name: str, grammar: str, options: dict[str, Any]) -> str:
+    """The name of the cache file."""
     from lark import __version__
 
     settings = [
@@ -50,15 +56,7 @@ def _path(name: str, grammar: str, options: dict[str, Any]) -> Path | None:
         for key, value in sorted(options.items())
     ]
     key = repr((grammar, __version__, sys.version_info, settings))
-    try:
-        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "xenassign"
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        status = folder.stat()
-    except (OSError, RuntimeError, ValueError):  # no home directory, or not a valid name
-        return None
-    if status.st_uid != os.geteuid() or status.st_mode & 0o022:
-        return None
-    return folder / f"{name}-{sha256(key.encode()).hexdigest()[:16]}.parser"
+    return f"{name}-{sha256(key.encode()).hexdigest()[:16]}.parser"
 
 
 def _kind(value: object) -> str:
@@ -66,33 +64,72 @@ def _kind(value: object) -> str:
     return f"{kind.__module__}.{kind.__qualname__}"
 
 
-def _load(path: Path) -> Lark | None:
+@contextlib.contextmanager
+def _folder() -> Iterator[int | None]:
+    """A descriptor of the folder; None without one that only this user can write to."""
+    try:
+        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "xenassign"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except (OSError, RuntimeError, ValueError):  # no home directory, or not a valid name
+        yield None
+        return
+    try:
+        yield descriptor if _is_own(os.fstat(descriptor)) else None
+    finally:
+        os.close(descriptor)
+
+
+def _is_own(status: os.stat_result) -> bool:
+    return status.st_uid == os.geteuid() and not status.st_mode & 0o022
+
+
+def _load(folder: int, file: str, options: dict[str, Any]) -> Lark | None:
+    """The parser of a file; None if there is none, or it is not whole and our own."""
     from lark import Lark
 
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
-        data = path.read_bytes()
+        with open(os.open(file, flags, dir_fd=folder), "rb") as stream:
+            status = os.fstat(stream.fileno())
+            if not stat.S_ISREG(status.st_mode) or not _is_own(status):
+                return None
+            data = stream.read(_MAX_SIZE)
         if sha256(data[_DIGEST_SIZE:]).digest() != data[:_DIGEST_SIZE]:
             return None
-        return Lark.load(BytesIO(data[_DIGEST_SIZE:]))
+        parser, memo = json.loads(data[_DIGEST_SIZE:])
+        parser["options"].update(options)
+        if "lexer" in options:
+            parser["parser"]["lexer_conf"]["lexer_type"] = options["lexer"]
+        table = parser["parser"]["parser"]
+        table["tokens"] = _by_number(table["tokens"])
+        table["states"] = {
+            int(state): _by_number(actions) for state, actions in table["states"].items()
+        }
+        built: Lark = Lark._load_from_dict(parser, _by_number(memo))  # type: ignore[no-untyped-call]
     except Exception:  # complete, but of another version of something: it is built again
         return None
+    return built
 
 
-def _save(path: Path, parser: Lark) -> None:
-    """Writes a temporary file and renames it, so that other processes see all of it or nothing."""
-    from tempfile import mkstemp
+def _by_number(items: dict[str, Any]) -> dict[int, Any]:
+    """The keys of JSON are strings."""
+    return {int(number): item for number, item in items.items()}
 
-    stream = BytesIO()
-    parser.save(stream)
-    data = stream.getvalue()
-    try:
-        handle, name = mkstemp(dir=path.parent, prefix=path.stem)
-        work = Path(name)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(sha256(data).digest() + data)
-            work.replace(path)
-        finally:
-            work.unlink(missing_ok=True)
-    except OSError:  # a full disk, a folder that is read only
-        pass
+
+def _save(folder: int, file: str, built: Lark, options: dict[str, Any]) -> None:
+    """Writes a new file. Another process that reads it meanwhile sees that it is not whole."""
+    from lark.grammar import Rule
+    from lark.lexer import TerminalDef
+
+    parser, memo = built.memo_serialize([TerminalDef, Rule])
+    parser["options"] = {k: v for k, v in parser["options"].items() if k not in options}
+    if "lexer" in options:
+        parser["parser"]["lexer_conf"]["lexer_type"] = None
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    with contextlib.suppress(OSError, TypeError):  # a full disk; a lark that has other objects
+        data = json_line([parser, memo]).encode()
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(file, dir_fd=folder)
+        with open(os.open(file, flags, 0o600, dir_fd=folder), "wb") as stream:
+            stream.write(sha256(data).digest() + data)
