@@ -41,7 +41,7 @@ RULES = {rule.code: rule for rule in rules()}
 EXAMPLES = {code: rule.page.example for code, rule in RULES.items()}
 IMAGEBUILDER = ("XA034", "XA035", "XA036")
 #: What a test of its own runs, below and in test_live_examples.py.
-OWN = {"XA021", *IMAGEBUILDER, "XA121", *LIVE}
+OWN = {"XA021", *IMAGEBUILDER, "XA121", "XA815", *LIVE}
 RUN = {code: example for code, example in EXAMPLES.items() if code not in OWN}
 #: Those whose mistake is a change of a file, not another command line.
 TEXTS = {code: example for code, example in EXAMPLES.items() if example.base is not None}
@@ -401,9 +401,20 @@ def test_the_configuration_of_imagebuilder(code: str, wrong: bool) -> None:
 
 @pytest.mark.parametrize("wrong", [False, True])
 def test_the_file_that_is_no_blob(wrong: bool, dtc: str) -> None:
-    """The one example that is about how a file was made."""
+    """One of the two examples that are about how a file was made."""
     code, example = "XA121", EXAMPLES["XA121"]
     Path("domu1.dts").write_text(PARTIAL)
+    subprocess.run(shlex.split(example.wrong if wrong else example.right), check=True)
+    found = lint([read_document("domu1.dtb")], Options(release(DEFAULT))).findings
+    assert (code in [finding.code for finding in found]) == wrong
+
+
+@pytest.mark.parametrize("wrong", [True, False])
+def test_the_file_that_only_xen_reads(wrong: bool, dtc: str) -> None:
+    """The other one."""
+    code, example = "XA815", EXAMPLES["XA815"]
+    Path("domu1.dts").write_text(PARTIAL)
+    subprocess.run([dtc, "-q", "-o", "domu1.dtb", "domu1.dts"], check=True)
     subprocess.run(shlex.split(example.wrong if wrong else example.right), check=True)
     found = lint([read_document("domu1.dtb")], Options(release(DEFAULT))).findings
     assert (code in [finding.code for finding in found]) == wrong

@@ -82,6 +82,25 @@ def test_a_file_is_what_it_holds(files: Callable[..., None]) -> None:
     assert told(report("c.dtb")) == [("XA121", "c.dtb", None)]
 
 
+def test_a_blob_that_only_xen_reads_is_not_taken_for_a_good_one(
+    files: Callable[..., None], wording: Wording
+) -> None:
+    """A strange name would otherwise hide every finding about what the guest finds."""
+    files(a_dts=PARTIAL.replace("compatible =", 'x_y = "a"; compatible =', 1))
+    blob = read_document("a.dts")
+    assert isinstance(blob, TreeFile)
+    files(a_dtb=blob.blob.replace(b"x_y\0", b"x@y\0"))
+    found = report("a.dtb")
+    assert [f.code for f in found.findings] == ["XA815"]
+    assert found.verdict == {"dom0less": "accepted", "xl": "accepted"}
+    assert found.refused
+    files(c_dts=PARTIAL)
+    good = report("c.dts")
+    bad = report("c.dts", overlays=(TreeFile("a.dtb", Path("a.dtb").read_bytes()),))
+    assert [f.code for f in bad.findings if f not in good.findings] == ["XA815"]
+    wording(*found.findings)
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [

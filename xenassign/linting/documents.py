@@ -64,12 +64,23 @@ class TreeFile:
     text: str | None = None
 
     @cached_property
-    def tree(self) -> Tree | None:
-        """The tree; None if the blob is malformed for the strict reader (Xen may accept it)."""
+    def _read(self) -> Tree | DevicetreeError:
         try:
             return read_blob(self.blob, self.file)
-        except DevicetreeError:
+        except DevicetreeError as error:
+            return error
+
+    @property
+    def tree(self) -> Tree | None:
+        """The tree; None if the blob is malformed for the strict reader (Xen may accept it)."""
+        return self._read if isinstance(self._read, Tree) else None
+
+    @property
+    def problem(self) -> str | None:
+        """Why there is no tree: ``problem; fix``, without the file's name."""
+        if isinstance(self._read, Tree):
             return None
+        return str(self._read).removeprefix(f"{self.file}: ")
 
     @property
     def overlay(self) -> bool:

@@ -124,7 +124,7 @@ def to_sarif(report: Report) -> str:
     index = {rule.code: number for number, rule in enumerate(rules)}
     results = [_result(finding, index) for finding in report.findings]
     for finding, reason in report.waived:
-        suppression = {"kind": "inSource", "justification": reason}
+        suppression = {"kind": "inSource", "justification": escape.sarif_text(reason)}
         results.append({**_result(finding, index), "suppressions": [suppression]})
     driver = {
         "name": "xenassign",

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from xenassign.devicetree.places import Place
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import InputError, UsageError
-from xenassign.findings import ROUTES, Finding, Rule, errors
+from xenassign.findings import ROUTES, Finding, Rule, errors, rule
 from xenassign.formats.xlcfg import XlConfig, decode
 from xenassign.host.load import is_source
 from xenassign.host.platform import read_platform
@@ -35,6 +35,8 @@ from xenassign.reading import MAX_TEXT, limited, open_regular
 from xenassign.request.resolve import with_console
 from xenassign.xen.iommu import iommus
 from xenassign.xen.releases import Release
+
+UNREAD = rule("XA815", "tree-not-judged", "error", "unsafe")
 
 
 class Options(NamedTuple):
@@ -169,6 +171,8 @@ def _all(
     for overlay in dict.fromkeys(overlays):
         if overlay.tree is not None:
             yield from _placed(overlay, reserved_marks(overlay.tree, options.host))
+    for file in dict.fromkeys((*overlays, *trees)):
+        yield from _placed(file, _unread(file))
     of_domain = context_of(domains[0][1], base) if len(domains) == 1 else base
     for tree in trees:
         if tree.overlay:
@@ -181,6 +185,13 @@ def _all(
             yield from _placed(tree, source_strings.check(tree.source) if tree.source else ())
     if options.together:
         yield from _together(documents, partial_trees, base)
+
+
+def _unread(file: TreeFile) -> Iterator[Finding]:
+    """A blob that Xen walks through and the strict reader refuses: no other rule applies to it."""
+    if file.problem is not None and not isinstance(dom0less.read_root(file.blob, ROUTES), Finding):
+        problem, _, fix = file.problem.rpartition("; ")
+        yield UNREAD(problem, node="/", fix=fix)
 
 
 def _together(

@@ -234,6 +234,8 @@ def _commands(plan: DomainPlan, index: int) -> Iterator[Command]:
 def _kept_on(plans: Sequence[DomainPlan]) -> Iterator[Command]:
     """The commands for the regulators that dom0 has to leave on."""
     for change in dict.fromkeys(change for plan in plans for change in kept_on(plan)):
+        if not _PATH.fullmatch(change.path):
+            continue  # CANNOT_CARRY refuses it
         for prop in change.properties:
             words = f"fdt set {uboot_word(change.path)} {uboot_word(prop.name)}"
             yield Command(words, change.why)
