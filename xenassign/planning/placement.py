@@ -286,7 +286,8 @@ def _shared(
     if refused:
         first = next(iter(refused))
         page = claimant.path if len(refused) > 1 else first
-        fix = f"assign it too (-d {first}), or accept it (--allow-shared-page {page})"
+        fix = f"assign it too (-d {first}), or accept that the guest can change its registers"
+        fix = f"{fix} (--allow-shared-page {page})"
         message = sharing_message(claimant.path, refused)
         yield SHARED_PAGE(message, node=claimant.path, prop="reg", fix=fix)
 

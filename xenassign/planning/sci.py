@@ -236,7 +236,8 @@ def _page_users(
             message += option.because
             yield SHARED_ALLOWED(message, node=memory.path, prop="reg")
         else:
-            fix = f"accept it (--allow-shared-page {memory.path})"
+            fix = "do without SCMI, or accept that the guest can change that memory"
+            fix = f"{fix} (--allow-shared-page {memory.path})"
             yield SHARED_PAGE(message, node=memory.path, prop="reg", fix=fix)
 
 

@@ -10,7 +10,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from xenassign.checks.protection import FORCED, FORCED_MASTER, WARNING
+from xenassign.checks.protection import (
+    FORCED,
+    FORCED_MASTER,
+    MASTER_FORCED,
+    WARNING,
+    dma_in_scope,
+    not_protected,
+)
 from xenassign.devicetree.addresses import Block, registers
 from xenassign.devicetree.places import Place
 from xenassign.devicetree.tree import Node
@@ -82,6 +89,11 @@ class Pair:
         return any(node.has("interrupt-map") for node in self.view.copied)
 
     @cached_property
+    def host_intids(self) -> set[int]:
+        """The INTIDs of the assigned devices of the host; empty if it is not known."""
+        return {line.intid for _, host in self.view.assigned for line in host.interrupts}
+
+    @cached_property
     def intids(self) -> dict[int, str]:
         """The INTIDs that the guest's nodes state, and the path of the first node of each."""
         paths: dict[int, str] = {}
@@ -147,6 +159,8 @@ def interrupts_in_irqs(pair: Pair) -> Iterator[Finding]:
             continue
         if spi in irqs and spi not in pair.intids:
             spi_numbers.add(spi)
+            if spi in pair.host_intids:
+                continue  # irqs is correct; XA320 reports the node
             message = f"{path} has INTID {number}, that is SPI {spi}; irqs has {spi}"
             yield OFF_BY_32(message, prop="irqs", place=pair.place(irqs[spi]))
             continue
@@ -161,21 +175,24 @@ def interrupts_in_irqs(pair: Pair) -> Iterator[Finding]:
 def devices_in_dtdev(pair: Pair) -> Iterator[Finding]:
     """Devices that are not in dtdev: xl assigns their resources without protection or an error."""
     paths = {atom.text.lower() for atom in pair.config.texts("dtdev")}
-    iommus = pair.view.context.iommus
+    iommus, inside = pair.view.context.iommus, pair.view.scope
     platform = pair.view.context.platform
-    if platform is None or iommus is None:
+    if platform is None or iommus is None or inside is None:
         return
     for partial in pair.view.nodes:
         host = pair.view.host(partial.node)
         if host is None or host.path.lower() in paths:
             continue
         node = partial.node.path
-        if protection(platform, iommus, host).protected:
+        shield, dma = protection(platform, iommus, host), dma_in_scope(inside, host)
+        if shield.protected:
             yield NOT_IN_DTDEV(f"{host.path} is not in dtdev", node=node, prop="xen,path")
+        elif dma.answer == "yes":
+            message = f"{not_protected(host.path, shield, dma)} and {MASTER_FORCED[False]}"
+            yield FORCED_MASTER(message, node=node, prop="xen,path", routes=XL)
         elif not partial.forced:
-            violated = FORCED_MASTER if host.dma.answer == "yes" else FORCED
-            message = f"{WARNING.format(path=host.path)} Known about it: {host.dma.evidence}"
-            yield violated(message, node=node, prop="xen,path", routes=XL)
+            message = f"{WARNING.format(path=host.path)} Known about it: {dma.evidence}"
+            yield FORCED(message, node=node, prop="xen,path", routes=XL)
 
 
 def dtdev_in_tree(pair: Pair) -> Iterator[Finding]:

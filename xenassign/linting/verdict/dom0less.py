@@ -368,7 +368,7 @@ class _Build:
         elif intid in self.xen_lines:
             self._add(_at(LINE_OF_XEN, node, f"{line} is that of {self.xen_lines[intid]}"))
         elif intid in self.dom0_lines:
-            fix = "mark every host node with it xen,passthrough (the host overlay does)"
+            fix = "mark its host nodes xen,passthrough (a host overlay does): dom0 loses them"
             self._add(_at(LINE_SHARED, node, f"{line} is used by dom0")._replace(own_fix=fix))
         elif intid == self.context.vpl011_intid:
             self._add(_at(LINE_OF_VPL011, node, f"{line} is also that of the vPL011"))
