@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from tests.kills import Set, killed, moments, steps
 from tests.wording import Wording
+from xenassign.cli import cli
 from xenassign.errors import OutputError
 from xenassign.files import replace_files, write
 from xenassign.journal import NAME, recover
@@ -46,11 +49,23 @@ def test_kills_of_generate_at_random_moments(tmp_path: Path) -> None:
 def mixed(tmp_path: Path) -> Set:
     """A set of which one file is new and the others are old, of a process that is dead."""
     for at in range(100):
-        place = Set(tmp_path / f"{at}")
+        shutil.rmtree(tmp_path / "set", ignore_errors=True)
+        place = Set(tmp_path / "set")
         assert killed(place.change, at), "no step leaves a mixed set"
         if (place.out / "a.cfg").read_bytes() != (place.out / "a.dtb").read_bytes()[:3] + b" a.cfg":
             return place
     raise AssertionError
+
+
+def test_commands_say_what_they_restore_and_read(mixed: Set, wording: Wording) -> None:
+    """lint warns, since it does not change files; lint --fix and init restore."""
+    (mixed.out / "b.cfg").write_text('name = "b"\n')
+    wording(CliRunner().invoke(cli, ["lint", str(mixed.out / "b.cfg"), "--select", "XA301"]))
+    assert (mixed.out / NAME).exists()
+    fixed = ["lint", str(mixed.out / "b.cfg"), "--select", "XA301", "--fix"]
+    wording(CliRunner().invoke(cli, fixed))
+    assert not (mixed.out / NAME).exists()
+    assert (mixed.out / "a.dtb").read_bytes() == b"old a.dtb"
 
 
 def test_what_was_restored_is_returned(mixed: Set) -> None:

@@ -48,6 +48,7 @@ TARGET: tuple[str, ...] = (
     "python3-crypt",
 )
 TARGET += ("python3-difflib", "python3-io", "python3-json", "python3-logging", "python3-pickle")
+TARGET += ("python3-fcntl", "python3-numbers", "python3-resource")
 TARGET += ("python3-shell", "python3-stringold", "python3-threading", "python3-unixadmin")
 NEWER = ("python3-tomllib", "python3-rich")  # than kirkstone
 

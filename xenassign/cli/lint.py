@@ -10,7 +10,7 @@ import click
 
 from xenassign.cli import printing
 from xenassign.cli.options import lint_options
-from xenassign.cli.recovery import recover
+from xenassign.cli.recovery import recover, warn
 
 
 @click.command("lint")
@@ -63,8 +63,8 @@ def command(
         options[name] = _codes(options[name])
     options["drivers"] = frozenset(options["drivers"]) or None
     options["kconfig"] = frozenset(options["kconfig"])
-    if fix:
-        recover(Path(os.path.realpath(file)).parent for file in files)
+    folders = [Path(os.path.realpath(file)).parent for file in files if file != "-"]
+    (recover if fix else warn)(folders)
     session = Session.of(files, config=Path(config) if config is not None else None, **options)
     if fix or diff:
         printing.document(session.fix(write=fix), err=form != "text")

@@ -1,7 +1,8 @@
-"""What a command says when it restores the files of a run that was killed."""
+"""What commands say about the files of a run that was killed."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -17,3 +18,16 @@ def recover(folders: Iterable[Path]) -> None:
         names = ", ".join(map(str, restored))
         text = f"warning: {names}: restored, since a run of xenassign was killed"
         printing.lines([text], err=True)
+
+
+def warn(folders: Iterable[Path]) -> None:
+    """Prints a warning for each folder whose files may be of two runs. For commands that read."""
+    from xenassign.journal import NAME
+
+    for folder in dict.fromkeys(folders):
+        if os.path.lexists(folder / NAME):
+            problem = (
+                "a run of xenassign writes here, or was killed while it did, so that the files"
+            )
+            fix = "wait for it, or run generate or lint --fix here again"
+            printing.lines([f"warning: {folder}: {problem} may be of two runs; {fix}"], err=True)

@@ -51,7 +51,7 @@ XENASSIGN_TOML:class-native = "${@'python3-tomli' if d.getVar('PYTHON_BASEVERSIO
 XENASSIGN_TABLES = "${@'' if d.getVar('PYTHON_BASEVERSION') == '3.10' else 'python3-rich'}"
 
 RDEPENDS:${PN} += "python3-click python3-jinja2 python3-lark ${XENASSIGN_TOML}"
-XENASSIGN_STDLIB = "python3-crypt python3-difflib python3-io python3-json python3-shell python3-threading"
+XENASSIGN_STDLIB = "python3-crypt python3-difflib python3-fcntl python3-io python3-json python3-numbers python3-resource python3-shell python3-threading"
 RDEPENDS:${PN}:append:class-target = " ${XENASSIGN_STDLIB}"
 RDEPENDS:${PN}:append:class-nativesdk = " ${XENASSIGN_STDLIB}"
 # The class needs no tables, and not every release has python3-rich for the build and the SDK.
