@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.wording import Wording
 from xenassign.devicetree.tree import Tree
+from xenassign.errors import UsageError
 from xenassign.files import write
 from xenassign.outputs.hosts import GeneratedHosts, generate_hosts, lines
 from xenassign.outputs.report.hosts import SCHEMA, common_files, differ, per_host, show, to_data
@@ -98,6 +100,13 @@ def test_only_comments_may_differ(name: str, one: str, other: str, same: bool) -
 
 def test_a_file_that_one_board_lacks_differs() -> None:
     assert common_files({"x": {"a.cfg": b""}, "y": {}}) == ({}, ("a.cfg",))
+
+
+@pytest.mark.parametrize("name", ["", ".", ".."])
+def test_a_board_whose_folder_would_be_elsewhere(name: str, wording: Wording) -> None:
+    """The names of HOST "." and of "...dtb": files would be written beside -o, or into /."""
+    with wording.raises(UsageError):
+        per_host({name: {"d.dtb": b""}, "b": {}})
 
 
 def test_a_folder_for_each_board(moved: GeneratedHosts, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any, TextIO
 
 from xenassign import escape
 from xenassign.devicetree.source.reader import read_source
+from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule
 from xenassign.formats import xlcfg
 from xenassign.outputs.report.terminal import console
@@ -51,7 +52,14 @@ def common_files(files: Mapping[str, Files]) -> tuple[dict[str, bytes], tuple[st
 
 
 def per_host(files: Mapping[str, Files]) -> dict[str, bytes]:
-    """The files of all boards, each board's in a folder with its name."""
+    """The files of all boards, each board's in a folder with its name.
+
+    Raises UsageError for a name that would lead out of the folder of -o.
+    """
+    for board in files:
+        if board in ("", ".", ".."):
+            problem = f"--per-host: no folder can have the name of the board, {board!r}"
+            raise UsageError(f"{problem}; rename the file, or name it with its folder")
     return {
         f"{board}/{name}": data
         for board, of_board in files.items()
