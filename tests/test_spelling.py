@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -37,13 +41,13 @@ def test_what_is_surely_meant() -> None:
     assert corrections("imoem", known) == ["iomem"]
     assert corrections("iommu", known) == []
     assert corrections("vpci", known) == ["pci"]
-    assert corrections("vpci", known, lambda name: name != "pci") == []
 
 
 def test_what_is_asked_about() -> None:
     known = ("device-tree", "device_tree", "force-assign-without-iommu", "iomem")
     assert similar("Device-Tree", known) == ["device-tree", "device_tree"]
     assert similar("force", known) == ["force-assign-without-iommu"]
+    assert similar("vpci", ["pci"], lambda name: name != "pci") == []
     assert similar("iom", known) == []  # too short to be a beginning
     assert did_you_mean("iommu", known) == ""
     assert did_you_mean("iomen", known) == "did you mean iomem?"
@@ -54,3 +58,20 @@ def test_many_names_are_not_compared_one_by_one() -> None:
     index = TypingErrors(names)
     assert all(name in index.near(f"devise@{name[7:]}") for name in names)
     assert TypingErrors(["x" * 100_000]).near("x" * 100_000)
+
+
+@pytest.mark.parametrize(
+    ("option", "advice"),
+    [
+        ("--hots", "did you mean --host?"),
+        ("--iommu-drivers", "did you mean --iommu-driver?"),
+        ("--host_overlay", "did you mean --host-overlay?"),
+        ("--iomem", "see `xenassign lint --help`"),  # no option is one typing error away
+    ],
+)
+def test_an_option(option: str, advice: str) -> None:
+    command = [sys.executable, "-m", "xenassign", "lint", option, "x"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: No such option")
+    assert done.stderr.endswith(f"; {advice}\n")

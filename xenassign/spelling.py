@@ -2,7 +2,7 @@
 
 A fix may be written without a question if it corrects one typing error: one character inserted,
 left out or replaced, or two neighbours exchanged. A question may also name what differs in case or
-separators only, and what the name begins with or is the beginning of.
+separators only; without any, what the name begins with or is the beginning of.
 """
 
 from __future__ import annotations
@@ -56,11 +56,9 @@ def _shorter(name: str) -> dict[str, None]:
     return dict.fromkeys([name, *(name[:at] + name[at + 1 :] for at in short)])
 
 
-def corrections(
-    name: str, known: Iterable[str], fits: Callable[[str], bool] = lambda _: True
-) -> list[str]:
-    """The known names that are one typing error away and fit, sorted."""
-    return [other for other in sorted(known) if one_typing_error(name, other) and fits(other)]
+def corrections(name: str, known: Iterable[str]) -> list[str]:
+    """The known names that are one typing error away, sorted."""
+    return [other for other in sorted(known) if one_typing_error(name, other)]
 
 
 def similar(
@@ -70,16 +68,20 @@ def similar(
 
     ``fits``: whether the name's value could be that of a known name.
     """
-    names = sorted(known)
-    near = corrections(name, names, fits)
-    plain = _plain(name)
-    for other in names:
-        same, shortest = _plain(other), min(len(other), len(name))
-        resembles = plain == same or one_typing_error(plain, same)
-        begins = shortest >= _SHORTEST and (same.startswith(plain) or plain.startswith(same))
-        if other not in near and (resembles or begins) and fits(other):
-            near.append(other)
-    return near[:3]
+    names, plain = sorted(known), _plain(name)
+    alike = [other for other in names if _alike(plain, _plain(other)) and fits(other)]
+    alike.sort(key=lambda other: not one_typing_error(name, other))
+    return (alike or [o for o in names if _begins(plain, _plain(o)) and fits(o)])[:3]
+
+
+def _alike(first: str, second: str) -> bool:
+    return first == second or one_typing_error(first, second)
+
+
+def _begins(first: str, second: str) -> bool:
+    """Whether one name begins with the other, if that is not too short."""
+    shorter, longer = sorted((first, second), key=len)
+    return len(shorter) >= _SHORTEST and longer.startswith(shorter)
 
 
 def _plain(name: str) -> str:

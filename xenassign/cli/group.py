@@ -12,6 +12,7 @@ import click
 
 from xenassign import __version__, process
 from xenassign.errors import XenassignError
+from xenassign.spelling import did_you_mean
 
 _COMMANDS = {
     "inspect": "xenassign.cli.inspect",
@@ -78,8 +79,10 @@ def run() -> NoReturn:
             sys.exit(2)
         context = getattr(error, "ctx", None)
         where = context.command_path if context else "xenassign"
-        message = " ".join(error.format_message().rstrip(".").split())  # it may have several lines
-        _die(2, f"{message}; see `{where} --help`")
+        question = _question(error, context)
+        message = error.message if question else error.format_message()
+        message = " ".join(message.rstrip(".").split())  # it may have several lines
+        _die(2, f"{message}; {question or f'see `{where} --help`'}")
     except OSError as error:
         reason = error.strerror or str(error)
         if error.filename:
@@ -95,6 +98,14 @@ def run() -> NoReturn:
             f"internal error, {type(error).__name__}: {error}; this is a bug in xenassign, please"
             " report it (XENASSIGN_DEBUG=1 prints the traceback)",
         )
+
+
+def _question(error: click.ClickException, context: click.Context | None) -> str:
+    """The options that a mistyped one may be, as a question; "" for another error."""
+    if not isinstance(error, click.NoSuchOption) or context is None:
+        return ""
+    names = (name for param in context.command.params for name in (*param.opts, "--help"))
+    return did_you_mean(error.option_name, set(names))
 
 
 def _die(status: int, *lines: str) -> NoReturn:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import NamedTuple
 
 from xenassign.devicetree.spans import Span
@@ -96,10 +97,15 @@ _NUMBERS_OR_STRINGS = "altp2m cpus cpus_soft gfx_passthru sve timer_mode tsc_mod
 _LONG = re.compile(r"[+-]?(?:0[xX][0-9a-fA-F]+|[0-9]+)")
 
 
+@cache
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 def fits_xl_key(key: str, value: str | None) -> bool:
     """Whether a value has the form of those of a key: a list (None), a number or a string."""
-    lists = key in _LISTS.split()
+    lists = key in _words(_LISTS)
     if value is None or lists:
-        return value is None and (lists or key in _LISTS_OR_STRINGS.split())
+        return value is None and (lists or key in _words(_LISTS_OR_STRINGS))
     number = _LONG.fullmatch(value) is not None
-    return key in _NUMBERS_OR_STRINGS.split() or number == (key in _NUMBERS.split())
+    return key in _words(_NUMBERS_OR_STRINGS) or number == (key in _words(_NUMBERS))
