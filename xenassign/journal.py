@@ -333,14 +333,14 @@ def _opened(folder: Path, create: bool) -> _Journal | None:
             except FileExistsError:
                 continue
         except OSError as error:
-            os.lstat(path)  # raises if the folder cannot be read
+            status = os.lstat(path)  # raises if the folder cannot be read
+            _check_owner(status, path)
             raise OutputError(f"{path}: {reason_of(error)}; remove it") from None
         try:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode) or status.st_mode & 0o022:
                 raise OutputError(f"{path}: others could have written it; remove it")
-            if status.st_uid != os.geteuid():
-                raise OutputError(f"{path}: is another user's; run this as that user, or remove it")
+            _check_owner(status, path)
             _lock(descriptor, path, fresh)
             with contextlib.suppress(FileNotFoundError):  # the other process removed it
                 if os.path.samestat(os.lstat(path), os.fstat(descriptor)):
@@ -349,6 +349,12 @@ def _opened(folder: Path, create: bool) -> _Journal | None:
             os.close(descriptor)
             raise
         os.close(descriptor)
+
+
+def _check_owner(status: os.stat_result, path: Path) -> None:
+    """Raises OutputError for a journal of another user."""
+    if status.st_uid != os.geteuid():
+        raise OutputError(f"{path}: is another user's; run this as that user, or remove it")
 
 
 def _lock(descriptor: int, path: Path, fresh: bool) -> None:

@@ -205,6 +205,16 @@ def test_a_journal_that_others_could_have_planted_is_refused(
     assert not (tmp_path / "a").exists()
 
 
+def test_a_journal_of_another_user_is_left_to_that_user(
+    mixed: Set, monkeypatch: pytest.MonkeyPatch, wording: Wording
+) -> None:
+    before = mixed.content()
+    monkeypatch.setattr(os, "geteuid", lambda: mixed.out.stat().st_uid + 1)
+    with wording.raises(OutputError):
+        recover([mixed.out])
+    assert mixed.content() == before
+
+
 def test_an_empty_or_half_written_journal_is_nothing(tmp_path: Path) -> None:
     for data in (b"", b'{"schema": "xenassign/jou'):
         (tmp_path / NAME).write_bytes(data)
