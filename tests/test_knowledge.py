@@ -15,6 +15,7 @@ from xenassign.host.clock_frequency import read_clock_frequency
 from xenassign.host.dma_knowledge import DmaTable
 from xenassign.host.dma_width import read_dma_widths
 from xenassign.host.driver_needs import DriverTable, Need
+from xenassign.host.machine_control import MachineControlTable
 from xenassign.host.msi import read_msi_frames
 from xenassign.host.normal_memory import read_normal_memory
 from xenassign.resources import directory
@@ -33,6 +34,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "dma": lambda path: DmaTable(path).all(),
     "dma-widths": read_dma_widths,
     "driver-needs": lambda path: DriverTable(path).all(),
+    "machine-control": lambda path: MachineControlTable(path).all(),
     "msi-frames": read_msi_frames,
     "normal-memory": read_normal_memory,
     "phandle-properties": read_phandle_properties,
@@ -100,6 +102,14 @@ MISTAKES: tuple[tuple[str, str, str], ...] = (
     ("dma", "source: x\nacme,a\n", "2: acme,a has no heading 'no-dma'; write"),
     ("dma", "dma: x\nno-dma: y\nsource: z\nacme,a\n", "4: acme,a is below 'dma:' and "),
     ("dma", "dma: x\nsource: y\nacme,a: z\n", "3: unknown heading 'acme,a:'; "),
+    ("machine-control", "class: x\nsource: y\nacme,a\n", "3: acme,a has 0 of the headings "),
+    ("machine-control", "control: x\nsource: y\nacme,a\n", "3: acme,a has no heading 'class'"),
+    ("machine-control", "class: x\ncontrol: x\nacme,a\n", "3: acme,a has no heading 'source'"),
+    (
+        "machine-control",
+        "class: x\ncontrol: x\nordinary: y\nsource: z\nacme,a\n",
+        "5: acme,a has 2 of the headings ordinary, control, warning; write one",
+    ),
     ("dma-widths", "acme,a bits 32\n", "1: acme,a has no heading 'driver'"),
     ("dma-widths", "driver: x\nacme,a bits 40\n", "2: '40' is not a valid number here; "),
     ("dma-widths", "driver: x\nacme,a bits\n", "2: '' is not a valid number here; "),

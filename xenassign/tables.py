@@ -19,7 +19,7 @@ Reading a file only locates its names; an entry is parsed when it is needed. A m
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -254,6 +254,25 @@ def fits(pattern: Sequence[str], text: str) -> bool:
             return False
         at += len(part)
     return True
+
+
+class Wildcards:
+    """The names of a table that have wildcards, to find those that a `compatible` string fits."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._wildcards = [(name.split("*"), name) for name in names if "*" in name]
+        self._vendors: dict[str, list[tuple[list[str], str]]] = {}
+
+    def fitting(self, compatible: str) -> Iterator[str]:
+        """The names that a string fits, in the order of the table."""
+        vendor = compatible.partition(",")[0]
+        if vendor not in self._vendors:
+            self._vendors[vendor] = [
+                (pattern, name)
+                for pattern, name in self._wildcards
+                if "," not in pattern[0] or pattern[0].startswith(f"{vendor},")
+            ]
+        return (name for pattern, name in self._vendors[vendor] if fits(pattern, compatible))
 
 
 def table_path(name: str) -> Path:

@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from xenassign.tables import Table, TableEntry, fits, table_path
+from xenassign.tables import Table, TableEntry, Wildcards, table_path
 
 __all__ = ["DmaKnowledge", "DmaTable", "dma_knowledge", "dma_table"]
 
@@ -38,36 +38,22 @@ class DmaTable:
 
     def __init__(self, path: Path) -> None:
         self._table = Table(path, ("dma", "no-dma", "source"))
-        self._wildcards = [(name.split("*"), name) for name in self._table.names if "*" in name]
-        self._vendors: dict[str, list[tuple[list[str], str]]] = {}
+        self._wildcards = Wildcards(self._table.names)
 
     def find(self, compatible: str) -> DmaKnowledge | None:
-        """The statement for one string: its own entry, else the first wildcard that fits."""
+        """The statement for one string: its own entry, else the first wildcard that fits,
+        masters first."""
         entry = self._table.entry(compatible)
         if entry is None:
-            patterns = self._patterns(compatible.partition(",")[0])
-            fitting = (name for pattern, name in patterns if fits(pattern, compatible))
-            entry = self._table.entry(next(fitting, ""))
+            fitting = list(self._wildcards.fitting(compatible))
+            masters = (name for name in fitting if "dma" in self._table.headings(name))
+            entry = self._table.entry(next(iter((*masters, *fitting)), ""))
         return self._statement(entry) if entry else None
 
     def all(self) -> tuple[DmaKnowledge, ...]:
         """All statements, masters first."""
         statements = map(self._statement, self._table.entries())
         return tuple(sorted(statements, key=lambda statement: not statement.master))
-
-    def _patterns(self, vendor: str) -> list[tuple[list[str], str]]:
-        """The wildcards that a string of this vendor can fit: masters first, as in the file."""
-        if vendor not in self._vendors:
-            start = f"{vendor},"
-            patterns = [
-                (pattern, name)
-                for pattern, name in self._wildcards
-                if "," not in pattern[0] or pattern[0].startswith(start)
-            ]
-            headings = self._table.headings
-            patterns.sort(key=lambda wildcard: "dma" not in headings(wildcard[1]))
-            self._vendors[vendor] = patterns
-        return self._vendors[vendor]
 
     def _statement(self, entry: TableEntry) -> DmaKnowledge:
         master = "dma" in entry.headings
