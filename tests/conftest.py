@@ -149,8 +149,8 @@ def _compile(text: str) -> Tree:
 
 
 def _request(devices: tuple[str, ...], options: dict[str, Any]) -> Request:
-    """``maps``, ``rates``, ``forced``, ``shared`` as on the command line, ``xen`` as a version."""
-    for name in {"forced", "shared"} & options.keys():
+    """``maps``, ``rates``, ``forced`` and the like as options, ``xen`` as a version."""
+    for name in {"forced", "shared", "controls"} & options.keys():
         options[name] = tuple(
             Accepted(one) if isinstance(one, str) else one for one in options[name]
         )

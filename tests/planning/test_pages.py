@@ -54,9 +54,8 @@ def test_a_shared_page_names_every_neighbour(plan: Plan, wording: Wording) -> No
 
 def test_the_fix_names_both_ways_out(plan: Plan) -> None:
     (finding,) = of(plan("rcar", GPIO), "XA201")
-    assert "-d /soc/pinctrl@e6050000" in finding.fix
-    assert f"--allow-shared-page {GPIO}" in finding.fix
-    (finding,) = of(plan("rcar", GPIO, shared=(PINS,)), "XA201")
+    assert f"--allow-shared-page {GPIO} and --allow-machine-control {GPIO}" in finding.fix
+    (finding,) = of(plan("rcar", GPIO, shared=(PINS,), controls=(GPIO,)), "XA201")
     assert "-d /soc/gpio@e6050980" in finding.fix
     assert "--allow-shared-page /soc/gpio@e6050980" in finding.fix
 
@@ -77,7 +76,7 @@ def test_assigning_the_neighbours_too_settles_it(plan: Plan) -> None:
 
 
 def test_allowing_the_device_allows_all_neighbours_with_a_warning(plan: Plan) -> None:
-    made = plan("rcar", GPIO, shared=(GPIO,))
+    made = plan("rcar", GPIO, shared=(GPIO,), controls=(GPIO,))
     assert not of(made, "XA201")
     (finding,) = of(made, "XA202")
     assert PINS in finding.message
@@ -86,10 +85,19 @@ def test_allowing_the_device_allows_all_neighbours_with_a_warning(plan: Plan) ->
 
 
 def test_allowing_a_neighbour_allows_that_one_only(plan: Plan) -> None:
-    made = plan("rcar", GPIO, shared=(PINS,))
+    made = plan("rcar", GPIO, shared=(PINS,), controls=(GPIO,))
     assert [PINS in f.message for f in of(made, "XA202")] == [True]
     assert len(of(made, "XA201")) == 1
     assert PINS not in of(made, "XA201")[0].message
+
+
+@pytest.mark.parametrize("shared", [GPIO, PINS])
+def test_the_page_of_a_pin_controller_needs_more_than_that(
+    plan: Plan, wording: Wording, shared: str
+) -> None:
+    (finding,) = of(plan("rcar", GPIO, shared=(shared,)), "XA201")
+    assert PINS in finding.message
+    wording(finding)
 
 
 def test_a_disabled_description_of_the_same_registers_is_no_neighbour(plan: Plan) -> None:
@@ -148,7 +156,7 @@ def test_the_reasons_are_told(
         (Accepted(PINS, "one"), Accepted(others, "two")),
         (GPIO,),
     ):
-        made, files, _ = generate("rcar", GPIO, shared=shared, policy="trust")
+        made, files, _ = generate("rcar", GPIO, shared=shared, controls=(GPIO,), policy="trust")
         (finding,) = of(made, "XA202")
         wording(finding)
         if files:

@@ -219,7 +219,9 @@ def test_another_page_of_the_pool_is_no_neighbour(plan: Plan, variant: Variant) 
 
 
 def test_shared_memory_that_is_assigned_itself_is_there_once(generate: Generate) -> None:
-    plan, _, refused = generate("rk3588", RNG, SHMEM, shared=(SHMEM,), policy="trust", **SCMI)
+    plan, _, refused = generate(
+        "rk3588", RNG, SHMEM, shared=(SHMEM,), controls=(SHMEM,), policy="trust", **SCMI
+    )
     assert refused == []
     assert plan.regions == ()
     tree = guest(plan)

@@ -280,14 +280,14 @@ def test_a_refusal_lists_every_reason_at_once(plan: Plan) -> None:
     assert {"XA104", "XA203", "XA301", "XA302", "XA401"} <= set(codes(made))
 
 
-# --- XA107: what the host loses ------------------------------------------------------------------
+# --- XA107: what others lose ---------------------------------------------------------------------
 
 
 def test_devices_of_the_host_that_depend_on_an_assigned_one_are_named(plan: Plan) -> None:
     made = plan("tricky", "/provider@79000000", policy="trust")
     (finding,) = [f for f in made.findings if f.code == "XA107"]
     assert "/dev@79040000" in finding.message
-    assert finding.severity == "warning"
+    assert finding.severity == "error"
 
 
 def test_nobody_loses_what_goes_along(plan: Plan) -> None:

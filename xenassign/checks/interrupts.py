@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from xenassign.checks.ownership import kept_by_xen
+from xenassign.checks.ownership import kept_by_xen, proposable
 from xenassign.checks.scope import Scope
 from xenassign.devicetree.addresses import is_pci
+from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule
 from xenassign.host.device import HostDevice, read_device
 from xenassign.host.gic import GicInterrupt
@@ -40,6 +41,14 @@ def platform_findings(platform: Platform) -> Iterator[Finding]:
         yield NO_GIC("the host tree has no interrupt controller that Xen drives", node="/")
 
 
+def other_controller_fix(board: Board, scope: Scope, controller: Node) -> str | None:
+    """The fix for an interrupt at a controller of the host; None for that of the rule."""
+    holder = proposable(board, scope, controller)
+    if holder is None:
+        return None
+    return f"assign {holder.path} too (-d {holder.path}) if the driver requires the interrupt"
+
+
 def interrupt_findings(
     board: Board, scope: Scope, request: Request, device: HostDevice
 ) -> Iterator[Finding]:
@@ -50,7 +59,8 @@ def interrupt_findings(
     for line in device.other_interrupts:
         if not scope.has(line.controller):
             message = f"interrupt {line.index} of {device.path} ends at {line.controller.path}"
-            yield OTHER_CONTROLLER(message, node=device.path, prop="interrupts")
+            fix = other_controller_fix(board, scope, line.controller)
+            yield OTHER_CONTROLLER(message, node=device.path, prop="interrupts", fix=fix)
     if is_pci(device.node) and device.node.has("interrupt-map"):
         message = f"interrupt-map of {device.path} is dropped"
         yield INTX(message, node=device.path, prop="interrupt-map")

@@ -1,14 +1,16 @@
-"""Nodes that Xen keeps or that are not devices, and what the host loses with a device."""
+"""Nodes that Xen keeps or that are not devices."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from xenassign.checks.live_tree import DISABLED_OR_MARKED
+from xenassign.checks.machine_control import control
 from xenassign.checks.scope import Scope
+from xenassign.devicetree.addresses import on_processor_bus, registers
 from xenassign.devicetree.tree import Node
-from xenassign.findings import Finding, rule, some
-from xenassign.host.device import HostDevice, read_device
+from xenassign.findings import Finding, rule
+from xenassign.host.device import HostDevice, is_simple_bus, read_device
 from xenassign.host.neighbours import Neighbours
 from xenassign.host.platform import Platform
 from xenassign.xen.board import Board
@@ -21,7 +23,6 @@ NOT_A_DEVICE = rule("XA104", "memory-assigned", "error", "broken")
 BUS_NOT_ASSIGNED = rule("XA110", "behind-another", "error", "broken")
 LEFT_OUT = rule("XA105", "disabled-left-out", "note", "portability")
 HOST_PROBLEM = rule("XA106", "host-node-unusable", "warning", "broken")
-SUPPLIES_HOST = rule("XA107", "host-depends-on-it", "warning", "unsafe")
 
 
 def selection_findings(
@@ -74,7 +75,7 @@ def _in_reserved_memory(node: Node) -> bool:
 
 
 def device_findings(board: Board, scope: Scope, device: HostDevice) -> Iterator[Finding]:
-    """Devices that Xen keeps, that cannot be accessed, or that supply devices of the host."""
+    """Devices that Xen keeps, or that cannot be accessed."""
     kept = kept_by_xen(board, device.node)
     if kept:
         broken = MSI_FRAME if kept == _FRAME else OF_XEN
@@ -83,9 +84,10 @@ def device_findings(board: Board, scope: Scope, device: HostDevice) -> Iterator[
     if not device.registers.mapped and not scope.has(parent):
         bus = parent.path if parent else "/"
         message = f"the registers of {device.path} are on {bus}, which is not assigned"
-        yield BUS_NOT_ASSIGNED(
-            message, node=device.path, prop="reg", fix=f"assign {bus}, which includes it"
-        )
+        fix = f"assign {bus}, which includes it"
+        if parent is not None and control(board, scope, parent).refused:
+            fix = f"leave it to the host, which must keep {bus}"
+        yield BUS_NOT_ASSIGNED(message, node=device.path, prop="reg", fix=fix)
     unreachable = bool(device.registers.problems) and not device.blocks
     for problem in device.problems:
         lost = unreachable and problem in device.registers.problems
@@ -95,24 +97,6 @@ def device_findings(board: Board, scope: Scope, device: HostDevice) -> Iterator[
             severity="error" if lost else None,
             fix="fix the host tree: a device requires registers" if lost else None,
         )
-    yield from _consumers(board, scope, device)
-
-
-def _consumers(board: Board, scope: Scope, device: HostDevice) -> Iterator[Finding]:
-    """The host's devices that the device, or a node copied with it, supplies."""
-    others: dict[str, str] = {}
-    own = {other.node for other in scope.devices} - {device.node}
-    stack = [device.node]
-    while stack:
-        node = stack.pop()
-        for name, consumer in board.neighbours.consumers.get(node, ()):
-            if scope.stays_with_host(consumer):
-                others.setdefault(consumer.path, name)
-        stack += [n for n in node.children.values() if scope.has(n) and n not in own]
-    if others:
-        named = (f"{path} ({name})" for path, name in sorted(others.items()))
-        message = f"{device.path} supplies {some(named)}"
-        yield SUPPLIES_HOST(message, node=device.path)
 
 
 _FRAME = "an MSI frame: writes to it raise interrupts of other domains"
@@ -132,6 +116,33 @@ def kept_by_xen(board: Board, node: Node) -> str | None:
     if any(c.startswith(("arm,armv7-timer", "arm,armv8-timer")) for c in node.compatible):
         return "a timer that Xen keeps"
     return None
+
+
+def proposable(
+    board: Board, scope: Scope, node: Node | None, *, serving: bool = False
+) -> Node | None:
+    """The device that a node is or belongs to, if a message may propose to assign it too.
+
+    It is enabled and stays with the host, Xen does not keep it, and it does not rule over the
+    machine. No device that would stay uses it, unless with ``serving`` it is proposed with these.
+    """
+    holder = next(filter(_has_registers, node.lineage()), None) if node is not None else None
+    if holder is None or is_simple_bus(holder):
+        return None
+    below = any(scope.has(inner) for inner in holder.walk())
+    if not (
+        all(above.available for above in holder.lineage())
+        and scope.stays_with_host(holder)
+        and not below
+        and kept_by_xen(board, holder) is None
+    ):
+        return None
+    ruled = control(board, scope, holder)
+    return None if ruled.refused or (ruled.served and not serving) else holder
+
+
+def _has_registers(node: Node) -> bool:
+    return node.has("compatible") and on_processor_bus(node) and bool(registers(node).blocks)
 
 
 def marks(scope: Scope, neighbours: Neighbours) -> Iterator[tuple[str, str]]:

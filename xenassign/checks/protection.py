@@ -104,9 +104,9 @@ def not_protected(path: str, protection: Protection, dma: Dma) -> str:
     return f"{_not_protected(path, protection)}; it {masters} ({dma.evidence})"
 
 
-def accepted_for(device: HostDevice, options: Mapping[Node, Accepted]) -> Accepted | None:
-    """The --force-assign-without-iommu for a device: its own, or that of the nearest node above."""
-    return next((options[node] for node in device.node.lineage() if node in options), None)
+def accepted_for(device: Node, options: Mapping[Node, Accepted]) -> Accepted | None:
+    """The option that accepts a device: its own, or that of the nearest node above."""
+    return next((options[node] for node in device.lineage() if node in options), None)
 
 
 def judge_protection(
@@ -127,7 +127,7 @@ def judge_protection(
         findings.append(IOMMU_REFUSES(message, node=path, prop="iommus", routes=route))
     if protection.protected:
         return False, findings
-    dma, accepted = dma_in_scope(scope, device), accepted_for(device, options)
+    dma, accepted = dma_in_scope(scope, device), accepted_for(device.node, options)
     refusal = _refusal(request, device, protection, dma) if accepted is None else None
     if refusal is not None:
         return False, [*findings, refusal]

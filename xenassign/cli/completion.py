@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,9 +56,30 @@ def _both(*kinds: Candidates) -> Candidates:
 def _devices(line: Mapping[str, Any], word: str) -> Items:
     """Devices of the line's board: aliases and paths; labels and names if the word is not empty."""
     tree = _board(line)
+    if tree is not None:
+        yield from _named(tree, filter(_is_device, tree.nodes()), word)
+
+
+def _assignable(line: Mapping[str, Any], word: str) -> Items:
+    """The devices without those that rule over the machine, which are not offered to a guest."""
+    from xenassign.checks.machine_control import control
+    from xenassign.checks.scope import domain_scope
+    from xenassign.host.platform import read_platform
+    from xenassign.xen.board import read_board
+    from xenassign.xen.releases import DEFAULT, release
+
+    tree = _board(line)
     if tree is None:
         return
-    nodes = {node.path: node for node in tree.nodes() if _is_device(node)}
+    board = read_board(read_platform(tree), release(DEFAULT))
+    nobody = domain_scope(board.platform, ())
+    nodes = (n for n in tree.nodes() if _is_device(n) and not control(board, nobody, n).refused)
+    yield from _named(tree, nodes, word)
+
+
+def _named(tree: Tree, devices: Iterable[Node], word: str) -> Items:
+    """Some devices of a tree."""
+    nodes = {node.path: node for node in devices}
     if not word.startswith("/"):
         for alias, path in tree.aliases.items():
             if path in nodes:
@@ -145,6 +166,10 @@ KINDS: dict[str, Candidates] = {
     "RELEASE": _releases,
     "NAME": _domains,
 }
+
+
+#: By the name of a parameter, before its metavar.
+_BY_NAME: dict[str, Candidates] = {"devices": _assignable}
 
 
 def kind_of(param: click.Parameter) -> str:
@@ -238,7 +263,7 @@ class _Completing(ShellComplete):
             words.pop()  # the option of this value: click stops at an option without a value
         line = command.make_context(name, words, resilient_parsing=True).params
         for param in command.params:
-            candidates = KINDS.get(kind_of(param))
+            candidates = _BY_NAME.get(param.name or "") or KINDS.get(kind_of(param))
             if candidates is not None:
                 param.type = _Value(candidates, line)
 

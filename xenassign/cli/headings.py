@@ -10,8 +10,8 @@ import click
 _HEADINGS = {
     "Boards and Xen": ("hosts", "config", "release", "routes", "drivers", "xen_console"),
     "Devices": (
-        *("devices", "maps", "align", "policy", "forced", "shared", "clock_rates", "keep_supplies"),
-        *("memory_regions", "sci", "keep_firmware"),
+        *("devices", "maps", "align", "policy", "forced", "shared", "controls", "clock_rates"),
+        *("keep_supplies", "memory_regions", "sci", "keep_firmware"),
     ),
     "The domain": (
         *("name", "memory", "vcpus", "kernel", "ramdisk", "extra", "vpl011", "static_memory"),

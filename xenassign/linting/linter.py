@@ -23,7 +23,7 @@ from xenassign.host.platform import read_platform
 from xenassign.linting import source_strings, waivers
 from xenassign.linting.catalogue import rules
 from xenassign.linting.documents import ConfigFile, Document, TreeFile, read_tree_file
-from xenassign.linting.guest import config_and_tree, partial_tree, together
+from xenassign.linting.guest import config_and_tree, machine_control, partial_tree, together
 from xenassign.linting.guest.view import View
 from xenassign.linting.verdict import dom0less, domain_node, domcfg
 from xenassign.linting.verdict.cfg_keys import XL
@@ -272,7 +272,9 @@ def _config(document: ConfigFile, tree: TreeFile | None, context: Context) -> It
     if isinstance(config, Finding):
         yield config
         return
+    view = View(tree.tree, context) if tree is not None and tree.tree is not None else None
     yield from _placed(document, domcfg.check(config, context))
+    yield from _placed(document, machine_control.in_iomem(config, context, view))
     if document.device_tree is not None:
         at = config.place(config.named("device_tree")[-1].value)
         if tree is None:
@@ -281,8 +283,8 @@ def _config(document: ConfigFile, tree: TreeFile | None, context: Context) -> It
             message = f"{document.device_tree} is source; compile it, xl reads the blob"
             finding = dom0less.BAD_BLOB(message, prop="device_tree", place=at, routes=XL)
             yield from _placed(document, [finding])
-    if tree is not None and tree.tree is not None:
-        for finding in config_and_tree.check(config, View(tree.tree, context)):
+    if tree is not None and view is not None:
+        for finding in config_and_tree.check(config, view):
             yield from _placed(document if finding.node is None else tree, [finding])
 
 

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from xenassign.checks.interrupts import OTHER_CONTROLLER
-from xenassign.checks.ownership import kept_by_xen
+from xenassign.checks.interrupts import OTHER_CONTROLLER, other_controller_fix
+from xenassign.checks.ownership import proposable
 from xenassign.checks.scope import Scope
-from xenassign.devicetree.addresses import on_processor_bus, registers
 from xenassign.devicetree.phandle_properties import lookup
 from xenassign.devicetree.references import property_references
-from xenassign.devicetree.tree import Node, PropertyError, Tree
+from xenassign.devicetree.tree import Node, PropertyError
 from xenassign.findings import Finding, rule
 from xenassign.host.device import is_simple_bus, read_device
 from xenassign.host.supplier_kinds import supplier_kind
@@ -31,15 +30,14 @@ _PHYS = ("phy-handle", "phy", "phy-device", "sfp")
 
 def child_bus_findings(board: Board, scope: Scope) -> Iterator[Finding]:
     """What the copied nodes lack in the guest."""
-    tree = board.platform.tree
     own = {device.node for device in scope.devices}
     for root in scope.roots:
         for node in filter(scope.has, root.walk()):
             if node not in own:
                 yield from _lost_interrupts(board, scope, node)
             for name in _PHYS:
-                yield from _lost_phys(tree, scope, node, name)
-            yield from _chip_selects(tree, scope, node)
+                yield from _lost_phys(board, scope, node, name)
+            yield from _chip_selects(board, scope, node)
 
 
 def _lost_interrupts(board: Board, scope: Scope, node: Node) -> Iterator[Finding]:
@@ -49,18 +47,19 @@ def _lost_interrupts(board: Board, scope: Scope, node: Node) -> Iterator[Finding
     for line in read_device(board.platform, node).other_interrupts:
         if not scope.has(line.controller):
             message = f"interrupt {line.index} of {node.path} ends at {line.controller.path}"
-            yield OTHER_CONTROLLER(message, node=node.path, prop="interrupts")
+            fix = other_controller_fix(board, scope, line.controller)
+            yield OTHER_CONTROLLER(message, node=node.path, prop="interrupts", fix=fix)
 
 
-def _lost_phys(tree: Tree, scope: Scope, node: Node, name: str) -> Iterator[Finding]:
+def _lost_phys(board: Board, scope: Scope, node: Node, name: str) -> Iterator[Finding]:
     """PHYs and SFP cages that are not assigned. ``name``: of the property that refers to them."""
     prop = node.get(name)
-    group = property_references(tree, node, prop) if prop else None
+    group = property_references(board.platform.tree, node, prop) if prop else None
     for reference in group.entries if group else ():
         phy, cage = reference.provider, name == "sfp"
         if phy is None or scope.has(phy) or not (cage or _on_mdio(phy)):
             continue
-        bus = _enclosing_device(phy)
+        bus = proposable(board, scope, phy)
         message = f"{node.path}: its {'SFP cage' if cage else 'PHY'} {phy.path} is not assigned"
         fix = "write a fixed-link node into the guest's MAC"
         if bus is not None:
@@ -73,10 +72,10 @@ def _on_mdio(phy: Node) -> bool:
     return phy.has("reg") and phy.parent is not None and not is_simple_bus(phy.parent)
 
 
-def _chip_selects(tree: Tree, scope: Scope, node: Node) -> Iterator[Finding]:
+def _chip_selects(board: Board, scope: Scope, node: Node) -> Iterator[Finding]:
     """Children of a bus whose chip select is a GPIO of a controller that is not assigned."""
     prop = node.get("cs-gpios")
-    group = property_references(tree, node, prop) if prop else None
+    group = property_references(board.platform.tree, node, prop) if prop else None
     entries = group.entries if group else ()
     lost = {gpio.index: gpio for gpio in entries if not gpio.empty and not scope.has(gpio.provider)}
     for child in node.children.values() if lost else ():
@@ -88,7 +87,9 @@ def _chip_selects(tree: Tree, scope: Scope, node: Node) -> Iterator[Finding]:
             controller = lost[selects[0]].provider
             path = controller.path if controller is not None else "nothing"
             message = f"{child.path}: its chip select {selects[0]} is a GPIO of {path}"
-            yield CHIP_SELECT(message, node=child.path, prop="reg")
+            holder = proposable(board, scope, controller)
+            fix = f"assign {holder.path} too (-d {holder.path})" if holder is not None else None
+            yield CHIP_SELECT(message, node=child.path, prop="reg", fix=fix)
 
 
 # ---------------------------------------------------------------------- suppliers to assign too
@@ -107,8 +108,8 @@ def assignable_supplier_findings(
         if supplier.property in _PHYS:
             continue  # PHY_ELSEWHERE reports it
         provider = board.platform.tree.find(supplier.provider or "")
-        holder = _enclosing_device(provider) if provider is not None else None
-        if holder is None or not _is_assignable(board, scope, holder):
+        holder = proposable(board, scope, provider, serving=True)
+        if holder is None:
             continue
         users = _users(board, scope, holder)
         if not users:
@@ -122,25 +123,6 @@ def assignable_supplier_findings(
         names = " ".join(f"-d {path}" for path in unused)
         fix = f"also assign those that the driver needs: {names}" if names else "assign all or none"
         yield COULD_COME(f"{device.path}: {'; '.join(clauses)}", node=device.path, fix=fix)
-
-
-def _enclosing_device(provider: Node) -> Node | None:
-    """The device that a provider is or belongs to: the nearest node with registers."""
-    for node in provider.lineage():
-        if node.has("compatible") and on_processor_bus(node) and registers(node).blocks:
-            return None if is_simple_bus(node) else node
-    return None
-
-
-def _is_assignable(board: Board, scope: Scope, holder: Node) -> bool:
-    """Whether a device of the host could be assigned: it is enabled, and Xen does not keep it."""
-    below = any(scope.has(node) for node in holder.walk())
-    return (
-        holder.available
-        and scope.stays_with_host(holder)
-        and not below
-        and kept_by_xen(board, holder) is None
-    )
 
 
 def _users(board: Board, scope: Scope, holder: Node) -> list[str]:

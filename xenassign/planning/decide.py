@@ -8,15 +8,23 @@ the registers in the guest, and then builds the partial device tree from these d
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import NamedTuple
 
 from xenassign.checks.containment import containment_findings
 from xenassign.checks.dma_reach import reach_findings
 from xenassign.checks.interrupts import interrupt_findings, platform_findings
 from xenassign.checks.live_tree import dom0_findings, live_findings
+from xenassign.checks.machine_control import machine_control_findings
 from xenassign.checks.memory_type import memory_type_findings
 from xenassign.checks.msi import doorbell_findings, lost_msi_findings, mapped_frame_findings
-from xenassign.checks.ownership import device_findings, kept_by_xen, marks, selection_findings
+from xenassign.checks.ownership import (
+    device_findings,
+    kept_by_xen,
+    marks,
+    proposable,
+    selection_findings,
+)
 from xenassign.checks.protection import (
     accepted_for,
     dma_in_scope,
@@ -50,7 +58,7 @@ from xenassign.planning.host_keeps import (
     regulators_to_keep_on,
 )
 from xenassign.planning.memory_regions import memory_regions, moved_region_findings
-from xenassign.planning.option_nodes import check_forced, map_options
+from xenassign.planning.option_nodes import check_accepted, map_options
 from xenassign.planning.placement import Placement, place_devices
 from xenassign.planning.plan import DomainPlan, HostMark, PlannedDevice, PlannedRegion, Supplier
 from xenassign.planning.ram_limit import explain_limit
@@ -94,7 +102,7 @@ def decide_on(board: Board, resolved: Resolved, scope: Scope | None = None) -> D
     for device in devices:
         findings += supplier_findings(device.path, device.suppliers, judged.firmware.offered)
         findings += assignable_supplier_findings(board, scope, device)
-    findings += builder.rewriter.findings()
+    findings += builder.rewriter.findings(partial(proposable, board, scope))
     findings += keep_findings(keeps, kept_on)
     return DomainPlan(
         request=request,
@@ -148,7 +156,7 @@ def judge_request(board: Board, resolved: Resolved, scope: Scope | None = None) 
     """
     platform, request, requested = board.platform, resolved.request, [*resolved.devices]
     scope = scope or domain_scope(platform, requested)
-    check_forced(scope, resolved)
+    check_accepted(board, scope, resolved)
     guest = _guest(platform, request)
     findings: list[Finding] = [
         *platform_findings(platform),
@@ -167,7 +175,9 @@ def judge_request(board: Board, resolved: Resolved, scope: Scope | None = None) 
         forced[device.path] = force
         findings += device_findings(board, scope, device)
         findings += interrupt_findings(board, scope, request, device)
-        findings += unprotected if kept_by_xen(board, device.node) is None else ()
+        if kept_by_xen(board, device.node) is None:
+            findings += unprotected
+            findings += machine_control_findings(board, scope, device, resolved.controls)
         findings += lost_msi_findings(board, scope, device)
         findings += reach_findings(board, device, by_iommu, guest, translation)
         findings += doorbell_findings(board, device, by_iommu, guest)
@@ -210,15 +220,17 @@ def _guest(platform: Platform, request: Request) -> Guest:
 
 def _accepted(scope: Scope, resolved: Resolved) -> dict[str, Accepted]:
     """By host path of a device the --force-assign-without-iommu that holds for it."""
-    options = ((device.path, accepted_for(device, resolved.forced)) for device in scope.devices)
+    options = (
+        (device.path, accepted_for(device.node, resolved.forced)) for device in scope.devices
+    )
     return {path: option for path, option in options if option is not None}
 
 
 def _place(
     board: Board, scope: Scope, resolved: Resolved, guest: Guest, regions: tuple[Region, ...]
 ) -> Placement:
-    maps, request = map_options(scope, regions, resolved), resolved.request
-    return place_devices(scope, regions, request, guest, board.neighbours, maps, resolved.shared)
+    maps = map_options(board, scope, regions, resolved)
+    return place_devices(board, scope, regions, resolved, guest, maps)
 
 
 # ---------------------------------------------------------------------- the guest's tree

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+from xenassign.checks.machine_control import control
 from xenassign.checks.regions import Region
 from xenassign.checks.scope import Scope
 from xenassign.devicetree.tree import Node
@@ -12,13 +13,19 @@ from xenassign.planning.placement import Claimant
 from xenassign.request.origin import mistake, origin_of
 from xenassign.request.request import MapOption
 from xenassign.request.resolve import Resolved
+from xenassign.xen.board import Board
 
 
-def check_forced(scope: Scope, resolved: Resolved) -> None:
-    """Raises UsageError with a line for each forced device that is not assigned."""
+def check_accepted(board: Board, scope: Scope, resolved: Resolved) -> None:
+    """Raises UsageError with a line for each option to accept a device that is not assigned."""
+    options = {
+        "--force-assign-without-iommu": resolved.forced,
+        "--allow-machine-control": resolved.controls,
+    }
     mistakes = [
-        _not_assigned("--force-assign-without-iommu", option.node, node)
-        for node, option in resolved.forced.items()
+        _not_assigned(board, scope, flag, accepted.node, node)
+        for flag, nodes in options.items()
+        for node, accepted in nodes.items()
         if not _has_assigned(scope, node)
     ]
     if mistakes:
@@ -26,7 +33,7 @@ def check_forced(scope: Scope, resolved: Resolved) -> None:
 
 
 def map_options(
-    scope: Scope, regions: tuple[Region, ...], resolved: Resolved
+    board: Board, scope: Scope, regions: tuple[Region, ...], resolved: Resolved
 ) -> dict[Node, list[MapOption]]:
     """The --map options of each node. Raises UsageError with a line for each that does not fit."""
     options: dict[Node, list[MapOption]] = defaultdict(list)
@@ -34,7 +41,7 @@ def map_options(
     by_node = {claimant.node: claimant for claimant in claimants}
     mistakes: list[str] = []
     for option, node in resolved.maps:
-        line = _map_mistake(scope, option, node, by_node.get(node))
+        line = _map_mistake(board, scope, option, node, by_node.get(node))
         if line is not None:
             mistakes.append(line)
         options[node].append(option)
@@ -44,7 +51,7 @@ def map_options(
 
 
 def _map_mistake(
-    scope: Scope, option: MapOption, node: Node, claimant: Claimant | None
+    board: Board, scope: Scope, option: MapOption, node: Node, claimant: Claimant | None
 ) -> str | None:
     """Why a --map does not fit the node that it names; None if it does.
 
@@ -53,7 +60,7 @@ def _map_mistake(
     name = option.node or ""
     indexes = [block.index for block in claimant.blocks] if claimant else []
     if claimant is None and not _has_assigned(scope, node):
-        return _not_assigned("--map", name, node)
+        return _not_assigned(board, scope, "--map", name, node)
     if not indexes and (isinstance(option.target, int) or option.block is not None):
         return mistake("--map", name, f"{node.path} has no registers to map")
     if option.block is not None and option.block not in indexes:
@@ -67,9 +74,11 @@ def _has_assigned(scope: Scope, node: Node) -> bool:
     return any(scope.has(below) for below in node.walk())
 
 
-def _not_assigned(option: str, name: str, node: Node) -> str:
+def _not_assigned(board: Board, scope: Scope, option: str, name: str, node: Node) -> str:
     """The line of the error; ``name`` is written on the command line or in xenassign.toml."""
     fix = f"assign it too (-d {node.path})"
-    if origin_of(name) is not None:
+    if control(board, scope, node).refused:
+        fix = "remove the option, or name an assigned device"
+    elif origin_of(name) is not None:
         fix = "name it as a device too; an option for one domain requires --name"
     return mistake(option, name, f"{node.path} is not assigned; {fix}")

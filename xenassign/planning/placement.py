@@ -7,11 +7,13 @@ whatever else is in them. All addresses and sizes are bytes.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from collections.abc import Mapping as Table
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from xenassign.checks.guest_addresses import GUEST_OVERLAP, TOO_HIGH, collisions, replaces, too_high
+from xenassign.checks.machine_control import control
+from xenassign.checks.ownership import kept_by_xen
+from xenassign.checks.protection import accepted_for
 from xenassign.checks.regions import Region
 from xenassign.checks.scope import Scope
 from xenassign.checks.shared_pages import (
@@ -29,7 +31,9 @@ from xenassign.host.neighbours import Neighbours
 from xenassign.planning.holes import GRANULE, Space, Wish, aligned, find_places
 from xenassign.planning.plan import Mapping, PlacedBlock
 from xenassign.request.origin import mistake
-from xenassign.request.request import Accepted, MapOption, Request
+from xenassign.request.request import MapOption, Request
+from xenassign.request.resolve import Resolved
+from xenassign.xen.board import Board
 from xenassign.xen.layout import Guest, memory_limit
 
 NO_HOLE = rule("XA207", "no-hole", "error", "broken")
@@ -69,27 +73,26 @@ class Placement:
 
 
 def place_devices(
+    board: Board,
     scope: Scope,
     regions: tuple[Region, ...],
-    request: Request,
+    resolved: Resolved,
     guest: Guest,
-    neighbours: Neighbours,
     options: dict[Node, list[MapOption]],
-    allowed: Table[Node, Accepted],
 ) -> Placement:
     """Places every block of the devices and regions.
 
-    ``options``: --map by the node that it names. ``allowed``: --allow-shared-page by node. Blocks
-    with a fixed place go first, so that ``auto`` chooses among the rest (see ``planning.holes``).
-    Raises UsageError for an address of --map that is not valid.
+    ``options``: --map by the node that it names. Blocks with a fixed place go first, so that
+    ``auto`` chooses among the rest (see ``planning.holes``). Raises UsageError for an address of
+    --map that is not valid.
     """
-    result = Placement()
+    result, request = Placement(), resolved.request
     claimants: list[Claimant] = [*scope.devices, *regions]
     region_nodes = frozenset(region.node for region in regions)
     targets: list[_Target] = []
     for claimant in claimants:
         own_options = _options_for(scope, claimant, options)
-        result.findings += _shared(scope, neighbours, claimant, allowed, region_nodes)
+        result.findings += _shared(board, scope, claimant, resolved, region_nodes)
         for block, window in _blocks(claimant, result):
             first = claimant.blocks[0] if claimant.blocks else block
             place = _requested_place(request, own_options, block, first, window)
@@ -258,38 +261,64 @@ def _requested_place(
 
 
 def _shared(
+    board: Board,
     scope: Scope,
-    neighbours: Neighbours,
     claimant: Claimant,
-    allowed: Table[Node, Accepted],
+    resolved: Resolved,
     region_nodes: frozenset[Node],
 ) -> Iterator[Finding]:
     """The neighbours in the pages of a claimant: one finding about all that are allowed, and one
-    about the others.
+    about the others. To share pages with what rules over the machine requires both options.
 
     ``region_nodes``: the nodes of the domain's regions.
     """
     accepted: dict[str, str] = {}
-    refused: dict[str, str] = {}
+    refused: dict[Node, str] = {}
     reasons: dict[str, None] = {}
+    may_rule = isinstance(claimant, Region) or accepted_for(claimant.node, resolved.controls)
     own = region_nodes
     if isinstance(claimant, Region):
-        own |= _containers(neighbours, claimant)
-    for shared in shared_pages(scope, neighbours, claimant.blocks, own):
-        option = allowed.get(shared.node) or allowed.get(claimant.node)
-        (accepted if option else refused).setdefault(shared.node.path, shared.text)
+        own |= _containers(board.neighbours, claimant)
+    for shared in shared_pages(scope, board.neighbours, claimant.blocks, own):
+        option = resolved.shared.get(shared.node) or resolved.shared.get(claimant.node)
+        if not may_rule and control(board, scope, shared.node).refused:
+            option = None
         if option:
+            accepted.setdefault(shared.node.path, shared.text)
             reasons[option.because] = None
+        else:
+            refused.setdefault(shared.node, shared.text)
     if accepted:
         message = sharing_message(claimant.path, accepted) + "".join(reasons)
         yield SHARED_ALLOWED(message, node=claimant.path, prop="reg")
     if refused:
-        first = next(iter(refused))
-        page = claimant.path if len(refused) > 1 else first
-        fix = f"assign it too (-d {first}), or accept that the guest can change its registers"
-        fix = f"{fix} (--allow-shared-page {page})"
-        message = sharing_message(claimant.path, refused)
+        message = sharing_message(claimant.path, {n.path: text for n, text in refused.items()})
+        fix = _sharing_fix(board, scope, claimant, list(refused))
         yield SHARED_PAGE(message, node=claimant.path, prop="reg", fix=fix)
+
+
+_NOT_IN_PAGES = (
+    "leave it to the host, or --allow-shared-page {1} and --allow-machine-control {1} give the"
+    " guest {0}, which rules over the machine"
+)
+
+
+def _sharing_fix(board: Board, scope: Scope, claimant: Claimant, others: list[Node]) -> str:
+    """The fix for pages that are shared with nodes of the host.
+
+    Nothing is proposed that gives the guest the registers of what rules over the machine.
+    """
+    if isinstance(claimant, Region):
+        return f"accept that the guest can change it (--allow-shared-page {claimant.path})"
+    ruled = [control(board, scope, other) for other in others]
+    for refused in (other for other in ruled if other.refused):
+        return _NOT_IN_PAGES.format(refused.node.path, claimant.path)
+    first = others[0]
+    page = claimant.path if len(others) > 1 else first.path
+    accept = f"accept that the guest can change its registers (--allow-shared-page {page})"
+    if ruled[0].served or kept_by_xen(board, first) is not None:
+        return accept
+    return f"assign it too (-d {first.path}), or {accept}"
 
 
 def _containers(neighbours: Neighbours, region: Region) -> frozenset[Node]:

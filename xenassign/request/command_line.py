@@ -115,6 +115,7 @@ def _fields(given: Given) -> dict[str, Any]:
         "drivers": driver_set,
         "forced": lambda paths: tuple(map(Accepted, paths)),
         "shared": lambda paths: tuple(map(Accepted, paths)),
+        "controls": lambda paths: tuple(map(Accepted, paths)),
     }
     values = {option.field: given.get(option.field) for option in DOMAIN}
     return {

@@ -149,6 +149,13 @@ DEVICE = Section(
             '{ "/soc/serial@1000" = "nobody uses it" }',
         ),
         Key(
+            "allow-machine-control",
+            _REASON,
+            "Assign it although it rules over the machine. The value is the reason, which is copied"
+            " to the `.dts` and the plan.",
+            '"the guest is as trusted as dom0"',
+        ),
+        Key(
             "clock-rate",
             Either((_RATE, Named(_RATE))),
             "The rate of its clocks, if their controllers stay with the host; a table gives the"

@@ -135,6 +135,14 @@ DOMAIN = (
         repeated=True,
     ),
     Option(
+        "--allow-machine-control",
+        "controls",
+        "Assign this device although it rules over the machine: it can stop, reset or reprogram"
+        " what is not assigned to the domain.",
+        metavar="PATH",
+        repeated=True,
+    ),
+    Option(
         "--clock-rate",
         "clock_rates",
         "The rate of a clock whose controller stays with the host. PATH is the device (CLOCK is a"

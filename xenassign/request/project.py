@@ -54,7 +54,7 @@ class Project:
 #: Lists whose first fitting entry counts, so that the command line's come first; of the other lists
 #: it is the last.
 _FIRST = frozenset({"maps", "clock_rates"})
-_LISTS = frozenset({*_FIRST, "memory_regions", "forced", "shared"})
+_LISTS = frozenset({*_FIRST, "memory_regions", "forced", "shared", "controls"})
 #: Fields that are equal in all domains of a system.
 _OF_SYSTEM = frozenset({"release", "drivers", "xen_console"})
 
@@ -245,8 +245,9 @@ def _request(top: dict[str, Any], domain: dict[str, Any], folder: Path, origin: 
         xen_console=Written(console, console_at) if console is not None else None,
         drivers=frozenset(as_list(top.get("iommu-driver"))) or None,
         maps=tuple(_maps(domain, devices, origin)),
-        forced=tuple(_forced(devices)),
+        forced=tuple(_accepted("force-assign-without-iommu", devices)),
         shared=tuple(_shared(devices)),
+        controls=tuple(_accepted("allow-machine-control", devices)),
         clock_rates=tuple(_clock_rates(domain, devices, origin)),
         memory_regions=tuple(_memory_regions(domain, devices)),
         edits=tuple(_edits(devices)),
@@ -291,8 +292,8 @@ def _target(where: int | str | dict[str, list[int]], of: Written) -> int | str |
     return window
 
 
-def _forced(devices: list[_Device]) -> Iterator[Accepted]:
-    key = "force-assign-without-iommu"
+def _accepted(key: str, devices: list[_Device]) -> Iterator[Accepted]:
+    """The devices with a key whose value is the reason for it."""
     for device in devices:
         if key in device.options:
             yield Accepted(device.named(key), device.options[key])

@@ -110,7 +110,8 @@ class Request:
     A name of xenassign.toml is a :class:`~xenassign.request.origin.Written`, and ``origin`` is the
     place of the domain there. ``request.resolve`` finds the nodes of a board.
 
-    ``forced`` and ``shared``: devices that may be unprotected, nodes whose pages may be shared.
+    ``forced``, ``shared`` and ``controls``: devices that may be unprotected, nodes whose pages may
+    be shared, devices that may rule over the machine.
     ``sci``: the system control interface of the guest, ``scmi_smc`` or None.
     ``align``: one of ``ALIGNMENTS``. ``pins``: places that ``auto`` prefers, never a refusal.
     ``avoid``: guest addresses in bytes that ``auto`` leaves free.
@@ -133,6 +134,7 @@ class Request:
     policy: str = "auto"
     forced: tuple[Accepted, ...] = ()
     shared: tuple[Accepted, ...] = ()
+    controls: tuple[Accepted, ...] = ()
     clock_rates: tuple[ClockRate, ...] = ()
     keep_supplies: bool = False
     memory_regions: tuple[MemoryOption, ...] = ()

@@ -35,6 +35,7 @@ class Resolved:
     maps: tuple[tuple[MapOption, Node], ...] = ()
     forced: Mapping[Node, Accepted] = field(default_factory=lambda: MappingProxyType({}))
     shared: Mapping[Node, Accepted] = field(default_factory=lambda: MappingProxyType({}))
+    controls: Mapping[Node, Accepted] = field(default_factory=lambda: MappingProxyType({}))
     clock_rates: tuple[tuple[ClockRate, Node], ...] = ()
     memory_regions: tuple[tuple[MemoryOption, Node], ...] = ()
     edits: tuple[tuple[PropertyEdit, tuple[Node, ...]], ...] = ()
@@ -181,6 +182,7 @@ class _Names:
             self.devices(name, request.devices),
             forced=self._by_node(name, "--force-assign-without-iommu", request.forced),
             shared=self._by_node(name, "--allow-shared-page", request.shared),
+            controls=self._by_node(name, "--allow-machine-control", request.controls),
             memory_regions=tuple(self._named(name, "--memory-region", request.memory_regions)),
             maps=tuple(self._named(name, "--map", request.maps)),
             clock_rates=tuple(self._named(name, "--clock-rate", request.clock_rates)),

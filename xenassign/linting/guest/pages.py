@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from xenassign.checks.machine_control import control
 from xenassign.checks.shared_pages import SHARED_PAGE, shared_pages, sharing_message
 from xenassign.devicetree.addresses import Block, registers
 from xenassign.devicetree.cells import bus_cells
@@ -213,6 +214,9 @@ def _kept_by_xen(platform: Platform, iommus: Iommus) -> Iterator[tuple[Node, str
         yield platform.console, "Xen's console UART"
 
 
+_BOTH = "assign both to this guest, or leave both with the host"
+
+
 def pages_shared(view: View) -> Iterator[Finding]:
     """Devices that stay with the host in the pages of those that are assigned."""
     board, inside = view.board, view.scope
@@ -221,16 +225,17 @@ def pages_shared(view: View) -> Iterator[Finding]:
     for partial, host in view.assigned:
         blocks = [block for node in host.node.walk() for block in _blocks(node)]
         others = {
-            shared.node.path: shared.text
+            shared.node: shared.text
             for shared in shared_pages(inside, board.neighbours, blocks)
             if any(entry.host_span.holds(shared.page) for entry in partial.entries)
         }
         if others:
+            ruling = any(control(board, inside, other).refused for other in others)
             yield SHARED_PAGE(
-                sharing_message(partial.node.path, others),
+                sharing_message(partial.node.path, {n.path: text for n, text in others.items()}),
                 node=partial.node.path,
                 prop="xen,reg",
-                fix="assign both to this guest, or leave both with the host",
+                fix="leave both with the host" if ruling else _BOTH,
             )
 
 

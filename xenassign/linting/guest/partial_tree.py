@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from xenassign.findings import Finding
 from xenassign.linting.guest import (
     interrupts,
+    machine_control,
     pages,
     phandles,
     protection,
@@ -33,6 +34,7 @@ CHECKS: tuple[Check, ...] = (
     pages.pages_shared,
     protection.forced,
     protection.streams,
+    *machine_control.CHECKS,
     *reach.CHECKS,
 )
 

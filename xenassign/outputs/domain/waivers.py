@@ -1,4 +1,4 @@
-"""Comments for the lint: waivers for the shared pages that the user allowed.
+"""Comments for the lint: waivers for what the user allowed, with the reasons.
 
 They are in the source of the partial device tree and are added after everything is decided; a blob
 has no comments.
@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from xenassign.checks.conflicts import PAGES, Conflict
+from xenassign.checks.machine_control import MACHINE_CONTROL, SUPPLIES_OTHERS
 from xenassign.checks.shared_pages import SHARED_ALLOWED, SHARED_PAGE
 from xenassign.devicetree.draft import DraftNode
 from xenassign.planning.plan import DomainPlan
@@ -18,11 +19,11 @@ from xenassign.planning.plan import DomainPlan
 def with_waivers(plan: DomainPlan, conflicts: Iterable[Conflict] = ()) -> DraftNode:
     """The partial device tree with the waivers. ``conflicts``: those of the whole system."""
     accepted = [c for c in conflicts if c.rule is PAGES and c.severity == "warning"]
-    waivers = {device.guest_path: _waivers(device.path, plan, accepted) for device in plan.devices}
+    waivers = {d.guest_path: tuple(_waivers(d.path, plan, accepted)) for d in plan.devices}
     return _waived(plan.tree, "", waivers) if any(waivers.values()) else plan.tree
 
 
-def _waivers(path: str, plan: DomainPlan, accepted: Iterable[Conflict]) -> tuple[str, ...]:
+def _waivers(path: str, plan: DomainPlan, accepted: Iterable[Conflict]) -> Iterator[str]:
     """The comments of a device, by its host path.
 
     The lint reports pages shared with the host and with a domain in one finding, so that one
@@ -33,11 +34,19 @@ def _waivers(path: str, plan: DomainPlan, accepted: Iterable[Conflict]) -> tuple
         for finding in plan.findings
         if finding.rule is SHARED_ALLOWED and finding.node == path
     ]
+    yield from (
+        f"xenassign: allow {finding.code}: --allow-machine-control: {finding.message}"
+        for finding in plan.findings
+        if finding.node == path
+        and finding.rule in (MACHINE_CONTROL, SUPPLIES_OTHERS)
+        and finding.severity == "warning"
+    )
     with_domains = list(_shared_with_domains(path, plan.name, accepted))
     if with_domains:
         reasons = "; ".join((*with_host, *with_domains))
-        return (f"xenassign: allow {SHARED_PAGE.code}, {PAGES.code}: {reasons}",)
-    return tuple(f"xenassign: allow {SHARED_PAGE.code}: {reason}" for reason in with_host)
+        yield f"xenassign: allow {SHARED_PAGE.code}, {PAGES.code}: {reasons}"
+    else:
+        yield from (f"xenassign: allow {SHARED_PAGE.code}: {reason}" for reason in with_host)
 
 
 def _shared_with_domains(path: str, domain: str, accepted: Iterable[Conflict]) -> Iterator[str]:

@@ -6,7 +6,7 @@ frameworks do when the property is missing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from xenassign.devicetree.phandle_properties import lookup
@@ -54,8 +54,11 @@ class Losses:
         self._lost.setdefault(key, (consumer, reference))
         return supplier._replace(required=True)
 
-    def findings(self) -> Iterator[Finding]:
-        """One finding for each required supplier that is dropped."""
+    def findings(self, proposed: Callable[[Node], Node | None]) -> Iterator[Finding]:
+        """One finding for each required supplier that is dropped.
+
+        ``proposed``: from a provider to the device to assign too, None if there is none.
+        """
         for consumer, reference in self._lost.values():
             driver = needs(consumer.compatible)
             known = need(driver, reference.prop, reference.name)
@@ -67,9 +70,10 @@ class Losses:
                 f"{consumer.path}: {reference.prop}{name} is dropped: {known.without};"
                 f" it is {path}; see {driver.driver}, {driver.binding}"
             )
+            holder = proposed(reference.provider) if reference.provider is not None else None
             fix = None
-            if reference.provider is not None:
-                fix = f"assign {path} too, or give the guest a driver that does not require it"
+            if holder is not None:
+                fix = f"assign {holder.path} too (-d {holder.path}), or {SUPPLIER_REQUIRED.fix}"
             yield SUPPLIER_REQUIRED(message, node=consumer.path, prop=reference.prop, fix=fix)
 
 

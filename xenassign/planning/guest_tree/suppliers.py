@@ -16,7 +16,7 @@ dropped entry that is not the last becomes the empty entry of the bindings, phan
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from xenassign.checks.scope import Scope
@@ -106,10 +106,13 @@ class ReferenceRewriter:
         self._used_labels.add(label)
         return label
 
-    def findings(self) -> Iterator[Finding]:
-        """The findings about the suppliers of all nodes that were rewritten."""
+    def findings(self, proposed: Callable[[Node], Node | None]) -> Iterator[Finding]:
+        """The findings about the suppliers of all nodes that were rewritten.
+
+        ``proposed``: from a provider to the device to assign too, None if there is none.
+        """
         yield from self.clocks.findings()
-        yield from self.losses.findings()
+        yield from self.losses.findings(proposed)
         yield from self.regulators.findings()
 
     # ------------------------------------------------------------------ one node

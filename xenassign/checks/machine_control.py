@@ -1,0 +1,234 @@
+"""Devices that rule over the machine: who has one decides about what is not assigned to him.
+
+Two sources say so: the table of known blocks (:mod:`xenassign.host.machine_control`), and the tree,
+where a provider of clocks, resets, power domains, pins, interconnects or regulators has users that
+stay with the host. An IOMMU does not help against either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from xenassign.checks.protection import TRUST, accepted_for
+from xenassign.checks.scope import Scope
+from xenassign.devicetree.phandle_properties import lookup
+from xenassign.devicetree.tree import Node
+from xenassign.findings import Finding, Rule, rule, some
+from xenassign.host.device import HostDevice
+from xenassign.host.machine_control import MachineControl, machine_control
+from xenassign.request.request import Accepted
+from xenassign.xen.board import Board
+
+MACHINE_CONTROL = rule("XA119", "machine-control", "error", "unsafe")
+SUPPLIES_OTHERS = rule("XA107", "host-depends-on-it", "error", "unsafe")
+SERVES_HOST = rule("XA124", "host-uses-it", "warning", "unsafe")
+RESETS_MACHINE = rule("XA120", "resets-machine", "warning", "unsafe")
+
+#: The kinds of suppliers whose loss stops, slows or damages the user. The others (GPIOs, PHYs, DMA
+#: channels, mailboxes, cells of an EEPROM, interrupts) are what ordinary devices are there for: the
+#: user loses a service, which is a warning.
+_SUPPLIES = frozenset(
+    {
+        "access-controller",
+        "cache",
+        "clock",
+        "interconnect",
+        "memory-controller",
+        "performance-domain",
+        "pinctrl",
+        "power-domain",
+        "regulator",
+        "reset",
+    }
+)
+#: Properties of these kinds that need nothing of the provider at run time.
+_NOT_SUPPLIED = ("assigned-clock", "devfreq-events")
+#: The DMA of the user goes where the provider says.
+_TRANSLATED = frozenset({"iommus", "iommu-map"})
+#: How the user sends messages to firmware, which may supply others.
+_TRANSPORTS = frozenset({"mboxes", "shmem", "qcom,ipc", "qcom,rpm-msg-ram"})
+#: Users without hardware of their own, which pass on what they are supplied with.
+_RELAYS = frozenset({"fixed-factor-clock", "gpio-gate-clock", "pwm-clock", "pwm-regulator"})
+
+_ASSIGN_ALL = "leave it to the host, or assign all devices that it supplies to the same domain"
+
+
+class Control(NamedTuple):
+    """What a device rules over.
+
+    ``known``: the entry of the table for ``part``, the device or a node inside of it. ``users``:
+    those of the host that it supplies, each with the property. ``served``: those of the host that
+    use it otherwise. ``checks.conflicts`` judges what other domains use.
+    """
+
+    node: Node
+    known: MachineControl | None
+    part: Node
+    users: Mapping[Node, str]
+    served: Mapping[Node, str]
+
+    @property
+    def listed(self) -> bool:
+        """Whether the table says that it rules over the machine."""
+        return self.known is not None and self.known.level == "control"
+
+    @property
+    def refused(self) -> bool:
+        """Whether it is assigned only if the user allows it."""
+        return self.listed or bool(self.users)
+
+    @property
+    def rule(self) -> Rule:
+        """The rule that refuses it."""
+        return MACHINE_CONTROL if self.listed else SUPPLIES_OTHERS
+
+    @property
+    def message(self) -> str:
+        """Why it is refused."""
+        if self.known is None or not self.listed:
+            return f"{self.node.path} supplies {_named(self.users)}, which it can stop"
+        supplied = f"; it supplies {_named(self.users)}" if self.users else ""
+        return f"{self.part.path} is {self.known.evidence}{supplied}"
+
+    @property
+    def fix(self) -> str:
+        """What to do, without the option that allows it."""
+        if not self.listed and all(user.has("reg") and not _is_cpu(user) for user in self.users):
+            return _ASSIGN_ALL
+        return self.rule.fix
+
+
+def _is_cpu(node: Node) -> bool:
+    return node.text("device_type") == "cpu"
+
+
+def _named(users: Mapping[Node, str]) -> str:
+    return some(f"{path} ({prop})" for path, prop in sorted((n.path, p) for n, p in users.items()))
+
+
+def control(board: Board, scope: Scope, node: Node) -> Control:
+    """What a device rules over, which is in a domain or could be added to it.
+
+    The nodes that are copied with it and that Xen does not treat as devices count as parts of it.
+    """
+    parts = list(_parts(scope, node))
+    known, part = _listed(parts) or (None, node)
+    users: dict[Node, str] = {}
+    served: dict[Node, str] = {}
+    outside = _Outside(board, scope, frozenset(node.walk()))
+    for provider in parts:
+        for prop, user in outside.users(provider):
+            supplied = list(outside.supplied(provider, prop, user))
+            users.update((other, prop) for other in supplied)
+            if not supplied:
+                served.setdefault(user, prop)
+    for user in users:
+        served.pop(user, None)
+    return Control(node, known, part, users, served)
+
+
+def _listed(parts: list[Node]) -> tuple[MachineControl, Node] | None:
+    """The first entry of the table for one of the nodes; one of a control before a warning."""
+    known = ((machine_control(part.compatible), part) for part in parts)
+    listed = [(entry, part) for entry, part in known if entry and entry.level != "ordinary"]
+    return min(listed, key=lambda pair: pair[0].level != "control", default=None)
+
+
+def _parts(scope: Scope, node: Node) -> Iterator[Node]:
+    """The device and the nodes inside of it, without those that the domain does not get."""
+    yield node
+    if not node.children:
+        return
+    devices = {device.node for device in scope.devices}
+    whole = node not in devices  # it is not in the domain: all of its devices would be
+    stack = [*reversed(node.children.values())]
+    while stack:
+        part = stack.pop()
+        if part.available if whole else scope.has(part) and part not in devices:
+            yield part
+            stack += reversed(part.children.values())
+
+
+class _Outside(NamedTuple):
+    """What stays with the host and uses a device. ``own``: the nodes of the device."""
+
+    board: Board
+    scope: Scope
+    own: frozenset[Node]
+
+    def users(self, provider: Node) -> Iterator[tuple[str, Node]]:
+        """(property, node) of the enabled users of a node."""
+        for prop, user in self.board.neighbours.consumers.get(provider, ()):
+            if not self._goes_along(user) and _enabled(user):
+                yield prop, user
+
+    def _goes_along(self, user: Node) -> bool:
+        return user in self.own or not self.scope.stays_with_host(user)
+
+    def supplied(self, provider: Node, prop: str, user: Node) -> Iterator[Node]:
+        """Who cannot do without the provider: the user, those it passes it on to, or nobody."""
+        relay = bool(_RELAYS.intersection(user.compatible))
+        if relay and (_is_supply(prop) or prop == "pwms"):
+            yield from (other for passed, other in self.users(user) if _is_supply(passed))
+        elif _is_supply(prop):
+            if not self._is_companion(provider, prop, user):
+                yield user
+        elif prop in _TRANSPORTS and self._supplies_others(user):
+            yield user
+
+    def _is_companion(self, provider: Node, prop: str, user: Node) -> bool:
+        """Whether a user serves the device only, as the PHY that gets its clock from it does.
+
+        A clock controller that can choose the clock of a PHY uses it for what the PHY connects.
+        """
+        if _chooses(user, prop, provider):
+            return True
+        uses = self.board.neighbours.consumers.get(user, ())
+        others = [o for name, o in uses if _enabled(o) and not _chooses(o, name, user)]
+        return bool(others) and all(map(self._goes_along, others))
+
+    def _supplies_others(self, firmware: Node) -> bool:
+        """Whether firmware that gets its messages from the device supplies others."""
+        own = frozenset(firmware.walk())
+        return any(
+            _is_supply(prop) and user not in own for node in own for prop, user in self.users(node)
+        )
+
+
+def _chooses(controller: Node, prop: str, phy: Node) -> bool:
+    return prop == "clocks" and controller.has("#clock-cells") and phy.has("#phy-cells")
+
+
+def _enabled(node: Node) -> bool:
+    return all(above.available for above in node.lineage())
+
+
+def _is_supply(prop: str) -> bool:
+    kind = getattr(lookup(prop), "kind", "")
+    return prop in _TRANSLATED or (kind in _SUPPLIES and not prop.startswith(_NOT_SUPPLIED))
+
+
+def machine_control_findings(
+    board: Board,
+    scope: Scope,
+    device: HostDevice,
+    allowed: Mapping[Node, Accepted],
+) -> Iterator[Finding]:
+    """What a device of a domain rules over, and who uses it.
+
+    ``allowed``: --allow-machine-control by node; it applies to the devices below the node too.
+    """
+    path, ruled = device.path, control(board, scope, device.node)
+    if ruled.refused:
+        option = accepted_for(device.node, allowed)
+        if option is None:
+            fix = f"{ruled.fix}; --allow-machine-control {path} assigns it anyway"
+            yield ruled.rule(ruled.message, node=path, fix=fix)
+        else:
+            message = f"{ruled.message}{option.because}"
+            yield ruled.rule(message, node=path, severity="warning", fix=TRUST)
+    elif ruled.known is not None:
+        yield RESETS_MACHINE(f"{ruled.part.path} is {ruled.known.evidence}", node=path)
+    if ruled.served:
+        yield SERVES_HOST(f"{path} serves {_named(ruled.served)}", node=path)
