@@ -15,7 +15,8 @@ from tests.devicetree.trees import BOARDS, NAMES
 from tests.rows import Rows
 from tests.xen.mutants import dom0less_mutants
 from tests.xen.mutants.blob import Blob, RawNode
-from xenassign.devicetree.flat import FlatNode, header_problem, read_flat
+from xenassign.devicetree.blob_writer import assemble
+from xenassign.devicetree.flat import MAX_DEPTH, FlatNode, header_problem, read_flat
 
 #: Header fields behind the magic, by name: their byte offsets.
 FIELDS = {
@@ -347,3 +348,12 @@ def test_what_libfdt_cannot_read_under_a_good_header_is_none(fields: dict[str, i
     with pytest.raises(libfdt.FdtException):
         walked(libfdt.Fdt(data))
     assert read_flat(data) is None
+
+
+@pytest.mark.parametrize("depth", [MAX_DEPTH, MAX_DEPTH + 1, 100_000])
+def test_nodes_are_followed_to_a_fixed_depth(depth: int) -> None:
+    """Whatever the stack holds already: the walks are recursive."""
+    begin, end = struct.pack(">II", 1, 0), struct.pack(">I", 2)
+    root = read_flat(assemble(begin * depth + end * depth + struct.pack(">I", 9), b"", (), 0))
+    assert (root is None) == (depth > MAX_DEPTH)
+    assert root is None or len(list(root.walk())) == depth

@@ -19,6 +19,8 @@ from xenassign.devicetree.blob import BEGIN_NODE, END_NODE, HEADER, MAGIC, NOP, 
 _FIRST, _LAST = 2, 17
 #: Header sizes in bytes, by the last version that has them (fdt_header_size_).
 _HEADERS = ((1, 28), (2, 32), (3, 36), (16, 36))
+#: Nesting that is followed: walks are recursive. The strict reader, as Linux, accepts 64.
+MAX_DEPTH = 400
 _WORD = struct.Struct(">I")
 
 
@@ -80,10 +82,13 @@ def header_problem(data: bytes) -> str | None:
 
 
 def read_flat(data: bytes) -> FlatNode | None:
-    """The root of a blob with a valid header; None if the structure block is damaged."""
+    """The root of a blob with a valid header.
+
+    None if the structure block is damaged, or nodes are nested deeper than ``MAX_DEPTH``.
+    """
     try:
         return _Walk(data).root()
-    except (struct.error, ValueError, RecursionError):
+    except (struct.error, ValueError):
         return None
 
 
@@ -105,7 +110,7 @@ class _Walk:
             return FlatNode("", "/", (), ())
         if self._tag() != BEGIN_NODE:
             raise ValueError("no root node")
-        return self._node("")
+        return self._node("", 1)
 
     def _tag(self) -> int:
         if self.at + 4 > self.end:
@@ -120,7 +125,9 @@ class _Walk:
         self.at += size
         self.at += (self.structure - self.at) % 4
 
-    def _node(self, above: str) -> FlatNode:
+    def _node(self, above: str, depth: int) -> FlatNode:
+        if depth > MAX_DEPTH:
+            raise ValueError(f"deeper than {MAX_DEPTH} nodes")
         name = self._text(self.at + 4, self.end)
         self._skip(4 + len(name) + 1)
         path = f"{above.rstrip('/')}/{name}"
@@ -130,7 +137,7 @@ class _Walk:
             if tag == NOP:
                 self.at += 4
             elif tag == BEGIN_NODE:
-                children.append(self._node(path))
+                children.append(self._node(path, depth + 1))
             elif tag == PROP:
                 prop = self._property()
                 if not children:  # libfdt stops looking for properties at the first subnode

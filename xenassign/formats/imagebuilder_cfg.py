@@ -35,6 +35,9 @@ _SET = re.compile(
 )
 _NAMED = re.compile(rf"[\"']?({MATTERS})(?:\[.*\])?[\"']?")
 
+#: Expansions in each other.
+_DEEPEST = 64
+
 _ANSI = re.compile(r"(?:[^'\\]|\\.)*'", re.DOTALL)  # after $'
 
 _OPENING = frozenset({"if", "for", "while", "until", "case", "select", "{"})
@@ -146,6 +149,7 @@ class _BashReader:
         self.file = file
         self.at = 0
         self.open: list[str] = []  # the words that began compound commands
+        self.nested = 0  # expansions that are being read
 
     def assignments(self) -> list[BashAssignment]:
         """The assignments outside of compound commands. InputError: a name may be set elsewhere."""
@@ -326,6 +330,9 @@ class _BashReader:
         """The end of ( ) or { }, the first of which is at the offset."""
         opening, closing = self.text[at], {"(": ")", "{": "}"}[self.text[at]]
         begin, depth = at, 0
+        self.nested += 1
+        if self.nested > _DEEPEST:
+            self._stop(begin, f"expansions are nested deeper than {_DEEPEST}; simplify the line")
         while depth or at == begin:
             char = self.text[at : at + 1]
             if not char:
@@ -339,6 +346,7 @@ class _BashReader:
             elif char in (opening, closing):
                 depth += 1 if char == opening else -1
             at += 1
+        self.nested -= 1
         return at
 
     def _find(self, char: str, at: int, missing: int | None = None) -> int:

@@ -14,6 +14,9 @@ from xenassign.devicetree.references import Reference, property_references
 from xenassign.devicetree.tree import Node, PropertyError, Tree
 from xenassign.host.clock_frequency import clock_frequency
 
+#: Clocks between one and the one that states its rate. Boards have five.
+_DEEPEST = 32
+
 
 class Rate(NamedTuple):
     """A rate in Hz. ``source``: where it is stated, as the end of a sentence.
@@ -50,8 +53,8 @@ class ClockRates:
         return self._provided(provider, frozenset())
 
     def _provided(self, provider: Node, met: frozenset[Node]) -> Rate | None:
-        """``met``: the providers below, so that a cycle of clocks ends."""
-        if provider in met:
+        """``met``: the providers below, so that a cycle of clocks ends, and a long chain too."""
+        if provider in met or len(met) == _DEEPEST:
             return None
         kinds = frozenset(provider.compatible)
         passes = _means(provider, "passes")

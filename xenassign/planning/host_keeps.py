@@ -46,11 +46,11 @@ def host_keeps(
             if not scope.has(node):
                 continue
             user = next((n for n in node.lineage() if n in devices), node).path
-            for kind, reference in _used(tree, scope, node, _KEPT, frozenset()):
+            for kind, reference in _used(tree, scope, node, _KEPT):
                 _add(keeps, kind, reference, user)
         users = [d.path for d in scope.devices if root in d.node.lineage()] or [root.path]
         for bus in root.ancestors():
-            for kind, reference in _used(tree, scope, bus, _OF_A_BUS, frozenset()):
+            for kind, reference in _used(tree, scope, bus, _OF_A_BUS):
                 for user in users:
                     _add(keeps, kind, reference, user)
     return tuple(
@@ -68,13 +68,33 @@ def _add(keeps: _Keeps, kind: str, reference: Reference, user: str) -> None:
 
 
 def _used(
-    tree: Tree, scope: Scope, node: Node, kinds: frozenset[str], passed: frozenset[Node]
+    tree: Tree, scope: Scope, node: Node, kinds: frozenset[str]
 ) -> Iterator[tuple[str, Reference]]:
     """(kind, reference) of the suppliers that stay with the host.
 
-    Providers without hardware of their own are replaced by their suppliers. ``passed``: those
-    passed so far, since they may refer to each other.
+    Providers without hardware of their own are replaced by their suppliers, each once: they may
+    refer to each other.
     """
+    passed: set[Node] = set()
+    unfinished = [_suppliers(tree, node, kinds)]
+    while unfinished:
+        for kind, reference in unfinished[-1]:
+            provider = reference.provider
+            if provider is None or scope.has(provider) or provider in passed:
+                continue
+            compatible = set(provider.compatible)
+            if compatible & _VIRTUAL or ("regulator-fixed" in compatible and not _gated(provider)):
+                passed.add(provider)
+                unfinished.append(_suppliers(tree, provider, kinds))
+                break
+            if "fixed-clock" not in compatible:
+                yield kind, reference
+        else:
+            unfinished.pop()
+
+
+def _suppliers(tree: Tree, node: Node, kinds: frozenset[str]) -> Iterator[tuple[str, Reference]]:
+    """(kind, reference) of the suppliers of a node that are in use in normal operation."""
     for group in references(tree, node):
         kind = group.rule.kind
         if kind not in kinds or group.prop.startswith("assigned-clock"):
@@ -82,14 +102,7 @@ def _used(
         if kind == "pinctrl" and group.prop != _default_pins(node):
             continue
         for reference in group.entries:
-            provider = reference.provider
-            if provider is None or scope.has(provider) or provider in passed:
-                continue
-            compatible = set(provider.compatible)
-            if compatible & _VIRTUAL or ("regulator-fixed" in compatible and not _gated(provider)):
-                yield from _used(tree, scope, provider, kinds, passed | {provider})
-            elif "fixed-clock" not in compatible:
-                yield kind, reference
+            yield kind, reference
 
 
 def _default_pins(node: Node) -> str:

@@ -54,18 +54,19 @@ class Clocks:
         provider = reference.provider
         if provider is None or self.given(node, reference) is not None:
             return False
-        return self.rates.provided(provider) is not None or self._has_answered_parent(
-            provider, frozenset()
-        )
+        return self.rates.provided(provider) is not None or self._has_answered_parent(provider)
 
-    def _has_answered_parent(self, provider: Node, passed: frozenset[Node]) -> bool:
-        """Whether firmware answers about a clock above. ``passed``: providers passed so far."""
+    def _has_answered_parent(self, provider: Node) -> bool:
+        """Whether firmware answers about a clock above."""
+        passed: set[Node] = set()
         parent = self.rates.parent(provider)
-        if parent is None or parent.provider is None or provider in passed:
-            return False
-        if self.answered(parent):
-            return True
-        return self._has_answered_parent(parent.provider, passed | {provider})
+        while parent is not None and parent.provider is not None and provider not in passed:
+            if self.answered(parent):
+                return True
+            passed.add(provider)
+            provider = parent.provider
+            parent = self.rates.parent(provider)
+        return False
 
     def stub(self, node: Node, reference: Reference) -> tuple[str, str]:
         """(label, reason for the rate) of the fixed-clock for a clock of a node."""

@@ -52,6 +52,8 @@ from xenassign.request.request import ClockRate
 
 #: Providers without hardware of their own, which are copied to the guest's tree.
 _VIRTUAL = frozenset({"fixed-clock", "fixed-factor-clock", "regulator-fixed", "usb-nop-xceiv"})
+#: How far copies are followed from one to the next. Boards have three.
+_DEEPEST = 32
 
 
 @dataclass(slots=True)
@@ -78,6 +80,7 @@ class ReferenceRewriter:
     copied: list[DraftNode] = field(default_factory=list)
     _used_labels: set[str] = field(default_factory=set)
     _copies: dict[Node, str | None] = field(default_factory=dict)
+    _depth: int = 0
 
     def __post_init__(self) -> None:
         self.clocks = Clocks(
@@ -346,13 +349,17 @@ class ReferenceRewriter:
     def _copy(self, provider: Node) -> str | None:
         """The label of the copy of a virtual provider below /passthrough.
 
-        None if the provider refers to itself.
+        None if the provider refers to itself, or is too far away.
         """
         if provider in self._copies:
             return self._copies[provider]
+        if self._depth == _DEEPEST:
+            return None
         self._copies[provider] = None
         label = self.label(provider)
+        self._depth += 1
         changed, suppliers = self.rewrite(provider)
+        self._depth -= 1
         comments = [f"copied from {provider.path}", *dropped_comments(suppliers)]
         switched = self._loses_gpio(provider)
         left_out = {"status", "reg"}
