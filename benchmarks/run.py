@@ -4,8 +4,8 @@
     python -m benchmarks.run [NAME...] [--runs N] [--json FILE] [--lopper COMMAND]
     python benchmarks/run.py ...
 
-NAME is generate, startup, lint, inspect, system or scaling; without one all are run. README.md says
-how to read the result.
+NAME is generate, startup, lint, inspect, system, scaling or growth; without one all are run.
+README.md says how to read the result.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ _ROOT = Path(__file__).resolve().parents[1]
 if __package__ in (None, ""):
     sys.path.insert(0, str(_ROOT))
 
+from benchmarks.growing import INPUTS  # noqa: E402
 from benchmarks.synthetic import board, device_path  # noqa: E402
 from tests.corpus.fetch_boards import boards, fetch  # noqa: E402
 from tests.debian import FetchError  # noqa: E402
@@ -304,6 +305,40 @@ def _seconds(step: Callable[[], object]) -> float:
     return min(spent)
 
 
+def bench_growth(options: argparse.Namespace) -> list[Figure]:
+    """CPU seconds and peak memory of commands for lists of two lengths, one twice the other."""
+    del options
+    nothing, _ = _used(["--version"], Path())
+    figures: list[Figure] = []
+    for growing in INPUTS:
+        used = []
+        for count in (growing.entries, 2 * growing.entries):
+            with tempfile.TemporaryDirectory() as scratch:
+                used.append(_used(growing.write(Path(scratch), count), Path(scratch)))
+        (few, _), (many, memory) = used
+        note = (
+            f"{few:.2f} and {many:.2f} s, {memory:.0f} MiB, {growing.entries:,} entries and twice"
+        )
+        ratio = (many - nothing) / max(few - nothing, 0.01)
+        figures.append(Figure("growth", growing.title, ratio, "times", note))
+    return figures
+
+
+def _used(arguments: Sequence[str], directory: Path) -> tuple[float, float]:
+    """The CPU seconds of a command, what it starts included, and its peak memory in MiB."""
+    with subprocess.Popen(
+        [*_xenassign(), *arguments],
+        cwd=directory,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode not in (0, 1):
+        raise SkippedError(f"{' '.join(arguments)} ends with {process.returncode}")
+    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+
+
 # ---------------------------------------------------------------------------- the command
 
 BENCHMARKS: dict[str, Callable[[argparse.Namespace], list[Figure]]] = {
@@ -313,6 +348,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], list[Figure]]] = {
     "inspect": bench_inspect,
     "system": bench_system,
     "scaling": bench_scaling,
+    "growth": bench_growth,
 }
 
 

@@ -145,6 +145,40 @@ def test_offsets_of_elements() -> None:
     ]
 
 
+#: Values that are one token, and between them what is not: references to nothing, octal numbers …
+WHOLE = ("<1 0x2>", "<>", "< 1\n\t010 >", "<&l 1 2 &l 3>", '"a", "b\\n"', "[00 1f]", "<0xffffffff>")
+
+
+@pytest.mark.parametrize("text", [*WHOLE, ", ".join(WHOLE), ", ".join(["<1>"] * 1100)])
+def test_a_value_is_the_same_in_one_token_and_in_many(text: str) -> None:
+    """A comment is not part of a token."""
+    whole = read(f"{V1} / {{ l: n {{ a = {text}; }}; }};")
+    parts = read(f"{V1} / {{ l: n {{ /**/ a = {text}/**/; }}; }};")
+    assert whole.blob == parts.blob
+    one, many = (source.nodes["/n"].properties["a"].elements for source in (whole, parts))
+    assert [element[:2] for element in one] == [element[:2] for element in many]
+    assert [element.text for element in one] == [element.text for element in many]
+    for element, other in zip(one, many, strict=True):
+        first_line = element.place.line == 1
+        assert other.place.column == element.place.column + 5 * first_line
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("<1 08>", "a.dts:1:22: bad integer literal '08'"),
+        ("<1 0x100000000>", "a.dts:1:22: the value 0x100000000 does not fit 32 bits"),
+        ("<1 2a>", "a.dts:1:23: syntax error at 'a'"),
+        ("[0 1]", "a.dts:1:20: syntax error at '0'"),
+        ('"\\x"', "a.dts:1:19: \\x without hexadecimal digits"),
+        ("<1>; b {}; c = <1>", "a.dts:1:30: properties must come before subnodes"),
+        ("<1>; }; c = <1", "a.dts:1:27: syntax error at 'c'"),
+    ],
+)
+def test_places_of_mistakes_in_values(text: str, expected: str) -> None:
+    assert complaint(f"{V1} / {{ a = {text}; }};").startswith(expected)
+
+
 def test_the_last_value_has_its_place() -> None:
     source = read(f"{V1}\n/ {{ a = <1>; }};\n/ {{ a = <2>; }};")
     assert source.nodes["/"].properties["a"].elements[0].place.line == 3
@@ -245,6 +279,23 @@ def test_source_with_directives(tmp_path: Path) -> None:
     assert read_blob(source.blob).root.cells("a") == (0, 16, 1)
     texts = [(comment.text, comment.place.column) for comment in source.comments]
     assert texts == [("/* here */", 22), ("// there", 41)]
+
+
+def test_columns_of_a_line_that_became_long(tmp_path: Path) -> None:
+    """Between the equal ends of the two lines is one macro, or more than are compared."""
+    path = tmp_path / "a.dts"
+    macros = "#define A 1 2 3 4 5 6 7 8 9 10\n#define B A A A A A A A A A A\n#define C 7\n"
+    path.write_text(f"{V1}\n{macros}/ {{ a = <5 B C>, <6>; }}; / {{ b = <C {'B ' * 5}B>, <8>; }};")
+    properties = read_source(path.read_bytes(), str(path)).nodes["/"].properties
+
+    def columns(name: str) -> list[tuple[str, int]]:
+        elements = properties[name].elements
+        return list(dict.fromkeys((each.text, each.place.column) for each in elements))
+
+    line = path.read_text().split("\n")[4]
+    assert columns("a")[0] == ("5", line.index("5") + 1)
+    assert columns("b")[-1] == ("8", line.index("8") + 1)
+    assert len(properties["b"].elements) == 602
 
 
 def test_directives_from_standard_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

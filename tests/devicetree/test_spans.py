@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xenassign.devicetree.spans import PAGE_SIZE, Span, covered, gaps, merged
+from xenassign.devicetree.spans import PAGE_SIZE, Intervals, Span, covered, gaps, merged
 
 SPANS = st.builds(Span.sized, st.integers(0, 40), st.integers(0, 12))
 LISTS = st.lists(SPANS, max_size=6)
@@ -67,7 +67,7 @@ def test_pages(start: int, size: int) -> None:
 @given(LISTS)
 def test_merging_keeps_the_addresses(spans: list[Span]) -> None:
     assert members(*merged(spans)) == members(*spans)
-    assert apart(merged(spans))
+    assert apart(list(merged(spans)))
 
 
 @given(SPANS, LISTS)
@@ -76,6 +76,16 @@ def test_gaps_are_what_is_left(span: Span, others: list[Span]) -> None:
     assert members(*left) == members(span) - members(*others)
     assert apart(left)
     assert covered(span, others) == (not left)
+    assert list(gaps(span, merged(others))) == left
+
+
+@given(SPANS.filter(lambda span: span.size > 0), st.lists(SPANS, max_size=12))
+def test_an_index_finds_what_a_comparison_with_each_finds(span: Span, others: list[Span]) -> None:
+    index = Intervals(others)
+    near = [number for number, other in enumerate(others) if other.overlaps(span)]
+    assert index.overlapping(span) == near
+    assert index.overlap(span) == bool(near)
+    assert index.cover(span) == any(other.covers(span) for other in others)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +98,7 @@ def test_gaps_are_what_is_left(span: Span, others: list[Span]) -> None:
     ],
 )
 def test_touching_spans_become_one(spans: list[Span], expected: list[Span]) -> None:
-    assert merged(spans) == expected
+    assert list(merged(spans)) == expected
 
 
 @pytest.mark.parametrize(

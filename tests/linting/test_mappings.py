@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.wording import Wording
+from xenassign.checks.guest_addresses import replaced
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding
 from xenassign.formats.xlcfg import parse
@@ -170,6 +173,27 @@ def test_a_guest_page_has_one_host_page(
     told = find(context(board("qemu")), first, second)
     assert [finding.code for finding in told] == (["XA206"] if found else [])
     assert all(finding.routes == routes for finding in told)
+
+
+_TRIPLES = st.tuples(st.integers(0, 3), st.integers(0, 4), st.integers(0, 8))
+
+
+@given(st.lists(_TRIPLES, max_size=8))
+def test_each_mapping_inside_of_another_is_in_a_pair(triples: list[Triple]) -> None:
+    entries = [MappingEntry(*triple) for triple in triples]
+
+    def conflict(first: int, second: int) -> bool:
+        one, two = entries[first], entries[second]
+        distances = {one.guest - one.host, two.guest - two.host}
+        return len(distances) == 2 and one.guest_span.overlaps(two.guest_span)
+
+    pairs = replaced(entries)
+    assert pairs == sorted(set(pairs))
+    assert all(first < second and conflict(first, second) for first, second in pairs)
+    count = range(len(entries))
+    by_start = sorted(count, key=lambda n: entries[n].guest_span)
+    inside = [n for i, n in enumerate(by_start) if any(conflict(n, m) for m in by_start[:i])]
+    assert len(pairs) == len(inside)
 
 
 def test_the_later_mapping_is_the_one_to_blame(wording: Wording) -> None:

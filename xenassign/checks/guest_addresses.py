@@ -6,6 +6,7 @@ tests/xen). All addresses and sizes are bytes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from xenassign.devicetree.spans import Span
@@ -41,7 +42,30 @@ def too_high(mapping: HostMapping) -> bool:
     return max(mapping.guest_span.end, mapping.host_span.end) > 1 << GUEST_IPA_BITS_MAX
 
 
-def replaces(first: HostMapping, second: HostMapping) -> bool:
-    """Whether two mappings map different host addresses at the same guest address."""
-    distances = {mapping.guest_span.start - mapping.host_span.start for mapping in (first, second)}
-    return first.guest_span.overlaps(second.guest_span) and len(distances) == 2
+def replaced(mappings: Sequence[HostMapping]) -> list[tuple[int, int]]:
+    """Pairs of mappings (indexes, in order) that map different host addresses at a guest address.
+
+    There is a pair for each mapping that starts inside of such another one, so that there are less
+    pairs than mappings even if all of them overlap.
+    """
+    spans = [mapping.guest_span for mapping in mappings]
+    distances = [span.start - m.host_span.start for span, m in zip(spans, mappings, strict=True)]
+    pairs: list[tuple[int, int]] = []
+    # The mappings of two distances that reach the furthest: if any earlier one of another distance
+    # reaches into the next mapping, one of these two does.
+    furthest: list[int] = []
+    for index in sorted(range(len(mappings)), key=lambda index: spans[index]):
+        others = (n for n in furthest if distances[n] != distances[index])
+        clash = next((n for n in others if spans[n].overlaps(spans[index])), None)
+        if clash is not None:
+            pairs.append((min(clash, index), max(clash, index)))
+        furthest = _furthest([*furthest, index], spans, distances)
+    return sorted(pairs)
+
+
+def _furthest(indexes: list[int], spans: Sequence[Span], distances: Sequence[int]) -> list[int]:
+    """Of the two distances that reach the furthest, the mapping that does so."""
+    by_distance: dict[int, int] = {}
+    for index in sorted(indexes, key=lambda n: -spans[n].end):
+        by_distance.setdefault(distances[index], index)
+    return list(by_distance.values())[:2]

@@ -8,7 +8,7 @@ gaps, and a property's name is stored once and also serves every name that it en
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
 from xenassign.devicetree.blob import (
@@ -48,6 +48,22 @@ class Strings:
         self.block = bytearray(block)
         self._offsets: dict[str, int] = {}
 
+    @classmethod
+    def of(cls, names: Iterable[str]) -> Strings:
+        """The block that results when the offset of each name is asked for, in this order.
+
+        The block is not searched for each name, which would take the square of their number.
+        """
+        strings = cls()
+        within = _first_ends(list(dict.fromkeys(names)))
+        for name, longer in within.items():
+            if longer == name:
+                strings._offsets[name] = len(strings.block)
+                strings.block += name.encode("ascii") + b"\0"
+            else:
+                strings._offsets[name] = strings._offsets[longer] + len(longer) - len(name)
+        return strings
+
     def offset(self, name: str) -> int:
         """The offset of a name: in the first string that ends with it (fdt_find_string_)."""
         offset = self._offsets.get(name)
@@ -59,6 +75,21 @@ class Strings:
                 self.block += raw
             self._offsets[name] = offset
         return offset
+
+
+def _first_ends(names: Sequence[str]) -> dict[str, str]:
+    """For each name the first of the names that ends with it: another one, or itself."""
+    order = {name: number for number, name in enumerate(names)}
+    first = dict(order)  # the number of the first name that ends with a name
+    ending: list[str] = []  # each ends with the one before it
+    for backward in (*sorted(name[::-1] for name in names), None):
+        name = backward[::-1] if backward is not None else ""
+        while ending and (backward is None or not name.endswith(ending[-1])):
+            longer = ending.pop()
+            if ending:
+                first[ending[-1]] = min(first[ending[-1]], first[longer])
+        ending.append(name)
+    return {name: names[first[name]] for name in names}
 
 
 def to_blob(root: DraftNode) -> bytes:
@@ -87,9 +118,17 @@ def write_blob(
 
     ``boot_cpu`` is the header's boot_cpuid_phys.
     """
-    strings = Strings()
+    strings = Strings.of(name for node in _walk(root) for name, _ in properties(node))
     structure = node_tokens(root, properties, strings) + _END
     return assemble(structure, bytes(strings.block), reservations, boot_cpu)
+
+
+def _walk(root: N) -> Iterator[N]:
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        yield node
+        stack.extend(reversed(list(node.children)))
 
 
 def assemble(
@@ -116,19 +155,19 @@ def assemble(
 
 def node_tokens(root: N, properties: Properties[N], strings: Strings) -> bytes:
     """A node and everything below it as tokens of the structure block, without FDT_END."""
-    tokens: list[bytes] = []
+    tokens = bytearray()
     stack: list[N | None] = [root]  # None ends a node
     while stack:
         node = stack.pop()
         if node is None:
-            tokens.append(_END_NODE)
+            tokens += _END_NODE
             continue
-        tokens.append(_BEGIN_NODE + padded(node.name.encode("ascii") + b"\0"))
+        tokens += _BEGIN_NODE + padded(node.name.encode("ascii") + b"\0")
         for name, value in properties(node):
-            tokens.append(property_token(strings.offset(name), value))
+            tokens += property_token(strings.offset(name), value)
         stack.append(None)
         stack.extend(reversed(list(node.children)))
-    return b"".join(tokens)
+    return bytes(tokens)
 
 
 def property_token(name_offset: int, value: bytes) -> bytes:

@@ -51,9 +51,11 @@ class FlatNode(NamedTuple):
 
     def walk(self) -> Iterator[FlatNode]:
         """The node and all below it, in order."""
-        yield self
-        for child in self.children:
-            yield from child.walk()
+        stack = [self]
+        while stack:
+            node = stack.pop()
+            yield node
+            stack.extend(reversed(node.children))
 
 
 def header_problem(data: bytes) -> str | None:
@@ -104,6 +106,7 @@ class _Walk:
         self.at = self.structure
         self.end = self.structure + header.structure_size if header.version >= 17 else header.total
         self.strings_end = self.strings + header.strings_size
+        self.names: dict[int, str] = {}  # by offset
 
     def root(self) -> FlatNode:
         if self._tag() == NOP:  # the root is not where libfdt looks, so it finds nothing
@@ -153,4 +156,6 @@ class _Walk:
         if start + size > self.end:
             raise ValueError("a property reaches past the end")
         self._skip(12 + size)
-        return self._text(self.strings + name, self.strings_end), self.data[start : start + size]
+        if name not in self.names:
+            self.names[name] = self._text(self.strings + name, self.strings_end)
+        return self.names[name], self.data[start : start + size]

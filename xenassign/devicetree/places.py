@@ -8,7 +8,9 @@ that a person wrote, not in the output of the preprocessor.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
+from collections.abc import Iterator
 from functools import cached_property
 from itertools import accumulate
 from typing import NamedTuple, Protocol
@@ -62,11 +64,19 @@ class SourceText:
         self.file = file
         self.text = text
         self.markers: list[Marker] = []
+        self._line = -1, ""
 
     @cached_property
     def lines(self) -> list[int]:
         """The offset in the text at which each line starts."""
         return [0, *accumulate(len(line) + 1 for line in self.text.split("\n"))][:-1]
+
+    def line(self, number: int) -> str:
+        """A line, counted from 0. The last one is kept: a line may have many places."""
+        if self._line[0] != number:
+            begin = self.lines[number]
+            self._line = number, self.text[begin : self.text.find("\n", begin)]
+        return self._line[1]
 
 
 class LineOrigins(Protocol):
@@ -121,10 +131,8 @@ class SourceMap:
             above = bisect_right(text.lines, marker.offset - text.start)
             file, line = marker.file, marker.line + number - above
         if self._origins is not None and text is self.texts[0]:
-            begin = text.lines[number]
-            expanded = text.text[begin : text.text.find("\n", begin)]
             file = self._origins.file(file)
-            column = self._origins.column(file, line, expanded, column, ends)
+            column = self._origins.column(file, line, text.line(number), column, ends)
         return file, line, column
 
     def written(self, span: TextSpan) -> str:
@@ -133,6 +141,12 @@ class SourceMap:
         if self._origins is not None and text is self.texts[0]:
             return self._origins.written(self.place(span))
         return text.text[span.start - text.start : span.end - text.start]
+
+    def words(self, pattern: re.Pattern[str], span: TextSpan) -> Iterator[TextSpan]:
+        """The matches of a pattern in a span of the text as it was read."""
+        text = self.text_at(span.start)
+        for match in pattern.finditer(text.text, span.start - text.start, span.end - text.start):
+            yield TextSpan(match.start() + text.start, match.end() + text.start)
 
     def error(self, error: SourceError) -> DevicetreeError:
         """The error for users: one line that begins with the place."""

@@ -5,7 +5,9 @@ A span includes its start and excludes its end. An empty one overlaps nothing, a
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
+from itertools import accumulate, islice
 from typing import NamedTuple
 
 PAGE_SIZE = 4096
@@ -74,23 +76,31 @@ class Span(NamedTuple):
         return Span(self.start * PAGE_SIZE, self.end * PAGE_SIZE)
 
 
-def merged(spans: Iterable[Span]) -> list[Span]:
+class Merged(tuple[Span, ...]):
+    """Spans in order, without empty ones and with addresses between them: what ``merged`` makes."""
+
+    __slots__ = ()
+
+
+def merged(spans: Iterable[Span]) -> Merged:
     """The same addresses in as few spans as possible, in order, without empty ones."""
+    if isinstance(spans, Merged):
+        return spans
     result: list[Span] = []
     for span in sorted(span for span in spans if span.size > 0):
         if result and span.start <= result[-1].end:
             result[-1] = Span(result[-1].start, max(result[-1].end, span.end))
         else:
             result.append(span)
-    return result
+    return Merged(result)
 
 
 def gaps(span: Span, others: Iterable[Span]) -> Iterator[Span]:
-    """The parts of a span that none of the others covers, in order."""
+    """The parts of a span that none of the others covers, in order. Fast for :class:`Merged`."""
     start = span.start
-    for other in merged(others):
-        if other.end <= start:
-            continue
+    ordered = merged(others)
+    first = bisect_right(ordered, span.start, key=lambda other: other.end)
+    for other in islice(ordered, first, None) if first else ordered:
         if other.start >= span.end:
             break
         if start < other.start:
@@ -103,3 +113,44 @@ def gaps(span: Span, others: Iterable[Span]) -> Iterator[Span]:
 def covered(span: Span, others: Iterable[Span]) -> bool:
     """Whether the others together cover a span."""
     return next(gaps(span, others), None) is None
+
+
+class Intervals:
+    """An index of spans, none of which is empty: which of them overlap or cover another one."""
+
+    def __init__(self, spans: Iterable[Span]) -> None:
+        self._ordered = sorted((span, n) for n, span in enumerate(spans) if span.size > 0)
+        self._starts = [span.start for span, _ in self._ordered]
+        #: The highest end of each span and all before it.
+        self._reach = list(accumulate((span.end for span, _ in self._ordered), max))
+        #: The highest end of each pair of spans, then of pairs of pairs, up to all of them.
+        self._levels = [[span.end for span, _ in self._ordered]]
+        while len(level := self._levels[-1]) > 1:
+            self._levels.append([max(level[n : n + 2]) for n in range(0, len(level), 2)])
+
+    def _highest_end(self, last: int) -> int:
+        return self._reach[last - 1] if last else -1
+
+    def overlap(self, span: Span) -> bool:
+        """Whether any overlaps a span."""
+        return self._highest_end(bisect_left(self._starts, span.end)) > span.start
+
+    def cover(self, span: Span) -> bool:
+        """Whether a single one covers a span."""
+        return self._highest_end(bisect_right(self._starts, span.start)) >= span.end
+
+    def overlapping(self, span: Span) -> list[int]:
+        """The numbers of those that overlap a span, in the order in which they were given."""
+        last = bisect_left(self._starts, span.end)
+        numbers = []
+        stack = [(len(self._levels) - 1, 0)]
+        while stack:
+            level, at = stack.pop()
+            if at << level >= last or self._levels[level][at] <= span.start:
+                continue
+            if level == 0:
+                numbers.append(self._ordered[at][1])
+            else:
+                below = (2 * at, 2 * at + 1)
+                stack += [(level - 1, n) for n in below if n < len(self._levels[level - 1])]
+        return sorted(numbers)

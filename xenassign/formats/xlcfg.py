@@ -100,15 +100,19 @@ class XlConfig(NamedTuple):
 
     def get(self, name: str) -> Value | None:
         """The effective value: that of the last statement; ``+=`` appends to the value before."""
-        value: Value | None = None
+        joined: list[Value] = []
         for statement in self.named(name):
-            new = statement.value
-            if statement.append and isinstance(value, ListValue) and isinstance(new, ListValue):
-                new = new._replace(items=(*value.items, *new.items))
-            elif statement.append and isinstance(value, Atom) and isinstance(new, Atom):
-                new = new._replace(text=value.text + new.text)
-            value = new
-        return value
+            if not statement.append or (joined and type(joined[0]) is not type(statement.value)):
+                joined = []
+            joined.append(statement.value)
+        last = joined[-1] if joined else None
+        if isinstance(last, ListValue):
+            lists = (value for value in joined if isinstance(value, ListValue))
+            return last._replace(items=tuple(item for value in lists for item in value.items))
+        if isinstance(last, Atom):
+            atoms = (value for value in joined if isinstance(value, Atom))
+            return last._replace(text="".join(atom.text for atom in atoms))
+        return None
 
     def texts(self, name: str) -> tuple[Atom, ...]:
         """The atoms of a list; empty if the name is absent or not a list."""

@@ -24,7 +24,7 @@ def to_text(report: Report) -> str:
 
 
 def excerpt(report: Report, place: Place | None) -> Iterator[str]:
-    """The line of a place, and carets below the place."""
+    """The line of a place, and carets below the place. Of a long line only the part around it."""
     line = report.line(place) if place is not None else None
     if place is None or line is None:
         return
@@ -32,7 +32,10 @@ def excerpt(report: Report, place: Place | None) -> Iterator[str]:
     end = place.end_column - 1 if place.end_line == place.line else len(line.rstrip())
     limit = begin + _SHOWN
     more = " …" if len(line) > limit else ""
-    parts = (line[:begin], line[begin : min(end, limit)], line[min(end, limit) : limit] + more)
+    first = begin - _SHOWN // 2 if begin > _SHOWN else 0
+    less = "… " if first else ""
+    end = min(end, limit)
+    parts = (less + line[first:begin], line[begin:end], line[end:limit] + more)
     # Tabs stay, since the line of the carets has them too.
     before, marked, after = (escape.terminal(part, keep="\t") for part in parts)
     gap = "".join("\t" if char == "\t" else " " for char in before)

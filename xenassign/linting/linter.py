@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import PurePath
 from typing import NamedTuple
 
@@ -96,16 +97,24 @@ class Report:
 
     def line(self, place: Place) -> str | None:
         """The line of a file at which a place begins; None if the file can't be read."""
-        texts = {document.file: document.text for document in self.documents}
-        text = texts.get(place.file)
-        if text is None:
-            try:
-                with open_regular(place.file) as stream:
-                    text = decode(limited(stream, MAX_TEXT))
-            except (OSError, ValueError):
-                return None
-        lines = text.split("\n")
+        lines = self._lines.get(place.file)
+        if lines is None:
+            lines = self._lines[place.file] = _lines_of(place.file)
         return lines[place.line - 1].rstrip("\r") if place.line <= len(lines) else None
+
+    @cached_property
+    def _lines(self) -> dict[str, list[str]]:
+        """The lines of the documents, and of other files that were asked for, by file."""
+        return {d.file: d.text.split("\n") for d in self.documents if d.text is not None}
+
+
+def _lines_of(file: str) -> list[str]:
+    """The lines of a file; empty if it can't be read."""
+    try:
+        with open_regular(file) as stream:
+            return decode(limited(stream, MAX_TEXT)).split("\n")
+    except (OSError, ValueError):
+        return []
 
 
 def lint(documents: Sequence[Document], options: Options) -> Report:

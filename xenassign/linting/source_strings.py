@@ -19,7 +19,7 @@ def check(source: DtsSource) -> Iterator[Finding]:
     """Strings of a partial device tree with an escaped NUL, which makes several strings of one."""
     for path, node in source.nodes.items():
         for name, prop in node.properties.items():
-            for element in prop.elements:
+            for element in prop.elements if prop.has_inner_nul else ():
                 parts = _parts(element.text) if element.text.startswith('"') else []
                 if len(parts) > 1:
                     replacement = ", ".join(f'"{part}"' for part in parts)

@@ -11,7 +11,9 @@ that applies to no finding is reported, so that it is removed when the finding i
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 from xenassign.devicetree.places import Place
@@ -34,14 +36,16 @@ class Statement(NamedTuple):
     node: str | None = None
     prop: str | None = None
 
-    def has(self, finding: Finding) -> bool:
-        """Whether a finding is about the statement or, of a node, about something in it."""
+    def subjects(self) -> Iterator[_Subject]:
+        """What a finding has to be about so that a waiver of the statement applies to it."""
         if self.node is None:
-            at = finding.place
-            return at is not None and self.place.line <= at.line <= self.place.end_line
-        if self.prop is not None:
-            return (finding.node, finding.prop) == (self.node, self.prop)
-        return finding.node == self.node or (finding.node or "").startswith(self.node + "/")
+            yield from range(self.place.line, self.place.end_line + 1)
+        else:
+            yield self.node, self.prop
+
+
+#: A line of a configuration, a property of a node, or a node and what is below it (None).
+_Subject = int | tuple[str, str | None]
 
 
 class Waiver(NamedTuple):
@@ -52,59 +56,108 @@ class Waiver(NamedTuple):
     place: Place
     statement: Statement | None
 
-    def covers(self, finding: Finding) -> bool:
-        """Whether the waiver applies to a finding."""
-        statement = self.statement
-        return finding.code in self.codes and statement is not None and statement.has(finding)
-
 
 def apply(
     findings: Sequence[Finding], documents: Sequence[Document]
 ) -> tuple[tuple[Finding, ...], tuple[tuple[Finding, str], ...]]:
     """(findings that remain, with those about waivers; waived findings with their reasons)."""
-    kept = list(findings)
-    waived: list[tuple[Finding, str]] = []
+    of_waivers: list[Finding] = []
+    waived: dict[int, str] = {}  # index of the finding to the reason
+    by_file: dict[str | None, list[int]] = {}
+    for index, finding in enumerate(findings):
+        by_file.setdefault(finding.file, []).append(index)
     for document in documents:
-        of_waivers: list[Finding] = []
-        for waiver in _waivers(document):
-            in_file = [finding for finding in kept if finding.file == document.file]
-            covered = [finding for finding in in_file if waiver.covers(finding)]
+        waivers = list(_waivers(document))
+        covered = _covered(waivers, [(n, findings[n]) for n in by_file.get(document.file, ())])
+        for number, waiver in enumerate(waivers):
             codes = ", ".join(waiver.codes) or "anything"
+            own = None
             if not waiver.reason:
-                of_waivers.append(NO_REASON(f"no reason to allow {codes}", place=waiver.place))
-            elif not covered:
-                of_waivers.append(UNUSED(f"no finding here is {codes}", place=waiver.place))
-            else:
-                waived += [(finding, waiver.reason) for finding in covered]
-                kept = [finding for finding in kept if finding not in covered]
-        kept += [finding._replace(file=document.file) for finding in of_waivers]
-    return tuple(kept), tuple(waived)
+                own = NO_REASON(f"no reason to allow {codes}", place=waiver.place)
+            elif number not in covered:
+                own = UNUSED(f"no finding here is {codes}", place=waiver.place)
+            if own is not None:
+                of_waivers.append(own._replace(file=document.file))
+            waived.update(dict.fromkeys(covered.get(number, ()), waiver.reason))
+    kept = [finding for index, finding in enumerate(findings) if index not in waived]
+    reasons = tuple((findings[index], reason) for index, reason in waived.items())
+    return (*kept, *of_waivers), reasons
+
+
+def _covered(
+    waivers: Sequence[Waiver], findings: Sequence[tuple[int, Finding]]
+) -> dict[int, list[int]]:
+    """Waivers (indexes) to the numbers of the findings that they apply to.
+
+    A finding is that of the first waiver that applies; one without a reason applies to nothing.
+    """
+    first: dict[tuple[_Subject, str], int] = {}
+    done: set[tuple[Statement, str]] = set()
+    for index, waiver in enumerate(waivers):
+        if waiver.statement is None or not waiver.reason:
+            continue
+        for code in waiver.codes:
+            if (waiver.statement, code) not in done:
+                done.add((waiver.statement, code))
+                for subject in waiver.statement.subjects():
+                    first.setdefault((subject, code), index)
+    covered: dict[int, list[int]] = {}
+    for number, finding in findings if first else ():
+        keys = ((subject, finding.code) for subject in _subjects(finding))
+        applying = [first[key] for key in keys if key in first]
+        if applying:
+            covered.setdefault(min(applying), []).append(number)
+    return covered
+
+
+def _subjects(finding: Finding) -> Iterator[_Subject]:
+    """The line of a finding; its property, its node and the nodes above it except the root."""
+    if finding.place is not None:
+        yield finding.place.line
+    node = finding.node
+    if node is not None:
+        yield node, finding.prop
+        yield node, None
+        while (node := node.rpartition("/")[0]) != "":
+            yield node, None
 
 
 def _waivers(document: Document) -> Iterator[Waiver]:
-    statements = sorted(_statements(document), key=lambda statement: statement.place)
-    for place, text in _comments(document):
-        if not _START.search(text):
-            continue
+    comments = [(place, text) for place, text in _comments(document) if _START.search(text)]
+    statements = _Statements(_statements(document) if comments else ())
+    for place, text in comments:
         match = _WAIVER.search(text)
         codes = tuple(re.findall(r"XA\d{3}", match[1])) if match else ()
         reason = (match[2] or "").removesuffix("*/").strip() if match else ""
-        yield Waiver(codes, reason, place, _statement_of(place, statements))
+        yield Waiver(codes, reason, place, statements.of(place))
 
 
-def _statement_of(comment: Place, statements: Sequence[Statement]) -> Statement | None:
-    """The statement that begins before the comment and reaches to its line, else the next one.
+class _Statements:
+    """The statements of a document by file, in order, and the last line that is reached so far."""
 
-    The place of a node is that of its name, so a node has priority over the property after its
-    brace.
-    """
-    in_file = [statement for statement in statements if statement.place.file == comment.file]
-    for statement in in_file:
-        place = statement.place
-        begins = (place.line, place.column) < (comment.line, comment.column)
-        if begins and comment.line <= place.end_line:
-            return statement
-    return next((s for s in in_file if s.place.line > comment.end_line), None)
+    def __init__(self, statements: Iterable[Statement]) -> None:
+        self._by_file: dict[str, list[Statement]] = {}
+        for statement in sorted(statements, key=lambda statement: statement.place):
+            self._by_file.setdefault(statement.place.file, []).append(statement)
+        self._reached = {
+            file: list(accumulate((s.place.end_line for s in in_file), max))
+            for file, in_file in self._by_file.items()
+        }
+
+    def of(self, comment: Place) -> Statement | None:
+        """The statement that begins before the comment and reaches to its line, else the next one.
+
+        The place of a node is that of its name, so a node has priority over the property after its
+        brace.
+        """
+        in_file = self._by_file.get(comment.file, [])
+        index = bisect_left(self._reached.get(comment.file, []), comment.line)
+        if index < len(in_file):
+            place = in_file[index].place
+            if (place.line, place.column) < (comment.line, comment.column):
+                return in_file[index]
+        index = bisect_right(in_file, comment.end_line, key=lambda s: s.place.line)
+        return in_file[index] if index < len(in_file) else None
 
 
 def _comments(document: Document) -> Iterator[tuple[Place, str]]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from xenassign.checks.guest_addresses import GUEST_OVERLAP, TOO_HIGH, collisions, replaces, too_high
+from xenassign.checks.guest_addresses import GUEST_OVERLAP, TOO_HIGH, collisions, replaced, too_high
 from xenassign.checks.machine_control import control
 from xenassign.checks.ownership import kept_by_xen
 from xenassign.checks.protection import accepted_for
@@ -381,11 +381,7 @@ def _collision_fix(
 def _overlaps(owners: dict[Mapping, str]) -> Iterator[Finding]:
     """Guest pages at which two mappings have different host pages. ``owners``: host paths."""
     ordered = sorted(owners, key=lambda m: (m.guest, m.size, m.host))
-    for index, first in enumerate(ordered):
-        for second in ordered[index + 1 :]:
-            if not second.guest_span.overlaps(first.guest_span):
-                break
-            if replaces(first, second):
-                paths = f"{owners[first]} and {owners[second]}"
-                message = f"{paths} are both mapped at guest {second.guest:#x}"
-                yield GUEST_OVERLAP(message, node=owners[second], prop="reg")
+    for first, second in replaced(ordered):
+        paths = f"{owners[ordered[first]]} and {owners[ordered[second]]}"
+        message = f"{paths} are both mapped at guest {ordered[second].guest:#x}"
+        yield GUEST_OVERLAP(message, node=owners[ordered[second]], prop="reg")

@@ -111,7 +111,7 @@ def dom0(platform: Platform, iommus: Iommus, marked: frozenset[str] = frozenset(
             held |= intids
         if not node.path.lower().startswith("/reserved-memory/"):
             pages += [_pages(b, iommus.release.dom0_gives_page_after) for b in blocks if b.size]
-    return Dom0(tuple(merged(pages)), frozenset(allowed), frozenset(held))
+    return Dom0(merged(pages), frozenset(allowed), frozenset(held))
 
 
 def without_scmi(has: Dom0, platform: Platform, marked: frozenset[str]) -> Dom0:
@@ -122,7 +122,7 @@ def without_scmi(has: Dom0, platform: Platform, marked: frozenset[str]) -> Dom0:
     memory = dom0_gives(platform.tree, marked)
     if memory is None or not memory.size:
         return has
-    return has._replace(pages=tuple(merged([*has.pages, _pages(memory, rounds_twice=False)])))
+    return has._replace(pages=merged([*has.pages, _pages(memory, rounds_twice=False)]))
 
 
 def dom0_masters(platform: Platform, iommus: Iommus, marked: frozenset[str]) -> list[HostDevice]:

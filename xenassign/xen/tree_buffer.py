@@ -35,6 +35,8 @@ _NAMES_AFTER = (
     "interrupts",
     "interrupt-parent",
 )
+#: Characters of a property's name (Devicetree Specification, 2.2.4.1); longer ones are possible.
+_SHORT = 31
 _TIMERS = frozenset({"arm,armv7-timer", "arm,armv8-timer"})
 
 
@@ -78,9 +80,11 @@ class TreeBuffer:
             self.last_names.append("clock-frequency")
         if vpl011:
             self.last_names.append("current-speed")
-        self.names: list[str] = []
+        self._names = bytearray()
+        self._ends: set[str] = set()  # of the stored names, up to _SHORT characters
         for name in names:
-            self.used += self._name(name)
+            self.used += self._missing(name)
+            self._store(name)
 
     def take(self, size: int) -> bool:
         """Adds ``size`` bytes of structure; False if they do not fit."""
@@ -95,25 +99,32 @@ class TreeBuffer:
 
     def prop(self, name: str, size: int) -> bool:
         """Adds a property with a value of ``size`` bytes."""
-        known = len(self.names)
         # fdt_add_string_ subtracts unchecked: such a name is written before the buffer.
-        stored = sum(len(other) + 1 for other in self.names)
-        self.overrun = stored + len(name) + 1 > self.limit
-        if self.take(12 + _padded(size) + self._name(name)):
+        self.overrun = len(self._names) + len(name) + 1 > self.limit
+        if self.take(12 + _padded(size) + self._missing(name)):
+            self._store(name)
             return True
-        del self.names[known:]
         return False
 
     def finish(self) -> bool:
         """Adds Xen's own nodes after the partial tree, and the end of the tree."""
-        return self.take(self.after + sum(self._name(name) for name in self.last_names))
+        size = self.after
+        for name in self.last_names:
+            size += self._missing(name)
+            self._store(name)
+        return self.take(size)
 
-    def _name(self, name: str) -> int:
-        """Adds a property's name; the bytes that it takes in the strings block."""
-        if any(other.endswith(name) for other in self.names):
-            return 0
-        self.names.append(name)
-        return len(name) + 1
+    def _missing(self, name: str) -> int:
+        """The bytes that a property's name takes in the strings block: 0 if it is stored."""
+        if len(name) <= _SHORT:
+            return 0 if name in self._ends else len(name) + 1
+        return 0 if name.encode("latin-1") + b"\0" in self._names else len(name) + 1
+
+    def _store(self, name: str) -> None:
+        if self._missing(name):
+            self._names += name.encode("latin-1") + b"\0"
+            self._ends.update(name[-size:] for size in range(1, min(len(name), _SHORT) + 1))
+            self._ends.add("")
 
 
 def _cpu_and_timer(platform: Platform | None) -> tuple[Node | None, Node | None]:

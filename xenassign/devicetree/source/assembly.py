@@ -12,6 +12,7 @@ from __future__ import annotations
 from xenassign.devicetree.places import SourceError
 from xenassign.devicetree.source.nodes import (
     Content,
+    Definition,
     Delete,
     Omit,
     Piece,
@@ -111,7 +112,9 @@ class SourceTree:
             piece = Piece("phandle", b"\xff\xff\xff\xff", *target.span, target.name)
         fragment = SourceNode(f"fragment@{self._fragments}", opened=[target.span])
         self._fragments += 1
-        fragment.properties.add(SourceProperty(name, [piece], target.span, *target.span))
+        fragment.properties.add(
+            SourceProperty(name, Definition([piece], target.span), *target.span)
+        )
         node.name = "__overlay__"
         fragment.adopt(node)
         self.root.adopt(fragment)
@@ -152,12 +155,12 @@ class SourceTree:
             elif existing is None:
                 old.properties.add(prop)
             else:
-                existing.labels.update(dict.fromkeys(reversed(prop.labels), True))
-                existing.pieces, existing.named = prop.pieces, prop.named
+                existing.label(reversed(prop.labels))
+                existing.definition = prop.definition
                 existing.start, existing.end, existing.deleted = prop.start, prop.end, False
 
     def _label(self, node: SourceNode, label: str) -> None:
-        node.labels[label] = True
+        node.label([label])
         self._labelled.setdefault(label, {})[node] = None
 
     def _register(self, node: SourceNode) -> None:

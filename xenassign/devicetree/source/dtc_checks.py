@@ -6,13 +6,13 @@ warnings are not checked. Each raises SourceError at the first mistake.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NoReturn
 
 from xenassign.devicetree.names import NODE_NAME, NODE_RULE, PROPERTY_NAME, PROPERTY_RULE
 from xenassign.devicetree.places import SourceError, TextSpan
 from xenassign.devicetree.source.assembly import SourceTree
-from xenassign.devicetree.source.nodes import Piece, SourceNode, SourceProperty
+from xenassign.devicetree.source.nodes import Definition, Piece, SourceNode, SourceProperty
 from xenassign.devicetree.tree import NO_PHANDLE
 
 
@@ -31,15 +31,16 @@ def complete(tree: SourceTree, symbols: bool) -> None:
     """Checks the tree, resolves its references, and adds what ``dtc -@`` and overlays have."""
     if tree.root.deleted:
         _refuse(tree.root, "the root is deleted", "a tree requires one")
-    _fill_paths(tree.root)
+    nodes = list(tree.root.walk())
+    _fill_paths(nodes)
     for check in (_node_names, _property_names, _name_properties):
-        for node in tree.root.walk():
+        for node in nodes:
             check(node)
-    _labels(tree.root)
+    _labels(nodes)
     phandles = Phandles(tree)
-    for node in tree.root.walk():
+    for node in nodes:
         phandles.take(node)
-    _resolve(tree, phandles)
+    _resolve(tree, nodes, phandles)
     _omit_unused(tree.root, symbols)
     if tree.root.deleted:
         _refuse(tree.root, "the root is omitted: nothing refers to it", "a tree requires one")
@@ -54,8 +55,8 @@ def _refuse(node: SourceNode, problem: str, fix: str) -> NoReturn:
     raise SourceError(node.opened[-1] if node.opened else TextSpan(0, 0), problem, fix)
 
 
-def _fill_paths(root: SourceNode) -> None:
-    for node in root.walk():
+def _fill_paths(nodes: Sequence[SourceNode]) -> None:
+    for node in nodes:
         if node.parent is not None:
             node.path = f"{node.parent.path.rstrip('/')}/{node.name}"
 
@@ -109,10 +110,10 @@ def _name_properties(node: SourceNode) -> None:
     node.properties.remove(prop)
 
 
-def _labels(root: SourceNode) -> None:
+def _labels(nodes: Sequence[SourceNode]) -> None:
     """duplicate_label: a label names one node, one property or one place in a value."""
     seen = set()
-    for node in root.walk():
+    for node in nodes:
         for label, span in _labels_of(node):
             if label in seen:
                 fix = "nodes, properties and values must not share a label"
@@ -124,8 +125,11 @@ def _labels_of(node: SourceNode) -> Iterator[tuple[str, TextSpan]]:
     opened = node.opened[-1] if node.opened else TextSpan(0, 0)
     yield from ((label, opened) for label, counts in node.labels.items() if counts)
     for prop in node.properties:
-        yield from ((label, prop.named) for label, counts in prop.labels.items() if counts)
-        yield from ((piece.name, piece.span) for piece in prop.pieces if piece.kind == "label")
+        if prop.labels:
+            yield from ((label, prop.named) for label, counts in prop.labels.items() if counts)
+        for piece in prop.symbolic:
+            if piece.kind == "label":
+                yield piece.name, piece.span
 
 
 # --- references ---
@@ -184,21 +188,21 @@ class Phandles:
         return node.phandle
 
 
-def _resolve(tree: SourceTree, phandles: Phandles) -> None:
+def _resolve(tree: SourceTree, nodes: Sequence[SourceNode], phandles: Phandles) -> None:
     """phandle_references, path_references: fills in the bytes of references."""
+    pieces = [piece for node in nodes for prop in node.properties for piece in prop.symbolic]
     for kind in ("phandle", "path"):
-        for node in tree.root.walk():
-            for piece in [p for prop in node.properties for p in prop.pieces if p.kind == kind]:
-                target = tree.find(piece.name)
-                if target is not None:
-                    target.referenced = True
-                    if kind == "phandle":
-                        piece.data = phandles.of(target).to_bytes(4, "big")
-                    else:
-                        piece.data = target.path.encode() + b"\0"
-                elif kind == "path" or not tree.overlay:
-                    problem = f"no node has the label or path {piece.name}"
-                    raise SourceError(piece.span, problem, "fix the reference, or label the node")
+        for piece in [piece for piece in pieces if piece.kind == kind]:
+            target = tree.find(piece.name)
+            if target is not None:
+                target.referenced = True
+                if kind == "phandle":
+                    piece.data = phandles.of(target).to_bytes(4, "big")
+                else:
+                    piece.data = target.path.encode() + b"\0"
+            elif kind == "path" or not tree.overlay:
+                problem = f"no node has the label or path {piece.name}"
+                raise SourceError(piece.span, problem, "fix the reference, or label the node")
 
 
 def _omit_unused(root: SourceNode, symbols: bool) -> None:
@@ -214,7 +218,8 @@ def _omit_unused(root: SourceNode, symbols: bool) -> None:
 def _made(name: str, value: bytes) -> SourceProperty:
     """A property that is not in the source, without a place."""
     nowhere = TextSpan(-1, -1)
-    return SourceProperty(name, [Piece("string", value, *nowhere)], nowhere, *nowhere)
+    made = Definition([Piece("string", value, *nowhere)], nowhere)
+    return SourceProperty(name, made, *nowhere)
 
 
 def _child(node: SourceNode, name: str) -> SourceNode:
@@ -231,8 +236,10 @@ def _append(node: SourceNode, name: str, value: bytes) -> None:
     added, existing = _made(name, value), node.properties.get(name)
     if existing is None:
         node.properties.add(added)
-    else:
-        existing.pieces += added.pieces
+        return
+    if not isinstance(existing.definition, Definition):
+        existing.definition = Definition(existing.pieces, existing.named)
+    existing.definition.pieces.extend(added.pieces)
 
 
 def _add_symbols(tree: SourceTree, phandles: Phandles) -> None:

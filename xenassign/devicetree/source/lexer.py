@@ -34,6 +34,8 @@ _EVERYWHERE = (*_ASIDE, "STRING", "LABEL", "LABEL_REF", "PATH_REF", "CHARACTER")
 
 #: The terminals of one state only, which name their state.
 _VALUE, _MEMBER, _BYTES = "LITERAL", "NAME", "BYTE"
+#: Further terminals of a state, which are tried before those of all states that begin alike.
+_WHOLE = {_MEMBER: ("PLAIN",)}
 
 #: The state after a fixed word or sign that changes it.
 _NEXT = {
@@ -118,7 +120,8 @@ class DtsLexer(Lexer):
         fixed = "|".join(map(re.escape, sorted(self.fixed, key=len, reverse=True)))
         self.states: dict[str, Callable[[str, int], re.Match[str] | None]] = {}
         for state in (_VALUE, _MEMBER, _BYTES):
-            named = [f"(?P<{name}>{patterns[name].value})" for name in (*_EVERYWHERE, state)]
+            names = (*_EVERYWHERE, *_WHOLE.get(state, ()), state)
+            named = [f"(?P<{name}>{patterns[name].value})" for name in names]
             last = [rf"(?P<FIXED>{fixed}|.)", r"(?P<END>\Z)"]
             self.states[state] = re.compile(rf"[ \t-\r]*(?:{'|'.join(named + last)})").match
 
@@ -144,6 +147,8 @@ class DtsLexer(Lexer):
                         match = self.states[_NEXT[word]]
                 elif kind == "NAME":
                     match = self.states[_VALUE]
+                elif kind == "PLAIN":
+                    pass  # it ends with ;, after which a name is expected
                 elif kind in _ASIDE:
                     included = _aside(kind, word, TextSpan(start, end), text, sources)
                     if included is not None:

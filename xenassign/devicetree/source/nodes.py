@@ -7,19 +7,28 @@ offsets (:mod:`xenassign.devicetree.places`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, Literal, NamedTuple, TypeVar
+from typing import Generic, Literal, NamedTuple, Protocol, TypeVar
 
 from xenassign.devicetree.places import TextSpan
 
-Kind = Literal["cell", "string", "byte", "phandle", "path", "incbin", "label"]
+#: The words of a piece of ``cells`` or ``bytes``.
+WORDS = re.compile(r"[^ \t-\r\[\]]+")
+
+Kind = Literal["cell", "cells", "string", "byte", "bytes", "phandle", "path", "incbin", "label"]
+
+
+#: Of all nodes and properties without labels: no dictionary of their own.
+_NO_LABELS: dict[str, bool] = {}
 
 
 @dataclass(eq=False, slots=True)
 class Piece:
     """A piece of a value: a number, a string, a byte, a reference, a file, or a label.
 
+    A piece may also be several ``cells`` of 32 bits, or ``bytes``, with space between them.
     ``data`` are its bytes; those of references are known when the tree is complete. ``name`` is
     the label or path that a reference names, the file of an ``incbin``, or the label itself.
     """
@@ -43,30 +52,88 @@ class Piece:
         return self.end - self.start > len(self.name) + 1
 
 
+class PropertyDefinition(Protocol):
+    """The value of a property in its last definition: pieces, bytes as far as known, and place.
+
+    All pieces that are labels, references or files are ``symbolic``; others may be too.
+    """
+
+    @property
+    def pieces(self) -> list[Piece]: ...
+    @property
+    def symbolic(self) -> list[Piece]: ...
+    @property
+    def value(self) -> bytes: ...
+    @property
+    def named(self) -> TextSpan: ...
+
+
+@dataclass(eq=False, slots=True)
+class Definition:
+    """A definition by its pieces; ``named`` is the place of the name."""
+
+    pieces: list[Piece]
+    named: TextSpan
+
+    @property
+    def symbolic(self) -> list[Piece]:
+        return self.pieces
+
+    @property
+    def value(self) -> bytes:
+        return b"".join([piece.data for piece in self.pieces])
+
+
 @dataclass(eq=False, slots=True)
 class SourceProperty:
     """A property. ``labels``: label to whether it is still valid, oldest first."""
 
     name: str
-    pieces: list[Piece]
-    named: TextSpan
+    definition: PropertyDefinition
     start: int
     end: int
-    labels: dict[str, bool] = field(default_factory=dict)
+    labels: dict[str, bool] = field(default_factory=lambda: _NO_LABELS)
     deleted: bool = False
+
+    @property
+    def pieces(self) -> list[Piece]:
+        """The pieces of the value."""
+        return self.definition.pieces
+
+    @property
+    def symbolic(self) -> list[Piece]:
+        """The pieces among which are all labels, references and files."""
+        return self.definition.symbolic
 
     @property
     def value(self) -> bytes:
         """The bytes of the value, as far as they are known."""
-        return b"".join([piece.data for piece in self.pieces])
+        return self.definition.value
+
+    @property
+    def named(self) -> TextSpan:
+        """The place of the name."""
+        return self.definition.named
+
+    def label(self, names: Iterable[str]) -> None:
+        """Adds labels."""
+        self.labels = _labelled(self.labels, names)
 
     def references(self) -> list[Piece]:
         """The cells that are references."""
-        return [piece for piece in self.pieces if piece.kind == "phandle"]
+        return [piece for piece in self.symbolic if piece.kind == "phandle"]
 
     def delete(self) -> None:
         self.deleted = True
-        self.labels = dict.fromkeys(self.labels, False)
+        if self.labels:
+            self.labels = dict.fromkeys(self.labels, False)
+
+
+def _labelled(labels: dict[str, bool], names: Iterable[str]) -> dict[str, bool]:
+    """The labels and further ones, in the same dictionary if it has any."""
+    labels = labels or {}
+    labels.update(dict.fromkeys(names, True))
+    return labels
 
 
 T = TypeVar("T", "SourceProperty", "SourceNode")
@@ -79,27 +146,43 @@ class Members(Generic[T]):
 
     def __init__(self) -> None:
         self.all: list[T] = []
-        self._named: dict[str, list[T]] = {}
+        self._named: dict[str, list[T]] | None = None  # made for many members
 
     def __iter__(self) -> Iterator[T]:
         return (member for member in self.all if not member.deleted)
 
     def add(self, member: T) -> None:
         self.all.append(member)
-        self._named.setdefault(member.name, []).append(member)
+        if self._named is not None:
+            self._named.setdefault(member.name, []).append(member)
 
     def remove(self, member: T) -> None:
         self.all.remove(member)
-        self._named[member.name].remove(member)
+        if self._named is not None:
+            self._named[member.name].remove(member)
+
+    def _of(self, name: str) -> Sequence[T]:
+        """All of that name."""
+        if len(self.all) <= _FEW:
+            return [member for member in self.all if member.name == name] if self.all else ()
+        if self._named is None:
+            self._named = {}
+            for member in self.all:
+                self._named.setdefault(member.name, []).append(member)
+        return self._named.get(name, ())
 
     def first(self, name: str) -> T | None:
         """The first of that name, deleted or not."""
-        named = self._named.get(name)
+        named = self._of(name)
         return named[0] if named else None
 
     def get(self, name: str) -> T | None:
         """The first of that name that is not deleted."""
-        return next((member for member in self._named.get(name, ()) if not member.deleted), None)
+        return next((member for member in self._of(name) if not member.deleted), None)
+
+
+#: So many members are searched without an index.
+_FEW = 8
 
 
 @dataclass(eq=False, slots=True)
@@ -113,7 +196,7 @@ class SourceNode:
     properties: Members[SourceProperty] = field(default_factory=Members)
     children: Members[SourceNode] = field(default_factory=Members)
     parent: SourceNode | None = None
-    labels: dict[str, bool] = field(default_factory=dict)
+    labels: dict[str, bool] = field(default_factory=lambda: _NO_LABELS)
     opened: list[TextSpan] = field(default_factory=list)
     deleted: bool = False
     optional: bool = False
@@ -124,6 +207,10 @@ class SourceNode:
     def adopt(self, child: SourceNode) -> None:
         child.parent = self
         self.children.add(child)
+
+    def label(self, names: Iterable[str]) -> None:
+        """Adds labels."""
+        self.labels = _labelled(self.labels, names)
 
     def lineage(self) -> Iterator[SourceNode]:
         """The node itself, its parent, and so on up to the root."""
@@ -150,7 +237,8 @@ class SourceNode:
         """Marks the node and everything below it as deleted."""
         for node in list(self.walk()):
             node.deleted = True
-            node.labels = dict.fromkeys(node.labels, False)
+            if node.labels:
+                node.labels = dict.fromkeys(node.labels, False)
             for prop in node.properties:
                 prop.delete()
 

@@ -16,13 +16,14 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 from functools import lru_cache
 from threading import Event, Timer
 from typing import NamedTuple
 
-from xenassign.devicetree.places import Place
+from xenassign.devicetree.places import Place, TextSpan
 from xenassign.devicetree.tree import DevicetreeError
 from xenassign.errors import reason_of
 from xenassign.reading import MAX_TEXT, NotRegularError, open_regular, record
@@ -55,11 +56,12 @@ _INCLUDED = re.compile(
 _MARKER = re.compile(rb'^# [0-9]+ "((?:[^"\\\n]|\\.)*)"', re.MULTILINE)
 _COMPLAINT = re.compile(r"^(.*?):(\d+):(?:(\d+):)? (?:fatal )?error: (.*)$", re.MULTILINE)
 
-# A string, the call of a macro, a word or a sign.
+# A string (closed or not), the call of a macro, a word or a sign.
 _WORD = re.compile(
-    r'"(?:[^\\"\n]|\\.)*"|[A-Za-z_]\w*\((?:[^()]|\([^()]*\))*\)|[\w.,#@+-]+|\S', re.ASCII
+    r'"(?:[^\\"\n]|\\.)*"?|[A-Za-z_]\w*\((?:[^()]|\([^()]*\))*\)|[\w.,#@+-]+|\S', re.ASCII
 )
-_MAX_WORDS = 1000  # in a line that is compared; the time grows with the square
+_MAX_CHARACTERS = 1 << 18  # of a line whose words are compared
+_MAX_WORDS = 200  # that are compared each with each; the time grows with the cube
 
 
 def needs_cpp(text: str) -> bool:
@@ -104,12 +106,14 @@ class Preprocessed:
         if written is None or written == expanded:
             return column
         at = column - 1
-        for (start, end), (first, last) in _aligned(expanded, written):
-            if start < at <= end if ends else start <= at < end:
-                if end - start == last - first and expanded[start:end] == written[first:last]:
-                    return first + at - start + 1
-                return (last if ends else first) + 1
-        return column
+        pairs = _aligned(expanded, written)
+        index = bisect_right(pairs, at - ends, key=lambda pair: pair.new.start) - 1
+        if index < 0 or at - ends >= pairs[index].new.end:
+            return min(column, len(written) + 1)
+        new, old = pairs[index]
+        if expanded[new.start : new.end] == written[old.start : old.end]:
+            return old.start + at - new.start + 1
+        return (old.end if ends else old.start) + 1
 
     def written(self, place: Place) -> str:
         """The text of the file at a place."""
@@ -130,23 +134,52 @@ class Preprocessed:
         return lines[line - 1] if 0 < line <= len(lines) else None
 
 
+class _Pair(NamedTuple):
+    """A part of an expanded line, and the part of the line in the file that it comes from."""
+
+    new: TextSpan
+    old: TextSpan
+
+
 @lru_cache(maxsize=256)
-def _aligned(expanded: str, written: str) -> list[tuple[tuple[int, int], tuple[int, int]]]:
-    """For each word of an expanded line: its columns, and those of the words it comes from."""
-    new = [match.span() for match in _WORD.finditer(expanded)]
-    old = [match.span() for match in _WORD.finditer(written)]
-    if not old or max(len(new), len(old)) > _MAX_WORDS:
+def _aligned(expanded: str, written: str) -> list[_Pair]:
+    """For each word of an expanded line: its columns, and those of the words it comes from.
+
+    Empty for a line that is too long.
+    """
+    if max(len(expanded), len(written)) > _MAX_CHARACTERS:
         return []
-    a, b = [expanded[i:j] for i, j in new], [written[i:j] for i, j in old]
+    new = [TextSpan(*match.span()) for match in _WORD.finditer(expanded)]
+    old = [TextSpan(*match.span()) for match in _WORD.finditer(written)]
     pairs = []
-    for tag, i, j, k, m in SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
+    a, b = [expanded[i:j] for i, j in new], [written[i:j] for i, j in old]
+    for tag, i, j, k, m in _opcodes(a, b) if old else ():
         for n in range(i, j):
             if tag == "equal":
-                pairs.append((new[n], old[k + n - i]))
+                pairs.append(_Pair(new[n], old[k + n - i]))
             else:  # words that replace others come from all of those
                 first, last = old[min(k, len(old) - 1)], old[max(m - 1, min(k, len(old) - 1))]
-                pairs.append((new[n], (first[0], last[1])))
+                pairs.append(_Pair(new[n], TextSpan(first.start, last.end)))
     return pairs
+
+
+def _opcodes(a: list[str], b: list[str]) -> Iterator[tuple[str, int, int, int, int]]:
+    """The operations of SequenceMatcher that make a line of another, both as words.
+
+    What many words are between the equal ends of two lines counts as one replacement.
+    """
+    shorter = min(len(a), len(b))
+    before = next((n for n in range(shorter) if a[n] != b[n]), shorter)
+    after = next((n for n in range(shorter - before) if a[-1 - n] != b[-1 - n]), shorter - before)
+    ends = len(a) - after, len(b) - after
+    yield "equal", 0, before, 0, before
+    if max(ends) - before > _MAX_WORDS:
+        yield "replace", before, ends[0], before, ends[1]
+    else:
+        middle = SequenceMatcher(None, a[before : ends[0]], b[before : ends[1]], autojunk=False)
+        for tag, i, j, k, m in middle.get_opcodes():
+            yield tag, before + i, before + j, before + k, before + m
+    yield "equal", ends[0], len(a), ends[1], len(b)
 
 
 def preprocessed(data: bytes, file: str, include: Sequence[str]) -> Preprocessed:

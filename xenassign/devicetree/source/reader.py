@@ -16,13 +16,20 @@ error here, as it was for dtc before 1.7, which cuts it off.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from xenassign.devicetree.places import Place, SourceError, SourceMap, TextSpan
-from xenassign.devicetree.source.nodes import Content, SourceNode, SourceProperty
+from xenassign.devicetree.source.nodes import (
+    WORDS,
+    Content,
+    Piece,
+    SourceNode,
+    SourceProperty,
+)
 from xenassign.devicetree.tree import DevicetreeError
 from xenassign.reading import MAX_TEXT
 
@@ -49,20 +56,74 @@ class Element(NamedTuple):
     text: str
 
 
-class PropertyPlace(NamedTuple):
-    """The places of a property in its last definition: name, whole statement, elements."""
+@dataclass(eq=False, frozen=True)
+class PropertyPlace:
+    """The places of a property in its last definition, each made when it is asked for."""
 
-    name: Place
-    statement: Place
-    elements: tuple[Element, ...]
+    _map: SourceMap
+    _property: SourceProperty
+
+    @property
+    def name(self) -> Place:
+        """The place of the name."""
+        return self._map.place(self._property.named)
+
+    @property
+    def statement(self) -> Place:
+        """The place of the whole statement."""
+        return self._map.place(TextSpan(self._property.start, self._property.end))
+
+    @cached_property
+    def elements(self) -> tuple[Element, ...]:
+        """The elements of the value."""
+        elements, offset = [], 0
+        for piece in self._property.pieces:
+            for size, span in self._parts(piece):
+                if piece.kind != "label" and piece.start >= 0:
+                    text = self._map.written(span)
+                    elements.append(Element(offset, size, self._map.place(span), text))
+                offset += size
+        return tuple(elements)
+
+    def _parts(self, piece: Piece) -> Iterator[tuple[int, TextSpan]]:
+        """(bytes, span) of a piece, or of each number of a piece that is several."""
+        width = {"cells": 4, "bytes": 1}.get(piece.kind)
+        if width is None:
+            yield len(piece.data), piece.span
+            return
+        for start, end in self._map.words(WORDS, piece.span):
+            yield width, TextSpan(start, end)
+
+    @property
+    def has_inner_nul(self) -> bool:
+        """Whether a string of the value has a NUL before its end."""
+        return any(
+            piece.kind == "string" and b"\0" in piece.data[:-1] for piece in self._property.pieces
+        )
 
 
-class NodePlace(NamedTuple):
-    """The places of a node: its name where it is first opened, and everywhere it is opened."""
+@dataclass(eq=False, frozen=True)
+class NodePlace:
+    """The places of a node, each made when it is asked for."""
 
-    name: Place
-    opened: tuple[Place, ...]
-    properties: dict[str, PropertyPlace]
+    _map: SourceMap
+    _node: SourceNode
+
+    @property
+    def name(self) -> Place:
+        """The place of its name where it is first opened."""
+        return self._map.place(self._node.opened[0])
+
+    @property
+    def opened(self) -> tuple[Place, ...]:
+        """The place of its name everywhere it is opened."""
+        return tuple(self._map.place(span) for span in self._node.opened)
+
+    @cached_property
+    def properties(self) -> dict[str, PropertyPlace]:
+        """The places of its properties."""
+        written = (prop for prop in self._node.properties if prop.start >= 0)
+        return {prop.name: PropertyPlace(self._map, prop) for prop in written}
 
 
 @dataclass(eq=False, frozen=True)
@@ -76,6 +137,7 @@ class DtsSource:
     _map: SourceMap
     _comments: tuple[TextSpan, ...]
     _root: SourceNode
+    _places: dict[SourceNode, NodePlace] = field(default_factory=dict, repr=False)
 
     @cached_property
     def comments(self) -> tuple[DtsComment, ...]:
@@ -86,7 +148,20 @@ class DtsSource:
     @cached_property
     def nodes(self) -> dict[str, NodePlace]:
         """Path to places, parents first."""
-        return {node.path: self._node(node) for node in self._root.walk() if node.opened}
+        walk = self._root.walk()
+        return {node.path: self._place_of(node) for node in walk if node.opened}
+
+    def _node(self, path: str) -> NodePlace | None:
+        """The places of one node."""
+        node: SourceNode | None = self._root
+        for name in path.split("/")[1:] if path != "/" else ():
+            node = node.children.get(name) if node is not None else None
+        return self._place_of(node) if node is not None and node.opened else None
+
+    def _place_of(self, node: SourceNode) -> NodePlace:
+        if node not in self._places:
+            self._places[node] = NodePlace(self._map, node)
+        return self._places[node]
 
     def place(self, path: str, prop: str | None = None, cell: int | None = None) -> Place | None:
         """The place of a node, of its property, or of the 32-bit cell of that index in the value.
@@ -97,7 +172,7 @@ class DtsSource:
         element = self.element(path, prop, cell) if prop and cell is not None else None
         if element is not None:
             return element.place
-        node = self.nodes.get(path)
+        node = self._node(path)
         if node is None:
             return self.place(path.rpartition("/")[0] or "/") if path != "/" else None
         written = node.properties.get(prop) if prop else None
@@ -105,28 +180,13 @@ class DtsSource:
 
     def element(self, path: str, prop: str, cell: int) -> Element | None:
         """The element of a property's value that holds the 32-bit cell of that index, or None."""
-        node = self.nodes.get(path)
+        node = self._node(path)
         written = node.properties.get(prop) if node else None
-        for element in written.elements if written else ():
-            if element.offset <= 4 * cell < element.offset + element.size:
-                return element
-        return None
-
-    def _node(self, node: SourceNode) -> NodePlace:
-        opened = tuple(self._map.place(span) for span in node.opened)
-        written = (prop for prop in node.properties if prop.start >= 0)
-        return NodePlace(opened[0], opened, {prop.name: self._property(prop) for prop in written})
-
-    def _property(self, prop: SourceProperty) -> PropertyPlace:
-        elements, offset, place = [], 0, self._map.place
-        for piece in prop.pieces:
-            size, span = len(piece.data), piece.span
-            if piece.kind != "label" and piece.start >= 0:
-                elements.append(Element(offset, size, place(span), self._map.written(span)))
-            offset += size
-        return PropertyPlace(
-            place(prop.named), place(TextSpan(prop.start, prop.end)), tuple(elements)
-        )
+        elements = written.elements if written else ()
+        index = bisect_right(elements, 4 * cell, key=lambda element: element.offset) - 1
+        if index < 0 or 4 * cell >= elements[index].offset + elements[index].size:
+            return None
+        return elements[index]
 
 
 def read_source(
@@ -182,6 +242,6 @@ def _read_files(root: SourceNode, sources: Sources) -> None:
     """Gives each ``/incbin/`` its bytes."""
     for node in root.walk(deleted=True):
         for prop in node.properties.all:
-            for piece in prop.pieces:
+            for piece in prop.symbolic:
                 if piece.kind == "incbin":
                     _, piece.data = sources.read(piece.name, piece.span, piece.skip, piece.size)

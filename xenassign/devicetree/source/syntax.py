@@ -8,6 +8,7 @@ them ends. References keep their names, and files of ``/incbin/`` are not read y
 from __future__ import annotations
 
 import operator
+import sys
 from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,6 +20,7 @@ from xenassign.devicetree.places import SourceError, TextSpan
 from xenassign.devicetree.source.lexer import DtsLexer, Sources, is_fixed, unescape
 from xenassign.devicetree.source.nodes import (
     Content,
+    Definition,
     Delete,
     Omit,
     Piece,
@@ -27,20 +29,17 @@ from xenassign.devicetree.source.nodes import (
     SourceNode,
     SourceProperty,
 )
+from xenassign.devicetree.source.values import (
+    WORD_MAX,
+    PlacedNumber,
+    PlainDefinition,
+    element,
+    number,
+)
 from xenassign.grammars import parser
 
 if TYPE_CHECKING:
     from lark import Lark
-
-_WORD = (1 << 64) - 1  # numbers are 64 bits wide and have no sign
-
-
-class PlacedNumber(NamedTuple):
-    """A number and its offsets in the source."""
-
-    value: int
-    start: int
-    end: int
 
 
 class _Header(NamedTuple):
@@ -94,11 +93,13 @@ def _refusal(token: Token, expected: set[str], sources: Sources) -> SourceError:
     """The error for a token, with the tokens that are valid there, unless they are many."""
     fixed = [terminal for terminal in _parser().terminals if is_fixed(terminal.pattern)]
     words = {terminal.name: f"'{terminal.pattern.value}'" for terminal in fixed}
+    expected = expected - {"PLAIN"}  # it is a property
     names = sorted(words.get(name, name.lower().replace("_", " ")) for name in expected)
     fix = f"write {' or '.join(names)} there" if len(names) <= 4 else "fix the source"
     if token.type != "$END":
-        span = TextSpan(token.start_pos or 0, token.end_pos or 0)
-        return SourceError(span, f"syntax error at '{token}'", fix)
+        word = token.partition("=")[0].rstrip() if token.type == "PLAIN" else token
+        start = token.start_pos or 0
+        return SourceError(TextSpan(start, start + len(word)), f"syntax error at '{word}'", fix)
     end = sources.main.start + len(sources.main.text.rstrip())
     return SourceError(TextSpan(end, end), "syntax error: the source ends too early", fix)
 
@@ -112,9 +113,9 @@ def _over(tokens: list[Any]) -> TextSpan:
     return TextSpan(tokens[0].start_pos or 0, tokens[-1].end_pos or 0)
 
 
-def _name(token: Token) -> str:
+def _name(word: str) -> str:
     """A name without the backslash that makes a name of a word with another meaning."""
-    return str(token.removeprefix("\\"))
+    return str(word.removeprefix("\\"))
 
 
 class Syntax(Transformer[Token, Any]):
@@ -149,15 +150,12 @@ class Syntax(Transformer[Token, Any]):
         return Piece("byte", bytes.fromhex(token), *_span(token))
 
     def LITERAL(self, token: Token) -> PlacedNumber:
-        digits = token.rstrip("UL")
-        base = 16 if digits[:2] in ("0x", "0X") else 8 if digits.startswith("0") else 10
-        if base == 8 and ("8" in digits or "9" in digits):
-            raise SourceError(_span(token), f"bad integer literal '{token}'", "0 begins an octal")
-        if len(digits.lstrip("0")) <= 24:
-            value = int(digits, base)
-            if value <= _WORD:
-                return PlacedNumber(value, *_span(token))
-        raise SourceError(_span(token), f"integer literal '{token[:40]}' is larger than 64 bits")
+        return number(token, _span(token))
+
+    def PLAIN(self, token: Token) -> SourceProperty:
+        plain = PlainDefinition(str(token), token.start_pos or 0)
+        name = sys.intern(_name(plain.written_name))
+        return SourceProperty(name, plain, plain.start, plain.start + len(token))
 
     # --- the file ---
 
@@ -226,10 +224,13 @@ class Syntax(Transformer[Token, Any]):
     def labelled(self, items: tuple[Piece, Any]) -> Any:
         label, target = items
         if not isinstance(target, Reservation):  # nothing can refer to a reservation
-            target.labels[label.name] = True
+            target.label([label.name])
         if isinstance(target, SourceProperty):
             target.start = label.start
         return target
+
+    def plain(self, items: list[SourceProperty]) -> SourceProperty:
+        return items[0]
 
     def property(self, items: list[Any]) -> SourceProperty:
         name = items[0]
@@ -239,17 +240,18 @@ class Syntax(Transformer[Token, Any]):
                 pieces += item
             else:
                 pieces.append(item)
-        return SourceProperty(_name(name), pieces, _span(name), *_over(items))
+        return SourceProperty(_name(name), Definition(pieces, _span(name)), *_over(items))
 
     def delete_property(self, items: list[Token]) -> SourceProperty:
         name = items[1]
-        return SourceProperty(_name(name), [], _span(name), *_over(items), deleted=True)
+        nothing = Definition([], _span(name))
+        return SourceProperty(_name(name), nothing, *_over(items), deleted=True)
 
     # --- values ---
 
     def array(self, items: list[Any]) -> list[Piece]:
         bits = items.pop(0) if items and isinstance(items[0], int) else 32
-        return [_element(item, bits) for item in items]
+        return [element(item, bits) for item in items]
 
     def bits(self, items: list[PlacedNumber]) -> int:
         bits = items[0].value
@@ -265,9 +267,9 @@ class Syntax(Transformer[Token, Any]):
 
     def incbin(self, items: list[Any]) -> Piece:
         numbers = [item.value for item in items if isinstance(item, PlacedNumber)]
-        skip, size = numbers or (0, _WORD)
+        skip, size = numbers or (0, WORD_MAX)
         name = items[2].data[:-1].partition(b"\0")[0].decode("utf-8", "surrogateescape")
-        return Piece("incbin", b"", *_over(items), name, skip, None if size == _WORD else size)
+        return Piece("incbin", b"", *_over(items), name, skip, None if size == WORD_MAX else size)
 
     # --- expressions ---
 
@@ -285,27 +287,8 @@ class Syntax(Transformer[Token, Any]):
             value = _BINARY[sign](left.value, right.value)
         except ZeroDivisionError:
             raise SourceError(TextSpan(left.start, right.end), "division by zero") from None
-        return PlacedNumber(value & _WORD, left.start, right.end)
+        return PlacedNumber(value & WORD_MAX, left.start, right.end)
 
     def unary(self, items: list[Any]) -> PlacedNumber:
         sign, number = items
-        return PlacedNumber(_UNARY[sign](number.value) & _WORD, sign.start_pos, number.end)
-
-
-def _element(item: PlacedNumber | Piece, bits: int) -> Piece:
-    """An element of an array of ``bits``-wide numbers."""
-    if isinstance(item, Piece):
-        if item.kind == "label":
-            return item
-        if bits != 32:
-            problem = f"a reference is a cell of 32 bits, not one of {bits}"
-            raise SourceError(item.span, problem, "write it in < > without /bits/")
-        item.kind, item.data = "phandle", b"\xff\xff\xff\xff"
-        return item
-    value, start, end = item
-    if value >> bits:
-        if value >> bits != _WORD >> bits:  # and it is not a negative number
-            problem = f"the value {value:#x} does not fit {bits} bits"
-            raise SourceError(TextSpan(start, end), problem, "write smaller numbers, or /bits/ 64")
-        value &= (1 << bits) - 1
-    return Piece("cell", value.to_bytes(bits // 8, "big"), start, end)
+        return PlacedNumber(_UNARY[sign](number.value) & WORD_MAX, sign.start_pos, number.end)

@@ -6,7 +6,7 @@ to the guest's drivers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -20,6 +20,7 @@ from xenassign.checks.protection import (
 )
 from xenassign.devicetree.addresses import Block, registers
 from xenassign.devicetree.places import Place
+from xenassign.devicetree.spans import Intervals, Span
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule
 from xenassign.formats.xlcfg import Atom, XlConfig
@@ -79,9 +80,13 @@ class Pair:
         """The registers of the guest's nodes."""
         return [(node, block) for node in self.view.devices for block in registers(node).blocks]
 
+    @cached_property
+    def _registers(self) -> Intervals:
+        return Intervals(block.span for _, block in self.blocks)
+
     def has_node(self, entry: MappingEntry) -> bool:
         """Whether a node of the guest has registers in a mapping."""
-        return any(block.span.overlaps(entry.guest_span) for _, block in self.blocks)
+        return entry.size > 0 and self._registers.overlap(entry.guest_span)
 
     @cached_property
     def nexus(self) -> bool:
@@ -112,9 +117,10 @@ def check(config: XlConfig, view: View) -> Iterator[Finding]:
 
 def xen_reg_in_iomem(pair: Pair) -> Iterator[Finding]:
     """Entries of xen,reg that iomem does not map to the same guest address."""
+    iomem = _Mappings(pair.mappings)
     for partial in pair.view.nodes:
         for entry in partial.entries:
-            if entry.size and not _covered(entry, pair.mappings):
+            if entry.size and not iomem.cover(entry):
                 node, cell = partial.node.path, entry.cells.host
                 message = f"{node}: {entry.host:#x} at {entry.guest:#x} is not in iomem"
                 yield MAPPING_MISSING(message, node=node, prop="xen,reg", cell=cell, routes=XL)
@@ -122,9 +128,10 @@ def xen_reg_in_iomem(pair: Pair) -> Iterator[Finding]:
 
 def iomem_in_xen_reg(pair: Pair) -> Iterator[Finding]:
     """Entries of iomem that no xen,reg maps to the same address, if there is any xen,reg."""
-    mapped = [entry for partial in pair.view.nodes for entry in partial.entries]
+    entries = [entry for partial in pair.view.nodes for entry in partial.entries]
+    mapped = _Mappings(entries)
     for (atom, _), entry in zip(pair.ranges, pair.mappings, strict=True):
-        if mapped and pair.has_node(entry) and not _covered(entry, mapped):
+        if entries and pair.has_node(entry) and not mapped.cover(entry):
             message = f"iomem has {entry.host:#x} at {entry.guest:#x}, which no xen,reg has"
             at = pair.place(atom)
             yield MAPPING_MISSING(message, prop="iomem", place=at, routes=("dom0less",))
@@ -133,8 +140,9 @@ def iomem_in_xen_reg(pair: Pair) -> Iterator[Finding]:
 def registers_in_iomem(pair: Pair) -> Iterator[Finding]:
     """Registers of guest's nodes that iomem does not map; XA220 reports those with xen,reg."""
     with_entries = {partial.node for partial in pair.view.nodes if partial.entries}
+    mapped = Intervals(entry.guest_span for entry in pair.mappings)
     for node, block in pair.blocks:
-        if node not in with_entries and not _inside(block, pair.mappings):
+        if node not in with_entries and not mapped.cover(block.span):
             message = f"{node.path}: {block.address:#x}+{block.size:#x} is in no iomem"
             cell = reg_cell(node, block)
             yield REG_UNMAPPED(message, node=node.path, prop="reg", cell=cell, routes=XL)
@@ -142,9 +150,10 @@ def registers_in_iomem(pair: Pair) -> Iterator[Finding]:
 
 def iomem_without_node(pair: Pair) -> Iterator[Finding]:
     """Pages that no node of the guest names."""
-    mapped = [entry for partial in pair.view.nodes for entry in partial.entries]
+    entries = [entry for partial in pair.view.nodes for entry in partial.entries]
+    mapped = _Mappings(entries)
     for (atom, _), entry in zip(pair.ranges, pair.mappings, strict=True):
-        if not pair.has_node(entry) and not _covered(entry, mapped):
+        if not pair.has_node(entry) and not mapped.cover(entry):
             message = f"no node of the guest has registers at {entry.guest:#x}"
             yield IOMEM_WITHOUT_NODE(message, prop="iomem", place=pair.place(atom))
 
@@ -213,18 +222,19 @@ def arm_sci(pair: Pair) -> Iterator[Finding]:
             yield ARM_SCI_MISSING(message, node=node.path)
 
 
-def _covered(entry: MappingEntry, mappings: list[MappingEntry]) -> bool:
-    """Whether one of the mappings maps all of ``entry`` to the same guest addresses."""
-    return any(
-        mapping.guest - mapping.host == entry.guest - entry.host
-        and mapping.host_span.covers(entry.host_span)
-        for mapping in mappings
-    )
+class _Mappings:
+    """Mappings by the distance of their guest and host addresses."""
 
+    def __init__(self, mappings: Iterable[MappingEntry]) -> None:
+        spans: dict[int, list[Span]] = {}
+        for mapping in mappings:
+            spans.setdefault(mapping.guest - mapping.host, []).append(mapping.host_span)
+        self._by_distance = {distance: Intervals(own) for distance, own in spans.items()}
 
-def _inside(block: Block, mapped: list[MappingEntry]) -> bool:
-    """Whether one mapping has all guest addresses of a block."""
-    return any(entry.guest_span.covers(block.span) for entry in mapped)
+    def cover(self, entry: MappingEntry) -> bool:
+        """Whether one of the mappings maps all of ``entry`` to the same guest addresses."""
+        own = self._by_distance.get(entry.guest - entry.host)
+        return own is not None and own.cover(entry.host_span)
 
 
 CHECKS: tuple[Callable[[Pair], Iterator[Finding]], ...] = (

@@ -7,12 +7,13 @@ Xen does not compare them. The rules about guest addresses are in
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import groupby
 
 from xenassign.checks.machine_control import control
 from xenassign.checks.shared_pages import SHARED_PAGE, shared_pages, sharing_message
 from xenassign.devicetree.addresses import Block, registers
 from xenassign.devicetree.cells import bus_cells
-from xenassign.devicetree.spans import PAGE_SIZE, Span, covered, gaps, merged
+from xenassign.devicetree.spans import PAGE_SIZE, Intervals, Merged, Span, covered, gaps, merged
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule
 from xenassign.host.platform import Platform
@@ -47,12 +48,13 @@ def mapped_pages(view: View) -> Iterator[Finding]:
 
 def foreign_pages(view: View) -> Iterator[Finding]:
     """Pages that a node maps without registers of the host node that it names."""
+    owners = _Owners(view)
     for partial, host in view.assigned:
         for claim in _claims(partial):
             foreign = [*gaps(claim.entry.host_span, view.pages_of(host))]
             if not foreign:
                 continue
-            other = _other_claimant(view, partial, foreign)
+            other = owners.other(partial, foreign)
             if other is None:
                 message = f"{claim.text()} contains more than the registers of {host.path}"
                 yield claim.at_host(NOT_ITS_PAGES, message)
@@ -61,15 +63,27 @@ def foreign_pages(view: View) -> Iterator[Finding]:
                 yield claim.at_host(COVER, f"{claim.text()} contains {registers_of}")
 
 
-def _other_claimant(view: View, partial: PartialNode, spans: list[Span]) -> PartialNode | None:
-    """Another node that maps all of the spans as registers of its own device."""
-    for other, host in view.assigned:
-        mapped = [entry.host_span for entry in other.entries]
-        if other is not partial and all(
-            covered(span, view.pages_of(host)) and covered(span, mapped) for span in spans
-        ):
-            return other
-    return None
+class _Owners:
+    """The nodes that map pages as registers of their own device."""
+
+    def __init__(self, view: View) -> None:
+        self._own = [
+            (partial, view.pages_of(host), merged(entry.host_span for entry in partial.entries))
+            for partial, host in view.assigned
+        ]
+        spans = [(span, number) for number, own in enumerate(self._own) for span in own[2]]
+        self._numbers = [number for _, number in spans]
+        self._mapped = Intervals(span for span, _ in spans)
+
+    def other(self, partial: PartialNode, spans: list[Span]) -> PartialNode | None:
+        """Another node that maps all of the spans as registers of its own device."""
+        for index in self._mapped.overlapping(spans[0]):
+            other, pages, mapped = self._own[self._numbers[index]]
+            if other is not partial and all(
+                covered(span, pages) and covered(span, mapped) for span in spans
+            ):
+                return other
+        return None
 
 
 def cover_each_other(view: View) -> Iterator[Finding]:
@@ -79,15 +93,24 @@ def cover_each_other(view: View) -> Iterator[Finding]:
     """
     if view.context.platform is not None:
         return
-    with_path = [partial for partial in view.nodes if partial.path]
-    for number, partial in enumerate(with_path):
-        for claim in _claims(partial):
-            earlier = (other for other in with_path[:number] if _covers(other, partial, claim))
-            other = next(earlier, None)
+    large = [
+        (partial, claim)
+        for partial in view.nodes
+        for claim in _claims(partial)
+        if partial.path and claim.entry.size > PAGE_SIZE
+    ]
+    mapped = Intervals(claim.entry.host_span for _, claim in large)
+    earlier: dict[Node, None] = {}
+    for partial, claims in groupby(large, key=lambda pair: pair[0]):
+        for _, claim in claims:
+            near = (large[n][0] for n in mapped.overlapping(claim.entry.host_span))
+            known = (other for other in near if other.node in earlier)
+            other = next((other for other in known if _covers(other, partial, claim)), None)
             if other is not None:
                 pages = f"pages that {other.node.path} maps for {other.path}"
                 yield claim.at_host(COVER, f"{claim.text()} contains {pages}")
                 break
+        earlier[partial.node] = None
 
 
 def _covers(first: PartialNode, second: PartialNode, claim: Claim) -> bool:
@@ -239,9 +262,8 @@ def pages_shared(view: View) -> Iterator[Finding]:
             )
 
 
-def _unmapped(blocks: Iterable[Block], spans: Iterable[Span]) -> list[Block]:
-    """The blocks that the spans do not cover completely."""
-    mapped = merged(spans)
+def _unmapped(blocks: Iterable[Block], mapped: Merged) -> list[Block]:
+    """The blocks that are not mapped completely."""
     return [block for block in blocks if not covered(block.span, mapped)]
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from xenassign.checks.scope import Scope, domain_scope
 from xenassign.devicetree.addresses import registers
 from xenassign.devicetree.cells import DEFAULT_CELLS, BusCells, xen_bus_cells
-from xenassign.devicetree.spans import Span
+from xenassign.devicetree.spans import Merged, merged
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.findings import Finding
 from xenassign.host.device import HostDevice, read_device
@@ -120,20 +120,20 @@ class View:
         return self.host(partial.node) if partial is not None else None
 
     @cached_property
-    def host_spans(self) -> list[Span]:
+    def host_spans(self) -> Merged:
         """All that xen,reg maps, by host addresses (bytes)."""
-        return sorted(entry.host_span for partial in self.nodes for entry in partial.entries)
+        return merged(entry.host_span for partial in self.nodes for entry in partial.entries)
 
     @cached_property
-    def guest_spans(self) -> list[Span]:
+    def guest_spans(self) -> Merged:
         """All that xen,reg maps, by guest addresses (bytes)."""
-        return sorted(entry.guest_span for partial in self.nodes for entry in partial.entries)
+        return merged(entry.guest_span for partial in self.nodes for entry in partial.entries)
 
     @cached_property
-    def _pages(self) -> dict[str, list[Span]]:
+    def _pages(self) -> dict[str, Merged]:
         return {host.path: _pages(host) for _, host in self.assigned}
 
-    def pages_of(self, host: HostDevice) -> list[Span]:
+    def pages_of(self, host: HostDevice) -> Merged:
         """The whole pages with registers of an assigned device or of a node below it (bytes)."""
         return self._pages[host.path]
 
@@ -174,12 +174,12 @@ def partial_nodes(tree: Tree) -> Iterator[PartialNode]:
         yield PartialNode(node, text, tuple(mappings))
 
 
-def _pages(host: HostDevice) -> list[Span]:
-    """The whole pages with registers of a device or of a node below it, in order."""
+def _pages(host: HostDevice) -> Merged:
+    """The whole pages with registers of a device or of a node below it."""
     blocks = [*host.windows]
     for node in host.node.walk():
         blocks += registers(node).blocks if node.has("reg") else ()
-    return sorted(block.pages for block in blocks)
+    return merged(block.pages for block in blocks)
 
 
 def _named(tree: Tree, name: str) -> tuple[Node, ...]:

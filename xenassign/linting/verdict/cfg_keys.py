@@ -39,11 +39,13 @@ def strings(config: XlConfig) -> Iterator[Finding]:
 
 
 def _atoms(value: Value) -> Iterator[Atom]:
-    if isinstance(value, Atom):
-        yield value
-    else:
-        for item in value.items:
-            yield from _atoms(item)
+    stack = [value]
+    while stack:  # no recursion: lists nest deep
+        value = stack.pop()
+        if isinstance(value, Atom):
+            yield value
+        else:
+            stack.extend(reversed(value.items))
 
 
 def list_items(config: XlConfig, name: str) -> Sequence[Value]:

@@ -182,6 +182,7 @@ class _Build:
             pool = UNKNOWN_POOL
         self.stage2 = Stage2(pool, ram=self.ram)
         self.mapped: list[tuple[FlatNode, MappingEntry]] = []
+        self.lowest = 0  # the lowest page number of ``mapped``
         self.assigned: set[Node] = set()  # host nodes assigned behind an IOMMU
         self.triggers: dict[int, tuple[int, str]] = {}  # INTID to trigger and host path
         self.xen_lines: dict[int, str] = {}  # INTID to the user
@@ -253,8 +254,6 @@ class _Build:
             else:  # a kernel is at the start of the RAM
                 yield "kernel", Span.sized(bank.start, PAGE_SIZE)
 
-    # ---- one node with xen properties
-
     def _assign(self, node: FlatNode, address: int, size: int) -> None:
         """handle_passthrough_prop, if scan_pfdt_node calls it."""
         reg, path = node.last("xen,reg"), node.last("xen,path")
@@ -301,10 +300,10 @@ class _Build:
                 return _in_reg(UNALIGNED, node, f"{mapping} are not page aligned", cell)
         # rangeset_add_range gets an end before the start; it fails if a range starts after that.
         end = (host + size - 1 + PAGE_SIZE - 1) % (1 << 64) // PAGE_SIZE
-        earlier = [mapped.host // PAGE_SIZE for _, mapped in self.mapped]
-        if end < host // PAGE_SIZE and earlier and min(earlier) > end:
+        if end < host // PAGE_SIZE and self.mapped and self.lowest > end:
             return _in_reg(WRAPS, node, f"{mapping} wrap around", cells.host)
         first, count = guest // PAGE_SIZE, size // PAGE_SIZE
+        self.lowest = min(host // PAGE_SIZE, self.lowest) if self.mapped else host // PAGE_SIZE
         self.mapped.append((node, entry))
         if self.stage2.map(first, count, host // PAGE_SIZE):
             return None

@@ -8,15 +8,14 @@ They apply to xen,reg and to iomem; rules about xen,reg alone are in
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import combinations
 from typing import NamedTuple
 
-from xenassign.checks.guest_addresses import CLASH, GUEST_OVERLAP, collisions, replaces
+from xenassign.checks.guest_addresses import CLASH, GUEST_OVERLAP, collisions, replaced
 from xenassign.checks.msi import FRAME_MAPPED, frame_text, overlapping_frame
 from xenassign.devicetree.addresses import registers
 from xenassign.devicetree.cells import xen_cells, xen_number
 from xenassign.devicetree.places import Place
-from xenassign.devicetree.spans import PAGE_SIZE, Span
+from xenassign.devicetree.spans import PAGE_SIZE, Intervals, Span
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, Rule, rule
 from xenassign.host.device import is_device
@@ -131,6 +130,7 @@ class Claim(NamedTuple):
 def check(claims: Sequence[Claim], context: Context) -> Iterator[Finding]:
     """Findings about the guest addresses of mappings, and about host memory among them."""
     guest = context.guest
+    in_ram_fix = None
     for claim in claims:
         clashes = collisions(guest, claim.entry)
         # The worst rule only: a mapping that has to move anyway may also leave optional windows.
@@ -143,7 +143,9 @@ def check(claims: Sequence[Claim], context: Context) -> Iterator[Finding]:
             fix = "keep the window unused, or map it elsewhere in the guest"
             if violated is CLASH:
                 in_ram = {*guest.ram()} & {window.span for window in windows}
-                fix = _fitting(guest, claims) if in_ram else "map it elsewhere in the guest"
+                fix = "map it elsewhere in the guest"
+                if in_ram:
+                    fix = in_ram_fix = in_ram_fix or _fitting(guest, claims)
             yield claim.at_guest(violated, message, fix)
     yield from _overlaps(claims)
     if context.platform is not None:
@@ -159,10 +161,9 @@ def _fitting(guest: Guest, claims: Sequence[Claim]) -> str:
 
 
 def _overlaps(claims: Sequence[Claim]) -> Iterator[Finding]:
-    for first, second in combinations(claims, 2):
-        if replaces(first.entry, second.entry):
-            message = f"{second.text()} replaces part of {first.text()}"
-            yield second.at_guest(GUEST_OVERLAP, message, "give one of them another address")
+    for first, second in replaced([claim.entry for claim in claims]):
+        message = f"{claims[second].text()} replaces part of {claims[first].text()}"
+        yield claims[second].at_guest(GUEST_OVERLAP, message, "give one of them another address")
 
 
 def _msi_frames(claims: Sequence[Claim], platform: Platform) -> Iterator[Finding]:
@@ -175,13 +176,17 @@ def _msi_frames(claims: Sequence[Claim], platform: Platform) -> Iterator[Finding
 
 
 def _memory(claims: Sequence[Claim], platform: Platform) -> Iterator[Finding]:
-    for claim in claims:
+    in_memory = [
+        claim
+        for claim in claims
+        if "dom0less" in claim.routes
+        and any(bank.span.overlaps(claim.entry.host_span) for bank in platform.memory)
+    ]
+    devices = _registers(platform) if in_memory else Intervals(())
+    for claim in in_memory:
         span = claim.entry.host_span
-        if (
-            "dom0less" in claim.routes
-            and any(bank.span.overlaps(span) for bank in platform.memory)
-            and not _is_device(platform, span)
-        ):
+        # On some boards /memory includes registers. All pages have some if the first and last do.
+        if not devices.overlap(Span(span.end - PAGE_SIZE, span.start + PAGE_SIZE)):
             carved = _carved(platform, span)
             if carved is None:
                 yield claim.at_host(HOST_MEMORY, f"{claim.text()} is host RAM")
@@ -202,9 +207,7 @@ def _carved(platform: Platform, pages: Span) -> Node | None:
     return None
 
 
-def _is_device(platform: Platform, pages: Span) -> bool:
-    """Whether all pages have registers of devices: on some boards /memory includes registers."""
+def _registers(platform: Platform) -> Intervals:
+    """The registers of all devices."""
     devices = (node for node in platform.tree.nodes() if is_device(node))
-    blocks = (block for node in devices for block in registers(node).blocks)
-    first, last = pages.start + PAGE_SIZE, pages.end - PAGE_SIZE
-    return any(block.address < first and last < block.end for block in blocks)
+    return Intervals(block.span for node in devices for block in registers(node).blocks)

@@ -1,0 +1,301 @@
+"""Inputs that grow: for each list that a user can write, files with so many entries, and a command.
+
+An :class:`Input` has the number of entries that the benchmark ``growth`` begins with; a test counts
+the steps of the same commands for small numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmarks.synthetic import board, device_path
+
+
+class Input(NamedTuple):
+    """``write`` puts files of so many entries in a folder, and returns the arguments.
+
+    ``entries``: where the benchmark begins; ``few``: where the test begins.
+    """
+
+    title: str
+    entries: int
+    write: Callable[[Path, int], list[str]]
+    few: int = 60
+
+
+#: A board with a GIC, two devices on a bus, and nothing else.
+HOST = """/dts-v1/;
+/ {
+	#address-cells = <2>;
+	#size-cells = <2>;
+	interrupt-parent = <&gic>;
+	compatible = "example,board";
+	cpus {
+		#address-cells = <1>;
+		#size-cells = <0>;
+		cpu@0 { compatible = "arm,cortex-a72"; device_type = "cpu"; reg = <0>; };
+	};
+	psci { compatible = "arm,psci-1.0"; method = "smc"; };
+	memory@40000000 { device_type = "memory"; reg = <0 0x40000000 0 0x80000000>; };
+	gic: interrupt-controller@8000000 {
+		compatible = "arm,gic-v3";
+		reg = <0 0x8000000 0 0x10000>, <0 0x80a0000 0 0xf60000>;
+		interrupt-controller;
+		#interrupt-cells = <3>;
+	};
+	soc {
+		compatible = "simple-bus";
+		#address-cells = <2>;
+		#size-cells = <2>;
+		ranges;
+		serial@9000000 { compatible = "arm,pl011"; reg = <0 0x9000000 0 0x1000>; };
+		rtc@9010000 {
+			compatible = "arm,pl031";
+			reg = <0 0x9010000 0 0x1000>;
+			interrupts = <0 2 4>;
+		};
+	};
+};
+"""
+
+
+def _list(entries: Iterable[str]) -> str:
+    return "[\n" + ",\n".join(f'"{entry}"' for entry in entries) + "\n]\n"
+
+
+def _config(text: str, *options: str) -> Callable[[Path, str], list[str]]:
+    def write(folder: Path, entries: str) -> list[str]:
+        (folder / "host.dts").write_text(HOST)
+        (folder / "d.cfg").write_text(f'name = "d"\nmemory = 256\n{text}{entries}')
+        return ["lint", "d.cfg", *options]
+
+    return write
+
+
+def _iomem(folder: Path, count: int) -> list[str]:
+    pages = (f"{0x50000 + 2 * number:x},1" for number in range(count))
+    return _config("iomem = ", "--host", "host.dts")(folder, _list(pages))
+
+
+def _iomem_at_one_page(folder: Path, count: int) -> list[str]:
+    pages = (f"{0x50000 + number:x},1@50000" for number in range(count))
+    return _config("iomem = ")(folder, _list(pages))
+
+
+def _irqs(folder: Path, count: int) -> list[str]:
+    return _config("irqs = ", "--host", "host.dts")(folder, _list(map(str, range(32, 32 + count))))
+
+
+def _dtdev(folder: Path, count: int) -> list[str]:
+    paths = ", ".join(f'"/soc/dev{number}"' for number in range(count))
+    return _config("dtdev = ", "--host", "host.dts")(folder, f"[{paths}]\n")
+
+
+def _keys(folder: Path, count: int) -> list[str]:
+    return _config("")(folder, "".join(f"key{number} = {number}\n" for number in range(count)))
+
+
+def _appended(folder: Path, count: int) -> list[str]:
+    return _config("irqs = []\n")(folder, "".join(f'irqs += ["{n}"]\n' for n in range(count)))
+
+
+def _config_waivers(folder: Path, count: int) -> list[str]:
+    comment = "# xenassign: allow XA601: our own"
+    lines = (f"key{number} = 1 {comment}\n" for number in range(count))
+    return _config("")(folder, "".join(lines))
+
+
+def _fixed(folder: Path, count: int) -> list[str]:
+    _irqs_in_hexadecimal = _list(f"{number:#x}" for number in range(32, 32 + count))
+    return _config("irqs = ", "--diff")(folder, _irqs_in_hexadecimal)
+
+
+def _source(*parts: str, options: tuple[str, ...] = ()) -> Callable[[Path], list[str]]:
+    def write(folder: Path) -> list[str]:
+        (folder / "host.dts").write_text(HOST)
+        (folder / "d.dts").write_text("".join(("/dts-v1/;\n", *parts)))
+        return ["lint", "d.dts", *options]
+
+    return write
+
+
+def _partial(members: Iterable[str], *options: str) -> Callable[[Path], list[str]]:
+    cells = "#address-cells = <2>; #size-cells = <2>; ranges;"
+    return _source(
+        f"/ {{ passthrough {{ {cells}\n", "\n".join(members), "\n}; };\n", options=options
+    )
+
+
+def _waivers(folder: Path, count: int) -> list[str]:
+    return _partial(
+        f"/* xenassign: allow XA222: measured */ n@{n * 4096:x} {{ reg = <0 {n * 4096} 0 4096>;"
+        f' compatible = "a,b"; xen,reg = <0 {n * 4096} 0>; xen,path = "/x"; }};'
+        for n in range(count)
+    )(folder)
+
+
+def _assigned(folder: Path, count: int) -> list[str]:
+    return _partial(
+        (
+            f'n@{n * 4096:x} {{ reg = <0 {n * 4096} 0 4096>; compatible = "a,b"; interrupts = <0'
+            f' {n} 4>; xen,reg = <0 {n * 4096} 0 4096 0 {n * 4096}>; xen,path = "/soc/n{n}"; }};'
+            for n in range(count)
+        ),
+        *("--host", "host.dts"),
+    )(folder)
+
+
+def _mapped(folder: Path, count: int) -> list[str]:
+    entries = ", ".join(f"<0 {n * 8192:#x} 0 4096 0 {n * 8192:#x}>" for n in range(count))
+    node = f'n {{ xen,path = "/soc/rtc@9010000"; xen,reg = {entries}; }};'
+    return _partial([node], "--host", "host.dts")(folder)
+
+
+def _referring(folder: Path, count: int) -> list[str]:
+    return _partial(
+        f'l{n}: n{n} {{ compatible = "a,b"; clocks = <&l{(n * 7) % count} 1>; }};'
+        for n in range(count)
+    )(folder)
+
+
+def _unknown_phandles(folder: Path, count: int) -> list[str]:
+    return _partial(
+        f'n{n} {{ compatible = "a,b"; clocks = <{n + 1} 1>; #clock-cells = <1>; }};'
+        for n in range(count)
+    )(folder)
+
+
+def _properties(folder: Path, count: int) -> list[str]:
+    return _partial([*(f"prop{n} = <{n}>;" for n in range(count)), "n { };"])(folder)
+
+
+def _macros(folder: Path, count: int) -> list[str]:
+    macros = "#define A 1 2 3 4 5 6 7 8 9 10\n#define B " + "A " * 10
+    return _source(macros, f"\n/ {{ passthrough {{ x = <{'B ' * (count // 100)}>; }}; }};\n")(
+        folder
+    )
+
+
+def _nodes(folder: Path, count: int) -> list[str]:
+    nodes = (
+        f'n{n} {{ compatible = "a,b"; x = <0 1 2 3>; y = "text {n}"; }};' for n in range(count)
+    )
+    return _source("/ { passthrough { }; other {\n", "\n".join(nodes), "\n}; };\n")(folder)
+
+
+def _deleted(folder: Path, count: int) -> list[str]:
+    nodes = "".join(f"l{n}: n{n} {{ }}; " for n in range(count))
+    deletions = "".join(f"/delete-node/ &l{n};\n" for n in range(count))
+    return _source(f"/ {{ passthrough {{ {nodes} }}; }};\n{deletions}")(folder)
+
+
+def _one_name_deleted(folder: Path, count: int) -> list[str]:
+    again = "/ { passthrough { l: n { x; }; }; };\n/delete-node/ &l;\n"
+    return _source("/ { passthrough { }; };\n", again * count)(folder)
+
+
+def _merged(folder: Path, count: int) -> list[str]:
+    return _source("/ { passthrough { l: n { }; }; };\n", "&l { x = <1>; };\n" * count)(folder)
+
+
+def _fragments(folder: Path, count: int) -> list[str]:
+    fragments = "".join(f"&l{n} {{ x = <&m{n}>; }};\n" for n in range(count))
+    return _source("/plugin/;\n", fragments)(folder)
+
+
+def _cells(folder: Path, count: int) -> list[str]:
+    return _partial([f"x = <{'0x10 ' * count}>;"])(folder)
+
+
+def _expressions(folder: Path, count: int) -> list[str]:
+    return _partial([f"x = <{'(1 + 1) ' * count}>;"])(folder)
+
+
+def _strings(folder: Path, count: int) -> list[str]:
+    strings = ", ".join(['"text"'] * count)
+    return _partial([f"x = {strings};"])(folder)
+
+
+def _labels(folder: Path, count: int) -> list[str]:
+    labels = "".join(f"l{number}: " for number in range(count))
+    return _partial([f"{labels} n {{ }};"])(folder)
+
+
+def _comments(folder: Path, count: int) -> list[str]:
+    return _partial(["/* a comment */ // another\n" * count])(folder)
+
+
+def _includes(folder: Path, count: int) -> list[str]:
+    (folder / "e.dtsi").write_text("")
+    names = min(count, 100)
+    text = "".join(f'/include/ "e.dtsi"\nx{n};\n' for n in range(names))
+    return _partial([text + "".join(f"y{n};\n" for n in range(count))])(folder)
+
+
+def _blob(folder: Path, count: int) -> str:
+    (folder / "host.dtb").write_bytes(board(count))
+    return "host.dtb"
+
+
+def _inspected(folder: Path, count: int) -> list[str]:
+    return ["inspect", _blob(folder, count)]
+
+
+def _requested(folder: Path, count: int) -> list[str]:
+    devices = ("-d", "/bus@*/serial@*", "--iommu-policy", "trust", "--map", "auto")
+    return ["plan", _blob(folder, count), *devices]
+
+
+def _toml_devices(folder: Path, count: int) -> list[str]:
+    devices = "".join(f'\t"{device_path(number)}",\n' for number in range(count))
+    domain = '[[domain]]\nname = "d"\niommu-policy = "trust"\n'
+    text = f'host = "{_blob(folder, count)}"\n{domain}device = [\n{devices}]\n'
+    (folder / "xenassign.toml").write_text(text)
+    return ["plan", "-c", "xenassign.toml"]
+
+
+def _toml_domains(folder: Path, count: int) -> list[str]:
+    domains = "".join(
+        f'[[domain]]\nname = "d{n}"\niommu-policy = "trust"\ndevice = ["{device_path(n)}"]\n'
+        for n in range(count)
+    )
+    # Boards of one size, in the test and in the benchmark: each domain is compared with all of it.
+    host = _blob(folder, 512 if count > 64 else 64)
+    (folder / "xenassign.toml").write_text(f'host = "{host}"\n{domains}')
+    return ["plan", "-c", "xenassign.toml"]
+
+
+INPUTS = (
+    Input("iomem entries, and a host", 10_000, _iomem),
+    Input("iomem entries at one guest page", 10_000, _iomem_at_one_page),
+    Input("irqs entries, and a host", 10_000, _irqs),
+    Input("dtdev entries on one line, and a host", 5_000, _dtdev),
+    Input("unknown keys of dom.cfg", 1_000, _keys),
+    Input("+= of a list of dom.cfg", 10_000, _appended),
+    Input("waivers in dom.cfg", 1_000, _config_waivers),
+    Input("fixes of dom.cfg", 1_000, _fixed),
+    Input("waivers in a .dts", 3_000, _waivers),
+    Input("nodes of a partial tree, and a host", 2_000, _assigned),
+    Input("entries of one xen,reg, and a host", 5_000, _mapped),
+    Input("references", 10_000, _referring),
+    Input("unknown phandles", 5_000, _unknown_phandles),
+    Input("names of properties", 20_000, _properties),
+    Input("cells from macros on one line", 100_000, _macros),
+    Input("nodes of a .dts (85,000: 5 MB)", 42_500, _nodes),
+    Input("/delete-node/ of labels", 10_000, _deleted),
+    Input("/delete-node/ of one label", 5_000, _one_name_deleted),
+    Input("additions to one node", 20_000, _merged),
+    Input("fragments of an overlay", 5_000, _fragments),
+    Input("cells of one property", 200_000, _cells),
+    Input("expressions of one property", 20_000, _expressions),
+    Input("strings of one property", 50_000, _strings),
+    Input("labels of one node", 10_000, _labels),
+    Input("comments", 50_000, _comments),
+    Input("properties among /include/", 20_000, _includes),
+    Input("devices of a board, inspected", 10_000, _inspected),
+    Input("devices of a board, all requested", 1_000, _requested),
+    Input("devices in xenassign.toml", 1_000, _toml_devices),
+    Input("domains in xenassign.toml", 250, _toml_domains, few=8),
+)

@@ -1,0 +1,73 @@
+"""Every list that a user can write is read in linear time: the steps are counted, not the seconds.
+
+The inputs are those of the benchmark ``growth``, with few entries. Python's lines are the steps,
+so what a single operation of Python does to a whole list is not seen here but by the benchmark.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+
+from benchmarks.growing import INPUTS, Input
+from xenassign.cli import cli
+
+
+def _steps(action: Callable[[], object]) -> int:
+    """The lines of Python that an action runs."""
+    count = 0
+
+    def local(frame: FrameType, event: str, _: Any) -> Any:
+        nonlocal count
+        count += event == "line"
+        return local
+
+    before = sys.gettrace()
+    sys.settrace(lambda frame, event, _: local)
+    try:
+        action()
+    finally:
+        sys.settrace(before)
+    return count
+
+
+def _run(arguments: list[str]) -> str:
+    """What a command prints, in this process."""
+    output = io.StringIO()
+    with redirect_stdout(output), redirect_stderr(output):
+        cli.main(arguments, prog_name="xenassign", standalone_mode=False)
+    return output.getvalue()
+
+
+def _ratio(counted: list[int]) -> float:
+    """The steps of the last entries as a multiple of those of half as many entries before them."""
+    few, some, many = counted
+    return (many - some) / max(some - few, 1)
+
+
+@pytest.mark.parametrize("growing", INPUTS, ids=lambda growing: growing.title)
+def test_twice_the_entries_take_twice_the_steps(
+    growing: Input, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    _run(growing.write(tmp_path, growing.few))  # what is read only once
+    counted = []
+    for count in (growing.few, 2 * growing.few, 4 * growing.few):
+        arguments = growing.write(tmp_path, count)
+        counted.append(_steps(lambda arguments=arguments: _run(arguments)))  # type: ignore[misc]
+    assert _ratio(counted) < 2.6, counted
+
+
+def test_steps_that_grow_with_the_square_are_seen() -> None:
+    def compare(count: int) -> int:
+        return sum(1 for first in range(count) for second in range(count) if first < second)
+
+    counted = [_steps(lambda count=count: compare(count)) for count in (50, 100, 200)]  # type: ignore[misc]
+    assert _ratio(counted) > 3.5
