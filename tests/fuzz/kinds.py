@@ -16,6 +16,7 @@ from tests.fuzz.hostile import CELLS, MARK, NUMBERS, PLAIN_NUMBERS, TEXTS, for_a
 from tests.fuzz.options import BOOT, HOSTILE, PROFILES, Values, drawn
 from tests.fuzz.seeds import Board
 from tests.xen.mutants.blob import Blob
+from xenassign.linting.catalogue import rules
 from xenassign.linting.formats import FORMATS
 from xenassign.request import keys
 from xenassign.request import options as tables
@@ -55,16 +56,21 @@ def _with_board(draw: Draw, files: dict[str, bytes], host: str, board: Board, st
     if how < 0.2:
         target = random.choice(([], ["-o", "out/x.toml"], ["-o", "new.toml"]))
         return Case(files, (_line(["init", host, *target], []),), stdin)
+    if draw.chance(0.12) and host != "-":
+        files = {**files, "second.dtb": _tree(draw, board)}
+        more = ["--host", "second.dtb"]
+    else:
+        more = []
     policy = random.choice((["--iommu-policy", "trust"], ["--allow-shared-page", device], []))
-    request = ["-d", device, *policy]
+    request = ["-d", device, *policy, *more]
     if how < 0.28:
         form = random.choice(("table", "json"))
         words = ["plan", host, *request, "--format", form]
         return Case(files, (_line(words, _options(draw, _OF_GENERATE, values)),), stdin)
     if how < 0.36 and len(files) > 1:
         overlays = [name for name in files if name.endswith(".dtbo")]
-        more = [word for name in overlays for word in ("--host-overlay", name)]
-        words = ["lint", *_partials(files, random), "--host", host, *more, *_form(random)]
+        marks = [word for name in overlays for word in ("--host-overlay", name)]
+        words = ["lint", *_partials(files, random), "--host", host, *marks, *_form(random)]
         return Case(files, (_line(words, _options(draw, _OF_LINT, values)),), stdin)
     words = ["generate", host, *request, *random.choice(PROFILES), "-o", "out"]
     lines = [_line(words, _options(draw, _OF_BOOT, values))]
@@ -141,9 +147,11 @@ def board_source(draw: Draw) -> Case:
 
 
 def live_tree(draw: Draw) -> Case:
-    """A directory of a live tree whose nodes and properties were changed."""
+    """A directory of a live tree, sometimes dom0's, whose nodes and properties were changed."""
     board = seeds.board(draw.random)
     blob = board.blob()
+    if draw.chance(0.3):
+        trees.as_dom0(blob, draw.random)
     for random in draw.steps():
         trees.mutate(blob, random)
     files = dict(trees.directory(blob.root, "live/"))
@@ -231,11 +239,16 @@ def project(draw: Draw) -> Case:
     for step in draw.steps(_KEYS):
         _add_key(lines, step, made.board)
     text = "".join(lines)
-    if draw.chance(0.3):
-        text += f'\n[[domain]]\nname = "second"\ndevice = ["{random.choice(made.board.paths)}"]\n'
+    if draw.chance(0.4):
+        device = random.choice((made.board.device, random.choice(made.board.paths)))
+        text += f'\n[[domain]]\nname = "second"\niommu-policy = "trust"\ndevice = ["{device}"]\n'
+    if draw.chance(0.15):
+        text = text.replace('"board.dtb"', '["board.dtb", "second.dtb"]')
     for step in draw.steps(OPTIONS):
         text = texts.mutate(text, "toml", step, "\n".join(texts.WORDS["toml"]))
     files = {"xenassign.toml": texts.encoded(text, random), "board.dtb": made.board.data}
+    if '"second.dtb"' in text:
+        files["second.dtb"] = _tree(draw, made.board)
     values = _values_of(made.board, files)
     if draw.chance(0.15):
         files["domu1.dts"] = made.files["domu1.dts"]
@@ -400,44 +413,45 @@ def words(draw: Draw) -> Case:
     """Codes, completion, and command lines that are none."""
     random = draw.random
     board = seeds.board(random)
-    files = {"board.dtb": board.data}
-    hostile = for_argument(random.choice((*TEXTS, *NUMBERS, "XA204", "XA9", "board.dtb")))
-    commands = ("inspect", "generate", "plan", "lint", "explain", "init", "schema", hostile)
-    command = random.choice(commands)
+    hostile = for_argument(random.choice((*TEXTS, *NUMBERS, "XA9", "XA", "xa204")))
     if draw.chance(0.5):
-        files["xenassign.toml"] = seeds.project(board).encode()
         blob = board.blob()
-        for step in draw.steps():
+        for step in draw.steps(OPTIONS):
             trees.mutate(blob, step)
-        files["board.dtb"] = written(blob)
-        return Case(files, ((),), environment=_completion(random, command, hostile))
-    if draw.chance(0.5):
-        return Case(files, (("explain", hostile),))
-    some = [hostile, "board.dtb", "-d", board.device, "-o", "out", "--format", "json", MARK, "-"]
-    return Case(files, (_line([command, *random.sample(some, random.randrange(6))], []),))
-
-
-def _completion(random: Random, command: str, hostile: str) -> dict[str, str]:
-    """What bash, zsh and fish set when a word is completed."""
-    option = random.choice(("-d", "--map", "-c", "--name", "--select", "--clock-rate", "--load"))
-    line = random.choice(
-        (
-            f"xenassign {command} board.dtb {option} ",
-            f"xenassign {command} board.dtb {option} /",
-            f"xenassign {command} -c xenassign.toml {option} {hostile}",
-            f"xenassign {command} {hostile} {option}=",
-            f"xenassign {hostile}",
+        files = {"board.dtb": written(blob), "xenassign.toml": seeds.project(board).encode()}
+        return Case(files, ((),), environment=_completion(random, hostile))
+    if draw.chance(0.3):
+        code = random.choice((hostile, *(rule.code for rule in rules())))
+        return Case(
+            {}, (random.choice((("explain", code), ("explain",), ("lint", "--list-rules"))),)
         )
-    )
+    command = random.choice((*_COMMANDS, hostile))
+    some = [hostile, "board.dtb", "-d", board.device, "-o", "out", "--format", "json", MARK, "-"]
+    line = _line([command, *random.sample(some, random.randrange(6))], [])
+    return Case({"board.dtb": board.data}, (line,))
+
+
+_COMMANDS = ("inspect", "generate", "plan", "lint", "explain", "init", "schema")
+#: Options whose values are completed by the board or by the system.
+_COMPLETED = (
+    *("-d", "--map", "--clock-rate", "--memory-region", "--allow-shared-page", "--load", "-o"),
+    *("--select", "--name", "--xen", "-c", "--force-assign-without-iommu", "--xen-console"),
+)
+
+
+def _completion(random: Random, hostile: str) -> dict[str, str]:
+    """What bash, zsh and fish set when a word is completed."""
+    command = random.choice((*_COMMANDS[:4], *_COMMANDS, hostile))
+    source = random.choice(("board.dtb", "board.dtb", "-c xenassign.toml", hostile))
+    option = random.choice(_COMPLETED)
+    word = random.choice(("", "/", "e", f"{option}=", f"{option}=/", hostile))
+    line = f"xenassign {command} {source} {option} {word}"
     shell = random.choice(("bash", "zsh", "fish"))
     env = {"_XENASSIGN_COMPLETE": f"{shell}_complete", "COMP_WORDS": line}
     if shell == "bash":
         env["COMP_LINE"] = line
-    env["COMP_CWORD"] = str(len(line.split())) if shell != "fish" else hostile
-    return {
-        name: value.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
-        for name, value in env.items()
-    }
+    env["COMP_CWORD"] = word if shell == "fish" else str(len(line.split()) - bool(word.strip()))
+    return env
 
 
 Kind = Callable[[Draw], Case]

@@ -283,6 +283,18 @@ def _header(blob: Blob, random: Random) -> None:
     blob.nops.append(random.randrange(50))
 
 
+def as_dom0(blob: Blob, random: Random) -> None:
+    """The tree as Xen makes it for dom0: with /hypervisor, without CPUs and some of the rest."""
+    root = blob.root
+    names = f"xen,xen-{random.choice(('4.17', '4.20', '4.22', '9.9'))}\0xen,xen\0"
+    root.children = [node for node in root.children if node.name != "cpus"]
+    root.children.append(RawNode("hypervisor", [("compatible", names.encode())]))
+    for place in _places(blob):
+        compatible = place.node.get("compatible") or b""
+        if place.parent is not None and (b"smmu" in compatible or random.random() < 0.05):
+            place.parent.children = [n for n in place.parent.children if n is not place.node]
+
+
 def copy(node: RawNode) -> RawNode:
     """A node and everything below it, to be changed alone."""
     children = [copy(child) for child in node.children]
