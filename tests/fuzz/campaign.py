@@ -73,18 +73,6 @@ def judged(made: Case) -> tuple[list[Result], list[Problem]]:
     return results, list(problems(made, results))
 
 
-def warm() -> None:
-    """Imports what commands import, so that processes share it."""
-    from random import Random
-
-    for number in range(3):
-        made = seeds.made(Random(number))
-        seeds.lock(made.board)
-        lint = ("lint", "domu1.dts", "--host", "board.dtb")
-        files = {"board.dtb": made.board.data, "domu1.dts": made.files["domu1.dts"]}
-        judged(Case(files, (("inspect", "board.dtb"), lint)))
-
-
 def campaign(
     seed: int, first: int, count: int, kind: str | None, seconds: float, out: IO[str]
 ) -> Summary:
@@ -92,7 +80,7 @@ def campaign(
     summary = Summary()
     index, end, until = first, first + count, time.monotonic() + seconds
     current = mmap.mmap(-1, _INDEX.size)
-    warm()
+    seeds.warm()
     while index < end and time.monotonic() < until:
         stop = min(index + RECYCLED, end)
         current[:] = _INDEX.pack(index)

@@ -460,14 +460,14 @@ KINDS: dict[str, tuple[Kind, int]] = {
     "tree": (board_tree, 28),
     "bytes": (board_bytes, 9),
     "source": (board_source, 7),
-    "live": (live_tree, 6),
+    "live": (live_tree, 3),
     "partial": (partial_tree, 16),
     "domains": (domains, 7),
     "cfg": (configuration, 8),
     "toml": (project, 8),
     "lock": (lock, 4),
     "imagebuilder": (image_builder, 4),
-    "options": (option, 6),
+    "options": (option, 5),
     "words": (words, 5),
 }
 """By name: the function, and how often it is drawn."""

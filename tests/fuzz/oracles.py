@@ -220,7 +220,7 @@ def _json(name: str, data: bytes, _: Result) -> Iterator[Problem]:
 
 def _toml(name: str, data: bytes, _: Result) -> Iterator[Problem]:
     values = tomllib.loads(data.decode())
-    strange = set(values) - {"host", "xen", "domain", "iommu-driver"}
+    strange = set(values) - {"host", "xen", "route", "domain", "iommu-driver"}
     if strange:
         yield Problem("toml keys", f"{name}: {sorted(strange)}")
 

@@ -60,13 +60,22 @@ def board(random: Random) -> Board:
 
 @cache
 def _devices() -> tuple[tuple[str, str], ...]:
-    """Each node with ``compatible`` of each shipped board."""
-    devices = []
+    """A device of each kind of the shipped boards, by ``compatible``."""
+    devices: dict[bytes, tuple[str, str]] = {}
     for path in sorted(SHIPPED.glob("*.dtb")):
         for place in Blob.read(path.read_bytes()).root.walk():
-            if place.parent is not None and place.node.get("compatible") is not None:
-                devices.append((path.stem, place.path))
-    return tuple(devices)
+            compatible = place.node.get("compatible")
+            if place.parent is not None and compatible is not None:
+                devices.setdefault(compatible, (path.stem, place.path))
+    return tuple(devices.values())
+
+
+def warm() -> None:
+    """Makes all boards and files, which processes then share."""
+    for name, device in _devices():
+        made = _cut(name, device)
+        if made is not None:
+            _generated(made)
 
 
 @cache
@@ -146,7 +155,7 @@ def _generated(chosen: Board) -> Mapping[str, bytes]:
     """The files that generate writes for a board; empty if it refuses the device."""
     command = ("generate", "board.dtb", "-d", chosen.device, *REQUEST, "-o", "out")
     shared = ("--allow-shared-page", chosen.device)
-    for more in (("--imagebuilder", *shared), shared, ()):
+    for more in (("--imagebuilder", *shared), ()):
         case = Case({"board.dtb": chosen.data}, ((*command, *more),))
         with tempfile.TemporaryDirectory() as folder:
             (result,) = run(case, Path(folder))

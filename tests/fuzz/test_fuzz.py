@@ -1,10 +1,12 @@
-"""Whether the fuzzer would see what it looks for."""
+"""Twenty thousand mutated inputs, and whether the fuzzer would see what it looks for."""
 
 from __future__ import annotations
 
 import io
 import os
 import resource
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +24,22 @@ from tests.fuzz.oracles import hush, problems
 from xenassign.outputs.boot.write import HOST_TREE
 from xenassign.outputs.generated import ENDINGS, NAMES
 from xenassign.request import options as tables
+
+SEED = 20261129
+INPUTS = 20_000
+PARTS = 5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", range(PARTS))
+def test_nothing_harmful_passes(part: int, repository: Path) -> None:
+    """In a process of its own: what one input does to it is not done to the tests."""
+    count = INPUTS // PARTS
+    command = [sys.executable, "-m", "tests.fuzz", "--seed", str(SEED), "--count", str(count)]
+    command += ["--first", str(part * count)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=repository, check=False)
+    assert done.returncode == 0, f"{done.stdout}{done.stderr}"
+    assert f"{count} inputs" in done.stdout
 
 
 def test_every_output_is_written_and_read() -> None:
@@ -176,7 +194,7 @@ def program(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], None]], N
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     used = pages * resource.getpagesize() >> 10
     monkeypatch.setattr(campaigns, "MEMORY_KIB", used + _FILLED_KIB // 2)
-    monkeypatch.setattr(campaigns, "warm", lambda: None)
+    monkeypatch.setattr(seeds, "warm", lambda: None)
     monkeypatch.setattr(campaigns, "case", lambda *_: (Case({}, (("inspect", "x"),)), 0))
     return replace
 
