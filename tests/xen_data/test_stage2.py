@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Iterable
 
 import pytest
@@ -208,6 +209,34 @@ def test_an_absurd_mapping_comes_to_an_end(count: int) -> None:
     """Without alignment, where the memory of the domain is not known."""
     assert not Stage2(UNKNOWN_POOL).map(1, count, 2)
     assert not Stage2(UNKNOWN_POOL).map_small(1, count)
+
+
+@pytest.mark.parametrize("pages", [512, 1 << 18])
+def test_all_of_the_address_space_is_mapped_in_a_moment(pages: int) -> None:
+    """By 2 MiB and by 1 GiB, a hundred times: with an entry at a time it takes hours."""
+    tables = Stage2(UNKNOWN_POOL)
+    assert all(tables.map(0, LIMIT - pages, pages) for _ in range(100))
+    assert UNKNOWN_POOL - tables.free == (512 if pages > 512 else 512 + (1 << 18))
+
+
+def test_all_of_the_address_space_page_by_page_takes_little_memory() -> None:
+    """With a pool as large as somebody may write it: a bit for each table."""
+    tables = Stage2(1 << 40)
+    tracemalloc.start()
+    assert tables.map_small(0, LIMIT)
+    assert tracemalloc.get_traced_memory()[1] < 100 * MIB
+    tracemalloc.stop()
+    assert (1 << 40) - tables.free == 512 + (1 << 18) + (1 << 27)
+
+
+def test_the_same_again_after_another_frees_its_tables() -> None:
+    tables = Stage2(1000)
+    assert tables.map(0, 512, 0)
+    free = tables.free
+    assert tables.map(0, 1, 0)
+    assert tables.free == free - 1
+    assert tables.map(0, 512, 0)
+    assert tables.free == free
 
 
 def test_a_guest_address_has_48_bits() -> None:

@@ -49,7 +49,10 @@ def pool_mib(
 
 
 class Stage2:
-    """The tables of one guest. ``free``: unused pages of its pool."""
+    """The tables of one guest. ``free``: unused pages of its pool.
+
+    Superpages need no note: one that is split into 512 entries takes a table as a hole does.
+    """
 
     def __init__(
         self,
@@ -59,10 +62,11 @@ class Stage2:
         """``ram``: what is mapped before all else, in bytes."""
         self.free = pool
         self.limit = 1 << (GUEST_IPA_BITS_MAX - _PAGE_BITS)
-        # Tables and entries by level and number of the region: region n of level 2 is the 2 MiB at
-        # n * 2 MiB. A region of level 0 is that of one entry of the root, 512 GiB.
-        self._tables: set[tuple[int, int]] = set()
-        self._blocks: set[tuple[int, int]] = set()
+        # The tables below each entry of the root (512 GiB), and below each of those (1 GiB): a bit
+        # for each of the 512 entries that leads to a table.
+        self._large: dict[int, int] = {}
+        self._small: dict[int, int] = {}
+        self._last: tuple[int, int, int] | None = None
         for base, size in ram:
             self.map_ram(base, size)
 
@@ -70,17 +74,18 @@ class Stage2:
         """Maps ``count`` pages; False if Xen fails, possibly after some of them."""
         if gfn + count > self.limit:
             return False
+        mapping = (gfn, count, mfn)
+        if mapping == self._last:
+            return True  # the same again, which changes nothing
         while count > 0:
             level = next(n for n in (1, 2, 3) if not (gfn | mfn | count) % _SPAN[n])
-            if not self._make_room(gfn, level):
-                return False
-            # Alignment can only grow where the table ends that holds the entry.
+            # Alignment can only grow where the table ends that holds the entry, and there once.
             table = _SPAN[level] * 512
-            step = min(table - gfn % table, count)
-            if level < 3:
-                for number in range(gfn // _SPAN[level], (gfn + step) // _SPAN[level]):
-                    self._put_block(level, number)
+            step = min(table - gfn % table, count) if gfn % table else count
+            if not self._map_entries(gfn, gfn + step, level):
+                return False
             gfn, mfn, count = gfn + step, mfn + step, count - step
+        self._last = mapping
         return True
 
     def map_ram(self, base: int, size: int) -> None:
@@ -93,36 +98,54 @@ class Stage2:
 
     def map_small(self, gfn: int, count: int) -> bool:
         """Maps ``count`` pages one by one, as for libxl, which maps 64 pages in a call."""
-        if gfn + count > self.limit:
-            return False
-        regions = range(gfn // 512, -(-(gfn + count) // 512))
-        return all(self._make_room(region * 512, 3) for region in regions)
+        self._last = None
+        return gfn + count <= self.limit and self._map_entries(gfn, gfn + count, 3)
 
-    def _make_room(self, gfn: int, level: int) -> bool:
-        """Allocates the tables above an entry of ``level``; larger entries there are split."""
-        for above in range(level):
-            region = (above, gfn // (_SPAN[above] if above else 1 << 27))
-            if region in self._tables:
-                continue
-            if not self.free:
+    def _map_entries(self, gfn: int, end: int, level: int) -> bool:
+        """Sets the entries of a level for pages of the guest; False if the pool is used up."""
+        span, table = (_SPAN[1], 1 << 27) if level == 1 else (_SPAN[2], _SPAN[1])
+        while gfn < end:
+            stop = min(gfn - gfn % table + table, end)
+            if not self._make_room(gfn, level):
                 return False
-            self.free -= 1
-            self._tables.add(region)
-            if region in self._blocks:  # p2m_split_superpage: the same memory in 512 parts
-                self._blocks.remove(region)
-                if above + 1 < 3:
-                    first = region[1] * 512
-                    self._blocks.update((above + 1, first + n) for n in range(512))
+            first, last = gfn % table // span, -(-(stop - gfn + gfn % table) // span)
+            entries = (1 << last) - (1 << first)
+            if level < 3:
+                self._free(gfn // table, entries, level)
+            elif not self._allocate(gfn // table, entries):
+                return False
+            gfn = stop
         return True
 
-    def _put_block(self, level: int, number: int) -> None:
-        """Sets an entry of level 1 or 2; the tables that it replaces are freed."""
-        if (level, number) in self._tables:
-            self._tables.remove((level, number))
-            self.free += 1
-            if level == 1:
-                tables_below = {(2, n) for n in range(number * 512, number * 512 + 512)}
-                self.free += len(self._tables & tables_below)
-                self._tables -= tables_below
-                self._blocks -= tables_below
-        self._blocks.add((level, number))
+    def _make_room(self, gfn: int, level: int) -> bool:
+        """Allocates the tables above an entry of level 1 or 2; False if the pool is used up."""
+        root, number = gfn >> 27, gfn // _SPAN[1]
+        for tables, region in ((self._large, root), (self._small, number))[:level]:
+            if region not in tables:
+                if not self.free:
+                    return False
+                self.free -= 1
+                tables[region] = 0
+        if level > 1:
+            self._large[root] |= 1 << number % 512
+        return True
+
+    def _allocate(self, region: int, entries: int) -> bool:
+        """Allocates the tables of pages that these entries of a 1 GiB region lack."""
+        missing = entries & ~self._small[region]
+        while missing.bit_count() > self.free:
+            missing ^= 1 << (missing.bit_length() - 1)
+        self._small[region] |= missing
+        self.free -= missing.bit_count()
+        return not entries & ~self._small[region]
+
+    def _free(self, region: int, entries: int, level: int) -> None:
+        """Frees the tables that entries of level 1 or 2 replace."""
+        tables = self._large if level == 1 else self._small
+        replaced = tables[region] & entries
+        tables[region] ^= replaced
+        self.free += replaced.bit_count()
+        while level == 1 and replaced:
+            number = replaced.bit_length() - 1
+            replaced ^= 1 << number
+            self.free += self._small.pop(region * 512 + number).bit_count()
