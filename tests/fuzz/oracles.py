@@ -159,9 +159,8 @@ def _file(name: str, data: bytes, result: Result, own: frozenset[str]) -> Iterat
         yield Problem("unknown file", name)
         return
     if ending not in {".dtb", ".dtbo", "boot.scr"}:
-        yield from _text(
-            ending, data, own if ending in {".cfg", "imagebuilder.cfg"} else frozenset()
-        )
+        copied = ending in {".cfg", "imagebuilder.cfg"} or result.argv[:1] == ("lint",)
+        yield from _text(ending, data, own if copied else frozenset())
     try:
         yield from reader(name, data, result)
     except (XenassignError, ValueError) as error:
