@@ -22,7 +22,7 @@ from xenassign.host.device import is_device
 from xenassign.host.platform import read_platform
 from xenassign.planning.decide import decide_on
 from xenassign.planning.plan import DomainPlan, PlannedDevice
-from xenassign.request.request import Request
+from xenassign.request.request import Accepted, Request
 from xenassign.request.resolve import Resolved
 from xenassign.xen.board import read_board
 from xenassign.xen.releases import DEFAULT, release
@@ -110,7 +110,8 @@ def _compared(
         if not is_device(node) or not node.available or kind in seen or not bindings.knows(kind):
             continue
         request = Request(devices=(node.path,), policy="trust")
-        plan = decide_on(board, Resolved(request, {node: node.path}))
+        allowed = {node: Accepted(node.path, "what it rules over does not matter here")}
+        plan = decide_on(board, Resolved(request, {node: node.path}, controls=allowed))
         if errors(plan.findings) or plan.devices[0].path != node.path:
             continue
         seen.add(kind)
