@@ -13,6 +13,8 @@ from pathlib import Path
 from types import FrameType
 from typing import NamedTuple
 
+#: Signals that a program handles, and the alarm.
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGALRM)
 #: Seconds that a command may take.
 TIMEOUT = 10.0
 
@@ -129,11 +131,15 @@ def _program(argv: tuple[str, ...], case: Case, out: io.BytesIO, err: io.BytesIO
     sys.stderr = io.TextIOWrapper(err, "utf-8", "backslashreplace", write_through=True)
     sys.argv = ["xenassign", *argv]
     os.environ.update(case.environment, XENASSIGN_DEBUG="1")
-    alarm = signal.signal(signal.SIGALRM, _hang)
+    handlers = {number: signal.getsignal(number) for number in _SIGNALS}
+    hook = sys.unraisablehook
+    signal.signal(signal.SIGALRM, _hang)
     try:
         yield
     finally:
-        signal.signal(signal.SIGALRM, alarm)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        sys.unraisablehook = hook
         for stream in (sys.stdout, sys.stderr):
             stream.detach()  # what the program did not flush is not written
         sys.stdin, sys.stdout, sys.stderr, sys.argv, environment = saved

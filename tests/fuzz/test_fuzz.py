@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import resource
+import signal
 import subprocess
 import sys
 import time
@@ -252,6 +253,14 @@ def test_an_input_that_fails_is_shown_and_the_others_run(
     assert [name.startswith(key) for name in failures] == [True]
     assert list(failures.values()) == [3]
     assert "python -m tests.fuzz --seed 1 --only 0 --kind" in text
+
+
+def test_a_program_leaves_no_handlers_of_signals() -> None:
+    """With those of the program, the fuzzer itself could not be ended."""
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGALRM)
+    before = [signal.getsignal(number) for number in signals]
+    judged(Case({}, (("explain", "XA204"),)))
+    assert [signal.getsignal(number) for number in signals] == before
 
 
 def test_a_program_in_order_has_no_problems(
