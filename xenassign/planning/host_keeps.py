@@ -41,6 +41,11 @@ def host_keeps(
     """
     keeps: _Keeps = {}
     devices = {device.node for device in scope.devices}
+    roots = set(scope.roots)
+    inside: dict[Node, list[str]] = {}
+    for device in scope.devices:
+        for above in roots.intersection(device.node.lineage()):
+            inside.setdefault(above, []).append(device.path)
     for root in scope.roots:
         for node in root.walk():
             if not scope.has(node):
@@ -48,7 +53,7 @@ def host_keeps(
             user = next((n for n in node.lineage() if n in devices), node).path
             for kind, reference in _used(tree, scope, node, _KEPT):
                 _add(keeps, kind, reference, user)
-        users = [d.path for d in scope.devices if root in d.node.lineage()] or [root.path]
+        users = inside.get(root, [root.path])
         for bus in root.ancestors():
             for kind, reference in _used(tree, scope, bus, _OF_A_BUS):
                 for user in users:

@@ -90,7 +90,9 @@ def place_devices(
     claimants: list[Claimant] = [*scope.devices, *regions]
     region_nodes = frozenset(region.node for region in regions)
     targets: list[_Target] = []
+    starts: list[int] = []  # the number of the first target of each claimant
     for claimant in claimants:
+        starts.append(len(targets))
         own_options = _options_for(scope, claimant, options)
         result.findings += _shared(board, scope, claimant, resolved, region_nodes)
         for block, window in _blocks(claimant, result):
@@ -98,12 +100,9 @@ def place_devices(
             place = _requested_place(request, own_options, block, first, window)
             targets.append(_Target(claimant, block, window, place))
     blocks = _place(request, Space(guest, request.align, request.avoid), targets)
-    for claimant in claimants:
-        result.placed[claimant.path] = tuple(
-            placed
-            for target, placed in zip(targets, blocks, strict=True)
-            if placed is not None and target.claimant is claimant
-        )
+    for claimant, start, end in zip(claimants, starts, [*starts[1:], len(targets)], strict=True):
+        own = blocks[start:end]
+        result.placed[claimant.path] = tuple(placed for placed in own if placed is not None)
     for target, placed in zip(targets, blocks, strict=True):
         if placed is None:
             result.findings.append(_no_place(request, target))

@@ -6,42 +6,51 @@ has no comments.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from xenassign.checks.conflicts import PAGES, Conflict
 from xenassign.checks.machine_control import MACHINE_CONTROL, SUPPLIES_OTHERS
 from xenassign.checks.shared_pages import SHARED_ALLOWED, SHARED_PAGE
 from xenassign.devicetree.draft import DraftNode
+from xenassign.findings import Finding
 from xenassign.planning.plan import DomainPlan
 
 
 def with_waivers(plan: DomainPlan, conflicts: Iterable[Conflict] = ()) -> DraftNode:
     """The partial device tree with the waivers. ``conflicts``: those of the whole system."""
     accepted = [c for c in conflicts if c.rule is PAGES and c.severity == "warning"]
-    waivers = {d.guest_path: tuple(_waivers(d.path, plan, accepted)) for d in plan.devices}
+    findings: dict[str | None, list[Finding]] = {}
+    for finding in plan.findings:
+        findings.setdefault(finding.node, []).append(finding)
+    waivers = {
+        device.guest_path: tuple(
+            _waivers(device.path, plan.name, findings.get(device.path, ()), accepted)
+        )
+        for device in plan.devices
+    }
     return _waived(plan.tree, "", waivers) if any(waivers.values()) else plan.tree
 
 
-def _waivers(path: str, plan: DomainPlan, accepted: Iterable[Conflict]) -> Iterator[str]:
-    """The comments of a device, by its host path.
+def _waivers(
+    path: str, domain: str, findings: Sequence[Finding], accepted: Iterable[Conflict]
+) -> Iterator[str]:
+    """The comments of a device, by its host path. ``findings``: those about it.
 
     The lint reports pages shared with the host and with a domain in one finding, so that one
     comment has both.
     """
     with_host = [
         f"--allow-shared-page: {finding.message}"
-        for finding in plan.findings
-        if finding.rule is SHARED_ALLOWED and finding.node == path
+        for finding in findings
+        if finding.rule is SHARED_ALLOWED
     ]
     yield from (
         f"xenassign: allow {finding.code}: --allow-machine-control: {finding.message}"
-        for finding in plan.findings
-        if finding.node == path
-        and finding.rule in (MACHINE_CONTROL, SUPPLIES_OTHERS)
-        and finding.severity == "warning"
+        for finding in findings
+        if finding.rule in (MACHINE_CONTROL, SUPPLIES_OTHERS) and finding.severity == "warning"
     )
-    with_domains = list(_shared_with_domains(path, plan.name, accepted))
+    with_domains = list(_shared_with_domains(path, domain, accepted))
     if with_domains:
         reasons = "; ".join((*with_host, *with_domains))
         yield f"xenassign: allow {SHARED_PAGE.code}, {PAGES.code}: {reasons}"
