@@ -16,12 +16,15 @@ from random import Random
 import pytest
 
 from tests.fuzz import campaign as campaigns
-from tests.fuzz import execute, seeds
+from tests.fuzz import execute, oracles, seeds
 from tests.fuzz.campaign import campaign, judged
 from tests.fuzz.execute import Case, Result
 from tests.fuzz.kinds import KINDS, case
 from tests.fuzz.options import PROFILES, VALUES, Values, drawn
 from tests.fuzz.oracles import hush, problems
+from tests.xen.mutants.blob import Blob, RawNode
+from xenassign.devicetree.blob import read_blob
+from xenassign.devicetree.source.reader import read_source
 from xenassign.outputs.boot.write import HOST_TREE
 from xenassign.outputs.generated import ENDINGS, NAMES
 from xenassign.request import options as tables
@@ -157,6 +160,19 @@ def test_a_source_that_differs_from_its_blob_is_seen() -> None:
     other = files["domu1.dts"].replace(b"simple-bus", b"simple-bud")
     (problem,) = problems(Case({}, ()), [_result(written={**files, "domu1.dts": other})])
     assert problem.key == "source and blob differ"
+
+
+def test_libfdt_and_dtc_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = seeds.made(Random(1))
+    files = {name: made.files[name] for name in ("domu1.dts", "domu1.dtb")}
+    monkeypatch.setattr(oracles, "_sampled", lambda _: True)
+    assert not list(problems(Case({}, ()), [_result(written=files)]))
+    small, source = read_blob(Blob(RawNode("")).write()), read_source(files["domu1.dts"], "a.dts")
+    monkeypatch.setattr(oracles, "read_blob", lambda *_: small)
+    monkeypatch.setattr(oracles, "read_source", lambda *_: source)
+    files["domu1.dts"] = b"/dts-v1/; / { a = <>; };;;"
+    keys = {problem.key for problem in problems(Case({}, ()), [_result(written=files)])}
+    assert keys == {"dtc refuses the source", "libfdt reads another blob"}
 
 
 def test_lines_of_the_user_may_be_copied() -> None:
