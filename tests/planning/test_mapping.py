@@ -31,6 +31,14 @@ def guests(plan: DomainPlan) -> list[int]:
     return [mapping.guest for device in plan.devices for mapping in device.mappings]
 
 
+def test_a_request_without_a_device_places_nothing(plan: Plan) -> None:
+    decided = plan("tricky", "/psci")
+    assert [finding.code for finding in decided.findings if finding.severity == "error"] == [
+        "XA101"
+    ]
+    assert guests(decided) == []
+
+
 # --- identity against each window ----------------------------------------------------------------
 
 

@@ -100,7 +100,8 @@ def place_devices(
             place = _requested_place(request, own_options, block, first, window)
             targets.append(_Target(claimant, block, window, place))
     blocks = _place(request, Space(guest, request.align, request.avoid), targets)
-    for claimant, start, end in zip(claimants, starts, [*starts[1:], len(targets)], strict=True):
+    ends = [*starts, len(targets)][1:]
+    for claimant, start, end in zip(claimants, starts, ends, strict=True):
         own = blocks[start:end]
         result.placed[claimant.path] = tuple(placed for placed in own if placed is not None)
     for target, placed in zip(targets, blocks, strict=True):
