@@ -224,7 +224,7 @@ def test_blocks_that_would_land_below_zero_are_a_usage_error(plan: Plan, wording
 # --- XA205, XA206, XA207 -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("address", ["0x1000000000000", "0xfffffffff000", "0xffffffffffffffff000"])
+@pytest.mark.parametrize("address", ["0x1000000000000", "0xfffffffff000", "0xfffffffffffff000"])
 def test_an_address_beyond_48_bits_is_refused(plan: Plan, address: str) -> None:
     made = plan("tricky", TWO, policy="trust", maps=[f"{TWO}={address}"])
     assert of(made, "XA205")
