@@ -230,6 +230,11 @@ def test_an_address_beyond_48_bits_is_refused(plan: Plan, address: str) -> None:
     assert of(made, "XA205")
 
 
+def test_an_address_beyond_64_bits_is_no_address(plan: Plan) -> None:
+    with pytest.raises(UsageError, match="^--map: .*more than 64 bits"):
+        plan("tricky", TWO, policy="trust", maps=[f"{TWO}=0xffffffffffffffff000"])
+
+
 def test_the_last_page_below_48_bits_is_fine(plan: Plan) -> None:
     assert not of(plan("tricky", "/dev@fffffffff000", policy="trust"), "XA205")
 
