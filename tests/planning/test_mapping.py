@@ -231,7 +231,7 @@ def test_an_address_beyond_48_bits_is_refused(plan: Plan, address: str) -> None:
 
 
 def test_an_address_beyond_64_bits_is_no_address(plan: Plan) -> None:
-    with pytest.raises(UsageError, match="^--map: .*more than 64 bits"):
+    with pytest.raises(UsageError, match="more than 64 bits"):
         plan("tricky", TWO, policy="trust", maps=[f"{TWO}=0xffffffffffffffff000"])
 
 
