@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -276,7 +277,7 @@ def test_a_signal_waits_until_all_is_written(tmp_path: Path, number: signal.Sign
     real = os.link
 
     def interrupted(*arguments: Path, **options: Any) -> None:
-        os.kill(os.getpid(), number)
+        signal.pthread_kill(threading.get_ident(), number)  # pytest-xdist has another thread
         real(*arguments, **options)
 
     try:
