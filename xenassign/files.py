@@ -57,6 +57,9 @@ def write(
                     if path.is_dir():
                         problem = f"is a directory; remove it or give {another(path)}"
                         raise OutputError(f"{path}: {problem}")
+                    if path.exists() and not path.is_file():
+                        problem = f"is not a regular file; give {another(path)}"
+                        raise OutputError(f"{path}: {problem}")
                 for path in () if overwrite else new:
                     if os.path.lexists(path):
                         problem = f"exists already; give --overwrite or {another(path)}"

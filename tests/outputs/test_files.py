@@ -129,6 +129,18 @@ def test_a_file_blocked_by_a_directory_leaves_everything_as_it_was(
     assert [path.name for path in tmp_path.iterdir()] == ["d.json"]
 
 
+def test_a_fifo_a_device_or_a_link_to_one_is_not_replaced(tmp_path: Path, wording: Wording) -> None:
+    fifo, link = tmp_path / "d.json", tmp_path / "d.cfg"
+    os.mkfifo(fifo)
+    with wording.raises(OutputError):
+        write({"d.json": b"{}"}, tmp_path, overwrite=True)
+    link.symlink_to(fifo)
+    with wording.raises(OutputError):
+        write({"d.cfg": b""}, tmp_path, overwrite=True)
+    assert fifo.is_fifo()
+    assert link.is_symlink()
+
+
 def test_a_directory_that_was_made_is_removed_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
