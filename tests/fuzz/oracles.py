@@ -123,7 +123,7 @@ def _only(what: str, text: str, pattern: re.Pattern[str]) -> Iterator[Problem]:
 def _text(name: str, data: bytes, own: frozenset[str]) -> Iterator[Problem]:
     """No text has characters that terminals obey, or a line that is someone else's.
 
-    ``own``: lines of the user's files, which may be copied as they are.
+    ``own``: lines of the user's files, whose parts may be copied as they are.
     """
     try:
         text = data.decode("utf-8", "surrogateescape" if own else "strict")
@@ -134,7 +134,7 @@ def _text(name: str, data: bytes, own: frozenset[str]) -> Iterator[Problem]:
     if found is not None or MARK in text:
         for line in text.split("\n"):
             bad = _FORBIDDEN.search(line)
-            if bad is not None and line not in own:
+            if bad is not None and not any(bad[0] in mine for mine in own):
                 yield Problem(f"{name} control", repr(line[max(bad.start() - 100, 0) :][:250]))
                 break
         for line in text.splitlines():

@@ -179,6 +179,8 @@ def test_lines_of_the_user_may_be_copied() -> None:
     result = _result(argv=("lint", "domu1.cfg", "--fix"), written={"out/d.cfg": b"# \x1b[2J\n"})
     assert list(problems(Case({}, ()), [result]))
     assert not list(problems(Case({"domu1.cfg": b"# \x1b[2J\n"}, ()), [result]))
+    longer = result._replace(written={"out/d.cfg": b'dtdev = ["\x1b", "/a"]\n'})
+    assert not list(problems(Case({"domu1.cfg": b'dtdev = ["\x1b"]\n'}, ()), [longer]))
 
 
 @pytest.mark.parametrize(
