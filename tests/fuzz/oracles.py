@@ -91,7 +91,13 @@ def _raised(error: BaseException) -> Problem:
 def _streams(result: Result) -> Iterator[Problem]:
     argv = result.argv
     command = argv[0] if argv else ""
-    for name, data in (("stdout", result.out), ("stderr", result.err)):
+    lines = result.out.splitlines(keepends=True)  # names of files, as the user stated them, too
+    named = b"".join(
+        line
+        for line in lines
+        if line.rstrip(b"\n").decode("utf-8", "replace") not in result.written
+    )
+    for name, data in (("stdout", named), ("stderr", result.err)):
         yield from _text(f"{command} {name}", data, frozenset())
     out, err = result.out.decode("utf-8", "replace"), result.err.decode("utf-8", "replace")
     form = argv[argv.index("--format") + 1] if "--format" in argv[:-1] else ""
