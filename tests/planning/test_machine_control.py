@@ -340,3 +340,15 @@ def test_only_what_nobody_else_uses_is_proposed(plan: Plan, board: Board, code: 
         made = assigned(plan, board(NEEDS[code] + more), USER)
         assert [f.code for f in made.findings if f"-d {PROVIDER}" in f.fix] == []
         assert not any("too" in f.fix.split() for f in made.findings)
+
+
+def test_a_bus_with_other_devices_is_not_proposed(plan: Plan, board: Board) -> None:
+    bus = """&user { reset-gpios = <&expander>; };
+        &provider { #address-cells = <1>; #size-cells = <0>;
+            expander: gpio@20 { compatible = "acme,expander"; reg = <0x20>; #gpio-cells = <0>; };
+            sensor@30 { compatible = "acme,sensor"; reg = <0x30>; status = "STATUS"; };
+        };"""
+    alone = assigned(plan, board(bus.replace("STATUS", "disabled")), USER)
+    assert [f.fix for f in of(alone, "XA537") if f"-d {PROVIDER}" in f.fix] != []
+    shared = assigned(plan, board(bus.replace("STATUS", "okay")), USER)
+    assert [f for f in shared.findings if f"-d {PROVIDER}" in f.fix] == []

@@ -125,6 +125,7 @@ def proposable(
 
     It is enabled and stays with the host, Xen does not keep it, and it does not rule over the
     machine. No device that would stay uses it, unless with ``serving`` it is proposed with these.
+    It is not a bus with other devices, as an I2C controller may be: the host would lose them.
     """
     holder = next(filter(_has_registers, node.lineage()), None) if node is not None else None
     if holder is None or is_simple_bus(holder):
@@ -135,10 +136,23 @@ def proposable(
         and scope.stays_with_host(holder)
         and not below
         and kept_by_xen(board, holder) is None
+        and not any(_other_devices(holder, node))
     ):
         return None
     ruled = control(board, scope, holder)
     return None if ruled.refused or (ruled.served and not serving) else holder
+
+
+def _other_devices(bus: Node, target: Node | None) -> Iterator[Node]:
+    """The enabled devices on a bus, except ``target`` and those above and below it."""
+    above = set(target.lineage()) if target is not None else set()
+    for node in bus.children.values():
+        if node is target or not node.available:
+            continue
+        if node in above:
+            yield from _other_devices(node, target)
+        elif node.has("compatible"):
+            yield node
 
 
 def _has_registers(node: Node) -> bool:
