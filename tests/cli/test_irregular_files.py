@@ -89,3 +89,11 @@ def test_a_fifo_that_an_included_file_includes(fifo: Path) -> None:
     done = run("lint", source, "-I", folder)
     one_line(done, 2)
     assert done.stderr.startswith(f"error: {folder}/b.dtsi:2:11: cannot read {fifo}: a FIFO, ")
+
+
+@pytest.mark.parametrize("folder", ["/", ".", ""])
+def test_a_configuration_that_is_a_folder_without_a_name(folder: str, tmp_path: Path) -> None:
+    for command in (("generate", "-o", tmp_path / "out"), ("plan",)):
+        done = run(*command, "-c", folder)
+        one_line(done, 2)
+        assert "Is a directory; give a file with [[domain]] tables" in done.stderr

@@ -51,7 +51,9 @@ def lock_path(lock: str | None, config: str | None, *, own: bool) -> Path | None
     """
     if lock is not None:
         return Path(lock)
-    return Path(config).with_suffix(SUFFIX) if config is not None and own else None
+    if config is None or not own or not Path(config).name:
+        return None  # "/" and "." have no name, and cannot be read: the configuration says so
+    return Path(config).with_suffix(SUFFIX)
 
 
 class Lock(NamedTuple):
