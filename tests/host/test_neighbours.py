@@ -194,3 +194,12 @@ def test_who_names_a_supplier() -> None:
 
 def test_nobody_is_no_supplier() -> None:
     assert None not in index("tricky").consumers
+
+
+def test_overlapping_blocks_of_one_node_are_one() -> None:
+    tree = board_of([(0x1000, 0x100)])
+    cells = [0x1000, 0x100, 0x2000, 0, 0x1080, 0x100, 0x1180, 0x10, 0x1000, 0x100]
+    reg = b"".join(cell.to_bytes(8, "big") for cell in cells)
+    tree.root.children["dev@0"].properties["reg"] = Property("reg", reg)
+    spans = [block.span for block, _ in neighbours(read_platform(tree)).blocks]
+    assert spans == [Span(0x1000, 0x1180), Span(0x1180, 0x1190), Span(0x2000, 0x2000)]

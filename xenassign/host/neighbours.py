@@ -113,8 +113,9 @@ def streams_of(device: HostDevice) -> Iterator[tuple[Node, Streams]]:
 
 class Neighbours(NamedTuple):
     """The index. ``blocks`` are those of all nodes with ``compatible``, sorted by address, without
-    the windows that a bus states as its own ``reg``; ``lines`` the interrupts of nodes by INTID;
-    ``consumers`` by provider the (property, node) of available nodes that name it by phandle;
+    the windows that a bus states as its own ``reg``, and with those of one node that overlap as
+    one; ``lines`` the interrupts of nodes by INTID; ``consumers`` by provider the (property, node)
+    of available nodes that name it by phandle;
     ``streams`` by IOMMU the streams of available nodes behind the IOMMU.
 
     ``starts`` are the addresses of ``blocks``, and ``reach`` has for each the highest end of it and
@@ -155,6 +156,24 @@ def neighbours(platform: Platform) -> Neighbours:
     return index
 
 
+def _joined(blocks: tuple[Block, ...]) -> Iterator[Block]:
+    """The blocks of a node, with those that overlap as one, so that it is looked up once.
+
+    An empty block stays: it marks where it is.
+    """
+    last: Block | None = None
+    for block in sorted(blocks, key=lambda block: block.address):
+        if last is not None and last.size and block.size and block.address < last.end:
+            end = max(last.end, block.end)
+            last = Block(last.address, end - last.address, last.index)
+            continue
+        if last is not None:
+            yield last
+        last = block
+    if last is not None:
+        yield last
+
+
 def _index(platform: Platform) -> Neighbours:
     """Builds the index in one pass over the tree."""
     blocks: list[tuple[Block, Node]] = []
@@ -165,7 +184,7 @@ def _index(platform: Platform) -> Neighbours:
     gic = platform.gic.node if platform.gic else None
     for node in platform.tree.nodes():
         if node.has("reg") and node.has("compatible") and not is_simple_bus(node):
-            for block in registers(node).blocks:
+            for block in _joined(registers(node).blocks):
                 (huge if block.size > _HUGE else blocks).append((block, node))
         if node.has("interrupts") or node.has("interrupts-extended"):
             for line in interrupts(platform.tree, node).entries:

@@ -281,7 +281,7 @@ def _shared(
         own |= _containers(board.neighbours, claimant)
     for shared in shared_pages(scope, board.neighbours, claimant.blocks, own):
         option = resolved.shared.get(shared.node) or resolved.shared.get(claimant.node)
-        if not may_rule and control(board, scope, shared.node).refused:
+        if option and not may_rule and control(board, scope, shared.node).refused:
             option = None
         if option:
             accepted.setdefault(shared.node.path, shared.text)
