@@ -274,7 +274,10 @@ SMALL = """/ {
     odd-bytes { clocks = [00 00 00 01 05]; };
     empty { clocks; wakeup-source; };
     map { iommu-map = <0x0 &smmu2 0x100 0x10>, <0x10 &smmu2 0x200 0x10>; };
-    map-cut { iommu-map = <0x0 &smmu2 0x100 0x10>, <0x10 &smmu2 0x200>; };
+    map-masks { iommu-map = <0x0 &smmu2 0x100 0x0 0x1>, <0x100 &smmu2 0x101 0x3 0x1>; };
+    map-four { iommu-map = <0x0 &smmu2 0x100 0x0 0x1>, <0x100 &smmu2 0x101 0x3 0x1>,
+        <0x200 &smmu2 0x102 0x0 0x1>, <0x300 &smmu2 0x103 0x0 0x1>; };
+    map-cut { iommu-map = <0x0 &smmu2 0x100 0x0 0x10>, <0x10 &smmu2 0x200 0x0>; };
     map-v2m { msi-map = <0x0 &v2m 0x0 0x1000>; };
     syscon { syscon = <&bare 1 2 3 4 5>; };
     gpios { reset-gpios = <&gpio 1 0>, <0>, <&gpio 2 1>; };
@@ -338,6 +341,16 @@ def test_a_map_has_one_argument_whatever_the_provider_says() -> None:
     assert [(entry.cell, entry.args) for entry in entries] == [(0, (0x100,)), (4, (0x200,))]
     (entry,) = group(compiled(SMALL), "/map-v2m", "msi-map").entries
     assert brief(entry) == (None, "/v2m", (0,))
+
+
+@needs_dtc
+@pytest.mark.parametrize(("path", "count"), [("/map-masks", 2), ("/map-four", 4)])
+def test_a_map_with_as_many_arguments_as_the_iommu_has_cells(path: str, count: int) -> None:
+    found = group(compiled(SMALL), path, "iommu-map")
+    assert found.problem is None
+    assert [entry.cell for entry in found.entries] == [5 * index for index in range(count)]
+    assert {entry.provider.path for entry in found.entries if entry.provider} == {"/smmu2"}
+    assert (found.entries[1].args, found.entries[1].trail) == ((0x101, 3), (1,))
 
 
 @needs_dtc

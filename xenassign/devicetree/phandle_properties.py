@@ -16,9 +16,8 @@ Rules that hold for every entry of a property, from Linux' of_phandle_iterator_n
 - properties of these names in /aliases, /__symbols__ and /__overrides__ are paths, not phandles:
   only device nodes may be looked up.
 
-A map has one argument cell whatever the provider's cells property says: boards write
-<rid-base phandle base length> for providers with #iommu-cells = 2 and for GICv2m frames without
-#msi-cells too, and Linux' of_map_id() reads them so.
+A map has as many arguments as the provider's cells property says, or one: Linux before 7.1 read all
+maps so, and boards have <rid-base phandle base length> for providers with #iommu-cells = 2.
 
 `interrupts` and `interrupt-map` are left out: their format depends on the interrupt parent
 (a GICv3 specifier of four cells ends in the phandle of a partition) and is handled with the

@@ -65,6 +65,8 @@ def property_references(tree: Tree, node: Node, prop: Property) -> References | 
     problem = None
     try:
         values = prop.cells()
+        if rule.shape == "map" and _with_one_argument(tree, rule, values):
+            rule = rule._replace(cells=1)
         at = 0
         while at < len(values):
             entry = _entry(tree, rule, prop.name, values, at, len(entries))
@@ -76,6 +78,18 @@ def property_references(tree: Tree, node: Node, prop: Property) -> References | 
     except PropertyError as error:
         problem = str(error)
     return References(rule, prop.name, tuple(entries), problem)
+
+
+def _with_one_argument(tree: Tree, rule: PhandleProperty, values: tuple[int, ...]) -> bool:
+    """Whether each entry of a map has one argument, whatever the cells property of the node says.
+
+    Linux read all maps so before 7.1 (of_map_id), so boards have them for IOMMUs with
+    #iommu-cells = 2: all entries are of four cells then, and the second is an IOMMU's phandle.
+    """
+    providers = [tree.phandles.get(phandle) for phandle in values[1::4]]
+    if len(values) % 4 or not providers:
+        return False
+    return providers[0] is None or all(node and node.has(str(rule.cells)) for node in providers)
 
 
 def _entry(

@@ -229,8 +229,8 @@ def _streams_of(reference: Reference) -> Streams | None:
     iommu = reference.provider
     if iommu is None or not reference.args:
         return None
-    if reference.prop == "iommus":
-        return streams(iommu, reference.args)
-    if reference.prop == "iommu-map":
+    if reference.prop == "iommu-map" and len(reference.args) == 1:
         return Streams(_compared(iommu, reference.args[0]), size=max(*reference.trail, 1))
+    if reference.prop in ("iommus", "iommu-map"):  # an entry of a map with a mask is of one ID
+        return streams(iommu, reference.args)
     return None
