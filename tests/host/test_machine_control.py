@@ -9,42 +9,54 @@ from xenassign.host.machine_control import machine_control, machine_control_tabl
 
 #: Compatible strings of real boards, and the class of devices that they are of.
 KINDS = {
-    "CPU debug": "arm,coresight-cpu-debug arm,coresight-cti arm,coresight-etm4x",
+    "CPU debug": "arm,coresight-cpu-debug arm,coresight-cti arm,coresight-etm4x"
+    " qcom,sc7180-dcc,qcom,dcc ti,j784s4-bist",
     "DRAM controller": "fsl,imx8mp-ddrc,fsl,imx8m-ddrc xlnx,zynqmp-ddrc-2.40a snps,ddrc-3.80a"
     " nvidia,tegra234-mc nvidia,tegra210-emc allwinner,sun50i-a64-mbus fsl,qoriq-memory-controller"
-    " xlnx,zynqmp-ocmc-1.0 fsl,imx6q-mmdc rockchip,rk3399-dmc xlnx,versal-ddrmc",
+    " xlnx,zynqmp-ocmc-1.0 fsl,imx6q-mmdc rockchip,rk3399-dmc xlnx,versal-ddrmc"
+    " amlogic,g12a-ddr-pmu",
     "reset controller": "fsl,imx8mp-src,fsl,imx8mq-src,syscon renesas,r8a779f0-rst altr,rst-mgr"
-    " amlogic,meson-axg-reset brcm,brcmstb-reset syscon-reboot qcom,sdm845-aoss-cc fsl,imx6q-src",
+    " amlogic,meson-axg-reset brcm,brcmstb-reset syscon-reboot qcom,sdm845-aoss-cc fsl,imx6q-src"
+    " fsl,ls1088aqds-fpga,fsl,fpga-qixis fsl,ls1043ardb-cpld",
     "clock controller": "fsl,imx8mp-ccm fsl,imx8mm-anatop,syscon renesas,r8a7795-cpg-mssr"
     " renesas,r9a07g044-cpg rockchip,rk3588-cru qcom,gcc-sdm845 qcom,x1e80100-gcc"
     " mediatek,mt8195-topckgen,syscon allwinner,sun50i-h6-ccu amlogic,s4-pll-clkc"
     " brcm,bcm2711-cprman samsung,exynos850-cmu-top google,gs101-cmu-top nvidia,tegra210-car"
     " fsl,ls1028a-clockgen hisilicon,hi3660-crgctrl,syscon marvell,armada-3700-tbg-clock"
-    " st,stm32mp1-rcc,syscon intel,agilex-clkmgr qcom,sm8550-cpufreq-epss,qcom,cpufreq-epss",
+    " st,stm32mp1-rcc,syscon intel,agilex-clkmgr qcom,sm8550-cpufreq-epss,qcom,cpufreq-epss"
+    " nvidia,tegra234-ccplex-cluster marvell,pxa1908-apbc",
     "power controller": "fsl,imx8mq-gpc renesas,r8a779f0-sysc rockchip,rk3588-pmu,syscon"
     " mediatek,mt8186-scpsys,syscon nvidia,tegra234-pmc samsung,exynos7-pmu,syscon qcom,rpmh-rsc"
     " allwinner,sun55i-a523-ppu brcm,bcm2711-pm,brcm,bcm2835-pm-wdt qcom,msm8916-acc"
-    " amlogic,meson-gx-ao-sysctrl,simple-mfd,syscon apple,t8103-pmgr,apple,pmgr",
+    " amlogic,meson-gx-ao-sysctrl,simple-mfd,syscon apple,t8103-pmgr,apple,pmgr"
+    " renesas,r9a09g011-pwc,renesas,rzv2m-pwc marvell,armada-3700-avs,syscon",
     "PMIC bus": "qcom,spmi-pmic-arb mediatek,mt8183-pwrap mediatek,mt8195-spmi"
     " hisilicon,kirin970-spmi-controller",
     "pin controller": "fsl,imx8mp-iomuxc fsl,imx8mp-iomuxc-gpr,syscon qcom,sm8250-pinctrl"
     " qcom,x1e80100-tlmm renesas,pfc-r8a7795 mediatek,mt8183-pinctrl allwinner,sun50i-a64-pinctrl"
     " nvidia,tegra234-pinmux pinctrl-single samsung,exynos850-pinctrl apple,t8103-pinctrl",
     "interconnect": "rockchip,rk3588-qos,syscon qcom,sm8250-gem-noc fsl,imx8mp-noc,fsl,imx8m-noc"
-    " nvidia,tegra234-cbb-fabric qcom,msm8916-bimc",
+    " nvidia,tegra234-cbb-fabric qcom,msm8916-bimc"
+    " mediatek,mt8183-smi-common mediatek,mt8195-smi-sub-common mediatek,mt8192-smi-larb"
+    " qcom,sc7280-tbu qcom,sm8150-camnoc-virt",
     "coherency": "arm,cci-400 arm,ccn-504 arm,cmn-600 arm,cortex-a9-scu",
     "cache controller": "qcom,sdm845-llcc arm,pl310-cache",
-    "access control": "fsl,imx8mp-aipstz arm,tzc400 st,stm32mp25-rifsc,simple-bus",
+    "access control": "fsl,imx8mp-aipstz arm,tzc400 st,stm32mp25-rifsc,simple-bus amlogic,canvas",
     "system registers": "rockchip,rk3399-grf,syscon,simple-mfd qcom,sdm845-tcsr,syscon"
     " ti,am654-system-controller,syscon fsl,ls1028a-dcfg,syscon allwinner,sun50i-a64-system-control"
-    " mediatek,mt8173-infracfg,syscon arm,vexpress-sysreg hisilicon,hi6220-sysctrl,syscon",
-    "system counter": "nxp,sysctr-timer nxp,imx95-sysctr-timer",
+    " mediatek,mt8173-infracfg,syscon arm,vexpress-sysreg hisilicon,hi6220-sysctrl,syscon"
+    " rockchip,rk3588-pmugrf,syscon,simple-mfd rockchip,rk3588-ioc,syscon",
+    "system counter": "nxp,sysctr-timer nxp,imx95-sysctr-timer mediatek,mt6795-systimer"
+    " google,gs101-mct,samsung,exynos4210-mct samsung,exynos2200-mct-peris",
+    "interrupt controller": "arm,gic-v3-its mediatek,mt8183-sysirq,mediatek,mt6577-sysirq"
+    " nvidia,tegra210-ictlr marvell,cp110-icu marvell,ap806-gicp brcm,bcm2836-armctrl-ic",
     "fuses": "fsl,imx8mp-ocotp,fsl,imx8mm-ocotp,syscon qcom,sc7280-qfprom,qcom,qfprom"
     " rockchip,rk3588-otp mediatek,mt8183-efuse,mediatek,efuse allwinner,sun50i-a64-sid"
     " nvidia,tegra234-efuse renesas,r8a779f0-efuse fsl,ls1028a-sfp",
     "firmware mailbox": "fsl,imx95-mu-ele fsl,imx8ulp-mu-s4 fsl,imx8-mu-scu,fsl,imx6sx-mu"
     " brcm,bcm2835-mbox ti,am654-secure-proxy xlnx,zynqmp-ipi-dest-mailbox qcom,sm8250-ipcc"
-    " marvell,armada-3700-rwtm-mailbox hisilicon,hi3660-mbox arm,scmi-shmem mediatek,mt8183-gce",
+    " marvell,armada-3700-rwtm-mailbox hisilicon,hi3660-mbox arm,scmi-shmem mediatek,mt8183-gce"
+    " ti,hsm-m4fss qcom,smem",
 }
 
 #: Devices of the same boards that rule over nothing but themselves.
@@ -112,6 +124,24 @@ def test_watchdogs_reset_the_machine(compatible: str) -> None:
     known = machine_control((compatible,))
     assert known is not None
     assert (known.level, known.kind) == ("warning", "watchdog")
+
+
+@pytest.mark.parametrize(
+    ("compatible", "kind"),
+    [
+        ("nxp,imx93-bbnsm", "power off"),
+        ("ti,j721e-esm", "error reaction"),
+        ("qcom,sc7180-imem", "boot memory"),
+    ],
+)
+def test_what_resets_the_machine_or_chooses_what_it_starts(compatible: str, kind: str) -> None:
+    known = machine_control((compatible, "syscon"))
+    assert known is not None
+    assert (known.level, known.kind) == ("warning", kind)
+
+
+def test_a_gpio_that_resets_the_board_is_no_register() -> None:
+    assert machine_control(("gpio-restart",)) is None
 
 
 def test_sentences_are_about_the_device() -> None:
