@@ -275,6 +275,24 @@ def test_pages_of_iomem_are_judged_alike(tmp_path: Path, pages: str, code: str) 
     assert ("XA107" in said) == bool(code)
 
 
+@pytest.mark.parametrize(("page", "code"), [(1, "XA107"), (2, "")])
+def test_pages_of_a_node_without_path_are_judged_alike(
+    tmp_path: Path, page: int, code: str
+) -> None:
+    (tmp_path / "host.dts").write_text(BOARD + USED)
+    (tmp_path / "d.dts").write_text(
+        "/dts-v1/; / { #address-cells = <2>; #size-cells = <2>;"
+        ' passthrough { compatible = "simple-bus"; ranges; #address-cells = <2>; #size-cells = <2>;'
+        f' in@{page}000 {{ compatible = "acme,in"; reg = <0 {page << 12:#x} 0 0x1000>;'
+        f" xen,reg = <0 {page << 12:#x} 0 0x1000 0 {page << 12:#x}>;"
+        " xen,force-assign-without-iommu; }; }; };"
+    )
+    words = ["lint", str(tmp_path / "d.dts"), "--host", str(tmp_path / "host.dts")]
+    made = CliRunner().invoke(cli, [*words, "--select", "XA107"])
+    assert (f"[{code}]" in made.output) == bool(code)
+    assert made.exit_code == bool(code)
+
+
 # --- wherever it is asked ------------------------------------------------------------------------
 
 
