@@ -126,6 +126,13 @@ def test_a_pwm_that_sets_the_voltage_of_the_cpu_is_refused(plan: Plan, board: Bo
     assert "/cpus/cpu@0" in finding.message
 
 
+def test_the_connector_of_a_display_is_no_user(plan: Plan, board: Board) -> None:
+    connector = '/ { connector { compatible = "hdmi-connector"; hdmi-pwr-supply = <&part>; }; };'
+    made = assigned(plan, board(connector), PROVIDER)
+    assert not errors(made.findings)
+    assert "XA124" in codes(made)
+
+
 def test_firmware_behind_a_mailbox_counts_by_what_it_supplies(plan: Plan, board: Board) -> None:
     firmware = '/ { firmware { scmi { compatible = "arm,scmi"; mboxes = <&provider>;'
     firmware += " #address-cells = <1>; #size-cells = <0>;"

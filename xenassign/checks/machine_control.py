@@ -48,8 +48,18 @@ _NOT_SUPPLIED = ("assigned-clock", "devfreq-events")
 _TRANSLATED = frozenset({"iommus", "iommu-map"})
 #: How the user sends messages to firmware, which may supply others.
 _TRANSPORTS = frozenset({"mboxes", "shmem", "qcom,ipc", "qcom,rpm-msg-ram"})
-#: Users without hardware of their own, which pass on what they are supplied with.
-_RELAYS = frozenset({"fixed-factor-clock", "gpio-gate-clock", "pwm-clock", "pwm-regulator"})
+#: Users without hardware of their own, which pass on what they are supplied with; a connector of a
+#: display passes it to what is plugged in.
+_RELAYS = frozenset(
+    {
+        "dp-connector",
+        "fixed-factor-clock",
+        "gpio-gate-clock",
+        "hdmi-connector",
+        "pwm-clock",
+        "pwm-regulator",
+    }
+)
 
 _ASSIGN_ALL = "leave it to the host, or assign all devices that it supplies to the same domain"
 
