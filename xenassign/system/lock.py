@@ -52,7 +52,7 @@ def lock_path(lock: str | None, config: str | None, *, own: bool) -> Path | None
     if lock is not None:
         return Path(lock)
     if config is None or not own or not Path(config).name:
-        return None  # "/" and "." have no name, and cannot be read, which the reader of the configuration reports
+        return None  # "/" and "." have no name; reading the configuration reports them
     return Path(config).with_suffix(SUFFIX)
 
 
