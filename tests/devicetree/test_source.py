@@ -423,3 +423,43 @@ def test_dtc_is_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subprocess, "run", run)
     monkeypatch.setattr(subprocess, "Popen", run)
     read(BOARDS[0].read_text())
+
+
+@pytest.mark.parametrize(
+    "leaf",
+    [
+        "a { };",
+        "a{x;y=<1 0x2>;};",
+        'a@1 { x = "{ }; y", "\\"z\\";", [00 ff]; \\y ; z = < > ; };',
+        "l: a { x = <&l 010 0xffffffffffffffff>; };",
+        "/omit-if-no-ref/ a { x; };",
+    ],
+)
+def test_a_node_that_is_one_token_is_what_it_is_as_several(leaf: str) -> None:
+    """A comment before its last brace makes several of it, and moves nothing before it."""
+    before = f"{V1}\n/ {{ p = <&{{/b}}>; b {{ }};\n{leaf.removesuffix('};')}"
+    sources = [read(f"{before}{end} }};") for end in ("};", "/**/};")]
+    assert sources[0].blob == sources[1].blob
+    places = [
+        [
+            (path, name, prop.name, prop.statement, prop.elements)
+            for path, node in source.nodes.items()
+            for name, prop in node.properties.items()
+        ]
+        for source in sources
+    ]
+    assert places[0] == places[1]
+    assert [node.opened for node in sources[0].nodes.values()] == [
+        node.opened for node in sources[1].nodes.values()
+    ]
+
+
+def test_a_node_that_is_one_token_is_nested_as_deep_as_any_other() -> None:
+    text = f"{V1} / {{ {'n { ' * (MAX_DEPTH - 1)} leaf {{ }}; {'}; ' * MAX_DEPTH}"
+    assert f"nodes are nested deeper than {MAX_DEPTH}" in complaint(text)
+
+
+def test_a_node_at_the_top_is_refused_by_its_name() -> None:
+    assert complaint(f"{V1}\n/ {{ }};\nleaf {{ x; }};").startswith(
+        "a.dts:3:1: syntax error at 'leaf'"
+    )

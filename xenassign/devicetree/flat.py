@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from xenassign.devicetree.blob import BEGIN_NODE, END_NODE, HEADER, MAGIC, NOP, PROP, Header
@@ -22,6 +23,7 @@ _HEADERS = ((1, 28), (2, 32), (3, 36), (16, 36))
 #: Nesting that is followed: walks are recursive. The strict reader, as Linux, accepts 64.
 MAX_DEPTH = 400
 _WORD = struct.Struct(">I")
+_PROPERTY = struct.Struct(">II")
 
 
 class FlatNode(NamedTuple):
@@ -83,6 +85,7 @@ def header_problem(data: bytes) -> str | None:
     return None
 
 
+@lru_cache(maxsize=1)  # dom0less Xen and libxl are asked about one blob after the other
 def read_flat(data: bytes) -> FlatNode | None:
     """The root of a blob with a valid header.
 
@@ -151,11 +154,12 @@ class _Walk:
         return FlatNode(name, path, tuple(properties), tuple(children))
 
     def _property(self) -> tuple[str, bytes]:
-        size, name = struct.unpack_from(">II", self.data, self.at + 4)
+        size, name_at = _PROPERTY.unpack_from(self.data, self.at + 4)
         start = self.at + 12
         if start + size > self.end:
             raise ValueError("a property reaches past the end")
         self._skip(12 + size)
-        if name not in self.names:
-            self.names[name] = self._text(self.strings + name, self.strings_end)
-        return self.names[name], self.data[start : start + size]
+        name = self.names.get(name_at)
+        if name is None:
+            name = self.names[name_at] = self._text(self.strings + name_at, self.strings_end)
+        return name, self.data[start : start + size]

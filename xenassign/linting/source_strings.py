@@ -17,19 +17,18 @@ _NUL = re.compile(r"\\(?:0+|x0+)")
 
 def check(source: DtsSource) -> Iterator[Finding]:
     """Strings of a partial device tree with an escaped NUL, which makes several strings of one."""
-    for path, node in source.nodes.items():
-        for name, prop in node.properties.items():
-            for element in prop.elements if prop.has_inner_nul else ():
-                parts = _parts(element.text) if element.text.startswith('"') else []
-                if len(parts) > 1:
-                    replacement = ", ".join(f'"{part}"' for part in parts)
-                    yield NUL_ESCAPE(
-                        f"{path}: {name} has a string with an escaped NUL",
-                        node=path,
-                        prop=name,
-                        place=element.place,
-                        replacement=replacement if all(parts) else None,
-                    )
+    for path, name, prop in source.inner_nuls():
+        for element in prop.elements:
+            parts = _parts(element.text) if element.text.startswith('"') else []
+            if len(parts) > 1:
+                replacement = ", ".join(f'"{part}"' for part in parts)
+                yield NUL_ESCAPE(
+                    f"{path}: {name} has a string with an escaped NUL",
+                    node=path,
+                    prop=name,
+                    place=element.place,
+                    replacement=replacement if all(parts) else None,
+                )
 
 
 def _parts(text: str) -> list[str]:

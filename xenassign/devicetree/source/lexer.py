@@ -35,7 +35,7 @@ _EVERYWHERE = (*_ASIDE, "STRING", "LABEL", "LABEL_REF", "PATH_REF", "CHARACTER")
 #: The terminals of one state only, which name their state.
 _VALUE, _MEMBER, _BYTES = "LITERAL", "NAME", "BYTE"
 #: Further terminals of a state, which are tried before those of all states that begin alike.
-_WHOLE = {_MEMBER: ("PLAIN",)}
+_WHOLE = {_MEMBER: ("LEAF", "PLAIN")}
 
 #: The state after a fixed word or sign that changes it.
 _NEXT = {
@@ -149,6 +149,9 @@ class DtsLexer(Lexer):
                     match = self.states[_VALUE]
                 elif kind == "PLAIN":
                     pass  # it ends with ;, after which a name is expected
+                elif kind == "LEAF":
+                    brace = start + word.index("{")
+                    _nested(depth, "{", TextSpan(brace, brace + 1))
                 elif kind in _ASIDE:
                     included = _aside(kind, word, TextSpan(start, end), text, sources)
                     if included is not None:

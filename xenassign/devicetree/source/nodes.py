@@ -63,6 +63,8 @@ class PropertyDefinition(Protocol):
     @property
     def symbolic(self) -> list[Piece]: ...
     @property
+    def has_escapes(self) -> bool: ...
+    @property
     def value(self) -> bytes: ...
     @property
     def named(self) -> TextSpan: ...
@@ -78,6 +80,11 @@ class Definition:
     @property
     def symbolic(self) -> list[Piece]:
         return self.pieces
+
+    @property
+    def has_escapes(self) -> bool:
+        """Whether its strings may have escapes."""
+        return any(piece.kind == "string" for piece in self.pieces)
 
     @property
     def value(self) -> bytes:

@@ -94,13 +94,6 @@ class PropertyPlace:
         for start, end in self._map.words(WORDS, piece.span):
             yield width, TextSpan(start, end)
 
-    @property
-    def has_inner_nul(self) -> bool:
-        """Whether a string of the value has a NUL before its end."""
-        return any(
-            piece.kind == "string" and b"\0" in piece.data[:-1] for piece in self._property.pieces
-        )
-
 
 @dataclass(eq=False, frozen=True)
 class NodePlace:
@@ -151,6 +144,13 @@ class DtsSource:
         walk = self._root.walk()
         return {node.path: self._place_of(node) for node in walk if node.opened}
 
+    def inner_nuls(self) -> Iterator[tuple[str, str, PropertyPlace]]:
+        """(path, name, place) of each property with a string that has a NUL before its end."""
+        for node in self._root.walk():
+            for prop in node.properties:
+                if prop.start >= 0 and prop.definition.has_escapes and _has_inner_nul(prop):
+                    yield node.path, prop.name, PropertyPlace(self._map, prop)
+
     def _node(self, path: str) -> NodePlace | None:
         """The places of one node."""
         node: SourceNode | None = self._root
@@ -187,6 +187,10 @@ class DtsSource:
         if index < 0 or 4 * cell >= elements[index].offset + elements[index].size:
             return None
         return elements[index]
+
+
+def _has_inner_nul(prop: SourceProperty) -> bool:
+    return any(piece.kind == "string" and b"\0" in piece.data[:-1] for piece in prop.pieces)
 
 
 def read_source(

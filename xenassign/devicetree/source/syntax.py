@@ -30,6 +30,8 @@ from xenassign.devicetree.source.nodes import (
     SourceProperty,
 )
 from xenassign.devicetree.source.values import (
+    PLAIN_NAME,
+    PLAIN_PROPERTY,
     WORD_MAX,
     PlacedNumber,
     PlainDefinition,
@@ -93,11 +95,12 @@ def _refusal(token: Token, expected: set[str], sources: Sources) -> SourceError:
     """The error for a token, with the tokens that are valid there, unless they are many."""
     fixed = [terminal for terminal in _parser().terminals if is_fixed(terminal.pattern)]
     words = {terminal.name: f"'{terminal.pattern.value}'" for terminal in fixed}
-    expected = expected - {"PLAIN"}  # it is a property
+    expected = expected - {"LEAF", "PLAIN"}  # a node and a property
     names = sorted(words.get(name, name.lower().replace("_", " ")) for name in expected)
     fix = f"write {' or '.join(names)} there" if len(names) <= 4 else "fix the source"
     if token.type != "$END":
-        word = token.partition("=")[0].rstrip() if token.type == "PLAIN" else token
+        name = PLAIN_NAME.match(token) if token.type in ("LEAF", "PLAIN") else None
+        word = name[0] if name else token
         start = token.start_pos or 0
         return SourceError(TextSpan(start, start + len(word)), f"syntax error at '{word}'", fix)
     end = sources.main.start + len(sources.main.text.rstrip())
@@ -116,6 +119,13 @@ def _over(tokens: list[Any]) -> TextSpan:
 def _name(word: str) -> str:
     """A name without the backslash that makes a name of a word with another meaning."""
     return str(word.removeprefix("\\"))
+
+
+def _plain(text: str, start: int) -> SourceProperty:
+    """The property of a whole statement that begins at an offset."""
+    plain = PlainDefinition(text, start)
+    name = sys.intern(_name(plain.written_name))
+    return SourceProperty(name, plain, start, start + len(text))
 
 
 class Syntax(Transformer[Token, Any]):
@@ -153,9 +163,16 @@ class Syntax(Transformer[Token, Any]):
         return number(token, _span(token))
 
     def PLAIN(self, token: Token) -> SourceProperty:
-        plain = PlainDefinition(str(token), token.start_pos or 0)
-        name = sys.intern(_name(plain.written_name))
-        return SourceProperty(name, plain, plain.start, plain.start + len(token))
+        return _plain(str(token), token.start_pos or 0)
+
+    def LEAF(self, token: Token) -> SourceNode:
+        start = token.start_pos or 0
+        written = PLAIN_NAME.match(token)
+        assert written is not None
+        node = SourceNode(_name(written[0]), opened=[TextSpan(start, start + written.end())])
+        for prop in PLAIN_PROPERTY.finditer(token, token.index("{") + 1):
+            node.properties.add(_plain(prop[0], start + prop.start()))
+        return node
 
     # --- the file ---
 
@@ -213,6 +230,9 @@ class Syntax(Transformer[Token, Any]):
         node.name = _name(name)
         node.opened.append(_span(name))
         return node
+
+    def leaf(self, items: list[SourceNode]) -> SourceNode:
+        return items[0]
 
     def delete_node(self, items: list[Token]) -> SourceNode:
         return SourceNode(_name(items[0]), opened=[_span(items[0])], deleted=True)

@@ -36,14 +36,21 @@ class PlainDefinition:
         """Raises SourceError for a number or an escape that is not valid."""
         self._text = text
         self.start = start
-        pieces = list(self._made())
-        self._value = b"".join([piece.data for piece in pieces])
-        self._pieces = pieces if "&" in text else None
+        self._pieces: list[Piece] | None = None
+        value = _quick(text)
+        if value is None:
+            pieces = list(self._made())
+            value = b"".join([piece.data for piece in pieces])
+            if "&" in text:
+                self._pieces = pieces
+        self._value = value
 
     @property
     def written_name(self) -> str:
         """The name as it is written."""
-        return self._text[: self._text.index("=")].rstrip()
+        name = PLAIN_NAME.match(self._text)
+        assert name is not None
+        return name[0]
 
     @property
     def named(self) -> TextSpan:
@@ -61,6 +68,11 @@ class PlainDefinition:
         return self._pieces or []
 
     @property
+    def has_escapes(self) -> bool:
+        """Whether its strings may have escapes."""
+        return "\\" in self._text
+
+    @property
     def value(self) -> bytes:
         """The bytes of the value, as far as they are known."""
         if self._pieces is None:
@@ -68,7 +80,7 @@ class PlainDefinition:
         return b"".join([piece.data for piece in self._pieces])
 
     def _made(self) -> Iterator[Piece]:
-        for value in _PLAIN_VALUE.finditer(self._text, self._text.index("=")):
+        for value in _PLAIN_VALUE.finditer(self._text):
             yield from _plain(value[0], self.start + value.start())
 
 
@@ -85,8 +97,39 @@ def number(literal: str, span: TextSpan) -> PlacedNumber:
     raise SourceError(span, f"integer literal '{literal[:40]}' is larger than 64 bits")
 
 
+#: The name at the beginning of a token PLAIN or LEAF, and the properties of a LEAF.
+PLAIN_NAME = re.compile(r"[^ \t-\r={;]+")
+PLAIN_PROPERTY = re.compile(
+    r'[^ \t-\r={};"]+[ \t-\r]*(?:=[^;"]*(?:"[^"\\]*(?:\\.[^"\\]*)*"[^;"]*)*)?;', re.DOTALL
+)
 _PLAIN_VALUE = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|<[^>]*>|\[[^\]]*\]')
 _REFERENCE = re.compile(r"&[^ \t-\r>]+")
+
+
+def _quick(text: str) -> bytes | None:
+    """The value of PLAIN; None if a part of it must be looked at with its place."""
+    if "&" in text or "\\" in text:
+        return None
+    parts = []
+    for value in _PLAIN_VALUE.findall(text):
+        if value[0] == '"':
+            parts.append(value[1:-1].encode("utf-8", "surrogateescape") + b"\0")
+        elif value[0] == "[":
+            parts.append(bytes.fromhex(value[1:-1]))
+        else:
+            cells = _packed(value[1:-1].split())
+            if cells is None:
+                return None
+            parts.append(cells)
+    return b"".join(parts)
+
+
+def _packed(words: list[str]) -> bytes | None:
+    """Literals as cells; None for an octal, a negative number of 64 bits, or an error."""
+    try:
+        return struct.pack(f">{len(words)}I", *[int(word, 0) for word in words])
+    except (ValueError, struct.error):
+        return None
 
 
 def _plain(text: str, start: int) -> Iterator[Piece]:
@@ -111,9 +154,8 @@ def _cells(text: str, start: int) -> Iterator[Piece]:
     words = text.split()
     if not words:
         return
-    try:
-        data = struct.pack(f">{len(words)}I", *[int(word, 0) for word in words])
-    except (ValueError, struct.error):  # octal, negative numbers of 64 bits, or an error
+    data = _packed(words)
+    if data is None:
         spans = (TextSpan(start + w.start(), start + w.end()) for w in WORDS.finditer(text))
         numbers = (number(word, span) for word, span in zip(words, spans, strict=True))
         data = b"".join([element(number, 32).data for number in numbers])
