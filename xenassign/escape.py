@@ -199,7 +199,8 @@ def toml_string(text: str) -> str:
 
 def _json_visible(text: str, escaped: Callable[[str], str]) -> str:
     """JSON or TOML with what is not printable escaped, and no command of a log in its strings."""
-    text = "".join(c if c.isprintable() or c == "\n" else escaped(c) for c in text)
+    if not text.replace("\n", "").isprintable():
+        text = "".join(c if c.isprintable() or c == "\n" else escaped(c) for c in text)
     return text.replace("##[", "#\\u0023[").replace("##vso[", "#\\u0023vso[")
 
 

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xenassign.devicetree.spans import PAGE_SIZE, Intervals, Span, covered, gaps, merged
+from xenassign.devicetree.spans import (
+    PAGE_SIZE,
+    GrowingIntervals,
+    Intervals,
+    Span,
+    covered,
+    gaps,
+    merged,
+)
 
 SPANS = st.builds(Span.sized, st.integers(0, 40), st.integers(0, 12))
 LISTS = st.lists(SPANS, max_size=6)
@@ -86,6 +94,21 @@ def test_an_index_finds_what_a_comparison_with_each_finds(span: Span, others: li
     assert index.overlapping(span) == near
     assert index.overlap(span) == bool(near)
     assert index.cover(span) == any(other.covers(span) for other in others)
+
+
+NOT_EMPTY = SPANS.filter(lambda span: span.size > 0)
+
+
+@given(NOT_EMPTY, st.lists(NOT_EMPTY, max_size=12))
+def test_an_index_that_grows_finds_them_in_the_order_of_addition(
+    span: Span, others: list[Span]
+) -> None:
+    index: GrowingIntervals[int] = GrowingIntervals()
+    for number, other in enumerate(others):
+        index.add(other, number)
+        so_far = list(zip(others, range(number + 1), strict=False))
+        assert index.overlapping(span) == [entry for entry in so_far if entry[0].overlaps(span)]
+        assert index.covering(span) == [entry for entry in so_far if entry[0].covers(span)]
 
 
 @pytest.mark.parametrize(

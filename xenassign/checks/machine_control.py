@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 from xenassign.checks.protection import TRUST, accepted_for
 from xenassign.checks.scope import Scope
@@ -122,6 +123,18 @@ def control(board: Board, scope: Scope, node: Node) -> Control:
 
     The nodes that are copied with it and that Xen does not treat as devices count as parts of it.
     """
+    answers = _ANSWERS.setdefault(scope, {})
+    known = answers.get(node)
+    if known is None or known[0] is not board:
+        known = answers[node] = board, _control(board, scope, node)
+    return known[1]
+
+
+#: The answers so far: a supplier is asked about for each device that it supplies.
+_ANSWERS: WeakKeyDictionary[Scope, dict[Node, tuple[Board, Control]]] = WeakKeyDictionary()
+
+
+def _control(board: Board, scope: Scope, node: Node) -> Control:
     parts = list(_parts(scope, node))
     known, part = _listed(parts) or (None, node)
     users: dict[Node, str] = {}
@@ -150,7 +163,7 @@ def _parts(scope: Scope, node: Node) -> Iterator[Node]:
     yield node
     if not node.children:
         return
-    devices = {device.node for device in scope.devices}
+    devices = scope.device_nodes
     whole = node not in devices  # it is not in the domain: all of its devices would be
     stack = [*reversed(node.children.values())]
     while stack:

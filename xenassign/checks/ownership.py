@@ -29,7 +29,7 @@ def selection_findings(
     platform: Platform, scope: Scope, requested: list[Node]
 ) -> Iterator[Finding]:
     """What is wrong with the requested nodes: memory, nothing to assign, disabled."""
-    own = {device.node for device in scope.devices}
+    own = scope.device_nodes
     for node in requested:
         has_device = any(below in own for below in node.walk())
         if node.text("device_type") == "memory" or _in_reserved_memory(node):

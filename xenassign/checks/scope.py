@@ -9,7 +9,8 @@ MDIO bus, ports, partitions) only describe; they are copied.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 from xenassign.checks.port_links import cut_links
 from xenassign.devicetree.addresses import Block, on_processor_bus
@@ -18,7 +19,8 @@ from xenassign.host.device import HostDevice, is_simple_bus, read_device
 from xenassign.host.platform import Platform
 
 
-class Scope(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Scope:
     """What belongs to a domain.
 
     ``roots``: requested nodes that lie below no other. ``devices``: in tree order.
@@ -41,6 +43,11 @@ class Scope(NamedTuple):
     cut: tuple[Node, ...] = ()
     elsewhere: frozenset[Node] = frozenset()
 
+    @cached_property
+    def device_nodes(self) -> frozenset[Node]:
+        """The nodes of the devices."""
+        return frozenset(device.node for device in self.devices)
+
     def has(self, node: Node | None) -> bool:
         """Whether a node goes into the guest's tree."""
         return node is not None and node in self.members
@@ -53,13 +60,8 @@ class Scope(NamedTuple):
 def system_scopes(platform: Platform, domains: Iterable[Collection[Node]]) -> tuple[Scope, ...]:
     """The scope of each domain of a system. ``domains``: the requested nodes of each."""
     alone = [domain_scope(platform, requested) for requested in domains]
-    return tuple(
-        own._replace(
-            elsewhere=frozenset[Node]().union(*(s.members for s in alone if s is not own))
-            - own.members
-        )
-        for own in alone
-    )
+    together = frozenset[Node]().union(*(scope.members for scope in alone))
+    return tuple(replace(own, elsewhere=together - own.members) for own in alone)
 
 
 def domain_scope(platform: Platform, requested: Collection[Node]) -> Scope:

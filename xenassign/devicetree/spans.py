@@ -5,10 +5,10 @@ A span includes its start and excludes its end. An empty one overlaps nothing, a
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Iterator
-from itertools import accumulate, islice
-from typing import NamedTuple
+from itertools import accumulate, count, islice
+from typing import Generic, NamedTuple, TypeVar
 
 PAGE_SIZE = 4096
 """Bytes of a page: the granule of stage 2 and of every mapping of Xen on Arm.
@@ -154,3 +154,36 @@ class Intervals:
                 below = (2 * at, 2 * at + 1)
                 stack += [(level - 1, n) for n in below if n < len(self._levels[level - 1])]
         return sorted(numbers)
+
+
+T = TypeVar("T")
+
+
+class GrowingIntervals(Generic[T]):
+    """Items at spans, none of which is empty, to which others are added: which overlap a span."""
+
+    def __init__(self) -> None:
+        self._count = count()
+        #: By the magnitude of the size, so that a few neighbours are all that can reach a span.
+        self._by_size: dict[int, list[tuple[int, int, Span, T]]] = {}
+
+    def add(self, span: Span, item: T) -> None:
+        """Adds an item."""
+        alike = self._by_size.setdefault(span.size.bit_length(), [])
+        insort(alike, (span.start, next(self._count), span, item))
+
+    def overlapping(self, span: Span) -> list[tuple[Span, T]]:
+        """The spans and items that overlap a span, in the order in which they were added."""
+        matches = []
+        for magnitude, alike in self._by_size.items():
+            first = bisect_left(alike, (span.start - (1 << magnitude),))
+            for entry in islice(alike, first, None):
+                if entry[0] >= span.end:
+                    break
+                if entry[2].overlaps(span):
+                    matches.append(entry)
+        return [(place, item) for _, _, place, item in sorted(matches, key=lambda entry: entry[1])]
+
+    def covering(self, span: Span) -> list[tuple[Span, T]]:
+        """Those that cover a span, in the order in which they were added."""
+        return [entry for entry in self.overlapping(span) if entry[0].covers(span)]

@@ -30,7 +30,7 @@ _PHYS = ("phy-handle", "phy", "phy-device", "sfp")
 
 def child_bus_findings(board: Board, scope: Scope) -> Iterator[Finding]:
     """What the copied nodes lack in the guest."""
-    own = {device.node for device in scope.devices}
+    own = scope.device_nodes
     for root in scope.roots:
         for node in filter(scope.has, root.walk()):
             if node not in own:

@@ -291,7 +291,7 @@ def _planned_device(
 
 def _suppliers(device: Node, scope: Scope, builder: GuestTreeBuilder) -> Iterator[Supplier]:
     """Its own suppliers and those of the nodes below it that are copied and are not devices."""
-    devices = {other.node for other in scope.devices}
+    devices = scope.device_nodes
     yield from builder.suppliers.get(device, ())
     stack = [*reversed(device.children.values())]
     while stack:

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from xenassign.devicetree.spans import PAGE_SIZE, Span
+from xenassign.devicetree.spans import PAGE_SIZE, GrowingIntervals, Span
 from xenassign.xen.layout import Guest, holes, room
 from xenassign.xen.releases import GUEST_IPA_BITS_MAX
 
@@ -49,13 +49,6 @@ class GuestPlace(NamedTuple):
 
     address: int
     pinned: bool = False
-
-
-class _UsedPages(NamedTuple):
-    """Guest pages in use. ``host`` None: nothing is mapped there, but they are to be left free."""
-
-    host: Span | None
-    guest: Span
 
 
 def natural(size: int) -> int:
@@ -92,11 +85,18 @@ class Space:
         self._guest = guest
         self._align = align
         self._grain = GRANULE if align == "64k" else PAGE_SIZE
-        self._used = [_UsedPages(None, span) for span in avoid]
+        #: Guest pages in use, by whole granules, with the host pages that are mapped there, if any.
+        self._used: GrowingIntervals[tuple[Span | None, Span]] = GrowingIntervals()
+        #: Host pages that are mapped, with their guest addresses.
+        self._mapped: GrowingIntervals[int] = GrowingIntervals()
+        for span in avoid:
+            self._used.add(span.rounded(self._grain), (None, span))
 
     def take(self, host: Span, address: int) -> None:
         """Notes that host pages are mapped at a guest address."""
-        self._used.append(_UsedPages(host, host.moved(address)))
+        guest = host.moved(address)
+        self._used.add(guest.rounded(self._grain), (host, guest))
+        self._mapped.add(host, address)
 
     def allowed(self, wish: Wish, address: int, *, optional: bool = False) -> bool:
         """Whether pages can be at a guest address. ``optional``: in windows of some guests too."""
@@ -113,11 +113,10 @@ class Space:
 
     def same_pages(self, wish: Wish) -> Iterator[int]:
         """Guest addresses at which a mapping with all of these host pages has them already."""
-        for host, guest in self._used:
-            if host is not None and host.covers(wish.host):
-                pages = wish.host.moved(guest.start + wish.host.start - host.start)
-                if wish.within is None or wish.within.covers(pages):
-                    yield pages.start
+        for host, address in self._mapped.covering(wish.host):
+            pages = wish.host.moved(address + wish.host.start - host.start)
+            if wish.within is None or wish.within.covers(pages):
+                yield pages.start
 
     def find(self, wish: Wish) -> int | None:
         """The best allowed guest address, or None."""
@@ -164,10 +163,7 @@ class Space:
         """
         pages = wish.host.moved(address)
         end: int | None = None
-        for host, guest in self._used:
-            footprint = guest.rounded(self._grain)  # whole granules of the guest
-            if not footprint.overlaps(pages.rounded(self._grain)):
-                continue
+        for footprint, (host, guest) in self._used.overlapping(pages.rounded(self._grain)):
             same = host is not None and guest.start - host.start == address - wish.host.start
             if same and guest.overlaps(pages):
                 continue
@@ -220,7 +216,12 @@ def _by_containment(order: list[int], wishes: Sequence[Wish]) -> tuple[list[int]
     """
     outer: list[int] = []
     inner: list[int] = []
+    larger: GrowingIntervals[None] = GrowingIntervals()
     for number in order:
-        covered = any(wishes[n].host.covers(wishes[number].host) for n in outer)
-        (inner if covered else outer).append(number)
+        host = wishes[number].host
+        if larger.covering(host):
+            inner.append(number)
+        else:
+            outer.append(number)
+            larger.add(host, None)
     return outer, inner

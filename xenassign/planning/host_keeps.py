@@ -40,7 +40,7 @@ def host_keeps(
     ``kept``: firmware that the guest calls by itself.
     """
     keeps: _Keeps = {}
-    devices = {device.node for device in scope.devices}
+    devices = scope.device_nodes
     roots = set(scope.roots)
     inside: dict[Node, list[str]] = {}
     for device in scope.devices:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -156,7 +156,7 @@ class View:
         devices = {host.path: host for _, host in self.assigned}
         inside = domain_scope(self.context.platform, [host.node for host in devices.values()])
         elsewhere = self.context.elsewhere - inside.members
-        return inside._replace(devices=tuple(devices.values()), elsewhere=elsewhere)
+        return replace(inside, devices=tuple(devices.values()), elsewhere=elsewhere)
 
 
 #: A function that reports the findings of a rule in a partial device tree.

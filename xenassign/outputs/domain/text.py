@@ -9,10 +9,11 @@ from typing import Any
 from xenassign.checks.conflicts import Conflict
 from xenassign.devicetree.draft import DraftNode
 from xenassign.devicetree.source.writer import to_dts
+from xenassign.devicetree.spans import GrowingIntervals
 from xenassign.escape import dts_comment, dts_string, hash_comment, xlcfg_string
 from xenassign.outputs.domain.overlay import domain_node
 from xenassign.outputs.domain.waivers import with_waivers
-from xenassign.planning.plan import DomainPlan, Mapping, PlannedDevice
+from xenassign.planning.plan import DomainPlan, PlannedDevice
 from xenassign.resources import directory
 from xenassign.xen.iommu import Shield
 
@@ -126,14 +127,15 @@ def _irq_groups(devices: tuple[PlannedDevice, ...]) -> list[dict[str, object]]:
 
 def _iomem_groups(plan: DomainPlan) -> list[dict[str, object]]:
     """Pages by device and region; a mapping that an earlier one has is listed there only."""
-    seen: list[Mapping] = []
+    seen: dict[int, GrowingIntervals[None]] = {}  # host pages, by their distance to the guest's
     groups: list[dict[str, object]] = []
     for owner in plan.owners:
         entries = []
         for mapping in owner.mappings:
-            if any(earlier.covers(mapping) for earlier in seen):
+            alike = seen.setdefault(mapping.guest - mapping.host, GrowingIntervals())
+            if alike.covering(mapping.host_span):
                 continue
-            seen.append(mapping)
+            alike.add(mapping.host_span, None)
             entries.append(mapping.entry.text)
         notes = []
         rounded = [f"{p.block.size:#x}" for p in owner.placed if p.rounded]
