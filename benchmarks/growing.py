@@ -262,9 +262,52 @@ def _toml_domains(folder: Path, count: int) -> list[str]:
         for n in range(count)
     )
     # Boards of one size, in the test and in the benchmark: each domain is compared with all of it.
-    host = _blob(folder, 512 if count > 64 else 64)
+    host = _blob(folder, 512 if count > 16 else 16)
     (folder / "xenassign.toml").write_text(f'host = "{host}"\n{domains}')
     return ["plan", "-c", "xenassign.toml"]
+
+
+def _host(members: Iterable[str], *arguments: str) -> Callable[[Path], list[str]]:
+    def write(folder: Path) -> list[str]:
+        cells = "#address-cells = <2>; #size-cells = <2>; ranges;"
+        bus = f'/ {{ bus {{ compatible = "simple-bus"; {cells}\n'
+        (folder / "large.dts").write_text(HOST + bus + "\n".join(members) + "\n}; };\n")
+        return [*arguments, "large.dts"]
+
+    return write
+
+
+def _interrupt_parents(folder: Path, count: int) -> list[str]:
+    above = ["gic", *(f"c{number}" for number in range(count))]
+    return _host(
+        (
+            f'c{n}: c{n} {{ compatible = "a,b"; interrupt-controller; #interrupt-cells = <3>;'
+            f" interrupt-parent = <&{above[n]}>; interrupts = <0 {n % 900} 4>; }};"
+            for n in range(count)
+        ),
+        "inspect",
+    )(folder)
+
+
+def _iommus(folder: Path, count: int) -> list[str]:
+    return _host(
+        (
+            f'i{n}: iommu@{n * 8192 + (1 << 32):x} {{ compatible = "arm,mmu-500";'
+            f" #iommu-cells = <1>; #global-interrupts = <1>; interrupts = <0 {n % 900} 4>;"
+            f" reg = <1 {n * 8192} 0 4096>; }};"
+            f' dma@{n * 8192 + 4096 + (1 << 32):x} {{ compatible = "a,b"; iommus = <&i{n} 1>;'
+            f" reg = <1 {n * 8192 + 4096} 0 4096>; }};"
+            for n in range(count)
+        ),
+        "inspect",
+    )(folder)
+
+
+def _clocks(folder: Path, count: int) -> list[str]:
+    clocks = ", ".join(f"<&c {n}>" for n in range(count))
+    users = (f"user{n} {{ clocks = {clocks if not n else '<&c 0>'}; }};" for n in range(count))
+    clock = 'c: c { compatible = "a,c"; #clock-cells = <1>; };'
+    return _host([clock, *users], "inspect")(folder)
 
 
 INPUTS = (
@@ -294,8 +337,11 @@ INPUTS = (
     Input("labels of one node", 10_000, _labels),
     Input("comments", 50_000, _comments),
     Input("properties among /include/", 20_000, _includes),
+    Input("interrupt parents in a chain", 1_500, _interrupt_parents),
+    Input("IOMMUs of a board", 1_500, _iommus),
+    Input("references to one node", 10_000, _clocks),
     Input("devices of a board, inspected", 10_000, _inspected),
-    Input("devices of a board, all requested", 1_000, _requested),
-    Input("devices in xenassign.toml", 1_000, _toml_devices),
-    Input("domains in xenassign.toml", 250, _toml_domains, few=8),
+    Input("devices of a board, all requested", 1_000, _requested, few=20),
+    Input("devices in xenassign.toml", 1_000, _toml_devices, few=20),
+    Input("domains in xenassign.toml", 250, _toml_domains, few=4),
 )
