@@ -44,6 +44,9 @@ def test_init_to_standard_output(invoke: Invoke, qemu: Path) -> None:
     assert values["host"] == str(qemu)
     assert (values["xen"], values["iommu-driver"]) == ("4.19", ["smmu"])
     assert done.output == invoke("init", qemu, "--xen", "4.19", "--iommu-driver", "smmu").output
+    again = invoke("init", qemu, "--xen", "4.19", "--iommu-driver", "smmu", "-o", "-")
+    assert (again.exit_code, again.output) == (0, done.output)
+    assert not Path("-").exists()
 
 
 def test_init_names_the_host_as_the_file_sees_it(

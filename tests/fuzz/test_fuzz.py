@@ -212,7 +212,7 @@ def program(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], None]], N
     monkeypatch.setattr(campaigns, "TIMEOUT", 3.0)
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     used = pages * resource.getpagesize() >> 10
-    monkeypatch.setattr(campaigns, "MEMORY_KIB", used + _FILLED_KIB // 2)
+    monkeypatch.setattr(campaigns, "MEMORY_KIB", used + _FILLED_KIB // 4)
     monkeypatch.setattr(seeds, "warm", lambda: None)
     monkeypatch.setattr(campaigns, "case", lambda *_: (Case({}, (("inspect", "x"),)), 0))
     return replace
@@ -242,7 +242,8 @@ def _raise() -> None:
     raise ValueError("x")
 
 
-_FILLED_KIB = 60_000
+#: More than a fork of a large process lacks of the parent's pages.
+_FILLED_KIB = 200_000
 
 
 def _fill() -> None:

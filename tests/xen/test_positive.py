@@ -296,7 +296,8 @@ def alone(generate: Generate, machine: Machine, board: str) -> Iterator[Made]:
     for node in board_of(board).nodes():
         other_slot = node.base_name == "virtio_mmio" and node.path not in SLOTS
         if is_device(node) and node.path not in known and not other_slot:
-            options = {"shared": (node.path,), "regions": ("drop",)}  # xl passes no region
+            options = {"shared": (node.path,), "controls": (node.path,)}
+            options["regions"] = ("drop",)  # xl passes no region
             case = Case("", board, (node.path,), options)
             made, refused = asked(generate, machine, case)
             if not refused:

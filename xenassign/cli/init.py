@@ -41,7 +41,7 @@ def command(
     from xenassign.request.command_line import driver_set, release_of
 
     inputs = click.get_current_context().with_resource(recorded())
-    target = Path(output) if output is not None else None
+    target = Path(output) if output not in {None, "-"} else None
     if target is not None:
         recover([target.parent])
     tree = read_host(host)
