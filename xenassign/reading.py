@@ -7,6 +7,7 @@ has an effect. So what a name leads to is asked first, and again after opening.
 from __future__ import annotations
 
 import errno
+import io
 import os
 import re
 import stat
@@ -14,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
 
 #: Bytes of one file. Larger than the blob of any board: Linux accepts 2 MiB (MAX_FDT_SIZE).
 MAX_SIZE = 64 << 20
@@ -68,10 +69,29 @@ def read(path: str | Path, most: int = MAX_SIZE) -> bytes:
 
 def limited(stream: BinaryIO, most: int = MAX_SIZE) -> bytes:
     """The rest of a stream: at most ``most`` bytes. Raises OSError if there are more."""
-    data = stream.read(most + 1)
-    if len(data) > most:
-        raise OSError(errno.EFBIG, f"larger than {most >> 20} MiB")
-    return data
+    data = bytearray()
+    while len(data) <= most:
+        part: bytes | None = stream.read(most + 1 - len(data))
+        if part is None:
+            raise _no_data()
+        if not part:
+            return bytes(data)
+        data += part
+    raise OSError(errno.EFBIG, f"larger than {most >> 20} MiB")
+
+
+def _no_data() -> OSError:
+    return BlockingIOError(errno.EAGAIN, "it has no end, and no more data for now")
+
+
+class _Raw(io.FileIO):
+    """A file that is not waited for: no data for now is an error in the middle of it too."""
+
+    def readinto(self, buffer: Any, /) -> int:
+        size = cast("int | None", super().readinto(buffer))
+        if size is None:
+            raise _no_data()
+        return size
 
 
 def open_regular(path: str | Path) -> BinaryIO:
@@ -84,12 +104,13 @@ def _opened(path: str | Path, pipe: bool) -> BinaryIO:
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
     try:
         _check(os.fstat(descriptor), pipe)
-        os.set_blocking(descriptor, True)
+        if pipe:  # others may count as regular and wait for data all the same, as /proc/kmsg does
+            os.set_blocking(descriptor, True)
         record(descriptor, path)
     except BaseException:
         os.close(descriptor)
         raise
-    return open(descriptor, "rb")
+    return io.BufferedReader(_Raw(descriptor))
 
 
 def _check(status: os.stat_result, pipe: bool) -> None:

@@ -8,12 +8,16 @@ import pytest
 
 from tests.answers import of
 from tests.wording import Wording
+from xenassign.checks import shared_pages
+from xenassign.checks.machine_control import Control, control
+from xenassign.checks.scope import Scope
 from xenassign.devicetree.addresses import Block
 from xenassign.devicetree.spans import Span
-from xenassign.devicetree.tree import Tree
+from xenassign.devicetree.tree import Node, Tree
 from xenassign.findings import Finding
 from xenassign.planning.plan import DomainPlan
 from xenassign.request.request import Accepted
+from xenassign.xen.board import Board
 
 Plan = Callable[..., DomainPlan]
 Variant = Callable[[str, str], Tree]
@@ -50,6 +54,35 @@ def test_a_shared_page_names_every_neighbour(plan: Plan, wording: Wording) -> No
     wording(finding)
     assert finding.severity == "error"
     assert finding.node == GPIO
+
+
+def test_thousands_of_nodes_in_one_page_take_linear_time(
+    variant: Variant, plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Node] = []
+
+    def counted(board: Board, scope: Scope, node: Node) -> Control:
+        asked.append(node)
+        return control(board, scope, node)
+
+    monkeypatch.setattr("xenassign.planning.placement.control", counted)
+    for count, message in (
+        (
+            shared_pages.MOST,
+            f"/d@9090001 (page 0x9090000), /d@9090002 (page 0x9090000), "
+            f"/d@9090003 (page 0x9090000) and {shared_pages.MOST - 3} more, which are",
+        ),
+        (1000, f"more than {shared_pages.MOST} nodes, for example /d@9090001, which are"),
+    ):
+        nodes = "".join(
+            f'd@{0x9090000 + at:x} {{ compatible = "a,b"; reg = <0 {0x9090000 + at:#x} 0 1>; }};'
+            for at in range(count + 1)
+        )
+        tree = variant("qemu", f"/ {{ {nodes} }};")
+        (finding,) = of(plan(tree, "/d@9090000", policy="trust"), "XA201")
+        assert message in finding.message
+    assert finding.fix == "leave it to the host"
+    assert len(asked) <= shared_pages.MOST + 1
 
 
 def test_the_fix_names_both_ways_out(plan: Plan) -> None:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from xenassign.checks.scope import Scope
 from xenassign.devicetree.addresses import Block
 from xenassign.devicetree.tree import Node
-from xenassign.findings import rule
+from xenassign.findings import rule, some
 from xenassign.host.neighbours import Neighbours
 
 SHARED_PAGE = rule("XA201", "page-shared", "error", "unsafe")
@@ -52,8 +52,17 @@ def shared_pages(
             yield SharedPage(node, page, text if node.available else f"{text}, disabled")
 
 
+#: As many neighbours of a device are looked at, so that the time is linear where a page has
+#: thousands of nodes.
+MOST = 32
+
+
 def sharing_message(path: str, others: Mapping[str, str]) -> str:
-    """That a device shares pages. ``others``: what is shared, by the other node's host path."""
-    names = ", ".join(f"{other} ({text})" for other, text in others.items())
+    """That a device shares pages. ``others``: what is shared, by the other node's host path; if
+    they are more than ``MOST``, not all of them.
+    """
+    names = some(f"{other} ({text})" for other, text in others.items())
+    if len(others) > MOST:
+        names = f"more than {MOST} nodes, for example {next(iter(others))}"
     verb = "is" if len(others) == 1 else "are"
     return f"{path} shares pages with {names}, which {verb} not assigned"

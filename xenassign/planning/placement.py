@@ -17,6 +17,7 @@ from xenassign.checks.protection import accepted_for
 from xenassign.checks.regions import Region
 from xenassign.checks.scope import Scope
 from xenassign.checks.shared_pages import (
+    MOST,
     SHARED_ALLOWED,
     SHARED_PAGE,
     shared_pages,
@@ -288,6 +289,8 @@ def _shared(
             reasons[option.because] = None
         else:
             refused.setdefault(shared.node, shared.text)
+            if len(refused) > MOST:
+                break
     if accepted:
         message = sharing_message(claimant.path, accepted) + "".join(reasons)
         yield SHARED_ALLOWED(message, node=claimant.path, prop="reg")
@@ -310,13 +313,14 @@ def _sharing_fix(board: Board, scope: Scope, claimant: Claimant, others: list[No
     """
     if isinstance(claimant, Region):
         return f"accept that the guest can change it (--allow-shared-page {claimant.path})"
-    ruled = [control(board, scope, other) for other in others]
-    for refused in (other for other in ruled if other.refused):
-        return _NOT_IN_PAGES.format(refused.node.path, claimant.path)
+    if len(others) > MOST:
+        return "leave it to the host"
+    for ruling in (other for other in others if control(board, scope, other).refused):
+        return _NOT_IN_PAGES.format(ruling.path, claimant.path)
     first = others[0]
     page = claimant.path if len(others) > 1 else first.path
     accept = f"accept that the guest can change its registers (--allow-shared-page {page})"
-    if ruled[0].served or kept_by_xen(board, first) is not None:
+    if control(board, scope, first).served or kept_by_xen(board, first) is not None:
         return accept
     return f"assign it too (-d {first.path}), or {accept}"
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from xenassign.checks.machine_control import control
-from xenassign.checks.shared_pages import SHARED_PAGE, shared_pages, sharing_message
+from xenassign.checks.shared_pages import MOST, SHARED_PAGE, shared_pages, sharing_message
 from xenassign.devicetree.addresses import Block, registers
 from xenassign.devicetree.cells import bus_cells
 from xenassign.devicetree.spans import PAGE_SIZE, Intervals, Merged, Span, covered, gaps, merged
@@ -247,13 +247,16 @@ def pages_shared(view: View) -> Iterator[Finding]:
         return
     for partial, host in view.assigned:
         blocks = [block for node in host.node.walk() for block in _blocks(node)]
-        others = {
-            shared.node: shared.text
-            for shared in shared_pages(inside, board.neighbours, blocks)
-            if any(entry.host_span.holds(shared.page) for entry in partial.entries)
-        }
+        others: dict[Node, str] = {}
+        for shared in shared_pages(inside, board.neighbours, blocks):
+            if len(others) > MOST:
+                break
+            if any(entry.host_span.holds(shared.page) for entry in partial.entries):
+                others[shared.node] = shared.text
         if others:
-            ruling = any(control(board, inside, other).refused for other in others)
+            ruling = len(others) > MOST or any(
+                control(board, inside, other).refused for other in others
+            )
             yield SHARED_PAGE(
                 sharing_message(partial.node.path, {n.path: text for n, text in others.items()}),
                 node=partial.node.path,
