@@ -177,6 +177,23 @@ def test_a_file_that_was_changed_since_is_not_removed(
     done(*again)
 
 
+def test_a_script_that_was_changed_since_is_refused(tmp_path: Path, qemu: Path) -> None:
+    """It marks the devices of the run before; one that another domain's run wrote stays."""
+    out = tmp_path / "out"
+    done(qemu, *CLOCK, "-o", out, *GUEST, *LOADED, "-q")
+    with (out / "boot.cmd").open("a") as script:
+        script.write("# mine\n")
+    before = content(out)
+    error = refused(generate(qemu, *GPIO, "-o", out, *GUEST, *XL, "--overwrite"))
+    assert "boot.cmd: the run before did not write it, or it was changed since" in str(error)
+    assert content(out) == before
+    (out / "boot.cmd").rename(tmp_path / "boot.cmd")
+    done(qemu, *GPIO, "-o", out, *GUEST, *LOADED, "--name", "d2", "--overwrite", "-q")
+    script_of_d2 = (out / "boot.cmd").read_bytes()
+    done(qemu, *CLOCK, "-o", out, *GUEST, *XL, "--overwrite", "-q")
+    assert (out / "boot.cmd").read_bytes() == script_of_d2
+
+
 def test_a_foreign_file_of_such_a_name_is_refused(tmp_path: Path, qemu: Path) -> None:
     (tmp_path / "domu1.cfg").write_text("mine")
     again = (qemu, *CLOCK, "-o", tmp_path, *GUEST, "-q", *DOM0LESS)

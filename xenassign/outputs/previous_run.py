@@ -70,19 +70,32 @@ def _stale(
         path = folder / name
         if os.path.lexists(path):
             if name not in plans and not _is_one_of(path, before.get(name)):
-                raise OutputError(
-                    f"{path}: the run before did not write it, or it was changed since, and it may"
-                    " contradict the new files; move it away, or give another -o"
-                )
+                raise _changed(path)
             yield path
     of_system = {name: before[name] for name in before.keys() & NAMES - set(new)}
     for name in sorted(of_system):
-        if _is_one_of(folder / name, before[name]):
-            yield folder / name
+        path = folder / name
+        if _is_one_of(path, before[name]):
+            yield path
+        elif os.path.lexists(path) and not _is_one_of(path, _lists(folder, _all(folder)).get(name)):
+            raise _changed(path)
     if not alone:
         for domain in sorted(n.removesuffix(_BLOB) for n in before if n.endswith(_BLOB)):
             if domain not in domains:
                 yield from _of_domain(folder, domain, before)
+
+
+def _changed(path: Path) -> OutputError:
+    return OutputError(
+        f"{path}: the run before did not write it, or it was changed since, and it may"
+        " contradict the new files; move it away, or give another -o"
+    )
+
+
+def _all(folder: Path) -> set[str]:
+    """What may be the names of domains that have a plan in a folder."""
+    parts = [path.name.split(".") for path in folder.glob(f"*{REPORT}")]
+    return {".".join(words[:end]) for words in parts for end in range(1, len(words))}
 
 
 def _of_domain(folder: Path, domain: str, before: _Digests) -> Iterator[Path]:
