@@ -251,13 +251,13 @@ def _toml(name: str, data: bytes, _: Result) -> Iterator[Problem]:
 
 def _script(name: str, data: bytes, result: Result) -> Iterator[Problem]:
     allowed = {"setenv", "fdt", "if", "then", "else", "fi", "echo", "booti", "test", ""}
-    for option, value in zip(result.argv, result.argv[1:], strict=False):
-        if option == "--load-with":
-            allowed |= {*value.split()[:1]}
-    if "-c" in result.argv:
+    pairs = zip(result.argv, result.argv[1:], strict=False)
+    loaders = [value for option, value in pairs if option == "--load-with"]  # commands of the user
+    if "-c" in result.argv or loaders:
         allowed |= {"load"}
     for line in data.decode().split("\n"):
-        for command in hush(line):
+        loader = next((value for value in loaders if value and line.startswith(value)), "")
+        for command in hush("load" + line[len(loader) :] if loader else line):
             if command not in allowed:
                 yield Problem("boot.cmd command", f"{command!r} in {line!r}")
                 return

@@ -132,7 +132,9 @@ def test_overlapping_finds_what_a_plain_search_finds(
     expected = [
         (Block(start, length, 0), f"/dev@{number}")
         for number, (start, length) in enumerate(blocks)
-        if start < address + size and address < start + length
+        if start < address + size
+        and address < start + length
+        and start + length <= 1 << 64  # a longer one is a problem of its node (XA106)
     ]
     key = str
     assert sorted(((b, n.path) for b, n in found), key=key) == sorted(expected, key=key)
