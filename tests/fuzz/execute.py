@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
 import os
 import shutil
@@ -140,6 +141,7 @@ def _program(argv: tuple[str, ...], case: Case, out: io.BytesIO, err: io.BytesIO
         for number, handler in handlers.items():
             signal.signal(number, handler)
         sys.unraisablehook = hook
+        gc.enable()  # the program, which ends soon, does without
         for stream in (sys.stdout, sys.stderr):
             stream.detach()  # what the program did not flush is not written
         sys.stdin, sys.stdout, sys.stderr, sys.argv, environment = saved

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import resource
@@ -286,6 +287,7 @@ def test_a_program_leaves_no_handlers_of_signals() -> None:
     before = [signal.getsignal(number) for number in signals]
     judged(Case({}, (("explain", "XA204"),)))
     assert [signal.getsignal(number) for number in signals] == before
+    assert gc.isenabled()
 
 
 def test_a_program_in_order_has_no_problems(
