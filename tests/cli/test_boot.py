@@ -92,6 +92,13 @@ def test_what_is_there_stays_without_overwrite(folder: Path, wording: Wording) -
     assert generate("--host-out", "sub/xen.dtb", "--overwrite").exit_code == 0
 
 
+def test_the_host_tree_of_a_board_with_a_folder(folder: Path) -> None:
+    assert generate("--host-out", "alone.dtb").exit_code == 0
+    assert generate("--host-out", "xen.dtb", "--per-host", "--overwrite").exit_code == 0
+    assert (folder / "xen.dtb").read_bytes() == (folder / "alone.dtb").read_bytes()
+    assert not [*folder.rglob("host-out")]
+
+
 def test_its_own_output_gives_itself(folder: Path) -> None:
     """A tree that has all of it already stays as it is, byte for byte."""
     options = ("--chosen", *LOADS)

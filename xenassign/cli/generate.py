@@ -103,7 +103,10 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
     _show_plan(built, quiet)
     locks = {} if locked or path is None else _changed(path, built.lock)
     host_out = given.get("host_out")
-    elsewhere = {Path(host_out): built.files.pop(HOST_TREE)} if host_out is not None else {}
+    elsewhere = {}
+    if host_out is not None:  # with --per-host it is in the folder of its board
+        name = next(name for name in built.files if name.endswith(HOST_TREE))
+        elsewhere[Path(host_out)] = built.files.pop(name)
     kept = _without_edited(inputs, Path(output), given.get("imagebuilder_base"))
     removed = _stale(built, Path(output), only) if overwrite else []
     written = write(built.files, Path(output), overwrite, elsewhere, locks, removed, kept)
