@@ -85,7 +85,6 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
       xenassign generate -c xenassign.toml -o out
     """
     from xenassign.files import write
-    from xenassign.outputs.boot.write import HOST_TREE
     from xenassign.outputs.hosts import BuildOptions, build
     from xenassign.reading import recorded
     from xenassign.request.command_line import read_system
@@ -102,15 +101,22 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
     built = build(trees, request, BuildOptions(per_host, only, older, locked, str(path)))
     _show_plan(built, quiet)
     locks = {} if locked or path is None else _changed(path, built.lock)
-    host_out = given.get("host_out")
-    elsewhere = {}
-    if host_out is not None:  # with --per-host it is in the folder of its board
-        name = next(name for name in built.files if name.endswith(HOST_TREE))
-        elsewhere[Path(host_out)] = built.files.pop(name)
+    elsewhere = _host_tree(built, given.get("host_out"))
     kept = _without_edited(inputs, Path(output), given.get("imagebuilder_base"))
     removed = _stale(built, Path(output), only) if overwrite else []
     written = write(built.files, Path(output), overwrite, elsewhere, locks, removed, kept)
     _report(built, path, written, removed, quiet)
+
+
+def _host_tree(built: Built, host_out: str | None) -> dict[Path, bytes]:
+    """The host tree for --host-out by its path, taken out of the files for -o."""
+    from xenassign.outputs.boot.write import HOST_TREE
+
+    if host_out is None:
+        return {}
+    # With --per-host it is in the folder of its board.
+    name = next(name for name in built.files if name.endswith(HOST_TREE))
+    return {Path(host_out): built.files.pop(name)}
 
 
 def _check_boards(request: SystemRequest, trees: Sequence[Tree]) -> None:
