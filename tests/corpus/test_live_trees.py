@@ -132,6 +132,8 @@ def test_nothing_is_granted_by_dom0s_tree_alone(board_files: list[Path], figures
                 one.code
                 for one in errors(before[name][1])
                 if one.code != "XA102" or one.node == name  # a bus comes without Xen's UART on it
+                # Xen makes /cpus anew for dom0, without what supplies the CPUs.
+                if one.code != "XA107" or "/cpus/" not in one.message
             ]
             assert missed == [], (path.name, name)
             counts["granted by dom0's tree"] += 1
