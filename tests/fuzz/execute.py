@@ -6,9 +6,9 @@ import contextlib
 import gc
 import io
 import os
-import shutil
 import signal
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import FrameType
@@ -16,6 +16,8 @@ from typing import NamedTuple
 
 #: Signals that a program handles, and the alarm.
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGALRM)
+#: Where inputs are run: in memory, where there is such a folder.
+_FOLDER = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 #: Seconds that a command may take.
 TIMEOUT = 10.0
 
@@ -50,30 +52,26 @@ class Result(NamedTuple):
     written: Mapping[str, bytes]
 
 
-def run(case: Case, folder: Path) -> list[Result]:
-    """Runs the command lines of a case in an empty folder, which is emptied again."""
+def run(case: Case) -> list[Result]:
+    """Runs the command lines of a case in a folder of their own."""
     back = os.getcwd()
-    os.chdir(folder)
-    try:
-        lay_out(case, Path())
-        results: list[Result] = []
-        before = dict(case.files)
-        for argv in case.commands:
-            status, out, err, raised = _call(argv, case)
-            after = _files(Path())
-            written = {name: data for name, data in after.items() if before.get(name) != data}
-            results.append(Result(argv, status, out, err, raised, written))
-            before = after
-            if status != 0 or raised is not None:
-                break
-        return results
-    finally:
-        for entry in os.scandir(folder):
-            if entry.is_dir(follow_symlinks=False):
-                shutil.rmtree(entry.path)
-            else:
-                os.unlink(entry.path)
-        os.chdir(back)
+    with tempfile.TemporaryDirectory(dir=_FOLDER) as folder:
+        os.chdir(folder)
+        try:
+            lay_out(case, Path())
+            results: list[Result] = []
+            before = dict(case.files)
+            for argv in case.commands:
+                status, out, err, raised = _call(argv, case)
+                after = _files(Path())
+                written = {name: data for name, data in after.items() if before.get(name) != data}
+                results.append(Result(argv, status, out, err, raised, written))
+                before = after
+                if status != 0 or raised is not None:
+                    break
+            return results
+        finally:
+            os.chdir(back)
 
 
 def lay_out(case: Case, folder: Path) -> None:
@@ -89,13 +87,14 @@ def lay_out(case: Case, folder: Path) -> None:
 
 
 def _files(folder: Path) -> dict[str, bytes]:
+    """The files of a folder, in an order that does not depend on the file system."""
     files: dict[str, bytes] = {}
     for parent, _, names in os.walk(folder):
         for name in names:
             path = os.path.normpath(os.path.join(parent, name))
             with open(path, "rb") as stream:
                 files[path] = stream.read()
-    return files
+    return dict(sorted(files.items()))
 
 
 def _call(argv: tuple[str, ...], case: Case) -> tuple[int, bytes, bytes, BaseException | None]:

@@ -6,7 +6,6 @@ inputs a second, with the constructs of a real one. The files are xenassign's ow
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -157,8 +156,7 @@ def _generated(chosen: Board) -> Mapping[str, bytes]:
     shared = ("--allow-shared-page", chosen.device)
     for more in (("--imagebuilder", *shared), ()):
         case = Case({"board.dtb": chosen.data}, ((*command, *more),))
-        with tempfile.TemporaryDirectory() as folder:
-            (result,) = run(case, Path(folder))
+        (result,) = run(case)
         if result.raised is None and result.status == 0:
             return {name.removeprefix("out/"): data for name, data in result.written.items()}
     return {}
@@ -178,8 +176,7 @@ def lock(chosen: Board) -> bytes:
     """The lock that generate writes with ``project``; empty if it refuses."""
     files = {"board.dtb": chosen.data, "xenassign.toml": project(chosen).encode()}
     case = Case(files, (("generate", "-c", "xenassign.toml", "-o", "out"),))
-    with tempfile.TemporaryDirectory() as folder:
-        (result,) = run(case, Path(folder))
+    (result,) = run(case)
     return result.written.get("xenassign.lock", b"")
 
 
