@@ -97,6 +97,6 @@ CELLS = (
 )  # fmt: skip
 
 
-def for_argument(text: str) -> str:
-    """A text as the system can pass it to a program: without NUL."""
+def without_nul(text: str) -> str:
+    """A text as an argument of a program or a name of a tree can have it."""
     return text.replace("\0", "")

@@ -12,7 +12,7 @@ from tests.devicetree.dts_maker import damaged as damaged_source
 from tests.fuzz import seeds, texts, trees
 from tests.fuzz.draw import OPTIONS, Draw
 from tests.fuzz.execute import Case
-from tests.fuzz.hostile import CELLS, MARK, NUMBERS, PLAIN_NUMBERS, TEXTS, for_argument
+from tests.fuzz.hostile import CELLS, MARK, NUMBERS, PLAIN_NUMBERS, TEXTS, without_nul
 from tests.fuzz.options import BOOT, HOSTILE, PROFILES, Values, drawn
 from tests.fuzz.seeds import Board
 from tests.xen.mutants.blob import Blob
@@ -45,7 +45,7 @@ def _with_board(draw: Draw, files: dict[str, bytes], host: str, board: Board, st
     """A case of the commands that read a board."""
     random = draw.random
     values = _values_of(board, files)
-    device = for_argument(values.path(random) if draw.chance(0.3) else board.device)
+    device = without_nul(values.path(random) if draw.chance(0.3) else board.device)
     how = random.random()
     if how < 0.15:
         paths = [values.path(random)] if draw.chance(0.4) else []
@@ -83,7 +83,7 @@ def _with_board(draw: Draw, files: dict[str, bytes], host: str, board: Board, st
 
 
 def _line(words: Sequence[str], more: Sequence[str]) -> tuple[str, ...]:
-    return tuple(map(for_argument, (*words, *more)))
+    return tuple(map(without_nul, (*words, *more)))
 
 
 def _form(random: Random) -> Words:
@@ -413,7 +413,7 @@ def words(draw: Draw) -> Case:
     """Codes, completion, and command lines that are none."""
     random = draw.random
     board = seeds.board(random)
-    hostile = for_argument(random.choice((*TEXTS, *NUMBERS, "XA9", "XA", "xa204")))
+    hostile = without_nul(random.choice((*TEXTS, *NUMBERS, "XA9", "XA", "xa204")))
     if draw.chance(0.5):
         blob = board.blob()
         for step in draw.steps(OPTIONS):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from random import Random
 
-from tests.fuzz.hostile import CELLS, NUMBERS, TEXTS, for_argument
+from tests.fuzz.hostile import CELLS, NUMBERS, TEXTS, without_nul
 from xenassign.request.boot_request import OF_DOMAIN, OF_SYSTEM
 from xenassign.request.options import Option
 from xenassign.xen.releases import RELEASES
@@ -47,7 +47,7 @@ def drawn(random: Random, table: Sequence[Option], values: Values) -> list[str]:
         value = random.choice(option.choices)
     else:
         value = VALUES[option.metavar or ""](random, values)
-    return [flag, for_argument(value), *_REQUIRES.get(flag, ())]
+    return [flag, without_nul(value), *_REQUIRES.get(flag, ())]
 
 
 #: What an option requires, so that it is not refused alone.

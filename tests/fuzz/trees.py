@@ -7,7 +7,7 @@ import struct
 from collections.abc import Callable, Iterator, Sequence
 from random import Random
 
-from tests.fuzz.hostile import CELLS, TEXTS
+from tests.fuzz.hostile import CELLS, TEXTS, without_nul
 from tests.xen.mutants.blob import Blob, Place, RawNode, cells_of
 
 #: Properties whose numbers decide how others are read.
@@ -31,6 +31,7 @@ _COMPATIBLE = (
 )  # fmt: skip
 
 Mutation = Callable[[Blob, Random], None]
+Change = Callable[[Blob, Random, str, bytes], tuple[str, bytes]]
 
 
 def mutate(blob: Blob, random: Random) -> None:
@@ -85,12 +86,19 @@ def _property(blob: Blob, random: Random) -> tuple[RawNode, int] | None:
     return random.choice(candidates) if candidates else None
 
 
-def _cell(blob: Blob, random: Random) -> None:
-    chosen = _property(blob, random)
-    if chosen is None:
-        return
-    node, at = chosen
-    name, value = node.properties[at]
+def _changed(change: Change) -> Mutation:
+    """A mutation that gives one property another name and value."""
+
+    def mutation(blob: Blob, random: Random) -> None:
+        chosen = _property(blob, random)
+        if chosen is not None:
+            node, at = chosen
+            node.properties[at] = change(blob, random, *node.properties[at])
+
+    return mutation
+
+
+def _cell(blob: Blob, random: Random, name: str, value: bytes) -> tuple[str, bytes]:
     phandles = [v for p in _places(blob) if (v := p.node.get("phandle")) is not None]
     new = struct.pack(">I", random.choice(CELLS))
     if random.random() < 0.3 and phandles:
@@ -98,15 +106,10 @@ def _cell(blob: Blob, random: Random) -> None:
     elif random.random() < 0.2:
         new = random.randbytes(4)
     index = 4 * random.randrange(max(len(value) // 4, 1))
-    node.properties[at] = (name, _put(value, index, new))
+    return name, _put(value, index, new)
 
 
-def _size(blob: Blob, random: Random) -> None:
-    chosen = _property(blob, random)
-    if chosen is None:
-        return
-    node, at = chosen
-    name, value = node.properties[at]
+def _size(_: Blob, random: Random, name: str, value: bytes) -> tuple[str, bytes]:
     changed = random.choice(
         (
             b"",
@@ -121,7 +124,7 @@ def _size(blob: Blob, random: Random) -> None:
             b"\0" * len(value),
         )
     )
-    node.properties[at] = (name, changed[: 1 << 16])
+    return name, changed[: 1 << 16]
 
 
 def _drop(blob: Blob, random: Random) -> None:
@@ -131,35 +134,24 @@ def _drop(blob: Blob, random: Random) -> None:
         del node.properties[at]
 
 
-def _string(blob: Blob, random: Random) -> None:
-    chosen = _property(blob, random)
-    if chosen is None:
-        return
-    node, at = chosen
-    name, value = node.properties[at]
+def _string(_: Blob, random: Random, name: str, value: bytes) -> tuple[str, bytes]:
     text = random.choice(TEXTS).encode("utf-8", "surrogateescape")
-    changed = random.choice((text + b"\0", text, value + text + b"\0", text + b"\0" + value))
-    node.properties[at] = (name, changed)
+    return name, random.choice((text + b"\0", text, value + text + b"\0", text + b"\0" + value))
 
 
-def _names_of_properties(blob: Blob, random: Random) -> None:
-    chosen = _property(blob, random)
-    if chosen is None:
-        return
-    node, at = chosen
-    name, value = node.properties[at]
+def _name_of_property(_: Blob, random: Random, name: str, value: bytes) -> tuple[str, bytes]:
     new = random.choice(
         (_name(random), name + _name(random), random.choice(STEERING), name.upper(), name + "@0")
     )
-    node.properties[at] = (new, value)
+    return new, value
 
 
 def _name(random: Random) -> str:
     """A hostile name: a NUL would end it."""
-    return random.choice(TEXTS).replace("\0", "")
+    return without_nul(random.choice(TEXTS))
 
 
-def _names_of_nodes(blob: Blob, random: Random) -> None:
+def _name_of_node(blob: Blob, random: Random) -> None:
     place = random.choice(_places(blob))
     name, hostile = place.node.name, _name(random)
     base, _, unit = name.partition("@")
@@ -302,14 +294,14 @@ def copy(node: RawNode) -> RawNode:
 
 
 _TABLE: tuple[tuple[Mutation, int], ...] = (
-    (_cell, 30),
-    (_size, 12),
+    (_changed(_cell), 30),
+    (_changed(_size), 12),
     (_drop, 8),
-    (_string, 10),
+    (_changed(_string), 10),
     (_values, 10),
     (_other_value, 6),
-    (_names_of_properties, 6),
-    (_names_of_nodes, 9),
+    (_changed(_name_of_property), 6),
+    (_name_of_node, 9),
     (_move, 8),
     (_deep, 2),
     (_many, 1),
