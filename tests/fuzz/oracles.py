@@ -62,6 +62,7 @@ _XL_KEYS = frozenset(
 
 def problems(case: Case, results: Sequence[Result]) -> Iterator[Problem]:
     """Everything that is wrong in the results of a case."""
+    own = _lines_of(case.files)
     for result in results:
         if result.raised is not None:
             yield _raised(result.raised)
@@ -71,7 +72,6 @@ def problems(case: Case, results: Sequence[Result]) -> Iterator[Problem]:
         if result.status and result.argv[:1] != ("lint",) and result.written:
             yield Problem("written", f"status {result.status} and {sorted(result.written)}")
         yield from _streams(result)
-        own = _lines_of(case.files)
         for name, data in result.written.items():
             yield from _file(name, data, result, own)
 

@@ -7,6 +7,7 @@ inputs a second, with the constructs of a real one. The files are xenassign's ow
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -62,7 +63,7 @@ def _devices() -> tuple[tuple[str, str], ...]:
     """A device of each kind of the shipped boards, by ``compatible``."""
     devices: dict[bytes, tuple[str, str]] = {}
     for path in sorted(SHIPPED.glob("*.dtb")):
-        for place in Blob.read(path.read_bytes()).root.walk():
+        for place in _shipped(path.stem).root.walk():
             compatible = place.node.get("compatible")
             if place.parent is not None and compatible is not None:
                 devices.setdefault(compatible, (path.stem, place.path))
@@ -78,9 +79,15 @@ def warm() -> None:
 
 
 @cache
+def _shipped(name: str) -> Blob:
+    """The tree of a shipped board, to be read only."""
+    return Blob.read((SHIPPED / f"{name}.dtb").read_bytes())
+
+
+@cache
 def _cut(name: str, device: str) -> Board | None:
     """A board with one device of a shipped board; None if that is too much for a small board."""
-    blob = Blob.read((SHIPPED / f"{name}.dtb").read_bytes())
+    blob = _shipped(name)
     places = {place.path: place.node for place in blob.root.walk()}
     by_phandle = {node.get("phandle"): path for path, node in places.items()}
     by_phandle.pop(None, None)
@@ -96,9 +103,9 @@ def _cut(name: str, device: str) -> Board | None:
                 todo += [to for to in _leads_to(places[above], by_phandle) if to not in kept]
     if len(kept) > _NODES_MAX:
         return None
-    _prune(blob.root, "", kept)
-    paths = tuple(place.path for place in blob.root.walk())
-    return Board(f"{name}:{device}", blob.write(), device, paths)
+    small = replace(blob, root=_pruned(blob.root, "", kept))
+    paths = tuple(place.path for place in small.root.walk())
+    return Board(f"{name}:{device}", small.write(), device, paths)
 
 
 def _above(path: str) -> Iterator[str]:
@@ -114,16 +121,17 @@ def _leads_to(node: RawNode, by_phandle: Mapping[bytes | None, str]) -> Iterator
             yield from (by_phandle[cell] for cell in cells if cell in by_phandle)
 
 
-def _prune(node: RawNode, path: str, kept: set[str]) -> None:
+def _pruned(node: RawNode, path: str, kept: set[str]) -> RawNode:
+    properties = node.properties
     if path in {"/aliases", "/__symbols__"}:
-        node.properties = [
+        properties = [
             (name, value)
-            for name, value in node.properties
+            for name, value in properties
             if value.rstrip(b"\0").decode(errors="replace") in kept or name == "ghost0"
         ]
-    node.children = [child for child in node.children if f"{path}/{child.name}" in kept]
-    for child in node.children:
-        _prune(child, f"{path}/{child.name}", kept)
+    kept_children = [child for child in node.children if f"{path}/{child.name}" in kept]
+    children = [_pruned(child, f"{path}/{child.name}", kept) for child in kept_children]
+    return RawNode(node.name, properties, children)
 
 
 #: What every set of files is generated with; ImageBuilder's configuration is one of them.
