@@ -65,173 +65,178 @@ def _list(entries: Iterable[str]) -> str:
     return "[\n" + ",\n".join(f'"{entry}"' for entry in entries) + "\n]\n"
 
 
-def _config(text: str, *options: str) -> Callable[[Path, str], list[str]]:
-    def write(folder: Path, entries: str) -> list[str]:
-        (folder / "host.dts").write_text(HOST)
-        (folder / "d.cfg").write_text(f'name = "d"\nmemory = 256\n{text}{entries}')
-        return ["lint", "d.cfg", *options]
-
-    return write
+def _config(folder: Path, text: str, *options: str) -> list[str]:
+    (folder / "host.dts").write_text(HOST)
+    (folder / "d.cfg").write_text(f'name = "d"\nmemory = 256\n{text}')
+    return ["lint", "d.cfg", *options]
 
 
 def _iomem(folder: Path, count: int) -> list[str]:
     pages = (f"{0x50000 + 2 * number:x},1" for number in range(count))
-    return _config("iomem = ", "--host", "host.dts")(folder, _list(pages))
+    return _config(folder, f"iomem = {_list(pages)}", "--host", "host.dts")
 
 
 def _iomem_at_one_page(folder: Path, count: int) -> list[str]:
     pages = (f"{0x50000 + number:x},1@50000" for number in range(count))
-    return _config("iomem = ")(folder, _list(pages))
+    return _config(folder, f"iomem = {_list(pages)}")
 
 
 def _irqs(folder: Path, count: int) -> list[str]:
-    return _config("irqs = ", "--host", "host.dts")(folder, _list(map(str, range(32, 32 + count))))
+    numbers = map(str, range(32, 32 + count))
+    return _config(folder, f"irqs = {_list(numbers)}", "--host", "host.dts")
 
 
 def _dtdev(folder: Path, count: int) -> list[str]:
     paths = ", ".join(f'"/soc/dev{number}"' for number in range(count))
-    return _config("dtdev = ", "--host", "host.dts")(folder, f"[{paths}]\n")
+    return _config(folder, f"dtdev = [{paths}]\n", "--host", "host.dts")
 
 
 def _keys(folder: Path, count: int) -> list[str]:
-    return _config("")(folder, "".join(f"key{number} = {number}\n" for number in range(count)))
+    return _config(folder, "".join(f"key{number} = {number}\n" for number in range(count)))
 
 
 def _appended(folder: Path, count: int) -> list[str]:
-    return _config("irqs = []\n")(folder, "".join(f'irqs += ["{n}"]\n' for n in range(count)))
+    statements = "".join(f'irqs += ["{number}"]\n' for number in range(count))
+    return _config(folder, f"irqs = []\n{statements}")
 
 
 def _config_waivers(folder: Path, count: int) -> list[str]:
     comment = "# xenassign: allow XA601: our own"
     lines = (f"key{number} = 1 {comment}\n" for number in range(count))
-    return _config("")(folder, "".join(lines))
+    return _config(folder, "".join(lines))
 
 
 def _fixed(folder: Path, count: int) -> list[str]:
-    _irqs_in_hexadecimal = _list(f"{number:#x}" for number in range(32, 32 + count))
-    return _config("irqs = ", "--diff")(folder, _irqs_in_hexadecimal)
+    hexadecimal = (f"{number:#x}" for number in range(32, 32 + count))
+    return _config(folder, f"irqs = {_list(hexadecimal)}", "--diff")
 
 
-def _source(*parts: str, options: tuple[str, ...] = ()) -> Callable[[Path], list[str]]:
-    def write(folder: Path) -> list[str]:
-        (folder / "host.dts").write_text(HOST)
-        (folder / "d.dts").write_text("".join(("/dts-v1/;\n", *parts)))
-        return ["lint", "d.dts", *options]
-
-    return write
+def _source(folder: Path, text: str, *options: str) -> list[str]:
+    (folder / "host.dts").write_text(HOST)
+    (folder / "d.dts").write_text(f"/dts-v1/;\n{text}")
+    return ["lint", "d.dts", *options]
 
 
-def _partial(members: Iterable[str], *options: str) -> Callable[[Path], list[str]]:
+def _partial(folder: Path, members: Iterable[str], *options: str) -> list[str]:
     cells = "#address-cells = <2>; #size-cells = <2>; ranges;"
-    return _source(
-        f"/ {{ passthrough {{ {cells}\n", "\n".join(members), "\n}; };\n", options=options
-    )
+    nodes = "\n".join(members)
+    return _source(folder, f"/ {{ passthrough {{ {cells}\n{nodes}\n}}; }};\n", *options)
 
 
 def _waivers(folder: Path, count: int) -> list[str]:
     return _partial(
-        f"/* xenassign: allow XA222: measured */ n@{n * 4096:x} {{ reg = <0 {n * 4096} 0 4096>;"
-        f' compatible = "a,b"; xen,reg = <0 {n * 4096} 0>; xen,path = "/x"; }};'
-        for n in range(count)
-    )(folder)
+        folder,
+        (
+            f"/* xenassign: allow XA222: measured */ n@{n * 4096:x} {{ reg = <0 {n * 4096} 0 4096>;"
+            f' compatible = "a,b"; xen,reg = <0 {n * 4096} 0>; xen,path = "/x"; }};'
+            for n in range(count)
+        ),
+    )
 
 
 def _assigned(folder: Path, count: int) -> list[str]:
     return _partial(
+        folder,
         (
             f'n@{n * 4096:x} {{ reg = <0 {n * 4096} 0 4096>; compatible = "a,b"; interrupts = <0'
             f' {n} 4>; xen,reg = <0 {n * 4096} 0 4096 0 {n * 4096}>; xen,path = "/soc/n{n}"; }};'
             for n in range(count)
         ),
-        *("--host", "host.dts"),
-    )(folder)
+        "--host",
+        "host.dts",
+    )
 
 
 def _mapped(folder: Path, count: int) -> list[str]:
     entries = ", ".join(f"<0 {n * 8192:#x} 0 4096 0 {n * 8192:#x}>" for n in range(count))
     node = f'n {{ xen,path = "/soc/rtc@9010000"; xen,reg = {entries}; }};'
-    return _partial([node], "--host", "host.dts")(folder)
+    return _partial(folder, [node], "--host", "host.dts")
 
 
 def _referring(folder: Path, count: int) -> list[str]:
     return _partial(
-        f'l{n}: n{n} {{ compatible = "a,b"; clocks = <&l{(n * 7) % count} 1>; }};'
-        for n in range(count)
-    )(folder)
+        folder,
+        (
+            f'l{n}: n{n} {{ compatible = "a,b"; clocks = <&l{(n * 7) % count} 1>; }};'
+            for n in range(count)
+        ),
+    )
 
 
 def _unknown_phandles(folder: Path, count: int) -> list[str]:
     return _partial(
-        f'n{n} {{ compatible = "a,b"; clocks = <{n + 1} 1>; #clock-cells = <1>; }};'
-        for n in range(count)
-    )(folder)
+        folder,
+        (
+            f'n{n} {{ compatible = "a,b"; clocks = <{n + 1} 1>; #clock-cells = <1>; }};'
+            for n in range(count)
+        ),
+    )
 
 
 def _properties(folder: Path, count: int) -> list[str]:
-    return _partial([*(f"prop{n} = <{n}>;" for n in range(count)), "n { };"])(folder)
+    return _partial(folder, [*(f"prop{n} = <{n}>;" for n in range(count)), "n { };"])
 
 
 def _macros(folder: Path, count: int) -> list[str]:
     macros = "#define A 1 2 3 4 5 6 7 8 9 10\n#define B " + "A " * 10
-    return _source(macros, f"\n/ {{ passthrough {{ x = <{'B ' * (count // 100)}>; }}; }};\n")(
-        folder
-    )
+    node = f"passthrough {{ x = <{'B ' * (count // 100)}>; }};"
+    return _source(folder, f"{macros}\n/ {{ {node} }};\n")
 
 
 def _nodes(folder: Path, count: int) -> list[str]:
-    nodes = (
+    nodes = "\n".join(
         f'n{n} {{ compatible = "a,b"; x = <0 1 2 3>; y = "text {n}"; }};' for n in range(count)
     )
-    return _source("/ { passthrough { }; other {\n", "\n".join(nodes), "\n}; };\n")(folder)
+    return _source(folder, f"/ {{ passthrough {{ }}; other {{\n{nodes}\n}}; }};\n")
 
 
 def _deleted(folder: Path, count: int) -> list[str]:
     nodes = "".join(f"l{n}: n{n} {{ }}; " for n in range(count))
     deletions = "".join(f"/delete-node/ &l{n};\n" for n in range(count))
-    return _source(f"/ {{ passthrough {{ {nodes} }}; }};\n{deletions}")(folder)
+    return _source(folder, f"/ {{ passthrough {{ {nodes} }}; }};\n{deletions}")
 
 
 def _one_name_deleted(folder: Path, count: int) -> list[str]:
     again = "/ { passthrough { l: n { x; }; }; };\n/delete-node/ &l;\n"
-    return _source("/ { passthrough { }; };\n", again * count)(folder)
+    return _source(folder, "/ { passthrough { }; };\n" + again * count)
 
 
 def _merged(folder: Path, count: int) -> list[str]:
-    return _source("/ { passthrough { l: n { }; }; };\n", "&l { x = <1>; };\n" * count)(folder)
+    return _source(folder, "/ { passthrough { l: n { }; }; };\n" + "&l { x = <1>; };\n" * count)
 
 
 def _fragments(folder: Path, count: int) -> list[str]:
     fragments = "".join(f"&l{n} {{ x = <&m{n}>; }};\n" for n in range(count))
-    return _source("/plugin/;\n", fragments)(folder)
+    return _source(folder, f"/plugin/;\n{fragments}")
 
 
 def _cells(folder: Path, count: int) -> list[str]:
-    return _partial([f"x = <{'0x10 ' * count}>;"])(folder)
+    return _partial(folder, [f"x = <{'0x10 ' * count}>;"])
 
 
 def _expressions(folder: Path, count: int) -> list[str]:
-    return _partial([f"x = <{'(1 + 1) ' * count}>;"])(folder)
+    return _partial(folder, [f"x = <{'(1 + 1) ' * count}>;"])
 
 
 def _strings(folder: Path, count: int) -> list[str]:
     strings = ", ".join(['"text"'] * count)
-    return _partial([f"x = {strings};"])(folder)
+    return _partial(folder, [f"x = {strings};"])
 
 
 def _labels(folder: Path, count: int) -> list[str]:
     labels = "".join(f"l{number}: " for number in range(count))
-    return _partial([f"{labels} n {{ }};"])(folder)
+    return _partial(folder, [f"{labels} n {{ }};"])
 
 
 def _comments(folder: Path, count: int) -> list[str]:
-    return _partial(["/* a comment */ // another\n" * count])(folder)
+    return _partial(folder, ["/* a comment */ // another\n" * count])
 
 
 def _includes(folder: Path, count: int) -> list[str]:
     (folder / "e.dtsi").write_text("")
     names = min(count, 100)
     text = "".join(f'/include/ "e.dtsi"\nx{n};\n' for n in range(names))
-    return _partial([text + "".join(f"y{n};\n" for n in range(count))])(folder)
+    return _partial(folder, [text + "".join(f"y{n};\n" for n in range(count))])
 
 
 def _blob(folder: Path, count: int) -> str:
@@ -267,30 +272,28 @@ def _toml_domains(folder: Path, count: int) -> list[str]:
     return ["plan", "-c", "xenassign.toml"]
 
 
-def _host(members: Iterable[str], *arguments: str) -> Callable[[Path], list[str]]:
-    def write(folder: Path) -> list[str]:
-        cells = "#address-cells = <2>; #size-cells = <2>; ranges;"
-        bus = f'/ {{ bus {{ compatible = "simple-bus"; {cells}\n'
-        (folder / "large.dts").write_text(HOST + bus + "\n".join(members) + "\n}; };\n")
-        return [*arguments, "large.dts"]
-
-    return write
+def _host(folder: Path, members: Iterable[str]) -> list[str]:
+    cells = "#address-cells = <2>; #size-cells = <2>; ranges;"
+    bus = f'/ {{ bus {{ compatible = "simple-bus"; {cells}\n'
+    (folder / "large.dts").write_text(HOST + bus + "\n".join(members) + "\n}; };\n")
+    return ["inspect", "large.dts"]
 
 
 def _interrupt_parents(folder: Path, count: int) -> list[str]:
     above = ["gic", *(f"c{number}" for number in range(count))]
     return _host(
+        folder,
         (
             f'c{n}: c{n} {{ compatible = "a,b"; interrupt-controller; #interrupt-cells = <3>;'
             f" interrupt-parent = <&{above[n]}>; interrupts = <0 {n % 900} 4>; }};"
             for n in range(count)
         ),
-        "inspect",
-    )(folder)
+    )
 
 
 def _iommus(folder: Path, count: int) -> list[str]:
     return _host(
+        folder,
         (
             f'i{n}: iommu@{n * 8192 + (1 << 32):x} {{ compatible = "arm,mmu-500";'
             f" #iommu-cells = <1>; #global-interrupts = <1>; interrupts = <0 {n % 900} 4>;"
@@ -299,15 +302,14 @@ def _iommus(folder: Path, count: int) -> list[str]:
             f" reg = <1 {n * 8192 + 4096} 0 4096>; }};"
             for n in range(count)
         ),
-        "inspect",
-    )(folder)
+    )
 
 
 def _clocks(folder: Path, count: int) -> list[str]:
     clocks = ", ".join(f"<&c {n}>" for n in range(count))
     users = (f"user{n} {{ clocks = {clocks if not n else '<&c 0>'}; }};" for n in range(count))
     clock = 'c: c { compatible = "a,c"; #clock-cells = <1>; };'
-    return _host([clock, *users], "inspect")(folder)
+    return _host(folder, [clock, *users])
 
 
 INPUTS = (
