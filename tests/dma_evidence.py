@@ -71,8 +71,6 @@ _PORT = re.compile(
 )
 _SOC = re.compile(r"(mt|tegra)\d+")
 
-Evidence = Mapping[str, tuple[str, ...]]
-
 
 def read(path: Path = FILE) -> dict[str, tuple[str, ...]]:
     """The facts of a file: their kind with its details, and the strings or names."""
