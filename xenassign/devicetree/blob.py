@@ -13,7 +13,13 @@ import struct
 from pathlib import Path
 from typing import NamedTuple
 
-from xenassign.devicetree.names import NODE_NAME, NODE_RULE, PROPERTY_NAME, PROPERTY_RULE
+from xenassign.devicetree.names import (
+    MAX_LENGTH,
+    NODE_NAME,
+    NODE_RULE,
+    PROPERTY_NAME,
+    PROPERTY_RULE,
+)
 from xenassign.devicetree.tree import DevicetreeError, Node, Property, Tree
 from xenassign.errors import InputError, reason_of
 from xenassign.reading import MAX_SIZE, read
@@ -246,12 +252,8 @@ class _BlobReader:
         return self._name(raw, start, PROPERTY_NAME, "property name", PROPERTY_RULE)
 
     def _name(self, raw: bytes, start: int, pattern: re.Pattern[str], kind: str, rule: str) -> str:
-        """A name that the pattern matches (:mod:`xenassign.devicetree.names`).
-
-        Nobody keeps to the limit of 31 characters of sections 2.2.1 and 2.2.4; 255 keeps hostile
-        blobs small.
-        """
-        if len(raw) > 255:
+        """A name that the pattern matches (:mod:`xenassign.devicetree.names`)."""
+        if len(raw) > MAX_LENGTH:
             raise self.fail(start, f"the {kind} has {len(raw)} characters")
         name = raw.decode("latin-1")
         if not pattern.fullmatch(name):

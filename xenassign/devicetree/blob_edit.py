@@ -50,12 +50,9 @@ from xenassign.devicetree.blob_writer import (
 )
 from xenassign.devicetree.changes import Change
 from xenassign.devicetree.draft import Cells, DraftNode, DraftProperty, Ref, encode
+from xenassign.devicetree.names import MAX_LENGTH, NODE_NAME, PROPERTY_NAME
 from xenassign.devicetree.tree import DevicetreeError, Node, Property, Tree
 from xenassign.reading import MAX_SIZE
-
-#: Names that the reader accepts (sections 2.2.1 and 2.2.4 with a limit of 255 characters).
-_PROPERTY_NAME = re.compile(r"[\x21-\x7e]{1,255}")
-_NODE_NAME = re.compile(r"[\x21-\x2e\x30-\x7e]{1,255}")  # no slash
 
 
 def edited(data: bytes, changes: Sequence[Change], file: str = "<memory>") -> bytes:
@@ -155,6 +152,11 @@ def _once(file: str, path: str, names: Sequence[str]) -> None:
 # ---------------------------------------------------------------------------- the bytes of drafts
 
 
+def _readable(name: str, pattern: re.Pattern[str]) -> bool:
+    """Whether the reader accepts a name."""
+    return len(name) <= MAX_LENGTH and pattern.fullmatch(name) is not None
+
+
 class _Encoder:
     """Encodes properties and nodes; their names are added to the strings block."""
 
@@ -187,7 +189,7 @@ class _Encoder:
 
     def _named_value(self, path: str, prop: DraftProperty) -> tuple[str, bytes]:
         value = self.value(path, prop)
-        if not _PROPERTY_NAME.fullmatch(prop.name):
+        if not _readable(prop.name, PROPERTY_NAME):
             raise DevicetreeError(
                 f"{self.file}: cannot set {prop.name!r} of {path}: not a valid property name;"
                 " choose another name"
@@ -197,7 +199,7 @@ class _Encoder:
     def _check(self, above: str, draft: DraftNode) -> None:
         """Refuses a node that the reader would refuse, or with two properties of one name."""
         path = f"{above}/{draft.name}"
-        if not _NODE_NAME.fullmatch(draft.name):
+        if not _readable(draft.name, NODE_NAME):
             raise DevicetreeError(
                 f"{self.file}: cannot add {path!r}: {draft.name!r} is not a valid node name;"
                 " choose another name"

@@ -17,5 +17,9 @@ PROPERTY_NAME = re.compile(r"[A-Za-z0-9,._+*#?-]+")
 #: A label, as dtc's lexer reads it.
 LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
+#: Characters of a name. Nobody keeps to the limit of 31 of sections 2.2.1 and 2.2.4; this one keeps
+#: hostile blobs small.
+MAX_LENGTH = 255
+
 NODE_RULE = "use letters, digits and , . _ + - with at most one @"
 PROPERTY_RULE = "use letters, digits and , . _ + - ? #"
