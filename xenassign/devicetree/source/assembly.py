@@ -20,6 +20,7 @@ from xenassign.devicetree.source.nodes import (
     SourceProperty,
     Statement,
 )
+from xenassign.devicetree.source.values import UNKNOWN
 
 
 class SourceTree:
@@ -109,7 +110,7 @@ class SourceTree:
             piece = Piece("string", target.name.encode() + b"\0", *target.span)
         else:
             name = "target"
-            piece = Piece("phandle", b"\xff\xff\xff\xff", *target.span, target.name)
+            piece = Piece("phandle", UNKNOWN, *target.span, target.name)
         fragment = SourceNode(f"fragment@{self._fragments}", opened=[target.span])
         self._fragments += 1
         fragment.properties.add(

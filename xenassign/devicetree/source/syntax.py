@@ -30,13 +30,13 @@ from xenassign.devicetree.source.nodes import (
     SourceProperty,
 )
 from xenassign.devicetree.source.values import (
-    PLAIN_NAME,
     PLAIN_PROPERTY,
     WORD_MAX,
     PlacedNumber,
     PlainDefinition,
     element,
     number,
+    written_name,
 )
 from xenassign.grammars import parser
 
@@ -99,8 +99,7 @@ def _refusal(token: Token, expected: set[str], sources: Sources) -> SourceError:
     names = sorted(words.get(name, name.lower().replace("_", " ")) for name in expected)
     fix = f"write {' or '.join(names)} there" if len(names) <= 4 else "fix the source"
     if token.type != "$END":
-        name = PLAIN_NAME.match(token) if token.type in ("LEAF", "PLAIN") else None
-        word = name[0] if name else token
+        word = written_name(token) if token.type in ("LEAF", "PLAIN") else token
         start = token.start_pos or 0
         return SourceError(TextSpan(start, start + len(word)), f"syntax error at '{word}'", fix)
     end = sources.main.start + len(sources.main.text.rstrip())
@@ -123,9 +122,8 @@ def _name(word: str) -> str:
 
 def _plain(text: str, start: int) -> SourceProperty:
     """The property of a whole statement that begins at an offset."""
-    plain = PlainDefinition(text, start)
-    name = sys.intern(_name(plain.written_name))
-    return SourceProperty(name, plain, start, start + len(text))
+    name = sys.intern(_name(written_name(text)))
+    return SourceProperty(name, PlainDefinition(text, start), start, start + len(text))
 
 
 class Syntax(Transformer[Token, Any]):
@@ -167,9 +165,8 @@ class Syntax(Transformer[Token, Any]):
 
     def LEAF(self, token: Token) -> SourceNode:
         start = token.start_pos or 0
-        written = PLAIN_NAME.match(token)
-        assert written is not None
-        node = SourceNode(_name(written[0]), opened=[TextSpan(start, start + written.end())])
+        written = written_name(token)
+        node = SourceNode(_name(written), opened=[TextSpan(start, start + len(written))])
         for prop in PLAIN_PROPERTY.finditer(token, token.index("{") + 1):
             node.properties.add(_plain(prop[0], start + prop.start()))
         return node

@@ -12,7 +12,7 @@ from xenassign.devicetree.source.lexer import unescape
 from xenassign.devicetree.source.nodes import WORDS, Piece
 
 WORD_MAX = (1 << 64) - 1  # numbers are 64 bits wide and have no sign
-_UNKNOWN = b"\xff\xff\xff\xff"  # a reference, before phandles are assigned
+UNKNOWN = b"\xff\xff\xff\xff"  # a reference, before phandles are assigned
 
 
 class PlacedNumber(NamedTuple):
@@ -46,16 +46,9 @@ class PlainDefinition:
         self._value = value
 
     @property
-    def written_name(self) -> str:
-        """The name as it is written."""
-        name = PLAIN_NAME.match(self._text)
-        assert name is not None
-        return name[0]
-
-    @property
     def named(self) -> TextSpan:
         """The place of the name."""
-        return TextSpan(self.start, self.start + len(self.written_name))
+        return TextSpan(self.start, self.start + len(written_name(self._text)))
 
     @property
     def pieces(self) -> list[Piece]:
@@ -97,13 +90,20 @@ def number(literal: str, span: TextSpan) -> PlacedNumber:
     raise SourceError(span, f"integer literal '{literal[:40]}' is larger than 64 bits")
 
 
-#: The name at the beginning of a token PLAIN or LEAF, and the properties of a LEAF.
-PLAIN_NAME = re.compile(r"[^ \t-\r={;]+")
+_PLAIN_NAME = re.compile(r"[^ \t-\r={;]+")
+#: The properties of a LEAF.
 PLAIN_PROPERTY = re.compile(
     r'[^ \t-\r={};"]+[ \t-\r]*(?:=[^;"]*(?:"[^"\\]*(?:\\.[^"\\]*)*"[^;"]*)*)?;', re.DOTALL
 )
 _PLAIN_VALUE = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|<[^>]*>|\[[^\]]*\]')
 _REFERENCE = re.compile(r"&[^ \t-\r>]+")
+
+
+def written_name(text: str) -> str:
+    """The name at the beginning of a token PLAIN or LEAF, as it is written."""
+    name = _PLAIN_NAME.match(text)
+    assert name is not None
+    return name[0]
 
 
 def _quick(text: str) -> bytes | None:
@@ -145,7 +145,7 @@ def _plain(text: str, start: int) -> Iterator[Piece]:
             yield from _cells(text[at : reference.start()], start + at)
             at = reference.end()
             place = start + reference.start(), start + at
-            yield Piece("phandle", _UNKNOWN, *place, reference[0][1:])
+            yield Piece("phandle", UNKNOWN, *place, reference[0][1:])
         yield from _cells(text[at:-1], start + at)
 
 
@@ -156,8 +156,8 @@ def _cells(text: str, start: int) -> Iterator[Piece]:
         return
     data = _packed(words)
     if data is None:
-        spans = (TextSpan(start + w.start(), start + w.end()) for w in WORDS.finditer(text))
-        numbers = (number(word, span) for word, span in zip(words, spans, strict=True))
+        literals = WORDS.finditer(text)
+        numbers = (number(w[0], TextSpan(start + w.start(), start + w.end())) for w in literals)
         data = b"".join([element(number, 32).data for number in numbers])
     yield Piece("cells", data, start, start + len(text))
 
@@ -170,7 +170,7 @@ def element(item: PlacedNumber | Piece, bits: int) -> Piece:
         if bits != 32:
             problem = f"a reference is a cell of 32 bits, not one of {bits}"
             raise SourceError(item.span, problem, "write it in < > without /bits/")
-        item.kind, item.data = "phandle", _UNKNOWN
+        item.kind, item.data = "phandle", UNKNOWN
         return item
     value, start, end = item
     if value >> bits:
