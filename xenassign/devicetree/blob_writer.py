@@ -8,7 +8,7 @@ gaps, and a property's name is stored once and also serves every name that it en
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol, TypeVar
 
 from xenassign.devicetree.blob import (
@@ -34,6 +34,7 @@ class _WritableNode(Protocol):
     def name(self) -> str: ...
     @property
     def children(self: N) -> Iterable[N]: ...
+    def walk(self: N) -> Iterable[N]: ...
 
 
 N = TypeVar("N", bound=_WritableNode)
@@ -118,17 +119,9 @@ def write_blob(
 
     ``boot_cpu`` is the header's boot_cpuid_phys.
     """
-    strings = Strings.of(name for node in _walk(root) for name, _ in properties(node))
+    strings = Strings.of(name for node in root.walk() for name, _ in properties(node))
     structure = node_tokens(root, properties, strings) + _END
     return assemble(structure, bytes(strings.block), reservations, boot_cpu)
-
-
-def _walk(root: N) -> Iterator[N]:
-    stack = [root]
-    while stack:
-        node = stack.pop()
-        yield node
-        stack.extend(reversed(list(node.children)))
 
 
 def assemble(
