@@ -82,9 +82,7 @@ class TreeBuffer:
             self.last_names.append("current-speed")
         self._names = bytearray()
         self._ends: set[str] = set()  # of the stored names, up to _SHORT characters
-        for name in names:
-            self.used += self._missing(name)
-            self._store(name)
+        self.used += sum(map(self._store, names))
 
     def take(self, size: int) -> bool:
         """Adds ``size`` bytes of structure; False if they do not fit."""
@@ -108,11 +106,7 @@ class TreeBuffer:
 
     def finish(self) -> bool:
         """Adds Xen's own nodes after the partial tree, and the end of the tree."""
-        size = self.after
-        for name in self.last_names:
-            size += self._missing(name)
-            self._store(name)
-        return self.take(size)
+        return self.take(self.after + sum(map(self._store, self.last_names)))
 
     def _missing(self, name: str) -> int:
         """The bytes that a property's name takes in the strings block: 0 if it is stored."""
@@ -120,11 +114,14 @@ class TreeBuffer:
             return 0 if name in self._ends else len(name) + 1
         return 0 if name.encode("latin-1") + b"\0" in self._names else len(name) + 1
 
-    def _store(self, name: str) -> None:
-        if self._missing(name):
+    def _store(self, name: str) -> int:
+        """Stores a property's name; the bytes that it takes."""
+        size = self._missing(name)
+        if size:
             self._names += name.encode("latin-1") + b"\0"
-            self._ends.update(name[-size:] for size in range(1, min(len(name), _SHORT) + 1))
-            self._ends.add("")
+            longest = max(len(name) - _SHORT, 0)
+            self._ends.update(name[start:] for start in range(longest, len(name) + 1))
+        return size
 
 
 def _cpu_and_timer(platform: Platform | None) -> tuple[Node | None, Node | None]:
