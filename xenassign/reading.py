@@ -94,6 +94,18 @@ class _Raw(io.FileIO):
         return size
 
 
+def lines_of(path: str | Path) -> list[str]:
+    """The lines of a text, in which bytes that are not UTF-8 are kept (surrogateescape).
+
+    Empty if it cannot be read or is larger than MAX_TEXT.
+    """
+    try:
+        with open_regular(path) as stream:
+            return limited(stream, MAX_TEXT).decode("utf-8", "surrogateescape").split("\n")
+    except (OSError, ValueError):  # ValueError: a NUL in the name
+        return []
+
+
 def open_regular(path: str | Path) -> BinaryIO:
     """Opens a regular file. Raises OSError, NotRegularError and ValueError as ``read``."""
     return _opened(path, False)

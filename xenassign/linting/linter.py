@@ -18,7 +18,7 @@ from xenassign.devicetree.places import Place
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import InputError, UsageError
 from xenassign.findings import ROUTES, Finding, Rule, errors, rule
-from xenassign.formats.xlcfg import XlConfig, decode
+from xenassign.formats.xlcfg import XlConfig
 from xenassign.host.load import is_source
 from xenassign.host.platform import read_platform
 from xenassign.linting import source_strings, waivers
@@ -32,7 +32,7 @@ from xenassign.linting.verdict.context import Context
 from xenassign.linting.verdict.domain import context_of
 from xenassign.linting.verdict.host_overlays import domain_nodes, marks, reserved_marks
 from xenassign.linting.verdict.predict import verdicts
-from xenassign.reading import MAX_TEXT, limited, open_regular
+from xenassign.reading import lines_of
 from xenassign.request.resolve import with_console
 from xenassign.xen.iommu import iommus
 from xenassign.xen.releases import Release
@@ -99,22 +99,13 @@ class Report:
         """The line of a file at which a place begins; None if the file can't be read."""
         lines = self._lines.get(place.file)
         if lines is None:
-            lines = self._lines[place.file] = _lines_of(place.file)
+            lines = self._lines[place.file] = lines_of(place.file)
         return lines[place.line - 1].rstrip("\r") if place.line <= len(lines) else None
 
     @cached_property
     def _lines(self) -> dict[str, list[str]]:
         """The lines of the documents, and of other files that were asked for, by file."""
         return {d.file: d.text.split("\n") for d in self.documents if d.text is not None}
-
-
-def _lines_of(file: str) -> list[str]:
-    """The lines of a file; empty if it can't be read."""
-    try:
-        with open_regular(file) as stream:
-            return decode(limited(stream, MAX_TEXT)).split("\n")
-    except (OSError, ValueError):
-        return []
 
 
 def lint(documents: Sequence[Document], options: Options) -> Report:

@@ -26,7 +26,7 @@ from typing import NamedTuple
 from xenassign.devicetree.places import Place, TextSpan
 from xenassign.devicetree.tree import DevicetreeError
 from xenassign.errors import reason_of
-from xenassign.reading import MAX_TEXT, NotRegularError, open_regular, record
+from xenassign.reading import MAX_TEXT, NotRegularError, lines_of, open_regular, record
 
 #: Seconds for cpp. A board takes 0.1.
 _SECONDS = 10
@@ -124,12 +124,7 @@ class Preprocessed:
 
     def _line(self, file: str, line: int) -> str | None:
         if file not in self._lines:
-            try:
-                with open_regular(file) as stream:
-                    text = stream.read(MAX_TEXT).decode("utf-8", "surrogateescape")
-                self._lines[file] = text.split("\n")
-            except (OSError, ValueError):
-                self._lines[file] = []
+            self._lines[file] = lines_of(file)
         lines = self._lines[file]
         return lines[line - 1] if 0 < line <= len(lines) else None
 
