@@ -13,11 +13,12 @@ from weakref import WeakKeyDictionary
 
 from xenassign.checks.protection import TRUST, accepted_for
 from xenassign.checks.scope import Scope
-from xenassign.devicetree.phandle_properties import lookup
+from xenassign.devicetree.phandle_properties import kind_of
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, Rule, rule, some
 from xenassign.host.device import HostDevice
 from xenassign.host.machine_control import MachineControl, machine_control
+from xenassign.host.supplier_kinds import supplier_kind
 from xenassign.request.request import Accepted
 from xenassign.xen.board import Board
 
@@ -26,24 +27,7 @@ SUPPLIES_OTHERS = rule("XA107", "host-depends-on-it", "error", "unsafe")
 SERVES_HOST = rule("XA124", "host-uses-it", "warning", "unsafe")
 RESETS_MACHINE = rule("XA120", "resets-machine", "warning", "unsafe")
 
-#: The kinds of suppliers whose loss stops, slows or damages the user. The others (GPIOs, PHYs, DMA
-#: channels, mailboxes, cells of an EEPROM, interrupts) are what ordinary devices are there for: the
-#: user loses a service, which is a warning.
-_SUPPLIES = frozenset(
-    {
-        "access-controller",
-        "cache",
-        "clock",
-        "interconnect",
-        "memory-controller",
-        "performance-domain",
-        "pinctrl",
-        "power-domain",
-        "regulator",
-        "reset",
-    }
-)
-#: Properties of these kinds that need nothing of the provider at run time.
+#: Properties of vital kinds that need nothing of the provider at run time.
 _NOT_SUPPLIED = ("assigned-clock", "devfreq-events")
 #: The DMA of the user goes where the provider says.
 _TRANSLATED = frozenset({"iommus", "iommu-map"})
@@ -228,8 +212,8 @@ def _enabled(node: Node) -> bool:
 
 
 def _is_supply(prop: str) -> bool:
-    kind = getattr(lookup(prop), "kind", "")
-    return prop in _TRANSLATED or (kind in _SUPPLIES and not prop.startswith(_NOT_SUPPLIED))
+    vital = supplier_kind(kind_of(prop)).vital and not prop.startswith(_NOT_SUPPLIED)
+    return vital or prop in _TRANSLATED
 
 
 def machine_control_findings(

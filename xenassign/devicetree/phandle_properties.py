@@ -32,7 +32,14 @@ from typing import Any, Final, Literal, NamedTuple
 
 from xenassign.tables import Table, TableEntry, TableStatement, fits, table_path
 
-__all__ = ["REMAINDER", "PhandleProperty", "PhandleTable", "lookup", "phandle_properties"]
+__all__ = [
+    "REMAINDER",
+    "PhandleProperty",
+    "PhandleTable",
+    "kind_of",
+    "lookup",
+    "phandle_properties",
+]
 
 REMAINDER: Final = -1
 """Value of `cells`: one phandle, and the rest of the property are its arguments."""
@@ -191,3 +198,9 @@ def lookup(name: str) -> PhandleProperty | None:
     without a phandle.
     """
     return phandle_properties().find(name)
+
+
+def kind_of(name: str) -> str:
+    """The kind of supplier that a property names; "other" if it is not in the table."""
+    rule = lookup(name)
+    return rule.kind if rule is not None else "other"

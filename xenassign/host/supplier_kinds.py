@@ -38,7 +38,9 @@ class SupplierKind(NamedTuple):
     ``of_a_bus``: whether a bus needs such a supplier for the devices below it. ``leftover``: the
     effect of a phandle without a node in a guest. ``quiet``: dropping it is not reported, because
     the driver works without it or a stub replaces it. ``alone``: whether assigning the provider too
-    is useful, so that it can be proposed.
+    is useful, so that it can be proposed. ``vital``: whether its loss stops, slows or damages the
+    user. Those of the other kinds (GPIOs, PHYs, DMA channels, mailboxes, cells of an EEPROM) are
+    what ordinary devices are there for: the user loses a service.
     """
 
     dropped: str = "{} stays with the host"
@@ -49,19 +51,22 @@ class SupplierKind(NamedTuple):
     leftover: Leftover = Leftover.DANGLING
     quiet: bool = False
     alone: bool = True
+    vital: bool = False
 
 
 #: regulator_ignore_unused is there since Linux 6.8. pd_ignore_unused has no effect on domains whose
 #: provider switches them off when all its users probed (sync_state, Linux 6.17 and newer).
 SUPPLIER_KINDS = MappingProxyType(
     {
-        "access-controller": SupplierKind(leftover=Leftover.IGNORED),
+        "access-controller": SupplierKind(leftover=Leftover.IGNORED, vital=True),
+        "cache": SupplierKind(vital=True),
         "clock": SupplierKind(
             duty=HostDuty.KEEP_ON,
             keep_option="clk_ignore_unused",
             of_a_bus=True,
             quiet=True,  # a fixed-clock replaces it
             alone=False,
+            vital=True,
         ),
         "power-domain": SupplierKind(
             without="no power domain is switched: the host has to keep it on",
@@ -69,6 +74,7 @@ SUPPLIER_KINDS = MappingProxyType(
             keep_option="pd_ignore_unused",
             of_a_bus=True,
             leftover=Leftover.IGNORED,
+            vital=True,
         ),
         "regulator": SupplierKind(
             dropped="{} stays with the host, which must keep it on",
@@ -76,6 +82,7 @@ SUPPLIER_KINDS = MappingProxyType(
             duty=HostDuty.KEEP_ON,
             keep_option="regulator_ignore_unused",
             leftover=Leftover.IGNORED,
+            vital=True,
         ),
         "reset": SupplierKind(
             dropped="{} stays with the host, which must leave the reset released",
@@ -84,6 +91,7 @@ SUPPLIER_KINDS = MappingProxyType(
             duty=HostDuty.SET_UP,
             of_a_bus=True,
             leftover=Leftover.FAILS,
+            vital=True,
         ),
         "interconnect": SupplierKind(
             dropped="{} stays with the host, which must keep the path up",
@@ -91,6 +99,7 @@ SUPPLIER_KINDS = MappingProxyType(
             duty=HostDuty.SET_UP,
             of_a_bus=True,
             leftover=Leftover.FAILS,
+            vital=True,
         ),
         "phy": SupplierKind(
             dropped="{} stays with the host, which must leave it set up",
@@ -103,6 +112,7 @@ SUPPLIER_KINDS = MappingProxyType(
             leftover=Leftover.FAILS,
             quiet=True,
             alone=False,
+            vital=True,
         ),
         "dma": SupplierKind(
             dropped="the DMA engine {} is not assigned",
@@ -121,6 +131,7 @@ SUPPLIER_KINDS = MappingProxyType(
             quiet=True,
             alone=False,
         ),
+        "memory-controller": SupplierKind(vital=True),
         "memory-region": SupplierKind(dropped="{} is memory of the host", alone=False),
         "msi": SupplierKind(
             dropped="Xen gives guests no MSI controller", leftover=Leftover.IGNORED, alone=False
@@ -130,7 +141,7 @@ SUPPLIER_KINDS = MappingProxyType(
             leftover=Leftover.IGNORED,
         ),
         "opp": SupplierKind(leftover=Leftover.IGNORED),
-        "performance-domain": SupplierKind(leftover=Leftover.IGNORED),
+        "performance-domain": SupplierKind(leftover=Leftover.IGNORED, vital=True),
         "syscon": SupplierKind(dropped="{} stays with the host, which must leave its settings"),
         "thermal": SupplierKind(leftover=Leftover.IGNORED),
     }

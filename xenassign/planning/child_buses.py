@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from xenassign.checks.interrupts import OTHER_CONTROLLER, other_controller_fix
 from xenassign.checks.ownership import proposable
 from xenassign.checks.scope import Scope
-from xenassign.devicetree.phandle_properties import lookup
+from xenassign.devicetree.phandle_properties import kind_of
 from xenassign.devicetree.references import property_references
 from xenassign.devicetree.tree import Node, PropertyError
 from xenassign.findings import Finding, rule
@@ -102,7 +102,7 @@ def assignable_supplier_findings(
     unused: dict[str, str] = {}
     shared: dict[str, str] = {}
     for supplier in device.suppliers:
-        kind = getattr(lookup(supplier.property), "kind", "other")
+        kind = kind_of(supplier.property)
         if supplier.action != "dropped" or not supplier_kind(kind).alone:
             continue
         if supplier.property in _PHYS:

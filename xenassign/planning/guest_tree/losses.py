@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from xenassign.devicetree.phandle_properties import lookup
+from xenassign.devicetree.phandle_properties import kind_of
 from xenassign.devicetree.references import Reference
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule
@@ -86,7 +86,7 @@ def supplier_findings(
     """
     dropped: dict[str, None] = {}
     for supplier in suppliers:
-        kind = getattr(lookup(supplier.property), "kind", "other")
+        kind = kind_of(supplier.property)
         if supplier.action != "dropped" or supplier.required or supplier_kind(kind).quiet:
             continue
         if supplier.property == "memory-region" and supplier.provider is not None:
