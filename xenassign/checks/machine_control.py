@@ -167,7 +167,7 @@ class _Outside(NamedTuple):
     def users(self, provider: Node) -> Iterator[tuple[str, Node]]:
         """(property, node) of the enabled users of a node."""
         for prop, user in self.board.neighbours.consumers.get(provider, ()):
-            if not self._goes_along(user) and _enabled(user):
+            if not self._goes_along(user) and user.enabled:
                 yield prop, user
 
     def _goes_along(self, user: Node) -> bool:
@@ -192,7 +192,7 @@ class _Outside(NamedTuple):
         if _chooses(user, prop, provider):
             return True
         uses = self.board.neighbours.consumers.get(user, ())
-        others = [o for name, o in uses if _enabled(o) and not _chooses(o, name, user)]
+        others = [o for name, o in uses if o.enabled and not _chooses(o, name, user)]
         return bool(others) and all(map(self._goes_along, others))
 
     def _supplies_others(self, firmware: Node) -> bool:
@@ -205,10 +205,6 @@ class _Outside(NamedTuple):
 
 def _chooses(controller: Node, prop: str, phy: Node) -> bool:
     return prop == "clocks" and controller.has("#clock-cells") and phy.has("#phy-cells")
-
-
-def _enabled(node: Node) -> bool:
-    return all(above.available for above in node.lineage())
 
 
 def _is_supply(prop: str) -> bool:

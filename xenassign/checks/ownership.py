@@ -132,7 +132,7 @@ def proposable(
         return None
     below = any(scope.has(inner) for inner in holder.walk())
     if not (
-        all(above.available for above in holder.lineage())
+        holder.enabled
         and scope.stays_with_host(holder)
         and not below
         and kept_by_xen(board, holder) is None

@@ -177,6 +177,11 @@ class Node:
         return self.status == "okay"
 
     @property
+    def enabled(self) -> bool:
+        """Whether it and all nodes above it are ``available``: Linux probes no others."""
+        return all(node.available for node in self.lineage())
+
+    @property
     def phandle(self) -> int | None:
         """The node's phandle (``linux,phandle`` in old blobs), or None."""
         for name in ("phandle", "linux,phandle"):

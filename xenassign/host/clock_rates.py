@@ -101,7 +101,7 @@ class ClockRates:
         requests = [
             (node, hz)
             for node, hz in self._requests.get((reference.provider, reference.args), ())
-            if node in near or _probed(node)
+            if node in near or node.enabled
         ]
         rates = {hz for _, hz in requests}
         if len(rates) != 1:
@@ -135,10 +135,6 @@ def _rates(node: Node) -> tuple[int, ...]:
     if wide is None:
         return cells
     return tuple(high << 32 | low for high, low in zip(cells[::2], cells[1::2], strict=False))
-
-
-def _probed(node: Node) -> bool:
-    return all(above.available for above in node.lineage())
 
 
 def _own(consumer: Node, reference: Reference) -> Rate | None:

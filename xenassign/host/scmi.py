@@ -174,9 +174,8 @@ def users(tree: Tree, scmi: tuple[ScmiProvider, ...]) -> Iterator[ScmiUser]:
     CPUs and thermal zones, which are not devices, use clocks, performance domains and sensors.
     """
     for node in tree.nodes() if scmi else ():
-        available = all(above.available for above in node.lineage())
         for use in uses(references(tree, node), scmi):
-            yield ScmiUser(node, use, available)
+            yield ScmiUser(node, use, node.enabled)
 
 
 def protocol_node(provider: Node, root: Node) -> Node | None:

@@ -127,9 +127,7 @@ def regulators_to_keep_on(tree: Tree, keeps: tuple[HostKeep, ...]) -> tuple[str,
     return tuple(
         node.path
         for node in regulators
-        if node is not None
-        and not node.has("regulator-always-on")
-        and all(above.available for above in node.lineage())
+        if node is not None and not node.has("regulator-always-on") and node.enabled
     )
 
 

@@ -86,9 +86,8 @@ class Clocks:
 
     def _probed_by_dom0(self, node: Node) -> bool:
         """Whether dom0 probes the node: it is not assigned to this or (marked) another domain."""
-        lineage = list(node.lineage())
-        marked = any(above.has("xen,passthrough") for above in lineage)
-        return not (marked or self.assigned(node)) and all(above.available for above in lineage)
+        marked = any(above.has("xen,passthrough") for above in node.lineage())
+        return node.enabled and not marked and not self.assigned(node)
 
     def given(self, node: Node, reference: Reference) -> Rate | None:
         """The rate of the most specific --clock-rate that applies to the clock, or None."""
