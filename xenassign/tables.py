@@ -19,7 +19,7 @@ Reading a file only locates its names; an entry is parsed when it is needed. A m
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -257,14 +257,29 @@ def fits(pattern: Sequence[str], text: str) -> bool:
 
 
 class Wildcards:
-    """The names of a table that have wildcards, to find those that a `compatible` string fits."""
+    """Finds the entry of a `compatible` string in a table whose names can have wildcards.
 
-    def __init__(self, names: Iterable[str]) -> None:
-        self._wildcards = [(name.split("*"), name) for name in names if "*" in name]
+    ``headings``: of the wildcards that a string fits, one below the first of them is preferred.
+    """
+
+    def __init__(self, table: Table, headings: Sequence[str]) -> None:
+        self._table = table
+        self._headings = headings
+        self._wildcards = [(name.split("*"), name) for name in table.names if "*" in name]
         self._vendors: dict[str, list[tuple[list[str], str]]] = {}
 
-    def fitting(self, compatible: str) -> Iterator[str]:
-        """The names that a string fits, in the order of the table."""
+    def entry(self, compatible: str) -> TableEntry | None:
+        """The string's own entry, else that of a wildcard: of those alike, the first in the table.
+
+        Raises InputError for a mistake in the entry or the headings above it.
+        """
+        own = self._table.entry(compatible)
+        if own is not None:
+            return own
+        return self._table.entry(min(self._fitting(compatible), key=self._rank, default=""))
+
+    def _fitting(self, compatible: str) -> Iterator[str]:
+        """The wildcards that a string fits, in the order of the table."""
         vendor = compatible.partition(",")[0]
         if vendor not in self._vendors:
             self._vendors[vendor] = [
@@ -273,6 +288,11 @@ class Wildcards:
                 if "," not in pattern[0] or pattern[0].startswith(f"{vendor},")
             ]
         return (name for pattern, name in self._vendors[vendor] if fits(pattern, compatible))
+
+    def _rank(self, name: str) -> int:
+        above = self._table.headings(name)
+        ranks = (rank for rank, heading in enumerate(self._headings) if heading in above)
+        return next(ranks, len(self._headings))
 
 
 def table_path(name: str) -> Path:

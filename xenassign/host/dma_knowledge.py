@@ -38,16 +38,12 @@ class DmaTable:
 
     def __init__(self, path: Path) -> None:
         self._table = Table(path, ("dma", "no-dma", "source"))
-        self._wildcards = Wildcards(self._table.names)
+        self._wildcards = Wildcards(self._table, ("dma",))
 
     def find(self, compatible: str) -> DmaKnowledge | None:
         """The statement for one string: its own entry, else the first wildcard that fits,
         masters first."""
-        entry = self._table.entry(compatible)
-        if entry is None:
-            fitting = list(self._wildcards.fitting(compatible))
-            masters = (name for name in fitting if "dma" in self._table.headings(name))
-            entry = self._table.entry(next(iter((*masters, *fitting)), ""))
+        entry = self._wildcards.entry(compatible)
         return self._statement(entry) if entry else None
 
     def all(self) -> tuple[DmaKnowledge, ...]:

@@ -44,19 +44,15 @@ class MachineControlTable:
 
     def __init__(self, path: Path) -> None:
         self._table = Table(path, ("class", "source", *_SENTENCES))
-        self._wildcards = Wildcards(self._table.names)
+        self._wildcards = Wildcards(self._table, _SENTENCES)
 
     def find(self, compatible: str) -> MachineControl | None:
         """The statement for one string: its own entry, else that of a wildcard that it fits.
 
         Wildcards of ordinary devices, which are exceptions, come first, those of warnings last.
         """
-        entry = self._table.entry(compatible)
-        if entry is not None:
-            return self._statement(entry)
-        entries = filter(None, map(self._table.entry, self._wildcards.fitting(compatible)))
-        fitting = map(self._statement, entries)
-        return min(fitting, key=lambda known: _SENTENCES.index(known.level), default=None)
+        entry = self._wildcards.entry(compatible)
+        return self._statement(entry) if entry else None
 
     def all(self) -> tuple[MachineControl, ...]:
         """All statements, in the order of the file."""
