@@ -108,14 +108,14 @@ def control(board: Board, scope: Scope, node: Node) -> Control:
     The nodes that are copied with it and that Xen does not treat as devices count as parts of it.
     """
     answers = _ANSWERS.setdefault(scope, {})
-    known = answers.get(node)
-    if known is None or known[0] is not board:
-        known = answers[node] = board, _control(board, scope, node)
-    return known[1]
+    if node not in answers:
+        answers[node] = _control(board, scope, node)
+    return answers[node]
 
 
-#: The answers so far: a supplier is asked about for each device that it supplies.
-_ANSWERS: WeakKeyDictionary[Scope, dict[Node, tuple[Board, Control]]] = WeakKeyDictionary()
+#: The answers so far, since a supplier is asked about for each device that it supplies. A scope is
+#: of one tree, and the neighbours of a board are those of its tree.
+_ANSWERS: WeakKeyDictionary[Scope, dict[Node, Control]] = WeakKeyDictionary()
 
 
 def _control(board: Board, scope: Scope, node: Node) -> Control:

@@ -11,12 +11,11 @@ from xenassign.checks.machine_control import (
     machine_control_findings,
 )
 from xenassign.checks.ownership import kept_by_xen
-from xenassign.checks.scope import Scope, domain_scope
+from xenassign.checks.scope import domain_scope
 from xenassign.devicetree.spans import Span, covered, merged
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding
 from xenassign.formats.xlcfg import XlConfig
-from xenassign.host.neighbours import neighbours
 from xenassign.linting.guest.view import Check, View
 from xenassign.linting.verdict.cfg_keys import XL
 from xenassign.linting.verdict.context import Context
@@ -46,10 +45,9 @@ def without_path(view: View) -> Iterator[Finding]:
     Xen maps these without asking what is there. XA216 is about a xen,reg with xen,path, and the
     memory of a guest's own SCMI channel is required.
     """
-    board, scope = view.board, view.scope
-    if board is None:
+    if view.board is None:
         return
-    mapped = _Mapped(board, scope or domain_scope(board.platform, ()), view)
+    mapped = _Mapped(view.board, view)
     channels = set(_channels(view)) if view.context.release.scmi_smc else set()
     for partial in view.nodes:
         if partial.path is None and partial.node not in channels:
@@ -70,12 +68,10 @@ def in_iomem(config: XlConfig, context: Context, view: View | None) -> Iterator[
     """Devices that rule over the machine in the pages of iomem, besides those that the tree of a
     ``view`` assigns, and their neighbours in a page (XA201).
     """
-    platform, iommus = context.platform, context.iommus
-    if platform is None or iommus is None:
+    board = context.board
+    if board is None:
         return
-    board = Board(platform, neighbours(platform), iommus)
-    scope = view.scope if view is not None else None
-    mapped = _Mapped(board, scope or domain_scope(platform, ()), view)
+    mapped = _Mapped(board, view)
     scmi = requests_scmi(config, context.release)  # which requires the shared memory
     for atom in config.texts("iomem"):
         pages = page_range(atom.text)
@@ -86,16 +82,17 @@ def in_iomem(config: XlConfig, context: Context, view: View | None) -> Iterator[
 
 
 class _Mapped:
-    """What is mapped to a guest besides the devices that its tree assigns.
+    """What is mapped to a guest besides the devices that its tree assigns, if it has one.
 
-    ``scope``: what the tree assigns. Each device is judged once.
+    Each device is judged once.
     """
 
-    def __init__(self, board: Board, scope: Scope, view: View | None) -> None:
-        self._board, self._scope = board, scope
+    def __init__(self, board: Board, view: View | None) -> None:
+        scope = view.scope if view is not None else None
         own = (view.pages_of(host) for _, host in view.assigned) if view is not None else ()
+        self._board, self._scope = board, scope or domain_scope(board.platform, ())
         self._assigned = merged(span for pages in own for span in pages)
-        self._judged = set(scope.members)
+        self._judged = set(self._scope.members)
 
     def rulers(self, spans: Iterable[Span]) -> Iterator[Control]:
         """The devices in host memory (bytes) that rule over the machine."""

@@ -14,7 +14,6 @@ from xenassign.devicetree.spans import Merged, merged
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.findings import Finding
 from xenassign.host.device import HostDevice, read_device
-from xenassign.host.neighbours import neighbours
 from xenassign.linting.verdict.context import Context
 from xenassign.linting.verdict.mappings import MappingEntry, entries
 from xenassign.xen.board import Board
@@ -139,11 +138,8 @@ class View:
 
     @cached_property
     def board(self) -> Board | None:
-        """The board that the checks of plans require; None if the host is not known."""
-        platform, iommus = self.context.platform, self.context.iommus
-        if platform is None or iommus is None:
-            return None
-        return Board(platform, neighbours(platform), iommus)
+        """The board of the context."""
+        return self.context.board
 
     @cached_property
     def scope(self) -> Scope | None:

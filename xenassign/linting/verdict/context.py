@@ -8,7 +8,9 @@ from typing import NamedTuple
 from xenassign.devicetree.addresses import Block
 from xenassign.devicetree.spans import Span
 from xenassign.devicetree.tree import Node
+from xenassign.host.neighbours import neighbours
 from xenassign.host.platform import Platform
+from xenassign.xen.board import Board
 from xenassign.xen.direct_map import Banks, at_host, vpl011_intid
 from xenassign.xen.dom0 import Dom0, dom0
 from xenassign.xen.iommu import Iommus
@@ -83,6 +85,13 @@ class Context(NamedTuple):
     direct_map: bool = False
     static_memory: Banks = ()
     elsewhere: frozenset[Node] = frozenset()
+
+    @property
+    def board(self) -> Board | None:
+        """The board that the checks of plans require; None if the host is not known."""
+        if self.platform is None or self.iommus is None:
+            return None
+        return Board(self.platform, neighbours(self.platform), self.iommus)
 
     @property
     def guest(self) -> Guest:
