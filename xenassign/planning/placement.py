@@ -24,7 +24,7 @@ from xenassign.checks.shared_pages import (
     sharing_message,
 )
 from xenassign.devicetree.addresses import Block
-from xenassign.devicetree.spans import PAGE_SIZE, Span
+from xenassign.devicetree.spans import PAGE_SIZE, Intervals, Span
 from xenassign.devicetree.tree import Node
 from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule
@@ -175,6 +175,7 @@ def _no_place(request: Request, target: _Target) -> Finding:
 def _misaligned(request: Request, result: Placement) -> Iterator[Finding]:
     """Fixed and identical places that are not aligned as requested."""
     blocks = [(path, block) for path, placed in result.placed.items() for block in placed]
+    granules = Intervals(_granules(block) for _, block in blocks)
     for path, block in blocks:
         host, guest, size = block.mapping
         if block.how not in ("fixed", "identity"):
@@ -182,20 +183,21 @@ def _misaligned(request: Request, result: Placement) -> Iterator[Finding]:
         if not aligned(request.align, host, size, guest):
             problem = f"not aligned as --align {request.align} requires"
         elif request.align == "64k":
-            near = [p for p, other in blocks if p != path and _same_granule(block, other)]
-            if not near:
+            near = (blocks[number] for number in granules.overlapping(_granules(block)))
+            others = (p for p, other in near if p != path and other.mapping != block.mapping)
+            first = next(others, None)
+            if first is None:
                 continue
-            problem = f"in the same 64 KiB as {near[0]}"
+            problem = f"in the same 64 KiB as {first}"
         else:
             continue
         message = f"{path}: {host:#x} at guest {guest:#x} is {problem}"
         yield MISALIGNED(message, node=path, prop="reg")
 
 
-def _same_granule(first: PlacedBlock, second: PlacedBlock) -> bool:
-    """Whether two blocks of different pages share a granule of 64 KiB in the guest."""
-    spans = [block.mapping.guest_span.rounded(GRANULE) for block in (first, second)]
-    return first.mapping != second.mapping and spans[0].overlaps(spans[1])
+def _granules(block: PlacedBlock) -> Span:
+    """The guest addresses of a block, rounded out to granules of 64 KiB."""
+    return block.mapping.guest_span.rounded(GRANULE)
 
 
 def _blocks(claimant: Claimant, result: Placement) -> Iterator[tuple[Block, bool]]:
