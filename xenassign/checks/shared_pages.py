@@ -57,12 +57,12 @@ def shared_pages(
 MOST = 32
 
 
-def sharing_message(path: str, others: Mapping[str, str]) -> str:
-    """That a device shares pages. ``others``: what is shared, by the other node's host path; if
+def sharing_message(path: str, others: Mapping[Node, str]) -> str:
+    """That a device shares pages. ``others``: what is shared, by the other node of the host; if
     they are more than ``MOST``, not all of them.
     """
-    names = some(f"{other} ({text})" for other, text in others.items())
+    names = some(f"{other.path} ({text})" for other, text in others.items())
     if len(others) > MOST:
-        names = f"more than {MOST} nodes, for example {next(iter(others))}"
+        names = f"more than {MOST} nodes, for example {next(iter(others)).path}"
     verb = "is" if len(others) == 1 else "are"
     return f"{path} shares pages with {names}, which {verb} not assigned"

@@ -275,7 +275,7 @@ def _shared(
 
     ``region_nodes``: the nodes of the domain's regions.
     """
-    accepted: dict[str, str] = {}
+    accepted: dict[Node, str] = {}
     refused: dict[Node, str] = {}
     reasons: dict[str, None] = {}
     may_rule = isinstance(claimant, Region) or accepted_for(claimant.node, resolved.controls)
@@ -287,7 +287,7 @@ def _shared(
         if option and not may_rule and control(board, scope, shared.node).refused:
             option = None
         if option:
-            accepted.setdefault(shared.node.path, shared.text)
+            accepted.setdefault(shared.node, shared.text)
             reasons[option.because] = None
         else:
             refused.setdefault(shared.node, shared.text)
@@ -297,7 +297,7 @@ def _shared(
         message = sharing_message(claimant.path, accepted) + "".join(reasons)
         yield SHARED_ALLOWED(message, node=claimant.path, prop="reg")
     if refused:
-        message = sharing_message(claimant.path, {n.path: text for n, text in refused.items()})
+        message = sharing_message(claimant.path, refused)
         fix = _sharing_fix(board, scope, claimant, list(refused))
         yield SHARED_PAGE(message, node=claimant.path, prop="reg", fix=fix)
 

@@ -258,7 +258,7 @@ def pages_shared(view: View) -> Iterator[Finding]:
                 control(board, inside, other).refused for other in others
             )
             yield SHARED_PAGE(
-                sharing_message(partial.node.path, {n.path: text for n, text in others.items()}),
+                sharing_message(partial.node.path, others),
                 node=partial.node.path,
                 prop="xen,reg",
                 fix="leave both with the host" if ruling else _BOTH,
