@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Iterator
-from itertools import accumulate, count, islice
+from itertools import accumulate, count
 from typing import Generic, NamedTuple, TypeVar
 
 PAGE_SIZE = 4096
@@ -99,8 +99,8 @@ def gaps(span: Span, others: Iterable[Span]) -> Iterator[Span]:
     """The parts of a span that none of the others covers, in order. Fast for :class:`Merged`."""
     start = span.start
     ordered = merged(others)
-    first = bisect_right(ordered, span.start, key=lambda other: other.end)
-    for other in islice(ordered, first, None) if first else ordered:
+    for at in range(bisect_right(ordered, span.start, key=lambda s: s.end), len(ordered)):
+        other = ordered[at]
         if other.start >= span.end:
             break
         if start < other.start:
@@ -176,8 +176,8 @@ class GrowingIntervals(Generic[T]):
         """The spans and items that overlap a span, in the order in which they were added."""
         matches = []
         for magnitude, alike in self._by_size.items():
-            first = bisect_left(alike, (span.start - (1 << magnitude),))
-            for entry in islice(alike, first, None):
+            for at in range(bisect_left(alike, (span.start - (1 << magnitude),)), len(alike)):
+                entry = alike[at]
                 if entry[0] >= span.end:
                     break
                 if entry[2].overlaps(span):
