@@ -39,10 +39,10 @@ class SourceTree:
         if reference == "/":
             return self.root
         if reference.startswith("/"):
-            return _below(self.root, reference)
+            return self.root.below(reference)
         label, slash, path = reference.partition("/")
         node = self._by_label(label)
-        return _below(node, path) if node is not None and slash else node
+        return node.below(path) if node is not None and slash else node
 
     def _by_label(self, label: str) -> SourceNode | None:
         nodes = [node for node in self._labelled.get(label, ()) if self._has(node, label)]
@@ -168,17 +168,6 @@ class SourceTree:
         for new in node.walk(deleted=True):
             for label in new.labels:
                 self._labelled.setdefault(label, {})[new] = None
-
-
-def _below(node: SourceNode, path: str) -> SourceNode | None:
-    """The node of a path below another. Slashes may be doubled, and one may end the path."""
-    while path:
-        name, slash, path = path.lstrip("/").partition("/")
-        child = node.children.get(name)
-        if child is None or not slash:
-            return child
-        node = child
-    return None if node.deleted else node
 
 
 def _not_found(target: Piece) -> SourceError:

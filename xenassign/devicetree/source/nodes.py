@@ -226,6 +226,17 @@ class SourceNode:
             yield node
             node = node.parent
 
+    def below(self, path: str) -> SourceNode | None:
+        """The node of a path below this one. Slashes may be doubled, and one may end the path."""
+        node = self
+        while path:
+            name, slash, path = path.lstrip("/").partition("/")
+            child = node.children.get(name)
+            if child is None or not slash:
+                return child
+            node = child
+        return None if node.deleted else node
+
     @property
     def base_name(self) -> str:
         """The name without its unit address."""

@@ -153,9 +153,7 @@ class DtsSource:
 
     def _node(self, path: str) -> NodePlace | None:
         """The places of one node."""
-        node: SourceNode | None = self._root
-        for name in path.split("/")[1:] if path != "/" else ():
-            node = node.children.get(name) if node is not None else None
+        node = self._root if path == "/" else self._root.below(path)
         return self._place_of(node) if node is not None and node.opened else None
 
     def _place_of(self, node: SourceNode) -> NodePlace:
