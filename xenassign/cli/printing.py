@@ -6,11 +6,11 @@ from collections.abc import Iterable
 
 import click
 
-from xenassign import escape
-
 
 def lines(texts: Iterable[str], *, err: bool = False) -> None:
     """Prints each text as one line, which nothing in it can end or colour."""
+    from xenassign import escape  # with its patterns and json, for --help too if it were above
+
     for text in texts:
         click.echo(escape.terminal(text), err=err)
 
