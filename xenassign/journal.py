@@ -66,6 +66,7 @@ def locked(folders: Iterable[Path]) -> Iterator[Locked]:
     """
     with uninterrupted(), contextlib.ExitStack() as stack:
         journals: list[_Journal] = []
+        change = Locked(journals)
         try:
             for folder in dict.fromkeys(map(_real, folders)):
                 journal = _opened(folder, create=True)
@@ -73,9 +74,9 @@ def locked(folders: Iterable[Path]) -> Iterator[Locked]:
                 stack.enter_context(contextlib.closing(journal))
                 journal.recover()
                 journals.append(journal)
-            yield Locked(journals)
+            yield change
         finally:
-            if not any(journal.pending for journal in journals):
+            if not change.pending:
                 with contextlib.suppress(OSError):  # the next run removes them
                     _drop(journals)
 
@@ -85,6 +86,8 @@ class Locked:
 
     def __init__(self, journals: list[_Journal]) -> None:
         self._journals = journals
+        #: Whether a change is neither done nor undone, so that the journals stay.
+        self.pending = False
 
     def apply(self, changes: Mapping[Path, NewContent]) -> None:
         """Makes all changes or none; their folders are locked.
@@ -96,9 +99,11 @@ class Locked:
         for path, change in changes.items():
             content[_real(path.parent)][path.name] = change
         folders, token = tuple(map(str, content)), os.urandom(8).hex()
+        self.pending = True
         try:
-            for number, (journal, files) in enumerate(zip(journals, content.values(), strict=True)):
-                entries = tuple(_entry(journal.folder / name, files[name]) for name in files)
+            for number, journal in enumerate(journals):
+                files = content[journal.folder].items()
+                entries = tuple(_entry(journal.folder / name, change) for name, change in files)
                 journal.write(Record(token, folders, number, entries))
             for journal in journals:
                 journal.stage(content[journal.folder].values())
@@ -107,16 +112,12 @@ class Locked:
             journals[0].commit()
         except BaseException:
             _undo(journals)
-            self._finish()
+            self.pending = False
             raise
         with contextlib.suppress(OSError):  # the journals stay, and the next run removes the rest
             for journal in journals:
                 journal.clean()
-            self._finish()
-
-    def _finish(self) -> None:
-        for journal in self._journals:
-            journal.pending = False
+            self.pending = False
 
 
 def _undo(journals: Iterable[_Journal]) -> list[Path]:
@@ -152,8 +153,6 @@ class _Journal:
 
     def __init__(self, folder: Path, descriptor: int) -> None:
         self.folder, self.path = folder, folder / NAME
-        #: Whether the journal has a change that is neither done nor undone.
-        self.pending = False
         self._descriptor = descriptor
         self._record: Record | None = None
 
@@ -166,7 +165,7 @@ class _Journal:
 
     def write(self, record: Record) -> None:
         """Writes the record to disk, before anything that it describes happens."""
-        self._record, self.pending = record, True
+        self._record = record
         _write(self._descriptor, to_line(record), 0)
         _sync(self.folder)
 
@@ -177,7 +176,7 @@ class _Journal:
 
     def stage(self, changes: Iterable[NewContent]) -> None:
         """Writes the new contents under hidden names."""
-        for (_, new, _), change in zip(self._files(), changes, strict=True):
+        for (_, _, new, _), change in zip(self._files(), changes, strict=True):
             if change.data is not None:
                 with open(new, "xb") as stream:
                     stream.write(change.data)
@@ -188,7 +187,7 @@ class _Journal:
 
     def move(self) -> None:
         """Gives the old files hidden names, and the new ones their own."""
-        for (target, new, old), entry in zip(self._files(), self._entries(), strict=True):
+        for entry, target, new, old in self._files():
             if entry.existed and entry.digest is not None:
                 try:  # a reader sees the old file or the new one
                     os.link(target, old, follow_symlinks=False)
@@ -204,14 +203,14 @@ class _Journal:
         """Restores the old files; those that were changed, and an error for each other one."""
         restored: list[Path] = []
         errors: list[str] = []
-        for paths, entry in zip(self._files(), self._entries(), strict=True):
+        for entry, target, new, old in self._files():
             try:
-                if self._restore(*paths, entry):
-                    restored.append(paths[0])
+                if self._restore(entry, target, new, old):
+                    restored.append(target)
             except OutputError as error:
                 errors += error.lines
             except OSError as error:
-                problem = f"{paths[0]}: cannot be restored: {reason_of(error)}"
+                problem = f"{target}: cannot be restored: {reason_of(error)}"
                 errors.append(f"{problem}; fix that, and run the command again")
         with contextlib.suppress(OSError):  # a disk that fails: the names are right all the same
             _sync(self.folder)
@@ -219,7 +218,7 @@ class _Journal:
 
     def clean(self) -> None:
         """Removes all hidden files."""
-        for _, new, old in self._files():
+        for _, _, new, old in self._files():
             _remove(new)
             _remove(old)
 
@@ -264,7 +263,7 @@ class _Journal:
                 return journal._record.written
         return True
 
-    def _restore(self, target: Path, new: Path, old: Path, entry: Entry) -> bool:
+    def _restore(self, entry: Entry, target: Path, new: Path, old: Path) -> bool:
         """Restores one file; whether it was changed. Raises OSError, OutputError."""
         changed = False
         if os.path.lexists(old):
@@ -292,16 +291,14 @@ class _Journal:
             f" one there, and remove {self.path}"
         )
 
-    def _entries(self) -> tuple[Entry, ...]:
-        return self._record.entries if self._record is not None else ()
-
-    def _files(self) -> Iterator[tuple[Path, Path, Path]]:
-        """(file, hidden name of its new content, hidden name of its old content)."""
-        for number, entry in enumerate(self._entries()):
-            assert self._record is not None, "it has entries"
+    def _files(self) -> Iterator[tuple[Entry, Path, Path, Path]]:
+        """(entry, file, hidden name of its new content, hidden name of its old content)."""
+        if self._record is None:
+            return
+        for number, entry in enumerate(self._record.entries):
             hidden = f".xenassign-{self._record.token}-{number}"
-            names = (entry.name, f"{hidden}.new", f"{hidden}.old")
-            yield self.folder / names[0], self.folder / names[1], self.folder / names[2]
+            new, old = self.folder / f"{hidden}.new", self.folder / f"{hidden}.old"
+            yield entry, self.folder / entry.name, new, old
 
     def _read(self) -> Record | None:
         """The record; None: nothing was begun. Raises OutputError."""
