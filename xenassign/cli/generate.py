@@ -91,14 +91,14 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
     from xenassign.system.lock import lock_path
 
     given = given_of(options)
-    inputs = click.get_current_context().with_resource(recorded())
     path = lock_path(lock, config, own=host is None and not hosts)
     recover([Path(output), (path or Path(output, "-")).parent])
-    request, trees = read_system(given, host, hosts, config)
-    _check_boards(request, trees)
-    older = _older_lock(path, locked)
     only = given.get("name") if config is not None else None
-    built = build(trees, request, BuildOptions(per_host, only, older, locked, str(path)))
+    with recorded() as inputs:
+        request, trees = read_system(given, host, hosts, config)
+        _check_boards(request, trees)
+        older = _older_lock(path, locked)
+        built = build(trees, request, BuildOptions(per_host, only, older, locked, str(path)))
     _show_plan(built, quiet)
     locks = {} if locked or path is None else _changed(path, built.lock)
     elsewhere = _host_tree(built, given.get("host_out"))
@@ -163,7 +163,7 @@ def _without_edited(inputs: Inputs, folder: Path, base: str | None) -> Inputs:
         if base is not None and (folder / CONFIG).samefile(base):
             status = os.stat(base)
             return {k: v for k, v in inputs.items() if k != (status.st_dev, status.st_ino)}
-    return dict(inputs)
+    return inputs
 
 
 def _stale(built: Built, folder: Path, only: str | None) -> list[Path]:

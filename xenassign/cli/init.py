@@ -40,11 +40,11 @@ def command(
     from xenassign.reading import recorded
     from xenassign.request.command_line import driver_set, release_of
 
-    inputs = click.get_current_context().with_resource(recorded())
     target = Path(output) if output not in {None, "-"} else None
     if target is not None:
         recover([target.parent])
-    tree = read_host(host)
+    with recorded() as inputs:
+        tree = read_host(host)
     xen = release_of(release, [tree])
     driver_names = driver_set(drivers)
     assessment = assess(read_platform(tree), xen, drivers=driver_names)
