@@ -33,8 +33,7 @@ def _environment() -> Any:
         autoescape=False,
         keep_trailing_newline=True,
     )
-    environment.filters["comment"] = dts_comment
-    for escaping in (dts_string, hash_comment, xlcfg_string):
+    for escaping in (dts_comment, dts_string, hash_comment, xlcfg_string):
         environment.filters[escaping.__name__] = escaping
     return environment
 
