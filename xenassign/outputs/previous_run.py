@@ -13,7 +13,6 @@ import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path, PurePath
-from typing import Any
 
 from xenassign import reading
 from xenassign.errors import OutputError
@@ -63,13 +62,13 @@ def stale(
 def _stale(
     folder: Path, new: Collection[str], domains: Collection[str], alone: bool
 ) -> Iterator[Path]:
-    before = _lists(folder, domains)
-    own = _names(domains)
-    plans = {path.name for domain in domains for path in _plans(folder, domain)}
-    for name in sorted((own | plans) - set(new)):
+    plans = _plans(folder, domains)
+    before = _listed(plans)
+    own = {path.name for path in plans}
+    for name in sorted((_names(domains) | own) - set(new)):
         path = folder / name
         if os.path.lexists(path):
-            if name not in plans and not _is_one_of(path, before.get(name)):
+            if name not in own and not _is_one_of(path, before.get(name)):
                 raise _changed(path)
             yield path
     of_system = {name: before[name] for name in before.keys() & NAMES - set(new)}
@@ -77,7 +76,7 @@ def _stale(
         path = folder / name
         if _is_one_of(path, before[name]):
             yield path
-        elif os.path.lexists(path) and not _is_one_of(path, _lists(folder, _all(folder)).get(name)):
+        elif os.path.lexists(path) and not _is_one_of(path, _listed(_plans(folder)).get(name)):
             raise _changed(path)
     if not alone:
         for domain in sorted(n.removesuffix(_BLOB) for n in before if n.endswith(_BLOB)):
@@ -92,17 +91,11 @@ def _changed(path: Path) -> OutputError:
     )
 
 
-def _all(folder: Path) -> set[str]:
-    """What may be the names of domains that have a plan in a folder."""
-    parts = [path.name.split(".") for path in folder.glob(f"*{REPORT}")]
-    return {".".join(words[:end]) for words in parts for end in range(1, len(words))}
-
-
 def _of_domain(folder: Path, domain: str, before: _Digests) -> Iterator[Path]:
     """The files of a domain that the system no longer has, unless a later run wrote them."""
     names = sorted(_names([domain]) & before.keys())
-    plans = _plans(folder, domain)
-    latest = _lists(folder, [domain])
+    plans = _plans(folder, [domain])
+    latest = _listed(plans)
     if not plans or all(latest.get(name) == before[name] for name in names):
         yield from (folder / name for name in names if _is_one_of(folder / name, before[name]))
         yield from plans
@@ -112,42 +105,55 @@ def _names(domains: Iterable[str]) -> set[str]:
     return {f"{domain}{ending}" for domain in domains for ending in ENDINGS}
 
 
-def _lists(folder: Path, domains: Iterable[str]) -> _Digests:
-    """The SHA-256 of the files that the run before wrote for domains, by name.
+def _listed(plans: Mapping[Path, Mapping[str, str]]) -> _Digests:
+    """The SHA-256 of the files that the run before wrote for the domains of plans, by name.
 
-    Only names that xenassign writes: the list may be somebody else's. A domain that the run before
-    had is in the list of each of its domains.
+    A domain that the run before had is in the list of each of its domains.
     """
     digests: _Digests = {}
-    for domain in domains:
-        for plan in _plans(folder, domain).values():
-            listed = plan.get("files")
-            for name, digest in listed.items() if isinstance(listed, dict) else ():
-                if (
-                    isinstance(digest, str)
-                    and "/" not in name
-                    and (name in NAMES or name.endswith(ENDINGS))
-                ):
-                    digests.setdefault(name, set()).add(digest)
+    for files in plans.values():
+        for name, digest in files.items():
+            digests.setdefault(name, set()).add(digest)
     return digests
 
 
-def _plans(folder: Path, domain: str) -> dict[Path, dict[str, Any]]:
-    """The plans of a domain in a folder: NAME.json, or NAME.BOARD.json of several boards."""
-    plans: dict[Path, dict[str, Any]] = {}
-    prefix = f"{domain}."
+def _plans(folder: Path, domains: Collection[str] | None = None) -> dict[Path, dict[str, str]]:
+    """The plans of domains, or of all, in a folder: what each lists, by its path.
+
+    They are NAME.json, or NAME.BOARD.json of several boards.
+    """
+    plans: dict[Path, dict[str, str]] = {}
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        if path.name.startswith(prefix) and path.name.endswith(REPORT):
-            try:
-                plan = json.loads(reading.read(path))
-            except (OSError, ValueError, RecursionError):
-                continue
-            if isinstance(plan, dict) and (plan.get("schema"), plan.get("name")) == (
-                plan_json.SCHEMA,
-                domain,
+        if not path.name.endswith(REPORT) or not _is_of(path, domains):
+            continue
+        try:
+            plan = json.loads(reading.read(path))
+        except (OSError, ValueError, RecursionError):
+            continue
+        if isinstance(plan, dict) and plan.get("schema") == plan_json.SCHEMA:
+            name = plan.get("name")
+            if (
+                isinstance(name, str)
+                and _is_of(path, [name])
+                and (domains is None or name in domains)
             ):
-                plans[path] = plan
+                plans[path] = _own_files(plan.get("files"))
     return plans
+
+
+def _own_files(listed: object) -> dict[str, str]:
+    """The list of a plan. Only names that xenassign writes: it may be somebody else's."""
+    return {
+        name: digest
+        for name, digest in (listed.items() if isinstance(listed, dict) else ())
+        if isinstance(digest, str) and "/" not in name
+        if name in NAMES or name.endswith(ENDINGS)
+    }
+
+
+def _is_of(path: Path, domains: Iterable[str] | None) -> bool:
+    """Whether a file has the name of one of the domains, or of any."""
+    return domains is None or any(path.name.startswith(f"{domain}.") for domain in domains)
 
 
 def _is_one_of(path: Path, digests: Collection[str] | None) -> bool:
