@@ -92,7 +92,7 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
 
     given = given_of(options)
     path = lock_path(lock, config, own=host is None and not hosts)
-    recover([Path(output), (path or Path(output, "-")).parent])
+    recover([Path(output)] if path is None else [Path(output), path.parent])
     only = given.get("name") if config is not None else None
     with recorded() as inputs:
         request, trees = read_system(given, host, hosts, config)
