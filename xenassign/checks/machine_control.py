@@ -144,17 +144,9 @@ def _listed(parts: list[Node]) -> tuple[MachineControl, Node] | None:
 
 def _parts(scope: Scope, node: Node) -> Iterator[Node]:
     """The device and the nodes inside of it, without those that the domain does not get."""
-    yield node
-    if not node.children:
-        return
-    devices = scope.device_nodes
-    whole = node not in devices  # it is not in the domain: all of its devices would be
-    stack = [*reversed(node.children.values())]
-    while stack:
-        part = stack.pop()
-        if part.available if whole else scope.has(part) and part not in devices:
-            yield part
-            stack += reversed(part.children.values())
+    if node in scope.device_nodes:
+        return scope.parts(node)
+    return node.walk_where(lambda part: part.available)  # all of its devices would be assigned
 
 
 class _Outside(NamedTuple):

@@ -48,6 +48,10 @@ class Scope:
         """The nodes of the devices."""
         return frozenset(device.node for device in self.devices)
 
+    def parts(self, device: Node) -> Iterator[Node]:
+        """The node of a device and those below it that are copied and are not devices."""
+        return device.walk_where(lambda node: self.has(node) and node not in self.device_nodes)
+
     def has(self, node: Node | None) -> bool:
         """Whether a node goes into the guest's tree."""
         return node is not None and node in self.members

@@ -15,7 +15,7 @@ Sections named below are those of the Devicetree Specification 0.4.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
@@ -121,6 +121,16 @@ class Node:
             node = stack.pop()
             yield node
             stack.extend(reversed(node.children.values()))
+
+    def walk_where(self, keep: Callable[[Node], bool]) -> Iterator[Node]:
+        """As ``walk``, without the subtrees below the node whose root ``keep`` is false for."""
+        yield self
+        stack = [*reversed(self.children.values())]
+        while stack:
+            node = stack.pop()
+            if keep(node):
+                yield node
+                stack.extend(reversed(node.children.values()))
 
     @property
     def base_name(self) -> str:

@@ -291,15 +291,10 @@ def _planned_device(
 
 def _suppliers(device: Node, scope: Scope, builder: GuestTreeBuilder) -> Iterator[Supplier]:
     """Its own suppliers and those of the nodes below it that are copied and are not devices."""
-    devices = scope.device_nodes
-    yield from builder.suppliers.get(device, ())
-    stack = [*reversed(device.children.values())]
-    while stack:
-        node = stack.pop()
-        if node not in devices and scope.has(node):
-            for supplier in builder.suppliers.get(node, ()):
-                yield supplier._replace(node=supplier.node or node.path)
-            stack.extend(reversed(node.children.values()))
+    for node in scope.parts(device):
+        below = node is not device
+        for supplier in builder.suppliers.get(node, ()):
+            yield supplier._replace(node=supplier.node or node.path) if below else supplier
 
 
 def _planned_region(region: Region, judged: Judgement, builder: GuestTreeBuilder) -> PlannedRegion:

@@ -135,12 +135,7 @@ def decide_attach(tree: Tree, plan: DomainPlan) -> AttachPlan:
 def _nodes(root: Node, scope: Scope) -> Iterator[Node]:
     """A root and the nodes below it, without the disabled devices that the user did not name."""
     left_out = set(scope.left_out)
-    stack = [root]
-    while stack:
-        node = stack.pop()
-        if node not in left_out:
-            yield node
-            stack.extend(reversed(node.children.values()))
+    return root.walk_where(lambda node: node not in left_out)
 
 
 def _below(path: str, scope: Scope) -> bool:
@@ -153,7 +148,7 @@ def _below(path: str, scope: Scope) -> bool:
 def _fragments(tree: Tree, scope: Scope, own: set[Node], *, marked: bool) -> tuple[Fragment, ...]:
     """A fragment for each node that has devices below it, in tree order."""
     labels = _labels(tree, scope, own)
-    devices = {device.node for device in scope.devices} if marked else set[Node]()
+    devices = scope.device_nodes if marked else frozenset[Node]()
     below: dict[str, list[DraftNode]] = {}
     for root in scope.roots:
         parent = root.parent
@@ -180,7 +175,7 @@ def _cells(tree: Tree, node: Node) -> Iterator[PhandleCell]:
 
 
 def _draft(
-    tree: Tree, node: Node, own: set[Node], labels: Mapping[Node, str], devices: set[Node]
+    tree: Tree, node: Node, own: set[Node], labels: Mapping[Node, str], devices: frozenset[Node]
 ) -> DraftNode:
     properties = [
         _property(tree, node, name, labels) for name in node.properties if not only_for_host(name)
