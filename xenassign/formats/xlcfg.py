@@ -99,10 +99,11 @@ class XlConfig(NamedTuple):
         return tuple(statement for statement in self.statements if statement.name == name)
 
     def get(self, name: str) -> Value | None:
-        """The effective value: that of the last statement; ``+=`` appends to the value before."""
+        """The effective value: that of the last statement; ``+=`` appends to the value before,
+        which is of the same type (``_mixed``)."""
         joined: list[Value] = []
         for statement in self.named(name):
-            if not statement.append or (joined and type(joined[0]) is not type(statement.value)):
+            if not statement.append:
                 joined = []
             joined.append(statement.value)
         last = joined[-1] if joined else None
