@@ -187,12 +187,12 @@ def preprocessed(data: bytes, file: str, include: Sequence[str]) -> Preprocessed
         raise DevicetreeError(
             f"{problem}; install cpp (Debian: apt-get install cpp) or give the .dtb"
         )
-    folder = os.path.dirname(file) or "."
-    _check_includes(data, file, include)
+    folders = (os.path.dirname(file) or ".", *include)
+    _check_includes(data, file, folders)
     command = [cpp, "-nostdinc", "-undef", "-D__DTS__", "-x", "assembler-with-cpp", "-C"]
-    command += [f"-I{os.path.abspath(path)}" for path in (folder, *include)]
+    command += [f"-I{os.path.abspath(path)}" for path in folders]
     try:
-        output = _run([*command, "-"], data, folder)
+        output = _run([*command, "-"], data, folders[0])
     except (OSError, subprocess.SubprocessError) as error:
         raise DevicetreeError(f"{location}: cannot run cpp: {reason_of(error)}; fix that") from None
     if output.limit is not None:
@@ -284,13 +284,12 @@ def _limit_process() -> None:
             resource.setrlimit(limit, (soft, hard))
 
 
-def _check_includes(data: bytes, file: str, include: Sequence[str]) -> None:
+def _check_includes(data: bytes, file: str, folders: Sequence[str]) -> None:
     """Raises DevicetreeError for an #include of a FIFO or a device, for which cpp would wait.
 
-    Names are searched for as cpp does, also those that a condition would skip. A name that comes
-    from a macro is not seen; then the time limit ends cpp.
+    ``folders``: those of -I. Names are searched for as cpp does, also those that a condition would
+    skip. A name that comes from a macro is not seen; then the time limit ends cpp.
     """
-    folders = [os.path.dirname(file) or ".", *include]
     unread, seen, size = [(file, data)], set[str](), 0
     while unread:
         name, text = unread.pop()
