@@ -1,121 +1,44 @@
-"""The kinds of inputs: what is mutated, and the command lines that read it."""
+"""The kinds of inputs: what is mutated, and which commands read it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
 from tests.devicetree.dts_maker import Maker
 from tests.devicetree.dts_maker import damaged as damaged_source
 from tests.fuzz import seeds, texts, trees
+from tests.fuzz.cases import (
+    OF_BOOT,
+    OF_PROJECT,
+    command,
+    damaged,
+    damaged_text,
+    line_of,
+    lint,
+    values_of,
+    with_board,
+)
 from tests.fuzz.draw import OPTIONS, Draw
 from tests.fuzz.execute import Case
 from tests.fuzz.hostile import CELLS, MARK, NUMBERS, PLAIN_NUMBERS, TEXTS, without_nul
-from tests.fuzz.options import BOOT, HOSTILE, PROFILES, Values, drawn
+from tests.fuzz.options import BOOT, HOSTILE, PROFILES, drawn
 from tests.fuzz.seeds import Board
-from tests.xen.mutants.blob import Blob
 from xenassign.linting.catalogue import rules
-from xenassign.linting.formats import FORMATS
 from xenassign.request import keys
 from xenassign.request import options as tables
-from xenassign.request.options import Option
-
-_OF_INSPECT = (tables.XEN, tables.IOMMU_DRIVER)
-_OF_GENERATE = tables.DOMAIN
-_OF_BOOT = (*tables.DOMAIN, *tables.BOOT)
-#: Options that a xenassign.toml leaves to the command line.
-_OF_PROJECT = tuple(o for o in tables.DOMAIN if o.field not in {"devices", "base"})
-_OF_LINT = tables.LINT
-
-Words = list[str]
-
-
-def _values_of(board: Board, files: Mapping[str, bytes]) -> Values:
-    return Values(board.device, board.paths, files)
-
-
-def _options(draw: Draw, table: Sequence[Option], values: Values) -> Words:
-    """A few options, each a step."""
-    return [word for random in draw.steps(OPTIONS) for word in drawn(random, table, values)]
-
-
-def _with_board(draw: Draw, files: dict[str, bytes], host: str, board: Board, stdin: bytes) -> Case:
-    """A case of the commands that read a board."""
-    random = draw.random
-    values = _values_of(board, files)
-    device = without_nul(values.path(random) if draw.chance(0.3) else board.device)
-    how = random.random()
-    if how < 0.15:
-        paths = [values.path(random)] if draw.chance(0.4) else []
-        flags = [f for f in ("--scmi", "--assignable") if draw.chance(0.2)]
-        form = random.choice(("table", "json"))
-        words = ["inspect", host, *paths, "--format", form, *flags]
-        return Case(files, (_line(words, _options(draw, _OF_INSPECT, values)),), stdin)
-    if how < 0.2:
-        target = random.choice(([], ["-o", "out/x.toml"], ["-o", "new.toml"]))
-        return Case(files, (_line(["init", host, *target], []),), stdin)
-    if draw.chance(0.12) and host != "-":
-        files = {**files, "second.dtb": _tree(draw, board)}
-        more = ["--host", "second.dtb"]
-    else:
-        more = []
-    policy = random.choice((["--iommu-policy", "trust"], ["--allow-shared-page", device], []))
-    request = ["-d", device, *policy, *more]
-    if how < 0.28:
-        form = random.choice(("table", "json"))
-        words = ["plan", host, *request, "--format", form]
-        return Case(files, (_line(words, _options(draw, _OF_GENERATE, values)),), stdin)
-    if how < 0.36 and len(files) > 1:
-        overlays = [name for name in files if name.endswith(".dtbo")]
-        marks = [word for name in overlays for word in ("--host-overlay", name)]
-        words = ["lint", *_partials(files, random), "--host", host, *marks, *_form(random)]
-        return Case(files, (_line(words, _options(draw, _OF_LINT, values)),), stdin)
-    words = ["generate", host, *request, *random.choice(PROFILES), "-o", "out"]
-    lines = [_line(words, _options(draw, _OF_BOOT, values))]
-    if draw.chance(0.15):
-        check = ["lint", "out/domu1.dts", "out/domu1.cfg", "--host", host, *_form(random)]
-        lines.append(_line([*check, "--host-overlay", "out/domu1.host.dtbo"], []))
-    elif draw.chance(0.05):
-        lines.append((*lines[0], "--overwrite"))
-    return Case(files, tuple(lines), stdin)
-
-
-def _line(words: Sequence[str], more: Sequence[str]) -> tuple[str, ...]:
-    return tuple(map(without_nul, (*words, *more)))
-
-
-def _form(random: Random) -> Words:
-    return ["--format", random.choice(tuple(FORMATS))]
-
-
-def _partials(files: dict[str, bytes], random: Random) -> Words:
-    names = [name for name in files if name.startswith("domu1.") and "host" not in name]
-    return [random.choice(names or [*files])]
-
-
-def _tree(draw: Draw, board: Board) -> bytes:
-    """The board with structural damage."""
-    blob = board.blob()
-    for random in draw.steps():
-        trees.mutate(blob, random)
-    return written(blob)
-
-
-def written(blob: Blob) -> bytes:
-    """The bytes of a tree."""
-    return blob.write()
 
 
 def board_tree(draw: Draw) -> Case:
     """A board whose nodes and properties were changed."""
     if draw.chance(0.3):
         made = seeds.made(draw.random)
-        files = {**made.files, "board.dtb": _tree(draw, made.board)}
-        return _with_board(draw, files, "board.dtb", made.board, b"")
+        files = {**made.files, "board.dtb": damaged(draw, made.board.data)}
+        return with_board(draw, files, "board.dtb", made.board, b"")
     board = seeds.board(draw.random)
-    return _with_board(draw, {"board.dtb": _tree(draw, board)}, "board.dtb", board, b"")
+    return with_board(draw, {"board.dtb": damaged(draw, board.data)}, "board.dtb", board, b"")
 
 
 def board_bytes(draw: Draw) -> Case:
@@ -125,8 +48,8 @@ def board_bytes(draw: Draw) -> Case:
     for random in draw.steps():
         data = trees.bytes_of(random, data, other)
     if draw.chance(0.1):
-        return _with_board(draw, {}, "-", board, data)
-    return _with_board(draw, {"board.dtb": data}, "board.dtb", board, b"")
+        return with_board(draw, {}, "-", board, data)
+    return with_board(draw, {"board.dtb": data}, "board.dtb", board, b"")
 
 
 def board_source(draw: Draw) -> Case:
@@ -140,10 +63,9 @@ def board_source(draw: Draw) -> Case:
         line = (random.choice(("inspect", "lint", "init")), "board.dts")
         return Case({"board.dts": text.encode("utf-8", "surrogateescape")}, (line,))
     text = trees.source(board.blob().root)
-    for step in draw.steps():
-        text = texts.mutate(text, "dts", step, text)
+    text = damaged_text(draw, text, "dts")
     files = {"board.dts": texts.encoded(text, random), "board.dtsi": b"/ { added; };\n"}
-    return _with_board(draw, files, "board.dts", board, b"")
+    return with_board(draw, files, "board.dts", board, b"")
 
 
 def live_tree(draw: Draw) -> Case:
@@ -155,7 +77,7 @@ def live_tree(draw: Draw) -> Case:
     for random in draw.steps():
         trees.mutate(blob, random)
     files = dict(trees.directory(blob.root, "live/"))
-    return _with_board(draw, files, "live", board, b"")
+    return with_board(draw, files, "live", board, b"")
 
 
 def partial_tree(draw: Draw) -> Case:
@@ -166,29 +88,14 @@ def partial_tree(draw: Draw) -> Case:
     files["board.dtb"] = made.board.data
     if draw.chance(0.6):
         name = "domu1.dtb"
-        blob = Blob.read(made.files[name])
-        for step in draw.steps():
-            trees.mutate(blob, step)
-        files[name] = written(blob)
+        files[name] = damaged(draw, made.files[name])
     else:
         name = "domu1.dts"
         text = random.choice((made.files[name].decode(), *seeds.texts("domu1.dts")))
         other = made.files["domu1.dom0less.dtso"].decode()
-        for step in draw.steps():
-            text = texts.mutate(text, "dts", step, other)
+        text = damaged_text(draw, text, "dts", other)
         files[name] = texts.encoded(text, random)
-    return _lint(draw, made.board, files, [name, *(["domu1.cfg"] if draw.chance(0.4) else [])])
-
-
-def _lint(draw: Draw, board: Board, files: dict[str, bytes], names: Words) -> Case:
-    random = draw.random
-    host = ["--host", "board.dtb"] if draw.chance(0.6) else []
-    if host and draw.chance(0.5):
-        host += ["--host-overlay", "domu1.host.dtbo"]
-    change = random.choice(([], [], [], ["--diff"], ["--fix"]))
-    words = ["lint", *names, *host, *_form(random), *change]
-    values = _values_of(board, files)
-    return Case(files, (_line(words, _options(draw, _OF_LINT, values)),))
+    return lint(draw, made.board, files, [name, *(["domu1.cfg"] if draw.chance(0.4) else [])])
 
 
 def domains(draw: Draw) -> Case:
@@ -198,17 +105,13 @@ def domains(draw: Draw) -> Case:
     files = {"board.dtb": made.board.data, "domu1.dtb": made.files["domu1.dtb"]}
     files["domu1.host.dtbo"] = made.files["domu1.host.dtbo"]
     if draw.chance(0.4):
-        blob = Blob.read(made.files["domu1.host.dtbo"])
-        for step in draw.steps():
-            trees.mutate(blob, step)
-        files["domu1.host.dtbo"] = written(blob)
+        files["domu1.host.dtbo"] = damaged(draw, made.files["domu1.host.dtbo"])
         names = ["domu1.host.dtbo", "domu1.dtb"] if draw.chance(0.5) else ["domu1.dtb"]
-        return _lint(draw, made.board, files, names)
+        return lint(draw, made.board, files, names)
     text = random.choice((made.files["domu1.dom0less.dtso"].decode(), *seeds.texts("domain.dts")))
-    for step in draw.steps():
-        text = texts.mutate(text, "dts", step, made.files["domu1.dts"].decode())
+    text = damaged_text(draw, text, "dts", made.files["domu1.dts"].decode())
     files["domain.dts"] = texts.encoded(text, random)
-    return _lint(draw, made.board, files, ["domain.dts", "domu1.dtb"][: random.choice((1, 2))])
+    return lint(draw, made.board, files, ["domain.dts", "domu1.dtb"][: random.choice((1, 2))])
 
 
 def configuration(draw: Draw) -> Case:
@@ -216,19 +119,18 @@ def configuration(draw: Draw) -> Case:
     random = draw.random
     made = seeds.made(random)
     text = random.choice((made.files["domu1.cfg"].decode(), *seeds.texts(".cfg")))
-    for step in draw.steps():
-        text = texts.mutate(text, "cfg", step, "\n".join(texts.WORDS["cfg"]))
+    text = damaged_text(draw, text, "cfg", "\n".join(texts.WORDS["cfg"]))
     files = {"domu1.cfg": texts.encoded(text, random), "board.dtb": made.board.data}
     if draw.chance(0.3):
         words = ["generate", "board.dtb", "-d", made.board.device, "--base-cfg", "domu1.cfg"]
         words += ["--iommu-policy", "trust", "--map", "auto", "-o", "out"]
-        values = _values_of(made.board, files)
-        return Case(files, (_line(words, _options(draw, _OF_GENERATE, values)),))
+        values = values_of(made.board, files)
+        return command(draw, files, words, tables.DOMAIN, values)
     if draw.chance(0.7):
         files["domu1.dtb"] = made.files["domu1.dtb"]
         files["domu1.host.dtbo"] = made.files["domu1.host.dtbo"]
     names = ["domu1.cfg", *(["domu1.dtb"] if draw.chance(0.3) else [])]
-    return _lint(draw, made.board, files, [name for name in names if name in files])
+    return lint(draw, made.board, files, [name for name in names if name in files])
 
 
 def project(draw: Draw) -> Case:
@@ -244,22 +146,21 @@ def project(draw: Draw) -> Case:
         text += f'\n[[domain]]\nname = "second"\niommu-policy = "trust"\ndevice = ["{device}"]\n'
     if draw.chance(0.15):
         text = text.replace('"board.dtb"', '["board.dtb", "second.dtb"]')
-    for step in draw.steps(OPTIONS):
-        text = texts.mutate(text, "toml", step, "\n".join(texts.WORDS["toml"]))
+    text = damaged_text(draw, text, "toml", "\n".join(texts.WORDS["toml"]), OPTIONS)
     files = {"xenassign.toml": texts.encoded(text, random), "board.dtb": made.board.data}
     if '"second.dtb"' in text:
-        files["second.dtb"] = _tree(draw, made.board)
-    values = _values_of(made.board, files)
+        files["second.dtb"] = damaged(draw, made.board.data)
+    values = values_of(made.board, files)
     if draw.chance(0.15):
         files["domu1.dts"] = made.files["domu1.dts"]
         files["domu1.host.dtbo"] = made.files["domu1.host.dtbo"]
-        return _lint(draw, made.board, files, ["domu1.dts"])
+        return lint(draw, made.board, files, ["domu1.dts"])
     words = [random.choice(("generate", "generate", "plan")), "-c", "xenassign.toml"]
     if words[0] == "generate":
         words += ["-o", "out", *random.choice((*PROFILES[:6], ("--per-host",), BOOT))]
-        return Case(files, (_line(words, _options(draw, (*_OF_PROJECT, *tables.BOOT), values)),))
+        return command(draw, files, words, (*OF_PROJECT, *tables.BOOT), values)
     words += ["--format", random.choice(("table", "json"))]
-    return Case(files, (_line(words, _options(draw, _OF_PROJECT, values)),))
+    return command(draw, files, words, OF_PROJECT, values)
 
 
 #: How many keys are added to a xenassign.toml.
@@ -319,9 +220,8 @@ def lock(draw: Draw) -> Case:
     words = random.choice(
         (["generate", "-o", "out"], ["generate", "-o", "out", "--locked"], ["plan"])
     )
-    command = [words[0], "-c", "xenassign.toml", *words[1:]]
-    options = _options(draw, _OF_PROJECT, _values_of(made.board, files))
-    return Case(files, (_line(command, options),))
+    words[1:1] = ["-c", "xenassign.toml"]
+    return command(draw, files, words, OF_PROJECT, values_of(made.board, files))
 
 
 def _values(random: Random, text: str) -> str:
@@ -366,13 +266,11 @@ def image_builder(draw: Draw) -> Case:
     random = draw.random
     made = seeds.made(random)
     text = made.files.get("imagebuilder.cfg", b"").decode() + random.choice(("", _BASH))
-    for step in draw.steps():
-        text = texts.mutate(text, "bash", step, "".join(texts.WORDS["bash"]))
+    text = damaged_text(draw, text, "bash", "".join(texts.WORDS["bash"]))
     files = {"image.cfg": texts.encoded(text, random), "board.dtb": made.board.data}
     words = ["generate", "board.dtb", "-d", made.board.device, *seeds.REQUEST]
     words += ["--imagebuilder", "--imagebuilder-base", "image.cfg", "-o", "out"]
-    options = _options(draw, _OF_GENERATE, _values_of(made.board, files))
-    return Case(files, (_line(words, options),))
+    return command(draw, files, words, tables.DOMAIN, values_of(made.board, files))
 
 
 #: Lines as people have them around the assignments.
@@ -398,15 +296,15 @@ def option(draw: Draw) -> Case:
     """A good board, and many options."""
     made = seeds.made(draw.random)
     files = {"board.dtb": made.board.data, "domu1.cfg": made.files["domu1.cfg"], "folder/": b""}
-    values = _values_of(made.board, files)
+    values = values_of(made.board, files)
     words = [draw.random.choice(("generate", "generate", "plan")), "board.dtb", *seeds.REQUEST]
     for random in draw.steps():
-        words += drawn(random, _OF_BOOT if words[0] == "generate" else _OF_GENERATE, values)
+        words += drawn(random, OF_BOOT if words[0] == "generate" else tables.DOMAIN, values)
     device = ["-d", made.board.device]
     output = ["-o", "out"] if words[0] == "generate" else []
     if output and draw.chance(HOSTILE):
         output[1] = f"o{draw.random.choice(TEXTS)}".replace("..", "x")
-    return Case(files, (_line(words, [*device, *output]),))
+    return Case(files, (line_of(*words, *device, *output),))
 
 
 def words(draw: Draw) -> Case:
@@ -415,19 +313,17 @@ def words(draw: Draw) -> Case:
     board = seeds.board(random)
     hostile = without_nul(random.choice((*TEXTS, *NUMBERS, "XA9", "XA", "xa204")))
     if draw.chance(0.5):
-        blob = board.blob()
-        for step in draw.steps(OPTIONS):
-            trees.mutate(blob, step)
-        files = {"board.dtb": written(blob), "xenassign.toml": seeds.project(board).encode()}
+        data = damaged(draw, board.data, OPTIONS)
+        files = {"board.dtb": data, "xenassign.toml": seeds.project(board).encode()}
         return Case(files, ((),), environment=_completion(random, hostile))
     if draw.chance(0.3):
         code = random.choice((hostile, *(rule.code for rule in rules())))
         return Case(
             {}, (random.choice((("explain", code), ("explain",), ("lint", "--list-rules"))),)
         )
-    command = random.choice((*_COMMANDS, hostile))
+    name = random.choice((*_COMMANDS, hostile))
     some = [hostile, "board.dtb", "-d", board.device, "-o", "out", "--format", "json", MARK, "-"]
-    line = _line([command, *random.sample(some, random.randrange(6))], [])
+    line = line_of(name, *random.sample(some, random.randrange(6)))
     return Case({"board.dtb": board.data}, (line,))
 
 
