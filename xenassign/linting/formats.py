@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from xenassign import __version__, escape
 from xenassign.devicetree.places import Place
-from xenassign.findings import Finding, Rule
+from xenassign.findings import SEVERITIES, Finding, Rule, errors
 from xenassign.linting.linter import Report
+from xenassign.linting.verdict.predict import rejecting
 
 SCHEMA = "xenassign/lint/1"
 _SHOWN = 80  # columns of a line that are shown from the place of the finding on
@@ -45,24 +47,78 @@ def excerpt(report: Report, place: Place | None) -> Iterator[str]:
 
 
 def summary(report: Report) -> Iterator[str]:
-    """The verdict of each route, the number of findings, and the rules that did not run."""
-    for route, verdict in report.verdict.items():
-        if route not in report.judged:
-            continue
-        codes = [f.code for f in report.findings if f.effect == "rejected" and route in f.routes]
-        reasons = f" ({', '.join(dict.fromkeys(codes))})" if codes else ""
-        yield f"{route}: {verdict}{reasons}"
-    counts = [
-        f"{number} {name}{'s' * (number != 1)}"
-        for name in ("error", "warning", "note")
-        if (number := sum(f.severity == name for f in report.findings))
-    ]
-    if report.waived:
-        counts.append(f"{len(report.waived)} waived")
-    yield ", ".join(counts) or "nothing found"
+    """What Xen does, what the guest gets, and how many findings there are."""
+    routes = [route for route in report.verdict if route in report.judged]
+    if routes:
+        yield f"Xen: {_by_route((route, *_xen(report, route)) for route in routes)}"
+        yield f"guest: {_guest(report, routes)}"
+    counts = [_count(name, report.findings) for name in SEVERITIES]
+    counts += [f"{len(report.waived)} waived"] if report.waived else []
+    counts += [f"{_count('error', report.hidden)} not shown"] if errors(report.hidden) else []
+    if any(counts):
+        yield ", ".join(filter(None, counts))
     if report.not_run:
-        not_run = ", ".join(rule.code for rule in report.not_run)
-        yield f"not run without --host: {not_run}"
+        yield "not run without --host: the rules that compare with the board's tree"
+
+
+def _count(severity: str, findings: Sequence[Finding]) -> str:
+    number = sum(finding.severity == severity for finding in findings)
+    return f"{number} {severity}{'s' * (number != 1)}" if number else ""
+
+
+_XEN = {"accepted": "boots it", "rejected": "refuses it", "unknown": "unknown"}
+
+
+def _xen(report: Report, route: str) -> tuple[str, str]:
+    """What Xen does on a route, and the codes of the reasons."""
+    verdict = report.verdict[route]
+    codes = [f.code for f in report.every if f.effect == verdict and route in f.routes]
+    return _XEN[verdict], _codes(report, codes)
+
+
+def _guest(report: Report, routes: Sequence[str]) -> str:
+    """What the guest gets on the routes on which Xen boots it."""
+    booting = [route for route in routes if report.verdict[route] != "rejected"]
+    if not booting:
+        return "not started"
+    text = _by_route(
+        (
+            (route, guest.state, _codes(report, guest.codes))
+            for route in booting
+            for guest in report.guests[route]
+        ),
+        all_routes=booting,
+    )
+    works = all(guest.state == "works" for route in booting for guest in report.guests[route])
+    return f"{text}, as far as is known without --host" if works and report.not_run else text
+
+
+def _codes(report: Report, codes: Iterable[str]) -> str:
+    """Codes of findings, with what hides them: `` (XA602; XA412, not shown)``."""
+    shown = {finding.code for finding in report.findings}
+    waived = {finding.code for finding, _ in report.waived}
+    groups: dict[str, list[str]] = {"": [], ", waived": [], ", not shown": []}
+    for code in dict.fromkeys(codes):
+        group = "" if code in shown else ", waived" if code in waived else ", not shown"
+        groups[group].append(code)
+    text = "; ".join(f"{', '.join(same)}{group}" for group, same in groups.items() if same)
+    return f" ({text})" if text else ""
+
+
+def _by_route(
+    entries: Iterable[tuple[str, str, str]], all_routes: Sequence[str] | None = None
+) -> str:
+    """(route, statement, reasons) as text, in which routes with the same statement are named once.
+
+    A statement that is true of ``all_routes`` names none.
+    """
+    routes: dict[tuple[str, str], list[str]] = {}
+    for route, statement, reasons in entries:
+        routes.setdefault((statement, reasons), []).append(route)
+    return "; ".join(
+        f"{statement}{'' if same == all_routes else ' on ' + ' and '.join(same)}{reasons}"
+        for (statement, reasons), same in routes.items()
+    )
 
 
 def to_json(report: Report) -> str:
@@ -71,14 +127,26 @@ def to_json(report: Report) -> str:
         {
             "schema": SCHEMA,
             "verdict": report.verdict,
+            "rejected_by": {route: _rejected_by(report, route) for route in report.verdict},
+            "guest": _guest_states(report),
             "findings": [_finding(finding) for finding in report.findings],
             "waived": [
                 {**_finding(finding), "reason": reason} for finding, reason in report.waived
             ],
+            "not_shown": dict(sorted(Counter(f.code for f in report.hidden).items())),
             "not_run": [rule.code for rule in report.not_run],
         },
         only_ascii=True,
     )
+
+
+def _rejected_by(report: Report, route: str) -> list[str]:
+    return list(dict.fromkeys(finding.code for finding in rejecting(report.every, route)))
+
+
+def _guest_states(report: Report) -> dict[str, str]:
+    """The gravest state of the guest, by route."""
+    return {route: guests[0].state for route, guests in report.guests.items()}
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
@@ -113,6 +181,8 @@ def _annotations(report: Report) -> Iterator[str]:
             values["endColumn"] = str(at.end_column)
         options = ",".join(f"{k}={escape.github_property(v)}" for k, v in values.items())
         yield f"::{command} {options}::{escape.github_data(f'{finding.message}; {finding.fix}')}"
+    if rejected := [finding.code for finding in report.hidden if finding.effect == "rejected"]:
+        yield f"::error title=rejected::rejected by {', '.join(dict.fromkeys(rejected))}, not shown"
 
 
 def _title(rule: Rule) -> str:
@@ -138,7 +208,7 @@ def to_sarif(report: Report) -> str:
         "tool": {"driver": driver},
         "columnKind": "unicodeCodePoints",
         "results": results,
-        "properties": {"verdict": report.verdict},
+        "properties": {"verdict": report.verdict, "guest": _guest_states(report)},
     }
     document = {"$schema": _SARIF, "version": "2.1.0", "runs": [run]}
     return escape.json_document(document, only_ascii=True)

@@ -31,7 +31,7 @@ from xenassign.linting.verdict.cfg_keys import XL
 from xenassign.linting.verdict.context import Context
 from xenassign.linting.verdict.domain import context_of
 from xenassign.linting.verdict.host_overlays import domain_nodes, marks, reserved_marks
-from xenassign.linting.verdict.predict import verdicts
+from xenassign.linting.verdict.predict import GuestOutcome, guests, verdicts
 from xenassign.reading import lines_of
 from xenassign.request.resolve import with_console
 from xenassign.xen.iommu import iommus
@@ -69,13 +69,18 @@ class Options(NamedTuple):
 
 @dataclass(frozen=True)
 class Report:
-    """The result of ``lint``. ``verdict`` is that of all findings, waived and ignored ones too."""
+    """The result of ``lint``.
+
+    ``findings``: those that are shown. ``verdict`` is that of all findings, also of those that are
+    waived, and those that a selection hides.
+    """
 
     documents: tuple[Document, ...]
     findings: tuple[Finding, ...]
     verdict: dict[str, str]
     not_run: tuple[Rule, ...]
     waived: tuple[tuple[Finding, str], ...]  #: with the reason
+    hidden: tuple[Finding, ...] = ()
 
     @property
     def judged(self) -> frozenset[str]:
@@ -92,8 +97,19 @@ class Report:
 
     @property
     def refused(self) -> bool:
-        """Whether a finding is an error."""
-        return bool(errors(self.findings))
+        """Whether a finding that is shown is an error, or a hidden one rejects the domain."""
+        rejected = (finding for finding in self.hidden if finding.effect == "rejected")
+        return bool(errors((*self.findings, *rejected)))
+
+    @property
+    def every(self) -> tuple[Finding, ...]:
+        """All findings: those that are shown, hidden and waived."""
+        return (*self.findings, *self.hidden, *(finding for finding, _ in self.waived))
+
+    @property
+    def guests(self) -> dict[str, tuple[GuestOutcome, ...]]:
+        """What the guest gets on each route of the verdict."""
+        return {route: guests(self.every, route, v) for route, v in self.verdict.items()}
 
     def line(self, place: Place) -> str | None:
         """The line of a file at which a place begins; None if the file can't be read."""

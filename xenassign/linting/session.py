@@ -135,9 +135,10 @@ class Session:
         self.documents = tuple(read_document(path, self.include) for path in self.paths)
 
     def report(self) -> Report:
-        """The report with the selected findings."""
+        """The report, in which the findings that are not selected are hidden."""
         report = lint(self.documents, self.options)
-        return replace(report, findings=selected(report.findings, self.select, self.ignore))
+        shown, hidden = selected(report.findings, self.select, self.ignore)
+        return replace(report, findings=shown, hidden=hidden)
 
     def fix(self, write: bool) -> str:
         """The diff of all fixes; with ``write`` the files are changed, all or none.

@@ -75,10 +75,10 @@ def read_settings(path: Path | None) -> Settings:
 
 def selected(
     findings: Iterable[Finding], select: Sequence[str], ignore: Sequence[str]
-) -> tuple[Finding, ...]:
-    """The findings whose codes have a prefix of ``select`` (all if empty) and none of ``ignore``.
+) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
+    """(findings whose codes have a prefix of ``select`` and none of ``ignore``, the others).
 
-    Raises UsageError for a prefix that no code has.
+    An empty ``select`` selects all. Raises UsageError for a prefix that no code has.
     """
     codes = [rule.code for rule in rules()]
     kept = tuple(prefix.upper() for prefix in select)
@@ -87,8 +87,9 @@ def selected(
         if not prefix or not any(code.startswith(prefix) for code in codes):
             hint = did_you_mean(prefix, codes) or "`xenassign lint --list-rules` lists them"
             raise UsageError(f"{prefix or 'an empty code'}: no such finding; {hint}")
-    return tuple(
-        finding
-        for finding in findings
-        if (not kept or finding.code.startswith(kept)) and not finding.code.startswith(ignored)
-    )
+    shown: list[Finding] = []
+    hidden: list[Finding] = []
+    for finding in findings:
+        in_selection = not kept or finding.code.startswith(kept)
+        (shown if in_selection and not finding.code.startswith(ignored) else hidden).append(finding)
+    return tuple(shown), tuple(hidden)

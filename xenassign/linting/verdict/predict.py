@@ -1,12 +1,14 @@
-"""Predicts from the findings whether the real hypervisor accepts a domain.
+"""Predicts from the findings whether the real hypervisor accepts a domain, and what the guest gets.
 
 A domain is rejected on a route exactly if a finding for that route has the effect ``rejected``.
-tests/xen boots Xen with the same files and compares.
+tests/xen boots Xen with the same files and compares. It is unknown if none has that effect, and one
+the effect ``unknown``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 from xenassign.findings import ROUTES, Finding
 from xenassign.formats.xlcfg import Atom
@@ -16,15 +18,57 @@ from xenassign.linting.verdict.domain import BootModule, DomainNode, context_of
 from xenassign.linting.verdict.module_scan import used_module
 
 
+class GuestOutcome(NamedTuple):
+    """What the guest gets on a route.
+
+    ``state``: ``not started`` if Xen rejects the domain; ``unsafe`` or ``broken``, with "may be"
+    before it if only warnings say so; ``unknown`` if the verdict is; or ``works``. ``codes``: those
+    of the findings that say so. Notes say nothing about it.
+    """
+
+    state: str
+    codes: tuple[str, ...] = ()
+
+
+#: State of the guest, severity and effect of the findings that it follows from, gravest first.
+_STATES = (
+    ("unsafe", "error", "unsafe"),
+    ("broken", "error", "broken"),
+    ("may be unsafe", "warning", "unsafe"),
+    ("may be broken", "warning", "broken"),
+)
+
+
 def verdicts(findings: Iterable[Finding]) -> dict[str, str]:
-    """``accepted`` or ``rejected`` for each route."""
+    """``accepted``, ``rejected`` or ``unknown`` for each route."""
     every = list(findings)
-    return {route: "rejected" if rejecting(every, route) else "accepted" for route in ROUTES}
+    return {route: _verdict(every, route) for route in ROUTES}
+
+
+def _verdict(findings: list[Finding], route: str) -> str:
+    if rejecting(findings, route):
+        return "rejected"
+    unknown = any(f.effect == "unknown" and route in f.routes for f in findings)
+    return "unknown" if unknown else "accepted"
 
 
 def rejecting(findings: Iterable[Finding], route: str) -> tuple[Finding, ...]:
     """The findings that make the verdict of a route ``rejected``."""
     return tuple(f for f in findings if f.effect == "rejected" and route in f.routes)
+
+
+def guests(findings: Iterable[Finding], route: str, verdict: str) -> tuple[GuestOutcome, ...]:
+    """What the guest gets on a route, gravest first. ``verdict``: that of the route."""
+    if verdict == "rejected":
+        return (GuestOutcome("not started"),)
+    on_route = [finding for finding in findings if route in finding.routes]
+    by_effect: dict[str, GuestOutcome] = {}  # what an error states is not repeated as "may be"
+    for state, severity, effect in _STATES:
+        codes = [f.code for f in on_route if (f.severity, f.effect) == (severity, effect)]
+        if codes:
+            by_effect.setdefault(effect, GuestOutcome(state, tuple(dict.fromkeys(codes))))
+    else_state = "unknown" if verdict == "unknown" else "works"
+    return tuple(by_effect.values()) or (GuestOutcome(else_state),)
 
 
 def predict_dom0less(partial: bytes, context: Context) -> list[Finding]:
