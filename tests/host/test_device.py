@@ -154,7 +154,6 @@ def test_interrupts_keep_their_index_among_those_of_other_controllers() -> None:
     [
         ("/bus@72000000/dev@4000", "has no entry"),
         ("/bus@800000000/dev@20000000", "in no entry of the ranges"),
-        ("/bus@800000000/dev@ffff000", "leaves its entry"),
     ],
 )
 def test_problems_are_listed(path: str, word: str) -> None:

@@ -195,3 +195,44 @@ def test_the_reasons_are_told(
         if files:
             source = files["domu1.dts"].decode()
             assert f"allow XA201: --allow-shared-page: {finding.message} */" in source
+
+
+# --- disabled devices of the request --------------------------------------------------------------
+
+#: A bus on which a disabled block shares a page with another, and a subsystem of the same kind
+#: that has registers of its own. ``{}``: the compatible of the disabled block.
+SUBSYSTEM = """/ {{ group {{
+    {own} #address-cells = <1>; #size-cells = <1>; ranges = <0 0 0xb000000 0x10000>;
+    mii@2000 {{ compatible = "x,mii"; reg = <0x2000 0x400>; }};
+    mdio@2400 {{ compatible = "{off}"; reg = <0x2400 0x100>; status = "disabled";
+        #address-cells = <1>; #size-cells = <1>; ranges = <0 0x2400 0x100>;
+        part@80 {{ compatible = "x,part"; reg = <0x80 0x10>; }}; }};
+}}; }};"""
+BUS = 'compatible = "simple-bus";'
+ITSELF = 'compatible = "x,subsystem"; reg = <0 0xb000000 0 0x2000>;'
+
+
+@pytest.mark.parametrize("own", [BUS, ITSELF])
+def test_a_disabled_device_of_the_request_is_no_neighbour(
+    generate: Callable[..., tuple[DomainPlan, dict[str, bytes], list[Finding]]],
+    variant: Variant,
+    own: str,
+) -> None:
+    tree = variant("qemu", SUBSYSTEM.format(own=own, off="x,mdio"))
+    made, files, refusals = generate(tree, "/group", policy="trust")
+    assert [f.node for f in of(made, "XA105")] == ["/group/mdio@2400"]
+    assert not of(made, "XA201")
+    assert files
+    assert not refusals  # the lint of the files agrees
+
+
+def test_it_is_one_if_only_the_device_beside_it_is_requested(plan: Plan, variant: Variant) -> None:
+    tree = variant("qemu", SUBSYSTEM.format(own=BUS, off="x,mdio"))
+    (finding,) = of(plan(tree, "/group/mii@2000", policy="trust"), "XA201")
+    assert "/group/mdio@2400 (page 0xb002000, disabled)" in finding.message
+
+
+def test_it_is_one_if_it_rules_over_the_machine(plan: Plan, variant: Variant) -> None:
+    tree = variant("qemu", SUBSYSTEM.format(own=BUS, off="snps,ddrc-3.80a"))
+    (finding,) = of(plan(tree, "/group", policy="trust"), "XA201")
+    assert "--allow-machine-control" in finding.fix

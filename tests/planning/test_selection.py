@@ -17,6 +17,7 @@ from xenassign.request.resolve import select
 Plan = Callable[..., DomainPlan]
 Board = Callable[[str], Tree]
 Variant = Callable[[str, str], Tree]
+Generate = Callable[..., tuple[DomainPlan, dict[str, bytes], list[Finding]]]
 
 
 # --- names ---------------------------------------------------------------------------------------
@@ -237,15 +238,31 @@ def test_memory_is_no_device(plan: Plan, path: str) -> None:
 # --- XA106: what cannot be used ------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "path", ["/bus@800000000/dev@20000000", "/bus@800000000/dev@ffff000", "/bus@72000000/dev@4000"]
-)
+@pytest.mark.parametrize("path", ["/bus@800000000/dev@20000000", "/bus@72000000/dev@4000"])
 def test_a_block_or_line_that_leads_nowhere_is_told(plan: Plan, path: str) -> None:
     assert "XA106" in codes(plan("tricky", path, policy="trust"))
 
 
 def test_a_sound_device_has_no_such_warning(plan: Plan) -> None:
     assert "XA106" not in codes(plan("tricky", "/bus@800000000/dev@200000", policy="trust"))
+
+
+# --- XA235: a block that leaves its window --------------------------------------------------------
+
+STRADDLE = "/bus@800000000/dev@ffff000"
+
+
+def test_a_block_that_leaves_its_window_is_assigned_whole_with_a_warning(
+    generate: Generate, wording: Wording
+) -> None:
+    made, files, refusals = generate("tricky", STRADDLE, policy="trust", maps=["auto"])
+    (finding,) = [f for f in made.findings if f.code == "XA235"]
+    wording(finding)
+    assert (finding.severity, finding.node) == ("warning", STRADDLE)
+    assert not refusals
+    (mapping,) = made.devices[0].mappings
+    assert (mapping.host, mapping.size) == (0x80FFFF000, 0x2000)
+    assert b"0x8 0xffff000 0x0 0x2000 " in files["domu1.dts"]
 
 
 # --- scope ---------------------------------------------------------------------------------------

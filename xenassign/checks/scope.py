@@ -27,7 +27,7 @@ class Scope:
 
     ``members``: every node that goes into the guest's tree. ``requested``: every
     node named by the user. ``left_out``: disabled devices below a root that were not
-    requested.
+    requested; nobody uses them, so they stay with nobody.
     ``inner``: the devices whose registers lie inside of those of an enclosing device.
     ``cut``: endpoints of graphs that are left out, since their partners stay with the host.
     ``elsewhere``: every node of the system's other domains, which ``checks.conflicts`` judges; all
@@ -57,8 +57,16 @@ class Scope:
         return node is not None and node in self.members
 
     def stays_with_host(self, node: Node) -> bool:
-        """Whether a node stays with the host: no domain of the system has it."""
-        return node not in self.members and node not in self.elsewhere
+        """Whether a node stays with the host: no domain of the system has it or leaves it out."""
+        return not (node in self.members or node in self.elsewhere or self.leaves_out(node))
+
+    @cached_property
+    def _off(self) -> frozenset[Node]:
+        return frozenset(self.left_out)
+
+    def leaves_out(self, node: Node) -> bool:
+        """Whether a node is a disabled one of the request, or below one."""
+        return bool(self._off) and any(above in self._off for above in node.lineage())
 
 
 def system_scopes(platform: Platform, domains: Iterable[Collection[Node]]) -> tuple[Scope, ...]:

@@ -12,6 +12,7 @@ from xenassign.checks.scope import Scope
 from xenassign.devicetree.addresses import Block
 from xenassign.devicetree.tree import Node
 from xenassign.findings import rule, some
+from xenassign.host.machine_control import machine_control
 from xenassign.host.neighbours import Neighbours
 
 SHARED_PAGE = rule("XA201", "page-shared", "error", "unsafe")
@@ -38,18 +39,26 @@ def shared_pages(
     """The host's nodes in the pages of the blocks of an assigned device, once for each block.
 
     Nodes that are assigned with it or to another domain are left out, and so are those of ``own``:
-    the nodes whose pages the domain gets as regions.
+    the nodes whose pages the domain gets as regions. What rules over the machine is not left out
+    for being disabled.
     """
     for block in blocks:
         for other, node in neighbours.overlapping(block.pages) if block.size else ():
             same = other.span.overlaps(block.span)
-            if not scope.stays_with_host(node) or node in own or not other.size:
+            foreign = scope.stays_with_host(node) or (scope.leaves_out(node) and _rules(node))
+            if not foreign or node in own or not other.size:
                 continue
             if same and not node.available:
                 continue  # a disabled node at the same registers is another description of them
             page = max(block.pages.start, other.pages.start)
             text = "the same registers" if same else f"page {page:#x}"
             yield SharedPage(node, page, text if node.available else f"{text}, disabled")
+
+
+def _rules(node: Node) -> bool:
+    """Whether a node rules over the machine, also where the tree disables it."""
+    known = machine_control(node.compatible)
+    return known is not None and known.level == "control"
 
 
 #: As many neighbours of a device are looked at, so that the time is linear where a page has

@@ -18,7 +18,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from xenassign.devicetree.cells import bus_cells, entries, number
-from xenassign.devicetree.spans import Span
+from xenassign.devicetree.spans import Span, covered, merged
 from xenassign.devicetree.tree import Node, PropertyError
 
 #: The first address that 64 bits do not have.
@@ -56,11 +56,16 @@ class RangesEntry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A register block as the processor sees it. ``index`` counts the entries of ``reg``."""
+    """A register block as the processor sees it. ``index`` counts the entries of ``reg``.
+
+    ``leaves``: the first bus above whose window it starts in and leaves; None if it is inside of
+    all windows.
+    """
 
     address: int
     size: int
     index: int
+    leaves: Node | None = None
 
     @property
     def end(self) -> int:
@@ -145,12 +150,14 @@ def on_processor_bus(node: Node) -> bool:
     return all(above.has("ranges") and not is_pci(above) for above in buses)
 
 
-def translate(bus: Node, address: int, size: int) -> int:
-    """An address on a bus as the processor sees it. PropertyError says where translation ends.
+def translate(bus: Node, address: int, size: int, index: int) -> Block:
+    """A block of a bus as the processor sees it. PropertyError says where translation ends.
 
-    As Linux and Xen do (of_translate_one, dt_translate_one) the first entry that holds the address
-    counts; unlike them the whole block must lie in it, and in the 64 bits that they read.
+    As in Linux and Xen (of_translate_one, dt_translate_one) the first entry of ``ranges`` that
+    holds the start of the block counts, and the rest follows it, also beyond the end of the entry.
+    Unlike there, the block must be in the 64 bits that they read.
     """
+    leaves: Node | None = None
     while bus.parent is not None:
         table = ranges(bus)
         if table is None:
@@ -161,15 +168,22 @@ def translate(bus: Node, address: int, size: int) -> int:
                     break
             else:
                 raise PropertyError(f"{address:#x} is in no entry of the ranges of {bus.path}")
-            span = Span.sized(address, size)
-            if not entry.span.covers(span):
-                raise PropertyError(f"{span} leaves its entry in ranges of {bus.path}")
+            if leaves is None and not _translated_alike(table, entry, Span.sized(address, size)):
+                leaves = bus
             address += entry.parent - entry.child
         bus = bus.parent
     if address + size > _END or size == _END:
         span = Span.sized(address, size)
         raise PropertyError(f"{span} is not in the 64 bits of processor addresses")
-    return address
+    return Block(address, size, index, leaves)
+
+
+def _translated_alike(table: tuple[RangesEntry, ...], entry: RangesEntry, span: Span) -> bool:
+    """Whether ``ranges`` translates all of a span as ``entry`` does its start."""
+    if entry.span.covers(span):
+        return True
+    offset = entry.parent - entry.child
+    return covered(span, merged(e.span for e in table if e.parent - e.child == offset))
 
 
 def registers(node: Node) -> Registers:
@@ -186,11 +200,9 @@ def registers(node: Node) -> Registers:
     problems: list[str] = []
     for index, entry in enumerate(stated):
         try:
-            address = translate(node.parent, entry.address, entry.size)
+            blocks.append(translate(node.parent, entry.address, entry.size, index))
         except PropertyError as error:
             problems.append(f"reg entry {index}: {error}")
-        else:
-            blocks.append(Block(address, entry.size, index))
     return Registers(tuple(blocks), tuple(problems))
 
 
@@ -202,6 +214,6 @@ def pci_windows(host: Node) -> tuple[Block, ...]:
     if not is_pci(host) or host.parent is None:
         return ()
     return tuple(
-        Block(translate(host.parent, entry.parent, entry.size), entry.size, index)
+        translate(host.parent, entry.parent, entry.size, index)
         for index, entry in enumerate(ranges(host) or ())
     )

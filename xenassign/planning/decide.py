@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import NamedTuple
 
+from xenassign.checks.bus_windows import left_windows
 from xenassign.checks.containment import containment_findings
 from xenassign.checks.dma_reach import reach_findings
 from xenassign.checks.interrupts import interrupt_findings, platform_findings
@@ -174,6 +175,7 @@ def judge_request(board: Board, resolved: Resolved, scope: Scope | None = None) 
         force, unprotected = judge_protection(scope, request, device, by_iommu, resolved.forced)
         forced[device.path] = force
         findings += device_findings(board, scope, device)
+        findings += left_windows(device)
         findings += interrupt_findings(board, scope, request, device)
         if kept_by_xen(board, device.node) is None:
             findings += unprotected

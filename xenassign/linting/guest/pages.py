@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
+from xenassign.checks.bus_windows import left_windows
 from xenassign.checks.machine_control import control
 from xenassign.checks.shared_pages import MOST, SHARED_PAGE, shared_pages, sharing_message
 from xenassign.devicetree.addresses import Block, registers
@@ -207,6 +208,14 @@ def unmapped_blocks(view: View) -> Iterator[Finding]:
             yield BLOCK_UNMAPPED(message, node=partial.node.path, prop="xen,reg")
 
 
+def windows_left(view: View) -> Iterator[Finding]:
+    """Blocks of the host's devices that leave the window of their bus, if they are mapped."""
+    for partial, host in view.assigned:
+        if partial.entries:
+            for finding in left_windows(host):
+                yield finding._replace(node=partial.node.path, prop="xen,reg")
+
+
 def registers_of_xen(view: View) -> Iterator[Finding]:
     """Registers that Xen uses, in a xen,reg without xen,path; XA216 is about those with one."""
     platform, iommus = view.context.platform, view.context.iommus
@@ -305,5 +314,6 @@ CHECKS: tuple[Check, ...] = (
     no_size,
     unmapped_registers,
     unmapped_blocks,
+    windows_left,
     registers_of_xen,
 )

@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
-from xenassign.checks.scope import Scope, domain_scope
+from xenassign.checks.scope import Scope, domain_scope, is_own_device
 from xenassign.devicetree.addresses import registers
 from xenassign.devicetree.cells import DEFAULT_CELLS, BusCells, xen_bus_cells
 from xenassign.devicetree.spans import Merged, merged
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.findings import Finding
 from xenassign.host.device import HostDevice, read_device
+from xenassign.host.platform import Platform
 from xenassign.linting.verdict.context import Context
 from xenassign.linting.verdict.mappings import MappingEntry, entries
 from xenassign.xen.board import Board
@@ -147,12 +148,34 @@ class View:
 
         Its members are the subtrees of the nodes named by xen,path, its devices these nodes.
         """
-        if self.context.platform is None:
+        platform = self.context.platform
+        if platform is None:
             return None
         devices = {host.path: host for _, host in self.assigned}
-        inside = domain_scope(self.context.platform, [host.node for host in devices.values()])
+        named = {host.node: None for host in devices.values()}
+        inside = domain_scope(platform, {**named, **dict.fromkeys(self._whole_buses(platform))})
         elsewhere = self.context.elsewhere - inside.members
         return replace(inside, devices=tuple(devices.values()), elsewhere=elsewhere)
+
+    def _whole_buses(self, platform: Platform) -> Iterator[Node]:
+        """The host's buses that the guest's tree has with all of their enabled devices.
+
+        The disabled devices on such a bus are left out of the request, as in a plan.
+        """
+        assigned = {host.node for _, host in self.assigned}
+        judged: set[Node] = set()
+        for partial, host in self.assigned:
+            for guest, bus in zip(partial.node.ancestors(), host.node.ancestors(), strict=False):
+                if bus in judged or guest in self.passthrough or not self._same_bus(guest, bus):
+                    break
+                judged.add(bus)
+                below = bus.walk_where(lambda node: node.available and node not in assigned)
+                if any(is_own_device(read_device(platform, node)) for node in below):
+                    break
+                yield bus
+
+    def _same_bus(self, guest: Node, bus: Node) -> bool:
+        return self.has(guest) and bool(guest.compatible) and guest.compatible == bus.compatible
 
 
 #: A function that reports the findings of a rule in a partial device tree.
