@@ -180,6 +180,52 @@ def test_other_services_are_a_warning(plan: Plan, board: Board, used: str) -> No
     assert [(f.severity, USER in f.message) for f in of(made, "XA124")] == [("warning", True)]
 
 
+@pytest.mark.parametrize(
+    ("parts", "named"),
+    [
+        (
+            '/ { keys { compatible = "gpio-keys"; power { gpios = <&provider>; }; }; };',
+            "/keys/power (gpios)",
+        ),
+        (
+            "&provider { #thermal-sensor-cells = <0>; };"
+            " / { thermal-zones { cpu-thermal { thermal-sensors = <&provider>; }; }; };",
+            "/thermal-zones/cpu-thermal (thermal-sensors)",
+        ),
+        (
+            "&provider { #sound-dai-cells = <0>; };"
+            ' / { sound { compatible = "simple-audio-card";'
+            " codec { sound-dai = <&provider>; clocks = <&provider>; }; }; };",
+            "/sound/codec (sound-dai)",
+        ),
+    ],
+)
+def test_a_part_of_a_device_is_a_user(plan: Plan, board: Board, parts: str, named: str) -> None:
+    made = assigned(plan, board(parts), PROVIDER)
+    assert not errors(made.findings)
+    (finding,) = of(made, "XA124")
+    assert finding.message == f"{PROVIDER} serves {named}"
+
+
+def test_a_power_domain_of_a_controller_is_a_user(plan: Plan, board: Board) -> None:
+    made = assigned(plan, board("&user { domain@7 { clocks = <&provider>; }; };"), PROVIDER)
+    (finding,) = errors(made.findings)
+    assert f"{USER}/domain@7 (clocks)" in finding.message
+
+
+@pytest.mark.parametrize(
+    "described",
+    [
+        "/ { thermal-zones { zone { cooling-maps { map0 { cooling-device = <&provider 0 9>; }; };"
+        " }; }; };"
+        " &provider { #cooling-cells = <2>; };",
+        "&user { port { endpoint { remote-endpoint = <&part>; }; }; };",
+    ],
+)
+def test_a_description_is_no_user(plan: Plan, board: Board, described: str) -> None:
+    assert not {"XA107", "XA124"}.intersection(codes(assigned(plan, board(described), PROVIDER)))
+
+
 # --- XA119 and XA120: the table ------------------------------------------------------------------
 
 

@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 
 from xenassign.devicetree.addresses import Block, registers
 from xenassign.devicetree.interrupts import interrupts
-from xenassign.devicetree.references import INTERRUPT_TREE, Reference, references
+from xenassign.devicetree.references import INTERRUPT_TREE, Reference, References, references
 from xenassign.devicetree.spans import Span
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.host.device import HostDevice, is_simple_bus
@@ -115,7 +115,7 @@ class Neighbours(NamedTuple):
     """The index. ``blocks`` are those of all nodes with ``compatible``, sorted by address, without
     the windows that a bus states as its own ``reg``, and with those of one node that overlap as
     one; ``lines`` the interrupts of nodes by INTID; ``consumers`` by provider the (property, node)
-    of available nodes that name it by phandle;
+    of available nodes that name it by phandle, parts of devices (a key of gpio-keys) included;
     ``streams`` by IOMMU the streams of available nodes behind the IOMMU.
 
     ``starts`` are the addresses of ``blocks``, and ``reach`` has for each the highest end of it and
@@ -215,13 +215,26 @@ def _index(platform: Platform) -> Neighbours:
 
 
 def _references(platform: Platform, node: Node) -> Iterator[tuple[Reference, Node]]:
-    """The references of a device that name a node, with the node, except interrupts."""
+    """The references of a node that name a node, with the node, except interrupts."""
+    for group in references(platform.tree, node):
+        if group.prop not in INTERRUPT_TREE and _is_use(node, group):
+            for reference in group.entries:
+                if reference.provider is not None:
+                    yield reference, reference.provider
+
+
+def _is_use(node: Node, group: References) -> bool:
+    """Whether a property says that the node uses what it names.
+
+    In a node without compatible, a part of another (a key, a thermal zone, a link of a sound card),
+    some only describe: endpoints, CPUs of a map, operating points, what cools a zone, and the
+    clocks of a sound card's link, which are those of its codec.
+    """
     if node.has("compatible"):
-        for group in references(platform.tree, node):
-            if group.prop not in INTERRUPT_TREE:
-                for reference in group.entries:
-                    if reference.provider is not None:
-                        yield reference, reference.provider
+        return True
+    if group.rule.kind in ("cpu", "graph", "opp") or group.prop in ("cooling-device", "trip"):
+        return False
+    return group.prop == "sound-dai" or not node.has("sound-dai")
 
 
 def _streams_of(reference: Reference) -> Streams | None:
