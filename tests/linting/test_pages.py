@@ -8,10 +8,11 @@ import pytest
 
 from tests.answers import codes
 from tests.wording import Wording
+from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding
 
-from .trees import FORCE, about, clock, context, device, everything, numbers, passthrough
+from .trees import FORCE, about, blob, clock, context, device, everything, numbers, passthrough
 from .trees import xen_reg as mapping
 
 Board = Callable[[str], Tree]
@@ -224,6 +225,52 @@ def test_neighbours_in_one_page_that_are_assigned_together_are_fine(board: Board
     found = about(passthrough(*nodes), context(board("qemu")))
     assert {f.code for f in found} == {"XA201", "XA403", "XA428"}  # the other six stay
     assert not [f for f in found if f.code == "XA201" and "/virtio_mmio@a000200 " in f.message]
+
+
+SMALL_HOST = """
+/dts-v1/;
+/ {
+    #address-cells = <2>; #size-cells = <2>; interrupt-parent = <&gic>;
+    gic: interrupt-controller@f9010000 {
+        compatible = "arm,gic-400"; #interrupt-cells = <3>; interrupt-controller;
+        reg = <0 0xf9010000 0 0x10000 0 0xf9020000 0 0x20000>;
+    };
+    serial: serial@ff010000 {
+        compatible = "arm,pl011"; reg = <0 0xff010000 0 0x1000>; interrupts = <0 22 4>;
+    };
+    timer: timer@ff110000 {
+        compatible = "cdns,ttc"; reg = <0 0xff110000 0 0x1000>; interrupts = <0 36 4>;
+    };
+};
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "dom0", "registers", "severity"),
+    [
+        ("", False, 0xFF010000, "note"),
+        ("", True, 0xFF010000, "error"),  # dom0 has the timer too
+        ("&timer { xen,passthrough; };", True, 0xFF010000, "note"),
+        ('&timer { status = "disabled"; };', True, 0xFF010000, "note"),
+        ("", False, 0xFF110000, "error"),  # the driver of the UART would write to the timer
+        ("&timer { reg = <0 0xff112000 0 0x1000>; };", False, 0xFF010000, "error"),  # nobody's
+        ("/ { chosen { stdout-path = &timer; }; };", False, 0xFF010000, "error"),  # Xen's
+    ],
+)
+def test_pages_of_a_second_device_in_the_xen_reg_of_the_first(
+    change: str, dom0: bool, registers: int, severity: str
+) -> None:
+    """As trees for Xilinx' firmware have: the pages of timers in the node of a UART."""
+    host = read_blob(blob(SMALL_HOST + change), "host.dtb")
+    entries = mapping(*((base, 0x1000, base) for base in (0xFF010000, 0xFF110000)))
+    uart = (
+        f'serial {{ compatible = "arm,pl011"; reg = <{numbers(registers, 0x1000)}>;'
+        f' interrupts = <0 22 4>; xen,path = "/serial@ff010000"; {entries} {FORCE} }};'
+    )
+    asked = context(host)._replace(beside_dom0=dom0)
+    (found,) = (f for f in everything(passthrough(uart), asked) if f.code == "XA216")
+    assert (found.severity, found.cell) == (severity, 7)
+    assert ("/timer@ff110000" in found.message) == ("ff112000" not in change)
 
 
 # --- XA201: pages shared with the host -----------------------------------------------------------

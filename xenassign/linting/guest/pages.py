@@ -16,12 +16,14 @@ from xenassign.devicetree.addresses import Block, registers
 from xenassign.devicetree.cells import bus_cells
 from xenassign.devicetree.spans import PAGE_SIZE, Intervals, Merged, Span, covered, gaps, merged
 from xenassign.devicetree.tree import Node
-from xenassign.findings import Finding, rule
+from xenassign.findings import Finding, rule, some
+from xenassign.host.device import HostDevice
 from xenassign.host.platform import Platform
 from xenassign.linting.guest.view import Check, PartialNode, View, container_cells
 from xenassign.linting.verdict import mappings
 from xenassign.linting.verdict.dom0less import DOM0LESS
-from xenassign.linting.verdict.mappings import Claim
+from xenassign.linting.verdict.mappings import Claim, MappingEntry
+from xenassign.xen.dom0 import is_marked
 from xenassign.xen.iommu import Iommus
 from xenassign.xen.releases import XEN_REG_CELLS
 
@@ -51,17 +53,65 @@ def foreign_pages(view: View) -> Iterator[Finding]:
     """Pages that a node maps without registers of the host node that it names."""
     owners = _Owners(view)
     for partial, host in view.assigned:
+        added: dict[Node, Claim] = {}
         for claim in _claims(partial):
             foreign = [*gaps(claim.entry.host_span, view.pages_of(host))]
             if not foreign:
                 continue
             other = owners.other(partial, foreign)
-            if other is None:
-                message = f"{claim.text()} contains more than the registers of {host.path}"
-                yield claim.at_host(NOT_ITS_PAGES, message)
-            else:
+            if other is not None:
                 registers_of = f"registers of {other.path}, which {other.node.path} maps"
                 yield claim.at_host(COVER, f"{claim.text()} contains {registers_of}")
+            elif devices := _added_devices(view, partial, claim.entry):
+                added |= dict.fromkeys(devices, claim)
+            else:
+                yield _not_its_pages(view, host, claim, foreign)
+        if added:
+            names = some(node.path for node in added)
+            message = f"{partial.node.path}: xen,reg has the registers of {names} too"
+            first = next(iter(added.values()))
+            yield first.at_host(NOT_ITS_PAGES, message, severity="note", fix=_OWN_NODE)
+
+
+_OWN_NODE = "remove the entries, or give each device a node with a xen,path of its own"
+
+
+def _not_its_pages(view: View, host: HostDevice, claim: Claim, foreign: list[Span]) -> Finding:
+    """``foreign``: the pages of the mapping that are not the host node's."""
+    if foreign != [claim.entry.host_span]:
+        message = f"{claim.text()} contains more than the registers of {host.path}"
+    else:
+        board = view.board
+        others = board.neighbours.overlapping(claim.entry.host_span) if board else ()
+        names = some(node.path for _, node in others)
+        contents = f"the registers of {names}, not" if names else "no registers"
+        message = f"{claim.text()} contains {contents} of {host.path}"
+    return claim.at_host(NOT_ITS_PAGES, message)
+
+
+def _added_devices(view: View, partial: PartialNode, entry: MappingEntry) -> tuple[Node, ...]:
+    """The devices whose registers a mapping adds to those of its node, if only the guest has them.
+
+    Trees for Xilinx' firmware add the pages of timers to a device as a sign that the guest owns
+    them. Empty if the host uses one of the devices, if a page has no registers, or if the driver
+    of the node would use the pages.
+    """
+    board, inside, context = view.board, view.scope, view.context
+    if board is None or inside is None:
+        return ()
+    pages = [*board.neighbours.overlapping(entry.host_span)]
+    blocks = registers(partial.node).blocks
+    if any(block.span.overlaps(entry.guest_span) for block in blocks) or not covered(
+        entry.host_span, merged(block.pages for block, _ in pages)
+    ):
+        return ()
+    nodes = tuple(dict.fromkeys(node for _, node in pages))
+    xens = {node for node, _ in _kept_by_xen(board.platform, board.iommus)}
+    for node in nodes:
+        dom0s = context.beside_dom0 and node.available and not is_marked(node, context.marked)
+        if dom0s or node in xens or control(board, inside, node).refused:
+            return ()
+    return nodes
 
 
 class _Owners:

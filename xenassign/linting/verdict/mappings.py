@@ -103,7 +103,14 @@ class Claim(NamedTuple):
         host, size, guest = self.entry[:3]
         return f"{self.node or self.prop}: {size:#x} bytes of {host:#x} at {guest:#x}"
 
-    def at_host(self, violated: Rule, message: str) -> Finding:
+    def at_host(
+        self,
+        violated: Rule,
+        message: str,
+        *,
+        severity: str | None = None,
+        fix: str | None = None,
+    ) -> Finding:
         """A finding about the host address."""
         return violated(
             message,
@@ -111,6 +118,8 @@ class Claim(NamedTuple):
             prop=self.prop,
             cell=self.entry.cells.host,
             place=self.place,
+            severity=severity,
+            fix=fix,
             routes=self.routes,
         )
 
