@@ -58,6 +58,7 @@ def lint(  # noqa: PLR0913 (what the files are judged for)
     *,
     host: Tree | None = None,
     overlays: Iterable[Path] = (),
+    bases: Iterable[Path] = (),
     release: Release = RELEASES[DEFAULT],
     routes: Iterable[str] = ROUTES,
     memory: int | None = None,
@@ -69,10 +70,11 @@ def lint(  # noqa: PLR0913 (what the files are judged for)
     """What ``xenassign lint`` reports about files, given by path or as bytes by name.
 
     ``host``: the board's tree; without it, the rules that need it do not run. ``overlays``: files
-    with marks or domains that the boot loader applies to it. ``memory`` of the domain in MiB, and
-    its ``vcpus``. ``dom0``: whether there is one. ``kconfig``: options of the Xen build that are
-    off by default. ``together``: the domains of the files run at the same time. No xenassign.toml
-    is read. Raises XenassignError for a file that cannot be read.
+    with marks or domains that the boot loader applies to it. ``bases``: the partial device tree
+    that an overlay among the files is for, and overlays that are applied before it. ``memory`` of
+    the domain in MiB, and its ``vcpus``. ``dom0``: whether there is one. ``kconfig``: options of
+    the Xen build that are off by default. ``together``: the domains of the files run at the same
+    time. No xenassign.toml is read. Raises XenassignError for a file that cannot be read.
     """
     if isinstance(files, Mapping):
         documents = [document(name, data) for name, data in files.items()]
@@ -86,6 +88,7 @@ def lint(  # noqa: PLR0913 (what the files are judged for)
         routes=tuple(route for route in ROUTES if route in chosen),
         host=usable_host(host, release, None) if host is not None else None,
         overlays=tuple(read_tree_file(os.fspath(path)) for path in overlays),
+        bases=tuple(read_tree_file(os.fspath(path), symbols=True) for path in bases),
         memory=memory,
         vcpus=vcpus,
         dom0=dom0,

@@ -7,13 +7,15 @@ has ``/dts-v1/`` (or .dts, .dtso), anything else is an xl configuration. A tree 
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.overlay import is_overlay
 from xenassign.devicetree.places import Place
-from xenassign.devicetree.source.reader import DtsSource, read_source
+from xenassign.devicetree.source.reader import DtsSource, NodePlace, PropertyPlace, read_source
 from xenassign.devicetree.tree import DevicetreeError, Tree
 from xenassign.errors import InputError
 from xenassign.findings import Finding
@@ -54,14 +56,49 @@ class ConfigFile:
         return self.config.place(item)
 
 
+class Layer(NamedTuple):
+    """A source that a tree is made of. ``paths``: those in the source, by path of the tree.
+
+    None: they are equal.
+    """
+
+    source: DtsSource
+    paths: Mapping[str, str] | None = None
+
+    def written(self, path: str) -> str | None:
+        """The path in the source of a node of the tree; None if the source does not have it."""
+        inner = path if self.paths is None else self.paths.get(path)
+        return inner if inner is not None and self.source.has(inner) else None
+
+    def nodes(self) -> Iterator[tuple[str, NodePlace]]:
+        """(path in the tree, places) of each node of the source that the tree has."""
+        if self.paths is None:
+            yield from self.source.nodes.items()
+            return
+        nodes = self.source.nodes
+        yield from ((path, nodes[inner]) for path, inner in self.paths.items() if inner in nodes)
+
+    def inner_nuls(self) -> Iterator[tuple[str, str, PropertyPlace]]:
+        """(path in the tree, name, place) as ``DtsSource.inner_nuls`` gives them."""
+        outer = {inner: path for path, inner in (self.paths or {}).items()}
+        for inner, name, place in self.source.inner_nuls():
+            path = inner if self.paths is None else outer.get(inner)
+            if path is not None:
+                yield path, name, place
+
+
 @dataclass(frozen=True, eq=False)
 class TreeFile:
-    """A device tree: its bytes as Xen reads them, and its source if it was given as source."""
+    """A device tree: its bytes as Xen reads them, and its source if it was given as source.
+
+    ``layers``: the sources of a tree that is composed of several, the last one applied first.
+    """
 
     file: str
     blob: bytes
     source: DtsSource | None = None
     text: str | None = None
+    layers: tuple[Layer, ...] = ()
 
     @cached_property
     def _read(self) -> Tree | DevicetreeError:
@@ -82,10 +119,37 @@ class TreeFile:
             return None
         return str(self._read).removeprefix(f"{self.file}: ")
 
+    @cached_property
+    def sources(self) -> tuple[Layer, ...]:
+        """The sources that it is made of; none for a blob."""
+        return (Layer(self.source),) if self.source is not None else self.layers
+
+    def place(self, path: str, prop: str | None = None, cell: int | None = None) -> Place | None:
+        """The place of a node, property or cell, as ``DtsSource.place`` gives it.
+
+        Of several sources it is the last one applied that has the property, or else the node.
+        """
+        if self.source is not None:
+            return self.source.place(path, prop, cell)
+        if not self.layers:
+            return None
+        written = [(layer.source, layer.written(path)) for layer in self.layers]
+        having = [(source, inner) for source, inner in written if inner is not None]
+        if not having:
+            return self.place(path.rpartition("/")[0] or "/") if path != "/" else None
+        with_property = (
+            entry for entry in having if prop is not None and entry[0].has(entry[1], prop)
+        )
+        source, inner = next(with_property, having[0])
+        return source.place(inner, prop, cell)
+
     @property
     def overlay(self) -> bool:
-        """Whether it is an overlay."""
-        return self.tree is not None and is_overlay(self.tree)
+        """Whether it is an overlay; one without any fragment is known by its name."""
+        if self.tree is None:
+            return False
+        empty = not self.tree.root.children and self.file.endswith((".dtbo", ".dtso"))
+        return empty or is_overlay(self.tree)
 
     @cached_property
     def has_domains(self) -> bool:
@@ -105,21 +169,23 @@ class TreeFile:
 Document = ConfigFile | TreeFile
 
 
-def read_document(path: str, include: tuple[str, ...] = ()) -> Document:
-    """The file of a path, ``-`` for standard input.
+def read_document(path: str, include: tuple[str, ...] = (), symbols: bool = False) -> Document:
+    """The file of a path, ``-`` for standard input. ``symbols``: source has its labels.
 
     Raises InputError if it is missing, or source that dtc would refuse.
     """
     name = "<stdin>" if path == "-" else path
-    return document(name, read_file(path, name), include)
+    return document(name, read_file(path, name), include, symbols)
 
 
-def document(name: str, data: bytes, include: tuple[str, ...] = ()) -> Document:
+def document(
+    name: str, data: bytes, include: tuple[str, ...] = (), symbols: bool = False
+) -> Document:
     """The file of that name with these bytes. Raises InputError as :func:`read_document`."""
     if data.startswith(BLOB) or name.endswith((".dtb", ".dtbo")):
         return TreeFile(name, data)
     if is_source(name, data):
-        source = read_source(data, name, include=include)
+        source = read_source(data, name, include=include, symbols=symbols)
         return TreeFile(name, source.blob, source, decode(data))
     if not data.strip():
         raise InputError(f"{name}: is empty; give a .dtb, a .dts or an xl configuration")
@@ -129,9 +195,9 @@ def document(name: str, data: bytes, include: tuple[str, ...] = ()) -> Document:
     return ConfigFile(name, text, domcfg.read(text, name))
 
 
-def read_tree_file(path: str, include: tuple[str, ...] = ()) -> TreeFile:
+def read_tree_file(path: str, include: tuple[str, ...] = (), symbols: bool = False) -> TreeFile:
     """The device tree of a path. Raises InputError also for a configuration."""
-    document = read_document(path, include)
+    document = read_document(path, include, symbols)
     if isinstance(document, ConfigFile):
         fix = "give a .dtb, .dtbo, .dts or .dtso"
         raise InputError(f"{document.file}: is not a device tree; {fix}")

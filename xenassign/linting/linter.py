@@ -21,7 +21,7 @@ from xenassign.findings import ROUTES, Finding, Rule, errors, rule
 from xenassign.formats.xlcfg import XlConfig
 from xenassign.host.load import is_source
 from xenassign.host.platform import read_platform
-from xenassign.linting import source_strings, waivers
+from xenassign.linting import composition, source_strings, waivers
 from xenassign.linting.catalogue import rules
 from xenassign.linting.documents import ConfigFile, Document, TreeFile, read_tree_file
 from xenassign.linting.guest import config_and_tree, machine_control, partial_tree, together
@@ -44,18 +44,20 @@ class Options(NamedTuple):
     """The options with which files are judged.
 
     ``host``: the board's tree, without which the rules that require it do not run. ``overlays`` of
-    the host mark nodes or add domains. ``partial`` is the partial device tree of every
-    configuration. ``memory``: MiB. ``dom0``: whether there is one, also beside dom0less domains.
-    ``kconfig``: options that Xen is built with although they are off by default. ``live_host``: the
-    host's tree is that of the running board, so that its /memory is the memory of Xen.
-    ``xen_console``: the value of --xen-console. ``together``: the domains of the files run at the
-    same time, and are compared with each other, which requires the host.
+    the host mark nodes or add domains. ``bases``: the tree that overlays of a partial device tree
+    are for, and overlays that are applied to it before, in order. ``partial`` is the partial device
+    tree of every configuration. ``memory``: MiB. ``dom0``: whether there is one, also beside
+    dom0less domains. ``kconfig``: options that Xen is built with although they are off by default.
+    ``live_host``: the host's tree is that of the running board, so that its /memory is the memory
+    of Xen. ``xen_console``: the value of --xen-console. ``together``: the domains of the files run
+    at the same time, and are compared with each other, which requires the host.
     """
 
     release: Release
     routes: tuple[str, ...] = ROUTES
     host: Tree | None = None
     overlays: tuple[TreeFile, ...] = ()
+    bases: tuple[TreeFile, ...] = ()
     partial: TreeFile | None = None
     drivers: frozenset[str] | None = None
     memory: int | None = None
@@ -80,20 +82,8 @@ class Report:
     verdict: dict[str, str]
     not_run: tuple[Rule, ...]
     waived: tuple[tuple[Finding, str], ...]  #: with the reason
+    judged: frozenset[str]  #: the routes for which the files can be judged
     hidden: tuple[Finding, ...] = ()
-
-    @property
-    def judged(self) -> frozenset[str]:
-        """The routes for which the files can be judged."""
-        routes: set[str] = set()
-        for document in self.documents:
-            if isinstance(document, ConfigFile):
-                routes.add("xl")
-            elif document.overlay or document.has_domains:
-                routes.add("dom0less")
-            else:
-                routes.update(ROUTES)
-        return frozenset(routes)
 
     @property
     def refused(self) -> bool:
@@ -127,9 +117,11 @@ class Report:
 def lint(documents: Sequence[Document], options: Options) -> Report:
     """Every finding about the documents on the routes of the options, in the order of the files.
 
-    Raises InputError for a board's tree without a domain, and if the file that device_tree names is
-    not a device tree.
+    Raises InputError for a board's tree without a domain, for an overlay that cannot be applied,
+    if nothing can be judged, and if the file that device_tree names is not a device tree.
     """
+    composition.check_host_overlays(options.overlays, options.host)
+    documents = composition.judged(documents, options.bases, options.host)
     for document in documents:
         if isinstance(document, TreeFile) and document.is_board:
             problem = "is a board's tree without domains"
@@ -146,7 +138,10 @@ def lint(documents: Sequence[Document], options: Options) -> Report:
     kept, waived = waivers.apply(findings, every)
     not_run = [rule for rule in rules() if rule.needs_host] if options.host is None else []
     verdict = {route: v for route, v in verdicts(findings).items() if route in routes}
-    return Report(every, kept, verdict, tuple(not_run), waived)
+    judged = frozenset(
+        route for document in every for route in composition.routes_of(document, options.host)
+    )
+    return Report(every, kept, verdict, tuple(not_run), waived, judged)
 
 
 def _line(finding: Finding) -> tuple[object, ...]:
@@ -198,7 +193,7 @@ def _all(
         else:
             of_xl = tree in partial_trees.values()
             yield from _placed(tree, _partial(tree, of_domain, of_xl))
-            yield from _placed(tree, source_strings.check(tree.source) if tree.source else ())
+            yield from _placed(tree, source_strings.check(tree.sources))
     if options.together:
         yield from _together(documents, partial_trees, base)
 
@@ -325,6 +320,6 @@ def _placed(document: Document, findings: Iterable[Finding]) -> Iterator[Finding
     """The findings with their file, and their place in its text."""
     for finding in findings:
         place = finding.place
-        if place is None and isinstance(document, TreeFile) and document.source is not None:
-            place = document.source.place(finding.node or "/", finding.prop, finding.cell)
+        if place is None and isinstance(document, TreeFile):
+            place = document.place(finding.node or "/", finding.prop, finding.cell)
         yield finding._replace(file=document.file, place=place)

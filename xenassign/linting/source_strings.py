@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from xenassign.devicetree.source.reader import DtsSource
 from xenassign.findings import Finding, rule
+from xenassign.linting.documents import Layer
 
 NUL_ESCAPE = rule("XA814", "nul-escape", "warning", "portability")
 
@@ -15,9 +15,9 @@ _CHARACTER = re.compile(r"\\(?:[0-7]{1,3}|x[0-9A-Fa-f]{1,2}|.)|[^\\]", re.DOTALL
 _NUL = re.compile(r"\\(?:0+|x0+)")
 
 
-def check(source: DtsSource) -> Iterator[Finding]:
+def check(sources: Iterable[Layer]) -> Iterator[Finding]:
     """Strings of a partial device tree with an escaped NUL, which makes several strings of one."""
-    for path, name, prop in source.inner_nuls():
+    for path, name, prop in (nul for layer in sources for nul in layer.inner_nuls()):
         for element in prop.elements:
             parts = _parts(element.text) if element.text.startswith('"') else []
             if len(parts) > 1:

@@ -164,15 +164,17 @@ def _comments(document: Document) -> Iterator[tuple[Place, str]]:
     if isinstance(document, ConfigFile):
         for comment in document.comments:
             yield document.place(comment), comment.text
-    elif document.source is not None:
-        yield from ((comment.place, comment.text) for comment in document.source.comments)
+    else:
+        for layer in document.sources:
+            yield from ((comment.place, comment.text) for comment in layer.source.comments)
 
 
 def _statements(document: Document) -> Iterator[Statement]:
     if isinstance(document, ConfigFile):
         yield from (Statement(document.place(statement)) for statement in document.statements)
-    elif document.source is not None:
-        for path, node in document.source.nodes.items():
-            yield from (Statement(place, path) for place in node.opened)
-            for name, prop in node.properties.items():
-                yield Statement(prop.statement, path, name)
+    else:
+        for layer in document.sources:
+            for path, node in layer.nodes():
+                yield from (Statement(place, path) for place in node.opened)
+                for name, prop in node.properties.items():
+                    yield Statement(prop.statement, path, name)

@@ -297,6 +297,14 @@ LINT = (
         repeated=True,
     ),
     Option(
+        "--base",
+        "bases",
+        "The partial device tree that an overlay (.dtbo, .dtso) among the files is for, and further"
+        " overlays that are applied to it before, in order.",
+        metavar="FILE",
+        repeated=True,
+    ),
+    Option(
         "--live-host",
         "live_host",
         "HOST comes from the running board (/sys/firmware/fdt, /proc/device-tree): its /memory is"

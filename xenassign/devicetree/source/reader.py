@@ -151,6 +151,11 @@ class DtsSource:
                 if prop.start >= 0 and prop.definition.has_escapes and _has_inner_nul(prop):
                     yield node.path, prop.name, PropertyPlace(self._map, prop)
 
+    def has(self, path: str, prop: str | None = None) -> bool:
+        """Whether a node, or its property, is written in the source."""
+        node = self._node(path)
+        return node is not None and (prop is None or prop in node.properties)
+
     def _node(self, path: str) -> NodePlace | None:
         """The places of one node."""
         node = self._root if path == "/" else self._root.below(path)

@@ -1,0 +1,166 @@
+"""What is to be judged of the files that are given: overlays with their base, or not at all.
+
+An overlay of a partial device tree is judged as the tree that results when it is applied to its
+base. Overlays of the host's tree mark nodes, or add domains or devices; what has only marks is part
+of a host, and nothing of a guest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from xenassign.devicetree.overlay import OverlayFragment, fragments
+from xenassign.devicetree.overlay_apply import Applied, MisfitError, apply_overlay
+from xenassign.devicetree.tree import Node, Tree
+from xenassign.errors import InputError
+from xenassign.findings import ROUTES
+from xenassign.linting.documents import ConfigFile, Document, Layer, TreeFile
+from xenassign.linting.verdict.domain import is_compatible
+
+MARKS, DOMAINS, DEVICES, PIECE, OTHER = "marks", "domains", "devices", "piece", "other"
+
+_ROOT = Tree(Node(""), "an empty tree")
+_MARK = "xen,passthrough"
+_ROUTES = {DOMAINS: ("dom0less",), DEVICES: ("xl",)}
+#: Properties that Xen reads in a partial device tree only.
+_OF_PARTIAL = ("xen,path", "xen,reg", "xen,force-assign-without-iommu")
+
+
+def kind_of(overlay: Tree, host: Tree | None) -> str:
+    """What an overlay is for. ``host``: the board's tree, if it is known.
+
+    ``PIECE``: a partial device tree; ``DOMAINS``: /chosen of the host, with domains; ``DEVICES``:
+    the host, which gets new nodes with marks, as those of `xl dt-overlay`; ``MARKS``: the host, of
+    which it marks nodes; ``OTHER``: it is not known.
+    """
+    contents = list(fragments(overlay, host))
+    nodes = [(part, node) for part in contents for node in part.content.walk()]
+    if any(is_compatible(node, "xen,domain") for _, node in nodes):
+        return DOMAINS
+    if any(_of_partial(part, node) for part, node in nodes):
+        return PIECE
+    if not any(node.has(_MARK) for _, node in nodes):
+        return OTHER
+    new = any(_is_new(node) and node is not part.content for part, node in nodes)
+    return DEVICES if new else MARKS
+
+
+def _of_partial(fragment: OverlayFragment, node: Node) -> bool:
+    path = fragment.path(node, target="/").lower()
+    in_passthrough = path.split("/")[1] == "passthrough"
+    return in_passthrough or any(node.has(name) for name in _OF_PARTIAL)
+
+
+def _is_new(node: Node) -> bool:
+    return node.has("compatible") or node.has("reg")
+
+
+def check_host_overlays(overlays: Iterable[TreeFile], host: Tree | None) -> None:
+    """Raises InputError for an overlay that no boot loader can apply to the host's tree."""
+    for overlay in overlays:
+        tree = overlay.tree
+        if tree is None:
+            continue
+        if not overlay.overlay:
+            fix = "give an overlay (.dtbo, .dtso), or the file as one to judge"
+            raise InputError(f"{overlay.file}: is not an overlay of the host; {fix}")
+        if host is not None and kind_of(tree, host) != DEVICES:
+            _apply(host, overlay, "correct it, or give the board's tree that it is for as --host")
+
+
+def judged(
+    documents: Sequence[Document], bases: Sequence[TreeFile], host: Tree | None
+) -> tuple[Document, ...]:
+    """The documents, each overlay of a partial device tree as the tree that results.
+
+    Raises InputError if the base of an overlay is not known, if it does not fit its base, and if
+    nothing of the documents can be judged.
+    """
+    base = _composed(bases)
+    result = tuple(_judged(document, base, host) for document in documents)
+    if result and not any(routes_of(document, host) for document in result):
+        raise _nothing(result[0], host)
+    return result
+
+
+def routes_of(document: Document, host: Tree | None) -> tuple[str, ...]:
+    """The routes for which a document of :func:`judged` can be judged.
+
+    `xl dt-overlay` reads an overlay with devices.
+    """
+    if isinstance(document, ConfigFile):
+        return ("xl",)
+    if document.overlay and document.tree is not None:
+        return _ROUTES.get(kind_of(document.tree, host), ())
+    return ("dom0less",) if document.has_domains else ROUTES
+
+
+def _judged(document: Document, base: TreeFile | None, host: Tree | None) -> Document:
+    if isinstance(document, ConfigFile) or document.tree is None or not document.overlay:
+        return document
+    kind = kind_of(document.tree, host)
+    if kind == OTHER and base is not None and host is None:
+        kind = PIECE
+    if kind != PIECE:
+        return document
+    if base is not None:
+        return _applied(base, document)
+    if all(fragment.target == "/" for fragment in fragments(document.tree)):
+        return _applied(TreeFile(_ROOT.file, b""), document, _ROOT)
+    raise InputError(
+        f"{document.file}: nothing here to judge: it is an overlay of a partial device tree, whose"
+        " base is not given; give the base with --base FILE"
+    )
+
+
+def _nothing(document: Document, host: Tree | None) -> InputError:
+    assert isinstance(document, TreeFile)
+    assert document.tree is not None
+    if kind_of(document.tree, host) == MARKS:
+        problem = "it marks nodes of the host's tree, which a guest does not have"
+        fix = "give it as --host-overlay, beside the files of a domain"
+    else:
+        problem = "it is an overlay without domains, marks or devices of a guest"
+        fix = "give the partial device tree that it is for with --base FILE"
+    return InputError(f"{document.file}: nothing here to judge: {problem}; {fix}")
+
+
+def _composed(bases: Sequence[TreeFile]) -> TreeFile | None:
+    """The base: the first of the files, with the others applied in order. Raises InputError."""
+    if not bases:
+        return None
+    first = bases[0]
+    tree = first.tree
+    if tree is None:
+        raise InputError(f"{first.file}: {first.problem}")
+    if first.overlay:
+        fix = "give the tree that it is for as a --base before it"
+        raise InputError(f"{first.file}: is an overlay, to which no other can be applied; {fix}")
+    for overlay in bases[1:]:
+        if not overlay.overlay:
+            problem = overlay.problem or "is not an overlay; only the first --base is a tree"
+            raise InputError(f"{overlay.file}: {problem}")
+        first = _applied(first, overlay)
+    return first
+
+
+def _applied(base: TreeFile, overlay: TreeFile, tree: Tree | None = None) -> TreeFile:
+    """The tree that results, under the overlay's name. ``tree``: that of the base, if empty."""
+    tree = tree or base.tree
+    assert tree is not None
+    fix = "correct it, or give the tree that it is for with --base"
+    blob, paths = _apply(tree, overlay, fix)
+    inner = {path: written for written, path in paths.items()}
+    own = tuple(Layer(layer.source, inner) for layer in overlay.sources)
+    return TreeFile(overlay.file, blob, layers=(*own, *base.sources))
+
+
+def _apply(tree: Tree, overlay: TreeFile, fix: str) -> Applied:
+    """Applies an overlay. Raises InputError with the place of what does not fit."""
+    assert overlay.tree is not None
+    try:
+        return apply_overlay(tree, overlay.tree)
+    except MisfitError as error:
+        place = overlay.place(error.node)
+        at = f"{place.file}:{place.line}:{place.column}" if place is not None else overlay.file
+        raise InputError(f"{at}: cannot be applied: {error.problem}; {fix}") from None
