@@ -190,12 +190,30 @@ def test_a_mapping_over_the_vpl011(plan: Plan, wording: Wording) -> None:
     wording(finding)
 
 
-@pytest.mark.parametrize("vcpus", [8, 9])
-def test_vcpus_and_redistributors(plan: Plan, vcpus: int) -> None:
-    made = direct(
-        plan, "rk3588", "/pwm@fd8b0000", "/pwm@fd8b0010", vpl011=False, vcpus=vcpus, policy="trust"
-    )
-    assert ("XA736" in codes(made)) == (vcpus > 8)
+@pytest.mark.parametrize(
+    ("xen", "code", "effect"),
+    [
+        ("4.19", "XA736", "broken"),
+        ("4.20.3", "XA736", "broken"),
+        ("4.20.4", "XA741", "rejected"),
+        ("4.20", "XA741", "rejected"),
+        ("4.21.1", "XA736", "broken"),
+        ("4.21", "XA741", "rejected"),
+        ("4.22", "XA741", "rejected"),
+    ],
+)
+def test_vcpus_and_redistributors(
+    plan: Plan, xen: str, code: str, effect: str, wording: Wording
+) -> None:
+    def made(vcpus: int) -> DomainPlan:
+        options: dict[str, Any] = {"vpl011": False, "vcpus": vcpus, "policy": "trust"}
+        options["xen"] = xen
+        return direct(plan, "rk3588", "/pwm@fd8b0000", "/pwm@fd8b0010", **options)
+
+    assert {"XA736", "XA741"}.isdisjoint(codes(made(8)))
+    (finding,) = [f for f in made(9).findings if f.code in ("XA736", "XA741")]
+    assert (finding.code, finding.effect) == (code, effect)
+    wording(finding)
 
 
 # ---------------------------------------------------------------------------- the host's memory

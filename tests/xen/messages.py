@@ -60,6 +60,7 @@ REFUSED = re.compile(
     r"|Missing kernel boot module\?"
     r"|pg MFN \S+ c="  # a page is freed twice
     r"|Failed to allocate P2M pages"
+    r"|Failed to allocate d\d+v\d+"
     r"|Unable to remove mapping gfn="
     r"|vpl011: "
     r"|Size of \"memory\" property doesn't match up with the sum-up of \"xen,static-mem\"\."

@@ -436,6 +436,8 @@ XL = (
     _cfg("XA314", "nr_spis = 1000 (known from 4.19 on)", _IRQ + "nr_spis = 1000\n")._replace(
         releases=("4.20",)
     ),
+    _cfg("XA620", "pci on a board without an IOMMU", 'pci = [ "01:00.0" ]\n'),
+    _cfg("XA620", "pci on a board with an SMMU", 'pci = [ "01:00.0" ]\n', "smmu", ()),
     _cfg("XA602", "an INTID in hexadecimal", "irqs = [ 0x22 ]\n"),
     _cfg("XA319", "an INTID twice", "irqs = [ 34, 34 ]\n"),
     _cfg("XA603", "no count", 'iomem = [ "0x9010" ]\n'),
@@ -734,6 +736,8 @@ NOT_SHOWN = {
     "XA311": "XA316 and XA221 show xl's answers",
     "XA708": "only Xen 4.21 and newer refuse it, which Debian does not have",
     "XA614": "only xl 4.21 and newer refuses it, which Debian does not have",
+    "XA621": "only xl 4.21 and newer refuses it, which Debian does not have",
+    "XA741": "Debian's Xen is built without static memory; see XA717",
     "XA729": "only Xen 4.21 and newer refuse it, on boards with SCMI, which QEMU does not have",
     "XA714": "Debian's Xen is built without static memory; see XA717",
     "XA731": "Debian's Xen is built without static memory; see XA717",

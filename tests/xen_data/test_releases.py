@@ -20,15 +20,18 @@ from xenassign.xen.releases import (
     GUEST_NR_SPIS_MAX,
     GUEST_PHANDLE_GIC,
     GUEST_SPI_LAST_INTID,
+    KCONFIG,
     RELEASES,
     SPI_FIRST_INTID,
     SPI_LAST_INTID,
+    VERSIONS,
     VIRTIO_MMIO_INTIDS,
     VPL011_INTID,
     XEN_REG_CELLS,
     GuestWindow,
     Release,
     release,
+    since_point,
 )
 
 ALL = list(RELEASES.values())
@@ -57,11 +60,32 @@ def test_default_is_known() -> None:
     assert release(DEFAULT) is RELEASES[DEFAULT]
 
 
-def test_point_release_names_its_branch(rows: Rows) -> None:
+def test_a_point_release_is_its_branch_but_for_what_came_later(rows: Rows) -> None:
     for point in ["", ".0", ".1", ".5", ".12"]:
         for xen in ALL:
             with rows(point, xen):
-                assert release(xen.version + point) is xen
+                known = release(xen.version + point)
+                assert known.branch == xen.version
+                assert known is xen or (known.version in VERSIONS and known != xen)
+
+
+def test_the_checks_of_2026(rows: Rows) -> None:
+    """Backported to 4.20.4 and 4.21.2, not to older branches."""
+    lacking = ["4.17.7", "4.19.6", "4.20.0", "4.20.3", "4.21.1"]
+    for version in [*lacking, "4.20.4", "4.20.5", "4.21.2", "4.22.0"]:
+        with rows(version):
+            known = release(version)
+            assert known.xen_reg_cells_checked == known.vcpu_failure_refused
+            assert known.vcpu_failure_refused == (version not in lacking)
+    assert since_point(release("4.20"), "vcpu_failure_refused") == "4.20.4"
+    assert since_point(release("4.21.0"), "vcpu_failure_refused") == "4.21.2"
+    assert since_point(release("4.22"), "vcpu_failure_refused") is None
+    assert since_point(release("4.20"), "scmi_smc") is None
+
+
+def test_every_version_is_itself() -> None:
+    assert [release(version).version for version in VERSIONS] == list(VERSIONS)
+    assert {release(version).branch for version in VERSIONS} == set(RELEASES)
 
 
 @pytest.mark.parametrize(
@@ -199,6 +223,11 @@ def test_what_is_fixed_stays_fixed(older: Release, newer: Release) -> None:
         "dom0less_tree_adds_partial",
         "gic_without_phandle_ok",
         "xen_reg_cells_checked",
+        "vcpu_failure_refused",
+        "extended_spis",
+        "low_nr_spis_refused",
+        "shm_host_optional",
+        "shm_direct_map_compared",
         "scmi_smc",
     ):
         assert getattr(older, name) <= getattr(newer, name), name
@@ -230,6 +259,8 @@ def test_keys_and_properties_are_well_formed(xen: Release) -> None:
     assert all(re.fullmatch(r"[a-z][A-Za-z0-9,._+?#-]{0,30}", p) for p in xen.domain_properties)
     assert {"cpus", "memory"} <= xen.domain_properties
     assert set(xen.domain_options) <= xen.domain_properties
+    assert xen.kconfig <= set(KCONFIG)
+    assert xen.extended_spis == ("GICV3_ESPI" in xen.kconfig)
     assert {"name", "memory", "device_tree", "dtdev", "iomem", "irqs"} <= xen.xl_keys
     assert ("arm_sci" in xen.xl_keys) == ("xen,sci_type" in xen.domain_properties) == xen.scmi_smc
     assert xen.knows_key("iomem")

@@ -41,7 +41,7 @@ def dom0_findings(platform: Platform, request: Request) -> Iterator[Finding]:
     yield DOM0_TREE(
         f"this is the tree that {xen} made for dom0, not the board's{missing}", node="/"
     )
-    if dom0.xen is not None and dom0.xen != request.release.version:
+    if dom0.xen is not None and dom0.xen != request.release.branch:
         message = f"dom0's tree was made by Xen {dom0.xen}; this is for {request.release.version}"
         yield RELEASE_DIFFERS(message, node="/hypervisor", prop="compatible")
     if "dom0less" in request.routes:

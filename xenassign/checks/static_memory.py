@@ -23,7 +23,7 @@ from xenassign.host.platform import Platform
 from xenassign.request.request import Request
 from xenassign.xen.direct_map import Banks, redistributors, vuart
 from xenassign.xen.layout import MIB
-from xenassign.xen.releases import Release
+from xenassign.xen.releases import Release, since_point
 
 _ROUTES = ("dom0less",)
 
@@ -51,8 +51,23 @@ SCAN_REFUSES = rule(
 TWICE = rule("XA733", "static-memory-twice", "error", "rejected", routes=_ROUTES)
 NO_UART = rule("XA734", "direct-map-vpl011", "error", "rejected", routes=_ROUTES, needs_host=True)
 UNALIGNED = rule("XA735", "static-memory-unaligned", "note", "style", routes=_ROUTES)
-TOO_MANY_VCPUS = rule(
-    "XA736", "direct-map-vcpus", "error", "broken", routes=_ROUTES, needs_host=True
+VCPUS_BROKEN = rule(
+    "XA736",
+    "direct-map-vcpus",
+    "error",
+    "broken",
+    routes=_ROUTES,
+    applies=lambda xen: not xen.vcpu_failure_refused,
+    needs_host=True,
+)
+VCPUS_REFUSED = rule(
+    "XA741",
+    "direct-map-vcpus-refused",
+    "error",
+    "rejected",
+    routes=_ROUTES,
+    applies=lambda xen: xen.vcpu_failure_refused,
+    needs_host=True,
 )
 
 
@@ -175,7 +190,12 @@ def _direct_map_findings(platform: Platform, domain: StaticMemory) -> Iterator[F
     limit = redistributors(platform)
     if limit is not None and domain.vcpus > limit:
         message = f"{domain.vcpus} vCPUs, and the host's redistributors have room for {limit}"
-        yield _finding(domain, TOO_MANY_VCPUS, message, domain.prop and "cpus")
+        refused = VCPUS_REFUSED.applies(domain.release)
+        since = since_point(domain.release, "vcpu_failure_refused")
+        if since is not None:
+            message += f" (Xen {since} refuses the domain; before, the vCPU is broken)"
+        broken = VCPUS_REFUSED if refused else VCPUS_BROKEN
+        yield _finding(domain, broken, message, domain.prop and "cpus")
 
 
 def chosen_cells(tree: Tree, request: Request) -> tuple[int, int]:

@@ -54,7 +54,7 @@ from xenassign.request.value_kinds import (
     one_or_more,
 )
 from xenassign.spelling import did_you_mean
-from xenassign.xen.releases import DOMAIN_NAME, GUEST_MEMORY_MAX_MIB, KCONFIG, RELEASES
+from xenassign.xen.releases import DOMAIN_NAME, GUEST_MEMORY_MAX_MIB, KCONFIG, VERSIONS
 from xenassign.xen.sci import SCMI_SMC
 
 
@@ -114,7 +114,7 @@ _PLACE = Either((Choice(PLACEMENTS), _ADDRESS, _WINDOW))
 _MEMORY_ACTION = Choice(MEMORY_ACTIONS)
 _NAME = AnyText(DOMAIN_NAME.pattern, DOMAIN_NAME_RULE)
 _ROUTE = one_or_more(Choice(ROUTES))
-_RELEASE = Choice(tuple(RELEASES))
+_RELEASE = Choice(VERSIONS)
 
 DEVICE = Section(
     "[[domain.device]]",

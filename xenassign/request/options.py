@@ -39,11 +39,13 @@ class Option(NamedTuple):
     default: str | bool | None = None
 
 
+_RELEASES = f"{', '.join(RELEASES)} (in development), or a point release as 4.20.3"
+
 #: Options of several commands.
 XEN = Option(
     "--xen",
     "release",
-    f"The Xen release: {', '.join(RELEASES)}.  [default: {DEFAULT}; with dom0's live tree the"
+    f"The Xen release: {_RELEASES}.  [default: {DEFAULT}; with dom0's live tree the"
     " release that made it]",
     metavar="RELEASE",
 )
@@ -319,7 +321,7 @@ LINT = (
     Option(
         "--xen",
         "version",
-        f"The Xen release: {', '.join(RELEASES)}.  [default: {DEFAULT}]",
+        f"The Xen release: {_RELEASES}.  [default: {DEFAULT}]",
         metavar="RELEASE",
     ),
     Option(

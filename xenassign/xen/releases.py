@@ -2,8 +2,8 @@
 
 Every difference between releases that xenassign depends on is a named field of `Release`, so that
 no other module compares version numbers. `RELEASES` starts from 4.17 and states, release by
-release, what changed. A `Release` describes the newest point release of its stable branch; where
-a point release brought the change, the field's source says which.
+release, what changed. It describes the newest point release of each stable branch, which "4.20"
+means; `release` knows the earlier ones too, whose differences are in `_BEFORE`.
 
 Units: addresses and sizes are bytes, interrupts are INTIDs (SPI n is INTID n + 32), memory is MiB
 in xl.cfg and KiB in a dom0less domain node. Sources are Xen's: a commit (12 digits) where a
@@ -12,10 +12,10 @@ dom0less code is in xen/arch/arm/domain_build.c.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from xenassign.devicetree.spans import Span
 from xenassign.errors import UsageError
@@ -36,10 +36,15 @@ SPI_LAST_INTID = 1019
 
 GUEST_NR_SPIS_MAX = 960
 """Most SPIs a guest can have: nr_spis is rounded up to 32s, then refused above 988.
-xen/arch/arm/vgic.c domain_vgic_init."""
+xen/arch/arm/vgic.c domain_vgic_init. With `Release.extended_spis` a greater nr_spis counts
+extended SPIs too, see `spi_ranges`."""
 
 GUEST_SPI_LAST_INTID = SPI_FIRST_INTID + GUEST_NR_SPIS_MAX - 1
 """991: the host's SPIs 992 to 1019 exist, but can't be given to any guest."""
+
+ESPI_INTIDS = range(4096, 5120)
+"""The INTIDs of the extended SPIs of GICv3.1. xen/arch/arm/include/asm/irq.h ESPI_BASE_INTID,
+ESPI_MAX_INTID."""
 
 VPL011_INTID = 32
 """GUEST_VPL011_SPI. A direct-map domain has the host UART's instead. xen/include/public/
@@ -235,6 +240,19 @@ class Release:
         metadata={"source": "d27d274ffab0: dom0less-build.c prepare_dtb_domU"}
     )
     """Whether the partial tree's module size is added to that buffer, up to `DOM0LESS_TREE_CAP`."""
+    kconfig: frozenset[str] = field(metadata={"source": "xen/arch/arm/Kconfig, xen/common/Kconfig"})
+    """Options that are off by default and decide more than `domain_options`."""
+    shm_host_optional: bool = field(
+        metadata={
+            "source": "1544d355b54f: xen/common/device-tree/static-shmem.c process_shm_node"
+            " (4.18: xen/arch/arm/bootfdt.c)"
+        }
+    )
+    """Whether xen,shared-mem may lack the host address; Xen then takes memory of its heap."""
+    shm_direct_map_compared: bool = field(
+        metadata={"source": "cb1ddafdc573: xen/common/device-tree/static-shmem.c process_shm"}
+    )
+    """Whether a direct-map domain is refused whose shared memory is not at its host address."""
     vpl011_failure_refused: bool = field(
         metadata={"source": "3643eed7d021: dom0less-build.c construct_domU"}
     )
@@ -259,6 +277,28 @@ class Release:
     )
     """Whether cells outside `XEN_REG_CELLS` are refused by name. Otherwise 0/0 divides by zero and
     wider ones are misread."""
+
+    vcpu_failure_refused: bool = field(
+        metadata={
+            "source": "e3aa330017c5, 961cc8cc0feb (4.22.0, 4.20.4, 4.21.2): xen/arch/arm/vgic.c"
+            " vcpu_vgic_init, xen/arch/arm/domain_build.c construct_domain"
+        }
+    )
+    """Whether a domain is refused if the virtual GIC has no room for one of its vCPUs. Otherwise
+    that vCPU exists and is broken."""
+
+    # Interrupts
+    extended_spis: bool = field(
+        metadata={"source": "bdde400c6e1b: xen/arch/arm/vgic.c domain_vgic_init, CONFIG_GICV3_ESPI"}
+    )
+    """Whether a build with `GICV3_ESPI` gives guests the extended SPIs of a GICv3.1."""
+    low_nr_spis_refused: bool = field(
+        metadata={
+            "source": "26d56ef796ed: tools/libs/light/libxl_arm.c libxl__arch_domain_prepare_config"
+        }
+    )
+    """Whether xl refuses an nr_spis that is less than irqs and vuart require; otherwise the guest
+    gets as many as they require."""
 
     # xl
     xl_keys: frozenset[str] = field(
@@ -293,6 +333,16 @@ class Release:
     )
     """Whether a forwarded SCMI call has the arguments of the guest's. Otherwise Xen loads x0 to x6
     and then calls functions for the rest, which may change them: observed with GCC 12."""
+    sip_boards: tuple[str, ...] = field(
+        metadata={"source": "71d4356544ee, 6febf12df5a1: xen/arch/arm/platforms/imx8qm.c, imx8m.c"}
+    )
+    """Boards of NXP, by compatible, whose SiP calls Xen forwards: those of the hardware domain
+    only. On others even dom0's fail."""
+
+    @property
+    def branch(self) -> str:
+        """The version without a point release."""
+        return ".".join(self.version.split(".")[:2])
 
     def iommu_driver_for(self, compatibles: Iterable[str]) -> IommuDriver | None:
         """Xen's driver for a node of these compatible strings; any of them may match.
@@ -432,10 +482,17 @@ _4_17 = Release(
     dom0less_error_is_panic=False,
     dom0less_tree_bytes=4096,
     dom0less_tree_adds_partial=False,
+    kconfig=frozenset({"STATIC_SHM"}),
+    shm_host_optional=False,
+    shm_direct_map_compared=False,
     vpl011_failure_refused=False,
     phandle_limit=None,
     gic_without_phandle_ok=False,
     xen_reg_cells_checked=False,
+    vcpu_failure_refused=False,
+    extended_spis=False,
+    low_nr_spis_refused=False,
+    sip_boards=(),
     xl_keys=frozenset(_XL_KEYS_4_17.split()),
     dt_overlay=None,
     scmi_smc=False,
@@ -471,6 +528,9 @@ _4_19 = replace(
     _4_18,
     version="4.19",
     boot_scan_failure_is_panic=True,
+    shm_host_optional=True,
+    shm_direct_map_compared=True,
+    sip_boards=("fsl,imx8qm", "fsl,imx8qxp"),  # 71d4356544ee
     domain_properties=_4_18.domain_properties | {"passthrough"},  # 1d2b4f3049fd
     xl_keys=_4_18.xl_keys
     | {
@@ -489,6 +549,7 @@ _4_20 = replace(
     smmu_masks_count=True,
     gic_without_phandle_ok=True,
     xen_reg_cells_checked=True,
+    vcpu_failure_refused=True,
     xl_keys=_4_19.xl_keys | {"llc_colors"},  # 748bd725fbec
     dt_overlay=DtOverlay(at_root=True, children=False, survives_others=True),
 )
@@ -501,6 +562,9 @@ _4_21 = replace(
     dom0_gives_page_after=False,
     enhanced_values=_4_20.enhanced_values | {"legacy"},
     vcpu_nodes=True,
+    kconfig=_4_20.kconfig | {"GICV3_ESPI"},
+    extended_spis=True,
+    low_nr_spis_refused=True,
     domain_properties=_4_20.domain_properties
     | {
         "capabilities",  # df68a4cb7ed9
@@ -531,16 +595,43 @@ _4_22 = replace(
     scmi_arguments_kept=False,
 )
 
-RELEASES: Mapping[str, Release] = MappingProxyType(
-    {entry.version: entry for entry in (_4_17, _4_18, _4_19, _4_20, _4_21, _4_22)}
+#: 4.23-unstable, as of November 2026 (c447b7308b13).
+_4_23 = replace(
+    _4_22,
+    version="4.23",
+    sip_boards=(*_4_22.sip_boards, "fsl,imx8mp", "fsl,imx8mq", "fsl,imx8mm", "fsl,imx8mn"),
 )
-"""Oldest first."""
+
+RELEASES: Mapping[str, Release] = MappingProxyType(
+    {entry.version: entry for entry in (_4_17, _4_18, _4_19, _4_20, _4_21, _4_22, _4_23)}
+)
+"""Oldest first. The last is not released yet."""
 
 DEFAULT = "4.20"
 
+_CHECKS_OF_2026: Mapping[str, Any] = {
+    "xen_reg_cells_checked": False,
+    "vcpu_failure_refused": False,
+}
+#: By branch: the point release that brought a difference, and the fields before it.
+_BEFORE = {"4.20": (4, _CHECKS_OF_2026), "4.21": (2, _CHECKS_OF_2026)}
 
-KCONFIG = tuple(sorted({o for each in RELEASES.values() for o in each.domain_options.values()}))
-"""The options of ``Release.domain_options``, of all releases."""
+
+def _every_option() -> Iterator[str]:
+    for xen in RELEASES.values():
+        yield from xen.kconfig
+        yield from xen.domain_options.values()
+
+
+KCONFIG = tuple(sorted(set(_every_option())))
+"""The options of ``Release.domain_options`` and ``Release.kconfig``, of all releases."""
+
+VERSIONS = tuple(
+    version
+    for branch in RELEASES
+    for version in (*(f"{branch}.{n}" for n in range(_BEFORE.get(branch, (0, {}))[0])), branch)
+)
+"""The branches, and the point releases that differ from the newest of their branch."""
 
 DT_OVERLAY_BYTES_MAX = 500 << 10
 """Largest overlay that Xen accepts, in bytes. DT_OVERLAY_MAX_SIZE of dt-overlay.c."""
@@ -551,10 +642,38 @@ def rounded_spis(count: int) -> int:
     return -(-count // 32) * 32
 
 
+def spi_ranges(release: Release, options: Collection[str], nr_spis: int) -> tuple[range, ...]:
+    """The INTIDs that ``nr_spis`` gives a guest; none if Xen refuses that number.
+
+    ``options``: those that Xen is built with. Whether the host's GIC has them is another question.
+    Source: domain_vgic_init.
+    """
+    count = rounded_spis(nr_spis)
+    if count <= GUEST_NR_SPIS_MAX:
+        return (range(SPI_FIRST_INTID, SPI_FIRST_INTID + count),)
+    end = SPI_FIRST_INTID + count
+    built = release.extended_spis and "GICV3_ESPI" in options
+    if not built or not ESPI_INTIDS.start <= end <= ESPI_INTIDS.stop:
+        return ()
+    return (range(SPI_FIRST_INTID, GUEST_SPI_LAST_INTID + 1), range(ESPI_INTIDS.start, end))
+
+
 def release(version: str) -> Release:
-    """The release for a version as "4.20", or a point release as "4.20.1". Raises UsageError."""
-    match = re.fullmatch(r"([0-9]+\.[0-9]+)(\.[0-9]+)?", version)
+    """The release for a version as "4.20", the newest of its branch, or as "4.20.1".
+
+    Raises UsageError.
+    """
+    match = re.fullmatch(r"([0-9]+\.[0-9]+)(?:\.([0-9]{1,9}))?", version)
     known = RELEASES.get(match[1]) if match else None
-    if known is None:
+    if match is None or known is None:
         raise UsageError(f"unknown Xen release '{version}'; known are {', '.join(RELEASES)}")
-    return known
+    first, fields = _BEFORE.get(match[1], (0, {}))
+    if match[2] is None or int(match[2]) >= first:
+        return known
+    return replace(known, version=f"{match[1]}.{int(match[2])}", **fields)
+
+
+def since_point(release: Release, name: str) -> str | None:
+    """The point release of the branch that brought a field's value; None if all have it."""
+    first, fields = _BEFORE.get(release.branch, (0, {}))
+    return f"{release.branch}.{first}" if name in fields else None

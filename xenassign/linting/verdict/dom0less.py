@@ -44,13 +44,12 @@ from xenassign.linting.verdict.guest_tree_size import (
     tree_buffer,
 )
 from xenassign.linting.verdict.mappings import MappingEntry, entries
+from xenassign.linting.verdict.spis import check_count, guest_intids
 from xenassign.xen.dom0 import dom0_masters, is_marked, lines, xens_lines
 from xenassign.xen.iommu import Iommus, Shield, StreamTable, protection
 from xenassign.xen.layout import Guest
 from xenassign.xen.releases import (
-    GUEST_NR_SPIS_MAX,
     SPI_FIRST_INTID,
-    SPI_LAST_INTID,
     XEN_REG_CELLS,
     Release,
     rounded_spis,
@@ -97,7 +96,6 @@ DOM0_DRIVES_DEVICE = rule(
 LINE_TOO_HIGH = rule(
     "XA313", "interrupt-beyond-guest", "error", "rejected", routes=DOM0LESS, needs_host=True
 )
-TOO_MANY_SPIS = rule("XA314", "too-many-spis", "error", "rejected")
 WRAPS = rule("XA214", "xen-reg-wraps", "error", "rejected", routes=DOM0LESS)
 NODE_DROPPED = rule(
     "XA123",
@@ -126,8 +124,10 @@ def check(data: bytes, context: Context) -> Iterator[Finding]:
 
 def check_limits(context: Context) -> Iterator[Finding]:
     """More vCPUs or interrupt lines than a domain can have, with any partial tree."""
-    if context.nr_spis is not None and rounded_spis(context.nr_spis) > GUEST_NR_SPIS_MAX:
-        yield TOO_MANY_SPIS(f"nr_spis is {context.nr_spis}", node="/", routes=DOM0LESS)
+    if context.nr_spis is not None:
+        message = f"nr_spis is {context.nr_spis}"
+        for finding in check_count(message, context.nr_spis, context):
+            yield finding._replace(node="/", routes=DOM0LESS)
     yield from check_vcpus(context.vcpus, context, DOM0LESS)
     intid, spis = context.vpl011_intid, context.nr_spis
     if intid is None or spis is None or not context.release.vpl011_failure_refused:
@@ -361,8 +361,9 @@ class _Build:
             self._add(_at(TRIGGER_DIFFERS, node, f"{line} has another trigger in {first_path}"))
         elif intid < SPI_FIRST_INTID:
             self._add(_at(PPI, node, f"{line} is a PPI"))
-        elif intid >= self._line_limit():
-            message = f"{line} is beyond the guest's {self._line_limit()} lines"
+        elif not any(intid in numbers for numbers in guest_intids(self.context)):
+            ranges = (f"{n[0]} to {n[-1]}" for n in guest_intids(self.context))
+            message = f"{line} is none of the guest's ({' and '.join(ranges) or 'it has no SPIs'})"
             self._add(_at(LINE_TOO_HIGH, node, message))
         elif intid in self.xen_lines:
             self._add(_at(LINE_OF_XEN, node, f"{line} is that of {self.xen_lines[intid]}"))
@@ -371,17 +372,6 @@ class _Build:
             self._add(_at(LINE_SHARED, node, f"{line} is used by dom0")._replace(own_fix=fix))
         elif intid == self.context.vpl011_intid:
             self._add(_at(LINE_OF_VPL011, node, f"{line} is also that of the vPL011"))
-
-    def _line_limit(self) -> int:
-        """The number of the guest's lines: nr_spis rounded up to 32, at most the host's.
-
-        Source: domain_vgic_init.
-        """
-        host = self.context.gic_lines or SPI_LAST_INTID + 1
-        spis = self.context.nr_spis
-        if spis is None:
-            spis = min(host - SPI_FIRST_INTID, GUEST_NR_SPIS_MAX)
-        return min(SPI_FIRST_INTID + rounded_spis(spis), host)
 
     def _add(self, finding: Finding) -> None:
         self.findings.append(finding)

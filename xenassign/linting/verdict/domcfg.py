@@ -27,22 +27,23 @@ from xenassign.linting.verdict.cfg_keys import XL, keys, list_items, strings
 from xenassign.linting.verdict.context import Context
 from xenassign.linting.verdict.dom0less import (
     TOO_LARGE,
-    TOO_MANY_SPIS,
     UNMAPPABLE,
     check_vcpus,
 )
 from xenassign.linting.verdict.mappings import Claim, MappingEntry
+from xenassign.linting.verdict.spis import TOO_MANY as TOO_MANY_SPIS
+from xenassign.linting.verdict.spis import check_count
 from xenassign.xen.dom0 import Dom0, without_scmi
 from xenassign.xen.layout import Guest
 from xenassign.xen.releases import (
-    GUEST_NR_SPIS_MAX,
+    ESPI_INTIDS,
     SPI_FIRST_INTID,
     VIRTIO_MMIO_INTIDS,
     VPL011_INTID,
     XL_MEMORY_DEFAULT_MIB,
     XL_TREE_CAP,
     Release,
-    rounded_spis,
+    spi_ranges,
 )
 from xenassign.xen.sci import SCMI_SMC, mediator
 from xenassign.xen.stage2 import Stage2, pool_pages
@@ -80,6 +81,15 @@ SCI_IDLE = rule(
     applies=lambda xen: xen.knows_key("arm_sci"),
 )
 IN_BYTES = rule("XA608", "iomem-in-bytes", "error", "broken", routes=XL, needs_host=True)
+PCI = rule("XA620", "pci-unsupported", "error", "rejected", routes=XL)
+NR_SPIS_LOW = rule(
+    "XA621",
+    "nr-spis-too-low",
+    "error",
+    "rejected",
+    routes=XL,
+    applies=lambda xen: xen.low_nr_spis_refused,
+)
 NO_TREE = rule("XA612", "no-device-tree", "warning", "broken", routes=XL)
 
 
@@ -120,6 +130,7 @@ def check(config: XlConfig, context: Context) -> Iterator[Finding]:
     if passed and config.get("device_tree") is None:
         at = config.place(config.named(passed[0])[-1])
         yield NO_TREE(f"{passed[0]} is given, but no device_tree", prop=passed[0], place=at)
+    yield from _pci(config)
     lines: list[tuple[Atom, int]] = []
     yield from _read_irqs(config, lines)
     ranges: list[tuple[Atom, IomemRange]] = []
@@ -144,6 +155,14 @@ def check(config: XlConfig, context: Context) -> Iterator[Finding]:
     yield from mappings.check(
         claims, context._replace(memory=memory or None, vpl011=_has_vuart(config))
     )
+
+
+def _pci(config: XlConfig) -> Iterator[Finding]:
+    """Devices of a PCI bus, which no guest on Arm gets."""
+    for item in list_items(config, "pci")[:1]:
+        device = f" ({item.text})" if isinstance(item, Atom) else ""
+        message = f"pci is given{device}, and no release of Xen gives a guest on Arm a PCI device"
+        yield PCI(message, prop="pci", place=config.place(item))
 
 
 def _read_irqs(config: XlConfig, lines: list[tuple[Atom, int]]) -> Iterator[Finding]:
@@ -224,14 +243,32 @@ def _lines(config: XlConfig, context: Context, lines: list[tuple[Atom, int]]) ->
         if number in VIRTIO_MMIO_INTIDS and _has_virtio(config):
             message = f"{number} may be that of a virtio-mmio device"
             yield VIRTIO_INTID(message, prop="irqs", place=config.place(atom))
-    spis = _number(config, "nr_spis", 0) if context.release.knows_key("nr_spis") else 0
-    spis = max([spis, *(number - SPI_FIRST_INTID + 1 for number in first)])
-    if rounded_spis(spis) > GUEST_NR_SPIS_MAX:
-        highest = first.get(spis + SPI_FIRST_INTID - 1)
-        place = config.place(highest or config.named("nr_spis")[-1])
-        prop = "irqs" if highest is not None else "nr_spis"
-        message = f"the guest would need {spis} SPIs"
-        yield TOO_MANY_SPIS(message, prop=prop, place=place, routes=XL)
+    yield from _spis(config, context, first)
+
+
+def _spis(config: XlConfig, context: Context, first: dict[int, Atom]) -> Iterator[Finding]:
+    """Too many SPIs, or an nr_spis that is less than irqs and vuart require.
+
+    ``first``: the entries of irqs by INTID.
+    """
+    required = max([int(_has_vuart(config)), *(n - SPI_FIRST_INTID + 1 for n in first)])
+    given = config.integer("nr_spis") if context.release.knows_key("nr_spis") else None
+    if given is not None and given < required and NR_SPIS_LOW.applies(context.release):
+        at = config.place(config.named("nr_spis")[-1].value)
+        message = f"nr_spis is {given}, and {required} are required"
+        yield NR_SPIS_LOW(message, prop="nr_spis", place=at, replacement=str(required))
+        return
+    spis = max(required, given or 0)
+    highest = first.get(spis + SPI_FIRST_INTID - 1)
+    prop = "irqs" if highest is not None else "nr_spis"
+    for finding in check_count(f"the guest would need {spis} SPIs", spis, context):
+        at = config.place(highest or config.named("nr_spis")[-1])
+        yield finding._replace(prop=prop, place=at, routes=XL)
+    ranges = spi_ranges(context.release, context.options, spis)
+    for number, atom in first.items() if ranges else ():
+        if number >= SPI_FIRST_INTID and not any(number in intids for intids in ranges):
+            message, at = f"no guest has INTID {number}", config.place(atom)
+            yield TOO_MANY_SPIS(message, prop="irqs", place=at, routes=XL, fix="remove the entry")
 
 
 def _dom0(config: XlConfig, context: Context) -> Dom0 | None:
@@ -252,7 +289,11 @@ def _rights(
     for atom, number in lines:
         at = config.place(atom)
         if number not in rights.lines or number < SPI_FIRST_INTID:
-            yield NOT_DOM0S_LINE(f"dom0 does not have INTID {number}", prop="irqs", place=at)
+            message, fix = f"dom0 does not have INTID {number}", None
+            if number in ESPI_INTIDS:
+                spi = number - SPI_FIRST_INTID
+                fix = f"write it as <0 {spi} flags> in the host tree: Xen takes type 2 for a PPI"
+            yield NOT_DOM0S_LINE(message, prop="irqs", place=at, fix=fix)
         elif number in rights.held:
             yield DOM0_HOLDS_LINE(f"dom0 uses INTID {number}", prop="irqs", place=at)
     for atom, span in ranges:

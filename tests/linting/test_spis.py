@@ -1,0 +1,159 @@
+"""How many SPIs a guest can have, by release and build, on both routes; and PCI devices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.answers import codes
+from tests.rows import Rows
+from tests.wording import Wording
+from xenassign.devicetree.tree import Tree
+from xenassign.findings import Finding
+from xenassign.formats.xlcfg import parse
+from xenassign.host.platform import read_platform
+from xenassign.linting.verdict import dom0less, domcfg
+from xenassign.linting.verdict.context import Context
+from xenassign.linting.verdict.spis import guest_intids
+from xenassign.xen.iommu import iommus
+from xenassign.xen.releases import GUEST_NR_SPIS_MAX, RELEASES, release, spi_ranges
+
+from .trees import FORCE, blob
+
+Variant = Callable[[str, str], Tree]
+
+ESPI = frozenset({"GICV3_ESPI"})
+VERSIONS = tuple(RELEASES)
+SINCE_4_21 = VERSIONS[VERSIONS.index("4.21") :]
+
+
+def context(xen: str, options: frozenset[str] = frozenset(), tree: Tree | None = None) -> Context:
+    if tree is None:
+        return Context(release(xen), None, None, vpl011=False, options=options)
+    platform = read_platform(tree)
+    known = iommus(platform, release(xen))
+    marked = frozenset(node.path for node in tree.nodes())
+    return Context(release(xen), platform, known, vpl011=False, options=options, marked=marked)
+
+
+def xl(text: str, about: Context) -> list[Finding]:
+    return list(domcfg.check(parse(f"{text}\ndevice_tree = 'd.dtb'\n", "dom.cfg"), about))
+
+
+NUMBERS = (
+    # nr_spis, accepted by default builds, accepted by a build with extended SPIs
+    (0, True, True),
+    (960, True, True),
+    (961, False, False),
+    (4032, False, False),
+    (4033, False, True),  # rounded up to 4064: no extended SPI
+    (4064, False, True),
+    (5088, False, True),
+    (5089, False, False),
+)
+
+
+def test_a_number_of_spis(rows: Rows) -> None:
+    for count, default, extended in NUMBERS:
+        for xen in VERSIONS:
+            with rows(count, xen):
+                built = extended if xen in SINCE_4_21 else default
+                assert bool(spi_ranges(release(xen), frozenset(), count)) == default
+                assert bool(spi_ranges(release(xen), ESPI, count)) == built
+                about = context(xen, ESPI)._replace(nr_spis=count)
+                assert codes(list(dom0less.check_limits(about))) == ([] if built else ["XA314"])
+
+
+def test_the_intids_of_a_guest() -> None:
+    all_spis = range(32, 32 + GUEST_NR_SPIS_MAX)
+    about = context("4.22", ESPI)
+    assert guest_intids(about) == (all_spis, range(4096, 5120))
+    assert guest_intids(about._replace(nr_spis=4069)) == (all_spis, range(4096, 4128))
+    assert guest_intids(about._replace(nr_spis=33)) == (range(32, 96),)
+    assert guest_intids(about._replace(nr_spis=0)) == ()
+    assert guest_intids(about._replace(gic_lines=288)) == (range(32, 288),)
+    assert guest_intids(context("4.22")) == guest_intids(context("4.20", ESPI)) == (all_spis,)
+
+
+IRQS = (
+    ("irqs = [991]", True, True),
+    ("irqs = [992]", False, False),
+    ("irqs = [4095]", False, False),
+    ("irqs = [4096]", False, True),
+    ("irqs = [34, 5119]", False, True),
+    ("irqs = [1000, 5119]", False, False),
+    ("irqs = [5120]", False, False),
+    ("nr_spis = 4064", False, True),
+)
+
+
+def test_xl_asks_for_what_irqs_require(rows: Rows) -> None:
+    for text, default, extended in IRQS:
+        for xen in VERSIONS:
+            if text.startswith("nr_spis") and not release(xen).knows_key("nr_spis"):
+                continue
+            with rows(text, xen):
+                built = extended if xen in SINCE_4_21 else default
+                assert codes(xl(text, context(xen))) == ([] if default else ["XA314"])
+                assert codes(xl(text, context(xen, ESPI))) == ([] if built else ["XA314"])
+
+
+def test_an_extended_spi_names_the_build(wording: Wording) -> None:
+    (finding,) = xl("irqs = [4100]", context("4.20"))
+    wording(finding)
+    assert "GICV3_ESPI" in finding.fix
+    (finding,) = xl("irqs = [5200]", context("4.22"))
+    assert "GICV3_ESPI" not in finding.fix
+
+
+@pytest.mark.parametrize(
+    ("interrupts", "expected"),
+    [
+        ("<0 4068 4>", []),
+        ("<2 4 4>", ["XA316"]),  # for Xen it is INTID 20
+    ],
+)
+def test_what_reaches_an_extended_spi(
+    variant: Variant, interrupts: str, expected: list[str]
+) -> None:
+    device = f"d@70000000 {{ reg = <0 0x70000000 0 0x1000>; interrupts = {interrupts}; }};"
+    tree = variant("qemu", f"&{{/}} {{ {device} }};")
+    found = xl("irqs = [4100]", context("4.22", ESPI, tree))
+    assert codes(found) == expected
+    assert all("<0 4068 " in finding.fix for finding in found)
+
+
+def test_dom0less_gives_it_by_the_host_node(variant: Variant) -> None:
+    device = "d@70000000 { reg = <0 0x70000000 0 0x1000>; interrupts = <0 4068 4>; };"
+    tree = variant("qemu", f"&{{/}} {{ {device} }};")
+    data = blob(
+        "/dts-v1/; / { passthrough { #address-cells = <2>; #size-cells = <2>; ranges;"
+        f' d {{ xen,path = "/d@70000000"; xen,reg; {FORCE} }}; }}; }};'
+    )
+    assert codes(list(dom0less.check(data, context("4.22", ESPI, tree)))) == []
+    for about in (
+        context("4.22", frozenset(), tree),
+        context("4.20", ESPI, tree),
+        context("4.22", ESPI, tree)._replace(nr_spis=960),
+    ):
+        assert codes(list(dom0less.check(data, about))) == ["XA313"]
+
+
+def test_an_nr_spis_below_irqs(wording: Wording) -> None:
+    for xen in VERSIONS[2:]:
+        expected = ["XA621"] if xen in SINCE_4_21 else []
+        assert codes(xl("irqs = [40]\nnr_spis = 8", context(xen))) == expected
+        assert codes(xl("vuart = 'sbsa_uart'\nnr_spis = 0", context(xen))) == expected
+        assert codes(xl("irqs = [40]\nnr_spis = 9", context(xen))) == []
+    (finding,) = xl("irqs = [40]\nnr_spis = 8", context("4.22"))
+    assert finding.replacement == "9"
+    wording(finding)
+
+
+def test_no_guest_has_a_pci_device(wording: Wording) -> None:
+    for xen in VERSIONS:
+        (finding,) = xl("pci = ['01:00.0', '02:00.0']", context(xen))
+        assert (finding.code, finding.effect, finding.prop) == ("XA620", "rejected", "pci")
+        assert xl("pci = []", context(xen)) == []
+    wording(finding)
