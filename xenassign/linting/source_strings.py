@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from xenassign.findings import Finding, rule
 from xenassign.linting.documents import Layer
 
-NUL_ESCAPE = rule("XA814", "nul-escape", "warning", "portability")
+NUL_ESCAPE = rule("XA814", "nul-escape", "note", "portability")
 
 #: A character of a string as it is written in source, an escape included.
 _CHARACTER = re.compile(r"\\(?:[0-7]{1,3}|x[0-9A-Fa-f]{1,2}|.)|[^\\]", re.DOTALL)
