@@ -204,6 +204,21 @@ def test_what_xl_swallows(board: Board, text: str, code: str, line: int) -> None
 
 
 @pytest.mark.parametrize(
+    ("more", "severity"),
+    [
+        ("", "note"),
+        ("ramdisk = '/boot/initrd'\n", "warning"),
+        ("extra = 'console=hvc0'\n", "warning"),
+    ],
+)
+def test_a_program_for_the_bare_machine_needs_no_device_tree(more: str, severity: str) -> None:
+    text = "kernel = 'uart.bin'\nmemory = 16\nvcpus = 1\niomem = ['9030,1']\n" + more
+    context = Context(release("4.20"), None, None)
+    (found,) = (f for f in domcfg.check(parse(text, "dom.cfg"), context) if f.code == "XA612")
+    assert found.severity == severity
+
+
+@pytest.mark.parametrize(
     ("text", "key", "question", "replacement"),
     [
         ("iomems = ['9010,1']\n", "iomems", "did you mean iomem?", "iomem"),

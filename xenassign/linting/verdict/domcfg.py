@@ -122,6 +122,11 @@ def check_blob(data: bytes | None) -> Iterator[Finding]:
         yield TOO_LARGE(message, node="/", routes=XL)
 
 
+#: Keys of a guest whose kernel finds its devices in the tree. A program for the bare machine, which
+#: knows their addresses, has a kernel alone.
+_OF_A_SYSTEM = ("ramdisk", "extra", "cmdline", "root", "disk", "vif", "bootloader")
+
+
 def check(config: XlConfig, context: Context) -> Iterator[Finding]:
     """Every finding about a configuration, except those about its syntax."""
     yield from keys(config, context.release)
@@ -129,7 +134,9 @@ def check(config: XlConfig, context: Context) -> Iterator[Finding]:
     passed = [name for name in ("irqs", "iomem", "dtdev") if list_items(config, name)]
     if passed and config.get("device_tree") is None:
         at = config.place(config.named(passed[0])[-1])
-        yield NO_TREE(f"{passed[0]} is given, but no device_tree", prop=passed[0], place=at)
+        message = f"{passed[0]} is given, but no device_tree"
+        severity = None if any(config.get(key) for key in _OF_A_SYSTEM) else "note"
+        yield NO_TREE(message, prop=passed[0], place=at, severity=severity)
     yield from _pci(config)
     lines: list[tuple[Atom, int]] = []
     yield from _read_irqs(config, lines)
