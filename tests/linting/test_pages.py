@@ -273,6 +273,35 @@ def test_pages_of_a_second_device_in_the_xen_reg_of_the_first(
     assert ("/timer@ff110000" in found.message) == ("ff112000" not in change)
 
 
+PCI_HOST = """
+    pcie@1000000000 {
+        compatible = "pci-host-ecam-generic"; device_type = "pci"; reg = <0x10 0 0 0x100000>;
+        #address-cells = <3>; #size-cells = <2>;
+        ranges = <0x2000000 0 0 0x11 0 0 0x10000000 0x43000000 4 0 0x14 0 0 0x40000000>;
+"""
+
+
+@pytest.mark.parametrize(
+    ("mapped", "severities", "prefetchable"),
+    [
+        (((0x1100000000, 0x10000000), (0x1400000000, 0x40000000)), [], True),
+        (((0x1100000000, 0x600000), (0x1400000000, 0x40000000)), ["note"], True),
+        (((0x1100000000, 0x600000),), ["note", "warning"], False),
+        ((), ["warning", "warning"], False),
+    ],
+)
+def test_windows_of_a_pci_host_that_no_xen_reg_maps(
+    mapped: tuple[tuple[int, int], ...], severities: list[str], prefetchable: bool
+) -> None:
+    """Linux assigns BARs in the windows of the guest's ranges, mapped or not."""
+    host = read_blob(blob(SMALL_HOST + f"/ {{ {PCI_HOST} }}; }};"), "host.dtb")
+    entries = mapping(*((base, size, base) for base, size in ((0x1000000000, 0x100000), *mapped)))
+    bridge = f'{PCI_HOST} xen,path = "/pcie@1000000000"; {entries} {FORCE} }};'
+    found = everything(passthrough(bridge), context(host))
+    assert [f.severity for f in found if f.code == "XA224"] == severities
+    assert ("XA234" in codes(found)) == prefetchable
+
+
 # --- XA201: pages shared with the host -----------------------------------------------------------
 
 

@@ -59,8 +59,10 @@ def _prefetchable(device: HostDevice) -> Iterator[Finding]:
         table = ranges(device.node) or ()
     except PropertyError:
         return
-    for window in table:
-        if window.flags & _PREFETCHABLE and window.flags & _MEMORY_SPACE and window.size:
-            span = f"{window.parent:#x}-{window.parent + window.size:#x}"
+    windows = {window.index: window for window in device.windows if window.size}
+    for index, entry in enumerate(table):
+        memory = entry.flags & _PREFETCHABLE and entry.flags & _MEMORY_SPACE
+        if memory and index in windows:
+            span = windows[index].span
             message = f"{device.path}: the prefetchable window {span} is mapped as Device-nGnRE"
             yield PREFETCHABLE(message, node=device.path, prop="ranges")

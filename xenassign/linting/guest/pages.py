@@ -12,7 +12,7 @@ from itertools import groupby
 from xenassign.checks.bus_windows import left_windows
 from xenassign.checks.machine_control import control
 from xenassign.checks.shared_pages import MOST, SHARED_PAGE, shared_pages, sharing_message
-from xenassign.devicetree.addresses import Block, registers
+from xenassign.devicetree.addresses import Block, pci_windows, registers
 from xenassign.devicetree.cells import bus_cells
 from xenassign.devicetree.spans import PAGE_SIZE, Intervals, Merged, Span, covered, gaps, merged
 from xenassign.devicetree.tree import Node
@@ -266,6 +266,25 @@ def windows_left(view: View) -> Iterator[Finding]:
                 yield finding._replace(node=partial.node.path, prop="xen,reg")
 
 
+def unmapped_windows(view: View) -> Iterator[Finding]:
+    """Windows of a PCI host that the guest's ``ranges`` states and no xen,reg maps.
+
+    The start of a window may suffice, since Linux assigns BARs from there on.
+    """
+    for partial, host in view.assigned:
+        node = partial.node
+        if not partial.entries or not host.windows or not node.has("ranges"):
+            continue
+        windows = [window for window in pci_windows(node) if window.size]
+        for window in _unmapped(windows, view.guest_spans):
+            free = [*gaps(window.span, view.guest_spans)]
+            start = "the start of " if free[0].start > window.address else ""
+            message = f"{node.path}: {start and 'only '}{start}the window"
+            message += f" {window.span} of ranges is {'in xen,reg' if start else 'in no xen,reg'}"
+            severity = "note" if start else None
+            yield BLOCK_UNMAPPED(message, node=node.path, prop="xen,reg", severity=severity)
+
+
 def registers_of_xen(view: View) -> Iterator[Finding]:
     """Registers that Xen uses, in a xen,reg without xen,path; XA216 is about those with one."""
     platform, iommus = view.context.platform, view.context.iommus
@@ -364,6 +383,7 @@ CHECKS: tuple[Check, ...] = (
     no_size,
     unmapped_registers,
     unmapped_blocks,
+    unmapped_windows,
     windows_left,
     registers_of_xen,
 )

@@ -13,6 +13,7 @@ from xenassign.checks.dma_reach import reach_findings
 from xenassign.checks.memory_type import memory_type_findings
 from xenassign.checks.msi import doorbell_findings
 from xenassign.checks.protection import dma_in_scope
+from xenassign.devicetree.spans import Span
 from xenassign.findings import Finding
 from xenassign.host.dma_windows import Translation, dma_ranges, translation
 from xenassign.linting.guest.view import Check, View
@@ -49,8 +50,14 @@ def device_memory(view: View) -> Iterator[Finding]:
     """Memory of the chip that is mapped as Device-nGnRE."""
     for partial, host in view.assigned:
         if partial.entries:
-            for finding in memory_type_findings(host):
+            mapped = [window for window in host.windows if _is_mapped(view, window.span)]
+            for finding in memory_type_findings(host._replace(windows=tuple(mapped))):
                 yield finding._replace(node=partial.node.path, prop="xen,reg")
+
+
+def _is_mapped(view: View, host_span: Span) -> bool:
+    """Whether any of the bytes are mapped."""
+    return any(span.overlaps(host_span) for span in view.host_spans)
 
 
 CHECKS: tuple[Check, ...] = (dma, device_memory)
