@@ -20,7 +20,7 @@ from xenassign.cli import lint as lint_cli
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.source.reader import read_source
 from xenassign.devicetree.tree import Tree
-from xenassign.findings import Finding, every_release
+from xenassign.findings import ROUTES, Finding, every_release
 from xenassign.linting.catalogue import rules
 from xenassign.linting.documents import ConfigFile, Document, TreeFile, read_document
 from xenassign.linting.linter import Options, lint
@@ -112,6 +112,7 @@ def linted(name: str, arguments: list[str], text: str) -> tuple[Finding, ...]:
     texts[file] = text
     options = Options(
         release=release(asked["version"] or DEFAULT),
+        routes=asked["routes"] or ROUTES,
         host=board(asked["host"]) if asked["host"] else None,
         overlays=tuple(tree_file(name, texts[name]) for name in asked["overlays"]),
         drivers=driver_set(asked["drivers"]),
@@ -200,8 +201,9 @@ def test_the_right_one_is_right(code: str, example: Example) -> None:
     assert [f.code for f in found if f.finding is None or f.finding.severity == "error"] == []
 
 
-#: The boards of the bases that are not of QEMU's, and the release that they are right on.
+#: The boards of the bases that are not of QEMU's, and the release and route that they are right on.
 HOSTS = {
+    "classic": "qemu-virt-gicv3.dtb --route xl",
     "protected": "zynqmp-zcu102.dtb",
     "blocks": "zynqmp-zcu102.dtb",
     "scmi": "rk3588-like.dtb --xen 4.21",
@@ -215,10 +217,11 @@ def test_a_base_is_right_with_its_board_and_without(name: str) -> None:
         file,
         *(["domu1.dts"] if f"{folder}/domu1.dts" in FILES and file != "domu1.dts" else []),
     ]
-    host = ["--host", *HOSTS.get(folder, "qemu-virt-gicv3.dtb").split()]
+    board, *options = HOSTS.get(folder, "qemu-virt-gicv3.dtb").split()
+    host = ["--host", board, *options]
     if f"{folder}/domu1.host.dtso" in FILES:
         host += ["--host-overlay", "domu1.host.dtso"]
-    for more in (host[2:4] if folder == "scmi" else [], host):
+    for more in (options, host):
         findings = linted(name, [*dict.fromkeys(files), *more], base(name))
         assert [f.code for f in findings if f.severity == "error"] == []
 
@@ -242,7 +245,7 @@ def test_the_mistake_is_found(code: str, example: Example) -> None:
 #: the device that is not marked, what dom.cfg lacks of the node that wants it, and of a domain
 #: where it stands, whatever hides it.
 ELSEWHERE = {
-    *("XA313", "XA315", "XA317", "XA415", "XA416", "XA423"),
+    *("XA313", "XA315", "XA317", "XA340", "XA415", "XA416", "XA423"),
     *("XA711", "XA719", "XA721"),
     *("XA613", "XA727", "XA729"),
 }

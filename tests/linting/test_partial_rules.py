@@ -11,7 +11,7 @@ from tests.rows import Rows
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.flat import read_flat
 from xenassign.devicetree.tree import Tree
-from xenassign.linting.guest.interrupts import guest_intids
+from xenassign.linting.guest.guest_lines import guest_intids
 from xenassign.linting.guest.view import partial_nodes
 from xenassign.linting.verdict.context import Context
 from xenassign.linting.verdict.guest_tree_size import guest_tree_bytes

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import PurePath
 from typing import NamedTuple
@@ -29,6 +29,7 @@ from xenassign.linting.guest.view import View
 from xenassign.linting.verdict import dom0less, domain_node, domcfg
 from xenassign.linting.verdict.cfg_keys import XL
 from xenassign.linting.verdict.context import Context
+from xenassign.linting.verdict.dom0less import DOM0LESS
 from xenassign.linting.verdict.domain import context_of
 from xenassign.linting.verdict.host_overlays import domain_nodes, marks, reserved_marks
 from xenassign.linting.verdict.predict import GuestOutcome, guests, verdicts
@@ -191,8 +192,12 @@ def _all(
         if tree.has_domains and tree.tree is not None:
             yield from _placed(tree, domain_node.misplaced(tree.tree))
         else:
-            of_xl = tree in partial_trees.values()
-            yield from _placed(tree, _partial(tree, of_domain, of_xl))
+            configs = [
+                document.config
+                for document in documents
+                if isinstance(document, ConfigFile) and partial_trees.get(document.file) is tree
+            ]
+            yield from _placed(tree, _partial(tree, of_domain, configs))
             yield from _placed(tree, source_strings.check(tree.sources))
     if options.together:
         yield from _together(documents, partial_trees, base)
@@ -283,7 +288,8 @@ def _config(document: ConfigFile, tree: TreeFile | None, context: Context) -> It
     if isinstance(config, Finding):
         yield config
         return
-    view = View(tree.tree, context) if tree is not None and tree.tree is not None else None
+    read = tree.tree if tree is not None else None
+    view = View(read, context, config) if read is not None else None
     yield from _placed(document, domcfg.check(config, context))
     yield from _placed(document, machine_control.in_iomem(config, context, view))
     if document.device_tree is not None:
@@ -299,21 +305,35 @@ def _config(document: ConfigFile, tree: TreeFile | None, context: Context) -> It
             yield from _placed(document if finding.node is None else tree, [finding])
 
 
-def _partial(tree: TreeFile, context: Context, of_xl: bool) -> Iterator[Finding]:
+def _partial(
+    tree: TreeFile, context: Context, configs: Sequence[XlConfig | Finding]
+) -> Iterator[Finding]:
     """Findings about a partial device tree.
 
-    ``of_xl``: a configuration names it. Then it need not have xen,reg and xen,path, which only
-    dom0less Xen reads.
+    ``configs``: those that name it. Then it need not have xen,reg and xen,path, which only dom0less
+    Xen reads, and what ties its nodes to the host's with xl is in the configurations.
     """
-    view = View(tree.tree, context) if tree.tree is not None else None
-    if of_xl and view is not None and not view.nodes:
-        findings = [*domcfg.check_blob(tree.blob), *partial_tree.check(view)]
-        yield from (finding for finding in findings if "xl" in finding.routes)
-        return
-    yield from dom0less.check(tree.blob, context)
+    plain = View(tree.tree, context) if tree.tree is not None else None
+    of_dom0less = not configs or plain is None or bool(plain.nodes)
+    if of_dom0less:
+        yield from dom0less.check(tree.blob, context)
     yield from domcfg.check_blob(tree.blob)
-    if view is not None:
-        yield from partial_tree.check(view)
+    if plain is None:
+        return
+    views = [replace(plain, config=config) for config in configs if isinstance(config, XlConfig)]
+    routes = (*(DOM0LESS if of_dom0less else ()), *(() if views else XL))
+    if routes:
+        yield from _of_routes(partial_tree.check(plain), routes)
+    for view in views:
+        yield from _of_routes(partial_tree.check(view), XL)
+
+
+def _of_routes(findings: Iterable[Finding], routes: tuple[str, ...]) -> Iterator[Finding]:
+    """What the findings say of some routes."""
+    for finding in findings:
+        common = tuple(route for route in finding.routes if route in routes)
+        if common:
+            yield finding._replace(routes=common)
 
 
 def _placed(document: Document, findings: Iterable[Finding]) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ to the guest's drivers.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from xenassign.checks.protection import (
@@ -22,9 +22,9 @@ from xenassign.devicetree.addresses import Block, registers
 from xenassign.devicetree.places import Place
 from xenassign.devicetree.spans import Intervals, Span
 from xenassign.devicetree.tree import Node
-from xenassign.findings import Finding, rule
+from xenassign.findings import Finding, rule, some
 from xenassign.formats.xlcfg import Atom, XlConfig
-from xenassign.linting.guest.interrupts import guest_intids
+from xenassign.linting.guest.guest_lines import guest_intids
 from xenassign.linting.guest.pages import REG_UNMAPPED, reg_cell
 from xenassign.linting.guest.scmi import scmi_nodes
 from xenassign.linting.guest.view import View
@@ -42,6 +42,7 @@ OFF_BY_32 = rule("XA325", "irqs-off-by-32", "error", "broken", routes=XL)
 IRQ_WITHOUT_NODE = rule("XA326", "irq-without-node", "warning", "unsafe", routes=XL)
 NOT_IN_DTDEV = rule("XA423", "not-in-dtdev", "error", "unsafe", routes=XL, needs_host=True)
 DTDEV_WITHOUT_NODE = rule("XA422", "dtdev-without-node", "warning", "broken", routes=XL)
+UNCLEAR = rule("XA340", "host-node-unclear", "error", "broken", routes=XL, needs_host=True)
 ARM_SCI_MISSING = rule(
     "XA613", "arm-sci-missing", "error", "broken", routes=XL, applies=lambda xen: xen.scmi_smc
 )
@@ -52,7 +53,7 @@ class Pair:
     """A configuration and its partial device tree."""
 
     config: XlConfig
-    view: View
+    view: View  #: that of the configuration
 
     def place(self, atom: Atom) -> Place:
         """The place of an entry of the configuration."""
@@ -103,14 +104,14 @@ class Pair:
         """The INTIDs that the guest's nodes state, and the path of the first node of each."""
         paths: dict[int, str] = {}
         for node in self.view.copied:
-            for number in guest_intids(self.view.tree, node):
+            for number in guest_intids(self.view.tree, node, self.view.guest_gic):
                 paths.setdefault(number, node.path)
         return paths
 
 
 def check(config: XlConfig, view: View) -> Iterator[Finding]:
     """Findings about the differences between a configuration and the tree that it names."""
-    pair = Pair(config, view)
+    pair = Pair(config, view if view.config is config else replace(view, config=config))
     for rule_check in CHECKS:
         yield from rule_check(pair)
 
@@ -188,29 +189,51 @@ def devices_in_dtdev(pair: Pair) -> Iterator[Finding]:
     platform = pair.view.context.platform
     if platform is None or iommus is None or inside is None:
         return
-    for partial in pair.view.nodes:
-        host = pair.view.host(partial.node)
-        if host is None or host.path.lower() in paths:
+    for partial, host in pair.view.assigned:
+        if host.path.lower() in paths:
             continue
-        node = partial.node.path
+        node, prop = partial.node.path, partial.prop
         shield, dma = protection(platform, iommus, host), dma_in_scope(inside, host)
         if shield.protected:
-            yield NOT_IN_DTDEV(f"{host.path} is not in dtdev", node=node, prop="xen,path")
+            yield NOT_IN_DTDEV(f"{host.path} is not in dtdev", node=node, prop=prop)
         elif dma.answer == "yes":
             message = f"{not_protected(host.path, shield, dma)} and {MASTER_FORCED[False]}"
-            yield FORCED_MASTER(message, node=node, prop="xen,path", routes=XL)
-        elif not partial.forced:
+            yield FORCED_MASTER(message, node=node, prop=prop, routes=XL)
+        elif not partial.forced and (partial.path is not None or dma.answer == "unknown"):
             message = f"{WARNING.format(path=host.path)} Known about it: {dma.evidence}"
-            yield FORCED(message, node=node, prop="xen,path", routes=XL)
+            yield FORCED(message, node=node, prop=prop, routes=XL)
 
 
 def dtdev_in_tree(pair: Pair) -> Iterator[Finding]:
-    """Devices of dtdev without a node in the guest, if the tree has any xen,path."""
+    """Devices of dtdev without a node in the guest, if its nodes are known to be any device's."""
     paths = {partial.path.lower() for partial in pair.view.nodes if partial.path}
+    tied = {host.path.lower() for _, host in pair.view.assigned}
     for atom in pair.config.texts("dtdev"):
-        if paths and atom.text.lower() not in paths:
-            message = f"no node of the guest has the xen,path {atom.text}"
+        if (paths or tied) and atom.text.lower() not in paths | tied:
+            message = f"no node of the guest is {atom.text}"
+            if not tied:
+                message = f"no node of the guest has the xen,path {atom.text}"
             yield DTDEV_WITHOUT_NODE(message, prop="dtdev", place=pair.place(atom))
+
+
+def clear_host_nodes(pair: Pair) -> Iterator[Finding]:
+    """Nodes of the guest that are several devices of the host, and several that are one."""
+    first: dict[Node, Node] = {}  # by the host's node
+    for node, tie in pair.view.ties.items():
+        path = tie.host.path
+        for block, address in tie.foreign:
+            message = f"{node.path}: iomem maps {address:#x} to {block.address:#x}"
+            message = f"{message}, which is not in the registers of {path}"
+            cell = reg_cell(node, block)
+            yield UNCLEAR(message, node=node.path, prop="reg", cell=cell)
+        if tie.others:
+            others = some(other.path for other in tie.others)
+            message = f"{node.path} is {path}, or {others}"
+            yield UNCLEAR(message, node=node.path, severity="warning")
+        other = first.setdefault(tie.host.node, node) if tie.mapped else node
+        if other is not node and other not in node.lineage():
+            message = f"{node.path} and {other.path} are both {path}"
+            yield UNCLEAR(message, node=node.path, severity="warning")
 
 
 def arm_sci(pair: Pair) -> Iterator[Finding]:
@@ -245,5 +268,6 @@ CHECKS: tuple[Callable[[Pair], Iterator[Finding]], ...] = (
     interrupts_in_irqs,
     devices_in_dtdev,
     dtdev_in_tree,
+    clear_host_nodes,
     arm_sci,
 )

@@ -7,18 +7,23 @@ partial tree describes them to the guest's drivers; Xen does not compare the two
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import NamedTuple
 
 from xenassign.checks.interrupts import OTHER_CONTROLLER
-from xenassign.devicetree.interrupts import ExtendedError, Interrupt, extended_entries
-from xenassign.devicetree.tree import Node, PropertyError, Tree
-from xenassign.findings import Finding, rule
+from xenassign.devicetree.interrupts import Interrupt
+from xenassign.devicetree.tree import Node, PropertyError
+from xenassign.findings import ROUTES, Finding, rule
 from xenassign.host.device import HostDevice
 from xenassign.host.gic import GicInterrupt
+from xenassign.linting.guest.guest_lines import (
+    GIC_CELLS,
+    GuestLine,
+    guest_lines,
+    interrupt_parent,
+)
 from xenassign.linting.guest.view import Check, View
 from xenassign.linting.verdict.dom0less import DOM0LESS
-from xenassign.xen.releases import GUEST_PHANDLE_GIC, SPI_FIRST_INTID, TRIGGER_MASK
+from xenassign.xen.releases import SPI_FIRST_INTID, TRIGGER_MASK
 
 LINE_NOT_HOSTS = rule("XA312", "interrupt-not-the-hosts", "error", "broken", needs_host=True)
 OFF_BY_32 = rule("XA320", "spi-off-by-32", "error", "broken", needs_host=True)
@@ -26,97 +31,6 @@ OTHER_TRIGGER = rule("XA321", "trigger-differs", "warning", "broken", needs_host
 PARENT_NOT_GIC = rule("XA322", "interrupt-parent-not-gic", "error", "broken")
 MISSING = rule("XA323", "interrupt-missing", "warning", "broken", needs_host=True)
 CUT_SHORT = rule("XA324", "interrupt-cut-short", "error", "broken")
-
-#: Cells of an interrupt of the guest's GIC.
-_GIC_CELLS = 3
-
-
-class GuestLine(NamedTuple):
-    """An interrupt of a guest's node at the guest's GIC. ``cell``: that of its number."""
-
-    prop: str
-    cell: int
-    kind: int
-    number: int
-    flags: int
-
-    @property
-    def intid(self) -> int:
-        """The INTID; Xen treats every type except 0 as a PPI."""
-        return self.number + (SPI_FIRST_INTID if self.kind == 0 else 16)
-
-
-_GIC = frozenset({GUEST_PHANDLE_GIC})
-
-
-def guest_lines(tree: Tree, node: Node, gic: frozenset[int] = _GIC) -> list[GuestLine]:
-    """The interrupts of a guest's node at the guest's GIC; ``gic``: the phandles that name it.
-
-    None for a node whose interrupts can't be read.
-    """
-    try:
-        if node.has("interrupts-extended"):
-            return list(_extended(tree, node, gic))
-        if node.has("interrupts") and interrupt_parent(tree, node, gic).gic:
-            cells = node.cells("interrupts")
-            starts = range(0, len(cells) - _GIC_CELLS + 1, _GIC_CELLS)
-            return [GuestLine("interrupts", i + 1, *cells[i : i + _GIC_CELLS]) for i in starts]
-    except PropertyError:
-        pass
-    return []
-
-
-def guest_intids(tree: Tree, node: Node) -> list[int]:
-    """The INTIDs of a guest's node at the guest's GIC, named by the phandle 0xfde8."""
-    return [line.intid for line in guest_lines(tree, node)]
-
-
-def gic_widths(gic: frozenset[int]) -> dict[int, int]:
-    """The number of cells of a specifier of the guest's GIC, by each phandle that names it."""
-    return dict.fromkeys(gic, _GIC_CELLS)
-
-
-def _extended(tree: Tree, node: Node, gic: frozenset[int]) -> Iterator[GuestLine]:
-    """The interrupts of interrupts-extended, up to an entry that can't be read."""
-    with suppress(ExtendedError):
-        for entry in extended_entries(tree, node, gic_widths(gic)):
-            if entry.phandle in gic:
-                yield GuestLine("interrupts-extended", entry.cell + 2, *entry.specifier)
-
-
-class InterruptParent(NamedTuple):
-    """The interrupt parent of a node: the guest's GIC, or ``controller``, or None of them.
-
-    ``source``: the node whose interrupt-parent applies; None if there is none.
-    """
-
-    gic: bool
-    controller: Node | None = None
-    source: Node | None = None
-
-
-def interrupt_parent(tree: Tree, node: Node, gic: frozenset[int] = _GIC) -> InterruptParent:
-    """Follows interrupt-parent as a guest does; ``gic``: the phandles of the guest's GIC.
-
-    From each node to its interrupt-parent, else to its parent, up to one with #interrupt-cells
-    (of_irq_find_parent). Raises PropertyError for an interrupt-parent that is not one cell.
-    """
-    source: Node | None = None
-    visited: set[Node] = set()
-    current: Node | None = node
-    while current is not None and current not in visited:
-        visited.add(current)
-        prop = current.get("interrupt-parent")
-        if prop is None:
-            current = current.parent
-        else:
-            source = current
-            if prop.u32() in gic:
-                return InterruptParent(gic=True, source=source)
-            current = tree.phandles.get(prop.u32())
-        if current is not None and current.has("#interrupt-cells"):
-            return InterruptParent(gic=False, controller=current, source=source)
-    return InterruptParent(gic=False, source=source)
 
 
 class _DeviceLine(NamedTuple):
@@ -130,7 +44,7 @@ class _DeviceLine(NamedTuple):
 def _device_lines(view: View) -> Iterator[_DeviceLine]:
     """All interrupts of the guest's nodes at its GIC."""
     for node in view.devices:
-        for line in guest_lines(view.tree, node, view.gic_phandles):
+        for line in guest_lines(view.tree, node, view.guest_gic):
             yield _DeviceLine(node, line, view.nearest_host(node))
 
 
@@ -147,10 +61,23 @@ def not_routed(view: View) -> Iterator[Finding]:
         if device_line.line.intid in routed:
             yield from _trigger(device_line, routed[device_line.line.intid])
             continue
-        finding = _wrong_line(device_line)
-        if finding.message not in messages:  # all cells for another controller are one mistake
-            messages.add(finding.message)
+        finding = _wrong_line(device_line) if _judged(view, device_line) else None
+        if finding is not None and finding.message not in messages:
+            messages.add(finding.message)  # all cells for another controller are one mistake
             yield finding
+
+
+def _judged(view: View, device_line: _DeviceLine) -> bool:
+    """Whether the interrupts of a node are to be those of a node of the host.
+
+    With xl they are those of irqs (XA315) where the host's node is not known. Without any property
+    of Xen (XA802), or with half of them (XA411), dom0less Xen assigns nothing at all.
+    """
+    if device_line.host is not None or view.nearest_assigned(device_line.node) is not None:
+        return True
+    nearest = view.nearest(device_line.node)
+    complete = bool(view.nodes) if nearest is None else nearest.forced
+    return view.config is None and complete
 
 
 def _trigger(device_line: _DeviceLine, lines: list[GicInterrupt]) -> Iterator[Finding]:
@@ -189,7 +116,11 @@ def _wrong_line(device_line: _DeviceLine) -> Finding:
             fix = f"write <0 {number} {line.flags}>"
             return OFF_BY_32(message, node=node.path, prop=line.prop, cell=line.cell, fix=fix)
     message = f"{node.path}: INTID {line.intid} is not one of its host node's"
-    return LINE_NOT_HOSTS(message, node=node.path, prop=line.prop, cell=line.cell)
+    routes: tuple[str, ...] = ROUTES
+    if host is None and not any(above.has("xen,path") for above in node.lineage()):
+        message = f"{node.path}: INTID {line.intid}, and no node up to /passthrough has a xen,path"
+        routes = DOM0LESS
+    return LINE_NOT_HOSTS(message, node=node.path, prop=line.prop, cell=line.cell, routes=routes)
 
 
 _DROP_INTERRUPT = "drop it: neither the controller nor its interrupt are the guest's"
@@ -202,18 +133,18 @@ def _at_other_controller(host: HostDevice | None, line: GuestLine) -> Interrupt 
     """
     for interrupt in host.other_interrupts if host else ():
         cells = interrupt.specifier
-        if cells[:2] == (line.kind, line.number) or len(cells) != _GIC_CELLS:
+        if cells[:2] == (line.kind, line.number) or len(cells) != GIC_CELLS:
             return interrupt
     return None
 
 
 def missing(view: View) -> Iterator[Finding]:
     """SPIs that Xen routes to the guest, and that no node of the guest states."""
-    stated: dict[Node | None, set[int]] = {}  # INTIDs by the node with the xen,path
+    stated: dict[Node | None, set[int]] = {}  # INTIDs by the node of the device
     everywhere: set[int] = set()
     for node in view.devices:
-        partial = view.nearest_with_path(node)
-        intids = {line.intid for line in guest_lines(view.tree, node, view.gic_phandles)}
+        partial = view.nearest_assigned(node)
+        intids = {line.intid for line in guest_lines(view.tree, node, view.guest_gic)}
         stated.setdefault(partial.node if partial else None, set()).update(intids)
         everywhere |= intids
     for partial, host in view.assigned:
@@ -234,7 +165,7 @@ def parents(view: View) -> Iterator[Finding]:
         if not node.has("interrupts") or node.has("interrupts-extended"):
             continue
         try:
-            parent = interrupt_parent(view.tree, node, view.gic_phandles)
+            parent = interrupt_parent(view.tree, node, view.guest_gic)
         except PropertyError as error:
             yield PARENT_NOT_GIC(f"{node.path}: {error}", node=node.path, prop="interrupts")
             continue
@@ -273,10 +204,10 @@ def cut_short(view: View) -> Iterator[Finding]:
         if prop is None or node.has("interrupts-extended"):
             continue
         try:
-            at_gic = interrupt_parent(view.tree, node, view.gic_phandles).gic
+            at_gic = interrupt_parent(view.tree, node, view.guest_gic).gic
         except PropertyError:
             continue
-        remainder = len(prop.value) % (4 * _GIC_CELLS)
+        remainder = len(prop.value) % (4 * GIC_CELLS)
         if at_gic and remainder:
             yield _cut_short(view, node, remainder)
 
@@ -285,14 +216,14 @@ def _cut_short(view: View, node: Node, remainder: int) -> Finding:
     """The finding about a last specifier of ``remainder`` bytes, which may be a copy."""
     host = view.nearest_host(node)
     copied = next(iter(host.other_interrupts), None) if host else None
-    if copied is not None and len(copied.specifier) != _GIC_CELLS:
+    if copied is not None and len(copied.specifier) != GIC_CELLS:
         width = len(copied.specifier)
         message = f"{node.path}: interrupts of {copied.controller.path}, in {width} cells each"
         return OTHER_CONTROLLER(
             message, node=node.path, prop="interrupts", cell=0, fix=_DROP_INTERRUPT
         )
     message = f"{node.path}: the last {remainder} bytes of interrupts are not a specifier"
-    cell = len(node.properties["interrupts"].value) // (4 * _GIC_CELLS) * _GIC_CELLS
+    cell = len(node.properties["interrupts"].value) // (4 * GIC_CELLS) * GIC_CELLS
     return CUT_SHORT(message, node=node.path, prop="interrupts", cell=cell)
 
 

@@ -36,7 +36,7 @@ def machine_control(view: View) -> Iterator[Finding]:
         if kept_by_xen(board, host.node) is None:
             for finding in machine_control_findings(board, inside, host, {}):
                 if finding.rule is not SERVES_HOST:
-                    yield finding._replace(node=partial.node.path, prop="xen,path", own_fix=None)
+                    yield finding._replace(node=partial.node.path, prop=partial.prop, own_fix=None)
 
 
 def without_path(view: View) -> Iterator[Finding]:

@@ -329,7 +329,7 @@ def pages_shared(view: View) -> Iterator[Finding]:
         for shared in shared_pages(inside, board.neighbours, blocks):
             if len(others) > MOST:
                 break
-            if any(entry.host_span.holds(shared.page) for entry in partial.entries):
+            if any(entry.host_span.holds(shared.page) for entry in view.mapped(partial)):
                 others[shared.node] = shared.text
         if others:
             ruling = len(others) > MOST or any(
@@ -338,7 +338,7 @@ def pages_shared(view: View) -> Iterator[Finding]:
             yield SHARED_PAGE(
                 sharing_message(partial.node.path, others),
                 node=partial.node.path,
-                prop="xen,reg",
+                prop="xen,reg" if partial.entries else None,
                 fix="leave both with the host" if ruling else _BOTH,
             )
 

@@ -14,7 +14,7 @@ from xenassign.devicetree.references import INTERRUPT_TREE, References, referenc
 from xenassign.devicetree.tree import NO_PHANDLE, Node, PropertyError
 from xenassign.findings import Finding, Rule, rule
 from xenassign.host.supplier_kinds import Leftover, supplier_kind
-from xenassign.linting.guest.interrupts import gic_widths
+from xenassign.linting.guest.guest_lines import gic_widths
 from xenassign.linting.guest.protection import is_iommu_property
 from xenassign.linting.guest.view import Check, View
 from xenassign.linting.verdict.dom0less import DOM0LESS
@@ -65,7 +65,7 @@ def _problems(view: View, node: Node, group: References) -> Iterator[_Problem]:
     end = 0
     for reference in group.entries:
         end = reference.cell + reference.width
-        if reference.phandle not in (*NO_PHANDLE, *view.gic_phandles):
+        if reference.phandle not in (*NO_PHANDLE, *view.guest_gic.phandles):
             yield from _target(view, group, reference.cell + lead, reference.phandle)
     if group.problem:
         yield _unreadable(view, node, group, end + lead)
@@ -87,7 +87,7 @@ def _unreadable(view: View, node: Node, group: References, cell: int) -> _Proble
         phandle = node.cells(group.prop)[cell]
     except (PropertyError, IndexError):
         return _Problem(DANGLING, cell, str(group.problem))
-    if phandle in view.gic_phandles:
+    if phandle in view.guest_gic.phandles:
         return _Problem(NOT_PROVIDER, cell, f"phandle {phandle:#x} is the guest's GIC")
     if phandle not in NO_PHANDLE:
         for problem in _target(view, group, cell, phandle):
@@ -110,7 +110,7 @@ def _extended(view: View, node: Node) -> Iterator[Finding]:
         return violated(message, node=node.path, prop="interrupts-extended", cell=cell)
 
     try:
-        for entry in extended_entries(view.tree, node, gic_widths(view.gic_phandles)):
+        for entry in extended_entries(view.tree, node, gic_widths(view.guest_gic)):
             if entry.controller is not None and not view.has(entry.controller):
                 yield bad(OUTSIDE, entry.cell, f"{entry.controller.path} is not below /passthrough")
                 return
@@ -177,7 +177,7 @@ def _gic_references(view: View) -> dict[int, tuple[Node, str]]:
                 cells = node.cells(prop)
             except PropertyError:
                 continue
-            if cells and cells[0] in view.gic_phandles:
+            if cells and cells[0] in view.guest_gic.phandles:
                 references[cells[0]] = (node, prop)
     return references
 

@@ -114,10 +114,11 @@ def streams(view: View) -> Iterator[Finding]:
     board, inside = view.board, view.scope
     if platform is None or iommus is None or board is None or inside is None:
         return
-    guest_paths = {host.path: partial.node.path for partial, host in view.assigned}
+    guest_nodes = {host.path: partial for partial, host in view.assigned}
     shields = {host.path: protection(platform, iommus, host) for host in inside.devices}
     for finding in stream_findings(board, inside, shields):
-        yield finding._replace(node=guest_paths[finding.node or ""], prop="xen,path")
+        partial = guest_nodes[finding.node or ""]
+        yield finding._replace(node=partial.node.path, prop=partial.prop)
 
 
 CHECKS: tuple[Check, ...] = (iommus_left, force_not_needed, force_ignored)

@@ -31,10 +31,10 @@ def dma(view: View) -> Iterator[Finding]:
         shield = protection(board.platform, board.iommus, host)
         findings = [*reach_findings(board, host, shield, guest, stated)]
         findings += doorbell_findings(board, host, shield, guest)
-        yield from (f._replace(node=partial.node.path, prop="xen,path") for f in findings)
+        yield from (f._replace(node=partial.node.path, prop=partial.prop) for f in findings)
         forced = partial.forced and not shield.protected and shield.shield is not Shield.REFUSED
         for finding in containment_findings(host, dma_in_scope(inside, host), forced=forced):
-            yield finding._replace(node=partial.node.path, prop="xen,path", routes=DOM0LESS)
+            yield finding._replace(node=partial.node.path, prop=partial.prop, routes=DOM0LESS)
 
 
 def _stated_translation(view: View) -> Translation | None:
@@ -49,10 +49,11 @@ def _stated_translation(view: View) -> Translation | None:
 def device_memory(view: View) -> Iterator[Finding]:
     """Memory of the chip that is mapped as Device-nGnRE."""
     for partial, host in view.assigned:
-        if partial.entries:
+        if view.mapped(partial):
             mapped = [window for window in host.windows if _is_mapped(view, window.span)]
+            prop = "xen,reg" if partial.entries else "reg"
             for finding in memory_type_findings(host._replace(windows=tuple(mapped))):
-                yield finding._replace(node=partial.node.path, prop="xen,reg")
+                yield finding._replace(node=partial.node.path, prop=prop)
 
 
 def _is_mapped(view: View, host_span: Span) -> bool:

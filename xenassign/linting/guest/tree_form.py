@@ -76,7 +76,7 @@ def _buses(view: View) -> Iterator[tuple[Node, Node]]:
     """(bus, first device below it) of /passthrough and the buses above nodes with registers."""
     buses: set[Node] = set()
     for partial in view.nodes:
-        if not (partial.entries and partial.node.has("reg")):
+        if not (view.mapped(partial) and partial.node.has("reg")):
             continue
         for bus in partial.node.ancestors():
             if view.has(bus) and bus not in buses:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
@@ -13,8 +13,11 @@ from xenassign.devicetree.cells import DEFAULT_CELLS, BusCells, xen_bus_cells
 from xenassign.devicetree.spans import Merged, merged
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.findings import Finding
+from xenassign.formats.xlcfg import XlConfig
 from xenassign.host.device import HostDevice, read_device
 from xenassign.host.platform import Platform
+from xenassign.linting.guest.guest_lines import GuestGic
+from xenassign.linting.guest.host_nodes import GuestNodes, Tie, iomem, ties
 from xenassign.linting.verdict.context import Context
 from xenassign.linting.verdict.mappings import MappingEntry, entries
 from xenassign.xen.board import Board
@@ -22,24 +25,38 @@ from xenassign.xen.releases import GUEST_PHANDLE_GIC
 
 
 class PartialNode(NamedTuple):
-    """A node below /passthrough with xen,reg or xen,path; ``path`` is the value of xen,path."""
+    """A node below /passthrough that is a device of the host, or that maps pages.
+
+    ``path``: the value of xen,path, ``entries``: the mappings of xen,reg. With xl it may have
+    neither.
+    """
 
     node: Node
-    path: str | None
-    entries: tuple[MappingEntry, ...]
+    path: str | None = None
+    entries: tuple[MappingEntry, ...] = ()
 
     @property
     def forced(self) -> bool:
         """Whether it has xen,force-assign-without-iommu, whatever its value."""
         return self.node.has("xen,force-assign-without-iommu")
 
+    @property
+    def prop(self) -> str | None:
+        """The property that ties it to its host node; None: all of its node does."""
+        return "xen,path" if self.path is not None else None
+
 
 @dataclass(frozen=True)
 class View:
-    """A partial device tree and the context in which it is judged."""
+    """A partial device tree and the context in which it is judged.
+
+    ``config``: the configuration that names it; then it is judged for xl alone, which needs no
+    xen,path.
+    """
 
     tree: Tree
     context: Context
+    config: XlConfig | None = None
 
     @cached_property
     def passthrough(self) -> tuple[Node, ...]:
@@ -52,10 +69,11 @@ class View:
         return next(iter(_named(self.tree, "gic")), None)
 
     @cached_property
-    def gic_phandles(self) -> frozenset[int]:
-        """The phandles that name the guest's GIC: that of /gic, and always 0xfde8."""
+    def guest_gic(self) -> GuestGic:
+        """How nodes refer to the guest's GIC: by the phandle of /gic, and always by 0xfde8."""
         phandle = self.gic.phandle if self.gic is not None else None
-        return frozenset({GUEST_PHANDLE_GIC, phandle or GUEST_PHANDLE_GIC})
+        phandles = frozenset({GUEST_PHANDLE_GIC, phandle or GUEST_PHANDLE_GIC})
+        return GuestGic(phandles, of_root=self.config is not None)
 
     @cached_property
     def copied(self) -> tuple[Node, ...]:
@@ -72,8 +90,27 @@ class View:
 
     @cached_property
     def nodes(self) -> tuple[PartialNode, ...]:
-        """Every node below /passthrough with xen,reg or xen,path, as dom0less Xen reads it."""
+        """Every node below /passthrough with xen,reg or xen,path, as dom0less Xen reads it, and
+        those that a configuration ties to a device of the host.
+        """
+        return self._with_xen_properties + tuple(
+            PartialNode(node) for node in self.ties if not node.has("xen,reg")
+        )
+
+    @cached_property
+    def _with_xen_properties(self) -> tuple[PartialNode, ...]:
         return tuple(partial_nodes(self.tree))
+
+    @cached_property
+    def ties(self) -> dict[Node, Tie]:
+        """The host device of the nodes without xen,path at or above them, by the configuration."""
+        board, config = self.board, self.config
+        if board is None or config is None:
+            return {}
+        named = {partial.node for partial in self._with_xen_properties if partial.path is not None}
+        nodes = [node for node in self.devices if named.isdisjoint(node.lineage())]
+        guest = GuestNodes(self.tree, nodes, self.guest_gic)
+        return ties(guest, config, board, self.context.marked)
 
     @cached_property
     def devices(self) -> tuple[Node, ...]:
@@ -86,16 +123,17 @@ class View:
         if platform is None:
             return {}
         find = platform.tree.find_as_xen
-        hosts = ((partial.node, find(partial.path)) for partial in self.nodes if partial.path)
-        return {node: read_device(platform, host) for node, host in hosts if host}
+        named = ((partial.node, find(partial.path)) for partial in self.nodes if partial.path)
+        hosts = {node: read_device(platform, host) for node, host in named if host}
+        return hosts | {node: tie.host for node, tie in self.ties.items()}
 
     def host(self, node: Node) -> HostDevice | None:
-        """The host device that a node's own xen,path names; None if unknown."""
+        """The host device of a node: that of xen,path, else of :attr:`ties`; None if unknown."""
         return self._hosts.get(node)
 
     @cached_property
     def assigned(self) -> tuple[tuple[PartialNode, HostDevice], ...]:
-        """(node, host device) of the nodes whose xen,path names a device of the host."""
+        """(node, host device) of the nodes that are a device of the host."""
         hosts = ((partial, self.host(partial.node)) for partial in self.nodes)
         return tuple((partial, host) for partial, host in hosts if host is not None)
 
@@ -110,24 +148,41 @@ class View:
         """The nearest of the node and its ancestors with xen,reg or xen,path."""
         return next(self._at_or_above(node), None)
 
-    def nearest_with_path(self, node: Node) -> PartialNode | None:
-        """The nearest of the node and its ancestors with xen,path."""
-        return next((partial for partial in self._at_or_above(node) if partial.path), None)
+    def nearest_assigned(self, node: Node) -> PartialNode | None:
+        """The nearest of the node and its ancestors with xen,path, or with a device of the host."""
+        partials = self._at_or_above(node)
+        return next(
+            (partial for partial in partials if partial.path or self.host(partial.node)), None
+        )
 
     def nearest_host(self, node: Node) -> HostDevice | None:
-        """The host device of the nearest xen,path of the node and its ancestors."""
-        partial = self.nearest_with_path(node)
+        """The host device of the nearest of the node and its ancestors that may have one."""
+        partial = self.nearest_assigned(node)
         return self.host(partial.node) if partial is not None else None
+
+    def mapped(self, partial: PartialNode) -> Sequence[MappingEntry]:
+        """What is mapped for a node: its xen,reg, else all of iomem."""
+        return partial.entries or self._iomem
+
+    @cached_property
+    def _iomem(self) -> tuple[MappingEntry, ...]:
+        return tuple(iomem(self.config)) if self.config is not None else ()
 
     @cached_property
     def host_spans(self) -> Merged:
-        """All that xen,reg maps, by host addresses (bytes)."""
-        return merged(entry.host_span for partial in self.nodes for entry in partial.entries)
+        """All that xen,reg and iomem map, by host addresses (bytes)."""
+        return merged(entry.host_span for entry in self._mappings)
 
     @cached_property
     def guest_spans(self) -> Merged:
-        """All that xen,reg maps, by guest addresses (bytes)."""
-        return merged(entry.guest_span for partial in self.nodes for entry in partial.entries)
+        """All that xen,reg and iomem map, by guest addresses (bytes)."""
+        return merged(entry.guest_span for entry in self._mappings)
+
+    @property
+    def _mappings(self) -> Iterator[MappingEntry]:
+        for partial in self.nodes:
+            yield from partial.entries
+        yield from self._iomem
 
     @cached_property
     def _pages(self) -> dict[str, Merged]:
@@ -146,7 +201,7 @@ class View:
     def scope(self) -> Scope | None:
         """What the partial tree assigns, as the checks of plans require it.
 
-        Its members are the subtrees of the nodes named by xen,path, its devices these nodes.
+        Its members are the subtrees of the host devices of its nodes, its devices these.
         """
         platform = self.context.platform
         if platform is None:

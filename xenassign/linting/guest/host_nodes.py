@@ -1,0 +1,167 @@
+"""Which node of the host a node of the guest is, if it has no ``xen,path``.
+
+xl reads no ``xen,path``: dom.cfg passes pages, interrupts and IOMMU streams, and the partial tree
+only describes them (the form of Xen's docs/misc/arm/passthrough.txt). What ties a node of it to the
+host's are the host registers that iomem maps to its ``reg``, the paths of dtdev, and its INTIDs.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from xenassign.devicetree.addresses import Block, registers
+from xenassign.devicetree.spans import Intervals, Span, covered, merged
+from xenassign.devicetree.tree import Node, Tree
+from xenassign.formats.xlcfg import XlConfig
+from xenassign.host.device import HostDevice, read_device
+from xenassign.linting.guest.guest_lines import GuestGic, guest_intids
+from xenassign.linting.verdict.mappings import MappingEntry
+from xenassign.xen.board import Board
+from xenassign.xen.dom0 import is_marked
+from xenassign.xen.sci import SHMEM
+from xenassign.xen.xlvalues import page_range
+
+
+class Tie(NamedTuple):
+    """The host device of a guest's node.
+
+    ``others``: the nodes of the host that fit as well. ``foreign``: the register blocks of the
+    guest's node to which iomem maps other pages than the device's, each with the host address.
+    ``mapped``: whether the registers tie it.
+    """
+
+    host: HostDevice
+    others: tuple[Node, ...] = ()
+    foreign: tuple[tuple[Block, int], ...] = ()
+    mapped: bool = False
+
+
+class GuestNodes(NamedTuple):
+    """A guest's nodes that are to be tied, and how they name the guest's GIC."""
+
+    tree: Tree
+    nodes: Sequence[Node]
+    gic: GuestGic
+
+
+def ties(
+    guest: GuestNodes, config: XlConfig, board: Board, marked: frozenset[str]
+) -> dict[Node, Tie]:
+    """The host device of each of the guest's nodes for which there is one.
+
+    First come the registers, among several devices in a page those that dtdev lists; then a node of
+    dtdev that no registers are mapped of; then the INTIDs.
+    """
+    return dict(_Ties(guest, config, board, marked).tied())
+
+
+def iomem(config: XlConfig) -> list[MappingEntry]:
+    """The ranges of iomem in bytes; xl refuses the other entries."""
+    ranges = (page_range(atom.text) for atom in config.texts("iomem"))
+    return [MappingEntry.of_iomem(entry) for entry in ranges if entry is not None and entry.pages]
+
+
+def dtdev(config: XlConfig, tree: Tree) -> list[Node]:
+    """The nodes of the host that dtdev lists."""
+    return [*filter(None, (tree.find_as_xen(atom.text) for atom in config.texts("dtdev")))]
+
+
+def is_shared_memory(node: Node) -> bool:
+    """Whether a node of the host describes memory, which is mapped without any device."""
+    return SHMEM in node.compatible or any(
+        above.name == "reserved-memory" or "mmio-sram" in above.compatible
+        for above in node.lineage()
+    )
+
+
+class _Ties:
+    def __init__(
+        self, guest: GuestNodes, config: XlConfig, board: Board, marked: frozenset[str]
+    ) -> None:
+        self._guest, self._board, self._marked = guest, board, marked
+        self._mappings = iomem(config)
+        self._mapped = Intervals(entry.guest_span for entry in self._mappings)
+        self._dtdev = frozenset(dtdev(config, board.platform.tree))
+        self._intids = {node: guest_intids(guest.tree, node, guest.gic) for node in guest.nodes}
+
+    def tied(self) -> Iterator[tuple[Node, Tie]]:
+        untied: list[Node] = []
+        left = dict.fromkeys(sorted(self._dtdev, key=lambda host: host.offset))
+        for node in self._guest.nodes:
+            blocks = {block: self._at(block) for block in _blocks(node)}
+            counts = Counter(host for hosts in blocks.values() for host in hosts)
+            if counts:
+                most = max(counts.values())
+                often = [host for host, count in counts.items() if count == most]
+                listed = [host for host in counts if host in self._dtdev]
+                tie = self._tie(node, listed or often)._replace(mapped=True)
+                left.pop(tie.host.node, None)
+                yield node, tie
+            elif self._intids[node] or blocks:
+                untied.append(node)
+        alone = len(untied) == len(left) == 1
+        for node in untied:
+            intids = self._intids[node]
+            listed = [h for h in left if alone or _alike(node, h) or self._has(h, intids)]
+            candidates = listed or [*dict.fromkeys(self._of_lines(intids))]
+            if candidates:
+                yield node, self._tie(node, candidates)
+
+    def _mapped_to(self, block: Block) -> Iterator[Span]:
+        """The host addresses that iomem maps to a block, one span for each entry of iomem."""
+        for number in self._mapped.overlapping(block.span):
+            entry = self._mappings[number]
+            part = entry.guest_span.common(block.span)
+            yield part.moved(part.start - entry.guest + entry.host)
+
+    def _at(self, block: Block) -> list[Node]:
+        """The devices whose registers iomem maps to a block: those that begin there, else all."""
+        hosts: dict[Node, bool] = {}  # whether its registers begin where the block does
+        for span in self._mapped_to(block):
+            for own, host in self._board.neighbours.overlapping(span):
+                if own.size and not is_shared_memory(host):
+                    exact = own.address == span.start
+                    hosts[host] = hosts.get(host, False) or exact
+        return [host for host, exact in hosts.items() if exact] or [*hosts]
+
+    def _of_lines(self, intids: Iterable[int]) -> Iterator[Node]:
+        """The devices with one of the interrupts."""
+        lines = self._board.neighbours.lines
+        return (host for intid in intids for _, host in lines.get(intid, ()))
+
+    def _has(self, host: Node, intids: Iterable[int]) -> bool:
+        return any(host is other for other in self._of_lines(intids))
+
+    def _tie(self, node: Node, candidates: list[Node]) -> Tie:
+        """The tie to the most likely of several nodes of the host."""
+        intids = self._intids[node]
+        likelier: tuple[Callable[[Node], bool], ...] = (
+            self._dtdev.__contains__,
+            lambda host: _alike(node, host),
+            lambda host: self._has(host, intids),
+            lambda host: is_marked(host, self._marked),
+            lambda host: host.available,
+        )
+        for is_likelier in likelier:
+            candidates = [*filter(is_likelier, candidates)] or candidates
+        first, *others = candidates
+        pages = merged(b.pages for part in first.walk() for b in _blocks(part))
+        foreign = [
+            (block, span.start)
+            for block in _blocks(node)
+            for span in [*self._mapped_to(block)][:1]
+            if not covered(Span.sized(span.start, 1), pages)
+        ]
+        device = read_device(self._board.platform, first)
+        return Tie(device, tuple(others), tuple(foreign) if pages else ())
+
+
+def _alike(node: Node, host: Node) -> bool:
+    """Whether a driver of one may bind to the other."""
+    return not set(node.compatible).isdisjoint(host.compatible)
+
+
+def _blocks(node: Node) -> tuple[Block, ...]:
+    return registers(node).blocks if node.has("reg") else ()
