@@ -156,7 +156,69 @@ def test_the_tree_of_a_configuration_is_the_given_file_of_that_name(
 ) -> None:
     files(domu1_dts=PARTIAL, other_dts="/dts-v1/; / { };", a_cfg=CONFIG)
     assert [f.code for f in report("a.cfg", "domu1.dts").findings if "xl" in f.routes] == []
-    assert "XA607" in {f.code for f in report("a.cfg", "other.dts").findings}
+    Path("domu1.dts").unlink()
+    elsewhere = report("a.cfg", "other.dts")
+    assert "XA816" in {f.code for f in elsewhere.findings}
+
+
+TARGET = CONFIG.replace("domu1.dtb", "/usr/lib/xen/boot/domu1.dtb")
+
+
+def test_a_tree_that_only_the_target_has_is_unknown(
+    files: Callable[..., None], wording: Wording
+) -> None:
+    files(a_cfg=TARGET)
+    found = report("a.cfg")
+    assert [(f.code, f.severity, f.effect) for f in found.findings] == [
+        ("XA816", "warning", "unknown")
+    ]
+    assert found.verdict["xl"] == "unknown"
+    assert not found.refused
+    wording(*found.findings)
+
+
+@pytest.mark.parametrize("name", ["", "/etc/xen/", "..", "boot/."])
+def test_a_device_tree_that_names_no_file_is_rejected(
+    files: Callable[..., None], name: str, wording: Wording
+) -> None:
+    files(a_cfg=CONFIG.replace("domu1.dtb", name))
+    (found,) = report("a.cfg").findings
+    assert (found.code, found.effect) == ("XA607", "rejected")
+    wording(found)
+
+
+@pytest.mark.parametrize("name", ["domu1.dtb", "domu1.dts"])
+def test_the_tree_of_the_target_is_the_one_beside_the_configuration(
+    files: Callable[..., None], name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = PARTIAL.replace("0x0 0x9030000>;\n\t\t\txen,force", "0x0 0x9030800>;\n\t\t\txen,force")
+    files(a_cfg=TARGET, b_dts=wrong)
+    tree = read_document("b.dts")
+    assert isinstance(tree, TreeFile)
+    files(**{name.replace(".", "_"): tree.blob if name.endswith("b") else wrong})
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    found = report("../a.cfg")
+    assert ("XA213", f"../{name}") in {(f.code, f.file) for f in found.findings}
+    assert "XA816" not in {f.code for f in found.findings}
+    assert found.verdict["xl"] == "accepted"
+
+
+def test_the_tree_of_the_target_is_the_one_that_is_given(files: Callable[..., None]) -> None:
+    files(a_cfg=TARGET, other_dts=PARTIAL)
+    other = read_document("other.dts")
+    assert isinstance(other, TreeFile)
+    assert report("a.cfg", partial=other).verdict["xl"] == "accepted"
+    files(domu1_dts=PARTIAL)
+    assert report("a.cfg", "domu1.dts").verdict["xl"] == "accepted"
+
+
+def test_an_overlay_is_no_tree_for_xl(files: Callable[..., None]) -> None:
+    files(a_cfg=CONFIG.replace("domu1.dtb", "m.dtbo"), m_dtso=MARKS)
+    overlay = read_document("m.dtso")
+    assert isinstance(overlay, TreeFile)
+    files(m_dtbo=overlay.blob)
+    assert report("a.cfg").verdict["xl"] == "rejected"
 
 
 def test_the_tree_of_a_configuration_is_found_beside_it(

@@ -52,7 +52,13 @@ def test_a_route_is_rejected_when_a_finding_there_says_so(
     assert set(found.values()) <= {"accepted", "rejected"}
 
 
-@pytest.mark.parametrize("effect", [effect for effect in EFFECTS if effect != "rejected"])
+def test_what_is_not_known_is_no_rejection() -> None:
+    assert verdicts([finding("unknown", "xl")]) == {"dom0less": "accepted", "xl": "unknown"}
+    both = [finding("unknown", "xl"), finding("rejected", "xl")]
+    assert verdicts(both)["xl"] == "rejected"
+
+
+@pytest.mark.parametrize("effect", sorted({*EFFECTS} - {"rejected", "unknown"}))
 def test_nothing_else_rejects(effect: str) -> None:
     assert set(verdicts([finding(effect, "xl", "dom0less")]).values()) == {"accepted"}
 

@@ -459,6 +459,7 @@ XL = (
         ("/single@a200000",),
     ),
     Case("XA607", "device_tree without such a file", None, cfg=_TREE, marks=_MARK),
+    Case("XA607", "an empty device_tree", None, cfg='device_tree = ""\n', marks=_MARK),
     _cfg(
         "XA417",
         "dtdev of a device without an IOMMU",

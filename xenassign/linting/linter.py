@@ -187,7 +187,8 @@ def _all(
         yield from _placed(file, _unread(file))
     of_domain = context_of(domains[0][1], base) if len(domains) == 1 else base
     for tree in trees:
-        if tree.overlay:
+        of_xl = tree in partial_trees.values()
+        if tree.overlay and not of_xl:
             continue
         if tree.has_domains and tree.tree is not None:
             yield from _placed(tree, domain_node.misplaced(tree.tree))
@@ -261,8 +262,9 @@ def context(options: Options, overlays: Sequence[TreeFile]) -> Context:
 def _partial_trees(documents: Sequence[Document], options: Options) -> dict[str, TreeFile | None]:
     """The partial device tree of each configuration with device_tree, by the configuration's file.
 
-    That is --partial, a given file of the same name without suffix, or the file that device_tree
-    names; None if it does not exist.
+    That is --partial, a given file of the same name without suffix, the file that device_tree
+    names, or one of that name beside the configuration, since device_tree is the path in dom0; None
+    if none exists.
     """
     given = [document for document in documents if isinstance(document, TreeFile)]
     trees: dict[str, TreeFile | None] = {}
@@ -272,14 +274,23 @@ def _partial_trees(documents: Sequence[Document], options: Options) -> dict[str,
             continue
         stem = PurePath(name).stem
         same_name = [tree for tree in given if PurePath(tree.file).stem == stem]
-        path = os.path.join(os.path.dirname(document.file), name)
         if options.partial is not None:
             trees[document.file] = options.partial
         elif same_name:
             trees[document.file] = same_name[0]
         else:
-            trees[document.file] = read_tree_file(path) if os.path.isfile(path) else None
+            trees[document.file] = _beside(document.file, name)
     return trees
+
+
+def _beside(config: str, name: str) -> TreeFile | None:
+    """The file that a configuration's device_tree names, or the file or source of that name."""
+    folder = os.path.dirname(config)
+    blob = PurePath(name).name
+    for path in (name, blob, f"{PurePath(blob).stem}.dts"):
+        if os.path.isfile(os.path.join(folder, path)):
+            return read_tree_file(os.path.join(folder, path))
+    return None
 
 
 def _config(document: ConfigFile, tree: TreeFile | None, context: Context) -> Iterator[Finding]:
@@ -295,7 +306,8 @@ def _config(document: ConfigFile, tree: TreeFile | None, context: Context) -> It
     if document.device_tree is not None:
         at = config.place(config.named("device_tree")[-1].value)
         if tree is None:
-            yield from _placed(document, (f._replace(place=at) for f in domcfg.check_blob(None)))
+            missing = domcfg.check_missing(document.device_tree)
+            yield from _placed(document, (finding._replace(place=at) for finding in missing))
         elif is_source(document.device_tree, b""):
             message = f"{document.device_tree} is source; compile it, xl reads the blob"
             finding = dom0less.BAD_BLOB(message, prop="device_tree", place=at, routes=XL)

@@ -57,6 +57,7 @@ SYNTAX = rule("XA605", "config-syntax", "error", "rejected", routes=XL)
 NOT_A_STRING = rule("XA606", "nested-list", "error", "rejected", routes=XL)
 VUART_LINE = rule("XA318", "interrupt-of-vuart", "error", "rejected", routes=XL)
 NO_FILE = rule("XA607", "partial-unreadable", "error", "rejected", routes=XL)
+ELSEWHERE = rule("XA816", "partial-not-found", "warning", "unknown", routes=XL)
 NOT_DOM0S_LINE = rule(
     "XA316", "interrupt-not-dom0s", "error", "rejected", routes=XL, needs_host=True
 )
@@ -125,6 +126,14 @@ def check_blob(data: bytes | None) -> Iterator[Finding]:
 #: Keys of a guest whose kernel finds its devices in the tree. A program for the bare machine, which
 #: knows their addresses, has a kernel alone.
 _OF_A_SYSTEM = ("ramdisk", "extra", "cmdline", "root", "disk", "vif", "bootloader")
+
+
+def check_missing(name: str) -> Iterator[Finding]:
+    """The finding about a device_tree that names a file which is not here, but may be in dom0."""
+    if name.rpartition("/")[2] in ("", ".", ".."):
+        yield NO_FILE(f'device_tree = "{name}" does not name a file', prop="device_tree")
+    else:
+        yield ELSEWHERE(f"{name} is not here, so it is not judged", prop="device_tree")
 
 
 def check(config: XlConfig, context: Context) -> Iterator[Finding]:
