@@ -41,7 +41,7 @@ class Case(NamedTuple):
 class Result(NamedTuple):
     """What became of a command line. ``raised``: what went past the command, None if nothing did.
 
-    ``written``: the files that are new or have other bytes.
+    ``written``: the files that are new or have other bytes. ``before``: the files that it ran with.
     """
 
     argv: tuple[str, ...]
@@ -50,6 +50,7 @@ class Result(NamedTuple):
     err: bytes
     raised: BaseException | None
     written: Mapping[str, bytes]
+    before: Mapping[str, bytes]
 
 
 def run(case: Case) -> list[Result]:
@@ -65,7 +66,7 @@ def run(case: Case) -> list[Result]:
                 status, out, err, raised = _call(argv, case)
                 after = _files(Path())
                 written = {name: data for name, data in after.items() if before.get(name) != data}
-                results.append(Result(argv, status, out, err, raised, written))
+                results.append(Result(argv, status, out, err, raised, written, before))
                 before = after
                 if status != 0 or raised is not None:
                     break

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -164,6 +165,8 @@ def _file(name: str, data: bytes, result: Result, own: frozenset[str]) -> Iterat
         yield Problem("temporary file", name)
     if data.startswith(_MAGIC):
         path = path.with_suffix(".dtb")  # --host-out names it
+    elif result.argv[:1] == ("init",):
+        path = path.with_suffix(".toml")  # -o names it
     reader = _READERS.get(path.name) or _READERS.get(path.suffix)
     ending = path.suffix if path.name not in _READERS else path.name
     if reader is None:
@@ -251,14 +254,22 @@ def _toml(name: str, data: bytes, _: Result) -> Iterator[Problem]:
         yield Problem("toml keys", f"{name}: {sorted(strange)}")
 
 
+def _loaders(result: Result) -> list[str]:
+    """The commands of the user that load a file, of the options and of xenassign.toml."""
+    pairs = list(zip(result.argv, result.argv[1:], strict=False))
+    loaders = [value for option, value in pairs if option == "--load-with"]
+    for path in (value for option, value in pairs if option == "-c"):
+        boot = tomllib.loads(result.before[os.path.normpath(path)].decode()).get("boot", {})
+        loaders.append(boot.get("load-with", ""))
+    return [loader for loader in loaders if loader]
+
+
 def _script(name: str, data: bytes, result: Result) -> Iterator[Problem]:
     allowed = {"setenv", "fdt", "if", "then", "else", "fi", "echo", "booti", "test", ""}
-    pairs = zip(result.argv, result.argv[1:], strict=False)
-    loaders = [value for option, value in pairs if option == "--load-with"]  # commands of the user
-    if "-c" in result.argv or loaders:
-        allowed |= {"load"}
+    loaders = _loaders(result)
+    allowed |= {"load"} if loaders else set()
     for line in data.decode().split("\n"):
-        loader = next((value for value in loaders if value and line.startswith(value)), "")
+        loader = next((value for value in loaders if line.startswith(value)), "")
         for command in hush("load" + line[len(loader) :] if loader else line):
             if command not in allowed:
                 yield Problem("boot.cmd command", f"{command!r} in {line!r}")

@@ -99,6 +99,7 @@ def _result(**changes: object) -> Result:
         "err": b"",
         "raised": None,
         "written": {},
+        "before": {},
     }
     return Result(**(fields | changes))  # type: ignore[arg-type]
 
@@ -152,6 +153,17 @@ GOOD_SCRIPT = 'fdt addr 0x1 || setenv x 1\nif test -n "${xenassign_failed}"; the
 def test_a_defect_is_seen(result: Result, key: str) -> None:
     keys = [problem.key for problem in problems(Case({}, ()), [result])]
     assert any(seen.startswith(key) for seen in keys), keys
+
+
+def test_the_loader_of_a_system_is_a_command_of_the_user() -> None:
+    script = GOOD_SCRIPT + 'tftp 0x1 "a.dtb" || setenv x 1\n'
+    written = {"out/boot.cmd": script.encode()}
+    argv = ("generate", "-c", "./x.toml", "-o", "out")
+    own = {"x.toml": b'[boot]\nload-with = "tftp"\n'}
+    assert not list(problems(Case({}, ()), [_result(argv=argv, written=written, before=own)]))
+    other = {"x.toml": b"[boot]\n"}
+    (problem,) = problems(Case({}, ()), [_result(argv=argv, written=written, before=other)])
+    assert problem.key == "boot.cmd command"
 
 
 def test_a_source_that_differs_from_its_blob_is_seen() -> None:
