@@ -203,6 +203,14 @@ def test_what_xl_swallows(board: Board, text: str, code: str, line: int) -> None
     assert places == [line]
 
 
+def test_a_key_of_a_fork_is_named_as_such() -> None:
+    text = "device_tree = 'a'\ndt_passthrough_nodes = ['/soc']\n"
+    (found,) = domcfg.check(parse(text, "dom.cfg"), Context(release("4.20"), None, None))
+    assert (found.code, found.prop) == ("XA601", "dt_passthrough_nodes")
+    assert "xen-troops" in found.message
+    assert "/passthrough" in found.fix
+
+
 @pytest.mark.parametrize(
     ("more", "severity"),
     [

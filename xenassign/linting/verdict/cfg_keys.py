@@ -24,6 +24,20 @@ _ATOMS = ("name", "device_tree", "memory", "vcpus", "kernel", "ramdisk", "extra"
 OTHER_RELEASE = rule("XA609", "key-of-other-release", "error", "broken", routes=XL)
 LOST_ESCAPE = rule("XA610", "escape-lost", "warning", "broken", routes=XL)
 KEY_TWICE = rule("XA611", "key-twice", "warning", "broken", routes=XL)
+#: Keys of Xen's forks: the fork, and what upstream's xl requires instead.
+_OF_FORKS = {
+    "dt_passthrough_nodes": (
+        "xen-troops",
+        "put the nodes below /passthrough, of which alone xl copies what is there",
+    ),
+    "dt_compatible": ("xen-troops", "remove it; the guest's root is xen,xenvm"),
+    "vgsx": ("xen-troops", "remove it"),
+    "rproc": ("xen-troops", "remove it"),
+    "force_assign_without_iommu": (
+        "xen-troops",
+        "remove it; without an IOMMU a device is given by irqs and iomem, without dtdev",
+    ),
+}
 #: An octal escape, whose backslash is not itself escaped.
 _OCTAL = re.compile(r"(?<!\\)(?:\\\\)*\\[0-7]")
 
@@ -102,6 +116,10 @@ class _Keys:
         if others:
             message = f"xl of {version} does not know {name}; {', '.join(others)} know it"
             return OTHER_RELEASE(message, prop=name, place=place)
+        if name in _OF_FORKS:
+            fork, fix = _OF_FORKS[name]
+            message = f"xl of {version} does not know {name}, a key of the Xen of {fork}"
+            return UNKNOWN_KEY(message, prop=name, place=place, fix=fix)
         question = did_you_mean(name, self._unset, lambda key: _fits(key, statement))
         message = "; ".join(filter(None, [f"xl of {version} does not know {name}", question]))
         fix = "correct the name" if question else "remove it; no release of xl knows it"
