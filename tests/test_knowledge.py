@@ -18,6 +18,7 @@ from xenassign.host.driver_needs import DriverTable, Need
 from xenassign.host.machine_control import MachineControlTable
 from xenassign.host.msi import read_msi_frames
 from xenassign.host.normal_memory import read_normal_memory
+from xenassign.host.smc_firmware import read_firmware
 from xenassign.resources import directory
 from xenassign.tables import table_path
 
@@ -34,6 +35,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "dma": lambda path: DmaTable(path).all(),
     "dma-widths": read_dma_widths,
     "driver-needs": lambda path: DriverTable(path).all(),
+    "firmware": read_firmware,
     "machine-control": lambda path: MachineControlTable(path).all(),
     "msi-frames": read_msi_frames,
     "normal-memory": read_normal_memory,
@@ -116,6 +118,9 @@ MISTAKES: tuple[tuple[str, str, str], ...] = (
     ("dma-widths", "driver: x\nacme,a bits 32 32\n", "2: '32 32' is not a valid number"),
     ("normal-memory", "driver: x\nacme,a memory\n", "2: acme,a does not say what is mapped; "),
     ("normal-memory", "driver: x\nacme,a memory x: y\n", "2: acme,a does not say what is"),
+    ("firmware", "driver: x\nacme,a unanswered\n", "2: acme,a does not say what fails; "),
+    ("firmware", "driver: x\nacme,a unanswered x: y\n", "2: acme,a does not say what fails"),
+    ("firmware", "acme,a unanswered: y\n", "1: acme,a has no heading 'driver'"),
     ("msi-frames", "acme,a frame: x\n", "1: acme,a has no kind or no name for messages; "),
     ("msi-frames", "acme,a frame its\n", "1: acme,a has no kind or no name for messages; "),
     ("clock-frequency", "source: x\nacme,a takes\n", "2: acme,a has a verb with other words; "),

@@ -226,8 +226,13 @@ def test_options_of_the_build(checked: Checked) -> None:
     assert [finding.code for finding in checked(ADD, short, built)] == ["XA714"]
     cut = static.replace("0 0x10000000", "0")
     assert [finding.code for finding in checked(ADD, cut, built)] == ["XA714"]
-    codes = {finding.code for finding in checked(ADD, static)}
-    assert codes == {"XA706", "XA717"}
+    not_built = checked(ADD, static)
+    assert {finding.code for finding in not_built} == {"XA706", "XA717"}
+    (direct,) = (finding for finding in not_built if finding.code == "XA706")
+    assert "CONFIG_STATIC_MEMORY" in direct.message
+    assert "has no" not in direct.message
+    (without,) = (f for f in checked(ADD, f"{ADD} direct-map;") if f.code == "XA706")
+    assert "has no static memory" in without.message
 
 
 def test_shared_memory_stops_the_scan(checked: Checked) -> None:

@@ -1,4 +1,4 @@
-"""DMA reach and memory types of hand-made trees (XA232, XA330, XA424, XA425)."""
+"""DMA reach and memory types of hand-made trees (XA232, XA330, XA424, XA425, XA504)."""
 
 from __future__ import annotations
 
@@ -61,3 +61,19 @@ def test_moved_addresses_that_the_tree_states(
         asked = asked._replace(direct_map=True, static_memory=((0x90000000, 1 << 20),))
     found = [f for f in about(text, asked) if f.code in ("XA424", "XA425", "XA426")]
     assert [(f.code, f.severity) for f in found] == [("XA426", one) for one in severities]
+
+
+PCI_HOST = (
+    'pci@62000000 { compatible = "x,pci"; device_type = "pci"; #address-cells = <3>;'
+    " #size-cells = <2>; reg = <0 0x62000000 0 0x1000>;"
+    " dma-ranges = <0x2000000 0 0 0 0x80000000 0 0x40000000>; };"
+)
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_dma_ranges_that_a_pci_host_keeps_are_not_dropped(variant: Variant, kept: bool) -> None:
+    host = variant("tricky", f"/ {{ {PCI_HOST} }};")
+    more = "dma-ranges = <0x2000000 0 0 0 0x80000000 0 0x40000000>;" if kept else ""
+    tree = passthrough(device("/pci@62000000", 0x62000000, more=more))
+    found = [f.code for f in about(tree, context(host)) if f.code == "XA504"]
+    assert found == ["XA504"] * (not kept)

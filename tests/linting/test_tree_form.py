@@ -207,10 +207,10 @@ def test_a_node_for_xen_alone_needs_no_compatible(node: str) -> None:
 @pytest.mark.parametrize(
     ("value", "wrong"),
     [
-        ('"cdns,gem", "x"', False),
-        ('"cdns,gem\\0x"', False),  # dtc makes the same of it
-        ('"cdns,gem\\\\0x"', True),
-        ('"cdns,gem\\01x"', True),
+        ('"acme,gem", "x"', False),
+        ('"acme,gem\\0x"', False),  # dtc makes the same of it
+        ('"acme,gem\\\\0x"', True),
+        ('"acme,gem\\01x"', True),
         ('"two words"', True),
         ('""', True),
         ("[63]", True),

@@ -8,6 +8,7 @@ import pytest
 
 from tests.answers import of
 from tests.wording import Wording
+from xenassign.checks import required_suppliers
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.blob_writer import to_blob
 from xenassign.devicetree.tree import Tree
@@ -25,6 +26,7 @@ def knows(monkeypatch: pytest.MonkeyPatch, *needs: Need) -> None:
     """Makes the driver of every device one that has these needs."""
     known = DriverNeeds("drivers/x.c", "bindings/x.yaml", needs)
     monkeypatch.setattr(losses, "needs", lambda _: known)
+    monkeypatch.setattr(required_suppliers, "needs", lambda _: known)
 
 
 def test_a_required_supplier_is_a_warning_of_its_own(

@@ -8,11 +8,12 @@ import pytest
 
 from tests.answers import guest_device
 from tests.wording import Wording
+from xenassign.checks import required_suppliers
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.blob_writer import to_blob
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.host.driver_needs import DriverNeeds, Need
-from xenassign.planning.guest_tree import losses, suppliers
+from xenassign.planning.guest_tree import losses
 from xenassign.planning.plan import DomainPlan, Supplier
 
 Plan = Callable[..., DomainPlan]
@@ -148,7 +149,7 @@ def test_a_supply_that_a_driver_insists_on_is_stubbed(
     """With the voltage where it is known, else with none."""
     insists = DriverNeeds("x.c", "x.yaml", (Need("vbus-supply", True, (), 1, "the probe fails"),))
     monkeypatch.setattr(losses, "needs", lambda _: insists)
-    monkeypatch.setattr(suppliers, "required", losses.required)
+    monkeypatch.setattr(required_suppliers, "needs", lambda _: insists)
     tree = board(variant, "vbus-supply = <&ldo>;", volts("ldo", *range_))
     made = plan(tree, MMC, policy="trust")
     assert supplier(made, "vbus-supply").action == "stubbed"

@@ -242,3 +242,15 @@ def test_the_cpus_of_interrupt_affinity_do_not_dangle(plan: Plan) -> None:
     made = plan("zynqmp", "/pmu", policy="trust")
     assert not guest_device(made, "/pmu").has("interrupt-affinity")
     assert actions(made, "/pmu")["interrupt-affinity"] == {"dropped"}
+
+
+def test_the_cpus_of_a_domain_are_no_suppliers(plan: Plan, variant: Variant) -> None:
+    """A mask of a system device tree, and a number of Xen, whatever phandles the tree has."""
+    domains = (
+        'domains { d { compatible = "openamp,domain-v1"; cpus = <&gic 0x77 0x80000077>; }; };'
+        ' x { compatible = "xen,domain"; cpus = <0x77>; };'
+    )
+    tree = variant("tricky", f"/ {{ {domains} }}; &dma_dev {{ phandle = <0x77>; }};")
+    made = plan(tree, "/bus@61000000/dma@0", policy="trust")
+    messages = [finding.message for finding in made.findings if finding.code in ("XA107", "XA124")]
+    assert not [message for message in messages if "/domains" in message or "/x" in message]

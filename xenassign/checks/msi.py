@@ -38,8 +38,10 @@ def lost_msi_findings(board: Board, scope: Scope, device: HostDevice) -> Iterato
         receiver = _receiver(device)
         if receiver is not None:
             message += f"; the PCI host's own MSI receiver has a wired interrupt ({receiver})"
-            fix = "nothing, if the driver uses that receiver"
-            yield NEEDS_MSI(message, node=path, prop=prop, severity="note", fix=fix)
+            own = node is device.node
+            fix = _OTHER_RECEIVER if own else "nothing, if the driver uses that receiver"
+            severity = None if own else "note"
+            yield NEEDS_MSI(message, node=path, prop=prop, severity=severity, fix=fix)
         elif not device.interrupts:
             yield ONLY_MSI(f"{message}, and it has no wired interrupt", node=path, prop=prop)
         else:
@@ -52,6 +54,13 @@ def lost_msi_findings(board: Board, scope: Scope, device: HostDevice) -> Iterato
                 message += f"; it also has {wired}"
                 fix = "use it with its wired interrupts, if the driver can"
             yield NEEDS_MSI(message, node=path, prop=prop, fix=fix)
+
+
+#: DesignWare drivers: pci-designware-host.c (has_msi_ctrl); Broadcom's: brcm_pcie_probe.
+_OTHER_RECEIVER = (
+    "use devices that can be polled, unless the PCI host's driver uses that receiver without the"
+    " property, as DesignWare's does and Broadcom's does not"
+)
 
 
 def _msi_properties(device: HostDevice) -> Iterator[tuple[Node, str]]:

@@ -81,6 +81,21 @@ class ClockRates:
         source = f"{rate.source}, times {factor} / {divisor} by {provider.path}"
         return Rate(hz, source, rate.requesters) if hz else None
 
+    def without_rate(self, provider: Node) -> Node | None:
+        """The fixed-clock that gives a provider's only clock its rate, if it states none or 0."""
+        passed: set[Node] = set()
+        while provider not in passed:
+            passed.add(provider)
+            if "fixed-clock" in provider.compatible:
+                return None if _u32(provider, "clock-frequency") else provider
+            if "fixed-factor-clock" not in provider.compatible and not _means(provider, "passes"):
+                return None
+            parent = self.parent(provider)
+            if parent is None or parent.provider is None:
+                return None
+            provider = parent.provider
+        return None
+
     def parent(self, provider: Node) -> Reference | None:
         """The first of a provider's ``clocks``: its parent clock."""
         prop = provider.get("clocks")

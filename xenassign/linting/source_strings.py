@@ -21,13 +21,14 @@ def check(sources: Iterable[Layer]) -> Iterator[Finding]:
         for element in prop.elements:
             parts = _parts(element.text) if element.text.startswith('"') else []
             if len(parts) > 1:
-                replacement = ", ".join(f'"{part}"' for part in parts)
+                strings = ", ".join(f'"{part}"' for part in parts)
                 yield NUL_ESCAPE(
                     f"{path}: {name} has a string with an escaped NUL",
                     node=path,
                     prop=name,
                     place=element.place,
-                    replacement=replacement if all(parts) else None,
+                    replacement=strings if all(parts) else None,
+                    fix=f"write a list: {name} = {strings}" if all(parts) else None,
                 )
 
 

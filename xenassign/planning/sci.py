@@ -15,6 +15,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from xenassign.checks.firmware import denied, firmware_users, known_to_xen
 from xenassign.checks.regions import Region
 from xenassign.checks.scope import Scope
 from xenassign.checks.shared_pages import SHARED_ALLOWED, SHARED_PAGE
@@ -38,7 +39,6 @@ HOST_SIDE = rule("XA522", "scmi-taken-from-dom0", "warning", "broken")
 IDLE = rule("XA523", "firmware-unused", "warning", "style")
 SHARED_ID = rule("XA524", "scmi-id-shared", "warning", "unsafe")
 NO_FIRMWARE = rule("XA525", "firmware-refused", "error", "broken")
-DENIED = rule("XA526", "firmware-denied", "warning", "broken")
 ARGUMENTS_LOST = rule(
     "XA527",
     "scmi-arguments-lost",
@@ -48,8 +48,6 @@ ARGUMENTS_LOST = rule(
 )
 UNFILTERED = rule("XA528", "scmi-unused-off", "warning", "unsafe")
 
-_EEMI = "xlnx,zynqmp-firmware"
-_ZYNQMP = "xlnx,zynqmp"
 #: The protocols, which are kinds of suppliers too, whose objects Linux switches off if unused.
 _SWITCHED_OFF = ("clock", "power-domain")
 #: Protocols that are only read, so that users do not disturb each other.
@@ -293,26 +291,16 @@ def _eemi(board: Board, scope: Scope) -> tuple[KeptFirmware | None, list[Finding
     tree = board.platform.tree
     nodes = (n for n in tree.nodes() if n.available and _is_eemi(n))
     node = next(nodes, None)
-    root = [text.lower() for text in tree.root.compatible]
-    if node is None or _ZYNQMP not in root or _EEMI not in node.compatible:
+    if node is None or not known_to_xen(node, tree.root):
         reason = f"Xen does not forward {node.path} on this board" if node else "the board has none"
         return None, [NO_FIRMWARE(reason, prop="--keep-firmware")]
     kept = KeptFirmware(node, "the guest calls the firmware, as far as Xen permits")
-    used = any(
-        reference.provider is not None and kept.has(reference.provider)
-        for start in scope.roots
-        for member in start.walk()
-        if scope.has(member)
-        for group in references(tree, member)
-        for reference in group.entries
-    )
-    if not used:
+    members = (member for start in scope.roots for member in start.walk() if scope.has(member))
+    used_by = firmware_users(tree, node, members)
+    if not used_by:
         message = f"no assigned device uses {node.path}; the guest gets it without controllers"
         return kept, [IDLE(message, node=node.path)]
-    message = (
-        f"{node.path} is kept, and upstream Xen refuses the guest its clocks, power and resets"
-    )
-    return kept, [DENIED(message, node=node.path)]
+    return kept, [denied(node, used_by)]
 
 
 def _is_eemi(node: Node) -> bool:

@@ -252,10 +252,18 @@ def unmapped_blocks(view: View) -> Iterator[Finding]:
             continue
         missing = _unmapped(host.blocks, view.host_spans)
         if missing:
-            blocks = ", ".join(f"{b.index} ({b.address:#x}+{b.size:#x})" for b in missing)
-            verb = "block {} of {} is" if len(missing) == 1 else "blocks {} of {} are"
-            message = f"{partial.node.path}: register {verb.format(blocks, host.path)} not mapped"
+            message = f"{partial.node.path}: {_not_mapped(host, missing, view.host_spans)}"
             yield BLOCK_UNMAPPED(message, node=partial.node.path, prop="xen,reg")
+
+
+def _not_mapped(host: HostDevice, blocks: Iterable[Block], mapped: Merged) -> str:
+    """What is missing of blocks that are not mapped whole, for a message."""
+    parts: list[str] = []
+    for block in blocks:
+        rest = [*gaps(block.pages, mapped)]
+        state = "is not mapped" if rest == [block.pages] else f"lacks {some(map(str, rest))}"
+        parts.append(f"register block {block.index} ({block.address:#x}+{block.size:#x}) {state}")
+    return f"{'; '.join(parts)} (of {host.path})"
 
 
 def windows_left(view: View) -> Iterator[Finding]:

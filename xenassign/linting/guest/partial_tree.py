@@ -17,6 +17,7 @@ from xenassign.linting.guest import (
     phandles,
     protection,
     reach,
+    requirements,
     scmi,
     tree_form,
 )
@@ -31,6 +32,7 @@ CHECKS: tuple[Check, ...] = (
     *protection.CHECKS,
     *phandles.CHECKS,
     *scmi.CHECKS,
+    *requirements.CHECKS,
     pages.pages_shared,
     protection.forced,
     protection.streams,

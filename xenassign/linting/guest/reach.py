@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from xenassign.checks.containment import containment_findings
-from xenassign.checks.dma_reach import reach_findings
+from xenassign.checks.dma_reach import DMA_OFFSET, reach_findings
 from xenassign.checks.memory_type import memory_type_findings
 from xenassign.checks.msi import doorbell_findings
 from xenassign.checks.protection import dma_in_scope
@@ -31,7 +31,10 @@ def dma(view: View) -> Iterator[Finding]:
         shield = protection(board.platform, board.iommus, host)
         findings = [*reach_findings(board, host, shield, guest, stated)]
         findings += doorbell_findings(board, host, shield, guest)
-        yield from (f._replace(node=partial.node.path, prop=partial.prop) for f in findings)
+        kept = partial.node.has("dma-ranges")
+        for finding in findings:
+            if not (kept and finding.rule is DMA_OFFSET):
+                yield finding._replace(node=partial.node.path, prop=partial.prop)
         forced = partial.forced and not shield.protected and shield.shield is not Shield.REFUSED
         for finding in containment_findings(host, dma_in_scope(inside, host), forced=forced):
             yield finding._replace(node=partial.node.path, prop=partial.prop, routes=DOM0LESS)

@@ -168,6 +168,21 @@ class View:
     def _iomem(self) -> tuple[MappingEntry, ...]:
         return tuple(iomem(self.config)) if self.config is not None else ()
 
+    def host_node(self, node: Node) -> Node | None:
+        """The host's node that a node is a copy of: the device that it assigns, or the node at
+        the same place below the device of a node above; None if unknown.
+        """
+        names: list[str] = []
+        for above in node.lineage():
+            device = self.host(above)
+            if device is not None:
+                copied: Node | None = device.node
+                for name in reversed(names):
+                    copied = copied.children.get(name) if copied is not None else None
+                return copied
+            names.append(above.name)
+        return None
+
     @cached_property
     def host_spans(self) -> Merged:
         """All that xen,reg and iomem map, by host addresses (bytes)."""

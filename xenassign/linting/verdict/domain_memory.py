@@ -95,10 +95,15 @@ def _module_size(view: DomainView, kind: str) -> int:
 
 def direct_map(view: DomainView) -> Iterator[Finding]:
     """direct-map without static memory."""
-    static = view.domain.static_mem is not None and "STATIC_MEMORY" in view.context.options
-    if view.domain.direct_map and not static:
-        path = view.node.path
+    if not view.domain.direct_map:
+        return
+    path = view.node.path
+    if view.domain.static_mem is None:
         yield DIRECT_MAP(f"{path} has no static memory", node=path, prop="direct-map")
+    elif "STATIC_MEMORY" not in view.context.options:
+        message = f"{path}: a Xen without CONFIG_STATIC_MEMORY does not read xen,static-mem"
+        fix = "build Xen with STATIC_MEMORY=y, and state that with --kconfig STATIC_MEMORY"
+        yield DIRECT_MAP(message, node=path, prop="direct-map", fix=fix)
 
 
 def static_memory(view: DomainView) -> Iterator[Finding]:

@@ -140,8 +140,12 @@ class _Known(NamedTuple):
         return cls(frozenset((code, node) for code, node in nodes if node is not None), host_paths)
 
     def has(self, finding: Finding) -> bool:
-        """Whether the plan has the finding, for the device whose guest node it is about."""
-        return (finding.code, self.host_paths.get(finding.node or "", "")) in self.findings
+        """Whether the plan has the finding, for the guest's node that it is about."""
+        above, below = finding.node or "", ""
+        while above and above not in self.host_paths:
+            above, _, name = above.rpartition("/")
+            below = f"/{name}{below}"
+        return (finding.code, f"{self.host_paths.get(above, '')}{below}") in self.findings
 
 
 def context_of(request: Request, platform: Platform) -> Context:

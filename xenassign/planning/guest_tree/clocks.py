@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from xenassign.checks.required_suppliers import UNKNOWN_RATE
 from xenassign.devicetree.draft import DraftNode, cells, text
 from xenassign.devicetree.references import Reference
 from xenassign.devicetree.tree import Node
@@ -19,7 +20,6 @@ from xenassign.planning.kept_firmware import OfferedFirmware
 from xenassign.request.origin import mistake
 from xenassign.request.request import ClockRate
 
-UNKNOWN_RATE = rule("XA501", "clock-rate-unknown", "warning", "broken")
 ONLY_REQUESTED = rule("XA509", "clock-rate-only-asked", "note", "broken")
 
 _RATE_MAX = (1 << 32) - 1  # clock-frequency of fixed-clock is one cell

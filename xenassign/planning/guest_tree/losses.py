@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from xenassign.checks.required_suppliers import SUPPLIER_REQUIRED, required
 from xenassign.devicetree.phandle_properties import kind_of
 from xenassign.devicetree.references import Reference
 from xenassign.devicetree.tree import Node
@@ -19,7 +20,6 @@ from xenassign.planning.kept_firmware import OfferedFirmware
 from xenassign.planning.plan import Supplier
 
 DROPPED = rule("XA502", "suppliers-dropped", "note", "broken")
-SUPPLIER_REQUIRED = rule("XA506", "supplier-required", "warning", "broken")
 
 
 def effect_without(consumer: Node, reference: Reference) -> str:
@@ -30,14 +30,6 @@ def effect_without(consumer: Node, reference: Reference) -> str:
     if reference.prop in ("gpio", "gpios"):
         return ""  # of a provider, such as a regulator-fixed
     return supplier_kind(reference.rule.kind).without
-
-
-def required(consumer: Node, reference: Reference) -> bool:
-    """Whether the driver is known to fail without the supplier, and nothing else replaces it."""
-    known = need(needs(consumer.compatible), reference.prop, reference.name)
-    if known is None or not known.required:
-        return False
-    return not any(consumer.has(other) or other in consumer.children for other in known.instead)
 
 
 @dataclass(slots=True)

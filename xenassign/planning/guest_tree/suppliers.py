@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from xenassign.checks.required_suppliers import required
 from xenassign.checks.scope import Scope
 from xenassign.devicetree.draft import (
     Cells,
@@ -43,7 +44,7 @@ from xenassign.host.clock_rates import ClockRates
 from xenassign.host.supplier_kinds import supplier_kind
 from xenassign.planning.guest_tree.clocks import Clocks
 from xenassign.planning.guest_tree.copies import copies
-from xenassign.planning.guest_tree.losses import Losses, effect_without, required
+from xenassign.planning.guest_tree.losses import Losses, effect_without
 from xenassign.planning.guest_tree.regulators import Regulators
 from xenassign.planning.kept_firmware import KeptFirmware, OfferedFirmware
 from xenassign.planning.plan import Supplier

@@ -1,0 +1,57 @@
+"""Firmware of the host that a guest calls: what Xen does with the calls.
+
+SCMI is judged by :mod:`xenassign.xen.sci`. Of other firmware Xen knows only Xilinx EEMI, on a board
+whose root is compatible with "xlnx,zynqmp" (xen/arch/arm/platforms/xilinx-zynqmp.c), and answers a
+guest hardly any of its calls (zynqmp_eemi).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from xenassign.devicetree.references import references
+from xenassign.devicetree.tree import Node, Tree
+from xenassign.findings import Finding, rule, some
+from xenassign.host.smc_firmware import SmcFirmware
+
+DENIED = rule("XA526", "firmware-denied", "warning", "broken")
+NOT_FORWARDED = rule("XA539", "firmware-not-forwarded", "warning", "broken")
+
+_ZYNQMP = "xlnx,zynqmp"
+_EEMI = frozenset({"xlnx,zynqmp-firmware", "xlnx,zynqmp-clk", "xlnx,zynqmp-ipi-mailbox"})
+
+
+def known_to_xen(firmware: Node, board: Node | None) -> bool:
+    """Whether Xen knows the calls of a firmware node. ``board``: the host's root; None: any."""
+    on_zynqmp = board is None or _ZYNQMP in map(str.lower, board.compatible)
+    return on_zynqmp and not _EEMI.isdisjoint(firmware.compatible)
+
+
+def firmware_users(tree: Tree, firmware: Node, nodes: Iterable[Node]) -> list[str]:
+    """The paths of those of the nodes that refer to a firmware node, or to one below it."""
+    inside = set(firmware.walk())
+    return [
+        node.path
+        for node in nodes
+        if node not in inside
+        and any(
+            reference.provider in inside
+            for group in references(tree, node)
+            for reference in group.entries
+        )
+    ]
+
+
+def denied(firmware: Node, used_by: list[str]) -> Finding:
+    """What becomes of calls that Xen knows. ``used_by``: as of :func:`firmware_users`."""
+    message = (
+        f"{firmware.path}: upstream Xen refuses the guest its clocks, power and resets, which"
+        f" {some(used_by)} need{'s' * (len(used_by) == 1)}"
+    )
+    return DENIED(message, node=firmware.path)
+
+
+def not_forwarded(firmware: Node, known: SmcFirmware) -> Finding:
+    """What becomes of calls that Xen does not know."""
+    message = f"{firmware.path}: Xen does not forward the calls of {known.driver}"
+    return NOT_FORWARDED(f"{message}: {known.unanswered}", node=firmware.path)
