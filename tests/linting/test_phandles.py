@@ -6,11 +6,15 @@ import pytest
 
 from tests.answers import codes
 from tests.wording import Wording
+from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.tree import NO_PHANDLE
 from xenassign.findings import Finding
+from xenassign.formats.xlcfg import parse
 from xenassign.host.supplier_kinds import SUPPLIER_KINDS, Leftover
+from xenassign.linting.guest.phandles import gic_phandle
+from xenassign.linting.guest.view import View
 
-from .trees import about, clock, context, everything, passthrough
+from .trees import about, blob, clock, context, everything, passthrough
 
 FIXED = "fix: fixed { #clock-cells = <0>; #reset-cells = <1>; };"
 PLAIN = "plain: plain { };"
@@ -182,9 +186,15 @@ def test_a_gic_node_with_a_phandle_of_its_own_is_for_dom0less_alone() -> None:
     text = passthrough(clock(), before=GIC, parent="&gic")
     (one,) = about(text, context(None))
     assert (one.code, one.severity, one.routes, one.prop) == (
-        *("XA515", "warning", ("xl",)),
+        *("XA515", "note", ("xl",)),
         "interrupt-parent",
     )
+
+
+def test_a_tree_with_gic_for_a_guest_of_xl_is_broken() -> None:
+    tree = read_blob(blob(passthrough(clock(), before=GIC, parent="&gic")), "p.dtb")
+    view = View(tree, context(None), parse("device_tree = 'p.dtb'\n", "dom.cfg"))
+    assert [(f.severity, f.routes) for f in gic_phandle(view)] == [("error", ("xl",))]
 
 
 def test_naming_0xfde8_beside_a_gic_node_of_another_phandle() -> None:

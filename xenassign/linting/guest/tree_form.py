@@ -40,7 +40,12 @@ _BUSES = SIMPLE_BUSES | {"simple-mfd"}
 def nothing_assigned(view: View) -> Iterator[Finding]:
     """No node with xen,reg or xen,path: dom0less Xen assigns nothing, without an error."""
     if not view.nodes:
-        yield NOTHING_ASSIGNED("no node below /passthrough has xen,reg or xen,path", node="/")
+        message = "no node below /passthrough has xen,reg or xen,path"
+        fix = _FOR_XL if view.devices else None
+        yield NOTHING_ASSIGNED(message, node="/", fix=fix)
+
+
+_FOR_XL = "add both for dom0less; with xl neither is required: give the dom.cfg too, or --route xl"
 
 
 def outside(view: View) -> Iterator[Finding]:
