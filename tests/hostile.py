@@ -37,6 +37,13 @@ BOARD = f"""
         #clock-cells = <1>;
         clock-output-names = {_DTS}, "b";
     }};
+    _evil_mmu: a,b.c_d+e-f@909a000 {{
+        compatible = "arm,mmu-500", {_DTS};
+        reg = <0 0x909a000 0 0x1000>;
+        #global-interrupts = <1>;
+        #iommu-cells = <1>;
+        status = "disabled", {_DTS};
+    }};
     regulator {{ compatible = "regulator-fixed"; regulator-name = {_DTS}; phandle = <0x7777>; }};
     firmware {{ scmi {{
         compatible = "arm,scmi-smc";

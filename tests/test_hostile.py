@@ -241,6 +241,8 @@ def test_every_file_is_what_it_says(
             seen.add(kind_of(name))
     assert seen == set(FILES)
     run("init", host, "-o", "new.toml", statuses=(0,))
+    overlay = run("inspect", host, hostile.DEVICE, "--iommu-overlay", statuses=(0,))
+    source(overlay.replace("STREAM_ID", "7").encode())
     names = {path.name for path in directory("templates").glob("*.j2")}
     assert rendered == names
 

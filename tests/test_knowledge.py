@@ -19,6 +19,7 @@ from xenassign.host.machine_control import MachineControlTable
 from xenassign.host.msi import read_msi_frames
 from xenassign.host.normal_memory import read_normal_memory
 from xenassign.host.smc_firmware import read_firmware
+from xenassign.host.stream_ids import read_stream_ids
 from xenassign.resources import directory
 from xenassign.tables import table_path
 
@@ -40,6 +41,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "msi-frames": read_msi_frames,
     "normal-memory": read_normal_memory,
     "phandle-properties": read_phandle_properties,
+    "stream-ids": read_stream_ids,
 }
 
 
@@ -123,6 +125,11 @@ MISTAKES: tuple[tuple[str, str, str], ...] = (
     ("firmware", "acme,a unanswered: y\n", "1: acme,a has no heading 'driver'"),
     ("msi-frames", "acme,a frame: x\n", "1: acme,a has no kind or no name for messages; "),
     ("msi-frames", "acme,a frame its\n", "1: acme,a has no kind or no name for messages; "),
+    ("stream-ids", "a,b@1 iommu 2 0x3: x\n", "1: a,b@1 has no heading 'source'; "),
+    ("stream-ids", "source: x\na,b@1 iommu 2: x\n", "2: this is not an IOMMU with stream IDs"),
+    ("stream-ids", "source: x\na,b@1 iommu 2 z: x\n", "2: this is not an IOMMU with stream IDs"),
+    ("stream-ids", "source: x\na,b@1 iommu 2 7..3: x\n", "2: this is not an IOMMU with stream"),
+    ("stream-ids", "source: x\na,b@1 iommu 2 3\n", "2: this is not an IOMMU with stream IDs"),
     ("clock-frequency", "source: x\nacme,a takes\n", "2: acme,a has a verb with other words; "),
     ("clock-frequency", "source: x\nacme,a passes b\n", "2: acme,a has a verb with other"),
     ("clock-frequency", "acme,a passes\n", "1: acme,a has no heading 'source'; "),

@@ -31,12 +31,16 @@ def asked(board: Board, host: str, text: str) -> list[tuple[str, str]]:
 
 HARM = "would corrupt memory of Xen or of other domains"
 MASTERS = "do not assign it, or use a board whose IOMMU covers it; only a direct-map domain"
+NOT_NAMED = (
+    "prints a template of the overlay that connects them; else do not assign it; a direct-map"
+)
 
 
 @pytest.mark.parametrize(
     ("host", "path", "base", "on_xl", "on_dom0less"),
     [
-        ("zynqmp", "/axi/gpu@fd4b0000", 0xFD4B0000, MASTERS, MASTERS),
+        ("ti", "/bus@f0000/mmc@fa00000", 0xFA00000, MASTERS, MASTERS),
+        ("zynqmp", "/axi/gpu@fd4b0000", 0xFD4B0000, NOT_NAMED, NOT_NAMED),
         ("tricky", "/dev@740b0000", 0x740B0000, HARM, HARM),
         (
             "qemu",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from xenassign.checks.connection import Connection, connection
 from xenassign.checks.scope import Scope
 from xenassign.devicetree.addresses import on_processor_bus
 from xenassign.devicetree.tree import Node
@@ -85,17 +86,27 @@ class Unprotected(NamedTuple):
     force: str
     direct_map: str
 
-    def advice(self, dma: Dma, direct_map: bool = False) -> str:
-        """What to do about a device that Xen does not protect. ``direct_map``: the domain is."""
+    def advice(
+        self, dma: Dma, direct_map: bool = False, connection: Connection | None = None
+    ) -> str:
+        """What to do about a device that Xen does not protect.
+
+        ``direct_map``: the domain is. ``connection``: with an IOMMU, which the host's tree lacks.
+        """
         if dma.answer == "no":
             return f"{self.force}: it does no DMA"
+        if connection is not None and connection.certain:
+            return f"{connection.advice}; or do not assign it"
         if dma.answer == "unknown":
             harm = "its DMA would corrupt memory of Xen or of other domains"
             return f"{self.force} only if you know that it does no DMA; else {harm}"
+        first, only = _FOR_MASTERS, "only "
+        if connection is not None:
+            first, only = f"{connection.advice}; else do not assign it", ""
         if direct_map:
-            return f"{_FOR_MASTERS}; {self.force} only if you accept that {_REACHES_ALL}"
-        means = f"only a direct-map domain can use it ({self.direct_map})"
-        return f"{_FOR_MASTERS}; {means}, and {_REACHES_ALL}"
+            return f"{first}; {self.force} only if you accept that {_REACHES_ALL}"
+        means = f"{only}a direct-map domain can use it ({self.direct_map})"
+        return f"{first}; {means}, and {_REACHES_ALL}"
 
 
 def not_protected(path: str, protection: Protection, dma: Dma) -> str:
@@ -110,6 +121,7 @@ def accepted_for(device: Node, options: Mapping[Node, Accepted]) -> Accepted | N
 
 
 def judge_protection(
+    board: Board,
     scope: Scope,
     request: Request,
     device: HostDevice,
@@ -128,7 +140,7 @@ def judge_protection(
     if protection.protected:
         return False, findings
     dma, accepted = dma_in_scope(scope, device), accepted_for(device.node, options)
-    refusal = _refusal(request, device, protection, dma) if accepted is None else None
+    refusal = _refusal(board, request, device, protection, dma) if accepted is None else None
     if refusal is not None:
         return False, [*findings, refusal]
     because = accepted.because if accepted else ""
@@ -149,15 +161,18 @@ def _not_protected(path: str, protection: Protection) -> str:
 
 
 def _refusal(
-    request: Request, device: HostDevice, protection: Protection, dma: Dma
+    board: Board, request: Request, device: HostDevice, protection: Protection, dma: Dma
 ) -> Finding | None:
     """Why the policy refuses an unprotected device that the user does not force; None if not."""
     path, unknown = device.path, protection.shield is Shield.UNKNOWN
+    lacking = connection(board.platform, board.iommus, device, protection, dma)
+    if lacking is not None and lacking.why is not None:
+        protection = protection._replace(why=lacking.why)
     message = _not_protected(path, protection)
     has_registers = bool(device.blocks or device.windows)
     if request.policy == "strict" and (has_registers or dma.answer != "no"):
         refused = PROTECTION_UNKNOWN if unknown else STRICT
-        return refused(message, node=path)
+        return refused(message, node=path, fix=lacking.advice if lacking is not None else None)
     if request.policy != "auto" or dma.answer == "no":
         return None
     message = not_protected(path, protection, dma)
@@ -166,7 +181,7 @@ def _refusal(
     route = "" if "dom0less" in request.routes else " --route dom0less"
     option = f"--force-assign-without-iommu {path}"
     ways = Unprotected(f"add {option}", f"{option}{route} --direct-map --static-memory BASE:SIZE")
-    return UNPROTECTED(message, node=path, fix=ways.advice(dma, request.direct_map))
+    return UNPROTECTED(message, node=path, fix=ways.advice(dma, request.direct_map, lacking))
 
 
 def _forced_master(

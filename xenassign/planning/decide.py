@@ -172,7 +172,9 @@ def judge_request(board: Board, resolved: Resolved, scope: Scope | None = None) 
     forced: dict[str, bool] = {}
     for device in scope.devices:
         by_iommu = protections[device.path]
-        force, unprotected = judge_protection(scope, request, device, by_iommu, resolved.forced)
+        force, unprotected = judge_protection(
+            board, scope, request, device, by_iommu, resolved.forced
+        )
         forced[device.path] = force
         findings += device_findings(board, scope, device)
         findings += left_windows(device)

@@ -63,10 +63,20 @@ class Iommus(NamedTuple):
     active: IommuDriver | None
     nodes: frozenset[Node]  # those that the active driver has initialised
     rivals: tuple[IommuDriver, ...] = ()  # drivers of later IOMMUs, which are not active
+    built: frozenset[str] | None = None  # the drivers in the build, by name; None: all
 
     def driver(self, node: Node) -> IommuDriver | None:
         """Xen's driver for an IOMMU node, active or not."""
         return self.release.iommu_driver_for(node.compatible)
+
+    def usable_driver(self, node: Node) -> IommuDriver | None:
+        """The driver of this build that initialises an IOMMU node if it is enabled, or None."""
+        driver = self.driver(node)
+        if driver is None or (self.built is not None and driver.name not in self.built):
+            return None
+        if driver.name == "smmu" and not node.has("#global-interrupts"):
+            return None
+        return driver
 
 
 def iommus(platform: Platform, release: Release, built: frozenset[str] | None = None) -> Iommus:
@@ -74,18 +84,13 @@ def iommus(platform: Platform, release: Release, built: frozenset[str] | None = 
 
     dom0's tree has only those IOMMUs for which the running Xen has no driver (handle_node).
     """
+    none = Iommus(release, None, frozenset(), built=built)
     active: IommuDriver | None = None
     nodes: set[Node] = set()
     rivals: dict[str, IommuDriver] = {}
     for iommu in platform.iommus if platform.dom0_tree is None else ():
-        driver = release.iommu_driver_for(iommu.node.compatible)
-        if (
-            driver is None
-            or not iommu.available
-            or (built is not None and driver.name not in built)
-        ):
-            continue
-        if driver.name == "smmu" and not iommu.node.has("#global-interrupts"):
+        driver = none.usable_driver(iommu.node)
+        if driver is None or not iommu.available:
             continue
         if active is None:
             active = driver
@@ -93,7 +98,7 @@ def iommus(platform: Platform, release: Release, built: frozenset[str] | None = 
             nodes.add(iommu.node)
         else:
             rivals[driver.name] = driver
-    return Iommus(release, active, frozenset(nodes), tuple(rivals.values()))
+    return none._replace(active=active, nodes=frozenset(nodes), rivals=tuple(rivals.values()))
 
 
 def protection(platform: Platform, iommus: Iommus, device: HostDevice) -> Protection:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from xenassign.checks.connection import connection
 from xenassign.checks.protection import (
     IOMMU_REFUSES,
     STREAMS_OVERLAP,
@@ -101,7 +102,9 @@ def _assign(path: str, platform: Platform, iommus: Iommus, state: _Assignments) 
     if not shield.believed:
         dma = dma_in_scope(state.scope, device)
         message = not_protected(path, shield, dma)
-        return DTDEV_UNPROTECTED(message, node=path, prop="dtdev", fix=_WAYS.advice(dma))
+        lacking = connection(platform, iommus, device, shield, dma)
+        fix = _WAYS.advice(dma, connection=lacking)
+        return DTDEV_UNPROTECTED(message, node=path, prop="dtdev", fix=fix)
     if node in state.of_dom0:
         return DOM0_HOLDS_DEVICE(f"{path} is not marked", node=path, prop="dtdev", routes=XL)
     if duplicate:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from xenassign.checks.connection import connection
 from xenassign.checks.guest_addresses import TOO_HIGH
 from xenassign.checks.interrupts import (
     LINE_OF_VPL011,
@@ -298,7 +299,7 @@ class _Build:
         for number, cell in ((host, cells.host), (size, cells.size), (guest, cells.guest)):
             if number % PAGE_SIZE:
                 return _in_reg(UNALIGNED, node, f"{mapping} are not page aligned", cell)
-        # rangeset_add_range gets an end before the start; it fails if a range starts after that.
+        # rangeset_add_range gets an end before the start; fails if a range starts after that.
         end = (host + size - 1 + PAGE_SIZE - 1) % (1 << 64) // PAGE_SIZE
         if end < host // PAGE_SIZE and self.mapped and self.lowest > end:
             return _in_reg(WRAPS, node, f"{mapping} wrap around", cells.host)
@@ -332,8 +333,9 @@ class _Build:
             self._add(_at(IOMMU_REFUSES, node, f"{path}: {shield.why}"))
         elif not shield.believed and not forced:
             dma = dma_in_scope(self._scope(platform), device)
+            lacking = connection(platform, iommus, device, shield, dma)
+            fix = _WAYS.advice(dma, self.context.direct_map, lacking)
             message = f"{node.path}: {not_protected(path, shield, dma)}"
-            fix = _WAYS.advice(dma, self.context.direct_map)
             self._add(NOT_PROTECTED(message, node=node.path, prop="xen,path", fix=fix))
         elif shield.believed and host in self.dom0_devices:
             self._add(_at(DOM0_HOLDS_DEVICE, node, f"{path} is not marked"))

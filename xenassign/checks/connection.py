@@ -1,0 +1,128 @@
+"""IOMMUs that Xen drives, and that the host's tree does not connect with a device.
+
+The IOMMU is disabled, or the device has no ``iommus``. Xen then ignores it, although the hardware
+could confine the device. An overlay of the host's tree connects them
+(:mod:`xenassign.outputs.iommu_overlay`). Its stream IDs are those of the tree, or of
+knowledge/stream-ids.txt; no others are guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from xenassign.devicetree.addresses import is_pci, registers
+from xenassign.devicetree.tree import Node
+from xenassign.findings import some
+from xenassign.host.device import Dma, HostDevice, iommus_problem
+from xenassign.host.platform import Platform
+from xenassign.host.stream_ids import KnownStreams, known_streams
+from xenassign.xen.iommu import Iommus, Protection, Shield
+
+
+class Connection(NamedTuple):
+    """How a device could be connected with an IOMMU.
+
+    ``iommus``: the IOMMU; several if it is not known which of the board's. ``known``: the streams
+    of the device, if the table has them. ``stated``: its own ``iommus`` names the IOMMU, which only
+    has to be enabled. ``kconfig``: of a driver that is not in a default build of Xen.
+    """
+
+    device: Node
+    iommus: tuple[Node, ...]
+    known: KnownStreams | None = None
+    stated: bool = False
+    kconfig: str = ""
+
+    @property
+    def certain(self) -> bool:
+        """Whether the tree or public documents state the IOMMU and the streams."""
+        return self.stated or self.known is not None
+
+    @property
+    def why(self) -> str | None:
+        """Why Xen does not protect the device, if that is certain and its ``iommus`` is absent."""
+        if self.known is None:
+            return None
+        state = "" if self.iommus[0].available else ", which is disabled"
+        return f"the host tree does not connect it with {self.iommus[0].path}{state}"
+
+    @property
+    def advice(self) -> str:
+        """What to do, in the imperative."""
+        command = f"`xenassign inspect HOST {self.device.path} --iommu-overlay` prints"
+        build = f" if it is built with CONFIG_{self.kconfig}" if self.kconfig else ""
+        first, *others = self.iommus
+        if others:
+            paths = some(node.path for node in self.iommus)
+            return (
+                "if the DMA of the device goes through one of the IOMMUs that Xen drives"
+                f"{build}, which do not name it ({paths}), {command} a template of the overlay that"
+                " connects them"
+            )
+        lack = "does not name it" if first.available else "is disabled"
+        iommu = f"{first.path}, an IOMMU that Xen drives{build}, which {lack}"
+        if not self.certain:
+            overlay = "a template of the overlay that connects them"
+            return f"if the DMA of the device goes through {iommu}, {command} {overlay}"
+        ids = ", ".join(map(hex, self.known.ids[:4])) if self.known is not None else ""
+        more = ", …" if self.known is not None and len(self.known.ids) > 4 else ""
+        streams = f" (stream {ids}{more})" if ids else ""
+        return f"connect it to {iommu}: {command} the overlay{streams}"
+
+
+def connection(
+    platform: Platform, iommus: Iommus, device: HostDevice, by_iommu: Protection, dma: Dma
+) -> Connection | None:
+    """The connection that an unprotected device lacks; None if the board has no such IOMMU.
+
+    ``dma``: the evidence, given the other devices of the domain. Nothing is proposed for a device
+    that is not known to do DMA, unless its streams are.
+    """
+    if by_iommu.shield is not Shield.UNPROTECTED or platform.dom0_tree is not None:
+        return None
+    if device.node.has("iommu-map"):
+        return None  # that of a PCI host, whose PCI devices are connected
+    node, candidates = device.node, [*_candidates(platform, iommus)]
+    known = None
+    if device.iommus or node.has("iommus"):
+        problem = iommus_problem(platform, node)
+        named = {use.node for use in device.iommus if problem is None}
+        candidates = [iommu for iommu in candidates if named == {iommu} and not iommu.available]
+    else:
+        known = known_streams(platform.tree, node)
+        if known is not None:
+            candidates = [iommu for iommu in candidates if _is_at(iommu, known.iommu)]
+        elif dma.answer != "yes" or is_pci(node) or not device.blocks:
+            return None
+    if not candidates:
+        return None
+    driver = iommus.usable_driver(candidates[0])
+    kconfig = driver.kconfig if driver is not None and not driver.default_build else ""
+    return Connection(node, tuple(candidates), known, bool(device.iommus), kconfig)
+
+
+def _candidates(platform: Platform, iommus: Iommus) -> Iterator[Node]:
+    """The IOMMUs that Xen's driver would use for devices if they were enabled.
+
+    Only one driver is active. An IPMMU without ``renesas,ipmmu-main`` is the main one, which has no
+    micro-TLBs of its own.
+    """
+    for iommu in platform.iommus:
+        driver = iommus.usable_driver(iommu.node)
+        if driver is None or (iommus.active is not None and driver.name != iommus.active.name):
+            continue
+        if driver.name == "ipmmu" and not iommu.node.has("renesas,ipmmu-main"):
+            continue
+        if cells_of_streams(iommu.node) in (1, 2):
+            yield iommu.node
+
+
+def cells_of_streams(iommu: Node) -> int | None:
+    """The value of ``#iommu-cells``, or None if it is absent or malformed."""
+    prop = iommu.get("#iommu-cells")
+    return prop.u32() if prop is not None and len(prop.value) == 4 else None
+
+
+def _is_at(iommu: Node, address: int) -> bool:
+    return any(block.address == address for block in registers(iommu).blocks)
