@@ -18,6 +18,7 @@ from xenassign.linting.guest import partial_tree
 from xenassign.linting.guest.view import View
 from xenassign.linting.verdict import domcfg, mappings
 from xenassign.linting.verdict.context import Context
+from xenassign.linting.verdict.domain import context_of, domains
 from xenassign.linting.verdict.mappings import Claim, MappingEntry
 from xenassign.xen.iommu import iommus
 from xenassign.xen.releases import RELEASES, release
@@ -71,9 +72,9 @@ Find = Callable[..., list[Finding]]
         (0x37FFF000, 0x1000, None),
         (0x37FFF000, 0x2000, "XA203"),
         (0x39000000, 0x1000, "XA203"),
-        (0x10000000, 0x1000, "XA204"),
-        (0x20000000, 0x1000, "XA204"),
-        (0x2000000, 0x1000, "XA204"),
+        (0x10000000, 0x1000, None),  # a window that only guests with an option have
+        (0x20000000, 0x1000, None),
+        (0x2000000, 0x1000, None),
         (0x80000000, 0x1000, "XA204"),
         (0x200000000, 0x1000, "XA204"),
     ],
@@ -87,7 +88,8 @@ def test_a_mapping_over_something_of_the_guest(
     code: str | None,
     wording: Wording,
 ) -> None:
-    found = find(context(board("qemu")), (0x9010000, size, guest))
+    asked = context(board("qemu"))._replace(enhanced=True)
+    found = find(asked, (0x9010000, size, guest))
     assert [finding.code for finding in found] == ([code] if code else [])
     assert all(finding.routes == routes for finding in found)
     wording(*found)
@@ -119,21 +121,71 @@ def test_ram_of_the_domain_is_certain_the_rest_of_the_banks_is_not(
     board: Board, memory: int | None, guest: int, code: str
 ) -> None:
     """The codes of a place: RAM may be hit and the unused part of its bank as well."""
-    found = {f.code for f in by_xen_reg(context(board("qemu"), memory=memory), (0, 0x1000, guest))}
+    asked = context(board("qemu"), memory=memory)._replace(enhanced=True)
+    found = {f.code for f in by_xen_reg(asked, (0, 0x1000, guest))}
     assert code in found
     assert found <= {code, "XA204"}
     text = f"memory = {memory}" if memory else ""
-    assert code in {
-        f.code
-        for f in by_iomem(context(board("qemu"), memory=memory), (0, 0x1000, guest), memory=text)
-    }
+    assert code in {f.code for f in by_iomem(asked, (0, 0x1000, guest), memory=text)}
+
+
+IN_BANK = (0x9010000, 0x1000, 0x80000000)
 
 
 @pytest.mark.parametrize("xen", RELEASES)
 def test_extended_regions_spare_mappings_from_4_21_on(board: Board, xen: str) -> None:
-    found = by_xen_reg(context(board("qemu"), xen), (0x9010000, 0x1000, 0x80000000))
+    """libxl offers them to every guest, dom0less Xen only to a domain with PV interfaces."""
     spared = release(xen).extended_regions_exclude_mappings
-    assert [finding.code for finding in found] == ([] if spared else ["XA204"])
+    asked = context(board("qemu"), xen)
+    assert by_xen_reg(asked, IN_BANK) == []
+    for told in (by_iomem(asked, IN_BANK), by_xen_reg(asked._replace(enhanced=True), IN_BANK)):
+        assert [finding.code for finding in told] == ([] if spared else ["XA204"])
+
+
+@pytest.mark.parametrize(
+    ("line", "enhanced"),
+    [
+        ("", False),
+        ("xen,enhanced;", True),
+        ('xen,enhanced = "enabled";', True),
+        ('xen,enhanced = "no-xenstore";', True),
+        ('xen,enhanced = "disabled";', False),
+        ('xen,enhanced = "legacy";', False),  # known from 4.21 on
+        ('xen,enhanced = "yes";', False),
+        ("xen,enhanced = [65];", True),  # no string
+    ],
+)
+def test_the_domain_node_decides_about_extended_regions(
+    board: Board, line: str, enhanced: bool
+) -> None:
+    node = f'domU1 {{ compatible = "xen,domain"; memory = <0 0x40000>; cpus = <1>; {line} }};'
+    (domain,) = domains(compiled(f"chosen {{ {node} }};"))
+    for xen in RELEASES:
+        told = by_xen_reg(context_of(domain, context(board("qemu"), xen)), IN_BANK)
+        expected = enhanced and not release(xen).extended_regions_exclude_mappings
+        assert [finding.code for finding in told] == (["XA204"] if expected else [])
+
+
+@pytest.mark.parametrize(
+    ("line", "guest", "clash"),
+    [
+        ("acpi = 1", 0x20000000, True),
+        ("acpi = '1'", 0x20000000, True),
+        ("acpi = 0", 0x20000000, False),
+        ("acpi = 1", 0x2000000, False),
+        ("disk = ['/d.img, specification=virtio']", 0x2000000, True),
+        ("disk = ['/virtio.img,raw,xvda']", 0x2000000, False),
+        ("virtio = ['type=virtio,device22, transport=mmio']", 0x2000000, True),
+        ("virtio = ['type=virtio,device22, transport=mmio']", 0x20000000, False),
+        ("pci = ['0000:01:00.0']", 0x10000000, False),  # no guest gets it (XA620)
+    ],
+)
+def test_a_window_is_used_with_an_option_of_the_configuration(
+    board: Board, line: str, guest: int, clash: bool, wording: Wording
+) -> None:
+    found = by_iomem(context(board("qemu")), (0x9010000, 0x1000, guest), memory=line)
+    assert [(f.code, f.routes) for f in found] == ([("XA204", ("xl",))] if clash else [])
+    wording(*found)
 
 
 def test_the_vpl011_is_there_when_it_is_asked_for(board: Board) -> None:

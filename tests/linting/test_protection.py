@@ -16,7 +16,7 @@ from .trees import FORCE, about, clock, context, device, everything, passthrough
 Board = Callable[[str], Tree]
 
 #: Of what is not asked here: memory is not known, and pages of the others.
-BESIDE = {"XA204", "XA201"}
+BESIDE = {"XA201"}
 MASTER = ("XA403", "warning")
 LATER = ("XA428", "warning")  # when the guest is gone
 

@@ -59,23 +59,49 @@ def test_identity_on_what_every_guest_has_is_an_error(
     assert finding.severity == "error"
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/dev@2000000",
-        "/dev@10000000",
-        "/dev@100001000",
-        "/dev@40000000",
-    ],
-)
-def test_identity_on_what_some_guests_have_is_a_warning(
+@pytest.mark.parametrize("path", ["/dev@2000000", "/dev@10000000", "/dev@100001000"])
+def test_a_window_that_nothing_uses_is_as_good_as_a_hole(
     plan: Plan, path: str, wording: Wording
 ) -> None:
-    made = plan("tricky", path, policy="trust")
-    (finding,) = of(made, "XA204")
-    wording(finding)
-    assert finding.severity == "warning"
-    assert not of(made, "XA203")
+    """Identity stays there without a word; what is moved there gets a note."""
+    (host,) = guests(plan("tricky", path, policy="trust"))
+    for maps in ([], ["auto"]):
+        made = plan("tricky", path, policy="trust", maps=maps)
+        assert not {"XA203", "XA204", "XA239"} & {finding.code for finding in made.findings}
+        assert guests(made) == [host]
+    moved = plan("tricky", "/dev@3001000", policy="trust", maps=[f"/dev@3001000={host:#x}"])
+    (note,) = of(moved, "XA239")
+    wording(note)
+    assert note.severity == "note"
+
+
+@pytest.mark.parametrize(
+    ("routes", "expected"),
+    [(("xl",), ("xl",)), (("dom0less",), None), (("dom0less", "xl"), ("xl",))],
+)
+def test_extended_regions_are_those_of_xl(
+    plan: Plan, routes: tuple[str, ...], expected: tuple[str, ...] | None, wording: Wording
+) -> None:
+    """A domain's node is written without xen,enhanced: only xl offers extended regions."""
+    for memory in (None, 512):
+        made = plan("tricky", "/dev@740e0000", policy="trust", routes=routes, memory=memory)
+        told = of(made, "XA204")
+        wording(*told)
+        assert [(f.severity, f.routes) for f in told] == (
+            [("warning", expected)] if expected else []
+        )
+        assert not of(made, "XA203")
+
+
+@pytest.mark.parametrize("routes", [("xl",), ("dom0less",), ("dom0less", "xl")])
+def test_auto_moves_nothing_where_nothing_can_be(plan: Plan, routes: tuple[str, ...]) -> None:
+    """Above the guest's memory a device of a dom0less domain is as safe as from 4.21 on with xl."""
+    for xen in ("4.20", "4.21"):
+        options = {"policy": "trust", "routes": routes, "memory": 512, "xen": xen}
+        (host,) = guests(plan("tricky", "/dev@740e0000", **options))
+        made = plan("tricky", "/dev@740e0000", **options, maps=["auto"])
+        assert (guests(made) == [host]) == (xen == "4.21" or "xl" not in routes)
+        assert not {"XA203", "XA204", "XA239"} & {finding.code for finding in made.findings}
 
 
 def test_without_vpl011_its_page_is_free(plan: Plan) -> None:
@@ -268,14 +294,26 @@ def test_one_page_for_two_devices_that_share_it_is_no_overlap(plan: Plan) -> Non
     assert len(set(guests(made))) == 1
 
 
+def huge(variant: Variant, size: str) -> Tree:
+    """A board with a block at 0x400000000. ``size``: two cells."""
+    device = f'dev@400000000 {{ compatible = "xenassign,x"; reg = <0x4 0 {size}>; }};'
+    return variant("tricky", f"/ {{ {device} }};")
+
+
 def test_auto_says_when_no_hole_is_large_enough(plan: Plan, variant: Variant) -> None:
-    tree = variant(
-        "tricky",
-        '/ { dev@80000000000 { compatible = "xenassign,x"; reg = <0x1 0 0 0x40000000>; }; };',
-    )
-    made = plan(tree, "/dev@80000000000", policy="trust", maps=["auto"])
-    (finding,) = of(made, "XA207")
-    assert finding.severity == "error"
+    """4 GiB are the largest window that nothing uses, beside RAM without extended regions."""
+    options = {"policy": "trust", "maps": ["auto"]}
+    for size, memory, routes, fits in (
+        ("0x1 0", None, ("xl",), True),
+        ("0x1 0x1000", None, ("xl",), False),
+        ("0x1 0x1000", 1024, ("xl",), False),
+        ("0x1 0x1000", None, ("dom0less",), False),
+        ("0x1 0x1000", 1024, ("dom0less",), True),
+        ("0x1 0x1000", 20480, ("dom0less",), True),
+    ):
+        made = plan(huge(variant, size), "/dev@400000000", **options, memory=memory, routes=routes)
+        told = of(made, "XA207")
+        assert [finding.severity for finding in told] == ([] if fits else ["error"])
 
 
 def test_auto_finds_a_hole_for_what_fits(plan: Plan) -> None:
@@ -554,10 +592,11 @@ def test_moving_it_gives_what_is_said(
     assert not of(plan(host, *devices, **options, memory=limit.moved), "XA203")
 
 
-def test_what_fits_no_hole_cannot_be_moved(plan: Plan) -> None:
-    limit = plan("ti", "/bus@f0000/bus@fc00000/spi@fc40000", policy="trust").memory_limit
-    assert limit is not None
-    assert (limit.bank, limit.moved, limit.all_moved) == (1, None, None)
+def test_what_fits_no_hole_cannot_be_moved(plan: Plan, variant: Variant) -> None:
+    for size, moved in (("0x1 0", 1043456), ("0x1 0x1000", None)):
+        limit = plan(huge(variant, size), "/dev@400000000", policy="trust").memory_limit
+        assert limit is not None
+        assert (limit.bank, limit.moved, limit.all_moved) == (1, moved, moved)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from xenassign.devicetree.spans import PAGE_SIZE, Span
 from xenassign.planning.holes import GuestPlace, Space, Wish, find_places
 from xenassign.request.options import ALIGNMENTS
-from xenassign.xen.layout import Guest
+from xenassign.xen.layout import Guest, routes_with_extended_regions
 from xenassign.xen.releases import RELEASES, Release, release
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
@@ -46,25 +46,27 @@ several = st.lists(wishes, min_size=1, max_size=12).filter(
 )
 
 
-def guest(xen: Release, memory: int | None) -> Guest:
-    return Guest(xen, 3, True, memory and memory * MIB)
+def guest(xen: Release, memory: int | None, route: str = "xl") -> Guest:
+    extended = routes_with_extended_regions(xen, [route])
+    return Guest(xen, 3, True, memory and memory * MIB, extended=extended)
 
 
 def placed(
-    xen: Release, memory: int | None, align: str, wanted: Sequence[Wish]
+    xen: Release, memory: int | None, align: str, wanted: Sequence[Wish], route: str = "xl"
 ) -> list[GuestPlace | None]:
-    return find_places(Space(guest(xen, memory), align), wanted)
+    return find_places(Space(guest(xen, memory, route), align), wanted)
 
 
-def touched(xen: Release, memory: int | None, start: int, end: int) -> set[str]:
+def touched(xen: Release, memory: int | None, start: int, end: int, route: str = "xl") -> set[str]:
     """What stands there of the guest, by the table of the release."""
     found: set[str] = set()
     left = (memory or 0) * MIB
+    extended = route == "xl" and xen.version in ("4.17", "4.18", "4.19", "4.20")
     for window in xen.windows:
         base, stop = window.base, window.end
-        if window.when == "gicv2":
+        if window.when in ("gicv2", *OPTIONAL):
             continue
-        if window.when == "ram" and memory and xen.extended_regions_exclude_mappings:
+        if window.when == "ram" and memory and not extended:
             stop = base + min(left, window.size)
         if window.when == "ram":
             left -= min(left, window.size)
@@ -109,10 +111,12 @@ def test_a_place_touches_nothing_and_is_aligned(
 
 
 @patient
-@given(releases, memories, wishes)
-def test_identity_stays_where_it_is_safe(xen: Release, memory: int | None, wish: Wish) -> None:
-    (place,) = placed(xen, memory, "page", [wish])
-    safe = not touched(xen, memory, *wish.host)
+@given(releases, memories, wishes, st.sampled_from(["xl", "dom0less"]))
+def test_identity_stays_where_it_is_safe(
+    xen: Release, memory: int | None, wish: Wish, route: str
+) -> None:
+    (place,) = placed(xen, memory, "page", [wish], route)
+    safe = not touched(xen, memory, *wish.host, route)
     kept = place is not None and place.address == wish.host.start
     assert kept == (safe and wish.host.end <= LIMIT)
 
@@ -209,13 +213,12 @@ def test_a_window_holds_the_place_or_has_none(
         assert window.start <= place.address
         assert place.address + wish.size <= window.end
         assert not place.address % align_of(align, wish.size)
-        there = touched(xen, memory, place.address, place.address + wish.size)
-        assert not there - set(OPTIONAL)
+        assert not touched(xen, memory, place.address, place.address + wish.size)
         return
     if align == "page":  # then every page would do: none is free for so long
         free = 0
         for at in range(max(window.start, PAGE_SIZE), min(window.end, 0x41000000), PAGE_SIZE):
-            blocked = touched(xen, memory, at, at + PAGE_SIZE) - set(OPTIONAL)
+            blocked = touched(xen, memory, at, at + PAGE_SIZE)
             free = 0 if blocked else free + PAGE_SIZE
             assert free < wish.size
 
@@ -270,11 +273,33 @@ def test_ram_banks_are_used_only_where_nothing_can_lie_over_a_device(version: st
     """Identity in a bank: from 4.21 on, when the memory is known and ends below."""
     xen = release(version)
     wish = Wish(Span.sized(0xFF0E0000, PAGE_SIZE))
-    stays = [
-        placed(xen, memory, "page", [wish]) == [GuestPlace(wish.host.start)]
-        for memory in (None, 64, 4096)
-    ]
-    assert stays == [False, version in ("4.21", "4.22"), False]
+    for route in ("xl", "dom0less"):
+        stays = [
+            placed(xen, memory, "page", [wish], route) == [GuestPlace(wish.host.start)]
+            for memory in (None, 64, 4096)
+        ]
+        assert stays == [False, route == "dom0less" or version in ("4.21", "4.22"), False]
+
+
+FLEXSPI, OSPI = Span.sized(0x8000000, 256 * MIB), Span.sized(0x5_0000_0000, 4 * GIB)
+
+
+def test_what_fits_no_hole_gets_a_window_that_nothing_uses() -> None:
+    """Those of vPCI before the others, RAM banks last and only if nothing else can be there."""
+    xen = release("4.20")
+    assert placed(xen, 64, "page", [Wish(FLEXSPI)]) == [GuestPlace(FLEXSPI.start)]
+    above = [Wish(FLEXSPI.moved(0xC800_0000))]
+    assert placed(xen, 64, "page", above) == [GuestPlace(0x1_C800_0000)]
+    assert placed(xen, 64, "natural", above) == [GuestPlace(0x1_C000_0000)]
+    assert placed(xen, None, "page", [Wish(OSPI)]) == [GuestPlace(0x1_0000_0000)]
+    two = [Wish(OSPI), Wish(OSPI.moved(0x6_0000_0000))]
+    first, second = GuestPlace(0x1_0000_0000), GuestPlace(0x6_0000_0000)
+    assert placed(xen, 64, "page", two, "dom0less") == [GuestPlace(OSPI.start), second]
+    assert placed(xen, 64, "page", two) == [first, None]
+    assert placed(xen, None, "page", two, "dom0less") == [first, None]
+    low = [Wish(Span.sized(0x4000_0000, 4 * GIB)), Wish(Span.sized(0x4100_0000, 4 * GIB))]
+    told = placed(xen, 64, "page", low, "dom0less")
+    assert told == [GuestPlace(0x1_0000_0000), GuestPlace(0x80_4100_0000)]
 
 
 def test_2m_takes_no_place_that_is_not_congruent() -> None:

@@ -6,18 +6,25 @@ tests/xen). All addresses and sizes are bytes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from xenassign.devicetree.spans import Span
-from xenassign.findings import Rule, rule
-from xenassign.xen.layout import Clash, Guest, clashes
+from xenassign.findings import Finding, Rule, rule
+from xenassign.xen.layout import Clash, Guest, clashes, unused_windows
 from xenassign.xen.releases import GUEST_IPA_BITS_MAX
 
 CLASH = rule("XA203", "guest-window-clash", "error", "broken")
 OPTIONAL_WINDOW = rule("XA204", "guest-window-optional", "warning", "unsafe")
 TOO_HIGH = rule("XA205", "address-too-high", "error", "rejected")
 GUEST_OVERLAP = rule("XA206", "guest-page-twice", "error", "broken")
+UNUSED_WINDOW = rule("XA239", "guest-window-unused", "note", "portability")
+
+_KEEP_UNUSED: dict[str, str] = {
+    "vpci": "nothing; no guest on Arm has vPCI",
+    "acpi": "do not set acpi in dom.cfg",
+    "virtio-mmio": "do not give the guest virtio devices in dom.cfg",
+}
 
 
 class HostMapping(Protocol):
@@ -35,6 +42,19 @@ def collisions(guest: Guest, mapping: HostMapping) -> list[tuple[Rule, Clash]]:
         (CLASH if clash.hard else OPTIONAL_WINDOW, clash)
         for clash in clashes(guest, mapping.guest_span)
     ]
+
+
+def in_unused_windows(guest: Guest, mapping: HostMapping, path: str) -> Iterator[Finding]:
+    """Notes about a device or region that was moved into windows that the guest does not use.
+
+    Identity is what the user expects, and the lint reports a window that dom.cfg does use.
+    """
+    if mapping.guest_span == mapping.host_span:
+        return
+    for window in unused_windows(guest, mapping.guest_span):
+        span = mapping.guest_span
+        message = f"{path}: guest {span} is in the window for {window.name} ({window.span})"
+        yield UNUSED_WINDOW(message, node=path, prop="reg", fix=_KEEP_UNUSED[window.when])
 
 
 def too_high(mapping: HostMapping) -> bool:

@@ -1,7 +1,7 @@
 """The guest's address space of a plan, row by row, as xenassign plan shows it.
 
 Addresses and sizes are bytes. Rows are sorted by address. If two overlap, the plan has a finding
-about it.
+about it, or a block is where the guest uses nothing.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class RowSource:
 class Row(NamedTuple):
     """A range of the guest's addresses.
 
-    ``kind``: ``ram``, ``window`` (the guest has it), ``optional`` (some guests have it, or RAM that
-    this one does not use), ``block`` (mapped) or ``hole``.
+    ``kind``: ``ram``, ``window`` (the guest has it), ``optional`` (a window that other guests have,
+    or the part of a RAM bank without memory), ``block`` (mapped) or ``hole``.
     """
 
     span: Span
@@ -47,29 +47,28 @@ class Row(NamedTuple):
 
 def rows(plan: DomainPlan) -> tuple[Row, ...]:
     """The address space from 0 to the end of the last window or mapping."""
-    used = [*_ram(plan.guest), *_windows(plan.guest), *_blocks(plan)]
+    used = [*_windows(plan.guest), *_blocks(plan)]
     return tuple(
         sorted([*used, *_holes(used)], key=lambda row: (row.span.start, -row.span.end, row.name))
     )
 
 
-def _ram(guest: Guest) -> Iterator[Row]:
-    """The banks in use, and the unused rest of the windows for RAM."""
+def _windows(guest: Guest) -> Iterator[Row]:
+    """RAM and windows, also those that the guest does not use."""
     banks = guest.ram()
     for number, bank in enumerate(banks):
         yield Row(bank, "ram", f"RAM bank {number}")
-    offer = "" if guest.release.extended_regions_exclude_mappings else ", extended regions"
-    for window in guest.windows:
-        if window.when == "ram":
-            state = "unused" if guest.memory else "size not given"
-            for unused in gaps(window.span, banks):
-                yield Row(unused, "optional", f"{window.name}, {state}{offer}")
-
-
-def _windows(guest: Guest) -> Iterator[Row]:
+    regions = guest.extended_regions()
+    state = "unused" if guest.memory else "size not given"
     for window in guest.windows:
         if guest.used(window):
             yield Row(window.span, "window", window.name)
+        elif window.when == "ram":
+            offered = [regions[window]] if window in regions else []
+            for region in offered:
+                yield Row(region, "optional", f"{window.name}, {state}, extended regions")
+            for unused in gaps(window.span, [*banks, *offered]):
+                yield Row(unused, "optional", f"{window.name}, {state}")
         elif window.when in OPTIONAL:
             yield Row(window.span, "optional", window.name)
 

@@ -69,7 +69,7 @@ from xenassign.request.resolve import Resolved, resolve_domain
 from xenassign.xen.board import Board, read_board
 from xenassign.xen.direct_map import at_host
 from xenassign.xen.iommu import Protection, protection
-from xenassign.xen.layout import MIB, Guest
+from xenassign.xen.layout import MIB, Guest, routes_with_extended_regions
 from xenassign.xen.stage2 import pool_mib
 
 
@@ -213,10 +213,14 @@ def judge_request(board: Board, resolved: Resolved, scope: Scope | None = None) 
 
 
 def _guest(platform: Platform, request: Request) -> Guest:
-    """The guest's address space. Without a GIC, which is refused, it is that of a GICv3."""
+    """The guest's address space. Without a GIC, which is refused, it is that of a GICv3.
+
+    The domain's node is written without xen,enhanced.
+    """
     gic = platform.gic.version if platform.gic else 3
     memory = request.memory * MIB if request.memory is not None else None
-    guest = Guest(request.release, gic, request.vpl011, memory)
+    extended = routes_with_extended_regions(request.release, request.routes)
+    guest = Guest(request.release, gic, request.vpl011, memory, extended=extended)
     if request.direct_map:
         return at_host(guest, platform, request.static_memory, request.vcpus or 1)
     return guest

@@ -1,31 +1,37 @@
 """Where ``auto`` puts mappings in the guest, so that they collide with nothing.
 
-A place is *allowed* when it touches no window of the release's guest layout, no RAM of the guest
-and no other mapping, is below 48 bits and is aligned as requested. The RAM banks are left out whole
-before Xen 4.21, since the guest may be offered their unused part as extended regions, and while the
+A place is *allowed* when nothing of the guest is there (``xen.layout.room``) and no other mapping,
+it is below 48 bits and it is aligned as requested. The RAM banks are left out whole while the
 guest's memory is not known.
 
 The place depends on the mapping itself: identity where that is allowed, else the allowed place that
-keeps the most low bits of the host's address (0xff0e0000 goes to 0x3f0e0000). So a device keeps
-its place when others are added, unless one of them requires this place, and host and guest are
-congruent modulo 2 MiB if a hole has such a place, which lets stage 2 use large mappings. Pins come
-first: a place of an earlier plan is kept while it is allowed.
+keeps the most low bits of the host's address (0xff0e0000 goes to 0x3f0e0000), first among those
+that no window of the layout touches. So a device keeps its place when others are added, unless one
+of them requires this place, and host and guest are congruent modulo 2 MiB if a hole has such a
+place, which lets stage 2 use large mappings. Pins come first: a place of an earlier plan is kept
+while it is allowed.
 
 Addresses and sizes are bytes, of whole pages.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Iterator, Sequence
+from typing import NamedTuple, get_args
 
 from xenassign.devicetree.spans import PAGE_SIZE, GrowingIntervals, Span
-from xenassign.xen.layout import Guest, holes, room
-from xenassign.xen.releases import GUEST_IPA_BITS_MAX
+from xenassign.xen.layout import OPTIONAL, Guest, room
+from xenassign.xen.releases import GUEST_IPA_BITS_MAX, Use
 
 GRANULE = 64 << 10
 LARGE = 2 << 20
 HUGE = 1 << 30
+
+_EVERY_USE: frozenset[Use] = frozenset(get_args(Use))
+#: The windows that are left free although the guest does not use them: all, so that a place suits
+#: every guest; then not those of vPCI, which no guest on Arm has; then only the RAM banks, which
+#: more memory would fill; then none.
+_RESERVED: tuple[Collection[Use], ...] = (_EVERY_USE, _EVERY_USE - {"vpci"}, {"ram"}, ())
 
 
 class Wish(NamedTuple):
@@ -98,8 +104,8 @@ class Space:
         self._used.add(guest.rounded(self._grain), (host, guest))
         self._mapped.add(host, address)
 
-    def allowed(self, wish: Wish, address: int, *, optional: bool = False) -> bool:
-        """Whether pages can be at a guest address. ``optional``: in windows of some guests too."""
+    def allowed(self, wish: Wish, address: int) -> bool:
+        """Whether pages can be at a guest address."""
         pages = wish.host.moved(address)
         footprint = pages.rounded(self._grain)
         return (
@@ -107,7 +113,7 @@ class Space:
             and not address % PAGE_SIZE
             and max(footprint.end, wish.host.end) <= 1 << GUEST_IPA_BITS_MAX
             and aligned(self._align, wish.host.start, wish.size, address)
-            and room(self._guest, footprint, optional=optional) == (footprint,)
+            and room(self._guest, footprint) == (footprint,)
             and self._collision_end(wish, address) is None
         )
 
@@ -120,24 +126,24 @@ class Space:
 
     def find(self, wish: Wish) -> int | None:
         """The best allowed guest address, or None."""
-        for ranges in self._ranges(wish.within):
-            address = self._search(wish, ranges)
+        for span, reserved in self._ranges(wish.within):
+            address = self._search(wish, room(self._guest, span, reserved=reserved))
             if address is not None:
                 return address
         return None
 
-    def _ranges(self, within: Span | None) -> Iterator[Sequence[Span]]:
-        """Ranges of guest addresses that may be used, the best first."""
+    def _ranges(self, within: Span | None) -> Iterator[tuple[Span, Collection[Use]]]:
+        """(guest addresses, kinds of windows to leave free there), the best first.
+
+        Only below the last window, unless ``within`` reaches further: a guest with a smaller
+        address space has nothing above it.
+        """
         if within is None:
-            yield [
-                part
-                for hole in holes(self._guest)
-                for part in room(self._guest, hole, optional=False)
-            ]
+            end = max((window.end for window in self._guest.windows), default=PAGE_SIZE)
+            yield from ((Span(PAGE_SIZE, end), reserved) for reserved in _RESERVED)
             return
         usable = within.common(Span(PAGE_SIZE, 1 << GUEST_IPA_BITS_MAX))
-        yield room(self._guest, usable, optional=False)
-        yield room(self._guest, usable, optional=True)
+        yield from ((usable, OPTIONAL & set(reserved)) for reserved in _RESERVED)
 
     def _search(self, wish: Wish, ranges: Sequence[Span]) -> int | None:
         """The free address that keeps the most low bits of the host's address, or None."""
@@ -186,8 +192,7 @@ def find_places(space: Space, wishes: Sequence[Wish]) -> list[GuestPlace | None]
 
     for number in order:
         wish = wishes[number]
-        optional = wish.within is not None
-        if wish.pin is not None and space.allowed(wish, wish.pin, optional=optional):
+        if wish.pin is not None and space.allowed(wish, wish.pin):
             put(number, wish.pin, pinned=True)
     outer, inner = _by_containment([n for n in order if n not in places], wishes)
     for number in outer:

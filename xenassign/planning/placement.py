@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from xenassign.checks.guest_addresses import GUEST_OVERLAP, TOO_HIGH, collisions, replaced, too_high
+from xenassign.checks import guest_addresses
 from xenassign.checks.machine_control import control
 from xenassign.checks.ownership import kept_by_xen
 from xenassign.checks.protection import accepted_for
@@ -355,15 +355,18 @@ def _collisions(guest: Guest, request: Request, result: Placement) -> None:
         space.take(mapping.host_span, mapping.guest)
     result.memory_max = memory_limit(guest, [mapping.guest_span for mapping in owners])
     for mapping, path in owners.items():
-        if too_high(mapping):
+        if guest_addresses.too_high(mapping):
             message = f"{path}: {mapping.host:#x} at guest {mapping.guest:#x} is beyond 48 bits"
-            result.findings.append(TOO_HIGH(message, node=path, prop="reg"))
+            result.findings.append(guest_addresses.TOO_HIGH(message, node=path, prop="reg"))
             continue
-        for broken, clash in collisions(guest, mapping):
+        for broken, clash in guest_addresses.collisions(guest, mapping):
             verb = "collides with" if clash.hard else "lies in"
             message = f"{path}: guest {mapping.guest_span} {verb} {clash.name} ({clash.span})"
             fix = _collision_fix(guest, space, mapping, path, result) if clash.hard else None
-            result.findings.append(broken(message, node=path, prop="reg", fix=fix))
+            result.findings.append(
+                broken(message, node=path, prop="reg", fix=fix, routes=clash.routes)
+            )
+        result.findings += guest_addresses.in_unused_windows(guest, mapping, path)
     result.findings += _overlaps(owners)
 
 
@@ -387,7 +390,7 @@ def _collision_fix(
 def _overlaps(owners: dict[Mapping, str]) -> Iterator[Finding]:
     """Guest pages at which two mappings have different host pages. ``owners``: host paths."""
     ordered = sorted(owners, key=lambda m: (m.guest, m.size, m.host))
-    for first, second in replaced(ordered):
+    for first, second in guest_addresses.replaced(ordered):
         paths = f"{owners[ordered[first]]} and {owners[ordered[second]]}"
         message = f"{paths} are both mapped at guest {ordered[second].guest:#x}"
-        yield GUEST_OVERLAP(message, node=owners[ordered[second]], prop="reg")
+        yield guest_addresses.GUEST_OVERLAP(message, node=owners[ordered[second]], prop="reg")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from xenassign.devicetree.addresses import Block
@@ -14,8 +14,8 @@ from xenassign.xen.board import Board
 from xenassign.xen.direct_map import Banks, at_host, vpl011_intid
 from xenassign.xen.dom0 import Dom0, dom0
 from xenassign.xen.iommu import Iommus
-from xenassign.xen.layout import MIB, Guest
-from xenassign.xen.releases import Release
+from xenassign.xen.layout import MIB, Guest, routes_with_extended_regions
+from xenassign.xen.releases import Release, Use
 
 
 class Images(NamedTuple):
@@ -62,7 +62,8 @@ class Context(NamedTuple):
     ``host_memory``: the memory that the firmware passes to Xen, if known: the firmware often
     replaces the memory that a board's file states. ``direct_map``: guest addresses are host
     addresses; ``static_memory``: (base, size) in bytes of its xen,static-mem. ``elsewhere``: the
-    host nodes that are assigned to other domains of the system (``Scope``).
+    host nodes that are assigned to other domains of the system (``Scope``). ``enhanced``: whether
+    a dom0less domain has PV interfaces. ``windows``: kinds of optional windows that dom.cfg uses.
     """
 
     release: Release
@@ -85,6 +86,8 @@ class Context(NamedTuple):
     direct_map: bool = False
     static_memory: Banks = ()
     elsewhere: frozenset[Node] = frozenset()
+    enhanced: bool = False
+    windows: frozenset[Use] = frozenset()
 
     @property
     def board(self) -> Board | None:
@@ -99,8 +102,14 @@ class Context(NamedTuple):
         platform, banks = self.platform, self.static_memory
         version = platform.gic.version if platform and platform.gic else 3
         memory = self.memory * 1024 if self.memory is not None else None
-        guest = Guest(self.release, version, self.vpl011, memory)
+        guest = Guest(self.release, version, self.vpl011, memory, options=self.windows)
         return at_host(guest, platform, banks, self.vcpus) if self.direct_map else guest
+
+    def guest_on(self, routes: Collection[str]) -> Guest:
+        """The guest layout with the extended regions that the domain has on some of the routes."""
+        enhanced = self.enhanced
+        extended = routes_with_extended_regions(self.release, routes, enhanced=enhanced)
+        return self.guest._replace(extended=extended)
 
     @property
     def vpl011_intid(self) -> int | None:

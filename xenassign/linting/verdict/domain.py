@@ -34,6 +34,7 @@ from xenassign.devicetree.cells import (
 from xenassign.devicetree.overlay import CONTENT, fragments
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.linting.verdict.context import Context
+from xenassign.xen.releases import Release
 
 KINDS = ("kernel", "ramdisk", "device-tree")
 CELL_NAMES = (ADDRESS_CELLS, SIZE_CELLS)
@@ -175,6 +176,13 @@ class DomainNode:
         """Its children as boot modules."""
         return tuple(boot_module(self, child) for child in self.node.children.values())
 
+    def enhanced(self, release: Release) -> bool:
+        """Whether it has PV interfaces: xen,enhanced without a string means "enabled"."""
+        value = string(self.node, "xen,enhanced")
+        if value is None:
+            return self.node.has("xen,enhanced")
+        return value in release.enhanced_values - {"disabled"}
+
     @property
     def bootargs(self) -> str | None:
         """The guest's command line: the first that a module has; None also if Xen does not find it.
@@ -233,6 +241,7 @@ def context_of(domain: DomainNode, context: Context) -> Context:
         sci=domain.sci_type or "none",
         direct_map=domain.direct_map,
         static_memory=domain.banks,
+        enhanced=domain.enhanced(context.release),
         beside_dom0=context.beside_dom0 or scanned_as_dom0(domain),
     )
 

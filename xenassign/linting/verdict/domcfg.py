@@ -43,6 +43,7 @@ from xenassign.xen.releases import (
     XL_MEMORY_DEFAULT_MIB,
     XL_TREE_CAP,
     Release,
+    Use,
     spi_ranges,
 )
 from xenassign.xen.sci import SCMI_SMC, mediator
@@ -168,9 +169,10 @@ def check(config: XlConfig, context: Context) -> Iterator[Finding]:
         Claim(MappingEntry.of_iomem(span), None, "iomem", XL, place=config.place(atom))
         for atom, span in ranges
     ]
-    yield from mappings.check(
-        claims, context._replace(memory=memory or None, vpl011=_has_vuart(config))
+    of_config = context._replace(
+        memory=memory or None, vpl011=_has_vuart(config), windows=_windows(config)
     )
+    yield from mappings.check(claims, of_config)
 
 
 def _pci(config: XlConfig) -> Iterator[Finding]:
@@ -241,8 +243,18 @@ def _has_vuart(config: XlConfig) -> bool:
 
 def _has_virtio(config: XlConfig) -> bool:
     """Whether xl gives the guest virtio-mmio devices: with the key virtio, or as disks."""
-    strings = (atom.text for name in ("virtio", "disk") for atom in config.texts(name))
-    return config.get("virtio") is not None or any("virtio" in text for text in strings)
+    disks = (atom.text for atom in config.texts("disk"))
+    of_disk = any("specification=virtio" in text for text in disks)
+    return of_disk or config.get("virtio") is not None
+
+
+def _windows(config: XlConfig) -> frozenset[Use]:
+    """The optional windows of the guest layout that libxl uses or names in the guest's tree."""
+    used: dict[Use, bool] = {
+        "acpi": bool(_number(config, "acpi", 0)),
+        "virtio-mmio": _has_virtio(config),
+    }
+    return frozenset(kind for kind, is_used in used.items() if is_used)
 
 
 def _lines(config: XlConfig, context: Context, lines: list[tuple[Atom, int]]) -> Iterator[Finding]:

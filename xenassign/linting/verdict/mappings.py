@@ -138,7 +138,7 @@ class Claim(NamedTuple):
 
 def check(claims: Sequence[Claim], context: Context) -> Iterator[Finding]:
     """Findings about the guest addresses of mappings, and about host memory among them."""
-    guest = context.guest
+    guest = context.guest_on({route for claim in claims for route in claim.routes})
     in_ram_fix = None
     for claim in claims:
         clashes = collisions(guest, claim.entry)
@@ -149,7 +149,7 @@ def check(claims: Sequence[Claim], context: Context) -> Iterator[Finding]:
             windows = [window for _, window in clashes]
             names = (f"{w.name} ({w.span.start:#x}-{w.span.end - 1:#x})" for w in windows)
             message = f"{claim.text()} collides with {', '.join(names)}"
-            fix = "keep the window unused, or map it elsewhere in the guest"
+            fix = None
             if violated is CLASH:
                 in_ram = {*guest.ram()} & {window.span for window in windows}
                 fix = "map it elsewhere in the guest"
