@@ -12,7 +12,7 @@ from typing import Protocol
 from xenassign.devicetree.spans import Span
 from xenassign.findings import Finding, Rule, rule
 from xenassign.xen.layout import Clash, Guest, clashes, unused_windows
-from xenassign.xen.releases import GUEST_IPA_BITS_MAX
+from xenassign.xen.releases import GUEST_IPA_BITS_MAX, Use
 
 CLASH = rule("XA203", "guest-window-clash", "error", "broken")
 OPTIONAL_WINDOW = rule("XA204", "guest-window-optional", "warning", "unsafe")
@@ -20,7 +20,7 @@ TOO_HIGH = rule("XA205", "address-too-high", "error", "rejected")
 GUEST_OVERLAP = rule("XA206", "guest-page-twice", "error", "broken")
 UNUSED_WINDOW = rule("XA239", "guest-window-unused", "note", "portability")
 
-_KEEP_UNUSED: dict[str, str] = {
+_KEEP_UNUSED: dict[Use, str] = {
     "vpci": "nothing; no guest on Arm has vPCI",
     "acpi": "do not set acpi in dom.cfg",
     "virtio-mmio": "do not give the guest virtio devices in dom.cfg",
@@ -42,6 +42,14 @@ def collisions(guest: Guest, mapping: HostMapping) -> list[tuple[Rule, Clash]]:
         (CLASH if clash.hard else OPTIONAL_WINDOW, clash)
         for clash in clashes(guest, mapping.guest_span)
     ]
+
+
+def optional_fix(clash: Clash) -> str:
+    """The fix for a mapping of a file that is in what only some guests have."""
+    if clash.option is not None:
+        return f"map it elsewhere in the guest, or {_KEEP_UNUSED[clash.option]}"
+    enhanced = "" if "xl" in clash.routes else ", remove xen,enhanced"
+    return f"map it elsewhere in the guest{enhanced}, or use Xen 4.21 or newer"
 
 
 def in_unused_windows(guest: Guest, mapping: HostMapping, path: str) -> Iterator[Finding]:

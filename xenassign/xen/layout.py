@@ -96,12 +96,17 @@ class Guest(NamedTuple):
 
 
 class Clash(NamedTuple):
-    """A range that a mapping overlaps. ``hard``: the guest certainly has it. ``routes``: where."""
+    """A range that a mapping overlaps.
+
+    ``hard``: the guest certainly has it. ``routes``: on which it has it. ``option``: the kind of
+    window if only the domain's options bring it.
+    """
 
     name: str
     span: Span
     hard: bool
     routes: tuple[str, ...] = ROUTES
+    option: Use | None = None
 
 
 def clashes(guest: Guest, mapped: Span) -> Iterator[Clash]:
@@ -119,7 +124,7 @@ def clashes(guest: Guest, mapped: Span) -> Iterator[Clash]:
         elif guest.used(window):
             yield Clash(window.name, window.span, hard=True)
         elif window.when in guest.options:
-            yield Clash(window.name, window.span, hard=False)
+            yield Clash(window.name, window.span, hard=False, option=window.when)
 
 
 def room(guest: Guest, span: Span, *, reserved: Collection[Use] = ()) -> tuple[Span, ...]:

@@ -10,7 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from xenassign.checks.guest_addresses import CLASH, GUEST_OVERLAP, collisions, replaced
+from xenassign.checks.guest_addresses import (
+    CLASH,
+    GUEST_OVERLAP,
+    collisions,
+    optional_fix,
+    replaced,
+)
 from xenassign.checks.msi import FRAME_MAPPED, frame_text, overlapping_frame
 from xenassign.devicetree.addresses import registers
 from xenassign.devicetree.cells import xen_cells, xen_number
@@ -149,7 +155,7 @@ def check(claims: Sequence[Claim], context: Context) -> Iterator[Finding]:
             windows = [window for _, window in clashes]
             names = (f"{w.name} ({w.span.start:#x}-{w.span.end - 1:#x})" for w in windows)
             message = f"{claim.text()} collides with {', '.join(names)}"
-            fix = None
+            fix = optional_fix(windows[0])
             if violated is CLASH:
                 in_ram = {*guest.ram()} & {window.span for window in windows}
                 fix = "map it elsewhere in the guest"
