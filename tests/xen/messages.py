@@ -16,6 +16,7 @@ ROUTINE = re.compile(
     r"|Allocating mappings totalling \d+MB for d\d+:"
     r"|d\d+ BANK\[\d+\] "
     r"|d\d+: STATIC BANK\[\d+\] "
+    r"|d(\d+|\[IO\]): allocate static shared memory BANK "  # 4.17 and 4.18
     r"|d\d+: extended region \d+: "
     r"|Loading zImage from "
     r"|Loading d\d+ initrd from "
@@ -65,9 +66,17 @@ REFUSED = re.compile(
     r"|vpl011: "
     r"|Size of \"memory\" property doesn't match up with the sum-up of \"xen,static-mem\"\."
     r"|pg\[\d+\] Static MFN \S+ c="  # a page that is none of static memory's
-    r"|d\d+: failed to acquire static memory: "
+    r"|d(\d+|\[IO\]): failed to (acquire|assign) static memory: "
+    # shared memory (static-shmem.c, domain_build.c)
+    r"|shm memory node has already been allocated to a specific owner "
+    r"|d\d+: physical address \S+ and guest address \S+ are not direct-mapped\."
+    r"|d\d+: physical address \S+, or guest address \S+ is not suitably aligned\."
+    r"|d\d+: size \S+ is not suitably aligned"
+    r"|d\d+: host and guest physical address must be supplied for direct-mapped domains"
+    r"|d\d+: invalid physical address "
+    r"|d\d+: static shared memory bank not found: "
     r"|Unsupported uImage "
-    r"|Data Abort Trap\. |CPU\d+: Unexpected Trap: "  # Xen itself falls over
+    r"|Data Abort Trap\. |CPU\d+: Unexpected Trap: |Xen BUG at "  # Xen itself falls over
 )
 
 #: The line behind this one is the panic's text.

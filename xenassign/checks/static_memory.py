@@ -11,7 +11,7 @@ All addresses and sizes are bytes.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from xenassign.devicetree.addresses import Block, is_pci, registers
 from xenassign.devicetree.cells import fits, xen_bus_cells
@@ -75,7 +75,8 @@ class StaticMemory(NamedTuple):
     """The static memory of a domain, and what it depends on.
 
     ``node`` and ``prop``: what the findings are about; None for a request. ``live``: the memory of
-    the platform is what Xen will have, not only what the host's tree states.
+    the platform is what Xen will have, not only what the host's tree states. ``noun``: the kind of
+    memory; shared memory has no banks of a domain.
     """
 
     release: Release
@@ -86,6 +87,7 @@ class StaticMemory(NamedTuple):
     node: str | None = None
     prop: str | None = None
     live: bool = False
+    noun: Literal["static memory", "shared memory"] = "static memory"
 
 
 def static_memory_of_request(request: Request) -> StaticMemory:
@@ -100,7 +102,7 @@ def static_memory_findings(platform: Platform | None, domain: StaticMemory) -> I
     if platform is None:
         return
     for base, size in domain.banks:
-        yield from _bank(platform, domain, Span.sized(base, size))
+        yield from bank_findings(platform, domain, Span.sized(base, size))
     if domain.direct_map:
         yield from _direct_map_findings(platform, domain)
 
@@ -109,8 +111,8 @@ def _finding(domain: StaticMemory, broken: Rule, message: str, prop: str | None 
     return broken(message, node=domain.node, prop=prop or domain.prop)
 
 
-def _text(bank: Span) -> str:
-    return f"static memory {bank}"
+def _text(domain: StaticMemory, bank: Span) -> str:
+    return f"{domain.noun} {bank}"
 
 
 def _bank_findings(domain: StaticMemory) -> Iterator[Finding]:
@@ -119,14 +121,14 @@ def _bank_findings(domain: StaticMemory) -> Iterator[Finding]:
     for number, bank in enumerate(banks):
         for other in banks[:number]:
             if bank.overlaps(other):
-                yield _finding(domain, TWICE, f"{_text(bank)} overlaps that of {other}")
+                yield _finding(domain, TWICE, f"{_text(domain, bank)} overlaps that of {other}")
         if not bank.is_aligned(2 * MIB):
-            yield _finding(domain, UNALIGNED, f"{_text(bank)} is not of whole 2 MiB")
+            yield _finding(domain, UNALIGNED, f"{_text(domain, bank)} is not of whole 2 MiB")
 
 
-def _bank(platform: Platform, domain: StaticMemory, bank: Span) -> Iterator[Finding]:
+def bank_findings(platform: Platform, domain: StaticMemory, bank: Span) -> Iterator[Finding]:
     """A bank compared with the memory of the host, its reservations and its devices."""
-    text = _text(bank)
+    text = _text(domain, bank)
     if platform.memory and not covered(bank, (block.span for block in platform.memory)):
         broken = NOT_THERE if domain.live else NOT_STATED
         stated = ", ".join(str(block.span) for block in platform.memory if block.size)
@@ -139,7 +141,8 @@ def _bank(platform: Platform, domain: StaticMemory, bank: Span) -> Iterator[Find
             yield _finding(domain, broken, f"{text} covers {node.path} ({block.span})")
     for reserved in (Span.sized(*entry) for entry in platform.tree.reservations):
         if bank.overlaps(reserved):
-            compared = domain.release.boot_scan_failure_is_panic and not reserved.covers(bank)
+            within = reserved.covers(bank) and domain.noun == "static memory"
+            compared = domain.release.boot_scan_failure_is_panic and not within
             broken = SCAN_REFUSES if compared else RESERVED
             yield _finding(domain, broken, f"{text} covers the memory reservation {reserved}")
     for node, block in _devices(platform):

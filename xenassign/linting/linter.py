@@ -36,7 +36,7 @@ from xenassign.linting.verdict.predict import GuestOutcome, guests, verdicts
 from xenassign.reading import lines_of
 from xenassign.request.resolve import with_console
 from xenassign.xen.iommu import iommus
-from xenassign.xen.releases import Release
+from xenassign.xen.releases import Release, options_of
 
 UNREAD = rule("XA815", "tree-not-judged", "error", "unsafe")
 
@@ -252,7 +252,7 @@ def context(options: Options, overlays: Sequence[TreeFile]) -> Context:
         vcpus=options.vcpus or 1,
         memory=options.memory * 1024 if options.memory else None,
         beside_dom0=options.dom0,
-        options=options.kconfig,
+        options=options_of(options.kconfig),
         host_memory=platform.memory if platform is not None and options.live_host else (),
         marked=marks(options.host, (o.tree for o in overlays if o.tree is not None)),
     )

@@ -240,8 +240,11 @@ class Release:
         metadata={"source": "d27d274ffab0: dom0less-build.c prepare_dtb_domU"}
     )
     """Whether the partial tree's module size is added to that buffer, up to `DOM0LESS_TREE_CAP`."""
-    kconfig: frozenset[str] = field(metadata={"source": "xen/arch/arm/Kconfig, xen/common/Kconfig"})
-    """Options that are off by default and decide more than `domain_options`."""
+    kconfig: frozenset[str] = field(
+        metadata={"source": "xen/arch/arm/Kconfig, xen/common/Kconfig; MPU: since 4.20"}
+    )
+    """Options that are off by default and decide about more than `domain_options`: shared memory,
+    extended SPIs, and passthrough, which a build for an MPU lacks."""
     shm_host_optional: bool = field(
         metadata={
             "source": "1544d355b54f: xen/common/device-tree/static-shmem.c process_shm_node"
@@ -549,6 +552,7 @@ _4_20 = replace(
     smmu_masks_count=True,
     gic_without_phandle_ok=True,
     xen_reg_cells_checked=True,
+    kconfig=_4_19.kconfig | {"MPU"},
     vcpu_failure_refused=True,
     xl_keys=_4_19.xl_keys | {"llc_colors"},  # 748bd725fbec
     dt_overlay=DtOverlay(at_root=True, children=False, survives_others=True),
@@ -625,6 +629,14 @@ def _every_option() -> Iterator[str]:
 
 KCONFIG = tuple(sorted(set(_every_option())))
 """The options of ``Release.domain_options`` and ``Release.kconfig``, of all releases."""
+
+_SELECTED = {"STATIC_SHM": "STATIC_MEMORY", "MPU": "STATIC_MEMORY"}
+
+
+def options_of(kconfig: Collection[str]) -> frozenset[str]:
+    """The options of a build that has these, with those that they depend on or select."""
+    return frozenset(kconfig) | {_SELECTED[name] for name in kconfig if name in _SELECTED}
+
 
 VERSIONS = tuple(
     version

@@ -37,6 +37,7 @@ from xenassign.findings import Finding, Rule, rule
 from xenassign.host.device import read_device
 from xenassign.host.near_paths import path_question
 from xenassign.host.platform import Platform
+from xenassign.linting.verdict.builds import check_count, guest_intids, without_mmu
 from xenassign.linting.verdict.context import Context
 from xenassign.linting.verdict.guest_tree_size import (
     XEN_PROPERTIES,
@@ -45,7 +46,6 @@ from xenassign.linting.verdict.guest_tree_size import (
     tree_buffer,
 )
 from xenassign.linting.verdict.mappings import MappingEntry, entries
-from xenassign.linting.verdict.spis import check_count, guest_intids
 from xenassign.xen.dom0 import dom0_masters, is_marked, lines, xens_lines
 from xenassign.xen.iommu import Iommus, Shield, StreamTable, protection
 from xenassign.xen.layout import Guest
@@ -118,6 +118,8 @@ def check(data: bytes, context: Context) -> Iterator[Finding]:
     yield from check_limits(context)
     build = _Build(context, root, len(data))
     for child, assigning in copied_nodes(root):
+        if assigning:
+            yield from without_mmu(child, context)
         build.top(child, assigning)
     build.finish()
     yield from build.findings

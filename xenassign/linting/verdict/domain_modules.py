@@ -123,7 +123,7 @@ def replaced(view: DomainView) -> Iterator[Finding]:
             yield IGNORED(message, node=module.node.path)
 
 
-def shared_memory(view: DomainView) -> Iterator[Finding]:
+def shared_memory_not_built(view: DomainView) -> Iterator[Finding]:
     """Nodes for which the scan of a default build stops Xen."""
     if not (view.release.boot_scan_failure_is_panic and no_shared_memory(view.context)):
         return

@@ -31,7 +31,7 @@ from xenassign.linting.verdict.domain_modules import (
     module_registers,
     overlaps,
     replaced,
-    shared_memory,
+    shared_memory_not_built,
 )
 from xenassign.linting.verdict.domain_properties import (
     misread_values,
@@ -43,6 +43,8 @@ from xenassign.linting.verdict.domain_properties import (
 )
 from xenassign.linting.verdict.domain_sci import sci_type
 from xenassign.linting.verdict.domain_view import DomainView
+from xenassign.linting.verdict.module_scan import no_shared_memory
+from xenassign.linting.verdict.shared_memory import check as check_shared_memory
 
 NO_CPUS = rule("XA703", "cpus-missing", "error", "rejected", routes=DOM0LESS)
 MISPLACED = rule("XA711", "domain-misplaced", "error", "broken", routes=DOM0LESS)
@@ -100,6 +102,12 @@ def vcpu_nodes(view: DomainView) -> Iterator[Finding]:
             yield VCPU_NODE(f"{node.path} {problem}", node=node.path, prop="id")
 
 
+def shared_memory(view: DomainView) -> Iterator[Finding]:
+    """Static shared memory of a Xen that is built with it."""
+    if not no_shared_memory(view.context):
+        yield from check_shared_memory(view)
+
+
 def unterminated(view: DomainView) -> Iterator[Finding]:
     """compatible without a NUL at its end."""
     for node in (view.node, *view.node.children.values()):
@@ -134,6 +142,7 @@ CHECKS: tuple[Callable[[DomainView], Iterator[Finding]], ...] = (
     cells,
     ignored,
     replaced,
+    shared_memory_not_built,
     shared_memory,
     passthrough,
     direct_map,

@@ -22,6 +22,8 @@ from xenassign.formats.xlcfg import Atom, ConfigError, XlConfig, parse
 from xenassign.host.device import is_device, read_device
 from xenassign.host.platform import Platform
 from xenassign.linting.verdict import dom0less, mappings
+from xenassign.linting.verdict.builds import MPU, NO_MMU, check_count
+from xenassign.linting.verdict.builds import TOO_MANY as TOO_MANY_SPIS
 from xenassign.linting.verdict.cfg_dtdev import assigned_devices
 from xenassign.linting.verdict.cfg_keys import XL, keys, list_items, strings
 from xenassign.linting.verdict.context import Context
@@ -31,8 +33,6 @@ from xenassign.linting.verdict.dom0less import (
     check_vcpus,
 )
 from xenassign.linting.verdict.mappings import Claim, MappingEntry
-from xenassign.linting.verdict.spis import TOO_MANY as TOO_MANY_SPIS
-from xenassign.linting.verdict.spis import check_count
 from xenassign.xen.dom0 import Dom0, without_scmi
 from xenassign.xen.layout import Guest
 from xenassign.xen.releases import (
@@ -147,6 +147,10 @@ def check(config: XlConfig, context: Context) -> Iterator[Finding]:
         message = f"{passed[0]} is given, but no device_tree"
         severity = None if any(config.get(key) for key in _OF_A_SYSTEM) else "note"
         yield NO_TREE(message, prop=passed[0], place=at, severity=severity)
+    if passed and MPU in context.options:
+        at = config.place(config.named(passed[0])[-1])
+        message = f"{passed[0]} is given, and a build with CONFIG_MPU has no passthrough"
+        yield NO_MMU(message, prop=passed[0], place=at, routes=XL)
     yield from _pci(config)
     lines: list[tuple[Atom, int]] = []
     yield from _read_irqs(config, lines)

@@ -1,4 +1,4 @@
-"""How many SPIs a guest can have, by release and build, on both routes; and PCI devices."""
+"""What a guest can have by release and build: SPIs on both routes, PCI devices, an MPU."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from xenassign.findings import Finding
 from xenassign.formats.xlcfg import parse
 from xenassign.host.platform import read_platform
 from xenassign.linting.verdict import dom0less, domcfg
+from xenassign.linting.verdict.builds import guest_intids
 from xenassign.linting.verdict.context import Context
-from xenassign.linting.verdict.spis import guest_intids
 from xenassign.xen.iommu import iommus
 from xenassign.xen.releases import GUEST_NR_SPIS_MAX, RELEASES, release, spi_ranges
 
@@ -157,3 +157,20 @@ def test_no_guest_has_a_pci_device(wording: Wording) -> None:
         assert (finding.code, finding.effect, finding.prop) == ("XA620", "rejected", "pci")
         assert xl("pci = []", context(xen)) == []
     wording(finding)
+
+
+def test_a_build_for_an_mpu_assigns_nothing(wording: Wording) -> None:
+    built = frozenset({"MPU"})
+    for text in ("irqs = [34]", "iomem = ['9010,1']", "dtdev = ['/d@1000']"):
+        (finding,) = xl(text, context("4.22", built))
+        assert (finding.code, finding.effect) == ("XA747", "rejected")
+        wording(finding)
+        assert xl(text, context("4.22")) == []
+    assert xl("memory = 512", context("4.22", built)) == []
+    start = "/dts-v1/; / { passthrough { #address-cells = <2>; #size-cells = <2>; ranges;"
+    mapped = blob(f"{start} d {{ xen,reg = <0 0x9010000 0 0x1000 0 0x9010000>; {FORCE} }}; }}; }};")
+    (finding,) = dom0less.check(mapped, context("4.22", built))
+    assert finding.code == "XA747"
+    assert list(dom0less.check(mapped, context("4.22"))) == []
+    nothing = blob(f"{start} clock {{ }}; }}; }};")
+    assert list(dom0less.check(nothing, context("4.22", built))) == []

@@ -1,4 +1,4 @@
-"""The SPIs of a guest: how many it can have, and which INTIDs they are.
+"""What a guest can have depends on the build of Xen: its SPIs, and devices at all.
 
 Source: domain_vgic_init, vgic_def_nr_spis, route_irq_to_guest of Xen.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from xenassign.devicetree.flat import FlatNode
 from xenassign.findings import Finding, rule
 from xenassign.linting.verdict.context import Context
 from xenassign.xen.releases import (
@@ -18,6 +19,8 @@ from xenassign.xen.releases import (
 )
 
 TOO_MANY = rule("XA314", "too-many-spis", "error", "rejected")
+NO_MMU = rule("XA747", "mpu-without-passthrough", "error", "rejected")
+MPU = "MPU"
 #: nr_spis with every extended SPI.
 _ALL_EXTENDED = ESPI_INTIDS.stop - SPI_FIRST_INTID
 
@@ -50,3 +53,12 @@ def guest_intids(context: Context) -> tuple[range, ...]:
     if context.gic_lines is not None:
         intids = (intids[0][: max(0, context.gic_lines - SPI_FIRST_INTID)],)
     return tuple(numbers for numbers in intids if numbers)
+
+
+def without_mmu(passthrough: FlatNode, context: Context) -> Iterator[Finding]:
+    """Any assignment of /passthrough, if Xen is built for an MPU."""
+    for node in passthrough.walk() if MPU in context.options else ():
+        if node.last("xen,reg") is not None or node.last("xen,path") is not None:
+            message = f"{node.path} is assigned, and a build with CONFIG_{MPU} has no passthrough"
+            yield NO_MMU(message, node=node.path, routes=("dom0less",))
+            return
