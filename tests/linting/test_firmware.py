@@ -14,6 +14,7 @@ from xenassign.findings import Finding
 from xenassign.formats.xlcfg import parse
 from xenassign.host.platform import read_platform
 from xenassign.linting.guest import config_and_tree, scmi
+from xenassign.linting.guest.requirements import firmware
 from xenassign.linting.guest.view import View
 from xenassign.linting.verdict import domain_node, domcfg
 from xenassign.linting.verdict.context import Context
@@ -205,3 +206,27 @@ def test_a_board_that_has_no_scmi_ignores_it(board: Board, variant: Variant) -> 
     off = variant("rk3588", '&scmi { status = "disabled"; };')
     assert node("", "", off) == [("domu1", "XA728")]
     assert node('"scmi_smc"', '"scmi"', board("qemu")) == [("domu1", "XA708")]
+
+
+@pytest.mark.parametrize(
+    ("board_string", "xen", "for_dom0"),
+    [
+        ("fsl,imx8mp", "4.22", False),
+        ("fsl,imx8mp", "4.23", True),
+        ("fsl,imx8qm", "4.18", False),
+        ("fsl,imx8qm", "4.19", True),
+        ("fsl,imx93", "4.23", False),
+    ],
+)
+def test_sip_calls_of_a_guest_reach_no_firmware(
+    compiled: Callable[[str], Tree], board_string: str, xen: str, for_dom0: bool
+) -> None:
+    """From a release on, dom0's do."""
+    node = 'cpu { compatible = "fsl,imx8mp-cm7"; };'
+    host = compiled(f'/dts-v1/; / {{ compatible = "vendor,board", "{board_string}"; {node} }};')
+    platform = read_platform(host)
+    known = Context(release(xen), platform, iommus(platform, release(xen)))
+    partial = compiled(f"/dts-v1/; / {{ passthrough {{ {node} }}; }};")
+    (finding,) = firmware(View(partial, known))
+    assert (finding.code, finding.node) == ("XA539", "/passthrough/cpu")
+    assert ("of dom0 only" in finding.message) == for_dom0

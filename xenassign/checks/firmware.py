@@ -2,7 +2,8 @@
 
 SCMI is judged by :mod:`xenassign.xen.sci`. Of other firmware Xen knows only Xilinx EEMI, on a board
 whose root is compatible with "xlnx,zynqmp" (xen/arch/arm/platforms/xilinx-zynqmp.c), and answers a
-guest hardly any of its calls (zynqmp_eemi).
+guest hardly any of its calls (zynqmp_eemi). On some boards of NXP it forwards SiP calls of the
+hardware domain (`Release.sip_boards`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from xenassign.devicetree.references import references
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.findings import Finding, rule, some
 from xenassign.host.smc_firmware import SmcFirmware
+from xenassign.xen.releases import Release
 
 DENIED = rule("XA526", "firmware-denied", "warning", "broken")
 NOT_FORWARDED = rule("XA539", "firmware-not-forwarded", "warning", "broken")
@@ -51,7 +53,14 @@ def denied(firmware: Node, used_by: list[str]) -> Finding:
     return DENIED(message, node=firmware.path)
 
 
-def not_forwarded(firmware: Node, known: SmcFirmware) -> Finding:
-    """What becomes of calls that Xen does not know."""
+def not_forwarded(
+    firmware: Node, known: SmcFirmware, release: Release, board: Node | None
+) -> Finding:
+    """What becomes of calls that Xen does not know, or knows from the hardware domain only.
+
+    ``board``: the host's root; None: any.
+    """
     message = f"{firmware.path}: Xen does not forward the calls of {known.driver}"
+    if board is not None and not set(release.sip_boards).isdisjoint(board.compatible):
+        message = f"{firmware.path}: Xen forwards SiP calls of dom0 only, none of {known.driver}"
     return NOT_FORWARDED(f"{message}: {known.unanswered}", node=firmware.path)

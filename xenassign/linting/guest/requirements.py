@@ -108,7 +108,7 @@ def firmware(view: View) -> Iterator[Finding]:
         if known is None or not node.available or _inside_firmware(node):
             continue
         if not known_to_xen(node, board):
-            yield not_forwarded(node, known)
+            yield not_forwarded(node, known, view.context.release, board)
         elif used_by := firmware_users(view.tree, node, view.devices):
             yield denied(node, used_by)
 
