@@ -136,7 +136,7 @@ WRONG: Sequence[tuple[dict[str, str | None], list[str]]] = (
         ["XA422 no node of the guest is /soc/ethernet@9400000"],
     ),
     ({"iomem": '["0x9301,1@0xb000"]'}, ["XA340 0x9301000"]),
-    ({"iomem": '["0x9200,0x201@0xaf00"]'}, ["XA221"]),
+    ({"iomem": '["0x9200,0x101@0xaf00"]'}, ["XA221"]),
 )
 
 
@@ -303,3 +303,106 @@ def test_an_interrupt_of_a_node_that_assigns_nothing(host: Tree) -> None:
     bare = uart("a", 0x9600000, 70).replace("};", "interrupt-parent = <0xfde8>; };")
     report = lint([document("p.dts", partial(bare).encode())], Options(release("4.20"), host=host))
     assert of(report.findings, "XA312") == []  # XA802 says so
+
+
+# ---------------------------------------------------------------------------- by page
+
+
+CLOCK = 'rtc { compatible = "arm,pl031"; reg = <0 0xb000000 0 0x1000>; interrupts = <0 2 4>; };'
+CLOCK_CONFIG = {"iomem": '["0x9010,1@0xb000"]', "dtdev": None}
+
+
+def test_a_device_that_dom0_drives(host: Tree) -> None:
+    """By the page of a node, of a node without xen,path, and of a page that no node has."""
+    found = linted(host, partial(CLOCK), config(**CLOCK_CONFIG, irqs=None))
+    assert [(f.code, f.node) for f in found.findings] == [
+        ("XA416", "/passthrough/rtc"),
+        ("XA315", "/passthrough/rtc"),
+    ]
+    assert found.verdict == {"xl": "accepted"}
+    held = linted(host, partial(CLOCK), config(**CLOCK_CONFIG, irqs="[34]"))
+    assert [f.code for f in held.findings] == ["XA317"]  # xl refuses it, which is enough
+    elsewhere = partial(CLOCK.replace("0xb000000", "0xb100000"))
+    codes = [f.code for f in linted(host, elsewhere, config(**CLOCK_CONFIG, irqs=None)).findings]
+    assert "XA416" in codes
+    (page,) = of(linted(host, None, config(**CLOCK_CONFIG, irqs=None)).findings, "XA416")
+    assert (page.prop, "/soc/rtc@9010000" in page.message) == ("iomem", True)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("rtc@9010000 {", "rtc@9010000 { xen,passthrough;"),
+        ("rtc@9010000 {", 'rtc@9010000 { status = "disabled";'),
+    ],
+)
+def test_a_device_that_dom0_does_not_drive(old: str, new: str) -> None:
+    board = read_blob(blob(HOST.replace(old, new)), "host.dtb")
+    for tree in (partial(CLOCK), None):
+        report = linted(board, tree, config(**CLOCK_CONFIG, irqs=None))
+        assert of(report.findings, "XA416") == []
+
+
+def test_xen_path_with_xl(host: Tree) -> None:
+    """A node with xen,path is judged alike."""
+    node = CLOCK.replace("};", 'xen,path = "/soc/rtc@9010000"; };')
+    node = node.replace("};", "xen,reg = <0 0x9010000 0 0x1000 0 0xb000000>; };")
+    report = linted(host, partial(node), config(**CLOCK_CONFIG, irqs=None))
+    assert [f.node for f in of(report.findings, "XA416")] == ["/passthrough/rtc"]
+
+
+def test_a_xen_reg_without_xen_path(host: Tree) -> None:
+    """Of a device of dom0, of a DMA master, and of a master behind an IOMMU."""
+
+    def codes(base: int, **options: Any) -> list[tuple[str, tuple[str, ...]]]:
+        node = f"xen,reg = <0 {base:#x} 0 0x1000 0 {base:#x}>; xen,force-assign-without-iommu;"
+        files = [document("p.dts", partial(f"mapped {{ {node} }};").encode())]
+        report = lint(files, Options(release("4.20"), host=host, **options))
+        found = (f for f in report.findings if f.code in ("XA416", "XA403"))
+        return [(finding.code, finding.routes) for finding in found]
+
+    dom0less = ("dom0less",)
+    assert codes(0x9010000) == [("XA416", dom0less)]
+    assert codes(0x9010000, dom0=False) == []
+    assert codes(0x9500000) == [("XA403", dom0less)]
+    assert codes(0x9300000) == [("XA403", dom0less)]
+    assert codes(0x9700000) == []
+
+
+def test_reserved_memory_is_no_device_of_dom0() -> None:
+    memory = HOST.replace(
+        "soc {",
+        "reserved-memory { #address-cells = <2>; #size-cells = <2>; ranges; pool@50000000 {"
+        ' compatible = "shared-dma-pool"; reg = <0 0x50000000 0 0x1000>; }; };'
+        ' sram@9800000 { compatible = "mmio-sram"; reg = <0 0x9800000 0 0x1000>; }; soc {',
+        1,
+    )
+    board = read_blob(blob(memory), "host.dtb")
+    for page in ("0x50000", "0x9800"):
+        cfg = config(iomem=f'["{page},1"]', dtdev=None, irqs=None)
+        assert of(linted(board, None, cfg).findings, "XA416") == []
+
+
+def test_a_configuration_alone(host: Tree) -> None:
+    """The devices are those of iomem and dtdev."""
+
+    def found(**values: str | None) -> list[tuple[str, str]]:
+        cfg = config(**{"device_tree": None, **values})
+        wanted = ("XA325", "XA341", "XA423", "XA403", "XA416")
+        return [(c, m) for c, m in said(linted(host, None, cfg)) if c in wanted]
+
+    assert found() == []
+    assert found(irqs="[95]") == [("XA341", "INTID 96 of /soc/ethernet@9300000 is not in irqs")]
+    assert [code for code, _ in found(irqs="[63, 64]")] == ["XA325", "XA325"]
+    assert "INTID 95" in found(irqs="[63, 64]")[0][1]
+    assert found(dtdev=None) == [("XA423", "/soc/ethernet@9300000 is not in dtdev")]
+    assert [c for c, _ in found(iomem='["0x9500,1"]', irqs="[98]", dtdev=None)] == ["XA403"]
+    assert [c for c, _ in found(iomem=None, irqs=None)] == ["XA341", "XA341"]
+
+
+def test_the_consoles_own_interrupt_is_named_once(host: Tree) -> None:
+    node = 'rtc { xen,path = "/soc/rtc@9010000"; xen,force-assign-without-iommu; xen,reg; };'
+    files = [document("p.dts", partial(node).encode())]
+    asked = Options(release("4.20"), host=host, xen_console="/soc/rtc@9010000")
+    (finding,) = of(lint(files, asked).findings, "XA304")
+    assert finding.message.endswith("INTID 34 of /soc/rtc@9010000 is used by Xen itself")

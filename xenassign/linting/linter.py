@@ -24,7 +24,7 @@ from xenassign.host.platform import read_platform
 from xenassign.linting import composition, source_strings, waivers
 from xenassign.linting.catalogue import rules
 from xenassign.linting.documents import ConfigFile, Document, TreeFile, read_tree_file
-from xenassign.linting.guest import config_and_tree, machine_control, partial_tree, together
+from xenassign.linting.guest import config_and_tree, mapped_devices, partial_tree, together
 from xenassign.linting.guest.view import View
 from xenassign.linting.verdict import dom0less, domain_node, domcfg
 from xenassign.linting.verdict.cfg_keys import XL
@@ -302,7 +302,7 @@ def _config(document: ConfigFile, tree: TreeFile | None, context: Context) -> It
     read = tree.tree if tree is not None else None
     view = View(read, context, config) if read is not None else None
     yield from _placed(document, domcfg.check(config, context))
-    yield from _placed(document, machine_control.in_iomem(config, context, view))
+    yield from _placed(document, mapped_devices.in_iomem(config, context, view))
     if document.device_tree is not None:
         at = config.place(config.named("device_tree")[-1].value)
         if tree is None:

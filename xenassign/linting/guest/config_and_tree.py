@@ -29,8 +29,10 @@ from xenassign.linting.guest.pages import REG_UNMAPPED, reg_cell
 from xenassign.linting.guest.scmi import scmi_nodes
 from xenassign.linting.guest.view import View
 from xenassign.linting.verdict.cfg_keys import XL
+from xenassign.linting.verdict.dom0less import DOM0_DRIVES_DEVICE
 from xenassign.linting.verdict.domcfg import corrected_intid, requests_scmi
 from xenassign.linting.verdict.mappings import MappingEntry
+from xenassign.xen.dom0 import is_marked
 from xenassign.xen.iommu import protection
 from xenassign.xen.releases import SPI_FIRST_INTID
 from xenassign.xen.xlvalues import IomemRange, page_range
@@ -216,6 +218,29 @@ def dtdev_in_tree(pair: Pair) -> Iterator[Finding]:
             yield DTDEV_WITHOUT_NODE(message, prop="dtdev", place=pair.place(atom))
 
 
+def driven_by_dom0(pair: Pair) -> Iterator[Finding]:
+    """Devices that dom0 drives too: xl grants their pages without an error.
+
+    It refuses an interrupt of dom0 in irqs (XA317), and a device of dom0 in dtdev (XA415).
+    """
+    context = pair.view.context
+    rights, iommus, platform = context.dom0(), context.iommus, context.platform
+    if rights is None or iommus is None or platform is None:
+        return
+    paths = {atom.text.lower() for atom in pair.config.texts("dtdev")}
+    held = rights.held.intersection(number for _, number in pair.lines)
+    mapped = Intervals(mapping.host_span for mapping in pair.mappings)
+    for partial, host in pair.view.assigned:
+        if is_marked(host.node, context.marked) or not host.node.available:
+            continue
+        listed = host.path.lower() in paths and protection(platform, iommus, host).believed
+        refused = listed or any(line.intid in held for line in host.interrupts)
+        if not refused and any(mapped.overlap(block.span) for block in host.blocks):
+            node, prop = partial.node.path, partial.prop
+            message = f"{node}: {host.path} is not marked"
+            yield DOM0_DRIVES_DEVICE(message, node=node, prop=prop, routes=XL)
+
+
 def clear_host_nodes(pair: Pair) -> Iterator[Finding]:
     """Nodes of the guest that are several devices of the host, and several that are one."""
     first: dict[Node, Node] = {}  # by the host's node
@@ -268,6 +293,7 @@ CHECKS: tuple[Callable[[Pair], Iterator[Finding]], ...] = (
     interrupts_in_irqs,
     devices_in_dtdev,
     dtdev_in_tree,
+    driven_by_dom0,
     clear_host_nodes,
     arm_sci,
 )

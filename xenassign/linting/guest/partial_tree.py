@@ -13,6 +13,7 @@ from xenassign.findings import Finding
 from xenassign.linting.guest import (
     interrupts,
     machine_control,
+    mapped_devices,
     pages,
     phandles,
     protection,
@@ -37,6 +38,7 @@ CHECKS: tuple[Check, ...] = (
     protection.forced,
     protection.streams,
     *machine_control.CHECKS,
+    *mapped_devices.CHECKS,
     *reach.CHECKS,
 )
 

@@ -91,9 +91,7 @@ UNMAPPABLE = rule("XA218", "tables-run-out", "error", "rejected")
 COVERS_IMAGES = rule("XA219", "images-covered", "error", "rejected", routes=DOM0LESS)
 ASSIGNED_TWICE = rule("XA414", "assigned-twice", "error", "rejected", needs_host=True)
 DOM0_HOLDS_DEVICE = rule("XA415", "dom0-owns-device", "error", "rejected", needs_host=True)
-DOM0_DRIVES_DEVICE = rule(
-    "XA416", "dom0-drives-device-too", "error", "unsafe", routes=DOM0LESS, needs_host=True
-)
+DOM0_DRIVES_DEVICE = rule("XA416", "dom0-drives-device-too", "error", "unsafe", needs_host=True)
 LINE_TOO_HIGH = rule(
     "XA313", "interrupt-beyond-guest", "error", "rejected", routes=DOM0LESS, needs_host=True
 )
@@ -370,7 +368,9 @@ class _Build:
             message = f"{line} is none of the guest's ({' and '.join(ranges) or 'it has no SPIs'})"
             self._add(_at(LINE_TOO_HIGH, node, message))
         elif intid in self.xen_lines:
-            self._add(_at(LINE_OF_XEN, node, f"{line} is that of {self.xen_lines[intid]}"))
+            owner = self.xen_lines[intid]
+            used = f"is that of {owner}" if owner != host.path else "is used by Xen itself"
+            self._add(_at(LINE_OF_XEN, node, f"{line} {used}"))
         elif intid in self.dom0_lines:
             fix = "mark its host nodes xen,passthrough (a host overlay does): dom0 loses them"
             self._add(_at(LINE_SHARED, node, f"{line} is used by dom0")._replace(own_fix=fix))
