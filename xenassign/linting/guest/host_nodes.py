@@ -8,7 +8,7 @@ host's are the host registers that iomem maps to its ``reg``, the paths of dtdev
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from xenassign.devicetree.addresses import Block, registers
@@ -51,8 +51,9 @@ def ties(
 ) -> dict[Node, Tie]:
     """The host device of each of the guest's nodes for which there is one.
 
-    First come the registers, among several devices in a page those that dtdev lists; then a node of
-    dtdev that no registers are mapped of; then the INTIDs.
+    What speaks for a device: dtdev lists it, iomem maps its registers to the node's, it has one of
+    the node's INTIDs, it has a ``compatible`` of the node. The one for which most speaks is taken;
+    where as much speaks for two, this order decides.
     """
     return dict(_Ties(guest, config, board, marked).tied())
 
@@ -90,24 +91,20 @@ class _Ties:
         untied: list[Node] = []
         left = dict.fromkeys(sorted(self._dtdev, key=lambda host: host.offset))
         for node in self._guest.nodes:
-            blocks = {block: self._at(block) for block in _blocks(node)}
-            counts = Counter(host for hosts in blocks.values() for host in hosts)
-            if counts:
-                most = max(counts.values())
-                often = [host for host, count in counts.items() if count == most]
-                listed = [host for host in counts if host in self._dtdev]
-                tie = self._tie(node, listed or often)._replace(mapped=True)
+            mapped = Counter(host for block in _blocks(node) for host in self._at(block))
+            if mapped:
+                alike = (host for host in self._dtdev if _alike(node, host))
+                tie = self._tie(node, [*mapped, *self._of_lines(node), *alike], mapped)
                 left.pop(tie.host.node, None)
                 yield node, tie
-            elif self._intids[node] or blocks:
+            elif self._intids[node] or _blocks(node):
                 untied.append(node)
         alone = len(untied) == len(left) == 1
         for node in untied:
-            intids = self._intids[node]
-            listed = [h for h in left if alone or _alike(node, h) or self._has(h, intids)]
-            candidates = listed or [*dict.fromkeys(self._of_lines(intids))]
-            if candidates:
-                yield node, self._tie(node, candidates)
+            of_lines = [*self._of_lines(node)]
+            listed = [h for h in left if alone or _alike(node, h) or h in of_lines]
+            if listed or of_lines:
+                yield node, self._tie(node, listed or of_lines, Counter())
 
     def _mapped_to(self, block: Block) -> Iterator[Span]:
         """The host addresses that iomem maps to a block, one span for each entry of iomem."""
@@ -126,36 +123,32 @@ class _Ties:
                     hosts[host] = hosts.get(host, False) or exact
         return [host for host, exact in hosts.items() if exact] or [*hosts]
 
-    def _of_lines(self, intids: Iterable[int]) -> Iterator[Node]:
-        """The devices with one of the interrupts."""
+    def _of_lines(self, node: Node) -> Iterator[Node]:
+        """The devices with one of the interrupts of a guest's node."""
         lines = self._board.neighbours.lines
-        return (host for intid in intids for _, host in lines.get(intid, ()))
+        return (host for intid in self._intids[node] for _, host in lines.get(intid, ()))
 
-    def _has(self, host: Node, intids: Iterable[int]) -> bool:
-        return any(host is other for other in self._of_lines(intids))
+    def _tie(self, node: Node, candidates: Iterable[Node], mapped: Counter[Node]) -> Tie:
+        """The tie to the host node for which most speaks. ``mapped``: its number of blocks."""
+        of_lines = {*self._of_lines(node)}
 
-    def _tie(self, node: Node, candidates: list[Node]) -> Tie:
-        """The tie to the most likely of several nodes of the host."""
-        intids = self._intids[node]
-        likelier: tuple[Callable[[Node], bool], ...] = (
-            self._dtdev.__contains__,
-            lambda host: _alike(node, host),
-            lambda host: self._has(host, intids),
-            lambda host: is_marked(host, self._marked),
-            lambda host: host.available,
-        )
-        for is_likelier in likelier:
-            candidates = [*filter(is_likelier, candidates)] or candidates
-        first, *others = candidates
-        pages = merged(b.pages for part in first.walk() for b in _blocks(part))
+        def evidence(host: Node) -> tuple[int, ...]:
+            signs = (host in self._dtdev, mapped[host] > 0, host in of_lines, _alike(node, host))
+            likely = (is_marked(host, self._marked), host.available)
+            return sum(signs), mapped[host], *signs, *likely
+
+        ranked = {host: evidence(host) for host in candidates}
+        first = max(ranked, key=lambda host: ranked[host])
+        others = [host for host, e in ranked.items() if e == ranked[first] and host is not first]
+        pages = merged(block.pages for part in first.walk() for block in _blocks(part))
         foreign = [
             (block, span.start)
             for block in _blocks(node)
             for span in [*self._mapped_to(block)][:1]
-            if not covered(Span.sized(span.start, 1), pages)
+            if pages and not covered(Span.sized(span.start, 1), pages)
         ]
         device = read_device(self._board.platform, first)
-        return Tie(device, tuple(others), tuple(foreign) if pages else ())
+        return Tie(device, tuple(others), tuple(foreign), mapped[first] > 0)
 
 
 def _alike(node: Node, host: Node) -> bool:
