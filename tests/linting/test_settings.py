@@ -9,7 +9,8 @@ import pytest
 from tests.wording import Wording
 from xenassign.errors import InputError, UsageError
 from xenassign.linting.settings import Settings, read_settings, selected
-from xenassign.linting.verdict.domcfg import BAD_IRQ, NO_TREE
+from xenassign.linting.verdict.cfg_irqs import BAD_IRQ
+from xenassign.linting.verdict.domcfg import NO_TREE
 
 FOUND = [BAD_IRQ("one"), NO_TREE("two")]  # XA602, XA612
 

@@ -28,9 +28,10 @@ from xenassign.linting.guest.guest_lines import guest_intids
 from xenassign.linting.guest.pages import REG_UNMAPPED, reg_cell
 from xenassign.linting.guest.scmi import scmi_nodes
 from xenassign.linting.guest.view import View
+from xenassign.linting.verdict.cfg_irqs import corrected_intid
 from xenassign.linting.verdict.cfg_keys import XL
 from xenassign.linting.verdict.dom0less import DOM0_DRIVES_DEVICE
-from xenassign.linting.verdict.domcfg import corrected_intid, requests_scmi
+from xenassign.linting.verdict.domcfg import requests_scmi
 from xenassign.linting.verdict.mappings import MappingEntry
 from xenassign.xen.dom0 import is_marked
 from xenassign.xen.iommu import protection

@@ -26,10 +26,11 @@ from xenassign.host.device import read_device
 from xenassign.linting.guest.config_and_tree import NOT_IN_DTDEV, OFF_BY_32
 from xenassign.linting.guest.host_nodes import dtdev, is_shared_memory
 from xenassign.linting.guest.view import Check, View
+from xenassign.linting.verdict.cfg_irqs import corrected_intid
 from xenassign.linting.verdict.cfg_keys import XL
 from xenassign.linting.verdict.context import Context
 from xenassign.linting.verdict.dom0less import DOM0_DRIVES_DEVICE, DOM0LESS
-from xenassign.linting.verdict.domcfg import corrected_intid, requests_scmi
+from xenassign.linting.verdict.domcfg import requests_scmi
 from xenassign.linting.verdict.mappings import MappingEntry
 from xenassign.xen.board import Board
 from xenassign.xen.dom0 import is_marked

@@ -23,9 +23,9 @@ from xenassign.formats.xlcfg import Atom, XlConfig
 from xenassign.host.device import read_device
 from xenassign.host.platform import Platform
 from xenassign.linting.guest.view import View
+from xenassign.linting.verdict.cfg_irqs import corrected_intid
 from xenassign.linting.verdict.context import Context
 from xenassign.linting.verdict.dom0less import ASSIGNED_TWICE
-from xenassign.linting.verdict.domcfg import corrected_intid
 from xenassign.xen.dom0 import lines
 from xenassign.xen.iommu import Iommus, protection
 from xenassign.xen.xlvalues import page_range

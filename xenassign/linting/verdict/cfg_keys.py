@@ -18,6 +18,7 @@ from xenassign.xen.xlvalues import fits_xl_key
 
 XL = ("xl",)
 UNKNOWN_KEY = rule("XA601", "key-unknown", "error", "broken", routes=XL)
+NOT_A_STRING = rule("XA606", "nested-list", "error", "rejected", routes=XL)
 WRONG_FORM = rule("XA604", "list-or-value", "error", "broken", routes=XL)
 _LISTS = ("dtdev", "irqs", "iomem")
 _ATOMS = ("name", "device_tree", "memory", "vcpus", "kernel", "ramdisk", "extra", "passthrough")

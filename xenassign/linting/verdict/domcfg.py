@@ -8,12 +8,10 @@ as seen on Xen 4.17 and 4.20.
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterator
 
 from xenassign.checks.guest_addresses import TOO_HIGH
-from xenassign.checks.interrupts import VIRTIO_INTID
 from xenassign.devicetree.addresses import is_pci, registers
 from xenassign.devicetree.places import Place
 from xenassign.devicetree.spans import PAGE_SIZE
@@ -22,10 +20,10 @@ from xenassign.formats.xlcfg import Atom, ConfigError, XlConfig, parse
 from xenassign.host.device import is_device, read_device
 from xenassign.host.platform import Platform
 from xenassign.linting.verdict import dom0less, mappings
-from xenassign.linting.verdict.builds import MPU, NO_MMU, check_count
-from xenassign.linting.verdict.builds import TOO_MANY as TOO_MANY_SPIS
+from xenassign.linting.verdict.builds import MPU, NO_MMU
 from xenassign.linting.verdict.cfg_dtdev import assigned_devices
-from xenassign.linting.verdict.cfg_keys import XL, keys, list_items, strings
+from xenassign.linting.verdict.cfg_irqs import check_irqs, has_virtio, has_vuart, read_irqs
+from xenassign.linting.verdict.cfg_keys import NOT_A_STRING, XL, keys, list_items, strings
 from xenassign.linting.verdict.context import Context
 from xenassign.linting.verdict.dom0less import (
     TOO_LARGE,
@@ -38,25 +36,18 @@ from xenassign.xen.layout import Guest
 from xenassign.xen.releases import (
     ESPI_INTIDS,
     SPI_FIRST_INTID,
-    VIRTIO_MMIO_INTIDS,
-    VPL011_INTID,
     XL_MEMORY_DEFAULT_MIB,
     XL_TREE_CAP,
     Release,
     Use,
-    spi_ranges,
 )
 from xenassign.xen.sci import SCMI_SMC, mediator
 from xenassign.xen.stage2 import Stage2, pool_pages
-from xenassign.xen.xlvalues import IomemRange, intid, page_range, sci_types
+from xenassign.xen.xlvalues import IomemRange, page_range, sci_types
 
 NO_PASSTHROUGH = rule("XA801", "no-passthrough", "error", "rejected", routes=XL)
-BAD_IRQ = rule("XA602", "irq-not-decimal", "error", "rejected", routes=XL)
-IRQ_TWICE = rule("XA319", "irq-twice", "error", "rejected", routes=XL)
 BAD_IOMEM = rule("XA603", "iomem-malformed", "error", "rejected", routes=XL)
 SYNTAX = rule("XA605", "config-syntax", "error", "rejected", routes=XL)
-NOT_A_STRING = rule("XA606", "nested-list", "error", "rejected", routes=XL)
-VUART_LINE = rule("XA318", "interrupt-of-vuart", "error", "rejected", routes=XL)
 NO_FILE = rule("XA607", "partial-unreadable", "error", "rejected", routes=XL)
 ELSEWHERE = rule("XA816", "partial-not-found", "warning", "unknown", routes=XL)
 NOT_DOM0S_LINE = rule(
@@ -84,14 +75,6 @@ SCI_IDLE = rule(
 )
 IN_BYTES = rule("XA608", "iomem-in-bytes", "error", "broken", routes=XL, needs_host=True)
 PCI = rule("XA620", "pci-unsupported", "error", "rejected", routes=XL)
-NR_SPIS_LOW = rule(
-    "XA621",
-    "nr-spis-too-low",
-    "error",
-    "rejected",
-    routes=XL,
-    applies=lambda xen: xen.low_nr_spis_refused,
-)
 NO_TREE = rule("XA612", "no-device-tree", "warning", "broken", routes=XL)
 
 
@@ -153,10 +136,10 @@ def check(config: XlConfig, context: Context) -> Iterator[Finding]:
         yield NO_MMU(message, prop=passed[0], place=at, routes=XL)
     yield from _pci(config)
     lines: list[tuple[Atom, int]] = []
-    yield from _read_irqs(config, lines)
+    yield from read_irqs(config, lines)
     ranges: list[tuple[Atom, IomemRange]] = []
     yield from _read_iomem(config, ranges)
-    yield from _lines(config, context, lines)
+    yield from check_irqs(config, context, lines)
     yield from _vcpus(config, context)
     if context.platform is not None and context.iommus is not None:
         rights = _dom0(config, context)
@@ -174,7 +157,7 @@ def check(config: XlConfig, context: Context) -> Iterator[Finding]:
         for atom, span in ranges
     ]
     of_config = context._replace(
-        memory=memory or None, vpl011=_has_vuart(config), windows=_windows(config)
+        memory=memory or None, vpl011=has_vuart(config), windows=_windows(config)
     )
     yield from mappings.check(claims, of_config)
 
@@ -185,25 +168,6 @@ def _pci(config: XlConfig) -> Iterator[Finding]:
         device = f" ({item.text})" if isinstance(item, Atom) else ""
         message = f"pci is given{device}, and no release of Xen gives a guest on Arm a PCI device"
         yield PCI(message, prop="pci", place=config.place(item))
-
-
-def _read_irqs(config: XlConfig, lines: list[tuple[Atom, int]]) -> Iterator[Finding]:
-    """Adds the valid entries of irqs to ``lines``; the findings about the others."""
-    for atom in list_items(config, "irqs"):
-        number = intid(atom.text) if isinstance(atom, Atom) else None
-        at = config.place(atom)
-        if not isinstance(atom, Atom):
-            yield NOT_A_STRING("irqs contains a list", prop="irqs", place=at)
-        elif number is None:
-            corrected = corrected_intid(atom)
-            yield BAD_IRQ(
-                f"{atom.text!r} is not a decimal number",
-                prop="irqs",
-                place=at,
-                replacement=None if corrected is None else str(corrected),
-            )
-        else:
-            lines.append((atom, number))
 
 
 def _read_iomem(config: XlConfig, ranges: list[tuple[Atom, IomemRange]]) -> Iterator[Finding]:
@@ -234,73 +198,13 @@ def requests_scmi(config: XlConfig, release: Release) -> bool:
     return sci_types(value.text)[-1:] == [SCMI_SMC]
 
 
-def corrected_intid(atom: Atom) -> int | None:
-    """The INTID of an entry of irqs, also of a hexadecimal one, which xl refuses; else None."""
-    hexadecimal = re.fullmatch(r"0[xX]0*([0-9a-fA-F]{1,8})", atom.text)
-    return intid(str(int(hexadecimal[1], 16)) if hexadecimal else atom.text)
-
-
-def _has_vuart(config: XlConfig) -> bool:
-    value = config.get("vuart")
-    return isinstance(value, Atom) and value.text == "sbsa_uart"
-
-
-def _has_virtio(config: XlConfig) -> bool:
-    """Whether xl gives the guest virtio-mmio devices: with the key virtio, or as disks."""
-    disks = (atom.text for atom in config.texts("disk"))
-    of_disk = any("specification=virtio" in text for text in disks)
-    return of_disk or config.get("virtio") is not None
-
-
 def _windows(config: XlConfig) -> frozenset[Use]:
     """The optional windows of the guest layout that libxl uses or names in the guest's tree."""
     used: dict[Use, bool] = {
         "acpi": bool(_number(config, "acpi", 0)),
-        "virtio-mmio": _has_virtio(config),
+        "virtio-mmio": has_virtio(config),
     }
     return frozenset(kind for kind, is_used in used.items() if is_used)
-
-
-def _lines(config: XlConfig, context: Context, lines: list[tuple[Atom, int]]) -> Iterator[Finding]:
-    """Findings of libxl about irqs, before it calls Xen."""
-    first: dict[int, Atom] = {}
-    for atom, number in lines:
-        if number in first:
-            yield IRQ_TWICE(f"{number} is listed twice", prop="irqs", place=config.place(atom))
-        first.setdefault(number, atom)
-    if _has_vuart(config) and VPL011_INTID in first:
-        at = config.place(first[VPL011_INTID])
-        yield VUART_LINE("irqs has 32 and vuart is sbsa_uart", prop="irqs", place=at)
-    for number, atom in first.items():
-        if number in VIRTIO_MMIO_INTIDS and _has_virtio(config):
-            message = f"{number} may be that of a virtio-mmio device"
-            yield VIRTIO_INTID(message, prop="irqs", place=config.place(atom))
-    yield from _spis(config, context, first)
-
-
-def _spis(config: XlConfig, context: Context, first: dict[int, Atom]) -> Iterator[Finding]:
-    """Too many SPIs, or an nr_spis that is less than irqs and vuart require.
-
-    ``first``: the entries of irqs by INTID.
-    """
-    required = max([int(_has_vuart(config)), *(n - SPI_FIRST_INTID + 1 for n in first)])
-    given = config.integer("nr_spis") if context.release.knows_key("nr_spis") else None
-    if given is not None and given < required and NR_SPIS_LOW.applies(context.release):
-        at = config.place(config.named("nr_spis")[-1].value)
-        message = f"nr_spis is {given}, and {required} are required"
-        yield NR_SPIS_LOW(message, prop="nr_spis", place=at, replacement=str(required))
-        return
-    spis = max(required, given or 0)
-    highest = first.get(spis + SPI_FIRST_INTID - 1)
-    prop = "irqs" if highest is not None else "nr_spis"
-    for finding in check_count(f"the guest would need {spis} SPIs", spis, context):
-        at = config.place(highest or config.named("nr_spis")[-1])
-        yield finding._replace(prop=prop, place=at, routes=XL)
-    ranges = spi_ranges(context.release, context.options, spis)
-    for number, atom in first.items() if ranges else ():
-        if number >= SPI_FIRST_INTID and not any(number in intids for intids in ranges):
-            message, at = f"no guest has INTID {number}", config.place(atom)
-            yield TOO_MANY_SPIS(message, prop="irqs", place=at, routes=XL, fix="remove the entry")
 
 
 def _dom0(config: XlConfig, context: Context) -> Dom0 | None:
