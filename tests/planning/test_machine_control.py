@@ -423,3 +423,26 @@ def test_a_bus_with_other_devices_is_not_proposed(plan: Plan, board: Board) -> N
     assert [f.fix for f in of(alone, "XA537") if f"-d {PROVIDER}" in f.fix] != []
     shared = assigned(plan, board(bus.replace("STATUS", "okay")), USER)
     assert [f for f in shared.findings if f"-d {PROVIDER}" in f.fix] == []
+
+
+MARKS = "&provider { xen,passthrough; }; &user { xen,passthrough; };"
+
+
+@pytest.mark.parametrize(
+    ("more", "pages", "found"),
+    [
+        (MARKS, '"0x1,1", "0x2,1"', False),  # both are the guest's
+        (MARKS, '"0x1,1"', True),
+        ("", '"0x1,1", "0x2,1"', True),  # dom0 drives the user too
+        (MARKS + "&user { codec { clocks = <&provider>; }; };", '"0x1,1", "0x2,1"', False),
+    ],
+)
+def test_iomem_assigns_a_provider_with_its_users(
+    tmp_path: Path, more: str, pages: str, found: bool
+) -> None:
+    """A tree in the form for xl alone, or none, does not say which devices are the guest's."""
+    (tmp_path / "host.dts").write_text(BOARD + USED + more)
+    (tmp_path / "d.cfg").write_text(f'name = "d"\nkernel = "k"\nmemory = 64\niomem = [{pages}]\n')
+    words = ["lint", str(tmp_path / "d.cfg"), "--host", str(tmp_path / "host.dts")]
+    said = CliRunner().invoke(cli, [*words, "--select", "XA107"]).output
+    assert ("[XA107]" in said) == found

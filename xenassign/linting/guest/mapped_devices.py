@@ -6,7 +6,8 @@ there: a device that rules over the machine, that dom0's driver uses, or that ma
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from xenassign.checks.machine_control import control
@@ -18,6 +19,7 @@ from xenassign.checks.protection import (
     not_protected,
 )
 from xenassign.checks.scope import domain_scope
+from xenassign.devicetree.addresses import registers
 from xenassign.devicetree.spans import Span, covered, merged
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, Rule, rule
@@ -135,12 +137,29 @@ class _Mapped:
         scope = view.scope if view is not None else None
         own = (view.pages_of(host) for _, host in view.assigned) if view is not None else ()
         self._board, self._context = board, context
-        self._scope = scope or domain_scope(board.platform, ())
         self._assigned = merged(span for pages in own for span in pages)
-        self._judged = set(self._scope.members)
+        self._judged = set(scope.members if scope is not None else ())
         self._xl = config is not None
         tree = board.platform.tree
         self.listed = dict.fromkeys(dtdev(config, tree)) if config is not None else {}
+        requested = scope.requested if scope is not None else frozenset()
+        if config is not None:
+            requested |= self._whole([span for _, span in _iomem(config)])
+        inside = domain_scope(board.platform, requested)
+        elsewhere = context.elsewhere - inside.members
+        self._scope = replace(inside, elsewhere=elsewhere)
+
+    def _whole(self, spans: Sequence[Span]) -> frozenset[Node]:
+        """The marked devices of which host memory (bytes) has all registers.
+
+        They are the guest's, so that it alone depends on what they supply to one another.
+        """
+        mapped = merged(spans)
+        return frozenset(
+            node
+            for node in self.marked(spans)
+            if all(covered(block.span, mapped) for block in registers(node).blocks)
+        )
 
     def marked(self, spans: Iterable[Span]) -> dict[Node, None]:
         """The devices with registers in host memory (bytes) that are for guests."""
