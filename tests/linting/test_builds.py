@@ -9,10 +9,13 @@ import pytest
 from tests.answers import codes
 from tests.rows import Rows
 from tests.wording import Wording
+from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding
 from xenassign.formats.xlcfg import parse
 from xenassign.host.platform import read_platform
+from xenassign.linting.guest.interrupts import of_other_types
+from xenassign.linting.guest.view import View
 from xenassign.linting.verdict import dom0less, domcfg
 from xenassign.linting.verdict.builds import guest_intids
 from xenassign.linting.verdict.context import Context
@@ -174,3 +177,24 @@ def test_a_build_for_an_mpu_assigns_nothing(wording: Wording) -> None:
     assert list(dom0less.check(mapped, context("4.22"))) == []
     nothing = blob(f"{start} clock {{ }}; }}; }};")
     assert list(dom0less.check(nothing, context("4.22", built))) == []
+
+
+@pytest.mark.parametrize(
+    ("specifier", "expected"),
+    [
+        ("<2 229 4>", ["XA302"]),  # Xen takes it for INTID 245
+        ("<2 2 4>", []),  # for PPI 18, and refuses it
+        ("<0 229 4>", []),
+    ],
+)
+def test_an_interrupt_of_a_type_that_xen_does_not_know(
+    variant: Variant, specifier: str, expected: list[str]
+) -> None:
+    device = f'd@70000000 {{ compatible = "x"; interrupts = {specifier}; }};'
+    tree = variant("qemu", f"&{{/}} {{ {device} }};")
+    data = blob(
+        "/dts-v1/; / { passthrough { #address-cells = <2>; #size-cells = <2>; ranges;"
+        f' d {{ xen,path = "/d@70000000"; xen,reg; {FORCE} }}; }}; }};'
+    )
+    view = View(read_blob(data), context("4.22", frozenset(), tree))
+    assert codes(list(of_other_types(view))) == expected

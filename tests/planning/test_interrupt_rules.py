@@ -9,6 +9,7 @@ import pytest
 from tests.answers import codes, of
 from tests.wording import Wording
 from xenassign.devicetree.tree import Tree
+from xenassign.findings import Finding
 from xenassign.planning.plan import DomainPlan
 
 Plan = Callable[..., DomainPlan]
@@ -186,3 +187,28 @@ def test_nothing_else_is_marked(plan: Plan) -> None:
 def test_no_node_is_marked_twice(plan: Plan) -> None:
     made = plan("tricky", "/alt@71000000/spi@0", "/alt@71000000/i2c@0", policy="trust")
     assert sorted(marked(made)) == sorted(set(marked(made)))
+
+
+@pytest.mark.parametrize(("xen", "code"), [("4.20", "XA303"), ("4.21", "XA748"), ("4.22", "XA748")])
+def test_an_extended_spi_of_type_0_needs_a_build(
+    generate: Callable[..., tuple[DomainPlan, dict[str, bytes], list[Finding]]],
+    variant: Variant,
+    xen: str,
+    code: str,
+) -> None:
+    tree = variant(
+        "qemu",
+        '&{/} { dev@70000000 { compatible = "xenassign,x"; reg = <0 0x70000000 0 0x1000>;'
+        " interrupts = <0 4129 4>; }; };",
+    )
+    made, files, refused = generate(tree, "/dev@70000000", policy="trust", xen=xen)
+    assert [f.code for f in made.findings if f.code in ("XA302", "XA303", "XA748")] == [code]
+    assert bool(refused) == (code == "XA303")
+    if not refused:
+        assert b"4161" in files["domu1.cfg"]
+
+
+def test_an_extended_spi_of_type_2_names_the_form_that_works(plan: Plan) -> None:
+    for xen, known in (("4.20", False), ("4.22", True)):
+        (finding,) = of(plan("tricky", "/dev@74060000", policy="trust", xen=xen), "XA302")
+        assert ("GICV3_ESPI" in finding.fix) == known

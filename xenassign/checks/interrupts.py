@@ -19,11 +19,24 @@ from xenassign.host.platform import Platform
 from xenassign.request.request import Request
 from xenassign.xen.board import Board
 from xenassign.xen.direct_map import vpl011_intid
-from xenassign.xen.releases import GUEST_SPI_LAST_INTID, VIRTIO_MMIO_INTIDS
+from xenassign.xen.releases import (
+    ESPI_INTIDS,
+    GUEST_SPI_LAST_INTID,
+    SPI_FIRST_INTID,
+    VIRTIO_MMIO_INTIDS,
+    Release,
+)
 
 PPI = rule("XA301", "ppi-assigned", "error", "rejected")
 EXTENDED = rule("XA302", "extended-interrupt", "error", "broken")
 INTID_TOO_HIGH = rule("XA303", "intid-too-high", "error", "rejected")
+EXTENDED_BUILD = rule(
+    "XA748",
+    "extended-spi-build",
+    "warning",
+    "portability",
+    applies=lambda xen: xen.extended_spis,
+)
 LINE_OF_XEN = rule("XA304", "interrupt-of-xen", "error", "rejected")
 LINE_SHARED = rule("XA305", "interrupt-shared", "error", "rejected")
 LINE_OF_VPL011 = rule("XA306", "interrupt-of-vpl011", "error", "broken")
@@ -95,11 +108,7 @@ def _line_findings(
     """One interrupt at the GIC. ``kept``: whether Xen keeps the device, an error anyway."""
     intid, path = line.intid, device.path
     if line.kind in ("espi", "eppi"):
-        yield EXTENDED(
-            f"interrupt {line.index} of {path} is an extended one (INTID {intid})",
-            node=path,
-            prop="interrupts",
-        )
+        yield extended(path, line, request.release)
         return
     if line.kind == "ppi":
         yield PPI(
@@ -108,10 +117,7 @@ def _line_findings(
             prop="interrupts",
         )
         return
-    if intid > GUEST_SPI_LAST_INTID:
-        yield INTID_TOO_HIGH(
-            f"INTID {intid} of {path} is above {GUEST_SPI_LAST_INTID}", node=path, prop="interrupts"
-        )
+    yield from _above(path, intid, request.release)
     if request.vpl011 and intid == vpl011_intid(board.platform, request.direct_map):
         yield LINE_OF_VPL011(f"{path} has INTID {intid}", node=path, prop="interrupts")
     if intid in VIRTIO_MMIO_INTIDS and "xl" in request.routes:
@@ -136,6 +142,29 @@ def _line_findings(
                 node=path,
                 prop="interrupts",
             )
+
+
+def extended(path: str, line: GicInterrupt, release: Release) -> Finding:
+    """The finding about an interrupt of a type that Xen takes for a PPI."""
+    fix = None
+    if line.kind == "espi" and EXTENDED_BUILD.applies(release):
+        spi, flags = line.intid - SPI_FIRST_INTID, line.cells[2]
+        fix = (
+            f"write it as <0 {spi} {flags}> in the host tree, for a Xen built with"
+            " CONFIG_GICV3_ESPI, or do not assign this device"
+        )
+    message = f"interrupt {line.index} of {path} is an extended one (INTID {line.intid})"
+    return EXTENDED(message, node=path, prop="interrupts", fix=fix)
+
+
+def _above(path: str, intid: int, release: Release) -> Iterator[Finding]:
+    """An INTID above those that every build gives guests."""
+    if intid in ESPI_INTIDS and EXTENDED_BUILD.applies(release):
+        message = f"INTID {intid} of {path} is an extended SPI"
+        yield EXTENDED_BUILD(message, node=path, prop="interrupts")
+    elif intid > GUEST_SPI_LAST_INTID:
+        message = f"INTID {intid} of {path} is above {GUEST_SPI_LAST_INTID}"
+        yield INTID_TOO_HIGH(message, node=path, prop="interrupts")
 
 
 def _trigger_differs(path: str, other: str, intid: int) -> Finding:

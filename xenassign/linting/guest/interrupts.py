@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from xenassign.checks.interrupts import OTHER_CONTROLLER
+from xenassign.checks.interrupts import OTHER_CONTROLLER, extended
 from xenassign.devicetree.interrupts import Interrupt
 from xenassign.devicetree.tree import Node, PropertyError
 from xenassign.findings import ROUTES, Finding, rule
@@ -229,4 +229,18 @@ def _cut_short(view: View, node: Node, remainder: int) -> Finding:
     return CUT_SHORT(message, node=node.path, prop="interrupts", cell=cell)
 
 
-CHECKS: tuple[Check, ...] = (not_routed, missing, parents, cut_short)
+def of_other_types(view: View) -> Iterator[Finding]:
+    """Extended interrupts of assigned host nodes, which Xen takes for other SPIs.
+
+    Those that it takes for PPIs are refused (XA301).
+    """
+    for partial, host in view.assigned:
+        path = partial.node.path
+        for line in host.interrupts:
+            _, number, _ = line.cells
+            if line.kind in ("espi", "eppi") and number + 16 >= SPI_FIRST_INTID:
+                finding = extended(host.path, line, view.context.release)
+                yield finding._replace(message=f"{path}: {finding.message}", node=path)
+
+
+CHECKS: tuple[Check, ...] = (not_routed, missing, parents, cut_short, of_other_types)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from xenassign.checks.conflicts import conflicts_between
+from xenassign.checks.interrupts import EXTENDED_BUILD
 from xenassign.checks.shared_pages import SHARED_ALLOWED, SHARED_PAGE
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.blob_writer import to_blob
@@ -98,6 +99,8 @@ def file_findings(
     context = context_of(request, platform)._replace(
         pool_mib=plan.pool_mib, marked=marked, elsewhere=plan.scope.elsewhere
     )
+    if any(finding.rule is EXTENDED_BUILD for finding in plan.findings):
+        context = context._replace(options=frozenset({"GICV3_ESPI"}))
     context = context._replace(rights=context.dom0())
     blob = files[f"{name}.dtb"]
     view = View(read_blob(blob, f"{name}.dtb"), context)
