@@ -180,6 +180,7 @@ class Refused(NamedTuple):
     memory: int = 256  #: MiB
     since: str = "4.17"  #: older releases accept it
     vcpus: int = 1
+    bootargs: str = ""  #: Xen's
 
 
 def _one(base: int, size: int = 256 * MIB) -> tuple[tuple[int, int], ...]:
@@ -256,6 +257,15 @@ CASES = (
         since="4.20",
     ),
     Refused(
+        "cache coloring",
+        _GOOD,
+        frozenset({"XA737"}),
+        "LLC coloring and static memory are incompatible",
+        more='llc-colors = "0-3";',
+        since="4.20",
+        bootargs="llc-coloring=on llc-size=1M llc-nr-ways=16",
+    ),
+    Refused(
         "no line for the vPL011",
         _GOOD,
         frozenset({"XA313"}),
@@ -287,7 +297,7 @@ def test_what_xen_says(ready: Machine, one: Refused) -> None:
     more = " ".join([*words, f"xen,static-mem = <{' '.join(spans)}>;", one.more])
     domain = Domain(memory=one.memory, vcpus=one.vcpus, more=more)
     host = host_with(one.host)
-    machine = Setup(memory=HOST)
+    machine = Setup(memory=HOST, bootargs=one.bootargs)
     booted = system(ready, NOTHING, host, domain, setup=machine)
     found = foretold(booted, context(ready, domain, host), machine) or ()
     codes = one.codes if not newer(one.since, ready.release) else frozenset()
