@@ -99,6 +99,39 @@ def test_several_bases_are_applied_in_order() -> None:
         report("second.dtso", base=("base.dts",))
 
 
+def test_a_part_without_properties_of_xen_is_one_of_the_base(board: Board) -> None:
+    """The node that it changes has the xen,path of its parent, or of none."""
+    write(
+        "part.dtso",
+        "&{/passthrough/rtc@9010000} { child { compatible = 'x'; }; };".replace("'", '"'),
+    )
+    for host in (None, board("qemu")):
+        found = report("part.dtso", base=("base.dts",), overlays=("marks.dtso",), host=host)
+        assert found.documents[0].file == "part.dtso"
+        assert found.judged == {"dom0less", "xl"}
+
+
+def test_what_overlays_change_of_the_host_holds_for_its_guests(board: Board) -> None:
+    """As with an overlay that adds a domain and makes the console's registers a whole page."""
+    body = "&{/chosen} { d { compatible = 'xen,domain'; memory = <0 0x20000>; cpus = <1>; vpl011;"
+    body += " direct-map; #address-cells = <2>; #size-cells = <2>;"
+    body += " xen,static-mem = <0 0x50000000 0 0x8000000>;"
+    body += " m@1 { compatible = 'multiboot,kernel'; reg = <0 0x48000000 0 0x1000>; }; }; };"
+    short = "&{/pl011@9000000} { reg = <0 0x9000000 0 0x200>; };"
+    whole = "&{/pl011@9000000} { reg = <0 0x9000000 0 0x1000>; };"
+    write("short.dtso", short)
+    for more, as_host_overlay, found in (
+        ("", False, True),
+        (whole, False, False),
+        (whole, True, False),
+    ):
+        write("d.dtso", (body + more).replace("'", '"'))
+        given = ("short.dtso", "d.dtso") if as_host_overlay else ("short.dtso",)
+        static = frozenset({"STATIC_MEMORY"})
+        judged = report("d.dtso", overlays=given, host=board("qemu"), kconfig=static)
+        assert ("XA734" in {f.code for f in judged.findings}) == found
+
+
 NOTHING = [
     "&{/soc/a} { xen,passthrough; };",
     "&a { xen,passthrough; };",

@@ -8,7 +8,9 @@ of a host, and nothing of a guest.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
+from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.overlay import OverlayFragment, fragments
 from xenassign.devicetree.overlay_apply import Applied, MisfitError, apply_overlay
 from xenassign.devicetree.tree import Node, Tree
@@ -68,6 +70,19 @@ def check_host_overlays(overlays: Iterable[TreeFile], host: Tree | None) -> None
             _apply(host, overlay, "correct it, or give the board's tree that it is for as --host")
 
 
+def booted(host: Tree, overlays: Iterable[TreeFile]) -> Tree:
+    """The host's tree with what the boot loader applies to it, in order.
+
+    An overlay that does not fit is left out: it is refused as --host-overlay, and what it says of
+    domains can be judged all the same. `xl dt-overlay` adds devices after the boot.
+    """
+    for overlay in overlays:
+        if overlay.tree is not None and kind_of(overlay.tree, host) in (DOMAINS, MARKS, OTHER):
+            with suppress(MisfitError):
+                host = read_blob(apply_overlay(host, overlay.tree).blob, host.file)
+    return host
+
+
 def judged(
     documents: Sequence[Document], bases: Sequence[TreeFile], host: Tree | None
 ) -> tuple[Document, ...]:
@@ -99,7 +114,7 @@ def _judged(document: Document, base: TreeFile | None, host: Tree | None) -> Doc
     if isinstance(document, ConfigFile) or document.tree is None or not document.overlay:
         return document
     kind = kind_of(document.tree, host)
-    if kind == OTHER and base is not None and host is None:
+    if kind == OTHER and base is not None:
         kind = PIECE
     if kind != PIECE:
         return document

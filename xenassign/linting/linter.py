@@ -243,7 +243,8 @@ def _together(
 
 def context(options: Options, overlays: Sequence[TreeFile]) -> Context:
     """The context of the options: release, host, domain, and the marks of overlays."""
-    platform = read_platform(options.host) if options.host is not None else None
+    host = composition.booted(options.host, overlays) if options.host is not None else None
+    platform = read_platform(host) if host is not None else None
     platform = with_console(platform, options.xen_console) if platform is not None else None
     context = Context(
         release=options.release,
