@@ -13,7 +13,7 @@ A :class:`Finding` is one application of a rule. ``effect`` is the consequence f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -111,7 +111,8 @@ class Finding(NamedTuple):
     ``node`` is a path, ``prop`` a property of it or a key of dom.cfg, ``cell`` counts the cells of
     the property from 0. ``own_fix``: a fix other than the rule's. ``file`` and ``domain`` (by name)
     are set when they are known. ``place`` is that in the text, if there is a text, and
-    ``replacement`` the correct text for it, if only one is possible.
+    ``replacement`` the correct text for it, if only one is possible. ``follows``: findings of the
+    lint that are consequences of this one.
     """
 
     rule: Rule
@@ -126,6 +127,7 @@ class Finding(NamedTuple):
     place: Place | None = None
     replacement: str | None = None
     domain: str | None = None
+    follows: tuple[Finding, ...] = ()
 
     @property
     def code(self) -> str:
@@ -144,13 +146,20 @@ class Finding(NamedTuple):
 
     def text(self, file: str | None = None) -> str:
         """One line for people, which a terminal shows. ``file``: its name if it has none."""
+        return escape.terminal(f"{self.severity}: {self._located(file)}; {self.fix} [{self.code}]")
+
+    def consequence(self) -> str:
+        """The line of text below a finding that it follows from."""
+        return escape.terminal(f"  follows: {self._located(None)} [{self.code}]")
+
+    def _located(self, file: str | None) -> str:
+        """The message after the place and the node."""
         place = self.place
         location = f"{place.file}:{place.line}:{place.column}" if place else self.file or file
         domain = f"domain {self.domain}" if self.domain is not None and place is None else None
         prefix = "".join(f"{part}: " for part in (location, domain) if part)
         node = f"{self.node}: " if self.node and self.node not in self.message else ""
-        line = f"{self.severity}: {prefix}{node}{self.message}; {self.fix} [{self.code}]"
-        return escape.terminal(line)
+        return f"{prefix}{node}{self.message}"
 
 
 _RULES: dict[str, Rule] = {}
@@ -182,6 +191,13 @@ def registered() -> tuple[Rule, ...]:
 def errors(findings: Iterable[Finding]) -> list[Finding]:
     """The findings of severity error."""
     return [finding for finding in findings if finding.severity == "error"]
+
+
+def flat(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """The findings, each before those that follow from it."""
+    for finding in findings:
+        yield finding._replace(follows=())
+        yield from finding.follows
 
 
 def some(texts: Iterable[str]) -> str:

@@ -20,7 +20,7 @@ from xenassign.cli import lint as lint_cli
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.source.reader import read_source
 from xenassign.devicetree.tree import Tree
-from xenassign.findings import ROUTES, Finding, every_release
+from xenassign.findings import ROUTES, Finding, every_release, flat
 from xenassign.linting.catalogue import rules
 from xenassign.linting.documents import ConfigFile, Document, TreeFile, read_document
 from xenassign.linting.linter import Options, lint
@@ -122,7 +122,8 @@ def linted(name: str, arguments: list[str], text: str) -> tuple[Finding, ...]:
         kconfig=frozenset(asked["kconfig"]),
         live_host=asked["live_host"],
     )
-    return lint([document(name, texts[name]) for name in asked["files"]], options).findings
+    report = lint([document(name, texts[name]) for name in asked["files"]], options)
+    return tuple(flat(report.findings))
 
 
 def generated(arguments: list[str], text: str | None) -> list[Found]:

@@ -122,7 +122,7 @@ def test_json(report: Report) -> None:
     first = made["findings"][0]
     assert set(first) == {
         *("code", "severity", "effect", "routes", "file", "line", "column"),
-        *("node", "property", "message", "fix"),
+        *("node", "property", "message", "fix", "follows"),
     }
     assert made["rejected_by"] == {"dom0less": ["XA121"], "xl": ["XA602", "XA121"]}
     assert made["guest"] == {"dom0less": "not started", "xl": "not started"}

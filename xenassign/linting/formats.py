@@ -8,7 +8,7 @@ from typing import Any
 
 from xenassign import __version__, escape
 from xenassign.devicetree.places import Place
-from xenassign.findings import SEVERITIES, Finding, Rule, errors
+from xenassign.findings import SEVERITIES, Finding, Rule, errors, flat
 from xenassign.linting.linter import Report
 from xenassign.linting.verdict.predict import rejecting
 
@@ -22,6 +22,7 @@ def to_text(report: Report) -> str:
     lines: list[str] = []
     for finding in report.findings:
         lines += [finding.text(), *excerpt(report, finding.place)]
+        lines += [consequence.consequence() for consequence in finding.follows]
     return "\n".join((*lines, *summary(report))) + "\n"
 
 
@@ -95,7 +96,7 @@ def _guest(report: Report, routes: Sequence[str]) -> str:
 
 def _codes(report: Report, codes: Iterable[str]) -> str:
     """Codes of findings, with what hides them: `` (XA602; XA412, not shown)``."""
-    shown = {finding.code for finding in report.findings}
+    shown = {finding.code for finding in flat(report.findings)}
     waived = {finding.code for finding, _ in report.waived}
     groups: dict[str, list[str]] = {"": [], ", waived": [], ", not shown": []}
     for code in dict.fromkeys(codes):
@@ -163,6 +164,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "property": finding.prop,
         "message": finding.message,
         "fix": finding.fix,
+        "follows": [_finding(consequence) for consequence in finding.follows],
     }
 
 
@@ -180,7 +182,9 @@ def _annotations(report: Report) -> Iterator[str]:
             values |= {"line": str(at.line), "col": str(at.column), "endLine": str(at.end_line)}
             values["endColumn"] = str(at.end_column)
         options = ",".join(f"{k}={escape.github_property(v)}" for k, v in values.items())
-        yield f"::{command} {options}::{escape.github_data(f'{finding.message}; {finding.fix}')}"
+        follows = "".join(f"; {c.consequence().strip()}" for c in finding.follows)
+        text = escape.github_data(f"{finding.message}; {finding.fix}{follows}")
+        yield f"::{command} {options}::{text}"
     if rejected := [finding.code for finding in report.hidden if finding.effect == "rejected"]:
         yield f"::error title=rejected::rejected by {', '.join(dict.fromkeys(rejected))}, not shown"
 
@@ -227,6 +231,32 @@ def _sarif_rule(rule: Rule) -> dict[str, Any]:
 
 
 def _result(finding: Finding, index: dict[str, int]) -> dict[str, Any]:
+    result: dict[str, Any] = {
+        "ruleId": finding.code,
+        "ruleIndex": index[finding.code],
+        "level": finding.severity,
+        "message": {"text": escape.sarif_text(f"{finding.message}; {finding.fix}")},
+        "properties": {"effect": finding.effect, "routes": list(finding.routes)},
+    }
+    if location := _location(finding):
+        result["locations"] = [location]
+    if finding.follows:
+        result["relatedLocations"] = [
+            {
+                **_location(consequence),
+                "message": {
+                    "text": escape.sarif_text(
+                        f"follows: {consequence.message} [{consequence.code}]"
+                    )
+                },
+            }
+            for consequence in finding.follows
+        ]
+    return result
+
+
+def _location(finding: Finding) -> dict[str, Any]:
+    """The location of a finding; empty if it has none."""
     location: dict[str, Any] = {}
     at = finding.place
     file = at.file if at else finding.file
@@ -243,14 +273,7 @@ def _result(finding: Finding, index: dict[str, int]) -> dict[str, Any]:
     if finding.node is not None:
         name = f"{finding.node}:{finding.prop}" if finding.prop else finding.node
         location["logicalLocations"] = [{"fullyQualifiedName": name}]
-    result = {
-        "ruleId": finding.code,
-        "ruleIndex": index[finding.code],
-        "level": finding.severity,
-        "message": {"text": escape.sarif_text(f"{finding.message}; {finding.fix}")},
-        "properties": {"effect": finding.effect, "routes": list(finding.routes)},
-    }
-    return {**result, "locations": [location]} if location else result
+    return location
 
 
 FORMATS: dict[str, Callable[[Report], str]] = {

@@ -17,11 +17,11 @@ from typing import NamedTuple
 from xenassign.devicetree.places import Place
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import InputError, UsageError
-from xenassign.findings import ROUTES, Finding, Rule, errors, rule
+from xenassign.findings import ROUTES, Finding, Rule, errors, flat, rule
 from xenassign.formats.xlcfg import XlConfig
 from xenassign.host.load import is_source
 from xenassign.host.platform import read_platform
-from xenassign.linting import composition, source_strings, waivers
+from xenassign.linting import cascades, composition, source_strings, waivers
 from xenassign.linting.catalogue import rules
 from xenassign.linting.documents import ConfigFile, Document, TreeFile, read_tree_file
 from xenassign.linting.guest import config_and_tree, mapped_devices, partial_tree, together
@@ -74,8 +74,8 @@ class Options(NamedTuple):
 class Report:
     """The result of ``lint``.
 
-    ``findings``: those that are shown. ``verdict`` is that of all findings, also of those that are
-    waived, and those that a selection hides.
+    ``findings``: those that are shown, without those that follow from others. ``verdict`` is that
+    of all findings, also of those that are waived, and those that a selection hides.
     """
 
     documents: tuple[Document, ...]
@@ -94,8 +94,8 @@ class Report:
 
     @property
     def every(self) -> tuple[Finding, ...]:
-        """All findings: those that are shown, hidden and waived."""
-        return (*self.findings, *self.hidden, *(finding for finding, _ in self.waived))
+        """All findings, also hidden and waived ones, and those that follow from others."""
+        return (*flat((*self.findings, *self.hidden)), *(finding for finding, _ in self.waived))
 
     @property
     def guests(self) -> dict[str, tuple[GuestOutcome, ...]]:
@@ -137,12 +137,31 @@ def lint(documents: Sequence[Document], options: Options) -> Report:
     order = {document.file: number for number, document in enumerate(every)}
     findings.sort(key=lambda finding: (order.get(finding.file or "", len(order)), _line(finding)))
     kept, waived = waivers.apply(findings, every)
+    shown = cascades.attach(kept, _domains(every, partial_trees))
     not_run = [rule for rule in rules() if rule.needs_host] if options.host is None else []
     verdict = {route: v for route, v in verdicts(findings).items() if route in routes}
     judged = frozenset(
         route for document in every for route in composition.routes_of(document, options.host)
     )
-    return Report(every, kept, verdict, tuple(not_run), waived, judged)
+    return Report(every, shown, verdict, tuple(not_run), waived, judged)
+
+
+def _domains(
+    documents: Iterable[Document], partial_trees: dict[str, TreeFile | None]
+) -> dict[str, str]:
+    """What the files of a domain have in common, by file: its partial tree.
+
+    With a single tree and a single configuration at the most, all files are of one domain.
+    """
+    configs = [d.file for d in documents if isinstance(d, ConfigFile)]
+    trees = [
+        document.file
+        for document in documents
+        if isinstance(document, TreeFile) and not document.overlay and not document.has_domains
+    ]
+    if len(configs) < 2 and len(trees) < 2:
+        return {document.file: "" for document in documents}
+    return {file: tree.file for file, tree in partial_trees.items() if tree is not None}
 
 
 def _line(finding: Finding) -> tuple[object, ...]:

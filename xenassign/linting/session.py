@@ -10,7 +10,7 @@ from xenassign.checks.live_tree import choice_of_driver, choices_of_nodes
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import InputError, UsageError
 from xenassign.files import replace_files
-from xenassign.findings import ROUTES
+from xenassign.findings import ROUTES, flat
 from xenassign.formats.xlcfg import encode
 from xenassign.host.load import read_host
 from xenassign.host.platform import read_platform
@@ -149,7 +149,7 @@ class Session:
         """
         from xenassign.linting import fixes
 
-        findings = self.report().findings
+        findings = tuple(flat(self.report().findings))
         diffs, changed = [], {}
         for document in self.documents:
             new = fixes.fixed_text(document, findings)

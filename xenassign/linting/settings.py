@@ -78,7 +78,8 @@ def selected(
 ) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
     """(findings whose codes have a prefix of ``select`` and none of ``ignore``, the others).
 
-    An empty ``select`` selects all. Raises UsageError for a prefix that no code has.
+    An empty ``select`` selects all. What follows from a finding that is not selected stays, if it
+    is selected itself. Raises UsageError for a prefix that no code has.
     """
     codes = [rule.code for rule in rules()]
     kept = tuple(prefix.upper() for prefix in select)
@@ -87,9 +88,19 @@ def selected(
         if not prefix or not any(code.startswith(prefix) for code in codes):
             hint = did_you_mean(prefix, codes) or "`xenassign lint --list-rules` lists them"
             raise UsageError(f"{prefix or 'an empty code'}: no such finding; {hint}")
+
+    def is_selected(finding: Finding) -> bool:
+        in_selection = not kept or finding.code.startswith(kept)
+        return in_selection and not finding.code.startswith(ignored)
+
     shown: list[Finding] = []
     hidden: list[Finding] = []
     for finding in findings:
-        in_selection = not kept or finding.code.startswith(kept)
-        (shown if in_selection and not finding.code.startswith(ignored) else hidden).append(finding)
+        follows = [consequence for consequence in finding.follows if is_selected(consequence)]
+        hidden += [consequence for consequence in finding.follows if consequence not in follows]
+        if is_selected(finding):
+            shown.append(finding._replace(follows=tuple(follows)))
+        else:
+            hidden.append(finding._replace(follows=()))
+            shown += follows
     return tuple(shown), tuple(hidden)

@@ -146,7 +146,7 @@ def twice(view: View) -> Iterator[Finding]:
 def gic_phandle(view: View) -> Iterator[Finding]:
     """Interrupts that name another phandle than the GIC has on a route.
 
-    A tree with /gic is for dom0less: as long as no configuration names it, xl is no matter.
+    A tree with /gic is for dom0less: it is not judged for xl as long as no configuration names it.
     """
     gic = view.gic
     if gic is None:

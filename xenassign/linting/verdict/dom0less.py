@@ -365,7 +365,9 @@ class _Build:
             self._add(_at(PPI, node, f"{line} is a PPI"))
         elif not any(intid in numbers for numbers in guest_intids(self.context)):
             ranges = (f"{n[0]} to {n[-1]}" for n in guest_intids(self.context))
-            message = f"{line} is none of the guest's ({' and '.join(ranges) or 'it has no SPIs'})"
+            message = (
+                f"{line} is not one of the guest's ({' and '.join(ranges) or 'it has no SPIs'})"
+            )
             self._add(_at(LINE_TOO_HIGH, node, message))
         elif intid in self.xen_lines:
             owner = self.xen_lines[intid]
