@@ -305,6 +305,15 @@ def test_windows_of_a_pci_host_that_no_xen_reg_maps(
     assert ("XA234" in codes(found)) == prefetchable
 
 
+def test_a_pci_host_with_ranges_that_end_within_an_entry() -> None:
+    host = read_blob(blob(SMALL_HOST + f"/ {{ {PCI_HOST} }}; }};"), "host.dtb")
+    cut = PCI_HOST.replace(" 0 0x40000000>", ">")
+    entries = mapping((0x1000000000, 0x100000, 0x1000000000))
+    bridge = f'{cut} xen,path = "/pcie@1000000000"; {entries} {FORCE} }};'
+    assert cut != PCI_HOST
+    assert "XA224" not in codes(everything(passthrough(bridge), context(host)))
+
+
 # --- XA201: pages shared with the host -----------------------------------------------------------
 
 

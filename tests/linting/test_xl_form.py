@@ -78,7 +78,7 @@ def partial(*nodes: str) -> str:
     return f"/dts-v1/; / {{ passthrough {{ {BUS} {' '.join(nodes)} }}; }};"
 
 
-def linted(host: Tree, tree: str | None, cfg: str, **options: Any) -> Report:
+def linted(host: Tree | None, tree: str | None, cfg: str, **options: Any) -> Report:
     """What the lint says about a configuration and its tree with xl."""
     files = [document("m.cfg", cfg.encode())]
     if tree is not None:
@@ -426,3 +426,23 @@ def test_what_speaks_for_two_devices(host: Tree) -> None:
     other_kind = CLOCK.replace("<0 2 4>", "<0 72 4>").replace("arm,pl031", "x,adc")
     wrong_page = {"iomem": '["0x9010,1@0xb000"]', "dtdev": None}
     assert tied(host, partial(other_kind), **wrong_page) == {"rtc": "/soc/adc@9700000"}
+
+
+def test_a_tree_without_devices_is_one_mistake(host: Tree) -> None:
+    """As the driver domains of xen-troops, whose nodes a key of their xl copies."""
+    report = linted(host, partial(), config())
+    assert [f.code for f in report.findings if f.code not in ("XA422", "XA423")] == [
+        "XA326",
+        "XA228",
+    ]
+
+
+def test_iomem_maps_the_windows_of_a_pci_host() -> None:
+    bridge = """pcie@b000000 { compatible = "pci-host-ecam-generic"; device_type = "pci";
+        reg = <0 0xb000000 0 0x100000>; #address-cells = <3>; #size-cells = <2>;
+        ranges = <0x2000000 0 0 RANGE 0 0x100000>; };"""
+    iomem = '["0x9300,100@0xb000", "0x9400,100@0xc000"]'
+    for window, codes in (("0 0xc000000", []), ("0 0xd000000", ["XA228"]), ("", ["XA228"])):
+        tree = partial(bridge.replace("RANGE", window))  # the last has no whole entry
+        found = linted(None, tree, config(iomem=iomem, irqs=None, dtdev=None)).findings
+        assert [f.code for f in found if f.code == "XA228"] == codes

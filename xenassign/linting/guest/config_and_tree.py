@@ -27,7 +27,7 @@ from xenassign.formats.xlcfg import Atom, XlConfig
 from xenassign.linting.guest.guest_lines import guest_intids
 from xenassign.linting.guest.pages import REG_UNMAPPED, reg_cell
 from xenassign.linting.guest.scmi import scmi_nodes
-from xenassign.linting.guest.view import View
+from xenassign.linting.guest.view import View, windows_of
 from xenassign.linting.verdict.cfg_irqs import corrected_intid
 from xenassign.linting.verdict.cfg_keys import XL
 from xenassign.linting.verdict.dom0less import DOM0_DRIVES_DEVICE
@@ -86,10 +86,11 @@ class Pair:
 
     @cached_property
     def _registers(self) -> Intervals:
-        return Intervals(block.span for _, block in self.blocks)
+        windows = (window for node in self.view.devices for window in windows_of(node))
+        return Intervals(block.span for block in (*(b for _, b in self.blocks), *windows))
 
     def has_node(self, entry: MappingEntry) -> bool:
-        """Whether a node of the guest has registers in a mapping."""
+        """Whether a node of the guest has registers, or a PCI window, in a mapping."""
         return entry.size > 0 and self._registers.overlap(entry.guest_span)
 
     @cached_property
@@ -156,6 +157,11 @@ def iomem_without_node(pair: Pair) -> Iterator[Finding]:
     """Pages that no node of the guest names."""
     entries = [entry for partial in pair.view.nodes for entry in partial.entries]
     mapped = _Mappings(entries)
+    if pair.ranges and not pair.view.devices:
+        message = f"iomem has {len(pair.ranges)} ranges, and the guest's tree has no device"
+        at = pair.config.place(pair.config.named("iomem")[-1])
+        yield IOMEM_WITHOUT_NODE(message, prop="iomem", place=at)
+        return
     for (atom, _), entry in zip(pair.ranges, pair.mappings, strict=True):
         if not pair.has_node(entry) and not mapped.cover(entry):
             message = f"no node of the guest has registers at {entry.guest:#x}"
@@ -165,6 +171,11 @@ def iomem_without_node(pair: Pair) -> Iterator[Finding]:
 def interrupts_in_irqs(pair: Pair) -> Iterator[Finding]:
     """Interrupts of the guest's nodes that are not in irqs, and the reverse."""
     irqs = {number: atom for atom, number in pair.lines}
+    if irqs and not pair.view.devices:
+        message = f"irqs has {len(irqs)} interrupts, and the guest's tree has no device"
+        at = pair.config.place(pair.config.named("irqs")[-1])
+        yield IRQ_WITHOUT_NODE(message, prop="irqs", place=at)
+        return
     spi_numbers = set()  # in irqs instead of the INTID
     for number, path in pair.intids.items():
         spi = number - SPI_FIRST_INTID

@@ -12,14 +12,14 @@ from itertools import groupby
 from xenassign.checks.bus_windows import left_windows
 from xenassign.checks.machine_control import control
 from xenassign.checks.shared_pages import MOST, SHARED_PAGE, shared_pages, sharing_message
-from xenassign.devicetree.addresses import Block, pci_windows, registers
+from xenassign.devicetree.addresses import Block, registers
 from xenassign.devicetree.cells import bus_cells
 from xenassign.devicetree.spans import PAGE_SIZE, Intervals, Merged, Span, covered, gaps, merged
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule, some
 from xenassign.host.device import HostDevice
 from xenassign.host.platform import Platform
-from xenassign.linting.guest.view import Check, PartialNode, View, container_cells
+from xenassign.linting.guest.view import Check, PartialNode, View, container_cells, windows_of
 from xenassign.linting.verdict import mappings
 from xenassign.linting.verdict.dom0less import DOM0LESS
 from xenassign.linting.verdict.mappings import Claim, MappingEntry
@@ -283,7 +283,7 @@ def unmapped_windows(view: View) -> Iterator[Finding]:
         node = partial.node
         if not partial.entries or not host.windows or not node.has("ranges"):
             continue
-        windows = [window for window in pci_windows(node) if window.size]
+        windows = [window for window in windows_of(node) if window.size]
         for window in _unmapped(windows, view.guest_spans):
             free = [*gaps(window.span, view.guest_spans)]
             start = "the start of " if free[0].start > window.address else ""

@@ -8,10 +8,10 @@ from functools import cached_property
 from typing import NamedTuple
 
 from xenassign.checks.scope import Scope, domain_scope, is_own_device
-from xenassign.devicetree.addresses import registers
+from xenassign.devicetree.addresses import Block, pci_windows, registers
 from xenassign.devicetree.cells import DEFAULT_CELLS, BusCells, xen_bus_cells
 from xenassign.devicetree.spans import Merged, merged
-from xenassign.devicetree.tree import Node, Tree
+from xenassign.devicetree.tree import Node, PropertyError, Tree
 from xenassign.findings import Finding
 from xenassign.formats.xlcfg import XlConfig
 from xenassign.host.device import HostDevice, read_device
@@ -282,3 +282,11 @@ def container_cells(node: Node) -> BusCells:
     if container is None or container.parent is None:
         return DEFAULT_CELLS
     return xen_bus_cells(container)
+
+
+def windows_of(node: Node) -> tuple[Block, ...]:
+    """The windows of a PCI host of the guest; none if its ranges are invalid (bytes)."""
+    try:
+        return pci_windows(node)
+    except PropertyError:
+        return ()
