@@ -118,7 +118,7 @@ def test_the_plan(generate: Generate, host: str, devices: tuple[str, ...]) -> No
 )
 def test_inspect(board: Board, host: str) -> None:
     found = json.loads(to_json(inspect(assess(read_platform(board(host)), release("4.20")))))
-    assert set(found) == {"schema", "host", "devices"}
+    assert set(found) == {"schema", "host", "devices", "findings"}
     assert found["schema"] == "xenassign/inspect/1"
     has(found["host"], HOST)
     has(found["host"]["gic"], {"path": TEXT, "version": NUMBER})

@@ -144,7 +144,9 @@ def test_regulators_are_kept_on_when_asked(
     on = {node.path for node in merged.nodes() if node.has("regulator-always-on")}
     assert on == set(made.kept_on)
     assert all(n.has("regulator-boot-on") for n in merged.nodes() if n.path in on)
-    assert [n.path for n in merged.nodes() if n.has("xen,passthrough")] == [ALL, "/dev@7d020000"]
+    marked = {n.path for n in merged.nodes() if n.has("xen,passthrough")}
+    assert marked == {ALL, "/dev@7d020000", *(change.path for change in made.dom0_changes)} & marked
+    assert {ALL, "/dev@7d020000"} <= marked
 
 
 def test_only_regulators_that_dom0_drives_and_may_switch(plan: Plan, variant: Variant) -> None:

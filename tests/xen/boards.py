@@ -194,6 +194,11 @@ def board(name: str, qemu: bytes) -> bytes:
     return _dtc("dts", "dtb", text)
 
 
+def grafted(host: bytes, text: str) -> bytes:
+    """The blob of a board with more nodes, as source text: ``/ { … };``."""
+    return _dtc("dts", "dtb", _dtc("dtb", "dts", host) + text.encode()) if text else host
+
+
 def _dtc(source: str, target: str, data: bytes) -> bytes:
     """dtc on its input; -q since QEMU's tree, decompiled, has numbers for its phandles."""
     command = ["dtc", "-q", "-I", source, "-O", target, "-"]

@@ -69,6 +69,7 @@ class Case(NamedTuple):
     marks: tuple[str, ...] = ()
     releases: tuple[str, ...] = tuple(RELEASES.values())
     also: frozenset[str] = frozenset()  #: rules that reject it as well, behind this one
+    graft: str = ""  #: source text of more nodes of the board
 
     @property
     def route(self) -> str:
@@ -109,7 +110,82 @@ def _soc(name: str, properties: str = "xen,reg;") -> bytes:
     return partial(device(f"/soc/{name}", properties))
 
 
+def _dom0(rule: str, what: str, node: str, *marks: str, board: str = "virt") -> Case:
+    """A case about a system with a dom0, on a board with one more node.
+
+    The device of the domain is marked, so that nothing else is refused.
+    """
+    path, part = "/pl031@9010000", GOOD
+    if board != "virt":
+        path, part = "/single@a200000", partial(device("/single@a200000", "xen,reg;", ""))
+    graft = f"/ {{ {node} }};" if node else ""
+    domain = Domain(beside_dom0=True)
+    return Case(rule, what, part, board, domain, marks=(path, *marks), graft=graft)
+
+
+NARROW = """narrow { #address-cells = <1>; #size-cells = <1>; ranges = <0 0 0xb000000 0x10000>;
+    msi@100 { reg = <0x100 0x10>, <0xfff00000 0x1000>; }; };"""
+UNMAPPED = """pmic { #address-cells = <1>; #size-cells = <0>;
+    nvram@71 { reg = <0x71>; #address-cells = <1>; #size-cells = <1>; ranges;
+    reason@48 { reg = <0x48 1>; }; }; };"""
+TRIGGERS = """first@b100000 { reg = <0 0xb100000 0 0x1000>; interrupts = <0 200 4>; };
+    last@b200000 { reg = <0 0xb200000 0 0x1000>; interrupts = <0 200 1>; };"""
+_CONSOLE_LINE = "spi@b300000 { reg = <0 0xb300000 0 0x1000>; interrupts = <0 1 4>; };"
+DISABLED_LINE = _CONSOLE_LINE.replace("};", 'status = "disabled"; };')
+_PORT = """bridge@b400000 { device_type = "pci"; reg = <0 0xb400000 0 0x1000>;
+    #address-cells = <3>; #size-cells = <2>; };"""
+TWO_CELLS = """gpio { #interrupt-cells = <2>;
+    key { interrupts = <1 4>; interrupt-parent = <&lines>; };
+    lines: lines { #interrupt-cells = <2>; }; };"""
+FAR = "far@1000000000000 { reg = <0x10000 0 0 0x1000>; };"
+_LIKE_THEM = f"""
+    ppi {{ interrupts = <1 9 4>; {NARROW} }};
+    cpus {{ {NARROW} }};
+    plain {{ #address-cells = <1>; #size-cells = <1>; chip@ff000000 {{ reg = <0xff000000 1>; }}; }};
+    cells {{ #address-cells = <1>; #size-cells = <0>; ranges; chip@1 {{ reg = <1>; }}; }};
+    leaves {{ #address-cells = <1>; #size-cells = <1>; ranges = <0 0 0xb500000 0x1000>;
+        late@800 {{ reg = <0x800 0x10000>; }}; }};
+    twice {{ interrupts = <0 201 4>, <0 201 4>; }};
+    lines {{ #interrupt-cells = <1>; interrupt-controller; phandle = <0x7001>; }};
+    elsewhere {{ interrupt-parent = <0x7001>; interrupts = <1>; }};
+    nowhere {{ interrupt-parent = <0x7fff>; interrupts = <0 1 4>; }};
+    {_PORT.replace("};", "ranges; };")}"""
+
+#: On each Xen gives up the construction of dom0.
+WITHOUT_DOM0 = (
+    _dom0("XA125", "with a dom0, a reg entry that no ranges have", NARROW),
+    _dom0("XA125", "with a dom0, the same, marked", NARROW, "/narrow/msi@100"),
+    _dom0("XA125", "with a dom0, ranges below a bus without ranges", UNMAPPED),
+    _dom0("XA125", "with a dom0, the console's interrupt", _CONSOLE_LINE),
+    _dom0("XA125", "with a dom0, the console's interrupt, disabled", DISABLED_LINE),
+    _dom0("XA125", "with a dom0, an interrupt with two triggers", TRIGGERS),
+    _dom0("XA125", "with a dom0, two triggers, marked", TRIGGERS, "/last@b200000"),
+    _dom0("XA125", "with a dom0, two interrupt cells at the GIC", TWO_CELLS),
+    _dom0("XA125", "with a dom0, no controller", "empty { interrupts-extended = <0>; };"),
+    _dom0("XA125", "with a dom0, INTID 1000", "high { interrupts = <0 968 4>; };"),
+    _dom0("XA125", "with a dom0, a PCI port without ranges", _PORT),
+    _dom0("XA125", "with a dom0, an address of 2^48", FAR),
+    _dom0(
+        "XA125",
+        "with a dom0, iommus of two IOMMUs",
+        "",
+        "/behind-foreign@a212000",
+        "/behind-broken@a213000",
+        "/foreign-last@a215000",
+        "/overlapping@a216000",
+        board="smmu-odd",
+    ),
+)
+
+#: What looks like them and is no obstacle.
+WITH_DOM0 = (
+    _dom0("", "with a dom0, the console's interrupt, marked", _CONSOLE_LINE, "/spi@b300000"),
+    _dom0("", "with a dom0, an address of 2^48, marked", FAR, "/far@1000000000000"),
+    _dom0("", "with a dom0, nodes that Xen does not read so, or withholds", _LIKE_THEM),
+)
+
 DOM0LESS = (
+    *WITHOUT_DOM0,
     Case("XA108", "129 vCPUs", domain=Domain(vcpus=129), also=frozenset({"XA122"})),
     Case(
         "XA205",
@@ -524,6 +600,7 @@ XL = (
 
 #: What looks as if it were refused, and is not: found by the mutants of agreement.py, or known.
 FINE = (
+    *WITH_DOM0,
     Case(
         "",
         "a narrower mask behind a wider one",
@@ -669,15 +746,28 @@ def xl_rows(ready: Machine, cases: Sequence[Case] = XL) -> Iterator[Row]:
 
 def _dom0less(ready: Machine, case: Case) -> Row:
     assert case.partial is not None
-    host = boards.marked(host_of(case.board), case.marks)
+    host = boards.marked(boards.grafted(host_of(case.board), case.graft), case.marks)
     setup = setup_of(case.board)
     made = system(ready, case.partial, host, case.domain, setup=setup)
     try:
-        message = boot_system(ready, made, seconds=SILENT_AFTER, setup=setup).message
+        outcome = boot_system(ready, made, seconds=SILENT_AFTER, setup=setup)
+        message = about_dom0(outcome.log) or outcome.message
     except NoAnswerError:
         message = "(Xen hangs)"
     found = foretold(made, context(ready, case.domain, host), setup) or ()
     return Row(case, ready.release, message, rejecting(found, "dom0less"))
+
+
+def about_dom0(log: Sequence[str]) -> str | None:
+    """Why Xen gave up the construction of dom0: the line before it says that; None if it did not.
+
+    The harness reads what Xen says about dom0less domains only.
+    """
+    failed = next((n for n, text in enumerate(log) if "generation failed" in text), len(log))
+    if not any("Could not set up DOM0" in text for text in log[failed:]):
+        return None
+    reasons = [text.removeprefix("(XEN) ") for text in log[:failed] if "(XEN) " in text]
+    return reasons[-1] if reasons else None
 
 
 def _xl(ready: Machine, name: str, marks: tuple[str, ...], cases: Sequence[Case]) -> Iterator[Row]:

@@ -26,7 +26,7 @@ from xenassign.linting.catalogue import rules
 from xenassign.linting.documents import ConfigFile, Document, TreeFile, read_tree_file
 from xenassign.linting.guest import config_and_tree, mapped_devices, partial_tree, together
 from xenassign.linting.guest.view import View
-from xenassign.linting.verdict import dom0less, domain_node, domcfg
+from xenassign.linting.verdict import dom0less, domain_node, domcfg, host_dom0
 from xenassign.linting.verdict.cfg_keys import XL
 from xenassign.linting.verdict.context import Context
 from xenassign.linting.verdict.dom0less import DOM0LESS
@@ -221,6 +221,13 @@ def _all(
             yield from _placed(tree, source_strings.check(tree.sources))
     if options.together:
         yield from _together(documents, partial_trees, base)
+    yield from _about_host(options.host, base)
+
+
+def _about_host(host: Tree | None, context: Context) -> Iterator[Finding]:
+    """The finding about a host's tree, with its overlays, from which Xen cannot build dom0."""
+    for finding in host_dom0.check(context) if host is not None else ():
+        yield finding._replace(file=host.file if host is not None else None)
 
 
 def _unread(file: TreeFile) -> Iterator[Finding]:

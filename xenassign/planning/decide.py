@@ -14,6 +14,7 @@ from typing import NamedTuple
 from xenassign.checks.bus_windows import left_windows
 from xenassign.checks.containment import containment_findings
 from xenassign.checks.dma_reach import reach_findings
+from xenassign.checks.dom0_tree import dom0_changes
 from xenassign.checks.interrupts import interrupt_findings, platform_findings
 from xenassign.checks.live_tree import dom0_findings, live_findings
 from xenassign.checks.machine_control import machine_control_findings
@@ -105,6 +106,9 @@ def decide_on(board: Board, resolved: Resolved, scope: Scope | None = None) -> D
         findings += assignable_supplier_findings(board, scope, device)
     findings += builder.rewriter.findings(partial(proposable, board, scope))
     findings += keep_findings(keeps, kept_on)
+    host_marks = tuple(HostMark(path, why) for path, why in marks(scope, board.neighbours))
+    changes, dom0_problems = dom0_changes(board, _withheld(scope, host_marks), request.routes)
+    findings += dom0_problems
     return DomainPlan(
         request=request,
         called=resolved.devices,
@@ -114,7 +118,7 @@ def decide_on(board: Board, resolved: Resolved, scope: Scope | None = None) -> D
         devices=devices,
         regions=tuple(_planned_region(region, judged, builder) for region in judged.regions),
         tree=partial_tree,
-        marks=tuple(HostMark(path, why) for path, why in marks(scope, board.neighbours)),
+        marks=host_marks,
         memory_mb_max=placement.memory_max,
         memory_limit=explain_limit(judged.guest, request, placement.mappings),
         guest=judged.guest,
@@ -125,7 +129,13 @@ def decide_on(board: Board, resolved: Resolved, scope: Scope | None = None) -> D
         dom0_options=dom0_options(keeps, kept_on),
         firmware=tuple(firmware.root.path for firmware in kept),
         chosen_cells=chosen_cells(tree, request),
+        dom0_changes=changes,
     )
+
+
+def _withheld(scope: Scope, host_marks: tuple[HostMark, ...]) -> frozenset[str]:
+    """The host paths that the domains of the system mark, as far as they are known."""
+    return frozenset((*(mark.path for mark in host_marks), *(n.path for n in scope.elsewhere)))
 
 
 # ---------------------------------------------------------------------- the judgement

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from xenassign.checks.scope import Scope
 from xenassign.devicetree.addresses import Block
 from xenassign.devicetree.cells import DEFAULT_CELLS
+from xenassign.devicetree.changes import Change
 from xenassign.devicetree.draft import DraftNode
 from xenassign.devicetree.spans import PAGE_SIZE, Span
 from xenassign.devicetree.tree import Node
@@ -187,7 +188,8 @@ class DomainPlan(NamedTuple):
     2, if Xen's default is too small for the mappings. ``kept_on``: host regulators that the host
     overlay marks always-on. ``dom0_options``: for dom0's kernel command line. ``firmware``: host
     paths of the firmware nodes that the guest calls by itself. ``chosen_cells``: #address-cells and
-    #size-cells of /chosen, in which the domain's static memory is written.
+    #size-cells of /chosen, in which the domain's static memory is written. ``dom0_changes``: of the
+    host's tree, with which Xen can build dom0 from it; overlays can make them.
     """
 
     request: Request
@@ -209,6 +211,7 @@ class DomainPlan(NamedTuple):
     dom0_options: tuple[str, ...] = ()
     firmware: tuple[str, ...] = ()
     chosen_cells: tuple[int, int] = DEFAULT_CELLS
+    dom0_changes: tuple[Change, ...] = ()
 
     @property
     def name(self) -> str:

@@ -15,6 +15,7 @@ from xenassign.host.neighbours import Neighbours, neighbours
 from xenassign.host.platform import Platform
 from xenassign.host.scmi import ScmiUse, ScmiUser, users
 from xenassign.xen.dom0 import Dom0, dom0
+from xenassign.xen.dom0_build import Obstacle, dom0_obstacles
 from xenassign.xen.iommu import Iommus, iommus
 from xenassign.xen.releases import Release
 
@@ -36,6 +37,11 @@ class Board:
     def dom0(self) -> Dom0:
         """The pages and interrupts of dom0 if only the host tree marks nodes."""
         return dom0(self.platform, self.iommus)
+
+    @cached_property
+    def dom0_obstacles(self) -> tuple[Obstacle, ...]:
+        """Why Xen cannot build dom0 if only the host tree marks nodes."""
+        return dom0_obstacles(self.platform, self.iommus)
 
     @cached_property
     def inbound(self) -> Inbound:

@@ -27,8 +27,11 @@ from xenassign.xen.releases import SPI_FIRST_INTID, TRIGGER_MASK
 from xenassign.xen.sci import dom0_gives
 
 #: Nodes that dom0 does not get, with all below them (skip_matches and timer_matches).
-_SKIPPED = frozenset(
+SKIPPED = frozenset(
     {
+        "xen,domain",
+        "xen,domain-shared-memory-v1",
+        "xen,evtchn-v1",
         "xen,xen",
         "xen,multiboot-module",
         "multiboot,module",
@@ -138,13 +141,13 @@ def dom0_masters(platform: Platform, iommus: Iommus, marked: frozenset[str]) -> 
 
 def is_marked(node: Node, marked: frozenset[str]) -> bool:
     """Whether a node is marked with xen,passthrough, by the tree or an overlay."""
-    return node.has("xen,passthrough") or node.path in marked
+    return node.has("xen,passthrough") or (bool(marked) and node.path in marked)
 
 
 def _given(platform: Platform, iommus: Iommus, node: Node) -> Iterator[Node]:
     """The nodes that dom0 gets, in the order of the tree."""
     compatible = {text.lower() for text in node.compatible}
-    if compatible & (_SKIPPED | GICS.keys()) or node.path == "/cpus":
+    if compatible & (SKIPPED | GICS.keys()) or node.path == "/cpus":
         return
     if node.text("device_type") == "memory" or node is platform.console:
         return

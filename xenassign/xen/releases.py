@@ -159,6 +159,11 @@ class Release:
     iommu_drivers: tuple[IommuDriver, ...] = field(
         metadata={"source": "xen/drivers/passthrough/arm/, xen/drivers/passthrough/Kconfig"}
     )
+    uarts: frozenset[str] = field(
+        metadata={"source": "xen/drivers/char: dt_match of the drivers that an arm64 build has"}
+    )
+    """`compatible` strings of the UARTs that Xen can have as its console. Xen uses the first
+    interrupt of that UART."""
     iommus_partly_unavailable_protects: bool = field(
         metadata={
             "source": "until b8f43b71dad0 (4.21): xen/drivers/passthrough/device_tree.c"
@@ -425,6 +430,31 @@ _IPMMU_V4H = _IPMMU._replace(
     source="3eda1f8912ef: xen/drivers/passthrough/arm/ipmmu-vmsa.c ipmmu_dt_match",
 )
 
+# --- UARTs -------------------------------------------------------------------------------------
+
+_UARTS_4_17 = frozenset(
+    {
+        "amlogic,meson-gx-uart",
+        "amlogic,meson-uart",
+        "amlogic,meson6-uart",
+        "amlogic,meson8-uart",
+        "amlogic,meson8b-uart",
+        "arm,pl011",
+        "brcm,bcm2835-aux-uart",
+        "cdns,uart-r1p12",
+        "cdns,uart-r1p8",
+        "fsl,imx8qm-lpuart",
+        "marvell,armada-3700-uart",
+        "ns16550",
+        "ns16550a",
+        "renesas,hscif",
+        "renesas,scif",
+        "renesas,scifa",
+        "snps,dw-apb-uart",
+        "ti,omap4-uart",
+    }
+)
+
 # --- xl.cfg ------------------------------------------------------------------------------------
 
 # device_model_args, _pv and _hvm are composed by parse_extra_args, the others are literals.
@@ -472,6 +502,7 @@ _4_17 = Release(
     version="4.17",
     windows=_WINDOWS,
     iommu_drivers=(_SMMU, _SMMU_V3, _IPMMU),
+    uarts=_UARTS_4_17,
     iommus_partly_unavailable_protects=True,
     smmu_masks_count=False,
     extended_regions_exclude_mappings=False,
@@ -505,6 +536,7 @@ _4_17 = Release(
 _4_18 = replace(
     _4_17,
     version="4.18",
+    uarts=_4_17.uarts | {"arm,sbsa-uart"},
     dom0less_error_is_panic=True,
     dom0less_tree_adds_partial=True,
     vpl011_failure_refused=True,
@@ -530,6 +562,7 @@ _4_18 = replace(
 _4_19 = replace(
     _4_18,
     version="4.19",
+    uarts=(_4_18.uarts - {"fsl,imx8qm-lpuart"}) | {"fsl,imx8qxp-lpuart", "ti,am654-uart"},
     boot_scan_failure_is_panic=True,
     shm_host_optional=True,
     shm_direct_map_compared=True,
@@ -546,6 +579,8 @@ _4_19 = replace(
 _4_20 = replace(
     _4_19,
     version="4.20",
+    uarts=_4_19.uarts
+    | {"fsl,s32v234-linflexuart", "nxp,s32g2-linflexuart", "nxp,s32g3-linflexuart"},
     iommu_drivers=(_SMMU, _SMMU_V3, _IPMMU_V4H),
     domain_properties=_4_19.domain_properties | {"llc-colors"},  # 5948dc16759c
     domain_options=MappingProxyType({**_4_19.domain_options, "llc-colors": "LLC_COLORING"}),
@@ -603,6 +638,7 @@ _4_22 = replace(
 _4_23 = replace(
     _4_22,
     version="4.23",
+    uarts=_4_22.uarts | {"fsl,imx6q-uart"},  # ee53a871ed
     sip_boards=(*_4_22.sip_boards, "fsl,imx8mp", "fsl,imx8mq", "fsl,imx8mm", "fsl,imx8mn"),
 )
 

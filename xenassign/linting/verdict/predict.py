@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from xenassign.findings import ROUTES, Finding
 from xenassign.formats.xlcfg import Atom
-from xenassign.linting.verdict import dom0less, domain_node, domcfg
+from xenassign.linting.verdict import dom0less, domain_node, domcfg, host_dom0
 from xenassign.linting.verdict.context import Context
 from xenassign.linting.verdict.domain import BootModule, DomainNode, context_of
 from xenassign.linting.verdict.module_scan import used_module
@@ -83,7 +83,7 @@ def predict_domain(
 
     ``read`` returns the bytes in memory of a module; None if they are not known.
     """
-    findings = list(domain_node.check(domain, context))
+    findings = [*domain_node.check(domain, context), *host_dom0.check(context)]
     module = used_module(domain, "device-tree", context)
     data = read(module) if module else None
     if data is not None:
@@ -99,7 +99,7 @@ def predict_xl(text: str, read: Callable[[str], bytes | None], context: Context)
     config = domcfg.read(text, "dom.cfg")
     if isinstance(config, Finding):
         return [config]
-    findings = list(domcfg.check(config, context))
+    findings = [*domcfg.check(config, context), *host_dom0.check(context)]
     file = config.get("device_tree")
     if isinstance(file, Atom):
         findings += domcfg.check_blob(read(file.text))

@@ -17,9 +17,15 @@ UBOOT_VALUE_MAX = 1024
 
 
 def marks(plan: DomainPlan) -> Iterator[Change]:
-    """A change for each host node that gets ``xen,passthrough``, and each that is kept on."""
+    """A change for each host node that gets ``xen,passthrough``, and those beside the marks."""
     for mark in plan.marks:
         yield Change(mark.path, (boolean("xen,passthrough"),), why=mark.why)
+    yield from beside_marks(plan)
+
+
+def beside_marks(plan: DomainPlan) -> Iterator[Change]:
+    """The other changes of the board's nodes: for dom0, and for what dom0 has to leave on."""
+    yield from plan.dom0_changes
     yield from kept_on(plan)
 
 

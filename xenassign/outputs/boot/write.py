@@ -165,11 +165,12 @@ def set_property(path: str, prop: DraftProperty) -> str:
             f"--uboot-script: {prop.name} of {path} has {size} bytes and U-Boot's fdt takes"
             f" {UBOOT_VALUE_MAX}; make it shorter, or use --host-out"
         )
-    words = f"fdt set {uboot_word(path)} {uboot_word(prop.name)} {_value(prop)}"
+    words = f"fdt set {uboot_word(path)} {uboot_word(prop.name)} {value_words(prop)}"
     return _step(words.rstrip())
 
 
-def _value(prop: DraftProperty) -> str:
+def value_words(prop: DraftProperty) -> str:
+    """A property's value as U-Boot's ``fdt set`` takes it; nothing for a boolean."""
     if not prop.pieces:
         return ""
     if all(isinstance(piece, Cells) for piece in prop.pieces):

@@ -18,7 +18,8 @@ from xenassign.errors import UsageError
 from xenassign.escape import uboot_word
 from xenassign.findings import Finding, rule, some
 from xenassign.formats.imagebuilder_cfg import OLD_PATHS, BashAssignment, BashConfig
-from xenassign.outputs.boot.host_changes import UBOOT_VALUE_MAX, kept_on
+from xenassign.outputs.boot.host_changes import UBOOT_VALUE_MAX, beside_marks, marks
+from xenassign.outputs.boot.write import value_words
 from xenassign.planning.plan import DomainPlan
 from xenassign.system.system import SystemPlan
 
@@ -109,7 +110,7 @@ def decide_imagebuilder(plans: Sequence[DomainPlan], base: BashConfig | None) ->
         booted = "DOMU_NOBOOT" not in values and not _value(base, "DOMU_NOBOOT", index)
         commands = tuple(_commands(plan, index)) if booted else ()
         domus.append(DomU(plan, index, values, commands, new))
-    commands = (*_kept_on(plans), *(c for domu in domus for c in domu.commands))
+    commands = (*_beside_marks(plans), *(c for domu in domus for c in domu.commands))
     append = _append(base, commands)
     findings = [f for domu in domus for f in _domain_findings(domu, base)]
     findings += [*_base_findings(base, domus, commands, append), *_room(domus, base)]
@@ -231,14 +232,14 @@ def _commands(plan: DomainPlan, index: int) -> Iterator[Command]:
         yield Command(f"fdt rm {node} vpl011", why)
 
 
-def _kept_on(plans: Sequence[DomainPlan]) -> Iterator[Command]:
-    """The commands for the regulators that dom0 has to leave on."""
-    for change in dict.fromkeys(change for plan in plans for change in kept_on(plan)):
+def _beside_marks(plans: Sequence[DomainPlan]) -> Iterator[Command]:
+    """The commands for the changes of the board's nodes that are not marks."""
+    for change in dict.fromkeys(change for plan in plans for change in beside_marks(plan)):
         if not _PATH.fullmatch(change.path):
             continue  # CANNOT_CARRY refuses it
         for prop in change.properties:
             words = f"fdt set {uboot_word(change.path)} {uboot_word(prop.name)}"
-            yield Command(words, change.why)
+            yield Command(f"{words} {value_words(prop)}".rstrip(), change.why)
 
 
 def _append(base: BashConfig | None, commands: Sequence[Command]) -> str | None:
@@ -263,7 +264,7 @@ def _domain_findings(domu: DomU, base: BashConfig | None) -> Iterator[Finding]:
         if name in values and not _PLAIN.fullmatch(values[name]):
             value = f"{name}[{domu.number}] is {values[name]!r}"
             yield CANNOT_CARRY(f"{plan.name}: {value}, which bash would split or expand")
-    for path in (*(mark.path for mark in plan.marks), *plan.kept_on):
+    for path in (change.path for change in marks(plan)):
         if not _PATH.fullmatch(path):
             yield CANNOT_CARRY(f"{plan.name}: the path {path!r} would be split or expanded")
     if "DOMU_NOBOOT" in values:

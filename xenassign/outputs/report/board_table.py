@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TextIO
 
 from xenassign import escape
+from xenassign.checks.dom0_tree import NO_DOM0
 from xenassign.findings import some
 from xenassign.host.running import Dom0Tree
 from xenassign.outputs.report.terminal import console as terminal_console
 from xenassign.planning.assess import Assessment, BoardAssessment
+from xenassign.xen.board import Board
+from xenassign.xen.dom0_cures import cures
 from xenassign.xen.iommu import Shield
 
 
@@ -125,6 +128,19 @@ def platform_lines(board: BoardAssessment) -> list[str]:
         lines += dom0_lines(platform.dom0_tree)
     if platform.console is not None:
         lines.append(f"UART   {platform.console.path} (stdout-path: Xen's console)")
+    return lines + no_dom0_lines(board.board)
+
+
+def no_dom0_lines(board: Board) -> list[str]:
+    """A line for each node with which Xen cannot build dom0, and for each change that cures it."""
+    obstacles = board.dom0_obstacles
+    changes, rest = cures(board.platform, obstacles)
+    lines = [f"DOM0   no dom0: {o.node.path}: {o.why} [{NO_DOM0.code}]" for o in obstacles]
+    lines += [f"       fix: {cure.text}" for cure in changes]
+    lines += [
+        f"       fix: remove {path} or its mistake"
+        for path in dict.fromkeys(obstacle.node.path for obstacle in rest)
+    ]
     return lines
 
 

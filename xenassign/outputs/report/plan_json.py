@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from xenassign import escape
+from xenassign.checks.dom0_tree import no_dom0
 from xenassign.findings import Finding
 from xenassign.host.platform import Iommu
 from xenassign.host.running import Dom0Tree
@@ -187,6 +188,10 @@ def inspect(board: BoardAssessment, scmi: bool = False) -> dict[str, Any]:
             ),
         },
         "devices": [_assessed(device) for device in board.devices],
+        "findings": [
+            {"code": f.code, "severity": f.severity, "message": f.message, "fix": f.fix}
+            for f in no_dom0(board.board, board.board.dom0_obstacles)
+        ],
         **({"scmi_users": _scmi_users(board)} if scmi else {}),
     }
 

@@ -1,0 +1,286 @@
+"""What stops Xen from building dom0: it gives dom0 every node of the host's tree that it does not
+withhold, and the first error about any of them is a panic.
+
+Source: handle_node (xen/arch/arm/domain_build.c) and handle_device (xen/arch/arm/device.c; up to
+4.17 in domain_build.c), with map_device_irqs_to_domain, map_range_to_domain, map_device_children,
+platform_get_irq, route_irq_to_guest. ``status`` does not matter to any of them. A node that is
+marked xen,passthrough is neither routed nor mapped to dom0, nor added to the IOMMU; its addresses
+and interrupts are read anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from xenassign.devicetree.tree import Node
+from xenassign.host.device import read_device
+from xenassign.host.gic import COMPATIBLE as GICS
+from xenassign.host.platform import Platform
+from xenassign.xen.dom0 import SKIPPED, is_marked
+from xenassign.xen.host_reading import HostReading, Lost, UnreadableError
+from xenassign.xen.iommu import Iommus, Shield, StreamTable, protection
+from xenassign.xen.releases import SPI_FIRST_INTID, TRIGGER_MASK
+
+#: dom0 has at most the interrupts below this one (dom0_cfg.arch.nr_spis, vgic_def_nr_spis).
+_LINES = 992
+#: A guest's physical address has at most this many bits (P2M_ROOT_PAGES of a 48 bit CPU).
+_ADDRESS_BITS = 48
+
+#: By ``compatible`` of the root the nodes that Xen withholds from dom0 on this platform
+#: (blacklist_dev of xen/arch/arm/platforms, in every release).
+_BLACKLISTS = {
+    "brcm,bcm2711": frozenset({"brcm,bcm2835-aux-spi", "brcm,bcm2835-aux", "brcm,bcm2835-pm"}),
+    "allwinner,sun50i-a64": frozenset({"snps,dw-apb-uart"}),
+    "allwinner,sun50i-h5": frozenset({"snps,dw-apb-uart"}),
+    "allwinner,sun50i-h6": frozenset({"snps,dw-apb-uart"}),
+    "cavium,thunder-88xx": frozenset({"cavium,smmu-v2"}),
+    "arm,vexpress": frozenset(
+        {
+            "arm,cci-400",
+            "arm,cci-400-pmu",
+            "arm,hdlcd",
+            "arm,vexpress-reset",
+            "arm,vexpress-reboot",
+            "arm,vexpress-shutdown",
+        }
+    ),
+}
+
+
+class Obstacle(NamedTuple):
+    """Something of a node with which Xen cannot build dom0. ``entry``: its number in ``prop``.
+
+    ``marking_helps``: whether it is gone if the node is marked xen,passthrough. ``lost``: why the
+    entry, of ``size`` bytes, has no processor address. ``trigger``: the trigger bits that Xen
+    requires instead.
+    """
+
+    node: Node
+    prop: str
+    why: str
+    entry: int = 0
+    marking_helps: bool = False
+    lost: Lost | None = None
+    size: int = 0
+    trigger: int | None = None
+
+
+class _Taken(NamedTuple):
+    """The trigger that Xen has set for an interrupt, and the node that it was read from."""
+
+    trigger: int
+    node: Node
+
+
+class _Dom0Walk:
+    """The walk over the host's tree, with the interrupts that were read so far."""
+
+    def __init__(self, platform: Platform, iommus: Iommus, marked: frozenset[str]) -> None:
+        self.platform = platform
+        self.iommus = iommus
+        self.marked = marked
+        self.reading = HostReading(platform.tree)
+        self.gic = platform.gic.node if platform.gic is not None else None
+        self.cpus = platform.tree.root.children.get("cpus")
+        self.triggers: dict[int, _Taken] = {}
+        self.of_xen: dict[int, Node] = {}
+        self.streams = StreamTable(iommus)
+        root = {text.lower() for text in platform.tree.root.compatible}
+        lists = (names for board, names in _BLACKLISTS.items() if board in root)
+        self.skipped = SKIPPED.union(GICS, *lists)
+        self._take_own()
+
+    def _take_own(self) -> None:
+        """The interrupts that Xen takes before it builds dom0."""
+        for node in self.platform.tree.nodes():
+            names = {text.lower() for text in node.compatible}
+            if node is self.gic or names & {"arm,armv7-timer", "arm,armv8-timer"}:
+                self._read(node, range(self.reading.count(node)))
+        console = self.platform.console
+        if console is not None and self._drives(console):
+            self._use(console, range(1))
+        for iommu in self.platform.iommus:
+            if iommu.node in self.iommus.nodes and self.iommus.active is not None:
+                count = self.reading.count(iommu.node)
+                if self.iommus.active.name == "smmu":
+                    self._read(iommu.node, range(count))
+                    prop = iommu.node.get("#global-interrupts")
+                    stated = prop.u32() if prop is not None and len(prop.value) == 4 else 0
+                    self._use(iommu.node, range(min(count, stated)))
+
+    def _drives(self, console: Node) -> bool:
+        names = {text.lower() for text in console.compatible}
+        usable = console.available and not is_marked(console, self.marked)
+        return usable and not names.isdisjoint(self.iommus.release.uarts)
+
+    def _read(self, node: Node, indices: range) -> list[int]:
+        """The INTIDs of some interrupts of a node of Xen's own."""
+        intids = []
+        for index in indices:
+            try:
+                line = self.reading.line(node, index)
+            except UnreadableError:
+                continue
+            if line.controller is self.gic and len(line.specifier) >= 3:
+                intid, trigger = _decoded(line.specifier)
+                if self.triggers.setdefault(intid, _Taken(trigger, node)).trigger == trigger:
+                    intids.append(intid)
+        return intids
+
+    def _use(self, node: Node, indices: range) -> None:
+        for intid in self._read(node, indices):
+            self.of_xen.setdefault(intid, node)
+
+    # ------------------------------------------------------------------ the nodes
+
+    def obstacles(self) -> Iterator[Obstacle]:
+        """All obstacles, in the order in which Xen meets them."""
+        stack = [self.platform.tree.root]
+        while stack:
+            node = stack.pop()
+            if self._withheld(node):
+                continue
+            lines = node.has("interrupts") or node.has("interrupts-extended")
+            if lines and self._has_ppi(node):
+                continue
+            own = not is_marked(node, self.marked)
+            if own and (node.has("iommus") or node in self.platform.masters):
+                yield from self._iommu(node)
+            if lines:
+                yield from self._interrupts(node, own)
+            if node.has("reg") or node.has("assigned-addresses"):
+                yield from self._addresses(node, own)
+            if node.text("device_type") == "pci":
+                yield from self._pci(node, own)
+            stack.extend(reversed(node.children.values()))
+
+    def _withheld(self, node: Node) -> bool:
+        """Whether Xen withholds a node and all below it, whatever its interrupts are."""
+        if node is self.platform.console or node is self.cpus:
+            return True
+        if node.text("device_type") == "memory":
+            return True
+        if not node.has("compatible"):
+            return False
+        if not self.skipped.isdisjoint(text.lower() for text in node.compatible):
+            return True
+        return self.iommus.driver(node) is not None
+
+    def _has_ppi(self, node: Node) -> bool:
+        """Whether Xen skips the node, and all below, for a PPI. Sets the triggers on its way."""
+        for index in range(self.reading.count(node)):
+            try:
+                line = self.reading.line(node, index)
+            except UnreadableError:
+                continue
+            if line.controller is not self.gic or len(line.specifier) < 3:
+                continue
+            intid, trigger = _decoded(line.specifier)
+            taken = self.triggers.setdefault(intid, _Taken(trigger, node))
+            if taken.trigger == trigger and 16 <= intid < SPI_FIRST_INTID:
+                return True
+        return False
+
+    def _iommu(self, node: Node) -> Iterator[Obstacle]:
+        """iommu_add_dt_device and iommu_assign_dt_device."""
+        active = self.iommus.active
+        if active is None or not active.default_build:
+            return  # which drivers the build has is not known
+        device = read_device(self.platform, node)
+        by_iommu = protection(self.platform, self.iommus, device)
+        problem: str | None = None
+        if by_iommu.shield is Shield.REFUSED:
+            problem = by_iommu.why
+        elif by_iommu.believed:
+            problem = self.streams.take(device)
+        if problem is not None:
+            yield Obstacle(node, "iommus", problem, marking_helps=True)
+
+    def _interrupts(self, node: Node, own: bool) -> Iterator[Obstacle]:
+        prop = "interrupts-extended" if node.has("interrupts-extended") else "interrupts"
+        for index in range(self.reading.count(node)):
+            try:
+                line = self.reading.line(node, index)
+            except UnreadableError as error:
+                yield Obstacle(node, prop, f"interrupt {index}: {error}", index)
+                continue
+            if line.controller is not self.gic:
+                continue
+            if len(line.specifier) < 3:
+                why = f"interrupt {index} reaches the GIC with {len(line.specifier)} cells"
+                yield Obstacle(node, prop, why)
+                continue
+            yield from self._line(node, prop, index, line.specifier, own)
+
+    def _line(
+        self, node: Node, prop: str, index: int, specifier: tuple[int, ...], own: bool
+    ) -> Iterator[Obstacle]:
+        """platform_get_irq, then map_irq_to_domain."""
+        intid, trigger = _decoded(specifier)
+        taken = self.triggers.setdefault(intid, _Taken(trigger, node))
+        if taken.trigger != trigger:
+            whose = "itself" if taken.node is node else taken.node.path
+            why = f"INTID {intid} has another trigger in {whose}"
+            yield Obstacle(node, prop, why, index, trigger=taken.trigger)
+        elif own and intid in self.of_xen:
+            why = f"INTID {intid} is that of {self.of_xen[intid].path}, which Xen uses"
+            yield Obstacle(node, prop, why, index, marking_helps=True)
+        elif own and not SPI_FIRST_INTID <= intid < _LINES:
+            why = f"INTID {intid} cannot be routed to dom0"
+            yield Obstacle(node, prop, why, index, marking_helps=True)
+
+    def _addresses(self, node: Node, own: bool) -> Iterator[Obstacle]:
+        for index, place, size in self.reading.addresses(node):
+            if isinstance(place, Lost):
+                why = f"entry {index} of reg: {place.why}"
+                yield Obstacle(node, "reg", why, index, lost=place, size=size)
+            elif own and size and (place + size - 1) >> _ADDRESS_BITS:
+                why = f"entry {index} of reg: {place:#x} is above 48 bits"
+                yield Obstacle(node, "reg", why, index, marking_helps=True)
+
+    def _pci(self, node: Node, own: bool) -> Iterator[Obstacle]:
+        """map_device_children."""
+        try:
+            for line in self.reading.map_lines(node):
+                if line.controller is not self.gic:
+                    continue
+                if len(line.specifier) < 3:
+                    why = f"the GIC is reached with {len(line.specifier)} cells"
+                    raise UnreadableError(why)
+                intid, _ = _decoded(line.specifier)
+                if intid < SPI_FIRST_INTID:
+                    raise UnreadableError(f"INTID {intid} is not an SPI")
+                yield from self._line(node, "interrupt-map", 0, line.specifier, own)
+        except UnreadableError as error:
+            yield Obstacle(node, "interrupt-map", f"interrupt-map: {error}")
+        try:
+            for index, place, size in self.reading.windows(node):
+                if isinstance(place, Lost):
+                    if size:
+                        why = f"entry {index} of ranges: {place.why}"
+                        yield Obstacle(node, "ranges", why, index)
+                elif own and size and (place + size - 1) >> _ADDRESS_BITS:
+                    why = f"entry {index} of ranges: {place:#x} is above 48 bits"
+                    yield Obstacle(node, "ranges", why, index, marking_helps=True)
+        except UnreadableError as error:
+            yield Obstacle(node, "ranges", f"as a PCI node {error}")
+
+
+def _decoded(specifier: tuple[int, ...]) -> tuple[int, int]:
+    """INTID and trigger bits of a specifier (gic_irq_xlate): every type but 0 is a PPI's."""
+    kind, number, flags = specifier[:3]
+    return (number + (SPI_FIRST_INTID if kind == 0 else 16)) & 0xFFFFFFFF, flags & TRIGGER_MASK
+
+
+def dom0_obstacles(
+    platform: Platform, iommus: Iommus, marked: frozenset[str] = frozenset()
+) -> tuple[Obstacle, ...]:
+    """Why Xen cannot build dom0 from the board's tree; nothing if it can.
+
+    ``marked``: paths of nodes that are marked in addition to those marked in the tree. A tree that
+    Xen made for dom0 has no obstacles: dom0 runs.
+    """
+    if platform.dom0_tree is not None or platform.gic is None:
+        return ()
+    return tuple(_Dom0Walk(platform, iommus, marked).obstacles())
