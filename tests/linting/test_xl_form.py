@@ -4,7 +4,7 @@ interrupt-parent; iomem, irqs and dtdev of dom.cfg tie the guest's nodes to the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -446,3 +446,17 @@ def test_iomem_maps_the_windows_of_a_pci_host() -> None:
         tree = partial(bridge.replace("RANGE", window))  # the last has no whole entry
         found = linted(None, tree, config(iomem=iomem, irqs=None, dtdev=None)).findings
         assert [f.code for f in found if f.code == "XA228"] == codes
+
+
+@pytest.mark.parametrize("path", ["ethernet@ff0e0000", "usb@ff9d0000"])
+def test_what_generate_writes_is_tied_by_xen_path(
+    board: Callable[[str], Tree], generate: Callable[..., Any], path: str
+) -> None:
+    _, files, refused = generate("zynqmp", path, memory=256, vcpus=1, policy="trust")
+    assert not refused
+    tree = read_blob(files["domu1.dtb"])
+    view = View(tree, context(board("zynqmp")), parse(files["domu1.cfg"].decode(), "domu1.cfg"))
+    plain = View(tree, view.context)
+    assert view.ties == {}
+    assert view.nodes == plain.nodes
+    assert view.assigned

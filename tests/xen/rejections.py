@@ -21,6 +21,7 @@ from xenassign.linting.verdict.predict import predict_xl, rejecting
 from . import boards
 from .agreement import context, foretold, host_of, setup_of, xl_context
 from .boot import Domain, boot_system, side_by_side, system
+from .classic import classic_rows
 from .dom0 import Job, boot_dom0
 from .hosttree import compiled
 from .machine import RELEASES, Machine, machine
@@ -599,8 +600,24 @@ XL = (
 )
 
 #: What looks as if it were refused, and is not: found by the mutants of agreement.py, or known.
+#: The form of Xen's docs/misc/arm/passthrough.txt, of a device behind an SMMU.
+_CLASSIC = """/dts-v1/; / { #address-cells = <2>; #size-cells = <2>; passthrough {
+    compatible = "simple-bus"; ranges; #address-cells = <2>; #size-cells = <2>;
+    single@10000000 {
+        compatible = "example,master"; reg = <0 0x10000000 0 0x1000>; interrupts = <0 190 4>;
+    };
+}; };"""
 FINE = (
     *WITH_DOM0,
+    Case(
+        "",
+        "Xen's documented example, with dtdev",
+        compiled(_CLASSIC),
+        "smmu",
+        cfg=f"{_TREE}dtdev = [ '/single@a200000' ]\nirqs = [ 222 ]\n"
+        "iomem = [ '0xa200,1@0x10000' ]\n",
+        marks=("/single@a200000",),
+    ),
     Case(
         "",
         "a narrower mask behind a wider one",
@@ -815,6 +832,17 @@ guest: the device's node, the clock's driver, the clock's alarm.
 |---|---|---|---|
 """
 
+CLASSIC = """
+## The form of Xen's documentation
+
+The example of Xen's docs/misc/arm/passthrough.txt with QEMU's clock, without `xen,path` and
+`interrupt-parent`, as it is and with one change by hand. xl creates the guest and reports no error.
+So it does for a device behind an SMMU that dtdev lists.
+
+| rule | Xen | what was changed | the guest |
+|---|---|---|---|
+"""
+
 #: Rules with the effect ``rejected`` that no boot here shows, and why.
 NOT_SHOWN = {
     "XA007": "only Xen 4.21 and newer forward SCMI, which Debian does not have",
@@ -849,6 +877,7 @@ def document(
     refused: Sequence[tuple[str, ...]],
     pairs: Sequence[tuple[str, ...]],
     silent: Sequence[tuple[str, ...]],
+    classic: Sequence[tuple[str, ...]],
 ) -> str:
     """docs/xen-verdicts.md."""
     not_shown = "".join(f"- {code}: {why}.\n" for code, why in sorted(NOT_SHOWN.items()))
@@ -861,6 +890,8 @@ def document(
         + "".join(map(line, sorted(pairs)))
         + SILENCE
         + "".join(map(line, sorted(silent)))
+        + CLASSIC
+        + "".join(map(line, sorted(classic)))
     )
 
 
@@ -871,13 +902,14 @@ def line(cells: Sequence[str]) -> str:
 
 def main() -> int:
     """Prints the document."""
-    refused, pairs, silent = [], [], []
+    refused, pairs, silent, classic = [], [], [], []
     for suite in RELEASES:
         ready = machine(suite)
         refused += [row.cells() for row in chain(dom0less_rows(ready), xl_rows(ready))]
         pairs += [row.cells() for row in pair_rows(ready)]
         silent += [row.cells() for row in silent_rows(ready)]
-    print(document(refused, pairs, silent), end="")
+        classic += [row.cells() for row in classic_rows(ready)]
+    print(document(refused, pairs, silent, classic), end="")
     return 0
 
 
