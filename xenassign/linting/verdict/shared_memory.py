@@ -161,17 +161,18 @@ def _region(
     """One well-formed region, compared with the earlier ones and with all else in memory."""
     path, same = region.node.path, [r for r in earlier if r.shm_id == region.shm_id]
     conflict = next(_conflicts(view, region, earlier), None)
-    if conflict is not None and (region.assigns or view.release.boot_scan_failure_is_panic):
-        yield _finding(CONFLICT, region, conflict)
-    elif conflict is not None:  # the scan ends here, and the memory is mapped nevertheless
-        yield _finding(NO_OWNER, region, conflict)
-    elif region.span is not None and not same and view.context.platform is not None:
+    if conflict is not None:
+        # Before 4.19 the scan only ends here, and a borrower maps the memory nevertheless.
+        refused = region.assigns or view.release.boot_scan_failure_is_panic
+        yield _finding(CONFLICT if refused else NO_OWNER, region, conflict)
+        return
+    if region.span is not None and not same and view.context.platform is not None:
         yield from _on_board(view, region.span, path)
     if view.domain.direct_map and NOT_DIRECT.applies(view.release) and region.host != region.guest:
         host = "no host address" if region.host is None else f"the host address {region.host:#x}"
         message = f"has {host} and the guest address {region.guest:#x}, in a direct-map domain"
         yield _finding(NOT_DIRECT, region, message)
-    if region.host is None and any(other.host is not None for other in same):
+    elif region.host is None and any(other.host is not None for other in same):
         yield _finding(MISPLACED, region, f"lacks the host address that {same[0].node.path} has")
     else:
         yield from _over_the_guest(view, region)
