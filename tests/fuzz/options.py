@@ -8,7 +8,7 @@ from random import Random
 from tests.fuzz.hostile import CELLS, NUMBERS, TEXTS, without_nul
 from xenassign.request.boot_request import OF_DOMAIN, OF_SYSTEM
 from xenassign.request.options import Option
-from xenassign.xen.releases import VERSIONS
+from xenassign.xen.releases import RELEASES
 
 #: How often a value is hostile.
 HOSTILE = 0.12
@@ -114,7 +114,7 @@ VALUES: dict[str, Callable[[Random, Values], str]] = {
     "FILE": lambda random, values: values.file(random, ".cfg", ".dtbo", ".dts"),
     "HOST": lambda random, values: values.file(random, "board.dtb", "board.dts", "live/"),
     "DIR": lambda random, _: random.choice((".", "folder", "out", "missing")),
-    "RELEASE": lambda random, _: random.choice(VERSIONS),
+    "RELEASE": lambda random, _: random.choice((*RELEASES, "4.20.3")),
     "MIB": _number,
     "N": _number,
     "TEXT": _text,

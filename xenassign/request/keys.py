@@ -54,7 +54,13 @@ from xenassign.request.value_kinds import (
     one_or_more,
 )
 from xenassign.spelling import did_you_mean
-from xenassign.xen.releases import DOMAIN_NAME, GUEST_MEMORY_MAX_MIB, KCONFIG, VERSIONS
+from xenassign.xen.releases import (
+    DOMAIN_NAME,
+    GUEST_MEMORY_MAX_MIB,
+    KCONFIG,
+    POINT_RELEASE,
+    RELEASES,
+)
 from xenassign.xen.sci import SCMI_SMC
 
 
@@ -114,7 +120,8 @@ _PLACE = Either((Choice(PLACEMENTS), _ADDRESS, _WINDOW))
 _MEMORY_ACTION = Choice(MEMORY_ACTIONS)
 _NAME = AnyText(DOMAIN_NAME.pattern, DOMAIN_NAME_RULE)
 _ROUTE = one_or_more(Choice(ROUTES))
-_RELEASE = Choice(VERSIONS)
+_POINT_RELEASE = AnyText(POINT_RELEASE.pattern, "give a point release as 4.20.3")
+_RELEASE = Either((Choice(tuple(RELEASES)), _POINT_RELEASE))
 
 DEVICE = Section(
     "[[domain.device]]",
@@ -379,7 +386,12 @@ LINT = Section(
             "Overlays that the boot loader applies to it.",
             '["marks.dtbo"]',
         ),
-        Key("xen", _RELEASE, "The Xen release, if it differs from the file.", '"4.20"'),
+        Key(
+            "xen",
+            _RELEASE,
+            "The Xen release, or a point release as 4.20.3, if it differs from the file.",
+            '"4.20"',
+        ),
         Key("route", _ROUTE, "Check for these routes only, instead of the file's.", '["xl"]'),
         Key(
             "select",
@@ -412,7 +424,7 @@ TOP = Section(
             "The board's device tree, or a list of them: revisions of the board.",
             '"board.dtb"',
         ),
-        Key("xen", _RELEASE, "The Xen release.", '"4.20"'),
+        Key("xen", _RELEASE, "The Xen release, or a point release as 4.20.3.", '"4.20"'),
         Key("route", _ROUTE, "Who builds the domains.", '["dom0less", "xl"]'),
         Key(
             "iommu-driver",

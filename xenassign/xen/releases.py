@@ -674,12 +674,8 @@ def options_of(kconfig: Collection[str]) -> frozenset[str]:
     return frozenset(kconfig) | {_SELECTED[name] for name in kconfig if name in _SELECTED}
 
 
-VERSIONS = tuple(
-    version
-    for branch in RELEASES
-    for version in (*(f"{branch}.{n}" for n in range(_BEFORE.get(branch, (0, {}))[0])), branch)
-)
-"""The branches, and the point releases that differ from the newest of their branch."""
+POINT_RELEASE = re.compile(rf"(?:{'|'.join(map(re.escape, RELEASES))})\.[0-9]{{1,9}}")
+"""A point release of a known branch (use fullmatch)."""
 
 DT_OVERLAY_BYTES_MAX = 500 << 10
 """Largest overlay that Xen accepts, in bytes. DT_OVERLAY_MAX_SIZE of dt-overlay.c."""
