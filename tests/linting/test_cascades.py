@@ -120,6 +120,8 @@ def test_a_consequence_is_selected_by_its_own_code() -> None:
     attached = cascades.attach([finding("XA412"), finding("XA312")], {})
     shown, hidden = selected(attached, ["XA312"], [])
     assert ([f.code for f in shown], [f.code for f in hidden]) == (["XA312"], ["XA412"])
+    shown, hidden = selected(attached, ["XA9"], [])
+    assert (shown, hidden) == ((), attached)
     shown, hidden = selected(attached, [], ["XA312"])
     assert [(f.code, f.follows) for f in shown] == [("XA412", ())]
     assert [f.code for f in hidden] == ["XA312"]

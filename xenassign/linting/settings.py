@@ -97,10 +97,11 @@ def selected(
     hidden: list[Finding] = []
     for finding in findings:
         follows = [consequence for consequence in finding.follows if is_selected(consequence)]
-        hidden += [consequence for consequence in finding.follows if consequence not in follows]
+        others = [consequence for consequence in finding.follows if consequence not in follows]
         if is_selected(finding):
             shown.append(finding._replace(follows=tuple(follows)))
+            hidden += others
         else:
-            hidden.append(finding._replace(follows=()))
+            hidden.append(finding._replace(follows=tuple(others)))
             shown += follows
     return tuple(shown), tuple(hidden)
