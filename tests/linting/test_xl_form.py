@@ -354,6 +354,13 @@ def test_xen_path_with_xl(host: Tree) -> None:
     assert [f.node for f in of(report.findings, "XA416")] == ["/passthrough/rtc"]
 
 
+def test_a_xen_path_of_no_node_with_xl(host: Tree) -> None:
+    """xl does not read it."""
+    node = ETHERNET.replace("};", 'xen,path = "/nope"; };')
+    codes = [f.code for f in linted(host, partial(node), config(irqs="[95]")).findings]
+    assert codes == ["XA315"]
+
+
 def test_a_xen_reg_without_xen_path(host: Tree) -> None:
     """Of a device of dom0, of a DMA master, and of a master behind an IOMMU."""
 

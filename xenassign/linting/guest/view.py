@@ -93,9 +93,9 @@ class View:
         """Every node below /passthrough with xen,reg or xen,path, as dom0less Xen reads it, and
         those that a configuration ties to a device of the host.
         """
-        return self._with_xen_properties + tuple(
-            PartialNode(node) for node in self.ties if not node.has("xen,reg")
-        )
+        own = {partial.node for partial in self._with_xen_properties}
+        tied = (PartialNode(node) for node in self.ties if node not in own)
+        return (*self._with_xen_properties, *tied)
 
     @cached_property
     def _with_xen_properties(self) -> tuple[PartialNode, ...]:
@@ -103,11 +103,15 @@ class View:
 
     @cached_property
     def ties(self) -> dict[Node, Tie]:
-        """The host device of the nodes without xen,path at or above them, by the configuration."""
+        """The host device of the nodes without xen,path at or above them, by the configuration.
+
+        xl reads no xen,path: one that names no node of the host counts for nothing.
+        """
         board, config = self.board, self.config
         if board is None or config is None:
             return {}
-        named = {partial.node for partial in self._with_xen_properties if partial.path is not None}
+        find = board.platform.tree.find_as_xen
+        named = {p.node for p in self._with_xen_properties if p.path and find(p.path)}
         nodes = [node for node in self.devices if named.isdisjoint(node.lineage())]
         guest = GuestNodes(self.tree, nodes, self.guest_gic)
         return ties(guest, config, board, self.context.marked)
