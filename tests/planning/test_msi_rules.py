@@ -9,12 +9,14 @@ import pytest
 from tests.answers import of
 from tests.wording import Wording
 from xenassign.devicetree.tree import Tree
+from xenassign.findings import Finding, errors
 from xenassign.host.msi import frames
 from xenassign.host.platform import read_platform
 from xenassign.planning.plan import DomainPlan
 
 Plan = Callable[..., DomainPlan]
 Variant = Callable[[str, str], Tree]
+Generate = Callable[..., tuple[DomainPlan, dict[str, bytes], list[Finding]]]
 
 MSI = ("XA328", "XA505")
 
@@ -184,3 +186,94 @@ def test_ram_over_a_doorbell_that_the_smmu_lets_pass(
 def test_other_smmus_translate_doorbells(plan: Plan, compiled: Callable[[str], Tree]) -> None:
     tree = compiled(HIP07.replace("\t\thisilicon,broken-prefetch-cmd;\n", ""))
     assert not of(plan(tree, "/sec@d2000000", memory=512), "XA330")
+
+
+# --- XA541: SPIs that stand outside of interrupts -------------------------------------------------
+
+#: A controller as the BCM2712 has it, with SPIs 64 to 67, and a PCI host that uses it.
+MIP = """/ {
+    mip: msi@b010000 { compatible = "brcm,bcm2712-mip"; reg = <0 0xb010000 0 0x1000>;
+        msi-controller; %s };
+    pcie@b000000 { compatible = "brcm,bcm2712-pcie"; device_type = "pci";
+        #address-cells = <3>; #size-cells = <2>; reg = <0 0xb000000 0 0xa000>;
+        interrupts = <0 70 4>; msi-parent = <&mip>;
+        ranges = <0x2000000 0 0 0 0x20000000 0 0x400000>;
+        dma-ranges = <0x43000000 0x10 0 0 0x40000000 0 0x80000000>;
+        pci@0,0 { reg = <0 0 0 0 0>; device_type = "pci"; ranges;
+            #address-cells = <3>; #size-cells = <2>;
+            bus { compatible = "simple-bus"; #address-cells = <2>; #size-cells = <2>;
+                ranges = <0 0 0x2000000 0 0 0 0x400000>;
+                dma-ranges = <0x10 0 0x43000000 0x10 0 0x10 0>; }; }; }; };"""
+RANGES = "msi-ranges = <&{/intc@8000000} 0 64 1 4>;"
+MIP_PATH, HOST_BRIDGE = "/msi@b010000", "/pcie@b000000"
+
+
+@pytest.mark.parametrize(
+    ("spis", "interrupts", "in_guest"),
+    [
+        (RANGES, "0 64 1 0 65 1 0 66 1 0 67 1", "msi-ranges = <0xfde8 0x0 0x40 0x1 0x4>;"),
+        (
+            f"{RANGES} interrupts = <0 80 4>;",
+            "0 80 4 0 64 1 0 65 1 0 66 1 0 67 1",
+            "msi-ranges = <0xfde8 0x0 0x40 0x1 0x4>;",
+        ),
+        (
+            "arm,msi-base-spi = <96>; arm,msi-num-spis = <2>;",
+            "0 64 1 0 65 1",
+            "arm,msi-num-spis = <2>;",
+        ),
+    ],
+)
+def test_spis_outside_of_interrupts_are_part_of_the_device(
+    generate: Generate, variant: Variant, spis: str, interrupts: str, in_guest: str
+) -> None:
+    tree = variant("qemu", MIP % spis)
+    made, files, refusals = generate(tree, MIP_PATH, policy="trust")
+    (finding,) = of(made, "XA541")
+    assert (finding.severity, finding.node) == ("note", MIP_PATH)
+    assert not refusals
+    assert f"interrupts = <{interrupts}>;" in files["domu1.host.dtso"].decode()
+    numbers = interrupts.split()[1::3]
+    assert made.devices[0].irqs == tuple(int(number) + 32 for number in numbers)
+    assert in_guest in files["domu1.dts"].decode()
+
+
+def test_spis_that_another_device_has_are_a_conflict(plan: Plan, variant: Variant) -> None:
+    tree = variant("qemu", MIP % RANGES.replace("0 64 1 4", "0 2 1 2"))
+    made = plan(tree, MIP_PATH, policy="trust")
+    assert "INTID 34 of /msi@b010000 is also that of /pl031@9010000" in of(made, "XA305")[0].message
+
+
+@pytest.mark.parametrize(
+    "spis",
+    [
+        RANGES + " interrupts-extended = <&{/intc@8000000} 0 80 4>;",
+        RANGES + " interrupts = <1>; interrupt-parent = <&{/pl061@9030000}>;",
+    ],
+)
+def test_spis_that_the_marks_cannot_state_are_a_warning(
+    plan: Plan, variant: Variant, spis: str
+) -> None:
+    tree = variant("qemu", MIP % spis)
+    made = plan(tree, MIP_PATH, policy="trust")
+    assert [f.severity for f in of(made, "XA541")] == ["warning"]
+    assert [mark.interrupts for mark in made.marks] == [None]
+
+
+@pytest.mark.parametrize("direct_map", [True, False])
+def test_a_direct_map_domain_keeps_the_dma_ranges_of_a_pci_host(
+    generate: Generate, variant: Variant, direct_map: bool
+) -> None:
+    tree = variant("qemu", MIP % RANGES)
+    options: dict[str, object] = {"policy": "trust"}
+    if direct_map:
+        banks = ((0x60000000, 256 << 20),)
+        options |= {"direct_map": True, "static_memory": banks, "routes": ("dom0less",)}
+    made, files, refusals = generate(tree, HOST_BRIDGE, MIP_PATH, **options)
+    assert [finding.text() for finding in (*errors(made.findings), *refusals)] == []
+    text = files["domu1.dts"].decode()
+    own = "dma-ranges = <0x43000000 0x10 0x0 0x0 0x40000000 0x0 0x80000000>;"
+    below = "dma-ranges = <0x10 0x0 0x43000000 0x10 0x0 0x10 0x0>;"
+    assert (own in text, below in text) == (direct_map, direct_map)
+    assert bool(of(made, "XA504")) != direct_map
+    assert "msi-parent = <&mip>;" in text

@@ -37,11 +37,15 @@ def reach_findings(
     protection: Protection,
     guest: Guest,
     translation: Translation | None = None,
+    *,
+    keeps: bool | None = None,
 ) -> Iterator[Finding]:
     """What a device does not reach, as far as its driver's address width and its bus are known.
 
-    ``translation``: the translation that /passthrough of a direct-map domain states.
+    ``translation``: the translation that /passthrough of a direct-map domain states. ``keeps``:
+    whether the guest's node has dma-ranges; as generate writes them if None.
     """
+    keeps = guest.direct is not None if keeps is None else keeps
     if not is_pci(device.node) and moves(device.node):
         message = f"{device.path}: its own dma-ranges translate addresses, and are not copied"
         yield DMA_OFFSET(message, node=device.path, prop="dma-ranges")
@@ -50,10 +54,11 @@ def reach_findings(
     limits = board.inbound.windows(device.node)
     if limits is not None and limits.moving:
         if is_pci(device.node):
-            message = f"{device.path}: {_mapping(limits)}"
-            yield DMA_OFFSET(message, node=device.path, prop="dma-ranges")
-            return
-        if not protection.protected:
+            if not keeps:
+                message = f"{device.path}: {_mapping(limits)}"
+                yield DMA_OFFSET(message, node=device.path, prop="dma-ranges")
+                return
+        elif not protection.protected:
             yield _moved(device, limits, guest, translation)
             if translation is None:
                 return  # the guest's driver uses addresses that are translated differently

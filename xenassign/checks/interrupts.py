@@ -78,7 +78,7 @@ def interrupt_findings(
         message = f"interrupt-map of {device.path} is dropped"
         yield INTX(message, node=device.path, prop="interrupt-map")
     seen: set[int] = set()
-    for gic_line in device.interrupts:
+    for gic_line in device.lines:
         if gic_line.intid not in seen:
             yield from _line_findings(board, scope, request, device, gic_line, kept)
         seen.add(gic_line.intid)

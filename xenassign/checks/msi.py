@@ -8,26 +8,71 @@ from xenassign.checks.ownership import kept_by_xen
 from xenassign.checks.regions import Region
 from xenassign.checks.scope import Scope
 from xenassign.devicetree.addresses import Block, is_pci
+from xenassign.devicetree.cells import cell_count
+from xenassign.devicetree.interrupts import interrupt_parent, interrupts
 from xenassign.devicetree.references import property_references
 from xenassign.devicetree.spans import Span
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule
 from xenassign.host.device import HostDevice
 from xenassign.host.msi import Frame, bypassed_doorbells
+from xenassign.host.platform import Platform
 from xenassign.xen.board import Board
 from xenassign.xen.iommu import Protection
 from xenassign.xen.layout import MIB, Guest, memory_limit
 
+BY_MARKS = rule("XA541", "msi-interrupts-added", "note", "broken", needs_host=True)
 NEEDS_MSI = rule("XA505", "msi-dropped", "warning", "broken")
 ONLY_MSI = rule("XA328", "msi-only", "warning", "broken")
 FRAME_MAPPED = rule("XA329", "msi-frame-mapped", "error", "unsafe", needs_host=True)
 DOORBELL_IN_RAM = rule("XA330", "doorbell-in-ram", "error", "broken", needs_host=True)
 
 
-def lost_msi_findings(board: Board, scope: Scope, device: HostDevice) -> Iterator[Finding]:
-    """MSIs that a device loses: those of a controller that is not assigned with it."""
-    if kept_by_xen(board, device.node) is not None:
+def full_interrupts(
+    platform: Platform, device: HostDevice
+) -> tuple[tuple[int, int, int], ...] | None:
+    """The specifiers of ``interrupts`` with those of an MSI controller added.
+
+    None if there are none to add, or if ``interrupts`` of the node cannot state them.
+    """
+    node, gic = device.node, platform.gic
+    if not device.msi_lines or gic is None or node.has("interrupts-extended"):
+        return None
+    stated = interrupts(platform.tree, node)
+    if stated.problems or len(stated.entries) != len(device.interrupts):
+        return None
+    if interrupt_parent(platform.tree, node) is not gic.node:
+        return None
+    if cell_count(gic.node, "#interrupt-cells", 3) != len(device.msi_lines[0].cells):
+        return None
+    return tuple(line.cells for line in device.lines)
+
+
+def msi_line_findings(platform: Platform, device: HostDevice) -> Iterator[Finding]:
+    """Interrupts of an MSI controller that its host node does not state in ``interrupts``."""
+    if not device.msi_lines:
         return
+    props = [prop for prop in _MSI_SPIS if device.node.has(prop)]
+    first, last = device.msi_lines[0].intid, device.msi_lines[-1].intid
+    message = f"{device.path}: {props[0]} states INTID {first} to {last}, and interrupts does not"
+    added = full_interrupts(platform, device)
+    fix = None if added is not None else "correct the host tree: interrupts can state them"
+    severity = None if added is not None else "warning"
+    yield BY_MARKS(message, node=device.path, prop=props[0], severity=severity, fix=fix)
+
+
+_MSI_SPIS = ("msi-ranges", "arm,msi-base-spi")
+
+
+def msi_findings(board: Board, scope: Scope, device: HostDevice) -> Iterator[Finding]:
+    """What is wrong with the MSIs of a device, and with the interrupts of an MSI controller."""
+    yield from msi_line_findings(board.platform, device)
+    if kept_by_xen(board, device.node) is None:
+        yield from _lost(board, scope, device)
+
+
+def _lost(board: Board, scope: Scope, device: HostDevice) -> Iterator[Finding]:
+    """MSIs that a device loses: those of a controller that is not assigned with it."""
     for node, prop in _msi_properties(device):
         lost = _lost_controllers(board, scope, node, prop)
         if lost is None:

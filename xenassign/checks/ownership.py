@@ -171,7 +171,7 @@ def marks(scope: Scope, neighbours: Neighbours) -> Iterator[tuple[str, str]]:
         marked.add(device.node)
         yield device.path, "assigned"
     for device in scope.devices:
-        for line in device.interrupts:
+        for line in device.lines:
             for _, node in neighbours.lines.get(line.intid, []):
                 if node not in marked and not node.available:
                     marked.add(node)

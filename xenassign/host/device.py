@@ -19,6 +19,7 @@ from xenassign.devicetree.tree import Node, PropertyError
 from xenassign.host import scmi
 from xenassign.host.dma_knowledge import dma_knowledge
 from xenassign.host.gic import GicInterrupt, decode
+from xenassign.host.msi_interrupts import msi_interrupts
 from xenassign.host.platform import Platform
 from xenassign.host.scmi import ScmiId, ScmiUse
 
@@ -43,7 +44,10 @@ class Dma(NamedTuple):
 
 
 class HostDevice(NamedTuple):
-    """One device. Register blocks are processor-physical bytes, interrupts are INTIDs."""
+    """One device. Register blocks are processor-physical bytes, interrupts are INTIDs.
+
+    ``msi_lines``: the interrupts of an MSI controller that its ``interrupts`` does not state.
+    """
 
     node: Node
     path: str
@@ -57,6 +61,12 @@ class HostDevice(NamedTuple):
     suppliers: tuple[References, ...]
     msi: tuple[str, ...]
     dma: Dma
+    msi_lines: tuple[GicInterrupt, ...] = ()
+
+    @property
+    def lines(self) -> tuple[GicInterrupt, ...]:
+        """All its interrupts at the GIC."""
+        return (*self.interrupts, *self.msi_lines)
 
     @property
     def blocks(self) -> tuple[Block, ...]:
@@ -137,7 +147,18 @@ def read_device(platform: Platform, node: Node) -> HostDevice:
         suppliers=suppliers,
         msi=tuple(name for name in ("msi-parent", "msi-map") if node.has(name)),
         dma=_dma(node, uses, own_registers),
+        msi_lines=_msi_lines(platform, node, gic),
     )
+
+
+def _msi_lines(
+    platform: Platform, node: Node, stated: list[GicInterrupt]
+) -> tuple[GicInterrupt, ...]:
+    if platform.gic is None or platform.gic.node.phandle is None:
+        return ()
+    intids = {line.intid for line in stated}
+    lines = msi_interrupts(node, (platform.gic.node.phandle,))
+    return tuple(line for line in lines if line.intid not in intids)
 
 
 def _iommu_uses(

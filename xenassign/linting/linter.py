@@ -31,7 +31,12 @@ from xenassign.linting.verdict.cfg_keys import XL
 from xenassign.linting.verdict.context import Context
 from xenassign.linting.verdict.dom0less import DOM0LESS
 from xenassign.linting.verdict.domain import context_of
-from xenassign.linting.verdict.host_overlays import domain_nodes, marks, reserved_marks
+from xenassign.linting.verdict.host_overlays import (
+    domain_nodes,
+    marks,
+    reserved_marks,
+    with_interrupts,
+)
 from xenassign.linting.verdict.predict import GuestOutcome, guests, verdicts
 from xenassign.reading import lines_of
 from xenassign.request.resolve import with_console
@@ -272,6 +277,8 @@ def context(options: Options, overlays: Sequence[TreeFile]) -> Context:
     host = composition.booted(options.host, overlays) if options.host is not None else None
     platform = read_platform(host) if host is not None else None
     platform = with_console(platform, options.xen_console) if platform is not None else None
+    trees = [overlay.tree for overlay in overlays if overlay.tree is not None]
+    platform = with_interrupts(platform, trees) if platform is not None else None
     context = Context(
         release=options.release,
         platform=platform,
@@ -281,7 +288,7 @@ def context(options: Options, overlays: Sequence[TreeFile]) -> Context:
         beside_dom0=options.dom0,
         options=options_of(options.kconfig),
         host_memory=platform.memory if platform is not None and options.live_host else (),
-        marked=marks(options.host, (o.tree for o in overlays if o.tree is not None)),
+        marked=marks(options.host, trees),
     )
     return context._replace(rights=context.dom0())
 

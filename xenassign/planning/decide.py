@@ -19,7 +19,12 @@ from xenassign.checks.interrupts import interrupt_findings, platform_findings
 from xenassign.checks.live_tree import dom0_findings, live_findings
 from xenassign.checks.machine_control import machine_control_findings
 from xenassign.checks.memory_type import memory_type_findings
-from xenassign.checks.msi import doorbell_findings, lost_msi_findings, mapped_frame_findings
+from xenassign.checks.msi import (
+    doorbell_findings,
+    full_interrupts,
+    mapped_frame_findings,
+    msi_findings,
+)
 from xenassign.checks.ownership import (
     device_findings,
     kept_by_xen,
@@ -106,7 +111,7 @@ def decide_on(board: Board, resolved: Resolved, scope: Scope | None = None) -> D
         findings += assignable_supplier_findings(board, scope, device)
     findings += builder.rewriter.findings(partial(proposable, board, scope))
     findings += keep_findings(keeps, kept_on)
-    host_marks = tuple(HostMark(path, why) for path, why in marks(scope, board.neighbours))
+    host_marks = tuple(_marks(board, scope))
     changes, dom0_problems = dom0_changes(board, _withheld(scope, host_marks), request.routes)
     findings += dom0_problems
     return DomainPlan(
@@ -186,13 +191,12 @@ def judge_request(board: Board, resolved: Resolved, scope: Scope | None = None) 
             board, scope, request, device, by_iommu, resolved.forced
         )
         forced[device.path] = force
-        findings += device_findings(board, scope, device)
-        findings += left_windows(device)
+        findings += (*device_findings(board, scope, device), *left_windows(device))
         findings += interrupt_findings(board, scope, request, device)
         if kept_by_xen(board, device.node) is None:
             findings += unprotected
             findings += machine_control_findings(board, scope, device, resolved.controls)
-        findings += lost_msi_findings(board, scope, device)
+        findings += msi_findings(board, scope, device)
         findings += reach_findings(board, device, by_iommu, guest, translation)
         findings += doorbell_findings(board, device, by_iommu, guest)
         findings += memory_type_findings(device)
@@ -275,6 +279,7 @@ def _tree_builder(board: Board, resolved: Resolved, judged: Judgement) -> GuestT
         tuple((region, judged.placement.placed[region.path]) for region in judged.regions),
         edits,
         judged.translation,
+        resolved.request.direct_map,
     )
 
 
@@ -313,6 +318,15 @@ def _suppliers(device: Node, scope: Scope, builder: GuestTreeBuilder) -> Iterato
         below = node is not device
         for supplier in builder.suppliers.get(node, ()):
             yield supplier._replace(node=supplier.node or node.path) if below else supplier
+
+
+def _marks(board: Board, scope: Scope) -> Iterator[HostMark]:
+    """The host nodes to mark, with the interrupts that Xen has to find there."""
+    devices = {device.path: device for device in scope.devices}
+    for path, why in marks(scope, board.neighbours):
+        device = devices.get(path)
+        full = full_interrupts(board.platform, device) if device is not None else None
+        yield HostMark(path, why, full)
 
 
 def _planned_region(region: Region, judged: Judgement, builder: GuestTreeBuilder) -> PlannedRegion:

@@ -121,7 +121,7 @@ class PlannedDevice(NamedTuple):
     @property
     def irqs(self) -> tuple[int, ...]:
         """Its INTIDs, each once, in the order of the host's node."""
-        return tuple(dict.fromkeys(line.intid for line in self.host.interrupts))
+        return tuple(dict.fromkeys(line.intid for line in self.host.lines))
 
 
 class PlannedRegion(NamedTuple):
@@ -140,10 +140,14 @@ class PlannedRegion(NamedTuple):
 
 
 class HostMark(NamedTuple):
-    """A host node that gets ``xen,passthrough``, and why."""
+    """A host node that gets ``xen,passthrough``, and why.
+
+    ``interrupts``: the specifiers that its ``interrupts`` gets, all of them; None: it is left.
+    """
 
     path: str
     why: str
+    interrupts: tuple[tuple[int, int, int], ...] | None = None
 
 
 class HostKeep(NamedTuple):

@@ -270,7 +270,7 @@ def _device(
         StreamOutcome(iommu.path, ids.first, ids.mask, ids.size)
         for iommu, ids in streams_of(device.host)
     }
-    lines = {line.intid: LineOutcome(line.intid, line.trigger) for line in device.host.interrupts}
+    lines = {line.intid: LineOutcome(line.intid, line.trigger) for line in device.host.lines}
     return DeviceOutcome(
         name=names.of(device.host.node),
         path=device.path,

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from xenassign.devicetree.interrupts import ExtendedError, extended_entries
 from xenassign.devicetree.tree import Node, PropertyError, Tree
+from xenassign.host.msi_interrupts import msi_interrupts
 from xenassign.xen.releases import GUEST_PHANDLE_GIC, SPI_FIRST_INTID
 
 #: Cells of an interrupt of the guest's GIC.
@@ -61,8 +62,9 @@ def guest_lines(tree: Tree, node: Node, gic: GuestGic = _GIC) -> list[GuestLine]
 
 
 def guest_intids(tree: Tree, node: Node, gic: GuestGic = _GIC) -> list[int]:
-    """The INTIDs of a guest's node at the guest's GIC."""
-    return [line.intid for line in guest_lines(tree, node, gic)]
+    """The INTIDs of a guest's node at the guest's GIC, also those of an MSI controller."""
+    intids = [line.intid for line in guest_lines(tree, node, gic)]
+    return intids + [line.intid for line in msi_interrupts(node, gic.phandles)]
 
 
 def gic_widths(gic: GuestGic) -> dict[int, int]:

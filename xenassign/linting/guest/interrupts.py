@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from xenassign.checks.interrupts import OTHER_CONTROLLER, extended
+from xenassign.checks.msi import msi_line_findings
 from xenassign.devicetree.interrupts import Interrupt
 from xenassign.devicetree.tree import Node, PropertyError
 from xenassign.findings import ROUTES, Finding, rule
@@ -18,6 +19,7 @@ from xenassign.host.gic import GicInterrupt
 from xenassign.linting.guest.guest_lines import (
     GIC_CELLS,
     GuestLine,
+    guest_intids,
     guest_lines,
     interrupt_parent,
 )
@@ -138,13 +140,26 @@ def _at_other_controller(host: HostDevice | None, line: GuestLine) -> Interrupt 
     return None
 
 
+def msi_lines(view: View) -> Iterator[Finding]:
+    """Interrupts of MSI controllers that the host's nodes do not state in ``interrupts``."""
+    platform = view.context.platform
+    if platform is None:
+        return
+    fix = "add them to interrupts of the host node, as the marks that generate writes do"
+    for partial, host in view.assigned:
+        for finding in msi_line_findings(platform, host):
+            yield finding._replace(
+                severity="warning", own_fix=fix, node=partial.node.path, prop=partial.prop
+            )
+
+
 def missing(view: View) -> Iterator[Finding]:
     """SPIs that Xen routes to the guest, and that no node of the guest states."""
     stated: dict[Node | None, set[int]] = {}  # INTIDs by the node of the device
     everywhere: set[int] = set()
     for node in view.devices:
         partial = view.nearest_assigned(node)
-        intids = {line.intid for line in guest_lines(view.tree, node, view.guest_gic)}
+        intids = set(guest_intids(view.tree, node, view.guest_gic))
         stated.setdefault(partial.node if partial else None, set()).update(intids)
         everywhere |= intids
     for partial, host in view.assigned:
@@ -243,4 +258,11 @@ def of_other_types(view: View) -> Iterator[Finding]:
                 yield finding._replace(message=f"{path}: {finding.message}", node=path)
 
 
-CHECKS: tuple[Check, ...] = (not_routed, missing, parents, cut_short, of_other_types)
+CHECKS: tuple[Check, ...] = (
+    not_routed,
+    msi_lines,
+    missing,
+    parents,
+    cut_short,
+    of_other_types,
+)

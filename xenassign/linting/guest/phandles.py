@@ -13,6 +13,7 @@ from xenassign.devicetree.interrupts import ExtendedError, extended_entries
 from xenassign.devicetree.references import INTERRUPT_TREE, References, references
 from xenassign.devicetree.tree import NO_PHANDLE, Node, PropertyError
 from xenassign.findings import Finding, Rule, rule
+from xenassign.host.msi_interrupts import msi_interrupts
 from xenassign.host.supplier_kinds import Leftover, supplier_kind
 from xenassign.linting.guest.guest_lines import gic_widths
 from xenassign.linting.guest.protection import is_iommu_property
@@ -61,6 +62,8 @@ def _group(view: View, node: Node, group: References) -> Iterator[Finding]:
 
 
 def _problems(view: View, node: Node, group: References) -> Iterator[_Problem]:
+    if group.prop == "msi-ranges" and msi_interrupts(node, view.guest_gic.phandles):
+        return  # the guest's GIC has no node, but it takes the interrupts
     lead = group.rule.lead or (1 if group.rule.shape == "map" else 0)
     end = 0
     for reference in group.entries:

@@ -29,9 +29,9 @@ def dma(view: View) -> Iterator[Finding]:
     guest, stated = context.guest, _stated_translation(view)
     for partial, host in view.assigned:
         shield = protection(board.platform, board.iommus, host)
-        findings = [*reach_findings(board, host, shield, guest, stated)]
-        findings += doorbell_findings(board, host, shield, guest)
         kept = partial.node.has("dma-ranges")
+        findings = [*reach_findings(board, host, shield, guest, stated, keeps=kept)]
+        findings += doorbell_findings(board, host, shield, guest)
         for finding in findings:
             if not (kept and finding.rule is DMA_OFFSET):
                 yield finding._replace(node=partial.node.path, prop=partial.prop)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.overlay import OverlayFragment, fragments
+from xenassign.devicetree.overlay_apply import MisfitError, apply_overlay
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding, rule
+from xenassign.host.platform import Platform, read_platform
 from xenassign.linting.verdict.domain import DomainNode, domains, is_compatible
 
 if TYPE_CHECKING:
@@ -25,6 +29,23 @@ def reserved_marks(overlay: Tree, host: Tree | None) -> Iterator[Finding]:
             if node.has("xen,passthrough") and path.lower().startswith("/reserved-memory/"):
                 message = f"{path} is marked: dom0 does not get the region and uses it as RAM"
                 yield RESERVED_MARKED(message, node=node.path, prop="xen,passthrough")
+
+
+def with_interrupts(platform: Platform, overlays: Iterable[Tree]) -> Platform:
+    """The board as Xen reads it: with the ``interrupts`` that overlays state for its nodes.
+
+    An overlay that does not fit the board changes nothing; what it lacks is reported elsewhere.
+    """
+    for overlay in overlays:
+        contents = (f.content for f in _placed(overlay, platform.tree))
+        nodes = (node for content in contents for node in content.walk())
+        if not any(node.has("interrupts") for node in nodes):
+            continue
+        with suppress(MisfitError):
+            tree = read_blob(apply_overlay(platform.tree, overlay).blob, platform.tree.file)
+            console = platform.console.path if platform.console is not None else ""
+            platform = read_platform(tree)._replace(console=tree.find(console))
+    return platform
 
 
 def marks(host: Tree | None, overlays: Iterable[Tree]) -> frozenset[str]:

@@ -22,7 +22,7 @@ from xenassign.linting.verdict.context import Context
 from xenassign.linting.verdict.domain import domains
 from xenassign.linting.verdict.domain_memory import NO_MEMORY
 from xenassign.linting.verdict.domain_node import NO_CPUS
-from xenassign.linting.verdict.host_overlays import marks
+from xenassign.linting.verdict.host_overlays import marks, with_interrupts
 from xenassign.outputs.domain import text
 from xenassign.outputs.domain.decide import DomainDecision
 from xenassign.outputs.domain.overlay import domain_node as domain_overlay
@@ -95,9 +95,13 @@ def file_findings(
     mark. ``node``: the overlay with the domain's node as a blob (NAME.dom0less.dtso is source).
     """
     request, name = plan.request, plan.name
-    marked |= marks(None, [read_blob(files[f"{name}.host.dtbo"])])
+    overlay = read_blob(files[f"{name}.host.dtbo"])
+    marked |= marks(None, [overlay])
+    platform = with_interrupts(platform, [overlay])
+    find = platform.tree.find
+    elsewhere = frozenset(filter(None, (find(node.path) for node in plan.scope.elsewhere)))
     context = context_of(request, platform)._replace(
-        pool_mib=plan.pool_mib, marked=marked, elsewhere=plan.scope.elsewhere
+        pool_mib=plan.pool_mib, marked=marked, elsewhere=elsewhere
     )
     if any(finding.rule is EXTENDED_BUILD for finding in plan.findings):
         context = context._replace(options=frozenset({"GICV3_ESPI"}))

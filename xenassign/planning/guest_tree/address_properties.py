@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from xenassign.devicetree.addresses import is_pci, on_processor_bus
+from xenassign.devicetree.cells import bus_cells
 from xenassign.devicetree.draft import (
     Cells,
     DraftProperty,
+    from_bytes,
 )
 from xenassign.devicetree.tree import Node
-from xenassign.host.dma_windows import Translation, identity_dma_ranges
+from xenassign.host.dma_windows import Translation, dma_ranges, identity_dma_ranges
 from xenassign.planning.plan import PlacedBlock
 
 
@@ -32,9 +35,17 @@ def translated_dma(translation: Translation | None) -> Iterator[DraftProperty]:
         yield DraftProperty("dma-ranges", tuple(Cells(row) for row in rows), comment)
 
 
-def inbound_dma(node: Node) -> Iterator[DraftProperty]:
-    """dma-ranges of a PCI host that translate no address: its driver sets up windows by them."""
+def inbound_dma(node: Node, direct_map: bool) -> Iterator[DraftProperty]:
+    """dma-ranges of a PCI host, by which its driver sets up windows, and of a bus below one.
+
+    In a direct-map domain they hold as they are. Elsewhere only those that translate no address.
+    """
+    if direct_map and not is_pci(node) and not on_processor_bus(node):
+        yield from_bytes(node.properties["dma-ranges"])  # the bus keeps the cells of the host
+        return
     table = identity_dma_ranges(node)
+    if direct_map and is_pci(node) and bus_cells(node) == (3, 2):
+        table = dma_ranges(node) or ()
     if table:
         pieces = ((e.flags, *two_cells(e.child, e.parent, e.size)) for e in table)
         yield DraftProperty("dma-ranges", tuple(Cells(piece) for piece in pieces))

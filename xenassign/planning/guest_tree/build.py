@@ -101,6 +101,7 @@ class GuestTreeBuilder:
     regions: tuple[tuple[Region, tuple[PlacedBlock, ...]], ...] = ()
     edits: Edits = field(default_factory=dict)
     translation: Translation | None = None
+    direct_map: bool = False
     paths: dict[Node, str] = field(default_factory=dict)
     suppliers: dict[Node, list[Supplier]] = field(default_factory=dict)
     companions: list[DraftNode] = field(default_factory=list)
@@ -169,7 +170,7 @@ class GuestTreeBuilder:
             elif prop.name == "ranges":
                 properties += self._ranges(node, carries)
             elif prop.name == "dma-ranges":
-                properties += inbound_dma(node)
+                properties += inbound_dma(node, self.direct_map)
             elif prop.name in ("interrupts", "interrupts-extended"):
                 if prop.name == "interrupts" and node.has("interrupts-extended"):
                     continue

@@ -11,8 +11,10 @@ from xenassign.devicetree.draft import (
     Ref,
     text,
 )
-from xenassign.devicetree.tree import Node
+from xenassign.devicetree.references import Reference
+from xenassign.devicetree.tree import Node, Tree
 from xenassign.host.device import HostDevice
+from xenassign.host.gic import primary_gic
 from xenassign.xen.releases import GUEST_PHANDLE_GIC
 
 
@@ -45,6 +47,14 @@ def interrupt_properties(
     kept_names = [names[index] for index in indexes if index < len(names)]
     if kept_names:
         yield text("interrupt-names", *kept_names)
+
+
+def msi_range(tree: Tree, reference: Reference) -> tuple[int, ...] | None:
+    """An entry of msi-ranges at the guest's GIC; None for any other reference."""
+    gic = primary_gic(tree)
+    if reference.prop != "msi-ranges" or gic is None or reference.provider is not gic.node:
+        return None
+    return (GUEST_PHANDLE_GIC, *reference.args, *reference.trail)
 
 
 def lost_lines(scope: Scope, device: HostDevice) -> list[str]:

@@ -44,6 +44,7 @@ from xenassign.host.clock_rates import ClockRates
 from xenassign.host.supplier_kinds import supplier_kind
 from xenassign.planning.guest_tree.clocks import Clocks
 from xenassign.planning.guest_tree.copies import copies
+from xenassign.planning.guest_tree.lines import msi_range
 from xenassign.planning.guest_tree.losses import Losses, effect_without
 from xenassign.planning.guest_tree.regulators import Regulators
 from xenassign.planning.kept_firmware import KeptFirmware, OfferedFirmware
@@ -274,6 +275,8 @@ class ReferenceRewriter:
         if provider is None:
             why = f"phandle {reference.phandle:#x} refers to no node of the host tree"
             return None, Supplier(name, None, "dropped", why)
+        if (at_gic := msi_range(self.tree, reference)) is not None:
+            return at_gic, None
         if name == "iommu-addresses":
             return None, Supplier(name, provider.path, "dropped", supplier_kind("iommu").dropped)
         available = self._in_guest(node, reference, provider)
