@@ -12,14 +12,16 @@ from xenassign.findings import Finding, rule
 from xenassign.formats.xlcfg import XlConfig
 from xenassign.outputs.boot import host_changes
 from xenassign.planning.plan import DomainPlan
+from xenassign.request.request import Request
 from xenassign.system.system import SystemPlan
 from xenassign.xen.xlvalues import page_range
 
 MARKS_ANOTHER = rule("XA019", "mark-on-another-node", "error", "unsafe")
+INCOMPLETE = rule("XA817", "domain-node-incomplete", "warning", "rejected", routes=("dom0less",))
 
 
 class DomainDecision(NamedTuple):
-    """Errors that prevent the files of the domains; the plans have all of their content."""
+    """Findings about the files of the domains; the plans have all of their content."""
 
     findings: tuple[Finding, ...]
 
@@ -33,7 +35,7 @@ def decide(system: SystemPlan) -> DomainDecision:
     findings = (
         finding._replace(domain=plan.name)
         for plan in system.domains
-        for finding in _ambiguous_marks(plan, tree)
+        for finding in (*_ambiguous_marks(plan, tree), *_incomplete(plan.request))
     )
     return DomainDecision(tuple(findings))
 
@@ -66,3 +68,15 @@ def _ambiguous_marks(plan: DomainPlan, tree: Tree) -> Iterator[Finding]:
                 node=change.path,
                 fix=f"put {change.path} before it in the board's tree",
             )
+
+
+def _incomplete(request: Request) -> Iterator[Finding]:
+    """What the domain's node lacks because it was not requested, and Xen requires."""
+    given = (("memory", "--memory MIB", request.memory), ("cpus", "--vcpus N", request.vcpus))
+    lacks = [(name, option) for name, option, value in given if value is None]
+    if lacks and "dom0less" in request.routes:
+        properties, options = (" and ".join(texts) for texts in zip(*lacks, strict=True))
+        yield INCOMPLETE(
+            f"{request.name}.dom0less.dtso has no {properties}: Xen does not boot with it as it is",
+            fix=f"give {options}, or complete the node; or give --route xl",
+        )
