@@ -850,7 +850,6 @@ NOT_SHOWN = {
     "XA015": "only a Xen 4.19 with overlays, which Debian does not have; see docs/attach.md",
     "XA016": "Debian's Xen is built without overlays; see docs/attach.md",
     "XA102": "a decision of the generator; XA304, XA316 and XA221 show Xen's answers",
-    "XA817": "a note of the generator; XA702 and XA703 show Xen's answers",
     "XA303": "QEMU's GIC has no such lines; XA313 shows the answer",
     "XA310": "Xen does not start at all on such a board",
     "XA311": "XA316 and XA221 show xl's answers",

@@ -27,9 +27,11 @@ from xenassign.cli.recovery import recover, warn
 @click.option("--fix", is_flag=True, help="Apply the mechanical fixes; the diff is shown first.")
 @click.option("--diff", is_flag=True, help="Show what --fix would change, without changing files.")
 @click.option(
+    "-c",
     "--config",
     metavar="FILE",
-    help="The file with the [lint] section.  [default: xenassign.toml, if it exists]",
+    help="A xenassign.toml: its [lint] section, boards and domains. Without FILE… the files that"
+    " `generate -c` writes are checked.  [default: the [lint] section of xenassign.toml]",
 )
 @click.option("--list-rules", is_flag=True, help="List the rules and exit.")
 def command(
@@ -43,18 +45,22 @@ def command(
 ) -> None:
     """Check partial device trees and xl configurations as Xen reads them.
 
-    FILE is a partial device tree (.dtb, .dts), an xl configuration, or a device tree or overlay
-    with dom0less domains in /chosen; - is standard input. A configuration is checked together with
-    the partial device tree that its device_tree names. Exit status 1: an error was found.
+    FILE is a partial device tree (.dtb, .dts), an xl configuration, a device tree or overlay with
+    dom0less domains in /chosen, or a folder with such files, as generate writes it; - is standard
+    input. A configuration is checked together with the partial device tree that its device_tree
+    names. Exit status 1: an error was found.
 
     A comment at a statement waives a finding there: xenassign: allow CODE: reason.
 
     \b
     Example:
       xenassign lint domu1.dts domu1.cfg --host board.dtb --host-overlay domu1.host.dtbo
+      xenassign lint out --host board.dtb
     """
     from xenassign.linting import formats
     from xenassign.linting.session import Session, rule_list
+    from xenassign.outputs.hosts import lines
+    from xenassign.outputs.made import MadeFiles, made_of, project_of
 
     if list_rules:
         printing.lines(rule_list())
@@ -65,7 +71,13 @@ def command(
     options["kconfig"] = frozenset(options["kconfig"])
     folders = [Path(os.path.realpath(file)).parent for file in files if file != "-"]
     (recover if fix else warn)(folders)
-    session = Session.of(files, config=Path(config) if config is not None else None, **options)
+    project = project_of(config) if config is not None else None
+    made, refusals = made_of(config) if config and project and not files else MadeFiles()
+    if refusals:
+        printing.lines(lines(refusals), err=True)
+        raise click.exceptions.Exit(1)
+    path = Path(config) if config is not None else None
+    session = Session.of(files, config=path, project=project, made=made, **options)
     if fix or diff:
         printing.document(session.fix(write=fix), err=form != "text")
     report = session.report()

@@ -16,6 +16,7 @@ from xenassign.devicetree.overlay_apply import Applied, MisfitError, apply_overl
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.errors import InputError
 from xenassign.findings import ROUTES
+from xenassign.formats.imagebuilder_cfg import is_imagebuilder
 from xenassign.linting.documents import ConfigFile, Document, Layer, TreeFile
 from xenassign.linting.verdict.domain import is_compatible
 
@@ -23,7 +24,6 @@ MARKS, DOMAINS, DEVICES, PIECE, OTHER = "marks", "domains", "devices", "piece", 
 
 _ROOT = Tree(Node(""), "an empty tree")
 _MARK = "xen,passthrough"
-_ROUTES = {DOMAINS: ("dom0less",), DEVICES: ("xl",)}
 #: Properties that Xen reads in a partial device tree only.
 _OF_PARTIAL = ("xen,path", "xen,reg", "xen,force-assign-without-iommu")
 
@@ -92,21 +92,29 @@ def judged(
     nothing of the documents can be judged.
     """
     base = _composed(bases)
+    for document in documents:
+        if is_of_imagebuilder(document):
+            raise InputError(
+                f"{document.file}: nothing here to judge: it is a configuration of ImageBuilder;"
+                " give the partial device trees of its DOMU_PASSTHROUGH_DTB"
+            )
     result = tuple(_judged(document, base, host) for document in documents)
     if result and not any(routes_of(document, host) for document in result):
         raise _nothing(result[0], host)
     return result
 
 
-def routes_of(document: Document, host: Tree | None) -> tuple[str, ...]:
-    """The routes for which a document of :func:`judged` can be judged.
+def is_of_imagebuilder(document: Document) -> bool:
+    """Whether a configuration is ImageBuilder's, not xl's."""
+    return isinstance(document, ConfigFile) and is_imagebuilder(document.text)
 
-    `xl dt-overlay` reads an overlay with devices.
-    """
+
+def routes_of(document: Document, host: Tree | None) -> tuple[str, ...]:
+    """The routes for which a document of :func:`judged` can be judged."""
     if isinstance(document, ConfigFile):
         return ("xl",)
     if document.overlay and document.tree is not None:
-        return _ROUTES.get(kind_of(document.tree, host), ())
+        return ("dom0less",) if kind_of(document.tree, host) == DOMAINS else ()
     return ("dom0less",) if document.has_domains else ROUTES
 
 
@@ -131,7 +139,11 @@ def _judged(document: Document, base: TreeFile | None, host: Tree | None) -> Doc
 def _nothing(document: Document, host: Tree | None) -> InputError:
     assert isinstance(document, TreeFile)
     assert document.tree is not None
-    if kind_of(document.tree, host) == MARKS:
+    kind = kind_of(document.tree, host)
+    if kind == DEVICES:
+        problem = "it adds devices to the host's tree, as `xl dt-overlay` does"
+        fix = "give the partial device tree of the guest that gets them"
+    elif kind == MARKS:
         problem = "it marks nodes of the host's tree, which a guest does not have"
         fix = "give it as --host-overlay, beside the files of a domain"
     else:

@@ -160,7 +160,12 @@ class TreeFile:
     @property
     def is_board(self) -> bool:
         """Whether it is a board's tree without domains and without /passthrough."""
-        if self.tree is None or self.has_domains:
+        return self.is_of_host and not self.has_domains
+
+    @property
+    def is_of_host(self) -> bool:
+        """Whether it is a board's tree, with or without domains."""
+        if self.tree is None:
             return False
         names = {node.base_name.lower() for node in self.tree.root.children.values()}
         return "cpus" in names and "passthrough" not in names

@@ -8,10 +8,9 @@ nr_spis with which its partial device tree is judged.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import PurePath
 from typing import NamedTuple
 
 from xenassign.devicetree.places import Place
@@ -21,16 +20,16 @@ from xenassign.findings import ROUTES, Finding, Rule, errors, flat, rule
 from xenassign.formats.xlcfg import XlConfig
 from xenassign.host.load import is_source
 from xenassign.host.platform import read_platform
-from xenassign.linting import cascades, composition, source_strings, waivers
+from xenassign.linting import cascades, composition, pairing, source_strings, waivers
 from xenassign.linting.catalogue import rules
-from xenassign.linting.documents import ConfigFile, Document, TreeFile, read_tree_file
+from xenassign.linting.documents import ConfigFile, Document, TreeFile
+from xenassign.linting.folder import DomainFacts
 from xenassign.linting.guest import config_and_tree, mapped_devices, partial_tree, together
 from xenassign.linting.guest.view import View
 from xenassign.linting.verdict import dom0less, domain_node, domcfg, host_dom0
 from xenassign.linting.verdict.cfg_keys import XL
 from xenassign.linting.verdict.context import Context
 from xenassign.linting.verdict.dom0less import DOM0LESS
-from xenassign.linting.verdict.domain import context_of
 from xenassign.linting.verdict.host_overlays import (
     domain_nodes,
     marks,
@@ -56,7 +55,8 @@ class Options(NamedTuple):
     dom0less domains. ``kconfig``: options that Xen is built with although they are off by default.
     ``live_host``: the host's tree is that of the running board, so that its /memory is the memory
     of Xen. ``xen_console``: the value of --xen-console. ``together``: the domains of the files run
-    at the same time, and are compared with each other, which requires the host.
+    at the same time, and are compared with each other, which requires the host. ``facts``: what is
+    known of domains besides, by name.
     """
 
     release: Release
@@ -73,6 +73,7 @@ class Options(NamedTuple):
     live_host: bool = False
     xen_console: str | None = None
     together: bool = False
+    facts: Mapping[str, DomainFacts] = {}
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,7 @@ def lint(documents: Sequence[Document], options: Options) -> Report:
             problem = "is a board's tree without domains"
             fix = "give it as --host, beside a file to lint"
             raise InputError(f"{document.file}: {problem}; {fix}")
-    partial_trees = _partial_trees(documents, options)
+    partial_trees = pairing.partial_trees(documents, options.partial)
     trees = [tree for tree in partial_trees.values() if tree is not None]
     every = tuple(dict.fromkeys((*documents, *trees)))
     routes = set(options.routes)
@@ -169,6 +170,23 @@ def _domains(
     return {file: tree.file for file, tree in partial_trees.items() if tree is not None}
 
 
+def merged(reports: Sequence[Report]) -> Report:
+    """The report about the files of all: the worst verdict, and each finding once."""
+    if len(reports) == 1:
+        return reports[0]
+    order = ("rejected", "unknown", "accepted")
+    routes = [route for route in ROUTES if any(route in report.verdict for report in reports)]
+    given = {r: [report.verdict[r] for report in reports if r in report.judged] for r in routes}
+    return Report(
+        tuple(dict.fromkeys(document for report in reports for document in report.documents)),
+        tuple(_merged(finding for report in reports for finding in report.findings)),
+        {r: min(given[r] or ["accepted"], key=order.index) for r in routes},
+        tuple(dict.fromkeys(rule for report in reports for rule in report.not_run)),
+        tuple(dict.fromkeys(waived for report in reports for waived in report.waived)),
+        frozenset().union(*(report.judged for report in reports)),
+    )
+
+
 def _line(finding: Finding) -> tuple[object, ...]:
     place = finding.place
     if place is None:
@@ -193,10 +211,11 @@ def _merged(findings: Iterable[Finding]) -> list[Finding]:
 def _all(
     documents: Sequence[Document], partial_trees: dict[str, TreeFile | None], options: Options
 ) -> Iterator[Finding]:
-    """All findings, unsorted. ``partial_trees``: as of :func:`_partial_trees`."""
+    """All findings, unsorted. ``partial_trees``: as of :func:`pairing.partial_trees`."""
     trees = [document for document in documents if isinstance(document, TreeFile)]
     overlays = (*options.overlays, *(tree for tree in trees if tree.overlay))
-    domains = list(domain_nodes(options.host, (*overlays, *trees)))
+    host = None if any(tree.tree is options.host for tree in trees) else options.host
+    domains = list(domain_nodes(host, (*overlays, *trees)))
     base = context(options, overlays)
     for document in documents:
         if isinstance(document, ConfigFile):
@@ -209,7 +228,7 @@ def _all(
             yield from _placed(overlay, reserved_marks(overlay.tree, options.host))
     for file in dict.fromkeys((*overlays, *trees)):
         yield from _placed(file, _unread(file))
-    of_domain = context_of(domains[0][1], base) if len(domains) == 1 else base
+    pairs = pairing.Pairs(trees, domains, options.facts)
     for tree in trees:
         of_xl = tree in partial_trees.values()
         if tree.overlay and not of_xl:
@@ -222,7 +241,8 @@ def _all(
                 for document in documents
                 if isinstance(document, ConfigFile) and partial_trees.get(document.file) is tree
             ]
-            yield from _placed(tree, _partial(tree, of_domain, configs))
+            of_tree = _partial(tree, pairs.context(tree, base), configs)
+            yield from _placed(tree, _of_routes(of_tree, pairs.routes(tree.file)))
             yield from _placed(tree, source_strings.check(tree.sources))
     if options.together:
         yield from _together(documents, partial_trees, base)
@@ -291,40 +311,6 @@ def context(options: Options, overlays: Sequence[TreeFile]) -> Context:
         marked=marks(options.host, trees),
     )
     return context._replace(rights=context.dom0())
-
-
-def _partial_trees(documents: Sequence[Document], options: Options) -> dict[str, TreeFile | None]:
-    """The partial device tree of each configuration with device_tree, by the configuration's file.
-
-    That is --partial, a given file of the same name without suffix, the file that device_tree
-    names, or one of that name beside the configuration, since device_tree is the path in dom0; None
-    if none exists.
-    """
-    given = [document for document in documents if isinstance(document, TreeFile)]
-    trees: dict[str, TreeFile | None] = {}
-    for document in documents:
-        name = document.device_tree if isinstance(document, ConfigFile) else None
-        if name is None:
-            continue
-        stem = PurePath(name).stem
-        same_name = [tree for tree in given if PurePath(tree.file).stem == stem]
-        if options.partial is not None:
-            trees[document.file] = options.partial
-        elif same_name:
-            trees[document.file] = same_name[0]
-        else:
-            trees[document.file] = _beside(document.file, name)
-    return trees
-
-
-def _beside(config: str, name: str) -> TreeFile | None:
-    """The file that a configuration's device_tree names, or the file or source of that name."""
-    folder = os.path.dirname(config)
-    blob = PurePath(name).name
-    for path in (name, blob, f"{PurePath(blob).stem}.dts"):
-        if os.path.isfile(os.path.join(folder, path)):
-            return read_tree_file(os.path.join(folder, path))
-    return None
 
 
 def _config(document: ConfigFile, tree: TreeFile | None, context: Context) -> Iterator[Finding]:

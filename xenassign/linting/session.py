@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import Any, NamedTuple
 
 from xenassign.checks.live_tree import choice_of_driver, choices_of_nodes
 from xenassign.devicetree.tree import Tree
@@ -16,9 +18,18 @@ from xenassign.host.load import read_host
 from xenassign.host.platform import read_platform
 from xenassign.host.running import dom0_tree
 from xenassign.linting.catalogue import rules
-from xenassign.linting.documents import Document, read_document, read_tree_file
-from xenassign.linting.linter import Options, Report, lint
+from xenassign.linting.documents import Document, document, read_document, read_tree_file
+from xenassign.linting.folder import (
+    DomainFacts,
+    Folder,
+    facts_of,
+    is_judged,
+    read_folders,
+    without_equal_blobs,
+)
+from xenassign.linting.linter import Options, Report, lint, merged
 from xenassign.linting.settings import read_settings, selected
+from xenassign.request.project import Project
 from xenassign.xen.iommu import iommus
 from xenassign.xen.releases import DEFAULT, Release, release
 
@@ -59,16 +70,56 @@ def _host(
     return usable_host(read_host(path, folders), xen, drivers) if path is not None else None
 
 
+def _boards(
+    project: Project | None, folders: tuple[str, ...], xen: Release, drivers: frozenset[str] | None
+) -> tuple[Tree, ...]:
+    """The boards of a xenassign.toml."""
+    hosts = project.hosts if project is not None else ()
+    return tuple(usable_host(read_host(path, folders), xen, drivers) for path in hosts)
+
+
+def _facts(project: Project | None) -> dict[str, DomainFacts]:
+    """The facts of the domains of a xenassign.toml, by name."""
+    domains = project.system.domains if project is not None else ()
+    return {domain.name: facts_of(domain) for domain in domains}
+
+
+def _kconfig(facts: Iterable[DomainFacts]) -> frozenset[str]:
+    """The options that Xen is built with, as domains require them."""
+    return frozenset({"STATIC_MEMORY"} if any(fact.static_memory for fact in facts) else ())
+
+
+class Made(NamedTuple):
+    """Files that are not on disk, by name, with their board."""
+
+    files: Mapping[str, bytes]
+    host: Tree
+
+
+class Group(NamedTuple):
+    """Files that are judged together, and the options with which they are."""
+
+    documents: tuple[Document, ...]
+    options: Options
+
+
 @dataclass
 class Session:
-    """The files of one run, and the options with which they are judged."""
+    """The files of one run, and the options with which they are judged.
+
+    ``made``: files that are not on disk. ``release_given``: whether one is given, so that the plans
+    of a folder do not choose it. ``boards``: of a xenassign.toml that has several.
+    """
 
     paths: tuple[str, ...]
     options: Options
     include: tuple[str, ...]
     select: tuple[str, ...]
     ignore: tuple[str, ...]
-    documents: tuple[Document, ...]
+    made: tuple[Made, ...] = ()
+    release_given: bool = False
+    boards: tuple[Tree, ...] = ()
+    groups: tuple[Group, ...] = ()
 
     @classmethod
     def of(  # noqa: PLR0913 (the options of the command line)
@@ -85,41 +136,39 @@ class Session:
         select: tuple[str, ...] = (),
         ignore: tuple[str, ...] = (),
         config: Path | None = None,
-        memory: int | None = None,
-        vcpus: int | None = None,
-        dom0: bool = True,
         drivers: frozenset[str] | None = None,
         kconfig: frozenset[str] = frozenset(),
-        live_host: bool = False,
         xen_console: str | None = None,
-        together: bool = False,
+        project: Project | None = None,
+        made: tuple[Made, ...] = (),
+        **plain: Any,
     ) -> Session:
         """The session of a command line; options that it lacks come from the [lint] section.
 
-        Raises UsageError without files, InputError for a file that can't be read.
+        ``project``: the file with the domains. ``made``: its files, judged instead of ``paths``.
+        ``plain``: fields of ``Options``. Raises UsageError without files, and InputError.
         """
-        if not paths:
-            raise UsageError("no file is given; name a .dtb, a .dts or a dom.cfg")
+        if not paths and not made:
+            raise UsageError("no file is given; name a .dtb, a .dts, a dom.cfg or a folder")
         settings = read_settings(config)
         folders = (*include, *settings.include)
         board = host or settings.host
-        chosen = routes or settings.routes
+        facts = _facts(project)
+        for fact in facts.values():  # they are equal in all domains
+            drivers, xen_console = drivers or fact.drivers, xen_console or fact.xen_console
         xen = release(version or settings.xen or DEFAULT)
         options = Options(
             release=xen,
-            routes=tuple(route for route in ROUTES if not chosen or route in chosen),
+            routes=tuple(r for r in ROUTES if r in (routes or settings.routes or ROUTES)),
             host=_host(board, folders, xen, drivers),
             overlays=tuple(read_tree_file(path, folders) for path in overlays or settings.overlays),
             bases=tuple(read_tree_file(path, folders, symbols=True) for path in bases),
             partial=read_tree_file(partial, folders) if partial is not None else None,
             drivers=drivers,
-            memory=memory,
-            vcpus=vcpus,
-            dom0=dom0,
-            kconfig=kconfig or frozenset(settings.kconfig),
-            live_host=live_host,
+            kconfig=(kconfig or frozenset(settings.kconfig)) | _kconfig(facts.values()),
             xen_console=xen_console,
-            together=together,
+            facts=facts,
+            **plain,
         )
         session = cls(
             paths=tuple(dict.fromkeys(paths)),
@@ -127,18 +176,82 @@ class Session:
             include=folders,
             select=select or settings.select,
             ignore=(*ignore, *settings.ignore),
-            documents=(),
+            made=made,
+            release_given=bool(version or settings.xen),
+            boards=_boards(project if board is None else None, folders, xen, drivers),
         )
         session.read()
         return session
 
+    @property
+    def documents(self) -> tuple[Document, ...]:
+        """All files."""
+        return tuple(dict.fromkeys(d for group in self.groups for d in group.documents))
+
     def read(self) -> None:
         """Reads the files: at the start, and again after fixes were written."""
-        self.documents = tuple(read_document(path, self.include) for path in self.paths)
+        self.groups = tuple(self._groups())
+
+    def _groups(self) -> Iterator[Group]:
+        for made in self.made:
+            documents = (
+                document(name, data) for name, data in made.files.items() if is_judged(name)
+            )
+            options = self.options._replace(host=made.host)
+            yield Group(without_equal_blobs(documents), options)
+        paths = {path: path != "-" and os.path.isdir(path) for path in self.paths}
+        files = tuple(
+            read_document(path, self.include) for path, folder in paths.items() if not folder
+        )
+        if files:
+            yield from (Group(files, options) for options in self._on_boards(self.options))
+        for path, is_folder in paths.items():
+            for folder in read_folders(path, self.include) if is_folder else ():
+                yield from self._of_folder(folder)
+
+    def _on_boards(self, options: Options, folder: str = "") -> Iterator[Options]:
+        """The options with each board; of ``generate --per-host``, with that of the folder."""
+        name = PurePath(folder).name
+        own = [board for board in self.boards if PurePath(board.file).stem == name]
+        boards = own or self.boards
+        if options.host is not None or not boards:
+            yield options
+        else:
+            yield from (options._replace(host=board) for board in boards)
+
+    def _of_folder(self, folder: Folder) -> Iterator[Group]:
+        """The files of a folder, with its board and what its plans state."""
+        facts = {**{fact.name: fact for fact in folder.facts}, **self.options.facts}
+        options = self.options._replace(facts=facts)
+        releases = {fact.release.version: fact.release for fact in folder.facts}
+        if not self.release_given and releases:
+            if len(releases) > 1:
+                problem = f"the plans are for Xen {' and '.join(releases)}"
+                raise UsageError(f"{folder.path}: {problem}; give one with --xen")
+            options = options._replace(release=next(iter(releases.values())))
+        drivers = {fact.drivers for fact in folder.facts}
+        consoles = {fact.xen_console for fact in folder.facts}
+        options = options._replace(
+            kconfig=options.kconfig | _kconfig(folder.facts),
+            drivers=options.drivers or (drivers.pop() if len(drivers) == 1 else None),
+            xen_console=options.xen_console or (consoles.pop() if len(consoles) == 1 else None),
+        )
+        if options.host is None and not self.boards and folder.boards:
+            options = options._replace(host=self._board(folder, options))
+        yield from (
+            Group(folder.documents, on_board) for on_board in self._on_boards(options, folder.path)
+        )
+
+    def _board(self, folder: Folder, options: Options) -> Tree | None:
+        trees = [board.tree for board in folder.boards if board.tree is not None]
+        if len(trees) > 1:
+            names = " and ".join(tree.file for tree in trees)
+            raise UsageError(f"{names} are boards' trees; give the one that Xen gets as --host")
+        return usable_host(trees[0], options.release, options.drivers) if trees else None
 
     def report(self) -> Report:
         """The report, in which the findings that are not selected are hidden."""
-        report = lint(self.documents, self.options)
+        report = merged([lint(group.documents, group.options) for group in self.groups])
         shown, hidden = selected(report.findings, self.select, self.ignore)
         return replace(report, findings=shown, hidden=hidden)
 
@@ -151,13 +264,13 @@ class Session:
 
         findings = tuple(flat(self.report().findings))
         diffs, changed = [], {}
-        for document in self.documents:
-            new = fixes.fixed_text(document, findings)
-            if new is not None and document.text is not None and new != document.text:
-                if document.file == "<stdin>" and write:
+        for file in self.documents:
+            new = fixes.fixed_text(file, findings)
+            if new is not None and file.text is not None and new != file.text:
+                if file.file == "<stdin>" and write:
                     raise UsageError("standard input cannot be fixed; give a file, or --diff")
-                diffs.append(fixes.diff(document.file, document.text, new))
-                changed[Path(document.file)] = encode(new)
+                diffs.append(fixes.diff(file.file, file.text, new))
+                changed[Path(file.file)] = encode(new)
         if write and changed:
             replace_files(changed)
             self.read()

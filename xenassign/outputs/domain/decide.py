@@ -17,7 +17,7 @@ from xenassign.system.system import SystemPlan
 from xenassign.xen.xlvalues import page_range
 
 MARKS_ANOTHER = rule("XA019", "mark-on-another-node", "error", "unsafe")
-INCOMPLETE = rule("XA817", "domain-node-incomplete", "warning", "rejected", routes=("dom0less",))
+INCOMPLETE = rule("XA817", "domain-node-incomplete", "warning", "unknown", routes=("dom0less",))
 
 
 class DomainDecision(NamedTuple):

@@ -41,11 +41,15 @@ def finding(item: Finding) -> dict[str, Any]:
 
 def plan(domain: DomainPlan) -> dict[str, Any]:
     """The plan (schema xenassign/plan/1). The fields of outputs (``Output.fields``) are null."""
+    drivers = domain.request.drivers
     return {
         "schema": SCHEMA,
         "name": domain.name,
         "xen": domain.request.release.version,
         "routes": list(domain.request.routes),
+        "vcpus": domain.request.vcpus,
+        "iommu_drivers": sorted(drivers) if drivers is not None else None,
+        "xen_console": domain.request.xen_console,
         "sci": domain.request.sci,
         "model": domain.model,
         "devices": [_device(device) for device in domain.devices],
