@@ -13,6 +13,7 @@ from typing import NamedTuple
 from xenassign.checks.guest_addresses import (
     CLASH,
     GUEST_OVERLAP,
+    OPTIONAL_WINDOW,
     collisions,
     optional_fix,
     replaced,
@@ -146,22 +147,31 @@ def check(claims: Sequence[Claim], context: Context) -> Iterator[Finding]:
     """Findings about the guest addresses of mappings, and about host memory among them."""
     guest = context.guest_on({route for claim in claims for route in claim.routes})
     in_ram_fix = None
+    fixes: dict[str, str] = {}
+    optional: dict[tuple[str | None, str, str], list[Claim]] = {}
     for claim in claims:
         clashes = collisions(guest, claim.entry)
         # The worst rule only: a mapping that has to move anyway may also leave optional windows.
         clashes = [clash for clash in clashes if clash[0] is CLASH] or clashes
-        if clashes:
-            violated = clashes[0][0]
-            windows = [window for _, window in clashes]
-            names = (f"{w.name} ({w.span.start:#x}-{w.span.end - 1:#x})" for w in windows)
-            message = f"{claim.text()} collides with {', '.join(names)}"
-            fix = optional_fix(windows[0])
-            if violated is CLASH:
-                in_ram = {*guest.ram()} & {window.span for window in windows}
-                fix = "map it elsewhere in the guest"
-                if in_ram:
-                    fix = in_ram_fix = in_ram_fix or _fitting(guest, claims)
-            yield claim.at_guest(violated, message, fix)
+        if not clashes:
+            continue
+        windows = [window for _, window in clashes]
+        names = ", ".join(f"{w.name} ({w.span.start:#x}-{w.span.end - 1:#x})" for w in windows)
+        if clashes[0][0] is CLASH:
+            in_ram = {*guest.ram()} & {window.span for window in windows}
+            fix = "map it elsewhere in the guest"
+            if in_ram:
+                fix = in_ram_fix = in_ram_fix or _fitting(guest, claims)
+            yield claim.at_guest(CLASH, f"{claim.text()} collides with {names}", fix)
+            continue
+        same = optional.setdefault((claim.node, claim.prop, names), [])
+        same.append(claim)
+        fixes[names] = optional_fix(windows[0])
+    for (_, _, names), same in optional.items():
+        more = f" and {len(same) - 1} more" if len(same) > 1 else ""
+        verb = "collide" if more else "collides"
+        message = f"{same[0].text()}{more} {verb} with {names}"
+        yield same[0].at_guest(OPTIONAL_WINDOW, message, fixes[names])
     yield from _overlaps(claims)
     if context.platform is not None:
         yield from _memory(claims, context.platform)
