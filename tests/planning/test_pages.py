@@ -56,6 +56,28 @@ def test_a_shared_page_names_every_neighbour(plan: Plan, wording: Wording) -> No
     assert finding.node == GPIO
 
 
+MSI = """/dts-v1/;
+/ {
+    #address-cells = <2>; #size-cells = <2>; interrupt-parent = <&gic>;
+    gic: gic@8000000 { compatible = "arm,gic-v3"; interrupt-controller; #interrupt-cells = <3>;
+        reg = <0 0x8000000 0 0x10000>, <0 0x80a0000 0 0xf60000>; };
+    msi@20000000 { compatible = "acme,mip"; MARK
+        reg = <0 0x20000000 0 0xc0>, <0xff 0xfffff000 0 0x1000>; };
+    msi@20001000 { compatible = "acme,mip"; MARK
+        reg = <0 0x20001000 0 0xc0>, <0xff 0xfffff000 0 0x1000>; };
+};
+"""
+
+
+@pytest.mark.parametrize(("mark", "count"), [("msi-controller;", 0), ("", 1)])
+def test_the_address_of_messages_is_that_of_every_msi_controller(
+    plan: Plan, compiled: Callable[[str], Tree], mark: str, count: int
+) -> None:
+    tree = compiled(MSI.replace("MARK", mark))
+    made = plan(tree, "/msi@20000000", policy="trust")
+    assert len(of(made, "XA201")) == count
+
+
 def test_thousands_of_nodes_in_one_page_take_linear_time(
     variant: Variant, plan: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:

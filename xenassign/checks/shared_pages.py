@@ -50,9 +50,20 @@ def shared_pages(
                 continue
             if same and not node.available:
                 continue  # a disabled node at the same registers is another description of them
+            if _message_address(block, other, node):
+                continue
             page = max(block.pages.start, other.pages.start)
             text = "the same registers" if same else f"page {page:#x}"
             yield SharedPage(node, page, text if node.available else f"{text}, disabled")
+
+
+def _message_address(block: Block, other: Block, node: Node) -> bool:
+    """Whether a block is the address of messages that two MSI controllers state alike.
+
+    It is where PCI devices write to, through the host that catches the writes, and no registers.
+    Source: bindings/interrupt-controller/brcm,bcm2712-msix.yaml (the second entry of reg).
+    """
+    return block.index > 0 and other.span == block.span and node.has("msi-controller")
 
 
 def _rules(node: Node) -> bool:
