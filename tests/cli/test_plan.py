@@ -56,6 +56,17 @@ def test_the_table_shows_the_device_and_the_memory(planned: Invoke) -> None:
     assert "\x1b" not in done.stdout
 
 
+def test_auto_that_left_a_device_above_the_memory_moves_it_for_more(planned: Invoke) -> None:
+    asked = ("zynqmp", "-d", "ethernet0", "--map", "auto", "--route", "dom0less", "--memory")
+    done = planned(*asked, "1024")
+    assert f"{ETH} is at 0xff0e0000" in done.stdout
+    assert done.stdout.endswith("\nauto moves it for a larger --memory: 1043456 MiB.\n")
+    for memory in ("3057", "1043456"):
+        more = planned(*asked, memory)
+        assert more.exit_code == 0
+        assert more.stdout.endswith(f"\nMemory: {memory} MiB; at most 1043456 MiB.\n")
+
+
 def test_nothing_is_written(
     planned: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,7 +19,7 @@ from xenassign.outputs.imagebuilder.decide import (
 )
 from xenassign.planning.decide import decide
 from xenassign.planning.plan import DomainPlan, HostMark
-from xenassign.request.request import Request
+from xenassign.request.request import Request, parse_map
 from xenassign.xen.releases import release
 
 from ..conftest import FIXTURES
@@ -271,3 +271,18 @@ def test_a_vuart_that_is_switched_off() -> None:
 def test_pv_interfaces_are_the_users() -> None:
     known = "NUM_DOMUS=1\nDOMU_PASSTHROUGH_DTB[0]=clock.dtb\nDOMU_ENHANCED[0]=1\n"
     assert "DOMU_ENHANCED" not in told(base=known).domus[0].values
+
+
+def test_pv_interfaces_bring_extended_regions(wording: Wording) -> None:
+    base = "NUM_DOMUS=1\nDOMU_PASSTHROUGH_DTB[0]=clock.dtb\nDOMU_ENHANCED[0]={}\n"
+    in_bank = {"memory": 256, "maps": (parse_map(f"{CLOCK}=0x60000000"),)}
+    for value, options, expected in (
+        ("1", in_bank, ["XA204"]),
+        ('"no-xenstore"', in_bank, ["XA204"]),
+        ("0", in_bank, []),
+        ("1", {"memory": 256}, []),
+        ("1", {**in_bank, "release": release("4.21")}, []),
+    ):
+        made = told(planned(**options), base=base.format(value))
+        assert codes(made) == expected
+        wording(*made.findings)

@@ -19,6 +19,7 @@ from xenassign.findings import Finding
 from xenassign.linting.verdict.predict import predict_xl, rejecting
 
 from . import boards
+from .address_space import space_rows
 from .agreement import context, foretold, host_of, setup_of, xl_context
 from .boot import Domain, boot_system, side_by_side, system
 from .classic import classic_rows
@@ -843,6 +844,18 @@ So it does for a device behind an SMMU that dtdev lists.
 |---|---|---|---|
 """
 
+SPACE = """
+## Extended regions and unused windows
+
+A guest with 256 MiB and QEMU's clock at some guest address. The extended regions are those that
+Xen or libxl wrote into the guest's tree, the last column is what works of the clock. XA204 is
+found where a region is over the clock; nothing is in the windows for vPCI (0x10000000), ACPI
+tables (0x20000000) and virtio-mmio (0x2000000).
+
+| rule | route | Xen | the domain has | the clock is at | extended regions | the guest |
+|---|---|---|---|---|---|---|
+"""
+
 #: Rules with the effect ``rejected`` that no boot here shows, and why.
 NOT_SHOWN = {
     "XA007": "only Xen 4.21 and newer forward SCMI, which Debian does not have",
@@ -878,6 +891,7 @@ def document(
     pairs: Sequence[tuple[str, ...]],
     silent: Sequence[tuple[str, ...]],
     classic: Sequence[tuple[str, ...]],
+    spaces: Sequence[tuple[str, ...]],
 ) -> str:
     """docs/xen-verdicts.md."""
     not_shown = "".join(f"- {code}: {why}.\n" for code, why in sorted(NOT_SHOWN.items()))
@@ -892,6 +906,8 @@ def document(
         + "".join(map(line, sorted(silent)))
         + CLASSIC
         + "".join(map(line, sorted(classic)))
+        + SPACE
+        + "".join(map(line, sorted(spaces)))
     )
 
 
@@ -902,14 +918,15 @@ def line(cells: Sequence[str]) -> str:
 
 def main() -> int:
     """Prints the document."""
-    refused, pairs, silent, classic = [], [], [], []
+    refused, pairs, silent, classic, spaces = [], [], [], [], []
     for suite in RELEASES:
         ready = machine(suite)
         refused += [row.cells() for row in chain(dom0less_rows(ready), xl_rows(ready))]
         pairs += [row.cells() for row in pair_rows(ready)]
         silent += [row.cells() for row in silent_rows(ready)]
         classic += [row.cells() for row in classic_rows(ready)]
-    print(document(refused, pairs, silent, classic), end="")
+        spaces += [row.cells() for row in space_rows(ready)]
+    print(document(refused, pairs, silent, classic, spaces), end="")
     return 0
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import NamedTuple, NoReturn
 
+from xenassign.checks.guest_addresses import OPTIONAL_WINDOW
 from xenassign.devicetree.places import Place
 from xenassign.errors import UsageError
 from xenassign.escape import uboot_word
@@ -22,17 +23,20 @@ from xenassign.outputs.boot.host_changes import UBOOT_VALUE_MAX, beside_marks, m
 from xenassign.outputs.boot.write import value_words
 from xenassign.planning.plan import DomainPlan
 from xenassign.system.system import SystemPlan
+from xenassign.xen.layout import clashes, routes_with_extended_regions
 
 #: Names of the files.
 CONFIG = "imagebuilder.cfg"
 COMMANDS = "imagebuilder.cmds"
 NAMES = (CONFIG, COMMANDS)
 
-CANNOT_CARRY = rule("XA031", "imagebuilder-cannot-carry", "error", "broken", routes=("dom0less",))
-NO_KERNEL = rule("XA032", "imagebuilder-no-kernel", "warning", "broken", routes=("dom0less",))
+DOM0LESS = ("dom0less",)
+
+CANNOT_CARRY = rule("XA031", "imagebuilder-cannot-carry", "error", "broken", routes=DOM0LESS)
+NO_KERNEL = rule("XA032", "imagebuilder-no-kernel", "warning", "broken", routes=DOM0LESS)
 XL_ONLY = rule("XA033", "imagebuilder-xl-only", "note", "style", routes=("xl",))
 BY_HAND = rule("XA034", "imagebuilder-by-hand", "warning", "broken")
-ROOM = rule("XA035", "imagebuilder-no-room", "warning", "broken", routes=("dom0less",))
+ROOM = rule("XA035", "imagebuilder-no-room", "warning", "broken", routes=DOM0LESS)
 REPLACED = rule("XA036", "imagebuilder-replaces-the-tree", "error", "broken")
 
 #: Words that bash and U-Boot do not split or expand.
@@ -271,6 +275,26 @@ def _domain_findings(domu: DomU, base: BashConfig | None) -> Iterator[Finding]:
         yield XL_ONLY(f"{plan.name}: DOMU_NOBOOT[{domu.number}] is set: no --route dom0less")
     elif "DOMU_KERNEL" not in values and not _value(base, "DOMU_KERNEL", domu.number):
         yield NO_KERNEL(f"{plan.name}: DOMU_KERNEL[{domu.number}] is not known")
+    if "DOMU_NOBOOT" not in values:
+        yield from _extended_regions(domu, base)
+
+
+def _extended_regions(domu: DomU, base: BashConfig | None) -> Iterator[Finding]:
+    """Extended regions over devices, if the user's configuration enables PV interfaces."""
+    entry = base.get("DOMU_ENHANCED", domu.number) if base is not None else None
+    if base is None or entry is None or entry.value == "0":
+        return
+    plan, variable = domu.plan, f"DOMU_ENHANCED[{domu.number}]"
+    extended = routes_with_extended_regions(plan.request.release, DOM0LESS, enhanced=True)
+    guest = plan.guest._replace(extended=extended)
+    for owner in plan.owners:
+        for placed in owner.placed:
+            span = placed.mapping.guest_span
+            for clash in (c for c in clashes(guest, span) if c.routes == DOM0LESS):
+                message = f"{owner.path}: guest {span} lies in {clash.name} ({clash.span})"
+                fix = f"set {variable} to 0, move it with --map, or use Xen 4.21 or newer"
+                at = _place(base, entry)
+                yield OPTIONAL_WINDOW(message, fix=fix, place=at, routes=DOM0LESS)
 
 
 def _line_problem(line: str) -> str | None:

@@ -69,9 +69,16 @@ def memory_lines(plan: DomainPlan) -> Sequence[str]:
     requested = f"{memory} MiB" if memory is not None else "not given"
     most = f"{plan.memory_mb_max} MiB" if limit is None else limit_text(limit)
     lines = [f"Memory: {requested}; at most {most}."]
-    if limit is not None and limit.moved is not None:
+    if limit is None:
+        return lines
+    hows = {placed.how for owner in plan.owners for placed in owner.placed}
+    if hows <= {"auto", "window", "pinned"}:  # at the host's address above the requested memory
+        if limit.all_moved is not None:
+            lines.append(f"auto moves it for a larger --memory: {limit.all_moved} MiB.")
+        return lines
+    if limit.moved is not None:
         lines.append(f"With --map {limit.by}=auto: {limit.moved} MiB.")
-    if limit is not None and limit.all_moved not in (None, limit.moved):
+    if limit.all_moved not in (None, limit.moved):
         lines.append(f"With --map auto: {limit.all_moved} MiB.")
     return lines
 
