@@ -15,6 +15,7 @@ from tests.wording import Wording
 from xenassign.devicetree.spans import PAGE_SIZE, Span
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
+from xenassign.formats.xlcfg import parse
 from xenassign.planning.plan import DomainPlan, Mapping
 from xenassign.request.request import Pin
 from xenassign.xen.layout import Guest, clashes
@@ -73,6 +74,18 @@ def test_a_window_that_nothing_uses_is_as_good_as_a_hole(
     (note,) = of(moved, "XA239")
     wording(note)
     assert note.severity == "note"
+
+
+def test_a_window_that_the_users_configuration_uses(plan: Plan, wording: Wording) -> None:
+    """Identity in it is a warning, and auto leaves it free."""
+    for text, clash in (("virtio = ['transport=mmio']", True), ("acpi = 1", False), ("", False)):
+        options = {"policy": "trust", "base": parse(text, "base.cfg")}
+        made = plan("tricky", "/dev@2000000", **options)
+        wording(*of(made, "XA204"))
+        assert len(of(made, "XA204")) == clash
+        moved = plan("tricky", "/dev@2000000", **options, maps=["auto"])
+        assert (guests(moved) != guests(made)) == clash
+        assert not {"XA203", "XA204", "XA239"} & {finding.code for finding in moved.findings}
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from xenassign.devicetree.spans import Span
 from xenassign.findings import Finding, Rule, rule
+from xenassign.formats.xlcfg import XlConfig
 from xenassign.xen.layout import Clash, Guest, clashes, unused_windows
 from xenassign.xen.releases import GUEST_IPA_BITS_MAX, Use
 
@@ -34,6 +35,20 @@ class HostMapping(Protocol):
     def host_span(self) -> Span: ...
     @property
     def guest_span(self) -> Span: ...
+
+
+def used_windows(config: XlConfig) -> frozenset[Use]:
+    """The optional windows of the guest layout that libxl uses for a dom.cfg.
+
+    virtio-mmio devices are those of the key virtio, and disks.
+    """
+    disks = (atom.text for atom in config.texts("disk"))
+    of_disk = any("specification=virtio" in text for text in disks)
+    used: dict[Use, bool] = {
+        "acpi": bool(config.integer("acpi")),
+        "virtio-mmio": of_disk or config.get("virtio") is not None,
+    }
+    return frozenset(kind for kind, is_used in used.items() if is_used)
 
 
 def collisions(guest: Guest, mapping: HostMapping) -> list[tuple[Rule, Clash]]:

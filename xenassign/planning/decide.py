@@ -15,6 +15,7 @@ from xenassign.checks.bus_windows import left_windows
 from xenassign.checks.containment import containment_findings
 from xenassign.checks.dma_reach import reach_findings
 from xenassign.checks.dom0_tree import dom0_changes
+from xenassign.checks.guest_addresses import used_windows
 from xenassign.checks.interrupts import interrupt_findings, platform_findings
 from xenassign.checks.live_tree import dom0_findings, live_findings
 from xenassign.checks.machine_control import machine_control_findings
@@ -76,6 +77,7 @@ from xenassign.xen.board import Board, read_board
 from xenassign.xen.direct_map import at_host
 from xenassign.xen.iommu import Protection, protection
 from xenassign.xen.layout import MIB, Guest, routes_with_extended_regions
+from xenassign.xen.releases import Use
 from xenassign.xen.stage2 import pool_mib
 
 
@@ -229,12 +231,14 @@ def judge_request(board: Board, resolved: Resolved, scope: Scope | None = None) 
 def _guest(platform: Platform, request: Request) -> Guest:
     """The guest's address space. Without a GIC, which is refused, it is that of a GICv3.
 
-    The domain's node is written without xen,enhanced.
+    The domain's node is written without xen,enhanced, and only the user's own dom.cfg has options
+    that use windows.
     """
     gic = platform.gic.version if platform.gic else 3
     memory = request.memory * MIB if request.memory is not None else None
     extended = routes_with_extended_regions(request.release, request.routes)
-    guest = Guest(request.release, gic, request.vpl011, memory, extended=extended)
+    options = used_windows(request.base) if request.base is not None else frozenset[Use]()
+    guest = Guest(request.release, gic, request.vpl011, memory, None, extended, options)
     if request.direct_map:
         return at_host(guest, platform, request.static_memory, request.vcpus or 1)
     return guest

@@ -363,6 +363,8 @@ def _collisions(guest: Guest, request: Request, result: Placement) -> None:
             verb = "collides with" if clash.hard else "lies in"
             message = f"{path}: guest {mapping.guest_span} {verb} {clash.name} ({clash.span})"
             fix = _collision_fix(guest, space, mapping, path, result) if clash.hard else None
+            if clash.option is not None:
+                fix = guest_addresses.optional_fix(clash)
             result.findings.append(
                 broken(message, node=path, prop="reg", fix=fix, routes=clash.routes)
             )

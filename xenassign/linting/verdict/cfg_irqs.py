@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from xenassign.checks.guest_addresses import used_windows
 from xenassign.checks.interrupts import VIRTIO_INTID
 from xenassign.findings import Finding, rule
 from xenassign.formats.xlcfg import Atom, XlConfig
@@ -67,13 +68,6 @@ def has_vuart(config: XlConfig) -> bool:
     return isinstance(value, Atom) and value.text == "sbsa_uart"
 
 
-def has_virtio(config: XlConfig) -> bool:
-    """Whether xl gives the guest virtio-mmio devices: with the key virtio, or as disks."""
-    disks = (atom.text for atom in config.texts("disk"))
-    of_disk = any("specification=virtio" in text for text in disks)
-    return of_disk or config.get("virtio") is not None
-
-
 def check_irqs(
     config: XlConfig, context: Context, lines: list[tuple[Atom, int]]
 ) -> Iterator[Finding]:
@@ -87,7 +81,7 @@ def check_irqs(
         at = config.place(first[VPL011_INTID])
         yield VUART_LINE("irqs has 32 and vuart is sbsa_uart", prop="irqs", place=at)
     for number, atom in first.items():
-        if number in VIRTIO_MMIO_INTIDS and has_virtio(config):
+        if number in VIRTIO_MMIO_INTIDS and "virtio-mmio" in used_windows(config):
             message = f"{number} may be that of a virtio-mmio device"
             yield VIRTIO_INTID(message, prop="irqs", place=config.place(atom))
     yield from _spis(config, context, first)

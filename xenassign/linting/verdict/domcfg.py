@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from xenassign.checks.guest_addresses import TOO_HIGH
+from xenassign.checks.guest_addresses import TOO_HIGH, used_windows
 from xenassign.devicetree.addresses import is_pci, registers
 from xenassign.devicetree.places import Place
 from xenassign.devicetree.spans import PAGE_SIZE
@@ -22,7 +22,7 @@ from xenassign.host.platform import Platform
 from xenassign.linting.verdict import dom0less, mappings
 from xenassign.linting.verdict.builds import MPU, NO_MMU
 from xenassign.linting.verdict.cfg_dtdev import assigned_devices
-from xenassign.linting.verdict.cfg_irqs import check_irqs, has_virtio, has_vuart, read_irqs
+from xenassign.linting.verdict.cfg_irqs import check_irqs, has_vuart, read_irqs
 from xenassign.linting.verdict.cfg_keys import NOT_A_STRING, XL, keys, list_items, strings
 from xenassign.linting.verdict.context import Context
 from xenassign.linting.verdict.dom0less import (
@@ -39,7 +39,6 @@ from xenassign.xen.releases import (
     XL_MEMORY_DEFAULT_MIB,
     XL_TREE_CAP,
     Release,
-    Use,
 )
 from xenassign.xen.sci import SCMI_SMC, mediator
 from xenassign.xen.stage2 import Stage2, pool_pages
@@ -157,7 +156,7 @@ def check(config: XlConfig, context: Context) -> Iterator[Finding]:
         for atom, span in ranges
     ]
     of_config = context._replace(
-        memory=memory or None, vpl011=has_vuart(config), windows=_windows(config)
+        memory=memory or None, vpl011=has_vuart(config), windows=used_windows(config)
     )
     yield from mappings.check(claims, of_config)
 
@@ -196,15 +195,6 @@ def requests_scmi(config: XlConfig, release: Release) -> bool:
     if not isinstance(value, Atom) or not release.knows_key("arm_sci"):
         return False
     return sci_types(value.text)[-1:] == [SCMI_SMC]
-
-
-def _windows(config: XlConfig) -> frozenset[Use]:
-    """The optional windows of the guest layout that libxl uses or names in the guest's tree."""
-    used: dict[Use, bool] = {
-        "acpi": bool(_number(config, "acpi", 0)),
-        "virtio-mmio": has_virtio(config),
-    }
-    return frozenset(kind for kind, is_used in used.items() if is_used)
 
 
 def _dom0(config: XlConfig, context: Context) -> Dom0 | None:
