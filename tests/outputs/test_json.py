@@ -95,7 +95,7 @@ def test_the_plan(generate: Generate, host: str, devices: tuple[str, ...]) -> No
     made, files, _ = generate(host, *devices, policy="trust", xen="4.20.1", regions=("drop",))
     found = json.loads(files["domu1.json"])
     has(found, PLAN)
-    assert (found["schema"], found["name"], found["xen"]) == ("xenassign/plan/1", "domu1", "4.20")
+    assert (found["schema"], found["name"], found["xen"]) == ("xenassign/plan/1", "domu1", "4.20.1")
     assert [d["path"] for d in found["devices"]] == [d.path for d in made.devices]
     for device in found["devices"]:
         has(device, DEVICE)

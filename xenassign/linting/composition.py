@@ -74,7 +74,7 @@ def booted(host: Tree, overlays: Iterable[TreeFile]) -> Tree:
     """The host's tree with what the boot loader applies to it, in order.
 
     An overlay that does not fit is left out: it is refused as --host-overlay, and what it says of
-    domains can be judged all the same. `xl dt-overlay` adds devices after the boot.
+    domains can be judged anyway. `xl dt-overlay` adds devices after the boot.
     """
     for overlay in overlays:
         if overlay.tree is not None and kind_of(overlay.tree, host) in (DOMAINS, MARKS, OTHER):

@@ -108,7 +108,7 @@ def platform_lines(board: BoardAssessment) -> list[str]:
     """The interrupt, MSI, IOMMU and SCMI controllers and the console, a line each."""
     platform = board.board.platform
     gic = platform.gic
-    lines = [platform.model or "(no model)"]
+    lines = [f"BOARD  {platform.model or '(no model)'}"]
     lines.append(
         f"GIC    {gic.node.path} (GICv{gic.version})" if gic else "GIC    none that Xen drives"
     )
