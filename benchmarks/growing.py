@@ -206,8 +206,10 @@ def _merged(folder: Path, count: int) -> list[str]:
 
 
 def _fragments(folder: Path, count: int) -> list[str]:
-    fragments = "".join(f"&l{n} {{ x = <&m{n}>; }};\n" for n in range(count))
-    return _source(folder, f"/plugin/;\n{fragments}")
+    fragments = "".join(f"&l{n} {{ x = <&l0>; }};\n" for n in range(count))
+    nodes = "".join(f"l{n}: n{n} {{ }};" for n in range(count))
+    (folder / "base.dts").write_text(f"/dts-v1/;\n/ {{ passthrough {{ {nodes} }}; }};\n")
+    return _source(folder, f"/plugin/;\n{fragments}", "--base", "base.dts")
 
 
 def _cells(folder: Path, count: int) -> list[str]:

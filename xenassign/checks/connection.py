@@ -8,7 +8,6 @@ knowledge/stream-ids.txt; no others are guessed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from xenassign.devicetree.addresses import is_pci, registers
@@ -81,20 +80,17 @@ def connection(
     """
     if by_iommu.shield is not Shield.UNPROTECTED or platform.dom0_tree is not None:
         return None
-    if device.node.has("iommu-map"):
-        return None  # that of a PCI host, whose PCI devices are connected
-    node, candidates = device.node, [*_candidates(platform, iommus)]
-    known = None
+    if device.node.has("iommu-map") or iommus.driver(device.node) is not None:
+        return None  # a PCI host, whose PCI devices are connected; an IOMMU
+    node, known = device.node, None
     if device.iommus or node.has("iommus"):
-        problem = iommus_problem(platform, node)
-        named = {use.node for use in device.iommus if problem is None}
-        candidates = [iommu for iommu in candidates if named == {iommu} and not iommu.available]
+        candidates = [iommu for iommu in _named(platform, device) if _is_usable(iommus, iommu)]
     else:
         known = known_streams(platform.tree, node)
-        if known is not None:
-            candidates = [iommu for iommu in candidates if _is_at(iommu, known.iommu)]
-        elif dma.answer != "yes" or is_pci(node) or not device.blocks:
+        if known is None and (dma.answer != "yes" or is_pci(node) or not device.blocks):
             return None
+        usable = [iommu.node for iommu in platform.iommus if _is_usable(iommus, iommu.node)]
+        candidates = [n for n in usable if known is None or _is_at(n, known.iommu)]
     if not candidates:
         return None
     driver = iommus.usable_driver(candidates[0])
@@ -102,20 +98,26 @@ def connection(
     return Connection(node, tuple(candidates), known, bool(device.iommus), kconfig)
 
 
-def _candidates(platform: Platform, iommus: Iommus) -> Iterator[Node]:
-    """The IOMMUs that Xen's driver would use for devices if they were enabled.
+def _named(platform: Platform, device: HostDevice) -> tuple[Node, ...]:
+    """The only IOMMU that ``iommus`` of a device names, if it is disabled."""
+    if iommus_problem(platform, device.node) is not None:
+        return ()
+    named = {use.node for use in device.iommus}
+    return tuple(n for n in named if n is not None and len(named) == 1 and not n.available)
+
+
+def _is_usable(iommus: Iommus, iommu: Node) -> bool:
+    """Whether Xen's driver would use an IOMMU for devices if it were enabled.
 
     Only one driver is active. An IPMMU without ``renesas,ipmmu-main`` is the main one, which has no
     micro-TLBs of its own.
     """
-    for iommu in platform.iommus:
-        driver = iommus.usable_driver(iommu.node)
-        if driver is None or (iommus.active is not None and driver.name != iommus.active.name):
-            continue
-        if driver.name == "ipmmu" and not iommu.node.has("renesas,ipmmu-main"):
-            continue
-        if cells_of_streams(iommu.node) in (1, 2):
-            yield iommu.node
+    driver = iommus.usable_driver(iommu)
+    if driver is None or (iommus.active is not None and driver.name != iommus.active.name):
+        return False
+    if driver.name == "ipmmu" and not iommu.has("renesas,ipmmu-main"):
+        return False
+    return cells_of_streams(iommu) in (1, 2)
 
 
 def cells_of_streams(iommu: Node) -> int | None:
