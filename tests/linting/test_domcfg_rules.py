@@ -203,6 +203,13 @@ def test_what_xl_swallows(board: Board, text: str, code: str, line: int) -> None
     assert places == [line]
 
 
+@pytest.mark.parametrize("entry", ["9030,1,memory", "9030,1@9030,arm_mem_WB"])
+def test_a_memory_type_of_iomem_is_one_of_forks(entry: str) -> None:
+    text = f"device_tree = 'a'\niomem = ['{entry}', '9030,1,']\n"
+    found = [*domcfg.check(parse(text, "dom.cfg"), Context(release("4.20"), None, None))]
+    assert [(f.code, "forks" in f.fix) for f in found] == [("XA603", True), ("XA603", False)]
+
+
 def test_a_key_of_a_fork_is_named_as_such() -> None:
     text = "device_tree = 'a'\ndt_passthrough_nodes = ['/soc']\n"
     (found,) = domcfg.check(parse(text, "dom.cfg"), Context(release("4.20"), None, None))

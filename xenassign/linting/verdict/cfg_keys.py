@@ -34,6 +34,7 @@ _OF_FORKS = {
     "dt_compatible": ("xen-troops", "remove it; the guest's root is xen,xenvm"),
     "vgsx": ("xen-troops", "remove it"),
     "rproc": ("xen-troops", "remove it"),
+    "scmi": ("xen-troops", 'write arm_sci = "type=scmi_smc" (Xen 4.21 or newer)'),
     "force_assign_without_iommu": (
         "xen-troops",
         "remove it; without an IOMMU a device is given by irqs and iomem, without dtdev",

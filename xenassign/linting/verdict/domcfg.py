@@ -169,6 +169,9 @@ def _pci(config: XlConfig) -> Iterator[Finding]:
         yield PCI(message, prop="pci", place=config.place(item))
 
 
+_NO_TYPE = "leave out the memory type, which only forks of Xen know: the pages are device memory"
+
+
 def _read_iomem(config: XlConfig, ranges: list[tuple[Atom, IomemRange]]) -> Iterator[Finding]:
     """Adds the valid entries of iomem to ``ranges``; the findings about the others."""
     for atom in list_items(config, "iomem"):
@@ -178,7 +181,9 @@ def _read_iomem(config: XlConfig, ranges: list[tuple[Atom, IomemRange]]) -> Iter
             yield NOT_A_STRING("iomem contains a list", prop="iomem", place=at)
         elif span is None or span.pages == 0:
             message = f"{atom.text!r} is not PFN,COUNT[@GFN]"
-            yield BAD_IOMEM(message, prop="iomem", place=at)
+            first, _, memory_type = atom.text.rpartition(",")
+            fix = _NO_TYPE if page_range(first) and memory_type.isidentifier() else None
+            yield BAD_IOMEM(message, prop="iomem", place=at, fix=fix)
         else:
             ranges.append((atom, span))
 
