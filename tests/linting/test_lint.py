@@ -108,6 +108,7 @@ def test_a_blob_that_only_xen_reads_is_not_taken_for_a_good_one(
         ("a.dts", "/dts-v1/;\n/ { a = ; };\n"),
         ("a.cfg", ""),
         ("a.cfg", " \n"),
+        ("a.dtsi", "rtc@1000 { xen,path = '/a'; };\n"),
     ],
 )
 def test_what_cannot_be_read_is_an_error_with_its_place(

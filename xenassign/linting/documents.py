@@ -192,6 +192,9 @@ def document(
     if is_source(name, data):
         source = read_source(data, name, include=include, symbols=symbols)
         return TreeFile(name, source.blob, source, decode(data))
+    if name.endswith(".dtsi"):
+        problem = "nothing here to judge: it is a part that other sources include"
+        raise InputError(f"{name}: {problem}; give the .dts or .dtso that includes it")
     if not data.strip():
         raise InputError(f"{name}: is empty; give a .dtb, a .dts or an xl configuration")
     if len(data) > MAX_TEXT:
