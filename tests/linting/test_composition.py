@@ -191,3 +191,15 @@ def test_an_overlay_of_the_host_fits_it(board: Board, wording: Wording) -> None:
         report("domu1.dts", overlays=("wrong.dtso",), host=board("qemu"))
     with wording.raises(InputError):
         report("domu1.dts", overlays=("domu1.dts",), host=board("qemu"))
+
+
+def test_an_overlay_of_the_host_may_build_on_another(board: Board, wording: Wording) -> None:
+    Path("domu1.dts").write_text(PARTIAL)
+    write("bus.dtso", "&{/} { added: bus { compatible = 'simple-bus'; }; };".replace("'", '"'))
+    write("below.dtso", "&{/bus} { linux,dma-default; };")
+    both = report(
+        "domu1.dts", overlays=("marks.dtso", "bus.dtso", "below.dtso"), host=board("qemu")
+    )
+    assert both.verdict == {"dom0less": "accepted", "xl": "accepted"}
+    with wording.raises(InputError):
+        report("domu1.dts", overlays=("below.dtso", "bus.dtso"), host=board("qemu"))

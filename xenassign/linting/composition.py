@@ -58,7 +58,10 @@ def _is_new(node: Node) -> bool:
 
 
 def check_host_overlays(overlays: Iterable[TreeFile], host: Tree | None) -> None:
-    """Raises InputError for an overlay that no boot loader can apply to the host's tree."""
+    """Raises InputError for an overlay that no boot loader can apply to the host's tree.
+
+    Each is applied to what those before it made of the tree.
+    """
     for overlay in overlays:
         tree = overlay.tree
         if tree is None:
@@ -67,7 +70,8 @@ def check_host_overlays(overlays: Iterable[TreeFile], host: Tree | None) -> None
             fix = "give an overlay (.dtbo, .dtso), or the file as one to judge"
             raise InputError(f"{overlay.file}: is not an overlay of the host; {fix}")
         if host is not None and kind_of(tree, host) != DEVICES:
-            _apply(host, overlay, "correct it, or give the board's tree that it is for as --host")
+            fix = "correct it, or give the board's tree that it is for as --host"
+            host = read_blob(_apply(host, overlay, fix).blob, host.file)
 
 
 def booted(host: Tree, overlays: Iterable[TreeFile]) -> Tree:
