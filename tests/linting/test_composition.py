@@ -184,6 +184,13 @@ def test_an_overlay_of_the_root_needs_no_base() -> None:
     assert [f.code for f in report("guest.dtso").findings if f.severity == "error"] == []
 
 
+def test_the_target_of_an_overlay_may_be_an_alias() -> None:
+    Path("base.dts").write_text(BASE.replace("aliases {", 'aliases { guest = "/passthrough";'))
+    part = _GPIO.strip()
+    write("add.dtso", f'/ {{ f@0 {{ target-path = "guest"; __overlay__ {{ {part} }}; }}; }};')
+    assert report("add.dtso", base=("base.dts",)).verdict["xl"] == "accepted"
+
+
 def test_an_overlay_of_the_host_fits_it(board: Board, wording: Wording) -> None:
     Path("domu1.dts").write_text(PARTIAL)
     write("wrong.dtso", "&{/pl031@9010001} { xen,passthrough; };")

@@ -49,7 +49,7 @@ def kind_of(overlay: Tree, host: Tree | None) -> str:
 
 def _of_partial(fragment: OverlayFragment, node: Node) -> bool:
     path = fragment.path(node, target="/").lower()
-    in_passthrough = path.split("/")[1] == "passthrough"
+    in_passthrough = path.lstrip("/").split("/")[0] == "passthrough"  # an alias has no slash
     return in_passthrough or any(node.has(name) for name in _OF_PARTIAL)
 
 
