@@ -71,13 +71,21 @@ DEVICE: Shape = {
     ],
 }
 
+#: About the whole board: that Xen cannot build dom0 from its tree.
+FINDING: Shape = {"code": {"XA125"}, "severity": {"error"}, "message": str, "fix": str}
+
 
 def check(document: Any) -> Iterator[str]:
     """Every place where a document breaks the contract."""
     host = document.get("host") if isinstance(document, dict) else None
     without_gic = isinstance(host, dict) and host.get("gic", 0) is None
     wanted = {**HOST, "gic": {None}} if without_gic else HOST
-    shape = {"schema": {"xenassign/inspect/1"}, "host": wanted, "devices": [DEVICE]}
+    shape = {
+        "schema": {"xenassign/inspect/1"},
+        "host": wanted,
+        "findings": [FINDING],
+        "devices": [DEVICE],
+    }
     yield from mismatches(document, shape, "")
 
 
