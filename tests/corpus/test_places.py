@@ -119,7 +119,7 @@ def misplaced(plan: DomainPlan) -> Iterator[str]:
                 continue
             end = window.end
             if window.when == "ram" and request.release.extended_regions_exclude_mappings:
-                end = window.base + ram_in(window.name, request.memory)
+                end = min(end, window.base + ram_in(window.name, request.memory))
             if one.guest < end and window.base < one.guest + one.size:
                 yield f"{one} touches {window.name}"
         if one.guest % PAGE_SIZE or one.guest + one.size > 1 << 48:
