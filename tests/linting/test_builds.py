@@ -110,6 +110,13 @@ def test_an_extended_spi_names_the_build(wording: Wording) -> None:
     assert "GICV3_ESPI" not in finding.fix
 
 
+@pytest.mark.parametrize("intid", [992, 1019, 5120])
+def test_an_interrupt_that_no_guest_has_is_to_be_removed(intid: int) -> None:
+    """Without nr_spis in the configuration there is nothing else to remove."""
+    (finding,) = xl(f"irqs = [{intid}]", context("4.22"))
+    assert (finding.code, finding.prop, finding.fix) == ("XA314", "irqs", "remove the entry")
+
+
 @pytest.mark.parametrize(
     ("interrupts", "expected"),
     [
@@ -159,6 +166,9 @@ def test_no_guest_has_a_pci_device(wording: Wording) -> None:
         (finding,) = xl("pci = ['01:00.0', '02:00.0']", context(xen))
         assert (finding.code, finding.effect, finding.prop) == ("XA620", "rejected", "pci")
         assert xl("pci = []", context(xen)) == []
+        (ignored,) = xl("pci = '01:00.0'", context(xen))  # xl warns that it is no list
+        assert (ignored.code, ignored.effect) == ("XA604", "broken")
+        assert ignored.fix.startswith("remove it")
     wording(finding)
 
 

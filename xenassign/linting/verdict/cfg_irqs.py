@@ -104,7 +104,8 @@ def _spis(config: XlConfig, context: Context, first: dict[int, Atom]) -> Iterato
     prop = "irqs" if highest is not None else "nr_spis"
     for finding in check_count(f"the guest would need {spis} SPIs", spis, context):
         at = config.place(highest or config.named("nr_spis")[-1])
-        yield finding._replace(prop=prop, place=at, routes=XL)
+        fix = finding.own_fix or ("remove the entry" if highest is not None else None)
+        yield finding._replace(prop=prop, place=at, routes=XL, own_fix=fix)
     ranges = spi_ranges(context.release, context.options, spis)
     for number, atom in first.items() if ranges else ():
         if number >= SPI_FIRST_INTID and not any(number in intids for intids in ranges):

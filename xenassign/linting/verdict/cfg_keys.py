@@ -20,7 +20,7 @@ XL = ("xl",)
 UNKNOWN_KEY = rule("XA601", "key-unknown", "error", "broken", routes=XL)
 NOT_A_STRING = rule("XA606", "nested-list", "error", "rejected", routes=XL)
 WRONG_FORM = rule("XA604", "list-or-value", "error", "broken", routes=XL)
-_LISTS = ("dtdev", "irqs", "iomem")
+_LISTS = ("dtdev", "irqs", "iomem", "pci")
 _ATOMS = ("name", "device_tree", "memory", "vcpus", "kernel", "ramdisk", "extra", "passthrough")
 OTHER_RELEASE = rule("XA609", "key-of-other-release", "error", "broken", routes=XL)
 LOST_ESCAPE = rule("XA610", "escape-lost", "warning", "broken", routes=XL)
@@ -88,7 +88,8 @@ def keys(config: XlConfig, release: Release) -> Iterator[Finding]:
         is_list = not isinstance(statement.value, Atom)
         if (name in _LISTS and not is_list) or (name in _ATOMS and is_list):
             value = config.place(statement.value)
-            yield WRONG_FORM(f"{name} has the wrong form", prop=name, place=value)
+            fix = "remove it: no guest on Arm gets a PCI device" if name == "pci" else None
+            yield WRONG_FORM(f"{name} has the wrong form", prop=name, place=value, fix=fix)
 
 
 class _Keys:
