@@ -40,8 +40,10 @@ def inbound_dma(node: Node, direct_map: bool) -> Iterator[DraftProperty]:
 
     In a direct-map domain they hold as they are. Elsewhere only those that translate no address.
     """
-    if direct_map and not is_pci(node) and not on_processor_bus(node):
-        yield from_bytes(node.properties["dma-ranges"])  # the bus keeps the cells of the host
+    below_pci = node.parent is not None and is_pci(node.parent)
+    if below_pci or (direct_map and not is_pci(node) and not on_processor_bus(node)):
+        if direct_map:  # the bus keeps the cells of the host
+            yield from_bytes(node.properties["dma-ranges"])
         return
     table = identity_dma_ranges(node)
     if direct_map and is_pci(node) and bus_cells(node) == (3, 2):
