@@ -48,8 +48,8 @@ _FORBIDDEN = re.compile(
 _FORGED = re.compile(rf"\s*(?:::\w+::)?{MARK}")
 _MESSAGE = re.compile(r"(error|warning|note|try|nothing helps): |Usage: ")
 _REPORT = re.compile(
-    r"(error|warning|note): | *[0-9]+ \| | +\| |(Xen|guest): |[0-9]+ (error|warning|note|waived)"
-    r"|not run without --host: "
+    r"(error|warning|note|  follows): | *[0-9]+ \| | +\| |(Xen|guest): "
+    r"|[0-9]+ (error|warning|note|waived)|not run without --host: "
 )
 _ANNOTATION = re.compile(
     r"::(error|warning|notice) file=[^,]*,title=XA[0-9]{3} [a-z0-9-]+[,:]|::error title=rejected::"
