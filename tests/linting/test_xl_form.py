@@ -157,6 +157,24 @@ def test_a_host_node_that_is_not_marked() -> None:
     assert (finding.code, [f.code for f in finding.follows]) == ("XA415", ["XA317", "XA317"])
 
 
+@pytest.mark.parametrize(
+    ("others", "expected"),
+    [
+        (1, "/soc/rtc@9010000, /soc/alternative0"),
+        (3, "/soc/rtc@9010000, /soc/alternative0, /soc/alternative1 and 1 more"),
+    ],
+)
+def test_the_host_nodes_whose_interrupt_dom0_holds(others: int, expected: str) -> None:
+    """Each must be marked, disabled alternatives included."""
+    text = 'alternative{} {{ compatible = "x"; status = "disabled"; interrupts = <0 2 4>; }};'
+    end = HOST.rindex("};\n};")
+    alternatives = " ".join(text.format(number) for number in range(others))
+    plain = read_blob(blob(f"{HOST[:end]}{alternatives}{HOST[end:]}"), "host.dtb")
+    report = linted(plain, partial(CLOCK), config(**CLOCK_CONFIG, irqs="[34]"))
+    (finding,) = report.findings
+    assert (finding.code, finding.message) == ("XA317", f"dom0 uses INTID 34 of {expected}")
+
+
 # ---------------------------------------------------------------------------- which node it is
 
 
@@ -324,7 +342,8 @@ def test_a_device_that_dom0_drives(host: Tree) -> None:
     ]
     assert found.verdict == {"xl": "accepted"}
     held = linted(host, partial(CLOCK), config(**CLOCK_CONFIG, irqs="[34]"))
-    assert [f.code for f in held.findings] == ["XA317"]  # xl refuses it, which is enough
+    (refused,) = held.findings  # xl refuses it, which is enough
+    assert (refused.code, refused.message) == ("XA317", "dom0 uses INTID 34 of /soc/rtc@9010000")
     elsewhere = partial(CLOCK.replace("0xb000000", "0xb100000"))
     codes = [f.code for f in linted(host, elsewhere, config(**CLOCK_CONFIG, irqs=None)).findings]
     assert "XA416" in codes

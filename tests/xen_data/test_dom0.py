@@ -147,7 +147,7 @@ def test_a_node_that_dom0_does_not_get_hides_all_below_it(compiled: Compiled, te
     assert inside.endswith("};")
     nested = f"{inside[:-2]}{below} }};"
     has = gives(compiled(small(nested + device("0 6 4", 0x9200000))))
-    assert has == Dom0((Span(0x9200, 0x9201),), frozenset({38}), frozenset({38}))
+    assert has == Dom0((Span(0x9200, 0x9201),), frozenset({38}), {38: ["/dev@9200000"]})
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_a_node_that_dom0_does_not_get_hides_all_below_it(compiled: Compiled, te
 )
 def test_every_other_node_is_dom0s(compiled: Compiled, text: str) -> None:
     has = gives(compiled(small(device("0 6 4", 0x9200000).replace('compatible = "x";', text))))
-    assert has == Dom0((Span(0x9200, 0x9201),), frozenset({38}), frozenset({38}))
+    assert has == Dom0((Span(0x9200, 0x9201),), frozenset({38}), {38: ["/dev@9200000"]})
 
 
 def test_reserved_memory_is_no_page_of_dom0(compiled: Compiled) -> None:
@@ -285,7 +285,7 @@ def test_up_to_4_20_the_page_behind_is_dom0s_too(compiled: Compiled, rows: Rows)
     ],
 )
 def test_has_pages_wants_every_page(first: int, count: int, has: bool) -> None:
-    held = Dom0((Span(10, 20), Span(30, 31)), frozenset(), frozenset())
+    held = Dom0((Span(10, 20), Span(30, 31)), frozenset(), {})
     assert held.has_pages(Span.sized(first, count)) == has
 
 

@@ -10,7 +10,7 @@ permitted, but where a register block ends right before them they are not denied
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from xenassign.devicetree import interrupts
@@ -60,12 +60,18 @@ class Dom0(NamedTuple):
     """The pages and interrupts that dom0 may give to a guest.
 
     ``pages``: the numbers of host pages, in order and apart from one another. ``lines``: the INTIDs
-    that it may give; ``held``: those that it uses itself, so that no guest can have them.
+    that it may give; ``holders``: those that it uses itself, so that no guest can have them, with
+    the paths of the nodes that are not marked.
     """
 
     pages: tuple[Span, ...]
     lines: frozenset[int]
-    held: frozenset[int]
+    holders: Mapping[int, Sequence[str]]
+
+    @property
+    def held(self) -> frozenset[int]:
+        """The INTIDs that dom0 uses itself."""
+        return frozenset(self.holders)
 
     def has_pages(self, pages: Span) -> bool:
         """Whether dom0 may give every one of the pages."""
@@ -102,7 +108,7 @@ def dom0(platform: Platform, iommus: Iommus, marked: frozenset[str] = frozenset(
     """
     pages: list[Span] = []
     allowed: set[int] = set()
-    held: set[int] = set()
+    holders: dict[int, list[str]] = {}
     for node in _given(platform, iommus, platform.tree.root):
         intids = {line.intid for line in lines(platform, node)}
         blocks = list(registers(node).blocks) if node.has("reg") else []
@@ -111,10 +117,11 @@ def dom0(platform: Platform, iommus: Iommus, marked: frozenset[str] = frozenset(
             blocks += read_device(platform, node).windows
         allowed |= intids
         if not is_marked(node, marked):
-            held |= intids
+            for intid in intids:
+                holders.setdefault(intid, []).append(node.path)
         if not node.path.lower().startswith("/reserved-memory/"):
             pages += [_pages(b, iommus.release.dom0_gives_page_after) for b in blocks if b.size]
-    return Dom0(merged(pages), frozenset(allowed), frozenset(held))
+    return Dom0(merged(pages), frozenset(allowed), holders)
 
 
 def without_scmi(has: Dom0, platform: Platform, marked: frozenset[str]) -> Dom0:

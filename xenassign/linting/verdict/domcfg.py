@@ -15,7 +15,7 @@ from xenassign.checks.guest_addresses import TOO_HIGH, used_windows
 from xenassign.devicetree.addresses import is_pci, registers
 from xenassign.devicetree.places import Place
 from xenassign.devicetree.spans import PAGE_SIZE
-from xenassign.findings import Finding, rule
+from xenassign.findings import Finding, rule, some
 from xenassign.formats.xlcfg import Atom, ConfigError, XlConfig, parse
 from xenassign.host.device import is_device, read_device
 from xenassign.host.platform import Platform
@@ -225,8 +225,9 @@ def _rights(
                 spi = number - SPI_FIRST_INTID
                 fix = f"write it as <0 {spi} flags> in the host tree: Xen takes type 2 for a PPI"
             yield NOT_DOM0S_LINE(message, prop="irqs", place=at, fix=fix)
-        elif number in rights.held:
-            yield DOM0_HOLDS_LINE(f"dom0 uses INTID {number}", prop="irqs", place=at)
+        elif number in rights.holders:
+            message = f"dom0 uses INTID {number} of {some(rights.holders[number])}"
+            yield DOM0_HOLDS_LINE(message, prop="irqs", place=at)
     for atom, span in ranges:
         if not rights.has_pages(span.host):
             message = f"dom0 does not have {span.pages:#x} pages from {span.mfn:#x} on"
