@@ -325,7 +325,7 @@ def test_the_verdict_of_a_damaged_tree_is_the_foretold_one(
     seen = set()
     for mutant in dom0less_mutants(made["domu1.dtb"], 11, 200):
         found = lint([TreeFile("p.dtb", mutant.data)], options)
-        foretold = predict_dom0less(mutant.data, linter.context(options, ()))
+        foretold = predict_dom0less(mutant.data, linter.context(options, (), options.host))
         rejected = bool(rejecting(foretold, "dom0less"))
         assert found.verdict["dom0less"] == ("rejected" if rejected else "accepted"), mutant.what
         seen.add(rejected)
@@ -345,7 +345,7 @@ def test_the_verdict_of_a_damaged_configuration_is_the_foretold_one(
         if mutant.partial is not None:
             given.append(TreeFile("domu1.dtb", mutant.partial))
         files = {"domu1.dtb": mutant.partial}
-        foretold = predict_xl(mutant.cfg, files.get, linter.context(options, ()))
+        foretold = predict_xl(mutant.cfg, files.get, linter.context(options, (), options.host))
         rejected = bool(rejecting(foretold, "xl"))
         found = lint(given, options)
         assert found.verdict["xl"] == ("rejected" if rejected else "accepted"), mutant.what

@@ -21,6 +21,8 @@ from xenassign.linting.documents import ConfigFile, Document, Layer, TreeFile
 from xenassign.linting.verdict.domain import is_compatible
 
 MARKS, DOMAINS, DEVICES, PIECE, OTHER = "marks", "domains", "devices", "piece", "other"
+#: What the boot loader applies to the host's tree. `xl dt-overlay` adds devices after the boot.
+_AT_BOOT = (DOMAINS, MARKS, OTHER)
 
 _ROOT = Tree(Node(""), "an empty tree")
 _MARK = "xen,passthrough"
@@ -57,10 +59,10 @@ def _is_new(node: Node) -> bool:
     return node.has("compatible") or node.has("reg")
 
 
-def check_host_overlays(overlays: Iterable[TreeFile], host: Tree | None) -> None:
-    """Raises InputError for an overlay that no boot loader can apply to the host's tree.
+def with_host_overlays(overlays: Iterable[TreeFile], host: Tree | None) -> Tree | None:
+    """The host's tree, if it is known, with what the boot loader applies to it, in order.
 
-    Each is applied to what those before it made of the tree.
+    Raises InputError for an overlay that no boot loader can apply.
     """
     for overlay in overlays:
         tree = overlay.tree
@@ -69,21 +71,24 @@ def check_host_overlays(overlays: Iterable[TreeFile], host: Tree | None) -> None
         if not overlay.overlay:
             fix = "give an overlay (.dtbo, .dtso), or the file as one to judge"
             raise InputError(f"{overlay.file}: is not an overlay of the host; {fix}")
-        if host is not None and kind_of(tree, host) != DEVICES:
+        kind = kind_of(tree, host)
+        if host is not None and kind != DEVICES:
             fix = "correct it, or give the board's tree that it is for as --host"
-            host = read_blob(_apply(host, overlay, fix).blob, host.file)
+            blob = _apply(host, overlay, fix).blob
+            host = read_blob(blob, host.file) if kind in _AT_BOOT else host
+    return host
 
 
-def booted(host: Tree, overlays: Iterable[TreeFile]) -> Tree:
-    """The host's tree with what the boot loader applies to it, in order.
+def booted(host: Tree | None, overlays: Iterable[TreeFile]) -> Tree | None:
+    """The host's tree with the overlays among the files that the boot loader applies to it.
 
-    An overlay that does not fit is left out: it is refused as --host-overlay, and what it says of
-    domains can be judged anyway. `xl dt-overlay` adds devices after the boot.
+    One that does not fit is left out: what it says of domains can be judged anyway.
     """
     for overlay in overlays:
-        if overlay.tree is not None and kind_of(overlay.tree, host) in (DOMAINS, MARKS, OTHER):
+        tree = overlay.tree
+        if host is not None and tree is not None and kind_of(tree, host) in _AT_BOOT:
             with suppress(MisfitError):
-                host = read_blob(apply_overlay(host, overlay.tree).blob, host.file)
+                host = read_blob(apply_overlay(host, tree).blob, host.file)
     return host
 
 

@@ -30,12 +30,7 @@ from xenassign.linting.verdict import dom0less, domain_node, domcfg, host_dom0
 from xenassign.linting.verdict.cfg_keys import XL
 from xenassign.linting.verdict.context import Context
 from xenassign.linting.verdict.dom0less import DOM0LESS
-from xenassign.linting.verdict.host_overlays import (
-    domain_nodes,
-    marks,
-    reserved_marks,
-    with_interrupts,
-)
+from xenassign.linting.verdict.host_overlays import domain_nodes, marks, reserved_marks
 from xenassign.linting.verdict.predict import GuestOutcome, guests, verdicts
 from xenassign.reading import lines_of
 from xenassign.request.resolve import with_console
@@ -127,7 +122,7 @@ def lint(documents: Sequence[Document], options: Options) -> Report:
     Raises InputError for a board's tree without a domain, for an overlay that cannot be applied,
     if nothing can be judged, and if the file that device_tree names is not a device tree.
     """
-    composition.check_host_overlays(options.overlays, options.host)
+    host = composition.with_host_overlays(options.overlays, options.host)
     documents = composition.judged(documents, options.bases, options.host)
     for document in documents:
         if isinstance(document, TreeFile) and document.is_board:
@@ -138,7 +133,7 @@ def lint(documents: Sequence[Document], options: Options) -> Report:
     trees = [tree for tree in partial_trees.values() if tree is not None]
     every = tuple(dict.fromkeys((*documents, *trees)))
     routes = set(options.routes)
-    merged = _merged(_all(every, partial_trees, options))
+    merged = _merged(_all(every, partial_trees, options, host))
     findings = [finding for finding in merged if routes.intersection(finding.routes)]
     order = {document.file: number for number, document in enumerate(every)}
     findings.sort(key=lambda finding: (order.get(finding.file or "", len(order)), _line(finding)))
@@ -209,14 +204,21 @@ def _merged(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def _all(
-    documents: Sequence[Document], partial_trees: dict[str, TreeFile | None], options: Options
+    documents: Sequence[Document],
+    partial_trees: dict[str, TreeFile | None],
+    options: Options,
+    booted: Tree | None,
 ) -> Iterator[Finding]:
-    """All findings, unsorted. ``partial_trees``: as of :func:`pairing.partial_trees`."""
+    """All findings, unsorted. ``partial_trees``: as of :func:`pairing.partial_trees`.
+
+    ``booted``: the host's tree with the overlays of the options.
+    """
     trees = [document for document in documents if isinstance(document, TreeFile)]
-    overlays = (*options.overlays, *(tree for tree in trees if tree.overlay))
+    own = [tree for tree in trees if tree.overlay]
+    overlays = (*options.overlays, *own)
     host = None if any(tree.tree is options.host for tree in trees) else options.host
     domains = list(domain_nodes(host, (*overlays, *trees)))
-    base = context(options, overlays)
+    base = context(options, overlays, composition.booted(booted, own))
     for document in documents:
         if isinstance(document, ConfigFile):
             yield from _config(document, partial_trees.get(document.file), base)
@@ -292,13 +294,14 @@ def _together(
         yield from _placed(by_file[file], [finding])
 
 
-def context(options: Options, overlays: Sequence[TreeFile]) -> Context:
-    """The context of the options: release, host, domain, and the marks of overlays."""
-    host = composition.booted(options.host, overlays) if options.host is not None else None
+def context(options: Options, overlays: Sequence[TreeFile], host: Tree | None) -> Context:
+    """The context of the options: release, host, domain, and the marks of overlays.
+
+    ``host``: its tree with the overlays.
+    """
     platform = read_platform(host) if host is not None else None
     platform = with_console(platform, options.xen_console) if platform is not None else None
     trees = [overlay.tree for overlay in overlays if overlay.tree is not None]
-    platform = with_interrupts(platform, trees) if platform is not None else None
     context = Context(
         release=options.release,
         platform=platform,
