@@ -28,11 +28,11 @@ from xenassign.xen.releases import SPI_FIRST_INTID
 
 from .agreement import context, foretold
 from .boot import BootError, Domain, Outcome, boot_dom0less, boot_system, system
+from .conftest import by_hand
 from .guest import ALARM, REPORT, GuestReport
 from .guestview import differences
 from .hosttree import compiled
-from .machine import Machine, UnavailableError, board, built, kconfig
-from .machine import machine as prepared
+from .machine import Machine, board, built, kconfig
 from .qemu import Setup
 from .test_positive import CLOCK, Case, Generate, Made, board_of, domain_of, make
 
@@ -68,10 +68,7 @@ fi 2>/dev/null
 @pytest.fixture(scope="module", params=RELEASES)
 def ready(request: pytest.FixtureRequest) -> Machine:
     """Each release that was built with static memory."""
-    try:
-        return prepared(request.param)
-    except UnavailableError as error:
-        raise pytest.fail.Exception(str(error), pytrace=False) from None
+    return by_hand(request.param)
 
 
 @pytest.fixture

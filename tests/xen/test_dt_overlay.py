@@ -26,12 +26,12 @@ from xenassign.xen.releases import release
 
 from .agreement import DRIVERS, host_of, setup_of
 from .boot import STAND_IN, BootError, Load, guest_files, module, spoken
+from .conftest import by_hand
 from .dom0 import ROOMY, Job, ask_dom0, hear_dom0
 from .guest import ALARM, REPORT, GuestReport
 from .guestview import differences
 from .hosttree import compiled
-from .machine import DT_OVERLAY_OPTION, RELEASES, Machine, UnavailableError, board, built, kconfig
-from .machine import machine as prepared
+from .machine import DT_OVERLAY_OPTION, RELEASES, Machine, board, built, kconfig
 from .qemu import Setup
 from .test_positive import CLOCK, Files, Generate, board_of
 
@@ -149,10 +149,7 @@ def test_debians_xen_has_no_overlays(machine: Machine, generate: Generate) -> No
 
 def ready(version: str) -> Machine:
     """The hypervisor of that release with Debian's newest dom0."""
-    try:
-        return replace(prepared(version), release=TOOLS)
-    except UnavailableError as error:
-        raise pytest.fail.Exception(str(error), pytrace=False) from None
+    return replace(by_hand(version), release=TOOLS)
 
 
 if TOOLS in OVERLAYS:

@@ -28,8 +28,8 @@ from xenassign.xen.sci import OPTION
 
 from .agreement import context, foretold, host_of, setup_of
 from .boot import Domain, Outcome, boot_system, system
+from .conftest import by_hand
 from .machine import Machine, UnavailableError, built, needed
-from .machine import machine as prepared
 from .qemu import Load, Setup
 from .test_positive import Case, Generate, Made, domain_of, make
 
@@ -95,10 +95,7 @@ def firmware(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module", params=RELEASES)
 def ready(request: pytest.FixtureRequest) -> Machine:
     """Each release that was built by hand and gives SCMI to guests."""
-    try:
-        return prepared(request.param)
-    except UnavailableError as error:
-        raise pytest.fail.Exception(str(error), pytrace=False) from None
+    return by_hand(request.param)
 
 
 @pytest.fixture

@@ -23,9 +23,9 @@ from xenassign.xen.releases import RELEASES as KNOWN
 
 from .agreement import context
 from .boot import MODULES_AT, Domain, System, boot_system, module, system
+from .conftest import by_hand
 from .hosttree import compiled
-from .machine import Machine, UnavailableError, board, built, kconfig
-from .machine import machine as prepared
+from .machine import Machine, board, built, kconfig
 from .qemu import NoAnswerError, Setup
 from .test_direct_map import host_with
 
@@ -42,10 +42,7 @@ AT, GUEST, PAGE = 0x70000000, 0x50000000, 0x1000
 @pytest.fixture(scope="module", params=RELEASES)
 def ready(request: pytest.FixtureRequest) -> Machine:
     """Each release that was built with static shared memory."""
-    try:
-        return prepared(request.param)
-    except UnavailableError as error:
-        raise pytest.fail.Exception(str(error), pytrace=False) from None
+    return by_hand(request.param)
 
 
 def shm(*numbers: int, shm_id: str = "buffer-0", role: str | None = "owner", name: str = "") -> str:
