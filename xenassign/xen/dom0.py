@@ -26,9 +26,10 @@ from xenassign.xen.iommu import Iommus, protection
 from xenassign.xen.releases import SPI_FIRST_INTID, TRIGGER_MASK
 from xenassign.xen.sci import dom0_gives
 
-#: Nodes that dom0 does not get, with all below them (skip_matches and timer_matches).
+#: Nodes that dom0 does not get, with all below them (skip_matches, timer_matches, the GICs).
 SKIPPED = frozenset(
     {
+        *GICS,
         "xen,domain",
         "xen,domain-shared-memory-v1",
         "xen,evtchn-v1",
@@ -78,19 +79,24 @@ class Dom0(NamedTuple):
         return covered(pages, self.pages)
 
 
-def lines(platform: Platform, node: Node) -> tuple[Line, ...]:
-    """The interrupts of a node that reach the primary GIC, as gic_irq_xlate reads them.
+def line_of(specifier: tuple[int, ...]) -> Line:
+    """A specifier of three cells or more as gic_irq_xlate reads it, in 32 bits.
 
     Every type other than 0 is a PPI for Xen (number + 16), also the extended types.
     """
+    kind, number, flags = specifier[:3]
+    base = SPI_FIRST_INTID if kind == 0 else 16
+    return Line((number + base) & 0xFFFFFFFF, flags & TRIGGER_MASK)
+
+
+def lines(platform: Platform, node: Node) -> tuple[Line, ...]:
+    """The interrupts of a node that reach the primary GIC, as Xen reads them."""
     if platform.gic is None or not (node.has("interrupts") or node.has("interrupts-extended")):
         return ()
     routed = []
     for line in interrupts.interrupts(platform.tree, node).entries:
         if line.controller is platform.gic.node and decode(line.index, line.specifier) is not None:
-            kind, number, flags = line.specifier[:3]
-            base = SPI_FIRST_INTID if kind == 0 else 16
-            routed.append(Line(base + number, flags & TRIGGER_MASK))
+            routed.append(line_of(line.specifier))
     return tuple(routed)
 
 
@@ -151,14 +157,25 @@ def is_marked(node: Node, marked: frozenset[str]) -> bool:
     return node.has("xen,passthrough") or (bool(marked) and node.path in marked)
 
 
+def is_withheld(platform: Platform, iommus: Iommus, node: Node, skipped: frozenset[str]) -> bool:
+    """Whether Xen withholds a node from dom0, with all below it, whatever its interrupts are.
+
+    ``skipped``: the ``compatible`` of such nodes, in lower case.
+    """
+    if node is platform.console or node is platform.tree.root.children.get("cpus"):
+        return True
+    if node.text("device_type") == "memory":
+        return True
+    if not node.has("compatible"):
+        return False
+    if not skipped.isdisjoint(text.lower() for text in node.compatible):
+        return True
+    return iommus.driver(node) is not None
+
+
 def _given(platform: Platform, iommus: Iommus, node: Node) -> Iterator[Node]:
     """The nodes that dom0 gets, in the order of the tree."""
-    compatible = {text.lower() for text in node.compatible}
-    if compatible & (SKIPPED | GICS.keys()) or node.path == "/cpus":
-        return
-    if node.text("device_type") == "memory" or node is platform.console:
-        return
-    if iommus.driver(node) is not None:
+    if is_withheld(platform, iommus, node, SKIPPED):
         return
     if any(16 <= line.intid < SPI_FIRST_INTID for line in lines(platform, node)):
         return

@@ -15,12 +15,11 @@ from typing import NamedTuple
 
 from xenassign.devicetree.tree import Node
 from xenassign.host.device import read_device
-from xenassign.host.gic import COMPATIBLE as GICS
 from xenassign.host.platform import Platform
-from xenassign.xen.dom0 import SKIPPED, is_marked
+from xenassign.xen.dom0 import SKIPPED, is_marked, is_withheld, line_of
 from xenassign.xen.host_reading import HostReading, Lost, UnreadableError
 from xenassign.xen.iommu import Iommus, Shield, StreamTable, protection
-from xenassign.xen.releases import SPI_FIRST_INTID, TRIGGER_MASK
+from xenassign.xen.releases import SPI_FIRST_INTID
 
 #: dom0 has at most the interrupts below this one (dom0_cfg.arch.nr_spis, vgic_def_nr_spis).
 _LINES = 992
@@ -82,13 +81,12 @@ class _Dom0Walk:
         self.marked = marked
         self.reading = HostReading(platform.tree)
         self.gic = platform.gic.node if platform.gic is not None else None
-        self.cpus = platform.tree.root.children.get("cpus")
         self.triggers: dict[int, _Taken] = {}
         self.of_xen: dict[int, Node] = {}
         self.streams = StreamTable(iommus)
         root = {text.lower() for text in platform.tree.root.compatible}
         lists = (names for board, names in _BLACKLISTS.items() if board in root)
-        self.skipped = SKIPPED.union(GICS, *lists)
+        self.skipped = SKIPPED.union(*lists)
         self._take_own()
 
     def _take_own(self) -> None:
@@ -123,7 +121,7 @@ class _Dom0Walk:
             except UnreadableError:
                 continue
             if line.controller is self.gic and len(line.specifier) >= 3:
-                intid, trigger = _decoded(line.specifier)
+                intid, trigger = line_of(line.specifier)
                 if self.triggers.setdefault(intid, _Taken(trigger, node)).trigger == trigger:
                     intids.append(intid)
         return intids
@@ -139,7 +137,7 @@ class _Dom0Walk:
         stack = [self.platform.tree.root]
         while stack:
             node = stack.pop()
-            if self._withheld(node):
+            if is_withheld(self.platform, self.iommus, node, self.skipped):
                 continue
             lines = node.has("interrupts") or node.has("interrupts-extended")
             if lines and self._has_ppi(node):
@@ -155,18 +153,6 @@ class _Dom0Walk:
                 yield from self._pci(node, own)
             stack.extend(reversed(node.children.values()))
 
-    def _withheld(self, node: Node) -> bool:
-        """Whether Xen withholds a node and all below it, whatever its interrupts are."""
-        if node is self.platform.console or node is self.cpus:
-            return True
-        if node.text("device_type") == "memory":
-            return True
-        if not node.has("compatible"):
-            return False
-        if not self.skipped.isdisjoint(text.lower() for text in node.compatible):
-            return True
-        return self.iommus.driver(node) is not None
-
     def _has_ppi(self, node: Node) -> bool:
         """Whether Xen skips the node, and all below, for a PPI. Sets the triggers on its way."""
         for index in range(self.reading.count(node)):
@@ -176,7 +162,7 @@ class _Dom0Walk:
                 continue
             if line.controller is not self.gic or len(line.specifier) < 3:
                 continue
-            intid, trigger = _decoded(line.specifier)
+            intid, trigger = line_of(line.specifier)
             taken = self.triggers.setdefault(intid, _Taken(trigger, node))
             if taken.trigger == trigger and 16 <= intid < SPI_FIRST_INTID:
                 return True
@@ -217,7 +203,7 @@ class _Dom0Walk:
         self, node: Node, prop: str, index: int, specifier: tuple[int, ...], own: bool
     ) -> Iterator[Obstacle]:
         """platform_get_irq, then map_irq_to_domain."""
-        intid, trigger = _decoded(specifier)
+        intid, trigger = line_of(specifier)
         taken = self.triggers.setdefault(intid, _Taken(trigger, node))
         if taken.trigger != trigger:
             whose = "itself" if taken.node is node else taken.node.path
@@ -248,7 +234,7 @@ class _Dom0Walk:
                 if len(line.specifier) < 3:
                     why = f"the GIC is reached with {len(line.specifier)} cells"
                     raise UnreadableError(why)
-                intid, _ = _decoded(line.specifier)
+                intid, _ = line_of(line.specifier)
                 if intid < SPI_FIRST_INTID:
                     raise UnreadableError(f"INTID {intid} is not an SPI")
                 yield from self._line(node, "interrupt-map", 0, line.specifier, own)
@@ -265,12 +251,6 @@ class _Dom0Walk:
                     yield Obstacle(node, "ranges", why, index, marking_helps=True)
         except UnreadableError as error:
             yield Obstacle(node, "ranges", f"as a PCI node {error}")
-
-
-def _decoded(specifier: tuple[int, ...]) -> tuple[int, int]:
-    """INTID and trigger bits of a specifier (gic_irq_xlate): every type but 0 is a PPI's."""
-    kind, number, flags = specifier[:3]
-    return (number + (SPI_FIRST_INTID if kind == 0 else 16)) & 0xFFFFFFFF, flags & TRIGGER_MASK
 
 
 def dom0_obstacles(
