@@ -32,11 +32,11 @@ from xenassign.linting.verdict.cfg_irqs import corrected_intid
 from xenassign.linting.verdict.cfg_keys import XL
 from xenassign.linting.verdict.dom0less import DOM0_DRIVES_DEVICE
 from xenassign.linting.verdict.domcfg import requests_scmi
-from xenassign.linting.verdict.mappings import MappingEntry
+from xenassign.linting.verdict.mappings import MappingEntry, iomem_ranges
 from xenassign.xen.dom0 import is_marked
 from xenassign.xen.iommu import protection
 from xenassign.xen.releases import SPI_FIRST_INTID
-from xenassign.xen.xlvalues import IomemRange, page_range
+from xenassign.xen.xlvalues import IomemRange
 
 MAPPING_MISSING = rule("XA220", "iomem-and-xen-reg-differ", "error", "broken")
 IOMEM_WITHOUT_NODE = rule("XA228", "iomem-without-node", "warning", "unsafe", routes=XL)
@@ -71,8 +71,7 @@ class Pair:
     @cached_property
     def ranges(self) -> list[tuple[Atom, IomemRange]]:
         """The ranges of iomem in pages, with the entries."""
-        entries = ((atom, page_range(atom.text)) for atom in self.config.texts("iomem"))
-        return [(atom, span) for atom, span in entries if span is not None]
+        return iomem_ranges(self.config)
 
     @cached_property
     def mappings(self) -> list[MappingEntry]:

@@ -17,11 +17,10 @@ from xenassign.devicetree.tree import Node, Tree
 from xenassign.formats.xlcfg import XlConfig
 from xenassign.host.device import HostDevice, read_device
 from xenassign.linting.guest.guest_lines import GuestGic, guest_intids
-from xenassign.linting.verdict.mappings import MappingEntry
+from xenassign.linting.verdict.mappings import MappingEntry, iomem_ranges
 from xenassign.xen.board import Board
 from xenassign.xen.dom0 import is_marked
 from xenassign.xen.sci import SHMEM
-from xenassign.xen.xlvalues import page_range
 
 
 class Tie(NamedTuple):
@@ -60,8 +59,7 @@ def ties(
 
 def iomem(config: XlConfig) -> list[MappingEntry]:
     """The ranges of iomem in bytes; xl refuses the other entries."""
-    ranges = (page_range(atom.text) for atom in config.texts("iomem"))
-    return [MappingEntry.of_iomem(entry) for entry in ranges if entry is not None and entry.pages]
+    return [MappingEntry.of_iomem(pages) for _, pages in iomem_ranges(config) if pages.pages]
 
 
 def dtdev(config: XlConfig, tree: Tree) -> list[Node]:

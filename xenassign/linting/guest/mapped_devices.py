@@ -33,13 +33,12 @@ from xenassign.linting.verdict.cfg_keys import XL
 from xenassign.linting.verdict.context import Context
 from xenassign.linting.verdict.dom0less import DOM0_DRIVES_DEVICE, DOM0LESS
 from xenassign.linting.verdict.domcfg import requests_scmi
-from xenassign.linting.verdict.mappings import MappingEntry
+from xenassign.linting.verdict.mappings import iomem_ranges
 from xenassign.xen.board import Board
 from xenassign.xen.dom0 import is_marked
 from xenassign.xen.iommu import protection
 from xenassign.xen.releases import SPI_FIRST_INTID
 from xenassign.xen.sci import COMPATIBLE, SHMEM, shared_memory
-from xenassign.xen.xlvalues import page_range
 
 NOT_IN_IRQS = rule(
     "XA341", "interrupt-not-in-irqs", "warning", "broken", routes=XL, needs_host=True
@@ -91,10 +90,8 @@ def in_iomem(config: XlConfig, context: Context, view: View | None) -> Iterator[
 
 def _iomem(config: XlConfig) -> Iterator[tuple[Atom, Span]]:
     """The entries of iomem with their host addresses (bytes)."""
-    for atom in config.texts("iomem"):
-        pages = page_range(atom.text)
-        if pages is not None:
-            yield atom, MappingEntry.of_iomem(pages).host_span
+    for atom, pages in iomem_ranges(config):
+        yield atom, pages.host.in_bytes
 
 
 def _in_irqs(config: XlConfig, board: Board, mapped: _Mapped) -> Iterator[Finding]:
@@ -193,11 +190,11 @@ class _Mapped:
             yield Judged(node, DOM0_DRIVES_DEVICE, message)
 
     def _dma(self, node: Node) -> Iterator[Judged]:
+        if node in self.listed:
+            return
         device = read_device(self._board.platform, node)
         shield = protection(self._board.platform, self._board.iommus, device)
         dma = dma_in_scope(self._scope, device)
-        if node in self.listed:
-            return
         if shield.protected and self._xl:
             yield Judged(node, NOT_IN_DTDEV, f"{node.path} is not in dtdev")
         elif shield.protected and dma.answer == "yes":

@@ -26,9 +26,9 @@ from xenassign.linting.guest.view import View
 from xenassign.linting.verdict.cfg_irqs import corrected_intid
 from xenassign.linting.verdict.context import Context
 from xenassign.linting.verdict.dom0less import ASSIGNED_TWICE
+from xenassign.linting.verdict.mappings import iomem_ranges
 from xenassign.xen.dom0 import lines
 from xenassign.xen.iommu import Iommus, protection
-from xenassign.xen.xlvalues import page_range
 
 
 class Domain(NamedTuple):
@@ -73,10 +73,8 @@ def of_config(
         number = corrected_intid(atom)
         if number is not None:
             yield Holding(domain, f"irqs {number}", None, "", (), (number,)), atom
-    for atom in config.texts("iomem"):
-        span = page_range(atom.text)
-        if span is not None:
-            yield Holding(domain, f"iomem {span.text}", None, "", (span.host.in_bytes,)), atom
+    for atom, pages in iomem_ranges(config):
+        yield Holding(domain, f"iomem {pages.text}", None, "", (pages.host.in_bytes,)), atom
 
 
 def check(domains: Sequence[Domain], context: Context) -> Iterator[tuple[str, Finding]]:

@@ -25,12 +25,13 @@ from xenassign.devicetree.places import Place
 from xenassign.devicetree.spans import PAGE_SIZE, Intervals, Span
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, Rule, rule
+from xenassign.formats.xlcfg import Atom, XlConfig
 from xenassign.host.device import is_device
 from xenassign.host.msi import frames
 from xenassign.host.platform import Platform
 from xenassign.linting.verdict.context import Context
 from xenassign.xen.layout import Guest, memory_limit
-from xenassign.xen.xlvalues import IomemRange
+from xenassign.xen.xlvalues import IomemRange, page_range
 
 HOST_MEMORY = rule(
     "XA217", "host-memory-mapped", "error", "unsafe", routes=("dom0less",), needs_host=True
@@ -70,6 +71,12 @@ class MappingEntry(NamedTuple):
     def guest_span(self) -> Span:
         """Its guest addresses."""
         return Span.sized(self.guest, self.size)
+
+
+def iomem_ranges(config: XlConfig) -> list[tuple[Atom, IomemRange]]:
+    """The ranges of iomem in pages, with the entries; xl refuses the others."""
+    ranges = ((atom, page_range(atom.text)) for atom in config.texts("iomem"))
+    return [(atom, pages) for atom, pages in ranges if pages is not None]
 
 
 def entries(value: bytes, address: int, size: int) -> list[MappingEntry]:
