@@ -78,6 +78,14 @@ class DomainNode:
         return self.node.base_name
 
     @property
+    def same_chosen(self) -> Iterator[DomainNode]:
+        """The domains of the same /chosen, this one included, in order."""
+        parent = self.node.parent
+        for node in parent.children.values() if parent is not None else ():
+            if is_compatible(node, "xen,domain"):
+                yield DomainNode(node, self.chosen)
+
+    @property
     def memory(self) -> int | None:
         """RAM in KiB."""
         return xen_first_number(self.node.value("memory"), 2)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule
 from xenassign.linting.verdict.dom0less import DOM0LESS
-from xenassign.linting.verdict.domain import DomainNode, is_compatible, string
+from xenassign.linting.verdict.domain import DomainNode, string
 from xenassign.linting.verdict.domain_view import DomainView
 from xenassign.xen.sci import OPTION, SCMI_SMC, mediator
 
@@ -67,12 +67,8 @@ def sci_type(view: DomainView) -> Iterator[Finding]:
 
 def _first_with_scmi(domain: DomainNode) -> Node:
     """The first domain of the same /chosen that requests SCMI: Xen builds them in order."""
-    siblings = domain.node.parent.children.values() if domain.node.parent else ()
-    requesting = (
-        node
-        for node in siblings
-        if is_compatible(node, "xen,domain") and string(node, "xen,sci_type") == SCMI_SMC
-    )
+    nodes = (other.node for other in domain.same_chosen)
+    requesting = (node for node in nodes if string(node, "xen,sci_type") == SCMI_SMC)
     return next(requesting, domain.node)
 
 

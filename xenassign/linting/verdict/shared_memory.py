@@ -201,12 +201,9 @@ def _conflicts(
 
 def _taken(view: DomainView) -> Iterator[tuple[str, Span]]:
     """The static memory and the modules of all domains."""
-    for node in view.node.parent.children.values() if view.node.parent is not None else ():
-        if not is_compatible(node, "xen,domain"):
-            continue
-        domain = DomainNode(node, view.domain.chosen)
+    for domain in view.domain.same_chosen:
         for base, size in domain.banks:
-            yield f"static memory of {node.path}", Span.sized(base, size)
+            yield f"static memory of {domain.node.path}", Span.sized(base, size)
         for module in domain.modules if view.release.module_overlap_dropped else ():
             if is_scanned(module.node) and module.address is not None and module.size is not None:
                 span = Span.sized(module.address, module.size)

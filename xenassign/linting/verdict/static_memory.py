@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from xenassign.checks.static_memory import TWICE, StaticMemory, static_memory_findings
-from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule
 from xenassign.linting.verdict.context import Context
 from xenassign.linting.verdict.dom0less import DOM0LESS
-from xenassign.linting.verdict.domain import DomainNode, is_compatible, string
+from xenassign.linting.verdict.domain import DomainNode, string
 from xenassign.xen.direct_map import overlapping
 
 COLORED = rule(
@@ -46,31 +45,24 @@ def check(domain: DomainNode, context: Context) -> Iterator[Finding]:
     yield from _colors(domain, context)
 
 
-def _domains(domain: DomainNode) -> Iterator[Node]:
-    """The domains of the same /chosen, this one included, in order."""
-    parent = domain.node.parent
-    nodes = parent.children.values() if parent is not None else ()
-    return (node for node in nodes if is_compatible(node, "xen,domain"))
-
-
 def _colors(domain: DomainNode, context: Context) -> Iterator[Finding]:
     """A domain with llc-colors: Xen then colors the cache, and has no static memory."""
     if not COLORED.applies(context.release) or "LLC_COLORING" not in context.options:
         return
-    for node in _domains(domain):
-        if string(node, "llc-colors") is not None:
+    for other in domain.same_chosen:
+        if string(other.node, "llc-colors") is not None:
             path = domain.node.path
-            yield COLORED(f"{path}: {node.path} has llc-colors", node=path, prop=_PROP)
+            yield COLORED(f"{path}: {other.node.path} has llc-colors", node=path, prop=_PROP)
             return
 
 
 def _others(domain: DomainNode) -> Iterator[Finding]:
     """Earlier domains of the same /chosen that have a part of its memory."""
     path = domain.node.path
-    for node in _domains(domain):
-        if node is domain.node:
+    for other in domain.same_chosen:
+        if other.node is domain.node:
             return
-        common = overlapping(domain.banks, DomainNode(node, domain.chosen).banks)
+        common = overlapping(domain.banks, other.banks)
         if common is not None:
-            message = f"{path}: {common} is static memory of {node.path} too"
+            message = f"{path}: {common} is static memory of {other.node.path} too"
             yield TWICE(message, node=path, prop=_PROP)
