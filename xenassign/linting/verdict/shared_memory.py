@@ -9,7 +9,7 @@ All addresses and sizes are bytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from xenassign.checks.static_memory import StaticMemory, bank_findings
@@ -78,9 +78,10 @@ def check(view: DomainView) -> Iterator[Finding]:
     """Findings about the shared memory of a domain."""
     if not view.domain.cells_known:
         return
+    nodes = _nodes(view.domain)
+    read = [(domain, node, read_region(node, domain.cells, view.release)) for domain, node in nodes]
     known: list[SharedRegion] = []
-    for domain, node in _nodes(view.domain):
-        region = read_region(node, domain.cells, view.release)
+    for domain, node, region in read:
         if domain.node is not view.node:
             known += [region] if isinstance(region, SharedRegion) else []
         elif isinstance(region, Problem):
@@ -89,7 +90,7 @@ def check(view: DomainView) -> Iterator[Finding]:
         else:
             yield from _region(view, region, known)
             known.append(region)
-    yield from _owners(view)
+    yield from _owners(view, ((d, r) for d, _, r in read if isinstance(r, SharedRegion)))
 
 
 def read_region(node: Node, cells: BusCells, release: Release) -> SharedRegion | Problem:
@@ -234,13 +235,11 @@ def _over_the_guest(view: DomainView, region: SharedRegion) -> Iterator[Finding]
             return
 
 
-def _owners(view: DomainView) -> Iterator[Finding]:
-    """More owners of a region than one, or none."""
+def _owners(view: DomainView, read: Iterable[tuple[DomainNode, SharedRegion]]) -> Iterator[Finding]:
+    """More owners of a region than one, or none. ``read``: the regions of all domains."""
     regions: dict[str, list[tuple[DomainNode, SharedRegion]]] = {}
-    for domain, node in _nodes(view.domain):
-        region = read_region(node, domain.cells, view.release)
-        if isinstance(region, SharedRegion):
-            regions.setdefault(region.shm_id, []).append((domain, region))
+    for domain, region in read:
+        regions.setdefault(region.shm_id, []).append((domain, region))
     for users in regions.values():
         own = [region for domain, region in users if domain.node is view.node]
         assigning = [region for _, region in users if region.assigns]
