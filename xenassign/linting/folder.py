@@ -17,11 +17,11 @@ from xenassign.findings import ROUTES
 from xenassign.host.load import read_file
 from xenassign.linting.composition import is_of_imagebuilder
 from xenassign.linting.documents import Document, TreeFile, read_document
+from xenassign.planning.plan import SCHEMA
 from xenassign.reading import MAX_SIZE
 from xenassign.request.request import Request
 from xenassign.xen.releases import Release, release
 
-_PLAN = "xenassign/plan/1"
 _BLOB_OF = {"dts": "dtb", "dtso": "dtbo"}
 _SUFFIXES = (*_BLOB_OF, *_BLOB_OF.values(), "cfg")
 #: Nodes that dtc adds for labels.
@@ -163,7 +163,7 @@ def _facts(file: Path) -> DomainFacts | None:
         plan = json.loads(read_file(str(file), str(file)))
     except (ValueError, RecursionError):
         return None
-    if not isinstance(plan, dict) or plan.get("schema") != _PLAN:
+    if not isinstance(plan, dict) or plan.get("schema") != SCHEMA:
         return None
     version, name = plan.get("xen"), plan.get("name")
     if not isinstance(version, str) or not isinstance(name, str):

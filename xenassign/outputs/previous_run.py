@@ -18,6 +18,7 @@ from xenassign import reading
 from xenassign.errors import OutputError
 from xenassign.outputs.generated import ENDINGS, NAMES, REPORT
 from xenassign.outputs.report import plan_json
+from xenassign.planning.plan import SCHEMA
 
 #: The SHA-256 of files by name.
 _Digests = dict[str, set[str]]
@@ -130,7 +131,7 @@ def _plans(folder: Path, domains: Collection[str] | None = None) -> dict[Path, d
             plan = json.loads(reading.read(path))
         except (OSError, ValueError, RecursionError):
             continue
-        if isinstance(plan, dict) and plan.get("schema") == plan_json.SCHEMA:
+        if isinstance(plan, dict) and plan.get("schema") == SCHEMA:
             name = plan.get("name")
             if (
                 isinstance(name, str)

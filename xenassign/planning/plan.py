@@ -20,6 +20,9 @@ from xenassign.xen.iommu import Protection
 from xenassign.xen.layout import Guest
 from xenassign.xen.xlvalues import IomemRange
 
+#: Of NAME.json, the plan of a domain for other programs (docs/json.md).
+SCHEMA = "xenassign/plan/1"
+
 
 class Mapping(NamedTuple):
     """Whole pages: ``size`` bytes at physical ``host``, which the guest sees at ``guest``."""

@@ -9,15 +9,12 @@ from xenassign.checks.dom0_tree import no_dom0
 from xenassign.findings import Finding
 from xenassign.host.platform import Iommu
 from xenassign.host.running import Dom0Tree
-from xenassign.planning.plan import DomainPlan, Mapping, PlannedDevice
+from xenassign.planning.plan import SCHEMA, DomainPlan, Mapping, PlannedDevice
 from xenassign.xen.iommu import Shield
 
 if TYPE_CHECKING:
     from xenassign.host.scmi import ScmiUse
     from xenassign.planning.assess import Assessment, BoardAssessment
-
-
-SCHEMA = "xenassign/plan/1"
 
 
 def to_json(value: Any) -> str:
