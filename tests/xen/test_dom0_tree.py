@@ -5,7 +5,7 @@ from __future__ import annotations
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.blob_edit import edited
 from xenassign.host.platform import read_platform
-from xenassign.xen.dom0_build import dom0_obstacles
+from xenassign.xen.dom0_build import Dom0Build
 from xenassign.xen.dom0_cures import cures
 from xenassign.xen.iommu import iommus
 from xenassign.xen.releases import release
@@ -35,7 +35,7 @@ def test_the_changed_tree(machine: Machine) -> None:
     host = boards.grafted(host_of("virt"), f"/ {{ {' '.join(NODES)} }};")
     host = boards.marked(host, ["/pl031@9010000"])
     platform = read_platform(read_blob(host, "board.dtb"))
-    obstacles = dom0_obstacles(platform, iommus(platform, release(machine.release)))
+    obstacles = Dom0Build(platform, iommus(platform, release(machine.release))).obstacles()
     assert len({obstacle.node.path for obstacle in obstacles}) == len(NODES)
     assert "Unable to" in message(machine, host)
     changes, rest = cures(platform, obstacles)

@@ -14,7 +14,7 @@ from xenassign.devicetree.tree import Tree
 from xenassign.host.platform import read_platform
 from xenassign.request.resolve import with_console
 from xenassign.xen.board import read_board
-from xenassign.xen.dom0_build import Obstacle, dom0_obstacles
+from xenassign.xen.dom0_build import Dom0Build, Obstacle
 from xenassign.xen.dom0_cures import cures
 from xenassign.xen.iommu import iommus
 from xenassign.xen.releases import RELEASES
@@ -40,7 +40,7 @@ def tree_of(nodes: str, uart: str = "arm,pl011", board: str = "example,board") -
 
 def obstacles(tree: Tree, *marked: str, xen: str = "4.20") -> tuple[Obstacle, ...]:
     platform = read_platform(tree)
-    return dom0_obstacles(platform, iommus(platform, RELEASES[xen]), frozenset(marked))
+    return Dom0Build(platform, iommus(platform, RELEASES[xen])).obstacles(frozenset(marked))
 
 
 def found(nodes: str, *marked: str) -> list[tuple[str, str]]:
@@ -133,7 +133,7 @@ def test_only_a_console_that_xen_drives() -> None:
     ):
         assert len(obstacles(tree_of(nodes, uart), xen=xen)) == count, (uart, xen)
     platform = with_console(read_platform(tree_of(nodes)), "none")
-    assert dom0_obstacles(platform, iommus(platform, RELEASES["4.20"])) == ()
+    assert Dom0Build(platform, iommus(platform, RELEASES["4.20"])).obstacles() == ()
 
 
 def test_a_platform_withholds_nodes() -> None:

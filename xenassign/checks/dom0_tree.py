@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from xenassign.devicetree.changes import Change
 from xenassign.findings import Finding, rule, some
 from xenassign.xen.board import Board
-from xenassign.xen.dom0_build import Obstacle, dom0_obstacles
+from xenassign.xen.dom0_build import Obstacle
 from xenassign.xen.dom0_cures import cures
 
 NO_DOM0 = rule("XA125", "dom0-impossible", "error", "rejected", needs_host=True)
@@ -23,7 +23,7 @@ def obstacles_with(board: Board, marked: frozenset[str]) -> tuple[Obstacle, ...]
     known = board.dom0_obstacles
     if not known or not marked:
         return known
-    return dom0_obstacles(board.platform, board.iommus, marked)
+    return board.dom0_build.obstacles(marked)
 
 
 def no_dom0(board: Board, obstacles: Sequence[Obstacle]) -> Iterator[Finding]:

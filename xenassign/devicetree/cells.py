@@ -130,7 +130,8 @@ def xen_bus_cells(*lineage: _CellsNode) -> BusCells:
 
 def xen_cells(value: bytes) -> tuple[int, ...]:
     """The whole cells of a value; Xen ignores the bytes left over."""
-    return tuple(int.from_bytes(value[at : at + 4], "big") for at in range(0, len(value) - 3, 4))
+    count = len(value) // 4
+    return struct.unpack_from(f">{count}I", value)
 
 
 def xen_number(cells: Sequence[int]) -> int:

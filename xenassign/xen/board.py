@@ -15,7 +15,7 @@ from xenassign.host.neighbours import Neighbours, neighbours
 from xenassign.host.platform import Platform
 from xenassign.host.scmi import ScmiUse, ScmiUser, users
 from xenassign.xen.dom0 import Dom0, dom0
-from xenassign.xen.dom0_build import Obstacle, dom0_obstacles
+from xenassign.xen.dom0_build import Dom0Build, Obstacle
 from xenassign.xen.iommu import Iommus, iommus
 from xenassign.xen.releases import Release
 
@@ -39,9 +39,14 @@ class Board:
         return dom0(self.platform, self.iommus)
 
     @cached_property
+    def dom0_build(self) -> Dom0Build:
+        """How Xen builds dom0 from the host tree."""
+        return Dom0Build(self.platform, self.iommus)
+
+    @cached_property
     def dom0_obstacles(self) -> tuple[Obstacle, ...]:
         """Why Xen cannot build dom0 if only the host tree marks nodes."""
-        return dom0_obstacles(self.platform, self.iommus)
+        return self.dom0_build.obstacles()
 
     @cached_property
     def inbound(self) -> Inbound:

@@ -10,14 +10,14 @@ and interrupts are read anyway.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, TypeGuard
 
 from xenassign.devicetree.tree import Node
-from xenassign.host.device import read_device
+from xenassign.host.device import HostDevice, read_device
 from xenassign.host.platform import Platform
-from xenassign.xen.dom0 import SKIPPED, is_marked, is_withheld, line_of
-from xenassign.xen.host_reading import HostReading, Lost, UnreadableError
+from xenassign.xen.dom0 import SKIPPED, is_withheld, line_of
+from xenassign.xen.host_reading import Followed, HostReading, Line, Lost, UnreadableError
 from xenassign.xen.iommu import Iommus, Shield, StreamTable, protection
 from xenassign.xen.releases import SPI_FIRST_INTID
 
@@ -72,68 +72,109 @@ class _Taken(NamedTuple):
     node: Node
 
 
+#: What Xen meets on its walk: an obstacle, or a master that it adds to its IOMMU, which may fail
+#: for the masters before it.
+_Step = Obstacle | HostDevice
+
+
+class Dom0Build:
+    """Xen's building of dom0 from a board's tree, which is walked once whatever is marked."""
+
+    def __init__(self, platform: Platform, iommus: Iommus) -> None:
+        self._platform = platform
+        self._iommus = iommus
+        self._walks: dict[bool, tuple[_Step, ...]] = {}
+
+    def obstacles(self, marked: frozenset[str] = frozenset()) -> tuple[Obstacle, ...]:
+        """Why Xen cannot build dom0 from the board's tree; nothing if it can.
+
+        ``marked``: paths of nodes that are marked in addition to those marked in the tree. A tree
+        that Xen made for dom0 has no obstacles: dom0 runs.
+        """
+        platform = self._platform
+        if platform.dom0_tree is not None or platform.gic is None:
+            return ()
+        nodes = {platform.tree.find(path) for path in marked}
+        streams = StreamTable(self._iommus)
+        obstacles = []
+        for step in self._walk(platform.console in nodes):
+            if isinstance(step, Obstacle):
+                if not step.marking_helps or step.node not in nodes:
+                    obstacles.append(step)
+            elif step.node not in nodes and (problem := streams.take(step)) is not None:
+                obstacles.append(Obstacle(step.node, "iommus", problem, marking_helps=True))
+        return tuple(obstacles)
+
+    def _walk(self, console_marked: bool) -> tuple[_Step, ...]:
+        """The steps. A marked console is not Xen's, and its interrupt may be dom0's."""
+        if console_marked not in self._walks:
+            walk = _Dom0Walk(self._platform, self._iommus, console_marked)
+            self._walks[console_marked] = tuple(walk.steps())
+        return self._walks[console_marked]
+
+
 class _Dom0Walk:
     """The walk over the host's tree, with the interrupts that were read so far."""
 
-    def __init__(self, platform: Platform, iommus: Iommus, marked: frozenset[str]) -> None:
+    def __init__(self, platform: Platform, iommus: Iommus, console_marked: bool) -> None:
         self.platform = platform
         self.iommus = iommus
-        self.marked = marked
         self.reading = HostReading(platform.tree)
         self.gic = platform.gic.node if platform.gic is not None else None
         self.triggers: dict[int, _Taken] = {}
         self.of_xen: dict[int, Node] = {}
-        self.streams = StreamTable(iommus)
         root = {text.lower() for text in platform.tree.root.compatible}
         lists = (names for board, names in _BLACKLISTS.items() if board in root)
         self.skipped = SKIPPED.union(*lists)
-        self._take_own()
+        self._take_own(console_marked)
 
-    def _take_own(self) -> None:
+    def _take_own(self, console_marked: bool) -> None:
         """The interrupts that Xen takes before it builds dom0."""
         for node in self.platform.tree.nodes():
             names = {text.lower() for text in node.compatible}
             if node is self.gic or names & {"arm,armv7-timer", "arm,armv8-timer"}:
-                self._read(node, range(self.reading.count(node)))
+                self._read(self.reading.lines(node), node)
         console = self.platform.console
-        if console is not None and self._drives(console):
-            self._use(console, range(1))
-        for iommu in self.platform.iommus:
-            if iommu.node in self.iommus.nodes and self.iommus.active is not None:
-                count = self.reading.count(iommu.node)
-                if self.iommus.active.name == "smmu":
-                    self._read(iommu.node, range(count))
-                    prop = iommu.node.get("#global-interrupts")
-                    stated = prop.u32() if prop is not None and len(prop.value) == 4 else 0
-                    self._use(iommu.node, range(min(count, stated)))
+        if console is not None and not console_marked and self._drives(console):
+            self._use(self.reading.lines(console)[:1], console)
+        active = self.iommus.active
+        for iommu in self.platform.iommus if active and active.name == "smmu" else ():
+            if iommu.node in self.iommus.nodes:
+                lines = self.reading.lines(iommu.node)
+                self._read(lines, iommu.node)
+                prop = iommu.node.get("#global-interrupts")
+                stated = prop.u32() if prop is not None and len(prop.value) == 4 else 0
+                self._use(lines[:stated], iommu.node)
 
     def _drives(self, console: Node) -> bool:
         names = {text.lower() for text in console.compatible}
-        usable = console.available and not is_marked(console, self.marked)
+        usable = console.available and not console.has("xen,passthrough")
         return usable and not names.isdisjoint(self.iommus.release.uarts)
 
-    def _read(self, node: Node, indices: range) -> list[int]:
+    def _read(self, lines: Sequence[Line], node: Node) -> list[int]:
         """The INTIDs of some interrupts of a node of Xen's own."""
         intids = []
-        for index in indices:
-            try:
-                line = self.reading.line(node, index)
-            except UnreadableError:
-                continue
-            if line.controller is self.gic and len(line.specifier) >= 3:
+        for line in lines:
+            if self._at_gic(line):
                 intid, trigger = line_of(line.specifier)
                 if self.triggers.setdefault(intid, _Taken(trigger, node)).trigger == trigger:
                     intids.append(intid)
         return intids
 
-    def _use(self, node: Node, indices: range) -> None:
-        for intid in self._read(node, indices):
+    def _use(self, lines: Sequence[Line], node: Node) -> None:
+        for intid in self._read(lines, node):
             self.of_xen.setdefault(intid, node)
+
+    def _at_gic(self, line: Line) -> TypeGuard[Followed]:
+        """Whether an interrupt reaches the GIC with all cells that Xen reads."""
+        if isinstance(line, UnreadableError) or line.controller is not self.gic:
+            return False
+        return len(line.specifier) >= 3
 
     # ------------------------------------------------------------------ the nodes
 
-    def obstacles(self) -> Iterator[Obstacle]:
-        """All obstacles, in the order in which Xen meets them."""
+    def steps(self) -> Iterator[_Step]:
+        """All obstacles and masters, in the order in which Xen meets them."""
         stack = [self.platform.tree.root]
         while stack:
             node = stack.pop()
@@ -142,7 +183,7 @@ class _Dom0Walk:
             lines = node.has("interrupts") or node.has("interrupts-extended")
             if lines and self._has_ppi(node):
                 continue
-            own = not is_marked(node, self.marked)
+            own = not node.has("xen,passthrough")
             if own and (node.has("iommus") or node in self.platform.masters):
                 yield from self._iommu(node)
             if lines:
@@ -155,12 +196,8 @@ class _Dom0Walk:
 
     def _has_ppi(self, node: Node) -> bool:
         """Whether Xen skips the node, and all below, for a PPI. Sets the triggers on its way."""
-        for index in range(self.reading.count(node)):
-            try:
-                line = self.reading.line(node, index)
-            except UnreadableError:
-                continue
-            if line.controller is not self.gic or len(line.specifier) < 3:
+        for line in self.reading.lines(node):
+            if not self._at_gic(line):
                 continue
             intid, trigger = line_of(line.specifier)
             taken = self.triggers.setdefault(intid, _Taken(trigger, node))
@@ -168,28 +205,23 @@ class _Dom0Walk:
                 return True
         return False
 
-    def _iommu(self, node: Node) -> Iterator[Obstacle]:
+    def _iommu(self, node: Node) -> Iterator[_Step]:
         """iommu_add_dt_device and iommu_assign_dt_device."""
         active = self.iommus.active
         if active is None or not active.default_build:
             return  # which drivers the build has is not known
         device = read_device(self.platform, node)
         by_iommu = protection(self.platform, self.iommus, device)
-        problem: str | None = None
         if by_iommu.shield is Shield.REFUSED:
-            problem = by_iommu.why
+            yield Obstacle(node, "iommus", by_iommu.why, marking_helps=True)
         elif by_iommu.believed:
-            problem = self.streams.take(device)
-        if problem is not None:
-            yield Obstacle(node, "iommus", problem, marking_helps=True)
+            yield device
 
     def _interrupts(self, node: Node, own: bool) -> Iterator[Obstacle]:
         prop = "interrupts-extended" if node.has("interrupts-extended") else "interrupts"
-        for index in range(self.reading.count(node)):
-            try:
-                line = self.reading.line(node, index)
-            except UnreadableError as error:
-                yield Obstacle(node, prop, f"interrupt {index}: {error}", index)
+        for index, line in enumerate(self.reading.lines(node)):
+            if isinstance(line, UnreadableError):
+                yield Obstacle(node, prop, f"interrupt {index}: {line}", index)
                 continue
             if line.controller is not self.gic:
                 continue
@@ -251,16 +283,3 @@ class _Dom0Walk:
                     yield Obstacle(node, "ranges", why, index, marking_helps=True)
         except UnreadableError as error:
             yield Obstacle(node, "ranges", f"as a PCI node {error}")
-
-
-def dom0_obstacles(
-    platform: Platform, iommus: Iommus, marked: frozenset[str] = frozenset()
-) -> tuple[Obstacle, ...]:
-    """Why Xen cannot build dom0 from the board's tree; nothing if it can.
-
-    ``marked``: paths of nodes that are marked in addition to those marked in the tree. A tree that
-    Xen made for dom0 has no obstacles: dom0 runs.
-    """
-    if platform.dom0_tree is not None or platform.gic is None:
-        return ()
-    return tuple(_Dom0Walk(platform, iommus, marked).obstacles())

@@ -53,6 +53,10 @@ class Followed(NamedTuple):
     specifier: tuple[int, ...]
 
 
+#: An interrupt, or why Xen cannot follow it.
+Line = Followed | UnreadableError
+
+
 class HostReading:
     """A host tree as Xen reads it. What the nodes of one bus have in common is read once."""
 
@@ -154,8 +158,17 @@ class HostReading:
 
     # ------------------------------------------------------------------ interrupts
 
-    def count(self, node: Node) -> int:
-        """How many interrupts Xen sees at a node."""
+    def lines(self, node: Node) -> list[Line]:
+        """The interrupts that Xen sees at a node, followed to their controllers, or why not."""
+        lines: list[Line] = []
+        for index in range(self._count(node)):
+            try:
+                lines.append(self._line(node, index))
+            except UnreadableError as error:
+                lines.append(error)
+        return lines
+
+    def _count(self, node: Node) -> int:
         extended = self._extended(node)
         if extended is not None:
             return len(extended)
@@ -166,7 +179,7 @@ class HostReading:
         width = xen_cell(parent.value(_INTERRUPT_CELLS)) or 0
         return len(value) // 4 // width if width else 0
 
-    def line(self, node: Node, index: int) -> Followed:
+    def _line(self, node: Node, index: int) -> Followed:
         """One interrupt of a node, followed to its controller. Raises UnreadableError."""
         unit = node.value("reg")
         address = xen_cells(unit) if unit is not None else None

@@ -51,8 +51,10 @@ def interrupt_properties(
 
 def msi_range(tree: Tree, reference: Reference) -> tuple[int, ...] | None:
     """An entry of msi-ranges at the guest's GIC; None for any other reference."""
+    if reference.prop != "msi-ranges":
+        return None
     gic = primary_gic(tree)
-    if reference.prop != "msi-ranges" or gic is None or reference.provider is not gic.node:
+    if gic is None or reference.provider is not gic.node:
         return None
     return (GUEST_PHANDLE_GIC, *reference.args, *reference.trail)
 
