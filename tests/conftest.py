@@ -34,6 +34,7 @@ from xenassign.xen.releases import release
 
 from . import answers
 from .rows import Rows, rows
+from .seed import seed
 from .wording import Snapshots, wording
 
 __all__ = ["rows", "wording"]  # fixtures for all tests
@@ -56,6 +57,10 @@ def pytest_configure(config: pytest.Config) -> None:
             signal.signal(number, default)
     update = bool(config.getoption("--update-snapshots"))
     config.pluginmanager.register(Snapshots(update), "snapshots")
+
+
+def pytest_report_header() -> str:
+    return seed().header()
 
 
 #: Folders that boot Xen, walk over all real boards, or ask another program for each of many texts.
