@@ -1,7 +1,7 @@
 """Our verdict against the real hypervisor's, on mutants of what xenassign writes.
 
     python -m tests.xen.agreement [--suite SUITE] [--board BOARD] [--seed N] [--count N] [--xl N]
-        [--nodes N]
+        [--nodes N] [--patience FACTOR]
 
 runs as many mutants as asked for, on each release and board, and prints those on which the two
 differ.
@@ -149,12 +149,13 @@ def _host_context(ready: Machine, host: bytes) -> Context:
 
 
 def foretold(made: System, known: Context, setup: Setup = PLAIN) -> list[Finding] | None:
-    """What we say of the domain in a host's tree; None where Xen finds no domain in it."""
+    """What we say of the domains in a host's tree; None where Xen finds no domain in it."""
     known = known._replace(host_memory=(Block(0x40000000, setup.memory << 20, 0),))
-    (domain, *_) = [*domains(read_blob(made.tree)), None]
-    if domain is None:
+    nodes = list(domains(read_blob(made.tree)))
+    if not nodes:
         return None
-    return predict_domain(domain, lambda one: made.content(one.address, one.size), known)
+    said = (predict_domain(n, lambda m: made.content(m.address, m.size), known) for n in nodes)
+    return [finding for findings in said for finding in findings]
 
 
 # ---------------------------------------------------------------------------- the comparison
@@ -166,7 +167,9 @@ PATIENCE = 6
 MAPPING_PATIENCE = 30
 
 
-def dom0less(ready: Machine, name: str, seed: int, count: int) -> Iterator[Disagreement | None]:
+def dom0less(
+    ready: Machine, name: str, seed: int, count: int, patience: float = MAPPING_PATIENCE
+) -> Iterator[Disagreement | None]:
     """Boots each mutant; None where Xen says what we foretold."""
     host, setup = host_of(name), setup_of(name)
 
@@ -174,9 +177,7 @@ def dom0less(ready: Machine, name: str, seed: int, count: int) -> Iterator[Disag
         """Why Xen rejects it, or nothing."""
         try:
             domain = _domain(mutant.domain)
-            outcome = boot_dom0less(
-                ready, mutant.data, host, domain, seconds=MAPPING_PATIENCE, setup=setup
-            )
+            outcome = boot_dom0less(ready, mutant.data, host, domain, seconds=patience, setup=setup)
             return outcome.message
         except BootError as error:  # Xen hangs or dies: the domain does not come up
             return f"no answer: {error}"
@@ -207,7 +208,9 @@ def xl(ready: Machine, name: str, seed: int, count: int) -> Iterator[Disagreemen
         yield _compared("xl", ready, name, number, mutant.what, outcome.message, ours)
 
 
-def domain_node(ready: Machine, seed: int, count: int) -> Iterator[Disagreement | None]:
+def domain_node(
+    ready: Machine, seed: int, count: int, patience: float = PATIENCE
+) -> Iterator[Disagreement | None]:
     """Boots each mutant of a domain's node; None where Xen says what we foretold."""
     partial = files_of("virt", ready.release)["dtb"]
     made = system(ready, partial)
@@ -215,7 +218,7 @@ def domain_node(ready: Machine, seed: int, count: int) -> Iterator[Disagreement 
     def answer(mutant: NodeMutant) -> str:
         try:
             changed = made._replace(tree=mutant.tree)
-            return boot_system(ready, changed, seconds=PATIENCE).message
+            return boot_system(ready, changed, seconds=patience).message
         except BootError as error:
             return f"no answer: {error}"
 
@@ -267,6 +270,9 @@ def main() -> int:
     parser.add_argument("--suite", choices=[*RELEASES, *built()], action="append")
     parser.add_argument("--board", choices=sorted(DEVICES), action="append")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--patience", type=float, default=1, help="factor of the time limits, for a busy machine"
+    )
     parser.add_argument("--count", type=int, default=1000, help="mutants on the route dom0less")
     parser.add_argument("--xl", type=int, default=200, help="mutants on the route xl")
     parser.add_argument("--nodes", type=int, default=500, help="mutants of a domain's node")
@@ -274,9 +280,11 @@ def main() -> int:
     total: Counter[bool] = Counter()
     for suite in asked.suite or RELEASES:
         ready = machine(suite)
-        tried = [domain_node(ready, asked.seed, asked.nodes)]
+        patience = asked.patience
+        tried = [domain_node(ready, asked.seed, asked.nodes, PATIENCE * patience)]
         for name in asked.board or DEVICES:
-            tried.append(dom0less(ready, name, asked.seed, asked.count))
+            limit = MAPPING_PATIENCE * patience
+            tried.append(dom0less(ready, name, asked.seed, asked.count, limit))
             if ready.built is None:
                 tried.append(xl(ready, name, asked.seed, asked.xl))
         for found in chain(*tried):

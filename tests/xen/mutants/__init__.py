@@ -5,7 +5,8 @@ of mutations with their weights are ``DOMAIN``, ``PARTIAL``, ``CFG`` and ``NODE`
 seed depends on the seed and i alone: however many are made, on any machine, it is the same.
 
 Of ten mutants seven have one mutation, two have two, one has three. A quarter of the dom0less
-mutants changes the domain beside that; a fifth of those changes nothing else.
+mutants changes the domain beside that; a fifth of those changes nothing else. Of the mutants for xl
+four of ten are mutants of files in a form that people write.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
+from . import resources as resources  # registers its mutations of a node
 from .blob import Blob
+from .by_hand import written_by_hand
 from .config import CFG, CfgDraft, Hosts, statements
 from .node import NODE, NodeDraft
 from .partial import PartialDraft, mutate_with_domain
@@ -50,6 +53,9 @@ HOST_PATHS = (
 HOST_INTIDS = (34, 35, 36, 39, 48, 63, 64, 79)
 #: (first page, pages) of register blocks of that board.
 HOST_PAGES = ((0x9010, 1), (0x9020, 1), (0x9030, 1), (0xA000, 1), (0xA003, 1), (0xC000, 0x2000))
+
+#: How many of the configurations are in forms that people write.
+BY_HAND = 0.4
 
 
 @dataclass(frozen=True)
@@ -113,15 +119,18 @@ def xl_mutants(
 
     ``host_intids`` and ``host_pages`` ((first page, pages)) are of devices of the host that the
     configuration may name instead. What it says beside device_tree, dtdev, irqs, iomem and
-    passthrough stays as it is.
+    passthrough stays as it is. A part of them is written by hand before that (by_hand.py).
     """
     found = []
     for index in range(count):
         random = Random(f"xl {seed} {index}")
         hosts = Hosts(host_paths, host_intids, host_pages)
         draft = CfgDraft(random, statements(cfg), partial, hosts)
+        by_hand = random.random() < BY_HAND
+        if by_hand:
+            written_by_hand(draft)
         done = CFG.mutate(draft, random, random.choices(*STACK)[0])
-        what = "; ".join(sentence for _, sentence in done)
+        what = ("by hand: " if by_hand else "") + "; ".join(sentence for _, sentence in done)
         found.append(XlMutant(draft.text(), draft.partial, what, tuple(name for name, _ in done)))
     return found
 
@@ -141,8 +150,9 @@ def node_mutants(tree: bytes, path: str, seed: int, count: int) -> list[NodeMuta
     for index in range(count):
         random = Random(f"node {seed} {index}")
         blob = Blob.read(tree)
-        (node,) = (place.node for place in blob.root.walk() if place.path == path)
-        done = NODE.mutate(NodeDraft(random, node), random, random.choices(*STACK)[0])
+        ((node, chosen),) = (p[1:] for p in blob.root.walk() if p.path == path and p.parent)
+        assert chosen is not None
+        done = NODE.mutate(NodeDraft(random, node, chosen), random, random.choices(*STACK)[0])
         what = "; ".join(sentence for _, sentence in done)
         found.append(NodeMutant(blob.write(), what, tuple(name for name, _ in done)))
     return found

@@ -35,6 +35,8 @@ _NUMBERS = {
     "max_maptrack_frames": (1, (0, 1, 1024, 1 << 31)),
     "capabilities": (1, (0, 1, 7, 8)),
     "trap-unmapped-accesses": (1, (0, 1, 2)),
+    "xen,sci-agent-id": (1, (0, 1)),
+    "xen,static-heap": (1, (0, 1)),
     "#address-cells": (1, (0, 1, 3)),
     "#size-cells": (1, (0, 1, 3)),
 }
@@ -43,18 +45,24 @@ _STRINGS = {
     "xen,enhanced": ("enabled", "no-xenstore", "disabled", "legacy", "Enabled", ""),
     "xen,sci_type": ("none", "scmi_smc", "scmi", ""),
     "llc-colors": ("0-3", ""),
+    "memory": ("262144", "0x40000", "256 MiB"),
+    "cpus": ("1",),
     "status": ("okay", "disabled"),
     "bootargs": ("console=ttyAMA0",),
 }
-_FLAGS = ("vpl011", "direct-map", "sve", "xen,static-mem", "xen,enhanced", "llc-colors", "ranges")
+_FLAGS = (
+    *("vpl011", "direct-map", "sve", "xen,static-mem", "xen,enhanced", "llc-colors", "ranges"),
+    *("v8r_el1_msa", "domain-cpupool", "xen,sci_type"),
+)
 
 
 @dataclass
 class NodeDraft:
-    """The node of a domain, to be mutated."""
+    """The node of a domain, and /chosen with it, to be mutated."""
 
     random: Random
     node: RawNode
+    chosen: RawNode
 
     def module(self, *kinds: str) -> RawNode:
         """A module, of one of the kinds when some are given."""
@@ -326,19 +334,11 @@ def nest_module(draft: NodeDraft) -> str:
 
 @NODE.one(1.0)
 def other_child(draft: NodeDraft) -> str:
-    """A child that is nothing, or that newer releases read."""
-    compatible = draft.random.choice(("", "xen,vcpu", "simple-bus"))
+    """A child that Xen does not read."""
+    compatible = draft.random.choice(("", "xen,cpupool", "simple-bus"))
     child = RawNode("child", [("compatible", string(compatible))])
     draft.node.children.insert(draft.random.choice((0, len(draft.node.children))), child)
     return f"a child with {compatible!r}"
-
-
-@NODE.one(0.3)
-def shared_memory(draft: NodeDraft) -> str:
-    """Shared memory, which the scan of a default build can't take."""
-    child = RawNode("shm@0", [("compatible", string("xen,domain-shared-memory-v1"))])
-    draft.node.children.insert(draft.random.randrange(len(draft.node.children) + 1), child)
-    return "a node with shared memory"
 
 
 @NODE.one(1.0)
