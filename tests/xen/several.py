@@ -44,12 +44,19 @@ _INPUT_TO_XEN = "conswitch=ax"
 class Guest(NamedTuple):
     """A domain by its name, and what was generated for it, by ending.
 
-    With a ``script`` it is Linux, else a stand-in that only waits.
+    With a ``script`` it is Linux, else its ``kernel``: a stand-in that only waits, or an image that
+    prints ``DONE`` at its end.
     """
 
     name: str
     files: Files
     script: str | None = None
+    kernel: bytes = STAND_IN
+
+    @property
+    def speaks(self) -> bool:
+        """Whether its end is awaited."""
+        return self.script is not None or self.kernel is not STAND_IN
 
 
 class Together(NamedTuple):
@@ -70,7 +77,7 @@ def boot_together(
     """Boots Xen with all guests at once. Raises BootError.
 
     ``host`` is the board's blob, QEMU's own when None; the overlays of all guests are applied to
-    it. With scripts, ends when all guests that have one are done.
+    it. Ends when all guests that say something are done.
     """
     parts: list[list[bytes | Path]] = []
     for guest in guests:
@@ -86,7 +93,7 @@ def boot_together(
         tree = with_overlay(tree, _module_nodes(guest.name, spans[3 * number : 3 * number + 3]))
     names = numbered(tree)
     assert sorted(names.values()) == sorted(guest.name for guest in guests)
-    awaited = {guest.name for guest in guests if guest.script is not None}
+    awaited = {guest.name for guest in guests if guest.speaks}
     with running(machine.xen, tree, loads, _PROCESSORS, setup, seconds) as console:
         lines = iter(console)
         xen, refusal = built(lines, console, setup.routine)
@@ -114,7 +121,7 @@ def _modules(machine: Machine, guest: Guest) -> list[list[bytes | Path]]:
     """What is loaded for a guest: kernel, ramdisk, partial device tree, each in parts."""
     partial = guest.files["dtb"]
     if guest.script is None:
-        return [[STAND_IN], [bytes(STAND_IN_RAMDISK)], [partial]]
+        return [[guest.kernel], [bytes(STAND_IN_RAMDISK)], [partial]]
     return [[machine.linux], [machine.guest, guest_files(guest.script)], [partial]]
 
 
@@ -134,7 +141,7 @@ def _module_nodes(name: str, spans: Sequence[tuple[int, int]]) -> bytes:
 def _said(
     lines: Iterator[str], console: Console, names: Mapping[int, str], awaited: set[str]
 ) -> dict[str, list[str]]:
-    """What each guest prints until all that have a script are done with it."""
+    """What each guest prints until all that are awaited are done."""
     said: dict[str, list[str]] = {name: [] for name in names.values()}
     marks = {f"DOM{number}: ": name for number, name in names.items()}
     left = set(awaited)

@@ -17,8 +17,10 @@ from .dom0 import Job, ask_dom0, boot_dom0
 from .guest import ALARM, REPORT, GuestReport
 from .hosttree import with_overlay
 from .machine import Machine
-from .qemu import NoAnswerError
+from .qemu import PLAIN, NoAnswerError
+from .several import Guest, boot_together
 from .telling import told
+from .witness import image, witnessed
 
 CLOCK = "/pl031@9010000"
 INTID = 34
@@ -155,3 +157,27 @@ def test_no_answer_is_an_error(machine: Machine, files: dict[str, bytes]) -> Non
 def test_a_damaged_report_is_an_error() -> None:
     with pytest.raises(BootError, match="damaged"):
         told(["=== files", "H4sIAAAAAAAAA0tMSgYAwkEkNQMAAAA=", "=== end"])
+
+
+def test_a_witness(machine: Machine, generate: Callable[..., Any], host_tree: Tree) -> None:
+    """It reads the clock's identification, aborts where its guest has nothing, and has the tree."""
+    made = generate(host_tree, CLOCK, xen=machine.release, memory=64, vcpus=1)[1]
+    files = {name.partition(".")[2]: content for name, content in made.items()}
+    identification, gpio, ram = 0x9010FE0, 0x9030FE0, 0x40000038
+    kernel = image([gpio, identification, gpio, ram], boot.DONE)
+    guest = Guest("domu1", files, kernel=kernel)
+    booted = boot_together(machine, None, [guest], setup=PLAIN)
+    seen = witnessed(booted.guests["domu1"].guest)
+    assert booted.message == ""
+    assert seen.tree.find("/passthrough" + CLOCK) is not None
+    other, clock, again, magic = seen.values
+    assert (other, again) == (None, None)
+    assert clock is not None
+    assert clock & 0xFF == 0x31
+    assert magic is not None
+    assert magic & 0xFFFFFFFF == int.from_bytes(b"ARM\x64", "little")
+
+
+def test_a_witness_that_says_something_else() -> None:
+    with pytest.raises(ValueError, match="nonsense"):
+        witnessed(["=0123456789abcdef", "nonsense"])
