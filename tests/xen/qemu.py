@@ -24,6 +24,7 @@ class BootError(Exception):
     """A boot that gave no clear answer. The text ends with the last lines of the log."""
 
     def __init__(self, what: str, log: Sequence[str]) -> None:
+        self.log = [*log]
         super().__init__("\n  ".join([f"{what}; the last lines of the log:", *log[-_SHOWN:]]))
 
 

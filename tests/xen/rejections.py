@@ -731,13 +731,14 @@ class Row(NamedTuple):
     """A line of the document.
 
     ``message``: Xen's own words, none where it accepts. ``foretold``: our findings with the effect
-    ``rejected``.
+    ``rejected``. ``log``: the lines of the console.
     """
 
     case: Case
     release: str
     message: str
     foretold: tuple[Finding, ...]
+    log: Sequence[str]
 
     def cells(self) -> tuple[str, ...]:
         """What stands in the document."""
@@ -769,11 +770,11 @@ def _dom0less(ready: Machine, case: Case) -> Row:
     made = system(ready, case.partial, host, case.domain, setup=setup)
     try:
         outcome = boot_system(ready, made, seconds=SILENT_AFTER, setup=setup)
-        message = about_dom0(outcome.log) or outcome.message
-    except NoAnswerError:
-        message = "(Xen hangs)"
+        message, log = about_dom0(outcome.log) or outcome.message, outcome.log
+    except NoAnswerError as error:
+        message, log = "(Xen hangs)", error.log
     found = foretold(made, context(ready, case.domain, host), setup) or ()
-    return Row(case, ready.release, message, rejecting(found, "dom0less"))
+    return Row(case, ready.release, message, rejecting(found, "dom0less"), log)
 
 
 def about_dom0(log: Sequence[str]) -> str | None:
@@ -794,7 +795,8 @@ def _xl(ready: Machine, name: str, marks: tuple[str, ...], cases: Sequence[Case]
     outcomes = boot_dom0(ready, host, jobs, setup=setup_of(name))
     for case, job, outcome in zip(cases, jobs, outcomes, strict=True):
         found = predict_xl(job.text(), job.files.get, xl_context(ready, host))
-        yield Row(case, ready.release, outcome.message, rejecting(found, "xl"))
+        foretold = rejecting(found, "xl")
+        yield Row(case, ready.release, outcome.message, foretold, outcome.log)
 
 
 # ---------------------------------------------------------------------------- the document

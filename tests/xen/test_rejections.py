@@ -8,6 +8,7 @@ import pytest
 
 from xenassign.findings import registered
 from xenassign.linting import catalogue
+from xenassign.linting.boot_log import causes
 
 from .address_space import SPACES
 from .classic import CASES as CLASSICS
@@ -39,11 +40,17 @@ def written(repository: Path) -> str:
 
 
 def check(row: Row, written: str) -> None:
-    """Refused by Xen, foretold by the rule and no other, and in the document with Xen's words."""
+    """Refused by Xen, foretold by the rule and no other, and in the document with Xen's words.
+
+    The log of the refusal, with nothing else, leads to the rule, and all that it reports is known.
+    """
     assert row.message, f"accepted: {row.case.what}"
     foretold = {finding.code for finding in row.foretold}
     assert foretold - row.case.also == {row.case.rule}, row.case.what
     assert line(row.cells()) in written, RENEW
+    reported = causes("\n".join(row.log))
+    assert row.case.rule in {code for cause in reported for code in cause.codes}, row.case.what
+    assert [cause.text for cause in reported if not cause.codes] == [], row.case.what
 
 
 def test_dom0less(dom0less_machine: Machine, written: str) -> None:

@@ -58,15 +58,18 @@ def read_host(path: str | os.PathLike[str], include: Sequence[str] = ()) -> Tree
     return tree
 
 
-def read_file(path: str, name: str) -> bytes:
-    """The bytes of a file, ``-`` for standard input; ``name`` is for errors. Raises InputError."""
+def read_file(path: str, name: str, instead: str = "give a .dtb or .dts file") -> bytes:
+    """The bytes of a file, ``-`` for standard input. Raises InputError.
+
+    ``name`` and ``instead``, what to give, are for errors.
+    """
     try:
         if path == "-":
             return limited(_standard_input())
         return read(path)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         reason = reason_of(error)
-        raise InputError(f"{name}: {reason}; {_instead(path, error)}") from None
+        raise InputError(f"{name}: {reason}; {_instead(path, error) or instead}") from None
 
 
 def _standard_input() -> BinaryIO:
@@ -77,10 +80,10 @@ def _standard_input() -> BinaryIO:
     return sys.stdin.buffer
 
 
-def _instead(path: str, error: Exception) -> str:
-    """The fix for a file that can't be read."""
+def _instead(path: str, error: Exception) -> str | None:
+    """The fix for a file that can't be read, if its error or its place suggests one."""
     if isinstance(error, PermissionError):
         return "read it as root, or give a copy that you may read"
     if isinstance(error, FileNotFoundError) and path.startswith(_LINUX):
         return "this Linux was booted without a device tree (ACPI); give a .dtb file"
-    return "give a .dtb or .dts file"
+    return None
