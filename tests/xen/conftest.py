@@ -7,7 +7,7 @@ Where Xen can't be booted the tests skip and say what to do; with ``XENASSIGN_RE
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,9 @@ from .machine import RELEASES, Machine, UnavailableError, built
 from .machine import board as board_blob
 from .machine import machine as prepared
 from .qemu import started
+
+#: Properties of a test: the number of answers that it compares with ours, and those that differ.
+COMPARED, DIFFERENT = "xenassign-compared", "xenassign-different"
 
 
 def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:
@@ -35,6 +38,22 @@ def boots(record_property: Callable[[str, object], None]) -> Iterator[None]:
     before = started["boots"]
     yield
     record_property("xenassign-figures", json.dumps({"boots of Xen": started["boots"] - before}))
+
+
+#: compared(count, disagreements): fails with the texts of the disagreements, if there are any.
+Compared = Callable[[int, Sequence[str]], None]
+
+
+@pytest.fixture
+def compared(record_property: Callable[[str, object], None]) -> Compared:
+    """For a test that compares several answers with those that we foretold: counts them."""
+
+    def compare(count: int, disagreements: Sequence[str]) -> None:
+        record_property(COMPARED, count)
+        record_property(DIFFERENT, json.dumps(list(disagreements)))
+        assert list(disagreements) == []
+
+    return compare
 
 
 def by_hand(release: str) -> Machine:

@@ -105,10 +105,10 @@ def built() -> dict[str, Path]:
 
 
 @cache
-def kconfig(xen: Path) -> frozenset[str]:
-    """The options of ``xenassign lint --kconfig``, and overlays, that a hypervisor was built with.
+def configuration(xen: Path) -> tuple[str, ...]:
+    """The lines of the Kconfig file that a hypervisor was built with; none if it is not in it.
 
-    Its configuration is in it, compressed (xen/common/config_data.S).
+    It is there compressed (xen/common/config_data.S).
     """
     data = xen.read_bytes()
     at = data.find(_GZIP)
@@ -118,10 +118,23 @@ def kconfig(xen: Path) -> frozenset[str]:
         except zlib.error:
             text = b""
         if b"CONFIG_ARM=y" in text:
-            known = (*KCONFIG, DT_OVERLAY_OPTION)
-            return frozenset(o for o in known if f"CONFIG_{o}=y".encode() in text.split())
+            return tuple(text.decode().splitlines())
         at = data.find(_GZIP, at + 1)
-    return frozenset()
+    return ()
+
+
+def kconfig(xen: Path) -> frozenset[str]:
+    """The options of ``xenassign lint --kconfig``, and overlays, that a hypervisor has."""
+    known = (*KCONFIG, DT_OVERLAY_OPTION)
+    return frozenset(o for o in known if f"CONFIG_{o}=y" in configuration(xen))
+
+
+def point_release(xen: Path) -> str:
+    """The release of a hypervisor, as its configuration says: 4.20.4. Raises UnavailableError."""
+    found = re.search(r"^# Xen/arm (\S+) Configuration$", "\n".join(configuration(xen)), re.M)
+    if found is None:
+        raise UnavailableError(f"{xen} is not a Xen for Arm with its configuration in it")
+    return found[1]
 
 
 def machine(suite: str) -> Machine:
@@ -133,6 +146,8 @@ def machine(suite: str) -> Machine:
         path = built()[suite]
         if not path.is_file():
             raise UnavailableError(f"no Xen {suite}: {path} is no file")
+        if not point_release(path).startswith(f"{suite}."):
+            raise UnavailableError(f"{path} is Xen {point_release(path)}, not {suite}")
         return replace(machine(list(RELEASES)[-1]), release=suite, built=path)
     needed("dtc", "device-tree-compiler")
     needed(QEMU, "qemu-system-arm")

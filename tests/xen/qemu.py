@@ -19,6 +19,9 @@ from .machine import BOARD, QEMU
 #: Lines of the log that an error shows.
 _SHOWN = 30
 
+#: All limits of time are as many times longer: for a machine that does other things too.
+PATIENCE_VARIABLE = "XENASSIGN_PATIENCE"
+
 
 class BootError(Exception):
     """A boot that gave no clear answer. The text ends with the last lines of the log."""
@@ -65,7 +68,7 @@ class Console:
         self.log: list[str] = []
         self._stream = stream
         self._start = time.monotonic()
-        self._limit = seconds
+        self._limit = seconds * float(os.environ.get(PATIENCE_VARIABLE, "1"))
 
     @property
     def seconds(self) -> float:

@@ -1,10 +1,10 @@
 """What Xen and libxl refuse, a case or more for each rule with the effect ``rejected``, and what
 they take against all appearance.
 
-    python -m tests.xen.rejections >docs/xen-verdicts.md
+    python -m tests.xen.rejections
 
-boots them all and prints the document: which rule, what was tried, and what Xen said. The test
-compares it with the document that is in the tree.
+boots them all and writes docs/xen-verdicts.md: which rule, what was tried, and what Xen said. The
+test compares it with the document that is in the tree. What by_hand.py wrote there stays.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import NamedTuple
 from xenassign.findings import Finding
 from xenassign.linting.verdict.predict import predict_xl, rejecting
 
-from . import boards
+from . import boards, by_hand
 from .address_space import space_rows
 from .agreement import context, foretold, host_of, setup_of, xl_context
 from .boot import Domain, boot_system, side_by_side, system
@@ -919,7 +919,7 @@ def line(cells: Sequence[str]) -> str:
 
 
 def main() -> int:
-    """Prints the document."""
+    """Writes the document."""
     refused, pairs, silent, classic, spaces = [], [], [], [], []
     for suite in RELEASES:
         ready = machine(suite)
@@ -928,7 +928,9 @@ def main() -> int:
         silent += [row.cells() for row in silent_rows(ready)]
         classic += [row.cells() for row in classic_rows(ready)]
         spaces += [row.cells() for row in space_rows(ready)]
-    print(document(refused, pairs, silent, classic, spaces), end="")
+    kept = by_hand.section(by_hand.DOCUMENT.read_text())
+    written = document(refused, pairs, silent, classic, spaces)
+    by_hand.DOCUMENT.write_text(written + kept)
     return 0
 
 
