@@ -22,6 +22,7 @@ from xenassign.host.smc_firmware import read_firmware
 from xenassign.host.stream_ids import read_stream_ids
 from xenassign.resources import directory
 from xenassign.tables import table_path
+from xenassign.xen.boot_messages import read_messages
 
 
 def read_phandle_properties(path: Path) -> object:
@@ -32,6 +33,7 @@ def read_phandle_properties(path: Path) -> object:
 
 #: What reads all of a table, by the name of its file.
 READERS: dict[str, Callable[[Path], object]] = {
+    "boot-messages": read_messages,
     "clock-frequency": read_clock_frequency,
     "dma": lambda path: DmaTable(path).all(),
     "dma-widths": read_dma_widths,

@@ -40,11 +40,14 @@ WRITTEN = [page for page in PAGES if written(page)]
 OTHERS = {
     "docs/shell.md": {"--user"},
     "CONTRIBUTING.md": {
+        "--boards",
         "--check",
         "--count",
+        "--devices",
         "--keep",
         "--linux",
         "--only",
+        "--patience",
         "--seed",
         "--steps",
         "--suite",
