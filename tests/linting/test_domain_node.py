@@ -69,6 +69,11 @@ def test_a_good_domain_has_no_finding(checked: Checked, xen: str) -> None:
     assert checked(asked=context(xen)) == []
 
 
+def channel(name: str, port: int, other: str) -> str:
+    """Source of a node that is an end of an event channel."""
+    return f'{name}: {name} {{ compatible = "xen,evtchn-v1"; xen,evtchn = <{port} {other}>; }};'
+
+
 ADD = "vpl011;"
 #: rule, what is changed, into what, on which releases.
 WRONG = (
@@ -87,6 +92,19 @@ WRONG = (
     ("XA704", "reg = <0 0x49000000 0 0x1000>;", "reg = <0x49000000 0x1000>;", VERSIONS),
     ("XA704", "#address-cells = <2>;\n", "#address-cells = <3>;\n", VERSIONS),
     ("XA704", "#address-cells = <2>;\n", "#address-cells = [02];\n", VERSIONS),
+    ("XA749", RAMDISK, channel("a", 1, "&a"), VERSIONS),
+    ("XA749", RAMDISK, channel("a", 1, "0x7fff"), VERSIONS),
+    ("XA749", RAMDISK, channel("a", 1, ""), VERSIONS),
+    ("XA749", RAMDISK, channel("a", 1024, "&b") + channel("b", 2, "&a"), VERSIONS),
+    ("XA749", RAMDISK, channel("a", 3, "&b") + channel("b", 3, "&a"), VERSIONS),
+    ("XA749", RAMDISK, channel("a", 1, "&b") + channel("b", 2, "&b"), VERSIONS),
+    ("XA749", RAMDISK, channel("a", 1, "&b") + 'b: b { compatible = ""; };', VERSIONS),
+    (
+        "XA749",
+        ADD,
+        f"xen,enhanced; capabilities = <4>; {channel('a', 1, '&b')}{channel('b', 2, '&a')}",
+        VERSIONS,
+    ),
     ("XA705", ADD, 'passthrough = "yes";', VERSIONS[2:]),
     ("XA705", ADD, 'passthrough = "disabled";', VERSIONS[2:]),
     ("XA706", ADD, "direct-map;", VERSIONS),
@@ -161,7 +179,9 @@ RIGHT = (
     (DTB, ""),
     ("domU1 {", "d" * 40 + " {"),
     ('"quiet"', f'"{"x" * 1024}"'),
-    (RAMDISK, 'bus { compatible = "xen,evtchn-v1"; xen,evtchn = <1 1>; };'),
+    (RAMDISK, channel("a", 1, "&b") + channel("b", 2, "&a")),
+    (RAMDISK, channel("a", 1023, "&b") + channel("b", 0, "&a")),
+    (RAMDISK, channel("a", 0, "&a")),
 )
 
 
@@ -241,6 +261,21 @@ def test_shared_memory_stops_the_scan(checked: Checked) -> None:
     assert "XA717" in {f.code for f in checked(KERNEL, shm + KERNEL, context("4.19"))}
     built = context(options=frozenset({"STATIC_SHM"}))
     assert {f.code for f in checked(KERNEL, shm + KERNEL, built)} == {"XA742"}
+
+
+def test_a_module_that_is_shared_memory_too_does_not_stop_the_scan(checked: Checked) -> None:
+    """Booted on 4.20: early_scan_node asks for a module first."""
+    shm = KERNEL.replace("kernel@49000000", "shm").replace("49000000", "70000000")
+    shm = shm.replace('"multiboot,kernel"', '"xen,domain-shared-memory-v1"')
+    assert {f.code for f in checked(RAMDISK, shm + RAMDISK, context("4.20"))} == {"XA707"}
+
+
+def test_an_end_in_the_tree_of_the_host(compiled: Compile) -> None:
+    """An overlay may name a node that it does not have."""
+    node = f'fragment@0 {{ target-path = "/chosen"; __overlay__ {{ {DOMAIN} }}; }};'
+    text = f"/dts-v1/; / {{ {node} }};".replace(RAMDISK, channel("a", 1, "0x7fff"))
+    (domain,) = domains(compiled(text))
+    assert "XA749" not in {f.code for f in domain_node.check(domain, context())}
 
 
 def test_xenstore_is_served_by_a_dom0_or_a_domain(checked: Checked) -> None:

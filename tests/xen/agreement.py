@@ -291,6 +291,8 @@ def main() -> int:
             total[found is None] += 1
             if found is not None:
                 print(found.text(), flush=True)
+            if total.total() % 500 == 0:
+                print(f"{total.total()} mutants so far", flush=True)
     print(f"{total[True]} agree, {total[False]} do not")
     return 1 if total[False] else 0
 

@@ -85,7 +85,7 @@ def graft(qemu: bytes, board: Tree, devices: Sequence[Node]) -> Grafted:
     places = _places(devices)
     top = raw[board.root]
     _leave_out(board, raw)
-    _give(blob.root, gic.node.phandle or 0)
+    _give(blob.root, gic.node)
     _mount(blob.root, top, board, places)
     pages = {
         below(node.path): tuple(_place(places, span) for span in _pages(node))
@@ -200,10 +200,11 @@ def _leave_out(board: Tree, raw: Mapping[Node, RawNode]) -> None:
 # ---------------------------------------------------------------------------- interrupts
 
 
-def _give(root: RawNode, phandle: int) -> None:
-    """Gives QEMU's GIC the phandle of the board's."""
+def _give(root: RawNode, board_gic: Node) -> None:
+    """Gives QEMU's GIC the phandle of the board's, and the MSI controllers below it."""
     (gic,) = (p.node for p in root.walk() if b"arm,gic-v3\0" in (p.node.get("compatible") or b""))
-    old, new = gic.get("phandle"), cells_of(phandle, 1)
+    (its,) = gic.children
+    old, new = gic.get("phandle"), cells_of(board_gic.phandle or 0, 1)
     assert old is not None
     for place in root.walk():
         for name in ("phandle", "interrupt-parent", "interrupt-map"):
@@ -211,6 +212,10 @@ def _give(root: RawNode, phandle: int) -> None:
             if value is not None:
                 words = (value[at : at + 4] for at in range(0, len(value), 4))
                 place.node.put(name, b"".join(new if word == old else word for word in words))
+    frames = [RawNode.of(child) for child in board_gic.children.values()]
+    for frame in frames:
+        frame.put("reg", its.get("reg") or b"")
+    gic.children = frames or [its]
 
 
 def _lines(board: Tree, gic: Node, devices: Iterable[Node]) -> list[int]:

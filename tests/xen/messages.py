@@ -75,6 +75,10 @@ REFUSED = re.compile(
     r"|d\d+: host and guest physical address must be supplied for direct-mapped domains"
     r"|d\d+: invalid physical address "
     r"|d\d+: static shared memory bank not found: "
+    # event channels (static-evtchn.c, domain_build.c)
+    r"|xen,evtchn property (should not be empty|value is not valid|is not setup correctly)\."
+    r"|evtchn: (could not find (remote evtchn phandle|domains)|(evtchn|remote) .*node is NULL)"
+    r"|evtchn_(alloc_unbound|bind_interdomain)\(\) failure "
     r"|Unsupported uImage "
     r"|Data Abort Trap\. |CPU\d+: Unexpected Trap: |Xen BUG at "  # Xen itself falls over
 )

@@ -35,7 +35,7 @@ from xenassign.xen.releases import release
 
 from ..corpus.fetch_boards import boards, fetch
 from .agreement import DRIVERS, context
-from .boot import DONE, BootError, Domain, Outcome, boot_dom0less
+from .boot import DONE, BootError, Domain, Outcome, boot_dom0less, bootargs
 from .graft import Grafted, NoGraftError, below, fits, graft, is_disabled, is_left_out
 from .guest import GuestReport
 from .guestview import differences
@@ -191,6 +191,7 @@ def _request(ready: Machine, paths: Sequence[str], trust: bool, name: str) -> Re
         memory=MEMORY,
         vcpus=1,
         drivers=DRIVERS,
+        extra=bootargs(Domain()),
     )
 
 

@@ -125,6 +125,11 @@ def _dom0(rule: str, what: str, node: str, *marks: str, board: str = "virt") -> 
     return Case(rule, what, part, board, domain, marks=(path, *marks), graft=graft)
 
 
+def _channel(name: str, port: int, other: str) -> str:
+    """Source of a node that is an end of an event channel."""
+    return f'{name}: {name} {{ compatible = "xen,evtchn-v1"; xen,evtchn = <{port} {other}>; }};'
+
+
 NARROW = """narrow { #address-cells = <1>; #size-cells = <1>; ranges = <0 0 0xb000000 0x10000>;
     msi@100 { reg = <0x100 0x10>, <0xfff00000 0x1000>; }; };"""
 UNMAPPED = """pmic { #address-cells = <1>; #size-cells = <0>;
@@ -417,6 +422,19 @@ DOM0LESS = (
         "XA726",
         "compatible without its NUL",
         ('compatible = "xen,domain"', f"compatible = {_NO_NUL}"),
+    ),
+    _add("XA749", "a channel from a port to itself", _channel("a", 1, "&a")),
+    _add("XA749", "a channel to no node", _channel("a", 1, "0x7fff")),
+    _add("XA749", "a channel without a port", 'c { compatible = "xen,evtchn-v1"; };'),
+    _add(
+        "XA749",
+        "a channel of port 1024",
+        _channel("a", 1024, "&b") + _channel("b", 1, "&a"),
+    ),
+    _add(
+        "XA749",
+        "a node that another one does not name",
+        _channel("a", 1, "&b") + _channel("b", 2, "&b"),
     ),
 )
 

@@ -148,6 +148,40 @@ def colors(draft: NodeDraft, name: str, value: bytes) -> str:
     return f"llc-colors is {name!r}"
 
 
+#: Ports of both ends of an event channel, the phandles that they name, and the second's value.
+_FIRST, _SECOND = 0x7001, 0x7002
+CHANNELS: dict[str, tuple[int, int, int, int]] = {
+    "in order": (1, 2, _SECOND, _FIRST),
+    "of free ports": (0, 0, _SECOND, _FIRST),
+    "of the last ports": (1023, 1022, _SECOND, _FIRST),
+    "of a port too many": (1024, 2, _SECOND, _FIRST),
+    "of one port": (3, 3, _SECOND, _FIRST),
+    "to no node": (1, 2, 0x7FFF, _FIRST),
+    "to 0": (1, 2, 0, 0),
+    "to themselves": (0, 1, _FIRST, _SECOND),
+    "to one of them": (1, 2, _SECOND, _SECOND),
+}
+
+
+@NODE.each(0.3, CHANNELS)
+def event_channel(draft: NodeDraft, name: str, entry: tuple[int, int, int, int]) -> str:
+    """Two nodes that are connected, in this domain, or the second one elsewhere."""
+    random = draft.random
+    port, other_port, remote, own = entry
+    compatible = string(random.choice(("xen,evtchn-v1", "xen,evtchn-v1", "XEN,evtchn-V1")))
+    cut = random.choice((8, 8, 8, 8, 12, 7, 4, 0))
+    others = [n for n in draft.chosen.children if n is not draft.node and n.children]
+    places = (draft.node, draft.node, *others, draft.chosen)
+    place = random.choice(places) if random.random() < 0.5 else draft.node
+    ends = ((draft.node, "a", port, remote, _FIRST), (place, "b", other_port, own, _SECOND))
+    for parent, letter, number, phandle, mine in ends:
+        value = (cells_of(number, 1) + cells_of(phandle, 1) + bytes(4))[:cut]
+        properties = [("compatible", compatible), ("xen,evtchn", value)]
+        properties.append(("phandle", cells_of(mine, 1)))
+        _insert(draft, parent, RawNode(f"evtchn@{letter}", properties))
+    return f"event channels {name}, {cut} bytes, the second in {place.name}"
+
+
 @NODE.one(6.0)
 def second_domain(draft: NodeDraft) -> str:
     """A domain with the same modules, before or after this one, with one thing changed.

@@ -23,6 +23,7 @@ from xenassign.linting.verdict.domain import (
 )
 from xenassign.linting.verdict.domain_properties import NOT_BUILT
 from xenassign.linting.verdict.domain_view import DomainView, round_up
+from xenassign.linting.verdict.event_channels import EVENT_CHANNEL
 from xenassign.linting.verdict.module_scan import no_shared_memory, scan, used_module
 
 NO_KERNEL = rule("XA701", "no-kernel-module", "error", "rejected", routes=DOM0LESS)
@@ -43,7 +44,7 @@ OVERLAP = rule(
     applies=lambda xen: not xen.module_overlap_dropped,
 )
 #: Other nodes that Xen reads below a domain's; whether they are valid is not checked here.
-_OTHERS = (SHARED_MEMORY, "xen,evtchn-v1")
+_OTHERS = (SHARED_MEMORY, EVENT_CHANNEL)
 _BOOTARGS_LIMIT = 1024  #: bytes: BOOTMOD_MAX_CMDLINE
 _IMAGE_MIN = 0x40  #: bytes: the header of a kernel (kernel_zimage64_probe)
 

@@ -43,6 +43,7 @@ from xenassign.linting.verdict.domain_properties import (
 )
 from xenassign.linting.verdict.domain_sci import sci_type
 from xenassign.linting.verdict.domain_view import DomainView
+from xenassign.linting.verdict.event_channels import check as event_channels
 from xenassign.linting.verdict.module_scan import no_shared_memory
 from xenassign.linting.verdict.shared_memory import check as check_shared_memory
 
@@ -156,6 +157,7 @@ CHECKS: tuple[Callable[[DomainView], Iterator[Finding]], ...] = (
     module_addresses,
     overlaps,
     vcpu_nodes,
+    event_channels,
     bootargs,
     unterminated,
     modules_of_dom0,

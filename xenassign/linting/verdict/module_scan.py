@@ -84,7 +84,8 @@ def _scan(
     stopped = False
     for module in modules:
         reason = _unlisted(domain, module, listed, context.release)
-        stopped |= is_compatible(module.node, SHARED_MEMORY) and no_shared_memory(context)
+        shares = is_compatible(module.node, SHARED_MEMORY) and not is_scanned(module.node)
+        stopped |= shares and no_shared_memory(context)
         if stopped:
             reason = f"it is after a node with {SHARED_MEMORY}, where the scan stops"
         if reason:
