@@ -224,8 +224,8 @@ def bench_system(options: argparse.Namespace) -> list[Figure]:
     if path is None:
         raise SkippedError(f"{BOARD} is not among the boards")
     tree = read_blob(path.read_bytes(), path.name)
-    found = assess(read_platform(tree), release(DEFAULT), assignable=True).devices
-    paths = [one.device.path for one in found if one.device.interrupts]
+    judged = assess(read_platform(tree), release(DEFAULT)).devices
+    paths = [each.device.path for each in judged if each.assignable and each.device.interrupts]
     figures = []
     for count in (1, 2, 4, 8):
         domains = tuple(

@@ -15,6 +15,7 @@ from xenassign.host.clock_frequency import read_clock_frequency
 from xenassign.host.dma_knowledge import DmaTable
 from xenassign.host.dma_width import read_dma_widths
 from xenassign.host.driver_needs import DriverTable, Need
+from xenassign.host.kinds import KindTable
 from xenassign.host.machine_control import MachineControlTable
 from xenassign.host.msi import read_msi_frames
 from xenassign.host.normal_memory import read_normal_memory
@@ -39,6 +40,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "dma-widths": read_dma_widths,
     "driver-needs": lambda path: DriverTable(path).all(),
     "firmware": read_firmware,
+    "kinds": lambda path: KindTable(path).all(),
     "machine-control": lambda path: MachineControlTable(path).all(),
     "msi-frames": read_msi_frames,
     "normal-memory": read_normal_memory,

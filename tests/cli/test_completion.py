@@ -45,6 +45,7 @@ LINES = (
     ("generate BOARD --map /axi/dma-controller@fd500000=au", "/axi/dma-controller@fd500000=auto "),
     ("generate BOARD --map=fpd_dma_chan1=id", "--map=fpd_dma_chan1=identity "),
     ("inspect BOARD fpd_dma_c", "fpd_dma_chan1 "),
+    ("inspect BOARD --kind eth", "ethernet "),
     ("lint --host BOARD --xen-console non", "none "),
     ("lint --select XA401,XA40", "XA401,XA40"),
     ("inspect FOLDER/sys", "FOLDER/system.toml "),

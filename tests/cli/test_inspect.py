@@ -1,4 +1,4 @@
-"""inspect: a table in 100 columns without colours, JSON, and its filters."""
+"""inspect: the table on a terminal, the lines elsewhere, JSON, and its filters."""
 
 from __future__ import annotations
 
@@ -37,39 +37,161 @@ def parsed(done: Result) -> list[dict[str, Any]]:
     return list(json.loads(done.stdout)["devices"])
 
 
+@pytest.fixture
+def shown(inspect: Invoke, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """shown(board, columns, argument…): what a terminal without colours shows."""
+
+    def invoke(host: str, columns: int, *arguments: str) -> str:
+        for name, value in (("FORCE_COLOR", "1"), ("NO_COLOR", "1"), ("COLUMNS", str(columns))):
+            monkeypatch.setenv(name, value)
+        return inspect(host, *arguments).stdout
+
+    return invoke
+
+
+@pytest.fixture(autouse=True)
+def no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("FORCE_COLOR", "NO_COLOR", "COLUMNS"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120, 250])
 @pytest.mark.parametrize("host", BOARDS)
-def test_the_table_has_at_most_100_columns_and_no_colours(inspect: Invoke, host: str) -> None:
-    text = inspect(host).stdout
-    assert max(map(len, text.splitlines())) <= 100
+def test_the_table_fits_and_no_verdict_is_cut(
+    inspect: Invoke, shown: Callable[..., str], host: str, columns: int
+) -> None:
+    devices = parsed(inspect(host, "--format", "json"))
+    text = shown(host, columns)
+    assert max(map(len, text.splitlines())) <= columns
     assert "\x1b" not in text
+    rows = text[text.index("\nverdict  ") :].partition("\n\n")[0].splitlines()[2:]
+    start = rows[0].index(rows[0][len(verdict(devices[0])) :].split()[0])
+    cells = [row[: start - 1].rstrip() for row in rows]
+    starts = [i for i, cell in enumerate(cells) if cell and not cell.startswith(" ")]
+    verdicts = [
+        " ".join(" ".join(cells[i:end]).split())
+        for i, end in zip(starts, [*starts[1:], len(cells)], strict=True)
+    ]
+    assert verdicts == [verdict(device) for device in devices]
+
+
+def verdict(device: dict[str, Any]) -> str:
+    """A device's verdict, as the table has it."""
+    answer = device["verdict"]
+    words = [f"no: {answer['why']}"] if answer["answer"] == "no" else [answer["answer"]]
+    return " ".join([*words, *answer["options"]])
+
+
+def test_a_wide_table_leaves_nothing_out(shown: Callable[..., str]) -> None:
+    heading = "verdict device kind registers INTID IOMMU DMA"
+    assert heading.split() in [line.split() for line in shown("qemu", 250).splitlines()]
+    assert ["verdict", "device"] in [line.split() for line in shown("rk3588", 60).splitlines()]
+
+
+def test_a_narrow_table_has_names_that_options_accept(shown: Callable[..., str]) -> None:
+    assert "  ethernet@ff0e0000 " in shown("zynqmp", 80)
+    assert "  /axi/ethernet@ff0e0000 " in shown("zynqmp", 250)
 
 
 @pytest.mark.parametrize("host", BOARDS)
-def test_the_table_names_the_platform(inspect: Invoke, host: str) -> None:
-    text = inspect(host).stdout
+def test_elsewhere_a_device_is_one_line_with_tabs(inspect: Invoke, host: str) -> None:
+    rows = [line.split("\t") for line in inspect(host).stdout.splitlines()]
+    devices = parsed(inspect(host, "--format", "json"))
+    assert [(row[0], row[1], row[2], row[3]) for row in rows] == [
+        (verdict(d), d["path"], d["kind"], d["status"]) for d in devices
+    ]
+    for row, device in zip(rows, devices, strict=True):
+        registers, intids, protected, dma = row[4:]
+        assert registers.split(",") == [
+            f"{r['address']:#x}+{r['size']:#x}" for r in device["reg"]
+        ] or not (registers or device["reg"])
+        assert {int(n) for n in intids.split(",") if n} == {
+            line["intid"] for line in device["interrupts"]
+        }
+        assert (protected == "yes", dma) == (device["protected"], device["dma"])
+
+
+@pytest.mark.parametrize("host", BOARDS)
+def test_the_table_names_the_platform(
+    inspect: Invoke, shown: Callable[..., str], host: str
+) -> None:
     found = json.loads(inspect(host, "--format", "json").stdout)["host"]
+    text = shown(host, 250)
     assert found["model"] in text or found["compatible"][0] in text
     assert f"{found['gic']['path']} (GICv{found['gic']['version']})" in text
     for iommu in found["iommus"]:
         assert iommu["path"] in text
 
 
-def test_every_device_has_a_row_with_its_verdict(inspect: Invoke) -> None:
-    rows = inspect("qemu").stdout.splitlines()
-    for device in parsed(inspect("qemu", "--format", "json")):
-        (row,) = [r for r in rows if r.strip().startswith(device["path"] + " ")]
-        assert (row.split()[-1] == "yes") == device["assignable"]
-
-
 @pytest.mark.parametrize("host", BOARDS)
-def test_the_sum_below_the_table_is_right(inspect: Invoke, host: str) -> None:
+def test_the_sums_below_the_table_are_right(
+    inspect: Invoke, shown: Callable[..., str], host: str
+) -> None:
     devices = parsed(inspect(host, "--format", "json"))
-    good = sum(device["assignable"] for device in devices)
-    assert f"{good} of {len(devices)} devices can be assigned" in inspect(host).stdout
+    answers = [device["verdict"]["answer"] for device in devices]
+    text = shown(host, 400)
+    assert (
+        f"{answers.count('yes')} of {len(devices)} devices can be assigned alone with no option,"
+        f" {answers.count('with')} with options.\n"
+    ) in text
+    kinds = [device["kind"] for device in devices]
+    for kind in set(kinds):
+        good = [a != "no" for a, k in zip(answers, kinds, strict=True) if k == kind]
+        if any(good):
+            assert f" {kind} {sum(good)} of {len(good)}" in text
 
 
-def test_paths_choose_devices_in_detail(inspect: Invoke) -> None:
-    text = inspect("zynqmp", "ethernet0", "/axi/serial@*").stdout
+def test_a_word_of_a_verdict_is_one_that_explain_accepts(inspect: Invoke) -> None:
+    words = {d["verdict"]["why"] for d in parsed(inspect("tricky", "--format", "json"))} - {None}
+    assert len(words) > 3
+    for word in words:
+        assert CliRunner().invoke(cli, ["explain", word]).exit_code == 0, word
+
+
+# --- which devices, in which order ---------------------------------------------------------------
+
+
+def test_kinds_choose_devices(inspect: Invoke) -> None:
+    devices = parsed(inspect("zynqmp", "--kind", "can", "--kind", "rtc", "--format", "json"))
+    assert [(d["kind"], d["path"]) for d in devices] == [
+        ("can", "/axi/can@ff060000"),
+        ("can", "/axi/can@ff070000"),
+        ("rtc", "/axi/rtc@ffa60000"),
+    ]
+
+
+def test_an_unknown_kind_is_an_error_that_lists_them(host_files: dict[str, Path]) -> None:
+    done = CliRunner().invoke(cli, ["inspect", str(host_files["qemu"]), "--kind", "eth"])
+    assert str(done.exception).startswith("--kind eth: no such kind; the kinds are ethernet, can, ")
+
+
+def test_patterns_choose_rows(inspect: Invoke, shown: Callable[..., str]) -> None:
+    text = inspect("zynqmp", "/axi/can@*").stdout
+    assert [line.split("\t")[1] for line in text.splitlines()] == [
+        "/axi/can@ff060000",
+        "/axi/can@ff070000",
+    ]
+    assert "\nverdict  " in shown("zynqmp", 80, "/axi/can@*")
+
+
+@pytest.mark.parametrize("sort", ["verdict", "kind", "path", "address", "irq"])
+def test_devices_are_sorted(inspect: Invoke, sort: str) -> None:
+    def key(device: dict[str, Any]) -> Any:
+        return {
+            "verdict": ("yes", "with", "no").index(device["verdict"]["answer"]),
+            "kind": device["kind"],
+            "path": device["path"],
+            "address": min([r["address"] for r in device["reg"]], default=1 << 64),
+            "irq": min([line["intid"] for line in device["interrupts"]], default=1 << 64),
+        }[sort]
+
+    keys = [key(d) for d in parsed(inspect("juno", "--sort", sort, "--format", "json"))]
+    assert keys == sorted(keys)
+    assert keys != [key(d) for d in parsed(inspect("juno", "--format", "json"))]
+
+
+def test_paths_choose_devices_in_detail(shown: Callable[..., str]) -> None:
+    text = shown("zynqmp", 100, "ethernet0", "/axi/serial@*")
     assert "/axi/ethernet@ff0e0000" in text
     assert "registers    0xff0e0000, 0x1000 bytes" in text
     assert "INTID 95 (spi, level-high)" in text
@@ -94,13 +216,13 @@ def test_paths_choose_devices_in_json(inspect: Invoke) -> None:
 def test_assignable_keeps_those_that_are(inspect: Invoke) -> None:
     devices = parsed(inspect("tricky", "--assignable", "--format", "json"))
     every = parsed(inspect("tricky", "--format", "json"))
-    assert devices == [device for device in every if device["assignable"]]
+    assert devices == [device for device in every if device["verdict"]["answer"] != "no"]
     assert devices
 
 
 def test_a_device_that_is_none_says_why(inspect: Invoke) -> None:
     text = inspect("tricky", "/nothing").stdout
-    assert "cannot be assigned as it is" in text
+    assert "no: nothing-to-assign" in text
     assert "XA101" in text
 
 
@@ -177,7 +299,8 @@ def test_inspect_and_generate_agree(
 def test_colours_appear_on_a_terminal(host_files: dict[str, Path]) -> None:
     main, terminal = pty.openpty()
     environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "120"}
-    environment.pop("NO_COLOR", None)
+    for name in ("NO_COLOR", "FORCE_COLOR"):
+        environment.pop(name, None)
     command = [
         sys.executable,
         "-m",

@@ -62,6 +62,12 @@ DEVICE: Shape = {
     "dma": {"yes", "no", "unknown"},
     "dma_evidence": str,
     "assignable": bool,
+    "kind": re.compile(r"[a-z0-9]+"),
+    "verdict": {
+        "answer": {"yes", "with", "no"},
+        "options": [re.compile(r"--[a-z0-9-]+( [a-z0-9]+)?")],
+        "why": str | None,
+    },
     "findings": [
         {
             "code": re.compile(r"XA\d{3}"),

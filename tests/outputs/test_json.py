@@ -62,6 +62,8 @@ INSPECTED = {
     "dma": TEXT,
     "dma_evidence": TEXT,
     "assignable": FLAG,
+    "kind": TEXT,
+    "verdict": dict,
     "findings": LIST,
 }
 PROTOCOLS = {

@@ -293,8 +293,8 @@ def test_u_boot_executes_what_is_not_quoted(firmware: Path, tmp_path: Path) -> N
 
 def system_of(tree: Tree, *loads: str) -> SystemRequest:
     """Two domains: with the first device that is assigned without a question, and with the next."""
-    judged = assess(read_platform(tree), release(DEFAULT), assignable=True)
-    free = [one.device.path for one in judged.devices]
+    judged = assess(read_platform(tree), release(DEFAULT))
+    free = [each.device.path for each in judged.devices if each.assignable]
     asked = [
         Request(devices=(path,), name=name, memory=64, vcpus=1, extra='a="b"', routes=("dom0less",))
         for path, name in zip(free, ("one", "two"), strict=False)

@@ -118,6 +118,12 @@ def control(board: Board, scope: Scope, node: Node) -> Control:
 _ANSWERS: WeakKeyDictionary[Scope, dict[Node, Control]] = WeakKeyDictionary()
 
 
+def is_listed(scope: Scope, node: Node) -> bool:
+    """Whether the table says that a device rules over the machine, whoever uses it."""
+    known = _listed(list(_parts(scope, node)))
+    return known is not None and known[0].level == "control"
+
+
 def _control(board: Board, scope: Scope, node: Node) -> Control:
     parts = list(_parts(scope, node))
     known, part = _listed(parts) or (None, node)
@@ -158,8 +164,8 @@ class _Outside(NamedTuple):
 
     def users(self, provider: Node) -> Iterator[tuple[str, Node]]:
         """(property, node) of the enabled users of a node."""
-        for prop, user in self.board.neighbours.consumers.get(provider, ()):
-            if not self._goes_along(user) and user.enabled:
+        for prop, user in self.board.neighbours.users.get(provider, ()):
+            if not self._goes_along(user):
                 yield prop, user
 
     def _goes_along(self, user: Node) -> bool:
@@ -183,8 +189,8 @@ class _Outside(NamedTuple):
         """
         if _chooses(user, prop, provider):
             return True
-        uses = self.board.neighbours.consumers.get(user, ())
-        others = [o for name, o in uses if o.enabled and not _chooses(o, name, user)]
+        uses = self.board.neighbours.users.get(user, ())
+        others = [o for name, o in uses if not _chooses(o, name, user)]
         return bool(others) and all(map(self._goes_along, others))
 
     def _supplies_others(self, firmware: Node) -> bool:

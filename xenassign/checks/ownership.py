@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from xenassign.checks.live_tree import DISABLED_OR_MARKED
-from xenassign.checks.machine_control import control
+from xenassign.checks.machine_control import control, is_listed
 from xenassign.checks.scope import Scope
 from xenassign.devicetree.addresses import on_processor_bus, registers
 from xenassign.devicetree.tree import Node
@@ -137,6 +137,7 @@ def proposable(
         and not below
         and kept_by_xen(board, holder) is None
         and not any(_other_devices(holder, node))
+        and not is_listed(scope, holder)
     ):
         return None
     ruled = control(board, scope, holder)

@@ -142,6 +142,12 @@ def _releases(_line: Mapping[str, Any], _word: str) -> Items:
     yield from map(CompletionItem, RELEASES)
 
 
+def _kinds(_line: Mapping[str, Any], _word: str) -> Items:
+    from xenassign.host.kinds import kind_table
+
+    yield from map(CompletionItem, kind_table().kinds())
+
+
 def _domains(line: Mapping[str, Any], _word: str) -> Items:
     """The names of the domains of the line's xenassign.toml."""
     domains = _project(line).get("domain", ())
@@ -163,6 +169,7 @@ KINDS: dict[str, Candidates] = {
     "[PATH=]map|drop": _assigned(_both(_regions, _devices), "map", "drop"),
     "[DOMAIN/]WHAT=ADDRESS[:SIZE|:FILE]": _assigned(_words(*OF_SYSTEM, *OF_DOMAIN)),
     "CODE": _codes,
+    "KIND": _kinds,
     "RELEASE": _releases,
     "NAME": _domains,
 }

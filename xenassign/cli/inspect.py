@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from xenassign.cli import printing
 from xenassign.cli.options import driver_option, host_argument, xen_option
+
+if TYPE_CHECKING:
+    from xenassign.planning.assess import BoardAssessment
 
 
 @click.command("inspect")
@@ -27,7 +31,25 @@ from xenassign.cli.options import driver_option, host_argument, xen_option
     help="Show the users of each SCMI id, CPUs included. A user of a shared id cannot switch it"
     " off alone.",
 )
-@click.option("--assignable", is_flag=True, help="Show only devices that can be assigned alone.")
+@click.option(
+    "--assignable",
+    is_flag=True,
+    help="Show only devices with the verdict yes or with.",
+)
+@click.option(
+    "--kind",
+    "kinds",
+    metavar="KIND",
+    multiple=True,
+    help="Show only devices of this kind: ethernet, can, serial, mmc, … Repeat it.",
+)
+@click.option(
+    "--sort",
+    type=click.Choice(["tree", "verdict", "kind", "path", "address", "irq"]),
+    default="tree",
+    show_default=True,
+    help="The order of the devices.",
+)
 @click.option(
     "--iommu-overlay",
     "overlay",
@@ -42,15 +64,21 @@ def command(
     paths: tuple[str, ...],
     form: str,
     scmi: bool,
-    assignable: bool,
     overlay: bool,
     release: str | None,
     drivers: tuple[str, ...],
+    **query: Any,
 ) -> None:
-    """Show the devices of HOST, what is known about each, and whether it can be assigned.
+    """Show the devices of HOST, their kinds, and whether each can be assigned.
+
+    The verdict is yes (generate accepts the device alone, and nothing is known that keeps it from
+    working in the guest), with OPTION (yes if generate gets that option too) or no: WORD, the
+    reason, which xenassign explain accepts. On a terminal the table is as wide as the terminal.
+    Elsewhere each device is a line with tabs: verdict, path, kind, status, registers, INTIDs,
+    IOMMU, DMA.
 
     With PATH (as for generate -d), show only these devices, in detail: registers, interrupts,
-    IOMMU, SCMI ids, DMA, and every finding.
+    IOMMU, SCMI ids, DMA, and every finding. If each PATH is a pattern, show them in the table.
 
     HOST is a .dtb, a .dts, or on the board itself the live tree: /proc/device-tree, or as root
     /sys/firmware/fdt. In dom0 that is the tree that Xen made; inspect reports what it lacks.
@@ -58,6 +86,8 @@ def command(
     \b
     Example:
       xenassign inspect board.dtb
+      xenassign inspect board.dtb --kind ethernet --kind can --assignable
+      xenassign inspect board.dtb '/soc/serial@*' --sort verdict
       xenassign inspect board.dtb ethernet0 --format json
       xenassign inspect board.dtb --scmi
       xenassign inspect board.dtb ethernet0 --iommu-overlay >iommu.dtso
@@ -66,28 +96,46 @@ def command(
     from xenassign.errors import UsageError
     from xenassign.host.load import read_host
     from xenassign.host.platform import read_platform
-    from xenassign.outputs.report.plan_json import inspect, to_json
-    from xenassign.planning.assess import assess
+    from xenassign.planning.assess import Query, assess
     from xenassign.request.command_line import driver_set, release_of
     from xenassign.request.resolve import select
+    from xenassign.request.select import is_pattern
 
     if overlay and not paths:
         raise UsageError("--iommu-overlay requires a PATH: the device to connect with an IOMMU")
     tree = read_host(host)
     only = [*select(tree, paths)] if paths else None
     xen = release_of(release, [tree])
-    assessment = assess(read_platform(tree), xen, only, driver_set(drivers), assignable)
+    query["kinds"] = _known_kinds(query["kinds"])
+    assessment = assess(read_platform(tree), xen, only, driver_set(drivers), Query(**query))
     if overlay:
         from xenassign.outputs.iommu_overlay import iommu_overlay
 
         printing.document(iommu_overlay(assessment.board, assessment.devices))
-        return
-    if form == "json":
+    elif form == "json":
+        from xenassign.outputs.report.plan_json import inspect, to_json
+
         printing.document(to_json(inspect(assessment, scmi)))
-        return
+    else:
+        _for_people(assessment, scmi, not all(is_pattern(tree, path) for path in paths))
+
+
+def _for_people(assessment: BoardAssessment, scmi: bool, detail: bool) -> None:
     from xenassign.outputs.report.board_table import show, show_scmi
 
     if scmi:
         show_scmi(assessment, sys.stdout)
-        return
-    show(assessment, detail=bool(paths), stream=sys.stdout)
+    else:
+        show(assessment, detail, sys.stdout)
+
+
+def _known_kinds(kinds: tuple[str, ...]) -> frozenset[str]:
+    """The kinds to show. Raises UsageError for one that the table does not have."""
+    from xenassign.errors import UsageError
+    from xenassign.host.kinds import kind_table
+
+    known = kind_table().kinds() if kinds else ()
+    for kind in kinds:
+        if kind not in known:
+            raise UsageError(f"--kind {kind}: no such kind; the kinds are {', '.join(known)}")
+    return frozenset(kinds)

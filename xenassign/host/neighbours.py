@@ -115,7 +115,8 @@ class Neighbours(NamedTuple):
     """The index. ``blocks`` are those of all nodes with ``compatible``, sorted by address, without
     the windows that a bus states as its own ``reg``, and with those of one node that overlap as
     one; ``lines`` the interrupts of nodes by INTID; ``consumers`` by provider the (property, node)
-    of available nodes that name it by phandle, parts of devices (a key of gpio-keys) included;
+    of available nodes that name it by phandle, parts of devices (a key of gpio-keys) included,
+    and ``users`` those of them above which nothing is disabled;
     ``streams`` by IOMMU the streams of available nodes behind the IOMMU.
 
     ``starts`` are the addresses of ``blocks``, and ``reach`` has for each the highest end of it and
@@ -129,6 +130,7 @@ class Neighbours(NamedTuple):
     huge: list[tuple[Block, Node]]
     lines: dict[int, list[tuple[GicInterrupt, Node]]]
     consumers: dict[Node, list[tuple[str, Node]]]
+    users: dict[Node, list[tuple[str, Node]]]
     streams: dict[Node, Masters]
 
     def overlapping(self, span: Span) -> Iterator[tuple[Block, Node]]:
@@ -210,8 +212,22 @@ def _index(platform: Platform) -> Neighbours:
         huge=huge,
         lines=dict(lines),
         consumers=dict(consumers),
+        users=_enabled(platform.tree, consumers),
         streams=dict(masters),
     )
+
+
+def _enabled(
+    tree: Tree, consumers: dict[Node, list[tuple[str, Node]]]
+) -> dict[Node, list[tuple[str, Node]]]:
+    """The consumers that are available as all nodes above them are."""
+    enabled: set[Node] = set()
+    for node in tree.nodes():
+        if node.available and (node.parent is None or node.parent in enabled):
+            enabled.add(node)
+    return {
+        provider: [use for use in uses if use[1] in enabled] for provider, uses in consumers.items()
+    }
 
 
 def _references(platform: Platform, node: Node) -> Iterator[tuple[Reference, Node]]:

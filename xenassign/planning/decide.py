@@ -98,8 +98,12 @@ def decide_on(board: Board, resolved: Resolved, scope: Scope | None = None) -> D
     ``scope``: what belongs to the domain, if it is one of several. Raises UsageError for options
     that do not apply to the domain.
     """
+    return decide_judged(board, resolved, judge_request(board, resolved, scope))
+
+
+def decide_judged(board: Board, resolved: Resolved, judged: Judgement) -> DomainPlan:
+    """The plan of a domain from the judgement about its request. Raises as ``decide_on``."""
     tree, request = board.platform.tree, resolved.request
-    judged = judge_request(board, resolved, scope)
     scope, placement, kept = judged.scope, judged.placement, judged.firmware.kept
     builder = _tree_builder(board, resolved, judged)
     partial_tree = builder.build()

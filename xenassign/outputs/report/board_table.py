@@ -1,18 +1,23 @@
-"""A board as a table: 100 columns and no colours, unless it is printed to a terminal."""
+"""A board for people: its platform, its devices as a table or in detail, its SCMI ids."""
 
 from __future__ import annotations
 
-from typing import TextIO
+from collections import Counter
+from collections.abc import Iterator
+from textwrap import wrap
+from typing import Any, NamedTuple, TextIO
+
+import click
 
 from xenassign import escape
 from xenassign.checks.dom0_tree import NO_DOM0
 from xenassign.findings import some
 from xenassign.host.running import Dom0Tree
-from xenassign.outputs.report.terminal import console as terminal_console
+from xenassign.outputs.report.device_table import fields, protected, table
+from xenassign.outputs.report.terminal import WIDTH, coloured, is_terminal, width
 from xenassign.planning.assess import Assessment, BoardAssessment
 from xenassign.xen.board import Board
 from xenassign.xen.dom0_cures import cures
-from xenassign.xen.iommu import Shield
 
 
 def show_scmi(board: BoardAssessment, stream: TextIO) -> None:
@@ -34,74 +39,81 @@ def show_scmi(board: BoardAssessment, stream: TextIO) -> None:
 
 
 def show(board: BoardAssessment, detail: bool, stream: TextIO) -> None:
-    """Prints the platform and a row for each device; with ``detail``, all facts of each device."""
-    console = terminal_console(stream)
+    """Prints the devices: on a terminal a table below the platform, elsewhere a line for each.
+
+    With ``detail`` the platform and all facts of each device.
+    """
+    if not detail and not is_terminal(stream):
+        for device in board.devices:
+            stream.write("\t".join(map(escape.terminal, fields(device))) + "\n")
+        return
+    printer = _Printer.to(stream)
     for line in platform_lines(board):
-        console.print(escape.terminal(line))
+        printer.line(line)
     if detail:
         for device in board.devices:
-            console.print()
+            printer.line("")
             for text, style in detail_lines(device):
-                console.print(escape.terminal(text), style=style)
+                printer.line(text, style)
         return
-    from rich import box
-    from rich.table import Table
+    printer.line("")
+    tree = board.board.platform.tree
+    for line, answer in table(board.devices, tree, printer.width or WIDTH):
+        printer.line(line, _ANSWERS.get(answer))
+    printer.line("")
+    for line in summary(board):
+        printer.line(line)
 
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), expand=False)
-    for name, options in _COLUMNS:
-        table.add_column(name, overflow="fold", **options)  # type: ignore[arg-type]
-    for device in board.devices:
-        style = None if device.assignable else "dim"
-        table.add_row(*map(escape.terminal, row(device)), style=style)
-    console.print(table)
-    assignable = sum(device.assignable for device in board.devices)
-    console.print(
-        f"{assignable} of {len(board.devices)} devices can be assigned alone with no option."
+
+_ANSWERS: dict[str, str] = {"yes": "green", "with": "yellow", "no": "dim"}
+
+
+class _Printer(NamedTuple):
+    """Prints lines, which are continued where they are wider than the terminal.
+
+    ``width``: None if it is not a terminal.
+    """
+
+    stream: TextIO
+    width: int | None
+    coloured: bool
+
+    @classmethod
+    def to(cls, stream: TextIO) -> _Printer:
+        """For a stream."""
+        return cls(stream, width() if is_terminal(stream) else None, coloured(stream))
+
+    def line(self, text: str, style: str | None = None) -> None:
+        """Prints a line. ``style``: a colour, ``bold`` or ``dim``."""
+        lines = [escape.terminal(text)]
+        if self.width is not None and len(lines[0]) > self.width:
+            indent = " " * (len(text) - len(text.lstrip()) + 4)
+            lines = wrap(lines[0], self.width, subsequent_indent=indent, break_on_hyphens=False)
+        for line in lines:
+            styled = click.style(line, **_STYLES[style]) if style and self.coloured else line
+            self.stream.write(f"{styled}\n")
+
+
+_STYLES: dict[str, dict[str, Any]] = {
+    "bold": {"bold": True},
+    "dim": {"dim": True},
+    **{colour: {"fg": colour} for colour in ("green", "yellow", "red")},
+}
+
+
+def summary(board: BoardAssessment) -> Iterator[str]:
+    """How many devices can be assigned, and of which kinds."""
+    answers = Counter(device.verdict.answer for device in board.devices)
+    yield (
+        f"{answers['yes']} of {len(board.devices)} devices can be assigned alone with no option,"
+        f" {answers['with']} with options."
     )
-    console.print("Why not: xenassign inspect HOST PATH. A code: xenassign explain CODE.")
-
-
-_COLUMNS: tuple[tuple[str, dict[str, object]], ...] = (
-    ("device", {"ratio": 5, "min_width": 30}),
-    ("registers", {"ratio": 3, "min_width": 18}),
-    ("INTID", {"ratio": 2, "min_width": 7}),
-    ("IOMMU", {"no_wrap": True}),
-    ("DMA", {"no_wrap": True}),
-    ("assign", {"no_wrap": True}),
-)
-
-
-def _few(items: list[str], most: int) -> str:
-    """The first items, and how many more there are."""
-    return ", ".join(items[:most]) + (f" +{len(items) - most}" if len(items) > most else "")
-
-
-def row(assessment: Assessment) -> tuple[str, ...]:
-    """The cells of a device's row."""
-    device = assessment.device
-    verdict = "yes" if assessment.assignable else _few(_error_codes(assessment), 1)
-    return (
-        device.path + ("" if device.node.available else " (disabled)"),
-        _few([f"{b.address:#x}+{b.size:#x}" for b in device.blocks], 1),
-        _few([str(line.intid) for line in device.interrupts], 2),
-        _protected(assessment) if device.iommus or _is_unknown(assessment) else "-",
-        device.dma.answer,
-        verdict,
-    )
-
-
-def _is_unknown(assessment: Assessment) -> bool:
-    return assessment.protection.shield is Shield.UNKNOWN
-
-
-def _protected(assessment: Assessment) -> str:
-    if _is_unknown(assessment):
-        return "?"
-    return "yes" if assessment.protection.protected else "no"
-
-
-def _error_codes(assessment: Assessment) -> list[str]:
-    return list(dict.fromkeys(f.code for f in assessment.findings if f.severity == "error"))
+    all_of = Counter(device.kind for device in board.devices)
+    good = Counter(device.kind for device in board.devices if device.verdict.answer != "no")
+    if good:
+        counts = (f"{kind} {good[kind]} of {all_of[kind]}" for kind in sorted(good))
+        yield f"By kind: {', '.join(counts)}."
+    yield "Why: xenassign inspect HOST PATH. The word after no: xenassign explain WORD."
 
 
 def platform_lines(board: BoardAssessment) -> list[str]:
@@ -164,6 +176,7 @@ def detail_lines(assessment: Assessment) -> list[tuple[str, str | None]]:
         if value:
             lines.append((f"  {name:<13}{value}", None))
 
+    add("kind", assessment.kind)
     add("compatible", ", ".join(device.node.compatible))
     add("status", device.node.status if not device.node.available else "")
     for block in device.blocks:
@@ -177,7 +190,7 @@ def detail_lines(assessment: Assessment) -> list[tuple[str, str | None]]:
     for use in device.iommus:
         args = " ".join(f"{arg:#x}" for arg in use.args)
         add("stream", f"{use.node.path if use.node else 'nothing'} {args}")
-    add("protected", f"{_protected(assessment)}: {assessment.protection.why}")
+    add("protected", f"{protected(assessment)}: {assessment.protection.why}")
     add("DMA", f"{device.dma.answer}: {device.dma.evidence}")
     for scmi in device.scmi_uses:
         name = f" ({scmi.name})" if scmi.name else ""
@@ -189,6 +202,15 @@ def detail_lines(assessment: Assessment) -> list[tuple[str, str | None]]:
     styles = {"error": "red", "warning": "yellow", "note": None}
     for finding in assessment.findings:
         lines.append((f"  {finding.text()}", styles[finding.severity]))
-    verdict = "can be assigned" if assessment.assignable else "cannot be assigned as it is"
-    lines.append((f"  {verdict}", "green" if assessment.assignable else "red"))
+    answer = assessment.verdict.answer
+    lines.append((f"  {verdict_text(assessment)}", "red" if answer == "no" else _ANSWERS[answer]))
     return lines
+
+
+def verdict_text(assessment: Assessment) -> str:
+    """The verdict as a sentence."""
+    verdict = assessment.verdict
+    if verdict.answer == "no":
+        return f"no: {verdict.why}: cannot be assigned alone to a guest that can use it"
+    options = f" with {' '.join(verdict.options)}" if verdict.options else ""
+    return f"{verdict.answer}: can be assigned alone{options}"

@@ -246,6 +246,12 @@ def _assessed(assessment: Assessment) -> dict[str, Any]:
         "dma": device.dma.answer,
         "dma_evidence": device.dma.evidence,
         "assignable": assessment.assignable,
+        "kind": assessment.kind,
+        "verdict": {
+            "answer": assessment.verdict.answer,
+            "options": list(assessment.verdict.options),
+            "why": assessment.verdict.why,
+        },
         "findings": [
             {"code": f.code, "severity": f.severity, "message": f.message}
             for f in assessment.findings
