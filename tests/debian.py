@@ -24,6 +24,7 @@ from pathlib import Path, PurePosixPath
 #: Stand for the newest kernel of a suite, packages of which the names change.
 KERNEL = "linux-image-arm64"
 CLOUD_KERNEL = "linux-image-cloud-arm64"  #: for virtual machines: the same with fewer drivers
+KERNEL_BASE = "linux-base-arm64"  #: its device trees, which forky packages on their own
 
 #: Present in a directory that was filled to its end; holds what ``fill`` returned.
 MARKER = "complete.json"
@@ -153,12 +154,24 @@ def download(
         if shutil.which(tool) is None:
             raise FetchError(f"{tool} is not here; use Debian")
     apt = _Apt(work / "apt", suite, architecture)
-    wanted = next((name for name in packages if name in (KERNEL, CLOUD_KERNEL)), None)
+    kernels = (KERNEL, CLOUD_KERNEL, KERNEL_BASE)
+    wanted = next((name for name in packages if name in kernels), None)
     if wanted is None:
         apt.find(packages[0])
         return apt.download(packages, work)
-    kernel = apt.find_kernel(wanted)
+    kernel = apt.find_kernel(KERNEL if wanted == KERNEL_BASE else wanted)
+    if wanted == KERNEL_BASE:
+        kernel = kernel.replace("linux-image-", "linux-base-")
     return apt.download([kernel if name == wanted else name for name in packages], work)
+
+
+def download_with_dependencies(
+    suite: str, package: str, work: Path, architecture: str
+) -> list[Path]:
+    """The .deb files of a package of a suite and of all that it depends on. Raises FetchError."""
+    apt = _Apt(work / "apt", suite, architecture)
+    apt.find(package)
+    return apt.download_with_dependencies(package)
 
 
 def own_architecture() -> str:
@@ -382,6 +395,17 @@ class _Apt:
             names = " ".join(missing or packages)
             raise FetchError(f"{names} of {self.suite} not downloaded ({why}); fetch again")
         return [deb for deb in found.values() if deb is not None]
+
+    def download_with_dependencies(self, package: str) -> list[Path]:
+        """Downloads a package and its dependencies; nothing counts as installed."""
+        options = ("--download-only", "--no-install-recommends", "--assume-yes")
+        done = self.run("apt-get", "install", *options, package)
+        debs = sorted((self.directory / "archives").glob("*.deb"))
+        if done.status or not debs:
+            said = [line for line in done.stderr.splitlines() if line.startswith("E:")]
+            why = said[0] if said else f"apt-get ended with {done.status}"
+            raise FetchError(f"{package} of {self.suite} not downloaded ({why}); fetch again")
+        return debs
 
 
 def _stanza(source: Source, suite: str) -> str:

@@ -323,17 +323,24 @@ def guest_files(script: str | None) -> bytes:
     return initramfs.archive({"init": _INIT.encode(), "script": (script or "").encode()})
 
 
-def _stand_in() -> bytes:
-    """A kernel that Xen takes for Linux and that only waits.
+def _image(code: bytes) -> bytes:
+    """An Image of 4 KiB with code at its start, which Xen and QEMU take for Linux.
 
     The header is that of Linux' Documentation/arch/arm64/booting.rst: two words of code, the
     offset of the text, the size of the image and flags (little-endian, 4 KiB pages), then the magic
-    at byte 56. The code is ``wfi`` and a branch back to it.
+    at byte 56, and 4 bytes that are not used. The rest of longer code follows it.
     """
-    wfi, back = 0xD503207F, 0x17FFFFFF
-    header = struct.pack("<II3Q24x4s4x", wfi, back, 0, 0x1000, 0b1010, b"ARM\x64")
-    return header.ljust(0x1000, b"\0")
+    branch = struct.pack("<II", 0xD503201F, 0x14000000 | (64 - 4) // 4)  # nop; b past the header
+    header = struct.pack("<8s3Q24x4s4x", branch, 0, 0x1000, 0b1010, b"ARM\x64")
+    return (header + code).ljust(0x1000, b"\0")
 
 
-STAND_IN = _stand_in()
+def branch_to(address: int) -> bytes:
+    """An Image that goes on at an address, with all registers but x16 as they are."""
+    load, branch = 0x58000050, 0xD61F0200  # ldr x16, the word two instructions on; br x16
+    return _image(struct.pack("<IIQ", load, branch, address))
+
+
+#: A kernel that only waits: ``wfi``, and a branch back to it.
+STAND_IN = _image(struct.pack("<II", 0xD503207F, 0x17FFFFFF))
 STAND_IN_RAMDISK = 16  # bytes

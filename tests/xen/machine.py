@@ -210,7 +210,7 @@ def _fill(suite: str, fresh: Path, work: Path) -> Facts:
     debs = download(suite, [*_PACKAGES.format(release).split(), KERNEL], work)
     files = {str(path): content for deb in debs for path, content in contents(deb)}
     (kernel,) = (n for n in files if n.startswith("boot/vmlinuz-"))
-    (fresh / "Image").write_bytes(_image(files[kernel]))
+    (fresh / "Image").write_bytes(arm64_image(files[kernel]))
     (fresh / "xen").write_bytes(_bytes(files[f"boot/xen-{release}-arm64"]))
     version = kernel.partition("-")[2]
     found = {
@@ -227,7 +227,7 @@ def _fill(suite: str, fresh: Path, work: Path) -> Facts:
     return {"made": _MADE, "packages": packages}
 
 
-def _image(content: bytes | str) -> bytes:
+def arm64_image(content: bytes | str) -> bytes:
     content = _bytes(content)
     if content[56:60] != b"ARM\x64":  # Linux, Documentation/arch/arm64/booting.rst
         raise FetchError("the kernel is not an arm64 Image")

@@ -47,6 +47,8 @@ class Setup:
     """What a caller may change of the emulated machine."""
 
     memory: int = 1024  #: of the machine, MiB
+    emulator: tuple[str, ...] = (QEMU, *BOARD)  #: the command, with the board that it emulates
+    serials: tuple[str, ...] = ("stdio",)  #: what its serial ports lead to; one is stdio
     arguments: tuple[str, ...] = ()  #: more of them for QEMU
     loads: tuple[Load, ...] = ()  #: more of them; the harness's own begin at 0x49000000
     bootargs: str = ""  #: more of them for Xen
@@ -132,9 +134,11 @@ def _qemu(
 ) -> Iterator[Console]:
     with tempfile.TemporaryDirectory(prefix="xenassign-") as name:
         # Linux ends QEMU when the thread that started it ends, even if that is killed.
-        command = ["setpriv", "--pdeathsig", "KILL", QEMU, *BOARD, "-smp", str(processors)]
-        command += ["-m", f"{setup.memory}M", "-display", "none", "-monitor", "none"]
-        command += ["-serial", "stdio", "-no-reboot", *arguments]
+        command = ["setpriv", "--pdeathsig", "KILL", *setup.emulator]
+        command += ["-smp", str(processors), "-m", f"{setup.memory}M", "-no-reboot"]
+        command += ["-display", "none", "-monitor", "none"]
+        command += [word for port in setup.serials for word in ("-serial", port)]
+        command += arguments
         for number, load in enumerate([*loads, *setup.loads]):
             path = load.content
             if isinstance(path, bytes):

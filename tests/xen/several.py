@@ -38,7 +38,7 @@ Files = Mapping[str, bytes]
 _PROCESSORS = 1
 #: The console's input is Xen's, so that no guest is in front: each of their lines is printed whole,
 #: with the domain's number before it (vpl011_write_data_xen).
-_INPUT_TO_XEN = "conswitch=ax"
+INPUT_TO_XEN = "conswitch=ax"
 
 
 class Guest(NamedTuple):
@@ -85,7 +85,7 @@ def boot_together(
     loads, spans = placed(*parts)
     tree = with_chosen(
         board() if host is None else host,
-        f'xen,xen-bootargs = "{XEN_ARGUMENTS} {_INPUT_TO_XEN} {setup.bootargs}";',
+        f'xen,xen-bootargs = "{XEN_ARGUMENTS} {INPUT_TO_XEN} {setup.bootargs}";',
     )
     for number, guest in enumerate(guests):
         tree = with_overlay(tree, guest.files["host.dtbo"])
@@ -99,7 +99,7 @@ def boot_together(
         xen, refusal = built(lines, console, setup.routine)
         if refusal:
             return Together(refusal, console.log, {})
-        said = _said(lines, console, names, awaited)
+        said = said_by(lines, console, names, awaited)
         outcomes = {
             name: Outcome("accepted", "", xen, console.log, *spoken(text), console.seconds)
             for name, text in said.items()
@@ -138,7 +138,7 @@ def _module_nodes(name: str, spans: Sequence[tuple[int, int]]) -> bytes:
     )
 
 
-def _said(
+def said_by(
     lines: Iterator[str], console: Console, names: Mapping[int, str], awaited: set[str]
 ) -> dict[str, list[str]]:
     """What each guest prints until all that are awaited are done."""

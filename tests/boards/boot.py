@@ -1,0 +1,242 @@
+"""A run of a board: files that ONE ``xenassign generate`` writes, Xen, and what the guests report.
+
+Nothing of a domain is written here but xenassign.toml: the tree that Xen boots from is that of
+``--host-out`` with ``--chosen``, and the modules lie where its load addresses say.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..xen.boot import DONE, XEN_ARGUMENTS, Domain, bootargs, branch_to, built, guest_files, spoken
+from ..xen.machine import Machine, UnavailableError
+from ..xen.qemu import Console, Load, Setup, running
+from ..xen.several import INPUT_TO_XEN, numbered, said_by
+from . import kernels
+from .emulator import emulator
+from .model import Board, Device, Guest, Run
+from .scripts import FUNCTIONS
+from .serial import echo
+
+#: Modules begin at multiples of it.
+_ALIGNMENT = 0x200000
+
+_DEVICE, _DRIVER, _END = "=== device", "=== driver", "=== end of device"
+
+
+class Report(NamedTuple):
+    """What a guest did with a device: the driver that has it, and the lines of its script."""
+
+    device: Device
+    driver: str
+    lines: tuple[str, ...]
+
+    @property
+    def works(self) -> bool:
+        """Whether it is what the table says."""
+        return (self.driver, self.lines) == (self.device.driver, (self.device.does,))
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a run."""
+
+    refusal: str  #: why Xen refuses; empty where it builds the domains
+    reports: tuple[Report, ...]
+    log: list[str]
+    seconds: float
+
+
+def boot(
+    board: Board, run: Run, machine: Machine, suite: str, work: Path, seconds: float = 300
+) -> Result:
+    """Boots a run with the board's tree of a suite. Raises UnavailableError, BootError.
+
+    ``work`` is an empty directory for the files.
+    """
+    qemu = emulator()
+    name = board.machine[0].partition(",")[0]
+    if name not in qemu.machines:
+        raise UnavailableError(f"QEMU {qemu.version} has no machine {name}")
+    loads = generate(board, run, machine, suite, work)
+    (work / "start").write_bytes(branch_to(board.modules_at))
+    tree = (work / "xen.dtb").read_bytes()
+    with ExitStack() as stack:
+        serials = run.serials or board.serials
+        setup = Setup(
+            memory=board.memory,
+            emulator=(*qemu.command, "-machine", *board.machine),
+            serials=tuple(stack.enter_context(echo()) if s == "echo" else s for s in serials),
+            arguments=run.qemu,
+        )
+        console = stack.enter_context(
+            running(work / "start", tree, loads, board.processors, setup, seconds)
+        )
+        refusal, said = _read(board, run, tree, console)
+    reports = [r for guest in run.guests for r in _reports(guest, said.get(guest.name, []))]
+    return Result(refusal, tuple(reports), console.log, console.seconds)
+
+
+# ---------------------------------------------------------------------------- the files
+
+
+def generate(board: Board, run: Run, machine: Machine, suite: str, work: Path) -> list[Load]:
+    """Writes a run's files below ``work``; returns what lies in memory.
+
+    Raises UnavailableError, and AssertionError where ``generate`` refuses.
+    """
+    (work / "board.dtb").write_bytes(kernels.tree(suite, board.tree))
+    for edit in board.edits:
+        if edit.xen in (None, machine.release):
+            command = ["fdtput", *edit.fdtput.replace("FILE", "board.dtb").split()]
+            subprocess.run(command, cwd=work, check=True)
+    (work / "xen").symlink_to(machine.xen)
+    (work / "Image").symlink_to(kernels.image())
+    places = _Places(board.modules_at, work)
+    xen, kernel = places.put("xen"), places.put("Image")
+    domains = []
+    for guest in run.guests:
+        name = f"{guest.name}.cpio"
+        (work / name).write_bytes(machine.guest.read_bytes() + _ramdisk(guest))
+        load = {"kernel": kernel, "ramdisk": places.put(name), "dtb": places.reserve()}
+        domains.append((guest, load))
+    (work / "xenassign.toml").write_text(_toml(board, machine, xen, domains))
+    command = [sys.executable, "-m", "xenassign", *COMMAND]
+    done = subprocess.run(command, cwd=work, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise AssertionError(f"generate refuses: {done.stdout}{done.stderr}")
+    trees = [
+        Load(work / "out" / f"{guest.name}.dtb", int(load["dtb"], 16)) for guest, load in domains
+    ]
+    return places.loads + trees
+
+
+COMMAND = ("generate", "-c", "xenassign.toml", "-o", "out", "--host-out", "xen.dtb", "--chosen")
+
+
+class _Places:
+    """Addresses for modules, one after the other."""
+
+    def __init__(self, start: int, work: Path) -> None:
+        self.loads: list[Load] = []
+        self._next = start
+        self._work = work
+
+    def put(self, name: str) -> str:
+        """Places a file; its address and name as ``--load`` takes them."""
+        path = self._work / name
+        address = self._take(path.stat().st_size)
+        self.loads.append(Load(path, address))
+        return f"{address:#x}:{name}"
+
+    def reserve(self) -> str:
+        """The address of a tree that is not written yet."""
+        return f"{self._take(_ALIGNMENT):#x}"
+
+    def _take(self, size: int) -> int:
+        address = self._next
+        self._next += -(-size // _ALIGNMENT) * _ALIGNMENT
+        return address
+
+
+def _toml(
+    board: Board, machine: Machine, xen: str, domains: Sequence[tuple[Guest, dict[str, str]]]
+) -> str:
+    words = f"{XEN_ARGUMENTS} {INPUT_TO_XEN} maxcpus={board.processors} {board.bootargs}"
+    lines = _keys({"host": "board.dtb", "xen": machine.release, "route": "dom0less"})
+    if board.silent:
+        lines += _keys({"xen-console": "none"})
+    lines += _keys(board.options)
+    lines += ["[boot]", *_keys({"xen-bootargs": words.strip(), "load": {"xen": xen}})]
+    for guest, load in domains:
+        keys: dict[str, Any] = {"name": guest.name, "memory": guest.memory, "vcpus": 1}
+        keys |= {"vpl011": guest.console is None, "load": load, "extra": _extra(guest)}
+        lines += ["[[domain]]", *_keys(keys | guest.options)]
+        for device in guest.devices:
+            lines += ["[[domain.device]]", *_keys({"path": device.path, **device.options})]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _keys(values: dict[str, Any]) -> list[str]:
+    return [f"{name} = {_value(value)}" for name, value in values.items()]
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{json.dumps(k)} = {_value(v)}" for k, v in value.items()) + " }"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_value, value)) + "]"
+    return json.dumps(value)
+
+
+def _extra(guest: Guest) -> str:
+    if guest.console is None:
+        return bootargs(Domain())
+    return f"console={guest.console} loglevel=4 rdinit=/init panic=1"
+
+
+def _ramdisk(guest: Guest) -> bytes:
+    """What follows the machine's own archive for guests."""
+    wanted = tuple(dict.fromkeys(name for device in guest.devices for name in device.modules))
+    parts = [*(f"modprobe {each}" for each in wanted), FUNCTIONS, guest.before]
+    for device in guest.devices:
+        parts.append(f"""
+echo "{_DEVICE} {device.path}"
+find_device {device.node}
+[ -z "$device" ] || (
+cd $device
+{device.script}
+)
+echo "{_END}"
+driver=$(readlink -f $device/driver)
+echo "{_DRIVER} {device.path} ${{driver##*/}}"
+""")
+    modules = kernels.modules(tuple(each.split()[0] for each in wanted)) if wanted else b""
+    return modules + guest_files("\n".join(parts))
+
+
+# ---------------------------------------------------------------------------- the answers
+
+
+def _read(
+    board: Board, run: Run, tree: bytes, console: Console
+) -> tuple[str, dict[str, list[str]]]:
+    """Why Xen refuses, or what the guests print until all are done."""
+    if board.silent:
+        (guest,) = run.guests
+        for line in console:
+            if line == DONE:
+                break
+        return "", {guest.name: spoken(console.log)[0]}
+    lines: Iterator[str] = iter(console)
+    _, refusal = built(lines, console, "")
+    if refusal:
+        return refusal, {}
+    names = numbered(tree)
+    said = said_by(lines, console, names, set(names.values()))
+    return "", {name: spoken(text)[0] for name, text in said.items()}
+
+
+def _reports(guest: Guest, lines: Sequence[str]) -> Iterator[Report]:
+    for device in guest.devices:
+        start, end = f"{_DEVICE} {device.path}", f"{_DRIVER} {device.path} "
+        printed: list[str] = []
+        driver = ""
+        inside = False
+        for line in lines:
+            if line == start:
+                inside = True
+            elif line == _END:
+                inside = False
+            elif inside:
+                printed.append(line)
+            elif line.startswith(end):
+                driver = line.removeprefix(end)
+        yield Report(device, driver, tuple(printed))
