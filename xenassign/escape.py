@@ -10,6 +10,7 @@ A message is composed of the text as it is, and escaped once, where it is printe
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import re
@@ -235,6 +236,11 @@ def github_property(text: str) -> str:
     """A property of a workflow command of GitHub (actions/toolkit, escapeProperty)."""
     shown = _visible(text).replace("##[", "#\\x23[")
     return shown.replace("%", "%25").replace(":", "%3A").replace(",", "%2C")
+
+
+def xml(text: str) -> str:
+    """Text of an element or an attribute of XML 1.0 (2.4, and 2.2 for its characters)."""
+    return html.escape(_visible(text), quote=True)
 
 
 def sarif_text(text: str) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from tests.wording import Wording
 
@@ -164,3 +166,84 @@ def test_the_uart_of_xen_may_be_another(tmp_path: Path, wording: Wording) -> Non
     assert (done.returncode, done.stderr) == (0, "")
     done = lint(*files, *about, "--xen-console", "no-such")
     wording(done)
+
+
+def test_quiet_shows_errors_alone() -> None:
+    Path("domu1.cfg").write_text(CONFIG.replace("34,", "0x22,"))
+    done = lint("domu1.dts", "domu1.cfg", "-q")
+    assert (done.returncode, done.stdout.count("error: ")) == (1, 1)
+    assert "Xen: " not in done.stdout
+    Path("domu1.cfg").write_text(CONFIG)
+    done = lint("domu1.dts", "domu1.cfg", "-q")
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+WARNED = 'name = "a"\nname = "a"\n'  # XA611
+
+
+@pytest.mark.parametrize(
+    ("options", "status"),
+    [((), 0), (("--fail-on", "warning"), 1), (("--fail-on", "warning", "--exit-zero"), 0)],
+)
+def test_the_status_is_that_of_the_chosen_severity(options: tuple[str, ...], status: int) -> None:
+    Path("twice.cfg").write_text(WARNED)
+    done = lint("twice.cfg", *options)
+    assert (done.returncode, done.stdout.count("[XA611]")) == (status, 1)
+
+
+def test_exit_zero_is_for_findings_alone() -> None:
+    Path("domu1.cfg").write_text(CONFIG.replace("34,", "0x22,"))
+    assert lint("domu1.cfg", "--exit-zero").returncode == 0
+    assert lint("missing.cfg", "--exit-zero").returncode == 2
+
+
+def test_standard_input_has_a_name_and_a_kind() -> None:
+    done = lint(
+        "-", "--stdin-filename", "xen/guest.dts", text=PARTIAL.replace("xen,path", "xen,pth")
+    )
+    assert done.stdout.startswith("warning: xen/guest.dts:28:")
+    done = lint("-", "--stdin-filename", "guest.cfg", "--format", "concise", text="foo = 1\n")
+    assert done.stdout.startswith("guest.cfg:1:1: XA601 error: ")
+    fixed = lint("-", "--stdin-filename", "domu1.cfg", "--fix", text="irqs = [0x22]\n")
+    assert (fixed.returncode, Path("domu1.cfg").read_text()) == (2, CONFIG)
+
+
+def test_a_pattern_is_its_files() -> None:
+    Path("other.cfg").write_text('name = "b"\n')
+    named = lint("domu1.cfg", "other.cfg", "--format", "json")
+    assert lint("*.cfg", "--format", "json").stdout == named.stdout
+    done = lint("*.nothing")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    Path("[a].cfg").write_text("foo = 1\n")
+    assert "[a].cfg:1:1" in lint("[a].cfg").stdout
+
+
+def test_statistics_are_counts_by_rule() -> None:
+    Path("some.cfg").write_text("foo = 1\nbar = 1\nirqs = [0x22]\n")
+    done = lint("some.cfg", "--statistics")
+    assert done.returncode == 1
+    assert next(line.split()[:2] for line in done.stdout.splitlines()) == ["2", "XA601"]
+
+
+@pytest.mark.parametrize(
+    ("variables", "colours"),
+    [({}, False), ({"FORCE_COLOR": "1"}, True), ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, False)],
+)
+def test_colours(variables: dict[str, str], colours: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    Path("some.cfg").write_text("foo = 1\n")
+    assert ("\x1b[1;31merror:" in lint("some.cfg").stdout) is colours
+
+
+def test_the_hook_takes_no_configuration_of_other_tools(repository: Path) -> None:
+    (hook,) = YAML(typ="safe").load((repository / ".pre-commit-hooks.yaml").read_text())
+
+    def takes(name: str) -> bool:
+        return bool(re.search(hook["files"], name)) and not re.search(hook["exclude"], name)
+
+    assert all(map(takes, ("dom.cfg", "xen/guest.cfg", "xen/guest.dts", "xen/guest.dtso")))
+    others = ("setup.cfg", "sub/tox.cfg", "mypy.cfg", ".bumpversion.cfg", "src/pylint.cfg", "a.py")
+    assert not any(map(takes, others))

@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
+from xml.etree import ElementTree
 
 import libfdt
 
@@ -54,6 +55,19 @@ _REPORT = re.compile(
 _ANNOTATION = re.compile(
     r"::(error|warning|notice) file=[^,]*,title=XA[0-9]{3} [a-z0-9-]+[,:]|::error title=rejected::"
 )
+_CONCISE = re.compile(r"xenassign: rejected by |.+: XA[0-9]{3} (\[\*\] )?(error|warning|note): ")
+_GCC = re.compile(
+    r"xenassign:1:1: error: rejected by |.+:[0-9]+:[0-9]+: (error|warning|note): .* \[XA[0-9]{3}\]$"
+)
+#: What reads the documents of a format.
+_DOCUMENTS: dict[str, Callable[[str], object]] = {
+    "json": json.loads,
+    "sarif": json.loads,
+    "gitlab": json.loads,
+    "junit": ElementTree.fromstring,
+}
+#: How each line of a format of lint begins.
+_LINES = {"text": _REPORT, "github": _ANNOTATION, "concise": _CONCISE, "gcc": _GCC}
 #: Keys of xl.cfg that a file without --base-cfg has.
 _XL_KEYS = frozenset(
     {
@@ -106,17 +120,17 @@ def _streams(result: Result) -> Iterator[Problem]:
     form = argv[argv.index("--format") + 1] if "--format" in argv[:-1] else ""
     if result.status == 2 and not err.startswith(("error: ", "Usage: ")):
         yield Problem(f"{command} silent", f"status 2 and stderr {err[:200]!r}")
-    if form in {"json", "sarif"} and result.status != 2:
+    if form in _DOCUMENTS and result.status != 2:
         try:
-            json.loads(out)
-        except ValueError as error:
+            _DOCUMENTS[form](out)
+        except (ValueError, ElementTree.ParseError) as error:
             yield Problem(f"{command} {form}", f"{error}: {out[:300]}")
     several = "-c" in argv or "--host" in argv
     changes = "--diff" in argv or "--fix" in argv
     if command in {"generate", "inspect", "init", "explain"} and not several:
         yield from _only(f"{command} stderr", err, _MESSAGE)
     if command == "lint" and not changes and result.status != 2:
-        pattern = {"text": _REPORT, "github": _ANNOTATION}.get(form)
+        pattern = _LINES.get(form)
         if pattern is not None:
             yield from _only(f"lint {form}", out, pattern)
 

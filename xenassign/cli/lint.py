@@ -19,10 +19,26 @@ from xenassign.cli.recovery import recover, warn
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["text", "json", "sarif", "github"]),
+    type=click.Choice(["text", "concise", "gcc", "json", "sarif", "github", "gitlab", "junit"]),
     default="text",
     show_default=True,
-    help="The output format.",
+    help="The output format. gcc is what editors read; gitlab is its report of code quality.",
+)
+@click.option("-q", "--quiet", is_flag=True, help="Show only errors, and no closing lines.")
+@click.option("--statistics", is_flag=True, help="Show how many findings each rule has.")
+@click.option(
+    "--fail-on",
+    type=click.Choice(["warning", "error"]),
+    default="error",
+    show_default=True,
+    help="The least severity for exit status 1.",
+)
+@click.option("--exit-zero", is_flag=True, help="Exit status 0 whatever is found.")
+@click.option(
+    "--stdin-filename",
+    "stdin",
+    metavar="FILE",
+    help="The name of standard input, for messages, and for its kind: .dts, .dtso or other.",
 )
 @click.option("--fix", is_flag=True, help="Apply the mechanical fixes; the diff is shown first.")
 @click.option("--diff", is_flag=True, help="Show what --fix would change, without changing files.")
@@ -77,13 +93,41 @@ def command(
         printing.lines(lines(refusals), err=True)
         raise click.exceptions.Exit(1)
     path = Path(config) if config is not None else None
-    session = Session.of(files, config=path, project=project, made=made, **options)
+    quiet, statistics = options.pop("quiet"), options.pop("statistics")
+    fail_on, exit_zero = options.pop("fail_on"), options.pop("exit_zero")
+    session = Session.of(_globbed(files), config=path, project=project, made=made, **options)
     if fix or diff:
         printing.document(session.fix(write=fix), err=form != "text")
     report = session.report()
-    printing.document(formats.FORMATS[form](report))
-    if report.refused:
+    shown = report.only_errors() if quiet else report
+    if statistics:
+        printing.document(formats.statistics(shown))
+    elif form == "text":
+        colour = printing.colours()
+        text = formats.to_text(shown, closing=not quiet, colour=colour)
+        printing.document(text, colour=colour)
+    else:
+        printing.document(formats.FORMATS[form](shown))
+    if report.refuses(fail_on) and not exit_zero:
         raise click.exceptions.Exit(1)
+
+
+def _globbed(files: tuple[str, ...]) -> tuple[str, ...]:
+    """The files, with the sorted matches of a pattern that no file is named."""
+    import glob
+
+    from xenassign.errors import UsageError
+
+    result: list[str] = []
+    for file in files:
+        if os.path.lexists(file) or not glob.has_magic(file):
+            result.append(file)
+            continue
+        matches = sorted(glob.glob(file, recursive=True))
+        if not matches:
+            raise UsageError(f"{file}: no file matches; name a file, a folder or another pattern")
+        result += matches
+    return tuple(result)
 
 
 def _codes(values: tuple[str, ...]) -> tuple[str, ...]:

@@ -15,6 +15,19 @@ def lines(texts: Iterable[str], *, err: bool = False) -> None:
         click.echo(escape.terminal(text), err=err)
 
 
-def document(text: str, *, err: bool = False) -> None:
-    """Prints the text of a renderer, which has its own line ends."""
-    click.echo(text, nl=False, err=err)
+def document(text: str, *, err: bool = False, colour: bool | None = None) -> None:
+    """Prints the text of a renderer, which has its own line ends.
+
+    ``colour``: whether its colours stay; None: on a terminal.
+    """
+    click.echo(text, nl=False, err=err, color=colour)
+
+
+def colours() -> bool:
+    """Whether standard output has colours: on a terminal, or as NO_COLOR and FORCE_COLOR say."""
+    import os
+    import sys
+
+    if os.environ.get("NO_COLOR"):
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or sys.stdout.isatty()

@@ -173,13 +173,22 @@ class TreeFile:
 
 Document = ConfigFile | TreeFile
 
+#: The name of standard input, if the caller has no better one.
+STDIN = "<stdin>"
 
-def read_document(path: str, include: tuple[str, ...] = (), symbols: bool = False) -> Document:
-    """The file of a path, ``-`` for standard input. ``symbols``: source has its labels.
 
-    Raises InputError if it is missing, or source that dtc would refuse.
+def read_document(
+    path: str,
+    include: tuple[str, ...] = (),
+    symbols: bool = False,
+    stdin: str | None = None,
+) -> Document:
+    """The file of a path, ``-`` for standard input, whose name is ``stdin``.
+
+    ``symbols``: source has its labels. Raises InputError if it is missing, or source that dtc
+    would refuse.
     """
-    name = "<stdin>" if path == "-" else path
+    name = (stdin or STDIN) if path == "-" else path
     return document(name, read_file(path, name), include, symbols)
 
 

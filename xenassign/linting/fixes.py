@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import re
 from bisect import bisect_left, insort
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 
 from xenassign import escape
@@ -18,7 +18,7 @@ from xenassign.checks.shared_pages import SHARED_PAGE
 from xenassign.devicetree.cells import fits, number, split
 from xenassign.devicetree.places import Place
 from xenassign.devicetree.spans import PAGE_SIZE, Span
-from xenassign.findings import Finding
+from xenassign.findings import Finding, flat
 from xenassign.formats.xlcfg_edit import Edit, apply
 from xenassign.linting.documents import Document, TreeFile
 from xenassign.linting.guest.tree_form import UNKNOWN
@@ -75,19 +75,41 @@ def fixed_text(document: Document, findings: Sequence[Finding]) -> str | None:
     if document.text is None:
         return None
     text = _Text(document.file, document.text)
+    for _, edits in fixes(document, findings):
+        text.add(edits)
+    return text.fixed()
+
+
+def fixes(
+    document: Document, findings: Sequence[Finding]
+) -> Iterator[tuple[Finding, list[tuple[Place, str]]]]:
+    """The findings about a document that have a fix, and the texts that replace places."""
+    if document.text is None:
+        return
+    text = _Text(document.file, document.text)
     sharing = {finding.node for finding in findings if finding.rule is SHARED_PAGE}
     for finding in findings:
+        edits: list[tuple[Place, str]] = []
         place, new = finding.place, finding.replacement
         if finding.file != document.file:
             continue
         if finding.rule is UNALIGNED and isinstance(document, TreeFile):
             if finding.node not in sharing:  # whole pages would give away what is in them too
-                text.add(list(_rounded(finding, document)))
+                edits = list(_rounded(finding, document))
         elif new is not None and place is not None:
             renamed = finding.rule is UNKNOWN
             if not renamed or text.at(place) == finding.prop:  # else it is the name of a macro
-                text.add([(place, new)])
-    return text.fixed()
+                edits = [(place, new)]
+        if edits and all(place.file == document.file for place, _ in edits):
+            yield finding, edits
+
+
+def fixable(
+    documents: Iterable[Document], findings: Iterable[Finding]
+) -> dict[Finding, list[tuple[Place, str]]]:
+    """The findings, and those that follow from them, that have a fix, with its edits."""
+    every = list(flat(findings))
+    return dict(pair for document in documents for pair in fixes(document, every))
 
 
 def _rounded(finding: Finding, document: TreeFile) -> Iterator[tuple[Place, str]]:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from xenassign.devicetree.places import Place
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import InputError, UsageError
-from xenassign.findings import ROUTES, Finding, Rule, errors, flat, rule
+from xenassign.findings import ROUTES, SEVERITIES, Finding, Rule, errors, flat, rule
 from xenassign.formats.xlcfg import XlConfig
 from xenassign.host.load import is_source
 from xenassign.host.platform import read_platform
@@ -90,8 +90,18 @@ class Report:
     @property
     def refused(self) -> bool:
         """Whether a finding that is shown is an error, or a hidden one rejects the domain."""
-        rejected = (finding for finding in self.hidden if finding.effect == "rejected")
-        return bool(errors((*self.findings, *rejected)))
+        return self.refuses("error")
+
+    def refuses(self, least: str) -> bool:
+        """As ``refused``, for findings of at least this severity."""
+        severities = SEVERITIES[: SEVERITIES.index(least) + 1]
+        rejected = errors(f for f in self.hidden if f.effect == "rejected")
+        return bool(rejected) or any(f.severity in severities for f in self.findings)
+
+    def only_errors(self) -> Report:
+        """The report without warnings and notes; the verdict stays."""
+        others = tuple(finding for finding in self.findings if finding.severity != "error")
+        return replace(self, findings=tuple(errors(self.findings)), hidden=(*self.hidden, *others))
 
     @property
     def every(self) -> tuple[Finding, ...]:

@@ -18,7 +18,7 @@ from xenassign.host.load import read_host
 from xenassign.host.platform import read_platform
 from xenassign.host.running import dom0_tree
 from xenassign.linting.catalogue import rules
-from xenassign.linting.documents import Document, document, read_document, read_tree_file
+from xenassign.linting.documents import STDIN, Document, document, read_document, read_tree_file
 from xenassign.linting.folder import (
     DomainFacts,
     Folder,
@@ -120,6 +120,7 @@ class Session:
     release_given: bool = False
     boards: tuple[Tree, ...] = ()
     groups: tuple[Group, ...] = ()
+    stdin: str | None = None
 
     @classmethod
     def of(  # noqa: PLR0913 (the options of the command line)
@@ -141,12 +142,14 @@ class Session:
         xen_console: str | None = None,
         project: Project | None = None,
         made: tuple[Made, ...] = (),
+        stdin: str | None = None,
         **plain: Any,
     ) -> Session:
         """The session of a command line; options that it lacks come from the [lint] section.
 
         ``project``: the file with the domains. ``made``: its files, judged instead of ``paths``.
-        ``plain``: fields of ``Options``. Raises UsageError without files, and InputError.
+        ``stdin``: the name of standard input. ``plain``: fields of ``Options``. Raises UsageError
+        without files, and InputError.
         """
         if not paths and not made:
             raise UsageError("no file is given; name a .dtb, a .dts, a dom.cfg or a folder")
@@ -179,6 +182,7 @@ class Session:
             made=made,
             release_given=bool(version or settings.xen),
             boards=_boards(project if board is None else None, folders, xen, drivers),
+            stdin=stdin,
         )
         session.read()
         return session
@@ -201,7 +205,9 @@ class Session:
             yield Group(without_equal_blobs(documents), options)
         paths = {path: path != "-" and os.path.isdir(path) for path in self.paths}
         files = tuple(
-            read_document(path, self.include) for path, folder in paths.items() if not folder
+            read_document(path, self.include, stdin=self.stdin)
+            for path, folder in paths.items()
+            if not folder
         )
         if files:
             yield from (Group(files, options) for options in self._on_boards(self.options))
@@ -267,7 +273,7 @@ class Session:
         for file in self.documents:
             new = fixes.fixed_text(file, findings)
             if new is not None and file.text is not None and new != file.text:
-                if file.file == "<stdin>" and write:
+                if file.file == (self.stdin or STDIN) and "-" in self.paths and write:
                     raise UsageError("standard input cannot be fixed; give a file, or --diff")
                 diffs.append(fixes.diff(file.file, file.text, new))
                 changed[Path(file.file)] = encode(new)
