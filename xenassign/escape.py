@@ -240,7 +240,7 @@ def github_property(text: str) -> str:
 
 def xml(text: str) -> str:
     """Text of an element or an attribute of XML 1.0 (2.4, and 2.2 for its characters)."""
-    return html.escape(_visible(text), quote=True)
+    return html.escape(terminal(text), quote=True)
 
 
 def sarif_text(text: str) -> str:

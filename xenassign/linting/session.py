@@ -148,14 +148,13 @@ class Session:
         """The session of a command line; options that it lacks come from the [lint] section.
 
         ``project``: the file with the domains. ``made``: its files, judged instead of ``paths``.
-        ``stdin``: the name of standard input. ``plain``: fields of ``Options``. Raises UsageError
-        without files, and InputError.
+        ``stdin``: the name of standard input. ``plain``: fields of ``Options``. Raises UsageError,
+        InputError.
         """
         if not paths and not made:
             raise UsageError("no file is given; name a .dtb, a .dts, a dom.cfg or a folder")
         settings = read_settings(config)
-        folders = (*include, *settings.include)
-        board = host or settings.host
+        folders, board = (*include, *settings.include), host or settings.host
         facts = _facts(project)
         for fact in facts.values():  # they are equal in all domains
             drivers, xen_console = drivers or fact.drivers, xen_console or fact.xen_console
@@ -184,17 +183,17 @@ class Session:
             boards=_boards(project if board is None else None, folders, xen, drivers),
             stdin=stdin,
         )
-        session.read()
-        return session
+        return session.read()
 
     @property
     def documents(self) -> tuple[Document, ...]:
         """All files."""
         return tuple(dict.fromkeys(d for group in self.groups for d in group.documents))
 
-    def read(self) -> None:
+    def read(self) -> Session:
         """Reads the files: at the start, and again after fixes were written."""
         self.groups = tuple(self._groups())
+        return self
 
     def _groups(self) -> Iterator[Group]:
         for made in self.made:

@@ -12,7 +12,7 @@ from xenassign.linting.formats.annotations import (
     to_junit,
 )
 from xenassign.linting.formats.data import to_json, to_sarif
-from xenassign.linting.formats.text import statistics, summary, to_text
+from xenassign.linting.formats.people import statistics, summary, to_text
 from xenassign.linting.linter import Report
 
 __all__ = [
