@@ -89,6 +89,15 @@ def _kconfig(facts: Iterable[DomainFacts]) -> frozenset[str]:
     return frozenset({"STATIC_MEMORY"} if any(fact.static_memory for fact in facts) else ())
 
 
+def _of_boot(
+    facts: Iterable[DomainFacts], drivers: frozenset[str] | None, xen_console: str | None
+) -> tuple[frozenset[str] | None, str | None]:
+    """IOMMU drivers and console: as given, else those of the domains, in which they are equal."""
+    for fact in facts:
+        drivers, xen_console = drivers or fact.drivers, xen_console or fact.xen_console
+    return drivers, xen_console
+
+
 class Made(NamedTuple):
     """Files that are not on disk, by name, with their board."""
 
@@ -156,8 +165,7 @@ class Session:
         settings = read_settings(config)
         folders, board = (*include, *settings.include), host or settings.host
         facts = _facts(project)
-        for fact in facts.values():  # they are equal in all domains
-            drivers, xen_console = drivers or fact.drivers, xen_console or fact.xen_console
+        drivers, xen_console = _of_boot(facts.values(), drivers, xen_console)
         xen = release(version or settings.xen or DEFAULT)
         options = Options(
             release=xen,
