@@ -94,6 +94,8 @@ WRONG = (
     ("XA704", "#address-cells = <2>;\n", "#address-cells = [02];\n", VERSIONS),
     ("XA749", RAMDISK, channel("a", 1, "&a"), VERSIONS),
     ("XA749", RAMDISK, channel("a", 1, "0x7fff"), VERSIONS),
+    ("XA749", RAMDISK, channel("a", 0, "&a"), VERSIONS),
+    ("XA749", RAMDISK, channel("a", 0, "&b") + channel("b", 1, "&a"), VERSIONS),
     ("XA749", RAMDISK, channel("a", 1, ""), VERSIONS),
     ("XA749", RAMDISK, channel("a", 1024, "&b") + channel("b", 2, "&a"), VERSIONS),
     ("XA749", RAMDISK, channel("a", 3, "&b") + channel("b", 3, "&a"), VERSIONS),
@@ -181,7 +183,6 @@ RIGHT = (
     ('"quiet"', f'"{"x" * 1024}"'),
     (RAMDISK, channel("a", 1, "&b") + channel("b", 2, "&a")),
     (RAMDISK, channel("a", 1023, "&b") + channel("b", 0, "&a")),
-    (RAMDISK, channel("a", 0, "&a")),
 )
 
 
@@ -268,6 +269,18 @@ def test_a_module_that_is_shared_memory_too_does_not_stop_the_scan(checked: Chec
     shm = KERNEL.replace("kernel@49000000", "shm").replace("49000000", "70000000")
     shm = shm.replace('"multiboot,kernel"', '"xen,domain-shared-memory-v1"')
     assert {f.code for f in checked(RAMDISK, shm + RAMDISK, context("4.20"))} == {"XA707"}
+
+
+def test_a_misspelt_domain_makes_a_dom0(compiled: Compile) -> None:
+    """Booted on 4.20: "IRQ 39 is already used by domain 0"."""
+    other = DOMAIN.replace("domU1", "domU2").replace("xen,domain", "xen,domian")
+    text = GOOD.replace("chosen {", f"chosen {{ {other}")
+    (domain,) = domains(compiled(text))
+    found = [f for f in domain_node.check(domain, context()) if f.code == "XA722"]
+    assert [f.node for f in found] == ["/chosen/domU2"]
+    assert context_of(domain, context()).beside_dom0
+    (alone,) = domains(compiled(text.replace(KERNEL, "", 1)))
+    assert not context_of(alone, context()).beside_dom0
 
 
 def test_an_end_in_the_tree_of_the_host(compiled: Compile) -> None:

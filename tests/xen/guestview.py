@@ -100,7 +100,12 @@ def _interrupts(
     plan: DomainPlan, device: PlannedDevice, seen: GuestReport, gic: Node | None
 ) -> Iterator[str]:
     """The host's interrupts, in their order, of the GIC and of assigned controllers."""
-    there = {each.host.node: each.guest_path for each in plan.devices}
+    there = {
+        node: each.guest_path + node.path.removeprefix(each.path)
+        for each in plan.devices
+        for node in each.host.node.walk()
+    }
+    there |= {each.host.node: each.guest_path for each in plan.devices}
     host = [(i.index, Line("GIC", (i.intid, i.trigger))) for i in device.host.interrupts]
     host += [
         (i.index, Line(there[i.controller], i.specifier))

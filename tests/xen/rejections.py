@@ -21,7 +21,7 @@ from xenassign.linting.verdict.predict import predict_xl, rejecting
 from . import boards, by_hand
 from .address_space import space_rows
 from .agreement import context, foretold, host_of, setup_of, xl_context
-from .boot import Domain, boot_system, side_by_side, system
+from .boot import MODULES_AT, Domain, boot_system, module, side_by_side, system
 from .classic import classic_rows
 from .dom0 import Job, boot_dom0
 from .hosttree import compiled
@@ -158,6 +158,10 @@ _LIKE_THEM = f"""
     nowhere {{ interrupt-parent = <0x7fff>; interrupts = <0 1 4>; }};
     {_PORT.replace("};", "ranges; };")}"""
 
+#: A node of /chosen with the kernel of the domain, before it.
+_OTHER = f"""other {{ #address-cells = <2>; #size-cells = <2>;
+    {module("kernel", (MODULES_AT, 0x1000))} }}; domU1 {{"""
+
 #: On each Xen gives up the construction of dom0.
 WITHOUT_DOM0 = (
     _dom0("XA125", "with a dom0, a reg entry that no ranges have", NARROW),
@@ -207,6 +211,9 @@ DOM0LESS = (
         "XA305",
         "with a dom0, a host node that is not marked",
         domain=Domain(beside_dom0=True),
+    ),
+    _node(
+        "XA305", "a kernel in a node that is not a domain, which makes a dom0", ("domU1 {", _OTHER)
     ),
     Case("XA309", "one device, one interrupt, two triggers", _soc("clash@402000"), "odd"),
     Case(
@@ -426,6 +433,7 @@ DOM0LESS = (
     _add("XA749", "a channel from a port to itself", _channel("a", 1, "&a")),
     _add("XA749", "a channel to no node", _channel("a", 1, "0x7fff")),
     _add("XA749", "a channel without a port", 'c { compatible = "xen,evtchn-v1"; };'),
+    _add("XA749", "a channel of port 0", _channel("a", 0, "&b") + _channel("b", 2, "&a")),
     _add(
         "XA749",
         "a channel of port 1024",

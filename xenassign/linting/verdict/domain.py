@@ -255,8 +255,28 @@ def context_of(domain: DomainNode, context: Context) -> Context:
 
 
 def scanned_as_dom0(domain: DomainNode) -> bool:
-    """Whether the scan treats the domain's modules as dom0's, since the case differs."""
-    return not is_compatible(domain.node, "xen,domain", exact=True)
+    """Whether the scan starts a dom0 with modules that are not meant for one."""
+    return next(kernels_of_dom0(domain), None) is not None
+
+
+def kernels_of_dom0(domain: DomainNode) -> Iterator[Node]:
+    """The nodes whose kernel the scan treats as dom0's (process_multiboot_node).
+
+    The domain, if the case of its compatible differs, and every other node of the same /chosen that
+    is not a domain and has a kernel.
+    """
+    if not is_compatible(domain.node, "xen,domain", exact=True):
+        yield domain.node
+    parent = domain.node.parent
+    for node in parent.children.values() if parent is not None else ():
+        if not is_compatible(node, "xen,domain") and any(map(_is_kernel, node.children.values())):
+            yield node
+
+
+def _is_kernel(node: Node) -> bool:
+    """Whether the scan takes a node for a kernel, as it does a module of no kind."""
+    others = ("multiboot,ramdisk", "multiboot,device-tree", "xen,linux-initrd", "xen,xsm-policy")
+    return is_scanned(node) and not is_compatible(node, *others, exact=True)
 
 
 def _lookup_cells(lineage: tuple[Node, ...]) -> int:

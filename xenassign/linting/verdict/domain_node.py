@@ -19,7 +19,7 @@ from xenassign.linting.verdict.domain import (
     context_of,
     domains,
     is_compatible,
-    scanned_as_dom0,
+    kernels_of_dom0,
 )
 from xenassign.linting.verdict.domain_memory import direct_map, memory, pool, static_memory
 from xenassign.linting.verdict.domain_modules import (
@@ -119,11 +119,15 @@ def unterminated(view: DomainView) -> Iterator[Finding]:
 
 
 def modules_of_dom0(view: DomainView) -> Iterator[Finding]:
-    """Modules that the scan treats as dom0's."""
-    if scanned_as_dom0(view.domain):
-        path = view.node.path
-        message = f"{path}: compatible has another case than xen,domain"
-        yield SCANNED_AS_DOM0(message, node=path, prop="compatible")
+    """Modules that the scan treats as dom0's; those of no domain are reported with the first."""
+    first = next(view.domain.same_chosen, view.domain).node is view.node
+    for node in kernels_of_dom0(view.domain):
+        if node is view.node:
+            message = f"{node.path}: compatible has another case than xen,domain"
+            yield SCANNED_AS_DOM0(message, node=node.path, prop="compatible")
+        elif first:
+            message = f"{node.path} is not compatible with xen,domain, and has a kernel"
+            yield SCANNED_AS_DOM0(message, node=node.path, prop="compatible")
 
 
 def status(view: DomainView) -> Iterator[Finding]:

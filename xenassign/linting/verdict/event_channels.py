@@ -91,6 +91,8 @@ def check(view: DomainView) -> Iterator[Finding]:
             continue
         try:
             own, remote = _ends(node, by_phandle)
+            if not own.port:  # Xen allocates a free one, and then connects 0
+                raise RefusedError(f"port 0 of {node.path}: only the other end may have it")
             ports.take(own)
             ports.take(remote)
         except RefusedError as error:
