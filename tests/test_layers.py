@@ -16,6 +16,7 @@ ORDER = (
     "system",
     "linting",
     "outputs",
+    "advice",
     "cli",
 )
 

@@ -89,6 +89,7 @@ class Rule:
         severity: str | None = None,
         fix: str | None = None,
         routes: tuple[str, ...] | None = None,
+        others: Iterable[str] = (),
     ) -> Finding:
         """A finding of this rule."""
         return Finding(
@@ -102,6 +103,7 @@ class Rule:
             own_fix=fix,
             place=place,
             replacement=replacement,
+            others=tuple(dict.fromkeys(others)),
         )
 
 
@@ -112,7 +114,8 @@ class Finding(NamedTuple):
     the property from 0. ``own_fix``: a fix other than the rule's. ``file`` and ``domain`` (by name)
     are set when they are known. ``place`` is that in the text, if there is a text, and
     ``replacement`` the correct text for it, if only one is possible. ``follows``: findings of the
-    lint that are consequences of this one.
+    lint that are consequences of this one. ``others``: host paths of the nodes with which there is
+    no such finding if the domain gets them too (``XA201``, ``XA305``), or of its memory region.
     """
 
     rule: Rule
@@ -128,6 +131,7 @@ class Finding(NamedTuple):
     replacement: str | None = None
     domain: str | None = None
     follows: tuple[Finding, ...] = ()
+    others: tuple[str, ...] = ()
 
     @property
     def code(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -43,11 +44,12 @@ def run(*arguments: str | Path, fsize: int | None = None, stdin: str = "") -> Do
 
 
 def one_line(done: Done, status: int, wording: Wording | None = None) -> None:
-    """One line on stderr that begins with error:, and that exit status."""
+    """One line on stderr that begins with error:, and that exit status; of a refusal the advice."""
     assert done.returncode == status, done.stderr
-    lines = done.stderr.splitlines()
-    assert len(lines) == 1, done.stderr
-    assert lines[0].startswith("error: ")
+    first, *advice = done.stderr.splitlines()
+    assert first.startswith("error: ")
+    assert bool(advice) == (status == 1), done.stderr
+    assert all(re.match("note: |try: |nothing helps: ", line) for line in advice), done.stderr
     assert "internal error" not in done.stderr
     assert done.stdout == ""
     if wording is not None:
@@ -181,8 +183,9 @@ def test_a_shared_page(out: Path, host_files: dict[str, Path], wording: Wording)
     """One line, however many neighbours there are."""
     done = generate(host_files["rcar"], out, device="/soc/gpio@e6050180")
     assert done.returncode == 1
-    (line,) = done.stderr.splitlines()
+    line, nothing = done.stderr.splitlines()
     assert line.startswith("error: ")
+    assert nothing.startswith("nothing helps: ")
     wording(done)
 
 

@@ -54,12 +54,15 @@ def platform_findings(platform: Platform) -> Iterator[Finding]:
         yield NO_GIC("the host tree has no interrupt controller that Xen drives", node="/")
 
 
-def other_controller_fix(board: Board, scope: Scope, controller: Node) -> str | None:
-    """The fix for an interrupt at a controller of the host; None for that of the rule."""
+def other_controller(
+    board: Board, scope: Scope, controller: Node, message: str, path: str
+) -> Finding:
+    """The finding about an interrupt of ``path`` at a controller that stays with the host."""
     holder = proposable(board, scope, controller)
     if holder is None:
-        return None
-    return f"assign {holder.path} too (-d {holder.path}) if the driver requires the interrupt"
+        return OTHER_CONTROLLER(message, node=path, prop="interrupts")
+    fix = f"assign {holder.path} too (-d {holder.path}) if the driver requires the interrupt"
+    return OTHER_CONTROLLER(message, node=path, prop="interrupts", fix=fix, others=(holder.path,))
 
 
 def interrupt_findings(
@@ -72,8 +75,7 @@ def interrupt_findings(
     for line in device.other_interrupts:
         if not scope.has(line.controller):
             message = f"interrupt {line.index} of {device.path} ends at {line.controller.path}"
-            fix = other_controller_fix(board, scope, line.controller)
-            yield OTHER_CONTROLLER(message, node=device.path, prop="interrupts", fix=fix)
+            yield other_controller(board, scope, line.controller, message, device.path)
     if is_pci(device.node) and device.node.has("interrupt-map"):
         message = f"interrupt-map of {device.path} is dropped"
         yield INTX(message, node=device.path, prop="interrupt-map")
@@ -141,6 +143,7 @@ def _line_findings(
                 f"INTID {intid} of {path} is also that of {node.path}, which stays with the host",
                 node=path,
                 prop="interrupts",
+                others=(node.path,),
             )
 
 

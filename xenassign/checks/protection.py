@@ -219,4 +219,4 @@ def stream_findings(
                     f"{device.path} and {other.path}, which stays with the host, have the"
                     f" same stream {streams.first:#x}"
                 )
-                yield STREAM_SHARED(message, node=device.path, prop="iommus")
+                yield STREAM_SHARED(message, node=device.path, prop="iommus", others=(other.path,))

@@ -145,7 +145,7 @@ def bank_findings(platform: Platform, domain: StaticMemory, bank: Span) -> Itera
             compared = domain.release.boot_scan_failure_is_panic and not within
             broken = SCAN_REFUSES if compared else RESERVED
             yield _finding(domain, broken, f"{text} covers the memory reservation {reserved}")
-    for node, block in _devices(platform):
+    for node, block in register_blocks(platform):
         if bank.overlaps(block.span):
             message = f"{text} covers registers of {node.path} ({block.span})"
             yield _finding(domain, DEVICES, message)
@@ -165,7 +165,7 @@ def _scan_refuses(platform: Platform, release: Release) -> bool:
     return reserved < chosen
 
 
-def _devices(platform: Platform) -> Iterator[tuple[Node, Block]]:
+def register_blocks(platform: Platform) -> Iterator[tuple[Node, Block]]:
     """The register blocks of the board and the windows of PCI hosts, without those of
     /reserved-memory."""
     for node in platform.tree.nodes():

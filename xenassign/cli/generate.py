@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from xenassign.cli import printing
+from xenassign.cli import printing, suggestions
 from xenassign.cli.headings import Grouped
 from xenassign.cli.options import (
     board_options,
@@ -24,6 +24,7 @@ from xenassign.cli.recovery import recover
 from xenassign.errors import UsageError
 
 if TYPE_CHECKING:
+    from xenassign.advice.search import Advice
     from xenassign.devicetree.tree import Tree
     from xenassign.outputs.hosts import Built
     from xenassign.reading import Inputs
@@ -98,14 +99,16 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
         request, trees = read_system(given, host, hosts, config)
         _check_boards(request, trees)
         older = _older_lock(path, locked)
-        built = build(trees, request, BuildOptions(per_host, only, older, locked, str(path)))
-    _show_plan(built, quiet)
+        how = BuildOptions(per_host, only, older, locked, str(path))
+        built = build(trees, request, how)
+        advice = suggestions.of(given, trees, request, built, how) if config is None else None
+    _show_plan(built, quiet, advice, Path(output))
     locks = {} if locked or path is None else _changed(path, built.lock)
     elsewhere = _host_tree(built, given.get("host_out"))
     kept = _without_edited(inputs, Path(output), given.get("imagebuilder_base"))
     removed = _stale(built, Path(output), only) if overwrite else []
     written = write(built.files, Path(output), overwrite, elsewhere, locks, removed, kept)
-    _report(built, path, written, removed, quiet)
+    _report(built, path, written, removed, quiet, advice)
 
 
 def _host_tree(built: Built, host_out: str | None) -> dict[Path, bytes]:
@@ -127,7 +130,7 @@ def _check_boards(request: SystemRequest, trees: Sequence[Tree]) -> None:
         )
 
 
-def _show_plan(built: Built, quiet: bool) -> None:
+def _show_plan(built: Built, quiet: bool, advice: Advice | None, folder: Path) -> None:
     """Shows the differences between boards, and the refusals. Ends the program if there are any."""
     from xenassign.outputs.hosts import lines
     from xenassign.outputs.report import hosts as boards
@@ -136,16 +139,27 @@ def _show_plan(built: Built, quiet: bool) -> None:
         boards.show(built.plan, sys.stderr)
     if built.refusals:
         printing.lines(lines(built.refusals), err=True)
+        if advice is not None:
+            files = (name for each in advice.suggestions for name in each.built.files)
+            in_the_way = any((folder / name).exists() for name in files)
+            printing.lines(suggestions.lines(advice, in_the_way), err=True)
         raise click.exceptions.Exit(1)
 
 
 def _report(
-    built: Built, lock: Path | None, written: Iterable[Path], removed: Iterable[Path], quiet: bool
+    built: Built,
+    lock: Path | None,
+    written: Iterable[Path],
+    removed: Iterable[Path],
+    quiet: bool,
+    advice: Advice | None,
 ) -> None:
     """Prints what changed since the lock, the findings, and the files."""
     printing.lines((f"warning: {lock}: {line}" for line in built.changes), err=True)
     findings = (f for f in built.findings if not quiet or f.severity != "note")
     printing.lines((finding.text() for finding in findings), err=True)
+    if advice is not None:
+        printing.lines(suggestions.lines(advice, overwrite=True), err=True)
     if not quiet:
         reason = "removed, since the run before wrote it and this one does not"
         printing.lines((f"note: {path}: {reason}" for path in removed), err=True)

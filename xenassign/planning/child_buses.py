@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from xenassign.checks.interrupts import OTHER_CONTROLLER, other_controller_fix
+from xenassign.checks.interrupts import other_controller
 from xenassign.checks.ownership import proposable
 from xenassign.checks.scope import Scope
 from xenassign.devicetree.phandle_properties import kind_of
@@ -47,8 +47,7 @@ def _lost_interrupts(board: Board, scope: Scope, node: Node) -> Iterator[Finding
     for line in read_device(board.platform, node).other_interrupts:
         if not scope.has(line.controller):
             message = f"interrupt {line.index} of {node.path} ends at {line.controller.path}"
-            fix = other_controller_fix(board, scope, line.controller)
-            yield OTHER_CONTROLLER(message, node=node.path, prop="interrupts", fix=fix)
+            yield other_controller(board, scope, line.controller, message, node.path)
 
 
 def _lost_phys(board: Board, scope: Scope, node: Node, name: str) -> Iterator[Finding]:
@@ -64,7 +63,8 @@ def _lost_phys(board: Board, scope: Scope, node: Node, name: str) -> Iterator[Fi
         fix = "write a fixed-link node into the guest's MAC"
         if bus is not None:
             fix = f"assign {bus.path} too (-d {bus.path}), or {fix}"
-        yield PHY_ELSEWHERE(message, node=node.path, prop=name, fix=fix)
+        others = (bus.path,) if bus is not None else ()
+        yield PHY_ELSEWHERE(message, node=node.path, prop=name, fix=fix, others=others)
 
 
 def _on_mdio(phy: Node) -> bool:
@@ -89,7 +89,8 @@ def _chip_selects(board: Board, scope: Scope, node: Node) -> Iterator[Finding]:
             message = f"{child.path}: its chip select {selects[0]} is a GPIO of {path}"
             holder = proposable(board, scope, controller)
             fix = f"assign {holder.path} too (-d {holder.path})" if holder is not None else None
-            yield CHIP_SELECT(message, node=child.path, prop="reg", fix=fix)
+            others = (holder.path,) if holder is not None else ()
+            yield CHIP_SELECT(message, node=child.path, prop="reg", fix=fix, others=others)
 
 
 # ---------------------------------------------------------------------- suppliers to assign too

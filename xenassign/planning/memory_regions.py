@@ -199,7 +199,13 @@ def _refusal(
         if not action and (_is_pool(node) or others):
             ways.append(f"--memory-region {node.path}=map")
         fix = f"{' with '.join(ways)} maps it, {fix}"
-    return UNDECIDED(f"{region.text} {reason}", node=region.users[0], prop="memory-region", fix=fix)
+    return UNDECIDED(
+        f"{region.text} {reason}",
+        node=region.users[0],
+        prop="memory-region",
+        fix=fix,
+        others=(node.path,),
+    )
 
 
 def _impossible(region: Node) -> str | None:

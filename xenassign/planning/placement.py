@@ -299,7 +299,8 @@ def _shared(
     if refused:
         message = sharing_message(claimant.path, refused)
         fix = _sharing_fix(board, scope, claimant, list(refused))
-        yield SHARED_PAGE(message, node=claimant.path, prop="reg", fix=fix)
+        others = () if isinstance(claimant, Region) else (node.path for node in refused)
+        yield SHARED_PAGE(message, node=claimant.path, prop="reg", fix=fix, others=others)
 
 
 _NOT_IN_PAGES = (

@@ -55,19 +55,24 @@ def read_system(
         if host is None:
             raise UsageError("HOST is missing; give the board's device tree, or a file with -c")
         trees = [read_host(file) for file in more]
-        return with_boot(SystemRequest((read_request(given, trees),)), given, None), trees
+        return system_of_options(given, trees), trees
     for name, option in (("devices", "-d"), ("base", "--base-cfg")):
         if name in given:
             raise UsageError(f"{option} cannot be used with -c; set it for a domain in {config}")
     project = read_project(Path(config))
     if host is None and not project.hosts:
         raise UsageError(f'{config}: has no host; write host = "board.dtb"')
-    system = with_options(project.system, _fields(given), given.get("name"))
+    system = with_options(project.system, fields_of(given), given.get("name"))
     try:
         trees = [read_host(file) for file in project.hosts] if host is None else []
     except InputError as error:
         raise InputError(f"{project.toml.where(('host',))}: host: {error}") from None
     return with_boot(system, given, config), [*trees, *(read_host(file) for file in more)]
+
+
+def system_of_options(given: Given, trees: Sequence[Tree]) -> SystemRequest:
+    """The system of one domain, without a xenassign.toml. Raises XenassignError."""
+    return with_boot(SystemRequest((read_request(given, trees),)), given, None)
 
 
 def read_request(given: Given, trees: Sequence[Tree] = ()) -> Request:
@@ -76,7 +81,7 @@ def read_request(given: Given, trees: Sequence[Tree] = ()) -> Request:
     With the live tree of dom0 on every board the route is xl, unless one is given: dom0less domains
     cannot be checked against dom0's tree.
     """
-    fields = _fields({"devices": (), "routes": (), **given})
+    fields = fields_of({"devices": (), "routes": (), **given})
     has_route = any(given.get(name) for name in ("routes", "static_memory", "direct_map"))
     if trees and not has_route and None not in map(dom0_tree, trees):
         fields["routes"] = ("xl",)
@@ -101,7 +106,7 @@ def driver_set(drivers: Sequence[str]) -> frozenset[str] | None:
     return frozenset(drivers) or None
 
 
-def _fields(given: Given) -> dict[str, Any]:
+def fields_of(given: Given) -> dict[str, Any]:
     """The fields of ``Request`` that the given options set. Raises XenassignError."""
     static = bool(given.get("static_memory") or given.get("direct_map"))
     readers: dict[str, Callable[[Any], Any]] = {

@@ -66,7 +66,10 @@ class Losses:
             fix = None
             if holder is not None:
                 fix = f"assign {holder.path} too (-d {holder.path}), or {SUPPLIER_REQUIRED.fix}"
-            yield SUPPLIER_REQUIRED(message, node=consumer.path, prop=reference.prop, fix=fix)
+            others = (holder.path,) if holder is not None else ()
+            yield SUPPLIER_REQUIRED(
+                message, node=consumer.path, prop=reference.prop, fix=fix, others=others
+            )
 
 
 def supplier_findings(

@@ -1,0 +1,110 @@
+"""``try:`` after a refusal: each command is accepted, the least risk comes first."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from xenassign.cli import cli
+
+CONSOLE = "/axi/serial@ff000000"
+
+
+def run(*words: str) -> Result:
+    """A command, in this process."""
+    return CliRunner().invoke(cli, words)
+
+
+def tries(result: Result) -> list[list[str]]:
+    """The proposed commands, as words without ``xenassign``."""
+    lines = result.stderr.splitlines()
+    commands = [shlex.split(line[5:]) for line in lines if line.startswith("try: ")]
+    assert all(words[0] == "xenassign" for words in commands)
+    assert not commands or lines[-1].startswith("try: ")
+    return [words[1:] for words in commands]
+
+
+REFUSED = {
+    "a DMA master without an IOMMU": ("imx8", "ethernet@30bf0000", ["unprotected"]),
+    "a master that could be connected": ("zynqmp", "pcie@fd0e0000", ["unprotected"]),
+    "the INTID of the vPL011": ("rcar", "interrupt-controller@e61c0000", ["none"]),
+    "the guest's GIC": ("qemu", "/flash@0", ["none"]),
+    "an interrupt": ("juno", "kmi@60000", ["host-loses"]),
+    "a stream": ("imx8", "mmc@30b50000", ["host-loses"]),
+    "a page": ("rk3588", "pwm@fd8b0000", ["host-loses", "page-shared"]),
+    "a chip on a bus": ("rk3588", "rtc@51", ["host-loses"]),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_every_try_is_accepted(case: str, host_files: dict[str, Path], tmp_path: Path) -> None:
+    board, device, risks = REFUSED[case]
+    out = str(tmp_path / "out")
+    refused = run("generate", str(host_files[board]), "-d", device, "-o", out)
+    assert refused.exit_code == 1
+    notes = [line for line in refused.stderr.splitlines() if line.startswith("note: ")]
+    assert [note.split(": ")[1] for note in notes] == [risk for risk in risks if risk != "none"]
+    commands = tries(refused)
+    assert len(commands) == len(risks)
+    for number, words in enumerate(commands):
+        words[words.index(out)] = f"{out}{number}"
+        accepted = run(*words)
+        assert accepted.exit_code == 0, accepted.stderr
+        assert (tmp_path / f"out{number}" / "domu1.dtb").exists()
+        assert not tries(accepted)
+
+
+@pytest.mark.parametrize(
+    ("board", "device", "why"),
+    [
+        ("zynqmp", CONSOLE, "Xen's console UART"),
+        ("imx8", "gpc@303a0000", "power controller"),
+        (
+            "rcar",
+            "gpio@e6050180",
+            "with -d /soc/pinctrl@e6050000 -d /soc/gpio@e6050980, /soc/pinctrl@e6050000 is a pin",
+        ),
+    ],
+)
+def test_nothing_helps(
+    board: str, device: str, why: str, host_files: dict[str, Path], tmp_path: Path
+) -> None:
+    refused = run("generate", str(host_files[board]), "-d", device, "-o", str(tmp_path / "out"))
+    assert refused.exit_code == 1
+    assert not tries(refused)
+    last = refused.stderr.splitlines()[-1]
+    assert last.startswith("nothing helps: ")
+    assert why in last
+    assert "--allow-machine-control" not in last
+
+
+def test_a_try_replaces_the_files_in_the_way(host_files: dict[str, Path], tmp_path: Path) -> None:
+    words = ("generate", str(host_files["zynqmp"]), "-o", str(tmp_path / "my out"))
+    assert run(*words, "-d", "can@ff060000").exit_code == 0
+    refused = run(*words, "-d", "ethernet@ff0e0000", "--iommu-driver", "ipmmu")
+    (command,) = tries(refused)
+    assert "--overwrite" in command
+    assert run(*command).exit_code == 0
+
+
+def test_an_accepted_domain_without_memory_gets_a_command(
+    host_files: dict[str, Path], tmp_path: Path
+) -> None:
+    done = run("generate", str(host_files["zynqmp"]), "-d", "gem3", "-o", str(tmp_path / "out"))
+    assert done.exit_code == 0
+    (command,) = tries(done)
+    assert command[-5:-1] == ["--memory", "512", "--vcpus", "1"]
+    assert not tries(run(*command))
+
+
+def test_options_of_the_user_are_not_contradicted(
+    host_files: dict[str, Path], tmp_path: Path
+) -> None:
+    """With --route xl there is no direct-map domain, so that a DMA master is refused for good."""
+    words = ("generate", str(host_files["imx8"]), "-d", "ethernet@30bf0000", "--route", "xl")
+    refused = run(*words, "-o", str(tmp_path / "out"))
+    assert not tries(refused)
+    assert refused.stderr.splitlines()[-1].endswith("only dom0less has direct-map domains")

@@ -1,0 +1,50 @@
+"""Free host memory for a direct-map domain, as far as the board's tree states it. In bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from xenassign.checks.static_memory import register_blocks
+from xenassign.devicetree.addresses import registers
+from xenassign.devicetree.spans import Span, gaps, merged
+from xenassign.host.platform import Platform
+from xenassign.xen.layout import MIB
+
+#: Firmware, boot loaders and Linux put what the tree does not state at the ends of a bank: the
+#: kernel at its start, U-Boot, its initrd and device tree at its end.
+_AT_START, _AT_END = 256 * MIB, 128 * MIB
+_ALIGNMENT = 2 * MIB
+_32_BITS = 1 << 32
+
+
+def free_range(platform: Platform, size: int, taken: Iterable[Span]) -> Span | None:
+    """The last free range of ``size`` bytes below 4 GiB, else above; None if there is none.
+
+    ``taken``: load addresses and static memory of the request. Devices reach memory below 4 GiB
+    also with 32 bits.
+    """
+    ranges = [*_ranges(platform, size, [*taken, *_in_use(platform)])]
+    low = [span for span in ranges if span.end <= _32_BITS]
+    return max(low, default=min(ranges, default=None))
+
+
+def _ranges(platform: Platform, size: int, taken: list[Span]) -> Iterator[Span]:
+    """The last range in each free part of each bank, which ends at 4 GiB."""
+    blocked = merged(taken)
+    for bank in merged(block.span for block in platform.memory):
+        for part in (bank.common(Span(0, _32_BITS)), bank.common(Span(_32_BITS, 1 << 64))):
+            inner = Span(part.start + _AT_START, part.end - _AT_END)
+            for gap in gaps(inner, blocked) if inner.size > 0 else ():
+                start = gap.end - size - (gap.end - size) % _ALIGNMENT
+                if start >= gap.start:
+                    yield Span.sized(start, size)
+
+
+def _in_use(platform: Platform) -> Iterator[Span]:
+    """Reservations, boot modules, and registers amid the memory."""
+    yield from (block.span for _, block in platform.reserved)
+    yield from (Span.sized(*entry) for entry in platform.tree.reservations)
+    yield from (block.span for _, block in register_blocks(platform))
+    chosen = platform.tree.root.children.get("chosen")
+    for node in chosen.walk() if chosen is not None else ():
+        yield from (block.span for block in registers(node).blocks)

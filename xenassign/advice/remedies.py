@@ -1,0 +1,217 @@
+"""The table of remedies: from the findings of a rule to changes that may remove them.
+
+A remedy may propose what does not work: :mod:`xenassign.advice.search` plans each change before it
+is shown. It proposes nothing that the user has ruled out with an option, and never
+--allow-machine-control. To add one, write a function and a line of ``REMEDIES``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from xenassign.advice.change import OptionChange, Options
+from xenassign.advice.free_memory import free_range
+from xenassign.checks.protection import dma_in_scope
+from xenassign.devicetree.addresses import registers
+from xenassign.devicetree.spans import Span
+from xenassign.findings import ROUTES, Finding, some
+from xenassign.host.platform import Platform
+from xenassign.planning.plan import DomainPlan
+from xenassign.request.request import Request
+from xenassign.xen.layout import MIB
+
+MEMORY, VCPUS = 512, 1
+"""What a domain gets for which the user states none: MiB, and virtual CPUs."""
+
+
+class Case(NamedTuple):
+    """A domain as it was planned on a board. ``taken``: memory of others and of boot modules."""
+
+    platform: Platform
+    plan: DomainPlan
+    taken: tuple[Span, ...] = ()
+
+    @property
+    def request(self) -> Request:
+        """The request of the domain."""
+        return self.plan.request
+
+
+Findings = Sequence[Finding]
+Propose = Callable[[Case, Findings], Iterator[OptionChange]]
+
+
+def _no_reason(_: Case) -> str:
+    return ""
+
+
+class Remedy(NamedTuple):
+    """What may remove the findings of some rules. ``propose`` gets those of one rule, all of them.
+
+    ``otherwise``: why it may propose nothing, as the end of a sentence, or "".
+    """
+
+    codes: tuple[str, ...]
+    propose: Propose
+    otherwise: Callable[[Case], str] = _no_reason
+
+
+def _neighbours(_: Case, findings: Findings) -> Iterator[OptionChange]:
+    """Assigns those that belong together; a device comes with its subtree."""
+    others = _others(findings)
+    paths = tuple(p for p in others if not any(p.startswith(f"{above}/") for above in others))
+    if paths:
+        yield OptionChange(
+            (("devices", paths),), f"{some(paths)} too, which dom0 loses", "host-loses"
+        )
+
+
+def _shared_pages(_: Case, findings: Findings) -> Iterator[OptionChange]:
+    others = some(_others(findings)) or "what is in its pages"
+    why = f"the guest can change the registers of {others}"
+    yield OptionChange((("shared", _nodes(findings)),), why, "page-shared")
+
+
+def _auto_placement(case: Case, _: Findings) -> Iterator[OptionChange]:
+    request = case.request
+    if request.direct_map:
+        return
+    why = "its registers are at other addresses in the guest"
+    yield OptionChange((("maps", ("auto",)),), why)
+    if request.maps:
+        yield OptionChange((("maps", ("auto",)),), why, replaced=frozenset({"maps"}))
+    if request.memory is not None and 0 < case.plan.memory_mb_max < request.memory:
+        yield OptionChange((("memory", case.plan.memory_mb_max),), "the guest has less memory")
+
+
+def _no_vpl011(_: Case, __: Findings) -> Iterator[OptionChange]:
+    yield OptionChange((("vpl011", False),), "the guest has no emulated UART: use another console")
+
+
+def _without_dom0(case: Case, _: Findings) -> Iterator[OptionChange]:
+    if case.request.routes == ROUTES:
+        why = "Xen cannot build dom0 from the tree: the guests run without a dom0"
+        yield OptionChange((("routes", ("dom0less",)),), why, "no-dom0")
+
+
+def _without_xl(case: Case, _: Findings) -> Iterator[OptionChange]:
+    if case.request.routes == ROUTES:
+        yield OptionChange((("routes", ("dom0less",)),), "no files for xl")
+
+
+def _memory_region(_: Case, findings: Findings) -> Iterator[OptionChange]:
+    for action, why in (("map", "the guest gets"), ("drop", "the guest does not get")):
+        options = tuple(f"{path}={action}" for path in _others(findings))
+        yield OptionChange((("memory_regions", options),), f"{why} {some(_others(findings))}")
+
+
+def _holder(case: Case, findings: Findings) -> Iterator[OptionChange]:
+    """Assigns what has the registers instead of a node that has none, such as a chip on a bus."""
+    devices = [*case.request.devices]
+    for node, name in case.plan.called.items():
+        if node.path not in _nodes(findings):
+            continue
+        above = (n for n in node.ancestors() if n.has("compatible") and registers(n).blocks)
+        holder = next(above, None)
+        if holder is None or name not in devices:  # a pattern names it
+            return
+        devices[devices.index(name)] = holder.path
+    unique = tuple(dict.fromkeys(devices))
+    why = "the device that it is on, with everything on it"
+    yield OptionChange((("devices", unique),), why, "host-loses", frozenset({"devices"}))
+
+
+def _unprotected(case: Case, findings: Findings) -> Iterator[OptionChange]:
+    """Forces devices: those of which nothing is known, or all in a direct-map domain."""
+    paths = _nodes(findings)
+    own = [device.host for device in case.plan.devices if device.path in paths]
+    masters = [d.path for d in own if dma_in_scope(case.plan.scope, d).answer == "yes"]
+    force = ("forced", paths)
+    if not masters:
+        harm = "if it does DMA, it corrupts memory of Xen and of other domains"
+        unknown = f"nothing is known about the DMA of {some(paths)}: {harm}"
+        yield OptionChange((force,), unknown, "unprotected")
+    if case.request.direct_map:
+        yield OptionChange((force,), _reaches_all(paths), "unprotected")
+    for options in _direct_mapped(case):
+        yield OptionChange((force, *options), _reaches_all(paths), "unprotected")
+
+
+def _reaches_all(paths: Iterable[str]) -> str:
+    return f"the DMA of {some(paths)} reaches all of the host's memory: the guest must be trusted"
+
+
+def _direct_mapped(case: Case) -> Iterator[Options]:
+    """The options of a direct-map domain, with memory of the size that is stated, or a usual one.
+
+    None if it is one already, or the user's options rule it out.
+    """
+    request = case.request
+    if request.direct_map or "dom0less" not in request.routes or request.maps:
+        return
+    for mib in (MEMORY, MEMORY // 2) if request.memory is None else (request.memory,):
+        bank = free_range(case.platform, mib * MIB, case.taken)
+        if bank is not None:
+            yield ("direct_map", True), ("static_memory", (f"{bank.start:#x}:{mib}M",))
+            return
+
+
+def _direct_map(case: Case, _: Findings) -> Iterator[OptionChange]:
+    """For DMA addresses that no guest knows elsewhere."""
+    for options in _direct_mapped(case):
+        yield OptionChange(options, "the guest has the host's addresses")
+
+
+def _memory_and_vcpus(case: Case, _: Findings) -> Iterator[OptionChange]:
+    why = "Xen does not boot without memory and vCPUs of the domain"
+    vcpus: Options = (("vcpus", VCPUS),) if case.request.vcpus is None else ()
+    if case.request.memory is not None:
+        yield OptionChange(vcpus, why)
+        return
+    usual: Options = (("memory", MEMORY), *vcpus)
+    yield OptionChange(usual, why)
+    yield OptionChange((("maps", ("auto",)), *usual), why)
+    yield OptionChange((("memory", case.plan.memory_mb_max), *vcpus), why)
+
+
+def _nodes(findings: Findings) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(finding.node for finding in findings if finding.node))
+
+
+def _others(findings: Findings) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(path for finding in findings for path in finding.others))
+
+
+def _no_range(case: Case) -> str:
+    if "dom0less" not in case.request.routes:
+        return "and only dom0less has direct-map domains"
+    if any(block.size for block in case.platform.memory):
+        return "and /memory has no free range for a direct-map domain"
+    return (
+        "and the tree states no memory, of which a direct-map domain could get a range: give the"
+        " tree that the firmware completes (/sys/firmware/fdt of the board)"
+    )
+
+
+#: Of several remedies for a rule all are tried.
+REMEDIES = (
+    Remedy(("XA101",), _holder),
+    Remedy(("XA125",), _without_dom0),
+    Remedy(("XA532",), _without_xl),
+    Remedy(("XA201", "XA305", "XA407"), _neighbours),
+    Remedy(("XA201",), _shared_pages),
+    Remedy(("XA203",), _auto_placement),
+    Remedy(("XA306", "XA734"), _no_vpl011),
+    Remedy(("XA401",), _unprotected, _no_range),
+    Remedy(("XA532",), _memory_region),
+    # Accepted, but the device will not work.
+    Remedy(("XA817",), _memory_and_vcpus),
+    Remedy(("XA307", "XA506", "XA535", "XA536"), _neighbours),
+    Remedy(("XA426",), _direct_map),
+)
+
+
+def remedies(code: str) -> list[Remedy]:
+    """Those for the findings of a rule."""
+    return [remedy for remedy in REMEDIES if code in remedy.codes]
