@@ -17,6 +17,7 @@ from xenassign.devicetree.spans import Span
 from xenassign.errors import XenassignError
 from xenassign.findings import EFFECTS, Finding
 from xenassign.outputs.hosts import Built
+from xenassign.request.request import Request
 from xenassign.request.system_request import SystemRequest
 
 MOST_PLANS = 16
@@ -34,6 +35,12 @@ class Suggestion(NamedTuple):
 
     changes: Changes
     built: Built
+
+    @property
+    def requests(self) -> tuple[Request, ...]:
+        """The domains as they are requested with the changes."""
+        systems = (host.system for host in self.built.plan.hosts if host.system is not None)
+        return tuple(plan.request for system in systems for plan in system.domains)
 
     @property
     def risk(self) -> str:
@@ -91,6 +98,7 @@ class _Search:
         number = 0
         queue: list[tuple[int, int, int, Changes, Built | None]] = [(0, 0, 0, (), built)]
         found, least = 0, 0
+        requests: list[tuple[Request, ...]] = []
         while queue and found < MOST_SUGGESTIONS:
             level, *_, changes, planned = heapq.heappop(queue)
             if found and RISKS[level] == "unprotected" and least != level:
@@ -99,8 +107,12 @@ class _Search:
             if planned is None:
                 continue
             if not planned.refusals:
+                suggestion = self.improved(Suggestion(changes, planned))
+                if suggestion.requests in requests:
+                    continue
+                requests.append(suggestion.requests)
                 found, least = found + 1, least if found else level
-                yield self.improved(Suggestion(changes, planned))
+                yield suggestion
                 continue
             for change in self._ways(planned, changes):
                 number += 1
