@@ -70,8 +70,9 @@ def interrupt_findings(
 ) -> Iterator[Finding]:
     """What is wrong with the interrupts of a device, its interrupt-map included."""
     kept = kept_by_xen(board, device.node) is not None
-    if "xl" in request.routes:
-        yield from _ppi_above(board, scope, device)
+    above = ppi_above(board, scope, device) if "xl" in request.routes else None
+    if above is not None:
+        yield BELOW_PPI(f"{device.path} is below {above.path}", node=device.path)
     for line in device.other_interrupts:
         if not scope.has(line.controller):
             message = f"interrupt {line.index} of {device.path} ends at {line.controller.path}"
@@ -86,8 +87,8 @@ def interrupt_findings(
         seen.add(gic_line.intid)
 
 
-def _ppi_above(board: Board, scope: Scope, device: HostDevice) -> Iterator[Finding]:
-    """A node above the device that has a PPI and is not assigned: xl refuses what is below it.
+def ppi_above(board: Board, scope: Scope, device: HostDevice) -> Node | None:
+    """The node above the device that has a PPI and is not assigned: xl refuses what is below it.
 
     An assigned one is refused for its PPI.
     """
@@ -95,8 +96,8 @@ def _ppi_above(board: Board, scope: Scope, device: HostDevice) -> Iterator[Findi
         if (node.has("interrupts") or node.has("interrupts-extended")) and not scope.has(node):
             lines = read_device(board.platform, node).interrupts
             if any(line.kind == "ppi" for line in lines):
-                yield BELOW_PPI(f"{device.path} is below {node.path}", node=device.path)
-                return
+                return node
+    return None
 
 
 def _line_findings(

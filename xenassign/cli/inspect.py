@@ -11,7 +11,7 @@ from xenassign.cli import printing
 from xenassign.cli.options import driver_option, host_argument, xen_option
 
 if TYPE_CHECKING:
-    from xenassign.planning.assess import BoardAssessment
+    from xenassign.planning.assess import BoardAssessment, Query
 
 
 @click.command("inspect")
@@ -44,6 +44,24 @@ if TYPE_CHECKING:
     help="Show only devices of this kind: ethernet, can, serial, mmc, … Repeat it.",
 )
 @click.option(
+    "--compatible",
+    "compatibles",
+    metavar="TEXT",
+    multiple=True,
+    help="Show only devices with this compatible string; * ? [] as in a shell. Repeat it.",
+)
+@click.option(
+    "--irq",
+    "intid",
+    metavar="INTID",
+    help="Show only devices with this interrupt: the INTID, which is the number of an SPI plus 32.",
+)
+@click.option(
+    "--address",
+    metavar="ADDRESS",
+    help="Show only devices with registers at this address of the host.",
+)
+@click.option(
     "--sort",
     type=click.Choice(["tree", "verdict", "kind", "path", "address", "irq"]),
     default="tree",
@@ -60,14 +78,7 @@ if TYPE_CHECKING:
 @xen_option
 @driver_option
 def command(
-    host: str,
-    paths: tuple[str, ...],
-    form: str,
-    scmi: bool,
-    overlay: bool,
-    release: str | None,
-    drivers: tuple[str, ...],
-    **query: Any,
+    host: str, paths: tuple[str, ...], form: str, scmi: bool, overlay: bool, **options: Any
 ) -> None:
     """Show the devices of HOST, their kinds, and whether each can be assigned.
 
@@ -88,26 +99,18 @@ def command(
       xenassign inspect board.dtb
       xenassign inspect board.dtb --kind ethernet --kind can --assignable
       xenassign inspect board.dtb '/soc/serial@*' --sort verdict
+      xenassign inspect board.dtb --compatible '*,pl011' --irq 53 --address 0xff000000
       xenassign inspect board.dtb ethernet0 --format json
       xenassign inspect board.dtb --scmi
       xenassign inspect board.dtb ethernet0 --iommu-overlay >iommu.dtso
       xenassign inspect /proc/device-tree
     """
     from xenassign.errors import UsageError
-    from xenassign.host.load import read_host
-    from xenassign.host.platform import read_platform
-    from xenassign.planning.assess import Query, assess
-    from xenassign.request.command_line import driver_set, release_of
-    from xenassign.request.resolve import select
     from xenassign.request.select import is_pattern
 
     if overlay and not paths:
         raise UsageError("--iommu-overlay requires a PATH: the device to connect with an IOMMU")
-    tree = read_host(host)
-    only = [*select(tree, paths)] if paths else None
-    xen = release_of(release, [tree])
-    query["kinds"] = _known_kinds(query["kinds"])
-    assessment = assess(read_platform(tree), xen, only, driver_set(drivers), Query(**query))
+    assessment = _assessed(host, paths, **options)
     if overlay:
         from xenassign.outputs.iommu_overlay import iommu_overlay
 
@@ -117,7 +120,32 @@ def command(
 
         printing.document(to_json(inspect(assessment, scmi)))
     else:
+        tree = assessment.board.platform.tree
         _for_people(assessment, scmi, not all(is_pattern(tree, path) for path in paths))
+
+
+def _assessed(
+    host: str,
+    paths: tuple[str, ...],
+    release: str | None,
+    drivers: tuple[str, ...],
+    **query: Any,
+) -> BoardAssessment:
+    """The devices to show. Says if there are none. Raises XenassignError."""
+    from xenassign.host.load import read_host
+    from xenassign.host.platform import read_platform
+    from xenassign.planning.assess import assess, why_nothing
+    from xenassign.request.command_line import driver_set, release_of
+    from xenassign.request.resolve import select
+
+    tree = read_host(host)
+    only = [*select(tree, paths)] if paths else None
+    xen = release_of(release, [tree])
+    platform, wanted = read_platform(tree), _query(query)
+    assessment = assess(platform, xen, only, driver_set(drivers), wanted)
+    if not assessment.devices:
+        printing.lines([f"note: {why_nothing(platform, wanted)}"], err=True)
+    return assessment
 
 
 def _for_people(assessment: BoardAssessment, scmi: bool, detail: bool) -> None:
@@ -129,13 +157,23 @@ def _for_people(assessment: BoardAssessment, scmi: bool, detail: bool) -> None:
         show(assessment, detail, sys.stdout)
 
 
-def _known_kinds(kinds: tuple[str, ...]) -> frozenset[str]:
-    """The kinds to show. Raises UsageError for one that the table does not have."""
+def _query(given: dict[str, Any]) -> Query:
+    """Which devices to show. Raises UsageError for a kind or a number that is invalid."""
     from xenassign.errors import UsageError
     from xenassign.host.kinds import kind_table
+    from xenassign.planning.assess import Query
+    from xenassign.request.request import number_of
 
-    known = kind_table().kinds() if kinds else ()
-    for kind in kinds:
+    known = kind_table().kinds() if given["kinds"] else ()
+    for kind in given["kinds"]:
         if kind not in known:
             raise UsageError(f"--kind {kind}: no such kind; the kinds are {', '.join(known)}")
-    return frozenset(kinds)
+    numbers = {
+        field: number_of(given[field], option, meaning)
+        for field, option, meaning in (
+            ("intid", "--irq", "an INTID"),
+            ("address", "--address", "an address"),
+        )
+        if given[field] is not None
+    }
+    return Query(**{**given, "kinds": frozenset(given["kinds"]), **numbers})

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
 from xenassign.devicetree.tree import Node
-from xenassign.findings import ROUTES, Finding, errors
+from xenassign.findings import ROUTES, Finding, errors, some
 from xenassign.host.device import HostDevice, is_device, read_device
 from xenassign.host.kinds import kind_of
 from xenassign.host.platform import Platform
@@ -15,7 +16,7 @@ from xenassign.request.request import Request
 from xenassign.request.resolve import Resolved
 from xenassign.xen.board import Board, read_board
 from xenassign.xen.iommu import Protection, protection
-from xenassign.xen.releases import Release
+from xenassign.xen.releases import SPI_FIRST_INTID, Release
 
 
 class Assessment(NamedTuple):
@@ -41,11 +42,34 @@ class Assessment(NamedTuple):
 
 
 class Query(NamedTuple):
-    """Which devices are shown, in which order. ``kinds``: empty for all; ``sort``: of ``SORTS``."""
+    """Which devices are shown, in which order.
+
+    ``kinds`` and ``compatibles`` (patterns as in a shell): empty for all. ``intid``: of an
+    interrupt at the GIC; ``address``: in a register block or a PCI window. ``sort``: of ``SORTS``.
+    """
 
     kinds: frozenset[str] = frozenset()
+    compatibles: tuple[str, ...] = ()
+    intid: int | None = None
+    address: int | None = None
     assignable: bool = False
     sort: str = "tree"
+
+    def selects(self, platform: Platform, node: Node) -> bool:
+        """Whether a node is shown, whatever its verdict is."""
+        if self.kinds and kind_of(node) not in self.kinds:
+            return False
+        if self.compatibles and not any(
+            fnmatchcase(text, pattern) for text in node.compatible for pattern in self.compatibles
+        ):
+            return False
+        if self.intid is None and self.address is None:
+            return True
+        device = read_device(platform, node)
+        if self.intid is not None and all(line.intid != self.intid for line in device.lines):
+            return False
+        at, blocks = self.address, (*device.blocks, *device.windows)
+        return at is None or any(block.address <= at < block.end for block in blocks)
 
 
 def _first(numbers: Iterable[int]) -> int:
@@ -85,8 +109,7 @@ def assess(
     query = query or Query()
     board = read_board(platform, release, drivers)
     nodes = only if only is not None else [n for n in platform.tree.nodes() if is_device(n)]
-    kinds = query.kinds
-    wanted = [node for node in nodes if not kinds or kind_of(node) in kinds]
+    wanted = [node for node in nodes if query.selects(platform, node)]
     devices = _assessments(board, release, wanted)
     shown = [d for d in devices if d.verdict.answer != "no" or not query.assignable]
     return BoardAssessment(board, tuple(sorted(shown, key=SORTS[query.sort])))
@@ -100,3 +123,16 @@ def _assessments(board: Board, release: Release, nodes: Sequence[Node]) -> Itera
         device = read_device(board.platform, node)
         by_iommu = protection(board.platform, board.iommus, device)
         yield Assessment(device, by_iommu, findings, verdict)
+
+
+def why_nothing(platform: Platform, query: Query) -> str:
+    """The message where no device is shown."""
+    if query.intid is not None:
+        as_spi = query._replace(intid=query.intid + SPI_FIRST_INTID, assignable=False)
+        others = [n for n in platform.tree.nodes() if is_device(n) and as_spi.selects(platform, n)]
+        if others:
+            return (
+                f"no device has the INTID {query.intid}; SPI {query.intid} is INTID {as_spi.intid},"
+                f" of {some(node.path for node in others)}"
+            )
+    return "the board has no such device; `xenassign inspect HOST` lists all"

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from xenassign.checks.bus_windows import left_windows
 from xenassign.checks.containment import containment_findings
 from xenassign.checks.dma_reach import reach_findings
+from xenassign.checks.dom0_rights import dom0_rights_findings
 from xenassign.checks.dom0_tree import dom0_changes
 from xenassign.checks.guest_addresses import used_windows
 from xenassign.checks.interrupts import interrupt_findings, platform_findings
@@ -199,6 +200,7 @@ def judge_request(board: Board, resolved: Resolved, scope: Scope | None = None) 
         forced[device.path] = force
         findings += (*device_findings(board, scope, device), *left_windows(device))
         findings += interrupt_findings(board, scope, request, device)
+        findings += dom0_rights_findings(board, scope, request, device)
         if kept_by_xen(board, device.node) is None:
             findings += unprotected
             findings += machine_control_findings(board, scope, device, resolved.controls)

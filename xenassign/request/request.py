@@ -250,7 +250,7 @@ def _split(text: str, option: str, form: str) -> tuple[str, str]:
     return left, right
 
 
-def _number(text: str, option: str, meaning: str) -> int:
+def number_of(text: str, option: str, meaning: str) -> int:
     """A number in decimal or with 0x, of 64 bits. Raises UsageError; ``meaning``: "an address"."""
     try:
         value = int(text, 0)
@@ -272,7 +272,7 @@ def parse_map(text: str) -> MapOption:
         return MapOption(None, None, _target(text))
     left, right = _split(text, "--map", f"PATH[#INDEX]=ADDRESS, or identity, auto or {_FORM}")
     path, sign, number = left.rpartition("#")
-    index = _number(number, "--map", "an index of a register block") if sign else None
+    index = number_of(number, "--map", "an index of a register block") if sign else None
     return MapOption(path if sign else left, index, _target(right))
 
 
@@ -280,14 +280,14 @@ def _target(text: str) -> int | str | Span:
     if text in PLACEMENTS:
         return text
     if not text.startswith(_WINDOW):
-        return _number(text, "--map", "a guest address")
+        return number_of(text, "--map", "a guest address")
     first, sign, last = text.removeprefix(_WINDOW).partition("-")
     if not sign:
         raise UsageError(
             f"--map {text!r} is malformed; write {_FORM}, where END is the address after the last"
             " byte"
         )
-    base, end = (_number(part, "--map", "a guest address") for part in (first, last))
+    base, end = (number_of(part, "--map", "a guest address") for part in (first, last))
     window = Span(base, end)
     if not is_window(window):
         raise UsageError(f"--map {text!r}: {INVALID_WINDOW}")
@@ -302,7 +302,7 @@ def parse_clock_rate(text: str) -> ClockRate:
     """``PATH[#CLOCK]=HZ``. Raises UsageError."""
     left, right = _split(text, "--clock-rate", "PATH[#INDEX|#NAME]=HZ")
     path, sign, clock = left.rpartition("#")
-    rate = _number(right, "--clock-rate", "a rate in Hz")
+    rate = number_of(right, "--clock-rate", "a rate in Hz")
     if not 0 < rate <= CLOCK_RATE_MAX:
         raise UsageError(f"--clock-rate {text}: {rate} is out of range (1 to {CLOCK_RATE_MAX} Hz)")
     return ClockRate(path if sign else left, clock if sign else None, rate)
@@ -321,8 +321,8 @@ def parse_static_memory(text: str) -> Bank:
         )
     unit = _UNITS.get(size[-1:].upper(), 1)
     digits = size if unit == 1 else size[:-1]
-    length = unit * _number(digits, "--static-memory", "a size")
-    return Bank(_number(base, "--static-memory", "an address"), length)
+    length = unit * number_of(digits, "--static-memory", "a size")
+    return Bank(number_of(base, "--static-memory", "an address"), length)
 
 
 def routes_of(named: Sequence[str], dom0less_only: bool) -> tuple[str, ...]:

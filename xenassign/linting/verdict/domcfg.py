@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
+from xenassign.checks.dom0_rights import NOT_DOM0S_LINE, NOT_DOM0S_PAGES
 from xenassign.checks.guest_addresses import TOO_HIGH, used_windows
 from xenassign.devicetree.addresses import is_pci, registers
 from xenassign.devicetree.places import Place
@@ -49,13 +50,9 @@ BAD_IOMEM = rule("XA603", "iomem-malformed", "error", "rejected", routes=XL)
 SYNTAX = rule("XA605", "config-syntax", "error", "rejected", routes=XL)
 NO_FILE = rule("XA607", "partial-unreadable", "error", "rejected", routes=XL)
 ELSEWHERE = rule("XA816", "partial-not-found", "warning", "unknown", routes=XL)
-NOT_DOM0S_LINE = rule(
-    "XA316", "interrupt-not-dom0s", "error", "rejected", routes=XL, needs_host=True
-)
 DOM0_HOLDS_LINE = rule(
     "XA317", "interrupt-held-by-dom0", "error", "rejected", routes=XL, needs_host=True
 )
-NOT_DOM0S_PAGES = rule("XA221", "pages-not-dom0s", "error", "rejected", routes=XL, needs_host=True)
 SCI_REFUSED = rule(
     "XA614",
     "arm-sci-refused",
