@@ -28,6 +28,7 @@ SAME_SUBJECT = {
     "decide": "of a plan, and of each output",
     "hosts": "several boards: decided, made, shown",
     "interrupts": "specifiers, and the rules about them",
+    "intx": "the map of a PCI host, and what a domain gets of it",
     "machine_control": "the table, the judgement about a board, and the rules about files",
     "msi": "the frames of a board, and the judgement about them",
     "options": "the table of options, and click's options made of it",

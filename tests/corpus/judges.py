@@ -203,7 +203,7 @@ def dangling(nodes: list[Plain]) -> Iterator[str]:
         if parents and parents[0] != GUEST_GIC and parents[0] not in targets:
             yield f"{node.path}: interrupt-parent {parents[0]:#x}"
         if "interrupt-map" in node.properties:
-            yield f"{node.path}: interrupt-map, which no partial device tree should have"
+            yield from dangling_in_map(node, targets)
         for name, value in node.properties.items():
             rule = lookup(name)
             if rule is None or not value or name == "interrupt-parent":
@@ -249,6 +249,28 @@ def _walk(values: Cells, rule: PhandleProperty, targets: dict[int, Plain]) -> It
         at += before + 1 + count + behind
     if at > len(values):
         yield "the last entry is cut off"
+
+
+def dangling_in_map(node: Plain, targets: dict[int, Plain]) -> Iterator[str]:
+    """The first phandle of ``interrupt-map`` that leads nowhere, or where the map is cut off.
+
+    The guest's GIC has three cells and no address.
+    """
+    values, at = node.cells("interrupt-map"), 0
+    width = node.cell("#address-cells", 2) + node.cell("#interrupt-cells", 1)
+    while at < len(values):
+        phandle = values[at + width] if at + width < len(values) else 0
+        if phandle == GUEST_GIC:
+            cells = 3
+        elif phandle in targets:
+            controller = targets[phandle]
+            cells = controller.cell("#address-cells", 0) + controller.cell("#interrupt-cells", 0)
+        else:
+            yield f"{node.path}: interrupt-map: phandle {phandle:#x}"
+            return
+        at += width + 1 + cells
+    if at > len(values):
+        yield f"{node.path}: interrupt-map is cut off"
 
 
 def pointers(nodes: list[Plain]) -> dict[tuple[str, str, int], str]:

@@ -67,6 +67,25 @@ def test_interrupts_extended(board: Board) -> None:
     assert told(passthrough(node), board("qemu")) == [("XA320", "interrupts-extended", 2)]
 
 
+@pytest.mark.parametrize(
+    ("entries", "expected"),
+    [
+        ("<0 0 0 1 0xfde8 0 2 4>", []),
+        # each SPI once, and the number's cell; another trigger
+        ("<0 0 0 1 0xfde8 0 3 4>, <0 0 0 2 0xfde8 0 3 4>", [("XA327", "interrupt-map", 6)]),
+        ("<0 0 0 1 0xfde8 0 2 4>, <0 0 0 2 0xfde8 0 3 4>", [("XA327", "interrupt-map", 14)]),
+        ("<0 0 0 1 0xfde8 0 2 1>", [("XA321", "interrupt-map", 7)]),
+    ],
+)
+def test_interrupt_map(board: Board, entries: str, expected: list[Found], wording: Wording) -> None:
+    """The host's node, here of the clock, has to state where it leads."""
+    nexus = "#address-cells = <3>; #interrupt-cells = <1>; interrupt-map-mask = <0 0 0 7>;"
+    text = passthrough(clock(f"{nexus} interrupt-map = {entries};", irq=""))
+    lost = [f for f in about(text, context(board("qemu"))) if f.code != "XA323"]
+    assert [(f.code, f.prop, f.cell) for f in lost] == expected
+    wording(*lost)
+
+
 def test_without_a_host_nothing_is_compared() -> None:
     assert told(passthrough(clock(irq="0 99 4")), None) == []
 

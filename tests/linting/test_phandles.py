@@ -167,6 +167,26 @@ def test_interrupts_extended(value: str, expected: list[tuple[str, int]]) -> Non
     assert [(f.code, f.cell) for f in found(extended, pic)] == expected
 
 
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("<0 1 0xfde8 0 2 4>", []),
+        ("<0 1 &pic 0 7>, <0 2 0xfde8 0 2 4>", []),
+        ("<0 1 0x55 1>", [("XA511", 2)]),  # the host's phandle
+        ("<0 1 0xfde8 0 0 0 2 4>", [("XA511", 8)]),  # the unit address of the host's GIC
+        ("<0 1 0xfde8 0 2>", [("XA511", 2)]),
+        ("<0 1 0xfde8 0 2 4>, <0>", [("XA511", 8)]),
+        ("<0 1 &outside 3>", [("XA513", 2)]),
+        ("[00 00]", [("XA511", None)]),
+    ],
+)
+def test_interrupt_map(value: str, expected: list[tuple[str, int]]) -> None:
+    pic = "pic: pic { interrupt-controller; #address-cells = <1>; #interrupt-cells = <1>; };"
+    outside = "outside: outside { interrupt-controller; #interrupt-cells = <1>; };"
+    nexus = f"#address-cells = <1>; #interrupt-cells = <1>; interrupt-map = {value};"
+    assert [(f.code, f.cell) for f in found(nexus, pic, before=outside)] == expected
+
+
 # --- XA515: /gic ---------------------------------------------------------------------------------
 
 

@@ -339,10 +339,3 @@ def test_a_pci_host_keeps_inbound_windows_that_move_nothing(plan: Plan, variant:
     made = plan(variant("juno", moving), "/pcie@40000000", policy="trust")
     assert not own(made).has("dma-ranges")
     assert [f.node for f in made.findings if f.code == "XA504"] == ["/pcie@40000000"]
-
-
-def test_the_interrupt_map_of_a_pci_host_is_dropped_and_told(plan: Plan) -> None:
-    made = plan("juno", "/pcie@40000000", policy="trust")
-    assert not own(made).has("interrupt-map")
-    (finding,) = [f for f in made.findings if f.code == "XA327"]
-    assert finding.prop == "interrupt-map"

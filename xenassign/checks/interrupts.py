@@ -10,7 +10,6 @@ from collections.abc import Iterator
 
 from xenassign.checks.ownership import kept_by_xen, proposable
 from xenassign.checks.scope import Scope
-from xenassign.devicetree.addresses import is_pci
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule
 from xenassign.host.device import HostDevice, read_device
@@ -44,7 +43,6 @@ OTHER_CONTROLLER = rule("XA307", "interrupt-not-at-gic", "warning", "broken")
 VIRTIO_INTID = rule("XA308", "interrupt-of-virtio", "note", "portability", routes=("xl",))
 TRIGGER_DIFFERS = rule("XA309", "interrupt-two-triggers", "error", "rejected")
 BELOW_PPI = rule("XA311", "interrupt-below-ppi-node", "error", "rejected", routes=("xl",))
-INTX = rule("XA327", "pci-interrupts-dropped", "warning", "broken")
 NO_GIC = rule("XA310", "no-gic", "error", "rejected")
 
 
@@ -68,7 +66,7 @@ def other_controller(
 def interrupt_findings(
     board: Board, scope: Scope, request: Request, device: HostDevice
 ) -> Iterator[Finding]:
-    """What is wrong with the interrupts of a device, its interrupt-map included."""
+    """What is wrong with the interrupts of a device."""
     kept = kept_by_xen(board, device.node) is not None
     above = ppi_above(board, scope, device) if "xl" in request.routes else None
     if above is not None:
@@ -77,13 +75,10 @@ def interrupt_findings(
         if not scope.has(line.controller):
             message = f"interrupt {line.index} of {device.path} ends at {line.controller.path}"
             yield other_controller(board, scope, line.controller, message, device.path)
-    if is_pci(device.node) and device.node.has("interrupt-map"):
-        message = f"interrupt-map of {device.path} is dropped"
-        yield INTX(message, node=device.path, prop="interrupt-map")
     seen: set[int] = set()
     for gic_line in device.lines:
         if gic_line.intid not in seen:
-            yield from _line_findings(board, scope, request, device, gic_line, kept)
+            yield from line_findings(board, scope, request, device, gic_line, kept)
         seen.add(gic_line.intid)
 
 
@@ -100,7 +95,7 @@ def ppi_above(board: Board, scope: Scope, device: HostDevice) -> Node | None:
     return None
 
 
-def _line_findings(
+def line_findings(
     board: Board,
     scope: Scope,
     request: Request,

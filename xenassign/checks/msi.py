@@ -31,19 +31,19 @@ DOORBELL_IN_RAM = rule("XA330", "doorbell-in-ram", "error", "broken", needs_host
 def full_interrupts(
     platform: Platform, device: HostDevice
 ) -> tuple[tuple[int, int, int], ...] | None:
-    """The specifiers of ``interrupts`` with those of an MSI controller added.
+    """The specifiers of ``interrupts`` with those added that it does not state.
 
     None if there are none to add, or if ``interrupts`` of the node cannot state them.
     """
     node, gic = device.node, platform.gic
-    if not device.msi_lines or gic is None or node.has("interrupts-extended"):
+    if not device.unstated or gic is None or node.has("interrupts-extended"):
         return None
     stated = interrupts(platform.tree, node)
     if stated.problems or len(stated.entries) != len(device.interrupts):
         return None
     if interrupt_parent(platform.tree, node) is not gic.node:
         return None
-    if cell_count(gic.node, "#interrupt-cells", 3) != len(device.msi_lines[0].cells):
+    if cell_count(gic.node, "#interrupt-cells", 3) != len(device.unstated[0].cells):
         return None
     return tuple(line.cells for line in device.lines)
 
@@ -87,6 +87,10 @@ def _lost(board: Board, scope: Scope, device: HostDevice) -> Iterator[Finding]:
             fix = _OTHER_RECEIVER if own else "nothing, if the driver uses that receiver"
             severity = None if own else "note"
             yield NEEDS_MSI(message, node=path, prop=prop, severity=severity, fix=fix)
+        elif device.intx.entries:
+            message += "; its PCI devices have the interrupts of interrupt-map"
+            fix = "nothing, if their drivers work without MSIs"
+            yield NEEDS_MSI(message, node=path, prop=prop, severity="note", fix=fix)
         elif not device.interrupts:
             yield ONLY_MSI(f"{message}, and it has no wired interrupt", node=path, prop=prop)
         else:

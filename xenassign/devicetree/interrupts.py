@@ -191,33 +191,62 @@ def _map(
     if len(mask) != width or len(child) != width:
         raise PropertyError(f"interrupt-map-mask of {nexus.path} does not have {width} cells")
     masked = tuple(value & bits for value, bits in zip(child, mask, strict=True))
-    for matched, parent, unit_above, specifier_above in map_entries(tree, nexus, width):
-        if tuple(value & bits for value, bits in zip(matched, mask, strict=True)) == masked:
-            return parent, unit_above, specifier_above
+    for entry in map_entries(tree, nexus, width):
+        theirs = (value & bits for value, bits in zip(entry.matched, mask, strict=True))
+        if entry.controller is not None and tuple(theirs) == masked:
+            return entry.controller, entry.unit, entry.specifier
     raise PropertyError(f"interrupt-map of {nexus.path} has no entry for it")
 
 
-def map_entries(
-    tree: Tree, nexus: Node, width: int
-) -> Iterator[tuple[tuple[int, ...], Node, tuple[int, ...], tuple[int, ...]]]:
-    """The entries of ``interrupt-map``: the ``width`` cells that they match (unit address and
-    specifier), the parent, the parent's unit address and specifier.
+class MapEntry(NamedTuple):
+    """An entry of ``interrupt-map``: the unit address and specifier that it matches, and those at
+    the controller. ``cell``: the index of its phandle, from 0.
 
-    Raises PropertyError at the first entry that is cut off or names no node.
+    ``controller``: None if the caller knows only its width.
+    """
+
+    matched: tuple[int, ...]
+    controller: Node | None
+    unit: tuple[int, ...]
+    specifier: tuple[int, ...]
+    cell: int
+    phandle: int
+
+
+class MapError(PropertyError):
+    """Why an entry of ``interrupt-map`` is malformed. ``cell``: that of its phandle."""
+
+    def __init__(self, message: str, cell: int) -> None:
+        super().__init__(message)
+        self.cell = cell
+
+
+def map_entries(
+    tree: Tree, nexus: Node, width: int, widths: Mapping[int, int] = MappingProxyType({})
+) -> Iterator[MapEntry]:
+    """The entries of ``interrupt-map``. ``width``: the cells that an entry matches.
+
+    ``widths``: cells of the specifiers of controllers that are not of the tree and have no unit
+    address, by phandle. Raises MapError at the first entry that is cut off or names no node.
     """
     values = nexus.cells("interrupt-map")
     at = 0
     while at < len(values):
-        if at + width + 1 > len(values):
-            raise PropertyError(f"interrupt-map of {nexus.path} ends inside of an entry")
-        parent = tree.phandles.get(values[at + width])
-        if parent is None:
-            raise PropertyError(f"interrupt-map of {nexus.path} names no node")
-        matched = values[at : at + width]
-        at += width + 1
-        middle = at + _address_cells(parent)
-        end = middle + _interrupt_cells(parent)
+        cell = at + width
+        cut = MapError(f"interrupt-map of {nexus.path} ends inside of an entry", cell)
+        if cell >= len(values):
+            raise cut
+        parent = None if values[cell] in widths else tree.phandles.get(values[cell])
+        if parent is None and values[cell] not in widths:
+            raise MapError(f"interrupt-map of {nexus.path} names no node", cell)
+        try:
+            middle = cell + 1 + (_address_cells(parent) if parent is not None else 0)
+            end = middle + (widths[values[cell]] if parent is None else _interrupt_cells(parent))
+        except PropertyError as error:
+            raise MapError(str(error), cell) from None
         if end > len(values):
-            raise PropertyError(f"interrupt-map of {nexus.path} ends inside of an entry")
-        yield matched, parent, values[at:middle], values[middle:end]
+            raise cut
+        matched = values[at:cell]
+        unit, specifier = values[cell + 1 : middle], values[middle:end]
+        yield MapEntry(matched, parent, unit, specifier, cell, values[cell])
         at = end

@@ -39,10 +39,7 @@ def phandle_cells(tree: Tree, node: Node, prop: Property) -> Iterator[PhandleCel
 def _of_map(tree: Tree, nexus: Node) -> Iterator[PhandleCell]:
     try:
         width = cell_count(nexus, "#interrupt-cells", 0) + cell_count(nexus, ADDRESS_CELLS, 0)
-        at = 0
-        for matched, parent, unit, specifier in map_entries(tree, nexus, width):
-            at += len(matched)
-            yield PhandleCell("interrupt-map", at, parent.phandle or 0, parent)
-            at += 1 + len(unit) + len(specifier)
+        for entry in map_entries(tree, nexus, width):
+            yield PhandleCell("interrupt-map", entry.cell, entry.phandle, entry.controller)
     except PropertyError:
         return

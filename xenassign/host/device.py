@@ -19,6 +19,7 @@ from xenassign.devicetree.tree import Node, PropertyError
 from xenassign.host import scmi
 from xenassign.host.dma_knowledge import dma_knowledge
 from xenassign.host.gic import GicInterrupt, decode
+from xenassign.host.intx import Intx, read_intx
 from xenassign.host.msi_interrupts import msi_interrupts
 from xenassign.host.platform import Platform
 from xenassign.host.scmi import ScmiId, ScmiUse
@@ -47,6 +48,7 @@ class HostDevice(NamedTuple):
     """One device. Register blocks are processor-physical bytes, interrupts are INTIDs.
 
     ``msi_lines``: the interrupts of an MSI controller that its ``interrupts`` does not state.
+    ``intx``: the legacy interrupts of the devices on a PCI host.
     """
 
     node: Node
@@ -62,11 +64,18 @@ class HostDevice(NamedTuple):
     msi: tuple[str, ...]
     dma: Dma
     msi_lines: tuple[GicInterrupt, ...] = ()
+    intx: Intx = Intx()
 
     @property
     def lines(self) -> tuple[GicInterrupt, ...]:
         """All its interrupts at the GIC."""
-        return (*self.interrupts, *self.msi_lines)
+        return (*self.interrupts, *self.unstated)
+
+    @property
+    def unstated(self) -> tuple[GicInterrupt, ...]:
+        """Its interrupts at the GIC that ``interrupts`` of its node does not state."""
+        stated = {line.cells for line in (*self.interrupts, *self.msi_lines)}
+        return (*self.msi_lines, *(line for line in self.intx.lines if line.cells not in stated))
 
     @property
     def blocks(self) -> tuple[Block, ...]:
@@ -148,6 +157,7 @@ def read_device(platform: Platform, node: Node) -> HostDevice:
         msi=tuple(name for name in ("msi-parent", "msi-map") if node.has(name)),
         dma=_dma(node, uses, own_registers),
         msi_lines=_msi_lines(platform, node, gic),
+        intx=read_intx(platform, node),
     )
 
 

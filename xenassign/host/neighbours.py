@@ -116,8 +116,8 @@ class Neighbours(NamedTuple):
     the windows that a bus states as its own ``reg``, and with those of one node that overlap as
     one; ``lines`` the interrupts of nodes by INTID; ``consumers`` by provider the (property, node)
     of available nodes that name it by phandle, parts of devices (a key of gpio-keys) included,
-    and ``users`` those of them above which nothing is disabled;
-    ``streams`` by IOMMU the streams of available nodes behind the IOMMU.
+    and ``users`` those of them above which nothing is disabled; ``streams`` by IOMMU the streams of
+    available nodes behind the IOMMU; ``nexuses`` the nodes with an interrupt-map.
 
     ``starts`` are the addresses of ``blocks``, and ``reach`` has for each the highest end of it and
     all before, so that looking up a page is fast. Blocks of more than 16 MiB are in ``huge``, or
@@ -132,6 +132,7 @@ class Neighbours(NamedTuple):
     consumers: dict[Node, list[tuple[str, Node]]]
     users: dict[Node, list[tuple[str, Node]]]
     streams: dict[Node, Masters]
+    nexuses: tuple[Node, ...]
 
     def overlapping(self, span: Span) -> Iterator[tuple[Block, Node]]:
         """The blocks that have a part of a span of processor-physical bytes."""
@@ -214,6 +215,7 @@ def _index(platform: Platform) -> Neighbours:
         consumers=dict(consumers),
         users=_enabled(platform.tree, consumers),
         streams=dict(masters),
+        nexuses=tuple(node for node in platform.tree.nodes() if node.has("interrupt-map")),
     )
 
 

@@ -18,6 +18,7 @@ from xenassign.checks.dom0_rights import dom0_rights_findings
 from xenassign.checks.dom0_tree import dom0_changes
 from xenassign.checks.guest_addresses import used_windows
 from xenassign.checks.interrupts import interrupt_findings, platform_findings
+from xenassign.checks.intx import with_intx
 from xenassign.checks.live_tree import dom0_findings, live_findings
 from xenassign.checks.machine_control import machine_control_findings
 from xenassign.checks.memory_type import memory_type_findings
@@ -178,7 +179,7 @@ def judge_request(board: Board, resolved: Resolved, scope: Scope | None = None) 
     ``scope``: what belongs to the domain, if it is one of several.
     """
     platform, request, requested = board.platform, resolved.request, [*resolved.devices]
-    scope = scope or domain_scope(platform, requested)
+    scope, intx_findings = with_intx(board, scope or domain_scope(platform, requested), request)
     check_accepted(board, scope, resolved)
     guest = _guest(platform, request)
     findings: list[Finding] = [
@@ -187,6 +188,7 @@ def judge_request(board: Board, resolved: Resolved, scope: Scope | None = None) 
         *live_findings(board, scope),
         *static_memory_findings(platform, static_memory_of_request(request)),
         *too_many_vcpus(request.vcpus or 1, guest.gic),
+        *intx_findings,
     ]
 
     protections = {d.path: protection(platform, board.iommus, d) for d in scope.devices}

@@ -203,9 +203,9 @@ def map_entries(platform: Platform, nexus: Node) -> Iterator[tuple[int, ...]]:
         return
     try:
         width = cell_count(nexus, "#address-cells", 2) + cell_count(nexus, "#interrupt-cells", 1)
-        for _, parent, _, specifier in interrupts.map_entries(platform.tree, nexus, width):
-            if parent is platform.gic.node:
-                yield specifier
+        for entry in interrupts.map_entries(platform.tree, nexus, width):
+            if entry.controller is platform.gic.node:
+                yield entry.specifier
     except PropertyError:
         return
 

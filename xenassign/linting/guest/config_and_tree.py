@@ -24,7 +24,7 @@ from xenassign.devicetree.spans import Intervals, Span
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule, some
 from xenassign.formats.xlcfg import Atom, XlConfig
-from xenassign.linting.guest.guest_lines import guest_intids
+from xenassign.linting.guest.guest_lines import guest_intids, map_lines
 from xenassign.linting.guest.pages import REG_UNMAPPED, reg_cell
 from xenassign.linting.guest.scmi import scmi_nodes
 from xenassign.linting.guest.view import View, windows_of
@@ -94,8 +94,11 @@ class Pair:
 
     @cached_property
     def nexus(self) -> bool:
-        """Whether the guest has a nexus, whose interrupt-map is not followed here."""
-        return any(node.has("interrupt-map") for node in self.view.copied)
+        """Whether the guest has a nexus whose interrupt-map leads to no interrupt of its GIC."""
+        return any(
+            node.has("interrupt-map") and not map_lines(self.view.tree, node, self.view.guest_gic)
+            for node in self.view.copied
+        )
 
     @cached_property
     def host_intids(self) -> set[int]:

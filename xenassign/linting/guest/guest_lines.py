@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import NamedTuple
 
-from xenassign.devicetree.interrupts import ExtendedError, extended_entries
+from xenassign.devicetree.interrupts import ExtendedError, MapEntry, extended_entries, map_entries
 from xenassign.devicetree.tree import Node, PropertyError, Tree
+from xenassign.host.intx import map_width
 from xenassign.host.msi_interrupts import msi_interrupts
 from xenassign.xen.releases import GUEST_PHANDLE_GIC, SPI_FIRST_INTID
 
@@ -45,10 +46,14 @@ _GIC = GuestGic()
 
 
 def guest_lines(tree: Tree, node: Node, gic: GuestGic = _GIC) -> list[GuestLine]:
-    """The interrupts of a guest's node at the guest's GIC.
+    """The interrupts of a guest's node at the guest's GIC, those of PCI devices on it included.
 
     None for a node whose interrupts can't be read.
     """
+    return [*_own_lines(tree, node, gic), *map_lines(tree, node, gic)]
+
+
+def _own_lines(tree: Tree, node: Node, gic: GuestGic) -> list[GuestLine]:
     try:
         if node.has("interrupts-extended"):
             return list(_extended(tree, node, gic))
@@ -59,6 +64,30 @@ def guest_lines(tree: Tree, node: Node, gic: GuestGic = _GIC) -> list[GuestLine]
     except PropertyError:
         pass
     return []
+
+
+def map_lines(tree: Tree, node: Node, gic: GuestGic = _GIC) -> list[GuestLine]:
+    """The interrupts of interrupt-map at the guest's GIC, up to an entry that can't be read.
+
+    Each once: several devices and pins share them.
+    """
+    lines: dict[tuple[int, ...], GuestLine] = {}
+    with suppress(PropertyError):
+        for entry in guest_map(tree, node, gic):
+            if entry.phandle in gic.phandles:
+                line = GuestLine("interrupt-map", entry.cell + 2, *entry.specifier)
+                lines.setdefault(entry.specifier, line)
+    return list(lines.values())
+
+
+def guest_map(tree: Tree, node: Node, gic: GuestGic = _GIC) -> Iterator[MapEntry]:
+    """The entries of interrupt-map of a guest's node. Raises PropertyError at an unreadable one.
+
+    The guest's GIC has no address cells: make_gicv3_domU_node and make_gicv2_domU_node of Xen, and
+    make_gicv3_node and make_gicv2_node of libxl_arm.c.
+    """
+    if node.has("interrupt-map"):
+        yield from map_entries(tree, node, map_width(node), gic_widths(gic))
 
 
 def guest_intids(tree: Tree, node: Node, gic: GuestGic = _GIC) -> list[int]:

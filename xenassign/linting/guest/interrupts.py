@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from xenassign.checks.interrupts import OTHER_CONTROLLER, extended
+from xenassign.checks.intx import DROPPED
 from xenassign.checks.msi import msi_line_findings
 from xenassign.devicetree.interrupts import Interrupt
 from xenassign.devicetree.tree import Node, PropertyError
@@ -117,6 +118,18 @@ def _wrong_line(device_line: _DeviceLine) -> Finding:
             message = f"{message} {intid}, SPI {number}"
             fix = f"write <0 {number} {line.flags}>"
             return OFF_BY_32(message, node=node.path, prop=line.prop, cell=line.cell, fix=fix)
+    if host is not None and line.prop == "interrupt-map":
+        message = f"{node.path}: interrupt-map leads to INTID {line.intid}, which interrupts of"
+        message = f"{message} {host.path} does not state"
+        fix = "add it to interrupts of the host node, as the marks that generate writes do"
+        return DROPPED(
+            message,
+            node=node.path,
+            prop=line.prop,
+            cell=line.cell,
+            fix=fix,
+            routes=DOM0LESS,
+        )
     message = f"{node.path}: INTID {line.intid} is not one of its host node's"
     routes: tuple[str, ...] = ROUTES
     if host is None and not any(above.has("xen,path") for above in node.lineage()):

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from xenassign.devicetree.interrupts import ExtendedError, extended_entries
+from xenassign.devicetree.interrupts import ExtendedError, MapError, extended_entries
 from xenassign.devicetree.references import INTERRUPT_TREE, References, references
 from xenassign.devicetree.tree import NO_PHANDLE, Node, PropertyError
 from xenassign.findings import Finding, Rule, rule
 from xenassign.host.msi_interrupts import msi_interrupts
 from xenassign.host.supplier_kinds import Leftover, supplier_kind
-from xenassign.linting.guest.guest_lines import gic_widths
+from xenassign.linting.guest.guest_lines import gic_widths, guest_map
 from xenassign.linting.guest.protection import is_iommu_property
 from xenassign.linting.guest.view import Check, View
 from xenassign.linting.verdict.dom0less import DOM0LESS
@@ -37,6 +37,7 @@ def targets(view: View) -> Iterator[Finding]:
                 yield from _group(view, node, group)
         if node.has("interrupts-extended"):
             yield from _extended(view, node)
+        yield from _map(view, node)
 
 
 class _Problem(NamedTuple):
@@ -125,6 +126,24 @@ def _extended(view: View, node: Node) -> Iterator[Finding]:
             yield bad(NOT_PROVIDER, error.cell, str(error))
         else:
             yield bad(DANGLING, error.cell, str(error).removeprefix("interrupts-extended "))
+
+
+def _map(view: View, node: Node) -> Iterator[Finding]:
+    """The first invalid entry of interrupt-map; the guest's GIC has three cells, and no address."""
+    message = f"{node.path}: interrupt-map"
+    try:
+        for entry in guest_map(view.tree, node, view.guest_gic):
+            controller = entry.controller
+            if controller is not None and not view.has(controller):
+                message = f"{message}: {controller.path} is not below /passthrough"
+                yield OUTSIDE(message, node=node.path, prop="interrupt-map", cell=entry.cell)
+                return
+    except MapError as error:
+        fix = "name the guest's GIC, which has no address cells, or an assigned controller"
+        path, cell = node.path, error.cell
+        yield DANGLING(str(error), node=path, prop="interrupt-map", cell=cell, fix=fix)
+    except PropertyError as error:
+        yield DANGLING(f"{message}: {error}", node=node.path, prop="interrupt-map")
 
 
 def twice(view: View) -> Iterator[Finding]:

@@ -24,13 +24,13 @@ def marks(plan: DomainPlan) -> Iterator[Change]:
 
 
 def beside_marks(plan: DomainPlan) -> Iterator[Change]:
-    """The other changes of the board's nodes: interrupts of MSIs, for dom0, and for what dom0 has
-    to leave on.
+    """The other changes of the board's nodes: interrupts of MSIs and PCI devices, for dom0, and for
+    what dom0 has to leave on.
     """
     for mark in plan.marks:
         if mark.interrupts is not None:
             numbers = (number for specifier in mark.interrupts for number in specifier)
-            why = "with the interrupts of its MSIs, which Xen routes only if they are here"
+            why = "with the interrupts of its MSIs or PCI devices: Xen routes those that are here"
             yield Change(mark.path, (cells("interrupts", *numbers, decimal=True),), why=why)
     yield from plan.dom0_changes
     yield from kept_on(plan)

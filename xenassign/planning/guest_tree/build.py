@@ -12,7 +12,7 @@ Every bus between /passthrough and a device has two address and two size cells a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from xenassign.checks.regions import Region
@@ -47,7 +47,11 @@ from xenassign.planning.guest_tree.address_properties import (
 from xenassign.planning.guest_tree.copies import added, copy, only_for_host
 from xenassign.planning.guest_tree.edits import Edits, edited
 from xenassign.planning.guest_tree.forwarded_firmware import firmware_nodes
-from xenassign.planning.guest_tree.lines import interrupt_properties, lost_lines
+from xenassign.planning.guest_tree.lines import (
+    interrupt_properties,
+    lost_lines,
+    nexus_properties,
+)
 from xenassign.planning.guest_tree.suppliers import ReferenceRewriter, dropped_comments
 from xenassign.planning.plan import PlacedBlock, Supplier
 from xenassign.xen.releases import GUEST_PHANDLE_GIC
@@ -61,7 +65,6 @@ _NOT_COPIED = frozenset(
         "interrupts-extended",
         "interrupt-names",
         "interrupt-map",
-        "interrupt-map-mask",
         "reg",
         "reg-names",
         "ranges",
@@ -163,6 +166,7 @@ class GuestTreeBuilder:
         self.suppliers[node] = suppliers
         assigned = self.assigned.get(node)
         device = assigned.device if assigned else read_device(self.platform, node)
+        nexus = self._nexus(device, assigned)
         properties: list[DraftProperty] = []
         for prop in node.properties.values():
             if prop.name == "reg":
@@ -171,11 +175,9 @@ class GuestTreeBuilder:
                 properties += self._ranges(node, carries)
             elif prop.name == "dma-ranges":
                 properties += inbound_dma(node, self.direct_map)
-            elif prop.name in ("interrupts", "interrupts-extended"):
-                if prop.name == "interrupts" and node.has("interrupts-extended"):
-                    continue
-                properties += interrupt_properties(device, self.scope, self.rewriter.label)
-            elif self._copied(node, prop.name, carries):
+            elif prop.name in ("interrupts", "interrupts-extended", "interrupt-map"):
+                properties += self._interrupts(prop.name, device, nexus)
+            elif self._copied(node, prop.name, carries, nexus=bool(nexus)):
                 properties += copy(prop, changed)
         properties += added(node, changed)
         if carries:
@@ -218,7 +220,7 @@ class GuestTreeBuilder:
         for prop in node.properties.values():
             if prop.name == "reg":
                 properties += self._reg(node, blocks, mapped=True)
-            elif self._copied(node, prop.name, carries=False):
+            elif self._copied(node, prop.name, carries=False, nexus=False):
                 properties += copy(prop, changed)
         properties += [xen_reg(placed), boolean("xen,force-assign-without-iommu", region.why)]
         label = self.rewriter.label(node)
@@ -234,13 +236,33 @@ class GuestTreeBuilder:
                 _, suppliers = self.rewriter.rewrite(endpoint)
                 yield from (supplier._replace(node=endpoint.path) for supplier in suppliers)
 
-    def _copied(self, node: Node, name: str, carries: bool) -> bool:
+    def _interrupts(
+        self, name: str, device: HostDevice, nexus: tuple[DraftProperty, ...]
+    ) -> Iterable[DraftProperty]:
+        """A property of interrupts. ``nexus``: see ``_nexus``."""
+        if name == "interrupt-map":
+            return nexus
+        if name == "interrupts" and device.node.has("interrupts-extended"):
+            return ()
+        return interrupt_properties(device, self.scope, self.rewriter.label)
+
+    def _nexus(
+        self, device: HostDevice, assigned: AssignedDevice | None
+    ) -> tuple[DraftProperty, ...]:
+        """interrupt-map of a PCI host. Xen routes the interrupts of assigned nodes only."""
+        if assigned is None and device.intx.lines:
+            return ()
+        return tuple(nexus_properties(device, self.scope, self.rewriter.label))
+
+    def _copied(self, node: Node, name: str, carries: bool, *, nexus: bool) -> bool:
         if name in _NOT_COPIED or only_for_host(name):
             return False
         if name == "status":
             return node not in self.scope.requested and not node.available
+        if name == "interrupt-map-mask":
+            return nexus
         if name == "#interrupt-cells" and not node.has("interrupt-controller"):
-            return False  # a nexus without its map hides the interrupts below it
+            return nexus  # a nexus without its map hides the interrupts below it
         return not (carries and name in ("#address-cells", "#size-cells"))
 
     def _carries_mapped(self, node: Node) -> bool:

@@ -49,6 +49,29 @@ def interrupt_properties(
         yield text("interrupt-names", *kept_names)
 
 
+def nexus_properties(
+    device: HostDevice, scope: Scope, label: Callable[[Node], str]
+) -> Iterator[DraftProperty]:
+    """interrupt-map of a PCI host: its entries at the guest's GIC and at assigned controllers.
+
+    The guest's GIC has no address cells (make_gicv3_domU_node, make_gicv2_domU_node, and both
+    functions of libxl_arm.c).
+    """
+    pieces = []
+    for entry, line in device.intx.entries:
+        if line is not None:
+            above: tuple[int | Ref, ...] = (GUEST_PHANDLE_GIC, *line.cells)
+        elif entry.controller is not None and scope.has(entry.controller):
+            above = (Ref(label(entry.controller)), *entry.unit, *entry.specifier)
+        else:
+            return
+        pieces.append(Cells((*entry.matched, *above)))
+    if pieces:
+        numbers = ", ".join(str(line.intid) for line in device.intx.lines)
+        comment = f"INTID {numbers}" if numbers else None
+        yield DraftProperty("interrupt-map", tuple(pieces), comment)
+
+
 def msi_range(tree: Tree, reference: Reference) -> tuple[int, ...] | None:
     """An entry of msi-ranges at the guest's GIC; None for any other reference."""
     if reference.prop != "msi-ranges":
