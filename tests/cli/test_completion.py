@@ -21,7 +21,7 @@ from .shells import COMPLETIONS, Terminal, bash_offers, command, find, fish_offe
 Offers = Callable[[str], list[str]]
 
 #: Values that nothing is known about beforehand.
-FREE = {"MIB", "N", "TEXT", "BASE:SIZE", "COMMAND", "INTID", "ADDRESS"}
+FREE = {"SIZE", "N", "TEXT", "BASE:SIZE", "COMMAND", "INTID", "ADDRESS"}
 
 #: A line, and what stands in place of its last word after Tab. BOARD is the ZCU102's.
 LINES = (

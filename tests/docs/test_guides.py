@@ -39,15 +39,18 @@ WRITTEN = [page for page in PAGES if written(page)]
 #: Options of other programs that a page names.
 OTHERS = {
     "docs/shell.md": {"--user"},
+    "docs/boards/emulated.md": {"--document", "--keep"},
     "CONTRIBUTING.md": {
         "--boards",
         "--check",
         "--count",
         "--devices",
+        "--document",
         "--keep",
         "--linux",
         "--only",
         "--patience",
+        "--run",
         "--seed",
         "--steps",
         "--suite",

@@ -115,7 +115,7 @@ VALUES: dict[str, Callable[[Random, Values], str]] = {
     "HOST": lambda random, values: values.file(random, "board.dtb", "board.dts", "live/"),
     "DIR": lambda random, _: random.choice((".", "folder", "out", "missing")),
     "RELEASE": lambda random, _: random.choice((*RELEASES, "4.20.3")),
-    "MIB": _number,
+    "SIZE": lambda random, values: _number(random, values) + random.choice(("", "", "M", "G", "x")),
     "N": _number,
     "TEXT": _text,
     "[PATH[#INDEX]=]WHERE": _place,

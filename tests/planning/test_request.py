@@ -9,6 +9,7 @@ import pytest
 from tests.wording import Wording
 from xenassign.devicetree.spans import Span
 from xenassign.errors import UsageError
+from xenassign.request import units
 from xenassign.request.request import (
     ClockRate,
     MapOption,
@@ -107,3 +108,28 @@ def test_a_text_has_no_nul(name: str, wording: Wording) -> None:
     """A string of a devicetree ends there, and so does one of dom.cfg."""
     with wording.raises(UsageError):
         Request(devices=("/a",), **{name: "a\0b"})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "bytes_", "mib", "hz"),
+    [
+        ("512M", 512 << 20, 512, None),
+        ("4GiB", 4 << 30, 4096, None),
+        ("1 gb", 1 << 30, 1024, None),
+        ("64K", 64 << 10, None, None),
+        ("0x1000", 0x1000, None, None),
+        ("0x10M", 16 << 20, 16, None),
+        ("512", 512, None, None),
+        ("40MHz", None, None, 40_000_000),
+        ("32.768 kHz", None, None, 32768),
+        ("1.2GHz", None, None, 1_200_000_000),
+        ("24000000Hz", None, None, 24_000_000),
+        ("0.1Hz", None, None, None),
+        ("1.5M", None, None, None),
+        ("-1M", None, None, None),
+        ("MHz", None, None, None),
+        ("", None, None, None),
+    ],
+)
+def test_units(text: str, bytes_: int | None, mib: int | None, hz: int | None) -> None:
+    assert (units.size(text), units.mebibytes(text), units.hertz(text)) == (bytes_, mib, hz)

@@ -25,6 +25,14 @@ _COMMANDS = {
 }
 
 
+class _NoSuchCommandError(click.UsageError):
+    """A command that does not exist; ``question``: which one it may be."""
+
+    def __init__(self, name: str, context: click.Context) -> None:
+        super().__init__(f"No such command '{name}'", context)
+        self.question = did_you_mean(name, _COMMANDS)
+
+
 class _Lazy(click.Group):
     """A group that imports a command's module when the command is used."""
 
@@ -38,13 +46,20 @@ class _Lazy(click.Group):
         command: click.Command = importlib.import_module(module).command
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in _COMMANDS and not args[0].startswith("-"):
+            raise _NoSuchCommandError(args[0], ctx)
+        return super().resolve_command(ctx, args)
+
 
 @click.group(
     cls=_Lazy,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     no_args_is_help=True,
 )
-@click.version_option(__version__, prog_name="xenassign")
+@click.version_option(__version__, "-V", "--version", prog_name="xenassign")
 def cli() -> None:
     """Assign devices to guests of Xen on Arm.
 
@@ -101,7 +116,9 @@ def run() -> NoReturn:
 
 
 def _question(error: click.ClickException, context: click.Context | None) -> str:
-    """The options that a mistyped one may be, as a question; "" for another error."""
+    """The options or commands that a mistyped one may be, as a question; "" for another error."""
+    if isinstance(error, _NoSuchCommandError):
+        return error.question
     if not isinstance(error, click.NoSuchOption) or context is None:
         return ""
     names = (name for param in context.command.params for name in (*param.opts, "--help"))

@@ -9,19 +9,32 @@ import click
 from click.core import ParameterSource
 
 from xenassign.request.options import BOOT, DOMAIN, IOMMU_DRIVER, LINT, XEN, Option
+from xenassign.request.units import mebibytes
 
 F = Callable[..., Any]
 
 host_argument = click.argument("host", metavar="HOST")
 
 
+class _Size(click.IntRange):
+    """An integer in MiB, or a number with a unit."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        size = mebibytes(value) if isinstance(value, str) else None
+        return super().convert(value if size is None else size, param, ctx)
+
+
 def _option(option: Option) -> Callable[[F], F]:
     """click's decorator for an option of a table."""
     flags = option.flags if isinstance(option.flags, tuple) else (option.flags,)
     kind: Any = int if option.number else None
+    if option.size:
+        kind = _Size(min=option.least)
     if option.choices:
         kind = click.Choice(option.choices)
-    elif option.least is not None:
+    elif option.least is not None and not option.size:
         kind = click.IntRange(min=option.least)
     return click.option(
         *flags,

@@ -41,6 +41,7 @@ from xenassign.request.request import (
     PLACEMENTS,
     VCPUS_MAX,
 )
+from xenassign.request.units import BANK, MEMORY, RATE
 from xenassign.request.value_kinds import (
     AnyText,
     Choice,
@@ -114,7 +115,16 @@ _REASON = AnyText(r"[\s\S]*\S[\s\S]*", "write the reason")
 _LOAD = AnyText(WHERE.pattern, 'write "ADDRESS:SIZE" or "ADDRESS:FILE"')
 _COMMAND_LINE = AnyText(COMMAND_LINE, COMMAND_LINE_RULE)
 _ADDRESS = Integer(0, (1 << 48) - 1)
-_RATE = Integer(1, CLOCK_RATE_MAX, "Hz")
+_RATE = Either(
+    (Integer(1, CLOCK_RATE_MAX, "Hz"), AnyText(RATE.pattern, 'give Hz, or a text as "125MHz"'))
+)
+_MEMORY = Either(
+    (
+        Integer(1, GUEST_MEMORY_MAX_MIB, "MiB"),
+        AnyText(MEMORY.pattern, 'give MiB, or a text as "512M"'),
+    )
+)
+_BANK = Either((Many(_ADDRESS, 2), AnyText(BANK.pattern, 'write "BASE:SIZE"')))
 _WINDOW = Fixed({"window": Many(_ADDRESS, 2)})
 _PLACE = Either((Choice(PLACEMENTS), _ADDRESS, _WINDOW))
 _MEMORY_ACTION = Choice(MEMORY_ACTIONS)
@@ -164,7 +174,7 @@ DEVICE = Section(
         ),
         Key(
             "clock-rate",
-            Either((_RATE, Named(_RATE))),
+            Either((*_RATE.kinds, Named(_RATE))),
             "The rate of its clocks, if their controllers stay with the host; a table gives the"
             " rate of each by name or index.",
             "125000000",
@@ -201,10 +211,9 @@ DOMAIN = Section(
         Key("route", _ROUTE, "Who builds it, if it differs from the file.", '"xl"'),
         Key(
             "memory",
-            Integer(1, GUEST_MEMORY_MAX_MIB, "MiB"),
-            "Its memory in MiB.",
+            _MEMORY,
+            'Its memory in MiB, or with a unit: "4G".',
             "1024",
-            "memory",
         ),
         Key("vcpus", Integer(1, VCPUS_MAX), "Virtual CPUs.", "2", "vcpus"),
         Key("kernel", _TEXT, "kernel of dom.cfg, a path in dom0.", '"/boot/Image"', "kernel"),
@@ -249,10 +258,10 @@ DOMAIN = Section(
         ),
         Key(
             "static-memory",
-            Many(Many(_ADDRESS, 2)),
-            "Host memory for the domain: base and size in bytes of each bank. dom0less only.",
-            "[[0x50000000, 0x20000000]]",
-            "static_memory",
+            Many(_BANK),
+            "Host memory for the domain: base and size of each bank, as text or in bytes."
+            " dom0less only.",
+            '["0x50000000:512M"]',
         ),
         Key(
             "direct-map",

@@ -24,8 +24,8 @@ class Option(NamedTuple):
     """An option. ``field``: the field of ``Request`` or ``BootRequest`` that it sets.
 
     Without ``metavar`` and ``choices`` it is a flag. ``number``: its value is an integer, of
-    ``least`` or more. ``default``: for --help, where the help text does not state it; of ``DOMAIN``
-    and ``BOOT`` an option that is not given sets nothing.
+    ``least`` or more; ``size``: it is MiB, or has a unit. ``default``: for --help, where the help
+    text does not state it; of ``DOMAIN`` and ``BOOT`` an option that is not given sets nothing.
     """
 
     flags: str | tuple[str, ...]
@@ -35,6 +35,7 @@ class Option(NamedTuple):
     choices: tuple[str, ...] = ()
     repeated: bool = False
     number: bool = False
+    size: bool = False
     least: int | None = None
     default: str | bool | None = None
 
@@ -180,7 +181,13 @@ DOMAIN = (
         "Keep the Xilinx firmware node that the devices refer to. For AMD's Xen; upstream Xen"
         " refuses the guest's calls.",
     ),
-    Option("--memory", "memory", "Memory of the domain.", metavar="MIB", number=True),
+    Option(
+        "--memory",
+        "memory",
+        "Memory of the domain in MiB, or with a unit: 512M, 4G.",
+        metavar="SIZE",
+        size=True,
+    ),
     Option(
         "--static-memory",
         "static_memory",
@@ -331,7 +338,14 @@ LINT = (
         choices=("dom0less", "xl"),
         repeated=True,
     ),
-    Option("--memory", "memory", "Memory of the domain.", metavar="MIB", number=True, least=1),
+    Option(
+        "--memory",
+        "memory",
+        "Memory of the domain in MiB, or with a unit: 512M, 4G.",
+        metavar="SIZE",
+        size=True,
+        least=1,
+    ),
     Option("--vcpus", "vcpus", "Virtual CPUs of the domain.", metavar="N", number=True, least=1),
     Option(
         "--dom0/--no-dom0",

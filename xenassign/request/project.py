@@ -30,9 +30,11 @@ from xenassign.request.request import (
     Request,
     is_window,
     parse_clock_rate,
+    parse_static_memory,
     routes_of,
 )
 from xenassign.request.system_request import Allowance, SystemRequest
+from xenassign.request.units import mebibytes
 from xenassign.request.value_kinds import as_list
 from xenassign.xen.releases import DEFAULT, release
 
@@ -106,8 +108,9 @@ def _at(origin: Origin | None, options: Iterable[Any]) -> tuple[Any, ...]:
 def read_project(path: Path) -> Project:
     """Reads a xenassign.toml. Raises InputError and UsageError with line and key."""
     toml = read_toml(path, "a file with [[domain]] tables")
-    for wrong in _mistakes(toml.values):
-        raise InputError(sentence(toml, wrong))
+    wrong = list(mistakes(TOP, toml.values)) or list(_mistakes(toml.values))
+    if wrong:
+        raise InputError(*(sentence(toml, mistake) for mistake in wrong))
     top, folder = toml.values, path.parent
     whole = Origin(toml, ())
     domains = []
@@ -148,10 +151,10 @@ def _boot(toml: TomlFile) -> BootRequest:
 
 
 def _mistakes(values: dict[str, Any]) -> Iterator[Mistake]:
-    """What is wrong in the file: first in single values, then what depends on several."""
-    yield from mistakes(TOP, values)
+    """What is wrong in the file that depends on several values, each of which is valid."""
     if not values.get("domain"):
         yield Mistake((), "there is no domain; write [[domain]] with its name and device")
+        return
     names: dict[str, str] = {}
     for index, domain in enumerate(values["domain"]):
         at: KeyPath = ("domain", index)
@@ -236,6 +239,11 @@ def _request(top: dict[str, Any], domain: dict[str, Any], folder: Path, origin: 
         for key in DOMAIN.keys
         if key.field is not None and key.name in domain
     }
+    memory = domain.get("memory")
+    if memory is not None:
+        options["memory"] = memory if isinstance(memory, int) else mebibytes(memory)
+    if "static-memory" in domain:
+        options["static_memory"] = tuple(map(_bank, domain["static-memory"]))
     base, console = domain.get("base-cfg"), top.get("xen-console")
     console_at = Origin(origin.toml, ("xen-console",))
     options.update(
@@ -256,6 +264,13 @@ def _request(top: dict[str, Any], domain: dict[str, Any], folder: Path, origin: 
     config = read_file(str(folder / base)) if base is not None else None
     with _located(origin):
         return base_cfg.request(config, **options)
+
+
+def _bank(bank: str | list[int]) -> tuple[int, int]:
+    if isinstance(bank, str):
+        return parse_static_memory(bank)
+    base, size = bank
+    return base, size
 
 
 def _frozen(value: Any) -> Any:
@@ -314,13 +329,19 @@ def _clock_rates(
         rate = device.options.get(key)
         if isinstance(rate, dict):
             for clock, of_clock in rate.items():
-                yield ClockRate(device.named(key, clock), clock, of_clock)
+                yield ClockRate(device.named(key, clock), clock, _rate(of_clock, device.origin))
         elif rate is not None:
-            yield ClockRate(device.named(key), None, rate)
+            yield ClockRate(device.named(key), None, _rate(rate, device.origin))
     for name, rate in domain.get(key, {}).items():
         with _located(origin):
             option = parse_clock_rate(f"{name}={rate}")
         yield option._replace(node=Written(option.node, origin.below(key, name)))
+
+
+def _rate(rate: int | str, origin: Origin) -> int:
+    """A rate in Hz. Raises UsageError for a fraction of a hertz, or a rate out of range."""
+    with _located(origin):
+        return rate if isinstance(rate, int) else parse_clock_rate(f"clock={rate}").rate
 
 
 def _memory_regions(domain: dict[str, Any], devices: list[_Device]) -> Iterator[MemoryOption]:

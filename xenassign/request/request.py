@@ -14,6 +14,7 @@ from xenassign.errors import OptionError, UsageError
 from xenassign.escape import xlcfg_problem
 from xenassign.findings import ROUTES
 from xenassign.formats.xlcfg import XlConfig
+from xenassign.request import units
 from xenassign.request.options import ALIGNMENTS
 from xenassign.request.origin import Origin
 from xenassign.request.property_edits import PropertyEdit, check_edits
@@ -250,14 +251,17 @@ def _split(text: str, option: str, form: str) -> tuple[str, str]:
     return left, right
 
 
-def number_of(text: str, option: str, meaning: str) -> int:
-    """A number in decimal or with 0x, of 64 bits. Raises UsageError; ``meaning``: "an address"."""
+def number_of(text: str, option: str, meaning: str, form: str = "1234 or 0x12ab") -> int:
+    """A number in decimal or with 0x, of 64 bits. Raises UsageError.
+
+    ``meaning``: "an address"; ``form``: how to write it.
+    """
     try:
         value = int(text, 0)
     except ValueError:
         value = -1
     if value < 0:
-        raise UsageError(f"{option}: {text!r} is not {meaning}; write it as 1234 or 0x12ab")
+        raise UsageError(f"{option}: {text!r} is not {meaning}; write it as {form}")
     if value >= _LIMIT:
         raise UsageError(f"{option}: {text[:40]!r} has more than 64 bits; write a smaller number")
     return value
@@ -302,13 +306,12 @@ def parse_clock_rate(text: str) -> ClockRate:
     """``PATH[#CLOCK]=HZ``. Raises UsageError."""
     left, right = _split(text, "--clock-rate", "PATH[#INDEX|#NAME]=HZ")
     path, sign, clock = left.rpartition("#")
-    rate = number_of(right, "--clock-rate", "a rate in Hz")
+    rate = units.hertz(right)
+    if rate is None:
+        rate = number_of(right, "--clock-rate", "a rate in Hz", "125000000 or 125MHz")
     if not 0 < rate <= CLOCK_RATE_MAX:
         raise UsageError(f"--clock-rate {text}: {rate} is out of range (1 to {CLOCK_RATE_MAX} Hz)")
     return ClockRate(path if sign else left, clock if sign else None, rate)
-
-
-_UNITS = {"K": 1 << 10, "M": MIB, "G": 1 << 30}
 
 
 def parse_static_memory(text: str) -> Bank:
@@ -319,9 +322,9 @@ def parse_static_memory(text: str) -> Bank:
             f"--static-memory {text!r} is malformed; write --static-memory BASE:SIZE, as in"
             " 0x80000000:512M"
         )
-    unit = _UNITS.get(size[-1:].upper(), 1)
-    digits = size if unit == 1 else size[:-1]
-    length = unit * number_of(digits, "--static-memory", "a size")
+    length = units.size(size)
+    if length is None:
+        length = number_of(size, "--static-memory", "a size", "0x10000000 or 256M")
     return Bank(number_of(base, "--static-memory", "an address"), length)
 
 

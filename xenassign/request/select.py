@@ -9,6 +9,9 @@ from xenassign.host.near_paths import near_names, near_paths
 from xenassign.host.running import dom0_tree
 from xenassign.spelling import question
 
+#: Characters of a name for which names that begin with it are searched.
+_SHORTEST = 2
+
 
 def find(tree: Tree, name: str) -> Node | None:
     """The node of a full path, alias, label or unique suffix.
@@ -91,5 +94,16 @@ def _matches(node: Node, pattern: str) -> bool:
 
 def _nearest(tree: Tree, name: str) -> str:
     """The nearest names of the tree, as a question."""
-    near = [*near_names(tree, name), *near_paths(tree, name)]
+    near = [*near_names(tree, name), *near_paths(tree, name)] or _beginning(tree, name)
     return question(near) or "`xenassign inspect` lists the devices"
+
+
+def _beginning(tree: Tree, name: str) -> list[str]:
+    """At most three aliases, or else names of nodes, that begin with a name: ``eth``."""
+    if len(name) < _SHORTEST or "/" in name:
+        return []
+    names = (node.name for node in tree.nodes() if "@" in node.name)
+    for known in (sorted(tree.aliases), list(dict.fromkeys(names))):
+        if beginning := [other for other in known if other.startswith(name)]:
+            return beginning[:3]
+    return []
