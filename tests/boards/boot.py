@@ -22,6 +22,7 @@ from ..xen.several import INPUT_TO_XEN, numbered, said_by
 from . import kernels
 from .emulator import emulator
 from .model import Board, Device, Guest, Run
+from .programs import programs
 from .scripts import FUNCTIONS
 from .serial import echo
 
@@ -199,7 +200,8 @@ driver=$(readlink -f $device/driver)
 echo "{_DRIVER} {device.path} ${{driver##*/}}"
 """)
     modules = kernels.modules(tuple(each.split()[0] for each in wanted)) if wanted else b""
-    return modules + guest_files("\n".join(parts))
+    tools = programs() if any(device.programs for device in guest.devices) else b""
+    return modules + tools + guest_files("\n".join(parts))
 
 
 # ---------------------------------------------------------------------------- the answers

@@ -66,8 +66,8 @@ def _board(board: Board) -> Iterator[str]:
         "| device | driver | what the guest did with it | route | Xen |",
         "|---|---|---|---|---|",
     )
-    for run in board.runs:
-        yield from _rows(run)
+    # A guest's console may be in several runs.
+    yield from dict.fromkeys(row for run in board.runs for row in _rows(run))
 
 
 def _rows(run: Run) -> Iterator[str]:

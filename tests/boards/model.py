@@ -23,11 +23,13 @@ class Device:
     modules: tuple[str, ...] = ()
     """Of Linux, each with its parameters, loaded before all scripts. Name no built-in ones."""
     options: dict[str, Any] = field(default_factory=dict)  #: keys of its [[domain.device]]
+    below: str = ""  #: the name of the node below its own that the driver binds to
+    programs: bool = False  #: whether its script needs those of programs.py
 
     @property
     def node(self) -> str:
-        """The name of its node."""
-        return self.path.rsplit("/", 1)[-1]
+        """The name of the node that the driver binds to."""
+        return self.below or self.path.rsplit("/", 1)[-1]
 
 
 @dataclass(frozen=True)

@@ -47,3 +47,47 @@ retry later && printf 'counts seconds; '
 echo +2 >wakealarm
 retry arrived && echo "the alarm's interrupt arrives"
 """
+
+#: The first line of a GPIO controller, which no driver uses.
+GPIO_DOES = "drives its first line and reads it back: high 1, low 0"
+GPIO = """
+pin=$(cat gpio/gpiochip*/base)
+echo $pin >/sys/class/gpio/export
+cd /sys/class/gpio/gpio$pin
+printf "drives its first line and reads it back:"
+echo high >direction
+printf " high $(cat value),"
+echo low >direction
+echo " low $(cat value)"
+"""
+
+#: A watchdog of Linux' core, which the magic character V stops.
+WATCHDOG_DOES = "armed: active; stopped: inactive"
+WATCHDOG = """
+cd watchdog/watchdog*
+exec 3>/dev/$(basename $PWD)
+printf "armed: $(cat state); "
+printf V >&3
+exec 3>&-
+echo "stopped: $(cat state)"
+"""
+
+#: Before those of CAN controllers: all are switched on.
+CAN_UP = """
+for can in /sys/class/net/can*; do
+    ip link set ${can##*/} type can bitrate 500000
+    ip link set ${can##*/} up
+done
+"""
+#: One of two CAN controllers of a guest, with the other on its bus.
+CAN_DOES = "the other controller receives its frame 123#DEADBEEF"
+CAN = """
+own=$(basename net/can*)
+for can in /sys/class/net/can*; do
+    [ ${can##*/} = $own ] || other=${can##*/}
+done
+candump -L -n 1 $other >/frame &
+sends() { cansend $own 123#DEADBEEF; [ -s /frame ]; }
+retry sends
+echo "the other controller receives its frame $(cut -d ' ' -f 3 /frame)"
+"""

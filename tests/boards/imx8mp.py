@@ -1,0 +1,135 @@
+"""NXP's i.MX 8M Plus EVK, as QEMU's imx8mp-evk."""
+
+from __future__ import annotations
+
+from . import scripts
+from .model import Board, Device, Guest, Run
+
+_AIPS1, _AIPS3 = "/soc@0/bus@30000000", "/soc@0/bus@30800000"
+_SPBA = f"{_AIPS3}/spba-bus@30800000"
+
+#: The parent that Linux' tree assigns to the UARTs' clocks is SYS_PLL1_80M.
+_UART_CLOCK = {"clock-rate": 80_000_000}
+
+CONSOLE = Device(
+    f"{_SPBA}/serial@30880000",
+    "imx-uart",
+    "is the guest's console, at 115200 baud of 80000000 Hz",
+    """
+tty=$(basename $(find . -name 'ttymxc*' | head -n 1))
+stty -F /dev/$tty 115200
+rate=$(cat /sys/class/tty/$tty/uartclk)
+echo "is the guest's console, at $(stty -F /dev/$tty speed) baud of $rate Hz"
+""",
+    options=_UART_CLOCK,
+)
+# QEMU's UART does not tell its terminal the speed: the answer has that of the terminal.
+UART = Device(
+    f"{_AIPS3}/serial@30a60000",
+    "imx-uart",
+    "sends a line and receives it",
+    """
+tty=/dev/$(basename $(find . -name 'ttymxc*' | head -n 1))
+stty -F $tty 115200 raw -echo clocal
+exec 3<>$tty
+echo hello >&3
+read -t 30 answer <&3
+case "$answer" in "hello at "*) echo "sends a line and receives it" ;; esac
+""",
+    options=_UART_CLOCK,
+)
+GPIO = Device(f"{_AIPS1}/gpio@30220000", "gpio-mxc", scripts.GPIO_DOES, scripts.GPIO)
+I2C = Device(
+    f"{_AIPS3}/i2c@30a40000",
+    "imx-i2c",
+    "a DS1338 on its bus counts seconds",
+    """
+cd i2c-*
+echo ds1338 0x68 >new_device
+bus=$(basename $PWD)
+chip=/sys/bus/i2c/devices/${bus#i2c-}-0068/rtc
+[ -d $chip ] || exit
+first=$(cat $chip/rtc*/since_epoch)
+later() { [ $(cat $chip/rtc*/since_epoch) -gt $first ]; }
+retry later && echo "a DS1338 on its bus counts seconds"
+""",
+    modules=("i2c-imx",),
+)
+WATCHDOG = Device(
+    f"{_AIPS1}/watchdog@30290000",
+    "imx2-wdt",
+    scripts.WATCHDOG_DOES,
+    scripts.WATCHDOG,
+    modules=("imx2_wdt",),
+)
+RTC = Device(
+    f"{_AIPS1}/snvs@30370000",
+    "snvs_rtc",
+    "counts seconds",
+    """
+cd rtc/rtc*
+first=$(cat since_epoch)
+later() { [ $(cat since_epoch) -gt $first ]; }
+retry later && echo "counts seconds"
+""",
+    modules=("rtc-snvs",),
+    below="snvs-rtc-lp",
+)
+
+
+def _can(address: str) -> Device:
+    return Device(
+        f"{_SPBA}/can@{address}",
+        "flexcan",
+        scripts.CAN_DOES,
+        scripts.CAN,
+        options={"clock-rate": 40_000_000},
+        modules=("fixed", "can-raw", "flexcan"),
+        programs=True,
+    )
+
+
+_REMARKS = (
+    """\
+Xen has no driver for the console of the i.MX 8M and prints nothing: `generate` gets `--xen-console
+none`, the guest prints through UART3, which is assigned to it (`console=ttymxc2`), and a boot in
+which the guest does not print fails, whatever the reason.""",
+    """\
+QEMU 10's machine does not connect the GIC's virtual interrupts to the processors: a guest stands
+still when it waits for its first interrupt. QEMU 11's does, and has the CAN controllers. Not
+assigned: the timers (GPT), for which arm64's Linux has no driver; PWM and audio, which QEMU does
+not have; SPI, since Linux' tree has no chip on these buses. The alarm of the SNVS clock is not in
+QEMU's model.""",
+)
+
+BOARD = Board(
+    "imx8mp-evk",
+    "NXP i.MX 8M Plus EVK",
+    "freescale/imx8mp-evk.dtb",
+    ("imx8mp-evk", "-audio", "none", "-nic", "none"),
+    memory=2048,
+    modules_at=0x60000000,
+    serials=("null", "null", "stdio", "echo"),
+    silent=True,
+    remarks=_REMARKS,
+    # Two runs: the tree of one guest with all devices is too large for Xen 4.17 (XA122).
+    runs=(
+        Run(
+            "lines",
+            (Guest("lines", (CONSOLE, UART, GPIO, I2C), console="ttymxc2"),),
+            qemu=("-device", "ds1338,bus=i2c-bus.2,address=0x68"),
+        ),
+        Run(
+            "can",
+            (
+                Guest(
+                    "can",
+                    (CONSOLE, WATCHDOG, RTC, _can("308c0000"), _can("308d0000")),
+                    console="ttymxc2",
+                    before=scripts.CAN_UP,
+                ),
+            ),
+            qemu=("-object", "can-bus,id=bus", "-machine", "canbus0=bus,canbus1=bus"),
+        ),
+    ),
+)
