@@ -224,6 +224,18 @@ def test_the_second_mapping_must_not_wrap_around(
     assert ("XA214" in codes(findings(blob(*nodes), unknown()))) == found
 
 
+@pytest.mark.parametrize(
+    ("guests", "found"), [((2, 2), True), ((2, 1), False), ((2, 3), False), ((2, 3, 3), False)]
+)
+def test_an_empty_mapping_at_the_lowest_guest_page(guests: tuple[int, ...], found: bool) -> None:
+    """From 4.21 on Xen lists the guest's pages. Only the first mapping is not empty."""
+    for version, affected in (("4.20", False), ("4.21", True), ("4.22", True)):
+        entries = [(0x9010000, 0 if n else 0x1000, at << 24) for n, at in enumerate(guests)]
+        about = unknown(release=release(version))
+        wraps = "XA214" in codes(findings(blob(mapping("dev", *entries)), about))
+        assert wraps == (found and affected), version
+
+
 # --- images --------------------------------------------------------------------------------------
 
 ROOM = 256 << 10  # KiB of memory

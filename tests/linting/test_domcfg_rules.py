@@ -56,6 +56,14 @@ ONE_MISTAKE_ONE_FINDING: tuple[tuple[str, str], ...] = (
     ("kernel = ['a']\n", "XA604"),
     ("dtdev = ['/pl031@9010000']\n", "XA417"),
     ("dtdev = ['/no-such']\n", "XA417"),
+    ("llc_colors = ['0-3', 5]\n", "XA622"),
+    ("llc_colors = ['all']\n", "XA623"),
+    ("llc_colors = ['3-0']\n", "XA623"),
+    ("llc_colors = [['0']]\n", "XA623"),
+    ("sve = 'hw'\n", "XA622"),
+    ("sve = 256\n", "XA622"),
+    ("sve = 100\n", "XA623"),
+    ("sve = 0\n", "XA623"),
 )
 
 
@@ -79,10 +87,20 @@ def test_one_mistake_one_finding(board: Board, rows: Rows) -> None:
         "iomem = [' +9010, 0X1']\n",
         "name = 'a'\nmemory = 512\nvcpus = 2\nkernel = 'k'\nextra = 'x'\n",
         "vif = []\ndisk = ['a,b']\n",
+        "llc_colors = []\nsve = 'DISABLED'\n",
+        "llc_colors = '0-3'\n",
     ],
 )
 def test_what_xl_takes_is_no_finding(board: Board, text: str) -> None:
     assert findings(text, board) == []
+
+
+def test_sve_and_colors_by_release_and_build(board: Board) -> None:
+    text = "llc_colors = ['0-3']\nsve = '128'\n"
+    for xen, expected in (("4.18", ["XA609", "XA622"]), ("4.20", ["XA622", "XA622"])):
+        assert sorted(f.code for f in findings(text, board, xen=xen)) == expected
+    context = Context(release("4.20"), None, None, options=frozenset({"ARM64_SVE", "LLC_COLORING"}))
+    assert [f.code for f in domcfg.check(parse(text, "dom.cfg"), context)] == []
 
 
 @pytest.mark.parametrize(

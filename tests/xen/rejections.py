@@ -15,8 +15,10 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple
 
-from xenassign.findings import Finding
+from xenassign.findings import Finding, Rule, registered
+from xenassign.linting import catalogue
 from xenassign.linting.verdict.predict import predict_xl, rejecting
+from xenassign.xen.releases import release
 
 from . import boards, by_hand
 from .address_space import space_rows
@@ -27,7 +29,7 @@ from .dom0 import Job, boot_dom0
 from .hosttree import compiled
 from .machine import RELEASES, Machine, machine
 from .mutants.blob import Blob
-from .pairs import pair_rows
+from .pairs import PAIRS, pair_rows
 from .qemu import NoAnswerError
 from .silence import silent_rows
 
@@ -467,6 +469,24 @@ BUILT = (
         partial(CLOCK + "last { phandle = <0xfde7>; };"),
         releases=("4.22",),
     ),
+    Case(
+        "XA214",
+        "a second mapping of size 0 at the same guest address",
+        partial(CLOCK + f"empty {{ {reg(0x9010000, 0)} {FORCE} }};"),
+        releases=("4.21", "4.22"),
+    ),
+    Case(
+        "",
+        "a second mapping of size 0 at a lower guest address",
+        partial(CLOCK + f"empty {{ {reg(0x9010000, 0, 0x9000000)} {FORCE} }};"),
+        releases=(),
+    ),
+    Case(
+        "",
+        "a second mapping of size 0 at a higher guest address",
+        partial(CLOCK + f"empty {{ {reg(0x9010000, 0, 0x9020000)} {FORCE} }};"),
+        releases=(),
+    ),
     _add("", "scmi_smc on a host without SCMI", 'xen,sci_type = "scmi_smc";')._replace(releases=()),
     _add("", "no SCI", 'xen,sci_type = "none";')._replace(releases=()),
     Case("", "a phandle of 0xfde6", partial(CLOCK + "last { phandle = <0xfde6>; };"), releases=()),
@@ -540,6 +560,13 @@ XL = (
     _cfg("XA314", "nr_spis = 1000 (known from 4.19 on)", _IRQ + "nr_spis = 1000\n")._replace(
         releases=("4.20",)
     ),
+    _cfg("XA622", "llc_colors", 'llc_colors = [ "0-3" ]\n')._replace(releases=_4_20),
+    _cfg("XA622", 'sve = "128"', 'sve = "128"\n')._replace(releases=_4_20),
+    _cfg("XA622", 'sve = "HW"', 'sve = "HW"\n')._replace(releases=_4_20),
+    _cfg("XA623", "llc_colors of no number", 'llc_colors = [ "all" ]\n')._replace(releases=_4_20),
+    _cfg("XA623", "llc_colors downwards", 'llc_colors = [ "3-0" ]\n')._replace(releases=_4_20),
+    _cfg("XA623", "sve = 0", "sve = 0\n")._replace(releases=_4_20),
+    _cfg("XA623", "sve = 100", "sve = 100\n")._replace(releases=_4_20),
     _cfg("XA620", "pci on a board without an IOMMU", 'pci = [ "01:00.0" ]\n'),
     _cfg("XA620", "pci on a board with an SMMU", 'pci = [ "01:00.0" ]\n', "smmu", ()),
     _cfg("XA602", "an INTID in hexadecimal", "irqs = [ 0x22 ]\n"),
@@ -721,6 +748,7 @@ FINE = (
     _node(
         "", "4.20 drops a ramdisk at the kernel's address", ("<0 0x49200000", "<0 0x49000000")
     )._replace(releases=_4_20),
+    _add("", "domain-cpupool of a default build", "domain-cpupool = <0x8000>;"),
     _add("", "a domain that is disabled", 'status = "disabled";'),
     _add("", "passthrough is disabled", 'passthrough = "disabled";'),
     _add("", 'xen,enhanced = "no-xenstore"', 'xen,enhanced = "no-xenstore";'),
@@ -734,6 +762,11 @@ FINE = (
     _cfg("", "a page twice", 'iomem = [ "0x9010,1", "0x9010,1@8000" ]\n'),
     _cfg("", "a sign and blanks", 'irqs = [ " +34" ]\niomem = [ " 9010, 1" ]\n'),
     _cfg("", "an atom for a list", "irqs = 33\niomem = '9000,1'\ndtdev = '/none'\n"),
+    _cfg(
+        "", "4.17 does not know llc_colors and sve", 'llc_colors = [ "0-3" ]\nsve = "128"\n'
+    )._replace(releases=("4.17",)),
+    _cfg("", "no llc_colors, and sve disabled", 'llc_colors = [ ]\nsve = "disabled"\n'),
+    _cfg("", "llc_colors that is not a list", 'llc_colors = "0-3"\n'),
     _cfg("", "a misspelt key", "irq = [ 33 ]\n"),
     _cfg(
         "",
@@ -902,6 +935,8 @@ NOT_SHOWN = {
     "XA743": "Debian's Xen is built without shared memory; see XA717",
     "XA744": "Debian's Xen is built without shared memory; see XA717",
     "XA747": "only a Xen for Armv8-R refuses it, whose processors QEMU does not have",
+    "XA751": "Debian's Xen is built without cache coloring; see XA717",
+    "XA750": "Debian's Xen is built without CPU pools at boot, and reads none",
     "XA729": "only Xen 4.21 and newer refuse it, on boards with SCMI, which QEMU does not have",
     "XA714": "Debian's Xen is built without static memory; see XA717",
     "XA731": "Debian's Xen is built without static memory; see XA717",
@@ -914,6 +949,29 @@ NOT_SHOWN = {
 }
 
 
+def shown_on(version: str) -> set[str]:
+    """The rules that a boot shows on a release of Debian's."""
+    shown = {case.rule for case in (*DOM0LESS, *XL) if version in case.releases}
+    return shown | {pair.rule for pair in PAIRS if pair.refused and version in pair.releases}
+
+
+def rejecting_rules() -> list[Rule]:
+    """All rules with the effect ``rejected``, by code."""
+    catalogue.rules()  # imports every module with rules
+    rules = (each for each in registered() if each.effect == "rejected")
+    return sorted(rules, key=lambda each: each.code)
+
+
+def unaffected() -> list[tuple[str, Rule]]:
+    """(release, rule) where that release of Debian's does not refuse what the other one does."""
+    return [
+        (version, each)
+        for each in rejecting_rules()
+        for version in RELEASES.values()
+        if each.code not in NOT_SHOWN and not each.applies(release(version))
+    ]
+
+
 def document(
     refused: Sequence[tuple[str, ...]],
     pairs: Sequence[tuple[str, ...]],
@@ -921,13 +979,19 @@ def document(
     classic: Sequence[tuple[str, ...]],
     spaces: Sequence[tuple[str, ...]],
 ) -> str:
-    """docs/xen-verdicts.md."""
+    """docs/xen-verdicts.md, but for what by_hand.py writes."""
     not_shown = "".join(f"- {code}: {why}.\n" for code, why in sorted(NOT_SHOWN.items()))
+    elsewhere = "".join(
+        f"- {each.code} on {version}: only {catalogue.affected_releases(each)} refuse it.\n"
+        for version, each in unaffected()
+    )
     return (
         HEAD
         + "".join(map(line, sorted(refused)))
-        + "\nNot shown:\n\n"
+        + "\nNot shown, on either release:\n\n"
         + not_shown
+        + "\nNot shown on one of them:\n\n"
+        + elsewhere
         + TWO
         + "".join(map(line, sorted(pairs)))
         + SILENCE

@@ -89,13 +89,13 @@ def applicability(rule: Rule) -> str:
     """Severity, effect, routes and releases on one line."""
     parts = [rule.severity, rule.effect, f"on {' and '.join(rule.routes)}"]
     if rule.applies is not every_release:
-        parts.append(_releases(rule))
+        parts.append(affected_releases(rule))
     if rule.needs_host:
         parts.append("needs the host's tree")
     return ", ".join(parts)
 
 
-def _releases(rule: Rule) -> str:
+def affected_releases(rule: Rule) -> str:
     """The releases that a rule applies to, which follow each other, as a range."""
     versions = list(RELEASES)
     affected = [version for version in versions if rule.applies(RELEASES[version])]

@@ -218,6 +218,10 @@ class Release:
         metadata={"source": "0e2bb9d9b1f9: xen/common/device-tree/dom0less-build.c construct_domU"}
     )
     """Valid values of xen,enhanced; any other is "disabled". Without a string it is "enabled"."""
+    color_digits_required: bool = field(
+        metadata={"source": "174381dfbc5f: xen/common/llc-coloring.c parse_color_config"}
+    )
+    """Whether a number without digits in llc-colors is an error, instead of 0."""
     vcpu_nodes: bool = field(
         metadata={"source": "29a9638fd458: dom0less-build.c domain_vcpu_affinity"}
     )
@@ -510,13 +514,14 @@ _4_17 = Release(
     domain_properties=_DOMAIN_PROPERTIES_4_17,
     domain_options=MappingProxyType({"xen,static-mem": "STATIC_MEMORY"}),
     enhanced_values=frozenset({"enabled", "no-xenstore", "disabled"}),
+    color_digits_required=False,
     vcpu_nodes=False,
     module_overlap_dropped=False,
     boot_scan_failure_is_panic=False,
     dom0less_error_is_panic=False,
     dom0less_tree_bytes=4096,
     dom0less_tree_adds_partial=False,
-    kconfig=frozenset({"STATIC_SHM"}),
+    kconfig=frozenset({"BOOT_TIME_CPUPOOLS", "STATIC_SHM"}),
     shm_host_optional=False,
     shm_direct_map_compared=False,
     vpl011_failure_refused=False,
@@ -629,6 +634,7 @@ _4_22 = replace(
     phandle_limit=GUEST_PHANDLE_GIC - 1,
     domain_properties=_4_21.domain_properties | {"v8r_el1_msa"},  # 1afacf7b1537
     domain_options=MappingProxyType({**_4_21.domain_options, "v8r_el1_msa": "MPU"}),
+    color_digits_required=True,
     xl_keys=_4_21.xl_keys | {"xenstore_quota"},  # ea3099e19146
     dt_overlay=DtOverlay(at_root=True, children=True, survives_others=True),
     scmi_arguments_kept=False,

@@ -183,7 +183,8 @@ class _Build:
             pool = UNKNOWN_POOL
         self.stage2 = Stage2(pool, ram=self.ram)
         self.mapped: list[tuple[FlatNode, MappingEntry]] = []
-        self.lowest = 0  # the lowest page number of ``mapped``
+        self.lowest = 0  # the lowest page number of ``mapped`` at the host
+        self.lowest_guest = 0  # and in the guest
         self.assigned: set[Node] = set()  # host nodes assigned behind an IOMMU
         self.triggers: dict[int, tuple[int, str]] = {}  # INTID to trigger and host path
         self.xen_lines: dict[int, str] = {}  # INTID to the user
@@ -304,7 +305,11 @@ class _Build:
         if end < host // PAGE_SIZE and self.mapped and self.lowest > end:
             return _in_reg(WRAPS, node, f"{mapping} wrap around", cells.host)
         first, count = guest // PAGE_SIZE, size // PAGE_SIZE
+        listed = self.context.release.extended_regions_exclude_mappings  # the guest's pages too
+        if listed and not size and first and self.mapped and self.lowest_guest == first:
+            return _in_reg(WRAPS, node, f"{mapping} end before they start", cells.size)
         self.lowest = min(host // PAGE_SIZE, self.lowest) if self.mapped else host // PAGE_SIZE
+        self.lowest_guest = min(first, self.lowest_guest) if self.mapped else first
         self.mapped.append((node, entry))
         if self.stage2.map(first, count, host // PAGE_SIZE):
             return None

@@ -163,6 +163,12 @@ class DomainNode:
         return (self.node, *above)
 
     @property
+    def xen_bootargs(self) -> str | None:
+        """Xen's command line; None if the tree does not state it."""
+        lines = (string(node, "xen,xen-bootargs") for node in self.lineage[1:])
+        return next((line for line in lines if line is not None), None)
+
+    @property
     def cells(self) -> BusCells:
         """Address and size cells of the modules: the node's, or inherited (device_tree_get_u32)."""
         return xen_bus_cells(*self.lineage)
@@ -174,10 +180,14 @@ class DomainNode:
         return _states_cells(self.node) or not above or above[0].name != CONTENT
 
     @property
+    def overlaid(self) -> bool:
+        """Whether it is in an overlay."""
+        return any(node.name == CONTENT for node in self.node.ancestors())
+
+    @property
     def incomplete(self) -> bool:
         """Whether it is in an overlay and has no modules: the boot loader adds them."""
-        overlaid = any(node.name == CONTENT for node in self.node.ancestors())
-        return overlaid and not self.node.children
+        return self.overlaid and not self.node.children
 
     @cached_property
     def modules(self) -> tuple[BootModule, ...]:

@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterator
 from xenassign.devicetree.cells import xen_first_number
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding, rule
+from xenassign.linting.verdict.cache_colors import cache_colors
 from xenassign.linting.verdict.context import Context
+from xenassign.linting.verdict.cpupools import cpupool
 from xenassign.linting.verdict.dom0less import DOM0LESS, check_limits
 from xenassign.linting.verdict.domain import (
     DomainNode,
@@ -152,6 +154,8 @@ CHECKS: tuple[Callable[[DomainView], Iterator[Finding]], ...] = (
     passthrough,
     direct_map,
     not_built,
+    cache_colors,
+    cpupool,
     static_memory,
     sci_type,
     xenstore,

@@ -9,6 +9,7 @@ from xenassign.findings import Finding, rule
 from xenassign.linting.verdict.dom0less import DOM0LESS
 from xenassign.linting.verdict.domain import DomainNode, string
 from xenassign.linting.verdict.domain_view import DomainView
+from xenassign.xen.boot_arguments import switch
 from xenassign.xen.sci import OPTION, SCMI_SMC, mediator
 
 SCI_TYPE = rule(
@@ -74,24 +75,5 @@ def _first_with_scmi(domain: DomainNode) -> Node:
 
 def _granted(domain: DomainNode) -> bool | None:
     """Whether Xen's command line gives SCMI to a domain; None if the tree does not state it."""
-    for node in domain.lineage[1:]:
-        line = string(node, "xen,xen-bootargs")
-        if line is not None:
-            return _has_option(line)
-    return None
-
-
-_YES = ("", "1", "yes", "on", "true", "enable")
-_NO = ("0", "no", "off", "false", "disable")
-
-
-def _has_option(line: str) -> bool:
-    """Whether OPTION is on; its last occurrence counts (parse_params, parse_boolean)."""
-    enabled = False
-    for word in line.split():
-        name, _, value = word.partition("=")
-        if name == OPTION and value in _YES:
-            enabled = True
-        elif name == f"no-{OPTION}" or (name == OPTION and value in _NO):
-            enabled = False
-    return enabled
+    line = domain.xen_bootargs
+    return None if line is None else bool(switch(line, OPTION))

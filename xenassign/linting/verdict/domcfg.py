@@ -22,6 +22,7 @@ from xenassign.host.device import is_device, read_device
 from xenassign.host.platform import Platform
 from xenassign.linting.verdict import dom0less, mappings
 from xenassign.linting.verdict.builds import MPU, NO_MMU
+from xenassign.linting.verdict.cfg_builds import builds
 from xenassign.linting.verdict.cfg_dtdev import assigned_devices
 from xenassign.linting.verdict.cfg_irqs import check_irqs, has_vuart, read_irqs
 from xenassign.linting.verdict.cfg_keys import NOT_A_STRING, XL, keys, list_items, strings
@@ -144,6 +145,7 @@ def check(config: XlConfig, context: Context) -> Iterator[Finding]:
         yield from _in_bytes(config, context.platform, ranges)
         yield from assigned_devices(config, context.platform, context.iommus, context.marked)
     yield from _sci(config, context)
+    yield from builds(config, context)
     yield from _stage2(config, context, ranges)
     memory = context.memory
     if config.get("memory") is not None:

@@ -10,6 +10,7 @@ from xenassign.linting.verdict.context import Context
 from xenassign.linting.verdict.dom0less import DOM0LESS
 from xenassign.linting.verdict.domain import DomainNode, string
 from xenassign.xen.direct_map import overlapping
+from xenassign.xen.llc_coloring import COLORING_OPTION, COLORS, coloring
 
 COLORED = rule(
     "XA737",
@@ -17,7 +18,7 @@ COLORED = rule(
     "error",
     "rejected",
     routes=DOM0LESS,
-    applies=lambda xen: "llc-colors" in xen.domain_properties,
+    applies=lambda xen: COLORS in xen.domain_properties,
 )
 _PROP = "xen,static-mem"
 
@@ -46,12 +47,16 @@ def check(domain: DomainNode, context: Context) -> Iterator[Finding]:
 
 
 def _colors(domain: DomainNode, context: Context) -> Iterator[Finding]:
-    """A domain with llc-colors: Xen then colors the cache, and has no static memory."""
-    if not COLORED.applies(context.release) or "LLC_COLORING" not in context.options:
+    """Xen that colors the cache has no static memory; it does if a domain has llc-colors."""
+    if not COLORED.applies(context.release) or COLORING_OPTION not in context.options:
+        return
+    path = domain.node.path
+    if coloring(domain.xen_bootargs or "").on:
+        message = f"{path}: xen,xen-bootargs turns cache coloring on"
+        yield COLORED(message, node=path, prop=_PROP)
         return
     for other in domain.same_chosen:
-        if string(other.node, "llc-colors") is not None:
-            path = domain.node.path
+        if string(other.node, COLORS) is not None:
             yield COLORED(f"{path}: {other.node.path} has llc-colors", node=path, prop=_PROP)
             return
 

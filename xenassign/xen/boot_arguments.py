@@ -1,0 +1,41 @@
+"""Options of Xen's command line, as parse_params and parse_bool read them (xen/common/kernel.c).
+
+The last occurrence of an option counts.
+"""
+
+from __future__ import annotations
+
+import re
+
+_YES = ("", "1", "yes", "on", "true", "enable")
+_NO = ("0", "no", "off", "false", "disable")
+_NUMBER = re.compile(r"0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*")
+
+
+def switch(line: str, option: str) -> bool | None:
+    """Whether an option is on or off; None if the line does not say it."""
+    state = None
+    for word in line.split():
+        name, _, value = word.partition("=")
+        if name == option and value in _YES:
+            state = True
+        elif name == f"no-{option}" or (name == option and value in _NO):
+            state = False
+    return state
+
+
+def value(line: str, option: str) -> str | None:
+    """The text after ``option=``."""
+    words = (word.partition("=") for word in line.split())
+    values = [text for name, equals, text in words if name == option and equals]
+    return values[-1] if values else None
+
+
+def number(text: str) -> tuple[int | None, str]:
+    """The number that a text begins with (simple_strtoul), and the rest; None without a digit."""
+    match = _NUMBER.match(text)
+    if match is None:
+        return None, text
+    digits = match[0]
+    octal = digits.startswith("0") and digits.isdigit()
+    return int(digits, 8 if octal else 0), text[match.end() :]
