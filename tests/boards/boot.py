@@ -195,6 +195,7 @@ find_device {device.node}
 cd $device
 {device.script}
 )
+echo
 echo "{_END}"
 driver=$(readlink -f $device/driver)
 echo "{_DRIVER} {device.path} ${{driver##*/}}"
@@ -237,7 +238,7 @@ def _reports(guest: Guest, lines: Sequence[str]) -> Iterator[Report]:
                 inside = True
             elif line == _END:
                 inside = False
-            elif inside:
+            elif inside and line:
                 printed.append(line)
             elif line.startswith(end):
                 driver = line.removeprefix(end)

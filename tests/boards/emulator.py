@@ -60,17 +60,26 @@ def _output(*command: str) -> str:
 
 
 def _fetched() -> tuple[str, ...]:
-    """The command that runs the packages' QEMU with the packages' libraries."""
+    """The command that runs the packages' QEMU."""
+    directory = _directory()
+    return (*with_libraries(directory / QEMU), "-L", str(directory / "share"))
+
+
+def with_libraries(program: Path) -> tuple[str, ...]:
+    """The command that runs a program of this architecture with the packages' libraries."""
+    libraries = _directory() / "lib"
+    (loader,) = (path for path in libraries.iterdir() if _LOADER.fullmatch(path.name))
+    return (str(loader), "--library-path", str(libraries), str(program))
+
+
+@cache
+def _directory() -> Path:
     try:
         architecture = own_architecture()
         directory = cache_directory() / "qemu" / f"{SUITE}-{architecture}"
-        kept(directory, lambda fresh, work: _fill(architecture, fresh, work))
+        return kept(directory, lambda fresh, work: _fill(architecture, fresh, work))
     except FetchError as error:
         raise UnavailableError(f"no QEMU of {SUITE}: {error}") from None
-    libraries = directory / "lib"
-    (loader,) = (path for path in libraries.iterdir() if _LOADER.fullmatch(path.name))
-    run = (str(loader), "--library-path", str(libraries), str(directory / QEMU))
-    return (*run, "-L", str(directory / "share"))
 
 
 def _fill(architecture: str, fresh: Path, work: Path) -> Facts:

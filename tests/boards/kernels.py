@@ -24,6 +24,7 @@ from ..debian import (
 )
 from ..xen import initramfs
 from ..xen.machine import UnavailableError, arm64_image
+from .drivers import drivers
 
 #: Of each suite the package that has its device trees.
 _PACKAGES = {"trixie": KERNEL, "forky": KERNEL_BASE}
@@ -60,13 +61,24 @@ def image() -> Path:
     return _directory(_GUEST) / "Image"
 
 
+def _release() -> str:
+    """The kernel's own, as in /lib/modules."""
+    return str((facts(_directory(_GUEST)) or {})["release"])
+
+
 @cache
 def modules(wanted: tuple[str, ...]) -> bytes:
-    """An archive with modules, and those that they need, where modprobe looks for them."""
+    """An archive with modules, and those that they need, where modprobe looks for them.
+
+    Debian's own, and those of drivers.py. Raises UnavailableError.
+    """
     directory = _directory(_GUEST)
-    release = str((facts(directory) or {})["release"])
+    release = _release()
     with zipfile.ZipFile(directory / "files.zip") as packed:
-        files, needs = initramfs.modules(_Packed(packed), wanted)
+        known = {name.partition(".ko")[0].replace("-", "_") for name in packed.namelist()}
+        own = {name for name in wanted if name.replace("-", "_") not in known}
+        found = _Modules(packed, drivers(_GUEST, release) if own else {})
+        files, needs = initramfs.modules(found, wanted)
     place = f"lib/modules/{release}"
     lines = [f"{name}: {' '.join(above)}\n" for name, above in needs.items()]
     placed: dict[str, bytes | str] = {f"{place}/{name}": data for name, data in files.items()}
@@ -96,15 +108,16 @@ def _place(path: PurePosixPath) -> str | None:
     return None
 
 
-class _Packed(Mapping[str, bytes]):
-    """The members of an archive by their short names, read when they are used."""
+class _Modules(Mapping[str, bytes]):
+    """Modules by file name, read when they are used: members of an archive, and files."""
 
-    def __init__(self, packed: zipfile.ZipFile) -> None:
-        self._packed = packed
-        self._names = {PurePosixPath(name).name: name for name in packed.namelist()}
+    def __init__(self, packed: zipfile.ZipFile, files: Mapping[str, Path]) -> None:
+        self._packed, self._files = packed, files
+        self._names = dict.fromkeys([*packed.namelist(), *files])
 
     def __getitem__(self, name: str) -> bytes:
-        return self._packed.read(self._names[name])
+        path = self._files.get(name)
+        return self._packed.read(name) if path is None else path.read_bytes()
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
@@ -115,4 +128,6 @@ class _Packed(Mapping[str, bytes]):
 
 def prepare(suites: Iterable[str] = _PACKAGES) -> list[Path]:
     """Fetches all that is not here. Raises UnavailableError."""
-    return [_directory(suite) for suite in suites]
+    directories = [_directory(suite) for suite in suites]
+    drivers(_GUEST, _release())
+    return directories

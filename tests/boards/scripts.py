@@ -36,6 +36,15 @@ read -t 30 answer <&3
 echo "sends a line and receives it: $answer"
 """
 
+#: A clock without an alarm.
+CLOCK_DOES = "counts seconds"
+CLOCK = """
+cd rtc/rtc*
+first=$(cat since_epoch)
+later() { [ $(cat since_epoch) -gt $first ]; }
+retry later && echo 'counts seconds'
+"""
+
 #: A clock with an alarm.
 RTC_DOES = "counts seconds; the alarm's interrupt arrives"
 RTC = """

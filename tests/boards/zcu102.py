@@ -13,6 +13,86 @@ UART = Device(
     options={"clock-rate": {"uart_clk": 50000000}},  # of QEMU's model; 100 MHz on the board
 )
 
+#: QEMU's model has no alarm.
+RTC = Device(
+    "/axi/rtc@ffa60000",
+    "rtc_zynqmp",
+    scripts.CLOCK_DOES,
+    scripts.CLOCK,
+    modules=("rtc-zynqmp",),
+)
+
+#: Linux has no module for the timer: UIO gives its registers and interrupt to the guest's programs.
+TIMER = Device(
+    "/axi/timer@ff140000",
+    "uio_pdrv_genirq",
+    "the counter runs; its interrupt arrives",
+    """
+cd uio/uio*
+register() { devmem $((0xff140000 + $1)) 32 $2; }
+register 0x24 10000  # the interval, in clocks
+register 0x60 1  # an interrupt after each
+register 0x0c 0x22  # intervals, no waveform, not disabled
+counts() { [ "$(register 0x18)" != "$(register 0x18)" ]; }
+retry counts && printf 'the counter runs; '
+arrived() { [ "$(cat event)" -gt 0 ]; }
+retry arrived && echo 'its interrupt arrives'
+""",
+    modules=("uio_pdrv_genirq of_id=cdns,ttc",),
+)
+
+SPI = Device(
+    "/axi/spi@ff040000",
+    "cdns-spi",
+    "the flash's id is read: sst25wf080, bf2505",
+    """
+cd spi_master/spi*/spi*
+echo "the flash's id is read: $(cat spi-nor/partname), $(cat spi-nor/jedec_id)"
+""",
+    modules=("spi-nor", "spi-cadence"),
+)
+
+
+def _can(address: str, does: str, script: str) -> Guest:
+    """A guest with one of the two CAN controllers, which a bus of QEMU connects."""
+    device = Device(
+        f"/axi/can@{address}",
+        "xilinx_can",
+        does,
+        f"""
+can=$(basename net/can*)
+ip link set $can type can bitrate 500000 || exit
+ip link set $can up || exit
+# receive FILTER: the first frame that it lets pass
+receive() {{ candump -L -n 1 -T 120000 $can,$1:7ff | cut -d ' ' -f 3; }}
+send() {{ cansend $can $1; }}
+{script}
+""",
+        modules=("can-raw", "xilinx_can"),
+        options={"clock-rate": {"can_clk": 24000000}},  # of QEMU's model
+        programs=True,
+    )
+    return Guest(f"can{address[3]}", (device,))
+
+
+CAN0 = _can(
+    "ff060000",
+    "receives a frame of the other guest's controller, and answers: 123#0102",
+    """
+echo "receives a frame of the other guest's controller, and answers: $(receive 123)"
+send 321#0304
+""",
+)
+CAN1 = _can(
+    "ff070000",
+    "sends frames to the other guest's controller, and receives the answer: 321#0304",
+    """
+(while sleep 1; do send 123#0102; done) &
+echo "sends frames to the other guest's controller, and receives the answer: $(receive 321)"
+kill $!
+""",
+)
+
 #: QEMU's GIC has the registers of a GIC-400 at 64 KiB strides, but another GICC_IIDR. So Xen does
 #: not see that the CPU interface is aliased (gicv2_is_aliased) and writes GICC_DIR to GICC_CTLR: no
 #: CPU takes a second interrupt. From the last alias of the first page on there is nothing to see.
@@ -25,6 +105,24 @@ _REGIONS = tuple(
     Edit(f"-r FILE /reserved-memory/memory@{address}", xen="4.17")
     for address in ("3ed00000", "3ef00000")
 )
+
+#: QEMU has a flash at each of the two SPI buses, of which the board has none.
+_FLASH = tuple(
+    Edit(f"{words} FILE /axi/spi@ff040000/flash@0 {value}".strip())
+    for words, value in (
+        ("-c", ""),
+        ("-t s", "compatible jedec,spi-nor"),
+        ("-t x", "reg 0"),
+        ("-t x", "spi-max-frequency 989680"),
+    )
+)
+
+_FLASH_REMARK = """\
+QEMU's clocks for the UARTs and CAN controllers have 50 and 24 MHz, which the guests get by
+`clock-rate`; those of your board are in /sys/kernel/debug/clk/clk_summary under Linux without Xen.
+Linux' tree has nothing at SPI0; here it gets the flash that QEMU has there. Linux' driver of the
+timer is no module, so the guest uses it through UIO (`uio_pdrv_genirq.of_id=cdns,ttc`). QEMU has no
+model of the GPIO, I2C and watchdog blocks, and none of the clock's alarm."""
 
 _REGIONS_REMARK = """\
 Xen 4.17 takes the nodes `memory@3ed00000` and `memory@3ef00000` of /reserved-memory for memory of
@@ -44,12 +142,15 @@ BOARD = Board(
     "zcu102",
     "AMD ZCU102 (Zynq UltraScale+)",
     "xilinx/zynqmp-zcu102-rev1.0.dtb",
-    ("xlnx-zcu102,secure=off,virtualization=on", "-audio", "none", "-nic", "none"),
+    (
+        "xlnx-zcu102,secure=off,virtualization=on,canbus0=bus,canbus1=bus",
+        *("-object", "can-bus,id=bus", "-audio", "none", "-nic", "none"),
+    ),
     memory=2048,
     modules_at=0x10000000,
     serials=("stdio", "echo"),
-    edits=(_GIC, *_REGIONS),
+    edits=(_GIC, *_REGIONS, *_FLASH),
     processors=4,
-    remarks=(_GIC_REMARK, _REGIONS_REMARK),
-    runs=(Run("devices", (Guest("devices", (UART,)),)),),
+    remarks=(_FLASH_REMARK, _GIC_REMARK, _REGIONS_REMARK),
+    runs=(Run("devices", (Guest("devices", (UART, RTC, TIMER, SPI)), CAN0, CAN1)),),
 )
