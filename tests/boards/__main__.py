@@ -23,6 +23,7 @@ from .boot import COMMAND, Result, boot
 from .document import PAGE, document
 from .emulator import emulator
 from .model import Board, Run
+from .programs import programs
 
 
 def _arguments() -> argparse.Namespace:
@@ -50,6 +51,7 @@ def main() -> int:
     try:
         if arguments.prepare:
             print(f"QEMU {emulator().version}", *kernels.prepare(), sep="\n")
+            programs()
             return 0
         return _boots(arguments)
     except (UnavailableError, BootError) as error:
