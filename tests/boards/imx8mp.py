@@ -95,8 +95,8 @@ Xen has no driver for the console of the i.MX 8M and prints nothing: `generate` 
 none`, the guest prints through UART3, which is assigned to it (`console=ttymxc2`), and a boot in
 which the guest does not print fails, whatever the reason.""",
     """\
-QEMU 10's machine does not connect the GIC's virtual interrupts to the processors: a guest stands
-still when it waits for its first interrupt. QEMU 11's does, and has the CAN controllers. Not
+QEMU 10's machine does not connect the GIC's virtual interrupts to the processors: a guest stops
+when it waits for its first interrupt. QEMU 11's does, and has the CAN controllers. Not
 assigned: the timers (GPT), for which arm64's Linux has no driver; PWM and audio, which QEMU does
 not have; SPI, since Linux' tree has no chip on these buses. The alarm of the SNVS clock is not in
 QEMU's model.""",
