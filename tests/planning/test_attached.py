@@ -183,7 +183,7 @@ def test_the_suppliers_of_a_child_are_told_with_its_path(made: Plan) -> None:
     (device,) = made("/i2c@30000").devices
     told = {(s.node, s.property, s.action) for s in device.suppliers}
     assert told == {
-        ("/i2c@30000/touch@38", "vcc-supply", "dropped"),
+        ("/i2c@30000/touch@38", "vcc-supply", "stubbed"),
         ("/i2c@30000/touch@38", "reset-gpios", "dropped"),
         ("/i2c@30000/codec@39", "clocks", "copied"),
     }

@@ -82,10 +82,22 @@ def test_supplies_of_one_voltage_share_a_stub_that_says_what_it_stands_for(
 def test_a_supply_that_linux_replaces_is_dropped_and_said(
     plan: Plan, variant: Variant, other: str
 ) -> None:
-    tree = board(variant, f"{other} = <&ldo>;", volts("ldo", 1800000, 1800000))
-    made = plan(tree, MMC, policy="trust")
+    tree = board(variant, f"{other} = <&ldo>;", volts("ldo", 1800000, 3300000))
+    made = plan(tree, MMC, policy="trust", routes=("xl",))
     assert supplier(made, other).action == "dropped"
     assert "dummy regulator" in supplier(made, other).why
+
+
+def test_every_supply_becomes_a_stub_where_linux_may_refuse_dummies(
+    plan: Plan, variant: Variant
+) -> None:
+    """The root of a dom0less guest's tree has no compatible (tests/boards, rpi4)."""
+    tree = board(variant, "vcc-supply = <&ldo>;", volts("ldo", 1800000, 3300000))
+    made = plan(tree, MMC, policy="trust")
+    assert supplier(made, "vcc-supply").action == "stubbed"
+    stub = supply(made, "vcc-supply")
+    assert stub.compatible == ("regulator-fixed",)
+    assert not stub.has("regulator-min-microvolt")
 
 
 @pytest.mark.parametrize(

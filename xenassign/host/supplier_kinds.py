@@ -78,7 +78,8 @@ SUPPLIER_KINDS = MappingProxyType(
         ),
         "regulator": SupplierKind(
             dropped="{} stays with the host, which must keep it on",
-            without="Linux hands out a dummy regulator (regulator_get)",
+            without="Linux hands out a dummy regulator (regulator_get), but from 6.9 on not in a"
+            " dom0less guest",
             duty=HostDuty.KEEP_ON,
             keep_option="regulator_ignore_unused",
             leftover=Leftover.IGNORED,

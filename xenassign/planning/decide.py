@@ -282,6 +282,7 @@ def _tree_builder(board: Board, resolved: Resolved, judged: Judgement) -> GuestT
         judged.firmware.kept,
         judged.firmware.offered,
         dropped_names(edits),
+        no_dummies="dom0less" in resolved.request.routes,
     )
     return GuestTreeBuilder(
         board.platform,

@@ -1,7 +1,10 @@
-"""Regulators: always-on stubs with a voltage that the host keeps.
+"""Regulators: always-on stubs, with a voltage if the host's has only one.
 
 If the property is missing, Linux gives the driver a dummy regulator, which is enough for most
-drivers. A dummy has no voltage, so drivers that read it require a stub:
+drivers; but not in a dom0less guest. The root of its tree has no ``compatible``, so that Linux 6.9
+and newer take it for empty (of_have_populated_dt) and refuse: "incomplete constraints, dummy
+supplies not allowed" (_regulator_get). There every supply gets a stub. A dummy has no voltage, so
+drivers that read it require a stub on both routes:
 
 * ``vmmc-supply``: MMC hosts take the voltages of a card (OCR) from it (mmc_regulator_get_supply);
   some, like Renesas' SDHI, have no default and defer their probe for ever.
@@ -68,7 +71,7 @@ class Regulators:
     def stub(self, node: Node, reference: Reference, required: bool) -> tuple[str, str] | None:
         """(label, reason) of the stub for a supply; None if the supply is to be dropped.
 
-        ``required``: whether the driver is known to fail without it.
+        ``required``: whether the driver is known to fail without it, or the guest has no dummies.
         """
         provider = reference.provider
         reads = reference.prop in _VOLTAGE_READ

@@ -65,6 +65,7 @@ class ReferenceRewriter:
     ``kept``: the firmware that answers the guest. ``offered``: firmware that could, with the option
     for it. ``dropped``: names of properties that the user drops, by node. ``labels``: of host nodes
     in the guest's tree. ``copied``: copies of virtual providers, to add below /passthrough.
+    ``no_dummies``: Linux may give the guest no dummy regulators (regulators.py).
     """
 
     tree: Tree
@@ -75,6 +76,7 @@ class ReferenceRewriter:
     kept: tuple[KeptFirmware, ...] = ()
     offered: OfferedFirmware | None = None
     dropped: Mapping[Node, frozenset[str]] = field(default_factory=dict)
+    no_dummies: bool = False
     clocks: Clocks = field(init=False)
     regulators: Regulators = field(init=False)
     losses: Losses = field(default_factory=Losses)
@@ -295,7 +297,8 @@ class ReferenceRewriter:
                     "always on here: the host drives its GPIO" if switched else "needs no hardware"
                 )
                 return (Ref(label),), Supplier(name, provider.path, action, why)
-        stub = self.regulators.stub(node, reference, required(node, reference))
+        needed = self.no_dummies or required(node, reference)
+        stub = self.regulators.stub(node, reference, needed)
         if stub is not None:
             return (Ref(stub[0]),), Supplier(name, provider.path, "stubbed", stub[1])
         why = self.regulators.dropped(reference) or _reason(node, reference)
