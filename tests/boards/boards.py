@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from . import imx8mp, zcu102
+from . import imx8mp, rpi4, zcu102
 from .model import Board
 
-BOARDS: Final[dict[str, Board]] = {board.name: board for board in (zcu102.BOARD, imx8mp.BOARD)}
+BOARDS: Final[dict[str, Board]] = {
+    board.name: board for board in (zcu102.BOARD, imx8mp.BOARD, rpi4.BOARD)
+}

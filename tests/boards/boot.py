@@ -23,7 +23,7 @@ from . import kernels
 from .emulator import emulator
 from .model import Board, Device, Guest, Run
 from .programs import programs
-from .scripts import FUNCTIONS
+from .scripts import DISK, FUNCTIONS
 from .serial import echo
 
 #: Modules begin at multiples of it.
@@ -69,13 +69,15 @@ def boot(
     loads = generate(board, run, machine, suite, work)
     (work / "start").write_bytes(branch_to(board.modules_at))
     tree = (work / "xen.dtb").read_bytes()
+    disk = work / "disk"
+    disk.write_bytes(DISK)
     with ExitStack() as stack:
         serials = run.serials or board.serials
         setup = Setup(
             memory=board.memory,
             emulator=(*qemu.command, "-machine", *board.machine),
             serials=tuple(stack.enter_context(echo()) if s == "echo" else s for s in serials),
-            arguments=run.qemu,
+            arguments=tuple(word.replace("{disk}", str(disk)) for word in run.qemu),
         )
         console = stack.enter_context(
             running(work / "start", tree, loads, board.processors, setup, seconds)
@@ -98,6 +100,8 @@ def generate(board: Board, run: Run, machine: Machine, suite: str, work: Path) -
         if edit.xen in (None, machine.release):
             command = ["fdtput", *edit.fdtput.replace("FILE", "board.dtb").split()]
             subprocess.run(command, cwd=work, check=True)
+    if board.overlay:
+        _overlay(board.overlay, work)
     (work / "xen").symlink_to(machine.xen)
     (work / "Image").symlink_to(kernels.image())
     places = _Places(board.modules_at, work)
@@ -117,6 +121,16 @@ def generate(board: Board, run: Run, machine: Machine, suite: str, work: Path) -
         Load(work / "out" / f"{guest.name}.dtb", int(load["dtb"], 16)) for guest, load in domains
     ]
     return places.loads + trees
+
+
+def _overlay(source: str, work: Path) -> None:
+    """Applies an overlay to board.dtb."""
+    (work / "board.dtso").write_text(source)
+    compiler = ["dtc", "-q", "-@", "-I", "dts", "-O", "dtb", "-o", "board.dtbo", "board.dtso"]
+    subprocess.run(compiler, cwd=work, check=True)
+    merge = ["fdtoverlay", "-i", "board.dtb", "-o", "merged.dtb", "board.dtbo"]
+    subprocess.run(merge, cwd=work, check=True)
+    (work / "merged.dtb").replace(work / "board.dtb")
 
 
 COMMAND = ("generate", "-c", "xenassign.toml", "-o", "out", "--host-out", "xen.dtb", "--chosen")

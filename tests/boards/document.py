@@ -71,7 +71,7 @@ def _board(board: Board) -> Iterator[str]:
 
 
 def _rows(run: Run) -> Iterator[str]:
-    releases = f"{', '.join(run.by_hand)} by hand" if run.kconfig else ", ".join(RELEASES.values())
+    releases = f"{', '.join(run.by_hand)} by hand" if run.kconfig else ", ".join(run.releases)
     for guest in run.guests:
         for device in guest.devices:
             yield f"| `{device.path}` | {device.driver} | {device.does} | dom0less | {releases} |"

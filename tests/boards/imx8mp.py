@@ -73,7 +73,7 @@ later() { [ $(cat since_epoch) -gt $first ]; }
 retry later && echo "counts seconds"
 """,
     modules=("rtc-snvs",),
-    below="snvs-rtc-lp",
+    guest_node="snvs-rtc-lp",
 )
 
 

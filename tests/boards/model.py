@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from ..xen.machine import RELEASES
+
 
 @dataclass(frozen=True)
 class Device:
@@ -23,13 +25,15 @@ class Device:
     modules: tuple[str, ...] = ()
     """Of Linux, each with its parameters, loaded before all scripts. Name no built-in ones."""
     options: dict[str, Any] = field(default_factory=dict)  #: keys of its [[domain.device]]
-    below: str = ""  #: the name of the node below its own that the driver binds to
+    guest_node: str = ""
+    """The name of the guest's node that the driver binds to, where it is another: that of a node
+    below, or with the address after translation."""
     programs: bool = False  #: whether its script needs those of programs.py
 
     @property
     def node(self) -> str:
-        """The name of the node that the driver binds to."""
-        return self.below or self.path.rsplit("/", 1)[-1]
+        """The name of the guest's node that the driver binds to."""
+        return self.guest_node or self.path.rsplit("/", 1)[-1]
 
 
 @dataclass(frozen=True)
@@ -50,8 +54,11 @@ class Run:
 
     name: str
     guests: tuple[Guest, ...]
-    qemu: tuple[str, ...] = ()  #: more arguments for QEMU
+    qemu: tuple[str, ...] = ()
+    """More arguments for QEMU; ``{disk}`` is a file with the bytes of scripts.DISK."""
     serials: tuple[str, ...] | None = None  #: other than the board's
+    releases: tuple[str, ...] = tuple(RELEASES.values())
+    """Of Debian's Xen, those that can make it: 4.17 has 4096 bytes for a guest's tree."""
     kconfig: frozenset[str] = frozenset()
     """What Xen must be built with, as STATIC_MEMORY: then the run is made by hand."""
     by_hand: tuple[str, ...] = ()  #: releases of Xen that such a run was made with
@@ -78,6 +85,7 @@ class Board:
     processors: int = 1  #: that Xen uses
     serials: tuple[str, ...] = ("stdio",)
     """What QEMU's serial ports lead to: ``stdio`` is read; ``echo`` answers (see serial.py)."""
+    overlay: str = ""  #: source of an overlay for the tree: what is connected to the board
     edits: tuple[Edit, ...] = ()  #: of Linux' tree, where QEMU or a release of Xen requires them
     silent: bool = False  #: whether Xen has no driver for a console; then a run has one guest
     bootargs: str = ""  #: more of them for Xen

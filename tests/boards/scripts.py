@@ -6,6 +6,8 @@ the driver has done its job.
 
 from __future__ import annotations
 
+import hashlib
+
 #: ``find_device NODE``: the directory of /sys of the device with a driver whose node has the name.
 FUNCTIONS = """
 find_device() {
@@ -99,4 +101,16 @@ candump -L -n 1 $other >/frame &
 sends() { cansend $own 123#DEADBEEF; [ -s /frame ]; }
 retry sends
 echo "the other controller receives its frame $(cut -d ' ' -f 3 /frame)"
+"""
+
+#: The disk of a run. A card has a power of two of bytes.
+DISK = b"".join(number.to_bytes(8, "big") for number in range(1 << 19))
+
+#: A controller with a card that has these bytes.
+CARD_DOES = "reads 64 KiB of a card, and they are right"
+CARD = f"""
+block=$(retry ls -d mmc_host/mmc*/mmc*/block/* 2>/dev/null)
+sum=$(dd if=/dev/${{block##*/}} bs=4096 count=16 2>/dev/null | md5sum)
+[ "${{sum%% *}}" = {hashlib.md5(DISK[: 16 * 4096]).hexdigest()} ] &&
+    echo "reads 64 KiB of a card, and they are right"
 """

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pytest
 
 from ..missing import skip_or_fail
-from ..xen.machine import Machine, UnavailableError, built, kconfig, machine
+from ..xen.machine import RELEASES, Machine, UnavailableError, built, kconfig, machine
 from .boards import BOARDS
 from .boot import boot
 from .document import PAGE, PAIRS, document
@@ -34,7 +34,7 @@ def _boots() -> list[Boot]:
     for board in BOARDS.values():
         for run in board.runs:
             if not run.kconfig:
-                boots += [Boot(board, run, *pair) for pair in PAIRS]
+                boots += [Boot(board, run, *p) for p in PAIRS if RELEASES[p[0]] in run.releases]
                 continue
             for release, path in built().items():
                 if path.is_file() and run.kconfig <= kconfig(path):

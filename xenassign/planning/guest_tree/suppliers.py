@@ -65,7 +65,6 @@ class ReferenceRewriter:
     ``kept``: the firmware that answers the guest. ``offered``: firmware that could, with the option
     for it. ``dropped``: names of properties that the user drops, by node. ``labels``: of host nodes
     in the guest's tree. ``copied``: copies of virtual providers, to add below /passthrough.
-    ``no_dummies``: Linux may give the guest no dummy regulators (regulators.py).
     """
 
     tree: Tree
@@ -76,7 +75,7 @@ class ReferenceRewriter:
     kept: tuple[KeptFirmware, ...] = ()
     offered: OfferedFirmware | None = None
     dropped: Mapping[Node, frozenset[str]] = field(default_factory=dict)
-    no_dummies: bool = False
+    no_dummies: bool = False  # of regulators: see regulators.py
     clocks: Clocks = field(init=False)
     regulators: Regulators = field(init=False)
     losses: Losses = field(default_factory=Losses)
@@ -291,14 +290,11 @@ class ReferenceRewriter:
         if _VIRTUAL.intersection(provider.compatible) and not reference.args:
             label = self._copy(provider)
             if label is not None:
-                switched = self._loses_gpio(provider)
-                action = "stubbed" if switched else "copied"
-                why = (
-                    "always on here: the host drives its GPIO" if switched else "needs no hardware"
-                )
+                action, why = "copied", "needs no hardware"
+                if self._loses_gpio(provider):
+                    action, why = "stubbed", "always on here: the host drives its GPIO"
                 return (Ref(label),), Supplier(name, provider.path, action, why)
-        needed = self.no_dummies or required(node, reference)
-        stub = self.regulators.stub(node, reference, needed)
+        stub = self.regulators.stub(node, reference, self.no_dummies or required(node, reference))
         if stub is not None:
             return (Ref(stub[0]),), Supplier(name, provider.path, "stubbed", stub[1])
         why = self.regulators.dropped(reference) or _reason(node, reference)
