@@ -157,7 +157,7 @@ def test_equal_rates_share_one_stub(plan: Plan) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["x", "=5", "x=", "x=fast", "x=-1", "x=4294967296", "x=1.5", "x=5MHz"]
+    "text", ["x", "=5", "x=", "x=fast", "x=-1", "x=4294967296", "x=1.5", "x=5MW", "x=0.1Hz"]
 )
 def test_a_malformed_rate_is_a_usage_error(text: str, wording: Wording) -> None:
     with wording.raises(UsageError):
