@@ -232,7 +232,7 @@ BOARD = Board(
     overlay=_OVERLAY,
     processors=4,
     remarks=(_REMARK,),
-    # stdout-path of the tree is the other UART, which Xen has no driver for in this tree.
+    # The tree's stdout-path is the mini UART, which a guest has.
     bootargs="dtuart=/soc/serial@7e201000",
     options={"xen-console": "/soc/serial@7e201000"},
     runs=(
