@@ -275,12 +275,41 @@ def test_a_misspelt_domain_makes_a_dom0(compiled: Compile) -> None:
     """Booted on 4.20: "IRQ 39 is already used by domain 0"."""
     other = DOMAIN.replace("domU1", "domU2").replace("xen,domain", "xen,domian")
     text = GOOD.replace("chosen {", f"chosen {{ {other}")
+    after = GOOD.replace(DOMAIN, DOMAIN + other)
+    for xen in ("4.17", "4.20"):  # from 4.18 on the same kernel is not listed again
+        (domain,) = domains(compiled(after))
+        assert context_of(domain, context(xen)).beside_dom0 == (xen == "4.17")
+        (domain,) = domains(compiled(after.replace(other, other.replace("0x49", "0x59"))))
+        assert context_of(domain, context(xen)).beside_dom0
     (domain,) = domains(compiled(text))
     found = [f for f in domain_node.check(domain, context()) if f.code == "XA722"]
     assert [f.node for f in found] == ["/chosen/domU2"]
     assert context_of(domain, context()).beside_dom0
     (alone,) = domains(compiled(text.replace(KERNEL, "", 1)))
     assert not context_of(alone, context()).beside_dom0
+
+
+def test_domains_share_the_memory_of_the_host(compiled: Compile) -> None:
+    """Booted on 4.20; the first one fits."""
+    first = DOMAIN.replace("domU1", "domU0").replace("<0 0x40000>", "<0 0xc8000>")
+    text = GOOD.replace("chosen {", f"chosen {{ {first}")
+    host = (Block(0x40000000, 1 << 30, 0),)
+    codes = [
+        [f.code for f in domain_node.check(domain, context(host_memory=host))]
+        for domain in domains(compiled(text))
+    ]
+    assert codes == [[], ["XA712"]]
+
+
+def test_a_module_of_an_earlier_domain_keeps_its_size(compiled: Compile) -> None:
+    """Booted on 4.20: the second ramdisk of 300 MiB is the first one, of 16 bytes."""
+    large = DOMAIN.replace("0 0x49200000 0 0x10>", "0 0x49200000 0 0x12c00000>")
+    for first in ("domU0", ""):
+        before = DOMAIN.replace("domU1", first) if first else ""
+        text = GOOD.replace(DOMAIN, before + large)
+        *_, domain = domains(compiled(text))
+        codes = {f.code for f in domain_node.check(domain, context("4.20"))}
+        assert ("XA712" in codes) == (not first)
 
 
 def test_an_end_in_the_tree_of_the_host(compiled: Compile) -> None:

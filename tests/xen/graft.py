@@ -16,7 +16,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from xenassign.devicetree.addresses import registers
-from xenassign.devicetree.cells import BusCells, bus_cells
+from xenassign.devicetree.cells import BusCells, bus_cells, cell_count
 from xenassign.devicetree.interrupts import extended_entries, interrupt_parent, interrupts
 from xenassign.devicetree.spans import PAGE_SIZE, Span, merged
 from xenassign.devicetree.tree import Node, PropertyError, Tree
@@ -30,17 +30,17 @@ BOARD = "/board"
 WINDOW = Span(0xC0000000, 0x1_0000_0000)
 SETUP = Setup(memory=3072)
 #: Where the registers of all other devices are: nowhere.
-_FAR = 1 << 40
+_FAR = 1 << 46
 #: SPIs of QEMU's GIC that no device of its board has.
 _FREE_SPIS = range(80, 220)
 #: SPIs that the GIC does not have, for the lines of the other devices that are in the way.
-_NO_SPIS = range(300, 988)
+_NO_SPIS = range(300, 960)
 _LARGEST = 64 << 20  #: bytes of one device
 _MARK = 0x5841 << 48
 
 _SMMUS = frozenset({"arm,smmu-v1", "arm,smmu-v2", "arm,mmu-400", "arm,mmu-401", "arm,mmu-500"})
 _OF_THE_MACHINE = frozenset({"arm,armv7-timer", "arm,armv8-timer", "arm,psci", *COMPATIBLE})
-_BESIDE = frozenset({"chosen", "aliases", "__symbols__", "cpus", "memory"})
+_BESIDE = frozenset({"chosen", "aliases", "__symbols__", "cpus"})
 
 
 class NoGraftError(Exception):
@@ -140,6 +140,8 @@ def _mount(root: RawNode, top: RawNode, board: Tree, places: Mapping[Span, Span]
         raise NoGraftError("odd cells of the root")
     table = [(old.start, new.start, old.size) for old, new in places.items()]
     table.append((0, _FAR, limit))
+    if cells.address == cells.size == 2:  # what is so high stays where it is
+        table.append((2 * _FAR, 2 * _FAR, 2 * _FAR))
     keep = ("#address-cells", "#size-cells", "interrupt-parent", "dma-coherent")
     bus = RawNode("board", [(name, top.get(name) or b"") for name in keep if top.get(name)])
     bus.put("compatible", b"simple-bus\0")
@@ -178,7 +180,7 @@ def _names(root: RawNode, board: Tree) -> None:
 def is_left_out(node: Node) -> bool:
     """Whether QEMU's machine has its own instead of a board's node."""
     beside = node.parent is not None and node.parent.parent is None and node.base_name in _BESIDE
-    memory = node.text("device_type") == "memory"
+    memory = node.base_name == "memory"  # Xen 4.17 takes any such node for RAM (XA127)
     psci = any(text.startswith("arm,psci-") for text in node.compatible)
     return beside or memory or psci or not _OF_THE_MACHINE.isdisjoint(node.compatible)
 
@@ -250,7 +252,7 @@ def _rewritten(
     board: Tree, gic: Node, node: Node, lines: dict[int, int], spare: Iterator[int]
 ) -> Iterator[tuple[str, list[int]]]:
     """The properties of a node that have specifiers of the GIC, with three cells each."""
-    width = gic.cells("#interrupt-cells")[0]
+    width = cell_count(gic, "#interrupt-cells")
 
     def moved(specifier: Sequence[int]) -> list[int]:
         kind, number, *rest = specifier
@@ -277,13 +279,13 @@ def _mapped(
 ) -> Iterator[int]:
     """An interrupt-map whose entries for the GIC have the cells of QEMU's."""
     cells = list(nexus.cells("interrupt-map"))
-    own = nexus.cells("#address-cells")[0] + nexus.cells("#interrupt-cells")[0]
+    own = cell_count(nexus, "#address-cells", 0) + cell_count(nexus, "#interrupt-cells")
     while cells:
         controller = board.phandles.get(cells[own]) if own < len(cells) else None
         if controller is None:
             raise PropertyError(f"interrupt-map of {nexus.path}")
-        address = (controller.cells("#address-cells") or (0,))[0]
-        width = controller.cells("#interrupt-cells")[0]
+        address = cell_count(controller, "#address-cells", 0)
+        width = cell_count(controller, "#interrupt-cells")
         end = own + 1 + address + width
         yield from cells[: own + 1]
         specifier = cells[own + 1 + address : end]

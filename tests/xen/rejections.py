@@ -164,6 +164,13 @@ _LIKE_THEM = f"""
 _OTHER = f"""other {{ #address-cells = <2>; #size-cells = <2>;
     {module("kernel", (MODULES_AT, 0x1000))} }}; domU1 {{"""
 
+#: The same as a domain with 800 MiB.
+_LARGE = _OTHER.replace(
+    "other {",
+    """other { compatible = "xen,domain"; cpus = <1>;
+    memory = <0 819200>;""",
+)
+
 #: On each Xen gives up the construction of dom0.
 WITHOUT_DOM0 = (
     _dom0("XA125", "with a dom0, a reg entry that no ranges have", NARROW),
@@ -398,6 +405,7 @@ DOM0LESS = (
         ("reg = <0 0x49200000", "ger = <0 0x49200000"),
     ),
     _add("XA706", "direct-map without xen,static-mem", "direct-map;"),
+    _node("XA712", "after a domain with 800 MiB on a host with 1 GiB", ("domU1 {", _LARGE)),
     _memory("XA712", "4 MiB", "0 4096"),
     _memory("XA712", "6 MiB, and 4 of them for device tree and ramdisk", "0 6144"),
     _memory("XA712", "256 MiB in bytes", "0 0x10000000"),

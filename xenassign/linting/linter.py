@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
+from xenassign.checks.boot_scan import boot_scan_findings
 from xenassign.devicetree.places import Place
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import InputError, UsageError
@@ -262,9 +263,12 @@ def _all(
 
 
 def _about_host(host: Tree | None, context: Context) -> Iterator[Finding]:
-    """The finding about a host's tree, with its overlays, from which Xen cannot build dom0."""
-    for finding in host_dom0.check(context) if host is not None else ():
-        yield finding._replace(file=host.file if host is not None else None)
+    """The findings about a host's tree: what Xen reads in it, and whether it can build dom0."""
+    if host is None or context.platform is None:
+        return
+    scanned = boot_scan_findings(context.platform, context.release)
+    for finding in (*scanned, *host_dom0.check(context)):
+        yield finding._replace(file=host.file)
 
 
 def _unread(file: TreeFile) -> Iterator[Finding]:

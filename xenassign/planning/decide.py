@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from functools import partial
 from typing import NamedTuple
 
+from xenassign.checks.boot_scan import board_findings
 from xenassign.checks.bus_windows import left_windows
 from xenassign.checks.containment import containment_findings
 from xenassign.checks.dma_reach import reach_findings
 from xenassign.checks.dom0_rights import dom0_rights_findings
 from xenassign.checks.dom0_tree import dom0_changes
 from xenassign.checks.guest_addresses import used_windows
-from xenassign.checks.interrupts import interrupt_findings, platform_findings
+from xenassign.checks.interrupts import interrupt_findings
 from xenassign.checks.intx import with_intx
 from xenassign.checks.live_tree import dom0_findings, live_findings
 from xenassign.checks.machine_control import machine_control_findings
@@ -183,7 +184,7 @@ def judge_request(board: Board, resolved: Resolved, scope: Scope | None = None) 
     check_accepted(board, scope, resolved)
     guest = _guest(platform, request)
     findings: list[Finding] = [
-        *platform_findings(platform),
+        *board_findings(platform, request.release),
         *selection_findings(platform, scope, requested),
         *live_findings(board, scope),
         *static_memory_findings(platform, static_memory_of_request(request)),

@@ -236,6 +236,10 @@ class Release:
     )
     """Whether an error in a node in the first scan of the host's tree stops Xen, before it has a
     console. Otherwise the nodes after that one are not scanned."""
+    memory_by_name: bool = field(
+        metadata={"source": "until 47d4d3cdc5e9 (4.20.0): bootfdt.c early_scan_node"}
+    )
+    """Whether every node called memory is RAM, not only those below the root that state it."""
     dom0less_error_is_panic: bool = field(
         metadata={"source": "f51c92383b8d: dom0less-build.c scan_pfdt_node"}
     )
@@ -518,6 +522,7 @@ _4_17 = Release(
     vcpu_nodes=False,
     module_overlap_dropped=False,
     boot_scan_failure_is_panic=False,
+    memory_by_name=True,
     dom0less_error_is_panic=False,
     dom0less_tree_bytes=4096,
     dom0less_tree_adds_partial=False,
@@ -584,6 +589,7 @@ _4_19 = replace(
 _4_20 = replace(
     _4_19,
     version="4.20",
+    memory_by_name=False,
     uarts=_4_19.uarts
     | {"fsl,s32v234-linflexuart", "nxp,s32g2-linflexuart", "nxp,s32g3-linflexuart"},
     iommu_drivers=(_SMMU, _SMMU_V3, _IPMMU_V4H),

@@ -32,6 +32,7 @@ from xenassign.devicetree.cells import (
     xen_number,
 )
 from xenassign.devicetree.overlay import CONTENT, fragments
+from xenassign.devicetree.spans import Span
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.linting.verdict.context import Context
 from xenassign.xen.releases import Release
@@ -260,33 +261,45 @@ def context_of(domain: DomainNode, context: Context) -> Context:
         direct_map=domain.direct_map,
         static_memory=domain.banks,
         enhanced=domain.enhanced(context.release),
-        beside_dom0=context.beside_dom0 or scanned_as_dom0(domain),
+        beside_dom0=context.beside_dom0 or scanned_as_dom0(domain, context.release),
     )
 
 
-def scanned_as_dom0(domain: DomainNode) -> bool:
+def scanned_as_dom0(domain: DomainNode, release: Release) -> bool:
     """Whether the scan starts a dom0 with modules that are not meant for one."""
-    return next(kernels_of_dom0(domain), None) is not None
+    return next(kernels_of_dom0(domain, release), None) is not None
 
 
-def kernels_of_dom0(domain: DomainNode) -> Iterator[Node]:
+def kernels_of_dom0(domain: DomainNode, release: Release) -> Iterator[Node]:
     """The nodes whose kernel the scan treats as dom0's (process_multiboot_node).
 
     The domain, if the case of its compatible differs, and every other node of the same /chosen that
-    is not a domain and has a kernel.
+    is not a domain and has a kernel, unless the scan drops that for an earlier module.
     """
     if not is_compatible(domain.node, "xen,domain", exact=True):
         yield domain.node
     parent = domain.node.parent
+    earlier: list[Span] = []
     for node in parent.children.values() if parent is not None else ():
-        if not is_compatible(node, "xen,domain") and any(map(_is_kernel, node.children.values())):
+        owner = DomainNode(node, domain.chosen)
+        modules = [module for module in owner.modules if is_scanned(module.node)]
+        kernels = [_span(module) for module in modules if _is_kernel(module.node)]
+        listed = not release.module_overlap_dropped or any(
+            not any(span.overlaps(other) for other in earlier) for span in kernels
+        )
+        if kernels and listed and not is_compatible(node, "xen,domain"):
             yield node
+        earlier += map(_span, modules)
+
+
+def _span(module: BootModule) -> Span:
+    return Span.sized(module.address or 0, module.size or 0)
 
 
 def _is_kernel(node: Node) -> bool:
-    """Whether the scan takes a node for a kernel, as it does a module of no kind."""
+    """Whether the scan takes a module for a kernel, as it does one of no kind."""
     others = ("multiboot,ramdisk", "multiboot,device-tree", "xen,linux-initrd", "xen,xsm-policy")
-    return is_scanned(node) and not is_compatible(node, *others, exact=True)
+    return not is_compatible(node, *others, exact=True)
 
 
 def _lookup_cells(lineage: tuple[Node, ...]) -> int:

@@ -12,6 +12,7 @@ from xenassign.devicetree.spans import PAGE_SIZE, Span
 from xenassign.findings import Finding, rule
 from xenassign.linting.verdict import static_memory as static_memory_rules
 from xenassign.linting.verdict.dom0less import DOM0LESS
+from xenassign.linting.verdict.domain import DomainNode
 from xenassign.linting.verdict.domain_properties import FORM
 from xenassign.linting.verdict.domain_view import DomainView, round_up
 from xenassign.linting.verdict.module_scan import scan, used_module
@@ -50,6 +51,9 @@ def _impossible(view: DomainView, kib: int) -> str | None:
     if host is not None and kib > host:
         hint = "; is it in bytes?" if kib <= host * 1024 else ""
         return f"the host has {host} beside the modules{hint}"
+    left = None if host is None else host - _earlier_kib(view)
+    if left is not None and kib > left:
+        return f"the domains before it leave {max(0, left)} of the host's memory"
     if not _images_fit(view, kib):
         hint = "; is it in MiB?" if kib < 8192 else ""
         return f"kernel, ramdisk and device tree do not fit{hint}"
@@ -67,6 +71,24 @@ def _host_kib(view: DomainView) -> int | None:
             end = min(block.end, module.address + module.size)
             free -= max(0, end - max(block.address, module.address))
     return max(0, free) // 1024
+
+
+def _earlier_kib(view: DomainView) -> int:
+    """The memory and the tables of the domains that Xen builds before this one."""
+    total = 0
+    for domain in view.domain.same_chosen:
+        if domain.node is view.node:
+            break
+        if domain.memory is not None and domain.static_mem is None:
+            total += domain.memory + _pool_kib(domain)
+    return total
+
+
+def _pool_kib(domain: DomainNode) -> int:
+    """The pool for the tables of a domain with memory."""
+    if domain.pool_mib is not None:
+        return domain.pool_mib * 1024
+    return pool_pages(domain.memory or 0, domain.vcpus or 1) * (PAGE_SIZE // 1024)
 
 
 def _images_fit(view: DomainView, kib: int) -> bool:
@@ -134,6 +156,8 @@ def pool(view: DomainView) -> Iterator[Finding]:
     """The P2M pool is too small for the RAM, or the host too small for both."""
     kib, mib = view.domain.memory, view.domain.pool_mib
     host = _host_kib(view)
+    if host is not None:
+        host -= _earlier_kib(view)
     if kib is None or kib > GUEST_MEMORY_MAX_MIB * 1024 or view.domain.static_mem is not None:
         return
     path = view.node.path
@@ -142,8 +166,7 @@ def pool(view: DomainView) -> Iterator[Finding]:
         if UNKNOWN_POOL - Stage2(UNKNOWN_POOL, ram=ram).free > mib << 8:
             message = f"{path}: {mib} MiB are too few for the tables of {kib} KiB"
             yield POOL(message, node=path, prop="xen,domain-p2m-mem-mb")
-    pages = pool_pages(kib, view.domain.vcpus or 1) if mib is None else mib << 8
-    if host is not None and kib <= host < kib + pages * (PAGE_SIZE // 1024):
+    if host is not None and kib <= host < kib + _pool_kib(view.domain):
         message = f"{path}: the host's {host} KiB are too few for memory and tables"
         prop = "memory" if mib is None else "xen,domain-p2m-mem-mb"
         yield POOL(message, node=path, prop=prop)

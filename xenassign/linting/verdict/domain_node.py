@@ -123,7 +123,7 @@ def unterminated(view: DomainView) -> Iterator[Finding]:
 def modules_of_dom0(view: DomainView) -> Iterator[Finding]:
     """Modules that the scan treats as dom0's; those of no domain are reported with the first."""
     first = next(view.domain.same_chosen, view.domain).node is view.node
-    for node in kernels_of_dom0(view.domain):
+    for node in kernels_of_dom0(view.domain, view.release):
         if node is view.node:
             message = f"{node.path}: compatible has another case than xen,domain"
             yield SCANNED_AS_DOM0(message, node=node.path, prop="compatible")

@@ -98,7 +98,7 @@ def xenstore(view: DomainView) -> Iterator[Finding]:
 
 def _xenstore_served(view: DomainView) -> bool:
     """Whether a dom0 or a domain with the capability serves Xenstore."""
-    if view.context.beside_dom0 or scanned_as_dom0(view.domain):
+    if view.context.beside_dom0 or scanned_as_dom0(view.domain, view.release):
         return True
     if "capabilities" not in view.release.domain_properties or view.node.parent is None:
         return False

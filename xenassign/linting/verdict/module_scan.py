@@ -6,7 +6,7 @@ bootfdt.c, setup.c before 4.20), boot_module_find_by_addr_and_kind.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from xenassign.linting.verdict.context import Context
@@ -53,19 +53,20 @@ def scan(domain: DomainNode, context: Context) -> Scan:
     return _scan(domain, domain.modules, context, _listed_before(domain, context))
 
 
-def _listed_before(domain: DomainNode, context: Context) -> frozenset[tuple[str, int]]:
-    """(kind, address) of the modules listed for the nodes of /chosen before the domain's."""
+def _listed_before(domain: DomainNode, context: Context) -> dict[tuple[str, int], int]:
+    """Sizes by (kind, address) of what is listed for the nodes of /chosen before the domain's."""
     chosen = domain.node.parent
-    keys: frozenset[tuple[str, int]] = frozenset()
+    sizes: dict[tuple[str, int], int] = {}
     if chosen is None or chosen.name != "chosen":
-        return keys
+        return sizes
     for node in chosen.children.values():
         if node is domain.node:
             break
         owner = DomainNode(node if is_compatible(node, "xen,domain") else chosen)
         modules = owner.modules if owner.node is node else (boot_module(owner, node),)
-        keys |= _keys(_scan(owner, modules, context, keys).listed)
-    return keys
+        listed = _scan(owner, modules, context, sizes).listed
+        sizes |= {(entry.kind, entry.address): entry.size for entry in listed}
+    return sizes
 
 
 def _keys(listed: Iterable[Listed]) -> frozenset[tuple[str, int]]:
@@ -76,8 +77,9 @@ def _scan(
     domain: DomainNode,
     modules: tuple[BootModule, ...],
     context: Context,
-    before: frozenset[tuple[str, int]],
+    before: Mapping[tuple[str, int], int],
 ) -> Scan:
+    """``before``: what is listed already; the same module again keeps its first size."""
     listed: list[Listed] = []
     ignored: list[tuple[BootModule, str]] = []
     guesses = iter(("kernel", "ramdisk"))
@@ -98,9 +100,11 @@ def _scan(
         entry = Listed(kind, module.address or 0, module.size or 0)
         key = (entry.kind, entry.address)
         own = _keys(listed)
-        if key in own - before:
+        if key in before:
+            listed.append(entry._replace(size=before[key]))
+        elif key in own:
             continue
-        if len(before | own) < _MODULES_LIMIT - 2 or key in before:
+        elif len(before.keys() | own) < _MODULES_LIMIT - 2:
             listed.append(entry)
         else:
             reason = f"Xen lists {_MODULES_LIMIT} modules, itself and its device tree among them"
