@@ -212,8 +212,7 @@ def judge_request(board: Board, resolved: Resolved, scope: Scope | None = None) 
         findings += doorbell_findings(board, device, by_iommu, guest)
         findings += memory_type_findings(device)
         findings += containment_findings(device, dma_in_scope(scope, device), forced=force)
-    findings += stream_findings(board, scope, protections)
-    findings += child_bus_findings(board, scope)
+    findings += (*stream_findings(board, scope, protections), *child_bus_findings(board, scope))
 
     firmware = judge_firmware(board, scope, request, resolved.shared)
     carve_outs, region_findings = memory_regions(board, scope, resolved)
@@ -221,8 +220,8 @@ def judge_request(board: Board, resolved: Resolved, scope: Scope | None = None) 
     findings += (*firmware.findings, *region_findings)
     findings += mapped_frame_findings(board, scope, regions)
     placement = _place(board, scope, resolved, guest, regions)
-    findings += placement.findings
-    findings += moved_region_findings(scope, regions, placement, protections)
+    moved = moved_region_findings(scope, regions, placement, protections)
+    findings += (*placement.findings, *moved)
     return Judgement(
         scope,
         guest,
