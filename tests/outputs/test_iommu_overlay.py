@@ -166,3 +166,33 @@ def test_there_may_be_nothing_to_connect(name: str, device: str, text: str) -> N
 def test_a_path_is_required() -> None:
     with pytest.raises(UsageError, match="--iommu-overlay requires a PATH"):
         invoke("inspect", BOARDS["zynqmp"], "--iommu-overlay")
+
+
+def test_a_pci_host_with_an_iommu_map(tmp_path: Path) -> None:
+    """Xen does not read the map. The streams follow from it, and from the places of the devices."""
+    pcie = "/pcie@75000000"
+    source = BOARDS["tricky"].with_suffix(".dts").read_text()
+    board = compiled(source, tmp_path / "board.dtb")
+    maps = ("--map", f"{pcie}=auto")
+    refused = generated(board, pcie, *maps).stderr
+    assert "Xen does not read iommu-map of a PCI host" in refused
+    assert f"inspect HOST {pcie} --iommu-overlay" in refused
+    text = invoke("inspect", board, pcie, "--iommu-overlay").stdout
+    assert "requester IDs 0x0 to 0xfff: the stream is bus << 8 | device << 3 | function" in text
+    assert " - 0x0 + 0x1000 */" in text
+    assert text.count("STREAM_ID>") == 1
+    stated = text.replace(
+        "STREAM_ID>", "0x1008>, <&iommu 0x1100>" if "&iommu" in text else "0x1008>"
+    )
+    done = generated(applied(board, stated), pcie, *maps)
+    assert done.exit_code == 0, done.output
+    assert "XA409" in done.stderr
+    assert "XA401" not in done.stderr
+
+
+def test_an_iommu_map_with_a_mask(tmp_path: Path) -> None:
+    source = BOARDS["tricky"].with_suffix(".dts").read_text()
+    mask = "&pcie { iommu-map-mask = <0xff00>; };"
+    board = compiled(source + mask, tmp_path / "board.dtb")
+    text = invoke("inspect", board, "/pcie@75000000", "--iommu-overlay").stdout
+    assert "(bus << 8 | device << 3 | function) & iommu-map-mask - 0x0 + 0x1000" in text

@@ -41,7 +41,7 @@ THE_SHIELD_AND_THE_REASON: tuple[tuple[str, str, set[str] | None, str, str], ...
     ("tricky", "/dma@78080000", {"ipmmu"}, "UNPROTECTED", "no #global-interrupts"),
     ("tricky", "/iommu-only", None, "PROTECTED", "/iommu@f3100000"),
     ("tricky", "/dev@740f0000", None, "UNPROTECTED", "it is not behind an IOMMU"),
-    ("tricky", "/pcie@75000000", None, "UNPROTECTED", "it is not behind an IOMMU"),
+    ("tricky", "/pcie@75000000", None, "UNPROTECTED", "Xen does not read iommu-map of a PCI host"),
     ("zynqmp", "/axi/ethernet@ff0e0000", None, "PROTECTED", "/axi/iommu@fd800000"),
     ("zynqmp", "/axi/mmc@ff170000", None, "PROTECTED", "/axi/iommu@fd800000"),
     ("zynqmp", "/axi/gpu@fd4b0000", None, "UNPROTECTED", "it is not behind an IOMMU"),

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from xenassign.devicetree.addresses import is_pci, registers
+from xenassign.devicetree.references import Reference
 from xenassign.devicetree.tree import Node
 from xenassign.findings import some
 from xenassign.host.device import Dma, HostDevice, iommus_problem
@@ -24,7 +25,8 @@ class Connection(NamedTuple):
 
     ``iommus``: the IOMMU; several if it is not known which of the board's. ``known``: the streams
     of the device, if the table has them. ``stated``: its own ``iommus`` names the IOMMU, which only
-    has to be enabled. ``kconfig``: of a driver that is not in a default build of Xen.
+    has to be enabled. ``by_map``: its ``iommu-map`` names the IOMMU for the devices of a PCI host.
+    ``kconfig``: of a driver that is not in a default build of Xen.
     """
 
     device: Node
@@ -32,6 +34,7 @@ class Connection(NamedTuple):
     known: KnownStreams | None = None
     stated: bool = False
     kconfig: str = ""
+    by_map: bool = False
 
     @property
     def certain(self) -> bool:
@@ -52,6 +55,12 @@ class Connection(NamedTuple):
         command = f"`xenassign inspect HOST {self.device.path} --iommu-overlay` prints"
         build = f" if it is built with CONFIG_{self.kconfig}" if self.kconfig else ""
         first, *others = self.iommus
+        if self.by_map:
+            paths = some(node.path for node in self.iommus)
+            return (
+                f"list the streams of its PCI devices at {paths}, which Xen drives{build}, in"
+                f" iommus of the host tree: {command} a template of the overlay"
+            )
         if others:
             paths = some(node.path for node in self.iommus)
             return (
@@ -80,10 +89,13 @@ def connection(
     """
     if by_iommu.shield is not Shield.UNPROTECTED or platform.dom0_tree is not None:
         return None
-    if device.node.has("iommu-map") or iommus.driver(device.node) is not None:
-        return None  # a PCI host, whose PCI devices are connected; an IOMMU
     node, known = device.node, None
-    if device.iommus or node.has("iommus"):
+    if iommus.driver(node) is not None:
+        return None
+    by_map = node.has("iommu-map") and not node.has("iommus")
+    if by_map:
+        candidates = [iommu for iommu in mapped(device) if _is_usable(iommus, iommu)]
+    elif device.iommus or node.has("iommus"):
         candidates = [iommu for iommu in _named(platform, device) if _is_usable(iommus, iommu)]
     else:
         known = known_streams(platform.tree, node)
@@ -95,7 +107,19 @@ def connection(
         return None
     driver = iommus.usable_driver(candidates[0])
     kconfig = driver.kconfig if driver is not None and not driver.default_build else ""
-    return Connection(node, tuple(candidates), known, bool(device.iommus), kconfig)
+    return Connection(node, tuple(candidates), known, bool(device.iommus), kconfig, by_map)
+
+
+def map_of(device: HostDevice) -> tuple[Reference, ...]:
+    """The entries of ``iommu-map`` of a PCI host."""
+    groups = (group for group in device.suppliers if group.prop == "iommu-map")
+    return tuple(entry for group in groups for entry in group.entries)
+
+
+def mapped(device: HostDevice) -> tuple[Node, ...]:
+    """The IOMMUs that ``iommu-map`` of a PCI host names, each once."""
+    providers = (entry.provider for entry in map_of(device))
+    return tuple(dict.fromkeys(node for node in providers if node is not None))
 
 
 def _named(platform: Platform, device: HostDevice) -> tuple[Node, ...]:

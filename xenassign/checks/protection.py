@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from xenassign.checks.connection import Connection, connection
+from xenassign.checks.pci_streams import pci_stream_findings
 from xenassign.checks.scope import Scope
 from xenassign.devicetree.addresses import on_processor_bus
 from xenassign.devicetree.tree import Node
@@ -208,6 +209,7 @@ def stream_findings(
         message = f"{path} is protected by Xen's {driver.name} driver ({driver.kconfig})"
         yield DRIVER_NOT_DEFAULT(message, node=path, prop="iommus")
     for device in protected:
+        yield from pci_stream_findings(device)
         reported: set[Node] = set()
         for iommu, streams in streams_of(device):
             masters = board.neighbours.streams.get(iommu)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from xenassign.checks.connection import Connection, cells_of_streams, connection
 from xenassign.devicetree.references import property_references
-from xenassign.devicetree.tree import Node
+from xenassign.devicetree.tree import Node, Tree
 from xenassign.errors import UsageError
 from xenassign.host.device import Dma, HostDevice, devices
 from xenassign.outputs.domain.text import render_template
@@ -128,12 +128,28 @@ def _fragment(each: Connection, iommus: _Iommus) -> Iterator[_Fragment]:
     path = each.device.path
     if each.known is None:
         which = ", ".join(f"<{n} …>: {i.path}" for n, i in zip(names, each.iommus, strict=True))
-        yield _Fragment(path, "", (which,), (f"iommus = <{name} {_STREAM}>;",))
+        tree = iommus.board.platform.tree
+        comments = (which, *_streams_of_map(tree, each.device)) if each.by_map else (which,)
+        yield _Fragment(path, "", comments, (f"iommus = <{name} {_STREAM}>;",))
         return
     mask = " 0" if cells_of_streams(each.iommus[0]) == 2 else ""
     entries = ", ".join(f"<{name} {number:#x}{mask}>" for number in each.known.ids)
     comment = f"{each.known.title}: {each.known.source}"
     yield _Fragment(path, "", (comment,), (f"iommus = {entries};",))
+
+
+def _streams_of_map(tree: Tree, host: Node) -> Iterator[str]:
+    """How the streams of the devices on a PCI host follow from ``iommu-map`` (pci-iommu.txt)."""
+    prop, requester = host.get("iommu-map"), "bus << 8 | device << 3 | function"
+    if host.has("iommu-map-mask"):
+        requester = f"({requester}) & iommu-map-mask"
+    group = property_references(tree, host, prop) if prop else None
+    for entry in group.entries if group else ():
+        if len(entry.args) == len(entry.trail) == 1:
+            first, stream = host.cells("iommu-map")[entry.cell], entry.args[0]
+            last = first + entry.trail[0] - 1
+            moved = "" if stream == first else f" - {first:#x} + {stream:#x}"
+            yield f"requester IDs {first:#x} to {last:#x}: the stream is {requester}{moved}"
 
 
 def _notes(
@@ -148,6 +164,13 @@ def _notes(
             " ID that the manual of the SoC states for the device, and IOMMU with the reference"
             " beside it. List every ID that the device uses. A wrong ID gives the guest the DMA of"
             " another device.",
+            _WIDTH,
+        )
+    if any(each.by_map for each in connections):
+        yield wrap(
+            "The stream ID of a PCI device follows from its place, which lspci shows as"
+            " BUS:DEVICE.FUNCTION. List those of all devices that the guest uses: Xen does not read"
+            " iommu-map, and the DMA of a device that is not listed is blocked.",
             _WIDTH,
         )
     if iommus.blocks_others:

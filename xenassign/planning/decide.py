@@ -207,10 +207,9 @@ def judge_request(board: Board, resolved: Resolved, scope: Scope | None = None) 
         if kept_by_xen(board, device.node) is None:
             findings += unprotected
             findings += machine_control_findings(board, scope, device, resolved.controls)
-        findings += msi_findings(board, scope, device)
+        findings += (*msi_findings(board, scope, device), *memory_type_findings(device))
         findings += reach_findings(board, device, by_iommu, guest, translation)
         findings += doorbell_findings(board, device, by_iommu, guest)
-        findings += memory_type_findings(device)
         findings += containment_findings(device, dma_in_scope(scope, device), forced=force)
     findings += (*stream_findings(board, scope, protections), *child_bus_findings(board, scope))
 

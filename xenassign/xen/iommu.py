@@ -109,7 +109,7 @@ def protection(platform: Platform, iommus: Iommus, device: HostDevice) -> Protec
     if platform.dom0_tree is not None and not all(use.node for use in device.iommus or _NOTHING):
         return Protection(Shield.UNKNOWN, "Xen takes iommus out of dom0's tree", entries)
     if not device.iommus and not device.node.has("iommus"):
-        return Protection(Shield.UNPROTECTED, "it is not behind an IOMMU", entries)
+        return Protection(Shield.UNPROTECTED, _not_named(device), entries)
     if iommus.active is None:
         return Protection(Shield.UNPROTECTED, _none_active(iommus, device.iommus), entries)
     if not generic and not device.node.has("iommus"):
@@ -117,6 +117,17 @@ def protection(platform: Platform, iommus: Iommus, device: HostDevice) -> Protec
             return Protection(Shield.PROTECTED, f"{_names(legacy)} (mmu-masters)", entries)
         return Protection(Shield.UNPROTECTED, f"Xen does not use {_names(legacy)}", entries)
     return _generic(platform, iommus, device, generic, entries)
+
+
+def _not_named(device: HostDevice) -> str:
+    """Why Xen protects no device without ``iommus``.
+
+    iommu_add_dt_device reads nothing else; iommu-map is read for PCI devices that dom0 adds, from
+    4.22 on and in builds with CONFIG_PCI_PASSTHROUGH (iommu_add_dt_pci_sideband_ids).
+    """
+    if device.node.has("iommu-map"):
+        return "iommus names no stream, and Xen does not read iommu-map of a PCI host"
+    return "it is not behind an IOMMU"
 
 
 def _generic(
