@@ -69,7 +69,8 @@ def _boots(arguments: argparse.Namespace) -> int:
         if not run.kconfig <= xen.options:
             print(f"{run.name}: requires a Xen with {', '.join(sorted(run.kconfig))}")
             continue
-        print(f"{run.name}: Xen {xen.release}, {board.tree} of Linux {arguments.kernel}")
+        tree = f"{board.tree} of Linux {arguments.kernel}" if board.tree else "QEMU's own tree"
+        print(f"{run.name}: Xen {xen.release}, {tree}")
         with _folder(arguments.keep, run) as work:
             print(f"  $ xenassign {' '.join(COMMAND)}", flush=True)
             result = boot(board, run, xen, suite, work)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from . import imx8mp, rpi4, zcu102
+from . import imx8mp, rpi4, versal, zcu102
 from .model import Board
 
 BOARDS: Final[dict[str, Board]] = {
-    board.name: board for board in (zcu102.BOARD, imx8mp.BOARD, rpi4.BOARD)
+    board.name: board for board in (zcu102.BOARD, imx8mp.BOARD, rpi4.BOARD, versal.BOARD)
 }

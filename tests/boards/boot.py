@@ -20,7 +20,7 @@ from ..xen.machine import Machine, UnavailableError
 from ..xen.qemu import Console, Load, Setup, running
 from ..xen.several import INPUT_TO_XEN, numbered, said_by
 from . import kernels
-from .emulator import emulator
+from .emulator import emulator, own_tree
 from .model import Board, Device, Guest, Run
 from .programs import programs
 from .scripts import DISK, FUNCTIONS
@@ -95,7 +95,8 @@ def generate(board: Board, run: Run, machine: Machine, suite: str, work: Path) -
 
     Raises UnavailableError, and AssertionError where ``generate`` refuses.
     """
-    (work / "board.dtb").write_bytes(kernels.tree(suite, board.tree))
+    tree = kernels.tree(suite, board.tree) if board.tree else own_tree(board.machine)
+    (work / "board.dtb").write_bytes(tree)
     for edit in board.edits:
         if edit.xen in (None, machine.release):
             command = ["fdtput", *edit.fdtput.replace("FILE", "board.dtb").split()]

@@ -58,7 +58,8 @@ def document() -> str:
 def _board(board: Board) -> Iterator[str]:
     machine = board.machine[0].partition(",")[0]
     yield from ("", f"## {board.title}", "")
-    yield f"QEMU's `{machine}`, `{board.tree}`. `python -m tests.boards {board.name}`"
+    tree = f"`{board.tree}`" if board.tree else "the tree that it makes"
+    yield f"QEMU's `{machine}`, {tree}. `python -m tests.boards {board.name}`"
     for paragraph in board.remarks:
         yield from ("", paragraph)
     yield from (

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import tempfile
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -53,6 +54,19 @@ def emulator() -> Emulator:
         raise UnavailableError(f"QEMU does not run: {error}; unset XENASSIGN_QEMU") from None
     machines = frozenset(line.split()[0] for line in listed if line.strip())
     return Emulator(command, version[1] if version else "?", machines)
+
+
+@cache
+def own_tree(machine: tuple[str, ...]) -> bytes:
+    """The device tree that a machine makes, without the free space that QEMU leaves in it."""
+    name, *arguments = machine
+    with tempfile.TemporaryDirectory(prefix="xenassign-") as work:
+        blob = Path(work) / "board.dtb"
+        value = f"{name},dumpdtb={str(blob).replace(',', ',,')}"
+        command = [*emulator().command, "-machine", value, *arguments, "-display", "none"]
+        subprocess.run(command, check=True, capture_output=True)
+        pack = ["dtc", "-q", "-I", "dtb", "-O", "dtb", str(blob)]
+        return subprocess.run(pack, check=True, capture_output=True).stdout
 
 
 def _output(*command: str) -> str:

@@ -77,7 +77,7 @@ class Board:
 
     name: str
     title: str
-    tree: str  #: of Linux: ``VENDOR/BOARD.dtb``
+    tree: str  #: of Linux: ``VENDOR/BOARD.dtb``; empty for QEMU's own
     machine: tuple[str, ...]  #: for QEMU: the value of ``-machine``, and more arguments
     memory: int  #: MiB
     modules_at: int  #: the address where kernels, ramdisks and trees are loaded from
