@@ -1,0 +1,120 @@
+"""Two guests of one dom0less boot that share memory or an event channel: a page instead of a Linux.
+
+Each of them writes its mark into the shared memory and waits for the other's, or asks Xen about its
+end of the channel. What xenassign does not write, their nodes in /chosen, is given as source text.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+
+from .boot import DONE, XEN_ARGUMENTS, built, module, placed
+from .hosttree import with_chosen
+from .machine import Machine, board
+from .qemu import PLAIN, Setup, running
+from .several import INPUT_TO_XEN, said_by
+
+_MEET, _ASK, _TABLE, _WORDS, _SIZE = 0x40, 0x60, 0x400, 0x500, 0x1000  # offsets in the image
+#: With the vPL011 at 0x22000000. Assembled by GNU as.
+_CODE = (
+    0x10001E09,  # meet:    adr x9, table               own address and mark, the other's
+    0xA9400520,  #          ldp x0, x1, [x9]
+    0xA9410D22,  #          ldp x2, x3, [x9, #16]
+    0xF9000001,  #          str x1, [x0]
+    0xF9400044,  # poll:    ldr x4, [x2]
+    0xEB03009F,  #          cmp x4, x3
+    0x54FFFFC1,  #          b.ne poll
+    0x14000018,  #          b done
+    0x10001E09,  # ask:     adr x9, table + 32          a command, and its argument of 24 bytes
+    0xF8408520,  #          ldr x0, [x9], #8
+    0xAA0903E1,  #          mov x1, x9
+    0xD2800410,  #          mov x16, #32                __HYPERVISOR_event_channel_op
+    0xD401D422,  #          hvc #0xea1
+    0x52A44014,  #          mov w20, #0x22000000
+    0x52800305,  #          mov w5, #24
+    0x38401520,  # byte:    ldrb w0, [x9], #1
+    0xD3481C00,  #          lsl x0, x0, #56
+    0x52800041,  #          mov w1, #2
+    0x93C0F000,  # hex:     ror x0, x0, #60
+    0x12000C02,  #          and w2, w0, #15
+    0x7100285F,  #          cmp w2, #10
+    0x1100C043,  #          add w3, w2, #'0'
+    0x11015C42,  #          add w2, w2, #'a' - 10
+    0x1A823062,  #          csel w2, w3, w2, lo
+    0xB9000282,  #          str w2, [x20]
+    0x71000421,  #          subs w1, w1, #1
+    0x54FFFF01,  #          b.ne hex
+    0x710004A5,  #          subs w5, w5, #1
+    0x54FFFE61,  #          b.ne byte
+    0x52800140,  #          mov w0, #10
+    0xB9000280,  #          str w0, [x20]
+    0x52A44014,  # done:    mov w20, #0x22000000
+    0x10002217,  #          adr x23, words
+    0x384016E0,  # say:     ldrb w0, [x23], #1
+    0x34000060,  #          cbz w0, wait
+    0xB9000280,  #          str w0, [x20]
+    0x17FFFFFD,  #          b say
+    0xD503207F,  # wait:    wfi
+    0x17FFFFFF,  #          b wait
+)
+_STATUS = 5  #: EVTCHNOP_status
+_SELF = 0x7FF0  #: DOMID_SELF
+#: evtchn_status: dom, port, status, vcpu, and of an interdomain channel dom and port.
+_ANSWER = struct.Struct("<H2xIIIH2xI")
+_INTERDOMAIN = 2  #: EVTCHNSTAT_interdomain
+
+
+def meeting(own: int, mark: int, other: int, awaited: int) -> bytes:
+    """A kernel that writes ``mark`` at an address and waits for ``awaited`` at another."""
+    return _image(_MEET, struct.pack("<4Q", own, mark, other, awaited))
+
+
+def asking(port: int) -> bytes:
+    """A kernel that prints what Xen says of a port."""
+    argument = _ANSWER.pack(_SELF, port, 0, 0, 0, 0)
+    return _image(_ASK, bytes(32) + struct.pack("<Q", _STATUS) + argument)
+
+
+def connected(line: str) -> tuple[int, int] | None:
+    """The domain and the port at the other end, in what such a kernel prints; None without one."""
+    _, _, status, _, domain, port = _ANSWER.unpack(bytes.fromhex(line))
+    return (domain, port) if status == _INTERDOMAIN else None
+
+
+def _image(start: int, table: bytes) -> bytes:
+    """The header is that of Linux' Documentation/arch/arm64/booting.rst."""
+    image = bytearray(_SIZE)
+    struct.pack_into("<I", image, 0, 0x14000000 | start // 4)  # b start
+    struct.pack_into("<3Q", image, 8, 0, _SIZE, 0b1010)  # little-endian, pages of 4 KiB
+    image[56:60] = b"ARM\x64"
+    struct.pack_into(f"<{len(_CODE)}I", image, _MEET, *_CODE)
+    image[_TABLE : _TABLE + len(table)] = table
+    words = f"{DONE}\n".encode()
+    image[_WORDS : _WORDS + len(words)] = words
+    return bytes(image)
+
+
+def boot_linked(
+    machine: Machine, guests: Sequence[tuple[str, bytes]], seconds: float = 60, setup: Setup = PLAIN
+) -> tuple[str, list[list[str]]]:
+    """Why Xen refuses the guests, else nothing; and what each prints. Raises BootError.
+
+    ``guests``: source text for the domain's node, and its kernel; the first is domain 1.
+    """
+    loads, spans = placed(*([kernel] for _, kernel in guests))
+    nodes = (
+        f"""domU{number} {{ compatible = "xen,domain"; #address-cells = <2>; #size-cells = <2>;
+        cpus = <1>; memory = <0 {64 << 10}>; vpl011; {content} {module("kernel", span)} }};"""
+        for number, ((content, _), span) in enumerate(zip(guests, spans, strict=True), 1)
+    )
+    arguments = f"{XEN_ARGUMENTS} {INPUT_TO_XEN} {setup.bootargs}"
+    tree = with_chosen(board(), f'xen,xen-bootargs = "{arguments}"; {" ".join(nodes)}')
+    names = {number: f"domU{number}" for number in range(1, len(guests) + 1)}
+    with running(machine.xen, tree, loads, 1, setup, seconds) as console:
+        lines = iter(console)
+        _, refusal = built(lines, console, setup.routine)
+        if refusal:
+            return refusal, []
+        said = said_by(lines, console, names, set(names.values()))
+        return "", [[text for text in said[name] if text != DONE] for name in names.values()]
