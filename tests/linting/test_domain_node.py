@@ -312,6 +312,17 @@ def test_a_module_of_an_earlier_domain_keeps_its_size(compiled: Compile) -> None
         assert ("XA712" in codes) == (not first)
 
 
+def test_an_event_channel_of_no_domain(compiled: Compile) -> None:
+    """Booted on 4.20: "evtchn: could not find domains"; it is reported with the first domain."""
+    stray = f"other {{ {channel('a', 1, '&b')} {channel('b', 2, '&a')} }};"
+    text = GOOD.replace(DOMAIN, DOMAIN + DOMAIN.replace("domU1", "domU2") + stray)
+    found = [
+        [f.node for f in domain_node.check(domain, context()) if f.code == "XA749"]
+        for domain in domains(compiled(text))
+    ]
+    assert found == [["/chosen/other/a"], []]
+
+
 def test_an_end_in_the_tree_of_the_host(compiled: Compile) -> None:
     """An overlay may name a node that it does not have."""
     node = f'fragment@0 {{ target-path = "/chosen"; __overlay__ {{ {DOMAIN} }}; }};'

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import chain
 from typing import NamedTuple
 
@@ -220,15 +221,24 @@ def _give(root: RawNode, board_gic: Node) -> None:
     gic.children = frames or [its]
 
 
+Move = Callable[[Sequence[int]], list[int]]  #: another specifier of the GIC
+
+
 def _lines(board: Tree, gic: Node, devices: Iterable[Node]) -> list[int]:
-    """The SPIs of devices and of the nodes below them."""
-    found = {
-        line.specifier[1]
-        for device in devices
-        for node in device.walk()
-        for line in interrupts(board, node).entries
-        if line.controller is gic and line.specifier[:1] == (0,) and len(line.specifier) > 2
-    }
+    """The SPIs of devices and of the nodes below them, and of those that they pass on."""
+    found: set[int] = set()
+
+    def note(specifier: Sequence[int]) -> list[int]:
+        if specifier[0] == 0:
+            found.add(specifier[1])
+        return list(specifier)
+
+    for node in chain.from_iterable(device.walk() for device in devices):
+        with suppress(PropertyError):
+            list(_rewritten(board, gic, node, note))
+        for line in interrupts(board, node).entries:  # also what a nexus above translates
+            if line.controller is gic and len(line.specifier) > 1:
+                note(line.specifier)
     return sorted(found)
 
 
@@ -238,45 +248,37 @@ def _renumber(board: Tree, gic: Node, chosen: Sequence[int], raw: Mapping[Node, 
         raise NoGraftError("too many interrupts")
     lines = dict(zip(chosen, _FREE_SPIS, strict=False))
     spare = iter(_NO_SPIS)
-    for node in board.nodes():
-        try:
-            for name, cells in _rewritten(board, gic, node, lines, spare):
-                raw[node].put(name, struct.pack(f">{len(cells)}I", *cells))
-        except PropertyError:
-            continue  # malformed on the board itself
-    for node in (gic, *gic.walk()):
-        raw[node].drop("interrupt-map")
 
-
-def _rewritten(
-    board: Tree, gic: Node, node: Node, lines: dict[int, int], spare: Iterator[int]
-) -> Iterator[tuple[str, list[int]]]:
-    """The properties of a node that have specifiers of the GIC, with three cells each."""
-    width = cell_count(gic, "#interrupt-cells")
-
-    def moved(specifier: Sequence[int]) -> list[int]:
+    def move(specifier: Sequence[int]) -> list[int]:
         kind, number, *rest = specifier
         if kind == 0 and number not in lines:
             lines[number] = next(spare)
         return [kind, lines[number] if kind == 0 else number, *rest[:1]]
 
+    for node in board.nodes():
+        with suppress(PropertyError):  # malformed on the board itself
+            for name, cells in list(_rewritten(board, gic, node, move)):
+                raw[node].put(name, struct.pack(f">{len(cells)}I", *cells))
+
+
+def _rewritten(board: Tree, gic: Node, node: Node, move: Move) -> Iterator[tuple[str, list[int]]]:
+    """The properties of a node that have specifiers of the GIC, with others."""
+    width = cell_count(gic, "#interrupt-cells")
     if node.has("interrupts") and interrupt_parent(board, node) is gic:
         cells = node.cells("interrupts")
         starts = range(0, len(cells) - width + 1, width)
-        yield "interrupts", [c for at in starts for c in moved(cells[at : at + width])]
+        yield "interrupts", [c for at in starts for c in move(cells[at : at + width])]
     if node.has("interrupts-extended"):
         found: list[int] = []
         for entry in extended_entries(board, node):
             mine = entry.controller is gic
-            found += [entry.phandle, *(moved(entry.specifier) if mine else entry.specifier)]
+            found += [entry.phandle, *(move(entry.specifier) if mine else entry.specifier)]
         yield "interrupts-extended", found
     if node.has("interrupt-map"):
-        yield "interrupt-map", list(_mapped(board, gic, node, moved))
+        yield "interrupt-map", list(_mapped(board, gic, node, move))
 
 
-def _mapped(
-    board: Tree, gic: Node, nexus: Node, moved: Callable[[Sequence[int]], list[int]]
-) -> Iterator[int]:
+def _mapped(board: Tree, gic: Node, nexus: Node, move: Move) -> Iterator[int]:
     """An interrupt-map whose entries for the GIC have the cells of QEMU's."""
     cells = list(nexus.cells("interrupt-map"))
     own = cell_count(nexus, "#address-cells", 0) + cell_count(nexus, "#interrupt-cells")
@@ -290,7 +292,7 @@ def _mapped(
         yield from cells[: own + 1]
         specifier = cells[own + 1 + address : end]
         if controller is gic:
-            yield from (0, 0, *moved(specifier))  # QEMU's GIC has two cells of addresses
+            yield from (0, 0, *move(specifier))  # QEMU's GIC has two cells of addresses
         else:
             yield from cells[own + 1 : end]
         cells = cells[end:]

@@ -141,9 +141,9 @@ def chosen(tree: Tree, random: Random, seen: Counter[str]) -> list[Node]:
 
 
 def _is_candidate(node: Node) -> bool:
-    lineage = node.lineage()
-    there = all(n.available and not is_left_out(n) and not is_disabled(n) for n in lineage)
-    return is_device(node) and there and not any(is_pci(n) for n in lineage)
+    there = (n.available and not is_left_out(n) and not is_disabled(n) for n in node.lineage())
+    above = node.parent
+    return is_device(node) and all(there) and not (above is not None and is_pci(above))
 
 
 # ---------------------------------------------------------------------------- one board

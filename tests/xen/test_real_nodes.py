@@ -17,8 +17,8 @@ from ..seed import seed
 from .machine import Machine
 from .real_nodes import problems, sample
 
-#: Of each release; a boot has some three of them.
-DEVICES = 16
+#: Of each release, with about 40 processor seconds for both.
+DEVICES = 48
 
 
 def test_guests_have_what_was_planned(

@@ -77,10 +77,12 @@ def _limit(domain: DomainNode, view: DomainView) -> int:
 
 
 def check(view: DomainView) -> Iterator[Finding]:
-    """The first node that Xen can't connect, if it is one of the domain's."""
+    """The first node that Xen can't connect. One of no domain is reported with the first."""
     nodes = list(_nodes(view))
-    if not any(node.parent is view.node for node in nodes):
+    if not nodes:
         return
+    domains = [domain.node for domain in view.domain.same_chosen]
+    first = domains[:1] == [view.node]
     *_, root = view.node.lineage()
     by_phandle: dict[int, Node] = {}
     for node in root.walk():
@@ -97,7 +99,8 @@ def check(view: DomainView) -> Iterator[Finding]:
             ports.take(remote)
         except RefusedError as error:
             elsewhere = _is_elsewhere(node, by_phandle)
-            if node.parent is view.node and not elsewhere:
+            mine = node.parent is view.node or (first and node.parent not in domains)
+            if mine and not elsewhere:
                 yield REFUSED(f"{node.path}: {error}", node=node.path, prop=_PROP)
             if not elsewhere:
                 return
