@@ -36,11 +36,11 @@ from benchmarks.synthetic import board, device_path  # noqa: E402
 from tests.corpus.fetch_boards import boards, fetch  # noqa: E402
 from tests.debian import FetchError  # noqa: E402
 from xenassign import generate  # noqa: E402
+from xenassign.advice.assess import assess  # noqa: E402
 from xenassign.devicetree.blob import read_blob  # noqa: E402
 from xenassign.host.platform import read_platform  # noqa: E402
 from xenassign.outputs.generated import generate_system  # noqa: E402
 from xenassign.outputs.report.plan_json import inspect  # noqa: E402
-from xenassign.planning.assess import assess  # noqa: E402
 from xenassign.request.request import Request  # noqa: E402
 from xenassign.request.system_request import SystemRequest  # noqa: E402
 from xenassign.xen.releases import DEFAULT, release  # noqa: E402

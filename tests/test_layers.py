@@ -15,8 +15,8 @@ ORDER = (
     "planning",
     "system",
     "linting",
-    "outputs",
     "advice",
+    "outputs",
     "cli",
 )
 

@@ -15,6 +15,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from xenassign.cli import cli
+from xenassign.devicetree.blob import read_blob_file
+from xenassign.outputs.report.device_table import short_names
+from xenassign.request.select import find
 
 Invoke = Callable[..., Result]
 BOARDS = ["imx8", "juno", "qemu", "rcar", "rk3588", "ti", "tricky", "zynqmp"]
@@ -58,28 +61,40 @@ def no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("columns", [60, 80, 120, 250])
 @pytest.mark.parametrize("host", BOARDS)
 def test_the_table_fits_and_no_verdict_is_cut(
-    inspect: Invoke, shown: Callable[..., str], host: str, columns: int
+    inspect: Invoke,
+    shown: Callable[..., str],
+    host_files: dict[str, Path],
+    host: str,
+    columns: int,
 ) -> None:
+    tree = read_blob_file(str(host_files[host]))
     devices = parsed(inspect(host, "--format", "json"))
     text = shown(host, columns)
     assert max(map(len, text.splitlines())) <= columns
     assert "\x1b" not in text
     rows = text[text.index("\nverdict  ") :].partition("\n\n")[0].splitlines()[2:]
-    start = rows[0].index(rows[0][len(verdict(devices[0])) :].split()[0])
+    start = text.splitlines()[text[: text.index("\nverdict  ")].count("\n") + 1].index("device")
     cells = [row[: start - 1].rstrip() for row in rows]
     starts = [i for i, cell in enumerate(cells) if cell and not cell.startswith(" ")]
     verdicts = [
         " ".join(" ".join(cells[i:end]).split())
         for i, end in zip(starts, [*starts[1:], len(cells)], strict=True)
     ]
-    assert verdicts == [verdict(device) for device in devices]
+    wanted = [verdict(device).split() for device in devices]
+    ends = short_names(tree, [word for words in wanted for word in words if word[0] == "/"])
+    assert verdicts == [" ".join(ends.get(word, word) for word in words) for words in wanted]
+    assert all(find(tree, end) is not None for end in ends.values())
 
 
 def verdict(device: dict[str, Any]) -> str:
     """A device's verdict, as the table has it."""
     answer = device["verdict"]
     words = [f"no: {answer['why']}"] if answer["answer"] == "no" else [answer["answer"]]
-    return " ".join([*words, *answer["options"]])
+    options = answer["options"]
+    if "--direct-map" in options:  # which requires the others
+        hidden = ("--static-memory", "--force-assign-without-iommu")
+        options = [option for option in options if option not in hidden]
+    return " ".join([*words, *options])
 
 
 def test_a_wide_table_leaves_nothing_out(shown: Callable[..., str]) -> None:

@@ -65,7 +65,7 @@ DEVICE: Shape = {
     "kind": re.compile(r"[a-z0-9]+"),
     "verdict": {
         "answer": {"yes", "with", "no"},
-        "options": [re.compile(r"--[a-z0-9-]+( [a-z0-9]+)?")],
+        "options": [re.compile(r"-d /\S+|--[a-z0-9-]+( [a-z0-9]+)?")],
         "why": str | None,
     },
     "findings": [

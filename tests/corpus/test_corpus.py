@@ -11,25 +11,30 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from hashlib import sha1
 from pathlib import Path
 from typing import Any
 
 import libfdt
 import pytest
 
-from tests.answers import codes, generate
+from tests.answers import codes, generate, of
+from xenassign.advice.assess import Assessment, assess
+from xenassign.advice.verdict import hindrances
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.draft import encode
 from xenassign.devicetree.references import INTERRUPT_TREE, references
+from xenassign.devicetree.tree import Node, Tree
 from xenassign.findings import Finding, errors
+from xenassign.host.device import is_device
 from xenassign.host.platform import read_platform
 from xenassign.linting.documents import document
 from xenassign.linting.linter import Options, lint
 from xenassign.outputs.boot.host_changes import beside_marks
 from xenassign.outputs.report.plan_json import inspect, to_json
-from xenassign.planning.assess import assess
 from xenassign.planning.plan import DomainPlan
-from xenassign.request.request import Request
+from xenassign.request.request import ClockRate, Request
 from xenassign.xen.releases import DEFAULT, release
 
 from . import contract, judges, sample
@@ -89,15 +94,25 @@ def test_reader_equals_libfdt(chunk_of_boards: list[tuple[str, Path]], figures: 
 
 
 @in_chunks
-def test_inspect(chunk_of_boards: list[tuple[str, Path]], figures: Figures) -> None:
-    """Every device of every board, judged; the JSON keeps the contract."""
+def test_inspect(chunk: int, board_files: list[Path], figures: Figures) -> None:
+    """Every device of every board, judged; the JSON keeps the contract; generate says the same.
+
+    A chunk has boards that are alike: what has the same path and nodes on one of the same SoC was
+    judged there. ``generate`` is asked about the first device with each verdict of a chunk, at most
+    one of a board.
+    """
     counts: Counter[str] = Counter()
     failures: list[str] = []
-    for board, path in chunk_of_boards:
+    seen: set[tuple[str, ...]] = set()
+    verdicts: set[str] = set()
+    size = -(-len(board_files) // CHUNKS)
+    for path in board_files[chunk * size : (chunk + 1) * size]:
+        board = "/".join(path.parts[-2:])
         try:
             tree = read_blob(path.read_bytes(), board)
-            found = assess(read_platform(tree), release(DEFAULT))
-            document = json.loads(to_json(inspect(found)))
+            nodes = [node for node in filter(is_device, tree.nodes()) if _is_new(tree, node, seen)]
+            judged = assess(read_platform(tree), release(DEFAULT), nodes)
+            document = json.loads(to_json(inspect(judged)))
         except Exception as error:
             failures.append(f"{board}: {_where(error)}")
             continue
@@ -105,8 +120,62 @@ def test_inspect(chunk_of_boards: list[tuple[str, Path]], figures: Figures) -> N
         failures += [f"{board}: {problem}" for problem in _inconsistent(document)]
         counts["inspected, boards"] += 1
         _count(document, counts)
+        for device in judged.devices:
+            text = _verdict_form(device)
+            if text not in verdicts:
+                verdicts.add(text)
+                counts["inspected, and generated for"] += 1
+                failures += [f"{board}: {problem}" for problem in _disagreement(tree, device)]
+                break
     figures(counts)
     assert not failures, told(failures)
+
+
+def _is_new(tree: Tree, node: Node, seen: set[tuple[str, ...]]) -> bool:
+    """Whether no device with the same path and subtree, of the same SoC, was seen."""
+    digest = sha1(usedforsecurity=False)
+    for below in node.walk():
+        for prop in below.properties.values():
+            digest.update(prop.name.encode() + prop.value)
+    key = (*tree.root.compatible[-1:], node.path, digest.hexdigest())
+    new = key not in seen
+    seen.add(key)
+    return new
+
+
+def _verdict_form(device: Assessment) -> str:
+    """The verdict without paths, and what generate says without options."""
+    words = str(device.verdict).split(" ")
+    form = " ".join("PATH" if word.startswith("/") else word for word in words)
+    refused = errors(device.findings)
+    return f"{form} {refused[0].code if refused else ''}"
+
+
+def _disagreement(tree: Tree, device: Assessment) -> Iterator[str]:
+    """What ``generate`` does otherwise than the verdict on a device says."""
+    path, verdict = device.device.path, device.verdict
+    plain = Request(devices=(path,), release=release(DEFAULT))
+    _, files, refusals = generate(tree, plain)
+    if bool(files) != device.assignable:
+        yield f"{path}: assignable is {device.assignable}, generate refuses with {codes(refusals)}"
+    if verdict.answer == "no":
+        return
+    plan, files, refusals = generate(tree, device.request)
+    if not files:
+        yield f"{path}: the verdict is {verdict}, generate refuses with {codes(refusals)}"
+        return
+    rates = tuple(
+        ClockRate(finding.node, None, 1_000_000)
+        for finding in of(plan, "XA501")
+        if finding.node is not None
+    )
+    if bool(rates) != ("--clock-rate" in verdict.options):
+        yield f"{path}: the verdict is {verdict}, and rates are required of {len(rates)} nodes"
+    with_rates = replace(device.request, clock_rates=tuple(dict.fromkeys(rates)))
+    plan, _, refusals = generate(tree, with_rates)
+    hindering = {f.code for f in hindrances(plan.findings)} - {"XA403"}
+    if refusals or hindering:
+        yield f"{path}: the verdict is {verdict}, and the plan has {sorted(hindering)}"
 
 
 def _inconsistent(document: Any) -> Iterator[str]:
@@ -116,6 +185,9 @@ def _inconsistent(document: Any) -> Iterator[str]:
         yield "a device is listed twice"
     for device in document["devices"]:
         refused = any(finding["severity"] == "error" for finding in device["findings"])
+        answer = device["verdict"]["answer"]
+        if (answer == "yes" and refused) or (answer == "no" and not device["verdict"]["why"]):
+            yield f"{device['path']}: the verdict is {device['verdict']}"
         if device["assignable"] is refused:
             yield f"{device['path']}: assignable is {device['assignable']}, findings say otherwise"
         if device["protected"] and not (
@@ -128,6 +200,7 @@ def _count(document: Any, counts: Counter[str]) -> None:
     for device in document["devices"]:
         counts["inspected, devices"] += 1
         counts["inspected, assignable"] += device["assignable"]
+        counts[f"inspected, verdict: {device['verdict']['answer']}"] += 1
         counts["inspected, protected"] += device["protected"]
         counts[f"inspected, dma: {device['dma']}"] += 1
         codes = {f["code"] for f in device["findings"] if f["severity"] == "error"}

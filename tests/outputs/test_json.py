@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from xenassign.advice.assess import assess
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding
 from xenassign.host.platform import read_platform
 from xenassign.outputs.report.plan_json import inspect, to_json
-from xenassign.planning.assess import assess
 from xenassign.planning.plan import DomainPlan
 from xenassign.xen.releases import release
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from xenassign.advice.assess import BoardAssessment, assess
 from xenassign.devicetree.blob import read_blob_file
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import InputError
@@ -17,7 +18,6 @@ from xenassign.formats.toml_text import parse_toml
 from xenassign.host.platform import read_platform
 from xenassign.linting.settings import read_settings
 from xenassign.outputs.starter import LISTED_MAX, starter
-from xenassign.planning.assess import BoardAssessment, assess
 from xenassign.planning.decide import decide_on
 from xenassign.request.keys import BOOT, DEVICE, DOMAIN, LINT, TOP, Section
 from xenassign.request.project import read_project

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from tests.answers import codes, generate, of
+from xenassign.advice.assess import assess
 from xenassign.checks.dom0_rights import NOT_DOM0S_LINE, NOT_DOM0S_PAGES
 from xenassign.devicetree.tree import Tree
 from xenassign.host.platform import read_platform
-from xenassign.planning.assess import assess
 from xenassign.planning.plan import DomainPlan
 from xenassign.request.request import Request
 from xenassign.xen.releases import DEFAULT, release

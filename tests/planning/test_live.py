@@ -10,10 +10,10 @@ import pytest
 
 from tests.answers import of
 from tests.wording import Wording
+from xenassign.advice.assess import assess
 from xenassign.devicetree.tree import Property, Tree
 from xenassign.errors import UsageError
 from xenassign.host.platform import read_platform
-from xenassign.planning.assess import assess
 from xenassign.planning.plan import DomainPlan
 from xenassign.request.resolve import select
 from xenassign.request.select import find

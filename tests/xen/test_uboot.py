@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from xenassign.advice.assess import assess
 from xenassign.cli import cli
 from xenassign.devicetree.blob import read_blob, read_blob_file
 from xenassign.devicetree.blob_edit import edited
@@ -27,7 +28,6 @@ from xenassign.outputs.boot.decide import decide as decide_boot
 from xenassign.outputs.boot.write import SCRIPT as BOOT_CMD
 from xenassign.outputs.boot.write import boot_scr
 from xenassign.outputs.boot.write import write as write_boot
-from xenassign.planning.assess import assess
 from xenassign.request.boot_request import UBOOT, BootRequest, parse_load
 from xenassign.request.request import Accepted, Request
 from xenassign.request.system_request import SystemRequest

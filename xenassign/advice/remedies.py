@@ -7,17 +7,18 @@ is shown. It proposes nothing that the user has ruled out with an option, and ne
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple, Protocol
 
 from xenassign.advice.change import OptionChange, Options
 from xenassign.advice.free_memory import free_range
 from xenassign.checks.protection import dma_in_scope
+from xenassign.checks.scope import Scope
 from xenassign.devicetree.addresses import registers
 from xenassign.devicetree.spans import Span
+from xenassign.devicetree.tree import Node
 from xenassign.findings import ROUTES, Finding, some
 from xenassign.host.platform import Platform
-from xenassign.planning.plan import DomainPlan
 from xenassign.request.request import Request
 from xenassign.xen.layout import MIB
 
@@ -25,11 +26,31 @@ MEMORY, VCPUS = 512, 1
 """What a domain gets for which the user states none: MiB, and virtual CPUs."""
 
 
+class Decided(Protocol):
+    """What remedies ask of a plan. It is known before the tree of the guest is built."""
+
+    @property
+    def request(self) -> Request:
+        """The request of the domain."""
+
+    @property
+    def called(self) -> Mapping[Node, str]:
+        """The requested nodes, with the names that the user gave."""
+
+    @property
+    def scope(self) -> Scope:
+        """What belongs to the domain."""
+
+    @property
+    def memory_mb_max(self) -> int:
+        """The most memory in MiB with which nothing overlaps RAM."""
+
+
 class Case(NamedTuple):
     """A domain as it was planned on a board. ``taken``: memory of others and of boot modules."""
 
     platform: Platform
-    plan: DomainPlan
+    plan: Decided
     taken: tuple[Span, ...] = ()
 
     @property
@@ -100,6 +121,11 @@ def _without_xl(case: Case, _: Findings) -> Iterator[OptionChange]:
         yield OptionChange((("routes", ("dom0less",)),), "no files for xl")
 
 
+def _without_dom0less(case: Case, _: Findings) -> Iterator[OptionChange]:
+    if case.request.routes == ROUTES:
+        yield OptionChange((("routes", ("xl",)),), "files for xl only")
+
+
 def _memory_region(_: Case, findings: Findings) -> Iterator[OptionChange]:
     for action, why in (("map", "the guest gets"), ("drop", "the guest does not get")):
         options = tuple(f"{path}={action}" for path in _others(findings))
@@ -125,7 +151,7 @@ def _holder(case: Case, findings: Findings) -> Iterator[OptionChange]:
 def _unprotected(case: Case, findings: Findings) -> Iterator[OptionChange]:
     """Forces devices: those of which nothing is known, or all in a direct-map domain."""
     paths = _nodes(findings)
-    own = [device.host for device in case.plan.devices if device.path in paths]
+    own = [device for device in case.plan.scope.devices if device.path in paths]
     masters = [d.path for d in own if dma_in_scope(case.plan.scope, d).answer == "yes"]
     force = ("forced", paths)
     if not masters:
@@ -198,7 +224,8 @@ def _no_range(case: Case) -> str:
 REMEDIES = (
     Remedy(("XA101",), _holder),
     Remedy(("XA125",), _without_dom0),
-    Remedy(("XA532",), _without_xl),
+    Remedy(("XA221", "XA311", "XA316", "XA532"), _without_xl),
+    Remedy(("XA404",), _without_dom0less),
     Remedy(("XA201", "XA305", "XA407"), _neighbours),
     Remedy(("XA201",), _shared_pages),
     Remedy(("XA203",), _auto_placement),

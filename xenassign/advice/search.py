@@ -9,24 +9,45 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from xenassign.advice.change import RISKS, OptionChange, Options
 from xenassign.advice.remedies import Case, remedies
 from xenassign.devicetree.spans import Span
 from xenassign.errors import XenassignError
 from xenassign.findings import EFFECTS, Finding
-from xenassign.outputs.hosts import Built
 from xenassign.request.request import Request
 from xenassign.request.system_request import SystemRequest
+from xenassign.system.hosts import HostsPlan
 
 MOST_PLANS = 16
 """As many plans are made at most; one takes some 20 ms, on large boards 100."""
 
 MOST_SUGGESTIONS = 3
 
+
+class Outcome(Protocol):
+    """What ``generate`` makes of a request: ``outputs.hosts.Built``."""
+
+    @property
+    def plan(self) -> HostsPlan:
+        """The plan, on each board."""
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        """The files, by name; none if the request is refused."""
+
+    @property
+    def refusals(self) -> Sequence[object]:
+        """The errors, findings among them."""
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """The findings to show."""
+
+
 Changes = tuple[OptionChange, ...]
-Attempt = Callable[[Changes], Built]
+Attempt = Callable[[Changes], Outcome]
 """Plans the request with changes, as the printed command would. Raises XenassignError."""
 
 
@@ -34,7 +55,7 @@ class Suggestion(NamedTuple):
     """Changes with which the request is accepted, and its plan."""
 
     changes: Changes
-    built: Built
+    built: Outcome
 
     @property
     def requests(self) -> tuple[Request, ...]:
@@ -69,7 +90,7 @@ class Target(NamedTuple):
     request: SystemRequest
 
 
-def advise(domain: Target, built: Built, attempt: Attempt) -> Advice:
+def advise(domain: Target, built: Outcome, attempt: Attempt) -> Advice:
     """What to try for a domain. ``built``: its plan as it was requested."""
     search = _Search(domain, attempt)
     if any(not isinstance(refusal, Finding) for refusal in built.refusals):
@@ -93,10 +114,10 @@ class _Search:
         self.exhausted = False
         self.dead_end: str | None = None
 
-    def run(self, built: Built) -> Iterator[Suggestion]:
+    def run(self, built: Outcome) -> Iterator[Suggestion]:
         """The accepted requests, the least risk first, then the fewest changes."""
         number = 0
-        queue: list[tuple[int, int, int, Changes, Built | None]] = [(0, 0, 0, (), built)]
+        queue: list[tuple[int, int, int, Changes, Outcome | None]] = [(0, 0, 0, (), built)]
         found, least = 0, 0
         requests: list[tuple[Request, ...]] = []
         while queue and found < MOST_SUGGESTIONS:
@@ -134,7 +155,7 @@ class _Search:
                     break
         return suggestion
 
-    def _planned(self, changes: Changes) -> Built | None:
+    def _planned(self, changes: Changes) -> Outcome | None:
         """The plan with changes; None if they contradict the request, or enough was planned."""
         options = frozenset((change.options, change.replaced) for change in changes)
         if options in self._tried:
@@ -149,7 +170,7 @@ class _Search:
         except XenassignError:
             return None
 
-    def _ways(self, built: Built, changes: Changes) -> list[OptionChange]:
+    def _ways(self, built: Outcome, changes: Changes) -> list[OptionChange]:
         """Changes that may remove a refusal; none if there is a refusal that nothing removes."""
         by_code: dict[str, list[Finding]] = {}
         for refusal in sorted(built.refusals, key=_rank):
@@ -164,7 +185,7 @@ class _Search:
             ways |= dict.fromkeys(new)
         return [*ways]
 
-    def _hopeless(self, built: Built, finding: Finding, changes: Changes) -> str:
+    def _hopeless(self, built: Outcome, finding: Finding, changes: Changes) -> str:
         """Why nothing helps against a finding of the plan with changes."""
         case = self._case(built, finding)
         ends = [each.otherwise(case) for each in remedies(finding.code) if case is not None]
@@ -173,14 +194,14 @@ class _Search:
         start = f"with {' '.join(options)}, " if options else ""
         return start + ", ".join(filter(None, [f"{node}{finding.message}", *ends]))
 
-    def _proposed(self, built: Built, findings: Sequence[Finding]) -> list[OptionChange]:
+    def _proposed(self, built: Outcome, findings: Sequence[Finding]) -> list[OptionChange]:
         case = self._case(built, findings[0])
         if case is None:
             return []
         each = (remedy.propose(case, findings) for remedy in remedies(findings[0].code))
         return [change for changes in each for change in changes]
 
-    def _case(self, built: Built, finding: Finding) -> Case | None:
+    def _case(self, built: Outcome, finding: Finding) -> Case | None:
         """The domain on the board that a finding is about."""
         for host in built.plan.hosts:
             if host.system is None or (finding.file or "") not in (host.request.tree.file, ""):
@@ -198,7 +219,7 @@ class _Search:
             yield Span.sized(load.address, max(load.size or 1, load.room))
 
 
-def _will_not_work(built: Built) -> dict[str, list[Finding]]:
+def _will_not_work(built: Outcome) -> dict[str, list[Finding]]:
     """By rule, the warnings that the device will not work in the guest and that may be removed."""
     by_code: dict[str, list[Finding]] = {}
     for finding in built.findings:

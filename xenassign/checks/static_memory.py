@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
+from weakref import WeakKeyDictionary
 
 from xenassign.devicetree.addresses import Block, is_pci, registers
 from xenassign.devicetree.cells import fits, xen_bus_cells
@@ -165,9 +166,19 @@ def _scan_refuses(platform: Platform, release: Release) -> bool:
     return reserved < chosen
 
 
-def register_blocks(platform: Platform) -> Iterator[tuple[Node, Block]]:
+_REGISTERS: WeakKeyDictionary[Tree, tuple[tuple[Node, Block], ...]] = WeakKeyDictionary()
+
+
+def register_blocks(platform: Platform) -> tuple[tuple[Node, Block], ...]:
     """The register blocks of the board and the windows of PCI hosts, without those of
-    /reserved-memory."""
+    /reserved-memory. They are read once."""
+    blocks = _REGISTERS.get(platform.tree)
+    if blocks is None:
+        blocks = _REGISTERS[platform.tree] = tuple(_register_blocks(platform))
+    return blocks
+
+
+def _register_blocks(platform: Platform) -> Iterator[tuple[Node, Block]]:
     for node in platform.tree.nodes():
         if is_pci(node):
             yield from ((node, block) for block in read_device(platform, node).windows)

@@ -32,11 +32,11 @@ def command(
     Example:
       xenassign init board.dtb -o xenassign.toml
     """
+    from xenassign.advice.assess import assess
     from xenassign.files import write
     from xenassign.host.load import read_host
     from xenassign.host.platform import read_platform
     from xenassign.outputs.starter import starter
-    from xenassign.planning.assess import assess
     from xenassign.reading import recorded
     from xenassign.request.command_line import driver_set, release_of
 

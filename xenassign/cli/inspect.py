@@ -11,7 +11,7 @@ from xenassign.cli import printing
 from xenassign.cli.options import driver_option, host_argument, xen_option
 
 if TYPE_CHECKING:
-    from xenassign.planning.assess import BoardAssessment, Query
+    from xenassign.advice.assess import BoardAssessment, Query
 
 
 @click.command("inspect")
@@ -132,9 +132,9 @@ def _assessed(
     **query: Any,
 ) -> BoardAssessment:
     """The devices to show. Says if there are none. Raises XenassignError."""
+    from xenassign.advice.assess import assess, why_nothing
     from xenassign.host.load import read_host
     from xenassign.host.platform import read_platform
-    from xenassign.planning.assess import assess, why_nothing
     from xenassign.request.command_line import driver_set, release_of
     from xenassign.request.resolve import select
 
@@ -159,9 +159,9 @@ def _for_people(assessment: BoardAssessment, scmi: bool, detail: bool) -> None:
 
 def _query(given: dict[str, Any]) -> Query:
     """Which devices to show. Raises UsageError for a kind or a number that is invalid."""
+    from xenassign.advice.assess import Query
     from xenassign.errors import UsageError
     from xenassign.host.kinds import kind_table
-    from xenassign.planning.assess import Query
     from xenassign.request.request import number_of
 
     known = kind_table().kinds() if given["kinds"] else ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 from xenassign.devicetree.addresses import (
     Block,
@@ -15,7 +16,7 @@ from xenassign.devicetree.addresses import (
 )
 from xenassign.devicetree.interrupts import Interrupt, interrupts
 from xenassign.devicetree.references import References, property_references, references
-from xenassign.devicetree.tree import Node, PropertyError
+from xenassign.devicetree.tree import Node, PropertyError, Tree
 from xenassign.host import scmi
 from xenassign.host.dma_knowledge import dma_knowledge
 from xenassign.host.gic import GicInterrupt, decode
@@ -114,8 +115,19 @@ def devices(platform: Platform) -> Iterator[HostDevice]:
             yield read_device(platform, node)
 
 
+_DEVICES: WeakKeyDictionary[Tree, dict[Node, HostDevice]] = WeakKeyDictionary()
+
+
 def read_device(platform: Platform, node: Node) -> HostDevice:
-    """The facts about one node. Never raises: what is malformed is in ``problems``."""
+    """The facts about one node, which are read once. Never raises: see ``problems``."""
+    devices = _DEVICES.setdefault(platform.tree, {})
+    if node not in devices:
+        devices[node] = _read_device(platform, node)
+    return devices[node]
+
+
+def _read_device(platform: Platform, node: Node) -> HostDevice:
+    """What is malformed is in ``problems``."""
     tree = platform.tree
     own_registers = registers(node)
     problems = list(own_registers.problems)

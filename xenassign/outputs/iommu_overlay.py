@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from textwrap import wrap
 from typing import NamedTuple
 
+from xenassign.advice.assess import Assessment
 from xenassign.checks.connection import Connection, cells_of_streams, connection
 from xenassign.devicetree.references import property_references
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.errors import UsageError
 from xenassign.host.device import Dma, HostDevice, devices
 from xenassign.outputs.domain.text import render_template
-from xenassign.planning.assess import Assessment
 from xenassign.xen.board import Board
 from xenassign.xen.iommu import protection
 

@@ -7,10 +7,10 @@ from textwrap import wrap
 from typing import NamedTuple
 
 from xenassign import escape
+from xenassign.advice.assess import Assessment, BoardAssessment
 from xenassign.checks.protection import UNPROTECTED
 from xenassign.findings import errors
 from xenassign.outputs.domain.text import render_template
-from xenassign.planning.assess import Assessment, BoardAssessment
 from xenassign.request.keys import ALLOW, BOOT, DEVICE, DOMAIN, LINT, TOP, Key, Section
 from xenassign.xen.releases import Release
 

@@ -10,12 +10,12 @@ from typing import Any, NamedTuple, TextIO
 import click
 
 from xenassign import escape
+from xenassign.advice.assess import Assessment, BoardAssessment
 from xenassign.checks.dom0_tree import NO_DOM0
 from xenassign.findings import some
 from xenassign.host.running import Dom0Tree
 from xenassign.outputs.report.device_table import fields, protected, table
 from xenassign.outputs.report.terminal import WIDTH, coloured, is_terminal, width
-from xenassign.planning.assess import Assessment, BoardAssessment
 from xenassign.xen.board import Board
 from xenassign.xen.dom0_cures import cures
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from xenassign import escape
+from xenassign.advice.assess import Assessment
 from xenassign.devicetree.tree import Tree
 from xenassign.host.device import HostDevice
-from xenassign.planning.assess import Assessment
 from xenassign.xen.iommu import Shield
 
 _GAP = 2
@@ -61,10 +61,11 @@ def table(devices: Sequence[Assessment], tree: Tree, width: int) -> Iterator[tup
     and columns are left out.
     """
     names = ["verdict", "device", "kind", "registers", "INTID", "IOMMU", "DMA"]
-    rows = [dict(zip(names, _cells(device), strict=True)) for device in devices]
+    others = [o.removeprefix("-d ") for d in devices for o in d.verdict.options if o[:3] == "-d "]
+    ends = short_names(tree, [*(device.device.path for device in devices), *others])
+    rows = [dict(zip(names, _cells(device, ends), strict=True)) for device in devices]
     widths = _widths(names, rows)
     if _total(widths) > width:
-        ends = short_names(tree, [device.device.path for device in devices])
         for row, device in zip(rows, devices, strict=True):
             row["device"] = _device(ends[device.device.path], device)
         widths = _widths(names, rows)
@@ -95,10 +96,12 @@ def _ends(path: str) -> Iterator[str]:
     yield path
 
 
-def _cells(assessment: Assessment) -> tuple[Cell, ...]:
+def _cells(assessment: Assessment, ends: Mapping[str, str]) -> tuple[Cell, ...]:
+    """The cells of a row. ``ends``: the names of other devices in the verdict."""
     device = assessment.device
+    verdict = " ".join(ends.get(word, word) for word in str(assessment.verdict).split(" "))
     return (
-        _breakable(str(assessment.verdict), " "),
+        _breakable(escape.terminal(verdict), " "),
         _device(device.path, assessment),
         Cell((assessment.kind,)),
         Cell((_few([f"{b.address:#x}+{b.size:#x}" for b in device.blocks], 1),)),

@@ -13,8 +13,8 @@ from xenassign.planning.plan import SCHEMA, DomainPlan, Mapping, PlannedDevice
 from xenassign.xen.iommu import Shield
 
 if TYPE_CHECKING:
+    from xenassign.advice.assess import Assessment, BoardAssessment
     from xenassign.host.scmi import ScmiUse
-    from xenassign.planning.assess import Assessment, BoardAssessment
 
 
 def to_json(value: Any) -> str:

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
+from xenassign.advice.verdict import ANSWERS, Verdict, judge_alone
 from xenassign.devicetree.tree import Node
 from xenassign.findings import ROUTES, Finding, errors, some
 from xenassign.host.device import HostDevice, is_device, read_device
 from xenassign.host.kinds import kind_of
 from xenassign.host.platform import Platform
-from xenassign.planning.verdict import ANSWERS, Verdict, judge_alone
 from xenassign.request.request import Request
 from xenassign.request.resolve import Resolved
 from xenassign.xen.board import Board, read_board
@@ -20,12 +20,16 @@ from xenassign.xen.releases import SPI_FIRST_INTID, Release
 
 
 class Assessment(NamedTuple):
-    """One device: its facts, whether Xen would protect it, and all findings of its plan."""
+    """One device: its facts, whether Xen would protect it, and all findings of its plan.
+
+    ``request``: with the options of the verdict, but for rates of clocks.
+    """
 
     device: HostDevice
     protection: Protection
     findings: tuple[Finding, ...]
     verdict: Verdict
+    request: Request
 
     @property
     def kind(self) -> str:
@@ -119,10 +123,10 @@ def _assessments(board: Board, release: Release, nodes: Sequence[Node]) -> Itera
     routes = ("xl",) if board.platform.dom0_tree is not None else ROUTES
     for node in nodes:
         request = Request(devices=(node.path,), release=release, routes=routes)
-        findings, verdict = judge_alone(board, Resolved(request, {node: node.path}))
+        judged = judge_alone(board, Resolved(request, {node: node.path}))
         device = read_device(board.platform, node)
         by_iommu = protection(board.platform, board.iommus, device)
-        yield Assessment(device, by_iommu, findings, verdict)
+        yield Assessment(device, by_iommu, *judged)
 
 
 def why_nothing(platform: Platform, query: Query) -> str:
