@@ -36,6 +36,8 @@ RELEASES = {"bookworm": "4.17", "trixie": "4.20"}
 
 #: The Kconfig option of ``Release.dt_overlay``, off by default. xen/arch/arm/Kconfig.
 DT_OVERLAY_OPTION = "OVERLAY_DTB"
+#: That of the driver ``smmu-v3``, off by default. xen/drivers/passthrough/Kconfig.
+SMMU_V3_OPTION = "ARM_SMMU_V3"
 
 _GZIP = b"\x1f\x8b\x08"  # RFC 1952: ID1, ID2, CM
 
@@ -124,8 +126,8 @@ def configuration(xen: Path) -> tuple[str, ...]:
 
 
 def kconfig(xen: Path) -> frozenset[str]:
-    """The options of ``xenassign lint --kconfig``, and overlays, that a hypervisor has."""
-    known = (*KCONFIG, DT_OVERLAY_OPTION)
+    """The options of ``xenassign lint --kconfig``, overlays and SMMUv3, that a hypervisor has."""
+    known = (*KCONFIG, DT_OVERLAY_OPTION, SMMU_V3_OPTION)
     return frozenset(o for o in known if f"CONFIG_{o}=y" in configuration(xen))
 
 

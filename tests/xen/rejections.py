@@ -141,6 +141,11 @@ TRIGGERS = """first@b100000 { reg = <0 0xb100000 0 0x1000>; interrupts = <0 200 
     last@b200000 { reg = <0 0xb200000 0 0x1000>; interrupts = <0 200 1>; };"""
 _CONSOLE_LINE = "spi@b300000 { reg = <0 0xb300000 0 0x1000>; interrupts = <0 1 4>; };"
 DISABLED_LINE = _CONSOLE_LINE.replace("};", 'status = "disabled"; };')
+#: A PCI host whose devices are behind an SMMU, in a place without registers.
+_MAPPED = """/ { pcie@b400000 { compatible = "pci-host-ecam-generic"; device_type = "pci";
+    reg = <0 0xb400000 0 0x1000>; #address-cells = <3>; #size-cells = <2>;
+    ranges = <0x2000000 0 0xb401000 0 0xb401000 0 0x1000>;
+    iommu-map = <0 &{/iommu@f8000000} 0x600 0x100>; }; };"""
 _PORT = """bridge@b400000 { device_type = "pci"; reg = <0 0xb400000 0 0x1000>;
     #address-cells = <3>; #size-cells = <2>; };"""
 TWO_CELLS = """gpio { #interrupt-cells = <2>;
@@ -319,6 +324,13 @@ DOM0LESS = (
         "with a disabled SMMU, not forced",
         partial(device("/behind-off@a207000", "xen,reg;", "")),
         "smmu",
+    ),
+    Case(
+        "XA413",
+        "a PCI host with iommu-map alone, not forced",
+        partial(device("/pcie@b400000", "xen,reg;", "")),
+        "smmu",
+        graft=_MAPPED,
     ),
     Case(
         "XA122",

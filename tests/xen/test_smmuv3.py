@@ -28,14 +28,13 @@ from ..boards.emulator import Emulator, emulator
 from .boot import Outcome, boot_dom0less
 from .conftest import by_hand
 from .hosttree import compiled, with_overlay
-from .machine import BOARD, Machine, built, configuration
+from .machine import BOARD, SMMU_V3_OPTION, Machine, built, kconfig
 from .mutants.blob import Blob
 from .qemu import Setup
 from .test_pci import PCI_HOST, Generate
 from .test_positive import domain_of
 
-OPTION = "CONFIG_ARM_SMMU_V3=y"
-RELEASES = [v for v, path in built().items() if path.is_file() and OPTION in configuration(path)]
+RELEASES = [v for v, p in built().items() if p.is_file() and SMMU_V3_OPTION in kconfig(p)]
 #: pytest collects nothing of a module that says no. Empty parameters would count as a skip.
 __test__ = bool(RELEASES)
 
