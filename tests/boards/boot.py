@@ -77,7 +77,10 @@ def boot(
             memory=board.memory,
             emulator=(*qemu.command, "-machine", *board.machine),
             serials=tuple(stack.enter_context(echo()) if s == "echo" else s for s in serials),
-            arguments=tuple(word.replace("{disk}", str(disk)) for word in run.qemu),
+            arguments=tuple(
+                word.replace("{disk}", str(disk)).replace("{folder}", str(work))
+                for word in run.qemu
+            ),
         )
         console = stack.enter_context(
             running(work / "start", tree, loads, board.processors, setup, seconds)

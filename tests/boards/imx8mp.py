@@ -91,6 +91,44 @@ def _can(address: str) -> Device:
     )
 
 
+_TRUSTED = "its domain is trusted: direct-map"
+ENET = Device(
+    f"{_AIPS3}/ethernet@30be0000",
+    "fec",
+    scripts.NETWORK_DOES,
+    scripts.NETWORK,
+    modules=("fec",),
+    # Its driver divides that of ipg, and does not probe without.
+    options={"clock-rate": 66_666_667, "force-assign-without-iommu": _TRUSTED},
+    programs=True,
+)
+USDHC = Device(
+    f"{_AIPS3}/mmc@30b50000",
+    "sdhci-esdhc-imx",
+    scripts.CARD_DOES,
+    scripts.CARD,
+    modules=("fixed", "sdhci-esdhc-imx"),
+    options={"clock-rate": 200_000_000, "force-assign-without-iommu": _TRUSTED},
+)
+MASTERS = Run(
+    "masters",
+    (
+        Guest(
+            "masters",
+            (CONSOLE, ENET, USDHC),
+            memory=256,
+            options={"static-memory": ["0x80000000:256M"], "direct-map": True},
+            console="ttymxc2",
+        ),
+    ),
+    qemu=(
+        *("-nic", "user,tftp={folder}"),
+        *("-drive", "file={disk},if=sd,bus=1,format=raw"),
+    ),
+    kconfig=frozenset({"STATIC_MEMORY"}),
+    by_hand=("4.20", "4.22"),
+)
+
 _REMARKS = (
     """\
 Xen has no driver for the console of the i.MX 8M and prints nothing: `generate` gets `--xen-console
@@ -137,5 +175,6 @@ BOARD = Board(
             ),
             qemu=("-object", "can-bus,id=bus", "-machine", "canbus0=bus,canbus1=bus"),
         ),
+        MASTERS,
     ),
 )

@@ -55,7 +55,8 @@ class Run:
     name: str
     guests: tuple[Guest, ...]
     qemu: tuple[str, ...] = ()
-    """More arguments for QEMU; ``{disk}`` is a file with the bytes of scripts.DISK."""
+    """More arguments for QEMU; ``{disk}`` is a file with the bytes of scripts.DISK, named disk, and
+    ``{folder}`` the folder that it is in."""
     serials: tuple[str, ...] | None = None  #: other than the board's
     releases: tuple[str, ...] = tuple(RELEASES.values())
     """Of Debian's Xen, those that can make it: 4.17 has 4096 bytes for a guest's tree."""

@@ -114,3 +114,18 @@ sum=$(dd if=/dev/${{block##*/}} bs=4096 count=16 2>/dev/null | md5sum)
 [ "${{sum%% *}}" = {hashlib.md5(DISK[: 16 * 4096]).hexdigest()} ] &&
     echo "reads 64 KiB of a card, and they are right"
 """
+
+#: An Ethernet controller on QEMU's user network, which hands out the folder of the disk by TFTP.
+NETWORK_DOES = "gets a lease by DHCP and fetches 4 MiB by TFTP, and they are right"
+NETWORK = f"""
+nic=$(basename net/*)
+echo '#!/bin/sh' >/lease
+echo '[ "$1" != bound ] || ifconfig $interface $ip netmask $subnet' >>/lease
+chmod +x /lease
+ifconfig $nic up
+udhcpc -i $nic -s /lease -n -q -t 10 >/dev/null 2>&1 && printf 'gets a lease by DHCP and '
+tftp -g -b 1428 -r disk -l /fetched 10.0.2.2 2>/dev/null
+sum=$(md5sum </fetched)
+[ "${{sum%% *}}" = {hashlib.md5(DISK).hexdigest()} ] &&
+    echo "fetches 4 MiB by TFTP, and they are right"
+"""

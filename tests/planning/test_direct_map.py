@@ -11,11 +11,13 @@ from tests.answers import codes, of
 from tests.wording import Wording
 from xenassign.checks.static_memory import StaticMemory, chosen_cells, static_memory_findings
 from xenassign.devicetree.addresses import registers
+from xenassign.devicetree.draft import Cells
 from xenassign.devicetree.spans import Span
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
 from xenassign.findings import ROUTES
 from xenassign.host.platform import read_platform
+from xenassign.outputs.boot.host_changes import domain_node
 from xenassign.planning.plan import DomainPlan
 from xenassign.request.request import Bank, Request, parse_static_memory, routes_of
 from xenassign.xen.direct_map import overlapping, redistributors, vpl011_intid, vuart, windows
@@ -326,6 +328,15 @@ def test_the_line_of_the_vpl011(variant: Variant, plan: Plan) -> None:
     tree = variant("qemu", "&{/pl031@9010000} { interrupts = <0 0 4>; };")
     assert "XA306" in codes(plan(tree, CLOCK))
     assert "XA306" not in codes(direct(plan, tree, CLOCK))
+
+
+def test_the_spis_are_counted_where_no_vpl011_has_the_line_of_a_console(plan: Plan) -> None:
+    """Without nr_spis Xen panics on a board of which it drives no UART (tests/boards, imx8mp)."""
+    silent = direct(plan, "qemu", CLOCK, vpl011=False)
+    (spis,) = [entry for entry in domain_node(silent).properties if entry.name == "nr_spis"]
+    assert spis.pieces == (Cells((32,), decimal=True),)  # INTID 34: they come in 32s
+    for heard in (direct(plan, "qemu", CLOCK), plan("qemu", CLOCK, vpl011=False)):
+        assert "nr_spis" not in {entry.name for entry in domain_node(heard).properties}
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from xenassign.devicetree.cells import split
 from xenassign.devicetree.changes import Change
 from xenassign.devicetree.draft import DraftNode, DraftProperty, boolean, cells, text
 from xenassign.planning.plan import DomainPlan
+from xenassign.xen.releases import SPI_FIRST_INTID, rounded_spis
 
 #: Bytes of a property that U-Boot's ``fdt set`` takes at most (SCRATCHPAD of its cmd/fdt.c).
 UBOOT_VALUE_MAX = 1024
@@ -115,4 +116,18 @@ def _static_memory(plan: DomainPlan) -> list[DraftProperty]:
     if plan.request.direct_map:
         comment = "RAM, GIC and vPL011 at the host's addresses"
         properties.append(DraftProperty("direct-map", (), comment))
+        if not plan.request.vpl011:
+            properties.append(_interrupts(plan))
     return properties
+
+
+def _interrupts(plan: DomainPlan) -> DraftProperty:
+    """nr_spis. For a direct-map domain without it Xen looks for the INTID of its own console's
+    UART, even if there is no vPL011 that would have it, and panics where it drives none (4.18 and
+    newer, create_domUs: "Error getting IRQ number for this serial port").
+    """
+    intids = (intid for device in plan.devices for intid in device.irqs)
+    highest = max(intids, default=SPI_FIRST_INTID - 1)
+    comment = "without it Xen requires a console UART, which not every board has"
+    count = rounded_spis(highest + 1 - SPI_FIRST_INTID)
+    return cells("nr_spis", count, decimal=True, comment=comment)
