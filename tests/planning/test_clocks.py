@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,7 @@ from xenassign.devicetree.blob_writer import to_blob
 from xenassign.devicetree.references import references
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.errors import UsageError
+from xenassign.host.clock_summary import read_clock_summary
 from xenassign.planning.plan import DomainPlan
 from xenassign.request.request import parse_clock_rate
 
@@ -265,3 +267,20 @@ def test_clocks_that_feed_each_other_are_unknown(
     made = plan(tree, "/a@7e000000", policy="trust")
     assert clocks(made, "/a@7e000000") == {"0": 0}
     assert of(made, "XA501")
+
+
+def test_the_rates_of_the_running_board(plan: Plan, tmp_path: Path) -> None:
+    """They count before the tree's, and after --clock-rate."""
+    summary = tmp_path / "clk_summary.txt"
+    summary.write_text(
+        " gem   1 1 0 124999998 0 0 50000 Y ff0e0000.ethernet pclk\n"
+        " tx    1 1 0 25000000 0 0 50000 Y ff0e0000.ethernet tx_clk\n"
+    )
+    made = plan(
+        "zynqmp", ETH, rates=[f"{ETH}#tx_clk=2500000"], clock_summary=read_clock_summary(str(summary))
+    )
+    (device,) = made.devices
+    why = [s.why for s in device.suppliers if s.property == "clocks"]
+    assert f"124999998 Hz: read from {summary}" in why
+    assert "2500000 Hz: --clock-rate" in why
+    assert any("not known" in text for text in why)

@@ -7,12 +7,13 @@ Other rates, which a controller sets at run time, are unknown.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from xenassign.devicetree.references import Reference, property_references
 from xenassign.devicetree.tree import Node, PropertyError, Tree
 from xenassign.host.clock_frequency import clock_frequency
+from xenassign.host.clock_summary import ClockSummary
 
 #: Clocks between one and the one that states its rate. Boards have five.
 _DEEPEST = 32
@@ -31,9 +32,13 @@ class Rate(NamedTuple):
 
 @dataclass(slots=True)
 class ClockRates:
-    """The rates of a board. The requests of all nodes are collected when they are first needed."""
+    """The rates of a board. The requests of all nodes are collected when they are first needed.
+
+    ``summary``: the rates that the running board has, which count before what the tree states.
+    """
 
     tree: Tree
+    summary: ClockSummary | None = None
     _requests: dict[tuple[Node, tuple[int, ...]], list[tuple[Node, int]]] | None = field(
         default=None
     )
@@ -42,11 +47,18 @@ class ClockRates:
         """The rate of a clock of a device; None if the tree does not determine it."""
         if reference.provider is None:
             return None
+        measured = self.summary.rate(consumer, reference) if self.summary is not None else None
+        if measured and self.summary is not None:
+            return Rate(measured, f"read from {self.summary.source}")
         return (
             self.provided(reference.provider)
             or self.requested(consumer, reference)
             or _own(consumer, reference)
         )
+
+    def measured(self, summary: ClockSummary | None) -> ClockRates:
+        """The rates with those of a running board."""
+        return replace(self, summary=summary) if summary is not None else self
 
     def provided(self, provider: Node) -> Rate | None:
         """The rate of a provider's only clock, from the provider itself; None if unknown."""

@@ -274,7 +274,7 @@ def _tree_builder(board: Board, resolved: Resolved, judged: Judgement) -> GuestT
     edits = edits_by_node(judged.scope, resolved.edits)
     rewriter = ReferenceRewriter(
         board.platform.tree,
-        board.clock_rates,
+        board.clock_rates.measured(resolved.request.clock_summary),
         judged.scope,
         resolved.clock_rates,
         frozenset(region.node for region in judged.regions),

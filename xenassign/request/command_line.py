@@ -14,6 +14,7 @@ from typing import Any
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import InputError, UsageError
 from xenassign.formats import imagebuilder_cfg, xlcfg
+from xenassign.host.clock_summary import read_clock_summary
 from xenassign.host.load import read_host
 from xenassign.host.running import dom0_tree
 from xenassign.request import base_cfg
@@ -116,6 +117,7 @@ def fields_of(given: Given) -> dict[str, Any]:
         "maps": lambda texts: tuple(map(parse_map, texts)),
         "clock_rates": lambda texts: tuple(map(parse_clock_rate, texts)),
         "memory_regions": lambda texts: tuple(map(parse_memory_region, texts)),
+        "clock_summary": read_clock_summary,
         "static_memory": lambda texts: tuple(map(parse_static_memory, texts)),
         "drivers": driver_set,
         "forced": lambda paths: tuple(map(Accepted, paths)),

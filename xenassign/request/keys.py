@@ -447,6 +447,13 @@ TOP = Section(
             "The UART that Xen uses, if it is not that of stdout-path; `none` if there is none.",
             '"serial0"',
         ),
+        Key(
+            "clock-summary",
+            _FILE,
+            "What `cat /sys/kernel/debug/clk/clk_summary` printed on the board, for the rates of"
+            " clocks.",
+            '"clk_summary.txt"',
+        ),
         Key("domain", DOMAIN, "A domain."),
         Key("allow", ALLOW, "A conflict between two domains that is accepted."),
         Key("boot", BOOT, "Load addresses and command lines, for --host-out and --uboot-script."),

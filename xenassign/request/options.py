@@ -154,6 +154,13 @@ DOMAIN = (
         repeated=True,
     ),
     Option(
+        "--clock-summary",
+        "clock_summary",
+        "What `cat /sys/kernel/debug/clk/clk_summary` printed on the board, as root, under a Linux"
+        " that drives the devices: the rates of their clocks.",
+        metavar="FILE",
+    ),
+    Option(
         "--keep-host-supplies",
         "keep_supplies",
         "Set always-on and boot-on in the host overlay for the regulators that the devices use,"

@@ -16,6 +16,7 @@ from xenassign.devicetree.spans import Span
 from xenassign.errors import InputError, OptionError, UsageError
 from xenassign.formats.toml_text import KeyPath, TomlFile, read_toml
 from xenassign.formats.xlcfg import read_file
+from xenassign.host.clock_summary import read_clock_summary
 from xenassign.request import base_cfg
 from xenassign.request.boot_request import BootRequest, load_option
 from xenassign.request.keys import BOOT, DOMAIN, TOP, Mistake, mistakes, sentence
@@ -261,6 +262,8 @@ def _request(top: dict[str, Any], domain: dict[str, Any], folder: Path, origin: 
         edits=tuple(_edits(devices)),
         origin=origin,
     )
+    if "clock-summary" in top:
+        options["clock_summary"] = read_clock_summary(str(folder / top["clock-summary"]))
     config = read_file(str(folder / base)) if base is not None else None
     with _located(origin):
         return base_cfg.request(config, **options)

@@ -14,6 +14,7 @@ from xenassign.errors import OptionError, UsageError
 from xenassign.escape import xlcfg_problem
 from xenassign.findings import ROUTES
 from xenassign.formats.xlcfg import XlConfig
+from xenassign.host.clock_summary import ClockSummary
 from xenassign.request import units
 from xenassign.request.options import ALIGNMENTS
 from xenassign.request.origin import Origin
@@ -117,6 +118,7 @@ class Request:
     ``align``: one of ``ALIGNMENTS``. ``pins``: places that ``auto`` prefers, never a refusal.
     ``avoid``: guest addresses in bytes that ``auto`` leaves free.
     ``base``: the user's own dom.cfg; ``request.base_cfg.request`` reads its values.
+    ``clock_summary``: the rates of the running board.
     ``static_memory``: the host memory of the domain, (base, size) in bytes; ``memory`` is their
     sum. ``direct_map``: guest addresses are host addresses. Both require dom0less only.
     ``attach_overlay``: whether overlays are written for ``xl dt-overlay`` of a running Xen.
@@ -137,6 +139,7 @@ class Request:
     shared: tuple[Accepted, ...] = ()
     controls: tuple[Accepted, ...] = ()
     clock_rates: tuple[ClockRate, ...] = ()
+    clock_summary: ClockSummary | None = None
     keep_supplies: bool = False
     memory_regions: tuple[MemoryOption, ...] = ()
     memory: int | None = None
