@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -250,6 +251,34 @@ def test_paths_choose_devices_in_detail(shown: Callable[..., str]) -> None:
     assert "/axi/mmc@" not in text
     assert max(map(len, text.splitlines())) <= 100
     assert "\x1b" not in text
+
+
+@pytest.mark.parametrize("path", ["gpu@fd4b0000", "ethernet@ff0b0000", "rtc@ffa60000"])
+def test_a_device_in_detail_ends_with_commands_that_are_accepted(
+    inspect: Invoke, tmp_path: Path, path: str
+) -> None:
+    text = inspect("zynqmp", path).stdout
+    tried = [line.split("try: ")[1] for line in text.splitlines() if "  try: " in line]
+    assert tried
+    for number, line in enumerate(tried):
+        words = shlex.split(line)[1:]
+        done = CliRunner().invoke(cli, [*words, "-o", str(tmp_path / str(number))])
+        assert done.exit_code == 0, done.output
+
+
+def test_a_device_in_detail_has_what_generate_says_in_its_order(inspect: Invoke) -> None:
+    text = inspect("zynqmp", "ethernet0").stdout
+    said = [line.strip() for line in text.splitlines()]
+    severities = [line.split(":")[0] for line in said if line.endswith("]")]
+    assert severities == sorted(severities, key=["error", "warning", "note"].index)
+    for code in ("XA204", "XA501", "XA502", "XA507", "XA817"):
+        assert any(line.endswith(f"[{code}]") for line in said), code
+
+
+def test_nothing_helps_where_xen_keeps_the_device(inspect: Invoke) -> None:
+    assert inspect("zynqmp", "/timer").stdout.endswith(
+        "  nothing helps: /timer is a timer that Xen keeps\n"
+    )
 
 
 def test_paths_choose_devices_in_json(inspect: Invoke) -> None:

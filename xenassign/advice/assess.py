@@ -22,7 +22,8 @@ from xenassign.xen.releases import SPI_FIRST_INTID, Release
 class Assessment(NamedTuple):
     """One device: its facts, whether Xen would protect it, and all findings of its plan.
 
-    ``request``: with the options of the verdict, but for rates of clocks.
+    ``request``: with the options of the verdict, but for rates of clocks. ``suggestions``: lines
+    with what to try, if it was looked for.
     """
 
     device: HostDevice
@@ -30,6 +31,7 @@ class Assessment(NamedTuple):
     findings: tuple[Finding, ...]
     verdict: Verdict
     request: Request
+    suggestions: tuple[str, ...] = ()
 
     @property
     def kind(self) -> str:

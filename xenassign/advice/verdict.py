@@ -14,7 +14,7 @@ from xenassign.advice.remedies import Case, remedies
 from xenassign.checks.protection import FORCED_MASTER
 from xenassign.checks.required_suppliers import UNKNOWN_RATE
 from xenassign.errors import XenassignError
-from xenassign.findings import EFFECTS, Finding, errors
+from xenassign.findings import EFFECTS, SEVERITIES, Finding, errors
 from xenassign.planning.decide import decide_judged, judge_request
 from xenassign.request.request import Request
 from xenassign.request.resolve import Resolved, resolve_domain
@@ -61,7 +61,16 @@ def hindrances(findings: Iterable[Finding]) -> list[Finding]:
         or (finding.severity == "warning" and finding.effect == "broken")
         or (finding.rule is FORCED_MASTER and finding.severity == "warning")
     )
-    return sorted(hindering, key=lambda f: (f.severity != "error", EFFECTS.index(f.effect)))
+    return sorted(hindering, key=_rank)
+
+
+def ranked(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The findings, each once: errors, warnings and notes, of each the gravest effects first."""
+    return tuple(sorted(dict.fromkeys(findings), key=_rank))
+
+
+def _rank(finding: Finding) -> tuple[int, int]:
+    return SEVERITIES.index(finding.severity), EFFECTS.index(finding.effect)
 
 
 class DeviceAnswer(NamedTuple):

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from xenassign.cli import printing
+from xenassign.cli import printing, suggestions
 from xenassign.cli.options import driver_option, host_argument, xen_option
 
 if TYPE_CHECKING:
     from xenassign.advice.assess import BoardAssessment, Query
+    from xenassign.devicetree.tree import Tree
 
 
 @click.command("inspect")
@@ -89,7 +91,8 @@ def command(
     IOMMU, DMA.
 
     With PATH (as for generate -d), show only these devices, in detail: registers, interrupts,
-    IOMMU, SCMI ids, DMA, and every finding. If each PATH is a pattern, show them in the table.
+    IOMMU, SCMI ids, DMA, every finding of generate, the gravest first, and what to try. If each
+    PATH is a pattern, show them in the table.
 
     HOST is a .dtb, a .dts, or on the board itself the live tree: /proc/device-tree, or as root
     /sys/firmware/fdt. In dom0 that is the tree that Xen made; inspect reports what it lacks.
@@ -121,7 +124,10 @@ def command(
         printing.document(to_json(inspect(assessment, scmi)))
     else:
         tree = assessment.board.platform.tree
-        _for_people(assessment, scmi, not all(is_pattern(tree, path) for path in paths))
+        detail = not all(is_pattern(tree, path) for path in paths)
+        if detail and not scmi:
+            assessment = _advised(assessment, host, tree, options)
+        _for_people(assessment, scmi, detail)
 
 
 def _assessed(
@@ -146,6 +152,20 @@ def _assessed(
     if not assessment.devices:
         printing.lines([f"note: {why_nothing(platform, wanted)}"], err=True)
     return assessment
+
+
+def _advised(
+    assessment: BoardAssessment, host: str, tree: Tree, options: Mapping[str, Any]
+) -> BoardAssessment:
+    """With all findings of generate about each device, and what to try."""
+    from xenassign.cli.generate import command as generate
+
+    given = {name: options[name] for name in ("release", "drivers") if options[name]}
+    devices = []
+    for device in assessment.devices:
+        findings, lines = suggestions.about(generate, device.device.path, host, tree, given)
+        devices.append(device._replace(findings=findings, suggestions=tuple(lines)))
+    return assessment._replace(devices=tuple(devices))
 
 
 def _for_people(assessment: BoardAssessment, scmi: bool, detail: bool) -> None:

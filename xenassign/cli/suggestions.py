@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
 if TYPE_CHECKING:
-    from xenassign.advice.search import Advice, Suggestion
+    from xenassign.advice.search import Advice, Changes, Suggestion
     from xenassign.devicetree.tree import Tree
+    from xenassign.findings import Finding
     from xenassign.outputs.hosts import BuildOptions, Built
     from xenassign.request.system_request import SystemRequest
 
@@ -25,7 +26,7 @@ def of(
 ) -> Advice:
     """What to try for a domain that is given by options."""
     from xenassign.advice.change import changed_options
-    from xenassign.advice.search import Changes, Target, advise
+    from xenassign.advice.search import Target, advise
     from xenassign.outputs.hosts import build
     from xenassign.request.command_line import system_of_options
 
@@ -36,8 +37,42 @@ def of(
     return advise(Target(request.domains[0].name, request), built, attempt)
 
 
+def about(
+    generate: click.Command, path: str, host: str, tree: Tree, given: Mapping[str, Any]
+) -> tuple[tuple[Finding, ...], list[str]]:
+    """What ``generate`` says about a device alone, the gravest first, and the lines of what to try.
+
+    ``generate``: the command to try. ``host``: as the user named the board. ``given``: its other
+    options.
+    """
+    from xenassign.advice.change import changed_options
+    from xenassign.advice.verdict import ranked
+    from xenassign.findings import Finding
+    from xenassign.outputs.hosts import BuildOptions, build
+    from xenassign.request.command_line import system_of_options
+
+    values, options = {**given, "devices": (path,)}, BuildOptions()
+    request = system_of_options(values, [tree])
+    built = build([tree], request, options)
+    advice = of(values, [tree], request, built, options)
+    refusals = [refusal for refusal in built.refusals if isinstance(refusal, Finding)]
+    findings = ranked(f._replace(file=None, domain=None) for f in (*refusals, *built.findings))
+
+    def command(changes: Changes) -> str:
+        return shlex.join(words(generate, changed_options({"host": host, **values}, changes)))
+
+    shown = list(_lines(advice, lambda suggestion: command(suggestion.changes)))
+    if not (built.refusals or advice.suggestions):
+        shown.append(f"try: {command(())}")
+    return findings, shown
+
+
 def lines(advice: Advice, overwrite: bool) -> Iterator[str]:
     """The lines that end the output of the running command. ``overwrite``: files are in the way."""
+    return _lines(advice, lambda suggestion: shlex.join(rerun(suggestion, overwrite)))
+
+
+def _lines(advice: Advice, command: Callable[[Suggestion], str]) -> Iterator[str]:
     from xenassign.advice.search import MOST_PLANS
 
     if advice.stopped:
@@ -45,7 +80,7 @@ def lines(advice: Advice, overwrite: bool) -> Iterator[str]:
     for suggestion in advice.suggestions:
         if suggestion.risk != "none":
             yield f"note: {suggestion.risk}: {suggestion.why}"
-        yield f"try: {shlex.join(rerun(suggestion, overwrite))}"
+        yield f"try: {command(suggestion)}"
     if advice.nothing is not None:
         yield f"nothing helps: {advice.nothing}"
 

@@ -190,7 +190,8 @@ def detail_lines(assessment: Assessment) -> list[tuple[str, str | None]]:
     for use in device.iommus:
         args = " ".join(f"{arg:#x}" for arg in use.args)
         add("stream", f"{use.node.path if use.node else 'nothing'} {args}")
-    add("protected", f"{protected(assessment)}: {assessment.protection.why}")
+    word = protected(assessment).replace("-", "no")
+    add("protected", f"{word}: {assessment.protection.why}")
     add("DMA", f"{device.dma.answer}: {device.dma.evidence}")
     for scmi in device.scmi_uses:
         name = f" ({scmi.name})" if scmi.name else ""
@@ -204,6 +205,7 @@ def detail_lines(assessment: Assessment) -> list[tuple[str, str | None]]:
         lines.append((f"  {finding.text()}", styles[finding.severity]))
     answer = assessment.verdict.answer
     lines.append((f"  {verdict_text(assessment)}", "red" if answer == "no" else _ANSWERS[answer]))
+    lines += [(f"  {line}", None) for line in assessment.suggestions]
     return lines
 
 
