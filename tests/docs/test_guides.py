@@ -40,6 +40,7 @@ WRITTEN = [page for page in PAGES if written(page)]
 OTHERS = {
     "docs/shell.md": {"--user"},
     "docs/boards/emulated.md": {"--document", "--keep"},
+    "docs/boards/imx8.md": {"--keep"},
     "docs/boards/rpi4.md": {"--keep"},
     "docs/quickstart/README.md": {"--run"},
     "CONTRIBUTING.md": {

@@ -277,7 +277,10 @@ def test_the_rates_of_the_running_board(plan: Plan, tmp_path: Path) -> None:
         " tx    1 1 0 25000000 0 0 50000 Y ff0e0000.ethernet tx_clk\n"
     )
     made = plan(
-        "zynqmp", ETH, rates=[f"{ETH}#tx_clk=2500000"], clock_summary=read_clock_summary(str(summary))
+        "zynqmp",
+        ETH,
+        rates=[f"{ETH}#tx_clk=2500000"],
+        clock_summary=read_clock_summary(str(summary)),
     )
     (device,) = made.devices
     why = [s.why for s in device.suppliers if s.property == "clocks"]

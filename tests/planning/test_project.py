@@ -215,14 +215,15 @@ VALUES = [
 VALIDATOR = Draft202012Validator(schema())
 # What is asked of more than one value, which a schema cannot say.
 ELSEWHERE = {
-    ("domain", "base-cfg"),  # the file has to be there
+    ("top", "clock-summary"),  # the file has to be there
+    ("domain", "base-cfg"),
     ("domain", "device"),  # each once
     ("domain", "map"),  # windows of whole pages
     ("device", "map"),
     ("domain", "static-memory"),  # banks of whole pages
     ("domain", "direct-map"),  # with static-memory
 }
-NOT_ALONE = {("domain", "base-cfg"), ("domain", "direct-map")}
+NOT_ALONE = {("top", "clock-summary"), ("domain", "base-cfg"), ("domain", "direct-map")}
 
 
 EVERY_KEY = pytest.mark.parametrize(
@@ -436,7 +437,7 @@ HEAD = 'host = "a"\n[[domain]]\nname = "net"\n'
         (
             'name = "a"\n[[domains]]',
             "1: the file has no key name; it has host, xen, route, iommu-driver, xen-console,"
-            " domain, allow, boot, lint",
+            " clock-summary, domain, allow, boot, lint",
         ),
         (
             HEAD + 'device = "a"',

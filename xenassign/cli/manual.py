@@ -142,7 +142,7 @@ def _names(option: click.Option) -> str:
 
 def _value(option: click.Option) -> str:
     if option.metavar is None and isinstance(option.type, click.Choice):
-        return "|".join(_bold(str(choice)) for choice in option.type.choices)
+        return "\\:|".join(_bold(str(choice)) for choice in option.type.choices)
     return _italic(option.metavar or option.type.name.upper())
 
 
