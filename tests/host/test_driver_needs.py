@@ -203,3 +203,12 @@ def test_facts(rows: Rows) -> None:
             known = needs(compatible)
             assert known is not None
             assert wanted(known, prop, name) is required
+
+
+def test_a_rate_that_a_driver_divides() -> None:
+    """tests/boards/imx8mp.py boots both with a rate; with 0 neither probes."""
+    fec = needs(("fsl,imx8mp-fec", "fsl,imx8mq-fec", "fsl,imx6sx-fec"))
+    assert fec is not None
+    assert "MDIO" in fec.without_rate("ipg")
+    assert (fec.without_rate("ahb"), fec.without_rate(None)) == ("", "")
+    assert wanted(fec, "clocks", "ipg") is True

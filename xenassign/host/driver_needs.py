@@ -62,6 +62,12 @@ class DriverNeeds(NamedTuple):
     binding: str
     """Path below Linux' Documentation/devicetree."""
     needs: tuple[Need, ...]
+    rates: tuple[Need, ...] = ()
+    """Clocks whose rate the driver requires: with one of 0 its probe fails."""
+
+    def without_rate(self, clock: str | None) -> str:
+        """What the driver does if the rate of a clock, by name, is 0; "" if nothing is known."""
+        return next((rate.without for rate in self.rates if clock in rate.names), "")
 
 
 class DriverTable:
@@ -71,7 +77,7 @@ class DriverTable:
     """
 
     def __init__(self, path: Path) -> None:
-        self._table = Table(path, ("driver", "binding"), ("needs", "uses", "as"))
+        self._table = Table(path, ("driver", "binding"), ("needs", "uses", "rates", "as"))
         self._usual: dict[str, str] = {}
         self._parsed: dict[tuple[TableStatement, ...], DriverNeeds] = {}
         self._usual = {need.property: need.without for need in self._set(_USUAL)}
@@ -87,7 +93,8 @@ class DriverTable:
             common = [need for need in self._set(_EVERY) if need.property not in properties]
             driver = self._table.heading(entry, "driver")
             binding = self._table.heading(entry, "binding")
-            self._parsed[entry.statements] = DriverNeeds(driver, binding, (*own, *common))
+            stated = DriverNeeds(driver, binding, (*own, *common), self._rates(entry))
+            self._parsed[entry.statements] = stated
         return self._parsed[entry.statements]
 
     def all(self) -> dict[str, DriverNeeds]:
@@ -107,6 +114,8 @@ class DriverTable:
         needs: list[Need] = []
         covered: set[tuple[str, str | None]] = set()
         for statement in entry.statements:
+            if statement.verb == "rates":
+                continue
             of_set = statement.verb == "as"
             stated = self._of_sets(entry, statement) if of_set else self._stated(statement)
             for need in stated:
@@ -119,6 +128,11 @@ class DriverTable:
             needs += stated
         return tuple(needs)
 
+    def _rates(self, entry: TableEntry) -> tuple[Need, ...]:
+        """The rates that an entry itself states."""
+        lines = (statement for statement in entry.statements if statement.verb == "rates")
+        return tuple(rate for statement in lines for rate in self._stated(statement))
+
     def _of_sets(self, entry: TableEntry, statement: TableStatement) -> list[Need]:
         needs: list[Need] = []
         for word in statement.words:
@@ -130,7 +144,7 @@ class DriverTable:
         return needs
 
     def _stated(self, statement: TableStatement) -> list[Need]:
-        """The needs of one line with the verb ``needs`` or ``uses``."""
+        """The needs of one line with the verb ``needs``, ``uses`` or ``rates``."""
         required = statement.verb == "needs"
         if [word.text for word in statement.words] == ["nothing"]:
             return []
@@ -147,7 +161,8 @@ class DriverTable:
             names, count = word.inside, len(word.inside) or 1
             if count == 1 and names and "|" in names[0]:
                 names = tuple(names[0].split("|"))
-            without = _FAILS if required else self._usual.get(word.text, _GOES_ON)
+            fails = required or statement.verb == "rates"
+            without = _FAILS if fails else self._usual.get(word.text, _GOES_ON)
             without = statement.text or without
             stated.append(Need(word.text, required, names, count if required else 0, without))
         if not stated:

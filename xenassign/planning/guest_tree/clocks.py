@@ -6,7 +6,7 @@ rate at which the host leaves the clock replaces it. There is one for each rate.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from xenassign.checks.required_suppliers import UNKNOWN_RATE
@@ -16,6 +16,7 @@ from xenassign.devicetree.tree import Node
 from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule
 from xenassign.host.clock_rates import ClockRates, Rate
+from xenassign.host.driver_needs import needs
 from xenassign.planning.kept_firmware import OfferedFirmware
 from xenassign.request.origin import mistake
 from xenassign.request.request import ClockRate
@@ -41,7 +42,7 @@ class Clocks:
     answered: Callable[[Reference], bool]
     offered: OfferedFirmware | None
     _clocks: list[tuple[Node, Reference]] = field(default_factory=list)
-    _unknown: dict[str, list[Reference]] = field(default_factory=dict)
+    _unknown: dict[Node, list[Reference]] = field(default_factory=dict)
     _only_requested: dict[str, list[str]] = field(default_factory=dict)
     _stubs: dict[int, tuple[str, list[str]]] = field(default_factory=dict)
 
@@ -74,7 +75,7 @@ class Clocks:
         if rate is not None and rate.hz > _RATE_MAX:
             rate = None
         if rate is None:
-            self._unknown.setdefault(node.path, []).append(reference)
+            self._unknown.setdefault(node, []).append(reference)
         elif rate.requesters and not any(self._probed_by_dom0(node) for node in rate.requesters):
             clock = f"{_clock(reference)} at {rate.hz} Hz"
             self._only_requested.setdefault(node.path, []).append(clock)
@@ -115,13 +116,15 @@ class Clocks:
 
     def findings(self) -> Iterator[Finding]:
         """Clocks whose rate is not known, or that dom0 does not set: one finding for each node."""
-        for path, clocks in self._unknown.items():
+        for node, clocks in self._unknown.items():
+            path = node.path
             listed = ", ".join(dict.fromkeys(_clock(clock) for clock in clocks))
             message = f"{path}: the rates of its clocks ({listed}) are not known; 0 is written"
+            message += "".join(_effects_of_zero(node, clocks))
             fix = f"give each with --clock-rate {path}#{_clock(clocks[0])}=HZ"
             if self.offered is not None and any(map(self._offers, clocks)):
                 fix = f"{fix}, or let the firmware answer with {self.offered.option}"
-            yield UNKNOWN_RATE(message, node=path, prop="clocks", fix=fix)
+            yield UNKNOWN_RATE(message, node=node.path, prop="clocks", fix=fix)
         for path, rates in self._only_requested.items():
             listed = ", ".join(dict.fromkeys(rates))
             message = f"{path}: dom0 does not set the rates that the guest gets ({listed})"
@@ -159,6 +162,15 @@ class Clocks:
                 label=label,
                 comments=tuple(comments),
             )
+
+
+def _effects_of_zero(node: Node, clocks: Sequence[Reference]) -> Iterator[str]:
+    """What the driver of a node does with a rate of 0, for each clock of which that is known."""
+    driver = needs(node.compatible)
+    for clock in clocks:
+        effect = driver.without_rate(clock.name) if driver is not None else ""
+        if driver is not None and effect:
+            yield f"; 0 for {clock.name}: {effect} ({driver.driver})"
 
 
 def _clock(reference: Reference) -> str:
