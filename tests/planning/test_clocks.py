@@ -92,6 +92,12 @@ def test_a_fixed_clock_of_0_hz_is_unknown_too(plan: Plan, wording: Wording) -> N
     wording(finding)
 
 
+def test_a_rate_that_the_driver_requires_is_named(plan: Plan, wording: Wording) -> None:
+    (finding,) = of(plan("imx8", "mmc0", policy="trust"), "XA501")
+    assert "0 for per: " in finding.message
+    wording(finding)
+
+
 def test_assigned_clocks_of_the_host_are_dropped(plan: Plan) -> None:
     tree = read_blob(to_blob(plan("tricky", CLOCKED, policy="trust").tree))
     node = tree.find("/passthrough/dev@79030000")
