@@ -104,8 +104,8 @@ def generate(board: Board, run: Run, machine: Machine, suite: str, work: Path) -
         if edit.xen in (None, machine.release):
             command = ["fdtput", *edit.fdtput.replace("FILE", "board.dtb").split()]
             subprocess.run(command, cwd=work, check=True)
-    if board.overlay:
-        _overlay(board.overlay, work)
+    for source in filter(None, (board.overlay, run.overlay)):
+        _overlay(source, work)
     (work / "xen").symlink_to(machine.xen)
     (work / "Image").symlink_to(kernels.image())
     places = _Places(board.modules_at, work)

@@ -58,6 +58,7 @@ class Run:
     """More arguments for QEMU; ``{disk}`` is a file with the bytes of scripts.DISK, named disk, and
     ``{folder}`` the folder that it is in."""
     serials: tuple[str, ...] | None = None  #: other than the board's
+    overlay: str = ""  #: source of one more overlay, after the board's
     releases: tuple[str, ...] = tuple(RELEASES.values())
     """Of Debian's Xen, those that can make it: 4.17 has 4096 bytes for a guest's tree."""
     kconfig: frozenset[str] = frozenset()

@@ -58,6 +58,29 @@ _OVERLAY = """
 };
 """
 
+#: The driver of USB requests supplies, and the page of the vPL011 is that of Xen's UART.
+_USB_OVERLAY = """
+/dts-v1/;
+/plugin/;
+
+&{/} {
+    usb_supply: regulator-usb {
+        compatible = "regulator-fixed";
+        regulator-name = "usb";
+    };
+};
+
+&{/soc/usb@7e980000} {
+    vusb_a-supply = <&usb_supply>;
+    vusb_d-supply = <&usb_supply>;
+    dr_mode = "host";
+};
+
+&{/soc/serial@7e201000} {
+    reg = <0x7e201000 0x1000>;
+};
+"""
+
 _CORE = 500000000  # Hz, of the VPU's clock that the firmware sets up
 
 #: The registers of the three serial controllers of "aux" are in one page.
@@ -219,6 +242,24 @@ SPI driver requires `cs-gpios`, and so the pin controller in the same guest. QEM
 the machine as soon as it is started, and the random number generator, the thermal sensor, Ethernet
 and PCIe are not emulated."""
 
+_USB = Device(
+    "/soc/usb@7e980000",
+    "dwc2",
+    "finds a disk on the bus and reads 64 KiB of it, and they are right",
+    f"""
+find_disk() {{ disk=$(find . -path '*/block/*' -name sda); [ -n "$disk" ]; }}
+retry find_disk || retry find_disk
+sum=$(dd if=/dev/${{disk##*/}} bs=4096 count=16 2>/dev/null | md5sum)
+[ "${{sum%% *}}" = {scripts.DISK_SUM} ] &&
+    echo "finds a disk on the bus and reads 64 KiB of it, and they are right"
+""",
+    modules=("fixed", "phy-generic", "dwc2", "sd_mod", "usb-storage"),
+    options={
+        "force-assign-without-iommu": "the domain's memory is at the host's addresses",
+    },
+    guest_node="usb@fe980000",
+)
+
 _CARD = ("-drive", "file={disk},if=sd,format=raw")
 
 BOARD = Board(
@@ -250,6 +291,24 @@ BOARD = Board(
             (Guest("pins", (_GPIO, _FLASH, _SDHOST)),),
             qemu=(*_CARD, "-device", "m25p80,bus=spi"),
             releases=("4.20",),
+        ),
+        Run(
+            "usb",
+            (
+                Guest(
+                    "usb",
+                    (_USB,),
+                    # The bus of the masters has the first GiB.
+                    options={"static-memory": ["0x20000000:192M"], "direct-map": True},
+                ),
+            ),
+            qemu=(
+                *("-drive", "file={disk},if=none,id=usb,format=raw"),
+                *("-device", "usb-storage,drive=usb"),
+            ),
+            overlay=_USB_OVERLAY,
+            kconfig=frozenset({"STATIC_MEMORY"}),
+            by_hand=("4.20",),
         ),
     ),
 )

@@ -121,8 +121,8 @@ _FLASH_REMARK = """\
 QEMU's clocks for the UARTs and CAN controllers have 50 and 24 MHz, which the guests get by
 `clock-rate`; those of your board are in /sys/kernel/debug/clk/clk_summary under Linux without Xen.
 Linux' tree has nothing at SPI0; here it gets the flash that QEMU has there. Linux' driver of the
-timer cannot be a module, so the guest uses it by UIO (`uio_pdrv_genirq.of_id=cdns,ttc`). QEMU has no
-model of the GPIO, I2C and watchdog blocks, and none of the clock's alarm."""
+timer cannot be a module, so the guest uses it by UIO (`uio_pdrv_genirq.of_id=cdns,ttc`). QEMU has
+no model of the GPIO, I2C and watchdog blocks, and none of the clock's alarm."""
 
 _REGIONS_REMARK = """\
 Xen 4.17 takes the nodes `memory@3ed00000` and `memory@3ef00000` of /reserved-memory for memory of

@@ -41,7 +41,7 @@ OTHERS = {
     "docs/shell.md": {"--user"},
     "docs/boards/emulated.md": {"--document", "--keep"},
     "docs/boards/imx8.md": {"--keep"},
-    "docs/boards/rpi4.md": {"--keep"},
+    "docs/boards/rpi4.md": {"--keep", "--run"},
     "docs/quickstart/README.md": {"--run"},
     "CONTRIBUTING.md": {
         "--boards",
