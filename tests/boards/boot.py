@@ -197,7 +197,7 @@ def _value(value: Any) -> str:
 
 def _extra(guest: Guest) -> str:
     if guest.console is None:
-        return bootargs(Domain())
+        return bootargs(Domain(uart=guest.uart))
     return f"console={guest.console} loglevel=4 rdinit=/init panic=1"
 
 

@@ -46,6 +46,7 @@ class Guest:
     options: dict[str, Any] = field(default_factory=dict)  #: keys of its [[domain]]
     console: str | None = None  #: Linux' name of the assigned UART that it reports to
     before: str = ""  #: a script before those of the devices
+    uart: int = 0x22000000  #: the address of its vPL011; a direct-map domain has the host's
 
 
 @dataclass(frozen=True)

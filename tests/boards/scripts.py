@@ -12,8 +12,8 @@ import hashlib
 FUNCTIONS = """
 find_device() {
     for device in /sys/bus/*/devices/*; do
-        node=$(readlink -f $device/of_node)
-        [ "${node##*/}" != "$1" ] || [ ! -e $device/driver ] || return 0
+        node=$(readlink -f "$device/of_node")
+        [ "${node##*/}" != "$1" ] || [ ! -e "$device/driver" ] || return 0
     done
     device=/nonexistent
 }

@@ -93,6 +93,50 @@ kill $!
 """,
 )
 
+# ---------------------------------------------------------------------------- by hand: DMA masters
+
+
+def _master(path: str, driver: str, does: str, script: str, *modules: str) -> Device:
+    reason = "the domain is direct-mapped"
+    options: dict[str, object] = {"force-assign-without-iommu": reason}
+    return Device(path, driver, does, script, modules, options)
+
+
+CARD = _master(
+    "/axi/mmc@ff170000", "sdhci-arasan", scripts.CARD_DOES, scripts.CARD, "sdhci-of-arasan"
+)
+# QEMU has a PHY of Marvell's there, so that the board's driver (dp83867) is not loaded.
+ETHERNET = _master("/axi/ethernet@ff0e0000", "macb", scripts.NETWORK_DOES, scripts.NETWORK, "macb")
+FLASH = _master(
+    "/axi/spi@ff0f0000",
+    "zynqmp-qspi",
+    "the flash's id is read: n25q512a, 20bb20",
+    """
+cd spi_master/spi*/spi*
+echo "the flash's id is read: $(cat spi-nor/partname), $(cat spi-nor/jedec_id)"
+""",
+    *("spi-nor", "spi-zynqmp-gqspi"),
+)
+
+MASTERS = Run(
+    "masters",
+    (
+        Guest(
+            "masters",
+            (CARD, FLASH, ETHERNET),
+            memory=384,
+            options={"static-memory": [[0x40000000, 384 << 20]], "direct-map": True},
+            uart=0xFF000000,
+        ),
+    ),
+    qemu=(
+        *("-nic", "user,tftp={folder}") * 4,  # the fourth controller is the board's
+        *("-drive", "if=sd,index=1,format=raw,file={disk}"),
+    ),
+    kconfig=frozenset({"STATIC_MEMORY"}),
+    by_hand=("4.20",),
+)
+
 #: QEMU's GIC has the registers of a GIC-400 at 64 KiB strides, but another GICC_IIDR. So Xen does
 #: not see that the CPU interface is aliased (gicv2_is_aliased) and writes GICC_DIR to GICC_CTLR: no
 #: CPU takes a second interrupt. From the last alias of the first page on there is nothing to see.
@@ -117,12 +161,22 @@ _FLASH = tuple(
     )
 )
 
+#: The address of QEMU's PHYs on their MDIO buses is 23.
+_PHY = Edit("-t x FILE /axi/ethernet@ff0e0000/mdio/ethernet-phy@c reg 17")
+
 _FLASH_REMARK = """\
 QEMU's clocks for the UARTs and CAN controllers have 50 and 24 MHz, which the guests get by
 `clock-rate`; those of your board are in /sys/kernel/debug/clk/clk_summary under Linux without Xen.
 Linux' tree has nothing at SPI0; here it gets the flash that QEMU has there. Linux' driver of the
 timer cannot be a module, so the guest uses it by UIO (`uio_pdrv_genirq.of_id=cdns,ttc`). QEMU has
 no model of the GPIO, I2C and watchdog blocks, and none of the clock's alarm."""
+
+_MASTERS_REMARK = """\
+The PHYs of QEMU have address 23 on their MDIO buses, which the node of the board's PHY gets here.
+Not in the table: SATA, whose driver (`ahci_ceva`) requires the supply `ahci`, which Linux' tree
+does not state: Linux gives no dummy regulator to a dom0less guest since 6.9, because Xen's root
+node has no `compatible`. USB: its drivers bind, but no interrupt arrives that would show QEMU's
+device."""
 
 _REGIONS_REMARK = """\
 Xen 4.17 takes the nodes `memory@3ed00000` and `memory@3ef00000` of /reserved-memory for memory of
@@ -149,8 +203,8 @@ BOARD = Board(
     memory=2048,
     modules_at=0x10000000,
     serials=("stdio", "echo"),
-    edits=(_GIC, *_REGIONS, *_FLASH),
+    edits=(_GIC, *_REGIONS, *_FLASH, _PHY),
     processors=4,
-    remarks=(_FLASH_REMARK, _GIC_REMARK, _REGIONS_REMARK),
-    runs=(Run("devices", (Guest("devices", (UART, RTC, TIMER, SPI)), CAN0, CAN1)),),
+    remarks=(_FLASH_REMARK, _MASTERS_REMARK, _GIC_REMARK, _REGIONS_REMARK),
+    runs=(Run("devices", (Guest("devices", (UART, RTC, TIMER, SPI)), CAN0, CAN1)), MASTERS),
 )
