@@ -140,7 +140,9 @@ def _mount(root: RawNode, top: RawNode, board: Tree, places: Mapping[Span, Span]
     if min(cells) < 1 or any(span.end >= 1 << 32 * cells.address for span in places):
         raise NoGraftError("odd cells of the root")
     table = [(old.start, new.start, old.size) for old, new in places.items()]
-    table.append((0, _FAR, limit))
+    # With one cell an entry has no size of 4 GiB, and a board may have its windows above.
+    many = 32 if limit < 1 << 32 < 1 << 32 * cells.address else 1
+    table += [(n << 32, _FAR + (n << 32), limit) for n in range(many)]
     if cells.address == cells.size == 2:  # what is so high stays where it is
         table.append((2 * _FAR, 2 * _FAR, 2 * _FAR))
     keep = ("#address-cells", "#size-cells", "interrupt-parent", "dma-coherent")
