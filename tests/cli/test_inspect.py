@@ -281,6 +281,32 @@ def test_nothing_helps_where_xen_keeps_the_device(inspect: Invoke) -> None:
     )
 
 
+def test_what_goes_along_with_a_device(
+    inspect: Invoke, host_files: dict[str, Path], tmp_path: Path
+) -> None:
+    """imx8: two controllers with one stream. What is proposed for both is accepted."""
+    one, other = "/soc@0/bus@30800000/mmc@30b50000", "/soc@0/bus@30800000/mmc@30b60000"
+    lines = inspect("imx8", "--with", one).stdout.splitlines()
+    assert lines[0] == f"{one} (mmc)"
+    assert lines[1].startswith(f"must    {other} (mmc): ")
+    assert lines[1].endswith(" [XA407]")
+    assert lines[2] == "together: with --clock-rate"
+    words = shlex.split(next(line for line in lines if line.startswith("try: ")))[2:]
+    assert [one, other] == [words[i + 1] for i, word in enumerate(words) if word == "-d"]
+    assert CliRunner().invoke(cli, [*words, "-o", str(tmp_path)]).exit_code == 0
+    found = json.loads(inspect("imx8", "--with", one, "--format", "json").stdout)["together"]
+    assert found["devices"] == [one, other]
+    assert [(c["need"], c["path"], c["of"], c["code"]) for c in found["companions"]] == [
+        ("must", other, one, "XA407")
+    ]
+
+
+def test_with_is_about_one_device(host_files: dict[str, Path]) -> None:
+    done = CliRunner().invoke(cli, ["inspect", str(host_files["zynqmp"]), "--with", "/axi/can@*"])
+    assert done.exit_code == 2
+    assert "--with requires one device" in done.stderr
+
+
 def test_paths_choose_devices_in_json(inspect: Invoke) -> None:
     devices = parsed(inspect("zynqmp", "gem3", "--format", "json"))
     assert [device["path"] for device in devices] == ["/axi/ethernet@ff0e0000"]

@@ -116,16 +116,20 @@ def assess(
     board = read_board(platform, release, drivers)
     nodes = only if only is not None else [n for n in platform.tree.nodes() if is_device(n)]
     wanted = [node for node in nodes if query.selects(platform, node)]
-    devices = _assessments(board, release, wanted)
+    devices = _assessments(board, wanted)
     shown = [d for d in devices if d.verdict.answer != "no" or not query.assignable]
     return BoardAssessment(board, tuple(sorted(shown, key=SORTS[query.sort])))
 
 
-def _assessments(board: Board, release: Release, nodes: Sequence[Node]) -> Iterator[Assessment]:
+def alone(board: Board, node: Node) -> Request:
+    """The request for a device without other options."""
     routes = ("xl",) if board.platform.dom0_tree is not None else ROUTES
+    return Request(devices=(node.path,), release=board.iommus.release, routes=routes)
+
+
+def _assessments(board: Board, nodes: Sequence[Node]) -> Iterator[Assessment]:
     for node in nodes:
-        request = Request(devices=(node.path,), release=release, routes=routes)
-        judged = judge_alone(board, Resolved(request, {node: node.path}))
+        judged = judge_alone(board, Resolved(alone(board, node), {node: node.path}))
         device = read_device(board.platform, node)
         by_iommu = protection(board.platform, board.iommus, device)
         yield Assessment(device, by_iommu, *judged)

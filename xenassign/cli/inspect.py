@@ -71,6 +71,12 @@ if TYPE_CHECKING:
     help="The order of the devices.",
 )
 @click.option(
+    "--with",
+    "companions",
+    metavar="PATH",
+    help="Show what must or should be assigned together with this device, with the reasons.",
+)
+@click.option(
     "--iommu-overlay",
     "overlay",
     is_flag=True,
@@ -80,7 +86,13 @@ if TYPE_CHECKING:
 @xen_option
 @driver_option
 def command(
-    host: str, paths: tuple[str, ...], form: str, scmi: bool, overlay: bool, **options: Any
+    host: str,
+    paths: tuple[str, ...],
+    form: str,
+    scmi: bool,
+    companions: str | None,
+    overlay: bool,
+    **options: Any,
 ) -> None:
     """Show the devices of HOST, their kinds, and whether each can be assigned.
 
@@ -104,6 +116,7 @@ def command(
       xenassign inspect board.dtb '/soc/serial@*' --sort verdict
       xenassign inspect board.dtb --compatible '*,pl011' --irq 53 --address 0xff000000
       xenassign inspect board.dtb ethernet0 --format json
+      xenassign inspect board.dtb --with ethernet0
       xenassign inspect board.dtb --scmi
       xenassign inspect board.dtb ethernet0 --iommu-overlay >iommu.dtso
       xenassign inspect /proc/device-tree
@@ -113,8 +126,10 @@ def command(
 
     if overlay and not paths:
         raise UsageError("--iommu-overlay requires a PATH: the device to connect with an IOMMU")
-    assessment = _assessed(host, paths, **options)
-    if overlay:
+    assessment = _assessed(host, paths if companions is None else (companions,), **options)
+    if companions is not None:
+        _together(assessment, host, form, options)
+    elif overlay:
         from xenassign.outputs.iommu_overlay import iommu_overlay
 
         printing.document(iommu_overlay(assessment.board, assessment.devices))
@@ -154,16 +169,45 @@ def _assessed(
     return assessment
 
 
+def _together(
+    assessment: BoardAssessment, host: str, form: str, options: Mapping[str, Any]
+) -> None:
+    """Shows what goes along with the device, as text or JSON."""
+    from xenassign.advice.assess import alone
+    from xenassign.advice.companions import together
+    from xenassign.cli.generate import command as generate
+    from xenassign.outputs.report.board_table import together_lines
+    from xenassign.outputs.report.plan_json import inspect, to_json
+    from xenassign.outputs.report.plan_json import together as as_json
+
+    board, (device, *others) = assessment.board, assessment.devices
+    if others:
+        raise click.UsageError("--with requires one device, not a pattern of several")
+    answer = together(board, device.device.node, alone(board, device.device.node))
+    if form == "json":
+        printing.document(to_json({**inspect(assessment), "together": as_json(answer)}))
+        return
+    printing.lines(together_lines(answer))
+    paths = [node.path for node in answer.devices]
+    _, lines = suggestions.about(generate, paths, host, board.platform.tree, _given(options))
+    printing.lines(lines)
+
+
+def _given(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that generate has too."""
+    return {name: options[name] for name in ("release", "drivers") if options[name]}
+
+
 def _advised(
     assessment: BoardAssessment, host: str, tree: Tree, options: Mapping[str, Any]
 ) -> BoardAssessment:
     """With all findings of generate about each device, and what to try."""
     from xenassign.cli.generate import command as generate
 
-    given = {name: options[name] for name in ("release", "drivers") if options[name]}
+    given = _given(options)
     devices = []
     for device in assessment.devices:
-        findings, lines = suggestions.about(generate, device.device.path, host, tree, given)
+        findings, lines = suggestions.about(generate, [device.device.path], host, tree, given)
         devices.append(device._replace(findings=findings, suggestions=tuple(lines)))
     return assessment._replace(devices=tuple(devices))
 

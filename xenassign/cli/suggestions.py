@@ -38,9 +38,13 @@ def of(
 
 
 def about(
-    generate: click.Command, path: str, host: str, tree: Tree, given: Mapping[str, Any]
+    generate: click.Command,
+    paths: Sequence[str],
+    host: str,
+    tree: Tree,
+    given: Mapping[str, Any],
 ) -> tuple[tuple[Finding, ...], list[str]]:
-    """What ``generate`` says about a device alone, the gravest first, and the lines of what to try.
+    """What ``generate`` says about devices, the gravest first, and the lines of what to try.
 
     ``generate``: the command to try. ``host``: as the user named the board. ``given``: its other
     options.
@@ -51,7 +55,7 @@ def about(
     from xenassign.outputs.hosts import BuildOptions, build
     from xenassign.request.command_line import system_of_options
 
-    values, options = {**given, "devices": (path,)}, BuildOptions()
+    values, options = {**given, "devices": tuple(paths)}, BuildOptions()
     request = system_of_options(values, [tree])
     built = build([tree], request, options)
     advice = of(values, [tree], request, built, options)

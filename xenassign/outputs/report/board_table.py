@@ -11,8 +11,10 @@ import click
 
 from xenassign import escape
 from xenassign.advice.assess import Assessment, BoardAssessment
+from xenassign.advice.companions import Together
 from xenassign.checks.dom0_tree import NO_DOM0
 from xenassign.findings import some
+from xenassign.host.kinds import kind_of
 from xenassign.host.running import Dom0Tree
 from xenassign.outputs.report.device_table import fields, protected, table
 from xenassign.outputs.report.terminal import WIDTH, coloured, is_terminal, width
@@ -216,3 +218,13 @@ def verdict_text(assessment: Assessment) -> str:
         return f"no: {verdict.why}: cannot be assigned alone to a guest that can use it"
     options = f" with {' '.join(verdict.options)}" if verdict.options else ""
     return f"{verdict.answer}: can be assigned alone{options}"
+
+
+def together_lines(answer: Together) -> Iterator[str]:
+    """The device, what goes along with it and why, and the verdict on all."""
+    yield f"{answer.devices[0].path} ({kind_of(answer.devices[0])})"
+    for companion in answer.companions:
+        reason = companion.reason
+        why = f"{reason.message} [{reason.code}]" if reason else f"it is below {companion.of}"
+        yield f"{companion.need:<7} {companion.node.path} ({kind_of(companion.node)}): {why}"
+    yield f"together: {answer.verdict}"

@@ -14,6 +14,8 @@ from xenassign.xen.iommu import Shield
 
 if TYPE_CHECKING:
     from xenassign.advice.assess import Assessment, BoardAssessment
+    from xenassign.advice.companions import Together
+    from xenassign.advice.verdict import Verdict
     from xenassign.host.scmi import ScmiUse
 
 
@@ -247,13 +249,31 @@ def _assessed(assessment: Assessment) -> dict[str, Any]:
         "dma_evidence": device.dma.evidence,
         "assignable": assessment.assignable,
         "kind": assessment.kind,
-        "verdict": {
-            "answer": assessment.verdict.answer,
-            "options": list(assessment.verdict.options),
-            "why": assessment.verdict.why,
-        },
+        "verdict": _verdict(assessment.verdict),
         "findings": [
             {"code": f.code, "severity": f.severity, "message": f.message}
             for f in assessment.findings
         ],
     }
+
+
+def together(answer: Together) -> dict[str, Any]:
+    """What goes along with a device (of xenassign/inspect/1, with --with)."""
+    return {
+        "devices": [node.path for node in answer.devices],
+        "companions": [
+            {
+                "need": companion.need,
+                "path": companion.node.path,
+                "of": companion.of,
+                "code": companion.reason.code if companion.reason else None,
+                "message": companion.reason.message if companion.reason else None,
+            }
+            for companion in answer.companions
+        ],
+        "verdict": _verdict(answer.verdict),
+    }
+
+
+def _verdict(verdict: Verdict) -> dict[str, Any]:
+    return {"answer": verdict.answer, "options": list(verdict.options), "why": verdict.why}
