@@ -40,9 +40,10 @@ WRITTEN = [page for page in PAGES if written(page)]
 OTHERS = {
     "docs/shell.md": {"--user"},
     "docs/boards/emulated.md": {"--document", "--keep"},
-    "docs/boards/imx8.md": {"--keep"},
+    "docs/boards/imx8.md": {"--keep", "--run"},
     "docs/boards/rpi4.md": {"--keep", "--run"},
     "docs/quickstart/README.md": {"--run"},
+    "docs/real-nodes.md": {"--devices", "--seed"},
     "CONTRIBUTING.md": {
         "--boards",
         "--check",
