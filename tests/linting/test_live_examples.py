@@ -50,6 +50,7 @@ DOM0 = changed(
     ("\t\tiommus = <&smmu 0x20 0x0>;\n", ""),
     ("\t\t\tiommus = <&smmu 0x10 0x0>;\n", ""),
     ("\t\t\tiommus = <&smmu 0x11 0x0>;\n", ""),
+    ("\t\tiommus = <&smmu 0x20 0x0>;\n", ""),
     ("interrupts = <0 65 4>;", 'interrupts = <0 65 4>;\n\t\t\tstatus = "disabled";'),
     ("\tchosen {", '\thypervisor { compatible = "xen,xen-4.20", "xen,xen"; };\n\tchosen {'),
 ).replace(
