@@ -147,6 +147,12 @@ WRONG = (
     ("XA717", ADD, 'v8r_el1_msa = "mmu";', VERSIONS[5:]),
     ("XA718", ADD, 'vpl011; vcpu0 { compatible = "xen,vcpu"; id = <2>; };', SINCE_4_21),
     ("XA718", ADD, 'vpl011; vcpu0 { compatible = "xen,vcpu"; };', SINCE_4_21),
+    (
+        "XA718",
+        ADD,
+        'vpl011; vcpu0 { compatible = "xen,vcpu"; id = <0>; hard-affinity = ""; };',
+        SINCE_4_21,
+    ),
     ("XA719", "domU1 {", "domU@1 {", VERSIONS),
     ("XA719", "domU1 {", "d" * 41 + " {", VERSIONS),
     ("XA720", '"quiet"', f'"{"x" * 1025}"', VERSIONS),

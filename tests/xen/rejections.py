@@ -483,6 +483,11 @@ BUILT = (
     _add("XA718", "a vCPU too many", 'vcpu0 { compatible = "xen,vcpu"; id = <1>; };')._replace(
         releases=("4.21", "4.22")
     ),
+    _add(
+        "XA718",
+        "a vCPU on no CPU",
+        'vcpu0 { compatible = "xen,vcpu"; id = <0>; hard-affinity = ""; };',
+    )._replace(releases=("4.21", "4.22")),
     Case(
         "XA512",
         "a phandle of 0xfde7",

@@ -22,6 +22,7 @@ from xenassign.linting.verdict.domain import (
     domains,
     is_compatible,
     kernels_of_dom0,
+    string,
 )
 from xenassign.linting.verdict.domain_memory import direct_map, memory, pool, static_memory
 from xenassign.linting.verdict.domain_modules import (
@@ -59,6 +60,7 @@ VCPU_NODE = rule(
     routes=DOM0LESS,
     applies=lambda xen: xen.vcpu_nodes,
 )
+_AFFINITY = "hard-affinity"
 SCANNED_AS_DOM0 = rule("XA722", "modules-taken-for-dom0", "error", "unsafe", routes=DOM0LESS)
 STATUS = rule("XA723", "status-ignored", "warning", "unsafe", routes=DOM0LESS)
 UNTERMINATED = rule("XA726", "compatible-unterminated", "error", "rejected", routes=DOM0LESS)
@@ -95,7 +97,7 @@ def guest_limits(view: DomainView) -> Iterator[Finding]:
 
 
 def vcpu_nodes(view: DomainView) -> Iterator[Finding]:
-    """Nodes with xen,vcpu whose id is not that of a vCPU of the domain."""
+    """Nodes with xen,vcpu whose id is not that of a vCPU of the domain, or without any CPU."""
     for node in view.node.children.values():
         if not VCPU_NODE.applies(view.release) or not is_compatible(node, "xen,vcpu"):
             continue
@@ -103,6 +105,9 @@ def vcpu_nodes(view: DomainView) -> Iterator[Finding]:
         if value is None or value >= (view.domain.vcpus or 0):
             problem = "has no id" if value is None else f"has id {value}"
             yield VCPU_NODE(f"{node.path} {problem}", node=node.path, prop="id")
+        elif string(node, _AFFINITY) == "":
+            message = f"{node.path}: {_AFFINITY} names no CPU"
+            yield VCPU_NODE(message, node=node.path, prop=_AFFINITY)
 
 
 def shared_memory(view: DomainView) -> Iterator[Finding]:
