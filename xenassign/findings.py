@@ -90,6 +90,7 @@ class Rule:
         fix: str | None = None,
         routes: tuple[str, ...] | None = None,
         others: Iterable[str] = (),
+        accepted: bool = False,
     ) -> Finding:
         """A finding of this rule."""
         return Finding(
@@ -104,6 +105,7 @@ class Rule:
             place=place,
             replacement=replacement,
             others=tuple(dict.fromkeys(others)),
+            accepted=accepted,
         )
 
 
@@ -116,6 +118,7 @@ class Finding(NamedTuple):
     ``replacement`` the correct text for it, if only one is possible. ``follows``: findings of the
     lint that are consequences of this one. ``others``: host paths of the nodes with which there is
     no such finding if the domain gets them too (``XA201``, ``XA305``), or of its memory region.
+    ``accepted``: the user states why he accepts it.
     """
 
     rule: Rule
@@ -132,6 +135,7 @@ class Finding(NamedTuple):
     domain: str | None = None
     follows: tuple[Finding, ...] = ()
     others: tuple[str, ...] = ()
+    accepted: bool = False
 
     @property
     def code(self) -> str:

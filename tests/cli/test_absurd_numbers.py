@@ -114,7 +114,7 @@ def test_counts_of_a_board(board: str, repository: Path, tmp_path: Path) -> None
             host.write_bytes(with_count(data, path, name, value))
             answer("inspect", host)
             for count, options in enumerate(([], [*BANK, "--route", "dom0less"], loads())):
-                answer("generate", host, *trusted, *options, "-o", tmp_path / f"o{count}")
+                answer("generate", host, *trusted, *options, "-q", "-o", tmp_path / f"o{count}")
             answer("lint", *files, "--host", host)
 
 

@@ -13,9 +13,13 @@ from click.testing import CliRunner, Result
 import xenassign
 from tests.wording import Wording
 from xenassign.cli import cli
+from xenassign.errors import UsageError
 from xenassign.linting.catalogue import rules
 
 Invoke = Callable[..., Result]
+
+
+GUEST = ("--memory", "512", "--vcpus", "1")
 
 
 @pytest.fixture
@@ -65,30 +69,59 @@ def test_explain_of_an_unknown_code_fails(invoke: Invoke, wording: Wording) -> N
 def test_generate_prints_the_files(
     invoke: Invoke, host_files: dict[str, Path], tmp_path: Path
 ) -> None:
-    done = invoke("generate", host_files["qemu"], "-d", "/pl031@9010000", "-o", tmp_path)
+    """With -v; without, their number, and that of the notes."""
+    words = ("generate", host_files["qemu"], "-d", "/pl031@9010000", "-o", tmp_path)
+    closing = f"wrote 7 files to {tmp_path} (1 warning, 2 notes"
+    assert invoke(*words).stdout == f"{closing}; -v shows all)\n"
+    done = invoke(*words, "-v", "--overwrite")
     assert done.exit_code == 0
     names = ["dtb", "dts", "cfg", "host.dtbo", "host.dtso", "dom0less.dtso", "json"]
-    assert {Path(line).name for line in done.stdout.splitlines()} == {f"domu1.{n}" for n in names}
-    assert all(Path(line).is_file() for line in done.stdout.splitlines())
+    *files, last = done.stdout.splitlines()
+    assert {Path(line).name for line in files} == {f"domu1.{n}" for n in names}
+    assert all(Path(line).is_file() for line in files)
+    assert last == f"{closing})"
     assert "warning: " in done.stderr
     assert "note: " in done.stderr
     assert "error: " not in done.stderr
 
 
-def test_quiet_keeps_the_warnings(
+def test_quiet_prints_nothing_about_accepted_files(
     invoke: Invoke, host_files: dict[str, Path], tmp_path: Path
 ) -> None:
     done = invoke("generate", host_files["qemu"], "-d", "/pl031@9010000", "-o", tmp_path, "-q")
-    assert done.stdout == ""
-    assert "warning: " in done.stderr
-    assert "note: " not in done.stderr
+    assert done.output == ""
+    assert (tmp_path / "domu1.dtb").is_file()
+
+
+def test_ignored_warnings_are_not_reported(
+    invoke: Invoke, host_files: dict[str, Path], tmp_path: Path
+) -> None:
+    words = ("generate", host_files["qemu"], "-d", "/pl031@9010000", "-o", tmp_path)
+    done = invoke(*words, "--ignore", "XA817,XA3", "-v")
+    assert done.exit_code == 0
+    assert "XA817" not in done.stderr
+    assert "XA308" not in done.stderr
+    assert "[XA402]" in done.stderr
+    assert isinstance(invoke(*words, "--ignore", "XA999").exception, UsageError)
+
+
+def test_strict_refuses_with_warnings(
+    invoke: Invoke, host_files: dict[str, Path], tmp_path: Path
+) -> None:
+    words = ("generate", host_files["qemu"], "-d", "/pl031@9010000", "-o", tmp_path, "--strict")
+    done = invoke(*words)
+    assert done.exit_code == 1
+    assert "[XA817]" in done.stderr.splitlines()[0]
+    assert done.stderr.splitlines()[-1].endswith("--memory 512 --vcpus 1 --strict")
+    assert not list(tmp_path.iterdir())
+    assert invoke(*words, "--ignore", "XA817").exit_code == 0
 
 
 def test_every_finding_ends_with_its_code(
     invoke: Invoke, host_files: dict[str, Path], tmp_path: Path
 ) -> None:
     host = host_files["zynqmp"]
-    done = invoke("generate", host, "-d", "ethernet0", "-o", tmp_path)
+    done = invoke("generate", host, *GUEST, "-d", "ethernet0", "-o", tmp_path, "-v")
     for line in done.stderr.splitlines():
         assert re.fullmatch(rf"(warning|note): {re.escape(str(host))}: .*; .* \[XA\d\d\d\]", line)
 

@@ -28,7 +28,7 @@ def host(host_files: dict[str, Path]) -> Path:
 
 def test_one_domain(host: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    done = run(host, *CLOCK, "-o", out, "--imagebuilder")
+    done = run(host, *CLOCK, "-o", out, "--imagebuilder", "-v")
     assert done.exit_code == 0, done.output
     assert str(out / "imagebuilder.cfg") in done.output.splitlines()
     assert not (out / "imagebuilder.cmds").exists()

@@ -154,7 +154,7 @@ def test_files_of_another_request_are_removed(tmp_path: Path, qemu: Path) -> Non
     others = content(out)
     (out / "mine.txt").write_bytes(b"mine")
     done(qemu, *CLOCK, "-o", out, *GUEST, *LOADED, "--imagebuilder", "-q")
-    result = done(qemu, *GPIO, "-o", out, *GUEST, *DOM0LESS, "--overwrite")
+    result = done(qemu, *GPIO, "-o", out, *GUEST, *DOM0LESS, "--overwrite", "-v")
     for name in ("domu1.cfg", "boot.cmd", "boot.scr", "imagebuilder.cfg"):
         assert f"note: {out / name}: removed" in result.stderr
     done(qemu, *GPIO, "-o", fresh, *GUEST, *DOM0LESS, "-q")

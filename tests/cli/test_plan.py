@@ -37,7 +37,7 @@ def test_both_commands_have_the_same_options_of_the_request() -> None:
         return {parameter.name or "" for parameter in command.params}
 
     boot = names(click.command()(cli_options.boot_options(lambda: None)))
-    own = {"output", "overwrite", "quiet", "per_host", "locked"} | boot
+    own = {"output", "overwrite", "per_host", "locked"} | boot
     assert names(generate.command) - own == names(plan.command) - {"form"}
     assert own <= names(generate.command)
 

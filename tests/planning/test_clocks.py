@@ -84,7 +84,7 @@ def test_fixed_clocks_and_their_chain_are_copied(plan: Plan) -> None:
 def test_unknown_rates_are_warned_about_with_the_option(plan: Plan, wording: Wording) -> None:
     (finding,) = of(plan("tricky", CLOCKED, policy="trust"), "XA501")
     wording(finding)
-    assert finding.fix.endswith(f"--clock-rate {CLOCKED}#zero=HZ")
+    assert finding.fix.startswith(f"give --clock-rate {CLOCKED}#zero=HZ --clock-rate {CLOCKED}#")
 
 
 def test_a_fixed_clock_of_0_hz_is_unknown_too(plan: Plan, wording: Wording) -> None:

@@ -197,8 +197,9 @@ def _memory_and_vcpus(case: Case, _: Findings) -> Iterator[OptionChange]:
         return
     usual: Options = (("memory", MEMORY), *vcpus)
     yield OptionChange(usual, why)
-    yield OptionChange((("maps", ("auto",)), *usual), why)
-    yield OptionChange((("memory", case.plan.memory_mb_max), *vcpus), why)
+    if case.plan.memory_mb_max < MEMORY:
+        yield OptionChange((("maps", ("auto",)), *usual), why)
+        yield OptionChange((("memory", case.plan.memory_mb_max), *vcpus), why)
 
 
 def _nodes(findings: Findings) -> tuple[str, ...]:

@@ -62,7 +62,7 @@ class Conflict(NamedTuple):
     """Two domains, the host paths of the two sides, and the message about them.
 
     ``roots``: the nodes whose subtrees they came with. ``also``: further paths of the second side.
-    ``fix``: what to do, if not the rule's.
+    ``fix``: what to do, if not the rule's. ``accepted``: the user states why he accepts it.
     """
 
     rule: Rule
@@ -73,6 +73,7 @@ class Conflict(NamedTuple):
     roots: tuple[str, str] = ("", "")
     also: tuple[str, ...] = ()
     fix: str | None = None
+    accepted: bool = False
 
     @property
     def sides(self) -> frozenset[tuple[str, str]]:
@@ -83,7 +84,13 @@ class Conflict(NamedTuple):
     def finding(self) -> Finding:
         """A finding about the first side."""
         node = next((path for path in self.paths if path.startswith("/")), None)
-        return self.rule(self.message, node=node, severity=self.severity, fix=self.fix)
+        return self.rule(
+            self.message,
+            node=node,
+            severity=self.severity,
+            fix=self.fix,
+            accepted=self.accepted,
+        )
 
 
 def known_streams(iommus: Iommus, device: HostDevice) -> tuple[tuple[Node, Streams], ...]:

@@ -15,7 +15,7 @@ from xenassign.xen.dom0_build import Obstacle
 from xenassign.xen.dom0_cures import cures
 
 NO_DOM0 = rule("XA125", "dom0-impossible", "error", "rejected", needs_host=True)
-CHANGED_FOR_DOM0 = rule("XA126", "changed-for-dom0", "warning", "portability")
+CHANGED_FOR_DOM0 = rule("XA126", "changed-for-dom0", "note", "portability")
 
 
 def obstacles_with(board: Board, marked: frozenset[str]) -> tuple[Obstacle, ...]:

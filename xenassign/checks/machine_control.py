@@ -228,7 +228,8 @@ def machine_control_findings(
             yield ruled.rule(ruled.message, node=path, fix=fix)
         else:
             message = f"{ruled.message}{option.because}"
-            yield ruled.rule(message, node=path, severity="warning", fix=TRUST)
+            stated = bool(option.because)
+            yield ruled.rule(message, node=path, severity="warning", fix=TRUST, accepted=stated)
     elif ruled.known is not None:
         yield RESETS_MACHINE(f"{ruled.part.path} is {ruled.known.evidence}", node=path)
     if ruled.served:

@@ -148,10 +148,18 @@ def judge_protection(
     if dma.answer == "yes":
         findings.append(_forced_master(request, path, protection, dma, because))
     else:
-        message = f"{WARNING.format(path=path)} Known about it: {dma.evidence}{because}"
-        severity = "note" if device.node in scope.inner and dma.answer == "no" else None
-        findings.append(FORCED(message, node=path, severity=severity))
+        findings.append(_forced(path, dma, because))
     return True, findings
+
+
+def _forced(path: str, dma: Dma, because: str) -> Finding:
+    """A forced device that is not known to master DMA. ``because``: the user's reason."""
+    if dma.answer == "no":
+        message = f"{path} is assigned without an IOMMU; it does no DMA ({dma.evidence}){because}"
+        fix = "check that its registers do not control a DMA master"
+        return FORCED(message, node=path, severity="note", fix=fix, accepted=bool(because))
+    message = f"{WARNING.format(path=path)} Known about it: {dma.evidence}{because}"
+    return FORCED(message, node=path, accepted=bool(because))
 
 
 def _not_protected(path: str, protection: Protection) -> str:
@@ -195,7 +203,8 @@ def _forced_master(
         sign, effect = ";", _WITHOUT_DTDEV
     message = f"{_not_protected(path, protection)}; it masters DMA ({dma.evidence}){sign} {effect}"
     fix = TRUST if request.direct_map else None
-    return FORCED_MASTER(f"{message}{because}", node=path, fix=fix)
+    accepted = bool(because)
+    return FORCED_MASTER(f"{message}{because}", node=path, fix=fix, accepted=accepted)
 
 
 def stream_findings(

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from xenassign.checks.scope import Scope
 from xenassign.devicetree.addresses import Block
 from xenassign.devicetree.tree import Node
-from xenassign.findings import rule, some
+from xenassign.findings import rule
 from xenassign.host.machine_control import machine_control
 from xenassign.host.neighbours import Neighbours
 
@@ -81,7 +81,7 @@ def sharing_message(path: str, others: Mapping[Node, str]) -> str:
     """That a device shares pages. ``others``: what is shared, by the other node of the host; if
     they are more than ``MOST``, not all of them.
     """
-    names = some(f"{other.path} ({text})" for other, text in others.items())
+    names = ", ".join(f"{other.path} ({text})" for other, text in others.items())
     if len(others) > MOST:
         names = f"more than {MOST} nodes, for example {next(iter(others)).path}"
     verb = "is" if len(others) == 1 else "are"

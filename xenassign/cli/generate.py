@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -18,6 +18,7 @@ from xenassign.cli.options import (
     boot_options,
     given_of,
     lock_option,
+    report_options,
     request_options,
 )
 from xenassign.cli.recovery import recover
@@ -26,7 +27,7 @@ from xenassign.errors import UsageError
 if TYPE_CHECKING:
     from xenassign.advice.search import Advice
     from xenassign.devicetree.tree import Tree
-    from xenassign.outputs.hosts import Built
+    from xenassign.outputs.hosts import BuildOptions, Built
     from xenassign.reading import Inputs
     from xenassign.request.system_request import SystemRequest
     from xenassign.system.lock import Lock
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Replace the files of the run before, and remove those that are not written again.",
 )
-@click.option("-q", "--quiet", is_flag=True, help="Print errors and warnings only.")
+@report_options
 def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
     host: str | None,
     config: str | None,
@@ -59,7 +60,10 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
     lock: str | None,
     locked: bool,
     overwrite: bool,
+    verbose: bool,
     quiet: bool,
+    ignore: tuple[str, ...],
+    strict: bool,
     **options: Any,
 ) -> None:
     """Write everything that Xen requires to assign devices of HOST to a guest.
@@ -85,7 +89,6 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
           --name domu1 --memory 1024 --vcpus 2 -o out
       xenassign generate -c xenassign.toml -o out
     """
-    from xenassign.files import write
     from xenassign.outputs.hosts import BuildOptions, build
     from xenassign.reading import recorded
     from xenassign.request.command_line import read_system
@@ -99,16 +102,15 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
         request, trees = read_system(given, host, hosts, config)
         _check_boards(request, trees)
         older = _older_lock(path, locked)
-        how = BuildOptions(per_host, only, older, locked, str(path))
+        how = BuildOptions(per_host, only, older, locked, str(path or ""), ignore, strict)
         built = build(trees, request, how)
-        advice = suggestions.of(given, trees, request, built, how) if config is None else None
+        asked = config is None and not quiet
+        advice = suggestions.of(given, trees, request, built, how) if asked else None
     _show_plan(built, quiet, advice, Path(output))
-    locks = {} if locked or path is None else _changed(path, built.lock)
-    elsewhere = _host_tree(built, given.get("host_out"))
     kept = _without_edited(inputs, Path(output), given.get("imagebuilder_base"))
-    removed = _stale(built, Path(output), only) if overwrite else []
-    written = write(built.files, Path(output), overwrite, elsewhere, locks, removed, kept)
-    _report(built, path, written, removed, quiet, advice)
+    written = _write(built, how, Path(output), overwrite, given.get("host_out"), kept)
+    if not quiet:
+        _report(built, written, verbose, advice)
 
 
 def _host_tree(built: Built, host_out: str | None) -> dict[Path, bytes]:
@@ -146,24 +148,61 @@ def _show_plan(built: Built, quiet: bool, advice: Advice | None, folder: Path) -
         raise click.exceptions.Exit(1)
 
 
-def _report(
+class _Written(NamedTuple):
+    """The files of a run. ``lock``: the name of its file."""
+
+    folder: Path
+    files: Sequence[Path]
+    removed: Sequence[Path]
+    lock: str | None
+
+
+def _write(
     built: Built,
-    lock: Path | None,
-    written: Iterable[Path],
-    removed: Iterable[Path],
-    quiet: bool,
-    advice: Advice | None,
-) -> None:
-    """Prints what changed since the lock, the findings, and the files."""
-    printing.lines((f"warning: {lock}: {line}" for line in built.changes), err=True)
-    findings = (f for f in built.findings if not quiet or f.severity != "note")
-    printing.lines((finding.text() for finding in findings), err=True)
+    how: BuildOptions,
+    folder: Path,
+    overwrite: bool,
+    host_out: str | None,
+    kept: Inputs,
+) -> _Written:
+    """Writes the files and the lock. ``kept``: files that were read. Raises OutputError."""
+    from xenassign.files import write
+
+    locks = {}
+    if how.lock_file and not how.locked:
+        locks = _changed(Path(how.lock_file), built.lock)
+    elsewhere = _host_tree(built, host_out)
+    removed = _stale(built, folder, how.only) if overwrite else []
+    written = write(built.files, folder, overwrite, elsewhere, locks, removed, kept)
+    return _Written(folder, written, removed, how.lock_file)
+
+
+def _report(built: Built, written: _Written, verbose: bool, advice: Advice | None) -> None:
+    """Prints what changed since the lock, the findings, the files, and what to try."""
+    from xenassign.outputs.report import messages
+
+    printing.lines(_changes(built.changes, written.lock, verbose), err=True)
+    files = [host.request.tree.file for host in built.plan.hosts]
+    board = files[0] if len(files) == 1 else None
+    printing.lines(messages.lines(built.findings, board, verbose), err=True)
+    if verbose:
+        reason = "removed, since the run before wrote it and this one does not"
+        printing.lines((f"note: {path}: {reason}" for path in written.removed), err=True)
+        printing.lines(map(str, written.files))
+    number = len(written.files)
+    files_written = f"wrote {number} file{'s' * (number != 1)} to {written.folder}"
+    removed = f", removed {len(written.removed)}" if written.removed else ""
+    printing.lines([f"{files_written}{removed}{messages.counted(built.findings, verbose)}"])
     if advice is not None:
         printing.lines(suggestions.lines(advice, overwrite=True), err=True)
-    if not quiet:
-        reason = "removed, since the run before wrote it and this one does not"
-        printing.lines((f"note: {path}: {reason}" for path in removed), err=True)
-        printing.lines(map(str, written))
+
+
+def _changes(changes: Sequence[str], lock: str | None, verbose: bool) -> Iterator[str]:
+    """What changed since the lock, in one line if not all of it is to be shown."""
+    if verbose or len(changes) == 1:
+        yield from (f"warning: {lock}: {line}" for line in changes)
+    elif changes:
+        yield f"warning: {lock}: {len(changes)} changes (-v lists them), first: {changes[0]}"
 
 
 def _without_edited(inputs: Inputs, folder: Path, base: str | None) -> Inputs:

@@ -11,7 +11,7 @@ _HEADINGS = {
     "Boards and Xen": ("hosts", "config", "release", "routes", "drivers", "xen_console"),
     "Devices": (
         *("devices", "maps", "align", "policy", "forced", "shared", "controls", "clock_rates"),
-        *("keep_supplies", "memory_regions", "sci", "keep_firmware"),
+        *("clock_summary", "keep_supplies", "memory_regions", "sci", "keep_firmware"),
     ),
     "The domain": (
         *("name", "memory", "vcpus", "kernel", "ramdisk", "extra", "vpl011", "static_memory"),
@@ -21,7 +21,8 @@ _HEADINGS = {
         *("host_out", "chosen", "uboot_script", "loads", "load_with", "xen_bootargs"),
         *("dom0_bootargs", "imagebuilder", "imagebuilder_base", "attach_overlay"),
     ),
-    "What is written": ("output", "per_host", "lock", "locked", "overwrite", "form", "quiet"),
+    "What is written": ("output", "per_host", "lock", "locked", "overwrite", "form"),
+    "What is reported": ("verbose", "quiet", "ignore", "strict"),
 }
 _OTHERS = "Other"
 

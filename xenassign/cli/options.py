@@ -80,6 +80,30 @@ lock_option = click.option(
 )
 
 
+def report_options(command: F) -> F:
+    """Adds what is shown of the findings, and what refuses."""
+    for option in (
+        click.option(
+            "--strict", is_flag=True, help="Refuse with warnings too, unless they are ignored."
+        ),
+        click.option(
+            "--ignore",
+            multiple=True,
+            metavar="CODE",
+            help="Do not report these warnings and notes: codes or prefixes of codes.",
+        ),
+        click.option("-q", "--quiet", is_flag=True, help="Print errors only."),
+        click.option(
+            "-v",
+            "--verbose",
+            is_flag=True,
+            help="List every warning and note, every file, and every change since the lock.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 def board_options(command: F) -> F:
     """Adds what gives the boards: HOST, --host for more, or -c with a xenassign.toml."""
     for option in (

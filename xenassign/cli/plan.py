@@ -7,12 +7,13 @@ from typing import Any
 
 import click
 
-from xenassign.cli import printing
+from xenassign.cli import printing, suggestions
 from xenassign.cli.headings import Grouped
 from xenassign.cli.options import (
     board_options,
     given_of,
     lock_option,
+    report_options,
     request_options,
 )
 
@@ -21,6 +22,7 @@ from xenassign.cli.options import (
 @board_options
 @request_options
 @lock_option
+@report_options
 @click.option(
     "--format",
     "form",
@@ -29,12 +31,16 @@ from xenassign.cli.options import (
     show_default=True,
     help="json: the schema xenassign/space/1; for several domains or boards xenassign/hosts/1.",
 )
-def command(
+def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
     host: str | None,
     config: str | None,
     hosts: tuple[str, ...],
     lock: str | None,
     form: str,
+    verbose: bool,
+    quiet: bool,
+    ignore: tuple[str, ...],
+    strict: bool,
     **options: Any,
 ) -> None:
     """Show the address space of a guest with devices of HOST, without writing files.
@@ -51,24 +57,34 @@ def command(
       xenassign plan board.dtb -d ethernet0 --memory 4096 --map auto
       xenassign plan -c xenassign.toml
     """
-    from xenassign.outputs.hosts import generate_hosts, lines
-    from xenassign.outputs.report import plans
+    from xenassign.outputs.hosts import BuildOptions, build, lines
+    from xenassign.outputs.report import messages, plans
     from xenassign.outputs.report.plan_json import to_json
     from xenassign.request.command_line import read_system
-    from xenassign.system.lock import lock_path, pins_of
+    from xenassign.system.lock import lock_path
     from xenassign.system.lock_file import read_lock
 
     given = given_of(options)
     request, trees = read_system(given, host, hosts, config)
     path = lock_path(lock, config, own=host is None and not hosts)
     older = read_lock(path) if path is not None and (lock or path.exists()) else None
-    generated = generate_hosts(trees, request, pins_of(older, trees) if older is not None else None)
     only = given.get("name") if config is not None else None
-    refusals = list(lines(generated.refusals))
+    how = BuildOptions(True, only, older, ignore=ignore, strict=strict)
+    built = build(trees, request, how)
+    refusals = list(lines(built.refusals))
+    advice = None
+    if config is None and not quiet and refusals:
+        advice = suggestions.of(given, trees, request, built, how)
     if form == "json":
-        printing.document(to_json(plans.to_data(generated.plan, refusals, only)))
+        proposed = {"try": suggestions.to_data(advice)} if advice is not None else {}
+        printing.document(to_json({**plans.to_data(built.plan, refusals, only), **proposed}))
     else:
-        plans.show(generated.plan, sys.stdout, only)
+        plans.show(built.plan, sys.stdout, only)
+        if verbose and not refusals:
+            board = trees[0].file if len(trees) == 1 else None
+            printing.lines(messages.lines(built.findings, board, verbose), err=True)
     printing.lines(refusals, err=True)
+    if advice is not None and form != "json":
+        printing.lines(suggestions.lines(advice, overwrite=False), err=True)
     if refusals:
         raise click.exceptions.Exit(1)

@@ -89,6 +89,13 @@ def _lines(advice: Advice, command: Callable[[Suggestion], str]) -> Iterator[str
         yield f"nothing helps: {advice.nothing}"
 
 
+def to_data(advice: Advice) -> list[dict[str, Any]]:
+    """The commands as JSON has them."""
+    return [
+        {"argv": rerun(each), "why": each.why, "risk": each.risk} for each in advice.suggestions
+    ]
+
+
 def rerun(suggestion: Suggestion, overwrite: bool = False) -> list[str]:
     """The running command with the changes of a suggestion, as words."""
     from xenassign.advice.change import changed_options

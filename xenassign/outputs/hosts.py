@@ -8,9 +8,11 @@ from typing import NamedTuple
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
 from xenassign.findings import Finding
+from xenassign.linting.settings import selected
 from xenassign.outputs.generated import ENDINGS, NAMES, GeneratedSystem, generate_resolved
 from xenassign.outputs.previous_run import with_lists
 from xenassign.outputs.report import hosts as rendering
+from xenassign.outputs.report.messages import ranked
 from xenassign.request.resolve import ResolvedSystem
 from xenassign.request.system_request import SystemRequest
 from xenassign.system import lock as locking
@@ -72,6 +74,8 @@ class BuildOptions(NamedTuple):
 
     ``only``: write the files of this domain and of the system. ``lock``: of the last run;
     ``locked``: a difference from it is an error. ``lock_file``: its name for messages.
+    ``ignore``: codes, or prefixes of codes, of warnings and notes to leave out. ``strict``: the
+    other warnings refuse, unless the user accepts them with a reason.
     """
 
     per_host: bool = False
@@ -79,6 +83,8 @@ class BuildOptions(NamedTuple):
     lock: locking.Lock | None = None
     locked: bool = False
     lock_file: str | None = None
+    ignore: tuple[str, ...] = ()
+    strict: bool = False
 
 
 class Built(NamedTuple):
@@ -103,14 +109,15 @@ def build(trees: Sequence[Tree], request: SystemRequest, options: BuildOptions) 
     """
     pins = locking.pins_of(options.lock, trees) if options.lock is not None else None
     generated = generate_hosts(trees, request, pins)
-    plan, findings = generated.plan, tuple(_shown(generated, options.only))
-    if generated.refusals:
-        return Built(plan, {}, generated.refusals, findings)
+    plan, findings = generated.plan, _shown(generated, options)
+    refusals = _refusals(generated, findings, options.strict)
+    if refusals:
+        return Built(plan, {}, refusals, findings)
     lock = locking.lock_of(plan)
     changes = tuple(locking.changes(options.lock, lock)) if options.lock is not None else ()
     if options.locked and changes:
-        refusals = [f._replace(file=options.lock_file) for f in locking.refusals(changes)]
-        return Built(plan, {}, refusals, findings, lock, changes)
+        of_lock = [f._replace(file=options.lock_file) for f in locking.refusals(changes)]
+        return Built(plan, {}, of_lock, findings, lock, changes)
     # By whole names: one domain may have the name net, and another one net.host.
     of_domain = NAMES | {f"{options.only}{ending}" for ending in ENDINGS}
     files = {
@@ -131,13 +138,43 @@ def build(trees: Sequence[Tree], request: SystemRequest, options: BuildOptions) 
     return Built(plan, written, refusals, findings, lock, changes)
 
 
-def _shown(generated: GeneratedHosts, only: str | None) -> Iterator[Finding]:
-    """The findings of all domains, or of the domain ``only``, with those of the systems."""
-    several = {
+def _shown(generated: GeneratedHosts, options: BuildOptions) -> tuple[Finding, ...]:
+    """The findings of all domains, or of the domain ``only``, with those of the systems.
+
+    Raises UsageError for a code to ignore that no rule has.
+    """
+    several = _with_several_domains(generated)
+    findings = [
+        finding if finding.file in several else finding._replace(domain=None)
+        for finding in generated.findings
+        if options.only is None or finding.domain in (None, options.only)
+    ]
+    ignored = [code for codes in options.ignore for code in codes.split(",")]
+    kept, _ = selected((f for f in findings if f.severity != "error"), (), ignored)
+    return tuple(f for f in findings if f.severity == "error" or f in kept)
+
+
+def _refusals(
+    generated: GeneratedHosts, findings: Sequence[Finding], strict: bool
+) -> list[Refusal]:
+    """Why there are no files, the gravest first. ``strict``: because of warnings too."""
+    several = _with_several_domains(generated)
+    invalid: list[Refusal] = [r for r in generated.refusals if not isinstance(r, Finding)]
+    of_rules = [
+        refusal if refusal.file in several else refusal._replace(domain=None)
+        for refusal in generated.refusals
+        if isinstance(refusal, Finding)
+    ]
+    if strict:
+        warnings = (f for f in findings if f.severity == "warning" and not f.accepted)
+        of_rules += (finding._replace(severity="error") for finding in warnings)
+    return [*invalid, *ranked(of_rules)]
+
+
+def _with_several_domains(generated: GeneratedHosts) -> set[str]:
+    """The files of the boards on which a finding names its domain."""
+    return {
         host.request.tree.file
         for host in generated.plan.hosts
         if host.system is not None and len(host.system.domains) > 1
     }
-    for finding in generated.findings:
-        if only is None or finding.domain in (None, only):
-            yield finding if finding.file in several else finding._replace(domain=None)

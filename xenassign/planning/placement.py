@@ -295,7 +295,8 @@ def _shared(
                 break
     if accepted:
         message = sharing_message(claimant.path, accepted) + "".join(reasons)
-        yield SHARED_ALLOWED(message, node=claimant.path, prop="reg")
+        allowed = all(reasons)
+        yield SHARED_ALLOWED(message, node=claimant.path, prop="reg", accepted=allowed)
     if refused:
         message = sharing_message(claimant.path, refused)
         fix = _sharing_fix(board, scope, claimant, list(refused))

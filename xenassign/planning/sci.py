@@ -232,7 +232,8 @@ def _page_users(
         message = f"{memory.path} shares pages with memory of {path}, which is not assigned"
         if option is not None:
             message += option.because
-            yield SHARED_ALLOWED(message, node=memory.path, prop="reg")
+            stated = bool(option.because)
+            yield SHARED_ALLOWED(message, node=memory.path, prop="reg", accepted=stated)
         else:
             fix = "do without SCMI, or accept that the guest can change that memory"
             fix = f"{fix} (--allow-shared-page {memory.path})"

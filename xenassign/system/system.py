@@ -290,7 +290,7 @@ def settled(
 def _accepted(conflict: Conflict, reason: str) -> Conflict:
     message = f"{conflict.message}, as was accepted: {reason}"
     fix = "check whether the reason is still valid whenever one of the two changes"
-    return conflict._replace(message=message, severity="warning", fix=fix)
+    return conflict._replace(message=message, severity="warning", fix=fix, accepted=True)
 
 
 def _covers(paths: list[str], conflict: Conflict) -> bool:

@@ -117,11 +117,10 @@ class Clocks:
     def findings(self) -> Iterator[Finding]:
         """Clocks whose rate is not known, or that dom0 does not set: one finding for each node."""
         for node, clocks in self._unknown.items():
-            path = node.path
-            listed = ", ".join(dict.fromkeys(_clock(clock) for clock in clocks))
-            message = f"{path}: the rates of its clocks ({listed}) are not known; 0 is written"
-            message += "".join(_effects_of_zero(node, clocks))
-            fix = f"give each with --clock-rate {path}#{_clock(clocks[0])}=HZ"
+            path, names = node.path, [*dict.fromkeys(map(_clock, clocks))]
+            message = f"{path}: the rates of its clocks ({', '.join(names)}) are not known"
+            message += "; 0 is written" + "".join(_effects_of_zero(node, clocks))
+            fix = f"give {' '.join(f'--clock-rate {path}#{name}=HZ' for name in names)}"
             if self.offered is not None and any(map(self._offers, clocks)):
                 fix = f"{fix}, or let the firmware answer with {self.offered.option}"
             yield UNKNOWN_RATE(message, node=node.path, prop="clocks", fix=fix)

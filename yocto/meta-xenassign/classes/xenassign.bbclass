@@ -216,7 +216,7 @@ xenassign_generate() {
 }
 
 xenassign_run() {
-    xenassign generate "$@" ${XENASSIGN_EXTRA} --overwrite 2>> ../told
+    xenassign generate "$@" -v ${XENASSIGN_EXTRA} --overwrite 2>> ../told
 }
 
 xenassign_lint() {

@@ -1,0 +1,107 @@
+"""From a device to accepted files in two commands: the pairs of docs/two-commands.md, and runs.
+
+    python -m tests.corpus.two_commands
+
+runs the pairs of the page and prints its rows as they are now.
+"""
+
+from __future__ import annotations
+
+import shlex
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from click.testing import CliRunner, Result
+
+from xenassign.cli import cli
+
+from ..boards.kernels import TREES, tree
+
+PAGE = Path(__file__).resolve().parents[2] / "docs/two-commands.md"
+
+
+class Pair(NamedTuple):
+    """A row of the page. ``before``: as it was before there were ``try:`` lines."""
+
+    linux: str
+    board: str
+    kind: str
+    device: str
+    before: str
+    commands: str
+    end: str
+    lines: str
+
+    @property
+    def row(self) -> str:
+        """The row as Markdown."""
+        return f"| {' | '.join(self)} |"
+
+
+def pairs() -> list[Pair]:
+    """The rows of the page."""
+    lines = PAGE.read_text(encoding="utf-8").splitlines()
+    rows = [line.strip("| ").split(" | ") for line in lines if line.startswith("| ")]
+    return [Pair(*row) for row in rows if row[0] in TREES.values()]
+
+
+class Run(NamedTuple):
+    """A command in this process, and what it printed."""
+
+    result: Result
+
+    @property
+    def lines(self) -> list[str]:
+        """Both streams."""
+        return [*self.result.stdout.splitlines(), *self.result.stderr.splitlines()]
+
+    @property
+    def accepted(self) -> bool:
+        """Whether there are files."""
+        return self.result.exit_code == 0
+
+    def tries(self) -> list[list[str]]:
+        """The proposed commands, without their first word."""
+        return [shlex.split(line)[2:] for line in self.lines if line.startswith("try: ")]
+
+
+def run(words: list[str]) -> Run:
+    """Runs xenassign."""
+    return Run(CliRunner().invoke(cli, words))
+
+
+class Outcome(NamedTuple):
+    """A pair as it is now, and its commands that were proposed and are not accepted."""
+
+    pair: Pair
+    false: list[list[str]]
+
+
+def follow(pair: Pair) -> Outcome:
+    """Runs ``generate -d DEVICE``, then every command that it proposes."""
+    suite = next(suite for suite, linux in TREES.items() if linux == pair.linux)
+    with tempfile.TemporaryDirectory() as folder:
+        host, out = Path(folder, "board.dtb"), str(Path(folder, "out"))
+        host.write_bytes(tree(suite, f"{pair.board}.dtb"))
+        first = run(["generate", str(host), "-d", pair.device, "-o", out])
+        runs = [(words, run([*words, *_overwriting(words)])) for words in first.tries()]
+    false = [words for words, done in runs if not done.accepted or done.tries()]
+    last = runs[0][1] if runs else first
+    end = "accepted" if last.accepted else "refused"
+    if not runs and first.lines[-1].startswith("nothing helps: "):
+        end = "nothing helps"
+    lines = str(len(last.lines)) if last.accepted else "-"
+    return Outcome(pair._replace(commands=str(1 + bool(runs)), end=end, lines=lines), false)
+
+
+def _overwriting(words: list[str]) -> Iterator[str]:
+    """The option for the files of the command before, if it is not there."""
+    if "--overwrite" not in words:
+        yield "--overwrite"
+
+
+if __name__ == "__main__":
+    for each in pairs():
+        print(follow(each).pair.row)
