@@ -263,6 +263,7 @@ def test_the_finding_stands_where_the_mistake_is(code: str, example: Example) ->
 
 #: What else a single mistake is told as, where that is more than the consequence for the rest.
 OTHERS = {
+    "XA011": {"XA127"},
     "XA104": {"XA204", "XA221", "XA401"},
     "XA109": {"XA311"},
     "XA013": {"XA402", "XA502", "XA506", "XA537"},
