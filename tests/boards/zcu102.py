@@ -134,7 +134,7 @@ MASTERS = Run(
         *("-drive", "if=sd,index=1,format=raw,file={disk}"),
     ),
     kconfig=frozenset({"STATIC_MEMORY"}),
-    by_hand=("4.20",),
+    by_hand=("4.20", "4.22"),
 )
 
 #: QEMU's GIC has the registers of a GIC-400 at 64 KiB strides, but another GICC_IIDR. So Xen does
