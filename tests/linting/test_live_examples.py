@@ -49,7 +49,6 @@ DOM0 = changed(
     ('\tsmmu: iommu@8800000 {\n\t\tcompatible = "arm,mmu-500";', "\tgone {"),
     ("\t\t\tiommus = <&smmu 0x10 0x0>;\n", ""),
     ("\t\t\tiommus = <&smmu 0x11 0x0>;\n", ""),
-    ("\t\tiommus = <&smmu 0x20 0x0>;\n", ""),
     ("interrupts = <0 65 4>;", 'interrupts = <0 65 4>;\n\t\t\tstatus = "disabled";'),
     ("\tchosen {", '\thypervisor { compatible = "xen,xen-4.20", "xen,xen"; };\n\tchosen {'),
 ).replace(
