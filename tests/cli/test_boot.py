@@ -75,7 +75,7 @@ def node(file: str, path: str) -> Node:
 
 
 def test_the_tree_goes_where_it_is_named(folder: Path) -> None:
-    done = generate("--host-out", "sub/xen.dtb")
+    done = generate("--host-out", "sub/xen.dtb", "-v")
     assert done.exit_code == 0, done.output
     assert "sub/xen.dtb" in done.output.splitlines()
     assert node("sub/xen.dtb", "/axi/ethernet@ff0e0000").has("xen,passthrough")
