@@ -262,6 +262,17 @@ def test_options_of_the_build(checked: Checked) -> None:
     assert "has no static memory" in without.message
 
 
+def test_shared_memory_of_dom0_stops_the_scan(checked: Checked) -> None:
+    """Booted on 4.17 and 4.20. Before 4.19 Xen only does not see the modules after it."""
+    shm = 'shm@0 { compatible = "xen,domain-shared-memory-v1"; };'
+    before = f"{shm} domU1 {{"
+    for xen, expected in (("4.18", {"XA701"}), ("4.19", {"XA701", "XA717"})):
+        found = {f.code for f in checked("domU1 {", before, context(xen))}
+        assert found & {"XA701", "XA717"} == expected
+    built = context("4.19", options=frozenset({"STATIC_MEMORY", "STATIC_SHM"}))
+    assert not {f.code for f in checked("domU1 {", before, built)} & {"XA701", "XA717"}
+
+
 def test_shared_memory_stops_the_scan(checked: Checked) -> None:
     shm = 'shm { compatible = "xen,domain-shared-memory-v1"; };'
     assert {f.code for f in checked(KERNEL, shm + KERNEL, context("4.17"))} == {"XA701", "XA707"}

@@ -107,6 +107,8 @@ _MANY = " ".join(
     for at in range(0x60000000, 0x6001E000, 0x1000)
 )
 _MODULE = ', "multiboot,module"'
+_SHM = """shm@0 { compatible = "xen,domain-shared-memory-v1"; xen,shm-id = "buffer";
+    xen,shared-mem = <0 0x70000000 0 0x50000000 0 0x1000>; };"""
 _NO_NUL = "[" + b"xen,domain".hex(" ") + "]"
 
 
@@ -437,6 +439,12 @@ DOM0LESS = (
         releases=_4_20
     ),
     _add("XA717", "xen,static-mem", "xen,static-mem = <0 0x60000000 0 0x10000000>;"),
+    _node("XA717", "shared memory of dom0", ("domU1 {", f"{_SHM} domU1 {{"))._replace(
+        releases=_4_20, also=frozenset({"XA701"})
+    ),
+    _node(
+        "XA701", "shared memory of dom0, before the domain", ("domU1 {", f"{_SHM} domU1 {{")
+    )._replace(releases=("4.17",)),
     _add("XA717", "sve", "sve;")._replace(releases=_4_20),
     _add("XA717", "llc-colors", 'llc-colors = "0-3";')._replace(releases=_4_20),
     _node("XA720", "bootargs of 1025 characters", ('bootargs = "', f'bootargs = "{"x" * 999}')),

@@ -24,7 +24,7 @@ from xenassign.linting.verdict.domain import (
 from xenassign.linting.verdict.domain_properties import NOT_BUILT
 from xenassign.linting.verdict.domain_view import DomainView, round_up
 from xenassign.linting.verdict.event_channels import EVENT_CHANNEL
-from xenassign.linting.verdict.module_scan import no_shared_memory, scan, used_module
+from xenassign.linting.verdict.module_scan import scan, stops_scan, used_module
 
 NO_KERNEL = rule("XA701", "no-kernel-module", "error", "rejected", routes=DOM0LESS)
 NO_REG = rule("XA704", "module-reg-short", "error", "rejected", routes=DOM0LESS)
@@ -125,13 +125,15 @@ def replaced(view: DomainView) -> Iterator[Finding]:
 
 
 def shared_memory_not_built(view: DomainView) -> Iterator[Finding]:
-    """Nodes for which the scan of a default build stops Xen."""
-    if not (view.release.boot_scan_failure_is_panic and no_shared_memory(view.context)):
+    """Nodes for which the scan of a default build stops Xen; dom0's with the first domain."""
+    if not view.release.boot_scan_failure_is_panic:
         return
-    for module in view.domain.modules:
-        if is_compatible(module.node, SHARED_MEMORY) and not is_scanned(module.node):
-            message = f"{module.node.path} requires a Xen with CONFIG_STATIC_SHM"
-            yield NOT_BUILT(message, node=module.node.path, prop="compatible")
+    first, chosen = next(view.domain.same_chosen, view.domain), view.node.parent
+    of_dom0 = chosen.children.values() if chosen is not None and first.node is view.node else ()
+    for node in (*of_dom0, *view.node.children.values()):
+        if stops_scan(node, view.context):
+            message = f"{node.path} requires a Xen with CONFIG_STATIC_SHM"
+            yield NOT_BUILT(message, node=node.path, prop="compatible")
 
 
 def module_addresses(view: DomainView) -> Iterator[Finding]:

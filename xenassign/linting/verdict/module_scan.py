@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from xenassign.devicetree.tree import Node
 from xenassign.linting.verdict.context import Context
 from xenassign.linting.verdict.domain import (
     SHARED_MEMORY,
@@ -50,7 +51,25 @@ class Scan(NamedTuple):
 
 def scan(domain: DomainNode, context: Context) -> Scan:
     """Lists the modules of a domain. Other rules report what stops Xen during the scan."""
-    return _scan(domain, domain.modules, context, _listed_before(domain, context))
+    before, stopped = _listed_before(domain, context), _stopped_before(domain, context)
+    return _scan(domain, domain.modules, context, before, stopped)
+
+
+def stops_scan(node: Node, context: Context) -> bool:
+    """Whether the scan fails at a node: shared memory of a Xen that is built without it."""
+    shares = is_compatible(node, SHARED_MEMORY) and not is_scanned(node)
+    return shares and no_shared_memory(context)
+
+
+def _stopped_before(domain: DomainNode, context: Context) -> bool:
+    """Whether the scan fails at a node of /chosen before the domain's, or below such a node."""
+    chosen = domain.node.parent
+    for node in chosen.children.values() if chosen is not None else ():
+        if node is domain.node:
+            break
+        if any(stops_scan(each, context) for each in (node, *node.children.values())):
+            return True
+    return False
 
 
 def _listed_before(domain: DomainNode, context: Context) -> dict[tuple[str, int], int]:
@@ -78,16 +97,15 @@ def _scan(
     modules: tuple[BootModule, ...],
     context: Context,
     before: Mapping[tuple[str, int], int],
+    stopped: bool = False,
 ) -> Scan:
     """``before``: what is listed already; the same module again keeps its first size."""
     listed: list[Listed] = []
     ignored: list[tuple[BootModule, str]] = []
     guesses = iter(("kernel", "ramdisk"))
-    stopped = False
     for module in modules:
         reason = _unlisted(domain, module, listed, context.release)
-        shares = is_compatible(module.node, SHARED_MEMORY) and not is_scanned(module.node)
-        stopped |= shares and no_shared_memory(context)
+        stopped |= stops_scan(module.node, context)
         if stopped:
             reason = f"it is after a node with {SHARED_MEMORY}, where the scan stops"
         if reason:
