@@ -116,6 +116,7 @@ def test_every_key_is_explained_and_its_line_is_right(
     made: Made, tmp_path: Path, section: Section, first: str, last: str
 ) -> None:
     (tmp_path / "net.cfg").write_text('name = "domu1"\n')
+    (tmp_path / "clk_summary.txt").write_text(" osc  1 1 0 24000000 0 0 50000\n")
     path = tmp_path / "xenassign.toml"
     text = made("zynqmp")[1]
     text = uncommented(text, next(line for line in offers(text) if "serial1" in line))

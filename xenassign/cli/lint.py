@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,7 @@ def command(
     from xenassign.linting.session import Session, rule_list
     from xenassign.outputs.hosts import lines
     from xenassign.outputs.made import MadeFiles, made_of, project_of
+    from xenassign.outputs.report.terminal import coloured
 
     if list_rules:
         printing.lines(rule_list())
@@ -103,7 +105,7 @@ def command(
     if statistics:
         printing.document(formats.statistics(shown))
     elif form == "text":
-        colour = printing.colours()
+        colour = coloured(sys.stdout)
         text = formats.to_text(shown, closing=not quiet, colour=colour)
         printing.document(text, colour=colour)
     else:

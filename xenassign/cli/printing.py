@@ -21,13 +21,3 @@ def document(text: str, *, err: bool = False, colour: bool | None = None) -> Non
     ``colour``: whether its colours stay; None: on a terminal.
     """
     click.echo(text, nl=False, err=err, color=colour)
-
-
-def colours() -> bool:
-    """Whether standard output has colours: on a terminal, or as NO_COLOR and FORCE_COLOR say."""
-    import os
-    import sys
-
-    if os.environ.get("NO_COLOR"):
-        return False
-    return bool(os.environ.get("FORCE_COLOR")) or sys.stdout.isatty()
