@@ -47,6 +47,7 @@ DOM0 = changed(
     ('\t\tuart: serial@70800 { compatible = "arm,pl011"; reg = <0x70800 0x200>; };\n', ""),
     ('\t\tstdout-path = "/bus@9000000/serial@70800";\n', ""),
     ('\tsmmu: iommu@8800000 {\n\t\tcompatible = "arm,mmu-500";', "\tgone {"),
+    ("\t\tiommus = <&smmu 0x20 0x0>;\n", ""),
     ("\t\t\tiommus = <&smmu 0x10 0x0>;\n", ""),
     ("\t\t\tiommus = <&smmu 0x11 0x0>;\n", ""),
     ("interrupts = <0 65 4>;", 'interrupts = <0 65 4>;\n\t\t\tstatus = "disabled";'),

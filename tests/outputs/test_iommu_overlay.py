@@ -184,7 +184,7 @@ def test_a_pci_host_with_an_iommu_map(tmp_path: Path) -> None:
     stated = text.replace(
         "STREAM_ID>", "0x1008>, <&iommu 0x1100>" if "&iommu" in text else "0x1008>"
     )
-    done = generated(applied(board, stated), pcie, *maps)
+    done = generated(applied(board, stated), pcie, *maps, "-v")
     assert done.exit_code == 0, done.output
     assert "XA409" in done.stderr
     assert "XA401" not in done.stderr
