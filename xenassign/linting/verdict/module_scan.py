@@ -81,8 +81,10 @@ def _listed_before(domain: DomainNode, context: Context) -> dict[tuple[str, int]
     for node in chosen.children.values():
         if node is domain.node:
             break
-        owner = DomainNode(node if is_compatible(node, "xen,domain") else chosen)
-        modules = owner.modules if owner.node is node else (boot_module(owner, node),)
+        owner = DomainNode(node)
+        modules = owner.modules  # also of a node that is not a domain, of which a dom0 is made
+        if not is_compatible(node, "xen,domain"):
+            modules = (boot_module(DomainNode(chosen), node), *modules)
         listed = _scan(owner, modules, context, sizes).listed
         sizes |= {(entry.kind, entry.address): entry.size for entry in listed}
     return sizes
