@@ -39,7 +39,7 @@ def early(folder: Path, module: str, number: int) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(folder)}
 
 
-@pytest.mark.parametrize("module", ["click", "lark", "rich", "jinja2"])
+@pytest.mark.parametrize("module", ["click", "lark", "jinja2"])
 @pytest.mark.parametrize(("number", "status"), SIGNALS)
 def test_a_signal_while_modules_load(
     tmp_path: Path, qemu: Path, module: str, number: signal.Signals, status: int

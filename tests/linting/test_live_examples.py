@@ -86,6 +86,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
         line = line.replace("/proc/device-tree", "live").replace("/sys/firmware/fdt", "fdt")
         program, *arguments = words(line)
         assert program == "xenassign"
+        if arguments[0] == "generate":
+            arguments.append("-v")  # notes too
         return CliRunner().invoke(cli, arguments)
 
     return invoke

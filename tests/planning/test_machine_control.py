@@ -363,7 +363,7 @@ def test_inspect_init_and_completion_do_not_offer_it(tmp_path: Path) -> None:
         return CliRunner().invoke(cli, words).output
 
     assert "XA107" in said("inspect", str(source), PROVIDER)
-    assert "\nnothing helps: " in said("inspect", str(source), OTHER)
+    assert "nothing helps: " in said("inspect", str(source), OTHER)
     listed = json.loads(said("inspect", str(source), "--assignable", "--format", "json"))
     assert [device["path"] for device in listed["devices"]] == [USER]
     started = said("init", str(source))

@@ -168,7 +168,7 @@ def test_the_same_files_as_of_the_boards_tree(dom0: Dom0, tmp_path: Path) -> Non
     made = {}
     for name, path in zip(("live", "fdt", "board"), (*dom0.live, dom0.board), strict=True):
         own = ("--route", "xl", "--xen", dom0.machine.release) if name == "board" else ()
-        done = dom0.generate(path, tmp_path / name, "-d", CLOCK, *own)
+        done = dom0.generate(path, tmp_path / name, "-d", CLOCK, "-v", *own)
         assert done.exit_code == 0, done.output
         assert ("[XA111]" in done.output) == (name != "board")
         assert ("[XA113]" in done.output) == (name != "board")

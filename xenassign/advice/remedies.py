@@ -14,6 +14,7 @@ from xenassign.advice.change import OptionChange, Options
 from xenassign.advice.free_memory import free_range
 from xenassign.checks.protection import dma_in_scope
 from xenassign.checks.scope import Scope
+from xenassign.checks.shared_pages import MOST
 from xenassign.devicetree.addresses import registers
 from xenassign.devicetree.spans import Span
 from xenassign.devicetree.tree import Node
@@ -80,6 +81,8 @@ class Remedy(NamedTuple):
 
 def _neighbours(_: Case, findings: Findings) -> Iterator[OptionChange]:
     """Assigns those that belong together; a device comes with its subtree."""
+    if _crowded(findings):
+        return
     others = _others(findings)
     paths = tuple(p for p in others if not any(p.startswith(f"{above}/") for above in others))
     if paths:
@@ -88,7 +91,14 @@ def _neighbours(_: Case, findings: Findings) -> Iterator[OptionChange]:
         )
 
 
+def _crowded(findings: Findings) -> bool:
+    """Whether so many nodes share its pages that the plan says to leave the device to the host."""
+    return any(len(finding.others) > MOST for finding in findings)
+
+
 def _shared_pages(_: Case, findings: Findings) -> Iterator[OptionChange]:
+    if _crowded(findings):
+        return
     others = some(_others(findings)) or "what is in its pages"
     why = f"the guest can change the registers of {others}"
     yield OptionChange((("shared", _nodes(findings)),), why, "page-shared")
