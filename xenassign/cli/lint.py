@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from xenassign.cli import printing
 from xenassign.cli.options import lint_options
 from xenassign.cli.recovery import recover, warn
+
+if TYPE_CHECKING:
+    from xenassign.linting.linter import Report
 
 
 @click.command("lint")
@@ -74,11 +77,9 @@ def command(
       xenassign lint domu1.dts domu1.cfg --host board.dtb --host-overlay domu1.host.dtbo
       xenassign lint out --host board.dtb
     """
-    from xenassign.linting import formats
     from xenassign.linting.session import Session, rule_list
     from xenassign.outputs.hosts import lines
     from xenassign.outputs.made import MadeFiles, made_of, project_of
-    from xenassign.outputs.report.terminal import coloured
 
     if list_rules:
         printing.lines(rule_list())
@@ -101,6 +102,15 @@ def command(
     if fix or diff:
         printing.document(session.fix(write=fix), err=form != "text")
     report = session.report()
+    _show(report, form, quiet=quiet, statistics=statistics)
+    if report.refuses(fail_on) and not exit_zero:
+        raise click.exceptions.Exit(1)
+
+
+def _show(report: Report, form: str, *, quiet: bool, statistics: bool) -> None:
+    from xenassign.linting import formats
+    from xenassign.outputs.report.terminal import coloured
+
     shown = report.only_errors() if quiet else report
     if statistics:
         printing.document(formats.statistics(shown))
@@ -110,8 +120,6 @@ def command(
         printing.document(text, colour=colour)
     else:
         printing.document(formats.FORMATS[form](shown))
-    if report.refuses(fail_on) and not exit_zero:
-        raise click.exceptions.Exit(1)
 
 
 def _globbed(files: tuple[str, ...]) -> tuple[str, ...]:
