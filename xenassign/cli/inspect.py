@@ -213,12 +213,15 @@ def _advised(
 
 
 def _for_people(assessment: BoardAssessment, scmi: bool, detail: bool) -> None:
-    from xenassign.outputs.report.board_table import show, show_scmi
+    from xenassign.outputs.report.board_table import board_problems, show, show_scmi
+    from xenassign.outputs.report.terminal import is_terminal
 
     if scmi:
         show_scmi(assessment, sys.stdout)
-    else:
-        show(assessment, detail, sys.stdout)
+        return
+    show(assessment, detail, sys.stdout)
+    if not detail and not is_terminal(sys.stdout):  # the lines of devices do not say it
+        printing.lines(board_problems(assessment.board), err=True)
 
 
 def _query(given: dict[str, Any]) -> Query:

@@ -138,11 +138,15 @@ def platform_lines(board: BoardAssessment) -> list[str]:
     for provider in platform.scmi:
         numbers = " ".join(f"{number:#x}" for number in provider.protocols)
         lines.append(f"SCMI   {provider.node.path} over {provider.transport}, protocols {numbers}")
-    if platform.dom0_tree is not None:
-        lines += dom0_lines(platform.dom0_tree)
     if platform.console is not None:
         lines.append(f"UART   {platform.console.path} (stdout-path: Xen's console)")
-    return lines + no_dom0_lines(board.board)
+    return lines + board_problems(board.board)
+
+
+def board_problems(board: Board) -> list[str]:
+    """What the board's tree lacks as dom0's, and why Xen cannot build dom0 from it."""
+    dom0 = board.platform.dom0_tree
+    return [*(dom0_lines(dom0) if dom0 is not None else ()), *no_dom0_lines(board)]
 
 
 def no_dom0_lines(board: Board) -> list[str]:

@@ -11,6 +11,8 @@ from xenassign.findings import SEVERITIES, Finding, some
 _GRAVEST = ("rejected", "unsafe", "broken")
 #: Consequences by code, with the findings about the same device that say it all.
 _FOLLOWS = {"XA428": ("XA402", "XA403")}
+#: Notes that are always shown: what the host overlay changes in the host's tree beside marks.
+_OF_THE_HOST = frozenset({"XA126", "XA541"})
 
 
 def ranked(findings: Iterable[Finding]) -> list[Finding]:
@@ -27,8 +29,9 @@ def _rank(finding: Finding) -> tuple[int, int]:
 def lines(findings: Iterable[Finding], board: str | None, verbose: bool) -> Iterator[str]:
     """The warnings, a line for each rule; with ``verbose`` all findings, a line for each.
 
-    Notes, what follows from another finding, and what the user accepted with a reason, are shown
-    with ``verbose`` only. ``board``: the file of the only board, which short lines do not repeat.
+    Shown with ``verbose`` only: notes that are not about the host's tree, what follows from another
+    finding, what the user accepted with a reason. ``board``: the file of the only board, which
+    short lines do not repeat.
     """
     if verbose:
         yield from (finding.text() for finding in ranked(findings))
@@ -39,7 +42,8 @@ def lines(findings: Iterable[Finding], board: str | None, verbose: bool) -> Iter
     for finding in short:
         if any((cause, finding.node) in causes for cause in _FOLLOWS.get(finding.code, ())):
             continue
-        if finding.severity == "warning" and not finding.accepted:
+        shown = finding.severity == "warning" or finding.code in _OF_THE_HOST
+        if shown and not finding.accepted:
             by_rule.setdefault(finding.code, []).append(finding)
     for group in by_rule.values():
         yield group[0].text() if len(group) == 1 else _grouped(group)
