@@ -49,9 +49,7 @@ echo ds1338 0x68 >new_device
 bus=$(basename $PWD)
 chip=/sys/bus/i2c/devices/${bus#i2c-}-0068/rtc
 [ -d $chip ] || exit
-first=$(cat $chip/rtc*/since_epoch)
-later() { [ $(cat $chip/rtc*/since_epoch) -gt $first ]; }
-retry later && printf "a DS1338 on its bus counts seconds; "
+ticks $chip/rtc*/since_epoch && printf "a DS1338 on its bus counts seconds; "
 dmesg | grep -q 'pca953x.*incomplete constraints, dummy supplies not allowed (id=vcc)' &&
 echo "the driver of its GPIO expander is refused a supply"
 """,
@@ -67,13 +65,8 @@ WATCHDOG = Device(
 RTC = Device(
     f"{_AIPS1}/snvs@30370000",
     "snvs_rtc",
-    "counts seconds",
-    """
-cd rtc/rtc*
-first=$(cat since_epoch)
-later() { [ $(cat since_epoch) -gt $first ]; }
-retry later && echo "counts seconds"
-""",
+    scripts.CLOCK_DOES,
+    scripts.CLOCK,
     modules=("rtc-snvs",),
     guest_node="snvs-rtc-lp",
 )

@@ -17,6 +17,12 @@ find_device() {
     done
     device=/nonexistent
 }
+# ticks FILE: whether the seconds in the file go on
+ticks() {
+    first=$(cat "$1")
+    later() { [ $(cat "$1") -gt $first ]; }
+    retry later "$1"
+}
 # retry COMMAND: until it succeeds, for ten seconds at most
 retry() {
     for tenth in $(seq 100); do
@@ -42,9 +48,7 @@ echo "sends a line and receives it: $answer"
 CLOCK_DOES = "counts seconds"
 CLOCK = """
 cd rtc/rtc*
-first=$(cat since_epoch)
-later() { [ $(cat since_epoch) -gt $first ]; }
-retry later && echo 'counts seconds'
+ticks since_epoch && echo 'counts seconds'
 """
 
 #: A clock with an alarm.
@@ -52,9 +56,7 @@ RTC_DOES = "counts seconds; the alarm's interrupt arrives"
 RTC = """
 cd rtc/rtc*
 arrived() { [ "$(awk '/alarm|rtc/ { n += $2 } END { print n + 0 }' /proc/interrupts)" -gt 0 ]; }
-first=$(cat since_epoch)
-later() { [ $(cat since_epoch) -gt $first ]; }
-retry later && printf 'counts seconds; '
+ticks since_epoch && printf 'counts seconds; '
 echo +2 >wakealarm
 retry arrived && echo "the alarm's interrupt arrives"
 """

@@ -10,6 +10,7 @@ import struct
 from collections.abc import Sequence
 
 from .boot import DONE, XEN_ARGUMENTS, built, module, placed
+from .guest_code import HEX, SAY, with_header
 from .hosttree import with_chosen
 from .machine import Machine, board
 from .qemu import PLAIN, Setup, running
@@ -36,27 +37,14 @@ _CODE = (
     0x38401520,  # byte:    ldrb w0, [x9], #1
     0xD3481C00,  #          lsl x0, x0, #56
     0x52800041,  #          mov w1, #2
-    0x93C0F000,  # hex:     ror x0, x0, #60
-    0x12000C02,  #          and w2, w0, #15
-    0x7100285F,  #          cmp w2, #10
-    0x1100C043,  #          add w3, w2, #'0'
-    0x11015C42,  #          add w2, w2, #'a' - 10
-    0x1A823062,  #          csel w2, w3, w2, lo
-    0xB9000282,  #          str w2, [x20]
-    0x71000421,  #          subs w1, w1, #1
-    0x54FFFF01,  #          b.ne hex
+    *HEX,
     0x710004A5,  #          subs w5, w5, #1
     0x54FFFE61,  #          b.ne byte
     0x52800140,  #          mov w0, #10
     0xB9000280,  #          str w0, [x20]
     0x52A44014,  # done:    mov w20, #0x22000000
     0x10002217,  #          adr x23, words
-    0x384016E0,  # say:     ldrb w0, [x23], #1
-    0x34000060,  #          cbz w0, wait
-    0xB9000280,  #          str w0, [x20]
-    0x17FFFFFD,  #          b say
-    0xD503207F,  # wait:    wfi
-    0x17FFFFFF,  #          b wait
+    *SAY,
 )
 _STATUS = 5  #: EVTCHNOP_status
 _SELF = 0x7FF0  #: DOMID_SELF
@@ -83,11 +71,7 @@ def connected(line: str) -> tuple[int, int] | None:
 
 
 def _image(start: int, table: bytes) -> bytes:
-    """The header is that of Linux' Documentation/arch/arm64/booting.rst."""
-    image = bytearray(_SIZE)
-    struct.pack_into("<I", image, 0, 0x14000000 | start // 4)  # b start
-    struct.pack_into("<3Q", image, 8, 0, _SIZE, 0b1010)  # little-endian, pages of 4 KiB
-    image[56:60] = b"ARM\x64"
+    image = with_header(bytearray(_SIZE), start, _SIZE)
     struct.pack_into(f"<{len(_CODE)}I", image, _MEET, *_CODE)
     image[_TABLE : _TABLE + len(table)] = table
     words = f"{DONE}\n".encode()

@@ -5,7 +5,7 @@
 Xen is built with CONFIG_EXPERT and CONFIG_ARM_SMMU_V3, which Debian's is not; without such a
 release there is no test here, nor a skip. Stage 2 of the SMMUv3 requires QEMU 9.2 or newer, which
 is fetched as for tests/boards. A disk is read and written by DMA, and QEMU's card "edu" does DMA to
-the address that it is told. docs/pci.md has the table of these runs.
+the address that it is given. docs/pci.md has the table of these runs.
 """
 
 from __future__ import annotations

@@ -15,6 +15,8 @@ from typing import NamedTuple
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.tree import Tree
 
+from .guest_code import HEX, SAY, with_header
+
 _GO, _WORDS, _ABORT, _TABLE = 0x40, 0x110, 0xA00, 0x1000  # offsets in the image
 #: With the vPL011 at 0x22000000: each byte of the tree in hexadecimal, 32 in a line, then a line
 #: for each address: "=" and what is there, or "!" where the read aborts. Assembled by GNU as.
@@ -52,21 +54,8 @@ _CODE = (
     0x94000013,  # over:    bl newline
     0x17FFFFF5,  #          b next
     0x10000297,  # done:    adr x23, words
-    0x384016E0,  # say:     ldrb w0, [x23], #1
-    0x34000060,  #          cbz w0, wait
-    0xB9000280,  #          str w0, [x20]
-    0x17FFFFFD,  #          b say
-    0xD503207F,  # wait:    wfi
-    0x17FFFFFF,  #          b wait
-    0x93C0F000,  # hex:     ror x0, x0, #60             w1 digits, the highest first
-    0x12000C02,  #          and w2, w0, #15
-    0x7100285F,  #          cmp w2, #10
-    0x1100C043,  #          add w3, w2, #'0'
-    0x11015C42,  #          add w2, w2, #'a' - 10
-    0x1A823062,  #          csel w2, w3, w2, lo
-    0xB9000282,  #          str w2, [x20]
-    0x71000421,  #          subs w1, w1, #1
-    0x54FFFF01,  #          b.ne hex
+    *SAY,
+    *HEX,
     0xD65F03C0,  #          ret
     0x52800142,  # newline: mov w2, #10
     0xB9000282,  #          str w2, [x20]
@@ -92,15 +81,8 @@ class Witnessed(NamedTuple):
 
 
 def image(addresses: Sequence[int], done: str) -> bytes:
-    """The kernel: it reads 8 bytes at each address, multiples of 8, and prints ``done`` last.
-
-    The header is that of Linux' Documentation/arch/arm64/booting.rst.
-    """
-    code = bytearray(_TABLE)
-    struct.pack_into("<I", code, 0, 0x14000000 | _GO // 4)  # b go
-    size = _TABLE + 8 * (len(addresses) + 1)
-    struct.pack_into("<3Q", code, 8, 0, size, 0b1010)  # little-endian, pages of 4 KiB
-    code[56:60] = b"ARM\x64"
+    """The kernel: it reads 8 bytes at each address, multiples of 8, and prints ``done`` last."""
+    code = with_header(bytearray(_TABLE), _GO, _TABLE + 8 * (len(addresses) + 1))
     struct.pack_into(f"<{len(_CODE)}I", code, _GO, *_CODE)
     word = f"{done}\n\0".encode()
     code[_WORDS : _WORDS + len(word)] = word

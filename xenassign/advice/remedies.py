@@ -253,3 +253,8 @@ REMEDIES = (
 def remedies(code: str) -> list[Remedy]:
     """Those for the findings of a rule."""
     return [remedy for remedy in REMEDIES if code in remedy.codes]
+
+
+def proposals(code: str, case: Case, findings: Findings) -> list[OptionChange]:
+    """The changes that may remove the findings of a rule, in the order of the table."""
+    return [change for each in remedies(code) for change in each.propose(case, findings)]

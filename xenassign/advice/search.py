@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from xenassign.advice.change import RISKS, OptionChange, Options
-from xenassign.advice.remedies import Case, remedies
+from xenassign.advice.remedies import Case, proposals, remedies
 from xenassign.devicetree.spans import Span
 from xenassign.errors import XenassignError
 from xenassign.findings import EFFECTS, Finding
@@ -198,8 +198,7 @@ class _Search:
         case = self._case(built, findings[0])
         if case is None:
             return []
-        each = (remedy.propose(case, findings) for remedy in remedies(findings[0].code))
-        return [change for changes in each for change in changes]
+        return proposals(findings[0].code, case, findings)
 
     def _case(self, built: Outcome, finding: Finding) -> Case | None:
         """The domain on the board that a finding is about."""

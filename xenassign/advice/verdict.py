@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from xenassign.advice.change import FLAGS, OptionChange, changed_request
-from xenassign.advice.remedies import Case, remedies
+from xenassign.advice.remedies import Case, proposals, remedies
 from xenassign.checks.protection import FORCED_MASTER
 from xenassign.checks.required_suppliers import UNKNOWN_RATE
 from xenassign.errors import XenassignError
@@ -171,7 +171,7 @@ class _Trials:
     def _proposed(self, plan: _Attempt, code: str) -> list[OptionChange]:
         """Changes that leave the device itself among those that are assigned."""
         case, findings = Case(self._board.platform, plan), plan.hindrances[code]
-        proposed = (change for each in remedies(code) for change in each.propose(case, findings))
+        proposed = proposals(code, case, findings)
         return [change for change in proposed if "devices" not in change.replaced]
 
     def _planned(self, plan: _Attempt, change: OptionChange) -> _Attempt | None:

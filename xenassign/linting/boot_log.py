@@ -70,7 +70,7 @@ def _reported(lines: Sequence[str]) -> Iterator[LogCause]:
     for number, line in enumerate(lines, 1):
         if _NEXT_DOMAIN.search(line):
             explained = False
-        content = line[len(_prefix(line)) :]
+        content = _content(line)
         message, facts = _fitting(content, last=False)
         if message is not None and message.codes:
             if not (message.general and explained):
@@ -110,9 +110,10 @@ def nodes_of(cause: LogCause, platform: Platform) -> list[Node]:
     return []
 
 
-def _prefix(line: str) -> str:
+def _content(line: str) -> str:
+    """A line without its prefix."""
     match = _PREFIX.match(line)
-    return match[0] if match else ""
+    return line[match.end() :] if match else line
 
 
 def _fitting(content: str, *, last: bool) -> tuple[BootMessage | None, Mapping[str, str]]:
@@ -131,7 +132,7 @@ def _hangs(lines: Sequence[str]) -> Iterator[LogCause]:
     content, number = "(nothing)", len(lines)
     for own, line in enumerate(lines, 1):
         if line.startswith("(XEN) "):
-            content, number = line[len(_prefix(line)) :], own
+            content, number = _content(line), own
     started = content != "(nothing)" or not any(lines) or _BOOT_LOADER.search("\n".join(lines))
     message, facts = _fitting(content, last=True)
     if message is not None and started:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from xenassign.errors import UsageError, reason_of
 from xenassign.reading import open_regular
+from xenassign.request.units import SIZES
 from xenassign.xen.releases import DOMAIN_NAME
 
 #: Images of the system: Xen, the board's device tree, dom0's kernel and ramdisk.
@@ -24,7 +25,6 @@ OF_DOMAIN = ("kernel", "ramdisk", "dtb")
 UBOOT, HOST, CHOSEN = "uboot-script", "host-out", "chosen"
 
 _FORM = "[DOMAIN/]WHAT=ADDRESS[:SIZE] or =ADDRESS:FILE"
-_UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 _NUMBER = re.compile(r"(0[xX][0-9a-fA-F]+|[0-9]+)([KMG]?)")
 #: ADDRESS[:SIZE] or ADDRESS:FILE.
 WHERE = re.compile(rf"{_NUMBER.pattern}(:[\s\S]+)?")
@@ -166,7 +166,7 @@ def _bytes(text: str) -> int | None:
     base = 16 if match[1][:2].lower() == "0x" else 10  # no octal
     digits = match[1][2:] if base == 16 else match[1]
     number = int(digits, base) if len(digits.lstrip("0")) <= 20 else _LAST + 1
-    return number * _UNITS.get(match[2], 1)
+    return number * SIZES[match[2]]
 
 
 #: The header of an arm64 Image (Linux, Documentation/arch/arm64/booting.rst): at 16 the bytes that

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
-_SIZES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+#: Bytes of a unit.
+SIZES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 _RATES = {"HZ": 1, "KHZ": 10**3, "MHZ": 10**6, "GHZ": 10**9}
 _NUMBER = r"(0[xX][0-9a-fA-F]{1,16}|[0-9]{1,20})"
 
@@ -26,13 +27,13 @@ BANK = re.compile(rf"{_NUMBER}:{SIZE.pattern}")
 def mebibytes(text: str) -> int | None:
     """A memory as ``512M`` or ``1GiB`` in MiB; None for another text."""
     match = MEMORY.fullmatch(text)
-    return int(match[1], 0) * _SIZES[match[2].upper()] // _SIZES["M"] if match else None
+    return int(match[1], 0) * SIZES[match[2].upper()] // SIZES["M"] if match else None
 
 
 def size(text: str) -> int | None:
     """A size as ``0x1000``, ``512M`` or ``1GiB`` in bytes; None for another text."""
     match = SIZE.fullmatch(text)
-    return int(match[1], 0) * _SIZES[(match[2] or "").upper()] if match else None
+    return int(match[1], 0) * SIZES[(match[2] or "").upper()] if match else None
 
 
 def hertz(text: str) -> int | None:
