@@ -213,7 +213,7 @@ def _advised(
 
 
 def _for_people(assessment: BoardAssessment, scmi: bool, detail: bool) -> None:
-    from xenassign.outputs.report.board_table import board_problems, show, show_scmi
+    from xenassign.outputs.report.board_table import TAG, board_problems, show, show_scmi
     from xenassign.outputs.report.terminal import is_terminal
 
     if scmi:
@@ -221,7 +221,8 @@ def _for_people(assessment: BoardAssessment, scmi: bool, detail: bool) -> None:
         return
     show(assessment, detail, sys.stdout)
     if not detail and not is_terminal(sys.stdout):  # the lines of devices do not say it
-        printing.lines(board_problems(assessment.board), err=True)
+        problems = board_problems(assessment.board)
+        printing.lines((f"note: {text[TAG:]}" for text in problems), err=True)
 
 
 def _query(given: dict[str, Any]) -> Query:

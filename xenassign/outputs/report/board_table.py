@@ -40,6 +40,10 @@ def show_scmi(board: BoardAssessment, stream: TextIO) -> None:
     stream.write(f"{len(ids)} SCMI ids, {shared} of them with more than one user.\n")
 
 
+#: Columns of a line of the platform before its text.
+TAG = 7
+
+
 def show(board: BoardAssessment, detail: bool, stream: TextIO) -> None:
     """Prints the devices: on a terminal a table below the platform, elsewhere a line for each.
 
