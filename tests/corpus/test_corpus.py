@@ -57,6 +57,30 @@ def chunk_of_boards(chunk: int, board_files: list[Path]) -> list[tuple[str, Path
     return [("/".join(path.parts[-2:]), path) for path in board_files[chunk::CHUNKS]]
 
 
+@pytest.fixture
+def neighbours(chunk: int, board_files: list[Path]) -> list[tuple[str, Path]]:
+    """The same of a run of boards, which are alike: for :func:`new_devices`."""
+    size = -(-len(board_files) // CHUNKS)
+    run = board_files[chunk * size : (chunk + 1) * size]
+    return [("/".join(path.parts[-2:]), path) for path in run]
+
+
+def new_devices(tree: Tree, seen: set[tuple[str, ...]]) -> Iterator[Node]:
+    """The devices of a board but for those that an earlier board of the same SoC has too.
+
+    These have the same path and the same properties, down to the phandles, in all nodes below.
+    """
+    for node in filter(is_device, tree.nodes()):
+        digest = sha1(usedforsecurity=False)
+        for below in node.walk():
+            for prop in below.properties.values():
+                digest.update(prop.name.encode() + prop.value)
+        key = (*tree.root.compatible[-1:], node.path, digest.hexdigest())
+        if key not in seen:
+            seen.add(key)
+            yield node
+
+
 def told(failures: list[str]) -> str:
     """The first of the failures, a line each."""
     more = f"\n… and {len(failures) - 25} more" if len(failures) > 25 else ""
@@ -97,23 +121,20 @@ def test_reader_equals_libfdt(chunk_of_boards: list[tuple[str, Path]], figures: 
 
 
 @in_chunks
-def test_inspect(chunk: int, board_files: list[Path], figures: Figures) -> None:
+def test_inspect(neighbours: list[tuple[str, Path]], figures: Figures) -> None:
     """Every device of every board, judged; the JSON keeps the contract; generate says the same.
 
-    A chunk has boards that are alike: what has the same path and nodes on one of the same SoC was
-    judged there. ``generate`` is asked about the first device with each of the first verdicts of a
-    chunk, at most one of a board.
+    ``generate`` is asked about the first device with each of the first verdicts of a chunk, at most
+    one of a board.
     """
     counts: Counter[str] = Counter()
     failures: list[str] = []
     seen: set[tuple[str, ...]] = set()
     verdicts: set[str] = set()
-    size = -(-len(board_files) // CHUNKS)
-    for path in board_files[chunk * size : (chunk + 1) * size]:
-        board = "/".join(path.parts[-2:])
+    for board, path in neighbours:
         try:
             tree = read_blob(path.read_bytes(), board)
-            nodes = [node for node in filter(is_device, tree.nodes()) if _is_new(tree, node, seen)]
+            nodes = list(new_devices(tree, seen))
             judged = assess(read_platform(tree), release(DEFAULT), nodes)
             document = json.loads(to_json(inspect(judged)))
         except Exception as error:
@@ -132,18 +153,6 @@ def test_inspect(chunk: int, board_files: list[Path], figures: Figures) -> None:
                 break
     figures(counts)
     assert not failures, told(failures)
-
-
-def _is_new(tree: Tree, node: Node, seen: set[tuple[str, ...]]) -> bool:
-    """Whether no device with the same path and subtree, of the same SoC, was seen."""
-    digest = sha1(usedforsecurity=False)
-    for below in node.walk():
-        for prop in below.properties.values():
-            digest.update(prop.name.encode() + prop.value)
-    key = (*tree.root.compatible[-1:], node.path, digest.hexdigest())
-    new = key not in seen
-    seen.add(key)
-    return new
 
 
 def _verdict_form(device: Assessment) -> str:

@@ -8,7 +8,7 @@ stubbed, kept, dropped; a device that is refused counts once for each of its ref
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,6 @@ from xenassign.devicetree.phandle_properties import PhandleProperty, lookup
 from xenassign.devicetree.references import INTERRUPT_TREE, references
 from xenassign.devicetree.tree import Node
 from xenassign.findings import errors
-from xenassign.host.device import is_device
 from xenassign.host.driver_needs import Need, needs
 from xenassign.host.platform import read_platform
 from xenassign.planning.decide import decide_on
@@ -29,33 +28,33 @@ from xenassign.request.resolve import Resolved
 from xenassign.xen.board import Board, read_board
 from xenassign.xen.releases import DEFAULT, release
 
-from .test_corpus import chunk_of_boards, in_chunks, told
+from .test_corpus import in_chunks, neighbours, new_devices, told
 
 Figures = Callable[[Counter[str]], None]
 
 pytestmark = pytest.mark.corpus
-__all__ = ["chunk_of_boards"]  # the fixture
+__all__ = ["neighbours"]  # the fixture
 
 
-def plans(board: Board) -> Iterator[DomainPlan]:
-    """Each device of a board alone."""
-    for node in board.platform.tree.nodes():
-        if is_device(node):
-            request = Request(devices=(node.path,), release=release(DEFAULT), policy="trust")
-            allowed = {node: Accepted(node.path, "what it rules over does not matter here")}
-            yield decide_on(board, Resolved(request, {node: node.path}, controls=allowed))
+def plans(board: Board, nodes: Iterable[Node]) -> Iterator[DomainPlan]:
+    """Each device alone."""
+    for node in nodes:
+        request = Request(devices=(node.path,), release=release(DEFAULT), policy="trust")
+        allowed = {node: Accepted(node.path, "what it rules over does not matter here")}
+        yield decide_on(board, Resolved(request, {node: node.path}, controls=allowed))
 
 
 @in_chunks
 def test_every_supplier_is_accounted_for(
-    chunk_of_boards: list[tuple[str, Path]], figures: Figures
+    neighbours: list[tuple[str, Path]], figures: Figures
 ) -> None:
     counts: Counter[str] = Counter()
     failures: list[str] = []
-    for name, path in chunk_of_boards:
+    seen: set[tuple[str, ...]] = set()
+    for name, path in neighbours:
         tree = read_blob(path.read_bytes(), name)
         board = read_board(read_platform(tree), release(DEFAULT))
-        for plan in plans(board):
+        for plan in plans(board, new_devices(tree, seen)):
             refused = bool(errors(plan.findings))
             for device in plan.devices:
                 wanted = _properties(board, device.host.node)
