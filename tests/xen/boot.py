@@ -45,6 +45,9 @@ _ALIGNMENT = 0x200000
 #: Words of the boot arguments that all boots have. Scrubbing free memory takes time.
 XEN_ARGUMENTS = "console=dtuart bootscrub=0 noreboot loglvl=all guest_loglvl=all"
 
+#: Words of Linux' boot arguments that all boots have. Protection against attacks takes time.
+LINUX_ARGUMENTS = "rdinit=/init panic=1 nokaslr kpti=off mitigations=off rodata=off init_on_alloc=0"
+
 #: A guest with more vCPUs, which has to share, is for its verdict only.
 _PROCESSORS = 4
 
@@ -224,7 +227,7 @@ def outcome(console: Console, guest_speaks: bool, setup: Setup = PLAIN) -> Outco
 def bootargs(domain: Domain) -> str:
     """Linux's, with an early console so that no crash is silent."""
     early = f"earlycon=pl011,{domain.uart:#x}" if domain.vpl011 else ""
-    return f"{early} console=ttyAMA0 loglevel=4 rdinit=/init panic=1"
+    return f"{early} console=ttyAMA0 loglevel=4 {LINUX_ARGUMENTS}"
 
 
 # ---------------------------------------------------------------------------- the console's lines

@@ -21,6 +21,7 @@ from . import initramfs
 from .boot import (
     CRASHED,
     DONE,
+    LINUX_ARGUMENTS,
     STAND_IN,
     XEN_ARGUMENTS,
     Outcome,
@@ -115,7 +116,7 @@ _DEFAULTS = {
     "name": '"guest"',
     "kernel": '"/kernel"',
     "ramdisk": '"/ramdisk"',
-    "extra": '"console=hvc0 loglevel=4 rdinit=/init panic=1"',
+    "extra": f'"console=hvc0 loglevel=4 {LINUX_ARGUMENTS}"',
     "memory": "256",
     "vcpus": "1",
     "on_reboot": '"destroy"',
@@ -258,7 +259,7 @@ def _boot(
     added |= {"init": _INIT.format(release=machine.release).encode()}
     added |= {"etc/xen/xl.conf": b'autoballoon="off"\n'}
     loads, (kernel, ramdisk) = placed([machine.linux], [machine.dom0, initramfs.archive(added)])
-    bootargs = "console=hvc0 rdinit=/init panic=1 loglevel=3 random.trust_bootloader=on"
+    bootargs = f"console=hvc0 loglevel=3 random.trust_bootloader=on {LINUX_ARGUMENTS}"
     chosen = f"""
     xen,xen-bootargs = "{XEN_ARGUMENTS} maxcpus=1 dom0_mem={_MEMORY}M {setup.bootargs}";
     xen,dom0-bootargs = "{bootargs}";

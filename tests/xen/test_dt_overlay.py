@@ -25,7 +25,7 @@ from xenassign.planning.plan import DomainPlan
 from xenassign.xen.releases import release
 
 from .agreement import DRIVERS, host_of, setup_of
-from .boot import STAND_IN, BootError, Load, guest_files, module, spoken
+from .boot import LINUX_ARGUMENTS, STAND_IN, BootError, Load, guest_files, module, spoken
 from .conftest import by_hand
 from .dom0 import ROOMY, Job, ask_dom0, hear_dom0
 from .guest import ALARM, REPORT, GuestReport
@@ -293,7 +293,7 @@ if TOOLS in OVERLAYS:
 def beside(machine: Machine, made: Files) -> Setup:
     """A machine with a direct-map domain that waits for the clock, beside dom0."""
     kernel, ramdisk = machine.linux.read_bytes(), machine.guest.read_bytes() + guest_files(_WAIT)
-    bootargs = "console=ttyAMA0 quiet rdinit=/init panic=1"
+    bootargs = f"console=ttyAMA0 quiet {LINUX_ARGUMENTS}"
     spans = (KERNEL_AT, len(kernel)), (RAMDISK_AT, len(ramdisk))
     chosen = read_blob(compiled(made["domu1.dom0less.dtso"].decode()))
     node = chosen.find("/fragment@0/__overlay__/domu1")
