@@ -12,6 +12,7 @@ from tests.rows import Rows
 from xenassign.devicetree.phandle_properties import REMAINDER, PhandleProperty, PhandleTable
 from xenassign.errors import InputError
 from xenassign.host.clock_frequency import read_clock_frequency
+from xenassign.host.controller_clocks import ControllerClockTable
 from xenassign.host.dma_knowledge import DmaTable
 from xenassign.host.dma_width import read_dma_widths
 from xenassign.host.driver_needs import DriverTable, Need
@@ -36,6 +37,7 @@ def read_phandle_properties(path: Path) -> object:
 READERS: dict[str, Callable[[Path], object]] = {
     "boot-messages": read_messages,
     "clock-frequency": read_clock_frequency,
+    "controller-clocks": lambda path: ControllerClockTable(path).all(),
     "dma": lambda path: DmaTable(path).all(),
     "dma-widths": read_dma_widths,
     "driver-needs": lambda path: DriverTable(path).all(),
@@ -136,6 +138,16 @@ MISTAKES: tuple[tuple[str, str, str], ...] = (
     ("stream-ids", "source: x\na,b@1 iommu 2 3\n", "2: this is not an IOMMU with stream IDs"),
     ("clock-frequency", "source: x\nacme,a takes\n", "2: acme,a has a verb with other words; "),
     ("clock-frequency", "source: x\nacme,a passes b\n", "2: acme,a has a verb with other"),
+    (
+        "controller-clocks",
+        "source: x\na,b\n  gate 1(2): text\n",
+        "3: a,b: only 'usual' has a text, ",
+    ),
+    ("controller-clocks", "source: x\na,b usual 1(2)\n", "2: a,b: only 'usual' has a text, "),
+    ("controller-clocks", "source: x\na,b fixed 1\n", "2: '1' is not well-formed; "),
+    ("controller-clocks", "source: x\na,b gate 0x1(2)\n", "2: '0x1' is not well-formed; "),
+    ("controller-clocks", "source: x\na,b gate 1(2) 3(2)\n", "2: clock 2 has two statements; "),
+    ("controller-clocks", "a,b gate 1(2)\n", "1: a,b has no heading 'source'; "),
     ("clock-frequency", "acme,a passes\n", "1: acme,a has no heading 'source'; "),
     ("phandle-properties", "foo phandle: x\n", "1: foo has no heading 'kind'; "),
     ("phandle-properties", f"{KIND}foo phandle\n", "2: foo has no source; name the binding"),

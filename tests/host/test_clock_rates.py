@@ -195,3 +195,55 @@ def test_the_rate_that_a_device_states_of_its_input(
     compiled: Compiled, device: str, found: list[int | None]
 ) -> None:
     assert hertz(compiled, _CONTROLLER, f"{device} clock-frequency = <48>;") == found
+
+
+# --- clocks that a controller provides by number (knowledge/controller-clocks.txt) ---------------
+
+_CCM = """ccm: ccm { compatible = "fsl,imx8mp-ccm"; #clock-cells = <1>; };
+osc: osc { compatible = "fixed-clock"; #clock-cells = <0>; clock-frequency = <7000000>; };"""
+#: The gate of UART1's clock, and the clock itself.
+_GATE, _UART = 251, 142
+
+
+@pytest.mark.parametrize(
+    ("clock", "request_", "rate"),
+    [
+        (_GATE, "", 24000000),
+        (_UART, "", 24000000),
+        (_GATE, "assigned-clocks = <&ccm 142>; assigned-clock-parents = <&ccm 49>;", 80000000),
+        (_GATE, "assigned-clocks = <&ccm 142>; assigned-clock-parents = <&osc>;", 7000000),
+        # 46 is a PLL, whose rate is not known: so is that of the UART.
+        (_GATE, "assigned-clocks = <&ccm 142>; assigned-clock-parents = <&ccm 46>;", None),
+        (_GATE, "assigned-clocks = <&ccm 142>; assigned-clock-parents = <0>;", 24000000),
+        (_GATE, "assigned-clocks = <&ccm 143>; assigned-clock-parents = <&ccm 49>;", 24000000),
+        (_GATE, "assigned-clocks = <&ccm 142>; assigned-clock-rates = <9>;", 9),
+        (
+            _GATE,
+            "assigned-clocks = <&ccm 142>; assigned-clock-rates = <9>;"
+            " assigned-clock-parents = <&ccm 49>;",
+            9,
+        ),
+        (48, "", 40000000),
+        # The clock of a USDHC: requested for the one that it switches, or unknown.
+        (257, "assigned-clocks = <&ccm 136>; assigned-clock-rates = <400000000>;", 400000000),
+        (257, "", None),
+        (999, "", None),
+    ],
+)
+def test_a_clock_by_number(compiled: Compiled, clock: int, request_: str, rate: int | None) -> None:
+    assert hertz(compiled, _CCM, f"clocks = <&ccm {clock}>; {request_}") == [rate]
+
+
+def test_parents_that_differ_leave_it_unknown(compiled: Compiled) -> None:
+    other = "other { assigned-clocks = <&ccm 142>; assigned-clock-parents = <&ccm 48>; };"
+    own = "clocks = <&ccm 251>; assigned-clocks = <&ccm 142>; assigned-clock-parents = <&ccm 49>;"
+    assert hertz(compiled, _CCM + other, own) == [None]
+
+
+def test_only_a_usual_rate_is_marked_as_one(compiled: Compiled) -> None:
+    (usual,) = rates(compiled, _CCM, "clocks = <&ccm 251>;")
+    (fixed,) = rates(compiled, _CCM, "clocks = <&ccm 49>;")
+    assert usual is not None
+    assert fixed is not None
+    assert (bool(usual.usual), bool(fixed.usual)) == (True, False)
+    assert "U-Boot" in usual.source

@@ -153,6 +153,7 @@ def test_comments_tell_why(generate: Generate) -> None:
     assert "whole pages: rounded out from 0x100 bytes" in text
     assert "/* forced; " in text or "/* forced: " in text
     assert "resets dropped: " in text
+    text = generate("zynqmp", "/axi/mmc@ff170000", maps=("auto",))[1]["domu1.dts"].decode()
     assert "rate not known: give it with --clock-rate" in text
 
 

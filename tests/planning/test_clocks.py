@@ -93,8 +93,8 @@ def test_a_fixed_clock_of_0_hz_is_unknown_too(plan: Plan, wording: Wording) -> N
 
 
 def test_a_rate_that_the_driver_requires_is_named(plan: Plan, wording: Wording) -> None:
-    (finding,) = of(plan("imx8", "mmc0", policy="trust"), "XA501")
-    assert "0 for per: " in finding.message
+    (finding,) = of(plan("imx8", "ethernet@30be0000", policy="trust"), "XA501")
+    assert "0 for ipg: " in finding.message
     wording(finding)
 
 
@@ -152,9 +152,25 @@ def test_rates_for_all_leave_no_warning(plan: Plan) -> None:
     names = ("pclk", "hclk", "tx_clk", "rx_clk", "tsu_clk")
     rates = [f"{ETH}#{name}={1000 + number}" for number, name in enumerate(names)]
     made = plan("zynqmp", ETH, rates=rates)
-    assert not of(made, "XA501")
+    assert not of(made, "XA510")
     assert list(clocks(made, ETH).values()) == [1000, 1001, 1002, 1003, 1004]
-    assert of(plan("zynqmp", ETH), "XA501")
+
+
+def test_the_usual_rates_of_the_soc_are_named(plan: Plan, wording: Wording) -> None:
+    """Ethernet of the ZCU102 requires no rate. What is given is no usual one."""
+    made = plan("zynqmp", ETH, rates=[f"{ETH}#rx_clk=25000000"])
+    assert list(clocks(made, ETH).values()) == [
+        100000000,
+        125000000,
+        125000000,
+        25000000,
+        250000000,
+    ]
+    assert not of(made, "XA501")
+    (finding,) = of(made, "XA510")
+    assert "rx_clk" not in finding.message
+    assert "tx_clk 125000000 Hz" in finding.message
+    wording(finding)
 
 
 def test_equal_rates_share_one_stub(plan: Plan) -> None:
@@ -292,4 +308,4 @@ def test_the_rates_of_the_running_board(plan: Plan, tmp_path: Path) -> None:
     why = [s.why for s in device.suppliers if s.property == "clocks"]
     assert f"124999998 Hz: read from {summary}" in why
     assert "2500000 Hz: --clock-rate" in why
-    assert any("not known" in text for text in why)
+    assert any("usual for clock" in text for text in why)

@@ -166,7 +166,7 @@ def same(left: Path, right: Path) -> bool:
 def test_findings_are_messages_with_the_file(build: Build) -> None:
     done = build('XENASSIGN_CONFIG = "xenassign.toml"', {"xenassign.toml": CONFIG})
     warnings, notes = done.of("WARNING"), done.of("NOTE")
-    assert any(w.startswith(f"{BOARD}: domain log: ") and w.endswith("[XA501]") for w in warnings)
+    assert any(w.startswith(f"{BOARD}: domain net: ") and w.endswith("[XA204]") for w in warnings)
     assert any(n.endswith("[XA502]") for n in notes)
     assert not done.of("ERROR")
 

@@ -2,18 +2,21 @@
 
 A rate is known from the clock itself (``fixed-clock`` and similar nodes, through fixed factors and
 gates), or from requests (``assigned-clock-rates``), if all requests for the clock have one rate.
-Other rates, which a controller sets at run time, are unknown.
+Other rates are set at run time. Of some controllers it is known which clocks only switch another
+one, and which rate the boot loader leaves a clock at (``knowledge/controller-clocks.txt``).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from xenassign.devicetree.references import Reference, property_references
 from xenassign.devicetree.tree import Node, PropertyError, Tree
 from xenassign.host.clock_frequency import clock_frequency
 from xenassign.host.clock_summary import ClockSummary
+from xenassign.host.controller_clocks import controller_clocks
 
 #: Clocks between one and the one that states its rate. Boards have five.
 _DEEPEST = 32
@@ -23,11 +26,13 @@ class Rate(NamedTuple):
     """A rate in Hz. ``source``: where it is stated, as the end of a sentence.
 
     ``requesters``: the nodes whose assigned-clock-rates request it; empty if the clock states it.
+    ``usual``: whose usual rate it is, if the board's tree does not determine it; else "".
     """
 
     hz: int
     source: str
     requesters: tuple[Node, ...] = ()
+    usual: str = ""
 
 
 @dataclass(slots=True)
@@ -39,12 +44,11 @@ class ClockRates:
 
     tree: Tree
     summary: ClockSummary | None = None
-    _requests: dict[tuple[Node, tuple[int, ...]], list[tuple[Node, int]]] | None = field(
-        default=None
-    )
+    _requests: _Requests[int] | None = field(default=None)
+    _parents: _Requests[Reference] | None = field(default=None)
 
     def of(self, consumer: Node, reference: Reference) -> Rate | None:
-        """The rate of a clock of a device; None if the tree does not determine it."""
+        """The rate of a clock of a device; None if neither the tree nor a table determines it."""
         if reference.provider is None:
             return None
         measured = self.summary.rate(consumer, reference) if self.summary is not None else None
@@ -54,6 +58,7 @@ class ClockRates:
             self.provided(reference.provider)
             or self.requested(consumer, reference)
             or _own(consumer, reference)
+            or self._by_number(consumer, reference)
         )
 
     def measured(self, summary: ClockSummary | None) -> ClockRates:
@@ -122,34 +127,108 @@ class ClockRates:
         """
         if reference.provider is None:
             return None
+        return self._requested(consumer, (reference.provider, reference.args))
+
+    def _requested(self, consumer: Node, clock: _Clock) -> Rate | None:
         if self._requests is None:
             self._requests = _all_requests(self.tree)
-        near = set(consumer.lineage())
-        requests = [
-            (node, hz)
-            for node, hz in self._requests.get((reference.provider, reference.args), ())
-            if node in near or node.enabled
-        ]
+        requests = _valid(self._requests, consumer, clock)
         rates = {hz for _, hz in requests}
         if len(rates) != 1:
             return None
         requesters = tuple(node for node, _ in requests)
-        shown = ", ".join(dict.fromkeys(node.path for node in requesters[:3]))
-        more = f" and {len(requesters) - 3} more" if len(requesters) > 3 else ""
-        return Rate(rates.pop(), f"assigned-clock-rates of {shown}{more}", requesters)
+        return Rate(rates.pop(), f"assigned-clock-rates of {_listed(requesters)}", requesters)
+
+    def _by_number(self, consumer: Node, reference: Reference) -> Rate | None:
+        """The rate of a clock of which the number is known: of what it switches, or its usual one.
+
+        A clock with a usual rate has the rate of its parent instead, if a request assigns one.
+        """
+        provider = reference.provider
+        known = controller_clocks(provider.compatible) if provider is not None else None
+        if provider is None or known is None or len(reference.args) != 1:
+            return None
+        (number,) = reference.args
+        clock = known.gates.get(number, number)
+        fixed, usual = known.fixed.get(clock), known.usual.get(clock)
+        if fixed is not None:
+            return Rate(fixed, f"fixed for clock {clock} of {provider.path}")
+        requested = self._requested(consumer, (provider, (clock,))) if clock != number else None
+        if requested is not None or usual is None:
+            return requested
+        if self._parents is None:
+            self._parents = _all_parents(self.tree)
+        parents = _valid(self._parents, consumer, (provider, (clock,)))
+        if not parents:
+            source = f"usual for clock {clock} of {provider.path}: {usual.source}"
+            return Rate(usual.hz, source, usual=usual.source)
+        requesters = tuple(node for node, _ in parents)
+        rates = {self._root(parent) for _, parent in parents}
+        hz = rates.pop() if len(rates) == 1 else None
+        source = f"assigned-clock-parents of {_listed(requesters)}"
+        return Rate(hz, source, requesters) if hz is not None else None
+
+    def _root(self, reference: Reference) -> int | None:
+        """The rate of a clock that nothing changes: a fixed one of a controller, or a crystal."""
+        provider = reference.provider
+        known = controller_clocks(provider.compatible) if provider is not None else None
+        if known is not None and len(reference.args) == 1:
+            return known.fixed.get(reference.args[0])
+        rate = self.provided(provider) if provider is not None else None
+        return rate.hz if rate is not None else None
 
 
-def _all_requests(tree: Tree) -> dict[tuple[Node, tuple[int, ...]], list[tuple[Node, int]]]:
+#: A clock: its provider and its arguments.
+_Clock = tuple[Node, tuple[int, ...]]
+_Requested = TypeVar("_Requested")
+_Requests = dict[_Clock, list[tuple[Node, _Requested]]]
+
+
+def _valid(
+    requests: _Requests[_Requested], consumer: Node, clock: _Clock
+) -> list[tuple[Node, _Requested]]:
+    """The requests for a clock that Linux carries out: of available nodes, and of the device."""
+    near = set(consumer.lineage())
+    return [
+        (node, value) for node, value in requests.get(clock, ()) if node in near or node.enabled
+    ]
+
+
+def _listed(requesters: tuple[Node, ...]) -> str:
+    shown = ", ".join(dict.fromkeys(node.path for node in requesters[:3]))
+    more = f" and {len(requesters) - 3} more" if len(requesters) > 3 else ""
+    return f"{shown}{more}"
+
+
+def _all_requests(tree: Tree) -> _Requests[int]:
     """(node, Hz) of every requested rate, by the clock. 0 requests nothing (clock.yaml)."""
-    requests: dict[tuple[Node, tuple[int, ...]], list[tuple[Node, int]]] = {}
-    for node in tree.nodes():
-        prop = node.get("assigned-clocks")
-        group = property_references(tree, node, prop) if prop else None
-        rates = _rates(node) if group else ()
-        for entry, hz in zip(group.entries if group else (), rates, strict=False):
+    requests: _Requests[int] = {}
+    for node, clocks in _assigned(tree):
+        for entry, hz in zip(clocks, _rates(node), strict=False):
             if hz and entry.provider is not None:
                 requests.setdefault((entry.provider, entry.args), []).append((node, hz))
     return requests
+
+
+def _all_parents(tree: Tree) -> _Requests[Reference]:
+    """(node, parent clock) of every requested parent, by the clock. 0 requests nothing."""
+    requests: _Requests[Reference] = {}
+    for node, clocks in _assigned(tree):
+        prop = node.get("assigned-clock-parents")
+        group = property_references(tree, node, prop) if prop else None
+        for entry, parent in zip(clocks, group.entries if group else (), strict=False):
+            if entry.provider is not None and parent.provider is not None:
+                requests.setdefault((entry.provider, entry.args), []).append((node, parent))
+    return requests
+
+
+def _assigned(tree: Tree) -> Iterator[tuple[Node, tuple[Reference, ...]]]:
+    """The nodes with assigned-clocks, and these clocks."""
+    for node in tree.nodes():
+        prop = node.get("assigned-clocks")
+        group = property_references(tree, node, prop) if prop else None
+        if group is not None:
+            yield node, tuple(group.entries)
 
 
 def _rates(node: Node) -> tuple[int, ...]:

@@ -22,6 +22,7 @@ from xenassign.request.origin import mistake
 from xenassign.request.request import ClockRate
 
 ONLY_REQUESTED = rule("XA509", "clock-rate-only-asked", "note", "broken")
+USUAL_RATE = rule("XA510", "clock-rate-usual", "note", "broken")
 
 _RATE_MAX = (1 << 32) - 1  # clock-frequency of fixed-clock is one cell
 
@@ -44,6 +45,7 @@ class Clocks:
     _clocks: list[tuple[Node, Reference]] = field(default_factory=list)
     _unknown: dict[Node, list[Reference]] = field(default_factory=dict)
     _only_requested: dict[str, list[str]] = field(default_factory=dict)
+    _usual: dict[Node, list[tuple[Reference, Rate]]] = field(default_factory=dict)
     _stubs: dict[int, tuple[str, list[str]]] = field(default_factory=dict)
 
     def copyable(self, node: Node, reference: Reference) -> bool:
@@ -76,6 +78,8 @@ class Clocks:
             rate = None
         if rate is None:
             self._unknown.setdefault(node, []).append(reference)
+        elif rate.usual:
+            self._usual.setdefault(node, []).append((reference, rate))
         elif rate.requesters and not any(self._probed_by_dom0(node) for node in rate.requesters):
             clock = f"{_clock(reference)} at {rate.hz} Hz"
             self._only_requested.setdefault(node.path, []).append(clock)
@@ -124,6 +128,8 @@ class Clocks:
             if self.offered is not None and any(map(self._offers, clocks)):
                 fix = f"{fix}, or let the firmware answer with {self.offered.option}"
             yield UNKNOWN_RATE(message, node=node.path, prop="clocks", fix=fix)
+        for node, usual in self._usual.items():
+            yield _usual_rates(node, usual)
         for path, rates in self._only_requested.items():
             listed = ", ".join(dict.fromkeys(rates))
             message = f"{path}: dom0 does not set the rates that the guest gets ({listed})"
@@ -161,6 +167,15 @@ class Clocks:
                 label=label,
                 comments=tuple(comments),
             )
+
+
+def _usual_rates(node: Node, clocks: Sequence[tuple[Reference, Rate]]) -> Finding:
+    listed = ", ".join(dict.fromkeys(f"{_clock(clock)} {rate.hz} Hz" for clock, rate in clocks))
+    sources = ", ".join(dict.fromkeys(rate.usual for _, rate in clocks))
+    message = f"{node.path}: the usual rates of its clocks are used: {listed} ({sources})"
+    fix = "if the board has others, read them with --clock-summary FILE, or give --clock-rate"
+    fix += f" {node.path}#{_clock(clocks[0][0])}=HZ"
+    return USUAL_RATE(message, node=node.path, prop="clocks", fix=fix)
 
 
 def _effects_of_zero(node: Node, clocks: Sequence[Reference]) -> Iterator[str]:
