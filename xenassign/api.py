@@ -11,6 +11,7 @@ from xenassign.errors import UsageError
 from xenassign.findings import ROUTES, Finding, errors
 from xenassign.linting import linter
 from xenassign.linting.documents import document, read_document, read_tree_file
+from xenassign.linting.report import Report
 from xenassign.linting.session import usable_host
 from xenassign.outputs.generated import generate_system
 from xenassign.planning.plan import DomainPlan
@@ -66,7 +67,7 @@ def lint(  # noqa: PLR0913 (what the files are judged for)
     dom0: bool = True,
     kconfig: Iterable[str] = (),
     together: bool = False,
-) -> linter.Report:
+) -> Report:
     """What ``xenassign lint`` reports about files, given by path or as bytes by name.
 
     ``host``: the board's tree; without it, the rules that need it do not run. ``overlays``: files

@@ -91,6 +91,7 @@ class Rule:
         routes: tuple[str, ...] | None = None,
         others: Iterable[str] = (),
         accepted: bool = False,
+        additions: tuple[Addition, ...] = (),
     ) -> Finding:
         """A finding of this rule."""
         return Finding(
@@ -106,7 +107,24 @@ class Rule:
             replacement=replacement,
             others=tuple(dict.fromkeys(others)),
             accepted=accepted,
+            additions=additions,
         )
+
+
+class Addition(NamedTuple):
+    """What ``lint --fix`` adds to a file, so that a finding is gone.
+
+    With ``node`` it is a property of that node: ``name`` and its value as in source, "" without
+    one. Else it is an item of the list ``name`` of dom.cfg, as it is written there. ``file``: None
+    for that of the finding. ``safe``: whether the files themselves state what is added; else only
+    --unsafe-fixes adds it.
+    """
+
+    name: str
+    value: str
+    node: str | None = None
+    file: str | None = None
+    safe: bool = True
 
 
 class Finding(NamedTuple):
@@ -118,7 +136,7 @@ class Finding(NamedTuple):
     ``replacement`` the correct text for it, if only one is possible. ``follows``: findings of the
     lint that are consequences of this one. ``others``: host paths of the nodes with which there is
     no such finding if the domain gets them too (``XA201``, ``XA305``), or of its memory region.
-    ``accepted``: the user states why he accepts it.
+    ``accepted``: the user states why he accepts it. ``additions``: all of them correct it.
     """
 
     rule: Rule
@@ -136,6 +154,7 @@ class Finding(NamedTuple):
     follows: tuple[Finding, ...] = ()
     others: tuple[str, ...] = ()
     accepted: bool = False
+    additions: tuple[Addition, ...] = ()
 
     @property
     def code(self) -> str:

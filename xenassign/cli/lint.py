@@ -14,7 +14,7 @@ from xenassign.cli.options import lint_options
 from xenassign.cli.recovery import recover, warn
 
 if TYPE_CHECKING:
-    from xenassign.linting.linter import Report
+    from xenassign.linting.report import Report
 
 
 @click.command("lint")
@@ -45,6 +45,12 @@ if TYPE_CHECKING:
     help="The name of standard input, for messages, and for its kind: .dts, .dtso or other.",
 )
 @click.option("--fix", is_flag=True, help="Apply the mechanical fixes; the diff is shown first.")
+@click.option(
+    "--unsafe-fixes",
+    is_flag=True,
+    help="Let --fix and --diff add what only the host's tree states, and give a device without"
+    " protection.",
+)
 @click.option("--diff", is_flag=True, help="Show what --fix would change, without changing files.")
 @click.option(
     "-c",

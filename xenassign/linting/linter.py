@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from typing import NamedTuple
 
 from xenassign.checks.boot_scan import boot_scan_findings
-from xenassign.devicetree.places import Place
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import InputError, UsageError
-from xenassign.findings import ROUTES, SEVERITIES, Finding, Rule, errors, flat, rule
+from xenassign.findings import ROUTES, Finding, rule
 from xenassign.formats.xlcfg import XlConfig
 from xenassign.host.load import is_source
 from xenassign.host.platform import read_platform
@@ -27,13 +25,13 @@ from xenassign.linting.documents import ConfigFile, Document, TreeFile
 from xenassign.linting.folder import DomainFacts
 from xenassign.linting.guest import config_and_tree, mapped_devices, partial_tree, together
 from xenassign.linting.guest.view import View
+from xenassign.linting.report import Report, merged_findings
 from xenassign.linting.verdict import dom0less, domain_node, domcfg, host_dom0
 from xenassign.linting.verdict.cfg_keys import XL
 from xenassign.linting.verdict.context import Context
 from xenassign.linting.verdict.dom0less import DOM0LESS
 from xenassign.linting.verdict.host_overlays import domain_nodes, marks, reserved_marks
-from xenassign.linting.verdict.predict import GuestOutcome, guests, verdicts
-from xenassign.reading import lines_of
+from xenassign.linting.verdict.predict import verdicts
 from xenassign.request.resolve import with_console
 from xenassign.xen.iommu import iommus
 from xenassign.xen.releases import Release, options_of
@@ -52,7 +50,7 @@ class Options(NamedTuple):
     ``live_host``: the host's tree is that of the running board, so that its /memory is the memory
     of Xen. ``xen_console``: the value of --xen-console. ``together``: the domains of the files run
     at the same time, and are compared with each other, which requires the host. ``facts``: what is
-    known of domains besides, by name.
+    known of domains besides, by name. ``unsafe_fixes``: whether fixes may be unsafe.
     """
 
     release: Release
@@ -70,61 +68,7 @@ class Options(NamedTuple):
     xen_console: str | None = None
     together: bool = False
     facts: Mapping[str, DomainFacts] = {}
-
-
-@dataclass(frozen=True)
-class Report:
-    """The result of ``lint``.
-
-    ``findings``: those that are shown, without those that follow from others. ``verdict`` is that
-    of all findings, also of those that are waived, and those that a selection hides.
-    """
-
-    documents: tuple[Document, ...]
-    findings: tuple[Finding, ...]
-    verdict: dict[str, str]
-    not_run: tuple[Rule, ...]
-    waived: tuple[tuple[Finding, str], ...]  #: with the reason
-    judged: frozenset[str]  #: the routes for which the files can be judged
-    hidden: tuple[Finding, ...] = ()
-
-    @property
-    def refused(self) -> bool:
-        """Whether a finding that is shown is an error, or a hidden one rejects the domain."""
-        return self.refuses("error")
-
-    def refuses(self, least: str) -> bool:
-        """As ``refused``, for findings of at least this severity."""
-        severities = SEVERITIES[: SEVERITIES.index(least) + 1]
-        rejected = errors(f for f in self.hidden if f.effect == "rejected")
-        return bool(rejected) or any(f.severity in severities for f in self.findings)
-
-    def only_errors(self) -> Report:
-        """The report without warnings and notes; the verdict stays."""
-        others = tuple(finding for finding in self.findings if finding.severity != "error")
-        return replace(self, findings=tuple(errors(self.findings)), hidden=(*self.hidden, *others))
-
-    @property
-    def every(self) -> tuple[Finding, ...]:
-        """All findings, also hidden and waived ones, and those that follow from others."""
-        return (*flat((*self.findings, *self.hidden)), *(finding for finding, _ in self.waived))
-
-    @property
-    def guests(self) -> dict[str, tuple[GuestOutcome, ...]]:
-        """What the guest gets on each route of the verdict."""
-        return {route: guests(self.every, route, v) for route, v in self.verdict.items()}
-
-    def line(self, place: Place) -> str | None:
-        """The line of a file at which a place begins; None if the file can't be read."""
-        lines = self._lines.get(place.file)
-        if lines is None:
-            lines = self._lines[place.file] = lines_of(place.file)
-        return lines[place.line - 1].rstrip("\r") if place.line <= len(lines) else None
-
-    @cached_property
-    def _lines(self) -> dict[str, list[str]]:
-        """The lines of the documents, and of other files that were asked for, by file."""
-        return {d.file: d.text.split("\n") for d in self.documents if d.text is not None}
+    unsafe_fixes: bool = False
 
 
 def lint(documents: Sequence[Document], options: Options) -> Report:
@@ -144,7 +88,7 @@ def lint(documents: Sequence[Document], options: Options) -> Report:
     trees = [tree for tree in partial_trees.values() if tree is not None]
     every = tuple(dict.fromkeys((*documents, *trees)))
     routes = set(options.routes)
-    merged = _merged(_all(every, partial_trees, options, host))
+    merged = merged_findings(_all(every, partial_trees, options, host))
     findings = [finding for finding in merged if routes.intersection(finding.routes)]
     order = {document.file: number for number, document in enumerate(every)}
     findings.sort(key=lambda finding: (order.get(finding.file or "", len(order)), _line(finding)))
@@ -155,7 +99,15 @@ def lint(documents: Sequence[Document], options: Options) -> Report:
     judged = frozenset(
         route for document in every for route in composition.routes_of(document, options.host)
     )
-    return Report(every, shown, verdict, tuple(not_run), waived, judged)
+    return Report(
+        every,
+        shown,
+        verdict,
+        tuple(not_run),
+        waived,
+        judged,
+        unsafe_fixes=options.unsafe_fixes,
+    )
 
 
 def _domains(
@@ -176,42 +128,11 @@ def _domains(
     return {file: tree.file for file, tree in partial_trees.items() if tree is not None}
 
 
-def merged(reports: Sequence[Report]) -> Report:
-    """The report about the files of all: the worst verdict, and each finding once."""
-    if len(reports) == 1:
-        return reports[0]
-    order = ("rejected", "unknown", "accepted")
-    routes = [route for route in ROUTES if any(route in report.verdict for report in reports)]
-    given = {r: [report.verdict[r] for report in reports if r in report.judged] for r in routes}
-    return Report(
-        tuple(dict.fromkeys(document for report in reports for document in report.documents)),
-        tuple(_merged(finding for report in reports for finding in report.findings)),
-        {r: min(given[r] or ["accepted"], key=order.index) for r in routes},
-        tuple(dict.fromkeys(rule for report in reports for rule in report.not_run)),
-        tuple(dict.fromkeys(waived for report in reports for waived in report.waived)),
-        frozenset().union(*(report.judged for report in reports)),
-    )
-
-
 def _line(finding: Finding) -> tuple[object, ...]:
     place = finding.place
     if place is None:
         return ("", 0, 0, finding.code)
     return (place.file, place.line, place.column, finding.code)
-
-
-def _merged(findings: Iterable[Finding]) -> list[Finding]:
-    """The findings, with those of two routes about the same place as one."""
-    merged: dict[tuple[object, ...], Finding] = {}
-    for f in findings:
-        key = (f.file, f.code, f.node, f.prop, f.cell, f.place, f.message)
-        first = merged.get(key)
-        if first is None:
-            merged[key] = f
-        else:
-            routes = tuple(route for route in ROUTES if route in (*first.routes, *f.routes))
-            merged[key] = first._replace(routes=routes)
-    return list(merged.values())
 
 
 def _all(

@@ -12,8 +12,9 @@ from xenassign.checks.live_tree import choice_of_driver, choices_of_nodes
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import InputError, UsageError
 from xenassign.files import replace_files
-from xenassign.findings import ROUTES, flat
+from xenassign.findings import ROUTES
 from xenassign.formats.xlcfg import encode
+from xenassign.formats.xlcfg_edit import apply
 from xenassign.host.load import read_host
 from xenassign.host.platform import read_platform
 from xenassign.host.running import dom0_tree
@@ -27,11 +28,15 @@ from xenassign.linting.folder import (
     read_folders,
     without_equal_blobs,
 )
-from xenassign.linting.linter import Options, Report, lint, merged
+from xenassign.linting.linter import Options, lint
+from xenassign.linting.report import Report, merged
 from xenassign.linting.settings import read_settings, selected
 from xenassign.request.project import Project
 from xenassign.xen.iommu import iommus
 from xenassign.xen.releases import DEFAULT, Release, release
+
+#: A fix may bring forth another one: a key that is renamed has entries. Two passes are usual.
+_MOST_PASSES = 8
 
 
 def rule_list() -> Iterator[str]:
@@ -275,16 +280,35 @@ class Session:
         """
         from xenassign.linting import fixes
 
-        findings = tuple(flat(self.report().findings))
-        diffs, changed = [], {}
-        for file in self.documents:
-            new = fixes.fixed_text(file, findings)
-            if new is not None and file.text is not None and new != file.text:
-                if file.file == (self.stdin or STDIN) and "-" in self.paths and write:
-                    raise UsageError("standard input cannot be fixed; give a file, or --diff")
-                diffs.append(fixes.diff(file.file, file.text, new))
-                changed[Path(file.file)] = encode(new)
+        old = {file.file: file.text for file in self.documents if file.text is not None}
+        fixed = self.fixed()
+        new = {file.file: file.text for file in fixed.documents if file.text is not None}
+        changed = [file for file in old if new[file] != old[file]]
+        if write and "-" in self.paths and (self.stdin or STDIN) in changed:
+            raise UsageError("standard input cannot be fixed; give a file, or --diff")
         if write and changed:
-            replace_files(changed)
+            replace_files({Path(file): encode(new[file]) for file in changed})
             self.read()
-        return "".join(diffs)
+        return "".join(fixes.diff(file, old[file], new[file]) for file in changed)
+
+    def fixed(self) -> Session:
+        """The session with the fixes in its documents, again and again until there are no more."""
+        from xenassign.linting import fixes
+
+        session = self
+        for _ in range(_MOST_PASSES):
+            report = session.report()
+            found = fixes.fixes_of(session.documents, report.findings, report.unsafe_fixes)
+            new = {
+                file: document(file.file, encode(apply(file.text or "", edits)), self.include)
+                for file in session.documents
+                if (edits := found.edits(file))
+            }
+            if not new:
+                break
+            groups = tuple(
+                group._replace(documents=tuple(new.get(file, file) for file in group.documents))
+                for group in session.groups
+            )
+            session = replace(session, groups=groups)
+        return session

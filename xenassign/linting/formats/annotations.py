@@ -9,12 +9,12 @@ from typing import Any
 from xenassign import escape
 from xenassign.findings import Finding, Rule
 from xenassign.linting.fixes import fixable
-from xenassign.linting.linter import Report
+from xenassign.linting.report import Report
 
 
 def to_concise(report: Report) -> str:
     """``FILE:LINE:COLUMN: CODE severity: message``; ``[*]`` after CODE: --fix corrects it."""
-    fixes = fixable(report.documents, report.findings)
+    fixes = fixable(report.documents, report.findings, report.unsafe_fixes)
     lines = [
         f"{_location(f)}: {f.code} {'[*] ' if f in fixes else ''}{f.severity}: {_named(f)}"
         for f in report.findings

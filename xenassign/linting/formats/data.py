@@ -10,7 +10,7 @@ from xenassign import __version__, escape
 from xenassign.devicetree.places import Place
 from xenassign.findings import Finding, Rule, flat
 from xenassign.linting.fixes import fixable
-from xenassign.linting.linter import Report
+from xenassign.linting.report import Report
 from xenassign.linting.verdict.predict import rejecting
 
 SCHEMA = "xenassign/lint/1"
@@ -71,7 +71,7 @@ def to_sarif(report: Report) -> str:
     by_code = {finding.code: finding.rule for finding in (*report.findings, *waived)}
     rules = [by_code[code] for code in sorted(by_code)]
     index = {rule.code: number for number, rule in enumerate(rules)}
-    fixes = fixable(report.documents, report.findings)
+    fixes = fixable(report.documents, report.findings, report.unsafe_fixes)
     results = [
         {**_result(finding, index), **_fixes(finding, fixes.get(finding, ()))}
         for finding in report.findings

@@ -9,7 +9,7 @@ from xenassign import escape
 from xenassign.devicetree.places import Place
 from xenassign.findings import SEVERITIES, Finding, errors, flat
 from xenassign.linting.fixes import fixable
-from xenassign.linting.linter import Report
+from xenassign.linting.report import Report
 
 _SHOWN = 80  # columns of a line that are shown from the place of the finding on
 
@@ -73,12 +73,22 @@ def summary(report: Report) -> Iterator[str]:
     counts = [_count(name, report.findings) for name in SEVERITIES]
     counts += [f"{len(report.waived)} waived"] if report.waived else []
     counts += [f"{_count('error', report.hidden)} not shown"] if errors(report.hidden) else []
-    fixes = len(fixable(report.documents, report.findings))
     if any(counts):
-        fixed = f"; --fix corrects {fixes}" if fixes else ""
-        yield f"{', '.join(filter(None, counts))}{fixed}"
+        yield f"{', '.join(filter(None, counts))}{_corrected(report)}"
     if report.not_run:
         yield f"not run without --host: {len(report.not_run)} rules that need the board's tree"
+
+
+def _corrected(report: Report) -> str:
+    """How many findings --fix corrects, and how many more with --unsafe-fixes."""
+    every = len(fixable(report.documents, report.findings, True))
+    fixes = len(fixable(report.documents, report.findings, report.unsafe_fixes))
+    if not every:
+        return ""
+    if not fixes:
+        return f"; --fix --unsafe-fixes corrects {every}"
+    more = f", with --unsafe-fixes {every}" if every > fixes else ""
+    return f"; --fix corrects {fixes}{more}"
 
 
 def _count(severity: str, findings: Sequence[Finding]) -> str:

@@ -24,6 +24,7 @@ from xenassign.devicetree.spans import Intervals, Span
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule, some
 from xenassign.formats.xlcfg import Atom, XlConfig
+from xenassign.linting.guest.cfg_additions import CfgAdditions
 from xenassign.linting.guest.guest_lines import guest_intids, map_lines
 from xenassign.linting.guest.pages import REG_UNMAPPED, reg_cell
 from xenassign.linting.guest.scmi import scmi_nodes
@@ -61,6 +62,11 @@ class Pair:
     def place(self, atom: Atom) -> Place:
         """The place of an entry of the configuration."""
         return self.config.place(atom)
+
+    @cached_property
+    def lacking(self) -> CfgAdditions:
+        """The entries that the configuration lacks."""
+        return CfgAdditions(self.config, self.view.context, self.view)
 
     @cached_property
     def lines(self) -> list[tuple[Atom, int]]:
@@ -130,7 +136,14 @@ def xen_reg_in_iomem(pair: Pair) -> Iterator[Finding]:
             if entry.size and not iomem.cover(entry):
                 node, cell = partial.node.path, entry.cells.host
                 message = f"{node}: {entry.host:#x} at {entry.guest:#x} is not in iomem"
-                yield MAPPING_MISSING(message, node=node, prop="xen,reg", cell=cell, routes=XL)
+                yield MAPPING_MISSING(
+                    message,
+                    node=node,
+                    prop="xen,reg",
+                    cell=cell,
+                    routes=XL,
+                    additions=pair.lacking.of_xen_reg(partial, entry),
+                )
 
 
 def iomem_in_xen_reg(pair: Pair) -> Iterator[Finding]:
@@ -152,7 +165,10 @@ def registers_in_iomem(pair: Pair) -> Iterator[Finding]:
         if node not in with_entries and not mapped.cover(block.span):
             message = f"{node.path}: {block.address:#x}+{block.size:#x} is in no iomem"
             cell = reg_cell(node, block)
-            yield REG_UNMAPPED(message, node=node.path, prop="reg", cell=cell, routes=XL)
+            added = pair.lacking.of_reg(node, block)
+            yield REG_UNMAPPED(
+                message, node=node.path, prop="reg", cell=cell, routes=XL, additions=added
+            )
 
 
 def iomem_without_node(pair: Pair) -> Iterator[Finding]:
@@ -191,7 +207,8 @@ def interrupts_in_irqs(pair: Pair) -> Iterator[Finding]:
             yield OFF_BY_32(message, prop="irqs", place=pair.place(irqs[spi]))
             continue
         message = f"{path}: INTID {number} is not in irqs"
-        yield IRQ_MISSING(message, node=path, prop="interrupts")
+        added = pair.lacking.of_interrupts(path, number)
+        yield IRQ_MISSING(message, node=path, prop="interrupts", additions=added)
     for number, atom in irqs.items():
         if number not in pair.intids and number not in spi_numbers and not pair.nexus:
             message = f"no node of the guest states INTID {number}"
@@ -211,7 +228,9 @@ def devices_in_dtdev(pair: Pair) -> Iterator[Finding]:
         node, prop = partial.node.path, partial.prop
         shield, dma = protection(platform, iommus, host), dma_in_scope(inside, host)
         if shield.protected:
-            yield NOT_IN_DTDEV(f"{host.path} is not in dtdev", node=node, prop=prop)
+            message = f"{host.path} is not in dtdev"
+            added = pair.lacking.of_device(host, safe=partial.path is not None)
+            yield NOT_IN_DTDEV(message, node=node, prop=prop, additions=added)
         elif dma.answer == "yes":
             message = f"{not_protected(host.path, shield, dma)} and {MASTER_FORCED[False]}"
             yield FORCED_MASTER(message, node=node, prop=prop, routes=XL)

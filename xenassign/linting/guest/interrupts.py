@@ -14,7 +14,7 @@ from xenassign.checks.intx import DROPPED
 from xenassign.checks.msi import msi_line_findings
 from xenassign.devicetree.interrupts import Interrupt
 from xenassign.devicetree.tree import Node, PropertyError
-from xenassign.findings import ROUTES, Finding, rule
+from xenassign.findings import ROUTES, Addition, Finding, rule
 from xenassign.host.device import HostDevice
 from xenassign.host.gic import GicInterrupt
 from xenassign.linting.guest.guest_lines import (
@@ -26,7 +26,7 @@ from xenassign.linting.guest.guest_lines import (
 )
 from xenassign.linting.guest.view import Check, View
 from xenassign.linting.verdict.dom0less import DOM0LESS
-from xenassign.xen.releases import SPI_FIRST_INTID, TRIGGER_MASK
+from xenassign.xen.releases import GUEST_PHANDLE_GIC, SPI_FIRST_INTID, TRIGGER_MASK
 
 LINE_NOT_HOSTS = rule("XA312", "interrupt-not-the-hosts", "error", "broken", needs_host=True)
 OFF_BY_32 = rule("XA320", "spi-off-by-32", "error", "broken", needs_host=True)
@@ -207,9 +207,23 @@ def parents(view: View) -> Iterator[Finding]:
             if not view.nodes:
                 continue  # XA802: dom0less Xen assigns nothing, and xl requires none
             message = f"{node.path}: no node up to /passthrough has an interrupt-parent"
-            yield PARENT_NOT_GIC(message, node=node.path, prop="interrupts", routes=DOM0LESS)
+            added = _gic_of(node)
+            yield PARENT_NOT_GIC(
+                message, node=node.path, prop="interrupts", routes=DOM0LESS, additions=added
+            )
         else:
             yield _bad_parent(view, node, parent.source)
+
+
+def _gic_of(node: Node) -> tuple[Addition, ...]:
+    """The interrupt-parent that /passthrough lacks, if the interrupts have the form of the GIC's.
+
+    No node has one that the new one would replace.
+    """
+    top = [above for above in node.lineage() if above.parent is not None][-1]
+    if len(node.properties["interrupts"].value) % (4 * GIC_CELLS):
+        return ()
+    return (Addition("interrupt-parent", f"<{GUEST_PHANDLE_GIC:#x}>", node=top.path),)
 
 
 def _bad_parent(view: View, node: Node, source: Node) -> Finding:

@@ -25,6 +25,7 @@ from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, Rule, rule
 from xenassign.formats.xlcfg import Atom, XlConfig
 from xenassign.host.device import read_device
+from xenassign.linting.guest.cfg_additions import CfgAdditions
 from xenassign.linting.guest.config_and_tree import NOT_IN_DTDEV, OFF_BY_32
 from xenassign.linting.guest.host_nodes import dtdev, is_shared_memory
 from xenassign.linting.guest.view import Check, View
@@ -78,14 +79,22 @@ def in_iomem(config: XlConfig, context: Context, view: View | None) -> Iterator[
     if board is None:
         return
     mapped = _Mapped(board, context, view, config)
+    lacking = CfgAdditions(config, context)
     scmi = requests_scmi(config, context.release)  # which requires the shared memory
     for atom, span in _iomem(config):
         for judged in mapped.judged([span]):
             if not (scmi and any(SHMEM in part.compatible for part in judged.node.walk())):
                 at = config.place(atom)
-                yield judged.rule(judged.message, prop="iomem", place=at, routes=XL)
+                added = (
+                    lacking.of_device(read_device(board.platform, judged.node), safe=False)
+                    if judged.rule is NOT_IN_DTDEV
+                    else ()
+                )
+                yield judged.rule(
+                    judged.message, prop="iomem", place=at, routes=XL, additions=added
+                )
     if view is None:
-        yield from _in_irqs(config, board, mapped)
+        yield from _in_irqs(config, board, mapped, lacking)
 
 
 def _iomem(config: XlConfig) -> Iterator[tuple[Atom, Span]]:
@@ -94,7 +103,9 @@ def _iomem(config: XlConfig) -> Iterator[tuple[Atom, Span]]:
         yield atom, pages.host.in_bytes
 
 
-def _in_irqs(config: XlConfig, board: Board, mapped: _Mapped) -> Iterator[Finding]:
+def _in_irqs(
+    config: XlConfig, board: Board, mapped: _Mapped, lacking: CfgAdditions
+) -> Iterator[Finding]:
     """Interrupts that irqs lacks, of the devices that iomem and dtdev pass without a tree."""
     nodes = {**mapped.marked(span for _, span in _iomem(config)), **mapped.listed}
     devices = [read_device(board.platform, node) for node in nodes]
@@ -102,8 +113,8 @@ def _in_irqs(config: XlConfig, board: Board, mapped: _Mapped) -> Iterator[Findin
         line.intid: device for device in devices for line in device.interrupts if line.kind == "spi"
     }
     irqs = {corrected_intid(atom): atom for atom in config.texts("irqs")}
-    lacking = {intid: device for intid, device in owners.items() if intid not in irqs}
-    for intid, device in lacking.items():
+    missing = {intid: device for intid, device in owners.items() if intid not in irqs}
+    for intid, device in missing.items():
         spi = intid - SPI_FIRST_INTID
         if spi in irqs and spi not in owners:
             message = f"{device.path} has INTID {intid}, that is SPI {spi}; irqs has {spi}"
@@ -111,7 +122,8 @@ def _in_irqs(config: XlConfig, board: Board, mapped: _Mapped) -> Iterator[Findin
         else:
             at = config.place(config.named("irqs")[-1]) if config.named("irqs") else None
             message = f"INTID {intid} of {device.path} is not in irqs"
-            yield NOT_IN_IRQS(message, prop="irqs", place=at)
+            added = lacking.of_interrupt(device, intid)
+            yield NOT_IN_IRQS(message, prop="irqs", place=at, additions=added)
 
 
 class Judged(NamedTuple):

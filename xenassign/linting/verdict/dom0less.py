@@ -33,7 +33,7 @@ from xenassign.devicetree.cells import DEFAULT_CELLS, xen_bus_cells
 from xenassign.devicetree.flat import FlatNode, header_problem, read_flat
 from xenassign.devicetree.spans import PAGE_SIZE, Span
 from xenassign.devicetree.tree import Node
-from xenassign.findings import Finding, Rule, rule
+from xenassign.findings import Addition, Finding, Rule, rule
 from xenassign.host.device import read_device
 from xenassign.host.near_paths import path_question
 from xenassign.host.platform import Platform
@@ -49,12 +49,7 @@ from xenassign.linting.verdict.mappings import MappingEntry, entries
 from xenassign.xen.dom0 import dom0_masters, is_marked, lines, xens_lines
 from xenassign.xen.iommu import Iommus, Shield, StreamTable, protection
 from xenassign.xen.layout import Guest
-from xenassign.xen.releases import (
-    SPI_FIRST_INTID,
-    XEN_REG_CELLS,
-    Release,
-    rounded_spis,
-)
+from xenassign.xen.releases import SPI_FIRST_INTID, XEN_REG_CELLS, Release, rounded_spis
 from xenassign.xen.stage2 import UNKNOWN_POOL, Stage2, pool_pages
 
 DOM0LESS = ("dom0less",)
@@ -341,7 +336,9 @@ class _Build:
             lacking = connection(platform, iommus, device, shield, dma)
             fix = _WAYS.advice(dma, self.context.direct_map, lacking)
             message = f"{node.path}: {not_protected(path, shield, dma)}"
-            self._add(NOT_PROTECTED(message, node=node.path, prop="xen,path", fix=fix))
+            may = dma.answer != "yes" and not (lacking and lacking.certain)
+            added = (Addition(_FORCE, "", node.path, safe=False),) if may else ()
+            self._add(_at(NOT_PROTECTED, node, message)._replace(own_fix=fix, additions=added))
         elif shield.believed and host in self.dom0_devices:
             self._add(_at(DOM0_HOLDS_DEVICE, node, f"{path} is not marked"))
         elif shield.believed and host in self.assigned:

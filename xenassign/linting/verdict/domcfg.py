@@ -139,7 +139,7 @@ def check(config: XlConfig, context: Context) -> Iterator[Finding]:
     yield from check_irqs(config, context, lines)
     yield from _vcpus(config, context)
     if context.platform is not None and context.iommus is not None:
-        rights = _dom0(config, context)
+        rights = dom0_rights(config, context)
         if rights is not None and (lines or ranges):
             yield from _rights(config, rights, lines, ranges)
         yield from _in_bytes(config, context.platform, ranges)
@@ -201,7 +201,7 @@ def requests_scmi(config: XlConfig, release: Release) -> bool:
     return sci_types(value.text)[-1:] == [SCMI_SMC]
 
 
-def _dom0(config: XlConfig, context: Context) -> Dom0 | None:
+def dom0_rights(config: XlConfig, context: Context) -> Dom0 | None:
     """The pages and interrupts that dom0 may give to a guest with this configuration."""
     rights, platform = context.dom0(), context.platform
     if rights is None or platform is None or not requests_scmi(config, context.release):
