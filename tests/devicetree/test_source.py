@@ -305,7 +305,10 @@ def test_directives_from_standard_input(tmp_path: Path, monkeypatch: pytest.Monk
     assert source.nodes["/"].properties["a"].name.file == "<stdin>"
     (tmp_path / "b.h").rename(tmp_path / "c.h")
     message = complaint(CPP, "-")
-    assert message == "<stdin>:2:10: b.h: No such file or directory; fix it (cpp refuses it)"
+    assert (
+        message
+        == "<stdin>:2:10: b.h: No such file or directory; give the folder that has it with -I"
+    )
 
 
 def test_directives_without_cpp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

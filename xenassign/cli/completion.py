@@ -193,8 +193,17 @@ def _board(line: Mapping[str, Any]) -> Tree | None:
     given = [line.get("host"), *(line.get("hosts") or ())]
     for name in [*(_expanded(host) for host in given if host), *_hosts(line)]:
         if os.path.isfile(name) or os.path.isdir(name):
-            return read_host(name)
+            return read_host(name, _include(line))
     return None
+
+
+def _include(line: Mapping[str, Any]) -> list[str]:
+    """The folders for #include, of the line and of its xenassign.toml."""
+    from xenassign.request.value_kinds import as_list
+
+    folder = Path(_expanded(line.get("config") or "")).parent
+    of_file = as_list(_project(line).get("include"))
+    return [*map(_expanded, line.get("include") or ()), *(str(folder / name) for name in of_file)]
 
 
 def _hosts(line: Mapping[str, Any]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from xenassign.cli import printing
+from xenassign.cli.options import include_option
 
 
 @click.command("explain")
@@ -19,7 +20,14 @@ from xenassign.cli import printing
     "-c", "--config", metavar="FILE", help="With --log: the xenassign.toml of the guests."
 )
 @click.option("--host", metavar="HOST", help="With --log: the board, to name the nodes.")
-def command(code: str | None, log: str | None, config: str | None, host: str | None) -> None:
+@include_option
+def command(
+    code: str | None,
+    log: str | None,
+    config: str | None,
+    host: str | None,
+    include: tuple[str, ...],
+) -> None:
     """Explain a finding: what it means, what Xen does, how to fix it. Without CODE: list all codes.
 
     With --log, each line of the log that reports a failure is shown with its rules, and with the
@@ -38,7 +46,7 @@ def command(code: str | None, log: str | None, config: str | None, host: str | N
     if log is not None:
         if code is not None:
             raise UsageError("give CODE or --log, not both")
-        _explain_log(log, config, host)
+        _explain_log(log, config, host, include)
     elif config is not None or host is not None:
         raise UsageError("-c and --host require --log: the file with what Xen printed")
     elif code is None:
@@ -47,7 +55,7 @@ def command(code: str | None, log: str | None, config: str | None, host: str | N
         printing.document(f"{describe(find(code))}\n")
 
 
-def _explain_log(log: str, config: str | None, host: str | None) -> None:
+def _explain_log(log: str, config: str | None, host: str | None, include: tuple[str, ...]) -> None:
     from xenassign.host.load import read_file, read_host
     from xenassign.host.platform import read_platform
     from xenassign.linting.boot_log import causes, report
@@ -59,10 +67,10 @@ def _explain_log(log: str, config: str | None, host: str | None) -> None:
     reported = causes(data.decode(errors="backslashreplace"))
     platform = findings = None
     if config is not None:
-        request, trees = read_system({}, host, (), config)
+        request, trees = read_system({}, host, (), config, include)
         platform, findings = read_platform(trees[0]), generate_hosts(trees, request).findings
     elif host is not None:
-        platform = read_platform(read_host(host))
+        platform = read_platform(read_host(host, include))
     printing.lines(report(name, reported, platform, findings))
     if not reported:
         printing.lines([f"{name}: no line reports a failure that has to do with assignment"])

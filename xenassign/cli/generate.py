@@ -55,6 +55,7 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
     host: str | None,
     config: str | None,
     hosts: tuple[str, ...],
+    include: tuple[str, ...],
     output: str,
     per_host: bool,
     lock: str | None,
@@ -72,8 +73,7 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
     (/proc/device-tree, /sys/firmware/fdt); with the live tree of dom0 the files are for xl. The
     files are the partial device tree (NAME.dtb, NAME.dts), NAME.cfg for xl, NAME.host.dtbo and
     .dtso that mark the host's nodes, NAME.dom0less.dtso with the domain's /chosen node, and
-    NAME.json, the plan. Either all files are written or none. Exit status 1: refused, with every
-    reason.
+    NAME.json, the plan. All files are written or none. Exit status 1: refused, with every reason.
 
     Instead of applying overlays, Xen can boot with a complete tree (--host-out; --chosen adds the
     dom0less domains), or U-Boot can change the tree at boot (--uboot-script). --load gives the load
@@ -97,9 +97,9 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
     given = given_of(options)
     path = lock_path(lock, config, own=host is None and not hosts)
     recover([Path(output)] if path is None else [Path(output), path.parent])
-    only = given.get("name") if config is not None else None
+    only = given.get("name") if config else None
     with recorded() as inputs:
-        request, trees = read_system(given, host, hosts, config)
+        request, trees = read_system(given, host, hosts, config, include)
         _check_boards(request, trees)
         older = _older_lock(path, locked)
         how = BuildOptions(per_host, only, older, locked, str(path or ""), ignore, strict)

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from xenassign.cli import printing
-from xenassign.cli.options import driver_option, host_argument, xen_option
+from xenassign.cli.options import driver_option, host_argument, include_option, xen_option
 from xenassign.cli.recovery import recover
 
 
@@ -17,11 +17,17 @@ from xenassign.cli.recovery import recover
 @click.option(
     "-o", "--output", metavar="FILE", help="The file to write.  [default: standard output]"
 )
+@include_option
 @xen_option
 @driver_option
 @click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 def command(
-    host: str, output: str | None, release: str | None, drivers: tuple[str, ...], overwrite: bool
+    host: str,
+    output: str | None,
+    include: tuple[str, ...],
+    release: str | None,
+    drivers: tuple[str, ...],
+    overwrite: bool,
 ) -> None:
     """Write a xenassign.toml for HOST to start from.
 
@@ -44,14 +50,15 @@ def command(
     if target is not None:
         recover([target.parent])
     with recorded() as inputs:
-        tree = read_host(host)
+        tree = read_host(host, include)
     xen = release_of(release, [tree])
     driver_names = driver_set(drivers)
     assessment = assess(read_platform(tree), xen, drivers=driver_names)
-    name = "board.dtb" if host == "-" else host
-    if target is not None and not os.path.isabs(name):
-        name = os.path.relpath(name, target.parent)
-    text = starter(assessment, name, xen, driver_names)
+    names = ["board.dtb" if host == "-" else host, *include]
+    if target is not None:
+        base = target.parent
+        names = [name if os.path.isabs(name) else os.path.relpath(name, base) for name in names]
+    text = starter(assessment, names[0], xen, driver_names, names[1:])
     if target is None:
         printing.document(text)
         return

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from xenassign.cli import printing, suggestions
-from xenassign.cli.options import driver_option, host_argument, xen_option
+from xenassign.cli.options import driver_option, host_argument, include_option, xen_option
 
 if TYPE_CHECKING:
     from xenassign.advice.assess import BoardAssessment, Query
@@ -83,6 +83,7 @@ if TYPE_CHECKING:
     help="Print an overlay of HOST that connects each PATH with an IOMMU that Xen drives. What no"
     " public document states (stream IDs) is left for you to fill in.",
 )
+@include_option
 @xen_option
 @driver_option
 def command(
@@ -150,6 +151,7 @@ def _assessed(
     paths: tuple[str, ...],
     release: str | None,
     drivers: tuple[str, ...],
+    include: tuple[str, ...],
     **query: Any,
 ) -> BoardAssessment:
     """The devices to show. Says if there are none. Raises XenassignError."""
@@ -159,7 +161,7 @@ def _assessed(
     from xenassign.request.command_line import driver_set, release_of
     from xenassign.request.resolve import select
 
-    tree = read_host(host)
+    tree = read_host(host, include)
     only = [*select(tree, paths)] if paths else None
     xen = release_of(release, [tree])
     platform, wanted = read_platform(tree), _query(query)
@@ -195,7 +197,7 @@ def _together(
 
 def _given(options: Mapping[str, Any]) -> dict[str, Any]:
     """The options that generate has too."""
-    return {name: options[name] for name in ("release", "drivers") if options[name]}
+    return {name: options[name] for name in ("release", "drivers", "include") if options[name]}
 
 
 def _advised(

@@ -8,7 +8,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from xenassign.request.options import BOOT, DOMAIN, IOMMU_DRIVER, LINT, XEN, Option
+from xenassign.request.options import BOOT, DOMAIN, INCLUDE, IOMMU_DRIVER, LINT, XEN, Option
 from xenassign.request.units import mebibytes
 
 F = Callable[..., Any]
@@ -62,6 +62,7 @@ def _all_of(table: Sequence[Option]) -> Callable[[F], F]:
 
 
 xen_option, driver_option = _option(XEN), _option(IOMMU_DRIVER)
+include_option = _option(INCLUDE)
 request_options, boot_options, lint_options = _all_of(DOMAIN), _all_of(BOOT), _all_of(LINT)
 
 config_option = click.option(
@@ -115,6 +116,7 @@ def board_options(command: F) -> F:
             help="One more board that the plan must be valid on: a revision, or a board that the"
             " guest may be moved to. Repeat it.",
         ),
+        include_option,
         config_option,
         click.argument("host", metavar="[HOST]", required=False),
     ):

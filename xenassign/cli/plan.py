@@ -35,6 +35,7 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
     host: str | None,
     config: str | None,
     hosts: tuple[str, ...],
+    include: tuple[str, ...],
     lock: str | None,
     form: str,
     verbose: bool,
@@ -65,7 +66,7 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
     from xenassign.system.lock_file import read_lock
 
     given = given_of(options)
-    request, trees = read_system(given, host, hosts, config)
+    request, trees = read_system(given, host, hosts, config, include)
     path = lock_path(lock, config, own=host is None and not hosts)
     older = read_lock(path) if path is not None and (lock or path.exists()) else None
     only = given.get("name") if config is not None else None

@@ -298,11 +298,11 @@ class Session:
         session = self
         for _ in range(_MOST_PASSES):
             report = session.report()
-            found = fixes.fixes_of(session.documents, report.findings, report.unsafe_fixes)
+            corrections = fixes.fixes_of(session.documents, report.findings, report.unsafe_fixes)
             new = {
                 file: document(file.file, encode(apply(file.text or "", edits)), self.include)
                 for file in session.documents
-                if (edits := found.edits(file))
+                if (edits := corrections.edits(file))
             }
             if not new:
                 break

@@ -1,7 +1,7 @@
 """The ``[lint]`` section of xenassign.toml, and the selection of findings.
 
-``host`` (if there is only one), ``xen`` and ``route`` at the top of the file are the defaults of
-the section. The keys are listed in :mod:`xenassign.request.keys`.
+``host`` (if there is only one), ``include``, ``xen`` and ``route`` at the top of the file are the
+defaults of the section. The keys are listed in :mod:`xenassign.request.keys`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from xenassign.request.value_kinds import as_list
 from xenassign.spelling import did_you_mean
 
 #: The keys that the section inherits from the top of the file.
-_INHERITED = ("host", "xen", "route")
+_INHERITED = ("host", "include", "xen", "route")
 
 
 class Settings(NamedTuple):

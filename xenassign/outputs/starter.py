@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from textwrap import wrap
 from typing import NamedTuple
 
@@ -30,9 +30,14 @@ class _Listed(NamedTuple):
 
 
 def starter(
-    board: BoardAssessment, host: str, release: Release, drivers: frozenset[str] | None = None
+    board: BoardAssessment,
+    host: str,
+    release: Release,
+    drivers: frozenset[str] | None = None,
+    include: Sequence[str] = (),
 ) -> str:
-    """The text of the file. ``host``: the file name of the board's device tree.
+    """The text of the file. ``host``: the file name of the board's device tree, ``include``: the
+    folders for the #include of its source.
 
     ``release`` and ``drivers``: those that the board was judged for.
     """
@@ -43,14 +48,16 @@ def starter(
     unsure = [device for device in board.devices if _needs_dma_reason(device)]
     route = "xl" if board.board.platform.dom0_tree is not None else None
     in_template = {"host", "xen"}
+    in_template |= {"include"} if include else set()
     in_template |= ({"route"} if route else set()) | ({"iommu-driver"} if drivers else set())
     return render_template(
         "xenassign.toml.j2",
         model=escape.hash_comment(board.board.platform.model),
         host=escape.toml_string(host),
+        include=_list(include),
         xen=release.version,
         route=route,
-        drivers=f"[{', '.join(map(escape.toml_string, sorted(drivers)))}]" if drivers else None,
+        drivers=_list(sorted(drivers or ())),
         keys={
             "top": list(_explained(TOP, in_template)),
             "domain": list(_explained(DOMAIN, {"name"})),
@@ -67,6 +74,12 @@ def starter(
 
 _DMA = {"no": "no DMA", "yes": "masters DMA", "unknown": ""}
 _FORCED = '{{ path = {}, force-assign-without-iommu = "" }},'
+
+
+def _list(values: Iterable[str]) -> str | None:
+    """A list of TOML; None if it is empty."""
+    items = ", ".join(map(escape.toml_string, values))
+    return f"[{items}]" if items else None
 
 
 def _explained(section: Section, without: Set[str] = frozenset()) -> Iterator[str]:

@@ -44,9 +44,14 @@ Given = Mapping[str, Any]
 
 
 def read_system(
-    given: Given, host: str | None, hosts: Sequence[str], config: str | None
+    given: Given,
+    host: str | None,
+    hosts: Sequence[str],
+    config: str | None,
+    include: Sequence[str] = (),
 ) -> tuple[SystemRequest, list[Tree]]:
-    """The domains of a command line, and their boards. ``hosts``: more boards.
+    """The domains of a command line, and their boards. ``hosts``: more boards. ``include``: folders
+    for the #include of their sources.
 
     Without ``config`` that is one domain. Otherwise it is the domains of that xenassign.toml, with
     the options of the command line in place of its values. Raises XenassignError.
@@ -55,7 +60,7 @@ def read_system(
     if config is None:
         if host is None:
             raise UsageError("HOST is missing; give the board's device tree, or a file with -c")
-        trees = [read_host(file) for file in more]
+        trees = [read_host(file, include) for file in more]
         return system_of_options(given, trees), trees
     for name, option in (("devices", "-d"), ("base", "--base-cfg")):
         if name in given:
@@ -64,11 +69,12 @@ def read_system(
     if host is None and not project.hosts:
         raise UsageError(f'{config}: has no host; write host = "board.dtb"')
     system = with_options(project.system, fields_of(given), given.get("name"))
+    folders = (*include, *project.include)
     try:
-        trees = [read_host(file) for file in project.hosts] if host is None else []
+        trees = [read_host(file, folders) for file in project.hosts] if host is None else []
     except InputError as error:
         raise InputError(f"{project.toml.where(('host',))}: host: {error}") from None
-    return with_boot(system, given, config), [*trees, *(read_host(file) for file in more)]
+    return with_boot(system, given, config), [*trees, *(read_host(file, folders) for file in more)]
 
 
 def system_of_options(given: Given, trees: Sequence[Tree]) -> SystemRequest:

@@ -412,7 +412,7 @@ LINT = Section(
         Key(
             "include",
             one_or_more(_FILE),
-            "Folders for #include and /include/.",
+            "Folders for #include and /include/, instead of the file's.",
             '["include"]',
         ),
         Key(
@@ -435,6 +435,12 @@ TOP = Section(
         ),
         Key("xen", _RELEASE, "The Xen release, or a point release as 4.20.3.", '"4.20"'),
         Key("route", _ROUTE, "Who builds the domains.", '["dom0less", "xl"]'),
+        Key(
+            "include",
+            one_or_more(_FILE),
+            "Folders for #include and /include/ of .dts files: those of dt-bindings.",
+            '["linux/include"]',
+        ),
         Key(
             "iommu-driver",
             one_or_more(Choice(DRIVERS)),

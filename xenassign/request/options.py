@@ -58,6 +58,13 @@ IOMMU_DRIVER = Option(
     choices=DRIVERS,
     repeated=True,
 )
+INCLUDE = Option(
+    ("-I", "--include"),
+    "include",
+    "A folder for #include and /include/ of .dts files; repeat it.",
+    metavar="DIR",
+    repeated=True,
+)
 XEN_CONSOLE = Option(
     "--xen-console",
     "xen_console",
@@ -375,13 +382,7 @@ LINT = (
         choices=KCONFIG,
         repeated=True,
     ),
-    Option(
-        ("-I", "--include"),
-        "include",
-        "A folder for #include and /include/ of .dts files; repeat it.",
-        metavar="DIR",
-        repeated=True,
-    ),
+    INCLUDE,
     Option(
         "--select",
         "select",

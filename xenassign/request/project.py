@@ -47,11 +47,14 @@ _OF_PATTERNS = ("path", "set", "drop")
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A xenassign.toml. ``hosts``: the boards' device trees, relative to the current folder."""
+    """A xenassign.toml. ``hosts``: the boards' device trees, relative to the current folder, as
+    ``include``, the folders for the #include of their sources.
+    """
 
     toml: TomlFile
     hosts: tuple[str, ...]
     system: SystemRequest
+    include: tuple[str, ...] = ()
 
 
 #: Lists whose first fitting entry counts, so that the command line's come first; of the other lists
@@ -127,7 +130,8 @@ def read_project(path: Path) -> Project:
     except UsageError as error:
         raise UsageError(f"{toml.file}: {error}") from None
     hosts = tuple(str(folder / name) for name in as_list(top.get("host")))
-    return Project(toml, hosts, system)
+    include = tuple(str(folder / name) for name in as_list(top.get("include")))
+    return Project(toml, hosts, system, include)
 
 
 def _boot(toml: TomlFile) -> BootRequest:

@@ -25,6 +25,7 @@ from xenassign.reading import MAX_SIZE, MAX_TEXT, open_regular
 
 #: Files that one source may be made of (dtc stops there, however they are nested).
 MAX_FILES = 200
+_MISSING = "No such file or directory"
 #: Depth of nested nodes. dtc's limit is higher and depends on what else is nested.
 MAX_DEPTH = 1000
 
@@ -84,7 +85,7 @@ class Sources:
         """
         raw = os.fsencode(name).partition(b"\0")[0]
         own_folder = os.path.dirname(self.map.text_at(span.start).file)
-        reason = "No such file or directory"
+        reason = _MISSING
         for folder in (own_folder, *self._include):
             path = os.path.join(folder, os.fsdecode(raw))
             try:
@@ -101,7 +102,10 @@ class Sources:
             if self._left < 0:
                 raise _too_large(path, MAX_SIZE, span)
             return path, data
-        raise SourceError(span, f"cannot read {name}: {reason}", "fix the name or the file")
+        fix = "fix the name, or give its folder with -I"
+        if reason != _MISSING:
+            fix = "fix the name or the file"
+        raise SourceError(span, f"cannot read {name}: {reason}", fix)
 
 
 def _too_large(path: str, most: int, span: TextSpan) -> SourceError:

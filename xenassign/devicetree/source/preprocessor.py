@@ -206,7 +206,9 @@ def preprocessed(data: bytes, file: str, include: Sequence[str]) -> Preprocessed
     if complaint is not None:
         name, line, column, problem = complaint.groups()
         place = f"{result.file(name)}:{line}:{column or 1}"
-        raise DevicetreeError(f"{place}: {problem}; fix it (cpp refuses it)")
+        missing = problem.endswith("No such file or directory")
+        fix = "give the folder that has it with -I" if missing else "fix it (cpp refuses it)"
+        raise DevicetreeError(f"{place}: {problem}; {fix}")
     if output.status:
         lines = (line.strip() for line in output.errors.splitlines())
         reason = next(filter(None, lines), f"it exits with {output.status}")
