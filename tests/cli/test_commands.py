@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 from collections.abc import Callable
@@ -13,6 +14,8 @@ from click.testing import CliRunner, Result
 import xenassign
 from tests.wording import Wording
 from xenassign.cli import cli
+from xenassign.cli.group import _COMMANDS
+from xenassign.cli.short_help import _COMMON
 from xenassign.errors import UsageError
 from xenassign.linting.catalogue import rules
 
@@ -39,6 +42,24 @@ def test_every_command_has_help_with_an_example(
     assert "Example:" in done.output
     assert "xenassign " in done.output.partition("Example:")[2]
     assert max(map(len, done.output.splitlines())) <= 100
+
+
+@pytest.mark.parametrize("command", [(), *((name,) for name in _COMMANDS)])
+def test_short_help_is_a_screen(invoke: Invoke, command: tuple[str, ...]) -> None:
+    """With the usage, what the command is for, its most used options, and where the others are."""
+    lines = invoke(*command, "-h").output.splitlines()
+    assert len(lines) <= 24
+    assert max(map(len, lines)) <= 80
+    assert lines[0].startswith("Usage: ")
+    assert lines[2].strip()
+    assert lines[-1].endswith(" --help" if command else " COMMAND -h")
+
+
+def test_short_help_has_options_that_exist() -> None:
+    """Under their names: a renamed option would be left out."""
+    for name, options in _COMMON.items():
+        command = importlib.import_module(_COMMANDS[name]).command
+        assert {*options} <= {param.name for param in command.params}
 
 
 def test_the_version(invoke: Invoke) -> None:

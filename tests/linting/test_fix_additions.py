@@ -252,3 +252,13 @@ def test_a_fix_is_final_and_does_no_harm(folder: str) -> None:
             left = errors(session(new, asked).report().findings)
             assert {finding.code for finding in left} <= before, texts
     assert counted
+
+
+def test_devices_without_dma_are_one_note() -> None:
+    """Of a tree for xl, in which nothing forces them; generate prints one note too."""
+    texts = pair("virt", tree=PARTIAL.replace(FORCE, ""))
+    report = session(texts, options("virt")).report()
+    (note,) = (finding for finding in report.findings if finding.code == "XA402")
+    assert (note.severity, note.file, note.prop) == ("note", "domu1.cfg", "iomem")
+    assert "/pl031@9010000" in note.message
+    assert "/pl061@9030000" in note.message

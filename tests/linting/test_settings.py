@@ -120,3 +120,9 @@ def test_a_code_that_does_not_exist(code: str, wording: Wording) -> None:
         selected(FOUND, (code,), ())
     with wording.raises(UsageError):
         selected(FOUND, (), (code,))
+
+
+def test_all_mistakes_are_reported(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        settings(tmp_path, 'xen = "5"\n[lint]\nroute = "x"\ninclde = []\n')
+    assert [line.split(":")[1] for line in caught.value.lines] == ["1", "3", "4"]

@@ -436,8 +436,8 @@ HEAD = 'host = "a"\n[[domain]]\nname = "net"\n'
         (HEAD + 'device = ["a", ""]', "4: domain 'net', device '' is empty; name a device"),
         (
             'name = "a"\n[[domains]]',
-            "1: the file has no key name; it has host, xen, route, include, iommu-driver, xen-console,"
-            " clock-summary, domain, allow, boot, lint",
+            "1: the file has no key name; it has host, xen, route, include, iommu-driver,"
+            " xen-console, clock-summary, domain, allow, boot, lint",
         ),
         (
             HEAD + 'device = "a"',

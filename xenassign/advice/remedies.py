@@ -144,17 +144,20 @@ def _memory_region(_: Case, findings: Findings) -> Iterator[OptionChange]:
 
 def _holder(case: Case, findings: Findings) -> Iterator[OptionChange]:
     """Assigns what has the registers instead of a node that has none, such as a chip on a bus."""
-    devices = [*case.request.devices]
+    devices, why = [*case.request.devices], "the device that it is on, with everything on it"
     for node, name in case.plan.called.items():
         if node.path not in _nodes(findings):
             continue
         above = (n for n in node.ancestors() if n.has("compatible") and registers(n).blocks)
         holder = next(above, None)
-        if holder is None or name not in devices:  # a pattern names it
+        ports = next((f.others for f in findings if f.node == node.path), ())  # of a switch
+        holders = ports or ((holder.path,) if holder is not None else ())
+        if not holders or name not in devices:  # a pattern names it
             return
-        devices[devices.index(name)] = holder.path
+        at = devices.index(name)
+        devices[at : at + 1] = holders
+        why = "the controller of the port, and the bus of its switch" if len(ports) > 1 else why
     unique = tuple(dict.fromkeys(devices))
-    why = "the device that it is on, with everything on it"
     yield OptionChange((("devices", unique),), why, "host-loses", frozenset({"devices"}))
 
 

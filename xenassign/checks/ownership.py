@@ -9,10 +9,11 @@ from xenassign.checks.machine_control import control, is_listed
 from xenassign.checks.scope import Scope
 from xenassign.devicetree.addresses import on_processor_bus, registers
 from xenassign.devicetree.tree import Node
-from xenassign.findings import Finding, rule
+from xenassign.findings import Finding, rule, some
 from xenassign.host.device import HostDevice, is_simple_bus, read_device
 from xenassign.host.neighbours import Neighbours
 from xenassign.host.platform import Platform
+from xenassign.host.switch_ports import SwitchPort, switch_port
 from xenassign.xen.board import Board
 
 NOTHING_TO_ASSIGN = rule("XA101", "nothing-to-assign", "error", "broken")
@@ -35,7 +36,8 @@ def selection_findings(
         if node.text("device_type") == "memory" or _in_reserved_memory(node):
             yield NOT_A_DEVICE(f"{node.path} is memory", node=node.path)
         elif not has_device:
-            yield NOTHING_TO_ASSIGN(_why_nothing(platform, node), node=node.path)
+            port = switch_port(platform.tree, node)
+            yield _of_port(node, port) if port else _nothing(platform, node)
         if not node.available and platform.dom0_tree is not None:
             yield DISABLED_OR_MARKED(
                 f"{node.path} is disabled in dom0's tree: marked xen,passthrough when Xen booted,"
@@ -56,6 +58,24 @@ def selection_findings(
         )
     for node in scope.left_out if platform.dom0_tree is None else ():
         yield LEFT_OUT(f"{node.path} is disabled in the host tree and left out", node=node.path)
+
+
+def _nothing(platform: Platform, node: Node) -> Finding:
+    return NOTHING_TO_ASSIGN(_why_nothing(platform, node), node=node.path)
+
+
+def _of_port(node: Node, port: SwitchPort) -> Finding:
+    """An Ethernet port: what has it, and what to ask for instead."""
+    switch, asked = port.switch.path, " and ".join(holder.path for holder in port.holders)
+    message = f"{node.path} is a port of {switch}, and no device"
+    fix = f"name {asked} instead, which has all of its ports"
+    if port.conduits:
+        through = some(conduit.path for conduit in port.conduits)
+        message = f"{node.path} is a port of the switch {switch}, whose frames go through {through}"
+        control = "the bus of the switch" if len(port.holders) > 1 else "the switch on it"
+        fix = f"name {asked} instead: the controller of its frames, and {control}"
+    others = (holder.path for holder in port.holders)
+    return NOTHING_TO_ASSIGN(message, node=node.path, fix=fix if asked else None, others=others)
 
 
 def _why_nothing(platform: Platform, node: Node) -> str:

@@ -11,6 +11,7 @@ from typing import NoReturn
 import click
 
 from xenassign import __version__, process
+from xenassign.cli import short_help
 from xenassign.errors import XenassignError
 from xenassign.spelling import did_you_mean
 
@@ -44,6 +45,8 @@ class _Lazy(click.Group):
         if module is None:
             return None
         command: click.Command = importlib.import_module(module).command
+        if short_help.OPTION not in command.params:
+            command.params.append(short_help.OPTION)
         return command
 
     def resolve_command(
@@ -56,7 +59,8 @@ class _Lazy(click.Group):
 
 @click.group(
     cls=_Lazy,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={"max_content_width": 100},
+    params=[short_help.OPTION],
     no_args_is_help=True,
 )
 @click.version_option(__version__, "-V", "--version", prog_name="xenassign")

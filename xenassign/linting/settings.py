@@ -50,8 +50,9 @@ def read_settings(path: Path | None) -> Settings:
     top = {key: toml.values[key] for key in _INHERITED if key in toml.values}
     inherited = Section(TOP.header, tuple(key for key in TOP.keys if key.name in _INHERITED))
     section = toml.values.get("lint", {})
-    for mistake in (*mistakes(inherited, top), *mistakes(LINT, section, ("lint",))):
-        raise InputError(sentence(toml, mistake))
+    wrong = [*mistakes(inherited, top), *mistakes(LINT, section, ("lint",))]
+    if wrong:
+        raise InputError(*(sentence(toml, mistake) for mistake in wrong))
     if len(as_list(top.get("host"))) != 1:
         top.pop("host", None)
 

@@ -6,7 +6,7 @@ to the guest's drivers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -222,6 +222,7 @@ def devices_in_dtdev(pair: Pair) -> Iterator[Finding]:
     platform = pair.view.context.platform
     if platform is None or iommus is None or inside is None:
         return
+    harmless: list[str] = []
     for partial, host in pair.view.assigned:
         if host.path.lower() in paths:
             continue
@@ -234,9 +235,25 @@ def devices_in_dtdev(pair: Pair) -> Iterator[Finding]:
         elif dma.answer == "yes":
             message = f"{not_protected(host.path, shield, dma)} and {MASTER_FORCED[False]}"
             yield FORCED_MASTER(message, node=node, prop=prop, routes=XL)
-        elif not partial.forced and (partial.path is not None or dma.answer == "unknown"):
+        elif not partial.forced and dma.answer == "no" and partial.path is not None:
+            harmless.append(host.path)
+        elif not partial.forced and dma.answer == "unknown":
             message = f"{WARNING.format(path=host.path)} Known about it: {dma.evidence}"
             yield FORCED(message, node=node, prop=prop, routes=XL)
+    if harmless:
+        yield _harmless(pair.config, harmless)
+
+
+def _harmless(config: XlConfig, paths: Sequence[str]) -> Finding:
+    """One note about all devices that do no DMA, as generate prints one."""
+    passed = (config.named(name) for name in ("iomem", "irqs", "device_tree"))
+    statement = next(filter(None, passed))[-1]
+    several = len(paths) > 1
+    verb, subject = ("are", "they do") if several else ("is", "it does")
+    message = f"{some(paths)} {verb} assigned without an IOMMU; {subject} no DMA"
+    fix = f"check that {'their' if several else 'its'} registers do not control a DMA master"
+    at, prop = config.place(statement), statement.name
+    return FORCED(message, prop=prop, place=at, routes=XL, severity="note", fix=fix)
 
 
 def dtdev_in_tree(pair: Pair) -> Iterator[Finding]:
