@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import io
 import os
@@ -44,9 +45,8 @@ class _Lazy(click.Group):
         module = _COMMANDS.get(cmd_name)
         if module is None:
             return None
-        command: click.Command = importlib.import_module(module).command
-        if short_help.OPTION not in command.params:
-            command.params.append(short_help.OPTION)
+        command: click.Command = copy.copy(importlib.import_module(module).command)
+        command.params = [*command.params, short_help.OPTION]
         return command
 
     def resolve_command(
