@@ -301,6 +301,7 @@ COMMANDS: dict[tuple[str, str], list[tuple[str, ...]]] = {
     ("explain", ""): [(HOSTILE,)],
     ("init", ""): [(NAMED,), (NAMED, "-o", f"{hostile.WORD}.toml"), (HOSTILE,)],
     ("schema", ""): [()],
+    ("collect", ""): [()],
 }
 
 

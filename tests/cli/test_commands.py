@@ -31,7 +31,17 @@ def invoke() -> Invoke:
 
 
 @pytest.mark.parametrize(
-    "command", [(), ("inspect",), ("generate",), ("plan",), ("explain",), ("init",), ("schema",)]
+    "command",
+    [
+        (),
+        ("inspect",),
+        ("generate",),
+        ("plan",),
+        ("explain",),
+        ("init",),
+        ("schema",),
+        ("collect",),
+    ],
 )
 @pytest.mark.parametrize("flag", ["-h", "--help"])
 def test_every_command_has_help_with_an_example(

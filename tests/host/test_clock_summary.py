@@ -117,3 +117,48 @@ def test_an_address_is_that_of_the_processor() -> None:
     line = " x   1  1  0  99990000  0  0  50000  Y  ff010000.serial  uart_clk\n"
     node = next(n for n in tree.nodes() if n.name == "serial@ff010000")
     assert rates(tree, node.path, line) == [99_990_000, None]
+
+
+# --- what real kernels print (parts of what QEMU's imx8mp-evk printed, booted with Debian's) -----
+
+KERNELS = pytest.mark.parametrize("kernel", ["6.12", "7.2"])
+_CCM = """/dts-v1/; / { #address-cells = <1>; #size-cells = <1>; ccm: ccm { #clock-cells = <1>; };
+serial@30880000 { reg = <0x30880000 0x10000>;
+    clocks = <&ccm 253>, <&ccm 253>; clock-names = "ipg", "per"; };
+serial@30890000 { reg = <0x30890000 0x10000>;
+    clocks = <&ccm 252>, <&ccm 252>; clock-names = "ipg", "per"; };
+i2c@30a40000 { reg = <0x30a40000 0x10000>; clocks = <&ccm 207>; };
+ethernet@30be0000 { reg = <0x30be0000 0x10000>;
+    clocks = <&ccm 192>, <&ccm 242>, <&ccm 132>, <&ccm 131>, <&ccm 133>;
+    clock-names = "ipg", "ahb", "ptp", "enet_clk_ref", "enet_out"; };
+};"""
+
+
+def real(name: str, kernel: str) -> str:
+    return (Path(__file__).parent / f"{name}-{kernel}.txt").read_text()
+
+
+@KERNELS
+def test_every_line_of_a_real_file_is_read(kernel: str) -> None:
+    """Also where a long name moves the columns. The first three are the heading."""
+    lines = real("clk_summary", kernel).splitlines()
+    summary = parse_clock_summary("\n".join(lines), "clk.txt")
+    clocks = {line.split()[0] for line in lines[3:] if not line.startswith(" " * 60)}
+    assert summary.clocks.keys() == clocks
+    users = [line for line in lines[3:] if "deviceless" not in line]
+    connections = {tuple(line.split()[-2:]) for line in users if line.split()[-1].isidentifier()}
+    named = {use for use in summary.users if use[0] != "deviceless"}
+    assert named == connections
+    assert summary.clocks["media_disp2_pix_root_clk"] == 1_039_500_000
+
+
+@KERNELS
+def test_the_rates_of_real_devices(kernel: str) -> None:
+    tree = read_blob(read_source(_CCM.encode(), "board.dts").blob, "board.dts")
+    text = real("clk_summary", kernel)
+    assert rates(tree, "/serial@30880000", text) == [80_000_000, 80_000_000]
+    assert rates(tree, "/serial@30890000", text) == [24_000_000, 24_000_000]
+    assert rates(tree, "/i2c@30a40000", text) == [24_000_000]
+    assert rates(tree, "/ethernet@30be0000", text) == [
+        *(266_666_666, 266_666_666, 100_000_000, 125_000_000, None)
+    ]

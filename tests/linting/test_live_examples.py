@@ -1,7 +1,9 @@
-"""The examples about live trees: both command lines are run, with directories for /proc."""
+"""The examples about running boards: both command lines are run, with directories for /proc."""
 
 from __future__ import annotations
 
+import io
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from xenassign.linting.catalogue import rules
 from ..devicetree.directories import write
 from .bases import BOARD, words
 
-CODES = [f"XA{number}" for number in range(111, 119)]
+CODES = [*(f"XA{number}" for number in range(111, 119)), "XA128"]
 RULES = {rule.code: rule for rule in rules()}
 
 
@@ -83,6 +85,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
         Path("board.dtb").write_bytes(blob(WHOLE))
         Path("fdt").write_bytes(blob(live))
         write(read_blob(Path("fdt").read_bytes()), Path("live"))
+        _collect(blob(WHOLE))
         line = line.replace("/proc/device-tree", "live").replace("/sys/firmware/fdt", "fdt")
         program, *arguments = words(line)
         assert program == "xenassign"
@@ -91,6 +94,18 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
         return CliRunner().invoke(cli, arguments)
 
     return invoke
+
+
+def _collect(fdt: bytes) -> None:
+    """Writes board.tar, as the script of `xenassign collect` does."""
+    with tarfile.open("board.tar", "w") as tar:
+        for name, content in (
+            ("fdt", fdt),
+            ("clk_summary", b" pll 1 1 0 24000000 0 0 50000 Y 9010000.rtc no_connection_id\n"),
+        ):
+            info = tarfile.TarInfo(f"xenassign-board/{name}")
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
 
 
 @pytest.mark.parametrize("code", CODES)

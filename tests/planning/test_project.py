@@ -216,6 +216,7 @@ VALIDATOR = Draft202012Validator(schema())
 # What is asked of more than one value, which a schema cannot say.
 ELSEWHERE = {
     ("top", "clock-summary"),  # the file has to be there
+    ("top", "regulator-summary"),
     ("domain", "base-cfg"),
     ("domain", "device"),  # each once
     ("domain", "map"),  # windows of whole pages
@@ -223,7 +224,12 @@ ELSEWHERE = {
     ("domain", "static-memory"),  # banks of whole pages
     ("domain", "direct-map"),  # with static-memory
 }
-NOT_ALONE = {("top", "clock-summary"), ("domain", "base-cfg"), ("domain", "direct-map")}
+NOT_ALONE = {
+    ("top", "clock-summary"),
+    ("top", "regulator-summary"),
+    ("domain", "base-cfg"),
+    ("domain", "direct-map"),
+}
 
 
 EVERY_KEY = pytest.mark.parametrize(
@@ -437,7 +443,7 @@ HEAD = 'host = "a"\n[[domain]]\nname = "net"\n'
         (
             'name = "a"\n[[domains]]',
             "1: the file has no key name; it has host, xen, route, include, iommu-driver,"
-            " xen-console, clock-summary, domain, allow, boot, lint",
+            " xen-console, clock-summary, regulator-summary, domain, allow, boot, lint",
         ),
         (
             HEAD + 'device = "a"',

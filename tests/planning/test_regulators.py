@@ -13,6 +13,7 @@ from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.blob_writer import to_blob
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.host.driver_needs import DriverNeeds, Need
+from xenassign.host.regulator_summary import parse_regulator_summary
 from xenassign.planning.guest_tree import losses
 from xenassign.planning.plan import DomainPlan, Supplier
 
@@ -76,6 +77,30 @@ def test_supplies_of_one_voltage_share_a_stub_that_says_what_it_stands_for(
         f"replaces /pmic/a, for vmmc-supply of {MMC}",
         f"replaces /pmic/b, for vqmmc-supply of {MMC}",
     )
+
+
+@pytest.mark.parametrize(
+    ("supply", "why"),
+    [
+        ("vmmc-supply", "3300000 uV, read from reg.txt"),
+        ("vcc-supply", "3300000 uV, read from reg.txt"),
+        ("vqmmc-supply", "states no single voltage"),  # the host's driver changes it for a card
+    ],
+)
+def test_the_voltage_of_the_running_board(
+    plan: Plan, variant: Variant, supply: str, why: str
+) -> None:
+    """Only where the tree allows several."""
+    text = " rail 1 1 0 unknown 3300mV 0mA 1800mV 3300mV\n"
+    summary = parse_regulator_summary(text, "reg.txt")
+    named = volts("ldo", 1800000, 3300000).replace("{ ", '{ regulator-name = "rail"; ')
+    tree = board(variant, f"{supply} = <&ldo>;", named)
+    made = plan(tree, MMC, policy="trust", regulator_summary=summary)
+    assert why in supplier(made, supply).why
+    one_voltage = named.replace("<3300000>", "<1800000>")
+    tree = board(variant, f"{supply} = <&ldo>;", one_voltage)
+    made = plan(tree, MMC, policy="trust", regulator_summary=summary)
+    assert "1800000 uV, as /pmic/ldo states" in supplier(made, supply).why
 
 
 @pytest.mark.parametrize("other", ["vcc-supply", "vdda-supply"])

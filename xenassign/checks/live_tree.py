@@ -17,6 +17,7 @@ from xenassign.findings import Finding, rule, some
 from xenassign.host.device import HostDevice
 from xenassign.host.gic import usable_gics
 from xenassign.host.platform import Platform
+from xenassign.host.xl_info import xl_info_of
 from xenassign.request.request import Request
 from xenassign.xen.board import Board
 from xenassign.xen.iommu import Iommus
@@ -28,6 +29,7 @@ RELEASE_DIFFERS = rule("XA115", "xen-release-differs", "warning", "portability")
 NOT_FOR_DOM0LESS = rule("XA116", "dom0less-from-dom0-tree", "error", "broken", routes=("dom0less",))
 ORDER_UNKNOWN = rule("XA117", "node-order-unknown", "error", "unsafe")
 PAGE_OF_LOST = rule("XA118", "page-of-what-xen-keeps", "error", "unsafe")
+FROM_RUNNING = rule("XA128", "from-running-board", "note", "portability")
 
 
 def dom0_findings(platform: Platform, request: Request) -> Iterator[Finding]:
@@ -46,6 +48,23 @@ def dom0_findings(platform: Platform, request: Request) -> Iterator[Finding]:
         yield RELEASE_DIFFERS(message, node="/hypervisor", prop="compatible")
     if "dom0less" in request.routes:
         yield NOT_FOR_DOM0LESS("a dom0less domain cannot be planned from dom0's tree", node="/")
+
+
+def running_findings(board: Board, request: Request) -> Iterator[Finding]:
+    """What was taken from the running board, as its tree was read with files of its kernel."""
+    facts: list[str] = []
+    rates = board.clock_rates.summary
+    if rates is not None and request.clock_summary is None:
+        facts.append(f"the rates of clocks ({rates.source})")
+    if board.voltages is not None and request.regulator_summary is None:
+        facts.append(f"the voltages of regulators ({board.voltages.source})")
+    xen = xl_info_of(board.platform.tree)
+    if xen is not None and request.release.version in xen.versions:
+        facts.append(f"Xen {request.release.version} ({xen.source})")
+    if xen is not None and xen.iommu is False and request.drivers is None:
+        facts.append(f"that Xen has no active IOMMU ({xen.source})")
+    if facts:
+        yield FROM_RUNNING(f"taken from the running board: {', '.join(facts)}", node="/")
 
 
 def live_findings(board: Board, scope: Scope) -> Iterator[Finding]:

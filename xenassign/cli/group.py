@@ -24,6 +24,7 @@ _COMMANDS = {
     "explain": "xenassign.cli.explain",
     "init": "xenassign.cli.init",
     "schema": "xenassign.cli.schema",
+    "collect": "xenassign.cli.collect",
 }
 
 

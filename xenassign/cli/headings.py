@@ -11,7 +11,8 @@ _HEADINGS = {
     "Boards and Xen": ("hosts", "config", "include", "release", "routes", "drivers", "xen_console"),
     "Devices": (
         *("devices", "maps", "align", "policy", "forced", "shared", "controls", "clock_rates"),
-        *("clock_summary", "keep_supplies", "memory_regions", "sci", "keep_firmware"),
+        *("clock_summary", "regulator_summary", "keep_supplies", "memory_regions"),
+        *("sci", "keep_firmware"),
     ),
     "The domain": (
         *("name", "memory", "vcpus", "kernel", "ramdisk", "extra", "vpl011", "static_memory"),

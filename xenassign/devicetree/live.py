@@ -21,6 +21,7 @@ import errno
 import os
 import re
 import stat
+from collections.abc import Mapping
 
 from xenassign.devicetree.blob import MAX_DEPTH
 from xenassign.devicetree.names import NODE_NAME, NODE_RULE, PROPERTY_NAME, PROPERTY_RULE
@@ -60,6 +61,16 @@ def read_live(path: str) -> Tree:
             f"{path}: this is the node {base} of a live tree; give the directory of its root"
         )
     return Tree(root, path, ordered=False)
+
+
+def read_packed(files: Mapping[str, bytes], file: str) -> Tree:
+    """The tree of the files of such a directory, by path in it. ``file``: what they are from.
+
+    Raises DevicetreeError as ``read_live``.
+    """
+    if "compatible" not in files and "#address-cells" not in files:
+        raise DevicetreeError(f"{file}: the root of its device tree is missing; {_FORM}")
+    return Tree(_PackedReader(files, file).read(), file, ordered=False)
 
 
 class _DirectoryReader:
@@ -136,6 +147,37 @@ class _DirectoryReader:
         if self.bytes > MAX_SIZE:
             raise DevicetreeError(f"{path}: more than {MAX_SIZE >> 20} MiB up to here; {_FORM}")
         return value
+
+
+class _PackedReader(_DirectoryReader):
+    """The same of files in memory, by path."""
+
+    def __init__(self, files: Mapping[str, bytes], file: str) -> None:
+        super().__init__(file)
+        self._files = {os.path.join(file, path): value for path, value in files.items()}
+        self._folders: dict[str, dict[str, bool]] = {}
+        for path in files:
+            self._add(path)
+
+    def _add(self, path: str) -> None:
+        """Adds a file to the folder that it is in, and each folder to the one above."""
+        is_folder = False
+        while path:
+            above, _, name = path.rpartition("/")
+            names = self._folders.setdefault(os.path.join(self.path, above).rstrip("/"), {})
+            if names.get(name, is_folder) is not is_folder:
+                raise DevicetreeError(f"{self.path}: {path} is a file and a directory; {_DAMAGED}")
+            if name in names:
+                return
+            names[name] = is_folder
+            self._count(path)
+            path, is_folder = above, True
+
+    def listed(self, folder: str) -> dict[str, bool]:
+        return self._folders.get(folder, {})
+
+    def _value(self, path: str) -> bytes:
+        return self._files[path]
 
 
 def _children(node: Node, folder: str, names: dict[str, bool]) -> list[tuple[Node, str]]:

@@ -202,6 +202,17 @@ class Node:
         return None
 
 
+class RunningText(NamedTuple):
+    """A text that the kernel of a running board printed; ``source`` is for messages.
+
+    ``problem``: why it is empty, if it could not be read.
+    """
+
+    source: str
+    text: str = ""
+    problem: str = ""
+
+
 @dataclass(eq=False)
 class Tree:
     """A whole devicetree: the root, the memory reservations, and where it was read from.
@@ -210,6 +221,7 @@ class Tree:
     ``data`` is the blob that it was read from, up to totalsize; None for a tree made otherwise.
     ``ordered``: whether nodes and properties have the order of a blob; those of a directory
     (:mod:`xenassign.devicetree.live`) are sorted, and offsets count nodes in that order.
+    ``running``: what was read of the running board with it, by the name of the file.
     """
 
     root: Node
@@ -218,6 +230,7 @@ class Tree:
     boot_cpu: int = 0
     data: bytes | None = field(default=None, repr=False)
     ordered: bool = True
+    running: dict[str, RunningText] = field(default_factory=dict, repr=False)
 
     def nodes(self) -> Iterator[Node]:
         """Every node, parents first, in the order of the blob."""

@@ -65,6 +65,12 @@ class ClockRates:
         """The rates with those of a running board."""
         return replace(self, summary=summary) if summary is not None else self
 
+    @property
+    def unread(self) -> str:
+        """Why the rates of the running board were not read with its tree, or ""."""
+        running = self.tree.running.get("clk_summary")
+        return running.problem if running is not None and self.summary is None else ""
+
     def provided(self, provider: Node) -> Rate | None:
         """The rate of a provider's only clock, from the provider itself; None if unknown."""
         return self._provided(provider, frozenset())

@@ -1,9 +1,8 @@
 """The rates of a running board: what Linux prints in /sys/kernel/debug/clk/clk_summary.
 
-Since 6.7 a line names the device that uses the clock and its name for the clock (connection id);
-older kernels print the clock's own name, which the tree has in ``clock-output-names`` of some
-controllers. Source: clk_summary_show_one (drivers/clk/clk.c), of_device_make_bus_id
-(drivers/of/device.c).
+Since 6.7, and in later updates of 6.1, a line names the device that uses the clock and its name for
+the clock (connection id); older kernels print the clock's own name, which the tree has in
+``clock-output-names`` of some controllers. Source: clk_summary_show_one (drivers/clk/clk.c).
 """
 
 from __future__ import annotations
@@ -11,15 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeVar
 
-from xenassign.devicetree.addresses import registers
 from xenassign.devicetree.references import Reference
-from xenassign.devicetree.tree import Node, PropertyError
-from xenassign.errors import InputError, reason_of
-from xenassign.reading import MAX_TEXT, read
+from xenassign.devicetree.tree import Node, PropertyError, Tree
+from xenassign.host.linux_names import beside, device_name, not_that_file, only, read_debugfs
 
-_Key = TypeVar("_Key")
+FILE = "/sys/kernel/debug/clk/clk_summary"
+
 _PHASE = r"(?:\d+|-+)"
 #: A clock: its name; the counts, of which kernels have two or three; its rate; accuracy, phase, and
 #: what newer kernels print after them.
@@ -50,7 +47,7 @@ class ClockSummary:
         if reference.prop == "clocks":
             names = [reference.name] if reference.name else []
             names += [_FIRST] if reference.index == 0 else []
-            device = _device_name(consumer)
+            device = device_name(consumer)
             for name in names:
                 if (rate := self.users.get((device, name))) is not None:
                     return rate
@@ -60,12 +57,12 @@ class ClockSummary:
 
 def read_clock_summary(path: str) -> ClockSummary:
     """The summary in a file. Raises InputError if it cannot be read, or is another file."""
-    try:
-        text = read(path, MAX_TEXT).decode(errors="backslashreplace")
-    except (OSError, ValueError) as error:
-        fix = "give what `cat /sys/kernel/debug/clk/clk_summary` printed on the board"
-        raise InputError(f"{path}: {reason_of(error)}; {fix}") from None
-    return parse_clock_summary(text, path)
+    return parse_clock_summary(read_debugfs(path, FILE), path)
+
+
+def clock_summary_of(tree: Tree) -> ClockSummary | None:
+    """The summary that was read of the running board with its tree, or None."""
+    return beside(tree, "clk_summary", parse_clock_summary)
 
 
 def parse_clock_summary(text: str, source: str) -> ClockSummary:
@@ -77,10 +74,8 @@ def parse_clock_summary(text: str, source: str) -> ClockSummary:
         if device:
             users.setdefault((device, connection), set()).add(hz)
     if not clocks:
-        problem = "has no line of /sys/kernel/debug/clk/clk_summary"
-        fix = "print that file on the board, as root, under Linux without Xen"
-        raise InputError(f"{source}: {problem}; {fix}")
-    return ClockSummary(source, _only(users), _only(clocks))
+        raise not_that_file(source, FILE)
+    return ClockSummary(source, only(users), only(clocks))
 
 
 def _lines(text: str) -> Iterator[tuple[str, int, str, str]]:
@@ -92,16 +87,6 @@ def _lines(text: str) -> Iterator[tuple[str, int, str, str]]:
             yield name, hz, clock["device"] or "", clock["id"] or ""
         elif name and (user := _USER.fullmatch(line)):
             yield name, hz, user["device"], user["id"]
-
-
-def _only(rates: dict[_Key, set[int]]) -> dict[_Key, int]:
-    return {key: next(iter(values)) for key, values in rates.items() if len(values) == 1}
-
-
-def _device_name(node: Node) -> str:
-    """The name of a node's device in Linux, if its first register is known."""
-    blocks = registers(node).blocks
-    return f"{blocks[0].address:x}.{node.base_name}" if blocks else node.name
 
 
 def _output_name(reference: Reference) -> str | None:

@@ -12,31 +12,50 @@ from typing import BinaryIO
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.live import is_live, read_live
 from xenassign.devicetree.overlay import is_overlay
-from xenassign.devicetree.tree import Tree
+from xenassign.devicetree.tree import RunningText, Tree
 from xenassign.errors import InputError, reason_of
+from xenassign.host import clock_summary, regulator_summary
+from xenassign.host.collected import is_tar, read_collected
 from xenassign.host.running import board_problem
-from xenassign.reading import limited, read, record
+from xenassign.reading import MAX_TEXT, limited, read, record
 
 #: The first bytes of a blob.
 BLOB = b"\xd0\x0d\xfe\xed"
 #: Where Linux shows the live tree.
 _LINUX = ("/proc/device-tree", "/sys/firmware/")
+LIVE = "/sys/firmware/"
+#: What it says of the clocks and regulators of that tree, to root.
+DEBUGFS = {"clk_summary": clock_summary.FILE, "regulator_summary": regulator_summary.FILE}
 
 
 def read_tree(path: str, include: Sequence[str] = ()) -> Tree:
     """The devicetree of a .dtb or .dts file, or of a live tree's directory. Raises InputError."""
     if path != "-" and is_live(path):
-        return read_live(path)
+        return _with_debugfs(read_live(path), path)
     name = "<stdin>" if path == "-" else path
     data = read_file(path, name)
     if data.startswith(BLOB):
-        return read_blob(data, name)
+        return _with_debugfs(read_blob(data, name), path)
+    if is_tar(data):
+        return read_collected(data, name)
     if is_source(path, data):
         from xenassign.devicetree.source.reader import read_source
 
         return read_blob(read_source(data, name, include=include, symbols=True).blob, name)
     problem = "is empty" if not data else "is not a devicetree (neither a blob nor /dts-v1/ source)"
     raise InputError(f"{name}: {problem}; give the .dtb that the board boots with")
+
+
+def _with_debugfs(tree: Tree, path: str) -> Tree:
+    """A tree with what the running kernel says of it, if it is the tree of that kernel."""
+    if path != "-" and os.path.realpath(path).startswith(LIVE):
+        for name, file in DEBUGFS.items():
+            try:
+                text = read(file, MAX_TEXT).decode(errors="backslashreplace")
+                tree.running[name] = RunningText(file, text)
+            except OSError as error:
+                tree.running[name] = RunningText(file, problem=f"{file}: {reason_of(error)}")
+    return tree
 
 
 def is_source(path: str, data: bytes) -> bool:

@@ -20,7 +20,7 @@ from xenassign.checks.dom0_tree import dom0_changes
 from xenassign.checks.guest_addresses import used_windows
 from xenassign.checks.interrupts import interrupt_findings
 from xenassign.checks.intx import with_intx
-from xenassign.checks.live_tree import dom0_findings, live_findings
+from xenassign.checks.live_tree import dom0_findings, live_findings, running_findings
 from xenassign.checks.machine_control import machine_control_findings
 from xenassign.checks.memory_type import memory_type_findings
 from xenassign.checks.msi import (
@@ -114,7 +114,8 @@ def decide_judged(board: Board, resolved: Resolved, judged: Judgement) -> Domain
     devices = tuple(_planned_device(device, judged, builder) for device in scope.devices)
     keeps = host_keeps(tree, scope, kept)
     kept_on = regulators_to_keep_on(tree, keeps) if request.keep_supplies else ()
-    findings = [*dom0_findings(board.platform, request), *judged.findings]
+    findings = [*running_findings(board, request), *dom0_findings(board.platform, request)]
+    findings += judged.findings
     for device in devices:
         findings += supplier_findings(device.path, device.suppliers, judged.firmware.offered)
         findings += assignable_supplier_findings(board, scope, device)
@@ -282,6 +283,7 @@ def _tree_builder(board: Board, resolved: Resolved, judged: Judgement) -> GuestT
         judged.firmware.offered,
         dropped_names(edits),
         no_dummies="dom0less" in resolved.request.routes,
+        voltages=resolved.request.regulator_summary or board.voltages,
     )
     return GuestTreeBuilder(
         board.platform,

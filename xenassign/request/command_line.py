@@ -16,7 +16,9 @@ from xenassign.errors import InputError, UsageError
 from xenassign.formats import imagebuilder_cfg, xlcfg
 from xenassign.host.clock_summary import read_clock_summary
 from xenassign.host.load import read_host
+from xenassign.host.regulator_summary import read_regulator_summary
 from xenassign.host.running import dom0_tree
+from xenassign.host.xl_info import xl_info_of
 from xenassign.request import base_cfg
 from xenassign.request.boot_request import (
     CHOSEN,
@@ -97,15 +99,26 @@ def read_request(given: Given, trees: Sequence[Tree] = ()) -> Request:
 
 
 def release_of(version: str | None, trees: Sequence[Tree]) -> Release:
-    """The release of a version; if none is given, the one that made dom0's trees.
+    """The release of a version; if none is given, the one that the boards run.
 
-    Raises UsageError for an unknown version.
+    It made dom0's trees, or ``xl info`` was read with them. Raises UsageError for an unknown
+    version.
     """
     if version is not None:
         return release(version)
-    versions = {tree.xen if tree is not None else None for tree in map(dom0_tree, trees)}
-    made_by = versions.pop() if len(versions) == 1 else None
-    return release(made_by if made_by is not None and made_by in RELEASES else DEFAULT)
+    versions = set(map(_running_release, trees))
+    running = versions.pop() if len(versions) == 1 else None
+    return release(running or DEFAULT)
+
+
+def _running_release(tree: Tree) -> str | None:
+    """The release that runs on a board, if its tree tells, and it is known."""
+    dom0, xen = dom0_tree(tree), xl_info_of(tree)
+    versions = xen.versions if xen is not None else ()
+    if not versions and dom0 is not None and dom0.xen is not None:
+        versions = (dom0.xen,)
+    branch = versions[-1] if versions else None
+    return versions[0] if branch in RELEASES else None
 
 
 def driver_set(drivers: Sequence[str]) -> frozenset[str] | None:
@@ -124,6 +137,7 @@ def fields_of(given: Given) -> dict[str, Any]:
         "clock_rates": lambda texts: tuple(map(parse_clock_rate, texts)),
         "memory_regions": lambda texts: tuple(map(parse_memory_region, texts)),
         "clock_summary": read_clock_summary,
+        "regulator_summary": read_regulator_summary,
         "static_memory": lambda texts: tuple(map(parse_static_memory, texts)),
         "drivers": driver_set,
         "forced": lambda paths: tuple(map(Accepted, paths)),

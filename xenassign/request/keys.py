@@ -460,6 +460,13 @@ TOP = Section(
             " clocks.",
             '"clk_summary.txt"',
         ),
+        Key(
+            "regulator-summary",
+            _FILE,
+            "What `cat /sys/kernel/debug/regulator/regulator_summary` printed on the board, for the"
+            " voltages of regulators.",
+            '"regulator_summary.txt"',
+        ),
         Key("domain", DOMAIN, "A domain."),
         Key("allow", ALLOW, "A conflict between two domains that is accepted."),
         Key("boot", BOOT, "Load addresses and command lines, for --host-out and --uboot-script."),

@@ -168,6 +168,12 @@ DOMAIN = (
         metavar="FILE",
     ),
     Option(
+        "--regulator-summary",
+        "regulator_summary",
+        "Likewise /sys/kernel/debug/regulator/regulator_summary: the voltages of regulators.",
+        metavar="FILE",
+    ),
+    Option(
         "--keep-host-supplies",
         "keep_supplies",
         "Set always-on and boot-on in the host overlay for the regulators that the devices use,"

@@ -17,6 +17,7 @@ from xenassign.errors import InputError, OptionError, UsageError
 from xenassign.formats.toml_text import KeyPath, TomlFile, read_toml
 from xenassign.formats.xlcfg import read_file
 from xenassign.host.clock_summary import read_clock_summary
+from xenassign.host.regulator_summary import read_regulator_summary
 from xenassign.request import base_cfg
 from xenassign.request.boot_request import BootRequest, load_option
 from xenassign.request.keys import BOOT, DOMAIN, TOP, Mistake, mistakes, sentence
@@ -268,6 +269,9 @@ def _request(top: dict[str, Any], domain: dict[str, Any], folder: Path, origin: 
     )
     if "clock-summary" in top:
         options["clock_summary"] = read_clock_summary(str(folder / top["clock-summary"]))
+    if "regulator-summary" in top:
+        voltages = read_regulator_summary(str(folder / top["regulator-summary"]))
+        options["regulator_summary"] = voltages
     config = read_file(str(folder / base)) if base is not None else None
     with _located(origin):
         return base_cfg.request(config, **options)

@@ -15,6 +15,7 @@ from xenassign.escape import xlcfg_problem
 from xenassign.findings import ROUTES
 from xenassign.formats.xlcfg import XlConfig
 from xenassign.host.clock_summary import ClockSummary
+from xenassign.host.regulator_summary import RegulatorSummary
 from xenassign.request import units
 from xenassign.request.options import ALIGNMENTS
 from xenassign.request.origin import Origin
@@ -118,7 +119,7 @@ class Request:
     ``align``: one of ``ALIGNMENTS``. ``pins``: places that ``auto`` prefers, never a refusal.
     ``avoid``: guest addresses in bytes that ``auto`` leaves free.
     ``base``: the user's own dom.cfg; ``request.base_cfg.request`` reads its values.
-    ``clock_summary``: the rates of the running board.
+    ``clock_summary`` and ``regulator_summary``: the rates and voltages of the running board.
     ``static_memory``: the host memory of the domain, (base, size) in bytes; ``memory`` is their
     sum. ``direct_map``: guest addresses are host addresses. Both require dom0less only.
     ``attach_overlay``: whether overlays are written for ``xl dt-overlay`` of a running Xen.
@@ -140,6 +141,7 @@ class Request:
     controls: tuple[Accepted, ...] = ()
     clock_rates: tuple[ClockRate, ...] = ()
     clock_summary: ClockSummary | None = None
+    regulator_summary: RegulatorSummary | None = None
     keep_supplies: bool = False
     memory_regions: tuple[MemoryOption, ...] = ()
     memory: int | None = None

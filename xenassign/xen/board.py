@@ -9,11 +9,14 @@ from functools import cached_property
 from xenassign.devicetree.references import property_references
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.host.clock_rates import ClockRates
+from xenassign.host.clock_summary import clock_summary_of
 from xenassign.host.dma_windows import Inbound
 from xenassign.host.msi import Frame, frames
 from xenassign.host.neighbours import Neighbours, neighbours
 from xenassign.host.platform import Platform
+from xenassign.host.regulator_summary import RegulatorSummary, regulator_summary_of
 from xenassign.host.scmi import ScmiUse, ScmiUser, users
+from xenassign.host.xl_info import xl_info_of
 from xenassign.xen.dom0 import Dom0, dom0
 from xenassign.xen.dom0_build import Dom0Build, Obstacle
 from xenassign.xen.iommu import Iommus, iommus
@@ -31,7 +34,12 @@ class Board:
     @cached_property
     def clock_rates(self) -> ClockRates:
         """The rates of the board's clocks."""
-        return ClockRates(self.platform.tree)
+        return ClockRates(self.platform.tree, clock_summary_of(self.platform.tree))
+
+    @cached_property
+    def voltages(self) -> RegulatorSummary | None:
+        """The voltages of the running board, if they were read with its tree."""
+        return regulator_summary_of(self.platform.tree)
 
     @cached_property
     def dom0(self) -> Dom0:
@@ -99,5 +107,11 @@ def _sort_key(use: ScmiUse) -> tuple[int, str, int, int]:
 def read_board(
     platform: Platform, release: Release, drivers: frozenset[str] | None = None
 ) -> Board:
-    """The board for a release. ``drivers``: the IOMMU drivers in the build (None: all)."""
+    """The board for a release. ``drivers``: the IOMMU drivers in the build (None: all).
+
+    None are active if ``xl info``, read with the board's tree, has no hvm_directio.
+    """
+    running = xl_info_of(platform.tree)
+    if drivers is None and running is not None and running.iommu is False:
+        drivers = frozenset()
     return Board(platform, neighbours(platform), iommus(platform, release, drivers))

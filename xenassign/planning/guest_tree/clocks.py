@@ -125,6 +125,8 @@ class Clocks:
             message = f"{path}: the rates of its clocks ({', '.join(names)}) are not known"
             message += "; 0 is written" + "".join(_effects_of_zero(node, clocks))
             fix = f"give {' '.join(f'--clock-rate {path}#{name}=HZ' for name in names)}"
+            if self.rates.unread:
+                fix = f"{fix}, or the rates of the board, which were not read: {self.rates.unread}"
             if self.offered is not None and any(map(self._offers, clocks)):
                 fix = f"{fix}, or let the firmware answer with {self.offered.option}"
             yield UNKNOWN_RATE(message, node=node.path, prop="clocks", fix=fix)

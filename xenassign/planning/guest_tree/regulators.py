@@ -13,8 +13,10 @@ drivers that read it require a stub on both routes:
 * ``vref-supply``: ADCs scale by it (regulator_get_voltage), and fail to probe without it.
 
 A voltage is known when the provider states the same for ``regulator-min-microvolt`` and
-``regulator-max-microvolt``. Otherwise a stub would be worse than none: regulator_set_voltage
-fails without a voltage, and a wrong one may damage a card.
+``regulator-max-microvolt``, or when the running board says it (regulator_summary). Otherwise a stub
+would be worse than none: regulator_set_voltage fails without a voltage, and a wrong one may damage
+a card. ``vqmmc-supply`` has the voltage of the running board only if nothing can change it: the
+host's driver lowers it for a card, and it is another one when the guest starts.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from xenassign.devicetree.draft import DraftNode, DraftProperty, boolean, cells,
 from xenassign.devicetree.references import Reference
 from xenassign.devicetree.tree import Node, PropertyError
 from xenassign.findings import Finding, rule
+from xenassign.host.regulator_summary import RegulatorSummary
 
 SIGNAL_VOLTAGE = rule("XA508", "signal-voltage-fixed", "note", "broken")
 
@@ -62,9 +65,13 @@ def microvolts(provider: Node) -> int | None:
 
 @dataclass(slots=True)
 class Regulators:
-    """Creates the stubs, one for each voltage. ``free_label``: returns an unused label."""
+    """Creates the stubs, one for each voltage.
+
+    ``free_label``: returns an unused label. ``summary``: the voltages of the running board.
+    """
 
     free_label: Callable[[str], str]
+    summary: RegulatorSummary | None = None
     _stubs: dict[int | None, tuple[str, list[str]]] = field(default_factory=dict)
     _unswitched: dict[str, str] = field(default_factory=dict)
 
@@ -77,7 +84,7 @@ class Regulators:
         reads = reference.prop in _VOLTAGE_READ
         if provider is None or reference.rule.kind != "regulator" or not (reads or required):
             return None
-        volts = microvolts(provider)
+        volts, source = self._voltage(node, reference, provider)
         if volts is None and reads:
             return None
         if volts not in self._stubs:
@@ -87,8 +94,15 @@ class Regulators:
         supply = f"{provider.path}, for {reference.prop} of {node.path}"
         if supply not in supplies:
             supplies.append(supply)
-        stated = f"{volts} uV, as {provider.path} states" if volts else "no voltage is stated"
+        stated = f"{volts} uV, {source}" if volts else "no voltage is stated"
         return label, f"always on here, {stated}; the host must keep it on"
+
+    def _voltage(self, node: Node, reference: Reference, provider: Node) -> tuple[int | None, str]:
+        """The voltage (µV) of a supply, and where it is stated; None if it is not known."""
+        volts = microvolts(provider)
+        if volts is not None or self.summary is None or reference.prop == "vqmmc-supply":
+            return volts, f"as {provider.path} states"
+        return self.summary.microvolts(node, reference), f"read from {self.summary.source}"
 
     def dropped(self, reference: Reference) -> str:
         """Why a supply whose voltage a driver reads is dropped; "" for other supplies."""

@@ -41,6 +41,7 @@ from xenassign.devicetree.references import (
 from xenassign.devicetree.tree import Node, Property, Tree
 from xenassign.findings import Finding
 from xenassign.host.clock_rates import ClockRates
+from xenassign.host.regulator_summary import RegulatorSummary
 from xenassign.host.supplier_kinds import supplier_kind
 from xenassign.planning.guest_tree.clocks import Clocks
 from xenassign.planning.guest_tree.copies import copies
@@ -54,8 +55,7 @@ from xenassign.request.request import ClockRate
 
 #: Providers without hardware of their own, which are copied to the guest's tree.
 _VIRTUAL = frozenset({"fixed-clock", "fixed-factor-clock", "regulator-fixed", "usb-nop-xceiv"})
-#: How far copies are followed from one to the next. Boards have three.
-_DEEPEST = 32
+_DEEPEST = 32  # copies are followed so far, from one to the next; boards have three
 
 
 @dataclass(slots=True)
@@ -76,6 +76,7 @@ class ReferenceRewriter:
     offered: OfferedFirmware | None = None
     dropped: Mapping[Node, frozenset[str]] = field(default_factory=dict)
     no_dummies: bool = False  # of regulators: see regulators.py
+    voltages: RegulatorSummary | None = None
     clocks: Clocks = field(init=False)
     regulators: Regulators = field(init=False)
     losses: Losses = field(default_factory=Losses)
@@ -94,7 +95,7 @@ class ReferenceRewriter:
             lambda reference: self._firmware(reference) is not None,
             self.offered,
         )
-        self.regulators = Regulators(self.free_label)
+        self.regulators = Regulators(self.free_label, self.voltages)
 
     def label(self, node: Node) -> str:
         """The label of a host node in the guest's tree: that of the host, else from its name."""
