@@ -42,7 +42,7 @@ GPIO = Device(f"{_AIPS1}/gpio@30220000", "gpio-mxc", scripts.GPIO_DOES, scripts.
 I2C = Device(
     f"{_AIPS3}/i2c@30a40000",
     "imx-i2c",
-    "a DS1338 on its bus counts seconds; the driver of its GPIO expander is refused a supply",
+    "a DS1338 on its bus counts seconds; a TMP105, whose node states no supply, measures 0",
     """
 cd i2c-*
 echo ds1338 0x68 >new_device
@@ -50,10 +50,10 @@ bus=$(basename $PWD)
 chip=/sys/bus/i2c/devices/${bus#i2c-}-0068/rtc
 [ -d $chip ] || exit
 ticks $chip/rtc*/since_epoch && printf "a DS1338 on its bus counts seconds; "
-dmesg | grep -q 'pca953x.*incomplete constraints, dummy supplies not allowed (id=vcc)' &&
-echo "the driver of its GPIO expander is refused a supply"
+degrees=$(cat /sys/bus/i2c/devices/${bus#i2c-}-0048/hwmon/hwmon*/temp1_input)
+echo "a TMP105, whose node states no supply, measures $degrees"
 """,
-    modules=("i2c-imx",),
+    modules=("fixed", "lm75", "i2c-imx"),
 )
 WATCHDOG = Device(
     f"{_AIPS1}/watchdog@30290000",
@@ -122,6 +122,18 @@ MASTERS = Run(
     by_hand=("4.20", "4.22"),
 )
 
+_SENSOR = """
+/dts-v1/;
+/plugin/;
+
+&{/soc@0/bus@30800000/i2c@30a40000} {
+    sensor@48 {
+        compatible = "ti,tmp105";
+        reg = <0x48>;
+    };
+};
+"""
+
 _REMARKS = (
     """\
 Xen has no driver for the console of the i.MX 8M and prints nothing: `generate` gets `--xen-console
@@ -134,9 +146,10 @@ assigned: the timers (GPT), for which arm64's Linux has no driver; PWM and audio
 not have; SPI, since Linux' tree has no chip on these buses. The alarm of the SNVS clock is not in
 QEMU's model.""",
     """\
-Linux gives no dummy regulator to a dom0less guest since 6.9, because Xen's root node has no
-`compatible`. The expander's node states no supply, so its driver fails; those that the host's tree
-states are stubbed ([the guide](../guide.md#clocks-resets-power-what-the-host-must-leave-on)).""",
+An overlay adds a temperature sensor to I2C3, without a supply. Linux gives no dummy regulator to a
+dom0less guest since 6.9, because Xen's root node has no `compatible`: `generate` writes a stub, as
+for the supplies that the host's tree states
+([the guide](../guide.md#clocks-resets-power-what-the-host-must-leave-on)).""",
 )
 
 BOARD = Board(
@@ -154,7 +167,11 @@ BOARD = Board(
         Run(
             "lines",
             (Guest("lines", (CONSOLE, UART, GPIO, I2C), console="ttymxc2"),),
-            qemu=("-device", "ds1338,bus=i2c-bus.2,address=0x68"),
+            qemu=(
+                *("-device", "ds1338,bus=i2c-bus.2,address=0x68"),
+                *("-device", "tmp105,bus=i2c-bus.2,address=0x48"),
+            ),
+            overlay=_SENSOR,
         ),
         Run(
             "can",

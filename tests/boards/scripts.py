@@ -119,6 +119,16 @@ sum=$(dd if=/dev/${{block##*/}} bs=4096 count=16 2>/dev/null | md5sum)
     echo "reads 64 KiB of a card, and they are right"
 """
 
+#: A controller with a disk that has these bytes.
+DISK_DOES = "finds a disk on the bus and reads 64 KiB of it, and they are right"
+DISK_READ = f"""
+find_disk() {{ disk=$(find . -path '*/block/*' -name sda); [ -n "$disk" ]; }}
+retry find_disk || retry find_disk
+sum=$(dd if=/dev/${{disk##*/}} bs=4096 count=16 2>/dev/null | md5sum)
+[ "${{sum%% *}}" = {DISK_SUM} ] &&
+    echo "finds a disk on the bus and reads 64 KiB of it, and they are right"
+"""
+
 #: An Ethernet controller on QEMU's user network, which hands out the folder of the disk by TFTP.
 NETWORK_DOES = "gets a lease by DHCP and fetches 4 MiB by TFTP, and they are right"
 NETWORK = f"""

@@ -118,12 +118,21 @@ echo "the flash's id is read: $(cat spi-nor/partname), $(cat spi-nor/jedec_id)"
     *("spi-nor", "spi-zynqmp-gqspi"),
 )
 
+#: The driver requests supplies that Linux' tree does not state.
+SATA = _master(
+    "/axi/ahci@fd0c0000",
+    "ahci-ceva",
+    scripts.DISK_DOES,
+    scripts.DISK_READ,
+    *("fixed", "ahci_ceva", "sd_mod"),
+)
+
 MASTERS = Run(
     "masters",
     (
         Guest(
             "masters",
-            (CARD, FLASH, ETHERNET),
+            (CARD, FLASH, ETHERNET, SATA),
             memory=384,
             options={"static-memory": [[0x40000000, 384 << 20]], "direct-map": True},
             uart=0xFF000000,
@@ -132,6 +141,9 @@ MASTERS = Run(
     qemu=(
         *("-nic", "user,tftp={folder}") * 4,  # the fourth controller is the board's
         *("-drive", "if=sd,index=1,format=raw,file={disk}"),
+        # The same file once more, which QEMU would refuse.
+        *("-drive", "if=none,id=sata,format=raw,file={disk},file.locking=off"),
+        *("-device", "ide-hd,drive=sata,bus=ide.0"),
     ),
     kconfig=frozenset({"STATIC_MEMORY"}),
     by_hand=("4.20", "4.22"),
@@ -173,10 +185,9 @@ no model of the GPIO, I2C and watchdog blocks, and none of the clock's alarm."""
 
 _MASTERS_REMARK = """\
 The PHYs of QEMU have address 23 on their MDIO buses, which the node of the board's PHY gets here.
-Not in the table: SATA, whose driver (`ahci_ceva`) requires the supply `ahci`, which Linux' tree
-does not state: Linux gives no dummy regulator to a dom0less guest since 6.9, because Xen's root
-node has no `compatible`. USB: its drivers bind, but no interrupt arrives that would show QEMU's
-device."""
+The driver of SATA requests the supplies `ahci` and `phy`, which Linux' tree does not state:
+`generate` writes stubs. Not in the table: USB, whose drivers bind, but no interrupt arrives that
+would show QEMU's device."""
 
 _REGIONS_REMARK = """\
 Xen 4.17 takes the nodes `memory@3ed00000` and `memory@3ef00000` of /reserved-memory for memory of

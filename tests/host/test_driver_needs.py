@@ -212,3 +212,33 @@ def test_a_rate_that_a_driver_divides() -> None:
     assert "MDIO" in fec.without_rate("ipg")
     assert (fec.without_rate("ahb"), fec.without_rate(None)) == ("", "")
     assert wanted(fec, "clocks", "ipg") is True
+
+
+def test_rates_that_a_driver_only_divides_later() -> None:
+    """tests/boards/zcu102.py boots both with a rate; with 0 neither sends anything."""
+    uart, can = needs(["xlnx,zynqmp-uart", "cdns,uart-r1p12"]), needs(["xlnx,zynq-can-1.0"])
+    assert uart is not None
+    assert can is not None
+    assert "bit rate" in uart.without_rate("uart_clk")
+    assert "bit rate" in can.without_rate("can_clk")
+    assert (uart.without_rate("pclk"), can.without_rate("pclk")) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("compatible", "supplies"),
+    [
+        # tests/boards boots these four; without the supplies their drivers fail
+        (["ceva,ahci-1v84"], ("ahci-supply", "phy-supply")),
+        (["ti,tmp105"], ("vs-supply",)),
+        (["atmel,24c02"], ("vcc-supply",)),
+        (["brcm,bcm2835-usb"], ("vusb_d-supply", "vusb_a-supply")),
+        (["rockchip,rk3568-gmac", "snps,dwmac-4.20a"], ("phy-supply",)),
+        (["allwinner,sun8i-h3-emac"], ()),  # devm_regulator_get_optional
+    ],
+)
+def test_supplies_that_a_driver_takes_a_dummy_for(
+    compatible: list[str], supplies: tuple[str, ...]
+) -> None:
+    known = needs(compatible)
+    assert known is not None
+    assert known.supplies == supplies

@@ -23,10 +23,12 @@ Variant = Callable[[str, str], Tree]
 MMC = "/mmc@7e000000"
 
 
-def board(variant: Variant, device: str, regulators: str) -> Tree:
+def board(
+    variant: Variant, device: str, regulators: str, compatible: str = "xenassign,mmc"
+) -> Tree:
     return variant(
         "tricky",
-        f'/ {{ mmc@7e000000 {{ compatible = "xenassign,mmc"; reg = <0 0x7e000000 0 0x1000>;'
+        f'/ {{ mmc@7e000000 {{ compatible = "{compatible}"; reg = <0 0x7e000000 0 0x1000>;'
         f" {device} }}; pmic {{ {regulators} }}; }};",
     )
 
@@ -123,6 +125,29 @@ def test_every_supply_becomes_a_stub_where_linux_may_refuse_dummies(
     stub = supply(made, "vcc-supply")
     assert stub.compatible == ("regulator-fixed",)
     assert not stub.has("regulator-min-microvolt")
+
+
+EEPROM = "atmel,24c02"
+
+
+def test_a_supply_that_the_driver_requests_is_stubbed_though_the_host_states_none(
+    plan: Plan, variant: Variant
+) -> None:
+    made = plan(board(variant, "", "", EEPROM), MMC, policy="trust")
+    assert supplier(made, "vcc-supply")[1:3] == (None, "stubbed")
+    stub = supply(made, "vcc-supply")
+    assert stub.compatible == ("regulator-fixed",)
+    (node,) = [n for n in made.tree.walk() if n.name.startswith("regulator-")]
+    assert node.comments[0] == (f"for vcc-supply of {MMC}, which the host's tree does not state")
+
+
+def test_what_the_host_states_or_xl_gives_gets_no_second_stub(plan: Plan, variant: Variant) -> None:
+    """libxl gives the root of the guest's tree a compatible, and so Linux has dummies there."""
+    xl = plan(board(variant, "", "", EEPROM), MMC, policy="trust", routes=("xl",))
+    assert not guest_device(xl).has("vcc-supply")
+    assert [s for s in xl.devices[0].suppliers if s.property == "vcc-supply"] == []
+    stated = board(variant, "vcc-supply = <&ldo>;", volts("ldo", 3, 3), EEPROM)
+    assert supplier(plan(stated, MMC, policy="trust"), "vcc-supply").provider == "/pmic/ldo"
 
 
 @pytest.mark.parametrize(

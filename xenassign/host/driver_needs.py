@@ -20,6 +20,7 @@ block that is not listed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -64,6 +65,8 @@ class DriverNeeds(NamedTuple):
     needs: tuple[Need, ...]
     rates: tuple[Need, ...] = ()
     """Clocks whose rate the driver requires: with one of 0 its probe fails."""
+    supplies: tuple[str, ...] = ()
+    """Properties of regulators without which the driver takes Linux' dummy regulator."""
 
     def without_rate(self, clock: str | None) -> str:
         """What the driver does if the rate of a clock, by name, is 0; "" if nothing is known."""
@@ -77,7 +80,9 @@ class DriverTable:
     """
 
     def __init__(self, path: Path) -> None:
-        self._table = Table(path, ("driver", "binding"), ("needs", "uses", "rates", "as"))
+        self._table = Table(
+            path, ("driver", "binding"), ("needs", "uses", "rates", "requests", "as")
+        )
         self._usual: dict[str, str] = {}
         self._parsed: dict[tuple[TableStatement, ...], DriverNeeds] = {}
         self._usual = {need.property: need.without for need in self._set(_USUAL)}
@@ -93,7 +98,8 @@ class DriverTable:
             common = [need for need in self._set(_EVERY) if need.property not in properties]
             driver = self._table.heading(entry, "driver")
             binding = self._table.heading(entry, "binding")
-            stated = DriverNeeds(driver, binding, (*own, *common), self._rates(entry))
+            rates, supplies = self._rates(entry), self._supplies(entry)
+            stated = DriverNeeds(driver, binding, (*own, *common), rates, supplies)
             self._parsed[entry.statements] = stated
         return self._parsed[entry.statements]
 
@@ -114,7 +120,7 @@ class DriverTable:
         needs: list[Need] = []
         covered: set[tuple[str, str | None]] = set()
         for statement in entry.statements:
-            if statement.verb == "rates":
+            if statement.verb in ("rates", "requests"):
                 continue
             of_set = statement.verb == "as"
             stated = self._of_sets(entry, statement) if of_set else self._stated(statement)
@@ -132,6 +138,17 @@ class DriverTable:
         """The rates that an entry itself states."""
         lines = (statement for statement in entry.statements if statement.verb == "rates")
         return tuple(rate for statement in lines for rate in self._stated(statement))
+
+    def _supplies(self, entry: TableEntry) -> tuple[str, ...]:
+        """The supplies that an entry itself states."""
+        supplies: list[str] = []
+        for statement in (s for s in entry.statements if s.verb == "requests"):
+            names = [word.text for word in statement.words if not word.inside]
+            if not names or not all(re.fullmatch(r"[^*]+-supply", name) for name in names):
+                fix = "write 'requests NAME-supply'"
+                raise self._table.error(statement.line, "'requests' without a supply", fix)
+            supplies += names
+        return tuple(supplies)
 
     def _of_sets(self, entry: TableEntry, statement: TableStatement) -> list[Need]:
         needs: list[Need] = []

@@ -24,11 +24,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from xenassign.devicetree.draft import DraftNode, DraftProperty, boolean, cells, text
+from xenassign.checks.required_suppliers import required
+from xenassign.devicetree.draft import Cells, DraftNode, DraftProperty, Ref, boolean, cells, text
 from xenassign.devicetree.references import Reference
 from xenassign.devicetree.tree import Node, PropertyError
 from xenassign.findings import Finding, rule
+from xenassign.host.driver_needs import needs
 from xenassign.host.regulator_summary import RegulatorSummary
+from xenassign.planning.plan import Supplier
 
 SIGNAL_VOLTAGE = rule("XA508", "signal-voltage-fixed", "note", "broken")
 
@@ -67,35 +70,58 @@ def microvolts(provider: Node) -> int | None:
 class Regulators:
     """Creates the stubs, one for each voltage.
 
-    ``free_label``: returns an unused label. ``summary``: the voltages of the running board.
+    ``free_label``: returns an unused label. ``no_dummies``: whether the guest's Linux has none.
+    ``summary``: the voltages of the running board.
     """
 
     free_label: Callable[[str], str]
+    no_dummies: bool
     summary: RegulatorSummary | None = None
     _stubs: dict[int | None, tuple[str, list[str]]] = field(default_factory=dict)
     _unswitched: dict[str, str] = field(default_factory=dict)
 
-    def stub(self, node: Node, reference: Reference, required: bool) -> tuple[str, str] | None:
-        """(label, reason) of the stub for a supply; None if the supply is to be dropped.
-
-        ``required``: whether the driver is known to fail without it, or the guest has no dummies.
-        """
+    def stub(self, node: Node, reference: Reference) -> tuple[str, str] | None:
+        """(label, reason) of the stub for a supply; None if the supply is to be dropped."""
         provider = reference.provider
         reads = reference.prop in _VOLTAGE_READ
-        if provider is None or reference.rule.kind != "regulator" or not (reads or required):
+        if provider is None or reference.rule.kind != "regulator":
+            return None
+        if not (reads or self.no_dummies or required(node, reference)):
             return None
         volts, source = self._voltage(node, reference, provider)
         if volts is None and reads:
             return None
+        purpose = f"replaces {provider.path}, for {reference.prop} of {node.path}"
+        label = self._label(volts, purpose)
+        stated = f"{volts} uV, {source}" if volts else "no voltage is stated"
+        return label, f"always on here, {stated}; the host must keep it on"
+
+    def add_requested(
+        self, node: Node, changed: dict[str, DraftProperty | None]
+    ) -> Iterator[Supplier]:
+        """Adds stubs for supplies that the driver requests and the host's node does not state.
+
+        ``changed``: the node's changed properties, by name.
+        """
+        driver = needs(node.compatible) if self.no_dummies else None
+        for name in driver.supplies if driver is not None else ():
+            if node.has(name) or name in changed:
+                continue
+            purpose = f"for {name} of {node.path}, which the host's tree does not state"
+            label = self._label(None, purpose)
+            why = "its driver requests it, and the guest has no dummy regulators"
+            changed[name] = DraftProperty(name, (Cells((Ref(label),)),), why)
+            yield Supplier(name, None, "stubbed", why)
+
+    def _label(self, volts: int | None, purpose: str) -> str:
+        """The label of the stub with a voltage, which gets the purpose as a comment."""
         if volts not in self._stubs:
             label = self.free_label(f"vreg_{volts}" if volts else "vreg")
             self._stubs[volts] = (label, [])
-        label, supplies = self._stubs[volts]
-        supply = f"{provider.path}, for {reference.prop} of {node.path}"
-        if supply not in supplies:
-            supplies.append(supply)
-        stated = f"{volts} uV, {source}" if volts else "no voltage is stated"
-        return label, f"always on here, {stated}; the host must keep it on"
+        label, purposes = self._stubs[volts]
+        if purpose not in purposes:
+            purposes.append(purpose)
+        return label
 
     def _voltage(self, node: Node, reference: Reference, provider: Node) -> tuple[int | None, str]:
         """The voltage (µV) of a supply, and where it is stated; None if it is not known."""
@@ -132,7 +158,7 @@ class Regulators:
 
     def nodes(self) -> Iterator[DraftNode]:
         """The fixed regulators, by voltage."""
-        for volts, (label, supplies) in sorted(self._stubs.items(), key=lambda item: item[0] or 0):
+        for volts, (label, purposes) in sorted(self._stubs.items(), key=lambda item: item[0] or 0):
             properties = [
                 text("compatible", "regulator-fixed"),
                 text("regulator-name", f"host-{volts}uV" if volts else "host"),
@@ -146,8 +172,5 @@ class Regulators:
                 f"regulator-{volts}" if volts else "regulator-host",
                 (*properties, boolean("regulator-always-on")),
                 label=label,
-                comments=(
-                    *(f"replaces {supply}" for supply in supplies),
-                    "the host must keep these on",
-                ),
+                comments=(*purposes, "the host must keep these on"),
             )

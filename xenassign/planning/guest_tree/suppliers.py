@@ -95,7 +95,7 @@ class ReferenceRewriter:
             lambda reference: self._firmware(reference) is not None,
             self.offered,
         )
-        self.regulators = Regulators(self.free_label, self.voltages)
+        self.regulators = Regulators(self.free_label, self.no_dummies, self.voltages)
 
     def label(self, node: Node) -> str:
         """The label of a host node in the guest's tree: that of the host, else from its name."""
@@ -158,6 +158,7 @@ class ReferenceRewriter:
             else:
                 self._group(node, group, changed, suppliers)
         self.regulators.limit_signalling(node, changed)
+        suppliers += self.regulators.add_requested(node, changed)
         return changed, suppliers
 
     def _group(
@@ -295,7 +296,7 @@ class ReferenceRewriter:
                 if self._loses_gpio(provider):
                     action, why = "stubbed", "always on here: the host drives its GPIO"
                 return (Ref(label),), Supplier(name, provider.path, action, why)
-        stub = self.regulators.stub(node, reference, self.no_dummies or required(node, reference))
+        stub = self.regulators.stub(node, reference)
         if stub is not None:
             return (Ref(stub[0]),), Supplier(name, provider.path, "stubbed", stub[1])
         why = self.regulators.dropped(reference) or _reason(node, reference)
