@@ -190,7 +190,7 @@ _FLASH = Device(
     """
 echo "reads a flash's id: $(cat spi_master/spi*/spi*/spi-nor/jedec_id)"
 """,
-    modules=("spi-bcm2835", "spi-nor"),
+    modules=("fixed", "spi-bcm2835", "spi-nor"),
     options={
         "clock-rate": _CORE,
         "allow-shared-page": {

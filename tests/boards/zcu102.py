@@ -49,7 +49,7 @@ SPI = Device(
 cd spi_master/spi*/spi*
 echo "the flash's id is read: $(cat spi-nor/partname), $(cat spi-nor/jedec_id)"
 """,
-    modules=("spi-nor", "spi-cadence"),
+    modules=("fixed", "spi-nor", "spi-cadence"),
 )
 
 
@@ -115,7 +115,7 @@ FLASH = _master(
 cd spi_master/spi*/spi*
 echo "the flash's id is read: $(cat spi-nor/partname), $(cat spi-nor/jedec_id)"
 """,
-    *("spi-nor", "spi-zynqmp-gqspi"),
+    *("fixed", "spi-nor", "spi-zynqmp-gqspi"),
 )
 
 #: The driver requests supplies that Linux' tree does not state.

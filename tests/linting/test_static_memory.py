@@ -194,6 +194,46 @@ def test_a_small_console(compiled: Compile, variant: Callable[[str, str], Tree])
     assert found(compiled(source()), host) == [[]]
 
 
+@pytest.mark.parametrize(
+    ("chosen", "node", "stopped"),
+    [
+        ("", "", False),
+        ('xen,xen-bootargs = "console=dtuart";', "", False),
+        ('xen,xen-bootargs = "console=none";', "", True),
+        ('xen,xen-bootargs = "console=none console=com1,dtuart";', "", False),
+        ('xen,xen-bootargs = "dtuart=/pl031@9010000";', "", True),
+        ('xen,xen-bootargs = "dtuart=/pl011@9000000:115200";', "", False),
+        ('xen,xen-bootargs = "dtuart=serial9";', "", True),
+        ('xen,xen-bootargs = "console=none";', "nr_spis = <32>;", False),
+    ],
+)
+def test_nr_spis_where_xen_may_have_no_console(
+    compiled: Compile, board: Board, chosen: str, node: str, stopped: bool
+) -> None:
+    """Xen panics without it, since it requires the interrupt of its console (XA738)."""
+    text = source(node=f"direct-map; {node}").replace("domU1 {", f"{chosen} domU1 {{")
+    for xen in RELEASES:
+        (findings,) = found(compiled(text), board("qemu"), xen)
+        assert ("XA738" in codes(findings)) == stopped
+    assert "XA738" not in codes(found(compiled(text))[0])  # the host is not known
+    text = text.replace("direct-map;", "")
+    assert "XA738" not in codes(found(compiled(text), board("qemu"))[0])
+
+
+def test_a_console_that_xen_does_not_drive(
+    compiled: Compile, variant: Callable[[str, str], Tree], wording: Wording
+) -> None:
+    tree = compiled(source(node="direct-map;").replace("vpl011;", ""))
+    host = variant("qemu", '&{/pl011@9000000} { compatible = "fsl,imx6q-uart"; };')
+    for xen in RELEASES:
+        stopped = [f for f in found(tree, host, xen)[0] if f.code == "XA738"]
+        assert bool(stopped) == ("fsl,imx6q-uart" not in release(xen).uarts)
+    (finding,) = [f for f in found(tree, host)[0] if f.code == "XA738"]
+    wording(finding)
+    without = variant("qemu", "/ { chosen { /delete-property/ stdout-path; }; };")
+    assert [f.prop for f in found(tree, without)[0] if f.code == "XA738"] == ["direct-map"]
+
+
 def test_lines_for_the_vpl011(compiled: Compile, board: Board) -> None:
     """QEMU's console has INTID 33."""
     for spis, direct, refused in ((0, True, True), (0, False, True), (1, True, False)):

@@ -965,6 +965,7 @@ NOT_SHOWN = {
     "XA708": "only Xen 4.21 and newer refuse it, which Debian does not have",
     "XA614": "only xl 4.21 and newer refuses it, which Debian does not have",
     "XA621": "only xl 4.21 and newer refuses it, which Debian does not have",
+    "XA738": "Debian's Xen is built without static memory; see XA717",
     "XA741": "Debian's Xen is built without static memory; see XA717",
     "XA742": "Debian's Xen is built without shared memory; see XA717",
     "XA743": "Debian's Xen is built without shared memory; see XA717",

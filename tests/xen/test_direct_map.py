@@ -27,13 +27,13 @@ from xenassign.xen.releases import RELEASES as KNOWN
 from xenassign.xen.releases import SPI_FIRST_INTID
 
 from .agreement import context, foretold
-from .boot import BootError, Domain, Outcome, boot_dom0less, boot_system, system
+from .boot import DONE, BootError, Domain, Outcome, boot_dom0less, boot_system, system
 from .conftest import by_hand
 from .guest import ALARM, REPORT, GuestReport
 from .guestview import differences
 from .hosttree import compiled
 from .machine import Machine, board, built, kconfig
-from .qemu import Setup
+from .qemu import Setup, running
 from .test_positive import CLOCK, Case, Generate, Made, board_of, domain_of, make
 
 OPTION = "STATIC_MEMORY"
@@ -156,6 +156,36 @@ def test_the_address_space_is_the_foretold(ready: Machine, generate: Generate, d
     assert (uart.address, uart.size) == places["vPL011"]
     (_, number, _) = nodes["sbsa-uart"].cells("interrupts")
     assert vpl011_intid(platform, direct_map=True) == number + SPI_FIRST_INTID
+
+
+UART = "/pl011@9000000"
+
+
+@pytest.mark.parametrize("stated", [True, False])
+def test_nr_spis_where_xen_has_no_console(ready: Machine, generate: Generate, stated: bool) -> None:
+    """QEMU's UART is the guest's: it speaks, or Xen stops without a word."""
+    options = {"memory": None, "direct_map": True, "static_memory": BANKS, "routes": ("dom0less",)}
+    console = {"vpl011": False, "xen_console": "none"}
+    made = make(generate, ready, Case("console", "virt", (UART, CLOCK), {**options, **console}))
+    domain = domain_of(made.files)
+    assert domain.nr_spis == 32
+    domain = domain if stated else replace(domain, nr_spis=None)
+    machine = Setup(memory=HOST, bootargs="console=none")
+    host = board()
+    booted = system(ready, made.files["dtb"], host, replace(domain, linux=True), setup=machine)
+    about = context(ready, domain, host)
+    assert about.platform is not None
+    about = about._replace(platform=about.platform._replace(console=None))
+    found = foretold(booted, about, machine) or ()
+    codes = {finding.code for finding in rejecting(found, "dom0less")}
+    assert codes == (set() if stated else {"XA738"})
+    with running(ready.xen, booted.tree, booted.loads, 1, machine, 2 * SECONDS) as lines:
+        if stated:
+            assert DONE in lines
+        else:
+            with pytest.raises(BootError, match="QEMU ended early"):
+                list(lines)
+        assert not any(line.startswith("(XEN)") for line in lines.log)
 
 
 # ---------------------------------------------------------------------------- what Xen refuses

@@ -178,10 +178,12 @@ def domain_of(files: Files) -> Domain:
     banks = node.cells("xen,static-mem")
     more += [f"xen,static-mem = <{' '.join(map(hex, banks))}>;"] if banks else []
     more += ["direct-map;"] if node.has("direct-map") else []
+    spis = node.cells("nr_spis")
     return Domain(
         memory=node.cells("memory")[1] // 1024,
         vcpus=node.cells("cpus")[0],
         vpl011=node.has("vpl011"),
+        nr_spis=spis[0] if spis else None,
         more=" ".join(more),
     )
 

@@ -73,7 +73,8 @@ class SupplierOutcome(NamedTuple):
     def title(self) -> str:
         """The reference in messages: "phy0: clocks of /clock-controller"."""
         below = f"{self.node}: " if self.node else ""
-        return f"{below}{self.prop} of {self.provider or 'nothing'}"
+        provider = f" of {self.provider}" if self.provider else ""
+        return f"{below}{self.prop}{provider}"
 
 
 class StubOutcome(NamedTuple):

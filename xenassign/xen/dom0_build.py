@@ -16,6 +16,7 @@ from typing import NamedTuple, TypeGuard
 from xenassign.devicetree.tree import Node
 from xenassign.host.device import HostDevice, read_device
 from xenassign.host.platform import Platform
+from xenassign.xen.console import drives
 from xenassign.xen.dom0 import SKIPPED, is_withheld, line_of
 from xenassign.xen.host_reading import Followed, HostReading, Line, Lost, UnreadableError
 from xenassign.xen.iommu import Iommus, Shield, StreamTable, protection
@@ -135,7 +136,7 @@ class _Dom0Walk:
             if node is self.gic or names & {"arm,armv7-timer", "arm,armv8-timer"}:
                 self._read(self.reading.lines(node), node)
         console = self.platform.console
-        if console is not None and not console_marked and self._drives(console):
+        if console is not None and not console_marked and drives(self.iommus.release, console):
             self._use(self.reading.lines(console)[:1], console)
         active = self.iommus.active
         for iommu in self.platform.iommus if active and active.name == "smmu" else ():
@@ -145,11 +146,6 @@ class _Dom0Walk:
                 prop = iommu.node.get("#global-interrupts")
                 stated = prop.u32() if prop is not None and len(prop.value) == 4 else 0
                 self._use(lines[:stated], iommu.node)
-
-    def _drives(self, console: Node) -> bool:
-        names = {text.lower() for text in console.compatible}
-        usable = console.available and not console.has("xen,passthrough")
-        return usable and not names.isdisjoint(self.iommus.release.uarts)
 
     def _read(self, lines: Sequence[Line], node: Node) -> list[int]:
         """The INTIDs of some interrupts of a node of Xen's own."""

@@ -9,6 +9,7 @@ from xenassign.findings import Finding, rule
 from xenassign.linting.verdict.context import Context
 from xenassign.linting.verdict.dom0less import DOM0LESS
 from xenassign.linting.verdict.domain import DomainNode, string
+from xenassign.xen.console import console_of_xen
 from xenassign.xen.direct_map import overlapping
 from xenassign.xen.llc_coloring import COLORING_OPTION, COLORS, coloring
 
@@ -19,6 +20,9 @@ COLORED = rule(
     "rejected",
     routes=DOM0LESS,
     applies=lambda xen: COLORS in xen.domain_properties,
+)
+NO_CONSOLE = rule(
+    "XA738", "direct-map-nr-spis", "error", "rejected", routes=DOM0LESS, needs_host=True
 )
 _PROP = "xen,static-mem"
 
@@ -42,8 +46,20 @@ def check(domain: DomainNode, context: Context) -> Iterator[Finding]:
     )
     for finding in static_memory_findings(platform, memory):
         yield finding._replace(message=f"{path}: {finding.message}")
+    yield from _spis(domain, context)
     yield from _others(domain)
     yield from _colors(domain, context)
+
+
+def _spis(domain: DomainNode, context: Context) -> Iterator[Finding]:
+    """Without nr_spis Xen requires the interrupt of its console, also for no vPL011."""
+    if context.platform is None or not domain.direct_map or domain.node.has("nr_spis"):
+        return
+    console = console_of_xen(context.platform, context.release, domain.xen_bootargs or "")
+    if isinstance(console, str):
+        path = domain.node.path
+        message = f"{path}: direct-map without nr_spis: {console}"
+        yield NO_CONSOLE(message, node=path, prop="direct-map")
 
 
 def _colors(domain: DomainNode, context: Context) -> Iterator[Finding]:

@@ -123,8 +123,7 @@ def _static_memory(plan: DomainPlan) -> list[DraftProperty]:
 
 def _interrupts(plan: DomainPlan) -> DraftProperty:
     """nr_spis. For a direct-map domain without it Xen looks for the INTID of its own console's
-    UART, even if there is no vPL011 that would have it, and panics where it drives none (4.18 and
-    newer, create_domUs: "Error getting IRQ number for this serial port").
+    UART, even if there is no vPL011 that would have it, and panics where it drives none (XA738).
     """
     intids = (intid for device in plan.devices for intid in device.irqs)
     highest = max(intids, default=SPI_FIRST_INTID - 1)
