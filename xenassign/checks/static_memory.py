@@ -22,6 +22,7 @@ from xenassign.findings import Finding, Rule, rule
 from xenassign.host.device import is_simple_bus, read_device
 from xenassign.host.platform import Platform
 from xenassign.request.request import Request
+from xenassign.xen.console import console_of_xen
 from xenassign.xen.direct_map import Banks, redistributors, vuart
 from xenassign.xen.layout import MIB
 from xenassign.xen.releases import Release, since_point
@@ -77,7 +78,7 @@ class StaticMemory(NamedTuple):
 
     ``node`` and ``prop``: what the findings are about; None for a request. ``live``: the memory of
     the platform is what Xen will have, not only what the host's tree states. ``noun``: the kind of
-    memory; shared memory has no banks of a domain.
+    memory; shared memory has no banks of a domain. ``bootargs``: of Xen, as far as they are known.
     """
 
     release: Release
@@ -89,6 +90,7 @@ class StaticMemory(NamedTuple):
     prop: str | None = None
     live: bool = False
     noun: Literal["static memory", "shared memory"] = "static memory"
+    bootargs: str = ""
 
 
 def static_memory_of_request(request: Request) -> StaticMemory:
@@ -197,7 +199,8 @@ def _is_registers(node: Node) -> bool:
 
 def _direct_map_findings(platform: Platform, domain: StaticMemory) -> Iterator[Finding]:
     """The vPL011 and the GIC of a direct-map domain."""
-    uart = vuart(platform) if domain.vpl011 else None
+    console = console_of_xen(platform, domain.release, domain.bootargs) if domain.vpl011 else None
+    uart = vuart(platform) if isinstance(console, Node) else console
     # 4.17 accepts it, so a file is not rejected for it; a request is refused anyway.
     if isinstance(uart, str) and (domain.release.vpl011_failure_refused or domain.node is None):
         yield _finding(domain, NO_UART, uart, domain.prop and "vpl011")

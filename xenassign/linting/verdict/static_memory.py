@@ -43,6 +43,7 @@ def check(domain: DomainNode, context: Context) -> Iterator[Finding]:
         path,
         _PROP,
         live,
+        bootargs=domain.xen_bootargs or "",
     )
     for finding in static_memory_findings(platform, memory):
         yield finding._replace(message=f"{path}: {finding.message}")
