@@ -19,7 +19,7 @@ from ..xen.machine import RELEASES, Machine, UnavailableError, built, machine
 from ..xen.qemu import BootError
 from . import kernels
 from .boards import BOARDS
-from .boot import COMMAND, Result, boot
+from .boot import Result, boot, command
 from .document import PAGE, document
 from .emulator import emulator
 from .model import Board, Run
@@ -72,7 +72,7 @@ def _boots(arguments: argparse.Namespace) -> int:
         tree = f"{board.tree} of Linux {arguments.kernel}" if board.tree else "QEMU's own tree"
         print(f"{run.name}: Xen {xen.release}, {tree}")
         with _folder(arguments.keep, run) as work:
-            print(f"  $ xenassign {' '.join(COMMAND)}", flush=True)
+            print(f"  $ xenassign {' '.join(command(run))}", flush=True)
             result = boot(board, run, xen, suite, work)
         works &= _show(result, arguments.log)
     return 0 if works and runs else 1

@@ -1,7 +1,8 @@
 """A run of a board: files that ONE ``xenassign generate`` writes, Xen, and what the guests report.
 
 Nothing of a domain is written here but xenassign.toml: the tree that Xen boots from is that of
-``--host-out`` with ``--chosen``, and the modules lie where its load addresses say.
+``--host-out`` with ``--chosen``, and the modules lie where its load addresses say. With xl
+the harness adds dom0's kernel and ramdisk to that of ``--host-out``.
 """
 
 from __future__ import annotations
@@ -9,13 +10,16 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ..xen.boot import DONE, XEN_ARGUMENTS, Domain, bootargs, branch_to, built, guest_files, spoken
+from ..xen.dom0 import Job, boot_groups
 from ..xen.machine import Machine, UnavailableError
 from ..xen.qemu import Console, Load, Setup, running
 from ..xen.several import INPUT_TO_XEN, numbered, said_by
@@ -82,12 +86,37 @@ def boot(
                 for word in run.qemu
             ),
         )
+        if run.xl:
+            return _under_dom0(board, run, machine, setup, work, seconds)
         console = stack.enter_context(
             running(work / "start", tree, loads, board.processors, setup, seconds)
         )
         refusal, said = _read(board, run, tree, console)
     reports = [r for guest in run.guests for r in _reports(guest, said.get(guest.name, []))]
     return Result(refusal, tuple(reports), console.log, console.seconds)
+
+
+def _under_dom0(
+    board: Board, run: Run, machine: Machine, setup: Setup, work: Path, seconds: float
+) -> Result:
+    """dom0 starts from the same kind of tree, and creates the guests with their dom.cfg."""
+    start = time.monotonic()
+    setup = replace(setup, loads=(Load(machine.xen, board.modules_at),))
+    jobs = []
+    for guest in run.guests:
+        out, tree = work / "out", f"{guest.name}.dtb"
+        cfg = (out / f"{guest.name}.cfg").read_text()
+        jobs.append(Job(cfg, {tree: (out / tree).read_bytes()}, _script(guest)))
+    started = replace(machine, built=work / "start")
+    host = (work / "xen.dtb").read_bytes()
+    (outcomes,) = boot_groups(started, host, [jobs], seconds, setup)
+    pairs = list(zip(run.guests, outcomes, strict=True))
+    return Result(
+        next((outcome.message for outcome in outcomes if outcome.message), ""),
+        tuple(report for guest, outcome in pairs for report in _reports(guest, outcome.guest)),
+        [line for outcome in outcomes for line in outcome.log],
+        time.monotonic() - start,
+    )
 
 
 # ---------------------------------------------------------------------------- the files
@@ -102,29 +131,37 @@ def generate(board: Board, run: Run, machine: Machine, suite: str, work: Path) -
     (work / "board.dtb").write_bytes(tree)
     for edit in board.edits:
         if edit.xen in (None, machine.release):
-            command = ["fdtput", *edit.fdtput.replace("FILE", "board.dtb").split()]
-            subprocess.run(command, cwd=work, check=True)
+            words = ["fdtput", *edit.fdtput.replace("FILE", "board.dtb").split()]
+            subprocess.run(words, cwd=work, check=True)
     for source in filter(None, (board.overlay, run.overlay)):
         _overlay(source, work)
+    if run.xl:
+        (work / "xenassign.toml").write_text(_toml(board, run, machine, ""))
+        _run(command(run), work)
+        return []
     (work / "xen").symlink_to(machine.xen)
     (work / "Image").symlink_to(kernels.image())
     places = _Places(board.modules_at, work)
     xen, kernel = places.put("xen"), places.put("Image")
-    domains = []
+    domains: dict[str, dict[str, str]] = {}
     for guest in run.guests:
         name = f"{guest.name}.cpio"
         (work / name).write_bytes(machine.guest.read_bytes() + _ramdisk(guest))
         load = {"kernel": kernel, "ramdisk": places.put(name), "dtb": places.reserve()}
-        domains.append((guest, load))
-    (work / "xenassign.toml").write_text(_toml(board, machine, xen, domains))
-    command = [sys.executable, "-m", "xenassign", *COMMAND]
-    done = subprocess.run(command, cwd=work, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise AssertionError(f"generate refuses: {done.stdout}{done.stderr}")
+        domains[guest.name] = load
+    (work / "xenassign.toml").write_text(_toml(board, run, machine, xen, domains))
+    _run(command(run), work)
     trees = [
-        Load(work / "out" / f"{guest.name}.dtb", int(load["dtb"], 16)) for guest, load in domains
+        Load(work / "out" / f"{name}.dtb", int(load["dtb"], 16)) for name, load in domains.items()
     ]
     return places.loads + trees
+
+
+def _run(arguments: Sequence[str], work: Path) -> None:
+    words = [sys.executable, "-m", "xenassign", *arguments]
+    done = subprocess.run(words, cwd=work, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise AssertionError(f"generate refuses: {done.stdout}{done.stderr}")
 
 
 def _overlay(source: str, work: Path) -> None:
@@ -137,7 +174,10 @@ def _overlay(source: str, work: Path) -> None:
     (work / "merged.dtb").replace(work / "board.dtb")
 
 
-COMMAND = ("generate", "-c", "xenassign.toml", "-o", "out", "--host-out", "xen.dtb", "--chosen")
+def command(run: Run) -> tuple[str, ...]:
+    """The one command, without the program's name."""
+    line = ("generate", "-c", "xenassign.toml", "-o", "out", "--host-out", "xen.dtb")
+    return line if run.xl else (*line, "--chosen")
 
 
 class _Places:
@@ -166,17 +206,26 @@ class _Places:
 
 
 def _toml(
-    board: Board, machine: Machine, xen: str, domains: Sequence[tuple[Guest, dict[str, str]]]
+    board: Board,
+    run: Run,
+    machine: Machine,
+    xen: str,
+    domains: Mapping[str, dict[str, str]] = MappingProxyType({}),
 ) -> str:
-    words = f"{XEN_ARGUMENTS} {INPUT_TO_XEN} maxcpus={board.processors} {board.bootargs}"
-    lines = _keys({"host": "board.dtb", "xen": machine.release, "route": "dom0less"})
+    """``domains``: the load addresses of each; none for xl, which reads files in dom0."""
+    route = "xl" if run.xl else "dom0less"
+    lines = _keys({"host": "board.dtb", "xen": machine.release, "route": route})
     if board.silent:
         lines += _keys({"xen-console": "none"})
     lines += _keys(board.options)
-    lines += ["[boot]", *_keys({"xen-bootargs": words.strip(), "load": {"xen": xen}})]
-    for guest, load in domains:
+    if not run.xl:
+        words = f"{XEN_ARGUMENTS} {INPUT_TO_XEN} maxcpus={board.processors} {board.bootargs}"
+        lines += ["[boot]", *_keys({"xen-bootargs": words.strip(), "load": {"xen": xen}})]
+    for guest in run.guests:
         keys: dict[str, Any] = {"name": guest.name, "memory": guest.memory, "vcpus": 1}
-        keys |= {"vpl011": guest.console is None, "load": load, "extra": _extra(guest)}
+        if not run.xl:
+            keys |= {"vpl011": guest.console is None, "load": domains[guest.name]}
+            keys |= {"extra": _extra(guest)}
         lines += ["[[domain]]", *_keys(keys | guest.options)]
         for device in guest.devices:
             lines += ["[[domain.device]]", *_keys({"path": device.path, **device.options})]
@@ -203,8 +252,18 @@ def _extra(guest: Guest) -> str:
 
 def _ramdisk(guest: Guest) -> bytes:
     """What follows the machine's own archive for guests."""
-    wanted = tuple(dict.fromkeys(name for device in guest.devices for name in device.modules))
-    parts = [*(f"modprobe {each}" for each in wanted), FUNCTIONS, guest.before]
+    wanted = _modules(guest)
+    modules = kernels.modules(tuple(each.split()[0] for each in wanted)) if wanted else b""
+    tools = programs() if any(device.programs for device in guest.devices) else b""
+    return modules + tools + guest_files(_script(guest))
+
+
+def _modules(guest: Guest) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for device in guest.devices for name in device.modules))
+
+
+def _script(guest: Guest) -> str:
+    parts = [*(f"modprobe {each}" for each in _modules(guest)), FUNCTIONS, guest.before]
     for device in guest.devices:
         parts.append(f"""
 echo "{_DEVICE} {device.path}"
@@ -218,9 +277,7 @@ echo "{_END}"
 driver=$(readlink -f $device/driver)
 echo "{_DRIVER} {device.path} ${{driver##*/}}"
 """)
-    modules = kernels.modules(tuple(each.split()[0] for each in wanted)) if wanted else b""
-    tools = programs() if any(device.programs for device in guest.devices) else b""
-    return modules + tools + guest_files("\n".join(parts))
+    return "\n".join(parts)
 
 
 # ---------------------------------------------------------------------------- the answers

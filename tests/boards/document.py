@@ -24,7 +24,9 @@ _INTRODUCTION = """\
 
 QEMU emulates boards of which Linux has the device tree. Here Xen boots from that tree, made ready
 by one `xenassign generate -c xenassign.toml -o out --host-out xen.dtb --chosen`, with one or more
-guests and no dom0, and each guest's own Linux driver uses the device. Repeat it without a board:
+guests and no dom0, and each guest's own Linux driver uses the device. With the route xl Xen boots
+dom0 from the tree of `--host-out`, and `xl create` takes the domain's dom.cfg. Repeat it without a
+board:
 
 <!-- not run: boots QEMU -->
 ```console
@@ -72,7 +74,8 @@ def _board(board: Board) -> Iterator[str]:
 
 
 def _rows(run: Run) -> Iterator[str]:
+    route = "xl" if run.xl else "dom0less"
     releases = f"{', '.join(run.by_hand)} by hand" if run.kconfig else ", ".join(run.releases)
     for guest in run.guests:
         for device in guest.devices:
-            yield f"| `{device.path}` | {device.driver} | {device.does} | dom0less | {releases} |"
+            yield f"| `{device.path}` | {device.driver} | {device.does} | {route} | {releases} |"

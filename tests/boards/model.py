@@ -65,6 +65,7 @@ class Run:
     kconfig: frozenset[str] = frozenset()
     """What Xen must be built with, as STATIC_MEMORY: then the run is made by hand."""
     by_hand: tuple[str, ...] = ()  #: releases of Xen that such a run was made with
+    xl: bool = False  #: with a dom0, whose xl creates the guests; these load no modules
 
 
 class Edit(NamedTuple):

@@ -157,6 +157,15 @@ def test_no_vpl011(variant: Variant, plan: Plan, host: str, change: str, why: st
 
 
 @pytest.mark.parametrize("xen", RELEASES)
+def test_no_vpl011_of_a_uart_that_xen_does_not_drive(board: Board, plan: Plan, xen: str) -> None:
+    """The i.MX 8M's, of which 4.23-unstable drives the UART. Xen panics at such a vPL011."""
+    tree, pwm = board("imx8"), "/soc@0/bus@30400000/pwm@30660000"
+    driven = "fsl,imx6q-uart" in release(xen).uarts
+    assert ("XA734" in codes(direct(plan, tree, pwm, xen=xen))) != driven
+    assert "XA734" not in codes(direct(plan, tree, pwm, xen=xen, vpl011=False))
+
+
+@pytest.mark.parametrize("xen", RELEASES)
 def test_the_usual_windows_are_not_there(board: Board, xen: str) -> None:
     made = windows(read_platform(board("qemu")), (BANK,), 1, vpl011=True)
     guest = Guest(release(xen), 3, True, BANK[1], made)
