@@ -6,14 +6,15 @@ with it:
 - ``<!-- run -->``: its commands run, and succeed. The blocks ``pycon`` of a page are one session of
   Python, which prints what they show.
 - ``<!-- shows -->``: they print what the block shows (blocks ``console``). A line ``…`` stands for
-  any lines, ``…`` at the end of a line for its rest.
+  any lines, ``…`` in a line for any text. ``python -m tests.docs PAGE`` writes what they print.
 - ``<!-- fails N -->``: the last one ends with status N; ``<!-- shows, fails N -->`` too.
 - ``<!-- file: NAME -->``: a block of any language; it is written to that file.
 - ``<!-- run: NAME -->``: something else runs it (``ELSEWHERE``).
 - ``<!-- not run: REASON -->``.
 
-``<!-- setup: COMMANDS -->`` anywhere makes what the commands behind it need, unseen by readers. All
-blocks of a page run in one copy of the repository, in their order.
+``<!-- setup: COMMANDS -->`` anywhere makes what the commands behind it need, unseen by readers, and
+``<!-- board: LINUX VENDOR/BOARD.dtb -->`` puts the tree that this release of Linux has of a real
+board there, as BOARD.dtb. All blocks of a page run in one copy of the repository, in their order.
 """
 
 from __future__ import annotations
@@ -45,17 +46,26 @@ _MARK = re.compile(
     r"(?P<shows>shows)?(?:, )?(?:fails (?P<status>\d+))?|run(?:: (?P<name>\w+))?"
     r"|file: (?P<file>[\w./-]+)|not run: (?P<why>.+)"
 )
+_BOARD = re.compile(r"<!-- board: (?P<linux>[\d.]+) (?P<name>[\w+./-]+\.dtb) -->")
 _PROMPT = "$ "
 
 
+class Board(NamedTuple):
+    """The tree of a real board: a release of Linux, and the path below its device trees."""
+
+    linux: str
+    name: str
+
+
 class Block(NamedTuple):
-    """A fenced block, or the commands of a setup. ``line`` is where it begins, from 1."""
+    """A fenced block, the commands of a setup, or a board. ``line``: where it begins, from 1."""
 
     page: str
     line: int
     language: str
     mark: str | None
     text: str
+    board: Board | None = None
 
     @property
     def place(self) -> str:
@@ -141,6 +151,8 @@ def blocks_of(page: str, text: str) -> Iterator[Block]:
             comment = "\n".join(lines[start:at]).lstrip()
             commands = comment.removeprefix("<!-- setup:").partition("-->")[0]
             yield Block(page, start + 1, "sh", "run", commands.strip())
+        elif board := _BOARD.fullmatch(lines[start]):
+            yield Block(page, start + 1, "", None, "", Board(board["linux"], board["name"]))
         elif fence := _FENCE.match(lines[start]):
             end = next(i for i in range(at, len(lines)) if lines[i].strip() == "```")
             inside = "\n".join(line.removeprefix(fence["indent"]) for line in lines[at:end])
@@ -198,8 +210,6 @@ def _pattern(shown: list[str]) -> str:
         last = number == len(lines) - 1
         if line == "…":
             parts.append(r"(?:.*\n)*.*" if last else r"(?:.*\n)*?")
-        elif line.endswith("…"):
-            parts.append(re.escape(line[:-1]) + r".*" + ("" if last else r"\n"))
         else:
-            parts.append(re.escape(line) + ("" if last else r"\n"))
+            parts.append(re.escape(line).replace("…", ".*") + ("" if last else r"\n"))
     return "".join(parts)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -12,18 +11,19 @@ from pathlib import Path
 import click
 import pytest
 
-from tests.rows import Rows
 from xenassign.cli import cli
 from xenassign.linting.catalogue import rules
 
+from ..missing import skip_or_fail
+from ..rows import Rows
+from ..xen.machine import UnavailableError
+from .commands import environment, is_shell, run_page
 from .pages import (
     ELSEWHERE,
     REPOSITORY,
     SESSION,
     SHELLS,
-    Block,
     anchors,
-    as_shown,
     blocks,
     copy_repository,
     links,
@@ -91,38 +91,29 @@ def test_blocks_that_something_else_runs() -> None:
 
 
 def _with_commands() -> list[str]:
-    return [page for page in WRITTEN if any(_is_shell(block) for block in blocks(page))]
-
-
-def _is_shell(block: Block) -> bool:
-    return block.is_run and block.language in SHELLS
+    return [page for page in WRITTEN if any(is_shell(block) for block in blocks(page))]
 
 
 @pytest.fixture(name="environment")
 def _environment(tmp_path: Path) -> dict[str, str]:
-    """An environment that has this repository's ``xenassign``, and no width of a terminal."""
-    programs = tmp_path / "bin"
-    programs.mkdir()
-    # A script, so that what Python imports is not the copy in the current folder.
-    script = programs / "run.py"
-    script.write_text("from xenassign.cli import main\n\nmain()\n")
-    command = programs / "xenassign"
-    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{script}" "$@"\n')
-    command.chmod(0o755)
-    path = f"{programs}:{os.environ['PATH']}"
-    return {**os.environ, "PATH": path, "PYTHONPATH": str(REPOSITORY), "COLUMNS": "120"}
+    return environment(tmp_path / "bin")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", _with_commands())
 def test_commands(page: str, environment: dict[str, str], tmp_path: Path) -> None:
-    """They do what the page says, in a copy of the repository."""
+    """They do what the page says, in a copy of the repository. A ``try:`` line is run next."""
     here = copy_repository(tmp_path / "copy")
-    for block in blocks(page):
-        if block.file:
-            (here / block.file).write_text(block.text + "\n", encoding="utf-8")
-        elif _is_shell(block):
-            _run(block, here, environment)
+    try:
+        for ran in run_page(page, here, environment):
+            text = f"{ran.block.place}: {ran.command}\n{ran.printed}"
+            assert ran.status == ran.expected_status, (
+                f"{text}\nended with {ran.status}, not {ran.expected_status}"
+            )
+            assert ran.as_shown or not ran.block.shows, text
+            assert ran.follows, f"{ran.block.place}: the page shows another command before it"
+    except UnavailableError as error:
+        skip_or_fail(f"{page}: {error}")
 
 
 def _with_session() -> list[str]:
@@ -146,27 +137,6 @@ def test_session(page: str, environment: dict[str, str], tmp_path: Path) -> None
         timeout=120,
     )
     assert done.returncode == 0, f"{page}\n{done.stdout}{done.stderr}"
-
-
-def _run(block: Block, here: Path, environment: dict[str, str]) -> None:
-    commands = block.commands()
-    for command, shown in commands:
-        done = subprocess.run(
-            ["bash", "-euc", command],
-            cwd=here,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-        status = block.status if (command, shown) == commands[-1] else 0
-        what = f"{block.place}: {command}\n{done.stdout}"
-        assert done.returncode == status, f"{what}\nended with {done.returncode}, not {status}"
-        if block.shows:
-            assert as_shown(done.stdout, shown), what
 
 
 def test_links(rows: Rows) -> None:
