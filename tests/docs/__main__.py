@@ -12,5 +12,5 @@ from .pages import REPOSITORY, copy_repository, text_of
 for page in sys.argv[1:]:
     with tempfile.TemporaryDirectory() as folder:
         here = copy_repository(Path(folder, "copy"))
-        runs = run_page(page, here, environment(Path(folder, "bin")))
+        runs = run_page(page, here, environment(Path(folder, "bin")), update=True)
         (REPOSITORY / page).write_text(updated(text_of(page), runs), encoding="utf-8")

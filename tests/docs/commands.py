@@ -2,13 +2,14 @@
 
     python -m tests.docs PAGE…
 
-writes into each page what its commands print now, where that is not what the page shows. ``…`` has
-to be put in again by hand.
+writes into each page what its commands print now, where that is not what the page shows, and the
+first ``try:`` line that a command prints as the next command. Long messages get a ``…``.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -20,12 +21,13 @@ from ..boards.kernels import TREES, tree
 from .pages import REPOSITORY, SHELLS, Block, as_shown, blocks
 
 TRY = "try: "
+_LONG = 150  #: characters of a message that a page shows
 
 
 class Ran(NamedTuple):
     """A command of a block, the output that the block shows, and what became of it.
 
-    ``proposed`` is the first ``try:`` line of the command before it on the page.
+    ``proposed`` is the first ``try:`` line that the page shows before it.
     """
 
     block: Block
@@ -44,11 +46,12 @@ class Ran(NamedTuple):
     @property
     def follows(self) -> bool:
         """Whether it is the command that was proposed, to which options may be added."""
-        if self.proposed is None:
-            return True
-        words = shlex.split(self.command.replace("\\\n", " "))
-        wanted = shlex.split(self.proposed)
-        return words[: len(wanted)] == wanted
+        return self.proposed is None or _extends(self.command, self.proposed)
+
+
+def _extends(command: str, proposed: str) -> bool:
+    wanted = shlex.split(proposed)
+    return shlex.split(command.replace("\\\n", " "))[: len(wanted)] == wanted
 
 
 def environment(programs: Path) -> dict[str, str]:
@@ -69,8 +72,13 @@ def is_shell(block: Block) -> bool:
     return block.is_run and block.language in SHELLS
 
 
-def run_page(page: str, here: Path, environment: dict[str, str]) -> Iterator[Ran]:
-    """Each command of a page in turn. Raises UnavailableError where a board is not there."""
+def run_page(
+    page: str, here: Path, environment: dict[str, str], update: bool = False
+) -> Iterator[Ran]:
+    """Each command of a page in turn; to update it, what was proposed in place of its commands.
+
+    Raises UnavailableError where a board is not there.
+    """
     proposed = None
     for block in blocks(page):
         if block.board:
@@ -80,37 +88,41 @@ def run_page(page: str, here: Path, environment: dict[str, str]) -> Iterator[Ran
         elif block.file:
             (here / block.file).write_text(block.text + "\n", encoding="utf-8")
         elif is_shell(block):
-            for ran in _run(block, here, environment, proposed):
-                yield ran
-                proposed = _proposed(ran)
+            commands = block.commands()
+            for number, (written, shown) in enumerate(commands, 1):
+                obsolete = update and block.shows and proposed and not _extends(written, proposed)
+                command = str(proposed) if obsolete else written
+                status, printed = _run(command, here, environment)
+                expected = block.status if number == len(commands) else 0
+                yield Ran(block, command, shown, expected, status, printed, proposed)
+                proposed = _first_try(printed.splitlines() if update else shown)
 
 
-def _run(
-    block: Block, here: Path, environment: dict[str, str], proposed: str | None
-) -> Iterator[Ran]:
-    commands = block.commands()
-    for number, (command, shown) in enumerate(commands, 1):
-        done = subprocess.run(
-            ["bash", "-euc", command],
-            cwd=here,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-        status = block.status if number == len(commands) else 0
-        ran = Ran(block, command, shown, status, done.returncode, done.stdout, proposed)
-        yield ran
-        proposed = _proposed(ran)
+def _run(command: str, here: Path, environment: dict[str, str]) -> tuple[int, str]:
+    done = subprocess.run(
+        ["bash", "-euc", command],
+        cwd=here,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    return done.returncode, done.stdout
 
 
-def _proposed(ran: Ran) -> str | None:
-    """The first ``try:`` line that the page shows."""
-    lines = (line.removeprefix(TRY) for line in ran.shown if line.startswith(TRY))
-    return next(lines, None)
+def _first_try(lines: list[str]) -> str | None:
+    return next((line.removeprefix(TRY) for line in lines if line.startswith(TRY)), None)
+
+
+def _shortened(line: str) -> str:
+    """A message without its middle, if it is long. What can be run stays whole."""
+    if len(line) < _LONG or not re.match(r"\s*(error|warning|note|nothing helps|fix): ", line):
+        return line
+    code = re.search(r" \[XA\d+\]$", line)
+    return f"{line[:_LONG].rpartition(' ')[0]} …{code[0] if code else ''}"
 
 
 def updated(text: str, runs: Iterator[Ran]) -> str:
@@ -120,7 +132,9 @@ def updated(text: str, runs: Iterator[Ran]) -> str:
     for ran in runs:
         if ran.block.shows:
             prompt = [f"$ {ran.command}"]
-            printed = ran.shown if ran.as_shown else ran.printed.rstrip("\n").splitlines()
+            printed = ran.shown
+            if not ran.as_shown:
+                printed = [_shortened(line) for line in ran.printed.rstrip("\n").splitlines()]
             new.setdefault(ran.block.line, []).extend([*prompt, *printed])
     for start in sorted(new, reverse=True):
         end = next(at for at in range(start, len(lines)) if lines[at].strip() == "```")

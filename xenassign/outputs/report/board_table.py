@@ -13,6 +13,7 @@ from xenassign import escape
 from xenassign.advice.assess import Assessment, BoardAssessment
 from xenassign.advice.companions import Together
 from xenassign.checks.dom0_tree import NO_DOM0
+from xenassign.devicetree.tree import Node
 from xenassign.findings import some
 from xenassign.host.kinds import kind_of
 from xenassign.host.running import Dom0Tree
@@ -77,7 +78,8 @@ _ANSWERS: dict[str, str] = {"yes": "green", "with": "yellow", "no": "dim"}
 class _Printer(NamedTuple):
     """Prints lines, which are continued where they are wider than the terminal.
 
-    ``width``: None if it is not a terminal.
+    Commands are not: what is copied from a terminal has to be the command. ``width``: None if it is
+    not a terminal.
     """
 
     stream: TextIO
@@ -92,7 +94,8 @@ class _Printer(NamedTuple):
     def line(self, text: str, style: str | None = None) -> None:
         """Prints a line. ``style``: a colour, ``bold`` or ``dim``."""
         lines = [escape.terminal(text)]
-        if self.width is not None and len(lines[0]) > self.width:
+        command = text.lstrip().startswith("try: ")
+        if self.width is not None and len(lines[0]) > self.width and not command:
             indent = " " * (len(text) - len(text.lstrip()) + 4)
             lines = wrap(lines[0], self.width, subsequent_indent=indent, break_on_hyphens=False)
         for line in lines:
@@ -143,7 +146,7 @@ def platform_lines(board: BoardAssessment) -> list[str]:
         numbers = " ".join(f"{number:#x}" for number in provider.protocols)
         lines.append(f"SCMI   {provider.node.path} over {provider.transport}, protocols {numbers}")
     if platform.console is not None:
-        lines.append(f"UART   {platform.console.path} (stdout-path: Xen's console)")
+        lines.append(f"UART   {platform.console.path} ({_console(board.board, platform.console)})")
     return lines + board_problems(board.board)
 
 
@@ -153,17 +156,44 @@ def board_problems(board: Board) -> list[str]:
     return [*(dom0_lines(dom0) if dom0 is not None else ()), *no_dom0_lines(board)]
 
 
+def _console(board: Board, console: Node) -> str:
+    """What Xen does with the UART of stdout-path."""
+    names = {text.lower() for text in console.compatible}
+    if names.isdisjoint(board.iommus.release.uarts):
+        return "stdout-path: Xen has no driver for it, and prints nothing"
+    return "stdout-path: Xen's console"
+
+
+#: So many nodes and changes by the overlay are listed: a board can have dozens of each.
+_LISTED = 3
+
+
 def no_dom0_lines(board: Board) -> list[str]:
-    """A line for each node with which Xen cannot build dom0, and for each change that cures it."""
+    """Nodes with which Xen cannot build dom0, and the changes that cure it; all that are manual."""
     obstacles = board.dom0_obstacles
     changes, rest = cures(board.platform, obstacles)
-    lines = [f"DOM0   no dom0: {o.node.path}: {o.why} [{NO_DOM0.code}]" for o in obstacles]
-    lines += [f"       fix: {cure.text}" for cure in changes]
-    lines += [
-        f"       fix: remove {path} or its mistake"
-        for path in dict.fromkeys(obstacle.node.path for obstacle in rest)
+    manual = [cure.text for cure in changes if not cure.in_overlay]
+    manual += dict.fromkeys(f"remove {o.node.path} or its mistake" for o in rest)
+    return [
+        *_listed(
+            "DOM0   no dom0: ",
+            [f"{o.node.path}: {o.why} [{NO_DOM0.code}]" for o in obstacles],
+            "mistakes",
+        ),
+        *_listed(
+            "       fix: ",
+            [cure.text for cure in changes if cure.in_overlay],
+            "changes, which generate writes into the overlay of the host's tree too",
+        ),
+        *(f"       fix: {text}" for text in manual),
     ]
-    return lines
+
+
+def _listed(tag: str, texts: list[str], others: str) -> list[str]:
+    """A line for each of the first texts, and one for how many others there are."""
+    more = len(texts) - _LISTED
+    shown = [*texts[:_LISTED], f"… and {more} more {others}"] if more > 1 else texts
+    return [f"{tag}{text}" for text in shown]
 
 
 def dom0_lines(dom0: Dom0Tree) -> list[str]:

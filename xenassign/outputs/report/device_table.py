@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -13,6 +14,7 @@ from xenassign.host.device import HostDevice
 from xenassign.xen.iommu import Shield
 
 _GAP = 2
+_INDENT = "  "  #: of the lines on which a cell is continued
 #: A verdict that is longer is continued on the next line where the table is too wide.
 _VERDICT = 30
 #: The columns after verdict and device, in the order in which they are left out.
@@ -69,7 +71,8 @@ def table(devices: Sequence[Assessment], tree: Tree, width: int) -> Iterator[tup
         for row, device in zip(rows, devices, strict=True):
             row["device"] = _device(ends[device.device.path], device)
         widths = _widths(names, rows)
-        widths["verdict"] = min(widths["verdict"], max(_longest_part(rows, "verdict"), _VERDICT))
+        longest = len(_INDENT) + _longest_part(rows, "verdict")
+        widths["verdict"] = min(widths["verdict"], max(longest, _VERDICT))
     for name in _LEFT_OUT:
         if _total(widths) > width:
             del widths[name]
@@ -101,7 +104,7 @@ def _cells(assessment: Assessment, ends: Mapping[str, str]) -> tuple[Cell, ...]:
     device = assessment.device
     verdict = " ".join(ends.get(word, word) for word in str(assessment.verdict).split(" "))
     return (
-        _breakable(escape.terminal(verdict), " "),
+        Cell(tuple(_words(escape.terminal(verdict)))),
         _device(device.path, assessment),
         Cell((assessment.kind,)),
         Cell((_few([f"{b.address:#x}+{b.size:#x}" for b in device.blocks], 1),)),
@@ -118,6 +121,11 @@ def _intids(device: HostDevice) -> list[str]:
 def _device(name: str, assessment: Assessment) -> Cell:
     state = "" if assessment.device.node.available else " (disabled)"
     return _breakable(escape.terminal(name) + state, "/ -")
+
+
+def _words(verdict: str) -> Iterator[str]:
+    """The words of a verdict with the blanks after them; ``-d`` stays with its value."""
+    return (match[0] for match in re.finditer(r"(?:-d )?\S+ ?", verdict))
 
 
 def _breakable(text: str, after: str) -> Cell:
@@ -162,10 +170,10 @@ def _folded(cell: Cell, width: int) -> Iterator[str]:
     for part in cell.parts:
         if line.strip() and len(indent + line + part.rstrip()) > width:
             yield (indent + line).rstrip()
-            line, indent = "", "  "
+            line, indent = "", _INDENT
         line += part
         while len(indent + line.rstrip()) > width:  # a component alone is too long
             room = width - len(indent)
             yield indent + line[:room]
-            line, indent = line[room:], "  "
+            line, indent = line[room:], _INDENT
     yield (indent + line).rstrip()
