@@ -255,6 +255,19 @@ def test_what_is_inside_of_a_device_counts(plan: Plan, board: Board) -> None:
     assert f"{PROVIDER}/part" in finding.message
 
 
+def test_a_part_without_compatible_is_what_the_node_above_says(plan: Plan, board: Board) -> None:
+    """A bank of a pin controller, as in the trees of Amlogic's SoCs; its page is nobody else's."""
+    bank = "/soc/pins/bank@2800"
+    more = """&soc { pins { compatible = "amlogic,meson-gxbb-periphs-pinctrl"; ranges;
+        #address-cells = <1>; #size-cells = <1>;
+        bank@2800 { reg = <0x2800 0x100>; gpio-controller; #gpio-cells = <2>; }; }; };"""
+    (finding, _) = errors(assigned(plan, board(more), bank).findings)
+    assert (finding.code, finding.node) == ("XA119", bank)
+    (finding,) = errors(assigned(plan, board(more), USER).findings)
+    assert finding.code == "XA201"
+    assert bank in finding.message
+
+
 def test_a_device_that_xen_keeps_is_not_judged_twice(plan: Plan, board: Board) -> None:
     more = '&provider { compatible = "arm,mmu-500"; }; &user { iommus = <&provider 1>; };'
     assert [f.code for f in errors(assigned(plan, board(more), PROVIDER).findings)] == ["XA102"]

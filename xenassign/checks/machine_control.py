@@ -16,7 +16,7 @@ from xenassign.checks.scope import Scope
 from xenassign.devicetree.phandle_properties import kind_of
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, Rule, rule, some
-from xenassign.host.device import HostDevice
+from xenassign.host.device import HostDevice, block_of
 from xenassign.host.machine_control import MachineControl, machine_control
 from xenassign.host.supplier_kinds import supplier_kind
 from xenassign.request.request import Accepted
@@ -143,7 +143,7 @@ def _control(board: Board, scope: Scope, node: Node) -> Control:
 
 def _listed(parts: list[Node]) -> tuple[MachineControl, Node] | None:
     """The first entry of the table for one of the nodes; one of a control before a warning."""
-    known = ((machine_control(part.compatible), part) for part in parts)
+    known = ((machine_control(block_of(part).compatible), part) for part in parts)
     listed = [(entry, part) for entry, part in known if entry and entry.level != "ordinary"]
     return min(listed, key=lambda pair: pair[0].level != "control", default=None)
 

@@ -12,6 +12,7 @@ from xenassign.checks.scope import Scope
 from xenassign.devicetree.addresses import Block
 from xenassign.devicetree.tree import Node
 from xenassign.findings import rule
+from xenassign.host.device import block_of
 from xenassign.host.machine_control import machine_control
 from xenassign.host.neighbours import Neighbours
 
@@ -68,7 +69,7 @@ def _message_address(block: Block, other: Block, node: Node) -> bool:
 
 def _rules(node: Node) -> bool:
     """Whether a node rules over the machine, also where the tree disables it."""
-    known = machine_control(node.compatible)
+    known = machine_control(block_of(node).compatible)
     return known is not None and known.level == "control"
 
 

@@ -98,6 +98,18 @@ def is_simple_bus(node: Node) -> bool:
     )
 
 
+def block_of(node: Node) -> Node:
+    """The node whose ``compatible`` says what a node's registers are.
+
+    It is the node itself, or the one above a part without ``compatible``, if that is no bus and has
+    no registers of its own: a bank of a pin controller, a port of a PHY.
+    """
+    above = node.parent
+    if above is None or above.parent is None or node.has("compatible") or above.has("reg"):
+        return node
+    return node if SIMPLE_BUSES.intersection(above.compatible) else above
+
+
 def is_device(node: Node) -> bool:
     """Whether a node is a device: ``compatible``, and registers, interrupts or ``iommus``."""
     return node.has("compatible") and (
@@ -212,7 +224,7 @@ def _dma(node: Node, uses: tuple[IommuUse, ...], own_registers: Registers) -> Dm
         return Dma("yes", "its iommus property gives it a stream of its own")
     if is_pci(node) or node.has("iommu-map"):
         return Dma("yes", "a PCI host: its PCI devices master the bus")
-    fact = dma_knowledge(node.compatible)
+    fact = dma_knowledge(block_of(node).compatible)
     if fact is not None and fact.master:
         return Dma("yes", fact.evidence)
     if node.has("dma-coherent") or node.has("dma-noncoherent"):

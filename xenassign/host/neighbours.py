@@ -14,7 +14,7 @@ from xenassign.devicetree.interrupts import interrupts
 from xenassign.devicetree.references import INTERRUPT_TREE, Reference, References, references
 from xenassign.devicetree.spans import Span
 from xenassign.devicetree.tree import Node, Tree
-from xenassign.host.device import HostDevice, is_simple_bus
+from xenassign.host.device import HostDevice, block_of, is_simple_bus
 from xenassign.host.gic import GicInterrupt, decode
 from xenassign.host.platform import SMMU_V2, Platform
 
@@ -112,12 +112,13 @@ def streams_of(device: HostDevice) -> Iterator[tuple[Node, Streams]]:
 
 
 class Neighbours(NamedTuple):
-    """The index. ``blocks`` are those of all nodes with ``compatible``, sorted by address, without
-    the windows that a bus states as its own ``reg``, and with those of one node that overlap as
-    one; ``lines`` the interrupts of nodes by INTID; ``consumers`` by provider the (property, node)
-    of available nodes that name it by phandle, parts of devices (a key of gpio-keys) included,
-    and ``users`` those of them above which nothing is disabled; ``streams`` by IOMMU the streams of
-    available nodes behind the IOMMU; ``nexuses`` the nodes with an interrupt-map.
+    """The index. ``blocks`` are those of all nodes with ``compatible``, and of their parts without,
+    sorted by address, without the windows that a bus states as its own ``reg``, and with those of
+    one node that overlap as one; ``lines`` the interrupts of nodes by INTID; ``consumers`` by
+    provider the (property, node) of available nodes that name it by phandle, parts of devices (a
+    key of gpio-keys) included, and ``users`` those of them above which nothing is disabled;
+    ``streams`` by IOMMU the streams of available nodes behind the IOMMU; ``nexuses`` the nodes with
+    an interrupt-map.
 
     ``starts`` are the addresses of ``blocks``, and ``reach`` has for each the highest end of it and
     all before, so that looking up a page is fast. Blocks of more than 16 MiB are in ``huge``, or
@@ -186,7 +187,7 @@ def _index(platform: Platform) -> Neighbours:
     masters: dict[Node, Masters] = defaultdict(lambda: Masters({}, []))
     gic = platform.gic.node if platform.gic else None
     for node in platform.tree.nodes():
-        if node.has("reg") and node.has("compatible") and not is_simple_bus(node):
+        if node.has("reg") and block_of(node).has("compatible") and not is_simple_bus(node):
             for block in _joined(registers(node).blocks):
                 (huge if block.size > _HUGE else blocks).append((block, node))
         if node.has("interrupts") or node.has("interrupts-extended"):
