@@ -166,16 +166,42 @@ def test_a_word_of_a_verdict_is_one_that_explain_accepts(inspect: Invoke) -> Non
         assert CliRunner().invoke(cli, ["explain", word]).exit_code == 0, word
 
 
+def test_a_neighbour_of_the_console_is_not_called_a_device_of_xen(inspect: Invoke) -> None:
+    """The tree's own devices share the pages of serial@1000, its console."""
+    devices = parsed(inspect("tricky", "--format", "json"))
+    of_xen = {d["path"] for d in devices if d["verdict"]["why"] == "device-of-xen"}
+    refused = {d["path"] for d in devices if "XA102" in [f["code"] for f in d["findings"]]}
+    assert of_xen == refused != set()
+
+
+# --- what to try, as JSON ------------------------------------------------------------------------
+
+
+def test_json_has_what_to_try(inspect: Invoke, tmp_path: Path) -> None:
+    """As the text has it: commands that generate accepts, or why nothing helps."""
+    (refused,) = parsed(inspect("zynqmp", "ams-ps@0", "--format", "json"))
+    assert [each["risk"] for each in refused["try"]] == ["host-loses", "page-shared"]
+    (good,) = parsed(inspect("zynqmp", "/axi/rtc@ffa60000", "--format", "json"))
+    (console,) = parsed(inspect("zynqmp", "serial@ff000000", "--format", "json"))
+    assert (console["try"], "console UART" in console["nothing_helps"]) == ([], True)
+    document = json.loads(inspect("zynqmp", "--with", "ams-ps@0", "--format", "json").stdout)
+    both = document["together"]
+    for number, each in enumerate([*refused["try"], *good["try"], *both["try"]]):
+        words = [*each["argv"][1:], "-o", str(tmp_path / str(number))]
+        assert CliRunner().invoke(cli, words).exit_code == 0, words
+
+
 # --- which devices, in which order ---------------------------------------------------------------
 
 
 def test_kinds_choose_devices(inspect: Invoke) -> None:
-    devices = parsed(inspect("zynqmp", "--kind", "can", "--kind", "rtc", "--format", "json"))
-    assert [(d["kind"], d["path"]) for d in devices] == [
-        ("can", "/axi/can@ff060000"),
-        ("can", "/axi/can@ff070000"),
-        ("rtc", "/axi/rtc@ffa60000"),
-    ]
+    for words in (("--kind", "can", "--kind", "rtc"), ("--kind", "rtc,can")):
+        devices = parsed(inspect("zynqmp", *words, "--format", "json"))
+        assert [(d["kind"], d["path"]) for d in devices] == [
+            ("can", "/axi/can@ff060000"),
+            ("can", "/axi/can@ff070000"),
+            ("rtc", "/axi/rtc@ffa60000"),
+        ]
 
 
 def paths(done: Result) -> list[str]:

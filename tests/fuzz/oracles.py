@@ -47,7 +47,10 @@ _FORBIDDEN = re.compile(
     "\ud800-\udfff]"
 )
 _FORGED = re.compile(rf"\s*(?:::\w+::)?{MARK}")
-_MESSAGE = re.compile(r"(error|warning|note|try|nothing helps): |Usage: ")
+_MESSAGE = re.compile(
+    r"(error|warning|note|try|nothing helps): |Usage: "
+    r"|  (\[\[domain(\.device)?\]\]  # |# above all tables$|[a-z0-9-]+ = )"
+)
 _REPORT = re.compile(
     r"(error|warning|note|  follows): | *[0-9]+ \| | +\| |(Xen|guest): "
     r"|[0-9]+ (error|warning|note|waived)|not run without --host: "

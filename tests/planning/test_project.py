@@ -517,7 +517,7 @@ def test_no_file(tmp_path: Path, wording: Wording) -> None:
 def test_a_base_cfg_that_says_something_else(tmp_path: Path) -> None:
     (tmp_path / "net.cfg").write_text('name = "net"\nmemory = 512\n')
     text = HEAD + 'base-cfg = "net.cfg"\nmemory = 1024\ndevice = ["a"]'
-    assert "memory is 512, not --memory 1024" in str(told(tmp_path, text))
+    assert "memory is 512, not memory = 1024" in str(told(tmp_path, text))
     text = HEAD + 'base-cfg = "none.cfg"\ndevice = ["a"]'
     assert f"{tmp_path / 'none.cfg'}" in str(told(tmp_path, text))
     text = HEAD + 'base-cfg = "net.cfg"\nroute = "dom0less"\ndevice = ["a"]'

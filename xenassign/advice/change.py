@@ -14,9 +14,10 @@ from xenassign.request.command_line import fields_of
 from xenassign.request.options import DOMAIN
 from xenassign.request.request import Request
 
-RISKS = ("none", "no-dom0", "host-loses", "page-shared", "unprotected")
+RISKS = ("none", "no-dom0", "host-loses", "page-shared", "unprotected", "newer-xen")
 """From the least to the greatest: nothing is at risk; there is no dom0; dom0 loses devices; the
-guest can change registers of devices that are not its own; the guest's DMA is not confined."""
+guest can change registers of devices that are not its own; the guest's DMA is not confined. The
+last is no risk, but must be there: the board has to run a newer Xen."""
 
 Value = str | int | bool | tuple[str, ...]
 Options = tuple[tuple[str, Value], ...]
@@ -28,13 +29,14 @@ class OptionChange(NamedTuple):
 
     ``options``: (field, value). Those that may be repeated are added to the user's, the others
     replace his; those of ``replaced`` are replaced though they may be repeated. ``why``: what it
-    does, and costs.
+    does, and costs. ``domain``: the name of the domain that it is for.
     """
 
     options: Options
     why: str
     risk: str = "none"
     replaced: frozenset[str] = frozenset()
+    domain: str | None = None
 
     @property
     def level(self) -> int:

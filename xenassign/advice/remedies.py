@@ -18,10 +18,11 @@ from xenassign.checks.shared_pages import MOST
 from xenassign.devicetree.addresses import registers
 from xenassign.devicetree.spans import Span
 from xenassign.devicetree.tree import Node
-from xenassign.findings import ROUTES, Finding, some
+from xenassign.findings import ROUTES, Finding, every_release, some
 from xenassign.host.platform import Platform
 from xenassign.request.request import Request
 from xenassign.xen.layout import MIB
+from xenassign.xen.releases import RELEASES
 
 MEMORY, VCPUS = 512, 1
 """What a domain gets for which the user states none: MiB, and virtual CPUs."""
@@ -202,6 +203,17 @@ def _direct_map(case: Case, _: Findings) -> Iterator[OptionChange]:
         yield OptionChange(options, "the guest has the host's addresses")
 
 
+def _newer_xen(case: Case, findings: Findings) -> Iterator[OptionChange]:
+    """Each newer release, but the one in development, to which the rule does not apply."""
+    *versions, _ = RELEASES
+    branch = ".".join(case.request.release.version.split(".")[:2])
+    applies = findings[0].rule.applies
+    for version in versions[versions.index(branch) + 1 :] if branch in versions else ():
+        if applies is every_release or not applies(RELEASES[version]):
+            why = f"Xen {branch} cannot do it; the board has to run Xen {version}"
+            yield OptionChange((("release", version),), why, "newer-xen")
+
+
 def _memory_and_vcpus(case: Case, _: Findings) -> Iterator[OptionChange]:
     why = "Xen does not boot without memory and vCPUs of the domain"
     vcpus: Options = (("vcpus", VCPUS),) if case.request.vcpus is None else ()
@@ -246,6 +258,7 @@ REMEDIES = (
     Remedy(("XA306", "XA734"), _no_vpl011),
     Remedy(("XA401",), _unprotected, _no_range),
     Remedy(("XA532",), _memory_region),
+    Remedy(("XA011", "XA013", "XA015", "XA521"), _newer_xen),
     # Accepted, but the device will not work.
     Remedy(("XA817",), _memory_and_vcpus),
     Remedy(("XA307", "XA506", "XA535", "XA536"), _neighbours),

@@ -10,10 +10,10 @@ from functools import cached_property
 from typing import NamedTuple
 
 from xenassign.advice.change import FLAGS, OptionChange, changed_request
-from xenassign.advice.remedies import Case, proposals, remedies
+from xenassign.advice.remedies import Case
+from xenassign.advice.search import Changes, Search
 from xenassign.checks.protection import FORCED_MASTER
 from xenassign.checks.required_suppliers import UNKNOWN_RATE
-from xenassign.errors import XenassignError
 from xenassign.findings import EFFECTS, SEVERITIES, Finding, errors
 from xenassign.planning.decide import decide_judged, judge_request
 from xenassign.request.request import Request
@@ -22,7 +22,7 @@ from xenassign.xen.board import Board
 
 ANSWERS = ("yes", "with", "no")
 
-_MOST_PLANS = 8
+_MOST_PLANS = 12
 """As many changed requests are planned for a device at most."""
 
 #: Options that --direct-map requires of an unprotected device, and the table does not show.
@@ -87,17 +87,38 @@ class DeviceAnswer(NamedTuple):
 
 def judge_alone(board: Board, resolved: Resolved) -> DeviceAnswer:
     """The verdict on a request for one device without other options."""
+
+    def attempt(changes: Changes) -> _Attempt:
+        request = changed_request(resolved.request, changes)
+        _, changed = resolve_domain(request, board.platform)
+        return _Attempt(board, changed)
+
     plan = _Attempt(board, resolved)
-    search = _Trials(board)
-    helpful = search.helpful(plan, ())
-    if helpful is None:
-        return DeviceAnswer(plan.findings, Verdict("no", why=search.dead_end), plan.request)
-    changes, better = helpful
-    options = [option for change in changes for option in _options(change)]
-    if any(finding.rule is UNKNOWN_RATE for finding in better.findings):
-        options.append("--clock-rate")
-    unique = tuple(dict.fromkeys(options))
-    return DeviceAnswer(plan.findings, Verdict("with" if unique else "yes", unique), better.request)
+    search = Search(attempt, _MOST_PLANS, _leaves_device)
+    for changes, better in search.run(plan):
+        options = [option for change in changes for option in _options(change)]
+        if any(finding.rule is UNKNOWN_RATE for finding in better.findings):
+            options.append("--clock-rate")
+        unique = tuple(dict.fromkeys(options))
+        verdict = Verdict("with" if unique else "yes", unique)
+        return DeviceAnswer(plan.findings, verdict, better.request)
+    return DeviceAnswer(plan.findings, Verdict("no", why=_why(plan, search)), plan.request)
+
+
+def _why(plan: _Attempt, search: Search[_Attempt]) -> str:
+    """The rule that nothing helps against.
+
+    What other devices are refused for is not the reason why this one is.
+    """
+    end = search.dead_end
+    added = end is not None and any("devices" in dict(change.options) for change in end.changes)
+    finding = end.finding if end is not None and not added else plan.refusals[0]
+    return finding.rule.name
+
+
+def _leaves_device(change: OptionChange) -> bool:
+    """Whether the device itself stays among those that are assigned."""
+    return "devices" not in change.replaced
 
 
 class _Attempt:
@@ -112,6 +133,11 @@ class _Attempt:
         self.scope = self._judged.scope
         self.memory_mb_max = self._judged.placement.memory_max
 
+    @property
+    def requests(self) -> tuple[Request, ...]:
+        """The request."""
+        return (self.request,)
+
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
         """Those of the plan; of a request that is refused at once, those that refuse it."""
@@ -122,68 +148,18 @@ class _Attempt:
         return decide_judged(self._board, self.resolved, self._judged).findings
 
     @cached_property
-    def hindrances(self) -> dict[str, list[Finding]]:
-        """By rule what keeps the device from working, but for rates, which are always missing."""
-        by_code: dict[str, list[Finding]] = {}
-        direct_map = self.resolved.request.direct_map
-        for finding in hindrances(self.findings):
-            works = finding.rule is FORCED_MASTER and direct_map
-            if finding.rule is not UNKNOWN_RATE and not works:
-                by_code.setdefault(finding.code, []).append(finding)
-        return by_code
+    def refusals(self) -> list[Finding]:
+        """What keeps the device from working, but for rates, which are always missing."""
+        return [
+            finding
+            for finding in hindrances(self.findings)
+            if finding.rule is not UNKNOWN_RATE
+            if finding.rule is not FORCED_MASTER or not self.request.direct_map
+        ]
 
-
-_Changes = tuple[OptionChange, ...]
-
-
-class _Trials:
-    """Which changes of a request help, in the order of the table of remedies.
-
-    ``dead_end``: the name of the rule that nothing helps against, if none do.
-    """
-
-    def __init__(self, board: Board) -> None:
-        self._board = board
-        self._left = _MOST_PLANS
-        self.dead_end: str | None = None
-
-    def helpful(self, plan: _Attempt, changes: _Changes) -> tuple[_Changes, _Attempt] | None:
-        """Further changes with which nothing hinders the device, and the plan; None: none do."""
-        if not plan.hindrances:
-            return changes, plan
-        for code, findings in plan.hindrances.items():
-            if not remedies(code):
-                self.dead_end = self.dead_end or findings[0].rule.name
-                return None
-        proposed = {code: self._proposed(plan, code) for code in plan.hindrances}
-        for code, ways in proposed.items():
-            if not ways:
-                self.dead_end = self.dead_end or plan.hindrances[code][0].rule.name
-                return None
-        for change in next(iter(proposed.values())):
-            better = self._planned(plan, change) if change not in changes else None
-            helpful = self.helpful(better, (*changes, change)) if better is not None else None
-            if helpful is not None:
-                return helpful
-        self.dead_end = self.dead_end or plan.hindrances[next(iter(proposed))][0].rule.name
-        return None
-
-    def _proposed(self, plan: _Attempt, code: str) -> list[OptionChange]:
-        """Changes that leave the device itself among those that are assigned."""
-        case, findings = Case(self._board.platform, plan), plan.hindrances[code]
-        proposed = proposals(code, case, findings)
-        return [change for change in proposed if "devices" not in change.replaced]
-
-    def _planned(self, plan: _Attempt, change: OptionChange) -> _Attempt | None:
-        if self._left == 0:
-            return None
-        self._left -= 1
-        try:
-            request = changed_request(plan.resolved.request, (change,))
-            _, resolved = resolve_domain(request, self._board.platform)
-            return _Attempt(self._board, resolved)
-        except XenassignError:
-            return None
+    def case(self, _: Finding) -> Case:
+        """The device on its board."""
+        return Case(self._board.platform, self)
 
 
 def _options(change: OptionChange) -> Iterator[str]:

@@ -25,7 +25,8 @@ from xenassign.cli.recovery import recover
 from xenassign.errors import UsageError
 
 if TYPE_CHECKING:
-    from xenassign.advice.search import Advice
+    from xenassign.cli.printing import Wording
+    from xenassign.cli.suggestions import Proposals
     from xenassign.devicetree.tree import Tree
     from xenassign.outputs.hosts import BuildOptions, Built
     from xenassign.reading import Inputs
@@ -104,13 +105,13 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
         older = _older_lock(path, locked)
         how = BuildOptions(per_host, only, older, locked, str(path or ""), ignore, strict)
         built = build(trees, request, how)
-        asked = config is None and not quiet
-        advice = suggestions.of(given, trees, request, built, how) if asked else None
-    _show_plan(built, quiet, advice, Path(output))
+        advice = suggestions.of(given, trees, request, built, how) if not quiet else None
+    wording = printing.wording(config)
+    _show_plan(built, quiet, advice, Path(output), wording)
     kept = _without_edited(inputs, Path(output), given.get("imagebuilder_base"))
     written = _write(built, how, Path(output), overwrite, given.get("host_out"), kept)
     if not quiet:
-        _report(built, written, verbose, advice)
+        _report(built, written, verbose, advice, wording)
 
 
 def _host_tree(built: Built, host_out: str | None) -> dict[Path, bytes]:
@@ -132,7 +133,9 @@ def _check_boards(request: SystemRequest, trees: Sequence[Tree]) -> None:
         )
 
 
-def _show_plan(built: Built, quiet: bool, advice: Advice | None, folder: Path) -> None:
+def _show_plan(
+    built: Built, quiet: bool, advice: Proposals | None, folder: Path, wording: Wording
+) -> None:
     """Shows the differences between boards, and the refusals. Ends the program if there are any."""
     from xenassign.outputs.hosts import lines
     from xenassign.outputs.report import hosts as boards
@@ -140,11 +143,11 @@ def _show_plan(built: Built, quiet: bool, advice: Advice | None, folder: Path) -
     if built.plan.differences and not quiet:
         boards.show(built.plan, sys.stderr)
     if built.refusals:
-        printing.lines(lines(built.refusals), err=True)
+        printing.lines(map(wording, lines(built.refusals)), err=True)
         if advice is not None:
-            files = (name for each in advice.suggestions for name in each.built.files)
+            files = (name for each in advice.advice.suggestions for name in each.files)
             in_the_way = any((folder / name).exists() for name in files)
-            printing.lines(suggestions.lines(advice, in_the_way), err=True)
+            printing.lines(advice.lines(in_the_way), err=True)
         raise click.exceptions.Exit(1)
 
 
@@ -177,14 +180,16 @@ def _write(
     return _Written(folder, written, removed, how.lock_file)
 
 
-def _report(built: Built, written: _Written, verbose: bool, advice: Advice | None) -> None:
+def _report(
+    built: Built, written: _Written, verbose: bool, advice: Proposals | None, wording: Wording
+) -> None:
     """Prints what changed since the lock, the findings, the files, and what to try."""
     from xenassign.outputs.report import messages
 
     printing.lines(_changes(built.changes, written.lock, verbose), err=True)
     files = [host.request.tree.file for host in built.plan.hosts]
     board = files[0] if len(files) == 1 else None
-    printing.lines(messages.lines(built.findings, board, verbose), err=True)
+    printing.lines(map(wording, messages.lines(built.findings, board, verbose)), err=True)
     if verbose:
         reason = "removed, since the run before wrote it and this one does not"
         printing.lines((f"note: {path}: {reason}" for path in written.removed), err=True)
@@ -194,7 +199,7 @@ def _report(built: Built, written: _Written, verbose: bool, advice: Advice | Non
     removed = f", removed {len(written.removed)}" if written.removed else ""
     printing.lines([f"{files_written}{removed}{messages.counted(built.findings, verbose)}"])
     if advice is not None:
-        printing.lines(suggestions.lines(advice, overwrite=True), err=True)
+        printing.lines(advice.lines(overwrite=True), err=True)
 
 
 def _changes(changes: Sequence[str], lock: str | None, verbose: bool) -> Iterator[str]:

@@ -13,7 +13,7 @@ from xenassign.cli.options import driver_option, host_argument, include_option, 
 
 if TYPE_CHECKING:
     from xenassign.advice.assess import BoardAssessment, Query
-    from xenassign.devicetree.tree import Tree
+    from xenassign.findings import Finding
 
 
 @click.command("inspect")
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     "kinds",
     metavar="KIND",
     multiple=True,
-    help="Show only devices of this kind: ethernet, can, serial, mmc, … Repeat it.",
+    help="Show only devices of this kind: ethernet, can, serial, mmc, … Repeat it, or use commas.",
 )
 @click.option(
     "--compatible",
@@ -113,7 +113,7 @@ def command(
     \b
     Example:
       xenassign inspect board.dtb
-      xenassign inspect board.dtb --kind ethernet --kind can --assignable
+      xenassign inspect board.dtb --kind ethernet,can --assignable
       xenassign inspect board.dtb '/soc/serial@*' --sort verdict
       xenassign inspect board.dtb --compatible '*,pl011' --irq 53 --address 0xff000000
       xenassign inspect board.dtb ethernet0 --format json
@@ -128,6 +128,8 @@ def command(
     if overlay and not paths:
         raise UsageError("--iommu-overlay requires a PATH: the device to connect with an IOMMU")
     assessment = _assessed(host, paths if companions is None else (companions,), **options)
+    tree = assessment.board.platform.tree
+    detail = not all(is_pattern(tree, path) for path in paths)
     if companions is not None:
         _together(assessment, host, form, options)
     elif overlay:
@@ -135,14 +137,10 @@ def command(
 
         printing.document(iommu_overlay(assessment.board, assessment.devices))
     elif form == "json":
-        from xenassign.outputs.report.plan_json import inspect, to_json
-
-        printing.document(to_json(inspect(assessment, scmi)))
+        _as_json(assessment, host, scmi, detail, options)
     else:
-        tree = assessment.board.platform.tree
-        detail = not all(is_pattern(tree, path) for path in paths)
         if detail and not scmi:
-            assessment = _advised(assessment, host, tree, options)
+            assessment = _advised(assessment, host, options)
         _for_people(assessment, scmi, detail)
 
 
@@ -186,13 +184,14 @@ def _together(
     if others:
         raise click.UsageError("--with requires one device, not a pattern of several")
     answer = together(board, device.device.node, alone(board, device.device.node))
+    paths = [node.path for node in answer.devices]
+    _, proposals = suggestions.about(generate, paths, host, board.platform.tree, _given(options))
     if form == "json":
-        printing.document(to_json({**inspect(assessment), "together": as_json(answer)}))
+        both = {**as_json(answer), **proposals.to_data()}
+        printing.document(to_json({**inspect(assessment), "together": both}))
         return
     printing.lines(together_lines(answer))
-    paths = [node.path for node in answer.devices]
-    _, lines = suggestions.about(generate, paths, host, board.platform.tree, _given(options))
-    printing.lines(lines)
+    printing.lines(proposals.lines())
 
 
 def _given(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -200,18 +199,36 @@ def _given(options: Mapping[str, Any]) -> dict[str, Any]:
     return {name: options[name] for name in ("release", "drivers", "include") if options[name]}
 
 
-def _advised(
-    assessment: BoardAssessment, host: str, tree: Tree, options: Mapping[str, Any]
-) -> BoardAssessment:
-    """With all findings of generate about each device, and what to try."""
-    from xenassign.cli.generate import command as generate
+def _as_json(
+    assessment: BoardAssessment, host: str, scmi: bool, detail: bool, options: Mapping[str, Any]
+) -> None:
+    """Prints the document. ``detail``: with what to try for each device."""
+    from xenassign.outputs.report.plan_json import inspect, to_json
 
-    given = _given(options)
+    document = inspect(assessment, scmi)
+    for device in document["devices"] if detail else ():
+        _, proposals = _about(assessment, device["path"], host, options)
+        device.update(proposals.to_data())
+    printing.document(to_json(document))
+
+
+def _advised(assessment: BoardAssessment, host: str, options: Mapping[str, Any]) -> BoardAssessment:
+    """With all findings of generate about each device, and what to try."""
     devices = []
     for device in assessment.devices:
-        findings, lines = suggestions.about(generate, [device.device.path], host, tree, given)
-        devices.append(device._replace(findings=findings, suggestions=tuple(lines)))
+        findings, proposals = _about(assessment, device.device.path, host, options)
+        advised = device._replace(findings=findings, suggestions=tuple(proposals.lines()))
+        devices.append(advised)
     return assessment._replace(devices=tuple(devices))
+
+
+def _about(
+    assessment: BoardAssessment, path: str, host: str, options: Mapping[str, Any]
+) -> tuple[tuple[Finding, ...], suggestions.Proposals]:
+    from xenassign.cli.generate import command as generate
+
+    tree = assessment.board.platform.tree
+    return suggestions.about(generate, [path], host, tree, _given(options))
 
 
 def _for_people(assessment: BoardAssessment, scmi: bool, detail: bool) -> None:
@@ -234,8 +251,9 @@ def _query(given: dict[str, Any]) -> Query:
     from xenassign.host.kinds import kind_table
     from xenassign.request.request import number_of
 
-    known = kind_table().kinds() if given["kinds"] else ()
-    for kind in given["kinds"]:
+    kinds = frozenset(kind for words in given["kinds"] for kind in words.split(","))
+    known = kind_table().kinds() if kinds else ()
+    for kind in sorted(kinds):
         if kind not in known:
             raise UsageError(f"--kind {kind}: no such kind; the kinds are {', '.join(known)}")
     numbers = {
@@ -246,4 +264,4 @@ def _query(given: dict[str, Any]) -> Query:
         )
         if given[field] is not None
     }
-    return Query(**{**given, "kinds": frozenset(given["kinds"]), **numbers})
+    return Query(**{**given, "kinds": kinds, **numbers})

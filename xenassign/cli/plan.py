@@ -72,20 +72,22 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
     only = given.get("name") if config is not None else None
     how = BuildOptions(True, only, older, ignore=ignore, strict=strict)
     built = build(trees, request, how)
-    refusals = list(lines(built.refusals))
+    wording = printing.wording(config)
+    refusals = [*map(wording, lines(built.refusals))]
     advice = None
-    if config is None and not quiet and refusals:
+    if not quiet and refusals:
         advice = suggestions.of(given, trees, request, built, how)
     if form == "json":
-        proposed = {"try": suggestions.to_data(advice)} if advice is not None else {}
+        proposed = advice.to_data() if advice is not None else {}
         printing.document(to_json({**plans.to_data(built.plan, refusals, only), **proposed}))
     else:
         plans.show(built.plan, sys.stdout, only)
         if verbose and not refusals:
             board = trees[0].file if len(trees) == 1 else None
-            printing.lines(messages.lines(built.findings, board, verbose), err=True)
+            said = messages.lines(built.findings, board, verbose)
+            printing.lines(map(wording, said), err=True)
     printing.lines(refusals, err=True)
     if advice is not None and form != "json":
-        printing.lines(suggestions.lines(advice, overwrite=False), err=True)
+        printing.lines(advice.lines(), err=True)
     if refusals:
         raise click.exceptions.Exit(1)

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import click
+
+Wording = Callable[[str], str]
+
+
+def wording(config: str | None) -> Wording:
+    """How messages name options: as on the command line, or with -c as keys of xenassign.toml."""
+    from xenassign.request.option_names import in_toml
+
+    return str if config is None else in_toml
 
 
 def lines(texts: Iterable[str], *, err: bool = False) -> None:

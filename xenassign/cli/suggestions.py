@@ -1,20 +1,84 @@
-"""The lines ``try:``: complete commands, made of the one that the user gave."""
+"""What to try: complete commands, made of the one that the user gave, or lines for his file."""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 from click.core import ParameterSource
 
+from xenassign.cli import printing
+
 if TYPE_CHECKING:
-    from xenassign.advice.search import Advice, Changes, Suggestion
+    from xenassign.advice.advise import Advice, Suggestion
+    from xenassign.advice.search import Changes
+    from xenassign.advice.toml_change import Edit
     from xenassign.devicetree.tree import Tree
     from xenassign.findings import Finding
+    from xenassign.formats.toml_text import TomlFile
     from xenassign.outputs.hosts import BuildOptions, Built
     from xenassign.request.system_request import SystemRequest
+
+
+class Proposals(NamedTuple):
+    """The advice about a command, and how its suggestions are shown.
+
+    ``words``: the command with changes. ``toml``: the xenassign.toml to change instead.
+    """
+
+    advice: Advice
+    words: Callable[[Changes], list[str]]
+    toml: TomlFile | None = None
+    trees: Sequence[Tree] = ()
+
+    def lines(self, overwrite: bool = False) -> Iterator[str]:
+        """The lines that end the output. ``overwrite``: files are in the way of the command."""
+        from xenassign.advice.advise import MOST_PLANS
+
+        if self.advice.stopped:
+            yield f"note: the search for what helps stopped after {MOST_PLANS} plans"
+        for suggestion in self.advice.suggestions:
+            if suggestion.risk != "none":
+                yield f"note: {suggestion.risk}: {suggestion.why}"
+            yield from self._lines(suggestion, overwrite)
+        if self.advice.nothing is not None:
+            wording = printing.wording(self.toml.file if self.toml is not None else None)
+            yield wording(f"nothing helps: {self.advice.nothing}")
+
+    def _lines(self, suggestion: Suggestion, overwrite: bool) -> Iterator[str]:
+        from xenassign.advice.toml_change import lines
+
+        if self.toml is None:
+            command = self.words(suggestion.changes)
+            more = ["--overwrite"] if overwrite and "--overwrite" not in command else []
+            yield f"try: {shlex.join([*command, *more])}"
+            return
+        yield f"try: in {self.toml.file}:"
+        yield from (f"  {line}" for line in lines(self.toml, self._edits(self.toml, suggestion)))
+
+    def _edits(self, toml: TomlFile, suggestion: Suggestion) -> list[Edit]:
+        from xenassign.advice.toml_change import changed, edits
+
+        return edits(toml, changed(toml, suggestion.changes, self.trees))
+
+    def to_data(self) -> dict[str, Any]:
+        """The fields of JSON: ``try``, and ``nothing_helps`` if so."""
+        shown = [
+            {**self._data(suggestion), "why": suggestion.why, "risk": suggestion.risk}
+            for suggestion in self.advice.suggestions
+        ]
+        nothing = self.advice.nothing
+        return {"try": shown, **({"nothing_helps": nothing} if nothing is not None else {})}
+
+    def _data(self, suggestion: Suggestion) -> dict[str, Any]:
+        if self.toml is None:
+            return {"argv": self.words(suggestion.changes)}
+        edits = [
+            {"table": [*edit.at], "set": edit.keys} for edit in self._edits(self.toml, suggestion)
+        ]
+        return {"file": self.toml.file, "edits": edits}
 
 
 def of(
@@ -23,18 +87,39 @@ def of(
     request: SystemRequest,
     built: Built,
     options: BuildOptions,
+) -> Proposals:
+    """What to try instead of the running command."""
+    origin = request.domains[0].origin
+    toml = origin.toml if origin is not None else None
+    return Proposals(_advice(given, trees, request, built, options), _rerun, toml, trees)
+
+
+def _advice(
+    given: Mapping[str, Any],
+    trees: Sequence[Tree],
+    request: SystemRequest,
+    built: Built,
+    options: BuildOptions,
 ) -> Advice:
-    """What to try for a domain that is given by options."""
+    from xenassign.advice.advise import advise
     from xenassign.advice.change import changed_options
-    from xenassign.advice.search import Target, advise
+    from xenassign.advice.toml_change import changed, edits
     from xenassign.outputs.hosts import build
-    from xenassign.request.command_line import system_of_options
+    from xenassign.request.command_line import system_of_options, system_of_project
+    from xenassign.request.project import project_of
+
+    origin = request.domains[0].origin
 
     def attempt(changes: Changes) -> Built:
-        changed = system_of_options(changed_options(given, changes), trees)
-        return build(trees, changed, options)
+        if origin is None:
+            system = system_of_options(changed_options(given, changes), trees)
+        else:
+            toml = changed(origin.toml, changes, trees)
+            edits(origin.toml, toml)  # raises an error if no lines make the one of the other
+            system = system_of_project(project_of(toml), given)
+        return build(trees, system, options)
 
-    return advise(Target(request.domains[0].name, request), built, attempt)
+    return advise(built, request.boot, attempt)
 
 
 def about(
@@ -43,12 +128,13 @@ def about(
     host: str,
     tree: Tree,
     given: Mapping[str, Any],
-) -> tuple[tuple[Finding, ...], list[str]]:
-    """What ``generate`` says about devices, the gravest first, and the lines of what to try.
+) -> tuple[tuple[Finding, ...], Proposals]:
+    """What ``generate`` says about devices, the gravest first, and what to try.
 
     ``generate``: the command to try. ``host``: as the user named the board. ``given``: its other
     options.
     """
+    from xenassign.advice.advise import Advice, Suggestion
     from xenassign.advice.change import changed_options
     from xenassign.advice.verdict import ranked
     from xenassign.findings import Finding
@@ -58,46 +144,20 @@ def about(
     values, options = {**given, "devices": tuple(paths)}, BuildOptions()
     request = system_of_options(values, [tree])
     built = build([tree], request, options)
-    advice = of(values, [tree], request, built, options)
+    advice = _advice(values, [tree], request, built, options)
+    if not (built.refusals or advice.suggestions):
+        advice = Advice((Suggestion(()),))
     refusals = [refusal for refusal in built.refusals if isinstance(refusal, Finding)]
     findings = ranked(f._replace(file=None, domain=None) for f in (*refusals, *built.findings))
 
-    def command(changes: Changes) -> str:
-        return shlex.join(words(generate, changed_options({"host": host, **values}, changes)))
+    def command(changes: Changes) -> list[str]:
+        return words(generate, changed_options({"host": host, **values}, changes))
 
-    shown = list(_lines(advice, lambda suggestion: command(suggestion.changes)))
-    if not (built.refusals or advice.suggestions):
-        shown.append(f"try: {command(())}")
-    return findings, shown
+    return findings, Proposals(advice, command)
 
 
-def lines(advice: Advice, overwrite: bool) -> Iterator[str]:
-    """The lines that end the output of the running command. ``overwrite``: files are in the way."""
-    return _lines(advice, lambda suggestion: shlex.join(rerun(suggestion, overwrite)))
-
-
-def _lines(advice: Advice, command: Callable[[Suggestion], str]) -> Iterator[str]:
-    from xenassign.advice.search import MOST_PLANS
-
-    if advice.stopped:
-        yield f"note: the search for what helps stopped after {MOST_PLANS} plans"
-    for suggestion in advice.suggestions:
-        if suggestion.risk != "none":
-            yield f"note: {suggestion.risk}: {suggestion.why}"
-        yield f"try: {command(suggestion)}"
-    if advice.nothing is not None:
-        yield f"nothing helps: {advice.nothing}"
-
-
-def to_data(advice: Advice) -> list[dict[str, Any]]:
-    """The commands as JSON has them."""
-    return [
-        {"argv": rerun(each), "why": each.why, "risk": each.risk} for each in advice.suggestions
-    ]
-
-
-def rerun(suggestion: Suggestion, overwrite: bool = False) -> list[str]:
-    """The running command with the changes of a suggestion, as words."""
+def _rerun(changes: Changes) -> list[str]:
+    """The running command with changes, as words."""
     from xenassign.advice.change import changed_options
 
     context = click.get_current_context()
@@ -106,8 +166,7 @@ def rerun(suggestion: Suggestion, overwrite: bool = False) -> list[str]:
         for name, value in context.params.items()
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
     }
-    values = changed_options(given, suggestion.changes) | ({"overwrite": True} if overwrite else {})
-    return words(context.command, values)
+    return words(context.command, changed_options(given, changes))
 
 
 def words(command: click.Command, values: Mapping[str, Any]) -> list[str]:

@@ -29,7 +29,7 @@ from xenassign.request.boot_request import (
     parse_load,
 )
 from xenassign.request.options import DOMAIN
-from xenassign.request.project import read_project, with_options
+from xenassign.request.project import Project, read_project, with_options
 from xenassign.request.request import (
     Accepted,
     Request,
@@ -70,13 +70,19 @@ def read_system(
     project = read_project(Path(config))
     if host is None and not project.hosts:
         raise UsageError(f'{config}: has no host; write host = "board.dtb"')
-    system = with_options(project.system, fields_of(given), given.get("name"))
+    system = system_of_project(project, given)
     folders = (*include, *project.include)
     try:
         trees = [read_host(file, folders) for file in project.hosts] if host is None else []
     except InputError as error:
         raise InputError(f"{project.toml.where(('host',))}: host: {error}") from None
-    return with_boot(system, given, config), [*trees, *(read_host(file, folders) for file in more)]
+    return system, [*trees, *(read_host(file, folders) for file in more)]
+
+
+def system_of_project(project: Project, given: Given) -> SystemRequest:
+    """The domains of a xenassign.toml with the options of a command line. Raises XenassignError."""
+    system = with_options(project.system, fields_of(given), given.get("name"))
+    return with_boot(system, given, project.toml.file)
 
 
 def system_of_options(given: Given, trees: Sequence[Tree]) -> SystemRequest:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from xenassign.formats.toml_text import KeyPath, TomlFile
+from xenassign.request.option_names import in_toml
 
 
 class Origin(NamedTuple):
@@ -25,7 +26,8 @@ class Origin(NamedTuple):
     def line(self, text: str) -> str:
         """The line of an error with this place. An option loses its dashes: here it is a key."""
         who = f"{self.about}: " if self.about else ""
-        return f"{self.toml.where(self.key)}: {who}{text.removeprefix('-d ').removeprefix('--')}"
+        named = in_toml(text.removeprefix("-d ").removeprefix("--"))
+        return f"{self.toml.where(self.key)}: {who}{named}"
 
 
 class Written(str):

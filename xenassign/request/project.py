@@ -112,11 +112,15 @@ def _at(origin: Origin | None, options: Iterable[Any]) -> tuple[Any, ...]:
 
 def read_project(path: Path) -> Project:
     """Reads a xenassign.toml. Raises InputError and UsageError with line and key."""
-    toml = read_toml(path, "a file with [[domain]] tables")
+    return project_of(read_toml(path, "a file with [[domain]] tables"))
+
+
+def project_of(toml: TomlFile) -> Project:
+    """The project of a text, whose file names are relative to its file. Raises as above."""
     wrong = list(mistakes(TOP, toml.values)) or list(_mistakes(toml.values))
     if wrong:
         raise InputError(*(sentence(toml, mistake) for mistake in wrong))
-    top, folder = toml.values, path.parent
+    top, folder = toml.values, Path(toml.file).parent
     whole = Origin(toml, ())
     domains = []
     for index, domain in enumerate(top["domain"]):

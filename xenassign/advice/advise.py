@@ -1,0 +1,141 @@
+"""What to try for the domains of a command line or a xenassign.toml.
+
+Every combination of changes is planned as ``generate`` would, files and their lint included,
+before it is proposed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+from xenassign.advice.change import RISKS
+from xenassign.advice.remedies import Case
+from xenassign.advice.search import Changes, DeadEnd, Search
+from xenassign.devicetree.spans import Span
+from xenassign.findings import Finding
+from xenassign.request.boot_request import BootRequest
+from xenassign.request.request import Request
+from xenassign.system.hosts import HostsPlan
+from xenassign.system.system import SystemPlan
+
+MOST_PLANS = 16
+"""As many plans are made at most; one takes some 20 ms, on large boards 100."""
+
+
+class Outcome(Protocol):
+    """What ``generate`` makes of a request: ``outputs.hosts.Built``."""
+
+    @property
+    def plan(self) -> HostsPlan:
+        """The plan, on each board."""
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        """The files, by name; none if the request is refused."""
+
+    @property
+    def refusals(self) -> Sequence[object]:
+        """The errors, findings among them."""
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """The findings to show."""
+
+
+class Suggestion(NamedTuple):
+    """Changes with which the request is accepted, and the names of its files."""
+
+    changes: Changes
+    files: tuple[str, ...] = ()
+
+    @property
+    def risk(self) -> str:
+        """The greatest risk of the changes, one of ``RISKS``."""
+        return max((change.risk for change in self.changes), key=RISKS.index, default="none")
+
+    @property
+    def why(self) -> str:
+        """What the changes with a risk do; of all changes if there is none."""
+        risky = [change for change in self.changes if change.level] or self.changes
+        return "; ".join(dict.fromkeys(change.why for change in risky))
+
+
+class Advice(NamedTuple):
+    """What to try. ``nothing``: why nothing helps, if so. ``stopped``: not all was tried."""
+
+    suggestions: tuple[Suggestion, ...]
+    nothing: str | None = None
+    stopped: bool = False
+
+
+def advise(built: Outcome, boot: BootRequest, attempt: Callable[[Changes], Outcome]) -> Advice:
+    """What to try for a system that was planned as it was requested.
+
+    ``boot``: what the boot loader loads, whose memory is taken. ``attempt`` plans the request with
+    changes, as what is printed would be, and raises XenassignError.
+    """
+    search = Search(lambda changes: _System(attempt(changes), boot), MOST_PLANS)
+    first = _System(built, boot)
+    if not all(isinstance(each, Finding) and first.case(each) for each in built.refusals):
+        return Advice(())  # a difference from the lock, or what two domains share
+    if not built.refusals:
+        changes, better = search.improved((), first)
+        improved = Suggestion(changes, (*better.files,))
+        return Advice((improved,) if changes else (), stopped=search.exhausted)
+    suggestions = tuple(
+        Suggestion(changes, (*system.files,)) for changes, system in search.run(first)
+    )
+    nothing = None
+    if not suggestions:
+        end = search.dead_end
+        nothing = _why(end) if end is not None else f"{search.plans} plans were refused"
+    return Advice(suggestions, nothing, search.exhausted)
+
+
+def _why(end: DeadEnd) -> str:
+    """Why nothing helps, as the end of a sentence."""
+    finding = end.finding
+    node = f"{finding.node}: " if finding.node and finding.node not in finding.message else ""
+    options = " ".join(word for change in end.changes for word in change.words)
+    start = f"with {options}, " if options else ""
+    return start + ", ".join((f"{node}{finding.message}", *end.ends))
+
+
+class _System:
+    """A system as it was planned on its boards."""
+
+    def __init__(self, built: Outcome, boot: BootRequest) -> None:
+        self.refusals = built.refusals
+        self.findings = built.findings
+        self.files = built.files
+        self._systems = {
+            host.request.tree.file: host.system
+            for host in built.plan.hosts
+            if host.system is not None
+        }
+        self._boot = boot
+
+    @property
+    def requests(self) -> tuple[Request, ...]:
+        """The domains as they are requested."""
+        return tuple(plan.request for system in self._systems.values() for plan in system.domains)
+
+    def case(self, finding: Finding) -> Case | None:
+        """The domain on the board that a finding is about; None for two domains."""
+        for file, system in self._systems.items():
+            if finding.file not in (file, None, ""):
+                continue
+            if finding.domain is None and len(system.domains) > 1:
+                continue
+            for plan in system.domains:
+                if finding.domain in (plan.name, None):
+                    return Case(system.resolved.platform, plan, tuple(self._taken(system)))
+        return None
+
+    def _taken(self, system: SystemPlan) -> Iterator[Span]:
+        """Host memory of the domains, and of what the boot loader loads."""
+        for plan in system.domains:
+            yield from (Span.sized(*bank) for bank in plan.request.static_memory)
+        for load in self._boot.loads:
+            yield Span.sized(load.address, max(load.size or 1, load.room))
