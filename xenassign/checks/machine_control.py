@@ -8,8 +8,9 @@ stay with the host. An IOMMU does not help against either.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
-from weakref import WeakKeyDictionary
 
 from xenassign.checks.protection import TRUST, accepted_for
 from xenassign.checks.scope import Scope
@@ -49,29 +50,50 @@ _RELAYS = frozenset(
 _ASSIGN_ALL = "leave it to the host, or assign all devices that it supplies to the same domain"
 
 
-class Control(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Control:
     """What a device rules over.
 
-    ``known``: the entry of the table for ``part``, the device or a node inside of it. ``users``:
-    those of the host that it supplies, each with the property. ``served``: those of the host that
-    use it otherwise. ``checks.conflicts`` judges what other domains use.
+    ``known``: the entry of the table for ``part``, the device or a node inside of it. ``parts``:
+    the device and the nodes inside of it. ``checks.conflicts`` judges what other domains use.
     """
 
     node: Node
     known: MachineControl | None
     part: Node
-    users: Mapping[Node, str]
-    served: Mapping[Node, str]
+    parts: tuple[Node, ...]
+    outside: _Outside
+
+    @cached_property
+    def users(self) -> dict[Node, str]:
+        """The users of the host that it supplies, each with the property."""
+        return dict(self._supplied())
+
+    @cached_property
+    def served(self) -> dict[Node, str]:
+        """Those of the host that use it otherwise."""
+        served: dict[Node, str] = {}
+        for provider in self.parts:
+            for prop, user in self.outside.users(provider):
+                if user not in self.users and not any(self.outside.supplied(provider, prop, user)):
+                    served.setdefault(user, prop)
+        return served
+
+    def _supplied(self) -> Iterator[tuple[Node, str]]:
+        for provider in self.parts:
+            for prop, user in self.outside.users(provider):
+                for other in self.outside.supplied(provider, prop, user):
+                    yield other, prop
 
     @property
     def listed(self) -> bool:
         """Whether the table says that it rules over the machine."""
         return self.known is not None and self.known.level == "control"
 
-    @property
+    @cached_property
     def refused(self) -> bool:
-        """Whether it is assigned only if the user allows it."""
-        return self.listed or bool(self.users)
+        """Whether it is assigned only if the user allows it: one user of the host is enough."""
+        return self.listed or any(True for _ in self._supplied())
 
     @property
     def rule(self) -> Rule:
@@ -107,15 +129,12 @@ def control(board: Board, scope: Scope, node: Node) -> Control:
 
     The nodes that are copied with it and that Xen does not treat as devices count as parts of it.
     """
-    answers = _ANSWERS.setdefault(scope, {})
+    # A supplier is asked about for each device that it supplies. A scope is of one tree, and the
+    # neighbours of a board are those of its tree.
+    answers: dict[Node, Control] = scope.controls
     if node not in answers:
         answers[node] = _control(board, scope, node)
     return answers[node]
-
-
-#: The answers so far, since a supplier is asked about for each device that it supplies. A scope is
-#: of one tree, and the neighbours of a board are those of its tree.
-_ANSWERS: WeakKeyDictionary[Scope, dict[Node, Control]] = WeakKeyDictionary()
 
 
 def is_listed(scope: Scope, node: Node) -> bool:
@@ -127,18 +146,8 @@ def is_listed(scope: Scope, node: Node) -> bool:
 def _control(board: Board, scope: Scope, node: Node) -> Control:
     parts = list(_parts(scope, node))
     known, part = _listed(parts) or (None, node)
-    users: dict[Node, str] = {}
-    served: dict[Node, str] = {}
     outside = _Outside(board, scope, frozenset(node.walk()))
-    for provider in parts:
-        for prop, user in outside.users(provider):
-            supplied = list(outside.supplied(provider, prop, user))
-            users.update((other, prop) for other in supplied)
-            if not supplied:
-                served.setdefault(user, prop)
-    for user in users:
-        served.pop(user, None)
-    return Control(node, known, part, users, served)
+    return Control(node, known, part, tuple(parts), outside)
 
 
 def _listed(parts: list[Node]) -> tuple[MachineControl, Node] | None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 from xenassign.checks.port_links import cut_links
 from xenassign.devicetree.addresses import Block, on_processor_bus
@@ -47,6 +48,11 @@ class Scope:
     def device_nodes(self) -> frozenset[Node]:
         """The nodes of the devices."""
         return frozenset(device.node for device in self.devices)
+
+    @cached_property
+    def controls(self) -> dict[Node, Any]:
+        """What ``checks.machine_control`` knows so far about nodes, as it looks from here."""
+        return {}
 
     def parts(self, device: Node) -> Iterator[Node]:
         """The node of a device and those below it that are copied and are not devices."""
