@@ -8,7 +8,7 @@ import pytest
 
 from ..missing import skip_or_fail
 from ..xen.machine import UnavailableError
-from .two_commands import follow, pairs
+from .two_commands import false_lines, follow, pairs
 
 pytestmark = pytest.mark.corpus
 
@@ -26,6 +26,15 @@ def test_two_commands_are_enough(chunk: int) -> None:
     assert [outcome.pair.row for outcome in outcomes] == [pair.row for pair in expected]
     assert [outcome.false for outcome in outcomes if outcome.false] == []
     assert {outcome.pair.end for outcome in outcomes} <= {"accepted", "nothing helps"}
+
+
+def test_lines_for_a_file_are_accepted() -> None:
+    """As the commands are, with the same device in a xenassign.toml: every eighth pair."""
+    try:
+        false = [(pair.device, false_lines(pair)) for pair in pairs()[::8]]
+    except UnavailableError as error:
+        skip_or_fail(str(error))
+    assert [each for each in false if each[1]] == []
 
 
 def test_the_page_has_enough_pairs_and_short_outputs() -> None:

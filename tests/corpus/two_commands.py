@@ -18,6 +18,7 @@ from click.testing import CliRunner, Result
 from xenassign.cli import cli
 
 from ..boards.kernels import TREES, tree
+from ..toml_lines import blocks, put
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/two-commands.md"
 
@@ -94,6 +95,27 @@ def follow(pair: Pair) -> Outcome:
         end = "nothing helps"
     lines = str(len(last.lines)) if last.accepted else "-"
     return Outcome(pair._replace(commands=str(1 + bool(runs)), end=end, lines=lines), false)
+
+
+def false_lines(pair: Pair) -> list[str]:
+    """What ``generate -c`` proposes for the file of a pair and does not accept afterwards."""
+    suite = next(suite for suite, linux in TREES.items() if linux == pair.linux)
+    false = []
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "board.dtb").write_bytes(tree(suite, f"{pair.board}.dtb"))
+        file, out = Path(folder, "xenassign.toml"), str(Path(folder, "out"))
+        text = f'host = "board.dtb"\n\n[[domain]]\nname = "net"\ndevice = ["{pair.device}"]\n'
+        file.write_text(text)
+        words = ["generate", "-c", str(file), "-o", out, "--overwrite"]
+        first = run(words)
+        if not (first.accepted or first.lines[-1].startswith(("  ", "nothing helps: "))):
+            false.append(first.lines[-1])
+        for block in blocks(first.lines):
+            file.write_text(put(text, block))
+            done = run(words)
+            if not done.accepted or blocks(done.lines):
+                false.append("\n".join(block))
+    return false
 
 
 def _overwriting(words: list[str]) -> Iterator[str]:

@@ -58,6 +58,19 @@ class DeadEnd(NamedTuple):
     ends: tuple[str, ...]
 
 
+class _Order(NamedTuple):
+    """What is tried first: the least risk, then what removes the gravest refusal, then the fewest.
+
+    ``risks``: the levels of the changes, each once, the greatest first. ``aside``: changes for
+    another refusal than the gravest. ``number``: of the proposal, so that no two are equal.
+    """
+
+    risks: tuple[int, ...]
+    aside: int
+    size: int
+    number: int
+
+
 class Search(Generic[Plan]):
     """One search.
 
@@ -80,12 +93,17 @@ class Search(Generic[Plan]):
         self.dead_end: DeadEnd | None = None
 
     def run(self, first: Plan) -> Iterator[tuple[Changes, Plan]]:
-        """The accepted requests, the least risk first, then the fewest changes."""
+        """The accepted requests, in their order.
+
+        Of several refusals the gravest is removed first. A change for another one is tried later:
+        it may remove both, where those for the gravest lead nowhere.
+        """
         number, least = 0, 0
-        queue: list[tuple[int, int, int, Changes, Plan | None]] = [(0, 0, 0, (), first)]
+        queue: list[tuple[_Order, Changes, Plan | None]] = [(_Order((0,), 0, 0, 0), (), first)]
         seen: list[tuple[Request, ...]] = []
         while queue and len(seen) < MOST_SUGGESTIONS:
-            level, *_, changes, made = heapq.heappop(queue)
+            order, changes, made = heapq.heappop(queue)
+            level = order.risks[0]
             if seen and (least < level >= _GRAVE or level == _LAST):
                 return
             planned = made or self._planned(changes)
@@ -98,11 +116,13 @@ class Search(Generic[Plan]):
                     seen.append(plan.requests)
                     yield better, plan
                 continue
-            for change in self._ways(planned, changes):
-                number += 1
-                more = (*changes, change)
-                level = max(each.level for each in more)
-                heapq.heappush(queue, (level, len(more), number, more, None))
+            for place, ways in enumerate(self._ways(planned, changes)):
+                for change in ways:
+                    number += 1
+                    more = (*changes, change)
+                    risks = sorted({each.level for each in more}, reverse=True)
+                    aside = order.aside + (place > 0)
+                    heapq.heappush(queue, (_Order((*risks,), aside, len(more), number), more, None))
 
     def improved(self, changes: Changes, planned: Plan) -> tuple[Changes, Plan]:
         """With further changes that remove what keeps the device from working in the guest."""
@@ -132,16 +152,16 @@ class Search(Generic[Plan]):
         except XenassignError:
             return None
 
-    def _ways(self, planned: Planned, changes: Changes) -> list[OptionChange]:
-        """Changes that may remove the gravest refusal; none if nothing removes one of them."""
+    def _ways(self, planned: Planned, changes: Changes) -> list[list[OptionChange]]:
+        """For each refusal changes that may remove it; none if there is one that none removes."""
         refusals = [refusal for refusal in planned.refusals if isinstance(refusal, Finding)]
-        ways: list[OptionChange] = []
+        ways: list[list[OptionChange]] = []
         for findings in _grouped(sorted(refusals, key=_hopeless_first)):
             new = [c for c in self._proposed(planned, findings) if c not in changes]
             if not new:
                 self.dead_end = self.dead_end or _dead_end(planned, findings[0], changes)
                 return []
-            ways = ways or new
+            ways.append(new)
         return ways
 
     def _proposed(self, planned: Planned, findings: Sequence[Finding]) -> list[OptionChange]:

@@ -22,7 +22,7 @@ from xenassign.xen.board import Board
 
 ANSWERS = ("yes", "with", "no")
 
-_MOST_PLANS = 12
+_MOST_PLANS = 32
 """As many changed requests are planned for a device at most."""
 
 #: Options that --direct-map requires of an unprotected device, and the table does not show.
