@@ -36,6 +36,7 @@ REFUSED = {
     "a stream": ("imx8", "mmc@30b50000", ["host-loses"]),
     "a page": ("rk3588", "pwm@fd8b0000", ["host-loses", "page-shared"]),
     "a chip on a bus": ("rk3588", "rtc@51", ["host-loses"]),
+    "two refusals, of which one change removes both": ("imx8", "gpu@38000000", ["unprotected"]),
 }
 
 
@@ -79,6 +80,21 @@ def test_nothing_helps(
     assert last.startswith("nothing helps: ")
     assert why in last
     assert "--allow-machine-control" not in last
+
+
+@pytest.mark.parametrize(
+    ("xen", "option", "newer"),
+    [("4.18", "--attach-overlay", "4.20"), ("4.20", "--sci=scmi_smc", "4.21"), ("4.22", "", "")],
+)
+def test_the_oldest_xen_that_can_do_it_is_proposed_last(
+    xen: str, option: str, newer: str, host_files: dict[str, Path], tmp_path: Path
+) -> None:
+    """Only if nothing else helps; and one of them is enough."""
+    words = ("generate", str(host_files["rk3588"]), "-d", "rng@fe378000", "--xen", xen)
+    done = run(*words, *filter(None, [option]), "-o", str(tmp_path / "out"))
+    proposed = [command[command.index("--xen") + 1] for command in tries(done)]
+    assert proposed == [newer or xen]
+    assert ("note: newer-xen: " in done.stderr) == bool(newer)
 
 
 def test_a_try_replaces_the_files_in_the_way(host_files: dict[str, Path], tmp_path: Path) -> None:
