@@ -23,7 +23,7 @@ from xenassign.request.select import find_all, is_pattern
 Values = dict[str, Any]
 
 
-class Edit(NamedTuple):
+class TableEdit(NamedTuple):
     """Keys to set in a table of a file. ``at``: its key path; a new device has the next number."""
 
     at: KeyPath
@@ -38,13 +38,13 @@ def changed(toml: TomlFile, changes: Iterable[OptionChange], trees: Sequence[Tre
     top = deepcopy(toml.values)
     for change in changes:
         names = [domain["name"] for domain in top["domain"]]
-        target = _Target(top, top["domain"][names.index(change.domain)], change, trees)
+        target = _Changed(top, top["domain"][names.index(change.domain)], change, trees)
         for field, value in change.options:
             _SETTERS.get(field, _set_key(field))(target, value)
     return replace(toml, values=top)
 
 
-def edits(before: TomlFile, after: TomlFile) -> list[Edit]:
+def edits(before: TomlFile, after: TomlFile) -> list[TableEdit]:
     """The difference between a file and the same one with changes, in the order of the file.
 
     Raises UsageError if something is to be removed.
@@ -65,7 +65,7 @@ def edits(before: TomlFile, after: TomlFile) -> list[Edit]:
     return [edit for edit in found if edit.keys]
 
 
-def lines(toml: TomlFile, changes: Iterable[Edit]) -> Iterator[str]:
+def lines(toml: TomlFile, changes: Iterable[TableEdit]) -> Iterator[str]:
     """The lines to put into a file: for each table its header, with its line, and the keys."""
     for edit in changes:
         header = "".join(f".{part}" for part in edit.at if isinstance(part, str))[1:]
@@ -80,8 +80,10 @@ def lines(toml: TomlFile, changes: Iterable[Edit]) -> Iterator[str]:
         yield from (f"{toml_key(key)} = {_text(value)}" for key, value in edit.keys.items())
 
 
-def _edit(at: KeyPath, old: Values, new: Values, but: str | None = None) -> Edit:
-    return Edit(at, {k: v for k, v in new.items() if k != but and (k not in old or old[k] != v)})
+def _edit(at: KeyPath, old: Values, new: Values, but: str | None = None) -> TableEdit:
+    return TableEdit(
+        at, {k: v for k, v in new.items() if k != but and (k not in old or old[k] != v)}
+    )
 
 
 def _are_tables(toml: TomlFile, at: KeyPath) -> bool:
@@ -102,7 +104,7 @@ def _text(value: Any) -> str:
     return toml_string(value)
 
 
-class _Target(NamedTuple):
+class _Changed(NamedTuple):
     """What a change is applied to: the values of the file, and the domain among them."""
 
     top: Values
@@ -142,17 +144,17 @@ class _Target(NamedTuple):
         return table
 
 
-def _set_key(field: str) -> Callable[[_Target, Any], None]:
+def _set_key(field: str) -> Callable[[_Changed, Any], None]:
     """Sets the key of the domain that has the value of a field of ``Request`` as it is."""
     name = next((key.name for key in DOMAIN.keys if key.field == field), field)
 
-    def set_key(target: _Target, value: Any) -> None:
+    def set_key(target: _Changed, value: Any) -> None:
         target.domain[name] = value
 
     return set_key
 
 
-def _devices(target: _Target, paths: tuple[str, ...]) -> None:
+def _devices(target: _Changed, paths: tuple[str, ...]) -> None:
     devices: list[Any] = target.domain["device"]
     if "devices" not in target.change.replaced:
         of_tables = all(isinstance(device, dict) for device in devices)
@@ -168,12 +170,12 @@ def _devices(target: _Target, paths: tuple[str, ...]) -> None:
     devices[:] = [device for device, name in zip(devices, names, strict=True) if name in paths]
 
 
-def _forced(target: _Target, paths: tuple[str, ...]) -> None:
+def _forced(target: _Changed, paths: tuple[str, ...]) -> None:
     for path in paths:
         target.device(path)["force-assign-without-iommu"] = target.change.why
 
 
-def _shared(target: _Target, paths: tuple[str, ...]) -> None:
+def _shared(target: _Changed, paths: tuple[str, ...]) -> None:
     for path in paths:
         table = target.device(path)
         table["allow-shared-page"] = {
@@ -182,7 +184,7 @@ def _shared(target: _Target, paths: tuple[str, ...]) -> None:
         }
 
 
-def _maps(target: _Target, places: tuple[str, ...]) -> None:
+def _maps(target: _Changed, places: tuple[str, ...]) -> None:
     """The place of all devices; those with a place of their own keep it, unless it is replaced."""
     (target.domain["map"],) = places
     if "maps" in target.change.replaced:
@@ -191,25 +193,25 @@ def _maps(target: _Target, places: tuple[str, ...]) -> None:
                 (device["map"],) = places
 
 
-def _memory_regions(target: _Target, actions: tuple[str, ...]) -> None:
+def _memory_regions(target: _Changed, actions: tuple[str, ...]) -> None:
     target.domain["memory-region"] = actions[0].rpartition("=")[2]
 
 
-def _routes(target: _Target, routes: tuple[str, ...]) -> None:
+def _routes(target: _Changed, routes: tuple[str, ...]) -> None:
     (target.domain["route"],) = routes
 
 
-def _static_memory(target: _Target, banks: tuple[str, ...]) -> None:
+def _static_memory(target: _Changed, banks: tuple[str, ...]) -> None:
     target.domain["static-memory"] = [*banks]
     if "route" in target.top or "route" in target.domain:
         target.domain["route"] = "dom0less"
 
 
-def _release(target: _Target, version: str) -> None:
+def _release(target: _Changed, version: str) -> None:
     target.top["xen"] = version
 
 
-_SETTERS: dict[str, Callable[[_Target, Any], None]] = {
+_SETTERS: dict[str, Callable[[_Changed, Any], None]] = {
     "devices": _devices,
     "forced": _forced,
     "shared": _shared,

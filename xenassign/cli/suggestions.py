@@ -14,7 +14,7 @@ from xenassign.cli import printing
 if TYPE_CHECKING:
     from xenassign.advice.advise import Advice, Suggestion
     from xenassign.advice.search import Changes
-    from xenassign.advice.toml_change import Edit
+    from xenassign.advice.toml_change import TableEdit
     from xenassign.devicetree.tree import Tree
     from xenassign.findings import Finding
     from xenassign.formats.toml_text import TomlFile
@@ -58,7 +58,7 @@ class Proposals(NamedTuple):
         yield f"try: in {self.toml.file}:"
         yield from (f"  {line}" for line in lines(self.toml, self._edits(self.toml, suggestion)))
 
-    def _edits(self, toml: TomlFile, suggestion: Suggestion) -> list[Edit]:
+    def _edits(self, toml: TomlFile, suggestion: Suggestion) -> list[TableEdit]:
         from xenassign.advice.toml_change import changed, edits
 
         return edits(toml, changed(toml, suggestion.changes, self.trees))

@@ -11,7 +11,7 @@ from xenassign.request.options import BOOT, DOMAIN
 _REASONS = ("force-assign-without-iommu", "allow-machine-control")
 #: Keys whose values are numbers.
 _NUMBERS = ("memory", "vcpus")
-#: Options that are no keys: they say which files are written, or which domain is meant.
+#: The other options: they say which files are written, or which domain is meant.
 _OF_COMMAND = ("name", "host-out", "chosen", "uboot-script", "imagebuilder", "imagebuilder-base")
 _FLAGS = {
     option.flags.split("/")[0].removeprefix("--"): option
