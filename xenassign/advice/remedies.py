@@ -251,7 +251,7 @@ REMEDIES = (
     Remedy(("XA101",), _holder),
     Remedy(("XA125",), _without_dom0),
     Remedy(("XA221", "XA311", "XA316", "XA532"), _without_xl),
-    Remedy(("XA404",), _without_dom0less),
+    Remedy(("XA116", "XA404"), _without_dom0less),
     Remedy(("XA201", "XA305", "XA407"), _neighbours),
     Remedy(("XA201",), _shared_pages),
     Remedy(("XA203",), _auto_placement),
