@@ -191,6 +191,7 @@ class Finding(NamedTuple):
 
 
 _RULES: dict[str, Rule] = {}
+_NAMES: set[str] = set()
 
 
 def rule(
@@ -204,9 +205,9 @@ def rule(
     needs_host: bool = False,
 ) -> Rule:
     """Registers a rule, whose page is docs/rules/CODE.md. ValueError: code or name is in use."""
-    taken = code in _RULES or any(name == other.name for other in _RULES.values())
-    if taken or severity not in SEVERITIES or effect not in EFFECTS:
+    if code in _RULES or name in _NAMES or severity not in SEVERITIES or effect not in EFFECTS:
         raise ValueError(f"rule {code} is registered twice or has no such severity or effect")
+    _NAMES.add(name)
     _RULES[code] = Rule(code, name, severity, effect, routes, applies, needs_host)
     return _RULES[code]
 

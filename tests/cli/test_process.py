@@ -39,7 +39,7 @@ def early(folder: Path, module: str, number: int) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(folder)}
 
 
-@pytest.mark.parametrize("module", ["click", "lark", "jinja2"])
+@pytest.mark.parametrize("module", ["click", "lark", "json"])
 @pytest.mark.parametrize(("number", "status"), SIGNALS)
 def test_a_signal_while_modules_load(
     tmp_path: Path, qemu: Path, module: str, number: signal.Signals, status: int
@@ -48,7 +48,7 @@ def test_a_signal_while_modules_load(
     source.write_text("/dts-v1/; / { };")
     commands: dict[str, list[str | Path]] = {
         "lark": ["inspect", source],
-        "jinja2": ["generate", qemu, "-d", "/pl031@9010000", "-o", tmp_path / "out"],
+        "json": ["generate", qemu, "-d", "/pl031@9010000", "-o", tmp_path / "out"],
     }
     command = [*TOOL, *commands.get(module, ["inspect", qemu])]
     environment = early(tmp_path / "early", module, number)

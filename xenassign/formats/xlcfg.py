@@ -17,6 +17,7 @@ that are not UTF-8 are lone surrogates. Offsets and columns count the characters
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any, NamedTuple
@@ -184,6 +185,13 @@ def _parser() -> Any:
 
 def parse(text: str, file: str = "<memory>") -> XlConfig:
     """Parses a configuration. Raises ConfigError where libxlutil refuses it."""
+    plain = _plain(text)
+    statements = _parsed(text, file) if plain is None else plain
+    return XlConfig(file, statements, tuple(_comments(text)), text)
+
+
+def _parsed(text: str, file: str) -> tuple[XlAssignment, ...]:
+    """The statements of any text, by the grammar. Raises ConfigError."""
     parsing = _parser().parse_interactive(text)
     problem = _run(parsing, text)
     trees = _complete(parsing.parser_state.value_stack)
@@ -191,7 +199,69 @@ def parse(text: str, file: str = "<memory>") -> XlConfig:
     problem = _mixed(statements, text) or problem
     if problem is not None:
         raise ConfigError(file, *problem)
-    return XlConfig(file, statements, tuple(_comments(text)), text)
+    return statements
+
+
+# ---------------------------------------------------------------------------- plain statements
+
+_ATOM = r"""([0-9][0-9a-fx]*|"[^"\\\n\0]*"|'[^'\\\n\0]*')"""
+_GAP = r"(?:[ \t\n]|#[^\n]*\n)*"
+_END = r"[ \t]*(?:#[^\n]*)?\n"
+_NAME_IS = re.compile(_GAP + r"([a-z][._0-9a-z]*)[ \t]*=[ \t]*")
+_SCALAR = re.compile(_ATOM + _END)
+_OPEN = re.compile(r"\[" + _GAP)
+_ITEM = re.compile(_ATOM + _GAP + r"(?:," + _GAP + r"|(?=\]))")
+_CLOSE = re.compile(r"\]" + _END)
+_REST = re.compile(_GAP + r"\Z")
+
+
+def _plain(text: str) -> tuple[XlAssignment, ...] | None:
+    """The statements of a text as generate writes it; None for any other text, with errors or not.
+
+    Plain are NAME = VALUE, one a line, with numbers, strings without a backslash, and lists of
+    them. This saves the time in which the parser is loaded, and its result is the same.
+    """
+    lines = [0, *(end.end() for end in re.finditer("\n", text))]
+    statements = []
+    at = 0
+    while not _REST.match(text, at):
+        named = _NAME_IS.match(text, at)
+        value = _plain_value(text, named.end(), lines) if named else None
+        if named is None or value is None:
+            return None
+        place = _placed(named.start(1), value.end, lines)
+        statements.append(XlAssignment(named[1], value, False, *place))
+        at = value.end
+    return tuple(statements)
+
+
+def _plain_value(text: str, at: int, lines: list[int]) -> Value | None:
+    """A value with the end of its line."""
+    scalar = _SCALAR.match(text, at)
+    if scalar is not None:
+        return _plain_atom(scalar, lines)
+    opened = _OPEN.match(text, at)
+    if opened is None:
+        return None
+    items = []
+    end = opened.end()
+    while item := _ITEM.match(text, end):
+        items.append(_plain_atom(item, lines))
+        end = item.end()
+    closed = _CLOSE.match(text, end)
+    return ListValue(tuple(items), *_placed(at, end + 1, lines)) if closed else None
+
+
+def _plain_atom(match: re.Match[str], lines: list[int]) -> Atom:
+    quoted = match[1][0] in "\"'"
+    content = match[1][1:-1] if quoted else match[1]
+    return Atom(content, quoted, *_placed(*match.span(1), lines))
+
+
+def _placed(start: int, end: int, lines: list[int]) -> tuple[int, int, int, int]:
+    """(line, column, start, end). ``lines``: the offsets at which the lines begin."""
+    line = bisect_right(lines, start)
+    return line, start - lines[line - 1] + 1, start, end
 
 
 # ---------------------------------------------------------------------------- statements

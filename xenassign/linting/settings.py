@@ -82,9 +82,10 @@ def selected(
     An empty ``select`` selects all. What follows from a finding that is not selected stays, if it
     is selected itself. Raises UsageError for a prefix that no code has.
     """
-    codes = [rule.code for rule in rules()]
     kept = tuple(prefix.upper() for prefix in select)
     ignored = tuple(prefix.upper() for prefix in ignore)
+    # All modules with rules are imported for their codes: only if there is a prefix to check.
+    codes = [rule.code for rule in rules()] if kept or ignored else []
     for prefix in (*kept, *ignored):
         if not prefix or not any(code.startswith(prefix) for code in codes):
             hint = did_you_mean(prefix, codes) or "`xenassign lint --list-rules` lists them"

@@ -17,8 +17,9 @@ from xenassign.checks.connection import Connection, cells_of_streams, connection
 from xenassign.devicetree.references import property_references
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.errors import UsageError
+from xenassign.escape import dts_comment, dts_string
 from xenassign.host.device import Dma, HostDevice, devices
-from xenassign.outputs.domain.text import render_template
+from xenassign.outputs.domain.text import joined, source
 from xenassign.xen.board import Board
 from xenassign.xen.iommu import protection
 
@@ -98,9 +99,29 @@ def iommu_overlay(board: Board, assessments: Sequence[Assessment]) -> str:
             elif other is not None and not other.certain:
                 unknown.append(device.path)
     fragments = [*iommus.fragments(), *(f for c in connections for f in _fragment(c, iommus))]
-    return render_template(
-        "iommu.dtso.j2", notes=list(_notes(connections, iommus, unknown)), fragments=fragments
-    )
+    about = [*_ABOUT.splitlines(), *_notes(connections, iommus, unknown)]
+    lines = (line for number, each in enumerate(fragments) for line in _source(number, each))
+    return source(about, joined(("/ {", *lines, "};")), "/plugin/;")
+
+
+_ABOUT = """\
+Connects devices with an IOMMU, so that Xen confines their DMA. Apply it to the board's device
+tree, and use the result from then on, as HOST and for the boot:
+
+  dtc -q -I dts -O dtb -o iommu.dtbo iommu.dtso
+  fdtoverlay -i board.dtb -o board-iommu.dtb iommu.dtbo
+"""
+
+
+def _source(number: int, fragment: _Fragment) -> Iterator[str]:
+    label = f"{fragment.label}: " if fragment.label else ""
+    yield f"\tfragment@{number} {{"
+    yield f"\t\ttarget-path = {dts_string(fragment.path)};"
+    yield f"\t\t{label}__overlay__ {{"
+    yield from (f"\t\t\t/* {dts_comment(comment)} */" for comment in fragment.comments)
+    yield from (f"\t\t\t{line}" for line in fragment.properties)
+    yield "\t\t};"
+    yield "\t};"
 
 
 def _of(board: Board, device: HostDevice, *, requested: bool = False) -> Connection | None:
@@ -154,31 +175,34 @@ def _streams_of_map(tree: Tree, host: Node) -> Iterator[str]:
 
 def _notes(
     connections: Iterable[Connection], iommus: _Iommus, unknown: Sequence[str]
-) -> Iterator[list[str]]:
-    """Paragraphs for the comment at the top."""
+) -> Iterator[str]:
+    """Paragraphs for the comment at the top, each after an empty line."""
     for kconfig in dict.fromkeys(each.kconfig for each in connections if each.kconfig):
-        yield wrap(f"Xen drives this IOMMU only if it is built with CONFIG_{kconfig}.", _WIDTH)
+        yield from _paragraph(f"Xen drives this IOMMU only if it is built with CONFIG_{kconfig}.")
     if not all(each.certain for each in connections):
-        yield wrap(
+        yield from _paragraph(
             f"This is a template: dtc refuses it until each {_STREAM} is replaced with the stream"
             " ID that the manual of the SoC states for the device, and IOMMU with the reference"
             " beside it. List every ID that the device uses. A wrong ID gives the guest the DMA of"
             " another device.",
-            _WIDTH,
         )
     if any(each.by_map for each in connections):
-        yield wrap(
+        yield from _paragraph(
             "The stream ID of a PCI device follows from its place, which lspci shows as"
             " BUS:DEVICE.FUNCTION. List those of all devices that the guest uses: Xen does not read"
             " iommu-map, and the DMA of a device that is not listed is blocked.",
-            _WIDTH,
         )
     if iommus.blocks_others:
-        yield wrap(
+        yield from _paragraph(
             "Xen blocks every stream of the enabled SMMU that no iommus names: dom0's devices are"
             " connected too, as far as their streams are known.",
-            _WIDTH,
         )
     if unknown:
         text = "These DMA masters are not: if one is behind the SMMU, disable it or add its iommus:"
-        yield [*wrap(text, _WIDTH), *(f"  {path}" for path in unknown)]
+        yield from _paragraph(text)
+        yield from (dts_comment(f"  {path}") for path in unknown)
+
+
+def _paragraph(text: str) -> Iterator[str]:
+    yield ""
+    yield from (dts_comment(line) for line in wrap(text, _WIDTH))

@@ -10,7 +10,7 @@ from xenassign import escape
 from xenassign.advice.assess import Assessment, BoardAssessment
 from xenassign.checks.protection import UNPROTECTED
 from xenassign.findings import errors
-from xenassign.outputs.domain.text import render_template
+from xenassign.outputs.domain.text import joined
 from xenassign.request.keys import ALLOW, BOOT, DEVICE, DOMAIN, LINT, TOP, Key, Section
 from xenassign.xen.releases import Release
 
@@ -47,39 +47,85 @@ def starter(
     ready = [device for device in board.devices if device.assignable]
     unsure = [device for device in board.devices if _needs_dma_reason(device)]
     route = "xl" if board.board.platform.dom0_tree is not None else None
-    in_template = {"host", "xen"}
-    in_template |= {"include"} if include else set()
-    in_template |= ({"route"} if route else set()) | ({"iommu-driver"} if drivers else set())
-    return render_template(
-        "xenassign.toml.j2",
-        model=escape.hash_comment(board.board.platform.model),
-        host=escape.toml_string(host),
-        include=_list(include),
-        xen=release.version,
-        route=route,
-        drivers=_list(sorted(drivers or ())),
-        keys={
-            "top": list(_explained(TOP, in_template)),
-            "domain": list(_explained(DOMAIN, {"name"})),
-            "device": [line[1:].lstrip() for line in _explained(DEVICE, {"path"})],
-            "allow": list(_explained(ALLOW)),
-            "boot": list(_explained(BOOT)),
-            "lint": list(_explained(LINT)),
-        },
-        ready=list(_lines([_listed(device, aliases) for device in ready], "{},")),
-        unsure=list(_lines([_listed(device, aliases) for device in unsure], _FORCED)),
-        others=len(board.devices) - len(ready) - len(unsure),
+    given = {"host": escape.toml_string(host)}
+    if include:
+        given["include"] = _list(include)
+    given["xen"] = f'"{release.version}"'
+    if route is not None:
+        given["route"] = f'"{route}"  # HOST is the tree that Xen made for dom0'
+    if drivers:
+        given["iommu-driver"] = _list(sorted(drivers))
+    rest = len(board.devices) - len(ready) - len(unsure)
+    return joined(
+        (
+            *_HEADER.format(model=escape.hash_comment(board.board.platform.model)).splitlines(),
+            *(f"{key} = {value}" for key, value in given.items()),
+            *_explained(TOP, given.keys()),
+            *_DOMAIN.splitlines(),
+            *_explained(DOMAIN, {"name"}),
+            *_DEVICES.splitlines(),
+            *(f"#   {line[1:].lstrip()}" for line in _explained(DEVICE, {"path"})),
+            "device = [",
+            *(_READY.splitlines() if ready else ()),
+            *_lines([_listed(device, aliases) for device in ready], "{},"),
+            *(_UNSURE.splitlines() if unsure else ()),
+            *_lines([_listed(device, aliases) for device in unsure], _FORCED),
+            "]",
+            *([_REST.format(number=rest, s="" if rest == 1 else "s")] if rest else ()),
+            *_ALLOW.splitlines(),
+            *_explained(ALLOW),
+            *_BOOT.splitlines(),
+            *_explained(BOOT),
+            *_LINT.splitlines(),
+            *_explained(LINT),
+        )
     )
+
+
+_HEADER = """\
+# The domains of a system with Xen on {model}, for `xenassign generate -c`.
+# Written by `xenassign init`. A line after "# " takes effect when the "# " is removed.
+# All keys: docs/system.md, and `xenassign schema` for editors.
+
+"""
+_DOMAIN = """
+[[domain]]
+name = "domu1"
+"""
+_DEVICES = """
+# The devices: alias, path, label or unique suffix. One with options is a table in the list,
+#   { path = "ethernet0", map = "auto" },
+# or all are tables of their own below, [[domain.device]] with path = "ethernet0" and so on:
+"""
+_READY = """\
+    # Devices that can be assigned alone: behind an IOMMU, or not a DMA master.
+"""
+_UNSURE = """\
+    # Xen cannot protect these, and whether they do DMA is not known. Between the quotes write the
+    # reason why they do no DMA.
+"""
+_REST = "# {number} more device{s} cannot be assigned alone; `xenassign inspect` shows why."
+_ALLOW = """
+# Conflicts between two domains that are accepted:
+# [[allow]]
+"""
+_BOOT = """
+# Load addresses and command lines, for --host-out and --uboot-script:
+# [boot]
+"""
+_LINT = """
+# Defaults for the options of `xenassign lint`:
+# [lint]
+"""
 
 
 _DMA = {"no": "no DMA", "yes": "masters DMA", "unknown": ""}
 _FORCED = '{{ path = {}, force-assign-without-iommu = "" }},'
 
 
-def _list(values: Iterable[str]) -> str | None:
-    """A list of TOML; None if it is empty."""
-    items = ", ".join(map(escape.toml_string, values))
-    return f"[{items}]" if items else None
+def _list(values: Iterable[str]) -> str:
+    """A list of TOML."""
+    return f"[{', '.join(map(escape.toml_string, values))}]"
 
 
 def _explained(section: Section, without: Set[str] = frozenset()) -> Iterator[str]:

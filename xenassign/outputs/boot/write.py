@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from xenassign.devicetree.blob_edit import edited
 from xenassign.devicetree.changes import Change, libfdt_finds_instead
@@ -20,7 +20,7 @@ from xenassign.errors import OutputError
 from xenassign.escape import hash_comment, uboot_string, uboot_word
 from xenassign.outputs.boot.decide import BootPlan, LoadedModule
 from xenassign.outputs.boot.host_changes import UBOOT_VALUE_MAX
-from xenassign.outputs.domain.text import render_template
+from xenassign.outputs.domain.text import joined
 from xenassign.request.boot_request import CHOSEN, HOST, UBOOT, LoadOption
 from xenassign.system.system import SystemPlan
 
@@ -52,7 +52,32 @@ def boot_cmd(plan: BootPlan, tree: Tree) -> str:
     lines = list(_script(plan, plan.host, tree))
     modules = [module.load for module in plan.modules]
     loads = [load for load in (plan.xen, plan.host, *modules) if load is not None]
-    return render_template("boot.cmd.j2", plan=plan, lines=lines, loads=loads)
+    return joined((*_header(plan, loads), "", *lines))
+
+
+def _header(plan: BootPlan, loads: Iterable[LoadOption]) -> Iterator[str]:
+    """The comment at the top: what is loaded where."""
+    loading = plan.request.load_with
+    yield from _ABOUT.splitlines()
+    yield (
+        "# The script loads each file below."
+        if loading
+        else "# Load these files before you run it:"
+    )
+    for load in loads:
+        more = ""
+        if load.file and (loading or load.image == "dtb"):
+            more = hash_comment(f", {load.file}")
+        elif load.size and load.image != "host":
+            more = f", {load.size} bytes"
+        yield f"#   {load.name:14} at {load.address:#x}{more}"
+
+
+_ABOUT = """\
+# U-Boot script of xenassign: marks the board's tree, adds what Xen boots, and starts Xen.
+# U-Boot runs boot.scr (`source ADDRESS`). This is its text, for reading and for `mkimage -T \
+script`.
+"""
 
 
 def boot_scr(script: str) -> bytes:

@@ -11,7 +11,7 @@ from xenassign.formats import imagebuilder_cfg as syntax
 from xenassign.formats.imagebuilder_cfg import BashConfig, written
 from xenassign.formats.xlcfg import encode
 from xenassign.formats.xlcfg_edit import Edit, apply
-from xenassign.outputs.domain.text import render_template
+from xenassign.outputs.domain.text import joined
 from xenassign.outputs.imagebuilder.decide import COMMANDS, CONFIG, Command, DomU, ImageBuilderPlan
 from xenassign.system.system import SystemPlan
 
@@ -44,11 +44,32 @@ def _new(plan: ImageBuilderPlan) -> str:
     system = [written("NUM_DOMUS", None, str(plan.total)), *_append(plan)]
     board = plan.domus[0].plan
     file = PurePath(PurePath(board.host_file).name or "board").with_suffix(".dtb").name
-    tree = bash_word(terminal(file))
-    domains = [_domain(domu) for domu in plan.domus]
-    return render_template(
-        "imagebuilder.cfg.j2", model=board.model, tree=tree, system=system, domains=domains
-    )
+    tree = hash_comment(bash_word(terminal(file)))
+    header = _HEADER.format(model=hash_comment(board.model), tree=tree)
+    domains = [line for domu in plan.domus for line in ("", *_domain(domu))]
+    return joined((*header.splitlines(), *system, *domains))
+
+
+_HEADER = """\
+# For uboot-script-gen of ImageBuilder, with devices of {model} for guests.
+# Written by xenassign. Complete the lines after "#", then use this file as --imagebuilder-base:
+# your lines stay unchanged, those of the devices are updated.
+# File names are relative to the directory of -d of uboot-script-gen.
+
+# The RAM into which U-Boot may load.
+#MEMORY_START="0x0"
+#MEMORY_END="0x80000000"
+#LOAD_CMD="tftpb"  # or -t
+#DEVICE_TREE={tree}
+#XEN="xen"
+#XEN_CMD="console=dtuart dom0_mem=1G dom0_max_vcpus=1"
+#DOM0_KERNEL="Image"  # without it there is no dom0
+#DOM0_RAMDISK="dom0-ramdisk.cpio.gz"
+#DOM0_CMD="console=hvc0 root=/dev/ram0"
+
+UBOOT_SOURCE="boot.source"
+UBOOT_SCRIPT="boot.scr"
+"""
 
 
 def _domain(domu: DomU) -> list[str]:
