@@ -10,7 +10,6 @@ A message is composed of the text as it is, and escaped once, where it is printe
 
 from __future__ import annotations
 
-import html
 import json
 import os
 import re
@@ -240,6 +239,8 @@ def github_property(text: str) -> str:
 
 def xml(text: str) -> str:
     """Text of an element or an attribute of XML 1.0 (2.4, and 2.2 for its characters)."""
+    import html
+
     return html.escape(terminal(text), quote=True)
 
 

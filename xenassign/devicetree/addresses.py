@@ -188,6 +188,10 @@ def _translated_alike(table: tuple[RangesEntry, ...], entry: RangesEntry, span: 
 
 def registers(node: Node) -> Registers:
     """The node's register blocks as the processor sees them. Never raises."""
+    return node.once(_registers) if node.has("reg") else Registers()
+
+
+def _registers(node: Node) -> Registers:
     if not node.has("reg") or node.parent is None:
         return Registers()
     if not on_processor_bus(node):

@@ -67,6 +67,10 @@ def _address_cells(node: Node) -> int:
 
 def interrupts(tree: Tree, node: Node) -> Interrupts:
     """The interrupts of a node, each followed to its controller. Never raises."""
+    return tree.once(_interrupts, node)
+
+
+def _interrupts(tree: Tree, node: Node) -> Interrupts:
     entries: list[Interrupt] = []
     problems: list[str] = []
     try:

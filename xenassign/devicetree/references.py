@@ -127,5 +127,9 @@ def _argument_count(rule: PhandleProperty, provider: Node | None, phandle: int) 
 
 def references(tree: Tree, node: Node) -> tuple[References, ...]:
     """The references of all properties of a node, in their order."""
+    return tree.once(_references, node)
+
+
+def _references(tree: Tree, node: Node) -> tuple[References, ...]:
     of_properties = (property_references(tree, node, prop) for prop in node.properties.values())
     return tuple(entry for entry in of_properties if entry is not None)

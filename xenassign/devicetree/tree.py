@@ -18,7 +18,7 @@ import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from xenassign.errors import InputError
 
@@ -79,6 +79,9 @@ class Property(NamedTuple):
         return strings[0]
 
 
+_Fact = TypeVar("_Fact")
+
+
 @dataclass(eq=False, slots=True)
 class Node:
     """A node. ``offset`` is the byte offset of its FDT_BEGIN_NODE token in the blob.
@@ -92,14 +95,31 @@ class Node:
     properties: dict[str, Property] = field(default_factory=dict)
     children: dict[str, Node] = field(default_factory=dict)
     offset: int = -1
+    _facts: dict[Callable[[Node], Any], Any] | None = field(default=None, init=False)
 
     def __repr__(self) -> str:
         return f"<Node {self.path}>"
 
+    def once(self, fact: Callable[[Node], _Fact]) -> _Fact:
+        """What a function says about the node, which is asked once: nothing changes a tree."""
+        if self._facts is None:
+            self._facts = {}
+        elif fact in self._facts:
+            known: _Fact = self._facts[fact]
+            return known
+        self._facts[fact] = value = fact(self)
+        return value
+
     @property
     def path(self) -> str:
         """The full path, ``/`` for the root."""
-        return "/" + "/".join(node.name for node in reversed(list(self.lineage())) if node.parent)
+        names = []
+        node = self
+        while node.parent is not None:
+            names.append(node.name)
+            node = node.parent
+        names.reverse()
+        return "/" + "/".join(names)
 
     def lineage(self) -> Iterator[Node]:
         """The node itself, its parent, and so on up to the root."""
@@ -171,7 +191,7 @@ class Node:
     @property
     def compatible(self) -> tuple[str, ...]:
         """The strings of ``compatible``, most specific first (section 2.3.1)."""
-        return self.strings("compatible")
+        return self.once(_compatible) if "compatible" in self.properties else ()
 
     @property
     def status(self) -> str:
@@ -213,6 +233,10 @@ class RunningText(NamedTuple):
     problem: str = ""
 
 
+def _compatible(node: Node) -> tuple[str, ...]:
+    return node.strings("compatible")
+
+
 @dataclass(eq=False)
 class Tree:
     """A whole devicetree: the root, the memory reservations, and where it was read from.
@@ -231,6 +255,14 @@ class Tree:
     data: bytes | None = field(default=None, repr=False)
     ordered: bool = True
     running: dict[str, RunningText] = field(default_factory=dict, repr=False)
+    _facts: dict[tuple[Any, Node], Any] = field(default_factory=dict, init=False, repr=False)
+
+    def once(self, fact: Callable[[Tree, Node], _Fact], node: Node) -> _Fact:
+        """As ``Node.once``, for what a function says about the tree and a node."""
+        known: _Fact | None = self._facts.get((fact, node))
+        if known is None:
+            known = self._facts[fact, node] = fact(self, node)
+        return known
 
     def nodes(self) -> Iterator[Node]:
         """Every node, parents first, in the order of the blob."""

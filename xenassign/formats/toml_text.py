@@ -19,11 +19,6 @@ from xenassign.errors import InputError
 from xenassign.grammars import parser
 from xenassign.reading import MAX_TEXT, read
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
 KeyPath = tuple[str | int, ...]
 Places = dict[KeyPath, tuple[int, int]]
 
@@ -66,8 +61,17 @@ def read_toml(path: Path, purpose: str) -> TomlFile:
     return parse_toml(text, str(path))
 
 
+def _tomllib() -> Any:
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    return tomllib
+
+
 def parse_toml(text: str, file: str) -> TomlFile:
     """Parses a text; ``file`` is its name in messages. Raises InputError with line and column."""
+    tomllib = _tomllib()
     text = text.replace("\r\n", "\n")
     if _LONG_KEY.search(text):  # tomllib takes time and memory with the square of the parts
         raise InputError(f"{file}: a key has more than 64 parts; fix the TOML")
@@ -145,4 +149,4 @@ def _start(value: Any) -> tuple[int, int]:
 
 def _name(token: Any) -> str:
     """A key without its quotes and escapes."""
-    return str(tomllib.loads(f"k = {token}")["k"]) if token[0] in "\"'" else str(token)
+    return str(_tomllib().loads(f"k = {token}")["k"]) if token[0] in "\"'" else str(token)

@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.overlay import is_overlay
 from xenassign.devicetree.places import Place
-from xenassign.devicetree.source.reader import DtsSource, NodePlace, PropertyPlace, read_source
 from xenassign.devicetree.tree import DevicetreeError, Tree
 from xenassign.errors import InputError
 from xenassign.findings import Finding
@@ -24,6 +23,9 @@ from xenassign.host.load import BLOB, is_source, read_file
 from xenassign.linting.verdict import domcfg
 from xenassign.linting.verdict.domain import is_compatible
 from xenassign.reading import MAX_TEXT
+
+if TYPE_CHECKING:
+    from xenassign.devicetree.source.reader import DtsSource, NodePlace, PropertyPlace
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,6 +201,8 @@ def document(
     if data.startswith(BLOB) or name.endswith((".dtb", ".dtbo")):
         return TreeFile(name, data)
     if is_source(name, data):
+        from xenassign.devicetree.source.reader import read_source
+
         source = read_source(data, name, include=include, symbols=symbols)
         return TreeFile(name, source.blob, source, decode(data))
     if name.endswith(".dtsi"):

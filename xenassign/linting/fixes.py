@@ -8,7 +8,6 @@ tree alone. Additions come after all replacements: :meth:`Session.fix` reads the
 
 from __future__ import annotations
 
-import difflib
 import re
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Iterator, Sequence
@@ -260,5 +259,7 @@ def _rounded(finding: Finding, document: TreeFile) -> Iterator[tuple[Place, str]
 def diff(file: str, old: str, new: str) -> str:
     """A unified diff of one file, for people: its lines are those that a terminal shows."""
     before, after = old.split("\n"), new.split("\n")
+    import difflib
+
     lines = difflib.unified_diff(before, after, f"a/{file}", f"b/{file}", lineterm="")
     return "".join(f"{escape.terminal(line, keep=chr(9))}\n" for line in lines)

@@ -13,7 +13,6 @@ from typing import NamedTuple
 from xenassign.errors import InputError, UsageError
 from xenassign.findings import Finding
 from xenassign.formats.toml_text import read_toml
-from xenassign.linting.catalogue import rules
 from xenassign.request.keys import LINT, TOP, Section, mistakes, sentence
 from xenassign.request.project import NAME
 from xenassign.request.value_kinds import as_list
@@ -84,8 +83,11 @@ def selected(
     """
     kept = tuple(prefix.upper() for prefix in select)
     ignored = tuple(prefix.upper() for prefix in ignore)
-    # All modules with rules are imported for their codes: only if there is a prefix to check.
-    codes = [rule.code for rule in rules()] if kept or ignored else []
+    codes: list[str] = []
+    if kept or ignored:  # all modules with rules are imported for their codes
+        from xenassign.linting.catalogue import rules
+
+        codes = [rule.code for rule in rules()]
     for prefix in (*kept, *ignored):
         if not prefix or not any(code.startswith(prefix) for code in codes):
             hint = did_you_mean(prefix, codes) or "`xenassign lint --list-rules` lists them"

@@ -7,7 +7,6 @@ kHz, MHz or GHz, which may have a decimal point.
 from __future__ import annotations
 
 import re
-from fractions import Fraction
 
 #: Bytes of a unit.
 SIZES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
@@ -39,5 +38,9 @@ def size(text: str) -> int | None:
 def hertz(text: str) -> int | None:
     """A rate as ``40MHz`` or ``32.768 kHz`` in Hz; None for another text, or a fraction."""
     match = RATE.fullmatch(text)
-    rate = Fraction(match[1]) * _RATES[match[2].upper()] if match else None
-    return int(rate) if rate is not None and rate.denominator == 1 else None
+    if match is None:
+        return None
+    from fractions import Fraction
+
+    rate = Fraction(match[1]) * _RATES[match[2].upper()]
+    return int(rate) if rate.denominator == 1 else None

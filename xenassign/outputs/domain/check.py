@@ -29,6 +29,7 @@ from xenassign.outputs.domain.overlay import domain_node as domain_overlay
 from xenassign.planning.plan import DomainPlan
 from xenassign.request.request import Request
 from xenassign.system.system import SystemPlan, settled
+from xenassign.xen.dom0 import Dom0
 from xenassign.xen.iommu import iommus
 
 
@@ -37,11 +38,13 @@ def check(system: SystemPlan, _: DomainDecision, files: Mapping[str, bytes]) -> 
 
     Conflicts between the domains are looked for if each alone has no error.
     """
+    platform = system.resolved.platform
     marked = frozenset(mark.path for plan in system.domains for mark in plan.marks)
+    rights = context_of(system.domains[0].request, platform)._replace(marked=marked).dom0()
     findings = [
         finding._replace(domain=plan.name)
         for plan in system.domains
-        for finding in _of_domain(plan, files, system.resolved.platform, marked)
+        for finding in _of_domain(plan, files, platform, marked, rights)
     ]
     yield from findings
     if not errors(findings):
@@ -49,20 +52,24 @@ def check(system: SystemPlan, _: DomainDecision, files: Mapping[str, bytes]) -> 
 
 
 def _of_domain(
-    plan: DomainPlan, files: Mapping[str, bytes], platform: Platform, marked: frozenset[str]
+    plan: DomainPlan,
+    files: Mapping[str, bytes],
+    platform: Platform,
+    marked: frozenset[str],
+    rights: Dom0 | None,
 ) -> list[Finding]:
     """The findings about a domain's files. ``marked``: host paths that any domain marks."""
     request = plan.request
     node = to_blob(domain_overlay(plan)) if "dom0less" in request.routes else None
     if request.base is None:
-        return errors(file_findings(files, plan, platform, marked, node))
+        return errors(file_findings(files, plan, platform, marked, node, rights))
     # Without the user's own file first: an error that it has too would hide one of the plan.
     own = {**files, f"{plan.name}.cfg": encode(text.dom_cfg(plan))}
     alone = plan._replace(request=replace(request, base=None))
-    refused = errors(file_findings(own, alone, platform, marked, node))
+    refused = errors(file_findings(own, alone, platform, marked, node, rights))
     if refused:
         return refused
-    findings = list(file_findings(files, plan, platform, marked))
+    findings = list(file_findings(files, plan, platform, marked, rights=rights))
     of_base = [finding for finding in findings if finding.file == request.base.file]
     return [*errors(findings), *of_base]
 
@@ -87,17 +94,22 @@ def file_findings(
     platform: Platform,
     marked: frozenset[str] = frozenset(),
     node: bytes | None = None,
+    rights: Dom0 | None = None,
 ) -> Iterator[Finding]:
     """The findings about the files of a plan that concern a route of its request.
 
     Without those that the plan has. Errors that the user's own configuration had before become
     warnings about that file. ``marked``: host paths that the overlays of the system's other domains
     mark. ``node``: the overlay with the domain's node as a blob (NAME.dom0less.dtso is source).
+    ``rights``: those of dom0 on that platform if just these nodes are marked.
     """
     request, name = plan.request, plan.name
     overlay = read_blob(files[f"{name}.host.dtbo"])
-    marked |= marks(None, [overlay])
-    platform = with_interrupts(platform, [overlay])
+    changed = with_interrupts(platform, [overlay])
+    more = marks(None, [overlay]) - marked
+    if more or changed is not platform:
+        rights = None
+    marked, platform = marked | more, changed
     find = platform.tree.find
     elsewhere = frozenset(filter(None, (find(node.path) for node in plan.scope.elsewhere)))
     context = context_of(request, platform)._replace(
@@ -105,6 +117,7 @@ def file_findings(
     )
     if any(finding.rule is EXTENDED_BUILD for finding in plan.findings):
         context = context._replace(options=frozenset({"GICV3_ESPI"}))
+    context = context._replace(rights=rights)
     context = context._replace(rights=context.dom0())
     blob = files[f"{name}.dtb"]
     view = View(read_blob(blob, f"{name}.dtb"), context)

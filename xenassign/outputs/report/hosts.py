@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TextIO
 
 from xenassign import escape
-from xenassign.devicetree.source.reader import read_source
 from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule
 from xenassign.formats import xlcfg
@@ -86,6 +85,8 @@ def _same(name: str, of_boards: list[Files]) -> bool:
 def _content(name: str, data: bytes) -> object:
     """The content of a file without its comments, to compare."""
     if name.endswith((".dts", ".dtso")):
+        from xenassign.devicetree.source.reader import read_source
+
         return read_source(data, name).blob
     if name.endswith(".cfg"):
         config = xlcfg.parse(xlcfg.decode(data), name)

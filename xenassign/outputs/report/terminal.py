@@ -7,7 +7,6 @@ COLUMNS is its width.
 from __future__ import annotations
 
 import os
-from shutil import get_terminal_size
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
@@ -23,6 +22,8 @@ def is_terminal(stream: TextIO) -> bool:
 
 def width() -> int:
     """The columns of the terminal."""
+    from shutil import get_terminal_size
+
     return get_terminal_size((WIDTH, 25)).columns
 
 
