@@ -15,6 +15,8 @@ from xenassign.cli.recovery import recover, warn
 
 if TYPE_CHECKING:
     from xenassign.linting.report import Report
+    from xenassign.linting.session import Made
+    from xenassign.request.project import Project
 
 
 @click.command("lint")
@@ -84,8 +86,6 @@ def command(
       xenassign lint out --host board.dtb
     """
     from xenassign.linting.session import Session, rule_list
-    from xenassign.outputs.hosts import lines
-    from xenassign.outputs.made import MadeFiles, made_of, project_of
 
     if list_rules:
         printing.lines(rule_list())
@@ -96,11 +96,7 @@ def command(
     options["kconfig"] = frozenset(options["kconfig"])
     folders = [Path(os.path.realpath(file)).parent for file in files if file != "-"]
     (recover if fix else warn)(folders)
-    project = project_of(config) if config is not None else None
-    made, refusals = made_of(config) if config and project and not files else MadeFiles()
-    if refusals:
-        printing.lines(lines(refusals), err=True)
-        raise click.exceptions.Exit(1)
+    project, made = _of_config(config, alone=not files) if config is not None else (None, ())
     path = Path(config) if config is not None else None
     quiet, statistics = options.pop("quiet"), options.pop("statistics")
     fail_on, exit_zero = options.pop("fail_on"), options.pop("exit_zero")
@@ -111,6 +107,22 @@ def command(
     _show(report, form, quiet=quiet, statistics=statistics)
     if report.refuses(fail_on) and not exit_zero:
         raise click.exceptions.Exit(1)
+
+
+def _of_config(config: str, alone: bool) -> tuple[Project | None, tuple[Made, ...]]:
+    """The domains of a xenassign.toml, and the files that ``generate`` makes of it if it is given
+    ``alone``. Ends the program if these are refused."""
+    from xenassign.outputs.hosts import lines
+    from xenassign.outputs.made import made_of, project_of
+
+    project = project_of(config)
+    if project is None or not alone:
+        return project, ()
+    made, refusals = made_of(config)
+    if refusals:
+        printing.lines(lines(refusals), err=True)
+        raise click.exceptions.Exit(1)
+    return project, made
 
 
 def _show(report: Report, form: str, *, quiet: bool, statistics: bool) -> None:

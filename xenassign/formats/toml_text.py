@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from xenassign.errors import InputError
-from xenassign.grammars import parser
 from xenassign.reading import MAX_TEXT, read
 
 KeyPath = tuple[str | int, ...]
@@ -96,6 +95,8 @@ def places(text: str) -> Places:
 
     A table has the place of its first mention, an element of ``[[…]]`` that of its header.
     """
+    from xenassign.grammars import parser
+
     tree: Any = parser("toml", propagate_positions=True).parse(text)
     by_path: Places = {}
     lengths: dict[KeyPath, int] = {}  # of the lists that [[…]] makes
