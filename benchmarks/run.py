@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """The benchmarks: how long things take and how that grows. Nothing here passes or fails.
 
-    python -m benchmarks.run [NAME...] [--runs N] [--json FILE] [--lopper COMMAND]
+    python -m benchmarks.run [NAME...] [--runs N] [--json FILE] [--lopper COMMAND] [--old DIRECTORY]
     python benchmarks/run.py ...
 
-NAME is generate, startup, lint, inspect, system, scaling or growth; without one all are run.
+NAME is commands, generate, startup, lint, inspect, system, scaling or growth; without one all are
+run.
 README.md says how to read the result.
 """
 
@@ -23,7 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -47,6 +48,8 @@ from xenassign.xen.releases import DEFAULT, release  # noqa: E402
 
 BOARD = "zynqmp-zcu102-rev1.0.dtb"
 DEVICE = "/axi/ethernet@ff0e0000"
+LARGE = "x1e80100-crd.dtb"
+LARGE_DEVICE = "/soc@0/dma-controller@800000"
 SIZES = (2_000, 20_000, 100_000)
 
 
@@ -98,6 +101,68 @@ def _medians(commands: Sequence[Sequence[str]], runs: int) -> list[list[float]]:
         return found
 
 
+def bench_commands(options: argparse.Namespace) -> list[Figure]:
+    """The processor time of commands as multiples of ``python -c pass``.
+
+    The least of all runs: what the work takes without what disturbs it. Those of the checkout
+    ``--old``, if there is one, and of Lopper take turns with ours.
+    """
+    here = {"": str(_ROOT)} | ({"old ": options.old} if options.old else {})
+    with tempfile.TemporaryDirectory() as scratch:
+        commands = _commands(Path(scratch))
+        lopper = shutil.which(options.lopper[0]) is not None
+        used: dict[tuple[str, str], list[tuple[float, float]]] = {}
+        for _ in range(options.runs + 1):
+            for name, (words, environment) in commands.items():
+                for title, program in here.items():
+                    changed = {**os.environ, **environment, "PYTHONPATH": program}
+                    used.setdefault((title, name), []).append(_used(words, Path(scratch), changed))
+            if lopper and len(used.setdefault(("", "lopper"), [])) < 5:
+                used["", "lopper"].append(_used(_extract(options, _board(BOARD)), Path(scratch)))
+    least = {key: min(seconds for seconds, _ in runs) for key, runs in used.items() if runs}
+    bare = least["", "python -c pass"]
+    figures = []
+    for (title, name), seconds in least.items():
+        note = f"{seconds * 1e3:.0f} ms"
+        figures.append(Figure("commands", f"{title}{name}", seconds / bare, "times", note))
+    return figures
+
+
+def _board(name: str) -> Path:
+    """A board of the corpus. Raises SkippedError."""
+    for path in boards(_boards()):
+        if path.name == name:
+            return path
+    raise SkippedError(f"{name} is not among the boards")
+
+
+def _commands(scratch: Path) -> dict[str, tuple[list[str], dict[str, str]]]:
+    """The command lines of ``commands`` by name, with what they add to the environment."""
+    tool, large = _xenassign(), str(_board(LARGE))
+    zcu, fixture = str(_board(BOARD)), str(_ROOT / "fixtures/host_dtbs/zynqmp-zcu102.dtb")
+    written = ("-o", str(scratch / "out"), "-q", "--overwrite")
+    forced = ("--force-assign-without-iommu", DEVICE)
+    _run([*tool, "generate", fixture, "-d", "ethernet0", "-q", "-o", "made"], scratch)
+    made = {ending: str(scratch / "made" / f"domu1.{ending}") for ending in ("dtb", "cfg", "dts")}
+    lines = {
+        "python -c pass": [sys.executable, "-c", "pass"],
+        "--version": [*tool, "--version"],
+        "generate, ZCU102": [*tool, "generate", zcu, "-d", DEVICE, *forced, *written],
+        "generate, x1e80100": [
+            *(*tool, "generate", large, "-d", LARGE_DEVICE, "--route", "dom0less", *written)
+        ],
+        **{f"lint .{ending}": [*tool, "lint", file] for ending, file in made.items()},
+        "inspect, ZCU102": [*tool, "inspect", zcu],
+        "inspect --format json, ZCU102": [*tool, "inspect", zcu, "--format", "json"],
+        "inspect, x1e80100": [*tool, "inspect", large],
+        "inspect --format json, x1e80100": [*tool, "inspect", large, "--format", "json"],
+    }
+    commands = {name: (words, dict[str, str]()) for name, words in lines.items()}
+    typed = {"COMP_WORDS": f"xenassign generate {zcu} -d eth", "COMP_CWORD": "4"}
+    commands["TAB on a device, ZCU102"] = (tool, {"_XENASSIGN_COMPLETE": "bash_complete", **typed})
+    return commands
+
+
 def _spread(seconds: Sequence[float]) -> str:
     return f"{len(seconds)} runs, {min(seconds) * 1e3:.0f} to {max(seconds) * 1e3:.0f} ms"
 
@@ -109,20 +174,11 @@ def _xenassign() -> list[str]:
 
 def bench_generate(options: argparse.Namespace) -> list[Figure]:
     """One device of one board, from the command to the files, beside Lopper's two assists."""
-    found = [path for path in boards(_boards()) if path.name == BOARD]
-    if not found:
-        raise SkippedError(f"{BOARD} is not among the boards")
-    host = str(found[0])
+    host = str(_board(BOARD))
     ours = [*_xenassign(), "generate", host, "-d", DEVICE, "-o", "out", "--overwrite", "-q"]
     # Linux' tree of the board switches the SMMU off; Lopper forces the device without being asked.
     ours += ["--force-assign-without-iommu", DEVICE]
-    theirs = [
-        *options.lopper,
-        *("-f", "--permissive", "--enhanced", host, "lopper.dts"),
-        *("--", "extract", "-t", DEVICE, "-i", "zynqmp-firmware"),
-        *("-x", "pinctrl-0", "-x", "pinctrl-names", "-x", "power-domains", "-x", "resets"),
-        *("--", "extract-xen", "-t", DEVICE.rsplit("/", 1)[1], "-o", "extracted.dts"),
-    ]
+    theirs = _extract(options, Path(host))
     (mine,) = _medians([ours], options.runs)
     figures = [_milliseconds("generate", "xenassign generate", mine)]
     if shutil.which(options.lopper[0]) is None:
@@ -138,6 +194,17 @@ def bench_generate(options: argparse.Namespace) -> list[Figure]:
         *figures,
         _milliseconds("generate", "lopper extract, extract-xen", other),
         Figure("generate", "lopper / xenassign", ratio, "times"),
+    ]
+
+
+def _extract(options: argparse.Namespace, host: Path) -> list[str]:
+    """Lopper's command for the device of ``generate``."""
+    return [
+        *options.lopper,
+        *("-f", "--permissive", "--enhanced", str(host), "lopper.dts"),
+        *("--", "extract", "-t", DEVICE, "-i", "zynqmp-firmware"),
+        *("-x", "pinctrl-0", "-x", "pinctrl-names", "-x", "power-domains", "-x", "resets"),
+        *("--", "extract-xen", "-t", DEVICE.rsplit("/", 1)[1], "-o", "extracted.dts"),
     ]
 
 
@@ -220,9 +287,7 @@ def bench_inspect(options: argparse.Namespace) -> list[Figure]:
 def bench_system(options: argparse.Namespace) -> list[Figure]:
     """Systems of one, two, four and eight domains with two devices each, in one process."""
     del options
-    path = next((p for p in boards(_boards()) if p.name == BOARD), None)
-    if path is None:
-        raise SkippedError(f"{BOARD} is not among the boards")
+    path = _board(BOARD)
     tree = read_blob(path.read_bytes(), path.name)
     judged = assess(read_platform(tree), release(DEFAULT)).devices
     paths = [each.device.path for each in judged if each.assignable and each.device.interrupts]
@@ -308,13 +373,14 @@ def _seconds(step: Callable[[], object]) -> float:
 def bench_growth(options: argparse.Namespace) -> list[Figure]:
     """CPU seconds and peak memory of commands for lists of two lengths, one twice the other."""
     del options
-    nothing, _ = _used(["--version"], Path())
+    nothing, _ = _used([*_xenassign(), "--version"], Path())
     figures: list[Figure] = []
     for growing in INPUTS:
         used = []
         for count in (growing.entries, 2 * growing.entries):
             with tempfile.TemporaryDirectory() as scratch:
-                used.append(_used(growing.write(Path(scratch), count), Path(scratch)))
+                words = [*_xenassign(), *growing.write(Path(scratch), count)]
+                used.append(_used(words, Path(scratch)))
         (few, _), (many, memory) = used
         note = (
             f"{few:.2f} and {many:.2f} s, {memory:.0f} MiB, {growing.entries:,} entries and twice"
@@ -324,24 +390,28 @@ def bench_growth(options: argparse.Namespace) -> list[Figure]:
     return figures
 
 
-def _used(arguments: Sequence[str], directory: Path) -> tuple[float, float]:
+def _used(
+    command: Sequence[str], directory: Path, environment: Mapping[str, str] | None = None
+) -> tuple[float, float]:
     """The CPU seconds of a command, what it starts included, and its peak memory in MiB."""
     with subprocess.Popen(
-        [*_xenassign(), *arguments],
+        command,
         cwd=directory,
+        env=environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     ) as process:
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode not in (0, 1):
-        raise SkippedError(f"{' '.join(arguments)} ends with {process.returncode}")
+        raise SkippedError(f"{' '.join(command)} ends with {process.returncode}")
     return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
 # ---------------------------------------------------------------------------- the command
 
 BENCHMARKS: dict[str, Callable[[argparse.Namespace], list[Figure]]] = {
+    "commands": bench_commands,
     "generate": bench_generate,
     "startup": bench_startup,
     "lint": bench_lint,
@@ -375,6 +445,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
     parser.add_argument("--runs", type=int, default=15, help="runs of each process (15)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    parser.add_argument("--old", metavar="DIRECTORY", help="a checkout to compare commands with")
     parser.add_argument("--lopper", type=shlex.split, default=_lopper(), metavar="COMMAND")
     options = parser.parse_args(arguments)
     unknown = [name for name in options.names if name not in BENCHMARKS]
