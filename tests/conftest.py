@@ -64,7 +64,7 @@ def pytest_report_header() -> str:
 
 
 #: Folders that boot Xen, walk over all real boards, or ask another program for each of many texts.
-_LONG = frozenset({"bindings", "corpus", "libxlutil", "xen", "yocto"})
+_LONG = frozenset({"bindings", "browser", "corpus", "libxlutil", "xen", "yocto"})
 _LONG_MARKERS = ("corpus", "slow", "xen")
 
 

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote_to_bytes, urlsplit
 
@@ -81,6 +82,49 @@ def test_a_line_for_a_terminal(value: str) -> None:
 def test_lines(value: str, line: str) -> None:
     assert escape.terminal(value) == line
     assert escape.terminal("\t", keep="\t") == "\t"
+
+
+class _Text(HTMLParser):
+    """The text of a document, which has no tags but <p>, and its attribute."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.text = self.title = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert tag == "p"
+        self.title = dict(attrs)["title"] or ""
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@given(TEXT)
+def test_text_of_html(value: str) -> None:
+    shown = escape.html_text(value)
+    assert shown.isprintable()
+    assert not any(command in shown for command in ("::", "##[", "##vso["))
+    parser = _Text()
+    parser.feed(f'<p title="{shown}">{shown}</p>')
+    parser.close()
+    visible = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in value)
+    assert parser.text == parser.title == visible
+    assert escape.html_text("a\tb\n", keep="\t\n") == "a\tb\n"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("/soc/a_b@1 *x*", "/soc/a\\_b@1 \\*x\\*"),
+        ("# a", "\\# a"),
+        ("- a", "\\- a"),
+        ("1. a", "1\\. a"),
+        ("<b>|](x)`", "\\<b\\>\\|\\](x)\\`"),
+        ("a\n", "a\\\\n"),
+    ],
+)
+def test_text_of_markdown(value: str, shown: str) -> None:
+    assert escape.markdown_text(value) == shown
 
 
 @given(TEXT)

@@ -272,6 +272,16 @@ COMMANDS: dict[tuple[str, str], list[tuple[str, ...]]] = {
     ],
     ("plan", "json"): [(NAMED, *GUEST), (NAMED, "--host", f"other{NAMED}", *GUEST, *FORCED)],
     **{
+        ("report", form): [
+            (NAMED, *GUEST),
+            (NAMED, *GUEST, "--iommu-policy", "strict"),
+            (NAMED, "--host", f"other{NAMED}", *GUEST, *FORCED),
+            ("-c", "s.toml"),
+            (HOSTILE,),
+        ]
+        for form in ("html", "md")
+    },
+    **{
         ("lint", form): [
             ("g.cfg", "--host", "host.dtb", "--route", "xl"),
             (f"{hostile.WORD}.cfg", "--host", NAMED),

@@ -1,7 +1,8 @@
 """For those who change xenassign: everything in the source tree that is made from its code.
 
 ``python -m xenassign.dev regenerate``, in a checkout, writes the man pages, the index of the rules,
-the reference of xenassign.toml, and the fixture boards; a test compares each with the code.
+the reference of xenassign.toml, the reports of the examples, and the fixture boards; a test
+compares each with the code.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ import sys
 from pathlib import Path
 
 from xenassign.resources import directory
+
+#: Systems of docs/examples with a report in docs/reports.
+EXAMPLES = ("qemu", "rcar", "zynqmp")
 
 USAGE = "usage: python -m xenassign.dev regenerate"
 
@@ -27,9 +31,22 @@ def generated(root: Path) -> dict[Path, str | None]:
     reference = root / "docs" / "system.md"
     files: dict[Path, str | None] = dict.fromkeys((root / "man").glob("*.1"))
     files |= {root / "man" / name: text for name, text in pages().items()}
+    files |= dict.fromkeys((root / "docs" / "reports").glob("*"))
+    files |= {root / "docs" / "reports" / f"{name}.html": _report(root, name) for name in EXAMPLES}
     files[root / "docs" / "rules" / "README.md"] = index()
     files[reference] = page(reference.read_text(encoding="utf-8"))
     return files
+
+
+def _report(root: Path, example: str) -> str:
+    """The report of an example system, with the names of files as in the checkout."""
+    from xenassign.outputs.hosts import BuildOptions, build
+    from xenassign.outputs.report.page.render import render
+    from xenassign.request.command_line import read_system
+
+    file = f"docs/examples/{example}/xenassign.toml"
+    request, trees = read_system({}, None, (), str(root / file))
+    return render(build(trees, request, BuildOptions()), f"xenassign generate -c {file} -o out")
 
 
 def regenerate(root: Path) -> None:

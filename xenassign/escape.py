@@ -244,6 +244,20 @@ def xml(text: str) -> str:
     return html.escape(terminal(text), quote=True)
 
 
+def html_text(text: str, keep: str = "") -> str:
+    """Text of an element or an attribute of HTML, which a log may show too.
+
+    What is not printable is escaped as for a terminal, so that no mark changes the direction of
+    text; a browser shows the beginnings of commands unchanged. ``keep``: characters that stay.
+    """
+    import html
+
+    shown = html.escape(_visible(text, keep), quote=True)
+    for command, written in (("::", ":&#58;"), ("##[", "#&#35;["), ("##vso[", "#&#35;vso[")):
+        shown = shown.replace(command, written)
+    return shown
+
+
 def sarif_text(text: str) -> str:
     """A message of SARIF, which has no links (SARIF 2.1.0, 3.11.6)."""
     return terminal(text).replace("](", "\\](")
@@ -258,6 +272,15 @@ def sarif_uri(file: str) -> str:
 def markdown_cell(text: str) -> str:
     """Markdown for a cell of a table (GitHub Flavored Markdown, 4.10)."""
     return terminal(text).replace("|", "\\|")
+
+
+#: What begins or ends something in Markdown (CommonMark 0.31, 2.4), an item of a list included.
+_MARKDOWN = re.compile(r"[\\`*_{}\[\]<>#|~&!]|^[-+=]|(?<=^\d)[.)]")
+
+
+def markdown_text(text: str) -> str:
+    """Markdown that shows a text as it is, in a paragraph, an item of a list or a cell."""
+    return _MARKDOWN.sub(lambda match: f"\\{match[0]}", terminal(text))
 
 
 #: Characters that roff interprets (groff_char(7)).

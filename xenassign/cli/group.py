@@ -20,6 +20,7 @@ _COMMANDS = {
     "inspect": "xenassign.cli.inspect",
     "generate": "xenassign.cli.generate",
     "plan": "xenassign.cli.plan",
+    "report": "xenassign.cli.report",
     "lint": "xenassign.cli.lint",
     "explain": "xenassign.cli.explain",
     "init": "xenassign.cli.init",

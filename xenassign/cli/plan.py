@@ -48,10 +48,11 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
 
     Takes the options of generate. The rows are ordered by address: RAM, what Xen puts there, each
     register block with its host address and what chose its place, and the holes. Then plan shows
-    the maximum memory of the domain, and what limits it. With several boards it shows the
-    differences between them. If there is a lock, auto keeps the places in it (pinned), as generate
-    does. Exit status 1: generate would refuse; the table is shown as far as possible, and the
-    reasons follow.
+    the maximum memory of the domain, and what limits it. With -c it also shows how many devices,
+    pages, INTIDs and streams of the board each domain has, dom0, Xen and nobody, and what is
+    shared; with several boards the differences between them. If there is a lock, auto keeps the
+    places in it (pinned), as generate does. Exit status 1: generate would refuse; the table is
+    shown as far as possible, and the reasons follow.
 
     \b
     Example:
@@ -79,9 +80,10 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
         advice = suggestions.of(given, trees, request, built, how)
     if form == "json":
         proposed = advice.to_data() if advice is not None else {}
-        printing.document(to_json({**plans.to_data(built.plan, refusals, only), **proposed}))
+        data = plans.to_data(built.plan, refusals, only, owners=config is not None)
+        printing.document(to_json({**data, **proposed}))
     else:
-        plans.show(built.plan, sys.stdout, only)
+        plans.show(built.plan, sys.stdout, only, owners=config is not None)
         if verbose and not refusals:
             board = trees[0].file if len(trees) == 1 else None
             said = messages.lines(built.findings, board, verbose)

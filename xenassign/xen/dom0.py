@@ -115,7 +115,7 @@ def dom0(platform: Platform, iommus: Iommus, marked: frozenset[str] = frozenset(
     pages: list[Span] = []
     allowed: set[int] = set()
     holders: dict[int, list[str]] = {}
-    for node in _given(platform, iommus, platform.tree.root):
+    for node in given(platform, iommus, platform.tree.root):
         intids = {line.intid for line in lines(platform, node)}
         blocks = list(registers(node).blocks) if node.has("reg") else []
         if node.text("device_type") == "pci":
@@ -144,7 +144,7 @@ def without_scmi(has: Dom0, platform: Platform, marked: frozenset[str]) -> Dom0:
 def dom0_masters(platform: Platform, iommus: Iommus, marked: frozenset[str]) -> list[HostDevice]:
     """The devices that Xen assigns to dom0: those that it protects, unless they are marked."""
     devices = []
-    for node in _given(platform, iommus, platform.tree.root) if iommus.active else ():
+    for node in given(platform, iommus, platform.tree.root) if iommus.active else ():
         if (node.has("iommus") or node in platform.masters) and not is_marked(node, marked):
             device = read_device(platform, node)
             if protection(platform, iommus, device).believed:
@@ -173,7 +173,7 @@ def is_withheld(platform: Platform, iommus: Iommus, node: Node, skipped: frozens
     return iommus.driver(node) is not None
 
 
-def _given(platform: Platform, iommus: Iommus, node: Node) -> Iterator[Node]:
+def given(platform: Platform, iommus: Iommus, node: Node) -> Iterator[Node]:
     """The nodes that dom0 gets, in the order of the tree."""
     if is_withheld(platform, iommus, node, SKIPPED):
         return
@@ -181,7 +181,7 @@ def _given(platform: Platform, iommus: Iommus, node: Node) -> Iterator[Node]:
         return
     yield node
     for child in node.children.values():
-        yield from _given(platform, iommus, child)
+        yield from given(platform, iommus, child)
 
 
 def _map_lines(platform: Platform, node: Node) -> set[int]:

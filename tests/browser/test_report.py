@@ -1,0 +1,292 @@
+"""The report in a real browser, opened from disk: what it loads, shows, and does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from xenassign.devicetree.spans import Span
+from xenassign.outputs.hosts import BuildOptions, build
+from xenassign.outputs.report.ownership import stream_text
+from xenassign.request.command_line import read_system
+from xenassign.system.system import SystemPlan, holdings_of
+from xenassign.xen.board import read_board
+
+from ..examples import EXAMPLES
+from . import big
+from .conftest import EVERY
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+PLANNED = ("qemu", "zynqmp", "rcar", "big")
+_FACTS = "svg.map rect"
+
+
+@contextmanager
+def opened(browser: Browser, report: Path, **options: Any) -> Iterator[Page]:
+    """A report; afterwards nothing was logged, and no request left the page."""
+    page = browser.new_page(**{"viewport": {"width": 1280, "height": 800}, **options})
+    problems: list[str] = []
+    page.on("console", lambda message: problems.append(message.text))
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("dialog", lambda dialog: problems.append(dialog.message))
+    page.on("request", lambda request: problems.append(request.url))
+    page.goto(report.as_uri())
+    yield page
+    page.close()
+    assert problems == [report.as_uri()]
+
+
+def files_of(example: str) -> dict[str, bytes]:
+    """The files of an example."""
+    request, trees = read_system({}, None, (), str(EXAMPLES / example / "xenassign.toml"))
+    return build(trees, request, BuildOptions()).files
+
+
+def system_of(name: str, reports: dict[str, Path]) -> SystemPlan:
+    """The plan of a report."""
+    folder = reports[name].parent
+    toml = folder / "big.toml" if name == "big" else EXAMPLES / name / "xenassign.toml"
+    request, trees = read_system({}, None, (), str(toml))
+    system = build(trees, request, BuildOptions()).plan.hosts[0].system
+    assert system is not None
+    return system
+
+
+@pytest.mark.parametrize("name", PLANNED)
+def test_all_of_the_plan_is_there(name: str, browser: Browser, reports: dict[str, Path]) -> None:
+    """Every mapping has its band with both addresses; every interrupt and stream has its owner."""
+    system = system_of(name, reports)
+    request = system.domains[0].request
+    board = read_board(system.resolved.platform, request.release, request.drivers)
+    with opened(browser, reports[name]) as page:
+        rows = page.evaluate(
+            """() => [...document.querySelectorAll('.resources tbody tr:not(.group)')].map(row =>
+                 [row.cells[0].textContent.trim(),
+                  [...row.querySelectorAll('.mark')].map(cell => cell.textContent)])"""
+        )
+        owners = {
+            what: [n for n, mark in enumerate(marks) if "has it" in mark] for what, marks in rows
+        }
+        for number, plan in enumerate(system.domains):
+            panel = page.locator(".panel").nth(number + 1)
+            assert panel.locator("h3").inner_text() == plan.name
+            labels = panel.locator("rect.block").evaluate_all(
+                "rects => rects.map(r => [r.dataset.k, r.ariaLabel])"
+            )
+            bands = panel.locator(".band").evaluate_all("bands => bands.map(b => b.dataset.k)")
+            bands.sort(key=lambda key: int(key.partition("-")[2]))
+            mappings = [p.mapping for item in plan.owners for p in item.placed]
+            assert len(bands) == len(set(bands)) == len(mappings)
+            for mapping, key in zip(mappings, bands, strict=True):
+                texts = [text for other, text in labels if other == key]
+                assert len(texts) == 2, "one box on each side"
+                for span in (mapping.host_span, mapping.guest_span):
+                    assert all(inclusive(span) in text for text in texts)
+                assert owners[str(mapping.host_span)] == [number]
+            for device in plan.devices:
+                assert owners[device.path] == [number]
+                assert all(owners[f"INTID {intid}"] == [number] for intid in device.irqs)
+            for held in holdings_of(board, plan):
+                for iommu, streams in held.streams:
+                    assert owners[f"{stream_text(streams)} of {iommu.path}"] == [number]
+
+
+def inclusive(span: Span) -> str:
+    """A span as the report has it."""
+    return f"{span.start:#x} to {span.end - 1:#x}"
+
+
+#: Labels that overlap one another or leave their drawing, and what is wider than the page.
+_MISPLACED = """() => {
+  const wrong = [];
+  const out = (a, b) => a.left < b.left - 1 || a.right > b.right + 1 || a.top < b.top - 1 ||
+                        a.bottom > b.bottom + 1;
+  for (const svg of document.querySelectorAll('svg.map')) {
+    const frame = svg.getBoundingClientRect();
+    const boxes = [...svg.querySelectorAll('text')]
+      .map(t => [t.textContent, t.getBoundingClientRect()]);
+    boxes.sort((a, b) => a[1].top - b[1].top);
+    boxes.forEach(([text, box], n) => {
+      if (out(box, frame)) wrong.push(['leaves', text]);
+      for (let m = n + 1; m < boxes.length && boxes[m][1].top < box.bottom - 2.5; m++) {
+        const other = boxes[m][1];
+        if (box.left < other.right - 1 && other.left < box.right - 1)
+          wrong.push(['overlaps', text, boxes[m][0]]);
+      }
+    });
+    for (const rect of svg.querySelectorAll('rect')) {
+      const box = rect.getBoundingClientRect();
+      for (const [text, other] of boxes)
+        if (box.left < other.right - 1 && other.left < box.right - 1 &&
+            box.top < other.bottom - 2 && other.top < box.bottom - 2)
+          wrong.push(['is over a box', text]);
+    }
+  }
+  for (const part of document.querySelectorAll('.card, .finding, .panel, h1, h2, .command, nav'))
+    if (part.tagName !== 'NAV' && part.scrollWidth > part.clientWidth + 1)
+      wrong.push(['too wide', part.className || part.tagName]);
+  if (document.documentElement.scrollWidth > innerWidth) wrong.push(['page too wide']);
+  return wrong;
+}"""
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_no_label_is_in_the_way_of_another(
+    name: str, browser: Browser, reports: dict[str, Path]
+) -> None:
+    with opened(browser, reports[name]) as page:
+        for width in (1280, 768, 400):
+            page.set_viewport_size({"width": width, "height": 800})
+            assert page.evaluate(_MISPLACED) == [], width
+        page.set_viewport_size({"width": 760, "height": 1000})  # of A4 between its margins
+        page.emulate_media(media="print")
+        assert page.evaluate(_MISPLACED) == [], "print"
+
+
+@pytest.mark.parametrize("name", ["zynqmp", "hostile", "refused"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(
+    name: str, scheme: str, browser: Browser, reports: dict[str, Path]
+) -> None:
+    axe = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+    with opened(browser, reports[name], color_scheme=scheme) as page:
+        page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true; })")
+        page.evaluate(axe)
+        violations = page.evaluate("axe.run().then(result => result.violations)")
+        assert [
+            (v["id"], [node["html"][:120] for node in v["nodes"][:3]])
+            for v in violations
+            if v["impact"] in ("serious", "critical")
+        ] == []
+
+
+def test_pointer_and_keyboard_show_the_facts(browser: Browser, reports: dict[str, Path]) -> None:
+    with opened(browser, reports["zynqmp"]) as page:
+        facts = page.locator("#facts")
+        assert facts.is_hidden()
+        band = page.locator(".band").first
+        key = band.get_attribute("data-k")
+        band.dispatch_event("pointerenter")
+        text = facts.inner_text().splitlines()
+        assert text[0] == "/axi/ethernet@ff0e0000, reg 0"
+        assert text[1] == "host 0xff0e0000 to 0xff0e0fff"
+        assert "INTID 95" in text
+        hot = page.locator(".hot").evaluate_all("all => all.map(e => e.dataset.k)")
+        assert set(hot) == {key}
+        assert len(hot) > 4, "band, both boxes, labels, row"
+        page.keyboard.press("Escape")
+        assert facts.is_hidden()
+        boxes = page.locator(_FACTS)
+        boxes.first.focus()
+        labels = boxes.evaluate_all("boxes => boxes.map(box => box.ariaLabel.split(' · ')[0])")
+        seen: list[str] = []
+        while len(seen) < len(labels) and page.locator("#who :focus").count() == 0:
+            if facts.is_visible():
+                seen.append(facts.inner_text().splitlines()[0])
+            page.keyboard.press("Tab")
+        assert seen == labels, "the Tab key comes to every box"
+
+
+def test_filters(browser: Browser, reports: dict[str, Path]) -> None:
+    def shown() -> list[str]:
+        page.locator("#who details").evaluate("d => { d.open = true; }")
+        names: list[str] = page.evaluate(
+            """() => [...document.querySelectorAll('.resources tbody tr:not(.group)')]
+                 .filter(row => row.checkVisibility())
+                 .map(row => row.cells[0].textContent.trim())"""
+        )
+        return names
+
+    with opened(browser, reports["zynqmp"]) as page:
+        everything = shown()
+        page.keyboard.press("/")
+        page.keyboard.type("net ff0e0000 INTID")
+        assert shown() == ["INTID 95"]
+        assert page.locator(".filter output").inner_text() == f"1 of {len(everything)}"
+        page.locator(".filter input").fill("")
+        page.locator(".filter button[data-kind=interrupt]").press("Enter")
+        rest = shown()
+        assert rest == [name for name in everything if not name.startswith("INTID")]
+        assert page.locator("tbody[data-kind=interrupt]").first.is_hidden()
+        findings = page.locator(".finding:visible").count()
+        page.locator(".counts button").first.click()
+        assert page.locator(".finding:visible").count() < findings
+
+
+def test_a_link_opens_its_file_and_its_rule(browser: Browser, reports: dict[str, Path]) -> None:
+    with opened(browser, reports["qemu"]) as page:
+        name = page.locator("details.file:not([open])").first.get_attribute("id")
+        page.evaluate("hash => { location.hash = hash; }", f"{name}-3")
+        page.wait_for_selector(f"#{name}[open]")
+        page.locator(".finding a").first.click()
+        code = page.locator(".finding a").first.inner_text()
+        assert page.locator(".rule:target h3").inner_text().startswith(code)
+        copied = page.evaluate(
+            """() => [...document.querySelector('.listing').querySelectorAll('.line')]
+                 .map(line => line.textContent).join('')"""
+        )
+        assert copied.encode() == files_of("qemu")["clock.dts"]
+
+
+def test_it_can_be_read_without_scripts(browser: Browser, reports: dict[str, Path]) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(reports["zynqmp"].as_uri())
+    assert page.locator(".filter").is_hidden()
+    assert page.locator(".copy:visible").count() == 0
+    assert page.locator(".finding:visible").count() == page.locator(".finding").count() > 0
+    assert page.locator("svg.map rect title").count() == page.locator(_FACTS).count()
+    context.close()
+
+
+_FOREIGN = """() => {
+  const known = new Set(%s);
+  const wrong = [];
+  for (const element of document.querySelectorAll('*')) {
+    if (!known.has(element.localName)) wrong.push(element.localName);
+    for (const attribute of element.attributes)
+      if (/^on|^style$|^src$|script:/i.test(attribute.name) ||
+          (attribute.name === 'href' && !attribute.value.startsWith('#')))
+        wrong.push(`${element.localName} ${attribute.name}`);
+    if (element.localName === 'b' && element.className !== 'severity' &&
+        element.textContent !== 'Fix:')
+      wrong.push('b');
+  }
+  return [wrong, document.documentElement.textContent, document.title];
+}"""
+
+
+@pytest.mark.parametrize("name", ["hostile", "refused"])
+def test_a_hostile_board_is_text(name: str, browser: Browser, reports: dict[str, Path]) -> None:
+    with opened(browser, reports["zynqmp"]) as page:
+        known = page.evaluate("[...document.querySelectorAll('*')].map(e => e.localName)")
+    with opened(browser, reports[name]) as page:
+        wrong, text, title = page.evaluate(_FOREIGN % sorted(set(known)))
+        assert wrong == []
+        assert "<b>|](x)" in text, "it is shown as it is"
+        assert text.replace("\n", "").replace("\t", "").isprintable()
+        assert "reset" in title
+        assert not {"\u202e", "\u200b", "\ufeff", "\x1b"} & set(text + title)
+
+
+def test_a_big_system_is_small_and_opens_at_once(
+    browser: Browser, reports: dict[str, Path]
+) -> None:
+    report = reports["big"]
+    assert report.stat().st_size < 1_500_000
+    seconds = []
+    for _ in range(3):  # the least of three: other work on the machine only adds to it
+        with opened(browser, report) as page:
+            session = page.context.new_cdp_session(page)
+            session.send("Performance.enable")
+            metrics = session.send("Performance.getMetrics")["metrics"]
+            seconds.append(next(m["value"] for m in metrics if m["name"] == "TaskDuration"))
+            assert page.locator(".panel").count() == 1 + big.DOMAINS
+    assert min(seconds) < 1

@@ -1,0 +1,221 @@
+"""The top of the report: what goes to whom, whether it holds, what is forced, what dom0 keeps."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from xenassign.devicetree.spans import PAGE_SIZE
+from xenassign.errors import UsageError
+from xenassign.findings import SEVERITIES, Finding, Rule
+from xenassign.outputs.report.ownership import Ownership, summary
+from xenassign.outputs.report.page.panels import protection_text
+from xenassign.planning.plan import DomainPlan, HostKeep
+from xenassign.planning.ram_limit import limit_text
+from xenassign.system.system import SystemPlan
+
+_EFFECTS = {
+    "rejected": "Xen or xl refuses the domain",
+    "broken": "the guest cannot use the device",
+    "unsafe": "isolation or memory is at risk",
+    "portability": "depends on build, board or guest",
+    "style": "has no effect",
+    "unknown": "depends on what was not given",
+}
+
+
+class DeviceLine(NamedTuple):
+    """A device on the card of its domain."""
+
+    path: str
+    name: str
+    pages: str
+    intids: str
+    protection: str
+    safe: bool
+
+
+class DomainCard(NamedTuple):
+    """What a domain gets. ``number``: of its colour."""
+
+    number: int
+    name: str
+    facts: tuple[str, ...]
+    devices: tuple[DeviceLine, ...]
+    regions: tuple[str, ...]
+
+
+class FindingLine(NamedTuple):
+    """A finding, or an error of the request, for which ``code`` is ""."""
+
+    severity: str
+    code: str
+    title: str
+    effect: str
+    domain: str
+    message: str
+    fix: str
+    accepted: bool
+
+
+class KeepLine(NamedTuple):
+    """A supply that dom0 must leave on or set up."""
+
+    kind: str
+    provider: str
+    arguments: str
+    users: str
+    domains: str
+
+
+class Answer(NamedTuple):
+    """The values of the first section. ``rules``: of the findings, whose texts the report has."""
+
+    holds: bool
+    headline: str
+    points: tuple[str, ...]
+    summary: tuple[str, ...]
+    cards: tuple[DomainCard, ...]
+    keeps: tuple[KeepLine, ...]
+    keeps_by_kind: tuple[tuple[str, int], ...]
+    kept_on: tuple[str, ...]
+    dom0_options: tuple[str, ...]
+    findings: tuple[FindingLine, ...]
+    counts: tuple[tuple[str, int], ...]
+    rules: tuple[Rule, ...]
+
+
+def answer(
+    system: SystemPlan,
+    owned: Ownership,
+    refusals: Sequence[Finding | UsageError],
+    findings: Iterable[Finding],
+) -> Answer:
+    """The answer for a system. ``refusals`` and ``findings`` are in the order of their weight."""
+    lines = [line for refusal in refusals for line in _of_refusal(refusal)]
+    known = list(findings)
+    refused = {(line.code, line.message) for line in lines}  # --strict makes errors of warnings
+    others = (_line(finding) for finding in known)
+    lines += [line for line in others if (line.code, line.message) not in refused]
+    lines.sort(key=lambda line: SEVERITIES.index(line.severity))
+    rules = {f.rule.code: f.rule for f in (*known, *refusals) if isinstance(f, Finding)}
+    counts = Counter(line.severity for line in lines)
+    keeps = _keeps(system)
+    return Answer(
+        holds=not refusals,
+        headline=_headline(system, bool(refusals), counts["error"]),
+        points=(*_forced(system), *summary(owned)),
+        summary=tuple(summary(owned)),
+        cards=tuple(_card(number, plan) for number, plan in enumerate(system.domains)),
+        keeps=keeps,
+        keeps_by_kind=tuple(Counter(keep.kind for keep in keeps).items()),
+        kept_on=tuple(dict.fromkeys(p for plan in system.domains for p in plan.kept_on)),
+        dom0_options=tuple(dict.fromkeys(o for plan in system.domains for o in plan.dom0_options)),
+        findings=tuple(lines),
+        counts=tuple((severity, counts[severity]) for severity in SEVERITIES if counts[severity]),
+        rules=tuple(rules[code] for code in sorted(rules)),
+    )
+
+
+def _headline(system: SystemPlan, refused: bool, errors: int) -> str:
+    plans = system.domains
+    devices = sum(len(plan.devices) for plan in plans)
+    things = f"{devices} device{'s' * (devices != 1)}"
+    names = f"{len(plans)} domains" if len(plans) > 1 else plans[0].name
+    if refused:
+        return f"No: {things} cannot go to {names} like this ({errors} error{'s' * (errors != 1)})"
+    return f"Yes: {things} can go to {names}"
+
+
+def _forced(system: SystemPlan) -> list[str]:
+    """What the user has forced, with the reason, and how the DMA of the others is confined."""
+    lines = []
+    for plan in system.domains:
+        for device in plan.devices:
+            if device.forced and device.accepted is not None:
+                reason = device.accepted.reason
+                why = f": {reason}" if reason else ", and no reason is stated"
+                lines.append(f"{device.path} is forced to {plan.name} without an IOMMU{why}")
+    devices = [device for plan in system.domains for device in plan.devices]
+    unsafe = [d for d in devices if not d.protection.protected and d.host.dma.answer != "no"]
+    if devices and not unsafe:
+        lines.append("All DMA is confined: each device is behind an IOMMU or does no DMA.")
+    return lines
+
+
+def _card(number: int, plan: DomainPlan) -> DomainCard:
+    request = plan.request
+    memory = f"{request.memory} MiB" if request.memory is not None else "memory not given"
+    limit = plan.memory_limit
+    most = f"{plan.memory_mb_max} MiB" if limit is None else limit_text(limit)
+    vcpus = "vCPUs not given" if request.vcpus is None else f"{request.vcpus} vCPU"
+    facts = (
+        f"{memory} (at most {most})",
+        vcpus + "s" * (request.vcpus not in (None, 1)),
+        f"{' and '.join(request.routes)}",
+    )
+    devices = tuple(
+        DeviceLine(
+            device.path,
+            device.path.rpartition("/")[2],
+            _pages(device.mappings),
+            ", ".join(map(str, device.irqs)) or "none",
+            protection_text(device),
+            device.protection.protected or device.host.dma.answer == "no",
+        )
+        for device in plan.devices
+    )
+    regions = tuple(f"{region.path}: {region.why}" for region in plan.regions)
+    return DomainCard(number, plan.name, facts, devices, regions)
+
+
+def _pages(mappings: Sequence[object]) -> str:
+    count = sum(getattr(mapping, "size", 0) for mapping in mappings) // PAGE_SIZE
+    return f"{count} page{'s' * (count != 1)}"
+
+
+def _keeps(system: SystemPlan) -> tuple[KeepLine, ...]:
+    """The supplies of all domains, each once with its users."""
+    users: dict[tuple[str, str, tuple[int, ...]], list[str]] = {}
+    domains: dict[tuple[str, str, tuple[int, ...]], list[str]] = {}
+    for plan in system.domains:
+        for keep in plan.host_keeps:
+            key = _key(keep)
+            users.setdefault(key, []).extend(keep.users)
+            domains.setdefault(key, []).append(plan.name)
+    return tuple(
+        KeepLine(
+            kind,
+            provider,
+            " ".join(f"{cell:#x}" for cell in args),
+            ", ".join(dict.fromkeys(users[kind, provider, args])),
+            ", ".join(dict.fromkeys(domains[kind, provider, args])),
+        )
+        for kind, provider, args in users
+    )
+
+
+def _key(keep: HostKeep) -> tuple[str, str, tuple[int, ...]]:
+    return keep.kind, keep.provider, keep.args
+
+
+def _of_refusal(refusal: Finding | UsageError) -> list[FindingLine]:
+    if isinstance(refusal, Finding):
+        return [_line(refusal)]
+    invalid = "the request is invalid for this board"
+    return [FindingLine("error", "", invalid, "", "", line, "", False) for line in refusal.lines]
+
+
+def _line(finding: Finding) -> FindingLine:
+    node = f"{finding.node}: " if finding.node and finding.node not in finding.message else ""
+    return FindingLine(
+        finding.severity,
+        finding.code,
+        finding.rule.title,
+        _EFFECTS[finding.effect],
+        finding.domain or "",
+        f"{node}{finding.message}",
+        finding.fix,
+        finding.accepted,
+    )

@@ -1,0 +1,193 @@
+"""The report as one HTML file: no script, style, font or picture comes from elsewhere.
+
+All foreign text passes ``escape.html_text``, which the environment calls for each expression of a
+template; a policy in the page forbids whatever else a browser could load or run.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from hashlib import sha256
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from xenassign import escape
+from xenassign.findings import Finding
+from xenassign.outputs.hosts import Built
+from xenassign.outputs.report.messages import ranked
+from xenassign.outputs.report.ownership import (
+    HEADINGS,
+    KINDS,
+    Ownership,
+    Resource,
+    of_interest,
+    ownership,
+)
+from xenassign.outputs.report.page.answer import Answer, answer
+from xenassign.outputs.report.page.listing import listings
+from xenassign.outputs.report.page.panels import WIDTH, Maps, Panel
+from xenassign.resources import directory
+from xenassign.system.host_plan import HostPlan
+from xenassign.system.system import SystemPlan
+from xenassign.xen.board import read_board
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+
+class Step(NamedTuple):
+    """A command of the page, and what it does."""
+
+    text: str
+    command: str
+
+
+class KindRows(NamedTuple):
+    """The resources of a kind, under their heading."""
+
+    kind: str
+    heading: str
+    rows: tuple[Resource, ...]
+
+
+class BoardPart(NamedTuple):
+    """What the report has about one board. ``prefix``: of the anchors, "" for a single board.
+
+    ``system``: None if nothing could be decided; then only ``problems`` says why.
+    """
+
+    prefix: str
+    name: str
+    model: str
+    file: str
+    problems: tuple[str, ...]
+    system: SystemPlan | None = None
+    answer: Answer | None = None
+    panels: tuple[Panel, ...] = ()
+    owned: Ownership | None = None
+    assigned: Sequence[KindRows] = ()
+    others: Sequence[KindRows] = ()
+
+
+def render(built: Built, command: str, tries: Sequence[tuple[str, str]] = ()) -> str:
+    """The report of a plan.
+
+    ``command``: the command that writes the files. ``tries``: (command, remark) of what to try.
+    """
+    boards = [_board(number, host, built) for number, host in enumerate(built.plan.hosts)]
+    rules = {rule.code: rule for board in boards if board.answer for rule in board.answer.rules}
+    files = {name: data for name, data in built.files.items() if not name.startswith(".")}
+    values = {
+        "boards": boards,
+        "xen": built.plan.xen,
+        "rules": [rules[code] for code in sorted(rules)],
+        "files": listings(files),
+        "steps": _steps(boards, built, command),
+        "tries": tries,
+        "changes": built.changes,
+        "kinds": tuple(zip(KINDS, HEADINGS, strict=True)),
+        "width": WIDTH,
+    }
+    return _page(values)
+
+
+def _board(number: int, host: HostPlan, built: Built) -> BoardPart:
+    prefix = f"b{number}-" if len(built.plan.hosts) > 1 else ""
+    error, tree = host.request.error, host.request.tree
+    problems = error.lines if error is not None else ()
+    model = host.request.platform.model
+    part = BoardPart(prefix, host.name, model, PurePath(tree.file).name, tuple(problems))
+    if host.system is None or not host.system.domains:
+        return part
+    request = host.system.domains[0].request
+    board = read_board(host.system.resolved.platform, request.release, request.drivers)
+    owned = ownership(host.system)
+    assigned = of_interest(owned)
+    stays = set(owned.resources).difference(assigned)
+    of_board = [f for f in built.findings if f.file in (None, tree.file)]
+    refusals = [r for r in built.refusals if not isinstance(r, Finding) or r.file == tree.file]
+    return part._replace(
+        system=host.system,
+        answer=answer(host.system, owned, refusals, ranked(of_board)),
+        panels=tuple(Maps(host.system, board, owned).panels()),
+        owned=owned,
+        assigned=_by_kind(assigned),
+        others=_by_kind(resource for resource in owned.resources if resource in stays),
+    )
+
+
+def _by_kind(resources: Iterable[Resource]) -> list[KindRows]:
+    """The resources in groups; a kind without any has none."""
+    rows: dict[str, list[Resource]] = {}
+    for resource in resources:
+        rows.setdefault(resource.kind, []).append(resource)
+    headings = dict(zip(KINDS, HEADINGS, strict=True))
+    return [KindRows(kind, headings[kind], tuple(rows[kind])) for kind in KINDS if kind in rows]
+
+
+def _steps(boards: Sequence[BoardPart], built: Built, command: str) -> list[Step]:
+    """How the files are used; nothing if there are none."""
+    steps = [Step("write the files", command)]
+    if not built.files or len(boards) != 1 or boards[0].system is None:
+        return steps if built.files else []
+    plans = boards[0].system.domains
+    overlays = (f"{plan.name}.host.dtbo" for plan in plans)
+    marks = [f"out/{name}" for name in overlays if name in built.files]
+    if marks:
+        text = "mark the devices in the host's tree, so that dom0 does not use them"
+        steps.append(Step(text, f"fdtoverlay -i board.dtb -o board-xen.dtb {' '.join(marks)}"))
+    for plan in plans:
+        if f"{plan.name}.cfg" in built.files:
+            steps.append(Step(f"create {plan.name} from dom0", f"xl create out/{plan.name}.cfg"))
+    return steps
+
+
+# ---------------------------------------------------------------------- the template
+
+
+def _page(values: Mapping[str, Any]) -> str:
+    style, script = (_source(name) for name in ("report.css", "report.js"))
+    policy = (
+        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}';"
+        " base-uri 'none'; form-action 'none'"
+    )
+    template = _environment().get_template("report.html.j2")
+    page: str = template.render(style=style, script=script, policy=policy, **values)
+    return page
+
+
+def _source(name: str) -> Markup:
+    from markupsafe import Markup
+
+    return Markup((directory("templates") / name).read_text(encoding="utf-8"))
+
+
+def _hash(text: str) -> str:
+    """A hash of a script or a style, as Content Security Policy has it."""
+    return f"sha256-{b64encode(sha256(text.encode()).digest()).decode()}"
+
+
+@cache
+def _environment() -> Any:
+    import jinja2
+    from markupsafe import Markup
+
+    def finalized(value: object) -> object:
+        """Every value that a template shows, unless it is text of a template itself."""
+        if isinstance(value, Markup):
+            return value
+        return Markup(escape.html_text(str(value), keep="\t"))
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(directory("templates")),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+        autoescape=True,
+        finalize=finalized,
+        keep_trailing_newline=True,
+    )
+    environment.filters["lines"] = lambda text: Markup(escape.html_text(text, keep="\n\t"))
+    return environment
