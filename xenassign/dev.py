@@ -32,20 +32,20 @@ def generated(root: Path) -> dict[Path, str | None]:
     files: dict[Path, str | None] = dict.fromkeys((root / "man").glob("*.1"))
     files |= {root / "man" / name: text for name, text in pages().items()}
     files |= dict.fromkeys((root / "docs" / "reports").glob("*"))
-    files |= {root / "docs" / "reports" / f"{name}.html": _report(root, name) for name in EXAMPLES}
+    files |= {root / "docs" / "reports" / f"{name}.html": _report(name) for name in EXAMPLES}
     files[root / "docs" / "rules" / "README.md"] = index()
     files[reference] = page(reference.read_text(encoding="utf-8"))
     return files
 
 
-def _report(root: Path, example: str) -> str:
+def _report(example: str) -> str:
     """The report of an example system, with the names of files as in the checkout."""
     from xenassign.outputs.hosts import BuildOptions, build
     from xenassign.outputs.report.page.render import render
     from xenassign.request.command_line import read_system
 
     file = f"docs/examples/{example}/xenassign.toml"
-    request, trees = read_system({}, None, (), str(root / file))
+    request, trees = read_system({}, None, (), str(directory("man").parent / file))
     return render(build(trees, request, BuildOptions()), f"xenassign generate -c {file} -o out")
 
 
@@ -55,6 +55,7 @@ def regenerate(root: Path) -> None:
         if text is None:
             path.unlink()
         else:
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
     subprocess.run([root / "fixtures" / "host_dtbs" / "build.sh"], check=True)
 

@@ -12,7 +12,7 @@ import pytest
 
 from xenassign.devicetree.spans import Span
 from xenassign.outputs.hosts import BuildOptions, build
-from xenassign.outputs.report.ownership import stream_text
+from xenassign.outputs.report.who_has_what import stream_text
 from xenassign.request.command_line import read_system
 from xenassign.system.system import SystemPlan, holdings_of
 from xenassign.xen.board import read_board

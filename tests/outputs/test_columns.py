@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xenassign.devicetree.spans import Span
-from xenassign.outputs.report.page.columns import BREAK, Feature, column, fit, short_size
+from xenassign.outputs.report.page.columns import BREAK, LINE, Feature, column, fit, short_size
 
 SPANS = st.tuples(st.integers(0, 200), st.integers(1, 60)).map(
     lambda pair: Span.sized(pair[0] * 4096, pair[1] * 4096)
@@ -23,9 +23,9 @@ FEATURES = st.lists(st.tuples(SPANS, KINDS), min_size=1, max_size=20).map(
 def test_labels_and_boxes(features: list[Feature]) -> None:
     result = column(features, lambda span: str(span.size), 18)
     assert {box.feature for box in result.boxes} == set(features)
-    places = sorted(label.top for label in result.labels)
-    places += [gap.top for gap in result.breaks]
-    assert all(later - earlier >= 20 for earlier, later in pairwise(sorted(places)))
+    lines = [y for label in result.labels for y in (label.top, label.top + LINE)]
+    lines += [gap.top + LINE for gap in result.breaks]
+    assert all(later - earlier >= LINE - 1e-9 for earlier, later in pairwise(sorted(lines)))
     for box in result.boxes:
         assert box.height > 0
         assert 0 <= box.top <= box.top + box.height <= result.height + 1e-9

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -21,6 +21,8 @@ from xenassign.cli.recovery import recover
 
 if TYPE_CHECKING:
     from xenassign.advice.advise import Advice
+    from xenassign.outputs.hosts import BuildOptions, Built
+    from xenassign.reading import Inputs
 
 
 @click.command("report", cls=Grouped)
@@ -68,14 +70,8 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
       xenassign report board.dtb -d ethernet0 --memory 1024 --vcpus 2 -o report.html
       xenassign report -c xenassign.toml -o report.html
     """
-    from xenassign.files import write
-    from xenassign.outputs.hosts import BuildOptions, build, lines
-    from xenassign.outputs.report import markdown
-    from xenassign.outputs.report.page.render import render
-    from xenassign.reading import recorded
-    from xenassign.request.command_line import read_system
+    from xenassign.outputs.hosts import BuildOptions, lines
     from xenassign.system.lock import lock_path
-    from xenassign.system.lock_file import read_lock
 
     given = given_of(options)
     target = Path(output) if output not in {None, "-"} else None
@@ -83,47 +79,71 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
         recover([target.parent])
     path = lock_path(lock, config, own=host is None and not hosts)
     only = given.get("name") if config is not None else None
-    with recorded() as inputs:
-        request, trees = read_system(given, host, hosts, config, include)
-        older = read_lock(path) if path is not None and (lock or path.exists()) else None
-        how = BuildOptions(len(trees) > 1, only, older, ignore=ignore, strict=strict)
-        built = build(trees, request, how)
-        advice = (
-            suggestions.of(given, trees, request, built, how).advice if config is None else None
-        )
-    if form == "md":
-        text = markdown.render(built)
-    else:
-        text = render(built, _generate(host, hosts, config, include, lock, given), _tries(advice))
+    how = BuildOptions(per_host=False, only=only, ignore=ignore, strict=strict)
+    places = {"host": host, "hosts": hosts, "config": config, "include": include, "lock": lock}
+    report = _report(places, given, path, how, form)
     if target is None:
-        printing.document(text)
+        printing.document(report.text)
     else:
-        written = write({target.name: text.encode()}, target.parent, overwrite, inputs=inputs)
-        if not quiet:
-            printing.lines(map(str, written))
-    if built.refusals:
-        printing.lines(lines(built.refusals), err=True)
+        _write(report, target, overwrite, quiet)
+    if report.built.refusals:
+        printing.lines(lines(report.built.refusals), err=True)
         raise click.exceptions.Exit(1)
 
 
-def _generate(
-    host: str | None,
-    hosts: tuple[str, ...],
-    config: str | None,
-    include: tuple[str, ...],
-    lock: str | None,
-    given: dict[str, Any],
-) -> str:
+class _Report(NamedTuple):
+    """The text, what it is about, and the files that were read."""
+
+    text: str
+    built: Built
+    inputs: Inputs
+
+
+def _report(
+    places: dict[str, Any], given: dict[str, Any], lock: Path | None, how: BuildOptions, form: str
+) -> _Report:
+    """Plans and renders. ``places``: boards, xenassign.toml and lock as the user gave them."""
+    from xenassign.outputs.hosts import build
+    from xenassign.outputs.report import markdown
+    from xenassign.outputs.report.page.render import render
+    from xenassign.reading import recorded
+    from xenassign.request.command_line import read_system
+    from xenassign.system.lock_file import read_lock
+
+    host, hosts, config = places["host"], places["hosts"], places["config"]
+    with recorded() as inputs:
+        request, trees = read_system(given, host, hosts, config, places["include"])
+        if lock is not None and (places["lock"] or lock.exists()):
+            how = how._replace(lock=read_lock(lock))
+        how = how._replace(per_host=len(trees) > 1)
+        built = build(trees, request, how)
+        advice = None
+        if config is None:
+            advice = suggestions.of(given, trees, request, built, how).advice
+    if form == "md":
+        return _Report(markdown.render(built), built, inputs)
+    return _Report(render(built, _generate(places, given), _tries(advice)), built, inputs)
+
+
+def _write(report: _Report, target: Path, overwrite: bool, quiet: bool) -> None:
+    from xenassign.files import write
+
+    content = {target.name: report.text.encode()}
+    written = write(content, target.parent, overwrite, inputs=report.inputs)
+    if not quiet:
+        printing.lines(map(str, written))
+
+
+def _generate(places: dict[str, Any], given: dict[str, Any]) -> str:
     """The command that writes the files of the report."""
     from xenassign.cli.generate import command as generate
 
-    places = {"host": host, "hosts": hosts, "config": config, "include": include, "lock": lock}
-    several = {"per_host": True} if hosts else {}
+    several = {"per_host": True} if places["hosts"] else {}
     return shlex.join(suggestions.words(generate, {**places, **given, **several, "output": "out"}))
 
 
 def _tries(advice: Advice | None) -> list[tuple[str, str]]:
-    """(command, remark) of each suggestion."""
+    """(command, remark) of each suggestion; without a command, why there is none."""
     from xenassign.advice.change import changed_options
     from xenassign.cli.generate import command as generate
 
@@ -138,4 +158,6 @@ def _tries(advice: Advice | None) -> list[tuple[str, str]]:
         line = shlex.join(suggestions.words(generate, {**values, "output": "out"}))
         safe = suggestion.risk == "none"
         tries.append((line, suggestion.why if safe else f"{suggestion.risk}: {suggestion.why}"))
+    if advice.nothing is not None:
+        tries.append(("", f"Nothing helps: {advice.nothing}"))
     return tries

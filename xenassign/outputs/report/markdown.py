@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator
 from xenassign import escape
 from xenassign.findings import Finding
 from xenassign.outputs.hosts import Built
+from xenassign.outputs.report.matrix import matrix, summary
 from xenassign.outputs.report.messages import ranked
-from xenassign.outputs.report.ownership import Ownership, matrix, ownership, summary
 from xenassign.outputs.report.page.answer import Answer, answer
+from xenassign.outputs.report.who_has_what import Ownership, ownership
 from xenassign.system.host_plan import HostPlan
 
 

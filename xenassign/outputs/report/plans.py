@@ -7,7 +7,7 @@ from typing import Any, TextIO
 
 from xenassign import escape
 from xenassign.outputs.report import address_map as space
-from xenassign.outputs.report import hosts, ownership
+from xenassign.outputs.report import hosts, matrix, who_has_what
 from xenassign.outputs.report.terminal import console
 from xenassign.planning.plan import DomainPlan
 from xenassign.system.hosts import HostsPlan
@@ -26,7 +26,7 @@ def show(plan: HostsPlan, stream: TextIO, only: str | None = None, *, owners: bo
         space.show(domain, stream)
     for host, owned in _owned(plan) if owners else ():
         title = f"Who has what of {host}:" if len(plan.hosts) > 1 else "Who has what:"
-        for line in ("", title, *ownership.text_lines(owned)):
+        for line in ("", title, *matrix.text_lines(owned)):
             console(stream).print(escape.terminal(line), soft_wrap=True)
     if plan.differences:
         hosts.show(plan, stream)
@@ -41,7 +41,7 @@ def to_data(
     """
     shown = _plans(plan, only)
     boards = _owned(plan) if owners else ()
-    of_boards = [{"host": host, **ownership.to_data(owned)} for host, owned in boards]
+    of_boards = [{"host": host, **matrix.to_data(owned)} for host, owned in boards]
     who = {"who_has_what": of_boards} if owners else {}
     if len(shown) == 1:
         return {**space.to_dict(shown[0][1], refusals), **who}
@@ -49,11 +49,11 @@ def to_data(
     return {**hosts.to_data(plan), "refusals": list(refusals), "spaces": spaces, **who}
 
 
-def _owned(plan: HostsPlan) -> Iterator[tuple[str, ownership.Ownership]]:
+def _owned(plan: HostsPlan) -> Iterator[tuple[str, who_has_what.Ownership]]:
     """Who has what, by the board's name."""
     for host in plan.hosts:
         if host.system is not None and host.system.domains:
-            yield host.name, ownership.ownership(host.system)
+            yield host.name, who_has_what.ownership(host.system)
 
 
 def _plans(plan: HostsPlan, only: str | None) -> list[tuple[str, DomainPlan]]:

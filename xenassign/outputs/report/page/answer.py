@@ -9,8 +9,9 @@ from typing import NamedTuple
 from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.errors import UsageError
 from xenassign.findings import SEVERITIES, Finding, Rule
-from xenassign.outputs.report.ownership import Ownership, summary
+from xenassign.outputs.report.matrix import summary
 from xenassign.outputs.report.page.panels import protection_text
+from xenassign.outputs.report.who_has_what import Ownership
 from xenassign.planning.plan import DomainPlan, HostKeep
 from xenassign.planning.ram_limit import limit_text
 from xenassign.system.system import SystemPlan

@@ -1,7 +1,4 @@
-"""The address map as drawings: the host with all owners, then each guest beside the host.
-
-All numbers are user units of SVG; a drawing is WIDTH wide. Bands lead from host to guest pages.
-"""
+"""The address map as drawings: the host with all owners, then each guest beside the host."""
 
 from __future__ import annotations
 
@@ -14,49 +11,21 @@ from xenassign.devicetree.spans import PAGE_SIZE, Span, merged
 from xenassign.devicetree.tree import Node
 from xenassign.host.neighbours import neighbours
 from xenassign.outputs.report.address_map import memory_lines, size_text
-from xenassign.outputs.report.ownership import Owner, Ownership
-from xenassign.outputs.report.page.columns import Box, Column, Feature, column, fit, short_size
+from xenassign.outputs.report.page.columns import Feature, column, short_size
+from xenassign.outputs.report.page.drawing import (
+    ALONE_SIDE,
+    CHARS,
+    CHARS_ALONE,
+    GUEST_SIDE,
+    HOST_SIDE,
+    Drawing,
+    Parts,
+)
+from xenassign.outputs.report.who_has_what import Owner, Ownership
 from xenassign.planning.address_map import rows
 from xenassign.planning.plan import DomainPlan, PlacedBlock, PlannedDevice, PlannedRegion
 from xenassign.system.system import SystemPlan
 from xenassign.xen.board import Board
-
-WIDTH = 372
-_HEAD = 26  # height of the line with what a column is
-_HOST, _GUEST, _STRIP = 118, 228, 26  # left edges of the columns, and their width
-_ALONE = 10  # left edge of the host's column where no guest is beside it
-_CHARS, _CHARS_ALONE = 18, 50  # of a line of a label
-
-
-class Rect(NamedTuple):
-    """A box. ``style``: classes of the style sheet. ``facts``: shown on request; "": decoration."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-    style: str
-    key: str = ""
-    facts: str = ""
-
-
-class Words(NamedTuple):
-    """A line of text. ``anchor``: ``start``, ``middle`` or ``end``; ``y``: its base line."""
-
-    x: float
-    y: float
-    anchor: str
-    style: str
-    text: str
-    key: str = ""
-
-
-class Shape(NamedTuple):
-    """A path: a band, or the zigzag of a break."""
-
-    path: str
-    style: str
-    key: str = ""
 
 
 class MappingRow(NamedTuple):
@@ -78,26 +47,14 @@ class Panel(NamedTuple):
     title: str
     description: str
     owner: int | None
-    height: float
-    rects: tuple[Rect, ...]
-    shapes: tuple[Shape, ...]
-    words: tuple[Words, ...]
-    table: tuple[MappingRow, ...]
-    notes: tuple[str, ...]
+    drawing: Parts
+    table: tuple[MappingRow, ...] = ()
+    notes: tuple[str, ...] = ()
 
-
-class Side(NamedTuple):
-    """Where a column is: its left edge, where its labels are and how they are anchored, its top."""
-
-    left: float
-    label: float
-    anchor: str
-    down: float = 0.0
-
-
-_HOST_SIDE = Side(_HOST, _HOST - 7, "end")
-_GUEST_SIDE = Side(_GUEST, _GUEST + _STRIP + 7, "start")
-_ALONE_SIDE = Side(_ALONE, _ALONE + 44 + 8, "start")
+    @property
+    def alone(self) -> bool:
+        """Whether it is the host without a guest."""
+        return self.owner is None
 
 
 class Maps:
@@ -145,10 +102,10 @@ class Maps:
         features = [*self._memory(), *self._of_xen()]
         for number, plan in enumerate(self._system.domains):
             features += self._assigned(number, plan)
-        part = column(_distinct(features), self._whose(features), _CHARS_ALONE)
-        drawing = _Drawing()
-        drawing.column(part, _ALONE_SIDE, "host", width=44, chars=_CHARS_ALONE)
-        return drawing.panel("Host", "The host's address space, and whose it is.", None, (), ())
+        part = column(_distinct(features), self._whose(features), CHARS_ALONE)
+        drawing = Drawing()
+        drawing.column(part, ALONE_SIDE, "host", width=44, chars=CHARS_ALONE)
+        return Panel("Host", "The host's address space, and whose it is.", None, drawing.parts)
 
     def _assigned(self, number: int, plan: DomainPlan) -> Iterator[Feature]:
         """The host pages of a domain."""
@@ -206,105 +163,21 @@ class Maps:
 
     def _guest(self, number: int, plan: DomainPlan) -> Panel:
         own = [*self._memory(), *self._assigned(number, plan)]
-        host = column(_distinct(own), self._how_many(own), _CHARS)
-        guest = column(_distinct(_guest_features(number, plan)), _free, _CHARS)
-        drawing = _Drawing()
+        host = column(_distinct(own), self._how_many(own), CHARS)
+        guest = column(_distinct(_guest_features(number, plan)), _free, CHARS)
+        drawing = Drawing()
         # The lower one is in the middle, so that bands are as level as they can be.
         spare = (guest.height - host.height) / 2
-        drawing.column(host, _HOST_SIDE._replace(down=max(spare, 0.0)), "host")
-        drawing.column(guest, _GUEST_SIDE._replace(down=max(-spare, 0.0)), plan.name)
+        drawing.column(host, HOST_SIDE._replace(down=max(spare, 0.0)), "host")
+        drawing.column(guest, GUEST_SIDE._replace(down=max(-spare, 0.0)), plan.name)
         drawing.bands()
         table = tuple(_row(item, placed, key) for item, placed, key in _placed(number, plan))
         description = (
             f"Left the host, right the address space of {plan.name}. A band leads from the pages of"
             " the host to where the guest sees them."
         )
-        return drawing.panel(plan.name, description, number, table, tuple(memory_lines(plan)))
-
-
-class _Drawing:
-    """The parts of a drawing, collected."""
-
-    def __init__(self) -> None:
-        self._rects: list[Rect] = []
-        self._shapes: list[Shape] = []
-        self._words: list[Words] = []
-        self._height = 0.0
-
-    def column(
-        self, part: Column, side: Side, title: str, width: float = _STRIP, chars: int = _CHARS
-    ) -> None:
-        """Adds a column with its labels and breaks, of at most so many characters."""
-        middle, head = side.left + width / 2, _HEAD + side.down
-        self._words.append(Words(middle, head - 12, "middle", "head", fit(title, _CHARS)))
-        for box in part.boxes:
-            self._box(box, side, width, head)
-        for gap in part.breaks:
-            top = gap.top + head
-            self._shapes.append(Shape(_zigzag(side.left, width, top - 1), "break"))
-            text = fit(gap.text, chars + 2)
-            self._words.append(Words(side.label, top + 13, side.anchor, "gap", text))
-        for label in part.labels:
-            style, key = f"of-{label.feature.kind}", label.feature.key
-            for number, line in enumerate(label.lines):
-                y = round(label.top + head + 12 * number, 1)
-                kind = "address" if number else "name"
-                words = Words(side.label, y, side.anchor, f"{kind} {style}", line, key)
-                self._words.append(words)
-        self._height = max(self._height, part.height + head)
-
-    def _box(self, box: Box, side: Side, width: float, head: float) -> None:
-        feature, inset = box.feature, min(box.depth, 3) * 4
-        left, top, height = side.left + inset, round(box.top + head, 1), round(box.height, 1)
-        facts = " · ".join(feature.facts)
-        style = f"box {feature.kind}{_domain(feature.owner)}"
-        rect = Rect(left, top, width - 2 * inset, height, style, feature.key, facts)
-        self._rects.append(rect)
-
-    def bands(self) -> None:
-        """A band for each mapping, from its box on the left to that on the right."""
-        starts = {rect.key: rect for rect in self._rects if rect.key and rect.x < _GUEST}
-        for end in [rect for rect in self._rects if rect.key and rect.x >= _GUEST]:
-            start = starts[end.key]
-            path = _band((_HOST + _STRIP, start.y, start.height), (_GUEST, end.y, end.height))
-            self._shapes.append(Shape(path, f"band {end.style.split()[-1]}", end.key))
-
-    def panel(
-        self,
-        title: str,
-        description: str,
-        owner: int | None,
-        table: tuple[MappingRow, ...],
-        notes: tuple[str, ...],
-    ) -> Panel:
-        """The drawing as a whole."""
-        parts = tuple(self._rects), tuple(self._shapes), tuple(self._words)
-        return Panel(title, description, owner, round(self._height + 4, 1), *parts, table, notes)
-
-
-def _domain(owner: int | None) -> str:
-    """The class of a domain's colour and pattern; there are eight, which repeat."""
-    return "" if owner is None else f" d{owner % 8}"
-
-
-def _zigzag(left: float, width: float, top: float) -> str:
-    """Two jagged lines across a column."""
-    step = width / 6
-    lines = []
-    for y in (top + 7, top + 15):
-        points = " ".join(f"l{step:.2f},{-4 if n % 2 else 4}" for n in range(6))
-        lines.append(f"M{left:g},{y:g} {points}")
-    return " ".join(lines)
-
-
-def _band(start: tuple[float, float, float], end: tuple[float, float, float]) -> str:
-    """A band with curved edges. ``start``, ``end``: x, top and height."""
-    (x1, top1, height1), (x2, top2, height2) = start, end
-    middle = (x1 + x2) / 2
-    upper = f"M{x1:g},{top1:.1f} C{middle:g},{top1:.1f} {middle:g},{top2:.1f} {x2:g},{top2:.1f}"
-    bottom1, bottom2 = top1 + height1, top2 + height2
-    lower = f"C{middle:g},{bottom2:.1f} {middle:g},{bottom1:.1f} {x1:g},{bottom1:.1f}"
-    return f"{upper} L{x2:g},{bottom2:.1f} {lower} Z"
+        notes = tuple(memory_lines(plan))
+        return Panel(plan.name, description, number, drawing.parts, table, notes)
 
 
 def _placed(

@@ -16,18 +16,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from xenassign import escape
 from xenassign.findings import Finding
 from xenassign.outputs.hosts import Built
+from xenassign.outputs.report.matrix import of_interest
 from xenassign.outputs.report.messages import ranked
-from xenassign.outputs.report.ownership import (
+from xenassign.outputs.report.page.answer import Answer, answer
+from xenassign.outputs.report.page.drawing import WIDTH
+from xenassign.outputs.report.page.listing import listings
+from xenassign.outputs.report.page.panels import Maps, Panel
+from xenassign.outputs.report.who_has_what import (
     HEADINGS,
     KINDS,
     Ownership,
     Resource,
-    of_interest,
     ownership,
 )
-from xenassign.outputs.report.page.answer import Answer, answer
-from xenassign.outputs.report.page.listing import listings
-from xenassign.outputs.report.page.panels import WIDTH, Maps, Panel
 from xenassign.resources import directory
 from xenassign.system.host_plan import HostPlan
 from xenassign.system.system import SystemPlan

@@ -11,15 +11,14 @@ from click.testing import CliRunner
 
 from xenassign.cli import cli
 from xenassign.devicetree.tree import Tree
-from xenassign.outputs.report.ownership import (
+from xenassign.outputs.report.matrix import summary, text_lines
+from xenassign.outputs.report.who_has_what import (
     DOM0,
     NOBODY,
     XEN,
     Owner,
     Ownership,
     ownership,
-    summary,
-    text_lines,
 )
 from xenassign.request.request import Accepted, Request
 from xenassign.request.system_request import SystemRequest

@@ -6,7 +6,7 @@ domain). Two owners of one thing are shown as shared, with the finding that repo
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import PurePath
 from typing import NamedTuple
 
@@ -43,7 +43,7 @@ NOBODY = Owner("nobody", "nobody")
 
 
 class Holder(NamedTuple):
-    """An owner of a resource, why it has it, and the node and property, or line, that says so.
+    """An owner of a resource, why it has it, and the node and property, or line, that states it.
 
     ``uses``: it does not have the resource, but requires that its owner leaves it on.
     """
@@ -336,75 +336,3 @@ def _place(origin: Origin) -> str:
 def _of_block(item: PlannedDevice | PlannedRegion, placed: PlacedBlock) -> str:
     text = "PCI window" if placed.window else "block" if isinstance(item, PlannedDevice) else "part"
     return f"{text} {placed.block.index} of {item.path}"
-
-
-def matrix(owned: Ownership) -> list[tuple[str, ...]]:
-    """The matrix: a row of headings, then a row for each owner, with counts."""
-    rows: list[tuple[str, ...]] = [("", *HEADINGS)]
-    for owner in owned.owners:
-        counts = (str(owned.number(owner, kind)) for kind in KINDS)
-        rows.append((owner.name, *counts))
-    return rows
-
-
-def summary(owned: Ownership) -> list[str]:
-    """What the matrix shows: that nothing is shared, or each thing that two owners have."""
-    lines = []
-    for resource in owned.shared:
-        owners = " and ".join(owner.name for owner in resource.owners)
-        finding = resource.finding
-        reason = f": {finding.message} [{finding.code}]" if finding is not None else ""
-        lines.append(f"{resource.kind} {resource.name} has several owners, {owners}{reason}")
-    return lines or ["No device, page, interrupt or stream has two owners."]
-
-
-def text_lines(owned: Ownership) -> Iterator[str]:
-    """The matrix as text."""
-    rows = matrix(owned)
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for name, *counts in rows:
-        cells = (count.rjust(width) for count, width in zip(counts, widths[1:], strict=True))
-        yield "  ".join((name.ljust(widths[0]), *cells)).rstrip()
-    yield from summary(owned)
-
-
-def to_data(owned: Ownership) -> dict[str, object]:
-    """The matrix for JSON, with every resource that a domain has or that is shared."""
-    return {
-        "owners": [
-            {
-                "kind": owner.kind,
-                "name": owner.name,
-                **{kind: owned.number(owner, kind) for kind in KINDS},
-            }
-            for owner in owned.owners
-        ],
-        "resources": [_resource(each) for each in of_interest(owned)],
-    }
-
-
-def of_interest(owned: Ownership) -> Sequence[Resource]:
-    """What a domain has or uses, and what is shared."""
-    return [
-        resource
-        for resource in owned.resources
-        if resource.shared or any(holder.owner.kind == "domain" for holder in resource.holders)
-    ]
-
-
-def _resource(resource: Resource) -> dict[str, object]:
-    return {
-        "kind": resource.kind,
-        "name": resource.name,
-        "holders": [
-            {
-                "owner": {"kind": holder.owner.kind, "name": holder.owner.name},
-                "uses": holder.uses,
-                "why": holder.why,
-                "source": holder.source,
-            }
-            for holder in resource.holders
-        ],
-        "shared": resource.shared,
-        "code": resource.finding.code if resource.finding is not None else None,
-    }
