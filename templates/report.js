@@ -51,6 +51,8 @@
   all(".map rect, .map .band, .map text[data-k], .mappings tr[data-k]").forEach((element) => {
     element.addEventListener("pointerenter", () => show(element));
     element.addEventListener("pointerleave", leave);
+    // Only boxes: a listener for it would make any part of a drawing focusable.
+    if (element.localName !== "rect") return;
     element.addEventListener("focus", () => show(element));
     element.addEventListener("blur", leave);
   });

@@ -27,11 +27,14 @@ EVERY = ("qemu", "zynqmp", "rcar", "big", "hostile", "refused")
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Chromium without a window. It needs no network, and its sandbox cannot run as root."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="pip install playwright")
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
-    if program is None:
-        skip_or_fail("chromium is missing: apt-get install chromium")
+    try:
+        from playwright import sync_api as playwright
+    except ImportError:
+        skip_or_fail("playwright is missing: pip install -e '.[test]'")
     with playwright.sync_playwright() as started:
+        program = shutil.which("chromium") or started.chromium.executable_path
+        if not Path(program).exists():
+            skip_or_fail("Chromium is missing: apt-get install chromium")
         browser = started.chromium.launch(executable_path=program, args=["--no-sandbox"])
         yield browser
         browser.close()

@@ -111,7 +111,8 @@ class Drawing:
         starts = {rect.key: rect for rect in self._rects if rect.key and rect.x < _GUEST}
         for end in [rect for rect in self._rects if rect.key and rect.x >= _GUEST]:
             start = starts[end.key]
-            path = _band((_HOST + _STRIP, start.y, start.height), (_GUEST, end.y, end.height))
+            left = (start.x + start.width, start.y, start.height)
+            path = _band(left, (end.x, end.y, end.height))
             self._shapes.append(Shape(path, f"band {end.style.split()[-1]}", end.key))
 
     @property
