@@ -11,7 +11,7 @@ from xenassign.errors import UsageError
 from xenassign.findings import ROUTES, Finding, errors
 from xenassign.linting import linter
 from xenassign.linting.documents import document, read_document, read_tree_file
-from xenassign.linting.report import Report
+from xenassign.linting.lint_report import Report
 from xenassign.linting.session import usable_host
 from xenassign.outputs.generated import generate_system
 from xenassign.planning.plan import DomainPlan

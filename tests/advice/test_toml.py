@@ -126,6 +126,7 @@ def test_every_option_with_a_key_is_known() -> None:
     names = {key.name for section in sections for key in section.keys}
     assert names >= KEYS
     assert names - KEYS == {"host", "domain", "allow", "boot", "lint", "name", "device"} | {
+        "include",
         "path",
         "set",
         "drop",

@@ -12,8 +12,8 @@ from xenassign.findings import Finding, Rule, every_release, flat
 from xenassign.linting import cascades, formats
 from xenassign.linting.catalogue import rules
 from xenassign.linting.documents import read_document, read_tree_file
+from xenassign.linting.lint_report import Report
 from xenassign.linting.linter import Options, lint
-from xenassign.linting.report import Report
 from xenassign.linting.settings import selected
 from xenassign.xen.releases import release
 

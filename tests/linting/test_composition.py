@@ -13,8 +13,8 @@ from tests.wording import Wording
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import InputError
 from xenassign.linting.documents import read_document, read_tree_file
+from xenassign.linting.lint_report import Report
 from xenassign.linting.linter import Options, lint
-from xenassign.linting.report import Report
 from xenassign.xen.releases import release
 
 from .bases import CONFIG, PARTIAL

@@ -17,8 +17,8 @@ from requests_cache.backends.sqlite import SQLiteCache
 from xenassign.findings import Finding, Rule, every_release, flat
 from xenassign.linting import formats
 from xenassign.linting.documents import read_document
+from xenassign.linting.lint_report import Report
 from xenassign.linting.linter import Options, lint
-from xenassign.linting.report import Report
 from xenassign.linting.verdict.predict import verdicts
 from xenassign.xen.releases import release
 

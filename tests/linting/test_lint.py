@@ -14,8 +14,8 @@ from xenassign.devicetree.tree import Tree
 from xenassign.errors import InputError
 from xenassign.linting import linter
 from xenassign.linting.documents import ConfigFile, Document, TreeFile, read_document
+from xenassign.linting.lint_report import Report
 from xenassign.linting.linter import Options, lint
-from xenassign.linting.report import Report
 from xenassign.linting.verdict import domcfg
 from xenassign.linting.verdict.predict import predict_dom0less, predict_xl, rejecting
 from xenassign.xen.releases import release

@@ -11,8 +11,8 @@ from tests.wording import Wording
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
 from xenassign.linting.documents import Document, document
+from xenassign.linting.lint_report import Report
 from xenassign.linting.linter import Options, lint
-from xenassign.linting.report import Report
 from xenassign.request.request import Request, parse_clock_rate
 from xenassign.xen.releases import DEFAULT, release
 

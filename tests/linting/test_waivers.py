@@ -8,8 +8,8 @@ import pytest
 
 from tests.answers import codes
 from xenassign.linting.documents import read_document
+from xenassign.linting.lint_report import Report
 from xenassign.linting.linter import Options, lint
-from xenassign.linting.report import Report
 from xenassign.xen.releases import release
 
 from .bases import PARTIAL

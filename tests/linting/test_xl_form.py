@@ -15,8 +15,8 @@ from xenassign.devicetree.tree import Tree
 from xenassign.formats.xlcfg import parse
 from xenassign.linting.documents import document
 from xenassign.linting.guest.view import View
+from xenassign.linting.lint_report import Report
 from xenassign.linting.linter import Options, lint
-from xenassign.linting.report import Report
 from xenassign.xen.releases import release
 
 from .trees import BUS, blob, compiled, context

@@ -117,6 +117,8 @@ def test_every_key_is_explained_and_its_line_is_right(
 ) -> None:
     (tmp_path / "net.cfg").write_text('name = "domu1"\n')
     (tmp_path / "clk_summary.txt").write_text(" osc  1 1 0 24000000 0 0 50000\n")
+    voltage = " regulator-dummy 1 0 0 unknown 0mV 0mA 0mV 0mV\n"
+    (tmp_path / "regulator_summary.txt").write_text(voltage)
     path = tmp_path / "xenassign.toml"
     text = made("zynqmp")[1]
     text = uncommented(text, next(line for line in offers(text) if "serial1" in line))

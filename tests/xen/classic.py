@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from xenassign.devicetree.blob import read_blob
 from xenassign.linting.documents import document
+from xenassign.linting.lint_report import Report
 from xenassign.linting.linter import Options, lint
-from xenassign.linting.report import Report
 from xenassign.xen.releases import release
 
 from . import boards

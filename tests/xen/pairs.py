@@ -13,8 +13,8 @@ from typing import NamedTuple
 from tests.answers import generate
 from xenassign.devicetree.blob import read_blob
 from xenassign.linting.documents import TreeFile, document
+from xenassign.linting.lint_report import Report
 from xenassign.linting.linter import Options, lint
-from xenassign.linting.report import Report
 from xenassign.request.request import Accepted, Request
 from xenassign.request.system_request import SystemRequest
 from xenassign.system.system import decide_system

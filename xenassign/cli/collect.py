@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from xenassign.cli import printing
+
 
 @click.command("collect")
 def command() -> None:
@@ -22,4 +24,4 @@ def command() -> None:
     """
     from xenassign.resources import directory
 
-    click.echo((directory("templates") / "collect.sh").read_text(encoding="utf-8"), nl=False)
+    printing.document((directory("templates") / "collect.sh").read_text(encoding="utf-8"))

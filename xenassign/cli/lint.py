@@ -14,7 +14,7 @@ from xenassign.cli.options import lint_options
 from xenassign.cli.recovery import recover, warn
 
 if TYPE_CHECKING:
-    from xenassign.linting.report import Report
+    from xenassign.linting.lint_report import Report
     from xenassign.linting.session import Made
     from xenassign.request.project import Project
 

@@ -75,9 +75,8 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
     built = build(trees, request, how)
     wording = printing.wording(config)
     refusals = [*map(wording, lines(built.refusals))]
-    advice = None
-    if not quiet and refusals:
-        advice = suggestions.of(given, trees, request, built, how)
+    wanted = not quiet and refusals
+    advice = suggestions.of(given, trees, request, built, how) if wanted else None
     if form == "json":
         proposed = advice.to_data() if advice is not None else {}
         data = plans.to_data(built.plan, refusals, only, owners=config is not None)
@@ -86,8 +85,7 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
         plans.show(built.plan, sys.stdout, only, owners=config is not None)
         if verbose and not refusals:
             board = trees[0].file if len(trees) == 1 else None
-            said = messages.lines(built.findings, board, verbose)
-            printing.lines(map(wording, said), err=True)
+            printing.lines(map(wording, messages.lines(built.findings, board, verbose)), err=True)
     printing.lines(refusals, err=True)
     if advice is not None and form != "json":
         printing.lines(advice.lines(), err=True)

@@ -10,6 +10,8 @@ from inspect import cleandoc
 
 import click
 
+from xenassign.cli import printing
+
 #: Lines that a terminal shows at the least.
 LINES = 24
 _WIDTH = 80
@@ -23,6 +25,7 @@ _COMMON = {
         *("output", "devices", "name", "memory", "vcpus", "maps", "forced", "shared", "routes"),
         *("release", "config", "overwrite", "verbose"),
     ),
+    "report": ("output", "form", "devices", "memory", "vcpus", "maps", "release", "config"),
     "plan": ("devices", "memory", "vcpus", "maps", "routes", "release", "config", "form"),
     "lint": (
         *("host", "overlays", "config", "select", "ignore", "fix", "unsafe_fixes", "diff"),
@@ -33,7 +36,7 @@ _COMMON = {
 
 def _show(context: click.Context, _: click.Parameter, given: bool) -> None:
     if given and not context.resilient_parsing:
-        click.echo(short_help(context.command, context), color=context.color)
+        printing.document(short_help(context.command, context) + "\n", colour=context.color)
         context.exit()
 
 

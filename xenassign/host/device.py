@@ -101,8 +101,8 @@ def is_simple_bus(node: Node) -> bool:
 def block_of(node: Node) -> Node:
     """The node whose ``compatible`` says what a node's registers are.
 
-    It is the node itself, or the one above a part without ``compatible``, if that is no bus and has
-    no registers of its own: a bank of a pin controller, a port of a PHY.
+    It is the node itself, or the one above a part without ``compatible``, unless that is a bus or
+    has registers of its own: a bank of a pin controller, a port of a PHY.
     """
     above = node.parent
     if above is None or above.parent is None or node.has("compatible") or above.has("reg"):

@@ -25,7 +25,7 @@ from xenassign.linting.documents import ConfigFile, Document, TreeFile
 from xenassign.linting.folder import DomainFacts
 from xenassign.linting.guest import config_and_tree, mapped_devices, partial_tree, together
 from xenassign.linting.guest.view import View
-from xenassign.linting.report import Report, merged_findings
+from xenassign.linting.lint_report import Report, merged_findings
 from xenassign.linting.verdict import dom0less, domain_node, domcfg, host_dom0
 from xenassign.linting.verdict.cfg_keys import XL
 from xenassign.linting.verdict.context import Context

@@ -28,8 +28,8 @@ from xenassign.linting.folder import (
     read_folders,
     without_equal_blobs,
 )
+from xenassign.linting.lint_report import Report, merged
 from xenassign.linting.linter import Options, lint
-from xenassign.linting.report import Report, merged
 from xenassign.linting.settings import read_settings, selected
 from xenassign.request.project import Project
 from xenassign.xen.iommu import iommus

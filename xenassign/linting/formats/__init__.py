@@ -13,7 +13,7 @@ from xenassign.linting.formats.annotations import (
 )
 from xenassign.linting.formats.data import to_json, to_sarif
 from xenassign.linting.formats.people import statistics, summary, to_text
-from xenassign.linting.report import Report
+from xenassign.linting.lint_report import Report
 
 __all__ = [
     "FORMATS",

@@ -9,7 +9,7 @@ from typing import Any
 from xenassign import escape
 from xenassign.findings import Finding, Rule
 from xenassign.linting.fixes import fixable
-from xenassign.linting.report import Report
+from xenassign.linting.lint_report import Report
 
 
 def to_concise(report: Report) -> str:

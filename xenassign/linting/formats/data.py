@@ -10,7 +10,7 @@ from xenassign import __version__, escape
 from xenassign.devicetree.places import Place
 from xenassign.findings import Finding, Rule, flat
 from xenassign.linting.fixes import fixable
-from xenassign.linting.report import Report
+from xenassign.linting.lint_report import Report
 from xenassign.linting.verdict.predict import rejecting
 
 SCHEMA = "xenassign/lint/1"

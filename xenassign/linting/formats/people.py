@@ -9,7 +9,7 @@ from xenassign import escape
 from xenassign.devicetree.places import Place
 from xenassign.findings import SEVERITIES, Finding, errors, flat
 from xenassign.linting.fixes import fixable
-from xenassign.linting.report import Report
+from xenassign.linting.lint_report import Report
 
 _SHOWN = 80  # columns of a line that are shown from the place of the finding on
 

@@ -55,16 +55,16 @@ from xenassign.request.request import ClockRate
 
 #: Providers without hardware of their own, which are copied to the guest's tree.
 _VIRTUAL = frozenset({"fixed-clock", "fixed-factor-clock", "regulator-fixed", "usb-nop-xceiv"})
-_DEEPEST = 32  # copies are followed so far, from one to the next; boards have three
+_DEEPEST = 32  # copies are followed so far; boards have three
 
 
 @dataclass(slots=True)
 class ReferenceRewriter:
     """Rewrites references, and collects the providers that the guest's tree needs for them.
 
-    ``kept``: the firmware that answers the guest. ``offered``: firmware that could, with the option
-    for it. ``dropped``: names of properties that the user drops, by node. ``labels``: of host nodes
-    in the guest's tree. ``copied``: copies of virtual providers, to add below /passthrough.
+    ``kept``: the firmware that answers the guest. ``offered``: firmware that could. ``dropped``:
+    properties that the user drops. ``labels``: of host nodes in the guest's tree. ``copied``:
+    copies of virtual providers, to add below /passthrough.
     """
 
     tree: Tree
@@ -75,7 +75,7 @@ class ReferenceRewriter:
     kept: tuple[KeptFirmware, ...] = ()
     offered: OfferedFirmware | None = None
     dropped: Mapping[Node, frozenset[str]] = field(default_factory=dict)
-    no_dummies: bool = False  # of regulators: see regulators.py
+    no_dummies: bool = False
     voltages: RegulatorSummary | None = None
     clocks: Clocks = field(init=False)
     regulators: Regulators = field(init=False)
@@ -118,8 +118,7 @@ class ReferenceRewriter:
 
         ``proposed``: from a provider to the device to assign too, None if there is none.
         """
-        yield from self.clocks.findings()
-        yield from self.losses.findings(proposed)
+        yield from (*self.clocks.findings(), *self.losses.findings(proposed))
         yield from self.regulators.findings()
 
     # ------------------------------------------------------------------ one node
