@@ -19,6 +19,8 @@ from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.host.load import read_host
 from xenassign.host.running import dom0_tree
+from xenassign.host.xl_info import xl_info_of
+from xenassign.resources import directory
 
 from ..devicetree.directories import content
 from .agreement import host_of, setup_of
@@ -36,7 +38,9 @@ NAMES = """/dts-v1/; / { fragment@0 { target-path = "/"; __overlay__ {
     names { sub = "a property"; sub { within; }; };
 }; }; };"""
 #: What a script for dom0 leaves in /out; the directory follows its link.
-DUMP = "tar -C /proc/device-tree/ -cf /out/live.tar .; cp /sys/firmware/fdt /out/fdt"
+DUMP = """tar -C /proc/device-tree/ -cf /out/live.tar .; cp /sys/firmware/fdt /out/fdt
+TMPDIR=/ sh /collect.sh /out/board.tar"""
+COLLECT = {"collect.sh": (directory("templates") / "collect.sh").read_bytes()}
 SCRIPT = f"""
 cd /sys/class/rtc/rtc0 && cat since_epoch >/out/time
 {ALARM}{REPORT}"""
@@ -49,12 +53,14 @@ def board() -> bytes:
 
 
 class Dom0:
-    """What dom0 showed, as files: the directory, the blob; and the board's own blob."""
+    """What dom0 showed, as files: the directory, the blob, the tar; and the board's own blob."""
 
     def __init__(self, machine: Machine, folder: Path) -> None:
         self.machine = machine
-        files = ask_dom0(machine, board(), DUMP, setup=setup_of("smmu"))
+        files = ask_dom0(machine, board(), DUMP, setup=setup_of("smmu"), files=COLLECT)
         self.directory, self.blob, self.board = (folder / n for n in ("tree", "fdt", "board.dtb"))
+        self.tar = folder / "board.tar"
+        self.tar.write_bytes(files["board.tar"])
         with tarfile.open(fileobj=io.BytesIO(files["live.tar"])) as packed:
             packed.extractall(self.directory, filter="data")
         self.blob.write_bytes(files["fdt"])
@@ -106,6 +112,17 @@ def test_dom0_and_its_release_are_known(dom0: Dom0) -> None:
         assert lost["/iommu@f8000000"].names == ("shield",)
         assert CLOCK not in lost
     assert dom0_tree(read_blob(board())) is None
+
+
+def test_the_tar_of_xenassign_collect(dom0: Dom0) -> None:
+    """What `xl info` prints of the release and of an active IOMMU is read; debugfs is missing."""
+    tree = read_host(dom0.tar)
+    assert tree.data == dom0.blob.read_bytes()
+    xen = xl_info_of(tree)
+    assert xen is not None
+    assert xen.versions[-1] == dom0.machine.release
+    assert xen.iommu
+    assert tree.running["clk_summary"].problem.endswith("mount -t debugfs none /sys/kernel/debug")
 
 
 def test_what_xen_changed(dom0: Dom0) -> None:
