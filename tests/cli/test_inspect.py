@@ -177,8 +177,10 @@ def test_a_neighbour_of_the_console_is_not_called_a_device_of_xen(inspect: Invok
 # --- what to try, as JSON ------------------------------------------------------------------------
 
 
-def test_json_has_what_to_try(inspect: Invoke, tmp_path: Path) -> None:
-    """As the text has it: commands that generate accepts, or why nothing helps."""
+def test_json_has_what_to_try(
+    inspect: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the text has it: commands that generate accepts as they are, or why nothing helps."""
     (refused,) = parsed(inspect("zynqmp", "ams-ps@0", "--format", "json"))
     assert [each["risk"] for each in refused["try"]] == ["host-loses", "page-shared"]
     (good,) = parsed(inspect("zynqmp", "/axi/rtc@ffa60000", "--format", "json"))
@@ -187,8 +189,11 @@ def test_json_has_what_to_try(inspect: Invoke, tmp_path: Path) -> None:
     document = json.loads(inspect("zynqmp", "--with", "ams-ps@0", "--format", "json").stdout)
     both = document["together"]
     for number, each in enumerate([*refused["try"], *good["try"], *both["try"]]):
-        words = [*each["argv"][1:], "-o", str(tmp_path / str(number))]
-        assert CliRunner().invoke(cli, words).exit_code == 0, words
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        monkeypatch.chdir(folder)
+        assert CliRunner().invoke(cli, each["argv"][1:]).exit_code == 0, each["argv"]
+        assert list(folder.glob("out/*.dtb"))
 
 
 # --- which devices, in which order ---------------------------------------------------------------

@@ -151,7 +151,8 @@ def about(
     findings = ranked(f._replace(file=None, domain=None) for f in (*refusals, *built.findings))
 
     def command(changes: Changes) -> list[str]:
-        return words(generate, changed_options({"host": host, **values}, changes))
+        places = {"host": host, "output": "out"}
+        return words(generate, changed_options({**places, **values}, changes))
 
     return findings, Proposals(advice, command)
 
