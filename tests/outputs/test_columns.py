@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from xenassign.devicetree.spans import Span
@@ -19,6 +19,7 @@ FEATURES = st.lists(st.tuples(SPANS, KINDS), min_size=1, max_size=20).map(
 )
 
 
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(FEATURES)
 def test_labels_and_boxes(features: list[Feature]) -> None:
     result = column(features, lambda span: str(span.size), 18)
