@@ -164,7 +164,7 @@ def _console(board: Board, console: Node) -> str:
     return "stdout-path: Xen's console"
 
 
-#: So many nodes and changes by the overlay are listed: a board can have dozens of each.
+#: So many mistakes and changes by the overlay have their lines: a board can have dozens of each.
 _LISTED = 3
 
 
@@ -178,7 +178,7 @@ def no_dom0_lines(board: Board) -> list[str]:
         *_listed(
             "DOM0   no dom0: ",
             [f"{o.node.path}: {o.why} [{NO_DOM0.code}]" for o in obstacles],
-            "mistakes",
+            f"mistakes, of {', '.join(dict.fromkeys(o.node.name for o in obstacles[_LISTED:]))}",
         ),
         *_listed(
             "       fix: ",
