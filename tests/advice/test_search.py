@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,28 @@ def test_every_try_is_accepted(case: str, host_files: dict[str, Path], tmp_path:
         assert accepted.exit_code == 0, accepted.stderr
         assert (tmp_path / f"out{number}" / "domu1.dtb").exists()
         assert not tries(accepted)
+
+
+def test_the_memory_is_within_reach_of_the_master(
+    host_files: dict[str, Path], tmp_path: Path
+) -> None:
+    """The bus passes the first GiB of memory alone, and the last free memory is above it."""
+    board, bus = tmp_path / "board.dtb", "/soc@0/bus@30800000"
+    board.write_bytes(host_files["imx8"].read_bytes())
+    request = ("generate", str(board), "-d", "ethernet@30bf0000", "-o")
+
+    def end_of_memory(out: str) -> int:
+        words = tries(run(*request, str(tmp_path / out)))[0]
+        accepted = run(*words)
+        assert accepted.exit_code == 0
+        assert "[XA425]" not in accepted.stderr
+        base, _, size = words[words.index("--static-memory") + 1].partition(":")
+        return int(base, 0) + (int(size.removesuffix("M")) << 20)
+
+    assert end_of_memory("anywhere") > 0x80000000
+    window = ["0x40000000"] * 3
+    subprocess.run(["fdtput", "-t", "x", board, bus, "dma-ranges", *window], check=True)
+    assert end_of_memory("within") <= 0x80000000
 
 
 @pytest.mark.parametrize(

@@ -12,13 +12,15 @@ from typing import NamedTuple, Protocol
 
 from xenassign.advice.change import OptionChange, Options
 from xenassign.advice.free_memory import free_range
+from xenassign.checks.dma_reach import reach
 from xenassign.checks.protection import dma_in_scope
 from xenassign.checks.scope import Scope
 from xenassign.checks.shared_pages import MOST
 from xenassign.devicetree.addresses import registers
-from xenassign.devicetree.spans import Span
+from xenassign.devicetree.spans import Span, gaps
 from xenassign.devicetree.tree import Node
 from xenassign.findings import ROUTES, Finding, every_release, some
+from xenassign.host.dma_windows import Inbound
 from xenassign.host.platform import Platform
 from xenassign.request.request import Request
 from xenassign.xen.layout import MIB
@@ -190,11 +192,22 @@ def _direct_mapped(case: Case) -> Iterator[Options]:
     request = case.request
     if request.direct_map or "dom0less" not in request.routes or request.maps:
         return
+    taken = (*case.taken, *_out_of_reach(case))
     for mib in (MEMORY, MEMORY // 2) if request.memory is None else (request.memory,):
-        bank = free_range(case.platform, mib * MIB, case.taken)
+        bank = free_range(case.platform, mib * MIB, taken)
         if bank is not None:
             yield ("direct_map", True), ("static_memory", (f"{bank.start:#x}:{mib}M",))
             return
+
+
+def _out_of_reach(case: Case) -> Iterator[Span]:
+    """Memory that one of the masters cannot address, which is of no use to their domain."""
+    inbound = Inbound(case.platform.tree)
+    for device in case.plan.scope.devices:
+        if dma_in_scope(case.plan.scope, device).answer == "yes":
+            spans = reach(device, inbound.windows(device.node), protected=False)
+            if spans is not None:
+                yield from gaps(Span(0, 1 << 64), spans)
 
 
 def _direct_map(case: Case, _: Findings) -> Iterator[OptionChange]:

@@ -96,24 +96,34 @@ def _moved(
     return MOVED(message, node=device.path, prop="dma-ranges", fix=one_table)
 
 
-def _reachable(
-    device: HostDevice, limits: Windows | None, guest: Guest, protection: Protection
-) -> Iterator[Finding]:
-    """How much of the guest's memory a device reaches; of its banks if the size is not known.
+def reach(device: HostDevice, limits: Windows | None, protected: bool) -> tuple[Span, ...] | None:
+    """The memory that a device can address, in bytes; None if nothing is known to limit it.
 
-    With an IOMMU an address on the bus is one of the guest; otherwise the bus translates it.
+    Behind an IOMMU an address on the bus is one of the guest; otherwise the bus translates it to
+    one of the host.
     """
     driver = width(device.node.compatible)
     if driver is None and limits is None:
-        return
+        return None
     end = driver.limit if driver is not None else 1 << 64
-    spans = [Span(0, end)]
+    if limits is None:
+        return (Span(0, end),)
+    return tuple(
+        Span.sized(entry.child if protected else entry.parent, min(entry.size, end - entry.child))
+        for entry in limits.entries
+    )
+
+
+def _reachable(
+    device: HostDevice, limits: Windows | None, guest: Guest, protection: Protection
+) -> Iterator[Finding]:
+    """How much of the guest's memory a device reaches; of its banks if the size is not known."""
+    spans = reach(device, limits, protection.protected)
+    if spans is None:
+        return
+    driver = width(device.node.compatible)
     reasons: list[str] = []
     if limits is not None:
-        spans = []
-        for entry in limits.entries:
-            address = entry.child if protection.protected else entry.parent
-            spans.append(Span.sized(address, min(entry.size, end - entry.child)))
         windows = ", ".join(str(entry.span) for entry in limits.entries)
         reasons.append(f"dma-ranges of {limits.bus.path} pass {windows}")
     if driver is not None:
