@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
+from xenassign.formats.toml_text import parse_toml
 from xenassign.outputs.generated import OUTPUTS
 
 MODULE_LINES = 400
@@ -151,3 +154,21 @@ def test_every_output_is_in_the_list(repository: Path) -> None:
     assert {output.decide.__module__.split(".")[-2] for output in OUTPUTS} == folders
     names = [name for output in OUTPUTS for name in (*output.endings, *output.names)]
     assert len(names) == len(set(names))
+
+
+def test_what_is_used_is_declared(modules: dict[str, ast.Module], repository: Path) -> None:
+    """An installed xenassign has the packages and the folders of data that its modules ask for."""
+    project = parse_toml((repository / "pyproject.toml").read_text(), "pyproject.toml").values
+    packages = {Requirement(text).name for text in project["project"]["dependencies"]}
+    folders = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    imported, asked = {"markupsafe"}, {"man"}  # comes with jinja2; only of a checkout
+    for module in modules.values():
+        for node in ast.walk(module):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                imported.add(str(node.module).partition(".")[0])
+            elif isinstance(node, ast.Call) and ast.unparse(node.func) == "directory":
+                asked |= {str(arg.value) for arg in node.args if isinstance(arg, ast.Constant)}
+    assert imported - sys.stdlib_module_names == {*packages, "xenassign", "markupsafe"}
+    assert asked == {*folders, "man"}

@@ -51,8 +51,8 @@ PLAIN = (
 #: Python below these paths is checked: string literals, docstrings and comments, variable names.
 STRINGS = COMMENTS = NAMES = PLAIN
 
-#: Texts that are not Python, below a folder: tables of facts, grammars.
-TEXTS = (("knowledge", "*.txt"), ("grammar", "*.lark"))
+#: Texts that are not Python, below a folder: templates, tables of facts, grammars.
+TEXTS = (("templates", "*"), ("knowledge", "*.txt"), ("grammar", "*.lark"))
 
 Text = tuple[str, str]  #: where, for messages, and the text
 

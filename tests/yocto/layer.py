@@ -109,7 +109,7 @@ def recipe(name: str) -> Path:
 
 def unpack(source: Path) -> None:
     """What do_unpack makes of SRC_URI, with leftovers of a developer."""
-    for name in ("xenassign", "grammar", "knowledge", "completions", "man", "LICENSE"):
+    for name in ("xenassign", "grammar", "knowledge", "templates", "completions", "man", "LICENSE"):
         subprocess.run(["cp", "-R", REPOSITORY / name, _folder(source)], check=True)
     subprocess.run(
         ["cp", "-R", REPOSITORY / "docs" / "rules", _folder(source / "docs")], check=True

@@ -36,6 +36,7 @@ BOARD = "zynqmp-zcu102-rev1.0.dtb"
 NATIVE: tuple[str, ...] = (
     "python3",
     "python3-click",
+    "python3-jinja2",
     "python3-lark",
 )
 NATIVE += ("python3-tomli", "qemu-system", "dtc")
@@ -43,6 +44,7 @@ TARGET: tuple[str, ...] = (
     "python3",
     "python3-core",
     "python3-click",
+    "python3-jinja2",
     "python3-crypt",
 )
 TARGET += ("python3-difflib", "python3-io", "python3-json", "python3-logging", "python3-pickle")

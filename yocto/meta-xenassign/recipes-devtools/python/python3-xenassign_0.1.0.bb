@@ -10,7 +10,7 @@ LIC_FILES_CHKSUM = "file://LICENSE;md5=3b83ef96387f14655fc854ddc3c6bd57"
 # task. Who copies the layer alone puts a git URI here, or sets XENASSIGN_SOURCE to a checkout.
 XENASSIGN_SOURCE ?= "${THISDIR}/../../../.."
 FILESEXTRAPATHS:prepend := "${XENASSIGN_SOURCE}:"
-SRC_URI = "file://xenassign file://grammar file://knowledge file://completions file://docs/rules file://man file://LICENSE"
+SRC_URI = "file://xenassign file://grammar file://knowledge file://templates file://completions file://docs/rules file://man file://LICENSE"
 
 # Releases from styhead on unpack into UNPACKDIR, and refuse WORKDIR as S.
 S = "${@d.getVar('UNPACKDIR') or d.getVar('WORKDIR')}"
@@ -24,7 +24,7 @@ XENASSIGN_INTERPRETER:class-native = "nativepython3"
 
 # What hatchling does for the wheel: package data, the entry point, manual and completion.
 do_install:append() {
-    for xa_data in grammar knowledge completions; do
+    for xa_data in grammar knowledge templates completions; do
         cp -R "${S}/$xa_data" "${D}${PYTHON_SITEPACKAGES_DIR}/xenassign/"
     done
     install -d "${D}${PYTHON_SITEPACKAGES_DIR}/xenassign/docs"
@@ -50,7 +50,7 @@ XENASSIGN_TOML = "${@'python3-tomli' if d.getVar('PYTHON_BASEVERSION') == '3.10'
 XENASSIGN_TOML:class-native = "${@'python3-tomli' if d.getVar('PYTHON_BASEVERSION') == '3.10' else ''}"
 XENASSIGN_TABLES = "${@'' if d.getVar('PYTHON_BASEVERSION') == '3.10' else 'python3-rich'}"
 
-RDEPENDS:${PN} += "python3-click python3-lark ${XENASSIGN_TOML}"
+RDEPENDS:${PN} += "python3-click python3-jinja2 python3-lark ${XENASSIGN_TOML}"
 XENASSIGN_STDLIB = "python3-crypt python3-difflib python3-fcntl python3-io python3-json python3-numbers python3-resource python3-shell python3-threading"
 RDEPENDS:${PN}:append:class-target = " ${XENASSIGN_STDLIB}"
 RDEPENDS:${PN}:append:class-nativesdk = " ${XENASSIGN_STDLIB}"
