@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
-import textwrap
 from collections.abc import Iterator
 from inspect import cleandoc
 
@@ -53,7 +51,9 @@ OPTION = click.Option(
 
 def short_help(command: click.Command, context: click.Context) -> str:
     """The help of a command in LINES lines at the most: usage, purpose, options, an example."""
-    width = max(60, min(shutil.get_terminal_size((_WIDTH, LINES)).columns, 100))
+    from shutil import get_terminal_size
+
+    width = max(60, min(get_terminal_size((_WIDTH, LINES)).columns, 100))
     usage = " ".join(command.collect_usage_pieces(context))
     text = cleandoc(command.help or "")
     purpose = " ".join(re.split(r"(?<=\.)\s", text.split("\n\n")[0], maxsplit=1)[0].split())
@@ -100,9 +100,11 @@ def _clause(text: str, width: int) -> str:
 
 def _example(text: str, width: int) -> list[str]:
     """The first command of the help's example."""
+    from textwrap import wrap
+
     _, _, lines = text.partition("Example:\n")
     command = re.split(r"(?<!\\)\n", lines, maxsplit=1)[0].replace("\\\n", " ")
-    parts = textwrap.wrap(
+    parts = wrap(
         " ".join(command.split()),
         width - 8,
         initial_indent="  ",
