@@ -191,7 +191,7 @@ def _board(line: Mapping[str, Any]) -> Tree | None:
     from xenassign.host.load import read_host
 
     given = [line.get("host"), *(line.get("hosts") or ())]
-    for name in [*(_expanded(host) for host in given if host), *_hosts(line)]:
+    for name in [*(_expanded(host) for host in given if host), *_of_project(line, "host")]:
         if os.path.isfile(name) or os.path.isdir(name):
             return read_host(name, _include(line))
     return None
@@ -199,18 +199,15 @@ def _board(line: Mapping[str, Any]) -> Tree | None:
 
 def _include(line: Mapping[str, Any]) -> list[str]:
     """The folders for #include, of the line and of its xenassign.toml."""
+    return [*map(_expanded, line.get("include") or ()), *_of_project(line, "include")]
+
+
+def _of_project(line: Mapping[str, Any], key: str) -> list[str]:
+    """The files or folders that a key of the line's xenassign.toml names."""
     from xenassign.request.value_kinds import as_list
 
     folder = Path(_expanded(line.get("config") or "")).parent
-    of_file = as_list(_project(line).get("include"))
-    return [*map(_expanded, line.get("include") or ()), *(str(folder / name) for name in of_file)]
-
-
-def _hosts(line: Mapping[str, Any]) -> list[str]:
-    from xenassign.request.value_kinds import as_list
-
-    folder = Path(_expanded(line.get("config") or "")).parent
-    return [str(folder / host) for host in as_list(_project(line).get("host"))]
+    return [str(folder / name) for name in as_list(_project(line).get(key))]
 
 
 def _project(line: Mapping[str, Any]) -> Mapping[str, Any]:
