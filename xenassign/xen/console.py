@@ -14,9 +14,12 @@ from xenassign.xen.releases import Release
 
 def drives(release: Release, uart: Node) -> bool:
     """Whether Xen has a driver for a UART that it may use."""
-    names = {text.lower() for text in uart.compatible}
-    usable = uart.available and not uart.has("xen,passthrough")
-    return usable and not names.isdisjoint(release.uarts)
+    return uart.available and not uart.has("xen,passthrough") and has_driver(release, uart)
+
+
+def has_driver(release: Release, uart: Node) -> bool:
+    """Whether Xen has a driver for a UART."""
+    return not release.uarts.isdisjoint(text.lower() for text in uart.compatible)
 
 
 def console_of_xen(platform: Platform, release: Release, bootargs: str = "") -> Node | str:

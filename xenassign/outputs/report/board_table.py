@@ -20,6 +20,7 @@ from xenassign.host.running import Dom0Tree
 from xenassign.outputs.report.device_table import fields, protected, table
 from xenassign.outputs.report.terminal import WIDTH, coloured, is_terminal, width
 from xenassign.xen.board import Board
+from xenassign.xen.console import has_driver
 from xenassign.xen.dom0_cures import cures
 
 
@@ -158,8 +159,7 @@ def board_problems(board: Board) -> list[str]:
 
 def _console(board: Board, console: Node) -> str:
     """What Xen does with the UART of stdout-path."""
-    names = {text.lower() for text in console.compatible}
-    if names.isdisjoint(board.iommus.release.uarts):
+    if not has_driver(board.iommus.release, console):
         return "stdout-path: Xen has no driver for it, and prints nothing"
     return "stdout-path: Xen's console"
 
