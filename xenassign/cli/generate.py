@@ -236,11 +236,11 @@ def _stale(built: Built, folder: Path, only: str | None) -> list[Path]:
 
 def _older_lock(path: Path | None, locked: bool) -> Lock | None:
     """The lock of the last run, if there is one. Raises UsageError, InputError."""
-    from xenassign.system.lock_file import read_lock
+    from xenassign.system.lock_file import older_lock
 
     if locked and path is None:
         raise UsageError("--locked requires a lock; give --lock FILE")
-    return read_lock(path) if path is not None and (locked or path.exists()) else None
+    return older_lock(path, required=locked)
 
 
 def _changed(path: Path, lock: Lock | None) -> dict[Path, bytes]:

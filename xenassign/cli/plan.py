@@ -64,12 +64,12 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
     from xenassign.outputs.report.plan_json import to_json
     from xenassign.request.command_line import read_system
     from xenassign.system.lock import lock_path
-    from xenassign.system.lock_file import read_lock
+    from xenassign.system.lock_file import older_lock
 
     given = given_of(options)
     request, trees = read_system(given, host, hosts, config, include)
     path = lock_path(lock, config, own=host is None and not hosts)
-    older = read_lock(path) if path is not None and (lock or path.exists()) else None
+    older = older_lock(path, required=bool(lock))
     only = given.get("name") if config is not None else None
     how = BuildOptions(True, only, older, ignore=ignore, strict=strict)
     built = build(trees, request, how)

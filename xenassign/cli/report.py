@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,7 +22,7 @@ from xenassign.cli.recovery import recover
 
 if TYPE_CHECKING:
     from xenassign.advice.advise import Advice
-    from xenassign.outputs.hosts import BuildOptions, Built
+    from xenassign.outputs.hosts import Built
     from xenassign.reading import Inputs
 
 
@@ -70,8 +71,11 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
       xenassign report board.dtb -d ethernet0 --memory 1024 --vcpus 2 -o report.html
       xenassign report -c xenassign.toml -o report.html
     """
-    from xenassign.outputs.hosts import BuildOptions, lines
+    from xenassign.outputs.hosts import BuildOptions, build, lines
+    from xenassign.reading import recorded
+    from xenassign.request.command_line import read_system
     from xenassign.system.lock import lock_path
+    from xenassign.system.lock_file import older_lock
 
     given = given_of(options)
     target = Path(output) if output not in {None, "-"} else None
@@ -79,83 +83,61 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
         recover([target.parent])
     path = lock_path(lock, config, own=host is None and not hosts)
     only = given.get("name") if config is not None else None
-    how = BuildOptions(per_host=False, only=only, ignore=ignore, strict=strict)
-    places = {"host": host, "hosts": hosts, "config": config, "include": include, "lock": lock}
-    report = _report(places, given, path, how, form)
+    with recorded() as inputs:
+        request, trees = read_system(given, host, hosts, config, include)
+        older = older_lock(path, required=bool(lock))
+        how = BuildOptions(len(trees) > 1, only, older, ignore=ignore, strict=strict)
+        built = build(trees, request, how)
+        advice = None
+        if config is None and form == "html":
+            advice = suggestions.of(given, trees, request, built, how).advice
+    boards = {"host": host, "hosts": hosts, "config": config, "include": include, "lock": lock}
+    text = _text(built, form, {**boards, **given}, advice)
     if target is None:
-        printing.document(report.text)
+        printing.document(text)
     else:
-        _write(report, target, overwrite, quiet)
-    if report.built.refusals:
-        printing.lines(lines(report.built.refusals), err=True)
+        _write(text, target, overwrite, quiet, inputs)
+    if built.refusals:
+        printing.lines(lines(built.refusals), err=True)
         raise click.exceptions.Exit(1)
 
 
-class _Report(NamedTuple):
-    """The text, what it is about, and the files that were read."""
-
-    text: str
-    built: Built
-    inputs: Inputs
-
-
-def _report(
-    places: dict[str, Any], given: dict[str, Any], lock: Path | None, how: BuildOptions, form: str
-) -> _Report:
-    """Plans and renders. ``places``: boards, xenassign.toml and lock as the user gave them."""
-    from xenassign.outputs.hosts import build
+def _text(built: Built, form: str, values: Mapping[str, Any], advice: Advice | None) -> str:
+    """The report. ``values``: what the user gave that ``generate`` has too, by parameter."""
     from xenassign.outputs.report import markdown
     from xenassign.outputs.report.page.render import render
-    from xenassign.reading import recorded
-    from xenassign.request.command_line import read_system
-    from xenassign.system.lock_file import read_lock
 
-    host, hosts, config = places["host"], places["hosts"], places["config"]
-    with recorded() as inputs:
-        request, trees = read_system(given, host, hosts, config, places["include"])
-        if lock is not None and (places["lock"] or lock.exists()):
-            how = how._replace(lock=read_lock(lock))
-        how = how._replace(per_host=len(trees) > 1)
-        built = build(trees, request, how)
-        advice = None
-        if config is None:
-            advice = suggestions.of(given, trees, request, built, how).advice
     if form == "md":
-        return _Report(markdown.render(built), built, inputs)
-    return _Report(render(built, _generate(places, given), _tries(advice)), built, inputs)
+        return markdown.render(built)
+    several = {"per_host": True} if values["hosts"] else {}
+    return render(built, _generate({**values, **several}), _tries(advice))
 
 
-def _write(report: _Report, target: Path, overwrite: bool, quiet: bool) -> None:
+def _write(text: str, target: Path, overwrite: bool, quiet: bool, inputs: Inputs) -> None:
     from xenassign.files import write
 
-    content = {target.name: report.text.encode()}
-    written = write(content, target.parent, overwrite, inputs=report.inputs)
+    written = write({target.name: text.encode()}, target.parent, overwrite, inputs=inputs)
     if not quiet:
         printing.lines(map(str, written))
 
 
-def _generate(places: dict[str, Any], given: dict[str, Any]) -> str:
-    """The command that writes the files of the report."""
+def _generate(values: Mapping[str, Any]) -> str:
+    """The command that writes files, with the values of its parameters among these."""
     from xenassign.cli.generate import command as generate
 
-    several = {"per_host": True} if places["hosts"] else {}
-    return shlex.join(suggestions.words(generate, {**places, **given, **several, "output": "out"}))
+    return shlex.join(suggestions.words(generate, {**values, "output": "out"}))
 
 
 def _tries(advice: Advice | None) -> list[tuple[str, str]]:
     """(command, remark) of each suggestion; without a command, why there is none."""
     from xenassign.advice.change import changed_options
-    from xenassign.cli.generate import command as generate
 
     if advice is None:
         return []
     given = given_of(click.get_current_context().params)
-    shared = {param.name for param in generate.params} - {"output"}
     tries = []
     for suggestion in advice.suggestions:
-        changed = changed_options(given, suggestion.changes)
-        values = {name: value for name, value in changed.items() if name in shared}
-        line = shlex.join(suggestions.words(generate, {**values, "output": "out"}))
+        line = _generate(changed_options(given, suggestion.changes))
         safe = suggestion.risk == "none"
         tries.append((line, suggestion.why if safe else f"{suggestion.risk}: {suggestion.why}"))
     if advice.nothing is not None:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
-from click.core import ParameterSource
 
 from xenassign.cli import printing
+from xenassign.cli.options import given_of
 
 if TYPE_CHECKING:
     from xenassign.advice.advise import Advice, Suggestion
@@ -162,12 +162,7 @@ def _rerun(changes: Changes) -> list[str]:
     from xenassign.advice.change import changed_options
 
     context = click.get_current_context()
-    given = {
-        name: value
-        for name, value in context.params.items()
-        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
-    }
-    return words(context.command, changed_options(given, changes))
+    return words(context.command, changed_options(given_of(context.params), changes))
 
 
 def words(command: click.Command, values: Mapping[str, Any]) -> list[str]:

@@ -69,6 +69,14 @@ def read_lock(path: Path) -> Lock:
     return parse_lock(text, str(path))
 
 
+def older_lock(path: Path | None, *, required: bool) -> Lock | None:
+    """The lock of the last run, if there is one. Raises InputError if not and it is ``required``.
+
+    ``path``: None if the run has no lock.
+    """
+    return read_lock(path) if path is not None and (required or path.exists()) else None
+
+
 def parse_lock(text: str, file: str) -> Lock:
     """The lock of a text. Raises InputError as ``read_lock``."""
     try:

@@ -113,11 +113,10 @@ def file_findings(
     find = platform.tree.find
     elsewhere = frozenset(filter(None, (find(node.path) for node in plan.scope.elsewhere)))
     context = context_of(request, platform)._replace(
-        pool_mib=plan.pool_mib, marked=marked, elsewhere=elsewhere
+        pool_mib=plan.pool_mib, marked=marked, elsewhere=elsewhere, rights=rights
     )
     if any(finding.rule is EXTENDED_BUILD for finding in plan.findings):
         context = context._replace(options=frozenset({"GICV3_ESPI"}))
-    context = context._replace(rights=rights)
     context = context._replace(rights=context.dom0())
     blob = files[f"{name}.dtb"]
     view = View(read_blob(blob, f"{name}.dtb"), context)
