@@ -209,6 +209,19 @@ def toml_key(name: str) -> str:
     return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else toml_string(name)
 
 
+def toml_value(value: Any) -> str:
+    """A value of TOML on one line: of Python's booleans, integers, strings, lists and dicts."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, list):
+        return f"[{', '.join(map(toml_value, value))}]"
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{toml_key(k)} = {toml_value(v)}' for k, v in value.items())} }}"
+    return toml_string(value)
+
+
 # ---------------------------------------------------------------------- reports
 
 

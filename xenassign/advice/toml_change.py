@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from xenassign.advice.change import OptionChange
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.errors import UsageError
-from xenassign.escape import toml_key, toml_string
+from xenassign.escape import toml_key, toml_value
 from xenassign.formats.toml_text import KeyPath, TomlFile
 from xenassign.request.keys import DOMAIN
 from xenassign.request.select import find_all, is_pattern
@@ -77,7 +77,7 @@ def lines(toml: TomlFile, changes: Iterable[TableEdit]) -> Iterator[str]:
             yield f"[[{header}]]  # new, after the others of {domain}"
         else:
             yield f"[[{header}]]  # line {place[0]}"
-        yield from (f"{toml_key(key)} = {_text(value)}" for key, value in edit.keys.items())
+        yield from (f"{toml_key(key)} = {toml_value(value)}" for key, value in edit.keys.items())
 
 
 def _edit(at: KeyPath, old: Values, new: Values, but: str | None = None) -> TableEdit:
@@ -89,19 +89,6 @@ def _edit(at: KeyPath, old: Values, new: Values, but: str | None = None) -> Tabl
 def _are_tables(toml: TomlFile, at: KeyPath) -> bool:
     """Whether a list is made of ``[[…]]``, to which another may be added, and is no ``[…]``."""
     return toml.place(at) == toml.place((*at, 0))
-
-
-def _text(value: Any) -> str:
-    """A value as TOML, on one line."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, list):
-        return f"[{', '.join(map(_text, value))}]"
-    if isinstance(value, dict):
-        return f"{{ {', '.join(f'{toml_key(k)} = {_text(v)}' for k, v in value.items())} }}"
-    return toml_string(value)
 
 
 class _Changed(NamedTuple):

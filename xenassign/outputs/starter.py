@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 from textwrap import wrap
 from typing import NamedTuple
 
@@ -49,12 +49,12 @@ def starter(
     route = "xl" if board.board.platform.dom0_tree is not None else None
     given = {"host": escape.toml_string(host)}
     if include:
-        given["include"] = _list(include)
+        given["include"] = escape.toml_value([*include])
     given["xen"] = f'"{release.version}"'
     if route is not None:
         given["route"] = f'"{route}"  # HOST is the tree that Xen made for dom0'
     if drivers:
-        given["iommu-driver"] = _list(sorted(drivers))
+        given["iommu-driver"] = escape.toml_value(sorted(drivers))
     rest = len(board.devices) - len(ready) - len(unsure)
     return joined(
         (
@@ -121,11 +121,6 @@ _LINT = """
 
 _DMA = {"no": "no DMA", "yes": "masters DMA", "unknown": ""}
 _FORCED = '{{ path = {}, force-assign-without-iommu = "" }},'
-
-
-def _list(values: Iterable[str]) -> str:
-    """A list of TOML."""
-    return f"[{', '.join(map(escape.toml_string, values))}]"
 
 
 def _explained(section: Section, without: Set[str] = frozenset()) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from xenassign.escape import toml_key, toml_string
+from xenassign.escape import toml_key, toml_string, toml_value
 from xenassign.request.options import BOOT, DOMAIN
 
 #: Keys whose value on the command line is a node, for which the value in the file is a reason.
@@ -64,14 +64,14 @@ def _value(name: str, value: str) -> str:
     if name in _REASONS:
         return f'"REASON" (device {value})'
     if name == "allow-shared-page":
-        return f'{{ {toml_key(value)} = "REASON" }}'
+        return toml_value({value: "REASON"})
     if name == "static-memory":
-        return f"[{toml_string(value)}]"
+        return toml_value([value])
     node, equals, where = _OPTIONAL.sub("", value).rpartition("=")
     number = name in _NUMBERS or where[:1].isdigit() or where in ("HZ", "ADDRESS")
     shown = where if number else toml_string(where)
     if name == "load":
-        return f"{{ {toml_key(node.rpartition('/')[2])} = {toml_string(where)} }}"
+        return toml_value({node.rpartition("/")[2]: where})
     node, clock, of_node = node.partition("#") if name == "clock-rate" else (node, "", "")
     if clock:
         shown = f"{{ {toml_key(of_node)} = {shown} }}"
