@@ -42,6 +42,19 @@ def test_the_catalogue_lists_every_code_of_the_source_once() -> None:
     assert len({r.code for r in RULES}) == len(RULES)
 
 
+def test_the_rules_of_the_host_are_found_without_the_packages_of_the_planning() -> None:
+    program = (
+        "import sys; from xenassign.linting.catalogue import host_rules;"
+        "print(*(rule.code for rule in host_rules()));"
+        "print(*(name for name in sys.modules if name.startswith('xenassign.outputs')))"
+    )
+    run = [sys.executable, "-c", program]
+    printed = subprocess.run(run, capture_output=True, text=True, check=True).stdout
+    codes, outputs = printed.split("\n", 1)
+    assert codes.split() == [r.code for r in RULES if r.needs_host]
+    assert outputs.split() == []
+
+
 def test_every_rule_has_a_page_and_every_page_a_rule() -> None:
     assert sorted(path.stem for path in FOLDER.glob("XA*.md")) == [r.code for r in RULES]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 
 from xenassign.errors import UsageError
@@ -23,17 +23,32 @@ _PACKAGES = (
     "xenassign.outputs",
 )
 
+#: Those of them with rules that require the host's tree.
+_OF_HOST = ("xenassign.checks", "xenassign.linting")
+
 _WIDEST = 96  # columns of an example on a terminal; longer lines are cut after 80
 
 
 @cache
 def rules() -> tuple[Rule, ...]:
     """Every rule, by code."""
-    for package in _PACKAGES:
+    _register(_PACKAGES)
+    return registered()
+
+
+@cache
+def host_rules() -> tuple[Rule, ...]:
+    """The rules that require the host's tree, by code. Planning and outputs are not imported."""
+    _register(_OF_HOST)
+    return tuple(rule for rule in registered() if rule.needs_host)
+
+
+def _register(packages: Iterable[str]) -> None:
+    """Imports all modules of some packages, which register their rules."""
+    for package in packages:
         path = importlib.import_module(package).__path__
         for module in pkgutil.walk_packages(path, f"{package}."):
             importlib.import_module(module.name)
-    return registered()
 
 
 def find(code: str) -> Rule:

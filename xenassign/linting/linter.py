@@ -20,7 +20,7 @@ from xenassign.formats.xlcfg import XlConfig
 from xenassign.host.load import is_source
 from xenassign.host.platform import read_platform
 from xenassign.linting import cascades, composition, pairing, source_strings, waivers
-from xenassign.linting.catalogue import rules
+from xenassign.linting.catalogue import host_rules
 from xenassign.linting.documents import ConfigFile, Document, TreeFile
 from xenassign.linting.folder import DomainFacts
 from xenassign.linting.guest import config_and_tree, mapped_devices, partial_tree, together
@@ -94,7 +94,7 @@ def lint(documents: Sequence[Document], options: Options) -> Report:
     findings.sort(key=lambda finding: (order.get(finding.file or "", len(order)), _line(finding)))
     kept, waived = waivers.apply(findings, every)
     shown = cascades.attach(kept, _domains(every, partial_trees))
-    not_run = [rule for rule in rules() if rule.needs_host] if options.host is None else []
+    not_run = host_rules() if options.host is None else ()
     verdict = {route: v for route, v in verdicts(findings).items() if route in routes}
     judged = frozenset(
         route for document in every for route in composition.routes_of(document, options.host)
@@ -103,7 +103,7 @@ def lint(documents: Sequence[Document], options: Options) -> Report:
         every,
         shown,
         verdict,
-        tuple(not_run),
+        not_run,
         waived,
         judged,
         unsafe_fixes=options.unsafe_fixes,
