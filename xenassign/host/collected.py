@@ -3,6 +3,10 @@
 The tar comes from elsewhere and may be hostile. Nothing is extracted to a disk: its members are
 read from memory, which the limit of a file bounds. Members that the script cannot have written are
 refused: links, devices, sparse files, names that are absolute or lead upwards, a name twice.
+The standard library's tarfile is not used: it takes a damaged header, except the first, for the end
+of the archive, and the nodes after it would be missing without an error. It also parses forms that
+are refused here, with known endless loops in some versions of Python (CVE-2019-20907,
+CVE-2025-8194).
 """
 
 from __future__ import annotations
