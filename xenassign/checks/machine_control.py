@@ -131,7 +131,7 @@ def control(board: Board, scope: Scope, node: Node) -> Control:
     """
     # A supplier is asked about for each device that it supplies. A scope is of one tree, and the
     # neighbours of a board are those of its tree.
-    answers: dict[Node, Control] = scope.controls
+    answers = scope.controls
     if node not in answers:
         answers[node] = _control(board, scope, node)
     return answers[node]

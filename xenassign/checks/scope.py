@@ -11,13 +11,16 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING
 
 from xenassign.checks.port_links import cut_links
 from xenassign.devicetree.addresses import Block, on_processor_bus
 from xenassign.devicetree.tree import Node
 from xenassign.host.device import HostDevice, is_simple_bus, read_device
 from xenassign.host.platform import Platform
+
+if TYPE_CHECKING:
+    from xenassign.checks.machine_control import Control
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +53,7 @@ class Scope:
         return frozenset(device.node for device in self.devices)
 
     @cached_property
-    def controls(self) -> dict[Node, Any]:
+    def controls(self) -> dict[Node, Control]:
         """What ``checks.machine_control`` knows so far about nodes, as it looks from here."""
         return {}
 
