@@ -30,41 +30,10 @@ from xenassign.xen.xlvalues import IomemRange
 
 
 class CfgAdditions:
-    """The entries that a configuration lacks. ``view``: that of its partial device tree."""
+    """The entries that a configuration lacks, of host devices that it passes."""
 
-    def __init__(self, config: XlConfig, context: Context, view: View | None = None) -> None:
-        self._config, self._context, self._view = config, context, view
-
-    def of_xen_reg(self, partial: PartialNode, entry: MappingEntry) -> tuple[Addition, ...]:
-        """The entry of iomem for one of xen,reg, if it has whole pages of the node's device."""
-        host = self._view.host(partial.node) if self._view is not None else None
-        if self._view is None or host is None or any(n % PAGE_SIZE for n in entry[:3]):
-            return ()
-        own = covered(entry.host_span, self._view.pages_of(host))
-        return self._pages(entry, host, safe=partial.path is not None) if own else ()
-
-    def of_reg(self, node: Node, block: Block) -> tuple[Addition, ...]:
-        """The entry of iomem for a register block of a guest's node, if the device has it too."""
-        view = self._view
-        host = view.host(node) if view is not None else None
-        if view is None or host is None or (node in view.ties and view.ties[node].others):
-            return ()
-        own = next((b for b in host.blocks if b.index == block.index), None)
-        same_page = own is not None and (own.address - block.address) % PAGE_SIZE == 0
-        if own is None or own.size != block.size or not same_page:
-            return ()
-        pages, at = own.pages, block.pages.start
-        entry = MappingEntry(pages.start, pages.size, at)
-        return self._pages(entry, host, safe=node.has("xen,path"))
-
-    def of_interrupts(self, path: str, number: int) -> tuple[Addition, ...]:
-        """The entry of irqs for an INTID of a guest's node, if it is one of the node's device."""
-        node = self._view.tree.find(path) if self._view is not None else None
-        partial = self._view.nearest_assigned(node) if self._view is not None and node else None
-        host = self._view.host(partial.node) if self._view is not None and partial else None
-        if partial is None or host is None:
-            return ()
-        return self.of_interrupt(host, number, safe=partial.path is not None)
+    def __init__(self, config: XlConfig, context: Context) -> None:
+        self._config, self._context = config, context
 
     def of_interrupt(
         self, host: HostDevice, number: int, *, safe: bool = False
@@ -124,3 +93,42 @@ class CfgAdditions:
         if last and not isinstance(last[0].value, ListValue):
             return ()
         return (Addition(name, item, file=self._config.file, safe=safe),)
+
+
+class PairAdditions(CfgAdditions):
+    """Those that its partial device tree has. ``view``: that of the tree."""
+
+    def __init__(self, config: XlConfig, view: View) -> None:
+        super().__init__(config, view.context)
+        self._view = view
+
+    def of_xen_reg(self, partial: PartialNode, entry: MappingEntry) -> tuple[Addition, ...]:
+        """The entry of iomem for one of xen,reg, if it has whole pages of the node's device."""
+        host = self._view.host(partial.node)
+        if host is None or any(n % PAGE_SIZE for n in entry[:3]):
+            return ()
+        own = covered(entry.host_span, self._view.pages_of(host))
+        return self._pages(entry, host, safe=partial.path is not None) if own else ()
+
+    def of_reg(self, node: Node, block: Block) -> tuple[Addition, ...]:
+        """The entry of iomem for a register block of a guest's node, if the device has it too."""
+        view = self._view
+        host = view.host(node)
+        if host is None or (node in view.ties and view.ties[node].others):
+            return ()
+        own = next((b for b in host.blocks if b.index == block.index), None)
+        same_page = own is not None and (own.address - block.address) % PAGE_SIZE == 0
+        if own is None or own.size != block.size or not same_page:
+            return ()
+        pages, at = own.pages, block.pages.start
+        entry = MappingEntry(pages.start, pages.size, at)
+        return self._pages(entry, host, safe=node.has("xen,path"))
+
+    def of_interrupts(self, path: str, number: int) -> tuple[Addition, ...]:
+        """The entry of irqs for an INTID of a guest's node, if it is one of the node's device."""
+        node = self._view.tree.find(path)
+        partial = self._view.nearest_assigned(node) if node is not None else None
+        host = self._view.host(partial.node) if partial is not None else None
+        if partial is None or host is None:
+            return ()
+        return self.of_interrupt(host, number, safe=partial.path is not None)

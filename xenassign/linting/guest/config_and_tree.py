@@ -24,7 +24,7 @@ from xenassign.devicetree.spans import Intervals, Span
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule, some
 from xenassign.formats.xlcfg import Atom, XlConfig
-from xenassign.linting.guest.cfg_additions import CfgAdditions
+from xenassign.linting.guest.cfg_additions import PairAdditions
 from xenassign.linting.guest.guest_lines import guest_intids, map_lines
 from xenassign.linting.guest.pages import REG_UNMAPPED, reg_cell
 from xenassign.linting.guest.scmi import scmi_nodes
@@ -64,9 +64,9 @@ class Pair:
         return self.config.place(atom)
 
     @cached_property
-    def lacking(self) -> CfgAdditions:
+    def lacking(self) -> PairAdditions:
         """The entries that the configuration lacks."""
-        return CfgAdditions(self.config, self.view.context, self.view)
+        return PairAdditions(self.config, self.view)
 
     @cached_property
     def lines(self) -> list[tuple[Atom, int]]:
