@@ -147,6 +147,17 @@ def _assigned(folder: Path, count: int) -> list[str]:
     )
 
 
+def _without_parent(folder: Path, count: int) -> list[str]:
+    return _partial(
+        folder,
+        (
+            f'n@{n * 4096:x} {{ compatible = "a,b"; reg = <0 {n * 4096} 0 4096>; interrupts = <0'
+            f' {n} 4>; xen,reg = <0 {n * 4096} 0 4096 0 {n * 4096}>; xen,path = "/n{n}"; }};'
+            for n in range(count)
+        ),
+    )
+
+
 def _mapped(folder: Path, count: int) -> list[str]:
     entries = ", ".join(f"<0 {n * 8192:#x} 0 4096 0 {n * 8192:#x}>" for n in range(count))
     node = f'n {{ xen,path = "/soc/rtc@9010000"; xen,reg = {entries}; }};'
@@ -325,6 +336,7 @@ INPUTS = (
     Input("fixes of dom.cfg", 1_000, _fixed),
     Input("waivers in a .dts", 3_000, _waivers),
     Input("nodes of a partial tree, and a host", 2_000, _assigned),
+    Input("nodes without interrupt-parent", 1_000, _without_parent, few=120),
     Input("entries of one xen,reg, and a host", 5_000, _mapped),
     Input("references", 10_000, _referring),
     Input("unknown phandles", 5_000, _unknown_phandles),

@@ -34,6 +34,7 @@ class _Text:
     """A document's text, and the edits of it so far, in order."""
 
     def __init__(self, document: Document) -> None:
+        self.document = document
         self._file = document.file
         self._text = document.text or ""
         self._starts = [0, *accumulate(len(line) + 1 for line in self._text.split("\n"))]
@@ -92,15 +93,15 @@ class Fixes(NamedTuple):
         for edits in self.replaced.values():
             text.add(edits)
         own = (addition for additions in self.added.values() for addition in additions)
-        return text.edits + _added(document, [a for a in own if a.file == document.file])
+        return text.edits + _added(text, [a for a in own if a.file == document.file])
 
 
 def fixes_of(documents: Iterable[Document], findings: Iterable[Finding], unsafe: bool) -> Fixes:
     """The fixes of findings, and of those that follow from them. ``unsafe``: whatever they add."""
-    texts = {document.file: document for document in documents if document.text is not None}
+    texts = _texts(documents)
     findings = list(findings)
     every = [single for finding in findings for single in (finding, *finding.follows)]
-    replaced = dict(pair for document in texts.values() for pair in _replaced(document, every))
+    replaced = dict(pair for text in texts.values() for pair in _replaced(text, every))
     changed = {place.file for edits in replaced.values() for place, _ in edits}
     added = {
         finding: additions
@@ -114,6 +115,11 @@ def fixes_of(documents: Iterable[Document], findings: Iterable[Finding], unsafe:
         )
     }
     return Fixes(replaced, added)
+
+
+def _texts(documents: Iterable[Document]) -> dict[str, _Text]:
+    """The documents that are text, by file."""
+    return {document.file: _Text(document) for document in documents if document.text is not None}
 
 
 def _with_additions(findings: Sequence[Finding], unsafe: bool) -> Iterator[Finding]:
@@ -135,11 +141,11 @@ def fixable(
     """The findings, and those that follow from them, that have a fix, with its edits alone."""
     documents = list(documents)
     fixes = fixes_of(documents, findings, unsafe)
-    texts = {document.file: document for document in documents}
+    texts = _texts(documents)
     edits = dict(fixes.replaced)
     for finding, additions in fixes.added.items():
         edits[finding] = [
-            (_Text(texts[addition.file]).place(edit), edit.text)
+            (texts[addition.file].place(edit), edit.text)
             for addition in additions
             if addition.file is not None
             for edit in _added(texts[addition.file], [addition])
@@ -148,10 +154,10 @@ def fixable(
 
 
 def _replaced(
-    document: Document, findings: Sequence[Finding]
+    text: _Text, findings: Sequence[Finding]
 ) -> Iterator[tuple[Finding, list[tuple[Place, str]]]]:
     """The findings about a document that have a fix, and the texts that replace places."""
-    text = _Text(document)
+    document = text.document
     sharing = {finding.node for finding in findings if finding.rule is SHARED_PAGE}
     for finding in findings:
         edits: list[tuple[Place, str]] = []
@@ -173,10 +179,11 @@ def _replaced(
 _COMMENT = "Of the devices in the partial device tree; added by xenassign lint --fix"
 
 
-def _added(document: Document, additions: Sequence[Addition]) -> list[Edit]:
+def _added(text: _Text, additions: Sequence[Addition]) -> list[Edit]:
     """The edits that add to a text, each once; none for what cannot be added there."""
+    document = text.document
     if isinstance(document, TreeFile):
-        edits = (_property(document, addition) for addition in dict.fromkeys(additions))
+        edits = (_property(text, document, addition) for addition in dict.fromkeys(additions))
         return [edit for edit in dict.fromkeys(edits) if edit is not None]
     config = document.config
     if not isinstance(config, XlConfig):
@@ -194,14 +201,14 @@ def _added(document: Document, additions: Sequence[Addition]) -> list[Edit]:
         return []
 
 
-def _property(document: TreeFile, addition: Addition) -> Edit | None:
+def _property(written_as: _Text, document: TreeFile, addition: Addition) -> Edit | None:
     """The edit that adds a property: in a line after xen,path, or after the last property."""
     source, text, name = document.source, document.text or "", addition.name
     node = source.nodes.get(addition.node or "") if source is not None else None
     deleted = re.search(rf"/delete-property/\s*{re.escape(name)}\b", text)
     if node is None or name in node.properties or deleted:
         return None
-    written_as, spans = _Text(document), []
+    spans = []
     for own, places in node.properties.items():
         place = places.statement
         if place.file == document.file:
