@@ -103,7 +103,7 @@ def ownership(system: SystemPlan) -> Ownership:
     platform, plans = system.resolved.platform, system.domains
     request = plans[0].request
     board = read_board(platform, request.release, request.drivers)
-    domains = tuple(Owner("domain", plan.name) for plan in plans)
+    domains = tuple(map(_domain, plans))
     facts = _Facts(system, board)
     resources = [
         *facts.devices(),
@@ -116,6 +116,10 @@ def ownership(system: SystemPlan) -> Ownership:
     return Ownership((*domains, DOM0, XEN, NOBODY), tuple(map(facts.judged, resources)))
 
 
+def _domain(plan: DomainPlan) -> Owner:
+    return Owner("domain", plan.name)
+
+
 class _Facts:
     """The owners of nodes, and the resources by kind."""
 
@@ -126,15 +130,10 @@ class _Facts:
         self._marked = frozenset(self._marks)
         platform = board.platform
         self._devices = [*devices(platform)]
-        self._dom0 = frozenset(
-            node
-            for node in given(platform, board.iommus, platform.tree.root)
-            if not is_marked(node, self._marked)
-        )
         self._given = frozenset(given(platform, board.iommus, platform.tree.root))
         self._by_domain: dict[Node, list[Holder]] = {}
         for plan in self._plans:
-            owner = Owner("domain", plan.name)
+            owner = _domain(plan)
             for device in plan.devices:
                 why, source = _asked(plan, device)
                 holder = Holder(owner, why, source)
@@ -144,13 +143,13 @@ class _Facts:
         """Who has a node."""
         if node in self._by_domain:
             return self._by_domain[node]
-        if node in self._dom0:
-            state = "" if node.available else ", disabled in the host's tree"
-            return [Holder(DOM0, f"not assigned{state}", node.path)]
-        if node in self._given:
+        if node not in self._given:
+            return [Holder(XEN, self._use_of_xen(node), node.path)]
+        if is_marked(node, self._marked):
             why = self._marks.get(node.path, "its node has xen,passthrough")
             return [Holder(NOBODY, f"withheld from dom0: {why}", node.path)]
-        return [Holder(XEN, self._use_of_xen(node), node.path)]
+        state = "" if node.available else ", disabled in the host's tree"
+        return [Holder(DOM0, f"not assigned{state}", node.path)]
 
     def _use_of_xen(self, node: Node) -> str:
         platform = self._board.platform
@@ -174,7 +173,7 @@ class _Facts:
         """The pages of domains, each mapping once; then those of the others, merged."""
         by_span: dict[Span, dict[Owner, Holder]] = {}
         for plan in self._plans:
-            owner = Owner("domain", plan.name)
+            owner = _domain(plan)
             for item in plan.owners:
                 for placed in item.placed:
                     stated = f"{'ranges' if placed.window else 'reg'} {placed.block.index}"
@@ -202,7 +201,7 @@ class _Facts:
         return not self._by_domain.get(node) and any(
             node in device.host.node.ancestors()
             for plan in self._plans
-            if Owner("domain", plan.name) in holders
+            if _domain(plan) in holders
             for device in plan.devices
         )
 
@@ -225,7 +224,7 @@ class _Facts:
             for device in plan.devices:
                 for intid in device.irqs:
                     source = f"{device.path}: interrupts"
-                    holder = Holder(Owner("domain", plan.name), f"of {device.path}", source)
+                    holder = Holder(_domain(plan), f"of {device.path}", source)
                     by_intid.setdefault(intid, {}).setdefault(holder.owner, holder)
         platform, iommus = self._board.platform, self._board.iommus
         for intid, path in xens_lines(platform, iommus).items():
@@ -241,7 +240,7 @@ class _Facts:
         by_stream: dict[tuple[Node, Streams], dict[Owner, Holder]] = {}
         for plan in self._plans:
             for held in holdings_of(self._board, plan):
-                owner = Owner("domain", plan.name)
+                owner = _domain(plan)
                 holder = Holder(owner, f"of {held.path}", f"{held.path}: iommus")
                 for key in held.streams:
                     by_stream.setdefault(key, {}).setdefault(owner, holder)
@@ -271,7 +270,7 @@ class _Facts:
         """What the owner of a supplier must leave on for the devices of domains."""
         by_supply: dict[tuple[str, str, tuple[int, ...]], list[Holder]] = {}
         for plan in self._plans:
-            user = Owner("domain", plan.name)
+            user = _domain(plan)
             for keep in plan.host_keeps:
                 why = f"{keep.name or keep.kind} of {', '.join(keep.users)}"
                 uses = Holder(user, why, keep.users[0], uses=True)
