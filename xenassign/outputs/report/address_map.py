@@ -13,7 +13,7 @@ from xenassign.planning.plan import DomainPlan
 from xenassign.planning.ram_limit import limit_text
 
 _STYLES = {"optional": "dim", "hole": "dim", "block": "bold"}
-_UNITS = ((1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
+UNITS = ((1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
 _HEADS: tuple[tuple[str, dict[str, object]], ...] = (
     ("guest", {"no_wrap": True, "justify": "right"}),
     ("end", {"no_wrap": True, "justify": "right"}),
@@ -56,7 +56,7 @@ def _block_title(block: RowSource) -> str:
 
 def size_text(size: int) -> str:
     """Bytes in the largest unit that states them exactly."""
-    for unit, name in _UNITS:
+    for unit, name in UNITS:
         if size >= unit and not size % unit:
             return f"{size // unit} {name}"
     return f"{size} B"

@@ -13,6 +13,7 @@ from math import log2
 from typing import NamedTuple
 
 from xenassign.devicetree.spans import PAGE_SIZE, Span
+from xenassign.outputs.report.address_map import UNITS
 
 LINE = 12.0  # from one line of a label to the next
 LABEL = 28.0  # the least height of a piece with a label
@@ -69,10 +70,6 @@ class Column(NamedTuple):
     labels: tuple[Label, ...]
     breaks: tuple[Break, ...]
     height: float
-
-    def box(self, feature: Feature) -> Box:
-        """The box of a feature."""
-        return next(box for box in self.boxes if box.feature is feature)
 
 
 class _Piece(NamedTuple):
@@ -179,12 +176,9 @@ def fit(text: str, chars: int) -> str:
     return f"{text[: chars - 1 - tail]}…{text[-tail:]}"
 
 
-_UNITS = ((1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
-
-
 def short_size(size: int) -> str:
     """Bytes for a label: in the largest unit that fits, to a tenth of it."""
-    for unit, name in _UNITS:
+    for unit, name in UNITS:
         if size >= unit:
             return f"{size / unit:.1f}".removesuffix(".0") + f" {name}"
     return f"{size} B"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from xenassign.outputs.report.page.columns import Box, Column, fit
+from xenassign.outputs.report.page.columns import LINE, Box, Column, fit
 
 WIDTH = 372
 _HEAD = 26  # height of the line with what a column is
@@ -92,7 +92,7 @@ class Drawing:
         for label in part.labels:
             style, key = f"of-{label.feature.kind}", label.feature.key
             for number, line in enumerate(label.lines):
-                y = round(label.top + head + 12 * number, 1)
+                y = round(label.top + head + LINE * number, 1)
                 kind = "address" if number else "name"
                 words = Words(side.label, y, side.anchor, f"{kind} {style}", line, key)
                 self._words.append(words)
