@@ -67,8 +67,7 @@ def memory_lines(plan: DomainPlan) -> Sequence[str]:
     memory = plan.request.memory
     limit = plan.memory_limit
     requested = f"{memory} MiB" if memory is not None else "not given"
-    most = f"{plan.memory_mb_max} MiB" if limit is None else limit_text(limit)
-    lines = [f"Memory: {requested}; at most {most}."]
+    lines = [f"Memory: {requested}; at most {most_memory(plan)}."]
     if limit is None:
         return lines
     hows = {placed.how for owner in plan.owners for placed in owner.placed}
@@ -81,6 +80,12 @@ def memory_lines(plan: DomainPlan) -> Sequence[str]:
     if limit.all_moved not in (None, limit.moved):
         lines.append(f"With --map auto: {limit.all_moved} MiB.")
     return lines
+
+
+def most_memory(plan: DomainPlan) -> str:
+    """The most memory that the domain can have, with what limits it."""
+    limit = plan.memory_limit
+    return f"{plan.memory_mb_max} MiB" if limit is None else limit_text(limit)
 
 
 def to_dict(plan: DomainPlan, refusals: Sequence[str]) -> dict[str, Any]:

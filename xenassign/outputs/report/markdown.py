@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from xenassign import escape
-from xenassign.findings import Finding
 from xenassign.outputs.hosts import Built
 from xenassign.outputs.report.matrix import matrix, summary
-from xenassign.outputs.report.messages import ranked
 from xenassign.outputs.report.page.answer import Answer, answer
 from xenassign.outputs.report.who_has_what import Ownership, ownership
 from xenassign.system.host_plan import HostPlan
@@ -30,11 +28,8 @@ def _board(host: HostPlan, built: Built) -> Iterator[str]:
         error = host.request.error
         yield from (f"- {_text(line)}" for line in (error.lines if error is not None else ()))
         return
-    file = host.request.tree.file
     owned = ownership(host.system)
-    of_board = ranked(f for f in built.findings if f.file in (None, file))
-    refusals = [r for r in built.refusals if not isinstance(r, Finding) or r.file == file]
-    result = answer(host.system, owned, refusals, of_board)
+    result = answer(host.system, owned, built, host.request.tree.file)
     yield f"**{_text(result.headline)}**"
     yield ""
     yield from (f"- {_text(line)}" for line in result.points)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.errors import UsageError
 from xenassign.findings import SEVERITIES, Finding, Rule
+from xenassign.outputs.hosts import Built
+from xenassign.outputs.report.address_map import most_memory
 from xenassign.outputs.report.matrix import summary
-from xenassign.outputs.report.page.panels import protection_text
+from xenassign.outputs.report.messages import ranked
+from xenassign.outputs.report.page.panels import pages_text, protection_text
 from xenassign.outputs.report.who_has_what import Ownership
-from xenassign.planning.plan import DomainPlan, HostKeep
-from xenassign.planning.ram_limit import limit_text
+from xenassign.planning.plan import DomainPlan, HostKeep, PlannedDevice
 from xenassign.system.system import SystemPlan
 
 _EFFECTS = {
@@ -87,15 +87,11 @@ class Answer(NamedTuple):
     rules: tuple[Rule, ...]
 
 
-def answer(
-    system: SystemPlan,
-    owned: Ownership,
-    refusals: Sequence[Finding | UsageError],
-    findings: Iterable[Finding],
-) -> Answer:
-    """The answer for a system. ``refusals`` and ``findings`` are in the order of their weight."""
+def answer(system: SystemPlan, owned: Ownership, built: Built, board: str) -> Answer:
+    """The answer for a system. ``board``: the file of its tree, which findings name."""
+    refusals = [r for r in built.refusals if not isinstance(r, Finding) or r.file == board]
+    known = ranked(f for f in built.findings if f.file in (None, board))
     lines = [line for refusal in refusals for line in _of_refusal(refusal)]
-    known = list(findings)
     refused = {(line.code, line.message) for line in lines}  # --strict makes errors of warnings
     others = (_line(finding) for finding in known)
     lines += [line for line in others if (line.code, line.message) not in refused]
@@ -103,11 +99,12 @@ def answer(
     rules = {f.rule.code: f.rule for f in (*known, *refusals) if isinstance(f, Finding)}
     counts = Counter(line.severity for line in lines)
     keeps = _keeps(system)
+    shared = tuple(summary(owned))
     return Answer(
         holds=not refusals,
         headline=_headline(system, bool(refusals), counts["error"]),
-        points=(*_forced(system), *summary(owned)),
-        summary=tuple(summary(owned)),
+        points=(*_forced(system), *shared),
+        summary=shared,
         cards=tuple(_card(number, plan) for number, plan in enumerate(system.domains)),
         keeps=keeps,
         keeps_by_kind=tuple(Counter(keep.kind for keep in keeps).items()),
@@ -139,41 +136,37 @@ def _forced(system: SystemPlan) -> list[str]:
                 why = f": {reason}" if reason else ", and no reason is stated"
                 lines.append(f"{device.path} is forced to {plan.name} without an IOMMU{why}")
     devices = [device for plan in system.domains for device in plan.devices]
-    unsafe = [d for d in devices if not d.protection.protected and d.host.dma.answer != "no"]
-    if devices and not unsafe:
+    if devices and all(map(_is_confined, devices)):
         lines.append("All DMA is confined: each device is behind an IOMMU or does no DMA.")
     return lines
+
+
+def _is_confined(device: PlannedDevice) -> bool:
+    return device.protection.protected or device.host.dma.answer == "no"
 
 
 def _card(number: int, plan: DomainPlan) -> DomainCard:
     request = plan.request
     memory = f"{request.memory} MiB" if request.memory is not None else "memory not given"
-    limit = plan.memory_limit
-    most = f"{plan.memory_mb_max} MiB" if limit is None else limit_text(limit)
     vcpus = "vCPUs not given" if request.vcpus is None else f"{request.vcpus} vCPU"
     facts = (
-        f"{memory} (at most {most})",
+        f"{memory} (at most {most_memory(plan)})",
         vcpus + "s" * (request.vcpus not in (None, 1)),
-        f"{' and '.join(request.routes)}",
+        " and ".join(request.routes),
     )
     devices = tuple(
         DeviceLine(
             device.path,
             device.path.rpartition("/")[2],
-            _pages(device.mappings),
+            pages_text(sum(mapping.size for mapping in device.mappings)),
             ", ".join(map(str, device.irqs)) or "none",
             protection_text(device),
-            device.protection.protected or device.host.dma.answer == "no",
+            _is_confined(device),
         )
         for device in plan.devices
     )
     regions = tuple(f"{region.path}: {region.why}" for region in plan.regions)
     return DomainCard(number, plan.name, facts, devices, regions)
-
-
-def _pages(mappings: Sequence[object]) -> str:
-    count = sum(getattr(mapping, "size", 0) for mapping in mappings) // PAGE_SIZE
-    return f"{count} page{'s' * (count != 1)}"
 
 
 def _keeps(system: SystemPlan) -> tuple[KeepLine, ...]:

@@ -248,8 +248,13 @@ def _part(placed: PlacedBlock) -> str:
 
 
 def _amount(size: int) -> str:
+    return f"{size_text(size)}, {pages_text(size)}"
+
+
+def pages_text(size: int) -> str:
+    """How many pages so many bytes are."""
     pages = size // PAGE_SIZE
-    return f"{size_text(size)}, {pages} page{'s' * (pages != 1)}"
+    return f"{pages} page{'s' * (pages != 1)}"
 
 
 def _how(placed: PlacedBlock) -> str:

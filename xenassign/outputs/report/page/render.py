@@ -14,10 +14,8 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xenassign import escape
-from xenassign.findings import Finding
 from xenassign.outputs.hosts import Built
 from xenassign.outputs.report.matrix import of_interest
-from xenassign.outputs.report.messages import ranked
 from xenassign.outputs.report.page.answer import Answer, answer
 from xenassign.outputs.report.page.drawing import WIDTH
 from xenassign.outputs.report.page.listing import listings
@@ -107,11 +105,9 @@ def _board(number: int, host: HostPlan, built: Built) -> BoardPart:
     owned = ownership(host.system)
     assigned = of_interest(owned)
     stays = set(owned.resources).difference(assigned)
-    of_board = [f for f in built.findings if f.file in (None, tree.file)]
-    refusals = [r for r in built.refusals if not isinstance(r, Finding) or r.file == tree.file]
     return part._replace(
         system=host.system,
-        answer=answer(host.system, owned, refusals, ranked(of_board)),
+        answer=answer(host.system, owned, built, tree.file),
         panels=tuple(Maps(host.system, board, owned).panels()),
         owned=owned,
         assigned=_by_kind(assigned),
