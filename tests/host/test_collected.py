@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import os
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -25,6 +24,8 @@ from xenassign.host.xl_info import parse_xl_info, xl_info_of
 from xenassign.planning.decide import decide
 from xenassign.request.command_line import read_request
 from xenassign.resources import directory
+
+from .tars import in_folder, member, packed
 
 SCRIPT = directory("templates") / "collect.sh"
 ETH = "/axi/ethernet@ff0e0000"
@@ -44,29 +45,11 @@ MEMBERS = {
 Made = Callable[..., Path]
 
 
-def packed(
-    members: Iterable[tuple[tarfile.TarInfo, bytes]], form: int = tarfile.GNU_FORMAT
-) -> bytes:
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w", format=form) as tar:
-        for info, content in members:
-            info.size = len(content)
-            tar.addfile(info, io.BytesIO(content))
-    return stream.getvalue()
-
-
-def member(name: str, content: bytes = b"", **fields: object) -> tuple[tarfile.TarInfo, bytes]:
-    info = tarfile.TarInfo(name)
-    for field, value in fields.items():
-        setattr(info, field, value)
-    return info, content
-
-
 @pytest.fixture
 def made(tmp_path: Path) -> Made:
     def make(members: dict[str, bytes], form: int = tarfile.GNU_FORMAT) -> Path:
         path = tmp_path / "board.tar"
-        named = [member(f"xenassign-board/{name}", data) for name, data in members.items()]
+        named = [in_folder(name, data) for name, data in members.items()]
         path.write_bytes(packed(named, form))
         return path
 
@@ -148,11 +131,7 @@ def test_a_live_tree_in_it(made: Made, form: int) -> None:
 
 
 def row(*members: tuple[tarfile.TarInfo, bytes]) -> bytes:
-    return packed([member("xenassign-board/fdt", FDT), *members])
-
-
-def in_folder(name: str, content: bytes = b"", **fields: object) -> tuple[tarfile.TarInfo, bytes]:
-    return member(f"xenassign-board/{name}", content, **fields)
+    return packed([in_folder("fdt", FDT), *members])
 
 
 def damaged(at: int, new: bytes) -> bytes:
@@ -162,7 +141,7 @@ def damaged(at: int, new: bytes) -> bytes:
 
 
 HOSTILE = {
-    "nothing": packed([]) or b"",
+    "nothing": packed([]),
     "no tree": packed([in_folder("uname", b"Linux")]),
     "a link": row(in_folder("xl_info", type=tarfile.SYMTYPE, linkname="/etc/shadow")),
     "a hard link": row(in_folder("xl_info", type=tarfile.LNKTYPE, linkname="xenassign-board/fdt")),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from xenassign.devicetree.source.reader import read_source
 from xenassign.linting.catalogue import rules
 
 from ..devicetree.directories import write
+from ..host.tars import in_folder, packed
 from .bases import BOARD, words
 
 CODES = [*(f"XA{number}" for number in range(111, 119)), "XA128"]
@@ -82,10 +81,13 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
     def invoke(code: str, line: str) -> Result:
         live = TWO if code == "XA117" else DOM0
-        Path("board.dtb").write_bytes(blob(WHOLE))
+        whole = blob(WHOLE)
+        Path("board.dtb").write_bytes(whole)
         Path("fdt").write_bytes(blob(live))
         write(read_blob(Path("fdt").read_bytes()), Path("live"))
-        _collect(blob(WHOLE))
+        clocks = b" pll 1 1 0 24000000 0 0 50000 Y 9010000.rtc no_connection_id\n"
+        members = [in_folder("fdt", whole), in_folder("clk_summary", clocks)]
+        Path("board.tar").write_bytes(packed(members))
         line = line.replace("/proc/device-tree", "live").replace("/sys/firmware/fdt", "fdt")
         program, *arguments = words(line)
         assert program == "xenassign"
@@ -94,18 +96,6 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
         return CliRunner().invoke(cli, arguments)
 
     return invoke
-
-
-def _collect(fdt: bytes) -> None:
-    """Writes board.tar, as the script of `xenassign collect` does."""
-    with tarfile.open("board.tar", "w") as tar:
-        for name, content in (
-            ("fdt", fdt),
-            ("clk_summary", b" pll 1 1 0 24000000 0 0 50000 Y 9010000.rtc no_connection_id\n"),
-        ):
-            info = tarfile.TarInfo(f"xenassign-board/{name}")
-            info.size = len(content)
-            tar.addfile(info, io.BytesIO(content))
 
 
 @pytest.mark.parametrize("code", CODES)
