@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.conftest import BOARDS
 from tests.libxlutil.cases import READ, REFUSED
 from tests.libxlutil.texts import KINDS
 from xenassign import Request, generate, read_host
 from xenassign.formats import xlcfg
-
-FIXTURES = Path(__file__).parents[1] / "fixtures"
 
 _ATOMS = ("1", "0x1f", "12fx", "a", '"x"', "'x'", '""', '"a # [ \' é"', "'\udcff'", r'"\n"', "[1]")
 _GAPS = ("", "", "", " ", "\t", "\n", " # c ]\n", "#\n\n", "\r", "\0")
@@ -65,7 +62,7 @@ def test_both_readers_agree_on_the_cases_by_hand() -> None:
 
 def test_what_generate_writes_is_plain() -> None:
     """So the grammar's parser is not loaded for it."""
-    host = read_host(FIXTURES / "host_dtbs" / "zynqmp-zcu102.dtb")
+    host = read_host(BOARDS["zynqmp"])
     request = Request(("ethernet0", "serial1"), memory=64, kernel="/boot/Image", extra="quiet")
     made = generate(host, request)
     statements = xlcfg._plain(xlcfg.decode(made.files["domu1.cfg"]))

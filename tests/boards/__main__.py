@@ -62,7 +62,7 @@ def main() -> int:
 def _boots(arguments: argparse.Namespace) -> int:
     board: Board = BOARDS[arguments.board]
     xen = _machine(arguments.xen)
-    suite = next(suite for suite, linux in kernels.TREES.items() if linux == arguments.kernel)
+    suite = kernels.suite_of(arguments.kernel)
     runs = [run for run in board.runs if arguments.run in (None, run.name)]
     works = True
     for run in runs:

@@ -38,6 +38,11 @@ _UNUSED = frozenset({"gpu", "infiniband", "media", "sound", "wireless"})
 TREES = {"trixie": "6.12", "forky": "7.2"}
 
 
+def suite_of(linux: str) -> str:
+    """The suite whose device trees are of this release of Linux."""
+    return next(suite for suite, release in TREES.items() if release == linux)
+
+
 @cache
 def _directory(suite: str) -> Path:
     directory = cache_directory() / "kernel" / suite

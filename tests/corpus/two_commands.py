@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 
 from xenassign.cli import cli
 
-from ..boards.kernels import TREES, tree
+from ..boards.kernels import TREES, suite_of, tree
 from ..toml_lines import blocks, put
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/two-commands.md"
@@ -39,6 +39,10 @@ class Pair(NamedTuple):
     def row(self) -> str:
         """The row as Markdown."""
         return f"| {' | '.join(self)} |"
+
+    def blob(self) -> bytes:
+        """The board's tree. Raises UnavailableError."""
+        return tree(suite_of(self.linux), f"{self.board}.dtb")
 
 
 def pairs() -> list[Pair]:
@@ -82,10 +86,9 @@ class Outcome(NamedTuple):
 
 def follow(pair: Pair) -> Outcome:
     """Runs ``generate -d DEVICE``, then every command that it proposes."""
-    suite = next(suite for suite, linux in TREES.items() if linux == pair.linux)
     with tempfile.TemporaryDirectory() as folder:
         host, out = Path(folder, "board.dtb"), str(Path(folder, "out"))
-        host.write_bytes(tree(suite, f"{pair.board}.dtb"))
+        host.write_bytes(pair.blob())
         first = run(["generate", str(host), "-d", pair.device, "-o", out])
         runs = [(words, run([*words, *_overwriting(words)])) for words in first.tries()]
     false = [words for words, done in runs if not done.accepted or done.tries()]
@@ -99,10 +102,9 @@ def follow(pair: Pair) -> Outcome:
 
 def false_lines(pair: Pair) -> list[str]:
     """What ``generate -c`` proposes for the file of a pair and does not accept afterwards."""
-    suite = next(suite for suite, linux in TREES.items() if linux == pair.linux)
     false = []
     with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "board.dtb").write_bytes(tree(suite, f"{pair.board}.dtb"))
+        Path(folder, "board.dtb").write_bytes(pair.blob())
         file, out = Path(folder, "xenassign.toml"), str(Path(folder, "out"))
         text = f'host = "board.dtb"\n\n[[domain]]\nname = "net"\ndevice = ["{pair.device}"]\n'
         file.write_text(text)

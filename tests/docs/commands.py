@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from ..boards.kernels import TREES, tree
+from ..boards.kernels import suite_of, tree
 from .pages import REPOSITORY, SHELLS, Block, as_shown, blocks
 
 TRY = "try: "
@@ -82,8 +82,7 @@ def run_page(
     proposed = None
     for block in blocks(page):
         if block.board:
-            suite = next(suite for suite, linux in TREES.items() if linux == block.board.linux)
-            blob = tree(suite, block.board.name)
+            blob = tree(suite_of(block.board.linux), block.board.name)
             (here / PurePosixPath(block.board.name).name).write_bytes(blob)
         elif block.file:
             (here / block.file).write_text(block.text + "\n", encoding="utf-8")
@@ -92,14 +91,18 @@ def run_page(
             for number, (written, shown) in enumerate(commands, 1):
                 obsolete = update and block.shows and proposed and not _extends(written, proposed)
                 command = str(proposed) if obsolete else written
-                status, printed = _run(command, here, environment)
+                done = bash(command, here, environment, 120)
+                status, printed = done.returncode, done.stdout
                 expected = block.status if number == len(commands) else 0
                 yield Ran(block, command, shown, expected, status, printed, proposed)
                 proposed = _first_try(printed.splitlines() if update else shown)
 
 
-def _run(command: str, here: Path, environment: dict[str, str]) -> tuple[int, str]:
-    done = subprocess.run(
+def bash(
+    command: str, here: Path, environment: dict[str, str], seconds: int
+) -> subprocess.CompletedProcess[str]:
+    """Runs the text of a command in a folder. Its stdout has both outputs."""
+    return subprocess.run(
         ["bash", "-euc", command],
         cwd=here,
         env=environment,
@@ -108,9 +111,8 @@ def _run(command: str, here: Path, environment: dict[str, str]) -> tuple[int, st
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
-        timeout=120,
+        timeout=seconds,
     )
-    return done.returncode, done.stdout
 
 
 def _first_try(lines: list[str]) -> str | None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from ..missing import skip_or_fail
+from .commands import bash
 from .pages import blocks, copy_repository
 
 PAGE = "docs/quickstart/README.md"
@@ -53,17 +54,7 @@ def run(command: str, here: Path) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PATH": ":".join(path)}
     for name in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"):
         environment.pop(name, None)
-    return subprocess.run(
-        ["bash", "-euc", command],
-        cwd=here,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-        timeout=600,
-    )
+    return bash(command, here, environment, 600)
 
 
 @pytest.mark.xen
