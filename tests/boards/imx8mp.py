@@ -8,9 +8,7 @@ from .model import Board, Device, Guest, Run
 _AIPS1, _AIPS3 = "/soc@0/bus@30000000", "/soc@0/bus@30800000"
 _SPBA = f"{_AIPS3}/spba-bus@30800000"
 
-#: The parent that Linux' tree assigns to the UARTs' clocks is SYS_PLL1_80M.
-_UART_CLOCK = {"clock-rate": 80_000_000}
-
+#: Its rate is that of SYS_PLL1_80M, the parent that Linux' tree assigns to its clock.
 CONSOLE = Device(
     f"{_SPBA}/serial@30880000",
     "imx-uart",
@@ -21,7 +19,6 @@ stty -F /dev/$tty 115200
 rate=$(cat /sys/class/tty/$tty/uartclk)
 echo "is the guest's console, at $(stty -F /dev/$tty speed) baud of $rate Hz"
 """,
-    options=_UART_CLOCK,
 )
 # QEMU's UART does not tell its terminal the speed: the answer has that of the terminal.
 UART = Device(
@@ -36,7 +33,7 @@ echo hello >&3
 read -t 30 answer <&3
 case "$answer" in "hello at "*) echo "sends a line and receives it" ;; esac
 """,
-    options=_UART_CLOCK,
+    options={"clock-rate": 80_000_000},
 )
 GPIO = Device(f"{_AIPS1}/gpio@30220000", "gpio-mxc", scripts.GPIO_DOES, scripts.GPIO)
 I2C = Device(
