@@ -87,6 +87,20 @@ def test_what_is_shared_is_shown_with_its_finding(two: Tree) -> None:
     assert page.finding.code == "XA202"
 
 
+def test_what_is_shared_has_the_finding_about_its_kind(
+    variant: Callable[[str, str], Tree],
+) -> None:
+    one_line = variant("qemu", TWO.replace("interrupts = <0 101 4>", "interrupts = <0 100 4>"))
+    result = owned(one_line, ("a", "/one@9090000"), ("b", "/two@9090800"))
+    codes = {r.kind: r.finding.code for r in result.shared if r.finding is not None}
+    assert codes == {"pages": "XA003", "interrupt": "XA004"}
+
+
+def test_pages_beside_an_assigned_one_stay_with_dom0(two: Tree) -> None:
+    result = owned(two, ("a", "/one@9090000"))
+    assert holders(result, "0x9091000-0x9092000") == [("dom0", False)]
+
+
 def test_a_supply_is_used_and_stays_with_its_owner(two: Tree) -> None:
     result = owned(two, ("a", "/one@9090000"), ("b", "/two@9090800"))
     assert holders(result, "clock /apb-clock") == [("dom0", False), ("a", True), ("b", True)]

@@ -10,9 +10,17 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import PurePath
 from typing import NamedTuple
 
-from xenassign.checks.conflicts import ALLOWABLE
+from xenassign.checks.conflicts import (
+    FIRMWARE,
+    LINES,
+    NESTED,
+    PAGES,
+    STREAMS,
+    SUPPLIES,
+    TWICE,
+)
 from xenassign.checks.shared_pages import SHARED_ALLOWED, SHARED_PAGE
-from xenassign.devicetree.spans import PAGE_SIZE, Span, merged
+from xenassign.devicetree.spans import PAGE_SIZE, Span, gaps, merged
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding
 from xenassign.host.device import devices
@@ -28,6 +36,17 @@ KINDS = ("device", "pages", "interrupt", "stream", "supply", "scmi")
 
 HEADINGS = ("devices", "pages", "INTIDs", "streams", "supplies", "SCMI ids")
 """What the columns of the matrix are called."""
+
+
+#: What is reported about one that is shared; of all that come with a node, that it is.
+_SHARING = {
+    "device": (),
+    "pages": (PAGES, SHARED_PAGE, SHARED_ALLOWED),
+    "interrupt": (LINES,),
+    "stream": (STREAMS,),
+    "supply": (SUPPLIES,),
+    "scmi": (FIRMWARE,),
+}
 
 
 class Owner(NamedTuple):
@@ -213,10 +232,9 @@ class _Facts:
                 if holder.owner.kind != "domain" and block.size:
                     spans.setdefault(holder.owner, []).append(block.span.rounded())
         for owner, of_owner in spans.items():
-            for span in merged(of_owner):
-                if not any(span.overlaps(other) for other in taken):
-                    holder = Holder(owner, "registers of its devices", str(span))
-                    yield Resource("pages", str(span), (holder,), span.size // PAGE_SIZE)
+            for span in (part for whole in merged(of_owner) for part in gaps(whole, taken)):
+                holder = Holder(owner, "registers of its devices", str(span))
+                yield Resource("pages", str(span), (holder,), span.size // PAGE_SIZE)
 
     def interrupts(self) -> Iterator[Resource]:
         by_intid: dict[int, dict[Owner, Holder]] = {}
@@ -297,15 +315,11 @@ class _Facts:
         if not resource.shared:
             return resource
         paths = {holder.source.partition(":")[0] for holder in resource.holders}
-        for conflict in self._system.conflicts:
-            if paths & set(conflict.paths):
-                return resource._replace(finding=conflict.finding)
-        codes = ALLOWABLE | {SHARED_PAGE.code, SHARED_ALLOWED.code}
-        for plan in self._plans:
-            for finding in plan.findings:
-                if finding.code in codes and finding.node in paths:
-                    return resource._replace(finding=finding)
-        return resource
+        about = [c.finding for c in self._system.conflicts if paths & set(c.paths)]
+        about += [f for plan in self._plans for f in plan.findings if f.node in paths]
+        codes = [rule.code for rule in (*_SHARING[resource.kind], TWICE, NESTED)]
+        ordered = sorted((f for f in about if f.code in codes), key=lambda f: codes.index(f.code))
+        return resource._replace(finding=ordered[0]) if ordered else resource
 
 
 def stream_text(streams: Streams) -> str:

@@ -35,16 +35,19 @@ class Listing(NamedTuple):
     lines: tuple[tuple[Part, ...], ...]
 
 
+#: By the end of the name; the first that fits counts.
 _ABOUT = {
-    ".host.dtbo": "overlay for the host's tree: the marks",
-    ".host.dtso": "source of the overlay with the marks",
     ".dom0less.dtso": "overlay with the domain's node in /chosen",
     ".attach.dtbo": "overlay for a running Xen",
     ".attach.dtso": "source of the overlay for a running Xen",
     ".attach.host.dtbo": "overlay that leaves the nodes out of the host's tree",
     ".attach.host.dtso": "source of the overlay that leaves the nodes out",
+    ".host.dtbo": "overlay for the host's tree: the marks",
+    ".host.dtso": "source of the overlay with the marks",
     ".dtb": "partial device tree",
     ".dts": "source of the partial device tree",
+    "imagebuilder.cfg": "configuration of ImageBuilder",
+    "imagebuilder.cmds": "commands for ImageBuilder",
     ".cfg": "domain configuration for xl",
     ".json": "the plan for other programs",
     "boot.cmd": "script for U-Boot",
