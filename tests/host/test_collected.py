@@ -159,6 +159,8 @@ HOSTILE = {
     "a size in base 256": damaged(124, b"\x80" + bytes(11)),
     "no size": damaged(124, b"zzzzzzzzzzz\0"),
     "cut off": row()[: 512 + len(FDT) // 2],
+    "cut off after a member": row()[: 512 + -(-len(FDT) // 512) * 512],
+    "cut off in a header": row(in_folder("uname", b"x"))[: 512 + -(-len(FDT) // 512) * 512 + 100],
     "a damaged blob": damaged(512 + 8, b"\xff\xff\xff\xff"),
     "a file that is a folder": packed(
         [in_folder("device-tree/compatible"), in_folder("device-tree/compatible/x")]

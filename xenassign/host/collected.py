@@ -126,6 +126,8 @@ def _members(data: bytes, name: str) -> Iterator[_Member]:
             path = _text(header[:100])
             yield _Member(long_name or (f"{prefix}/{path}" if prefix else path), kind, content)
             long_name = ""
+    if len(data) < at + _BLOCK:  # not the block of zeros that ends a tar
+        raise InputError(f"{name}: is cut off, at byte {at}; {_FIX}")
 
 
 def _octal(field: bytes) -> int | None:
