@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -180,3 +183,19 @@ def test_several_boards_are_several_parts(
     lacking = CliRunner().invoke(cli, [*words, "-d", "/one@9090000"])
     assert lacking.exit_code == 1
     assert "nothing could be decided for this board" in lacking.output
+
+
+def test_the_commands_of_a_report_are_those_of_generate(
+    host_files: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the report was judged with is in them; its own options are not."""
+    monkeypatch.chdir(tmp_path)
+    host = str(host_files["zynqmp"])
+    words = ["report", host, "-d", "ams-ps@0", "--ignore", "XA507", "-q", "--overwrite"]
+    assert CliRunner().invoke(cli, [*words, "-o", "r.html"]).exit_code == 1
+    text = html.unescape((tmp_path / "r.html").read_text())
+    commands = re.findall(rf"xenassign (generate {re.escape(host)} [^<\n]*)", text)
+    assert len(commands) == 2, "to try"
+    for command in commands:
+        assert "--ignore XA507" in command
+        assert not {"--overwrite", "-q", "--quiet"}.intersection(shlex.split(command))

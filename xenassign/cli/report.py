@@ -92,7 +92,8 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
         if config is None and form == "html":
             advice = suggestions.of(given, trees, request, built, how).advice
     boards = {"host": host, "hosts": hosts, "config": config, "include": include, "lock": lock}
-    text = _text(built, form, {**boards, **given}, advice)
+    judged = {"ignore": ignore, "strict": strict, "per_host": bool(hosts)}
+    text = _text(built, form, {**boards, **judged, **given}, advice)
     if target is None:
         printing.document(text)
     else:
@@ -109,8 +110,7 @@ def _text(built: Built, form: str, values: Mapping[str, Any], advice: Advice | N
 
     if form == "md":
         return markdown.render(built)
-    several = {"per_host": True} if values["hosts"] else {}
-    return render(built, _generate({**values, **several}), _tries(advice))
+    return render(built, _generate(values), _tries(advice, values))
 
 
 def _write(text: str, target: Path, overwrite: bool, quiet: bool, inputs: Inputs) -> None:
@@ -128,16 +128,15 @@ def _generate(values: Mapping[str, Any]) -> str:
     return shlex.join(suggestions.words(generate, {**values, "output": "out"}))
 
 
-def _tries(advice: Advice | None) -> list[tuple[str, str]]:
+def _tries(advice: Advice | None, values: Mapping[str, Any]) -> list[tuple[str, str]]:
     """(command, remark) of each suggestion; without a command, why there is none."""
     from xenassign.advice.change import changed_options
 
     if advice is None:
         return []
-    given = given_of(click.get_current_context().params)
     tries = []
     for suggestion in advice.suggestions:
-        line = _generate(changed_options(given, suggestion.changes))
+        line = _generate(changed_options(values, suggestion.changes))
         safe = suggestion.risk == "none"
         tries.append((line, suggestion.why if safe else f"{suggestion.risk}: {suggestion.why}"))
     if advice.nothing is not None:
