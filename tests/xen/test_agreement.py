@@ -7,13 +7,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 
 import pytest
 
+from xenassign.devicetree.flat import read_flat
+from xenassign.linting.verdict.guest_tree_size import guest_tree_bytes
+from xenassign.linting.verdict.predict import predict_dom0less, rejecting
+
 from ..seed import seed
-from .agreement import Disagreement, dom0less, domain_node, xl
+from .agreement import Disagreement, context, dom0less, domain_node, host_of, xl
+from .boot import Domain, verdicts
 from .conftest import Compared
 from .machine import Machine
+from .rejections import partial
 
 
 def all_agree(found: Iterable[Disagreement | None], count: int, compared: Compared) -> None:
@@ -34,3 +41,26 @@ def test_xl(machine: Machine, board: str, count: int, compared: Compared) -> Non
 
 def test_domain_node(dom0less_machine: Machine, compared: Compared) -> None:
     all_agree(domain_node(dom0less_machine, seed().number, 150), 150, compared)
+
+
+@pytest.mark.parametrize("machine", ["bookworm"], indirect=True)
+@pytest.mark.parametrize("vpl011", [True, False])
+def test_the_last_bytes_of_a_guests_tree(
+    machine: Machine, vpl011: bool, compared: Compared
+) -> None:
+    """At the end of the buffer that Xen 4.17 has for it, in steps of 4 bytes.
+
+    Where the last property of Xen's own UART does not fit, Xen goes on without it: a tree that is
+    too large is accepted again when it is somewhat larger.
+    """
+    domain, host = Domain(vpl011=vpl011), host_of("virt")
+    asked = context(machine, domain, host)
+    root = read_flat(partial("large;"))
+    assert root is not None
+    room = asked.release.dom0less_tree_bytes - guest_tree_bytes(root, asked)
+    trees = [partial(f"large = [{'00' * (room + more)}];") for more in range(-12, 40, 4)]
+    xens = [bool(o.message) for o in verdicts(machine, [(tree, host, domain) for tree in trees])]
+    ours = [bool(rejecting(predict_dom0less(tree, asked), "dom0less")) for tree in trees]
+    changes = sum(before != after for before, after in pairwise(xens))
+    assert changes == (3 if vpl011 else 1)
+    compared(len(trees), [str((xens, ours))] if xens != ours else [])

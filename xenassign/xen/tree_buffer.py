@@ -12,8 +12,9 @@ from xenassign.xen.releases import DOM0LESS_TREE_CAP, Release
 
 # Bytes that dom0less Xen itself puts into a guest tree, counted on 4.17 (prepare_dtb_domU) with one
 # vCPU, an initrd and a vPL011: header, reserve map and nodes before the partial tree; GIC and timer
-# after it; each further vCPU; the vPL011. Then the property names.
-_BEFORE, _AFTER, _VCPU, _VPL011 = 488, 300, 96, 140
+# after it; each further vCPU; the vPL011 up to its speed; the ends. Then the property names.
+_BEFORE, _AFTER, _VCPU, _VPL011 = 488, 292, 96, 120
+_END_OF_VPL011, _END = 4, 8
 _NAMES_BEFORE = (
     "#address-cells",
     "#size-cells",
@@ -78,8 +79,7 @@ class TreeBuffer:
         if timer is not None and timer.has("clock-frequency"):
             self.after += 16
             self.last_names.append("clock-frequency")
-        if vpl011:
-            self.last_names.append("current-speed")
+        self._vpl011 = vpl011
         self._names = bytearray()
         self._ends: set[str] = set()  # of the stored names, up to _SHORT characters
         self.used += sum(map(self._store, names))
@@ -106,7 +106,14 @@ class TreeBuffer:
 
     def finish(self) -> bool:
         """Adds Xen's own nodes after the partial tree, and the end of the tree."""
-        return self.take(self.after + sum(map(self._store, self.last_names)))
+        if not self.take(self.after + sum(map(self._store, self.last_names))):
+            return False
+        if not self._vpl011:
+            return self.take(_END)
+        # make_vpl011_uart_node does not look whether its last property fits: a tree in which the
+        # ends alone still have room is accepted, and its UART has no speed.
+        self.prop("current-speed", 4)
+        return self.take(_END_OF_VPL011 + _END)
 
     def _missing(self, name: str) -> int:
         """The bytes that a property's name takes in the strings block: 0 if it is stored."""
