@@ -373,10 +373,19 @@ def test_the_console(name: str, expected: str) -> None:
         ("stdout-path;", None),
         ("stdout-path = <1>;", None),
         ("", None),
+        ('stdout-path = "/uart"; xen,xen-bootargs = "dtuart=/other:9600";', "/other"),
+        ('stdout-path = "/other"; xen,xen-bootargs = "console=dtuart dtuart=s0";', "/uart"),
+        ('stdout-path = "/other"; xen,xen-bootargs = "dtuart=/none";', None),
+        ('stdout-path = "/uart"; xen,xen-bootargs = "console=none sched=null";', None),
+        ('stdout-path = "/uart"; xen,xen-bootargs = "sched=null";', "/uart"),
     ],
 )
-def test_stdout_path(chosen: str, expected: str | None) -> None:
-    source = f"""/ {{ aliases {{ s0 = "/uart"; }}; chosen {{ {chosen} }}; uart {{ }}; }};"""
+def test_the_console_is_that_of_the_command_line_or_of_stdout_path(
+    chosen: str, expected: str | None
+) -> None:
+    source = (
+        f"""/ {{ aliases {{ s0 = "/uart"; }}; chosen {{ {chosen} }}; uart {{ }}; other {{ }}; }};"""
+    )
     assert path(console(compiled(source))) == expected
 
 

@@ -10,10 +10,10 @@ from tests.answers import codes
 from tests.rows import Rows
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding
+from xenassign.host.boot_arguments import number, switch, value
 from xenassign.linting.verdict import domain_node
 from xenassign.linting.verdict.context import Context
 from xenassign.linting.verdict.domain import domains
-from xenassign.xen.boot_arguments import number, switch, value
 from xenassign.xen.llc_coloring import Coloring, coloring
 from xenassign.xen.releases import release
 

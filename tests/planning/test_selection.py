@@ -11,8 +11,13 @@ from tests.wording import Wording
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
 from xenassign.findings import Finding
+from xenassign.host.platform import read_platform
 from xenassign.planning.plan import DomainPlan
-from xenassign.request.resolve import select
+from xenassign.request.boot_request import BootRequest
+from xenassign.request.request import Request
+from xenassign.request.resolve import resolve, select
+from xenassign.request.system_request import SystemRequest
+from xenassign.xen.releases import release
 
 Plan = Callable[..., DomainPlan]
 Board = Callable[[str], Tree]
@@ -194,6 +199,26 @@ def test_the_console_may_be_another_uart(plan: Plan) -> None:
     assert "XA102" not in codes(plan("zynqmp", first, xen_console=second))
     assert "XA102" in codes(plan("zynqmp", second, xen_console=second))
     assert "XA102" not in codes(plan("zynqmp", first, xen_console="none"))
+
+
+@pytest.mark.parametrize(
+    ("line", "xen_console", "expected"),
+    [
+        ("console=dtuart", None, "/axi/serial@ff000000"),
+        ("console=dtuart dtuart=serial1", None, "/axi/serial@ff010000"),
+        ("console=dtuart dtuart=serial1", "serial0", "/axi/serial@ff000000"),
+        ("console=none", None, None),
+    ],
+)
+def test_the_console_of_a_requested_command_line(
+    board: Callable[[str], Tree], line: str, xen_console: str | None, expected: str | None
+) -> None:
+    request = SystemRequest(
+        (Request(("/axi/can@ff060000",), release=release("4.20"), xen_console=xen_console),),
+        boot=BootRequest(xen_bootargs=line),
+    )
+    console = resolve(request, read_platform(board("zynqmp"))).platform.console
+    assert (console.path if console else None) == expected
 
 
 # --- XA103, XA105: disabled devices --------------------------------------------------------------

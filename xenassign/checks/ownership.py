@@ -130,7 +130,7 @@ def kept_by_xen(board: Board, node: Node) -> str | None:
     if any(node is msi.node and msi.frame for msi in platform.msi):
         return _FRAME
     if node is platform.console:
-        return "Xen's console UART (stdout-path); if Xen uses another, give --xen-console PATH"
+        return "Xen's console UART; if Xen uses another, give --xen-console PATH"
     if any(c.startswith(("arm,smmu", "arm,mmu-", "renesas,ipmmu-")) for c in node.compatible):
         return "an IOMMU, which Xen keeps"
     if any(c.startswith(("arm,armv7-timer", "arm,armv8-timer")) for c in node.compatible):

@@ -10,6 +10,7 @@ from xenassign.devicetree.addresses import Block, registers
 from xenassign.devicetree.references import property_references
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.host import scmi
+from xenassign.host.boot_arguments import names_uart, value
 from xenassign.host.gic import Gic, primary_gic
 from xenassign.host.msi import MsiController, msi_controller
 from xenassign.host.running import Dom0Tree, dom0_tree
@@ -97,13 +98,30 @@ def _masters(tree: Tree, smmu: Node) -> tuple[tuple[Node, tuple[int, ...]], ...]
 
 
 def console(tree: Tree) -> Node | None:
-    """The UART of /chosen's stdout-path, which Xen uses for ``console=dtuart``; or None.
+    """The UART that Xen has for its console: of Xen's command line in /chosen, else of stdout-path.
 
-    Source: dt_uart_init, which cuts off ``:`` and the options after it, and resolves an alias.
+    None: they name no node, or ``console=`` of the command line has no UART.
     """
+    chosen = tree.root.children.get("chosen")
+    line = (chosen.text("xen,xen-bootargs") if chosen else None) or ""
+    if not names_uart(line):
+        return None
+    dtuart = value(line, "dtuart")
+    return uart(tree, dtuart) if dtuart else stdout_path(tree)
+
+
+def stdout_path(tree: Tree) -> Node | None:
+    """The node of /chosen's stdout-path."""
     chosen = tree.root.children.get("chosen")
     if chosen is None:
         return None
-    path = chosen.text("stdout-path") or chosen.text("linux,stdout-path") or ""
-    path = path.partition(":")[0]
+    return uart(tree, chosen.text("stdout-path") or chosen.text("linux,stdout-path") or "")
+
+
+def uart(tree: Tree, name: str) -> Node | None:
+    """The node of ``dtuart=`` or stdout-path: a path or an alias, with options after ``:``.
+
+    Source: dt_uart_init.
+    """
+    path = name.partition(":")[0]
     return tree.find(path if path.startswith("/") else tree.aliases.get(path, ""))

@@ -450,7 +450,7 @@ TOP = Section(
         Key(
             "xen-console",
             _TEXT,
-            "The UART that Xen uses, if it is not that of stdout-path; `none` if there is none.",
+            "Xen's UART, if it is not that of dtuart= or stdout-path; `none` if there is none.",
             '"serial0"',
         ),
         Key(

@@ -68,7 +68,7 @@ INCLUDE = Option(
 XEN_CONSOLE = Option(
     "--xen-console",
     "xen_console",
-    "The UART that Xen uses, if it is not that of stdout-path.",
+    "Xen's UART, if it is not that of dtuart= or stdout-path.",
     metavar="PATH|none",
 )
 

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.errors import UsageError
-from xenassign.host.platform import Platform
+from xenassign.host.boot_arguments import names_uart, value
+from xenassign.host.platform import Platform, uart
 from xenassign.request.origin import mistake
 from xenassign.request.property_edits import PropertyEdit
 from xenassign.request.request import Accepted, ClockRate, MapOption, MemoryOption, Request
@@ -115,7 +116,8 @@ def look_up(request: SystemRequest, platform: Platform, others: Sequence[Tree] =
     An option about a node that only other boards have has no effect on this one.
     """
     names = _Names(platform.tree, others)
-    platform = _with_console(names, platform, request.domains[0].xen_console)
+    console, line = request.domains[0].xen_console, request.boot.xen_bootargs
+    platform = _with_console(names, platform, console, line or "")
     domains = tuple(names.domain(domain) for domain in request.domains)
     having = tuple(domain for domain in domains if domain.devices)
     allowances = tuple(names.allowances(request.allowances))
@@ -128,7 +130,8 @@ def look_up(request: SystemRequest, platform: Platform, others: Sequence[Tree] =
 def with_console(platform: Platform, console: str | None) -> Platform:
     """The board with the UART that Xen uses. ``console``: a name of its node, or ``none``.
 
-    ``None``: that of stdout-path. Raises UsageError for a name that no node has.
+    ``None``: that of Xen's command line in /chosen, or of stdout-path. Raises UsageError for a name
+    that no node has.
     """
     names = _Names(platform.tree)
     platform = _with_console(names, platform, console)
@@ -137,11 +140,19 @@ def with_console(platform: Platform, console: str | None) -> Platform:
     return platform
 
 
-def _with_console(names: _Names, platform: Platform, console: str | None) -> Platform:
-    if console is None:
+def _with_console(
+    names: _Names, platform: Platform, console: str | None, line: str = ""
+) -> Platform:
+    """``line``: Xen's command line as far as it is requested."""
+    if console is not None:
+        node = names.node(None, "--xen-console", console) if console != "none" else None
+    elif not names_uart(line):
+        node = None
+    elif dtuart := value(line, "dtuart"):
+        node = uart(platform.tree, dtuart)
+    else:
         return platform
-    uart = names.node(None, "--xen-console", console) if console != "none" else None
-    return platform._replace(console=uart)
+    return platform._replace(console=node)
 
 
 def select(tree: Tree, names: Iterable[str]) -> dict[Node, str]:

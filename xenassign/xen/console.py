@@ -7,33 +7,30 @@ whose ``console=`` is ``dtuart`` without an option.
 from __future__ import annotations
 
 from xenassign.devicetree.tree import Node
-from xenassign.host.platform import Platform
-from xenassign.xen.boot_arguments import value
+from xenassign.host.boot_arguments import names_uart, value
+from xenassign.host.platform import Platform, uart
 from xenassign.xen.releases import Release
 
 
-def drives(release: Release, uart: Node) -> bool:
+def drives(release: Release, device: Node) -> bool:
     """Whether Xen has a driver for a UART that it may use."""
-    return uart.available and not uart.has("xen,passthrough") and has_driver(release, uart)
+    return device.available and not device.has("xen,passthrough") and has_driver(release, device)
 
 
-def has_driver(release: Release, uart: Node) -> bool:
+def has_driver(release: Release, device: Node) -> bool:
     """Whether Xen has a driver for a UART."""
-    return not release.uarts.isdisjoint(text.lower() for text in uart.compatible)
+    return not release.uarts.isdisjoint(text.lower() for text in device.compatible)
 
 
 def console_of_xen(platform: Platform, release: Release, bootargs: str = "") -> Node | str:
-    """The UART, or why Xen has none. ``bootargs``: of Xen, as far as they are known."""
-    devices = (value(bootargs, "console") or "dtuart").split(",")
-    if not any(device.startswith("dtuart") for device in devices):  # console_has
+    """The UART, or why Xen has none. ``bootargs``: of Xen, if they are not those of the host."""
+    if not names_uart(bootargs):
         return f"console={value(bootargs, 'console')} of xen,xen-bootargs gives Xen no UART"
-    named = (value(bootargs, "dtuart") or "").partition(":")[0]
-    tree = platform.tree
-    path = named if named.startswith("/") else tree.aliases.get(named, "")
-    uart = tree.find(path) if named else platform.console
-    if uart is None:
-        where = f"dtuart={named}" if named else "stdout-path"
+    dtuart = value(bootargs, "dtuart")
+    console = uart(platform.tree, dtuart) if dtuart else platform.console
+    if console is None:
+        where = f"dtuart={dtuart.partition(':')[0]}" if dtuart else "stdout-path"
         return f"Xen has no console UART ({where} names none)"
-    if not drives(release, uart):
-        return f"Xen {release.version} does not drive its console's UART {uart.path}"
-    return uart
+    if not drives(release, console):
+        return f"Xen {release.version} does not drive its console's UART {console.path}"
+    return console

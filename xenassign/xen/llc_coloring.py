@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from xenassign.devicetree.spans import PAGE_SIZE
-from xenassign.xen.boot_arguments import number, switch, value
+from xenassign.host.boot_arguments import number, switch, value
 
 #: The property of a domain's node, and the option that Xen is built with.
 COLORS, COLORING_OPTION = "llc-colors", "LLC_COLORING"

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule
+from xenassign.host.boot_arguments import switch
 from xenassign.linting.verdict.dom0less import DOM0LESS
 from xenassign.linting.verdict.domain import DomainNode, string
 from xenassign.linting.verdict.domain_view import DomainView
-from xenassign.xen.boot_arguments import switch
 from xenassign.xen.sci import OPTION, SCMI_SMC, mediator
 
 SCI_TYPE = rule(

@@ -16,11 +16,12 @@ from xenassign.checks.dom0_tree import NO_DOM0
 from xenassign.devicetree.tree import Node
 from xenassign.findings import some
 from xenassign.host.kinds import kind_of
+from xenassign.host.platform import stdout_path
 from xenassign.host.running import Dom0Tree
 from xenassign.outputs.report.device_table import fields, protected, table
 from xenassign.outputs.report.terminal import WIDTH, coloured, is_terminal, width
 from xenassign.xen.board import Board
-from xenassign.xen.console import has_driver
+from xenassign.xen.console import drives, has_driver
 from xenassign.xen.dom0_cures import cures
 
 
@@ -158,10 +159,13 @@ def board_problems(board: Board) -> list[str]:
 
 
 def _console(board: Board, console: Node) -> str:
-    """What Xen does with the UART of stdout-path."""
+    """What names the UART of Xen's console, and whether Xen drives it."""
+    named_by = "stdout-path" if console is stdout_path(board.platform.tree) else "dtuart"
     if not has_driver(board.iommus.release, console):
-        return "stdout-path: Xen has no driver for it, and prints nothing"
-    return "stdout-path: Xen's console"
+        return f"{named_by}: Xen has no driver for it, and prints nothing"
+    if not drives(board.iommus.release, console):
+        return f"{named_by}: Xen does not drive it, and prints nothing"
+    return f"{named_by}: Xen's console"
 
 
 #: So many mistakes and changes by the overlay have their lines: a board can have dozens of each.

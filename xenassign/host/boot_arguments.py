@@ -39,3 +39,9 @@ def number(text: str) -> tuple[int | None, str]:
     digits = match[0]
     octal = digits.startswith("0") and digits.isdigit()
     return int(digits, 8 if octal else 0), text[match.end() :]
+
+
+def names_uart(line: str) -> bool:
+    """Whether Xen's console is a UART: ``console=`` has it, or is missing (console_init)."""
+    devices = (value(line, "console") or "dtuart").split(",")
+    return any(device.startswith("dtuart") for device in devices)  # console_has
