@@ -160,6 +160,7 @@ def test_wide_cells_lose_their_upper_part(board: Board) -> None:
         ((1 << 48) - 0x1000, 0x2000, "XA205"),
         (1 << 48, 0x1000, "XA205"),
         (1 << 52, 0x1000, "XA205"),
+        (1 << 52, 0, None),
     ],
 )
 def test_stage_2_ends_at_48_bits(guest: int, size: int, code: str | None) -> None:

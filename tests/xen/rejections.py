@@ -731,6 +731,7 @@ FINE = (
     Case("", "beside a dom0, marked", domain=Domain(beside_dom0=True), marks=_MARK),
     Case("", "host RAM", partial(device("/pl031@9010000", reg(0x49000000, guest=0x9010000)))),
     Case("", "size 0", partial(device("/pl031@9010000", reg(0x9010000, 0)))),
+    Case("", "size 0 above stage 2", partial(device("/pl031@9010000", reg(0x9010000, 0, 1 << 56)))),
     Case(
         "",
         "host addresses that end at 2^64, in the first mapping",

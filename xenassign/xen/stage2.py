@@ -72,6 +72,8 @@ class Stage2:
 
     def map(self, gfn: int, count: int, mfn: int) -> bool:
         """Maps ``count`` pages; False if Xen fails, possibly after some of them."""
+        if not count:
+            return True  # p2m_set_entry looks at no address then
         if gfn + count > self.limit:
             return False
         mapping = (gfn, count, mfn)
