@@ -153,6 +153,18 @@ WRONG = (
         'vpl011; vcpu0 { compatible = "xen,vcpu"; id = <0>; hard-affinity = ""; };',
         SINCE_4_21,
     ),
+    (
+        "XA718",
+        ADD,
+        'vpl011; vcpu0 { compatible = "xen,vcpu"; id = <0>; hard-affinity = "1-0"; };',
+        SINCE_4_21,
+    ),
+    (
+        "XA718",
+        ADD,
+        'vpl011; vcpu0 { compatible = "xen,vcpu"; id = <0>; hard-affinity = "0,64"; };',
+        SINCE_4_21,
+    ),
     ("XA719", "domU1 {", "domU@1 {", VERSIONS),
     ("XA719", "domU1 {", "d" * 41 + " {", VERSIONS),
     ("XA720", '"quiet"', f'"{"x" * 1025}"', VERSIONS),

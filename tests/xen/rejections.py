@@ -496,6 +496,16 @@ BUILT = (
         "a vCPU on no CPU",
         'vcpu0 { compatible = "xen,vcpu"; id = <0>; hard-affinity = ""; };',
     )._replace(releases=("4.21", "4.22")),
+    _add(
+        "XA718",
+        "a vCPU on CPUs from 1 to 0",
+        'vcpu0 { compatible = "xen,vcpu"; id = <0>; hard-affinity = "1-0"; };',
+    )._replace(releases=("4.21", "4.22")),
+    _add(
+        "XA718",
+        "a vCPU on a CPU that Xen does not run on",
+        'vcpu0 { compatible = "xen,vcpu"; id = <0>; hard-affinity = "0,1"; };',
+    )._replace(releases=("4.21", "4.22")),
     Case(
         "XA512",
         "a phandle of 0xfde7",

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from xenassign.devicetree.cells import xen_first_number
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding, rule
 from xenassign.linting.verdict.cache_colors import cache_colors
@@ -22,7 +21,6 @@ from xenassign.linting.verdict.domain import (
     domains,
     is_compatible,
     kernels_of_dom0,
-    string,
 )
 from xenassign.linting.verdict.domain_memory import direct_map, memory, pool, static_memory
 from xenassign.linting.verdict.domain_modules import (
@@ -49,18 +47,10 @@ from xenassign.linting.verdict.domain_view import DomainView
 from xenassign.linting.verdict.event_channels import check as event_channels
 from xenassign.linting.verdict.module_scan import no_shared_memory
 from xenassign.linting.verdict.shared_memory import check as check_shared_memory
+from xenassign.linting.verdict.vcpu_nodes import vcpu_nodes
 
 NO_CPUS = rule("XA703", "cpus-missing", "error", "rejected", routes=DOM0LESS)
 MISPLACED = rule("XA711", "domain-misplaced", "error", "broken", routes=DOM0LESS)
-VCPU_NODE = rule(
-    "XA718",
-    "vcpu-node-refused",
-    "error",
-    "rejected",
-    routes=DOM0LESS,
-    applies=lambda xen: xen.vcpu_nodes,
-)
-_AFFINITY = "hard-affinity"
 SCANNED_AS_DOM0 = rule("XA722", "modules-taken-for-dom0", "error", "unsafe", routes=DOM0LESS)
 STATUS = rule("XA723", "status-ignored", "warning", "unsafe", routes=DOM0LESS)
 UNTERMINATED = rule("XA726", "compatible-unterminated", "error", "rejected", routes=DOM0LESS)
@@ -94,20 +84,6 @@ def guest_limits(view: DomainView) -> Iterator[Finding]:
     """More vCPUs or interrupt lines than a guest can have."""
     for finding in check_limits(context_of(view.domain, view.context)):
         yield finding._replace(node=view.node.path)
-
-
-def vcpu_nodes(view: DomainView) -> Iterator[Finding]:
-    """Nodes with xen,vcpu whose id is not that of a vCPU of the domain, or without any CPU."""
-    for node in view.node.children.values():
-        if not VCPU_NODE.applies(view.release) or not is_compatible(node, "xen,vcpu"):
-            continue
-        value = xen_first_number(node.value("id"))
-        if value is None or value >= (view.domain.vcpus or 0):
-            problem = "has no id" if value is None else f"has id {value}"
-            yield VCPU_NODE(f"{node.path} {problem}", node=node.path, prop="id")
-        elif string(node, _AFFINITY) == "":
-            message = f"{node.path}: {_AFFINITY} names no CPU"
-            yield VCPU_NODE(message, node=node.path, prop=_AFFINITY)
 
 
 def shared_memory(view: DomainView) -> Iterator[Finding]:
