@@ -292,6 +292,11 @@ COMMANDS: dict[tuple[str, str], list[tuple[str, ...]]] = {
         ]
         for form in formats.FORMATS
     },
+    ("complete", ""): [
+        ("g.cfg", "--host", NAMED, "-o", "o/g.cfg"),
+        (f"{hostile.WORD}.cfg", "--host", NAMED, "-o", "o/g.cfg"),
+        (HOSTILE, "--host", NAMED, "-o", HOSTILE),
+    ],
     ("explain", ""): [(HOSTILE,)],
     ("init", ""): [(NAMED,), (NAMED, "-o", f"{hostile.WORD}.toml"), (HOSTILE,)],
     ("schema", ""): [()],

@@ -37,6 +37,12 @@ class OptionError(UsageError):
         self.option = option
 
 
+class ContradictionError(XenassignError):
+    """Inputs that contradict each other. The line has the places of both."""
+
+    exit_status = 1
+
+
 class InputError(XenassignError):
     """A file that is missing, unreadable or malformed."""
 

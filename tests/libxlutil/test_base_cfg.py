@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -13,7 +13,8 @@ from hypothesis.strategies import DrawFn
 
 from tests.answers import generate
 from xenassign.devicetree.tree import Tree
-from xenassign.formats.xlcfg import ConfigError, decode, encode, parse
+from xenassign.formats.xlcfg import ConfigError, XlConfig, decode, encode, parse
+from xenassign.request import short_form
 from xenassign.request.base_cfg import request
 from xenassign.xen.xlvalues import intid, page_range
 
@@ -62,6 +63,37 @@ def _base(draw: DrawFn) -> str:
     return text.rstrip("\n ") if not draw(st.integers(0, 3)) else text
 
 
+#: Devices of the ZCU102, as dtdev may name them, by path; the first one is protected.
+_LISTED = {
+    "/axi/ethernet@ff0e0000": ("/axi/ethernet@ff0e0000", "ethernet0"),
+    "/axi/serial@ff010000": ("/axi/serial@ff010000", "serial1", "serial@ff010000"),
+    "/axi/gpio@ff0a0000": ("/axi/gpio@ff0a0000", "gpio@ff0a0000"),
+}
+_OF_NAME = {name: path for path, names in _LISTED.items() for name in names}
+_PROPOSED = st.sampled_from(
+    ["force-assign-without-iommu = 'true'", "platform_iommu_safe=1", 'sci = "none"']
+)
+
+
+@st.composite
+def _short(draw: DrawFn) -> str:
+    """A user's file with a list of devices, in dtdev or device_assignment, in any form."""
+    paths = draw(st.lists(st.sampled_from(sorted(_LISTED)), min_size=1, unique=True))
+    items = [draw(st.sampled_from(_LISTED[path])) for path in paths]
+    quoted = [draw(st.sampled_from(["'{}'", '"{}"'])).format(item) for item in items]
+    joined = ",".join(draw(_GAP) + item + draw(_GAP) for item in quoted)
+    comma = draw(st.sampled_from(["", ","]))
+    name = draw(st.sampled_from(["dtdev", "device_assignment", "device-assignment"]))
+    lines = [f"{name} = [{draw(_GAP)}{joined}{comma}{draw(_GAP)}]", *draw(st.lists(_PROPOSED))]
+    lines += draw(st.lists(st.sampled_from(["vcpus=2", "# own", "on_crash = 'restart'", "  "])))
+    ends = st.sampled_from(["\n", " ;\n", "  # why; not\n", "\n\n"])
+    together = st.sampled_from([" ; ", ";"])
+    text = "name = 'd'\n"
+    for line in draw(st.permutations(lines)):
+        text += line + draw(ends if "#" in line else st.one_of(ends, together))
+    return text.rstrip("\n ;") if not draw(st.integers(0, 3)) else text
+
+
 def readable(text: str) -> bool:
     try:
         parse(text)
@@ -71,6 +103,22 @@ def readable(text: str) -> bool:
 
 
 BASES = _base().filter(readable)
+
+
+def short(text: str) -> XlConfig:
+    """A file in its short form, whose names may have a -."""
+    return short_form.parse(text, "mine.cfg")
+
+
+def is_short(text: str) -> bool:
+    try:
+        short(text)
+    except ConfigError:
+        return False
+    return True
+
+
+SHORT = _short().filter(is_short)
 
 
 def merged(tree: Tree, devices: tuple[str, ...], text: str) -> tuple[Any, bytes]:
@@ -127,3 +175,36 @@ def test_other_statements_and_all_comments_stay(board: Board, host: str, text: s
     assert new[: len(old)] == old
     added = [one for one in new[len(old) :] if not re.match(r"# What xenassign|name = ", one)]
     assert not added
+
+
+@settings(deadline=None, max_examples=25, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(text=SHORT)
+def test_a_short_form(judge: Judge, board: Board, text: str) -> None:
+    """xl sees what the devices require; what else there was stays, as it was and in its order."""
+    base = short(text)
+    plan, files, refusals = generate(board("zynqmp"), request(base, policy="trust", routes=("xl",)))
+    assert not refusals
+    answer = judge.ask(files["d.cfg"])
+    assert answer.status == 0, answer.said
+    lists = ("dtdev", "irqs", "iomem")
+    seen = {name: answer.values.get(name, {}).get("items", []) for name in lists}
+    named = [atom.text for atom in (base.texts("device_assignment") or base.texts("dtdev"))]
+    paths = {_OF_NAME[name] for name in named}
+    assert {device.path for device in plan.devices} == paths
+    assert seen["dtdev"] == [path for path in list(_LISTED)[:1] if path in paths]
+    assert seen["irqs"] == [str(line) for device in plan.devices for line in device.irqs]
+    assert [page_range(entry) for entry in seen["iomem"]] == list(plan.page_ranges)
+    new = parse(decode(files["d.cfg"]))
+    assert not [*short_form.statements(new)]
+    at = 0
+    for piece in pieces(text, base):
+        at = new.text.index(piece, at) + len(piece)
+
+
+def pieces(text: str, base: XlConfig) -> Iterator[str]:
+    """The lines of a short form, without the statements of which something changes."""
+    start = 0
+    changed = [one for one in base.statements if one.name not in ("name", "vcpus", "on_crash")]
+    for end, after in [*((one.start, one.end) for one in changed), (len(text), len(text))]:
+        yield from filter(None, (line.strip() for line in text[start:end].split("\n")))
+        start = after

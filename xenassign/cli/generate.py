@@ -107,11 +107,11 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
         built = build(trees, request, how)
         advice = suggestions.of(given, trees, request, built, how) if not quiet else None
     wording = printing.wording(config)
-    _show_plan(built, quiet, advice, Path(output), wording)
+    show_plan(built, quiet, advice, Path(output), wording)
     kept = _without_edited(inputs, Path(output), given.get("imagebuilder_base"))
     written = _write(built, how, Path(output), overwrite, given.get("host_out"), kept)
     if not quiet:
-        _report(built, written, verbose, advice, wording)
+        show_written(built, written, verbose, advice, wording)
 
 
 def _host_tree(built: Built, host_out: str | None) -> dict[Path, bytes]:
@@ -133,7 +133,7 @@ def _check_boards(request: SystemRequest, trees: Sequence[Tree]) -> None:
         )
 
 
-def _show_plan(
+def show_plan(
     built: Built, quiet: bool, advice: Proposals | None, folder: Path, wording: Wording
 ) -> None:
     """Shows the differences between boards, and the refusals. Ends the program if there are any."""
@@ -151,7 +151,7 @@ def _show_plan(
         raise click.exceptions.Exit(1)
 
 
-class _Written(NamedTuple):
+class WrittenFiles(NamedTuple):
     """The files of a run. ``lock``: the name of its file."""
 
     folder: Path
@@ -167,7 +167,7 @@ def _write(
     overwrite: bool,
     host_out: str | None,
     kept: Inputs,
-) -> _Written:
+) -> WrittenFiles:
     """Writes the files and the lock. ``kept``: files that were read. Raises OutputError."""
     from xenassign.files import write
 
@@ -177,11 +177,11 @@ def _write(
     elsewhere = _host_tree(built, host_out)
     removed = _stale(built, folder, how.only) if overwrite else []
     written = write(built.files, folder, overwrite, elsewhere, locks, removed, kept)
-    return _Written(folder, written, removed, how.lock_file)
+    return WrittenFiles(folder, written, removed, how.lock_file)
 
 
-def _report(
-    built: Built, written: _Written, verbose: bool, advice: Proposals | None, wording: Wording
+def show_written(
+    built: Built, written: WrittenFiles, verbose: bool, advice: Proposals | None, wording: Wording
 ) -> None:
     """Prints what changed since the lock, the findings, the files, and what to try."""
     from xenassign.outputs.report import messages

@@ -19,6 +19,7 @@ from xenassign.spelling import did_you_mean
 _COMMANDS = {
     "inspect": "xenassign.cli.inspect",
     "generate": "xenassign.cli.generate",
+    "complete": "xenassign.cli.complete",
     "plan": "xenassign.cli.plan",
     "report": "xenassign.cli.report",
     "lint": "xenassign.cli.lint",

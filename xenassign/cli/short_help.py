@@ -23,6 +23,10 @@ _COMMON = {
         *("output", "devices", "name", "memory", "vcpus", "maps", "forced", "shared", "routes"),
         *("release", "config", "overwrite", "verbose"),
     ),
+    "complete": (
+        *("host", "output", "memory", "vcpus", "maps", "forced", "shared", "routes"),
+        *("release", "overwrite", "verbose"),
+    ),
     "report": ("output", "form", "devices", "memory", "vcpus", "maps", "release", "config"),
     "plan": ("devices", "memory", "vcpus", "maps", "routes", "release", "config", "form"),
     "lint": (

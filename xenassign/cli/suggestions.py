@@ -10,6 +10,7 @@ import click
 
 from xenassign.cli import printing
 from xenassign.cli.options import given_of
+from xenassign.errors import UsageError
 
 if TYPE_CHECKING:
     from xenassign.advice.advise import Advice, Suggestion
@@ -111,6 +112,8 @@ def _advice(
     origin = request.domains[0].origin
 
     def attempt(changes: Changes) -> Built:
+        if "base" in given and not given.get("devices") and _adds_devices(changes):
+            raise UsageError("dom.cfg lists the devices, and no option adds one")
         if origin is None:
             system = system_of_options(changed_options(given, changes), trees)
         else:
@@ -120,6 +123,10 @@ def _advice(
         return build(trees, system, options)
 
     return advise(built, request.boot, attempt)
+
+
+def _adds_devices(changes: Changes) -> bool:
+    return any(field == "devices" for change in changes for field, _ in change.options)
 
 
 def about(

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -156,14 +156,14 @@ def strtol(text: str) -> int | None:
 _NUMBER = re.compile(r"[ \t\n\v\f\r]*([+-]?)(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]{0,18})")
 
 
-def read_file(path: str) -> XlConfig:
-    """Parses a file. Raises InputError."""
+def read_file(path: str, reader: Callable[[str, str], XlConfig] | None = None) -> XlConfig:
+    """Parses a file, with ``parse`` or another reader of text and name. Raises InputError."""
     try:
         data = read(path, MAX_TEXT)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         reason = reason_of(error)
         raise InputError(f"{path}: {reason}; give an xl configuration") from None
-    return parse(decode(data), path)
+    return (reader or parse)(decode(data), path)
 
 
 def decode(data: bytes) -> str:

@@ -8,10 +8,10 @@ new text. Values are passed as they are written: numbers, or strings from
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from xenassign.formats.xlcfg import ListValue, XlConfig, parse
+from xenassign.formats.xlcfg import Atom, ListValue, XlAssignment, XlConfig, parse
 
 _WIDTH = 100  # columns; a longer list is written with one item a line
 
@@ -94,6 +94,85 @@ def _comma_is_missing(text: str, value: ListValue) -> bool:
         return False
     rest = text[value.items[-1].end : value.end - 1]
     return "," not in re.sub(r"#[^\n]*", "", rest)
+
+
+def comment_out(config: XlConfig, statement: XlAssignment, why: str) -> list[Edit]:
+    """Makes a comment of a statement, below another comment that says why.
+
+    If it shares a line with another statement it is taken out, and the comment is above that line.
+    """
+    text, start, end = config.text, statement.start, statement.end
+    line, line_end = text.rfind("\n", 0, start) + 1, _line_end(text, end)
+    indent = text[line:start]
+    if indent.strip(" \t") or not re.fullmatch(r"[ \t]*;?[ \t]*(#.*)?", text[end:line_end]):
+        commented = "".join(f"# {part}\n" for part in text[start:end].split("\n"))
+        return [Edit(line, line, f"# {why}\n{commented}"), Edit(start, end, "")]
+    starts = (start + match.end() for match in re.finditer("\n", text[start:end]))
+    inside = [Edit(at, at, "# ") for at in starts]
+    last = [Edit(line_end, line_end, "\n")] if line_end == len(text) else []
+    return [Edit(line, line, f"{indent}# {why}\n"), Edit(start, start, "# "), *inside, *last]
+
+
+def replace_items(
+    config: XlConfig, name: str, items: Mapping[Atom, str | None], why: str
+) -> list[Edit]:
+    """Writes other texts for items of a list of the configuration; None: takes the item out.
+
+    An item alone on its line becomes a comment. ``why``: a comment above each statement of which an
+    item is taken out. Items are those of ``config.texts``.
+    """
+    text, edits = config.text, list[Edit]()
+    for statement in config.named(name):
+        value = statement.value
+        if not isinstance(value, ListValue):
+            continue
+        own = [item for item in value.items if isinstance(item, Atom) and item in items]
+        for item in own:
+            new = items[item]
+            before = value.items[-2] if item is value.items[-1] and value.items[1:] else None
+            last = isinstance(before, Atom) and items.get(before, "") is not None
+            edits += _taken_out(text, item, last) if new is None else [Edit(*item[-2:], new)]
+        if None in {items[item] for item in own}:
+            line = text.rfind("\n", 0, statement.start) + 1
+            edits.append(Edit(line, line, f"{_blanks(text, line)}# {why}\n"))
+    return edits
+
+
+def _taken_out(text: str, item: Atom, last: bool) -> Iterator[Edit]:
+    """The edits that take an item and a comma out of a list.
+
+    ``last``: the comma before it, if there is none after it.
+    """
+    line = text.rfind("\n", 0, item.start) + 1
+    rest = text[item.end : _line_end(text, item.end)]
+    comma = _COMMA.match(text, item.end)
+    same_line = comma is not None and comma.end() <= item.end + len(rest)
+    alone = re.fullmatch(r"[ \t]*,?[ \t]*(#.*)?", rest) is not None
+    if alone and not text[line : item.start].strip(" \t"):
+        yield Edit(item.start, item.start, "# ")
+    elif comma is None and last:
+        before = text[: item.start].rstrip(" \t")
+        yield Edit(len(before.removesuffix(",").rstrip(" \t")), item.end, "")
+    else:
+        end = comma.end() if comma is not None and same_line else item.end
+        blanks = len(text[end:]) - len(text[end:].lstrip(" \t"))
+        yield Edit(item.start, end + blanks * (end > item.end), "")
+    if comma is not None and not same_line:
+        yield Edit(comma.end() - 1, comma.end(), "")
+
+
+_COMMA = re.compile(r"(?:[ \t\n]|#[^\n]*\n)*,")
+
+
+def _blanks(text: str, line: int) -> str:
+    """The white space with which a line begins."""
+    end = len(text) - len(text[line:].lstrip(" \t"))
+    return text[line:end]
+
+
+def _line_end(text: str, at: int) -> int:
+    end = text.find("\n", at)
+    return len(text) if end < 0 else end
 
 
 def add_statements(config: XlConfig, statements: Sequence[str], comment: str) -> list[Edit]:

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from xenassign.errors import InputError, OptionError, UsageError
 from xenassign.formats.xlcfg import Atom, Value, XlConfig
+from xenassign.request import short_form
 from xenassign.request.request import DOMAIN_NAME_RULE, VCPUS_MAX, Request
 from xenassign.xen.releases import DOMAIN_NAME, GUEST_MEMORY_MAX_MIB
 from xenassign.xen.xlvalues import intid, page_range
@@ -23,13 +24,18 @@ _ATOMS = (*_TEXTS, *_NUMBERS, "device_tree", "passthrough", "shadow_memory", "ar
 def request(base: XlConfig | None, **options: Any) -> Request:
     """The request of options (None: not given), with name, memory and vcpus of the configuration.
 
-    Raises UsageError if an option contradicts the configuration, InputError if a value of the
-    configuration is invalid.
+    Without devices in the options it is that of the configuration's short form. Raises UsageError
+    if an option contradicts the configuration, InputError if a value of the configuration is
+    invalid, ContradictionError if it contradicts itself.
     """
     options = {name: value for name, value in options.items() if value is not None}
     if base is None:
         return Request(**options)
     _check_types(base)
+    if options.get("devices"):
+        short_form.refuse(base)
+    else:
+        options = {**options, **short_form.options(base, options.get("policy"))}
     for name in (*_TEXTS, *_NUMBERS):
         given, configured = options.get(name), _value(base, name)
         if given is not None and configured is not None and given != configured:

@@ -13,13 +13,13 @@ from typing import Any
 
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import InputError, UsageError
-from xenassign.formats import imagebuilder_cfg, xlcfg
+from xenassign.formats import imagebuilder_cfg
 from xenassign.host.clock_summary import read_clock_summary
 from xenassign.host.load import read_host
 from xenassign.host.regulator_summary import read_regulator_summary
 from xenassign.host.running import dom0_tree
 from xenassign.host.xl_info import xl_info_of
-from xenassign.request import base_cfg
+from xenassign.request import base_cfg, short_form
 from xenassign.request.boot_request import (
     CHOSEN,
     HOST,
@@ -136,7 +136,7 @@ def fields_of(given: Given) -> dict[str, Any]:
     """The fields of ``Request`` that the given options set. Raises XenassignError."""
     static = bool(given.get("static_memory") or given.get("direct_map"))
     readers: dict[str, Callable[[Any], Any]] = {
-        "base": xlcfg.read_file,
+        "base": short_form.read_file,
         "release": release,
         "routes": lambda named: routes_of(named, dom0less_only=static),
         "maps": lambda texts: tuple(map(parse_map, texts)),

@@ -1,7 +1,8 @@
 """Texts of the user with their place, so that an error about a text can state the place.
 
 On the command line an option is written as ``--map NAME=WHERE``. In xenassign.toml it is a key of a
-domain or of one of its devices, and an error begins with file, line and the domain and device.
+domain or of one of its devices, and an error begins with file, line and the domain and device. A
+dom.cfg lists devices.
 """
 
 from __future__ import annotations
@@ -23,11 +24,27 @@ class Origin(NamedTuple):
         """The place of a key, or of an element of a list, within the value at this place."""
         return self._replace(key=(*self.key, *keys))
 
+    @property
+    def place(self) -> str:
+        """File and line."""
+        return self.toml.where(self.key)
+
     def line(self, text: str) -> str:
         """The line of an error with this place. An option loses its dashes: here it is a key."""
         who = f"{self.about}: " if self.about else ""
         named = in_toml(text.removeprefix("-d ").removeprefix("--"))
         return f"{self.toml.where(self.key)}: {who}{named}"
+
+
+class CfgOrigin(NamedTuple):
+    """The place of a name in the user's dom.cfg, as file, line and column, and the key it is in."""
+
+    place: str
+    key: str
+
+    def line(self, text: str) -> str:
+        """The line of an error with this place. The key takes the place of -d."""
+        return f"{self.place}: {self.key}: {text.removeprefix('-d ')}"
 
 
 class Written(str):
@@ -38,16 +55,16 @@ class Written(str):
 
     __slots__ = ("origin",)
 
-    origin: Origin | None
+    origin: Origin | CfgOrigin | None
 
-    def __new__(cls, text: str, origin: Origin | None = None) -> Written:
+    def __new__(cls, text: str, origin: Origin | CfgOrigin | None = None) -> Written:
         self = super().__new__(cls, text)
         self.origin = origin
         return self
 
 
-def origin_of(text: str) -> Origin | None:
-    """The place of a text in xenassign.toml; None if it is not from there."""
+def origin_of(text: str) -> Origin | CfgOrigin | None:
+    """The place of a text in xenassign.toml or dom.cfg; None if it is not from there."""
     return text.origin if isinstance(text, Written) else None
 
 

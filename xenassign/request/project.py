@@ -15,10 +15,9 @@ from typing import Any, NamedTuple
 from xenassign.devicetree.spans import Span
 from xenassign.errors import InputError, OptionError, UsageError
 from xenassign.formats.toml_text import KeyPath, TomlFile, read_toml
-from xenassign.formats.xlcfg import read_file
 from xenassign.host.clock_summary import read_clock_summary
 from xenassign.host.regulator_summary import read_regulator_summary
-from xenassign.request import base_cfg
+from xenassign.request import base_cfg, short_form
 from xenassign.request.boot_request import BootRequest, load_option
 from xenassign.request.keys import BOOT, DOMAIN, TOP, Mistake, mistakes, sentence
 from xenassign.request.origin import Origin, Written, mistake
@@ -276,7 +275,7 @@ def _request(top: dict[str, Any], domain: dict[str, Any], folder: Path, origin: 
     if "regulator-summary" in top:
         voltages = read_regulator_summary(str(folder / top["regulator-summary"]))
         options["regulator_summary"] = voltages
-    config = read_file(str(folder / base)) if base is not None else None
+    config = short_form.read_file(str(folder / base)) if base is not None else None
     with _located(origin):
         return base_cfg.request(config, **options)
 

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from xenassign.escape import xlcfg_string
+from xenassign.escape import hash_comment, xlcfg_string
 from xenassign.formats import xlcfg_edit
-from xenassign.formats.xlcfg import Atom, XlConfig
+from xenassign.formats.xlcfg import Atom, XlConfig, parse
 from xenassign.formats.xlcfg_edit import Edit, written
 from xenassign.planning.plan import DomainPlan
+from xenassign.request import short_form
 from xenassign.xen.xlvalues import IomemRange, intid, page_range, sci_types
 
 _COMMENT = "What xenassign set for the devices that are passed."
+_READ = "Read by xenassign; xl does not know it:"
+_NOT_PROTECTED = "No IOMMU protects these, so that they are not in dtdev: {}."
 
 
 def dom_cfg(base: XlConfig, plan: DomainPlan) -> str:
     """The text of the base with the plan's values. Applied to its result, it changes nothing."""
+    base = _today(base, plan)
     edits: list[Edit] = []
     new: list[str] = []
     for name, value in _values(base, plan).items():
@@ -30,6 +34,31 @@ def dom_cfg(base: XlConfig, plan: DomainPlan) -> str:
             new.append(written(name, items))
     edits += xlcfg_edit.add_statements(base, new, _COMMENT)
     return xlcfg_edit.apply(base.text, edits)
+
+
+def _today(base: XlConfig, plan: DomainPlan) -> XlConfig:
+    """The base without what today's xl refuses or does not know of the short form.
+
+    Its proposed keys are comments, and its dtdev has of the planned devices the paths of those that
+    are protected.
+    """
+    edits: list[Edit] = []
+    for statement in short_form.statements(base):
+        edits += xlcfg_edit.comment_out(base, statement, _READ)
+    paths = {device.path: device.path for device in plan.devices}
+    paths |= {name: node.path for node, name in plan.called.items()}
+    protected = {device.path for device in plan.devices if device.protection.protected}
+    items: dict[Atom, str | None] = {}
+    for atom in base.texts("dtdev"):
+        path = paths.get(atom.text)
+        if path is not None and path not in protected:
+            items[atom] = None
+        elif path is not None and path != atom.text:
+            items[atom] = xlcfg_string(path)
+    taken = (hash_comment(atom.text) for atom, new in items.items() if new is None)
+    why = _NOT_PROTECTED.format(", ".join(dict.fromkeys(taken)))
+    edits += xlcfg_edit.replace_items(base, "dtdev", items, why)
+    return parse(xlcfg_edit.apply(base.text, edits), base.file) if edits else base
 
 
 def _values(base: XlConfig, plan: DomainPlan) -> dict[str, str]:

@@ -26,7 +26,7 @@ from xenassign.findings import Finding
 from xenassign.host.device import devices
 from xenassign.host.neighbours import Streams
 from xenassign.planning.plan import DomainPlan, PlacedBlock, PlannedDevice, PlannedRegion
-from xenassign.request.origin import Origin, origin_of
+from xenassign.request.origin import CfgOrigin, Origin, origin_of
 from xenassign.system.system import SystemPlan, holdings_of
 from xenassign.xen.board import Board, read_board
 from xenassign.xen.dom0 import dom0, given, is_marked, xens_lines
@@ -341,9 +341,9 @@ def _asked(plan: DomainPlan, device: PlannedDevice) -> tuple[str, str]:
     return "part of the request", device.path
 
 
-def _place(origin: Origin) -> str:
-    """File and line of xenassign.toml, without its folder."""
-    return PurePath(origin.toml.where(origin.key)).name
+def _place(origin: Origin | CfgOrigin) -> str:
+    """File and line, without the folder."""
+    return PurePath(origin.place).name
 
 
 def _of_block(item: PlannedDevice | PlannedRegion, placed: PlacedBlock) -> str:

@@ -1,0 +1,186 @@
+"""``complete``: a dom.cfg that only lists its devices becomes what today's xl requires."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from tests.rows import Rows
+from tests.wording import Wording
+from xenassign.cli import cli
+from xenassign.errors import XenassignError
+
+GEM, UART, GPIO = "/axi/ethernet@ff0e0000", "/axi/serial@ff010000", "/axi/gpio@ff0a0000"
+HEAD = 'name = "gw"\nmemory = 512\nvcpus = 2\nkernel = "/boot/Image"\n'
+ADDED = """
+# What xenassign set for the devices that are passed.
+device_tree = "gw.dtb"
+passthrough = "enabled"
+irqs = [95, 54]
+iomem = ["0xff0e0,0x1", "0xff010,0x1"]
+"""
+LISTED = """\
+# The gateway.
+dtdev = [
+    "/axi/ethernet@ff0e0000",   # net
+\t"/axi/serial@ff010000"  # console
+]
+"""
+TAKEN_OUT = """\
+# The gateway.
+# No IOMMU protects these, so that they are not in dtdev: /axi/serial@ff010000.
+dtdev = [
+    "/axi/ethernet@ff0e0000",   # net
+\t# "/axi/serial@ff010000"  # console
+]
+"""
+PROPOSED = """\
+device_assignment = ['ethernet0',
+  "serial1"] # all
+\tforce-assign-without-iommu = "true" ;
+platform-iommu-safe=0"""
+COMMENTS = """\
+# Read by xenassign; xl does not know it:
+# device_assignment = ['ethernet0',
+#   "serial1"] # all
+\t# Read by xenassign; xl does not know it:
+\t# force-assign-without-iommu = "true" ;
+# Read by xenassign; xl does not know it:
+# platform-iommu-safe=0
+"""
+
+Complete = Callable[..., Result]
+
+
+@pytest.fixture
+def complete(host_files: dict[str, Path], tmp_path: Path) -> Complete:
+    """complete(text, option…): its result for the ZCU102 is out/dom.cfg."""
+
+    def call(text: str, *options: str, host: str = "zynqmp") -> Result:
+        (tmp_path / "dom.cfg").write_text(text)
+        into = ["-o", str(tmp_path / "out" / "dom.cfg"), "--overwrite"]
+        line = ["complete", str(tmp_path / "dom.cfg"), "--host", str(host_files[host]), *into]
+        return CliRunner().invoke(cli, [*line, *options])
+
+    return call
+
+
+def written(tmp_path: Path, done: Result) -> str:
+    """The complete dom.cfg."""
+    assert done.exit_code == 0, done.output
+    return (tmp_path / "out" / "dom.cfg").read_text()
+
+
+def refused(done: Result, wording: Wording, status: int) -> None:
+    """One line with a place."""
+    error = done.exception
+    assert isinstance(error, XenassignError), done.output
+    assert error.exit_status == status
+    assert "\n" not in str(error)
+    wording(error)
+
+
+def test_dtdev_alone(complete: Complete, tmp_path: Path) -> None:
+    text = written(tmp_path, complete(HEAD + LISTED))
+    assert text == HEAD + TAKEN_OUT + ADDED
+    files = {path.name for path in (tmp_path / "out").iterdir()}
+    assert files == {"dom.cfg", *(f"gw{end}" for end in (".dtb", ".dts", ".json", *OVERLAYS))}
+
+
+OVERLAYS = (".host.dtbo", ".host.dtso")
+
+
+def test_proposed_keys_become_comments(complete: Complete, tmp_path: Path) -> None:
+    added = ADDED.replace("irqs", f'dtdev = ["{GEM}"]\nirqs')
+    assert written(tmp_path, complete(HEAD + PROPOSED)) == HEAD + COMMENTS + added
+
+
+def test_lists_on_one_line(complete: Complete, tmp_path: Path, rows: Rows) -> None:
+    """What is taken out takes one comma along; names become paths."""
+    about = "# No IOMMU protects these, so that they are not in dtdev: {}.\n"
+    both = about.format("serial1, gpio@ff0a0000")
+    forms = (
+        ('dtdev = ["serial1", "ethernet0", "gpio@ff0a0000"]', both, f'dtdev = ["{GEM}"]'),
+        (f'dtdev=[ "{GEM}" , "serial1" ]', about.format("serial1"), f'dtdev=[ "{GEM}" ]'),
+        ('dtdev = ["serial1"]', about.format("serial1"), "dtdev = []"),
+        ('dtdev = []; dtdev += ["serial1",]', about.format("serial1"), "dtdev = []; dtdev += []"),
+    )
+    for old, comment, new in forms:
+        with rows(old):
+            text = written(tmp_path, complete(f"{HEAD}{old} # mine\n", "--ignore", "XA"))
+            assert text.startswith(f"{HEAD}{comment}{new} # mine\n\n# What xenassign set")
+
+
+def test_generate_does_the_same(
+    complete: Complete, host_files: dict[str, Path], tmp_path: Path
+) -> None:
+    text = written(tmp_path, complete(HEAD + LISTED))
+    line = ["generate", str(host_files["zynqmp"]), "--base-cfg", str(tmp_path / "dom.cfg")]
+    done = CliRunner().invoke(cli, [*line, "-o", str(tmp_path / "made"), "--route", "xl"])
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "made" / "gw.cfg").read_text() == text
+    for name in ("gw.dtb", "gw.host.dtbo"):
+        assert (tmp_path / "made" / name).read_bytes() == (tmp_path / "out" / name).read_bytes()
+
+
+def test_contradictions(complete: Complete, wording: Wording, rows: Rows) -> None:
+    """Exit status 1, with both places."""
+    texts = (
+        f'device_assignment = ["ethernet0"]\ndtdev = ["{UART}"]\n',
+        'dtdev = ["serial1"]\nsci = "type=scmi_smc"\narm_sci = "none"\n',
+    )
+    for text in texts:
+        with rows(text):
+            refused(complete(HEAD + text), wording, 1)
+
+
+def test_invalid_forms(complete: Complete, wording: Wording, rows: Rows) -> None:
+    texts = (
+        "",
+        'dtdev = ["/axi/ethernet@1"]\n',
+        'device_assignment = "serial1"\n',
+        'device_assignment = [["serial1"]]\n',
+        'dtdev = ["serial1"]\nplatform-iommu-safe = "maybe"\n',
+        'dtdev = ["serial1"]\nsci = "optee"\n',
+        'dtdev = ["serial1"]\nsci = [1]\n',
+        'dtdev = ["serial1"]\ndevice_tree = "gw.dtb"\n',
+    )
+    for text in texts:
+        with rows(text):
+            refused(complete(HEAD + text), wording, 2)
+    forced = 'dtdev = ["serial1"]\nforce_assign_without_iommu = 1\n'
+    refused(complete(HEAD + forced, "--iommu-policy", "strict"), wording, 2)
+
+
+def test_a_device_that_may_do_dma_is_refused(complete: Complete, tmp_path: Path) -> None:
+    """The command to try is this one; the key of the short form has the same effect."""
+    path = "/bus@8000000/motherboard-bus@8000000/ethernet@200000000"
+    text = f'{HEAD}dtdev = ["{path}"]\n'
+    done = complete(text, host="juno")
+    assert done.exit_code == 1
+    assert "[XA401]" in done.stderr
+    (line,) = (line for line in done.stderr.splitlines() if line.startswith("try: "))
+    assert line.startswith(f"try: xenassign complete {tmp_path / 'dom.cfg'} --host ")
+    forced = complete(text, "--force-assign-without-iommu", path, host="juno")
+    by_option = written(tmp_path, forced)
+    tree = (tmp_path / "out" / "gw.dtb").read_bytes()
+    by_key = written(tmp_path, complete(f"{text}force_assign_without_iommu=1\n", host="juno"))
+    assert (
+        by_key.replace("# Read by xenassign; xl does not know it:\n", "").replace(
+            "# force_assign_without_iommu=1\n", ""
+        )
+        == by_option
+    )
+    assert (tmp_path / "out" / "gw.dtb").read_bytes() == tree
+
+
+def test_keys_of_the_short_form_beside_other_devices(
+    complete: Complete, host_files: dict[str, Path], tmp_path: Path, wording: Wording
+) -> None:
+    (tmp_path / "dom.cfg").write_text(HEAD + "device_assignment = []\n")
+    line = ["generate", str(host_files["zynqmp"]), "--base-cfg", str(tmp_path / "dom.cfg")]
+    done = CliRunner().invoke(cli, [*line, "-d", "serial1", "-o", str(tmp_path / "made")])
+    refused(done, wording, 2)

@@ -1,0 +1,165 @@
+"""The short form of a dom.cfg: one list of all devices, and keys that were proposed for xl.
+
+The devices are those of ``device_assignment``, else of ``dtdev``, whether they do DMA or not. xl
+itself requires irqs, iomem and a partial device tree, a dtdev of those devices alone that Xen
+protects, and knows none of the proposed keys. What becomes of the text is in
+``outputs/domain/base_cfg.py``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+from xenassign.errors import ContradictionError, InputError, UsageError
+from xenassign.formats import xlcfg
+from xenassign.formats.xlcfg import Atom, ListValue, Value, XlAssignment, XlConfig
+from xenassign.request.origin import CfgOrigin, Written
+from xenassign.xen.sci import SCMI_SMC
+from xenassign.xen.xlvalues import sci_types
+
+DEVICES = "device_assignment"
+_FORCE = ("force_assign_without_iommu", "platform_iommu_safe")
+_SCI = "sci"
+#: Keys that no release of xl knows. They may be written with - in place of _, with which libxlutil
+#: refuses the file.
+PROPOSED = (DEVICES, *_FORCE, _SCI)
+_BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+#: Strings and comments, and a proposed key, as it is written.
+_KEY = "|".join(key.replace("_", "[-_]") for key in PROPOSED)
+_PARTS = re.compile(
+    rf"""'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|\#[^\n]*|(?<![\w.-])({_KEY})(?=[ \t]*\+?=)"""
+)
+
+
+def read_file(path: str) -> XlConfig:
+    """Parses a file that may have proposed keys, as ``parse``. Raises InputError."""
+    return xlcfg.read_file(path, parse)
+
+
+def parse(text: str, file: str) -> XlConfig:
+    """Parses a text; proposed keys may have - for _, and are called with _. Raises ConfigError.
+
+    Places are those of the text.
+    """
+    readable = _PARTS.sub(lambda part: part[0].replace("-", "_") if part[1] else part[0], text)
+    return xlcfg.parse(readable, file)._replace(text=text)
+
+
+def statements(base: XlConfig) -> Iterator[XlAssignment]:
+    """The statements with proposed keys."""
+    return (statement for statement in base.statements if statement.name in PROPOSED)
+
+
+def options(base: XlConfig, policy: str | None) -> dict[str, Any]:
+    """The options of ``Request`` that the configuration states in its short form.
+
+    ``policy``: that of --iommu-policy, if it is given. Raises InputError for a value that is
+    invalid, UsageError for one that an option contradicts, ContradictionError for two that
+    contradict each other.
+    """
+    tree = base.get("device_tree")
+    if tree is not None:
+        text = "device_tree names a partial device tree, and one is made"
+        raise UsageError(f"{_place(base, tree)}: {text}; remove it")
+    stated: dict[str, Any] = {"devices": tuple(_devices(base))}
+    for key in _FORCE:
+        if _boolean(base, key):
+            stated["policy"] = "trust"
+            if policy not in (None, "trust"):
+                text = f"assigns devices without an IOMMU, --iommu-policy {policy} does not"
+                at, name = base.named(key)[-1], _spelled(base, key)
+                raise UsageError(f"{_place(base, at)}: {name} {text}; remove one")
+    if not stated["devices"]:
+        raise UsageError(f"{base.file}: lists no device in dtdev; list those of the guest there")
+    sci = _system_control(base)
+    if sci is not None:
+        stated["sci"] = sci
+    return stated
+
+
+def refuse(base: XlConfig) -> None:
+    """Raises UsageError if the configuration has a proposed key."""
+    for statement in statements(base):
+        name = _spelled(base, statement.name)
+        text = f"{name} has an effect only where this file lists the devices"
+        raise UsageError(f"{_place(base, statement)}: {text}; remove it, or omit -d")
+
+
+def _devices(base: XlConfig) -> Iterator[Written]:
+    """The names of the devices, each once, with their places."""
+    listed = _names(base, DEVICES)
+    of_dtdev = _names(base, "dtdev")
+    if DEVICES in {statement.name for statement in base.statements}:
+        for name, atom in of_dtdev.items():
+            if name not in listed:
+                raise ContradictionError(
+                    f"{_place(base, atom)}: {name} is in dtdev, and {DEVICES}"
+                    f" ({_place(base, base.named(DEVICES)[-1])}) does not list it; add it there, or"
+                    " remove it here"
+                )
+        key = DEVICES
+    else:
+        key, listed = "dtdev", of_dtdev
+    for name, atom in listed.items():
+        yield Written(name, CfgOrigin(_place(base, atom), key))
+
+
+def _names(base: XlConfig, key: str) -> dict[str, Atom]:
+    """The strings of a list, with the first entry that has each."""
+    value = base.get(key)
+    if value is not None and not isinstance(value, ListValue):
+        _stop(base, value, f"{key} is not a list; write [ ] around the value")
+    names: dict[str, Atom] = {}
+    for item in value.items if value is not None else ():
+        if not isinstance(item, Atom):
+            _stop(base, item, f"{key} contains a list; remove the inner brackets")
+        names.setdefault(item.text, item)
+    return names
+
+
+def _boolean(base: XlConfig, key: str) -> bool:
+    value = base.get(key)
+    if value is None:
+        return False
+    answer = _BOOLEANS.get(value.text.lower()) if isinstance(value, Atom) else None
+    if answer is None:
+        text = f'{_spelled(base, key)} is neither true nor false; write "true" or "false"'
+        _stop(base, value, text)
+    return answer
+
+
+def _system_control(base: XlConfig) -> str | None:
+    """The system control interface that sci, or xl's arm_sci, requests."""
+    requested: dict[str, Value] = {}
+    for key in (_SCI, "arm_sci"):
+        value = base.get(key)
+        if isinstance(value, ListValue):
+            _stop(base, value, f"{key} is a list; write a single value")
+        if value is not None:
+            kind = (sci_types(value.text) or [value.text])[-1]
+            if kind not in ("none", SCMI_SMC):
+                _stop(base, value, f'{key}: {kind!r} is unknown; write "type={SCMI_SMC}"')
+            requested.setdefault(kind, value)
+    if len(requested) > 1:
+        first, second = requested.values()
+        raise ContradictionError(
+            f"{_place(base, first)}: sci differs from arm_sci ({_place(base, second)}); remove one"
+        )
+    return SCMI_SMC if SCMI_SMC in requested else None
+
+
+def _spelled(base: XlConfig, key: str) -> str:
+    """The name of a key as the file has it."""
+    start = base.named(key)[-1].start
+    return base.text[start : start + len(key)]
+
+
+def _place(base: XlConfig, item: Value | XlAssignment) -> str:
+    return f"{base.file}:{item.line}:{item.column}"
+
+
+def _stop(base: XlConfig, at: Value, text: str) -> NoReturn:
+    raise InputError(f"{_place(base, at)}: {text}")
