@@ -37,6 +37,7 @@ SAME_SUBJECT = {
     "msi": "the frames of a board, and the judgement about them",
     "options": "the table of options, and click's options made of it",
     "overlay": "fragments that are read, and those that are written for a domain",
+    "own_tree": "the user's partial tree: what it states, and the plan with that",
     "plan": "the plan, and the command that shows it",
     "protection": "the judgement, and the rules about files",
     "sci": "what Xen forwards, and what a plan makes of it",

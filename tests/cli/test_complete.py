@@ -147,6 +147,8 @@ def test_invalid_forms(complete: Complete, wording: Wording, rows: Rows) -> None
         'dtdev = ["serial1"]\nsci = "optee"\n',
         'dtdev = ["serial1"]\nsci = [1]\n',
         'dtdev = ["serial1"]\ndevice_tree = "gw.dtb"\n',
+        'device_tree = "/boot/none.dtb"\n',
+        'iomem_map = ["0xg:1"]\ndtdev = ["serial1"]\n',
     )
     for text in texts:
         with rows(text):
@@ -175,6 +177,133 @@ def test_a_device_that_may_do_dma_is_refused(complete: Complete, tmp_path: Path)
         == by_option
     )
     assert (tmp_path / "out" / "gw.dtb").read_bytes() == tree
+
+
+def test_iomem_map(complete: Complete, tmp_path: Path, wording: Wording) -> None:
+    """The place of a block in the guest; so is an entry of iomem with one."""
+    text = written(tmp_path, complete(f'{HEAD}dtdev = ["serial1"]\niomem_map = ["ff010:0x2000"]\n'))
+    assert '\niomem = ["0xff010,0x1@0x2000"]\n' in text
+    assert '\n# iomem_map = ["ff010:0x2000"]\n' in text
+    iomem = 'iomem = ["ff010,1@2000"]'
+    text = written(tmp_path, complete(f'{HEAD}dtdev = ["serial1"]\n{iomem}\n'))
+    assert f"\n{iomem}\n" in text
+    assert text.count("iomem") == 1
+    for page in ("ff011:2000", "ff010:3000"):
+        refused(
+            complete(f'{HEAD}dtdev = ["serial1"]\niomem_map = ["{page}"]\n{iomem}\n'), wording, 1
+        )
+
+
+# ---------------------------------------------------------------------- the user's own tree
+
+TREE = """/dts-v1/;
+/ {
+    #address-cells = <2>; #size-cells = <2>;
+    passthrough {
+        compatible = "simple-bus"; ranges; #address-cells = <2>; #size-cells = <2>;
+        interrupt-parent = <0xfde8>;
+        clk: clk { compatible = "fixed-clock"; #clock-cells = <0>; clock-frequency = <125000000>; };
+        ethernet@8000000 {
+            compatible = "xlnx,zynqmp-gem", "cdns,gem";
+            reg = <0 0x8000000 0 0x1000>; interrupts = <0 63 4 0 63 4>;
+            clocks = <&clk>, <&clk>, <&clk>, <&clk>, <&clk>;
+            clock-names = "pclk", "hclk", "tx_clk", "rx_clk", "tsu_clk";
+            xen,path = "/axi/ethernet@ff0e0000"; XEN_REG
+            phy-mode = "rgmii-id"; fixed-link { speed = <1000>; full-duplex; };
+        };
+        serial@8001000 {
+            compatible = "cdns,uart-r1p12", "xlnx,xuartps";
+            reg = <0 0x8001000 0 0x1000>; interrupts = <0 22 4>;
+            clocks = <&clk>, <&clk>; clock-names = "uart_clk", "pclk";
+            xen,path = "/axi/serial@ff010000"; xen,force-assign-without-iommu;
+            xen,reg = <0 0xff010000 0 0x1000 0 0x8001000>;
+        };
+    };
+};
+"""
+WITH_REG = TREE.replace("XEN_REG", "xen,reg = <0 0xff0e0000 0 0x1000 0 0x8000000>;")
+ONE_TO_ONE = TREE.replace("XEN_REG", "").replace("8000000", "ff0e0000")
+NAMED = f'{HEAD}device_tree = "/boot/gw.dtb"\n'
+FOLLOWS = """
+# What xenassign set for the devices that are passed.
+passthrough = "enabled"
+dtdev = ["/axi/ethernet@ff0e0000"]
+irqs = [95, 54]
+iomem = ["{}", "0xff010,0x1@0x8001"]
+"""
+
+
+def test_a_partial_tree_alone(complete: Complete, tmp_path: Path, rows: Rows) -> None:
+    """Its xen,reg counts, else its reg, 1:1 or as iomem_map states; it stays as it is."""
+    moved = 'iomem_map = ["ff0e0:8000"]\n'
+    comment = f"# Read by xenassign; xl does not know it:\n# {moved}"
+    forms = (
+        (WITH_REG, "", "", "0xff0e0,0x1@0x8000"),
+        (ONE_TO_ONE, "", "", "0xff0e0,0x1"),
+        (TREE.replace("XEN_REG", ""), moved, comment, "0xff0e0,0x1@0x8000"),
+    )
+    for tree, more, instead, entry in forms:
+        with rows(entry, more):
+            (tmp_path / "gw.dts").write_text(tree)
+            text = written(tmp_path, complete(NAMED + more))
+            assert text == NAMED + instead + FOLLOWS.format(entry)
+            files = {path.name for path in (tmp_path / "out").iterdir()}
+            assert files == {"dom.cfg", "gw.json", *(f"gw{end}" for end in OVERLAYS)}
+            assert written(tmp_path, complete(text)) == text
+
+
+def test_both(complete: Complete, tmp_path: Path) -> None:
+    """A list beside the tree: dtdev keeps those that are protected."""
+    (tmp_path / "gw.dts").write_text(WITH_REG)
+    text = written(tmp_path, complete(f'{NAMED}dtdev = ["ethernet0", "serial1"]\n'))
+    assert f'dtdev: serial1.\ndtdev = ["{GEM}"]\n' in text
+    text = written(tmp_path, complete(f'{NAMED}device_assignment = ["serial1", "ethernet0"]\n'))
+    assert f'\ndtdev = ["{GEM}"]\n' in text
+    assert written(tmp_path, complete(text)) == text
+
+
+def test_what_the_tree_contradicts(
+    complete: Complete, tmp_path: Path, wording: Wording, rows: Rows
+) -> None:
+    """Exit status 1, with the places in both files."""
+    (tmp_path / "gw.dts").write_text(WITH_REG)
+    texts = (
+        f'dtdev = ["{GPIO}"]\n',
+        'device_assignment = ["ethernet0"]\n',
+        'iomem = ["ff010,1"]\n',
+        'iomem_map = ["ff010:20000"]\n',
+        'iomem_map = ["ff011:20000"]\n',
+    )
+    for text in texts:
+        with rows(text):
+            refused(complete(NAMED + text), wording, 1)
+    (tmp_path / "gw.dts").write_text(TREE.replace("XEN_REG", ""))
+    refused(complete(NAMED), wording, 1)
+
+
+def test_what_the_lint_refuses(complete: Complete, tmp_path: Path, wording: Wording) -> None:
+    """A tree is judged as the lint judges it, with its waivers."""
+    (tmp_path / "gw.dts").write_text(WITH_REG.replace("clocks = <&clk>, <&clk>;", "clocks = <9>;"))
+    done = complete(NAMED)
+    assert done.exit_code == 1
+    assert "[XA511]" in done.stderr
+    why = "/* xenassign: allow XA511: ours does not ask for it */\n clocks = <9>;"
+    (tmp_path / "gw.dts").write_text(WITH_REG.replace("clocks = <&clk>, <&clk>;", why))
+    assert complete(NAMED).exit_code == 0
+    (tmp_path / "gw.dts").write_text("/dts-v1/; / { };")
+    refused(complete(NAMED), wording, 2)
+    (tmp_path / "gw.dts").write_text(WITH_REG.replace("/axi/serial@ff01", "/axi/serial@ff02"))
+    refused(complete(NAMED), wording, 2)
+
+
+def test_completing_twice_changes_nothing(complete: Complete, tmp_path: Path) -> None:
+    """The second time the tree that the first one made is the user's own."""
+    for text in (LISTED, PROPOSED):
+        first = written(tmp_path, complete(HEAD + text))
+        (tmp_path / "gw.dtb").write_bytes((tmp_path / "out" / "gw.dtb").read_bytes())
+        done = complete(first)
+        assert written(tmp_path, done) == first
+        (tmp_path / "gw.dtb").unlink()
 
 
 def test_keys_of_the_short_form_beside_other_devices(

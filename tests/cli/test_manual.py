@@ -99,7 +99,7 @@ def test_a_page_names_the_others_and_is_of_every_day() -> None:
 
 def test_exit_status_1_is_where_a_command_has_it() -> None:
     with_it = {name for name, page in PAGES.items() if "\\fB1\\fR\n" in page}
-    refusing = ("explain", "generate", "plan", "report", "lint")
+    refusing = ("complete", "explain", "generate", "plan", "report", "lint")
     assert with_it == {"xenassign.1", *(f"xenassign-{n}.1" for n in refusing)}
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -12,7 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
 from tests.answers import generate
+from xenassign.api import lint
 from xenassign.devicetree.tree import Tree
+from xenassign.findings import errors
 from xenassign.formats.xlcfg import ConfigError, XlConfig, decode, encode, parse
 from xenassign.request import short_form
 from xenassign.request.base_cfg import request
@@ -177,7 +181,7 @@ def test_other_statements_and_all_comments_stay(board: Board, host: str, text: s
     assert not added
 
 
-@settings(deadline=None, max_examples=25, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=10, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(text=SHORT)
 def test_a_short_form(judge: Judge, board: Board, text: str) -> None:
     """xl sees what the devices require; what else there was stays, as it was and in its order."""
@@ -199,6 +203,21 @@ def test_a_short_form(judge: Judge, board: Board, text: str) -> None:
     at = 0
     for piece in pieces(text, base):
         at = new.text.index(piece, at) + len(piece)
+    with TemporaryDirectory() as name:
+        again(board("zynqmp"), Path(name), files)
+
+
+def again(tree: Tree, folder: Path, files: dict[str, bytes]) -> None:
+    """The lint finds no error in what was made, and completing it again changes nothing."""
+    for name in ("d.cfg", "d.dts", "d.host.dtbo"):
+        (folder / name).write_bytes(files[name])
+    marks = [folder / "d.host.dtbo"]
+    report = lint([folder / "d.cfg"], host=tree, overlays=marks, routes=("xl",))
+    assert not errors(report.findings)
+    config = short_form.read_file(str(folder / "d.cfg"))
+    _, twice, refusals = generate(tree, request(config))
+    assert not refusals
+    assert twice["d.cfg"] == files["d.cfg"]
 
 
 def pieces(text: str, base: XlConfig) -> Iterator[str]:

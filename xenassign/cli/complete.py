@@ -46,15 +46,19 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
     strict: bool,
     **options: Any,
 ) -> None:
-    """Complete a dom.cfg that only lists the devices in dtdev, for today's xl.
+    """Complete a dom.cfg that only lists the devices, for today's xl.
 
     dtdev (or device_assignment) lists all devices of the guest by path, alias, label or unique
     suffix, whether they do DMA or not. The partial device tree, device_tree, irqs, iomem and
-    passthrough are made, and dtdev keeps those that Xen protects. The keys that were proposed for
-    xl (device_assignment, force-assign-without-iommu, platform-iommu-safe, sci) are honoured, and
-    become comments. The rest of the text keeps every byte. The partial tree (NAME.dtb), the marks
-    for the host's tree (NAME.host.dtbo) and the plan (NAME.json) are written beside it. Exit status
-    1: refused, with every reason.
+    passthrough are made, and dtdev keeps those that Xen protects. If FILE has device_tree, a
+    partial tree in the form of dom0less that is beside it, irqs, iomem and dtdev follow from that
+    tree instead: from its xen,path and xen,reg, or reg.
+
+    The keys that were proposed for xl (device_assignment, force-assign-without-iommu,
+    platform-iommu-safe, iomem_map, sci) are honoured, and become comments. The rest of the text
+    keeps every byte, and completing the result changes nothing. The partial tree that is made
+    (NAME.dtb), the marks for the host's tree (NAME.host.dtbo) and the plan (NAME.json) are written
+    beside the result. Exit status 1: refused, with every reason.
 
     \b
     Example:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 
@@ -11,6 +10,7 @@ from xenassign.linting.documents import ConfigFile, Document, TreeFile, read_tre
 from xenassign.linting.folder import DomainFacts
 from xenassign.linting.verdict.context import Context
 from xenassign.linting.verdict.domain import DomainNode, context_of
+from xenassign.request import own_tree
 
 #: What follows a domain's name in the files of ``generate``, without the last suffix.
 _ENDINGS = (".dom0less", ".attach", ".host")
@@ -52,12 +52,8 @@ def partial_trees(
 
 def _beside(config: str, name: str) -> TreeFile | None:
     """The file that a configuration's device_tree names, or the file or source of that name."""
-    folder = os.path.dirname(config)
-    blob = PurePath(name).name
-    for path in (name, blob, f"{PurePath(blob).stem}.dts"):
-        if os.path.isfile(os.path.join(folder, path)):
-            return read_tree_file(os.path.join(folder, path))
-    return None
+    path = own_tree.beside(config, name)
+    return read_tree_file(path) if path is not None else None
 
 
 class Pairs:

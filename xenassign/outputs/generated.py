@@ -17,6 +17,7 @@ from xenassign.outputs.boot import write as boot_write
 from xenassign.outputs.domain import check as domain_check
 from xenassign.outputs.domain import decide as domain
 from xenassign.outputs.domain import write as domain_write
+from xenassign.outputs.domain.own_tree import with_own_trees
 from xenassign.outputs.imagebuilder import decide as imagebuilder
 from xenassign.outputs.imagebuilder import write as imagebuilder_write
 from xenassign.outputs.output import Decision, Output
@@ -73,7 +74,7 @@ def generate_system(tree: Tree, request: SystemRequest) -> GeneratedSystem:
 
 def generate_resolved(resolved: ResolvedSystem) -> GeneratedSystem:
     """``generate_system`` for a request whose names are resolved. Raises XenassignError."""
-    system = decide_resolved(resolved)
+    system = with_own_trees(decide_resolved(resolved))
     decisions: list[tuple[Output[Any], Decision]] = []
     for output in OUTPUTS:
         decision = output.decide(system)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 
 from xenassign.checks.machine_control import control
 from xenassign.checks.regions import Region
 from xenassign.checks.scope import Scope
+from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.devicetree.tree import Node
 from xenassign.errors import UsageError
 from xenassign.planning.placement import Claimant
 from xenassign.request.origin import mistake, origin_of
-from xenassign.request.request import MapOption
+from xenassign.request.request import MapOption, Request
 from xenassign.request.resolve import Resolved
 from xenassign.xen.board import Board
 
@@ -47,7 +49,20 @@ def map_options(
         options[node].append(option)
     if mistakes:
         raise UsageError(*mistakes)
+    for claimant in claimants:
+        options[claimant.node] += _stated(claimant, resolved.request)
     return options
+
+
+def _stated(claimant: Claimant, request: Request) -> Iterator[MapOption]:
+    """The places that the pages of the user's dom.cfg give to the blocks of a claimant."""
+    for block in claimant.blocks if request.pages else ():
+        first = block.pages.start // PAGE_SIZE
+        for pages in request.pages:
+            if pages.host.start <= first < pages.host.end:
+                guest = (first - pages.mfn + pages.gfn) * PAGE_SIZE
+                yield MapOption(claimant.path, block.index, guest)
+                break
 
 
 def _map_mistake(

@@ -19,6 +19,7 @@ from xenassign.host.regulator_summary import RegulatorSummary
 from xenassign.request import units
 from xenassign.request.options import ALIGNMENTS
 from xenassign.request.origin import Origin
+from xenassign.request.own_tree import PartialTree
 from xenassign.request.property_edits import PropertyEdit, check_edits
 from xenassign.xen.layout import MIB
 from xenassign.xen.releases import (
@@ -30,6 +31,7 @@ from xenassign.xen.releases import (
     release,
 )
 from xenassign.xen.sci import SCMI_SMC
+from xenassign.xen.xlvalues import IomemRange
 
 VCPUS_MAX = max(GUEST_VCPUS_MAX.values())
 MEMORY_ACTIONS = ("map", "drop")
@@ -118,7 +120,9 @@ class Request:
     ``sci``: the system control interface of the guest, ``scmi_smc`` or None.
     ``align``: one of ``ALIGNMENTS``. ``pins``: places that ``auto`` prefers, never a refusal.
     ``avoid``: guest addresses in bytes that ``auto`` leaves free.
-    ``base``: the user's own dom.cfg; ``request.base_cfg.request`` reads its values.
+    ``base``: the user's own dom.cfg; ``request.base_cfg.request`` reads its values. ``partial``:
+    the partial tree that it names, if what is passed follows from that one. ``pages``: guest pages
+    that it states; a block that begins in one has its place.
     ``clock_summary`` and ``regulator_summary``: the rates and voltages of the running board.
     ``static_memory``: the host memory of the domain, (base, size) in bytes; ``memory`` is their
     sum. ``direct_map``: guest addresses are host addresses. Both require dom0less only.
@@ -157,6 +161,8 @@ class Request:
     keep_firmware: bool = False
     edits: tuple[PropertyEdit, ...] = ()
     base: XlConfig | None = None
+    partial: PartialTree | None = None
+    pages: tuple[IomemRange, ...] = ()
     direct_map: bool = False
     static_memory: tuple[tuple[int, int], ...] = ()
     attach_overlay: bool = False

@@ -15,7 +15,7 @@ from xenassign.devicetree.tree import Node, Tree
 from xenassign.errors import UsageError
 from xenassign.host.boot_arguments import names_uart, value
 from xenassign.host.platform import Platform, uart
-from xenassign.request.origin import mistake
+from xenassign.request.origin import CfgOrigin, mistake, origin_of
 from xenassign.request.property_edits import PropertyEdit
 from xenassign.request.request import Accepted, ClockRate, MapOption, MemoryOption, Request
 from xenassign.request.select import absent, find, find_all, is_pattern, why_no_match, why_not_found
@@ -205,11 +205,13 @@ class _Names:
         chosen: dict[Node, str] = {}
         patterns = any(is_pattern(self._tree, name) for name in names)
         for name in names:
+            listed = isinstance(origin_of(name), CfgOrigin)  # dom.cfg and its tree may both name it
             for node in self._all(domain, "-d", name, missing=True):
-                if node in chosen and not patterns:
+                if node in chosen and not (patterns or listed):
                     why = f"{node.path} is named twice; name each device once"
                     self._wrong(domain, "-d", name, why)
-                chosen.setdefault(node, node.path if is_pattern(self._tree, name) else name)
+                called = node.path if is_pattern(self._tree, name) else name
+                chosen[node] = called if listed else chosen.get(node, called)
         return chosen
 
     def allowances(

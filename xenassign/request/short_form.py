@@ -16,15 +16,19 @@ from xenassign.errors import ContradictionError, InputError, UsageError
 from xenassign.formats import xlcfg
 from xenassign.formats.xlcfg import Atom, ListValue, Value, XlAssignment, XlConfig
 from xenassign.request.origin import CfgOrigin, Written
+from xenassign.request.own_tree import FORCE, PartialTree, beside, read_partial_tree
+from xenassign.request.request import Accepted
 from xenassign.xen.sci import SCMI_SMC
-from xenassign.xen.xlvalues import sci_types
+from xenassign.xen.xlvalues import IomemRange, page_range, sci_types
 
 DEVICES = "device_assignment"
 _FORCE = ("force_assign_without_iommu", "platform_iommu_safe")
 _SCI = "sci"
+_IOMEM_MAP = "iomem_map"
+_PAGE_MAP = re.compile(r"(?:0x)?([0-9a-fA-F]{1,13}):(?:0x)?([0-9a-fA-F]{1,13})")
 #: Keys that no release of xl knows. They may be written with - in place of _, with which libxlutil
 #: refuses the file.
-PROPOSED = (DEVICES, *_FORCE, _SCI)
+PROPOSED = (DEVICES, *_FORCE, _SCI, _IOMEM_MAP)
 _BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 #: Strings and comments, and a proposed key, as it is written.
@@ -60,11 +64,10 @@ def options(base: XlConfig, policy: str | None) -> dict[str, Any]:
     invalid, UsageError for one that an option contradicts, ContradictionError for two that
     contradict each other.
     """
-    tree = base.get("device_tree")
-    if tree is not None:
-        text = "device_tree names a partial device tree, and one is made"
-        raise UsageError(f"{_place(base, tree)}: {text}; remove it")
+    partial = _partial_tree(base)
     stated: dict[str, Any] = {"devices": tuple(_devices(base))}
+    if partial is not None:
+        stated |= _of_tree(partial, stated["devices"])
     for key in _FORCE:
         if _boolean(base, key):
             stated["policy"] = "trust"
@@ -73,11 +76,56 @@ def options(base: XlConfig, policy: str | None) -> dict[str, Any]:
                 at, name = base.named(key)[-1], _spelled(base, key)
                 raise UsageError(f"{_place(base, at)}: {name} {text}; remove one")
     if not stated["devices"]:
-        raise UsageError(f"{base.file}: lists no device in dtdev; list those of the guest there")
+        text = "lists no device in dtdev; list those of the guest there"
+        if partial is not None:
+            text = f"no node of {partial.file} has a xen,path, and dtdev lists no device; add one"
+        raise UsageError(f"{base.file}: {text}")
+    ranges = [page_range(atom.text) for atom in base.texts("iomem")]
+    stated["pages"] = (*filter(None, ranges), *iomem_map(base).values())
     sci = _system_control(base)
     if sci is not None:
         stated["sci"] = sci
     return stated
+
+
+def iomem_map(base: XlConfig) -> dict[Atom, IomemRange]:
+    """The guest pages that iomem_map states, each for the block that begins in that host page.
+
+    Raises InputError.
+    """
+    pages: dict[Atom, IomemRange] = {}
+    for atom in _names(base, _IOMEM_MAP).values():
+        match = _PAGE_MAP.fullmatch(atom.text)
+        if match is None:
+            text = f"{atom.text!r} in {_IOMEM_MAP} is not MFN:GFN in hexadecimal; correct it"
+            _stop(base, atom, text)
+        pages[atom] = IomemRange(int(match[1], 16), 1, int(match[2], 16))
+    return pages
+
+
+def _partial_tree(base: XlConfig) -> PartialTree | None:
+    """The partial device tree that device_tree names. Raises InputError, UsageError."""
+    value = base.get("device_tree")
+    if not isinstance(value, Atom):
+        return None
+    path = beside(base.file, value.text)
+    if path is None:
+        text = f"device_tree: {value.text} is not beside this file, as blob or source"
+        fix = "put it there, or remove the key, so that it is made of dtdev"
+        raise UsageError(f"{_place(base, value)}: {text}; {fix}")
+    return read_partial_tree(path)
+
+
+def _of_tree(partial: PartialTree, listed: tuple[Written, ...]) -> dict[str, Any]:
+    """The options that follow from a partial tree. ``listed``: the devices of dom.cfg."""
+    assigned = [(node, path) for node, path in partial.assigned()]
+    devices = dict.fromkeys((*(path for _, path in assigned), *listed))
+    forced = dict.fromkeys(path for node, path in assigned if node.has(FORCE))
+    return {
+        "partial": partial,
+        "devices": tuple(devices),
+        "forced": tuple(Accepted(path) for path in forced),
+    }
 
 
 def refuse(base: XlConfig) -> None:

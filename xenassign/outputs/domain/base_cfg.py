@@ -91,10 +91,13 @@ def _values(base: XlConfig, plan: DomainPlan) -> dict[str, str]:
 
 
 def _device_tree(base: XlConfig, plan: DomainPlan) -> str:
-    """The option, else a path in the base that ends in NAME.dtb, else NAME.dtb."""
+    """The option, else a path in the base that is the user's own or ends in NAME.dtb, else
+    NAME.dtb.
+    """
     file = f"{plan.name}.dtb"
     path = _text(base, "device_tree") or ""
-    default = path if PurePosixPath(path).name == file else file
+    own = plan.request.partial is not None or PurePosixPath(path).name == file
+    default = path if own else file
     return plan.request.device_tree_path or default
 
 

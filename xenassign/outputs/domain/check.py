@@ -11,6 +11,7 @@ from xenassign.checks.interrupts import EXTENDED_BUILD
 from xenassign.checks.shared_pages import SHARED_ALLOWED, SHARED_PAGE
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.blob_writer import to_blob
+from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding, errors
 from xenassign.formats.xlcfg import XlConfig, decode, encode, parse
 from xenassign.host.platform import Platform
@@ -23,7 +24,7 @@ from xenassign.linting.verdict.domain import domains
 from xenassign.linting.verdict.domain_memory import NO_MEMORY
 from xenassign.linting.verdict.domain_node import NO_CPUS
 from xenassign.linting.verdict.host_overlays import marks, with_interrupts
-from xenassign.outputs.domain import text
+from xenassign.outputs.domain import own_tree, text
 from xenassign.outputs.domain.decide import DomainDecision
 from xenassign.outputs.domain.overlay import domain_node as domain_overlay
 from xenassign.planning.plan import DomainPlan
@@ -60,6 +61,8 @@ def _of_domain(
 ) -> list[Finding]:
     """The findings about a domain's files. ``marked``: host paths that any domain marks."""
     request = plan.request
+    if request.partial is not None:
+        return list(own_tree.findings(plan, request.partial, files, platform))
     node = to_blob(domain_overlay(plan)) if "dom0less" in request.routes else None
     if request.base is None:
         return errors(file_findings(files, plan, platform, marked, node, rights))
@@ -82,10 +85,15 @@ def _conflicts(system: SystemPlan, files: Mapping[str, bytes]) -> Iterator[Findi
     of_domains = [
         holding
         for plan in system.domains
-        for holding in holdings(plan.name, View(read_blob(files[f"{plan.name}.dtb"]), context))
+        for holding in holdings(plan.name, View(_partial_tree(plan, files), context))
     ]
     conflicts, _ = settled(conflicts_between(of_domains), resolved)
     yield from errors(conflict.finding for conflict in conflicts)
+
+
+def _partial_tree(plan: DomainPlan, files: Mapping[str, bytes]) -> Tree:
+    partial = plan.request.partial
+    return read_blob(files[f"{plan.name}.dtb"]) if partial is None else partial.tree
 
 
 def file_findings(

@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 from xenassign.devicetree.changes import libfdt_finds_instead
 from xenassign.devicetree.tree import Tree
-from xenassign.errors import UsageError
+from xenassign.errors import ContradictionError, UsageError
 from xenassign.findings import Finding, rule
 from xenassign.formats.xlcfg import XlConfig
 from xenassign.outputs.boot import host_changes
 from xenassign.planning.plan import DomainPlan
+from xenassign.request import short_form
 from xenassign.request.request import Request
 from xenassign.system.system import SystemPlan
 from xenassign.xen.xlvalues import page_range
@@ -29,8 +30,9 @@ class DomainDecision(NamedTuple):
 def decide(system: SystemPlan) -> DomainDecision:
     """Raises UsageError where the user's own dom.cfg contradicts the plan."""
     for plan in system.domains:
-        if plan.request.base is not None:
+        if plan.request.base is not None and plan.request.partial is None:
             _check_iomem(plan.request.base, plan)
+            _check_iomem_map(plan.request.base, plan)
     tree = system.resolved.platform.tree
     findings = (
         finding._replace(domain=plan.name)
@@ -55,6 +57,20 @@ def _check_iomem(base: XlConfig, plan: DomainPlan) -> None:
                 )
                 origin = plan.request.origin
                 raise UsageError(line if origin is None else origin.line(line))
+
+
+def _check_iomem_map(base: XlConfig, plan: DomainPlan) -> None:
+    """Raises ContradictionError if a page of iomem_map is planned elsewhere, or not at all."""
+    for atom, page in short_form.iomem_map(base).items():
+        planned = [pages for pages in plan.page_ranges if pages.mfn == page.mfn]
+        if {pages.gfn for pages in planned} != {page.gfn}:
+            state = f"no block of the devices begins there in {plan.host_file}; correct the page"
+            if planned:
+                by = "iomem or --map puts it"
+                state = f"{by} at guest page {planned[0].gfn:#x}; correct one of them"
+            raise ContradictionError(
+                f"{base.file}:{atom.line}:{atom.column}: iomem_map: {atom.text}: {state}"
+            )
 
 
 def _ambiguous_marks(plan: DomainPlan, tree: Tree) -> Iterator[Finding]:

@@ -30,11 +30,12 @@ def render(plan: DomainPlan, conflicts: Iterable[Conflict] = ()) -> dict[str, by
     partial = to_blob(plan.tree)
     marks = overlay.host_marks(plan)
     files = {
-        f"{name}.dtb": partial,
-        f"{name}.dts": text.partial_dts(plan, conflicts).encode(),
         f"{name}.host.dtbo": to_blob(marks),
         f"{name}.host.dtso": text.host_dtso(plan, marks).encode(),
     }
+    if plan.request.partial is None:
+        files[f"{name}.dtb"] = partial
+        files[f"{name}.dts"] = text.partial_dts(plan, conflicts).encode()
     if "xl" in plan.request.routes:
         base = plan.request.base
         config = text.dom_cfg(plan) if base is None else base_cfg.dom_cfg(base, plan)

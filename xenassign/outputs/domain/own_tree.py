@@ -1,0 +1,216 @@
+"""A domain whose partial device tree is the user's: what it passes follows from that tree.
+
+The mappings are those of ``xen,reg``, else of iomem, else the node's ``reg`` at the host's
+addresses; the interrupts and the IOMMU are those of the host's node, as dom0less Xen reads it. The
+files are judged as the lint judges them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from xenassign.devicetree.addresses import Block, registers
+from xenassign.devicetree.spans import PAGE_SIZE, Span, covered
+from xenassign.devicetree.tree import Node
+from xenassign.errors import ContradictionError
+from xenassign.findings import Finding
+from xenassign.formats.xlcfg import Atom, XlAssignment, XlConfig
+from xenassign.host.platform import Platform
+from xenassign.linting import linter
+from xenassign.linting.documents import TreeFile, document
+from xenassign.linting.guest.view import PartialNode, View
+from xenassign.linting.verdict.context import Context
+from xenassign.linting.verdict.mappings import iomem_ranges
+from xenassign.planning.plan import DomainPlan, PlacedBlock, PlannedDevice, PlannedRegion
+from xenassign.planning.plan import Mapping as Pages
+from xenassign.request import short_form
+from xenassign.request.own_tree import PartialTree
+from xenassign.request.select import find
+from xenassign.system.system import SystemPlan
+from xenassign.xen.iommu import iommus
+from xenassign.xen.stage2 import pool_mib
+from xenassign.xen.xlvalues import IomemRange
+
+
+def with_own_trees(system: SystemPlan) -> SystemPlan:
+    """The system; the plans of domains with a partial tree of their own pass what it states.
+
+    Raises ContradictionError where the configuration and the tree contradict each other.
+    """
+    platform = system.resolved.platform
+    return system._replace(domains=tuple(_of_tree(plan, platform) for plan in system.domains))
+
+
+def _of_tree(plan: DomainPlan, platform: Platform) -> DomainPlan:
+    """The plan with the devices and pages of its own tree; the lint has the findings."""
+    request, partial, base = plan.request, plan.request.partial, plan.request.base
+    if partial is None or base is None:
+        return plan
+    marked = frozenset(mark.path for mark in plan.marks)
+    by_iommu = iommus(platform, request.release, request.drivers)
+    context = Context(request.release, platform, by_iommu, marked=marked)
+    own_tree = _OwnTree(partial, base, View(partial.tree, context, base))
+    own_tree.check_lists()
+    planned = {device.host.node: device for device in plan.devices}
+    devices: list[PlannedDevice] = []
+    regions: list[PlannedRegion] = []
+    for node in own_tree.view.nodes:
+        path, placed = node.node.path, tuple(own_tree.placed(node))
+        host = own_tree.view.host(node.node)
+        device = planned.get(host.node) if host is not None else None
+        if device is not None:
+            forced = device.forced or node.forced
+            own = device._replace(guest_path=path, placed=placed, forced=forced, suppliers=())
+            devices.append(own)
+        elif placed:
+            regions.append(PlannedRegion(path, path, placed, (), "stated by the partial tree"))
+    new = plan._replace(devices=tuple(devices), regions=tuple(regions), findings=())
+    pages = [mapping for owner in new.owners for mapping in owner.mappings]
+    own_tree.check_iomem_map(pages)
+    ranges = [(mapping.host, mapping.size, mapping.guest) for mapping in pages]
+    return new._replace(pool_mib=pool_mib(request.memory, request.vcpus or 1, ranges))
+
+
+@dataclass(frozen=True)
+class _OwnTree:
+    """The partial tree and the configuration that names it. ``view``: of both."""
+
+    partial: PartialTree
+    base: XlConfig
+    view: View
+
+    def check_lists(self) -> None:
+        """Raises ContradictionError if the lists of devices and the tree differ."""
+        hosts = {host.node for _, host in self.view.assigned}
+        for key in ("dtdev", short_form.DEVICES):
+            for atom in self.base.texts(key):
+                node = self._find(atom)
+                if node is not None and hosts.isdisjoint((*node.walk(), *node.ancestors())):
+                    place = f"{self._at(atom)}: {key} lists {node.path}"
+                    fix = f"add the node with that xen,path to {self.partial.file}"
+                    raise ContradictionError(
+                        f"{place}, and no node of {self.partial.file} is it; {fix}, or remove it"
+                        " here"
+                    )
+        listed = [self._find(atom) for atom in self.base.texts(short_form.DEVICES)]
+        for own, host in self.view.assigned if listed else ():
+            if not any(above in listed for above in host.node.lineage()):
+                at = self._at(self.base.named(short_form.DEVICES)[-1])
+                raise ContradictionError(
+                    f"{self.partial.place(own.node)}: is {host.path}, which {short_form.DEVICES}"
+                    f" ({at}) does not list; add it there, or remove the node"
+                )
+
+    def check_iomem_map(self, mappings: Sequence[Pages]) -> None:
+        """Raises ContradictionError if the tree has a page of iomem_map elsewhere, or nowhere."""
+        for atom, page in short_form.iomem_map(self.base).items():
+            places = {m.guest - m.host for m in mappings if m.host_span.overlaps(_bytes(page))}
+            if places != {(page.gfn - page.mfn) * PAGE_SIZE}:
+                at = ", ".join(f"{page.mfn * PAGE_SIZE + place:#x}" for place in sorted(places))
+                raise ContradictionError(
+                    f"{self._at(atom)}: iomem_map has {atom.text}, and {self.partial.file} maps"
+                    f" {page.mfn * PAGE_SIZE:#x} {f'to {at}' if at else 'nowhere'}; correct one of"
+                    " them"
+                )
+
+    def placed(self, node: PartialNode) -> Iterator[PlacedBlock]:
+        """What is mapped for a node. Raises ContradictionError."""
+        if node.entries:
+            for entry in node.entries:
+                if entry.size and not any(n % PAGE_SIZE for n in entry[:3]):
+                    yield self._checked(node, Pages(entry.host, entry.guest, entry.size))
+        elif not node.node.has("xen,reg") and node.node.has("reg"):
+            for block in registers(node.node).blocks:
+                yield self._of_reg(node, block)
+
+    def _of_reg(self, node: PartialNode, block: Block) -> PlacedBlock:
+        """A register block of the guest without xen,reg: as iomem maps it, else 1:1."""
+        pages = block.pages
+        for mapping in self._iomem.values():
+            if mapping.guest_span.covers(pages):
+                host = pages.start - mapping.guest + mapping.host
+                return _placed(Pages(host, pages.start, pages.size))
+        for page in short_form.iomem_map(self.base).values():
+            if page.gfn * PAGE_SIZE == pages.start:
+                return _placed(Pages(page.mfn * PAGE_SIZE, pages.start, pages.size))
+        host_device = self.view.host(node.node)
+        own = self.view.pages_of(host_device) if host_device is not None else ()
+        if host_device is not None and not covered(pages, own):
+            raise ContradictionError(
+                f"{self.partial.place(node.node)}: reg has {block.address:#x}, which is not in the"
+                f" registers of {host_device.path} in {self._board}; state where they are with"
+                " xen,reg, or with iomem in dom.cfg"
+            )
+        return _placed(Pages(pages.start, pages.start, pages.size))
+
+    def _checked(self, node: PartialNode, mapping: Pages) -> PlacedBlock:
+        """A mapping of xen,reg, which iomem does not contradict."""
+        for atom, entry in self._iomem.items():
+            differs = entry.guest - entry.host != mapping.guest - mapping.host
+            if differs and entry.host_span.overlaps(mapping.host_span):
+                raise ContradictionError(
+                    f"{self._at(atom)}: iomem has {atom.text}, and"
+                    f" {self.partial.place(node.node)}: xen,reg maps {mapping.host:#x} to"
+                    f" {mapping.guest:#x}; correct one of them"
+                )
+        return _placed(mapping)
+
+    @cached_property
+    def _iomem(self) -> Mapping[Atom, Pages]:
+        ranges = iomem_ranges(self.base)
+        return {
+            atom: Pages(r.mfn * PAGE_SIZE, r.gfn * PAGE_SIZE, r.pages * PAGE_SIZE)
+            for atom, r in ranges
+        }
+
+    @property
+    def _board(self) -> str:
+        platform = self.view.context.platform
+        return platform.tree.file if platform is not None else ""
+
+    def _find(self, atom: Atom) -> Node | None:
+        platform = self.view.context.platform
+        return find(platform.tree, atom.text) if platform is not None else None
+
+    def _at(self, item: Atom | XlAssignment) -> str:
+        return f"{self.base.file}:{item.line}:{item.column}"
+
+
+def _bytes(page: IomemRange) -> Span:
+    return Span.sized(page.mfn * PAGE_SIZE, page.pages * PAGE_SIZE)
+
+
+def _placed(mapping: Pages) -> PlacedBlock:
+    return PlacedBlock(Block(mapping.host, mapping.size, 0), mapping, how="fixed")
+
+
+def findings(
+    plan: DomainPlan, partial: PartialTree, files: Mapping[str, bytes], platform: Platform
+) -> Iterator[Finding]:
+    """What the lint reports of the configuration and the partial tree, with the marks."""
+    request, name = plan.request, plan.name
+    base = request.base.file if request.base is not None else f"{name}.cfg"
+    options = linter.Options(
+        release=request.release,
+        routes=request.routes,
+        host=platform.tree,
+        overlays=(TreeFile(f"{name}.host.dtbo", files[f"{name}.host.dtbo"]),),
+        partial=_tree_file(partial),
+        drivers=request.drivers,
+        memory=request.memory,
+        vcpus=request.vcpus,
+        xen_console=request.xen_console,
+    )
+    config = document(base, files[f"{name}.cfg"])
+    for finding in linter.lint([config], options).findings:
+        # The lines are those of the completed text, which is not written if it is refused.
+        of_config = finding.place is not None and finding.place.file == base
+        yield finding._replace(place=None) if of_config else finding
+
+
+def _tree_file(partial: PartialTree) -> TreeFile:
+    tree = document(partial.file, partial.data)
+    assert isinstance(tree, TreeFile)
+    return tree
