@@ -282,6 +282,17 @@ COMMANDS: dict[tuple[str, str], list[tuple[str, ...]]] = {
         for form in ("html", "md")
     },
     **{
+        ("diff", form): [
+            (NAMED, f"other{NAMED}", "-v"),
+            (NAMED, f"other{NAMED}", "-d", hostile.DEVICE),
+            (NAMED, f"other{NAMED}", "-c", "s.toml"),
+            ("s.lock", "s.toml"),
+            (NAMED, HOSTILE),
+            (NAMED, NAMED, "-d", HOSTILE),
+        ]
+        for form in ("text", "json")
+    },
+    **{
         ("lint", form): [
             ("g.cfg", "--host", "host.dtb", "--route", "xl"),
             (f"{hostile.WORD}.cfg", "--host", NAMED),

@@ -11,8 +11,9 @@ import pytest
 from xenassign.devicetree.blob import read_blob
 from xenassign.request.request import Request, parse_map
 from xenassign.request.system_request import SystemRequest
+from xenassign.system.change_lines import lines
 from xenassign.system.hosts import HostsPlan, decide_hosts
-from xenassign.system.lock import Lock, changes, lock_of, pins_of
+from xenassign.system.lock import Lock, differences, lock_of, pins_of
 from xenassign.system.lock_file import parse_lock, to_text
 from xenassign.xen.releases import release
 
@@ -62,6 +63,10 @@ def put(path: str, name: str, value: bytes) -> Change:
     return lambda tree: tree.setprop(tree.path_offset(path), name, value)
 
 
+def changes(old: Lock, new: Lock) -> list[str]:
+    return lines(differences(old, new))
+
+
 def part(path: str, name: str, cell: int, value: int) -> Change:
     """Another value of one cell."""
 
@@ -87,11 +92,11 @@ CHANGES: dict[str, tuple[Change, list[str]]] = {
     ),
     "an interrupt": (
         part(I2C, "interrupts", 1, 106),
-        ["sensors: i2c@7ffa0000: INTID 136 became 138"],
+        ["sensors: i2c@7ffa0000: INTID 136 (level-high) became 138 (level-high)"],
     ),
     "a trigger": (
         part(I2C, "interrupts", 2, 1),
-        ["sensors: i2c@7ffa0000: INTID 136: level-high became edge-rising"],
+        ["sensors: i2c@7ffa0000: INTID 136 (level-high) became 136 (edge-rising)"],
     ),
     "the rate of a clock": (
         put("/clock-50000000", "clock-frequency", cells(25000000)),

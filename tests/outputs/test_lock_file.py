@@ -19,7 +19,8 @@ from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.source.reader import read_source
 from xenassign.errors import InputError
 from xenassign.request.request import Pin
-from xenassign.system.lock import HostLock, Lock, changes, pins_of
+from xenassign.system.change_lines import lines
+from xenassign.system.lock import HostLock, Lock, differences, pins_of
 from xenassign.system.lock_file import SCHEMA, parse_lock, read_lock, to_text
 from xenassign.system.outcome import (
     BlockOutcome,
@@ -62,7 +63,7 @@ def test_what_was_written_is_read(lock: Lock) -> None:
     assert parse_lock(text, "xenassign.lock") == lock
     assert to_text(parse_lock(text, "xenassign.lock")) == text
     assert text.isascii()
-    assert changes(lock, lock) == []
+    assert not [*differences(lock, lock)]
 
 
 BLOCKS = (BlockOutcome(0, False, 0xFF0E0400, 0x4020400, 0x1000),)
@@ -148,10 +149,10 @@ def test_nothing_in_a_lock_changes_in_silence(rows: Rows) -> None:
             place[way[-1]] = _another(old)
             new = parse_lock(json.dumps(document), "L")
             assert new != FULL
-            lines = changes(FULL, new)
-            assert lines
-            assert all(line == line.strip() and "\n" not in line for line in lines)
-            assert len(set(lines)) == len(lines)
+            told = lines(differences(FULL, new))
+            assert told
+            assert all(line == line.strip() and "\n" not in line for line in told)
+            assert len(set(told)) == len(told)
 
 
 def test_pins_are_pages() -> None:

@@ -11,8 +11,10 @@ from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
 from xenassign.request.request import Request
 from xenassign.request.system_request import SystemRequest
+from xenassign.system.change_lines import lines
+from xenassign.system.differences import Difference
 from xenassign.system.hosts import decide_hosts
-from xenassign.system.lock import HostLock, Lock, changes, lock_of, refusals
+from xenassign.system.lock import HostLock, Lock, differences, lock_of, refusals
 from xenassign.system.outcome import (
     BlockOutcome,
     DeviceOutcome,
@@ -45,6 +47,10 @@ def lock(domain: DomainOutcome = DOMAIN, host: str = "rev1.dtb") -> Lock:
     return Lock("4.20", (HostLock(host, (domain,), ()),))
 
 
+def changes(old: Lock, new: Lock) -> list[str]:
+    return lines(differences(old, new))
+
+
 def lock_with(device: DeviceOutcome) -> Lock:
     return lock(DOMAIN._replace(devices=(device,)))
 
@@ -69,11 +75,14 @@ def lock_with(device: DeviceOutcome) -> Lock:
             "window 0 (0x30 bytes at 0x10, in the guest at 0x20) added",
         ),
         (DEVICE._replace(path="/ethernet@0"), "path /ethernet@ff0e0000 became /ethernet@0"),
-        (DEVICE._replace(interrupts=(LineOutcome(97, "level-high"),)), "INTID 95 became 97"),
-        (DEVICE._replace(interrupts=()), "INTID 95 removed"),
+        (
+            DEVICE._replace(interrupts=(LineOutcome(97, "level-high"),)),
+            "INTID 95 (level-high) became 97 (level-high)",
+        ),
+        (DEVICE._replace(interrupts=()), "INTID 95 (level-high) removed"),
         (
             DEVICE._replace(interrupts=(LineOutcome(95, "edge-rising"),)),
-            "INTID 95: level-high became edge-rising",
+            "INTID 95 (level-high) became 95 (edge-rising)",
         ),
         (
             DEVICE._replace(streams=(StreamOutcome("/smmu", 0x878, 0xF, 1),)),
@@ -104,12 +113,12 @@ REGION = RegionOutcome("/vpu", "/vpu@0", (), ("/ethernet@ff0e0000",))
 @pytest.mark.parametrize(
     ("domain", "line"),
     [
-        (DOMAIN._replace(devices=()), "device ethernet0 (/ethernet@ff0e0000) removed"),
+        (DOMAIN._replace(devices=()), "ethernet0: device (/ethernet@ff0e0000) removed"),
         (
             DOMAIN._replace(devices=(DEVICE, DEVICE._replace(name="/rtc@0", path="/rtc@0"))),
-            "device /rtc@0 added",
+            "/rtc@0: device added",
         ),
-        (DOMAIN._replace(regions=(REGION,)), "region /vpu (/vpu@0) added"),
+        (DOMAIN._replace(regions=(REGION,)), "/vpu: region (/vpu@0) added"),
         (DOMAIN._replace(memory_mb_max=16), "memory limit 3055 MiB became 16 MiB"),
         (DOMAIN._replace(pool_mib=9), "memory for stage 2 Xen's default became 9 MiB"),
         (DOMAIN._replace(marks=("/x",)), "mark on /x added"),
@@ -139,16 +148,18 @@ def test_hosts_and_releases() -> None:
     moved = Lock("4.20", (two.hosts[0], HostLock("rev2.dtb", (other,), ())))
     assert changes(two, moved) == ["rev2.dtb: net: memory limit 3055 MiB became 16 MiB"]
     assert changes(lock(), lock(DOMAIN._replace(name="wifi"))) == [
-        "domain net removed",
-        "domain wifi added",
+        "net: domain removed",
+        "wifi: domain added",
     ]
 
 
 def test_a_change_under_locked_is_an_error() -> None:
-    (finding,) = refusals(["net: ethernet0: INTID 95 became 97"])
+    values = (("95 (level-high)",), ("97 (level-high)",))
+    (finding,) = refusals([Difference("net", "ethernet0", "interrupts", "", values)])
     assert finding.text("xenassign.lock") == (
-        "error: xenassign.lock: net: ethernet0: INTID 95 became 97; review each change, then"
-        " run without --locked to accept the new plan and to rewrite the lock [XA021]"
+        "error: xenassign.lock: net: ethernet0: INTID 95 (level-high) became 97 (level-high);"
+        " review each change, then run without --locked to accept the new plan and to rewrite the"
+        " lock [XA021]"
     )
 
 

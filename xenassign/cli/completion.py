@@ -160,6 +160,8 @@ KINDS: dict[str, Candidates] = {
     "FILE…": _files,
     "HOST": _files,
     "[HOST]": _files,
+    "OLD": _files,
+    "NEW": _files,
     "DIR": _folders,
     "PATH": _devices,
     "[PATH]...": _devices,
@@ -190,7 +192,7 @@ def _board(line: Mapping[str, Any]) -> Tree | None:
     """The first board of the line, or of its xenassign.toml; never standard input."""
     from xenassign.host.load import read_host
 
-    given = [line.get("host"), *(line.get("hosts") or ())]
+    given = [line.get("host"), *(line.get("hosts") or ()), line.get("old")]
     for name in [*(_expanded(host) for host in given if host), *_of_project(line, "host")]:
         if os.path.isfile(name) or os.path.isdir(name):
             return read_host(name, _include(line))

@@ -186,7 +186,7 @@ def show_written(
     """Prints what changed since the lock, the findings, the files, and what to try."""
     from xenassign.outputs.report import messages
 
-    printing.lines(_changes(built.changes, written.lock, verbose), err=True)
+    printing.lines(_changes(built, written.lock, verbose), err=True)
     files = [host.request.tree.file for host in built.plan.hosts]
     board = files[0] if len(files) == 1 else None
     printing.lines(map(wording, messages.lines(built.findings, board, verbose)), err=True)
@@ -202,12 +202,15 @@ def show_written(
         printing.lines(advice.lines(overwrite=True), err=True)
 
 
-def _changes(changes: Sequence[str], lock: str | None, verbose: bool) -> Iterator[str]:
+def _changes(built: Built, lock: str | None, verbose: bool) -> Iterator[str]:
     """What changed since the lock, in one line if not all of it is to be shown."""
-    if verbose or len(changes) == 1:
-        yield from (f"warning: {lock}: {line}" for line in changes)
-    elif changes:
-        yield f"warning: {lock}: {len(changes)} changes (-v lists them), first: {changes[0]}"
+    from xenassign.system.change_lines import lines
+
+    changed = lines(built.changes)
+    if verbose or len(changed) == 1:
+        yield from (f"warning: {lock}: {line}" for line in changed)
+    elif changed:
+        yield f"warning: {lock}: {len(changed)} changes (-v lists them), first: {changed[0]}"
 
 
 def _without_edited(inputs: Inputs, folder: Path, base: str | None) -> Inputs:

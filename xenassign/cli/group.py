@@ -22,6 +22,7 @@ _COMMANDS = {
     "complete": "xenassign.cli.complete",
     "plan": "xenassign.cli.plan",
     "report": "xenassign.cli.report",
+    "diff": "xenassign.cli.diff",
     "lint": "xenassign.cli.lint",
     "explain": "xenassign.cli.explain",
     "init": "xenassign.cli.init",

@@ -17,6 +17,7 @@ from xenassign.request.resolve import ResolvedSystem
 from xenassign.request.system_request import SystemRequest
 from xenassign.system import lock as locking
 from xenassign.system.common_placement import Pins
+from xenassign.system.differences import Difference
 from xenassign.system.host_plan import HostRequest
 from xenassign.system.hosts import HostsPlan, decide_hosts
 from xenassign.system.system import SystemPlan
@@ -91,7 +92,8 @@ class Built(NamedTuple):
     """The plan, the files to write or the refusals, and the changes since the lock.
 
     ``findings``: those to show. Each has the file that it is about, and the domain if there are
-    several. ``lock``: the new one, if the plan is not refused.
+    several. ``lock``: the new one, if the plan is not refused. ``changes``: differences of two
+    sides, of which :mod:`xenassign.system.change_lines` makes lines.
     """
 
     plan: HostsPlan
@@ -99,7 +101,7 @@ class Built(NamedTuple):
     refusals: Sequence[Refusal]
     findings: tuple[Finding, ...]
     lock: locking.Lock | None = None
-    changes: tuple[str, ...] = ()
+    changes: tuple[Difference, ...] = ()
 
 
 def build(trees: Sequence[Tree], request: SystemRequest, options: BuildOptions) -> Built:
@@ -114,7 +116,8 @@ def build(trees: Sequence[Tree], request: SystemRequest, options: BuildOptions) 
     if refusals:
         return Built(plan, {}, refusals, findings)
     lock = locking.lock_of(plan)
-    changes = tuple(locking.changes(options.lock, lock)) if options.lock is not None else ()
+    older = options.lock
+    changes = tuple(locking.differences(older, lock)) if older is not None else ()
     if options.locked and changes:
         of_lock = [f._replace(file=options.lock_file) for f in locking.refusals(changes)]
         return Built(plan, {}, of_lock, findings, lock, changes)

@@ -1,14 +1,18 @@
-"""The differences between the boards of one system: a value of each board for each of them."""
+"""What differs between plans: those of the boards of one system, of two runs, and two boards.
+
+A plan or a board is a list of facts, each with its value. A difference is a fact whose values are
+not the same on all sides; ``system/change_lines.py`` writes those of two sides as lines.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from xenassign.request.request import Request
 from xenassign.request.system_request import SystemRequest
 from xenassign.system.host_plan import HostPlan
-from xenassign.system.outcome import DeviceOutcome, RegionOutcome
+from xenassign.system.outcome import DeviceOutcome, DomainOutcome, RegionOutcome
 
 #: An address or a size in bytes, MiB, or texts. None: there is no such thing.
 Value = int | str | tuple[str, ...] | None
@@ -16,7 +20,15 @@ Value = int | str | tuple[str, ...] | None
 #: The kinds of differences, in the order in which they are reported.
 KINDS = (
     "missing",
+    "release",
+    "host",
+    "verdict",
+    "setting",
+    "domain",
+    "device",
+    "region",
     "path",
+    "status",
     "host address",
     "guest address",
     "size",
@@ -34,19 +46,22 @@ KINDS = (
     "kept on",
     "firmware",
     "finding",
+    "platform",
 )
 
 #: Kinds that the table only counts: properties of nodes, and what only the host has.
 FOLDED = frozenset({"property", "supplier", "host keeps", "kept on", "finding"})
 
-_Facts = dict[tuple[str, str, str], Value]
+Facts = Mapping[tuple[str, str, str], Value]
+"""By (device, kind, title) the values of a domain or a board; device is "" for the whole."""
 
 
 class Difference(NamedTuple):
-    """A fact that is not the same on all boards; its value for each, in their order.
+    """A fact that is not the same on all sides; its value on each, in their order.
 
-    ``device``: as the user named it, empty if it is about the whole domain. ``kind``: of ``KINDS``;
-    ``title``: which fact of this kind, empty if there is only one.
+    ``device``: as the user named it, or its path; empty if it is about the whole domain or board.
+    ``kind``: of ``KINDS``; ``title``: which fact of this kind, empty if there is only one.
+    ``host``: the board that it is about, if that is not what is compared.
     """
 
     domain: str
@@ -54,6 +69,7 @@ class Difference(NamedTuple):
     kind: str
     title: str
     values: tuple[Value, ...]
+    host: str = ""
 
 
 def differences(request: SystemRequest, hosts: Sequence[HostPlan]) -> Iterator[Difference]:
@@ -63,22 +79,45 @@ def differences(request: SystemRequest, hosts: Sequence[HostPlan]) -> Iterator[D
 
 
 def _differences(domain: Request, hosts: Sequence[HostPlan]) -> Iterator[Difference]:
-    facts_of = [_facts(host, domain.name) for host in hosts]
-    present = [{device for device, _, _ in facts if device} for facts in facts_of]
-    keys = dict.fromkeys(key for facts in facts_of for key in facts)
+    sides = [_facts(host, domain.name) for host in hosts]
+    present = [_devices(facts) for facts in sides]
     known = {*set().union(*present), *(m.name for host in hosts for m in host.request.missing)}
-    in_order = dict.fromkeys([*domain.devices, *(device for device, _, _ in keys if device)])
+    in_order = dict.fromkeys([*domain.devices, *(name for names in present for name in names)])
+    decided = [n for n, host in enumerate(hosts) if host.system is not None]
     for device in [*(name for name in in_order if name in known), ""]:
         having = [n for n, devices in enumerate(present) if not device or device in devices]
         if len(having) < len(hosts):
             each = zip(hosts, present, strict=True)
             presence = tuple(_presence(host, device in devices) for host, devices in each)
             yield Difference(domain.name, device, "missing", "", presence)
-        own = [key for key in keys if key[0] == device]
-        for key in sorted(own, key=lambda key: (KINDS.index(key[1]), key[2])):
-            values = tuple(facts.get(key) for facts in facts_of)
-            if len({values[n] for n in having if hosts[n].system is not None}) > 1:
-                yield Difference(domain.name, *key, values)
+        yield from _of_device(domain.name, device, sides, [n for n in having if n in decided])
+
+
+def between(domain: str, old: Facts, new: Facts) -> Iterator[Difference]:
+    """The differences of two sides. A device that only one has is reported once, with its path."""
+    both = _devices(old), _devices(new)
+    for device in [*sorted({*both[0], *both[1]}), ""]:
+        if not device or (device in both[0] and device in both[1]):
+            yield from _of_device(domain, device, (old, new), (0, 1))
+        else:
+            region = any((device, "users", "") in facts for facts in (old, new))
+            paths = old.get((device, "path", "")), new.get((device, "path", ""))
+            yield Difference(domain, device, "region" if region else "device", "", paths)
+
+
+def _devices(facts: Facts) -> dict[str, None]:
+    return dict.fromkeys(device for device, _, _ in facts if device)
+
+
+def _of_device(
+    domain: str, device: str, sides: Sequence[Facts], compared: Sequence[int]
+) -> Iterator[Difference]:
+    """The facts of a device, or with "" of the whole, that are not the same on the ``compared``."""
+    own = dict.fromkeys(key for facts in sides for key in facts if key[0] == device)
+    for key in sorted(own, key=lambda key: (KINDS.index(key[1]), key[2])):
+        values = tuple(facts.get(key) for facts in sides)
+        if len({values[n] for n in compared}) > 1:
+            yield Difference(domain, *key, values)
 
 
 def _presence(host: HostPlan, present: bool) -> str | None:
@@ -88,12 +127,15 @@ def _presence(host: HostPlan, present: bool) -> str | None:
     return None if undecided else "missing"
 
 
-def _facts(host: HostPlan, name: str) -> _Facts:
-    """All that can differ of a domain, by (device, kind, title)."""
+def _facts(host: HostPlan, name: str) -> Facts:
+    """All that can differ of a domain."""
     domain = next((domain for domain in host.domains if domain.name == name), None)
-    if domain is None:
-        return {}
-    facts: _Facts = {}
+    return domain_facts(domain) if domain is not None else {}
+
+
+def domain_facts(domain: DomainOutcome) -> Facts:
+    """All that can differ of a domain."""
+    facts: dict[tuple[str, str, str], Value] = {}
     for device in domain.devices:
         for kind, title, value in _device_facts(device):
             facts[device.name, kind, title] = value

@@ -334,16 +334,21 @@ def _stubs(below: str, node: DraftNode, by_label: dict[str, DraftNode]) -> Itera
 
 #: Properties without a ``PropertyOutcome``: blocks, interrupts and paths say the same, or they are
 #: equal for every guest.
-_ELSEWHERE = frozenset({"reg", "ranges", "interrupts", "interrupts-extended", "interrupt-parent"})
+ELSEWHERE = frozenset({"reg", "ranges", "interrupts", "interrupts-extended", "interrupt-parent"})
 
 
 def _properties(below: str, node: DraftNode) -> Iterator[PropertyOutcome]:
     """The properties of a node without references; those are in ``DeviceOutcome.suppliers``."""
     for prop in node.properties:
         cells = [c for p in prop.pieces if isinstance(p, Cells) for c in p.values]
-        elsewhere = prop.name in _ELSEWHERE or prop.name.startswith("xen,")
+        elsewhere = prop.name in ELSEWHERE or prop.name.startswith("xen,")
         if not elsewhere and not any(isinstance(cell, Ref) for cell in cells):
-            yield PropertyOutcome(below, prop.name, " ".join(map(_source, prop.pieces)))
+            yield PropertyOutcome(below, prop.name, source_text(prop))
+
+
+def source_text(prop: DraftProperty) -> str:
+    """The value of a property without references, as in device tree source; "": there is none."""
+    return " ".join(map(_source, prop.pieces))
 
 
 def _source(piece: Piece) -> str:

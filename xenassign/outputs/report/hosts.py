@@ -162,7 +162,7 @@ def show(plan: HostsPlan, stream: TextIO) -> None:
 
 
 def _row(difference: Difference) -> list[str]:
-    domain, device, kind, title, values = difference
+    domain, device, kind, title, values, _ = difference
     owner = f"{domain}: {device}" if device else domain
     return [owner, f"{kind} {title}".rstrip(), *(_text(kind, value) for value in values)]
 

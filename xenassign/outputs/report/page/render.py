@@ -28,6 +28,7 @@ from xenassign.outputs.report.who_has_what import (
     ownership,
 )
 from xenassign.resources import directory
+from xenassign.system import change_lines
 from xenassign.system.host_plan import HostPlan
 from xenassign.system.system import SystemPlan
 from xenassign.xen.board import read_board
@@ -85,7 +86,7 @@ def render(built: Built, command: str, tries: Sequence[tuple[str, str]] = ()) ->
         "files": listings(files),
         "steps": _steps(boards, built, command),
         "tries": tries,
-        "changes": built.changes,
+        "changes": change_lines.lines(built.changes),
         "kinds": tuple(zip(KINDS, HEADINGS, strict=True)),
         "width": WIDTH,
     }
