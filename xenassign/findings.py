@@ -92,6 +92,7 @@ class Rule:
         others: Iterable[str] = (),
         accepted: bool = False,
         additions: tuple[Addition, ...] = (),
+        fails: bool | None = None,
     ) -> Finding:
         """A finding of this rule."""
         return Finding(
@@ -108,6 +109,7 @@ class Rule:
             others=tuple(dict.fromkeys(others)),
             accepted=accepted,
             additions=additions,
+            fails=fails,
         )
 
 
@@ -138,6 +140,8 @@ class Finding(NamedTuple):
     no such finding if the domain gets them too (``XA201``, ``XA305``), or instead (``XA101``), or
     of its memory region.
     ``accepted``: the user states why he accepts it. ``additions``: all of them correct it.
+    ``fails``: of a rule with the effect ``broken``, whether the device itself is known to fail;
+    None: as the effect says.
     """
 
     rule: Rule
@@ -156,6 +160,7 @@ class Finding(NamedTuple):
     others: tuple[str, ...] = ()
     accepted: bool = False
     additions: tuple[Addition, ...] = ()
+    fails: bool | None = None
 
     @property
     def code(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import subprocess
 from pathlib import Path
@@ -29,7 +30,7 @@ def tries(result: Result) -> list[list[str]]:
 
 
 REFUSED = {
-    "a DMA master without an IOMMU": ("imx8", "ethernet@30bf0000", ["unprotected"]),
+    "a DMA master without an IOMMU": ("imx8", "dma-controller@30bd0000", ["unprotected"]),
     "a master that could be connected": ("zynqmp", "pcie@fd0e0000", ["unprotected"]),
     "the INTID of the vPL011": ("rcar", "interrupt-controller@e61c0000", ["none"]),
     "the guest's GIC": ("qemu", "/flash@0", ["none"]),
@@ -65,7 +66,7 @@ def test_the_memory_is_within_reach_of_the_master(
     """The bus passes the first GiB of memory alone, and the last free memory is above it."""
     board, bus = tmp_path / "board.dtb", "/soc@0/bus@30800000"
     board.write_bytes(host_files["imx8"].read_bytes())
-    request = ("generate", str(board), "-d", "ethernet@30bf0000", "-o")
+    request = ("generate", str(board), "-d", "dma-controller@30bd0000", "-o")
 
     def end_of_memory(out: str) -> int:
         words = tries(run(*request, str(tmp_path / out)))[0]
@@ -147,3 +148,49 @@ def test_options_of_the_user_are_not_contradicted(
     refused = run(*words, "-o", str(tmp_path / "out"))
     assert not tries(refused)
     assert refused.stderr.splitlines()[-1].endswith("only dom0less has direct-map domains")
+
+
+WITHOUT_RESET = ("rcar", "i2c@e66d8000", "resets is dropped: the probe fails")
+WITHOUT_RATE = ("imx8", "ethernet@30be0000", "0 for ipg: the driver divides it for MDIO")
+
+
+@pytest.mark.parametrize(("board", "device", "why"), [WITHOUT_RESET, WITHOUT_RATE])
+def test_no_command_whose_driver_would_fail(
+    board: str, device: str, why: str, host_files: dict[str, Path], tmp_path: Path
+) -> None:
+    """Xen accepts the files, and the driver does not probe: the last line says it."""
+    done = run("generate", str(host_files[board]), "-d", device, "-o", str(tmp_path / "out"))
+    assert not tries(done)
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("nothing helps: ")
+    assert why in last
+
+
+def test_with_the_rate_there_is_a_command(host_files: dict[str, Path], tmp_path: Path) -> None:
+    """Verdict and advice agree: what is missing is the rate alone."""
+    board, device, _ = WITHOUT_RATE
+    host = str(host_files[board])
+    shown = json.loads(run("inspect", host, device, "--format", "json").stdout)
+    assert "--clock-rate" in shown["devices"][0]["verdict"]["options"]
+    rate = ("--clock-rate", f"{device}=125MHz")
+    refused = run("generate", host, "-d", device, *rate, "-o", str(tmp_path / "out"))
+    (command,) = tries(refused)
+    accepted = run(*command)
+    assert accepted.exit_code == 0
+    assert not tries(accepted)
+    assert "nothing helps" not in accepted.stderr
+
+
+def test_a_hindrance_that_the_user_accepts_with_a_reason(
+    host_files: dict[str, Path], tmp_path: Path
+) -> None:
+    """A forced master of a domain that is not direct-mapped is his decision then."""
+    file = tmp_path / "xenassign.toml"
+    device = "/soc@0/bus@30800000/dma-controller@30bd0000"
+    text = f'host = "{host_files["imx8"]}"\n\n[[domain]]\nname = "net"\nmemory = 512\nvcpus = 1\n'
+    text += f'\n[[domain.device]]\npath = "{device}"\n'
+    words = ("generate", "-c", str(file), "--overwrite", "-o", str(tmp_path / "out"))
+    file.write_text(f'{text}force-assign-without-iommu = "its DMA is stopped"\n')
+    done = run(*words)
+    assert done.exit_code == 0
+    assert not [line for line in done.stderr.splitlines() if line.startswith(("try: ", "nothing"))]

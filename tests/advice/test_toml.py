@@ -48,7 +48,7 @@ FILES = {
     "a chip on a bus": ("rk3588", SMALL + 'device = ["rtc@51"]\n'),
     "a chip in a table": ("rk3588", SMALL + device("rtc@51")),
     "a stream": ("imx8", SMALL + 'device = ["mmc@30b50000"]\n'),
-    "a route": ("imx8", 'route = ["dom0less", "xl"]\n' + SMALL + device("ethernet@30bf0000")),
+    "a route": ("imx8", 'route = ["dom0less", "xl"]\n' + SMALL + device("dma-controller@30bd0000")),
     "a release": ("qemu", SMALL + 'attach-overlay = true\ndevice = ["pl061@9030000"]\n'),
 }
 
@@ -94,7 +94,7 @@ def test_a_command_line_that_overrides_the_file_is_respected(
     """With --route xl no key of the file makes a direct-map domain."""
     file = tmp_path / "xenassign.toml"
     text = f'host = "{host_files["imx8"]}"\n[[domain]]\nname = "net"\n'
-    file.write_text(text + device("ethernet@30bf0000"))
+    file.write_text(text + device("dma-controller@30bd0000"))
     refused = run("generate", "-c", str(file), "-o", str(tmp_path / "out"), "--route", "xl")
     assert refused.exit_code == 1
     assert refused.stderr.splitlines()[-1].startswith("nothing helps: ")

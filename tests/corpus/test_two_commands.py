@@ -17,7 +17,7 @@ CHUNKS = 4
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_two_commands_are_enough(chunk: int) -> None:
-    """And every command that was proposed is accepted when it is run."""
+    """And every command that was proposed is accepted when it is run, and nothing hinders then."""
     expected = pairs()[chunk::CHUNKS]
     try:
         outcomes = [follow(pair) for pair in expected]
@@ -26,6 +26,7 @@ def test_two_commands_are_enough(chunk: int) -> None:
     assert [outcome.pair.row for outcome in outcomes] == [pair.row for pair in expected]
     assert [outcome.false for outcome in outcomes if outcome.false] == []
     assert {outcome.pair.end for outcome in outcomes} <= {"accepted", "nothing helps"}
+    assert [outcome.disagrees for outcome in outcomes if outcome.disagrees] == []
 
 
 def test_lines_for_a_file_are_accepted() -> None:

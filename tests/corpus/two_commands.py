@@ -7,11 +7,12 @@ runs the pairs of the page and prints its rows as they are now.
 
 from __future__ import annotations
 
+import json
 import shlex
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from click.testing import CliRunner, Result
 
@@ -67,6 +68,12 @@ class Run(NamedTuple):
         """Whether there are files."""
         return self.result.exit_code == 0
 
+    @property
+    def works(self) -> bool:
+        """Whether there are files, and nothing to try or to say against them."""
+        advice = ("try: ", "nothing helps: ")
+        return self.accepted and not any(line.startswith(advice) for line in self.lines)
+
     def tries(self) -> list[list[str]]:
         """The proposed commands, without their first word."""
         return [shlex.split(line)[2:] for line in self.lines if line.startswith("try: ")]
@@ -78,10 +85,14 @@ def run(words: list[str]) -> Run:
 
 
 class Outcome(NamedTuple):
-    """A pair as it is now, and its commands that were proposed and are not accepted."""
+    """A pair as it is now, and its commands that were proposed and are not accepted.
+
+    ``disagrees``: how the verdict of ``inspect`` differs, or "".
+    """
 
     pair: Pair
     false: list[list[str]]
+    disagrees: str
 
 
 def follow(pair: Pair) -> Outcome:
@@ -91,13 +102,31 @@ def follow(pair: Pair) -> Outcome:
         host.write_bytes(pair.blob())
         first = run(["generate", str(host), "-d", pair.device, "-o", out])
         runs = [(words, run([*words, *_overwriting(words)])) for words in first.tries()]
-    false = [words for words, done in runs if not done.accepted or done.tries()]
+        shown = run(["inspect", str(host), pair.device, "--format", "json"])
+    false = [words for words, done in runs if not done.works]
     last = runs[0][1] if runs else first
-    end = "accepted" if last.accepted else "refused"
+    end = "accepted" if last.works else "refused"
     if not runs and first.lines[-1].startswith("nothing helps: "):
         end = "nothing helps"
-    lines = str(len(last.lines)) if last.accepted else "-"
-    return Outcome(pair._replace(commands=str(1 + bool(runs)), end=end, lines=lines), false)
+    lines = str(len(last.lines)) if end == "accepted" else "-"
+    as_now = pair._replace(commands=str(1 + bool(runs)), end=end, lines=lines)
+    (device,) = json.loads(shown.result.stdout)["devices"]
+    with_device = not runs or pair.device in runs[0][0]
+    return Outcome(as_now, false, _disagreement(end, device, with_device))
+
+
+def _disagreement(end: str, device: Any, with_device: bool) -> str:
+    """How the verdict on a device differs from the end of the commands, or "".
+
+    ``with_device``: the last command assigns it, and not what it is on, which no verdict is about.
+    """
+    verdict = device["verdict"]
+    works = verdict["answer"] != "no"
+    if end == "accepted":
+        agrees = works or not with_device
+    else:
+        agrees = not works or "--clock-rate" in verdict["options"]
+    return "" if agrees else f"{device['path']}: {end}, and the verdict is {verdict}"
 
 
 def false_lines(pair: Pair) -> list[str]:
@@ -115,7 +144,7 @@ def false_lines(pair: Pair) -> list[str]:
         for block in blocks(first.lines):
             file.write_text(put(text, block))
             done = run(words)
-            if not done.accepted or blocks(done.lines):
+            if not done.works or blocks(done.lines):
                 false.append("\n".join(block))
     return false
 

@@ -7,11 +7,15 @@ before it is proposed.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from typing import NamedTuple, Protocol
 
 from xenassign.advice.change import RISKS
 from xenassign.advice.remedies import Case
 from xenassign.advice.search import Changes, DeadEnd, Search
+from xenassign.advice.verdict import hindrances
+from xenassign.checks.protection import FORCED_MASTER
+from xenassign.checks.required_suppliers import UNKNOWN_RATE
 from xenassign.devicetree.spans import Span
 from xenassign.findings import Finding
 from xenassign.request.boot_request import BootRequest
@@ -79,26 +83,33 @@ def advise(built: Outcome, boot: BootRequest, attempt: Callable[[Changes], Outco
     first = _System(built, boot)
     if not all(isinstance(each, Finding) and first.case(each) for each in built.refusals):
         return Advice(())  # a difference from the lock, or what two domains share
-    if not built.refusals:
-        changes, better = search.improved((), first)
-        improved = Suggestion(changes, (*better.files,))
-        return Advice((improved,) if changes else (), stopped=search.exhausted)
-    suggestions = tuple(
-        Suggestion(changes, (*system.files,)) for changes, system in search.run(first)
-    )
+    suggestions, failing = [], []
+    for changes, system in search.run(first):
+        clocks = [finding for finding in system.findings if finding.fails]
+        if clocks:
+            failing.append(DeadEnd(changes, clocks[0], (_RATES,)))
+        elif changes:
+            suggestions.append(Suggestion(changes, (*system.files,)))
     nothing = None
-    if not suggestions:
-        end = search.dead_end
-        nothing = _why(end) if end is not None else f"{search.plans} plans were refused"
-    return Advice(suggestions, nothing, search.exhausted)
+    if not suggestions and (failing or first.refusals):
+        end = next(iter(failing), search.dead_end)
+        nothing = _why(end, first) if end is not None else f"{search.plans} plans were refused"
+    return Advice((*suggestions,), nothing, search.exhausted)
 
 
-def _why(end: DeadEnd) -> str:
-    """Why nothing helps, as the end of a sentence."""
+#: No option states a rate that nobody knows.
+_RATES = "and no usual rates are known: read them on the board (--clock-summary FILE)"
+
+
+def _why(end: DeadEnd, first: _System) -> str:
+    """Why nothing helps, as the end of a sentence.
+
+    The options are left out if they change nothing about it.
+    """
     finding = end.finding
     node = f"{finding.node}: " if finding.node and finding.node not in finding.message else ""
     options = " ".join(word for change in end.changes for word in change.words)
-    start = f"with {options}, " if options else ""
+    start = f"with {options}, " if options and finding not in first.findings else ""
     return start + ", ".join((f"{node}{finding.message}", *end.ends))
 
 
@@ -106,9 +117,9 @@ class _System:
     """A system as it was planned on its boards."""
 
     def __init__(self, built: Outcome, boot: BootRequest) -> None:
-        self.refusals = built.refusals
         self.findings = built.findings
         self.files = built.files
+        self._errors = built.refusals
         self._systems = {
             host.request.tree.file: host.system
             for host in built.plan.hosts
@@ -120,6 +131,18 @@ class _System:
     def requests(self) -> tuple[Request, ...]:
         """The domains as they are requested."""
         return tuple(plan.request for system in self._systems.values() for plan in system.domains)
+
+    @cached_property
+    def refusals(self) -> Sequence[object]:
+        """The errors; if there are none, the warnings with which a device does not work."""
+        return self._errors or [*filter(self._hinders, hindrances(self.findings))]
+
+    def _hinders(self, finding: Finding) -> bool:
+        """Whether it is about a device of a domain, and not about a rate: no option brings that."""
+        case = self.case(finding) if finding.node is not None else None
+        if case is None or finding.rule is UNKNOWN_RATE:
+            return False
+        return finding.rule is not FORCED_MASTER or not case.request.direct_map
 
     def case(self, finding: Finding) -> Case | None:
         """The domain on the board that a finding is about; None for two domains."""

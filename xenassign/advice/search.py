@@ -182,8 +182,11 @@ def _dead_end(planned: Planned, finding: Finding, changes: Changes) -> DeadEnd:
 
 def _will_not_work(planned: Planned) -> list[list[Finding]]:
     """By rule and domain, the warnings of what does not work in the guest and may be removed."""
-    warnings = (finding for finding in planned.findings if finding.severity == "warning")
-    return _grouped(finding for finding in warnings if remedies(finding.code))
+    return _grouped(
+        finding
+        for finding in planned.findings
+        if finding.severity == "warning" and finding.fails is not False and remedies(finding.code)
+    )
 
 
 def _hopeless_first(finding: Finding) -> tuple[bool, int]:

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from xenassign.advice.change import FLAGS, OptionChange, changed_request
-from xenassign.advice.remedies import Case
+from xenassign.advice.remedies import Case, remedies
 from xenassign.advice.search import Changes, Search
 from xenassign.checks.protection import FORCED_MASTER
 from xenassign.checks.required_suppliers import UNKNOWN_RATE
@@ -52,16 +52,24 @@ class Verdict(NamedTuple):
 def hindrances(findings: Iterable[Finding]) -> list[Finding]:
     """The findings with which a device does not work in the guest, the gravest first.
 
-    They refuse the request, or Xen accepts it and the guest cannot use the device.
+    They refuse the request, or Xen accepts it and the guest cannot use the device. What the user
+    accepts with a reason does not count.
     """
     hindering = (
         finding
         for finding in findings
         if finding.severity == "error"
-        or (finding.severity == "warning" and finding.effect == "broken")
-        or (finding.rule is FORCED_MASTER and finding.severity == "warning")
+        or (
+            finding.severity == "warning"
+            and not finding.accepted
+            and (_breaks(finding) or finding.rule is FORCED_MASTER)
+        )
     )
     return sorted(hindering, key=_rank)
+
+
+def _breaks(finding: Finding) -> bool:
+    return finding.effect == "broken" and finding.fails is not False
 
 
 def ranked(findings: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -112,8 +120,10 @@ def _why(plan: _Attempt, search: Search[_Attempt]) -> str:
     """
     end = search.dead_end
     added = end is not None and any("devices" in dict(change.options) for change in end.changes)
-    finding = end.finding if end is not None and not added else plan.refusals[0]
-    return finding.rule.name
+    if end is not None and (not added or end.finding.node in plan.own):
+        return end.finding.rule.name
+    hopeless = [each for each in hindrances(plan.findings) if not remedies(each.code)]
+    return next(iter(hopeless), plan.refusals[0]).rule.name
 
 
 def _leaves_device(change: OptionChange) -> bool:
@@ -131,6 +141,7 @@ class _Attempt:
         self._board = board
         self._judged = judge_request(board, resolved)
         self.scope = self._judged.scope
+        self.own = {node.path for node in self.scope.members}
         self.memory_mb_max = self._judged.placement.memory_max
 
     @property
@@ -149,8 +160,11 @@ class _Attempt:
 
     @cached_property
     def refusals(self) -> list[Finding]:
-        """What keeps the device from working, but for rates, which are always missing."""
-        return [
+        """What keeps the device from working, but for rates, which are always missing.
+
+        Errors come first: what removes them may remove warnings too.
+        """
+        return errors(self.findings) or [
             finding
             for finding in hindrances(self.findings)
             if finding.rule is not UNKNOWN_RATE

@@ -152,7 +152,7 @@ def about(
     request = system_of_options(values, [tree])
     built = build([tree], request, options)
     advice = _advice(values, [tree], request, built, options)
-    if not (built.refusals or advice.suggestions):
+    if not (built.refusals or advice.suggestions or advice.nothing):
         advice = Advice((Suggestion(()),))
     refusals = [refusal for refusal in built.refusals if isinstance(refusal, Finding)]
     findings = ranked(f._replace(file=None, domain=None) for f in (*refusals, *built.findings))

@@ -159,7 +159,7 @@ def _host_side(board: Board, scope: Scope, node: Node) -> Iterator[Finding]:
     losing = [path for path in dict.fromkeys(users) if not path.startswith("/cpus/")]
     if losing:
         message = f"dom0 loses {node.path}, which it needs for {_first_three(losing)}"
-        yield HOST_SIDE(message, node=node.path)
+        yield HOST_SIDE(message, node=node.path, fails=False)
     else:
         message = f"{node.path} is for this guest only, not for dom0 or other domains"
         yield HOST_SIDE(message, node=node.path, severity="note")
@@ -168,7 +168,7 @@ def _host_side(board: Board, scope: Scope, node: Node) -> Iterator[Finding]:
             f"Xen removes {SCMI_PATH} from dom0's tree, and this is {node.path}: dom0 will use it"
         )
         fix = f"delete {node.path} from dom0's tree, or move it to {SCMI_PATH}"
-        yield HOST_SIDE(message, node=node.path, fix=fix)
+        yield HOST_SIDE(message, node=node.path, fix=fix, fails=False)
 
 
 def _host_users(board: Board, scope: Scope, root: Node) -> Iterator[ScmiUser]:

@@ -123,13 +123,15 @@ class Clocks:
         for node, clocks in self._unknown.items():
             path, names = node.path, [*dict.fromkeys(map(_clock, clocks))]
             message = f"{path}: the rates of its clocks ({', '.join(names)}) are not known"
-            message += "; 0 is written" + "".join(_effects_of_zero(node, clocks))
+            effects = [*_effects_of_zero(node, clocks)]
+            message += "; 0 is written" + "".join(effects)
             fix = f"give {' '.join(f'--clock-rate {path}#{name}=HZ' for name in names)}"
             if self.rates.unread:
                 fix = f"{fix}, or the rates of the board, which were not read: {self.rates.unread}"
             if self.offered is not None and any(map(self._offers, clocks)):
                 fix = f"{fix}, or let the firmware answer with {self.offered.option}"
-            yield UNKNOWN_RATE(message, node=node.path, prop="clocks", fix=fix)
+            fails = bool(effects)
+            yield UNKNOWN_RATE(message, node=node.path, prop="clocks", fix=fix, fails=fails)
         for node, usual in self._usual.items():
             yield _usual_rates(node, usual)
         for path, rates in self._only_requested.items():
