@@ -14,7 +14,6 @@ A :class:`Finding` is one application of a rule. ``effect`` is the consequence f
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from xenassign import escape
@@ -34,7 +33,6 @@ def every_release(_: Release) -> bool:
     return True
 
 
-@dataclass(frozen=True, eq=False)
 class Rule:
     """A rule. Its texts are read from its page, docs/rules/CODE.md.
 
@@ -42,13 +40,23 @@ class Rule:
     rule requires the host's tree.
     """
 
-    code: str
-    name: str
-    severity: str
-    effect: str
-    routes: tuple[str, ...]
-    applies: Callable[[Release], bool]
-    needs_host: bool
+    def __init__(
+        self,
+        code: str,
+        name: str,
+        severity: str,
+        effect: str,
+        routes: tuple[str, ...],
+        applies: Callable[[Release], bool],
+        needs_host: bool,
+    ) -> None:
+        self.code = code
+        self.name = name
+        self.severity = severity
+        self.effect = effect
+        self.routes = routes
+        self.applies = applies
+        self.needs_host = needs_host
 
     @property
     def page(self) -> Page:

@@ -8,7 +8,6 @@ stay with the host. An IOMMU does not help against either.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
@@ -50,7 +49,6 @@ _RELAYS = frozenset(
 _ASSIGN_ALL = "leave it to the host, or assign all devices that it supplies to the same domain"
 
 
-@dataclass(frozen=True, eq=False)
 class Control:
     """What a device rules over.
 
@@ -58,11 +56,19 @@ class Control:
     the device and the nodes inside of it. ``checks.conflicts`` judges what other domains use.
     """
 
-    node: Node
-    known: MachineControl | None
-    part: Node
-    parts: tuple[Node, ...]
-    outside: _Outside
+    def __init__(
+        self,
+        node: Node,
+        known: MachineControl | None,
+        part: Node,
+        parts: tuple[Node, ...],
+        outside: _Outside,
+    ) -> None:
+        self.node = node
+        self.known = known
+        self.part = part
+        self.parts = parts
+        self.outside = outside
 
     @cached_property
     def users(self) -> dict[Node, str]:

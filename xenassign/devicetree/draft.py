@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from xenassign.devicetree.tree import DevicetreeError, Property
@@ -55,8 +54,7 @@ class DraftProperty(NamedTuple):
     comment: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class DraftNode:
+class DraftNode(NamedTuple):
     """A node. ``comments`` are lines for readers, ``waivers`` for the lint, one comment each."""
 
     name: str

@@ -8,8 +8,6 @@ dynamic-resolution-notes.rst). A cell that is not named stays: a phandle of the 
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from xenassign.devicetree.draft import Cells, DraftNode, DraftProperty, Ref, Text, cells
 
 NAME = "__local_fixups__"
@@ -20,7 +18,7 @@ def with_local_fixups(root: DraftNode) -> DraftNode:
     fixups = _fixups(root)
     if fixups is None:
         return root
-    return replace(root, children=(*root.children, replace(fixups, name=NAME)))
+    return root._replace(children=(*root.children, fixups._replace(name=NAME)))
 
 
 def _fixups(node: DraftNode) -> DraftNode | None:

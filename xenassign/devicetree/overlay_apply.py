@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from xenassign.devicetree.blob_writer import write_blob
@@ -39,18 +38,22 @@ class Applied(NamedTuple):
     paths: Mapping[str, str]
 
 
-@dataclass(eq=False)
 class _Node:
     """A node whose properties and subnodes can be added to; what is added comes first."""
 
-    name: str
-    path: str
-    old_values: dict[str, bytearray] = field(default_factory=dict)
-    new_values: dict[str, bytearray] = field(default_factory=dict)
-    old_nodes: dict[str, _Node] = field(default_factory=dict)
-    new_nodes: dict[str, _Node] = field(default_factory=dict)
-    #: The first subnode of each name without unit address.
-    first: dict[str, _Node] = field(default_factory=dict)
+    def __init__(
+        self,
+        name: str,
+        path: str,
+    ) -> None:
+        self.name = name
+        self.path = path
+        self.old_values: dict[str, bytearray] = {}
+        self.new_values: dict[str, bytearray] = {}
+        self.old_nodes: dict[str, _Node] = {}
+        self.new_nodes: dict[str, _Node] = {}
+        #: The first subnode of each name without unit address.
+        self.first: dict[str, _Node] = {}
 
     @classmethod
     def of(cls, node: Node) -> _Node:
@@ -140,14 +143,19 @@ def apply_overlay(base: Tree, overlay: Tree) -> Applied:
     return Applied(blob, merged.paths)
 
 
-@dataclass(eq=False)
 class _Merge:
     """The steps of fdt_overlay_apply, which change both trees. ``file``: the base's name."""
 
-    base: _Node
-    overlay: _Node
-    file: str
-    paths: dict[str, str] = field(default_factory=dict)
+    def __init__(
+        self,
+        base: _Node,
+        overlay: _Node,
+        file: str,
+    ) -> None:
+        self.base = base
+        self.overlay = overlay
+        self.file = file
+        self.paths: dict[str, str] = {}
 
     def run(self) -> None:
         """All steps, in libfdt's order. Raises MisfitError."""

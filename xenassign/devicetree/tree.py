@@ -82,7 +82,6 @@ class Property(NamedTuple):
 _Fact = TypeVar("_Fact")
 
 
-@dataclass(eq=False, slots=True)
 class Node:
     """A node. ``offset`` is the byte offset of its FDT_BEGIN_NODE token in the blob.
 
@@ -90,12 +89,21 @@ class Node:
     of nodes has another order in each run: where order matters, dicts keep it.
     """
 
-    name: str
-    parent: Node | None = None
-    properties: dict[str, Property] = field(default_factory=dict)
-    children: dict[str, Node] = field(default_factory=dict)
-    offset: int = -1
-    _facts: dict[Callable[[Node], Any], Any] | None = field(default=None, init=False)
+    __slots__ = ("_facts", "children", "name", "offset", "parent", "properties")
+
+    def __init__(
+        self,
+        name: str,
+        parent: Node | None = None,
+        properties: dict[str, Property] | None = None,
+        offset: int = -1,
+    ) -> None:
+        self.name = name
+        self.parent = parent
+        self.properties: dict[str, Property] = {} if properties is None else properties
+        self.children: dict[str, Node] = {}
+        self.offset = offset
+        self._facts: dict[Callable[[Node], Any], Any] | None = None
 
     def __repr__(self) -> str:
         return f"<Node {self.path}>"

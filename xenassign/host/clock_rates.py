@@ -9,7 +9,7 @@ one, and which rate the boot loader leaves a clock at (``knowledge/controller-cl
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from copy import copy
 from typing import NamedTuple, TypeVar
 
 from xenassign.devicetree.references import Reference, property_references
@@ -35,17 +35,17 @@ class Rate(NamedTuple):
     usual: str = ""
 
 
-@dataclass(slots=True)
 class ClockRates:
     """The rates of a board. The requests of all nodes are collected when they are first needed.
 
     ``summary``: the rates that the running board has, which count before what the tree states.
     """
 
-    tree: Tree
-    summary: ClockSummary | None = None
-    _requests: _Requests[int] | None = field(default=None)
-    _parents: _Requests[Reference] | None = field(default=None)
+    def __init__(self, tree: Tree, summary: ClockSummary | None = None) -> None:
+        self.tree = tree
+        self.summary = summary
+        self._requests: _Requests[int] | None = None
+        self._parents: _Requests[Reference] | None = None
 
     def of(self, consumer: Node, reference: Reference) -> Rate | None:
         """The rate of a clock of a device; None if neither the tree nor a table determines it."""
@@ -63,7 +63,11 @@ class ClockRates:
 
     def measured(self, summary: ClockSummary | None) -> ClockRates:
         """The rates with those of a running board."""
-        return replace(self, summary=summary) if summary is not None else self
+        if summary is None:
+            return self
+        rates = copy(self)
+        rates.summary = summary
+        return rates
 
     @property
     def unread(self) -> str:

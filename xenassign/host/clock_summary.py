@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from xenassign.devicetree.references import Reference
 from xenassign.devicetree.tree import Node, PropertyError, Tree
@@ -30,8 +30,7 @@ _USER = re.compile(r"\s{40,}(?P<device>\S+)\s+(?P<id>\S+)\s*")
 _FIRST = "no_connection_id"
 
 
-@dataclass(frozen=True)
-class ClockSummary:
+class ClockSummary(NamedTuple):
     """The rates in Hz by the users of the clocks, and by the names of the clocks.
 
     ``users``: by (device, connection id). A rate that several clocks of one name or one user state

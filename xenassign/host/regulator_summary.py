@@ -8,7 +8,7 @@ Source: regulator_summary_show_subtree, create_regulator (drivers/regulator/core
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from xenassign.devicetree.references import Reference
 from xenassign.devicetree.tree import Node, Tree
@@ -25,8 +25,7 @@ _REGULATOR = re.compile(
 _USER = re.compile(r"(?P<indent>\s+)(?P<name>\S+)\s+-?\d+\s+-?\d+mA\s+-?\d+mV\s+-?\d+mV\s*")
 
 
-@dataclass(frozen=True)
-class RegulatorSummary:
+class RegulatorSummary(NamedTuple):
     """The voltages in µV by the users of the regulators, and by the names of the regulators.
 
     ``users``: by device and supply as Linux joins them. A voltage that several of one name have

@@ -8,7 +8,6 @@ has ``/dts-v1/`` (or .dts, .dtso), anything else is an xl configuration. A tree 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -28,13 +27,13 @@ if TYPE_CHECKING:
     from xenassign.devicetree.source.reader import DtsSource, NodePlace, PropertyPlace
 
 
-@dataclass(frozen=True, eq=False)
 class ConfigFile:
     """An xl configuration; ``config`` is the finding about its syntax if it can't be read."""
 
-    file: str
-    text: str
-    config: XlConfig | Finding
+    def __init__(self, file: str, text: str, config: XlConfig | Finding) -> None:
+        self.file = file
+        self.text = text
+        self.config = config
 
     @property
     def device_tree(self) -> str | None:
@@ -89,18 +88,25 @@ class Layer(NamedTuple):
                 yield path, name, place
 
 
-@dataclass(frozen=True, eq=False)
 class TreeFile:
     """A device tree: its bytes as Xen reads them, and its source if it was given as source.
 
     ``layers``: the sources of a tree that is composed of several, the last one applied first.
     """
 
-    file: str
-    blob: bytes
-    source: DtsSource | None = None
-    text: str | None = None
-    layers: tuple[Layer, ...] = ()
+    def __init__(
+        self,
+        file: str,
+        blob: bytes,
+        source: DtsSource | None = None,
+        text: str | None = None,
+        layers: tuple[Layer, ...] = (),
+    ) -> None:
+        self.file = file
+        self.blob = blob
+        self.source = source
+        self.text = text
+        self.layers = layers
 
     @cached_property
     def _read(self) -> Tree | DevicetreeError:

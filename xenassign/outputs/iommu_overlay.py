@@ -8,7 +8,6 @@ known: Xen's driver blocks any stream that no ``iommus`` names (arm_smmu_device_
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from textwrap import wrap
 from typing import NamedTuple
 
@@ -37,13 +36,13 @@ class _Fragment(NamedTuple):
     properties: tuple[str, ...]
 
 
-@dataclass(slots=True)
 class _Iommus:
     """The IOMMUs that the overlay names, with the reference to each, and those it enables."""
 
-    board: Board
-    references: dict[Node, str] = field(default_factory=dict)
-    enabled: dict[Node, None] = field(default_factory=dict)
+    def __init__(self, board: Board) -> None:
+        self.board = board
+        self.references: dict[Node, str] = {}
+        self.enabled: dict[Node, None] = {}
 
     def add(self, iommu: Node, *, enable: bool) -> None:
         """Adds an IOMMU. ``enable``: if it is disabled, with the main one of an IPMMU."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from xenassign.devicetree.tree import Node
@@ -24,8 +23,7 @@ def within(path: str, root: str) -> bool:
     return f"{path}/".startswith(f"{root.rstrip('/')}/")
 
 
-@dataclass(frozen=True, slots=True)
-class KeptFirmware:
+class KeptFirmware(NamedTuple):
     """A firmware node that the guest gets too.
 
     ``why``: the reason that is given for each reference to it. ``memory``: the nodes of its shared

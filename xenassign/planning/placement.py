@@ -7,7 +7,6 @@ whatever else is in them. All addresses and sizes are bytes.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from xenassign.checks import guest_addresses
@@ -56,16 +55,16 @@ class Claimant(Protocol):
     def windows(self) -> tuple[Block, ...]: ...
 
 
-@dataclass(slots=True)
 class Placement:
     """The placed blocks of each claimant by its path, and the findings about them.
 
     ``memory_max``: the most memory in MiB that overlaps no mapping.
     """
 
-    placed: dict[str, tuple[PlacedBlock, ...]] = field(default_factory=dict)
-    findings: list[Finding] = field(default_factory=list)
-    memory_max: int = 0
+    def __init__(self) -> None:
+        self.placed: dict[str, tuple[PlacedBlock, ...]] = {}
+        self.findings: list[Finding] = []
+        self.memory_max = 0
 
     @property
     def mappings(self) -> dict[str, list[Mapping]]:

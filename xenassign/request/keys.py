@@ -16,7 +16,6 @@ names and fields.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from xenassign.devicetree.names import PROPERTY_NAME
@@ -84,8 +83,7 @@ class Key(NamedTuple):
         return f"write {self.name} = {self.example}"
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(NamedTuple):
     """A table with keys. ``repeated``: it is a list of such tables.
 
     ``short``: a value that may replace one of the tables. ``title``: the noun of one of them in

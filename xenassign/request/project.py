@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -45,8 +45,7 @@ NAME = "xenassign.toml"
 _OF_PATTERNS = ("path", "set", "drop")
 
 
-@dataclass(frozen=True, slots=True)
-class Project:
+class Project(NamedTuple):
     """A xenassign.toml. ``hosts``: the boards' device trees, relative to the current folder, as
     ``include``, the folders for the #include of their sources.
     """

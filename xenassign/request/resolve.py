@@ -7,7 +7,7 @@ when the scope of the plan is known (:mod:`xenassign.planning.decide`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -22,8 +22,7 @@ from xenassign.request.select import absent, find, find_all, is_pattern, why_no_
 from xenassign.request.system_request import Allowance, SystemRequest
 
 
-@dataclass(frozen=True, slots=True)
-class Resolved:
+class Resolved(NamedTuple):
     """The request for a domain on one board: its options, each with the nodes that they name.
 
     ``devices``: the requested nodes, in order, each with the user's name for it (its path if a
@@ -34,9 +33,9 @@ class Resolved:
     request: Request
     devices: Mapping[Node, str]
     maps: tuple[tuple[MapOption, Node], ...] = ()
-    forced: Mapping[Node, Accepted] = field(default_factory=lambda: MappingProxyType({}))
-    shared: Mapping[Node, Accepted] = field(default_factory=lambda: MappingProxyType({}))
-    controls: Mapping[Node, Accepted] = field(default_factory=lambda: MappingProxyType({}))
+    forced: Mapping[Node, Accepted] = MappingProxyType({})
+    shared: Mapping[Node, Accepted] = MappingProxyType({})
+    controls: Mapping[Node, Accepted] = MappingProxyType({})
     clock_rates: tuple[tuple[ClockRate, Node], ...] = ()
     memory_regions: tuple[tuple[MemoryOption, Node], ...] = ()
     edits: tuple[tuple[PropertyEdit, tuple[Node, ...]], ...] = ()
@@ -48,11 +47,10 @@ class Resolved:
 
     def with_values(self, **fields: Any) -> Resolved:
         """A copy with other values of fields of ``Request`` that name no node."""
-        return replace(self, request=replace(self.request, **fields))
+        return self._replace(request=replace(self.request, **fields))
 
 
-@dataclass(frozen=True, slots=True)
-class ResolvedSystem:
+class ResolvedSystem(NamedTuple):
     """The request for a system on one board. ``platform``: the board, with the UART that Xen uses.
 
     ``domains``: those that have a device on this board.

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from xenassign.formats.toml_text import KeyPath
@@ -45,8 +44,7 @@ def _other_type(kind: Kind) -> Wrong:
     return Wrong((), f"is not {article} {kind.noun}", other_type=True)
 
 
-@dataclass(frozen=True, slots=True)
-class AnyText:
+class AnyText(NamedTuple):
     """A string that ``pattern`` matches from end to end. ``rule``: the fix where it does not."""
 
     pattern: str | None = None
@@ -66,8 +64,7 @@ class AnyText:
         return {"type": "string", "pattern": f"^(?:{self.pattern})$"}  # JSON Schema has no anchors
 
 
-@dataclass(frozen=True, slots=True)
-class Integer:
+class Integer(NamedTuple):
     """An integer from ``least`` to ``most``. ``unit`` follows the limits in messages."""
 
     least: int
@@ -89,8 +86,7 @@ class Integer:
         return {"type": "integer", "minimum": self.least, "maximum": self.most}
 
 
-@dataclass(frozen=True, slots=True)
-class Flag:
+class Flag(NamedTuple):
     """True or false. ``only``: the one that is valid; ``rule``: the fix for the other one."""
 
     only: bool | None = None
@@ -107,8 +103,7 @@ class Flag:
         return {"type": "boolean"} if self.only is None else {"const": self.only}
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(NamedTuple):
     """One of a few strings."""
 
     values: tuple[str, ...]
@@ -127,8 +122,7 @@ class Choice:
         return {"enum": list(self.values)}
 
 
-@dataclass(frozen=True, slots=True)
-class Many:
+class Many(NamedTuple):
     """A list of one kind. ``length``: the number of elements; None: one or more.
 
     ``empty``: whether an empty list is valid too.
@@ -165,8 +159,7 @@ class Many:
         return {"type": "array", "items": self.item.schema(), **limits}
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(NamedTuple):
     """A table with values of one kind; the user chooses its keys, out of ``names`` if given."""
 
     item: Kind
@@ -197,8 +190,7 @@ class Named:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Fixed:
+class Fixed(NamedTuple):
     """A table with exactly these keys."""
 
     items: Mapping[str, Kind]
@@ -225,8 +217,7 @@ class Fixed:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Either:
+class Either(NamedTuple):
     """One of several kinds, which differ in the types of their values."""
 
     kinds: tuple[Kind, ...]

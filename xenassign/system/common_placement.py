@@ -8,7 +8,7 @@ moves.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import NamedTuple
 
@@ -128,7 +128,7 @@ def _locked(request: HostRequest, pins: Pins) -> HostRequest:
     domains = (
         d.with_values(pins=(*d.request.pins, *locked.get(d.name, ()))) for d in system.domains
     )
-    return request._replace(system=replace(system, domains=tuple(domains)))
+    return request._replace(system=system._replace(domains=tuple(domains)))
 
 
 def _host(request: HostRequest, system: ResolvedSystem, pins: Pins) -> _Host:
@@ -218,4 +218,4 @@ def _pinned(host: _Host) -> ResolvedSystem:
         ]
         locked = host.locked.get(domain.name, ())
         domains.append(domain.with_values(pins=_merged((*domain.request.pins, *locked), placed)))
-    return replace(host.system, domains=tuple(domains))
+    return host.system._replace(domains=tuple(domains))

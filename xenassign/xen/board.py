@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
 from functools import cached_property
 
 from xenassign.devicetree.references import property_references
@@ -23,13 +22,13 @@ from xenassign.xen.iommu import Iommus, iommus
 from xenassign.xen.releases import Release
 
 
-@dataclass(frozen=True)
 class Board:
     """A board, for one release and build of Xen. The other facts are read when first needed."""
 
-    platform: Platform
-    neighbours: Neighbours
-    iommus: Iommus
+    def __init__(self, platform: Platform, neighbours: Neighbours, iommus: Iommus) -> None:
+        self.platform = platform
+        self.neighbours = neighbours
+        self.iommus = iommus
 
     @cached_property
     def clock_rates(self) -> ClockRates:

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -56,12 +55,12 @@ class Element(NamedTuple):
     text: str
 
 
-@dataclass(eq=False, frozen=True)
 class PropertyPlace:
     """The places of a property in its last definition, each made when it is asked for."""
 
-    _map: SourceMap
-    _property: SourceProperty
+    def __init__(self, map: SourceMap, property: SourceProperty) -> None:
+        self._map = map
+        self._property = property
 
     @property
     def name(self) -> Place:
@@ -95,12 +94,12 @@ class PropertyPlace:
             yield width, TextSpan(start, end)
 
 
-@dataclass(eq=False, frozen=True)
 class NodePlace:
     """The places of a node, each made when it is asked for."""
 
-    _map: SourceMap
-    _node: SourceNode
+    def __init__(self, map: SourceMap, node: SourceNode) -> None:
+        self._map = map
+        self._node = node
 
     @property
     def name(self) -> Place:
@@ -119,18 +118,24 @@ class NodePlace:
         return {prop.name: PropertyPlace(self._map, prop) for prop in written}
 
 
-@dataclass(eq=False, frozen=True)
 class DtsSource:
     """A source that was read: the blob that dtc would make of it, and places.
 
     Nodes and properties that dtc adds (phandles, ``__symbols__``, fixups) have no place.
     """
 
-    blob: bytes
-    _map: SourceMap
-    _comments: tuple[TextSpan, ...]
-    _root: SourceNode
-    _places: dict[SourceNode, NodePlace] = field(default_factory=dict, repr=False)
+    def __init__(
+        self,
+        blob: bytes,
+        map: SourceMap,
+        comments: tuple[TextSpan, ...],
+        root: SourceNode,
+    ) -> None:
+        self.blob = blob
+        self._map = map
+        self._comments = comments
+        self._root = root
+        self._places: dict[SourceNode, NodePlace] = {}
 
     @cached_property
     def comments(self) -> tuple[DtsComment, ...]:

@@ -7,7 +7,7 @@ to the guest's drivers.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 
 from xenassign.checks.protection import (
@@ -52,12 +52,12 @@ ARM_SCI_MISSING = rule(
 )
 
 
-@dataclass(frozen=True)
 class Pair:
     """A configuration and its partial device tree."""
 
-    config: XlConfig
-    view: View  #: that of the configuration
+    def __init__(self, config: XlConfig, view: View) -> None:
+        self.config = config
+        self.view = view
 
     def place(self, atom: Atom) -> Place:
         """The place of an entry of the configuration."""

@@ -16,7 +16,6 @@ kernel_probe.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
@@ -62,7 +61,6 @@ class BootModule(NamedTuple):
     placed_later: bool = False
 
 
-@dataclass(frozen=True)
 class DomainNode:
     """A dom0less domain's node. ``chosen``: the host's /chosen, if the node is in an overlay.
 
@@ -70,8 +68,9 @@ class DomainNode:
     ``pool_mib`` (MiB).
     """
 
-    node: Node
-    chosen: Node | None = None
+    def __init__(self, node: Node, chosen: Node | None = None) -> None:
+        self.node = node
+        self.chosen = chosen
 
     @property
     def name(self) -> str:

@@ -6,7 +6,6 @@ Both have the form of Xen's docs/misc/arm/overlay.txt.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import Any
 
 from xenassign.checks.conflicts import Conflict
@@ -86,7 +85,7 @@ def _with_bus_driver(node: DraftNode) -> DraftNode:
     not created for nodes of an overlay itself (of_platform_notify, simple_pm_bus_probe).
     """
     children = tuple(_with_bus_driver(child) for child in node.children)
-    return replace(node, properties=tuple(map(_compatible, node.properties)), children=children)
+    return node._replace(properties=tuple(map(_compatible, node.properties)), children=children)
 
 
 def _compatible(prop: DraftProperty) -> DraftProperty:

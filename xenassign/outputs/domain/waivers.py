@@ -7,7 +7,6 @@ has no comments.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 
 from xenassign.checks.conflicts import PAGES, Conflict
 from xenassign.checks.machine_control import MACHINE_CONTROL, SUPPLIES_OTHERS
@@ -67,4 +66,4 @@ def _shared_with_domains(path: str, domain: str, accepted: Iterable[Conflict]) -
 def _waived(node: DraftNode, path: str, waivers: Mapping[str, tuple[str, ...]]) -> DraftNode:
     """The node with the waivers, which are by path. ``path``: of the node, "" for the root."""
     children = tuple(_waived(child, f"{path}/{child.name}", waivers) for child in node.children)
-    return replace(node, children=children, waivers=waivers.get(path, ()))
+    return node._replace(children=children, waivers=waivers.get(path, ()))

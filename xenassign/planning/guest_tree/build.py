@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from xenassign.checks.regions import Region
 from xenassign.checks.scope import Scope
@@ -78,8 +79,7 @@ _NOT_COPIED = frozenset(
 )
 
 
-@dataclass(slots=True)
-class AssignedDevice:
+class AssignedDevice(NamedTuple):
     """A device with its placed blocks. ``why``: the comment of a forced one."""
 
     device: HostDevice

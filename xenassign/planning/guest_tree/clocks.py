@@ -7,7 +7,6 @@ rate at which the host leaves the clock replaces it. There is one for each rate.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 
 from xenassign.checks.required_suppliers import UNKNOWN_RATE
 from xenassign.devicetree.draft import DraftNode, cells, text
@@ -27,7 +26,6 @@ USUAL_RATE = rule("XA510", "clock-rate-usual", "note", "broken")
 _RATE_MAX = (1 << 32) - 1  # clock-frequency of fixed-clock is one cell
 
 
-@dataclass(slots=True)
 class Clocks:
     """Creates the stubs and reports clocks whose rate is not known.
 
@@ -36,17 +34,26 @@ class Clocks:
     answers the guest about a clock. ``offered``: firmware that could.
     """
 
-    rates: ClockRates
-    assigned: Callable[[Node], bool]
-    options: tuple[tuple[ClockRate, Node], ...]
-    free_label: Callable[[str], str]
-    answered: Callable[[Reference], bool]
-    offered: OfferedFirmware | None
-    _clocks: list[tuple[Node, Reference]] = field(default_factory=list)
-    _unknown: dict[Node, list[Reference]] = field(default_factory=dict)
-    _only_requested: dict[str, list[str]] = field(default_factory=dict)
-    _usual: dict[Node, list[tuple[Reference, Rate]]] = field(default_factory=dict)
-    _stubs: dict[int, tuple[str, list[str]]] = field(default_factory=dict)
+    def __init__(
+        self,
+        rates: ClockRates,
+        assigned: Callable[[Node], bool],
+        options: tuple[tuple[ClockRate, Node], ...],
+        free_label: Callable[[str], str],
+        answered: Callable[[Reference], bool],
+        offered: OfferedFirmware | None,
+    ) -> None:
+        self.rates = rates
+        self.assigned = assigned
+        self.options = options
+        self.free_label = free_label
+        self.answered = answered
+        self.offered = offered
+        self._clocks: list[tuple[Node, Reference]] = []
+        self._unknown: dict[Node, list[Reference]] = {}
+        self._only_requested: dict[str, list[str]] = {}
+        self._usual: dict[Node, list[tuple[Reference, Rate]]] = {}
+        self._stubs: dict[int, tuple[str, list[str]]] = {}
 
     def copyable(self, node: Node, reference: Reference) -> bool:
         """Whether the guest gets the rate from a copy of the provider, and not from --clock-rate.

@@ -8,7 +8,6 @@ refer to, so that it does not use the others.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from xenassign.devicetree.draft import (
     Cells,
@@ -73,13 +72,13 @@ def _refs(draft: DraftNode) -> Iterator[Ref]:
                     yield from (cell for cell in piece.values if isinstance(cell, Ref))
 
 
-@dataclass(slots=True)
 class _Copy:
     """Copies a firmware node. ``used``: the labels that the guest's tree refers to."""
 
-    rewriter: ReferenceRewriter
-    root: Node
-    used: set[str]
+    def __init__(self, rewriter: ReferenceRewriter, root: Node, used: set[str]) -> None:
+        self.rewriter = rewriter
+        self.root = root
+        self.used = used
 
     def node(self) -> DraftNode:
         children = tuple(

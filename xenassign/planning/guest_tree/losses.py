@@ -7,7 +7,6 @@ frameworks do when the property is missing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 
 from xenassign.checks.required_suppliers import SUPPLIER_REQUIRED, required
 from xenassign.devicetree.phandle_properties import kind_of
@@ -32,11 +31,11 @@ def effect_without(consumer: Node, reference: Reference) -> str:
     return supplier_kind(reference.rule.kind).without
 
 
-@dataclass(slots=True)
 class Losses:
     """Collects references that are dropped although the driver requires them."""
 
-    _lost: dict[tuple[str, str, str | None], tuple[Node, Reference]] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self._lost: dict[tuple[str, str, str | None], tuple[Node, Reference]] = {}
 
     def mark_required(self, consumer: Node, reference: Reference, supplier: Supplier) -> Supplier:
         """The supplier, marked as required if it is dropped although the driver requires it."""

@@ -22,7 +22,6 @@ host's driver lowers it for a card, and it is another one when the guest starts.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 
 from xenassign.checks.required_suppliers import required
 from xenassign.devicetree.draft import Cells, DraftNode, DraftProperty, Ref, boolean, cells, text
@@ -66,7 +65,6 @@ def microvolts(provider: Node) -> int | None:
     return lowest[0] if len(lowest) == 1 and lowest == highest and lowest[0] else None
 
 
-@dataclass(slots=True)
 class Regulators:
     """Creates the stubs, one for each voltage.
 
@@ -74,11 +72,17 @@ class Regulators:
     ``summary``: the voltages of the running board.
     """
 
-    free_label: Callable[[str], str]
-    no_dummies: bool
-    summary: RegulatorSummary | None = None
-    _stubs: dict[int | None, tuple[str, list[str]]] = field(default_factory=dict)
-    _unswitched: dict[str, str] = field(default_factory=dict)
+    def __init__(
+        self,
+        free_label: Callable[[str], str],
+        no_dummies: bool,
+        summary: RegulatorSummary | None = None,
+    ) -> None:
+        self.free_label = free_label
+        self.no_dummies = no_dummies
+        self.summary = summary
+        self._stubs: dict[int | None, tuple[str, list[str]]] = {}
+        self._unswitched: dict[str, str] = {}
 
     def stub(self, node: Node, reference: Reference) -> tuple[str, str] | None:
         """(label, reason) of the stub for a supply; None if the supply is to be dropped."""
