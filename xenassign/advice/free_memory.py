@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from weakref import WeakKeyDictionary
 
 from xenassign.checks.static_memory import register_blocks
 from xenassign.devicetree.addresses import registers
-from xenassign.devicetree.spans import Span, gaps, merged
+from xenassign.devicetree.spans import Merged, Span, gaps, merged
+from xenassign.devicetree.tree import Tree
 from xenassign.host.platform import Platform
 from xenassign.xen.layout import MIB
 
@@ -15,6 +17,8 @@ from xenassign.xen.layout import MIB
 _AT_START, _AT_END = 256 * MIB, 128 * MIB
 _ALIGNMENT = 2 * MIB
 _32_BITS = 1 << 32
+
+_IN_USE: WeakKeyDictionary[Tree, Merged] = WeakKeyDictionary()
 
 
 def free_range(platform: Platform, size: int, taken: Iterable[Span]) -> Span | None:
@@ -40,8 +44,15 @@ def _ranges(platform: Platform, size: int, taken: list[Span]) -> Iterator[Span]:
                     yield Span.sized(start, size)
 
 
-def _in_use(platform: Platform) -> Iterator[Span]:
-    """Reservations, boot modules, and registers amid the memory."""
+def _in_use(platform: Platform) -> Merged:
+    """Reservations, boot modules, and registers amid the memory. They are read once."""
+    spans = _IN_USE.get(platform.tree)
+    if spans is None:
+        spans = _IN_USE[platform.tree] = merged(_read_in_use(platform))
+    return spans
+
+
+def _read_in_use(platform: Platform) -> Iterator[Span]:
     yield from (block.span for _, block in platform.reserved)
     yield from (Span.sized(*entry) for entry in platform.tree.reservations)
     yield from (block.span for _, block in register_blocks(platform))

@@ -8,7 +8,7 @@ many cells as the ``#…-cells`` of the named node. ``interrupts-extended``, ``i
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from xenassign.devicetree.cells import cell_count
@@ -69,10 +69,9 @@ def property_references(tree: Tree, node: Node, prop: Property) -> References | 
             rule = rule._replace(cells=1)
         at = 0
         while at < len(values):
-            entry = _entry(tree, rule, prop.name, values, at, len(entries))
-            position = entry.index // rule.entries_per_name
-            if position < len(names):
-                entry = replace(entry, name=names[position])
+            position = len(entries) // rule.entries_per_name
+            name = names[position] if position < len(names) else None
+            entry = _entry(tree, rule, prop.name, values, at, len(entries), name)
             entries.append(entry)
             at += entry.width
     except PropertyError as error:
@@ -93,28 +92,34 @@ def _with_one_argument(tree: Tree, rule: PhandleProperty, values: tuple[int, ...
 
 
 def _entry(
-    tree: Tree, rule: PhandleProperty, name: str, values: tuple[int, ...], start: int, index: int
+    tree: Tree,
+    rule: PhandleProperty,
+    prop: str,
+    values: tuple[int, ...],
+    start: int,
+    index: int,
+    name: str | None,
 ) -> Reference:
     """The entry that begins at a cell. Raises PropertyError when it can't be read."""
     lead = rule.lead or (1 if rule.shape == "map" else 0)
     trail = rule.trail or (1 if rule.shape == "map" else 0)
     at = start + lead
     if at >= len(values):
-        raise PropertyError(f"{name} ends inside of entry {index}")
+        raise PropertyError(f"{prop} ends inside of entry {index}")
     phandle = values[at]
     provider = tree.phandles.get(phandle)
     if phandle == 0 and not lead:  # an empty entry has one cell
-        return Reference(rule, name, index, start, 1, 0, None, (), None)
+        return Reference(rule, prop, index, start, 1, 0, None, (), name)
     if rule.cells == REMAINDER:
         count = len(values) - at - 1
     else:
         count = _argument_count(rule, provider, phandle)
     width = lead + 1 + count + trail
     if start + width > len(values):
-        raise PropertyError(f"{name} ends inside of entry {index}")
+        raise PropertyError(f"{prop} ends inside of entry {index}")
     args = values[at + 1 : at + 1 + count]
     after = values[at + 1 + count : start + width]
-    return Reference(rule, name, index, start, width, phandle, provider, args, None, after)
+    return Reference(rule, prop, index, start, width, phandle, provider, args, name, after)
 
 
 def _argument_count(rule: PhandleProperty, provider: Node | None, phandle: int) -> int:

@@ -87,11 +87,13 @@ def merged(spans: Iterable[Span]) -> Merged:
     if isinstance(spans, Merged):
         return spans
     result: list[Span] = []
-    for span in sorted(span for span in spans if span.size > 0):
-        if result and span.start <= result[-1].end:
-            result[-1] = Span(result[-1].start, max(result[-1].end, span.end))
-        else:
+    end = -1
+    for span in sorted(span for span in spans if span.start < span.end):
+        if span.start > end:
             result.append(span)
+        elif span.end > end:
+            result[-1] = Span(result[-1].start, span.end)
+        end = max(end, span.end)
     return Merged(result)
 
 

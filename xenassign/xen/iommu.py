@@ -192,7 +192,8 @@ class StreamTable:
 
     def __init__(self, iommus: Iommus, devices: Iterable[HostDevice] = ()) -> None:
         self._iommus = iommus
-        self._taken: dict[Node, list[tuple[int, int]]] = {}  # of each SMMU (stream, mask)
+        #: Of each SMMU (stream, mask): all, of which none overlap, and those with a mask.
+        self._taken: dict[Node, tuple[dict[tuple[int, int], None], list[tuple[int, int]]]] = {}
         for device in devices:
             self.take(device)
 
@@ -203,14 +204,18 @@ class StreamTable:
         partly is refused (arm_smmu_find_sme).
         """
         for node, stream, mask in self._entries(device):
-            taken = self._taken.setdefault(node, [])
-            for other, its in taken:
+            taken, masked = self._taken.setdefault(node, ({}, []))
+            if (stream, mask) in taken:
+                continue
+            for other, its in taken if mask else masked:
                 if mask & its == mask and not (stream ^ other) & ~its:
                     break
                 if not (stream ^ other) & ~(its | mask):
                     return f"stream {stream:#x}/{mask:#x} overlaps {other:#x}/{its:#x} in part"
             else:
-                taken.append((stream, mask))
+                taken[stream, mask] = None
+                if mask:
+                    masked.append((stream, mask))
         return None
 
     def _entries(self, device: HostDevice) -> Iterator[tuple[Node, int, int]]:
