@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 from xenassign.resources import directory
@@ -38,15 +39,13 @@ def generated(root: Path) -> dict[Path, str | None]:
     return files
 
 
+@cache
 def _report(example: str) -> str:
-    """The report of an example system, with the names of files as in the checkout."""
-    from xenassign.outputs.hosts import BuildOptions, build
-    from xenassign.outputs.report.page.render import render
-    from xenassign.request.command_line import read_system
-
-    file = f"docs/examples/{example}/xenassign.toml"
-    request, trees = read_system({}, None, (), str(directory("man").parent / file))
-    return render(build(trees, request, BuildOptions()), f"xenassign generate -c {file} -o out")
+    """What ``xenassign report`` prints for an example system, in a checkout."""
+    command = [sys.executable, "-m", "xenassign", "report"]
+    command += ["-c", f"docs/examples/{example}/xenassign.toml"]
+    root = directory("man").parent
+    return subprocess.run(command, cwd=root, check=True, capture_output=True).stdout.decode()
 
 
 def regenerate(root: Path) -> None:

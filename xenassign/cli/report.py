@@ -140,5 +140,6 @@ def _tries(advice: Advice | None, values: Mapping[str, Any]) -> list[tuple[str, 
         safe = suggestion.risk == "none"
         tries.append((line, suggestion.why if safe else f"{suggestion.risk}: {suggestion.why}"))
     if advice.nothing is not None:
-        tries.append(("", f"Nothing helps: {advice.nothing}"))
+        why = f"No other options were found that are accepted: {advice.nothing}."
+        tries.append(("", f"{why} Each error below has its fix."))
     return tries

@@ -329,6 +329,17 @@ def stream_text(streams: Streams) -> str:
     return f"{streams.first:#x}{more}{mask}"
 
 
+def intids_text(intids: Iterable[int]) -> str:
+    """INTIDs for people, in their order, each once: 47, 288-295; "none" without any."""
+    runs: list[list[int]] = []
+    for intid in sorted(set(intids)):
+        if runs and intid == runs[-1][-1] + 1:
+            runs[-1][1:] = [intid]
+        else:
+            runs.append([intid])
+    return ", ".join("-".join(map(str, run)) for run in runs) or "none"
+
+
 def _asked(plan: DomainPlan, device: PlannedDevice) -> tuple[str, str]:
     """(why a domain has a device, the place of the user's name for it)."""
     for node in device.host.node.lineage():

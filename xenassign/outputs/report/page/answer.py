@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from xenassign.errors import UsageError
 from xenassign.findings import SEVERITIES, Finding, Rule
-from xenassign.outputs.hosts import Built
+from xenassign.outputs.hosts import Built, Refusal
 from xenassign.outputs.report.address_map import most_memory
 from xenassign.outputs.report.matrix import summary
 from xenassign.outputs.report.messages import ranked
 from xenassign.outputs.report.page.panels import pages_text, protection_text
-from xenassign.outputs.report.who_has_what import Ownership
+from xenassign.outputs.report.who_has_what import Ownership, intids_text
+from xenassign.planning.kept_firmware import within
 from xenassign.planning.plan import DomainPlan, HostKeep, PlannedDevice
 from xenassign.system.system import SystemPlan
 
@@ -102,7 +104,7 @@ def answer(system: SystemPlan, owned: Ownership, built: Built, board: str) -> An
     shared = tuple(summary(owned))
     return Answer(
         holds=not refusals,
-        headline=_headline(system, bool(refusals), counts["error"]),
+        headline=_headline(system, refusals, counts["error"]),
         points=(*_forced(system), *shared),
         summary=shared,
         cards=tuple(_card(number, plan) for number, plan in enumerate(system.domains)),
@@ -116,14 +118,30 @@ def answer(system: SystemPlan, owned: Ownership, built: Built, board: str) -> An
     )
 
 
-def _headline(system: SystemPlan, refused: bool, errors: int) -> str:
+def _headline(system: SystemPlan, refusals: Sequence[Refusal], errors: int) -> str:
     plans = system.domains
-    devices = sum(len(plan.devices) for plan in plans)
-    things = f"{devices} device{'s' * (devices != 1)}"
+    devices = [device for plan in plans for device in plan.devices]
     names = f"{len(plans)} domains" if len(plans) > 1 else plans[0].name
-    if refused:
-        return f"No: {things} cannot go to {names} like this ({errors} error{'s' * (errors != 1)})"
-    return f"Yes: {things} can go to {names}"
+    if not refusals:
+        return f"Yes: {_devices(len(devices))} can go to {names}"
+    at = {r.node for r in refusals if isinstance(r, Finding) and r.node is not None}
+    blocked = [d for d in devices if any(within(path, d.path) for path in at)]
+    count = f"{errors} error{'s' * (errors != 1)}"
+    if not blocked:
+        return f"No: generate would refuse {names} ({count})"
+    some = _devices(len(blocked)) if len(blocked) == len(devices) else _part(blocked, devices)
+    return f"No: {some} cannot go to {names} like this ({count})"
+
+
+def _devices(number: int) -> str:
+    return f"{number} device{'s' * (number != 1)}"
+
+
+def _part(blocked: Sequence[PlannedDevice], devices: Sequence[PlannedDevice]) -> str:
+    """The refused devices among others: a single one by its name."""
+    if len(blocked) == 1:
+        return blocked[0].path.rpartition("/")[2]
+    return f"{len(blocked)} of {_devices(len(devices))}"
 
 
 def _forced(system: SystemPlan) -> list[str]:
@@ -159,7 +177,7 @@ def _card(number: int, plan: DomainPlan) -> DomainCard:
             device.path,
             device.path.rpartition("/")[2],
             pages_text(sum(mapping.size for mapping in device.mappings)),
-            ", ".join(map(str, device.irqs)) or "none",
+            intids_text(device.irqs),
             protection_text(device),
             _is_confined(device),
         )

@@ -27,7 +27,8 @@ class Feature(NamedTuple):
     """Something at a span of addresses, in bytes.
 
     ``kind``: how it is drawn. ``owner``: the number of its domain, or None. ``key``: what is
-    highlighted together with it. ``facts``: about it, for those who ask.
+    highlighted together with it. ``facts``: about it, for those who ask. ``aside``: two lines
+    beside the label, where the drawing has room for them.
     """
 
     span: Span
@@ -36,6 +37,7 @@ class Feature(NamedTuple):
     owner: int | None = None
     key: str = ""
     facts: tuple[str, ...] = ()
+    aside: tuple[str, str] = ("", "")
 
 
 class Box(NamedTuple):

@@ -10,7 +10,8 @@ WIDTH = 372
 _HEAD = 26  # height of the line with what a column is
 _HOST, _GUEST, _STRIP = 118, 228, 26  # left edges of the columns, and their width
 _ALONE = 10  # left edge of the host's column where no guest is beside it
-CHARS, CHARS_ALONE = 18, 50  # of a line of a label
+CHARS, CHARS_ALONE = 18, 33  # of a line of a label
+_ASIDE_CHARS = 16  # of a line beside the labels of the host alone
 
 
 class Rect(NamedTuple):
@@ -61,10 +62,15 @@ class Side(NamedTuple):
     anchor: str
     down: float = 0.0
 
+    @property
+    def head(self) -> float:
+        """Where the addresses begin, below the title."""
+        return _HEAD + self.down
+
 
 HOST_SIDE = Side(_HOST, _HOST - 7, "end")
 GUEST_SIDE = Side(_GUEST, _GUEST + _STRIP + 7, "start")
-ALONE_SIDE = Side(_ALONE, _ALONE + 44 + 8, "start")
+ALONE_SIDE = Side(_ALONE, _ALONE + 44 + 8, "start", 4 - _HEAD)  # without a title
 
 
 class Drawing:
@@ -76,12 +82,24 @@ class Drawing:
         self._words: list[Words] = []
         self._height = 0.0
 
+    def alone(self, part: Column) -> None:
+        """Adds the only column, with what is beside its labels at the right edge."""
+        self.column(part, ALONE_SIDE, "", width=44, chars=CHARS_ALONE)
+        for label in part.labels:
+            feature = label.feature
+            for number, line in enumerate(feature.aside):
+                y = round(label.top + ALONE_SIDE.head + LINE * number, 1)
+                style = "address" if number else "name"
+                text = fit(line, _ASIDE_CHARS)
+                self._words.append(Words(WIDTH - 4, y, "end", style, text, feature.key))
+
     def column(
         self, part: Column, side: Side, title: str, width: float = _STRIP, chars: int = CHARS
     ) -> None:
         """Adds a column with its labels and breaks, of at most so many characters."""
-        middle, head = side.left + width / 2, _HEAD + side.down
-        self._words.append(Words(middle, head - 12, "middle", "head", fit(title, CHARS)))
+        middle, head = side.left + width / 2, side.head
+        if title:
+            self._words.append(Words(middle, head - 12, "middle", "head", fit(title, CHARS)))
         for box in part.boxes:
             self._box(box, side, width, head)
         for gap in part.breaks:

@@ -13,7 +13,6 @@ from xenassign.host.neighbours import neighbours
 from xenassign.outputs.report.address_map import memory_lines, size_text
 from xenassign.outputs.report.page.columns import Feature, column, short_size
 from xenassign.outputs.report.page.drawing import (
-    ALONE_SIDE,
     CHARS,
     CHARS_ALONE,
     GUEST_SIDE,
@@ -21,7 +20,7 @@ from xenassign.outputs.report.page.drawing import (
     Drawing,
     Parts,
 )
-from xenassign.outputs.report.who_has_what import Owner, Ownership
+from xenassign.outputs.report.who_has_what import Owner, Ownership, intids_text
 from xenassign.planning.address_map import rows
 from xenassign.planning.plan import DomainPlan, PlacedBlock, PlannedDevice, PlannedRegion
 from xenassign.system.system import SystemPlan
@@ -96,7 +95,7 @@ class Maps:
         for node, name in used.items():
             for span in merged(block.span.rounded() for block in registers(node).blocks):
                 facts = (f"{name}: {node.path}", _range(span), size_text(span.size), "Xen's")
-                yield Feature(span, "xen", f"{name} {node.name}", facts=facts)
+                yield Feature(span, "xen", f"{name} {node.name}", facts=facts, aside=("Xen", ""))
 
     def _host(self) -> Panel:
         features = [*self._memory(), *self._of_xen()]
@@ -104,7 +103,7 @@ class Maps:
             features += self._assigned(number, plan)
         part = column(_distinct(features), self._whose(features), CHARS_ALONE)
         drawing = Drawing()
-        drawing.column(part, ALONE_SIDE, "host", width=44, chars=CHARS_ALONE)
+        drawing.alone(part)
         return Panel("Host", "The host's address space, and whose it is.", None, drawing.parts)
 
     def _assigned(self, number: int, plan: DomainPlan) -> Iterator[Feature]:
@@ -112,11 +111,13 @@ class Maps:
         for item, placed, key in _placed(number, plan):
             facts = _facts(plan, item, placed)
             name = _short(item.path, placed, len(item.placed))
-            yield Feature(placed.mapping.host_span, "block", name, number, key, facts)
+            aside = (plan.name, f"at {placed.mapping.guest:#x}")
+            yield Feature(placed.mapping.host_span, "block", name, number, key, facts, aside)
         for base, size in plan.request.static_memory:
             span = Span.sized(base, size)
             facts = (f"static memory of {plan.name}", _range(span), size_text(size))
-            yield Feature(span, "static", f"memory of {plan.name}", number, "", facts)
+            name = f"memory of {plan.name}"
+            yield Feature(span, "static", name, number, "", facts, (plan.name, ""))
 
     def _others(self, features: Sequence[Feature]) -> Callable[[Span], Counter[str]]:
         """In a span without features: how many devices each owner has there."""
@@ -237,7 +238,7 @@ def _facts(
     if isinstance(item, PlannedDevice):
         facts.append(protection_text(item))
         if item.irqs:
-            facts.append(f"INTID {', '.join(map(str, item.irqs))}")
+            facts.append(f"INTID {intids_text(item.irqs)}")
     else:
         facts.append(item.why)
     return tuple(facts)
@@ -257,9 +258,18 @@ def pages_text(size: int) -> str:
     return f"{pages} page{'s' * (pages != 1)}"
 
 
+#: How a place in the guest was chosen, by ``PlacedBlock.how``.
+_CHOSEN = {
+    "auto": "moved to a free place",
+    "window": "moved into an unused window",
+    "fixed": "moved to the requested address",
+    "pinned": "moved to its place of the last run",
+}
+
+
 def _how(placed: PlacedBlock) -> str:
     same = placed.mapping.host == placed.mapping.guest
-    return "at the host's address" if same else f"moved ({placed.how})"
+    return "at the host's address" if same else _CHOSEN[placed.how]
 
 
 def protection_text(device: PlannedDevice) -> str:

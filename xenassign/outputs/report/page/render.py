@@ -6,6 +6,7 @@ template; a policy in the page forbids whatever else a browser could load or run
 
 from __future__ import annotations
 
+import shlex
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
@@ -126,7 +127,7 @@ def _by_kind(resources: Iterable[Resource]) -> list[KindRows]:
 
 
 def _steps(boards: Sequence[BoardPart], built: Built, command: str) -> list[Step]:
-    """How the files are used; nothing if there are none."""
+    """How the files are used; nothing if there are none. Commands begin where the user's did."""
     steps = [Step("write the files", command)]
     if not built.files or len(boards) != 1 or boards[0].system is None:
         return steps if built.files else []
@@ -134,11 +135,15 @@ def _steps(boards: Sequence[BoardPart], built: Built, command: str) -> list[Step
     overlays = (f"{plan.name}.host.dtbo" for plan in plans)
     marks = [f"out/{name}" for name in overlays if name in built.files]
     if marks:
+        host = PurePath(boards[0].system.resolved.platform.tree.file)
+        blob = host if host.suffix == ".dtb" else PurePath(f"{host.stem}.dtb")
+        words = ["fdtoverlay", "-i", str(blob), "-o", f"{blob.stem}-xen.dtb", *marks]
         text = "mark the devices in the host's tree, so that dom0 does not use them"
-        steps.append(Step(text, f"fdtoverlay -i board.dtb -o board-xen.dtb {' '.join(marks)}"))
+        steps.append(Step(text, shlex.join(words)))
     for plan in plans:
         if f"{plan.name}.cfg" in built.files:
-            steps.append(Step(f"create {plan.name} from dom0", f"xl create out/{plan.name}.cfg"))
+            words = ["xl", "create", f"out/{plan.name}.cfg"]
+            steps.append(Step(f"create {plan.name} from dom0", shlex.join(words)))
     return steps
 
 
