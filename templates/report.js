@@ -23,7 +23,7 @@
     } else {
       heat(element);
     }
-    const source = key ? section.querySelector(`rect[data-k="${key}"]`) : element;
+    const source = key ? section.querySelector(`rect[data-k="${key}"][data-facts]`) : element;
     const text = (source || element).dataset.facts || "";
     facts.replaceChildren(...text.split(" · ").map((line) => {
       const row = document.createElement("div");
@@ -38,21 +38,23 @@
   }
   function leave() {
     const focused = document.activeElement;
-    if (focused && focused.matches(".map rect")) show(focused);
+    if (focused && focused.matches(".map [tabindex]")) show(focused);
     else hide();
   }
 
-  all(".map rect").forEach((rect) => {
+  const boxes = all(".map rect").filter((rect) => rect.querySelector("title"));
+  boxes.forEach((rect) => {
     const title = rect.querySelector("title");
     rect.dataset.facts = title.textContent;
     rect.setAttribute("aria-label", title.textContent);
     title.remove();
   });
-  all(".map rect, .map .band, .map text[data-k], .mappings tr[data-k]").forEach((element) => {
+  const others = all(".map .band, .map text[data-k], .mappings tr[data-k]");
+  [...boxes, ...others].forEach((element) => {
     element.addEventListener("pointerenter", () => show(element));
     element.addEventListener("pointerleave", leave);
     // Only boxes: a listener for it would make any part of a drawing focusable.
-    if (element.localName !== "rect") return;
+    if (!element.hasAttribute("tabindex")) return;
     element.addEventListener("focus", () => show(element));
     element.addEventListener("blur", leave);
   });

@@ -12,6 +12,7 @@ import pytest
 
 from xenassign.devicetree.spans import Span
 from xenassign.outputs.hosts import BuildOptions, build
+from xenassign.outputs.report.page.panels import protection_text
 from xenassign.outputs.report.who_has_what import stream_text
 from xenassign.request.command_line import read_system
 from xenassign.system.system import SystemPlan, holdings_of
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 PLANNED = ("qemu", "zynqmp", "rcar", "big")
-_FACTS = "svg.map rect"
+_FACTS = "svg.map rect[role=img]"
 
 
 @contextmanager
@@ -69,7 +70,7 @@ def test_all_of_the_plan_is_there(name: str, browser: Browser, reports: dict[str
         rows = page.evaluate(
             """() => [...document.querySelectorAll('.resources tbody tr:not(.group)')].map(row =>
                  [row.cells[0].textContent.trim(),
-                  [...row.querySelectorAll('.mark')].map(cell => cell.textContent)])"""
+                  [...row.cells].slice(1, -2).map(cell => cell.textContent)])"""
         )
         owners = {
             what: [n for n, mark in enumerate(marks) if "has it" in mark] for what, marks in rows
@@ -96,6 +97,117 @@ def test_all_of_the_plan_is_there(name: str, browser: Browser, reports: dict[str
             for held in holdings_of(board, plan):
                 for iommu, streams in held.streams:
                     assert owners[f"{stream_text(streams)} of {iommu.path}"] == [number]
+
+
+@pytest.mark.parametrize("name", PLANNED)
+def test_each_interrupt_has_its_cell(name: str, browser: Browser, reports: dict[str, Path]) -> None:
+    """In the colour of its owner, and in the ranges of the table beside the drawing."""
+    system = system_of(name, reports)
+    with opened(browser, reports[name]) as page:
+        cells = dict(
+            page.locator("#interrupts rect[role=img]").evaluate_all(
+                """cells => cells.map(cell =>
+                     [cell.ariaLabel.split(',')[0], [cell.classList.value, cell.ariaLabel]])"""
+            )
+        )
+        ranges = dict(
+            page.locator(".lines tbody tr").evaluate_all(
+                "rows => rows.map(r => [r.cells[0].textContent.trim(), r.cells[2].textContent])"
+            )
+        )
+    for number, plan in enumerate(system.domains):
+        intids = {intid for device in plan.devices for intid in device.irqs}
+        assert numbers(ranges.get(plan.name, "")) == intids
+        for device in plan.devices:
+            for intid in device.irqs:
+                style, label = cells.pop(f"INTID {intid}")
+                assert f"d{number % 8}" in style.split()
+                assert f"{plan.name}: of {device.path}" in label
+    assert not any(" d" in style for style, _ in cells.values()), "no other is a domain's"
+    for owner, style in (("dom0", "o-dom0"), ("Xen", "o-xen"), ("nobody", "o-nobody")):
+        own = {key for key, (classes, _) in cells.items() if style in classes.split()}
+        assert {f"INTID {intid}" for intid in numbers(ranges.get(owner, ""))} == own
+
+
+def numbers(ranges: str) -> set[int]:
+    """The numbers of 47, 288-295."""
+    ends = [part.partition("-") for part in ranges.split(", ") if part]
+    return {n for first, _, last in ends for n in range(int(first), int(last or first) + 1)}
+
+
+@pytest.mark.parametrize("name", PLANNED)
+def test_each_stream_is_at_its_wall(name: str, browser: Browser, reports: dict[str, Path]) -> None:
+    """Every stream of a domain is drawn below the wall of its IOMMU; who has none is outside."""
+    system = system_of(name, reports)
+    request = system.domains[0].request
+    board = read_board(system.resolved.platform, request.release, request.drivers)
+    with opened(browser, reports[name]) as page:
+        labels: list[str] = page.locator("#dma rect[data-k][role=img]").evaluate_all(
+            "boxes => boxes.map(b => b.ariaLabel)"
+        )
+        walls = page.locator("#dma rect.wall").evaluate_all(
+            "walls => walls.map(w => [w.ariaLabel.split(' ')[0], w.classList.contains('open')])"
+        )
+        outside = page.locator("#dma path.unsafe").count()
+    platform = system.resolved.platform
+    assert walls == [
+        [iommu.node.path, iommu.node not in board.iommus.nodes] for iommu in platform.iommus
+    ]
+    expected = []
+    unconfined = 0
+    for plan in system.domains:
+        for held in holdings_of(board, plan):
+            for iommu, streams in dict.fromkeys(held.streams):
+                text = f"stream {stream_text(streams)} of {iommu.path}"
+                expected.append(f"{held.path} · of {plan.name} · {text}")
+        for device in plan.devices:
+            if not device.protection.protected:
+                unconfined += device.host.dma.answer != "no"
+                expected.append(f"{device.path} · of {plan.name} · {protection_text(device)}")
+    assert sorted(labels) == sorted(expected)
+    assert outside == unconfined
+
+
+@pytest.mark.parametrize("name", PLANNED)
+def test_each_supplier_is_in_the_graph(
+    name: str, browser: Browser, reports: dict[str, Path]
+) -> None:
+    """With what becomes of it, and each duty of dom0 with its numbers."""
+    system = system_of(name, reports)
+    with opened(browser, reports[name]) as page:
+        page.locator("#suppliers details").evaluate_all(
+            "all => all.forEach(d => { d.open = true; })"
+        )
+        for number, plan in enumerate(system.domains):
+            panel = page.locator("#suppliers .panel").nth(number)
+            rows = panel.locator("tbody tr").evaluate_all(
+                "rows => rows.map(r => [...r.cells].map(c => c.textContent.trim()))"
+            )
+            labels = panel.locator("rect[role=img]").evaluate_all(
+                "boxes => boxes.map(b => b.ariaLabel)"
+            )
+            assert len(labels) == len(rows)
+            for device in plan.devices:
+                for supplier in device.suppliers:
+                    source = f"{supplier.node or device.path}: {supplier.property}"
+                    assert any(
+                        row[0].startswith(source)
+                        and row[1] == (supplier.provider or "")
+                        and row[2] == supplier.action
+                        and supplier.why in row[3]
+                        for row in rows
+                    )
+                    assert any(
+                        label.startswith(f"{source}: {supplier.action}") and supplier.why in label
+                        for label in labels
+                    )
+            for keep in plan.host_keeps:
+                cells = " ".join(f"{cell:#x}" for cell in keep.args)
+                for user in keep.users:
+                    mine = [
+                        row for row in rows if row[0].startswith(user) and row[1] == keep.provider
+                    ]
+                    assert any(row[4].startswith("leave ") and cells in row[4] for row in mine)
 
 
 def inclusive(span: Span) -> str:
@@ -183,7 +295,7 @@ def test_pointer_and_keyboard_show_the_facts(browser: Browser, reports: dict[str
         assert len(hot) > 4, "band, both boxes, labels, row"
         page.keyboard.press("Escape")
         assert facts.is_hidden()
-        boxes = page.locator(_FACTS)
+        boxes = page.locator(f"#map {_FACTS}")
         boxes.first.focus()
         labels = boxes.evaluate_all("boxes => boxes.map(box => box.ariaLabel.split(' · ')[0])")
         seen: list[str] = []
@@ -288,5 +400,5 @@ def test_a_big_system_is_small_and_opens_at_once(
             session.send("Performance.enable")
             metrics = session.send("Performance.getMetrics")["metrics"]
             seconds.append(next(m["value"] for m in metrics if m["name"] == "TaskDuration"))
-            assert page.locator(".panel").count() == 1 + big.DOMAINS
+            assert page.locator("#map .panel").count() == 1 + big.DOMAINS
     assert min(seconds) < 1

@@ -30,6 +30,7 @@ from xenassign.request.origin import CfgOrigin, Origin, origin_of
 from xenassign.system.system import SystemPlan, holdings_of
 from xenassign.xen.board import Board, read_board
 from xenassign.xen.dom0 import dom0, given, is_marked, xens_lines
+from xenassign.xen.releases import SPI_FIRST_INTID
 
 KINDS = ("device", "pages", "interrupt", "stream", "supply", "scmi")
 """The kinds of resources, in the order of the matrix."""
@@ -76,7 +77,7 @@ class Holder(NamedTuple):
 class Resource(NamedTuple):
     """A thing of the host. ``kind``: one of KINDS. ``size``: pages, or the number of streams.
 
-    ``finding``: what is reported about its being shared.
+    ``finding``: what is reported about its being shared. ``intid``: of an interrupt.
     """
 
     kind: str
@@ -84,6 +85,7 @@ class Resource(NamedTuple):
     holders: tuple[Holder, ...]
     size: int = 1
     finding: Finding | None = None
+    intid: int | None = None
 
     @property
     def owners(self) -> tuple[Owner, ...]:
@@ -251,8 +253,14 @@ class _Facts:
         for intid, paths in dom0(platform, iommus, self._marked).holders.items():
             holder = Holder(DOM0, f"of {', '.join(paths)}", f"{paths[0]}: interrupts")
             by_intid.setdefault(intid, {})[DOM0] = holder
+        for intid, users in self._board.neighbours.lines.items():
+            if intid not in by_intid and intid >= SPI_FIRST_INTID:
+                path = users[0][1].path
+                holder = Holder(NOBODY, f"of {path}, not routed", f"{path}: interrupts")
+                by_intid[intid] = {NOBODY: holder}
         for intid, holders in sorted(by_intid.items()):
-            yield Resource("interrupt", f"INTID {intid}", tuple(holders.values()))
+            name, having = f"INTID {intid}", tuple(holders.values())
+            yield Resource("interrupt", name, having, intid=intid)
 
     def streams(self) -> Iterator[Resource]:
         by_stream: dict[tuple[Node, Streams], dict[Owner, Holder]] = {}

@@ -15,7 +15,10 @@ _ASIDE_CHARS = 16  # of a line beside the labels of the host alone
 
 
 class Rect(NamedTuple):
-    """A box. ``style``: classes of the style sheet. ``facts``: shown on request; "": decoration."""
+    """A box. ``style``: classes of the style sheet. ``facts``: shown on request; "": decoration.
+
+    ``tab``: whether the Tab key comes to it.
+    """
 
     x: float
     y: float
@@ -24,6 +27,7 @@ class Rect(NamedTuple):
     style: str
     key: str = ""
     facts: str = ""
+    tab: bool = True
 
 
 class Words(NamedTuple):
@@ -138,6 +142,11 @@ class Drawing:
         """All of it."""
         height = round(self._height + 4, 1)
         return Parts(height, tuple(self._rects), tuple(self._shapes), tuple(self._words))
+
+
+def owner_style(kind: str, number: int) -> str:
+    """The classes of what an owner has. ``kind``: of an owner; ``number``: of a domain."""
+    return f"block d{number % 8}" if kind == "domain" else f"o-{kind}"
 
 
 def _domain(owner: int | None) -> str:

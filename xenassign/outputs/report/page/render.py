@@ -9,18 +9,19 @@ from __future__ import annotations
 import shlex
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
 from hashlib import sha256
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from xenassign import escape
 from xenassign.outputs.hosts import Built
 from xenassign.outputs.report.matrix import of_interest
 from xenassign.outputs.report.page.answer import Answer, answer
-from xenassign.outputs.report.page.drawing import WIDTH
+from xenassign.outputs.report.page.dma_walls import DmaWalls, dma_walls
+from xenassign.outputs.report.page.interrupt_grid import InterruptGrid, interrupt_grid
 from xenassign.outputs.report.page.listing import listings
 from xenassign.outputs.report.page.panels import Maps, Panel
+from xenassign.outputs.report.page.supplier_graph import SupplierGraph, supplier_graph
+from xenassign.outputs.report.page.templating import rendered, sources
 from xenassign.outputs.report.who_has_what import (
     HEADINGS,
     KINDS,
@@ -28,14 +29,10 @@ from xenassign.outputs.report.who_has_what import (
     Resource,
     ownership,
 )
-from xenassign.resources import directory
 from xenassign.system import change_lines
 from xenassign.system.host_plan import HostPlan
 from xenassign.system.system import SystemPlan
 from xenassign.xen.board import read_board
-
-if TYPE_CHECKING:
-    from markupsafe import Markup
 
 
 class Step(NamedTuple):
@@ -67,6 +64,9 @@ class BoardPart(NamedTuple):
     system: SystemPlan | None = None
     answer: Answer | None = None
     panels: tuple[Panel, ...] = ()
+    interrupts: InterruptGrid | None = None
+    dma: DmaWalls | None = None
+    suppliers: tuple[SupplierGraph, ...] = ()
     owned: Ownership | None = None
     assigned: Sequence[KindRows] = ()
     others: Sequence[KindRows] = ()
@@ -89,7 +89,6 @@ def render(built: Built, command: str, tries: Sequence[tuple[str, str]] = ()) ->
         "tries": tries,
         "changes": change_lines.lines(built.changes),
         "kinds": tuple(zip(KINDS, HEADINGS, strict=True)),
-        "width": WIDTH,
     }
     return _page(values)
 
@@ -111,6 +110,11 @@ def _board(number: int, host: HostPlan, built: Built) -> BoardPart:
         system=host.system,
         answer=answer(host.system, owned, built, tree.file),
         panels=tuple(Maps(host.system, board, owned).panels()),
+        interrupts=interrupt_grid(host.system, owned),
+        dma=dma_walls(host.system, board, owned),
+        suppliers=tuple(
+            supplier_graph(number, plan) for number, plan in enumerate(host.system.domains)
+        ),
         owned=owned,
         assigned=_by_kind(assigned),
         others=_by_kind(resource for resource in owned.resources if resource in stays),
@@ -151,46 +155,17 @@ def _steps(boards: Sequence[BoardPart], built: Built, command: str) -> list[Step
 
 
 def _page(values: Mapping[str, Any]) -> str:
-    style, script = (_source(name) for name in ("report.css", "report.js"))
+    style = sources("palette.css", "drawing.css", "report.css")
+    script = sources("report.js")
     policy = (
         f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}';"
         " base-uri 'none'; form-action 'none'"
     )
-    template = _environment().get_template("report.html.j2")
-    page: str = template.render(style=style, script=script, policy=policy, **values)
-    return page
-
-
-def _source(name: str) -> Markup:
-    from markupsafe import Markup
-
-    return Markup((directory("templates") / name).read_text(encoding="utf-8"))
+    return rendered(
+        "report.html.j2", {"style": style, "script": script, "policy": policy, **values}
+    )
 
 
 def _hash(text: str) -> str:
     """A hash of a script or a style, as Content Security Policy has it."""
     return f"sha256-{b64encode(sha256(text.encode()).digest()).decode()}"
-
-
-@cache
-def _environment() -> Any:
-    import jinja2
-    from markupsafe import Markup
-
-    def finalized(value: object) -> object:
-        """Every value that a template shows, unless it is text of a template itself."""
-        if isinstance(value, Markup):
-            return value
-        return Markup(escape.html_text(str(value), keep="\t"))
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(directory("templates")),
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-        autoescape=True,
-        finalize=finalized,
-        keep_trailing_newline=True,
-    )
-    environment.filters["lines"] = lambda text: Markup(escape.html_text(text, keep="\n\t"))
-    return environment

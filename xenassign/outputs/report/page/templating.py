@@ -1,0 +1,53 @@
+"""The templates: every expression that they show is escaped, unless it is text of a template."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from xenassign import escape
+from xenassign.outputs.report.page.drawing import WIDTH
+from xenassign.resources import directory
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+
+def rendered(template: str, values: Mapping[str, Any]) -> str:
+    """The text of a template of ``templates``."""
+    text: str = _environment().get_template(template).render(**values)
+    return text
+
+
+def sources(*names: str) -> Markup:
+    """The text of files of ``templates``, one after the other, as it is."""
+    from markupsafe import Markup
+
+    folder = directory("templates")
+    return Markup("".join((folder / name).read_text(encoding="utf-8") for name in names))
+
+
+@cache
+def _environment() -> Any:
+    import jinja2
+    from markupsafe import Markup
+
+    def finalized(value: object) -> object:
+        """Every value that a template shows, unless it is text of a template itself."""
+        if isinstance(value, Markup):
+            return value
+        return Markup(escape.html_text(str(value), keep="\t"))
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(directory("templates")),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+        autoescape=True,
+        finalize=finalized,
+        keep_trailing_newline=True,
+    )
+    environment.globals["width"] = WIDTH
+    environment.filters["lines"] = lambda text: Markup(escape.html_text(text, keep="\n\t"))
+    return environment
