@@ -173,6 +173,8 @@ def test_a_value_is_the_same_in_one_token_and_in_many(text: str) -> None:
         ('"\\x"', "a.dts:1:19: \\x without hexadecimal digits"),
         ("<1>; b {}; c = <1>", "a.dts:1:30: properties must come before subnodes"),
         ("<1>; }; c = <1", "a.dts:1:27: syntax error at 'c'"),
+        ('<1> "b\n c"', "a.dts:1:23: syntax error at '\"b'; write ',' or ';' or label there"),
+        ("<'ab\n'>", "a.dts:1:20: the character 'ab is 3 bytes; write one"),
     ],
 )
 def test_places_of_mistakes_in_values(text: str, expected: str) -> None:

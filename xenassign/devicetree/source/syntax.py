@@ -100,8 +100,8 @@ def _refusal(token: Token, expected: set[str], sources: Sources) -> SourceError:
     fix = f"write {' or '.join(names)} there" if len(names) <= 4 else "fix the source"
     if token.type != "$END":
         word = written_name(token) if token.type in ("LEAF", "PLAIN") else token
-        start = token.start_pos or 0
-        return SourceError(TextSpan(start, start + len(word)), f"syntax error at '{word}'", fix)
+        start, shown = token.start_pos or 0, word.splitlines()[0]
+        return SourceError(TextSpan(start, start + len(word)), f"syntax error at '{shown}'", fix)
     end = sources.main.start + len(sources.main.text.rstrip())
     return SourceError(TextSpan(end, end), "syntax error: the source ends too early", fix)
 
@@ -140,7 +140,8 @@ class Syntax(Transformer[Token, Any]):
         span = _span(token)
         data = unescape(token, span)
         if len(data) != 1:
-            raise SourceError(span, f"the character {token} is {len(data)} bytes", "write one")
+            shown = token.splitlines()[0]
+            raise SourceError(span, f"the character {shown} is {len(data)} bytes", "write one")
         return PlacedNumber(data[0], *span)
 
     def LABEL(self, token: Token) -> Piece:
