@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
+from tests.answers import at
 from tests.rows import Rows
 from tests.wording import Wording
 from xenassign.cli import cli
+from xenassign.devicetree.blob import read_blob
 from xenassign.errors import XenassignError
 
 GEM, UART, GPIO = "/axi/ethernet@ff0e0000", "/axi/serial@ff010000", "/axi/gpio@ff0a0000"
@@ -304,6 +307,82 @@ def test_completing_twice_changes_nothing(complete: Complete, tmp_path: Path) ->
         done = complete(first)
         assert written(tmp_path, done) == first
         (tmp_path / "gw.dtb").unlink()
+
+
+LONG = f"""{HEAD}extra = "console=ttyAMA0"
+device_tree = "/boot/gw.dtb"
+passthrough = "enabled"
+dtdev = ["{GEM}"]
+irqs = [95, 54]
+iomem = ["0xff0e0,1@8000", "0xff010,0x1@0x8001"]
+"""
+NO_XEN = re.sub(r"xen,[^;]*;|XEN_REG|interrupt-parent[^;]*;", "", TREE)
+
+
+def mappings(tree: Path) -> dict[str, tuple[int, ...]]:
+    """xen,reg by xen,path of the nodes of a partial tree."""
+    nodes = read_blob(tree.read_bytes()).nodes()
+    found = ((node.text("xen,path"), node.cells("xen,reg")) for node in nodes)
+    return {path: cells for path, cells in found if path is not None}
+
+
+def test_the_way_back(complete: Complete, tmp_path: Path, rows: Rows) -> None:
+    """The long form to a partial tree and a node for dom0less, with the user's tree or without."""
+    moved = {GEM: (0, 0xFF0E0000, 0, 0x1000, 0, 0x8000000)}
+    moved[UART] = (0, 0xFF010000, 0, 0x1000, 0, 0x8001000)
+    without = LONG.replace('device_tree = "/boot/gw.dtb"\n', "")
+    (tmp_path / "gw.dts").write_text(NO_XEN)
+    for text in (LONG, without, without.replace(f'dtdev = ["{GEM}"]\n', "")):
+        with rows(text):
+            node = written(tmp_path, complete(text, "--route", "dom0less"))
+            assert 'with bootargs = "console=ttyAMA0"' in node
+            assert "memory = <0x0 0x80000>;" in node
+            assert mappings(tmp_path / "out" / "gw.dtb") == moved
+    written(tmp_path, complete(LONG, "--route", "dom0less"))
+    tree = read_blob((tmp_path / "out" / "gw.dtb").read_bytes())
+    top = at(tree, "/passthrough")
+    assert top.cells("interrupt-parent") == (0xFDE8,)
+    assert at(tree, "/passthrough/serial@8001000").has("xen,force-assign-without-iommu")
+    assert not at(tree, "/passthrough/ethernet@8000000").has("xen,force-assign-without-iommu")
+    assert at(tree, "/passthrough/clk").text("compatible") == "fixed-clock"
+
+
+def test_the_long_form_stays(complete: Complete, tmp_path: Path) -> None:
+    """xl has all of it; without a tree one is made."""
+    (tmp_path / "gw.dts").write_text(NO_XEN)
+    assert written(tmp_path, complete(LONG)) == LONG
+    without = LONG.replace('device_tree = "/boot/gw.dtb"\n', "")
+    text = written(tmp_path, complete(without))
+    assert text == f"{without}{ADDED.partition('passthrough')[0]}"
+
+
+def test_what_dom0less_does_not_pass(
+    complete: Complete, tmp_path: Path, wording: Wording, rows: Rows
+) -> None:
+    (tmp_path / "gw.dts").write_text(NO_XEN)
+    for more in ("irqs += [77]", 'iomem += ["fd000,1"]'):
+        with rows(more):
+            refused(complete(f"{LONG}{more}\n", "--route", "dom0less"), wording, 1)
+
+
+def test_both_routes(complete: Complete, tmp_path: Path) -> None:
+    """One short file: dom.cfg for xl, and the node and tree for dom0less."""
+    both = ("--route", "xl", "--route", "dom0less")
+    text = written(tmp_path, complete(HEAD + LISTED, *both))
+    assert text == HEAD + TAKEN_OUT + ADDED
+    assert "xen,domain" in (tmp_path / "out" / "gw.dom0less.dtso").read_text()
+    (tmp_path / "gw.dts").write_text(ONE_TO_ONE)
+    text = written(tmp_path, complete(NAMED, *both))
+    assert text == NAMED + FOLLOWS.format("0xff0e0,0x1")
+    one_to_one = (0, 0xFF0E0000, 0, 0x1000, 0, 0xFF0E0000)
+    assert mappings(tmp_path / "out" / "gw.dtb")[GEM] == one_to_one
+
+
+def test_pages_of_two_devices(complete: Complete, wording: Wording, tmp_path: Path) -> None:
+    """Without a tree and a list nothing says which one it is."""
+    pages = f'{HEAD}iomem = ["9030,1", "a003,1"]\n'
+    refused(complete(pages, host="qemu"), wording, 1)
+    refused(complete(f'{HEAD}iomem = ["50000,1"]\n', host="qemu"), wording, 2)
 
 
 def test_keys_of_the_short_form_beside_other_devices(

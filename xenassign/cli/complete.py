@@ -29,7 +29,8 @@ from xenassign.cli.recovery import recover
     "--output",
     metavar="FILE",
     required=True,
-    help="The complete dom.cfg. The other files are written beside it.",
+    help="The complete dom.cfg, or with --route dom0less alone the domain's node. The other files"
+    " are written beside it.",
 )
 @completed_options
 @click.option("--overwrite", is_flag=True, help="Replace existing files.")
@@ -53,6 +54,9 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
     passthrough are made, and dtdev keeps those that Xen protects. If FILE has device_tree, a
     partial tree in the form of dom0less that is beside it, irqs, iomem and dtdev follow from that
     tree instead: from its xen,path and xen,reg, or reg.
+
+    With --route dom0less the partial tree and the domain's node for dom0less are made, also of the
+    long form: irqs, iomem, dtdev and a tree without xen,path.
 
     The keys that were proposed for xl (device_assignment, force-assign-without-iommu,
     platform-iommu-safe, iomem_map, sci) are honoured, and become comments. The rest of the text
@@ -80,7 +84,8 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
         advice = suggestions.of(given, trees, request, built, how) if not quiet else None
     wording = printing.wording(None)
     show_plan(built, quiet, advice, target.parent, wording)
-    built.files[target.name] = built.files.pop(f"{request.domains[0].name}.cfg")
+    made = ".cfg" if "xl" in request.domains[0].routes else ".dom0less.dtso"
+    built.files[target.name] = built.files.pop(f"{request.domains[0].name}{made}")
     files = write(built.files, target.parent, overwrite, inputs=inputs)
     if not quiet:
         show_written(built, WrittenFiles(target.parent, files, (), None), verbose, advice, wording)

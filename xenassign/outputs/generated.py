@@ -18,6 +18,7 @@ from xenassign.outputs.domain import check as domain_check
 from xenassign.outputs.domain import decide as domain
 from xenassign.outputs.domain import write as domain_write
 from xenassign.outputs.domain.own_tree import with_own_trees
+from xenassign.outputs.domain.tied_devices import with_tied_devices
 from xenassign.outputs.imagebuilder import decide as imagebuilder
 from xenassign.outputs.imagebuilder import write as imagebuilder_write
 from xenassign.outputs.output import Decision, Output
@@ -74,6 +75,7 @@ def generate_system(tree: Tree, request: SystemRequest) -> GeneratedSystem:
 
 def generate_resolved(resolved: ResolvedSystem) -> GeneratedSystem:
     """``generate_system`` for a request whose names are resolved. Raises XenassignError."""
+    resolved = with_tied_devices(resolved)
     system = with_own_trees(decide_resolved(resolved))
     decisions: list[tuple[Output[Any], Decision]] = []
     for output in OUTPUTS:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 from xenassign.errors import InputError, OptionError, UsageError
-from xenassign.findings import ROUTES
 from xenassign.formats.xlcfg import Atom, Value, XlConfig
 from xenassign.request import short_form
 from xenassign.request.request import DOMAIN_NAME_RULE, VCPUS_MAX, Request
@@ -37,9 +36,7 @@ def request(base: XlConfig | None, **options: Any) -> Request:
         short_form.refuse(base)
     else:
         stated = short_form.options(base, options.get("policy"))
-        if "partial" in stated:
-            options["routes"] = _for_xl(base, options.get("routes", ROUTES))
-            stated["forced"] = (*stated["forced"], *options.get("forced", ()))
+        stated["forced"] = (*stated.get("forced", ()), *options.get("forced", ()))
         options = {**options, **stated}
     for name in (*_TEXTS, *_NUMBERS):
         given, configured = options.get(name), _value(base, name)
@@ -47,17 +44,12 @@ def request(base: XlConfig | None, **options: Any) -> Request:
             text = f"{name} is {configured!r}, not --{name} {given}; give one of the two"
             _stop(base, base.get(name), text)
     if options.get("routes") == ("dom0less",):
-        text = "is for xl, but --route gives dom0less only; remove one of the two"
-        raise OptionError("--base-cfg", text)
+        if not options.get("follows"):
+            text = "is for xl, but --route gives dom0less only; remove one of the two"
+            raise OptionError("--base-cfg", text)
+        extra = _value(base, "extra")
+        options = {"extra": extra, **options} if extra is not None else options
     return Request(**{**_checked_values(base), **options, "base": base})
-
-
-def _for_xl(base: XlConfig, routes: tuple[str, ...]) -> tuple[str, ...]:
-    """The routes of a domain with a partial tree of its own. Raises UsageError."""
-    if "xl" not in routes:
-        text = "completes it for xl; remove device_tree for one that dom0less takes"
-        _stop(base, base.get("device_tree"), text)
-    return ("xl",)
 
 
 def _checked_values(base: XlConfig) -> dict[str, Any]:

@@ -122,7 +122,8 @@ class Request:
     ``avoid``: guest addresses in bytes that ``auto`` leaves free.
     ``base``: the user's own dom.cfg; ``request.base_cfg.request`` reads its values. ``partial``:
     the partial tree that it names, if what is passed follows from that one. ``pages``: guest pages
-    that it states; a block that begins in one has its place.
+    that it states; a block that begins in one has its place. ``follows``: whether what is passed
+    follows from ``base`` and what it names; then it may have more devices than ``devices``.
     ``clock_summary`` and ``regulator_summary``: the rates and voltages of the running board.
     ``static_memory``: the host memory of the domain, (base, size) in bytes; ``memory`` is their
     sum. ``direct_map``: guest addresses are host addresses. Both require dom0less only.
@@ -163,6 +164,7 @@ class Request:
     base: XlConfig | None = None
     partial: PartialTree | None = None
     pages: tuple[IomemRange, ...] = ()
+    follows: bool = False
     direct_map: bool = False
     static_memory: tuple[tuple[int, int], ...] = ()
     attach_overlay: bool = False
@@ -170,7 +172,7 @@ class Request:
 
     def __post_init__(self) -> None:
         self._check_static_memory()
-        if not self.devices:
+        if not (self.devices or self.follows):
             raise UsageError("no device is given; give at least one with -d PATH")
         if not DOMAIN_NAME.fullmatch(self.name):
             raise UsageError(f"the name {self.name!r} is invalid; {DOMAIN_NAME_RULE}")

@@ -65,7 +65,7 @@ def options(base: XlConfig, policy: str | None) -> dict[str, Any]:
     contradict each other.
     """
     partial = _partial_tree(base)
-    stated: dict[str, Any] = {"devices": tuple(_devices(base))}
+    stated: dict[str, Any] = {"devices": tuple(_devices(base)), "follows": True}
     if partial is not None:
         stated |= _of_tree(partial, stated["devices"])
     for key in _FORCE:
@@ -75,11 +75,6 @@ def options(base: XlConfig, policy: str | None) -> dict[str, Any]:
                 text = f"assigns devices without an IOMMU, --iommu-policy {policy} does not"
                 at, name = base.named(key)[-1], _spelled(base, key)
                 raise UsageError(f"{_place(base, at)}: {name} {text}; remove one")
-    if not stated["devices"]:
-        text = "lists no device in dtdev; list those of the guest there"
-        if partial is not None:
-            text = f"no node of {partial.file} has a xen,path, and dtdev lists no device; add one"
-        raise UsageError(f"{base.file}: {text}")
     ranges = [page_range(atom.text) for atom in base.texts("iomem")]
     stated["pages"] = (*filter(None, ranges), *iomem_map(base).values())
     sci = _system_control(base)

@@ -61,9 +61,11 @@ def _of_domain(
 ) -> list[Finding]:
     """The findings about a domain's files. ``marked``: host paths that any domain marks."""
     request = plan.request
-    if request.partial is not None:
-        return list(own_tree.findings(plan, request.partial, files, platform))
     node = to_blob(domain_overlay(plan)) if "dom0less" in request.routes else None
+    if request.partial is not None:
+        context = context_of(request, platform)
+        of_node = errors(_domain_node(node, request, context)) if node is not None else []
+        return [*own_tree.findings(plan, request.partial, files, platform), *of_node]
     if request.base is None:
         return errors(file_findings(files, plan, platform, marked, node, rights))
     # Without the user's own file first: an error that it has too would hide one of the plan.

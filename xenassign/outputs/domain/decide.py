@@ -9,13 +9,13 @@ from xenassign.devicetree.changes import libfdt_finds_instead
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import ContradictionError, UsageError
 from xenassign.findings import Finding, rule
-from xenassign.formats.xlcfg import XlConfig
+from xenassign.formats.xlcfg import Atom, XlConfig
 from xenassign.outputs.boot import host_changes
 from xenassign.planning.plan import DomainPlan
 from xenassign.request import short_form
 from xenassign.request.request import Request
 from xenassign.system.system import SystemPlan
-from xenassign.xen.xlvalues import page_range
+from xenassign.xen.xlvalues import intid, page_range
 
 MARKS_ANOTHER = rule("XA019", "mark-on-another-node", "error", "unsafe")
 INCOMPLETE = rule("XA817", "domain-node-incomplete", "warning", "unknown", routes=("dom0less",))
@@ -30,9 +30,12 @@ class DomainDecision(NamedTuple):
 def decide(system: SystemPlan) -> DomainDecision:
     """Raises UsageError where the user's own dom.cfg contradicts the plan."""
     for plan in system.domains:
-        if plan.request.base is not None and plan.request.partial is None:
-            _check_iomem(plan.request.base, plan)
-            _check_iomem_map(plan.request.base, plan)
+        base = plan.request.base
+        if base is not None and plan.request.partial is None:
+            _check_iomem(base, plan)
+            _check_iomem_map(base, plan)
+        if base is not None and plan.request.follows and "dom0less" in plan.request.routes:
+            _check_carried(base, plan)
     tree = system.resolved.platform.tree
     findings = (
         finding._replace(domain=plan.name)
@@ -71,6 +74,32 @@ def _check_iomem_map(base: XlConfig, plan: DomainPlan) -> None:
             raise ContradictionError(
                 f"{base.file}:{atom.line}:{atom.column}: iomem_map: {atom.text}: {state}"
             )
+
+
+def _check_carried(base: XlConfig, plan: DomainPlan) -> None:
+    """Raises ContradictionError for pages and interrupts of the configuration that no node has.
+
+    dom0less passes only what the partial tree states.
+    """
+    intids = {number for device in plan.devices for number in device.irqs}
+    for atom in base.texts("irqs"):
+        if intid(atom.text) not in intids:
+            raise ContradictionError(_not_carried(base, atom, "irqs", plan))
+    for atom in base.texts("iomem"):
+        pages = page_range(atom.text)
+        if pages is not None and not any(
+            own.gfn - own.mfn == pages.gfn - pages.mfn and own.host.overlaps(pages.host)
+            for own in plan.page_ranges
+        ):
+            raise ContradictionError(_not_carried(base, atom, "iomem", plan))
+
+
+def _not_carried(base: XlConfig, atom: Atom, key: str, plan: DomainPlan) -> str:
+    tree = plan.request.partial.file if plan.request.partial is not None else f"{plan.name}.dts"
+    return (
+        f"{base.file}:{atom.line}:{atom.column}: {key}: {atom.text} belongs to no node of {tree},"
+        " and dom0less passes nothing else; list its device in dtdev, or remove it"
+    )
 
 
 def _ambiguous_marks(plan: DomainPlan, tree: Tree) -> Iterator[Finding]:

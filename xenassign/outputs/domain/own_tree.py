@@ -23,6 +23,7 @@ from xenassign.linting.documents import TreeFile, document
 from xenassign.linting.guest.view import PartialNode, View
 from xenassign.linting.verdict.context import Context
 from xenassign.linting.verdict.mappings import iomem_ranges
+from xenassign.outputs.domain.completed_tree import completed
 from xenassign.planning.plan import DomainPlan, PlacedBlock, PlannedDevice, PlannedRegion
 from xenassign.planning.plan import Mapping as Pages
 from xenassign.request import short_form
@@ -54,8 +55,7 @@ def _of_tree(plan: DomainPlan, platform: Platform) -> DomainPlan:
     own_tree = _OwnTree(partial, base, View(partial.tree, context, base))
     own_tree.check_lists()
     planned = {device.host.node: device for device in plan.devices}
-    devices: list[PlannedDevice] = []
-    regions: list[PlannedRegion] = []
+    owners: dict[Node, PlannedDevice | PlannedRegion] = {}
     for node in own_tree.view.nodes:
         path, placed = node.node.path, tuple(own_tree.placed(node))
         host = own_tree.view.host(node.node)
@@ -63,10 +63,15 @@ def _of_tree(plan: DomainPlan, platform: Platform) -> DomainPlan:
         if device is not None:
             forced = device.forced or node.forced
             own = device._replace(guest_path=path, placed=placed, forced=forced, suppliers=())
-            devices.append(own)
+            owners[node.node] = own
         elif placed:
-            regions.append(PlannedRegion(path, path, placed, (), "stated by the partial tree"))
-    new = plan._replace(devices=tuple(devices), regions=tuple(regions), findings=())
+            owners[node.node] = PlannedRegion(path, path, placed, (), "of the partial tree")
+    new = plan._replace(
+        tree=completed(partial.tree, owners),
+        devices=tuple(own for own in owners.values() if isinstance(own, PlannedDevice)),
+        regions=tuple(own for own in owners.values() if isinstance(own, PlannedRegion)),
+        findings=(),
+    )
     pages = [mapping for owner in new.owners for mapping in owner.mappings]
     own_tree.check_iomem_map(pages)
     ranges = [(mapping.host, mapping.size, mapping.guest) for mapping in pages]
@@ -189,25 +194,39 @@ def _placed(mapping: Pages) -> PlacedBlock:
 def findings(
     plan: DomainPlan, partial: PartialTree, files: Mapping[str, bytes], platform: Platform
 ) -> Iterator[Finding]:
-    """What the lint reports of the configuration and the partial tree, with the marks."""
+    """What the lint reports of the configuration and the partial tree, with the marks.
+
+    The tree that is completed for dom0less has the waivers of the user's.
+    """
     request, name = plan.request, plan.name
-    base = request.base.file if request.base is not None else f"{name}.cfg"
+    own, base = _tree_file(partial), request.base.file if request.base is not None else ""
     options = linter.Options(
         release=request.release,
-        routes=request.routes,
         host=platform.tree,
         overlays=(TreeFile(f"{name}.host.dtbo", files[f"{name}.host.dtbo"]),),
-        partial=_tree_file(partial),
+        partial=own,
         drivers=request.drivers,
         memory=request.memory,
         vcpus=request.vcpus,
         xen_console=request.xen_console,
     )
-    config = document(base, files[f"{name}.cfg"])
-    for finding in linter.lint([config], options).findings:
-        # The lines are those of the completed text, which is not written if it is refused.
-        of_config = finding.place is not None and finding.place.file == base
-        yield finding._replace(place=None) if of_config else finding
+    if "xl" in request.routes:
+        config = document(base, files[f"{name}.cfg"])
+        for finding in linter.lint([config], options._replace(routes=("xl",))).findings:
+            # The lines are those of the completed text, which is not written if it is refused.
+            of_config = finding.place is not None and finding.place.file == base
+            yield finding._replace(place=None) if of_config else finding
+    if "dom0less" in request.routes:
+        options = options._replace(routes=("dom0less",))
+        waived = {_about(finding) for finding, _ in linter.lint([own], options).waived}
+        tree = TreeFile(f"{name}.dtb", files[f"{name}.dtb"])
+        for finding in linter.lint([tree], options).findings:
+            if _about(finding) not in waived:
+                yield finding
+
+
+def _about(finding: Finding) -> tuple[str, str | None, str | None]:
+    return finding.code, finding.node, finding.prop
 
 
 def _tree_file(partial: PartialTree) -> TreeFile:

@@ -33,7 +33,7 @@ def render(plan: DomainPlan, conflicts: Iterable[Conflict] = ()) -> dict[str, by
         f"{name}.host.dtbo": to_blob(marks),
         f"{name}.host.dtso": text.host_dtso(plan, marks).encode(),
     }
-    if plan.request.partial is None:
+    if plan.request.partial is None or "dom0less" in plan.request.routes:
         files[f"{name}.dtb"] = partial
         files[f"{name}.dts"] = text.partial_dts(plan, conflicts).encode()
     if "xl" in plan.request.routes:

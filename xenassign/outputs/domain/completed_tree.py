@@ -1,0 +1,74 @@
+"""The user's partial device tree with what dom0less Xen requires, and xl does not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from xenassign.devicetree.cells import BusCells
+from xenassign.devicetree.draft import DraftNode, DraftProperty, boolean, cells, from_bytes, text
+from xenassign.devicetree.tree import Node, Tree
+from xenassign.errors import ContradictionError
+from xenassign.linting.guest.view import container_cells
+from xenassign.planning.plan import Mapping as Pages
+from xenassign.planning.plan import PlannedDevice, PlannedRegion
+from xenassign.request.own_tree import FORCE
+from xenassign.xen.releases import GUEST_PHANDLE_GIC
+
+Owners = Mapping[Node, PlannedDevice | PlannedRegion]
+
+
+def completed(tree: Tree, owners: Owners) -> DraftNode:
+    """The tree; each owner's node has xen,path, xen,reg and, if it is to be forced, that.
+
+    ``owners``: by the node of the tree. xl puts the guest's GIC as interrupt-parent on the root;
+    here it is on /passthrough, if no node of the tree has one. Raises ContradictionError.
+    """
+    return _node(tree.root, owners, tree.file)
+
+
+def _node(node: Node, owners: Owners, file: str) -> DraftNode:
+    properties = [from_bytes(prop) for prop in node.properties.values()]
+    owner = owners.get(node)
+    if owner is not None:
+        properties += _added(node, owner, file)
+    top = node.parent is not None and node.parent.parent is None
+    if top and node.name.lower() == "passthrough" and not _has_interrupt_parent(node):
+        properties.append(cells("interrupt-parent", GUEST_PHANDLE_GIC))
+    below = (child for child in node.children.values() if child.name != "__symbols__")
+    children = tuple(_node(child, owners, file) for child in below)
+    return DraftNode(node.name, tuple(properties), children)
+
+
+def _has_interrupt_parent(passthrough: Node) -> bool:
+    nodes = (*passthrough.walk(), *passthrough.ancestors())
+    return any(node.has("interrupt-parent") for node in nodes)
+
+
+def _added(node: Node, owner: PlannedDevice | PlannedRegion, file: str) -> Iterator[DraftProperty]:
+    """The properties that a node lacks."""
+    if isinstance(owner, PlannedDevice):
+        if not node.has("xen,path"):
+            yield text("xen,path", owner.path)
+        if owner.forced and not node.has(FORCE):
+            yield boolean(FORCE)
+    if not node.has("xen,reg"):
+        bus = container_cells(node)
+        numbers = _number(owner.mappings, bus, node, file)
+        yield cells("xen,reg", *numbers)
+
+
+def _number(mappings: tuple[Pages, ...], bus: BusCells, node: Node, file: str) -> Iterator[int]:
+    """The cells of xen,reg, in the widths that Xen reads. Raises ContradictionError."""
+    for mapping in mappings:
+        for number, width in (
+            (mapping.host, bus.address),
+            (mapping.size, bus.size),
+            (mapping.guest, bus.address),
+        ):
+            if number >> (32 * width):
+                raise ContradictionError(
+                    f"{file}: {node.path}: {number:#x} does not fit in {width} cells of xen,reg;"
+                    " give the node above it more #address-cells and #size-cells"
+                )
+            for place in reversed(range(width)):
+                yield number >> (32 * place) & 0xFFFFFFFF
