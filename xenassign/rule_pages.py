@@ -70,6 +70,20 @@ class Page(NamedTuple):
     source: str
 
 
+#: The last cell of a rule in the index that requires the host's tree.
+HOST_REQUIRED = "--host"
+
+
+@cache
+def host_codes() -> tuple[str, ...]:
+    """The codes of the rules that require the host's tree, from the index of the pages.
+
+    The modules with these rules, a third of all, are not imported for it.
+    """
+    index = (FOLDER / "README.md").read_text(encoding="utf-8")
+    return tuple(re.findall(rf"^\| \[(XA\d+)\].*\| {HOST_REQUIRED} \|$", index, re.MULTILINE))
+
+
 @cache
 def page(code: str) -> Page:
     """The page of a rule. Raises InputError if it is missing or malformed."""

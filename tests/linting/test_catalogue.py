@@ -15,7 +15,7 @@ import xenassign
 from xenassign.errors import InputError, UsageError
 from xenassign.findings import EFFECTS, ROUTES, SEVERITIES, Rule, every_release, rule
 from xenassign.linting import catalogue
-from xenassign.rule_pages import FOLDER, page, parse
+from xenassign.rule_pages import FOLDER, host_codes, page, parse
 from xenassign.xen.releases import RELEASES
 
 RULES = catalogue.rules()
@@ -42,17 +42,26 @@ def test_the_catalogue_lists_every_code_of_the_source_once() -> None:
     assert len({r.code for r in RULES}) == len(RULES)
 
 
-def test_the_rules_of_the_host_are_found_without_the_packages_of_the_planning() -> None:
+def test_the_index_says_which_rules_require_the_host() -> None:
+    assert host_codes() == tuple(r.code for r in RULES if r.needs_host)
+
+
+def test_a_lint_without_host_imports_neither_plans_nor_the_board(tmp_path: Path) -> None:
+    (tmp_path / "d.cfg").write_text('name = "d"\nmemory = 64\n')
     program = (
-        "import sys; from xenassign.linting.catalogue import host_rules;"
-        "print(*(rule.code for rule in host_rules()));"
-        "print(*(name for name in sys.modules if name.startswith('xenassign.outputs')))"
+        "import sys; from xenassign.cli.group import cli;"
+        "cli.main(['lint', 'd.cfg'], standalone_mode=False);"
+        "print(*(name for name in sys.modules if name.startswith('xenassign.')))"
     )
     run = [sys.executable, "-c", program]
-    printed = subprocess.run(run, capture_output=True, text=True, check=True).stdout
-    codes, outputs = printed.split("\n", 1)
-    assert codes.split() == [r.code for r in RULES if r.needs_host]
-    assert outputs.split() == []
+    done = subprocess.run(run, capture_output=True, text=True, check=True, cwd=tmp_path)
+    *said, imported = done.stdout.splitlines()
+    assert any(line.startswith("not run without --host: ") for line in said)
+    assert "xenassign.linting.linter" in imported.split()
+    modules = {name.removeprefix("xenassign.") for name in imported.split()}
+    assert modules.isdisjoint(
+        ("planning.plan", "system.system", "outputs.generated", "request.request", "host.collected")
+    )
 
 
 def test_every_rule_has_a_page_and_every_page_a_rule() -> None:

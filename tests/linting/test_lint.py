@@ -290,7 +290,7 @@ def test_the_order_is_that_of_the_files_and_of_their_lines(files: Callable[..., 
 
 def test_rules_that_need_the_host_are_named(files: Callable[..., None]) -> None:
     files(a_dts=PARTIAL)
-    codes = {rule.code for rule in report("a.dts").not_run}
+    codes = set(report("a.dts").not_run)
     assert {"XA412", "XA312", "XA221"} <= codes
     assert "XA213" not in codes
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from xenassign.checks.interrupts import platform_findings
 from xenassign.findings import Finding, rule, some
-from xenassign.host.platform import Platform
-from xenassign.xen.releases import Release
+
+if TYPE_CHECKING:
+    from xenassign.host.platform import Platform
+    from xenassign.xen.releases import Release
 
 NOT_RAM = rule(
     "XA127",

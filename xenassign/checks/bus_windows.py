@@ -8,10 +8,13 @@ tree is wrong, and the bytes outside of the window may be those of something els
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from xenassign.devicetree.spans import Span
 from xenassign.findings import Finding, rule
-from xenassign.host.device import HostDevice
+
+if TYPE_CHECKING:
+    from xenassign.host.device import HostDevice
 
 LEAVES = rule("XA235", "block-leaves-window", "warning", "portability", needs_host=True)
 

@@ -11,14 +11,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import combinations
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from xenassign.devicetree.spans import PAGE_SIZE, Span
-from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, Rule, rule
-from xenassign.host.device import HostDevice
 from xenassign.host.neighbours import Streams, streams_of
-from xenassign.xen.iommu import Iommus
+
+if TYPE_CHECKING:
+    from xenassign.devicetree.tree import Node
+    from xenassign.host.device import HostDevice
+    from xenassign.xen.iommu import Iommus
 
 TWICE = rule("XA001", "device-in-two-domains", "error", "unsafe")
 NESTED = rule("XA002", "subtree-in-two-domains", "error", "unsafe")

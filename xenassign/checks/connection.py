@@ -8,16 +8,18 @@ knowledge/stream-ids.txt; no others are guessed.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from xenassign.devicetree.addresses import is_pci, registers
-from xenassign.devicetree.references import Reference
-from xenassign.devicetree.tree import Node
 from xenassign.findings import some
 from xenassign.host.device import Dma, HostDevice, iommus_problem
-from xenassign.host.platform import Platform
 from xenassign.host.stream_ids import KnownStreams, known_streams
 from xenassign.xen.iommu import Iommus, Protection, Shield
+
+if TYPE_CHECKING:
+    from xenassign.devicetree.references import Reference
+    from xenassign.devicetree.tree import Node
+    from xenassign.host.platform import Platform
 
 
 class Connection(NamedTuple):

@@ -8,9 +8,12 @@ resets a platform device, and Xen does nothing about one that no IOMMU confines.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from xenassign.findings import Finding, rule
-from xenassign.host.device import Dma, HostDevice
+
+if TYPE_CHECKING:
+    from xenassign.host.device import Dma, HostDevice
 
 KEEPS_WRITING = rule("XA428", "unprotected-master-outlives-guest", "warning", "unsafe")
 

@@ -9,16 +9,19 @@ the addresses that a device uses are the host's.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from xenassign.devicetree.addresses import is_pci
 from xenassign.devicetree.spans import Span, merged
 from xenassign.findings import Finding, rule
-from xenassign.host.device import HostDevice
 from xenassign.host.dma_width import width
 from xenassign.host.dma_windows import Translation, Windows, moves
-from xenassign.xen.board import Board
-from xenassign.xen.iommu import Protection
 from xenassign.xen.layout import MIB, Guest
+
+if TYPE_CHECKING:
+    from xenassign.host.device import HostDevice
+    from xenassign.xen.board import Board
+    from xenassign.xen.iommu import Protection
 
 DMA_OFFSET = rule("XA504", "dma-ranges-dropped", "warning", "broken")
 PARTLY = rule("XA424", "ram-partly-out-of-reach", "warning", "portability", needs_host=True)

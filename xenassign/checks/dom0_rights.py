@@ -6,14 +6,17 @@ The lint asks the same about ``irqs`` and ``iomem`` of a dom.cfg (``linting/verd
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from xenassign.checks.interrupts import ppi_above
 from xenassign.checks.ownership import kept_by_xen
-from xenassign.checks.scope import Scope
 from xenassign.findings import Finding, rule, some
-from xenassign.host.device import HostDevice
-from xenassign.request.request import Request
-from xenassign.xen.board import Board
+
+if TYPE_CHECKING:
+    from xenassign.checks.scope import Scope
+    from xenassign.host.device import HostDevice
+    from xenassign.request.request import Request
+    from xenassign.xen.board import Board
 
 _XL = ("xl",)
 NOT_DOM0S_LINE = rule(

@@ -7,12 +7,15 @@ the first error about any of them is a panic (:mod:`xenassign.xen.dom0_build`).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from xenassign.devicetree.changes import Change
 from xenassign.findings import Finding, rule, some
-from xenassign.xen.board import Board
-from xenassign.xen.dom0_build import Obstacle
 from xenassign.xen.dom0_cures import cures
+
+if TYPE_CHECKING:
+    from xenassign.devicetree.changes import Change
+    from xenassign.xen.board import Board
+    from xenassign.xen.dom0_build import Obstacle
 
 NO_DOM0 = rule("XA125", "dom0-impossible", "error", "rejected", needs_host=True)
 CHANGED_FOR_DOM0 = rule("XA126", "changed-for-dom0", "note", "portability")

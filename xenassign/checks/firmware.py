@@ -9,12 +9,15 @@ hardware domain (`Release.sip_boards`).
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from xenassign.devicetree.references import references
-from xenassign.devicetree.tree import Node, Tree
 from xenassign.findings import Finding, rule, some
-from xenassign.host.smc_firmware import SmcFirmware
-from xenassign.xen.releases import Release
+
+if TYPE_CHECKING:
+    from xenassign.devicetree.tree import Node, Tree
+    from xenassign.host.smc_firmware import SmcFirmware
+    from xenassign.xen.releases import Release
 
 DENIED = rule("XA526", "firmware-denied", "warning", "broken")
 NOT_FORWARDED = rule("XA539", "firmware-not-forwarded", "warning", "broken")

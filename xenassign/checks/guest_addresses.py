@@ -7,13 +7,15 @@ tests/xen). All addresses and sizes are bytes.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from xenassign.devicetree.spans import Span
 from xenassign.findings import Finding, Rule, rule
-from xenassign.formats.xlcfg import XlConfig
 from xenassign.xen.layout import Clash, Guest, clashes, unused_windows
 from xenassign.xen.releases import GUEST_IPA_BITS_MAX, Use
+
+if TYPE_CHECKING:
+    from xenassign.devicetree.spans import Span
+    from xenassign.formats.xlcfg import XlConfig
 
 CLASH = rule("XA203", "guest-window-clash", "error", "broken")
 OPTIONAL_WINDOW = rule("XA204", "guest-window-optional", "warning", "unsafe")

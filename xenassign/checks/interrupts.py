@@ -7,16 +7,11 @@ What dom0less Xen reports about the interrupts of a partial device tree, in its 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from xenassign.checks.ownership import kept_by_xen, proposable
-from xenassign.checks.scope import Scope
-from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule
 from xenassign.host.device import HostDevice, read_device
-from xenassign.host.gic import GicInterrupt
-from xenassign.host.platform import Platform
-from xenassign.request.request import Request
-from xenassign.xen.board import Board
 from xenassign.xen.direct_map import vpl011_intid
 from xenassign.xen.releases import (
     ESPI_INTIDS,
@@ -25,6 +20,14 @@ from xenassign.xen.releases import (
     VIRTIO_MMIO_INTIDS,
     Release,
 )
+
+if TYPE_CHECKING:
+    from xenassign.checks.scope import Scope
+    from xenassign.devicetree.tree import Node
+    from xenassign.host.gic import GicInterrupt
+    from xenassign.host.platform import Platform
+    from xenassign.request.request import Request
+    from xenassign.xen.board import Board
 
 PPI = rule("XA301", "ppi-assigned", "error", "rejected")
 EXTENDED = rule("XA302", "extended-interrupt", "error", "broken")

@@ -9,16 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from xenassign.checks.interrupts import line_findings
 from xenassign.checks.msi import full_interrupts
-from xenassign.checks.scope import Scope
 from xenassign.findings import Finding, rule
-from xenassign.host.device import HostDevice
-from xenassign.host.gic import GicInterrupt
 from xenassign.host.intx import Intx, read_intx
-from xenassign.request.request import Request
-from xenassign.xen.board import Board
+
+if TYPE_CHECKING:
+    from xenassign.checks.scope import Scope
+    from xenassign.host.device import HostDevice
+    from xenassign.host.gic import GicInterrupt
+    from xenassign.request.request import Request
+    from xenassign.xen.board import Board
 
 DROPPED = rule("XA327", "pci-interrupts-dropped", "warning", "broken")
 BY_MARKS = rule("XA331", "pci-interrupts-added", "note", "broken", needs_host=True)

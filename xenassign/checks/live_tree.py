@@ -10,17 +10,20 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from xenassign.checks.scope import Scope
-from xenassign.devicetree.tree import Node, Tree
 from xenassign.findings import Finding, rule, some
-from xenassign.host.device import HostDevice
 from xenassign.host.gic import usable_gics
-from xenassign.host.platform import Platform
 from xenassign.host.xl_info import xl_info_of
-from xenassign.request.request import Request
-from xenassign.xen.board import Board
-from xenassign.xen.iommu import Iommus
+
+if TYPE_CHECKING:
+    from xenassign.checks.scope import Scope
+    from xenassign.devicetree.tree import Node, Tree
+    from xenassign.host.device import HostDevice
+    from xenassign.host.platform import Platform
+    from xenassign.request.request import Request
+    from xenassign.xen.board import Board
+    from xenassign.xen.iommu import Iommus
 
 DOM0_TREE = rule("XA111", "tree-of-dom0", "warning", "portability")
 DISABLED_OR_MARKED = rule("XA113", "disabled-or-marked", "note", "portability")

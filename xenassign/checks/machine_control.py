@@ -9,18 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from xenassign.checks.protection import TRUST, accepted_for
-from xenassign.checks.scope import Scope
 from xenassign.devicetree.phandle_properties import kind_of
-from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, Rule, rule, some
 from xenassign.host.device import HostDevice, block_of
 from xenassign.host.machine_control import MachineControl, machine_control
 from xenassign.host.supplier_kinds import supplier_kind
-from xenassign.request.request import Accepted
-from xenassign.xen.board import Board
+
+if TYPE_CHECKING:
+    from xenassign.checks.scope import Scope
+    from xenassign.devicetree.tree import Node
+    from xenassign.request.request import Accepted
+    from xenassign.xen.board import Board
 
 MACHINE_CONTROL = rule("XA119", "machine-control", "error", "unsafe")
 SUPPLIES_OTHERS = rule("XA107", "host-depends-on-it", "error", "unsafe")

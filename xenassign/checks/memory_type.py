@@ -11,12 +11,15 @@ in :mod:`xenassign.planning.memory_regions`.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from xenassign.devicetree.addresses import is_pci, ranges
 from xenassign.devicetree.tree import Node, PropertyError
 from xenassign.findings import Finding, rule
-from xenassign.host.device import HostDevice
 from xenassign.host.normal_memory import normal_memory
+
+if TYPE_CHECKING:
+    from xenassign.host.device import HostDevice
 
 SRAM = rule("XA232", "sram-as-device-memory", "warning", "broken", needs_host=True)
 MEMORY_LIKE = rule("XA233", "memory-like-registers", "warning", "broken", needs_host=True)

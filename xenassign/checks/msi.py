@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from xenassign.checks.ownership import kept_by_xen
-from xenassign.checks.regions import Region
-from xenassign.checks.scope import Scope
 from xenassign.devicetree.addresses import Block, is_pci
 from xenassign.devicetree.cells import cell_count
 from xenassign.devicetree.interrupts import interrupt_parent, interrupts
 from xenassign.devicetree.references import property_references
-from xenassign.devicetree.spans import Span
-from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule
-from xenassign.host.device import HostDevice
 from xenassign.host.msi import Frame, bypassed_doorbells
-from xenassign.host.platform import Platform
-from xenassign.xen.board import Board
-from xenassign.xen.iommu import Protection
 from xenassign.xen.layout import MIB, Guest, memory_limit
+
+if TYPE_CHECKING:
+    from xenassign.checks.regions import Region
+    from xenassign.checks.scope import Scope
+    from xenassign.devicetree.spans import Span
+    from xenassign.devicetree.tree import Node
+    from xenassign.host.device import HostDevice
+    from xenassign.host.platform import Platform
+    from xenassign.xen.board import Board
+    from xenassign.xen.iommu import Protection
 
 BY_MARKS = rule("XA541", "msi-interrupts-added", "note", "broken", needs_host=True)
 NEEDS_MSI = rule("XA505", "msi-dropped", "warning", "broken")

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from xenassign.checks.live_tree import DISABLED_OR_MARKED
 from xenassign.checks.machine_control import control, is_listed
-from xenassign.checks.scope import Scope
 from xenassign.devicetree.addresses import on_processor_bus, registers
-from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule, some
 from xenassign.host.device import HostDevice, is_simple_bus, read_device
-from xenassign.host.neighbours import Neighbours
-from xenassign.host.platform import Platform
 from xenassign.host.switch_ports import SwitchPort, switch_port
-from xenassign.xen.board import Board
+
+if TYPE_CHECKING:
+    from xenassign.checks.scope import Scope
+    from xenassign.devicetree.tree import Node
+    from xenassign.host.neighbours import Neighbours
+    from xenassign.host.platform import Platform
+    from xenassign.xen.board import Board
 
 NOTHING_TO_ASSIGN = rule("XA101", "nothing-to-assign", "error", "broken")
 OF_XEN = rule("XA102", "device-of-xen", "error", "rejected")

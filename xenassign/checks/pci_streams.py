@@ -8,12 +8,15 @@ drivers block all other streams: booted in tests/xen/test_smmuv3.py.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from xenassign.checks.connection import map_of
-from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule, some
-from xenassign.host.device import HostDevice
 from xenassign.host.neighbours import streams
+
+if TYPE_CHECKING:
+    from xenassign.devicetree.tree import Node
+    from xenassign.host.device import HostDevice
 
 LISTED = rule("XA409", "pci-streams-listed", "note", "broken", needs_host=True)
 OF_NO_DEVICE = rule("XA410", "pci-stream-of-no-device", "warning", "broken", needs_host=True)

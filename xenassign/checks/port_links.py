@@ -8,9 +8,12 @@ driver would wait for the device of the missing partner.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from xenassign.devicetree.references import property_references
-from xenassign.devicetree.tree import Node, Tree
+
+if TYPE_CHECKING:
+    from xenassign.devicetree.tree import Node, Tree
 
 _GROUPS = ("ports", "in-ports", "out-ports")
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from xenassign.checks.connection import Connection, connection
 from xenassign.checks.pci_streams import pci_stream_findings
-from xenassign.checks.scope import Scope
 from xenassign.devicetree.addresses import on_processor_bus
-from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule
 from xenassign.host.device import Dma, HostDevice
 from xenassign.host.neighbours import streams_of
-from xenassign.request.request import Accepted, Request
-from xenassign.xen.board import Board
 from xenassign.xen.iommu import Protection, Shield
+
+if TYPE_CHECKING:
+    from xenassign.checks.scope import Scope
+    from xenassign.devicetree.tree import Node
+    from xenassign.request.request import Accepted, Request
+    from xenassign.xen.board import Board
 
 UNPROTECTED = rule("XA401", "unprotected-dma-master", "error", "unsafe")
 FORCED = rule("XA402", "unprotected", "warning", "unsafe")

@@ -8,10 +8,12 @@ device: ``xen,reg`` with
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from xenassign.devicetree.addresses import Block, registers
-from xenassign.devicetree.tree import Node
+
+if TYPE_CHECKING:
+    from xenassign.devicetree.tree import Node
 
 
 class Region(NamedTuple):

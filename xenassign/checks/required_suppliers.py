@@ -7,14 +7,16 @@ Plans ask about references of the host that are dropped, the lint about what a n
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from xenassign.devicetree.phandle_properties import lookup
-from xenassign.devicetree.references import Reference
-from xenassign.devicetree.tree import Node
 from xenassign.findings import rule
 from xenassign.host.driver_needs import DriverNeeds, Need, need, needs
 from xenassign.tables import fits
+
+if TYPE_CHECKING:
+    from xenassign.devicetree.references import Reference
+    from xenassign.devicetree.tree import Node
 
 UNKNOWN_RATE = rule("XA501", "clock-rate-unknown", "warning", "broken")
 SUPPLIER_REQUIRED = rule("XA506", "supplier-required", "warning", "broken")

@@ -17,10 +17,10 @@ from xenassign.checks.port_links import cut_links
 from xenassign.devicetree.addresses import Block, on_processor_bus
 from xenassign.devicetree.tree import Node
 from xenassign.host.device import HostDevice, is_simple_bus, read_device
-from xenassign.host.platform import Platform
 
 if TYPE_CHECKING:
     from xenassign.checks.machine_control import Control
+    from xenassign.host.platform import Platform
 
 
 @dataclass(frozen=True, eq=False)

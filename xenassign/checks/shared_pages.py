@@ -6,15 +6,17 @@ For the devices of a plan and for those that a partial device tree assigns. Addr
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from xenassign.checks.scope import Scope
-from xenassign.devicetree.addresses import Block
-from xenassign.devicetree.tree import Node
 from xenassign.findings import rule
 from xenassign.host.device import block_of
 from xenassign.host.machine_control import machine_control
-from xenassign.host.neighbours import Neighbours
+
+if TYPE_CHECKING:
+    from xenassign.checks.scope import Scope
+    from xenassign.devicetree.addresses import Block
+    from xenassign.devicetree.tree import Node
+    from xenassign.host.neighbours import Neighbours
 
 SHARED_PAGE = rule("XA201", "page-shared", "error", "unsafe")
 SHARED_ALLOWED = rule("XA202", "page-shared-allowed", "warning", "unsafe")

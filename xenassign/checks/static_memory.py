@@ -11,7 +11,7 @@ All addresses and sizes are bytes.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 from weakref import WeakKeyDictionary
 
 from xenassign.devicetree.addresses import Block, is_pci, registers
@@ -20,12 +20,14 @@ from xenassign.devicetree.spans import Span, covered
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.findings import Finding, Rule, rule
 from xenassign.host.device import is_simple_bus, read_device
-from xenassign.host.platform import Platform
-from xenassign.request.request import Request
 from xenassign.xen.console import console_of_xen
 from xenassign.xen.direct_map import Banks, redistributors, vuart
 from xenassign.xen.layout import MIB
 from xenassign.xen.releases import Release, since_point
+
+if TYPE_CHECKING:
+    from xenassign.host.platform import Platform
+    from xenassign.request.request import Request
 
 _ROUTES = ("dom0less",)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,38 +57,41 @@ def _devices(line: Mapping[str, Any], word: str) -> Items:
     """Devices of the line's board: aliases and paths; labels and names if the word is not empty."""
     tree = _board(line)
     if tree is not None:
-        yield from _named(tree, filter(_is_device, tree.nodes()), word)
+        yield from (_item(name, node) for name, node in _named(tree, word))
 
 
 def _assignable(line: Mapping[str, Any], word: str) -> Items:
     """The devices without those that rule over the machine, which are not offered to a guest."""
+    tree = _board(line)
+    named = [*_named(tree, word)] if tree is not None else []
+    fitting = [(name, node) for name, node in named if _fits(name, word)]
+    if tree is None or not fitting:  # what judges them is as much to import as the rest
+        return
     from xenassign.checks.machine_control import control
     from xenassign.checks.scope import domain_scope
     from xenassign.host.platform import read_platform
     from xenassign.xen.board import read_board
     from xenassign.xen.releases import DEFAULT, release
 
-    tree = _board(line)
-    if tree is None:
-        return
     board = read_board(read_platform(tree), release(DEFAULT))
     nobody = domain_scope(board.platform, ())
-    nodes = (n for n in tree.nodes() if _is_device(n) and not control(board, nobody, n).refused)
-    yield from _named(tree, nodes, word)
+    for name, node in fitting:
+        if not control(board, nobody, node).refused:
+            yield _item(name, node)
 
 
-def _named(tree: Tree, devices: Iterable[Node], word: str) -> Items:
-    """Some devices of a tree."""
-    nodes = {node.path: node for node in devices}
+def _named(tree: Tree, word: str) -> Iterator[tuple[str, Node]]:
+    """The devices of a tree, each with its names."""
+    nodes = {node.path: node for node in tree.nodes() if _is_device(node)}
     if not word.startswith("/"):
         for alias, path in tree.aliases.items():
             if path in nodes:
-                yield _item(alias, nodes[path])
+                yield alias, nodes[path]
         if word:
-            yield from (_item(name, nodes[p]) for name, p in tree.labels.items() if p in nodes)
+            yield from ((name, nodes[p]) for name, p in tree.labels.items() if p in nodes)
             count = Counter(node.name for node in tree.nodes())
-            yield from (_item(n.name, n) for n in nodes.values() if count[n.name] == 1)
-    yield from (_item(path, node) for path, node in nodes.items())
+            yield from ((n.name, n) for n in nodes.values() if count[n.name] == 1)
+    yield from nodes.items()
 
 
 def _regions(line: Mapping[str, Any], _word: str) -> Items:

@@ -9,8 +9,7 @@ dynamic-resolution-notes.rst). A cell that is not named stays: a phandle of the 
 from __future__ import annotations
 
 from xenassign.devicetree.draft import Cells, DraftNode, DraftProperty, Ref, Text, cells
-
-NAME = "__local_fixups__"
+from xenassign.devicetree.overlay import LOCAL_FIXUPS
 
 
 def with_local_fixups(root: DraftNode) -> DraftNode:
@@ -18,7 +17,7 @@ def with_local_fixups(root: DraftNode) -> DraftNode:
     fixups = _fixups(root)
     if fixups is None:
         return root
-    return root._replace(children=(*root.children, fixups._replace(name=NAME)))
+    return root._replace(children=(*root.children, fixups._replace(name=LOCAL_FIXUPS)))
 
 
 def _fixups(node: DraftNode) -> DraftNode | None:

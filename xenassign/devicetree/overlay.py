@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from xenassign.devicetree.local_fixups import NAME as LOCAL_FIXUPS
 from xenassign.devicetree.tree import Node, Tree
 
 CONTENT = "__overlay__"
+LOCAL_FIXUPS = "__local_fixups__"
 
 
 class OverlayFragment(NamedTuple):

@@ -13,8 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from xenassign.devicetree.blob_writer import write_blob
-from xenassign.devicetree.local_fixups import NAME as LOCAL_FIXUPS
-from xenassign.devicetree.overlay import CONTENT
+from xenassign.devicetree.overlay import CONTENT, LOCAL_FIXUPS
 from xenassign.devicetree.tree import NO_PHANDLE, DevicetreeError, Node, Tree
 
 SYMBOLS, FIXUPS = "__symbols__", "__fixups__"

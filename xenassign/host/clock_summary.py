@@ -13,9 +13,14 @@ from typing import NamedTuple
 
 from xenassign.devicetree.references import Reference
 from xenassign.devicetree.tree import Node, PropertyError, Tree
-from xenassign.host.linux_names import beside, device_name, not_that_file, only, read_debugfs
-
-FILE = "/sys/kernel/debug/clk/clk_summary"
+from xenassign.host.linux_names import (
+    CLK_SUMMARY,
+    beside,
+    device_name,
+    not_that_file,
+    only,
+    read_debugfs,
+)
 
 _PHASE = r"(?:\d+|-+)"
 #: A clock: its name; the counts, of which kernels have two or three; its rate; accuracy, phase, and
@@ -56,7 +61,7 @@ class ClockSummary(NamedTuple):
 
 def read_clock_summary(path: str) -> ClockSummary:
     """The summary in a file. Raises InputError if it cannot be read, or is another file."""
-    return parse_clock_summary(read_debugfs(path, FILE), path)
+    return parse_clock_summary(read_debugfs(path, CLK_SUMMARY), path)
 
 
 def clock_summary_of(tree: Tree) -> ClockSummary | None:
@@ -73,7 +78,7 @@ def parse_clock_summary(text: str, source: str) -> ClockSummary:
         if device:
             users.setdefault((device, connection), set()).add(hz)
     if not clocks:
-        raise not_that_file(source, FILE)
+        raise not_that_file(source, CLK_SUMMARY)
     return ClockSummary(source, only(users), only(clocks))
 
 

@@ -13,6 +13,10 @@ from xenassign.reading import MAX_TEXT, read
 _Key = TypeVar("_Key")
 _Parsed = TypeVar("_Parsed")
 
+#: What Linux says of the clocks and regulators of the running board, to root.
+CLK_SUMMARY = "/sys/kernel/debug/clk/clk_summary"
+REGULATOR_SUMMARY = "/sys/kernel/debug/regulator/regulator_summary"
+
 
 def device_name(node: Node) -> str:
     """The name of a node's platform device, if its first register is known.

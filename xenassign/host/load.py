@@ -14,9 +14,7 @@ from xenassign.devicetree.live import is_live, read_live
 from xenassign.devicetree.overlay import is_overlay
 from xenassign.devicetree.tree import RunningText, Tree
 from xenassign.errors import InputError, reason_of
-from xenassign.host import clock_summary, regulator_summary
-from xenassign.host.collected import is_tar, read_collected
-from xenassign.host.running import board_problem
+from xenassign.host.linux_names import CLK_SUMMARY, REGULATOR_SUMMARY
 from xenassign.reading import MAX_TEXT, limited, read, record
 
 #: The first bytes of a blob.
@@ -25,7 +23,7 @@ BLOB = b"\xd0\x0d\xfe\xed"
 _LINUX = ("/proc/device-tree", "/sys/firmware/")
 LIVE = "/sys/firmware/"
 #: What it says of the clocks and regulators of that tree, to root.
-DEBUGFS = {"clk_summary": clock_summary.FILE, "regulator_summary": regulator_summary.FILE}
+DEBUGFS = {"clk_summary": CLK_SUMMARY, "regulator_summary": REGULATOR_SUMMARY}
 
 
 def read_tree(path: str, include: Sequence[str] = ()) -> Tree:
@@ -36,6 +34,8 @@ def read_tree(path: str, include: Sequence[str] = ()) -> Tree:
     data = read_file(path, name)
     if data.startswith(BLOB):
         return _with_debugfs(read_blob(data, name), path)
+    from xenassign.host.collected import is_tar, read_collected
+
     if is_tar(data):
         return read_collected(data, name)
     if is_source(path, data):
@@ -71,6 +71,8 @@ def read_host(path: str | os.PathLike[str], include: Sequence[str] = ()) -> Tree
             f"{tree.file}: this is an overlay, not a board; apply it to the board's .dtb first"
             " (fdtoverlay -i board.dtb -o host.dtb overlay.dtbo)"
         )
+    from xenassign.host.running import board_problem
+
     problem = board_problem(tree)
     if problem is not None:
         raise InputError(f"{tree.file}: {problem}")

@@ -12,9 +12,14 @@ from typing import NamedTuple
 
 from xenassign.devicetree.references import Reference
 from xenassign.devicetree.tree import Node, Tree
-from xenassign.host.linux_names import beside, device_name, not_that_file, only, read_debugfs
-
-FILE = "/sys/kernel/debug/regulator/regulator_summary"
+from xenassign.host.linux_names import (
+    REGULATOR_SUMMARY,
+    beside,
+    device_name,
+    not_that_file,
+    only,
+    read_debugfs,
+)
 
 #: A regulator: its name; use, open and bypass counts; mode; voltage, current, and its limits.
 _REGULATOR = re.compile(
@@ -49,7 +54,7 @@ class RegulatorSummary(NamedTuple):
 
 def read_regulator_summary(path: str) -> RegulatorSummary:
     """The summary in a file. Raises InputError if it cannot be read, or is another file."""
-    return parse_regulator_summary(read_debugfs(path, FILE), path)
+    return parse_regulator_summary(read_debugfs(path, REGULATOR_SUMMARY), path)
 
 
 def regulator_summary_of(tree: Tree) -> RegulatorSummary | None:
@@ -76,7 +81,7 @@ def parse_regulator_summary(text: str, source: str) -> RegulatorSummary:
         elif above:
             users.setdefault(match["name"], set()).add(above[-1][1])
     if not regulators:
-        raise not_that_file(source, FILE)
+        raise not_that_file(source, REGULATOR_SUMMARY)
     return RegulatorSummary(source, _known(users), _known(regulators))
 
 

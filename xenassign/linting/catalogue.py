@@ -5,12 +5,12 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cache
 
 from xenassign.errors import UsageError
 from xenassign.findings import Rule, every_release, registered
-from xenassign.rule_pages import Example
+from xenassign.rule_pages import HOST_REQUIRED, Example
 from xenassign.spelling import did_you_mean
 from xenassign.xen.releases import RELEASES
 
@@ -23,32 +23,17 @@ _PACKAGES = (
     "xenassign.outputs",
 )
 
-#: Those of them with rules that require the host's tree.
-_OF_HOST = ("xenassign.checks", "xenassign.linting")
-
 _WIDEST = 96  # columns of an example on a terminal; longer lines are cut after 80
 
 
 @cache
 def rules() -> tuple[Rule, ...]:
     """Every rule, by code."""
-    _register(_PACKAGES)
-    return registered()
-
-
-@cache
-def host_rules() -> tuple[Rule, ...]:
-    """The rules that require the host's tree, by code. Planning and outputs are not imported."""
-    _register(_OF_HOST)
-    return tuple(rule for rule in registered() if rule.needs_host)
-
-
-def _register(packages: Iterable[str]) -> None:
-    """Imports all modules of some packages, which register their rules."""
-    for package in packages:
+    for package in _PACKAGES:
         path = importlib.import_module(package).__path__
         for module in pkgutil.walk_packages(path, f"{package}."):
             importlib.import_module(module.name)
+    return registered()
 
 
 def find(code: str) -> Rule:
@@ -149,8 +134,10 @@ def index() -> str:
         if rule.code[2] != family:
             family = rule.code[2]
             lines += [*([""] if lines[-1] else []), f"## {_FAMILIES[family]}", ""]
-            lines += ["| code | name | title | severity | effect |", "|---|---|---|---|---|"]
+            lines += ["| code | name | title | severity | effect | requires |"]
+            lines += ["|---|---|---|---|---|---|"]
         link = f"[{rule.code}]({rule.code}.md)"
-        cells = (link, f"`{rule.name}`", rule.title, rule.severity, rule.effect)
+        required = HOST_REQUIRED if rule.needs_host else ""
+        cells = (link, f"`{rule.name}`", rule.title, rule.severity, rule.effect, required)
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.overlay import OverlayFragment, fragments
-from xenassign.devicetree.overlay_apply import Applied, MisfitError, apply_overlay
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.errors import InputError
 from xenassign.findings import ROUTES
-from xenassign.formats.imagebuilder_cfg import is_imagebuilder
 from xenassign.linting.documents import ConfigFile, Document, Layer, TreeFile
 from xenassign.linting.verdict.domain import is_compatible
+
+if TYPE_CHECKING:
+    from xenassign.devicetree.overlay_apply import Applied
 
 MARKS, DOMAINS, DEVICES, PIECE, OTHER = "marks", "domains", "devices", "piece", "other"
 #: What the boot loader applies to the host's tree. `xl dt-overlay` adds devices after the boot.
@@ -87,6 +89,8 @@ def booted(host: Tree | None, overlays: Iterable[TreeFile]) -> Tree | None:
     for overlay in overlays:
         tree = overlay.tree
         if host is not None and tree is not None and kind_of(tree, host) in _AT_BOOT:
+            from xenassign.devicetree.overlay_apply import MisfitError, apply_overlay
+
             with suppress(MisfitError):
                 host = read_blob(apply_overlay(host, tree).blob, host.file)
     return host
@@ -115,7 +119,11 @@ def judged(
 
 def is_of_imagebuilder(document: Document) -> bool:
     """Whether a configuration is ImageBuilder's, not xl's."""
-    return isinstance(document, ConfigFile) and is_imagebuilder(document.text)
+    if not isinstance(document, ConfigFile):
+        return False
+    from xenassign.formats.imagebuilder_cfg import is_imagebuilder
+
+    return is_imagebuilder(document.text)
 
 
 def routes_of(document: Document, host: Tree | None) -> tuple[str, ...]:
@@ -193,6 +201,8 @@ def _applied(base: TreeFile, overlay: TreeFile, tree: Tree | None = None) -> Tre
 
 def _apply(tree: Tree, overlay: TreeFile, fix: str) -> Applied:
     """Applies an overlay. Raises InputError with the place of what does not fit."""
+    from xenassign.devicetree.overlay_apply import MisfitError, apply_overlay
+
     assert overlay.tree is not None
     try:
         return apply_overlay(tree, overlay.tree)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from xenassign.devicetree.places import Place
-from xenassign.findings import ROUTES, SEVERITIES, Addition, Finding, Rule, errors, flat
+from xenassign.findings import ROUTES, SEVERITIES, Addition, Finding, errors, flat
 from xenassign.linting.documents import Document
 from xenassign.linting.verdict.predict import GuestOutcome, guests
 from xenassign.reading import lines_of
@@ -24,7 +24,7 @@ class Report:
     documents: tuple[Document, ...]
     findings: tuple[Finding, ...]
     verdict: dict[str, str]
-    not_run: tuple[Rule, ...]
+    not_run: tuple[str, ...]  #: the codes of rules
     waived: tuple[tuple[Finding, str], ...]  #: with the reason
     judged: frozenset[str]  #: the routes for which the files can be judged
     hidden: tuple[Finding, ...] = ()

@@ -10,31 +10,30 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from xenassign.checks.boot_scan import boot_scan_findings
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import InputError, UsageError
 from xenassign.findings import ROUTES, Finding, rule
 from xenassign.formats.xlcfg import XlConfig
 from xenassign.host.load import is_source
-from xenassign.host.platform import read_platform
 from xenassign.linting import cascades, composition, pairing, source_strings, waivers
-from xenassign.linting.catalogue import host_rules
 from xenassign.linting.documents import ConfigFile, Document, TreeFile
-from xenassign.linting.folder import DomainFacts
-from xenassign.linting.guest import config_and_tree, mapped_devices, partial_tree, together
+from xenassign.linting.guest import partial_tree
 from xenassign.linting.guest.view import View
 from xenassign.linting.lint_report import Report, merged_findings
-from xenassign.linting.verdict import dom0less, domain_node, domcfg, host_dom0
+from xenassign.linting.verdict import dom0less, domcfg
 from xenassign.linting.verdict.cfg_keys import XL
 from xenassign.linting.verdict.context import Context
 from xenassign.linting.verdict.dom0less import DOM0LESS
 from xenassign.linting.verdict.host_overlays import domain_nodes, marks, reserved_marks
 from xenassign.linting.verdict.predict import verdicts
-from xenassign.request.resolve import with_console
-from xenassign.xen.iommu import iommus
+from xenassign.rule_pages import host_codes
 from xenassign.xen.releases import Release, options_of
+
+if TYPE_CHECKING:
+    from xenassign.linting.folder import DomainFacts
+    from xenassign.linting.guest import together
 
 UNREAD = rule("XA815", "tree-not-judged", "error", "unsafe")
 
@@ -94,7 +93,7 @@ def lint(documents: Sequence[Document], options: Options) -> Report:
     findings.sort(key=lambda finding: (order.get(finding.file or "", len(order)), _line(finding)))
     kept, waived = waivers.apply(findings, every)
     shown = cascades.attach(kept, _domains(every, partial_trees))
-    not_run = host_rules() if options.host is None else ()
+    not_run = host_codes() if options.host is None else ()
     verdict = {route: v for route, v in verdicts(findings).items() if route in routes}
     judged = frozenset(
         route for document in every for route in composition.routes_of(document, options.host)
@@ -156,6 +155,8 @@ def _all(
             yield from _config(document, partial_trees.get(document.file), base)
     for file, domain in domains:
         if file is not None:
+            from xenassign.linting.verdict import domain_node
+
             yield from _placed(file, domain_node.check(domain, base))
     for overlay in dict.fromkeys(overlays):
         if overlay.tree is not None:
@@ -168,6 +169,8 @@ def _all(
         if tree.overlay and not of_xl:
             continue
         if tree.has_domains and tree.tree is not None:
+            from xenassign.linting.verdict import domain_node
+
             yield from _placed(tree, domain_node.misplaced(tree.tree))
         else:
             configs = [
@@ -187,6 +190,9 @@ def _about_host(host: Tree | None, context: Context) -> Iterator[Finding]:
     """The findings about a host's tree: what Xen reads in it, and whether it can build dom0."""
     if host is None or context.platform is None:
         return
+    from xenassign.checks.boot_scan import boot_scan_findings
+    from xenassign.linting.verdict import host_dom0
+
     scanned = boot_scan_findings(context.platform, context.release)
     for finding in (*scanned, *host_dom0.check(context)):
         yield finding._replace(file=host.file)
@@ -208,6 +214,8 @@ def _together(
     """
     if context.platform is None:
         raise UsageError("--together requires the board's tree; give it with --host")
+    from xenassign.linting.guest import together
+
     trees = set(partial_trees.values())
     domains: dict[str, together.Domain] = {}  # by the name without suffix
     for document in documents:
@@ -234,13 +242,19 @@ def context(options: Options, overlays: Sequence[TreeFile], host: Tree | None) -
 
     ``host``: its tree with the overlays.
     """
-    platform = read_platform(host) if host is not None else None
-    platform = with_console(platform, options.xen_console) if platform is not None else None
     trees = [overlay.tree for overlay in overlays if overlay.tree is not None]
+    platform = active = None
+    if host is not None:
+        from xenassign.host.platform import read_platform
+        from xenassign.request.resolve import with_console
+        from xenassign.xen.iommu import iommus
+
+        platform = with_console(read_platform(host), options.xen_console)
+        active = iommus(platform, options.release, options.drivers)
     context = Context(
         release=options.release,
         platform=platform,
-        iommus=iommus(platform, options.release, options.drivers) if platform else None,
+        iommus=active,
         vcpus=options.vcpus or 1,
         memory=options.memory * 1024 if options.memory else None,
         beside_dom0=options.dom0,
@@ -260,7 +274,10 @@ def _config(document: ConfigFile, tree: TreeFile | None, context: Context) -> It
     read = tree.tree if tree is not None else None
     view = View(read, context, config) if read is not None else None
     yield from _placed(document, domcfg.check(config, context))
-    yield from _placed(document, mapped_devices.in_iomem(config, context, view))
+    if context.board is not None:
+        from xenassign.linting.guest import mapped_devices
+
+        yield from _placed(document, mapped_devices.in_iomem(config, context, view))
     if document.device_tree is not None:
         at = config.place(config.named("device_tree")[-1].value)
         if tree is None:
@@ -271,6 +288,8 @@ def _config(document: ConfigFile, tree: TreeFile | None, context: Context) -> It
             finding = dom0less.BAD_BLOB(message, prop="device_tree", place=at, routes=XL)
             yield from _placed(document, [finding])
     if tree is not None and view is not None:
+        from xenassign.linting.guest import config_and_tree
+
         for finding in config_and_tree.check(config, view):
             yield from _placed(document if finding.node is None else tree, [finding])
 

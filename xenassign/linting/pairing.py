@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
+from typing import TYPE_CHECKING
 
 from xenassign.findings import ROUTES
 from xenassign.linting.documents import ConfigFile, Document, TreeFile, read_tree_file
-from xenassign.linting.folder import DomainFacts
 from xenassign.linting.verdict.context import Context
 from xenassign.linting.verdict.domain import DomainNode, context_of
 from xenassign.request import own_tree
+
+if TYPE_CHECKING:
+    from xenassign.linting.folder import DomainFacts
 
 #: What follows a domain's name in the files of ``generate``, without the last suffix.
 _ENDINGS = (".dom0less", ".attach", ".host")

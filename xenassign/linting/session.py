@@ -6,34 +6,25 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from xenassign.checks.live_tree import choice_of_driver, choices_of_nodes
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import InputError, UsageError
-from xenassign.files import replace_files
 from xenassign.findings import ROUTES
 from xenassign.formats.xlcfg import encode
-from xenassign.formats.xlcfg_edit import apply
-from xenassign.host.load import read_host
-from xenassign.host.platform import read_platform
-from xenassign.host.running import dom0_tree
 from xenassign.linting.catalogue import rules
 from xenassign.linting.documents import STDIN, Document, document, read_document, read_tree_file
-from xenassign.linting.folder import (
-    DomainFacts,
-    Folder,
-    facts_of,
-    is_judged,
-    read_folders,
-    without_equal_blobs,
-)
 from xenassign.linting.lint_report import Report, merged
 from xenassign.linting.linter import Options, lint
 from xenassign.linting.settings import read_settings, selected
-from xenassign.request.project import Project
-from xenassign.xen.iommu import iommus
 from xenassign.xen.releases import DEFAULT, Release, release
+
+if TYPE_CHECKING:
+    from xenassign.linting.folder import DomainFacts, Folder
+    from xenassign.request.project import Project
+
+# A host, folders and a xenassign.toml import as much again as a lint of a file alone: what reads
+# them is imported where they are given.
 
 #: A fix may bring forth another one: a key that is renamed has entries. Two passes are usual.
 _MOST_PASSES = 8
@@ -52,6 +43,11 @@ def usable_host(tree: Tree, xen: Release, drivers: frozenset[str] | None) -> Tre
     Raises InputError for a live tree that lacks something: dom0's, or one whose order of nodes is
     not known where Xen's choice depends on it.
     """
+    from xenassign.checks.live_tree import choice_of_driver, choices_of_nodes
+    from xenassign.host.platform import read_platform
+    from xenassign.host.running import dom0_tree
+    from xenassign.xen.iommu import iommus
+
     if dom0_tree(tree) is not None:
         raise InputError(
             f"{tree.file}: this is the tree that Xen made for dom0, which has neither marks nor"
@@ -72,20 +68,30 @@ def _host(
     path: str | None, folders: tuple[str, ...], xen: Release, drivers: frozenset[str] | None
 ) -> Tree | None:
     """The board's tree, if a path is given."""
-    return usable_host(read_host(path, folders), xen, drivers) if path is not None else None
+    if path is None:
+        return None
+    from xenassign.host.load import read_host
+
+    return usable_host(read_host(path, folders), xen, drivers)
 
 
 def _boards(
     project: Project | None, folders: tuple[str, ...], xen: Release, drivers: frozenset[str] | None
 ) -> tuple[Tree, ...]:
     """The boards of a xenassign.toml."""
+    from xenassign.host.load import read_host
+
     hosts = project.hosts if project is not None else ()
     return tuple(usable_host(read_host(path, folders), xen, drivers) for path in hosts)
 
 
 def _facts(project: Project | None) -> dict[str, DomainFacts]:
     """The facts of the domains of a xenassign.toml, by name."""
-    domains = project.system.domains if project is not None else ()
+    if project is None:
+        return {}
+    from xenassign.linting.folder import facts_of
+
+    domains = project.system.domains
     return {domain.name: facts_of(domain) for domain in domains}
 
 
@@ -209,12 +215,7 @@ class Session:
         return self
 
     def _groups(self) -> Iterator[Group]:
-        for made in self.made:
-            documents = (
-                document(name, data) for name, data in made.files.items() if is_judged(name)
-            )
-            options = self.options._replace(host=made.host)
-            yield Group(without_equal_blobs(documents), options)
+        yield from map(self._of_made, self.made)
         paths = {path: path != "-" and os.path.isdir(path) for path in self.paths}
         files = tuple(
             read_document(path, self.include, stdin=self.stdin)
@@ -224,8 +225,17 @@ class Session:
         if files:
             yield from (Group(files, options) for options in self._on_boards(self.options))
         for path, is_folder in paths.items():
-            for folder in read_folders(path, self.include) if is_folder else ():
-                yield from self._of_folder(folder)
+            if is_folder:
+                from xenassign.linting.folder import read_folders
+
+                for folder in read_folders(path, self.include):
+                    yield from self._of_folder(folder)
+
+    def _of_made(self, made: Made) -> Group:
+        from xenassign.linting.folder import is_judged, without_equal_blobs
+
+        documents = (document(name, data) for name, data in made.files.items() if is_judged(name))
+        return Group(without_equal_blobs(documents), self.options._replace(host=made.host))
 
     def _on_boards(self, options: Options, folder: str = "") -> Iterator[Options]:
         """The options with each board; of ``generate --per-host``, with that of the folder."""
@@ -287,12 +297,15 @@ class Session:
         if write and "-" in self.paths and (self.stdin or STDIN) in changed:
             raise UsageError("standard input cannot be fixed; give a file, or --diff")
         if write and changed:
+            from xenassign.files import replace_files
+
             replace_files({Path(file): encode(new[file]) for file in changed})
             self.read()
         return "".join(fixes.diff(file, old[file], new[file]) for file in changed)
 
     def fixed(self) -> Session:
         """The session with the fixes in its documents, again and again until there are no more."""
+        from xenassign.formats.xlcfg_edit import apply
         from xenassign.linting import fixes
 
         session = self

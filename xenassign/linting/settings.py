@@ -12,12 +12,9 @@ from typing import NamedTuple
 
 from xenassign.errors import InputError, UsageError
 from xenassign.findings import Finding
-from xenassign.formats.toml_text import read_toml
-from xenassign.request.keys import LINT, TOP, Section, mistakes, sentence
-from xenassign.request.project import NAME
-from xenassign.request.value_kinds import as_list
 from xenassign.spelling import did_you_mean
 
+NAME = "xenassign.toml"
 #: The keys that the section inherits from the top of the file.
 _INHERITED = ("host", "include", "xen", "route")
 
@@ -45,6 +42,10 @@ def read_settings(path: Path | None) -> Settings:
         path = Path(NAME)
         if not path.exists():
             return Settings()
+    from xenassign.formats.toml_text import read_toml
+    from xenassign.request.keys import LINT, TOP, Section, mistakes, sentence
+    from xenassign.request.value_kinds import as_list
+
     toml = read_toml(path, "a file with a [lint] section")
     top = {key: toml.values[key] for key in _INHERITED if key in toml.values}
     inherited = Section(TOP.header, tuple(key for key in TOP.keys if key.name in _INHERITED))

@@ -39,8 +39,6 @@ from xenassign.request.units import mebibytes
 from xenassign.request.value_kinds import as_list
 from xenassign.xen.releases import DEFAULT, release
 
-NAME = "xenassign.toml"
-
 #: Keys of a device whose path may be a pattern, which may match several nodes.
 _OF_PATTERNS = ("path", "set", "drop")
 

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections import defaultdict
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from xenassign.devicetree.references import property_references
 from xenassign.devicetree.tree import Node, Tree
-from xenassign.host.clock_rates import ClockRates
-from xenassign.host.clock_summary import clock_summary_of
-from xenassign.host.dma_windows import Inbound
 from xenassign.host.msi import Frame, frames
 from xenassign.host.neighbours import Neighbours, neighbours
 from xenassign.host.platform import Platform
-from xenassign.host.regulator_summary import RegulatorSummary, regulator_summary_of
 from xenassign.host.scmi import ScmiUse, ScmiUser, users
 from xenassign.host.xl_info import xl_info_of
-from xenassign.xen.dom0 import Dom0, dom0
-from xenassign.xen.dom0_build import Dom0Build, Obstacle
 from xenassign.xen.iommu import Iommus, iommus
 from xenassign.xen.releases import Release
+
+if TYPE_CHECKING:  # imported by the properties: completion needs none of them
+    from xenassign.host.clock_rates import ClockRates
+    from xenassign.host.dma_windows import Inbound
+    from xenassign.host.regulator_summary import RegulatorSummary
+    from xenassign.xen.dom0 import Dom0
+    from xenassign.xen.dom0_build import Dom0Build, Obstacle
 
 
 class Board:
@@ -33,21 +35,30 @@ class Board:
     @cached_property
     def clock_rates(self) -> ClockRates:
         """The rates of the board's clocks."""
+        from xenassign.host.clock_rates import ClockRates
+        from xenassign.host.clock_summary import clock_summary_of
+
         return ClockRates(self.platform.tree, clock_summary_of(self.platform.tree))
 
     @cached_property
     def voltages(self) -> RegulatorSummary | None:
         """The voltages of the running board, if they were read with its tree."""
+        from xenassign.host.regulator_summary import regulator_summary_of
+
         return regulator_summary_of(self.platform.tree)
 
     @cached_property
     def dom0(self) -> Dom0:
         """The pages and interrupts of dom0 if only the host tree marks nodes."""
+        from xenassign.xen.dom0 import dom0
+
         return dom0(self.platform, self.iommus)
 
     @cached_property
     def dom0_build(self) -> Dom0Build:
         """How Xen builds dom0 from the host tree."""
+        from xenassign.xen.dom0_build import Dom0Build
+
         return Dom0Build(self.platform, self.iommus)
 
     @cached_property
@@ -58,6 +69,8 @@ class Board:
     @cached_property
     def inbound(self) -> Inbound:
         """The windows through which devices reach memory."""
+        from xenassign.host.dma_windows import Inbound
+
         return Inbound(self.platform.tree)
 
     @cached_property

@@ -32,7 +32,7 @@ def to_json(report: Report) -> str:
                 {**_finding(finding), "reason": reason} for finding, reason in report.waived
             ],
             "not_shown": dict(sorted(Counter(f.code for f in flat(report.hidden)).items())),
-            "not_run": [rule.code for rule in report.not_run],
+            "not_run": [*report.not_run],
         },
         only_ascii=True,
     )

@@ -12,12 +12,9 @@ from collections.abc import Iterator
 from xenassign.findings import Finding
 from xenassign.linting.guest import (
     interrupts,
-    machine_control,
-    mapped_devices,
     pages,
     phandles,
     protection,
-    reach,
     requirements,
     scmi,
     tree_form,
@@ -25,7 +22,7 @@ from xenassign.linting.guest import (
 from xenassign.linting.guest.view import Check, View
 
 #: In the order in which the findings are reported. Those that also apply to plans call the same
-#: functions of ``checks``; the last ones read the whole host tree.
+#: functions of ``checks``.
 CHECKS: tuple[Check, ...] = (
     *tree_form.CHECKS,
     *pages.CHECKS,
@@ -37,13 +34,17 @@ CHECKS: tuple[Check, ...] = (
     pages.pages_shared,
     protection.forced,
     protection.streams,
-    *machine_control.CHECKS,
-    *mapped_devices.CHECKS,
-    *reach.CHECKS,
 )
 
 
 def check(view: View) -> Iterator[Finding]:
     """Findings about an accepted partial device tree."""
-    for rule_check in CHECKS:
+    for rule_check in (*CHECKS, *(_host_checks() if view.board is not None else ())):
         yield from rule_check(view)
+
+
+def _host_checks() -> tuple[Check, ...]:
+    """The checks that read the whole host tree: a lint without one does not import them."""
+    from xenassign.linting.guest import machine_control, mapped_devices, reach
+
+    return (*machine_control.CHECKS, *mapped_devices.CHECKS, *reach.CHECKS)

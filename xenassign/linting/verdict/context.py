@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from xenassign.devicetree.addresses import Block
 from xenassign.devicetree.spans import Span
-from xenassign.devicetree.tree import Node
-from xenassign.host.neighbours import neighbours
-from xenassign.host.platform import Platform
-from xenassign.xen.board import Board
 from xenassign.xen.direct_map import Banks, at_host, vpl011_intid
-from xenassign.xen.dom0 import Dom0, dom0
-from xenassign.xen.iommu import Iommus
 from xenassign.xen.layout import MIB, Guest, routes_with_extended_regions
 from xenassign.xen.releases import Release, Use
+
+if TYPE_CHECKING:
+    from xenassign.devicetree.addresses import Block
+    from xenassign.devicetree.tree import Node
+    from xenassign.host.platform import Platform
+    from xenassign.xen.board import Board
+    from xenassign.xen.dom0 import Dom0
+    from xenassign.xen.iommu import Iommus
 
 
 class Images(NamedTuple):
@@ -94,6 +95,9 @@ class Context(NamedTuple):
         """The board that the checks of plans require; None if the host is not known."""
         if self.platform is None or self.iommus is None:
             return None
+        from xenassign.host.neighbours import neighbours
+        from xenassign.xen.board import Board
+
         return Board(self.platform, neighbours(self.platform), self.iommus)
 
     @property
@@ -119,5 +123,7 @@ class Context(NamedTuple):
     def dom0(self) -> Dom0 | None:
         """The pages and interrupts that dom0 may give to a guest; None if the host is unknown."""
         if self.rights is None and self.platform is not None and self.iommus is not None:
+            from xenassign.xen.dom0 import dom0
+
             return dom0(self.platform, self.iommus, self.marked)
         return self.rights

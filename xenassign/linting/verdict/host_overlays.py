@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.overlay import OverlayFragment, fragments
-from xenassign.devicetree.overlay_apply import MisfitError, apply_overlay
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding, rule
 from xenassign.host.platform import Platform, read_platform
@@ -36,6 +35,8 @@ def with_interrupts(platform: Platform, overlays: Iterable[Tree]) -> Platform:
 
     An overlay that does not fit the board changes nothing; what it lacks is reported elsewhere.
     """
+    from xenassign.devicetree.overlay_apply import MisfitError, apply_overlay
+
     for overlay in overlays:
         contents = (f.content for f in _placed(overlay, platform.tree))
         nodes = (node for content in contents for node in content.walk())

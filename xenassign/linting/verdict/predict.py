@@ -12,10 +12,9 @@ from typing import NamedTuple
 
 from xenassign.findings import ROUTES, Finding
 from xenassign.formats.xlcfg import Atom
-from xenassign.linting.verdict import dom0less, domain_node, domcfg, host_dom0
+from xenassign.linting.verdict import dom0less, domcfg
 from xenassign.linting.verdict.context import Context
 from xenassign.linting.verdict.domain import BootModule, DomainNode, context_of
-from xenassign.linting.verdict.module_scan import used_module
 
 
 class GuestOutcome(NamedTuple):
@@ -83,6 +82,9 @@ def predict_domain(
 
     ``read`` returns the bytes in memory of a module; None if they are not known.
     """
+    from xenassign.linting.verdict import domain_node, host_dom0
+    from xenassign.linting.verdict.module_scan import used_module
+
     findings = [*domain_node.check(domain, context), *host_dom0.check(context)]
     module = used_module(domain, "device-tree", context)
     data = read(module) if module else None
@@ -96,6 +98,8 @@ def predict_xl(text: str, read: Callable[[str], bytes | None], context: Context)
 
     ``read`` returns the bytes of the file that device_tree names; None if it does not exist.
     """
+    from xenassign.linting.verdict import host_dom0
+
     config = domcfg.read(text, "dom.cfg")
     if isinstance(config, Finding):
         return [config]
