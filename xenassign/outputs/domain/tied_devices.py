@@ -7,7 +7,6 @@ as the lint ties its nodes to the host's, and without such a tree from the pages
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import replace
 
 from xenassign.devicetree.spans import PAGE_SIZE, Span
 from xenassign.devicetree.tree import Node
@@ -29,7 +28,7 @@ def with_tied_devices(resolved: ResolvedSystem) -> ResolvedSystem:
     Raises ContradictionError for pages of several devices, UsageError if there is no device.
     """
     domains = tuple(_with_devices(domain, resolved) for domain in resolved.domains)
-    return replace(resolved, domains=domains)
+    return resolved._replace(domains=domains)
 
 
 def _with_devices(domain: Resolved, system: ResolvedSystem) -> Resolved:
@@ -51,7 +50,7 @@ def _with_devices(domain: Resolved, system: ResolvedSystem) -> Resolved:
             f"{base.file}: lists no device in dtdev, and passes nothing that is one of"
             f" {system.platform.tree.file}; list the devices of the guest in dtdev"
         )
-    return replace(domain, devices=devices)
+    return domain._replace(devices=devices)
 
 
 def _of_pages(base: XlConfig, board: Board, devices: Collection[Node]) -> Iterator[Node]:
