@@ -279,7 +279,7 @@ COMMANDS: dict[tuple[str, str], list[tuple[str, ...]]] = {
             ("-c", "s.toml"),
             (HOSTILE,),
         ]
-        for form in ("html", "md")
+        for form in ("html", "md", "svg", "json")
     },
     **{
         ("diff", form): [

@@ -17,6 +17,9 @@ from xenassign.resources import directory
 #: Systems of docs/examples with a report in docs/reports.
 EXAMPLES = ("qemu", "rcar", "zynqmp")
 
+#: The one whose address map is the picture of README.md.
+PICTURE = "zynqmp"
+
 USAGE = "usage: python -m xenassign.dev regenerate"
 
 
@@ -33,16 +36,19 @@ def generated(root: Path) -> dict[Path, str | None]:
     files: dict[Path, str | None] = dict.fromkeys((root / "man").glob("*.1"))
     files |= {root / "man" / name: text for name, text in pages().items()}
     files |= dict.fromkeys((root / "docs" / "reports").glob("*"))
-    files |= {root / "docs" / "reports" / f"{name}.html": _report(name) for name in EXAMPLES}
+    files |= {
+        root / "docs" / "reports" / f"{name}.html": _report(name, "html") for name in EXAMPLES
+    }
+    files[root / "docs" / "reports" / f"{PICTURE}.svg"] = _report(PICTURE, "svg")
     files[root / "docs" / "rules" / "README.md"] = index()
     files[reference] = page(reference.read_text(encoding="utf-8"))
     return files
 
 
 @cache
-def _report(example: str) -> str:
-    """What ``xenassign report`` prints for an example system, in a checkout."""
-    command = [sys.executable, "-m", "xenassign", "report"]
+def _report(example: str, form: str) -> str:
+    """What ``xenassign report --format`` prints for an example system, in a checkout."""
+    command = [sys.executable, "-m", "xenassign", "report", "--format", form]
     command += ["-c", f"docs/examples/{example}/xenassign.toml"]
     root = directory("man").parent
     return subprocess.run(command, cwd=root, check=True, capture_output=True).stdout.decode()

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 EVERY = ("qemu", "zynqmp", "rcar", "big", "hostile", "refused")
+PICTURES = ("zynqmp", "hostile")
 
 
 @pytest.fixture(scope="session")
@@ -61,4 +62,7 @@ def reports(
         command = [sys.executable, "-m", "xenassign", "report", *words, "-o", f"{name}.html"]
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
         assert done.returncode == (name == "refused"), done.stderr
+    for name in PICTURES:
+        command = [sys.executable, "-m", "xenassign", "report", *given[name], "--format", "svg"]
+        subprocess.run([*command, "-o", f"{name}.svg"], cwd=folder, check=True, capture_output=True)
     return {name: folder / f"{name}.html" for name in given}

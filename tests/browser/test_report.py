@@ -262,6 +262,19 @@ def test_no_label_is_in_the_way_of_another(
         assert page.evaluate(_MISPLACED) == [], "print"
 
 
+@pytest.mark.parametrize("name", ["zynqmp", "hostile"])
+def test_the_picture_alone(name: str, browser: Browser, reports: dict[str, Path]) -> None:
+    """No label overlaps another; only the elements of a drawing; the same bands as the page."""
+    with opened(browser, reports[name]) as page:
+        bands = page.locator("#map .band").evaluate_all("bands => bands.map(b => b.dataset.k)")
+    with opened(browser, reports[name].with_suffix(".svg")) as page:
+        assert page.evaluate(_MISPLACED) == []
+        assert page.locator(".band").evaluate_all("all => all.map(b => b.dataset.k)") == bands
+        names = page.evaluate("[...document.querySelectorAll('*')].map(e => e.localName)")
+        known = "svg title style defs pattern marker rect path g text"
+        assert set(names) <= set(known.split())
+
+
 @pytest.mark.parametrize("name", ["zynqmp", "hostile", "refused"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_serious(

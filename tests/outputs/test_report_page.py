@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import html
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from click.testing import CliRunner, Result
@@ -93,3 +95,41 @@ def test_the_commands_work_where_the_report_was_made(
     assert (tmp_path / "zcu-xen.dtb").read_bytes().count(b"xen,passthrough")
     assert create == "xl create out/net.cfg"
     assert (tmp_path / "out/net.cfg").exists()
+
+
+def test_the_picture_has_a_band_for_each_mapping() -> None:
+    done = report("-c", EXAMPLES / "zynqmp" / "xenassign.toml", "--format", "svg")
+    root = ElementTree.fromstring(done.output)
+    svg = "{http://www.w3.org/2000/svg}"
+    bands = [p.get("data-k") for p in root.iter(f"{svg}path") if "band" in p.get("class", "")]
+    assert sorted(filter(None, bands)) == ["m0-0", "m0-1", "m1-0", "m1-1", "m1-2", "m1-3"]
+    texts = [text.text or "" for text in root.iter(f"{svg}text")]
+    assert {"ethernet@ff0e0000", "at 0x3f0e0000", "ZynqMP ZCU102 Rev1.0, Xen 4.20"} <= set(texts)
+    width, height = (float(root.get(name, "0")) for name in ("width", "height"))
+    for part in root.iter(f"{svg}svg"):
+        assert float(part.get("x", "0")) + float(part.get("width", "0")) <= width
+        assert float(part.get("y", "0")) + float(part.get("height", "0")) <= height
+
+
+def test_a_board_without_a_plan_is_a_title_in_the_picture(host_files: dict[str, Path]) -> None:
+    words = [host_files["zynqmp"], "--host", host_files["qemu"], "-d", ETHERNET, "--format"]
+    drawn = report(*words, "svg")
+    assert drawn.exit_code == 1
+    assert "linux,dummy-virt, Xen 4.20: no plan" in drawn.stdout
+    data = json.loads(report(*words, "json").stdout)
+    assert [bool(board["problems"]) for board in data["boards"]] == [False, True]
+
+
+def test_json_is_what_the_page_shows() -> None:
+    toml = EXAMPLES / "qemu" / "xenassign.toml"
+    data = json.loads(report("-c", toml, "--format", "json").output)
+    (board,) = data["boards"]
+    assert (data["schema"], data["changes"], board["holds"]) == ("xenassign/report/1", [], True)
+    by_owner = {line["owner"]["name"]: line["intids"] for line in board["interrupts"]}
+    assert (by_owner["clock"], by_owner["gpio"]) == ([34], [39])
+    (forced,) = board["dma"]["unprotected"]
+    assert (forced["path"], forced["domain"]) == ("/fw-cfg@9020000", "config")
+    assert {each["domain"] for each in board["dma"]["no_dma"]} == {"clock", "gpio"}
+    clock = next(each for each in board["suppliers"] if each["device"] == "/pl031@9010000")
+    assert (clock["property"], clock["action"]) == ("clocks", "copied")
+    assert [space["name"] for space in board["spaces"]] == ["clock", "gpio", "config"]

@@ -68,7 +68,7 @@ def test_a_shared_interrupt_has_both_colours_and_an_outline(lines: Tree) -> None
     )
     assert ("d0" in outer.style, "d1" in inner.style) == (True, True)
     assert outer.x < inner.x < inner.x + inner.width < outer.x + outer.width
-    assert {line.owner.name: line.intids for line in drawn.owners if line.number < 2} == {
+    assert {line.owner.name: line.intids for line in drawn.owners if line.colour < 2} == {
         "a": "132",
         "b": "132-133, 932",
     }

@@ -34,10 +34,11 @@ if TYPE_CHECKING:
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["html", "md"]),
+    type=click.Choice(["html", "md", "svg", "json"]),
     default="html",
     show_default=True,
-    help="md: the answer, who has what, and the findings as Markdown.",
+    help="md: the answer, who has what, and the findings. svg: the address map alone. json: all"
+    " that the page shows.",
 )
 @request_options
 @lock_option
@@ -106,10 +107,17 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
 def _text(built: Built, form: str, values: Mapping[str, Any], advice: Advice | None) -> str:
     """The report. ``values``: what the user gave that ``generate`` has too, by parameter."""
     from xenassign.outputs.report import markdown
+    from xenassign.outputs.report.page.picture import picture
     from xenassign.outputs.report.page.render import render
+    from xenassign.outputs.report.plan_json import to_json
+    from xenassign.outputs.report.report_json import to_data
 
     if form == "md":
         return markdown.render(built)
+    if form == "json":
+        return to_json(to_data(built))
+    if form == "svg":
+        return picture(built)
     return render(built, _generate(values), _tries(advice, values))
 
 

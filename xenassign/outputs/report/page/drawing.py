@@ -91,7 +91,7 @@ class Drawing:
         self.column(part, ALONE_SIDE, "", width=44, chars=CHARS_ALONE)
         for label in part.labels:
             feature = label.feature
-            for number, line in enumerate(feature.aside):
+            for number, line in enumerate(filter(None, feature.aside)):
                 y = round(label.top + ALONE_SIDE.head + LINE * number, 1)
                 style = "address" if number else "name"
                 text = fit(line, _ASIDE_CHARS)

@@ -21,12 +21,12 @@ _BREAK = 17  # height of a line about rows that are left out
 
 
 class OwnerLines(NamedTuple):
-    """The SPIs of an owner as ranges of INTIDs, and how many. ``number``: of its colour."""
+    """The SPIs of an owner, as ``numbers`` and as ranges of INTIDs. ``colour``: its number."""
 
     owner: Owner
-    number: int
+    colour: int
     intids: str
-    total: int
+    numbers: tuple[int, ...]
 
 
 class InterruptGrid(NamedTuple):
@@ -51,10 +51,10 @@ def interrupt_grid(system: SystemPlan, owned: Ownership) -> InterruptGrid:
         if resource.intid is not None and resource.intid >= SPI_FIRST_INTID
     }
     lines = []
-    for number, owner in enumerate(owned.owners):
-        intids = [intid for intid, resource in by_intid.items() if owner in resource.owners]
-        if intids:
-            lines.append(OwnerLines(owner, number, intids_text(intids), len(intids)))
+    for colour, owner in enumerate(owned.owners):
+        numbers = tuple(intid for intid, resource in by_intid.items() if owner in resource.owners)
+        if numbers:
+            lines.append(OwnerLines(owner, colour, intids_text(numbers), numbers))
     return InterruptGrid(
         "A cell for each SPI, sixteen in a row, in the colour of its owner.",
         _drawing(by_intid, owned),
