@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from xenassign.devicetree.spans import Span
+from xenassign.host.neighbours import Streams
 from xenassign.outputs.hosts import BuildOptions, build
 from xenassign.outputs.report.page.panels import protection_text
 from xenassign.outputs.report.who_has_what import stream_text
 from xenassign.request.command_line import read_system
 from xenassign.system.system import SystemPlan, holdings_of
-from xenassign.xen.board import read_board
+from xenassign.xen.board import Board, read_board
 
 from ..examples import EXAMPLES
 from . import big
@@ -146,26 +148,42 @@ def test_each_stream_is_at_its_wall(name: str, browser: Browser, reports: dict[s
             "boxes => boxes.map(b => b.ariaLabel)"
         )
         walls = page.locator("#dma rect.wall").evaluate_all(
-            "walls => walls.map(w => [w.ariaLabel.split(' ')[0], w.classList.contains('open')])"
+            "walls => walls.map(w => [w.ariaLabel.split(' · ')[0], w.classList.contains('open')])"
         )
         outside = page.locator("#dma path.unsafe").count()
-    platform = system.resolved.platform
-    assert walls == [
-        [iommu.node.path, iommu.node not in board.iommus.nodes] for iommu in platform.iommus
-    ]
+    used = {path for path, _ in walls}
+    assert used <= {iommu.node.path for iommu in system.resolved.platform.iommus}
+    assert all(is_open == (path not in driven(board)) for path, is_open in walls)
     expected = []
     unconfined = 0
     for plan in system.domains:
         for held in holdings_of(board, plan):
-            for iommu, streams in dict.fromkeys(held.streams):
-                text = f"stream {stream_text(streams)} of {iommu.path}"
+            for iommu in dict.fromkeys(iommu for iommu, _ in held.streams):
+                own = [streams for of, streams in held.streams if of is iommu]
+                text = f"stream {streams_text(own)} of {iommu.path}"
                 expected.append(f"{held.path} · of {plan.name} · {text}")
+                assert iommu.path in used
         for device in plan.devices:
             if not device.protection.protected:
                 unconfined += device.host.dma.answer != "no"
                 expected.append(f"{device.path} · of {plan.name} · {protection_text(device)}")
     assert sorted(labels) == sorted(expected)
     assert outside == unconfined
+
+
+def driven(board: Board) -> set[str]:
+    """The IOMMUs that Xen drives."""
+    return {node.path for node in board.iommus.nodes}
+
+
+def streams_text(own: Sequence[Streams]) -> str:
+    """Streams as the drawing has them: single ones that follow one another are a range."""
+    singles = sorted({s.first for s in own if not s.mask and s.size == 1})
+    starts = [n for n in singles if n - 1 not in singles]
+    ranges = [(n, next(e for e in count(n) if e + 1 not in singles)) for n in starts]
+    wide = [(s.first, stream_text(s)) for s in own if s.mask or s.size > 1]
+    texts = [(n, f"{n:#x}-{end:#x}" if end > n else f"{n:#x}") for n, end in ranges]
+    return ", ".join(text for _, text in sorted([*texts, *wide]))
 
 
 @pytest.mark.parametrize("name", PLANNED)

@@ -77,6 +77,45 @@ def test_the_lock_is_what_the_report_is_of() -> None:
     with_lock = report("-c", toml)
     assert "moved to its place of the last run" in with_lock.output
     assert "moved to a free place" not in with_lock.output
+    assert "Nothing changed since the lock." in with_lock.output
+
+
+def test_changes_since_the_lock_are_shown_at_the_top_too(tmp_path: Path) -> None:
+    """Of a system from which a device was removed."""
+    shutil.copy(EXAMPLES / "zynqmp" / "xenassign.lock", tmp_path)
+    text = (EXAMPLES / "zynqmp" / "xenassign.toml").read_text()
+    boards = str(EXAMPLES.parents[1] / "fixtures")
+    text = text.replace("../../../fixtures", boards).partition('[[domain.device]]\npath = "spi0"')[
+        0
+    ]
+    (tmp_path / "xenassign.toml").write_text(text)
+    changed = report("-c", tmp_path / "xenassign.toml").output
+    (count,) = re.findall(r'<a href="#changes">(\d+) changes? since the lock</a>', changed)
+    _, _, section = changed.partition('<section id="changes">')
+    lines = re.findall("<li>(.*?)</li>", section.partition("</section>")[0])
+    assert len(lines) == int(count)
+    assert "control: device spi0 (/axi/spi@ff0f0000) removed" in lines
+    data = json.loads(report("-c", tmp_path / "xenassign.toml", "--format", "json").output)
+    assert data["changes"] == [html.unescape(line) for line in lines]
+    without = report("-c", EXAMPLES / "zynqmp" / "xenassign.toml", "--xen", "4.19").output
+    assert "Xen 4.20 became 4.19" in without
+
+
+def test_the_cards_state_the_lines_of_the_request() -> None:
+    page = report("-c", EXAMPLES / "qemu" / "xenassign.toml").output
+    text = (EXAMPLES / "qemu" / "xenassign.toml").read_text().splitlines()
+    stated = re.findall(r'<span class="stated">xenassign.toml:(\d+)</span>', page)
+    lines = [text[int(line) - 1] for line in stated]
+    assert lines == [
+        "[[domain]]",
+        'device = ["/pl031@9010000"]',
+        "[[domain]]",
+        'device = ["/pl061@9030000"]',
+        "[[domain]]",
+        'path = "/fw-cfg@9020000"',
+    ]
+    (place,) = re.findall(r"is forced to config .*?\(xenassign.toml:(\d+)\)", page)
+    assert text[int(place) - 1].startswith("force-assign-without-iommu")
 
 
 def test_the_commands_work_where_the_report_was_made(

@@ -93,7 +93,8 @@ class Built(NamedTuple):
 
     ``findings``: those to show. Each has the file that it is about, and the domain if there are
     several. ``lock``: the new one, if the plan is not refused. ``changes``: differences of two
-    sides, of which :mod:`xenassign.system.change_lines` makes lines.
+    sides, of which :mod:`xenassign.system.change_lines` makes lines. ``compared``: whether there
+    was a lock to find them with.
     """
 
     plan: HostsPlan
@@ -102,6 +103,7 @@ class Built(NamedTuple):
     findings: tuple[Finding, ...]
     lock: locking.Lock | None = None
     changes: tuple[Difference, ...] = ()
+    compared: bool = False
 
 
 def build(trees: Sequence[Tree], request: SystemRequest, options: BuildOptions) -> Built:
@@ -118,9 +120,10 @@ def build(trees: Sequence[Tree], request: SystemRequest, options: BuildOptions) 
     lock = locking.lock_of(plan)
     older = options.lock
     changes = tuple(locking.differences(older, lock)) if older is not None else ()
+    compared = older is not None
     if options.locked and changes:
         of_lock = [f._replace(file=options.lock_file) for f in locking.refusals(changes)]
-        return Built(plan, {}, of_lock, findings, lock, changes)
+        return Built(plan, {}, of_lock, findings, lock, changes, compared)
     # By whole names: one domain may have the name net, and another one net.host.
     of_domain = NAMES | {f"{options.only}{ending}" for ending in ENDINGS}
     files = {
@@ -134,11 +137,11 @@ def build(trees: Sequence[Tree], request: SystemRequest, options: BuildOptions) 
     everything = generated.files
     if options.per_host:
         written = with_lists(rendering.per_host(files), rendering.per_host(everything))
-        return Built(plan, written, [], findings, lock, changes)
+        return Built(plan, written, [], findings, lock, changes, compared)
     common, differing = rendering.common_files(files)
     refusals = [rendering.differ(differing, files)] if differing else []
     written = with_lists(common, next(iter(everything.values())))
-    return Built(plan, written, refusals, findings, lock, changes)
+    return Built(plan, written, refusals, findings, lock, changes, compared)
 
 
 def _shown(generated: GeneratedHosts, options: BuildOptions) -> tuple[Finding, ...]:

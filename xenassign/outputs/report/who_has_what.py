@@ -156,7 +156,7 @@ class _Facts:
         for plan in self._plans:
             owner = _domain(plan)
             for device in plan.devices:
-                why, source = _asked(plan, device)
+                why, source = asked(plan, device)
                 holder = Holder(owner, why, source)
                 self._by_domain.setdefault(device.host.node, []).append(holder)
 
@@ -348,19 +348,19 @@ def intids_text(intids: Iterable[int]) -> str:
     return ", ".join("-".join(map(str, run)) for run in runs) or "none"
 
 
-def _asked(plan: DomainPlan, device: PlannedDevice) -> tuple[str, str]:
+def asked(plan: DomainPlan, device: PlannedDevice) -> tuple[str, str]:
     """(why a domain has a device, the place of the user's name for it)."""
     for node in device.host.node.lineage():
         if node in plan.called:
             name = plan.called[node]
             origin = origin_of(name)
-            source = f"-d {name}" if origin is None else _place(origin)
+            source = f"-d {name}" if origin is None else place_of(origin)
             nested = "" if node is device.host.node else f"below {node.path}, "
             return f"{nested}requested as {name}", source
     return "part of the request", device.path
 
 
-def _place(origin: Origin | CfgOrigin) -> str:
+def place_of(origin: Origin | CfgOrigin) -> str:
     """File and line, without the folder."""
     return PurePath(origin.place).name
 

@@ -13,9 +13,10 @@ from xenassign.outputs.report.address_map import most_memory
 from xenassign.outputs.report.matrix import summary
 from xenassign.outputs.report.messages import ranked
 from xenassign.outputs.report.page.panels import pages_text, protection_text
-from xenassign.outputs.report.who_has_what import Ownership, intids_text
+from xenassign.outputs.report.who_has_what import Ownership, asked, intids_text, place_of
 from xenassign.planning.kept_firmware import within
 from xenassign.planning.plan import DomainPlan, HostKeep, PlannedDevice
+from xenassign.request.origin import origin_of
 from xenassign.system.system import SystemPlan
 
 _EFFECTS = {
@@ -29,7 +30,7 @@ _EFFECTS = {
 
 
 class DeviceLine(NamedTuple):
-    """A device on the card of its domain."""
+    """A device on the card of its domain. ``source``: the option or the line that requests it."""
 
     path: str
     name: str
@@ -37,16 +38,18 @@ class DeviceLine(NamedTuple):
     intids: str
     protection: str
     safe: bool
+    source: str
 
 
 class DomainCard(NamedTuple):
-    """What a domain gets. ``number``: of its colour."""
+    """What a domain gets. ``number``: of its colour. ``source``: its line of xenassign.toml."""
 
     number: int
     name: str
     facts: tuple[str, ...]
     devices: tuple[DeviceLine, ...]
     regions: tuple[str, ...]
+    source: str
 
 
 class FindingLine(NamedTuple):
@@ -152,7 +155,10 @@ def _forced(system: SystemPlan) -> list[str]:
             if device.forced and device.accepted is not None:
                 reason = device.accepted.reason
                 why = f": {reason}" if reason else ", and no reason is stated"
-                lines.append(f"{device.path} is forced to {plan.name} without an IOMMU{why}")
+                origin = origin_of(device.accepted.node)
+                place = f" ({place_of(origin)})" if origin is not None else ""
+                forced = f"{device.path} is forced to {plan.name} without an IOMMU"
+                lines.append(f"{forced}{why}{place}")
     devices = [device for plan in system.domains for device in plan.devices]
     if devices and all(map(_is_confined, devices)):
         lines.append("All DMA is confined: each device is behind an IOMMU or does no DMA.")
@@ -180,11 +186,13 @@ def _card(number: int, plan: DomainPlan) -> DomainCard:
             intids_text(device.irqs),
             protection_text(device),
             _is_confined(device),
+            asked(plan, device)[1],
         )
         for device in plan.devices
     )
     regions = tuple(f"{region.path}: {region.why}" for region in plan.regions)
-    return DomainCard(number, plan.name, facts, devices, regions)
+    source = place_of(request.origin) if request.origin is not None else ""
+    return DomainCard(number, plan.name, facts, devices, regions, source)
 
 
 def _keeps(system: SystemPlan) -> tuple[KeepLine, ...]:

@@ -33,11 +33,6 @@ class Master(NamedTuple):
     number: int
     shared: bool = False
 
-    @property
-    def stream(self) -> str:
-        """Its streams as text."""
-        return stream_text(self.streams) if self.streams is not None else ""
-
 
 class Wall(NamedTuple):
     """An IOMMU. ``driven``: by Xen; ``state`` says it. ``others``: masters that no domain has."""
@@ -51,12 +46,9 @@ class Wall(NamedTuple):
     @property
     def rows(self) -> list[tuple[str, str, tuple[Owner, ...], bool]]:
         """Each master once: its path, its streams as text, its owners, whether one is shared."""
-        by_path: dict[str, list[Master]] = {}
-        for master in (*self.masters, *self.others):
-            by_path.setdefault(master.path, []).append(master)
         return [
             (path, _streams(own), own[0].owners, any(each.shared for each in own))
-            for path, own in by_path.items()
+            for path, own in _by_device((*self.masters, *self.others)).items()
         ]
 
 
@@ -124,6 +116,13 @@ def _behind(masters: Iterator[HostDevice]) -> dict[Node, dict[tuple[str, Streams
     return behind
 
 
+def _by_device(masters: Sequence[Master]) -> dict[str, list[Master]]:
+    by_path: dict[str, list[Master]] = {}
+    for master in masters:
+        by_path.setdefault(master.path, []).append(master)
+    return by_path
+
+
 def _streams(masters: Sequence[Master]) -> str:
     """The streams of one device; single ones that follow one another are a range."""
     runs: list[Streams] = []
@@ -155,6 +154,7 @@ def _state(board: Board, node: Node) -> tuple[bool, str]:
 _MEMORY, _WALL, _STREAM, _DEVICE = 4, 46, 66, 148  # left edges
 _MEMORY_WIDTH, _WALL_WIDTH, _BOX = 30, 12, 10
 _MEMORY_TOP = 17
+_FEW = 3  # IOMMUs without a device of a domain that are drawn
 _ROW = 20  # height of a master
 _HEADING = 34  # height of the two lines above the masters of a wall
 _SPACE = 12  # between walls
@@ -175,8 +175,15 @@ class _Walls:
         self, walls: Sequence[Wall], outside: Sequence[Outside], harmless: Sequence[Outside]
     ) -> Parts:
         """All of it."""
+        idle = [wall for wall in walls if not wall.masters]
         for wall in walls:
-            self._wall(wall)
+            if wall.masters or len(idle) <= _FEW:
+                self._wall(wall)
+        if len(idle) > _FEW:
+            masters = {master.path for wall in idle for master in wall.others}
+            self._heading(
+                f"{len(idle)} more IOMMUs", f"with {len(masters)} devices of no domain", ""
+            )
         if outside:
             self._heading("outside of the walls", "their DMA reaches all memory", "unsafe")
             for each in outside:
@@ -202,8 +209,11 @@ class _Walls:
     def _wall(self, wall: Wall) -> None:
         self._heading(wall.path.rpartition("/")[2], wall.state, "")
         top = self._top
-        for master in wall.masters:
-            self._row(master, f"stream {master.stream} of {wall.path}", _line(wall))
+        for own in _by_device(wall.masters).values():
+            stream = _streams(own)
+            shared = any(master.shared for master in own)
+            why = f"stream {stream} of {wall.path}"
+            self._row(own[0]._replace(shared=shared), why, _line(wall), stream)
         if wall.others:
             self._others(wall)
         if not wall.masters and not wall.others:
@@ -214,7 +224,7 @@ class _Walls:
         height = self._top - top
         self._rects.append(Rect(_WALL, top, _WALL_WIDTH, height, style, "", facts))
 
-    def _row(self, master: Master, why: str, line: str) -> None:
+    def _row(self, master: Master, why: str, line: str, stream: str = "") -> None:
         owner = master.owners[0] if master.owners else Owner("nobody", "nobody")
         key, top = f"w{self._count}", self._top
         self._count += 1
@@ -235,9 +245,9 @@ class _Walls:
             Words(_DEVICE + _BOX + 5, base, "start", f"name{alarm}", name, key),
             Words(WIDTH - 2, base, "end", "address", fit(names, _OWNER_CHARS), key),
         ]
-        if master.stream:
-            stream = fit(master.stream, _STREAM_CHARS)
-            self._words.append(Words(_STREAM, middle - 3, "start", f"address{alarm}", stream, key))
+        if stream:
+            text = fit(stream, _STREAM_CHARS)
+            self._words.append(Words(_STREAM, middle - 3, "start", f"address{alarm}", text, key))
         self._top += _ROW
 
     def _others(self, wall: Wall) -> None:

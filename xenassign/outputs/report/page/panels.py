@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+from xenassign.checks.conflicts import known_streams
 from xenassign.devicetree.addresses import registers
 from xenassign.devicetree.spans import PAGE_SIZE, Span, merged
 from xenassign.devicetree.tree import Node
@@ -81,7 +82,7 @@ class Maps:
                 yield Feature(block.span, "ram", "RAM", facts=facts)
 
     def _of_xen(self) -> Iterator[Feature]:
-        """The registers of what Xen drives itself."""
+        """The registers of what Xen drives itself: of IOMMUs, those that a domain needs."""
         platform = self._board.platform
         used: dict[Node, str] = {}
         if platform.gic is not None:
@@ -89,7 +90,12 @@ class Maps:
         if platform.console is not None:
             used[platform.console] = "Xen's console"
         used |= dict.fromkeys(
-            (iommu.node for iommu in platform.iommus if iommu.node in self._board.iommus.nodes),
+            (
+                iommu
+                for plan in self._system.domains
+                for device in plan.devices
+                for iommu, _ in known_streams(self._board.iommus, device.host)
+            ),
             "IOMMU",
         )
         for node, name in used.items():

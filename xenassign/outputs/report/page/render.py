@@ -88,6 +88,7 @@ def render(built: Built, command: str, tries: Sequence[tuple[str, str]] = ()) ->
         "steps": _steps(boards, built, command),
         "tries": tries,
         "changes": change_lines.lines(built.changes),
+        "compared": built.compared,
         "kinds": tuple(zip(KINDS, HEADINGS, strict=True)),
     }
     return _page(values)
