@@ -167,6 +167,13 @@ def image(data: bytes) -> None:
     assert data[:4] == b"\x27\x05\x19\x56"
 
 
+def efi_config(data: bytes) -> None:
+    """Comments, and the values that are expected."""
+    lines = [line for line in data.decode("ascii").split("\n") if not line.startswith("#")]
+    options = "options=a;b \"c'"
+    assert lines == ["[global]", "default=xen", "", "[xen]", options, "dtb=xen.dtb", ""]
+
+
 FILES: dict[str, Callable[[bytes], None]] = {
     ".dtb": binary,
     ".dts": device_source,
@@ -184,6 +191,8 @@ FILES: dict[str, Callable[[bytes], None]] = {
     "boot.scr": image,
     "imagebuilder.cfg": bash_config,
     "imagebuilder.cmds": uboot_commands,
+    "xen.cfg": efi_config,
+    "xen.dtb": binary,
 }
 
 
@@ -208,6 +217,7 @@ WRITING = (
         "--no-vpl011",
     ),
     (*FORCED, "--attach-overlay", "--route", "xl"),
+    (*FORCED, "--efi", "--xen-bootargs", "a;b \"c'", "--load", "kernel=a b/$(c)"),
 )
 
 
@@ -259,6 +269,7 @@ COMMANDS: dict[tuple[str, str], list[tuple[str, ...]]] = {
         (NAMED, *GUEST, "--base", "g.cfg", "-o", "o"),
         (NAMED, *GUEST, "--uboot-script", "--load", HOSTILE, "-o", "o"),
         (NAMED, *GUEST, "--uboot-script", "--load-with", HOSTILE, "-o", "o"),
+        (NAMED, *GUEST, *FORCED, "--efi", "--load", f"kernel={HOSTILE}", "-o", "o"),
         (NAMED, "--host", f"other{NAMED}", *GUEST, *FORCED, "-o", "two"),
         ("-c", "s.toml", "-o", "o"),
         ("-c", "s.toml", "--lock", "s.lock", "-o", "o"),

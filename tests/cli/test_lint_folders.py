@@ -47,6 +47,7 @@ RUNS: dict[str, tuple[str, list[str]]] = {
     "script": (QEMU, [*_CLOCK, "--uboot-script", *_LOADS]),
     "host": (QEMU, [*_CLOCK, "--host-out", "out/host.dtb"]),
     "chosen": (QEMU, [*_CLOCK, "--host-out", "out/host.dtb", "--chosen", *_LOADS[4:]]),
+    "efi": (QEMU, [*_CLOCK, "--efi", "--load", "kernel=Image", "--load", "dom0-kernel=vmlinuz"]),
     "forced": (QEMU, [*_CLOCK, "--iommu-policy", "trust", "--xen", "4.22"]),
     "no driver": (
         ZYNQMP,
@@ -109,9 +110,27 @@ def test_a_folder_lints_clean(name: str) -> None:
         assert "XA902" not in {finding["code"] for finding in report["findings"]}
 
 
+def test_the_configuration_of_xen_is_none_of_a_domain(wording: Wording) -> None:
+    """xen.cfg alone has nothing to judge; the tree that it names has the domains."""
+    run("generate", board(QEMU), *RUNS["efi"][1], "-o", "out")
+    wording(refused("lint", "out/xen.cfg"))
+    assert errors(linted("out/xen.dtb")) == []
+
+
+def test_a_second_run_replaces_the_files_of_uefi() -> None:
+    """Though xen.dtb is called like that of a domain."""
+    for options in (RUNS["efi"][1], [*RUNS["efi"][1], "--xen-bootargs", "a"]):
+        run("generate", board(QEMU), *options, "-o", "out", "--overwrite")
+        assert Path("out/xen.dtb").exists()
+        assert Path("out/xen.cfg").exists()
+    run("generate", board(QEMU), *RUNS["both"][1], "-o", "out", "--overwrite")
+    assert not Path("out/xen.dtb").exists()
+    assert not Path("out/xen.cfg").exists()
+
+
 def test_every_output_is_written_by_a_run() -> None:
     written: set[str] = set()
-    for name in ("both", "attach", "imagebuilder", "script"):
+    for name in ("both", "attach", "imagebuilder", "script", "efi"):
         host, options = RUNS[name]
         run("generate", board(host), *options, "-o", name.replace(" ", "-"))
         written |= {path.name for path in Path(name.replace(" ", "-")).iterdir()}

@@ -104,7 +104,8 @@ def _static(random: Random, _: Values) -> str:
 def _load(random: Random, _: Values) -> str:
     domain = random.choice(("", "", "domu1/", "other/"))
     size = random.choice(("", ":2M", ":board.dtb", ":missing", f":{random.choice(TEXTS)}"))
-    return f"{domain}{random.choice((*OF_SYSTEM, *OF_DOMAIN))}={address(random)}{size}"
+    where = random.choice((f"{address(random)}{size}", f"{address(random)}{size}", "Image"))
+    return f"{domain}{random.choice((*OF_SYSTEM, *OF_DOMAIN))}={where}"
 
 
 VALUES: dict[str, Callable[[Random, Values], str]] = {
@@ -122,7 +123,7 @@ VALUES: dict[str, Callable[[Random, Values], str]] = {
     "PATH[#CLOCK]=HZ": _rate,
     "[PATH=]map|drop": _region,
     "BASE:SIZE": _static,
-    "[DOMAIN/]WHAT=ADDRESS[:SIZE|:FILE]": _load,
+    "[DOMAIN/]WHAT=ADDRESS[:SIZE|:FILE]|FILE": _load,
     "COMMAND": lambda random, _: random.choice(("load mmc 0:1", "tftpboot", "ext4load", "x;y")),
     "CODE": lambda random, _: random.choice(("XA", "XA2", "XA403", "XA204,XA401", "XA9999", "")),
 }
@@ -146,6 +147,10 @@ PROFILES: tuple[tuple[str, ...], ...] = (
     ("--static-memory", "0x50000000:256M", "--direct-map"),
     ("--memory", "512", "--vcpus", "1", "--extra", "console=ttyAMA0"),
     (*BOOT, "--imagebuilder", "--load-with", "load mmc 0:1"),
+    (
+        *("--efi", "--memory", "512", "--vcpus", "1", "--load", "kernel=Image"),
+        *("--load", "dom0-kernel=0x51000000:Image", "--xen-bootargs", "console=dtuart"),
+    ),
     ("--sci", "scmi_smc", "--xen", "4.22"),
     ("--keep-host-supplies", "--keep-firmware", "--route", "xl"),
 )

@@ -364,6 +364,19 @@ def _commands(name: str, data: bytes, _: Result) -> Iterator[Problem]:
                 return
 
 
+#: A line of xen.cfg; a # would end the command line.
+_EFI_LINE = re.compile(
+    r"#[ -~]*|\[(?:global|xen)\]|default=xen|options=[^#\x00-\x1f\x7f-\xff]*|dtb=xen\.dtb|"
+)
+
+
+def _efi(name: str, data: bytes, _: Result) -> Iterator[Problem]:
+    for line in data.decode("latin-1").split("\n"):
+        if not _EFI_LINE.fullmatch(line):
+            yield Problem("xen.cfg line", repr(line))
+            return
+
+
 def _image(name: str, data: bytes, result: Result) -> Iterator[Problem]:
     script = result.written.get(str(PurePosixPath(name).with_name("boot.cmd")))
     if data[72:] != script or int.from_bytes(data[24:28], "big") != zlib.crc32(data[64:]):
@@ -380,6 +393,7 @@ _READERS: dict[str, Reader] = {
     ".json": _json,
     ".lock": _json,
     ".toml": _toml,
+    "xen.cfg": _efi,
     "boot.cmd": _script,
     "boot.scr": _image,
     "imagebuilder.cfg": _bash,

@@ -179,19 +179,28 @@ def board() -> bytes:
 
 def uboot(suite: str) -> Path:
     """Debian's U-Boot for QEMU's board. Raises UnavailableError."""
-    directory = cache_directory() / "u-boot" / suite
+    return _firmware(suite, "u-boot", "u-boot-qemu", "usr/lib/u-boot/qemu_arm64/u-boot.bin")
+
+
+def edk2(suite: str) -> Path:
+    """Debian's EDK2, a firmware with UEFI, for QEMU's board. Raises UnavailableError."""
+    file = "usr/share/qemu-efi-aarch64/QEMU_EFI.fd"
+    return _firmware(suite, "edk2", "qemu-efi-aarch64", file)
+
+
+def _firmware(suite: str, name: str, package: str, file: str) -> Path:
+    wanted = PurePosixPath(file)
 
     def fill(fresh: Path, work: Path) -> Facts:
-        (deb,) = download(suite, ["u-boot-qemu"], work)
-        wanted = PurePosixPath("usr/lib/u-boot/qemu_arm64/u-boot.bin")
-        found = {PurePosixPath(*path.parts[-5:]): content for path, content in contents(deb)}
-        (fresh / "u-boot.bin").write_bytes(_bytes(found[wanted]))
+        (deb,) = download(suite, [package], work)
+        content = next(content for path, content in contents(deb) if path == wanted)
+        (fresh / wanted.name).write_bytes(_bytes(content))
         return {"package": deb.name}
 
     try:
-        return kept(directory, fill) / "u-boot.bin"
+        return kept(cache_directory() / name / suite, fill) / wanted.name
     except FetchError as error:
-        raise UnavailableError(f"no U-Boot: {error}. Prepare it with: {COMMAND}") from None
+        raise UnavailableError(f"no {name}: {error}. Prepare it with: {COMMAND}") from None
 
 
 def needed(program: str, package: str) -> None:
@@ -277,7 +286,7 @@ def main() -> int:
             packages = (facts(found.directory) or {}).get("packages")
             print(f"{found.directory}: Xen {found.release}", flush=True)
             print("  " + " ".join(packages if isinstance(packages, list) else []))
-            print(uboot(suite))
+            print(uboot(suite), edk2(suite), sep="\n")
         print(f"QEMU's board: {len(board())} bytes")
     except UnavailableError as error:
         print(f"error: {error}", file=sys.stderr)

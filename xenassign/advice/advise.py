@@ -161,4 +161,5 @@ class _System:
         for plan in system.domains:
             yield from (Span.sized(*bank) for bank in plan.request.static_memory)
         for load in self._boot.loads:
-            yield Span.sized(load.address, max(load.size or 1, load.room))
+            if load.address is not None:
+                yield Span.sized(load.address, max(load.size or 1, load.room))

@@ -172,7 +172,7 @@ KINDS: dict[str, Candidates] = {
     "[PATH[#INDEX]=]WHERE": _assigned(_devices, "auto", "identity", "window:"),
     "PATH[#CLOCK]=HZ": _assigned(_devices),
     "[PATH=]map|drop": _assigned(_both(_regions, _devices), "map", "drop"),
-    "[DOMAIN/]WHAT=ADDRESS[:SIZE|:FILE]": _assigned(_words(*OF_SYSTEM, *OF_DOMAIN)),
+    "[DOMAIN/]WHAT=ADDRESS[:SIZE|:FILE]|FILE": _assigned(_words(*OF_SYSTEM, *OF_DOMAIN)),
     "CODE": _codes,
     "KIND": _kinds,
     "RELEASE": _releases,

@@ -77,9 +77,9 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
     NAME.json, the plan. All files are written or none. Exit status 1: refused, with every reason.
 
     Instead of applying overlays, Xen can boot with a complete tree (--host-out; --chosen adds the
-    dom0less domains), or U-Boot can change the tree at boot (--uboot-script). --load gives the load
-    addresses, which both --chosen and the script require. --imagebuilder writes a configuration for
-    ImageBuilder, which does the same on the build host.
+    dom0less domains), U-Boot can change the tree at boot (--uboot-script), or UEFI starts Xen with
+    files that are copied beside xen.efi (--efi). --load gives the load addresses or files.
+    --imagebuilder writes a configuration for ImageBuilder, which does the same on the build host.
 
     With -c the boards and the domains are those of a xenassign.toml, and generate refuses what two
     domains would share. xenassign.lock keeps the decisions: a rebuild reports what changed.
@@ -129,7 +129,8 @@ def _check_boards(request: SystemRequest, trees: Sequence[Tree]) -> None:
     """Raises UsageError for an output that is made for a single board only."""
     if len(trees) > 1 and (request.boot.outputs or request.imagebuilder):
         raise UsageError(
-            "--host-out, --uboot-script and --imagebuilder require a single board; give one HOST"
+            "--host-out, --uboot-script, --efi and --imagebuilder require a single board;"
+            " give one HOST"
         )
 
 

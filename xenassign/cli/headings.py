@@ -19,7 +19,7 @@ _HEADINGS = {
         *("direct_map", "base", "device_tree_path"),
     ),
     "How it boots": (
-        *("host_out", "chosen", "uboot_script", "loads", "load_with", "xen_bootargs"),
+        *("host_out", "chosen", "uboot_script", "efi", "loads", "load_with", "xen_bootargs"),
         *("dom0_bootargs", "imagebuilder", "imagebuilder_base", "attach_overlay"),
     ),
     "What is written": ("output", "per_host", "lock", "locked", "overwrite", "form"),

@@ -7,6 +7,7 @@ of a host, and nothing of a guest.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 MARKS, DOMAINS, DEVICES, PIECE, OTHER = "marks", "domains", "devices", "piece", "other"
 #: What the boot loader applies to the host's tree. `xl dt-overlay` adds devices after the boot.
 _AT_BOOT = (DOMAINS, MARKS, OTHER)
+
+#: The header of a section as the first statement of a text (pre_parse of xen/common/efi/boot.c).
+_SECTION = re.compile(r"(?:[ \t\r]*(?:[#;].*)?\n)*[ \t]*\[")
 
 _ROOT = Tree(Node(""), "an empty tree")
 _MARK = "xen,passthrough"
@@ -111,6 +115,11 @@ def judged(
                 f"{document.file}: nothing here to judge: it is a configuration of ImageBuilder;"
                 " give the partial device trees of its DOMU_PASSTHROUGH_DTB"
             )
+        if is_of_efi_loader(document):
+            raise InputError(
+                f"{document.file}: nothing here to judge: it is the configuration of Xen's EFI"
+                " loader; give the device tree of its dtb="
+            )
     result = tuple(_judged(document, base, host) for document in documents)
     if result and not any(routes_of(document, host) for document in result):
         raise _nothing(result[0], host)
@@ -124,6 +133,11 @@ def is_of_imagebuilder(document: Document) -> bool:
     from xenassign.formats.imagebuilder_cfg import is_imagebuilder
 
     return is_imagebuilder(document.text)
+
+
+def is_of_efi_loader(document: Document) -> bool:
+    """Whether a configuration is that of Xen's EFI loader: its sections are no syntax of xl."""
+    return isinstance(document, ConfigFile) and _SECTION.match(document.text) is not None
 
 
 def routes_of(document: Document, host: Tree | None) -> tuple[str, ...]:

@@ -19,6 +19,9 @@ from xenassign.outputs.domain import decide as domain
 from xenassign.outputs.domain import write as domain_write
 from xenassign.outputs.domain.own_tree import with_own_trees
 from xenassign.outputs.domain.tied_devices import with_tied_devices
+from xenassign.outputs.efi import check as efi_check
+from xenassign.outputs.efi import decide as efi
+from xenassign.outputs.efi import write as efi_write
 from xenassign.outputs.imagebuilder import decide as imagebuilder
 from xenassign.outputs.imagebuilder import write as imagebuilder_write
 from xenassign.outputs.output import Decision, Output
@@ -42,6 +45,7 @@ OUTPUTS: tuple[Output[Any], ...] = (
         endings=attach_write.ENDINGS,
     ),
     Output(boot.decide, boot_write.write, boot_check.check, names=boot_write.NAMES),
+    Output(efi.decide, efi_write.write, efi_check.check, names=efi.NAMES),
     Output(imagebuilder.decide, imagebuilder_write.write, names=imagebuilder.NAMES),
 )
 

@@ -80,7 +80,8 @@ def _stale(
         elif os.path.lexists(path) and not _is_one_of(path, _listed(_plans(folder)).get(name)):
             raise _changed(path)
     if not alone:
-        for domain in sorted(n.removesuffix(_BLOB) for n in before if n.endswith(_BLOB)):
+        blobs = (name for name in before if name.endswith(_BLOB) and name not in NAMES)
+        for domain in sorted(name.removesuffix(_BLOB) for name in blobs):
             if domain not in domains:
                 yield from _of_domain(folder, domain, before)
 

@@ -110,7 +110,7 @@ _ALLOW = """
 # [[allow]]
 """
 _BOOT = """
-# Load addresses and command lines, for --host-out and --uboot-script:
+# Load addresses and command lines, for --host-out, --uboot-script and --efi:
 # [boot]
 """
 _LINT = """

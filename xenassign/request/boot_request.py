@@ -22,12 +22,18 @@ OF_SYSTEM = ("xen", "host", "dom0-kernel", "dom0-ramdisk")
 OF_DOMAIN = ("kernel", "ramdisk", "dtb")
 
 #: Outputs for the whole system, besides the files of its domains.
-UBOOT, HOST, CHOSEN = "uboot-script", "host-out", "chosen"
+UBOOT, HOST, CHOSEN, EFI = "uboot-script", "host-out", "chosen", "efi"
+#: The outputs that contain load addresses.
+PLACING = frozenset({UBOOT, CHOSEN})
+#: The outputs that describe what Xen boots, so that loads and command lines have an effect on them.
+BOOTING = PLACING | {EFI}
 
-_FORM = "[DOMAIN/]WHAT=ADDRESS[:SIZE] or =ADDRESS:FILE"
+_FORM = "[DOMAIN/]WHAT=ADDRESS[:SIZE], =ADDRESS:FILE or =FILE"
 _NUMBER = re.compile(r"(0[xX][0-9a-fA-F]+|[0-9]+)([KMG]?)")
-#: ADDRESS[:SIZE] or ADDRESS:FILE.
-WHERE = re.compile(rf"{_NUMBER.pattern}(:[\s\S]+)?")
+#: A FILE without an address: nothing that an address with a mistake could be.
+_FILE = r"[^0-9+:-][^:]*"
+#: ADDRESS[:SIZE], ADDRESS:FILE or FILE.
+WHERE = re.compile(rf"{_NUMBER.pattern}(:[\s\S]+)?|{_FILE}")
 _LAST = (1 << 64) - 1
 #: The words of one U-Boot command, with variables: no separator of commands, no comment.
 COMMAND = r"[A-Za-z0-9_./,:=@+%$\{\}-]+( +[A-Za-z0-9_./,:=@+%$\{\}-]+)*"
@@ -38,17 +44,18 @@ COMMAND_LINE_RULE = "use spaces instead of tabs, line ends and other control cha
 
 
 class LoadOption(NamedTuple):
-    """One ``--load``: an image and its address.
+    """One ``--load``: an image, its address or its file or both.
 
     ``image``: one of ``OF_SYSTEM`` and ``OF_DOMAIN``. ``domain``: whose image it is; None: the
-    system's, or that of each domain without a load address of its own. ``size`` in bytes, None if
-    it is unknown. ``room``: the bytes that the image occupies when it runs, if more than ``size``,
-    else 0. ``file``: the file's name as given. ``packed``: it is compressed by gzip.
+    system's, or that of each domain without a load of its own. ``address``: None if only the file
+    is given, which is enough for ``EFI``. ``size`` in bytes, None if it is unknown. ``room``: the
+    bytes that the image occupies when it runs, if more than ``size``, else 0. ``file``: the file's
+    name as given. ``packed``: it is compressed by gzip.
     """
 
     image: str
     domain: str | None
-    address: int
+    address: int | None
     size: int | None = None
     file: str | None = None
     room: int = 0
@@ -59,14 +66,21 @@ class LoadOption(NamedTuple):
         """The left side of the option: ``[DOMAIN/]IMAGE``."""
         return f"{self.domain}/{self.image}" if self.domain is not None else self.image
 
+    @property
+    def start(self) -> int:
+        """The address. A request with one of ``PLACING`` has no load without."""
+        assert self.address is not None, self.name
+        return self.address
+
 
 @dataclass(frozen=True, slots=True)
 class BootRequest:
-    """The outputs for the boot (``UBOOT``, ``HOST``, ``CHOSEN``), and what they contain.
+    """The outputs for the boot (``UBOOT``, ``HOST``, ``CHOSEN``, ``EFI``), and what they contain.
 
     ``load_with``: U-Boot's command that loads a file, as in ``load mmc 0:1``; with it the script
     loads the images that have a file. ``xen_bootargs`` and ``dom0_bootargs``: command lines.
-    Raises UsageError for an invalid command or command line, and for a load that is given twice.
+    Raises UsageError for an invalid command or command line, for a load that is given twice, and
+    for one without an address if an output requires it.
     """
 
     outputs: frozenset[str] = frozenset()
@@ -90,6 +104,11 @@ class BootRequest:
             if (load.image, load.domain) in seen:
                 raise UsageError(f"--load {load.name} is given twice; give it once")
             seen.add((load.image, load.domain))
+            if load.address is None and self.outputs & PLACING:
+                raise UsageError(
+                    f"--load {load.name}={load.file} has no address, which --uboot-script and"
+                    f" --chosen require; give --load {load.name}=ADDRESS:FILE"
+                )
 
     def load(self, image: str, domain: str | None = None) -> LoadOption | None:
         """The load of an image: the domain's own if there is one, else the one for all domains."""
@@ -120,7 +139,7 @@ def _check_line(option: str, line: str) -> None:
 
 
 def parse_load(text: str) -> LoadOption:
-    """``[DOMAIN/]IMAGE=ADDRESS[:SIZE]`` or ``…:FILE``. Raises UsageError."""
+    """``[DOMAIN/]IMAGE=ADDRESS[:SIZE]``, ``…:FILE`` or ``…=FILE``. Raises UsageError."""
     left, sign, right = text.partition("=")
     domain, slash, image = left.rpartition("/")
     if not sign or (slash and not DOMAIN_NAME.fullmatch(domain)):
@@ -129,9 +148,9 @@ def parse_load(text: str) -> LoadOption:
 
 
 def load_option(image: str, domain: str | None, where: str) -> LoadOption:
-    """The load of an image. ``where``: ``ADDRESS[:SIZE]`` or ``ADDRESS:FILE``. Raises UsageError.
+    """The load of an image. ``where``: ``ADDRESS[:SIZE]``, ``ADDRESS:FILE`` or ``FILE``.
 
-    A number may end with K, M or G.
+    A number may end with K, M or G. Raises UsageError.
     """
     known = OF_DOMAIN if domain is not None else (*OF_SYSTEM, *OF_DOMAIN)
     name = f"{domain}/{image}" if domain is not None else image
@@ -139,7 +158,9 @@ def load_option(image: str, domain: str | None, where: str) -> LoadOption:
         raise UsageError(f"--load {name}: {image!r} is unknown; give {', '.join(known)}")
     first, sign, rest = where.partition(":")
     address = _bytes(first)
-    if address is None or (sign and not rest):
+    if address is None and re.fullmatch(_FILE, where):
+        rest = where
+    elif address is None or (sign and not rest):
         raise UsageError(f"--load {name}={where} is malformed; write --load {_FORM}")
     size = _bytes(rest) if rest else None
     try:
@@ -150,7 +171,7 @@ def load_option(image: str, domain: str | None, where: str) -> LoadOption:
         ) from None
     if size == 0:
         raise UsageError(f"--load {name}={where}: the size is 0; correct it")
-    if address + (size or 0) > _LAST:
+    if (address or 0) + (size or 0) > _LAST:
         raise UsageError(f"--load {name}={where}: the end is above {_LAST:#x}; correct the address")
     return LoadOption(image, domain, address, size, rest if rest and size is None else None)
 
@@ -180,8 +201,9 @@ _BLOB_MAGIC = b"\xd0\x0d\xfe\xed"
 def measured(loads: Iterable[LoadOption], folder: Path, *, later: bool) -> tuple[LoadOption, ...]:
     """The loads with the sizes of their files. ``folder``: what relative names are relative to.
 
-    ``later``: U-Boot loads the files, so that they may be missing now. Raises UsageError for a file
-    that is required now and cannot be read, and for one that is empty or, as ``host``, not a blob.
+    ``later``: U-Boot or Xen loads the files, so that they may be missing now. Raises UsageError for
+    a file that is required now and cannot be read, and for one that is empty or, as ``host``, not a
+    blob.
     """
     return tuple(_measured(load, folder, later) for load in loads)
 

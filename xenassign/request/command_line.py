@@ -21,8 +21,11 @@ from xenassign.host.running import dom0_tree
 from xenassign.host.xl_info import xl_info_of
 from xenassign.request import base_cfg, short_form
 from xenassign.request.boot_request import (
+    BOOTING,
     CHOSEN,
+    EFI,
     HOST,
+    PLACING,
     UBOOT,
     BootRequest,
     measured,
@@ -169,6 +172,7 @@ def with_boot(system: SystemRequest, given: Given, config: str | None) -> System
         HOST: given.get("host_out") is not None,
         CHOSEN: given.get("chosen"),
         UBOOT: given.get("uboot_script"),
+        EFI: given.get("efi"),
     }
     of_options = BootRequest(
         frozenset(name for name, requested in outputs.items() if requested),
@@ -179,10 +183,10 @@ def with_boot(system: SystemRequest, given: Given, config: str | None) -> System
     )
     _check_boot(of_options)
     whole = system.boot.overridden_by(of_options)
-    later = whole.load_with is not None
+    later = whole.load_with is not None or not whole.outputs & PLACING
     loads = measured(of_options.loads, Path(), later=later)
     # The loads of the file have no effect on other outputs.
-    if config is not None and whole.outputs & {UBOOT, CHOSEN}:
+    if config is not None and whole.outputs & BOOTING:
         of_file = [load for load in whole.loads if load not in of_options.loads]
         loads += measured(of_file, Path(config).parent, later=later)
     boot = replace(whole, loads=loads)
@@ -197,8 +201,8 @@ def _check_boot(boot: BootRequest) -> None:
         ("--xen-bootargs", boot.xen_bootargs),
         ("--dom0-bootargs", boot.dom0_bootargs),
     ):
-        if value is not None and not boot.outputs & {UBOOT, CHOSEN}:
-            raise UsageError(f"{option} has no effect without --uboot-script or --chosen")
+        if value is not None and not boot.outputs & BOOTING:
+            raise UsageError(f"{option} has no effect without --uboot-script, --chosen or --efi")
 
 
 def _imagebuilder(given: Given) -> ImageBuilderRequest | None:

@@ -110,7 +110,7 @@ _TEXT = AnyText()
 _NODE = AnyText(r"[\s\S]*\S[\s\S]*", "name a device")
 _FILE = AnyText(r"[\s\S]*\S[\s\S]*", "name a file")
 _REASON = AnyText(r"[\s\S]*\S[\s\S]*", "write the reason")
-_LOAD = AnyText(WHERE.pattern, 'write "ADDRESS:SIZE" or "ADDRESS:FILE"')
+_LOAD = AnyText(WHERE.pattern, 'write "ADDRESS:SIZE", "ADDRESS:FILE" or "FILE"')
 _COMMAND_LINE = AnyText(COMMAND_LINE, COMMAND_LINE_RULE)
 _ADDRESS = Integer(0, (1 << 48) - 1)
 _RATE = Either(
@@ -311,7 +311,8 @@ DOMAIN = Section(
         Key(
             "load",
             Named(_LOAD, OF_DOMAIN),
-            "The load addresses of its `kernel`, `ramdisk` and `dtb` (dom0less), as in [boot].",
+            "The load addresses or files of its `kernel`, `ramdisk` and `dtb` (dom0less), as in"
+            " [boot].",
             '{ kernel = "0x4c000000:Image", dtb = "0x4e000000" }',
         ),
         Key(
@@ -356,7 +357,7 @@ BOOT = Section(
             Named(_LOAD, (*OF_SYSTEM, *OF_DOMAIN)),
             "The load addresses of `xen`, `host` (the board's tree), `dom0-kernel`, `dom0-ramdisk`,"
             " and `kernel`, `ramdisk` or `dtb` of all domains: an address, optionally with a size"
-            " or a file.",
+            " or a file; for --efi a file.",
             '{ xen = "0x49000000:xen", host = "0x4a000000" }',
         ),
         Key(
@@ -467,7 +468,11 @@ TOP = Section(
         ),
         Key("domain", DOMAIN, "A domain."),
         Key("allow", ALLOW, "A conflict between two domains that is accepted."),
-        Key("boot", BOOT, "Load addresses and command lines, for --host-out and --uboot-script."),
+        Key(
+            "boot",
+            BOOT,
+            "Load addresses, files and command lines, for --host-out, --uboot-script and --efi.",
+        ),
         Key("lint", LINT, "Defaults for the options of `xenassign lint`."),
     ),
 )

@@ -12,7 +12,15 @@ _REASONS = ("force-assign-without-iommu", "allow-machine-control")
 #: Keys whose values are numbers.
 _NUMBERS = ("memory", "vcpus")
 #: The other options: they say which files are written, or which domain is meant.
-_OF_COMMAND = ("name", "host-out", "chosen", "uboot-script", "imagebuilder", "imagebuilder-base")
+_OF_COMMAND = (
+    "name",
+    "host-out",
+    "chosen",
+    "uboot-script",
+    "efi",
+    "imagebuilder",
+    "imagebuilder-base",
+)
 _FLAGS = {
     option.flags.split("/")[0].removeprefix("--"): option
     for option in (*DOMAIN, *BOOT)

@@ -279,11 +279,18 @@ BOOT = (
         " starts Xen.",
     ),
     Option(
+        "--efi",
+        "efi",
+        "Write xen.cfg and xen.dtb: what Xen reads beside xen.efi if UEFI starts it, with dom0 and"
+        " the dom0less domains. Xen loads the files that --load names; they have no addresses.",
+    ),
+    Option(
         "--load",
         "loads",
         "The load address of xen, host (the board's tree), dom0-kernel, dom0-ramdisk, kernel,"
-        " ramdisk or dtb, as --chosen and --uboot-script require it. Repeat it for each.",
-        metavar="[DOMAIN/]WHAT=ADDRESS[:SIZE|:FILE]",
+        " ramdisk or dtb, as --chosen and --uboot-script require it; for --efi its FILE. Repeat it"
+        " for each.",
+        metavar="[DOMAIN/]WHAT=ADDRESS[:SIZE|:FILE]|FILE",
         repeated=True,
     ),
     Option(
@@ -293,7 +300,12 @@ BOOT = (
         " --uboot-script loads each FILE of --load.",
         metavar="COMMAND",
     ),
-    Option("--xen-bootargs", "xen_bootargs", "Xen's command line, in /chosen.", metavar="TEXT"),
+    Option(
+        "--xen-bootargs",
+        "xen_bootargs",
+        "Xen's command line, in /chosen; with --efi in xen.cfg.",
+        metavar="TEXT",
+    ),
     Option("--dom0-bootargs", "dom0_bootargs", "dom0's command line, in /chosen.", metavar="TEXT"),
     Option(
         "--imagebuilder",

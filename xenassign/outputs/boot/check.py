@@ -18,11 +18,16 @@ def check(system: SystemPlan, boot: BootPlan, _: Mapping[str, bytes]) -> Iterato
     """The errors in the domains' nodes, in the tree of --chosen and of the U-Boot script."""
     if boot.chosen is None:
         return
-    platform = system.resolved.platform
-    tree = read_blob(edited(boot.data, boot.changes, platform.tree.file), platform.tree.file)
+    tree = edited(boot.data, boot.changes, system.resolved.platform.tree.file)
     beside_dom0 = any(module.path.startswith("/chosen/module@") for module in boot.modules)
+    yield from check_tree(system, tree, beside_dom0)
+
+
+def check_tree(system: SystemPlan, blob: bytes, beside_dom0: bool) -> Iterator[Finding]:
+    """The errors in the nodes that the domains of a system have in a board's tree."""
+    platform = system.resolved.platform
     requests = {plan.name: plan.request for plan in system.domains}
-    for domain in domains(tree):
+    for domain in domains(read_blob(blob, platform.tree.file)):
         if domain.name in requests:
             context = context_of(requests[domain.name], platform)._replace(
                 options=frozenset({"STATIC_MEMORY"}), beside_dom0=beside_dom0

@@ -5,22 +5,40 @@ Addresses and sizes are bytes of the host.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from xenassign.devicetree.blob_edit import edited
-from xenassign.devicetree.blob_writer import to_blob
 from xenassign.devicetree.cells import fits, number, split, xen_bus_cells, xen_cells
 from xenassign.devicetree.changes import Change
-from xenassign.devicetree.draft import DraftNode, DraftProperty, cells, text
+from xenassign.devicetree.draft import DraftNode, cells, text
 from xenassign.devicetree.spans import PAGE_SIZE, Span, covered
 from xenassign.devicetree.tree import Node
 from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule, some
 from xenassign.host.platform import Platform
-from xenassign.outputs.boot.host_changes import all_marks, chosen_cells, domain_node
+from xenassign.outputs.boot.chosen import (
+    board_blob,
+    built_by_xen,
+    cells_of_chosen,
+    change_of_chosen,
+    check_dom0,
+    kept_modules,
+    loads_of,
+    loads_of_dom0,
+    module_node,
+)
+from xenassign.outputs.boot.host_changes import all_marks
 from xenassign.planning.plan import DomainPlan
-from xenassign.request.boot_request import CHOSEN, OF_DOMAIN, UBOOT, BootRequest, LoadOption
+from xenassign.request.boot_request import (
+    BOOTING,
+    CHOSEN,
+    HOST,
+    PLACING,
+    UBOOT,
+    BootRequest,
+    LoadOption,
+)
 from xenassign.system.system import SystemPlan
 from xenassign.xen.layout import MIB
 
@@ -39,11 +57,8 @@ _SPARE = 2 * PAGE_SIZE
 #: finding about an overlap.
 _PLACEHOLDER_SIZE = PAGE_SIZE
 
-#: compatible of the nodes that Xen reads as modules (process_multiboot_node).
-_MODULES = frozenset({"multiboot,module", "xen,multiboot-module"})
-
-#: compatible of the modules of a domain, or of dom0.
-_KINDS = {"kernel": "kernel", "ramdisk": "ramdisk", "dtb": "device-tree"}
+#: The value of a --load, in messages.
+_FORM = "ADDRESS:FILE"
 
 
 class LoadedModule(NamedTuple):
@@ -89,38 +104,36 @@ def decide(system: SystemPlan) -> BootPlan | None:
     """
     request, platform = system.resolved.request.boot, system.resolved.platform
     plans, tree = system.domains, platform.tree
-    _check_names(request, plans)
-    if not request.outputs:
+    _check_loads(request, plans)
+    if not request.outputs & {UBOOT, HOST, CHOSEN}:
         return None
-    if tree.data is None or platform.dom0_tree is not None:
-        problem = "not a blob" if tree.data is None else "dom0's, not the board's"
-        raise UsageError(f"{tree.file}: this tree is {problem}; give the .dtb that the board boots")
-    boots = bool(request.outputs & {UBOOT, CHOSEN})
+    data = board_blob(platform)
+    boots = bool(request.outputs & PLACING)
     xen, host = request.load("xen"), request.load("host")
     marks = all_marks(plans)
     chosen, modules = _chosen(platform, request, plans) if boots else (None, ())
     if boots and not modules and (CHOSEN in request.outputs or xen is not None):
-        _check_dom0(tree.find("/chosen"))
+        check_dom0(tree, _FORM)
     changes = (*marks, *((chosen,) if chosen else ()))
-    growth = max(0, len(edited(tree.data, changes, tree.file)) - len(tree.data)) + _SPARE
+    growth = max(0, len(edited(data, changes, tree.file)) - len(data)) + _SPARE
     if host is not None:
-        host = host._replace(size=len(tree.data), room=len(tree.data) + growth)
+        host = host._replace(size=len(data), room=len(data) + growth)
     elif UBOOT in request.outputs:
         raise UsageError(
             "--uboot-script requires the address of the board's tree;"
             " give --load host=ADDRESS[:FILE]"
         )
-    plan = BootPlan(request, tree.data, marks, chosen, modules, xen, host, growth)
+    plan = BootPlan(request, data, marks, chosen, modules, xen, host, growth)
     return plan._replace(findings=tuple(_judge(platform, plan, plans))) if boots else plan
 
 
-def _check_names(request: BootRequest, plans: Sequence[DomainPlan]) -> None:
+def _check_loads(request: BootRequest, plans: Sequence[DomainPlan]) -> None:
     """Raises UsageError for a --load that has no effect, or of an unknown domain."""
     domains = {plan.name: plan for plan in plans}
     for load in request.loads:
-        if not request.outputs & {UBOOT, CHOSEN}:
+        if not request.outputs & BOOTING:
             raise UsageError(
-                f"--load {load.name} has no effect without --uboot-script or --chosen;"
+                f"--load {load.name} has no effect without --uboot-script, --chosen or --efi;"
                 " give one of them"
             )
         if load.domain is not None and load.domain not in domains:
@@ -134,83 +147,34 @@ def _chosen(
     platform: Platform, request: BootRequest, plans: Sequence[DomainPlan]
 ) -> tuple[Change, tuple[LoadedModule, ...]]:
     """The change of /chosen, and its modules: dom0's first, then the domains' in their order."""
-    tree = platform.tree
-    built = [plan for plan in plans if "dom0less" in plan.request.routes]
-    with_banks = [plan for plan in built if plan.request.static_memory]
-    # Those of the board's /chosen, unless the address of a bank needs more cells.
-    cells_of = (*with_banks, *plans)[0].chosen_cells
-    of_dom0 = _dom0_modules(request, cells_of)
+    built, cells_of = built_by_xen(plans), cells_of_chosen(plans)
+    of_dom0 = [
+        _module(request, load, "/chosen", cells_of) for load in loads_of_dom0(request, _FORM)
+    ]
     of_domains = [_modules(request, plan) for plan in built]
-    properties: list[DraftProperty] = []
-    if of_dom0 or with_banks:
-        properties += chosen_cells(cells_of)
-    for name, value in (
+    lines = (
         ("xen,xen-bootargs", request.xen_bootargs),
         ("xen,dom0-bootargs", request.dom0_bootargs),
-    ):
-        if value is not None:
-            properties.append(text(name, value))
-    nodes = [_node(module) for module in of_dom0]
-    nodes += [
-        domain_node(plan, tuple(_node(module, plan.request.extra) for module in modules))
-        for plan, modules in zip(built, of_domains, strict=True)
-    ]
-    old = tree.find("/chosen")
-    # Xen would use the memory that they name as dom0's ramdisk (process_chosen_node).
-    initrd = ("linux,initrd-start", "linux,initrd-end")
-    drop = tuple(name for name in initrd if old is not None and old.has(name))
-    change = Change(
-        "/chosen",
-        tuple(properties),
-        tuple(nodes),
-        drop,
-        _other_modules(old, {node.name for node in nodes}) if of_dom0 else (),
-        why="what Xen boots",
+    )
+    change = change_of_chosen(
+        platform.tree,
+        plans,
+        [_node(module) for module in of_dom0],
+        [
+            tuple(_node(module, plan.request.extra) for module in modules)
+            for plan, modules in zip(built, of_domains, strict=True)
+        ],
+        [text(name, value) for name, value in lines if value is not None],
     )
     return change, (*of_dom0, *(module for modules in of_domains for module in modules))
 
 
-def _other_modules(chosen: Node | None, new: set[str]) -> tuple[str, ...]:
-    """Names of dom0's modules that /chosen has besides ``new``: Xen boots the first kernel."""
-    children = chosen.children.values() if chosen is not None else ()
-    return tuple(
-        node.name for node in children if node.name not in new and _MODULES & {*node.compatible}
-    )
-
-
-def _check_dom0(chosen: Node | None) -> None:
-    """Raises UsageError if the board's own /chosen has no module, for a boot without others."""
-    if not _other_modules(chosen, set()):
-        raise UsageError(
-            "Xen would have nothing to boot: no domain is for dom0less, and dom0 has no kernel;"
-            " give --load dom0-kernel=ADDRESS:FILE"
-        )
-
-
-def _dom0_modules(request: BootRequest, cells_of: tuple[int, int]) -> list[LoadedModule]:
-    kernel, ramdisk = request.load("dom0-kernel"), request.load("dom0-ramdisk")
-    if kernel is None and ramdisk is not None:
-        raise UsageError("--load dom0-ramdisk requires --load dom0-kernel=ADDRESS:FILE")
-    loads = [load for load in (kernel, ramdisk) if load is not None]
-    return [_module(request, load, "/chosen", cells_of) for load in loads]
-
-
 def _modules(request: BootRequest, plan: DomainPlan) -> list[LoadedModule]:
     """The modules of a domain. Raises UsageError without a kernel or device tree."""
-    modules = []
-    for kind in OF_DOMAIN:
-        load = request.load(kind, plan.name)
-        if load is None and kind != "ramdisk":
-            option = f"{plan.name}/dtb=ADDRESS" if kind == "dtb" else f"{kind}=ADDRESS:FILE"
-            raise UsageError(f"domain {plan.name} has no {kind}; give --load {option}")
-        if load is None:
-            continue
-        load = load._replace(domain=plan.name)
-        if kind == "dtb":
-            file = load.file or f"{plan.name}.dtb"
-            load = load._replace(size=len(to_blob(plan.tree)), file=file)
-        modules.append(_module(request, load, f"/chosen/{plan.name}", (2, 2)))
-    return modules
+    loads = list(loads_of(request, plan, _FORM))
+    if any(load.address is None for load in loads):
+        raise UsageError(f"domain {plan.name} has no dtb; give --load {plan.name}/dtb=ADDRESS")
+    return [_module(request, load, f"/chosen/{plan.name}", (2, 2)) for load in loads]
 
 
 def _module(
@@ -220,30 +184,23 @@ def _module(
     if load.size is None and not (set_by_script and CHOSEN not in request.outputs):
         raise UsageError(
             f"--load {load.name} has no size; give its size or its file:"
-            f" --load {load.name}={load.address:#x}:FILE"
+            f" --load {load.name}={load.start:#x}:FILE"
         )
-    for value, count in zip((load.address, load.size or 0), cells_of, strict=True):
+    for value, count in zip((load.start, load.size or 0), cells_of, strict=True):
         if not fits(value, count):
             raise UsageError(
                 f"--load {load.name}: {value:#x} does not fit into the {count} cells of {parent};"
                 " load it lower"
             )
-    return LoadedModule(load, f"{parent}/module@{load.address:x}", cells_of)
+    return LoadedModule(load, f"{parent}/module@{load.start:x}", cells_of)
 
 
 def _node(module: LoadedModule, bootargs: str | None = None) -> DraftNode:
     """A module's node. ``bootargs``: the domain's command line, for its kernel's node."""
-    kind = module.load.image.removeprefix("dom0-")
     address, size = module.cells
     length = _PLACEHOLDER_SIZE if module.load.size is None else module.load.size
-    reg = (*split(module.load.address, address), *split(length, size))
-    properties = [
-        text("compatible", f"multiboot,{_KINDS[kind]}", "multiboot,module"),
-        cells("reg", *reg),
-    ]
-    if bootargs is not None and kind == "kernel":
-        properties.append(text("bootargs", bootargs))
-    return DraftNode(f"module@{module.load.address:x}", tuple(properties))
+    reg = cells("reg", *split(module.load.start, address), *split(length, size))
+    return module_node(module.load, f"module@{module.load.start:x}", reg, bootargs)
 
 
 # ---------------------------------------------------------------------- overlaps
@@ -266,21 +223,9 @@ def _loaded(plan: BootPlan) -> list[_Occupied]:
     for load in (plan.xen, plan.host, *(module.load for module in plan.modules)):
         if load is not None:
             key = load if load.image == "dtb" else load._replace(domain=None)
-            span = Span.sized(load.address, max(load.size or 1, load.room))
+            span = Span.sized(load.start, max(load.size or 1, load.room))
             loaded.setdefault(key, _Occupied(load.name, span))
     return list(loaded.values())
-
-
-def _kept(platform: Platform, chosen: Change | None) -> Iterator[_Occupied]:
-    """The memory of the boot modules of the board's /chosen that are not replaced."""
-    old = platform.tree.find("/chosen")
-    if old is None or chosen is None:
-        return
-    replaced = {*chosen.remove, *(node.name for node in chosen.children)}
-    for node in old.children.values():
-        for module in (node, *node.children.values()) if node.name not in replaced else ():
-            if _MODULES & {*module.compatible}:
-                yield from _memory_of(module)
 
 
 def _memory_of(module: Node) -> Iterator[_Occupied]:
@@ -295,16 +240,19 @@ def _memory_of(module: Node) -> Iterator[_Occupied]:
         yield _Occupied(f"{module.path} of the board's tree", span)
 
 
-def _unpacked_twice(plan: BootPlan) -> Iterator[Finding]:
-    """Compressed kernels of several domains: Xen frees one after unpacking it for the first."""
-    users: dict[int, list[str]] = {}
-    for module in plan.modules:
-        if module.load.image == "kernel" and module.load.packed:
-            users.setdefault(module.load.address, []).append(module.load.name)
-    for address, names in users.items():
+def unpacked_twice(loads: Iterable[tuple[LoadOption, str]]) -> Iterator[Finding]:
+    """Compressed kernels of several domains: Xen frees one after unpacking it for the first.
+
+    ``loads``: the modules, each with its place, which is equal if they are one file.
+    """
+    users: dict[str, list[str]] = {}
+    for load, place in loads:
+        if load.image == "kernel" and load.packed:
+            users.setdefault(place, []).append(load.name)
+    for place, names in users.items():
         if len(names) > 1:
             yield OVERLAP(
-                f"{some(names)} are one file at {address:#x}, compressed by gzip: Xen unpacks it"
+                f"{some(names)} are one file {place}, compressed by gzip: Xen unpacks it"
                 " for the first domain and then no longer finds it for the next",
                 node="/chosen",
                 fix="unpack it before the boot, or load it once for each domain",
@@ -313,20 +261,22 @@ def _unpacked_twice(plan: BootPlan) -> Iterator[Finding]:
 
 def _judge(platform: Platform, plan: BootPlan, plans: Sequence[DomainPlan]) -> Iterator[Finding]:
     loaded = _loaded(plan)
-    kept = list(_kept(platform, plan.chosen))
+    kept = [each for node in kept_modules(platform.tree, plan.chosen) for each in _memory_of(node)]
     for index, load in enumerate(loaded):
         for other in (*loaded[:index], *(module for module in kept if module.span != load.span)):
             if load.span.overlaps(other.span):
                 yield OVERLAP(f"{other.text} and {load.text} overlap", node="/chosen")
-    yield from _unpacked_twice(plan)
+    yield from unpacked_twice(
+        (module.load, f"at {module.load.start:#x}") for module in plan.modules
+    )
     for load in (*loaded, *kept):
         reserved = [r.text for r in _reserved(platform, plans) if load.span.overlaps(r.span)]
         if reserved:
             yield MISPLACED(f"{load.text} overlaps {some(reserved)}", node="/chosen")
         if load not in kept and _outside(platform, load.span):
             yield NO_RAM(f"{load.text}: the board's tree states no memory there", node="/memory")
-    if plan.xen is not None and plan.xen.address % _ALIGNMENT:
-        yield UNALIGNED(f"xen is at {plan.xen.address:#x}", node="/chosen")
+    if plan.xen is not None and plan.xen.start % _ALIGNMENT:
+        yield UNALIGNED(f"xen is at {plan.xen.start:#x}", node="/chosen")
 
 
 def _reserved(platform: Platform, plans: Sequence[DomainPlan]) -> Iterator[_Occupied]:

@@ -70,7 +70,7 @@ def _header(plan: BootPlan, loads: Iterable[LoadOption]) -> Iterator[str]:
             more = hash_comment(f", {load.file}")
         elif load.size and load.image != "host":
             more = f", {load.size} bytes"
-        yield f"#   {load.name:14} at {load.address:#x}{more}"
+        yield f"#   {load.name:14} at {load.start:#x}{more}"
 
 
 _ABOUT = """\
@@ -99,7 +99,7 @@ def boot_scr(script: str) -> bytes:
 def _script(plan: BootPlan, host: LoadOption, tree: Tree) -> Iterator[str]:
     yield f"setenv {_FAILED}"
     yield from _load(plan, host)
-    yield _step(f"fdt addr {host.address:#x}")
+    yield _step(f"fdt addr {host.start:#x}")
     yield _step(f"fdt resize {plan.growth:#x}")
     modules = {module.path: module for module in plan.modules}
     for change in plan.changes:
@@ -121,15 +121,15 @@ def _boot(plan: BootPlan, host: LoadOption) -> Iterator[str]:
     yield '  echo "xenassign: a step failed, see above; Xen is not started"'
     yield "else"
     if plan.xen is None:
-        yield f'  echo "xenassign: the tree at {host.address:#x} is ready"'
+        yield f'  echo "xenassign: the tree at {host.start:#x} is ready"'
     else:
-        yield f"  booti {plan.xen.address:#x} - {host.address:#x}"
+        yield f"  booti {plan.xen.start:#x} - {host.start:#x}"
     yield "fi"
 
 
 def _load(plan: BootPlan, load: LoadOption) -> Iterator[str]:
     if plan.request.load_with is not None and load.file is not None:
-        yield _step(f"{plan.request.load_with} {load.address:#x} {_file(load.file)}")
+        yield _step(f"{plan.request.load_with} {load.start:#x} {_file(load.file)}")
 
 
 def _change(

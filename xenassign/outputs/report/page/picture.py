@@ -27,7 +27,7 @@ _LEGEND_TEXTS = (
 )
 
 
-class Line(NamedTuple):
+class PictureLine(NamedTuple):
     """A line of text. ``kind``: its class. ``style``: the classes of a swatch before it, or ""."""
 
     x: float
@@ -37,7 +37,7 @@ class Line(NamedTuple):
     style: str = ""
 
 
-class Place(NamedTuple):
+class PlacedPanel(NamedTuple):
     """A drawing in its place."""
 
     x: float
@@ -51,8 +51,8 @@ class Picture(NamedTuple):
     title: str
     width: float
     height: float
-    lines: tuple[Line, ...]
-    places: tuple[Place, ...]
+    lines: tuple[PictureLine, ...]
+    places: tuple[PlacedPanel, ...]
 
 
 def picture(built: Built) -> str:
@@ -75,11 +75,11 @@ def _boards(built: Built) -> Iterator[tuple[str, Sequence[Panel]]]:
 
 def _laid_out(boards: Sequence[tuple[str, Sequence[Panel]]]) -> Picture:
     """The boards from top to bottom, the drawings of each in rows."""
-    lines: list[Line] = []
-    places: list[Place] = []
+    lines: list[PictureLine] = []
+    places: list[PlacedPanel] = []
     top = float(_MARGIN)
     for title, panels in boards:
-        lines.append(Line(_MARGIN, top + 16, "title", fit(title, _TITLE_CHARS)))
+        lines.append(PictureLine(_MARGIN, top + 16, "title", fit(title, _TITLE_CHARS)))
         top += _TITLE
         for start in range(0, len(panels), _IN_A_ROW):
             row = panels[start : start + _IN_A_ROW]
@@ -87,12 +87,12 @@ def _laid_out(boards: Sequence[tuple[str, Sequence[Panel]]]) -> Picture:
                 x = _MARGIN + column * (WIDTH + _GUTTER)
                 name = fit(panel.title, _HEADING_CHARS)
                 style = "" if panel.owner is None else f"box {owner_style('domain', panel.owner)}"
-                lines.append(Line(x, top + 12, "head", name, style))
-                places.append(Place(x, top + _HEADING, panel))
+                lines.append(PictureLine(x, top + 12, "head", name, style))
+                places.append(PlacedPanel(x, top + _HEADING, panel))
             top += _HEADING + max(panel.drawing.height for panel in row) + _MARGIN
     right: float = _MARGIN
     for style, text in _LEGEND_TEXTS:
-        lines.append(Line(right, top + 10, "name", text, f"box {style}"))
+        lines.append(PictureLine(right, top + 10, "name", text, f"box {style}"))
         right += 16 + 6.1 * len(text) + 18
     widest = max(1, min(_IN_A_ROW, max(len(panels) for _, panels in boards)))
     width = 2 * _MARGIN + widest * WIDTH + (widest - 1) * _GUTTER

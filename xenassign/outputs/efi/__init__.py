@@ -1,0 +1,1 @@
+"""The boot by UEFI: what Xen's own EFI loader reads beside xen.efi."""
