@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.synthetic import board, device_path
+from benchmarks.synthetic import board, device_address, device_path
 
 
 class Input(NamedTuple):
@@ -274,6 +274,27 @@ def _toml_devices(folder: Path, count: int) -> list[str]:
     return ["plan", "-c", "xenassign.toml"]
 
 
+def _listed(folder: Path, count: int) -> list[str]:
+    devices = (device_path(number) for number in range(count))
+    text = f'name = "d"\nforce-assign-without-iommu = 1\ndtdev = {_list(devices)}'
+    (folder / "d.cfg").write_text(text)
+    host = _blob(folder, count)
+    return ["complete", "d.cfg", "--host", host, "-o", "out/d.cfg", "--overwrite"]
+
+
+def _of_tree(folder: Path, count: int) -> list[str]:
+    nodes = []
+    for number in range(count):
+        high, low = divmod(device_address(number), 1 << 32)
+        properties = f'reg = <{high} {low:#x} 0 0x1000>; xen,path = "{device_path(number)}";'
+        nodes.append(f"n{number} {{ {properties} xen,force-assign-without-iommu; }};\n")
+    bus = f"#address-cells = <2>; #size-cells = <2>; ranges;\n{''.join(nodes)}"
+    (folder / "own.dts").write_text(f"/dts-v1/; / {{ passthrough {{ {bus} }}; }};")
+    (folder / "d.cfg").write_text('name = "d"\ndevice_tree = "own.dtb"\n')
+    host = _blob(folder, count)
+    return ["complete", "d.cfg", "--host", host, "-o", "out/d.cfg", "--overwrite"]
+
+
 def _toml_domains(folder: Path, count: int) -> list[str]:
     domains = "".join(
         f'[[domain]]\nname = "d{n}"\niommu-policy = "trust"\ndevice = ["{device_path(n)}"]\n'
@@ -359,5 +380,7 @@ INPUTS = (
     Input("devices of a board, inspected", 10_000, _inspected),
     Input("devices of a board, all requested", 1_000, _requested, few=20),
     Input("devices in xenassign.toml", 1_000, _toml_devices, few=20),
+    Input("devices in dtdev, completed", 1_000, _listed, few=20),
+    Input("nodes of a partial tree, completed", 500, _of_tree, few=20),
     Input("domains in xenassign.toml", 250, _toml_domains, few=4),
 )

@@ -78,6 +78,11 @@ def device_path(number: int) -> str:
     return f"/bus@{_base(number - number % PER_BUS):x}/serial@{number % PER_BUS * 4096:x}"
 
 
+def device_address(number: int) -> int:
+    """The address of a device's registers, a page."""
+    return _base(number)
+
+
 def _base(first: int) -> int:
     return _FIRST + first * 4096
 

@@ -126,6 +126,11 @@ def configuration(draw: Draw) -> Case:
         words += ["--iommu-policy", "trust", "--map", "auto", "-o", "out"]
         values = values_of(made.board, files)
         return command(draw, files, words, tables.DOMAIN, values)
+    if draw.chance(0.4):
+        files["domu1.dtb"] = made.files["domu1.dtb"]
+        words = ["complete", "domu1.cfg", "--host", "board.dtb", "-o", "out/completed"]
+        words += random.choice(([], ["--route", "dom0less"]))
+        return command(draw, files, words, tables.COMPLETED, values_of(made.board, files))
     if draw.chance(0.7):
         files["domu1.dtb"] = made.files["domu1.dtb"]
         files["domu1.host.dtbo"] = made.files["domu1.host.dtbo"]
@@ -327,7 +332,7 @@ def words(draw: Draw) -> Case:
     return Case({"board.dtb": board.data}, (line,))
 
 
-_COMMANDS = ("inspect", "generate", "plan", "lint", "explain", "init", "schema")
+_COMMANDS = ("inspect", "generate", "plan", "lint", "complete", "explain", "init", "schema")
 #: Options whose values are completed by the board or by the system.
 _COMPLETED = (
     *("-d", "--map", "--clock-rate", "--memory-region", "--allow-shared-page", "--load", "-o"),

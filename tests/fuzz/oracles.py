@@ -184,6 +184,9 @@ def _file(name: str, data: bytes, result: Result, own: frozenset[str]) -> Iterat
         path = path.with_suffix(".dtb")  # --host-out names it
     elif result.argv[:1] == ("init",):
         path = path.with_suffix(".toml")  # -o names it
+    elif result.argv[:1] == ("complete",) and not path.suffix:  # -o names it, by the route
+        node = data.startswith(b"/dts-v1/")
+        path = path.with_suffix(".dtso" if node else ".cfg")
     reader = _READERS.get(path.name) or _READERS.get(path.suffix)
     ending = path.suffix if path.name not in _READERS else path.name
     if reader is None:
@@ -255,7 +258,7 @@ def _xl(name: str, data: bytes, result: Result) -> Iterator[Problem]:
         yield Problem("cfg unreadable", f"{name}: {config.text()}")
         return
     strange = {statement.name for statement in config.statements} - _XL_KEYS
-    if strange and not {"--base-cfg", "-c"} & set(result.argv):
+    if strange and not {"--base-cfg", "-c", "complete"} & set(result.argv):
         yield Problem("cfg keys", f"{name}: {sorted(strange)}")
 
 

@@ -45,6 +45,8 @@ WORDS = {
         'vuart = "sbsa_uart"\n', 'gic_version = "v2"\n', "[[[[", "a = [[1],[2]]\n", "name = 5\n",
         'name = "a/b"\n', "pci = ['0000:00:00.0']\n", "virtio = ['type=virtio,x']\n",
         'disk = ["x"]\n', 'arm_sci = "type=scmi_smc"\n', "llc_colors = ['0-3']\n", "iommu = 1\n",
+        'force-assign-without-iommu = "true"\n', "device_assignment = [",
+        'iomem_map = ["9010:1"]\n',
         'vpci = "ecam"\n', "\\x41", "\\n", "0x", "-1", "9" * 30, "99999999999999999999",
         "sve = -1\n", "viommu = 'x'\n", "altp2m = 5\n", "xend = 1\n", "dt_overlay = 1\n",
     ),

@@ -9,7 +9,16 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from xenassign.request.options import BOOT, DOMAIN, INCLUDE, IOMMU_DRIVER, LINT, XEN, Option
+from xenassign.request.options import (
+    BOOT,
+    COMPLETED,
+    DOMAIN,
+    INCLUDE,
+    IOMMU_DRIVER,
+    LINT,
+    XEN,
+    Option,
+)
 from xenassign.request.units import mebibytes
 
 F = Callable[..., Any]
@@ -64,13 +73,10 @@ def _all_of(table: Sequence[Option]) -> Callable[[F], F]:
     return add
 
 
-#: Options of a domain that `complete` does not have: dom.cfg lists the devices, and is for xl.
-_NOT_COMPLETED = ("devices", "base", "attach_overlay")
-
 xen_option, driver_option = _option(XEN), _option(IOMMU_DRIVER)
 include_option = _option(INCLUDE)
 request_options, boot_options, lint_options = _all_of(DOMAIN), _all_of(BOOT), _all_of(LINT)
-completed_options = _all_of([option for option in DOMAIN if option.field not in _NOT_COMPLETED])
+completed_options = _all_of(COMPLETED)
 
 config_option = click.option(
     "-c",

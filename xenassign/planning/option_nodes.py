@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from xenassign.checks.machine_control import control
 from xenassign.checks.regions import Region
 from xenassign.checks.scope import Scope
-from xenassign.devicetree.spans import PAGE_SIZE
+from xenassign.devicetree.spans import PAGE_SIZE, Intervals, Span
 from xenassign.devicetree.tree import Node
 from xenassign.errors import UsageError
 from xenassign.planning.placement import Claimant
@@ -49,20 +49,21 @@ def map_options(
         options[node].append(option)
     if mistakes:
         raise UsageError(*mistakes)
-    for claimant in claimants:
-        options[claimant.node] += _stated(claimant, resolved.request)
+    for node, option in _stated(claimants, resolved.request):
+        options[node].append(option)
     return options
 
 
-def _stated(claimant: Claimant, request: Request) -> Iterator[MapOption]:
-    """The places that the pages of the user's dom.cfg give to the blocks of a claimant."""
-    for block in claimant.blocks if request.pages else ():
-        first = block.pages.start // PAGE_SIZE
-        for pages in request.pages:
-            if pages.host.start <= first < pages.host.end:
+def _stated(claimants: Sequence[Claimant], request: Request) -> Iterator[tuple[Node, MapOption]]:
+    """The places that the pages of the user's dom.cfg give to blocks, each with its node."""
+    by_host = Intervals(pages.host for pages in request.pages)
+    for claimant in claimants if request.pages else ():
+        for block in claimant.blocks:
+            first = block.pages.start // PAGE_SIZE
+            for number in by_host.overlapping(Span.sized(first, 1))[:1]:
+                pages = request.pages[number]
                 guest = (first - pages.mfn + pages.gfn) * PAGE_SIZE
-                yield MapOption(claimant.path, block.index, guest)
-                break
+                yield claimant.node, MapOption(claimant.path, block.index, guest)
 
 
 def _map_mistake(

@@ -259,6 +259,11 @@ DOMAIN = (
     ),
 )
 
+#: Those of `complete`, whose dom.cfg lists the devices.
+COMPLETED = tuple(
+    option for option in DOMAIN if option.field not in ("devices", "base", "attach_overlay")
+)
+
 BOOT = (
     Option(
         "--host-out",

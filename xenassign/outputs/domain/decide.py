@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from xenassign.devicetree.changes import libfdt_finds_instead
+from xenassign.devicetree.spans import Intervals
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import ContradictionError, UsageError
 from xenassign.findings import Finding, rule
@@ -15,7 +16,7 @@ from xenassign.planning.plan import DomainPlan
 from xenassign.request import short_form
 from xenassign.request.request import Request
 from xenassign.system.system import SystemPlan
-from xenassign.xen.xlvalues import intid, page_range
+from xenassign.xen.xlvalues import IomemRange, intid, page_range
 
 MARKS_ANOTHER = rule("XA019", "mark-on-another-node", "error", "unsafe")
 INCOMPLETE = rule("XA817", "domain-node-incomplete", "warning", "unknown", routes=("dom0less",))
@@ -64,8 +65,11 @@ def _check_iomem(base: XlConfig, plan: DomainPlan) -> None:
 
 def _check_iomem_map(base: XlConfig, plan: DomainPlan) -> None:
     """Raises ContradictionError if a page of iomem_map is planned elsewhere, or not at all."""
+    places: dict[int, list[IomemRange]] = {}
+    for pages in plan.page_ranges:
+        places.setdefault(pages.mfn, []).append(pages)
     for atom, page in short_form.iomem_map(base).items():
-        planned = [pages for pages in plan.page_ranges if pages.mfn == page.mfn]
+        planned = places.get(page.mfn, [])
         if {pages.gfn for pages in planned} != {page.gfn}:
             state = f"no block of the devices begins there in {plan.host_file}; correct the page"
             if planned:
@@ -82,15 +86,13 @@ def _check_carried(base: XlConfig, plan: DomainPlan) -> None:
     dom0less passes only what the partial tree states.
     """
     intids = {number for device in plan.devices for number in device.irqs}
+    by_host = Intervals(pages.host for pages in plan.page_ranges)
     for atom in base.texts("irqs"):
         if intid(atom.text) not in intids:
             raise ContradictionError(_not_carried(base, atom, "irqs", plan))
     for atom in base.texts("iomem"):
         pages = page_range(atom.text)
-        if pages is not None and not any(
-            own.gfn - own.mfn == pages.gfn - pages.mfn and own.host.overlaps(pages.host)
-            for own in plan.page_ranges
-        ):
+        if pages is not None and not by_host.overlap(pages.host):
             raise ContradictionError(_not_carried(base, atom, "iomem", plan))
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from xenassign.devicetree.addresses import Block, registers
-from xenassign.devicetree.spans import PAGE_SIZE, Span, covered
+from xenassign.devicetree.spans import PAGE_SIZE, Intervals, Span, covered
 from xenassign.devicetree.tree import Node
 from xenassign.errors import ContradictionError
 from xenassign.findings import Finding
@@ -22,7 +22,7 @@ from xenassign.linting import linter
 from xenassign.linting.documents import TreeFile, document
 from xenassign.linting.guest.view import PartialNode, View
 from xenassign.linting.verdict.context import Context
-from xenassign.linting.verdict.mappings import iomem_ranges
+from xenassign.linting.verdict.mappings import MappingEntry, iomem_ranges
 from xenassign.outputs.domain.completed_tree import completed
 from xenassign.planning.plan import DomainPlan, PlacedBlock, PlannedDevice, PlannedRegion
 from xenassign.planning.plan import Mapping as Pages
@@ -99,7 +99,7 @@ class _OwnTree:
                         f"{place}, and no node of {self.partial.file} is it; {fix}, or remove it"
                         " here"
                     )
-        listed = [self._find(atom) for atom in self.base.texts(short_form.DEVICES)]
+        listed = {self._find(atom) for atom in self.base.texts(short_form.DEVICES)}
         for own, host in self.view.assigned if listed else ():
             if not any(above in listed for above in host.node.lineage()):
                 at = self._at(self.base.named(short_form.DEVICES)[-1])
@@ -110,8 +110,10 @@ class _OwnTree:
 
     def check_iomem_map(self, mappings: Sequence[Pages]) -> None:
         """Raises ContradictionError if the tree has a page of iomem_map elsewhere, or nowhere."""
+        by_host = Intervals(mapping.host_span for mapping in mappings)
         for atom, page in short_form.iomem_map(self.base).items():
-            places = {m.guest - m.host for m in mappings if m.host_span.overlaps(_bytes(page))}
+            having = [mappings[number] for number in by_host.overlapping(_bytes(page))]
+            places = {mapping.guest - mapping.host for mapping in having}
             if places != {(page.gfn - page.mfn) * PAGE_SIZE}:
                 at = ", ".join(f"{page.mfn * PAGE_SIZE + place:#x}" for place in sorted(places))
                 raise ContradictionError(
@@ -133,13 +135,14 @@ class _OwnTree:
     def _of_reg(self, node: PartialNode, block: Block) -> PlacedBlock:
         """A register block of the guest without xen,reg: as iomem maps it, else 1:1."""
         pages = block.pages
-        for mapping in self._iomem.values():
-            if mapping.guest_span.covers(pages):
-                host = pages.start - mapping.guest + mapping.host
+        for number in self._by_guest.overlapping(pages):
+            _, entry = self._iomem[number]
+            if entry.guest_span.covers(pages):
+                host = pages.start - entry.guest + entry.host
                 return _placed(Pages(host, pages.start, pages.size))
-        for page in short_form.iomem_map(self.base).values():
-            if page.gfn * PAGE_SIZE == pages.start:
-                return _placed(Pages(page.mfn * PAGE_SIZE, pages.start, pages.size))
+        moved = self._moved.get(pages.start)
+        if moved is not None:
+            return _placed(Pages(moved, pages.start, pages.size))
         host_device = self.view.host(node.node)
         own = self.view.pages_of(host_device) if host_device is not None else ()
         if host_device is not None and not covered(pages, own):
@@ -152,9 +155,9 @@ class _OwnTree:
 
     def _checked(self, node: PartialNode, mapping: Pages) -> PlacedBlock:
         """A mapping of xen,reg, which iomem does not contradict."""
-        for atom, entry in self._iomem.items():
-            differs = entry.guest - entry.host != mapping.guest - mapping.host
-            if differs and entry.host_span.overlaps(mapping.host_span):
+        for number in self._by_host.overlapping(mapping.host_span):
+            atom, entry = self._iomem[number]
+            if entry.guest - entry.host != mapping.guest - mapping.host:
                 raise ContradictionError(
                     f"{self._at(atom)}: iomem has {atom.text}, and"
                     f" {self.partial.place(node.node)}: xen,reg maps {mapping.host:#x} to"
@@ -163,12 +166,23 @@ class _OwnTree:
         return _placed(mapping)
 
     @cached_property
-    def _iomem(self) -> Mapping[Atom, Pages]:
+    def _iomem(self) -> list[tuple[Atom, MappingEntry]]:
         ranges = iomem_ranges(self.base)
-        return {
-            atom: Pages(r.mfn * PAGE_SIZE, r.gfn * PAGE_SIZE, r.pages * PAGE_SIZE)
-            for atom, r in ranges
-        }
+        return [(atom, MappingEntry.of_iomem(pages)) for atom, pages in ranges]
+
+    @cached_property
+    def _by_host(self) -> Intervals:
+        return Intervals(entry.host_span for _, entry in self._iomem)
+
+    @cached_property
+    def _by_guest(self) -> Intervals:
+        return Intervals(entry.guest_span for _, entry in self._iomem)
+
+    @cached_property
+    def _moved(self) -> dict[int, int]:
+        """The host addresses of iomem_map by the guest's."""
+        pages = short_form.iomem_map(self.base).values()
+        return {page.gfn * PAGE_SIZE: page.mfn * PAGE_SIZE for page in pages}
 
     @property
     def _board(self) -> str:
