@@ -323,6 +323,7 @@ COMMANDS: dict[tuple[str, str], list[tuple[str, ...]]] = {
     ("init", ""): [(NAMED,), (NAMED, "-o", f"{hostile.WORD}.toml"), (HOSTILE,)],
     ("schema", ""): [()],
     ("collect", ""): [()],
+    ("server", ""): [("--help",)],  # its input is the protocol: tests/server
 }
 
 

@@ -162,14 +162,20 @@ def test_what_is_used_is_declared(modules: dict[str, ast.Module], repository: Pa
     project = parse_toml((repository / "pyproject.toml").read_text(), "pyproject.toml").values
     packages = {Requirement(text).name for text in project["project"]["dependencies"]}
     folders = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    of_server = project["project"]["optional-dependencies"]["server"]
+    server = {Requirement(text).name for text in of_server}
     imported, asked = {"markupsafe"}, {"man"}  # comes with jinja2; only of a checkout
-    for module in modules.values():
+    for path, module in modules.items():
+        by_module = set()
         for node in ast.walk(module):
             if isinstance(node, ast.Import):
-                imported |= {alias.name.partition(".")[0] for alias in node.names}
+                by_module |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom):
-                imported.add(str(node.module).partition(".")[0])
+                by_module.add(str(node.module).partition(".")[0])
             elif isinstance(node, ast.Call) and ast.unparse(node.func) == "directory":
                 asked |= {str(arg.value) for arg in node.args if isinstance(arg, ast.Constant)}
-    assert imported - sys.stdlib_module_names == {*packages, "xenassign", "markupsafe"}
+        assert path.startswith("server/") or not by_module & server, path
+        imported |= by_module
+    known = {*packages, *server, "xenassign", "markupsafe"}
+    assert imported - sys.stdlib_module_names == known
     assert asked == {*folders, "man"}

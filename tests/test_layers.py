@@ -17,6 +17,7 @@ ORDER = (
     "linting",
     "advice",
     "outputs",
+    "server",
     "cli",
 )
 

@@ -47,6 +47,10 @@ class InputError(XenassignError):
     """A file that is missing, unreadable or malformed."""
 
 
+class NothingToJudgeError(InputError):
+    """Files that can be read, in which there is nothing that Xen or xl reads for a guest."""
+
+
 class OutputError(XenassignError):
     """Files that cannot be written."""
 

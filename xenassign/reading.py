@@ -12,7 +12,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -31,6 +31,9 @@ Inputs = Mapping[tuple[int, int], str]
 
 _inputs: ContextVar[dict[tuple[int, int], str] | None] = ContextVar("inputs", default=None)
 
+#: Texts that an editor has not saved, by the real paths of their files.
+_unsaved: ContextVar[Mapping[str, bytes]] = ContextVar("unsaved", default={})  # noqa: B039
+
 
 class NotRegularError(OSError):
     """A FIFO, a device or a socket."""
@@ -45,6 +48,16 @@ def recorded() -> Iterator[Inputs]:
         yield inputs
     finally:
         _inputs.reset(token)
+
+
+@contextmanager
+def unsaved(texts: Mapping[str, bytes]) -> Iterator[None]:
+    """In the block these texts are read instead of files; they are given by real path."""
+    token = _unsaved.set(texts)
+    try:
+        yield
+    finally:
+        _unsaved.reset(token)
 
 
 def record(path: str | Path | int, name: str | Path) -> None:
@@ -112,6 +125,12 @@ def open_regular(path: str | Path) -> BinaryIO:
 
 
 def _opened(path: str | Path, pipe: bool) -> BinaryIO:
+    texts = _unsaved.get()
+    text = texts.get(os.path.realpath(path)) if texts else None
+    if text is not None:
+        with suppress(OSError):  # it need not exist yet
+            record(path, path)
+        return io.BytesIO(text)
     _check(os.stat(path), pipe)
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
     try:

@@ -41,6 +41,7 @@ def invoke() -> Invoke:
         ("init",),
         ("schema",),
         ("collect",),
+        ("server",),
     ],
 )
 @pytest.mark.parametrize("flag", ["-h", "--help"])

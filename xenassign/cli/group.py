@@ -28,6 +28,7 @@ _COMMANDS = {
     "init": "xenassign.cli.init",
     "schema": "xenassign.cli.schema",
     "collect": "xenassign.cli.collect",
+    "server": "xenassign.cli.server",
 }
 
 

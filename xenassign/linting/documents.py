@@ -15,7 +15,7 @@ from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.overlay import is_overlay
 from xenassign.devicetree.places import Place
 from xenassign.devicetree.tree import DevicetreeError, Tree
-from xenassign.errors import InputError
+from xenassign.errors import InputError, NothingToJudgeError
 from xenassign.findings import Finding
 from xenassign.formats.xlcfg import Atom, XlAssignment, XlComment, XlConfig, decode
 from xenassign.host.load import BLOB, is_source, read_file
@@ -213,7 +213,8 @@ def document(
         return TreeFile(name, source.blob, source, decode(data))
     if name.endswith(".dtsi"):
         problem = "nothing here to judge: it is a part that other sources include"
-        raise InputError(f"{name}: {problem}; give the .dts or .dtso that includes it")
+        fix = "give the .dts or .dtso that includes it"
+        raise NothingToJudgeError(f"{name}: {problem}; {fix}")
     if not data.strip():
         raise InputError(f"{name}: is empty; give a .dtb, a .dts or an xl configuration")
     if len(data) > MAX_TEXT:

@@ -106,7 +106,7 @@ def _read(path: Path, include: tuple[str, ...]) -> Folder:
     trees = [document for document in kept if isinstance(document, TreeFile)]
     boards = tuple(tree for tree in trees if tree.is_of_host)
     judged = tuple(d for d in kept if not (isinstance(d, TreeFile) and d.is_board))
-    plans = (_facts(file) for name, file in files.items() if file.suffix == ".json")
+    plans = (facts_in(file) for name, file in files.items() if file.suffix == ".json")
     return Folder(str(path), judged, boards, tuple(facts for facts in plans if facts is not None))
 
 
@@ -159,7 +159,7 @@ def _values(node: Node) -> dict[str, bytes]:
     return {name: prop.value for name, prop in node.properties.items()}
 
 
-def _facts(file: Path) -> DomainFacts | None:
+def facts_in(file: Path) -> DomainFacts | None:
     """The facts of NAME.json; None for another file."""
     if file.stat().st_size > MAX_SIZE:
         return None

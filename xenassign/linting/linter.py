@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from xenassign.devicetree.tree import Tree
-from xenassign.errors import InputError, UsageError
+from xenassign.errors import NothingToJudgeError, UsageError
 from xenassign.findings import ROUTES, Finding, rule
 from xenassign.formats.xlcfg import XlConfig
 from xenassign.host.load import is_source
@@ -82,7 +82,7 @@ def lint(documents: Sequence[Document], options: Options) -> Report:
         if isinstance(document, TreeFile) and document.is_board:
             problem = "is a board's tree without domains"
             fix = "give it as --host, beside a file to lint"
-            raise InputError(f"{document.file}: {problem}; {fix}")
+            raise NothingToJudgeError(f"{document.file}: {problem}; {fix}")
     partial_trees = pairing.partial_trees(documents, options.partial)
     trees = [tree for tree in partial_trees.values() if tree is not None]
     every = tuple(dict.fromkeys((*documents, *trees)))

@@ -16,7 +16,7 @@ from xenassign.linting.catalogue import rules
 from xenassign.linting.documents import STDIN, Document, document, read_document, read_tree_file
 from xenassign.linting.lint_report import Report, merged
 from xenassign.linting.linter import Options, lint
-from xenassign.linting.settings import read_settings, selected
+from xenassign.linting.settings import Settings, read_settings, selected
 from xenassign.xen.releases import DEFAULT, Release, release
 
 if TYPE_CHECKING:
@@ -143,9 +143,20 @@ class Session:
     stdin: str | None = None
 
     @classmethod
-    def of(  # noqa: PLR0913 (the options of the command line)
+    def of(cls, paths: tuple[str, ...], *, made: tuple[Made, ...] = (), **given: Any) -> Session:
+        """The session of a command line, with its files.
+
+        ``made``: files that are judged instead of ``paths``. ``given``: as of ``without_files``.
+        Raises UsageError, InputError.
+        """
+        if not paths and not made:
+            raise UsageError("no file is given; name a .dtb, a .dts, a dom.cfg or a folder")
+        session = cls.without_files(**given)
+        return replace(session, paths=tuple(dict.fromkeys(paths)), made=made).read()
+
+    @classmethod
+    def without_files(  # noqa: PLR0913 (the options of the command line)
         cls,
-        paths: tuple[str, ...],
         *,
         host: str | None = None,
         overlays: tuple[str, ...] = (),
@@ -157,23 +168,21 @@ class Session:
         select: tuple[str, ...] = (),
         ignore: tuple[str, ...] = (),
         config: Path | None = None,
+        settings: Settings | None = None,
         drivers: frozenset[str] | None = None,
         kconfig: frozenset[str] = frozenset(),
         xen_console: str | None = None,
         project: Project | None = None,
-        made: tuple[Made, ...] = (),
         stdin: str | None = None,
         **plain: Any,
     ) -> Session:
-        """The session of a command line; options that it lacks come from the [lint] section.
+        """The session of options; those that are not given come from the [lint] section.
 
-        ``project``: the file with the domains. ``made``: its files, judged instead of ``paths``.
-        ``stdin``: the name of standard input. ``plain``: fields of ``Options``. Raises UsageError,
-        InputError.
+        ``settings``: that section, else it is read from ``config``. ``project``: the file with the
+        domains. ``stdin``: the name of standard input. ``plain``: fields of ``Options``. Raises
+        UsageError, InputError.
         """
-        if not paths and not made:
-            raise UsageError("no file is given; name a .dtb, a .dts, a dom.cfg or a folder")
-        settings = read_settings(config)
+        settings = read_settings(config) if settings is None else settings
         folders, board = (*include, *settings.include), host or settings.host
         facts = _facts(project)
         drivers, xen_console = _of_boot(facts.values(), drivers, xen_console)
@@ -191,18 +200,16 @@ class Session:
             facts=facts,
             **plain,
         )
-        session = cls(
-            paths=tuple(dict.fromkeys(paths)),
+        return cls(
+            paths=(),
             options=options,
             include=folders,
             select=select or settings.select,
             ignore=(*ignore, *settings.ignore),
-            made=made,
             release_given=bool(version or settings.xen),
             boards=_boards(project if board is None else None, folders, xen, drivers),
             stdin=stdin,
         )
-        return session.read()
 
     @property
     def documents(self) -> tuple[Document, ...]:
@@ -213,6 +220,10 @@ class Session:
         """Reads the files: at the start, and again after fixes were written."""
         self.groups = tuple(self._groups())
         return self
+
+    def judging(self, folder: Folder) -> Session:
+        """The session with the files of a folder that was read already, instead of its own."""
+        return replace(self, groups=tuple(self._of_folder(folder)))
 
     def _groups(self) -> Iterator[Group]:
         yield from map(self._of_made, self.made)

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from xenassign.errors import InputError, UsageError
 from xenassign.findings import Finding
 from xenassign.spelling import did_you_mean
+
+if TYPE_CHECKING:
+    from xenassign.formats.toml_text import TomlFile
 
 NAME = "xenassign.toml"
 #: The keys that the section inherits from the top of the file.
@@ -43,10 +46,16 @@ def read_settings(path: Path | None) -> Settings:
         if not path.exists():
             return Settings()
     from xenassign.formats.toml_text import read_toml
+
+    return settings_of(read_toml(path, "a file with a [lint] section"))
+
+
+def settings_of(toml: TomlFile) -> Settings:
+    """The settings of a text, whose file names are relative to its file. Raises InputError."""
     from xenassign.request.keys import LINT, TOP, Section, mistakes, sentence
     from xenassign.request.value_kinds import as_list
 
-    toml = read_toml(path, "a file with a [lint] section")
+    folder = Path(toml.file).parent
     top = {key: toml.values[key] for key in _INHERITED if key in toml.values}
     inherited = Section(TOP.header, tuple(key for key in TOP.keys if key.name in _INHERITED))
     section = toml.values.get("lint", {})
@@ -57,7 +66,7 @@ def read_settings(path: Path | None) -> Settings:
         top.pop("host", None)
 
     def relative(name: str) -> str:
-        return str(path.parent / name)
+        return str(folder / name)
 
     def values(key: str) -> tuple[str, ...]:
         return tuple(as_list(section.get(key, top.get(key))))

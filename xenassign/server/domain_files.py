@@ -1,0 +1,74 @@
+"""Which files are judged together with the one that is edited: those of its domain.
+
+They are in one folder and have the domain's name, as ``generate`` names files, or are tied by the
+``device_tree`` of a dom.cfg. Of a source and its blob the source counts. What else an editor opens,
+a Makefile's ``.cfg`` or a board of Linux, is nobody's.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import PurePath
+
+from xenassign.linting.folder import is_judged
+from xenassign.linting.pairing import domain_name
+from xenassign.linting.settings import NAME
+from xenassign.xen.releases import DEFAULT, RELEASES
+
+_SOURCES = {".dtb": ".dts", ".dtbo": ".dtso"}
+_OF_XEN = re.compile(r"\bxen,|\bpassthrough\b|\bmultiboot,")
+_STATEMENT = re.compile(r"^[ \t]*([a-z][a-z0-9_.]*)[ \t]*\+?=", re.MULTILINE)
+_SECTION = re.compile(r"^[ \t]*\[[^\]\n]*\][ \t]*$", re.MULTILINE)
+
+#: What a file is to the server.
+TREE, CONFIG, PROJECT = "tree", "config", "project"
+
+
+def kind_of_file(path: str, text: str) -> str | None:
+    """What an open file is; None if it is nothing for Xen."""
+    name = os.path.basename(path)
+    if name == NAME:
+        return PROJECT
+    if name.endswith((".dts", ".dtso")):
+        return TREE if _OF_XEN.search(text) else None
+    if name.endswith(".cfg") and not _SECTION.search(text):
+        keys = {match[1] for match in _STATEMENT.finditer(text)}
+        return CONFIG if keys & RELEASES[DEFAULT].xl_keys else None
+    return None
+
+
+def project_above(path: str) -> str | None:
+    """The xenassign.toml in the folder of a file, or in the nearest one above it that has one."""
+    folder = PurePath(path).parent
+    for candidate in (folder, *folder.parents):
+        file = str(candidate / NAME)
+        if os.path.isfile(file):
+            return file
+    return None
+
+
+def files_of_domain(path: str, tree_of: Callable[[str], str | None]) -> tuple[str, ...]:
+    """The paths of the files of a file's domain, itself among them, sorted.
+
+    ``tree_of``: the ``device_tree`` of the configuration at a path, None if it has none.
+    """
+    folder, own = os.path.split(path)
+    try:
+        entries = {name for name in os.listdir(folder) if is_judged(name)}
+    except OSError:
+        entries = set()
+    compiled = {name for name in entries if _source(name) != name and _source(name) in entries}
+    names = {name for name in entries - compiled if os.path.isfile(f"{folder}/{name}")} | {own}
+    configs = [name for name in names if name.endswith(".cfg")]
+    ties = [(domain_name(c), PurePath(t).stem) for c in configs if (t := tree_of(f"{folder}/{c}"))]
+    domains = {domain_name(own)}
+    while more := {name for tie in ties if domains & {*tie} for name in tie} - domains:
+        domains |= more
+    return tuple(sorted(f"{folder}/{name}" for name in names if domain_name(name) in domains))
+
+
+def _source(name: str) -> str:
+    stem, suffix = os.path.splitext(name)
+    return stem + _SOURCES.get(suffix, "")

@@ -1,0 +1,159 @@
+"""The texts that are open in the editor, and what the lint says of them.
+
+What was read stays until it changes on disk or in the editor: the host's tree, settings, the other
+files of a domain. So an edit reads one file again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from xenassign.errors import NothingToJudgeError, XenassignError
+from xenassign.linting.composition import is_of_imagebuilder
+from xenassign.linting.documents import ConfigFile, Document, TreeFile, read_document
+from xenassign.linting.folder import DomainFacts, Folder, facts_in
+from xenassign.linting.lint_report import Report
+from xenassign.linting.pairing import domain_name
+from xenassign.linting.session import Session
+from xenassign.linting.settings import Settings
+from xenassign.outputs.made import project_of
+from xenassign.reading import lines_of, unsaved
+from xenassign.server.domain_files import (
+    PROJECT,
+    files_of_domain,
+    kind_of_file,
+    project_above,
+)
+from xenassign.server.project_check import ProjectCheck, check_project
+from xenassign.server.remembered import Remembered
+
+
+class DomainReport(NamedTuple):
+    """The report about the files of a domain, and the session that it is of."""
+
+    session: Session
+    report: Report
+
+
+class Analysis(NamedTuple):
+    """What is said of an open file.
+
+    ``errors``: lines that say why there is no judgement. ``used``: the real paths of all files that
+    it depends on.
+    """
+
+    path: str
+    text: str
+    kind: str | None = None
+    judgement: DomainReport | None = None
+    project: ProjectCheck | None = None
+    errors: tuple[str, ...] = ()
+    used: frozenset[str] = frozenset()
+
+    @property
+    def document(self) -> Document | None:
+        """The file as it was judged."""
+        documents = self.judgement.report.documents if self.judgement is not None else ()
+        return next((document for document in documents if document.file == self.path), None)
+
+
+class OpenFiles:
+    """The open texts by real path, and the settings for files without a xenassign.toml."""
+
+    def __init__(self) -> None:
+        self.texts: dict[str, str] = {}
+        self.settings = Settings()
+        self._bytes: dict[str, bytes] = {}
+        self.remembered = Remembered(self.texts)
+
+    def set_text(self, path: str, text: str) -> None:
+        """Opens a file, or changes its text."""
+        self.texts[path] = text
+        self._bytes[path] = text.encode("utf-8", "replace")
+
+    def close(self, path: str) -> None:
+        """What is on disk counts again."""
+        del self.texts[path], self._bytes[path]
+
+    def analysis(self, path: str) -> Analysis:
+        """What is said of an open file now."""
+        text = self.texts[path]
+        kind = kind_of_file(path, text)
+        empty = Analysis(path, text, kind, used=frozenset({path}))
+        if kind is None:
+            return empty
+        self.remembered.used = {path}
+        try:
+            with unsaved(self._bytes):
+                if kind == PROJECT:
+                    project = self.remembered.get((PROJECT, path), lambda: check_project(path))
+                    result = empty._replace(project=project)
+                else:
+                    result = empty._replace(judgement=self._judged(path))
+        except NothingToJudgeError:
+            result = empty
+        except XenassignError as error:
+            result = empty._replace(errors=error.lines)
+        return result._replace(used=frozenset(self.remembered.used))
+
+    def text_of(self, path: str) -> str:
+        """The text of a file: as it is open, else as it is on disk; empty if it cannot be read."""
+        text = self.texts.get(path)
+        return text if text is not None else "\n".join(lines_of(path))
+
+    def session(self, path: str) -> Session:
+        """The session, without files, in which a file is judged. Raises XenassignError."""
+        config = project_above(path)
+
+        def make() -> Session:
+            if config is None:
+                return Session.without_files(settings=self.settings)
+            return Session.without_files(config=Path(config), project=project_of(config))
+
+        return self.remembered.get(("session", config, self.settings), make)
+
+    def _judged(self, path: str) -> DomainReport:
+        session = self.session(path)
+        applied = {os.path.realpath(overlay.file) for overlay in session.options.overlays}
+        files = files_of_domain(path, lambda config: self._device_tree(config, session))
+        judged = tuple(file for file in files if file == path or file not in applied)
+        key = ("judgement", judged, project_above(path), self.settings)
+        return self.remembered.get(key, lambda: self._judgement(judged, path))
+
+    def _judgement(self, files: tuple[str, ...], path: str) -> DomainReport:
+        session = self.session(path)
+        documents = [self._document(file, session.include) for file in files]
+        documents = [document for document in documents if not is_of_imagebuilder(document)]
+        of_guests = [d for d in documents if not (isinstance(d, TreeFile) and d.is_board)]
+        if not of_guests:
+            raise NothingToJudgeError(f"{files[0]}: nothing here to judge")
+        folder = Folder(os.path.dirname(files[0]), tuple(of_guests), (), self._facts(files))
+        judging = session.judging(folder)
+        return DomainReport(judging, judging.report())
+
+    def _document(self, path: str, include: tuple[str, ...]) -> Document:
+        return self.remembered.get(
+            ("document", path, include), lambda: read_document(path, include)
+        )
+
+    def _device_tree(self, path: str, session: Session) -> str | None:
+        try:
+            document = self._document(path, session.include)
+        except XenassignError:  # it is not a configuration
+            return None
+        return document.device_tree if isinstance(document, ConfigFile) else None
+
+    def _facts(self, files: tuple[str, ...]) -> tuple[DomainFacts, ...]:
+        """What the plans beside the files state."""
+        plans = {f"{os.path.dirname(file)}/{domain_name(file)}.json" for file in files}
+        make: Callable[[str], Callable[[], DomainFacts | None]]
+        make = lambda plan: lambda: facts_in(Path(plan))  # noqa: E731
+        facts = [
+            self.remembered.get(("facts", plan), make(plan))
+            for plan in sorted(plans)
+            if os.path.isfile(plan)
+        ]
+        return tuple(fact for fact in facts if fact is not None)
