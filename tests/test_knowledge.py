@@ -23,6 +23,7 @@ from xenassign.host.normal_memory import read_normal_memory
 from xenassign.host.smc_firmware import read_firmware
 from xenassign.host.stream_ids import read_stream_ids
 from xenassign.resources import directory
+from xenassign.server.words import read_words
 from xenassign.tables import table_path
 from xenassign.xen.boot_messages import read_messages
 
@@ -48,6 +49,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "normal-memory": read_normal_memory,
     "phandle-properties": read_phandle_properties,
     "stream-ids": read_stream_ids,
+    "words": read_words,
 }
 
 

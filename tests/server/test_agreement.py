@@ -81,4 +81,4 @@ def test_a_fresh_lint_agrees_after_every_edit(project: Path) -> None:
         kinds["errors" if analysis.errors else "findings"] += 1
     assert min(kinds["errors"], kinds["findings"]) > EDITS // 20, kinds
     gc.collect()
-    assert len(files.remembered) < 16
+    assert len(files) < 16

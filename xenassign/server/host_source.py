@@ -9,14 +9,14 @@ from xenassign.devicetree.source.reader import DtsSource, read_source
 from xenassign.errors import XenassignError
 from xenassign.host.load import is_source, read_file
 from xenassign.linting.session import Session
-from xenassign.server.remembered import Remembered
+from xenassign.server.open_files import OpenFiles
 
 
 class HostSources:
     """The sources of hosts: the file itself, or the ``.dts`` beside a ``.dtb``."""
 
-    def __init__(self, remembered: Remembered) -> None:
-        self._remembered = remembered
+    def __init__(self, files: OpenFiles) -> None:
+        self._files = files
 
     def place(self, session: Session, path: str) -> Place | None:
         """The place of a node of the host, by full path; None if it is not known."""
@@ -40,4 +40,4 @@ class HostSources:
             except XenassignError:  # a source that is not that of the blob
                 return None
 
-        return self._remembered.get(("host source", path, include), read)
+        return self._files.remember(("host source", path, include), read)

@@ -7,18 +7,21 @@ files of a domain. So an edit reads one file again.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from xenassign.errors import NothingToJudgeError, XenassignError
-from xenassign.linting.composition import is_of_imagebuilder
+from xenassign.linting import linter
+from xenassign.linting.composition import is_of_imagebuilder, with_host_overlays
 from xenassign.linting.documents import ConfigFile, Document, TreeFile, read_document
 from xenassign.linting.folder import DomainFacts, Folder, facts_in
 from xenassign.linting.lint_report import Report
 from xenassign.linting.pairing import domain_name
 from xenassign.linting.session import Session
 from xenassign.linting.settings import Settings
+from xenassign.linting.verdict.context import Context
 from xenassign.outputs.made import project_of
 from xenassign.reading import lines_of, unsaved
 from xenassign.server.domain_files import (
@@ -29,6 +32,8 @@ from xenassign.server.domain_files import (
 )
 from xenassign.server.project_check import ProjectCheck, check_project
 from xenassign.server.remembered import Remembered
+
+_Result = TypeVar("_Result")
 
 
 class DomainReport(NamedTuple):
@@ -67,7 +72,12 @@ class OpenFiles:
         self.texts: dict[str, str] = {}
         self.settings = Settings()
         self._bytes: dict[str, bytes] = {}
-        self.remembered = Remembered(self.texts)
+        self._remembered = Remembered(self.texts)
+        self._contexts: dict[str | None, Context] = {}
+
+    def __len__(self) -> int:
+        """How many results are kept."""
+        return len(self._remembered)
 
     def set_text(self, path: str, text: str) -> None:
         """Opens a file, or changes its text."""
@@ -85,26 +95,51 @@ class OpenFiles:
         empty = Analysis(path, text, kind, used=frozenset({path}))
         if kind is None:
             return empty
-        self.remembered.used = {path}
+        self._remembered.used = {path}
         try:
-            with unsaved(self._bytes):
-                if kind == PROJECT:
-                    project = self.remembered.get((PROJECT, path), lambda: check_project(path))
-                    result = empty._replace(project=project)
-                else:
-                    result = empty._replace(judgement=self._judged(path))
+            if kind == PROJECT:
+                project = self.remember((PROJECT, path), lambda: check_project(path))
+                result = empty._replace(project=project)
+            else:
+                result = empty._replace(judgement=self._judged(path))
         except NothingToJudgeError:
             result = empty
         except XenassignError as error:
             result = empty._replace(errors=error.lines)
-        return result._replace(used=frozenset(self.remembered.used))
+        return result._replace(used=frozenset(self._remembered.used))
 
     def text_of(self, path: str) -> str:
         """The text of a file: as it is open, else as it is on disk; empty if it cannot be read."""
         text = self.texts.get(path)
         return text if text is not None else "\n".join(lines_of(path))
 
-    def session(self, path: str) -> Session:
+    def remember(self, key: Hashable, make: Callable[[], _Result]) -> _Result:
+        """What ``make`` returns, which reads the texts as they are open; kept until one changes."""
+        with unsaved(self._bytes):
+            return self._remembered.get(key, make)
+
+    def context(self, path: str) -> Context | None:
+        """The host and the release for a file, as the lint has them.
+
+        The last ones that could be read, while the text that states them is being changed; None if
+        there are none.
+        """
+
+        def make() -> Context:
+            session = self._session(path)
+            options = session.options
+            if options.host is None and session.boards:
+                options = options._replace(host=session.boards[0])
+            host = with_host_overlays(options.overlays, options.host)
+            return linter.context(options, options.overlays, host)
+
+        config = project_above(path)
+        with suppress(XenassignError):  # it is a diagnostic
+            key = ("context", config, self.settings)
+            self._contexts[config] = self.remember(key, make)
+        return self._contexts.get(config)
+
+    def _session(self, path: str) -> Session:
         """The session, without files, in which a file is judged. Raises XenassignError."""
         config = project_above(path)
 
@@ -113,18 +148,18 @@ class OpenFiles:
                 return Session.without_files(settings=self.settings)
             return Session.without_files(config=Path(config), project=project_of(config))
 
-        return self.remembered.get(("session", config, self.settings), make)
+        return self.remember(("session", config, self.settings), make)
 
     def _judged(self, path: str) -> DomainReport:
-        session = self.session(path)
+        session = self._session(path)
         applied = {os.path.realpath(overlay.file) for overlay in session.options.overlays}
         files = files_of_domain(path, lambda config: self._device_tree(config, session))
         judged = tuple(file for file in files if file == path or file not in applied)
         key = ("judgement", judged, project_above(path), self.settings)
-        return self.remembered.get(key, lambda: self._judgement(judged, path))
+        return self.remember(key, lambda: self._judgement(judged, path))
 
     def _judgement(self, files: tuple[str, ...], path: str) -> DomainReport:
-        session = self.session(path)
+        session = self._session(path)
         documents = [self._document(file, session.include) for file in files]
         documents = [document for document in documents if not is_of_imagebuilder(document)]
         of_guests = [d for d in documents if not (isinstance(d, TreeFile) and d.is_board)]
@@ -135,9 +170,7 @@ class OpenFiles:
         return DomainReport(judging, judging.report())
 
     def _document(self, path: str, include: tuple[str, ...]) -> Document:
-        return self.remembered.get(
-            ("document", path, include), lambda: read_document(path, include)
-        )
+        return self.remember(("document", path, include), lambda: read_document(path, include))
 
     def _device_tree(self, path: str, session: Session) -> str | None:
         try:
@@ -152,7 +185,7 @@ class OpenFiles:
         make: Callable[[str], Callable[[], DomainFacts | None]]
         make = lambda plan: lambda: facts_in(Path(plan))  # noqa: E731
         facts = [
-            self.remembered.get(("facts", plan), make(plan))
+            self.remember(("facts", plan), make(plan))
             for plan in sorted(plans)
             if os.path.isfile(plan)
         ]

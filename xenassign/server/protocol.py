@@ -21,11 +21,12 @@ from xenassign.devicetree.places import Place
 from xenassign.errors import XenassignError
 from xenassign.findings import Finding
 from xenassign.process import ENDINGS
-from xenassign.server import actions, diagnostics
+from xenassign.server import actions, answers, diagnostics
 from xenassign.server.host_source import HostSources
 from xenassign.server.links import links
 from xenassign.server.open_files import Analysis, OpenFiles
 from xenassign.server.positions import TextPositions
+from xenassign.server.proposals import Proposal
 from xenassign.server.related import related
 from xenassign.server.settings_of_editor import editor_settings
 
@@ -42,7 +43,7 @@ class Service:
     def __init__(self, server: LanguageServer) -> None:
         self.server = server
         self.files = OpenFiles()
-        self.hosts = HostSources(self.files.remembered)
+        self.hosts = HostSources(self.files)
         self._uris: dict[str, str] = {}
         self._used: dict[str, frozenset[str]] = {}
         self._changed: set[str] = set()
@@ -201,6 +202,29 @@ class Service:
             for start, end, place in links(analysis, lines, self.host_place(analysis))
         ]
 
+    def hover(self, params: lsp.HoverParams) -> lsp.Hover | None:
+        """What is known of the word at a position."""
+        analysis = self._asked(params.text_document.uri)
+        if analysis is None:
+            return None
+        lines = self.lines(analysis.text)
+        at = lines.offset(params.position)
+        shown = answers.hover(self.files, analysis, lines.place(analysis.path, at, at), at)
+        if shown is None:
+            return None
+        text = lsp.MarkupContent(lsp.MarkupKind.Markdown, shown.text)
+        return lsp.Hover(text, lines.range(shown.place))
+
+    def completion(self, params: lsp.CompletionParams) -> list[lsp.CompletionItem]:
+        """What can be written at a position."""
+        path = _path_of(params.text_document.uri)
+        if path is None or path not in self._uris:
+            return []
+        lines = self.lines(self.files.texts[path])
+        at = lines.offset(params.position)
+        proposals = answers.proposals(self.files, path, at)
+        return [_item(number, each, lines, at) for number, each in enumerate(proposals)]
+
     def _asked(self, uri: str) -> Analysis | None:
         path = _path_of(uri)
         return self.analysis(path) if path in self._uris else None
@@ -222,6 +246,28 @@ def _path_of(uri: str) -> str | None:
     """The real path of a file; None for a text that is none."""
     path = to_fs_path(uri) if uri.startswith("file:") else None
     return os.path.realpath(path) if path and "\0" not in path else None
+
+
+_KINDS = {
+    "property": lsp.CompletionItemKind.Property,
+    "value": lsp.CompletionItemKind.EnumMember,
+    "device": lsp.CompletionItemKind.Reference,
+    "rule": lsp.CompletionItemKind.Constant,
+}
+
+
+def _item(number: int, proposal: Proposal, lines: TextPositions, at: int) -> lsp.CompletionItem:
+    text = proposal.text or proposal.label
+    edit = lsp.TextEdit(lines.span(at - proposal.start, at), text) if proposal.start else None
+    return lsp.CompletionItem(
+        escape.terminal(proposal.label),
+        kind=_KINDS[proposal.kind],
+        detail=escape.terminal(proposal.about) or None,
+        sort_text=f"{number:05}",
+        insert_text=None if edit is not None else text,
+        text_edit=edit,
+        filter_text=proposal.label,
+    )
 
 
 def _line(place: Place) -> str:
@@ -264,6 +310,9 @@ def make_server() -> LanguageServer:
     kinds = lsp.CodeActionOptions([lsp.CodeActionKind.QuickFix, lsp.CodeActionKind.SourceFixAll])
     feature(lsp.TEXT_DOCUMENT_CODE_ACTION, service.code_actions, kinds)
     feature(lsp.TEXT_DOCUMENT_DOCUMENT_LINK, service.document_links)
+    feature(lsp.TEXT_DOCUMENT_HOVER, service.hover)
+    typed = lsp.CompletionOptions(trigger_characters=['"', "/", ","])
+    feature(lsp.TEXT_DOCUMENT_COMPLETION, service.completion, typed)
     return server
 
 
