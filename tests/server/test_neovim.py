@@ -94,7 +94,8 @@ def test_neovim_shows_a_mistake_and_fixes_it(project: Path, tmp_path: Path) -> N
     done = subprocess.run(
         command, cwd=tmp_path, env=environment, capture_output=True, timeout=300, check=False
     )
-    result = json.loads(answer.read_text()) if answer.exists() else done.stderr.decode()
+    assert answer.exists(), done.stderr.decode()
+    result = json.loads(answer.read_text())
     assert "failed" not in result, result
     assert "XA809" in [diagnostic["code"] for diagnostic in result["shown"]]
     assert {diagnostic["source"] for diagnostic in result["shown"]} == {"xenassign"}
