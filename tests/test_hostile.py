@@ -281,6 +281,7 @@ COMMANDS: dict[tuple[str, str], list[tuple[str, ...]]] = {
         (NAMED, "--host", f"other{NAMED}", *GUEST, *FORCED),
         ("-c", "s.toml"),
     ],
+    ("plan", "column"): [(NAMED, *GUEST), ("-c", "s.toml")],
     ("plan", "json"): [(NAMED, *GUEST), (NAMED, "--host", f"other{NAMED}", *GUEST, *FORCED)],
     **{
         ("report", form): [

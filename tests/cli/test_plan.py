@@ -38,7 +38,7 @@ def test_both_commands_have_the_same_options_of_the_request() -> None:
 
     boot = names(click.command()(cli_options.boot_options(lambda: None)))
     own = {"output", "overwrite", "per_host", "locked"} | boot
-    assert names(generate.command) - own == names(plan.command) - {"form"}
+    assert names(generate.command) - own == names(plan.command) - {"form", "ascii_only"}
     assert own <= names(generate.command)
 
 
@@ -159,6 +159,49 @@ def test_a_terminal_is_used_as_wide_as_it_is(host_files: dict[str, Path], column
     assert b"\x1b[2m" in text  # what is not there is dim
     rule = max(text.decode().splitlines(), key=lambda line: line.count("─"))
     assert 60 <= rule.count("─") <= columns
+
+
+COLUMN = ("--format", "column", "-d", "ethernet0", "-d", "spi0", "--map", f"{ETH}=auto")
+
+
+@pytest.mark.parametrize("columns", [20, 60, 80, 120, 200, 500])
+def test_a_column_fits_the_terminal(
+    planned: Invoke, monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("NO_COLOR", "1")
+    done = planned("zynqmp", *COLUMN, "--memory", "512")
+    assert done.exit_code == 0
+    assert "\x1b" not in done.stdout
+    drawing, _, memory = done.stdout.partition("\n\n")
+    assert memory.startswith("Memory: 512 MiB; ")
+    top, *rows, bottom = drawing.splitlines()
+    assert max(map(len, (top, *rows, bottom))) <= min(max(columns, 60), 200)
+    assert (top.strip()[0], bottom.split()[0]) == ("┌", "0x10000000000")
+    left, right = top.index("┌"), top.index("┐")
+    assert {(row[left], row[right]) for row in rows} == {("│", "│"), ("≈", "≈")}
+    addresses = [int(row[:left], 16) for row in rows if row[:left].strip()]
+    assert addresses == sorted(set(addresses))
+    assert {0x40000000, 0x3F0E0000, 0xC0000000, 0xFF0F0000} <= set(addresses)
+    assert "← 0xff0e0000 (auto)" in drawing
+    assert drawing.count("← same address") == 2
+
+
+def test_a_column_in_colours_and_in_ascii(planned: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert "\x1b[1m" in planned("zynqmp", *COLUMN).stdout
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.delenv("FORCE_COLOR")
+    done = planned("zynqmp", *COLUMN, "--ascii")
+    assert done.stdout.isascii()
+    assert "|##########|" in done.stdout
+    assert "~          ~" in done.stdout
+
+
+def test_ascii_requires_a_column(planned: Invoke, wording: Wording) -> None:
+    wording(planned("zynqmp", "-d", "ethernet0", "--ascii"))
 
 
 @pytest.mark.parametrize("command", [generate.command, plan.command], ids=["generate", "plan"])

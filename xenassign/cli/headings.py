@@ -22,7 +22,7 @@ _HEADINGS = {
         *("host_out", "chosen", "uboot_script", "efi", "loads", "load_with", "xen_bootargs"),
         *("dom0_bootargs", "imagebuilder", "imagebuilder_base", "attach_overlay"),
     ),
-    "What is written": ("output", "per_host", "lock", "locked", "overwrite", "form"),
+    "What is written": ("output", "per_host", "lock", "locked", "overwrite", "form", "ascii_only"),
     "What is reported": ("verbose", "quiet", "ignore", "strict"),
 }
 _OTHERS = "Other"

@@ -6,9 +6,10 @@ A span includes its start and excludes its end. An empty one overlaps nothing, a
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterable, Iterator
-from itertools import accumulate, count
-from typing import Generic, NamedTuple, TypeVar
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, count, pairwise
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 PAGE_SIZE = 4096
 """Bytes of a page: the granule of stage 2 and of every mapping of Xen on Arm.
@@ -189,3 +190,39 @@ class GrowingIntervals(Generic[T]):
     def covering(self, span: Span) -> list[tuple[Span, T]]:
         """Those that cover a span, in the order in which they were added."""
         return [entry for entry in self.overlapping(span) if entry[0].covers(span)]
+
+
+class Spanned(Protocol):
+    """Something at a span of addresses."""
+
+    @property
+    def span(self) -> Span: ...
+
+
+Item = TypeVar("Item", bound=Spanned)
+
+
+@dataclass(frozen=True, slots=True)
+class Slice(Generic[Item]):
+    """Addresses between two boundaries. ``inmost``: the smallest item there, or None."""
+
+    span: Span
+    inmost: Item | None
+
+
+def layers(items: Sequence[Item]) -> list[Slice[Item]]:
+    """The addresses from 0 to the end of the last item, cut at all boundaries of items."""
+    starts: dict[int, list[Item]] = {}
+    ends: dict[int, list[Item]] = {}
+    for item in items:
+        starts.setdefault(item.span.start, []).append(item)
+        ends.setdefault(item.span.end, []).append(item)
+    pieces: list[Slice[Item]] = []
+    present: list[Item] = []
+    for start, end in pairwise(sorted({0, *starts, *ends})):
+        over = ends.get(start, ())
+        present = [item for item in present if not any(item is other for other in over)]
+        present += starts.get(start, ())
+        inmost = min(present, key=lambda item: item.span.size, default=None)
+        pieces.append(Slice(Span(start, end), inmost))
+    return pieces

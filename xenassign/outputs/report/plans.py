@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TextIO
 
 from xenassign import escape
@@ -12,18 +12,29 @@ from xenassign.outputs.report.terminal import console
 from xenassign.planning.plan import DomainPlan
 from xenassign.system.hosts import HostsPlan
 
+Draw = Callable[[DomainPlan, TextIO], None]
+"""Prints an address space."""
 
-def show(plan: HostsPlan, stream: TextIO, only: str | None = None, *, owners: bool = False) -> None:
-    """Prints the tables one after the other, then the differences.
 
-    ``only``: this domain's name. ``owners``: then also who has what of each board.
+def show(
+    plan: HostsPlan,
+    stream: TextIO,
+    only: str | None = None,
+    *,
+    owners: bool = False,
+    draw: Draw | None = None,
+) -> None:
+    """Prints the address spaces one after the other, then the differences.
+
+    ``only``: this domain's name. ``owners``: then also who has what of each board. ``draw``: prints
+    one address space; None: as a table.
     """
     shown = _plans(plan, only)
     for number, (host, domain) in enumerate(shown):
         if len(shown) > 1:
             console(stream).print("\n" * bool(number), end="")
             console(stream).print(escape.terminal(f"{domain.name} on {host}"), soft_wrap=True)
-        space.show(domain, stream)
+        (draw or space.show)(domain, stream)
     for host, owned in _owned(plan) if owners else ():
         title = f"Who has what of {host}:" if len(plan.hosts) > 1 else "Who has what:"
         for line in ("", title, *matrix.text_lines(owned)):

@@ -8,11 +8,10 @@ of fixed height. So no label overlaps another one, and an address space of 2^40 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 from math import log2
 from typing import NamedTuple
 
-from xenassign.devicetree.spans import PAGE_SIZE, Span
+from xenassign.devicetree.spans import PAGE_SIZE, Slice, Span, layers
 from xenassign.outputs.report.address_map import UNITS
 
 LINE = 12.0  # from one line of a label to the next
@@ -74,16 +73,9 @@ class Column(NamedTuple):
     height: float
 
 
-class _Piece(NamedTuple):
-    """Addresses between two boundaries. ``inmost``: the smallest feature there; None: empty."""
-
-    span: Span
-    inmost: Feature | None
-
-
 def column(features: Sequence[Feature], text: Callable[[Span], str], chars: int) -> Column:
     """The column of features. ``text``: of a break; ``chars``: in a line of a label."""
-    pieces = _pieces(features)
+    pieces = layers(features)
     labelled = _labelled(features, pieces)
     tops: list[float] = [0.0]
     for number, piece in enumerate(pieces):
@@ -107,25 +99,7 @@ def column(features: Sequence[Feature], text: Callable[[Span], str], chars: int)
     return Column(boxes, labels, breaks, tops[-1])
 
 
-def _pieces(features: Sequence[Feature]) -> list[_Piece]:
-    starts: dict[int, list[Feature]] = {}
-    ends: dict[int, list[Feature]] = {}
-    for feature in features:
-        starts.setdefault(feature.span.start, []).append(feature)
-        ends.setdefault(feature.span.end, []).append(feature)
-    bounds = sorted({0, *starts, *ends})
-    pieces: list[_Piece] = []
-    open_features: list[Feature] = []
-    for start, end in pairwise(bounds):
-        over = ends.get(start, ())
-        open_features = [f for f in open_features if not any(f is other for other in over)]
-        open_features += starts.get(start, ())
-        inmost = min(open_features, key=lambda f: f.span.size, default=None)
-        pieces.append(_Piece(Span(start, end), inmost))
-    return pieces
-
-
-def _labelled(features: Sequence[Feature], pieces: Sequence[_Piece]) -> dict[Feature, int]:
+def _labelled(features: Sequence[Feature], pieces: Sequence[Slice[Feature]]) -> dict[Feature, int]:
     """By feature the piece that has its label: the largest in which no smaller feature is.
 
     Of several features of one span only the first has a label, which counts the others.
@@ -139,7 +113,7 @@ def _labelled(features: Sequence[Feature], pieces: Sequence[_Piece]) -> dict[Fea
     return {feature: best[feature] for feature in dict.fromkeys(features) if feature in best}
 
 
-def _height(piece: _Piece, has_label: bool) -> float:
+def _height(piece: Slice[Feature], has_label: bool) -> float:
     if piece.inmost is None:
         return BREAK
     if not has_label:
