@@ -256,6 +256,10 @@ def fits(pattern: Sequence[str], text: str) -> bool:
     return True
 
 
+#: So many last characters of a string tell most wildcards apart.
+_END = 3
+
+
 class Wildcards:
     """Finds the entry of a `compatible` string in a table whose names can have wildcards.
 
@@ -266,7 +270,9 @@ class Wildcards:
         self._table = table
         self._headings = headings
         self._wildcards = [(name.split("*"), name) for name in table.names if "*" in name]
+        #: Those that a string of a vendor may fit, and those of them that one with this end may.
         self._vendors: dict[str, list[tuple[list[str], str]]] = {}
+        self._near: dict[tuple[str, str], list[tuple[list[str], str]]] = {}
 
     def entry(self, compatible: str) -> TableEntry | None:
         """The string's own entry, else that of a wildcard: of those alike, the first in the table.
@@ -280,14 +286,20 @@ class Wildcards:
 
     def _fitting(self, compatible: str) -> Iterator[str]:
         """The wildcards that a string fits, in the order of the table."""
-        vendor = compatible.partition(",")[0]
+        vendor, end = compatible.partition(",")[0], compatible[-_END:]
         if vendor not in self._vendors:
             self._vendors[vendor] = [
                 (pattern, name)
                 for pattern, name in self._wildcards
                 if "," not in pattern[0] or pattern[0].startswith(f"{vendor},")
             ]
-        return (name for pattern, name in self._vendors[vendor] if fits(pattern, compatible))
+        if (vendor, end) not in self._near:
+            self._near[vendor, end] = [
+                (pattern, name)
+                for pattern, name in self._vendors[vendor]
+                if end.endswith(pattern[-1][-_END:])
+            ]
+        return (name for pattern, name in self._near[vendor, end] if fits(pattern, compatible))
 
     def _rank(self, name: str) -> int:
         above = self._table.headings(name)

@@ -154,7 +154,7 @@ def is_listed(scope: Scope, node: Node) -> bool:
 def _control(board: Board, scope: Scope, node: Node) -> Control:
     parts = list(_parts(scope, node))
     known, part = _listed(parts) or (None, node)
-    outside = _Outside(board, scope, frozenset(node.walk()))
+    outside = _Outside(board, scope, node)
     return Control(node, known, part, tuple(parts), outside)
 
 
@@ -173,11 +173,11 @@ def _parts(scope: Scope, node: Node) -> Iterator[Node]:
 
 
 class _Outside(NamedTuple):
-    """What stays with the host and uses a device. ``own``: the nodes of the device."""
+    """What stays with the host and uses a device."""
 
     board: Board
     scope: Scope
-    own: frozenset[Node]
+    device: Node
 
     def users(self, provider: Node) -> Iterator[tuple[str, Node]]:
         """(property, node) of the enabled users of a node."""
@@ -186,7 +186,7 @@ class _Outside(NamedTuple):
                 yield prop, user
 
     def _goes_along(self, user: Node) -> bool:
-        return user in self.own or not self.scope.stays_with_host(user)
+        return self.device in user.lineage() or not self.scope.stays_with_host(user)
 
     def supplied(self, provider: Node, prop: str, user: Node) -> Iterator[Node]:
         """Who cannot do without the provider: the user, those it passes it on to, or nobody."""

@@ -46,7 +46,8 @@ class Span(NamedTuple):
 
     def overlaps(self, other: Span) -> bool:
         """Whether they have an address in common."""
-        return max(self.start, other.start) < min(self.end, other.end)
+        start, end = self
+        return start < other.end and other.start < end and start < end and other.start < other.end
 
     def common(self, other: Span) -> Span:
         """What they have in common; an empty span where that is nothing."""
