@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from weakref import WeakKeyDictionary
 
 from xenassign.checks.dom0_rights import NOT_DOM0S_LINE, NOT_DOM0S_PAGES
 from xenassign.checks.guest_addresses import TOO_HIGH, used_windows
 from xenassign.devicetree.addresses import is_pci, registers
 from xenassign.devicetree.places import Place
 from xenassign.devicetree.spans import PAGE_SIZE
+from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding, rule, some
 from xenassign.formats.xlcfg import Atom, ConfigError, XlConfig, parse
 from xenassign.host.device import is_device, read_device
@@ -256,12 +258,7 @@ def _in_bytes(
     """Addresses and sizes that are in bytes: they match a device in bytes, but not in pages."""
     if not ranges:
         return
-    sizes: dict[int, set[int]] = defaultdict(set)
-    for node in platform.tree.nodes():
-        if is_device(node):
-            windows = read_device(platform, node).windows if is_pci(node) else ()
-            for block in (*registers(node).blocks, *windows):
-                sizes[block.address].add(block.size)
+    sizes = _block_sizes(platform)
     for atom, span in ranges:
         at = config.place(atom)
         page = span.mfn * PAGE_SIZE
@@ -274,6 +271,22 @@ def _in_bytes(
             message = f"{span.pages:#x} is the device's size in bytes; it has"
             message = f"{message} {-(-span.pages // PAGE_SIZE):#x} pages"
             yield IN_BYTES(message, prop="iomem", place=at)
+
+
+_SIZES: WeakKeyDictionary[Tree, dict[int, set[int]]] = WeakKeyDictionary()
+
+
+def _block_sizes(platform: Platform) -> dict[int, set[int]]:
+    """The sizes of the board's register blocks by their addresses; they are read once."""
+    sizes = _SIZES.get(platform.tree)
+    if sizes is None:
+        sizes = _SIZES[platform.tree] = defaultdict(set)
+        for node in platform.tree.nodes():
+            if is_device(node):
+                windows = read_device(platform, node).windows if is_pci(node) else ()
+                for block in (*registers(node).blocks, *windows):
+                    sizes[block.address].add(block.size)
+    return sizes
 
 
 def _stage2(
