@@ -29,6 +29,10 @@ _OPENED = re.compile(r"/dev/(?:stdin|fd/[0-9]+)")
 #: The regular files that were read, by device and inode, with the name of each.
 Inputs = Mapping[tuple[int, int], str]
 
+#: What was read of pipes, by device and inode: it can be read once only, and each change of a
+#: request that is planned asks for it again.
+_pipes: dict[tuple[int, int], bytes] = {}
+
 _inputs: ContextVar[dict[tuple[int, int], str] | None] = ContextVar("inputs", default=None)
 
 #: Texts that an editor has not saved, by the real paths of their files.
@@ -76,8 +80,15 @@ def read(path: str | Path, most: int = MAX_SIZE) -> bytes:
     ValueError for a NUL in the name.
     """
     pipe = _OPENED.fullmatch(os.fspath(path)) is not None
-    with _opened(path, pipe) as stream:
-        return limited(stream, most)
+    status = os.stat(path) if pipe else None
+    if status is None or not stat.S_ISFIFO(status.st_mode):
+        with _opened(path, pipe) as stream:
+            return limited(stream, most)
+    key = (status.st_dev, status.st_ino)
+    if key not in _pipes:
+        with _opened(path, pipe) as stream:
+            _pipes[key] = limited(stream)
+    return limited(io.BytesIO(_pipes[key]), most)
 
 
 def limited(stream: BinaryIO, most: int = MAX_SIZE) -> bytes:

@@ -85,7 +85,25 @@ def test_advice_names_keys(host_files: dict[str, Path], tmp_path: Path) -> None:
     answer = json.loads(run("plan", "-c", str(file), "--format", "json").stdout)
     first = answer["try"][0]
     assert first["file"] == str(file)
-    assert {"table": ["domain", 0], "set": {"memory": 512, "vcpus": 1}} in first["edits"]
+    assert {"table": ["domain", 0], "set": {"map": "auto", "memory": 512, "vcpus": 1}} in first[
+        "edits"
+    ]
+
+
+def test_what_two_domains_share_is_for_the_user_to_decide(
+    host_files: dict[str, Path], tmp_path: Path
+) -> None:
+    file = tmp_path / "xenassign.toml"
+    first, second = (f'device = ["{path}"]\n' for path in ("ams-ps@0", "ams-pl@400"))
+    text = f'host = "{host_files["zynqmp"]}"\n\n[[domain]]\nname = "net"\n' + SMALL + first
+    file.write_text(text + TWO + SMALL + second)
+    refused = run("generate", "-c", str(file), "-o", str(tmp_path / "out"))
+    assert refused.exit_code == 1
+    last = refused.stderr.splitlines()[-1]
+    assert last.startswith("nothing helps: ")
+    assert "(of net)" in last
+    assert "(of two)" in last
+    assert "you decide: assign both devices to one domain" in last
 
 
 def test_a_command_line_that_overrides_the_file_is_respected(

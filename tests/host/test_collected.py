@@ -22,7 +22,7 @@ from xenassign.host.load import read_host
 from xenassign.host.regulator_summary import regulator_summary_of
 from xenassign.host.xl_info import parse_xl_info, xl_info_of
 from xenassign.planning.decide import decide
-from xenassign.request.command_line import read_request
+from xenassign.request.command_line import read_request, read_system
 from xenassign.resources import directory
 
 from .tars import in_folder, member, packed
@@ -91,6 +91,19 @@ def test_options_come_before_what_it_says(made: Made) -> None:
     assert {s.why for s in plan.devices[0].suppliers if s.property == "clocks"} == {
         "5 Hz: --clock-rate"
     }
+
+
+@pytest.mark.parametrize(("stated", "release"), [("", "4.19"), ('xen = "4.20"\n', "4.20")])
+def test_the_release_that_runs_holds_for_a_file_too(
+    stated: str, release: str, made: Made, tmp_path: Path
+) -> None:
+    file = tmp_path / "xenassign.toml"
+    host = f'host = "{made(MEMBERS).name}"\n'
+    file.write_text(f'{host}{stated}[[domain]]\nname = "net"\ndevice = ["{ETH}"]\n')
+    system, _ = read_system({}, None, (), str(file))
+    assert system.domains[0].release.version == release
+    system, _ = read_system({"release": "4.21"}, None, (), str(file))
+    assert system.domains[0].release.version == "4.21"
 
 
 def test_what_could_not_be_read_is_advice_only_where_a_rate_is_missing(made: Made) -> None:

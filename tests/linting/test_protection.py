@@ -31,9 +31,7 @@ def asked(board: Board, host: str, text: str) -> list[tuple[str, str]]:
 
 HARM = "would corrupt memory of Xen or of other domains"
 MASTERS = "do not assign it, or use a board whose IOMMU covers it; only a direct-map domain"
-NOT_NAMED = (
-    "prints a template of the overlay that connects them; else do not assign it; a direct-map"
-)
+NOT_NAMED = "prints a template of the overlay; else only a direct-map domain can use it"
 
 
 @pytest.mark.parametrize(

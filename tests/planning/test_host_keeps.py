@@ -118,6 +118,18 @@ def test_the_note_names_only_the_options_that_apply(
         assert finding.fix.count("_ignore_unused") == len(options)
 
 
+def test_power_domains_of_firmware_that_linux_takes_for_off(plan: Plan) -> None:
+    """TI's: no option of dom0 keeps them on, and only the boot loader switches them on."""
+    made = plan("ti", "serial@2810000")
+    assert made.dom0_options == ("clk_ignore_unused",)
+    (finding,) = (f for f in made.findings if f.code == "XA507")
+    assert "pd_ignore_unused" not in finding.fix
+    providers = {keep.provider for keep in made.host_keeps if keep.kind == "power-domain"}
+    assert providers
+    for provider in providers:
+        assert f"have the boot loader switch on the power domains of {provider}" in finding.fix
+
+
 def test_the_plan_and_the_overlays_comment_list_them(generate: Generate) -> None:
     made, files, _ = generate("tricky", ALL, policy="trust", regions=("drop",))
     listed = json.loads(files["domu1.json"])

@@ -21,6 +21,7 @@ from xenassign.findings import Finding
 from xenassign.request.boot_request import BootRequest
 from xenassign.request.request import Request
 from xenassign.system.hosts import HostsPlan
+from xenassign.system.lock import LOCKED
 from xenassign.system.system import SystemPlan
 
 MOST_PLANS = 16
@@ -81,8 +82,11 @@ def advise(built: Outcome, boot: BootRequest, attempt: Callable[[Changes], Outco
     """
     search = Search(lambda changes: _System(attempt(changes), boot), MOST_PLANS)
     first = _System(built, boot)
-    if not all(isinstance(each, Finding) and first.case(each) for each in built.refusals):
-        return Advice(())  # a difference from the lock, or what two domains share
+    for each in built.refusals:
+        if not isinstance(each, Finding) or each.rule is LOCKED:
+            return Advice(())
+        if not first.case(each):  # what two domains share
+            return Advice((), f"{each.message}; you decide: {each.fix}")
     suggestions, failing = [], []
     for changes, system in search.run(first):
         clocks = [finding for finding in system.findings if finding.fails]

@@ -74,12 +74,14 @@ def _no_reason(_: Case) -> str:
 class Remedy(NamedTuple):
     """What may remove the findings of some rules. ``propose`` gets those of one rule, all of them.
 
-    ``otherwise``: why it may propose nothing, as the end of a sentence, or "".
+    ``otherwise``: why it may propose nothing, as the end of a sentence, or "". ``alone``: whether
+    the findings are reason enough for a command, if there is no other.
     """
 
     codes: tuple[str, ...]
     propose: Propose
     otherwise: Callable[[Case], str] = _no_reason
+    alone: bool = True
 
 
 def _neighbours(_: Case, findings: Findings) -> Iterator[OptionChange]:
@@ -276,6 +278,8 @@ REMEDIES = (
     Remedy(("XA817",), _memory_and_vcpus),
     Remedy(("XA307", "XA506", "XA535", "XA536"), _neighbours),
     Remedy(("XA426",), _direct_map),
+    # It works, until Xen gives the guest grants or foreign memory there.
+    Remedy(("XA204",), _auto_placement, alone=False),
 )
 
 

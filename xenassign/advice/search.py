@@ -75,7 +75,8 @@ class Search(Generic[Plan]):
     """One search.
 
     ``attempt`` plans the request with changes, and raises XenassignError if they contradict it;
-    ``most`` plans are made at most. ``allowed``: which changes are tried.
+    ``most`` plans are made at most. ``allowed``: which changes are tried. ``improves``: whether
+    changes are added that remove warnings of what is accepted.
     """
 
     def __init__(
@@ -83,10 +84,13 @@ class Search(Generic[Plan]):
         attempt: Callable[[Changes], Plan],
         most: int,
         allowed: Callable[[OptionChange], bool] = lambda _: True,
+        *,
+        improves: bool = True,
     ) -> None:
         self._attempt = attempt
         self._most = most
         self._allowed = allowed
+        self._improves = improves
         self._tried: set[frozenset[OptionChange]] = set()
         self.plans = 0
         self.exhausted = False
@@ -110,7 +114,7 @@ class Search(Generic[Plan]):
             if planned is None:
                 continue
             if not planned.refusals:
-                better, plan = self.improved(changes, planned)
+                better, plan = self._improved(changes, planned)
                 if plan.requests not in seen:
                     least = least if seen else level
                     seen.append(plan.requests)
@@ -124,16 +128,17 @@ class Search(Generic[Plan]):
                     aside = order.aside + (place > 0)
                     heapq.heappush(queue, (_Order((*risks,), aside, len(more), number), more, None))
 
-    def improved(self, changes: Changes, planned: Plan) -> tuple[Changes, Plan]:
-        """With further changes that remove what keeps the device from working in the guest."""
-        blocked = _will_not_work(planned)
-        for findings in blocked:
+    def _improved(self, changes: Changes, planned: Plan) -> tuple[Changes, Plan]:
+        """With further changes that remove warnings."""
+        for findings in _removable(planned) if self._improves else ():
+            if not (changes or _alone(findings[0])):
+                continue
             for change in self._proposed(planned, findings):
                 more = (*changes, change)
                 plan = self._planned(more)
                 if plan is None or plan.refusals:
                     continue
-                if len(_will_not_work(plan)) < len(_will_not_work(planned)):
+                if len(_removable(plan)) < len(_removable(planned)):
                     changes, planned = more, plan
                     break
         return changes, planned
@@ -180,13 +185,19 @@ def _dead_end(planned: Planned, finding: Finding, changes: Changes) -> DeadEnd:
     return DeadEnd(changes, finding, tuple(filter(None, ends)))
 
 
-def _will_not_work(planned: Planned) -> list[list[Finding]]:
-    """By rule and domain, the warnings of what does not work in the guest and may be removed."""
-    return _grouped(
+def _removable(planned: Planned) -> list[list[Finding]]:
+    """By rule and domain, the warnings that a change may remove; last what is no reason alone."""
+    warnings = (
         finding
         for finding in planned.findings
         if finding.severity == "warning" and finding.fails is not False and remedies(finding.code)
     )
+    return _grouped(sorted(warnings, key=_alone, reverse=True))
+
+
+def _alone(finding: Finding) -> bool:
+    """Whether it is reason enough for a command."""
+    return any(remedy.alone for remedy in remedies(finding.code))
 
 
 def _hopeless_first(finding: Finding) -> tuple[bool, int]:

@@ -102,7 +102,7 @@ def judge_alone(board: Board, resolved: Resolved) -> DeviceAnswer:
         return _Attempt(board, changed)
 
     plan = _Attempt(board, resolved)
-    search = Search(attempt, _MOST_PLANS, _leaves_device)
+    search = Search(attempt, _MOST_PLANS, _leaves_device, improves=False)
     for changes, better in search.run(plan):
         options = [option for change in changes for option in _options(change)]
         if any(finding.rule is UNKNOWN_RATE for finding in better.findings):

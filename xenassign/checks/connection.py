@@ -66,15 +66,13 @@ class Connection(NamedTuple):
         if others:
             paths = some(node.path for node in self.iommus)
             return (
-                "if the DMA of the device goes through one of the IOMMUs that Xen drives"
-                f"{build}, which do not name it ({paths}), {command} a template of the overlay that"
-                " connects them"
+                f"if its DMA goes through one of {paths}, IOMMUs that Xen drives{build} and that"
+                f" do not name it: {command} a template of the overlay"
             )
         lack = "does not name it" if first.available else "is disabled"
         iommu = f"{first.path}, an IOMMU that Xen drives{build}, which {lack}"
         if not self.certain:
-            overlay = "a template of the overlay that connects them"
-            return f"if the DMA of the device goes through {iommu}, {command} {overlay}"
+            return f"if its DMA goes through {iommu}: {command} a template of the overlay"
         ids = ", ".join(map(hex, self.known.ids[:4])) if self.known is not None else ""
         more = ", …" if self.known is not None and len(self.known.ids) > 4 else ""
         streams = f" (stream {ids}{more})" if ids else ""

@@ -83,11 +83,12 @@ def why_forced(dma: Dma, accepted: Accepted | None = None, direct_map: bool = Fa
 class Unprotected(NamedTuple):
     """How files or options assign a device without protection, for advice in the imperative.
 
-    ``force``: any device. ``direct_map``: by which means a direct-map domain does.
+    ``force``: any device. ``direct_map``: by which means a direct-map domain does, if the advice
+    has to say it.
     """
 
     force: str
-    direct_map: str
+    direct_map: str = ""
 
     def advice(
         self, dma: Dma, direct_map: bool = False, connection: Connection | None = None
@@ -105,10 +106,11 @@ class Unprotected(NamedTuple):
             return f"{self.force} only if you know that it does no DMA; else {harm}"
         first, only = _FOR_MASTERS, "only "
         if connection is not None:
-            first, only = f"{connection.advice}; else do not assign it", ""
+            first, only = connection.advice, "else only "
         if direct_map:
             return f"{first}; {self.force} only if you accept that {_REACHES_ALL}"
-        means = f"{only}a direct-map domain can use it ({self.direct_map})"
+        means = f" ({self.direct_map})" if self.direct_map else ""
+        means = f"{only}a direct-map domain can use it{means}"
         return f"{first}; {means}, and {_REACHES_ALL}"
 
 
@@ -189,9 +191,7 @@ def _refusal(
     message = not_protected(path, protection, dma)
     if unknown:
         return PROTECTION_UNKNOWN(message, node=path)
-    route = "" if "dom0less" in request.routes else " --route dom0less"
-    option = f"--force-assign-without-iommu {path}"
-    ways = Unprotected(f"add {option}", f"{option}{route} --direct-map --static-memory BASE:SIZE")
+    ways = Unprotected(f"add --force-assign-without-iommu {path}")
     return UNPROTECTED(message, node=path, fix=ways.advice(dma, request.direct_map, lacking))
 
 

@@ -6,6 +6,7 @@ For the devices of a plan and for those that a partial device tree assigns. Addr
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 from xenassign.findings import rule
@@ -84,7 +85,11 @@ def sharing_message(path: str, others: Mapping[Node, str]) -> str:
     """That a device shares pages. ``others``: what is shared, by the other node of the host; if
     they are more than ``MOST``, not all of them.
     """
-    names = ", ".join(f"{other.path} ({text})" for other, text in others.items())
+    groups = (
+        f"{', '.join(node.path for node, _ in several)} ({text})"
+        for text, several in groupby(others.items(), key=lambda item: item[1])
+    )
+    names = ", ".join(groups)
     if len(others) > MOST:
         names = f"more than {MOST} nodes, for example {next(iter(others)).path}"
     verb = "is" if len(others) == 1 else "are"

@@ -119,7 +119,7 @@ def _advice(
         else:
             toml = changed(origin.toml, changes, trees)
             edits(origin.toml, toml)  # raises an error if no lines make the one of the other
-            system = system_of_project(project_of(toml), given)
+            system = system_of_project(project_of(toml), given, trees)
         return build(trees, system, options)
 
     return advise(built, request.boot, attempt)

@@ -120,7 +120,7 @@ def decide_judged(board: Board, resolved: Resolved, judged: Judgement) -> Domain
         findings += supplier_findings(device.path, device.suppliers, judged.firmware.offered)
         findings += assignable_supplier_findings(board, scope, device)
     findings += builder.rewriter.findings(partial(proposable, board, scope))
-    findings += keep_findings(keeps, kept_on)
+    findings += keep_findings(tree, keeps, kept_on)
     host_marks = tuple(_marks(board, scope))
     changes, dom0_problems = dom0_changes(board, _withheld(scope, host_marks), request.routes)
     findings += dom0_problems
@@ -141,7 +141,7 @@ def decide_judged(board: Board, resolved: Resolved, judged: Judgement) -> Domain
         findings=tuple(dict.fromkeys(findings)),
         host_keeps=keeps,
         kept_on=kept_on,
-        dom0_options=dom0_options(keeps, kept_on),
+        dom0_options=dom0_options(tree, keeps, kept_on),
         firmware=tuple(firmware.root.path for firmware in kept),
         chosen_cells=chosen_cells(tree, request),
         dom0_changes=changes,

@@ -28,6 +28,12 @@ _OF_A_BUS = frozenset(name for name, kind in SUPPLIER_KINDS.items() if kind.of_a
 _VIRTUAL = frozenset({"fixed-factor-clock", "gpio-gate-clock", "usb-nop-xceiv"})
 
 
+#: Power domains of firmware, which Linux takes for off until a device of its own uses them: it
+#: switches none off, so that pd_ignore_unused has no effect, and none on for a guest.
+#: Source: drivers/pmdomain/ti/ti_sci_pm_domains.c (pm_genpd_init with is_off).
+_TAKEN_FOR_OFF = frozenset({"ti,sci-pm-domain"})
+
+
 #: By (kind, host path of the provider, arguments): (name, host paths of the users).
 _Keeps = dict[tuple[str, str, tuple[int, ...]], tuple[str | None, list[str]]]
 
@@ -131,21 +137,40 @@ def regulators_to_keep_on(tree: Tree, keeps: tuple[HostKeep, ...]) -> tuple[str,
     )
 
 
-def dom0_options(keeps: tuple[HostKeep, ...], kept_on: tuple[str, ...]) -> tuple[str, ...]:
+def dom0_options(
+    tree: Tree, keeps: tuple[HostKeep, ...], kept_on: tuple[str, ...]
+) -> tuple[str, ...]:
     """Options for dom0's kernel command line. ``kept_on``: regulators that are marked always-on."""
-    kinds = {k.kind for k in keeps if not (k.kind == "regulator" and k.provider in kept_on)}
+    off = _taken_for_off(tree, keeps)
+    kinds = {
+        keep.kind
+        for keep in keeps
+        if not (keep.kind == "regulator" and keep.provider in kept_on)
+        and not (keep.kind == "power-domain" and keep.provider in off)
+    }
     chosen = (kind.keep_option for name, kind in SUPPLIER_KINDS.items() if name in kinds)
     return tuple(option for option in chosen if option is not None)
 
 
-def keep_findings(keeps: tuple[HostKeep, ...], kept_on: tuple[str, ...]) -> Iterator[Finding]:
+def _taken_for_off(tree: Tree, keeps: tuple[HostKeep, ...]) -> tuple[str, ...]:
+    """The providers of power domains that dom0's Linux takes for off."""
+    paths = dict.fromkeys(keep.provider for keep in keeps if keep.kind == "power-domain")
+    nodes = (tree.find(path) for path in paths)
+    return tuple(node.path for node in nodes if node and _TAKEN_FOR_OFF & {*node.compatible})
+
+
+def keep_findings(
+    tree: Tree, keeps: tuple[HostKeep, ...], kept_on: tuple[str, ...]
+) -> Iterator[Finding]:
     """One finding about all that the host must keep."""
     if not keeps:
         return
     kinds = Counter(keep.kind for keep in keeps)
     counts = ", ".join(f"{count} {kind}{'s' if count > 1 else ''}" for kind, count in kinds.items())
-    line = " ".join(dom0_options(keeps, kept_on))
+    line = " ".join(dom0_options(tree, keeps, kept_on))
     fix = f"put {line} on dom0's kernel command line" if line else "have the firmware set them up"
+    for path in _taken_for_off(tree, keeps):
+        fix += f"; have the boot loader switch on the power domains of {path}: dom0 cannot"
     yield HOST_KEEPS(
         f"the host must leave on and set up: {counts} (host_keeps of the plan)", fix=fix
     )

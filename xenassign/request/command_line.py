@@ -73,18 +73,25 @@ def read_system(
     project = read_project(Path(config))
     if host is None and not project.hosts:
         raise UsageError(f'{config}: has no host; write host = "board.dtb"')
-    system = system_of_project(project, given)
+    system_of_project(project, given)  # its mistakes come before those of the trees
     folders = (*include, *project.include)
     try:
         trees = [read_host(file, folders) for file in project.hosts] if host is None else []
     except InputError as error:
         raise InputError(f"{project.toml.where(('host',))}: host: {error}") from None
-    return system, [*trees, *(read_host(file, folders) for file in more)]
+    trees += (read_host(file, folders) for file in more)
+    return system_of_project(project, given, trees), trees
 
 
-def system_of_project(project: Project, given: Given) -> SystemRequest:
-    """The domains of a xenassign.toml with the options of a command line. Raises XenassignError."""
-    system = with_options(project.system, fields_of(given), given.get("name"))
+def system_of_project(project: Project, given: Given, trees: Sequence[Tree] = ()) -> SystemRequest:
+    """The domains of a xenassign.toml with the options of a command line. Raises XenassignError.
+
+    ``trees``: the boards, whose running Xen has the release if nothing states one.
+    """
+    system, fields = project.system, fields_of(given)
+    if trees and "release" not in fields and "xen" not in project.toml.values:
+        system = with_options(system, {"release": release_of(None, trees)}, None)
+    system = with_options(system, fields, given.get("name"))
     return with_boot(system, given, project.toml.file)
 
 
