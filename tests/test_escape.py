@@ -234,7 +234,7 @@ def test_a_message_of_sarif(value: str) -> None:
 @given(st.binary(min_size=1, max_size=9).filter(lambda raw: b"\0" not in raw), st.booleans())
 def test_a_uri_of_sarif(raw: bytes, absolute: bool) -> None:
     name = os.path.normpath(os.fsdecode(b"/" * absolute + b"a" + raw))
-    uri = escape.sarif_uri(name)
+    uri = escape.file_uri(name)
     assert uri.isascii()
     assert uri.isprintable()
     parts = urlsplit(uri)

@@ -276,7 +276,7 @@ def sarif_text(text: str) -> str:
     return terminal(text).replace("](", "\\](")
 
 
-def sarif_uri(file: str) -> str:
+def file_uri(file: str) -> str:
     """The URI of a file, relative to the working directory if its name is (RFC 3986)."""
     path = PurePath(file)
     return path.as_uri() if path.is_absolute() else quote(os.fsencode(path.as_posix()))

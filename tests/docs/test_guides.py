@@ -43,6 +43,7 @@ OTHERS = {
     "docs/boards/imx8.md": {"--keep", "--run"},
     "docs/boards/rpi4.md": {"--keep", "--run"},
     "docs/quickstart/README.md": {"--run"},
+    "docs/editors.md": {"--install-extension"},
     "docs/real-nodes.md": {"--devices", "--seed"},
     "CONTRIBUTING.md": {
         "--boards",

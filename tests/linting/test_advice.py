@@ -46,7 +46,9 @@ MISTAKES = (
     Mistake("XA315", CFG, "[34, ", "[", "write the same interrupts in both"),
     Mistake("XA417", CFG, "irqs", 'dtdev = ["/pl031@9010000"]\nirqs', "remove it from dtdev"),
     Mistake("XA417", CFG, NET, "/amba/ethernet@ff0e0000", f"did you mean {NET}?", "protected"),
-    Mistake("XA417", CFG, f'"{NET}"', f'"{NET}", "/axi/gpu@fd4b0000"', "do not", "protected"),
+    Mistake(
+        "XA417", CFG, f'"{NET}"', f'"{NET}", "/axi/gpu@fd4b0000"', "does not name it", "protected"
+    ),
     Mistake("XA423", CFG, f'dtdev = ["{NET}"]\n', "", "add the host path to dtdev", "protected"),
     Mistake(
         "XA422",

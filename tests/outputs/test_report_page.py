@@ -94,7 +94,7 @@ def test_changes_since_the_lock_are_shown_at_the_top_too(tmp_path: Path) -> None
     _, _, section = changed.partition('<section id="changes">')
     lines = re.findall("<li>(.*?)</li>", section.partition("</section>")[0])
     assert len(lines) == int(count)
-    assert "control: device spi0 (/axi/spi@ff0f0000) removed" in lines
+    assert "control: spi0: device (/axi/spi@ff0f0000) removed" in lines
     data = json.loads(report("-c", tmp_path / "xenassign.toml", "--format", "json").output)
     assert data["changes"] == [html.unescape(line) for line in lines]
     without = report("-c", EXAMPLES / "zynqmp" / "xenassign.toml", "--xen", "4.19").output

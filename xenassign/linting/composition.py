@@ -136,7 +136,7 @@ def is_of_imagebuilder(document: Document) -> bool:
 
 
 def is_of_efi_loader(document: Document) -> bool:
-    """Whether a configuration is that of Xen's EFI loader: its sections are no syntax of xl."""
+    """Whether a configuration is that of Xen's EFI loader: its sections are not syntax of xl."""
     return isinstance(document, ConfigFile) and _SECTION.match(document.text) is not None
 
 

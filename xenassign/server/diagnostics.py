@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 from lsprotocol.types import (
     Diagnostic,
@@ -40,7 +39,7 @@ Related = Callable[[Finding], Iterator[tuple[Place, str]]]
 
 def uri_of(path: str) -> str:
     """The URI of a file."""
-    return Path(path).as_uri()
+    return escape.file_uri(path)
 
 
 def diagnostics(

@@ -140,7 +140,7 @@ def _fixes(finding: Finding, edits: Sequence[tuple[Place, str]]) -> dict[str, An
         {"deletedRegion": _region(place), "insertedContent": {"text": escape.sarif_text(text)}}
         for place, text in edits
     ]
-    file = {"uri": escape.sarif_uri(edits[0][0].file)}
+    file = {"uri": escape.file_uri(edits[0][0].file)}
     change = {"artifactLocation": file, "replacements": replacements}
     fix = {"description": {"text": escape.sarif_text(finding.fix)}, "artifactChanges": [change]}
     return {"fixes": [fix]}
@@ -161,7 +161,7 @@ def _location(finding: Finding) -> dict[str, Any]:
     at = finding.place
     file = at.file if at else finding.file
     if file is not None:
-        physical: dict[str, Any] = {"artifactLocation": {"uri": escape.sarif_uri(file)}}
+        physical: dict[str, Any] = {"artifactLocation": {"uri": escape.file_uri(file)}}
         if at is not None:
             physical["region"] = _region(at)
         location["physicalLocation"] = physical
