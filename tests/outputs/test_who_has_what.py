@@ -14,13 +14,15 @@ from click.testing import CliRunner
 
 from xenassign.cli import cli
 from xenassign.devicetree.tree import Tree
-from xenassign.outputs.report.matrix import summary, text_lines
+from xenassign.outputs.report.matrix import in_ranges, summary, text_lines
 from xenassign.outputs.report.who_has_what import (
     DOM0,
     NOBODY,
     XEN,
+    Holder,
     Owner,
     Ownership,
+    Resource,
     ownership,
 )
 from xenassign.request.request import Accepted, Request
@@ -125,6 +127,34 @@ def test_the_matrix_is_aligned(two: Tree) -> None:
     assert [line.split()[0] for line in lines[1:6]] == ["a", "longer", "dom0", "Xen", "nobody"]
     ends = {len(line) for line in lines[:6]}
     assert len(ends) == 1
+
+
+def test_interrupts_that_follow_one_another_are_one_row() -> None:
+    """If their owners agree, for the same reason; one that two owners have stays alone."""
+    one, other = (Holder(Owner("domain", name), "of /x", "/x: interrupts") for name in "ab")
+
+    def line(intid: int, *having: Holder) -> Resource:
+        return Resource("interrupt", f"INTID {intid}", having, intid=intid)
+
+    device = Resource("device", "/x", (one,))
+    rows = in_ranges(
+        [
+            device,
+            *(line(n, one) for n in (71, 72, 73)),
+            line(74, other),
+            *(line(n, one, other) for n in (75, 76)),
+            line(78, one),
+        ]
+    )
+    assert [row.name for row in rows] == [
+        "/x",
+        "INTID 71-73",
+        "INTID 74",
+        "INTID 75",
+        "INTID 76",
+        "INTID 78",
+    ]
+    assert rows[1].size == 3
 
 
 def test_plan_prints_it_for_a_system(tmp_path: Path) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from xenassign.outputs.report.who_has_what import HEADINGS, KINDS, Ownership, Resource
+from xenassign.outputs.report.who_has_what import HEADINGS, KINDS, Ownership, Resource, intids_text
 
 
 def matrix(owned: Ownership) -> list[tuple[str, ...]]:
@@ -59,6 +59,30 @@ def of_interest(owned: Ownership) -> Sequence[Resource]:
         for resource in owned.resources
         if resource.shared or any(holder.owner.kind == "domain" for holder in resource.holders)
     ]
+
+
+def in_ranges(resources: Iterable[Resource]) -> list[Resource]:
+    """The resources with interrupts that follow one another as one, where their owners agree.
+
+    What is shared stays alone, since its finding is about it.
+    """
+    rows: list[Resource] = []
+    runs: list[list[int]] = []
+    for resource in resources:
+        last = rows[-1] if rows else None
+        if last and runs[-1] and _continues(last, runs[-1][-1], resource):
+            runs[-1].append(runs[-1][-1] + 1)
+            rows[-1] = last._replace(name=f"INTID {intids_text(runs[-1])}", size=len(runs[-1]))
+        else:
+            rows.append(resource)
+            runs.append([resource.intid] if resource.intid is not None else [])
+    return rows
+
+
+def _continues(last: Resource, intid: int, resource: Resource) -> bool:
+    """Whether an interrupt is the next of a row. ``intid``: the last of the row."""
+    follows = resource.intid == intid + 1 and resource.holders == last.holders
+    return follows and not resource.shared
 
 
 def _resource(resource: Resource) -> dict[str, object]:

@@ -12,6 +12,7 @@ from xenassign.outputs.report.page.dma_walls import DmaWalls, Master, Outside, d
 from xenassign.outputs.report.page.interrupt_grid import OwnerLines, interrupt_grid
 from xenassign.outputs.report.page.supplier_graph import Supply, supplier_graph
 from xenassign.outputs.report.who_has_what import Owner, ownership
+from xenassign.system import change_lines
 from xenassign.system.host_plan import HostPlan
 from xenassign.system.system import SystemPlan
 from xenassign.xen.board import read_board
@@ -25,7 +26,7 @@ def to_data(built: Built) -> dict[str, Any]:
         "schema": SCHEMA,
         "xen": built.plan.xen,
         "refusals": list(lines(built.refusals)),
-        "changes": list(built.changes),
+        "changes": change_lines.lines(built.changes),
         "files": list(built.files),
         "boards": [_board(host, built) for host in built.plan.hosts],
     }

@@ -14,7 +14,7 @@ from pathlib import PurePath
 from typing import Any, NamedTuple
 
 from xenassign.outputs.hosts import Built
-from xenassign.outputs.report.matrix import of_interest
+from xenassign.outputs.report.matrix import in_ranges, of_interest
 from xenassign.outputs.report.page.answer import Answer, answer
 from xenassign.outputs.report.page.dma_walls import DmaWalls, dma_walls
 from xenassign.outputs.report.page.interrupt_grid import InterruptGrid, interrupt_grid
@@ -117,8 +117,8 @@ def _board(number: int, host: HostPlan, built: Built) -> BoardPart:
             supplier_graph(number, plan) for number, plan in enumerate(host.system.domains)
         ),
         owned=owned,
-        assigned=_by_kind(assigned),
-        others=_by_kind(resource for resource in owned.resources if resource in stays),
+        assigned=_by_kind(in_ranges(assigned)),
+        others=_by_kind(in_ranges(r for r in owned.resources if r in stays)),
     )
 
 
