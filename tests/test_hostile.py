@@ -167,6 +167,21 @@ def image(data: bytes) -> None:
     assert data[:4] == b"\x27\x05\x19\x56"
 
 
+#: A line of NAME.zephyr.c: of a comment, and what is compiled.
+_C_LINE = re.compile(
+    r"/\*| \* [^\x00-\x1f]*| \*/|\t/\* (?:(?!\*/)[^\x00-\x1f])* \*/|#include <[a-z/.]+>|[{}];?|"
+    r"(?:static (?:const )?)?(?:struct xen_domain_iomem |uint\d+_t |char \*|void )[\w\[\]() *={]+"
+    r"|\t\{ [.\w =,]+ \},|\t(?:\w+, ?)+|\tcfg->[\w]+ \|?= [^\x00-\x1f]*;"
+    r'|\t"(?:[^"\\\x00-\x1f]|\\[\d"\\?])*",|'
+)
+
+
+def c_source(data: bytes) -> None:
+    """Comments, numbers and strings only."""
+    for line in data.decode().split("\n"):
+        assert _C_LINE.fullmatch(line), line
+
+
 def efi_config(data: bytes) -> None:
     """Comments, and the values that are expected."""
     lines = [line for line in data.decode("ascii").split("\n") if not line.startswith("#")]
@@ -193,6 +208,8 @@ FILES: dict[str, Callable[[bytes], None]] = {
     "imagebuilder.cmds": uboot_commands,
     "xen.cfg": efi_config,
     "xen.dtb": binary,
+    ".zephyr.c": c_source,
+    ".xrun.json": document,
 }
 
 
@@ -216,7 +233,7 @@ WRITING = (
         "--imagebuilder",
         "--no-vpl011",
     ),
-    (*FORCED, "--attach-overlay", "--route", "xl"),
+    (*FORCED, "--attach-overlay", "--route", "xl", "--zephyr", "--kernel", "k"),
     (*FORCED, "--efi", "--xen-bootargs", "a;b \"c'", "--load", "kernel=a b/$(c)"),
 )
 

@@ -48,6 +48,7 @@ RUNS: dict[str, tuple[str, list[str]]] = {
     "host": (QEMU, [*_CLOCK, "--host-out", "out/host.dtb"]),
     "chosen": (QEMU, [*_CLOCK, "--host-out", "out/host.dtb", "--chosen", *_LOADS[4:]]),
     "efi": (QEMU, [*_CLOCK, "--efi", "--load", "kernel=Image", "--load", "dom0-kernel=vmlinuz"]),
+    "zephyr": (QEMU, [*_CLOCK, "--zephyr", "--kernel", "/lfs/Image"]),
     "forced": (QEMU, [*_CLOCK, "--iommu-policy", "trust", "--xen", "4.22"]),
     "no driver": (
         ZYNQMP,
@@ -130,7 +131,7 @@ def test_a_second_run_replaces_the_files_of_uefi() -> None:
 
 def test_every_output_is_written_by_a_run() -> None:
     written: set[str] = set()
-    for name in ("both", "attach", "imagebuilder", "script", "efi"):
+    for name in ("both", "attach", "imagebuilder", "script", "efi", "zephyr"):
         host, options = RUNS[name]
         run("generate", board(host), *options, "-o", name.replace(" ", "-"))
         written |= {path.name for path in Path(name.replace(" ", "-")).iterdir()}

@@ -151,6 +151,7 @@ PROFILES: tuple[tuple[str, ...], ...] = (
         *("--efi", "--memory", "512", "--vcpus", "1", "--load", "kernel=Image"),
         *("--load", "dom0-kernel=0x51000000:Image", "--xen-bootargs", "console=dtuart"),
     ),
+    ("--zephyr", "--memory", "512", "--vcpus", "1", "--kernel", "Image", "--extra", "a b"),
     ("--sci", "scmi_smc", "--xen", "4.22"),
     ("--keep-host-supplies", "--keep-firmware", "--route", "xl"),
 )

@@ -267,6 +267,24 @@ def _json(name: str, data: bytes, _: Result) -> Iterator[Problem]:
     yield from ()
 
 
+#: Comments and strings of NAME.zephyr.c, and the words and numbers outside of them.
+_C_TEXT = re.compile(r'/\*.*?\*/|"(?:[^"\\\n]|\\.)*"', re.DOTALL)
+_C_WORDS = re.compile(
+    r"include|domain|zephyr|xen|public|domctl|h|static|struct|xen_domain_(?:iomem|cfg)|uint(?:8|32)_t"
+    r"|const|char|__attribute__|aligned|void|xenassign_\w+|cfg|sizeof|XEN_DOMCTL_CDF_iommu|cmdline"
+    r"|(?:nr_)?(?:iomems|irqs|dtdevs)|first_[gm]fn|nr_mfns|dtb(?:_start|_end)?|mem_kb|max_vcpus"
+    r"|0x[0-9a-f]+|\d+"
+)
+
+
+def _c(name: str, data: bytes, _: Result) -> Iterator[Problem]:
+    """Nothing but the declarations and assignments that the file is for."""
+    for word in re.findall(r"\w+", _C_TEXT.sub(" ", data.decode("ascii"))):
+        if not _C_WORDS.fullmatch(word):
+            yield Problem("zephyr.c word", repr(word))
+            return
+
+
 def _toml(name: str, data: bytes, _: Result) -> Iterator[Problem]:
     values = tomllib.loads(data.decode())
     strange = set(values) - {"host", "xen", "route", "domain", "iommu-driver"}
@@ -392,6 +410,7 @@ _READERS: dict[str, Reader] = {
     ".dtbo": _blob,
     ".dts": _source,
     ".dtso": _source,
+    ".c": _c,
     ".cfg": _xl,
     ".json": _json,
     ".lock": _json,

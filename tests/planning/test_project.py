@@ -350,7 +350,15 @@ def test_a_key_sets_the_field_of_the_option_of_its_name() -> None:
 def test_the_options_set_fields_of_requests() -> None:
     """Those of the boot are fields, or ask for an output."""
     assert {option.field for option in options.DOMAIN} <= set(Request.__dataclass_fields__)
-    outputs = {"host_out", "chosen", "uboot_script", "efi", "imagebuilder", "imagebuilder_base"}
+    outputs = {
+        "host_out",
+        "chosen",
+        "uboot_script",
+        "efi",
+        "zephyr",
+        "imagebuilder",
+        "imagebuilder_base",
+    }
     assert {o.field for o in options.BOOT} - outputs <= set(BootRequest.__dataclass_fields__)
 
 

@@ -20,7 +20,7 @@ _HEADINGS = {
     ),
     "How it boots": (
         *("host_out", "chosen", "uboot_script", "efi", "loads", "load_with", "xen_bootargs"),
-        *("dom0_bootargs", "imagebuilder", "imagebuilder_base", "attach_overlay"),
+        *("dom0_bootargs", "imagebuilder", "imagebuilder_base", "zephyr", "attach_overlay"),
     ),
     "What is written": ("output", "per_host", "lock", "locked", "overwrite", "form", "ascii_only"),
     "What is reported": ("verbose", "quiet", "ignore", "strict"),

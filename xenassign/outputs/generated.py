@@ -26,6 +26,8 @@ from xenassign.outputs.imagebuilder import decide as imagebuilder
 from xenassign.outputs.imagebuilder import write as imagebuilder_write
 from xenassign.outputs.output import Decision, Output
 from xenassign.outputs.report import plan_json
+from xenassign.outputs.zephyr import decide as zephyr
+from xenassign.outputs.zephyr import write as zephyr_write
 from xenassign.request.resolve import ResolvedSystem, resolve
 from xenassign.request.system_request import SystemRequest
 from xenassign.system.system import SystemPlan, decide_resolved
@@ -46,6 +48,7 @@ OUTPUTS: tuple[Output[Any], ...] = (
     ),
     Output(boot.decide, boot_write.write, boot_check.check, names=boot_write.NAMES),
     Output(efi.decide, efi_write.write, efi_check.check, names=efi.NAMES),
+    Output(zephyr.decide, zephyr_write.write, endings=zephyr.ENDINGS),
     Output(imagebuilder.decide, imagebuilder_write.write, names=imagebuilder.NAMES),
 )
 

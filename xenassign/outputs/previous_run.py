@@ -34,14 +34,19 @@ def with_lists(files: Mapping[str, bytes], others: Mapping[str, bytes]) -> dict[
     lists: dict[str, dict[str, str]] = {}
     for name, data in {**others, **files}.items():
         path = PurePath(name)
-        if not path.is_absolute() and path.suffix != REPORT:
+        if not path.is_absolute() and not _is_plan(name, data):
             lists.setdefault(str(path.parent), {})[path.name] = sha256(data).hexdigest()
     result = dict(files)
     for name, data in files.items():
-        if name.endswith(REPORT):
+        if _is_plan(name, data):
             plan = {**json.loads(data), "files": lists.get(str(PurePath(name).parent), {})}
             result[name] = plan_json.to_json(plan).encode()
     return result
+
+
+def _is_plan(name: str, data: bytes) -> bool:
+    """Whether a file that is written is a plan; other outputs have JSON too."""
+    return name.endswith(REPORT) and json.loads(data).get("schema") == SCHEMA
 
 
 def stale(

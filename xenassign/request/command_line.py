@@ -197,7 +197,8 @@ def with_boot(system: SystemRequest, given: Given, config: str | None) -> System
         of_file = [load for load in whole.loads if load not in of_options.loads]
         loads += measured(of_file, Path(config).parent, later=later)
     boot = replace(whole, loads=loads)
-    return replace(system, boot=boot, imagebuilder=_imagebuilder(given))
+    zephyr = bool(given.get("zephyr"))
+    return replace(system, boot=boot, imagebuilder=_imagebuilder(given), zephyr=zephyr)
 
 
 def _check_boot(boot: BootRequest) -> None:

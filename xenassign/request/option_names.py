@@ -20,6 +20,7 @@ _OF_COMMAND = (
     "efi",
     "imagebuilder",
     "imagebuilder-base",
+    "zephyr",
 )
 _FLAGS = {
     option.flags.split("/")[0].removeprefix("--"): option

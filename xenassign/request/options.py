@@ -325,6 +325,12 @@ BOOT = (
         " the domains set. The rest is unchanged.",
         metavar="FILE",
     ),
+    Option(
+        "--zephyr",
+        "zephyr",
+        "Write NAME.zephyr.c and NAME.xrun.json: the domain for a dom0 that is Zephyr with"
+        " zephyr-xenlib or zephyr-xrun, instead of dom.cfg for xl.",
+    ),
 )
 
 LINT = (

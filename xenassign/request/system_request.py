@@ -37,6 +37,7 @@ class SystemRequest:
     allowances: tuple[Allowance, ...] = ()
     boot: BootRequest = field(default_factory=BootRequest)
     imagebuilder: ImageBuilderRequest | None = None
+    zephyr: bool = False
 
     def __post_init__(self) -> None:
         if not self.domains:

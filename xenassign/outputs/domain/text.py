@@ -13,6 +13,7 @@ from xenassign.outputs.domain.overlay import domain_node
 from xenassign.outputs.domain.waivers import with_waivers
 from xenassign.planning.plan import DomainPlan, PlannedDevice, PlannedRegion
 from xenassign.xen.iommu import Shield
+from xenassign.xen.xlvalues import IomemRange
 
 _LIMITED = 60  # columns left in the line of dom.cfg
 
@@ -168,7 +169,7 @@ SCMI then.
 
 def _devices(plan: DomainPlan) -> Iterator[str]:
     """The lists of devices, interrupts and pages."""
-    dtdev = [device.path for device in plan.devices if device.protection.protected]
+    dtdev = protected_paths(plan)
     if dtdev:
         yield ""
         yield "# Devices behind an IOMMU that Xen drives: their DMA is confined to the domain."
@@ -190,6 +191,11 @@ def _devices(plan: DomainPlan) -> Iterator[str]:
         yield from ("iomem = [", *iomem, "]")
 
 
+def protected_paths(plan: DomainPlan) -> list[str]:
+    """The host paths of the devices for dtdev: those that Xen protects by an IOMMU."""
+    return [device.path for device in plan.devices if device.protection.protected]
+
+
 def _limited(plan: DomainPlan) -> str:
     """The node that limits the memory, if the text is short enough for the line."""
     limit = plan.memory_limit
@@ -197,22 +203,32 @@ def _limited(plan: DomainPlan) -> str:
     return hash_comment(text) if len(text) <= _LIMITED else ""
 
 
-def _irq_lines(devices: Iterable[PlannedDevice]) -> Iterator[str]:
-    """INTIDs below their device; one that an earlier device has is listed there only."""
+def new_irqs(devices: Iterable[PlannedDevice]) -> Iterator[tuple[PlannedDevice, list[int]]]:
+    """Devices with the INTIDs that no earlier one has; those without any interrupt are left out."""
     listed: set[int] = set()
     for device in devices:
         new = [intid for intid in device.irqs if intid not in listed]
-        old = [intid for intid in device.irqs if intid in listed]
         listed.update(new)
         if device.irqs:
-            note = f" (also {', '.join(map(str, old))}, listed above)" if old else ""
-            yield f"    # {hash_comment(device.path + note)}"
+            yield device, new
+
+
+def _irq_lines(devices: Iterable[PlannedDevice]) -> Iterator[str]:
+    """INTIDs below their device; one that an earlier device has is listed there only."""
+    for device, new in new_irqs(devices):
+        old = [intid for intid in device.irqs if intid not in new]
+        note = f" (also {', '.join(map(str, old))}, listed above)" if old else ""
+        yield f"    # {hash_comment(device.path + note)}"
         if new:
             yield f"    {', '.join(map(str, new))},"
 
 
-def _iomem_lines(plan: DomainPlan) -> Iterator[str]:
-    """Pages below device or region; a mapping that an earlier one has is listed there only."""
+def new_pages(
+    plan: DomainPlan,
+) -> Iterator[tuple[PlannedDevice | PlannedRegion, list[IomemRange]]]:
+    """Devices and regions with the mappings that no earlier one has; those without any are left
+    out.
+    """
     seen: dict[int, GrowingIntervals[None]] = {}  # host pages, by their distance to the guest's
     for owner in plan.owners:
         entries = []
@@ -221,10 +237,16 @@ def _iomem_lines(plan: DomainPlan) -> Iterator[str]:
             if alike.covering(mapping.host_span):
                 continue
             alike.add(mapping.host_span, None)
-            entries.append(mapping.entry.text)
+            entries.append(mapping.entry)
         if owner.mappings:
-            yield f"    # {hash_comment(owner.path + _about_pages(owner, len(entries)))}"
-            yield from (f'    "{entry}",' for entry in entries)
+            yield owner, entries
+
+
+def _iomem_lines(plan: DomainPlan) -> Iterator[str]:
+    """Pages below device or region; a mapping that an earlier one has is listed there only."""
+    for owner, entries in new_pages(plan):
+        yield f"    # {hash_comment(owner.path + _about_pages(owner, len(entries)))}"
+        yield from (f'    "{entry.text}",' for entry in entries)
 
 
 def _about_pages(owner: PlannedDevice | PlannedRegion, listed: int) -> str:
