@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.overlay import OverlayFragment, fragments
 from xenassign.devicetree.tree import Node, Tree
-from xenassign.errors import InputError, NothingToJudgeError
+from xenassign.errors import InputError
 from xenassign.findings import ROUTES
 from xenassign.linting.documents import ConfigFile, Document, Layer, TreeFile
 from xenassign.linting.verdict.domain import is_compatible
@@ -136,7 +136,7 @@ def is_of_imagebuilder(document: Document) -> bool:
 
 
 def is_of_efi_loader(document: Document) -> bool:
-    """Whether a configuration is that of Xen's EFI loader: its sections are not syntax of xl."""
+    """Whether a configuration is that of Xen's EFI loader: xl has no sections."""
     return isinstance(document, ConfigFile) and _SECTION.match(document.text) is not None
 
 
@@ -167,7 +167,7 @@ def _judged(document: Document, base: TreeFile | None, host: Tree | None) -> Doc
     )
 
 
-def _nothing(document: Document, host: Tree | None) -> NothingToJudgeError:
+def _nothing(document: Document, host: Tree | None) -> InputError:
     assert isinstance(document, TreeFile)
     assert document.tree is not None
     kind = kind_of(document.tree, host)
@@ -180,7 +180,7 @@ def _nothing(document: Document, host: Tree | None) -> NothingToJudgeError:
     else:
         problem = "it is an overlay without domains, marks or devices of a guest"
         fix = "give the partial device tree that it is for with --base FILE"
-    return NothingToJudgeError(f"{document.file}: nothing here to judge: {problem}; {fix}")
+    return InputError(f"{document.file}: nothing here to judge: {problem}; {fix}")
 
 
 def _composed(bases: Sequence[TreeFile]) -> TreeFile | None:

@@ -2,7 +2,7 @@
 
 Xen's EFI loader reads xen.cfg, then the tree that it names, loads the file of each module's
 ``xen,uefi-binary`` from the folder of xen.efi, and adds the ``reg``. Source: xen/common/efi/boot.c
-and xen/arch/arm/efi/efi-boot.h, equal from 4.17 to 4.22 unless stated.
+and xen/arch/arm/efi/efi-boot.h, from 4.17 to 4.22.
 
 The tree requires no padding: the loader copies it into a buffer with the size of xen.cfg and a page
 more (efi_arch_cfg_file_early). It adds at most 52 bytes for each module (reg: 28; module@ADDRESS
