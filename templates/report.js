@@ -93,7 +93,7 @@
       all(".resources tbody", section).forEach((group) => {
         group.hidden = !all("tr:not(.group)", group).some((row) => !row.hidden);
       });
-      if (words.length) rest.open = true;
+      if (words.length && rest) rest.open = true;
       form.querySelector("output").textContent = `${count} of ${rows.length}`;
     }
     form.addEventListener("submit", (event) => event.preventDefault());

@@ -268,6 +268,7 @@ COMMANDS: dict[tuple[str, str], list[tuple[str, ...]]] = {
         (NAMED,),
         (NAMED, hostile.DEVICE, "/soc/a,b.c_d+e-f@1/other@9092000"),
         (NAMED, "--scmi"),
+        (NAMED, "--html", f"{hostile.WORD}.html"),
         (NAMED, HOSTILE),
         (HOSTILE,),
         (NAMED, "--xen", HOSTILE),

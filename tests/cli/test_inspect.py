@@ -18,6 +18,7 @@ from click.testing import CliRunner, Result
 
 from xenassign.cli import cli
 from xenassign.devicetree.blob import read_blob_file
+from xenassign.errors import XenassignError
 from xenassign.outputs.report.device_table import short_names
 from xenassign.request.select import find
 
@@ -500,3 +501,30 @@ def test_a_device_shows_what_it_uses_of_scmi(inspect: Invoke) -> None:
     (device,) = parsed(inspect("rk3588", "/mmc@fe2c0000", "--format", "json"))
     assert device["scmi"] == [{"protocol": "clock", "id": 23}, {"protocol": "clock", "id": 9}]
     assert [use["name"] for use in device["scmi_uses"]] == ["biu", "ciu"]
+
+
+def test_html_is_one_file_with_the_same_bytes(
+    host_files: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    board = str(host_files["zynqmp"])
+    command = ["inspect", board, "--html", "board.html"]
+    done = CliRunner().invoke(cli, command)
+    assert (done.exit_code, done.stdout) == (0, "board.html\n")
+    page = (tmp_path / "board.html").read_bytes()
+    done = CliRunner().invoke(cli, command)
+    assert isinstance(done.exception, XenassignError), "it is there already"
+    assert CliRunner().invoke(cli, [*command, "--overwrite"]).exit_code == 0
+    assert (tmp_path / "board.html").read_bytes() == page
+    assert [path.name for path in tmp_path.iterdir()] == ["board.html"]
+
+
+@pytest.mark.parametrize("more", [("ethernet0",), ("--format", "json"), ("--with", "ethernet0")])
+def test_html_is_about_the_whole_board(
+    more: tuple[str, ...], host_files: dict[str, Path], tmp_path: Path
+) -> None:
+    page = tmp_path / "board.html"
+    words = ["inspect", str(host_files["zynqmp"]), *more, "--html", str(page)]
+    done = CliRunner().invoke(cli, words)
+    assert isinstance(done.exception, XenassignError)
+    assert (done.exception.exit_status, page.exists()) == (2, False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -83,6 +84,13 @@ if TYPE_CHECKING:
     help="Print an overlay of HOST that connects each PATH with an IOMMU that Xen drives. What no"
     " public document states (stream IDs) is left for you to fill in.",
 )
+@click.option(
+    "--html",
+    metavar="FILE",
+    help="Write the board as one HTML file: its devices with a filter, what blocks them, the"
+    " address map, shared pages, IOMMUs.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace an existing FILE of --html.")
 @include_option
 @xen_option
 @driver_option
@@ -93,6 +101,8 @@ def command(
     scmi: bool,
     companions: str | None,
     overlay: bool,
+    html: str | None,
+    overwrite: bool,
     **options: Any,
 ) -> None:
     """Show the devices of HOST, their kinds, and whether each can be assigned.
@@ -118,6 +128,7 @@ def command(
       xenassign inspect board.dtb --compatible '*,pl011' --irq 53 --address 0xff000000
       xenassign inspect board.dtb ethernet0 --format json
       xenassign inspect board.dtb --with ethernet0
+      xenassign inspect board.dtb --html board.html
       xenassign inspect board.dtb --scmi
       xenassign inspect board.dtb ethernet0 --iommu-overlay >iommu.dtso
       xenassign inspect /proc/device-tree
@@ -127,21 +138,48 @@ def command(
 
     if overlay and not paths:
         raise UsageError("--iommu-overlay requires a PATH: the device to connect with an IOMMU")
+    if html is not None:
+        of_devices = bool(paths or companions is not None or scmi or form == "json")
+        _write_page(html, overwrite, host, options, of_devices)
+        return
     assessment = _assessed(host, paths if companions is None else (companions,), **options)
     tree = assessment.board.platform.tree
     detail = not all(is_pattern(tree, path) for path in paths)
     if companions is not None:
         _together(assessment, host, form, options)
     elif overlay:
-        from xenassign.outputs.iommu_overlay import iommu_overlay
-
-        printing.document(iommu_overlay(assessment.board, assessment.devices))
+        _iommu_overlay(assessment)
     elif form == "json":
         _as_json(assessment, host, scmi, detail, options)
     else:
-        if detail and not scmi:
-            assessment = _advised(assessment, host, options)
-        _for_people(assessment, scmi, detail)
+        advised = _advised(assessment, host, options) if detail and not scmi else assessment
+        _for_people(advised, scmi, detail)
+
+
+def _iommu_overlay(assessment: BoardAssessment) -> None:
+    from xenassign.outputs.iommu_overlay import iommu_overlay
+
+    printing.document(iommu_overlay(assessment.board, assessment.devices))
+
+
+def _write_page(
+    file: str, overwrite: bool, host: str, options: Mapping[str, Any], of_devices: bool
+) -> None:
+    """Writes the page of a board. Raises UsageError if it is asked for a few devices only."""
+    from xenassign.cli.recovery import recover
+    from xenassign.errors import UsageError
+    from xenassign.files import write
+    from xenassign.outputs.report.page.board_page import render
+    from xenassign.reading import recorded
+
+    if of_devices:
+        raise UsageError("--html shows the whole board; omit PATH and other formats")
+    target = Path(file)
+    recover([target.parent])
+    with recorded() as inputs:
+        text = render(_assessed(host, (), **options))
+    written = write({target.name: text.encode()}, target.parent, overwrite, inputs=inputs)
+    printing.lines(map(str, written))
 
 
 def _assessed(

@@ -81,14 +81,14 @@ def dma_walls(system: SystemPlan, board: Board, owned: Ownership) -> DmaWalls:
         name = f"{stream_text(streams)} of {wall}" if streams is not None else ""
         return Master(path, streams, having, number, name in shared)
 
-    behind = _behind(devices(board.platform))
+    behind = masters_of(devices(board.platform))
     walls = []
     for iommu in board.platform.iommus:
         path = iommu.node.path
         masters = [master(*each, path) for each in behind.get(iommu.node, ())]
         of_domains = sorted(filter(_is_of_domain, masters), key=lambda each: each.number)
         others = tuple(each for each in masters if not _is_of_domain(each))
-        driven, state = _state(board, iommu.node)
+        driven, state = state_of(board, iommu.node)
         walls.append(Wall(path, driven, state, tuple(of_domains), others))
     unprotected = [
         (Outside(master(device.path), protection_text(device)), device.host.dma.answer == "no")
@@ -107,7 +107,7 @@ def dma_walls(system: SystemPlan, board: Board, owned: Ownership) -> DmaWalls:
     return DmaWalls(text, tuple(walls), outside, harmless, drawing)
 
 
-def _behind(masters: Iterator[HostDevice]) -> dict[Node, dict[tuple[str, Streams], None]]:
+def masters_of(masters: Iterator[HostDevice]) -> dict[Node, dict[tuple[str, Streams], None]]:
     """By IOMMU the (path, streams) of its masters, each once."""
     behind: dict[Node, dict[tuple[str, Streams], None]] = {}
     for device in masters:
@@ -139,7 +139,7 @@ def _is_of_domain(master: Master) -> bool:
     return any(owner.kind == "domain" for owner in master.owners)
 
 
-def _state(board: Board, node: Node) -> tuple[bool, str]:
+def state_of(board: Board, node: Node) -> tuple[bool, str]:
     """(whether Xen drives an IOMMU, what is to be said about it)."""
     driver = board.iommus.driver(node)
     if node in board.iommus.nodes and driver is not None:

@@ -75,36 +75,14 @@ class Maps:
 
     # ------------------------------------------------------------------ the host
 
-    def _memory(self) -> Iterator[Feature]:
-        for block in self._board.platform.memory:
-            if block.size:
-                facts = ("RAM of the host", _range(block.span))
-                yield Feature(block.span, "ram", "RAM", facts=facts)
-
-    def _of_xen(self) -> Iterator[Feature]:
-        """The registers of what Xen drives itself: of IOMMUs, those that a domain needs."""
-        platform = self._board.platform
-        used: dict[Node, str] = {}
-        if platform.gic is not None:
-            used[platform.gic.node] = "GIC"
-        if platform.console is not None:
-            used[platform.console] = "Xen's console"
-        used |= dict.fromkeys(
-            (
-                iommu
-                for plan in self._system.domains
-                for device in plan.devices
-                for iommu, _ in known_streams(self._board.iommus, device.host)
-            ),
-            "IOMMU",
-        )
-        for node, name in used.items():
-            for span in merged(block.span.rounded() for block in registers(node).blocks):
-                facts = (f"{name}: {node.path}", _range(span), size_text(span.size), "Xen's")
-                yield Feature(span, "xen", f"{name} {node.name}", facts=facts, aside=("Xen", ""))
-
     def _host(self) -> Panel:
-        features = [*self._memory(), *self._of_xen()]
+        needed = (
+            iommu
+            for plan in self._system.domains
+            for device in plan.devices
+            for iommu, _ in known_streams(self._board.iommus, device.host)
+        )
+        features = [*host_memory(self._board), *of_xen(self._board, needed)]
         for number, plan in enumerate(self._system.domains):
             features += self._assigned(number, plan)
         part = column(_distinct(features), self._whose(features), CHARS_ALONE)
@@ -169,7 +147,7 @@ class Maps:
     # ------------------------------------------------------------------ a guest
 
     def _guest(self, number: int, plan: DomainPlan) -> Panel:
-        own = [*self._memory(), *self._assigned(number, plan)]
+        own = [*host_memory(self._board), *self._assigned(number, plan)]
         host = column(_distinct(own), self._how_many(own), CHARS)
         guest = column(_distinct(_guest_features(number, plan)), _free, CHARS)
         drawing = Drawing()
@@ -185,6 +163,29 @@ class Maps:
         )
         notes = tuple(memory_lines(plan))
         return Panel(plan.name, description, number, drawing.parts, table, notes)
+
+
+def host_memory(board: Board) -> Iterator[Feature]:
+    """The RAM of a board."""
+    for block in board.platform.memory:
+        if block.size:
+            facts = ("RAM of the host", _range(block.span))
+            yield Feature(block.span, "ram", "RAM", facts=facts)
+
+
+def of_xen(board: Board, iommus: Iterable[Node]) -> Iterator[Feature]:
+    """The registers of what Xen drives itself; of its IOMMUs, those that are given."""
+    platform = board.platform
+    used: dict[Node, str] = {}
+    if platform.gic is not None:
+        used[platform.gic.node] = "GIC"
+    if platform.console is not None:
+        used[platform.console] = "Xen's console"
+    used |= dict.fromkeys(iommus, "IOMMU")
+    for node, name in used.items():
+        for span in merged(block.span.rounded() for block in registers(node).blocks):
+            facts = (f"{name}: {node.path}", _range(span), size_text(span.size), "Xen's")
+            yield Feature(span, "xen", f"{name} {node.name}", facts=facts, aside=("Xen", ""))
 
 
 def _placed(

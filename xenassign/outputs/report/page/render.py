@@ -7,11 +7,9 @@ template; a policy in the page forbids whatever else a browser could load or run
 from __future__ import annotations
 
 import shlex
-from base64 import b64encode
-from collections.abc import Iterable, Mapping, Sequence
-from hashlib import sha256
+from collections.abc import Iterable, Sequence
 from pathlib import PurePath
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from xenassign.outputs.hosts import Built
 from xenassign.outputs.report.matrix import in_ranges, of_interest
@@ -21,7 +19,7 @@ from xenassign.outputs.report.page.interrupt_grid import InterruptGrid, interrup
 from xenassign.outputs.report.page.listing import listings
 from xenassign.outputs.report.page.panels import Maps, Panel
 from xenassign.outputs.report.page.supplier_graph import SupplierGraph, supplier_graph
-from xenassign.outputs.report.page.templating import rendered, sources
+from xenassign.outputs.report.page.templating import framed
 from xenassign.outputs.report.who_has_what import (
     HEADINGS,
     KINDS,
@@ -91,7 +89,7 @@ def render(built: Built, command: str, tries: Sequence[tuple[str, str]] = ()) ->
         "compared": built.compared,
         "kinds": tuple(zip(KINDS, HEADINGS, strict=True)),
     }
-    return _page(values)
+    return framed("report.html.j2", values)
 
 
 def _board(number: int, host: HostPlan, built: Built) -> BoardPart:
@@ -150,23 +148,3 @@ def _steps(boards: Sequence[BoardPart], built: Built, command: str) -> list[Step
             words = ["xl", "create", f"out/{plan.name}.cfg"]
             steps.append(Step(f"create {plan.name} from dom0", shlex.join(words)))
     return steps
-
-
-# ---------------------------------------------------------------------- the template
-
-
-def _page(values: Mapping[str, Any]) -> str:
-    style = sources("palette.css", "drawing.css", "report.css")
-    script = sources("report.js")
-    policy = (
-        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}';"
-        " base-uri 'none'; form-action 'none'"
-    )
-    return rendered(
-        "report.html.j2", {"style": style, "script": script, "policy": policy, **values}
-    )
-
-
-def _hash(text: str) -> str:
-    """A hash of a script or a style, as Content Security Policy has it."""
-    return f"sha256-{b64encode(sha256(text.encode()).digest()).decode()}"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Mapping
 from functools import cache
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from xenassign import escape
@@ -14,13 +16,28 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 
-def rendered(template: str, values: Mapping[str, Any]) -> str:
-    """The text of a template of ``templates``."""
-    text: str = _environment().get_template(template).render(**values)
+def framed(template: str, values: Mapping[str, Any]) -> str:
+    """The page of a template of ``templates`` that extends page.html.j2.
+
+    A policy in the page forbids what its own style and script do not need.
+    """
+    style = _sources("palette.css", "drawing.css", "report.css")
+    script = _sources("report.js")
+    policy = (
+        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}';"
+        " base-uri 'none'; form-action 'none'"
+    )
+    frame = {"style": style, "script": script, "policy": policy}
+    text: str = _environment().get_template(template).render(**frame, **values)
     return text
 
 
-def sources(*names: str) -> Markup:
+def _hash(text: str) -> str:
+    """A hash of a script or a style, as Content Security Policy has it."""
+    return f"sha256-{b64encode(sha256(text.encode()).digest()).decode()}"
+
+
+def _sources(*names: str) -> Markup:
     """The text of files of ``templates``, one after the other, as it is."""
     from markupsafe import Markup
 
