@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.overlay import OverlayFragment, fragments
@@ -85,14 +86,32 @@ def with_host_overlays(overlays: Iterable[TreeFile], host: Tree | None) -> Tree 
     return host
 
 
+#: Of a host: the overlays that were last applied to it, and the tree that resulted. A process that
+#: judges again and again, such as the language server, has both again.
+_BOOTED: WeakKeyDictionary[Tree, tuple[tuple[TreeFile, ...], Tree]] = WeakKeyDictionary()
+
+
 def booted(host: Tree | None, overlays: Iterable[TreeFile]) -> Tree | None:
     """The host's tree with the overlays among the files that the boot loader applies to it.
 
     One that does not fit is left out: what it says of domains can be judged anyway.
     """
+    files = tuple(overlays)
+    if host is None or not files:
+        return host
+    last = _BOOTED.get(host)
+    if last is not None and last[0] == files:
+        return last[1]
+    tree = _booted(host, files)
+    if tree is not host:  # else it would keep itself
+        _BOOTED[host] = files, tree
+    return tree
+
+
+def _booted(host: Tree, overlays: Iterable[TreeFile]) -> Tree:
     for overlay in overlays:
         tree = overlay.tree
-        if host is not None and tree is not None and kind_of(tree, host) in _AT_BOOT:
+        if tree is not None and kind_of(tree, host) in _AT_BOOT:
             from xenassign.devicetree.overlay_apply import MisfitError, apply_overlay
 
             with suppress(MisfitError):

@@ -84,10 +84,14 @@ def range_of(finding: Finding, analysis: Analysis, lines: TextPositions) -> Rang
 def of_finding(
     finding: Finding, at: Range, others: list[DiagnosticRelatedInformation]
 ) -> Diagnostic:
-    """A finding with its code; ``others``: the other sides of it."""
+    """A finding with its code; ``others``: the other sides of it.
+
+    The node that its line is about is left out at the beginning.
+    """
+    message = finding.message.removeprefix(f"{finding.node}: ")
     return Diagnostic(
         at,
-        escape.terminal(f"{finding.message}; {finding.fix}"),
+        escape.terminal(f"{message}; {finding.fix}"),
         severity=_SEVERITIES[finding.severity],
         code=finding.code,
         source=SOURCE,
