@@ -21,14 +21,18 @@ def framed(template: str, values: Mapping[str, Any]) -> str:
 
     A policy in the page forbids what its own style and script do not need.
     """
-    style = _sources("palette.css", "drawing.css", "report.css")
-    script = _sources("report.js")
+    style = sources("palette.css", "drawing.css", "report.css")
+    script = sources("report.js")
     policy = (
         f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}';"
         " base-uri 'none'; form-action 'none'"
     )
-    frame = {"style": style, "script": script, "policy": policy}
-    text: str = _environment().get_template(template).render(**frame, **values)
+    return rendered(template, {"style": style, "script": script, "policy": policy, **values})
+
+
+def rendered(template: str, values: Mapping[str, Any]) -> str:
+    """The text of a template of ``templates``."""
+    text: str = _environment().get_template(template).render(**values)
     return text
 
 
@@ -37,7 +41,7 @@ def _hash(text: str) -> str:
     return f"sha256-{b64encode(sha256(text.encode()).digest()).decode()}"
 
 
-def _sources(*names: str) -> Markup:
+def sources(*names: str) -> Markup:
     """The text of files of ``templates``, one after the other, as it is."""
     from markupsafe import Markup
 
