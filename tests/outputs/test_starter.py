@@ -144,7 +144,8 @@ def test_the_keys_of_a_device_are_explained(made: Made, tmp_path: Path) -> None:
     offered = [line.removeprefix("#   ") for line in lines if re.match(r"#   [a-z-]+ = ", line)]
     assert ["path", *(line.split(" = ")[0] for line in offered)] == keys(DEVICE)
     for line in offered:
-        path.write_text(f'[[domain]]\nname = "a"\n[[domain.device]]\npath = "d"\n{line}\n')
+        name = "d*" if line.startswith("except") else "d"
+        path.write_text(f'[[domain]]\nname = "a"\n[[domain.device]]\npath = "{name}"\n{line}\n')
         read_project(path)
 
 

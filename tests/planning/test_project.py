@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from jsonschema import Draft202012Validator
 from tests.wording import Wording
 from xenassign.devicetree.blob import read_blob_file
 from xenassign.devicetree.draft import Bytes, Cells, Text
+from xenassign.devicetree.tree import Tree
 from xenassign.errors import InputError, UsageError, XenassignError
 from xenassign.formats.toml_text import parse_toml
 from xenassign.formats.xlcfg import read_file
@@ -29,11 +31,12 @@ from xenassign.request.request import (
     parse_map,
     parse_memory_region,
 )
-from xenassign.request.resolve import resolve
+from xenassign.request.resolve import ResolvedSystem, resolve
 from xenassign.request.system_request import Allowance, SystemRequest
 from xenassign.xen.releases import release
 
 EVERYTHING = """
+format = 1
 host = ["a.dtb", "boards/b.dtb"]
 xen = "4.21"
 route = ["xl", "dom0less"]
@@ -81,7 +84,7 @@ mac = { bytes = "00 0a35 01" }
 [[domain]]
 name = "log"
 base-cfg = "cfg/log.cfg"
-device = ["rtc0", { path = "/soc/i2c@*", drop = "dmas" }]
+device = ["rtc0", { path = "/soc/i2c@*", drop = "dmas", except = "i2c0" }]
 
 [[allow]]
 code = "XA003"
@@ -164,6 +167,7 @@ def test_everything(tmp_path: Path) -> None:
         memory=64,
         base=read_file(str(base)),
         edits=(PropertyEdit("/soc/i2c@*", "dmas", None),),
+        excepted=(("/soc/i2c@*", "i2c0"),),
         **both,  # type: ignore[arg-type]
     )
     allowances = (
@@ -221,6 +225,7 @@ ELSEWHERE = {
     ("domain", "device"),  # each once
     ("domain", "map"),  # windows of whole pages
     ("device", "map"),
+    ("device", "except"),  # with a pattern
     ("domain", "static-memory"),  # banks of whole pages
     ("domain", "direct-map"),  # with static-memory
 }
@@ -229,6 +234,7 @@ NOT_ALONE = {
     ("top", "regulator-summary"),
     ("domain", "base-cfg"),
     ("domain", "direct-map"),
+    ("device", "except"),
 }
 
 
@@ -533,7 +539,53 @@ def test_a_base_cfg_that_says_something_else(tmp_path: Path) -> None:
     assert message.startswith(f"{tmp_path / 'x.toml'}:4: domain 'net': base-cfg is for xl, but")
 
 
+def test_a_file_of_a_later_format(tmp_path: Path) -> None:
+    """Its keys, which may have another meaning, are not looked at."""
+    message = str(told(tmp_path, f'format = 2\nnew = 1\n{HEAD}device = ["a"]'))
+    assert message == (
+        f"{tmp_path / 'x.toml'}:1: format 2 is that of a later xenassign; update xenassign, or"
+        " write format = 1"
+    )
+    assert read(tmp_path, f'format = 1\n{HEAD}device = ["a"]').system.domains
+    assert "format 0 is out of range (1 to 1)" in str(
+        told(tmp_path, f'format = 0\n{HEAD}device = ["a"]')
+    )
+
+
 # ---------------------------------------------------------------------- on a board
+
+SERIAL = "/axi/serial@ff0[01]0000"
+
+
+def excepting(
+    tmp_path: Path, board: Callable[[str], Tree], names: str, more: str = ""
+) -> ResolvedSystem:
+    """A domain with the serial ports of the ZCU102, but for some."""
+    device = f'{{ path = "{SERIAL}", except = {names}{more} }}'
+    made = read(tmp_path, f"{HEAD}device = [{device}]")
+    return resolve(made.system, read_platform(board("zynqmp")))
+
+
+def test_devices_that_a_pattern_leaves_out(tmp_path: Path, board: Callable[[str], Tree]) -> None:
+    more = ', drop = "cts-override"'
+    (domain,) = excepting(tmp_path, board, '["serial0"]', more).domains
+    assert [node.path for node in domain.devices] == ["/axi/serial@ff010000"]
+    assert [[node.path for node in nodes] for _, nodes in domain.edits] == [
+        ["/axi/serial@ff010000"]
+    ]
+    messages = {
+        '"ethernet0"': ":4: domain 'net', device '/axi/serial@ff0[01]0000': except ethernet0:"
+        f" /axi/ethernet@ff0e0000 is not matched by {SERIAL}",
+        '"nowhere"': "except nowhere: no such node in",
+        '["serial0", "serial1"]': f"{SERIAL}: except names all that it matches",
+    }
+    for names, message in messages.items():
+        with pytest.raises(UsageError) as caught:
+            excepting(tmp_path, board, names)
+        assert message in str(caught.value)
+    text = f'{HEAD}device = [{{ path = "serial0", except = "serial1" }}]'
+    assert "except is for a pattern, but path names a single device" in str(told(tmp_path, text))
+
 
 BOARD = """xen = "4.20"
 xen-console = "{console}"

@@ -191,6 +191,12 @@ DEVICE = Section(
             '{ phy-mode = "rgmii-id", max-speed = 1000 }',
         ),
         Key(
+            "except",
+            one_or_more(_NODE),
+            "Devices that the pattern of `path` matches and that are not assigned.",
+            '["serial0"]',
+        ),
+        Key(
             "drop",
             one_or_more(AnyText(PROPERTY_NAME.pattern, "name a property")),
             "Properties to leave out of its node in the guest.",
@@ -423,6 +429,9 @@ LINT = Section(
     ),
 )
 
+#: The format of the file that this xenassign reads; another one has another number.
+FORMAT = 1
+
 TOP = Section(
     "the file",
     (
@@ -465,6 +474,12 @@ TOP = Section(
             "What `cat /sys/kernel/debug/regulator/regulator_summary` printed on the board, for the"
             " voltages of regulators.",
             '"regulator_summary.txt"',
+        ),
+        Key(
+            "format",
+            Integer(FORMAT, FORMAT),
+            "The format of this file, which a later xenassign tells from its own.",
+            "1",
         ),
         Key("domain", DOMAIN, "A domain."),
         Key("allow", ALLOW, "A conflict between two domains that is accepted."),

@@ -19,7 +19,7 @@ from xenassign.host.clock_summary import read_clock_summary
 from xenassign.host.regulator_summary import read_regulator_summary
 from xenassign.request import base_cfg, short_form
 from xenassign.request.boot_request import BootRequest, load_option
-from xenassign.request.keys import BOOT, DOMAIN, TOP, Mistake, mistakes, sentence
+from xenassign.request.keys import BOOT, DOMAIN, FORMAT, TOP, Mistake, mistakes, sentence
 from xenassign.request.origin import Origin, Written, mistake
 from xenassign.request.property_edits import PropertyEdit, pieces, refusal
 from xenassign.request.request import (
@@ -40,7 +40,7 @@ from xenassign.request.value_kinds import as_list
 from xenassign.xen.releases import DEFAULT, release
 
 #: Keys of a device whose path may be a pattern, which may match several nodes.
-_OF_PATTERNS = ("path", "set", "drop")
+_OF_PATTERNS = ("path", "except", "set", "drop")
 
 
 class Project(NamedTuple):
@@ -113,6 +113,10 @@ def read_project(path: Path) -> Project:
 
 def project_of(toml: TomlFile) -> Project:
     """The project of a text, whose file names are relative to its file. Raises as above."""
+    number = toml.values.get("format", FORMAT)
+    if isinstance(number, int) and number > FORMAT:
+        text = f"format {number} is that of a later xenassign; update xenassign"
+        raise InputError(f"{toml.where(('format',))}: {text}, or write format = {FORMAT}")
     wrong = list(mistakes(TOP, toml.values)) or list(_mistakes(toml.values))
     if wrong:
         raise InputError(*(sentence(toml, mistake) for mistake in wrong))
@@ -196,6 +200,9 @@ def _option_mistakes(device: dict[str, Any]) -> Iterator[Mistake]:
             if key not in _OF_PATTERNS:
                 text = f"{key} is for a single device, but path is a pattern; name the device"
                 yield Mistake((key,), text)
+    elif "except" in device:
+        text = "except is for a pattern, but path names a single device; remove one of the two"
+        yield Mistake(("except",), text)
     names = [("set", name) for name in device.get("set", ())]
     for verb, name in [*names, *(("drop", name) for name in as_list(device.get("drop")))]:
         why = refusal(name, sets=verb == "set")
@@ -265,6 +272,7 @@ def _request(top: dict[str, Any], domain: dict[str, Any], folder: Path, origin: 
         clock_rates=tuple(_clock_rates(domain, devices, origin)),
         memory_regions=tuple(_memory_regions(domain, devices)),
         edits=tuple(_edits(devices)),
+        excepted=tuple(_excepted(devices)),
         origin=origin,
     )
     if "clock-summary" in top:
@@ -366,6 +374,15 @@ def _memory_regions(domain: dict[str, Any], devices: list[_Device]) -> Iterator[
             yield MemoryOption(device.named(key), action)
     if key in domain:
         yield MemoryOption(None, domain[key])
+
+
+def _excepted(devices: list[_Device]) -> Iterator[tuple[str, Written]]:
+    """The patterns with the names that are left out of what they match."""
+    for device in devices:
+        names = device.options.get("except", [])
+        for index, name in enumerate(as_list(names)):
+            at = ("except",) if isinstance(names, str) else ("except", index)
+            yield device.path, Written(name, device.origin.below(*at))
 
 
 def _edits(devices: list[_Device]) -> Iterator[PropertyEdit]:

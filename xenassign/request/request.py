@@ -117,6 +117,7 @@ class Request:
 
     ``forced``, ``shared`` and ``controls``: devices that may be unprotected, nodes whose pages may
     be shared, devices that may rule over the machine.
+    ``excepted``: (pattern of ``devices``, name of what it matches and that is not assigned).
     ``sci``: the system control interface of the guest, ``scmi_smc`` or None.
     ``align``: one of ``ALIGNMENTS``. ``pins``: places that ``auto`` prefers, never a refusal.
     ``avoid``: guest addresses in bytes that ``auto`` leaves free.
@@ -161,6 +162,7 @@ class Request:
     sci: str | None = None
     keep_firmware: bool = False
     edits: tuple[PropertyEdit, ...] = ()
+    excepted: tuple[tuple[str, str], ...] = ()
     base: XlConfig | None = None
     partial: PartialTree | None = None
     pages: tuple[IomemRange, ...] = ()

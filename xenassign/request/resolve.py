@@ -6,13 +6,14 @@ when the scope of the plan is known (:mod:`xenassign.planning.decide`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.errors import UsageError
+from xenassign.findings import some
 from xenassign.host.boot_arguments import names_uart, value
 from xenassign.host.platform import Platform, uart
 from xenassign.request.origin import CfgOrigin, mistake, origin_of
@@ -186,31 +187,58 @@ class _Names:
     def domain(self, request: Request) -> Resolved:
         """The request for a domain, without the options whose names are wrong."""
         name = request.name
+        left_out = frozenset(self._excepted(name, request.excepted))
         return Resolved(
             request,
-            self.devices(name, request.devices),
+            self.devices(name, request.devices, left_out),
             forced=self._by_node(name, "--force-assign-without-iommu", request.forced),
             shared=self._by_node(name, "--allow-shared-page", request.shared),
             controls=self._by_node(name, "--allow-machine-control", request.controls),
             memory_regions=tuple(self._named(name, "--memory-region", request.memory_regions)),
             maps=tuple(self._named(name, "--map", request.maps)),
             clock_rates=tuple(self._named(name, "--clock-rate", request.clock_rates)),
-            edits=tuple(self._edited(name, request.edits)),
+            edits=tuple(self._edited(name, request.edits, left_out)),
         )
 
-    def devices(self, domain: str | None, names: tuple[str, ...]) -> dict[Node, str]:
-        """The devices with their names as in ``Resolved.devices``; each node once."""
+    def devices(
+        self,
+        domain: str | None,
+        names: tuple[str, ...],
+        left_out: frozenset[tuple[str, Node]] = frozenset(),
+    ) -> dict[Node, str]:
+        """The devices with their names as in ``Resolved.devices``; each node once.
+
+        ``left_out``: patterns with nodes that they match and are not to give.
+        """
         chosen: dict[Node, str] = {}
         patterns = any(is_pattern(self._tree, name) for name in names)
         for name in names:
             listed = isinstance(origin_of(name), CfgOrigin)  # dom.cfg and its tree may both name it
-            for node in self._all(domain, "-d", name, missing=True):
+            nodes = self._all(domain, "-d", name, missing=True)
+            kept = [node for node in nodes if (name, node) not in left_out]
+            if nodes and not kept:
+                self._wrong(domain, "-d", name, "except names all that it matches; remove a name")
+            for node in kept:
                 if node in chosen and not (patterns or listed):
                     why = f"{node.path} is named twice; name each device once"
                     self._wrong(domain, "-d", name, why)
                 called = node.path if is_pattern(self._tree, name) else name
                 chosen[node] = called if listed else chosen.get(node, called)
         return chosen
+
+    def _excepted(
+        self, domain: str | None, excepted: Iterable[tuple[str, str]]
+    ) -> Iterator[tuple[str, Node]]:
+        """The nodes that each pattern is not to give. Wrong names are noted as unresolved."""
+        for pattern, name in excepted:
+            if self._elsewhere(name):
+                continue
+            matched = {*find_all(self._tree, pattern)}
+            nodes = self._all(domain, "except", name)
+            if nodes and matched.isdisjoint(nodes):
+                why = f"{some(node.path for node in nodes)} is not matched by {pattern}"
+                self._wrong(domain, "except", name, f"{why}; remove it, or name what is matched")
+            yield from ((pattern, node) for node in nodes)
 
     def allowances(
         self, allowances: Iterable[Allowance]
@@ -242,11 +270,12 @@ class _Names:
         return {node: accepted for accepted, node in self._named(domain, flag, options)}
 
     def _edited(
-        self, domain: str, edits: Iterable[PropertyEdit]
+        self, domain: str, edits: Iterable[PropertyEdit], left_out: Container[tuple[str, Node]]
     ) -> Iterator[tuple[PropertyEdit, tuple[Node, ...]]]:
         for edit in edits:
             if not self._left_out(domain, edit.device):
-                nodes = tuple(self._all(domain, edit.verb, edit.device))
+                every = self._all(domain, edit.verb, edit.device)
+                nodes = tuple(node for node in every if (edit.device, node) not in left_out)
                 if nodes:
                     yield edit, nodes
 
