@@ -93,11 +93,9 @@ class _OwnTree:
             for atom in self.base.texts(key):
                 node = self._find(atom)
                 if node is not None and hosts.isdisjoint((*node.walk(), *node.ancestors())):
-                    place = f"{self._at(atom)}: {key} lists {node.path}"
-                    fix = f"add the node with that xen,path to {self.partial.file}"
                     raise ContradictionError(
-                        f"{place}, and no node of {self.partial.file} is it; {fix}, or remove it"
-                        " here"
+                        f"{self._at(atom)}: {key} lists {node.path}, which is not a node of"
+                        f" {self.partial.file}; add one with that xen,path, or remove the entry"
                     )
         listed = {self._find(atom) for atom in self.base.texts(short_form.DEVICES)}
         for own, host in self.view.assigned if listed else ():
