@@ -18,6 +18,7 @@ from lsprotocol.types import Location
 
 from xenassign import Request, generate, read_host
 from xenassign.devicetree.places import Place
+from xenassign.request.request import parse_map
 from xenassign.server.diagnostics import diagnostics
 from xenassign.server.host_source import HostSources
 from xenassign.server.open_files import OpenFiles
@@ -61,7 +62,8 @@ def show(files: OpenFiles, hosts: HostSources, path: str) -> None:
 
 def measure(board: Path, device: str, count: int) -> None:
     """Prints milliseconds of the processor for an edit, and the memory."""
-    request = Request((device,), name="net", memory=512, vcpus=1)
+    anywhere = (parse_map("auto"),)
+    request = Request((device,), name="net", memory=512, vcpus=1, maps=anywhere)
     result = generate(read_host(board), request)
     if result.refused:
         sys.exit("\n".join(finding.text() for finding in result.findings))
