@@ -25,6 +25,7 @@ from tests.fuzz.draw import OPTIONS, Draw
 from tests.fuzz.execute import Case
 from tests.fuzz.hostile import CELLS, MARK, NUMBERS, PLAIN_NUMBERS, TEXTS, without_nul
 from tests.fuzz.options import BOOT, HOSTILE, PROFILES, drawn
+from tests.fuzz.running import collected, summary
 from tests.fuzz.seeds import Board
 from xenassign.linting.catalogue import rules
 from xenassign.request import keys
@@ -370,6 +371,8 @@ KINDS: dict[str, tuple[Kind, int]] = {
     "imagebuilder": (image_builder, 4),
     "options": (option, 5),
     "words": (words, 5),
+    "summary": (summary, 2),
+    "collected": (collected, 3),
 }
 """By name: the function, and how often it is drawn."""
 

@@ -73,6 +73,15 @@ WORDS = {
         "XEN='xen\n'\n", "APPEND_EXTRA_CMDS=x\n", "FIT=1\n", "((NUM_DOMUS++))\n", "[[ a ]]\n",
         "DOMU_STATIC_MEM[0]=\"0x50000000 0x10000000\"\n", "DOMU_DIRECT_MAP[0]=1\n", "exit\n",
     ),
+    "printed": (
+        "\n", " ", "\t", "-", "---", "Y", "?", "unknown", "deviceless", "no_connection_id", ".",
+        "0", "1", "-1", "4294967296", "18446744073709551616", "9" * 400, "3300mV", "-1mV", "0mA",
+        " enable prepare protect rate accuracy phase cycle\n", " a 1 1 0 0 0 0 50000 Y b c\n",
+        "                                             b.c d\n",
+        " x 0 0 0 fast 1800mV 0mA 0mV 0mV\n",
+        "xen_version : 4.20\n", "xen_version : 99.1\n", "xen_version :\n", "virt_caps : hvm\n",
+        "xen_version            : 4.17.5-pre\n", "fdt: no\n", ": \n", "device-tree: x\n",
+    ),
 }  # fmt: skip
 
 
