@@ -61,7 +61,7 @@ OTHERS = {
         "--suite",
         "--update-snapshots",
     },
-    "benchmarks/README.md": {"--gen-config", "--json", "--lopper", "--old", "--runs"},
+    "benchmarks/README.md": {"--count", "--gen-config", "--json", "--lopper", "--old", "--runs"},
     "docs/from-hand-written.md": {"--gen-config"},  # Lopper's
     "docs/imagebuilder.md": {"--gen-config"},
     "fixtures/host_dtbs/README.md": {"--check"},

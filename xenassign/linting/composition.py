@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.overlay import OverlayFragment, fragments
 from xenassign.devicetree.tree import Node, Tree
-from xenassign.errors import InputError
+from xenassign.errors import InputError, NothingToJudgeError
 from xenassign.findings import ROUTES
 from xenassign.linting.documents import ConfigFile, Document, Layer, TreeFile
 from xenassign.linting.verdict.domain import is_compatible
@@ -186,7 +186,7 @@ def _judged(document: Document, base: TreeFile | None, host: Tree | None) -> Doc
     )
 
 
-def _nothing(document: Document, host: Tree | None) -> InputError:
+def _nothing(document: Document, host: Tree | None) -> NothingToJudgeError:
     assert isinstance(document, TreeFile)
     assert document.tree is not None
     kind = kind_of(document.tree, host)
@@ -199,7 +199,7 @@ def _nothing(document: Document, host: Tree | None) -> InputError:
     else:
         problem = "it is an overlay without domains, marks or devices of a guest"
         fix = "give the partial device tree that it is for with --base FILE"
-    return InputError(f"{document.file}: nothing here to judge: {problem}; {fix}")
+    return NothingToJudgeError(f"{document.file}: nothing here to judge: {problem}; {fix}")
 
 
 def _composed(bases: Sequence[TreeFile]) -> TreeFile | None:

@@ -67,7 +67,7 @@ class SharedPages(NamedTuple):
 
 
 class IommuRow(NamedTuple):
-    """An IOMMU, and the (path, streams) of the masters behind it."""
+    """An IOMMU, and the (path, streams) of its masters."""
 
     path: str
     driven: bool
