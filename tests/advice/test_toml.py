@@ -145,6 +145,8 @@ def test_every_option_with_a_key_is_known() -> None:
     assert names >= KEYS
     assert names - KEYS == {"host", "domain", "allow", "boot", "lint", "name", "device"} | {
         "include",
+        "format",
+        "except",
         "path",
         "set",
         "drop",

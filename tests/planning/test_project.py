@@ -457,7 +457,7 @@ HEAD = 'host = "a"\n[[domain]]\nname = "net"\n'
         (
             'name = "a"\n[[domains]]',
             "1: the file has no key name; it has host, xen, route, include, iommu-driver,"
-            " xen-console, clock-summary, regulator-summary, domain, allow, boot, lint",
+            " xen-console, clock-summary, regulator-summary, format, domain, allow, boot, lint",
         ),
         (
             HEAD + 'device = "a"',
