@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -115,6 +116,19 @@ def test_lists_on_one_line(complete: Complete, tmp_path: Path, rows: Rows) -> No
         with rows(old):
             text = written(tmp_path, complete(f"{HEAD}{old} # mine\n", "--ignore", "XA"))
             assert text.startswith(f"{HEAD}{comment}{new} # mine\n\n# What xenassign set")
+
+
+def test_the_result_has_a_file_of_its_own(
+    host_files: dict[str, Path], tmp_path: Path, wording: Wording, rows: Rows
+) -> None:
+    """-o names neither a file that is written beside the result, nor a folder."""
+    (tmp_path / "dom.cfg").write_text(HEAD + LISTED)
+    line = ["complete", str(tmp_path / "dom.cfg"), "--host", str(host_files["zynqmp"])]
+    for name in ("out/gw.dtb", "out/gw.json", "out/", "."):
+        with rows(name):
+            output = os.path.join(tmp_path, name)
+            refused(CliRunner().invoke(cli, [*line, "--overwrite", "-o", output]), wording, 2)
+    assert {path.name for path in tmp_path.iterdir()} == {"dom.cfg"}
 
 
 def test_generate_does_the_same(

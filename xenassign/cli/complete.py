@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from xenassign.cli.options import (
     report_options,
 )
 from xenassign.cli.recovery import recover
+from xenassign.errors import UsageError
 
 
 @click.command("complete", cls=Grouped)
@@ -76,6 +78,8 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
 
     given = {"routes": ("xl",), **given_of(options), "base": config}
     target = Path(output)
+    if os.path.isdir(output) or output.endswith(os.sep):
+        raise UsageError(f"-o {output}: is a folder; name the file: -o {target / 'dom.cfg'}")
     recover([target.parent])
     with recorded() as inputs:
         request, trees = read_system(given, host, (), None, include)
@@ -85,7 +89,7 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
     wording = printing.wording(None)
     show_plan(built, quiet, advice, target.parent, wording)
     made = ".cfg" if "xl" in request.domains[0].routes else ".dom0less.dtso"
-    built.files[target.name] = built.files.pop(f"{request.domains[0].name}{made}")
-    files = write(built.files, target.parent, overwrite, inputs=inputs)
+    result = {target: built.files.pop(f"{request.domains[0].name}{made}")}
+    files = write(built.files, target.parent, overwrite, result, inputs=inputs)
     if not quiet:
         show_written(built, WrittenFiles(target.parent, files, (), None), verbose, advice, wording)
