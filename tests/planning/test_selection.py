@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from tests.answers import codes
 from tests.wording import Wording
+from xenassign.devicetree.blob import read_blob
+from xenassign.devicetree.blob_edit import edited
+from xenassign.devicetree.changes import Change
+from xenassign.devicetree.draft import text
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
 from xenassign.findings import Finding
@@ -219,6 +224,19 @@ def test_the_console_of_a_requested_command_line(
     )
     console = resolve(request, read_platform(board("zynqmp"))).platform.console
     assert (console.path if console else None) == expected
+
+
+def test_a_requested_command_line_replaces_that_of_the_tree(board: Callable[[str], Tree]) -> None:
+    tree = board("zynqmp")
+    line = Change("/chosen", (text("xen,xen-bootargs", "console=dtuart dtuart=serial1"),))
+    platform = read_platform(read_blob(edited(tree.data or b"", (line,), tree.file), tree.file))
+    request = SystemRequest((Request(("/axi/can@ff060000",), release=release("4.20")),))
+    requested = replace(request, boot=BootRequest(xen_bootargs="console=dtuart"))
+    consoles = [resolve(each, platform).platform.console for each in (request, requested)]
+    assert [console.path for console in consoles if console] == [
+        "/axi/serial@ff010000",
+        "/axi/serial@ff000000",
+    ]
 
 
 # --- XA103, XA105: disabled devices --------------------------------------------------------------

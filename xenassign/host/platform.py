@@ -98,12 +98,16 @@ def _masters(tree: Tree, smmu: Node) -> tuple[tuple[Node, tuple[int, ...]], ...]
 
 
 def console(tree: Tree) -> Node | None:
-    """The UART that Xen has for its console: of Xen's command line in /chosen, else of stdout-path.
-
-    None: they name no node, or ``console=`` of the command line has no UART.
-    """
+    """The UART that Xen has for its console with its command line in /chosen; or None."""
     chosen = tree.root.children.get("chosen")
-    line = (chosen.text("xen,xen-bootargs") if chosen else None) or ""
+    return console_of(tree, (chosen.text("xen,xen-bootargs") if chosen else None) or "")
+
+
+def console_of(tree: Tree, line: str) -> Node | None:
+    """The UART of Xen's console with a command line: that of ``dtuart=``, else of stdout-path.
+
+    None: they name no node, or ``console=`` has no UART.
+    """
     if not names_uart(line):
         return None
     dtuart = value(line, "dtuart")

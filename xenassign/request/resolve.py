@@ -14,8 +14,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.errors import UsageError
 from xenassign.findings import some
-from xenassign.host.boot_arguments import names_uart, value
-from xenassign.host.platform import Platform, uart
+from xenassign.host.platform import Platform, console_of
 from xenassign.request.origin import CfgOrigin, mistake, origin_of
 from xenassign.request.property_edits import PropertyEdit
 from xenassign.request.request import Accepted, ClockRate, MapOption, MemoryOption, Request
@@ -116,7 +115,7 @@ def look_up(request: SystemRequest, platform: Platform, others: Sequence[Tree] =
     """
     names = _Names(platform.tree, others)
     console, line = request.domains[0].xen_console, request.boot.xen_bootargs
-    platform = _with_console(names, platform, console, line or "")
+    platform = _with_console(names, platform, console, line)
     domains = tuple(names.domain(domain) for domain in request.domains)
     having = tuple(d for d in domains if d.devices or d.request.follows)
     allowances = tuple(names.allowances(request.allowances))
@@ -140,15 +139,13 @@ def with_console(platform: Platform, console: str | None) -> Platform:
 
 
 def _with_console(
-    names: _Names, platform: Platform, console: str | None, line: str = ""
+    names: _Names, platform: Platform, console: str | None, line: str | None = None
 ) -> Platform:
-    """``line``: Xen's command line as far as it is requested."""
+    """``line``: Xen's command line if it is requested, in place of that in /chosen."""
     if console is not None:
         node = names.node(None, "--xen-console", console) if console != "none" else None
-    elif not names_uart(line):
-        node = None
-    elif dtuart := value(line, "dtuart"):
-        node = uart(platform.tree, dtuart)
+    elif line is not None:
+        node = console_of(platform.tree, line)
     else:
         return platform
     return platform._replace(console=node)
