@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Callable
@@ -266,7 +267,14 @@ def test_a_partial_tree_alone(complete: Complete, tmp_path: Path, rows: Rows) ->
             assert text == NAMED + instead + FOLLOWS.format(entry)
             files = {path.name for path in (tmp_path / "out").iterdir()}
             assert files == {"dom.cfg", "gw.json", *(f"gw{end}" for end in OVERLAYS)}
+            plan = (tmp_path / "out" / "gw.json").read_bytes()
             assert written(tmp_path, complete(text)) == text
+            # The limit of memory is by the pages of the tree, which the result states in iomem too.
+            for key in ("memory_mb_max", "memory_limited_by"):
+                assert (
+                    json.loads(plan)[key]
+                    == json.loads((tmp_path / "out" / "gw.json").read_bytes())[key]
+                )
 
 
 def test_both(complete: Complete, tmp_path: Path) -> None:

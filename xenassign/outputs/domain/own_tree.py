@@ -13,7 +13,7 @@ from functools import cached_property
 
 from xenassign.devicetree.addresses import Block, registers
 from xenassign.devicetree.spans import PAGE_SIZE, Intervals, Span, covered
-from xenassign.devicetree.tree import Node
+from xenassign.devicetree.tree import Node, Tree
 from xenassign.errors import ContradictionError
 from xenassign.findings import Finding
 from xenassign.formats.xlcfg import Atom, XlAssignment, XlConfig
@@ -26,11 +26,13 @@ from xenassign.linting.verdict.mappings import MappingEntry, iomem_ranges
 from xenassign.outputs.domain.completed_tree import completed
 from xenassign.planning.plan import DomainPlan, PlacedBlock, PlannedDevice, PlannedRegion
 from xenassign.planning.plan import Mapping as Pages
+from xenassign.planning.ram_limit import explain_limit
 from xenassign.request import short_form
 from xenassign.request.own_tree import PartialTree
 from xenassign.request.select import find
 from xenassign.system.system import SystemPlan
 from xenassign.xen.iommu import iommus
+from xenassign.xen.layout import memory_limit
 from xenassign.xen.stage2 import pool_mib
 from xenassign.xen.xlvalues import IomemRange
 
@@ -52,7 +54,7 @@ def _of_tree(plan: DomainPlan, platform: Platform) -> DomainPlan:
     marked = frozenset(mark.path for mark in plan.marks)
     by_iommu = iommus(platform, request.release, request.drivers)
     context = Context(request.release, platform, by_iommu, marked=marked)
-    own_tree = _OwnTree(partial, base, View(partial.tree, context, base))
+    own_tree = _OwnTree(platform.tree, partial, base, View(partial.tree, context, base))
     own_tree.check_lists()
     planned = {device.host.node: device for device in plan.devices}
     owners: dict[Node, PlannedDevice | PlannedRegion] = {}
@@ -72,16 +74,24 @@ def _of_tree(plan: DomainPlan, platform: Platform) -> DomainPlan:
         regions=tuple(own for own in owners.values() if isinstance(own, PlannedRegion)),
         findings=(),
     )
+    by_path = {owner.path: owner.mappings for owner in new.owners}
     pages = [mapping for owner in new.owners for mapping in owner.mappings]
     own_tree.check_iomem_map(pages)
     ranges = [(mapping.host, mapping.size, mapping.guest) for mapping in pages]
-    return new._replace(pool_mib=pool_mib(request.memory, request.vcpus or 1, ranges))
+    return new._replace(
+        pool_mib=pool_mib(request.memory, request.vcpus or 1, ranges),
+        memory_mb_max=memory_limit(plan.guest, [mapping.guest_span for mapping in pages]),
+        memory_limit=explain_limit(plan.guest, request, by_path),
+    )
 
 
 @dataclass(frozen=True)
 class _OwnTree:
-    """The partial tree and the configuration that names it. ``view``: of both."""
+    """The partial tree and the configuration that names it. ``board``: the host's tree;
+    ``view``: of all of them.
+    """
 
+    board: Tree
     partial: PartialTree
     base: XlConfig
     view: View
@@ -146,7 +156,7 @@ class _OwnTree:
         if host_device is not None and not covered(pages, own):
             raise ContradictionError(
                 f"{self.partial.place(node.node)}: reg has {block.address:#x}, which is not in the"
-                f" registers of {host_device.path} in {self._board}; state where they are with"
+                f" registers of {host_device.path} in {self.board.file}; state where they are with"
                 " xen,reg, or with iomem in dom.cfg"
             )
         return _placed(Pages(pages.start, pages.start, pages.size))
@@ -182,14 +192,8 @@ class _OwnTree:
         pages = short_form.iomem_map(self.base).values()
         return {page.gfn * PAGE_SIZE: page.mfn * PAGE_SIZE for page in pages}
 
-    @property
-    def _board(self) -> str:
-        platform = self.view.context.platform
-        return platform.tree.file if platform is not None else ""
-
     def _find(self, atom: Atom) -> Node | None:
-        platform = self.view.context.platform
-        return find(platform.tree, atom.text) if platform is not None else None
+        return find(self.board, atom.text)
 
     def _at(self, item: Atom | XlAssignment) -> str:
         return f"{self.base.file}:{item.line}:{item.column}"
