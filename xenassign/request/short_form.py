@@ -74,7 +74,7 @@ def options(base: XlConfig, policy: str | None) -> dict[str, Any]:
             if policy not in (None, "trust"):
                 text = f"assigns devices without an IOMMU, --iommu-policy {policy} does not"
                 at, name = base.named(key)[-1], _spelled(base, key)
-                raise UsageError(f"{_place(base, at)}: {name} {text}; remove one")
+                raise UsageError(f"{base.place(at)}: {name} {text}; remove one")
     ranges = [page_range(atom.text) for atom in base.texts("iomem")]
     stated["pages"] = (*filter(None, ranges), *iomem_map(base).values())
     sci = _system_control(base)
@@ -107,7 +107,7 @@ def _partial_tree(base: XlConfig) -> PartialTree | None:
     if path is None:
         text = f"device_tree: {value.text} is not beside this file, as blob or source"
         fix = "put it there, or remove the key, so that it is made of dtdev"
-        raise UsageError(f"{_place(base, value)}: {text}; {fix}")
+        raise UsageError(f"{base.place(value)}: {text}; {fix}")
     return read_partial_tree(path)
 
 
@@ -128,7 +128,7 @@ def refuse(base: XlConfig) -> None:
     for statement in statements(base):
         name = _spelled(base, statement.name)
         text = f"{name} has an effect only where this file lists the devices"
-        raise UsageError(f"{_place(base, statement)}: {text}; remove it, or omit -d")
+        raise UsageError(f"{base.place(statement)}: {text}; remove it, or omit -d")
 
 
 def _devices(base: XlConfig) -> Iterator[Written]:
@@ -139,15 +139,15 @@ def _devices(base: XlConfig) -> Iterator[Written]:
         for name, atom in of_dtdev.items():
             if name not in listed:
                 raise ContradictionError(
-                    f"{_place(base, atom)}: {name} is in dtdev, and {DEVICES}"
-                    f" ({_place(base, base.named(DEVICES)[-1])}) does not list it; add it there, or"
+                    f"{base.place(atom)}: {name} is in dtdev, and {DEVICES}"
+                    f" ({base.place(base.named(DEVICES)[-1])}) does not list it; add it there, or"
                     " remove it here"
                 )
         key = DEVICES
     else:
         key, listed = "dtdev", of_dtdev
     for name, atom in listed.items():
-        yield Written(name, CfgOrigin(_place(base, atom), key))
+        yield Written(name, CfgOrigin(str(base.place(atom)), key))
 
 
 def _names(base: XlConfig, key: str) -> dict[str, Atom]:
@@ -189,7 +189,7 @@ def _system_control(base: XlConfig) -> str | None:
     if len(requested) > 1:
         first, second = requested.values()
         raise ContradictionError(
-            f"{_place(base, first)}: sci differs from arm_sci ({_place(base, second)}); remove one"
+            f"{base.place(first)}: sci differs from arm_sci ({base.place(second)}); remove one"
         )
     return SCMI_SMC if SCMI_SMC in requested else None
 
@@ -200,9 +200,5 @@ def _spelled(base: XlConfig, key: str) -> str:
     return base.text[start : start + len(key)]
 
 
-def _place(base: XlConfig, item: Value | XlAssignment) -> str:
-    return f"{base.file}:{item.line}:{item.column}"
-
-
 def _stop(base: XlConfig, at: Value, text: str) -> NoReturn:
-    raise InputError(f"{_place(base, at)}: {text}")
+    raise InputError(f"{base.place(at)}: {text}")

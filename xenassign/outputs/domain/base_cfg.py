@@ -8,6 +8,7 @@ from xenassign.escape import hash_comment, xlcfg_string
 from xenassign.formats import xlcfg_edit
 from xenassign.formats.xlcfg import Atom, XlConfig, parse
 from xenassign.formats.xlcfg_edit import Edit, written
+from xenassign.outputs.domain.text import protected_paths
 from xenassign.planning.plan import DomainPlan
 from xenassign.request import short_form
 from xenassign.xen.xlvalues import IomemRange, intid, page_range, sci_types
@@ -47,7 +48,7 @@ def _today(base: XlConfig, plan: DomainPlan) -> XlConfig:
         edits += xlcfg_edit.comment_out(base, statement, _READ)
     paths = {device.path: device.path for device in plan.devices}
     paths |= {name: node.path for node, name in plan.called.items()}
-    protected = {device.path for device in plan.devices if device.protection.protected}
+    protected = protected_paths(plan)
     items: dict[Atom, str | None] = {}
     for atom in base.texts("dtdev"):
         path = paths.get(atom.text)
@@ -80,8 +81,7 @@ def _values(base: XlConfig, plan: DomainPlan) -> dict[str, str]:
         values["shadow_memory"] = plan.pool_mib
     if request.sci is not None and sci_types(_text(base, "arm_sci") or "")[-1:] != [request.sci]:
         values["arm_sci"] = f"type={request.sci}"
-    protected = any(device.protection.protected for device in plan.devices)
-    if protected and _text(base, "passthrough") not in ("enabled", "share_pt"):
+    if protected_paths(plan) and _text(base, "passthrough") not in ("enabled", "share_pt"):
         values["passthrough"] = "enabled"
     return {
         name: xlcfg_string(value) if isinstance(value, str) else str(value)
@@ -109,11 +109,10 @@ def _text(base: XlConfig, name: str) -> str | None:
 def _items(base: XlConfig, plan: DomainPlan) -> dict[str, list[str]]:
     """The entries to add to lists, in the syntax of xl.cfg."""
     paths = {atom.text for atom in base.texts("dtdev")}
-    protected = (device.path for device in plan.devices if device.protection.protected)
     intids = {intid(atom.text) for atom in base.texts("irqs")}
     passed = (number for device in plan.devices for number in device.irqs)
     return {
-        "dtdev": [xlcfg_string(path) for path in protected if path not in paths],
+        "dtdev": [xlcfg_string(path) for path in protected_paths(plan) if path not in paths],
         "irqs": [str(number) for number in dict.fromkeys(passed) if number not in intids],
         "iomem": [xlcfg_string(pages.text) for pages in _missing_ranges(base, plan)],
     }

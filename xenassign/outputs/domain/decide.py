@@ -75,9 +75,7 @@ def _check_iomem_map(base: XlConfig, plan: DomainPlan) -> None:
             if planned:
                 by = "iomem or --map puts it"
                 state = f"{by} at guest page {planned[0].gfn:#x}; correct one of them"
-            raise ContradictionError(
-                f"{base.file}:{atom.line}:{atom.column}: iomem_map: {atom.text}: {state}"
-            )
+            raise ContradictionError(f"{base.place(atom)}: iomem_map: {atom.text}: {state}")
 
 
 def _check_carried(base: XlConfig, plan: DomainPlan) -> None:
@@ -99,7 +97,7 @@ def _check_carried(base: XlConfig, plan: DomainPlan) -> None:
 def _not_carried(base: XlConfig, atom: Atom, key: str, plan: DomainPlan) -> str:
     tree = plan.request.partial.file if plan.request.partial is not None else f"{plan.name}.dts"
     return (
-        f"{base.file}:{atom.line}:{atom.column}: {key}: {atom.text} belongs to no node of {tree},"
+        f"{base.place(atom)}: {key}: {atom.text} belongs to no node of {tree},"
         " and dom0less passes nothing else; list its device in dtdev, or remove it"
     )
 

@@ -71,7 +71,7 @@ def _of_pages(base: XlConfig, board: Board, devices: Collection[Node]) -> Iterat
         likely = [node for node in nodes if node in with_line] or nodes
         if len(likely) > 1 and not all(likely[0] in node.lineage() for node in likely):
             raise ContradictionError(
-                f"{base.file}:{atom.line}:{atom.column}: iomem: {atom.text} has registers of"
+                f"{base.place(atom)}: iomem: {atom.text} has registers of"
                 f" {some(node.path for node in likely)}; list those of the guest in dtdev"
             )
         yield likely[0]
