@@ -21,7 +21,8 @@ from xenassign.request.request import Pin
 from xenassign.request.resolve import Resolved, ResolvedSystem
 from xenassign.system.host_plan import HostRequest
 from xenassign.system.outcome import Names
-from xenassign.xen.board import Board, read_board
+from xenassign.system.system import board_of
+from xenassign.xen.board import Board
 
 #: All of a guest's address space. If ``auto`` has to avoid it, only blocks with a fixed place are
 #: placed.
@@ -133,8 +134,7 @@ def _locked(request: HostRequest, pins: Pins) -> HostRequest:
 
 def _host(request: HostRequest, system: ResolvedSystem, pins: Pins) -> _Host:
     locked = dict(pins.get(PurePath(request.tree.file).name, {}))
-    first = system.request.domains[0]
-    board = read_board(system.platform, first.release, first.drivers)
+    board = board_of(system)
     in_order = system_scopes(system.platform, [domain.devices for domain in system.domains])
     by_name = {d.name: scope for d, scope in zip(system.domains, in_order, strict=True)}
     return _Host(request, system, board, locked, scopes=by_name)

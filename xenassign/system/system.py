@@ -73,8 +73,7 @@ def decide_resolved(system: ResolvedSystem) -> SystemPlan:
     """``decide_system`` for a request whose names are resolved. Raises UsageError."""
     _check_codes(system)
     platform, tree = system.platform, system.platform.tree
-    first = system.request.domains[0]
-    board = read_board(platform, first.release, first.drivers)
+    board = board_of(system)
     in_order = system_scopes(platform, [domain.devices for domain in system.domains])
     plans = [decide_on(board, *each) for each in zip(system.domains, in_order, strict=True)]
     holdings = [holding for plan in plans for holding in holdings_of(board, plan)]
@@ -89,6 +88,12 @@ def decide_resolved(system: ResolvedSystem) -> SystemPlan:
         system,
     )
     return SystemPlan(system, tuple(plans), tuple(conflicts), tuple(idle))
+
+
+def board_of(system: ResolvedSystem) -> Board:
+    """The board of a system for the release and the drivers of its request."""
+    first = system.request.domains[0]
+    return read_board(system.platform, first.release, first.drivers)
 
 
 def _without_consequences(shared: list[Conflict], firmware: list[Conflict]) -> Iterator[Conflict]:

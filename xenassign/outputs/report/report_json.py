@@ -14,8 +14,7 @@ from xenassign.outputs.report.page.supplier_graph import Supply, supplier_graph
 from xenassign.outputs.report.who_has_what import Owner, ownership
 from xenassign.system import change_lines
 from xenassign.system.host_plan import HostPlan
-from xenassign.system.system import SystemPlan
-from xenassign.xen.board import read_board
+from xenassign.system.system import SystemPlan, board_of
 
 SCHEMA = "xenassign/report/1"
 
@@ -41,8 +40,7 @@ def _board(host: HostPlan, built: Built) -> dict[str, Any]:
         return {**head, "problems": list(error.lines) if error is not None else []}
     owned = ownership(system)
     result = answer(system, owned, built, host.request.tree.file)
-    request = system.domains[0].request
-    board = read_board(system.resolved.platform, request.release, request.drivers)
+    board = board_of(system.resolved)
     grid = interrupt_grid(system, owned)
     return {
         **head,

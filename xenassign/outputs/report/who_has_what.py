@@ -27,8 +27,8 @@ from xenassign.host.device import devices
 from xenassign.host.neighbours import Streams
 from xenassign.planning.plan import DomainPlan, PlacedBlock, PlannedDevice, PlannedRegion
 from xenassign.request.origin import CfgOrigin, Origin, origin_of
-from xenassign.system.system import SystemPlan, holdings_of
-from xenassign.xen.board import Board, read_board
+from xenassign.system.system import SystemPlan, board_of, holdings_of
+from xenassign.xen.board import Board
 from xenassign.xen.dom0 import dom0, given, is_marked, xens_lines
 from xenassign.xen.releases import SPI_FIRST_INTID
 
@@ -121,11 +121,8 @@ class Ownership(NamedTuple):
 
 def ownership(system: SystemPlan) -> Ownership:
     """Who has what of the board of a plan."""
-    platform, plans = system.resolved.platform, system.domains
-    request = plans[0].request
-    board = read_board(platform, request.release, request.drivers)
-    domains = tuple(map(_domain, plans))
-    facts = _Facts(system, board)
+    domains = tuple(map(_domain, system.domains))
+    facts = _Facts(system, board_of(system.resolved))
     resources = [
         *facts.devices(),
         *facts.pages(),

@@ -11,7 +11,7 @@ from xenassign.outputs.report.page.drawing import WIDTH, owner_style
 from xenassign.outputs.report.page.panels import Maps, Panel
 from xenassign.outputs.report.page.templating import rendered, sources
 from xenassign.outputs.report.who_has_what import ownership
-from xenassign.xen.board import read_board
+from xenassign.system.system import board_of
 
 _MARGIN, _GUTTER = 16, 28  # around all, and between drawings
 _IN_A_ROW = 3  # drawings
@@ -68,8 +68,7 @@ def _boards(built: Built) -> Iterator[tuple[str, Sequence[Panel]]]:
         if host.system is None or not host.system.domains:
             yield f"{title}: no plan", ()
             continue
-        request = host.system.domains[0].request
-        board = read_board(host.system.resolved.platform, request.release, request.drivers)
+        board = board_of(host.system.resolved)
         yield title, Maps(host.system, board, ownership(host.system)).panels()
 
 

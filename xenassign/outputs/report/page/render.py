@@ -29,8 +29,7 @@ from xenassign.outputs.report.who_has_what import (
 )
 from xenassign.system import change_lines
 from xenassign.system.host_plan import HostPlan
-from xenassign.system.system import SystemPlan
-from xenassign.xen.board import read_board
+from xenassign.system.system import SystemPlan, board_of
 
 
 class Step(NamedTuple):
@@ -100,8 +99,7 @@ def _board(number: int, host: HostPlan, built: Built) -> BoardPart:
     part = BoardPart(prefix, host.name, model, PurePath(tree.file).name, tuple(problems))
     if host.system is None or not host.system.domains:
         return part
-    request = host.system.domains[0].request
-    board = read_board(host.system.resolved.platform, request.release, request.drivers)
+    board = board_of(host.system.resolved)
     owned = ownership(host.system)
     assigned = of_interest(owned)
     stays = set(owned.resources).difference(assigned)
