@@ -10,7 +10,7 @@ from typing import NamedTuple
 from xenassign.advice.assess import Assessment, BoardAssessment
 from xenassign.advice.verdict import ANSWERS
 from xenassign.devicetree.addresses import registers
-from xenassign.devicetree.spans import Span, merged
+from xenassign.devicetree.spans import Span
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding
 from xenassign.host.device import devices
@@ -20,9 +20,9 @@ from xenassign.outputs.report.device_table import protected
 from xenassign.outputs.report.page.columns import Feature, column, short_size
 from xenassign.outputs.report.page.dma_walls import masters_of, state_of
 from xenassign.outputs.report.page.drawing import CHARS_ALONE, Drawing
-from xenassign.outputs.report.page.panels import Panel, host_memory, of_xen
+from xenassign.outputs.report.page.panels import Panel, host_memory, of_xen, range_text
 from xenassign.outputs.report.page.templating import framed
-from xenassign.outputs.report.who_has_what import stream_text
+from xenassign.outputs.report.who_has_what import intids_text, stream_text
 from xenassign.xen.board import Board
 
 #: By answer: the heading of its devices, and the number of their colour; None: they have none.
@@ -130,7 +130,7 @@ def _row(assessment: Assessment, sharing: tuple[str, ...]) -> DeviceRow:
         assessment.kind,
         not device.node.available,
         tuple(blocks),
-        _ranges(sorted({line.intid for line in device.lines})),
+        intids_text(line.intid for line in device.lines) if device.lines else "",
         tuple(iommus),
         protected(assessment),
         device.dma.answer,
@@ -140,42 +140,24 @@ def _row(assessment: Assessment, sharing: tuple[str, ...]) -> DeviceRow:
     )
 
 
-def _ranges(numbers: Sequence[int]) -> str:
-    """Sorted numbers; those that follow one another as a range."""
-    runs: list[tuple[int, int]] = []
-    for number in numbers:
-        if runs and runs[-1][1] == number - 1:
-            runs[-1] = (runs[-1][0], number)
-        else:
-            runs.append((number, number))
-    return ", ".join(f"{first}-{last}" if last > first else str(first) for first, last in runs)
-
-
 def shared_pages(board: Board) -> Iterator[SharedPages]:
     """The pages in which nodes have registers that are not above one another, by address."""
-    spans = [
+    blocks = [
         (block.pages, node)
         for block, node in board.neighbours.blocks
         if block.size and node.available
     ]
-    for whole in merged(span for span, _ in spans):
-        inside = sorted((e for e in spans if whole.covers(e[0])), key=lambda entry: entry[0])
-        yield from _shared_in(inside)
-
-
-def _shared_in(inside: Sequence[tuple[Span, Node]]) -> Iterator[SharedPages]:
-    """The shared pages of blocks, sorted, whose pages have no hole between them."""
-    at = 0
-    while at < len(inside):
-        span, nodes, end = inside[at][0], [inside[at][1]], at + 1
-        while end < len(inside) and inside[end][0].start < span.end:
-            span = Span(span.start, max(span.end, inside[end][0].end))
-            nodes.append(inside[end][1])
-            end += 1
+    groups: list[tuple[Span, list[Node]]] = []
+    for span, node in sorted(blocks, key=lambda entry: entry[0]):
+        if groups and span.start < groups[-1][0].end:
+            whole, nodes = groups[-1]
+            groups[-1] = (Span(whole.start, max(whole.end, span.end)), [*nodes, node])
+        else:
+            groups.append((span, [node]))
+    for span, nodes in groups:
         alone = [n for n in dict.fromkeys(nodes) if not any(o in n.ancestors() for o in nodes)]
         if len(alone) > 1:
             yield SharedPages(str(span), tuple(node.path for node in alone))
-        at = end
 
 
 def _iommus(board: Board) -> Iterator[IommuRow]:
@@ -227,6 +209,5 @@ def _panel(board: BoardAssessment) -> Panel:
 def _feature(device: Assessment, span: Span, colour: int | None, index: int) -> Feature:
     path, verdict = device.device.path, str(device.verdict)
     name = f"{path.rpartition('/')[2]}{f' #{index}' if index else ''}"
-    where = f"{span.start:#x} to {span.end - 1:#x}"
-    facts = (f"{path}, reg {index}", where, size_text(span.size), device.kind, verdict)
+    facts = (f"{path}, reg {index}", range_text(span), size_text(span.size), device.kind, verdict)
     return Feature(span, "block", name, colour, facts=facts, aside=(device.verdict.answer, ""))

@@ -99,7 +99,7 @@ class Maps:
             yield Feature(placed.mapping.host_span, "block", name, number, key, facts, aside)
         for base, size in plan.request.static_memory:
             span = Span.sized(base, size)
-            facts = (f"static memory of {plan.name}", _range(span), size_text(size))
+            facts = (f"static memory of {plan.name}", range_text(span), size_text(size))
             name = f"memory of {plan.name}"
             yield Feature(span, "static", name, number, "", facts, (plan.name, ""))
 
@@ -169,7 +169,7 @@ def host_memory(board: Board) -> Iterator[Feature]:
     """The RAM of a board."""
     for block in board.platform.memory:
         if block.size:
-            facts = ("RAM of the host", _range(block.span))
+            facts = ("RAM of the host", range_text(block.span))
             yield Feature(block.span, "ram", "RAM", facts=facts)
 
 
@@ -184,7 +184,7 @@ def of_xen(board: Board, iommus: Iterable[Node]) -> Iterator[Feature]:
     used |= dict.fromkeys(iommus, "IOMMU")
     for node, name in used.items():
         for span in merged(block.span.rounded() for block in registers(node).blocks):
-            facts = (f"{name}: {node.path}", _range(span), size_text(span.size), "Xen's")
+            facts = (f"{name}: {node.path}", range_text(span), size_text(span.size), "Xen's")
             yield Feature(span, "xen", f"{name} {node.name}", facts=facts, aside=("Xen", ""))
 
 
@@ -208,7 +208,7 @@ def _guest_features(number: int, plan: DomainPlan) -> Iterator[Feature]:
             only = row.kind == "optional" and not state
             about = f"{row.name}: only with an option of the domain" if only else row.name
             size = size_text(row.span.size)
-            yield Feature(row.span, row.kind, name, facts=(about, _range(row.span), size))
+            yield Feature(row.span, row.kind, name, facts=(about, range_text(row.span), size))
     for item, placed, key in _placed(number, plan):
         facts = _facts(plan, item, placed)
         name = _short(item.path, placed, len(item.placed))
@@ -219,7 +219,8 @@ def _free(span: Span) -> str:
     return f"{short_size(span.size)} free"
 
 
-def _range(span: Span) -> str:
+def range_text(span: Span) -> str:
+    """The first and the last address of a span."""
     return f"{span.start:#x} to {span.end - 1:#x}"
 
 
@@ -237,8 +238,8 @@ def _facts(
     mapping = placed.mapping
     facts = [
         f"{item.path}, {_part(placed)}",
-        f"host {_range(mapping.host_span)}",
-        f"{plan.name} {_range(mapping.guest_span)}",
+        f"host {range_text(mapping.host_span)}",
+        f"{plan.name} {range_text(mapping.guest_span)}",
         _amount(mapping.size),
         _how(placed),
     ]
