@@ -25,6 +25,7 @@ def write(
     replaced: Mapping[Path, bytes] = _NO_FILES,
     removed: Sequence[Path] = (),
     inputs: Inputs = _NO_INPUTS,
+    option: str = "-o",
 ) -> list[Path]:
     """Writes files into a directory, all or none, and gives their paths. Raises OutputError.
 
@@ -32,12 +33,13 @@ def write(
     (``rev1/domu1.dtb``). ``elsewhere``: further files by their paths; ``replaced``: files that
     replace existing ones without ``overwrite`` (the lock). ``removed``: existing files to remove.
     ``inputs``: files that are not replaced or removed, whatever their name: those that were read.
+    ``option``: what names the file or directory, for errors.
     """
     new = {**{directory / name: data for name, data in files.items()}, **elsewhere}
     contents = {**new, **replaced}
 
     def another(path: Path) -> str:
-        return "another name" if path in elsewhere else "another -o"
+        return "another name" if path in elsewhere else f"another {option}"
 
     created: list[Path] = []
     with uninterrupted():

@@ -514,9 +514,17 @@ def test_html_is_one_file_with_the_same_bytes(
     page = (tmp_path / "board.html").read_bytes()
     done = CliRunner().invoke(cli, command)
     assert isinstance(done.exception, XenassignError), "it is there already"
+    advice = "give --overwrite or another --html"
+    assert done.exception.lines == (f"board.html: exists already; {advice}",)
     assert CliRunner().invoke(cli, [*command, "--overwrite"]).exit_code == 0
     assert (tmp_path / "board.html").read_bytes() == page
     assert [path.name for path in tmp_path.iterdir()] == ["board.html"]
+
+
+def test_overwrite_is_about_the_page(host_files: dict[str, Path]) -> None:
+    done = CliRunner().invoke(cli, ["inspect", str(host_files["zynqmp"]), "--overwrite"])
+    assert isinstance(done.exception, XenassignError)
+    assert done.exception.lines == ("--overwrite has no effect without --html; add it",)
 
 
 @pytest.mark.parametrize("more", [("ethernet0",), ("--format", "json"), ("--with", "ethernet0")])

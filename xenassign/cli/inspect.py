@@ -133,11 +133,9 @@ def command(
       xenassign inspect board.dtb ethernet0 --iommu-overlay >iommu.dtso
       xenassign inspect /proc/device-tree
     """
-    from xenassign.errors import UsageError
     from xenassign.request.select import is_pattern
 
-    if overlay and not paths:
-        raise UsageError("--iommu-overlay requires a PATH: the device to connect with an IOMMU")
+    _check(paths, overlay, html, overwrite)
     if html is not None:
         of_devices = bool(paths or companions is not None or scmi or form == "json")
         _write_page(html, overwrite, host, options, of_devices)
@@ -154,6 +152,16 @@ def command(
     else:
         advised = _advised(assessment, host, options) if detail and not scmi else assessment
         _for_people(advised, scmi, detail)
+
+
+def _check(paths: tuple[str, ...], overlay: bool, html: str | None, overwrite: bool) -> None:
+    """Raises UsageError for an option that lacks what it is about."""
+    from xenassign.errors import UsageError
+
+    if overlay and not paths:
+        raise UsageError("--iommu-overlay requires a PATH: the device to connect with an IOMMU")
+    if overwrite and html is None:
+        raise UsageError("--overwrite has no effect without --html; add it")
 
 
 def _iommu_overlay(assessment: BoardAssessment) -> None:
@@ -178,7 +186,8 @@ def _write_page(
     recover([target.parent])
     with recorded() as inputs:
         text = render(_assessed(host, (), **options))
-    written = write({target.name: text.encode()}, target.parent, overwrite, inputs=inputs)
+    pages = {target.name: text.encode()}
+    written = write(pages, target.parent, overwrite, inputs=inputs, option="--html")
     printing.lines(map(str, written))
 
 
