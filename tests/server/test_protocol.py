@@ -81,6 +81,13 @@ async def test_the_other_file_of_a_domain_is_judged_again(editor: Editor, projec
     assert await editor.edit(config, text, shows=tree) == []
 
 
+async def test_a_configuration_of_the_efi_loader_beside_a_domain_is_left_out(
+    editor: Editor, project: Path
+) -> None:
+    (project / "domu1.host.cfg").write_text("[global]\ndefault=xen\n[xen]\ndtb=board.dtb\n")
+    assert await editor.open(project / "domu1.dts") == []
+
+
 async def test_the_other_side_of_a_finding_is_the_node_in_the_hosts_source(
     editor: Editor, project: Path
 ) -> None:

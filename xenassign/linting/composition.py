@@ -145,6 +145,11 @@ def judged(
     return result
 
 
+def is_of_another_program(document: Document) -> bool:
+    """Whether a configuration is ImageBuilder's or that of Xen's EFI loader, not xl's."""
+    return is_of_imagebuilder(document) or is_of_efi_loader(document)
+
+
 def is_of_imagebuilder(document: Document) -> bool:
     """Whether a configuration is ImageBuilder's, not xl's."""
     if not isinstance(document, ConfigFile):

@@ -15,7 +15,7 @@ from xenassign.devicetree.tree import Node
 from xenassign.errors import InputError, UsageError, reason_of
 from xenassign.findings import ROUTES
 from xenassign.host.load import read_file
-from xenassign.linting.composition import is_of_efi_loader, is_of_imagebuilder
+from xenassign.linting.composition import is_of_another_program
 from xenassign.linting.documents import Document, TreeFile, read_document
 from xenassign.planning.plan import SCHEMA
 from xenassign.reading import MAX_SIZE
@@ -126,11 +126,7 @@ def without_equal_blobs(documents: Iterable[Document]) -> tuple[Document, ...]:
         blob = f"{stem}.{_BLOB_OF[suffix]}" if suffix in _BLOB_OF else None
         if blob in named and _same_tree(named[name], named[blob]):
             del named[blob]
-    return tuple(
-        document
-        for document in named.values()
-        if not is_of_imagebuilder(document) and not is_of_efi_loader(document)
-    )
+    return tuple(document for document in named.values() if not is_of_another_program(document))
 
 
 def _same_tree(source: Document, blob: Document) -> bool:

@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeVar
 
 from xenassign.errors import NothingToJudgeError, XenassignError
 from xenassign.linting import linter
-from xenassign.linting.composition import is_of_imagebuilder, with_host_overlays
+from xenassign.linting.composition import is_of_another_program, with_host_overlays
 from xenassign.linting.documents import ConfigFile, Document, TreeFile, read_document
 from xenassign.linting.folder import DomainFacts, Folder, facts_in
 from xenassign.linting.lint_report import Report
@@ -161,7 +161,7 @@ class OpenFiles:
     def _judgement(self, files: tuple[str, ...], path: str) -> DomainReport:
         session = self._session(path)
         documents = [self._document(file, session.include) for file in files]
-        documents = [document for document in documents if not is_of_imagebuilder(document)]
+        documents = [document for document in documents if not is_of_another_program(document)]
         of_guests = [d for d in documents if not (isinstance(d, TreeFile) and d.is_board)]
         if not of_guests:
             raise NothingToJudgeError(f"{files[0]}: nothing here to judge")
