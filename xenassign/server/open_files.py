@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Hashable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -182,10 +183,8 @@ class OpenFiles:
     def _facts(self, files: tuple[str, ...]) -> tuple[DomainFacts, ...]:
         """What the plans beside the files state."""
         plans = {f"{os.path.dirname(file)}/{domain_name(file)}.json" for file in files}
-        make: Callable[[str], Callable[[], DomainFacts | None]]
-        make = lambda plan: lambda: facts_in(Path(plan))  # noqa: E731
         facts = [
-            self.remember(("facts", plan), make(plan))
+            self.remember(("facts", plan), partial(facts_in, Path(plan)))
             for plan in sorted(plans)
             if os.path.isfile(plan)
         ]
