@@ -10,7 +10,7 @@ from xenassign.devicetree.references import references
 from xenassign.devicetree.spans import PAGE_SIZE, Span
 from xenassign.devicetree.tree import Node
 from xenassign.escape import markdown_text, terminal
-from xenassign.formats.xlcfg import Atom, ListValue, XlAssignment, XlConfig
+from xenassign.formats.xlcfg import Atom, ListValue, XlAssignment, XlConfig, strtol
 from xenassign.host.device import HostDevice, read_device
 from xenassign.host.gic import decode
 from xenassign.host.neighbours import neighbours
@@ -22,7 +22,7 @@ from xenassign.linting.verdict.mappings import MappingEntry
 from xenassign.server.words import CFG, DEVICE, DOMAIN, HOST, meaning
 from xenassign.xen.iommu import protection
 from xenassign.xen.releases import SPI_FIRST_INTID
-from xenassign.xen.xlvalues import page_range
+from xenassign.xen.xlvalues import intid, page_range
 
 #: Lines that are shown of a long list.
 _MOST = 12
@@ -201,15 +201,14 @@ def _atoms(statement: XlAssignment) -> Iterable[Atom]:
 def _value(key: str, atom: Atom, context: Context) -> Iterator[str]:
     if key == "iomem" and (mapped := page_range(atom.text)) is not None:
         yield mapping_line(context, MappingEntry.of_iomem(mapped))
-    elif key == "irqs" and atom.text.isdecimal():
-        yield f"{intid_text(int(atom.text))}{_line_of_host(context, int(atom.text))}"
+    elif key == "irqs" and (number := intid(atom.text)) is not None:
+        yield f"{intid_text(number)}{_line_of_host(context, number)}"
     elif key == "dtdev" and context.platform is not None:
         node = context.platform.tree.find_as_xen(atom.text)
         if node is not None:
             yield from device_lines(context, read_device(context.platform, node))
-    elif key in ("memory", "maxmem") and atom.text.isdecimal():
-        pages, kib = int(atom.text) * 2**20 // PAGE_SIZE, int(atom.text) * 1024
-        yield f"{atom.text} MiB: {pages} pages, {kib:#x} KiB"
+    elif key in ("memory", "maxmem") and (size := strtol(atom.text) or 0) > 0:
+        yield f"{size} MiB: {size * 2**20 // PAGE_SIZE} pages, {size * 1024:#x} KiB"
 
 
 def span_text(span: Span) -> str:

@@ -22,7 +22,7 @@ Link = tuple[int, int, Place]
 def links(analysis: Analysis, lines: TextPositions, host_place: HostPlace) -> Iterator[Link]:
     """The links of an open file."""
     if analysis.project is not None:
-        for named in files_of_project(analysis.project.toml):
+        for named in files_of_project(analysis.project.toml, lines):
             yield named.start, named.end, _top(named.path)
     folders = analysis.judgement.session.include if analysis.judgement is not None else ()
     if analysis.path.endswith((".dts", ".dtso", ".dtsi")):

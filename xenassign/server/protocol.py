@@ -74,7 +74,6 @@ class Service:
             self._publish(self._uris.pop(path), [])
             self.files.close(path)
             self._used.pop(path, None)
-            self._changed.discard(path)
             self._judge_later({path})
 
     def judge_all(self, _: object = None) -> None:
@@ -244,8 +243,11 @@ class Service:
 
 def _path_of(uri: str) -> str | None:
     """The real path of a file; None for a text that is none."""
-    path = to_fs_path(uri) if uri.startswith("file:") else None
-    return os.path.realpath(path) if path and "\0" not in path else None
+    try:
+        path = to_fs_path(uri) if uri.startswith("file:") else None
+        return os.path.realpath(path) if path and "\0" not in path else None
+    except ValueError:  # no URI, or no name that a file can have
+        return None
 
 
 _KINDS = {

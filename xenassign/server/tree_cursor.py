@@ -9,7 +9,8 @@ from xenassign.server.words import DEVICE, DOMAIN, HOST
 
 _TOKEN = re.compile(r'/\*.*?(?:\*/|\Z)|//[^\n]*|"(?:[^"\\\n]|\\.)*(?:"|(?=\n)|\Z)|[{};]', re.DOTALL)
 _WAIVER = re.compile(r"xenassign:\s*allow\s[\sXA0-9,]*\Z")
-_NAME = re.compile(r"(?:[A-Za-z_]\w*:\s*)*(&?[\w,.+?#@/-]*)\s*\Z")
+#: The last word; the search does not begin inside of one, else a long one would be read repeatedly.
+_NAME = re.compile(r"&?(?<![\w,.+?#@/-])[\w,.+?#@/-]*\Z")
 
 
 class TreeCursor(NamedTuple):
@@ -46,7 +47,7 @@ def tree_cursor(text: str, offset: int) -> TreeCursor:
             return TreeCursor(tuple(nodes), waiver=bool(_WAIVER.search(token)))
         if token == "{":
             opened = _NAME.search(before[start : match.start()].strip())
-            nodes.append(opened[1] if opened is not None else "")
+            nodes.append(opened[0] if opened is not None else "")
         elif token == "}":
             del nodes[-1:]
         if token in ("{", "}", ";"):
