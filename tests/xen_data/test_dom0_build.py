@@ -82,6 +82,13 @@ UNMAPPED = "p { n { ranges; #address-cells = <1>; #size-cells = <1>; d { reg = <
             "/d",
             "interrupts",
         ),
+        (
+            "n: n { #interrupt-cells = <1>; #address-cells = <0xffffffff>;"
+            " interrupt-map = <1 &gic 0 7 4>; };"
+            " d { interrupt-parent = <&n>; interrupts = <1>; };",
+            "/d",
+            "interrupts",
+        ),
         ("d@0 { reg = <0x10000 0 0 4>; };", "/d@0", "reg"),
     ],
 )

@@ -294,6 +294,8 @@ class HostReading:
     ) -> tuple[Node, tuple[int, ...], tuple[int, ...]]:
         """One step through an interrupt-map: controller, unit address, specifier."""
         stated = xen_cells(nexus.value("interrupt-map") or b"")
+        if width > len(stated):
+            raise UnreadableError(f"the interrupt-map of {nexus.path} has no entry for it")
         unit = (*address[:width], *(0,) * (width - len(address)))
         whole = (*unit, *specifier)
         mask_value = nexus.value("interrupt-map-mask")
