@@ -273,7 +273,7 @@ _C_WORDS = re.compile(
     r"include|domain|zephyr|xen|public|domctl|h|static|struct|xen_domain_(?:iomem|cfg)|uint(?:8|32)_t"
     r"|const|char|__attribute__|aligned|void|xenassign_\w+|cfg|sizeof|XEN_DOMCTL_CDF_iommu|cmdline"
     r"|(?:nr_)?(?:iomems|irqs|dtdevs)|first_[gm]fn|nr_mfns|dtb(?:_start|_end)?|mem_kb|max_vcpus"
-    r"|0x[0-9a-f]+|\d+"
+    r"|flags|0x[0-9a-f]+|\d+"
 )
 
 
