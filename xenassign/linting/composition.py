@@ -20,6 +20,7 @@ from xenassign.errors import InputError, NothingToJudgeError
 from xenassign.findings import ROUTES
 from xenassign.linting.documents import ConfigFile, Document, Layer, TreeFile
 from xenassign.linting.verdict.domain import is_compatible
+from xenassign.xen.releases import PASSTHROUGH_PROPERTIES
 
 if TYPE_CHECKING:
     from xenassign.devicetree.overlay_apply import Applied
@@ -33,8 +34,6 @@ _SECTION = re.compile(r"(?:[ \t\r]*(?:[#;].*)?\n)*[ \t]*\[")
 
 _ROOT = Tree(Node(""), "an empty tree")
 _MARK = "xen,passthrough"
-#: Properties that Xen reads in a partial device tree only.
-_OF_PARTIAL = ("xen,path", "xen,reg", "xen,force-assign-without-iommu")
 
 
 def kind_of(overlay: Tree, host: Tree | None) -> str:
@@ -59,7 +58,7 @@ def kind_of(overlay: Tree, host: Tree | None) -> str:
 def _of_partial(fragment: OverlayFragment, node: Node) -> bool:
     path = fragment.path(node, target="/").lower()
     in_passthrough = path.lstrip("/").split("/")[0] == "passthrough"  # an alias has no slash
-    return in_passthrough or any(node.has(name) for name in _OF_PARTIAL)
+    return in_passthrough or any(node.has(name) for name in PASSTHROUGH_PROPERTIES)
 
 
 def _is_new(node: Node) -> bool:

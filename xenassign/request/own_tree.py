@@ -12,8 +12,6 @@ from xenassign.errors import InputError
 from xenassign.host.load import read_file, read_tree
 from xenassign.request.origin import CfgOrigin, Written
 
-FORCE = "xen,force-assign-without-iommu"
-
 
 class PartialTree(NamedTuple):
     """A partial device tree, and the bytes of its file: a blob or source."""

@@ -16,8 +16,9 @@ from xenassign.errors import ContradictionError, InputError, UsageError
 from xenassign.formats import xlcfg
 from xenassign.formats.xlcfg import Atom, ListValue, Value, XlAssignment, XlConfig
 from xenassign.request.origin import CfgOrigin, Written
-from xenassign.request.own_tree import FORCE, PartialTree, beside, read_partial_tree
+from xenassign.request.own_tree import PartialTree, beside, read_partial_tree
 from xenassign.request.request import Accepted
+from xenassign.xen.releases import FORCE
 from xenassign.xen.sci import SCMI_SMC
 from xenassign.xen.xlvalues import IomemRange, page_range, sci_types
 

@@ -64,6 +64,10 @@ irq_validate_new_type), NONE included.
 """
 
 
+FORCE = "xen,force-assign-without-iommu"
+PASSTHROUGH_PROPERTIES = ("xen,reg", "xen,path", FORCE)
+"""What Xen reads of the nodes below /passthrough, and does not copy (handle_prop_pfdt)."""
+
 XEN_REG_CELLS = range(1, 3)
 """Widths that xen,reg can be written in, see `Release.xen_reg_cells_checked`."""
 

@@ -22,6 +22,7 @@ from xenassign.findings import Finding, rule
 from xenassign.linting.guest.view import Check, View
 from xenassign.linting.verdict.dom0less import DOM0LESS
 from xenassign.xen.iommu import Shield, protection
+from xenassign.xen.releases import FORCE
 
 FORCE_NOT_NEEDED = rule(
     "XA419", "force-not-needed", "note", "style", routes=DOM0LESS, needs_host=True
@@ -70,18 +71,15 @@ def force_not_needed(view: View) -> Iterator[Finding]:
             shield = protection(platform, iommus, host)
             if shield.protected:
                 message = f"{partial.node.path}: {host.path} is protected by {shield.why}"
-                yield FORCE_NOT_NEEDED(message, node=partial.node.path, prop=_FORCE)
-
-
-_FORCE = "xen,force-assign-without-iommu"
+                yield FORCE_NOT_NEEDED(message, node=partial.node.path, prop=FORCE)
 
 
 def force_ignored(view: View) -> Iterator[Finding]:
     """Nodes that assign nothing, with xen,force-assign-without-iommu."""
     for node in view.copied:
-        if node.has(_FORCE) and not (node.has("xen,reg") or node.has("xen,path")):
+        if node.has(FORCE) and not (node.has("xen,reg") or node.has("xen,path")):
             message = f"{node.path} has neither xen,reg nor xen,path"
-            yield FORCE_IGNORED(message, node=node.path, prop=_FORCE)
+            yield FORCE_IGNORED(message, node=node.path, prop=FORCE)
 
 
 def forced(view: View) -> Iterator[Finding]:
@@ -102,10 +100,10 @@ def forced(view: View) -> Iterator[Finding]:
                 f" ({dma.evidence}): {'' if direct else 'it '}{MASTER_FORCED[direct]}"
             )
             fix = TRUST if direct else None
-            yield FORCED_MASTER(message, node=path, prop=_FORCE, routes=DOM0LESS, fix=fix)
+            yield FORCED_MASTER(message, node=path, prop=FORCE, routes=DOM0LESS, fix=fix)
         elif dma.answer == "unknown":
             message = f"{path}: {WARNING.format(path=host.path)} Known about it: {dma.evidence}"
-            yield FORCED(message, node=path, prop=_FORCE, routes=DOM0LESS)
+            yield FORCED(message, node=path, prop=FORCE, routes=DOM0LESS)
 
 
 def streams(view: View) -> Iterator[Finding]:

@@ -16,6 +16,7 @@ from xenassign.host.device import SIMPLE_BUSES
 from xenassign.linting.guest.view import Check, View, container_cells
 from xenassign.linting.verdict.dom0less import DOM0LESS
 from xenassign.spelling import corrections, similar
+from xenassign.xen.releases import PASSTHROUGH_PROPERTIES
 
 NOTHING_ASSIGNED = rule("XA802", "nothing-assigned", "error", "broken", routes=DOM0LESS)
 OUTSIDE = rule("XA803", "outside-passthrough", "error", "broken")
@@ -29,7 +30,6 @@ BAD_COMPATIBLE = rule("XA811", "compatible-malformed", "warning", "broken")
 NO_CELLS = rule("XA812", "cells-missing", "warning", "broken")
 PATH_LIST = rule("XA813", "xen-path-list", "warning", "broken", routes=DOM0LESS)
 
-_XEN_PROPERTIES = ("xen,reg", "xen,path", "xen,force-assign-without-iommu")
 #: Other valid properties below /passthrough: those of the guest's own bindings
 #: (reserved-memory/xen,shared-memory.txt), and the one that XA421 reports.
 _OTHER_PROPERTIES = frozenset({"xen,id", "xen,offset", "xen,smmu-stream-ids"})
@@ -130,18 +130,18 @@ def unknown(view: View) -> Iterator[Finding]:
 
 def _unknown(node: Node, name: str) -> tuple[str, str, str | None] | None:
     """(problem, fix, correct name) of a property whose name looks like one of Xen's, else None."""
-    if name in _XEN_PROPERTIES or name in _OTHER_PROPERTIES:
+    if name in PASSTHROUGH_PROPERTIES or name in _OTHER_PROPERTIES:
         return None
     if name == "xen,passthrough":
         fix = "write it in the host's tree: a host overlay does"
         return "belongs to the host's node", fix, None
     if not re.match(r"xen[^a-z]", name, re.IGNORECASE):
         return None
-    near = similar(name, _XEN_PROPERTIES, lambda known: _could_be(node, name, known))
+    near = similar(name, PASSTHROUGH_PROPERTIES, lambda known: _could_be(node, name, known))
     if near:
-        certain = corrections(name, _XEN_PROPERTIES) == near
+        certain = corrections(name, PASSTHROUGH_PROPERTIES) == near
         return f"is not {near[0]}", f"write {near[0]}, or drop it", near[0] if certain else None
-    if name.startswith("xen,") or similar(name, _XEN_PROPERTIES):
+    if name.startswith("xen,") or similar(name, PASSTHROUGH_PROPERTIES):
         return "is not a property that Xen reads below /passthrough", "drop it", None
     return None
 

@@ -21,7 +21,7 @@ from xenassign.linting.guest.host_nodes import GuestNodes, Tie, iomem, ties
 from xenassign.linting.verdict.context import Context
 from xenassign.linting.verdict.mappings import MappingEntry, entries
 from xenassign.xen.board import Board
-from xenassign.xen.releases import GUEST_PHANDLE_GIC
+from xenassign.xen.releases import FORCE, GUEST_PHANDLE_GIC
 
 
 class PartialNode(NamedTuple):
@@ -38,7 +38,7 @@ class PartialNode(NamedTuple):
     @property
     def forced(self) -> bool:
         """Whether it has xen,force-assign-without-iommu, whatever its value."""
-        return self.node.has("xen,force-assign-without-iommu")
+        return self.node.has(FORCE)
 
     @property
     def prop(self) -> str | None:

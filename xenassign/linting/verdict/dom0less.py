@@ -39,22 +39,23 @@ from xenassign.host.near_paths import path_question
 from xenassign.host.platform import Platform
 from xenassign.linting.verdict.builds import check_count, guest_intids, without_mmu
 from xenassign.linting.verdict.context import Context
-from xenassign.linting.verdict.guest_tree_size import (
-    XEN_PROPERTIES,
-    copied_nodes,
-    guest_tree_bytes,
-    tree_buffer,
-)
+from xenassign.linting.verdict.guest_tree_size import copied_nodes, guest_tree_bytes, tree_buffer
 from xenassign.linting.verdict.mappings import MappingEntry, entries
 from xenassign.xen.dom0 import dom0_masters, is_marked, lines, xens_lines
 from xenassign.xen.iommu import Iommus, Shield, StreamTable, protection
 from xenassign.xen.layout import Guest
-from xenassign.xen.releases import SPI_FIRST_INTID, XEN_REG_CELLS, Release, rounded_spis
+from xenassign.xen.releases import (
+    FORCE,
+    PASSTHROUGH_PROPERTIES,
+    SPI_FIRST_INTID,
+    XEN_REG_CELLS,
+    Release,
+    rounded_spis,
+)
 from xenassign.xen.stage2 import UNKNOWN_POOL, Stage2, pool_pages
 
 DOM0LESS = ("dom0less",)
-_FORCE = "xen,force-assign-without-iommu"
-_WAYS = Unprotected(f"add {_FORCE}", _FORCE)
+_WAYS = Unprotected(f"add {FORCE}", FORCE)
 PAIR = rule("XA411", "path-or-force-missing", "error", "rejected", routes=DOM0LESS)
 BAD_CELLS = rule("XA211", "xen-reg-cells", "error", "rejected", routes=DOM0LESS)
 MISREAD_CELLS = rule(
@@ -208,7 +209,7 @@ class _Build:
         if not self.buffer.node(node.name):
             return False
         for name, value in node.properties:
-            skipped = assigning and name in XEN_PROPERTIES
+            skipped = assigning and name in PASSTHROUGH_PROPERTIES
             if not skipped and not self.buffer.prop(name, len(value)):
                 if self.buffer.overrun:
                     self._too_large(node.path)
@@ -254,7 +255,7 @@ class _Build:
     def _assign(self, node: FlatNode, address: int, size: int) -> None:
         """handle_passthrough_prop, if scan_pfdt_node calls it."""
         reg, path = node.last("xen,reg"), node.last("xen,path")
-        forced = node.last(_FORCE) is not None
+        forced = node.last(FORCE) is not None
         if reg is None and path is None:
             return
         if reg is None or (path is None and not forced):
@@ -337,7 +338,7 @@ class _Build:
             fix = _WAYS.advice(dma, self.context.direct_map, lacking)
             message = f"{node.path}: {not_protected(path, shield, dma)}"
             may = dma.answer != "yes" and not (lacking and lacking.certain)
-            added = (Addition(_FORCE, "", node.path, safe=False),) if may else ()
+            added = (Addition(FORCE, "", node.path, safe=False),) if may else ()
             self._add(_at(NOT_PROTECTED, node, message)._replace(own_fix=fix, additions=added))
         elif shield.believed and host in self.dom0_devices:
             self._add(_at(DOM0_HOLDS_DEVICE, node, f"{path} is not marked"))

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 
 from xenassign.devicetree.flat import FlatNode
 from xenassign.linting.verdict.context import Context
+from xenassign.xen.releases import PASSTHROUGH_PROPERTIES
 from xenassign.xen.tree_buffer import TreeBuffer
-
-XEN_PROPERTIES = ("xen,reg", "xen,path", "xen,force-assign-without-iommu")
 
 
 def copied_nodes(root: FlatNode) -> Iterator[tuple[FlatNode, bool]]:
@@ -37,7 +36,7 @@ def guest_tree_bytes(root: FlatNode, context: Context) -> int:
             buffer.node(node.name)
             buffer.take(4)
             for name, value in node.properties:
-                if not (assigning and name in XEN_PROPERTIES):
+                if not (assigning and name in PASSTHROUGH_PROPERTIES):
                     buffer.prop(name, len(value))
     buffer.finish()
     return buffer.used

@@ -11,8 +11,7 @@ from xenassign.errors import ContradictionError
 from xenassign.linting.guest.view import container_cells
 from xenassign.planning.plan import Mapping as Pages
 from xenassign.planning.plan import PlannedDevice, PlannedRegion
-from xenassign.request.own_tree import FORCE
-from xenassign.xen.releases import GUEST_PHANDLE_GIC
+from xenassign.xen.releases import FORCE, GUEST_PHANDLE_GIC
 
 Owners = Mapping[Node, PlannedDevice | PlannedRegion]
 

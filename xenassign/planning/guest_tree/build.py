@@ -55,7 +55,7 @@ from xenassign.planning.guest_tree.lines import (
 )
 from xenassign.planning.guest_tree.suppliers import ReferenceRewriter, dropped_comments
 from xenassign.planning.plan import PlacedBlock, Supplier
-from xenassign.xen.releases import GUEST_PHANDLE_GIC
+from xenassign.xen.releases import FORCE, GUEST_PHANDLE_GIC
 
 PASSTHROUGH = "/passthrough"
 #: Properties that concern only Xen or the host, or that this module writes itself.
@@ -74,7 +74,7 @@ _NOT_COPIED = frozenset(
         "xen,passthrough",
         "xen,path",
         "xen,reg",
-        "xen,force-assign-without-iommu",
+        FORCE,
     }
 )
 
@@ -222,7 +222,7 @@ class GuestTreeBuilder:
                 properties += self._reg(node, blocks, mapped=True)
             elif self._copied(node, prop.name, carries=False, nexus=False):
                 properties += copy(prop, changed)
-        properties += [xen_reg(placed), boolean("xen,force-assign-without-iommu", region.why)]
+        properties += [xen_reg(placed), boolean(FORCE, region.why)]
         label = self.rewriter.label(node)
         users = f", for {', '.join(region.users)}" if region.users else ""
         comments = (f"pages of {node.path}{users}", *dropped_comments(suppliers))
@@ -335,7 +335,7 @@ class GuestTreeBuilder:
         yield text("xen,path", assigned.device.path)
         yield xen_reg(assigned.placed)
         if assigned.forced:
-            yield boolean("xen,force-assign-without-iommu", assigned.why)
+            yield boolean(FORCE, assigned.why)
 
     def _add_companion(self, assigned: AssignedDevice, name: str) -> None:
         """Adds a node with the xen,path of a device on a bus whose cells do not fit xen,reg.
