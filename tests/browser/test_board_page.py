@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +23,7 @@ from .. import hostile
 from ..boards.kernels import suite_of, tree
 from ..missing import skip_or_fail
 from ..xen.machine import UnavailableError
-from .test_report import _FOREIGN, _MISPLACED, opened
+from .test_report import _FOREIGN, _MISPLACED, load_axe, opened, serious_violations
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -109,18 +108,11 @@ def test_no_label_is_in_the_way_of_another(
 
 
 def test_axe_finds_nothing_serious(browser: Browser, boards: dict[str, Path]) -> None:
-    axe = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
     with opened(browser, boards["small"]) as page:
-        page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true; })")
-        page.evaluate(axe)
+        load_axe(page)
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme)
-            violations = page.evaluate("axe.run().then(result => result.violations)")
-            assert [
-                (v["id"], [node["html"][:120] for node in v["nodes"][:3]])
-                for v in violations
-                if v["impact"] in ("serious", "critical")
-            ] == []
+            assert serious_violations(page) == []
 
 
 def test_a_hostile_board_is_text(browser: Browser, boards: dict[str, Path]) -> None:

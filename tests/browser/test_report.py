@@ -46,6 +46,22 @@ def opened(browser: Browser, report: Path, **options: Any) -> Iterator[Page]:
     assert problems == [report.as_uri()]
 
 
+def load_axe(page: Page) -> None:
+    """Opens all that is folded, and loads axe."""
+    axe = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+    page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true; })")
+    page.evaluate(axe)
+
+
+def serious_violations(page: Page) -> list[tuple[str, list[str]]]:
+    """(rule, its first elements) of what axe finds serious or critical."""
+    return [
+        (v["id"], [node["html"][:120] for node in v["nodes"][:3]])
+        for v in page.evaluate("axe.run().then(result => result.violations)")
+        if v["impact"] in ("serious", "critical")
+    ]
+
+
 def files_of(example: str) -> dict[str, bytes]:
     """The files of an example."""
     request, trees = read_system({}, None, (), str(EXAMPLES / example / "xenassign.toml"))
@@ -306,16 +322,9 @@ def test_the_picture_alone(name: str, browser: Browser, reports: dict[str, Path]
 def test_axe_finds_nothing_serious(
     name: str, scheme: str, browser: Browser, reports: dict[str, Path]
 ) -> None:
-    axe = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
     with opened(browser, reports[name], color_scheme=scheme) as page:
-        page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true; })")
-        page.evaluate(axe)
-        violations = page.evaluate("axe.run().then(result => result.violations)")
-        assert [
-            (v["id"], [node["html"][:120] for node in v["nodes"][:3]])
-            for v in violations
-            if v["impact"] in ("serious", "critical")
-        ] == []
+        load_axe(page)
+        assert serious_violations(page) == []
 
 
 def test_pointer_and_keyboard_show_the_facts(browser: Browser, reports: dict[str, Path]) -> None:
