@@ -69,7 +69,7 @@ def _platform(board: Board) -> Iterator[tuple[str, Value]]:
         protocols = " ".join(f"{number:#x}" for number in provider.protocols)
         yield f"SCMI {provider.node.path}", f"{provider.transport}, protocols {protocols}"
     if platform.console is not None:
-        yield "UART of stdout-path", platform.console.path
+        yield "Xen's console", platform.console.path
 
 
 def _device(tree: Tree, device: Assessment, moved: Moves) -> Iterator[tuple[str, str, Value]]:
