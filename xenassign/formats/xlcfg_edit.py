@@ -134,7 +134,8 @@ def replace_items(
             edits += _taken_out(text, item, last) if new is None else [Edit(*item[-2:], new)]
         if None in {items[item] for item in own}:
             line = text.rfind("\n", 0, statement.start) + 1
-            edits.append(Edit(line, line, f"{_blanks(text, line)}# {why}\n"))
+            indent = text[line : _after_blanks(text, line)]
+            edits.append(Edit(line, line, f"{indent}# {why}\n"))
     return edits
 
 
@@ -155,8 +156,7 @@ def _taken_out(text: str, item: Atom, last: bool) -> Iterator[Edit]:
         yield Edit(len(before.removesuffix(",").rstrip(" \t")), item.end, "")
     else:
         end = comma.end() if comma is not None and same_line else item.end
-        blanks = len(text[end:]) - len(text[end:].lstrip(" \t"))
-        yield Edit(item.start, end + blanks * (end > item.end), "")
+        yield Edit(item.start, _after_blanks(text, end) if end > item.end else end, "")
     if comma is not None and not same_line:
         yield Edit(comma.end() - 1, comma.end(), "")
 
@@ -164,10 +164,13 @@ def _taken_out(text: str, item: Atom, last: bool) -> Iterator[Edit]:
 _COMMA = re.compile(r"(?:[ \t\n]|#[^\n]*\n)*,")
 
 
-def _blanks(text: str, line: int) -> str:
-    """The white space with which a line begins."""
-    end = len(text) - len(text[line:].lstrip(" \t"))
-    return text[line:end]
+_BLANKS = re.compile(r"[ \t]*")
+
+
+def _after_blanks(text: str, at: int) -> int:
+    """Where the white space ends that begins at an offset."""
+    blanks = _BLANKS.match(text, at)
+    return blanks.end() if blanks is not None else at
 
 
 def _line_end(text: str, at: int) -> int:

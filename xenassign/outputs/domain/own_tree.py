@@ -16,7 +16,7 @@ from xenassign.devicetree.spans import PAGE_SIZE, Intervals, Span, covered
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.errors import ContradictionError
 from xenassign.findings import Finding
-from xenassign.formats.xlcfg import Atom, XlAssignment, XlConfig
+from xenassign.formats.xlcfg import Atom, XlConfig
 from xenassign.host.platform import Platform
 from xenassign.linting import linter
 from xenassign.linting.documents import TreeFile, document
@@ -104,13 +104,13 @@ class _OwnTree:
                 node = self._find(atom)
                 if node is not None and hosts.isdisjoint((*node.walk(), *node.ancestors())):
                     raise ContradictionError(
-                        f"{self._at(atom)}: {key} lists {node.path}, which is not a node of"
+                        f"{self.base.place(atom)}: {key} lists {node.path}, which is not a node of"
                         f" {self.partial.file}; add one with that xen,path, or remove the entry"
                     )
         listed = {self._find(atom) for atom in self.base.texts(short_form.DEVICES)}
         for own, host in self.view.assigned if listed else ():
             if not any(above in listed for above in host.node.lineage()):
-                at = self._at(self.base.named(short_form.DEVICES)[-1])
+                at = self.base.place(self.base.named(short_form.DEVICES)[-1])
                 raise ContradictionError(
                     f"{self.partial.place(own.node)}: is {host.path}, which {short_form.DEVICES}"
                     f" ({at}) does not list; add it there, or remove the node"
@@ -125,9 +125,9 @@ class _OwnTree:
             if places != {(page.gfn - page.mfn) * PAGE_SIZE}:
                 at = ", ".join(f"{page.mfn * PAGE_SIZE + place:#x}" for place in sorted(places))
                 raise ContradictionError(
-                    f"{self._at(atom)}: iomem_map has {atom.text}, and {self.partial.file} maps"
-                    f" {page.mfn * PAGE_SIZE:#x} {f'to {at}' if at else 'nowhere'}; correct one of"
-                    " them"
+                    f"{self.base.place(atom)}: iomem_map has {atom.text}, and {self.partial.file}"
+                    f" maps {page.mfn * PAGE_SIZE:#x} {f'to {at}' if at else 'nowhere'}; correct"
+                    " one of them"
                 )
 
     def placed(self, node: PartialNode) -> Iterator[PlacedBlock]:
@@ -167,7 +167,7 @@ class _OwnTree:
             atom, entry = self._iomem[number]
             if entry.guest - entry.host != mapping.guest - mapping.host:
                 raise ContradictionError(
-                    f"{self._at(atom)}: iomem has {atom.text}, and"
+                    f"{self.base.place(atom)}: iomem has {atom.text}, and"
                     f" {self.partial.place(node.node)}: xen,reg maps {mapping.host:#x} to"
                     f" {mapping.guest:#x}; correct one of them"
                 )
@@ -194,9 +194,6 @@ class _OwnTree:
 
     def _find(self, atom: Atom) -> Node | None:
         return find(self.board, atom.text)
-
-    def _at(self, item: Atom | XlAssignment) -> str:
-        return f"{self.base.file}:{item.line}:{item.column}"
 
 
 def _bytes(page: IomemRange) -> Span:
