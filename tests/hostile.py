@@ -146,6 +146,9 @@ set = {{ label = {quoted} }}
 code = "XA003"
 nodes = [{quoted}]
 reason = {quoted}
+[[forbid]]
+device = [{quoted}, "{DEVICE}"]
+reason = {quoted}
 """
 
 

@@ -30,6 +30,7 @@ SAME_SUBJECT = {
     "base_cfg": "what is read from the user's dom.cfg, and what is set in it",
     "check": "of each output: its bytes, read again",
     "decide": "of a plan, and of each output",
+    "demands": "what xenassign.toml demands, and the judgement about the domains",
     "hosts": "several boards: decided, made, shown",
     "interrupts": "specifiers, and the rules about them",
     "intx": "the map of a PCI host, and what a domain gets of it",

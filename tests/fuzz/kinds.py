@@ -181,11 +181,17 @@ _SECTIONS = (
     (keys.BOOT, "[boot]\n"),
     (keys.LINT, "[lint]\n"),
     (keys.ALLOW, "[[allow]]\n"),
+    (keys.FORBID, "[[forbid]]\n"),
+    (keys.REQUIRE, "[[require]]\n"),
 )
 
 
 #: The other keys of a section that has required ones.
-_REQUIRED = {"[[allow]]\n": ('code = "XA003"\n', 'nodes = ["/a", "/b"]\n', 'reason = "x"\n')}
+_REQUIRED = {
+    "[[allow]]\n": ('code = "XA003"\n', 'nodes = ["/a", "/b"]\n', 'reason = "x"\n'),
+    "[[forbid]]\n": ('kind = "ethernet"\n', 'reason = "x"\n'),
+    "[[require]]\n": ("protected = true\n", 'reason = "x"\n'),
+}
 
 
 def _add_key(lines: list[str], random: Random, board: Board) -> None:

@@ -13,7 +13,8 @@ from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
 from xenassign.findings import errors
 from xenassign.outputs.generated import generate_system
-from xenassign.request.request import Accepted, Request
+from xenassign.request.demands import Demand
+from xenassign.request.request import Accepted, MapOption, Request
 from xenassign.request.system_request import Allowance, SystemRequest
 from xenassign.system.system import SystemPlan, decide_system
 from xenassign.xen.releases import release
@@ -297,3 +298,81 @@ def test_a_domain_with_scmi_switches_what_another_needs(board: Board) -> None:
 def test_a_system_that_cannot_be_meant(domains: tuple[Request, ...], wording: Wording) -> None:
     with wording.raises(UsageError):
         SystemRequest(domains)
+
+
+# ---------------------------------------------------------------------- the project's demands
+
+
+def judged(tree: Tree, *demands: Demand) -> list[tuple[str, str]]:
+    """(code, message) about a with half@34000000 and core's wrapper, b with dma@34003000."""
+    request = asked("half@34000000 wrapper@34006000", "dma@34003000")
+    plan = decide_system(tree, replace(request, demands=demands))
+    return [(finding.code, finding.message) for finding in plan.findings]
+
+
+def forbid(*devices: str, kinds: tuple[str, ...] = (), domains: tuple[str, ...] = ()) -> Demand:
+    return Demand(True, "it is ours", devices, kinds, domains)
+
+
+def require(*devices: str, **conditions: object) -> Demand:
+    return Demand(False, "it is ours", devices, **conditions)  # type: ignore[arg-type]
+
+
+WRAPPER = "/soc/wrapper@34006000"
+
+
+@pytest.mark.parametrize(
+    ("demand", "expected"),
+    [
+        (forbid("half@34000000"), "/soc/half@34000000 (of a) is forbidden: it is ours"),
+        (forbid("half@34000000", domains=("b",)), None),
+        (forbid("half@34000800", "big@35000000"), None),
+        # A part of the subtree is forbidden too, and what is below a forbidden node.
+        (forbid("core@*"), f"{WRAPPER}/core@34007000 (of a) is forbidden: it is ours"),
+        (
+            forbid("/soc", domains=("a",)),
+            f"/soc/half@34000000, {WRAPPER} (of a) are forbidden: it is ours",
+        ),
+        (forbid(kinds=("rtc",)), "/soc/half@34000000 (of a) is forbidden: it is ours"),
+        (forbid("dma*", "core@*", kinds=("rtc",)), None),
+        (
+            require(protected=True),
+            f"{WRAPPER}, {WRAPPER}/core@34007000 (of a) are not protected by an IOMMU, which is"
+            " required: it is ours",
+        ),
+        # It does no DMA; Xen protects it.
+        (require("half@34000000", "dma@34003000", protected=True), None),
+        (require("half*", "dma@*", max_domains=2), None),
+        (
+            require("half*", "dma@*", max_domains=1),
+            "a has /soc/half@34000000, b has /soc/dma@34003000, but at most 1 domain may have such"
+            " a device: it is ours",
+        ),
+        (require("half*", "dma@*", max_domains=1, domains=("b",)), None),
+        (require(identity=True), None),
+    ],
+)
+def test_demands(tree: Tree, demand: Demand, expected: str | None) -> None:
+    code = "XA027" if demand.forbids else "XA028"
+    assert judged(tree, demand) == ([(code, expected)] if expected is not None else [])
+
+
+def test_a_required_identity(tree: Tree) -> None:
+    request = asked("half@34000000", maps=(MapOption("half@34000000", None, 0x10000000),))
+    plan = decide_system(tree, replace(request, demands=(require(identity=True),)))
+    text = "/soc/half@34000000 (of a) is not at its host address, which is required: it is ours"
+    assert [(finding.code, finding.message) for finding in plan.findings] == [("XA028", text)]
+
+
+def test_a_demand_about_a_name_that_no_node_has(tree: Tree) -> None:
+    with pytest.raises(UsageError, match=r"\[\[forbid\]\] device nix: no such node"):
+        judged(tree, forbid("nix"))
+
+
+def test_a_violated_demand_refuses_the_system(tree: Tree, wording: Wording) -> None:
+    request = replace(asked("half@34000000", "dma@34003000"), demands=(forbid("half*"),))
+    plan = decide_system(tree, request)
+    assert plan.refused
+    for finding in plan.findings:
+        wording(finding)
+    assert not generate_system(tree, request).files

@@ -21,7 +21,20 @@ from xenassign.host.platform import read_platform
 from xenassign.planning.decide import decide
 from xenassign.request import options
 from xenassign.request.boot_request import BootRequest
-from xenassign.request.keys import ALLOW, BOOT, DEVICE, DOMAIN, LINT, TOP, Key, Section, schema
+from xenassign.request.demands import Demand
+from xenassign.request.keys import (
+    ALLOW,
+    BOOT,
+    DEVICE,
+    DOMAIN,
+    FORBID,
+    LINT,
+    REQUIRE,
+    TOP,
+    Key,
+    Section,
+    schema,
+)
 from xenassign.request.project import Project, read_project, with_options
 from xenassign.request.property_edits import PropertyEdit
 from xenassign.request.request import (
@@ -95,6 +108,19 @@ reason = "both domains are ours"
 code = "XA004"
 nodes = "/soc/a"
 reason = "so"
+
+[[require]]
+device = "ethernet0"
+protected = true
+identity = true
+max-domains = 2
+reason = "it masters DMA"
+
+[[forbid]]
+device = ["serial*", "/soc/gpu@1000"]
+kind = "serial"
+domain = ["net", "log"]
+reason = "the consoles are ours"
 
 [lint]
 select = "XA2"
@@ -174,8 +200,25 @@ def test_everything(tmp_path: Path) -> None:
         Allowance("XA003", ("/soc/a", "/soc/b"), "both domains are ours"),
         Allowance("XA004", ("/soc/a",), "so"),
     )
+    demands = (
+        Demand(
+            True,
+            "the consoles are ours",
+            devices=("serial*", "/soc/gpu@1000"),
+            kinds=("serial",),
+            domains=("net", "log"),
+        ),
+        Demand(
+            False,
+            "it masters DMA",
+            devices=("ethernet0",),
+            protected=True,
+            identity=True,
+            max_domains=2,
+        ),
+    )
     made = read(tmp_path, EVERYTHING)
-    assert made.system == SystemRequest((net, log), allowances)
+    assert made.system == SystemRequest((net, log), allowances, demands=demands)
     assert made.hosts == (str(tmp_path / "a.dtb"), str(tmp_path / "boards/b.dtb"))
     assert made.toml.file == str(tmp_path / "x.toml")
 
@@ -197,6 +240,18 @@ SECTIONS: dict[str, tuple[Section, str, int]] = {
         "[[domain]]\nname = 'n'\ndevice = ['d']\n[[allow]]\n{}\ncode = 'XA001'\nnodes = ['a']\n"
         "reason = 'r'\n",
         5,
+    ),
+    "forbid": (
+        FORBID,
+        "[[domain]]\nname = 'net'\n[[domain.device]]\npath = 'd'\n[[forbid]]\n{}\nkind = 'usb'\n"
+        "reason = 'r'\n",
+        6,
+    ),
+    "require": (
+        REQUIRE,
+        "[[domain]]\nname = 'net'\n[[domain.device]]\npath = 'd'\n[[require]]\n{}\n"
+        "protected = true\nreason = 'r'\n",
+        6,
     ),
     "boot": (BOOT, "[[domain]]\nname = 'n'\ndevice = ['d']\n[boot]\n{}\n", 5),
     "lint": (LINT, "[[domain]]\nname = 'n'\ndevice = ['d']\n[lint]\n{}\n", 5),
@@ -228,6 +283,8 @@ ELSEWHERE = {
     ("device", "except"),  # with a pattern
     ("domain", "static-memory"),  # banks of whole pages
     ("domain", "direct-map"),  # with static-memory
+    ("forbid", "domain"),  # one of the file
+    ("require", "domain"),
 }
 NOT_ALONE = {
     ("top", "clock-summary"),
@@ -310,7 +367,7 @@ def test_a_value_of_another_type(tmp_path: Path, name: str, key: Key) -> None:
 def test_a_key_misspelt(tmp_path: Path, name: str, key: Key) -> None:
     section, text, line = SECTIONS[name]
     wrong = f"{key.name}x"
-    text = "{}" if key.name == "domain" else text.replace(f"{key.name} = ", "#")
+    text = "{}" if (name, key.name) == ("top", "domain") else text.replace(f"{key.name} = ", "#")
     values = [*VALUES, key.example or "0"]
     messages = [str(told(tmp_path, text.replace("{}", f"{wrong} = {value}"))) for value in values]
     fitting = f"{section.header} has no key {wrong}; did you mean {key.name}"
@@ -457,7 +514,8 @@ HEAD = 'host = "a"\n[[domain]]\nname = "net"\n'
         (
             'name = "a"\n[[domains]]',
             "1: the file has no key name; it has host, xen, route, include, iommu-driver,"
-            " xen-console, clock-summary, regulator-summary, format, domain, allow, boot, lint",
+            " xen-console, clock-summary, regulator-summary, format, domain, allow, forbid,"
+            " require, boot, lint",
         ),
         (
             HEAD + 'device = "a"',
@@ -474,6 +532,23 @@ HEAD = 'host = "a"\n[[domain]]\nname = "net"\n'
         (
             HEAD + 'device = ["a"]\n[[allow]]\ncode = "XA003"\nnodes = "a"\nreason = "  "',
             "8: [[allow]] 1: reason is empty; write the reason",
+        ),
+        (
+            HEAD + 'device = ["a"]\n[[forbid]]\nreason = "so"',
+            "5: [[forbid]] 1 has no device and no kind; write device = or kind =",
+        ),
+        (
+            HEAD + 'device = ["a"]\n[[forbid]]\nkind = "usb"\nreason = "so"\n[[require]]\n'
+            'kind = ["usb"]\nreason = "so"',
+            "8: [[require]] 1 has no condition; write one of protected, identity, max-domains",
+        ),
+        (
+            HEAD + 'device = ["a"]\n[[forbid]]\nkind = "usb"\ndomain = "met"\nreason = "so"',
+            "7: [[forbid]] 1: there is no domain 'met'; did you mean net?",
+        ),
+        (
+            HEAD + 'device = ["a"]\n[[require]]\nprotected = false\nreason = "so"',
+            "6: [[require]] 1: protected cannot be false; remove the key",
         ),
         (HEAD + "device = ['a'", "4: Unclosed array; fix the TOML"),
         (HEAD + "device = 'a", """4: Expected "'"; fix the TOML"""),

@@ -8,7 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from xenassign.escape import markdown_cell
-from xenassign.request.keys import ALLOW, BOOT, DEVICE, DOMAIN, LINT, TOP, Key, Section
+from xenassign.request.keys import (
+    ALLOW,
+    BOOT,
+    DEVICE,
+    DOMAIN,
+    FORBID,
+    LINT,
+    REQUIRE,
+    TOP,
+    Key,
+    Section,
+)
 from xenassign.request.value_kinds import Choice, Either, Fixed, Flag, Integer, Kind, Many, Named
 
 BEGIN = "<!-- Written by `python -m xenassign.dev regenerate`; a test compares the two. -->"
@@ -19,6 +30,8 @@ _HEADINGS = (
     ("`[[domain]]`", DOMAIN),
     ("`[[domain.device]]`", DEVICE),
     ("`[[allow]]`", ALLOW),
+    ("`[[forbid]]`", FORBID),
+    ("`[[require]]`", REQUIRE),
     ("`[boot]`", BOOT),
     ("`[lint]`", LINT),
 )

@@ -11,7 +11,18 @@ from xenassign.advice.assess import Assessment, BoardAssessment
 from xenassign.checks.protection import UNPROTECTED
 from xenassign.findings import errors
 from xenassign.outputs.domain.text import joined
-from xenassign.request.keys import ALLOW, BOOT, DEVICE, DOMAIN, LINT, TOP, Key, Section
+from xenassign.request.keys import (
+    ALLOW,
+    BOOT,
+    DEVICE,
+    DOMAIN,
+    FORBID,
+    LINT,
+    REQUIRE,
+    TOP,
+    Key,
+    Section,
+)
 from xenassign.xen.releases import Release
 
 #: If there are more devices, those without an alias are listed by kind.
@@ -74,6 +85,10 @@ def starter(
             *([_REST.format(number=rest, s="" if rest == 1 else "s")] if rest else ()),
             *_ALLOW.splitlines(),
             *_explained(ALLOW),
+            *_FORBID.splitlines(),
+            *_explained(FORBID),
+            *_REQUIRE.splitlines(),
+            *_explained(REQUIRE),
             *_BOOT.splitlines(),
             *_explained(BOOT),
             *_LINT.splitlines(),
@@ -108,6 +123,14 @@ _REST = "# {number} more device{s} cannot be assigned alone; `xenassign inspect`
 _ALLOW = """
 # Conflicts between two domains that are accepted:
 # [[allow]]
+"""
+_FORBID = """
+# Devices that domains must not have:
+# [[forbid]]
+"""
+_REQUIRE = """
+# What must be true of devices in domains:
+# [[require]]
 """
 _BOOT = """
 # Load addresses and command lines, for --host-out, --uboot-script and --efi:

@@ -44,6 +44,7 @@ from xenassign.request.units import BANK, MEMORY, RATE
 from xenassign.request.value_kinds import (
     AnyText,
     Choice,
+    DeviceKind,
     Either,
     Fixed,
     Flag,
@@ -355,6 +356,58 @@ ALLOW = Section(
     repeated=True,
 )
 
+_SUBJECT = (
+    Key(
+        "device",
+        one_or_more(_NODE),
+        "The devices: full path, alias, label or unique suffix, or a pattern. It is about their"
+        " subtrees too. Without `device` and `kind`: all devices.",
+        '["gpu@1000", "crypto*"]',
+    ),
+    Key(
+        "kind",
+        one_or_more(DeviceKind()),
+        "The kinds of devices, as `xenassign inspect` has them in its column `kind`. With `device`"
+        " a device has to fit both.",
+        '["usb", "gpu"]',
+    ),
+    Key(
+        "domain",
+        one_or_more(_NAME),
+        "The domains that it is about. Default: all.",
+        '"net"',
+    ),
+    Key("reason", _REASON, "Why, for the error.", '"dom0 drives the display"', required=True),
+)
+
+FORBID = Section("[[forbid]]", _SUBJECT, repeated=True)
+
+REQUIRE = Section(
+    "[[require]]",
+    (
+        *_SUBJECT,
+        Key(
+            "protected",
+            Flag(True, "remove the key"),
+            "Xen's IOMMU confines their DMA, or they do none.",
+            "true",
+        ),
+        Key(
+            "identity",
+            Flag(True, "remove the key"),
+            "The guest sees their registers at their host addresses.",
+            "true",
+        ),
+        Key(
+            "max-domains",
+            Integer(1, 1 << 15),
+            "The most domains that may have such a device.",
+            "1",
+        ),
+    ),
+    repeated=True,
+)
+
 BOOT = Section(
     "[boot]",
     (
@@ -483,6 +536,8 @@ TOP = Section(
         ),
         Key("domain", DOMAIN, "A domain."),
         Key("allow", ALLOW, "A conflict between two domains that is accepted."),
+        Key("forbid", FORBID, "Devices that domains must not have."),
+        Key("require", REQUIRE, "What must be true of devices in domains."),
         Key(
             "boot",
             BOOT,

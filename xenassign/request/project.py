@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import starmap
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +18,7 @@ from xenassign.errors import InputError, OptionError, UsageError
 from xenassign.formats.toml_text import KeyPath, TomlFile, read_toml
 from xenassign.host.clock_summary import read_clock_summary
 from xenassign.host.regulator_summary import read_regulator_summary
-from xenassign.request import base_cfg, short_form
+from xenassign.request import base_cfg, demands, short_form
 from xenassign.request.boot_request import BootRequest, load_option
 from xenassign.request.keys import BOOT, DOMAIN, FORMAT, TOP, Mistake, mistakes, sentence
 from xenassign.request.origin import Origin, Written, mistake
@@ -131,7 +132,8 @@ def project_of(toml: TomlFile) -> Project:
         for index, allow in enumerate(top.get("allow", ()))
     )
     try:
-        system = SystemRequest(tuple(domains), allowances, _boot(toml))
+        demanded = tuple(demands.demands(top, whole))
+        system = SystemRequest(tuple(domains), allowances, _boot(toml), demands=demanded)
     except UsageError as error:
         raise UsageError(f"{toml.file}: {error}") from None
     hosts = tuple(str(folder / name) for name in as_list(top.get("host")))
@@ -182,6 +184,7 @@ def _mistakes(values: dict[str, Any]) -> Iterator[Mistake]:
                 text = f"{who}, device {path!r}: {wrong.text}"
                 yield Mistake((*at, "device", number, *wrong.at), text)
             paths.add(path)
+    yield from starmap(Mistake, demands.mistakes(values))
 
 
 def _device_mistakes(device: dict[str, Any] | str, others: set[str]) -> Iterator[Mistake]:

@@ -15,6 +15,7 @@ from xenassign.devicetree.tree import Node, Tree
 from xenassign.errors import UsageError
 from xenassign.findings import some
 from xenassign.host.platform import Platform, console_of
+from xenassign.request.demands import Demand, ResolvedDemand
 from xenassign.request.origin import CfgOrigin, mistake, origin_of
 from xenassign.request.property_edits import PropertyEdit
 from xenassign.request.request import Accepted, ClockRate, MapOption, MemoryOption, Request
@@ -60,6 +61,7 @@ class ResolvedSystem(NamedTuple):
     platform: Platform
     domains: tuple[Resolved, ...]
     allowances: tuple[tuple[Allowance, tuple[Node, ...]], ...] = ()
+    demands: tuple[ResolvedDemand, ...] = ()
 
 
 class Unresolved(NamedTuple):
@@ -119,9 +121,12 @@ def look_up(request: SystemRequest, platform: Platform, others: Sequence[Tree] =
     domains = tuple(names.domain(domain) for domain in request.domains)
     having = tuple(d for d in domains if d.devices or d.request.follows)
     allowances = tuple(names.allowances(request.allowances))
+    demands = tuple(map(names.demand, request.demands))
     unresolved = tuple(names.unresolved)
     decidable = having and all(name.missing for name in unresolved)
-    system = ResolvedSystem(request, platform, having, allowances) if decidable else None
+    if not decidable:
+        return LookUp(None, unresolved)
+    system = ResolvedSystem(request, platform, having, allowances, demands)
     return LookUp(system, unresolved)
 
 
@@ -245,6 +250,15 @@ class _Names:
             if not any(map(self._elsewhere, allowance.nodes)):
                 nodes = [self.node(None, "[[allow]] nodes", name) for name in allowance.nodes]
                 yield allowance, tuple(node for node in nodes if node is not None)
+
+    def demand(self, demand: Demand) -> ResolvedDemand:
+        """The demand with the nodes of this board that it names."""
+        if not demand.devices:
+            return ResolvedDemand(demand, None)
+        option = f"[[{'forbid' if demand.forbids else 'require'}]] device"
+        here = [name for name in demand.devices if not self._elsewhere(name)]
+        nodes = [node for name in here for node in self._all(None, option, name)]
+        return ResolvedDemand(demand, frozenset(nodes))
 
     def node(self, domain: str | None, option: str, name: str) -> Node | None:
         """The node that an option names; None, and noted as unresolved, if there is none."""

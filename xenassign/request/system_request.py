@@ -9,6 +9,7 @@ from typing import NamedTuple
 from xenassign.errors import UsageError
 from xenassign.formats.imagebuilder_cfg import BashConfig
 from xenassign.request.boot_request import BootRequest
+from xenassign.request.demands import Demand
 from xenassign.request.request import Request
 
 
@@ -38,6 +39,7 @@ class SystemRequest:
     boot: BootRequest = field(default_factory=BootRequest)
     imagebuilder: ImageBuilderRequest | None = None
     zephyr: bool = False
+    demands: tuple[Demand, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.domains:

@@ -122,6 +122,23 @@ class Choice(NamedTuple):
         return {"enum": list(self.values)}
 
 
+class DeviceKind(NamedTuple):
+    """A kind of device of knowledge/kinds.txt, which is read when the first value is checked."""
+
+    noun: str = "string"
+
+    def wrong(self, value: object) -> Wrong | None:
+        return self._choice().wrong(value)
+
+    def schema(self) -> dict[str, Any]:
+        return self._choice().schema()
+
+    def _choice(self) -> Choice:
+        from xenassign.host.kinds import kind_table
+
+        return Choice(kind_table().kinds())
+
+
 class Many(NamedTuple):
     """A list of one kind. ``length``: the number of elements; None: one or more.
 

@@ -20,6 +20,8 @@ from xenassign.checks.conflicts import (
     conflicts_between,
     known_streams,
 )
+from xenassign.checks.demands import Assigned, Assignment, violations
+from xenassign.checks.protection import dma_in_scope
 from xenassign.checks.scope import system_scopes
 from xenassign.devicetree.spans import Span
 from xenassign.devicetree.tree import Tree
@@ -87,7 +89,8 @@ def decide_resolved(system: ResolvedSystem) -> SystemPlan:
         ],
         system,
     )
-    return SystemPlan(system, tuple(plans), tuple(conflicts), tuple(idle))
+    against = violations(system.demands, [_assignment(plan) for plan in plans])
+    return SystemPlan(system, tuple(plans), tuple(conflicts), (*idle, *against))
 
 
 def board_of(system: ResolvedSystem) -> Board:
@@ -145,6 +148,20 @@ def holdings_of(board: Board, plan: DomainPlan) -> Iterator[Holding]:
     for bank in plan.request.static_memory:
         text = f"static memory at {bank[0]:#x}"
         yield Holding(plan.name, text, None, "", (Span.sized(*bank),))
+
+
+def _assignment(plan: DomainPlan) -> Assignment:
+    """What a plan gives its domain, for the project's demands."""
+    devices = (
+        Assigned(
+            node=device.host.node,
+            confined=device.protection.protected
+            or dma_in_scope(plan.scope, device.host).answer == "no",
+            identity=all(mapping.host == mapping.guest for mapping in device.mappings),
+        )
+        for device in plan.devices
+    )
+    return Assignment(plan.name, plan.scope.members, tuple(devices))
 
 
 class _Use(NamedTuple):
