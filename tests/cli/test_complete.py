@@ -306,6 +306,25 @@ def test_what_the_tree_contradicts(
     refused(complete(NAMED), wording, 1)
 
 
+def test_options_of_a_tree_that_is_made(
+    complete: Complete, tmp_path: Path, wording: Wording, rows: Rows
+) -> None:
+    """The user's own tree is not changed, so that they would have no effect."""
+    (tmp_path / "gw.dts").write_text(WITH_REG)
+    for option, value in (
+        ("--map", "auto"),
+        ("--clock-rate", "serial1#0=9"),
+        ("--memory-region", "drop"),
+        ("--align", "64k"),
+        ("--allow-shared-page", "serial1"),
+        ("--allow-machine-control", "serial1"),
+    ):
+        with rows(option):
+            done = complete(NAMED, option, value)
+            refused(done, wording, 2)
+            assert str(done.exception).startswith(f"{option} has no effect on ")
+
+
 def test_what_the_lint_refuses(complete: Complete, tmp_path: Path, wording: Wording) -> None:
     """A tree is judged as the lint judges it, with its waivers."""
     (tmp_path / "gw.dts").write_text(WITH_REG.replace("clocks = <&clk>, <&clk>;", "clocks = <9>;"))

@@ -26,16 +26,23 @@ F = Callable[..., Any]
 host_argument = click.argument("host", metavar="HOST")
 
 
-class _Size(click.IntRange):
-    """An integer in MiB, or a number with a unit."""
+class _Size(click.types.IntParamType):
+    """MiB as an integer of ``least`` or more, or a number with a unit."""
 
     name = "size"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        size = mebibytes(value) if isinstance(value, str) else None
-        if size is None and isinstance(value, str) and not re.fullmatch(r"[+-]?[0-9]+", value):
+    def __init__(self, least: int | None) -> None:
+        self._least = least
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        size = mebibytes(value) if isinstance(value, str) else value
+        if size is None and re.fullmatch(r"[+-]?[0-9]+", value):
+            size = int(value)
+        if size is None:
             self.fail(f"{value!r} is not a whole number of MiB, as 512, 512M or 4G", param, ctx)
-        return super().convert(value if size is None else size, param, ctx)
+        if self._least is not None and size < self._least:
+            self.fail(f"{value} is less than {self._least} MiB", param, ctx)
+        return int(size)
 
 
 def _option(option: Option) -> Callable[[F], F]:
@@ -43,7 +50,7 @@ def _option(option: Option) -> Callable[[F], F]:
     flags = option.flags if isinstance(option.flags, tuple) else (option.flags,)
     kind: Any = int if option.number else None
     if option.size:
-        kind = _Size(min=option.least)
+        kind = _Size(option.least)
     if option.choices:
         kind = click.Choice(option.choices)
     elif option.least is not None and not option.size:

@@ -6,6 +6,7 @@ which keys are set, and how, is in ``outputs/domain/base_cfg.py``.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from xenassign.errors import InputError, OptionError, UsageError
@@ -18,6 +19,16 @@ from xenassign.xen.xlvalues import intid, page_range
 _LISTS = ("dtdev", "irqs", "iomem")
 _NUMBERS = ("memory", "vcpus")
 _TEXTS = ("name", "kernel", "ramdisk", "extra")
+#: Fields of options that concern the partial tree that is made, or what a plan reports about it.
+_OF_MADE_TREE = {
+    "maps": "--map",
+    "align": "--align",
+    "clock_rates": "--clock-rate",
+    "memory_regions": "--memory-region",
+    "shared": "--allow-shared-page",
+    "controls": "--allow-machine-control",
+    "keep_firmware": "--keep-firmware",
+}
 _ATOMS = (*_TEXTS, *_NUMBERS, "device_tree", "passthrough", "shadow_memory", "arm_sci")
 
 
@@ -36,6 +47,8 @@ def request(base: XlConfig | None, **options: Any) -> Request:
         short_form.refuse(base)
     else:
         stated = short_form.options(base, options.get("policy"))
+        if "partial" in stated:
+            _refuse_options_of_made_tree(options, stated["partial"].file)
         stated["forced"] = (*stated.get("forced", ()), *options.get("forced", ()))
         options = {**options, **stated}
     for name in (*_TEXTS, *_NUMBERS):
@@ -50,6 +63,18 @@ def request(base: XlConfig | None, **options: Any) -> Request:
         extra = _value(base, "extra")
         options = {"extra": extra, **options} if extra is not None else options
     return Request(**{**_checked_values(base), **options, "base": base})
+
+
+def _refuse_options_of_made_tree(options: Mapping[str, Any], tree: str) -> None:
+    """Raises OptionError for an option that only a partial tree that is made would show.
+
+    ``tree``: the user's own one, which stays as it is.
+    """
+    for field, option in _OF_MADE_TREE.items():
+        if options.get(field):
+            text = f"has no effect on {tree}, which device_tree names and which is not changed"
+            fix = "state it there, or remove device_tree of dom.cfg, so that the tree is made"
+            raise OptionError(option, f"{text}; {fix}")
 
 
 def _checked_values(base: XlConfig) -> dict[str, Any]:

@@ -261,7 +261,11 @@ DOMAIN = (
 
 #: Those of `complete`, whose dom.cfg lists the devices.
 COMPLETED = tuple(
-    option for option in DOMAIN if option.field not in ("devices", "base", "attach_overlay")
+    option._replace(help="Who builds the guest. Default: xl.")
+    if option.field == "routes"
+    else option
+    for option in DOMAIN
+    if option.field not in ("devices", "base", "attach_overlay")
 )
 
 BOOT = (
