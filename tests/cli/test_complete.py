@@ -149,6 +149,7 @@ def test_contradictions(complete: Complete, wording: Wording, rows: Rows) -> Non
     texts = (
         f'device_assignment = ["ethernet0"]\ndtdev = ["{UART}"]\n',
         'dtdev = ["serial1"]\nsci = "type=scmi_smc"\narm_sci = "none"\n',
+        'dtdev = ["serial1"]\niomem_map = ["ff010:2000", "ff010:2000", "ff010:2001"]\n',
     )
     for text in texts:
         with rows(text):

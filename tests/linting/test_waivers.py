@@ -36,6 +36,8 @@ def test_the_mistake_is_found(tmp_path: Path) -> None:
         (STATEMENT, f"\t\t\t/* xenassign: allow XA213: it is so */\n{STATEMENT}"),
         (STATEMENT, f"\t\t\t// xenassign: allow XA213: it is so\n{STATEMENT}"),
         (STATEMENT, f"{STATEMENT} /* xenassign: allow XA213: it is so */"),
+        (STATEMENT, f"\t\t\t/* xenassign: allow XA213: it is so */ {STATEMENT.strip()}"),
+        (STATEMENT, f"\t\t\tp = <1>;\n/* xenassign: allow XA213:\n it */ {STATEMENT.strip()}"),
         (STATEMENT, f"{STATEMENT} // xenassign: allow XA213: it is so"),
         (STATEMENT, f"\t\t\t/*\n * xenassign: allow XA213: it\n * is so\n */\n{STATEMENT}"),
         (NODE, f"\t\t/* xenassign: allow XA213: it is so */\n{NODE}"),

@@ -11,7 +11,7 @@ that applies to no finding is reported, so that it is removed when the finding i
 from __future__ import annotations
 
 import re
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 from typing import NamedTuple
@@ -156,7 +156,8 @@ class _Statements:
             place = in_file[index].place
             if (place.line, place.column) < (comment.line, comment.column):
                 return in_file[index]
-        index = bisect_right(in_file, comment.end_line, key=lambda s: s.place.line)
+        end = comment.end_line, comment.end_column
+        index = bisect_left(in_file, end, key=lambda s: (s.place.line, s.place.column))
         return in_file[index] if index < len(in_file) else None
 
 

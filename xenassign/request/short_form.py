@@ -87,15 +87,23 @@ def options(base: XlConfig, policy: str | None) -> dict[str, Any]:
 def iomem_map(base: XlConfig) -> dict[Atom, IomemRange]:
     """The guest pages that iomem_map states, each for the block that begins in that host page.
 
-    Raises InputError.
+    Raises InputError, and ContradictionError for two entries about one host page.
     """
     pages: dict[Atom, IomemRange] = {}
+    entries: dict[int, Atom] = {}
     for atom in _names(base, _IOMEM_MAP).values():
         match = _PAGE_MAP.fullmatch(atom.text)
         if match is None:
             text = f"{atom.text!r} in {_IOMEM_MAP} is not MFN:GFN in hexadecimal; correct it"
             _stop(base, atom, text)
-        pages[atom] = IomemRange(int(match[1], 16), 1, int(match[2], 16))
+        page = IomemRange(int(match[1], 16), 1, int(match[2], 16))
+        first = entries.setdefault(page.mfn, atom)
+        if pages.get(first, page).gfn != page.gfn:
+            raise ContradictionError(
+                f"{base.place(atom)}: {_IOMEM_MAP}: {atom.text} and {first.text}"
+                f" ({base.place(first)}) state two places of one host page; remove one"
+            )
+        pages[atom] = page
     return pages
 
 
