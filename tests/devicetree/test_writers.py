@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.dts_form import misformed
 from tests.wording import Wording
 from xenassign.devicetree.blob import read_blob, read_blob_file
 from xenassign.devicetree.blob_writer import Strings, to_blob, write_blob
@@ -382,17 +383,22 @@ def test_how_source_looks() -> None:
         "\t\tdma-coherent;\n"
         "\t};\n"
         "\n"
-        "\tosc: clock {\n"
-        "\t};\n"
+        "\tosc: clock {};\n"
         "};\n"
     )
 
 
-def test_long_values_are_broken_between_their_pieces() -> None:
-    entries = tuple(Cells((0, 0x10000000 + number, 0, 0x1000)) for number in range(6))
-    lines = to_dts(DraftNode("", (DraftProperty("reg", entries),))).splitlines()
-    assert len(lines) == 2 + len(entries)
-    assert max(len(line.expandtabs(8)) for line in lines) <= 100
+def test_the_lines_of_a_long_value_are_aligned_with_its_first() -> None:
+    reg = tuple(Cells((0, 0x10000000 + number, 0, 0x1000)) for number in range(6))
+    ranges = DraftProperty("dma-ranges", (Cells(tuple(range(0x10000000, 0x10000014))),))
+    mac = DraftProperty("mac", (Bytes(bytes(60)), Text("x" * 80)))
+    dev = DraftNode("dev", (DraftProperty("reg", reg), ranges, mac))
+    text = to_dts(DraftNode("", (), (dev,)))
+    assert misformed(text) == []
+    assert "\t\treg = <0x0 0x10000000 0x0 0x1000>,\n\t\t      <0x0 0x10000001 0x0 " in text
+    assert "\t\tdma-ranges = <0x10000000 " in text
+    assert " 0x10000005\n\t\t\t      0x10000006 " in text
+    assert ' 00\n\t\t       00 00 00 00 00 00 00 00],\n\t\t      "xx' in text
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a;b", "a/b", "ü", "a{", "a\n"])

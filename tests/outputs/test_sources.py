@@ -10,6 +10,7 @@ from pathlib import Path
 import libfdt
 import pytest
 
+from tests.dts_form import misformed
 from xenassign.devicetree.blob import read_blob, read_blob_file
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding
@@ -45,6 +46,17 @@ def test_dtc_makes_the_blobs_tree_of_the_source(
     built = dtc(files["domu1.dts"], "-q", "-I", "dts", "-O", "dtb")
     as_text = [dtc(blob, "-q", "-I", "dtb", "-O", "dts") for blob in (built, files["domu1.dtb"])]
     assert as_text[0] == as_text[1]
+
+
+@each_case
+def test_a_formatter_changes_nothing(
+    generate: Generate, host: str, devices: tuple[str, ...]
+) -> None:
+    files = generate(host, *devices, policy="trust", regions=("drop",))[1]
+    sources = [name for name in files if name.endswith((".dts", ".dtso"))]
+    assert len(sources) == 3
+    for name in sources:
+        assert misformed(files[name].decode()) == [], name
 
 
 @each_case

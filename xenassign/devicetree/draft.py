@@ -138,6 +138,8 @@ def reads_decimal(name: str) -> bool:
 
 
 _PRINTABLE = re.compile(rb"(?:[\x20-\x7e]+\0)+")
+#: Lists in which a string may be empty: gpio-line-names has one for each line that is not used.
+_NAMES = re.compile(rb"(?:[\x20-\x7e]*\0)+")
 
 
 def from_bytes(prop: Property) -> DraftProperty:
@@ -149,7 +151,8 @@ def from_bytes(prop: Property) -> DraftProperty:
     value = prop.value
     if not value:
         return DraftProperty(prop.name)
-    if _PRINTABLE.fullmatch(value):
+    strings = _NAMES if prop.name.endswith("-names") else _PRINTABLE
+    if strings.fullmatch(value):
         return text(prop.name, *value[:-1].decode("ascii").split("\0"))
     if len(value) % 4 == 0:
         numbers = prop.cells()

@@ -1,4 +1,8 @@
-"""Writing devicetree source that people read: with labels, references and comments."""
+"""Writing devicetree source that people read: with labels, references and comments.
+
+Its form is that of Linux' devicetree coding style: tabs of 8 columns, at most 100 columns, and the
+further lines of a value aligned with its first.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,8 @@ from xenassign.devicetree.names import LABEL, NODE_NAME, PROPERTY_NAME
 from xenassign.devicetree.tree import DevicetreeError
 from xenassign.escape import dts_comment, dts_name, dts_string
 
-_WIDTH = 100
+#: Columns of a line, and of a tab.
+_WIDTH, _TAB = 100, 8
 
 
 def to_dts(root: DraftNode) -> str:
@@ -38,6 +43,9 @@ def _node(node: DraftNode, depth: int) -> Iterator[str]:
         yield f"{indent}/* {dts_comment(line, waives=True)} */"
     label = f"{_checked(node.label, LABEL, 'label')}: " if node.label else ""
     name = _checked(node.name, NODE_NAME, "node name") if node.name else "/"
+    if not node.properties and not node.children:
+        yield f"{indent}{label}{name} {{}};"
+        return
     yield f"{indent}{label}{name} {{"
     for prop in node.properties:
         yield from _property(prop, indent + "\t")
@@ -56,15 +64,39 @@ def _property(prop: DraftProperty, indent: str) -> Iterator[str]:
         yield f"{indent}{name};"
         return
     pieces = [_piece(piece) for piece in prop.pieces]
-    line = f"{indent}{name} = {', '.join(pieces)};"
-    if len(line.expandtabs(8)) <= _WIDTH or len(pieces) == 1:
+    before = f"{indent}{name} = "
+    line = f"{before}{', '.join(pieces)};"
+    if _fits(line):
         yield line
         return
-    continuation = indent + "\t"
-    yield f"{indent}{name} = {pieces[0]},"
-    for piece in pieces[1:-1]:
-        yield f"{continuation}{piece},"
-    yield f"{continuation}{pieces[-1]};"
+    below = indent + _blank(f"{name} = ")
+    inside = indent + _blank(f"{name} = <")
+    for piece in (*(f"{piece}," for piece in pieces[:-1]), f"{pieces[-1]};"):
+        yield from _piece_lines(before, piece, inside)
+        before = below
+
+
+def _piece_lines(before: str, piece: str, inside: str) -> Iterator[str]:
+    """The lines of a piece: cells and bytes are broken between them, aligned with the first."""
+    words = piece.split(" ") if not piece.startswith('"') else [piece]
+    line = before + words[0]
+    for word in words[1:]:
+        if _fits(f"{line} {word}"):
+            line += f" {word}"
+        else:
+            yield line
+            line = inside + word
+    yield line
+
+
+def _fits(line: str) -> bool:
+    return len(line.expandtabs(_TAB)) <= _WIDTH
+
+
+def _blank(text: str) -> str:
+    """Tabs, then spaces, as wide as a text."""
+    tabs, spaces = divmod(len(text), _TAB)
+    return "\t" * tabs + " " * spaces
 
 
 def _piece(piece: Piece) -> str:
