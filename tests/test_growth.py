@@ -17,7 +17,13 @@ from typing import Any
 import pytest
 
 from benchmarks.growing import INPUTS, Input
+from benchmarks.synthetic import board, device_path
+from xenassign import Request, generate
 from xenassign.cli import cli
+from xenassign.devicetree.blob import read_blob
+from xenassign.linting.documents import read_document, read_tree_file
+from xenassign.linting.linter import Options, lint
+from xenassign.xen.releases import release
 
 
 def _steps(action: Callable[[], object]) -> int:
@@ -69,3 +75,25 @@ def test_steps_that_grow_with_the_square_are_seen() -> None:
 
     counted = [_steps(lambda count=count: compare(count)) for count in (50, 100, 200)]  # type: ignore[misc]
     assert _ratio(counted) > 3.5
+
+
+def test_a_file_is_judged_again_without_reading_the_board_again(tmp_path: Path) -> None:
+    """As the language server judges a file after each edit, whatever the size of the board is."""
+    counted = []
+    for devices in (20, 200):
+        blob = board(devices)
+        made = generate(read_blob(blob), Request((device_path(4),), policy="trust"))
+        assert not made.refused, made.findings
+        for name, data in made.files.items():
+            (tmp_path / name).write_bytes(data)
+        options = Options(
+            release=release("4.20"),
+            host=read_blob(blob),
+            overlays=(read_tree_file(str(tmp_path / "domu1.host.dtbo")),),
+        )
+        names = [str(tmp_path / f"domu1.{ending}") for ending in ("dts", "cfg")]
+        documents = [read_document(name) for name in names]
+        lint(documents, options)
+        counted.append(_steps(lambda d=documents, o=options: lint(d, o)))  # type: ignore[misc]
+    few, many = counted
+    assert many < 1.1 * few, counted

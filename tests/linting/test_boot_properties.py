@@ -33,7 +33,7 @@ def found(compiled: Callable[[str], Tree]) -> Judge:
     """The findings about the pools and colors of all domains."""
 
     def judge(*nodes: str, xen: str = "4.22", options: str = "") -> list[Finding]:
-        about = Context(release(xen), None, None, options=frozenset(options.split()))
+        about = Context(release(xen), None, options=frozenset(options.split()))
         tree = compiled(
             f"""/dts-v1/; / {{ #address-cells = <2>; #size-cells = <2>; {CPUS}
                 chosen {{ #address-cells = <2>; #size-cells = <2>; {" ".join(nodes)} }}; }};"""

@@ -19,7 +19,7 @@ from xenassign.linting.guest.view import View
 from xenassign.linting.verdict import dom0less, domcfg
 from xenassign.linting.verdict.builds import guest_intids
 from xenassign.linting.verdict.context import Context
-from xenassign.xen.iommu import iommus
+from xenassign.xen.board import read_board
 from xenassign.xen.releases import GUEST_NR_SPIS_MAX, RELEASES, release, spi_ranges
 
 from .trees import FORCE, blob
@@ -33,11 +33,10 @@ SINCE_4_21 = VERSIONS[VERSIONS.index("4.21") :]
 
 def context(xen: str, options: frozenset[str] = frozenset(), tree: Tree | None = None) -> Context:
     if tree is None:
-        return Context(release(xen), None, None, vpl011=False, options=options)
-    platform = read_platform(tree)
-    known = iommus(platform, release(xen))
+        return Context(release(xen), None, vpl011=False, options=options)
+    known = read_board(read_platform(tree), release(xen))
     marked = frozenset(node.path for node in tree.nodes())
-    return Context(release(xen), platform, known, vpl011=False, options=options, marked=marked)
+    return Context(release(xen), known, vpl011=False, options=options, marked=marked)
 
 
 def xl(text: str, about: Context) -> list[Finding]:

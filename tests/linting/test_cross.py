@@ -17,7 +17,7 @@ from xenassign.host.platform import read_platform
 from xenassign.linting.guest import config_and_tree
 from xenassign.linting.guest.view import View
 from xenassign.linting.verdict.context import Context
-from xenassign.xen.iommu import iommus
+from xenassign.xen.board import read_board
 from xenassign.xen.releases import release
 
 from .bases import CONFIG, PARTIAL, PROTECTED, PROTECTED_CONFIG
@@ -27,10 +27,9 @@ XEN = release("4.20")
 
 
 def crossed(text: str, tree: str, host: Tree | None = None) -> list[Finding]:
-    platform = read_platform(host) if host is not None else None
-    known = iommus(platform, XEN) if platform is not None else None
+    board = read_board(read_platform(host), XEN) if host is not None else None
     blob = read_source(tree.encode(), "domu1.dts").blob
-    view = View(read_blob(blob), Context(XEN, platform, known))
+    view = View(read_blob(blob), Context(XEN, board))
     return list(config_and_tree.check(parse(text, "domu1.cfg"), view))
 
 

@@ -19,7 +19,7 @@ from xenassign.findings import Finding
 from xenassign.host.platform import read_platform
 from xenassign.linting.verdict import dom0less
 from xenassign.linting.verdict.context import Context, Images
-from xenassign.xen.iommu import iommus
+from xenassign.xen.board import read_board
 from xenassign.xen.releases import RELEASES, release
 
 from .trees import FORCE, xen_reg
@@ -50,14 +50,14 @@ def device(name: str, path: str, force: str = FORCE) -> str:
 
 
 def known(tree: Tree, xen: str = "4.20", **about: Any) -> Context:
-    platform = read_platform(tree)
-    context = Context(release(xen), platform, iommus(platform, release(xen)), vpl011=False)
+    board = read_board(read_platform(tree), release(xen))
+    context = Context(release(xen), board, vpl011=False)
     return context._replace(**about)
 
 
 def unknown(xen: str = "4.20", **about: Any) -> Context:
     """No host is known."""
-    return Context(release(xen), None, None, vpl011=False)._replace(**about)
+    return Context(release(xen), None, vpl011=False)._replace(**about)
 
 
 def findings(data: bytes, context: Context) -> list[Finding]:

@@ -19,6 +19,7 @@ from xenassign.linting.verdict.domain import BootModule, DomainNode, context_of,
 from xenassign.linting.verdict.domain_node import misplaced
 from xenassign.linting.verdict.module_scan import used_module
 from xenassign.linting.verdict.predict import predict_domain, verdicts
+from xenassign.xen.board import read_board
 from xenassign.xen.releases import RELEASES, release
 
 Compile = Callable[[str], Tree]
@@ -46,7 +47,7 @@ SINCE_4_18, SINCE_4_20, SINCE_4_21 = VERSIONS[1:], VERSIONS[3:], VERSIONS[4:]
 
 
 def context(xen: str = "4.20", **changes: Any) -> Context:
-    return Context(release(xen), None, None)._replace(**changes)
+    return Context(release(xen), None)._replace(**changes)
 
 
 @pytest.fixture(scope="module")
@@ -226,7 +227,8 @@ def test_every_finding_says_where(checked: Checked, rows: Rows) -> None:
 def with_host(board: Callable[[str], Tree], **changes: Any) -> Context:
     """QEMU's board with 1 GiB."""
     ram = Block(0x40000000, 1 << 30, 0)
-    return context(platform=read_platform(board("qemu")), host_memory=(ram,), **changes)
+    asked = context(host_memory=(ram,), **changes)
+    return asked._replace(board=read_board(read_platform(board("qemu")), asked.release))
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from xenassign.linting.guest.view import View
 from xenassign.linting.verdict import domcfg
 from xenassign.linting.verdict.context import Context
 from xenassign.planning.plan import DomainPlan
-from xenassign.xen.iommu import iommus
+from xenassign.xen.board import read_board
 from xenassign.xen.releases import release
 
 Board = Callable[[str], Tree]
@@ -28,9 +28,8 @@ Generate = Callable[..., tuple[DomainPlan, dict[str, bytes], list[Finding]]]
 
 def findings(text: str, board: Board, host: str = "qemu", xen: str = "4.20") -> list[Finding]:
     platform = read_platform(board(host))
-    known = iommus(platform, release(xen))
     marked = frozenset(node.path for node in platform.tree.nodes())
-    context = Context(release(xen), platform, known, marked=marked)
+    context = Context(release(xen), read_board(platform, release(xen)), marked=marked)
     named = text if "device_tree" in text else f"{text}device_tree = 'domu1.dtb'\n"
     return list(domcfg.check(parse(named, "dom.cfg"), context))
 
@@ -99,7 +98,7 @@ def test_sve_and_colors_by_release_and_build(board: Board) -> None:
     text = "llc_colors = ['0-3']\nsve = '128'\n"
     for xen, expected in (("4.18", ["XA609", "XA622"]), ("4.20", ["XA622", "XA622"])):
         assert sorted(f.code for f in findings(text, board, xen=xen)) == expected
-    context = Context(release("4.20"), None, None, options=frozenset({"ARM64_SVE", "LLC_COLORING"}))
+    context = Context(release("4.20"), None, options=frozenset({"ARM64_SVE", "LLC_COLORING"}))
     assert [f.code for f in domcfg.check(parse(text, "dom.cfg"), context)] == []
 
 
@@ -140,7 +139,7 @@ def crossed(generate: Generate, old: str, new: str) -> list[Finding]:
     assert text.count(old) == 1
     tree = read_blob(files["domu1.dtb"])
     config = parse(text.replace(old, new), "domu1.cfg")
-    return list(config_and_tree.check(config, View(tree, Context(release("4.20"), None, None))))
+    return list(config_and_tree.check(config, View(tree, Context(release("4.20"), None))))
 
 
 def test_what_was_generated_agrees(generate: Generate) -> None:
@@ -214,9 +213,8 @@ def test_pages_that_are_the_size_of_one_below(
     ],
 )
 def test_what_xl_swallows(board: Board, text: str, code: str, line: int) -> None:
-    context = Context(release("4.20"), read_platform(board("qemu")), None)
-    known = iommus(read_platform(board("qemu")), release("4.20"))
-    found = domcfg.check(parse(text, "dom.cfg"), context._replace(iommus=known))
+    known = read_board(read_platform(board("qemu")), release("4.20"))
+    found = domcfg.check(parse(text, "dom.cfg"), Context(release("4.20"), known))
     places = [f.place.line for f in found if f.code == code and f.place]
     assert places == [line]
 
@@ -224,13 +222,13 @@ def test_what_xl_swallows(board: Board, text: str, code: str, line: int) -> None
 @pytest.mark.parametrize("entry", ["9030,1,memory", "9030,1@9030,arm_mem_WB"])
 def test_a_memory_type_of_iomem_is_one_of_forks(entry: str) -> None:
     text = f"device_tree = 'a'\niomem = ['{entry}', '9030,1,']\n"
-    found = [*domcfg.check(parse(text, "dom.cfg"), Context(release("4.20"), None, None))]
+    found = [*domcfg.check(parse(text, "dom.cfg"), Context(release("4.20"), None))]
     assert [(f.code, "forks" in f.fix) for f in found] == [("XA603", True), ("XA603", False)]
 
 
 def test_a_key_of_a_fork_is_named_as_such() -> None:
     text = "device_tree = 'a'\ndt_passthrough_nodes = ['/soc']\n"
-    (found,) = domcfg.check(parse(text, "dom.cfg"), Context(release("4.20"), None, None))
+    (found,) = domcfg.check(parse(text, "dom.cfg"), Context(release("4.20"), None))
     assert (found.code, found.prop) == ("XA601", "dt_passthrough_nodes")
     assert "xen-troops" in found.message
     assert "/passthrough" in found.fix
@@ -246,7 +244,7 @@ def test_a_key_of_a_fork_is_named_as_such() -> None:
 )
 def test_a_program_for_the_bare_machine_needs_no_device_tree(more: str, severity: str) -> None:
     text = "kernel = 'uart.bin'\nmemory = 16\nvcpus = 1\niomem = ['9030,1']\n" + more
-    context = Context(release("4.20"), None, None)
+    context = Context(release("4.20"), None)
     (found,) = (f for f in domcfg.check(parse(text, "dom.cfg"), context) if f.code == "XA612")
     assert found.severity == severity
 

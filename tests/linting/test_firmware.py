@@ -19,7 +19,7 @@ from xenassign.linting.guest.view import View
 from xenassign.linting.verdict import domain_node, domcfg
 from xenassign.linting.verdict.context import Context
 from xenassign.linting.verdict.domain import domains
-from xenassign.xen.iommu import iommus
+from xenassign.xen.board import read_board
 from xenassign.xen.releases import RELEASES, release
 
 from .bases import SCMI, SCMI_CONFIG, SCMI_DOMAIN
@@ -31,9 +31,8 @@ NODE = "/passthrough/firmware/scmi"
 
 
 def context(xen: str = "4.21", host: Tree | None = None) -> Context:
-    platform = read_platform(host) if host is not None else None
-    known = iommus(platform, release(xen)) if platform is not None else None
-    return Context(release(xen), platform, known)
+    board = read_board(read_platform(host), release(xen)) if host is not None else None
+    return Context(release(xen), board)
 
 
 def tree(old: str = "", new: str = "", text: str = SCMI) -> Tree:
@@ -224,8 +223,7 @@ def test_sip_calls_of_a_guest_reach_no_firmware(
     """From a release on, dom0's do."""
     node = 'cpu { compatible = "fsl,imx8mp-cm7"; };'
     host = compiled(f'/dts-v1/; / {{ compatible = "vendor,board", "{board_string}"; {node} }};')
-    platform = read_platform(host)
-    known = Context(release(xen), platform, iommus(platform, release(xen)))
+    known = Context(release(xen), read_board(read_platform(host), release(xen)))
     partial = compiled(f"/dts-v1/; / {{ passthrough {{ {node} }}; }};")
     (finding,) = firmware(View(partial, known))
     assert (finding.code, finding.node) == ("XA539", "/passthrough/cpu")

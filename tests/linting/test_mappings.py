@@ -20,7 +20,7 @@ from xenassign.linting.verdict import domcfg, mappings
 from xenassign.linting.verdict.context import Context
 from xenassign.linting.verdict.domain import context_of, domains
 from xenassign.linting.verdict.mappings import Claim, MappingEntry
-from xenassign.xen.iommu import iommus
+from xenassign.xen.board import read_board
 from xenassign.xen.releases import RELEASES, release
 
 from .trees import compiled, xen_reg
@@ -33,9 +33,8 @@ PLACES = {"XA203", "XA204", "XA206", "XA216", "XA217"}
 
 def context(tree: Tree, xen: str = "4.20", memory: int | None = None) -> Context:
     """``memory``: MiB."""
-    platform = read_platform(tree)
-    known = iommus(platform, release(xen))
-    return Context(release(xen), platform, known, memory=memory and memory << 10)
+    board = read_board(read_platform(tree), release(xen))
+    return Context(release(xen), board, memory=memory and memory << 10)
 
 
 def by_xen_reg(asked: Context, *entries: Triple, path: str | None = None) -> list[Finding]:
@@ -251,7 +250,7 @@ def test_each_mapping_inside_of_another_is_in_a_pair(triples: list[Triple]) -> N
 def test_the_later_mapping_is_the_one_to_blame(wording: Wording) -> None:
     one = Claim(MappingEntry(0x1000, 0x1000, 0x9000), "/one", "xen,reg", ("dom0less",))
     two = Claim(MappingEntry(0x2000, 0x1000, 0x9000), "/two", "xen,reg", ("dom0less",))
-    (found,) = mappings.check([one, two], Context(release("4.20"), None, None))
+    (found,) = mappings.check([one, two], Context(release("4.20"), None))
     assert found.node == "/two"
     wording(found)
 

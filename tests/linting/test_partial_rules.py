@@ -259,12 +259,12 @@ def test_a_phandle_outside_of_what_is_copied_counts_too(board: Board) -> None:
 def test_xens_own_nodes_have_the_counted_size(
     board: Board, vcpus: int, vpl011: bool, expected: int
 ) -> None:
-    asked = Context(release("4.17"), None, None, vcpus, vpl011)
+    asked = Context(release("4.17"), None, vcpus, vpl011)
     assert guest_bytes("/dts-v1/; / { };", asked) == expected
 
 
 def test_what_xen_leaves_out_takes_no_room() -> None:
-    asked = Context(release("4.17"), None, None)
+    asked = Context(release("4.17"), None)
     bare = GOOD.replace(PATH, "").replace(REG, "").replace(FORCE, "")
     sizes = [guest_bytes(text, asked) for text in (GOOD, bare)]
     assert sizes[0] == sizes[1]
@@ -333,6 +333,6 @@ def test_the_intids_that_a_guest_node_states(properties: str, expected: list[int
 
 
 def test_without_a_host_only_the_tree_itself_is_judged() -> None:
-    asked = Context(release("4.20"), None, None)
+    asked = Context(release("4.20"), None)
     text = GOOD.replace(PATH, 'xen,path = "/anything";').replace("<0 2 4>", "<0 99 4>")
     assert codes(everything(text, asked)) == []

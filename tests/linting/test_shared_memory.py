@@ -15,7 +15,7 @@ from xenassign.host.platform import read_platform
 from xenassign.linting.verdict import domain_node
 from xenassign.linting.verdict.context import Context
 from xenassign.linting.verdict.domain import domains
-from xenassign.xen.iommu import iommus
+from xenassign.xen.board import read_board
 from xenassign.xen.releases import KCONFIG, RELEASES, options_of, release
 
 Compile = Callable[[str], Tree]
@@ -59,9 +59,8 @@ def found(compiled: Compile) -> Callable[..., list[Finding]]:
     """The findings about the shared memory of all domains."""
 
     def judge(*nodes: str, xen: str = "4.22", host: Tree | None = None) -> list[Finding]:
-        platform = read_platform(host) if host is not None else None
-        known = iommus(platform, release(xen)) if platform else None
-        about = Context(release(xen), platform, known, options=BUILT)
+        board = read_board(read_platform(host), release(xen)) if host is not None else None
+        about = Context(release(xen), board, options=BUILT)
         tree = compiled(source(*nodes))
         every = [f for node in domains(tree) for f in domain_node.check(node, about)]
         return [finding for finding in every if finding.code in OURS]

@@ -27,7 +27,7 @@ from xenassign.linting.verdict.mappings import check as mappings
 from xenassign.linting.verdict.predict import rejecting
 from xenassign.outputs.domain.check import file_findings
 from xenassign.outputs.domain.overlay import domain_node as overlay
-from xenassign.xen.iommu import iommus
+from xenassign.xen.board import read_board
 from xenassign.xen.layout import MIB
 from xenassign.xen.releases import RELEASES, release
 
@@ -55,9 +55,8 @@ def found(
     tree: Tree, host: Tree | None = None, xen: str = "4.20", **changes: Any
 ) -> list[list[Finding]]:
     """The findings of each domain."""
-    platform = read_platform(host) if host is not None else None
-    known = iommus(platform, release(xen), None) if platform else None
-    about = Context(release(xen), platform, known, options=frozenset({"STATIC_MEMORY"}))
+    board = read_board(read_platform(host), release(xen)) if host is not None else None
+    about = Context(release(xen), board, options=frozenset({"STATIC_MEMORY"}))
     about = about._replace(**changes)
     return [list(domain_node.check(domain, about)) for domain in domains(tree)]
 
@@ -75,7 +74,7 @@ def test_banks_are_read_in_the_cells_of_chosen(compiled: Compile, chosen: str, c
     tree = compiled(source(cells, chosen=chosen, node="direct-map;"))
     (domain,) = domains(tree)
     assert domain.banks == BANKS
-    asked = context_of(domain, Context(release("4.20"), None, None))
+    asked = context_of(domain, Context(release("4.20"), None))
     assert (asked.direct_map, asked.static_memory) == (True, BANKS)
     assert found(tree) == [[]]
 
@@ -260,8 +259,8 @@ def test_lines_for_the_vpl011(compiled: Compile, board: Board) -> None:
 def test_mappings_in_a_direct_map_domain(
     board: Board, guest: int, clash: bool | None, known: bool
 ) -> None:
-    platform = read_platform(board("qemu")) if known else None
-    asked = Context(release("4.20"), platform, None, memory=256 << 10)
+    qemu = read_board(read_platform(board("qemu")), release("4.20")) if known else None
+    asked = Context(release("4.20"), qemu, memory=256 << 10)
     asked = asked._replace(direct_map=True, static_memory=BANKS)
     claim = Claim(
         MappingEntry(0x9010000, 0x1000, guest), "/passthrough/x", "xen,reg", ("dom0less",)

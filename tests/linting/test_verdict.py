@@ -20,7 +20,7 @@ from xenassign.xen.xlvalues import IomemRange, intid, page_range
 
 Generate = Callable[..., Any]
 
-UNKNOWN = Context(release("4.20"), None, None)
+UNKNOWN = Context(release("4.20"), None)
 U64 = (1 << 64) - 1
 
 

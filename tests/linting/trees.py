@@ -13,7 +13,7 @@ from xenassign.linting.guest import partial_tree
 from xenassign.linting.guest.view import View
 from xenassign.linting.verdict import dom0less, domcfg
 from xenassign.linting.verdict.context import Context
-from xenassign.xen.iommu import iommus
+from xenassign.xen.board import read_board
 from xenassign.xen.releases import release
 
 #: A bus as /passthrough has to be; tests of cells write their own.
@@ -39,9 +39,8 @@ def compiled(body: str) -> Tree:
 def context(tree: Tree | None, xen: str = "4.20", vcpus: int = 1) -> Context:
     """A domain on a host, or on one that is not known."""
     if tree is None:
-        return Context(release(xen), None, None, vcpus)
-    platform = read_platform(tree)
-    return Context(release(xen), platform, iommus(platform, release(xen)), vcpus)
+        return Context(release(xen), None, vcpus)
+    return Context(release(xen), read_board(read_platform(tree), release(xen)), vcpus)
 
 
 def number(value: int) -> str:

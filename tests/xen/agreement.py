@@ -32,7 +32,7 @@ from xenassign.linting.verdict.predict import (
     rejecting,
 )
 from xenassign.request.request import Request
-from xenassign.xen.iommu import iommus
+from xenassign.xen.board import read_board
 from xenassign.xen.releases import release
 
 from . import boards
@@ -143,9 +143,9 @@ def xl_context(ready: Machine, host: bytes) -> Context:
 def _host_context(ready: Machine, host: bytes) -> Context:
     platform = read_platform(read_blob(host, "board.dtb"))
     known = release(ready.release)
-    drivers = iommus(platform, known, DRIVERS)
+    board = read_board(platform, known, DRIVERS)
     lines, options = gic_lines(ready), ready.options
-    return Context(known, platform, drivers, gic_lines=lines, options=options)
+    return Context(known, board, gic_lines=lines, options=options)
 
 
 def foretold(made: System, known: Context, setup: Setup = PLAIN) -> list[Finding] | None:

@@ -12,7 +12,7 @@ from xenassign.devicetree.tree import Tree
 from xenassign.host.device import read_device
 from xenassign.host.platform import read_platform
 from xenassign.xen.dom0 import Dom0, dom0, dom0_masters, lines, map_entries, xens_lines
-from xenassign.xen.iommu import StreamTable, iommus
+from xenassign.xen.iommu import iommus
 from xenassign.xen.releases import RELEASES, release
 
 Board = Callable[[str], Tree]
@@ -363,7 +363,8 @@ def masters(tree: Tree, *marked: str, xen: str = "4.20") -> list[str]:
     """The paths of what Xen assigns to dom0."""
     platform = read_platform(tree)
     known = iommus(platform, release(xen))
-    return [device.path for device in dom0_masters(platform, known, frozenset(marked))]
+    masters = dom0_masters(platform, known, frozenset(marked))
+    return [node.path for node in platform.tree.nodes() if node in masters.nodes]
 
 
 def clashes(tree: Tree, *marked: str) -> bool:
@@ -373,7 +374,7 @@ def clashes(tree: Tree, *marked: str) -> bool:
     node = tree.find("/w@7e000000")
     assert node is not None
     held = dom0_masters(platform, known, frozenset({"/w@7e000000", *marked}))
-    return StreamTable(known, held).take(read_device(platform, node)) is not None
+    return held.streams.copy().take(read_device(platform, node)) is not None
 
 
 def overlapping(compiled: Compiled, more: str = "") -> Tree:

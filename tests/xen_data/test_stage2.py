@@ -318,7 +318,7 @@ def test_a_named_pool_leaves_room_for_memory_that_is_not_known_yet() -> None:
 def unmappable(memory: int, window: tuple[int, int]) -> bool:
     """Whether our rules foretell that xl runs out of tables for (first page, pages)."""
     text = f"memory = {memory}\niomem = ['{window[0]:x},{window[1]:x}']\n"
-    found = domcfg.check(parse(text, "dom.cfg"), Context(release("4.20"), None, None))
+    found = domcfg.check(parse(text, "dom.cfg"), Context(release("4.20"), None))
     return "XA218" in {finding.code for finding in found}
 
 

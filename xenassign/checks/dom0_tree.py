@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from xenassign.findings import Finding, rule, some
-from xenassign.xen.dom0_cures import cures
+from xenassign.xen.dom0_cures import Cure, cures
 
 if TYPE_CHECKING:
     from xenassign.devicetree.changes import Change
@@ -32,15 +32,20 @@ def obstacles_with(board: Board, marked: frozenset[str]) -> tuple[Obstacle, ...]
 def no_dom0(board: Board, obstacles: Sequence[Obstacle]) -> Iterator[Finding]:
     """The finding about a board from whose tree Xen cannot build dom0, if there are obstacles."""
     if obstacles:
-        changes, rest = cures(board.platform, obstacles)
-        parts = [cure.text for cure in changes]
-        parts += [f"correct or remove {path}" for path in _paths(rest)]
-        yield NO_DOM0(
-            f"Xen cannot build dom0 from this tree: {_described(obstacles)}",
-            node=obstacles[0].node.path,
-            prop=obstacles[0].prop,
-            fix=f"change the host's tree: {some(parts)}",
-        )
+        yield _no_dom0(obstacles, *cures(board.platform, obstacles))
+
+
+def _no_dom0(
+    obstacles: Sequence[Obstacle], changes: Sequence[Cure], rest: Sequence[Obstacle]
+) -> Finding:
+    parts = [cure.text for cure in changes]
+    parts += [f"correct or remove {path}" for path in _paths(rest)]
+    return NO_DOM0(
+        f"Xen cannot build dom0 from this tree: {_described(obstacles)}",
+        node=obstacles[0].node.path,
+        prop=obstacles[0].prop,
+        fix=f"change the host's tree: {some(parts)}",
+    )
 
 
 def dom0_changes(
@@ -56,7 +61,7 @@ def dom0_changes(
         return (), []
     changes, rest = cures(board.platform, obstacles)
     if rest or not all(cure.in_overlay for cure in changes):
-        findings, changes = list(no_dom0(board, obstacles)), ()
+        findings, changes = [_no_dom0(obstacles, changes, rest)], ()
     else:
         message = f"Xen cannot build dom0 from this tree as it is: {_described(obstacles)}"
         fix = f"apply the host overlay, which does this: {some(cure.text for cure in changes)}"

@@ -80,6 +80,7 @@ class Property(NamedTuple):
 
 
 _Fact = TypeVar("_Fact")
+_Key = TypeVar("_Key")
 
 
 class Node:
@@ -263,13 +264,13 @@ class Tree:
     data: bytes | None = field(default=None, repr=False)
     ordered: bool = True
     running: dict[str, RunningText] = field(default_factory=dict, repr=False)
-    _facts: dict[tuple[Any, Node], Any] = field(default_factory=dict, init=False, repr=False)
+    _facts: dict[tuple[Any, Any], Any] = field(default_factory=dict, init=False, repr=False)
 
-    def once(self, fact: Callable[[Tree, Node], _Fact], node: Node) -> _Fact:
-        """As ``Node.once``, for what a function says about the tree and a node."""
-        known: _Fact | None = self._facts.get((fact, node))
+    def once(self, fact: Callable[[Tree, _Key], _Fact], key: _Key) -> _Fact:
+        """As ``Node.once``, for what a function says about the tree and a node or another key."""
+        known: _Fact | None = self._facts.get((fact, key))
         if known is None:
-            known = self._facts[fact, node] = fact(self, node)
+            known = self._facts[fact, key] = fact(self, key)
         return known
 
     def nodes(self) -> Iterator[Node]:

@@ -53,7 +53,11 @@ class Platform(NamedTuple):
 
 
 def read_platform(tree: Tree) -> Platform:
-    """The facts about a board. Never raises: what is malformed is left out."""
+    """The facts about a board, read once. Never raises: what is malformed is left out."""
+    return tree.once(_platform, tree.root)
+
+
+def _platform(tree: Tree, _: Node) -> Platform:
     msi: list[MsiController] = []
     iommus: list[Iommu] = []
     for node in tree.nodes():

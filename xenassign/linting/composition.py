@@ -8,7 +8,7 @@ of a host, and nothing of a guest.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
@@ -31,6 +31,9 @@ _AT_BOOT = (DOMAINS, MARKS, OTHER)
 
 #: The header of a section as the first statement of a text (pre_parse of xen/common/efi/boot.c).
 _SECTION = re.compile(r"(?:[ \t\r]*(?:[#;].*)?\n)*[ \t]*\[")
+
+#: Applies overlays to a host's tree.
+_Apply = Callable[[Tree | None, tuple[TreeFile, ...]], Tree | None]
 
 _ROOT = Tree(Node(""), "an empty tree")
 _MARK = "xen,passthrough"
@@ -70,6 +73,10 @@ def with_host_overlays(overlays: Iterable[TreeFile], host: Tree | None) -> Tree 
 
     Raises InputError for an overlay that no boot loader can apply.
     """
+    return _remembered(host, tuple(overlays), _with_host_overlays)
+
+
+def _with_host_overlays(host: Tree | None, overlays: tuple[TreeFile, ...]) -> Tree | None:
     for overlay in overlays:
         tree = overlay.tree
         if tree is None:
@@ -87,7 +94,20 @@ def with_host_overlays(overlays: Iterable[TreeFile], host: Tree | None) -> Tree 
 
 #: Of a host: the overlays that were last applied to it, and the tree that resulted. A process that
 #: judges again and again, such as the language server, has both again.
-_BOOTED: WeakKeyDictionary[Tree, tuple[tuple[TreeFile, ...], Tree]] = WeakKeyDictionary()
+_BOOTED: WeakKeyDictionary[Tree, tuple[_Apply, tuple[TreeFile, ...], Tree]] = WeakKeyDictionary()
+
+
+def _remembered(host: Tree | None, files: tuple[TreeFile, ...], apply: _Apply) -> Tree | None:
+    """The host's tree with overlays, as ``apply`` applies them."""
+    if host is None or not files:
+        return apply(host, files)
+    last = _BOOTED.get(host)
+    if last is not None and last[:2] == (apply, files):
+        return last[2]
+    tree = apply(host, files)
+    if tree is not None and tree is not host:  # else it would keep itself
+        _BOOTED[host] = apply, files, tree
+    return tree
 
 
 def booted(host: Tree | None, overlays: Iterable[TreeFile]) -> Tree | None:
@@ -95,22 +115,13 @@ def booted(host: Tree | None, overlays: Iterable[TreeFile]) -> Tree | None:
 
     One that does not fit is left out: what it says of domains can be judged anyway.
     """
-    files = tuple(overlays)
-    if host is None or not files:
-        return host
-    last = _BOOTED.get(host)
-    if last is not None and last[0] == files:
-        return last[1]
-    tree = _booted(host, files)
-    if tree is not host:  # else it would keep itself
-        _BOOTED[host] = files, tree
-    return tree
+    return _remembered(host, tuple(overlays), _booted)
 
 
-def _booted(host: Tree, overlays: Iterable[TreeFile]) -> Tree:
+def _booted(host: Tree | None, overlays: tuple[TreeFile, ...]) -> Tree | None:
     for overlay in overlays:
         tree = overlay.tree
-        if tree is not None and kind_of(tree, host) in _AT_BOOT:
+        if host is not None and tree is not None and kind_of(tree, host) in _AT_BOOT:
             from xenassign.devicetree.overlay_apply import MisfitError, apply_overlay
 
             with suppress(MisfitError):

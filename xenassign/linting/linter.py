@@ -243,26 +243,24 @@ def context(options: Options, overlays: Sequence[TreeFile], host: Tree | None) -
     ``host``: its tree with the overlays.
     """
     trees = [overlay.tree for overlay in overlays if overlay.tree is not None]
-    platform = active = None
+    board = None
     if host is not None:
         from xenassign.host.platform import read_platform
         from xenassign.request.resolve import with_console
-        from xenassign.xen.iommu import iommus
+        from xenassign.xen.board import read_board
 
         platform = with_console(read_platform(host), options.xen_console)
-        active = iommus(platform, options.release, options.drivers)
-    context = Context(
+        board = read_board(platform, options.release, options.drivers)
+    return Context(
         release=options.release,
-        platform=platform,
-        iommus=active,
+        board=board,
         vcpus=options.vcpus or 1,
         memory=options.memory * 1024 if options.memory else None,
         beside_dom0=options.dom0,
         options=options_of(options.kconfig),
-        host_memory=platform.memory if platform is not None and options.live_host else (),
+        host_memory=board.platform.memory if board is not None and options.live_host else (),
         marked=marks(options.host, trees),
     )
-    return context._replace(rights=context.dom0())
 
 
 def _config(document: ConfigFile, tree: TreeFile | None, context: Context) -> Iterator[Finding]:

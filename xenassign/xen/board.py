@@ -20,17 +20,23 @@ if TYPE_CHECKING:  # imported by the properties: completion needs none of them
     from xenassign.host.clock_rates import ClockRates
     from xenassign.host.dma_windows import Inbound
     from xenassign.host.regulator_summary import RegulatorSummary
-    from xenassign.xen.dom0 import Dom0
+    from xenassign.xen.dom0 import Dom0, Dom0Masters
     from xenassign.xen.dom0_build import Dom0Build, Obstacle
 
 
 class Board:
     """A board, for one release and build of Xen. The other facts are read when first needed."""
 
-    def __init__(self, platform: Platform, neighbours: Neighbours, iommus: Iommus) -> None:
+    def __init__(self, platform: Platform, iommus: Iommus) -> None:
         self.platform = platform
-        self.neighbours = neighbours
         self.iommus = iommus
+        self._dom0: dict[frozenset[str], Dom0] = {}
+        self._masters: dict[frozenset[str], Dom0Masters] = {}
+
+    @cached_property
+    def neighbours(self) -> Neighbours:
+        """Who uses which page, interrupt and stream."""
+        return neighbours(self.platform)
 
     @cached_property
     def clock_rates(self) -> ClockRates:
@@ -47,12 +53,28 @@ class Board:
 
         return regulator_summary_of(self.platform.tree)
 
-    @cached_property
+    @property
     def dom0(self) -> Dom0:
         """The pages and interrupts of dom0 if only the host tree marks nodes."""
-        from xenassign.xen.dom0 import dom0
+        return self.dom0_beside(frozenset())
 
-        return dom0(self.platform, self.iommus)
+    def dom0_beside(self, marked: frozenset[str]) -> Dom0:
+        """The pages and interrupts of dom0. ``marked``: paths of nodes that overlays mark."""
+        known = self._dom0.get(marked)
+        if known is None:
+            from xenassign.xen.dom0 import dom0
+
+            known = self._dom0[marked] = dom0(self.platform, self.iommus, marked)
+        return known
+
+    def dom0_masters(self, marked: frozenset[str]) -> Dom0Masters:
+        """The devices that Xen assigns to dom0. ``marked``: paths of nodes that overlays mark."""
+        known = self._masters.get(marked)
+        if known is None:
+            from xenassign.xen.dom0 import dom0_masters
+
+            known = self._masters[marked] = dom0_masters(self.platform, self.iommus, marked)
+        return known
 
     @cached_property
     def dom0_build(self) -> Dom0Build:
@@ -121,9 +143,20 @@ def read_board(
 ) -> Board:
     """The board for a release. ``drivers``: the IOMMU drivers in the build (None: all).
 
-    None are active if ``xl info``, read with the board's tree, has no hvm_directio.
+    None are active if ``xl info``, read with the board's tree, has no hvm_directio. It is kept with
+    the tree: whoever asks again gets the same board, with the facts that it has so far.
     """
     running = xl_info_of(platform.tree)
     if drivers is None and running is not None and running.iommu is False:
         drivers = frozenset()
-    return Board(platform, neighbours(platform), iommus(platform, release, drivers))
+    boards = platform.tree.once(_boards, platform.tree.root)
+    board = boards.get((release, drivers))
+    if board is None or board.platform != platform:
+        board = boards[release, drivers] = Board(platform, iommus(platform, release, drivers))
+    return board
+
+
+def _boards(_: Tree, root: Node) -> dict[tuple[Release, frozenset[str] | None], Board]:
+    """The boards of a tree by release and drivers, of the platform that was last asked for."""
+    del root
+    return {}

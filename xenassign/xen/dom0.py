@@ -18,11 +18,11 @@ from xenassign.devicetree.addresses import Block, registers
 from xenassign.devicetree.cells import cell_count
 from xenassign.devicetree.spans import PAGE_SIZE, Span, covered, merged
 from xenassign.devicetree.tree import Node, PropertyError
-from xenassign.host.device import HostDevice, read_device
+from xenassign.host.device import read_device
 from xenassign.host.gic import COMPATIBLE as GICS
 from xenassign.host.gic import decode
 from xenassign.host.platform import Platform
-from xenassign.xen.iommu import Iommus, protection
+from xenassign.xen.iommu import Iommus, StreamTable, protection
 from xenassign.xen.releases import SPI_FIRST_INTID, TRIGGER_MASK
 from xenassign.xen.sci import dom0_gives
 
@@ -141,7 +141,14 @@ def without_scmi(has: Dom0, platform: Platform, marked: frozenset[str]) -> Dom0:
     return has._replace(pages=merged([*has.pages, _pages(memory, rounds_twice=False)]))
 
 
-def dom0_masters(platform: Platform, iommus: Iommus, marked: frozenset[str]) -> list[HostDevice]:
+class Dom0Masters(NamedTuple):
+    """The devices that Xen assigns to dom0, and the table of IOMMUs with their streams alone."""
+
+    nodes: frozenset[Node]
+    streams: StreamTable
+
+
+def dom0_masters(platform: Platform, iommus: Iommus, marked: frozenset[str]) -> Dom0Masters:
     """The devices that Xen assigns to dom0: those that it protects, unless they are marked."""
     devices = []
     for node in given(platform, iommus, platform.tree.root) if iommus.active else ():
@@ -149,7 +156,8 @@ def dom0_masters(platform: Platform, iommus: Iommus, marked: frozenset[str]) -> 
             device = read_device(platform, node)
             if protection(platform, iommus, device).believed:
                 devices.append(device)
-    return devices
+    nodes = frozenset(device.node for device in devices)
+    return Dom0Masters(nodes, StreamTable(iommus, devices))
 
 
 def is_marked(node: Node, marked: frozenset[str]) -> bool:

@@ -78,13 +78,21 @@ class _Taken(NamedTuple):
 _Step = Obstacle | HostDevice
 
 
+class _Dom0Steps(NamedTuple):
+    """What Xen meets, and the nodes of all that."""
+
+    steps: tuple[_Step, ...]
+    nodes: frozenset[Node]
+
+
 class Dom0Build:
     """Xen's building of dom0 from a board's tree, which is walked once whatever is marked."""
 
     def __init__(self, platform: Platform, iommus: Iommus) -> None:
         self._platform = platform
         self._iommus = iommus
-        self._walks: dict[bool, tuple[_Step, ...]] = {}
+        self._walks: dict[bool, _Dom0Steps] = {}
+        self._obstacles: dict[tuple[bool, frozenset[Node]], tuple[Obstacle, ...]] = {}
 
     def obstacles(self, marked: frozenset[str] = frozenset()) -> tuple[Obstacle, ...]:
         """Why Xen cannot build dom0 from the board's tree; nothing if it can.
@@ -96,21 +104,29 @@ class Dom0Build:
         if platform.dom0_tree is not None or platform.gic is None:
             return ()
         nodes = {platform.tree.find(path) for path in marked}
-        streams = StreamTable(self._iommus)
-        obstacles = []
-        for step in self._walk(platform.console in nodes):
-            if isinstance(step, Obstacle):
-                if not step.marking_helps or step.node not in nodes:
-                    obstacles.append(step)
-            elif step.node not in nodes and (problem := streams.take(step)) is not None:
-                obstacles.append(Obstacle(step.node, "iommus", problem, marking_helps=True))
-        return tuple(obstacles)
+        console_marked = platform.console in nodes
+        walk = self._walk(console_marked)
+        key = console_marked, walk.nodes.intersection(nodes)
+        known = self._obstacles.get(key)
+        if known is None:
+            known = self._obstacles[key] = tuple(self._met(walk.steps, key[1]))
+        return known
 
-    def _walk(self, console_marked: bool) -> tuple[_Step, ...]:
+    def _met(self, steps: Sequence[_Step], marked: frozenset[Node]) -> Iterator[Obstacle]:
+        """The obstacles among the steps if some of their nodes are marked."""
+        streams = StreamTable(self._iommus)
+        for step in steps:
+            if isinstance(step, Obstacle):
+                if not step.marking_helps or step.node not in marked:
+                    yield step
+            elif step.node not in marked and (problem := streams.take(step)) is not None:
+                yield Obstacle(step.node, "iommus", problem, marking_helps=True)
+
+    def _walk(self, console_marked: bool) -> _Dom0Steps:
         """The steps. A marked console is not Xen's, and its interrupt may be dom0's."""
         if console_marked not in self._walks:
-            walk = _Dom0Walk(self._platform, self._iommus, console_marked)
-            self._walks[console_marked] = tuple(walk.steps())
+            steps = tuple(_Dom0Walk(self._platform, self._iommus, console_marked).steps())
+            self._walks[console_marked] = _Dom0Steps(steps, frozenset(step.node for step in steps))
         return self._walks[console_marked]
 
 

@@ -197,6 +197,12 @@ class StreamTable:
         for device in devices:
             self.take(device)
 
+    def copy(self) -> StreamTable:
+        """A table with the same entries."""
+        table = StreamTable(self._iommus)
+        table._taken = {node: (dict(all_), [*m]) for node, (all_, m) in self._taken.items()}
+        return table
+
     def take(self, device: HostDevice) -> str | None:
         """Adds a device's streams; the reason if Xen's driver can't, or None.
 

@@ -150,9 +150,12 @@ class DtOverlay(NamedTuple):
     """Whether Xen survives `attach` of bytes that were not added."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Release:
-    """The behaviour of one Xen release. The metadata of a field names its source in Xen."""
+    """The behaviour of one Xen release. The metadata of a field names its source in Xen.
+
+    A release is equal to itself alone: it is a key of what is known about a board.
+    """
 
     version: str = field(metadata={"source": "xen/Makefile: XEN_VERSION, XEN_SUBVERSION"})
 

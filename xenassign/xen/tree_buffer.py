@@ -138,8 +138,11 @@ def _cpu_and_timer(platform: Platform | None) -> tuple[Node | None, Node | None]
     root = platform.tree.root
     cpus = root.children["cpus"].children.values() if "cpus" in root.children else ()
     cpu = next((n for n in cpus if n.text("device_type") == "cpu" and n.has("compatible")), None)
-    timers = (n for n in root.walk() if _TIMERS.intersection(n.compatible))
-    return cpu, next(timers, None)
+    return cpu, root.once(_timer)
+
+
+def _timer(root: Node) -> Node | None:
+    return next((node for node in root.walk() if _TIMERS.intersection(node.compatible)), None)
 
 
 def _padded(size: int) -> int:

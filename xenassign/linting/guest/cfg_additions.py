@@ -23,7 +23,7 @@ from xenassign.linting.verdict.cfg_irqs import has_vuart
 from xenassign.linting.verdict.context import Context
 from xenassign.linting.verdict.domcfg import dom0_rights
 from xenassign.linting.verdict.mappings import MappingEntry
-from xenassign.xen.dom0 import Dom0, dom0_masters, is_marked
+from xenassign.xen.dom0 import Dom0, is_marked
 from xenassign.xen.iommu import StreamTable
 from xenassign.xen.releases import VPL011_INTID
 from xenassign.xen.xlvalues import IomemRange
@@ -68,12 +68,13 @@ class CfgAdditions:
     @cached_property
     def _streams(self) -> StreamTable | None:
         """The streams of dom0 and of dtdev."""
-        platform, iommus = self._context.platform, self._context.iommus
-        if platform is None or iommus is None:
+        platform, masters = self._context.platform, self._context.dom0_masters()
+        if platform is None or masters is None:
             return None
-        listed = [read_device(platform, node) for node in dtdev(self._config, platform.tree)]
-        held = dom0_masters(platform, iommus, self._context.marked)
-        return StreamTable(iommus, [*held, *listed])
+        streams = masters.streams.copy()
+        for node in dtdev(self._config, platform.tree):
+            streams.take(read_device(platform, node))
+        return streams
 
     def _pages(self, entry: MappingEntry, host: HostDevice, *, safe: bool) -> tuple[Addition, ...]:
         """The entry of iomem for pages of a device of which iomem has no part."""

@@ -28,7 +28,7 @@ from xenassign.linting.verdict.dom0less import (
     ASSIGNED_TWICE,
     DOM0_HOLDS_DEVICE,
 )
-from xenassign.xen.dom0 import dom0_masters
+from xenassign.xen.board import Board
 from xenassign.xen.iommu import Iommus, Shield, StreamTable, protection
 
 DTDEV_UNPROTECTED = rule(
@@ -42,18 +42,18 @@ _WAYS = Unprotected(
 _MODES = ("default", "disabled", "enabled", "sync_pt", "share_pt")
 
 
-def assigned_devices(
-    config: XlConfig, platform: Platform, iommus: Iommus, marked: frozenset[str]
-) -> Iterator[Finding]:
+def assigned_devices(config: XlConfig, board: Board, marked: frozenset[str]) -> Iterator[Finding]:
     """Findings about dtdev and passthrough: xl reads the strings up to the first list."""
     items = list_items(config, "dtdev")
     stop = next((i for i, item in enumerate(items) if not isinstance(item, Atom)), len(items))
     paths = [item for item in items[:stop] if isinstance(item, Atom)]
+    platform, iommus = board.platform, board.iommus
     yield from _mode(config, iommus, bool(paths))
-    held = dom0_masters(platform, iommus, marked) if paths else []
+    if not paths:
+        return
+    masters = board.dom0_masters(marked)
     scope = scope_of_paths(platform, (atom.text for atom in paths))
-    streams = StreamTable(iommus, held)
-    state = _Assignments(scope, {device.node for device in held}, set(), streams)
+    state = _Assignments(scope, masters.nodes, set(), masters.streams.copy())
     for atom in paths:
         finding = _assign(atom.text, platform, iommus, state)
         if finding is not None:
@@ -81,7 +81,7 @@ class _Assignments(NamedTuple):
     """What dtdev assigns, the nodes of dom0, those of dtdev so far, and the streams of both."""
 
     scope: Scope
-    of_dom0: set[Node]
+    of_dom0: frozenset[Node]
     of_dtdev: set[Node]
     streams: StreamTable
 

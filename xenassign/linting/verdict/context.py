@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from xenassign.devicetree.tree import Node
     from xenassign.host.platform import Platform
     from xenassign.xen.board import Board
-    from xenassign.xen.dom0 import Dom0
+    from xenassign.xen.dom0 import Dom0, Dom0Masters
     from xenassign.xen.iommu import Iommus
 
 
@@ -50,15 +50,15 @@ class Images(NamedTuple):
 
 
 class Context(NamedTuple):
-    """The release, the host if known (``platform`` and ``iommus`` together), and the domain.
+    """The release, the host if known (``board``, read for that release), and the domain.
 
     ``memory``: KiB, None when not known. ``gic_lines``: the number of lines of the host's GIC
     (highest INTID + 1), which no device tree states; None: as many as a GIC can have. ``nr_spis``:
     the domain's own limit. ``pool_mib``: xen,domain-p2m-mem-mb. ``images``: None when not known.
     ``beside_dom0``: there is a dom0, which keeps every node not marked xen,passthrough.
     ``marked``: paths of host nodes that an overlay marks in addition to those that the host tree
-    marks. ``rights``: the result of ``dom0``, kept for later calls. ``options``: Kconfig options
-    that Xen was built with although they are off by default (``Release.domain_options``).
+    marks. ``options``: Kconfig options that Xen was built with although they are off by default
+    (``Release.domain_options``).
     ``sci``: the xen,sci_type of the domain's node ("none" without), None when it is not known.
     ``host_memory``: the memory that the firmware passes to Xen, if known: the firmware often
     replaces the memory that a board's file states. ``direct_map``: guest addresses are host
@@ -68,8 +68,7 @@ class Context(NamedTuple):
     """
 
     release: Release
-    platform: Platform | None
-    iommus: Iommus | None
+    board: Board | None
     vcpus: int = 1
     vpl011: bool = True
     bootargs: str | None = None
@@ -80,7 +79,6 @@ class Context(NamedTuple):
     images: Images | None = None
     beside_dom0: bool = False
     marked: frozenset[str] = frozenset()
-    rights: Dom0 | None = None
     options: frozenset[str] = frozenset()
     host_memory: tuple[Block, ...] = ()
     sci: str | None = None
@@ -91,14 +89,14 @@ class Context(NamedTuple):
     windows: frozenset[Use] = frozenset()
 
     @property
-    def board(self) -> Board | None:
-        """The board that the checks of plans require; None if the host is not known."""
-        if self.platform is None or self.iommus is None:
-            return None
-        from xenassign.host.neighbours import neighbours
-        from xenassign.xen.board import Board
+    def platform(self) -> Platform | None:
+        """What the devices of the host share; None if it is not known."""
+        return self.board.platform if self.board is not None else None
 
-        return Board(self.platform, neighbours(self.platform), self.iommus)
+    @property
+    def iommus(self) -> Iommus | None:
+        """The IOMMUs that Xen uses; None if the host is not known."""
+        return self.board.iommus if self.board is not None else None
 
     @property
     def guest(self) -> Guest:
@@ -122,8 +120,8 @@ class Context(NamedTuple):
 
     def dom0(self) -> Dom0 | None:
         """The pages and interrupts that dom0 may give to a guest; None if the host is unknown."""
-        if self.rights is None and self.platform is not None and self.iommus is not None:
-            from xenassign.xen.dom0 import dom0
+        return self.board.dom0_beside(self.marked) if self.board is not None else None
 
-            return dom0(self.platform, self.iommus, self.marked)
-        return self.rights
+    def dom0_masters(self) -> Dom0Masters | None:
+        """The devices of the host that Xen assigns to dom0; None if the host is unknown."""
+        return self.board.dom0_masters(self.marked) if self.board is not None else None

@@ -41,7 +41,7 @@ from xenassign.linting.verdict.builds import check_count, guest_intids, without_
 from xenassign.linting.verdict.context import Context
 from xenassign.linting.verdict.guest_tree_size import copied_nodes, guest_tree_bytes, tree_buffer
 from xenassign.linting.verdict.mappings import MappingEntry, entries
-from xenassign.xen.dom0 import dom0_masters, is_marked, lines, xens_lines
+from xenassign.xen.dom0 import is_marked, lines, xens_lines
 from xenassign.xen.iommu import Iommus, Shield, StreamTable, protection
 from xenassign.xen.layout import Guest
 from xenassign.xen.releases import (
@@ -188,16 +188,15 @@ class _Build:
         self.dom0_devices: frozenset[Node] = frozenset()  # host nodes behind an IOMMU
         self.streams: StreamTable | None = None
         self.scope: Scope | None = None
-        platform, iommus = context.platform, context.iommus
-        if platform is not None and iommus is not None:
-            self.xen_lines = xens_lines(platform, iommus)
-            self.streams = StreamTable(iommus)
+        board = context.board
+        if board is not None:
+            self.xen_lines = xens_lines(board.platform, board.iommus)
+            self.streams = StreamTable(board.iommus)
             if context.beside_dom0:
-                rights = context.dom0()
-                self.dom0_lines = rights.held if rights is not None else frozenset()
-                held = dom0_masters(platform, iommus, context.marked)
-                self.dom0_devices = frozenset(device.node for device in held)
-                self.streams = StreamTable(iommus, held)
+                self.dom0_lines = board.dom0_beside(context.marked).held
+                masters = board.dom0_masters(context.marked)
+                self.dom0_devices = masters.nodes
+                self.streams = masters.streams.copy()
 
     def top(self, node: FlatNode, assigning: bool) -> None:
         """Copies /aliases (``assigning`` false) or /passthrough."""

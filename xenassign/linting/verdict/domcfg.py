@@ -140,12 +140,12 @@ def check(config: XlConfig, context: Context) -> Iterator[Finding]:
     yield from _read_iomem(config, ranges)
     yield from check_irqs(config, context, lines)
     yield from _vcpus(config, context)
-    if context.platform is not None and context.iommus is not None:
+    if context.board is not None:
         rights = dom0_rights(config, context)
         if rights is not None and (lines or ranges):
             yield from _rights(config, rights, lines, ranges)
-        yield from _in_bytes(config, context.platform, ranges)
-        yield from assigned_devices(config, context.platform, context.iommus, context.marked)
+        yield from _in_bytes(config, context.board.platform, ranges)
+        yield from assigned_devices(config, context.board, context.marked)
     yield from _sci(config, context)
     yield from builds(config, context)
     yield from _stage2(config, context, ranges)

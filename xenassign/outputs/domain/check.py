@@ -30,8 +30,7 @@ from xenassign.outputs.domain.overlay import domain_node as domain_overlay
 from xenassign.planning.plan import DomainPlan
 from xenassign.request.request import Request
 from xenassign.system.system import SystemPlan, settled
-from xenassign.xen.dom0 import Dom0
-from xenassign.xen.iommu import iommus
+from xenassign.xen.board import read_board
 
 
 def check(system: SystemPlan, _: DomainDecision, files: Mapping[str, bytes]) -> Iterator[Finding]:
@@ -41,11 +40,10 @@ def check(system: SystemPlan, _: DomainDecision, files: Mapping[str, bytes]) -> 
     """
     platform = system.resolved.platform
     marked = frozenset(mark.path for plan in system.domains for mark in plan.marks)
-    rights = context_of(system.domains[0].request, platform)._replace(marked=marked).dom0()
     findings = [
         finding._replace(domain=plan.name)
         for plan in system.domains
-        for finding in _of_domain(plan, files, platform, marked, rights)
+        for finding in _of_domain(plan, files, platform, marked)
     ]
     yield from findings
     if not errors(findings):
@@ -57,7 +55,6 @@ def _of_domain(
     files: Mapping[str, bytes],
     platform: Platform,
     marked: frozenset[str],
-    rights: Dom0 | None,
 ) -> list[Finding]:
     """The findings about a domain's files. ``marked``: host paths that any domain marks."""
     request = plan.request
@@ -67,14 +64,14 @@ def _of_domain(
         of_node = errors(_domain_node(node, request, context)) if node is not None else []
         return [*own_tree.findings(plan, request.partial, files, platform), *of_node]
     if request.base is None:
-        return errors(file_findings(files, plan, platform, marked, node, rights))
+        return errors(file_findings(files, plan, platform, marked, node))
     # Without the user's own file first: an error that it has too would hide one of the plan.
     own = {**files, f"{plan.name}.cfg": encode(text.dom_cfg(plan))}
     alone = plan._replace(request=replace(request, base=None))
-    refused = errors(file_findings(own, alone, platform, marked, node, rights))
+    refused = errors(file_findings(own, alone, platform, marked, node))
     if refused:
         return refused
-    findings = list(file_findings(files, plan, platform, marked, rights=rights))
+    findings = list(file_findings(files, plan, platform, marked))
     of_base = [finding for finding in findings if finding.file == request.base.file]
     return [*errors(findings), *of_base]
 
@@ -83,7 +80,7 @@ def _conflicts(system: SystemPlan, files: Mapping[str, bytes]) -> Iterator[Findi
     """The errors between domains that the partial trees show, from their bytes."""
     resolved = system.resolved
     first, platform = resolved.request.domains[0], resolved.platform
-    context = Context(first.release, platform, iommus(platform, first.release, first.drivers))
+    context = Context(first.release, read_board(platform, first.release, first.drivers))
     of_domains = [
         holding
         for plan in system.domains
@@ -104,30 +101,24 @@ def file_findings(
     platform: Platform,
     marked: frozenset[str] = frozenset(),
     node: bytes | None = None,
-    rights: Dom0 | None = None,
 ) -> Iterator[Finding]:
     """The findings about the files of a plan that concern a route of its request.
 
     Without those that the plan has. Errors that the user's own configuration had before become
     warnings about that file. ``marked``: host paths that the overlays of the system's other domains
     mark. ``node``: the overlay with the domain's node as a blob (NAME.dom0less.dtso is source).
-    ``rights``: those of dom0 on that platform if just these nodes are marked.
     """
     request, name = plan.request, plan.name
     overlay = read_blob(files[f"{name}.host.dtbo"])
-    changed = with_interrupts(platform, [overlay])
-    more = marks(None, [overlay]) - marked
-    if more or changed is not platform:
-        rights = None
-    marked, platform = marked | more, changed
+    platform = with_interrupts(platform, [overlay])
+    marked |= marks(None, [overlay])
     find = platform.tree.find
     elsewhere = frozenset(filter(None, (find(node.path) for node in plan.scope.elsewhere)))
     context = context_of(request, platform)._replace(
-        pool_mib=plan.pool_mib, marked=marked, elsewhere=elsewhere, rights=rights
+        pool_mib=plan.pool_mib, marked=marked, elsewhere=elsewhere
     )
     if any(finding.rule is EXTENDED_BUILD for finding in plan.findings):
         context = context._replace(options=frozenset({"GICV3_ESPI"}))
-    context = context._replace(rights=context.dom0())
     blob = files[f"{name}.dtb"]
     view = View(read_blob(blob, f"{name}.dtb"), context)
     findings = [*dom0less.check(blob, context), *partial_tree.check(view)]
@@ -181,8 +172,7 @@ def context_of(request: Request, platform: Platform) -> Context:
     """The context of the lint for a domain of the request, on a board with a dom0."""
     return Context(
         release=request.release,
-        platform=platform,
-        iommus=iommus(platform, request.release, request.drivers),
+        board=read_board(platform, request.release, request.drivers),
         vcpus=request.vcpus or 1,
         vpl011=request.vpl011,
         bootargs=request.extra,

@@ -31,7 +31,7 @@ from xenassign.request import short_form
 from xenassign.request.own_tree import PartialTree
 from xenassign.request.select import find
 from xenassign.system.system import SystemPlan
-from xenassign.xen.iommu import iommus
+from xenassign.xen.board import read_board
 from xenassign.xen.layout import memory_limit
 from xenassign.xen.stage2 import pool_mib
 from xenassign.xen.xlvalues import IomemRange
@@ -52,8 +52,8 @@ def _of_tree(plan: DomainPlan, platform: Platform) -> DomainPlan:
     if partial is None or base is None:
         return plan
     marked = frozenset(mark.path for mark in plan.marks)
-    by_iommu = iommus(platform, request.release, request.drivers)
-    context = Context(request.release, platform, by_iommu, marked=marked)
+    board = read_board(platform, request.release, request.drivers)
+    context = Context(request.release, board, marked=marked)
     own_tree = _OwnTree(platform.tree, partial, base, View(partial.tree, context, base))
     own_tree.check_lists()
     planned = {device.host.node: device for device in plan.devices}

@@ -39,7 +39,7 @@ def _with_devices(domain: Resolved, system: ResolvedSystem) -> Resolved:
     devices = dict(domain.devices)
     tied = _of_pages(base, board, devices)
     if request.partial is not None:
-        context = Context(request.release, system.platform, board.iommus)
+        context = Context(request.release, board)
         assigned = View(request.partial.tree, context, base).assigned
         tied = iter([host.node for _, host in assigned])
     for node in tied:
