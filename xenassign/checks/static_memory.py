@@ -55,6 +55,14 @@ SCAN_REFUSES = rule(
 TWICE = rule("XA733", "static-memory-twice", "error", "rejected", routes=_ROUTES)
 NO_UART = rule("XA734", "direct-map-vpl011", "error", "rejected", routes=_ROUTES, needs_host=True)
 UNALIGNED = rule("XA735", "static-memory-unaligned", "note", "style", routes=_ROUTES)
+COLORED = rule(
+    "XA737",
+    "static-memory-colored",
+    "error",
+    "rejected",
+    routes=_ROUTES,
+    applies=lambda xen: "llc-colors" in xen.domain_properties,
+)
 VCPUS_BROKEN = rule(
     "XA736",
     "direct-map-vcpus",

@@ -8,32 +8,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from xenassign.escape import markdown_cell
-from xenassign.request.keys import (
-    ALLOW,
-    BOOT,
-    DEVICE,
-    DOMAIN,
-    FORBID,
-    LINT,
-    REQUIRE,
-    TOP,
-    Key,
-    Section,
-)
+from xenassign.request import keys
+from xenassign.request.keys import Key, Section
 from xenassign.request.value_kinds import Choice, Either, Fixed, Flag, Integer, Kind, Many, Named
 
 BEGIN = "<!-- Written by `python -m xenassign.dev regenerate`; a test compares the two. -->"
 END = "<!-- End of what is written. -->"
 
 _HEADINGS = (
-    ("The file", TOP),
-    ("`[[domain]]`", DOMAIN),
-    ("`[[domain.device]]`", DEVICE),
-    ("`[[allow]]`", ALLOW),
-    ("`[[forbid]]`", FORBID),
-    ("`[[require]]`", REQUIRE),
-    ("`[boot]`", BOOT),
-    ("`[lint]`", LINT),
+    ("The file", keys.TOP),
+    ("`[[domain]]`", keys.DOMAIN),
+    ("`[[domain.device]]`", keys.DEVICE),
+    ("`[domain.dom0less]`", keys.DOM0LESS),
+    ("`[[allow]]`", keys.ALLOW),
+    ("`[[forbid]]`", keys.FORBID),
+    ("`[[require]]`", keys.REQUIRE),
+    ("`[boot]`", keys.BOOT),
+    ("`[lint]`", keys.LINT),
 )
 
 

@@ -44,6 +44,7 @@ from xenassign.checks.protection import (
     why_forced,
 )
 from xenassign.checks.regions import Region
+from xenassign.checks.requested_properties import property_findings
 from xenassign.checks.scope import Scope, domain_scope
 from xenassign.checks.static_memory import (
     chosen_cells,
@@ -189,6 +190,7 @@ def judge_request(board: Board, resolved: Resolved, scope: Scope | None = None) 
         *selection_findings(platform, scope, requested),
         *live_findings(board, scope),
         *static_memory_findings(platform, static_memory_of_request(request)),
+        *property_findings(request),
         *too_many_vcpus(request.vcpus or 1, guest.gic),
         *intx_findings,
     ]
@@ -239,16 +241,18 @@ def judge_request(board: Board, resolved: Resolved, scope: Scope | None = None) 
 def _guest(platform: Platform, request: Request) -> Guest:
     """The guest's address space. Without a GIC, which is refused, it is that of a GICv3.
 
-    The domain's node is written without xen,enhanced, and only the user's own dom.cfg has options
-    that use windows.
+    Only the user's own dom.cfg has options that use windows.
     """
     gic = platform.gic.version if platform.gic else 3
     memory = request.memory * MIB if request.memory is not None else None
-    extended = routes_with_extended_regions(request.release, request.routes)
+    extended = routes_with_extended_regions(
+        request.release, request.routes, enhanced=request.enhanced
+    )
     options = used_windows(request.base) if request.base is not None else frozenset[Use]()
     guest = Guest(request.release, gic, request.vpl011, memory, None, extended, options)
     if request.direct_map:
-        return at_host(guest, platform, request.static_memory, request.vcpus or 1)
+        banks, vcpus = request.static_memory, request.vcpus or 1
+        return at_host(guest, platform, banks, vcpus, enhanced=request.enhanced)
     return guest
 
 

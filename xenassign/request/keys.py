@@ -55,6 +55,7 @@ from xenassign.request.value_kinds import (
     one_or_more,
 )
 from xenassign.spelling import did_you_mean
+from xenassign.xen.node_properties import PROPERTIES, DomainProperty
 from xenassign.xen.releases import (
     DOMAIN_NAME,
     GUEST_MEMORY_MAX_MIB,
@@ -209,6 +210,26 @@ DEVICE = Section(
     short=_NODE,
 )
 
+#: A list of colors or CPUs: numbers and ranges.
+_RANGES = AnyText(r"[0-9]{1,5}(-[0-9]{1,5})?(,[0-9]{1,5}(-[0-9]{1,5})?)*", 'write it as "0-3,6"')
+
+
+def _property_kind(prop: DomainProperty) -> Kind:
+    if prop.form == "string":
+        return Choice(prop.values) if prop.values else _RANGES
+    number = Integer(prop.least, prop.most)
+    return Either((Flag(True), number)) if prop.form == "vector-length" else number
+
+
+DOM0LESS = Section(
+    "[domain.dom0less]",
+    tuple(
+        Key(prop.name, _property_kind(prop), prop.doc, prop.example)
+        for prop in PROPERTIES
+        if prop.key is None
+    ),
+)
+
 DOMAIN = Section(
     "[[domain]]",
     (
@@ -321,6 +342,11 @@ DOMAIN = Section(
             "The load addresses or files of its `kernel`, `ramdisk` and `dtb` (dom0less), as in"
             " [boot].",
             '{ kernel = "0x4c000000:Image", dtb = "0x4e000000" }',
+        ),
+        Key(
+            "dom0less",
+            DOM0LESS,
+            "Properties of the domain's node in /chosen, by their names in Xen (dom0less).",
         ),
         Key(
             "device",
@@ -576,7 +602,7 @@ def mistakes(section: Section, value: object, at: KeyPath = (), who: str = "") -
     for name, item in value.items():
         key = section.get(name)
         if key is None:
-            hint = did_you_mean(name, _unset(section, value, item))
+            hint = _elsewhere(section, name) or did_you_mean(name, _unset(section, value, item))
             known = f"it has {', '.join(key.name for key in section.keys)}"
             yield Mistake((*at, name), f"{who}{section.header} has no key {name}; {hint or known}")
         elif not isinstance(key.kind, Section):
@@ -588,6 +614,13 @@ def mistakes(section: Section, value: object, at: KeyPath = (), who: str = "") -
     for key in section.keys:
         if key.required and value.get(key.name, []) == []:
             yield Mistake(at, f"{who}{section.header} has no {key.name}; {key.hint}")
+
+
+def _elsewhere(section: Section, name: str) -> str | None:
+    """The key of [[domain]] that states a property which is written in [domain.dom0less]."""
+    keys = {prop.name: prop.key for prop in PROPERTIES}
+    key = DOMAIN.get(keys.get(name) or "") if section is DOM0LESS else None
+    return f"it is {key.name} of [[domain]]" if key is not None else None
 
 
 def _unset(section: Section, value: dict[str, object], item: object) -> Iterator[str]:

@@ -258,6 +258,7 @@ def _request(top: dict[str, Any], domain: dict[str, Any], folder: Path, origin: 
     memory = domain.get("memory")
     if memory is not None:
         options["memory"] = memory if isinstance(memory, int) else mebibytes(memory)
+    options["node_properties"] = tuple(domain.get("dom0less", {}).items())
     if "static-memory" in domain:
         options["static_memory"] = tuple(map(_bank, domain["static-memory"]))
     base, console = domain.get("base-cfg"), top.get("xen-console")

@@ -15,7 +15,7 @@ Sources, the same from 4.17 to 4.22 unless stated otherwise:
 * No magic pages. The grant table is where other domains have it, but only the tree of a domain with
   xen,enhanced names it and the extended regions, which are parts of the host's memory, or with an
   IOMMU the holes of the host's tree: never registers (make_hypervisor_node,
-  find_host_extended_regions, find_memory_holes). xenassign never writes xen,enhanced.
+  find_host_extended_regions, find_memory_holes).
 
 All addresses and sizes are bytes.
 """
@@ -81,7 +81,7 @@ def redistributors(platform: Platform) -> int | None:
 
 
 def windows(platform: Platform, banks: Banks, vcpus: int, vpl011: bool) -> tuple[GuestWindow, ...]:
-    """The address space of the domain: RAM, GIC, vPL011."""
+    """The address space of the domain: RAM, GIC, vPL011; that of PV interfaces is not in it."""
     space = [*ram(banks), *_gic(platform, vcpus)]
     uart = vuart(platform) if vpl011 else "no vPL011"
     if not isinstance(uart, str):
@@ -89,9 +89,17 @@ def windows(platform: Platform, banks: Banks, vcpus: int, vpl011: bool) -> tuple
     return tuple(space)
 
 
-def at_host(guest: Guest, platform: Platform | None, banks: Banks, vcpus: int) -> Guest:
-    """A guest with the address space of a direct-map domain; without a host only its RAM."""
+def at_host(
+    guest: Guest, platform: Platform | None, banks: Banks, vcpus: int, *, enhanced: bool = False
+) -> Guest:
+    """A guest with the address space of a direct-map domain; without a host only its RAM.
+
+    ``enhanced``: it has PV interfaces, and so a grant table.
+    """
     space = windows(platform, banks, vcpus, guest.vpl011) if platform is not None else ram(banks)
+    if enhanced:
+        tables = (w for w in guest.release.windows if w.name == "grant table")
+        space = (*space, *tables)
     return guest._replace(direct=space, memory=sum(size for _, size in banks))
 
 

@@ -105,7 +105,9 @@ class Context(NamedTuple):
         version = platform.gic.version if platform and platform.gic else 3
         memory = self.memory * 1024 if self.memory is not None else None
         guest = Guest(self.release, version, self.vpl011, memory, options=self.windows)
-        return at_host(guest, platform, banks, self.vcpus) if self.direct_map else guest
+        if not self.direct_map:
+            return guest
+        return at_host(guest, platform, banks, self.vcpus, enhanced=self.enhanced)
 
     def guest_on(self, routes: Collection[str]) -> Guest:
         """The guest layout with the extended regions that the domain has on some of the routes."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
+from xenassign.checks.requested_properties import UNKNOWN
 from xenassign.devicetree.cells import xen_first_number
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule
@@ -15,7 +16,7 @@ from xenassign.linting.verdict.dom0less import DOM0LESS
 from xenassign.linting.verdict.domain import scanned_as_dom0, string
 from xenassign.linting.verdict.domain_view import DomainView
 from xenassign.spelling import did_you_mean
-from xenassign.xen.releases import RELEASES
+from xenassign.xen.node_properties import BY_NAME, INT32_MAX, PROPERTIES, first_release
 
 PASSTHROUGH = rule(
     "XA705",
@@ -26,7 +27,6 @@ PASSTHROUGH = rule(
     applies=lambda xen: "passthrough" in xen.domain_properties,
 )
 FORM = rule("XA709", "value-misread", "warning", "broken", routes=DOM0LESS)
-UNKNOWN = rule("XA710", "property-unknown", "warning", "broken", routes=DOM0LESS)
 XENSTORE = rule("XA715", "xenstore-without-dom0", "error", "rejected", routes=DOM0LESS)
 REFUSED = rule(
     "XA716",
@@ -37,21 +37,7 @@ REFUSED = rule(
     applies=lambda xen: "max_grant_version" in xen.domain_properties,
 )
 NOT_BUILT = rule("XA717", "option-not-built", "error", "rejected", routes=DOM0LESS)
-_CAPABILITIES, _HARDWARE, _XENSTORE = 0b111, 0b010, 0b100
-#: Numbers of cells, by property. They apply only on releases that read the property.
-_CELLS = {
-    "cpus": 1,
-    "memory": 2,
-    "nr_spis": 1,
-    "xen,domain-p2m-mem-mb": 1,
-    "max_grant_version": 1,
-    "max_grant_frames": 1,
-    "trap-unmapped-accesses": 1,
-    "capabilities": 1,
-    "max_maptrack_frames": 1,
-}
-_BOOLEANS = ("vpl011", "direct-map")
-_STRINGS = ("passthrough", "xen,enhanced", "xen,sci_type", "llc-colors")
+_HARDWARE, _XENSTORE = 0b010, 0b100
 #: Properties that any node may have. Of these Xen reads only the cells.
 _STANDARD = frozenset(
     {"compatible", "#address-cells", "#size-cells", "ranges", "phandle", "linux,phandle", "status"}
@@ -108,28 +94,28 @@ def _xenstore_served(view: DomainView) -> bool:
 
 def refused_values(view: DomainView) -> Iterator[Finding]:
     """Numbers that Xen refuses."""
-    numbers = {name: xen_first_number(view.node.value(name)) for name in _CELLS if view.reads(name)}
-    for name, number in numbers.items():
+    for name in (prop.name for prop in PROPERTIES if prop.cells and view.reads(prop.name)):
+        number = xen_first_number(view.node.value(name))
         if number is not None and _refused(view, name, number):
             message = f"{view.node.path}: {name} is {number}"
             yield REFUSED(message, node=view.node.path, prop=name)
 
 
 def _refused(view: DomainView, name: str, number: int) -> bool:
+    known = BY_NAME[name]
     if name == "max_grant_version":
-        return number & 0xF != 1
-    if name == "max_grant_frames":
-        return number == 0 or number > 0x7FFFFFFF
-    if name == "max_maptrack_frames":
-        return number > 0x7FFFFFFF
-    if name == "trap-unmapped-accesses":
-        return number > 1
-    return name == "capabilities" and _capabilities_refused(view, number)
+        return number & 0xF != known.most
+    if name == "sve":  # read as an int: what is negative is the longest vector
+        built = view.release.domain_options[name] in view.context.options
+        return built and number <= INT32_MAX and (number > known.most or number % 128 != 0)
+    if name == "capabilities":
+        return _capabilities_refused(view, number)
+    return known.cells == 1 and not known.least <= number <= known.most
 
 
 def _capabilities_refused(view: DomainView, value: int) -> bool:
     """Unknown bits, or the hardware domain with properties that it can't have."""
-    if value & ~_CAPABILITIES:
+    if value & ~BY_NAME["capabilities"].most:
         return True
     if not value & _HARDWARE:
         return False
@@ -144,32 +130,35 @@ def misread_values(view: DomainView) -> Iterator[Finding]:
         problem = _misread(view.node, name, prop.value) if view.reads(name) else None
         if problem:
             message = f"{view.node.path}: {name} {problem}"
-            yield FORM(message, node=view.node.path, prop=name, cell=_CELLS.get(name))
+            yield FORM(message, node=view.node.path, prop=name, cell=BY_NAME[name].cells or None)
 
 
 def _misread(node: Node, name: str, value: bytes) -> str | None:
     """What is wrong with the form of a value; cpus and memory have their own rules."""
-    expected, size = 4 * _CELLS.get(name, 0), len(value)
+    known, size = BY_NAME[name], len(value)
+    expected = 4 * known.cells if size or known.form != "vector-length" else 0
     if 0 < expected < size:
         return f"has {size} bytes; Xen reads {expected}"
     if expected > size and name not in ("cpus", "memory"):
         return f"has {size} bytes; Xen requires {expected}, and treats it as absent"
-    if name in _BOOLEANS and size and not any(value):
+    if known.form == "boolean" and size and not any(value):
         return "is 0; it is a boolean, true if it is present"
     # xen,enhanced without value means "enabled".
-    text = name in _STRINGS and (size or name != "xen,enhanced")
+    text = known.form == "string" and (size or name != "xen,enhanced")
     return "is not a string" if text and string(node, name) is None else None
 
 
 def _could_be(node: Node, unknown: str, known: str) -> bool:
     """Whether a known property that the node lacks could have the value of an unknown one."""
-    size = len(node.properties[unknown].value)
-    if known in _BOOLEANS:
+    size, (_, form, cells, *_) = len(node.properties[unknown].value), BY_NAME[known]
+    if form == "boolean":
         fits = size == 0
-    elif known in _STRINGS:
+    elif form == "string":
         fits = string(node, unknown) is not None
+    elif form == "cells":
+        fits = size == 4 * cells
     else:
-        fits = size == 4 * _CELLS[known] if known in _CELLS else size > 0 and size % 4 == 0
+        fits = size % 4 == 0 and (size > 0 or form == "vector-length")
     return fits and not node.has(known)
 
 
@@ -180,10 +169,10 @@ def unknown_properties(view: DomainView) -> Iterator[Finding]:
         if name in known or name in _STANDARD:
             continue
         message = f"{view.node.path}: Xen {view.release.version} does not read {name}"
-        since = next((r.version for r in RELEASES.values() if name in r.domain_properties), None)
+        since = first_release(name)
         question = did_you_mean(name, known, partial(_could_be, view.node, name))
         if since is not None:
-            fix = f"use Xen {since}, or leave it out"
+            fix = f"use Xen {since.version}, or leave it out"
         elif name == "bootargs":
             fix = "move bootargs into the kernel's module"
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from xenassign.checks.static_memory import TWICE, StaticMemory, static_memory_findings
+from xenassign.checks.static_memory import COLORED, TWICE, StaticMemory, static_memory_findings
 from xenassign.findings import Finding, rule
 from xenassign.linting.verdict.context import Context
 from xenassign.linting.verdict.dom0less import DOM0LESS
@@ -13,14 +13,6 @@ from xenassign.xen.console import console_of_xen
 from xenassign.xen.direct_map import overlapping
 from xenassign.xen.llc_coloring import COLORING_OPTION, COLORS, coloring
 
-COLORED = rule(
-    "XA737",
-    "static-memory-colored",
-    "error",
-    "rejected",
-    routes=DOM0LESS,
-    applies=lambda xen: COLORS in xen.domain_properties,
-)
 NO_CONSOLE = rule(
     "XA738", "direct-map-nr-spis", "error", "rejected", routes=DOM0LESS, needs_host=True
 )

@@ -27,9 +27,9 @@ def check_tree(system: SystemPlan, blob: bytes, beside_dom0: bool) -> Iterator[F
     """The errors in the nodes that the domains of a system have in a board's tree."""
     platform = system.resolved.platform
     requests = {plan.name: plan.request for plan in system.domains}
+    options = frozenset[str]().union(*(request.kconfig for request in requests.values()))
     for domain in domains(read_blob(blob, platform.tree.file)):
         if domain.name in requests:
-            context = context_of(requests[domain.name], platform)._replace(
-                options=frozenset({"STATIC_MEMORY"}), beside_dom0=beside_dom0
-            )
+            context = context_of(requests[domain.name], platform)
+            context = context._replace(options=options, beside_dom0=beside_dom0)
             yield from errors(domain_node.check(domain, context))

@@ -74,7 +74,7 @@ def domain_node(plan: DomainPlan, modules: tuple[DraftNode, ...] = ()) -> DraftN
         properties.append(cells("memory", kib >> 32, kib & 0xFFFFFFFF, comment=comment))
     if request.vcpus is not None:
         properties.append(cells("cpus", request.vcpus, decimal=True))
-    if plan.pool_mib is not None:
+    if plan.pool_mib is not None and request.node_property("xen,domain-p2m-mem-mb") is None:
         comment = "MiB for the stage 2 tables: the default is too small for the mappings"
         properties.append(
             cells("xen,domain-p2m-mem-mb", plan.pool_mib, decimal=True, comment=comment)
@@ -85,7 +85,21 @@ def domain_node(plan: DomainPlan, modules: tuple[DraftNode, ...] = ()) -> DraftN
     if request.vpl011:
         properties.append(boolean("vpl011"))
     properties += _static_memory(plan)
+    properties += node_properties(plan)
     return DraftNode(plan.name, tuple(properties), modules)
+
+
+def node_properties(plan: DomainPlan) -> Iterator[DraftProperty]:
+    """The properties of [domain.dom0less], as the user gave them."""
+    for name, value in plan.request.node_properties:
+        option = plan.request.release.domain_options.get(name)
+        comment = f"requires CONFIG_{option}" if option is not None else None
+        if isinstance(value, bool):
+            yield boolean(name, comment)
+        elif isinstance(value, str):
+            yield text(name, value, comment=comment)
+        else:
+            yield cells(name, value, decimal=True, comment=comment)
 
 
 def chosen_cells(
@@ -116,7 +130,7 @@ def _static_memory(plan: DomainPlan) -> list[DraftProperty]:
     if plan.request.direct_map:
         comment = "RAM, GIC and vPL011 at the host's addresses"
         properties.append(DraftProperty("direct-map", (), comment))
-        if not plan.request.vpl011:
+        if not plan.request.vpl011 and plan.request.node_property("nr_spis") is None:
             properties.append(_interrupts(plan))
     return properties
 

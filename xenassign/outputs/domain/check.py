@@ -170,6 +170,7 @@ class _Known(NamedTuple):
 
 def context_of(request: Request, platform: Platform) -> Context:
     """The context of the lint for a domain of the request, on a board with a dom0."""
+    nr_spis, pool = map(request.node_property, ("nr_spis", "xen,domain-p2m-mem-mb"))
     return Context(
         release=request.release,
         board=read_board(platform, request.release, request.drivers),
@@ -181,18 +182,25 @@ def context_of(request: Request, platform: Platform) -> Context:
         sci=request.sci or "none",
         direct_map=request.direct_map,
         static_memory=request.static_memory,
+        options=request.kconfig,
+        enhanced=request.enhanced,
+        nr_spis=nr_spis if isinstance(nr_spis, int) else None,
+        pool_mib=pool if isinstance(pool, int) else None,
     )
 
 
 def _domain_node(blob: bytes, request: Request, context: Context) -> Iterator[Finding]:
     """The findings about the node of /chosen, without those about options that are not given."""
     overlay = read_blob(blob, f"{request.name}.dom0less.dtso")
-    context = context._replace(options=context.options | {"STATIC_MEMORY"})
     not_given = {NO_MEMORY} if request.memory is None else set()
     not_given |= {NO_CPUS} if request.vcpus is None else set()
     chosen = context.platform.tree.find_as_xen("/chosen") if context.platform else None
+    given = dict(request.node_properties)
     for domain in domains(overlay, chosen):
-        yield from (f for f in domain_node.check(domain, context) if f.rule not in not_given)
+        for finding in domain_node.check(domain, context):
+            where = request.where("dom0less", finding.prop) if finding.prop in given else ""
+            if finding.rule not in not_given:
+                yield finding._replace(message=f"{finding.message}{where}")
 
 
 def _identity(finding: Finding) -> tuple[str, str, str | None, str | None]:

@@ -21,6 +21,7 @@ from xenassign.findings import Finding, rule, some
 from xenassign.formats.imagebuilder_cfg import OLD_PATHS, BashAssignment, BashConfig
 from xenassign.outputs.boot.host_changes import UBOOT_VALUE_MAX, beside_marks, marks
 from xenassign.outputs.boot.write import value_words
+from xenassign.outputs.imagebuilder.node import Command, commands, variables
 from xenassign.planning.plan import DomainPlan
 from xenassign.system.system import SystemPlan
 from xenassign.xen.layout import clashes, routes_with_extended_regions
@@ -57,13 +58,6 @@ _ROOM_BANK = 40
 _ROOM_MARK = 12
 
 DTB, PATHS = "DOMU_PASSTHROUGH_DTB", "DOMU_PASSTHROUGH_PATHS"
-
-
-class Command(NamedTuple):
-    """A U-Boot command and its comment."""
-
-    text: str
-    why: str
 
 
 class DomU(NamedTuple):
@@ -214,6 +208,8 @@ def _values(plan: DomainPlan, index: int, base: BashConfig | None) -> dict[str, 
         values["DOMU_VPL011"] = 0
     elif _value(base, "DOMU_VPL011", index):
         values["DOMU_VPL011"] = 1
+    if "DOMU_NOBOOT" not in values:
+        values.update(variables(plan))
     return {name: str(value) for name, value in values.items() if value is not None}
 
 
@@ -224,12 +220,7 @@ def _value(base: BashConfig | None, name: str, index: int | None = None) -> str:
 def _commands(plan: DomainPlan, index: int) -> Iterator[Command]:
     """The commands for what ImageBuilder has no variable for."""
     request, node = plan.request, f"/chosen/domU{index}"
-    if plan.pool_mib is not None:
-        why = f"{plan.name}: MiB for the stage 2 tables of the mappings"
-        yield Command(f'fdt set {node} xen,domain-p2m-mem-mb "<{plan.pool_mib:#x}>"', why)
-    if request.sci is not None:
-        why = f"{plan.name}: SCMI; XEN_CMD requires scmi-smc-passthrough"
-        yield Command(f'fdt set {node} xen,sci_type "{request.sci}"', why)
+    yield from commands(plan, node)
     if not request.vpl011:
         why = f"{plan.name}: no emulated UART; set first, since fdt rm requires the property"
         yield Command(f"fdt set {node} vpl011", why)
@@ -282,6 +273,8 @@ def _domain_findings(domu: DomU, base: BashConfig | None) -> Iterator[Finding]:
 def _extended_regions(domu: DomU, base: BashConfig | None) -> Iterator[Finding]:
     """Extended regions over devices, if the user's configuration enables PV interfaces."""
     entry = base.get("DOMU_ENHANCED", domu.number) if base is not None else None
+    if "DOMU_ENHANCED" in domu.values:
+        return  # the plan has judged it
     if base is None or entry is None or entry.value == "0":
         return
     plan, variable = domu.plan, f"DOMU_ENHANCED[{domu.number}]"

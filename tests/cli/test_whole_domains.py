@@ -1,0 +1,189 @@
+"""Whole dom0less domains from xenassign.toml: the same in every output, or refused with places."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from xenassign.cli import cli
+from xenassign.devicetree.blob import read_blob_file
+from xenassign.devicetree.tree import Node
+from xenassign.errors import XenassignError
+from xenassign.xen.node_properties import BY_NAME, PROPERTIES
+from xenassign.xen.releases import RELEASES
+
+from ..conftest import FIXTURES
+
+VIRT, ZCU102 = FIXTURES / "qemu-virt-gicv3.dtb", FIXTURES / "zynqmp-zcu102.dtb"
+BOOT = """
+[boot]
+load = { kernel = "0x48000000:0x1000000", dtb = "0x4a000000", host = "0x4b000000", \
+dom0-kernel = "0x4c000000:0x1000000" }
+"""
+NET = """
+[[domain]]
+name = "net"
+memory = 64
+vcpus = 2
+kernel = "Image"
+device = ["/pl031@9010000"]
+"""
+ALL = ("--chosen", "--host-out", "host.dtb", "--uboot-script", "--imagebuilder")
+
+
+def project(
+    folder: Path, text: str, xen: str = "4.22", boot: str = BOOT, host: Path = VIRT
+) -> Path:
+    path = folder / "xenassign.toml"
+    path.write_text(f'host = "{host}"\nxen = "{xen}"\nroute = "dom0less"\n{text}{boot}')
+    return path
+
+
+def generate(folder: Path, text: str, *options: str, xen: str = "4.22", boot: str = BOOT) -> Path:
+    """The folder with the files. Raises XenassignError."""
+    out = folder / "out"
+    path = project(folder, text, xen, boot)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        done = CliRunner().invoke(cli, ["generate", "-c", str(path), "-o", "out", *options])
+    if isinstance(done.exception, XenassignError):
+        raise done.exception
+    assert done.exit_code == 0, done.output
+    return out
+
+
+def refused(folder: Path, text: str, *options: str, xen: str = "4.22", host: Path = VIRT) -> str:
+    """The lines with which a system is refused, without the folder's name."""
+    path = project(folder, text, xen, host=host)
+    arguments = ["generate", "-c", str(path), "-o", str(folder / "out"), *options]
+    done = CliRunner().invoke(cli, arguments)
+    assert not (folder / "out").exists(), done.output
+    said = f"{done.exception}\n" if isinstance(done.exception, XenassignError) else ""
+    return (said + done.output).replace(f"{folder}/", "")
+
+
+def chosen(folder: Path, name: str) -> Node:
+    """/chosen/NAME of the tree that boots."""
+    node = read_blob_file(folder / "host.dtb").find(f"/chosen/{name}")
+    assert node is not None
+    return node
+
+
+PROPERTIES_OF_NET = """
+[domain.dom0less]
+"xen,enhanced" = "no-xenstore"
+max_grant_version = 1
+max_grant_frames = 16
+max_maptrack_frames = 32
+trap-unmapped-accesses = 0
+nr_spis = 64
+"xen,domain-p2m-mem-mb" = 5
+passthrough = "enabled"
+llc-colors = "0-3,6"
+sve = true
+"""
+
+
+def test_properties_reach_every_output(tmp_path: Path) -> None:
+    out = generate(tmp_path, NET + PROPERTIES_OF_NET, *ALL)
+    node = chosen(tmp_path, "net")
+    assert node.text("xen,enhanced") == "no-xenstore"
+    assert node.text("llc-colors") == "0-3,6"
+    assert node.text("passthrough") == "enabled"
+    assert node.properties["sve"].value == b""
+    numbers = {
+        "max_grant_version": 1,
+        "max_grant_frames": 16,
+        "max_maptrack_frames": 32,
+        "trap-unmapped-accesses": 0,
+        "nr_spis": 64,
+        "xen,domain-p2m-mem-mb": 5,
+    }
+    assert {name: node.cells(name) for name in numbers} == {n: (v,) for n, v in numbers.items()}
+    source = (out / "net.dom0less.dtso").read_text()
+    script = (out / "boot.cmd").read_text()
+    for name, value in numbers.items():
+        assert f"{name} = <{value}>;" in source
+        assert re.search(rf'{re.escape(name)} "<{value:#x}>"', script), name
+    assert '/* requires CONFIG_LLC_COLORING */ llc-colors = "0-3,6";' in " ".join(source.split())
+    config = (out / "imagebuilder.cfg").read_text()
+    for line in ("ENHANCED[0]=2", "GRANT_VER[0]=1", "GRANT_FRAMES[0]=16", "NR_SPIS[0]=64"):
+        assert f"DOMU_{line}" in config.replace('"', "")
+    commands = (out / "imagebuilder.cmds").read_text()
+    assert 'fdt set /chosen/domU0 llc-colors "0-3,6"' in commands
+    assert "fdt set /chosen/domU0 sve\n" in commands
+    for name in ("trap-unmapped-accesses", "xen,domain-p2m-mem-mb", "passthrough"):
+        assert f"fdt set /chosen/domU0 {name} " in commands
+    assert "max_grant_frames" not in commands
+
+
+def test_the_table_has_what_releases_read() -> None:
+    """Neither the lint nor xenassign.toml knows another property."""
+    assert set().union(*(xen.domain_properties for xen in RELEASES.values())) == set(BY_NAME)
+    assert len(BY_NAME) == len(PROPERTIES)
+
+
+def test_a_property_of_a_newer_release(tmp_path: Path) -> None:
+    said = refused(tmp_path, NET + "[domain.dom0less]\nsve = 256\n", xen="4.17")
+    assert "net: Xen 4.17 does not read sve (xenassign.toml:12); use Xen 4.18 or newer" in said
+    assert "[XA710]" in said
+
+
+def test_a_property_with_a_key_of_its_own(tmp_path: Path) -> None:
+    said = refused(tmp_path, NET + "[domain.dom0less]\ndirect-map = true\n")
+    assert "xenassign.toml:12: " in said
+    assert "[domain.dom0less] has no key direct-map; it is direct-map of [[domain]]" in said
+    said = refused(tmp_path, NET + "[domain.dom0less]\ncpus = 2\n")
+    assert "it is vcpus of [[domain]]" in said
+
+
+def test_colors_and_static_memory(tmp_path: Path) -> None:
+    text = NET.replace("memory = 64", 'static-memory = ["0x70000000:64M"]')
+    said = refused(tmp_path, text + '[domain.dom0less]\nllc-colors = "0"\n')
+    places = "llc-colors (xenassign.toml:12) excludes static memory (xenassign.toml:7)"
+    assert f"net: {places}" in said
+    assert "[XA737]" in said
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("capabilities = 2", "XA716"),  # a hardware domain has no partial device tree
+        ("sve = 100", "XA716"),
+        ("nr_spis = 0", "XA313"),  # the vPL011 has none
+        ("nr_spis = 2000", "XA314"),
+        ('"xen,domain-p2m-mem-mb" = 0', "XA725"),
+    ],
+)
+def test_a_value_that_xen_refuses(tmp_path: Path, line: str, code: str) -> None:
+    said = refused(tmp_path, f"{NET}[domain.dom0less]\n{line}\n")
+    assert f"[{code}]" in said
+    if code != "XA314":
+        assert "(xenassign.toml:12)" in said or code == "XA313"
+
+
+def test_an_interrupt_above_nr_spis(tmp_path: Path) -> None:
+    text = NET.replace("/pl031@9010000", "ethernet@ff0e0000")  # INTID 95
+    said = refused(tmp_path, text + "[domain.dom0less]\nnr_spis = 32\n", host=ZCU102)
+    assert "is not one of the guest's (32 to 63)" in said
+
+
+def test_xl_builds_it(tmp_path: Path) -> None:
+    text = NET.replace("[[domain]]", '[[domain]]\nroute = "xl"')
+    said = refused(tmp_path, text + "[domain.dom0less]\nmax_grant_frames = 8\n")
+    assert "has no effect: the domain is built by xl" in said
+
+
+def test_pv_interfaces_of_a_direct_map_domain(tmp_path: Path) -> None:
+    """Its grant table is where other domains have theirs, which may be over a device."""
+    text = NET.replace("memory = 64", 'static-memory = ["0x70000000:64M"]\ndirect-map = true')
+    text = text.replace("device = [", "device = [ # ")
+    device = '{ path = "/pl031@9010000", map = 0x38001000 }]\n'
+    text = text.replace('# "/pl031@9010000"]\n', device)
+    generate(tmp_path, text, boot="")
+    (tmp_path / "out").rename(tmp_path / "first")
+    said = refused(tmp_path, text + '[domain.dom0less]\n"xen,enhanced" = "enabled"\n')
+    assert "grant table" in said

@@ -1,0 +1,69 @@
+"""The properties of a domain's node for ImageBuilder: as variables, and as commands of U-Boot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from xenassign.devicetree.draft import Cells
+from xenassign.escape import uboot_word
+from xenassign.outputs.boot.host_changes import domain_node
+from xenassign.outputs.boot.write import value_words
+from xenassign.planning.plan import DomainPlan
+
+#: The variables of properties, as of 2024. Where a copy of ImageBuilder is too old for a variable,
+#: it has no effect, which is why the properties with newer ones are set by commands.
+_VARIABLES = {
+    "max_grant_version": "DOMU_GRANT_VER",
+    "max_grant_frames": "DOMU_GRANT_FRAMES",
+    "max_maptrack_frames": "DOMU_MAPTRACK_FRAMES",
+    "nr_spis": "DOMU_NR_SPIS",
+}
+#: Properties that other variables state (``_values``).
+_STATED = frozenset(
+    {
+        "compatible",
+        "#address-cells",
+        "#size-cells",
+        "memory",
+        "cpus",
+        "vpl011",
+        "xen,static-mem",
+        "direct-map",
+    }
+)
+#: DOMU_ENHANCED by the value of xen,enhanced.
+_ENHANCED = {"disabled": 0, "enabled": 1, "no-xenstore": 2}
+_WHY = {
+    "xen,domain-p2m-mem-mb": "MiB for the stage 2 tables of the mappings",
+    "xen,sci_type": "SCMI; XEN_CMD requires scmi-smc-passthrough",
+}
+
+
+class Command(NamedTuple):
+    """A U-Boot command and its comment."""
+
+    text: str
+    why: str
+
+
+def variables(plan: DomainPlan) -> Iterator[tuple[str, int]]:
+    """The variables of properties with their values."""
+    enhanced = plan.request.node_property("xen,enhanced")
+    if enhanced is not None:
+        yield "DOMU_ENHANCED", _ENHANCED.get(str(enhanced), 0)
+    for prop in domain_node(plan).properties:
+        if prop.name in _VARIABLES:
+            (numbers,) = (piece.values for piece in prop.pieces if isinstance(piece, Cells))
+            yield _VARIABLES[prop.name], next(n for n in numbers if isinstance(n, int))
+
+
+def commands(plan: DomainPlan, node: str) -> Iterator[Command]:
+    """The commands for the properties that no variable states. ``node``: the path of the node."""
+    enhanced = plan.request.node_property("xen,enhanced")
+    stated = {"xen,enhanced"} if enhanced in _ENHANCED else set()
+    for prop in domain_node(plan).properties:
+        if prop.name not in stated | _STATED | _VARIABLES.keys():
+            why = f"{plan.name}: {_WHY.get(prop.name, prop.comment or 'of [domain.dom0less]')}"
+            words = f"fdt set {node} {uboot_word(prop.name)} {value_words(prop)}"
+            yield Command(words.rstrip(), why)
