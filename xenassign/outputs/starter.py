@@ -11,18 +11,8 @@ from xenassign.advice.assess import Assessment, BoardAssessment
 from xenassign.checks.protection import UNPROTECTED
 from xenassign.findings import errors
 from xenassign.outputs.domain.text import joined
-from xenassign.request.keys import (
-    ALLOW,
-    BOOT,
-    DEVICE,
-    DOMAIN,
-    FORBID,
-    LINT,
-    REQUIRE,
-    TOP,
-    Key,
-    Section,
-)
+from xenassign.request import keys
+from xenassign.request.keys import Key, Section
 from xenassign.xen.releases import Release
 
 #: If there are more devices, those without an alias are listed by kind.
@@ -71,11 +61,11 @@ def starter(
         (
             *_HEADER.format(model=escape.hash_comment(board.board.platform.model)).splitlines(),
             *(f"{key} = {value}" for key, value in given.items()),
-            *_explained(TOP, given.keys()),
+            *_explained(keys.TOP, given.keys()),
             *_DOMAIN.splitlines(),
-            *_explained(DOMAIN, {"name"}),
+            *_explained(keys.DOMAIN, {"name"}),
             *_DEVICES.splitlines(),
-            *(f"#   {line[1:].lstrip()}" for line in _explained(DEVICE, {"path"})),
+            *(f"#   {line[1:].lstrip()}" for line in _explained(keys.DEVICE, {"path"})),
             "device = [",
             *(_READY.splitlines() if ready else ()),
             *_lines([_listed(device, aliases) for device in ready], "{},"),
@@ -84,15 +74,15 @@ def starter(
             "]",
             *([_REST.format(number=rest, s="" if rest == 1 else "s")] if rest else ()),
             *_ALLOW.splitlines(),
-            *_explained(ALLOW),
+            *_explained(keys.ALLOW),
             *_FORBID.splitlines(),
-            *_explained(FORBID),
+            *_explained(keys.FORBID),
             *_REQUIRE.splitlines(),
-            *_explained(REQUIRE),
+            *_explained(keys.REQUIRE),
             *_BOOT.splitlines(),
-            *_explained(BOOT),
+            *_explained(keys.BOOT),
             *_LINT.splitlines(),
-            *_explained(LINT),
+            *_explained(keys.LINT),
         )
     )
 
