@@ -153,7 +153,7 @@ def _imports(module: ast.Module, known: dict[str, str]) -> set[str]:
 def test_every_output_is_in_the_list(repository: Path) -> None:
     """A folder of outputs/ with a ``decide`` is driven by ``generate``."""
     folders = {path.parent.name for path in (repository / "xenassign/outputs").glob("*/decide.py")}
-    assert {output.decide.__module__.split(".")[-2] for output in OUTPUTS} == folders
+    assert {output.functions().decide.__module__.split(".")[-2] for output in OUTPUTS} == folders
     names = [name for output in OUTPUTS for name in (*output.endings, *output.names)]
     assert len(names) == len(set(names))
 

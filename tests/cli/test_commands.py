@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -216,6 +218,37 @@ def test_scmi_for_the_guest(
     assert [region["path"] for region in plan["regions"]] == ["/sram@fd600000/scmi-shmem@f000"]
     assert {s["action"] for s in plan["devices"][0]["suppliers"]} == {"kept"}
     assert invoke(*line, "--sci", "scmi").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("command", "absent"),
+    [
+        (
+            "generate {host} -d ethernet0 -o out -q",
+            "rich lark jinja2 xenassign.linting.linter xenassign.request.project"
+            " xenassign.formats.imagebuilder_cfg xenassign.outputs.attach.decide"
+            " xenassign.outputs.boot.write xenassign.outputs.domain.own_tree",
+        ),
+        ("inspect {host}", "rich lark jinja2 xenassign.outputs.generated xenassign.linting.linter"),
+        ("plan {host} -d ethernet0", "lark jinja2 xenassign.linting.linter"),
+        ("lint {host} --format json", "rich lark jinja2 xenassign.planning.plan"),
+    ],
+)
+def test_a_command_imports_what_it_uses(
+    command: str, absent: str, host_files: dict[str, Path], tmp_path: Path
+) -> None:
+    """Half of the time of most commands is imports."""
+    program = (
+        "import sys; from xenassign.cli.group import cli; import atexit\n"
+        "atexit.register(lambda: print(*sys.modules, file=sys.stderr))\n"
+        "cli.main(sys.argv[1:], prog_name='xenassign')"
+    )
+    words = command.format(host=host_files["zynqmp"]).split()
+    run = [sys.executable, "-c", program, *words]
+    done = subprocess.run(run, capture_output=True, text=True, check=False, cwd=tmp_path)
+    imported = done.stderr.splitlines()[-1].split()
+    assert "xenassign.cli.group" in imported
+    assert {*absent.split()}.isdisjoint(imported)
 
 
 def test_keeping_firmware(

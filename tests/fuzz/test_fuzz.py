@@ -26,7 +26,7 @@ from tests.fuzz.oracles import hush, problems
 from tests.xen.mutants.blob import Blob, RawNode
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.source.reader import read_source
-from xenassign.outputs.boot.write import HOST_TREE
+from xenassign.outputs.boot import HOST_TREE
 from xenassign.outputs.generated import ENDINGS, NAMES
 from xenassign.request import options as tables
 

@@ -30,7 +30,8 @@ from xenassign.devicetree.tree import Node, Tree
 from xenassign.formats.imagebuilder_cfg import parse
 from xenassign.outputs.boot.write import boot_scr
 from xenassign.outputs.generated import generate_system
-from xenassign.outputs.imagebuilder.decide import CONFIG, decide_imagebuilder, room_needed
+from xenassign.outputs.imagebuilder import CONFIG
+from xenassign.outputs.imagebuilder.decide import decide_imagebuilder, room_needed
 from xenassign.outputs.imagebuilder.write import imagebuilder
 from xenassign.request.request import Request
 from xenassign.request.system_request import SystemRequest

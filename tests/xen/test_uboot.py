@@ -24,8 +24,8 @@ from xenassign.devicetree.blob_edit import edited
 from xenassign.devicetree.tree import Tree
 from xenassign.escape import uboot_string
 from xenassign.host.platform import read_platform
+from xenassign.outputs.boot import SCRIPT as BOOT_CMD
 from xenassign.outputs.boot.decide import decide as decide_boot
-from xenassign.outputs.boot.write import SCRIPT as BOOT_CMD
 from xenassign.outputs.boot.write import boot_scr
 from xenassign.outputs.boot.write import write as write_boot
 from xenassign.request.boot_request import UBOOT, BootRequest, parse_load

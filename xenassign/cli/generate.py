@@ -116,7 +116,7 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
 
 def _host_tree(built: Built, host_out: str | None) -> dict[Path, bytes]:
     """The host tree for --host-out by its path, taken out of the files for -o."""
-    from xenassign.outputs.boot.write import HOST_TREE
+    from xenassign.outputs.boot import HOST_TREE
 
     if host_out is None:
         return {}
@@ -219,7 +219,7 @@ def _without_edited(inputs: Inputs, folder: Path, base: str | None) -> Inputs:
 
     ``base``: that of ``--imagebuilder-base``.
     """
-    from xenassign.outputs.imagebuilder.decide import CONFIG
+    from xenassign.outputs.imagebuilder import CONFIG
 
     with contextlib.suppress(OSError):
         if base is not None and (folder / CONFIG).samefile(base):

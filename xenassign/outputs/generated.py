@@ -8,48 +8,80 @@ from typing import Any, NamedTuple
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding, errors
 from xenassign.host.platform import read_platform
-from xenassign.outputs.attach import check as attach_check
-from xenassign.outputs.attach import decide as attach
-from xenassign.outputs.attach import write as attach_write
-from xenassign.outputs.boot import check as boot_check
-from xenassign.outputs.boot import decide as boot
-from xenassign.outputs.boot import write as boot_write
-from xenassign.outputs.domain import check as domain_check
-from xenassign.outputs.domain import decide as domain
-from xenassign.outputs.domain import write as domain_write
-from xenassign.outputs.domain.own_tree import with_own_trees
-from xenassign.outputs.domain.tied_devices import with_tied_devices
-from xenassign.outputs.efi import check as efi_check
-from xenassign.outputs.efi import decide as efi
-from xenassign.outputs.efi import write as efi_write
-from xenassign.outputs.imagebuilder import decide as imagebuilder
-from xenassign.outputs.imagebuilder import write as imagebuilder_write
-from xenassign.outputs.output import Decision, Output
+from xenassign.outputs import attach, boot, domain, efi, imagebuilder, zephyr
+from xenassign.outputs.output import Decision, Functions, Output
 from xenassign.outputs.report import plan_json
-from xenassign.outputs.zephyr import decide as zephyr
-from xenassign.outputs.zephyr import write as zephyr_write
+from xenassign.request.boot_request import EFI, BootRequest
 from xenassign.request.resolve import ResolvedSystem, resolve
 from xenassign.request.system_request import SystemRequest
 from xenassign.system.system import SystemPlan, decide_resolved
 
-OUTPUTS: tuple[Output[Any], ...] = (
+
+def _domain() -> Functions[Any]:
+    from xenassign.outputs.domain.check import check
+    from xenassign.outputs.domain.decide import decide
+    from xenassign.outputs.domain.write import write
+
+    return Functions(decide, write, check)
+
+
+def _attach() -> Functions[Any]:
+    from xenassign.outputs.attach.check import check
+    from xenassign.outputs.attach.decide import decide
+    from xenassign.outputs.attach.write import fields, write
+
+    return Functions(decide, write, check, fields)
+
+
+def _boot() -> Functions[Any]:
+    from xenassign.outputs.boot.check import check
+    from xenassign.outputs.boot.decide import decide
+    from xenassign.outputs.boot.write import write
+
+    return Functions(decide, write, check)
+
+
+def _efi() -> Functions[Any]:
+    from xenassign.outputs.efi.check import check
+    from xenassign.outputs.efi.decide import decide
+    from xenassign.outputs.efi.write import write
+
+    return Functions(decide, write, check)
+
+
+def _zephyr() -> Functions[Any]:
+    from xenassign.outputs.zephyr.decide import decide
+    from xenassign.outputs.zephyr.write import write
+
+    return Functions(decide, write)
+
+
+def _imagebuilder() -> Functions[Any]:
+    from xenassign.outputs.imagebuilder.decide import decide
+    from xenassign.outputs.imagebuilder.write import write
+
+    return Functions(decide, write)
+
+
+def _has_boot(boot: BootRequest) -> bool:
+    return bool(boot.outputs or boot.loads)
+
+
+OUTPUTS = (
+    Output(lambda _: True, _domain, endings=domain.ENDINGS),
     Output(
-        domain.decide,
-        domain_write.write,
-        domain_check.check,
-        endings=domain_write.ENDINGS,
+        lambda system: any(plan.request.attach_overlay for plan in system.domains),
+        _attach,
+        endings=attach.ENDINGS,
     ),
+    Output(lambda system: _has_boot(system.resolved.request.boot), _boot, names=boot.NAMES),
+    Output(lambda system: EFI in system.resolved.request.boot.outputs, _efi, names=efi.NAMES),
+    Output(lambda system: system.resolved.request.zephyr, _zephyr, endings=zephyr.ENDINGS),
     Output(
-        attach.decide,
-        attach_write.write,
-        attach_check.check,
-        attach_write.fields,
-        endings=attach_write.ENDINGS,
+        lambda system: system.resolved.request.imagebuilder is not None,
+        _imagebuilder,
+        names=imagebuilder.NAMES,
     ),
-    Output(boot.decide, boot_write.write, boot_check.check, names=boot_write.NAMES),
-    Output(efi.decide, efi_write.write, efi_check.check, names=efi.NAMES),
-    Output(zephyr.decide, zephyr_write.write, endings=zephyr.ENDINGS),
-    Output(imagebuilder.decide, imagebuilder_write.write, names=imagebuilder.NAMES),
 )
 
 REPORT = ".json"
@@ -82,20 +114,28 @@ def generate_system(tree: Tree, request: SystemRequest) -> GeneratedSystem:
 
 def generate_resolved(resolved: ResolvedSystem) -> GeneratedSystem:
     """``generate_system`` for a request whose names are resolved. Raises XenassignError."""
-    resolved = with_tied_devices(resolved)
-    system = with_own_trees(decide_resolved(resolved))
-    decisions: list[tuple[Output[Any], Decision]] = []
+    if any(domain.request.follows for domain in resolved.domains):
+        from xenassign.outputs.domain.tied_devices import with_tied_devices
+
+        resolved = with_tied_devices(resolved)
+    system = decide_resolved(resolved)
+    if any(plan.request.partial is not None for plan in system.domains):
+        from xenassign.outputs.domain.own_tree import with_own_trees
+
+        system = with_own_trees(system)
+    decisions: list[tuple[Functions[Any], Decision]] = []
     for output in OUTPUTS:
-        decision = output.decide(system)
-        if decision is not None:
-            decisions.append((output, decision))
+        functions = output.functions() if output.requested(system) else None
+        decision = functions.decide(system) if functions is not None else None
+        if functions is not None and decision is not None:
+            decisions.append((functions, decision))
     of_outputs = [finding for _, decision in decisions for finding in decision.findings]
     files: dict[str, bytes] = {}
     if not system.refused and not errors(of_outputs):
-        for output, decision in decisions:
-            files.update(output.write(system, decision))
-        for output, decision in decisions:
-            of_outputs += output.check(system, decision, files)
+        for functions, decision in decisions:
+            files.update(functions.write(system, decision))
+        for functions, decision in decisions:
+            of_outputs += functions.check(system, decision, files)
     system = _with_findings(system, of_outputs)
     of_domains = [
         finding._replace(domain=plan.name) for plan in system.domains for finding in plan.findings
@@ -106,7 +146,9 @@ def generate_resolved(resolved: ResolvedSystem) -> GeneratedSystem:
     if refusals:
         return GeneratedSystem(system, {}, refusals, findings)
     for plan in system.domains:
-        fields = {k: v for output, d in decisions for k, v in output.fields(d, plan.name).items()}
+        fields = {
+            k: v for functions, d in decisions for k, v in functions.fields(d, plan.name).items()
+        }
         report = plan_json.to_json({**plan_json.plan(plan), **fields})
         files[f"{plan.name}{REPORT}"] = report.encode()
     return GeneratedSystem(system, _in_order(system, files), refusals, findings)

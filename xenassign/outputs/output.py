@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from xenassign.findings import Finding
 from xenassign.system.system import SystemPlan
@@ -33,21 +33,31 @@ def no_fields(*_: object) -> Mapping[str, Any]:
     return {}
 
 
-@dataclass(frozen=True, slots=True)
-class Output(Generic[_Decision]):
-    """Files that are made from finished plans.
+@dataclass(frozen=True, slots=True, eq=False)
+class Functions(Generic[_Decision]):
+    """How the files of an output are made.
 
-    ``decide`` returns None if the output is not requested, and raises UsageError if the request is
-    invalid. ``write`` returns the content of the files by name; it is called if the system has no
-    error, and raises OutputError. ``check`` reads these bytes again, from the files of all outputs
-    by name. ``fields``: the fields of NAME.json about the output, for a domain by its name.
-    ``endings``: a domain's files are called NAME followed by one of them; ``names``: the other
-    files, of the whole system.
+    ``decide`` returns None if there are none, and raises UsageError if the request is invalid.
+    ``write`` returns the content of the files by name; it is called if the system has no error, and
+    raises OutputError. ``check`` reads these bytes again, from the files of all outputs by name.
+    ``fields``: the fields of NAME.json about the output, for a domain by its name.
     """
 
     decide: Callable[[SystemPlan], _Decision | None]
     write: Callable[[SystemPlan, _Decision], Mapping[str, bytes]]
     check: Callable[[SystemPlan, _Decision, Mapping[str, bytes]], Iterable[Finding]] = no_findings
     fields: Callable[[_Decision, str], Mapping[str, Any]] = no_fields
+
+
+class Output(NamedTuple):
+    """Files that are made from finished plans.
+
+    ``requested``: whether a system may have them. ``functions`` imports what makes them, which is
+    not needed otherwise. ``endings``: a domain's files are called NAME followed by one of them;
+    ``names``: the other files, of the whole system.
+    """
+
+    requested: Callable[[SystemPlan], bool]
+    functions: Callable[[], Functions[Any]]
     endings: tuple[str, ...] = ()
     names: tuple[str, ...] = ()

@@ -9,17 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import InputError, UsageError
-from xenassign.formats import imagebuilder_cfg
+from xenassign.formats.xlcfg import XlConfig
 from xenassign.host.clock_summary import read_clock_summary
 from xenassign.host.load import read_host
 from xenassign.host.regulator_summary import read_regulator_summary
 from xenassign.host.running import dom0_tree
 from xenassign.host.xl_info import xl_info_of
-from xenassign.request import base_cfg, short_form
 from xenassign.request.boot_request import (
     BOOTING,
     CHOSEN,
@@ -32,7 +31,6 @@ from xenassign.request.boot_request import (
     parse_load,
 )
 from xenassign.request.options import DOMAIN
-from xenassign.request.project import Project, read_project, with_options
 from xenassign.request.request import (
     Accepted,
     Request,
@@ -44,6 +42,11 @@ from xenassign.request.request import (
 )
 from xenassign.request.system_request import ImageBuilderRequest, SystemRequest
 from xenassign.xen.releases import DEFAULT, RELEASES, Release, release
+
+if TYPE_CHECKING:
+    from xenassign.request.project import Project
+
+# What reads files of the user's own is imported where one is given.
 
 Given = Mapping[str, Any]
 
@@ -70,6 +73,8 @@ def read_system(
     for name, option in (("devices", "-d"), ("base", "--base-cfg")):
         if name in given:
             raise UsageError(f"{option} cannot be used with -c; set it for a domain in {config}")
+    from xenassign.request.project import read_project
+
     project = read_project(Path(config))
     if host is None and not project.hosts:
         raise UsageError(f'{config}: has no host; write host = "board.dtb"')
@@ -88,6 +93,8 @@ def system_of_project(project: Project, given: Given, trees: Sequence[Tree] = ()
 
     ``trees``: the boards, whose running Xen has the release if nothing states one.
     """
+    from xenassign.request.project import with_options
+
     system, fields = project.system, fields_of(given)
     if trees and "release" not in fields and "xen" not in project.toml.values:
         system = with_options(system, {"release": release_of(None, trees)}, None)
@@ -111,7 +118,12 @@ def read_request(given: Given, trees: Sequence[Tree] = ()) -> Request:
     if trees and not has_route and None not in map(dom0_tree, trees):
         fields["routes"] = ("xl",)
     fields["release"] = release_of(given.get("release"), trees)
-    return base_cfg.request(fields.pop("base", None), **fields)
+    base = fields.pop("base", None)
+    if base is None:
+        return Request(**fields)
+    from xenassign.request import base_cfg
+
+    return base_cfg.request(base, **fields)
 
 
 def release_of(version: str | None, trees: Sequence[Tree]) -> Release:
@@ -146,7 +158,7 @@ def fields_of(given: Given) -> dict[str, Any]:
     """The fields of ``Request`` that the given options set. Raises XenassignError."""
     static = bool(given.get("static_memory") or given.get("direct_map"))
     readers: dict[str, Callable[[Any], Any]] = {
-        "base": short_form.read_file,
+        "base": _base,
         "release": release,
         "routes": lambda named: routes_of(named, dom0less_only=static),
         "maps": lambda texts: tuple(map(parse_map, texts)),
@@ -166,6 +178,12 @@ def fields_of(given: Given) -> dict[str, Any]:
         for name, value in values.items()
         if value is not None
     }
+
+
+def _base(path: str) -> XlConfig:
+    from xenassign.request import short_form
+
+    return short_form.read_file(path)
 
 
 def with_boot(system: SystemRequest, given: Given, config: str | None) -> SystemRequest:
@@ -218,4 +236,6 @@ def _imagebuilder(given: Given) -> ImageBuilderRequest | None:
     base = given.get("imagebuilder_base")
     if base is None:
         return ImageBuilderRequest(None) if given.get("imagebuilder") else None
-    return ImageBuilderRequest(imagebuilder_cfg.read_file(base))
+    from xenassign.formats.imagebuilder_cfg import read_file
+
+    return ImageBuilderRequest(read_file(base))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from xenassign.errors import UsageError
-from xenassign.formats.imagebuilder_cfg import BashConfig
 from xenassign.request.boot_request import BootRequest
 from xenassign.request.demands import Demand
 from xenassign.request.request import Request
+
+if TYPE_CHECKING:
+    from xenassign.formats.imagebuilder_cfg import BashConfig
 
 
 class Allowance(NamedTuple):

@@ -21,9 +21,6 @@ from xenassign.system.system import SystemPlan
 
 _BUS, _BUS_WITH_DRIVER = "simple-bus", "simple-pm-bus"
 
-#: What follows a domain's name in the names of its files.
-ENDINGS = (".attach.host.dtbo", ".attach.host.dtso", ".attach.dtbo", ".attach.dtso")
-
 
 def write(system: SystemPlan, attach: AttachPlans) -> dict[str, bytes]:
     """The overlays of all domains with ``--attach-overlay``, by file name."""

@@ -18,6 +18,7 @@ from xenassign.devicetree.draft import Cells, DraftNode, DraftProperty, Text, en
 from xenassign.devicetree.tree import Property, Tree
 from xenassign.errors import OutputError
 from xenassign.escape import hash_comment, uboot_string, uboot_word
+from xenassign.outputs.boot import HOST_TREE, IMAGE, SCRIPT
 from xenassign.outputs.boot.decide import BootPlan, LoadedModule
 from xenassign.outputs.boot.host_changes import UBOOT_VALUE_MAX
 from xenassign.outputs.domain.text import joined
@@ -25,11 +26,6 @@ from xenassign.request.boot_request import CHOSEN, HOST, UBOOT, LoadOption
 from xenassign.system.system import SystemPlan
 
 _FAILED = "xenassign_failed"
-
-#: The key of the changed host tree among the files: --host-out names the file, outside of -o.
-HOST_TREE = "/host-out"
-SCRIPT, IMAGE = "boot.cmd", "boot.scr"
-NAMES = (HOST_TREE, SCRIPT, IMAGE)
 
 
 def write(system: SystemPlan, boot: BootPlan) -> dict[str, bytes]:

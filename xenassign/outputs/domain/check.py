@@ -24,7 +24,7 @@ from xenassign.linting.verdict.domain import domains
 from xenassign.linting.verdict.domain_memory import NO_MEMORY
 from xenassign.linting.verdict.domain_node import NO_CPUS
 from xenassign.linting.verdict.host_overlays import marks, with_interrupts
-from xenassign.outputs.domain import own_tree, text
+from xenassign.outputs.domain import text
 from xenassign.outputs.domain.decide import DomainDecision
 from xenassign.outputs.domain.overlay import domain_node as domain_overlay
 from xenassign.planning.plan import DomainPlan
@@ -62,6 +62,8 @@ def _of_domain(
     if request.partial is not None:
         context = context_of(request, platform)
         of_node = errors(_domain_node(node, request, context)) if node is not None else []
+        from xenassign.outputs.domain import own_tree
+
         return [*own_tree.findings(plan, request.partial, files, platform), *of_node]
     if request.base is None:
         return errors(file_findings(files, plan, platform, marked, node))

@@ -13,7 +13,6 @@ from xenassign.findings import Finding, rule
 from xenassign.formats.xlcfg import Atom, XlConfig
 from xenassign.outputs.boot import host_changes
 from xenassign.planning.plan import DomainPlan
-from xenassign.request import short_form
 from xenassign.request.request import Request
 from xenassign.system.system import SystemPlan
 from xenassign.xen.xlvalues import IomemRange, intid, page_range
@@ -65,6 +64,8 @@ def _check_iomem(base: XlConfig, plan: DomainPlan) -> None:
 
 def _check_iomem_map(base: XlConfig, plan: DomainPlan) -> None:
     """Raises ContradictionError if a page of iomem_map is planned elsewhere, or not at all."""
+    from xenassign.request import short_form
+
     places: dict[int, list[IomemRange]] = {}
     for pages in plan.page_ranges:
         places.setdefault(pages.mfn, []).append(pages)

@@ -7,13 +7,10 @@ from collections.abc import Iterable
 from xenassign.checks.conflicts import Conflict
 from xenassign.devicetree.blob_writer import to_blob
 from xenassign.formats import xlcfg
-from xenassign.outputs.domain import base_cfg, overlay, text
+from xenassign.outputs.domain import overlay, text
 from xenassign.outputs.domain.decide import DomainDecision
 from xenassign.planning.plan import DomainPlan
 from xenassign.system.system import SystemPlan
-
-#: What follows a domain's name in the names of its files.
-ENDINGS = (".dtb", ".dts", ".host.dtbo", ".host.dtso", ".cfg", ".dom0less.dtso")
 
 
 def write(system: SystemPlan, _: DomainDecision) -> dict[str, bytes]:
@@ -37,9 +34,16 @@ def render(plan: DomainPlan, conflicts: Iterable[Conflict] = ()) -> dict[str, by
         files[f"{name}.dtb"] = partial
         files[f"{name}.dts"] = text.partial_dts(plan, conflicts).encode()
     if "xl" in plan.request.routes:
-        base = plan.request.base
-        config = text.dom_cfg(plan) if base is None else base_cfg.dom_cfg(base, plan)
-        files[f"{name}.cfg"] = xlcfg.encode(config)
+        files[f"{name}.cfg"] = xlcfg.encode(_dom_cfg(plan))
     if "dom0less" in plan.request.routes:
         files[f"{name}.dom0less.dtso"] = text.dom0less_dtso(plan, len(partial)).encode()
     return files
+
+
+def _dom_cfg(plan: DomainPlan) -> str:
+    base = plan.request.base
+    if base is None:
+        return text.dom_cfg(plan)
+    from xenassign.outputs.domain import base_cfg
+
+    return base_cfg.dom_cfg(base, plan)

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 
 from xenassign.findings import Finding
 from xenassign.outputs.boot.check import check_tree
-from xenassign.outputs.efi.decide import TREE, EfiPlan
+from xenassign.outputs.efi import TREE
+from xenassign.outputs.efi.decide import EfiPlan
 from xenassign.system.system import SystemPlan
 
 

@@ -33,12 +33,10 @@ from xenassign.outputs.boot.chosen import (
 )
 from xenassign.outputs.boot.decide import unpacked_twice
 from xenassign.outputs.boot.host_changes import all_marks
+from xenassign.outputs.efi import CONFIG, NAMES, TREE
 from xenassign.planning.plan import DomainPlan
 from xenassign.request.boot_request import EFI, BootRequest, LoadOption
 from xenassign.system.system import SystemPlan
-
-CONFIG, TREE = "xen.cfg", "xen.dtb"
-NAMES = (CONFIG, TREE)
 
 #: Files that the loader takes: MAX_MODULES without Xen and its tree (MAX_UEFI_MODULES).
 MODULES_MAX = 30

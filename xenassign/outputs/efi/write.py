@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from xenassign.devicetree.blob_edit import edited
 from xenassign.escape import hash_comment
 from xenassign.outputs.domain.text import joined
-from xenassign.outputs.efi.decide import CONFIG, TREE, EfiPlan
+from xenassign.outputs.efi import CONFIG, TREE
+from xenassign.outputs.efi.decide import EfiPlan
 from xenassign.system.system import SystemPlan
 
 

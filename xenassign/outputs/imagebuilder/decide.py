@@ -21,15 +21,11 @@ from xenassign.findings import Finding, rule, some
 from xenassign.formats.imagebuilder_cfg import OLD_PATHS, BashAssignment, BashConfig
 from xenassign.outputs.boot.host_changes import UBOOT_VALUE_MAX, beside_marks, marks
 from xenassign.outputs.boot.write import value_words
+from xenassign.outputs.imagebuilder import COMMANDS, CONFIG
 from xenassign.outputs.imagebuilder.node import Command, commands, variables
 from xenassign.planning.plan import DomainPlan
 from xenassign.system.system import SystemPlan
 from xenassign.xen.layout import clashes, routes_with_extended_regions
-
-#: Names of the files.
-CONFIG = "imagebuilder.cfg"
-COMMANDS = "imagebuilder.cmds"
-NAMES = (CONFIG, COMMANDS)
 
 DOM0LESS = ("dom0less",)
 

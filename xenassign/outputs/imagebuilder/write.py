@@ -12,7 +12,8 @@ from xenassign.formats.imagebuilder_cfg import BashConfig, written
 from xenassign.formats.xlcfg import encode
 from xenassign.formats.xlcfg_edit import Edit, apply
 from xenassign.outputs.domain.text import joined
-from xenassign.outputs.imagebuilder.decide import COMMANDS, CONFIG, DomU, ImageBuilderPlan
+from xenassign.outputs.imagebuilder import COMMANDS, CONFIG
+from xenassign.outputs.imagebuilder.decide import DomU, ImageBuilderPlan
 from xenassign.outputs.imagebuilder.node import Command
 from xenassign.system.system import SystemPlan
 

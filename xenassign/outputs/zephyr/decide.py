@@ -12,11 +12,9 @@ from typing import NamedTuple
 
 from xenassign.errors import UsageError
 from xenassign.findings import Finding
+from xenassign.outputs.zephyr import XRUN
 from xenassign.planning.plan import DomainPlan
 from xenassign.system.system import SystemPlan
-
-SOURCE, XRUN = ".zephyr.c", ".xrun.json"
-ENDINGS = (SOURCE, XRUN)
 
 #: xrun makes one vCPU of as many and more (VCPUS_MAX_COUNT).
 _VCPUS_END = 24

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator
 from xenassign.devicetree.blob_writer import to_blob
 from xenassign.escape import dts_comment, dts_string, json_document
 from xenassign.outputs.domain.text import joined, new_irqs, new_pages, protected_paths
-from xenassign.outputs.zephyr.decide import SOURCE, XRUN, ZephyrPlan
+from xenassign.outputs.zephyr import SOURCE, XRUN
+from xenassign.outputs.zephyr.decide import ZephyrPlan
 from xenassign.planning.plan import DomainPlan
 from xenassign.system.system import SystemPlan
 
