@@ -149,7 +149,7 @@ class Finding(NamedTuple):
     of its memory region.
     ``accepted``: the user states why he accepts it. ``additions``: all of them correct it.
     ``fails``: of a rule with the effect ``broken``, whether the device itself is known to fail;
-    None: as the effect says.
+    None: as the effect says. ``other_side``: where the other domain states what both have.
     """
 
     rule: Rule
@@ -169,6 +169,7 @@ class Finding(NamedTuple):
     accepted: bool = False
     additions: tuple[Addition, ...] = ()
     fails: bool | None = None
+    other_side: Place | None = None
 
     @property
     def code(self) -> str:

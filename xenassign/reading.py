@@ -12,7 +12,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -71,6 +71,16 @@ def record(path: str | Path | int, name: str | Path) -> None:
         status = os.stat(path)
         if stat.S_ISREG(status.st_mode):
             inputs[status.st_dev, status.st_ino] = os.fspath(name)
+
+
+def _record_text(path: str | Path) -> None:
+    """Records a file whose text is in an editor; it need not exist yet."""
+    inputs = _inputs.get()
+    try:
+        record(path, path)
+    except OSError:
+        if inputs is not None:
+            inputs[-1, len(inputs)] = os.fspath(path)
 
 
 def read(path: str | Path, most: int = MAX_SIZE) -> bytes:
@@ -139,8 +149,7 @@ def _opened(path: str | Path, pipe: bool) -> BinaryIO:
     texts = _unsaved.get()
     text = texts.get(os.path.realpath(path)) if texts else None
     if text is not None:
-        with suppress(OSError):  # it need not exist yet
-            record(path, path)
+        _record_text(path)
         return io.BytesIO(text)
     _check(os.stat(path), pipe)
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)

@@ -81,6 +81,52 @@ async def test_the_other_file_of_a_domain_is_judged_again(editor: Editor, projec
     assert await editor.edit(config, text, shows=tree) == []
 
 
+async def test_what_two_domains_have_is_underlined_in_both(editor: Editor, project: Path) -> None:
+    tree, other = project / "domu1.dts", project / "below" / "other.dts"
+    text = tree.read_text()
+    other.parent.mkdir()
+    rest = text[: text.index("\t\tgpio: ")] + "\t};\n};\n"
+    assert await editor.open(tree) == []
+    editor.forget(tree)
+    shown = await editor.open(other, rest)
+    twice = by_code(shown, "XA001")
+    assert twice.severity == lsp.DiagnosticSeverity.Error
+    first = by_code(await editor.shown(tree), "XA001")
+    for path, diagnostic, side in ((other, twice, tree), (tree, first, other)):
+        assert editor.text(path, diagnostic.range) == "xen,path"
+        at = next(
+            place.location
+            for place in diagnostic.related_information or []
+            if place.location.uri == side.as_uri()
+        )
+        assert editor.text(side, at.range) == "xen,path"
+    allowed = text.replace(PATH, f"/* xenassign: allow XA001, XA005: one at a time */ {PATH}")
+    assert "XA001" not in codes(await editor.edit(tree, allowed))
+    editor.forget(tree)
+    assert "XA001" not in codes(await editor.edit(other, rest.replace("9010000", "9030000")))
+    (project / "xenassign.toml").unlink()
+    editor.changed_on_disk(tree)
+    await editor.shown(tree)
+    assert await editor.edit(tree, text) == []
+
+
+async def test_the_other_domains_of_a_folder_need_not_be_open(
+    editor: Editor, project: Path
+) -> None:
+    tree, config = project / "domu1.dts", project / "other.cfg"
+    config.write_text('name = "other"\nmemory = 64\niomem = ["0x9030,1"]\nirqs = [39]\n')
+    shown = await editor.open(tree)
+    assert codes(shown) == ["XA003", "XA004"]
+    page = by_code(shown, "XA003")
+    assert editor.text(tree, page.range) == "xen,reg"
+    assert "iomem 0x9030,0x1 (of other.cfg) and" in page.message
+    (place,) = (p for p in page.related_information or [] if p.location.uri == config.as_uri())
+    assert place.location.range.start == lsp.Position(2, 9)
+    config.unlink()
+    editor.changed_on_disk(config)
+    assert await editor.shown(tree) == []
+
+
 async def test_a_configuration_of_the_efi_loader_beside_a_domain_is_left_out(
     editor: Editor, project: Path
 ) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from xenassign.devicetree.places import Place
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import NothingToJudgeError, UsageError
 from xenassign.findings import ROUTES, Finding, rule
@@ -48,7 +49,8 @@ class Options(NamedTuple):
     dom0less domains. ``kconfig``: options that Xen is built with although they are off by default.
     ``live_host``: the host's tree is that of the running board, so that its /memory is the memory
     of Xen. ``xen_console``: the value of --xen-console. ``together``: the domains of the files run
-    at the same time, and are compared with each other, which requires the host. ``facts``: what is
+    at the same time, and are compared with each other, which requires the host. ``beside``: files
+    of other domains that run at the same time, with which they are compared. ``facts``: what is
     known of domains besides, by name. ``unsafe_fixes``: whether fixes may be unsafe.
     """
 
@@ -66,6 +68,7 @@ class Options(NamedTuple):
     live_host: bool = False
     xen_console: str | None = None
     together: bool = False
+    beside: tuple[Document, ...] = ()
     facts: Mapping[str, DomainFacts] = {}
     unsafe_fixes: bool = False
 
@@ -181,8 +184,8 @@ def _all(
             of_tree = _partial(tree, pairs.context(tree, base), configs)
             yield from _placed(tree, _of_routes(of_tree, pairs.routes(tree.file)))
             yield from _placed(tree, source_strings.check(tree.sources))
-    if options.together:
-        yield from _together(documents, partial_trees, base)
+    if options.together or options.beside:
+        yield from _together(documents, partial_trees, options.beside, base)
     yield from _about_host(options.host, base)
 
 
@@ -206,18 +209,42 @@ def _unread(file: TreeFile) -> Iterator[Finding]:
 
 
 def _together(
-    documents: Sequence[Document], partial_trees: dict[str, TreeFile | None], context: Context
+    documents: Sequence[Document],
+    partial_trees: dict[str, TreeFile | None],
+    beside: Sequence[Document],
+    context: Context,
 ) -> Iterator[Finding]:
-    """Resources that two domains share. A configuration and its tree are one domain.
+    """Resources that two domains share, about one in the documents, the later one if both are.
 
-    Raises UsageError if the host is not known.
+    A configuration and its tree are one domain. Raises UsageError if the host is not known.
     """
     if context.platform is None:
         raise UsageError("--together requires the board's tree; give it with --host")
     from xenassign.linting.guest import together
 
+    of_others = pairing.partial_trees(beside, None)
+    trees_of_others = [tree for tree in of_others.values() if tree is not None]
+    every = dict.fromkeys((*beside, *trees_of_others, *documents))
+    domains = _domains_of(every, {**of_others, **partial_trees}, context)
+    own, by_file = {d.file for d in documents}, {d.file: d for d in every}
+    for shared in together.check(domains, context):
+        other, part = shared.first, shared.second
+        if part.file not in own:
+            other, part = part, other
+        if part.file in own:
+            at = _place(by_file[other.file], other)
+            finding = shared.finding(part)._replace(other_side=at)
+            yield from _placed(by_file[part.file], [finding])
+
+
+def _domains_of(
+    documents: Iterable[Document], partial_trees: dict[str, TreeFile | None], context: Context
+) -> list[together.Domain]:
+    """The domains of files, each by its name without suffix."""
+    from xenassign.linting.guest import together
+
     trees = set(partial_trees.values())
-    domains: dict[str, together.Domain] = {}  # by the name without suffix
+    domains: dict[str, together.Domain] = {}
     for document in documents:
         tree: TreeFile | None
         config: XlConfig | None = None
@@ -232,9 +259,15 @@ def _together(
         subject = tree if tree is not None and view is not None and view.nodes else document
         stem = os.path.splitext(subject.file)[0]
         domains.setdefault(stem, together.Domain(subject.file, view, config))
-    by_file = {document.file: document for document in documents}
-    for file, finding in together.check(list(domains.values()), context):
-        yield from _placed(by_file[file], [finding])
+    return list(domains.values())
+
+
+def _place(document: Document, part: together.SharedPart) -> Place:
+    """Where a domain states what it shares; the start of a blob."""
+    place = part.place
+    if place is None and isinstance(document, TreeFile):
+        place = document.place(part.node or "/", part.prop)
+    return place or Place(document.file, 1, 1, 1, 1)
 
 
 def context(options: Options, overlays: Sequence[TreeFile], host: Tree | None) -> Context:

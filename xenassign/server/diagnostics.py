@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator
 
@@ -86,9 +87,11 @@ def of_finding(
 ) -> Diagnostic:
     """A finding with its code; ``others``: the other sides of it.
 
-    The node that its line is about is left out at the beginning.
+    The node that its line is about is left out at the beginning, and the folder of its file.
     """
     message = finding.message.removeprefix(f"{finding.node}: ")
+    if finding.file is not None:
+        message = message.replace(f"{os.path.dirname(finding.file)}/", "")
     return Diagnostic(
         at,
         escape.terminal(f"{message}; {finding.fix}"),

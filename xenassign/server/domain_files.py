@@ -1,15 +1,16 @@
 """Which files are judged together with the one that is edited: those of its domain.
 
 They are in one folder and have the domain's name, as ``generate`` names files, or are tied by the
-``device_tree`` of a dom.cfg. Of a source and its blob the source counts. What else an editor opens,
-a Makefile's ``.cfg`` or a board of Linux, is nobody's.
+``device_tree`` of a dom.cfg. Of a source and its blob the source counts. With a xenassign.toml they
+are compared with the other domains of the system. What else an editor opens, a Makefile's ``.cfg``
+or a board of Linux, is nobody's.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import PurePath
 
 from xenassign.linting.folder import is_judged
@@ -55,18 +56,37 @@ def files_of_domain(path: str, tree_of: Callable[[str], str | None]) -> tuple[st
     ``tree_of``: the ``device_tree`` of the configuration at a path, None if it has none.
     """
     folder, own = os.path.split(path)
-    try:
-        entries = {name for name in os.listdir(folder) if is_judged(name)}
-    except OSError:
-        entries = set()
-    compiled = {name for name in entries if _source(name) != name and _source(name) in entries}
-    names = {name for name in entries - compiled if os.path.isfile(f"{folder}/{name}")} | {own}
+    names = _judged_names(folder) | {own}
     configs = [name for name in names if name.endswith(".cfg")]
     ties = [(domain_name(c), PurePath(t).stem) for c in configs if (t := tree_of(f"{folder}/{c}"))]
     domains = {domain_name(own)}
     while more := {name for tie in ties if domains & {*tie} for name in tie} - domains:
         domains |= more
     return tuple(sorted(f"{folder}/{name}" for name in names if domain_name(name) in domains))
+
+
+def files_of_others(own: Iterable[str], opened: Iterable[str], project: str) -> tuple[str, ...]:
+    """The paths of trees and configurations of other domains of a system, sorted.
+
+    ``own``: the files of a domain, of one folder. ``opened``: files that are open; those of the
+    same xenassign.toml, at the path ``project``, count too.
+    """
+    domain = set(own)
+    folders = {os.path.dirname(path) for path in domain}
+    beside = {f"{folder}/{name}" for folder in folders for name in _judged_names(folder)}
+    beside |= {path for path in opened if project_above(path) == project}
+    suffixes = (".dts", ".dtb", ".cfg")
+    return tuple(sorted(path for path in beside - domain if path.endswith(suffixes)))
+
+
+def _judged_names(folder: str) -> set[str]:
+    """The files of a folder that are judged, without blobs that have a source beside them."""
+    try:
+        entries = {name for name in os.listdir(folder) if is_judged(name)}
+    except OSError:
+        return set()
+    compiled = {name for name in entries if _source(name) != name and _source(name) in entries}
+    return {name for name in entries - compiled if os.path.isfile(f"{folder}/{name}")}
 
 
 def _source(name: str) -> str:

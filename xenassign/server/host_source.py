@@ -9,7 +9,7 @@ from xenassign.devicetree.source.reader import DtsSource, read_source
 from xenassign.errors import XenassignError
 from xenassign.host.load import is_source, read_file
 from xenassign.linting.session import Session
-from xenassign.server.open_files import OpenFiles
+from xenassign.server.open_files import OpenFiles, boards_of
 
 
 class HostSources:
@@ -20,8 +20,7 @@ class HostSources:
 
     def place(self, session: Session, path: str) -> Place | None:
         """The place of a node of the host, by full path; None if it is not known."""
-        hosts = [session.options.host] if session.options.host is not None else [*session.boards]
-        for host in hosts:
+        for host in boards_of(session):
             source = self._source(host.file, session.include)
             if source is not None and source.has(path):
                 return source.place(path)

@@ -7,12 +7,14 @@ files of a domain. So an edit reads one file again.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from xenassign.devicetree.tree import Tree
 from xenassign.errors import NothingToJudgeError, XenassignError
 from xenassign.linting import linter
 from xenassign.linting.composition import is_of_another_program, with_host_overlays
@@ -28,6 +30,7 @@ from xenassign.reading import lines_of, unsaved
 from xenassign.server.domain_files import (
     PROJECT,
     files_of_domain,
+    files_of_others,
     kind_of_file,
     project_above,
 )
@@ -156,19 +159,35 @@ class OpenFiles:
         applied = {os.path.realpath(overlay.file) for overlay in session.options.overlays}
         files = files_of_domain(path, lambda config: self._device_tree(config, session))
         judged = tuple(file for file in files if file == path or file not in applied)
-        key = ("judgement", judged, project_above(path), self.settings)
-        return self.remember(key, lambda: self._judgement(judged, path))
+        project = project_above(path)
+        boards = {os.path.realpath(board.file) for board in boards_of(session)}
+        beside: tuple[str, ...] = ()
+        if boards and project is not None:
+            others = files_of_others(files, self.texts, project)
+            beside = tuple(file for file in others if os.path.realpath(file) not in boards)
+        key = ("judgement", judged, beside, project, self.settings)
+        return self.remember(key, lambda: self._judgement(judged, beside, path))
 
-    def _judgement(self, files: tuple[str, ...], path: str) -> DomainReport:
+    def _judgement(
+        self, files: tuple[str, ...], beside: tuple[str, ...], path: str
+    ) -> DomainReport:
         session = self._session(path)
         documents = [self._document(file, session.include) for file in files]
-        documents = [document for document in documents if not is_of_another_program(document)]
-        of_guests = [d for d in documents if not (isinstance(d, TreeFile) and d.is_board)]
+        of_guests = [document for document in documents if _is_of_guest(document)]
         if not of_guests:
             raise NothingToJudgeError(f"{files[0]}: nothing here to judge")
+        options = session.options._replace(beside=tuple(self._of_others(beside, session)))
         folder = Folder(os.path.dirname(files[0]), tuple(of_guests), (), self._facts(files))
-        judging = session.judging(folder)
+        judging = replace(session, options=options).judging(folder)
         return DomainReport(judging, judging.report())
+
+    def _of_others(self, files: tuple[str, ...], session: Session) -> Iterator[Document]:
+        """The files of other domains; one that cannot be read has its own diagnostic."""
+        for file in files:
+            with suppress(XenassignError):
+                document = self._document(file, session.include)
+                if _is_of_guest(document):
+                    yield document
 
     def _document(self, path: str, include: tuple[str, ...]) -> Document:
         return self.remember(("document", path, include), lambda: read_document(path, include))
@@ -189,3 +208,13 @@ class OpenFiles:
             if os.path.isfile(plan)
         ]
         return tuple(fact for fact in facts if fact is not None)
+
+
+def boards_of(session: Session) -> tuple[Tree, ...]:
+    """The boards on which files are judged."""
+    return (session.options.host,) if session.options.host is not None else session.boards
+
+
+def _is_of_guest(document: Document) -> bool:
+    is_board = isinstance(document, TreeFile) and document.is_board
+    return not is_board and not is_of_another_program(document)

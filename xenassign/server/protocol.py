@@ -57,7 +57,7 @@ class Service:
         if path is not None:
             self._uris[path] = params.text_document.uri
             self.files.set_text(path, params.text_document.text)
-            self._judge_later({path})
+            self.judge_all()  # another domain of theirs may be open now
 
     def changed(self, params: lsp.DidChangeTextDocumentParams) -> None:
         """A text was edited; the editor sends it whole."""
@@ -74,10 +74,10 @@ class Service:
             self._publish(self._uris.pop(path), [])
             self.files.close(path)
             self._used.pop(path, None)
-            self._judge_later({path})
+            self.judge_all()
 
     def judge_all(self, _: object = None) -> None:
-        """Something on disk changed, so everything that is open is judged again."""
+        """Everything that is open is judged again: what is on disk or open changed."""
         self._judge_later(set(self._uris))
 
     def initialized(self, params: lsp.InitializeParams) -> None:

@@ -24,6 +24,8 @@ def related(
     """Places elsewhere that a finding is about, each with a sentence."""
     if finding.place is not None and finding.place.file != analysis.path:
         yield finding.place, finding.message
+    if finding.other_side is not None:
+        yield finding.other_side, "the other domain has it here"
     for consequence in finding.follows:
         if consequence.place is not None:
             yield consequence.place, f"follows: {consequence.message} [{consequence.code}]"

@@ -13,7 +13,7 @@ State = tuple[int, ...] | str | None
 """Of a file: its times, size and inode; its text if it is open; None if it is not there."""
 
 #: Results that are kept; the one that was not used for the longest time goes first.
-_MOST = 64
+_MOST = 1024
 
 
 class _Entry(NamedTuple):

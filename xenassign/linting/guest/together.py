@@ -12,7 +12,6 @@ from typing import NamedTuple
 from xenassign.checks.conflicts import (
     PAGES,
     TWICE,
-    Conflict,
     Holding,
     conflicts_between,
     known_streams,
@@ -37,6 +36,34 @@ class Domain(NamedTuple):
     file: str
     view: View | None = None
     config: XlConfig | None = None
+
+
+class SharedPart(NamedTuple):
+    """Where a domain states what it shares: a property of its tree, or a place of dom.cfg."""
+
+    file: str
+    prop: str
+    node: str | None
+    place: Place | None
+
+
+class Shared(NamedTuple):
+    """What two domains have, and where each of them states it."""
+
+    rule: Rule
+    message: str
+    first: SharedPart
+    second: SharedPart
+
+    def finding(self, part: SharedPart) -> Finding:
+        """The finding about one of the parts."""
+        return self.rule(
+            self.message,
+            node=part.node,
+            prop=part.prop if part.node is not None else None,
+            place=part.place,
+            routes=ROUTES,
+        )
 
 
 def holdings(domain: str, view: View) -> Iterator[Holding]:
@@ -77,8 +104,8 @@ def of_config(
         yield Holding(domain, f"iomem {pages.text}", None, "", (pages.host.in_bytes,)), atom
 
 
-def check(domains: Sequence[Domain], context: Context) -> Iterator[tuple[str, Finding]]:
-    """(file, finding) about the resources that a domain shares with an earlier one.
+def check(domains: Sequence[Domain], context: Context) -> Iterator[Shared]:
+    """The resources that two of the domains share.
 
     They are read from the tree if it has xen,reg or xen,path, else from the configuration. The host
     has to be known.
@@ -100,20 +127,17 @@ def check(domains: Sequence[Domain], context: Context) -> Iterator[tuple[str, Fi
                 places[holding.domain, holding.path] = domain.config.place(atom)
                 held.append(holding)
     for conflict in conflicts_between(held):
-        file, path = conflict.domains[1], conflict.paths[1]
-        node, place = nodes.get((file, path)), places.get((file, path))
-        yield file, _finding(conflict.rule, conflict, node, place)
-        host = platform.tree.find(path) if conflict.rule is TWICE else None
+        first, second = (
+            SharedPart(
+                file,
+                "xen,reg" if conflict.rule is PAGES else "xen,path",
+                nodes.get(key),
+                places.get(key),
+            )
+            for file, path in zip(conflict.domains, conflict.paths, strict=True)
+            for key in [(file, path)]
+        )
+        yield Shared(conflict.rule, conflict.message, first, second)
+        host = platform.tree.find(conflict.paths[1]) if conflict.rule is TWICE else None
         if host is not None and protection(platform, iommus, read_device(platform, host)).believed:
-            yield file, _finding(ASSIGNED_TWICE, conflict, node, place)
-
-
-def _finding(violated: Rule, conflict: Conflict, node: str | None, place: Place | None) -> Finding:
-    prop = "xen,reg" if violated is PAGES else "xen,path"
-    return violated(
-        conflict.message,
-        node=node,
-        prop=prop if node is not None else None,
-        place=place,
-        routes=ROUTES,
-    )
+            yield Shared(ASSIGNED_TWICE, conflict.message, first, second)
