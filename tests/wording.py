@@ -40,6 +40,7 @@ _PROPERTY = "xenassign-wording"
 
 #: The command whose words they are, by the beginning of the test's name; ``generate`` else.
 _COMMANDS = {
+    "tests/cli/test_described_system": "init",
     "tests/cli/test_diff": "diff",
     "tests/cli/test_inspect": "inspect",
     "tests/cli/test_lint": "lint",

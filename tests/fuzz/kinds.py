@@ -216,6 +216,21 @@ def _add_key(lines: list[str], random: Random, board: Board) -> None:
     lines.insert(lines.index(header) + 1 if header else 0, line)
 
 
+def described(draw: Draw) -> Case:
+    """A System Device Tree or a domains.yaml, whose text was changed, for ``init``."""
+    random = draw.random
+    tree = (seeds.DESCRIBED / "system.dts").read_text(encoding="utf-8")
+    names = random.choice((("system.dts",), ("domains.yaml",), ("system.dts", "domains.yaml")))
+    files = {"system.dts": tree.encode()}
+    for name in names:
+        text = (seeds.DESCRIBED / name).read_text(encoding="utf-8")
+        language = "dts" if name.endswith("dts") else "yaml"
+        files[name] = texts.encoded(damaged_text(draw, text, language), random)
+    option = ["--from-domains", "domains.yaml"] if "domains.yaml" in names else []
+    line = line_of("init", "system.dts", *(option or ["--from-sdt", "system.dts"]), "-o", "x.toml")
+    return Case(files, (line, line_of("plan", "-c", "x.toml")))
+
+
 def lock(draw: Draw) -> Case:
     """A lock: its text, or its values."""
     random = draw.random
@@ -373,6 +388,7 @@ KINDS: dict[str, tuple[Kind, int]] = {
     "domains": (domains, 7),
     "cfg": (configuration, 8),
     "toml": (project, 8),
+    "described": (described, 3),
     "lock": (lock, 4),
     "imagebuilder": (image_builder, 4),
     "options": (option, 5),

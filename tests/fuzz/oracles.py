@@ -287,7 +287,7 @@ def _c(name: str, data: bytes, _: Result) -> Iterator[Problem]:
 
 def _toml(name: str, data: bytes, _: Result) -> Iterator[Problem]:
     values = tomllib.loads(data.decode())
-    strange = set(values) - {"host", "xen", "route", "domain", "iommu-driver"}
+    strange = set(values) - {"host", "xen", "route", "domain", "iommu-driver", "boot"}
     if strange:
         yield Problem("toml keys", f"{name}: {sorted(strange)}")
 

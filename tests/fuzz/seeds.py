@@ -19,6 +19,7 @@ from tests.xen.mutants.blob import Blob, RawNode
 REPOSITORY = Path(__file__).resolve().parents[2]
 SHIPPED = REPOSITORY / "fixtures" / "host_dtbs"
 EXAMPLES = REPOSITORY / "docs" / "examples"
+DESCRIBED = REPOSITORY / "fixtures" / "system-device-tree"
 BASES = REPOSITORY / "docs" / "rules" / "bases"
 
 #: Properties that lead to what a device needs; with their names' endings.

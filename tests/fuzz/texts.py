@@ -58,6 +58,14 @@ WORDS = {
         'host = "board.dtb"\n', "host = 5\n", 'name = "dom0"\n', 'name = "a b"\n', 'path = "*"\n',
         'path = "/"\n', 'device = ["*"]\n', "a.b.c = 1\n", '"" = 1\n', '"a\\nb" = 1\n', "1 = 2\n",
     ),
+    "yaml": (
+        ":", "-", "{", "}", "[", "]", "&a ", "*a", "<<: *a\n", "<<+: *a\n", "<<*: [ *a ]\n", "!!",
+        "!!python/object:os.system x", "%YAML 1.1\n", "---\n", "...\n", "|\n", ">\n", "? ", "'",
+        '"', "~", "null", "yes", "0x", "1e9", "-1", "9" * 40, "512M", "8T", "&a [*a]", "\t", "\x00",
+        "domains:\n", "  access:\n", '      - dev: "*"\n', "      - dev: [ a, b ]\n",
+        "parent: net\n", "memory: 1\n", "cpus: x\n", "mode: { el: 2 }\n",
+        "access!linux:\n", "a: &b { c: *b }\n",
+    ),
     "json": (
         "{", "}", "[", "]", ",", ":", "null", "true", "-1", "1e999", "NaN", "Infinity", '""',
         "1.5", "9" * 5000, '"\\ud800"', '"\\u001b"', '"/"', '{"a": 1}', "[" * 50, '"name":',

@@ -163,13 +163,24 @@ def _needs_dma_reason(assessment: Assessment) -> bool:
 def _listed(assessment: Assessment, aliases: dict[str, str]) -> _Listed:
     device = assessment.device
     alias = aliases.get(device.path)
+    facts = [device.path] if alias else []
+    text = "; ".join([*facts, facts_of(assessment)])
+    return _Listed(alias or device.path, alias is not None, _kind(assessment), text)
+
+
+def facts_of(assessment: Assessment) -> str:
+    """What a comment says of a device: its kind, interrupts, and whether it is safe from DMA."""
+    device = assessment.device
     intids = dict.fromkeys(line.intid for line in device.interrupts)
     numbers = ", ".join(map(str, list(intids)[:4])) + (", …" if len(intids) > 4 else "")
     dma = "protected" if assessment.protection.protected else _DMA[device.dma.answer]
-    kind = device.node.compatible[0] if device.node.compatible else device.node.base_name
-    facts = [device.path if alias else "", kind, f"INTID {numbers}" if intids else "", dma]
-    text = "; ".join(fact for fact in facts if fact)
-    return _Listed(alias or device.path, alias is not None, kind, text)
+    facts = [_kind(assessment), f"INTID {numbers}" if intids else "", dma]
+    return "; ".join(fact for fact in facts if fact)
+
+
+def _kind(assessment: Assessment) -> str:
+    node = assessment.device.node
+    return node.compatible[0] if node.compatible else node.base_name
 
 
 def _lines(devices: list[_Listed], form: str) -> Iterator[str]:

@@ -31,9 +31,9 @@ BOOTING = PLACING | {EFI}
 _FORM = "[DOMAIN/]WHAT=ADDRESS[:SIZE], =ADDRESS:FILE or =FILE"
 _NUMBER = re.compile(r"(0[xX][0-9a-fA-F]+|[0-9]+)([KMG]?)")
 #: A FILE without an address: nothing that an address with a mistake could be.
-_FILE = r"[^0-9+:-][^:]*"
+FILE = r"[^0-9+:-][^:]*"
 #: ADDRESS[:SIZE], ADDRESS:FILE or FILE.
-WHERE = re.compile(rf"{_NUMBER.pattern}(:[\s\S]+)?|{_FILE}")
+WHERE = re.compile(rf"{_NUMBER.pattern}(:[\s\S]+)?|{FILE}")
 _LAST = (1 << 64) - 1
 #: The words of one U-Boot command, with variables: no separator of commands, no comment.
 COMMAND = r"[A-Za-z0-9_./,:=@+%$\{\}-]+( +[A-Za-z0-9_./,:=@+%$\{\}-]+)*"
@@ -158,7 +158,7 @@ def load_option(image: str, domain: str | None, where: str) -> LoadOption:
         raise UsageError(f"--load {name}: {image!r} is unknown; give {', '.join(known)}")
     first, sign, rest = where.partition(":")
     address = _bytes(first)
-    if address is None and re.fullmatch(_FILE, where):
+    if address is None and re.fullmatch(FILE, where):
         rest = where
     elif address is None or (sign and not rest):
         raise UsageError(f"--load {name}={where} is malformed; write --load {_FORM}")
