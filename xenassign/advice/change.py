@@ -81,7 +81,7 @@ def changed_request(request: Request, changes: Iterable[OptionChange]) -> Reques
         values: dict[str, Any] = dict(change.options)
         fields = fields_of(values)
         for field in REPEATED.intersection(fields) - change.replaced - {"routes"}:
-            fields[field] = (*getattr(request, field), *fields[field])
+            fields[field] = (*dict.fromkeys((*getattr(request, field), *fields[field])),)
         if "static_memory" in fields:
             fields |= {"memory": None, "routes": ("dom0less",)}
         request = replace(request, **fields)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from weakref import WeakKeyDictionary
 
-from xenassign.checks.static_memory import register_blocks
+from xenassign.checks.static_memory import register_spans
 from xenassign.devicetree.addresses import registers
 from xenassign.devicetree.spans import Merged, Span, gaps, merged
 from xenassign.devicetree.tree import Tree
@@ -55,7 +55,7 @@ def _in_use(platform: Platform) -> Merged:
 def _read_in_use(platform: Platform) -> Iterator[Span]:
     yield from (block.span for _, block in platform.reserved)
     yield from (Span.sized(*entry) for entry in platform.tree.reservations)
-    yield from (block.span for _, block in register_blocks(platform))
+    yield from (span for _, span in register_spans(platform))
     chosen = platform.tree.root.children.get("chosen")
     for node in chosen.walk() if chosen is not None else ():
         yield from (block.span for block in registers(node).blocks)

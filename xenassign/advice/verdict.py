@@ -96,10 +96,14 @@ class DeviceAnswer(NamedTuple):
 def judge_alone(board: Board, resolved: Resolved) -> DeviceAnswer:
     """The verdict on a request for one device without other options."""
 
+    attempts: dict[Request, _Attempt] = {}  # changes for several refusals are often the same
+
     def attempt(changes: Changes) -> _Attempt:
         request = changed_request(resolved.request, changes)
-        _, changed = resolve_domain(request, board.platform)
-        return _Attempt(board, changed)
+        if request not in attempts:
+            _, changed = resolve_domain(request, board.platform)
+            attempts[request] = _Attempt(board, changed)
+        return attempts[request]
 
     plan = _Attempt(board, resolved)
     search = Search(attempt, _MOST_PLANS, _leaves_device, improves=False)

@@ -158,9 +158,9 @@ def bank_findings(platform: Platform, domain: StaticMemory, bank: Span) -> Itera
             compared = domain.release.boot_scan_failure_is_panic and not within
             broken = SCAN_REFUSES if compared else RESERVED
             yield _finding(domain, broken, f"{text} covers the memory reservation {reserved}")
-    for node, block in register_blocks(platform):
-        if bank.overlaps(block.span):
-            message = f"{text} covers registers of {node.path} ({block.span})"
+    for node, span in register_spans(platform):
+        if bank.overlaps(span):
+            message = f"{text} covers registers of {node.path} ({span})"
             yield _finding(domain, DEVICES, message)
 
 
@@ -178,16 +178,17 @@ def _scan_refuses(platform: Platform, release: Release) -> bool:
     return reserved < chosen
 
 
-_REGISTERS: WeakKeyDictionary[Tree, tuple[tuple[Node, Block], ...]] = WeakKeyDictionary()
+_REGISTERS: WeakKeyDictionary[Tree, tuple[tuple[Node, Span], ...]] = WeakKeyDictionary()
 
 
-def register_blocks(platform: Platform) -> tuple[tuple[Node, Block], ...]:
+def register_spans(platform: Platform) -> tuple[tuple[Node, Span], ...]:
     """The register blocks of the board and the windows of PCI hosts, without those of
     /reserved-memory. They are read once."""
-    blocks = _REGISTERS.get(platform.tree)
-    if blocks is None:
-        blocks = _REGISTERS[platform.tree] = tuple(_register_blocks(platform))
-    return blocks
+    spans = _REGISTERS.get(platform.tree)
+    if spans is None:
+        blocks = _register_blocks(platform)
+        spans = _REGISTERS[platform.tree] = tuple((node, block.span) for node, block in blocks)
+    return spans
 
 
 def _register_blocks(platform: Platform) -> Iterator[tuple[Node, Block]]:

@@ -90,7 +90,10 @@ class Node:
     of nodes has another order in each run: where order matters, dicts keep it.
     """
 
-    __slots__ = ("_facts", "children", "name", "offset", "parent", "properties")
+    __slots__ = (
+        *("_compatible", "_facts", "_path"),
+        *("children", "name", "offset", "parent", "properties"),
+    )
 
     def __init__(
         self,
@@ -105,6 +108,8 @@ class Node:
         self.children: dict[str, Node] = {}
         self.offset = offset
         self._facts: dict[Callable[[Node], Any], Any] | None = None
+        self._path: str | None = None
+        self._compatible: tuple[str, ...] | None = None
 
     def __repr__(self) -> str:
         return f"<Node {self.path}>"
@@ -122,13 +127,15 @@ class Node:
     @property
     def path(self) -> str:
         """The full path, ``/`` for the root."""
-        names = []
-        node = self
-        while node.parent is not None:
-            names.append(node.name)
-            node = node.parent
-        names.reverse()
-        return "/" + "/".join(names)
+        if self._path is None:
+            names = []
+            node = self
+            while node.parent is not None:
+                names.append(node.name)
+                node = node.parent
+            names.reverse()
+            self._path = "/" + "/".join(names)
+        return self._path
 
     def lineage(self) -> Iterator[Node]:
         """The node itself, its parent, and so on up to the root."""
@@ -200,7 +207,9 @@ class Node:
     @property
     def compatible(self) -> tuple[str, ...]:
         """The strings of ``compatible``, most specific first (section 2.3.1)."""
-        return self.once(_compatible) if "compatible" in self.properties else ()
+        if self._compatible is None:
+            self._compatible = self.strings("compatible")
+        return self._compatible
 
     @property
     def status(self) -> str:
@@ -240,10 +249,6 @@ class RunningText(NamedTuple):
     source: str
     text: str = ""
     problem: str = ""
-
-
-def _compatible(node: Node) -> tuple[str, ...]:
-    return node.strings("compatible")
 
 
 @dataclass(eq=False)
