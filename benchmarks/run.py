@@ -2,10 +2,11 @@
 """The benchmarks: how long things take and how that grows. Nothing here passes or fails.
 
     python -m benchmarks.run [NAME...] [--runs N] [--json FILE] [--lopper COMMAND] [--old DIRECTORY]
+        [--boards N]
     python benchmarks/run.py ...
 
-NAME is commands, generate, startup, lint, inspect, system, scaling or growth; without one all are
-run.
+NAME is commands, generate, startup, lint, warm, inspect, system, scaling or growth; without one all
+are run.
 README.md says how to read the result.
 """
 
@@ -13,10 +14,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import os
 import platform
-import resource
 import shlex
 import shutil
 import statistics
@@ -25,48 +24,25 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parents[1]
 if __package__ in (None, ""):
     sys.path.insert(0, str(_ROOT))
 
+from benchmarks.figures import (  # noqa: E402
+    BOARD,
+    DEVICE,
+    LARGE,
+    LARGE_DEVICE,
+    Figure,
+    SkippedError,
+    all_boards,
+    board_file,
+)
 from benchmarks.growing import INPUTS  # noqa: E402
-from benchmarks.synthetic import board, device_path  # noqa: E402
-from tests.corpus.fetch_boards import boards, fetch  # noqa: E402
-from tests.debian import FetchError  # noqa: E402
-from xenassign import generate  # noqa: E402
-from xenassign.advice.assess import assess  # noqa: E402
-from xenassign.devicetree.blob import read_blob  # noqa: E402
-from xenassign.host.platform import read_platform  # noqa: E402
-from xenassign.outputs.generated import generate_system  # noqa: E402
-from xenassign.outputs.report.plan_json import inspect  # noqa: E402
-from xenassign.request.request import Request  # noqa: E402
-from xenassign.request.system_request import SystemRequest  # noqa: E402
-from xenassign.xen.releases import DEFAULT, release  # noqa: E402
-
-BOARD = "zynqmp-zcu102-rev1.0.dtb"
-DEVICE = "/axi/ethernet@ff0e0000"
-LARGE = "x1e80100-crd.dtb"
-LARGE_DEVICE = "/soc@0/dma-controller@800000"
-SIZES = (2_000, 20_000, 100_000)
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One number. ``note`` says what it is made of."""
-
-    benchmark: str
-    what: str
-    value: float
-    unit: str
-    note: str = ""
-
-
-class SkippedError(Exception):
-    """A benchmark that cannot run here, and what is missing."""
-
+from benchmarks.in_process import bench_scaling, bench_system, bench_warm  # noqa: E402
 
 # ---------------------------------------------------------------------------- processes
 
@@ -122,7 +98,9 @@ def bench_commands(options: argparse.Namespace) -> list[Figure]:
                     changed = _environment(**environment, PYTHONPATH=program)
                     used.setdefault((title, name), []).append(_used(words, Path(scratch), changed))
             if lopper and len(used.setdefault(("", "lopper"), [])) < 5:
-                used["", "lopper"].append(_used(_extract(options, _board(BOARD)), Path(scratch)))
+                used["", "lopper"].append(
+                    _used(_extract(options, board_file(BOARD)), Path(scratch))
+                )
     least = {key: min(seconds for seconds, _ in runs) for key, runs in used.items() if runs}
     bare = least["", "python -c pass"]
     figures = []
@@ -132,18 +110,10 @@ def bench_commands(options: argparse.Namespace) -> list[Figure]:
     return figures
 
 
-def _board(name: str) -> Path:
-    """A board of the corpus. Raises SkippedError."""
-    for path in boards(_boards()):
-        if path.name == name:
-            return path
-    raise SkippedError(f"{name} is not among the boards")
-
-
 def _commands(scratch: Path) -> dict[str, tuple[list[str], dict[str, str]]]:
     """The command lines of ``commands`` by name, with what they add to the environment."""
-    tool, large = _xenassign(), str(_board(LARGE))
-    zcu, fixture = str(_board(BOARD)), str(_ROOT / "fixtures/host_dtbs/zynqmp-zcu102.dtb")
+    tool, large = _xenassign(), str(board_file(LARGE))
+    zcu, fixture = str(board_file(BOARD)), str(_ROOT / "fixtures/host_dtbs/zynqmp-zcu102.dtb")
     written = ("-o", str(scratch / "out"), "-q", "--overwrite")
     forced = ("--force-assign-without-iommu", DEVICE)
     _run([*tool, "generate", fixture, "-d", "ethernet0", "-q", "-o", "made"], scratch)
@@ -178,7 +148,7 @@ def _xenassign() -> list[str]:
 
 def bench_generate(options: argparse.Namespace) -> list[Figure]:
     """One device of one board, from the command to the files, beside Lopper's two assists."""
-    host = str(_board(BOARD))
+    host = str(board_file(BOARD))
     ours = [*_xenassign(), "generate", host, "-d", DEVICE, "-o", "out", "--overwrite", "-q"]
     # Linux' tree of the board switches the SMMU off; Lopper forces the device without being asked.
     ours += ["--force-assign-without-iommu", DEVICE]
@@ -256,127 +226,35 @@ def bench_lint(options: argparse.Namespace) -> list[Figure]:
     return [_milliseconds("lint", *each) for each in zip(commands, seconds, strict=True)]
 
 
-# ---------------------------------------------------------------------------- the library
-
-
-def _boards() -> Path:
-    try:
-        return fetch()
-    except FetchError as error:
-        raise SkippedError(str(error)) from None
-
-
 def bench_inspect(options: argparse.Namespace) -> list[Figure]:
-    """Every board, from its bytes to the dictionary of inspect's JSON, in one process."""
-    del options
-    spent: list[tuple[float, str]] = []
-    devices = 0
-    for path in boards(_boards()):
-        blob = path.read_bytes()
-        start = time.process_time()
-        document = inspect(assess(read_platform(read_blob(blob, path.name)), release(DEFAULT)))
-        spent.append((time.process_time() - start, path.name))
-        devices += len(document["devices"])
-    total = sum(seconds for seconds, _ in spent)
-    slowest, name = max(spent)
-    median = statistics.median(seconds for seconds, _ in spent)
-    return [
-        Figure("inspect", "all boards", total, "s", f"{len(spent)} boards, {devices} devices"),
-        Figure("inspect", "boards per second", len(spent) / total, "1/s"),
-        Figure("inspect", "median board", median * 1e3, "ms"),
-        Figure("inspect", "slowest board", slowest * 1e3, "ms", name),
-    ]
+    """Boards in one process, from their bytes to the dictionary of inspect's JSON.
 
-
-def bench_system(options: argparse.Namespace) -> list[Figure]:
-    """Systems of one, two, four and eight domains with two devices each, in one process."""
-    del options
-    path = _board(BOARD)
-    blob = path.read_bytes()
-    judged = assess(read_platform(read_blob(blob)), release(DEFAULT)).devices
-    paths = [each.device.path for each in judged if each.assignable and each.device.interrupts]
-    least: dict[int, float] = {}
-    for count in (1, 2, 4, 8):
-        domains = tuple(
-            Request(devices=tuple(paths[2 * n : 2 * n + 2]), name=f"d{n}", memory=64)
-            for n in range(count)
-        )
-        for _ in range(4):  # the first reads the tables; what is read of a tree is kept with it
-            tree = read_blob(blob, path.name)
-            start = time.process_time()
-            files = generate_system(tree, SystemRequest(domains)).files
-            spent = (time.process_time() - start) * 1e3
-            least[count] = min(spent, least.get(count, spent))
-            if not files:
-                raise SkippedError(f"a system of {count} domains on {path.name} is refused")
-    ratio = Figure("system", "8 domains / 1", least[8] / least[1], "times")
-    note = f"of {path.name}"
-    every = [Figure("system", f"{n} domains", ms, "ms", note) for n, ms in least.items()]
-    return [*every, ratio]
-
-
-def bench_scaling(options: argparse.Namespace) -> list[Figure]:
-    """Microseconds per node on boards of growing size: flat where the time is linear.
-
-    Each size is measured in a process of its own, so that its peak of memory is its own too.
+    Those of the checkout ``--old`` before, in a process of its own.
     """
-    del options
-    figures: list[Figure] = []
-    for size in SIZES:
-        with multiprocessing.get_context("spawn").Pool(1) as pool:
-            figures += pool.apply(scale, (size,))
-    return sorted(figures, key=lambda figure: figure.what.partition(",")[0])
-
-
-def scale(size: int) -> list[Figure]:
-    """The figures of one size."""
-    blob = board(size)
-    nodes = sum(1 for _ in read_blob(blob).nodes())
-    request = Request((device_path(3),))
-    made = generate(read_blob(board(10)), request)
-    if made.refused:
-        raise SkippedError(f"the synthetic board's device is refused: {made.findings}")
-    before = _peak()
-    steps: dict[str, Callable[[], object]] = {
-        "read": lambda: read_blob(blob),
-        "platform": lambda: read_platform(read_blob(blob)),
-        "generate": lambda: generate(read_blob(blob), request),
-        "inspect": lambda: _inspected(blob),
-    }
+    files = all_boards()
+    chosen = files[:: max(1, len(files) // options.boards)] if options.boards else files
+    here = ({"old ": options.old} if options.old else {}) | {"": str(_ROOT)}
     figures = []
-    peaks = {}
-    for name, step in steps.items():
-        seconds = _seconds(step)
-        peaks[name] = (_peak() - before) / 1024
-        note = f"{seconds:.2f} s for {nodes:,} nodes"
-        figures.append(
-            Figure("scaling", f"{name}, {size:,}", seconds / nodes * 1e6, "us/node", note)
+    for title, program in here.items():
+        command = [sys.executable, str(Path(__file__).with_name("inspecting.py"))]
+        done = subprocess.run(
+            [*command, *map(str, chosen)],
+            capture_output=True,
+            text=True,
+            check=True,
+            env=_environment(PYTHONPATH=program),
         )
-    note = (
-        ", ".join(f"{name} {peak:.0f}" for name, peak in peaks.items()) + f"; blob {len(blob):,} B"
-    )
-    return [*figures, Figure("scaling", f"memory, {size:,}", max(peaks.values()), "MiB", note)]
-
-
-def _peak() -> int:
-    """The most memory that this process ever had, in KiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-
-
-def _inspected(blob: bytes) -> object:
-    return inspect(assess(read_platform(read_blob(blob)), release(DEFAULT)))
-
-
-def _seconds(step: Callable[[], object]) -> float:
-    """The least of three runs: what the work takes without what disturbs it."""
-    spent = []
-    for _ in range(3):
-        start = time.process_time()
-        step()
-        spent.append(time.process_time() - start)
-        if spent[-1] > 10:
-            break
-    return min(spent)
+        answer = json.loads(done.stdout)
+        spent, total = answer["seconds"], sum(answer["seconds"])
+        slowest = spent.index(max(spent))
+        counted = f"{len(spent)} boards, {answer['devices']} devices"
+        median = statistics.median(spent) * 1e3
+        figures += [
+            Figure("inspect", f"{title}boards", total, "s", counted),
+            Figure("inspect", f"{title}median board", median, "ms"),
+            Figure("inspect", f"{title}slowest", max(spent) * 1e3, "ms", chosen[slowest].name),
+        ]
+    return figures
 
 
 def bench_growth(options: argparse.Namespace) -> list[Figure]:
@@ -424,6 +302,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], list[Figure]]] = {
     "generate": bench_generate,
     "startup": bench_startup,
     "lint": bench_lint,
+    "warm": bench_warm,
     "inspect": bench_inspect,
     "system": bench_system,
     "scaling": bench_scaling,
@@ -453,6 +332,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Benchmarks of xenassign.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
     parser.add_argument("--runs", type=int, default=15, help="runs of each process (15)")
+    parser.add_argument("--boards", type=int, default=40, help="boards of inspect; 0: all (40)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     parser.add_argument("--old", metavar="DIRECTORY", help="a checkout to compare commands with")
     parser.add_argument("--lopper", type=shlex.split, default=_lopper(), metavar="COMMAND")
