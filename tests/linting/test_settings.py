@@ -26,6 +26,7 @@ def test_everything(tmp_path: Path) -> None:
 [lint]
 host = "b/board.dtb"
 host-overlay = ["m.dtbo", "n.dtbo"]
+base = "net.dts"
 xen = "4.19"
 route = ["xl"]
 select = ["XA2", "XA3"]
@@ -38,6 +39,7 @@ name = "later"
     assert settings(tmp_path, text) == Settings(
         host=str(tmp_path / "b/board.dtb"),
         overlays=(str(tmp_path / "m.dtbo"), str(tmp_path / "n.dtbo")),
+        bases=(str(tmp_path / "net.dts"),),
         xen="4.19",
         routes=("xl",),
         select=("XA2", "XA3"),

@@ -127,6 +127,30 @@ async def test_the_other_domains_of_a_folder_need_not_be_open(
     assert await editor.shown(tree) == []
 
 
+async def test_an_overlay_of_a_partial_tree_is_judged_with_its_base(
+    editor: Editor, project: Path
+) -> None:
+    (project / "domu1.cfg").unlink()
+    overlay = project / "more.dtso"
+    text = '/dts-v1/;\n/plugin/;\n&rtc { xen,pathh; };\n&gpio { xen,path = "/pl061@9030000"; };\n'
+    (shown,) = await editor.open(overlay, text)
+    assert shown.code is None
+    assert "call the base more.dts, or set base in the section [lint]" in shown.message
+    section = '[lint]\nhost = "board.dtb"\nbase = "domu1.dts"\nhost-overlay = "domu1.host.dtso"\n'
+    for name, toml in (("more.dtso", section), ("domu1.dtso", 'host = "board.dtb"\n')):
+        (project / "xenassign.toml").write_text(toml)
+        editor.changed_on_disk(project / "xenassign.toml")
+        (shown,) = await editor.open(project / name, text)
+        assert shown.code == "XA809"
+        assert editor.text(project / name, shown.range) == "xen,pathh"
+    assert await editor.open(project / "domu1.dts") == []
+    without = (project / "domu1.dts").read_text().replace("rtc: rtc@", "clock: rtc@")
+    editor.forget(project / "domu1.dtso")
+    await editor.edit(project / "domu1.dts", without.replace("&rtc", "&clock"))
+    (shown,) = await editor.shown(project / "domu1.dtso")
+    assert "cannot be applied" in shown.message
+
+
 async def test_a_configuration_of_the_efi_loader_beside_a_domain_is_left_out(
     editor: Editor, project: Path
 ) -> None:

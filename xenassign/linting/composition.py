@@ -155,6 +155,21 @@ def judged(
     return result
 
 
+def needs_base(document: Document, host: Tree | None, given: bool) -> bool:
+    """Whether a document is an overlay of a partial device tree, and not a whole tree itself.
+
+    ``given``: whether a base is given, so that one of which it is not known counts too.
+    """
+    if isinstance(document, ConfigFile) or document.tree is None or not document.overlay:
+        return False
+    kind = kind_of(document.tree, host)
+    return (kind == PIECE and not _is_whole(document.tree)) or (given and kind == OTHER)
+
+
+def _is_whole(overlay: Tree) -> bool:
+    return all(fragment.target == "/" for fragment in fragments(overlay))
+
+
 def is_of_another_program(document: Document) -> bool:
     """Whether a configuration is ImageBuilder's or that of Xen's EFI loader, not xl's."""
     return is_of_imagebuilder(document) or is_of_efi_loader(document)
@@ -193,7 +208,7 @@ def _judged(document: Document, base: TreeFile | None, host: Tree | None) -> Doc
         return document
     if base is not None:
         return _applied(base, document)
-    if all(fragment.target == "/" for fragment in fragments(document.tree)):
+    if _is_whole(document.tree):
         return _applied(TreeFile(_ROOT.file, b""), document, _ROOT)
     raise InputError(
         f"{document.file}: nothing here to judge: it is an overlay of a partial device tree, whose"

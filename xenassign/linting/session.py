@@ -192,7 +192,9 @@ class Session:
             routes=tuple(r for r in ROUTES if r in (routes or settings.routes or ROUTES)),
             host=_host(board, folders, xen, drivers),
             overlays=tuple(read_tree_file(path, folders) for path in overlays or settings.overlays),
-            bases=tuple(read_tree_file(path, folders, symbols=True) for path in bases),
+            bases=tuple(
+                read_tree_file(path, folders, symbols=True) for path in bases or settings.bases
+            ),
             partial=read_tree_file(partial, folders) if partial is not None else None,
             drivers=drivers,
             kconfig=(kconfig or frozenset(settings.kconfig)) | _kconfig(facts.values()),

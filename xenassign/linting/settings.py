@@ -27,6 +27,7 @@ class Settings(NamedTuple):
 
     host: str | None = None
     overlays: tuple[str, ...] = ()
+    bases: tuple[str, ...] = ()
     xen: str | None = None
     routes: tuple[str, ...] = ()
     select: tuple[str, ...] = ()
@@ -74,6 +75,7 @@ def settings_of(toml: TomlFile) -> Settings:
     return Settings(
         host=next(map(relative, values("host")), None),
         overlays=tuple(map(relative, values("host-overlay"))),
+        bases=tuple(map(relative, values("base"))),
         xen=next(iter(values("xen")), None),
         routes=values("route"),
         select=values("select"),

@@ -480,6 +480,13 @@ LINT = Section(
             '["marks.dtbo"]',
         ),
         Key(
+            "base",
+            one_or_more(_FILE),
+            "The partial device tree that overlays among the files are for, and further overlays"
+            " that are applied to it before, in order.",
+            '["net.dts"]',
+        ),
+        Key(
             "xen",
             _RELEASE,
             "The Xen release, or a point release as 4.20.3, if it differs from the file.",

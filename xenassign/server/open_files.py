@@ -7,7 +7,7 @@ files of a domain. So an edit reads one file again.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -15,15 +15,25 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from xenassign.devicetree.tree import Tree
-from xenassign.errors import NothingToJudgeError, XenassignError
+from xenassign.errors import InputError, NothingToJudgeError, XenassignError
 from xenassign.linting import linter
-from xenassign.linting.composition import is_of_another_program, with_host_overlays
-from xenassign.linting.documents import ConfigFile, Document, TreeFile, read_document
+from xenassign.linting.composition import (
+    is_of_another_program,
+    needs_base,
+    with_host_overlays,
+)
+from xenassign.linting.documents import (
+    ConfigFile,
+    Document,
+    TreeFile,
+    read_document,
+    read_tree_file,
+)
 from xenassign.linting.folder import DomainFacts, Folder, facts_in
 from xenassign.linting.lint_report import Report
 from xenassign.linting.pairing import domain_name
 from xenassign.linting.session import Session
-from xenassign.linting.settings import Settings
+from xenassign.linting.settings import Settings, read_settings
 from xenassign.linting.verdict.context import Context
 from xenassign.outputs.made import project_of
 from xenassign.reading import lines_of, unsaved
@@ -144,15 +154,20 @@ class OpenFiles:
         return self._contexts.get(config)
 
     def _session(self, path: str) -> Session:
-        """The session, without files, in which a file is judged. Raises XenassignError."""
+        """The session in which a file is judged, without files and bases. Raises XenassignError."""
         config = project_above(path)
 
         def make() -> Session:
-            if config is None:
-                return Session.without_files(settings=self.settings)
-            return Session.without_files(config=Path(config), project=project_of(config))
+            settings = self._settings(config)._replace(bases=())
+            project = project_of(config) if config is not None else None
+            return Session.without_files(settings=settings, project=project)
 
         return self.remember(("session", config, self.settings), make)
+
+    def _settings(self, config: str | None) -> Settings:
+        if config is None:
+            return self.settings
+        return self.remember(("settings", config), lambda: read_settings(Path(config)))
 
     def _judged(self, path: str) -> DomainReport:
         session = self._session(path)
@@ -165,7 +180,8 @@ class OpenFiles:
         if boards and project is not None:
             others = files_of_others(files, self.texts, project)
             beside = tuple(file for file in others if os.path.realpath(file) not in boards)
-        key = ("judgement", judged, beside, project, self.settings)
+        overlay = path if path.endswith(".dtso") else None
+        key = ("judgement", judged, overlay, beside, project, self.settings)
         return self.remember(key, lambda: self._judgement(judged, beside, path))
 
     def _judgement(
@@ -176,12 +192,57 @@ class OpenFiles:
         of_guests = [document for document in documents if _is_of_guest(document)]
         if not of_guests:
             raise NothingToJudgeError(f"{files[0]}: nothing here to judge")
-        options = session.options._replace(beside=tuple(self._of_others(beside, session)))
-        folder = Folder(os.path.dirname(files[0]), tuple(of_guests), (), self._facts(files))
+        judged, bases = self._composed(of_guests, path, session)
+        of_base = {os.path.realpath(base.file) for base in bases}
+        others = self._of_others((file for file in beside if file not in of_base), session)
+        options = session.options._replace(beside=tuple(others), bases=bases)
+        folder = Folder(os.path.dirname(files[0]), judged, (), self._facts(files))
         judging = replace(session, options=options).judging(folder)
         return DomainReport(judging, judging.report())
 
-    def _of_others(self, files: tuple[str, ...], session: Session) -> Iterator[Document]:
+    def _composed(
+        self, documents: list[Document], path: str, session: Session
+    ) -> tuple[tuple[Document, ...], tuple[TreeFile, ...]]:
+        """(documents to judge, the base of an overlay among them).
+
+        An overlay of a partial device tree is judged with its base while it is edited itself; else
+        the base is judged without it.
+        """
+        given = bool(self._settings(project_above(path)).bases)
+        overlays = [d for d in documents if needs_base(d, session.options.host, given)]
+        left_out = {overlay.file for overlay in overlays} - {path}
+        bases: tuple[TreeFile, ...] = ()
+        if len(left_out) < len(overlays):
+            bases = self._base(path, documents, session)
+            left_out |= {os.path.realpath(base.file) for base in bases}
+        return tuple(d for d in documents if d.file not in left_out), bases
+
+    def _base(
+        self, overlay: str, documents: Iterable[Document], session: Session
+    ) -> tuple[TreeFile, ...]:
+        """The base of an overlay of a partial device tree, with the overlays that come before it.
+
+        That is ``base`` of the settings, else the partial tree of its domain. Raises InputError if
+        there is none.
+        """
+        files = list(self._settings(project_above(overlay)).bases) or [
+            document.file
+            for document in documents
+            if isinstance(document, TreeFile) and not document.overlay and not document.has_domains
+        ]
+        if not files:
+            base = f"{os.path.splitext(os.path.basename(overlay))[0]}.dts"
+            raise InputError(
+                f"{overlay}: it is an overlay of a partial device tree, whose base is not known;"
+                f" call the base {base}, or set base in the section [lint] of xenassign.toml"
+            )
+        include = session.include
+        return tuple(
+            self.remember(("base", file), partial(read_tree_file, file, include, symbols=True))
+            for file in files
+        )
+
+    def _of_others(self, files: Iterable[str], session: Session) -> Iterator[Document]:
         """The files of other domains; one that cannot be read has its own diagnostic."""
         for file in files:
             with suppress(XenassignError):

@@ -17,6 +17,7 @@ _FILES: tuple[tuple[tuple[str, ...], str], ...] = (
     ((), "regulator-summary"),
     (("lint",), "host"),
     (("lint",), "host-overlay"),
+    (("lint",), "base"),
     (("domain",), "base-cfg"),
 )
 
