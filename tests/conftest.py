@@ -30,7 +30,7 @@ from xenassign.request.request import (
     parse_map,
     parse_memory_region,
 )
-from xenassign.xen.releases import release
+from xenassign.xen.releases import UPSTREAM, release
 
 from . import answers
 from .rows import Rows, rows
@@ -169,7 +169,7 @@ def _request(devices: tuple[str, ...], options: dict[str, Any]) -> Request:
         maps=tuple(parse_map(text) for text in options.pop("maps", ())),
         clock_rates=tuple(parse_clock_rate(text) for text in options.pop("rates", ())),
         memory_regions=tuple(parse_memory_region(text) for text in options.pop("regions", ())),
-        release=release(options.pop("xen", "4.20")),
+        release=release(options.pop("xen", "4.20"), options.pop("flavour", UPSTREAM)),
         **options,
     )
 

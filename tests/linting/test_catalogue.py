@@ -96,6 +96,9 @@ def test_the_releases_of_a_rule_follow_each_other() -> None:
     """So that a range names them; what is true of all or of no release is no condition."""
     for each in RULES:
         text = "".join("X" if each.applies(xen) else "-" for xen in RELEASES.values())
+        if "X" not in text:
+            assert catalogue.affected_releases(each).startswith("Xen of "), each.code
+            continue
         assert re.fullmatch("-*X+-*", text), each.code
         assert (each.applies is every_release) == (text == "X" * len(RELEASES)), each.code
 

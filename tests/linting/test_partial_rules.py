@@ -15,7 +15,7 @@ from xenassign.linting.guest.guest_lines import guest_intids
 from xenassign.linting.guest.view import partial_nodes
 from xenassign.linting.verdict.context import Context
 from xenassign.linting.verdict.guest_tree_size import guest_tree_bytes
-from xenassign.xen.releases import release
+from xenassign.xen.releases import DEFAULT, release
 
 from . import trees
 from .trees import blob, everything
@@ -175,14 +175,14 @@ def test_without_cells_the_default_is_two_and_one(board: Board) -> None:
         .replace("reg = <0x0 0x9010000 0x0 0x1000>;", "reg = <0 0x9010000 0x1000>;")
         .replace(REG, "xen,reg = <0 0x9010000 0x1000 0 0x9010000>;")
     )
-    (one,) = partial_nodes(read_blob(blob(text)))
+    (one,) = partial_nodes(read_blob(blob(text)), release(DEFAULT))
     assert [entry[:3] for entry in one.entries] == [(0x9010000, 0x1000, 0x9010000)]
     assert "XA211" not in codes(everything(text, context(board)))
 
 
 def test_a_remainder_shorter_than_an_entry_is_ignored() -> None:
     text = GOOD.replace(REG, REG[:-2] + " 0x1 0x2>;")
-    (one,) = partial_nodes(read_blob(blob(text)))
+    (one,) = partial_nodes(read_blob(blob(text)), release(DEFAULT))
     assert [entry[:3] for entry in one.entries] == [(0x9010000, 0x1000, 0x9010000)]
 
 

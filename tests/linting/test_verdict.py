@@ -154,17 +154,22 @@ def as_xl_reads_irqs(text: str) -> int | None:
     return value if text and used == len(text) and value < 0xFFFFFFFF else None
 
 
-def as_xl_reads_iomem(text: str) -> IomemRange | None:
-    """sscanf of two or three hexadecimal numbers has to take all of it."""
+def as_xl_reads_iomem(text: str, typed: bool = False) -> IomemRange | None:
+    """sscanf of two or three hexadecimal numbers has to take all of it.
+
+    ``typed``: as xl of AMD reads it, with a memory type after the third.
+    """
     start, count, guest = (ctypes.c_uint64(U64) for _ in range(3))
-    used = ctypes.c_int(0)
+    used, kind = ctypes.c_int(0), ctypes.create_string_buffer(7)
     here = ctypes.byref(used)
     numbers = [ctypes.byref(number) for number in (start, count)]
-    form = b"%lx,%lx%n@%lx%n"
-    done = LIBC.sscanf(text.encode(), form, *numbers, here, ctypes.byref(guest), here)
-    if done < 2 or used.value != len(text):
+    form = b"%lx,%lx%n@%lx%n" + (b",%6s%n" if typed else b"")
+    rest = (kind, here) if typed else ()
+    done = LIBC.sscanf(text.encode(), form, *numbers, here, ctypes.byref(guest), here, *rest)
+    if done < 2 or used.value != len(text) or kind.value not in {b"", b"memory", b"devmem"}:
         return None
-    return IomemRange(start.value, count.value, start.value if guest.value == U64 else guest.value)
+    gfn = start.value if guest.value == U64 else guest.value
+    return IomemRange(start.value, count.value, gfn, kind.value == b"memory")
 
 
 IRQS = {
@@ -255,16 +260,40 @@ IOMEM = {
 def test_pages_are_read_as_sscanf_reads_them(rows: Rows) -> None:
     for text, expected in IOMEM.items():
         with rows(text):
-            assert page_range(text) == expected
-            assert as_xl_reads_iomem(text) == expected
+            known = None if expected is None else IomemRange(*expected)
+            assert page_range(text) == known
+            assert as_xl_reads_iomem(text) == known
 
 
 @pytest.mark.parametrize("text", ["0x,1", "0x1,0X", "9010,1@0x", "-0x,1"])
 def test_a_prefix_without_digits_is_0(text: str) -> None:
     found = page_range(text)
     assert found is not None
-    assert 0 in found
+    assert 0 in found[:3]
     assert found == as_xl_reads_iomem(text)
+
+
+#: The entries that xl of AMD takes, with what they are to it.
+TYPED = {
+    "9010,1@9010,memory": (0x9010, 1, 0x9010, True),
+    "9010,1@9010,devmem": (0x9010, 1, 0x9010, False),
+    "9010,1@9010, memory": (0x9010, 1, 0x9010, True),
+    "9010,1@9010": (0x9010, 1, 0x9010, False),
+    "9010,1,memory": None,
+    "9010,1@9010,Memory": None,
+    "9010,1@9010,memor": None,
+    "9010,1@9010,memory ": None,
+    "9010,1@9010,memory1": None,
+    "9010,1@9010,": None,
+}
+
+
+def test_memory_types_are_read_as_xl_of_amd_reads_them(rows: Rows) -> None:
+    for text, expected in TYPED.items():
+        with rows(text):
+            assert page_range(text, True) == (None if expected is None else IomemRange(*expected))
+            assert as_xl_reads_iomem(text, True) == page_range(text, True)
+            assert (page_range(text) is not None) == ("," not in text.partition(",")[2])
 
 
 NUMBERS = st.from_regex(r"\A[ \t]?[+-]?(0[xX])?[0-9a-fA-F]{0,18}\Z")

@@ -53,6 +53,7 @@ format = 1
 host = ["a.dtb", "boards/b.dtb"]
 xen = "4.21"
 route = ["xl", "dom0less"]
+xen-flavour = "upstream"
 iommu-driver = "smmu"
 xen-console = "serial0"
 
@@ -411,8 +412,9 @@ def test_a_key_sets_the_field_of_the_option_of_its_name() -> None:
 
 
 def test_the_options_set_fields_of_requests() -> None:
-    """Those of the boot are fields, or ask for an output."""
-    assert {option.field for option in options.DOMAIN} <= set(Request.__dataclass_fields__)
+    """Those of the boot are fields, or ask for an output. A flavour is part of the release."""
+    fields = {*Request.__dataclass_fields__, "flavour"}
+    assert {option.field for option in options.DOMAIN} <= fields
     outputs = {
         "host_out",
         "chosen",
@@ -513,9 +515,9 @@ HEAD = 'host = "a"\n[[domain]]\nname = "net"\n'
         (HEAD + 'device = ["a", ""]', "4: domain 'net', device '' is empty; name a device"),
         (
             'name = "a"\n[[domains]]',
-            "1: the file has no key name; it has host, xen, route, include, iommu-driver,"
-            " xen-console, clock-summary, regulator-summary, format, domain, allow, forbid,"
-            " require, boot, lint",
+            "1: the file has no key name; it has host, xen, xen-flavour, route, include,"
+            " iommu-driver, xen-console, clock-summary, regulator-summary, format, domain, allow,"
+            " forbid, require, boot, lint",
         ),
         (
             HEAD + 'device = "a"',

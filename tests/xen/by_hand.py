@@ -25,7 +25,7 @@ from typing import NamedTuple
 import pytest
 
 from .conftest import COMPARED, DIFFERENT
-from .machine import UnavailableError, built, kconfig, point_release
+from .machine import UnavailableError, built, kconfig, of_vendors, point_release
 from .qemu import PATIENCE_VARIABLE
 
 TESTS = Path(__file__).resolve().parent.parent
@@ -70,10 +70,11 @@ class Result(NamedTuple):
 
 def hypervisor(release: str) -> tuple[str, str]:
     """The point release and the options of a hypervisor. Raises UnavailableError."""
-    path = built()[release]
-    if not path.is_file():
+    flavour, _, path = of_vendors().get(release, ("", release, built().get(release)))
+    if path is None or not path.is_file():
         raise UnavailableError(f"no Xen {release}: {path} is no file")
-    return point_release(path), ", ".join(sorted(kconfig(path))) or "default"
+    version = f"{point_release(path)}-{flavour}" if flavour else point_release(path)
+    return version, ", ".join(sorted(kconfig(path))) or "default"
 
 
 class Tally:
@@ -128,7 +129,8 @@ def _release(item: pytest.Item) -> str | None:
     """The hypervisor that a test is about, among those that were built by hand."""
     params: Mapping[str, object] = getattr(getattr(item, "callspec", None), "params", {})
     values = (params.get(name) for name in PARAMETERS)
-    return next((value for value in values if isinstance(value, str) and value in built()), None)
+    known = {*built(), *of_vendors()}
+    return next((value for value in values if isinstance(value, str) and value in known), None)
 
 
 # ---------------------------------------------------------------------------- the document
@@ -176,12 +178,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Run the suites on Xen that was built by hand.")
     parser.add_argument("words", nargs="*", metavar="WORD", help="only suites with one in the name")
     words = parser.parse_args().words
-    if not built():
+    names = [*built(), *of_vendors()]
+    if not names:
         parser.error("no hypervisor: set XENASSIGN_XEN_4_22=…/xen/xen or the like")
     os.environ.setdefault(PATIENCE_VARIABLE, PATIENCE)
     try:
-        for release in built():
-            print(f"Xen {' with '.join(hypervisor(release))}: {built()[release]}", flush=True)
+        for name in names:
+            print(f"Xen {' with '.join(hypervisor(name))}", flush=True)
     except UnavailableError as error:
         parser.error(str(error))
     tally = Tally(words)

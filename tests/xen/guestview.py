@@ -18,7 +18,9 @@ from .guest import GuestReport
 
 #: What each route keeps for itself of the nodes below /passthrough; libxl copies all of it.
 NOT_COPIED = {
-    "dom0less": frozenset({"xen,reg", "xen,path", "xen,force-assign-without-iommu"}),
+    "dom0less": frozenset(
+        {"xen,reg", "xen,reg-cacheable", "xen,path", "xen,force-assign-without-iommu"}
+    ),
     "xl": frozenset[str](),
 }
 #: How /proc/interrupts and /sys/kernel/irq call what the GIC's binding tells apart.

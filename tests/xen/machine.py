@@ -44,6 +44,9 @@ _GZIP = b"\x1f\x8b\x08"  # RFC 1952: ID1, ID2, CM
 #: A release of Xen that was built by hand: the name of a variable in the environment.
 _OWN = re.compile(r"XENASSIGN_XEN_(\d+)_(\d+)")
 
+#: The Xen of a vendor that was built by hand: the word of --xen-flavour, and the release.
+_OF_VENDOR = re.compile(r"XENASSIGN_XEN_([A-Z]+)_(\d+)_(\d+)")
+
 #: QEMU's board; who boots says how many processors and how much memory it has. A network card
 #: would want a ROM from a package of its own.
 BOARD = ("-machine", "virt,gic-version=3,virtualization=on", "-cpu", "cortex-a57", "-nic", "none")
@@ -106,6 +109,24 @@ def built() -> dict[str, Path]:
     return {f"{name[1]}.{name[2]}": Path(path) for name, path in found if name and path}
 
 
+def of_vendors() -> dict[str, tuple[str, str, Path]]:
+    """The hypervisors of vendors that were built by hand: flavour, release and file, by name.
+
+    A name is release and flavour (4.17-amd). They are none of :func:`built`: the suites foretell
+    what upstream Xen says.
+    """
+    found = ((_OF_VENDOR.fullmatch(name), path) for name, path in sorted(os.environ.items()))
+    return {
+        f"{name[2]}.{name[3]}-{name[1].lower()}": (
+            name[1].lower(),
+            f"{name[2]}.{name[3]}",
+            Path(path),
+        )
+        for name, path in found
+        if name and path
+    }
+
+
 @cache
 def configuration(xen: Path) -> tuple[str, ...]:
     """The lines of the Kconfig file that a hypervisor was built with; none if it is not in it.
@@ -144,6 +165,11 @@ def machine(suite: str) -> Machine:
 
     For the release of :func:`built` it is that hypervisor with the kernel of the newest suite.
     """
+    if suite in of_vendors():
+        _, release, path = of_vendors()[suite]
+        if not path.is_file():
+            raise UnavailableError(f"no Xen {suite}: {path} is no file")
+        return replace(machine(list(RELEASES)[-1]), release=release, built=path)
     if suite in built():
         path = built()[suite]
         if not path.is_file():

@@ -18,6 +18,7 @@ ROUTINE = re.compile(
     r"|d\d+: STATIC BANK\[\d+\] "
     r"|d(\d+|\[IO\]): allocate static shared memory BANK "  # 4.17 and 4.18
     r"|d\d+: extended region \d+: "
+    r"|Grant table range: "  # of AMD
     r"|Loading zImage from "
     r"|Loading d\d+ initrd from "
     r"|Loading d\d+ DTB to "

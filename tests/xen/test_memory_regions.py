@@ -28,7 +28,7 @@ CARVE = 0x70000000  # in the machine's RAM, above all modules
 REGION = f"/reserved-memory/carve@{CARVE:x}"
 WORD = b"carv"
 
-_OVERLAY = f"""
+OVERLAY = f"""
 /dts-v1/;
 /plugin/;
 / {{
@@ -49,7 +49,7 @@ devmem PLACE 32 >/out/written
 @pytest.fixture(scope="module")
 def host() -> bytes:
     """QEMU's board with a carve-out that its clock names."""
-    return with_overlay(host_of("virt"), compiled(_OVERLAY))
+    return with_overlay(host_of("virt"), compiled(OVERLAY))
 
 
 @pytest.mark.parametrize("place", [CARVE, 0x8000000])

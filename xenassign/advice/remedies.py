@@ -24,7 +24,7 @@ from xenassign.host.dma_windows import Inbound
 from xenassign.host.platform import Platform
 from xenassign.request.request import Request
 from xenassign.xen.layout import MIB
-from xenassign.xen.releases import RELEASES
+from xenassign.xen.releases import RELEASES, UPSTREAM
 
 MEMORY, VCPUS = 512, 1
 """What a domain gets for which the user states none: MiB, and virtual CPUs."""
@@ -220,8 +220,10 @@ def _direct_map(case: Case, _: Findings) -> Iterator[OptionChange]:
 
 def _newer_xen(case: Case, findings: Findings) -> Iterator[OptionChange]:
     """Each newer release, but the one in development, to which the rule does not apply."""
+    if case.request.release.flavour != UPSTREAM:
+        return
     *versions, _ = RELEASES
-    branch = ".".join(case.request.release.version.split(".")[:2])
+    branch = case.request.release.branch
     applies = findings[0].rule.applies
     for version in versions[versions.index(branch) + 1 :] if branch in versions else ():
         if applies is every_release or not applies(RELEASES[version]):

@@ -42,5 +42,5 @@ def boot_scan_findings(platform: Platform, release: Release) -> Iterator[Finding
     ]
     if nodes:
         names = some([node.path for node in nodes])
-        message = f"Xen {release.version} takes {names} for RAM, and does not start"
+        message = f"Xen {release.name} takes {names} for RAM, and does not start"
         yield NOT_RAM(message, node=nodes[0].path)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from xenassign.devicetree.spans import Intervals
 from xenassign.findings import Finding, Rule, rule
 from xenassign.xen.layout import Clash, Guest, clashes, unused_windows
 from xenassign.xen.releases import GUEST_IPA_BITS_MAX, Use
@@ -21,6 +22,9 @@ CLASH = rule("XA203", "guest-window-clash", "error", "broken")
 OPTIONAL_WINDOW = rule("XA204", "guest-window-optional", "warning", "unsafe")
 TOO_HIGH = rule("XA205", "address-too-high", "error", "rejected")
 GUEST_OVERLAP = rule("XA206", "guest-page-twice", "error", "broken")
+TYPES_DIFFER = rule(
+    "XA240", "memory-types-differ", "error", "unsafe", applies=lambda xen: xen.normal_mappings
+)
 UNUSED_WINDOW = rule("XA239", "guest-window-unused", "note", "portability")
 
 _KEEP_UNUSED: dict[Use, str] = {
@@ -37,6 +41,8 @@ class HostMapping(Protocol):
     def host_span(self) -> Span: ...
     @property
     def guest_span(self) -> Span: ...
+    @property
+    def normal(self) -> bool: ...
 
 
 def used_windows(config: XlConfig) -> frozenset[Use]:
@@ -106,6 +112,18 @@ def replaced(mappings: Sequence[HostMapping]) -> list[tuple[int, int]]:
             pairs.append((min(clash, index), max(clash, index)))
         furthest = _furthest([*furthest, index], spans, distances)
     return sorted(pairs)
+
+
+def differing_types(mappings: Sequence[HostMapping]) -> list[tuple[int, int]]:
+    """Pairs of mappings (indexes) of a host page, of which one is Normal memory: (that, other)."""
+    device = [index for index, mapping in enumerate(mappings) if not mapping.normal]
+    spans = Intervals(mappings[index].host_span for index in device)
+    return [
+        (index, device[number])
+        for index, mapping in enumerate(mappings)
+        if mapping.normal
+        for number in spans.overlapping(mapping.host_span)[:1]
+    ]
 
 
 def _furthest(indexes: list[int], spans: Sequence[Span], distances: Sequence[int]) -> list[int]:

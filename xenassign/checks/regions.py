@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 class Region(NamedTuple):
     """A node of the host whose ``reg`` the domain gets.
 
-    ``users``: host paths of the assigned devices that need it. ``why``: what for.
+    ``users``: host paths of the assigned devices that need it. ``why``: what for. ``normal``: it
+    is mapped as Normal memory.
     """
 
     node: Node
     users: tuple[str, ...]
     why: str
+    normal: bool = False
 
     @property
     def path(self) -> str:

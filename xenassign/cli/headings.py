@@ -8,7 +8,16 @@ import click
 
 #: What options are about, by the names of their parameters.
 _HEADINGS = {
-    "Boards and Xen": ("hosts", "config", "include", "release", "routes", "drivers", "xen_console"),
+    "Boards and Xen": (
+        "hosts",
+        "config",
+        "include",
+        "release",
+        "flavour",
+        "routes",
+        "drivers",
+        "xen_console",
+    ),
     "Devices": (
         *("devices", "maps", "align", "policy", "forced", "shared", "controls", "clock_rates"),
         *("clock_summary", "regulator_summary", "keep_supplies", "memory_regions"),

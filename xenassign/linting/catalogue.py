@@ -12,7 +12,7 @@ from xenassign.errors import UsageError
 from xenassign.findings import Rule, every_release, registered
 from xenassign.rule_pages import HOST_REQUIRED, Example
 from xenassign.spelling import did_you_mean
-from xenassign.xen.releases import RELEASES
+from xenassign.xen.releases import FLAVOURS, RELEASES, release
 
 #: The packages whose modules register rules.
 _PACKAGES = (
@@ -96,13 +96,20 @@ def applicability(rule: Rule) -> str:
 
 
 def affected_releases(rule: Rule) -> str:
-    """The releases that a rule applies to, which follow each other, as a range."""
+    """The releases that a rule applies to, which follow each other, as a range; or the vendors."""
     versions = list(RELEASES)
     affected = [version for version in versions if rule.applies(RELEASES[version])]
+    if not affected:
+        vendors = (flavour.vendor for name, flavour in FLAVOURS.items() if _of(rule, name))
+        return f"Xen of {' and '.join(vendors)}"
     first, last = affected[0], affected[-1]
     if last == versions[-1]:
         return f"Xen {first} and newer"
     return f"Xen {last} and older" if first == versions[0] else f"Xen {first} to {last}"
+
+
+def _of(rule: Rule, flavour: str) -> bool:
+    return any(rule.applies(release(v, flavour)) for v in FLAVOURS[flavour].releases)
 
 
 def _filled(text: str) -> str:

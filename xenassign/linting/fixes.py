@@ -235,7 +235,8 @@ def _rounded(finding: Finding, document: TreeFile) -> Iterator[tuple[Place, str]
     node = tree.find(finding.node or "") if tree is not None else None
     if source is None or node is None or finding.cell is None:
         return
-    cells = node.cells("xen,reg")
+    prop = finding.prop or "xen,reg"
+    cells = node.cells(prop)
     address, size = container_cells(node)
     width = 2 * address + size
     start = finding.cell // width * width
@@ -255,7 +256,7 @@ def _rounded(finding: Finding, document: TreeFile) -> Iterator[tuple[Place, str]
     )
     replacements = []
     for cell, new in zip(range(start, end), rounded, strict=True):
-        element = source.element(node.path, "xen,reg", cell)
+        element = source.element(node.path, prop, cell)
         if new != cells[cell] and element is not None:
             if element.size != 4 or not _LITERAL.fullmatch(element.text):
                 return  # /bits/, an expression or a macro, which its author has to change

@@ -20,7 +20,7 @@ from xenassign.linting.documents import Document, TreeFile, read_document
 from xenassign.planning.plan import SCHEMA
 from xenassign.reading import MAX_SIZE
 from xenassign.request.request import Request
-from xenassign.xen.releases import Release, release
+from xenassign.xen.releases import UPSTREAM, Release, release
 
 _BLOB_OF = {"dts": "dtb", "dtso": "dtbo"}
 _SUFFIXES = (*_BLOB_OF, *_BLOB_OF.values(), "cfg")
@@ -166,10 +166,11 @@ def facts_in(file: Path) -> DomainFacts | None:
     if not isinstance(plan, dict) or plan.get("schema") != SCHEMA:
         return None
     version, name = plan.get("xen"), plan.get("name")
-    if not isinstance(version, str) or not isinstance(name, str):
+    flavour = plan.get("xen_flavour", UPSTREAM)
+    if not isinstance(version, str) or not isinstance(name, str) or not isinstance(flavour, str):
         return None
     try:
-        xen = release(version)
+        xen = release(version, flavour)
     except UsageError:
         return None
     drivers, console = plan.get("iommu_drivers"), plan.get("xen_console")

@@ -306,9 +306,10 @@ def _config(document: ConfigFile, tree: TreeFile | None, context: Context) -> It
     view = View(read, context, config) if read is not None else None
     yield from _placed(document, domcfg.check(config, context))
     if context.board is not None:
-        from xenassign.linting.guest import mapped_devices
+        from xenassign.linting.guest import mapped_devices, normal_mappings
 
         yield from _placed(document, mapped_devices.in_iomem(config, context, view))
+        yield from _placed(document, normal_mappings.in_iomem(config, context))
     if document.device_tree is not None:
         at = config.place(config.named("device_tree")[-1].value)
         if tree is None:

@@ -17,7 +17,7 @@ from xenassign.linting.documents import STDIN, Document, document, read_document
 from xenassign.linting.lint_report import Report, merged
 from xenassign.linting.linter import Options, lint
 from xenassign.linting.settings import Settings, read_settings, selected
-from xenassign.xen.releases import DEFAULT, Release, release
+from xenassign.xen.releases import DEFAULT, UPSTREAM, Release, release
 
 if TYPE_CHECKING:
     from xenassign.linting.folder import DomainFacts, Folder
@@ -163,6 +163,7 @@ class Session:
         bases: tuple[str, ...] = (),
         partial: str | None = None,
         version: str | None = None,
+        flavour: str | None = None,
         routes: tuple[str, ...] = (),
         include: tuple[str, ...] = (),
         select: tuple[str, ...] = (),
@@ -186,7 +187,7 @@ class Session:
         folders, board = (*include, *settings.include), host or settings.host
         facts = _facts(project)
         drivers, xen_console = _of_boot(facts.values(), drivers, xen_console)
-        xen = release(version or settings.xen or DEFAULT)
+        xen = release(version or settings.xen or DEFAULT, flavour or settings.flavour or UPSTREAM)
         options = Options(
             release=xen,
             routes=tuple(r for r in ROUTES if r in (routes or settings.routes or ROUTES)),
@@ -208,7 +209,7 @@ class Session:
             include=folders,
             select=select or settings.select,
             ignore=(*ignore, *settings.ignore),
-            release_given=bool(version or settings.xen),
+            release_given=bool(version or settings.xen or flavour or settings.flavour),
             boards=_boards(project if board is None else None, folders, xen, drivers),
             stdin=stdin,
         )
@@ -264,7 +265,7 @@ class Session:
         """The files of a folder, with its board and what its plans state."""
         facts = {**{fact.name: fact for fact in folder.facts}, **self.options.facts}
         options = self.options._replace(facts=facts)
-        releases = {fact.release.version: fact.release for fact in folder.facts}
+        releases = {fact.release.name: fact.release for fact in folder.facts}
         if not self.release_given and releases:
             if len(releases) > 1:
                 problem = f"the plans are for Xen {' and '.join(releases)}"

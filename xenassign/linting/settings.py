@@ -1,7 +1,7 @@
 """The ``[lint]`` section of xenassign.toml, and the selection of findings.
 
-``host`` (if there is only one), ``include``, ``xen`` and ``route`` at the top of the file are the
-defaults of the section. The keys are listed in :mod:`xenassign.request.keys`.
+``host`` (if there is only one), ``include``, ``xen``, ``xen-flavour`` and ``route`` at the top of
+the file are the defaults of the section. The keys are listed in :mod:`xenassign.request.keys`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 NAME = "xenassign.toml"
 #: The keys that the section inherits from the top of the file.
-_INHERITED = ("host", "include", "xen", "route")
+_INHERITED = ("host", "include", "xen", "xen-flavour", "route")
 
 
 class Settings(NamedTuple):
@@ -34,6 +34,7 @@ class Settings(NamedTuple):
     ignore: tuple[str, ...] = ()
     include: tuple[str, ...] = ()
     kconfig: tuple[str, ...] = ()
+    flavour: str | None = None
 
 
 def read_settings(path: Path | None) -> Settings:
@@ -82,6 +83,7 @@ def settings_of(toml: TomlFile) -> Settings:
         ignore=values("ignore"),
         include=tuple(map(relative, values("include"))),
         kconfig=values("kconfig"),
+        flavour=next(iter(values("xen-flavour")), None),
     )
 
 

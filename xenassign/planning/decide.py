@@ -22,7 +22,7 @@ from xenassign.checks.interrupts import interrupt_findings
 from xenassign.checks.intx import with_intx
 from xenassign.checks.live_tree import dom0_findings, live_findings, running_findings
 from xenassign.checks.machine_control import machine_control_findings
-from xenassign.checks.memory_type import memory_type_findings
+from xenassign.checks.memory_type import maps_normal, memory_type_findings
 from xenassign.checks.msi import (
     doorbell_findings,
     full_interrupts,
@@ -210,7 +210,7 @@ def judge_request(board: Board, resolved: Resolved, scope: Scope | None = None) 
         if kept_by_xen(board, device.node) is None:
             findings += unprotected
             findings += machine_control_findings(board, scope, device, resolved.controls)
-        findings += (*msi_findings(board, scope, device), *memory_type_findings(device))
+        findings += (*msi_findings(board, scope, device), *_memory_type(request, device))
         findings += reach_findings(board, device, by_iommu, guest, translation)
         findings += doorbell_findings(board, device, by_iommu, guest)
         findings += containment_findings(device, dma_in_scope(scope, device), forced=force)
@@ -236,6 +236,11 @@ def judge_request(board: Board, resolved: Resolved, scope: Scope | None = None) 
         translation,
         tuple(dict.fromkeys(findings)),
     )
+
+
+def _memory_type(request: Request, device: HostDevice) -> Iterator[Finding]:
+    normal = maps_normal(request.release, device)
+    return memory_type_findings(device, request.release, normal)
 
 
 def _guest(platform: Platform, request: Request) -> Guest:

@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from xenassign.checks.memory_type import whole_pages
 from xenassign.checks.regions import Region
 from xenassign.checks.scope import Scope
 from xenassign.devicetree.addresses import registers
@@ -41,6 +42,8 @@ SHARED = rule("XA533", "memory-region-shared", "warning", "unsafe")
 MOVED = rule("XA534", "memory-region-moved", "warning", "broken")
 
 _POOLS = frozenset({"shared-dma-pool", "restricted-dma-pool"})
+#: The memory type of a region, by whether it is mapped as Normal memory.
+_TYPES = {False: "Device-nGnRE", True: "Normal memory"}
 
 
 class _UsedRegion(NamedTuple):
@@ -78,9 +81,12 @@ def memory_regions(
         if refusal is not None:
             findings.append(refusal)
             continue
-        purpose = "of memory-region; Device-nGnRE to the guest"
-        mapped.append(Region(region.node, region.users, purpose))
-        findings += _mapped_findings(region, others)
+        normal = resolved.request.release.normal_mappings and whole_pages(
+            registers(region.node).blocks
+        )
+        purpose = f"of memory-region; {_TYPES[normal]} to the guest"
+        mapped.append(Region(region.node, region.users, purpose, normal))
+        findings += _mapped_findings(region, others, normal)
     return tuple(mapped), tuple(findings)
 
 
@@ -219,14 +225,15 @@ def _impossible(region: Node) -> str | None:
     return None
 
 
-def _mapped_findings(region: _UsedRegion, others: list[str]) -> Iterator[Finding]:
-    """That a region is mapped, and who else uses it."""
+def _mapped_findings(region: _UsedRegion, others: list[str], normal: bool) -> Iterator[Finding]:
+    """That a region is mapped, and who else uses it. ``normal``: as Normal memory."""
     blocks = registers(region.node).blocks
     ranges = ", ".join(f"{block.size:#x} bytes at {block.address:#x}" for block in blocks)
-    message = f"{region.text} ({ranges}) is mapped, as Device-nGnRE"
+    message = f"{region.text} ({ranges}) is mapped, as {_TYPES[normal]}"
     if _is_pool(region.node):
         message += "; Linux finds no pool there, and most drivers fail for it"
-    yield MAPPED(message, node=region.users[0], prop="memory-region")
+    severity = "note" if normal and not _is_pool(region.node) else None
+    yield MAPPED(message, node=region.users[0], prop="memory-region", severity=severity)
     if others:
         message = f"{region.node.path} is also used by {some(others)}"
         yield SHARED(message, node=region.node.path)

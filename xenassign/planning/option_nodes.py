@@ -6,12 +6,12 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from xenassign.checks.machine_control import control
+from xenassign.checks.memory_type import Claimant
 from xenassign.checks.regions import Region
 from xenassign.checks.scope import Scope
 from xenassign.devicetree.spans import PAGE_SIZE, Intervals, Span
 from xenassign.devicetree.tree import Node
 from xenassign.errors import UsageError
-from xenassign.planning.placement import Claimant
 from xenassign.request.origin import mistake, origin_of
 from xenassign.request.request import MapOption, Request
 from xenassign.request.resolve import Resolved

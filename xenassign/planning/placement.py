@@ -7,10 +7,11 @@ whatever else is in them. All addresses and sizes are bytes.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from xenassign.checks import guest_addresses
 from xenassign.checks.machine_control import control
+from xenassign.checks.memory_type import Claimant, maps_normal
 from xenassign.checks.ownership import kept_by_xen
 from xenassign.checks.protection import accepted_for
 from xenassign.checks.regions import Region
@@ -40,19 +41,6 @@ NO_HOLE = rule("XA207", "no-hole", "error", "broken")
 MISALIGNED = rule("XA209", "guest-address-misaligned", "warning", "portability")
 NO_PLACE = rule("XA210", "no-place-in-window", "error", "broken")
 EMPTY_BLOCK = rule("XA208", "no-size", "note", "broken")
-
-
-class Claimant(Protocol):
-    """A device or a region: it has blocks to place."""
-
-    @property
-    def node(self) -> Node: ...
-    @property
-    def path(self) -> str: ...
-    @property
-    def blocks(self) -> tuple[Block, ...]: ...
-    @property
-    def windows(self) -> tuple[Block, ...]: ...
 
 
 class Placement:
@@ -136,11 +124,12 @@ def _place(request: Request, space: Space, targets: Sequence[_Target]) -> list[P
     unplaced: list[int] = []  # indexes of those that ``auto`` places
     wishes: list[Wish] = []
     pins = {(pin.path, pin.index, pin.window): pin.guest for pin in request.pins}
+    normal = [maps_normal(request.release, target.claimant) for target in targets]
 
     def put(index: int, address: int, how: str) -> None:
         block, pci = targets[index].block, targets[index].pci
         pages = block.pages
-        mapping = Mapping(pages.start, address, pages.size)
+        mapping = Mapping(pages.start, address, pages.size, normal[index] and not pci)
         blocks[index] = PlacedBlock(block, mapping, pci, how)
 
     for index, target in enumerate(targets):
@@ -176,7 +165,7 @@ def _misaligned(request: Request, result: Placement) -> Iterator[Finding]:
     blocks = [(path, block) for path, placed in result.placed.items() for block in placed]
     granules = Intervals(_granules(block) for _, block in blocks)
     for path, block in blocks:
-        host, guest, size = block.mapping
+        host, guest, size = block.mapping[:3]
         if block.how not in ("fixed", "identity"):
             continue
         if not aligned(request.align, host, size, guest):
@@ -397,3 +386,7 @@ def _overlaps(owners: dict[Mapping, str]) -> Iterator[Finding]:
         paths = f"{owners[ordered[first]]} and {owners[ordered[second]]}"
         message = f"{paths} are both mapped at guest {ordered[second].guest:#x}"
         yield guest_addresses.GUEST_OVERLAP(message, node=owners[ordered[second]], prop="reg")
+    for normal, device in guest_addresses.differing_types(ordered):
+        path, other = owners[ordered[normal]], owners[ordered[device]]
+        message = f"{path} is mapped as Normal memory, and {other} has the same pages as registers"
+        yield guest_addresses.TYPES_DIFFER(message, node=path, prop="reg")

@@ -25,11 +25,15 @@ SCHEMA = "xenassign/plan/1"
 
 
 class Mapping(NamedTuple):
-    """Whole pages: ``size`` bytes at physical ``host``, which the guest sees at ``guest``."""
+    """Whole pages: ``size`` bytes at physical ``host``, which the guest sees at ``guest``.
+
+    ``normal``: as Normal memory, not as Device-nGnRE.
+    """
 
     host: int
     guest: int
     size: int
+    normal: bool = False
 
     @property
     def host_span(self) -> Span:
@@ -49,11 +53,11 @@ class Mapping(NamedTuple):
     @property
     def entry(self) -> IomemRange:
         """The mapping as an entry of iomem."""
-        return IomemRange(self.host // PAGE_SIZE, self.pages, self.guest // PAGE_SIZE)
+        return IomemRange(self.host // PAGE_SIZE, self.pages, self.guest // PAGE_SIZE, self.normal)
 
     def covers(self, other: Mapping) -> bool:
-        """Whether it maps all host pages of another mapping, at the same guest addresses."""
-        same = self.guest - self.host == other.guest - other.host
+        """Whether it maps all host pages of another mapping to the same guest addresses, alike."""
+        same = self.guest - self.host == other.guest - other.host and self.normal == other.normal
         return same and self.host_span.covers(other.host_span)
 
 

@@ -104,7 +104,7 @@ def _scmi(
     findings: list[Finding] = [*_host_side(board, scope, node)]
     findings += _unfiltered(board, scope, request, node, {use.protocol for use in uses})
     if ARGUMENTS_LOST.applies(request.release):
-        message = f"Xen {request.release.version} may lose the arguments of calls to {node.path}"
+        message = f"Xen {request.release.name} may lose the arguments of calls to {node.path}"
         findings.append(ARGUMENTS_LOST(message, node=node.path))
     if not uses:
         message = f"no assigned device uses {node.path}; the guest gets it without protocols"
@@ -130,7 +130,7 @@ def _refusal(board: Board, request: Request) -> str | None:
     tree, release = board.platform.tree, request.release
     if not release.scmi_smc:
         first = next(r.version for r in RELEASES.values() if r.scmi_smc)
-        return f"Xen {release.version} does not forward SCMI to guests; Xen {first} and newer do"
+        return f"Xen {release.name} does not forward SCMI to guests; Xen {first} and newer do"
     if not board.platform.scmi:
         return "the board has no SCMI"
     forwarded = mediator(tree)

@@ -42,11 +42,12 @@ def request(base: XlConfig | None, **options: Any) -> Request:
     options = {name: value for name, value in options.items() if value is not None}
     if base is None:
         return Request(**options)
-    _check_types(base)
+    typed = options["release"].normal_mappings if "release" in options else False
+    _check_types(base, typed)
     if options.get("devices"):
         short_form.refuse(base)
     else:
-        stated = short_form.options(base, options.get("policy"))
+        stated = short_form.options(base, options.get("policy"), typed)
         if "partial" in stated:
             _refuse_options_of_made_tree(options, stated["partial"].file)
         stated["forced"] = (*stated.get("forced", ()), *options.get("forced", ()))
@@ -100,8 +101,11 @@ def _value(base: XlConfig, name: str) -> str | int | None:
     return value.text if isinstance(value, Atom) else None
 
 
-def _check_types(base: XlConfig) -> None:
-    """Raises InputError for a value that xl would not read, of the keys that are used or set."""
+def _check_types(base: XlConfig, typed: bool) -> None:
+    """Raises InputError for a value that xl would not read, of the keys that are used or set.
+
+    ``typed``: as of ``page_range``.
+    """
     for name in _ATOMS:
         value = base.get(name)
         if value is not None and not isinstance(value, Atom):
@@ -121,7 +125,7 @@ def _check_types(base: XlConfig) -> None:
             if name == "irqs" and intid(item.text) is None:
                 text = f"{item.text!r} in irqs is not an INTID; write it in decimal"
                 _stop(base, item, text, InputError)
-            if name == "iomem" and page_range(item.text) is None:
+            if name == "iomem" and page_range(item.text, typed) is None:
                 text = f"{item.text!r} in iomem is not MFN,COUNT[@GFN] in hexadecimal; correct it"
                 _stop(base, item, text, InputError)
 

@@ -41,7 +41,7 @@ from xenassign.request.request import (
     routes_of,
 )
 from xenassign.request.system_request import ImageBuilderRequest, SystemRequest
-from xenassign.xen.releases import DEFAULT, RELEASES, Release, release
+from xenassign.xen.releases import DEFAULT, RELEASES, UPSTREAM, Release, release
 
 if TYPE_CHECKING:
     from xenassign.request.project import Project
@@ -96,8 +96,13 @@ def system_of_project(project: Project, given: Given, trees: Sequence[Tree] = ()
     from xenassign.request.project import with_options
 
     system, fields = project.system, fields_of(given)
-    if trees and "release" not in fields and "xen" not in project.toml.values:
-        system = with_options(system, {"release": release_of(None, trees)}, None)
+    of_file, flavour = system.domains[0].release, fields.pop("flavour", None)
+    if "release" in fields or flavour is not None:
+        version = fields.get("release", of_file).version
+        fields["release"] = release(version, flavour or of_file.flavour)
+    elif trees and "xen" not in project.toml.values:
+        running = release_of(None, trees, of_file.flavour)
+        system = with_options(system, {"release": running}, None)
     system = with_options(system, fields, given.get("name"))
     return with_boot(system, given, project.toml.file)
 
@@ -117,7 +122,8 @@ def read_request(given: Given, trees: Sequence[Tree] = ()) -> Request:
     has_route = any(given.get(name) for name in ("routes", "static_memory", "direct_map"))
     if trees and not has_route and None not in map(dom0_tree, trees):
         fields["routes"] = ("xl",)
-    fields["release"] = release_of(given.get("release"), trees)
+    flavour = fields.pop("flavour", UPSTREAM)
+    fields["release"] = release_of(given.get("release"), trees, flavour)
     base = fields.pop("base", None)
     if base is None:
         return Request(**fields)
@@ -126,17 +132,17 @@ def read_request(given: Given, trees: Sequence[Tree] = ()) -> Request:
     return base_cfg.request(base, **fields)
 
 
-def release_of(version: str | None, trees: Sequence[Tree]) -> Release:
+def release_of(version: str | None, trees: Sequence[Tree], flavour: str = UPSTREAM) -> Release:
     """The release of a version; if none is given, the one that the boards run.
 
     It made dom0's trees, or ``xl info`` was read with them. Raises UsageError for an unknown
-    version.
+    version or flavour.
     """
     if version is not None:
-        return release(version)
+        return release(version, flavour)
     versions = set(map(_running_release, trees))
     running = versions.pop() if len(versions) == 1 else None
-    return release(running or DEFAULT)
+    return release(running or DEFAULT, flavour)
 
 
 def _running_release(tree: Tree) -> str | None:

@@ -58,10 +58,12 @@ from xenassign.spelling import did_you_mean
 from xenassign.xen.node_properties import PROPERTIES, DomainProperty
 from xenassign.xen.releases import (
     DOMAIN_NAME,
+    FLAVOURS,
     GUEST_MEMORY_MAX_MIB,
     KCONFIG,
     POINT_RELEASE,
     RELEASES,
+    UPSTREAM,
 )
 from xenassign.xen.sci import SCMI_SMC
 
@@ -132,6 +134,7 @@ _NAME = AnyText(DOMAIN_NAME.pattern, DOMAIN_NAME_RULE)
 _ROUTE = one_or_more(Choice(ROUTES))
 _POINT_RELEASE = AnyText(POINT_RELEASE.pattern, "give a point release as 4.20.3")
 _RELEASE = Either((Choice(tuple(RELEASES)), _POINT_RELEASE))
+_FLAVOUR = Choice((UPSTREAM, *FLAVOURS))
 
 DEVICE = Section(
     "[[domain.device]]",
@@ -492,6 +495,7 @@ LINT = Section(
             "The Xen release, or a point release as 4.20.3, if it differs from the file.",
             '"4.20"',
         ),
+        Key("xen-flavour", _FLAVOUR, "Whose Xen it is, if it differs from the file.", '"amd"'),
         Key("route", _ROUTE, "Check for these routes only, instead of the file's.", '["xl"]'),
         Key(
             "select",
@@ -528,6 +532,12 @@ TOP = Section(
             '"board.dtb"',
         ),
         Key("xen", _RELEASE, "The Xen release, or a point release as 4.20.3.", '"4.20"'),
+        Key(
+            "xen-flavour",
+            _FLAVOUR,
+            "Whose Xen it is: of the Xen Project (the default), or AMD's.",
+            '"amd"',
+        ),
         Key("route", _ROUTE, "Who builds the domains.", '["dom0less", "xl"]'),
         Key(
             "include",

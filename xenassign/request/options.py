@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from xenassign.xen.releases import DEFAULT, KCONFIG, RELEASES
+from xenassign.xen.releases import DEFAULT, FLAVOURS, KCONFIG, RELEASES, UPSTREAM
 
 POLICIES = ("auto", "strict", "trust")
 ALIGNMENTS = ("page", "natural", "64k", "2m")
@@ -49,6 +49,13 @@ XEN = Option(
     f"The Xen release: {_RELEASES}.  [default: {DEFAULT}; with dom0's live tree the"
     " release that made it]",
     metavar="RELEASE",
+)
+XEN_FLAVOUR = Option(
+    "--xen-flavour",
+    "flavour",
+    f"Whose Xen: of the Xen Project, or AMD's ({', '.join(FLAVOURS['amd'].releases)}), which maps"
+    " Normal memory, and answers the firmware calls of guests.",
+    choices=(UPSTREAM, *FLAVOURS),
 )
 IOMMU_DRIVER = Option(
     "--iommu-driver",
@@ -96,6 +103,7 @@ DOMAIN = (
         metavar="FILE",
     ),
     XEN,
+    XEN_FLAVOUR,
     Option(
         "--route",
         "routes",
@@ -378,6 +386,7 @@ LINT = (
         f"The Xen release: {_RELEASES}.  [default: {DEFAULT}]",
         metavar="RELEASE",
     ),
+    XEN_FLAVOUR,
     Option(
         "--route",
         "routes",

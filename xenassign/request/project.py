@@ -38,7 +38,7 @@ from xenassign.request.request import (
 from xenassign.request.system_request import Allowance, SystemRequest
 from xenassign.request.units import mebibytes
 from xenassign.request.value_kinds import as_list
-from xenassign.xen.releases import DEFAULT, release
+from xenassign.xen.releases import DEFAULT, UPSTREAM, release
 
 #: Keys of a device whose path may be a pattern, which may match several nodes.
 _OF_PATTERNS = ("path", "except", "set", "drop")
@@ -263,9 +263,10 @@ def _request(top: dict[str, Any], domain: dict[str, Any], folder: Path, origin: 
         options["static_memory"] = tuple(map(_bank, domain["static-memory"]))
     base, console = domain.get("base-cfg"), top.get("xen-console")
     console_at = Origin(origin.toml, ("xen-console",))
+    with _located(Origin(origin.toml, ("xen-flavour",))):
+        options["release"] = release(top.get("xen", DEFAULT), top.get("xen-flavour", UPSTREAM))
     options.update(
         devices=tuple(device.path for device in devices),
-        release=release(top.get("xen", DEFAULT)),
         routes=routes_of(routes, bool(options.get("static_memory") or options.get("direct_map"))),
         xen_console=Written(console, console_at) if console is not None else None,
         drivers=frozenset(as_list(top.get("iommu-driver"))) or None,

@@ -58,12 +58,12 @@ def statements(base: XlConfig) -> Iterator[XlAssignment]:
     return (statement for statement in base.statements if statement.name in PROPOSED)
 
 
-def options(base: XlConfig, policy: str | None) -> dict[str, Any]:
+def options(base: XlConfig, policy: str | None, typed: bool = False) -> dict[str, Any]:
     """The options of ``Request`` that the configuration states in its short form.
 
-    ``policy``: that of --iommu-policy, if it is given. Raises InputError for a value that is
-    invalid, UsageError for one that an option contradicts, ContradictionError for two that
-    contradict each other.
+    ``policy``: that of --iommu-policy, if it is given. ``typed``: as of ``page_range``. Raises
+    InputError for a value that is invalid, UsageError for one that an option contradicts,
+    ContradictionError for two that contradict each other.
     """
     partial = _partial_tree(base)
     stated: dict[str, Any] = {"devices": tuple(_devices(base)), "follows": True}
@@ -76,7 +76,7 @@ def options(base: XlConfig, policy: str | None) -> dict[str, Any]:
                 text = f"assigns devices without an IOMMU, --iommu-policy {policy} does not"
                 at, name = base.named(key)[-1], _spelled(base, key)
                 raise UsageError(f"{base.place(at)}: {name} {text}; remove one")
-    ranges = [page_range(atom.text) for atom in base.texts("iomem")]
+    ranges = [page_range(atom.text, typed) for atom in base.texts("iomem")]
     stated["pages"] = (*filter(None, ranges), *iomem_map(base).values())
     sci = _system_control(base)
     if sci is not None:

@@ -50,7 +50,7 @@ class SystemRequest:
         twice = next((name for name, count in names.items() if count > 1), None)
         if twice is not None:
             raise UsageError(f"two domains have the name {twice}; give each a unique name")
-        if len({(d.release.version, d.drivers, d.xen_console) for d in self.domains}) > 1:
+        if len({(d.release.name, d.drivers, d.xen_console) for d in self.domains}) > 1:
             raise UsageError(
                 "the domains differ in Xen release, IOMMU drivers or Xen's console; give one of"
                 " each for all domains"

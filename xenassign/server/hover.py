@@ -47,7 +47,7 @@ def of_tree(tree: TreeFile, context: Context, at: tuple[int, int]) -> Shown | No
     view = View(tree.tree, context)
     shows: dict[str, Callable[[View, Node], Iterator[str]]] = {
         "xen,path": _host_node,
-        "xen,reg": _mappings,
+        **dict.fromkeys(context.release.reg_properties, _mappings),
         "interrupts": _interrupts,
         "interrupts-extended": _interrupts,
         "clock-frequency": _stand_in,
@@ -199,7 +199,10 @@ def _atoms(statement: XlAssignment) -> Iterable[Atom]:
 
 
 def _value(key: str, atom: Atom, context: Context) -> Iterator[str]:
-    if key == "iomem" and (mapped := page_range(atom.text)) is not None:
+    if (
+        key == "iomem"
+        and (mapped := page_range(atom.text, context.release.normal_mappings)) is not None
+    ):
         yield mapping_line(context, MappingEntry.of_iomem(mapped))
     elif key == "irqs" and (number := intid(atom.text)) is not None:
         yield f"{intid_text(number)}{_line_of_host(context, number)}"

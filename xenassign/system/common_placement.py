@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import NamedTuple
 
+from xenassign.checks.memory_type import Claimant
 from xenassign.checks.scope import Scope, system_scopes
 from xenassign.devicetree.spans import Span
 from xenassign.errors import UsageError
 from xenassign.planning.decide import judge_request
-from xenassign.planning.placement import Claimant
 from xenassign.request.request import Pin
 from xenassign.request.resolve import Resolved, ResolvedSystem
 from xenassign.system.host_plan import HostRequest

@@ -56,7 +56,7 @@ def decide_hosts(
     if problems and all(problems):
         raise UsageError(*problems[0])
     differing = tuple(differences(request, hosts)) if len(hosts) > 1 else ()
-    return HostsPlan(request.domains[0].release.version, tuple(hosts), differing)
+    return HostsPlan(request.domains[0].release.name, tuple(hosts), differing)
 
 
 def _host_plan(

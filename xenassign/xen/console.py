@@ -32,5 +32,5 @@ def console_of_xen(platform: Platform, release: Release, bootargs: str = "") -> 
         where = f"dtuart={dtuart.partition(':')[0]}" if dtuart else "stdout-path"
         return f"Xen has no console UART ({where} names none)"
     if not drives(release, console):
-        return f"Xen {release.version} does not drive its console's UART {console.path}"
+        return f"Xen {release.name} does not drive its console's UART {console.path}"
     return console

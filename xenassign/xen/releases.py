@@ -67,6 +67,10 @@ irq_validate_new_type), NONE included.
 FORCE = "xen,force-assign-without-iommu"
 PASSTHROUGH_PROPERTIES = ("xen,reg", "xen,path", FORCE)
 """What Xen reads of the nodes below /passthrough, and does not copy (handle_prop_pfdt)."""
+CACHEABLE = "xen,reg-cacheable"
+"""As xen,reg, for Normal memory, see `Release.normal_mappings`."""
+PCI_ASSIGNED = "xen,pci-assigned"
+"""Of /passthrough: functions of a PCI bus, see `Release.pci_assigned`."""
 
 XEN_REG_CELLS = range(1, 3)
 """Widths that xen,reg can be written in, see `Release.xen_reg_cells_checked`."""
@@ -361,6 +365,46 @@ class Release:
     )
     """Boards of NXP, by compatible, whose SiP calls Xen forwards: those of the hardware domain
     only. On others even dom0's fail."""
+
+    # A vendor's Xen
+    flavour: str = field(default="upstream", metadata={"source": "`FLAVOURS` (xen/releases.py)"})
+    """Whose Xen it is: "upstream", or one of `FLAVOURS`."""
+    normal_mappings: bool = field(
+        default=False,
+        metadata={
+            "source": "AMD a07fdc9bfbcb: xen/arch/arm/domain_build.c handle_prop_pfdt;"
+            " 3dfb993a3571: tools/xl/xl_parse.c parse_config_data"
+        },
+    )
+    """Whether pages can be mapped as Normal memory: by `CACHEABLE`, and by ",memory" after an entry
+    of iomem. Of a node with xen,reg too Xen maps the last one of the two, as Normal memory."""
+    pci_assigned: bool = field(
+        default=False,
+        metadata={"source": "AMD d60dc36c4988: xen/arch/arm/domain_build.c domU_assign_pci_device"},
+    )
+    """Whether a dom0less domain gets the PCI functions of `PCI_ASSIGNED`, which is ignored silently
+    without pci-passthrough=on on Xen's command line."""
+    eemi_of_owner: tuple[str, ...] = field(
+        default=(), metadata={"source": "AMD: xen/arch/arm/platforms/xilinx-eemi.c"}
+    )
+    """Boards, by compatible, on which a guest's EEMI calls for a device reach the firmware if the
+    guest has the device's page (:mod:`xenassign.host.eemi`). Upstream they never do."""
+
+    @property
+    def name(self) -> str:
+        """The version for people, with the flavour unless it is upstream."""
+        flavour = FLAVOURS.get(self.flavour)
+        return f"{self.version} of {flavour.vendor}" if flavour else self.version
+
+    @property
+    def passthrough_properties(self) -> tuple[str, ...]:
+        """What this Xen reads of the nodes below /passthrough, and does not copy."""
+        return (*PASSTHROUGH_PROPERTIES, *((CACHEABLE,) if self.normal_mappings else ()))
+
+    @property
+    def reg_properties(self) -> tuple[str, ...]:
+        """The properties with pages to map."""
+        return ("xen,reg", CACHEABLE) if self.normal_mappings else ("xen,reg",)
 
     @property
     def branch(self) -> str:
@@ -661,6 +705,46 @@ _4_23 = replace(
     sip_boards=(*_4_22.sip_boards, "fsl,imx8mp", "fsl,imx8mq", "fsl,imx8mm", "fsl,imx8mn"),
 )
 
+# --- Vendors: what their Xen changes -----------------------------------------------------------
+
+
+class Flavour(NamedTuple):
+    """The Xen of a vendor. ``releases``: by branch, the fields of `Release` that it changes."""
+
+    vendor: str
+    releases: Mapping[str, Mapping[str, Any]]
+
+
+UPSTREAM = "upstream"
+
+#: Of all releases of AMD since 4.17, in its public tree (github.com/Xilinx/xen).
+_AMD: Mapping[str, Any] = MappingProxyType(
+    {
+        "normal_mappings": True,
+        "pci_assigned": True,
+        "eemi_of_owner": ("xlnx,zynqmp", "xlnx,versal"),
+        "dt_overlay": None,  # `xl dt-overlay` of AMD is older than that of upstream, and differs
+    }
+)
+
+FLAVOURS: Mapping[str, Flavour] = MappingProxyType(
+    {
+        "amd": Flavour(
+            "AMD",
+            {
+                # 970ab2e80a, with DOMU_DTB_SIZE 16384 (2023.1, 2023.2)
+                "4.17": {**_AMD, "dom0less_tree_bytes": 16384},
+                # c9de96c0cb, the branch of meta-xilinx 2024.1 and 2024.2. Its DOMU_DTB_SIZE was
+                # not read: upstream's is not greater.
+                "4.18": _AMD,
+                # dom0less-build.c, whose buffer is 16384 bytes and the module's size
+                "4.20": {**_AMD, "dom0less_tree_bytes": 16384},
+            },
+        )
+    }
+)
+"""By the word of --xen-flavour. What a vendor's Xen changes is here and nowhere else."""
+
 RELEASES: Mapping[str, Release] = MappingProxyType(
     {entry.version: entry for entry in (_4_17, _4_18, _4_19, _4_20, _4_21, _4_22, _4_23)}
 )
@@ -721,11 +805,28 @@ def spi_ranges(release: Release, options: Collection[str], nr_spis: int) -> tupl
     return (range(SPI_FIRST_INTID, GUEST_SPI_LAST_INTID + 1), range(ESPI_INTIDS.start, end))
 
 
-def release(version: str) -> Release:
+def release(version: str, flavour: str = UPSTREAM) -> Release:
     """The release for a version as "4.20", the newest of its branch, or as "4.20.1".
 
-    Raises UsageError.
+    ``flavour``: ``UPSTREAM`` or one of ``FLAVOURS``. Raises UsageError.
     """
+    known = _upstream(version)
+    if flavour == UPSTREAM:
+        return known
+    vendor = FLAVOURS.get(flavour)
+    if vendor is None:
+        raise UsageError(
+            f"unknown flavour of Xen '{flavour}'; known are {', '.join((UPSTREAM, *FLAVOURS))}"
+        )
+    changes = vendor.releases.get(known.branch)
+    if changes is None:
+        based = ", ".join(vendor.releases)
+        raise UsageError(f"Xen of {vendor.vendor} is not known for {version}; give {based}")
+    return replace(known, flavour=flavour, **changes)
+
+
+def _upstream(version: str) -> Release:
+    """The release of the Xen Project for a version. Raises UsageError."""
     match = re.fullmatch(r"([0-9]+\.[0-9]+)(?:\.([0-9]{1,9}))?", version)
     known = RELEASES.get(match[1]) if match else None
     if match is None or known is None:

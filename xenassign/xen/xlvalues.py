@@ -12,19 +12,29 @@ from xenassign.devicetree.spans import Span
 _DECIMAL = re.compile(r"[ \t\n\v\f\r]*([+-]?)0*([0-9]+)")
 _NUMBER = r"[ \t\n\v\f\r]*([+-]?(?:0[xX][0-9a-fA-F]*|[0-9a-fA-F]+))"
 _IOMEM = re.compile(f"{_NUMBER},{_NUMBER}(?:@{_NUMBER})?")
+#: The memory type comes after the guest page, never without one (AMD's parse_config_data).
+_TYPED_IOMEM = re.compile(
+    f"{_NUMBER},{_NUMBER}(?:@{_NUMBER}(?:,[ \\t\\n\\v\\f\\r]*(memory|devmem))?)?"
+)
 _U64 = (1 << 64) - 1
 
 
 class IomemRange(NamedTuple):
-    """An entry of iomem in pages: first of the host, count, first of the guest."""
+    """An entry of iomem in pages: first of the host, count, first of the guest.
+
+    ``normal``: it is Normal memory, not device memory (``Release.normal_mappings``).
+    """
 
     mfn: int
     pages: int
     gfn: int
+    normal: bool = False
 
     @property
     def text(self) -> str:
         """The entry in the form of dom.cfg, in hexadecimal."""
+        if self.normal:
+            return f"{self.mfn:#x},{self.pages:#x}@{self.gfn:#x},memory"
         moved = f"@{self.gfn:#x}" if self.gfn != self.mfn else ""
         return f"{self.mfn:#x},{self.pages:#x}{moved}"
 
@@ -34,8 +44,9 @@ class IomemRange(NamedTuple):
         return Span.sized(self.mfn, self.pages)
 
     def covers(self, other: IomemRange) -> bool:
-        """Whether it maps every page of the other, to the same guest pages."""
-        return self.gfn - self.mfn == other.gfn - other.mfn and self.host.covers(other.host)
+        """Whether it maps every page of the other, to the same guest pages and as that memory."""
+        alike = self.gfn - self.mfn == other.gfn - other.mfn and self.normal == other.normal
+        return alike and self.host.covers(other.host)
 
 
 def intid(text: str) -> int | None:
@@ -48,13 +59,17 @@ def intid(text: str) -> int | None:
     return value if value < 0xFFFFFFFF else None
 
 
-def page_range(text: str) -> IomemRange | None:
-    """An entry of iomem as sscanf reads it; None if xl refuses it."""
-    match = _IOMEM.fullmatch(text)
+def page_range(text: str, typed: bool = False) -> IomemRange | None:
+    """An entry of iomem as sscanf reads it; None if xl refuses it.
+
+    ``typed``: whether this xl knows memory types (``Release.normal_mappings``).
+    """
+    match = (_TYPED_IOMEM if typed else _IOMEM).fullmatch(text)
     if match is None:
         return None
-    mfn, count, gfn = (_hexadecimal(text) if text else _U64 for text in match.groups())
-    return IomemRange(mfn, count, mfn if gfn == _U64 else gfn)
+    mfn, count, gfn = (_hexadecimal(text) if text else _U64 for text in match.groups()[:3])
+    normal = typed and match[4] == "memory"
+    return IomemRange(mfn, count, mfn if gfn == _U64 else gfn, normal)
 
 
 def _hexadecimal(text: str) -> int:

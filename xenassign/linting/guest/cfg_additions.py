@@ -63,7 +63,7 @@ class CfgAdditions:
 
     @cached_property
     def _mappings(self) -> list[MappingEntry]:
-        return iomem(self._config)
+        return iomem(self._config, self._context.release)
 
     @cached_property
     def _streams(self) -> StreamTable | None:
@@ -78,7 +78,8 @@ class CfgAdditions:
 
     def _pages(self, entry: MappingEntry, host: HostDevice, *, safe: bool) -> tuple[Addition, ...]:
         """The entry of iomem for pages of a device of which iomem has no part."""
-        new = IomemRange(*(number // PAGE_SIZE for number in entry[:3]))
+        mfn, count, gfn = (number // PAGE_SIZE for number in entry[:3])
+        new = IomemRange(mfn, count, gfn, entry.normal)
         apart = not any(
             own.host_span.overlaps(entry.host_span) or own.guest_span.overlaps(entry.guest_span)
             for own in self._mappings

@@ -77,7 +77,7 @@ class Pair:
     @cached_property
     def ranges(self) -> list[tuple[Atom, IomemRange]]:
         """The ranges of iomem in pages, with the entries."""
-        return iomem_ranges(self.config)
+        return iomem_ranges(self.config, self.view.context.release)
 
     @cached_property
     def mappings(self) -> list[MappingEntry]:
@@ -139,7 +139,7 @@ def xen_reg_in_iomem(pair: Pair) -> Iterator[Finding]:
                 yield MAPPING_MISSING(
                     message,
                     node=node,
-                    prop="xen,reg",
+                    prop=partial.reg,
                     cell=cell,
                     routes=XL,
                     additions=pair.lacking.of_xen_reg(partial, entry),

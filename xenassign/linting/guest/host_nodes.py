@@ -20,6 +20,7 @@ from xenassign.linting.guest.guest_lines import GuestGic, guest_intids
 from xenassign.linting.verdict.mappings import MappingEntry, iomem_ranges
 from xenassign.xen.board import Board
 from xenassign.xen.dom0 import is_marked
+from xenassign.xen.releases import Release
 from xenassign.xen.sci import SHMEM
 
 
@@ -57,9 +58,10 @@ def ties(
     return dict(_Ties(guest, config, board, marked).tied())
 
 
-def iomem(config: XlConfig) -> list[MappingEntry]:
-    """The ranges of iomem in bytes; xl refuses the other entries."""
-    return [MappingEntry.of_iomem(pages) for _, pages in iomem_ranges(config) if pages.pages]
+def iomem(config: XlConfig, release: Release) -> list[MappingEntry]:
+    """The ranges of iomem in bytes; xl of the release refuses the other entries."""
+    ranges = iomem_ranges(config, release)
+    return [MappingEntry.of_iomem(pages) for _, pages in ranges if pages.pages]
 
 
 def dtdev(config: XlConfig, tree: Tree) -> list[Node]:
@@ -80,7 +82,7 @@ class _Ties:
         self, guest: GuestNodes, config: XlConfig, board: Board, marked: frozenset[str]
     ) -> None:
         self._guest, self._board, self._marked = guest, board, marked
-        self._mappings = iomem(config)
+        self._mappings = iomem(config, board.iommus.release)
         self._mapped = Intervals(entry.guest_span for entry in self._mappings)
         self._dtdev = frozenset(dtdev(config, board.platform.tree))
         self._intids = {node: guest_intids(guest.tree, node, guest.gic) for node in guest.nodes}

@@ -38,7 +38,7 @@ from xenassign.linting.verdict.mappings import iomem_ranges
 from xenassign.xen.board import Board
 from xenassign.xen.dom0 import is_marked
 from xenassign.xen.iommu import protection
-from xenassign.xen.releases import SPI_FIRST_INTID
+from xenassign.xen.releases import SPI_FIRST_INTID, Release
 from xenassign.xen.sci import COMPATIBLE, SHMEM, shared_memory
 
 NOT_IN_IRQS = rule(
@@ -61,7 +61,7 @@ def without_path(view: View) -> Iterator[Finding]:
             path = partial.node.path
             for judged in mapped.judged(entry.host_span for entry in partial.entries):
                 message = f"{path}: {judged.message}"
-                yield judged.rule(message, node=path, prop="xen,reg", routes=DOM0LESS)
+                yield judged.rule(message, node=path, prop=partial.reg, routes=DOM0LESS)
 
 
 def _channels(view: View) -> Iterator[Node]:
@@ -81,7 +81,7 @@ def in_iomem(config: XlConfig, context: Context, view: View | None) -> Iterator[
     mapped = _Mapped(board, context, view, config)
     lacking = CfgAdditions(config, context)
     scmi = requests_scmi(config, context.release)  # which requires the shared memory
-    for atom, span in _iomem(config):
+    for atom, span in _iomem(config, context.release):
         for judged in mapped.judged([span]):
             if not (scmi and any(SHMEM in part.compatible for part in judged.node.walk())):
                 at = config.place(atom)
@@ -97,9 +97,9 @@ def in_iomem(config: XlConfig, context: Context, view: View | None) -> Iterator[
         yield from _in_irqs(config, board, mapped, lacking)
 
 
-def _iomem(config: XlConfig) -> Iterator[tuple[Atom, Span]]:
+def _iomem(config: XlConfig, release: Release) -> Iterator[tuple[Atom, Span]]:
     """The entries of iomem with their host addresses (bytes)."""
-    for atom, pages in iomem_ranges(config):
+    for atom, pages in iomem_ranges(config, release):
         yield atom, pages.host.in_bytes
 
 
@@ -107,7 +107,8 @@ def _in_irqs(
     config: XlConfig, board: Board, mapped: _Mapped, lacking: CfgAdditions
 ) -> Iterator[Finding]:
     """Interrupts that irqs lacks, of the devices that iomem and dtdev pass without a tree."""
-    nodes = {**mapped.marked(span for _, span in _iomem(config)), **mapped.listed}
+    spans = (span for _, span in _iomem(config, board.iommus.release))
+    nodes = {**mapped.marked(spans), **mapped.listed}
     devices = [read_device(board.platform, node) for node in nodes]
     owners = {
         line.intid: device for device in devices for line in device.interrupts if line.kind == "spi"
@@ -153,7 +154,7 @@ class _Mapped:
         self.listed = dict.fromkeys(dtdev(config, tree)) if config is not None else {}
         requested = scope.requested if scope is not None else frozenset()
         if config is not None:
-            requested |= self._whole([span for _, span in _iomem(config)])
+            requested |= self._whole([span for _, span in _iomem(config, context.release)])
         inside = domain_scope(board.platform, requested)
         elsewhere = context.elsewhere - inside.members
         self._scope = replace(inside, elsewhere=elsewhere)

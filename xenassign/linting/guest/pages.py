@@ -185,7 +185,7 @@ def remainders(view: View) -> Iterator[Finding]:
             yield REMAINDER(
                 f"{end} ({width}){effect}",
                 node=partial.node.path,
-                prop="xen,reg",
+                prop=partial.reg,
                 cell=len(partial.entries) * (2 * cells.address + cells.size),
                 severity=None if partial.entries else "error",
             )
@@ -197,7 +197,7 @@ def empty(view: View) -> Iterator[Finding]:
     Without xen,path and xen,force-assign-without-iommu Xen refuses the node (XA411).
     """
     for partial in view.nodes:
-        reg, host = partial.node.get("xen,reg"), view.host(partial.node)
+        reg, host = partial.node.get(partial.reg), view.host(partial.node)
         if reg is None or reg.value or (partial.path is None and not partial.forced):
             continue
         guest = registers(partial.node).blocks
@@ -208,7 +208,7 @@ def empty(view: View) -> Iterator[Finding]:
         if missing:
             message = f"{partial.node.path}: xen,reg is empty, and the device has registers at"
             addresses = ", ".join(f"{block.address:#x}" for block in missing)
-            yield EMPTY(f"{message} {addresses}", node=partial.node.path, prop="xen,reg")
+            yield EMPTY(f"{message} {addresses}", node=partial.node.path, prop=partial.reg)
 
 
 def no_size(view: View) -> Iterator[Finding]:
@@ -253,7 +253,7 @@ def unmapped_blocks(view: View) -> Iterator[Finding]:
         missing = _unmapped(host.blocks, view.host_spans)
         if missing:
             message = f"{partial.node.path}: {_not_mapped(host, missing, view.host_spans)}"
-            yield BLOCK_UNMAPPED(message, node=partial.node.path, prop="xen,reg")
+            yield BLOCK_UNMAPPED(message, node=partial.node.path, prop=partial.reg)
 
 
 def _not_mapped(host: HostDevice, blocks: Iterable[Block], mapped: Merged) -> str:
@@ -271,7 +271,7 @@ def windows_left(view: View) -> Iterator[Finding]:
     for partial, host in view.assigned:
         if partial.entries:
             for finding in left_windows(host):
-                yield finding._replace(node=partial.node.path, prop="xen,reg")
+                yield finding._replace(node=partial.node.path, prop=partial.reg)
 
 
 def unmapped_windows(view: View) -> Iterator[Finding]:
@@ -290,7 +290,7 @@ def unmapped_windows(view: View) -> Iterator[Finding]:
             message = f"{node.path}: {start and 'only '}{start}the window"
             message += f" {window.span} of ranges is {'in xen,reg' if start else 'in no xen,reg'}"
             severity = "note" if start else None
-            yield BLOCK_UNMAPPED(message, node=node.path, prop="xen,reg", severity=severity)
+            yield BLOCK_UNMAPPED(message, node=node.path, prop=partial.reg, severity=severity)
 
 
 def registers_of_xen(view: View) -> Iterator[Finding]:
@@ -346,7 +346,7 @@ def pages_shared(view: View) -> Iterator[Finding]:
             yield SHARED_PAGE(
                 sharing_message(partial.node.path, others),
                 node=partial.node.path,
-                prop="xen,reg" if partial.entries else None,
+                prop=partial.reg if partial.entries else None,
                 fix="leave both with the host" if ruling else _BOTH,
             )
 
@@ -361,13 +361,13 @@ def _blocks(node: Node) -> tuple[Block, ...]:
 
 
 def _claims(partial: PartialNode) -> list[Claim]:
-    return [Claim(entry, partial.node.path, "xen,reg", DOM0LESS) for entry in partial.entries]
+    return [Claim(entry, partial.node.path, partial.reg, DOM0LESS) for entry in partial.entries]
 
 
 def _remainder(partial: PartialNode) -> int:
     """The bytes of xen,reg after its last entry. 0 for cells that Xen refuses (XA211)."""
     address, size = container_cells(partial.node)
-    reg = partial.node.get("xen,reg")
+    reg = partial.node.get(partial.reg)
     if reg is None or address not in XEN_REG_CELLS or size not in XEN_REG_CELLS:
         return 0
     return len(reg.value) % (4 * (2 * address + size))
@@ -376,7 +376,7 @@ def _remainder(partial: PartialNode) -> int:
 def _reported(view: View, node: Node) -> bool:
     """Whether XA222, XA223 or XA227 report the xen,reg of the node or of an ancestor."""
     partial = view.nearest(node)
-    if partial is None or not partial.node.has("xen,reg"):
+    if partial is None or not partial.node.has(partial.reg):
         return False
     sizes = [entry.size for entry in partial.entries]
     return not all(sizes) or not sizes or _remainder(partial) > 0

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from xenassign.findings import Finding
 from xenassign.linting.guest import (
     interrupts,
+    normal_mappings,
     pages,
     phandles,
     protection,
@@ -26,6 +27,7 @@ from xenassign.linting.guest.view import Check, View
 CHECKS: tuple[Check, ...] = (
     *tree_form.CHECKS,
     *pages.CHECKS,
+    *normal_mappings.CHECKS,
     *interrupts.CHECKS,
     *protection.CHECKS,
     *phandles.CHECKS,

@@ -175,7 +175,7 @@ def gic_phandle(view: View) -> Iterator[Finding]:
         return
     if gic.phandle is None:
         if not view.context.release.gic_without_phandle_ok:
-            message = f"{gic.path} has no phandle: Xen {view.context.release.version} uses 0"
+            message = f"{gic.path} has no phandle: Xen {view.context.release.name} uses 0"
             yield GIC_PHANDLE(message, node=gic.path, routes=DOM0LESS)
         return
     if gic.phandle == GUEST_PHANDLE_GIC:

@@ -77,7 +77,8 @@ def force_not_needed(view: View) -> Iterator[Finding]:
 def force_ignored(view: View) -> Iterator[Finding]:
     """Nodes that assign nothing, with xen,force-assign-without-iommu."""
     for node in view.copied:
-        if node.has(FORCE) and not (node.has("xen,reg") or node.has("xen,path")):
+        read = ("xen,path", *view.context.release.reg_properties)
+        if node.has(FORCE) and not any(map(node.has, read)):
             message = f"{node.path} has neither xen,reg nor xen,path"
             yield FORCE_IGNORED(message, node=node.path, prop=FORCE)
 

@@ -13,7 +13,7 @@ from xenassign.checks.dma_reach import DMA_OFFSET, reach_findings
 from xenassign.checks.memory_type import memory_type_findings
 from xenassign.checks.msi import doorbell_findings
 from xenassign.checks.protection import dma_in_scope
-from xenassign.devicetree.spans import Span
+from xenassign.devicetree.spans import Span, merged
 from xenassign.findings import Finding
 from xenassign.host.dma_windows import Translation, dma_ranges, translation
 from xenassign.linting.guest.view import Check, View
@@ -54,8 +54,12 @@ def device_memory(view: View) -> Iterator[Finding]:
     for partial, host in view.assigned:
         if view.mapped(partial):
             mapped = [window for window in host.windows if _is_mapped(view, window.span)]
-            prop = "xen,reg" if partial.entries else "reg"
-            for finding in memory_type_findings(host._replace(windows=tuple(mapped))):
+            prop = partial.reg if partial.entries else "reg"
+            blocks = merged(block.span for block in host.blocks)
+            own = [e for e in view.mapped(partial) if any(map(e.host_span.overlaps, blocks))]
+            normal = bool(own) and all(entry.normal for entry in own)
+            judged = host._replace(windows=tuple(mapped))
+            for finding in memory_type_findings(judged, view.context.release, normal):
                 yield finding._replace(node=partial.node.path, prop=prop)
 
 

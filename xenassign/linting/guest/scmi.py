@@ -50,7 +50,7 @@ def _problems(view: View, node: Node) -> Iterator[tuple[str, str]]:
     """(property, problem) of an SCMI node, the worst first."""
     release, platform = view.context.release, view.context.platform
     if not release.scmi_smc:
-        yield "compatible", f"Xen {release.version} forwards no SCMI call of a guest"
+        yield "compatible", f"Xen {release.name} forwards no SCMI call of a guest"
     prop = node.get("arm,smc-id")
     if prop is None or len(prop.value) != 4:
         yield "arm,smc-id", "it has no arm,smc-id"

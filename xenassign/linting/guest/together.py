@@ -100,7 +100,7 @@ def of_config(
         number = corrected_intid(atom)
         if number is not None:
             yield Holding(domain, f"irqs {number}", None, "", (), (number,)), atom
-    for atom, pages in iomem_ranges(config):
+    for atom, pages in iomem_ranges(config, iommus.release):
         yield Holding(domain, f"iomem {pages.text}", None, "", (pages.host.in_bytes,)), atom
 
 

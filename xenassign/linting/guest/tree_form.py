@@ -1,7 +1,8 @@
 """Rules about the form of a partial device tree: misspelt properties, misplaced nodes, buses.
 
-Xen reads three properties below /passthrough and copies the rest, so it reports no error for a
-misspelt property, a node in the wrong place, or a bus below which a guest finds no devices.
+Xen reads three properties (AMD's five) below /passthrough and copies the rest, so it reports no
+error for a misspelt property, a node in the wrong place, or a bus below which a guest finds no
+devices.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from xenassign.host.device import SIMPLE_BUSES
 from xenassign.linting.guest.view import Check, View, container_cells
 from xenassign.linting.verdict.dom0less import DOM0LESS
 from xenassign.spelling import corrections, similar
-from xenassign.xen.releases import PASSTHROUGH_PROPERTIES
+from xenassign.xen.releases import CACHEABLE, PCI_ASSIGNED, UPSTREAM
 
 NOTHING_ASSIGNED = rule("XA802", "nothing-assigned", "error", "broken", routes=DOM0LESS)
 OUTSIDE = rule("XA803", "outside-passthrough", "error", "broken")
@@ -33,6 +34,11 @@ PATH_LIST = rule("XA813", "xen-path-list", "warning", "broken", routes=DOM0LESS)
 #: Other valid properties below /passthrough: those of the guest's own bindings
 #: (reserved-memory/xen,shared-memory.txt), and the one that XA421 reports.
 _OTHER_PROPERTIES = frozenset({"xen,id", "xen,offset", "xen,smmu-stream-ids"})
+#: Properties that AMD's Xen reads too, with the fix where it is upstream's.
+_OF_AMD = {
+    CACHEABLE: "write xen,reg, which maps device memory; or check for AMD's Xen: --xen-flavour amd",
+    PCI_ASSIGNED: "drop it, or check for AMD's Xen: --xen-flavour amd",
+}
 #: Nodes for whose children a guest makes devices (of_default_bus_match_table of Linux).
 _BUSES = SIMPLE_BUSES | {"simple-mfd"}
 
@@ -51,7 +57,8 @@ _FOR_XL = "add both for dom0less; with xl neither is required: give the dom.cfg 
 def outside(view: View) -> Iterator[Finding]:
     """Nodes with Xen's properties that are not below /passthrough, where Xen does not read them."""
     for node in view.tree.nodes():
-        if not view.has(node) and (node.has("xen,reg") or node.has("xen,path")):
+        read = ("xen,path", *view.context.release.reg_properties)
+        if not view.has(node) and any(map(node.has, read)):
             yield OUTSIDE(f"{node.path} is not below /passthrough", node=node.path)
 
 
@@ -118,7 +125,7 @@ def aliases(view: View) -> Iterator[Finding]:
 def unknown(view: View) -> Iterator[Finding]:
     """Properties whose name looks like one of Xen's, but that Xen does not read here."""
     for node in view.copied:
-        problems = {name: _unknown(node, name) for name in node.properties}
+        problems = {name: _unknown(view, node, name) for name in node.properties}
         corrected = Counter(problem[2] for problem in problems.values() if problem)
         for name, unknown_name in problems.items():
             if unknown_name is not None:
@@ -128,20 +135,27 @@ def unknown(view: View) -> Iterator[Finding]:
                 yield UNKNOWN(message, node=node.path, prop=name, fix=fix, replacement=replacement)
 
 
-def _unknown(node: Node, name: str) -> tuple[str, str, str | None] | None:
+def _unknown(view: View, node: Node, name: str) -> tuple[str, str, str | None] | None:
     """(problem, fix, correct name) of a property whose name looks like one of Xen's, else None."""
-    if name in PASSTHROUGH_PROPERTIES or name in _OTHER_PROPERTIES:
+    release = view.context.release
+    known = release.passthrough_properties
+    if name in known or name in _OTHER_PROPERTIES:
         return None
+    if name == PCI_ASSIGNED and release.pci_assigned:
+        top = "belongs to /passthrough, the only node where Xen reads it"
+        return None if node in view.passthrough else (top, "move it there", None)
+    if name in _OF_AMD and release.flavour == UPSTREAM:
+        return "is a property of AMD's Xen", _OF_AMD[name], None
     if name == "xen,passthrough":
         fix = "write it in the host's tree: a host overlay does"
         return "belongs to the host's node", fix, None
     if not re.match(r"xen[^a-z]", name, re.IGNORECASE):
         return None
-    near = similar(name, PASSTHROUGH_PROPERTIES, lambda known: _could_be(node, name, known))
+    near = similar(name, known, lambda known: _could_be(node, name, known))
     if near:
-        certain = corrections(name, PASSTHROUGH_PROPERTIES) == near
+        certain = corrections(name, known) == near
         return f"is not {near[0]}", f"write {near[0]}, or drop it", near[0] if certain else None
-    if name.startswith("xen,") or similar(name, PASSTHROUGH_PROPERTIES):
+    if name.startswith("xen,") or similar(name, known):
         return "is not a property that Xen reads below /passthrough", "drop it", None
     return None
 
@@ -153,7 +167,7 @@ def _could_be(node: Node, unknown: str, known: str) -> bool:
     value = node.properties[unknown].value
     if known == "xen,path":
         return value.startswith(b"/") and value.endswith(b"\0")
-    if known == "xen,reg":
+    if known in ("xen,reg", CACHEABLE):
         address, size = container_cells(node)
         return len(value) > 0 and len(value) % (4 * (2 * address + size)) == 0
     return not value

@@ -11,7 +11,7 @@ from xenassign.checks.scope import Scope, domain_scope, is_own_device
 from xenassign.devicetree.addresses import Block, pci_windows, registers
 from xenassign.devicetree.cells import DEFAULT_CELLS, BusCells, xen_bus_cells
 from xenassign.devicetree.spans import Merged, merged
-from xenassign.devicetree.tree import Node, PropertyError, Tree
+from xenassign.devicetree.tree import Node, Property, PropertyError, Tree
 from xenassign.findings import Finding
 from xenassign.formats.xlcfg import XlConfig
 from xenassign.host.device import HostDevice, read_device
@@ -21,19 +21,20 @@ from xenassign.linting.guest.host_nodes import GuestNodes, Tie, iomem, ties
 from xenassign.linting.verdict.context import Context
 from xenassign.linting.verdict.mappings import MappingEntry, entries
 from xenassign.xen.board import Board
-from xenassign.xen.releases import FORCE, GUEST_PHANDLE_GIC
+from xenassign.xen.releases import CACHEABLE, FORCE, GUEST_PHANDLE_GIC, Release
 
 
 class PartialNode(NamedTuple):
     """A node below /passthrough that is a device of the host, or that maps pages.
 
     ``path``: the value of xen,path, ``entries``: the mappings of xen,reg. With xl it may have
-    neither.
+    neither. ``reg``: the name of the property with the mappings.
     """
 
     node: Node
     path: str | None = None
     entries: tuple[MappingEntry, ...] = ()
+    reg: str = "xen,reg"
 
     @property
     def forced(self) -> bool:
@@ -99,7 +100,7 @@ class View:
 
     @cached_property
     def _with_xen_properties(self) -> tuple[PartialNode, ...]:
-        return tuple(partial_nodes(self.tree))
+        return tuple(partial_nodes(self.tree, self.context.release))
 
     @cached_property
     def ties(self) -> dict[Node, Tie]:
@@ -170,7 +171,8 @@ class View:
 
     @cached_property
     def _iomem(self) -> tuple[MappingEntry, ...]:
-        return tuple(iomem(self.config)) if self.config is not None else ()
+        release = self.context.release
+        return tuple(iomem(self.config, release)) if self.config is not None else ()
 
     def host_node(self, node: Node) -> Node | None:
         """The host's node that a node is a copy of: the device that it assigns, or the node at
@@ -256,15 +258,30 @@ class View:
 Check = Callable[[View], Iterator[Finding]]
 
 
-def partial_nodes(tree: Tree) -> Iterator[PartialNode]:
+def partial_nodes(tree: Tree, release: Release) -> Iterator[PartialNode]:
     """Every node below /passthrough with xen,reg or xen,path, as dom0less Xen reads it."""
     for node in (below for top in _named(tree, "passthrough") for below in top.walk()):
-        reg, path = node.get("xen,reg"), node.get("xen,path")
+        reg, path = mapping_property(node, release), node.get("xen,path")
         if reg is None and path is None:
             continue
         text = path.value.split(b"\0")[0].decode("utf-8", "replace") if path else None
-        mappings = entries(reg.value, *container_cells(node)) if reg else []
-        yield PartialNode(node, text, tuple(mappings))
+        if reg is None:
+            yield PartialNode(node, text)
+            continue
+        normal = maps_normal(node, release)
+        mappings = entries(reg.value, *container_cells(node), normal=normal)
+        yield PartialNode(node, text, tuple(mappings), reg.name)
+
+
+def mapping_property(node: Node, release: Release) -> Property | None:
+    """The property whose pages Xen maps for a node: of xen,reg and xen,reg-cacheable the last."""
+    names = release.reg_properties
+    return next((prop for prop in reversed(node.properties.values()) if prop.name in names), None)
+
+
+def maps_normal(node: Node, release: Release) -> bool:
+    """Whether Xen maps a node's pages as Normal memory: all of them, even if it has xen,reg too."""
+    return release.normal_mappings and node.has(CACHEABLE)
 
 
 def _pages(host: HostDevice) -> Merged:

@@ -114,7 +114,7 @@ class _Keys:
 
     def unknown(self, statement: XlAssignment, place: Place) -> Finding:
         """The finding about an unknown key."""
-        name, version = statement.name, self._release.version
+        name, version = statement.name, self._release.name
         others = [xen.version for xen in RELEASES.values() if xen.knows_key(name)]
         if others:
             message = f"xl of {version} does not know {name}; {', '.join(others)} know it"

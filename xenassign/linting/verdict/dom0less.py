@@ -39,19 +39,17 @@ from xenassign.host.near_paths import path_question
 from xenassign.host.platform import Platform
 from xenassign.linting.verdict.builds import check_count, guest_intids, without_mmu
 from xenassign.linting.verdict.context import Context
-from xenassign.linting.verdict.guest_tree_size import copied_nodes, guest_tree_bytes, tree_buffer
+from xenassign.linting.verdict.guest_tree_size import (
+    copied_nodes,
+    guest_tree_bytes,
+    mapped_pages,
+    tree_buffer,
+)
 from xenassign.linting.verdict.mappings import MappingEntry, entries
 from xenassign.xen.dom0 import is_marked, lines, xens_lines
 from xenassign.xen.iommu import Iommus, Shield, StreamTable, protection
 from xenassign.xen.layout import Guest
-from xenassign.xen.releases import (
-    FORCE,
-    PASSTHROUGH_PROPERTIES,
-    SPI_FIRST_INTID,
-    XEN_REG_CELLS,
-    Release,
-    rounded_spis,
-)
+from xenassign.xen.releases import FORCE, SPI_FIRST_INTID, XEN_REG_CELLS, Release, rounded_spis
 from xenassign.xen.stage2 import UNKNOWN_POOL, Stage2, pool_pages
 
 DOM0LESS = ("dom0less",)
@@ -208,7 +206,7 @@ class _Build:
         if not self.buffer.node(node.name):
             return False
         for name, value in node.properties:
-            skipped = assigning and name in PASSTHROUGH_PROPERTIES
+            skipped = assigning and name in self.context.release.passthrough_properties
             if not skipped and not self.buffer.prop(name, len(value)):
                 if self.buffer.overrun:
                     self._too_large(node.path)
@@ -238,7 +236,7 @@ class _Build:
         if any(finding.rule is TOO_LARGE for finding in self.findings):
             return
         size = guest_tree_bytes(self.root, self.context)
-        limit = f"Xen {self.context.release.version} allows {self.buffer.limit}"
+        limit = f"Xen {self.context.release.name} allows {self.buffer.limit}"
         message = f"the guest's tree has {size} bytes; {limit}"
         self._add(TOO_LARGE(message, node=path, routes=DOM0LESS))
 
@@ -253,23 +251,24 @@ class _Build:
 
     def _assign(self, node: FlatNode, address: int, size: int) -> None:
         """handle_passthrough_prop, if scan_pfdt_node calls it."""
-        reg, path = node.last("xen,reg"), node.last("xen,path")
+        name, reg = mapped_pages(node, self.context.release)
+        path = node.last("xen,path")
         forced = node.last(FORCE) is not None
         if reg is None and path is None:
             return
         if reg is None or (path is None and not forced):
             missing = "xen,reg" if reg is None else "xen,path"
-            given = "xen,path" if reg is None else "xen,reg"
+            given = "xen,path" if reg is None else name
             self._add(PAIR(f"{node.path} has no {missing}", node=node.path, prop=given))
             return
-        if not self._map(node, reg, address, size) or path is None:
+        if not self._map(node, name, reg, address, size) or path is None:
             return
         platform, iommus = self.context.platform, self.context.iommus
         if platform is not None and iommus is not None:
             self._host_node(node, _xen_path(path), forced, platform, iommus)
 
-    def _map(self, node: FlatNode, reg: bytes, address: int, size: int) -> bool:
-        """Maps all entries of xen,reg; False if Xen refuses one."""
+    def _map(self, node: FlatNode, name: str, reg: bytes, address: int, size: int) -> bool:
+        """Maps all entries of xen,reg (``name``); False if Xen refuses one."""
         checked = not MISREAD_CELLS.applies(self.context.release)
         if address not in XEN_REG_CELLS or size not in XEN_REG_CELLS:
             width = (2 * address + size) & 0xFFFFFFFF
@@ -278,19 +277,19 @@ class _Build:
             refused = checked or width == 0 or wraps
             violated = BAD_CELLS if refused else MISREAD_CELLS
             message = f"{node.path}: its container has {address} address and {size} size cells"
-            self._add(violated(message, node=node.path, prop="xen,reg"))
+            self._add(violated(message, node=node.path, prop=name))
             if refused:
                 return False
         for entry in entries(reg, address, size):
             problem = self._map_entry(node, entry)
             if problem is not None:
-                self._add(problem)
+                self._add(problem._replace(prop=name))
                 return False
         return True
 
     def _map_entry(self, node: FlatNode, entry: MappingEntry) -> Finding | None:
         """Maps an entry of xen,reg; the finding if Xen refuses it."""
-        host, size, guest, cells = entry
+        host, size, guest, cells, _ = entry
         mapping = f"{node.path}: {size:#x} bytes of {host:#x} at {guest:#x}"
         for number, cell in ((host, cells.host), (size, cells.size), (guest, cells.guest)):
             if number % PAGE_SIZE:

@@ -104,7 +104,7 @@ def ignored(view: DomainView) -> Iterator[Finding]:
         node = module.node
         if is_compatible(node, "xen,vcpu", *_OTHERS) and not is_scanned(node):
             if is_compatible(node, "xen,vcpu") and not view.release.vcpu_nodes:
-                message = f"{node.path}: Xen {view.release.version} does not know xen,vcpu"
+                message = f"{node.path}: Xen {view.release.name} does not know xen,vcpu"
                 yield IGNORED(message, node=node.path, prop="compatible")
         elif node in reasons and not module.placed_later:
             yield IGNORED(f"{node.path}: {reasons[node]}", node=node.path, prop="compatible")

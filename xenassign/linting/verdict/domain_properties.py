@@ -75,7 +75,7 @@ def xenstore(view: DomainView) -> Iterator[Finding]:
     value = string(view.node, "xen,enhanced")
     if value is not None and value not in view.release.enhanced_values:
         known = ", ".join(sorted(view.release.enhanced_values))
-        message = f"{path}: xen,enhanced is {value!r}; Xen {view.release.version} knows {known}"
+        message = f"{path}: xen,enhanced is {value!r}; Xen {view.release.name} knows {known}"
         yield FORM(message, node=path, prop="xen,enhanced")
     elif value not in ("no-xenstore", "disabled") and not _xenstore_served(view):
         message = f"{path}: xen,enhanced requires Xenstore, and there is no dom0"
@@ -168,7 +168,7 @@ def unknown_properties(view: DomainView) -> Iterator[Finding]:
     for name in view.node.properties:
         if name in known or name in _STANDARD:
             continue
-        message = f"{view.node.path}: Xen {view.release.version} does not read {name}"
+        message = f"{view.node.path}: Xen {view.release.name} does not read {name}"
         since = first_release(name)
         question = did_you_mean(name, known, partial(_could_be, view.node, name))
         if since is not None:

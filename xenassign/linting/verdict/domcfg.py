@@ -137,7 +137,7 @@ def check(config: XlConfig, context: Context) -> Iterator[Finding]:
     lines: list[tuple[Atom, int]] = []
     yield from read_irqs(config, lines)
     ranges: list[tuple[Atom, IomemRange]] = []
-    yield from _read_iomem(config, ranges)
+    yield from _read_iomem(config, context.release, ranges)
     yield from check_irqs(config, context, lines)
     yield from _vcpus(config, context)
     if context.board is not None:
@@ -171,19 +171,24 @@ def _pci(config: XlConfig) -> Iterator[Finding]:
 
 
 _NO_TYPE = "leave out the memory type, which only forks of Xen know: the pages are device memory"
+_WITH_PAGE = "write PFN,COUNT@GFN,memory: the type, memory or devmem, comes after a guest page"
 
 
-def _read_iomem(config: XlConfig, ranges: list[tuple[Atom, IomemRange]]) -> Iterator[Finding]:
+def _read_iomem(
+    config: XlConfig, release: Release, ranges: list[tuple[Atom, IomemRange]]
+) -> Iterator[Finding]:
     """Adds the valid entries of iomem to ``ranges``; the findings about the others."""
+    typed = release.normal_mappings
     for atom in list_items(config, "iomem"):
-        span = page_range(atom.text) if isinstance(atom, Atom) else None
+        span = page_range(atom.text, typed) if isinstance(atom, Atom) else None
         at = config.place(atom)
         if not isinstance(atom, Atom):
             yield NOT_A_STRING("iomem contains a list", prop="iomem", place=at)
         elif span is None or span.pages == 0:
-            message = f"{atom.text!r} is not PFN,COUNT[@GFN]"
+            message = f"{atom.text!r} is not PFN,COUNT[@GFN{'[,memory]' if typed else ''}]"
             first, _, memory_type = atom.text.rpartition(",")
-            fix = _NO_TYPE if page_range(first) and memory_type.isidentifier() else None
+            ways = _WITH_PAGE if typed else _NO_TYPE
+            fix = ways if page_range(first) and memory_type.isidentifier() else None
             yield BAD_IOMEM(message, prop="iomem", place=at, fix=fix)
         else:
             ranges.append((atom, span))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from xenassign.devicetree.flat import FlatNode
 from xenassign.linting.verdict.context import Context
-from xenassign.xen.releases import PASSTHROUGH_PROPERTIES
+from xenassign.xen.releases import Release
 from xenassign.xen.tree_buffer import TreeBuffer
 
 
@@ -19,6 +19,12 @@ def copied_nodes(root: FlatNode) -> Iterator[tuple[FlatNode, bool]]:
         name = child.name.lower()
         if name in ("aliases", "passthrough"):
             yield child, name == "passthrough"
+
+
+def mapped_pages(node: FlatNode, release: Release) -> tuple[str, bytes | None]:
+    """(name, value) of the property with the pages that Xen maps: the last of those it reads."""
+    pairs = (pair for pair in reversed(node.properties) if pair[0] in release.reg_properties)
+    return next(pairs, ("xen,reg", None))
 
 
 def tree_buffer(context: Context, size: int) -> TreeBuffer:
@@ -36,7 +42,7 @@ def guest_tree_bytes(root: FlatNode, context: Context) -> int:
             buffer.node(node.name)
             buffer.take(4)
             for name, value in node.properties:
-                if not (assigning and name in PASSTHROUGH_PROPERTIES):
+                if not (assigning and name in context.release.passthrough_properties):
                     buffer.prop(name, len(value))
     buffer.finish()
     return buffer.used

@@ -14,7 +14,9 @@ from xenassign.checks.guest_addresses import (
     CLASH,
     GUEST_OVERLAP,
     OPTIONAL_WINDOW,
+    TYPES_DIFFER,
     collisions,
+    differing_types,
     optional_fix,
     replaced,
 )
@@ -31,6 +33,7 @@ from xenassign.host.msi import frames
 from xenassign.host.platform import Platform
 from xenassign.linting.verdict.context import Context
 from xenassign.xen.layout import Guest, memory_limit
+from xenassign.xen.releases import Release
 from xenassign.xen.xlvalues import IomemRange, page_range
 
 HOST_MEMORY = rule(
@@ -50,17 +53,22 @@ class EntryCells(NamedTuple):
 
 
 class MappingEntry(NamedTuple):
-    """A mapping, and the cells of its numbers if it is an entry of xen,reg."""
+    """A mapping, and the cells of its numbers if it is an entry of xen,reg.
+
+    ``normal``: as Normal memory, not as Device-nGnRE.
+    """
 
     host: int
     size: int
     guest: int
     cells: EntryCells = EntryCells()
+    normal: bool = False
 
     @classmethod
     def of_iomem(cls, entry: IomemRange) -> MappingEntry:
         """An entry of iomem, which is in pages."""
-        return cls(entry.mfn * PAGE_SIZE, entry.pages * PAGE_SIZE, entry.gfn * PAGE_SIZE)
+        numbers = (entry.mfn * PAGE_SIZE, entry.pages * PAGE_SIZE, entry.gfn * PAGE_SIZE)
+        return cls(*numbers, normal=entry.normal)
 
     @property
     def host_span(self) -> Span:
@@ -73,16 +81,18 @@ class MappingEntry(NamedTuple):
         return Span.sized(self.guest, self.size)
 
 
-def iomem_ranges(config: XlConfig) -> list[tuple[Atom, IomemRange]]:
-    """The ranges of iomem in pages, with the entries; xl refuses the others."""
-    ranges = ((atom, page_range(atom.text)) for atom in config.texts("iomem"))
+def iomem_ranges(config: XlConfig, release: Release) -> list[tuple[Atom, IomemRange]]:
+    """The ranges of iomem in pages, with the entries; xl of the release refuses the others."""
+    typed = release.normal_mappings
+    ranges = ((atom, page_range(atom.text, typed)) for atom in config.texts("iomem"))
     return [(atom, pages) for atom, pages in ranges if pages is not None]
 
 
-def entries(value: bytes, address: int, size: int) -> list[MappingEntry]:
+def entries(value: bytes, address: int, size: int, normal: bool = False) -> list[MappingEntry]:
     """The entries of xen,reg as Xen reads them: an incomplete last entry is ignored.
 
-    ``address`` and ``size``: the number of cells of an address and of a size.
+    ``address`` and ``size``: the number of cells of an address and of a size. ``normal``: the
+    property is xen,reg-cacheable.
     """
     width = (2 * address + size) & 0xFFFFFFFF
     if not width:
@@ -99,7 +109,7 @@ def entries(value: bytes, address: int, size: int) -> list[MappingEntry]:
             start + width - 1 if address else None,
         )
         numbers = (xen_number(host), xen_number(length), xen_number(guest))
-        mappings.append(MappingEntry(*numbers, last_cells))
+        mappings.append(MappingEntry(*numbers, last_cells, normal))
     return mappings
 
 
@@ -196,6 +206,9 @@ def _overlaps(claims: Sequence[Claim]) -> Iterator[Finding]:
     for first, second in replaced([claim.entry for claim in claims]):
         message = f"{claims[second].text()} replaces part of {claims[first].text()}"
         yield claims[second].at_guest(GUEST_OVERLAP, message, "give one of them another address")
+    for normal, device in differing_types([claim.entry for claim in claims]):
+        message = f"{claims[normal].text()} is Normal memory, and {claims[device].text()} is not"
+        yield claims[normal].at_host(TYPES_DIFFER, message)
 
 
 def _msi_frames(claims: Sequence[Claim], platform: Platform) -> Iterator[Finding]:

@@ -220,7 +220,7 @@ def _findings(
 ) -> Iterator[Finding]:
     xen = request.release
     if RELEASE_TOO_OLD.applies(xen):
-        yield RELEASE_TOO_OLD(f"Xen {xen.version} has no `xl dt-overlay attach`")
+        yield RELEASE_TOO_OLD(f"Xen {xen.name} has no `xl dt-overlay attach`")
         return
     yield BUILD("--attach-overlay: a default build of Xen has no overlays")
     if not request.direct_map and "xl" not in request.routes:

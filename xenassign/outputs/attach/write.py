@@ -98,13 +98,13 @@ def _host_source(plan: DomainPlan, attach: AttachPlan, body: DraftNode) -> bytes
 
 def _about_host_overlay(plan: DomainPlan, attach: AttachPlan) -> Iterator[str]:
     release = plan.request.release
-    values = {"name": plan.name, "release": release.version, "host": dts_comment(plan.model)}
+    values = {"name": plan.name, "release": release.name, "host": dts_comment(plan.model)}
     yield from _BOOT.format(**values).splitlines()
     yield from (f"  fdtput -r boot.dtb {dts_comment(path)}" for path in attach.removed)
     yield from (_ATTACH_MARKED if attach.marked else _ATTACH).format(**values).splitlines()
     support = release.dt_overlay
     assert support is not None, "the plan is for a release that has overlays"
-    crash = "" if support.survives_others else f" Xen {release.version} crashes if it differs."
+    crash = "" if support.survives_others else f" Xen {release.name} crashes if it differs."
     yield from _SAME_FILE.format(crash=crash).splitlines()
 
 

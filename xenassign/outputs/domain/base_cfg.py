@@ -120,7 +120,8 @@ def _items(base: XlConfig, plan: DomainPlan) -> dict[str, list[str]]:
 
 def _missing_ranges(base: XlConfig, plan: DomainPlan) -> list[IomemRange]:
     """The pages of the plan that iomem of the base does not have."""
-    entries = (page_range(atom.text) for atom in base.texts("iomem"))
+    typed = plan.request.release.normal_mappings
+    entries = (page_range(atom.text, typed) for atom in base.texts("iomem"))
     present = [entry for entry in entries if entry is not None]
     missing: list[IomemRange] = []
     for pages in plan.page_ranges:

@@ -11,30 +11,31 @@ from xenassign.errors import ContradictionError
 from xenassign.linting.guest.view import container_cells
 from xenassign.planning.plan import Mapping as Pages
 from xenassign.planning.plan import PlannedDevice, PlannedRegion
-from xenassign.xen.releases import FORCE, GUEST_PHANDLE_GIC
+from xenassign.xen.releases import CACHEABLE, FORCE, GUEST_PHANDLE_GIC, Release
 
 Owners = Mapping[Node, PlannedDevice | PlannedRegion]
 
 
-def completed(tree: Tree, owners: Owners) -> DraftNode:
+def completed(tree: Tree, owners: Owners, release: Release) -> DraftNode:
     """The tree; each owner's node has xen,path, xen,reg and, if it is to be forced, that.
 
     ``owners``: by the node of the tree. xl puts the guest's GIC as interrupt-parent on the root;
     here it is on /passthrough, if no node of the tree has one. Raises ContradictionError.
     """
-    return _node(tree.root, owners, tree.file)
+    return _node(tree.root, owners, tree.file, release.reg_properties)
 
 
-def _node(node: Node, owners: Owners, file: str) -> DraftNode:
+def _node(node: Node, owners: Owners, file: str, names: tuple[str, ...]) -> DraftNode:
+    """``names``: of the properties with pages that Xen reads."""
     properties = [from_bytes(prop) for prop in node.properties.values()]
     owner = owners.get(node)
     if owner is not None:
-        properties += _added(node, owner, file)
+        properties += _added(node, owner, file, names)
     top = node.parent is not None and node.parent.parent is None
     if top and node.name.lower() == "passthrough" and not _has_interrupt_parent(node):
         properties.append(cells("interrupt-parent", GUEST_PHANDLE_GIC))
     below = (child for child in node.children.values() if child.name != "__symbols__")
-    children = tuple(_node(child, owners, file) for child in below)
+    children = tuple(_node(child, owners, file, names) for child in below)
     return DraftNode(node.name, tuple(properties), children)
 
 
@@ -43,17 +44,24 @@ def _has_interrupt_parent(passthrough: Node) -> bool:
     return any(node.has("interrupt-parent") for node in nodes)
 
 
-def _added(node: Node, owner: PlannedDevice | PlannedRegion, file: str) -> Iterator[DraftProperty]:
+def _added(
+    node: Node, owner: PlannedDevice | PlannedRegion, file: str, names: tuple[str, ...]
+) -> Iterator[DraftProperty]:
     """The properties that a node lacks."""
     if isinstance(owner, PlannedDevice):
         if not node.has("xen,path"):
             yield text("xen,path", owner.path)
         if owner.forced and not node.has(FORCE):
             yield boolean(FORCE)
-    if not node.has("xen,reg"):
-        bus = container_cells(node)
-        numbers = _number(owner.mappings, bus, node, file)
-        yield cells("xen,reg", *numbers)
+    if not any(map(node.has, names)):
+        if len({mapping.normal for mapping in owner.mappings}) > 1:
+            raise ContradictionError(
+                f"{file}: {node.path}: some of its pages are Normal memory, and Xen reads one of"
+                f" xen,reg and {CACHEABLE}; give each kind of pages a node of its own"
+            )
+        normal = any(mapping.normal for mapping in owner.mappings)
+        numbers = _number(owner.mappings, container_cells(node), node, file)
+        yield cells(CACHEABLE if normal else "xen,reg", *numbers)
 
 
 def _number(mappings: tuple[Pages, ...], bus: BusCells, node: Node, file: str) -> Iterator[int]:

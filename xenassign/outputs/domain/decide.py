@@ -47,16 +47,20 @@ def decide(system: SystemPlan) -> DomainDecision:
 
 def _check_iomem(base: XlConfig, plan: DomainPlan) -> None:
     """Raises UsageError if the user's dom.cfg maps a page of the plan to another guest page."""
-    entries = [(atom, page_range(atom.text)) for atom in base.texts("iomem")]
+    typed = plan.request.release.normal_mappings
+    entries = [(atom, page_range(atom.text, typed)) for atom in base.texts("iomem")]
     for planned in plan.page_ranges:
         for atom, entry in entries:
-            if entry is None or entry.gfn - entry.mfn == planned.gfn - planned.mfn:
+            if entry is None or not entry.host.overlaps(planned.host):
                 continue
-            if entry.host.overlaps(planned.host):
+            moved = entry.gfn - entry.mfn != planned.gfn - planned.mfn
+            if moved or entry.normal != planned.normal:
+                at = f"at another guest page than the plan's {planned.gfn:#x}"
+                kind = f"as another memory than the plan's {planned.text}"
                 line = (
                     f"{base.file}:{atom.line}:{atom.column}: iomem has host page"
-                    f" {planned.mfn:#x} at another guest page than the plan's {planned.gfn:#x};"
-                    " take the entry out, or give --map"
+                    f" {planned.mfn:#x} {at if moved else kind};"
+                    f" take the entry out{', or give --map' if moved else ''}"
                 )
                 origin = plan.request.origin
                 raise UsageError(line if origin is None else origin.line(line))
@@ -90,7 +94,7 @@ def _check_carried(base: XlConfig, plan: DomainPlan) -> None:
         if intid(atom.text) not in intids:
             raise ContradictionError(_not_carried(base, atom, "irqs", plan))
     for atom in base.texts("iomem"):
-        pages = page_range(atom.text)
+        pages = page_range(atom.text, plan.request.release.normal_mappings)
         if pages is not None and not by_host.overlap(pages.host):
             raise ContradictionError(_not_carried(base, atom, "iomem", plan))
 

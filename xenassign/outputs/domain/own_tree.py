@@ -69,7 +69,7 @@ def _of_tree(plan: DomainPlan, platform: Platform) -> DomainPlan:
         elif placed:
             owners[node.node] = PlannedRegion(path, path, placed, (), "of the partial tree")
     new = plan._replace(
-        tree=completed(partial.tree, owners),
+        tree=completed(partial.tree, owners, request.release),
         devices=tuple(own for own in owners.values() if isinstance(own, PlannedDevice)),
         regions=tuple(own for own in owners.values() if isinstance(own, PlannedRegion)),
         findings=(),
@@ -135,8 +135,10 @@ class _OwnTree:
         if node.entries:
             for entry in node.entries:
                 if entry.size and not any(n % PAGE_SIZE for n in entry[:3]):
-                    yield self._checked(node, Pages(entry.host, entry.guest, entry.size))
-        elif not node.node.has("xen,reg") and node.node.has("reg"):
+                    yield self._checked(
+                        node, Pages(entry.host, entry.guest, entry.size, entry.normal)
+                    )
+        elif not node.node.has(node.reg) and node.node.has("reg"):
             for block in registers(node.node).blocks:
                 yield self._of_reg(node, block)
 
@@ -147,7 +149,7 @@ class _OwnTree:
             _, entry = self._iomem[number]
             if entry.guest_span.covers(pages):
                 host = pages.start - entry.guest + entry.host
-                return _placed(Pages(host, pages.start, pages.size))
+                return _placed(Pages(host, pages.start, pages.size, entry.normal))
         moved = self._moved.get(pages.start)
         if moved is not None:
             return _placed(Pages(moved, pages.start, pages.size))
@@ -165,17 +167,18 @@ class _OwnTree:
         """A mapping of xen,reg, which iomem does not contradict."""
         for number in self._by_host.overlapping(mapping.host_span):
             atom, entry = self._iomem[number]
-            if entry.guest - entry.host != mapping.guest - mapping.host:
+            same = entry.guest - entry.host == mapping.guest - mapping.host
+            if not same or entry.normal != mapping.normal:
                 raise ContradictionError(
                     f"{self.base.place(atom)}: iomem has {atom.text}, and"
-                    f" {self.partial.place(node.node)}: xen,reg maps {mapping.host:#x} to"
+                    f" {self.partial.place(node.node)}: {node.reg} maps {mapping.host:#x} to"
                     f" {mapping.guest:#x}; correct one of them"
                 )
         return _placed(mapping)
 
     @cached_property
     def _iomem(self) -> list[tuple[Atom, MappingEntry]]:
-        ranges = iomem_ranges(self.base)
+        ranges = iomem_ranges(self.base, self.view.context.release)
         return [(atom, MappingEntry.of_iomem(pages)) for atom, pages in ranges]
 
     @cached_property

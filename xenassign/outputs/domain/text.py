@@ -39,7 +39,7 @@ def partial_dts(plan: DomainPlan, conflicts: Iterable[Conflict] = ()) -> str:
 
     ``conflicts``: of the whole system, for the waivers.
     """
-    release = plan.request.release.version
+    release = plan.request.release.name
     comment = _PARTIAL.format(name=plan.name, release=release, host=dts_comment(plan.model))
     return source(comment.splitlines(), to_dts(with_waivers(plan, conflicts)))
 
@@ -119,7 +119,7 @@ def _guest(plan: DomainPlan) -> Iterator[str]:
     """What the guest is, apart from its devices."""
     request = plan.request
     board = hash_comment(plan.model or "an unnamed board")
-    yield f"# {plan.name}: {board}, Xen {request.release.version}."
+    yield f"# {plan.name}: {board}, Xen {request.release.name}."
     if request.attach_overlay:
         steps = f"{plan.name}.attach.host.dtso has the steps in dom0 that are required before"
         yield f"# Written by xenassign; {steps}."
@@ -186,6 +186,8 @@ def _devices(plan: DomainPlan) -> Iterator[str]:
     if iomem:
         moved = any(pages.mfn != pages.gfn for pages in plan.page_ranges)
         guest_page = ", @ first guest page if it differs" if moved else ""
+        if any(pages.normal for pages in plan.page_ranges):
+            guest_page = ", @ first guest page, memory type"
         yield ""
         yield f"# Pages of 4096 bytes, hexadecimal: first host page, count{guest_page}."
         yield from ("iomem = [", *iomem, "]")

@@ -59,7 +59,7 @@ def _of_pages(base: XlConfig, board: Board, devices: Collection[Node]) -> Iterat
     with_line = {
         node for number in intids for _, node in board.neighbours.lines.get(number or -1, ())
     }
-    for atom, pages in iomem_ranges(base):
+    for atom, pages in iomem_ranges(base, board.iommus.release):
         span = Span.sized(pages.mfn * PAGE_SIZE, pages.pages * PAGE_SIZE)
         blocks = board.neighbours.overlapping(span)
         inside = dict.fromkeys(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, TextIO
 
 from xenassign import escape
-from xenassign.outputs.report.plan_json import finding, memory_limit
+from xenassign.outputs.report.plan_json import finding, memory_limit, xen_of
 from xenassign.outputs.report.terminal import console
 from xenassign.planning.address_map import Row, RowSource, rows
 from xenassign.planning.plan import DomainPlan
@@ -93,7 +93,7 @@ def to_dict(plan: DomainPlan, refusals: Sequence[str]) -> dict[str, Any]:
     return {
         "schema": "xenassign/space/1",
         "name": plan.name,
-        "xen": plan.request.release.version,
+        **xen_of(plan.request.release),
         "model": plan.model,
         "align": plan.request.align,
         "memory_mb": plan.request.memory,

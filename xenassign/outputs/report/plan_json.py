@@ -11,6 +11,7 @@ from xenassign.host.platform import Iommu
 from xenassign.host.running import Dom0Tree
 from xenassign.planning.plan import SCHEMA, DomainPlan, Mapping, PlannedDevice
 from xenassign.xen.iommu import Shield
+from xenassign.xen.releases import UPSTREAM, Release
 
 if TYPE_CHECKING:
     from xenassign.advice.assess import Assessment, BoardAssessment
@@ -44,7 +45,7 @@ def plan(domain: DomainPlan) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "name": domain.name,
-        "xen": domain.request.release.version,
+        **xen_of(domain.request.release),
         "routes": list(domain.request.routes),
         "vcpus": domain.request.vcpus,
         "iommu_drivers": sorted(drivers) if drivers is not None else None,
@@ -85,6 +86,13 @@ def plan(domain: DomainPlan) -> dict[str, Any]:
         "memory_limited_by": memory_limit(domain),
         "findings": [finding(item) for item in domain.findings],
     }
+
+
+def xen_of(release: Release) -> dict[str, str]:
+    """The release, and whose it is unless it is upstream's."""
+    if release.flavour == UPSTREAM:
+        return {"xen": release.version}
+    return {"xen": release.version, "xen_flavour": release.flavour}
 
 
 def memory_limit(domain: DomainPlan) -> dict[str, Any] | None:

@@ -39,7 +39,7 @@ def decide(system: SystemPlan) -> ZephyrPlan | None:
         raise UsageError("--zephyr has no effect: dom0 builds no domain; give --route xl")
     names = {plan.name for plan in system.domains}
     for plan in plans:
-        _check(plan)
+        check(plan)
         file = f"{plan.name}{XRUN}"
         if file.removesuffix(".json") in names:
             raise UsageError(f"--zephyr: {file} is also the plan of another domain; rename that")
@@ -59,7 +59,7 @@ def _named(plans: Sequence[DomainPlan]) -> list[tuple[DomainPlan, str]]:
     return [(plan, name) for name, plan in named.items()]
 
 
-def _check(plan: DomainPlan) -> None:
+def check(plan: DomainPlan) -> None:
     """Raises UsageError for what the description of a domain has no place for."""
     request = plan.request
     options = (
@@ -84,5 +84,7 @@ def _check(plan: DomainPlan) -> None:
         )
     elif any(pages.gfn == 0 != pages.mfn for pages in plan.page_ranges):
         problem = "maps to guest page 0, which means the host's address; give another --map"
+    elif any(pages.normal for pages in plan.page_ranges):
+        problem = "has Normal memory, for which Zephyr has no key; leave --xen-flavour out"
     if problem is not None:
         raise UsageError(f"--zephyr: {plan.name} {problem}")

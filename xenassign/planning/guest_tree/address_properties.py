@@ -14,17 +14,22 @@ from xenassign.devicetree.draft import (
 from xenassign.devicetree.tree import Node
 from xenassign.host.dma_windows import Translation, dma_ranges, identity_dma_ranges
 from xenassign.planning.plan import PlacedBlock
+from xenassign.xen.releases import CACHEABLE
 
 
 def xen_reg(placed: tuple[PlacedBlock, ...]) -> DraftProperty:
-    """The pages of blocks, each mapping once: host address, size, guest address."""
+    """The pages of blocks, each mapping once: host address, size, guest address.
+
+    Either all or none are Normal memory: of a node Xen reads one of the two properties.
+    """
     mappings = dict.fromkeys(block.mapping for block in placed)
     sizes = ", ".join(f"{block.block.size:#x}" for block in placed if block.rounded)
     comment = None if mappings else "no registers"
     if sizes:
         comment = f"whole pages: rounded out from {sizes} bytes"
     pieces = tuple(Cells(two_cells(m.host, m.size, m.guest)) for m in mappings)
-    return DraftProperty("xen,reg", pieces, comment)
+    normal = any(mapping.normal for mapping in mappings)
+    return DraftProperty(CACHEABLE if normal else "xen,reg", pieces, comment)
 
 
 def translated_dma(translation: Translation | None) -> Iterator[DraftProperty]:

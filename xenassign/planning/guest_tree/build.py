@@ -55,7 +55,7 @@ from xenassign.planning.guest_tree.lines import (
 )
 from xenassign.planning.guest_tree.suppliers import ReferenceRewriter, dropped_comments
 from xenassign.planning.plan import PlacedBlock, Supplier
-from xenassign.xen.releases import FORCE, GUEST_PHANDLE_GIC
+from xenassign.xen.releases import CACHEABLE, FORCE, GUEST_PHANDLE_GIC, PASSTHROUGH_PROPERTIES
 
 PASSTHROUGH = "/passthrough"
 #: Properties that concern only Xen or the host, or that this module writes itself.
@@ -72,9 +72,8 @@ _NOT_COPIED = frozenset(
         "dma-ranges",
         "#stream-id-cells",
         "xen,passthrough",
-        "xen,path",
-        "xen,reg",
-        FORCE,
+        *PASSTHROUGH_PROPERTIES,
+        CACHEABLE,
     }
 )
 

@@ -87,7 +87,7 @@ def render(board: BoardAssessment) -> str:
         "title": PurePath(platform.tree.file).stem,
         "model": platform.model or PurePath(platform.tree.file).stem,
         "file": PurePath(platform.tree.file).name,
-        "xen": board.board.iommus.release.version,
+        "xen": board.board.iommus.release.name,
         "headline": f"{good} of {len(board.devices)} devices can be assigned alone",
         "points": [line for line in summary(board) if not line.startswith("Why:")],
         "platform": [" ".join(line.split()) for line in platform_lines(board)[1:]],
