@@ -16,6 +16,7 @@ from xenassign.host.controller_clocks import ControllerClockTable
 from xenassign.host.dma_knowledge import DmaTable
 from xenassign.host.dma_width import read_dma_widths
 from xenassign.host.driver_needs import DriverTable, Need
+from xenassign.host.eemi import EemiTable
 from xenassign.host.kinds import KindTable
 from xenassign.host.machine_control import MachineControlTable
 from xenassign.host.msi import read_msi_frames
@@ -41,6 +42,8 @@ READERS: dict[str, Callable[[Path], object]] = {
     "controller-clocks": lambda path: ControllerClockTable(path).all(),
     "dma": lambda path: DmaTable(path).all(),
     "dma-widths": read_dma_widths,
+    "eemi-versal": lambda path: EemiTable(path).pages,
+    "eemi-zynqmp": lambda path: EemiTable(path).pages,
     "driver-needs": lambda path: DriverTable(path).all(),
     "firmware": read_firmware,
     "kinds": lambda path: KindTable(path).all(),

@@ -27,13 +27,15 @@ class KeptFirmware(NamedTuple):
     """A firmware node that the guest gets too.
 
     ``why``: the reason that is given for each reference to it. ``memory``: the nodes of its shared
-    memory, which are regions of the plan.
+    memory, which are regions of the plan. ``without``: nodes of it that do not answer the guest.
     """
 
     root: Node
     why: str
     memory: frozenset[Node] = frozenset()
+    without: frozenset[Node] = frozenset()
 
     def has(self, provider: Node) -> bool:
         """Whether a node is part of the firmware, or its memory."""
-        return provider in self.memory or any(n is self.root for n in provider.lineage())
+        above = tuple(provider.lineage())
+        return provider in self.memory or (self.root in above and self.without.isdisjoint(above))

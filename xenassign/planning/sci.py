@@ -13,19 +13,29 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import NamedTuple
 
-from xenassign.checks.firmware import denied, firmware_users, known_to_xen
+from xenassign.checks.firmware import (
+    denied,
+    firmware_users,
+    known_to_xen,
+    not_owned,
+    of_owner,
+    reaching,
+)
 from xenassign.checks.regions import Region
 from xenassign.checks.scope import Scope
 from xenassign.checks.shared_pages import SHARED_ALLOWED, SHARED_PAGE
 from xenassign.devicetree.addresses import registers
 from xenassign.devicetree.references import references
+from xenassign.devicetree.spans import Span
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule
 from xenassign.formats.xlcfg import Atom, XlConfig
 from xenassign.host import scmi
 from xenassign.host.device import HostDevice
+from xenassign.host.eemi import PINS
 from xenassign.host.scmi import ScmiUse, ScmiUser
 from xenassign.host.supplier_kinds import supplier_kind
 from xenassign.planning.kept_firmware import KeptFirmware, OfferedFirmware
@@ -75,9 +85,10 @@ def judge_firmware(
     findings += firmware.findings
     kept = firmware.kept
     if request.keep_firmware:
-        eemi, eemi_findings = _eemi(board, scope)
+        eemi, eemi_findings = _eemi(board, scope, request)
         kept += (eemi,) if eemi is not None else ()
         findings += eemi_findings
+    findings += _rights(board, scope, request)
     return firmware._replace(kept=kept, findings=tuple(findings))
 
 
@@ -287,21 +298,53 @@ def _first_three(paths: list[str]) -> str:
 # ---------------------------------------------------------------------- EEMI
 
 
-def _eemi(board: Board, scope: Scope) -> tuple[KeptFirmware | None, list[Finding]]:
-    """(Xilinx firmware to keep, findings). Upstream Xen does not forward that of Versal."""
-    tree = board.platform.tree
-    nodes = (n for n in tree.nodes() if n.available and _is_eemi(n))
-    node = next(nodes, None)
-    if node is None or not known_to_xen(node, tree.root):
+def _eemi(
+    board: Board, scope: Scope, request: Request
+) -> tuple[KeptFirmware | None, list[Finding]]:
+    """(Xilinx firmware to keep, findings). Upstream Xen does not forward that of Versal.
+
+    AMD's Xen never forwards a guest's calls about pins: the host has to set them up.
+    """
+    tree, node = board.platform.tree, _eemi_node(board)
+    owned = node is not None and of_owner(node, tree.root, request.release)
+    if node is None or not (owned or known_to_xen(node, tree.root)):
         reason = f"Xen does not forward {node.path} on this board" if node else "the board has none"
         return None, [NO_FIRMWARE(reason, prop="--keep-firmware")]
-    kept = KeptFirmware(node, "the guest calls the firmware, as far as Xen permits")
-    members = (member for start in scope.roots for member in start.walk() if scope.has(member))
+    why = "the guest calls the firmware, as far as Xen permits"
+    pins = (n for n in node.walk() if owned and any(PINS in text for text in n.compatible))
+    kept = KeptFirmware(node, why, without=frozenset(pins))
+    members = [member for start in scope.roots for member in start.walk() if scope.has(member)]
     used_by = firmware_users(tree, node, members)
     if not used_by:
         message = f"no assigned device uses {node.path}; the guest gets it without controllers"
         return kept, [IDLE(message, node=node.path)]
+    if owned:
+        pages = _pages(scope)
+        return kept, [*not_owned(tree, node, members, pages, board.neighbours, pins=False)]
     return kept, [denied(node, used_by)._replace(fails=False)]  # the Xen may be another
+
+
+def _eemi_node(board: Board) -> Node | None:
+    return next((n for n in board.platform.tree.nodes() if n.available and _is_eemi(n)), None)
+
+
+def _pages(scope: Scope) -> list[Span]:
+    """The host addresses that the domain gets with its devices, in bytes."""
+    return [block.pages for device in scope.devices for block in device.blocks]
+
+
+def _rights(board: Board, scope: Scope, request: Request) -> Iterator[Finding]:
+    """What a guest may do to others' devices since it has pages: also without the firmware's node,
+    since the guest can call the firmware anyway."""
+    node = _eemi_node(board) if request.release.eemi_of_owner else None
+    if node is not None and of_owner(node, board.platform.tree.root, request.release):
+        others = partial(_is_other, scope)
+        yield from reaching(board.platform.tree, node, others, _pages(scope))
+
+
+def _is_other(scope: Scope, node: Node) -> bool:
+    """Whether a node is the host's or another domain's."""
+    return scope.stays_with_host(node) or node in scope.elsewhere
 
 
 def _is_eemi(node: Node) -> bool:

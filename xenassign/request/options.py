@@ -206,8 +206,8 @@ DOMAIN = (
     Option(
         "--keep-firmware",
         "keep_firmware",
-        "Keep the Xilinx firmware node that the devices refer to. For AMD's Xen; upstream Xen"
-        " refuses the guest's calls.",
+        "Keep the Xilinx firmware node that the devices refer to. For AMD's Xen (--xen-flavour"
+        " amd); upstream Xen refuses the guest's calls.",
     ),
     Option(
         "--memory",

@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from xenassign.checks.firmware import denied, firmware_users, known_to_xen, not_forwarded
+from xenassign.checks.firmware import (
+    denied,
+    firmware_users,
+    known_to_xen,
+    not_forwarded,
+    not_owned,
+    of_owner,
+)
 from xenassign.checks.required_suppliers import (
     SUPPLIER_REQUIRED,
     UNKNOWN_RATE,
@@ -103,11 +110,15 @@ def firmware(view: View) -> Iterator[Finding]:
     """Firmware whose calls Xen refuses the guest, or does not know."""
     platform = view.context.platform
     board = platform.tree.root if platform is not None else None
+    release = view.context.release
     for node in view.devices:
         known = smc_firmware(node.compatible)
         if known is None or not node.available or _inside_firmware(node):
             continue
-        if not known_to_xen(node, board):
+        if of_owner(node, board, release):
+            neighbours = view.board.neighbours if view.board is not None else None
+            yield from not_owned(view.tree, node, view.copied, view.host_spans, neighbours)
+        elif not known_to_xen(node, board):
             yield not_forwarded(node, known, view.context.release, board)
         elif used_by := firmware_users(view.tree, node, view.devices):
             yield denied(node, used_by)
