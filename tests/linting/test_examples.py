@@ -26,8 +26,8 @@ from xenassign.linting.documents import ConfigFile, Document, TreeFile, read_doc
 from xenassign.linting.linter import Options, lint
 from xenassign.linting.verdict import domcfg
 from xenassign.outputs.hosts import BuildOptions, Built, build
-from xenassign.request.command_line import driver_set, read_request, with_boot
-from xenassign.request.project import read_project, with_options
+from xenassign.request.command_line import driver_set, read_request, with_boot, with_options
+from xenassign.request.project import read_project
 from xenassign.request.system_request import SystemRequest
 from xenassign.rule_pages import Example
 from xenassign.xen.releases import DEFAULT, RELEASES, release

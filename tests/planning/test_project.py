@@ -21,6 +21,7 @@ from xenassign.host.platform import read_platform
 from xenassign.planning.decide import decide
 from xenassign.request import options
 from xenassign.request.boot_request import BootRequest
+from xenassign.request.command_line import with_options
 from xenassign.request.demands import Demand
 from xenassign.request.keys import (
     ALLOW,
@@ -35,7 +36,7 @@ from xenassign.request.keys import (
     Section,
     schema,
 )
-from xenassign.request.project import Project, read_project, with_options
+from xenassign.request.project import Project, read_project
 from xenassign.request.property_edits import PropertyEdit
 from xenassign.request.request import (
     Accepted,

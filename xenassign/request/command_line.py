@@ -6,7 +6,7 @@ user gave; what is not given is as in xenassign.toml, or has the default of ``Re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +31,7 @@ from xenassign.request.boot_request import (
     parse_load,
 )
 from xenassign.request.options import DOMAIN
+from xenassign.request.origin import Written
 from xenassign.request.request import (
     Accepted,
     Request,
@@ -44,11 +45,19 @@ from xenassign.request.system_request import ImageBuilderRequest, SystemRequest
 from xenassign.xen.releases import DEFAULT, RELEASES, UPSTREAM, Release, release
 
 if TYPE_CHECKING:
+    from xenassign.request.origin import Origin
     from xenassign.request.project import Project
 
 # What reads files of the user's own is imported where one is given.
 
 Given = Mapping[str, Any]
+
+#: Lists whose first fitting entry counts, so that the command line's come first; of the other lists
+#: it is the last.
+_FIRST = frozenset({"maps", "clock_rates"})
+_LISTS = frozenset({*_FIRST, "memory_regions", "forced", "shared", "controls"})
+#: Fields that are equal in all domains of a system.
+_OF_SYSTEM = frozenset({"release", "drivers", "xen_console"})
 
 
 def read_system(
@@ -93,8 +102,6 @@ def system_of_project(project: Project, given: Given, trees: Sequence[Tree] = ()
 
     ``trees``: the boards, whose running Xen has the release if nothing states one.
     """
-    from xenassign.request.project import with_options
-
     system, fields = project.system, fields_of(given)
     of_file, flavour = system.domains[0].release, fields.pop("flavour", None)
     if "release" in fields or flavour is not None:
@@ -110,6 +117,38 @@ def system_of_project(project: Project, given: Given, trees: Sequence[Tree] = ()
 def system_of_options(given: Given, trees: Sequence[Tree]) -> SystemRequest:
     """The system of one domain, without a xenassign.toml. Raises XenassignError."""
     return with_boot(SystemRequest((read_request(given, trees),)), given, None)
+
+
+def with_options(
+    system: SystemRequest, fields: Mapping[str, Any], only: str | None
+) -> SystemRequest:
+    """The domains with the fields of a command line in place of the file's.
+
+    ``fields``: of ``Request``. Of a list that both have, the entries of the command line win.
+    ``only``: the name of the domain that they are for; None: all domains. Raises UsageError if no
+    domain has that name, or a field is invalid.
+    """
+    names = [domain.name for domain in system.domains]
+    if only is not None and only not in names:
+        raise UsageError(f"--name {only}: no such domain; there are {', '.join(names)}")
+    common = {name: value for name, value in fields.items() if name in _OF_SYSTEM}
+    of_domain = {n: value for n, value in fields.items() if n not in (*_OF_SYSTEM, "name")}
+    domains = []
+    for domain in system.domains:
+        options = {**common, **(of_domain if only in (None, domain.name) else {})}
+        for name in _LISTS & options.keys():
+            of_file, given = getattr(domain, name), _at(domain.origin, options[name])
+            options[name] = (*given, *of_file) if name in _FIRST else (*of_file, *given)
+        domains.append(replace(domain, **options))
+    return replace(system, domains=tuple(domains))
+
+
+def _at(origin: Origin | None, options: Iterable[Any]) -> tuple[Any, ...]:
+    """Options of the command line, with the domain that they are for as their place."""
+    return tuple(
+        option if option.node is None else option._replace(node=Written(option.node, origin))
+        for option in options
+    )
 
 
 def read_request(given: Given, trees: Sequence[Tree] = ()) -> Request:

@@ -6,9 +6,8 @@ looked up on the board later. The keys are in :mod:`xenassign.request.keys`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from itertools import starmap
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -55,38 +54,6 @@ class Project(NamedTuple):
     include: tuple[str, ...] = ()
 
 
-#: Lists whose first fitting entry counts, so that the command line's come first; of the other lists
-#: it is the last.
-_FIRST = frozenset({"maps", "clock_rates"})
-_LISTS = frozenset({*_FIRST, "memory_regions", "forced", "shared", "controls"})
-#: Fields that are equal in all domains of a system.
-_OF_SYSTEM = frozenset({"release", "drivers", "xen_console"})
-
-
-def with_options(
-    system: SystemRequest, fields: Mapping[str, Any], only: str | None
-) -> SystemRequest:
-    """The domains with the fields of a command line in place of the file's.
-
-    ``fields``: of ``Request``. Of a list that both have, the entries of the command line win.
-    ``only``: the name of the domain that they are for; None: all domains. Raises UsageError if no
-    domain has that name, or a field is invalid.
-    """
-    names = [domain.name for domain in system.domains]
-    if only is not None and only not in names:
-        raise UsageError(f"--name {only}: no such domain; there are {', '.join(names)}")
-    common = {name: value for name, value in fields.items() if name in _OF_SYSTEM}
-    of_domain = {n: value for n, value in fields.items() if n not in (*_OF_SYSTEM, "name")}
-    domains = []
-    for domain in system.domains:
-        options = {**common, **(of_domain if only in (None, domain.name) else {})}
-        for name in _LISTS & options.keys():
-            of_file, given = getattr(domain, name), _at(domain.origin, options[name])
-            options[name] = (*given, *of_file) if name in _FIRST else (*of_file, *given)
-        domains.append(replace(domain, **options))
-    return replace(system, domains=tuple(domains))
-
-
 @contextmanager
 def _located(origin: Origin) -> Iterator[None]:
     """Adds a place to a UsageError: that of the option's key in the domain, else the domain's."""
@@ -97,14 +64,6 @@ def _located(origin: Origin) -> Iterator[None]:
         raise UsageError(at.line(str(error))) from None
     except UsageError as error:
         raise UsageError(origin.line(str(error))) from None
-
-
-def _at(origin: Origin | None, options: Iterable[Any]) -> tuple[Any, ...]:
-    """Options of the command line, with the domain that they are for as their place."""
-    return tuple(
-        option if option.node is None else option._replace(node=Written(option.node, origin))
-        for option in options
-    )
 
 
 def read_project(path: Path) -> Project:
