@@ -30,7 +30,7 @@ from xenassign.request.command_line import driver_set, read_request, with_boot, 
 from xenassign.request.project import read_project
 from xenassign.request.system_request import SystemRequest
 from xenassign.rule_pages import Example
-from xenassign.xen.releases import DEFAULT, RELEASES, release
+from xenassign.xen.releases import DEFAULT, FLAVOURS, RELEASES, UPSTREAM, Release, release
 
 from ..conftest import FIXTURES
 from .bases import BASES, PARTIAL, base, change, words
@@ -111,7 +111,7 @@ def linted(name: str, arguments: list[str], text: str) -> tuple[Finding, ...]:
     texts = {path.name: base(f"{folder}/{path.name}") for path in (BASES / folder).iterdir()}
     texts[file] = text
     options = Options(
-        release=release(asked["version"] or DEFAULT),
+        release=release(asked["version"] or DEFAULT, asked["flavour"] or UPSTREAM),
         routes=asked["routes"] or ROUTES,
         host=board(asked["host"]) if asked["host"] else None,
         overlays=tuple(tree_file(name, texts[name]) for name in asked["overlays"]),
@@ -315,6 +315,7 @@ OTHERS = {
     "XA536": {"XA502", "XA537"},
     "XA537": {"XA502", "XA507"},
     "XA523": {"XA522"},
+    "XA543": {"XA103"},
     "XA603": {"XA220"},
     "XA604": {"XA220"},
     "XA606": {"XA315"},
@@ -347,6 +348,14 @@ ONLY: dict[str, Callable[[str], bool]] = {
 }
 
 
+def releases_of(example: Example) -> dict[str, Release]:
+    """Those of the flavour that the example's command names."""
+    named = re.search(r"--xen-flavour (\S+)", f"{example.wrong} {example.command}")
+    if named is None:
+        return dict(RELEASES)
+    return {version: release(version, named[1]) for version in FLAVOURS[named[1]].releases}
+
+
 @texts(
     {
         code: example
@@ -356,7 +365,7 @@ ONLY: dict[str, Callable[[str], bool]] = {
 )
 def test_it_is_found_in_the_releases_of_the_rule(code: str, example: Example) -> None:
     """Rules of all releases run on one, those of some on all."""
-    for version, xen in RELEASES.items():
+    for version, xen in releases_of(example).items():
         expected = RULES[code].applies(xen) and (code not in ONLY or ONLY[code](version))
         assert (code in codes(run(example, wrong=True, xen=version))) == expected, version
         if "--xen" not in example.wrong:  # else the right one may be the same with another
@@ -367,7 +376,7 @@ def test_a_rule_of_some_releases_has_an_example_on_one_of_them() -> None:
     for code, example in EXAMPLES.items():
         lines = f"{example.wrong} {example.command}"
         version = (re.findall(r"--xen (\S+)", lines) or [DEFAULT])[0]
-        assert RULES[code].applies(RELEASES[version]), code
+        assert RULES[code].applies(releases_of(example)[version]), code
 
 
 @pytest.mark.parametrize("marks", [name for name in FILES if name.endswith(".dtso")])
