@@ -24,7 +24,7 @@ NOT_BEHIND = [xen for xen in RELEASES if xen not in BEHIND]
 
 def gives(tree: Tree, *marked: str, xen: str = "4.21") -> Dom0:
     platform = read_platform(tree)
-    return dom0(platform, iommus(platform, release(xen)), frozenset(marked))
+    return dom0(platform, iommus(platform, release(xen))).beside(frozenset(marked))
 
 
 def small(body: str) -> str:

@@ -30,7 +30,7 @@ class Board:
     def __init__(self, platform: Platform, iommus: Iommus) -> None:
         self.platform = platform
         self.iommus = iommus
-        self._dom0: dict[frozenset[str], Dom0] = {}
+        self._dom0_beside: dict[frozenset[str], Dom0] = {}
         self._masters: dict[frozenset[str], Dom0Masters] = {}
 
     @cached_property
@@ -53,18 +53,18 @@ class Board:
 
         return regulator_summary_of(self.platform.tree)
 
-    @property
+    @cached_property
     def dom0(self) -> Dom0:
         """The pages and interrupts of dom0 if only the host tree marks nodes."""
-        return self.dom0_beside(frozenset())
+        from xenassign.xen.dom0 import dom0
+
+        return dom0(self.platform, self.iommus)
 
     def dom0_beside(self, marked: frozenset[str]) -> Dom0:
         """The pages and interrupts of dom0. ``marked``: paths of nodes that overlays mark."""
-        known = self._dom0.get(marked)
+        known = self._dom0_beside.get(marked)
         if known is None:
-            from xenassign.xen.dom0 import dom0
-
-            known = self._dom0[marked] = dom0(self.platform, self.iommus, marked)
+            known = self._dom0_beside[marked] = self.dom0.beside(marked)
         return known
 
     def dom0_masters(self, marked: frozenset[str]) -> Dom0Masters:

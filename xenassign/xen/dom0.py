@@ -74,6 +74,16 @@ class Dom0(NamedTuple):
         """The INTIDs that dom0 uses itself."""
         return frozenset(self.holders)
 
+    def beside(self, marked: frozenset[str]) -> Dom0:
+        """The same if overlays mark more nodes, given by their paths: dom0 uses them no longer."""
+        if not marked:
+            return self
+        others = (
+            (intid, [path for path in paths if path not in marked])
+            for intid, paths in self.holders.items()
+        )
+        return self._replace(holders={intid: paths for intid, paths in others if paths})
+
     def has_pages(self, pages: Span) -> bool:
         """Whether dom0 may give every one of the pages."""
         return covered(pages, self.pages)
@@ -107,10 +117,10 @@ def xens_lines(platform: Platform, iommus: Iommus) -> dict[int, str]:
     return {line.intid: node.path for node in own for line in lines(platform, node)}
 
 
-def dom0(platform: Platform, iommus: Iommus, marked: frozenset[str] = frozenset()) -> Dom0:
+def dom0(platform: Platform, iommus: Iommus) -> Dom0:
     """The pages and interrupts of dom0: walks the host tree as Xen does when it builds dom0.
 
-    ``marked``: paths of nodes that an overlay marks in addition to those marked in the tree.
+    The nodes that overlays mark are those of ``Dom0.beside``.
     """
     pages: list[Span] = []
     allowed: set[int] = set()
@@ -122,7 +132,7 @@ def dom0(platform: Platform, iommus: Iommus, marked: frozenset[str] = frozenset(
             intids |= _map_lines(platform, node)
             blocks += read_device(platform, node).windows
         allowed |= intids
-        if not is_marked(node, marked):
+        if not node.has("xen,passthrough"):
             for intid in intids:
                 holders.setdefault(intid, []).append(node.path)
         if not node.path.lower().startswith("/reserved-memory/"):

@@ -29,7 +29,7 @@ from xenassign.planning.plan import DomainPlan, PlacedBlock, PlannedDevice, Plan
 from xenassign.request.origin import CfgOrigin, Origin, origin_of
 from xenassign.system.system import SystemPlan, board_of, holdings_of
 from xenassign.xen.board import Board
-from xenassign.xen.dom0 import dom0, given, is_marked, xens_lines
+from xenassign.xen.dom0 import given, is_marked, xens_lines
 from xenassign.xen.releases import SPI_FIRST_INTID
 
 KINDS = ("device", "pages", "interrupt", "stream", "supply", "scmi")
@@ -247,7 +247,7 @@ class _Facts:
         for intid, path in xens_lines(platform, iommus).items():
             holder = Holder(XEN, f"of {path}, which Xen drives", f"{path}: interrupts")
             by_intid.setdefault(intid, {})[XEN] = holder
-        for intid, paths in dom0(platform, iommus, self._marked).holders.items():
+        for intid, paths in self._board.dom0_beside(self._marked).holders.items():
             holder = Holder(DOM0, f"of {', '.join(paths)}", f"{paths[0]}: interrupts")
             by_intid.setdefault(intid, {})[DOM0] = holder
         for intid, users in self._board.neighbours.lines.items():
