@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from xenassign.checks.protection import TRUST, accepted_for
 from xenassign.devicetree.phandle_properties import kind_of
 from xenassign.findings import Finding, Rule, rule, some
 from xenassign.host.device import HostDevice, block_of
@@ -237,6 +236,9 @@ def machine_control_findings(
 
     ``allowed``: --allow-machine-control by node; it applies to the devices below the node too.
     """
+    # Completion asks for ``control`` alone.
+    from xenassign.checks.protection import TRUST, accepted_for
+
     path, ruled = device.path, control(board, scope, device.node)
     if ruled.refused:
         option = accepted_for(device.node, allowed)

@@ -26,7 +26,6 @@ from click.shell_completion import (
 )
 
 from xenassign import escape
-from xenassign.request.boot_request import OF_DOMAIN, OF_SYSTEM
 from xenassign.resources import directory
 
 if TYPE_CHECKING:
@@ -131,6 +130,13 @@ def _assigned(of: Candidates, *words: str) -> Candidates:
     return candidates
 
 
+def _images(_line: Mapping[str, Any], _word: str) -> Items:
+    """What the boot loader loads."""
+    from xenassign.request.boot_request import OF_DOMAIN, OF_SYSTEM
+
+    return (CompletionItem(image) for image in (*OF_SYSTEM, *OF_DOMAIN))
+
+
 def _codes(_line: Mapping[str, Any], word: str) -> Items:
     """The codes of the rules; after a comma the next code of a list."""
     from xenassign.linting.catalogue import rules
@@ -172,7 +178,7 @@ KINDS: dict[str, Candidates] = {
     "[PATH[#INDEX]=]WHERE": _assigned(_devices, "auto", "identity", "window:"),
     "PATH[#CLOCK]=HZ": _assigned(_devices),
     "[PATH=]map|drop": _assigned(_both(_regions, _devices), "map", "drop"),
-    "[DOMAIN/]WHAT=ADDRESS[:SIZE|:FILE]|FILE": _assigned(_words(*OF_SYSTEM, *OF_DOMAIN)),
+    "[DOMAIN/]WHAT=ADDRESS[:SIZE|:FILE]|FILE": _assigned(_images),
     "CODE": _codes,
     "KIND": _kinds,
     "RELEASE": _releases,
@@ -209,18 +215,23 @@ def _include(line: Mapping[str, Any]) -> list[str]:
 
 def _of_project(line: Mapping[str, Any], key: str) -> list[str]:
     """The files or folders that a key of the line's xenassign.toml names."""
+    values = _project(line)
+    if key not in values:
+        return []
     from xenassign.request.value_kinds import as_list
 
     folder = Path(_expanded(line.get("config") or "")).parent
-    return [str(folder / name) for name in as_list(_project(line).get(key))]
+    return [str(folder / name) for name in as_list(values[key])]
 
 
 def _project(line: Mapping[str, Any]) -> Mapping[str, Any]:
     """The values of the line's xenassign.toml, which may be invalid."""
+    config = line.get("config")
+    if not config:
+        return {}
     from xenassign.formats.toml_text import read_toml
 
-    config = line.get("config")
-    return read_toml(Path(_expanded(config)), "a file").values if config else {}
+    return read_toml(Path(_expanded(config)), "a file").values
 
 
 def _expanded(name: str) -> str:
