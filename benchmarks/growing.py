@@ -306,6 +306,15 @@ def _toml_domains(folder: Path, count: int) -> list[str]:
     return ["plan", "-c", "xenassign.toml"]
 
 
+def _toml_boards(folder: Path, count: int) -> list[str]:
+    for number in range(count):
+        (folder / f"b{number}.dtb").write_bytes(board(16))
+    hosts = ", ".join(f'"b{number}.dtb"' for number in range(count))
+    domain = f'[[domain]]\nname = "d"\niommu-policy = "trust"\ndevice = ["{device_path(3)}"]\n'
+    (folder / "xenassign.toml").write_text(f"host = [{hosts}]\n{domain}")
+    return ["plan", "-c", "xenassign.toml"]
+
+
 def _host(folder: Path, members: Iterable[str]) -> list[str]:
     cells = "#address-cells = <2>; #size-cells = <2>; ranges;"
     bus = f'/ {{ bus {{ compatible = "simple-bus"; {cells}\n'
@@ -383,4 +392,5 @@ INPUTS = (
     Input("devices in dtdev, completed", 1_000, _listed, few=20),
     Input("nodes of a partial tree, completed", 500, _of_tree, few=20),
     Input("domains in xenassign.toml", 250, _toml_domains, few=4),
+    Input("boards of xenassign.toml", 20, _toml_boards, few=4),
 )

@@ -32,8 +32,6 @@ from xenassign.request.request import Request, parse_map
 from xenassign.request.system_request import SystemRequest
 from xenassign.xen.releases import DEFAULT, release
 
-SIZES = (2_000, 20_000, 100_000)
-
 #: Boards with a device of each.
 _WARM = (
     (BOARD, DEVICE),
@@ -110,10 +108,10 @@ def bench_scaling(options: argparse.Namespace) -> list[Figure]:
     """Microseconds per node on boards of growing size: flat where the time is linear.
 
     Each size is measured in a process of its own, so that its peak of memory is its own too.
+    ``--devices``: the largest of three.
     """
-    del options
     figures: list[Figure] = []
-    for size in SIZES:
+    for size in (options.devices // 50, options.devices // 5, options.devices):
         with multiprocessing.get_context("spawn").Pool(1) as pool:
             figures += pool.apply(scale, (size,))
     return sorted(figures, key=lambda figure: figure.what.partition(",")[0])

@@ -2,7 +2,7 @@
 """The benchmarks: how long things take and how that grows. Nothing here passes or fails.
 
     python -m benchmarks.run [NAME...] [--runs N] [--json FILE] [--lopper COMMAND] [--old DIRECTORY]
-        [--boards N]
+        [--boards N] [--devices N]
     python benchmarks/run.py ...
 
 NAME is commands, generate, startup, lint, warm, inspect, system, scaling or growth; without one all
@@ -333,6 +333,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
     parser.add_argument("--runs", type=int, default=15, help="runs of each process (15)")
     parser.add_argument("--boards", type=int, default=40, help="boards of inspect; 0: all (40)")
+    parser.add_argument(
+        "--devices", type=int, default=20_000, help="those of the largest board of scaling (20000)"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     parser.add_argument("--old", metavar="DIRECTORY", help="a checkout to compare commands with")
     parser.add_argument("--lopper", type=shlex.split, default=_lopper(), metavar="COMMAND")
