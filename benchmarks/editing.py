@@ -18,6 +18,7 @@ from lsprotocol.types import Location
 
 from xenassign import Request, generate, read_host
 from xenassign.devicetree.places import Place
+from xenassign.findings import ROUTES
 from xenassign.request.request import parse_map
 from xenassign.server.diagnostics import diagnostics
 from xenassign.server.host_source import HostSources
@@ -60,10 +61,10 @@ def show(files: OpenFiles, hosts: HostSources, path: str) -> None:
     diagnostics(analysis, lines, locate, lambda finding: related(finding, analysis, place))
 
 
-def measure(board: Path, device: str, count: int) -> None:
+def measure(board: Path, device: str, routes: tuple[str, ...], count: int) -> None:
     """Prints milliseconds of the processor for an edit, and the memory."""
     anywhere = (parse_map("auto"),)
-    request = Request((device,), name="net", memory=512, vcpus=1, maps=anywhere)
+    request = Request((device,), name="net", memory=512, vcpus=1, maps=anywhere, routes=routes)
     result = generate(read_host(board), request)
     if result.refused:
         sys.exit("\n".join(finding.text() for finding in result.findings))
@@ -97,9 +98,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("board", type=Path)
     parser.add_argument("device")
+    parser.add_argument("--route", action="append", choices=ROUTES)
     parser.add_argument("--count", type=int, default=1000)
     given = parser.parse_args()
-    measure(given.board.resolve(), given.device, given.count)
+    measure(given.board.resolve(), given.device, tuple(given.route or ROUTES), given.count)
 
 
 if __name__ == "__main__":

@@ -64,12 +64,21 @@ def edits(project: Path, count: int) -> Iterator[tuple[Path, str]]:
         yield project / name, now[name]
 
 
+def objects() -> int:
+    """How many objects there are."""
+    gc.collect()
+    return len(gc.get_objects())
+
+
 def test_a_fresh_lint_agrees_after_every_edit(project: Path) -> None:
     files = OpenFiles()
     for name in FILES:
         files.set_text(str(project / name), (project / name).read_text())
     kinds = dict.fromkeys(("errors", "findings", "nothing"), 0)
-    for path, text in edits(project, EDITS):
+    half = 0
+    for number, (path, text) in enumerate(edits(project, EDITS)):
+        if number == EDITS // 2:
+            half = objects()
         files.set_text(str(path), text)
         analysis = files.analysis(str(path))
         path.write_text(text)
@@ -80,5 +89,19 @@ def test_a_fresh_lint_agrees_after_every_edit(project: Path) -> None:
         assert said(analysis) == fresh(project), text
         kinds["errors" if analysis.errors else "findings"] += 1
     assert min(kinds["errors"], kinds["findings"]) > EDITS // 20, kinds
-    gc.collect()
     assert len(files) < 16
+    assert objects() < half * 1.05
+
+
+def test_nothing_stays_of_a_path_that_is_typed_in_the_marks(project: Path) -> None:
+    files, marks = OpenFiles(), project / "domu1.host.dtso"
+    text = marks.read_text()
+    assert "/pl031@9010000" in text
+    counts = []
+    for number in range(160):
+        typed = text.replace("/pl031@9010000", "/pl0" + "3" * number)
+        files.set_text(str(marks), typed)
+        assert files.analysis(str(marks)).judgement is not None
+        if number % 40 == 39:
+            counts.append(objects())
+    assert counts[3] - counts[2] < 100, counts

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from xenassign.devicetree.references import property_references
 from xenassign.devicetree.tree import Node, Tree
@@ -22,6 +23,24 @@ if TYPE_CHECKING:  # imported by the properties: completion needs none of them
     from xenassign.host.regulator_summary import RegulatorSummary
     from xenassign.xen.dom0 import Dom0, Dom0Masters
     from xenassign.xen.dom0_build import Dom0Build, Obstacle
+
+
+#: Sets of marks of which a board keeps what is known. While a path is typed in an editor, each key
+#: makes another set.
+_MOST_MARKS = 64
+
+_Known = TypeVar("_Known")
+
+
+def _kept(
+    known: dict[frozenset[str], _Known], marked: frozenset[str], make: Callable[[], _Known]
+) -> _Known:
+    """What is known with these marks; that of the marks that were not asked for longest goes."""
+    value = known.pop(marked, None)
+    known[marked] = value = make() if value is None else value
+    if len(known) > _MOST_MARKS:
+        del known[next(iter(known))]
+    return value
 
 
 class Board:
@@ -62,19 +81,15 @@ class Board:
 
     def dom0_beside(self, marked: frozenset[str]) -> Dom0:
         """The pages and interrupts of dom0. ``marked``: paths of nodes that overlays mark."""
-        known = self._dom0_beside.get(marked)
-        if known is None:
-            known = self._dom0_beside[marked] = self.dom0.beside(marked)
-        return known
+        return _kept(self._dom0_beside, marked, lambda: self.dom0.beside(marked))
 
     def dom0_masters(self, marked: frozenset[str]) -> Dom0Masters:
         """The devices that Xen assigns to dom0. ``marked``: paths of nodes that overlays mark."""
-        known = self._masters.get(marked)
-        if known is None:
-            from xenassign.xen.dom0 import dom0_masters
+        from xenassign.xen.dom0 import dom0_masters
 
-            known = self._masters[marked] = dom0_masters(self.platform, self.iommus, marked)
-        return known
+        return _kept(
+            self._masters, marked, lambda: dom0_masters(self.platform, self.iommus, marked)
+        )
 
     @cached_property
     def dom0_build(self) -> Dom0Build:
