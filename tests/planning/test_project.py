@@ -23,6 +23,7 @@ from xenassign.request import options
 from xenassign.request.boot_request import BootRequest
 from xenassign.request.command_line import with_options
 from xenassign.request.demands import Demand
+from xenassign.request.device_part import PartOption
 from xenassign.request.keys import (
     ALLOW,
     BOOT,
@@ -89,6 +90,8 @@ drop = "local-mac-address"
 [[domain.device]]
 path = "serial1"
 map = 0x20000000
+regs = [0, "b"]
+interrupts = []
 clock-rate = 9
 memory-region = "map"
 drop = ["a", "b"]
@@ -187,6 +190,7 @@ def test_everything(tmp_path: Path) -> None:
             PropertyEdit("serial1", "a", None),
             PropertyEdit("serial1", "b", None),
         ),
+        parts=(PartOption("serial1", (0, "b"), ()),),
         **both,  # type: ignore[arg-type]
     )
     log = Request(

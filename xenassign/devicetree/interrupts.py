@@ -87,6 +87,14 @@ def _interrupts(tree: Tree, node: Node) -> Interrupts:
     return Interrupts(tuple(entries), tuple(problems))
 
 
+def entry_count(tree: Tree, node: Node) -> int:
+    """The number of interrupts that a node states; 0 if they are malformed."""
+    try:
+        return len(_stated(tree, node))
+    except PropertyError:
+        return 0
+
+
 class ExtendedEntry(NamedTuple):
     """An entry of ``interrupts-extended``. ``cell``: the index of its phandle, from 0.
 

@@ -36,6 +36,7 @@ from xenassign.checks.ownership import (
     proposable,
     selection_findings,
 )
+from xenassign.checks.parts import with_parts
 from xenassign.checks.protection import (
     accepted_for,
     dma_in_scope,
@@ -182,7 +183,7 @@ def judge_request(board: Board, resolved: Resolved, scope: Scope | None = None) 
     ``scope``: what belongs to the domain, if it is one of several.
     """
     platform, request, requested = board.platform, resolved.request, [*resolved.devices]
-    scope, intx_findings = with_intx(board, scope or domain_scope(platform, requested), request)
+    scope, own_findings = _own_scope(board, scope or domain_scope(platform, requested), resolved)
     check_accepted(board, scope, resolved)
     guest = _guest(platform, request)
     findings: list[Finding] = [
@@ -192,7 +193,7 @@ def judge_request(board: Board, resolved: Resolved, scope: Scope | None = None) 
         *static_memory_findings(platform, static_memory_of_request(request)),
         *property_findings(request),
         *too_many_vcpus(request.vcpus or 1, guest.gic),
-        *intx_findings,
+        *own_findings,
     ]
 
     protections = {d.path: protection(platform, board.iommus, d) for d in scope.devices}
@@ -241,6 +242,13 @@ def judge_request(board: Board, resolved: Resolved, scope: Scope | None = None) 
 def _memory_type(request: Request, device: HostDevice) -> Iterator[Finding]:
     normal = maps_normal(request.release, device)
     return memory_type_findings(device, request.release, normal)
+
+
+def _own_scope(board: Board, scope: Scope, resolved: Resolved) -> tuple[Scope, list[Finding]]:
+    """The scope with what the domain gets of its devices, and the findings about the rest."""
+    scope, of_parts = with_parts(scope, resolved.parts, resolved.request)
+    scope, of_intx = with_intx(board, scope, resolved.request)
+    return scope, [*of_parts, *of_intx]
 
 
 def _guest(platform: Platform, request: Request) -> Guest:

@@ -31,6 +31,7 @@ from xenassign.request.boot_request import (
     OF_SYSTEM,
     WHERE,
 )
+from xenassign.request.device_part import ENTRY_MAX
 from xenassign.request.options import ALIGNMENTS, DRIVERS, POLICIES
 from xenassign.request.property_edits import VALUE
 from xenassign.request.request import (
@@ -129,6 +130,7 @@ _MEMORY = Either(
 _BANK = Either((Many(_ADDRESS, 2), AnyText(BANK.pattern, 'write "BASE:SIZE"')))
 _WINDOW = Fixed({"window": Many(_ADDRESS, 2)})
 _PLACE = Either((Choice(PLACEMENTS), _ADDRESS, _WINDOW))
+_ENTRY = Either((Integer(0, ENTRY_MAX), AnyText(r"[\s\S]*\S[\s\S]*", "name an entry")))
 _MEMORY_ACTION = Choice(MEMORY_ACTIONS)
 _NAME = AnyText(DOMAIN_NAME.pattern, DOMAIN_NAME_RULE)
 _ROUTE = one_or_more(Choice(ROUTES))
@@ -188,6 +190,20 @@ DEVICE = Section(
             "What to do with its carve-outs: `map` or `drop`; a table sets each by the region's"
             " name.",
             '"map"',
+        ),
+        Key(
+            "regs",
+            Many(_ENTRY, empty=True),
+            "The register blocks that the guest gets, by index or by name in reg-names; without it"
+            " all of them.",
+            "[0]",
+        ),
+        Key(
+            "interrupts",
+            Many(_ENTRY, empty=True),
+            "The interrupts that the guest gets, by index or by name in interrupt-names; without it"
+            " all of them.",
+            '["rx"]',
         ),
         Key(
             "set",

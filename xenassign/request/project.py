@@ -19,6 +19,7 @@ from xenassign.host.clock_summary import read_clock_summary
 from xenassign.host.regulator_summary import read_regulator_summary
 from xenassign.request import base_cfg, demands, short_form
 from xenassign.request.boot_request import BootRequest, load_option
+from xenassign.request.device_part import part_option
 from xenassign.request.keys import BOOT, DOMAIN, FORMAT, TOP, Mistake, mistakes, sentence
 from xenassign.request.origin import Origin, Written, mistake
 from xenassign.request.property_edits import PropertyEdit, pieces, refusal
@@ -237,6 +238,7 @@ def _request(top: dict[str, Any], domain: dict[str, Any], folder: Path, origin: 
         memory_regions=tuple(_memory_regions(domain, devices)),
         edits=tuple(_edits(devices)),
         excepted=tuple(_excepted(devices)),
+        parts=tuple(filter(None, (part_option(d.options, d.named) for d in devices))),
         origin=origin,
     )
     if "clock-summary" in top:

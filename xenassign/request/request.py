@@ -17,6 +17,7 @@ from xenassign.formats.xlcfg import XlConfig
 from xenassign.host.clock_summary import ClockSummary
 from xenassign.host.regulator_summary import RegulatorSummary
 from xenassign.request import units
+from xenassign.request.device_part import PartOption
 from xenassign.request.options import ALIGNMENTS
 from xenassign.request.origin import Origin
 from xenassign.request.own_tree import PartialTree
@@ -118,6 +119,7 @@ class Request:
     ``forced``, ``shared`` and ``controls``: devices that may be unprotected, nodes whose pages may
     be shared, devices that may rule over the machine.
     ``excepted``: (pattern of ``devices``, name of what it matches and that is not assigned).
+    ``parts``: devices of which the guest gets some register blocks and interrupts only.
     ``sci``: the system control interface of the guest, ``scmi_smc`` or None.
     ``align``: one of ``ALIGNMENTS``. ``pins``: places that ``auto`` prefers, never a refusal.
     ``avoid``: guest addresses in bytes that ``auto`` leaves free.
@@ -165,6 +167,7 @@ class Request:
     keep_firmware: bool = False
     edits: tuple[PropertyEdit, ...] = ()
     excepted: tuple[tuple[str, str], ...] = ()
+    parts: tuple[PartOption, ...] = ()
     base: XlConfig | None = None
     partial: PartialTree | None = None
     pages: tuple[IomemRange, ...] = ()

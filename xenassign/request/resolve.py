@@ -16,9 +16,16 @@ from xenassign.errors import UsageError
 from xenassign.findings import some
 from xenassign.host.platform import Platform, console_of
 from xenassign.request.demands import Demand, ResolvedDemand
+from xenassign.request.device_part import DevicePart, PartOption, entries_of
 from xenassign.request.origin import CfgOrigin, mistake, origin_of
 from xenassign.request.property_edits import PropertyEdit
-from xenassign.request.request import Accepted, ClockRate, MapOption, MemoryOption, Request
+from xenassign.request.request import (
+    Accepted,
+    ClockRate,
+    MapOption,
+    MemoryOption,
+    Request,
+)
 from xenassign.request.select import absent, find, find_all, is_pattern, why_no_match, why_not_found
 from xenassign.request.system_request import Allowance, SystemRequest
 
@@ -40,6 +47,7 @@ class Resolved(NamedTuple):
     clock_rates: tuple[tuple[ClockRate, Node], ...] = ()
     memory_regions: tuple[tuple[MemoryOption, Node], ...] = ()
     edits: tuple[tuple[PropertyEdit, tuple[Node, ...]], ...] = ()
+    parts: Mapping[Node, DevicePart] = MappingProxyType({})
 
     @property
     def name(self) -> str:
@@ -200,6 +208,7 @@ class _Names:
             maps=tuple(self._named(name, "--map", request.maps)),
             clock_rates=tuple(self._named(name, "--clock-rate", request.clock_rates)),
             edits=tuple(self._edited(name, request.edits, left_out)),
+            parts=dict(self._parts(name, request.parts)),
         )
 
     def devices(
@@ -279,6 +288,25 @@ class _Names:
 
     def _by_node(self, domain: str, flag: str, options: Iterable[Accepted]) -> dict[Node, Accepted]:
         return {node: accepted for accepted, node in self._named(domain, flag, options)}
+
+    def _parts(
+        self, domain: str, options: Iterable[PartOption]
+    ) -> Iterator[tuple[Node, DevicePart]]:
+        for option, node in self._named(domain, "regs", options):
+            entries = entries_of(self._tree, node)
+            indexes: list[frozenset[int] | None] = []
+            for key, every, chosen in (
+                ("regs", entries.regs, option.regs),
+                ("interrupts", entries.interrupts, option.interrupts),
+            ):
+                numbers = [every.find(entry) for entry in chosen or ()]
+                for entry, number in zip(chosen or (), numbers, strict=True):
+                    if number is None:
+                        why = f"there is no entry {entry!r}; there are {every}"
+                        self._wrong(domain, key, option.node, why)
+                known = frozenset(number for number in numbers if number is not None)
+                indexes.append(known if chosen is not None else None)
+            yield node, DevicePart(*indexes)
 
     def _edited(
         self, domain: str, edits: Iterable[PropertyEdit], left_out: Container[tuple[str, Node]]

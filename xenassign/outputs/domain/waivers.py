@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from xenassign.checks.conflicts import PAGES, Conflict
 from xenassign.checks.machine_control import MACHINE_CONTROL, SUPPLIES_OTHERS
+from xenassign.checks.parts import PART
 from xenassign.checks.shared_pages import SHARED_ALLOWED, SHARED_PAGE
 from xenassign.devicetree.draft import DraftNode
 from xenassign.findings import Finding
@@ -48,6 +49,11 @@ def _waivers(
         f"xenassign: allow {finding.code}: --allow-machine-control: {finding.message}"
         for finding in findings
         if finding.rule in (MACHINE_CONTROL, SUPPLIES_OTHERS) and finding.severity == "warning"
+    )
+    yield from (
+        f"xenassign: allow XA323: {finding.message}"
+        for finding in findings
+        if finding.rule is PART and finding.prop == "interrupts"
     )
     with_domains = list(_shared_with_domains(path, domain, accepted))
     if with_domains:
