@@ -43,6 +43,7 @@ SAME_SUBJECT = {
     "protection": "the judgement, and the rules about files",
     "sci": "what Xen forwards, and what a plan makes of it",
     "scmi": "the firmware of a board, and the rules about its nodes in a guest",
+    "shared_memory": "where it is planned, and the rules about its nodes",
     "static_memory": "the judgement, and the reading of a domain's node",
     "waivers": "written as comments, and read",
     "write": "of each output: its files",

@@ -150,4 +150,8 @@ def test_every_option_with_a_key_is_known() -> None:
         "path",
         "set",
         "drop",
+        "dom0less",
+        "forbid",
+        "require",
+        "shared-memory",
     }

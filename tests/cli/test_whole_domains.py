@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -10,8 +11,10 @@ from click.testing import CliRunner
 
 from xenassign.cli import cli
 from xenassign.devicetree.blob import read_blob_file
+from xenassign.devicetree.spans import Span
 from xenassign.devicetree.tree import Node
 from xenassign.errors import XenassignError
+from xenassign.host.platform import read_platform
 from xenassign.xen.node_properties import BY_NAME, PROPERTIES
 from xenassign.xen.releases import RELEASES
 
@@ -42,10 +45,17 @@ def project(
     return path
 
 
-def generate(folder: Path, text: str, *options: str, xen: str = "4.22", boot: str = BOOT) -> Path:
+def generate(
+    folder: Path,
+    text: str,
+    *options: str,
+    xen: str = "4.22",
+    boot: str = BOOT,
+    host: Path = VIRT,
+) -> Path:
     """The folder with the files. Raises XenassignError."""
     out = folder / "out"
-    path = project(folder, text, xen, boot)
+    path = project(folder, text, xen, boot, host)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         done = CliRunner().invoke(cli, ["generate", "-c", str(path), "-o", "out", *options])
@@ -187,3 +197,104 @@ def test_pv_interfaces_of_a_direct_map_domain(tmp_path: Path) -> None:
     (tmp_path / "out").rename(tmp_path / "first")
     said = refused(tmp_path, text + '[domain.dom0less]\n"xen,enhanced" = "enabled"\n')
     assert "grant table" in said
+
+
+RING = """
+[[domain.shared-memory]]
+id = "ring"
+role = "owner"
+size = "64K"
+"""
+LOG = NET.replace('"net"', '"log"').replace("/pl031@9010000", "/pl061@9030000")
+LOG = LOG.replace("vcpus", 'load = { dtb = "0x4a100000" }\nvcpus')
+BORROWED = """
+[[domain.shared-memory]]
+id = "ring"
+role = "borrower"
+guest = 0x50000000
+"""
+#: Its tree states 4 GiB; those of the fixtures for Xen under QEMU have no room to plan in.
+WITH_ROOM = ZCU102
+NET_ROOM = NET.replace("/pl031@9010000", "rtc0")
+LOG_ROOM = LOG.replace("/pl061@9030000", "ethernet0")
+
+
+def words(node: Node, name: str) -> list[int]:
+    """The 64-bit numbers of a property."""
+    cells = node.cells(name)
+    return [high << 32 | low for high, low in zip(cells[::2], cells[1::2], strict=True)]
+
+
+def test_shared_memory_is_planned(tmp_path: Path) -> None:
+    """One owner, one borrower, the same host memory; it is nothing that anything else has."""
+    text = NET_ROOM + RING + LOG_ROOM + BORROWED
+    out = generate(tmp_path, text, *ALL, host=WITH_ROOM)
+    nodes = [
+        next(child for name, child in chosen(tmp_path, domain).children.items() if "shared" in name)
+        for domain in ("net", "log")
+    ]
+    assert [node.text("role") for node in nodes] == ["owner", "borrower"]
+    assert {node.text("xen,shm-id") for node in nodes} == {"ring"}
+    (host, guest, size), (of_log, at, length) = (words(node, "xen,shared-mem") for node in nodes)
+    assert (host, size) == (of_log, length)
+    assert (size, at) == (0x10000, 0x50000000)
+    assert host % 0x1000 == 0
+    platform = read_platform(read_blob_file(WITH_ROOM))
+    region = Span.sized(host, size)
+    assert any(block.span.covers(region) for block in platform.memory)
+    loads = (0x48000000, 0x4A000000, 0x4B000000, 0x4C000000)
+    assert not any(region.overlaps(Span.sized(load, 16 << 20)) for load in loads)
+    spans = json.loads((out / "net.json").read_text())
+    assert spans["shared_memory"] == [
+        {"id": "ring", "role": "owner", "host": host, "guest": guest, "size": size}
+    ]
+    used = [m["guest"] for device in spans["devices"] for m in device["mappings"]]
+    assert guest not in used
+    config = (out / "imagebuilder.cfg").read_text()
+    assert f"DOMU_SHARED_MEM[1]='ring {host:#x} 0x50000000 0x10000'" in config.replace('"', "'")
+    commands = (out / "imagebuilder.cmds").read_text()
+    assert f'fdt set /chosen/domU0/shared-mem@{host:#x} role "owner"' in commands
+    assert f"shared-memory@{host:x}" in (out / "boot.cmd").read_text()
+    done = CliRunner().invoke(cli, ["plan", "-c", str(tmp_path / "xenassign.toml")])
+    assert "shared memory ring" in done.output
+    assert f"{host:#x}" in done.output
+
+
+def test_shared_memory_of_direct_map_domains(tmp_path: Path) -> None:
+    """They see it where the host has it."""
+    direct = NET_ROOM.replace(
+        "memory = 64", 'static-memory = ["0x60000000:64M"]\ndirect-map = true'
+    )
+    generate(tmp_path, direct + RING, *ALL, host=WITH_ROOM)
+    (node,) = (c for n, c in chosen(tmp_path, "net").children.items() if n.startswith("shared"))
+    host, guest, _ = words(node, "xen,shared-mem")
+    assert host == guest
+    elsewhere = direct + RING + "guest = 0x50000000\n"
+    (tmp_path / "out").rename(tmp_path / "first")
+    assert "[XA744]" in refused(tmp_path, elsewhere, host=WITH_ROOM)
+
+
+@pytest.mark.parametrize(
+    ("of_net", "of_log", "said"),
+    [
+        (RING, BORROWED.replace("borrower", "owner"), "[XA743]"),
+        (RING, BORROWED + "size = 4096\n", "[XA743]"),
+        (BORROWED, BORROWED, "xenassign.toml:13: domain 'net': shared memory ring has no size"),
+        (RING + RING, BORROWED, "shared memory ring is given twice"),
+        (RING.replace("64K", "1000"), "", "size 0x3e8 is not whole pages"),
+        (RING + "guest = 0x40000000\n", "", "[XA745]"),  # the guest's RAM
+        (RING + "guest = 0xffa60000\n", "", "[XA206]"),  # the device
+        (RING + "host = 0xff000000\n", "", "[XA231]"),  # registers of the host
+        (RING.replace("64K", "64G"), "", "has no room of 0x1000000000 bytes"),
+    ],
+)
+def test_shared_memory_that_xen_or_the_host_lacks(
+    tmp_path: Path, of_net: str, of_log: str, said: str
+) -> None:
+    assert said in refused(tmp_path, NET_ROOM + of_net + LOG_ROOM + of_log, host=WITH_ROOM)
+
+
+def test_shared_memory_is_for_dom0less(tmp_path: Path) -> None:
+    text = NET_ROOM.replace("[[domain]]", '[[domain]]\nroute = ["xl", "dom0less"]') + RING
+    said = refused(tmp_path, text, host=WITH_ROOM)
+    assert "shared-memory is not available with xl; give the route dom0less only" in said

@@ -7,13 +7,22 @@ end of the channel. What xenassign does not write, their nodes in /chosen, is gi
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from xenassign.devicetree.blob import read_blob
+from xenassign.formats.toml_text import parse_toml
+from xenassign.outputs.boot import HOST_TREE
+from xenassign.outputs.generated import generate_system
+from xenassign.request.boot_request import CHOSEN, HOST, BootRequest, parse_load
+from xenassign.request.project import project_of
 
 from .boot import DONE, XEN_ARGUMENTS, built, module, placed
 from .guest_code import HEX, SAY, with_header
 from .hosttree import with_chosen
 from .machine import Machine, board
-from .qemu import PLAIN, Setup, running
+from .mutants.blob import Blob
+from .qemu import PLAIN, Load, Setup, running
 from .several import INPUT_TO_XEN, said_by
 
 _MEET, _ASK, _TABLE, _WORDS, _SIZE = 0x40, 0x60, 0x400, 0x500, 0x1000  # offsets in the image
@@ -77,6 +86,42 @@ def _image(start: int, table: bytes) -> bytes:
     words = f"{DONE}\n".encode()
     image[_WORDS : _WORDS + len(words)] = words
     return bytes(image)
+
+
+def boot_generated(
+    machine: Machine, text: str, kernels: Mapping[str, bytes], setup: Setup = PLAIN
+) -> tuple[str, dict[str, list[str]]]:
+    """``boot_linked`` for a xenassign.toml without [boot]: all nodes are what xenassign writes.
+
+    ``kernels``: by the name of the domain; each prints DONE at its end. Xen starts without dom0.
+    """
+    loads, spans = placed(*([kernel] for kernel in kernels.values()))
+    of_domains = [
+        parse_load(f"{name}/kernel={address:#x}:{size:#x}")
+        for name, (address, size) in zip(kernels, spans, strict=True)
+    ]
+    trees = {name: _TREES_AT + (number << 20) for number, name in enumerate(kernels)}
+    of_domains += (parse_load(f"{name}/dtb={address:#x}") for name, address in trees.items())
+    arguments = f"{XEN_ARGUMENTS} {INPUT_TO_XEN} {setup.bootargs}"
+    request = project_of(parse_toml(text, "x.toml")).system
+    boot = BootRequest(frozenset({CHOSEN, HOST}), tuple(of_domains), xen_bootargs=arguments)
+    host = read_blob(Blob.read(board()).write())  # QEMU pads its own beyond what Xen maps
+    made = generate_system(host, replace(request, boot=boot))
+    assert not made.refusals, made.refusals
+    loads += (Load(made.files[f"{name}.dtb"], at) for name, at in trees.items())
+    names = dict(enumerate(kernels, 1))
+    with running(machine.xen, made.files[HOST_TREE], loads, 1, setup, _SECONDS) as console:
+        lines = iter(console)
+        _, refusal = built(lines, console, setup.routine)
+        if refusal:
+            return refusal, {}
+        said = said_by(lines, console, names, set(kernels))
+        return "", {name: [line for line in said[name] if line != DONE] for name in kernels}
+
+
+#: Beyond the kernels, of which each takes a few MiB.
+_TREES_AT = 0x4F000000
+_SECONDS = 60
 
 
 def boot_linked(

@@ -10,12 +10,24 @@ from __future__ import annotations
 import pytest
 
 from .conftest import by_hand
-from .linked import asking, boot_linked, connected, meeting
+from .linked import asking, boot_generated, boot_linked, connected, meeting
 from .machine import Machine, built, kconfig
 from .qemu import Setup
-from .test_shared_memory import AT, GUEST, PAGE, shm
+from .test_shared_memory import PAGE
 
 SHARING = [v for v, path in built().items() if path.is_file() and "STATIC_SHM" in kconfig(path)]
+
+
+def domain(name: str, device: str, more: str) -> str:
+    return f"""
+[[domain]]
+name = "{name}"
+route = "dom0less"
+memory = 64
+vcpus = 1
+device = ["{device}"]
+{more}
+"""
 
 
 def channel(label: str, port: int, other: str) -> str:
@@ -40,13 +52,23 @@ if SHARING:
     @pytest.mark.parametrize("version", SHARING)
     def test_shared_memory(version: str) -> None:
         """At another address in each guest, and behind a first page that has the other's mark."""
-        own, other = GUEST, GUEST + 16 * PAGE
+        own, other = 0x50000000, 0x50010000
         marks = 0x6F6E65206D61726B, 0x74776F206D61726B
-        guests = [
-            (shm(AT, own, 2 * PAGE), meeting(own, marks[0], own + PAGE, marks[1])),
-            (
-                shm(AT, other, 2 * PAGE, role="borrower"),
-                meeting(other + PAGE, marks[1], other, marks[0]),
-            ),
-        ]
-        assert boot_linked(by_hand(version), guests, setup=Setup(memory=3072)) == ("", [[], []])
+        kernels = {
+            "first": meeting(own, marks[0], own + PAGE, marks[1]),
+            "second": meeting(other + PAGE, marks[1], other, marks[0]),
+        }
+        text = domain("first", "/pl031@9010000", f"""
+            [[domain.shared-memory]]
+            id = "ring"
+            role = "owner"
+            size = {2 * PAGE}
+            host = 0x70000000
+            guest = {own}""") + domain("second", "/pl061@9030000", f"""
+            [[domain.shared-memory]]
+            id = "ring"
+            role = "borrower"
+            guest = {other}""")  # fmt: skip
+        setup = Setup(memory=3072)
+        said = boot_generated(by_hand(version), f'xen = "{version}"\n{text}', kernels, setup)
+        assert said == ("", {"first": [], "second": []})

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from xenassign.advice.change import OptionChange, Options
-from xenassign.advice.free_memory import free_range
 from xenassign.checks.dma_reach import reach
+from xenassign.checks.free_memory import free_range
 from xenassign.checks.protection import dma_in_scope
 from xenassign.checks.scope import Scope
 from xenassign.checks.shared_pages import MOST

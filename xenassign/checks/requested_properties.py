@@ -20,7 +20,7 @@ UNKNOWN = rule("XA710", "property-unknown", "warning", "broken", routes=("dom0le
 
 def property_findings(request: Request) -> Iterator[Finding]:
     """Properties that the release does not read, and those that exclude another one."""
-    for name, _ in request.node_properties:
+    for name, _ in request.node.properties:
         place, since = request.where("dom0less", name), first_release(name)
         if name not in request.release.domain_properties and since is not None:
             message = f"{request.name}: Xen {request.release.version} does not read {name}{place}"

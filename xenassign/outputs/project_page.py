@@ -20,6 +20,7 @@ _HEADINGS = (
     ("`[[domain]]`", keys.DOMAIN),
     ("`[[domain.device]]`", keys.DEVICE),
     ("`[domain.dom0less]`", keys.DOM0LESS),
+    ("`[[domain.shared-memory]]`", keys.SHARED_MEMORY),
     ("`[[allow]]`", keys.ALLOW),
     ("`[[forbid]]`", keys.FORBID),
     ("`[[require]]`", keys.REQUIRE),

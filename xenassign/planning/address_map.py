@@ -74,7 +74,7 @@ def _windows(guest: Guest) -> Iterator[Row]:
 
 
 def _blocks(plan: DomainPlan) -> Iterator[Row]:
-    for owner in plan.owners:
+    for owner in plan.mapped:
         for placed in owner.placed:
             name, mapping = _name(owner, placed), placed.mapping
             window, index = placed.window, placed.block.index

@@ -73,9 +73,17 @@ from xenassign.planning.host_keeps import (
 from xenassign.planning.memory_regions import memory_regions, moved_region_findings
 from xenassign.planning.option_nodes import check_accepted, map_options
 from xenassign.planning.placement import Placement, place_devices
-from xenassign.planning.plan import DomainPlan, HostMark, PlannedDevice, PlannedRegion, Supplier
+from xenassign.planning.plan import (
+    DomainPlan,
+    HostMark,
+    PlannedDevice,
+    PlannedRegion,
+    PlannedShare,
+    Supplier,
+)
 from xenassign.planning.ram_limit import explain_limit
 from xenassign.planning.sci import Firmware, judge_firmware
+from xenassign.planning.shared_memory import place_shared_memory, with_host_addresses
 from xenassign.request.request import Accepted, Request
 from xenassign.request.resolve import Resolved, resolve_domain
 from xenassign.xen.board import Board, read_board
@@ -94,6 +102,7 @@ def decide(tree: Tree, request: Request, platform: Platform | None = None) -> Do
     and for options that do not apply to the domain.
     """
     platform, resolved = resolve_domain(request, platform or read_platform(tree))
+    (resolved,) = with_host_addresses(platform, [resolved])
     return decide_on(read_board(platform, request.release, request.drivers), resolved)
 
 
@@ -139,7 +148,7 @@ def decide_judged(board: Board, resolved: Resolved, judged: Judgement) -> Domain
         memory_mb_max=placement.memory_max,
         memory_limit=explain_limit(judged.guest, request, placement.mappings),
         guest=judged.guest,
-        pool_mib=_pool_mib(request, placement),
+        pool_mib=_pool_mib(request, placement, judged.shares),
         findings=tuple(dict.fromkeys(findings)),
         host_keeps=keeps,
         kept_on=kept_on,
@@ -147,6 +156,7 @@ def decide_judged(board: Board, resolved: Resolved, judged: Judgement) -> Domain
         firmware=tuple(firmware.root.path for firmware in kept),
         chosen_cells=chosen_cells(tree, request),
         dom0_changes=changes,
+        shares=judged.shares,
     )
 
 
@@ -174,6 +184,7 @@ class Judgement(NamedTuple):
     regions: tuple[Region, ...]
     placement: Placement
     translation: Translation | None
+    shares: tuple[PlannedShare, ...]
     findings: tuple[Finding, ...]
 
 
@@ -195,7 +206,6 @@ def judge_request(board: Board, resolved: Resolved, scope: Scope | None = None) 
         *too_many_vcpus(request.vcpus or 1, guest.gic),
         *own_findings,
     ]
-
     protections = {d.path: protection(platform, board.iommus, d) for d in scope.devices}
     translation = dma_translation(scope.devices) if request.direct_map else None
     forced: dict[str, bool] = {}
@@ -220,11 +230,11 @@ def judge_request(board: Board, resolved: Resolved, scope: Scope | None = None) 
     firmware = judge_firmware(board, scope, request, resolved.shared)
     carve_outs, region_findings = memory_regions(board, scope, resolved)
     regions = (*firmware.regions, *carve_outs)
-    findings += (*firmware.findings, *region_findings)
-    findings += mapped_frame_findings(board, scope, regions)
-    placement = _place(board, scope, resolved, guest, regions)
-    moved = moved_region_findings(scope, regions, placement, protections)
-    findings += (*placement.findings, *moved)
+    of_frames = mapped_frame_findings(board, scope, regions)
+    findings += (*firmware.findings, *region_findings, *of_frames)
+    placement, shares = _place(board, scope, resolved, guest, regions)
+    findings += placement.findings
+    findings += moved_region_findings(scope, regions, placement, protections)
     return Judgement(
         scope,
         guest,
@@ -235,6 +245,7 @@ def judge_request(board: Board, resolved: Resolved, scope: Scope | None = None) 
         regions,
         placement,
         translation,
+        shares,
         tuple(dict.fromkeys(findings)),
     )
 
@@ -259,13 +270,13 @@ def _guest(platform: Platform, request: Request) -> Guest:
     gic = platform.gic.version if platform.gic else 3
     memory = request.memory * MIB if request.memory is not None else None
     extended = routes_with_extended_regions(
-        request.release, request.routes, enhanced=request.enhanced
+        request.release, request.routes, enhanced=request.node.enhanced
     )
     options = used_windows(request.base) if request.base is not None else frozenset[Use]()
     guest = Guest(request.release, gic, request.vpl011, memory, None, extended, options)
     if request.direct_map:
         banks, vcpus = request.static_memory, request.vcpus or 1
-        return at_host(guest, platform, banks, vcpus, enhanced=request.enhanced)
+        return at_host(guest, platform, banks, vcpus, enhanced=request.node.enhanced)
     return guest
 
 
@@ -279,9 +290,15 @@ def _accepted(scope: Scope, resolved: Resolved) -> dict[str, Accepted]:
 
 def _place(
     board: Board, scope: Scope, resolved: Resolved, guest: Guest, regions: tuple[Region, ...]
-) -> Placement:
+) -> tuple[Placement, tuple[PlannedShare, ...]]:
+    """The places of registers and memory, then those of the shared memory."""
+    request = resolved.request
+    resolved = resolved.with_values(avoid=(*request.avoid, *request.node.guest_spans))
     maps = map_options(board, scope, regions, resolved)
-    return place_devices(board, scope, regions, resolved, guest, maps)
+    placement = place_devices(board, scope, regions, resolved, guest, maps)
+    shares, findings = place_shared_memory(guest, request, placement)
+    placement.findings += findings
+    return placement, shares
 
 
 # ---------------------------------------------------------------------- the guest's tree
@@ -370,8 +387,11 @@ def _planned_region(region: Region, judged: Judgement, builder: GuestTreeBuilder
     )
 
 
-def _pool_mib(request: Request, placement: Placement) -> int | None:
+def _pool_mib(
+    request: Request, placement: Placement, shares: tuple[PlannedShare, ...]
+) -> int | None:
     """MiB for the tables of stage 2, where Xen's default does not suffice."""
     mappings = [m for mappings in placement.mappings.values() for m in mappings]
+    mappings += [share.placed.mapping for share in shares]
     ranges = [(mapping.host, mapping.size, mapping.guest) for mapping in mappings]
     return pool_mib(request.memory, request.vcpus or 1, ranges)

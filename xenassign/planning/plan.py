@@ -146,6 +146,25 @@ class PlannedRegion(NamedTuple):
         return tuple(dict.fromkeys(placed.mapping for placed in self.placed))
 
 
+class PlannedShare(NamedTuple):
+    """Static shared memory of the domain. ``placed``: where it is on the host and in the guest."""
+
+    id: str
+    role: str
+    placed: PlacedBlock
+
+    @property
+    def title(self) -> str:
+        """The memory in messages."""
+        return f"shared memory {self.id}"
+
+    @property
+    def region(self) -> PlannedRegion:
+        """The memory as pages of the address map; it has no node."""
+        why = f"static shared memory ({self.role})"
+        return PlannedRegion(self.title, "", (self.placed,), (), why)
+
+
 class HostMark(NamedTuple):
     """A host node that gets ``xen,passthrough``, and why.
 
@@ -200,7 +219,8 @@ class DomainPlan(NamedTuple):
     overlay marks always-on. ``dom0_options``: for dom0's kernel command line. ``firmware``: host
     paths of the firmware nodes that the guest calls by itself. ``chosen_cells``: #address-cells and
     #size-cells of /chosen, in which the domain's static memory is written. ``dom0_changes``: of the
-    host's tree, with which Xen can build dom0 from it; overlays can make them.
+    host's tree, with which Xen can build dom0 from it; overlays can make them. ``shares``: the
+    memory that it has together with other domains.
     """
 
     request: Request
@@ -223,6 +243,7 @@ class DomainPlan(NamedTuple):
     firmware: tuple[str, ...] = ()
     chosen_cells: tuple[int, int] = DEFAULT_CELLS
     dom0_changes: tuple[Change, ...] = ()
+    shares: tuple[PlannedShare, ...] = ()
 
     @property
     def name(self) -> str:
@@ -233,6 +254,11 @@ class DomainPlan(NamedTuple):
     def owners(self) -> list[PlannedDevice | PlannedRegion]:
         """Everything that has pages: the devices, then the regions."""
         return [*self.devices, *self.regions]
+
+    @property
+    def mapped(self) -> list[PlannedDevice | PlannedRegion]:
+        """Everything that is mapped into the guest: ``owners``, then shared memory."""
+        return [*self.owners, *(share.region for share in self.shares)]
 
     @property
     def page_ranges(self) -> tuple[IomemRange, ...]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
+from xenassign.devicetree.spans import Span
 from xenassign.errors import UsageError, reason_of
 from xenassign.reading import open_regular
 from xenassign.request.units import SIZES
@@ -65,6 +66,11 @@ class LoadOption(NamedTuple):
     def name(self) -> str:
         """The left side of the option: ``[DOMAIN/]IMAGE``."""
         return f"{self.domain}/{self.image}" if self.domain is not None else self.image
+
+    @property
+    def span(self) -> Span:
+        """The memory of the image when it runs, as far as its size is known."""
+        return Span.sized(self.start, max(self.size or 1, self.room))
 
     @property
     def start(self) -> int:

@@ -32,6 +32,7 @@ from xenassign.request.boot_request import (
     WHERE,
 )
 from xenassign.request.device_part import ENTRY_MAX
+from xenassign.request.node_request import ROLES
 from xenassign.request.options import ALIGNMENTS, DRIVERS, POLICIES
 from xenassign.request.property_edits import VALUE
 from xenassign.request.request import (
@@ -41,7 +42,7 @@ from xenassign.request.request import (
     PLACEMENTS,
     VCPUS_MAX,
 )
-from xenassign.request.units import BANK, MEMORY, RATE
+from xenassign.request.units import BANK, MEMORY, RATE, SIZE
 from xenassign.request.value_kinds import (
     AnyText,
     Choice,
@@ -127,6 +128,7 @@ _MEMORY = Either(
         AnyText(MEMORY.pattern, 'give MiB, or a text as "512M"'),
     )
 )
+_SIZE = Either((_ADDRESS, AnyText(SIZE.pattern, 'give bytes, or a text as "64K"')))
 _BANK = Either((Many(_ADDRESS, 2), AnyText(BANK.pattern, 'write "BASE:SIZE"')))
 _WINDOW = Fixed({"window": Many(_ADDRESS, 2)})
 _PLACE = Either((Choice(PLACEMENTS), _ADDRESS, _WINDOW))
@@ -249,6 +251,42 @@ DOM0LESS = Section(
     ),
 )
 
+SHARED_MEMORY = Section(
+    "[[domain.shared-memory]]",
+    (
+        Key(
+            "id",
+            AnyText(r"[A-Za-z0-9._+-]{1,15}", "use 1 to 15 letters, digits or . _ + -"),
+            "The name of the memory, the same in all domains that have it.",
+            '"ring"',
+            required=True,
+        ),
+        Key(
+            "role",
+            Choice(ROLES),
+            "One domain is the owner, the others borrow the memory.",
+            '"owner"',
+            required=True,
+        ),
+        Key("size", _SIZE, "Its size, which one of the domains may state for all.", '"64K"'),
+        Key(
+            "host",
+            _ADDRESS,
+            "Its address on the host, stated once or more often; without one it is planned.",
+            "0x7ffe0000",
+        ),
+        Key(
+            "guest",
+            _ADDRESS,
+            "Its address in this domain; without one it is planned. The host's in direct-map"
+            " domains.",
+            "0x50000000",
+        ),
+    ),
+    repeated=True,
+    title=("shared memory", "id"),
+)
+
 DOMAIN = Section(
     "[[domain]]",
     (
@@ -366,6 +404,11 @@ DOMAIN = Section(
             "dom0less",
             DOM0LESS,
             "Properties of the domain's node in /chosen, by their names in Xen (dom0less).",
+        ),
+        Key(
+            "shared-memory",
+            SHARED_MEMORY,
+            "Static memory that it shares with other domains (dom0less).",
         ),
         Key(
             "device",

@@ -21,6 +21,7 @@ from xenassign.request import base_cfg, demands, short_form
 from xenassign.request.boot_request import BootRequest, load_option
 from xenassign.request.device_part import part_option
 from xenassign.request.keys import BOOT, DOMAIN, FORMAT, TOP, Mistake, mistakes, sentence
+from xenassign.request.node_request import node_request
 from xenassign.request.origin import Origin, Written, mistake
 from xenassign.request.property_edits import PropertyEdit, pieces, refusal
 from xenassign.request.request import (
@@ -53,6 +54,10 @@ class Project(NamedTuple):
     hosts: tuple[str, ...]
     system: SystemRequest
     include: tuple[str, ...] = ()
+
+
+#: Keys that xl has nothing for.
+_OF_DOM0LESS = ("static-memory", "direct-map", "shared-memory")
 
 
 @contextmanager
@@ -218,7 +223,7 @@ def _request(top: dict[str, Any], domain: dict[str, Any], folder: Path, origin: 
     memory = domain.get("memory")
     if memory is not None:
         options["memory"] = memory if isinstance(memory, int) else mebibytes(memory)
-    options["node_properties"] = tuple(domain.get("dom0less", {}).items())
+    options["node"] = node_request(domain, origin)
     if "static-memory" in domain:
         options["static_memory"] = tuple(map(_bank, domain["static-memory"]))
     base, console = domain.get("base-cfg"), top.get("xen-console")
@@ -227,7 +232,7 @@ def _request(top: dict[str, Any], domain: dict[str, Any], folder: Path, origin: 
         options["release"] = release(top.get("xen", DEFAULT), top.get("xen-flavour", UPSTREAM))
     options.update(
         devices=tuple(device.path for device in devices),
-        routes=routes_of(routes, bool(options.get("static_memory") or options.get("direct_map"))),
+        routes=routes_of(routes, any(domain.get(name) for name in _OF_DOM0LESS)),
         xen_console=Written(console, console_at) if console is not None else None,
         drivers=frozenset(as_list(top.get("iommu-driver"))) or None,
         maps=tuple(_maps(domain, devices, origin)),

@@ -18,6 +18,7 @@ from xenassign.host.clock_summary import ClockSummary
 from xenassign.host.regulator_summary import RegulatorSummary
 from xenassign.request import units
 from xenassign.request.device_part import PartOption
+from xenassign.request.node_request import NOTHING, NodeRequest
 from xenassign.request.options import ALIGNMENTS
 from xenassign.request.origin import Origin
 from xenassign.request.own_tree import PartialTree
@@ -29,6 +30,7 @@ from xenassign.xen.releases import (
     GUEST_MEMORY_MAX_MIB,
     GUEST_VCPUS_MAX,
     Release,
+    options_of,
     release,
 )
 from xenassign.xen.sci import SCMI_SMC
@@ -131,8 +133,7 @@ class Request:
     ``static_memory``: the host memory of the domain, (base, size) in bytes; ``memory`` is their
     sum. ``direct_map``: guest addresses are host addresses. Both require dom0less only.
     ``attach_overlay``: whether overlays are written for ``xl dt-overlay`` of a running Xen.
-    ``node_properties``: (name, value) of properties of the dom0less domain's node, with the values
-    of :mod:`xenassign.xen.node_properties`; True: a property without a value.
+    ``node``: what else is asked for in the node of the domain in /chosen.
 
     Raises UsageError for a value that is invalid on every board, OptionError if it is an option's.
     """
@@ -175,7 +176,7 @@ class Request:
     direct_map: bool = False
     static_memory: tuple[tuple[int, int], ...] = ()
     attach_overlay: bool = False
-    node_properties: tuple[tuple[str, int | str | bool], ...] = ()
+    node: NodeRequest = NOTHING
     origin: Origin | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
@@ -211,27 +212,14 @@ class Request:
         twice = {name for name in self.devices if self.devices.count(name) > 1}
         if twice:
             raise UsageError(f"{min(twice)} is named twice; name each device once")
-        if self.node_properties and "dom0less" not in self.routes:
-            why = "has no effect: the domain is built by xl; give the route dom0less, or remove it"
-            raise OptionError("--dom0less", why)
+        self.node.check(self.routes)
         check_edits(self.edits)
-
-    def node_property(self, name: str) -> int | str | bool | None:
-        """The value of one of ``node_properties``; None: it is not set."""
-        return dict(self.node_properties).get(name)
-
-    @property
-    def enhanced(self) -> bool:
-        """Whether a dom0less domain has PV interfaces."""
-        return self.node_property("xen,enhanced") not in (None, "disabled")
 
     @property
     def kconfig(self) -> frozenset[str]:
         """The options that Xen has to be built with for what is set of the domain's node."""
-        of_properties = self.release.domain_options
-        names = {name for name, _ in self.node_properties}
-        names |= {"xen,static-mem"} if self.static_memory else set()
-        return frozenset(of_properties[name] for name in names if name in of_properties)
+        static = {"STATIC_MEMORY"} if self.static_memory else set[str]()
+        return options_of(static | self.node.kconfig(self.release))
 
     def where(self, *keys: str | int) -> str:
         """The place of a key of the domain as the end of a phrase: `` (FILE:LINE)``, or nothing."""

@@ -31,6 +31,7 @@ from xenassign.host.platform import Platform, read_platform
 from xenassign.planning.decide import decide_on
 from xenassign.planning.kept_firmware import within
 from xenassign.planning.plan import DomainPlan
+from xenassign.planning.shared_memory import with_host_addresses
 from xenassign.request.origin import mistake
 from xenassign.request.resolve import Resolved, ResolvedSystem, resolve
 from xenassign.request.system_request import Allowance, SystemRequest
@@ -74,6 +75,9 @@ def decide_system(tree: Tree, request: SystemRequest) -> SystemPlan:
 def decide_resolved(system: ResolvedSystem) -> SystemPlan:
     """``decide_system`` for a request whose names are resolved. Raises UsageError."""
     _check_codes(system)
+    loads = (load.span for load in system.request.boot.loads if load.address is not None)
+    domains = with_host_addresses(system.platform, system.domains, loads)
+    system = system._replace(domains=domains)
     platform, tree = system.platform, system.platform.tree
     board = board_of(system)
     in_order = system_scopes(platform, [domain.devices for domain in system.domains])

@@ -187,7 +187,8 @@ class DomainNode:
     @property
     def incomplete(self) -> bool:
         """Whether it is in an overlay and has no modules: the boot loader adds them."""
-        return self.overlaid and not self.node.children
+        children = self.node.children.values()
+        return self.overlaid and not any(is_compatible(child, *_MODULES) for child in children)
 
     @cached_property
     def modules(self) -> tuple[BootModule, ...]:

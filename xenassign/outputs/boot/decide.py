@@ -223,8 +223,7 @@ def _loaded(plan: BootPlan) -> list[_Occupied]:
     for load in (plan.xen, plan.host, *(module.load for module in plan.modules)):
         if load is not None:
             key = load if load.image == "dtb" else load._replace(domain=None)
-            span = Span.sized(load.start, max(load.size or 1, load.room))
-            loaded.setdefault(key, _Occupied(load.name, span))
+            loaded.setdefault(key, _Occupied(load.name, load.span))
     return list(loaded.values())
 
 
@@ -284,6 +283,8 @@ def _reserved(platform: Platform, plans: Sequence[DomainPlan]) -> Iterator[_Occu
     for plan in plans:
         for base, size in plan.request.static_memory:
             yield _Occupied(f"static memory of {plan.name}", Span.sized(base, size))
+        for share in plan.shares:
+            yield _Occupied(f"{share.title} of {plan.name}", share.placed.mapping.host_span)
     for node, block in platform.reserved:
         yield _Occupied(node.path, block.span)
     for base, size in platform.tree.reservations:

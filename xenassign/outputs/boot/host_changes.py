@@ -74,7 +74,7 @@ def domain_node(plan: DomainPlan, modules: tuple[DraftNode, ...] = ()) -> DraftN
         properties.append(cells("memory", kib >> 32, kib & 0xFFFFFFFF, comment=comment))
     if request.vcpus is not None:
         properties.append(cells("cpus", request.vcpus, decimal=True))
-    if plan.pool_mib is not None and request.node_property("xen,domain-p2m-mem-mb") is None:
+    if plan.pool_mib is not None and request.node.get("xen,domain-p2m-mem-mb") is None:
         comment = "MiB for the stage 2 tables: the default is too small for the mappings"
         properties.append(
             cells("xen,domain-p2m-mem-mb", plan.pool_mib, decimal=True, comment=comment)
@@ -86,12 +86,35 @@ def domain_node(plan: DomainPlan, modules: tuple[DraftNode, ...] = ()) -> DraftN
         properties.append(boolean("vpl011"))
     properties += _static_memory(plan)
     properties += node_properties(plan)
-    return DraftNode(plan.name, tuple(properties), modules)
+    return DraftNode(plan.name, tuple(properties), (*modules, *shared_memory_nodes(plan)))
+
+
+def shared_memory_nodes(plan: DomainPlan) -> Iterator[DraftNode]:
+    """The nodes of static shared memory, in the two cells each of the domain's node."""
+    for share in plan.shares:
+        pages = share.placed.mapping
+        yield DraftNode(
+            f"shared-memory@{pages.host:x}",
+            (
+                text("compatible", "xen,domain-shared-memory-v1"),
+                text("role", share.role),
+                text("xen,shm-id", share.id),
+                cells(
+                    "xen,shared-mem",
+                    *(
+                        part
+                        for number in (pages.host, pages.guest, pages.size)
+                        for part in split(number, 2)
+                    ),
+                    comment="host, guest, size; requires CONFIG_STATIC_SHM",
+                ),
+            ),
+        )
 
 
 def node_properties(plan: DomainPlan) -> Iterator[DraftProperty]:
     """The properties of [domain.dom0less], as the user gave them."""
-    for name, value in plan.request.node_properties:
+    for name, value in plan.request.node.properties:
         option = plan.request.release.domain_options.get(name)
         comment = f"requires CONFIG_{option}" if option is not None else None
         if isinstance(value, bool):
@@ -130,7 +153,7 @@ def _static_memory(plan: DomainPlan) -> list[DraftProperty]:
     if plan.request.direct_map:
         comment = "RAM, GIC and vPL011 at the host's addresses"
         properties.append(DraftProperty("direct-map", (), comment))
-        if not plan.request.vpl011 and plan.request.node_property("nr_spis") is None:
+        if not plan.request.vpl011 and plan.request.node.get("nr_spis") is None:
             properties.append(_interrupts(plan))
     return properties
 

@@ -11,6 +11,7 @@ from xenassign.checks.interrupts import EXTENDED_BUILD
 from xenassign.checks.shared_pages import SHARED_ALLOWED, SHARED_PAGE
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.blob_writer import to_blob
+from xenassign.devicetree.overlay import CONTENT
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding, errors
 from xenassign.formats.xlcfg import XlConfig, decode, encode, parse
@@ -24,9 +25,10 @@ from xenassign.linting.verdict.domain import domains
 from xenassign.linting.verdict.domain_memory import NO_MEMORY
 from xenassign.linting.verdict.domain_node import NO_CPUS
 from xenassign.linting.verdict.host_overlays import marks, with_interrupts
+from xenassign.outputs.boot.chosen import built_by_xen
 from xenassign.outputs.domain import text
 from xenassign.outputs.domain.decide import DomainDecision
-from xenassign.outputs.domain.overlay import domain_node as domain_overlay
+from xenassign.outputs.domain.overlay import domain_nodes
 from xenassign.planning.plan import DomainPlan
 from xenassign.request.request import Request
 from xenassign.system.system import SystemPlan, settled
@@ -40,10 +42,12 @@ def check(system: SystemPlan, _: DomainDecision, files: Mapping[str, bytes]) -> 
     """
     platform = system.resolved.platform
     marked = frozenset(mark.path for plan in system.domains for mark in plan.marks)
+    built = built_by_xen(system.domains)
+    nodes = to_blob(domain_nodes(built)) if built else None
     findings = [
         finding._replace(domain=plan.name)
         for plan in system.domains
-        for finding in _of_domain(plan, files, platform, marked)
+        for finding in _of_domain(plan, files, platform, marked, nodes)
     ]
     yield from findings
     if not errors(findings):
@@ -55,10 +59,13 @@ def _of_domain(
     files: Mapping[str, bytes],
     platform: Platform,
     marked: frozenset[str],
+    nodes: bytes | None,
 ) -> list[Finding]:
-    """The findings about a domain's files. ``marked``: host paths that any domain marks."""
+    """The findings about a domain's files. ``marked``: host paths that any domain marks. ``nodes``:
+    an overlay with the nodes of all domains.
+    """
     request = plan.request
-    node = to_blob(domain_overlay(plan)) if "dom0less" in request.routes else None
+    node = nodes if "dom0less" in request.routes else None
     if request.partial is not None:
         context = context_of(request, platform)
         of_node = errors(_domain_node(node, request, context)) if node is not None else []
@@ -108,7 +115,7 @@ def file_findings(
 
     Without those that the plan has. Errors that the user's own configuration had before become
     warnings about that file. ``marked``: host paths that the overlays of the system's other domains
-    mark. ``node``: the overlay with the domain's node as a blob (NAME.dom0less.dtso is source).
+    mark. ``node``: an overlay with the domain's node as a blob (NAME.dom0less.dtso is source).
     """
     request, name = plan.request, plan.name
     overlay = read_blob(files[f"{name}.host.dtbo"])
@@ -172,7 +179,7 @@ class _Known(NamedTuple):
 
 def context_of(request: Request, platform: Platform) -> Context:
     """The context of the lint for a domain of the request, on a board with a dom0."""
-    nr_spis, pool = map(request.node_property, ("nr_spis", "xen,domain-p2m-mem-mb"))
+    nr_spis, pool = map(request.node.get, ("nr_spis", "xen,domain-p2m-mem-mb"))
     return Context(
         release=request.release,
         board=read_board(platform, request.release, request.drivers),
@@ -185,24 +192,35 @@ def context_of(request: Request, platform: Platform) -> Context:
         direct_map=request.direct_map,
         static_memory=request.static_memory,
         options=request.kconfig,
-        enhanced=request.enhanced,
+        enhanced=request.node.enhanced,
         nr_spis=nr_spis if isinstance(nr_spis, int) else None,
         pool_mib=pool if isinstance(pool, int) else None,
     )
 
 
+#: Where the nodes of domains are in the overlay that is judged.
+_IN_OVERLAY = f"/fragment@0/{CONTENT}/"
+
+
 def _domain_node(blob: bytes, request: Request, context: Context) -> Iterator[Finding]:
-    """The findings about the node of /chosen, without those about options that are not given."""
+    """The findings about the node of /chosen, without those about options that are not given.
+
+    ``blob``: an overlay with the nodes of all domains.
+    """
     overlay = read_blob(blob, f"{request.name}.dom0less.dtso")
     not_given = {NO_MEMORY} if request.memory is None else set()
     not_given |= {NO_CPUS} if request.vcpus is None else set()
     chosen = context.platform.tree.find_as_xen("/chosen") if context.platform else None
-    given = dict(request.node_properties)
+    given = dict(request.node.properties)
     for domain in domains(overlay, chosen):
+        if domain.name != request.name:
+            continue
         for finding in domain_node.check(domain, context):
             where = request.where("dom0less", finding.prop) if finding.prop in given else ""
             if finding.rule not in not_given:
-                yield finding._replace(message=f"{finding.message}{where}")
+                message = f"{finding.message}{where}".replace(_IN_OVERLAY, "/chosen/")
+                node = finding.node and finding.node.replace(_IN_OVERLAY, "/chosen/")
+                yield finding._replace(message=message, node=node)
 
 
 def _identity(finding: Finding) -> tuple[str, str, str | None, str | None]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from xenassign.devicetree.draft import DraftNode, text
 from xenassign.outputs.boot import host_changes
 from xenassign.planning.plan import DomainPlan
@@ -27,10 +29,15 @@ def domain_node(plan: DomainPlan) -> DraftNode:
     With static memory it has the cells of /chosen too, so that no boot loader adds others to a
     /chosen without cells.
     """
-    stated = bool(plan.request.static_memory)
+    return domain_nodes((plan,))
+
+
+def domain_nodes(plans: Sequence[DomainPlan]) -> DraftNode:
+    """The overlay of :func:`domain_node` with the nodes of several domains."""
+    stated = [plan.chosen_cells for plan in plans if plan.request.static_memory]
     comment = "xen,static-mem is written in these cells"
-    cells = host_changes.chosen_cells(plan.chosen_cells, comment) if stated else ()
-    chosen = DraftNode("__overlay__", cells, (host_changes.domain_node(plan),))
+    cells = host_changes.chosen_cells(stated[0], comment) if stated else ()
+    chosen = DraftNode("__overlay__", cells, tuple(map(host_changes.domain_node, plans)))
     return DraftNode(
         "", (), (DraftNode("fragment@0", (text("target-path", "/chosen"),), (chosen,)),)
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from xenassign.devicetree.draft import Cells
+from xenassign.devicetree.draft import Cells, DraftNode
 from xenassign.escape import uboot_word
-from xenassign.outputs.boot.host_changes import domain_node
+from xenassign.outputs.boot.host_changes import domain_node, shared_memory_nodes
 from xenassign.outputs.boot.write import value_words
 from xenassign.planning.plan import DomainPlan
 
@@ -47,9 +47,14 @@ class Command(NamedTuple):
     why: str
 
 
-def variables(plan: DomainPlan) -> Iterator[tuple[str, int]]:
-    """The variables of properties with their values."""
-    enhanced = plan.request.node_property("xen,enhanced")
+def variables(plan: DomainPlan) -> Iterator[tuple[str, int | str]]:
+    """The variables of properties with their values, and that of the first shared memory.
+
+    The variable has one memory, and not its role.
+    """
+    for share in plan.shares[:1]:
+        yield "DOMU_SHARED_MEM", " ".join([share.id, *map(hex, share.placed.mapping)])
+    enhanced = plan.request.node.get("xen,enhanced")
     if enhanced is not None:
         yield "DOMU_ENHANCED", _ENHANCED.get(str(enhanced), 0)
     for prop in domain_node(plan).properties:
@@ -60,10 +65,26 @@ def variables(plan: DomainPlan) -> Iterator[tuple[str, int]]:
 
 def commands(plan: DomainPlan, node: str) -> Iterator[Command]:
     """The commands for the properties that no variable states. ``node``: the path of the node."""
-    enhanced = plan.request.node_property("xen,enhanced")
+    enhanced = plan.request.node.get("xen,enhanced")
     stated = {"xen,enhanced"} if enhanced in _ENHANCED else set()
     for prop in domain_node(plan).properties:
         if prop.name not in stated | _STATED | _VARIABLES.keys():
             why = f"{plan.name}: {_WHY.get(prop.name, prop.comment or 'of [domain.dom0less]')}"
             words = f"fdt set {node} {uboot_word(prop.name)} {value_words(prop)}"
             yield Command(words.rstrip(), why)
+    for share, child in zip(plan.shares, shared_memory_nodes(plan), strict=True):
+        why = f"{plan.name}: {share.title}"
+        if share is not plan.shares[0]:
+            yield from _node(node, child, why)
+            continue
+        path = f"{node}/shared-mem@{share.placed.mapping.host:#x}"
+        yield Command(f'fdt set {uboot_word(path)} role "{share.role}"', why)
+
+
+def _node(above: str, node: DraftNode, why: str) -> Iterator[Command]:
+    """The commands that add a node with its properties."""
+    yield Command(f"fdt mknod {uboot_word(above)} {uboot_word(node.name)}", why)
+    path = uboot_word(f"{above}/{node.name}")
+    for prop in node.properties:
+        words = f"fdt set {path} {uboot_word(prop.name)} {value_words(prop)}"
+        yield Command(words.rstrip(), why)

@@ -80,6 +80,11 @@ def plan(domain: DomainPlan) -> dict[str, Any]:
         "static_memory": [
             {"base": base, "size": size} for base, size in domain.request.static_memory
         ],
+        "node_properties": dict(domain.request.node.properties),
+        "shared_memory": [
+            {"id": share.id, "role": share.role, **_mappings((share.placed.mapping,))[0]}
+            for share in domain.shares
+        ],
         "attach_overlay": None,
         "memory_mb": domain.request.memory,
         "memory_mb_max": domain.memory_mb_max,

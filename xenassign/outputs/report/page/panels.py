@@ -193,7 +193,7 @@ def _placed(
 ) -> Iterator[tuple[PlannedDevice | PlannedRegion, PlacedBlock, str]]:
     """Every mapping of a domain with its key."""
     count = 0
-    for item in plan.owners:
+    for item in plan.mapped:
         for placed in item.placed:
             yield item, placed, f"m{number}-{count}"
             count += 1

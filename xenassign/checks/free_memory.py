@@ -1,16 +1,19 @@
-"""Free host memory for a direct-map domain, as far as the board's tree states it. In bytes."""
+"""Free host memory, as far as the board's tree states it: static, or shared. In bytes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from xenassign.checks.static_memory import register_spans
 from xenassign.devicetree.addresses import registers
 from xenassign.devicetree.spans import Merged, Span, gaps, merged
-from xenassign.devicetree.tree import Tree
-from xenassign.host.platform import Platform
 from xenassign.xen.layout import MIB
+
+if TYPE_CHECKING:
+    from xenassign.devicetree.tree import Tree
+    from xenassign.host.platform import Platform
 
 #: Firmware, boot loaders and Linux put what the tree does not state at the ends of a bank: the
 #: kernel at its start, U-Boot, its initrd and device tree at its end.

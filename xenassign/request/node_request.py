@@ -1,0 +1,112 @@
+"""What is asked for in the node of a domain in /chosen (dom0less), besides its memory and devices.
+
+Addresses and sizes are bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator
+from typing import Any, NamedTuple, NoReturn
+
+from xenassign.devicetree.spans import PAGE_SIZE, Span
+from xenassign.errors import OptionError, UsageError
+from xenassign.request import units
+from xenassign.request.origin import Origin, Written
+from xenassign.xen.releases import Release
+
+OWNER, BORROWER = "owner", "borrower"
+ROLES = (OWNER, BORROWER)
+
+
+class SharedMemory(NamedTuple):
+    """One [[domain.shared-memory]]: a part of the host's memory that several domains have.
+
+    ``id``: the name of the memory in all of them. ``size``: None: that of another domain.
+    ``host``: None if it is planned, or another domain states it. ``guest``: the domain's own
+    address of it, None if it is planned.
+    """
+
+    id: Written
+    role: str
+    size: int | None = None
+    host: int | None = None
+    guest: int | None = None
+
+
+class NodeRequest(NamedTuple):
+    """``properties``: (name, value) of properties of the node, with the values of
+    :mod:`xenassign.xen.node_properties`; True: a property without a value. ``shared_memory``: what
+    it has together with other domains.
+    """
+
+    properties: tuple[tuple[str, int | str | bool], ...] = ()
+    shared_memory: tuple[SharedMemory, ...] = ()
+
+    def get(self, name: str) -> int | str | bool | None:
+        """The value of a property; None: it is not set."""
+        return dict(self.properties).get(name)
+
+    @property
+    def enhanced(self) -> bool:
+        """Whether the domain has PV interfaces."""
+        return self.get("xen,enhanced") not in (None, "disabled")
+
+    @property
+    def guest_spans(self) -> Iterator[Span]:
+        """The guest addresses that shared memory is asked to have."""
+        for memory in self.shared_memory:
+            if memory.guest is not None and memory.size is not None:
+                yield Span.sized(memory.guest, memory.size)
+
+    def kconfig(self, release: Release) -> frozenset[str]:
+        """The options that Xen has to be built with."""
+        of_properties = release.domain_options
+        options = {of_properties[name] for name, _ in self.properties if name in of_properties}
+        return frozenset(options | ({"STATIC_SHM"} if self.shared_memory else set()))
+
+    def check(self, routes: Container[str]) -> None:
+        """Raises OptionError for what a domain of xl cannot have, UsageError for other values."""
+        if self.properties and "dom0less" not in routes:
+            why = "has no effect: the domain is built by xl; give the route dom0less, or remove it"
+            raise OptionError("--dom0less", why)
+        if self.shared_memory and "xl" in routes:
+            why = "is not available with xl; give the route dom0less only"
+            raise OptionError("--shared-memory", why)
+        _check_shared_memory(self.shared_memory)
+
+
+NOTHING = NodeRequest()
+
+
+def node_request(domain: dict[str, Any], origin: Origin) -> NodeRequest:
+    """The request of a [[domain]] of xenassign.toml, which has this place."""
+    return NodeRequest(
+        tuple(domain.get("dom0less", {}).items()),
+        tuple(
+            _shared_memory(table, Written(table["id"], origin.below("shared-memory", index, "id")))
+            for index, table in enumerate(domain.get("shared-memory", ()))
+        ),
+    )
+
+
+def _shared_memory(table: dict[str, Any], named: Written) -> SharedMemory:
+    size = table.get("size")
+    size = units.size(size) if isinstance(size, str) else size
+    return SharedMemory(named, table["role"], size, table.get("host"), table.get("guest"))
+
+
+def _check_shared_memory(memory: tuple[SharedMemory, ...]) -> None:
+    """Raises UsageError if a domain has one memory twice, or a number is not of whole pages."""
+    ids = [each.id for each in memory]
+    for number, (name, _, size, host, guest) in enumerate(memory):
+        if name in ids[:number]:
+            stop(name, f"shared memory {name} is given twice; give each once")
+        for key, value in (("size", size), ("host", host), ("guest", guest)):
+            if value is not None and (value % PAGE_SIZE or (key == "size" and not value)):
+                why = f"{key} {value:#x} is not whole pages; give a multiple of {PAGE_SIZE:#x}"
+                stop(name, f"shared memory {name}: {why}")
+
+
+def stop(name: Written, text: str) -> NoReturn:
+    """Raises UsageError with the place of what the user wrote."""
+    raise UsageError(name.origin.line(text) if name.origin is not None else text)
