@@ -7,8 +7,11 @@ dom.cfg lists devices.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
+from xenassign.errors import OptionError, UsageError
 from xenassign.formats.toml_text import KeyPath, TomlFile
 from xenassign.request.option_names import in_toml
 
@@ -73,3 +76,15 @@ def mistake(option: str, name: str, why: str, value: str = "") -> str:
     line = f"{option} {name}{value}: {why}"
     origin = origin_of(name)
     return line if origin is None else origin.line(line)
+
+
+@contextmanager
+def located(origin: Origin) -> Iterator[None]:
+    """Adds a place to a UsageError: that of the option's key in the domain, else the domain's."""
+    try:
+        yield
+    except OptionError as error:
+        at = origin.below(error.option.removeprefix("--"))
+        raise UsageError(at.line(str(error))) from None
+    except UsageError as error:
+        raise UsageError(origin.line(str(error))) from None

@@ -53,7 +53,9 @@ def variables(plan: DomainPlan) -> Iterator[tuple[str, int | str]]:
     The variable has one memory, and not its role.
     """
     for share in plan.shares[:1]:
-        yield "DOMU_SHARED_MEM", " ".join([share.id, *map(hex, share.placed.mapping)])
+        pages = share.placed.mapping
+        numbers = map(hex, (pages.host, pages.guest, pages.size))
+        yield "DOMU_SHARED_MEM", " ".join([share.id, *numbers])
     enhanced = plan.request.node.get("xen,enhanced")
     if enhanced is not None:
         yield "DOMU_ENHANCED", _ENHANCED.get(str(enhanced), 0)
