@@ -31,6 +31,7 @@ SAME_SUBJECT = {
     "check": "of each output: its bytes, read again",
     "decide": "of a plan, and of each output",
     "demands": "what xenassign.toml demands, and the judgement about the domains",
+    "event_channels": "the ports that are planned, and the rules about nodes",
     "hosts": "several boards: decided, made, shown",
     "interrupts": "specifiers, and the rules about them",
     "intx": "the map of a PCI host, and what a domain gets of it",

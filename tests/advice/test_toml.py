@@ -154,4 +154,5 @@ def test_every_option_with_a_key_is_known() -> None:
         "forbid",
         "require",
         "shared-memory",
+        "event-channel",
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -254,7 +255,7 @@ def test_shared_memory_is_planned(tmp_path: Path) -> None:
     assert f"DOMU_SHARED_MEM[1]='ring {host:#x} 0x50000000 0x10000'" in config.replace('"', "'")
     commands = (out / "imagebuilder.cmds").read_text()
     assert f'fdt set /chosen/domU0/shared-mem@{host:#x} role "owner"' in commands
-    assert f"shared-memory@{host:x}" in (out / "boot.cmd").read_text()
+    assert "fdt mknod /chosen/net shared-memory-ring" in (out / "boot.cmd").read_text()
     done = CliRunner().invoke(cli, ["plan", "-c", str(tmp_path / "xenassign.toml")])
     assert "shared memory ring" in done.output
     assert f"{host:#x}" in done.output
@@ -281,6 +282,11 @@ def test_shared_memory_of_direct_map_domains(tmp_path: Path) -> None:
         (RING, BORROWED + "size = 4096\n", "[XA743]"),
         (BORROWED, BORROWED, "xenassign.toml:13: domain 'net': shared memory ring has no size"),
         (RING + RING, BORROWED, "shared memory ring is given twice"),
+        (
+            f"{RING}host = 0x70000000\n{RING}host = 0x70000000\n".replace("ring", "rung", 1),
+            "",
+            "[XA743]",
+        ),
         (RING.replace("64K", "1000"), "", "size 0x3e8 is not whole pages"),
         (RING + "guest = 0x40000000\n", "", "[XA745]"),  # the guest's RAM
         (RING + "guest = 0xffa60000\n", "", "[XA206]"),  # the device
@@ -298,3 +304,84 @@ def test_shared_memory_is_for_dom0less(tmp_path: Path) -> None:
     text = NET_ROOM.replace("[[domain]]", '[[domain]]\nroute = ["xl", "dom0less"]') + RING
     said = refused(tmp_path, text, host=WITH_ROOM)
     assert "shared-memory is not available with xl; give the route dom0less only" in said
+
+
+CHANNELS = """
+[[domain.event-channel]]
+to = "log"
+port = 10
+
+[[domain.event-channel]]
+to = "log"
+remote-port = 2
+"""
+
+
+def test_event_channels(tmp_path: Path) -> None:
+    """The ends name each other in every output; ports that are not given are free ones."""
+    out = generate(tmp_path, NET + CHANNELS + LOG, *ALL)
+    tree = read_blob_file(tmp_path / "host.dtb")
+    by_phandle = {node.phandle: node for node in tree.nodes() if node.phandle is not None}
+    assert len(by_phandle) == len([node for node in tree.nodes() if node.phandle is not None])
+    ends = {}
+    for name in ("net", "log"):
+        for node in chosen(tmp_path, name).children.values():
+            if "xen,evtchn-v1" in node.compatible:
+                port, phandle = node.cells("xen,evtchn")
+                remote, back = by_phandle[phandle].cells("xen,evtchn")
+                assert by_phandle[back] is not by_phandle[phandle]
+                assert by_phandle[back].path == f"/chosen/{name}/{node.name}"
+                ends[name, port] = remote
+    assert ends == {("net", 10): 3, ("log", 3): 10, ("net", 2): 2, ("log", 2): 2}
+    assert "evtchn" not in (out / "net.dom0less.dtso").read_text()
+    overlay = (out / "log.dom0less.dtso").read_text()
+    assert "Apply it after net.dom0less.dtso" in overlay
+    assert 'target-path = "/chosen/net"' in overlay
+    commands = (out / "imagebuilder.cmds").read_text()
+    assert "fdt mknod /chosen/domU0 event-channel-10" in commands
+    assert "fdt set /chosen/domU1/event-channel-3 phandle" in commands
+    assert "fdt mknod /chosen/net event-channel-10" in (out / "boot.cmd").read_text()
+    # What dtc and fdtoverlay make of the two overlays is connected too.
+    applied = tmp_path / "applied.dtb"
+    applied.write_bytes(VIRT.read_bytes())
+    for name in ("net", "log"):
+        source = out / f"{name}.dom0less.dtso"
+        dtc: list[str | Path] = [
+            "dtc",
+            "-q",
+            "-@",
+            "-I",
+            "dts",
+            "-O",
+            "dtb",
+            "-o",
+            tmp_path / "o.dtbo",
+            source,
+        ]
+        subprocess.run(dtc, check=True)
+        merge: list[str | Path] = ["fdtoverlay", "-i", applied, "-o", applied, tmp_path / "o.dtbo"]
+        subprocess.run(merge, check=True)
+    tree = read_blob_file(applied)
+    by_phandle = {node.phandle: node for node in tree.nodes() if node.phandle is not None}
+    (end,) = (n for n in tree.nodes() if n.name == "event-channel-10")
+    assert by_phandle[end.cells("xen,evtchn")[1]].path == "/chosen/log/event-channel-3"
+
+
+@pytest.mark.parametrize(
+    ("channel", "said"),
+    [
+        ('to = "lock"', "event-channel to lock: no other domain has that name; there are log"),
+        ('to = "net"', "event-channel to net: no other domain has that name"),
+        ('to = "log"\nport = 1024', "port 1024 is out of range (1 to 1023)"),
+        (f'to = "log"\nport = 10{CHANNELS}', "port 10 of net is in use; give another"),
+    ],
+)
+def test_a_channel_that_cannot_be(tmp_path: Path, channel: str, said: str) -> None:
+    text = f"{NET}\n[[domain.event-channel]]\n{channel}\n{LOG}"
+    assert said in refused(tmp_path, text)
+
+
+def test_a_channel_to_a_domain_of_xl(tmp_path: Path) -> None:
+    text = NET + CHANNELS + LOG.replace("[[domain]]", '[[domain]]\nroute = "xl"')
+    text = text.replace('load = { dtb = "0x4a100000" }\n', "")
+    assert "event-channel to log, which xl builds" in refused(tmp_path, text)

@@ -1,13 +1,13 @@
 """Two guests of one dom0less boot that share memory or an event channel: a page instead of a Linux.
 
 Each of them writes its mark into the shared memory and waits for the other's, or asks Xen about its
-end of the channel. What xenassign does not write, their nodes in /chosen, is given as source text.
+end of the channel. All that Xen reads of them is what xenassign writes.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 from xenassign.devicetree.blob import read_blob
@@ -17,9 +17,8 @@ from xenassign.outputs.generated import generate_system
 from xenassign.request.boot_request import CHOSEN, HOST, BootRequest, parse_load
 from xenassign.request.project import project_of
 
-from .boot import DONE, XEN_ARGUMENTS, built, module, placed
+from .boot import DONE, XEN_ARGUMENTS, built, placed
 from .guest_code import HEX, SAY, with_header
-from .hosttree import with_chosen
 from .machine import Machine, board
 from .mutants.blob import Blob
 from .qemu import PLAIN, Load, Setup, running
@@ -91,9 +90,10 @@ def _image(start: int, table: bytes) -> bytes:
 def boot_generated(
     machine: Machine, text: str, kernels: Mapping[str, bytes], setup: Setup = PLAIN
 ) -> tuple[str, dict[str, list[str]]]:
-    """``boot_linked`` for a xenassign.toml without [boot]: all nodes are what xenassign writes.
+    """Why Xen refuses the guests, else nothing; and what each prints. Raises BootError.
 
-    ``kernels``: by the name of the domain; each prints DONE at its end. Xen starts without dom0.
+    ``text``: a xenassign.toml without [boot]; all nodes are what xenassign writes. ``kernels``: by
+    the name of the domain; each prints DONE at its end. Xen starts without dom0.
     """
     loads, spans = placed(*([kernel] for kernel in kernels.values()))
     of_domains = [
@@ -122,28 +122,3 @@ def boot_generated(
 #: Beyond the kernels, of which each takes a few MiB.
 _TREES_AT = 0x4F000000
 _SECONDS = 60
-
-
-def boot_linked(
-    machine: Machine, guests: Sequence[tuple[str, bytes]], seconds: float = 60, setup: Setup = PLAIN
-) -> tuple[str, list[list[str]]]:
-    """Why Xen refuses the guests, else nothing; and what each prints. Raises BootError.
-
-    ``guests``: source text for the domain's node, and its kernel; the first is domain 1.
-    """
-    loads, spans = placed(*([kernel] for _, kernel in guests))
-    nodes = (
-        f"""domU{number} {{ compatible = "xen,domain"; #address-cells = <2>; #size-cells = <2>;
-        cpus = <1>; memory = <0 {64 << 10}>; vpl011; {content} {module("kernel", span)} }};"""
-        for number, ((content, _), span) in enumerate(zip(guests, spans, strict=True), 1)
-    )
-    arguments = f"{XEN_ARGUMENTS} {INPUT_TO_XEN} {setup.bootargs}"
-    tree = with_chosen(board(), f'xen,xen-bootargs = "{arguments}"; {" ".join(nodes)}')
-    names = {number: f"domU{number}" for number in range(1, len(guests) + 1)}
-    with running(machine.xen, tree, loads, 1, setup, seconds) as console:
-        lines = iter(console)
-        _, refusal = built(lines, console, setup.routine)
-        if refusal:
-            return refusal, []
-        said = said_by(lines, console, names, set(names.values()))
-        return "", [[text for text in said[name] if text != DONE] for name in names.values()]

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import pytest
 
+from xenassign.xen.releases import RELEASES
+
 from .conftest import by_hand
-from .linked import asking, boot_generated, boot_linked, connected, meeting
+from .linked import asking, boot_generated, connected, meeting
 from .machine import Machine, built, kconfig
 from .qemu import Setup
 from .test_shared_memory import PAGE
@@ -30,21 +32,38 @@ device = ["{device}"]
 """
 
 
-def channel(label: str, port: int, other: str) -> str:
-    prop = f"xen,evtchn = <{port} &{other}>;"
-    return f'{label}: {label} {{ compatible = "xen,evtchn-v1"; {prop} }};'
+#: By name, with the lines of [domain.dom0less].
+PROPERTIES = (
+    ("xen,enhanced", '"xen,enhanced" = "no-xenstore"'),
+    ("max_grant_version", "max_grant_version = 1"),
+    ("max_grant_frames", "max_grant_frames = 16"),
+    ("max_maptrack_frames", "max_maptrack_frames = 32"),
+    ("nr_spis", "nr_spis = 64"),
+    ("xen,domain-p2m-mem-mb", '"xen,domain-p2m-mem-mb" = 5'),
+    ("passthrough", 'passthrough = "enabled"'),
+    ("trap-unmapped-accesses", "trap-unmapped-accesses = 0"),
+    ("capabilities", "capabilities = 1"),
+)
 
 
 def test_an_event_channel(dom0less_machine: Machine) -> None:
-    """The third guest has none."""
-    guests = [
-        (channel("a", 10, "b"), asking(10)),
-        (channel("b", 1023, "a"), asking(1023)),
-        ("", asking(10)),
-    ]
-    message, said = boot_linked(dom0less_machine, guests)
+    """What is generated, with all properties of the node that a build like Debian's takes.
+
+    The second guest's port is planned: the lowest that is free.
+    """
+    release = RELEASES[dom0less_machine.release]
+    lines = [line for name, line in PROPERTIES if name in release.domain_properties]
+    ends = ("[[domain.event-channel]]", 'to = "second"', "port = 1023", "[domain.dom0less]")
+    text = domain("first", "/pl031@9010000", "\n".join([*ends, *lines]))
+    text += domain("second", "/pl061@9030000", "")
+    kernels = {"first": asking(1023), "second": asking(2)}
+    text = f'xen = "{dom0less_machine.release}"\n{text}'
+    message, said = boot_generated(dom0less_machine, text, kernels)
     assert message == ""
-    assert [connected(line) for (line,) in said] == [(2, 1023), (1, 10), None]
+    assert {name: connected(line) for name, (line,) in said.items()} == {
+        "first": (2, 2),
+        "second": (1, 1023),
+    }
 
 
 if SHARING:

@@ -12,7 +12,7 @@ before children, as dtc numbers them: compiling the text gives the numbers of th
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from xenassign.devicetree.tree import DevicetreeError, Property
@@ -90,6 +90,33 @@ def phandles(root: DraftNode) -> dict[str, int]:
                             )
                         numbers[cell.label] = len(numbers) + 1
     return numbers
+
+
+def numbered(nodes: Iterable[DraftNode], unused: Iterable[int]) -> tuple[DraftNode, ...]:
+    """Nodes for a tree that exists: numbers in place of references, and the phandles that they are.
+
+    ``unused``: phandles that the tree does not have. DevicetreeError: a label is missing.
+    """
+    every = DraftNode("", (), tuple(nodes))
+    numbers = dict(zip(phandles(every), unused, strict=False))
+
+    def of_node(node: DraftNode) -> DraftNode:
+        properties = tuple(map(of_property, node.properties))
+        if node.label in numbers:
+            properties += (cells("phandle", numbers[node.label]),)
+        return node._replace(properties=properties, children=tuple(map(of_node, node.children)))
+
+    def of_property(prop: DraftProperty) -> DraftProperty:
+        return prop._replace(pieces=tuple(map(of_piece, prop.pieces)))
+
+    def of_piece(piece: Piece) -> Piece:
+        if not isinstance(piece, Cells):
+            return piece
+        return piece._replace(
+            values=tuple(numbers[v.label] if isinstance(v, Ref) else v for v in piece.values)
+        )
+
+    return tuple(map(of_node, every.children))
 
 
 def encode(prop: DraftProperty, numbers: dict[str, int]) -> bytes:

@@ -8,6 +8,7 @@ many cells as the ``#…-cells`` of the named node. ``interrupts-extended``, ``i
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -17,6 +18,8 @@ from xenassign.devicetree.tree import Node, Property, PropertyError, Tree
 
 #: Properties with phandles that belong to the interrupt tree, and do not name a supplier.
 INTERRUPT_TREE = frozenset({"interrupt-parent", "interrupts-extended"})
+#: 0xffffffff is not a phandle.
+_PHANDLE_END = 0xFFFFFFFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,3 +141,11 @@ def references(tree: Tree, node: Node) -> tuple[References, ...]:
 def _references(tree: Tree, node: Node) -> tuple[References, ...]:
     of_properties = (property_references(tree, node, prop) for prop in node.properties.values())
     return tuple(entry for entry in of_properties if entry is not None)
+
+
+def unused_phandles(tree: Tree) -> Iterator[int]:
+    """Phandles that no node of a tree has: those above the highest, then those below."""
+    taken = {node.phandle for node in tree.nodes()}
+    highest = max((phandle for phandle in taken if phandle is not None), default=0)
+    yield from range(highest + 1, _PHANDLE_END)
+    yield from (phandle for phandle in range(1, highest) if phandle not in taken)

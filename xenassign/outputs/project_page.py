@@ -21,6 +21,7 @@ _HEADINGS = (
     ("`[[domain.device]]`", keys.DEVICE),
     ("`[domain.dom0less]`", keys.DOM0LESS),
     ("`[[domain.shared-memory]]`", keys.SHARED_MEMORY),
+    ("`[[domain.event-channel]]`", keys.EVENT_CHANNEL),
     ("`[[allow]]`", keys.ALLOW),
     ("`[[forbid]]`", keys.FORBID),
     ("`[[require]]`", keys.REQUIRE),

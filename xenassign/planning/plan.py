@@ -165,6 +165,23 @@ class PlannedShare(NamedTuple):
         return PlannedRegion(self.title, "", (self.placed,), (), why)
 
 
+class ChannelEnd(NamedTuple):
+    """The domain's end of a static event channel to another domain (``remote``).
+
+    ``number``: of the channel in the system. ``later``: the domain comes after the remote one.
+    """
+
+    number: int
+    port: int
+    remote: str
+    remote_port: int
+    later: bool
+
+    def other(self, plan: DomainPlan) -> ChannelEnd:
+        """The end in the other domain. ``plan``: of the domain of this one."""
+        return ChannelEnd(self.number, self.remote_port, plan.name, self.port, not self.later)
+
+
 class HostMark(NamedTuple):
     """A host node that gets ``xen,passthrough``, and why.
 
@@ -220,7 +237,7 @@ class DomainPlan(NamedTuple):
     paths of the firmware nodes that the guest calls by itself. ``chosen_cells``: #address-cells and
     #size-cells of /chosen, in which the domain's static memory is written. ``dom0_changes``: of the
     host's tree, with which Xen can build dom0 from it; overlays can make them. ``shares``: the
-    memory that it has together with other domains.
+    memory that it has together with other domains. ``channels``: its ends of event channels.
     """
 
     request: Request
@@ -244,6 +261,7 @@ class DomainPlan(NamedTuple):
     chosen_cells: tuple[int, int] = DEFAULT_CELLS
     dom0_changes: tuple[Change, ...] = ()
     shares: tuple[PlannedShare, ...] = ()
+    channels: tuple[ChannelEnd, ...] = ()
 
     @property
     def name(self) -> str:

@@ -137,6 +137,7 @@ _MEMORY_ACTION = Choice(MEMORY_ACTIONS)
 _NAME = AnyText(DOMAIN_NAME.pattern, DOMAIN_NAME_RULE)
 _ROUTE = one_or_more(Choice(ROUTES))
 _POINT_RELEASE = AnyText(POINT_RELEASE.pattern, "give a point release as 4.20.3")
+_PORT = Integer(1, 1023)
 _RELEASE = Either((Choice(tuple(RELEASES)), _POINT_RELEASE))
 _FLAVOUR = Choice((UPSTREAM, *FLAVOURS))
 
@@ -287,6 +288,17 @@ SHARED_MEMORY = Section(
     title=("shared memory", "id"),
 )
 
+EVENT_CHANNEL = Section(
+    "[[domain.event-channel]]",
+    (
+        Key("to", _NAME, "The domain at the other end.", '"log"', required=True),
+        Key("port", _PORT, "The port in this domain; without one it is planned.", "10"),
+        Key("remote-port", _PORT, "The port in the other domain; without one it is planned.", "11"),
+    ),
+    repeated=True,
+    title=("event channel", "to"),
+)
+
 DOMAIN = Section(
     "[[domain]]",
     (
@@ -410,6 +422,7 @@ DOMAIN = Section(
             SHARED_MEMORY,
             "Static memory that it shares with other domains (dom0less).",
         ),
+        Key("event-channel", EVENT_CHANNEL, "Event channels to other domains (dom0less)."),
         Key(
             "device",
             DEVICE,

@@ -33,14 +33,23 @@ class SharedMemory(NamedTuple):
     guest: int | None = None
 
 
+class EventChannel(NamedTuple):
+    """One [[domain.event-channel]]: a channel to the domain ``to``. Ports: None if planned."""
+
+    to: Written
+    port: int | None = None
+    remote_port: int | None = None
+
+
 class NodeRequest(NamedTuple):
     """``properties``: (name, value) of properties of the node, with the values of
     :mod:`xenassign.xen.node_properties`; True: a property without a value. ``shared_memory``: what
-    it has together with other domains.
+    it has together with other domains. ``event_channels``: those that it states.
     """
 
     properties: tuple[tuple[str, int | str | bool], ...] = ()
     shared_memory: tuple[SharedMemory, ...] = ()
+    event_channels: tuple[EventChannel, ...] = ()
 
     def get(self, name: str) -> int | str | bool | None:
         """The value of a property; None: it is not set."""
@@ -72,6 +81,9 @@ class NodeRequest(NamedTuple):
         if self.shared_memory and "xl" in routes:
             why = "is not available with xl; give the route dom0less only"
             raise OptionError("--shared-memory", why)
+        if self.event_channels and "dom0less" not in routes:
+            why = "is not available with xl; give the route dom0less"
+            raise OptionError("--event-channel", why)
         _check_shared_memory(self.shared_memory)
 
 
@@ -85,6 +97,14 @@ def node_request(domain: dict[str, Any], origin: Origin) -> NodeRequest:
         tuple(
             _shared_memory(table, Written(table["id"], origin.below("shared-memory", index, "id")))
             for index, table in enumerate(domain.get("shared-memory", ()))
+        ),
+        tuple(
+            EventChannel(
+                Written(table["to"], origin.below("event-channel", index, "to")),
+                table.get("port"),
+                table.get("remote-port"),
+            )
+            for index, table in enumerate(domain.get("event-channel", ()))
         ),
     )
 

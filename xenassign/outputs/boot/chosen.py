@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from xenassign.devicetree.blob_writer import to_blob
 from xenassign.devicetree.changes import Change
-from xenassign.devicetree.draft import DraftNode, DraftProperty, text
+from xenassign.devicetree.draft import DraftNode, DraftProperty, numbered, text
+from xenassign.devicetree.references import unused_phandles
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.errors import UsageError
 from xenassign.host.platform import Platform
@@ -89,7 +90,7 @@ def change_of_chosen(
     properties: list[DraftProperty] = []
     if of_dom0 or with_banks:
         properties += chosen_cells(cells_of_chosen(plans))
-    nodes = [*of_dom0, *map(domain_node, built, of_domains)]
+    nodes = [*of_dom0, *numbered(map(domain_node, built, of_domains), unused_phandles(tree))]
     old = tree.find("/chosen")
     # Xen would use the memory that they name as dom0's ramdisk (process_chosen_node).
     initrd = ("linux,initrd-start", "linux,initrd-end")

@@ -9,8 +9,16 @@ from collections.abc import Iterable, Iterator
 
 from xenassign.devicetree.cells import split
 from xenassign.devicetree.changes import Change
-from xenassign.devicetree.draft import DraftNode, DraftProperty, boolean, cells, text
-from xenassign.planning.plan import DomainPlan
+from xenassign.devicetree.draft import (
+    Cells,
+    DraftNode,
+    DraftProperty,
+    Ref,
+    boolean,
+    cells,
+    text,
+)
+from xenassign.planning.plan import ChannelEnd, DomainPlan
 from xenassign.xen.releases import SPI_FIRST_INTID, rounded_spis
 
 #: Bytes of a property that U-Boot's ``fdt set`` takes at most (SCRATCHPAD of its cmd/fdt.c).
@@ -57,10 +65,15 @@ def all_marks(plans: Iterable[DomainPlan]) -> tuple[Change, ...]:
     return tuple(changes.values())
 
 
-def domain_node(plan: DomainPlan, modules: tuple[DraftNode, ...] = ()) -> DraftNode:
+def domain_node(
+    plan: DomainPlan,
+    modules: tuple[DraftNode, ...] = (),
+    channels: Iterable[ChannelEnd] | None = None,
+) -> DraftNode:
     """/chosen/NAME, the node of a dom0less domain (booting.txt). Its ``memory`` is in KiB.
 
-    ``modules``: the nodes of its boot modules, with two address and two size cells.
+    ``modules``: the nodes of its boot modules, with two address and two size cells. ``channels``:
+    the ends of event channels that it has, if they are not all. Their nodes refer to each other.
     """
     request = plan.request
     properties = [
@@ -86,7 +99,26 @@ def domain_node(plan: DomainPlan, modules: tuple[DraftNode, ...] = ()) -> DraftN
         properties.append(boolean("vpl011"))
     properties += _static_memory(plan)
     properties += node_properties(plan)
-    return DraftNode(plan.name, tuple(properties), (*modules, *shared_memory_nodes(plan)))
+    ends = plan.channels if channels is None else channels
+    others = (*shared_memory_nodes(plan), *map(channel_node, ends))
+    return DraftNode(plan.name, tuple(properties), (*modules, *others))
+
+
+def channel_node(end: ChannelEnd) -> DraftNode:
+    """The node of one end of an event channel, which refers to that of the other end."""
+    labels = f"channel{end.number}_first", f"channel{end.number}_later"
+    return DraftNode(
+        f"event-channel-{end.port}",
+        (
+            text("compatible", "xen,evtchn-v1"),
+            DraftProperty(
+                "xen,evtchn",
+                (Cells((end.port,), decimal=True), Cells((Ref(labels[not end.later]),))),
+                comment=f"port {end.remote_port} of {end.remote} is at the other end",
+            ),
+        ),
+        label=labels[end.later],
+    )
 
 
 def shared_memory_nodes(plan: DomainPlan) -> Iterator[DraftNode]:
@@ -94,7 +126,7 @@ def shared_memory_nodes(plan: DomainPlan) -> Iterator[DraftNode]:
     for share in plan.shares:
         pages = share.placed.mapping
         yield DraftNode(
-            f"shared-memory@{pages.host:x}",
+            f"shared-memory-{share.id}",
             (
                 text("compatible", "xen,domain-shared-memory-v1"),
                 text("role", share.role),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from xenassign.devicetree.draft import DraftNode, text
+from xenassign.devicetree.draft import DraftNode, DraftProperty, text
 from xenassign.outputs.boot import host_changes
 from xenassign.planning.plan import DomainPlan
 
@@ -27,17 +27,33 @@ def domain_node(plan: DomainPlan) -> DraftNode:
     """The overlay with /chosen/NAME, without its modules.
 
     With static memory it has the cells of /chosen too, so that no boot loader adds others to a
-    /chosen without cells.
+    /chosen without cells. Of event channels it has both ends if the other domain comes before this
+    one, since only nodes of one overlay can refer to each other.
     """
-    return domain_nodes((plan,))
+    later = [end for end in plan.channels if end.later]
+    node = host_changes.domain_node(plan, channels=later)
+    first = _fragment(0, "/chosen", (*_cells((plan,)), node))
+    more = (
+        _fragment(number, f"/chosen/{end.remote}", (host_changes.channel_node(end.other(plan)),))
+        for number, end in enumerate(later, 1)
+    )
+    return DraftNode("", (), (first, *more))
+
+
+def _fragment(number: int, target: str, content: Sequence[DraftProperty | DraftNode]) -> DraftNode:
+    properties = tuple(part for part in content if isinstance(part, DraftProperty))
+    nodes = tuple(part for part in content if isinstance(part, DraftNode))
+    overlay = DraftNode("__overlay__", properties, nodes)
+    return DraftNode(f"fragment@{number}", (text("target-path", target),), (overlay,))
 
 
 def domain_nodes(plans: Sequence[DomainPlan]) -> DraftNode:
     """The overlay of :func:`domain_node` with the nodes of several domains."""
+    nodes = tuple(map(host_changes.domain_node, plans))
+    return DraftNode("", (), (_fragment(0, "/chosen", (*_cells(plans), *nodes)),))
+
+
+def _cells(plans: Sequence[DomainPlan]) -> tuple[DraftProperty, ...]:
     stated = [plan.chosen_cells for plan in plans if plan.request.static_memory]
     comment = "xen,static-mem is written in these cells"
-    cells = host_changes.chosen_cells(stated[0], comment) if stated else ()
-    chosen = DraftNode("__overlay__", cells, tuple(map(host_changes.domain_node, plans)))
-    return DraftNode(
-        "", (), (DraftNode("fragment@0", (text("target-path", "/chosen"),), (chosen,)),)
-    )
+    return host_changes.chosen_cells(stated[0], comment) if stated else ()

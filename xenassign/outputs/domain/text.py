@@ -90,6 +90,10 @@ def _about_domain(plan: DomainPlan, size: int) -> Iterator[str]:
     yield from _DOMAIN.format(**values).splitlines()
     if request.static_memory:
         yield from _STATIC_MEMORY.splitlines()
+    earlier = dict.fromkeys(end.remote for end in plan.channels if end.later)
+    if earlier:
+        files = ", ".join(f"{name}.dom0less.dtso" for name in earlier)
+        yield f"Apply it after {files}: it has both ends of their event channels."
     if request.memory is None:
         yield "Xen also requires memory, which was not given (--memory)."
     if request.vcpus is None:

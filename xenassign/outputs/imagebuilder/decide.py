@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import NamedTuple, NoReturn
 
 from xenassign.checks.guest_addresses import OPTIONAL_WINDOW
+from xenassign.devicetree.draft import DraftNode
 from xenassign.devicetree.places import Place
+from xenassign.devicetree.references import unused_phandles
 from xenassign.errors import UsageError
 from xenassign.escape import uboot_word
 from xenassign.findings import Finding, rule, some
@@ -22,7 +24,13 @@ from xenassign.formats.imagebuilder_cfg import OLD_PATHS, BashAssignment, BashCo
 from xenassign.outputs.boot.host_changes import UBOOT_VALUE_MAX, beside_marks, marks
 from xenassign.outputs.boot.write import value_words
 from xenassign.outputs.imagebuilder import COMMANDS, CONFIG
-from xenassign.outputs.imagebuilder.node import Command, commands, variables
+from xenassign.outputs.imagebuilder.node import (
+    Command,
+    channel_nodes,
+    commands,
+    node_commands,
+    variables,
+)
 from xenassign.planning.plan import DomainPlan
 from xenassign.system.system import SystemPlan
 from xenassign.xen.layout import clashes, routes_with_extended_regions
@@ -87,11 +95,17 @@ class ImageBuilderPlan(NamedTuple):
 def decide(system: SystemPlan) -> ImageBuilderPlan | None:
     """The configuration of a system; None: it is not requested. Raises UsageError."""
     request = system.resolved.request.imagebuilder
-    return decide_imagebuilder(system.domains, request.base) if request is not None else None
+    if request is None:
+        return None
+    unused = unused_phandles(system.resolved.platform.tree)
+    return decide_imagebuilder(system.domains, request.base, unused)
 
 
-def decide_imagebuilder(plans: Sequence[DomainPlan], base: BashConfig | None) -> ImageBuilderPlan:
-    """The configuration of the domains. ``base``: the user's own.
+def decide_imagebuilder(
+    plans: Sequence[DomainPlan], base: BashConfig | None, unused: Iterable[int] = ()
+) -> ImageBuilderPlan:
+    """The configuration of the domains. ``base``: the user's own. ``unused``: phandles that the
+    board's tree does not have, for the nodes of event channels.
 
     Raises UsageError if the user's configuration contradicts itself or the request.
     """
@@ -99,10 +113,11 @@ def decide_imagebuilder(plans: Sequence[DomainPlan], base: BashConfig | None) ->
         raise UsageError(f"the domain imagebuilder has a file {CONFIG} of its own; rename it")
     numbers, total = _numbers(plans, base)
     domus = []
+    channels = channel_nodes(plans, unused)
     for plan, (index, new) in zip(plans, numbers, strict=True):
         values = _values(plan, index, base)
         booted = "DOMU_NOBOOT" not in values and not _value(base, "DOMU_NOBOOT", index)
-        commands = tuple(_commands(plan, index)) if booted else ()
+        commands = tuple(_commands(plan, index, channels[plan.name])) if booted else ()
         domus.append(DomU(plan, index, values, commands, new))
     commands = (*_beside_marks(plans), *(c for domu in domus for c in domu.commands))
     append = _append(base, commands)
@@ -213,10 +228,14 @@ def _value(base: BashConfig | None, name: str, index: int | None = None) -> str:
     return base.value(name, index) if base is not None else ""
 
 
-def _commands(plan: DomainPlan, index: int) -> Iterator[Command]:
+def _commands(
+    plan: DomainPlan, index: int, channels: Iterable[DraftNode] = ()
+) -> Iterator[Command]:
     """The commands for what ImageBuilder has no variable for."""
     request, node = plan.request, f"/chosen/domU{index}"
     yield from commands(plan, node)
+    for channel in channels:
+        yield from node_commands(node, channel, f"{plan.name}: an event channel")
     if not request.vpl011:
         why = f"{plan.name}: no emulated UART; set first, since fdt rm requires the property"
         yield Command(f"fdt set {node} vpl011", why)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from xenassign.devicetree.draft import Cells, DraftNode
+from xenassign.devicetree.draft import Cells, DraftNode, numbered
 from xenassign.escape import uboot_word
-from xenassign.outputs.boot.host_changes import domain_node, shared_memory_nodes
+from xenassign.outputs.boot.host_changes import channel_node, domain_node, shared_memory_nodes
 from xenassign.outputs.boot.write import value_words
 from xenassign.planning.plan import DomainPlan
 
@@ -54,8 +54,7 @@ def variables(plan: DomainPlan) -> Iterator[tuple[str, int | str]]:
     """
     for share in plan.shares[:1]:
         pages = share.placed.mapping
-        numbers = map(hex, (pages.host, pages.guest, pages.size))
-        yield "DOMU_SHARED_MEM", " ".join([share.id, *numbers])
+        yield "DOMU_SHARED_MEM", f"{share.id} {pages.host:#x} {pages.guest:#x} {pages.size:#x}"
     enhanced = plan.request.node.get("xen,enhanced")
     if enhanced is not None:
         yield "DOMU_ENHANCED", _ENHANCED.get(str(enhanced), 0)
@@ -77,13 +76,21 @@ def commands(plan: DomainPlan, node: str) -> Iterator[Command]:
     for share, child in zip(plan.shares, shared_memory_nodes(plan), strict=True):
         why = f"{plan.name}: {share.title}"
         if share is not plan.shares[0]:
-            yield from _node(node, child, why)
+            yield from node_commands(node, child, why)
             continue
         path = f"{node}/shared-mem@{share.placed.mapping.host:#x}"
         yield Command(f'fdt set {uboot_word(path)} role "{share.role}"', why)
 
 
-def _node(above: str, node: DraftNode, why: str) -> Iterator[Command]:
+def channel_nodes(
+    plans: Sequence[DomainPlan], unused: Iterable[int]
+) -> dict[str, tuple[DraftNode, ...]]:
+    """The nodes of event channels, by domain. ``unused``: phandles for them."""
+    domains = [DraftNode(p.name, (), tuple(map(channel_node, p.channels))) for p in plans]
+    return {node.name: node.children for node in numbered(domains, unused)}
+
+
+def node_commands(above: str, node: DraftNode, why: str) -> Iterator[Command]:
     """The commands that add a node with its properties."""
     yield Command(f"fdt mknod {uboot_word(above)} {uboot_word(node.name)}", why)
     path = uboot_word(f"{above}/{node.name}")

@@ -85,6 +85,10 @@ def plan(domain: DomainPlan) -> dict[str, Any]:
             {"id": share.id, "role": share.role, **_mappings((share.placed.mapping,))[0]}
             for share in domain.shares
         ],
+        "event_channels": [
+            {"port": end.port, "remote": end.remote, "remote_port": end.remote_port}
+            for end in domain.channels
+        ],
         "attach_overlay": None,
         "memory_mb": domain.request.memory,
         "memory_mb_max": domain.memory_mb_max,
