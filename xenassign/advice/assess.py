@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
-from xenassign.advice.verdict import ANSWERS, Verdict, judge_alone
+from xenassign.advice.verdict import ANSWERS, Decisions, Verdict, judge_alone
 from xenassign.devicetree.tree import Node
 from xenassign.findings import ROUTES, Finding, errors, some
 from xenassign.host.device import HostDevice, is_device, read_device
@@ -128,8 +128,9 @@ def alone(board: Board, node: Node) -> Request:
 
 
 def _assessments(board: Board, nodes: Sequence[Node]) -> Iterator[Assessment]:
+    together: Decisions = {}
     for node in nodes:
-        judged = judge_alone(board, Resolved(alone(board, node), {node: node.path}))
+        judged = judge_alone(board, Resolved(alone(board, node), {node: node.path}), together)
         device = read_device(board.platform, node)
         by_iommu = protection(board.platform, board.iommus, device)
         yield Assessment(device, by_iommu, *judged)

@@ -61,7 +61,7 @@ def together(board: Board, device: Node, request: Request) -> Together:
                 need = "must" if finding.severity == "error" else "should"
                 companions.setdefault(node, Companion(need, node, finding.node or "", finding))
                 devices[node] = None
-    verdict = judge_alone(board, _resolved(request, devices)).verdict
+    verdict = judge_alone(board, _resolved(request, devices), {}).verdict
     return Together(tuple(devices), tuple(companions.values()), verdict)
 
 

@@ -6,6 +6,7 @@ It is that of the plans that ``generate`` makes for the device, so both say the 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ from xenassign.checks.protection import FORCED_MASTER
 from xenassign.checks.required_suppliers import UNKNOWN_RATE
 from xenassign.findings import EFFECTS, SEVERITIES, Finding, errors
 from xenassign.planning.decide import decide_judged, judge_request
-from xenassign.request.request import Request
+from xenassign.request.request import Accepted, Request
 from xenassign.request.resolve import Resolved, resolve_domain
 from xenassign.xen.board import Board
 
@@ -93,19 +94,22 @@ class DeviceAnswer(NamedTuple):
     request: Request
 
 
-def judge_alone(board: Board, resolved: Resolved) -> DeviceAnswer:
-    """The verdict on a request for one device without other options."""
+def judge_alone(board: Board, resolved: Resolved, together: Decisions) -> DeviceAnswer:
+    """The verdict on a request for one device without other options.
 
-    attempts: dict[Request, _Attempt] = {}  # changes for several refusals are often the same
+    ``together``: what is decided about several devices of the board, also for the next of them.
+    """
+    own: Decisions = {}  # changes for several refusals are often the same
 
     def attempt(changes: Changes) -> _Attempt:
         request = changed_request(resolved.request, changes)
-        if request not in attempts:
-            _, changed = resolve_domain(request, board.platform)
-            attempts[request] = _Attempt(board, changed)
-        return attempts[request]
+        _, changed = resolve_domain(request, board.platform)
+        decisions, key = (own, request) if len(request.devices) == 1 else (together, _key(request))
+        if key not in decisions:
+            decisions[key] = _Decision(board, changed)
+        return _Attempt(board, changed, decisions[key])
 
-    plan = _Attempt(board, resolved)
+    plan = _Attempt(board, resolved, _Decision(board, resolved))
     search = Search(attempt, _MOST_PLANS, _leaves_device, improves=False)
     for changes, better in search.run(plan):
         options = [option for change in changes for option in _options(change)]
@@ -135,32 +139,68 @@ def _leaves_device(change: OptionChange) -> bool:
     return "devices" not in change.replaced
 
 
-class _Attempt:
-    """A request, with what is decided about it before its tree is built, or after if needed."""
+def _key(request: Request) -> Request:
+    """The request without the order of its devices, which decides nothing.
+
+    The devices of a page are asked about one after the other, each time together with the others.
+    """
+
+    def in_order(accepted: tuple[Accepted, ...]) -> tuple[Accepted, ...]:
+        return tuple(sorted(accepted, key=lambda option: option.node))
+
+    return replace(
+        request,
+        devices=tuple(sorted(request.devices)),
+        forced=in_order(request.forced),
+        shared=in_order(request.shared),
+        controls=in_order(request.controls),
+    )
+
+
+class _Decision:
+    """What is decided about a request before its tree is built, or after if needed."""
 
     def __init__(self, board: Board, resolved: Resolved) -> None:
+        self._board = board
+        self._resolved = resolved
+        self.judged = judge_request(board, resolved)
+        self.own = {node.path for node in self.judged.scope.members}
+
+    @cached_property
+    def findings(self) -> tuple[Finding, ...]:
+        """Those of the plan; of a request that is refused at once, those that refuse it."""
+        judged = self.judged
+        if errors(judged.findings):
+            return judged.findings
+        return decide_judged(self._board, self._resolved, judged).findings
+
+
+Decisions = dict[Request, _Decision]
+"""The decisions by request."""
+
+
+class _Attempt:
+    """A request with what is decided about it."""
+
+    def __init__(self, board: Board, resolved: Resolved, decision: _Decision) -> None:
         self.resolved = resolved
         self.request = resolved.request
         self.called = resolved.devices
         self._board = board
-        self._judged = judge_request(board, resolved)
-        self.scope = self._judged.scope
-        self.own = {node.path for node in self.scope.members}
-        self.memory_mb_max = self._judged.placement.memory_max
+        self._decision = decision
+        self.scope = decision.judged.scope
+        self.own = decision.own
+        self.memory_mb_max = decision.judged.placement.memory_max
 
     @property
     def requests(self) -> tuple[Request, ...]:
         """The request."""
         return (self.request,)
 
-    @cached_property
+    @property
     def findings(self) -> tuple[Finding, ...]:
-        """Those of the plan; of a request that is refused at once, those that refuse it."""
-        refused = errors(self._judged.findings)
-        return self._judged.findings if refused else self._of_plan()
-
-    def _of_plan(self) -> tuple[Finding, ...]:
-        return decide_judged(self._board, self.resolved, self._judged).findings
+        """All findings, or those with which the request is refused at once."""
+        return self._decision.findings
 
     @cached_property
     def refusals(self) -> list[Finding]:
