@@ -24,6 +24,10 @@ from xenassign.devicetree.tree import Node, PropertyError
 #: The first address that 64 bits do not have.
 _END = 1 << 64
 
+#: Buses whose own registers do not matter: their children are the devices. Source:
+#: of_default_bus_match_table of Linux without simple-mfd, whose registers its children share.
+SIMPLE_BUSES = frozenset({"simple-bus", "isa", "arm,amba-bus", "simple-pm-bus"})
+
 
 class RegEntry(NamedTuple):
     """One entry of ``reg``, on the bus of the node's parent."""

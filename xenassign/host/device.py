@@ -7,6 +7,7 @@ from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 from xenassign.devicetree.addresses import (
+    SIMPLE_BUSES,
     Block,
     Registers,
     is_pci,
@@ -24,10 +25,6 @@ from xenassign.host.intx import Intx, read_intx
 from xenassign.host.msi_interrupts import msi_interrupts
 from xenassign.host.platform import Platform
 from xenassign.host.scmi import ScmiId, ScmiUse
-
-#: Buses whose own registers do not matter: their children are the devices. Source:
-#: of_default_bus_match_table of Linux without simple-mfd, whose registers its children share.
-SIMPLE_BUSES = frozenset({"simple-bus", "isa", "arm,amba-bus", "simple-pm-bus"})
 
 
 class IommuUse(NamedTuple):

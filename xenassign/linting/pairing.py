@@ -10,7 +10,6 @@ from xenassign.findings import ROUTES
 from xenassign.linting.documents import ConfigFile, Document, TreeFile, read_tree_file
 from xenassign.linting.verdict.context import Context
 from xenassign.linting.verdict.domain import DomainNode, context_of
-from xenassign.request import own_tree
 
 if TYPE_CHECKING:
     from xenassign.linting.folder import DomainFacts
@@ -55,6 +54,8 @@ def partial_trees(
 
 def _beside(config: str, name: str) -> TreeFile | None:
     """The file that a configuration's device_tree names, or the file or source of that name."""
+    from xenassign.request import own_tree
+
     path = own_tree.beside(config, name)
     return read_tree_file(path) if path is not None else None
 

@@ -23,14 +23,15 @@ All addresses and sizes are bytes.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from xenassign.devicetree.addresses import Block, registers
 from xenassign.devicetree.spans import PAGE_SIZE, Span
-from xenassign.host.device import read_device
-from xenassign.host.platform import Platform
 from xenassign.xen.layout import Guest
 from xenassign.xen.releases import VPL011_INTID, GuestWindow, Use
+
+if TYPE_CHECKING:
+    from xenassign.host.platform import Platform
 
 #: (base, size) of banks of RAM.
 Banks = tuple[tuple[int, int], ...]
@@ -51,6 +52,8 @@ def vuart(platform: Platform) -> Vuart | str:
     """The vPL011, or why Xen cannot make one (domain_vpl011_init, serial_irq)."""
     if platform.console is None:
         return "Xen has no console UART (no stdout-path; --xen-console names one)"
+    from xenassign.host.device import read_device
+
     uart = read_device(platform, platform.console)
     block = next((entry for entry in uart.blocks if entry.index == 0), None)
     line = next((entry for entry in uart.interrupts if entry.index == 0), None)

@@ -6,9 +6,13 @@ libfdt.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from xenassign.devicetree.tree import Node
-from xenassign.host.platform import Platform
 from xenassign.xen.releases import DOM0LESS_TREE_CAP, Release
+
+if TYPE_CHECKING:
+    from xenassign.host.platform import Platform
 
 # Bytes that dom0less Xen itself puts into a guest tree, counted on 4.17 (prepare_dtb_domU) with one
 # vCPU, an initrd and a vPL011: header, reserve map and nodes before the partial tree; GIC and timer

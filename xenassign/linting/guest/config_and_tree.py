@@ -31,7 +31,6 @@ from xenassign.linting.guest.scmi import scmi_nodes
 from xenassign.linting.guest.view import View, windows_of
 from xenassign.linting.verdict.cfg_irqs import corrected_intid
 from xenassign.linting.verdict.cfg_keys import XL
-from xenassign.linting.verdict.dom0less import DOM0_DRIVES_DEVICE
 from xenassign.linting.verdict.domcfg import requests_scmi
 from xenassign.linting.verdict.mappings import MappingEntry, iomem_ranges
 from xenassign.xen.dom0 import is_marked
@@ -277,6 +276,8 @@ def driven_by_dom0(pair: Pair) -> Iterator[Finding]:
     rights, iommus, platform = context.dom0(), context.iommus, context.platform
     if rights is None or iommus is None or platform is None:
         return
+    from xenassign.linting.verdict.dom0less_host import DOM0_DRIVES_DEVICE
+
     paths = {atom.text.lower() for atom in pair.config.texts("dtdev")}
     held = rights.held.intersection(number for _, number in pair.lines)
     mapped = Intervals(mapping.host_span for mapping in pair.mappings)

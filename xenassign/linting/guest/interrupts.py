@@ -7,16 +7,10 @@ partial tree describes them to the guest's drivers; Xen does not compare the two
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from xenassign.checks.interrupts import OTHER_CONTROLLER, extended
-from xenassign.checks.intx import DROPPED
-from xenassign.checks.msi import msi_line_findings
-from xenassign.devicetree.interrupts import Interrupt
 from xenassign.devicetree.tree import Node, PropertyError
 from xenassign.findings import ROUTES, Addition, Finding, rule
-from xenassign.host.device import HostDevice
-from xenassign.host.gic import GicInterrupt
 from xenassign.linting.guest.guest_lines import (
     GIC_CELLS,
     GuestLine,
@@ -27,6 +21,11 @@ from xenassign.linting.guest.guest_lines import (
 from xenassign.linting.guest.view import Check, View
 from xenassign.linting.verdict.dom0less import DOM0LESS
 from xenassign.xen.releases import GUEST_PHANDLE_GIC, SPI_FIRST_INTID, TRIGGER_MASK
+
+if TYPE_CHECKING:
+    from xenassign.devicetree.interrupts import Interrupt
+    from xenassign.host.device import HostDevice
+    from xenassign.host.gic import GicInterrupt
 
 LINE_NOT_HOSTS = rule("XA312", "interrupt-not-the-hosts", "error", "broken", needs_host=True)
 OFF_BY_32 = rule("XA320", "spi-off-by-32", "error", "broken", needs_host=True)
@@ -100,6 +99,8 @@ def _wrong_line(device_line: _DeviceLine) -> Finding:
     node, line, host = device_line
     copied = _at_other_controller(host, line)
     if copied is not None:
+        from xenassign.checks.interrupts import OTHER_CONTROLLER
+
         controller = copied.controller.path
         cells = " ".join(map(str, copied.specifier))
         message = f"{node.path}: the host's interrupt <{cells}> ends at {controller}, not the GIC"
@@ -119,6 +120,8 @@ def _wrong_line(device_line: _DeviceLine) -> Finding:
             fix = f"write <0 {number} {line.flags}>"
             return OFF_BY_32(message, node=node.path, prop=line.prop, cell=line.cell, fix=fix)
     if host is not None and line.prop == "interrupt-map":
+        from xenassign.checks.intx import DROPPED
+
         message = f"{node.path}: interrupt-map leads to INTID {line.intid}, which interrupts of"
         message = f"{message} {host.path} does not state"
         fix = "add it to interrupts of the host node, as the marks that generate writes do"
@@ -158,6 +161,8 @@ def msi_lines(view: View) -> Iterator[Finding]:
     platform = view.context.platform
     if platform is None:
         return
+    from xenassign.checks.msi import msi_line_findings
+
     fix = "add them to interrupts of the host node, as the marks that generate writes do"
     for partial, host in view.assigned:
         for finding in msi_line_findings(platform, host):
@@ -261,6 +266,8 @@ def _cut_short(view: View, node: Node, remainder: int) -> Finding:
     host = view.nearest_host(node)
     copied = next(iter(host.other_interrupts), None) if host else None
     if copied is not None and len(copied.specifier) != GIC_CELLS:
+        from xenassign.checks.interrupts import OTHER_CONTROLLER
+
         width = len(copied.specifier)
         message = f"{node.path}: interrupts of {copied.controller.path}, in {width} cells each"
         return OTHER_CONTROLLER(
@@ -276,6 +283,10 @@ def of_other_types(view: View) -> Iterator[Finding]:
 
     Those that it takes for PPIs are refused (XA301).
     """
+    if view.board is None:
+        return
+    from xenassign.checks.interrupts import extended
+
     for partial, host in view.assigned:
         path = partial.node.path
         for line in host.interrupts:

@@ -32,7 +32,8 @@ from xenassign.linting.guest.view import Check, View
 from xenassign.linting.verdict.cfg_irqs import corrected_intid
 from xenassign.linting.verdict.cfg_keys import XL
 from xenassign.linting.verdict.context import Context
-from xenassign.linting.verdict.dom0less import DOM0_DRIVES_DEVICE, DOM0LESS
+from xenassign.linting.verdict.dom0less import DOM0LESS
+from xenassign.linting.verdict.dom0less_host import DOM0_DRIVES_DEVICE
 from xenassign.linting.verdict.domcfg import requests_scmi
 from xenassign.linting.verdict.mappings import iomem_ranges
 from xenassign.xen.board import Board

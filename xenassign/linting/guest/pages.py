@@ -8,24 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import groupby
+from typing import TYPE_CHECKING
 
-from xenassign.checks.bus_windows import left_windows
-from xenassign.checks.machine_control import control
-from xenassign.checks.shared_pages import MOST, SHARED_PAGE, shared_pages, sharing_message
 from xenassign.devicetree.addresses import Block, registers
 from xenassign.devicetree.cells import bus_cells
 from xenassign.devicetree.spans import PAGE_SIZE, Intervals, Merged, Span, covered, gaps, merged
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule, some
-from xenassign.host.device import HostDevice
-from xenassign.host.platform import Platform
-from xenassign.linting.guest.view import Check, PartialNode, View, container_cells, windows_of
+from xenassign.linting.guest.view import (
+    Check,
+    PartialNode,
+    View,
+    container_cells,
+    nodes_of_xen,
+    windows_of,
+)
 from xenassign.linting.verdict import mappings
 from xenassign.linting.verdict.dom0less import DOM0LESS
 from xenassign.linting.verdict.mappings import Claim, MappingEntry
-from xenassign.xen.dom0 import is_marked
-from xenassign.xen.iommu import Iommus
 from xenassign.xen.releases import XEN_REG_CELLS
+
+if TYPE_CHECKING:
+    from xenassign.host.device import HostDevice
 
 REG_UNMAPPED = rule("XA215", "reg-unmapped", "error", "broken")
 NOT_ITS_PAGES = rule(
@@ -99,6 +103,9 @@ def _added_devices(view: View, partial: PartialNode, entry: MappingEntry) -> tup
     board, inside, context = view.board, view.scope, view.context
     if board is None or inside is None:
         return ()
+    from xenassign.checks.machine_control import control
+    from xenassign.xen.dom0 import is_marked
+
     pages = [*board.neighbours.overlapping(entry.host_span)]
     blocks = registers(partial.node).blocks
     if any(block.span.overlaps(entry.guest_span) for block in blocks) or not covered(
@@ -106,7 +113,7 @@ def _added_devices(view: View, partial: PartialNode, entry: MappingEntry) -> tup
     ):
         return ()
     nodes = tuple(dict.fromkeys(node for _, node in pages))
-    xens = {node for node, _ in _kept_by_xen(board.platform, board.iommus)}
+    xens = {node for node, _ in nodes_of_xen(board)}
     for node in nodes:
         dom0s = context.beside_dom0 and node.available and not is_marked(node, context.marked)
         if dom0s or node in xens or control(board, inside, node).refused:
@@ -268,6 +275,10 @@ def _not_mapped(host: HostDevice, blocks: Iterable[Block], mapped: Merged) -> st
 
 def windows_left(view: View) -> Iterator[Finding]:
     """Blocks of the host's devices that leave the window of their bus, if they are mapped."""
+    if view.board is None:
+        return
+    from xenassign.checks.bus_windows import left_windows
+
     for partial, host in view.assigned:
         if partial.entries:
             for finding in left_windows(host):
@@ -295,12 +306,11 @@ def unmapped_windows(view: View) -> Iterator[Finding]:
 
 def registers_of_xen(view: View) -> Iterator[Finding]:
     """Registers that Xen uses, in a xen,reg without xen,path; XA216 is about those with one."""
-    platform, iommus = view.context.platform, view.context.iommus
-    if platform is None or iommus is None:
+    if view.board is None:
         return
     kept = [
         (block, f"{node.path}, {role}")
-        for node, role in _kept_by_xen(platform, iommus)
+        for node, role in nodes_of_xen(view.board)
         for block in _blocks(node)
     ]
     pathless = (partial for partial in view.nodes if partial.path is None)
@@ -312,17 +322,6 @@ def registers_of_xen(view: View) -> Iterator[Finding]:
                 break
 
 
-def _kept_by_xen(platform: Platform, iommus: Iommus) -> Iterator[tuple[Node, str]]:
-    """(node, role) of the host nodes that Xen uses itself."""
-    if platform.gic is not None:
-        yield platform.gic.node, "the interrupt controller"
-    for iommu in platform.iommus:
-        if iommu.node in iommus.nodes:
-            yield iommu.node, "an IOMMU that Xen drives"
-    if platform.console is not None:
-        yield platform.console, "Xen's console UART"
-
-
 _BOTH = "assign both to this guest, or leave both with the host"
 
 
@@ -331,6 +330,9 @@ def pages_shared(view: View) -> Iterator[Finding]:
     board, inside = view.board, view.scope
     if board is None or inside is None:
         return
+    from xenassign.checks.machine_control import control
+    from xenassign.checks.shared_pages import MOST, SHARED_PAGE, shared_pages, sharing_message
+
     for partial, host in view.assigned:
         blocks = [block for node in host.node.walk() for block in _blocks(node)]
         others: dict[Node, str] = {}

@@ -8,20 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from xenassign.checks.protection import (
-    FORCED,
-    FORCED_MASTER,
-    MASTER_FORCED,
-    TRUST,
-    WARNING,
-    dma_in_scope,
-    stream_findings,
-)
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule
 from xenassign.linting.guest.view import Check, View
 from xenassign.linting.verdict.dom0less import DOM0LESS
-from xenassign.xen.iommu import Shield, protection
 from xenassign.xen.releases import FORCE
 
 FORCE_NOT_NEEDED = rule(
@@ -66,6 +56,8 @@ def force_not_needed(view: View) -> Iterator[Finding]:
     platform, iommus = view.context.platform, view.context.iommus
     if platform is None or iommus is None:
         return
+    from xenassign.xen.iommu import protection
+
     for partial, host in view.assigned:
         if partial.forced:
             shield = protection(platform, iommus, host)
@@ -88,6 +80,16 @@ def forced(view: View) -> Iterator[Finding]:
     platform, iommus, inside = view.context.platform, view.context.iommus, view.scope
     if platform is None or iommus is None or inside is None:
         return
+    from xenassign.checks.protection import (
+        FORCED,
+        FORCED_MASTER,
+        MASTER_FORCED,
+        TRUST,
+        WARNING,
+        dma_in_scope,
+    )
+    from xenassign.xen.iommu import Shield, protection
+
     for partial, host in view.assigned:
         shield = protection(platform, iommus, host)
         if not partial.forced or shield.protected or shield.shield is Shield.REFUSED:
@@ -113,6 +115,9 @@ def streams(view: View) -> Iterator[Finding]:
     board, inside = view.board, view.scope
     if platform is None or iommus is None or board is None or inside is None:
         return
+    from xenassign.checks.protection import stream_findings
+    from xenassign.xen.iommu import protection
+
     guest_nodes = {host.path: partial for partial, host in view.assigned}
     shields = {host.path: protection(platform, iommus, host) for host in inside.devices}
     for finding in stream_findings(board, inside, shields):

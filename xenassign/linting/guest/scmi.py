@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from xenassign.devicetree.addresses import SIMPLE_BUSES
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule
-from xenassign.host.device import SIMPLE_BUSES
 from xenassign.linting.guest.view import Check, View
 from xenassign.linting.verdict.dom0less import DOM0LESS
 from xenassign.xen.sci import COMPATIBLE, SCMI_SMC, SHMEM, mediator, shared_memory

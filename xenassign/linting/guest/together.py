@@ -24,7 +24,7 @@ from xenassign.host.platform import Platform
 from xenassign.linting.guest.view import View
 from xenassign.linting.verdict.cfg_irqs import corrected_intid
 from xenassign.linting.verdict.context import Context
-from xenassign.linting.verdict.dom0less import ASSIGNED_TWICE
+from xenassign.linting.verdict.dom0less_host import ASSIGNED_TWICE
 from xenassign.linting.verdict.mappings import iomem_ranges
 from xenassign.xen.dom0 import lines
 from xenassign.xen.iommu import Iommus, protection

@@ -11,9 +11,9 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
+from xenassign.devicetree.addresses import SIMPLE_BUSES
 from xenassign.devicetree.tree import Node, PropertyError
 from xenassign.findings import Finding, rule
-from xenassign.host.device import SIMPLE_BUSES
 from xenassign.linting.guest.view import Check, View, container_cells
 from xenassign.linting.verdict.dom0less import DOM0LESS
 from xenassign.spelling import corrections, similar

@@ -5,23 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from xenassign.checks.scope import Scope, domain_scope, is_own_device
 from xenassign.devicetree.addresses import Block, pci_windows, registers
 from xenassign.devicetree.cells import DEFAULT_CELLS, BusCells, xen_bus_cells
 from xenassign.devicetree.spans import Merged, merged
 from xenassign.devicetree.tree import Node, Property, PropertyError, Tree
 from xenassign.findings import Finding
 from xenassign.formats.xlcfg import XlConfig
-from xenassign.host.device import HostDevice, read_device
-from xenassign.host.platform import Platform
 from xenassign.linting.guest.guest_lines import GuestGic
-from xenassign.linting.guest.host_nodes import GuestNodes, Tie, iomem, ties
 from xenassign.linting.verdict.context import Context
 from xenassign.linting.verdict.mappings import MappingEntry, entries
-from xenassign.xen.board import Board
 from xenassign.xen.releases import CACHEABLE, FORCE, GUEST_PHANDLE_GIC, Release
+
+if TYPE_CHECKING:
+    from xenassign.checks.scope import Scope
+    from xenassign.host.device import HostDevice
+    from xenassign.host.platform import Platform
+    from xenassign.linting.guest.host_nodes import Tie
+    from xenassign.xen.board import Board
 
 
 class PartialNode(NamedTuple):
@@ -111,6 +113,8 @@ class View:
         board, config = self.board, self.config
         if board is None or config is None:
             return {}
+        from xenassign.linting.guest.host_nodes import GuestNodes, ties
+
         find = board.platform.tree.find_as_xen
         named = {p.node for p in self._with_xen_properties if p.path and find(p.path)}
         nodes = [node for node in self.devices if named.isdisjoint(node.lineage())]
@@ -127,6 +131,8 @@ class View:
         platform = self.context.platform
         if platform is None:
             return {}
+        from xenassign.host.device import read_device
+
         find = platform.tree.find_as_xen
         named = ((partial.node, find(partial.path)) for partial in self.nodes if partial.path)
         hosts = {node: read_device(platform, host) for node, host in named if host}
@@ -171,8 +177,11 @@ class View:
 
     @cached_property
     def _iomem(self) -> tuple[MappingEntry, ...]:
-        release = self.context.release
-        return tuple(iomem(self.config, release)) if self.config is not None else ()
+        if self.config is None:
+            return ()
+        from xenassign.linting.guest.host_nodes import iomem
+
+        return tuple(iomem(self.config, self.context.release))
 
     def host_node(self, node: Node) -> Node | None:
         """The host's node that a node is a copy of: the device that it assigns, or the node at
@@ -227,6 +236,8 @@ class View:
         platform = self.context.platform
         if platform is None:
             return None
+        from xenassign.checks.scope import domain_scope
+
         devices = {host.path: host for _, host in self.assigned}
         named = {host.node: None for host in devices.values()}
         inside = domain_scope(platform, {**named, **dict.fromkeys(self._whole_buses(platform))})
@@ -238,6 +249,9 @@ class View:
 
         The disabled devices on such a bus are left out of the request, as in a plan.
         """
+        from xenassign.checks.scope import is_own_device
+        from xenassign.host.device import read_device
+
         assigned = {host.node for _, host in self.assigned}
         judged: set[Node] = set()
         for partial, host in self.assigned:
@@ -311,3 +325,15 @@ def windows_of(node: Node) -> tuple[Block, ...]:
         return pci_windows(node)
     except PropertyError:
         return ()
+
+
+def nodes_of_xen(board: Board) -> Iterator[tuple[Node, str]]:
+    """(node, role) of the host nodes that Xen uses itself."""
+    platform = board.platform
+    if platform.gic is not None:
+        yield platform.gic.node, "the interrupt controller"
+    for iommu in platform.iommus:
+        if iommu.node in board.iommus.nodes:
+            yield iommu.node, "an IOMMU that Xen drives"
+    if platform.console is not None:
+        yield platform.console, "Xen's console UART"

@@ -24,10 +24,7 @@ from xenassign.host.device import read_device
 from xenassign.host.near_paths import path_question
 from xenassign.host.platform import Platform
 from xenassign.linting.verdict.cfg_keys import XL, list_items
-from xenassign.linting.verdict.dom0less import (
-    ASSIGNED_TWICE,
-    DOM0_HOLDS_DEVICE,
-)
+from xenassign.linting.verdict.dom0less_host import ASSIGNED_TWICE, DOM0_HOLDS_DEVICE
 from xenassign.xen.board import Board
 from xenassign.xen.iommu import Iommus, Shield, StreamTable, protection
 

@@ -10,34 +10,15 @@ scan_pfdt_node, handle_prop_pfdt, handle_passthrough_prop, prepare_dtb_domU of X
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from xenassign.checks.connection import connection
 from xenassign.checks.guest_addresses import TOO_HIGH
-from xenassign.checks.interrupts import (
-    LINE_OF_VPL011,
-    LINE_OF_XEN,
-    LINE_SHARED,
-    PPI,
-    TRIGGER_DIFFERS,
-)
-from xenassign.checks.protection import (
-    IOMMU_REFUSES,
-    STREAMS_OVERLAP,
-    Unprotected,
-    dma_in_scope,
-    not_protected,
-)
-from xenassign.checks.scope import Scope, scope_of_paths
 from xenassign.checks.vcpus import too_many_vcpus
 from xenassign.devicetree.cells import DEFAULT_CELLS, xen_bus_cells
 from xenassign.devicetree.flat import FlatNode, header_problem, read_flat
 from xenassign.devicetree.spans import PAGE_SIZE, Span
-from xenassign.devicetree.tree import Node
-from xenassign.findings import Addition, Finding, Rule, rule
-from xenassign.host.device import read_device
-from xenassign.host.near_paths import path_question
-from xenassign.host.platform import Platform
-from xenassign.linting.verdict.builds import check_count, guest_intids, without_mmu
+from xenassign.findings import Finding, Rule, rule
+from xenassign.linting.verdict.builds import check_count, without_mmu
 from xenassign.linting.verdict.context import Context
 from xenassign.linting.verdict.guest_tree_size import (
     copied_nodes,
@@ -46,14 +27,14 @@ from xenassign.linting.verdict.guest_tree_size import (
     tree_buffer,
 )
 from xenassign.linting.verdict.mappings import MappingEntry, entries
-from xenassign.xen.dom0 import is_marked, lines, xens_lines
-from xenassign.xen.iommu import Iommus, Shield, StreamTable, protection
 from xenassign.xen.layout import Guest
 from xenassign.xen.releases import FORCE, SPI_FIRST_INTID, XEN_REG_CELLS, Release, rounded_spis
 from xenassign.xen.stage2 import UNKNOWN_POOL, Stage2, pool_pages
 
+if TYPE_CHECKING:
+    from xenassign.linting.verdict.dom0less_host import HostSide
+
 DOM0LESS = ("dom0less",)
-_WAYS = Unprotected(f"add {FORCE}", FORCE)
 PAIR = rule("XA411", "path-or-force-missing", "error", "rejected", routes=DOM0LESS)
 BAD_CELLS = rule("XA211", "xen-reg-cells", "error", "rejected", routes=DOM0LESS)
 MISREAD_CELLS = rule(
@@ -65,12 +46,6 @@ MISREAD_CELLS = rule(
     applies=lambda xen: not xen.xen_reg_cells_checked,
 )
 UNALIGNED = rule("XA213", "xen-reg-unaligned", "error", "rejected", routes=DOM0LESS)
-NO_SUCH_PATH = rule(
-    "XA412", "no-such-host-node", "error", "rejected", routes=DOM0LESS, needs_host=True
-)
-NOT_PROTECTED = rule(
-    "XA413", "unprotected-not-forced", "error", "rejected", routes=DOM0LESS, needs_host=True
-)
 TOO_LARGE = rule("XA122", "tree-too-large", "error", "rejected")
 PHANDLE_TOO_HIGH = rule(
     "XA512",
@@ -83,12 +58,6 @@ PHANDLE_TOO_HIGH = rule(
 BAD_BLOB = rule("XA121", "blob-invalid", "error", "rejected")
 UNMAPPABLE = rule("XA218", "tables-run-out", "error", "rejected")
 COVERS_IMAGES = rule("XA219", "images-covered", "error", "rejected", routes=DOM0LESS)
-ASSIGNED_TWICE = rule("XA414", "assigned-twice", "error", "rejected", needs_host=True)
-DOM0_HOLDS_DEVICE = rule("XA415", "dom0-owns-device", "error", "rejected", needs_host=True)
-DOM0_DRIVES_DEVICE = rule("XA416", "dom0-drives-device-too", "error", "unsafe", needs_host=True)
-LINE_TOO_HIGH = rule(
-    "XA313", "interrupt-beyond-guest", "error", "rejected", routes=DOM0LESS, needs_host=True
-)
 WRAPS = rule("XA214", "xen-reg-wraps", "error", "rejected", routes=DOM0LESS)
 NODE_DROPPED = rule(
     "XA123",
@@ -128,6 +97,8 @@ def check_limits(context: Context) -> Iterator[Finding]:
     if intid is None or spis is None or not context.release.vpl011_failure_refused:
         return
     if intid >= SPI_FIRST_INTID + rounded_spis(spis):
+        from xenassign.linting.verdict.dom0less_host import LINE_TOO_HIGH
+
         yield LINE_TOO_HIGH(f"nr_spis is {spis}, and the vPL011 has INTID {intid}", node="/")
 
 
@@ -179,22 +150,15 @@ class _Build:
         self.mapped: list[tuple[FlatNode, MappingEntry]] = []
         self.lowest = 0  # the lowest page number of ``mapped`` at the host
         self.lowest_guest = 0  # and in the guest
-        self.assigned: set[Node] = set()  # host nodes assigned behind an IOMMU
-        self.triggers: dict[int, tuple[int, str]] = {}  # INTID to trigger and host path
-        self.xen_lines: dict[int, str] = {}  # INTID to the user
-        self.dom0_lines: frozenset[int] = frozenset()  # INTIDs
-        self.dom0_devices: frozenset[Node] = frozenset()  # host nodes behind an IOMMU
-        self.streams: StreamTable | None = None
-        self.scope: Scope | None = None
-        board = context.board
-        if board is not None:
-            self.xen_lines = xens_lines(board.platform, board.iommus)
-            self.streams = StreamTable(board.iommus)
-            if context.beside_dom0:
-                self.dom0_lines = board.dom0_beside(context.marked).held
-                masters = board.dom0_masters(context.marked)
-                self.dom0_devices = masters.nodes
-                self.streams = masters.streams.copy()
+        self.host: HostSide | None = None
+        if context.board is not None:
+            from xenassign.linting.verdict.dom0less_host import HostSide
+
+            self.host = HostSide(context, context.board, self._assigned_paths)
+
+    def _assigned_paths(self) -> list[str]:
+        values = (node.last("xen,path") for node in self.root.walk())
+        return [_xen_path(value) for value in values if value]
 
     def top(self, node: FlatNode, assigning: bool) -> None:
         """Copies /aliases (``assigning`` false) or /passthrough."""
@@ -263,9 +227,8 @@ class _Build:
             return
         if not self._map(node, name, reg, address, size) or path is None:
             return
-        platform, iommus = self.context.platform, self.context.iommus
-        if platform is not None and iommus is not None:
-            self._host_node(node, _xen_path(path), forced, platform, iommus)
+        if self.host is not None:
+            self.findings += self.host.assign(node, _xen_path(path), forced=forced)
 
     def _map(self, node: FlatNode, name: str, reg: bytes, address: int, size: int) -> bool:
         """Maps all entries of xen,reg (``name``); False if Xen refuses one."""
@@ -311,75 +274,6 @@ class _Build:
             return _in_reg(TOO_HIGH, node, f"{mapping} reach beyond stage 2", cells.guest)
         return _in_reg(UNMAPPABLE, node, f"{mapping} require too many tables", cells.size)
 
-    def _host_node(
-        self, node: FlatNode, path: str, forced: bool, platform: Platform, iommus: Iommus
-    ) -> None:
-        """Routes the interrupts of the host node of xen,path and assigns it."""
-        host = platform.tree.find_as_xen(path)
-        if host is None:
-            message = f"{node.path}: no node {path!r} in the host tree"
-            fix = path_question(platform.tree, path) or None
-            self._add(NO_SUCH_PATH(message, node=node.path, prop="xen,path", fix=fix))
-            return
-        dom0 = self.context.beside_dom0
-        if dom0 and host.has("compatible") and not is_marked(host, self.context.marked):
-            self._add(_at(DOM0_DRIVES_DEVICE, node, f"{path} is not marked"))
-        for line in lines(platform, host):
-            self._line(node, host, line.intid, line.trigger)
-        device = read_device(platform, host)
-        shield = protection(platform, iommus, device)
-        if shield.shield is Shield.REFUSED:
-            self._add(_at(IOMMU_REFUSES, node, f"{path}: {shield.why}"))
-        elif not shield.believed and not forced:
-            dma = dma_in_scope(self._scope(platform), device)
-            lacking = connection(platform, iommus, device, shield, dma)
-            fix = _WAYS.advice(dma, self.context.direct_map, lacking)
-            message = f"{node.path}: {not_protected(path, shield, dma)}"
-            may = dma.answer != "yes" and not (lacking and lacking.certain)
-            added = (Addition(FORCE, "", node.path, safe=False),) if may else ()
-            self._add(_at(NOT_PROTECTED, node, message)._replace(own_fix=fix, additions=added))
-        elif shield.believed and host in self.dom0_devices:
-            self._add(_at(DOM0_HOLDS_DEVICE, node, f"{path} is not marked"))
-        elif shield.believed and host in self.assigned:
-            self._add(_at(ASSIGNED_TWICE, node, f"{path} is assigned already"))
-        elif shield.believed:
-            self.assigned.add(host)
-            clash = self.streams.take(device) if self.streams is not None else None
-            if clash is not None:
-                message = f"{node.path}: {path}: {clash}"
-                self._add(STREAMS_OVERLAP(message, node=node.path, routes=DOM0LESS))
-
-    def _scope(self, platform: Platform) -> Scope:
-        """What the partial tree assigns."""
-        if self.scope is None:
-            texts = (node.last("xen,path") for node in self.root.walk())
-            self.scope = scope_of_paths(platform, (_xen_path(text) for text in texts if text))
-        return self.scope
-
-    def _line(self, node: FlatNode, host: Node, intid: int, trigger: int) -> None:
-        """route_irq_to_guest, and the trigger that platform_get_irq sets before."""
-        line = f"INTID {intid} of {host.path}"
-        first_trigger, first_path = self.triggers.setdefault(intid, (trigger, host.path))
-        if first_trigger != trigger:
-            self._add(_at(TRIGGER_DIFFERS, node, f"{line} has another trigger in {first_path}"))
-        elif intid < SPI_FIRST_INTID:
-            self._add(_at(PPI, node, f"{line} is a PPI"))
-        elif not any(intid in numbers for numbers in guest_intids(self.context)):
-            ranges = (f"{n[0]} to {n[-1]}" for n in guest_intids(self.context))
-            message = (
-                f"{line} is not one of the guest's ({' and '.join(ranges) or 'it has no SPIs'})"
-            )
-            self._add(_at(LINE_TOO_HIGH, node, message))
-        elif intid in self.xen_lines:
-            owner = self.xen_lines[intid]
-            used = f"is that of {owner}" if owner != host.path else "is used by Xen itself"
-            self._add(_at(LINE_OF_XEN, node, f"{line} {used}"))
-        elif intid in self.dom0_lines:
-            fix = "mark its host nodes xen,passthrough (a host overlay does): dom0 loses them"
-            self._add(_at(LINE_SHARED, node, f"{line} is used by dom0")._replace(own_fix=fix))
-        elif intid == self.context.vpl011_intid:
-            self._add(_at(LINE_OF_VPL011, node, f"{line} is also that of the vPL011"))
-
     def _add(self, finding: Finding) -> None:
         self.findings.append(finding)
 
@@ -390,7 +284,3 @@ def _xen_path(value: bytes) -> str:
 
 def _in_reg(violated: Rule, node: FlatNode, message: str, cell: int | None) -> Finding:
     return violated(message, node=node.path, prop="xen,reg", cell=cell, routes=DOM0LESS)
-
-
-def _at(violated: Rule, node: FlatNode, message: str) -> Finding:
-    return violated(message, node=node.path, prop="xen,path", routes=DOM0LESS)

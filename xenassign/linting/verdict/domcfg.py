@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from xenassign.checks.dom0_rights import NOT_DOM0S_LINE, NOT_DOM0S_PAGES
 from xenassign.checks.guest_addresses import TOO_HIGH, used_windows
 from xenassign.devicetree.addresses import is_pci, registers
 from xenassign.devicetree.places import Place
@@ -20,12 +20,9 @@ from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding, rule, some
 from xenassign.formats.xlcfg import Atom, ConfigError, XlConfig, parse
-from xenassign.host.device import is_device, read_device
-from xenassign.host.platform import Platform
 from xenassign.linting.verdict import dom0less, mappings
 from xenassign.linting.verdict.builds import MPU, NO_MMU
 from xenassign.linting.verdict.cfg_builds import builds
-from xenassign.linting.verdict.cfg_dtdev import assigned_devices
 from xenassign.linting.verdict.cfg_irqs import check_irqs, has_vuart, read_irqs
 from xenassign.linting.verdict.cfg_keys import NOT_A_STRING, XL, keys, list_items, strings
 from xenassign.linting.verdict.context import Context
@@ -35,7 +32,6 @@ from xenassign.linting.verdict.dom0less import (
     check_vcpus,
 )
 from xenassign.linting.verdict.mappings import Claim, MappingEntry
-from xenassign.xen.dom0 import Dom0, without_scmi
 from xenassign.xen.layout import Guest
 from xenassign.xen.releases import (
     ESPI_INTIDS,
@@ -47,6 +43,10 @@ from xenassign.xen.releases import (
 from xenassign.xen.sci import SCMI_SMC, mediator
 from xenassign.xen.stage2 import Stage2, pool_pages
 from xenassign.xen.xlvalues import IomemRange, page_range, sci_types
+
+if TYPE_CHECKING:
+    from xenassign.host.platform import Platform
+    from xenassign.xen.dom0 import Dom0
 
 NO_PASSTHROUGH = rule("XA801", "no-passthrough", "error", "rejected", routes=XL)
 BAD_IOMEM = rule("XA603", "iomem-malformed", "error", "rejected", routes=XL)
@@ -141,6 +141,8 @@ def check(config: XlConfig, context: Context) -> Iterator[Finding]:
     yield from check_irqs(config, context, lines)
     yield from _vcpus(config, context)
     if context.board is not None:
+        from xenassign.linting.verdict.cfg_dtdev import assigned_devices
+
         rights = dom0_rights(config, context)
         if rights is not None and (lines or ranges):
             yield from _rights(config, rights, lines, ranges)
@@ -213,6 +215,8 @@ def dom0_rights(config: XlConfig, context: Context) -> Dom0 | None:
     rights, platform = context.dom0(), context.platform
     if rights is None or platform is None or not requests_scmi(config, context.release):
         return rights
+    from xenassign.xen.dom0 import without_scmi
+
     return without_scmi(rights, platform, context.marked)
 
 
@@ -223,6 +227,8 @@ def _rights(
     ranges: list[tuple[Atom, IomemRange]],
 ) -> Iterator[Finding]:
     """Interrupts and pages that dom0 can't give."""
+    from xenassign.checks.dom0_rights import NOT_DOM0S_LINE, NOT_DOM0S_PAGES
+
     for atom, number in lines:
         at = config.place(atom)
         if number not in rights.lines or number < SPI_FIRST_INTID:
@@ -285,6 +291,8 @@ def _block_sizes(platform: Platform) -> dict[int, set[int]]:
     """The sizes of the board's register blocks by their addresses; they are read once."""
     sizes = _SIZES.get(platform.tree)
     if sizes is None:
+        from xenassign.host.device import is_device, read_device
+
         sizes = _SIZES[platform.tree] = defaultdict(set)
         for node in platform.tree.nodes():
             if is_device(node):

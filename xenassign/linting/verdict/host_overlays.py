@@ -10,10 +10,10 @@ from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.overlay import OverlayFragment, fragments
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding, rule
-from xenassign.host.platform import Platform, read_platform
 from xenassign.linting.verdict.domain import DomainNode, domains, is_compatible
 
 if TYPE_CHECKING:
+    from xenassign.host.platform import Platform
     from xenassign.linting.documents import TreeFile
 
 
@@ -42,6 +42,8 @@ def with_interrupts(platform: Platform, overlays: Iterable[Tree]) -> Platform:
         nodes = (node for content in contents for node in content.walk())
         if not any(node.has("interrupts") for node in nodes):
             continue
+        from xenassign.host.platform import read_platform
+
         with suppress(MisfitError):
             tree = read_blob(apply_overlay(platform.tree, overlay).blob, platform.tree.file)
             console = platform.console.path if platform.console is not None else ""

@@ -8,7 +8,7 @@ They apply to xen,reg and to iomem; rules about xen,reg alone are in
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from xenassign.checks.guest_addresses import (
     CLASH,
@@ -20,7 +20,6 @@ from xenassign.checks.guest_addresses import (
     optional_fix,
     replaced,
 )
-from xenassign.checks.msi import FRAME_MAPPED, frame_text, overlapping_frame
 from xenassign.devicetree.addresses import registers
 from xenassign.devicetree.cells import xen_cells, xen_number
 from xenassign.devicetree.places import Place
@@ -28,13 +27,13 @@ from xenassign.devicetree.spans import PAGE_SIZE, Intervals, Span
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, Rule, rule
 from xenassign.formats.xlcfg import Atom, XlConfig
-from xenassign.host.device import is_device
-from xenassign.host.msi import frames
-from xenassign.host.platform import Platform
 from xenassign.linting.verdict.context import Context
 from xenassign.xen.layout import Guest, memory_limit
 from xenassign.xen.releases import Release
 from xenassign.xen.xlvalues import IomemRange, page_range
+
+if TYPE_CHECKING:
+    from xenassign.host.platform import Platform
 
 HOST_MEMORY = rule(
     "XA217", "host-memory-mapped", "error", "unsafe", routes=("dom0less",), needs_host=True
@@ -213,6 +212,9 @@ def _overlaps(claims: Sequence[Claim]) -> Iterator[Finding]:
 
 def _msi_frames(claims: Sequence[Claim], platform: Platform) -> Iterator[Finding]:
     """Pages with an MSI frame, on either route."""
+    from xenassign.checks.msi import FRAME_MAPPED, frame_text, overlapping_frame
+    from xenassign.host.msi import frames
+
     known = frames(platform.msi)
     for claim in claims if known else ():
         frame = overlapping_frame(known, claim.entry.host_span)
@@ -254,5 +256,7 @@ def _carved(platform: Platform, pages: Span) -> Node | None:
 
 def _registers(platform: Platform) -> Intervals:
     """The registers of all devices."""
+    from xenassign.host.device import is_device
+
     devices = (node for node in platform.tree.nodes() if is_device(node))
     return Intervals(block.span for node in devices for block in registers(node).blocks)
