@@ -14,6 +14,7 @@ dom0less code is in xen/arch/arm/domain_build.c.
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
@@ -805,6 +806,7 @@ def spi_ranges(release: Release, options: Collection[str], nr_spis: int) -> tupl
     return (range(SPI_FIRST_INTID, GUEST_SPI_LAST_INTID + 1), range(ESPI_INTIDS.start, end))
 
 
+@cache  # a release is equal to itself alone
 def release(version: str, flavour: str = UPSTREAM) -> Release:
     """The release for a version as "4.20", the newest of its branch, or as "4.20.1".
 
