@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from xenassign.devicetree.addresses import is_pci
 from xenassign.devicetree.cells import ADDRESS_CELLS, cell_count
 from xenassign.devicetree.interrupts import MapEntry, map_entries
 from xenassign.devicetree.tree import Node, PropertyError
 from xenassign.host.gic import GicInterrupt, decode
-from xenassign.host.platform import Platform
+
+if TYPE_CHECKING:
+    from xenassign.host.platform import Platform
 
 
 class Intx(NamedTuple):

@@ -15,7 +15,6 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from xenassign import escape
-from xenassign.checks.shared_pages import SHARED_PAGE
 from xenassign.devicetree.cells import fits, number, split
 from xenassign.devicetree.places import Place
 from xenassign.devicetree.spans import PAGE_SIZE, Span
@@ -157,6 +156,8 @@ def _replaced(
     text: _Text, findings: Sequence[Finding]
 ) -> Iterator[tuple[Finding, list[tuple[Place, str]]]]:
     """The findings about a document that have a fix, and the texts that replace places."""
+    from xenassign.checks.shared_pages import SHARED_PAGE
+
     document = text.document
     sharing = {finding.node for finding in findings if finding.rule is SHARED_PAGE}
     for finding in findings:

@@ -9,22 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-from xenassign.checks.protection import (
-    FORCED,
-    FORCED_MASTER,
-    MASTER_FORCED,
-    WARNING,
-    dma_in_scope,
-    not_protected,
-)
 from xenassign.devicetree.addresses import Block, registers
 from xenassign.devicetree.places import Place
 from xenassign.devicetree.spans import Intervals, Span
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule, some
 from xenassign.formats.xlcfg import Atom, XlConfig
-from xenassign.linting.guest.cfg_additions import PairAdditions
 from xenassign.linting.guest.guest_lines import guest_intids, map_lines
 from xenassign.linting.guest.pages import REG_UNMAPPED, reg_cell
 from xenassign.linting.guest.scmi import scmi_nodes
@@ -33,10 +25,11 @@ from xenassign.linting.verdict.cfg_irqs import corrected_intid
 from xenassign.linting.verdict.cfg_keys import XL
 from xenassign.linting.verdict.domcfg import requests_scmi
 from xenassign.linting.verdict.mappings import MappingEntry, iomem_ranges
-from xenassign.xen.dom0 import is_marked
-from xenassign.xen.iommu import protection
 from xenassign.xen.releases import SPI_FIRST_INTID
 from xenassign.xen.xlvalues import IomemRange
+
+if TYPE_CHECKING:
+    from xenassign.linting.guest.cfg_additions import PairAdditions
 
 MAPPING_MISSING = rule("XA220", "iomem-and-xen-reg-differ", "error", "broken")
 IOMEM_WITHOUT_NODE = rule("XA228", "iomem-without-node", "warning", "unsafe", routes=XL)
@@ -65,6 +58,8 @@ class Pair:
     @cached_property
     def lacking(self) -> PairAdditions:
         """The entries that the configuration lacks."""
+        from xenassign.linting.guest.cfg_additions import PairAdditions
+
         return PairAdditions(self.config, self.view)
 
     @cached_property
@@ -221,6 +216,16 @@ def devices_in_dtdev(pair: Pair) -> Iterator[Finding]:
     platform = pair.view.context.platform
     if platform is None or iommus is None or inside is None:
         return
+    from xenassign.checks.protection import (
+        FORCED,
+        FORCED_MASTER,
+        MASTER_FORCED,
+        WARNING,
+        dma_in_scope,
+        not_protected,
+    )
+    from xenassign.xen.iommu import protection
+
     harmless: list[str] = []
     for partial, host in pair.view.assigned:
         if host.path.lower() in paths:
@@ -245,6 +250,8 @@ def devices_in_dtdev(pair: Pair) -> Iterator[Finding]:
 
 def _harmless(config: XlConfig, paths: Sequence[str]) -> Finding:
     """One note about all devices that do no DMA, as generate prints one."""
+    from xenassign.checks.protection import FORCED
+
     passed = (config.named(name) for name in ("iomem", "irqs", "device_tree"))
     statement = next(filter(None, passed))[-1]
     several = len(paths) > 1
@@ -277,6 +284,8 @@ def driven_by_dom0(pair: Pair) -> Iterator[Finding]:
     if rights is None or iommus is None or platform is None:
         return
     from xenassign.linting.verdict.dom0less_host import DOM0_DRIVES_DEVICE
+    from xenassign.xen.dom0 import is_marked
+    from xenassign.xen.iommu import protection
 
     paths = {atom.text.lower() for atom in pair.config.texts("dtdev")}
     held = rights.held.intersection(number for _, number in pair.lines)

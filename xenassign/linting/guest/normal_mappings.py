@@ -7,8 +7,8 @@ What a release that does not know them makes of the property and of the memory t
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from xenassign.checks.memory_type import is_memory
 from xenassign.devicetree.spans import Span
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule, some
@@ -17,8 +17,10 @@ from xenassign.linting.guest.view import Check, View
 from xenassign.linting.verdict.context import Context
 from xenassign.linting.verdict.dom0less import DOM0LESS
 from xenassign.linting.verdict.mappings import iomem_ranges
-from xenassign.xen.board import Board
 from xenassign.xen.releases import CACHEABLE, PCI_ASSIGNED, Release
+
+if TYPE_CHECKING:
+    from xenassign.xen.board import Board
 
 
 def _normal(release: Release) -> bool:
@@ -69,6 +71,8 @@ def in_iomem(config: XlConfig, context: Context) -> Iterator[Finding]:
 
 def _registers(board: Board, spans: list[Span]) -> list[str]:
     """The host paths of the nodes with registers, not memory, in host addresses (bytes)."""
+    from xenassign.checks.memory_type import is_memory
+
     nodes: dict[Node, None] = {}
     for span in spans:
         nodes |= dict.fromkeys(node for _, node in board.neighbours.overlapping(span))

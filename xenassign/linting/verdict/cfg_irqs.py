@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterator
 
 from xenassign.checks.guest_addresses import used_windows
-from xenassign.checks.interrupts import VIRTIO_INTID
 from xenassign.findings import Finding, rule
 from xenassign.formats.xlcfg import Atom, XlConfig
 from xenassign.linting.verdict.builds import TOO_MANY as TOO_MANY_SPIS
@@ -82,6 +81,8 @@ def check_irqs(
         yield VUART_LINE("irqs has 32 and vuart is sbsa_uart", prop="irqs", place=at)
     for number, atom in first.items():
         if number in VIRTIO_MMIO_INTIDS and "virtio-mmio" in used_windows(config):
+            from xenassign.checks.interrupts import VIRTIO_INTID
+
             message = f"{number} may be that of a virtio-mmio device"
             yield VIRTIO_INTID(message, prop="irqs", place=config.place(atom))
     yield from _spis(config, context, first)
