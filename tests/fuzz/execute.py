@@ -100,8 +100,10 @@ def _files(folder: Path) -> dict[str, bytes]:
 
 def _call(argv: tuple[str, ...], case: Case) -> tuple[int, bytes, bytes, BaseException | None]:
     """(status, standard output, standard error, what was raised) of one command line."""
+    from tests.fuzz.editor import session
     from xenassign.cli import main
 
+    program = session if argv[:1] == ("server",) else main
     out, err = io.BytesIO(), io.BytesIO()
     status: object = 0
     raised: BaseException | None = None
@@ -109,7 +111,7 @@ def _call(argv: tuple[str, ...], case: Case) -> tuple[int, bytes, bytes, BaseExc
         try:
             try:
                 signal.setitimer(signal.ITIMER_REAL, TIMEOUT)
-                main()
+                program()
             finally:
                 signal.setitimer(signal.ITIMER_REAL, 0)
         except SystemExit as error:

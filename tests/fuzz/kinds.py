@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from random import Random
 from typing import Any
@@ -377,10 +378,37 @@ def _completion(random: Random, hostile: str) -> dict[str, str]:
     return env
 
 
+def edited(draw: Draw) -> Case:
+    """Texts that an editor has opened beside files, and positions at which it asks."""
+    random = draw.random
+    made = seeds.made(random)
+    toml = seeds.project(made.board)
+    names = ("domu1.cfg", "domu1.dts", "domu1.host.dtso", "domu1.dom0less.dtso")
+    files = {name: made.files[name] for name in names if draw.chance(0.8)}
+    files |= {"board.dtb": made.board.data, "xenassign.toml": toml.encode()}
+    opened: dict[str, str] = {}
+    for name in random.sample(("xenassign.toml", *names), random.choice((1, 1, 2, 3))):
+        text = toml if name.endswith(".toml") else made.files[name].decode()
+        suffix = name.rpartition(".")[2]
+        language = "dts" if suffix == "dtso" else suffix
+        words = "\n".join(texts.WORDS[language])
+        opened[name] = damaged_text(draw, text, language, words, _KEYS)
+        if draw.chance(0.3):
+            hostile = random.choice(TEXTS).replace("\\", r"\\")
+            opened[name] = re.sub(r'(?<=path = ")[^"]*', hostile, opened[name])
+        if draw.chance(0.15):  # another domain, which is not on disk
+            opened[f"second.{suffix}"] = opened[name]
+    lines = max(text.count("\n") for text in opened.values())
+    at = [[random.randrange(lines + 2), random.randrange(90)] for _ in range(3)]
+    if draw.chance(0.1):
+        at.append(random.choice([[0, 2**31 - 1], [2**31 - 1, 0], [lines, 2**31 - 1]]))
+    return Case(files, (("server",),), json.dumps({"open": opened, "at": at}).encode())
+
+
 Kind = Callable[[Draw], Case]
 
 KINDS: dict[str, tuple[Kind, int]] = {
-    "tree": (board_tree, 28),
+    "tree": (board_tree, 27),
     "bytes": (board_bytes, 9),
     "source": (board_source, 7),
     "live": (live_tree, 3),
@@ -395,6 +423,7 @@ KINDS: dict[str, tuple[Kind, int]] = {
     "words": (words, 5),
     "summary": (summary, 2),
     "collected": (collected, 3),
+    "edited": (edited, 1),
 }
 """By name: the function, and how often it is drawn."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import io
+import json
 import os
 import resource
 import signal
@@ -13,6 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 
 import pytest
 
@@ -20,6 +22,7 @@ from tests.fuzz import campaign as campaigns
 from tests.fuzz import execute, oracles, seeds
 from tests.fuzz.campaign import campaign, judged
 from tests.fuzz.execute import Case, Result
+from tests.fuzz.hostile import MARK
 from tests.fuzz.kinds import KINDS, case
 from tests.fuzz.options import PROFILES, VALUES, Values, drawn
 from tests.fuzz.oracles import hush, problems
@@ -29,6 +32,7 @@ from xenassign.devicetree.source.reader import read_source
 from xenassign.outputs.boot import HOST_TREE
 from xenassign.outputs.generated import ENDINGS, NAMES
 from xenassign.request import options as tables
+from xenassign.server import answers, diagnostics
 
 SEED = 20261129
 INPUTS = 20_000
@@ -186,6 +190,23 @@ def test_libfdt_and_dtc_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     files["domu1.dts"] = b"/dts-v1/; / { a = <>; };;;"
     keys = {problem.key for problem in problems(Case({}, ()), [_result(written=files)])}
     assert keys == {"dtc refuses the source", "libfdt reads another blob"}
+
+
+def test_what_an_editor_shows_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    board = seeds.made(Random(1)).board
+    toml = seeds.project(board).replace(board.device, f"a\\n{MARK}")
+    files = {"board.dtb": board.data}
+    asked = json.dumps({"open": {"xenassign.toml": toml}, "at": [[0, 0]]}).encode()
+    shown = Case(files, (("server",),), asked)
+    (result,), seen = judged(shown)
+    assert MARK.encode() in result.out
+    assert not seen
+    monkeypatch.setattr(diagnostics, "escape", SimpleNamespace(terminal=str, file_uri=str))
+    assert {problem.key for problem in judged(shown)[1]} == {"server stdout forged"}
+    monkeypatch.setattr(answers, "hover", {}.pop)
+    assert {problem.key for problem in judged(shown)[1]} == {
+        "raises TypeError in server/protocol.py hover"
+    }
 
 
 def test_lines_of_the_user_may_be_copied() -> None:
