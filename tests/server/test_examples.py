@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import shutil
@@ -11,9 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lsprotocol import types as lsp
 
 from tests.conftest import FIXTURES
 from xenassign.request.keys import LINT
+
+from .editor import Editor
 
 VSCODE = Path("editors/vscode/package.json")
 
@@ -46,6 +50,30 @@ def test_the_problem_matcher_reads_the_lints_lines(
         assert (repository / match[pattern["file"]]).is_file()
         assert match[pattern["severity"]] in ("error", "warning", "note")
         assert re.fullmatch(r"XA\d{3}", match[pattern["code"]])
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_the_pictures_of_the_editor_show_what_it_gets_today(
+    editor: Editor, project: Path, repository: Path
+) -> None:
+    tree = project / "domu1.dts"
+    right = "xen,reg = <0x0 0x9010000 0x0 0x1000"
+    text = tree.read_text().replace(right, right.replace("0x1000", "0x800"))
+    (shown,) = await editor.open(tree, text)
+    at = lsp.HoverParams(editor.document(tree), shown.range.start)
+    hover = await editor.client.text_document_hover_async(at)
+    assert hover is not None
+    assert isinstance(hover.contents, lsp.MarkupContent)
+    titles = [action.title for action in await editor.actions(tree, shown)]
+    for name, words in (
+        ("diagnostic", [shown.message]),
+        ("hover", hover.contents.value.replace("*", "").split("\n\n")),
+        ("fix", titles),
+    ):
+        lines = (repository / "docs" / f"editor-{name}.svg").read_text().splitlines()
+        drawn = "".join(html.unescape(re.sub("<[^>]*>", "", line)) for line in lines)
+        for part in words:
+            assert "".join(part.split()) in "".join(drawn.split()), (name, part)
 
 
 @pytest.mark.parametrize("file", [".github/workflows/xen.yml", ".gitlab-ci.yml"])
