@@ -93,7 +93,7 @@ def test_the_page_has_every_name_and_every_field() -> None:
     rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", table, re.MULTILINE)
     described = [name for row in rows for name in re.findall(r"\w+", row)]
     private = {"pins", "avoid", "edits", "base", "origin"}
-    private |= {"excepted", "follows", "node", "pages", "partial", "parts"}
+    private |= {"excepted", "follows", "node", "pages", "partial", "parts", "added"}
     records = (MapOption, Accepted, ClockRate, MemoryOption)
     fields = {field.name for field in dataclasses.fields(Request)}
     assert sorted(described) == sorted({*(fields - private), *(each.__name__ for each in records)})

@@ -179,6 +179,8 @@ _SECTIONS = (
     (keys.DOMAIN, "[[domain]]\n"),
     (keys.DEVICE, "[[domain.device]]\n"),
     (keys.DEVICE, "[[domain.device]]\n"),
+    (keys.LINE, "[[domain.line]]\n"),
+    (keys.PAGE, "[[domain.page]]\n"),
     (keys.BOOT, "[boot]\n"),
     (keys.LINT, "[lint]\n"),
     (keys.ALLOW, "[[allow]]\n"),
@@ -189,6 +191,8 @@ _SECTIONS = (
 
 #: The other keys of a section that has required ones.
 _REQUIRED = {
+    "[[domain.line]]\n": ("interrupt = 200\n", 'trigger = "level-high"\n', 'reason = "x"\n'),
+    "[[domain.page]]\n": ("address = 0xf0000000\n", 'size = "4K"\n', 'reason = "x"\n'),
     "[[allow]]\n": ('code = "XA003"\n', 'nodes = ["/a", "/b"]\n', 'reason = "x"\n'),
     "[[forbid]]\n": ('kind = "ethernet"\n', 'reason = "x"\n'),
     "[[require]]\n": ("protected = true\n", 'reason = "x"\n'),

@@ -20,6 +20,7 @@ from xenassign.formats.xlcfg import read_file
 from xenassign.host.platform import read_platform
 from xenassign.planning.decide import decide
 from xenassign.request import options
+from xenassign.request.added_nodes import AddedNode
 from xenassign.request.boot_request import BootRequest
 from xenassign.request.command_line import with_options
 from xenassign.request.demands import Demand
@@ -30,7 +31,9 @@ from xenassign.request.keys import (
     DEVICE,
     DOMAIN,
     FORBID,
+    LINE,
     LINT,
+    PAGE,
     REQUIRE,
     TOP,
     Key,
@@ -98,6 +101,19 @@ drop = ["a", "b"]
 [domain.device.set]
 "x,cells" = [16, 2]
 mac = { bytes = "00 0a35 01" }
+
+[[domain.line]]
+interrupt = "SPI 63"
+trigger = "edge-rising"
+reason = "the FPGA raises it"
+
+[[domain.page]]
+address = 0xa0000000
+size = "64K"
+map = 0x30000000
+allow-shared-page = { gpio0 = "nobody" }
+compatible = "ours,core"
+reason = "our core"
 
 [[domain]]
 name = "log"
@@ -191,6 +207,19 @@ def test_everything(tmp_path: Path) -> None:
             PropertyEdit("serial1", "b", None),
         ),
         parts=(PartOption("serial1", (0, "b"), ()),),
+        added=(
+            AddedNode(
+                "/uio-line-95", "the FPGA raises it", "generic-uio", line=(95, "edge-rising")
+            ),
+            AddedNode(
+                "/uio-page@a0000000",
+                "our core",
+                "ours,core",
+                page=(0xA0000000, 0x10000),
+                guest=0x30000000,
+                shared=(("gpio0", "nobody"),),
+            ),
+        ),
         **both,  # type: ignore[arg-type]
     )
     log = Request(
@@ -241,6 +270,18 @@ SECTIONS: dict[str, tuple[Section, str, int]] = {
     "top": (TOP, "{}\n[[domain]]\nname = 'n'\ndevice = ['d']\n", 1),
     "domain": (DOMAIN, "[[domain]]\n{}\nname = 'n'\ndevice = ['d']\n", 2),
     "device": (DEVICE, "[[domain]]\nname = 'n'\n[[domain.device]]\n{}\npath = 'd'\n", 4),
+    "line": (
+        LINE,
+        "[[domain]]\nname = 'n'\ndevice = ['d']\n[[domain.line]]\n{}\ninterrupt = 95\n"
+        "trigger = 'level-high'\nreason = 'r'\n",
+        5,
+    ),
+    "page": (
+        PAGE,
+        "[[domain]]\nname = 'n'\ndevice = ['d']\n[[domain.page]]\n{}\naddress = 0x1000\n"
+        "size = 0x1000\nreason = 'r'\n",
+        5,
+    ),
     "allow": (
         ALLOW,
         "[[domain]]\nname = 'n'\ndevice = ['d']\n[[allow]]\n{}\ncode = 'XA001'\nnodes = ['a']\n"
@@ -287,6 +328,8 @@ ELSEWHERE = {
     ("domain", "map"),  # windows of whole pages
     ("device", "map"),
     ("device", "except"),  # with a pattern
+    ("page", "address"),  # of whole pages
+    ("page", "size"),
     ("domain", "static-memory"),  # banks of whole pages
     ("domain", "direct-map"),  # with static-memory
     ("forbid", "domain"),  # one of the file

@@ -21,6 +21,8 @@ from xenassign.host.device import is_device
 from xenassign.linting.verdict.domain import string
 from xenassign.linting.verdict.predict import predict_dom0less, predict_xl, rejecting
 from xenassign.planning.plan import DomainPlan
+from xenassign.request.added_nodes import AddedNode
+from xenassign.request.device_part import PartOption
 from xenassign.xen.releases import release
 
 from .agreement import DRIVERS, context, host_of, setup_of, xl_context
@@ -70,6 +72,9 @@ def _soc(*names: str) -> tuple[str, ...]:
     return tuple(f"/soc/{name}" for name in names)
 
 
+#: A device of which a guest gets a register block and two interrupts.
+PART = "/soc/blocks@3000"
+
 CASES = (
     Case("one to one", "virt", (CLOCK, GPIO)),
     Case(
@@ -111,8 +116,17 @@ CASES = (
             *_soc("both@1e000", "none@26000", "twice@16000", "second-window@40001000"),
             "/wide/high@1000",
             "/bank1@300000000",
+            PART,
         ),
-        {"maps": ("/bank1@300000000=auto",), "rates": ("ethernet0=50000000",)},
+        {
+            "maps": ("/bank1@300000000=auto",),
+            "rates": ("ethernet0=50000000",),
+            "parts": (PartOption(PART, ("data",), (0, "low")),),
+            "added": (
+                AddedNode("/uio-line-252", "ours", "generic-uio", line=(252, "level-high")),
+                AddedNode("/uio-page@f900000", "ours", "generic-uio", page=(0xF900000, 0x1000)),
+            ),
+        },
     ),
     Case(
         "protected",
@@ -225,7 +239,7 @@ def test_dom0less(dom0less_machine: Machine, generate: Generate, case: Case) -> 
     outcome = boot_dom0less(
         dom0less_machine,
         made.files["dtb"],
-        host_of(case.board),
+        withheld(host_of(case.board), (made.files,)),
         domain_of(made.files),
         SCRIPT,
         setup=machine_of(case.board),

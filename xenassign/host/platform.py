@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from xenassign.devicetree.addresses import Block, registers
+from xenassign.devicetree.changes import Change
 from xenassign.devicetree.references import property_references
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.host import scmi
@@ -32,6 +33,7 @@ class Platform(NamedTuple):
     """The facts about a board that its devices share. Memory blocks are in bytes.
 
     ``dom0_tree``: set if they are read from the tree that Xen made for dom0, which lacks some.
+    ``added``: nodes of ``tree`` that the request adds to the board, whose own tree is ``bare``.
     """
 
     tree: Tree
@@ -44,6 +46,13 @@ class Platform(NamedTuple):
     console: Node | None
     masters: Mapping[Node, tuple[tuple[Iommu, tuple[int, ...]], ...]]
     dom0_tree: Dom0Tree | None = None
+    added: tuple[Change, ...] = ()
+    bare: Tree | None = None
+
+    @property
+    def host_tree(self) -> Tree:
+        """The board's tree without what the request adds."""
+        return self.bare if self.bare is not None else self.tree
 
     @property
     def model(self) -> str:

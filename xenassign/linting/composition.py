@@ -44,7 +44,7 @@ def kind_of(overlay: Tree, host: Tree | None) -> str:
 
     ``PIECE``: a partial device tree; ``DOMAINS``: /chosen of the host, with domains; ``DEVICES``:
     the host, which gets new nodes with marks, as those of `xl dt-overlay`; ``MARKS``: the host, of
-    which it marks nodes; ``OTHER``: it is not known.
+    which it marks nodes, with or without new ones; ``OTHER``: it is not known.
     """
     contents = list(fragments(overlay, host))
     nodes = [(part, node) for part in contents for node in part.content.walk()]
@@ -55,7 +55,8 @@ def kind_of(overlay: Tree, host: Tree | None) -> str:
     if not any(node.has(_MARK) for _, node in nodes):
         return OTHER
     new = any(_is_new(node) and node is not part.content for part, node in nodes)
-    return DEVICES if new else MARKS
+    marks = any(part.content.has(_MARK) for part in contents)
+    return DEVICES if new and not marks else MARKS
 
 
 def _of_partial(fragment: OverlayFragment, node: Node) -> bool:

@@ -19,6 +19,8 @@ _HEADINGS = (
     ("The file", keys.TOP),
     ("`[[domain]]`", keys.DOMAIN),
     ("`[[domain.device]]`", keys.DEVICE),
+    ("`[[domain.line]]`", keys.LINE),
+    ("`[[domain.page]]`", keys.PAGE),
     ("`[domain.dom0less]`", keys.DOM0LESS),
     ("`[[domain.shared-memory]]`", keys.SHARED_MEMORY),
     ("`[[domain.event-channel]]`", keys.EVENT_CHANNEL),

@@ -73,6 +73,10 @@ def starter(
             *_lines([_listed(device, aliases) for device in unsure], _FORCED),
             "]",
             *([_REST.format(number=rest, s="" if rest == 1 else "s")] if rest else ()),
+            *_LINE.splitlines(),
+            *_explained(keys.LINE),
+            *_PAGE.splitlines(),
+            *_explained(keys.PAGE),
             *_ALLOW.splitlines(),
             *_explained(keys.ALLOW),
             *_FORBID.splitlines(),
@@ -110,6 +114,14 @@ _UNSURE = """\
     # reason why they do no DMA.
 """
 _REST = "# {number} more device{s} cannot be assigned alone; `xenassign inspect` shows why."
+_LINE = """
+# An interrupt that no device of the board has:
+# [[domain.line]]
+"""
+_PAGE = """
+# Pages of registers that no device of the board has:
+# [[domain.page]]
+"""
 _ALLOW = """
 # Conflicts between two domains that are accepted:
 # [[allow]]

@@ -157,6 +157,7 @@ def decide_judged(board: Board, resolved: Resolved, judged: Judgement) -> Domain
         chosen_cells=chosen_cells(tree, request),
         dom0_changes=changes,
         shares=judged.shares,
+        added=tuple(c for c in board.platform.added if scope.has(tree.find(c.path))),
     )
 
 
@@ -371,10 +372,12 @@ def _suppliers(device: Node, scope: Scope, builder: GuestTreeBuilder) -> Iterato
 def _marks(board: Board, scope: Scope) -> Iterator[HostMark]:
     """The host nodes to mark, with the interrupts that Xen has to find there."""
     devices = {device.path: device for device in scope.devices}
+    added = {change.path for change in board.platform.added}  # they have their marks
     for path, why in marks(scope, board.neighbours):
         device = devices.get(path)
         full = full_interrupts(board.platform, device) if device is not None else None
-        yield HostMark(path, why, full)
+        if path not in added:
+            yield HostMark(path, why, full)
 
 
 def _planned_region(region: Region, judged: Judgement, builder: GuestTreeBuilder) -> PlannedRegion:

@@ -238,6 +238,7 @@ class DomainPlan(NamedTuple):
     #size-cells of /chosen, in which the domain's static memory is written. ``dom0_changes``: of the
     host's tree, with which Xen can build dom0 from it; overlays can make them. ``shares``: the
     memory that it has together with other domains. ``channels``: its ends of event channels.
+    ``added``: the nodes of lines and pages that the board does not have.
     """
 
     request: Request
@@ -262,6 +263,7 @@ class DomainPlan(NamedTuple):
     dom0_changes: tuple[Change, ...] = ()
     shares: tuple[PlannedShare, ...] = ()
     channels: tuple[ChannelEnd, ...] = ()
+    added: tuple[Change, ...] = ()
 
     @property
     def name(self) -> str:

@@ -22,6 +22,7 @@ from xenassign.devicetree.names import PROPERTY_NAME
 from xenassign.escape import toml_key
 from xenassign.findings import ROUTES
 from xenassign.formats.toml_text import KeyPath, TomlFile
+from xenassign.request.added_nodes import TRIGGERS
 from xenassign.request.boot_request import (
     COMMAND,
     COMMAND_LINE,
@@ -65,6 +66,7 @@ from xenassign.xen.releases import (
     KCONFIG,
     POINT_RELEASE,
     RELEASES,
+    SPI_FIRST_INTID,
     UPSTREAM,
 )
 from xenassign.xen.sci import SCMI_SMC
@@ -133,6 +135,9 @@ _BANK = Either((Many(_ADDRESS, 2), AnyText(BANK.pattern, 'write "BASE:SIZE"')))
 _WINDOW = Fixed({"window": Many(_ADDRESS, 2)})
 _PLACE = Either((Choice(PLACEMENTS), _ADDRESS, _WINDOW))
 _ENTRY = Either((Integer(0, ENTRY_MAX), AnyText(r"[\s\S]*\S[\s\S]*", "name an entry")))
+SPI_LAST_INTID = 1019
+_SPI = AnyText(r"SPI ([0-9]|[1-9][0-9]|[1-8][0-9]{2}|9[0-7][0-9]|98[0-7])", 'write "SPI 63"')
+_COMPATIBLE = AnyText(r"[!-~]{1,100}", "use printable characters of ASCII without spaces")
 _MEMORY_ACTION = Choice(MEMORY_ACTIONS)
 _NAME = AnyText(DOMAIN_NAME.pattern, DOMAIN_NAME_RULE)
 _ROUTE = one_or_more(Choice(ROUTES))
@@ -250,6 +255,63 @@ DOM0LESS = Section(
         for prop in PROPERTIES
         if prop.key is None
     ),
+)
+
+LINE = Section(
+    "[[domain.line]]",
+    (
+        Key(
+            "interrupt",
+            Either((Integer(SPI_FIRST_INTID, SPI_LAST_INTID), _SPI)),
+            'The interrupt: its INTID, or "SPI 63", which is INTID 95.',
+            "95",
+            required=True,
+        ),
+        Key(
+            "trigger",
+            Choice(tuple(TRIGGERS)),
+            "How it is triggered.",
+            '"level-high"',
+            required=True,
+        ),
+        Key(
+            "compatible",
+            _COMPATIBLE,
+            "compatible of its node. Default: generic-uio.",
+            '"ours,line"',
+        ),
+        Key("reason", _REASON, "Why the guest gets it.", '"the FPGA raises it"', required=True),
+    ),
+    repeated=True,
+)
+
+PAGE = Section(
+    "[[domain.page]]",
+    (
+        Key("address", _ADDRESS, "The host address: of a whole page.", "0xa0000000", required=True),
+        Key(
+            "size",
+            _SIZE,
+            "Its size in bytes, or with a unit: whole pages.",
+            '"4K"',
+            required=True,
+        ),
+        Key("map", Either((Choice(PLACEMENTS), _ADDRESS)), "The guest address.", '"auto"'),
+        Key(
+            "allow-shared-page",
+            Named(_REASON),
+            "Devices that it may share pages with: their names, each with a reason.",
+            '{ "/soc/serial@1000" = "nobody uses it" }',
+        ),
+        Key(
+            "compatible",
+            _COMPATIBLE,
+            "compatible of its node. Default: generic-uio.",
+            '"ours,page"',
+        ),
+        Key("reason", _REASON, "Why the guest gets it.", '"our IP core"', required=True),
+    ),
+    repeated=True,
 )
 
 SHARED_MEMORY = Section(
@@ -430,6 +492,8 @@ DOMAIN = Section(
             '["ethernet0"]',
             required=True,
         ),
+        Key("line", LINE, "Interrupts that no device of the board has.", ""),
+        Key("page", PAGE, "Pages of registers that no device of the board has.", ""),
     ),
     repeated=True,
     title=("domain", "name"),

@@ -16,6 +16,7 @@ from xenassign.formats.toml_text import KeyPath, TomlFile, read_toml
 from xenassign.host.clock_summary import read_clock_summary
 from xenassign.host.regulator_summary import read_regulator_summary
 from xenassign.request import base_cfg, demands, short_form
+from xenassign.request.added_nodes import added_nodes
 from xenassign.request.boot_request import BootRequest, load_option
 from xenassign.request.device_keys import device_mistakes, device_options, device_tables
 from xenassign.request.keys import BOOT, DOMAIN, FORMAT, TOP, Mistake, mistakes, sentence
@@ -159,6 +160,7 @@ def _request(top: dict[str, Any], domain: dict[str, Any], folder: Path, origin: 
         xen_console=Written(console, console_at) if console is not None else None,
         drivers=frozenset(as_list(top.get("iommu-driver"))) or None,
         **device_options(domain, devices, origin),
+        added=tuple(added_nodes(domain, origin)),
         origin=origin,
     )
     if "clock-summary" in top:
@@ -172,10 +174,7 @@ def _request(top: dict[str, Any], domain: dict[str, Any], folder: Path, origin: 
 
 
 def _bank(bank: str | list[int]) -> tuple[int, int]:
-    if isinstance(bank, str):
-        return parse_static_memory(bank)
-    base, size = bank
-    return base, size
+    return parse_static_memory(bank) if isinstance(bank, str) else (bank[0], bank[1])
 
 
 def _frozen(value: Any) -> Any:

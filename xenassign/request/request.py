@@ -17,6 +17,7 @@ from xenassign.formats.xlcfg import XlConfig
 from xenassign.host.clock_summary import ClockSummary
 from xenassign.host.regulator_summary import RegulatorSummary
 from xenassign.request import units
+from xenassign.request.added_nodes import AddedNode
 from xenassign.request.device_part import PartOption
 from xenassign.request.node_request import NOTHING, NodeRequest
 from xenassign.request.options import ALIGNMENTS
@@ -122,6 +123,7 @@ class Request:
     be shared, devices that may rule over the machine.
     ``excepted``: (pattern of ``devices``, name of what it matches and that is not assigned).
     ``parts``: devices of which the guest gets some register blocks and interrupts only.
+    ``added``: lines and pages that no device of the board has.
     ``sci``: the system control interface of the guest, ``scmi_smc`` or None.
     ``align``: one of ``ALIGNMENTS``. ``pins``: places that ``auto`` prefers, never a refusal.
     ``avoid``: guest addresses in bytes that ``auto`` leaves free.
@@ -169,6 +171,7 @@ class Request:
     edits: tuple[PropertyEdit, ...] = ()
     excepted: tuple[tuple[str, str], ...] = ()
     parts: tuple[PartOption, ...] = ()
+    added: tuple[AddedNode, ...] = ()
     base: XlConfig | None = None
     partial: PartialTree | None = None
     pages: tuple[IomemRange, ...] = ()

@@ -15,6 +15,7 @@ from xenassign.devicetree.tree import Node, Tree
 from xenassign.errors import UsageError
 from xenassign.findings import some
 from xenassign.host.platform import Platform, console_of
+from xenassign.request.added_nodes import with_added
 from xenassign.request.demands import Demand, ResolvedDemand
 from xenassign.request.device_part import DevicePart, PartOption, entries_of
 from xenassign.request.origin import CfgOrigin, mistake, origin_of
@@ -123,6 +124,7 @@ def look_up(request: SystemRequest, platform: Platform, others: Sequence[Tree] =
 
     An option about a node that only other boards have has no effect on this one.
     """
+    platform = with_added(platform, (node for d in request.domains for node in d.added))
     names = _Names(platform.tree, others)
     console, line = request.domains[0].xen_console, request.boot.xen_bootargs
     platform = _with_console(names, platform, console, line)
@@ -198,14 +200,21 @@ class _Names:
         """The request for a domain, without the options whose names are wrong."""
         name = request.name
         left_out = frozenset(self._excepted(name, request.excepted))
+        added = request.added
+        reasons = (Accepted(node.path, node.reason) for node in added)
+        shared = (Accepted(*allowed) for node in added for allowed in node.shared)
+        maps = (MapOption(n.path, None, n.guest) for n in added if n.guest is not None)
         return Resolved(
             request,
-            self.devices(name, request.devices, left_out),
-            forced=self._by_node(name, "--force-assign-without-iommu", request.forced),
-            shared=self._by_node(name, "--allow-shared-page", request.shared),
+            {
+                **self.devices(name, request.devices, left_out),
+                **{node: node.path for n in added if (node := self._tree.find(n.path))},
+            },
+            forced=self._by_node(name, "--force-assign-without-iommu", (*request.forced, *reasons)),
+            shared=self._by_node(name, "--allow-shared-page", (*request.shared, *shared)),
             controls=self._by_node(name, "--allow-machine-control", request.controls),
             memory_regions=tuple(self._named(name, "--memory-region", request.memory_regions)),
-            maps=tuple(self._named(name, "--map", request.maps)),
+            maps=tuple(self._named(name, "--map", (*maps, *request.maps))),
             clock_rates=tuple(self._named(name, "--clock-rate", request.clock_rates)),
             edits=tuple(self._edited(name, request.edits, left_out)),
             parts=dict(self._parts(name, request.parts)),

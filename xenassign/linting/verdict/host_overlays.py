@@ -31,7 +31,7 @@ def reserved_marks(overlay: Tree, host: Tree | None) -> Iterator[Finding]:
 
 
 def with_interrupts(platform: Platform, overlays: Iterable[Tree]) -> Platform:
-    """The board as Xen reads it: with the ``interrupts`` that overlays state for its nodes.
+    """The board as Xen reads it: with the ``interrupts`` that overlays state, and their nodes.
 
     An overlay that does not fit the board changes nothing; what it lacks is reported elsewhere.
     """
@@ -40,7 +40,7 @@ def with_interrupts(platform: Platform, overlays: Iterable[Tree]) -> Platform:
     for overlay in overlays:
         contents = (f.content for f in _placed(overlay, platform.tree))
         nodes = (node for content in contents for node in content.walk())
-        if not any(node.has("interrupts") for node in nodes):
+        if not any(node.has("interrupts") or node.has("reg") for node in nodes):
             continue
         from xenassign.host.platform import read_platform
 

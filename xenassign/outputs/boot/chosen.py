@@ -24,7 +24,7 @@ _KINDS = {"kernel": "kernel", "ramdisk": "ramdisk", "dtb": "device-tree"}
 
 def board_blob(platform: Platform) -> bytes:
     """The board's tree as it boots. Raises UsageError for source, a live tree or that of dom0."""
-    tree = platform.tree
+    tree = platform.host_tree
     if tree.data is None or platform.dom0_tree is not None:
         problem = "not a blob" if tree.data is None else "dom0's, not the board's"
         raise UsageError(f"{tree.file}: this tree is {problem}; give the .dtb that the board boots")

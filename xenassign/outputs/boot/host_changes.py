@@ -26,7 +26,11 @@ UBOOT_VALUE_MAX = 1024
 
 
 def marks(plan: DomainPlan) -> Iterator[Change]:
-    """A change for each host node that gets ``xen,passthrough``, and those beside the marks."""
+    """A change for each host node that gets ``xen,passthrough``, and those beside the marks.
+
+    Nodes that the board does not have come first.
+    """
+    yield from plan.added
     for mark in plan.marks:
         yield Change(mark.path, (boolean("xen,passthrough"),), why=mark.why)
     yield from beside_marks(plan)

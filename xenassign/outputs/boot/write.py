@@ -30,7 +30,7 @@ _FAILED = "xenassign_failed"
 
 def write(system: SystemPlan, boot: BootPlan) -> dict[str, bytes]:
     """The requested files by name. Raises OutputError."""
-    tree = system.resolved.platform.tree
+    tree = system.resolved.platform.host_tree
     files: dict[str, bytes] = {}
     if HOST in boot.request.outputs:
         changes = boot.changes if CHOSEN in boot.request.outputs else boot.marks

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from xenassign.devicetree.changes import Change
 from xenassign.devicetree.draft import DraftNode, DraftProperty, text
 from xenassign.outputs.boot import host_changes
 from xenassign.planning.plan import DomainPlan
@@ -11,16 +12,17 @@ from xenassign.planning.plan import DomainPlan
 
 def host_marks(plan: DomainPlan) -> DraftNode:
     """NAME.host.dtbo: a fragment for each host node that changes."""
-    fragments = tuple(
-        DraftNode(
-            f"fragment@{number}",
-            (text("target-path", change.path),),
-            (DraftNode("__overlay__", change.properties),),
-            comments=(change.why,),
-        )
-        for number, change in enumerate(host_changes.marks(plan))
-    )
+    changes = enumerate(host_changes.marks(plan))
+    fragments = tuple(_changed(n, change, change in plan.added) for n, change in changes)
     return DraftNode("", (), fragments)
+
+
+def _changed(number: int, change: Change, added: bool) -> DraftNode:
+    """A fragment with a change. ``added``: the node is a new one of the root."""
+    if not added:
+        return _fragment(number, change.path, change.properties)._replace(comments=(change.why,))
+    node = DraftNode(change.path.removeprefix("/"), change.properties)
+    return _fragment(number, "/", (node,))._replace(comments=(change.why,))
 
 
 def domain_node(plan: DomainPlan) -> DraftNode:

@@ -18,14 +18,13 @@ from xenassign.devicetree.draft import DraftNode
 from xenassign.devicetree.places import Place
 from xenassign.devicetree.references import unused_phandles
 from xenassign.errors import UsageError
-from xenassign.escape import uboot_word
 from xenassign.findings import Finding, rule, some
 from xenassign.formats.imagebuilder_cfg import OLD_PATHS, BashAssignment, BashConfig
 from xenassign.outputs.boot.host_changes import UBOOT_VALUE_MAX, beside_marks, marks
-from xenassign.outputs.boot.write import value_words
 from xenassign.outputs.imagebuilder import COMMANDS, CONFIG
 from xenassign.outputs.imagebuilder.node import (
     Command,
+    change_commands,
     channel_nodes,
     commands,
     node_commands,
@@ -244,12 +243,11 @@ def _commands(
 
 def _beside_marks(plans: Sequence[DomainPlan]) -> Iterator[Command]:
     """The commands for the changes of the board's nodes that are not marks."""
-    for change in dict.fromkeys(change for plan in plans for change in beside_marks(plan)):
-        if not _PATH.fullmatch(change.path):
-            continue  # CANNOT_CARRY refuses it
-        for prop in change.properties:
-            words = f"fdt set {uboot_word(change.path)} {uboot_word(prop.name)}"
-            yield Command(f"{words} {value_words(prop)}".rstrip(), change.why)
+    added = dict.fromkeys(change for plan in plans for change in plan.added)
+    others = dict.fromkeys(change for plan in plans for change in beside_marks(plan))
+    for change in (*added, *others):
+        if _PATH.fullmatch(change.path):  # CANNOT_CARRY refuses the others
+            yield from change_commands(change, new=change in added)
 
 
 def _append(base: BashConfig | None, commands: Sequence[Command]) -> str | None:

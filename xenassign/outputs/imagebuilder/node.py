@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from xenassign.devicetree.changes import Change
 from xenassign.devicetree.draft import Cells, DraftNode, numbered
 from xenassign.escape import uboot_word
 from xenassign.outputs.boot.host_changes import channel_node, domain_node, shared_memory_nodes
@@ -45,6 +46,16 @@ class Command(NamedTuple):
 
     text: str
     why: str
+
+
+def change_commands(change: Change, new: bool) -> Iterator[Command]:
+    """The commands for a change of the board's tree. ``new``: it is a new node of the root."""
+    path = uboot_word(change.path)
+    if new:
+        yield Command(f"fdt mknod / {uboot_word(change.path.removeprefix('/'))}", change.why)
+    for prop in change.properties:
+        words = f"fdt set {path} {uboot_word(prop.name)} {value_words(prop)}"
+        yield Command(words.rstrip(), change.why)
 
 
 def variables(plan: DomainPlan) -> Iterator[tuple[str, int | str]]:
