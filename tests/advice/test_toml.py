@@ -155,4 +155,7 @@ def test_every_option_with_a_key_is_known() -> None:
         "require",
         "shared-memory",
         "event-channel",
+        "cpus",
+        "interrupts",
+        "regs",
     }

@@ -385,3 +385,53 @@ def test_a_channel_to_a_domain_of_xl(tmp_path: Path) -> None:
     text = NET + CHANNELS + LOG.replace("[[domain]]", '[[domain]]\nroute = "xl"')
     text = text.replace('load = { dtb = "0x4a100000" }\n', "")
     assert "event-channel to log, which xl builds" in refused(tmp_path, text)
+
+
+def test_cpus_on_both_routes(tmp_path: Path) -> None:
+    """One list is for all vCPUs, several are one for each; the board has two CPUs."""
+    both = 'route = ["xl", "dom0less"]\ncpus = '
+    text = NET.replace("[[domain]]", f'[[domain]]\n{both}"0-1"')
+    out = generate(tmp_path, text + LOG.replace("vcpus", 'cpus = ["0", "1"]\nvcpus'), *ALL)
+    for domain, lists in (("net", ["0-1", "0-1"]), ("log", ["0", "1"])):
+        children = chosen(tmp_path, domain).children
+        nodes = [children[f"vcpu{number}"] for number in range(2)]
+        assert [node.text("hard-affinity") for node in nodes] == lists
+        assert [node.cells("id") for node in nodes] == [(0,), (1,)]
+        assert all(node.compatible == ("xen,vcpu",) for node in nodes)
+    assert 'cpus = "0-1"' in (out / "net.cfg").read_text().splitlines()
+    commands = (out / "imagebuilder.cmds").read_text()
+    assert 'fdt set /chosen/domU1/vcpu1 hard-affinity "1"' in commands
+    arguments = ["plan", "-c", str(tmp_path / "xenassign.toml"), "-v"]
+    said = CliRunner().invoke(cli, arguments).output
+    assert "net and log may both run on the CPUs 0, 1" in said
+    each = NET.replace("[[domain]]", '[[domain]]\nroute = "xl"\ncpus = ["0", "1"]')
+    (tmp_path / "out").rename(tmp_path / "first")
+    generate(tmp_path, each, boot="")
+    assert 'cpus = ["0", "1"]' in (tmp_path / "out" / "net.cfg").read_text().splitlines()
+
+
+@pytest.mark.parametrize(
+    ("line", "xen", "said"),
+    [
+        ('cpus = "1-2"', "4.22", "net: cpus (xenassign.toml:6) has CPU 2, and Xen runs on 2"),
+        ('cpus = ["0", "1", "0"]', "4.22", "cpus has 3 lists, and there are 2 vCPUs"),
+        ('cpus = "0"', "4.20", "Xen 4.20 does not read xen,vcpu, for cpus (xenassign.toml:6)"),
+        ('cpus = "1-0"', "4.22", "[XA718]"),
+        ('cpus = "all"', "4.22", "cpus 'all' is invalid"),
+        (
+            'cpus = "0"\nroute = "xl"\nbase-cfg = "net.cfg"',
+            "4.22",
+            "cpus is not available with base-cfg",
+        ),
+    ],
+)
+def test_cpus_that_xen_lacks(tmp_path: Path, line: str, xen: str, said: str) -> None:
+    (tmp_path / "net.cfg").write_text('name = "net"\nmemory = 64\nvcpus = 2\nkernel = "Image"\n')
+    text = NET.replace("[[domain]]", f"[[domain]]\n{line}")
+    assert said in refused(tmp_path, text, xen=xen)
+
+
+def test_fewer_cpus_by_the_command_line(tmp_path: Path) -> None:
+    text = NET.replace("[[domain]]", '[[domain]]\ncpus = "1"')
+    said = refused(tmp_path, text, "--chosen", "--host-out", "x", "--xen-bootargs", "maxcpus=1")
+    assert "has CPU 1, and Xen runs on 1" in said

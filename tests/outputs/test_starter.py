@@ -132,6 +132,8 @@ def test_every_key_is_explained_and_its_line_is_right(
         tail = (start + behind).replace(f"\n{line}\n", f"\n{line.removeprefix('# ')}\n", 1)
         if key[2] == "direct-map":  # which goes with static memory
             tail = tail.replace("# static-memory", "static-memory", 1)
+        if key[2] == "cpus":  # which goes with the number of vCPUs
+            tail = tail.replace("# vcpus", "vcpus", 1)
         path.write_text(before + re.sub(r"^# (?=\[(boot|lint)\])", "", tail, flags=re.MULTILINE))
         read_project(path)
         read_settings(path)

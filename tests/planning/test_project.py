@@ -324,6 +324,7 @@ ELSEWHERE = {
     ("top", "clock-summary"),  # the file has to be there
     ("top", "regulator-summary"),
     ("domain", "base-cfg"),
+    ("domain", "cpus"),
     ("domain", "device"),  # each once
     ("domain", "map"),  # windows of whole pages
     ("device", "map"),
@@ -339,6 +340,7 @@ NOT_ALONE = {
     ("top", "clock-summary"),
     ("top", "regulator-summary"),
     ("domain", "base-cfg"),
+    ("domain", "cpus"),
     ("domain", "direct-map"),
     ("device", "except"),
 }

@@ -53,7 +53,8 @@ def test_an_event_channel(dom0less_machine: Machine) -> None:
     """
     release = RELEASES[dom0less_machine.release]
     lines = [line for name, line in PROPERTIES if name in release.domain_properties]
-    ends = ("[[domain.event-channel]]", 'to = "second"', "port = 1023", "[domain.dom0less]")
+    cpus = ['cpus = "0"'] if release.vcpu_nodes else []
+    ends = (*cpus, "[[domain.event-channel]]", 'to = "second"', "port = 1023", "[domain.dom0less]")
     text = domain("first", "/pl031@9010000", "\n".join([*ends, *lines]))
     text += domain("second", "/pl061@9030000", "")
     kernels = {"first": asking(1023), "second": asking(2)}

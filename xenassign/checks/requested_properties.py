@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from xenassign.checks.static_memory import COLORED
 from xenassign.findings import Finding, rule
 from xenassign.xen.node_properties import BY_NAME, first_release
+from xenassign.xen.releases import RELEASES
 
 if TYPE_CHECKING:
     from xenassign.request.request import Request
@@ -20,6 +21,13 @@ UNKNOWN = rule("XA710", "property-unknown", "warning", "broken", routes=("dom0le
 
 def property_findings(request: Request) -> Iterator[Finding]:
     """Properties that the release does not read, and those that exclude another one."""
+    xen = request.release
+    if request.node.cpus and "dom0less" in request.routes and not xen.vcpu_nodes:
+        first = next(release.version for release in RELEASES.values() if release.vcpu_nodes)
+        where = f"xen,vcpu, for cpus{request.where('cpus')}"
+        message = f"{request.name}: Xen {xen.version} does not read {where}"
+        fix = f"use Xen {first} or newer, or the route xl, or remove cpus"
+        yield UNKNOWN(message, prop="cpus", severity="error", fix=fix)
     for name, _ in request.node.properties:
         place, since = request.where("dom0less", name), first_release(name)
         if name not in request.release.domain_properties and since is not None:

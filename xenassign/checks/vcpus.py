@@ -1,4 +1,4 @@
-"""vCPUs: how many a guest can have depends on the GIC of the host."""
+"""vCPUs: how many a guest can have depends on the GIC of the host; and the CPUs they may run on."""
 
 from __future__ import annotations
 
@@ -8,6 +8,14 @@ from xenassign.findings import Finding, rule
 from xenassign.xen.releases import GUEST_VCPUS_MAX
 
 TOO_MANY_VCPUS = rule("XA108", "too-many-vcpus", "error", "rejected")
+VCPU_NODE = rule(
+    "XA718",
+    "vcpu-node-refused",
+    "error",
+    "rejected",
+    routes=("dom0less",),
+    applies=lambda xen: xen.vcpu_nodes,
+)
 
 
 def too_many_vcpus(count: int, gic: int) -> Iterator[Finding]:

@@ -373,6 +373,12 @@ DOMAIN = Section(
             "1024",
         ),
         Key("vcpus", Integer(1, VCPUS_MAX), "Virtual CPUs.", "2", "vcpus"),
+        Key(
+            "cpus",
+            one_or_more(_RANGES),
+            "The host's CPUs that its vCPUs may run on; a list has those of each vCPU.",
+            '"2-3"',
+        ),
         Key("kernel", _TEXT, "kernel of dom.cfg, a path in dom0.", '"/boot/Image"', "kernel"),
         Key("ramdisk", _TEXT, "ramdisk of dom.cfg, a path in dom0.", '"/boot/rd.gz"', "ramdisk"),
         Key("extra", _TEXT, "The kernel's command line.", '"console=ttyAMA0"', "extra"),

@@ -1,5 +1,7 @@
 """What is asked for in the node of a domain in /chosen (dom0less), besides its memory and devices.
 
+The CPUs that a domain may run on are those of both routes.
+
 Addresses and sizes are bytes.
 """
 
@@ -12,6 +14,7 @@ from xenassign.devicetree.spans import PAGE_SIZE, Span
 from xenassign.errors import OptionError, UsageError
 from xenassign.request import units
 from xenassign.request.origin import Origin, Written
+from xenassign.request.value_kinds import as_list
 from xenassign.xen.releases import Release
 
 OWNER, BORROWER = "owner", "borrower"
@@ -45,11 +48,13 @@ class NodeRequest(NamedTuple):
     """``properties``: (name, value) of properties of the node, with the values of
     :mod:`xenassign.xen.node_properties`; True: a property without a value. ``shared_memory``: what
     it has together with other domains. ``event_channels``: those that it states.
+    ``cpus``: lists of the host's CPUs, as ``0,2-3``: one for all vCPUs, or one for each.
     """
 
     properties: tuple[tuple[str, int | str | bool], ...] = ()
     shared_memory: tuple[SharedMemory, ...] = ()
     event_channels: tuple[EventChannel, ...] = ()
+    cpus: tuple[str, ...] = ()
 
     def get(self, name: str) -> int | str | bool | None:
         """The value of a property; None: it is not set."""
@@ -73,8 +78,15 @@ class NodeRequest(NamedTuple):
         options = {of_properties[name] for name, _ in self.properties if name in of_properties}
         return frozenset(options | ({"STATIC_SHM"} if self.shared_memory else set()))
 
-    def check(self, routes: Container[str]) -> None:
-        """Raises OptionError for what a domain of xl cannot have, UsageError for other values."""
+    def cpus_of(self, vcpu: int) -> str:
+        """The CPUs that a vCPU may run on."""
+        return self.cpus[vcpu] if len(self.cpus) > 1 else self.cpus[0]
+
+    def check(self, routes: Container[str], vcpus: int | None) -> None:
+        """Raises OptionError for what a domain of xl cannot have, UsageError for other values.
+
+        ``vcpus``: how many the domain has, if that is known.
+        """
         if self.properties and "dom0less" not in routes:
             why = "has no effect: the domain is built by xl; give the route dom0less, or remove it"
             raise OptionError("--dom0less", why)
@@ -84,6 +96,11 @@ class NodeRequest(NamedTuple):
         if self.event_channels and "dom0less" not in routes:
             why = "is not available with xl; give the route dom0less"
             raise OptionError("--event-channel", why)
+        if self.cpus and vcpus is None and (len(self.cpus) > 1 or "dom0less" in routes):
+            raise OptionError("--cpus", "requires vcpus: there is a list for each; give both")
+        if len(self.cpus) > 1 and vcpus != len(self.cpus):
+            why = f"has {len(self.cpus)} lists, and there are {vcpus} vCPUs; give one for each"
+            raise OptionError("--cpus", why)
         _check_shared_memory(self.shared_memory)
 
 
@@ -106,6 +123,7 @@ def node_request(domain: dict[str, Any], origin: Origin) -> NodeRequest:
             )
             for index, table in enumerate(domain.get("event-channel", ()))
         ),
+        tuple(as_list(domain.get("cpus"))),
     )
 
 

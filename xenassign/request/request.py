@@ -215,7 +215,9 @@ class Request:
         twice = {name for name in self.devices if self.devices.count(name) > 1}
         if twice:
             raise UsageError(f"{min(twice)} is named twice; name each device once")
-        self.node.check(self.routes)
+        self.node.check(self.routes, self.vcpus)
+        if self.node.cpus and self.base is not None:
+            raise OptionError("--cpus", "is not available with base-cfg; write it in that file")
         check_edits(self.edits)
 
     @property

@@ -35,6 +35,7 @@ from xenassign.planning.shared_memory import with_host_addresses
 from xenassign.request.origin import mistake
 from xenassign.request.resolve import Resolved, ResolvedSystem, resolve
 from xenassign.request.system_request import Allowance, SystemRequest
+from xenassign.system.cpus import cpu_findings
 from xenassign.system.event_channels import with_event_channels
 from xenassign.xen.board import Board, read_board
 from xenassign.xen.layout import MIB
@@ -95,8 +96,9 @@ def decide_resolved(system: ResolvedSystem) -> SystemPlan:
         ],
         system,
     )
+    cpus = cpu_findings(platform, plans, system.request.boot.xen_bootargs)
     against = violations(system.demands, [_assignment(plan) for plan in plans])
-    return SystemPlan(system, tuple(plans), tuple(conflicts), (*idle, *against))
+    return SystemPlan(system, tuple(plans), tuple(conflicts), (*idle, *against, *cpus))
 
 
 def board_of(system: ResolvedSystem) -> Board:

@@ -1,28 +1,19 @@
 """Nodes with xen,vcpu: the vCPUs of a domain, and the CPUs of the host that they may run on.
 
-Source: domain_vcpu_affinity (dom0less-build.c), dt_smp_init_cpus and smp_get_max_cpus (smpboot.c).
+Source: domain_vcpu_affinity (dom0less-build.c).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from xenassign.checks.vcpus import VCPU_NODE
 from xenassign.devicetree.cells import xen_first_number
-from xenassign.devicetree.tree import Node
-from xenassign.findings import Finding, rule
-from xenassign.host.boot_arguments import number, value
-from xenassign.linting.verdict.dom0less import DOM0LESS
+from xenassign.findings import Finding
 from xenassign.linting.verdict.domain import is_compatible, string
 from xenassign.linting.verdict.domain_view import DomainView
+from xenassign.xen.cpus import absent, host_cpus, ranges
 
-VCPU_NODE = rule(
-    "XA718",
-    "vcpu-node-refused",
-    "error",
-    "rejected",
-    routes=DOM0LESS,
-    applies=lambda xen: xen.vcpu_nodes,
-)
 _AFFINITY = "hard-affinity"
 
 
@@ -42,24 +33,10 @@ def vcpu_nodes(view: DomainView) -> Iterator[Finding]:
 
 def _problem(text: str, cpus: int | None) -> str | None:
     """Why Xen refuses the CPUs of a text as ``0,2-3``. ``cpus``: of the host, None if unknown."""
-    ranges = list(_ranges(text))
-    last = next((end for _, end in ranges if cpus is not None and end >= cpus), None)
+    last = absent(text, cpus) if cpus is not None else None
     if last is not None:
         return f"has CPU {last}, and Xen runs on {cpus}"
-    return None if any(start <= end for start, end in ranges) else "names no CPU"
-
-
-def _ranges(text: str) -> Iterator[tuple[int, int]]:
-    """(first, last CPU), as Xen reads them: no digit is 0, and another separator ends the list."""
-    while text:
-        start, text = number(text)
-        end = start
-        if text.startswith("-"):
-            end, text = number(text[1:])
-        yield start or 0, end or 0
-        if not text.startswith(","):
-            return
-        text = text[1:]
+    return None if any(start <= end for start, end in ranges(text)) else "names no CPU"
 
 
 def _host_cpus(view: DomainView) -> int | None:
@@ -69,12 +46,4 @@ def _host_cpus(view: DomainView) -> int | None:
         if view.context.platform is None:
             return None
         root = view.context.platform.tree.root
-    cpus = root.children.get("cpus")
-    nodes = cpus.children.values() if cpus is not None else ()
-    count = sum(_is_cpu(node) for node in nodes) or 1
-    limit, _ = number(value(view.domain.xen_bootargs or "", "maxcpus") or "")
-    return min(count, limit) if limit else count
-
-
-def _is_cpu(node: Node) -> bool:
-    return node.text("device_type") == "cpu" and node.has("reg")
+    return host_cpus(root, view.domain.xen_bootargs or "")

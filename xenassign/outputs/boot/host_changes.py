@@ -104,8 +104,21 @@ def domain_node(
     properties += _static_memory(plan)
     properties += node_properties(plan)
     ends = plan.channels if channels is None else channels
-    others = (*shared_memory_nodes(plan), *map(channel_node, ends))
+    others = (*vcpu_nodes(plan), *shared_memory_nodes(plan), *map(channel_node, ends))
     return DraftNode(plan.name, tuple(properties), (*modules, *others))
+
+
+def vcpu_nodes(plan: DomainPlan) -> Iterator[DraftNode]:
+    """The nodes of vCPUs that are limited to some of the host's CPUs."""
+    for number in range((plan.request.vcpus or 0) if plan.request.node.cpus else 0):
+        yield DraftNode(
+            f"vcpu{number}",
+            (
+                text("compatible", "xen,vcpu"),
+                cells("id", number, decimal=True),
+                text("hard-affinity", plan.request.node.cpus_of(number)),
+            ),
+        )
 
 
 def channel_node(end: ChannelEnd) -> DraftNode:

@@ -135,6 +135,10 @@ def _guest(plan: DomainPlan) -> Iterator[str]:
         yield f"memory = {request.memory}"
     if request.vcpus is not None:
         yield f"vcpus = {request.vcpus}"
+    if len(request.node.cpus) == 1:
+        yield f"cpus = {xlcfg_string(request.node.cpus[0])}"
+    elif request.node.cpus:
+        yield f"cpus = [{', '.join(map(xlcfg_string, request.node.cpus))}]"
     if request.kernel is not None:
         yield f"kernel = {xlcfg_string(request.kernel)}"
     else:

@@ -8,7 +8,12 @@ from typing import NamedTuple
 from xenassign.devicetree.changes import Change
 from xenassign.devicetree.draft import Cells, DraftNode, numbered
 from xenassign.escape import uboot_word
-from xenassign.outputs.boot.host_changes import channel_node, domain_node, shared_memory_nodes
+from xenassign.outputs.boot.host_changes import (
+    channel_node,
+    domain_node,
+    shared_memory_nodes,
+    vcpu_nodes,
+)
 from xenassign.outputs.boot.write import value_words
 from xenassign.planning.plan import DomainPlan
 
@@ -84,6 +89,8 @@ def commands(plan: DomainPlan, node: str) -> Iterator[Command]:
             why = f"{plan.name}: {_WHY.get(prop.name, prop.comment or 'of [domain.dom0less]')}"
             words = f"fdt set {node} {uboot_word(prop.name)} {value_words(prop)}"
             yield Command(words.rstrip(), why)
+    for child in vcpu_nodes(plan):
+        yield from node_commands(node, child, f"{plan.name}: the CPUs that it may run on")
     for share, child in zip(plan.shares, shared_memory_nodes(plan), strict=True):
         why = f"{plan.name}: {share.title}"
         if share is not plan.shares[0]:

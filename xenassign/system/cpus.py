@@ -1,0 +1,46 @@
+"""The host's CPUs that the domains of a system may run on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+
+from xenassign.checks.vcpus import VCPU_NODE
+from xenassign.findings import Finding, rule
+from xenassign.host.platform import Platform
+from xenassign.planning.plan import DomainPlan
+from xenassign.xen.cpus import absent, host_cpus, ranges
+
+SHARED = rule("XA010", "cpu-of-two-domains", "note", "style")
+
+
+def cpu_findings(
+    platform: Platform, plans: Sequence[DomainPlan], xen_bootargs: str | None
+) -> Iterator[Finding]:
+    """CPUs that the board lacks, and those that two domains may run on.
+
+    ``xen_bootargs``: None: those that the board's tree states.
+    """
+    if xen_bootargs is None:
+        chosen = platform.tree.find_as_xen("/chosen")
+        line = chosen.text("xen,xen-bootargs") if chosen is not None else None
+        xen_bootargs = line or ""
+    cpus = host_cpus(platform.tree.root, xen_bootargs)
+    for plan in plans:
+        place = plan.request.where("cpus")
+        for last in {absent(text, cpus) for text in plan.request.node.cpus} - {None}:
+            message = f"{plan.name}: cpus{place} has CPU {last}, and Xen runs on {cpus}"
+            routes, fix = plan.request.routes, f"give CPUs from 0 to {cpus - 1}"
+            yield VCPU_NODE(message, prop="cpus", fix=fix, routes=routes)
+    for first, second in combinations(plans, 2):
+        both = sorted(_cpus(first) & _cpus(second))
+        if both:
+            names = ", ".join(map(str, both))
+            message = f"{first.name} and {second.name} may both run on the CPUs {names}"
+            yield SHARED(message)
+
+
+def _cpus(plan: DomainPlan) -> set[int]:
+    """The CPUs that a domain is limited to; none if it is not."""
+    spans = [each for text in plan.request.node.cpus for each in ranges(text)]
+    return {cpu for start, end in spans for cpu in range(start, end + 1)}
