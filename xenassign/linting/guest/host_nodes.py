@@ -9,19 +9,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from xenassign.devicetree.addresses import Block, registers
 from xenassign.devicetree.spans import Intervals, Span, covered, merged
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.formats.xlcfg import XlConfig
-from xenassign.host.device import HostDevice, read_device
 from xenassign.linting.guest.guest_lines import GuestGic, guest_intids
 from xenassign.linting.verdict.mappings import MappingEntry, iomem_ranges
-from xenassign.xen.board import Board
-from xenassign.xen.dom0 import is_marked
 from xenassign.xen.releases import Release
 from xenassign.xen.sci import SHMEM
+
+if TYPE_CHECKING:
+    from xenassign.host.device import HostDevice
+    from xenassign.xen.board import Board
 
 
 class Tie(NamedTuple):
@@ -130,6 +131,9 @@ class _Ties:
 
     def _tie(self, node: Node, candidates: Iterable[Node], mapped: Counter[Node]) -> Tie:
         """The tie to the host node for which most speaks. ``mapped``: its number of blocks."""
+        from xenassign.host.device import read_device
+        from xenassign.xen.dom0 import is_marked
+
         of_lines = {*self._of_lines(node)}
 
         def evidence(host: Node) -> tuple[int, ...]:
