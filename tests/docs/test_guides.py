@@ -61,7 +61,16 @@ OTHERS = {
         "--suite",
         "--update-snapshots",
     },
-    "benchmarks/README.md": {"--count", "--gen-config", "--json", "--lopper", "--old", "--runs"},
+    "benchmarks/README.md": {
+        "--boards",
+        "--count",
+        "--devices",
+        "--gen-config",
+        "--json",
+        "--lopper",
+        "--old",
+        "--runs",
+    },
     "docs/from-hand-written.md": {"--gen-config"},  # Lopper's
     "docs/imagebuilder.md": {"--gen-config"},
     "docs/system-device-tree.md": {"--gen-config", "--permissive"},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding, errors
@@ -17,7 +17,7 @@ from xenassign.request.system_request import SystemRequest
 from xenassign.system.system import SystemPlan, decide_resolved
 
 
-def _domain() -> Functions[Any]:
+def _domain() -> Functions:
     from xenassign.outputs.domain.check import check
     from xenassign.outputs.domain.decide import decide
     from xenassign.outputs.domain.write import write
@@ -25,7 +25,7 @@ def _domain() -> Functions[Any]:
     return Functions(decide, write, check)
 
 
-def _attach() -> Functions[Any]:
+def _attach() -> Functions:
     from xenassign.outputs.attach.check import check
     from xenassign.outputs.attach.decide import decide
     from xenassign.outputs.attach.write import fields, write
@@ -33,7 +33,7 @@ def _attach() -> Functions[Any]:
     return Functions(decide, write, check, fields)
 
 
-def _boot() -> Functions[Any]:
+def _boot() -> Functions:
     from xenassign.outputs.boot.check import check
     from xenassign.outputs.boot.decide import decide
     from xenassign.outputs.boot.write import write
@@ -41,7 +41,7 @@ def _boot() -> Functions[Any]:
     return Functions(decide, write, check)
 
 
-def _efi() -> Functions[Any]:
+def _efi() -> Functions:
     from xenassign.outputs.efi.check import check
     from xenassign.outputs.efi.decide import decide
     from xenassign.outputs.efi.write import write
@@ -49,14 +49,14 @@ def _efi() -> Functions[Any]:
     return Functions(decide, write, check)
 
 
-def _zephyr() -> Functions[Any]:
+def _zephyr() -> Functions:
     from xenassign.outputs.zephyr.decide import decide
     from xenassign.outputs.zephyr.write import write
 
     return Functions(decide, write)
 
 
-def _imagebuilder() -> Functions[Any]:
+def _imagebuilder() -> Functions:
     from xenassign.outputs.imagebuilder.decide import decide
     from xenassign.outputs.imagebuilder.write import write
 
@@ -123,7 +123,7 @@ def generate_resolved(resolved: ResolvedSystem) -> GeneratedSystem:
         from xenassign.outputs.domain.own_tree import with_own_trees
 
         system = with_own_trees(system)
-    decisions: list[tuple[Functions[Any], Decision]] = []
+    decisions: list[tuple[Functions, Decision]] = []
     for output in OUTPUTS:
         functions = output.functions() if output.requested(system) else None
         decision = functions.decide(system) if functions is not None else None

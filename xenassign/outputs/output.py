@@ -6,8 +6,7 @@ The list of all outputs is in :mod:`xenassign.outputs.generated`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol
 
 from xenassign.findings import Finding
 from xenassign.system.system import SystemPlan
@@ -20,9 +19,6 @@ class Decision(Protocol):
     def findings(self) -> tuple[Finding, ...]: ...
 
 
-_Decision = TypeVar("_Decision", bound=Decision)
-
-
 def no_findings(*_: object) -> Iterable[Finding]:
     """The ``check`` of an output that the lint has no rules for."""
     return ()
@@ -33,8 +29,7 @@ def no_fields(*_: object) -> Mapping[str, Any]:
     return {}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Functions(Generic[_Decision]):
+class Functions(NamedTuple):
     """How the files of an output are made.
 
     ``decide`` returns None if there are none, and raises UsageError if the request is invalid.
@@ -43,10 +38,10 @@ class Functions(Generic[_Decision]):
     ``fields``: the fields of NAME.json about the output, for a domain by its name.
     """
 
-    decide: Callable[[SystemPlan], _Decision | None]
-    write: Callable[[SystemPlan, _Decision], Mapping[str, bytes]]
-    check: Callable[[SystemPlan, _Decision, Mapping[str, bytes]], Iterable[Finding]] = no_findings
-    fields: Callable[[_Decision, str], Mapping[str, Any]] = no_fields
+    decide: Callable[[SystemPlan], Decision | None]
+    write: Callable[[SystemPlan, Any], Mapping[str, bytes]]
+    check: Callable[[SystemPlan, Any, Mapping[str, bytes]], Iterable[Finding]] = no_findings
+    fields: Callable[[Any, str], Mapping[str, Any]] = no_fields
 
 
 class Output(NamedTuple):
@@ -58,6 +53,6 @@ class Output(NamedTuple):
     """
 
     requested: Callable[[SystemPlan], bool]
-    functions: Callable[[], Functions[Any]]
+    functions: Callable[[], Functions]
     endings: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
