@@ -157,12 +157,27 @@ class OpenFiles:
         """The session in which a file is judged, without files and bases. Raises XenassignError."""
         config = project_above(path)
 
-        def make() -> Session:
-            settings = self._settings(config)._replace(bases=())
+        def on_board() -> Session:
+            settings = self._settings(config)._replace(overlays=(), bases=())
             project = project_of(config) if config is not None else None
             return Session.without_files(settings=settings, project=project)
 
+        def make() -> Session:
+            session = self.remember(("board", config, self.settings), on_board)
+            overlays = self._trees("overlay", self._settings(config).overlays, session)
+            return replace(session, options=session.options._replace(overlays=overlays))
+
         return self.remember(("session", config, self.settings), make)
+
+    def _trees(
+        self, role: str, files: Iterable[str], session: Session, symbols: bool = False
+    ) -> tuple[TreeFile, ...]:
+        """The trees of files that settings name, each read again when it changes itself."""
+        include = session.include
+        return tuple(
+            self.remember((role, file, include), partial(read_tree_file, file, include, symbols))
+            for file in files
+        )
 
     def _settings(self, config: str | None) -> Settings:
         if config is None:
@@ -236,11 +251,7 @@ class OpenFiles:
                 f"{overlay}: it is an overlay of a partial device tree, whose base is not known;"
                 f" call the base {base}, or set base in the section [lint] of xenassign.toml"
             )
-        include = session.include
-        return tuple(
-            self.remember(("base", file), partial(read_tree_file, file, include, symbols=True))
-            for file in files
-        )
+        return self._trees("base", files, session, symbols=True)
 
     def _of_others(self, files: Iterable[str], session: Session) -> Iterator[Document]:
         """The files of other domains; one that cannot be read has its own diagnostic."""
