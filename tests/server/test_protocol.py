@@ -151,6 +151,18 @@ async def test_an_overlay_of_a_partial_tree_is_judged_with_its_base(
     assert "cannot be applied" in shown.message
 
 
+async def test_a_new_file_belongs_to_its_domain_before_it_is_saved(
+    editor: Editor, project: Path
+) -> None:
+    tree, config = project / "domu1.dts", project / "domu1.cfg"
+    text = config.read_text()
+    config.unlink()
+    await editor.open(tree)
+    editor.forget(tree)
+    await editor.open(config, text.replace('"0x9030,0x1"', '"0x9031,0x1"'))
+    assert codes(await editor.shown(tree)) == ["XA220"]
+
+
 async def test_a_configuration_of_the_efi_loader_beside_a_domain_is_left_out(
     editor: Editor, project: Path
 ) -> None:

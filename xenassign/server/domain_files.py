@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 from pathlib import PurePath
 
 from xenassign.linting.folder import is_judged
@@ -50,13 +51,16 @@ def project_above(path: str) -> str | None:
     return None
 
 
-def files_of_domain(path: str, tree_of: Callable[[str], str | None]) -> tuple[str, ...]:
+def files_of_domain(
+    path: str, opened: Collection[str], tree_of: Callable[[str], str | None]
+) -> tuple[str, ...]:
     """The paths of the files of a file's domain, itself among them, sorted.
 
-    ``tree_of``: the ``device_tree`` of the configuration at a path, None if it has none.
+    ``opened``: files that are open, which need not be on disk. ``tree_of``: the ``device_tree`` of
+    the configuration at a path, None if it has none.
     """
     folder, own = os.path.split(path)
-    names = _judged_names(folder) | {own}
+    names = _judged_names(folder, opened) | {own}
     configs = [name for name in names if name.endswith(".cfg")]
     ties = [(domain_name(c), PurePath(t).stem) for c in configs if (t := tree_of(f"{folder}/{c}"))]
     domains = {domain_name(own)}
@@ -65,7 +69,7 @@ def files_of_domain(path: str, tree_of: Callable[[str], str | None]) -> tuple[st
     return tuple(sorted(f"{folder}/{name}" for name in names if domain_name(name) in domains))
 
 
-def files_of_others(own: Iterable[str], opened: Iterable[str], project: str) -> tuple[str, ...]:
+def files_of_others(own: Iterable[str], opened: Collection[str], project: str) -> tuple[str, ...]:
     """The paths of trees and configurations of other domains of a system, sorted.
 
     ``own``: the files of a domain, of one folder. ``opened``: files that are open; those of the
@@ -73,20 +77,24 @@ def files_of_others(own: Iterable[str], opened: Iterable[str], project: str) -> 
     """
     domain = set(own)
     folders = {os.path.dirname(path) for path in domain}
-    beside = {f"{folder}/{name}" for folder in folders for name in _judged_names(folder)}
+    beside = {f"{folder}/{name}" for folder in folders for name in _judged_names(folder, opened)}
     beside |= {path for path in opened if project_above(path) == project}
     suffixes = (".dts", ".dtb", ".cfg")
     return tuple(sorted(path for path in beside - domain if path.endswith(suffixes)))
 
 
-def _judged_names(folder: str) -> set[str]:
+def _judged_names(folder: str, opened: Collection[str]) -> set[str]:
     """The files of a folder that are judged, without blobs that have a source beside them."""
-    try:
-        entries = {name for name in os.listdir(folder) if is_judged(name)}
-    except OSError:
-        return set()
-    compiled = {name for name in entries if _source(name) != name and _source(name) in entries}
-    return {name for name in entries - compiled if os.path.isfile(f"{folder}/{name}")}
+    entries = {os.path.basename(path) for path in opened if os.path.dirname(path) == folder}
+    with suppress(OSError):
+        entries.update(os.listdir(folder))
+    files = {name: f"{folder}/{name}" for name in entries if is_judged(name)}
+    compiled = {name for name in files if _source(name) != name and _source(name) in files}
+    return {
+        name
+        for name, path in files.items()
+        if name not in compiled and (path in opened or os.path.isfile(path))
+    }
 
 
 def _source(name: str) -> str:

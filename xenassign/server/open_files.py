@@ -187,7 +187,7 @@ class OpenFiles:
     def _judged(self, path: str) -> DomainReport:
         session = self._session(path)
         applied = {os.path.realpath(overlay.file) for overlay in session.options.overlays}
-        files = files_of_domain(path, lambda config: self._device_tree(config, session))
+        files = files_of_domain(path, self.texts, lambda file: self._device_tree(file, session))
         judged = tuple(file for file in files if file == path or file not in applied)
         project = project_above(path)
         boards = {os.path.realpath(board.file) for board in boards_of(session)}
