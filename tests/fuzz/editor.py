@@ -39,10 +39,10 @@ def session() -> None:
                 print(hover.contents.value)
             for item in service.completion(lsp.CompletionParams(document, at)):
                 _say(item.label, item.detail)
-            every = lsp.Range(lsp.Position(0, 0), at)
-            context = lsp.CodeActionContext([])
-            for action in service.code_actions(lsp.CodeActionParams(document, every, context)):
-                _say(action.title)
+        above = lsp.Range(lsp.Position(0, 0), lsp.Position(*asked["at"][-1]))
+        context = lsp.CodeActionContext([])
+        for action in service.code_actions(lsp.CodeActionParams(document, above, context)):
+            _say(action.title)
     first = next(iter(texts))
     service.closed(lsp.DidCloseTextDocumentParams(lsp.TextDocumentIdentifier(first)))
     service._judge()

@@ -403,7 +403,7 @@ def edited(draw: Draw) -> Case:
         if draw.chance(0.15):  # another domain, which is not on disk
             opened[f"second.{suffix}"] = opened[name]
     lines = max(text.count("\n") for text in opened.values())
-    at = [[random.randrange(lines + 2), random.randrange(90)] for _ in range(3)]
+    at = [[random.randrange(lines + 2), random.randrange(90)] for _ in range(2)]
     if draw.chance(0.1):
         at.append(random.choice([[0, 2**31 - 1], [2**31 - 1, 0], [lines, 2**31 - 1]]))
     return Case(files, (("server",),), json.dumps({"open": opened, "at": at}).encode())
