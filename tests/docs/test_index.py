@@ -57,8 +57,19 @@ def _directory(node: Node, path: Path) -> None:
         _directory(child, path / child.name)
 
 
+CORE = """\
+host = "board.dtb"
+[[domain]]
+name = "core"
+device = ["rtc0"]
+[[domain.line]]
+interrupt = "SPI 89"
+trigger = "level-high"
+reason = "the core raises it"
+"""
 TEXTS = {
     "xenassign.toml": PROJECT,
+    "core.toml": CORE,
     "dom.cfg": CFG,
     "boot.log": LOG,
     "my.cfg": "MEMORY_START=0x0\n",

@@ -231,7 +231,8 @@ class _Guest:
             return False
         others = [d for d in self._guests if d is not self._domain and _has(d, bank)]
         if others:
-            text = f"{called} is left out: it is shared with {', '.join(d.name for d in others)}"
+            names = ", ".join(d.name for d in others)
+            text = f"{called} is left out: it is shared with {names}; see [[domain.shared-memory]]"
             self._note(bank.where, text)
         return not others
 
