@@ -96,6 +96,13 @@ def test_the_tree_is_one_of_dtc(invoke: Invoke) -> None:
     assert of_blob.replace("system.dtb", "system.dts") == of_source
 
 
+def test_standard_input_is_read_once(invoke: Invoke) -> None:
+    text = Path("system.dts").read_bytes()
+    done = CliRunner().invoke(cli, ["init", "--from-sdt", "-"], input=text)
+    assert done.exit_code == 0, done.exception
+    assert parse_toml(done.stdout, "x").values["domain"][0]["device"] == NET
+
+
 def test_devices_of_another_board(invoke: Invoke) -> None:
     """HOST is the tree that the board boots with: nodes are found by path, label and name."""
     text = Path("system.dts").read_text(encoding="utf-8")

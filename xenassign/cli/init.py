@@ -85,7 +85,7 @@ def command(
         xen = release_of(release, [platform.tree])
         start = _Start(platform, xen, driver_set(drivers), _names(host, include, target))
         if sdt is not None:
-            text = _of_sdt(start, sdt, include, target)
+            text = _of_sdt(start, sdt, None if sdt == host else include, target)
         elif domains_yaml is not None:
             text = _of_domains(start, domains_yaml, target)
         else:
@@ -139,11 +139,12 @@ def _empty(start: _Start) -> str:
     return starter(assessment, host, start.release, start.drivers, include)
 
 
-def _of_sdt(start: _Start, sdt: str, include: tuple[str, ...], target: Path | None) -> str:
+def _of_sdt(start: _Start, sdt: str, include: tuple[str, ...] | None, target: Path | None) -> str:
+    """The file of a System Device Tree. ``include``: None if it is HOST, which was read already."""
     from xenassign.host.load import read_tree
     from xenassign.request.described.device_tree import read_system_tree
 
-    system = read_tree(sdt, include)
+    system = read_tree(sdt, include) if include is not None else start.platform.tree
     return _described(start, read_system_tree(system), system, "--from-sdt", sdt, target)
 
 
