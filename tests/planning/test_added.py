@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -74,6 +75,11 @@ def test_the_files(tmp_path: Path, board: Board, host_files: dict[str, Path]) ->
     words += ["--load", f"kernel=0x4c000000:{tmp_path / 'Image'}", "--load", "dtb=0x4e000000"]
     done = CliRunner().invoke(cli, [str(word) for word in words])
     assert done.exit_code == 0, (done.output, done.exception)
+    (added, marks) = (
+        [node["path"] for node in json.loads((out / "net.json").read_text())[key]]
+        for key in ("added", "marks")
+    )
+    assert (added, marks) == (["/uio-line-132", "/uio-page@8000000000"], ["/pl031@9010000"])
     merged = tmp_path / "merged.dtb"
     blob = str(tmp_path / "board.dtb")
     subprocess.run(

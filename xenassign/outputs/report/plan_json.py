@@ -64,6 +64,7 @@ def plan(domain: DomainPlan) -> dict[str, Any]:
             for region in domain.regions
         ],
         "marks": [{"path": mark.path, "why": mark.why} for mark in domain.marks],
+        "added": [{"path": change.path, "why": change.why} for change in domain.added],
         "host_keeps": [
             {
                 "kind": keep.kind,
