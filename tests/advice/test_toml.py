@@ -158,4 +158,6 @@ def test_every_option_with_a_key_is_known() -> None:
         "cpus",
         "interrupts",
         "regs",
+        "line",
+        "page",
     }
