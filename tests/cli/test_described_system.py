@@ -96,6 +96,26 @@ def test_the_tree_is_one_of_dtc(invoke: Invoke) -> None:
     assert of_blob.replace("system.dtb", "system.dts") == of_source
 
 
+def test_cpus(invoke: Invoke) -> None:
+    """Pinned where the route and the release can do it, else a note."""
+    for words, route, cpus in (
+        (("--xen", "4.21"), "dom0less", "1-2"),
+        ((), "dom0less", None),
+        ((), "dom0", "1-2"),
+    ):
+        edited("system.dts", ('xen,boot-mode = "dom0less"', f'xen,boot-mode = "{route}"'))
+        done = invoke("init", "--from-sdt", "system.dts", *words, "-o", "x.toml", "--overwrite")
+        (net,) = parse_toml(Path("x.toml").read_text(), "x.toml").values["domain"]
+        assert net.get("cpus") == cpus
+        assert ("not pinned to the CPUs 1-2" in done.stderr) is (cpus is None)
+        if cpus is not None:
+            assert invoke("plan", "-c", "x.toml").exit_code == 0
+        edited("system.dts", (f'xen,boot-mode = "{route}"', 'xen,boot-mode = "dom0less"'))
+    edited("system.dts", ("cpus = <&cpus_a72 0x6 0x1>", "cpus = <&cpus_a72 0xd 0x1>"))
+    done = invoke("init", "--from-sdt", "system.dts", "--xen", "4.21")
+    assert "not pinned to the CPUs 0,2-3, whose number is vcpus: the board has 3" in done.stderr
+
+
 def test_standard_input_is_read_once(invoke: Invoke) -> None:
     text = Path("system.dts").read_bytes()
     done = CliRunner().invoke(cli, ["init", "--from-sdt", "-"], input=text)

@@ -168,7 +168,7 @@ def _described(
     from xenassign.outputs.described_system import described_system
     from xenassign.request.described.carry import carry
 
-    carried = carry(domains, start.platform, system)
+    carried = carry(domains, start.platform, system, start.release)
     notes = [note.line for note in carried.notes]
     if not carried.domains:
         why = "; ".join(carried.others)

@@ -62,6 +62,7 @@ def _domain(
             "name": domain.name,
             "memory": domain.memory,
             "vcpus": domain.vcpus,
+            "cpus": domain.cpus,
             "kernel": domain.kernel,
             "ramdisk": domain.ramdisk,
             "extra": domain.extra,

@@ -15,7 +15,8 @@ from xenassign.request.described.devices import DeviceNames
 from xenassign.request.described.facts import Described, MemoryBank, Note
 from xenassign.request.described.roles import Roles, roles
 from xenassign.request.request import VCPUS_MAX
-from xenassign.xen.releases import DOMAIN_NAME, GUEST_MEMORY_MAX_MIB
+from xenassign.xen.cpus import cpu_nodes
+from xenassign.xen.releases import DOMAIN_NAME, GUEST_MEMORY_MAX_MIB, Release
 
 _MIB = 1 << 20
 _LONGEST = 31  # characters of a name
@@ -36,6 +37,7 @@ class CarriedDomain(NamedTuple):
     memory: int | None
     banks: tuple[str, ...]
     vcpus: int | None
+    cpus: str | None
     kernel: str | None
     ramdisk: str | None
     extra: str | None
@@ -60,7 +62,9 @@ class Carried(NamedTuple):
     others: tuple[str, ...]
 
 
-def carry(domains: Sequence[Described], platform: Platform, system: Tree | None) -> Carried:
+def carry(
+    domains: Sequence[Described], platform: Platform, system: Tree | None, release: Release
+) -> Carried:
     """The guests and the boot of a described system on a board.
 
     ``system``: the System Device Tree that describes it, None for a domains.yaml. Raises UsageError
@@ -70,6 +74,8 @@ def carry(domains: Sequence[Described], platform: Platform, system: Tree | None)
     names = DeviceNames(platform.tree, system)
     notes = [note for domain in domains for note in domain.notes]
     notes += have.notes
+    route = _route(have, notes)
+    pins = route == "xl" or release.vcpu_nodes
     carried: list[CarriedDomain] = []
     ambiguous: list[str] = []
     without: list[str] = []
@@ -80,7 +86,7 @@ def carry(domains: Sequence[Described], platform: Platform, system: Tree | None)
         if devices.nodes:
             taken = {domain.name.lower() for domain in carried}
             carried.append(
-                _Guest(guest, have.guests, platform, notes).carried(devices.nodes, taken)
+                _Guest(guest, have.guests, platform, pins, notes).carried(devices.nodes, taken)
             )
         elif not devices.ambiguous:
             text = f"the domain {guest.name} is left out: it has no device of the board"
@@ -98,7 +104,6 @@ def carry(domains: Sequence[Described], platform: Platform, system: Tree | None)
                 " which Xen does not know; give as HOST the tree that the board boots with",
             )
         )
-    route = _route(have, notes)
     files = dict(_files(have, notes))
     notes += _of_xen(have)
     return Carried(
@@ -176,10 +181,12 @@ class _Guest:
         domain: Described,
         guests: Sequence[Described],
         platform: Platform,
+        pins: bool,
         notes: list[Note],
     ) -> None:
+        """``pins``: whether its route and release can restrict the CPUs that it runs on."""
         self._domain, self._guests = domain, guests
-        self._platform, self._notes = platform, notes
+        self._platform, self._pins, self._notes = platform, pins, notes
 
     def carried(self, devices: tuple[Node, ...], taken: set[str]) -> CarriedDomain:
         texts = {k: t for k, t in self._domain.texts.items() if self._is_stated(k, t)}
@@ -194,6 +201,7 @@ class _Guest:
             self._memory(banks),
             tuple(f"{b.start:#x}:{b.size:#x}" for b in banks if b.start is not None),
             self._vcpus(),
+            self._pinned(),
             texts.get("xen,kernel"),
             texts.get("xen,initrd"),
             texts.get("xen,kernel-cmdline"),
@@ -270,15 +278,42 @@ class _Guest:
             if cpus.level not in {None, _GUEST_LEVEL}:
                 text = f"the execution level {cpus.level} is left out: guests of Xen run at EL1"
                 self._note(cpus.where, text)
-            if not cpus.mask:
-                continue
-            text = f"not pinned to the CPUs {cpus.mask:#x} of {cpus.cluster}; vcpus is their number"
-            self._note(cpus.where, text)
         if 1 <= number <= VCPUS_MAX:
             return number
         if number:
             self._note(self._domain.where, f"{number} CPUs are out of range (1 to {VCPUS_MAX})")
         return None
+
+    def _pinned(self) -> str | None:
+        """The CPUs that it may run on, by Xen's numbers; None if that cannot be stated."""
+        own = [cpus for cpus in self._domain.cpus if cpus.on_xen is not False and cpus.mask]
+        mask = 0
+        for cpus in own:
+            mask |= cpus.mask
+        if not mask:
+            return None
+        listed, count = _ranges(mask), len(cpu_nodes(self._platform.tree.root))
+        if len({cpus.cluster for cpus in own}) > 1:
+            why = "they are of several clusters"
+        elif mask.bit_length() > count:
+            why = f"the board has {count}"
+        elif not self._pins:
+            why = "Xen reads xen,vcpu of dom0less domains since 4.21"
+        else:
+            return listed
+        self._note(own[0].where, f"not pinned to the CPUs {listed}, whose number is vcpus: {why}")
+        return None
+
+
+def _ranges(mask: int) -> str:
+    """The numbers of the bits of a mask, as in ``0,2-3``."""
+    numbers = [number for number in range(mask.bit_length()) if mask >> number & 1]
+    starts = [number for number in numbers if number - 1 not in numbers]
+    ends = [number for number in numbers if number + 1 not in numbers]
+    return ",".join(
+        str(first) if first == last else f"{first}-{last}"
+        for first, last in zip(starts, ends, strict=True)
+    )
 
 
 def _overlap(bank: MemoryBank, start: int, end: int) -> bool:
