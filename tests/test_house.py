@@ -29,6 +29,7 @@ SAME_SUBJECT = {
     "address_map": "the address map as data, and as a table",
     "base_cfg": "what is read from the user's dom.cfg, and what is set in it",
     "check": "of each output: its bytes, read again",
+    "cpu_pools": "of a plan, and as nodes of /chosen",
     "cpus": "the numbers that Xen gives them, and those of the domains of a system",
     "decide": "of a plan, and of each output",
     "demands": "what xenassign.toml demands, and the judgement about the domains",

@@ -156,6 +156,7 @@ def test_every_option_with_a_key_is_known() -> None:
         "shared-memory",
         "event-channel",
         "cpus",
+        "cpu-pool",
         "interrupts",
         "regs",
         "line",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from click.testing import CliRunner
 from xenassign.cli import cli
 from xenassign.devicetree.blob import read_blob_file
 from xenassign.devicetree.spans import Span
-from xenassign.devicetree.tree import Node
+from xenassign.devicetree.tree import Node, Tree
 from xenassign.errors import XenassignError
 from xenassign.host.platform import read_platform
 from xenassign.xen.node_properties import BY_NAME, PROPERTIES
@@ -81,6 +82,30 @@ def chosen(folder: Path, name: str) -> Node:
     node = read_blob_file(folder / "host.dtb").find(f"/chosen/{name}")
     assert node is not None
     return node
+
+
+def overlays_applied(folder: Path, out: Path, names: Sequence[str], board: Path = VIRT) -> Tree:
+    """The board's tree with NAME.dom0less.dtso, as dtc and fdtoverlay make it."""
+    applied = folder / "applied.dtb"
+    applied.write_bytes(board.read_bytes())
+    for name in names:
+        source = out / f"{name}.dom0less.dtso"
+        dtc: list[str | Path] = [
+            "dtc",
+            "-q",
+            "-@",
+            "-I",
+            "dts",
+            "-O",
+            "dtb",
+            "-o",
+            folder / "o.dtbo",
+            source,
+        ]
+        subprocess.run(dtc, check=True)
+        merge: list[str | Path] = ["fdtoverlay", "-i", applied, "-o", applied, folder / "o.dtbo"]
+        subprocess.run(merge, check=True)
+    return read_blob_file(applied)
 
 
 PROPERTIES_OF_NET = """
@@ -342,26 +367,7 @@ def test_event_channels(tmp_path: Path) -> None:
     assert "fdt set /chosen/domU1/event-channel-3 phandle" in commands
     assert "fdt mknod /chosen/net event-channel-10" in (out / "boot.cmd").read_text()
     # What dtc and fdtoverlay make of the two overlays is connected too.
-    applied = tmp_path / "applied.dtb"
-    applied.write_bytes(VIRT.read_bytes())
-    for name in ("net", "log"):
-        source = out / f"{name}.dom0less.dtso"
-        dtc: list[str | Path] = [
-            "dtc",
-            "-q",
-            "-@",
-            "-I",
-            "dts",
-            "-O",
-            "dtb",
-            "-o",
-            tmp_path / "o.dtbo",
-            source,
-        ]
-        subprocess.run(dtc, check=True)
-        merge: list[str | Path] = ["fdtoverlay", "-i", applied, "-o", applied, tmp_path / "o.dtbo"]
-        subprocess.run(merge, check=True)
-    tree = read_blob_file(applied)
+    tree = overlays_applied(tmp_path, out, ("net", "log"))
     by_phandle = {node.phandle: node for node in tree.nodes() if node.phandle is not None}
     (end,) = (n for n in tree.nodes() if n.name == "event-channel-10")
     assert by_phandle[end.cells("xen,evtchn")[1]].path == "/chosen/log/event-channel-3"
@@ -435,3 +441,72 @@ def test_fewer_cpus_by_the_command_line(tmp_path: Path) -> None:
     text = NET.replace("[[domain]]", '[[domain]]\ncpus = "1"')
     said = refused(tmp_path, text, "--chosen", "--host-out", "x", "--xen-bootargs", "maxcpus=1")
     assert "has CPU 1, and Xen runs on 1" in said
+
+
+POOL = """
+[[cpu-pool]]
+name = "rt"
+cpus = "1"
+scheduler = "null"
+"""
+
+
+def test_a_pool_of_two_domains(tmp_path: Path) -> None:
+    """Its second CPU has no phandle in the board's tree, and gets one in every output."""
+    board = tmp_path / "board.dtb"
+    board.write_bytes(VIRT.read_bytes())
+    subprocess.run(["fdtput", "-d", board, "/cpus/cpu@1", "phandle"], check=True)
+    pooled = (NET + LOG).replace("[[domain]]", '[[domain]]\ncpu-pool = "rt"')
+    out = generate(tmp_path, POOL.replace('"1"', '"0-1"') + pooled, *ALL, host=board)
+    tree = read_blob_file(tmp_path / "host.dtb")
+    whole = ["/chosen/cpupool-rt", "/cpus/cpu@0", "/cpus/cpu@1"]
+    assert _pool_of(tree, "net") == _pool_of(tree, "log") == whole
+    assert tree.root.children["chosen"].children["cpupool-rt"].text("cpupool-sched") == "null"
+    assert "cpupool" not in (out / "net.dom0less.dtso").read_text()
+    applied = overlays_applied(tmp_path, out, ("net", "log"), board)
+    assert _pool_of(applied, "net") == _pool_of(applied, "log") == whole
+    commands = (out / "imagebuilder.cmds").read_text()
+    number = tree.root.children["cpus"].children["cpu@1"].phandle
+    assert f'fdt set /cpus/cpu@1 phandle "<{number:#x}>"' in commands
+    assert f'fdt set /chosen/cpupool-rt cpupool-cpus "<0x8002 {number:#x}>"' in commands
+    assert "fdt set /chosen/domU1 domain-cpupool" in commands
+    assert "fdt set /cpus/cpu@1 phandle" in (out / "boot.cmd").read_text()
+
+
+def _pool_of(tree: Tree, domain: str) -> list[str]:
+    """The paths of a domain's pool and of its CPUs."""
+    by_phandle = {node.phandle: node for node in tree.nodes() if node.phandle is not None}
+    node = tree.find(f"/chosen/{domain}")
+    assert node is not None
+    pool = by_phandle[node.cells("domain-cpupool")[0]]
+    return [pool.path, *(by_phandle[cpu].path for cpu in pool.cells("cpupool-cpus"))]
+
+
+@pytest.mark.parametrize(
+    ("pools", "said"),
+    [
+        ("", "cpu-pool rt is not in this file, and Xen has to make it for dom0less"),
+        (POOL.replace('"1"', '"2"'), "cpu-pool rt has CPU 2, and "),
+        (POOL + POOL.replace("rt", "two"), "cpu-pool two has CPU 1, which rt has already"),
+        (POOL + POOL, "two pools have the name rt"),
+        (POOL.replace("null", "fair"), "scheduler 'fair' is invalid"),
+        (POOL.replace('"1"', '"1-0"'), "cpu-pool rt has no CPU"),
+    ],
+)
+def test_a_pool_that_cannot_be(tmp_path: Path, pools: str, said: str) -> None:
+    text = pools + NET.replace("[[domain]]", '[[domain]]\ncpu-pool = "rt"')
+    assert said in refused(tmp_path, text)
+
+
+def test_cpus_outside_of_the_pool(tmp_path: Path) -> None:
+    """Xen has no CPU for the vCPU, and stops."""
+    text = NET.replace("[[domain]]", '[[domain]]\ncpu-pool = "rt"\ncpus = ["0-1", "0"]')
+    said = refused(tmp_path, POOL + text)
+    assert "net: cpus (xenassign.toml:12) has no CPU of its pool: that of rt has 1" in said
+
+
+def test_a_pool_of_xl(tmp_path: Path) -> None:
+    """dom0 has made it."""
+    text = NET.replace("[[domain]]", '[[domain]]\nroute = "xl"\ncpu-pool = "rt"')
+    out = generate(tmp_path, text, boot="")
+    assert 'pool = "rt"' in (out / "net.cfg").read_text().splitlines()

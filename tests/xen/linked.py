@@ -87,13 +87,12 @@ def _image(start: int, table: bytes) -> bytes:
     return bytes(image)
 
 
-def boot_generated(
-    machine: Machine, text: str, kernels: Mapping[str, bytes], setup: Setup = PLAIN
-) -> tuple[str, dict[str, list[str]]]:
-    """Why Xen refuses the guests, else nothing; and what each prints. Raises BootError.
+def generated(
+    text: str, kernels: Mapping[str, bytes], setup: Setup = PLAIN
+) -> tuple[bytes, list[Load]]:
+    """The tree that xenassign writes for a xenassign.toml without [boot], and what is loaded.
 
-    ``text``: a xenassign.toml without [boot]; all nodes are what xenassign writes. ``kernels``: by
-    the name of the domain; each prints DONE at its end. Xen starts without dom0.
+    ``kernels``: by the name of the domain. Xen starts without dom0.
     """
     loads, spans = placed(*([kernel] for kernel in kernels.values()))
     of_domains = [
@@ -109,8 +108,19 @@ def boot_generated(
     made = generate_system(host, replace(request, boot=boot))
     assert not made.refusals, made.refusals
     loads += (Load(made.files[f"{name}.dtb"], at) for name, at in trees.items())
+    return made.files[HOST_TREE], loads
+
+
+def boot_generated(
+    machine: Machine, text: str, kernels: Mapping[str, bytes], setup: Setup = PLAIN
+) -> tuple[str, dict[str, list[str]]]:
+    """Why Xen refuses the guests of :func:`generated`, else nothing; and what each prints.
+
+    Each kernel prints DONE at its end. Raises BootError.
+    """
+    tree, loads = generated(text, kernels, setup)
     names = dict(enumerate(kernels, 1))
-    with running(machine.xen, made.files[HOST_TREE], loads, 1, setup, _SECONDS) as console:
+    with running(machine.xen, tree, loads, 1, setup, _SECONDS) as console:
         lines = iter(console)
         _, refusal = built(lines, console, setup.routine)
         if refusal:

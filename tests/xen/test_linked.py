@@ -2,7 +2,7 @@
 
 Event channels are in every build of Xen; the end of each guest is the one that its node says.
 Static shared memory is by hand: on releases that were built with it, each guest reads what the
-other one has written.
+other one has written. So are CPU pools.
 """
 
 from __future__ import annotations
@@ -11,13 +11,20 @@ import pytest
 
 from xenassign.xen.releases import RELEASES
 
+from .boot import built as boot_built
 from .conftest import by_hand
-from .linked import asking, boot_generated, connected, meeting
+from .linked import asking, boot_generated, connected, generated, meeting
 from .machine import Machine, built, kconfig
-from .qemu import Setup
+from .qemu import Setup, running
 from .test_shared_memory import PAGE
 
-SHARING = [v for v, path in built().items() if path.is_file() and "STATIC_SHM" in kconfig(path)]
+
+def _with(option: str) -> list[str]:
+    """The releases that were built with an option."""
+    return [v for v, path in built().items() if path.is_file() and option in kconfig(path)]
+
+
+SHARING, POOLED = _with("STATIC_SHM"), _with("BOOT_TIME_CPUPOOLS")
 
 
 def domain(name: str, device: str, more: str) -> str:
@@ -65,6 +72,20 @@ def test_an_event_channel(dom0less_machine: Machine) -> None:
         "first": (2, 2),
         "second": (1, 1023),
     }
+
+
+if POOLED:
+
+    @pytest.mark.parametrize("version", POOLED)
+    def test_cpu_pools(version: str) -> None:
+        """Xen makes the pool, and builds the guest in it."""
+        pool = '[[cpu-pool]]\nname = "rt"\ncpus = "1"\nscheduler = "credit"\n'
+        text = f'xen = "{version}"\n{pool}' + domain("first", "/pl031@9010000", 'cpu-pool = "rt"')
+        setup = Setup(memory=3072)
+        tree, loads = generated(text, {"first": asking(10)}, setup)
+        with running(by_hand(version).xen, tree, loads, 2, setup, 60) as console:
+            assert boot_built(iter(console), console, setup.routine)[1] == ""
+            assert any("CPU 1 in Pool-1" in line for line in console.log)
 
 
 if SHARING:

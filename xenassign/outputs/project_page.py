@@ -24,6 +24,7 @@ _HEADINGS = (
     ("`[domain.dom0less]`", keys.DOM0LESS),
     ("`[[domain.shared-memory]]`", keys.SHARED_MEMORY),
     ("`[[domain.event-channel]]`", keys.EVENT_CHANNEL),
+    ("`[[cpu-pool]]`", keys.CPU_POOL),
     ("`[[allow]]`", keys.ALLOW),
     ("`[[forbid]]`", keys.FORBID),
     ("`[[require]]`", keys.REQUIRE),

@@ -182,6 +182,18 @@ class ChannelEnd(NamedTuple):
         return ChannelEnd(self.number, self.remote_port, plan.name, self.port, not self.later)
 
 
+class PlannedPool(NamedTuple):
+    """A CPU pool that Xen makes. ``numbers``: those that Xen gives its CPUs; ``cpus``: their nodes
+    on the host. ``users``: its domains, in order.
+    """
+
+    name: str
+    numbers: tuple[int, ...]
+    cpus: tuple[Node, ...]
+    scheduler: str | None
+    users: tuple[str, ...]
+
+
 class HostMark(NamedTuple):
     """A host node that gets ``xen,passthrough``, and why.
 
@@ -239,6 +251,7 @@ class DomainPlan(NamedTuple):
     host's tree, with which Xen can build dom0 from it; overlays can make them. ``shares``: the
     memory that it has together with other domains. ``channels``: its ends of event channels.
     ``added``: the nodes of lines and pages that the board does not have.
+    ``pool``: the CPUs that Xen builds it on.
     """
 
     request: Request
@@ -264,6 +277,7 @@ class DomainPlan(NamedTuple):
     shares: tuple[PlannedShare, ...] = ()
     channels: tuple[ChannelEnd, ...] = ()
     added: tuple[Change, ...] = ()
+    pool: PlannedPool | None = None
 
     @property
     def name(self) -> str:

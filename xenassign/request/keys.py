@@ -58,6 +58,7 @@ from xenassign.request.value_kinds import (
     one_or_more,
 )
 from xenassign.spelling import did_you_mean
+from xenassign.xen.cpus import SCHEDULERS
 from xenassign.xen.node_properties import PROPERTIES, DomainProperty
 from xenassign.xen.releases import (
     DOMAIN_NAME,
@@ -379,6 +380,12 @@ DOMAIN = Section(
             "The host's CPUs that its vCPUs may run on; a list has those of each vCPU.",
             '"2-3"',
         ),
+        Key(
+            "cpu-pool",
+            _NAME,
+            "The CPU pool that it is in: for xl one that dom0 made, for dom0less a [[cpu-pool]].",
+            '"rt"',
+        ),
         Key("kernel", _TEXT, "kernel of dom.cfg, a path in dom0.", '"/boot/Image"', "kernel"),
         Key("ramdisk", _TEXT, "ramdisk of dom.cfg, a path in dom0.", '"/boot/rd.gz"', "ramdisk"),
         Key("extra", _TEXT, "The kernel's command line.", '"console=ttyAMA0"', "extra"),
@@ -503,6 +510,17 @@ DOMAIN = Section(
     ),
     repeated=True,
     title=("domain", "name"),
+)
+
+CPU_POOL = Section(
+    "[[cpu-pool]]",
+    (
+        Key("name", _NAME, "The name of the pool.", '"rt"', required=True),
+        Key("cpus", _RANGES, "The host's CPUs that are in it.", '"2-3"', required=True),
+        Key("scheduler", Choice(SCHEDULERS), "Its scheduler, if not Xen's.", '"null"'),
+    ),
+    repeated=True,
+    title=("pool", "name"),
 )
 
 ALLOW = Section(
@@ -721,6 +739,7 @@ TOP = Section(
         ),
         Key("domain", DOMAIN, "A domain."),
         Key("allow", ALLOW, "A conflict between two domains that is accepted."),
+        Key("cpu-pool", CPU_POOL, "A CPU pool that Xen makes when it starts (dom0less)."),
         Key("forbid", FORBID, "Devices that domains must not have."),
         Key("require", REQUIRE, "What must be true of devices in domains."),
         Key(

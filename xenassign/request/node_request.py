@@ -49,12 +49,14 @@ class NodeRequest(NamedTuple):
     :mod:`xenassign.xen.node_properties`; True: a property without a value. ``shared_memory``: what
     it has together with other domains. ``event_channels``: those that it states.
     ``cpus``: lists of the host's CPUs, as ``0,2-3``: one for all vCPUs, or one for each.
+    ``cpu_pool``: the name of the pool that it is in.
     """
 
     properties: tuple[tuple[str, int | str | bool], ...] = ()
     shared_memory: tuple[SharedMemory, ...] = ()
     event_channels: tuple[EventChannel, ...] = ()
     cpus: tuple[str, ...] = ()
+    cpu_pool: Written | None = None
 
     def get(self, name: str) -> int | str | bool | None:
         """The value of a property; None: it is not set."""
@@ -76,17 +78,23 @@ class NodeRequest(NamedTuple):
         """The options that Xen has to be built with."""
         of_properties = release.domain_options
         options = {of_properties[name] for name, _ in self.properties if name in of_properties}
-        return frozenset(options | ({"STATIC_SHM"} if self.shared_memory else set()))
+        options |= {"STATIC_SHM"} if self.shared_memory else set()
+        return frozenset(options | ({"BOOT_TIME_CPUPOOLS"} if self.cpu_pool else set()))
 
     def cpus_of(self, vcpu: int) -> str:
         """The CPUs that a vCPU may run on."""
         return self.cpus[vcpu] if len(self.cpus) > 1 else self.cpus[0]
 
-    def check(self, routes: Container[str], vcpus: int | None) -> None:
+    def check(self, routes: Container[str], vcpus: int | None, *, own_cfg: bool) -> None:
         """Raises OptionError for what a domain of xl cannot have, UsageError for other values.
 
-        ``vcpus``: how many the domain has, if that is known.
+        ``vcpus``: how many the domain has, if that is known. ``own_cfg``: it has a dom.cfg of the
+        user's own.
         """
+        for name, given in (("cpus", self.cpus), ("cpu-pool", self.cpu_pool)):
+            if given and own_cfg:
+                why = "is not available with base-cfg; write it in that file"
+                raise OptionError(f"--{name}", why)
         if self.properties and "dom0less" not in routes:
             why = "has no effect: the domain is built by xl; give the route dom0less, or remove it"
             raise OptionError("--dom0less", why)
@@ -109,6 +117,7 @@ NOTHING = NodeRequest()
 
 def node_request(domain: dict[str, Any], origin: Origin) -> NodeRequest:
     """The request of a [[domain]] of xenassign.toml, which has this place."""
+    pool = domain.get("cpu-pool")
     return NodeRequest(
         tuple(domain.get("dom0less", {}).items()),
         tuple(
@@ -124,6 +133,7 @@ def node_request(domain: dict[str, Any], origin: Origin) -> NodeRequest:
             for index, table in enumerate(domain.get("event-channel", ()))
         ),
         tuple(as_list(domain.get("cpus"))),
+        Written(pool, origin.below("cpu-pool")) if pool is not None else None,
     )
 
 

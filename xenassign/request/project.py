@@ -20,14 +20,14 @@ from xenassign.request.added_nodes import added_nodes
 from xenassign.request.boot_request import BootRequest, load_option
 from xenassign.request.device_keys import device_mistakes, device_options, device_tables
 from xenassign.request.keys import BOOT, DOMAIN, FORMAT, TOP, Mistake, mistakes, sentence
-from xenassign.request.node_request import node_request
+from xenassign.request.node_request import node_request, stop
 from xenassign.request.origin import Origin, Written, located
 from xenassign.request.request import (
     Request,
     parse_static_memory,
     routes_of,
 )
-from xenassign.request.system_request import Allowance, SystemRequest
+from xenassign.request.system_request import Allowance, CpuPool, SystemRequest
 from xenassign.request.units import mebibytes
 from xenassign.request.value_kinds import as_list
 from xenassign.xen.releases import DEFAULT, UPSTREAM, release
@@ -72,14 +72,28 @@ def project_of(toml: TomlFile) -> Project:
         _allowance(allow, whole.below("allow", index))
         for index, allow in enumerate(top.get("allow", ()))
     )
+    pools = tuple(_pools(top, whole))
     try:
         demanded = tuple(demands.demands(top, whole))
-        system = SystemRequest(tuple(domains), allowances, _boot(toml), demands=demanded)
+        system = SystemRequest(
+            tuple(domains), allowances, _boot(toml), demands=demanded, pools=pools
+        )
     except UsageError as error:
         raise UsageError(f"{toml.file}: {error}") from None
     hosts = tuple(str(folder / name) for name in as_list(top.get("host")))
     include = tuple(str(folder / name) for name in as_list(top.get("include")))
     return Project(toml, hosts, system, include)
+
+
+def _pools(top: dict[str, Any], origin: Origin) -> Iterator[CpuPool]:
+    """The pools of [[cpu-pool]]. Raises UsageError for two of one name."""
+    names = set[str]()
+    for index, table in enumerate(top.get("cpu-pool", ())):
+        name = Written(table["name"], origin.below("cpu-pool", index, "name"))
+        if name in names:
+            stop(name, f"two pools have the name {name}; give each a unique name")
+        names.add(name)
+        yield CpuPool(name, table["cpus"], table.get("scheduler"))
 
 
 def _boot(toml: TomlFile) -> BootRequest:

@@ -215,9 +215,7 @@ class Request:
         twice = {name for name in self.devices if self.devices.count(name) > 1}
         if twice:
             raise UsageError(f"{min(twice)} is named twice; name each device once")
-        self.node.check(self.routes, self.vcpus)
-        if self.node.cpus and self.base is not None:
-            raise OptionError("--cpus", "is not available with base-cfg; write it in that file")
+        self.node.check(self.routes, self.vcpus, own_cfg=self.base is not None)
         check_edits(self.edits)
 
     @property

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from xenassign.errors import UsageError
 from xenassign.request.boot_request import BootRequest
 from xenassign.request.demands import Demand
+from xenassign.request.origin import Written
 from xenassign.request.request import Request
 
 if TYPE_CHECKING:
@@ -21,6 +22,14 @@ class Allowance(NamedTuple):
     code: str
     nodes: tuple[str, ...]
     reason: str
+
+
+class CpuPool(NamedTuple):
+    """One [[cpu-pool]]: CPUs of the host as ``0,2-3``. ``scheduler``: None: Xen's default."""
+
+    name: Written
+    cpus: str
+    scheduler: str | None = None
 
 
 class ImageBuilderRequest(NamedTuple):
@@ -42,6 +51,7 @@ class SystemRequest:
     imagebuilder: ImageBuilderRequest | None = None
     zephyr: bool = False
     demands: tuple[Demand, ...] = ()
+    pools: tuple[CpuPool, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.domains:

@@ -9,7 +9,7 @@ from xenassign.checks.vcpus import VCPU_NODE
 from xenassign.findings import Finding, rule
 from xenassign.host.platform import Platform
 from xenassign.planning.plan import DomainPlan
-from xenassign.xen.cpus import absent, host_cpus, ranges
+from xenassign.xen.cpus import absent, host_cpus, numbers
 
 SHARED = rule("XA010", "cpu-of-two-domains", "note", "style")
 
@@ -32,6 +32,11 @@ def cpu_findings(
             message = f"{plan.name}: cpus{place} has CPU {last}, and Xen runs on {cpus}"
             routes, fix = plan.request.routes, f"give CPUs from 0 to {cpus - 1}"
             yield VCPU_NODE(message, prop="cpus", fix=fix, routes=routes)
+        pool, lists = plan.pool, plan.request.node.cpus
+        if pool is not None and any(not numbers(text) & {*pool.numbers} for text in lists):
+            where = f"that of {pool.name} has {', '.join(map(str, pool.numbers))}"
+            message = f"{plan.name}: cpus{place} has no CPU of its pool: {where}"
+            yield VCPU_NODE(message, prop="cpus", fix="give CPUs of the pool, or remove cpus")
     for first, second in combinations(plans, 2):
         both = sorted(_cpus(first) & _cpus(second))
         if both:
@@ -42,5 +47,4 @@ def cpu_findings(
 
 def _cpus(plan: DomainPlan) -> set[int]:
     """The CPUs that a domain is limited to; none if it is not."""
-    spans = [each for text in plan.request.node.cpus for each in ranges(text)]
-    return {cpu for start, end in spans for cpu in range(start, end + 1)}
+    return set[int]().union(*map(numbers, plan.request.node.cpus))

@@ -35,6 +35,7 @@ from xenassign.planning.shared_memory import with_host_addresses
 from xenassign.request.origin import mistake
 from xenassign.request.resolve import Resolved, ResolvedSystem, resolve
 from xenassign.request.system_request import Allowance, SystemRequest
+from xenassign.system.cpu_pools import with_cpu_pools
 from xenassign.system.cpus import cpu_findings
 from xenassign.system.event_channels import with_event_channels
 from xenassign.xen.board import Board, read_board
@@ -84,7 +85,7 @@ def decide_resolved(system: ResolvedSystem) -> SystemPlan:
     board = board_of(system)
     in_order = system_scopes(platform, [domain.devices for domain in system.domains])
     plans = [decide_on(board, *each) for each in zip(system.domains, in_order, strict=True)]
-    plans = list(with_event_channels(plans))
+    plans = list(with_event_channels(with_cpu_pools(plans, system.request.pools, platform)))
     holdings = [holding for plan in plans for holding in holdings_of(board, plan)]
     firmware = list(_firmware(plans))
     conflicts, idle = settled(

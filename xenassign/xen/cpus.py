@@ -12,6 +12,9 @@ from collections.abc import Iterator
 from xenassign.devicetree.tree import Node
 from xenassign.host.boot_arguments import number, value
 
+#: The names of all schedulers (opt_name); not every build has every one.
+SCHEDULERS = ("credit", "credit2", "rtds", "arinc653", "null")
+
 
 def ranges(text: str) -> Iterator[tuple[int, int]]:
     """(first, last CPU), as Xen reads them: no digit is 0, and another separator ends the list."""
@@ -24,6 +27,11 @@ def ranges(text: str) -> Iterator[tuple[int, int]]:
         if not text.startswith(","):
             return
         text = text[1:]
+
+
+def numbers(text: str) -> set[int]:
+    """The CPUs of a list; none of a range whose end is before its start."""
+    return {cpu for start, end in ranges(text) for cpu in range(start, end + 1)}
 
 
 def cpu_nodes(root: Node) -> list[Node]:

@@ -14,13 +14,12 @@ from xenassign.findings import Finding, rule
 from xenassign.linting.verdict.dom0less import DOM0LESS
 from xenassign.linting.verdict.domain import is_compatible, string
 from xenassign.linting.verdict.domain_view import DomainView
+from xenassign.xen.cpus import SCHEDULERS
 
 REFUSED = rule("XA750", "cpupool-refused", "error", "rejected", routes=DOM0LESS)
 WITHOUT_EFFECT = rule("XA752", "cpupool-without-effect", "warning", "broken", routes=DOM0LESS)
 OPTION = "BOOT_TIME_CPUPOOLS"
 _POOL, _CPUS, _SCHEDULER, _DOMAIN = "xen,cpupool", "cpupool-cpus", "cpupool-sched", "domain-cpupool"
-#: The names of all schedulers (opt_name); not every build has every one.
-_SCHEDULERS = frozenset({"credit", "credit2", "rtds", "arinc653", "null"})
 
 
 def cpupool(view: DomainView) -> Iterator[Finding]:
@@ -59,7 +58,7 @@ def _pools(chosen: Node, phandles: dict[int, Node]) -> Iterator[Finding]:
         if not is_compatible(pool, _POOL):
             continue
         scheduler = string(pool, _SCHEDULER)
-        if scheduler is not None and scheduler not in _SCHEDULERS:
+        if scheduler is not None and scheduler not in SCHEDULERS:
             message = f"{pool.path}: Xen has no scheduler {scheduler!r}"
             yield REFUSED(message, node=pool.path, prop=_SCHEDULER)
         for text in _cpu_problems(pool, phandles, taken):

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from xenassign.devicetree.blob_writer import to_blob
 from xenassign.devicetree.changes import Change
 from xenassign.devicetree.draft import DraftNode, DraftProperty, numbered, text
-from xenassign.devicetree.references import unused_phandles
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.errors import UsageError
 from xenassign.host.platform import Platform
+from xenassign.outputs.boot.cpu_pools import new_phandles, pool_node, pools_of
 from xenassign.outputs.boot.host_changes import chosen_cells, domain_node
 from xenassign.planning.plan import DomainPlan
 from xenassign.request.boot_request import OF_DOMAIN, BootRequest, LoadOption
@@ -90,7 +90,9 @@ def change_of_chosen(
     properties: list[DraftProperty] = []
     if of_dom0 or with_banks:
         properties += chosen_cells(cells_of_chosen(plans))
-    nodes = [*of_dom0, *numbered(map(domain_node, built, of_domains), unused_phandles(tree))]
+    phandles, unused = new_phandles(tree, built)
+    pools = (pool_node(pool, phandles) for pool in pools_of(built))
+    nodes = [*of_dom0, *numbered([*pools, *map(domain_node, built, of_domains)], unused)]
     old = tree.find("/chosen")
     # Xen would use the memory that they name as dom0's ramdisk (process_chosen_node).
     initrd = ("linux,initrd-start", "linux,initrd-end")

@@ -28,6 +28,7 @@ from xenassign.outputs.boot.chosen import (
     loads_of_dom0,
     module_node,
 )
+from xenassign.outputs.boot.cpu_pools import cpu_changes
 from xenassign.outputs.boot.host_changes import all_marks
 from xenassign.planning.plan import DomainPlan
 from xenassign.request.boot_request import (
@@ -114,6 +115,8 @@ def decide(system: SystemPlan) -> BootPlan | None:
     chosen, modules = _chosen(platform, request, plans) if boots else (None, ())
     if boots and not modules and (CHOSEN in request.outputs or xen is not None):
         check_dom0(tree, _FORM)
+    if boots:
+        marks = (*marks, *cpu_changes(tree, built_by_xen(plans)))
     changes = (*marks, *((chosen,) if chosen else ()))
     growth = max(0, len(edited(data, changes, tree.file)) - len(data)) + _SPARE
     if host is not None:

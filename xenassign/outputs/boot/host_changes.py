@@ -18,6 +18,7 @@ from xenassign.devicetree.draft import (
     cells,
     text,
 )
+from xenassign.outputs.boot.cpu_pools import pool_property
 from xenassign.planning.plan import ChannelEnd, DomainPlan
 from xenassign.xen.releases import SPI_FIRST_INTID, rounded_spis
 
@@ -73,11 +74,14 @@ def domain_node(
     plan: DomainPlan,
     modules: tuple[DraftNode, ...] = (),
     channels: Iterable[ChannelEnd] | None = None,
+    *,
+    pooled: bool = True,
 ) -> DraftNode:
     """/chosen/NAME, the node of a dom0less domain (booting.txt). Its ``memory`` is in KiB.
 
     ``modules``: the nodes of its boot modules, with two address and two size cells. ``channels``:
     the ends of event channels that it has, if they are not all. Their nodes refer to each other.
+    ``pooled``: whether it refers to its CPU pool.
     """
     request = plan.request
     properties = [
@@ -103,6 +107,8 @@ def domain_node(
         properties.append(boolean("vpl011"))
     properties += _static_memory(plan)
     properties += node_properties(plan)
+    if plan.pool is not None and pooled:
+        properties.append(pool_property(plan.pool))
     ends = plan.channels if channels is None else channels
     others = (*vcpu_nodes(plan), *shared_memory_nodes(plan), *map(channel_node, ends))
     return DraftNode(plan.name, tuple(properties), (*modules, *others))

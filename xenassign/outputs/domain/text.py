@@ -94,6 +94,10 @@ def _about_domain(plan: DomainPlan, size: int) -> Iterator[str]:
     if earlier:
         files = ", ".join(f"{name}.dom0less.dtso" for name in earlier)
         yield f"Apply it after {files}: it has both ends of their event channels."
+    others = plan.pool.users[:-1] if plan.pool is not None else ()
+    if others and plan.pool is not None and plan.pool.users[-1] == plan.name:
+        files = ", ".join(f"{name}.dom0less.dtso" for name in others)
+        yield f"Apply it after {files}: it has their CPU pool."
     if request.memory is None:
         yield "Xen also requires memory, which was not given (--memory)."
     if request.vcpus is None:
@@ -139,6 +143,8 @@ def _guest(plan: DomainPlan) -> Iterator[str]:
         yield f"cpus = {xlcfg_string(request.node.cpus[0])}"
     elif request.node.cpus:
         yield f"cpus = [{', '.join(map(xlcfg_string, request.node.cpus))}]"
+    if request.node.cpu_pool is not None:
+        yield f"pool = {xlcfg_string(request.node.cpu_pool)}"
     if request.kernel is not None:
         yield f"kernel = {xlcfg_string(request.kernel)}"
     else:

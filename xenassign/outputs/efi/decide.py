@@ -31,6 +31,7 @@ from xenassign.outputs.boot.chosen import (
     loads_of_dom0,
     module_node,
 )
+from xenassign.outputs.boot.cpu_pools import cpu_changes
 from xenassign.outputs.boot.decide import unpacked_twice
 from xenassign.outputs.boot.host_changes import all_marks
 from xenassign.outputs.efi import CONFIG, NAMES, TREE
@@ -110,7 +111,7 @@ def decide(system: SystemPlan) -> EfiPlan | None:
     names = tuple(dict.fromkeys(map(_file, loads)))
     return EfiPlan(
         data,
-        (*all_marks(plans), chosen),
+        (*all_marks(plans), *cpu_changes(tree, built), chosen),
         _options(request, tree),
         names,
         bool(of_dom0),

@@ -25,9 +25,9 @@ from xenassign.outputs.imagebuilder import COMMANDS, CONFIG
 from xenassign.outputs.imagebuilder.node import (
     Command,
     change_commands,
-    channel_nodes,
     commands,
-    node_commands,
+    linked,
+    linked_commands,
     variables,
 )
 from xenassign.planning.plan import DomainPlan
@@ -104,7 +104,7 @@ def decide_imagebuilder(
     plans: Sequence[DomainPlan], base: BashConfig | None, unused: Iterable[int] = ()
 ) -> ImageBuilderPlan:
     """The configuration of the domains. ``base``: the user's own. ``unused``: phandles that the
-    board's tree does not have, for the nodes of event channels.
+    board's tree does not have, for event channels and CPU pools.
 
     Raises UsageError if the user's configuration contradicts itself or the request.
     """
@@ -112,13 +112,14 @@ def decide_imagebuilder(
         raise UsageError(f"the domain imagebuilder has a file {CONFIG} of its own; rename it")
     numbers, total = _numbers(plans, base)
     domus = []
-    channels = channel_nodes(plans, unused)
+    links = linked([plan for plan in plans if "dom0less" in plan.request.routes], unused)
     for plan, (index, new) in zip(plans, numbers, strict=True):
         values = _values(plan, index, base)
         booted = "DOMU_NOBOOT" not in values and not _value(base, "DOMU_NOBOOT", index)
-        commands = tuple(_commands(plan, index, channels[plan.name])) if booted else ()
+        commands = tuple(_commands(plan, index, links.domains[plan.name])) if booted else ()
         domus.append(DomU(plan, index, values, commands, new))
-    commands = (*_beside_marks(plans), *(c for domu in domus for c in domu.commands))
+    of_domains = (command for domu in domus for command in domu.commands)
+    commands = (*_beside_marks(plans), *links.commands, *of_domains)
     append = _append(base, commands)
     findings = [f for domu in domus for f in _domain_findings(domu, base)]
     findings += [*_base_findings(base, domus, commands, append), *_room(domus, base)]
@@ -227,14 +228,11 @@ def _value(base: BashConfig | None, name: str, index: int | None = None) -> str:
     return base.value(name, index) if base is not None else ""
 
 
-def _commands(
-    plan: DomainPlan, index: int, channels: Iterable[DraftNode] = ()
-) -> Iterator[Command]:
-    """The commands for what ImageBuilder has no variable for."""
+def _commands(plan: DomainPlan, index: int, content: DraftNode) -> Iterator[Command]:
+    """The commands for what ImageBuilder has no variable for. ``content``: of its node."""
     request, node = plan.request, f"/chosen/domU{index}"
     yield from commands(plan, node)
-    for channel in channels:
-        yield from node_commands(node, channel, f"{plan.name}: an event channel")
+    yield from linked_commands(node, content, plan.name)
     if not request.vpl011:
         why = f"{plan.name}: no emulated UART; set first, since fdt rm requires the property"
         yield Command(f"fdt set {node} vpl011", why)

@@ -8,6 +8,12 @@ from typing import NamedTuple
 from xenassign.devicetree.changes import Change
 from xenassign.devicetree.draft import Cells, DraftNode, numbered
 from xenassign.escape import uboot_word
+from xenassign.outputs.boot.cpu_pools import (
+    pool_node,
+    pool_property,
+    pools_of,
+    without_phandle,
+)
 from xenassign.outputs.boot.host_changes import (
     channel_node,
     domain_node,
@@ -74,7 +80,7 @@ def variables(plan: DomainPlan) -> Iterator[tuple[str, int | str]]:
     enhanced = plan.request.node.get("xen,enhanced")
     if enhanced is not None:
         yield "DOMU_ENHANCED", _ENHANCED.get(str(enhanced), 0)
-    for prop in domain_node(plan).properties:
+    for prop in domain_node(plan, pooled=False).properties:
         if prop.name in _VARIABLES:
             (numbers,) = (piece.values for piece in prop.pieces if isinstance(piece, Cells))
             yield _VARIABLES[prop.name], next(n for n in numbers if isinstance(n, int))
@@ -84,7 +90,7 @@ def commands(plan: DomainPlan, node: str) -> Iterator[Command]:
     """The commands for the properties that no variable states. ``node``: the path of the node."""
     enhanced = plan.request.node.get("xen,enhanced")
     stated = {"xen,enhanced"} if enhanced in _ENHANCED else set()
-    for prop in domain_node(plan).properties:
+    for prop in domain_node(plan, pooled=False).properties:
         if prop.name not in stated | _STATED | _VARIABLES.keys():
             why = f"{plan.name}: {_WHY.get(prop.name, prop.comment or 'of [domain.dom0less]')}"
             words = f"fdt set {node} {uboot_word(prop.name)} {value_words(prop)}"
@@ -100,12 +106,47 @@ def commands(plan: DomainPlan, node: str) -> Iterator[Command]:
         yield Command(f'fdt set {uboot_word(path)} role "{share.role}"', why)
 
 
-def channel_nodes(
-    plans: Sequence[DomainPlan], unused: Iterable[int]
-) -> dict[str, tuple[DraftNode, ...]]:
-    """The nodes of event channels, by domain. ``unused``: phandles for them."""
-    domains = [DraftNode(p.name, (), tuple(map(channel_node, p.channels))) for p in plans]
-    return {node.name: node.children for node in numbered(domains, unused)}
+class Linked(NamedTuple):
+    """What refers to phandles. ``domains``: nodes with what each domain has, by name; ``commands``:
+    for the CPU pools.
+    """
+
+    domains: dict[str, DraftNode]
+    commands: tuple[Command, ...]
+
+
+def linked(plans: Sequence[DomainPlan], unused: Iterable[int]) -> Linked:
+    """The event channels and CPU pools of domains. ``unused``: phandles for them."""
+    pools, numbers = pools_of(plans), iter(unused)
+    cpus = dict(zip(without_phandle(pools), numbers, strict=False))
+    domains = [
+        DraftNode(
+            plan.name,
+            (pool_property(plan.pool),) if plan.pool is not None else (),
+            tuple(map(channel_node, plan.channels)),
+        )
+        for plan in plans
+    ]
+    nodes = numbered([*(pool_node(pool, cpus) for pool in pools), *domains], numbers)
+    commands = [
+        Command(f'fdt set {uboot_word(cpu.path)} phandle "<{number:#x}>"', _POOL)
+        for cpu, number in cpus.items()
+    ]
+    for node in nodes[: len(pools)]:
+        commands += node_commands("/chosen", node, _POOL)
+    return Linked({node.name: node for node in nodes[len(pools) :]}, tuple(commands))
+
+
+_POOL = "a CPU pool"
+
+
+def linked_commands(node: str, content: DraftNode, name: str) -> Iterator[Command]:
+    """The commands for what a domain refers to. ``node``: its path."""
+    for prop in content.properties:
+        words = f"fdt set {node} {uboot_word(prop.name)} {value_words(prop)}"
+        yield Command(words, f"{name}: its CPU pool")
+    for child in content.children:
+        yield from node_commands(node, child, f"{name}: an event channel")
 
 
 def node_commands(above: str, node: DraftNode, why: str) -> Iterator[Command]:
