@@ -195,6 +195,7 @@ def test_libfdt_reads_what_is_written(
     assert ends == (blob.off_dt_strings(),) * 2
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=40), st.lists(st.text("ab-", min_size=1, max_size=5), max_size=12))
 def test_a_name_is_stored_where_the_strings_first_end_with_it(
     given_block: bytes, names: list[str]
