@@ -89,6 +89,17 @@ def test_all_entries_are_no_part(part: Part) -> None:
     assert guest_device(plan).strings("reg-names") == ("ctrl", "fifo")
 
 
+def test_an_interrupt_that_two_entries_state(board: Callable[[str], Tree]) -> None:
+    """The Ethernet controllers of ZynqMP have one INTID in two entries."""
+    ethernet = "/axi/ethernet@ff0e0000"
+    for entries, lost in (((0,), None), ((), "nobody has INTID 95: dom0")):
+        request = Request((ethernet,), parts=(PartOption(ethernet, None, entries),))
+        plan, _, _ = generate(board("zynqmp"), request)
+        findings = of(plan, "XA129")
+        assert bool(findings) == (lost is not None)
+        assert all(lost in finding.message for finding in findings if lost)
+
+
 def test_entries_that_are_not_there(part: Part, wording: Wording) -> None:
     with wording.raises(UsageError) as error:
         part((2, "data"), ("no",))

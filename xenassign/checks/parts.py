@@ -53,9 +53,10 @@ def _part(device: HostDevice, part: DevicePart) -> HostDevice:
 
 def _findings(device: HostDevice, kept: HostDevice, request: Request) -> Iterator[Finding]:
     left = [block for block in device.blocks if block not in kept.blocks]
-    lines = [line for line in device.interrupts if line not in kept.interrupts]
+    has = {line.intid for line in kept.interrupts}
+    lines = dict.fromkeys(line.intid for line in device.interrupts if line.intid not in has)
     rest = [f"register block {block.index} ({block.span})" for block in left]
-    rest += [f"INTID {line.intid}" for line in lines]
+    rest += [f"INTID {intid}" for intid in lines]
     if not rest:
         return
     message = f"{device.path}: nobody has {_and(rest)}: dom0 loses the whole device"
