@@ -7,9 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from tests.answers import generate, guest_device, of
 from tests.wording import Wording
+from xenassign.cli import cli
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
 from xenassign.findings import Finding, errors
@@ -74,6 +76,21 @@ def test_blocks_or_interrupts_alone(part: Part) -> None:
     assert not node.has("interrupts")
     assert not node.has("interrupt-names")
     assert len(node.cells("reg")) == 8
+
+
+def test_no_registers(part: Part, host_files: dict[str, Path], tmp_path: Path) -> None:
+    """Xen maps nothing of an empty xen,reg, and the lint of the files knows that it is intended."""
+    for interrupts in (None, ("rx",), ()):
+        plan, files, refusals = part((), interrupts)
+        assert not refusals
+        assert guest_device(plan).cells("xen,reg") == ()
+        for name in ("domu1.dts", "domu1.host.dtbo"):
+            (tmp_path / name).write_bytes(files[name])
+        words = ["lint", tmp_path / "domu1.dts", "--host", host_files["tricky"]]
+        words += ["--host-overlay", tmp_path / "domu1.host.dtbo"]
+        done = CliRunner().invoke(cli, [str(word) for word in words])
+        assert done.exit_code == 0, done.output
+        assert "XA902" not in done.output
 
 
 def test_dom0less_gives_all_interrupts(part: Part) -> None:

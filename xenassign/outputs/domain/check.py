@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from xenassign.checks.conflicts import conflicts_between
 from xenassign.checks.interrupts import EXTENDED_BUILD
+from xenassign.checks.parts import PART
 from xenassign.checks.shared_pages import SHARED_ALLOWED, SHARED_PAGE
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.blob_writer import to_blob
@@ -17,6 +18,7 @@ from xenassign.findings import Finding, errors
 from xenassign.formats.xlcfg import XlConfig, decode, encode, parse
 from xenassign.host.platform import Platform
 from xenassign.linting.guest import config_and_tree, partial_tree
+from xenassign.linting.guest.pages import EMPTY
 from xenassign.linting.guest.together import holdings
 from xenassign.linting.guest.view import View
 from xenassign.linting.verdict import dom0less, domain_node, domcfg
@@ -162,9 +164,13 @@ class _Known(NamedTuple):
 
     @classmethod
     def of(cls, plan: DomainPlan) -> _Known:
-        """Those of a plan without errors: all shared pages are allowed."""
+        """Those of a plan without errors: all shared pages are allowed, and a device of which the
+        guest gets no registers has an empty xen,reg.
+        """
         nodes = {(finding.code, finding.node) for finding in plan.findings}
         nodes |= {(SHARED_PAGE.code, f.node) for f in plan.findings if f.rule is SHARED_ALLOWED}
+        parts = {finding.node for finding in plan.findings if finding.rule is PART}
+        nodes |= {(EMPTY.code, d.path) for d in plan.devices if d.path in parts and not d.placed}
         host_paths = {owner.guest_path: owner.path for owner in plan.owners}
         return cls(frozenset((code, node) for code, node in nodes if node is not None), host_paths)
 

@@ -14,7 +14,7 @@ from xenassign.checks.parts import PART
 from xenassign.checks.shared_pages import SHARED_ALLOWED, SHARED_PAGE
 from xenassign.devicetree.draft import DraftNode
 from xenassign.findings import Finding
-from xenassign.planning.plan import DomainPlan
+from xenassign.planning.plan import DomainPlan, PlannedDevice
 
 
 def with_waivers(plan: DomainPlan, conflicts: Iterable[Conflict] = ()) -> DraftNode:
@@ -25,7 +25,7 @@ def with_waivers(plan: DomainPlan, conflicts: Iterable[Conflict] = ()) -> DraftN
         findings.setdefault(finding.node, []).append(finding)
     waivers = {
         device.guest_path: tuple(
-            _waivers(device.path, plan.name, findings.get(device.path, ()), accepted)
+            _waivers(device, plan.name, findings.get(device.path, ()), accepted)
         )
         for device in plan.devices
     }
@@ -33,9 +33,9 @@ def with_waivers(plan: DomainPlan, conflicts: Iterable[Conflict] = ()) -> DraftN
 
 
 def _waivers(
-    path: str, domain: str, findings: Sequence[Finding], accepted: Iterable[Conflict]
+    device: PlannedDevice, domain: str, findings: Sequence[Finding], accepted: Iterable[Conflict]
 ) -> Iterator[str]:
-    """The comments of a device, by its host path. ``findings``: those about it.
+    """The comments of a device. ``findings``: those about it.
 
     The lint reports pages shared with the host and with a domain in one finding, so that one
     comment has both.
@@ -51,11 +51,13 @@ def _waivers(
         if finding.rule in (MACHINE_CONTROL, SUPPLIES_OTHERS) and finding.severity == "warning"
     )
     yield from (
-        f"xenassign: allow XA323: {finding.message}"
+        f"xenassign: allow {code}: {finding.message}"
         for finding in findings
-        if finding.rule is PART and finding.prop == "interrupts"
+        if finding.rule is PART
+        for code, lost in (("XA223", not device.placed), ("XA323", finding.prop == "interrupts"))
+        if lost
     )
-    with_domains = list(_shared_with_domains(path, domain, accepted))
+    with_domains = list(_shared_with_domains(device.path, domain, accepted))
     if with_domains:
         reasons = "; ".join((*with_host, *with_domains))
         yield f"xenassign: allow {SHARED_PAGE.code}, {PAGES.code}: {reasons}"
