@@ -300,6 +300,38 @@ def test_shared_memory_of_direct_map_domains(tmp_path: Path) -> None:
     assert "[XA744]" in refused(tmp_path, elsewhere, host=WITH_ROOM)
 
 
+def test_shared_memory_on_several_boards(tmp_path: Path) -> None:
+    """Each board has its own address, in its folder."""
+    text = NET_ROOM + RING + LOG_ROOM + BORROWED
+    boards = [tmp_path / "first.dtb", tmp_path / "second.dtb"]
+    for board in boards:
+        board.write_bytes(WITH_ROOM.read_bytes())
+    memory: list[str | Path] = [
+        "fdtput",
+        "-t",
+        "x",
+        boards[1],
+        "/memory@0",
+        "reg",
+        "0",
+        "0",
+        "0",
+        "70000000",
+    ]
+    subprocess.run(memory, check=True)
+    path = project(tmp_path, text, boot="", host=boards[0])
+    path.write_text(path.read_text().replace(f'"{boards[0]}"', '["first.dtb", "second.dtb"]'))
+    arguments = ["generate", "-c", str(path), "-o", str(tmp_path / "out"), "--per-host"]
+    done = CliRunner().invoke(cli, arguments)
+    assert done.exit_code == 0, done.output
+    hosts = {
+        json.loads((tmp_path / f"out/{board}/{name}.json").read_text())["shared_memory"][0]["host"]
+        for board in ("first", "second")
+        for name in ("net", "log")
+    }
+    assert hosts == {0x77E00000, 0x67E00000}
+
+
 @pytest.mark.parametrize(
     ("of_net", "of_log", "said"),
     [

@@ -21,7 +21,7 @@ from xenassign.request.request import Pin
 from xenassign.request.resolve import Resolved, ResolvedSystem
 from xenassign.system.host_plan import HostRequest
 from xenassign.system.outcome import Names
-from xenassign.system.system import board_of
+from xenassign.system.system import board_of, with_shared_memory
 from xenassign.xen.board import Board
 
 #: All of a guest's address space. If ``auto`` has to avoid it, only blocks with a fixed place are
@@ -133,6 +133,7 @@ def _locked(request: HostRequest, pins: Pins) -> HostRequest:
 
 
 def _host(request: HostRequest, system: ResolvedSystem, pins: Pins) -> _Host:
+    system = with_shared_memory(system)
     locked = dict(pins.get(PurePath(request.tree.file).name, {}))
     board = board_of(system)
     in_order = system_scopes(system.platform, [domain.devices for domain in system.domains])

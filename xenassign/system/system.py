@@ -78,9 +78,7 @@ def decide_system(tree: Tree, request: SystemRequest) -> SystemPlan:
 def decide_resolved(system: ResolvedSystem) -> SystemPlan:
     """``decide_system`` for a request whose names are resolved. Raises UsageError."""
     _check_codes(system)
-    loads = (load.span for load in system.request.boot.loads if load.address is not None)
-    domains = with_host_addresses(system.platform, system.domains, loads)
-    system = system._replace(domains=domains)
+    system = with_shared_memory(system)
     platform, tree = system.platform, system.platform.tree
     board = board_of(system)
     in_order = system_scopes(platform, [domain.devices for domain in system.domains])
@@ -100,6 +98,13 @@ def decide_resolved(system: ResolvedSystem) -> SystemPlan:
     cpus = cpu_findings(platform, plans, system.request.boot.xen_bootargs)
     against = violations(system.demands, [_assignment(plan) for plan in plans])
     return SystemPlan(system, tuple(plans), tuple(conflicts), (*idle, *against, *cpus))
+
+
+def with_shared_memory(system: ResolvedSystem) -> ResolvedSystem:
+    """The system, with size and host address of all shared memory. Raises UsageError."""
+    loads = (load.span for load in system.request.boot.loads if load.address is not None)
+    domains = with_host_addresses(system.platform, system.domains, loads)
+    return system._replace(domains=domains)
 
 
 def board_of(system: ResolvedSystem) -> Board:
