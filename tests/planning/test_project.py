@@ -567,7 +567,7 @@ HEAD = 'host = "a"\n[[domain]]\nname = "net"\n'
             'name = "a"\n[[domains]]',
             "1: the file has no key name; it has host, xen, xen-flavour, route, include,"
             " iommu-driver, xen-console, clock-summary, regulator-summary, format, domain, allow,"
-            " forbid, require, boot, lint",
+            " cpu-pool, forbid, require, boot, lint",
         ),
         (
             HEAD + 'device = "a"',
