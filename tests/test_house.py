@@ -45,6 +45,7 @@ SAME_SUBJECT = {
     "plan": "the plan, and the command that shows it",
     "protection": "the judgement, and the rules about files",
     "sci": "what Xen forwards, and what a plan makes of it",
+    "sci_agents": "the agents that Xen reads, and what a plan makes of one",
     "scmi": "the firmware of a board, and the rules about its nodes in a guest",
     "shared_memory": "where it is planned, and the rules about its nodes",
     "static_memory": "the judgement, and the reading of a domain's node",

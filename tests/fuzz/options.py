@@ -153,6 +153,7 @@ PROFILES: tuple[tuple[str, ...], ...] = (
     ),
     ("--zephyr", "--memory", "512", "--vcpus", "1", "--kernel", "Image", "--extra", "a b"),
     ("--sci", "scmi_smc", "--xen", "4.22"),
+    ("--sci", "scmi_smc_multiagent", "--agent", "2", "--xen", "4.22"),
     ("--keep-host-supplies", "--keep-firmware", "--route", "xl"),
     ("--xen-flavour", "amd", "--memory-region", "map", "--iommu-policy", "trust"),
 )

@@ -132,6 +132,8 @@ def test_every_key_is_explained_and_its_line_is_right(
         tail = (start + behind).replace(f"\n{line}\n", f"\n{line.removeprefix('# ')}\n", 1)
         if key[2] == "direct-map":  # which goes with static memory
             tail = tail.replace("# static-memory", "static-memory", 1)
+        if key[2] == "agent":  # which goes with the interface that has agents
+            tail = re.sub("\n# sci = .*", '\nsci = "scmi_smc_multiagent"', tail)
         if key[2] == "cpus":  # which goes with the number of vCPUs
             tail = tail.replace("# vcpus", "vcpus", 1)
         path.write_text(before + re.sub(r"^# (?=\[(boot|lint)\])", "", tail, flags=re.MULTILINE))
@@ -147,7 +149,11 @@ def test_the_keys_of_a_device_are_explained(made: Made, tmp_path: Path) -> None:
     assert ["path", *(line.split(" = ")[0] for line in offered)] == keys(DEVICE)
     for line in offered:
         name = "d*" if line.startswith("except") else "d"
-        path.write_text(f'[[domain]]\nname = "a"\n[[domain.device]]\npath = "{name}"\n{line}\n')
+        agents = "sci = { smc-id = 1, shmem = 0, agent = [{ id = 2, smc-id = 2, shmem = 4096 }] }"
+        agent = 'sci = "scmi_smc_multiagent"\nagent = 2'
+        above, own = (agents, agent) if line.startswith("sci-device") else ("", "")
+        domain = f'[[domain]]\nname = "a"\n{own}\n[[domain.device]]\npath = "{name}"\n{line}\n'
+        path.write_text(f"{above}\n{domain}")
         read_project(path)
 
 

@@ -26,6 +26,7 @@ from xenassign.request.command_line import with_options
 from xenassign.request.demands import Demand
 from xenassign.request.device_part import PartOption
 from xenassign.request.keys import (
+    AGENT,
     ALLOW,
     BOOT,
     DEVICE,
@@ -35,6 +36,7 @@ from xenassign.request.keys import (
     LINT,
     PAGE,
     REQUIRE,
+    SCI,
     TOP,
     Key,
     Section,
@@ -300,6 +302,18 @@ SECTIONS: dict[str, tuple[Section, str, int]] = {
         "protected = true\nreason = 'r'\n",
         6,
     ),
+    "sci": (
+        SCI,
+        "[[domain]]\nname = 'n'\ndevice = ['d']\n[sci]\n{}\nsmc-id = 1\nshmem = 0x1000\n"
+        "agent = [{ id = 0, smc-id = 2, shmem = 0x2000 }]\n",
+        5,
+    ),
+    "agent": (
+        AGENT,
+        "[[domain]]\nname = 'n'\ndevice = ['d']\n[sci]\n'smc-id' = 1\n'shmem' = 0x1000\n"
+        "[[sci.agent]]\n{}\nid = 2\nsmc-id = 2\nshmem = 0x2000\n",
+        8,
+    ),
     "boot": (BOOT, "[[domain]]\nname = 'n'\ndevice = ['d']\n[boot]\n{}\n", 5),
     "lint": (LINT, "[[domain]]\nname = 'n'\ndevice = ['d']\n[lint]\n{}\n", 5),
 }
@@ -329,6 +343,10 @@ ELSEWHERE = {
     ("domain", "map"),  # windows of whole pages
     ("device", "map"),
     ("device", "except"),  # with a pattern
+    ("domain", "agent"),  # with the interface that has agents
+    ("device", "sci-device"),
+    *(("sci", name) for name in ("smc-id", "shmem", "dom0-agent", "agent")),  # each once
+    *(("agent", name) for name in ("id", "smc-id", "shmem")),
     ("page", "address"),  # of whole pages
     ("page", "size"),
     ("domain", "static-memory"),  # banks of whole pages
@@ -342,7 +360,9 @@ NOT_ALONE = {
     ("domain", "base-cfg"),
     ("domain", "cpus"),
     ("domain", "direct-map"),
+    ("domain", "agent"),
     ("device", "except"),
+    ("device", "sci-device"),
 }
 
 
@@ -418,7 +438,9 @@ def test_a_value_of_another_type(tmp_path: Path, name: str, key: Key) -> None:
 def test_a_key_misspelt(tmp_path: Path, name: str, key: Key) -> None:
     section, text, line = SECTIONS[name]
     wrong = f"{key.name}x"
-    text = "{}" if (name, key.name) == ("top", "domain") else text.replace(f"{key.name} = ", "#")
+    text = (
+        "{}" if (name, key.name) == ("top", "domain") else text.replace(f"\n{key.name} = ", "\n#")
+    )
     values = [*VALUES, key.example or "0"]
     messages = [str(told(tmp_path, text.replace("{}", f"{wrong} = {value}"))) for value in values]
     fitting = f"{section.header} has no key {wrong}; did you mean {key.name}"
@@ -567,7 +589,7 @@ HEAD = 'host = "a"\n[[domain]]\nname = "net"\n'
             'name = "a"\n[[domains]]',
             "1: the file has no key name; it has host, xen, xen-flavour, route, include,"
             " iommu-driver, xen-console, clock-summary, regulator-summary, format, domain, allow,"
-            " cpu-pool, forbid, require, boot, lint",
+            " cpu-pool, forbid, require, boot, sci, lint",
         ),
         (
             HEAD + 'device = "a"',

@@ -31,6 +31,9 @@ SUPPLIES = rule("XA006", "supply-of-another-domain", "error", "unsafe")
 FIRMWARE = rule(
     "XA007", "firmware-in-two-domains", "error", "rejected", applies=lambda xen: xen.scmi_smc
 )
+SCMI_IDS = rule(
+    "XA029", "scmi-id-in-two-domains", "error", "unsafe", applies=lambda xen: xen.scmi_smc
+)
 MEMORY = rule("XA008", "memory-overcommitted", "warning", "broken")
 IDLE = rule("XA009", "allowance-idle", "warning", "style")
 

@@ -21,7 +21,7 @@ _HEADINGS = {
     "Devices": (
         *("devices", "maps", "align", "policy", "forced", "shared", "controls", "clock_rates"),
         *("clock_summary", "regulator_summary", "keep_supplies", "memory_regions"),
-        *("sci", "keep_firmware"),
+        *("sci", "agent", "keep_firmware"),
     ),
     "The domain": (
         *("name", "memory", "vcpus", "kernel", "ramdisk", "extra", "vpl011", "static_memory"),

@@ -52,6 +52,10 @@ _SET_UP = frozenset({"assigned-clocks", "assigned-clock-parents"})
 _OTHERS = re.compile(r".+-supply|pinctrl-[0-9]+")
 
 
+#: Protocols that are only read, so that users do not disturb each other.
+READ_ONLY = frozenset({"sensor", "access"})
+
+
 def _counts(prop: str) -> bool:
     return prop in _PROPERTIES or _OTHERS.fullmatch(prop) is not None
 

@@ -21,6 +21,7 @@ from xenassign.planning.plan import SCHEMA
 from xenassign.reading import MAX_SIZE
 from xenassign.request.request import Request
 from xenassign.xen.releases import UPSTREAM, Release, release
+from xenassign.xen.sci_agents import BINDING
 
 _BLOB_OF = {"dts": "dtb", "dtso": "dtbo"}
 _SUFFIXES = (*_BLOB_OF, *_BLOB_OF.values(), "cfg")
@@ -31,7 +32,8 @@ _OF_LABELS = ("__symbols__", "__fixups__", "__local_fixups__")
 class DomainFacts(NamedTuple):
     """What the request of a domain states and its files do not. ``memory``: MiB.
 
-    ``static_memory``: whether Xen is built with CONFIG_STATIC_MEMORY, since the domain has some.
+    ``static_memory``: whether Xen is built with CONFIG_STATIC_MEMORY, since the domain has some;
+    ``agent``: whether with the proposed agents of SCMI, since the domain is one.
     """
 
     name: str
@@ -42,6 +44,7 @@ class DomainFacts(NamedTuple):
     drivers: frozenset[str] | None = None
     xen_console: str | None = None
     static_memory: bool = False
+    agent: bool = False
 
 
 class Folder(NamedTuple):
@@ -64,6 +67,7 @@ def facts_of(request: Request) -> DomainFacts:
         request.drivers,
         request.xen_console,
         bool(request.static_memory),
+        request.agent is not None,
     )
 
 
@@ -183,6 +187,7 @@ def facts_in(file: Path) -> DomainFacts | None:
         frozenset(_strings(drivers)) if drivers is not None else None,
         console if isinstance(console, str) else None,
         bool(plan.get("static_memory")),
+        plan.get("sci") == BINDING.type,
     )
 
 

@@ -31,6 +31,7 @@ from xenassign.linting.verdict.host_overlays import domain_nodes, marks, reserve
 from xenassign.linting.verdict.predict import verdicts
 from xenassign.rule_pages import host_codes
 from xenassign.xen.releases import Release, options_of
+from xenassign.xen.sci_agents import read_agents
 
 if TYPE_CHECKING:
     from xenassign.linting.folder import DomainFacts
@@ -291,6 +292,7 @@ def context(options: Options, overlays: Sequence[TreeFile], host: Tree | None) -
         memory=options.memory * 1024 if options.memory else None,
         beside_dom0=options.dom0,
         options=options_of(options.kconfig),
+        agents=read_agents(host) if host is not None else None,
         host_memory=board.platform.memory if board is not None and options.live_host else (),
         marked=marks(options.host, trees),
     )

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding, errors
 from xenassign.host.platform import read_platform
-from xenassign.outputs import attach, boot, domain, efi, imagebuilder, zephyr
+from xenassign.outputs import attach, boot, domain, efi, imagebuilder, sci, zephyr
 from xenassign.outputs.output import Decision, Functions, Output
 from xenassign.outputs.report import plan_json
 from xenassign.request.boot_request import EFI, BootRequest
@@ -56,6 +56,13 @@ def _zephyr() -> Functions:
     return Functions(decide, write)
 
 
+def _sci() -> Functions:
+    from xenassign.outputs.sci.decide import decide
+    from xenassign.outputs.sci.write import write
+
+    return Functions(decide, write)
+
+
 def _imagebuilder() -> Functions:
     from xenassign.outputs.imagebuilder.decide import decide
     from xenassign.outputs.imagebuilder.write import write
@@ -73,6 +80,9 @@ OUTPUTS = (
         lambda system: any(plan.request.attach_overlay for plan in system.domains),
         _attach,
         endings=attach.ENDINGS,
+    ),
+    Output(
+        lambda system: any(plan.request.agent for plan in system.domains), _sci, names=sci.NAMES
     ),
     Output(lambda system: _has_boot(system.resolved.request.boot), _boot, names=boot.NAMES),
     Output(lambda system: EFI in system.resolved.request.boot.outputs, _efi, names=efi.NAMES),

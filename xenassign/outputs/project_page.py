@@ -28,6 +28,8 @@ _HEADINGS = (
     ("`[[allow]]`", keys.ALLOW),
     ("`[[forbid]]`", keys.FORBID),
     ("`[[require]]`", keys.REQUIRE),
+    ("`[sci]`", keys.SCI),
+    ("`[[sci.agent]]`", keys.AGENT),
     ("`[boot]`", keys.BOOT),
     ("`[lint]`", keys.LINT),
 )

@@ -154,6 +154,7 @@ def decide_judged(board: Board, resolved: Resolved, judged: Judgement) -> Domain
         kept_on=kept_on,
         dom0_options=dom0_options(tree, keeps, kept_on),
         firmware=tuple(firmware.root.path for firmware in kept),
+        permissions=judged.firmware.permissions,
         chosen_cells=chosen_cells(tree, request),
         dom0_changes=changes,
         shares=judged.shares,
@@ -228,7 +229,7 @@ def judge_request(board: Board, resolved: Resolved, scope: Scope | None = None) 
         findings += containment_findings(device, dma_in_scope(scope, device), forced=force)
     findings += (*stream_findings(board, scope, protections), *child_bus_findings(board, scope))
 
-    firmware = judge_firmware(board, scope, request, resolved.shared)
+    firmware = judge_firmware(board, scope, request, resolved.shared, resolved.permissions)
     carve_outs, region_findings = memory_regions(board, scope, resolved)
     regions = (*firmware.regions, *carve_outs)
     of_frames = mapped_frame_findings(board, scope, regions)
@@ -252,8 +253,7 @@ def judge_request(board: Board, resolved: Resolved, scope: Scope | None = None) 
 
 
 def _memory_type(request: Request, device: HostDevice) -> Iterator[Finding]:
-    normal = maps_normal(request.release, device)
-    return memory_type_findings(device, request.release, normal)
+    return memory_type_findings(device, request.release, maps_normal(request.release, device))
 
 
 def _own_scope(board: Board, scope: Scope, resolved: Resolved) -> tuple[Scope, list[Finding]]:

@@ -23,17 +23,26 @@ def within(path: str, root: str) -> bool:
     return f"{path}/".startswith(f"{root.rstrip('/')}/")
 
 
+class Channel(NamedTuple):
+    """How a guest reaches SCMI as an agent of its own: ``memory`` is the node of its page."""
+
+    function: int
+    memory: Node
+
+
 class KeptFirmware(NamedTuple):
     """A firmware node that the guest gets too.
 
     ``why``: the reason that is given for each reference to it. ``memory``: the nodes of its shared
     memory, which are regions of the plan. ``without``: nodes of it that do not answer the guest.
+    ``channel``: that of the guest, which replaces the host's.
     """
 
     root: Node
     why: str
     memory: frozenset[Node] = frozenset()
     without: frozenset[Node] = frozenset()
+    channel: Channel | None = None
 
     def has(self, provider: Node) -> bool:
         """Whether a node is part of the firmware, or its memory."""

@@ -49,6 +49,9 @@ def map_options(
         options[node].append(option)
     if mistakes:
         raise UsageError(*mistakes)
+    for region in regions:
+        if board.platform.tree.find(region.path) is None:  # a page that no option can name
+            options[region.node].append(MapOption(None, None, "auto"))
     for node, option in _stated(claimants, resolved.request):
         options[node].append(option)
     return options

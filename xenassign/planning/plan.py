@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping as Table
+from types import MappingProxyType
 from typing import NamedTuple
 
 from xenassign.checks.scope import Scope
@@ -252,6 +253,7 @@ class DomainPlan(NamedTuple):
     memory that it has together with other domains. ``channels``: its ends of event channels.
     ``added``: the nodes of lines and pages that the board does not have.
     ``pool``: the CPUs that Xen builds it on.
+    ``permissions``: by host path of a device what Xen asks the SCMI firmware to permit its agent.
     """
 
     request: Request
@@ -278,6 +280,7 @@ class DomainPlan(NamedTuple):
     channels: tuple[ChannelEnd, ...] = ()
     added: tuple[Change, ...] = ()
     pool: PlannedPool | None = None
+    permissions: Table[str, tuple[int, ...]] = MappingProxyType({})
 
     @property
     def name(self) -> str:

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import NamedTuple
 
 from xenassign.checks.firmware import (
@@ -39,13 +40,15 @@ from xenassign.host.eemi import PINS
 from xenassign.host.scmi import ScmiUse, ScmiUser
 from xenassign.host.supplier_kinds import supplier_kind
 from xenassign.planning.kept_firmware import KeptFirmware, OfferedFirmware
+from xenassign.planning.sci_agents import REFUSED, agent_firmware
 from xenassign.request.request import Accepted, Request
 from xenassign.xen.board import Board
 from xenassign.xen.releases import RELEASES
 from xenassign.xen.sci import SCMI_PATH, SCMI_SMC, SHMEM, mediator, shared_memory
+from xenassign.xen.sci_agents import BINDING, read_agents
 
-REFUSED = rule("XA521", "scmi-refused", "error", "broken")
 HOST_SIDE = rule("XA522", "scmi-taken-from-dom0", "warning", "broken")
+WITHOUT_DOM0 = rule("XA546", "scmi-without-agent-of-dom0", "warning", "broken")
 IDLE = rule("XA523", "firmware-unused", "warning", "style")
 SHARED_ID = rule("XA524", "scmi-id-shared", "warning", "unsafe")
 NO_FIRMWARE = rule("XA525", "firmware-refused", "error", "broken")
@@ -60,25 +63,39 @@ UNFILTERED = rule("XA528", "scmi-unused-off", "warning", "unsafe")
 
 #: The protocols, which are kinds of suppliers too, whose objects Linux switches off if unused.
 _SWITCHED_OFF = ("clock", "power-domain")
-#: Protocols that are only read, so that users do not disturb each other.
-_READ_ONLY = frozenset({"sensor", "access"})
 
 
 class Firmware(NamedTuple):
-    """The decision: nodes to keep, pages to map for them, and firmware that the guest could get."""
+    """The decision: nodes to keep, pages to map for them, and firmware that the guest could get.
+
+    ``permissions``: by host path the ids of the devices that SCMI is asked to permit.
+    """
 
     kept: tuple[KeptFirmware, ...] = ()
     regions: tuple[Region, ...] = ()
     offered: OfferedFirmware | None = None
     findings: tuple[Finding, ...] = ()
+    permissions: Mapping[str, tuple[int, ...]] = MappingProxyType({})
 
 
 def judge_firmware(
-    board: Board, scope: Scope, request: Request, allowed: Mapping[Node, Accepted]
+    board: Board,
+    scope: Scope,
+    request: Request,
+    allowed: Mapping[Node, Accepted],
+    ids: Mapping[Node, tuple[int, ...]] = MappingProxyType({}),
 ) -> Firmware:
-    """Decides about SCMI and EEMI. ``allowed``: --allow-shared-page by node."""
+    """Decides about SCMI and EEMI.
+
+    By node: ``allowed``: --allow-shared-page, ``ids``: sci-device.
+    """
     findings = [*_shared_ids(board, scope, request)]
-    if request.sci is not None:
+    if request.sci == BINDING.type:
+        own = agent_firmware(board, scope, request, ids)
+        of_dom0 = (f for kept in own.kept for f in _dom0_without(board, scope, kept.root, request))
+        of_agent = (*own.findings, *of_dom0)
+        firmware = Firmware(own.kept, own.regions, None, of_agent, own.permissions)
+    elif request.sci is not None:
         firmware = _scmi(board, scope, request, allowed)
     else:
         firmware = Firmware(offered=_offer(board, request))
@@ -182,6 +199,16 @@ def _host_side(board: Board, scope: Scope, node: Node) -> Iterator[Finding]:
         yield HOST_SIDE(message, node=node.path, fix=fix, fails=False)
 
 
+def _dom0_without(board: Board, scope: Scope, node: Node, request: Request) -> Iterator[Finding]:
+    """What dom0 loses if none of the agents is dom0's."""
+    agents = request.agents or read_agents(board.platform.tree)
+    users = dict.fromkeys(user.node.path for user in _host_users(board, scope, node))
+    losing = [path for path in users if not path.startswith("/cpus/")]
+    if agents is not None and agents.dom0 is None and losing:
+        message = f"dom0 loses {node.path}, which it needs for {_first_three(losing)}"
+        yield WITHOUT_DOM0(message, node=node.path, fails=False)
+
+
 def _host_users(board: Board, scope: Scope, root: Node) -> Iterator[ScmiUser]:
     """The users of an SCMI node that stay with the host."""
     for users in board.scmi.values():
@@ -264,7 +291,7 @@ def _shared_ids(board: Board, scope: Scope, request: Request) -> Iterator[Findin
     for device in scope.devices:
         others: dict[str, list[str]] = defaultdict(list)
         for use in device.scmi_uses:
-            if use.counts and use.id is not None and use.protocol not in _READ_ONLY:
+            if use.counts and use.id is not None and use.protocol not in scmi.READ_ONLY:
                 for path in _other_users(board, scope, use):
                     if use.text not in others[path]:
                         others[path].append(use.text)

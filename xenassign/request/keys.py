@@ -71,6 +71,7 @@ from xenassign.xen.releases import (
     UPSTREAM,
 )
 from xenassign.xen.sci import SCMI_SMC
+from xenassign.xen.sci_agents import BINDING, GUEST_AGENTS
 
 
 class Key(NamedTuple):
@@ -213,6 +214,14 @@ DEVICE = Section(
             "The interrupts that the guest gets, by index or by name in interrupt-names; without it"
             " all of them.",
             '["rx"]',
+        ),
+        Key(
+            "sci-device",
+            one_or_more(Integer(0, 0xFFFFFFFF)),
+            "Its id in the SCMI firmware's device permissions, or several: what Xen permits the"
+            " domain's agent. The firmware's documents state it; it is another number than that"
+            " of a clock.",
+            "7",
         ),
         Key(
             "set",
@@ -455,10 +464,18 @@ DOMAIN = Section(
         ),
         Key(
             "sci",
-            Choice((SCMI_SMC,)),
-            "Give it access to the host's SCMI (Xen 4.21+). One domain only.",
+            Choice((SCMI_SMC, BINDING.type)),
+            f"Give it access to the host's SCMI: `{SCMI_SMC}` (Xen 4.21+) one domain only,"
+            f" `{BINDING.type}` (proposed for Xen) with an agent of [sci].",
             f'"{SCMI_SMC}"',
             "sci",
+        ),
+        Key(
+            "agent",
+            Integer(GUEST_AGENTS[0], GUEST_AGENTS[-1]),
+            "The id of its agent in [sci].",
+            "2",
+            "agent",
         ),
         Key(
             "keep-firmware",
@@ -632,6 +649,33 @@ BOOT = Section(
     ),
 )
 
+_FUNCTION = Integer(0, 0xFFFFFFFF)
+_CHANNEL = (
+    Key("smc-id", _FUNCTION, "The SMC function of its channel.", "0x82000003", required=True),
+    Key("shmem", _ADDRESS, "The page of its shared memory.", "0x47ff1000", required=True),
+)
+AGENT = Section(
+    "[[sci.agent]]",
+    (Key("id", Integer(0, GUEST_AGENTS[-1]), "Its number.", "2", required=True), *_CHANNEL),
+    repeated=True,
+)
+SCI = Section(
+    "[sci]",
+    (
+        Key(
+            "smc-id", _FUNCTION, "The SMC function of Xen's own channel.", "0x82000003", None, True
+        ),
+        Key("shmem", _ADDRESS, "The page of its shared memory.", "0x47ff1000", None, True),
+        Key(
+            "dom0-agent",
+            Integer(0, GUEST_AGENTS[-1]),
+            "The agent of dom0. Without it dom0 has no SCMI.",
+            "0",
+        ),
+        Key("agent", AGENT, "An agent: its number and its channel to the firmware.", required=True),
+    ),
+)
+
 LINT = Section(
     "[lint]",
     (
@@ -747,6 +791,7 @@ TOP = Section(
             BOOT,
             "Load addresses, files and command lines, for --host-out, --uboot-script and --efi.",
         ),
+        Key("sci", SCI, "The agents of the SCMI firmware, for a Xen with the proposed patches."),
         Key("lint", LINT, "Defaults for the options of `xenassign lint`."),
     ),
 )

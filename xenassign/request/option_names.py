@@ -34,7 +34,7 @@ KEYS = frozenset(_FLAGS) - {*_OF_COMMAND}
 _OPTION = re.compile(
     r"(?<![\w-])(?:-d|--(?P<name>[a-z][a-z0-9-]*))(?![\w-])"
     r"(?: (?P<value>(?:(?:[/0-9A-Z]|[^\s;,()=]+=)[^\s;,()]*(?<!\.)|auto|identity|dom0less|xl"
-    r"|scmi_smc)))?"
+    r"|scmi_smc(?:_multiagent)?)))?"
 )
 #: A part of a placeholder that may be left out, as in PATH[#NAME]=HZ.
 _OPTIONAL = re.compile(r"\[[^]]*\]")

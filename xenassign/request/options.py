@@ -201,7 +201,15 @@ DOMAIN = (
         "Give the guest access to the host's SCMI (Xen 4.21+, arm,scmi-smc): the protocols that"
         " its devices use, and the shared memory. One domain only; requires scmi-smc-passthrough"
         " on Xen's command line.",
-        choices=("scmi_smc",),
+        choices=("scmi_smc", "scmi_smc_multiagent"),
+    ),
+    Option(
+        "--agent",
+        "agent",
+        "With --sci scmi_smc_multiagent: the number of the guest's agent, one of [sci] in"
+        " xenassign.toml or of HOST's /chosen/xen. Proposed for Xen, not part of any release.",
+        metavar="N",
+        number=True,
     ),
     Option(
         "--keep-firmware",

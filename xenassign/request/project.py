@@ -15,7 +15,7 @@ from xenassign.errors import InputError, UsageError
 from xenassign.formats.toml_text import KeyPath, TomlFile, read_toml
 from xenassign.host.clock_summary import read_clock_summary
 from xenassign.host.regulator_summary import read_regulator_summary
-from xenassign.request import base_cfg, demands, short_form
+from xenassign.request import base_cfg, demands, sci_section, short_form
 from xenassign.request.added_nodes import added_nodes
 from xenassign.request.boot_request import BootRequest, load_option
 from xenassign.request.device_keys import device_mistakes, device_options, device_tables
@@ -175,6 +175,8 @@ def _request(top: dict[str, Any], domain: dict[str, Any], folder: Path, origin: 
         drivers=frozenset(as_list(top.get("iommu-driver"))) or None,
         **device_options(domain, devices, origin),
         added=tuple(added_nodes(domain, origin)),
+        agents=sci_section.agents_of(top, Origin(origin.toml, ())),
+        permissions=sci_section.permissions(domain),
         origin=origin,
     )
     if "clock-summary" in top:

@@ -16,7 +16,7 @@ from xenassign.findings import ROUTES
 from xenassign.formats.xlcfg import XlConfig
 from xenassign.host.clock_summary import ClockSummary
 from xenassign.host.regulator_summary import RegulatorSummary
-from xenassign.request import units
+from xenassign.request import sci_section, units
 from xenassign.request.added_nodes import AddedNode
 from xenassign.request.device_part import PartOption
 from xenassign.request.node_request import NOTHING, NodeRequest
@@ -34,7 +34,7 @@ from xenassign.xen.releases import (
     options_of,
     release,
 )
-from xenassign.xen.sci import SCMI_SMC
+from xenassign.xen.sci_agents import BINDING, KCONFIG, Agents
 from xenassign.xen.xlvalues import IomemRange
 
 VCPUS_MAX = max(GUEST_VCPUS_MAX.values())
@@ -124,7 +124,10 @@ class Request:
     ``excepted``: (pattern of ``devices``, name of what it matches and that is not assigned).
     ``parts``: devices of which the guest gets some register blocks and interrupts only.
     ``added``: lines and pages that no device of the board has.
-    ``sci``: the system control interface of the guest, ``scmi_smc`` or None.
+    ``sci``: the system control interface of the guest, ``scmi_smc``, that of
+    ``sci_agents.BINDING`` with the number of its ``agent``, or None. ``agents``: those that the
+    project states; None: the host's tree may. ``permissions``: the ids of devices, by the names
+    in ``devices``, in the firmware's permissions.
     ``align``: one of ``ALIGNMENTS``. ``pins``: places that ``auto`` prefers, never a refusal.
     ``avoid``: guest addresses in bytes that ``auto`` leaves free.
     ``base``: the user's own dom.cfg; ``request.base_cfg.request`` reads its values. ``partial``:
@@ -167,6 +170,9 @@ class Request:
     xen_console: str | None = None
     drivers: frozenset[str] | None = None
     sci: str | None = None
+    agent: int | None = None
+    agents: Agents | None = None
+    permissions: tuple[tuple[str, tuple[int, ...]], ...] = ()
     keep_firmware: bool = False
     edits: tuple[PropertyEdit, ...] = ()
     excepted: tuple[tuple[str, str], ...] = ()
@@ -210,8 +216,7 @@ class Request:
                 raise OptionError(option, f"{problem}; remove it")
         if self.align not in ALIGNMENTS:
             raise OptionError("--align", f"{self.align} is invalid; give {', '.join(ALIGNMENTS)}")
-        if self.sci not in (None, SCMI_SMC):
-            raise OptionError("--sci", f"{self.sci} is invalid; give {SCMI_SMC}")
+        sci_section.check(self.sci, self.agent, self.agents, self.permissions)
         twice = {name for name in self.devices if self.devices.count(name) > 1}
         if twice:
             raise UsageError(f"{min(twice)} is named twice; name each device once")
@@ -222,7 +227,8 @@ class Request:
     def kconfig(self) -> frozenset[str]:
         """The options that Xen has to be built with for what is set of the domain's node."""
         static = {"STATIC_MEMORY"} if self.static_memory else set[str]()
-        return options_of(static | self.node.kconfig(self.release))
+        agent = {KCONFIG} if self.sci == BINDING.type else set[str]()
+        return options_of(static | agent | self.node.kconfig(self.release))
 
     def where(self, *keys: str | int) -> str:
         """The place of a key of the domain as the end of a phrase: `` (FILE:LINE)``, or nothing."""

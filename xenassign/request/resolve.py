@@ -51,6 +51,12 @@ class Resolved(NamedTuple):
     parts: Mapping[Node, DevicePart] = MappingProxyType({})
 
     @property
+    def permissions(self) -> Mapping[Node, tuple[int, ...]]:
+        """``permissions`` of the request by the nodes of the devices."""
+        ids = dict(self.request.permissions)
+        return {node: ids[name] for node, name in self.devices.items() if name in ids}
+
+    @property
     def name(self) -> str:
         """The domain's name."""
         return self.request.name

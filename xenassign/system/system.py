@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from typing import NamedTuple
 
 from xenassign.checks.conflicts import (
@@ -13,6 +13,7 @@ from xenassign.checks.conflicts import (
     MEMORY,
     NESTED,
     PAGES,
+    SCMI_IDS,
     SUPPLIES,
     TWICE,
     Conflict,
@@ -26,8 +27,9 @@ from xenassign.checks.scope import system_scopes
 from xenassign.devicetree.spans import Span
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
-from xenassign.findings import Finding, errors, some
+from xenassign.findings import Finding, Rule, errors, some
 from xenassign.host.platform import Platform, read_platform
+from xenassign.host.scmi import READ_ONLY
 from xenassign.planning.decide import decide_on
 from xenassign.planning.kept_firmware import within
 from xenassign.planning.plan import DomainPlan
@@ -260,13 +262,53 @@ def _supply(owner: str, provider: str, consumer: str, text: str, users: list[str
 
 
 def _firmware(plans: list[DomainPlan]) -> Iterator[Conflict]:
-    """Domains with SCMI besides the first one."""
+    """Domains with SCMI besides the first one; of agents, those with the agent of an earlier one,
+    or with an id that the firmware would permit both.
+    """
     forwarding = [plan for plan in plans if plan.firmware and plan.request.sci is not None]
-    for other in forwarding[1:]:
-        first = forwarding[0]
-        path = first.firmware[0]
-        message = f"{first.name} and {other.name} both have SCMI; Xen forwards it for one domain"
-        yield Conflict(FIRMWARE, (first.name, other.name), (path, path), message)
+    for index, other in enumerate(forwarding):
+        for first in forwarding[:index]:
+            yield from _of_agents(first, other)
+            if not first.request.agent or not other.request.agent:
+                why = "both have SCMI; Xen forwards it for one domain"
+                yield _both(FIRMWARE, first, other, why)
+                break
+
+
+def _of_agents(first: DomainPlan, other: DomainPlan) -> Iterator[Conflict]:
+    """What two domains with agents may not have in common."""
+    agent = first.request.agent
+    if not agent or not other.request.agent:
+        return
+    if agent == other.request.agent:
+        yield _both(FIRMWARE, first, other, f"both are agent {agent} of SCMI")
+    for text, paths in _common_ids(first, other):
+        message = f"{text} is of {paths[0]} (of {first.name}) and {paths[1]} (of {other.name})"
+        yield Conflict(SCMI_IDS, (first.name, other.name), paths, message)
+
+
+def _both(violated: Rule, first: DomainPlan, other: DomainPlan, why: str) -> Conflict:
+    path = first.firmware[0]
+    message = f"{first.name} and {other.name} {why}"
+    return Conflict(violated, (first.name, other.name), (path, path), message)
+
+
+def _common_ids(first: DomainPlan, other: DomainPlan) -> Iterator[tuple[str, tuple[str, str]]]:
+    """(id, a device of each) of what both domains control through SCMI."""
+    theirs = dict(_scmi_ids(first))
+    for key, (text, path) in _scmi_ids(other):
+        if key in theirs:
+            yield text, (theirs[key][1], path)
+
+
+def _scmi_ids(plan: DomainPlan) -> Iterator[tuple[Hashable, tuple[str, str]]]:
+    """(key, (text, host path)) of the ids of a domain: of permissions, and of resources."""
+    for device in plan.devices:
+        for number in plan.permissions.get(device.path, ()):
+            yield number, (f"device id {number} of SCMI", device.path)
+        for use in device.host.scmi_uses:
+            if use.counts and use.protocol not in READ_ONLY:
+                yield use.key, (f"SCMI {use.text}", device.path)
 
 
 def _memory(platform: Platform, domains: tuple[Resolved, ...]) -> Iterator[Conflict]:

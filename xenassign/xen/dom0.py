@@ -140,6 +140,11 @@ def dom0(platform: Platform, iommus: Iommus) -> Dom0:
     return Dom0(merged(pages), frozenset(allowed), holders)
 
 
+def with_pages(has: Dom0, span: Span) -> Dom0:
+    """``has`` for a dom0 that may give further host addresses, whole pages in bytes."""
+    return has._replace(pages=merged([*has.pages, span.in_pages]))
+
+
 def without_scmi(has: Dom0, platform: Platform, marked: frozenset[str]) -> Dom0:
     """``has`` for a dom0 whose SCMI is assigned to a guest: it may also give the shared memory.
 

@@ -664,7 +664,8 @@ _4_21 = replace(
     dom0_gives_page_after=False,
     enhanced_values=_4_20.enhanced_values | {"legacy"},
     vcpu_nodes=True,
-    kconfig=_4_20.kconfig | {"GICV3_ESPI"},
+    # SCMI_SMC_MA is that of patches which are proposed for Xen (xen/sci_agents.py).
+    kconfig=_4_20.kconfig | {"GICV3_ESPI", "SCMI_SMC_MA"},
     extended_spis=True,
     low_nr_spis_refused=True,
     domain_properties=_4_20.domain_properties

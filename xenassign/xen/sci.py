@@ -40,11 +40,17 @@ class Mediator(NamedTuple):
         return self.node is not None and self.node.path.lower() == SCMI_PATH
 
 
-def mediator(tree: Tree, marked: frozenset[str] = frozenset()) -> Mediator:
-    """The mediator of a board. ``marked``: paths that an overlay marks xen,passthrough."""
+def mediator(
+    tree: Tree, marked: frozenset[str] = frozenset(), *, outside: Node | None = None
+) -> Mediator:
+    """The mediator of a board. ``marked``: paths that an overlay marks xen,passthrough;
+    ``outside``: nothing below of this node is meant.
+    """
     why = f"the board has no node with {COMPATIBLE}"
     for node in tree.nodes():
         if COMPATIBLE not in (text.lower() for text in node.compatible):
+            continue
+        if outside is not None and outside in node.lineage():
             continue
         if not node.available:
             why = f"{node.path} is disabled"

@@ -86,6 +86,12 @@ def sci_types(text: str) -> list[str]:
     return [part[5:].lower() for part in text.split(",") if part.startswith("type=")]
 
 
+def sci_agent(text: str) -> int | None:
+    """The agent of SCMI that arm_sci names, as the patches for agents read it; None without one."""
+    parts = [part[9:] for part in text.split(",") if part.startswith("agent_id=")]
+    return int(parts[-1]) if parts and re.fullmatch(r"[0-9]{1,3}", parts[-1]) else None
+
+
 #: How xl reads the keys that are not strings. Source: xl_parse.c, of 4.17 to 4.22: the calls of
 #: xlu_cfg_get_list, xlu_cfg_get_long and xlu_cfg_get_defbool.
 _LISTS = """

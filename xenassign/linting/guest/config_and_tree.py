@@ -23,7 +23,7 @@ from xenassign.linting.guest.scmi import scmi_nodes
 from xenassign.linting.guest.view import View, windows_of
 from xenassign.linting.verdict.cfg_irqs import corrected_intid
 from xenassign.linting.verdict.cfg_keys import XL
-from xenassign.linting.verdict.domcfg import requests_scmi
+from xenassign.linting.verdict.domcfg import requests_agent, requests_scmi
 from xenassign.linting.verdict.mappings import MappingEntry, iomem_ranges
 from xenassign.xen.releases import SPI_FIRST_INTID
 from xenassign.xen.xlvalues import IomemRange
@@ -324,7 +324,8 @@ def clear_host_nodes(pair: Pair) -> Iterator[Finding]:
 def arm_sci(pair: Pair) -> Iterator[Finding]:
     """SCMI nodes in the guest, and no arm_sci that requests SCMI."""
     release = pair.view.context.release
-    if ARM_SCI_MISSING.applies(release) and not requests_scmi(pair.config, release):
+    agent = requests_agent(pair.config, pair.view.context)
+    if ARM_SCI_MISSING.applies(release) and not (agent or requests_scmi(pair.config, release)):
         for node in scmi_nodes(pair.view):
             message = f"{node.path}: dom.cfg has no arm_sci that requests SCMI"
             yield ARM_SCI_MISSING(message, node=node.path)

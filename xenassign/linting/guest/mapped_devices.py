@@ -34,7 +34,7 @@ from xenassign.linting.verdict.cfg_keys import XL
 from xenassign.linting.verdict.context import Context
 from xenassign.linting.verdict.dom0less import DOM0LESS
 from xenassign.linting.verdict.dom0less_host import DOM0_DRIVES_DEVICE
-from xenassign.linting.verdict.domcfg import requests_scmi
+from xenassign.linting.verdict.domcfg import agent_memory, requests_scmi
 from xenassign.linting.verdict.mappings import iomem_ranges
 from xenassign.xen.board import Board
 from xenassign.xen.dom0 import is_marked
@@ -82,9 +82,11 @@ def in_iomem(config: XlConfig, context: Context, view: View | None) -> Iterator[
     mapped = _Mapped(board, context, view, config)
     lacking = CfgAdditions(config, context)
     scmi = requests_scmi(config, context.release)  # which requires the shared memory
+    own = agent_memory(config, context)
     for atom, span in _iomem(config, context.release):
         for judged in mapped.judged([span]):
-            if not (scmi and any(SHMEM in part.compatible for part in judged.node.walk())):
+            parts = [part for part in judged.node.walk() if SHMEM in part.compatible]
+            if not (parts and (scmi or _is_within(parts, own))):
                 at = config.place(atom)
                 added = (
                     lacking.of_device(read_device(board.platform, judged.node), safe=False)
@@ -96,6 +98,12 @@ def in_iomem(config: XlConfig, context: Context, view: View | None) -> Iterator[
                 )
     if view is None:
         yield from _in_irqs(config, board, mapped, lacking)
+
+
+def _is_within(parts: list[Node], memory: Span | None) -> bool:
+    """Whether these nodes are within a span, such as the memory of the domain's SCMI agent."""
+    blocks = [block for part in parts for block in registers(part).blocks]
+    return memory is not None and all(memory.covers(block.span) for block in blocks)
 
 
 def _iomem(config: XlConfig, release: Release) -> Iterator[tuple[Atom, Span]]:

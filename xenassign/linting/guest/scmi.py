@@ -9,12 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from xenassign.devicetree.addresses import SIMPLE_BUSES
+from xenassign.devicetree.addresses import SIMPLE_BUSES, registers
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule
+from xenassign.formats.xlcfg import Atom
 from xenassign.linting.guest.view import Check, View
 from xenassign.linting.verdict.dom0less import DOM0LESS
+from xenassign.linting.verdict.domcfg import requests_agent
 from xenassign.xen.sci import COMPATIBLE, SCMI_SMC, SHMEM, mediator, shared_memory
+from xenassign.xen.sci_agents import BINDING, KCONFIG
+from xenassign.xen.xlvalues import sci_agent
 
 UNANSWERED = rule("XA529", "scmi-unanswered", "error", "broken")
 TYPE_MISSING = rule(
@@ -30,6 +34,8 @@ TYPE_MISSING = rule(
 #: Nodes for whose children Linux makes devices. /firmware of the root is one without any of these.
 _BUSES = SIMPLE_BUSES | {"simple-mfd"}
 
+_OF_AGENT = "state the function and the page that the host's tree has for the domain's agent"
+
 
 def scmi_nodes(view: View) -> Iterator[Node]:
     """The guest's SCMI nodes whose calls Xen would have to forward."""
@@ -40,9 +46,10 @@ def scmi_nodes(view: View) -> Iterator[Node]:
 
 def unanswered(view: View) -> Iterator[Finding]:
     """SCMI nodes of the guest whose calls do not reach the firmware."""
+    fix = _OF_AGENT if view.context.agents is not None and _is_agent(view) else None
     for node in scmi_nodes(view):
         for prop, problem in _problems(view, node):
-            yield UNANSWERED(f"{node.path}: {problem}", node=node.path, prop=prop)
+            yield UNANSWERED(f"{node.path}: {problem}", node=node.path, prop=prop, fix=fix)
             break
 
 
@@ -69,6 +76,9 @@ def _problems(view: View, node: Node) -> Iterator[tuple[str, str]]:
     for region in shared_memory(view.tree, node):
         if SHMEM not in region.compatible:
             yield "shmem", f"{region.path} is not compatible with {SHMEM}"
+    if prop is not None and _is_agent(view):
+        yield from _wrong_channel(view, node, int.from_bytes(prop.value, "big"))
+        return
     if platform is None:
         return
     host = mediator(platform.tree, view.context.marked)
@@ -78,10 +88,42 @@ def _problems(view: View, node: Node) -> Iterator[tuple[str, str]]:
         yield "arm,smc-id", f"the host's number is {host.function:#x} ({host.node.path})"
 
 
+def _is_agent(view: View) -> bool:
+    """Whether the domain is an agent of SCMI, or may be one."""
+    if KCONFIG not in view.context.options:
+        return False
+    if view.config is not None:
+        return requests_agent(view.config, view.context)
+    return view.context.sci in (None, BINDING.type)
+
+
+def _wrong_channel(view: View, node: Node, function: int) -> Iterator[tuple[str, str]]:
+    """What is wrong in the channel of an agent: its function and its page are those of one agent,
+    which is that of the domain.
+    """
+    agents = view.context.agents
+    agent = next((a for a in agents.agents if a.function == function), None) if agents else None
+    if agents is None:
+        return
+    if agent is None:
+        yield "arm,smc-id", f"{function:#x} is the function of no agent"
+        return
+    value = view.config.get("arm_sci") if view.config is not None else None
+    if isinstance(value, Atom) and sci_agent(value.text) != agent.id:
+        yield "arm,smc-id", f"{function:#x} is that of agent {agent.id}, not of arm_sci's"
+    for region in shared_memory(view.tree, node):
+        partial = view.nearest(region)
+        entries = view.mapped(partial) if partial is not None else ()
+        at = [block.pages for block in registers(region).blocks]
+        own = [e for e in entries if any(e.guest_span.overlaps(pages) for pages in at)]
+        if entries and not any(entry.host_span.covers(agent.span) for entry in own):
+            yield "shmem", f"{region.path} is not the page {agent.page:#x} of agent {agent.id}"
+
+
 def type_missing(view: View) -> Iterator[Finding]:
     """SCMI nodes in the guest, and a domain's node that does not request SCMI."""
     context = view.context
-    if context.sci in (None, SCMI_SMC) or not TYPE_MISSING.applies(context.release):
+    if context.sci in (None, SCMI_SMC, BINDING.type) or not TYPE_MISSING.applies(context.release):
         return
     for node in scmi_nodes(view):
         message = f"{node.path}: the domain has no xen,sci_type that requests SCMI"

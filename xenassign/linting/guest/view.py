@@ -17,6 +17,7 @@ from xenassign.linting.guest.guest_lines import GuestGic
 from xenassign.linting.verdict.context import Context
 from xenassign.linting.verdict.mappings import MappingEntry, entries
 from xenassign.xen.releases import CACHEABLE, FORCE, GUEST_PHANDLE_GIC, Release
+from xenassign.xen.sci import SHMEM
 
 if TYPE_CHECKING:
     from xenassign.checks.scope import Scope
@@ -117,7 +118,11 @@ class View:
 
         find = board.platform.tree.find_as_xen
         named = {p.node for p in self._with_xen_properties if p.path and find(p.path)}
-        nodes = [node for node in self.devices if named.isdisjoint(node.lineage())]
+        nodes = [
+            node
+            for node in self.devices
+            if named.isdisjoint(node.lineage()) and SHMEM not in node.compatible
+        ]
         guest = GuestNodes(self.tree, nodes, self.guest_gic)
         return ties(guest, config, board, self.context.marked)
 

@@ -39,8 +39,13 @@ _WAYS = Unprotected(
 _MODES = ("default", "disabled", "enabled", "sync_pt", "share_pt")
 
 
-def assigned_devices(config: XlConfig, board: Board, marked: frozenset[str]) -> Iterator[Finding]:
-    """Findings about dtdev and passthrough: xl reads the strings up to the first list."""
+def assigned_devices(
+    config: XlConfig, board: Board, marked: frozenset[str], *, scmi: bool = False
+) -> Iterator[Finding]:
+    """Findings about dtdev and passthrough: xl reads the strings up to the first list.
+
+    ``scmi``: whether the domain is an agent of SCMI, so that dtdev may list what is not protected.
+    """
     items = list_items(config, "dtdev")
     stop = next((i for i, item in enumerate(items) if not isinstance(item, Atom)), len(items))
     paths = [item for item in items[:stop] if isinstance(item, Atom)]
@@ -53,7 +58,11 @@ def assigned_devices(config: XlConfig, board: Board, marked: frozenset[str]) -> 
     state = _Assignments(scope, masters.nodes, set(), masters.streams.copy())
     for atom in paths:
         finding = _assign(atom.text, platform, iommus, state)
-        if finding is not None:
+        if finding is not None and not (
+            scmi
+            and finding.rule is DTDEV_UNPROTECTED
+            and (platform.tree.find_as_xen(atom.text) is not None)
+        ):
             yield finding._replace(place=config.place(atom))
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from xenassign.xen.board import Board
     from xenassign.xen.dom0 import Dom0, Dom0Masters
     from xenassign.xen.iommu import Iommus
+    from xenassign.xen.sci_agents import Agents
 
 
 class Images(NamedTuple):
@@ -64,7 +65,8 @@ class Context(NamedTuple):
     replaces the memory that a board's file states. ``direct_map``: guest addresses are host
     addresses; ``static_memory``: (base, size) in bytes of its xen,static-mem. ``elsewhere``: the
     host nodes that are assigned to other domains of the system (``Scope``). ``enhanced``: whether
-    a dom0less domain has PV interfaces. ``windows``: kinds of optional windows that dom.cfg uses.
+    a dom0less domain has PV interfaces. ``agents``: those of the SCMI firmware, if Xen is built
+    for them and they are known. ``windows``: kinds of optional windows that dom.cfg uses.
     """
 
     release: Release
@@ -87,6 +89,7 @@ class Context(NamedTuple):
     elsewhere: frozenset[Node] = frozenset()
     enhanced: bool = False
     windows: frozenset[Use] = frozenset()
+    agents: Agents | None = None
 
     @property
     def platform(self) -> Platform | None:

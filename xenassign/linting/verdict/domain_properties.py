@@ -17,6 +17,7 @@ from xenassign.linting.verdict.domain import scanned_as_dom0, string
 from xenassign.linting.verdict.domain_view import DomainView
 from xenassign.spelling import did_you_mean
 from xenassign.xen.node_properties import BY_NAME, INT32_MAX, PROPERTIES, first_release
+from xenassign.xen.sci_agents import BINDING, KCONFIG
 
 PASSTHROUGH = rule(
     "XA705",
@@ -167,6 +168,8 @@ def unknown_properties(view: DomainView) -> Iterator[Finding]:
     known = view.release.domain_properties
     for name in view.node.properties:
         if name in known or name in _STANDARD:
+            continue
+        if name == BINDING.domain_agent and KCONFIG in view.context.options:
             continue
         message = f"{view.node.path}: Xen {view.release.name} does not read {name}"
         since = first_release(name)

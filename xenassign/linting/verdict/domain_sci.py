@@ -11,6 +11,7 @@ from xenassign.linting.verdict.dom0less import DOM0LESS
 from xenassign.linting.verdict.domain import DomainNode, string
 from xenassign.linting.verdict.domain_view import DomainView
 from xenassign.xen.sci import OPTION, SCMI_SMC, mediator
+from xenassign.xen.sci_agents import BINDING, GUEST_AGENTS, KCONFIG
 
 SCI_TYPE = rule(
     "XA708",
@@ -45,6 +46,9 @@ def sci_type(view: DomainView) -> Iterator[Finding]:
     value, path = view.domain.sci_type, view.node.path
     if not view.reads("xen,sci_type") or value == "none":
         return
+    if value == BINDING.type and KCONFIG in view.context.options:
+        yield from _agent(view)
+        return
     if value != "scmi_smc":
         message = f"{path}: xen,sci_type is {repr(value) if value else 'not a string'}"
         yield SCI_TYPE(message, node=path, prop="xen,sci_type")
@@ -64,6 +68,18 @@ def sci_type(view: DomainView) -> Iterator[Finding]:
         if first is not view.node:
             message = f"{path}: {first.path} has the SCMI already"
             yield SCI_TAKEN(message, node=path, prop="xen,sci_type")
+
+
+def _agent(view: DomainView) -> Iterator[Finding]:
+    """A domain that is an agent of SCMI, with its number."""
+    path, prop = view.node.path, view.node.get(BINDING.domain_agent)
+    number = int.from_bytes(prop.value, "big") if prop and len(prop.value) == 4 else None
+    if number not in GUEST_AGENTS:
+        message = f"{path}: {BINDING.domain_agent} is not {GUEST_AGENTS[0]} to {GUEST_AGENTS[-1]}"
+        yield SCI_TYPE(message, node=path, prop=BINDING.domain_agent if prop else "xen,sci_type")
+    elif view.context.agents is not None and view.context.agents.find(number) is None:
+        message = f"{path}: the host's tree has no agent {number}"
+        yield SCI_TYPE(message, node=path, prop=BINDING.domain_agent)
 
 
 def _first_with_scmi(domain: DomainNode) -> Node:

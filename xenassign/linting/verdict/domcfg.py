@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 from xenassign.checks.guest_addresses import TOO_HIGH, used_windows
 from xenassign.devicetree.addresses import is_pci, registers
 from xenassign.devicetree.places import Place
-from xenassign.devicetree.spans import PAGE_SIZE
+from xenassign.devicetree.spans import PAGE_SIZE, Span
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding, rule, some
 from xenassign.formats.xlcfg import Atom, ConfigError, XlConfig, parse
@@ -41,8 +41,9 @@ from xenassign.xen.releases import (
     Release,
 )
 from xenassign.xen.sci import SCMI_SMC, mediator
+from xenassign.xen.sci_agents import BINDING, GUEST_AGENTS, KCONFIG
 from xenassign.xen.stage2 import Stage2, pool_pages
-from xenassign.xen.xlvalues import IomemRange, page_range, sci_types
+from xenassign.xen.xlvalues import IomemRange, page_range, sci_agent, sci_types
 
 if TYPE_CHECKING:
     from xenassign.host.platform import Platform
@@ -147,7 +148,9 @@ def check(config: XlConfig, context: Context) -> Iterator[Finding]:
         if rights is not None and (lines or ranges):
             yield from _rights(config, rights, lines, ranges)
         yield from _in_bytes(config, context.board.platform, ranges)
-        yield from assigned_devices(config, context.board, context.marked)
+        yield from assigned_devices(
+            config, context.board, context.marked, scmi=requests_agent(config, context)
+        )
     yield from _sci(config, context)
     yield from builds(config, context)
     yield from _stage2(config, context, ranges)
@@ -204,15 +207,39 @@ def _vcpus(config: XlConfig, context: Context) -> Iterator[Finding]:
 
 def requests_scmi(config: XlConfig, release: Release) -> bool:
     """Whether arm_sci requests the host's SCMI, in a release that reads the key."""
+    return _requested(config, release) == SCMI_SMC
+
+
+def requests_agent(config: XlConfig, context: Context) -> bool:
+    """Whether arm_sci requests an agent of SCMI, of a Xen that is built for them."""
+    return KCONFIG in context.options and _requested(config, context.release) == BINDING.type
+
+
+def _requested(config: XlConfig, release: Release) -> str | None:
+    """The type that arm_sci has in the end, in a release that reads the key."""
     value = config.get("arm_sci")
     if not isinstance(value, Atom) or not release.knows_key("arm_sci"):
-        return False
-    return sci_types(value.text)[-1:] == [SCMI_SMC]
+        return None
+    return next(reversed(sci_types(value.text)), None)
+
+
+def agent_memory(config: XlConfig, context: Context) -> Span | None:
+    """The host addresses of the shared memory of the agent that arm_sci requests."""
+    value = config.get("arm_sci")
+    if context.agents is None or not isinstance(value, Atom):
+        return None
+    agent = context.agents.find(sci_agent(value.text)) if requests_agent(config, context) else None
+    return agent.span if agent is not None else None
 
 
 def dom0_rights(config: XlConfig, context: Context) -> Dom0 | None:
     """The pages and interrupts that dom0 may give to a guest with this configuration."""
     rights, platform = context.dom0(), context.platform
+    memory = agent_memory(config, context)
+    if rights is not None and memory is not None:
+        from xenassign.xen.dom0 import with_pages
+
+        return with_pages(rights, memory)
     if rights is None or platform is None or not requests_scmi(config, context.release):
         return rights
     from xenassign.xen.dom0 import without_scmi
@@ -252,8 +279,13 @@ def _sci(config: XlConfig, context: Context) -> Iterator[Finding]:
     if not isinstance(value, Atom) or not SCI_REFUSED.applies(context.release):
         return
     at, types = config.place(value), sci_types(value.text)
-    unknown = [kind for kind in types if kind not in ("none", SCMI_SMC)]
-    if unknown:
+    known = {"none", SCMI_SMC, *([BINDING.type] if KCONFIG in context.options else [])}
+    unknown = [kind for kind in types if kind not in known]
+    if not unknown and types[-1:] == [BINDING.type]:
+        if sci_agent(value.text) not in GUEST_AGENTS:
+            message = f"arm_sci is {value.text!r}, without a valid {BINDING.xl_agent}"
+            yield SCI_REFUSED(message, prop="arm_sci", place=at)
+    elif unknown:
         yield SCI_REFUSED(f"arm_sci has the type {unknown[0]!r}", prop="arm_sci", place=at)
     elif not types:
         yield SCI_IDLE(f"arm_sci is {value.text!r}, without type=", prop="arm_sci", place=at)

@@ -30,6 +30,7 @@ from xenassign.outputs.boot.chosen import (
 )
 from xenassign.outputs.boot.cpu_pools import cpu_changes
 from xenassign.outputs.boot.host_changes import all_marks
+from xenassign.outputs.boot.sci_changes import agent_changes, changes_of_tree
 from xenassign.planning.plan import DomainPlan
 from xenassign.request.boot_request import (
     BOOTING,
@@ -111,7 +112,8 @@ def decide(system: SystemPlan) -> BootPlan | None:
     data = board_blob(platform)
     boots = bool(request.outputs & PLACING)
     xen, host = request.load("xen"), request.load("host")
-    marks = all_marks(plans)
+    agents = agent_changes(plans)
+    marks = (*all_marks(plans), *(changes_of_tree(agents, tree) if agents is not None else ()))
     chosen, modules = _chosen(platform, request, plans) if boots else (None, ())
     if boots and not modules and (CHOSEN in request.outputs or xen is not None):
         check_dom0(tree, _FORM)

@@ -21,6 +21,7 @@ from xenassign.devicetree.draft import (
 from xenassign.outputs.boot.cpu_pools import pool_property
 from xenassign.planning.plan import ChannelEnd, DomainPlan
 from xenassign.xen.releases import SPI_FIRST_INTID, rounded_spis
+from xenassign.xen.sci_agents import BINDING, KCONFIG
 
 #: Bytes of a property that U-Boot's ``fdt set`` takes at most (SCRATCHPAD of its cmd/fdt.c).
 UBOOT_VALUE_MAX = 1024
@@ -102,7 +103,11 @@ def domain_node(
         )
     if request.sci is not None:
         comment = "Xen's command line requires scmi-smc-passthrough"
+        if request.agent is not None:
+            comment = f"proposed for Xen: CONFIG_{KCONFIG}"
         properties.append(text("xen,sci_type", request.sci, comment=comment))
+    if request.agent is not None:
+        properties.append(cells(BINDING.domain_agent, request.agent, decimal=True))
     if request.vpl011:
         properties.append(boolean("vpl011"))
     properties += _static_memory(plan)

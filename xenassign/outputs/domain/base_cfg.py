@@ -8,7 +8,7 @@ from xenassign.escape import hash_comment, xlcfg_string
 from xenassign.formats import xlcfg_edit
 from xenassign.formats.xlcfg import Atom, XlConfig, parse
 from xenassign.formats.xlcfg_edit import Edit, written
-from xenassign.outputs.domain.text import protected_paths
+from xenassign.outputs.domain.text import protected_paths, sci_value
 from xenassign.planning.plan import DomainPlan
 from xenassign.request import short_form
 from xenassign.xen.xlvalues import IomemRange, intid, page_range, sci_types
@@ -79,9 +79,13 @@ def _values(base: XlConfig, plan: DomainPlan) -> dict[str, str]:
     pool = base.integer("shadow_memory") or 0
     if plan.pool_mib is not None and pool < plan.pool_mib:
         values["shadow_memory"] = plan.pool_mib
-    if request.sci is not None and sci_types(_text(base, "arm_sci") or "")[-1:] != [request.sci]:
-        values["arm_sci"] = f"type={request.sci}"
-    if protected_paths(plan) and _text(base, "passthrough") not in ("enabled", "share_pt"):
+    stated = _text(base, "arm_sci") or ""
+    if request.sci is not None and (
+        sci_types(stated)[-1:] != [request.sci] or (request.agent and stated != sci_value(request))
+    ):
+        values["arm_sci"] = sci_value(request)
+    protected = any(device.protection.protected for device in plan.devices)
+    if protected and _text(base, "passthrough") not in ("enabled", "share_pt"):
         values["passthrough"] = "enabled"
     return {
         name: xlcfg_string(value) if isinstance(value, str) else str(value)

@@ -35,6 +35,7 @@ from xenassign.planning.plan import DomainPlan
 from xenassign.request.request import Request
 from xenassign.system.system import SystemPlan, settled
 from xenassign.xen.board import read_board
+from xenassign.xen.sci_agents import read_agents
 
 
 def check(system: SystemPlan, _: DomainDecision, files: Mapping[str, bytes]) -> Iterator[Finding]:
@@ -198,6 +199,7 @@ def context_of(request: Request, platform: Platform) -> Context:
         direct_map=request.direct_map,
         static_memory=request.static_memory,
         options=request.kconfig,
+        agents=request.agents or read_agents(platform.tree),
         enhanced=request.node.enhanced,
         nr_spis=nr_spis if isinstance(nr_spis, int) else None,
         pool_mib=pool if isinstance(pool, int) else None,

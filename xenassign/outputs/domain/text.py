@@ -12,7 +12,9 @@ from xenassign.escape import dts_comment, dts_string, hash_comment, xlcfg_string
 from xenassign.outputs.domain.overlay import domain_node
 from xenassign.outputs.domain.waivers import with_waivers
 from xenassign.planning.plan import DomainPlan, PlannedDevice, PlannedRegion
+from xenassign.request.request import Request
 from xenassign.xen.iommu import Shield
+from xenassign.xen.sci_agents import BINDING
 from xenassign.xen.xlvalues import IomemRange
 
 _LIMITED = 60  # columns left in the line of dom.cfg
@@ -167,8 +169,8 @@ def _memory(plan: DomainPlan) -> Iterator[str]:
         yield from _POOL.splitlines()
         yield f"shadow_memory = {plan.pool_mib}"
     if request.sci is not None:
-        yield from _SCMI.splitlines()
-        yield f"arm_sci = {xlcfg_string(f'type={request.sci}')}"
+        yield from (_AGENT if request.agent else _SCMI).splitlines()
+        yield f"arm_sci = {xlcfg_string(sci_value(request))}"
 
 
 _POOL = """
@@ -181,13 +183,28 @@ SCMI then.
 """
 
 
+_AGENT = """
+# The guest calls the SCMI firmware as an agent of its own. Proposed for Xen (CONFIG_SCMI_SMC_MA).
+"""
+
+
+def sci_value(request: Request) -> str:
+    """The value of arm_sci."""
+    agent = f",{BINDING.xl_agent}={request.agent}" if request.agent else ""
+    return f"type={request.sci}{agent}"
+
+
 def _devices(plan: DomainPlan) -> Iterator[str]:
     """The lists of devices, interrupts and pages."""
     dtdev = protected_paths(plan)
     if dtdev:
         yield ""
-        yield "# Devices behind an IOMMU that Xen drives: their DMA is confined to the domain."
-        yield 'passthrough = "enabled"'
+        if plan.permissions:
+            yield "# Devices behind an IOMMU that Xen drives, and those that SCMI permits."
+        else:
+            yield "# Devices behind an IOMMU that Xen drives: their DMA is confined to the domain."
+        if any(device.protection.protected for device in plan.devices):
+            yield 'passthrough = "enabled"'
         yield "dtdev = ["
         yield from (f"    {xlcfg_string(path)}," for path in dtdev)
         yield "]"
@@ -208,8 +225,11 @@ def _devices(plan: DomainPlan) -> Iterator[str]:
 
 
 def protected_paths(plan: DomainPlan) -> list[str]:
-    """The host paths of the devices for dtdev: those that Xen protects by an IOMMU."""
-    return [device.path for device in plan.devices if device.protection.protected]
+    """The host paths of the devices for dtdev: those that Xen protects by an IOMMU, and those whose
+    ids it has the SCMI firmware permit.
+    """
+    ids = plan.permissions
+    return [d.path for d in plan.devices if d.protection.protected or d.path in ids]
 
 
 def _limited(plan: DomainPlan) -> str:

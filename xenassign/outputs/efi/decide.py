@@ -34,6 +34,7 @@ from xenassign.outputs.boot.chosen import (
 from xenassign.outputs.boot.cpu_pools import cpu_changes
 from xenassign.outputs.boot.decide import unpacked_twice
 from xenassign.outputs.boot.host_changes import all_marks
+from xenassign.outputs.boot.sci_changes import agent_changes, changes_of_tree
 from xenassign.outputs.efi import CONFIG, NAMES, TREE
 from xenassign.planning.plan import DomainPlan
 from xenassign.request.boot_request import EFI, BootRequest, LoadOption
@@ -109,9 +110,15 @@ def decide(system: SystemPlan) -> EfiPlan | None:
     _check_files(loads, plans)
     _check_kept(tree, chosen)
     names = tuple(dict.fromkeys(map(_file, loads)))
+    agents = agent_changes(plans)
     return EfiPlan(
         data,
-        (*all_marks(plans), *cpu_changes(tree, built), chosen),
+        (
+            *all_marks(plans),
+            *cpu_changes(tree, built),
+            *(changes_of_tree(agents, tree) if agents is not None else ()),
+            chosen,
+        ),
         _options(request, tree),
         names,
         bool(of_dom0),

@@ -51,6 +51,7 @@ def plan(domain: DomainPlan) -> dict[str, Any]:
         "iommu_drivers": sorted(drivers) if drivers is not None else None,
         "xen_console": domain.request.xen_console,
         "sci": domain.request.sci,
+        **({"agent": domain.request.agent} if domain.request.agent is not None else {}),
         "model": domain.model,
         "devices": [_device(device) for device in domain.devices],
         "regions": [

@@ -21,6 +21,7 @@ from xenassign.devicetree.draft import (
 from xenassign.devicetree.tree import Node
 from xenassign.planning.guest_tree.copies import copies
 from xenassign.planning.guest_tree.suppliers import ReferenceRewriter, dropped_comments
+from xenassign.planning.kept_firmware import KeptFirmware
 
 #: Properties of the host's node that are for the host or Xen only.
 _NOT_COPIED = frozenset(
@@ -54,7 +55,7 @@ def firmware_nodes(
         if kept and used <= used_before:
             break
         used_before = used
-        kept = tuple(_Copy(rewriter, firmware.root, used).node() for firmware in rewriter.kept)
+        kept = tuple(_Copy(rewriter, firmware, used).node() for firmware in rewriter.kept)
     properties = (
         text("compatible", "simple-bus"),
         cells("#address-cells", 2, decimal=True),
@@ -75,9 +76,10 @@ def _refs(draft: DraftNode) -> Iterator[Ref]:
 class _Copy:
     """Copies a firmware node. ``used``: the labels that the guest's tree refers to."""
 
-    def __init__(self, rewriter: ReferenceRewriter, root: Node, used: set[str]) -> None:
+    def __init__(self, rewriter: ReferenceRewriter, kept: KeptFirmware, used: set[str]) -> None:
         self.rewriter = rewriter
-        self.root = root
+        self.root = kept.root
+        self.channel = kept.channel
         self.used = used
 
     def node(self) -> DraftNode:
@@ -115,6 +117,13 @@ class _Copy:
         smc_id = node.get("arm,smc-id")
         if smc_id is not None:  # written in hexadecimal, as in Arm's documents
             changed[smc_id.name] = DraftProperty(smc_id.name, (Cells(smc_id.cells()),))
+        if node is self.root and self.channel is not None:
+            memory = Ref(self.rewriter.label(self.channel.memory))
+            changed |= {
+                "arm,smc-id": DraftProperty("arm,smc-id", (Cells((self.channel.function,)),)),
+                "shmem": DraftProperty("shmem", (Cells((memory,)),)),
+            }
+            dropped = [supplier for supplier in dropped if supplier.property != "shmem"]
         comments = (f"kept from {node.path}",) if node is self.root else ()
         return DraftNode(
             node.name,
