@@ -159,6 +159,7 @@ def test_every_option_with_a_key_is_known() -> None:
         "cpu-pool",
         "interrupts",
         "regs",
+        "sci-device",
         "line",
         "page",
     }
