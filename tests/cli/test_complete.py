@@ -160,6 +160,9 @@ def test_invalid_forms(complete: Complete, wording: Wording, rows: Rows) -> None
     texts = (
         "",
         'dtdev = ["/axi/ethernet@1"]\n',
+        'dtdev = ["ethernet0", "serial1", "ethernet0"]\n',
+        'dtdev = ["ethernet0", "/axi/ethernet@ff0e0000"]\n',
+        'device_assignment = ["serial1", "/axi/serial@ff010000"]\n',
         'device_assignment = "serial1"\n',
         'device_assignment = [["serial1"]]\n',
         'dtdev = ["serial1"]\nplatform-iommu-safe = "maybe"\n',
@@ -196,6 +199,15 @@ def test_a_device_that_may_do_dma_is_refused(complete: Complete, tmp_path: Path)
         == by_option
     )
     assert (tmp_path / "out" / "gw.dtb").read_bytes() == tree
+
+
+def test_scmi_that_the_board_does_not_have(complete: Complete, tmp_path: Path) -> None:
+    """What to do is about the key, not about an option that was not given."""
+    for key in ("sci", "arm_sci"):
+        done = complete(f'{HEAD}dtdev = ["serial1"]\n{key} = "type=scmi_smc"\n', "--xen", "4.21")
+        assert done.exit_code == 1
+        assert f"remove {key} ({tmp_path / 'dom.cfg'}:6:1): " in done.stderr
+        assert "--sci" not in done.stderr
 
 
 def test_iomem_map(complete: Complete, tmp_path: Path, wording: Wording) -> None:

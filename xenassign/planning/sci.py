@@ -119,7 +119,7 @@ def _scmi(
     node = mediator(tree).node
     refusal = _refusal(board, request)
     if refusal is not None or node is None:
-        return Firmware(findings=(REFUSED(refusal or "", prop="--sci"),))
+        return Firmware(findings=(REFUSED(refusal or "", prop="--sci", fix=_without(request)),))
     uses_by_path = dict(_uses(board, scope, node))
     uses = [use for some in uses_by_path.values() for use in some]
     nodes = (scmi.protocol_node(use.provider, node) for use in uses)
@@ -151,6 +151,16 @@ def _uses(board: Board, scope: Scope, root: Node) -> Iterator[tuple[str, list[Sc
                 of_root = [use for use in uses if use.root is root]
                 if of_root:
                     yield node.path, of_root
+
+
+def _without(request: Request) -> str | None:
+    """What to do without SCMI that a key of the user's dom.cfg requests; None: an option did."""
+    base = request.base
+    for key in ("sci", "arm_sci"):
+        if request.follows and base is not None and base.get(key) is not None:
+            at = base.place(base.named(key)[-1])
+            return f"remove {key} ({at}): the clocks become fixed-clocks, which the host keeps on"
+    return None
 
 
 def _refusal(board: Board, request: Request) -> str | None:

@@ -248,6 +248,9 @@ class _Names:
                 if node in chosen and not (patterns or listed):
                     why = f"{node.path} is named twice; name each device once"
                     self._wrong(domain, "-d", name, why)
+                elif node in chosen and _of_one_list(name, chosen[node]):
+                    why = f"the list has this device as {chosen[node]} too; remove one"
+                    self._wrong(domain, "-d", name, why)
                 called = node.path if is_pattern(self._tree, name) else name
                 chosen[node] = called if listed else chosen.get(node, called)
         return chosen
@@ -356,3 +359,11 @@ class _Names:
     ) -> None:
         line = mistake(option, name, why)
         self.unresolved.append(Unresolved(domain, option, name, line, missing))
+
+
+def _of_one_list(name: str, other: str) -> bool:
+    """Whether two names are of one key of the user's dom.cfg."""
+    first, second = origin_of(name), origin_of(other)
+    return (
+        isinstance(first, CfgOrigin) and isinstance(second, CfgOrigin) and first.key == second.key
+    )

@@ -142,8 +142,8 @@ def refuse(base: XlConfig) -> None:
 
 def _devices(base: XlConfig) -> Iterator[Written]:
     """The names of the devices, each once, with their places."""
-    listed = _names(base, DEVICES)
-    of_dtdev = _names(base, "dtdev")
+    listed = _different_names(base, DEVICES)
+    of_dtdev = _different_names(base, "dtdev")
     if DEVICES in {statement.name for statement in base.statements}:
         for name, atom in of_dtdev.items():
             if name not in listed:
@@ -169,6 +169,17 @@ def _names(base: XlConfig, key: str) -> dict[str, Atom]:
         if not isinstance(item, Atom):
             _stop(base, item, f"{key} contains a list; remove the inner brackets")
         names.setdefault(item.text, item)
+    return names
+
+
+def _different_names(base: XlConfig, key: str) -> dict[str, Atom]:
+    """The strings of a list. Raises InputError if one is in it twice, which Xen refuses."""
+    names = _names(base, key)
+    for atom in base.texts(key):
+        first = names[atom.text]
+        if first is not atom:
+            where = base.place(first)
+            _stop(base, atom, f"{key} has {atom.text!r} twice ({where}); remove one")
     return names
 
 
