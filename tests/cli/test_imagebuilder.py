@@ -70,6 +70,15 @@ def test_a_base(host: Path, tmp_path: Path) -> None:
     assert (out / "imagebuilder.cfg").read_bytes() == text
 
 
+def test_a_domain_with_the_name_of_the_configuration(
+    host: Path, tmp_path: Path, wording: Wording
+) -> None:
+    done = run(host, *CLOCK[:2], "--name", "imagebuilder", "-o", tmp_path / "o", "--imagebuilder")
+    assert isinstance(done.exception, UsageError)
+    wording(done.exception)
+    assert not (tmp_path / "o").exists()
+
+
 def test_errors_write_nothing(host: Path, tmp_path: Path, wording: Wording) -> None:
     base, out = tmp_path / "my.cfg", tmp_path / "out"
     base.write_text("LOPPER_PATH=/x\n")

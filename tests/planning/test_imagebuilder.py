@@ -156,11 +156,6 @@ def test_what_contradicts_itself(base: str, what: str) -> None:
     assert str(error.value).startswith(what)
 
 
-def test_a_name_that_is_taken(wording: Wording) -> None:
-    with wording.raises(UsageError):
-        told(planned("imagebuilder"))
-
-
 # ---------------------------------------------------------------------- what it cannot carry
 
 #: Printable, but what is taken by U-Boot's shell; tests/xen/test_imagebuilder.py asks the real one.

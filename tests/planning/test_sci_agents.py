@@ -241,6 +241,12 @@ def test_a_plan_is_refused(here: Path, parts: tuple[str, ...], said: str) -> Non
     assert not Path("out").exists()
 
 
+def test_a_domain_with_the_name_of_the_overlay(here: Path) -> None:
+    said = generate(section(*AGENTS), A.replace('"a"', '"SCMI-agents"'), code=2)
+    assert "SCMI-agents.host.dtbo is a file of the whole system too" in said
+    assert not Path("out").exists()
+
+
 def test_an_older_release(here: Path) -> None:
     said = generate(section(*AGENTS), A, xen="4.20", code=1)
     assert "the patches for agents are for Xen 4.21 and newer, not 4.20" in said

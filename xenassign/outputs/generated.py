@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from xenassign.devicetree.tree import Tree
+from xenassign.errors import UsageError
 from xenassign.findings import Finding, errors
 from xenassign.host.platform import read_platform
 from xenassign.outputs import attach, boot, domain, efi, imagebuilder, sci, zephyr
@@ -133,11 +134,13 @@ def generate_resolved(resolved: ResolvedSystem) -> GeneratedSystem:
         from xenassign.outputs.domain.own_tree import with_own_trees
 
         system = with_own_trees(system)
+    requested = [output for output in OUTPUTS if output.requested(system)]
+    _check_names(system, requested)
     decisions: list[tuple[Functions, Decision]] = []
-    for output in OUTPUTS:
-        functions = output.functions() if output.requested(system) else None
-        decision = functions.decide(system) if functions is not None else None
-        if functions is not None and decision is not None:
+    for output in requested:
+        functions = output.functions()
+        decision = functions.decide(system)
+        if decision is not None:
             decisions.append((functions, decision))
     of_outputs = [finding for _, decision in decisions for finding in decision.findings]
     files: dict[str, bytes] = {}
@@ -162,6 +165,20 @@ def generate_resolved(resolved: ResolvedSystem) -> GeneratedSystem:
         report = plan_json.to_json({**plan_json.plan(plan), **fields})
         files[f"{plan.name}{REPORT}"] = report.encode()
     return GeneratedSystem(system, _in_order(system, files), refusals, findings)
+
+
+def _check_names(system: SystemPlan, outputs: Sequence[Output]) -> None:
+    """Raises UsageError if two files would have one name, also for FAT, which ignores case."""
+    owners = {name.lower(): "the whole system" for output in outputs for name in output.names}
+    endings = (*(ending for output in outputs for ending in output.endings), REPORT)
+    for plan in system.domains:
+        for name in (f"{plan.name}{ending}" for ending in endings):
+            owner = owners.setdefault(name.lower(), f"domain {plan.name}")
+            if owner != f"domain {plan.name}":
+                raise UsageError(
+                    f"domain {plan.name}: {name} is a file of {owner} too; give the domain another"
+                    " name"
+                )
 
 
 def _with_findings(system: SystemPlan, of_outputs: Sequence[Finding]) -> SystemPlan:

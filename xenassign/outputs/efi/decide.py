@@ -35,8 +35,7 @@ from xenassign.outputs.boot.cpu_pools import cpu_changes
 from xenassign.outputs.boot.decide import unpacked_twice
 from xenassign.outputs.boot.host_changes import all_marks
 from xenassign.outputs.boot.sci_changes import agent_changes, changes_of_tree
-from xenassign.outputs.efi import CONFIG, NAMES, TREE
-from xenassign.planning.plan import DomainPlan
+from xenassign.outputs.efi import CONFIG, NAMES
 from xenassign.request.boot_request import EFI, BootRequest, LoadOption
 from xenassign.system.system import SystemPlan
 
@@ -107,7 +106,7 @@ def decide(system: SystemPlan) -> EfiPlan | None:
         more,
     )
     loads = [*of_dom0, *(load for loads in of_domains for load in loads)]
-    _check_files(loads, plans)
+    _check_files(loads)
     _check_kept(tree, chosen)
     names = tuple(dict.fromkeys(map(_file, loads)))
     agents = agent_changes(plans)
@@ -147,14 +146,8 @@ def _file(load: LoadOption) -> str:
     return "\\".join(parts)
 
 
-def _check_files(loads: Sequence[LoadOption], plans: Sequence[DomainPlan]) -> None:
+def _check_files(loads: Sequence[LoadOption]) -> None:
     """Raises UsageError for files that the loader or FAT cannot tell apart, and for too many."""
-    for plan in plans:
-        if f"{plan.name}.cfg".lower() == CONFIG:
-            raise UsageError(
-                f"--efi: {CONFIG} and {TREE} are the files of Xen, and domain {plan.name} has the"
-                " same; give the domain another name"
-            )
     names: dict[str, str] = {}
     for load in loads:
         name = _file(load)

@@ -21,7 +21,7 @@ from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule, some
 from xenassign.formats.imagebuilder_cfg import OLD_PATHS, BashAssignment, BashConfig
 from xenassign.outputs.boot.host_changes import UBOOT_VALUE_MAX, beside_marks, marks
-from xenassign.outputs.imagebuilder import COMMANDS, CONFIG
+from xenassign.outputs.imagebuilder import COMMANDS
 from xenassign.outputs.imagebuilder.node import (
     Command,
     change_commands,
@@ -108,8 +108,6 @@ def decide_imagebuilder(
 
     Raises UsageError if the user's configuration contradicts itself or the request.
     """
-    if any(plan.name == PurePosixPath(CONFIG).stem for plan in plans):
-        raise UsageError(f"the domain imagebuilder has a file {CONFIG} of its own; rename it")
     numbers, total = _numbers(plans, base)
     domus = []
     links = linked([plan for plan in plans if "dom0less" in plan.request.routes], unused)
