@@ -1029,7 +1029,7 @@ def document(
     """docs/xen-verdicts.md, but for what by_hand.py writes."""
     not_shown = "".join(f"- {code}: {why}.\n" for code, why in sorted(NOT_SHOWN.items()))
     elsewhere = "".join(
-        f"- {each.code} on {version}: only {catalogue.affected_releases(each)} refuse it.\n"
+        f"- {each.code} on {version}: it is refused by {catalogue.affected_releases(each)} only.\n"
         for version, each in unaffected()
     )
     return (
