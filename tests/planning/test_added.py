@@ -131,6 +131,16 @@ def test_a_shared_page_can_be_accepted(tmp_path: Path, board: Board) -> None:
     assert "nobody uses it" in of(plan, "XA202")[0].message
 
 
+def test_a_carve_out_beside_the_memory(
+    tmp_path: Path, variant: Callable[[str, str], Tree], wording: Wording
+) -> None:
+    more = "/ { reserved-memory { #address-cells = <2>; #size-cells = <2>; ranges;"
+    more += " buffer@8000000000 { reg = <0x80 0 0 0x10000>; no-map; }; }; };"
+    request = read(tmp_path, HEAD + PAGE.format("0x8000008000", "'4K'")).system
+    with wording.raises(UsageError):
+        decide_system(variant("qemu", more), request)
+
+
 @pytest.mark.parametrize(
     "part",
     [

@@ -126,7 +126,8 @@ def _with_added(platform: Platform, nodes: tuple[AddedNode, ...]) -> Platform:
             raise UsageError(_refused(node, why))
         if node.page is not None:
             pages = Span.sized(*node.page)
-            if any(block.span.overlaps(pages) for block in platform.memory):
+            reserved = (block for _, block in platform.reserved)
+            if any(block.span.overlaps(pages) for block in (*platform.memory, *reserved)):
                 why = "it is memory of the board, not registers; give a carve-out to a device"
                 raise UsageError(_refused(node, why))
     changes = tuple(Change(n.path, tuple(_properties(platform, n)), why=_why(n)) for n in nodes)
