@@ -131,6 +131,24 @@ def test_a_shared_page_can_be_accepted(tmp_path: Path, board: Board) -> None:
     assert "nobody uses it" in of(plan, "XA202")[0].message
 
 
+def test_what_xen_keeps_cannot_be_accepted(tmp_path: Path, board: Board, wording: Wording) -> None:
+    for path, address in (("/intc@8000000", "0x8000000"), ("/pl011@9000000", "0x9000000")):
+        part = PAGE.format(address, "'4K'") + f'allow-shared-page = {{ "{path}" = "ours" }}\n'
+        plan = planned(tmp_path, board, part)
+        (finding,) = (finding for finding in errors(plan.findings) if finding.code == "XA201")
+        assert path in finding.message
+        wording(finding)
+
+
+def test_an_iommu_that_is_disabled(tmp_path: Path, variant: Callable[[str, str], Tree]) -> None:
+    """Xen does not use it, and a guest that enables it has the DMA of the masters at it."""
+    head = '[[domain]]\nname = "net"\ndevice = ["/axi/timer@ff110000"]\n'
+    text = head + PAGE.format("0xfd800000", "'128K'")
+    host = variant("zynqmp", '/ { axi { iommu@fd800000 { status = "disabled"; }; }; };')
+    (plan,) = decide_system(host, read(tmp_path, text).system).domains
+    assert "/axi/iommu@fd800000 (the same registers, disabled)" in of(plan, "XA201")[0].message
+
+
 def test_a_carve_out_beside_the_memory(
     tmp_path: Path, variant: Callable[[str, str], Tree], wording: Wording
 ) -> None:

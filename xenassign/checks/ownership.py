@@ -10,6 +10,7 @@ from xenassign.checks.machine_control import control, is_listed
 from xenassign.devicetree.addresses import on_processor_bus, registers
 from xenassign.findings import Finding, rule, some
 from xenassign.host.device import HostDevice, is_simple_bus, read_device
+from xenassign.host.platform import is_kept_iommu
 from xenassign.host.switch_ports import SwitchPort, switch_port
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ def kept_by_xen(board: Board, node: Node) -> str | None:
         return _FRAME
     if node is platform.console:
         return "Xen's console UART; if Xen uses another, give --xen-console PATH"
-    if any(c.startswith(("arm,smmu", "arm,mmu-", "renesas,ipmmu-")) for c in node.compatible):
+    if is_kept_iommu(node):
         return "an IOMMU, which Xen keeps"
     if any(c.startswith(("arm,armv7-timer", "arm,armv8-timer")) for c in node.compatible):
         return "a timer that Xen keeps"

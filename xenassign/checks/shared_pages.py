@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from xenassign.findings import rule
 from xenassign.host.device import block_of
 from xenassign.host.machine_control import machine_control
+from xenassign.host.platform import is_kept_iommu
 
 if TYPE_CHECKING:
     from xenassign.checks.scope import Scope
@@ -26,12 +27,14 @@ SHARED_ALLOWED = rule("XA202", "page-shared-allowed", "warning", "unsafe")
 class SharedPage(NamedTuple):
     """A node of the host in a page of an assigned device.
 
-    ``page``: address of the first shared page. ``text``: what is shared, for a message.
+    ``page``: address of the first shared page. ``text``: what is shared, for a message. ``same``:
+    they are the same registers.
     """
 
     node: Node
     page: int
     text: str
+    same: bool
 
 
 def shared_pages(
@@ -52,13 +55,14 @@ def shared_pages(
             foreign = scope.stays_with_host(node) or (scope.leaves_out(node) and _rules(node))
             if not foreign or node in own or not other.size:
                 continue
-            if same and not node.available:
+            if same and not node.available and not _rules(node):
                 continue  # a disabled node at the same registers is another description of them
             if _message_address(block, other, node):
                 continue
             page = max(block.pages.start, other.pages.start)
             text = "the same registers" if same else f"page {page:#x}"
-            yield SharedPage(node, page, text if node.available else f"{text}, disabled")
+            text = text if node.available else f"{text}, disabled"
+            yield SharedPage(node, page, text, same)
 
 
 def _message_address(block: Block, other: Block, node: Node) -> bool:
@@ -72,6 +76,8 @@ def _message_address(block: Block, other: Block, node: Node) -> bool:
 
 def _rules(node: Node) -> bool:
     """Whether a node rules over the machine, also where the tree disables it."""
+    if is_kept_iommu(node):
+        return True
     known = machine_control(block_of(node).compatible)
     return known is not None and known.level == "control"
 

@@ -20,6 +20,14 @@ from xenassign.host.running import Dom0Tree, dom0_tree
 #: recognized by `compatible` alone.
 SMMU_V2 = frozenset({"arm,smmu-v1", "arm,smmu-v2", "arm,mmu-400", "arm,mmu-401", "arm,mmu-500"})
 
+#: Beginnings of `compatible` of the IOMMUs that Xen keeps, whether it drives them or not.
+_KEPT_IOMMUS = ("arm,smmu", "arm,mmu-", "renesas,ipmmu-")
+
+
+def is_kept_iommu(node: Node) -> bool:
+    """Whether a node is an IOMMU that Xen gives to nobody, by its `compatible`."""
+    return any(name.startswith(_KEPT_IOMMUS) for name in node.compatible)
+
 
 class Iommu(NamedTuple):
     """An IOMMU. ``available``: its status. ``masters``: (node, stream IDs) of ``mmu-masters``."""

@@ -259,13 +259,15 @@ def _shared(
     region_nodes: frozenset[Node],
 ) -> Iterator[Finding]:
     """The neighbours in the pages of a claimant: one finding about all that are allowed, and one
-    about the others. To share pages with what rules over the machine requires both options.
+    about the others. To share pages with what rules over the machine requires both options, and
+    no option gives the guest registers that Xen keeps.
 
     ``region_nodes``: the nodes of the domain's regions.
     """
     accepted: dict[Node, str] = {}
     refused: dict[Node, str] = {}
     reasons: dict[str, None] = {}
+    kept: list[str] = []
     may_rule = isinstance(claimant, Region) or accepted_for(claimant.node, resolved.controls)
     own = region_nodes
     if isinstance(claimant, Region):
@@ -274,6 +276,9 @@ def _shared(
         option = resolved.shared.get(shared.node) or resolved.shared.get(claimant.node)
         if option and not may_rule and control(board, scope, shared.node).refused:
             option = None
+        if shared.same and kept_by_xen(board, shared.node) is not None:
+            option = None
+            kept.append(shared.node.path)
         if option:
             accepted.setdefault(shared.node, shared.text)
             reasons[option.because] = None
@@ -288,6 +293,8 @@ def _shared(
     if refused:
         message = sharing_message(claimant.path, refused)
         fix = _sharing_fix(board, scope, claimant, list(refused))
+        if kept:
+            fix = f"leave the registers of {kept[0]} to Xen"
         others = () if isinstance(claimant, Region) else (node.path for node in refused)
         yield SHARED_PAGE(message, node=claimant.path, prop="reg", fix=fix, others=others)
 
