@@ -28,7 +28,7 @@ HEAD = '[[domain]]\nname = "net"\nmemory = 256\nvcpus = 1\nroute = ["dom0less", 
 HEAD += 'device = ["/pl031@9010000"]\n'
 LINE = '[[domain.line]]\ninterrupt = {}\ntrigger = "level-high"\nreason = "the FPGA raises it"\n'
 PAGE = "[[domain.page]]\naddress = {}\nsize = {}\nreason = 'our core'\n"
-CORE = PAGE.format("0x8000000000", "'8K'") + "map = 0x22002000\n"
+CORE = PAGE.format("0x10000000000", "'8K'") + "map = 0x22002000\n"
 Board = Callable[[str], Tree]
 
 
@@ -52,12 +52,12 @@ def test_both_are_devices_of_the_guest(tmp_path: Path, board: Board, wording: Wo
     assert page is not None
     assert line.cells("interrupts") == (0, 100, 4)
     assert page.cells("reg") == (0, 0x22002000, 0, 0x2000)
-    assert page.cells("xen,reg") == (0x80, 0, 0, 0x2000, 0, 0x22002000)
-    for node, path in ((line, "/uio-line-132"), (page, "/uio-page@8000000000")):
+    assert page.cells("xen,reg") == (0x100, 0, 0, 0x2000, 0, 0x22002000)
+    for node, path in ((line, "/uio-line-132"), (page, "/uio-page@10000000000")):
         assert node.strings("compatible") == ("generic-uio",)
         assert node.strings("xen,path") == (path,)
         assert node.has("xen,force-assign-without-iommu")
-    wording(*(f for f in plan.findings if f.node in ("/uio-line-132", "/uio-page@8000000000")))
+    wording(*(f for f in plan.findings if f.node in ("/uio-line-132", "/uio-page@10000000000")))
     assert [mark.path for mark in plan.marks] == ["/pl031@9010000"]
     assert all("the FPGA" in change.why or "our core" in change.why for change in plan.added)
 
@@ -79,13 +79,13 @@ def test_the_files(tmp_path: Path, board: Board, host_files: dict[str, Path]) ->
         [node["path"] for node in json.loads((out / "net.json").read_text())[key]]
         for key in ("added", "marks")
     )
-    assert (added, marks) == (["/uio-line-132", "/uio-page@8000000000"], ["/pl031@9010000"])
+    assert (added, marks) == (["/uio-line-132", "/uio-page@10000000000"], ["/pl031@9010000"])
     merged = tmp_path / "merged.dtb"
     blob = str(tmp_path / "board.dtb")
     subprocess.run(
         [overlay, "-i", blob, "-o", merged, out / "net.host.dtbo"], check=True, capture_output=True
     )
-    nodes = ("/uio-line-132", "/uio-page@8000000000")
+    nodes = ("/uio-line-132", "/uio-page@10000000000")
     for path in nodes:
         of_overlay, of_host = (read_blob(f.read_bytes()).find(path) for f in (merged, host))
         assert of_overlay is not None
@@ -138,6 +138,13 @@ def test_what_xen_keeps_cannot_be_accepted(tmp_path: Path, board: Board, wording
         (finding,) = (finding for finding in errors(plan.findings) if finding.code == "XA201")
         assert path in finding.message
         wording(finding)
+
+
+def test_a_window_of_pci(tmp_path: Path, board: Board) -> None:
+    """The devices in it have no nodes, and dom0 drives them."""
+    plan = planned(tmp_path, board, PAGE.format("0x10000000", "'4K'"))
+    (finding,) = (finding for finding in errors(plan.findings) if finding.code == "XA201")
+    assert "/pcie@10000000 (a window of PCI)" in finding.message
 
 
 def test_an_iommu_that_is_disabled(tmp_path: Path, variant: Callable[[str, str], Tree]) -> None:

@@ -63,6 +63,15 @@ def shared_pages(
             text = "the same registers" if same else f"page {page:#x}"
             text = text if node.available else f"{text}, disabled"
             yield SharedPage(node, page, text, same)
+        yield from _pci_windows(scope, neighbours, block)
+
+
+def _pci_windows(scope: Scope, neighbours: Neighbours, block: Block) -> Iterator[SharedPage]:
+    """The PCI hosts that stay with the host, whose devices may be in the pages of a block."""
+    for window, node in neighbours.windows if block.size else ():
+        if window.pages.overlaps(block.pages) and scope.stays_with_host(node):
+            page = max(block.pages.start, window.pages.start)
+            yield SharedPage(node, page, "a window of PCI", same=False)
 
 
 def _message_address(block: Block, other: Block, node: Node) -> bool:

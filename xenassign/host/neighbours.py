@@ -9,12 +9,12 @@ from itertools import accumulate
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
-from xenassign.devicetree.addresses import Block, registers
+from xenassign.devicetree.addresses import Block, is_pci, registers
 from xenassign.devicetree.interrupts import interrupts
 from xenassign.devicetree.references import INTERRUPT_TREE, Reference, References, references
 from xenassign.devicetree.spans import Span
 from xenassign.devicetree.tree import Node, Tree
-from xenassign.host.device import HostDevice, block_of, is_simple_bus
+from xenassign.host.device import HostDevice, block_of, is_simple_bus, read_device
 from xenassign.host.gic import GicInterrupt, decode
 from xenassign.host.platform import SMMU_V2, Platform
 
@@ -118,7 +118,7 @@ class Neighbours(NamedTuple):
     provider the (property, node) of available nodes that name it by phandle, parts of devices (a
     key of gpio-keys) included, and ``users`` those of them above which nothing is disabled;
     ``streams`` by IOMMU the streams of available nodes behind the IOMMU; ``nexuses`` the nodes with
-    an interrupt-map.
+    an interrupt-map; ``windows`` the windows of enabled PCI hosts, where the PCI devices are.
 
     ``starts`` are the addresses of ``blocks``, and ``reach`` has for each the highest end of it and
     all before, so that looking up a page is fast. Blocks of more than 16 MiB are in ``huge``, or
@@ -134,6 +134,7 @@ class Neighbours(NamedTuple):
     users: dict[Node, list[tuple[str, Node]]]
     streams: dict[Node, Masters]
     nexuses: tuple[Node, ...]
+    windows: tuple[tuple[Block, Node], ...]
 
     def overlapping(self, span: Span) -> Iterator[tuple[Block, Node]]:
         """The blocks that have a part of a span of processor-physical bytes."""
@@ -217,7 +218,14 @@ def _index(platform: Platform) -> Neighbours:
         users=_enabled(platform.tree, consumers),
         streams=dict(masters),
         nexuses=tuple(node for node in platform.tree.nodes() if node.has("interrupt-map")),
+        windows=tuple(_windows(platform)),
     )
+
+
+def _windows(platform: Platform) -> Iterator[tuple[Block, Node]]:
+    for node in platform.tree.nodes():
+        if is_pci(node) and node.enabled:
+            yield from ((block, node) for block in read_device(platform, node).windows)
 
 
 def _enabled(
