@@ -357,6 +357,11 @@ def test_shared_memory_that_xen_or_the_host_lacks(
     assert said in refused(tmp_path, NET_ROOM + of_net + LOG_ROOM + of_log, host=WITH_ROOM)
 
 
+def test_the_place_of_shared_memory_is_stated_once(tmp_path: Path) -> None:
+    said = refused(tmp_path, NET_ROOM + RING + RING, host=WITH_ROOM)
+    assert said.startswith("xenassign.toml:18: domain 'net': shared memory ring is given twice")
+
+
 def test_shared_memory_is_for_dom0less(tmp_path: Path) -> None:
     text = NET_ROOM.replace("[[domain]]", '[[domain]]\nroute = ["xl", "dom0less"]') + RING
     said = refused(tmp_path, text, host=WITH_ROOM)

@@ -17,7 +17,8 @@ from xenassign.host.platform import Platform
 from xenassign.planning.holes import Space, Wish, find_places
 from xenassign.planning.placement import NO_HOLE, Placement
 from xenassign.planning.plan import Mapping, PlacedBlock, PlannedShare
-from xenassign.request.node_request import OWNER, SharedMemory, stop
+from xenassign.request.node_request import OWNER, SharedMemory
+from xenassign.request.origin import stop
 from xenassign.request.request import Request
 from xenassign.request.resolve import Resolved
 from xenassign.xen.layout import Guest

@@ -8,12 +8,12 @@ Addresses and sizes are bytes.
 from __future__ import annotations
 
 from collections.abc import Container, Iterator
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 from xenassign.devicetree.spans import PAGE_SIZE, Span
-from xenassign.errors import OptionError, UsageError
+from xenassign.errors import OptionError
 from xenassign.request import units
-from xenassign.request.origin import Origin, Written
+from xenassign.request.origin import Origin, Written, stop
 from xenassign.request.value_kinds import as_list
 from xenassign.xen.releases import Release
 
@@ -153,8 +153,3 @@ def _check_shared_memory(memory: tuple[SharedMemory, ...]) -> None:
             if value is not None and (value % PAGE_SIZE or (key == "size" and not value)):
                 why = f"{key} {value:#x} is not whole pages; give a multiple of {PAGE_SIZE:#x}"
                 stop(name, f"shared memory {name}: {why}")
-
-
-def stop(name: Written, text: str) -> NoReturn:
-    """Raises UsageError with the place of what the user wrote."""
-    raise UsageError(name.origin.line(text) if name.origin is not None else text)

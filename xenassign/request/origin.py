@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from xenassign.errors import OptionError, UsageError
 from xenassign.formats.toml_text import KeyPath, TomlFile
@@ -66,6 +66,10 @@ class Written(str):
         return self
 
 
+class PlacedError(UsageError):
+    """An error about a text of the user, whose line has the place already."""
+
+
 def origin_of(text: str) -> Origin | CfgOrigin | None:
     """The place of a text in xenassign.toml or dom.cfg; None if it is not from there."""
     return text.origin if isinstance(text, Written) else None
@@ -78,11 +82,18 @@ def mistake(option: str, name: str, why: str, value: str = "") -> str:
     return line if origin is None else origin.line(line)
 
 
+def stop(name: Written, text: str) -> NoReturn:
+    """Raises PlacedError with the place of what the user wrote."""
+    raise PlacedError(name.origin.line(text) if name.origin is not None else text)
+
+
 @contextmanager
 def located(origin: Origin) -> Iterator[None]:
     """Adds a place to a UsageError: that of the option's key in the domain, else the domain's."""
     try:
         yield
+    except PlacedError:
+        raise
     except OptionError as error:
         at = origin.below(error.option.removeprefix("--"))
         raise UsageError(at.line(str(error))) from None

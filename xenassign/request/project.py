@@ -20,8 +20,8 @@ from xenassign.request.added_nodes import added_nodes
 from xenassign.request.boot_request import BootRequest, load_option
 from xenassign.request.device_keys import device_mistakes, device_options, device_tables
 from xenassign.request.keys import BOOT, DOMAIN, FORMAT, TOP, Mistake, mistakes, sentence
-from xenassign.request.node_request import node_request, stop
-from xenassign.request.origin import Origin, Written, located
+from xenassign.request.node_request import node_request
+from xenassign.request.origin import Origin, Written, located, stop
 from xenassign.request.request import (
     Request,
     parse_static_memory,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from xenassign.host.platform import Platform
 from xenassign.planning.plan import DomainPlan, PlannedPool
-from xenassign.request.node_request import stop
+from xenassign.request.origin import stop
 from xenassign.request.system_request import CpuPool
 from xenassign.xen.cpus import cpu_nodes, ranges
 

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from itertools import count
 
 from xenassign.planning.plan import ChannelEnd, DomainPlan
-from xenassign.request.node_request import EventChannel, stop
+from xenassign.request.node_request import EventChannel
+from xenassign.request.origin import stop
 
 #: The lowest port that is planned.
 _FIRST = 2
