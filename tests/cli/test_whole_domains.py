@@ -348,6 +348,7 @@ def test_shared_memory_on_several_boards(tmp_path: Path) -> None:
         (RING + "guest = 0x40000000\n", "", "[XA745]"),  # the guest's RAM
         (RING + "guest = 0xffa60000\n", "", "[XA206]"),  # the device
         (RING + "host = 0xff000000\n", "", "[XA231]"),  # registers of the host
+        (RING + "guest = 0xfffffffff000\n", "", "[XA205]"),
         (RING.replace("64K", "64G"), "", "has no room of 0x1000000000 bytes"),
     ],
 )
@@ -355,6 +356,24 @@ def test_shared_memory_that_xen_or_the_host_lacks(
     tmp_path: Path, of_net: str, of_log: str, said: str
 ) -> None:
     assert said in refused(tmp_path, NET_ROOM + of_net + LOG_ROOM + of_log, host=WITH_ROOM)
+
+
+@pytest.mark.parametrize(
+    ("memory", "warning"),
+    [
+        (
+            RING + "host = 0x7fff8000\n",
+            "shared memory 0x7fff8000-0x80008000 is not within the memory of the host's tree",
+        ),
+        (BORROWED + "size = 4096\n", "no domain owns the shared memory ring"),
+    ],
+)
+def test_shared_memory_that_may_not_be_there(tmp_path: Path, memory: str, warning: str) -> None:
+    path = project(tmp_path, NET_ROOM + memory, boot="", host=WITH_ROOM)
+    arguments = ["generate", "-c", str(path), "-o", str(tmp_path / "out")]
+    done = CliRunner().invoke(cli, arguments)
+    assert done.exit_code == 0
+    assert warning in done.output
 
 
 def test_the_place_of_shared_memory_is_stated_once(tmp_path: Path) -> None:

@@ -63,6 +63,7 @@ COLORED = rule(
     routes=_ROUTES,
     applies=lambda xen: "llc-colors" in xen.domain_properties,
 )
+NO_OWNER = rule("XA746", "shared-memory-without-owner", "warning", "unsafe", routes=_ROUTES)
 VCPUS_BROKEN = rule(
     "XA736",
     "direct-map-vcpus",

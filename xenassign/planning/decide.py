@@ -297,7 +297,7 @@ def _place(
     resolved = resolved.with_values(avoid=(*request.avoid, *request.node.guest_spans))
     maps = map_options(board, scope, regions, resolved)
     placement = place_devices(board, scope, regions, resolved, guest, maps)
-    shares, findings = place_shared_memory(guest, request, placement)
+    shares, findings = place_shared_memory(board.platform, guest, request, placement)
     placement.findings += findings
     return placement, shares
 

@@ -5,11 +5,12 @@ Addresses and sizes are bytes, of whole pages. What Xen says of a node is judged
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from xenassign.checks import guest_addresses
 from xenassign.checks.free_memory import free_range
+from xenassign.checks.static_memory import NO_OWNER, bank_findings, static_memory_of_request
 from xenassign.devicetree.addresses import Block
 from xenassign.devicetree.spans import Span
 from xenassign.findings import Finding
@@ -85,10 +86,19 @@ def _filled(domain: Resolved, extents: dict[str, _Extent]) -> Resolved:
     return domain.with_values(node=domain.request.node._replace(shared_memory=filled))
 
 
+def without_owner(domains: Sequence[Resolved]) -> Iterator[Finding]:
+    """A finding for each memory that all of its domains borrow."""
+    every = [memory for domain in domains for memory in domain.request.node.shared_memory]
+    owned = {memory.id for memory in every if memory.role == OWNER}
+    for name in dict.fromkeys(memory.id for memory in every if memory.id not in owned):
+        fix = f'write role = "{OWNER}" in one of its domains'
+        yield NO_OWNER(f"no domain owns the shared memory {name}", fix=fix)
+
+
 def place_shared_memory(
-    guest: Guest, request: Request, placement: Placement
+    platform: Platform, guest: Guest, request: Request, placement: Placement
 ) -> tuple[tuple[PlannedShare, ...], list[Finding]]:
-    """Where a domain sees its shared memory, and what collides with it.
+    """Where a domain sees its shared memory, and what is wrong with that and with its host memory.
 
     A direct-map domain sees it at the host's address; another one at the address that it states, or
     at one that is free among ``placement``.
@@ -99,10 +109,13 @@ def place_shared_memory(
         space.take(mapping.host_span, mapping.guest)
     shares: dict[SharedMemory, PlannedShare] = {}
     findings: list[Finding] = []
+    on_host = static_memory_of_request(request)._replace(noun="shared memory")
     planned: list[tuple[SharedMemory, Block]] = []
     for memory in request.node.shared_memory:
         assert memory.host is not None, "with_host_addresses() has not planned it"
         block = Block(memory.host, memory.size or 0, 0)
+        if memory.role == OWNER:
+            findings += bank_findings(platform, on_host, block.span)
         address = memory.host if request.direct_map and memory.guest is None else memory.guest
         if address is None:
             planned.append((memory, block))
@@ -132,8 +145,11 @@ def _others(shares: Iterable[PlannedShare]) -> list[tuple[Mapping, str]]:
 
 
 def _collisions(share: PlannedShare, others: Iterable[tuple[Mapping, str]]) -> list[Finding]:
-    """The mappings that are at the guest addresses of a memory with a given one."""
+    """What is wrong with the given guest address of a memory: what else is there, or nothing."""
     mapping = share.placed.mapping
+    if guest_addresses.too_high(mapping):
+        message = f"{share.title} at guest {mapping.guest_span} is beyond 48 bits"
+        return [guest_addresses.TOO_HIGH(message, fix="give a lower guest address")]
     return [
         guest_addresses.GUEST_OVERLAP(
             f"{name} and {share.title} are both mapped at guest {mapping.guest_span}",

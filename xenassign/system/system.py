@@ -33,7 +33,7 @@ from xenassign.host.scmi import READ_ONLY
 from xenassign.planning.decide import decide_on
 from xenassign.planning.kept_firmware import within
 from xenassign.planning.plan import DomainPlan
-from xenassign.planning.shared_memory import with_host_addresses
+from xenassign.planning.shared_memory import with_host_addresses, without_owner
 from xenassign.request.origin import mistake
 from xenassign.request.resolve import Resolved, ResolvedSystem, resolve
 from xenassign.request.system_request import Allowance, SystemRequest
@@ -98,8 +98,9 @@ def decide_resolved(system: ResolvedSystem) -> SystemPlan:
         system,
     )
     cpus = cpu_findings(platform, plans, system.request.boot.xen_bootargs)
+    unowned = without_owner(system.domains)
     against = violations(system.demands, [_assignment(plan) for plan in plans])
-    return SystemPlan(system, tuple(plans), tuple(conflicts), (*idle, *against, *cpus))
+    return SystemPlan(system, tuple(plans), tuple(conflicts), (*idle, *against, *cpus, *unowned))
 
 
 def with_shared_memory(system: ResolvedSystem) -> ResolvedSystem:

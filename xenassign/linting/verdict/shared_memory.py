@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from xenassign.checks.static_memory import StaticMemory, bank_findings
+from xenassign.checks.static_memory import NO_OWNER, StaticMemory, bank_findings
 from xenassign.devicetree.cells import BusCells, xen_cells, xen_number
 from xenassign.devicetree.spans import PAGE_SIZE, Span
 from xenassign.devicetree.tree import Node
@@ -40,7 +40,6 @@ NOT_DIRECT = rule(
     applies=lambda xen: xen.shm_direct_map_compared,
 )
 MISPLACED = rule("XA745", "shared-memory-misplaced", "error", "broken", routes=DOM0LESS)
-NO_OWNER = rule("XA746", "shared-memory-without-owner", "warning", "unsafe", routes=DOM0LESS)
 _ID, _MEMORY, _ROLE = "xen,shm-id", "xen,shared-mem", "role"
 _ID_BYTES = 16  #: MAX_SHM_ID_LENGTH, the NUL included
 _ROLES = ("owner", "borrower")
