@@ -247,8 +247,11 @@ DEVICE = Section(
     short=_NODE,
 )
 
+#: Xen takes a number with a leading zero as octal, xl as decimal.
+_DECIMAL = r"(0|[1-9][0-9]{0,4})"
+_RANGE = rf"{_DECIMAL}(-{_DECIMAL})?"
 #: A list of colors or CPUs: numbers and ranges.
-_RANGES = AnyText(r"[0-9]{1,5}(-[0-9]{1,5})?(,[0-9]{1,5}(-[0-9]{1,5})?)*", 'write it as "0-3,6"')
+_RANGES = AnyText(rf"{_RANGE}(,{_RANGE})*", 'write it as "0-3,6"')
 
 
 def _property_kind(prop: DomainProperty) -> Kind:
