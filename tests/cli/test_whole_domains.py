@@ -480,6 +480,7 @@ def test_cpus_on_both_routes(tmp_path: Path) -> None:
         ('cpus = "0"', "4.20", "Xen 4.20 does not read xen,vcpu, for cpus (xenassign.toml:6)"),
         ('cpus = "1-0"', "4.22", "[XA718]"),
         ('cpus = "all"', "4.22", "cpus 'all' is invalid"),
+        ('cpus = "1-0"\nroute = "xl"', "4.22", "net: cpus (xenassign.toml:6) has the range 1-0"),
         ('cpus = "00-01"', "4.22", "cpus '00-01' is invalid"),
         (
             'cpus = "0"\nroute = "xl"\nbase-cfg = "net.cfg"',

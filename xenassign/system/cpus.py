@@ -9,7 +9,7 @@ from xenassign.checks.vcpus import VCPU_NODE
 from xenassign.findings import Finding, rule
 from xenassign.host.platform import Platform
 from xenassign.planning.plan import DomainPlan
-from xenassign.xen.cpus import absent, host_cpus, numbers
+from xenassign.xen.cpus import absent, host_cpus, numbers, ranges
 
 SHARED = rule("XA010", "cpu-of-two-domains", "note", "style")
 
@@ -17,7 +17,7 @@ SHARED = rule("XA010", "cpu-of-two-domains", "note", "style")
 def cpu_findings(
     platform: Platform, plans: Sequence[DomainPlan], xen_bootargs: str | None
 ) -> Iterator[Finding]:
-    """CPUs that the board lacks, and those that two domains may run on.
+    """CPUs that the board lacks, ranges that xl refuses, and CPUs that two domains may run on.
 
     ``xen_bootargs``: None: those that the board's tree states.
     """
@@ -33,6 +33,10 @@ def cpu_findings(
             routes, fix = plan.request.routes, f"give CPUs from 0 to {cpus - 1}"
             yield VCPU_NODE(message, prop="cpus", fix=fix, routes=routes)
         pool, lists = plan.pool, plan.request.node.cpus
+        reversed_ranges = {f"{a}-{b}" for text in lists for a, b in ranges(text) if a > b}
+        if reversed_ranges and "xl" in plan.request.routes:
+            message = f"{plan.name}: cpus{place} has the range {min(reversed_ranges)}"
+            yield VCPU_NODE(message, prop="cpus", fix="write the lower CPU first", routes=("xl",))
         if pool is not None and any(not numbers(text) & {*pool.numbers} for text in lists):
             where = f"that of {pool.name} has {', '.join(map(str, pool.numbers))}"
             message = f"{plan.name}: cpus{place} has no CPU of its pool: {where}"
