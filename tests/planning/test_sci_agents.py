@@ -176,6 +176,33 @@ def test_the_tree_of_the_host(here: Path) -> None:
     as_xen_reads(tree_of("host.dtb"))
 
 
+def test_agents_beside_a_cpu_pool(here: Path) -> None:
+    """Nodes of agents, CPUs and pools get phandles of their own."""
+    pool = '[[cpu-pool]]\nname = "p"\ncpus = "1"'
+    own = A.replace("[[domain.device]]", 'cpu-pool = "p"\nroute = "dom0less"\n[[domain.device]]')
+    options = (
+        "--chosen",
+        "--host-out",
+        "out/host.dtb",
+        "--load",
+        "kernel=0x10000000:Image",
+        "--load",
+        "dtb=0x12000000",
+    )
+    Path("Image").write_bytes(bytes(4096))
+    generate(
+        section(*AGENTS),
+        pool,
+        own,
+        B.replace("agent = 3", 'agent = 3\nroute = "xl"'),
+        options=options,
+    )
+    tree = tree_of("host.dtb")
+    as_xen_reads(tree)
+    phandles = [node.phandle for node in tree.nodes() if node.phandle is not None]
+    assert len(phandles) == len(set(phandles))
+
+
 def test_the_agents_that_the_host_states(here: Path, dtc: str) -> None:
     """Then nothing is written of them, and --sci needs no project."""
     generate(section(*AGENTS), A, B, options=("--host-out", "host.dtb"))

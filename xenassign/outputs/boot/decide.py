@@ -30,7 +30,7 @@ from xenassign.outputs.boot.chosen import (
 )
 from xenassign.outputs.boot.cpu_pools import cpu_changes
 from xenassign.outputs.boot.host_changes import all_marks
-from xenassign.outputs.boot.sci_changes import agent_changes, changes_of_tree
+from xenassign.outputs.boot.sci_changes import changes_of_tree
 from xenassign.planning.plan import DomainPlan
 from xenassign.request.boot_request import (
     BOOTING,
@@ -112,14 +112,13 @@ def decide(system: SystemPlan) -> BootPlan | None:
     data = board_blob(platform)
     boots = bool(request.outputs & PLACING)
     xen, host = request.load("xen"), request.load("host")
-    agents = agent_changes(plans)
-    marks = (*all_marks(plans), *(changes_of_tree(agents, tree) if agents is not None else ()))
     chosen, modules = _chosen(platform, request, plans) if boots else (None, ())
     if boots and not modules and (CHOSEN in request.outputs or xen is not None):
         check_dom0(tree, _FORM)
-    if boots:
-        marks = (*marks, *cpu_changes(tree, built_by_xen(plans)))
-    changes = (*marks, *((chosen,) if chosen else ()))
+    cpus = cpu_changes(tree, built_by_xen(plans)) if boots else ()
+    last = (chosen,) if chosen else ()
+    marks = (*all_marks(plans), *changes_of_tree(plans, tree, (*cpus, *last)), *cpus)
+    changes = (*marks, *last)
     growth = max(0, len(edited(data, changes, tree.file)) - len(data)) + _SPARE
     if host is not None:
         host = host._replace(size=len(data), room=len(data) + growth)

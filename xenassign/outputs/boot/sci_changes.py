@@ -5,7 +5,7 @@ The form is that of the patches that are proposed for Xen (:mod:`xenassign.xen.s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from xenassign.devicetree.changes import Change
@@ -16,8 +16,11 @@ from xenassign.devicetree.draft import (
     Ref,
     boolean,
     cells,
+    encode,
+    numbered,
     text,
 )
+from xenassign.devicetree.references import unused_phandles
 from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.devicetree.tree import Tree
 from xenassign.planning.plan import DomainPlan
@@ -45,21 +48,34 @@ def agent_changes(plans: Iterable[DomainPlan]) -> AgentChanges | None:
     return AgentChanges(agents, ids)
 
 
-def changes_of_tree(changes: AgentChanges, tree: Tree) -> tuple[Change, ...]:
-    """The changes of a board's tree, with phandles that it does not have."""
+def changes_of_tree(
+    plans: Iterable[DomainPlan], tree: Tree, others: Iterable[Change]
+) -> tuple[Change, ...]:
+    """The changes of a board's tree, with phandles that neither it nor ``others`` have."""
+    changes = agent_changes(plans)
+    if changes is None:
+        return ()
     above, _, _ = BINDING.parent.rpartition("/")
-    node = config(changes)
-    labels = [each.label for each in node.walk() if each.label is not None]
-    first = max((phandle for phandle in tree.phandles if phandle < 0xFFFFFFFF), default=0) + 1
-    numbers = dict(zip(labels, range(first, first + len(labels)), strict=True))
+    taken = {*_new_phandles(others)}
+    unused = (phandle for phandle in unused_phandles(tree) if phandle not in taken)
+    draft = [config(changes), *(DraftNode("", (access(i),)) for i in changes.permissions.values())]
+    node, *devices = numbered(draft, unused)
     why = "the agents of the SCMI firmware, for Xen"
     return (
-        Change(above, (boolean("ranges"),), (_numbered(node, numbers),), why=why),
+        Change(above, (boolean("ranges"),), (node,), why=why),
         *(
-            Change(path, (_with_numbers(access(ids), numbers),), why="its ids for Xen's SCMI")
-            for path, ids in changes.permissions.items()
+            Change(path, device.properties, why="its ids for Xen's SCMI")
+            for path, device in zip(changes.permissions, devices, strict=True)
         ),
     )
+
+
+def _new_phandles(changes: Iterable[Change]) -> Iterator[int]:
+    for change in changes:
+        for node in DraftNode("", change.properties, change.children).walk():
+            prop = node.get("phandle")
+            if prop is not None:
+                yield int.from_bytes(encode(prop, {}), "big")
 
 
 def config(changes: AgentChanges) -> DraftNode:
@@ -108,23 +124,3 @@ def _two_cells() -> tuple[DraftProperty, ...]:
 def _memory(agent: Agent, label: str) -> DraftNode:
     reg = cells("reg", agent.page >> 32, agent.page & 0xFFFFFFFF, 0, PAGE_SIZE)
     return DraftNode(memory_name(agent), (text("compatible", SHMEM), reg), label=label)
-
-
-def _numbered(node: DraftNode, numbers: Mapping[str, int]) -> DraftNode:
-    """A node with numbers in place of its references, and with its phandle."""
-    own = (cells("phandle", numbers[node.label]),) if node.label is not None else ()
-    properties = tuple(_with_numbers(prop, numbers) for prop in node.properties)
-    children = tuple(_numbered(child, numbers) for child in node.children)
-    return DraftNode(node.name, (*properties, *own), children)
-
-
-def _with_numbers(prop: DraftProperty, numbers: Mapping[str, int]) -> DraftProperty:
-    pieces = tuple(
-        piece._replace(
-            values=tuple(numbers[v.label] if isinstance(v, Ref) else v for v in piece.values)
-        )
-        if isinstance(piece, Cells)
-        else piece
-        for piece in prop.pieces
-    )
-    return prop._replace(pieces=pieces)

@@ -34,7 +34,7 @@ from xenassign.outputs.boot.chosen import (
 from xenassign.outputs.boot.cpu_pools import cpu_changes
 from xenassign.outputs.boot.decide import unpacked_twice
 from xenassign.outputs.boot.host_changes import all_marks
-from xenassign.outputs.boot.sci_changes import agent_changes, changes_of_tree
+from xenassign.outputs.boot.sci_changes import changes_of_tree
 from xenassign.outputs.efi import CONFIG, NAMES
 from xenassign.request.boot_request import EFI, BootRequest, LoadOption
 from xenassign.system.system import SystemPlan
@@ -109,13 +109,13 @@ def decide(system: SystemPlan) -> EfiPlan | None:
     _check_files(loads)
     _check_kept(tree, chosen)
     names = tuple(dict.fromkeys(map(_file, loads)))
-    agents = agent_changes(plans)
+    cpus = cpu_changes(tree, built)
     return EfiPlan(
         data,
         (
             *all_marks(plans),
-            *cpu_changes(tree, built),
-            *(changes_of_tree(agents, tree) if agents is not None else ()),
+            *cpus,
+            *changes_of_tree(plans, tree, (*cpus, chosen)),
             chosen,
         ),
         _options(request, tree),
