@@ -239,6 +239,20 @@ def test_ids_that_the_patches_do_not_read(here: Path, dtc: str) -> None:
     assert "has no id for agent 3" in run(*line.split(), RNG, "-v")
 
 
+def test_agents_of_the_host_that_contradict(here: Path) -> None:
+    """Two agents with one page: each guest could write the messages of the other."""
+    generate(section(*AGENTS), A, options=("--host-out", "host.dtb"))
+    config = "/chosen/xen/xen_scmi_config"
+    tree = read_blob(Path("host.dtb").read_bytes(), "host")
+    cells = list(node_of(tree, config).cells(BINDING.agents))
+    cells[7] = cells[4]
+    value = ["fdtput", "-t", "x", "host.dtb", config, BINDING.agents, *(f"{c:x}" for c in cells)]
+    subprocess.run(value, check=True)
+    line = "generate host.dtb --xen 4.21 --sci scmi_smc_multiagent --agent 3 -o out -d"
+    said = run(*line.split(), RNG, "-v", code=1)
+    assert f"two channels have the shmem {FIRST.page:#x}" in said
+
+
 def test_agents_stated_twice(here: Path) -> None:
     generate(section(*AGENTS), A, options=("--host-out", "host.dtb"))
     Path("host.dtb").rename("board.dtb")

@@ -129,6 +129,9 @@ def _refusal(
         return f"[sci] states agents, and the host's {BINDING.parent} too; leave out [sci]"
     if agents is None:
         return "no agents are known; state them in [sci] of xenassign.toml"
+    contradiction = agents.problem()
+    if contradiction is not None:
+        return f"the host's {BINDING.parent}: {contradiction}"
     known = some(str(agent.id) for agent in agents.agents)
     if agent is None:
         return f"agent {request.agent} is not one of the firmware's ({known})"
