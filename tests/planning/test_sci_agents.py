@@ -378,6 +378,7 @@ def test_a_xen_with_the_patches_accepts_the_files(here: Path) -> None:
         (("agent_id=2", "agent_id=3"), ("", ""), "is that of agent 2"),
         (("", ""), ("0x82000004", "0x82000009"), "is the function of no agent"),
         (("", ""), ("0x82000004", "0x82000005"), "is that of agent 3"),
+        (("agent_id=2", "agent_id=1"), ("0x82000004", "0x82000010"), "is that of dom0's agent"),
         (("0xfe2f2,", "0xfe2f3,"), ("0xfe2f2000", "0xfe2f3000"), "is not the page 0xfe2f2000"),
     ],
 )

@@ -111,6 +111,8 @@ def _wrong_channel(view: View, node: Node, function: int) -> Iterator[tuple[str,
     value = view.config.get("arm_sci") if view.config is not None else None
     if isinstance(value, Atom) and sci_agent(value.text) != agent.id:
         yield "arm,smc-id", f"{function:#x} is that of agent {agent.id}, not of arm_sci's"
+    elif isinstance(value, Atom) and agent.id == agents.dom0:
+        yield "arm,smc-id", f"{function:#x} is that of dom0's agent {agent.id}"
     for region in shared_memory(view.tree, node):
         partial = view.nearest(region)
         entries = view.mapped(partial) if partial is not None else ()
