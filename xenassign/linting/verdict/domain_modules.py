@@ -164,16 +164,23 @@ def overlaps(view: DomainView) -> Iterator[Finding]:
     """Pages of two modules. The scan accepts them; Xen stops when it frees a page twice."""
     if not OVERLAP.applies(view.release):
         return
-    freed: list[Span] = []
-    for module in scan(view.domain, view.context).listed:
-        start = round_up(module.address, PAGE_SIZE)
-        end = (module.address + round_up(module.size, PAGE_SIZE)) // PAGE_SIZE * PAGE_SIZE
-        pages = Span(start, end)
+    modules = scan(view.domain, view.context)
+    freed = [_freed(address, size) for (_, address), size in modules.before.items()]
+    for module in modules.listed:
+        if (module.kind, module.address) in modules.before:
+            continue
+        pages = _freed(module.address, module.size)
         if any(pages.overlaps(span) for span in freed):
             path = next(m.node.path for m in view.domain.modules if m.address == module.address)
             message = f"{path}: the {module.kind} at {module.address:#x} overlaps another module"
             yield OVERLAP(message, node=path, prop="reg")
         freed.append(pages)
+
+
+def _freed(address: int, size: int) -> Span:
+    """The pages of a module that Xen frees after the boot, in bytes."""
+    end = (address + round_up(size, PAGE_SIZE)) // PAGE_SIZE * PAGE_SIZE
+    return Span(round_up(address, PAGE_SIZE), end)
 
 
 def bootargs(view: DomainView) -> Iterator[Finding]:

@@ -43,10 +43,15 @@ class Listed(NamedTuple):
 
 
 class Scan(NamedTuple):
-    """The result of the scan for a domain. ``ignored``: (module, reason it is not listed)."""
+    """The result of the scan for a domain. ``ignored``: (module, reason it is not listed).
+
+    ``before``: sizes by (kind, address) of what was listed before; of ``listed`` the same is no
+    entry of its own.
+    """
 
     listed: tuple[Listed, ...]
     ignored: tuple[tuple[BootModule, str], ...]
+    before: Mapping[tuple[str, int], int]
 
 
 def scan(domain: DomainNode, context: Context) -> Scan:
@@ -129,7 +134,7 @@ def _scan(
         else:
             reason = f"Xen lists {_MODULES_LIMIT} modules, itself and its device tree among them"
             ignored.append((module, reason))
-    return Scan(tuple(listed), tuple(ignored))
+    return Scan(tuple(listed), tuple(ignored), before)
 
 
 def _unlisted(
