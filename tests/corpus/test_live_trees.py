@@ -91,6 +91,7 @@ def as_for_dom0(tree: Tree) -> None:
     tree.root.children["hypervisor"] = hypervisor
     for name in ("phandles", "_by_lower_path", "aliases", "labels", "labels_of"):
         tree.__dict__.pop(name, None)  # what was read before
+    tree._facts.clear()
 
 
 def _first(tree: Tree, node: Node) -> Node | None:
