@@ -45,8 +45,7 @@ class Listed(NamedTuple):
 class Scan(NamedTuple):
     """The result of the scan for a domain. ``ignored``: (module, reason it is not listed).
 
-    ``before``: sizes by (kind, address) of what was listed before; of ``listed`` the same is no
-    entry of its own.
+    ``before``: sizes by (kind, address) of what was listed before; Xen lists the same once.
     """
 
     listed: tuple[Listed, ...]
