@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 from xenassign.errors import UsageError
 from xenassign.findings import Finding
-from xenassign.outputs.zephyr import XRUN
 from xenassign.planning.plan import DomainPlan
 from xenassign.system.system import SystemPlan
 
@@ -37,12 +36,8 @@ def decide(system: SystemPlan) -> ZephyrPlan | None:
     plans = [plan for plan in system.domains if "xl" in plan.request.routes]
     if not plans:
         raise UsageError("--zephyr has no effect: dom0 builds no domain; give --route xl")
-    names = {plan.name for plan in system.domains}
     for plan in plans:
         check(plan)
-        file = f"{plan.name}{XRUN}"
-        if file.removesuffix(".json") in names:
-            raise UsageError(f"--zephyr: {file} is also the plan of another domain; rename that")
     return ZephyrPlan(tuple(_named(plans)))
 
 
