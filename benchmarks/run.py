@@ -343,6 +343,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     unknown = [name for name in options.names if name not in BENCHMARKS]
     if unknown:
         parser.error(f"no benchmark {unknown[0]!r}; there are {', '.join(BENCHMARKS)}")
+    if options.old is not None and not Path(options.old, "xenassign", "__init__.py").is_file():
+        parser.error(f"--old {options.old}: is not a checkout of xenassign")
     figures: list[Figure] = []
     for name in options.names or BENCHMARKS:
         try:

@@ -38,9 +38,10 @@ def with_interrupts(platform: Platform, overlays: Iterable[Tree]) -> Platform:
     from xenassign.devicetree.overlay_apply import MisfitError, apply_overlay
 
     for overlay in overlays:
-        contents = (f.content for f in _placed(overlay, platform.tree))
-        nodes = (node for content in contents for node in content.walk())
-        if not any(node.has("interrupts") or node.has("reg") for node in nodes):
+        contents = [fragment.content for fragment in _placed(overlay, platform.tree)]
+        nodes = [node for content in contents for node in content.walk()]
+        added = [node for node in nodes if node not in contents]
+        if not any(n.has("interrupts") for n in nodes) and not any(n.has("reg") for n in added):
             continue
         from xenassign.host.platform import read_platform
 
