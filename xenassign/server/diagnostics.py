@@ -90,8 +90,9 @@ def of_finding(
     The node that its line is about is left out at the beginning, and the folder of its file.
     """
     message = finding.message.removeprefix(f"{finding.node}: ")
-    if finding.file is not None:
-        message = message.replace(f"{os.path.dirname(finding.file)}/", "")
+    folder = os.path.dirname(finding.file or "")
+    if folder:
+        message = message.replace(f"{folder}/", "")
     return Diagnostic(
         at,
         escape.terminal(f"{message}; {finding.fix}"),

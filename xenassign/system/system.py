@@ -99,7 +99,8 @@ def decide_resolved(system: ResolvedSystem) -> SystemPlan:
     )
     cpus = cpu_findings(platform, plans, system.request.boot.xen_bootargs)
     unowned = without_owner(system.domains)
-    against = violations(system.demands, [_assignment(plan) for plan in plans])
+    assigned = [_assignment(plan) for plan in plans] if system.demands else []
+    against = violations(system.demands, assigned)
     return SystemPlan(system, tuple(plans), tuple(conflicts), (*idle, *against, *cpus, *unowned))
 
 
