@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from xenassign.devicetree.blob import read_blob, read_blob_file
 from xenassign.devicetree.tree import Tree
@@ -38,6 +39,10 @@ from .seed import seed
 from .wording import Snapshots, wording
 
 __all__ = ["rows", "wording"]  # fixtures for all tests
+# No test depends on the speed of a machine.
+settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tests")
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 _PROPERTY = "xenassign-figures"  # figures that a test hands over, as JSON counts
 FIXTURES = REPOSITORY / "fixtures" / "host_dtbs"

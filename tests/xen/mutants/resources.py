@@ -190,7 +190,7 @@ def second_domain(draft: NodeDraft) -> str:
     """
     random = draft.random
     other = deepcopy(draft.node)
-    other.name = random.choice(("domU2", "domU0", f"{draft.node.name}@2"))
+    other.name = random.choice(("domU2", "domU0", f"{draft.node.name.partition('@')[0]}@2"))
     if any(child.name == other.name for child in draft.chosen.children):
         raise InapplicableError
     trees = [c for c in other.children if b"multiboot,device-tree" in (c.get("compatible") or b"")]
