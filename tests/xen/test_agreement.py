@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -16,10 +17,11 @@ from xenassign.linting.verdict.guest_tree_size import guest_tree_bytes
 from xenassign.linting.verdict.predict import predict_dom0less, rejecting
 
 from ..seed import seed
-from .agreement import Disagreement, context, dom0less, domain_node, host_of, xl
-from .boot import Domain, verdicts
+from .agreement import Disagreement, context, dom0less, domain_node, foretold, host_of, xl
+from .boot import Domain, System, boot_system, system, verdicts
 from .conftest import Compared
 from .machine import Machine
+from .mutants.blob import Blob, cells_of
 from .rejections import partial
 
 
@@ -64,3 +66,52 @@ def test_the_last_bytes_of_a_guests_tree(
     changes = sum(before != after for before, after in pairwise(xens))
     assert changes == (3 if vpl011 else 1)
     compared(len(trees), [str((xens, ours))] if xens != ours else [])
+
+
+#: For a Xen that is built with it.
+SHARED = """shm@50000000 {
+    compatible = "xen,domain-shared-memory-v1";
+    xen,shm-id = "shared";
+    xen,shared-mem = <0 0x50000000 0 0x10000000 0 0x200000>;
+};"""
+
+
+@pytest.mark.parametrize(
+    ("domain", "ramdisk"),
+    [
+        (Domain(), True),
+        (Domain(vpl011=False), False),
+        (Domain(more="xen,enhanced;", beside_dom0=True), True),
+    ],
+    ids=["plain", "without UART and ramdisk", "with PV interfaces and shared memory"],
+)
+def test_the_last_bytes_without_a_partial_tree(
+    dom0less_machine: Machine, domain: Domain, ramdisk: bool, compared: Compared
+) -> None:
+    """The nodes that Xen adds itself fill the buffer: with many vCPUs, and a long command line."""
+    if domain.more and "STATIC_SHM" in dom0less_machine.options:
+        domain = replace(domain, more=domain.more + SHARED)
+    known = context(dom0less_machine, domain, host_of("virt"))
+    made = system(dom0less_machine, b"", None, domain)
+
+    def with_bootargs(vcpus: int, length: int) -> System:
+        blob = Blob.read(made.tree)
+        (node,) = (place.node for place in blob.root.walk() if place.path == "/chosen/domU1")
+        node.put("cpus", cells_of(vcpus, 1))
+        unused = {b"multiboot,device-tree", b"" if ramdisk else b"multiboot,ramdisk"}
+        kinds = {id(n): (n.get("compatible") or b"").split(b"\0")[0] for n in node.children}
+        node.children = [n for n in node.children if kinds[id(n)] not in unused]
+        (kernel,) = (n for n in node.children if kinds[id(n)] == b"multiboot,kernel")
+        kernel.put("bootargs", b"a" * length + b"\0")
+        return made._replace(tree=blob.write())
+
+    def refused(tried: System) -> bool:
+        return bool(rejecting(foretold(tried, known) or (), "dom0less"))
+
+    lengths = range(3, 1003, 4)
+    vcpus = next(n for n in range(2, 128) if refused(with_bootargs(n, lengths[-1])))
+    first = next(at for at, length in enumerate(lengths) if refused(with_bootargs(vcpus, length)))
+    around = [with_bootargs(vcpus, length) for length in lengths[max(first - 4, 0) : first + 12]]
+    xens = [bool(boot_system(dom0less_machine, each).message) for each in around]
+    ours = [refused(each) for each in around]
+    compared(len(around), [str((xens, ours))] if xens != ours else [])

@@ -265,6 +265,18 @@ class Release:
         metadata={"source": "d27d274ffab0: dom0less-build.c prepare_dtb_domU"}
     )
     """Whether the partial tree's module size is added to that buffer, up to `DOM0LESS_TREE_CAP`."""
+    initrd_always_stated: bool = field(
+        metadata={"source": "until ac547f0bed53: domain_build.c make_chosen_node"}
+    )
+    """Whether a guest's tree has room for an initrd without one too."""
+    redistributor_regions_stated: bool = field(
+        metadata={"source": "3679ed232e95: dom0less-build.c make_gicv3_domU_node"}
+    )
+    """Whether the GICv3 of a dom0less guest has #redistributor-regions."""
+    shared_memory_is_memory: bool = field(
+        metadata={"source": "7846f7699fea: domain_build.c make_memory_node"}
+    )
+    """Whether static shared memory is listed among the guest's memory banks too."""
     kconfig: frozenset[str] = field(
         metadata={"source": "xen/arch/arm/Kconfig, xen/common/Kconfig; MPU: since 4.20"}
     )
@@ -578,6 +590,9 @@ _4_17 = Release(
     dom0less_error_is_panic=False,
     dom0less_tree_bytes=4096,
     dom0less_tree_adds_partial=False,
+    initrd_always_stated=True,
+    redistributor_regions_stated=False,
+    shared_memory_is_memory=False,
     kconfig=frozenset({"BOOT_TIME_CPUPOOLS", "STATIC_SHM"}),
     shm_host_optional=False,
     shm_direct_map_compared=False,
@@ -601,6 +616,7 @@ _4_18 = replace(
     uarts=_4_17.uarts | {"arm,sbsa-uart"},
     dom0less_error_is_panic=True,
     dom0less_tree_adds_partial=True,
+    initrd_always_stated=False,
     vpl011_failure_refused=True,
     module_overlap_dropped=True,
     domain_options=MappingProxyType({**_4_17.domain_options, "sve": "ARM64_SVE"}),
@@ -626,6 +642,7 @@ _4_19 = replace(
     version="4.19",
     uarts=(_4_18.uarts - {"fsl,imx8qm-lpuart"}) | {"fsl,imx8qxp-lpuart", "ti,am654-uart"},
     boot_scan_failure_is_panic=True,
+    shared_memory_is_memory=True,
     shm_host_optional=True,
     shm_direct_map_compared=True,
     sip_boards=("fsl,imx8qm", "fsl,imx8qxp"),  # 71d4356544ee
@@ -650,6 +667,7 @@ _4_20 = replace(
     smmu_masks_count=True,
     gic_without_phandle_ok=True,
     xen_reg_cells_checked=True,
+    redistributor_regions_stated=True,
     kconfig=_4_19.kconfig | {"MPU"},
     vcpu_failure_refused=True,
     xl_keys=_4_19.xl_keys | {"llc_colors"},  # 748bd725fbec

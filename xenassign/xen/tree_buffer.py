@@ -6,7 +6,7 @@ libfdt.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from xenassign.devicetree.tree import Node
 from xenassign.xen.releases import DOM0LESS_TREE_CAP, Release
@@ -16,14 +16,16 @@ if TYPE_CHECKING:
 
 # Bytes that dom0less Xen itself puts into a guest tree, counted on 4.17 (prepare_dtb_domU) with one
 # vCPU, an initrd and a vPL011: header, reserve map and nodes before the partial tree; GIC and timer
-# after it; each further vCPU; the vPL011 up to its speed; the ends. Then the property names.
+# after it; each further vCPU; the vPL011 up to its speed; the ends; the initrd's two properties;
+# a bank of memory and a region of shared memory, without its id; /reserved-memory; /hypervisor, and
+# each extended region in it. Then the property names.
 _BEFORE, _AFTER, _VCPU, _VPL011 = 488, 292, 96, 120
 _END_OF_VPL011, _END = 4, 8
+_INITRD, _BANK, _SHARED, _RESERVED = 40, 16, 124, 68
+_HYPERVISOR, _REGION = 124, 16
 _NAMES_BEFORE = (
     "#address-cells",
     "#size-cells",
-    "linux,initrd-start",
-    "linux,initrd-end",
     "compatible",
     "method",
     "cpu_off",
@@ -32,6 +34,8 @@ _NAMES_BEFORE = (
     "reg",
     "enable-method",
 )
+_INITRD_NAMES = ("linux,initrd-start", "linux,initrd-end")
+_SHARED_NAMES = ("ranges", "xen,id", "xen,offset")
 _NAMES_AFTER = (
     "#interrupt-cells",
     "interrupt-controller",
@@ -45,6 +49,25 @@ _SHORT = 31
 _TIMERS = frozenset({"arm,armv7-timer", "arm,armv8-timer"})
 
 
+class OwnNodes(NamedTuple):
+    """What the size of the nodes depends on that Xen itself puts into the tree of a guest.
+
+    ``platform``: that of the host, None if it is not known. ``banks``: of the guest's memory.
+    ``shared``: the ids of its regions of static shared memory. ``regions``: the number of extended
+    regions of a domain with PV interfaces, None for any other; those of a direct-map domain are not
+    known, and count as none.
+    """
+
+    platform: Platform | None
+    vcpus: int = 1
+    vpl011: bool = True
+    bootargs: str | None = None
+    ramdisk: bool = True
+    banks: int = 1
+    shared: tuple[str, ...] = ()
+    regions: int | None = None
+
+
 class TreeBuffer:
     """The buffer that libfdt's sequential writer fills (fdt_sw.c); all in bytes.
 
@@ -52,41 +75,57 @@ class TreeBuffer:
     is stored once, and not at all when a stored one ends in it (fdt_find_add_string_).
     """
 
-    def __init__(
-        self,
-        release: Release,
-        partial: int,
-        platform: Platform | None,
-        vcpus: int,
-        vpl011: bool,
-        bootargs: str | None,
-    ) -> None:
-        """``partial``: bytes of the partial tree's module; ``platform``: that of the host."""
+    def __init__(self, release: Release, partial: int, own: OwnNodes) -> None:
+        """``partial``: bytes of the partial tree's module, 0 without one."""
         self.limit = release.dom0less_tree_bytes
         if release.dom0less_tree_adds_partial:
             self.limit = min(self.limit + partial, DOM0LESS_TREE_CAP)
         self.overrun = False
-        self.used = _BEFORE + _VCPU * (vcpus - 1)
-        self.after = _AFTER + (_VPL011 if vpl011 else 0)
-        names = list(_NAMES_BEFORE)
+        self.own = own
+        self.after = _AFTER + (_VPL011 if own.vpl011 else 0)
         self.last_names = list(_NAMES_AFTER)
-        cpu, timer = _cpu_and_timer(platform)
+        self._names = bytearray()
+        self._ends: set[str] = set()  # of the stored names, up to _SHORT characters
+        self.used = _BEFORE - _INITRD + self._memory(release)
+        names = list(_NAMES_BEFORE)
+        if own.bootargs is not None:
+            self.used += 12 + _padded(len(own.bootargs.encode()) + 1)
+            names.insert(2, "bootargs")
+        if own.ramdisk or release.initrd_always_stated:
+            self.used += _INITRD
+            names += _INITRD_NAMES
+        self._processors(names)
+        gic = own.platform.gic if own.platform is not None else None
+        if release.redistributor_regions_stated and (gic is None or gic.version == 3):
+            self.after += 16
+            self.last_names.append("#redistributor-regions")
+        self.used += sum(map(self._store, names))
+
+    def _memory(self, release: Release) -> int:
+        """The bytes of the banks after the first, and of shared memory."""
+        shared = self.own.shared
+        banks = max(self.own.banks - 1, 0)
+        if not shared:
+            return banks * _BANK
+        self.last_names = [*_SHARED_NAMES, *self.last_names]
+        banks += len(shared) if release.shared_memory_is_memory else 0
+        ids = sum(_SHARED + _padded(len(shm_id) + 1) for shm_id in shared)
+        return banks * _BANK + _RESERVED + ids
+
+    def _processors(self, names: list[str]) -> None:
+        """Adds the vCPUs after the first, and what Xen copies from the host's CPU and timer."""
+        vcpus = self.own.vcpus
+        self.used += _VCPU * (vcpus - 1)
+        cpu, timer = _cpu_and_timer(self.own.platform)
         if cpu is not None:  # its compatible and clock-frequency are copied for each vCPU
             compatible = _padded(len(cpu.properties["compatible"].value))
             self.used += vcpus * (compatible - 16)
             if cpu.has("clock-frequency"):
                 self.used += 16 * vcpus
-                names.insert(-1, "clock-frequency")
-        if bootargs is not None:
-            self.used += 12 + _padded(len(bootargs.encode()) + 1)
-            names.insert(2, "bootargs")
+                names.insert(names.index("enable-method"), "clock-frequency")
         if timer is not None and timer.has("clock-frequency"):
             self.after += 16
             self.last_names.append("clock-frequency")
-        self._vpl011 = vpl011
-        self._names = bytearray()
-        self._ends: set[str] = set()  # of the stored names, up to _SHORT characters
-        self.used += sum(map(self._store, names))
 
     def take(self, size: int) -> bool:
         """Adds ``size`` bytes of structure; False if they do not fit."""
@@ -112,12 +151,14 @@ class TreeBuffer:
         """Adds Xen's own nodes after the partial tree, and the end of the tree."""
         if not self.take(self.after + sum(map(self._store, self.last_names))):
             return False
-        if not self._vpl011:
-            return self.take(_END)
+        regions = self.own.regions
+        end = _END + (0 if regions is None else _HYPERVISOR + regions * _REGION)
+        if not self.own.vpl011:
+            return self.take(end)
         # make_vpl011_uart_node does not look whether its last property fits: a tree in which the
         # ends alone still have room is accepted, and its UART has no speed.
         self.prop("current-speed", 4)
-        return self.take(_END_OF_VPL011 + _END)
+        return self.take(_END_OF_VPL011 + end)
 
     def _missing(self, name: str) -> int:
         """The bytes that a property's name takes in the strings block: 0 if it is stored."""

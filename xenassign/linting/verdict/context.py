@@ -65,7 +65,8 @@ class Context(NamedTuple):
     replaces the memory that a board's file states. ``direct_map``: guest addresses are host
     addresses; ``static_memory``: (base, size) in bytes of its xen,static-mem. ``elsewhere``: the
     host nodes that are assigned to other domains of the system (``Scope``). ``enhanced``: whether
-    a dom0less domain has PV interfaces. ``agents``: those of the SCMI firmware, if Xen is built
+    a dom0less domain has PV interfaces. ``ramdisk``: whether it has one. ``shared``: the ids of its
+    regions of static shared memory. ``agents``: those of the SCMI firmware, if Xen is built
     for them and they are known. ``windows``: kinds of optional windows that dom.cfg uses.
     """
 
@@ -88,6 +89,8 @@ class Context(NamedTuple):
     static_memory: Banks = ()
     elsewhere: frozenset[Node] = frozenset()
     enhanced: bool = False
+    ramdisk: bool = True
+    shared: tuple[str, ...] = ()
     windows: frozenset[Use] = frozenset()
     agents: Agents | None = None
 

@@ -195,6 +195,12 @@ class DomainNode:
         """Its children as boot modules."""
         return tuple(boot_module(self, child) for child in self.node.children.values())
 
+    @property
+    def shared(self) -> tuple[str, ...]:
+        """The ids of its regions of static shared memory."""
+        nodes = [n for n in self.node.children.values() if is_compatible(n, SHARED_MEMORY)]
+        return tuple(string(node, "xen,shm-id") or "" for node in nodes)
+
     def enhanced(self, release: Release) -> bool:
         """Whether it has PV interfaces: xen,enhanced without a string means "enabled"."""
         value = string(self.node, "xen,enhanced")
@@ -250,6 +256,7 @@ def domains(tree: Tree, chosen: Node | None = None) -> Iterator[DomainNode]:
 
 def context_of(domain: DomainNode, context: Context) -> Context:
     """The context for the domain's partial device tree, with the values of its node."""
+    ramdisk = any(module.kind == "ramdisk" for module in domain.modules)
     return context._replace(
         memory=domain.memory if domain.memory is not None else context.memory,
         vcpus=domain.vcpus or context.vcpus,
@@ -261,6 +268,8 @@ def context_of(domain: DomainNode, context: Context) -> Context:
         direct_map=domain.direct_map,
         static_memory=domain.banks,
         enhanced=domain.enhanced(context.release),
+        ramdisk=ramdisk or domain.incomplete,
+        shared=domain.shared if "STATIC_SHM" in context.options else (),
         beside_dom0=context.beside_dom0 or scanned_as_dom0(domain, context.release),
     )
 

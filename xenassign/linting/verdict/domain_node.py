@@ -14,7 +14,7 @@ from xenassign.findings import Finding, rule
 from xenassign.linting.verdict.cache_colors import cache_colors
 from xenassign.linting.verdict.context import Context
 from xenassign.linting.verdict.cpupools import cpupool
-from xenassign.linting.verdict.dom0less import DOM0LESS, check_limits
+from xenassign.linting.verdict.dom0less import DOM0LESS, TOO_LARGE, check_limits
 from xenassign.linting.verdict.domain import (
     DomainNode,
     context_of,
@@ -45,7 +45,8 @@ from xenassign.linting.verdict.domain_properties import (
 from xenassign.linting.verdict.domain_sci import sci_type
 from xenassign.linting.verdict.domain_view import DomainView
 from xenassign.linting.verdict.event_channels import check as event_channels
-from xenassign.linting.verdict.module_scan import no_shared_memory
+from xenassign.linting.verdict.guest_tree_size import guest_tree_bytes, tree_buffer
+from xenassign.linting.verdict.module_scan import no_shared_memory, used_module
 from xenassign.linting.verdict.shared_memory import check as check_shared_memory
 from xenassign.linting.verdict.vcpu_nodes import vcpu_nodes
 
@@ -84,6 +85,18 @@ def guest_limits(view: DomainView) -> Iterator[Finding]:
     """More vCPUs or interrupt lines than a guest can have."""
     for finding in check_limits(context_of(view.domain, view.context)):
         yield finding._replace(node=view.node.path)
+
+
+def tree_size(view: DomainView) -> Iterator[Finding]:
+    """A guest's tree that does not fit without a partial one: of many vCPUs."""
+    if view.domain.incomplete or used_module(view.domain, "device-tree", view.context):
+        return
+    context = context_of(view.domain, view.context)
+    buffer = tree_buffer(context, 0)
+    if not buffer.finish():
+        size = f"the guest's tree has {guest_tree_bytes(None, context)} bytes"
+        message = f"{view.node.path}: {size}; Xen {view.release.name} allows {buffer.limit}"
+        yield TOO_LARGE(message, node=view.node.path, prop="cpus", routes=DOM0LESS)
 
 
 def shared_memory(view: DomainView) -> Iterator[Finding]:
@@ -126,6 +139,7 @@ CHECKS: tuple[Callable[[DomainView], Iterator[Finding]], ...] = (
     memory,
     vcpus,
     guest_limits,
+    tree_size,
     module_registers,
     cells,
     ignored,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from xenassign.devicetree.flat import FlatNode
 from xenassign.linting.verdict.context import Context
 from xenassign.xen.releases import Release
-from xenassign.xen.tree_buffer import TreeBuffer
+from xenassign.xen.tree_buffer import OwnNodes, TreeBuffer
 
 
 def copied_nodes(root: FlatNode) -> Iterator[tuple[FlatNode, bool]]:
@@ -29,15 +29,26 @@ def mapped_pages(node: FlatNode, release: Release) -> tuple[str, bytes | None]:
 
 def tree_buffer(context: Context, size: int) -> TreeBuffer:
     """The buffer in which Xen builds the guest's tree, for a partial tree of ``size`` bytes."""
-    release, platform = context.release, context.platform
-    return TreeBuffer(release, size, platform, context.vcpus, context.vpl011, context.bootargs)
+    guest = context.guest._replace(extended=("dom0less",))
+    banks = context.static_memory if context.direct_map else guest.ram()
+    own = OwnNodes(
+        context.platform,
+        context.vcpus,
+        context.vpl011,
+        context.bootargs,
+        context.ramdisk,
+        len(banks),
+        context.shared,
+        len(guest.extended_regions()) if context.enhanced else None,
+    )
+    return TreeBuffer(context.release, size, own)
 
 
-def guest_tree_bytes(root: FlatNode, context: Context) -> int:
-    """The bytes of the guest's whole tree, without a limit."""
+def guest_tree_bytes(root: FlatNode | None, context: Context) -> int:
+    """The bytes of the guest's whole tree, without a limit. ``root``: of its partial tree."""
     buffer = tree_buffer(context, 0)
     buffer.limit = 1 << 62
-    for child, assigning in copied_nodes(root):
+    for child, assigning in copied_nodes(root) if root is not None else ():
         for node in child.walk():
             buffer.node(node.name)
             buffer.take(4)

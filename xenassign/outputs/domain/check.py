@@ -201,6 +201,7 @@ def context_of(request: Request, platform: Platform) -> Context:
         options=request.kconfig,
         agents=request.agents or read_agents(platform.tree),
         enhanced=request.node.enhanced,
+        shared=tuple(memory.id for memory in request.node.shared_memory),
         nr_spis=nr_spis if isinstance(nr_spis, int) else None,
         pool_mib=pool if isinstance(pool, int) else None,
     )
