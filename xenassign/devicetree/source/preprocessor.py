@@ -39,13 +39,6 @@ _LIMITS = (
     (resource.RLIMIT_CORE, 0),
 )
 
-# Comments and strings (closed or not), which have no directives.
-_ELSEWHERE = re.compile(r'/\*.*?(?:\*/|\Z)|//[^\n]*|"(?:[^\\"]|\\.)*(?:"|\Z)', re.DOTALL)
-_DIRECTIVE = re.compile(
-    r"^[ \t]*#[ \t]*(?:include[ \t]*[\"<]|(?:define|undef|ifdef|ifndef)[ \t]+[A-Za-z_]"
-    r"|if[ \t]*[\w(!+~-]|(?:error|warning|pragma)[ \t])",
-    re.MULTILINE,
-)
 # The name of a file that cpp opens, after its quote.
 _INCLUDED = re.compile(
     rb"(?:^[ \t]*#[ \t]*(?:include(?:_next)?|import)|\b__has_include(?:_next)?[ \t]*\()"
@@ -62,24 +55,6 @@ _WORD = re.compile(
 )
 _MAX_CHARACTERS = 1 << 18  # of a line whose words are compared
 _MAX_WORDS = 200  # that are compared each with each; the time grows with the cube
-
-
-def needs_cpp(text: str) -> bool:
-    """Whether source has a preprocessor directive; ``#address-cells`` is not one."""
-    if _DIRECTIVE.search(text) is None:
-        return False
-    return _first_directive(text) > 0
-
-
-def _first_directive(text: str) -> int:
-    """The line of the first directive outside of comments and strings, or 0."""
-
-    def blank(match: re.Match[str]) -> str:
-        return "\n" * match[0].count("\n") if match[0][0] == "/" else match[0][:1]
-
-    bare = _ELSEWHERE.sub(blank, text)
-    directive = _DIRECTIVE.search(bare)
-    return bare.count("\n", 0, directive.start()) + 1 if directive else 0
 
 
 class Preprocessed:
@@ -177,10 +152,13 @@ def _opcodes(a: list[str], b: list[str]) -> Iterator[tuple[str, int, int, int, i
     yield "equal", ends[0], len(a), ends[1], len(b)
 
 
-def preprocessed(data: bytes, file: str, include: Sequence[str]) -> Preprocessed:
-    """The output of cpp. Raises DevicetreeError: cpp reports an error, or is missing."""
+def preprocessed(data: bytes, file: str, include: Sequence[str], line: int) -> Preprocessed:
+    """The output of cpp. ``line``: that of the first directive.
+
+    Raises DevicetreeError: cpp reports an error, or is missing.
+    """
     source = data.decode("utf-8", "surrogateescape")
-    location = f"{file}:{_first_directive(source)}:1"
+    location = f"{file}:{line}:1"
     cpp = shutil.which("cpp")
     if cpp is None:
         problem = f"{location}: this is a preprocessor directive, and there is no cpp"
@@ -204,8 +182,8 @@ def preprocessed(data: bytes, file: str, include: Sequence[str]) -> Preprocessed
             record(included, included)
     complaint = _COMPLAINT.search(output.errors)
     if complaint is not None:
-        name, line, column, problem = complaint.groups()
-        place = f"{result.file(name)}:{line}:{column or 1}"
+        name, row, column, problem = complaint.groups()
+        place = f"{result.file(name)}:{row}:{column or 1}"
         missing = problem.endswith("No such file or directory")
         fix = "give the folder that has it with -I" if missing else "fix it (cpp refuses it)"
         raise DevicetreeError(f"{place}: {problem}; {fix}")

@@ -16,6 +16,7 @@ error here, as it was for dtc before 1.7, which cuts it off.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -34,6 +35,14 @@ from xenassign.reading import MAX_TEXT
 
 if TYPE_CHECKING:
     from xenassign.devicetree.source.lexer import Sources
+
+#: A preprocessor directive; ``#address-cells`` is not one.
+_DIRECTIVE = (
+    r"(?m)^[ \t]*#[ \t]*(?:include[ \t]*[\"<]|(?:define|undef|ifdef|ifndef)[ \t]+[A-Za-z_]"
+    r"|if[ \t]*[\w(!+~-]|(?:error|warning|pragma)[ \t])"
+)
+#: Comments and strings (closed or not), which have no directives.
+_ELSEWHERE = r'(?s)/\*.*?(?:\*/|\Z)|//[^\n]*|"(?:[^\\"]|\\.)*(?:"|\Z)'
 
 
 class DtsComment(NamedTuple):
@@ -211,19 +220,35 @@ def read_source(
     ``symbols``: with ``/__symbols__``, as ``dtc -@`` makes it.
     """
     from xenassign.devicetree.source.lexer import Sources
-    from xenassign.devicetree.source.preprocessor import needs_cpp, preprocessed
 
     name = "<stdin>" if file == "-" else file
     if len(data) > MAX_TEXT:
         fix = "give the .dtb"
         raise DevicetreeError(f"{name}: larger than {MAX_TEXT >> 20} MiB; {fix}")
     text = data.decode("utf-8", "surrogateescape")
-    output = preprocessed(data, name, include) if needs_cpp(text) else None
+    output = None
+    if directive := _first_directive(text):
+        from xenassign.devicetree.source.preprocessor import preprocessed
+
+        output = preprocessed(data, name, include, directive)
     sources = Sources(output.text if output else text, name, include, SourceMap(output))
     try:
         return _read(sources, symbols)
     except SourceError as error:
         raise sources.map.error(error) from None
+
+
+def _first_directive(text: str) -> int:
+    """The line of the first preprocessor directive outside of comments and strings, or 0."""
+
+    def blank(match: re.Match[str]) -> str:
+        return "\n" * match[0].count("\n") if match[0][0] == "/" else match[0][:1]
+
+    if re.search(_DIRECTIVE, text) is None:
+        return 0
+    bare = re.sub(_ELSEWHERE, blank, text)
+    directive = re.search(_DIRECTIVE, bare)
+    return bare.count("\n", 0, directive.start()) + 1 if directive else 0
 
 
 def _read(sources: Sources, symbols: bool) -> DtsSource:
