@@ -27,7 +27,8 @@ from typing import Any
 from unittest.mock import Mock, patch
 
 from xenassign.files import write
-from xenassign.journal import NAME, recover
+from xenassign.journal import recover
+from xenassign.journal_record import NAME
 
 HOST = Path(__file__).resolve().parents[1] / "fixtures" / "host_dtbs" / "qemu-virt-gicv3.dtb"
 #: The functions of Python that change files, each a system call.

@@ -10,7 +10,6 @@ A message is composed of the text as it is, and escaped once, where it is printe
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Callable
@@ -55,7 +54,7 @@ def terminal(text: str, keep: str = "") -> str:
 # ---------------------------------------------------------------------- comments
 
 #: A comment of this form accepts a finding (linting/waivers.py).
-_WAIVER = re.compile(r"xenassign:(?=\s*allow\b)")
+_WAIVER = r"xenassign:(?=\s*allow\b)"
 
 
 def hash_comment(text: str) -> str:
@@ -63,7 +62,7 @@ def hash_comment(text: str) -> str:
 
     TOML allows no control characters in comments (TOML 1.0, Comment). It waives no finding.
     """
-    return _WAIVER.sub("xenassign\\\\x3a", terminal(text))
+    return re.sub(_WAIVER, "xenassign\\\\x3a", terminal(text))
 
 
 def dts_comment(text: str, *, waives: bool = False) -> str:
@@ -72,7 +71,7 @@ def dts_comment(text: str, *, waives: bool = False) -> str:
     It neither ends the comment (dtc-lexer.l) nor begins one in it, of which compilers warn.
     ``waives``: it begins with a waiver, the only one in it.
     """
-    start = _WAIVER.match(text) if waives else None
+    start = re.match(_WAIVER, text) if waives else None
     head = start[0] if start else ""
     rest = hash_comment(text[len(head) :])
     return head + rest.replace("*/", "* /").replace("/*", "/ *")
@@ -84,11 +83,11 @@ def dts_comment(text: str, *, waives: bool = False) -> str:
 def dts_string(text: str) -> str:
     """A string of devicetree source, in quotes (dtc's util.c, get_escape_char)."""
     raw = "".join(map(_dts_character, text.encode("utf-8", "surrogateescape")))
-    return '"' + _TRIGRAPH.sub(r"\\?", raw) + '"'
+    return '"' + re.sub(_TRIGRAPH, r"\\?", raw) + '"'
 
 
 #: A question mark after another one, with which a C preprocessor may see a trigraph.
-_TRIGRAPH = re.compile(r"(?<=\?)\?")
+_TRIGRAPH = r"(?<=\?)\?"
 
 
 def _dts_character(byte: int) -> str:
@@ -98,7 +97,7 @@ def _dts_character(byte: int) -> str:
 
 
 #: A name at the start of a line that a C preprocessor reads as a directive.
-_DIRECTIVE = re.compile(
+_DIRECTIVE = (
     r"#(?:[0-9]|\Z|(?:define|undef|include|include_next|import|embed|if|ifdef|ifndef|elif|elifdef"
     r"|elifndef|else|endif|line|error|warning|pragma|ident|sccs|assert|unassert)(?![A-Za-z0-9_]))"
 )
@@ -110,7 +109,7 @@ def dts_name(name: str) -> str:
     dtc reads a name after a backslash too (dtc-lexer.l, PROPNODENAME); a C preprocessor does not
     take \#include for a directive. Names were checked when they were read (devicetree/names.py).
     """
-    return f"\\{name}" if _DIRECTIVE.match(name) else name
+    return f"\\{name}" if re.match(_DIRECTIVE, name) else name
 
 
 # ---------------------------------------------------------------------- shells
@@ -118,7 +117,7 @@ def dts_name(name: str) -> str:
 #: Words that U-Boot's shell takes as they are, in double quotes too, and that its fdt command does
 #: not read as cells or bytes. Special are \ $ ' " ; & | # and white space, and the characters 3 and
 #: 4 (common/cli_hush.c, update_ifs_map); with CONFIG_HUSH_MODERN_PARSER also < > ( ) { } ! * ? [ ].
-_UBOOT = re.compile(r"[A-Za-z0-9_./,:=@+%#-](?:[A-Za-z0-9_./,:=@+%# -]*[A-Za-z0-9_./,:=@+%#-])?")
+_UBOOT = r"[A-Za-z0-9_./,:=@+%#-](?:[A-Za-z0-9_./,:=@+%# -]*[A-Za-z0-9_./,:=@+%#-])?"
 
 
 def uboot_string(text: str) -> str | None:
@@ -128,7 +127,7 @@ def uboot_string(text: str) -> str | None:
     of variables in; the simple parser (common/cli_simple.c) knows no double quotes, but no ``if``
     either, so that it does not run the scripts.
     """
-    return f'"{text}"' if _UBOOT.fullmatch(text) else None
+    return f'"{text}"' if re.fullmatch(_UBOOT, text) else None
 
 
 def uboot_word(text: str) -> str:
@@ -194,6 +193,8 @@ def toml_string(text: str) -> str:
         text.encode("utf-8")
     except UnicodeEncodeError:
         raise OutputError(f"{text!r} is not UTF-8, as TOML requires; rename it") from None
+    import json
+
     return _json_visible(json.dumps(text, ensure_ascii=False), lambda c: f"\\U{ord(c):08x}")
 
 
@@ -230,12 +231,16 @@ def json_document(value: Any, *, sort: bool = False, only_ascii: bool = False) -
 
     ``sort``: objects by their keys; ``only_ascii``: with no other characters.
     """
+    import json
+
     text = json.dumps(value, indent=2, sort_keys=sort, ensure_ascii=only_ascii)
     return _json_visible(text, lambda c: json.dumps(c)[1:-1]) + "\n"
 
 
 def json_line(value: Any) -> str:
     """JSON on one line and in ASCII, for files that only xenassign reads."""
+    import json
+
     return json.dumps(value, separators=(",", ":"))
 
 
@@ -288,12 +293,12 @@ def markdown_cell(text: str) -> str:
 
 
 #: What begins or ends something in Markdown (CommonMark 0.31, 2.4), an item of a list included.
-_MARKDOWN = re.compile(r"[\\`*_{}\[\]<>#|~&!]|^[-+=]|(?<=^\d)[.)]")
+_MARKDOWN = r"[\\`*_{}\[\]<>#|~&!]|^[-+=]|(?<=^\d)[.)]"
 
 
 def markdown_text(text: str) -> str:
     """Markdown that shows a text as it is, in a paragraph, an item of a list or a cell."""
-    return _MARKDOWN.sub(lambda match: f"\\{match[0]}", terminal(text))
+    return re.sub(_MARKDOWN, lambda match: f"\\{match[0]}", terminal(text))
 
 
 #: Characters that roff interprets (groff_char(7)).

@@ -17,9 +17,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from xenassign import escape
-from xenassign.devicetree.places import Place
 
 if TYPE_CHECKING:
+    from xenassign.devicetree.places import Place
     from xenassign.rule_pages import Page
     from xenassign.xen.releases import Release
 

@@ -25,10 +25,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from xenassign.errors import OutputError, reason_of
-from xenassign.journal_record import WRITTEN, Entry, Record, parsed, to_line
+from xenassign.journal_record import NAME, WRITTEN, Entry, Record, parsed, to_line
 from xenassign.process import uninterrupted
-
-NAME = ".xenassign-journal"
 
 _MAX_SIZE = 64 << 20
 

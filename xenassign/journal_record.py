@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import NamedTuple
 
 from xenassign.escape import json_line
 
 _SCHEMA = "xenassign/journal/1"
-_TOKEN = re.compile(r"[0-9a-f]{16}")
+_TOKEN = r"[0-9a-f]{16}"
 
+#: The name of a journal.
+NAME = ".xenassign-journal"
 #: The line that commits the change.
 WRITTEN = b"written\n"
 
@@ -52,9 +53,11 @@ def parsed(data: bytes) -> Record | None:
     line, end, mark = data.partition(b"\n")
     if not end:
         return None
+    import json
+
     fields = json.loads(line)
     token, folders, here, entries = (fields[k] for k in ("token", "folders", "here", "entries"))
-    if fields["schema"] != _SCHEMA or not _TOKEN.fullmatch(token):
+    if fields["schema"] != _SCHEMA or not re.fullmatch(_TOKEN, token):
         raise ValueError
     if not isinstance(folders, list) or not all(isinstance(folder, str) for folder in folders):
         raise ValueError

@@ -23,7 +23,7 @@ MAX_SIZE = 64 << 20
 MAX_TEXT = 16 << 20
 
 #: Names of what the shell has opened already: standard input, and ``<(…)`` of bash and zsh.
-_OPENED = re.compile(r"/dev/(?:stdin|fd/[0-9]+)")
+_OPENED = r"/dev/(?:stdin|fd/[0-9]+)"
 
 
 #: The regular files that were read, by device and inode, with the name of each.
@@ -89,7 +89,7 @@ def read(path: str | Path, most: int = MAX_SIZE) -> bytes:
     Raises OSError for a file that cannot be read or is larger, NotRegularError for what is neither,
     ValueError for a NUL in the name.
     """
-    pipe = _OPENED.fullmatch(os.fspath(path)) is not None
+    pipe = re.fullmatch(_OPENED, os.fspath(path)) is not None
     status = os.stat(path) if pipe else None
     if status is None or not stat.S_ISFIFO(status.st_mode):
         with _opened(path, pipe) as stream:

@@ -17,24 +17,21 @@ from xenassign.resources import directory
 FOLDER = directory("docs/rules")
 
 #: The parts of a page in their order, each with its name for errors. Paragraphs may be wrapped.
-_PARTS = tuple(
-    (re.compile(pattern), expected)
-    for pattern, expected in (
-        (r"# (?P<code>XA\d{3}) \((?P<name>[a-z0-9-]+)\): (?P<title>.+)\n", "# CODE (name): title"),
-        (r"\n\*(?P<applicability>.+)\*\n", "*severity, effect, on routes*"),
-        (r"\n(?P<why>(?:.+\n)+)", "a paragraph: the behaviour of Xen"),
-        # The base is the file that has the right lines; whole files and command lines have none.
-        (r"\n.+?(?:\(bases/(?P<base>.+?)\).*)?:\n", "Wrong, in [FILE](bases/…/FILE):"),
-        (r"\n```(?P<language>\w+)\n(?P<wrong>(?:.*\n)+?)```\n", "a fence with the wrong lines"),
-        (r"\n.+:\n", "Right:"),
-        (r"\n```\w+\n(?P<right>(?:.*\n)+?)```\n", "a fence with the right lines"),
-        # Facts about the rest of the file or the board.
-        (r"(?:\n(?P<note>(?!Found by `|Fix: )(?:.+\n)+))?", "a note"),
-        # Unless the example is a command line.
-        (r"(?:\nFound by\s`(?P<command>[^`]+)`\.\n)?", "Found by `COMMAND`."),
-        (r"\nFix: (?P<fix>(?:.+\n)+)", "Fix: what to do."),
-        (r"\nSource: (?P<source>(?:.+\n)+)\Z", "Source: the function or specification, at the end"),
-    )
+_PARTS = (
+    (r"# (?P<code>XA\d{3}) \((?P<name>[a-z0-9-]+)\): (?P<title>.+)\n", "# CODE (name): title"),
+    (r"\n\*(?P<applicability>.+)\*\n", "*severity, effect, on routes*"),
+    (r"\n(?P<why>(?:.+\n)+)", "a paragraph: the behaviour of Xen"),
+    # The base is the file that has the right lines; whole files and command lines have none.
+    (r"\n.+?(?:\(bases/(?P<base>.+?)\).*)?:\n", "Wrong, in [FILE](bases/…/FILE):"),
+    (r"\n```(?P<language>\w+)\n(?P<wrong>(?:.*\n)+?)```\n", "a fence with the wrong lines"),
+    (r"\n.+:\n", "Right:"),
+    (r"\n```\w+\n(?P<right>(?:.*\n)+?)```\n", "a fence with the right lines"),
+    # Facts about the rest of the file or the board.
+    (r"(?:\n(?P<note>(?!Found by `|Fix: )(?:.+\n)+))?", "a note"),
+    # Unless the example is a command line.
+    (r"(?:\nFound by\s`(?P<command>[^`]+)`\.\n)?", "Found by `COMMAND`."),
+    (r"\nFix: (?P<fix>(?:.+\n)+)", "Fix: what to do."),
+    (r"\nSource: (?P<source>(?:.+\n)+)\Z", "Source: the function or specification, at the end"),
 )
 
 
@@ -99,7 +96,7 @@ def parse(text: str, file: str) -> Page:
     values: dict[str, str | None] = {}
     at = 0
     for pattern, expected in _PARTS:
-        match = pattern.match(text, at)
+        match = re.compile(pattern).match(text, at)
         if match is None:
             line = text.count("\n", 0, at) + 1
             raise InputError(f"{file}:{line}: malformed page; expected after this: {expected}")

@@ -21,7 +21,8 @@ from tests.wording import Wording
 from xenassign.cli import cli
 from xenassign.errors import OutputError
 from xenassign.files import replace_files, write
-from xenassign.journal import NAME, recover
+from xenassign.journal import recover
+from xenassign.journal_record import NAME
 
 SEED, KILLS = 20261129, 30
 

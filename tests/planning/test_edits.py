@@ -22,7 +22,8 @@ from xenassign.errors import UsageError
 from xenassign.findings import Finding
 from xenassign.outputs.report.plan_json import plan as plan_json
 from xenassign.planning.plan import DomainPlan
-from xenassign.request.property_edits import VALUE, PropertyEdit, pieces, refusal
+from xenassign.request.keys import PROPERTY_VALUE
+from xenassign.request.property_edits import PropertyEdit, pieces, refusal
 
 Plan = Callable[..., DomainPlan]
 Generate = Callable[..., tuple[DomainPlan, dict[str, bytes], list[Finding]]]
@@ -90,7 +91,7 @@ VALUES = st.one_of(
 @settings(max_examples=40, deadline=None)
 @given(value=VALUES)
 def test_dtc_makes_the_same_bytes_of_the_source(value: Any) -> None:
-    assert VALUE.wrong(value) is None
+    assert PROPERTY_VALUE.wrong(value) is None
     prop = DraftProperty("x,y", pieces("x,y", value), "set, as requested")
     source = "/dts-v1/;\n" + to_dts(DraftNode("", (prop,)))
     command = ["dtc", "-q", "-I", "dts", "-O", "dtb", "-"]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import deepcopy
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 from xenassign.advice.change import OptionChange
@@ -41,7 +40,7 @@ def changed(toml: TomlFile, changes: Iterable[OptionChange], trees: Sequence[Tre
         target = _Changed(top, top["domain"][names.index(change.domain)], change, trees)
         for field, value in change.options:
             _SETTERS.get(field, _set_key(field))(target, value)
-    return replace(toml, values=top)
+    return TomlFile(toml.file, toml.text, top)
 
 
 def edits(before: TomlFile, after: TomlFile) -> list[TableEdit]:

@@ -218,7 +218,7 @@ def _of_project(line: Mapping[str, Any], key: str) -> list[str]:
     values = _project(line)
     if key not in values:
         return []
-    from xenassign.request.value_kinds import as_list
+    from xenassign.formats.toml_text import as_list
 
     folder = Path(_expanded(line.get("config") or "")).parent
     return [str(folder / name) for name in as_list(values[key])]

@@ -85,11 +85,13 @@ def command(
       xenassign lint domu1.dts domu1.cfg --host board.dtb --host-overlay domu1.host.dtbo
       xenassign lint out --host board.dtb
     """
-    from xenassign.linting.session import Session, rule_list
-
     if list_rules:
+        from xenassign.linting.catalogue import rule_list
+
         printing.lines(rule_list())
         return
+    from xenassign.linting.session import Session
+
     for name in ("select", "ignore"):
         options[name] = _codes(options[name])
     options["drivers"] = frozenset(options["drivers"]) or None

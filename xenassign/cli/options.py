@@ -19,7 +19,6 @@ from xenassign.request.options import (
     XEN,
     Option,
 )
-from xenassign.request.units import mebibytes
 
 F = Callable[..., Any]
 
@@ -35,6 +34,8 @@ class _Size(click.types.IntParamType):
         self._least = least
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        from xenassign.request.units import mebibytes
+
         size = mebibytes(value) if isinstance(value, str) else value
         if size is None and re.fullmatch(r"[+-]?[0-9]+", value):
             size = int(value)

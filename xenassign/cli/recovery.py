@@ -22,7 +22,7 @@ def recover(folders: Iterable[Path]) -> None:
 
 def warn(folders: Iterable[Path]) -> None:
     """Prints a warning for each folder whose files may be of two runs. For commands that read."""
-    from xenassign.journal import NAME
+    from xenassign.journal_record import NAME
 
     for folder in dict.fromkeys(folders):
         if os.path.lexists(folder / NAME):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -52,6 +51,8 @@ class Proposals(NamedTuple):
         from xenassign.advice.toml_change import lines
 
         if self.toml is None:
+            import shlex
+
             command = self.words(suggestion.changes)
             more = ["--overwrite"] if overwrite and "--overwrite" not in command else []
             yield f"try: {shlex.join([*command, *more])}"

@@ -152,7 +152,7 @@ def cells(
 
 
 # Names whose cells people read as counts, rates or times rather than as addresses or bit masks.
-_DECIMAL = re.compile(
+_DECIMAL = (
     r"#.*-cells|.*-(frequency|frequencies|hz|ms|us|ns|ps|microvolt|microamp|width|depth|size|speed"
     r"|num|count|channels|queues|lanes|delay|rate|rates|percent|max|min|id|threshold|watermark)"
     r"|interrupts|(max|min|num|nr|snps|tx|rx)-.*|.*,(num|nr|max|min)-.*|max-frequency|bus-width"
@@ -161,12 +161,12 @@ _DECIMAL = re.compile(
 
 def reads_decimal(name: str) -> bool:
     """Whether a person reads the numbers of a property of this name in decimal."""
-    return _DECIMAL.fullmatch(name) is not None
+    return re.fullmatch(_DECIMAL, name) is not None
 
 
-_PRINTABLE = re.compile(rb"(?:[\x20-\x7e]+\0)+")
+_PRINTABLE = rb"(?:[\x20-\x7e]+\0)+"
 #: Lists in which a string may be empty: gpio-line-names has one for each line that is not used.
-_NAMES = re.compile(rb"(?:[\x20-\x7e]*\0)+")
+_NAMES = rb"(?:[\x20-\x7e]*\0)+"
 
 
 def from_bytes(prop: Property) -> DraftProperty:
@@ -179,7 +179,7 @@ def from_bytes(prop: Property) -> DraftProperty:
     if not value:
         return DraftProperty(prop.name)
     strings = _NAMES if prop.name.endswith("-names") else _PRINTABLE
-    if strings.fullmatch(value):
+    if re.fullmatch(strings, value):
         return text(prop.name, *value[:-1].decode("ascii").split("\0"))
     if len(value) % 4 == 0:
         numbers = prop.cells()

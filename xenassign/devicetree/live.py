@@ -34,7 +34,7 @@ MAX_ENTRIES = 1 << 18
 
 _FORM = "give the directory of a live tree (/proc/device-tree), or a .dtb or .dts file"
 _DAMAGED = "a live tree never has this: give the directory that Linux shows"
-_RENAMED = re.compile(r"(.+)#[0-9]+")
+_RENAMED = r"(.+)#[0-9]+"
 #: Values of the root's property `name`, by the version of Linux.
 _ROOT_NAMES = (b"", b"\0", b"/\0")
 
@@ -210,7 +210,7 @@ def _check(pattern: re.Pattern[str], name: str, folder: str, rule: str) -> None:
 def _own_name(file: str, names: dict[str, bool]) -> str:
     """The name of a node or property that sysfs shows as ``file``: without ``#N`` if a property
     or node of the same parent has the name."""
-    renamed = _RENAMED.fullmatch(file)
+    renamed = re.fullmatch(_RENAMED, file)
     other = names.get(renamed[1]) if renamed else None
     return renamed[1] if renamed and other is not None and other != names[file] else file
 

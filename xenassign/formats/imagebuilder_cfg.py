@@ -35,11 +35,6 @@ _SET = re.compile(
 )
 _NAMED = re.compile(rf"[\"']?({MATTERS})(?:\[.*\])?[\"']?")
 
-_OWN = re.compile(
-    r"^[ \t]*(?:export[ \t]+)?(?:NUM_DOMUS|DOMU_\w+|DOM0_KERNEL|UBOOT_SOURCE)(?:\[[^\]\n]*\])?=",
-    re.MULTILINE,
-)
-
 #: Expansions in each other.
 _DEEPEST = 64
 
@@ -106,11 +101,6 @@ def read_file(path: str) -> BashConfig:
         reason = reason_of(error)
         raise InputError(f"{path}: {reason}; give an ImageBuilder configuration") from None
     return parse(decode(data), path)
-
-
-def is_imagebuilder(text: str) -> bool:
-    """Whether a text sets a variable that only ImageBuilder reads."""
-    return _OWN.search(text) is not None
 
 
 def parse(text: str, file: str = "<memory>") -> BashConfig:

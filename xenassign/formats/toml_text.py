@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 import sys
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +20,15 @@ from xenassign.reading import MAX_TEXT, read
 KeyPath = tuple[str | int, ...]
 Places = dict[KeyPath, tuple[int, int]]
 
-_LONG_KEY = re.compile(
-    r"""(?<![\w"'-])(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*){64}""", re.ASCII
-)
+_LONG_KEY = r"""(?a)(?<![\w"'-])(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*){64}"""
 
 
-@dataclass
 class TomlFile:
     """A file that was read: its name for messages, its text and its values."""
 
-    file: str
-    text: str
-    values: dict[str, Any]
-    _places: Places | None = field(default=None, repr=False)
+    def __init__(self, file: str, text: str, values: dict[str, Any]) -> None:
+        self.file, self.text, self.values = file, text, values
+        self._places: Places | None = None
 
     def place(self, path: KeyPath) -> tuple[int, int] | None:
         """(line, column) of a key path, counted from 1; None if it is not in the text."""
@@ -48,6 +43,13 @@ class TomlFile:
             if place is not None:
                 return f"{self.file}:{place[0]}"
         return self.file
+
+
+def as_list(value: object) -> list[Any]:
+    """A value that may be written without brackets, as a list; an empty list for None."""
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]
 
 
 def read_toml(path: Path, purpose: str) -> TomlFile:
@@ -72,7 +74,7 @@ def parse_toml(text: str, file: str) -> TomlFile:
     """Parses a text; ``file`` is its name in messages. Raises InputError with line and column."""
     tomllib = _tomllib()
     text = text.replace("\r\n", "\n")
-    if _LONG_KEY.search(text):  # tomllib takes time and memory with the square of the parts
+    if re.search(_LONG_KEY, text):  # tomllib takes time and memory with the square of the parts
         raise InputError(f"{file}: a key has more than 64 parts; fix the TOML")
     try:
         return TomlFile(file, text, tomllib.loads(text))

@@ -144,7 +144,7 @@ class XlConfig(NamedTuple):
 
 def strtol(text: str) -> int | None:
     """A text as C's strtol reads it, with base 0 and a long of 64 bits; None: an error."""
-    match = _NUMBER.fullmatch(text)
+    match = re.fullmatch(_NUMBER, text)
     if match is None:
         return None
     sign, digits = match.groups()
@@ -153,7 +153,7 @@ def strtol(text: str) -> int | None:
     return number if number in _LONG else None
 
 
-_NUMBER = re.compile(r"[ \t\n\v\f\r]*([+-]?)(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]{0,18})")
+_NUMBER = r"[ \t\n\v\f\r]*([+-]?)(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]{0,18})"
 
 
 def read_file(path: str, reader: Callable[[str, str], XlConfig] | None = None) -> XlConfig:

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from copy import copy
-from typing import NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from xenassign.devicetree.references import Reference, property_references
 from xenassign.devicetree.tree import Node, PropertyError, Tree
 from xenassign.host.clock_frequency import clock_frequency
-from xenassign.host.clock_summary import ClockSummary
 from xenassign.host.controller_clocks import controller_clocks
+
+if TYPE_CHECKING:
+    from xenassign.host.clock_summary import ClockSummary
 
 #: Clocks between one and the one that states its rate. Boards have five.
 _DEEPEST = 32

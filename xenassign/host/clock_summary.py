@@ -25,12 +25,12 @@ from xenassign.host.linux_names import (
 _PHASE = r"(?:\d+|-+)"
 #: A clock: its name; the counts, of which kernels have two or three; its rate; accuracy, phase, and
 #: what newer kernels print after them.
-_CLOCK = re.compile(
+_CLOCK = (
     rf"\s+(?P<name>\S(?:.*?\S)??)\s+\d+\s+\d+(?:\s+\d+)?\s+(?P<hz>\d+)\s+\d+\s+{_PHASE}"
     r"(?:\s+\d+)?(?:\s+[YN?](?:\s+(?P<device>\S+)\s+(?P<id>\S+))?)?\s*"
 )
 #: A further user of the clock above.
-_USER = re.compile(r"\s{40,}(?P<device>\S+)\s+(?P<id>\S+)\s*")
+_USER = r"\s{40,}(?P<device>\S+)\s+(?P<id>\S+)\s*"
 #: The connection id of ``clk_get(dev, NULL)``, which is the first clock.
 _FIRST = "no_connection_id"
 
@@ -86,10 +86,10 @@ def _lines(text: str) -> Iterator[tuple[str, int, str, str]]:
     """(clock, rate, device, connection id) of each use; without a user the last two are empty."""
     name, hz = "", 0
     for line in text.splitlines():
-        if clock := _CLOCK.fullmatch(line):
+        if clock := re.fullmatch(_CLOCK, line):
             name, hz = clock["name"], int(clock["hz"])
             yield name, hz, clock["device"] or "", clock["id"] or ""
-        elif name and (user := _USER.fullmatch(line)):
+        elif name and (user := re.fullmatch(_USER, line)):
             yield name, hz, user["device"], user["id"]
 
 

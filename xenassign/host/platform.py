@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from xenassign.devicetree.addresses import Block, registers
-from xenassign.devicetree.changes import Change
 from xenassign.devicetree.references import property_references
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.host import scmi
@@ -15,6 +14,9 @@ from xenassign.host.boot_arguments import names_uart, value
 from xenassign.host.gic import Gic, primary_gic
 from xenassign.host.msi import MsiController, msi_controller
 from xenassign.host.running import Dom0Tree, dom0_tree
+
+if TYPE_CHECKING:
+    from xenassign.devicetree.changes import Change
 
 #: SMMUs that Xen's smmu.c drives. With the legacy binding they have no #iommu-cells, and are
 #: recognized by `compatible` alone.

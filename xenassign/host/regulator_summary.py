@@ -22,12 +22,12 @@ from xenassign.host.linux_names import (
 )
 
 #: A regulator: its name; use, open and bypass counts; mode; voltage, current, and its limits.
-_REGULATOR = re.compile(
+_REGULATOR = (
     r"(?P<indent>\s+)(?P<name>\S(?:.*?\S)??)\s+-?\d+\s+-?\d+\s+-?\d+\s+\S+\s+(?P<mv>-?\d+)mV"
     r"\s+-?\d+mA\s+-?\d+mV\s+-?\d+mV\s*"
 )
 #: A user of a regulator above: one count, its current, and the limits that it states.
-_USER = re.compile(r"(?P<indent>\s+)(?P<name>\S+)\s+-?\d+\s+-?\d+mA\s+-?\d+mV\s+-?\d+mV\s*")
+_USER = r"(?P<indent>\s+)(?P<name>\S+)\s+-?\d+\s+-?\d+mA\s+-?\d+mV\s+-?\d+mV\s*"
 
 
 class RegulatorSummary(NamedTuple):
@@ -68,8 +68,8 @@ def parse_regulator_summary(text: str, source: str) -> RegulatorSummary:
     regulators: dict[str, set[int]] = {}
     above: list[tuple[int, int]] = []  # indent and µV of the regulators above, outermost first
     for line in text.splitlines():
-        regulator = _REGULATOR.fullmatch(line)
-        match = regulator or _USER.fullmatch(line)
+        regulator = re.fullmatch(_REGULATOR, line)
+        match = regulator or re.fullmatch(_USER, line)
         if match is None:
             continue
         indent = len(match["indent"])

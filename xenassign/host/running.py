@@ -29,7 +29,7 @@ from xenassign.host.gic import primary_gic
 
 #: GUEST_PHANDLE_GIC of Xen's arch-arm.h: the GIC's in the trees that Xen and libxl make.
 _GUEST_GIC = 65000
-_RELEASE = re.compile(r"xen,xen-([0-9]+\.[0-9]+)")
+_RELEASE = r"xen,xen-([0-9]+\.[0-9]+)"
 
 
 class MissingNode(NamedTuple):
@@ -56,7 +56,7 @@ def dom0_tree(tree: Tree) -> Dom0Tree | None:
     hypervisor = _hypervisor(tree)
     if hypervisor is None or guest_of(tree) is not None:
         return None
-    matches = (_RELEASE.fullmatch(text) for text in hypervisor.compatible)
+    matches = (re.fullmatch(_RELEASE, text) for text in hypervisor.compatible)
     release = next((match[1] for match in matches if match), None)
     return Dom0Tree(release, tuple(_lost(tree)))
 

@@ -14,7 +14,7 @@ from xenassign.errors import InputError
 from xenassign.host.linux_names import beside
 
 _LINE = re.compile(r"^(\w+)\s*: ?(.*)$", re.M)
-_VERSION = re.compile(r"(\d+\.\d+)(?:\.\d+)?")
+_VERSION = r"(\d+\.\d+)(?:\.\d+)?"
 
 
 class XlInfo(NamedTuple):
@@ -36,7 +36,7 @@ def xl_info_of(tree: Tree) -> XlInfo | None:
 def parse_xl_info(text: str, source: str) -> XlInfo:
     """The facts in a text. Raises InputError if it does not have the release."""
     fields = {match[1]: match[2].strip() for match in _LINE.finditer(text)}
-    version = _VERSION.match(fields.get("xen_version", ""))
+    version = re.match(_VERSION, fields.get("xen_version", ""))
     if version is None:
         raise InputError(f"{source}: has no xen_version; give what `xl info` printed in dom0")
     capabilities = fields.get("virt_caps")

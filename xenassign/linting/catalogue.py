@@ -36,6 +36,13 @@ def rules() -> tuple[Rule, ...]:
     return registered()
 
 
+def rule_list() -> Iterator[str]:
+    """A line for each rule: code, name, severity, effect, title."""
+    width = max(len(rule.name) for rule in rules())
+    for rule in rules():
+        yield f"{rule.code}  {rule.name:{width}}  {rule.severity:7}  {rule.effect:11}  {rule.title}"
+
+
 def find(code: str) -> Rule:
     """The rule of a code or name, in any case. Raises UsageError with the nearest codes."""
     every = {rule.code: rule for rule in rules()}

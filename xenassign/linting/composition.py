@@ -30,7 +30,11 @@ MARKS, DOMAINS, DEVICES, PIECE, OTHER = "marks", "domains", "devices", "piece", 
 _AT_BOOT = (DOMAINS, MARKS, OTHER)
 
 #: The header of a section as the first statement of a text (pre_parse of xen/common/efi/boot.c).
-_SECTION = re.compile(r"(?:[ \t\r]*(?:[#;].*)?\n)*[ \t]*\[")
+_SECTION = r"(?:[ \t\r]*(?:[#;].*)?\n)*[ \t]*\["
+#: An assignment to a variable that only ImageBuilder reads.
+_VARIABLE = (
+    r"(?m)^[ \t]*(?:export[ \t]+)?(?:NUM_DOMUS|DOMU_\w+|DOM0_KERNEL|UBOOT_SOURCE)(?:\[[^\]\n]*\])?="
+)
 
 #: Applies overlays to a host's tree.
 _Apply = Callable[[Tree | None, tuple[TreeFile, ...]], Tree | None]
@@ -178,16 +182,12 @@ def is_of_another_program(document: Document) -> bool:
 
 def is_of_imagebuilder(document: Document) -> bool:
     """Whether a configuration is ImageBuilder's, not xl's."""
-    if not isinstance(document, ConfigFile):
-        return False
-    from xenassign.formats.imagebuilder_cfg import is_imagebuilder
-
-    return is_imagebuilder(document.text)
+    return isinstance(document, ConfigFile) and re.search(_VARIABLE, document.text) is not None
 
 
 def is_of_efi_loader(document: Document) -> bool:
     """Whether a configuration is that of Xen's EFI loader: xl has no sections."""
-    return isinstance(document, ConfigFile) and _SECTION.match(document.text) is not None
+    return isinstance(document, ConfigFile) and re.match(_SECTION, document.text) is not None
 
 
 def routes_of(document: Document, host: Tree | None) -> tuple[str, ...]:

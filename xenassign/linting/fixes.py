@@ -26,7 +26,7 @@ from xenassign.linting.guest.tree_form import UNKNOWN
 from xenassign.linting.guest.view import container_cells
 from xenassign.linting.verdict.dom0less import UNALIGNED
 
-_LITERAL = re.compile(r"0[xX][0-9a-fA-F]+|[0-9]+")
+_LITERAL = r"0[xX][0-9a-fA-F]+|[0-9]+"
 
 
 class _Text:
@@ -156,10 +156,9 @@ def _replaced(
     text: _Text, findings: Sequence[Finding]
 ) -> Iterator[tuple[Finding, list[tuple[Place, str]]]]:
     """The findings about a document that have a fix, and the texts that replace places."""
-    from xenassign.checks.shared_pages import SHARED_PAGE
-
     document = text.document
-    sharing = {finding.node for finding in findings if finding.rule is SHARED_PAGE}
+    unaligned = any(finding.rule is UNALIGNED for finding in findings)
+    sharing = _sharing(findings) if unaligned else frozenset[str]()
     for finding in findings:
         edits: list[tuple[Place, str]] = []
         place, new = finding.place, finding.replacement
@@ -174,6 +173,13 @@ def _replaced(
                 edits = [(place, new)]
         if edits and all(place.file == document.file for place, _ in edits):
             yield finding, edits
+
+
+def _sharing(findings: Iterable[Finding]) -> frozenset[str | None]:
+    """The nodes in whose pages others are."""
+    from xenassign.checks.shared_pages import SHARED_PAGE
+
+    return frozenset(finding.node for finding in findings if finding.rule is SHARED_PAGE)
 
 
 #: The comment above lists that --fix adds to a dom.cfg.
@@ -259,7 +265,7 @@ def _rounded(finding: Finding, document: TreeFile) -> Iterator[tuple[Place, str]
     for cell, new in zip(range(start, end), rounded, strict=True):
         element = source.element(node.path, prop, cell)
         if new != cells[cell] and element is not None:
-            if element.size != 4 or not _LITERAL.fullmatch(element.text):
+            if element.size != 4 or not re.fullmatch(_LITERAL, element.text):
                 return  # /bits/, an expression or a macro, which its author has to change
             replacements.append((element.place, f"{new:#x}"))
     yield from replacements

@@ -12,7 +12,6 @@ from xenassign.devicetree.tree import Tree
 from xenassign.errors import InputError, UsageError
 from xenassign.findings import ROUTES
 from xenassign.formats.xlcfg import encode
-from xenassign.linting.catalogue import rules
 from xenassign.linting.documents import STDIN, Document, document, read_document, read_tree_file
 from xenassign.linting.lint_report import Report, merged
 from xenassign.linting.linter import Options, lint
@@ -29,13 +28,6 @@ if TYPE_CHECKING:
 
 #: A fix may bring forth another one: a key that is renamed has entries. Two passes are usual.
 _MOST_PASSES = 8
-
-
-def rule_list() -> Iterator[str]:
-    """A line for each rule: code, name, severity, effect, title."""
-    width = max(len(rule.name) for rule in rules())
-    for rule in rules():
-        yield f"{rule.code}  {rule.name:{width}}  {rule.severity:7}  {rule.effect:11}  {rule.title}"
 
 
 def usable_host(tree: Tree, xen: Release, drivers: frozenset[str] | None) -> Tree:

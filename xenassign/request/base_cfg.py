@@ -6,6 +6,7 @@ which keys are set, and how, is in ``outputs/domain/base_cfg.py``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
@@ -87,7 +88,7 @@ def _checked_values(base: XlConfig) -> dict[str, Any]:
             text = f"{name} = {value} is out of range (1 to {most}{unit}); correct it"
             _stop(base, base.get(name), text, InputError)
     domain = values["name"]
-    if domain is not None and not DOMAIN_NAME.fullmatch(str(domain)):
+    if domain is not None and not re.fullmatch(DOMAIN_NAME, str(domain)):
         text = f"the name {domain!r} is invalid; {DOMAIN_NAME_RULE}"
         _stop(base, base.get("name"), text, InputError)
     return {name: value for name, value in values.items() if value is not None}

@@ -30,11 +30,11 @@ PLACING = frozenset({UBOOT, CHOSEN})
 BOOTING = PLACING | {EFI}
 
 _FORM = "[DOMAIN/]WHAT=ADDRESS[:SIZE], =ADDRESS:FILE or =FILE"
-_NUMBER = re.compile(r"(0[xX][0-9a-fA-F]+|[0-9]+)([KMG]?)")
+_NUMBER = r"(0[xX][0-9a-fA-F]+|[0-9]+)([KMG]?)"
 #: A FILE without an address: nothing that an address with a mistake could be.
 FILE = r"[^0-9+:-][^:]*"
 #: ADDRESS[:SIZE], ADDRESS:FILE or FILE.
-WHERE = re.compile(rf"{_NUMBER.pattern}(:[\s\S]+)?|{FILE}")
+WHERE = rf"{_NUMBER}(:[\s\S]+)?|{FILE}"
 _LAST = (1 << 64) - 1
 #: The words of one U-Boot command, with variables: no separator of commands, no comment.
 COMMAND = r"[A-Za-z0-9_./,:=@+%$\{\}-]+( +[A-Za-z0-9_./,:=@+%$\{\}-]+)*"
@@ -148,7 +148,7 @@ def parse_load(text: str) -> LoadOption:
     """``[DOMAIN/]IMAGE=ADDRESS[:SIZE]``, ``…:FILE`` or ``…=FILE``. Raises UsageError."""
     left, sign, right = text.partition("=")
     domain, slash, image = left.rpartition("/")
-    if not sign or (slash and not DOMAIN_NAME.fullmatch(domain)):
+    if not sign or (slash and not re.fullmatch(DOMAIN_NAME, domain)):
         raise UsageError(f"--load {text!r} is malformed; write --load {_FORM}")
     return load_option(image, domain if slash else None, right)
 
@@ -187,7 +187,7 @@ def _bytes(text: str) -> int | None:
 
     One of more digits than 64 bits have is 2^64, which is refused.
     """
-    match = _NUMBER.fullmatch(text)
+    match = re.fullmatch(_NUMBER, text)
     if match is None:
         return None
     base = 16 if match[1][:2].lower() == "0x" else 10  # no octal

@@ -14,9 +14,7 @@ from typing import TYPE_CHECKING, Any
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import InputError, UsageError
 from xenassign.formats.xlcfg import XlConfig
-from xenassign.host.clock_summary import read_clock_summary
 from xenassign.host.load import read_host
-from xenassign.host.regulator_summary import read_regulator_summary
 from xenassign.host.running import dom0_tree
 from xenassign.host.xl_info import xl_info_of
 from xenassign.request.boot_request import (
@@ -45,6 +43,8 @@ from xenassign.request.system_request import ImageBuilderRequest, SystemRequest
 from xenassign.xen.releases import DEFAULT, RELEASES, UPSTREAM, Release, release
 
 if TYPE_CHECKING:
+    from xenassign.host.clock_summary import ClockSummary
+    from xenassign.host.regulator_summary import RegulatorSummary
     from xenassign.request.origin import Origin
     from xenassign.request.project import Project
 
@@ -199,6 +199,18 @@ def driver_set(drivers: Sequence[str]) -> frozenset[str] | None:
     return frozenset(drivers) or None
 
 
+def _clock_summary(path: str) -> ClockSummary:
+    from xenassign.host.clock_summary import read_clock_summary
+
+    return read_clock_summary(path)
+
+
+def _regulator_summary(path: str) -> RegulatorSummary:
+    from xenassign.host.regulator_summary import read_regulator_summary
+
+    return read_regulator_summary(path)
+
+
 def fields_of(given: Given) -> dict[str, Any]:
     """The fields of ``Request`` that the given options set. Raises XenassignError."""
     static = bool(given.get("static_memory") or given.get("direct_map"))
@@ -209,8 +221,8 @@ def fields_of(given: Given) -> dict[str, Any]:
         "maps": lambda texts: tuple(map(parse_map, texts)),
         "clock_rates": lambda texts: tuple(map(parse_clock_rate, texts)),
         "memory_regions": lambda texts: tuple(map(parse_memory_region, texts)),
-        "clock_summary": read_clock_summary,
-        "regulator_summary": read_regulator_summary,
+        "clock_summary": _clock_summary,
+        "regulator_summary": _regulator_summary,
         "static_memory": lambda texts: tuple(map(parse_static_memory, texts)),
         "drivers": driver_set,
         "forced": lambda paths: tuple(map(Accepted, paths)),

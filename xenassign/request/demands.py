@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from xenassign.devicetree.tree import Node
-from xenassign.formats.toml_text import KeyPath
+from xenassign.formats.toml_text import KeyPath, as_list
 from xenassign.host.kinds import kind_of
 from xenassign.request.origin import Origin, Written
-from xenassign.request.value_kinds import as_list
 from xenassign.spelling import did_you_mean
 
 #: The keys of [[require]] that are conditions.

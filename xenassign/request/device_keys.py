@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from xenassign.devicetree.spans import Span
 from xenassign.errors import UsageError
-from xenassign.formats.toml_text import KeyPath
+from xenassign.formats.toml_text import KeyPath, as_list
 from xenassign.request.device_part import part_option
 from xenassign.request.keys import Mistake
 from xenassign.request.origin import Origin, Written, located, mistake
@@ -21,7 +21,6 @@ from xenassign.request.request import (
     is_window,
     parse_clock_rate,
 )
-from xenassign.request.value_kinds import as_list
 
 #: Keys of a device whose path may be a pattern, which may match several nodes.
 _OF_PATTERNS = ("path", "except", "set", "drop")

@@ -35,7 +35,6 @@ from xenassign.request.boot_request import (
 from xenassign.request.device_part import ENTRY_MAX
 from xenassign.request.node_request import ROLES
 from xenassign.request.options import ALIGNMENTS, DRIVERS, POLICIES
-from xenassign.request.property_edits import VALUE
 from xenassign.request.request import (
     CLOCK_RATE_MAX,
     DOMAIN_NAME_RULE,
@@ -120,30 +119,40 @@ _TEXT = AnyText()
 _NODE = AnyText(r"[\s\S]*\S[\s\S]*", "name a device")
 _FILE = AnyText(r"[\s\S]*\S[\s\S]*", "name a file")
 _REASON = AnyText(r"[\s\S]*\S[\s\S]*", "write the reason")
-_LOAD = AnyText(WHERE.pattern, 'write "ADDRESS:SIZE", "ADDRESS:FILE" or "FILE"')
+_LOAD = AnyText(WHERE, 'write "ADDRESS:SIZE", "ADDRESS:FILE" or "FILE"')
 _COMMAND_LINE = AnyText(COMMAND_LINE, COMMAND_LINE_RULE)
 _ADDRESS = Integer(0, (1 << 48) - 1)
-_RATE = Either(
-    (Integer(1, CLOCK_RATE_MAX, "Hz"), AnyText(RATE.pattern, 'give Hz, or a text as "125MHz"'))
-)
+_RATE = Either((Integer(1, CLOCK_RATE_MAX, "Hz"), AnyText(RATE, 'give Hz, or a text as "125MHz"')))
 _MEMORY = Either(
     (
         Integer(1, GUEST_MEMORY_MAX_MIB, "MiB"),
-        AnyText(MEMORY.pattern, 'give MiB, or a text as "512M"'),
+        AnyText(MEMORY, 'give MiB, or a text as "512M"'),
     )
 )
-_SIZE = Either((_ADDRESS, AnyText(SIZE.pattern, 'give bytes, or a text as "64K"')))
-_BANK = Either((Many(_ADDRESS, 2), AnyText(BANK.pattern, 'write "BASE:SIZE"')))
+_SIZE = Either((_ADDRESS, AnyText(SIZE, 'give bytes, or a text as "64K"')))
+_BANK = Either((Many(_ADDRESS, 2), AnyText(BANK, 'write "BASE:SIZE"')))
 _WINDOW = Fixed({"window": Many(_ADDRESS, 2)})
 _PLACE = Either((Choice(PLACEMENTS), _ADDRESS, _WINDOW))
 _ENTRY = Either((Integer(0, ENTRY_MAX), AnyText(r"[\s\S]*\S[\s\S]*", "name an entry")))
 SPI_LAST_INTID = 1019
 _SPI = AnyText(r"SPI ([0-9]|[1-9][0-9]|[1-8][0-9]{2}|9[0-7][0-9]|98[0-7])", 'write "SPI 63"')
+_STRING = AnyText(r"[^\u0000]*", "remove the NUL")
+PROPERTY_VALUE = Either(
+    (
+        Flag(True, "to leave it out, name the property in drop"),
+        _STRING,
+        Integer(0, (1 << 64) - 1, "(two cells)"),
+        Many(_STRING),
+        Many(Integer(0, (1 << 32) - 1, "(a cell)")),
+        Fixed({"bytes": AnyText(r"(\s*[0-9A-Fa-f]{2})+\s*", 'write pairs of digits: "00 1f a0"')}),
+    )
+)
+"""The values that :func:`xenassign.request.property_edits.pieces` converts."""
 _COMPATIBLE = AnyText(r"[!-~]{1,100}", "use printable characters of ASCII without spaces")
 _MEMORY_ACTION = Choice(MEMORY_ACTIONS)
-_NAME = AnyText(DOMAIN_NAME.pattern, DOMAIN_NAME_RULE)
+_NAME = AnyText(DOMAIN_NAME, DOMAIN_NAME_RULE)
 _ROUTE = one_or_more(Choice(ROUTES))
-_POINT_RELEASE = AnyText(POINT_RELEASE.pattern, "give a point release as 4.20.3")
+_POINT_RELEASE = AnyText(POINT_RELEASE, "give a point release as 4.20.3")
 _PORT = Integer(1, 1023)
 _RELEASE = Either((Choice(tuple(RELEASES)), _POINT_RELEASE))
 _FLAVOUR = Choice((UPSTREAM, *FLAVOURS))
@@ -225,7 +234,7 @@ DEVICE = Section(
         ),
         Key(
             "set",
-            Named(VALUE),
+            Named(PROPERTY_VALUE),
             "Properties to set on its node in the guest.",
             '{ phy-mode = "rgmii-id", max-speed = 1000 }',
         ),

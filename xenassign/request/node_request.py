@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 from xenassign.devicetree.spans import PAGE_SIZE, Span
 from xenassign.errors import OptionError
+from xenassign.formats.toml_text import as_list
 from xenassign.request import units
 from xenassign.request.origin import Origin, Written, stop
-from xenassign.request.value_kinds import as_list
 from xenassign.xen.releases import Release
 
 OWNER, BORROWER = "owner", "borrower"

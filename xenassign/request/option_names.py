@@ -31,20 +31,20 @@ KEYS = frozenset(_FLAGS) - {*_OF_COMMAND}
 """The options that are keys too."""
 
 #: An option, and its value if it has one: a placeholder, a number, a path or a word that it takes.
-_OPTION = re.compile(
+_OPTION = (
     r"(?<![\w-])(?:-d|--(?P<name>[a-z][a-z0-9-]*))(?![\w-])"
     r"(?: (?P<value>(?:(?:[/0-9A-Z]|[^\s;,()=]+=)[^\s;,()]*(?<!\.)|auto|identity|dom0less|xl"
     r"|scmi_smc(?:_multiagent)?)))?"
 )
 #: A part of a placeholder that may be left out, as in PATH[#NAME]=HZ.
-_OPTIONAL = re.compile(r"\[[^]]*\]")
+_OPTIONAL = r"\[[^]]*\]"
 #: Several rates of one device.
-_RATES = re.compile(r"--clock-rate (?P<node>[^\s#]+)#\S+=HZ(?: --clock-rate (?P=node)#\S+=HZ)+")
+_RATES = r"--clock-rate (?P<node>[^\s#]+)#\S+=HZ(?: --clock-rate (?P=node)#\S+=HZ)+"
 
 
 def in_toml(text: str) -> str:
     """A message with keys of xenassign.toml in place of the options that have one."""
-    return _OPTION.sub(_key, _RATES.sub(_rates, text))
+    return re.sub(_OPTION, _key, re.sub(_RATES, _rates, text))
 
 
 def _rates(match: re.Match[str]) -> str:
@@ -76,7 +76,7 @@ def _value(name: str, value: str) -> str:
         return toml_value({value: "REASON"})
     if name == "static-memory":
         return toml_value([value])
-    node, equals, where = _OPTIONAL.sub("", value).rpartition("=")
+    node, equals, where = re.sub(_OPTIONAL, "", value).rpartition("=")
     number = name in _NUMBERS or where[:1].isdigit() or where in ("HZ", "ADDRESS")
     shown = where if number else toml_string(where)
     if name == "load":

@@ -13,7 +13,6 @@ from typing import NamedTuple, NoReturn
 
 from xenassign.errors import OptionError, UsageError
 from xenassign.formats.toml_text import KeyPath, TomlFile
-from xenassign.request.option_names import in_toml
 
 
 class Origin(NamedTuple):
@@ -34,6 +33,8 @@ class Origin(NamedTuple):
 
     def line(self, text: str) -> str:
         """The line of an error with this place. An option loses its dashes: here it is a key."""
+        from xenassign.request.option_names import in_toml
+
         who = f"{self.about}: " if self.about else ""
         named = in_toml(text.removeprefix("-d ").removeprefix("--"))
         return f"{self.toml.where(self.key)}: {who}{named}"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from xenassign.errors import InputError, UsageError
-from xenassign.formats.toml_text import KeyPath, TomlFile, read_toml
+from xenassign.formats.toml_text import KeyPath, TomlFile, as_list, read_toml
 from xenassign.host.clock_summary import read_clock_summary
 from xenassign.host.regulator_summary import read_regulator_summary
 from xenassign.request import base_cfg, demands, sci_section, short_form
@@ -29,7 +29,6 @@ from xenassign.request.request import (
 )
 from xenassign.request.system_request import Allowance, CpuPool, SystemRequest
 from xenassign.request.units import mebibytes
-from xenassign.request.value_kinds import as_list
 from xenassign.xen.releases import DEFAULT, UPSTREAM, release
 
 

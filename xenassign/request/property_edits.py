@@ -11,24 +11,11 @@ from xenassign.devicetree.draft import Bytes, Cells, Piece, reads_decimal
 from xenassign.devicetree.names import PROPERTY_NAME
 from xenassign.devicetree.phandle_properties import lookup
 from xenassign.errors import UsageError
-from xenassign.request.value_kinds import AnyText, Either, Fixed, Flag, Integer, Many
 
 #: Why a property is set or dropped, in comments and in the plan.
 AS_REQUESTED = "as requested"
 
 _CELL_MAX = (1 << 32) - 1
-_STRING = AnyText(r"[^\u0000]*", "remove the NUL")
-VALUE = Either(
-    (
-        Flag(True, "to leave it out, name the property in drop"),
-        _STRING,
-        Integer(0, (1 << 64) - 1, "(two cells)"),
-        Many(_STRING),
-        Many(Integer(0, _CELL_MAX, "(a cell)")),
-        Fixed({"bytes": AnyText(r"(\s*[0-9A-Fa-f]{2})+\s*", 'write pairs of digits: "00 1f a0"')}),
-    )
-)
-"""The values of TOML that :func:`pieces` converts."""
 
 _BUSES = "xenassign writes the buses of the guest"
 _PHANDLES = "xenassign numbers the phandles of the guest"
@@ -92,7 +79,7 @@ def check_edits(edits: tuple[PropertyEdit, ...]) -> None:
 
 
 def pieces(name: str, value: Any) -> tuple[Piece, ...]:
-    """The value of a property, from a value of TOML that ``VALUE`` accepts.
+    """The value of a property, from a value of the key ``set`` in TOML.
 
     A string or a list of strings becomes strings; an integer one cell, or two if it has more than
     32 bits; a list of integers cells; true the empty value; ``{ bytes = "00 1f" }`` bytes.

@@ -5,24 +5,21 @@ Names of nodes are text here; :mod:`xenassign.request.resolve` looks them up on 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from xenassign.devicetree.spans import PAGE_SIZE, Span
 from xenassign.errors import OptionError, UsageError
 from xenassign.escape import xlcfg_problem
 from xenassign.findings import ROUTES
 from xenassign.formats.xlcfg import XlConfig
-from xenassign.host.clock_summary import ClockSummary
-from xenassign.host.regulator_summary import RegulatorSummary
 from xenassign.request import sci_section, units
 from xenassign.request.added_nodes import AddedNode
-from xenassign.request.device_part import PartOption
 from xenassign.request.node_request import NOTHING, NodeRequest
 from xenassign.request.options import ALIGNMENTS
 from xenassign.request.origin import Origin
-from xenassign.request.own_tree import PartialTree
 from xenassign.request.property_edits import PropertyEdit, check_edits
 from xenassign.xen.layout import MIB
 from xenassign.xen.releases import (
@@ -36,6 +33,12 @@ from xenassign.xen.releases import (
 )
 from xenassign.xen.sci_agents import BINDING, KCONFIG, Agents
 from xenassign.xen.xlvalues import IomemRange
+
+if TYPE_CHECKING:
+    from xenassign.host.clock_summary import ClockSummary
+    from xenassign.host.regulator_summary import RegulatorSummary
+    from xenassign.request.device_part import PartOption
+    from xenassign.request.own_tree import PartialTree
 
 VCPUS_MAX = max(GUEST_VCPUS_MAX.values())
 MEMORY_ACTIONS = ("map", "drop")
@@ -192,7 +195,7 @@ class Request:
         self._check_static_memory()
         if not (self.devices or self.follows):
             raise UsageError("no device is given; give at least one with -d PATH")
-        if not DOMAIN_NAME.fullmatch(self.name):
+        if not re.fullmatch(DOMAIN_NAME, self.name):
             raise UsageError(f"the name {self.name!r} is invalid; {DOMAIN_NAME_RULE}")
         if self.memory is not None and not 1 <= self.memory <= GUEST_MEMORY_MAX_MIB:
             raise OptionError(

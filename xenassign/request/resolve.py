@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.errors import UsageError
@@ -17,7 +17,6 @@ from xenassign.findings import some
 from xenassign.host.platform import Platform, console_of
 from xenassign.request.added_nodes import with_added
 from xenassign.request.demands import Demand, ResolvedDemand
-from xenassign.request.device_part import DevicePart, PartOption, entries_of
 from xenassign.request.origin import CfgOrigin, mistake, origin_of
 from xenassign.request.property_edits import PropertyEdit
 from xenassign.request.request import (
@@ -29,6 +28,9 @@ from xenassign.request.request import (
 )
 from xenassign.request.select import absent, find, find_all, is_pattern, why_no_match, why_not_found
 from xenassign.request.system_request import Allowance, SystemRequest
+
+if TYPE_CHECKING:
+    from xenassign.request.device_part import DevicePart, PartOption
 
 
 class Resolved(NamedTuple):
@@ -223,7 +225,7 @@ class _Names:
             maps=tuple(self._named(name, "--map", (*maps, *request.maps))),
             clock_rates=tuple(self._named(name, "--clock-rate", request.clock_rates)),
             edits=tuple(self._edited(name, request.edits, left_out)),
-            parts=dict(self._parts(name, request.parts)),
+            parts=dict(self._parts(name, request.parts)) if request.parts else {},
         )
 
     def devices(
@@ -310,6 +312,8 @@ class _Names:
     def _parts(
         self, domain: str, options: Iterable[PartOption]
     ) -> Iterator[tuple[Node, DevicePart]]:
+        from xenassign.request.device_part import DevicePart, entries_of
+
         for option, node in self._named(domain, "regs", options):
             entries = entries_of(self._tree, node)
             indexes: list[frozenset[int] | None] = []

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from xenassign.errors import OptionError, UsageError
+from xenassign.formats.toml_text import as_list
 from xenassign.request.origin import Origin
-from xenassign.request.value_kinds import as_list
 from xenassign.xen.sci import SCMI_SMC
 from xenassign.xen.sci_agents import BINDING, GUEST_AGENTS, Agent, Agents
 

@@ -263,13 +263,6 @@ def one_or_more(kind: Kind) -> Kind:
     return Either((kind, Many(kind)))
 
 
-def as_list(value: object) -> list[Any]:
-    """A value that :func:`one_or_more` accepts, as a list; an empty list for None."""
-    if value is None:
-        return []
-    return value if isinstance(value, list) else [value]
-
-
 def _plural(noun: str) -> str:
     """The plural of "string", "list of strings" or "boolean or integer"."""
     return " or ".join(_plural_of_word(part) for part in noun.split(" or "))

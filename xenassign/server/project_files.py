@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from xenassign.formats.toml_text import KeyPath, TomlFile
-from xenassign.request.value_kinds import as_list
+from xenassign.formats.toml_text import KeyPath, TomlFile, as_list
 from xenassign.server.included import NamedFile
 from xenassign.server.positions import TextPositions
 

@@ -93,7 +93,7 @@ GUEST_VCPUS_MAX: Mapping[int, int] = MappingProxyType({2: 8, 3: 128})
 """By version of the guest's GIC, for a 64-bit Xen. xen/arch/arm/vgic.c vgic_max_vcpus,
 asm/config.h MAX_VIRT_CPUS."""
 
-DOMAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9._+-]{0,30}")
+DOMAIN_NAME = r"[A-Za-z][A-Za-z0-9._+-]{0,30}"
 """A domain name that is safe on every route (use fullmatch). Narrower than what Xen refuses.
 
 libxl itself refuses only a name that a running domain has (libxl_domain.c libxl__domain_rename)
@@ -797,7 +797,7 @@ def options_of(kconfig: Collection[str]) -> frozenset[str]:
     return frozenset(kconfig) | {_SELECTED[name] for name in kconfig if name in _SELECTED}
 
 
-POINT_RELEASE = re.compile(rf"(?:{'|'.join(map(re.escape, RELEASES))})\.[0-9]{{1,9}}")
+POINT_RELEASE = rf"(?:{'|'.join(map(re.escape, RELEASES))})\.[0-9]{{1,9}}"
 """A point release of a known branch (use fullmatch)."""
 
 DT_OVERLAY_BYTES_MAX = 500 << 10

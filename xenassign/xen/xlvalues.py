@@ -9,13 +9,11 @@ from typing import NamedTuple
 from xenassign.devicetree.spans import Span
 
 #: Numbers as strtoul reads them in base 10, and sscanf in base 16.
-_DECIMAL = re.compile(r"[ \t\n\v\f\r]*([+-]?)0*([0-9]+)")
+_DECIMAL = r"[ \t\n\v\f\r]*([+-]?)0*([0-9]+)"
 _NUMBER = r"[ \t\n\v\f\r]*([+-]?(?:0[xX][0-9a-fA-F]*|[0-9a-fA-F]+))"
-_IOMEM = re.compile(f"{_NUMBER},{_NUMBER}(?:@{_NUMBER})?")
+_IOMEM = f"{_NUMBER},{_NUMBER}(?:@{_NUMBER})?"
 #: The memory type comes after the guest page, never without one (AMD's parse_config_data).
-_TYPED_IOMEM = re.compile(
-    f"{_NUMBER},{_NUMBER}(?:@{_NUMBER}(?:,[ \\t\\n\\v\\f\\r]*(memory|devmem))?)?"
-)
+_TYPED_IOMEM = f"{_NUMBER},{_NUMBER}(?:@{_NUMBER}(?:,[ \\t\\n\\v\\f\\r]*(memory|devmem))?)?"
 _U64 = (1 << 64) - 1
 
 
@@ -51,7 +49,7 @@ class IomemRange(NamedTuple):
 
 def intid(text: str) -> int | None:
     """An entry of irqs as strtoul reads it: an INTID; None if xl refuses it."""
-    match = _DECIMAL.fullmatch(text)
+    match = re.fullmatch(_DECIMAL, text)
     if match is None or len(match[2]) > 20:  # Python refuses to convert thousands of digits
         return None
     value = int(match[1] + match[2])
@@ -64,7 +62,7 @@ def page_range(text: str, typed: bool = False) -> IomemRange | None:
 
     ``typed``: whether this xl knows memory types (``Release.normal_mappings``).
     """
-    match = (_TYPED_IOMEM if typed else _IOMEM).fullmatch(text)
+    match = re.fullmatch(_TYPED_IOMEM if typed else _IOMEM, text)
     if match is None:
         return None
     mfn, count, gfn = (_hexadecimal(text) if text else _U64 for text in match.groups()[:3])
@@ -115,7 +113,7 @@ _NUMBERS = """
     xend_suspend_evtchn_compat
 """
 _NUMBERS_OR_STRINGS = "altp2m cpus cpus_soft gfx_passthru sve timer_mode tsc_mode viridian"
-_LONG = re.compile(r"[+-]?(?:0[xX][0-9a-fA-F]+|[0-9]+)")
+_LONG = r"[+-]?(?:0[xX][0-9a-fA-F]+|[0-9]+)"
 
 
 @cache
@@ -128,5 +126,5 @@ def fits_xl_key(key: str, value: str | None) -> bool:
     lists = key in _words(_LISTS)
     if value is None or lists:
         return value is None and (lists or key in _words(_LISTS_OR_STRINGS))
-    number = _LONG.fullmatch(value) is not None
+    number = re.fullmatch(_LONG, value) is not None
     return key in _words(_NUMBERS_OR_STRINGS) or number == (key in _words(_NUMBERS))

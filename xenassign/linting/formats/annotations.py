@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from xenassign import escape
 from xenassign.findings import Finding, Rule
-from xenassign.linting.fixes import fixable
 from xenassign.linting.lint_report import Report
 
 
 def to_concise(report: Report) -> str:
     """``FILE:LINE:COLUMN: CODE severity: message``; ``[*]`` after CODE: --fix corrects it."""
+    from xenassign.linting.fixes import fixable
+
     fixes = fixable(report.documents, report.findings, report.unsafe_fixes)
     lines = [
         f"{_location(f)}: {f.code} {'[*] ' if f in fixes else ''}{f.severity}: {_named(f)}"
@@ -57,6 +57,8 @@ _GITLAB = {"error": "major", "warning": "minor", "note": "info"}
 
 def to_gitlab(report: Report) -> str:
     """GitLab's report of code quality: a list of issues, each with a fingerprint of its own."""
+    import hashlib
+
     issues: list[dict[str, Any]] = []
     seen: dict[str, int] = {}
     for finding in report.findings:

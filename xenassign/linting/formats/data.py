@@ -9,7 +9,6 @@ from typing import Any
 from xenassign import __version__, escape
 from xenassign.devicetree.places import Place
 from xenassign.findings import Finding, Rule, flat
-from xenassign.linting.fixes import fixable
 from xenassign.linting.lint_report import Report
 from xenassign.linting.verdict.predict import rejecting
 
@@ -68,6 +67,8 @@ def _finding(finding: Finding) -> dict[str, Any]:
 def to_sarif(report: Report) -> str:
     """SARIF 2.1.0, for code scanning: the results, and the rules that they are of."""
     waived = [finding for finding, _ in report.waived]
+    from xenassign.linting.fixes import fixable
+
     by_code = {finding.code: finding.rule for finding in (*report.findings, *waived)}
     rules = [by_code[code] for code in sorted(by_code)]
     index = {rule.code: number for number, rule in enumerate(rules)}

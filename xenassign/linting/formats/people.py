@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from xenassign import escape
 from xenassign.devicetree.places import Place
 from xenassign.findings import SEVERITIES, Finding, errors, flat
-from xenassign.linting.fixes import fixable
 from xenassign.linting.lint_report import Report
 
 _SHOWN = 80  # columns of a line that are shown from the place of the finding on
@@ -81,6 +80,8 @@ def summary(report: Report) -> Iterator[str]:
 
 def _corrected(report: Report) -> str:
     """How many findings --fix corrects, and how many more with --unsafe-fixes."""
+    from xenassign.linting.fixes import fixable
+
     every = len(fixable(report.documents, report.findings, True))
     fixes = len(fixable(report.documents, report.findings, report.unsafe_fixes))
     if not every:

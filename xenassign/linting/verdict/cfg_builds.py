@@ -30,7 +30,7 @@ REFUSED = rule(
     routes=XL,
     applies=lambda xen: xen.knows_key("sve"),
 )
-_COLORS = re.compile(r"\s*[+-]?(\d+)(?:-\s*[+-]?(\d+))?")
+_COLORS = r"\s*[+-]?(\d+)(?:-\s*[+-]?(\d+))?"
 #: The lengths of libxl_sve_type, in bits; its names are compared without case.
 _LENGTHS = {str(bits) for bits in range(128, 2049, 128)}
 
@@ -54,7 +54,7 @@ def _llc_colors(config: XlConfig, context: Context) -> Iterator[Finding]:
     """A list of colors and ranges; anything but a list counts for nothing."""
     items = list_items(config, "llc_colors")
     for item in items:
-        read = _COLORS.match(item.text) if isinstance(item, Atom) else None
+        read = re.match(_COLORS, item.text) if isinstance(item, Atom) else None
         if read is None or (read[2] is not None and int(read[1]) > int(read[2])):
             text = repr(item.text) if isinstance(item, Atom) else "a list"
             message = f"llc_colors contains {text}, which is not a color or FIRST-LAST"

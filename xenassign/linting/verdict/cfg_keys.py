@@ -41,7 +41,7 @@ _OF_FORKS = {
     ),
 }
 #: An octal escape, whose backslash is not itself escaped.
-_OCTAL = re.compile(r"(?<!\\)(?:\\\\)*\\[0-7]")
+_OCTAL = r"(?<!\\)(?:\\\\)*\\[0-7]"
 
 
 def strings(config: XlConfig) -> Iterator[Finding]:
@@ -49,7 +49,7 @@ def strings(config: XlConfig) -> Iterator[Finding]:
     for statement in config.statements:
         for atom in _atoms(statement.value):
             raw = config.text[atom.start : atom.end]
-            if atom.quoted and _OCTAL.search(raw):
+            if atom.quoted and re.search(_OCTAL, raw):
                 message = f"{raw} is read as {atom.text!r}"
                 yield LOST_ESCAPE(message, prop=statement.name, place=config.place(atom))
 

@@ -221,7 +221,7 @@ class _Guest:
     def _name(self, taken: set[str]) -> str:
         given = self._domain.name
         name = re.sub(r"[^A-Za-z0-9._+-]", "-", given)[:_LONGEST]
-        if not DOMAIN_NAME.fullmatch(name):
+        if not re.fullmatch(DOMAIN_NAME, name):
             name = f"d-{name}"[:_LONGEST]
         number, stem = 2, name
         while name.lower() in taken:
