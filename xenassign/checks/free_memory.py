@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
 from xenassign.checks.static_memory import register_spans
 from xenassign.devicetree.addresses import registers
 from xenassign.devicetree.spans import Merged, Span, gaps, merged
+from xenassign.host.platform import read_platform
 from xenassign.xen.layout import MIB
 
 if TYPE_CHECKING:
-    from xenassign.devicetree.tree import Tree
+    from xenassign.devicetree.tree import Node, Tree
     from xenassign.host.platform import Platform
 
 #: Firmware, boot loaders and Linux put what the tree does not state at the ends of a bank: the
@@ -21,8 +21,6 @@ _AT_START, _AT_END = 256 * MIB, 128 * MIB
 _ALIGNMENT = 2 * MIB
 _32_BITS = 1 << 32
 
-_IN_USE: WeakKeyDictionary[Tree, Merged] = WeakKeyDictionary()
-
 
 def free_range(platform: Platform, size: int, taken: Iterable[Span]) -> Span | None:
     """The last free range of ``size`` bytes below 4 GiB, else above; None if there is none.
@@ -30,7 +28,7 @@ def free_range(platform: Platform, size: int, taken: Iterable[Span]) -> Span | N
     ``taken``: load addresses and static memory of the request. Devices reach memory below 4 GiB
     also with 32 bits.
     """
-    ranges = [*_ranges(platform, size, [*taken, *_in_use(platform)])]
+    ranges = [*_ranges(platform, size, [*taken, *platform.tree.once(_in_use, platform.tree.root)])]
     low = [span for span in ranges if span.end <= _32_BITS]
     return max(low, default=min(ranges, default=None))
 
@@ -47,12 +45,9 @@ def _ranges(platform: Platform, size: int, taken: list[Span]) -> Iterator[Span]:
                     yield Span.sized(start, size)
 
 
-def _in_use(platform: Platform) -> Merged:
-    """Reservations, boot modules, and registers amid the memory. They are read once."""
-    spans = _IN_USE.get(platform.tree)
-    if spans is None:
-        spans = _IN_USE[platform.tree] = merged(_read_in_use(platform))
-    return spans
+def _in_use(tree: Tree, _: Node) -> Merged:
+    """Reservations, boot modules, and registers amid the memory."""
+    return merged(_read_in_use(read_platform(tree)))
 
 
 def _read_in_use(platform: Platform) -> Iterator[Span]:

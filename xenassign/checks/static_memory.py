@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal, NamedTuple
-from weakref import WeakKeyDictionary
 
 from xenassign.devicetree.addresses import Block, is_pci, registers
 from xenassign.devicetree.cells import fits, xen_bus_cells
@@ -20,6 +19,7 @@ from xenassign.devicetree.spans import Span, covered
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.findings import Finding, Rule, rule
 from xenassign.host.device import is_simple_bus, read_device
+from xenassign.host.platform import read_platform
 from xenassign.xen.console import console_of_xen
 from xenassign.xen.direct_map import Banks, redistributors, vuart
 from xenassign.xen.layout import MIB
@@ -179,17 +179,14 @@ def _scan_refuses(platform: Platform, release: Release) -> bool:
     return reserved < chosen
 
 
-_REGISTERS: WeakKeyDictionary[Tree, tuple[tuple[Node, Span], ...]] = WeakKeyDictionary()
-
-
 def register_spans(platform: Platform) -> tuple[tuple[Node, Span], ...]:
     """The register blocks of the board and the windows of PCI hosts, without those of
     /reserved-memory. They are read once."""
-    spans = _REGISTERS.get(platform.tree)
-    if spans is None:
-        blocks = _register_blocks(platform)
-        spans = _REGISTERS[platform.tree] = tuple((node, block.span) for node, block in blocks)
-    return spans
+    return platform.tree.once(_register_spans, platform.tree.root)
+
+
+def _register_spans(tree: Tree, _: Node) -> tuple[tuple[Node, Span], ...]:
+    return tuple((node, block.span) for node, block in _register_blocks(read_platform(tree)))
 
 
 def _register_blocks(platform: Platform) -> Iterator[tuple[Node, Block]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import NamedTuple
-from weakref import WeakKeyDictionary
 
 from xenassign.devicetree.addresses import (
     SIMPLE_BUSES,
@@ -23,7 +22,7 @@ from xenassign.host.dma_knowledge import dma_knowledge
 from xenassign.host.gic import GicInterrupt, decode
 from xenassign.host.intx import Intx, read_intx
 from xenassign.host.msi_interrupts import msi_interrupts
-from xenassign.host.platform import Platform
+from xenassign.host.platform import Platform, read_platform
 from xenassign.host.scmi import ScmiId, ScmiUse
 
 
@@ -124,20 +123,14 @@ def devices(platform: Platform) -> Iterator[HostDevice]:
             yield read_device(platform, node)
 
 
-_DEVICES: WeakKeyDictionary[Tree, dict[Node, HostDevice]] = WeakKeyDictionary()
-
-
 def read_device(platform: Platform, node: Node) -> HostDevice:
     """The facts about one node, which are read once. Never raises: see ``problems``."""
-    devices = _DEVICES.setdefault(platform.tree, {})
-    if node not in devices:
-        devices[node] = _read_device(platform, node)
-    return devices[node]
+    return platform.tree.once(_read_device, node)
 
 
-def _read_device(platform: Platform, node: Node) -> HostDevice:
+def _read_device(tree: Tree, node: Node) -> HostDevice:
     """What is malformed is in ``problems``."""
-    tree = platform.tree
+    platform = read_platform(tree)
     own_registers = registers(node)
     problems = list(own_registers.problems)
     windows: tuple[Block, ...] = ()

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import cached_property
-from weakref import WeakKeyDictionary
 
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.spelling import TypingErrors, one_typing_error, question
@@ -83,14 +82,12 @@ class _PathIndex:
         yield [n for nodes in few for n in nodes if _one_error_each(parts[-1], n.name.lower())]
 
 
-_INDEXES: WeakKeyDictionary[Tree, _PathIndex] = WeakKeyDictionary()
-
-
 def _index(tree: Tree) -> _PathIndex:
-    index = _INDEXES.get(tree)
-    if index is None:
-        index = _INDEXES[tree] = _PathIndex(tree)
-    return index
+    return tree.once(_read_index, tree.root)
+
+
+def _read_index(tree: Tree, _: Node) -> _PathIndex:
+    return _PathIndex(tree)
 
 
 def _parts(name: str) -> tuple[str, str]:

@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Iterator
 from itertools import accumulate
 from typing import NamedTuple
-from weakref import WeakKeyDictionary
 
 from xenassign.devicetree.addresses import Block, is_pci, registers
 from xenassign.devicetree.interrupts import interrupts
@@ -16,7 +15,7 @@ from xenassign.devicetree.spans import Span
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.host.device import HostDevice, block_of, is_simple_bus, read_device
 from xenassign.host.gic import GicInterrupt, decode
-from xenassign.host.platform import SMMU_V2, Platform
+from xenassign.host.platform import SMMU_V2, Platform, read_platform
 
 
 class Streams(NamedTuple):
@@ -150,15 +149,9 @@ class Neighbours(NamedTuple):
 _HUGE = 1 << 24  # bytes
 
 
-_INDEXES: WeakKeyDictionary[Tree, Neighbours] = WeakKeyDictionary()
-
-
 def neighbours(platform: Platform) -> Neighbours:
     """The index of a board's tree, which is built once."""
-    index = _INDEXES.get(platform.tree)
-    if index is None:
-        index = _INDEXES[platform.tree] = _index(platform)
-    return index
+    return platform.tree.once(_index, platform.tree.root)
 
 
 def _joined(blocks: tuple[Block, ...]) -> Iterator[Block]:
@@ -179,8 +172,9 @@ def _joined(blocks: tuple[Block, ...]) -> Iterator[Block]:
         yield last
 
 
-def _index(platform: Platform) -> Neighbours:
+def _index(tree: Tree, _: Node) -> Neighbours:
     """Builds the index in one pass over the tree."""
+    platform = read_platform(tree)
     blocks: list[tuple[Block, Node]] = []
     huge: list[tuple[Block, Node]] = []
     lines: dict[int, list[tuple[GicInterrupt, Node]]] = defaultdict(list)

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
-from weakref import WeakKeyDictionary
 
 from xenassign.devicetree.blob import read_blob
-from xenassign.devicetree.blob_edit import edited
 from xenassign.devicetree.cells import bus_cells, cell_count, split
 from xenassign.devicetree.changes import Change
 from xenassign.devicetree.draft import DraftProperty, boolean, cells, text
@@ -101,23 +99,17 @@ def _refused(node: AddedNode, why: str) -> str:
     return origin.line(why) if origin is not None else f"{node.path}: {why}"
 
 
-_PLATFORMS: WeakKeyDictionary[Tree, dict[tuple[AddedNode, ...], Platform]] = WeakKeyDictionary()
-
-
 def with_added(platform: Platform, nodes: Iterable[AddedNode]) -> Platform:
     """The board with the nodes. Raises UsageError for a board that cannot have them."""
     wanted = tuple({node.path: node for node in nodes}.values())
     have = {change.path for change in platform.added}
     if have.issuperset(node.path for node in wanted):
         return platform
-    by_nodes = _PLATFORMS.setdefault(platform.tree, {})
-    if wanted not in by_nodes:
-        by_nodes[wanted] = _with_added(platform, wanted)
-    return by_nodes[wanted]
+    return platform.tree.once(_with_added, wanted)
 
 
-def _with_added(platform: Platform, nodes: tuple[AddedNode, ...]) -> Platform:
-    tree = platform.tree
+def _with_added(tree: Tree, nodes: tuple[AddedNode, ...]) -> Platform:
+    platform = read_platform(tree)
     for node in nodes:
         if tree.find(node.path) is not None:
             raise UsageError(_refused(node, "the board has a node of that name"))
@@ -132,6 +124,8 @@ def _with_added(platform: Platform, nodes: tuple[AddedNode, ...]) -> Platform:
                 raise UsageError(_refused(node, why))
     changes = tuple(Change(n.path, tuple(_properties(platform, n)), why=_why(n)) for n in nodes)
     assert tree.data is not None
+    from xenassign.devicetree.blob_edit import edited
+
     added = read_blob(edited(tree.data, changes, tree.file), tree.file)
     added.running.update(tree.running)
     console = platform.console.path if platform.console is not None else ""

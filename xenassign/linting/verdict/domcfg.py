@@ -11,13 +11,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
 from xenassign.checks.guest_addresses import TOO_HIGH, used_windows
 from xenassign.devicetree.addresses import is_pci, registers
 from xenassign.devicetree.places import Place
 from xenassign.devicetree.spans import PAGE_SIZE, Span
-from xenassign.devicetree.tree import Tree
+from xenassign.devicetree.tree import Node, Tree
 from xenassign.findings import Finding, rule, some
 from xenassign.formats.xlcfg import Atom, ConfigError, XlConfig, parse
 from xenassign.linting.verdict import dom0less, mappings
@@ -301,7 +300,7 @@ def _in_bytes(
     """Addresses and sizes that are in bytes: they match a device in bytes, but not in pages."""
     if not ranges:
         return
-    sizes = _block_sizes(platform)
+    sizes = platform.tree.once(_block_sizes, platform.tree.root)
     for atom, span in ranges:
         at = config.place(atom)
         page = span.mfn * PAGE_SIZE
@@ -316,21 +315,17 @@ def _in_bytes(
             yield IN_BYTES(message, prop="iomem", place=at)
 
 
-_SIZES: WeakKeyDictionary[Tree, dict[int, set[int]]] = WeakKeyDictionary()
+def _block_sizes(tree: Tree, _: Node) -> dict[int, set[int]]:
+    """The sizes of the board's register blocks by their addresses."""
+    from xenassign.host.device import is_device, read_device
+    from xenassign.host.platform import read_platform
 
-
-def _block_sizes(platform: Platform) -> dict[int, set[int]]:
-    """The sizes of the board's register blocks by their addresses; they are read once."""
-    sizes = _SIZES.get(platform.tree)
-    if sizes is None:
-        from xenassign.host.device import is_device, read_device
-
-        sizes = _SIZES[platform.tree] = defaultdict(set)
-        for node in platform.tree.nodes():
-            if is_device(node):
-                windows = read_device(platform, node).windows if is_pci(node) else ()
-                for block in (*registers(node).blocks, *windows):
-                    sizes[block.address].add(block.size)
+    sizes: dict[int, set[int]] = defaultdict(set)
+    for node in tree.nodes():
+        if is_device(node):
+            windows = read_device(read_platform(tree), node).windows if is_pci(node) else ()
+            for block in (*registers(node).blocks, *windows):
+                sizes[block.address].add(block.size)
     return sizes
 
 
