@@ -12,7 +12,7 @@ import pytest
 from xenassign.devicetree.blob import read_blob, read_blob_file
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.host.gic import GicInterrupt, decode, primary_gic
-from xenassign.host.platform import Platform, console, read_platform
+from xenassign.host.platform import Platform, read_platform
 
 BOARDS = Path(__file__).parents[2] / "fixtures" / "host_dtbs"
 NAMES = sorted(path.stem for path in BOARDS.glob("*.dtb"))
@@ -378,6 +378,20 @@ def test_the_console(name: str, expected: str) -> None:
         ('stdout-path = "/other"; xen,xen-bootargs = "dtuart=/none";', None),
         ('stdout-path = "/uart"; xen,xen-bootargs = "console=none sched=null";', None),
         ('stdout-path = "/uart"; xen,xen-bootargs = "sched=null";', "/uart"),
+        # boot_fdt_cmdline: bootargs is Xen's if dom0's command line is elsewhere
+        ('bootargs = "dtuart=/other"; stdout-path = "/uart";', "/uart"),
+        ('bootargs = "dtuart=/other"; xen,dom0-bootargs = "";', "/other"),
+        ('bootargs = "dtuart=/other"; xen,xen-bootargs = ""; xen,dom0-bootargs = "";', None),
+        (
+            'bootargs = "dtuart=/other"; module { compatible = "multiboot,kernel";'
+            ' bootargs = "console=hvc0"; };',
+            "/other",
+        ),
+        (
+            'bootargs = "dtuart=/other"; module { compatible = "multiboot,kernel";'
+            ' bootargs = ""; };',
+            None,
+        ),
     ],
 )
 def test_the_console_is_that_of_the_command_line_or_of_stdout_path(
@@ -386,12 +400,12 @@ def test_the_console_is_that_of_the_command_line_or_of_stdout_path(
     source = (
         f"""/ {{ aliases {{ s0 = "/uart"; }}; chosen {{ {chosen} }}; uart {{ }}; other {{ }}; }};"""
     )
-    assert path(console(compiled(source))) == expected
+    assert path(read_platform(compiled(source)).console) == expected
 
 
 @needs_dtc
 def test_no_chosen_node() -> None:
-    assert console(compiled("/ { };")) is None
+    assert read_platform(compiled("/ { };")).console is None
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Options of Xen's command line, as parse_params and parse_bool read them (xen/common/kernel.c).
+"""Xen's command line, and its options as parse_params and parse_bool read them (common/kernel.c).
 
 The last occurrence of an option counts.
 """
@@ -7,9 +7,37 @@ from __future__ import annotations
 
 import re
 
+from xenassign.devicetree.tree import Node, Tree
+
+_KERNELS = frozenset({"multiboot,kernel", "xen,linux-zimage"})
 _YES = ("", "1", "yes", "on", "true", "enable")
 _NO = ("0", "no", "off", "false", "disable")
 _NUMBER = re.compile(r"0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*")
+
+
+def line_of(chosen: Node) -> str | None:
+    """Xen's command line in /chosen; None if that states none.
+
+    It is ``xen,xen-bootargs``; without one ``bootargs``, if dom0's command line is elsewhere: in
+    ``xen,dom0-bootargs``, or at its kernel. Source: boot_fdt_cmdline.
+    """
+    name = "xen,xen-bootargs"
+    if not chosen.has(name) and (chosen.has("xen,dom0-bootargs") or _kernel_has_line(chosen)):
+        name = "bootargs"
+    prop = chosen.get(name)
+    return prop.value.split(b"\0")[0].decode("utf-8", "replace") if prop is not None else None
+
+
+def _kernel_has_line(chosen: Node) -> bool:
+    """Whether dom0's kernel has a command line of its own."""
+    kernels = (n for n in chosen.children.values() if not _KERNELS.isdisjoint(n.compatible))
+    return any((kernel.value("bootargs") or b"").rstrip(b"\0") for kernel in kernels)
+
+
+def stated_line(tree: Tree) -> str:
+    """Xen's command line that a host's tree states, or ""."""
+    chosen = tree.find("/chosen")
+    return (line_of(chosen) if chosen is not None else None) or ""
 
 
 def switch(line: str, option: str) -> bool | None:

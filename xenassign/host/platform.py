@@ -10,7 +10,7 @@ from xenassign.devicetree.addresses import Block, registers
 from xenassign.devicetree.references import property_references
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.host import scmi
-from xenassign.host.boot_arguments import names_uart, value
+from xenassign.host.boot_arguments import names_uart, stated_line, value
 from xenassign.host.gic import Gic, primary_gic
 from xenassign.host.msi import MsiController, msi_controller
 from xenassign.host.running import Dom0Tree, dom0_tree
@@ -97,7 +97,7 @@ def _platform(tree: Tree, _: Node) -> Platform:
         scmi=scmi.providers(tree),
         memory=tuple(b for node in _memory_nodes(tree) for b in registers(node).blocks),
         reserved=tuple((n, b) for n in _reserved_nodes(tree) for b in registers(n).blocks),
-        console=console(tree),
+        console=console_of(tree, stated_line(tree)),
         masters={key: tuple(value) for key, value in masters.items()},
         dom0_tree=dom0_tree(tree),
     )
@@ -118,12 +118,6 @@ def _masters(tree: Tree, smmu: Node) -> tuple[tuple[Node, tuple[int, ...]], ...]
     group = property_references(tree, smmu, prop) if prop else None
     entries = group.entries if group else ()
     return tuple((entry.provider, entry.args) for entry in entries if entry.provider is not None)
-
-
-def console(tree: Tree) -> Node | None:
-    """The UART that Xen has for its console with its command line in /chosen; or None."""
-    chosen = tree.root.children.get("chosen")
-    return console_of(tree, (chosen.text("xen,xen-bootargs") if chosen else None) or "")
 
 
 def console_of(tree: Tree, line: str) -> Node | None:

@@ -7,6 +7,7 @@ from itertools import combinations
 
 from xenassign.checks.vcpus import VCPU_NODE
 from xenassign.findings import Finding, rule
+from xenassign.host.boot_arguments import stated_line
 from xenassign.host.platform import Platform
 from xenassign.planning.plan import DomainPlan
 from xenassign.xen.cpus import absent, host_cpus, numbers, ranges
@@ -21,11 +22,8 @@ def cpu_findings(
 
     ``xen_bootargs``: None: those that the board's tree states.
     """
-    if xen_bootargs is None:
-        chosen = platform.tree.find_as_xen("/chosen")
-        line = chosen.text("xen,xen-bootargs") if chosen is not None else None
-        xen_bootargs = line or ""
-    cpus = host_cpus(platform.tree.root, xen_bootargs)
+    line = stated_line(platform.tree) if xen_bootargs is None else xen_bootargs
+    cpus = host_cpus(platform.tree.root, line)
     for plan in plans:
         place = plan.request.where("cpus")
         for last in {absent(text, cpus) for text in plan.request.node.cpus} - {None}:

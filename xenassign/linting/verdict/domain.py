@@ -165,7 +165,9 @@ class DomainNode:
     @property
     def xen_bootargs(self) -> str | None:
         """Xen's command line; None if the tree does not state it."""
-        lines = (string(node, "xen,xen-bootargs") for node in self.lineage[1:])
+        from xenassign.host.boot_arguments import line_of
+
+        lines = map(line_of, self.lineage[1:])
         return next((line for line in lines if line is not None), None)
 
     @property
