@@ -140,9 +140,10 @@ def _leaves_device(change: OptionChange) -> bool:
 
 
 def _key(request: Request) -> Request:
-    """The request without the order of its devices, which decides nothing.
+    """The request without what decides nothing: the order of its devices, and those below others.
 
-    The devices of a page are asked about one after the other, each time together with the others.
+    The devices of a page, and the parts of a device, are asked about one after the other, each time
+    together with the others.
     """
 
     def in_order(accepted: tuple[Accepted, ...]) -> tuple[Accepted, ...]:
@@ -150,11 +151,20 @@ def _key(request: Request) -> Request:
 
     return replace(
         request,
-        devices=tuple(sorted(request.devices)),
+        devices=_outermost(request.devices),
         forced=in_order(request.forced),
         shared=in_order(request.shared),
         controls=in_order(request.controls),
     )
+
+
+def _outermost(paths: Iterable[str]) -> tuple[str, ...]:
+    """The paths in order, without those below another of them: a device has its subtree."""
+    kept: list[str] = []
+    for path in sorted(paths):
+        if not any(path.startswith(f"{above}/") for above in kept):
+            kept.append(path)
+    return tuple(kept)
 
 
 class _Decision:
