@@ -41,22 +41,26 @@ KINDS = {
     " qcom,sc7280-tbu qcom,sm8150-camnoc-virt",
     "coherency": "arm,cci-400 arm,ccn-504 arm,cmn-600 arm,cortex-a9-scu",
     "cache controller": "qcom,sdm845-llcc arm,pl310-cache",
-    "access control": "fsl,imx8mp-aipstz arm,tzc400 st,stm32mp25-rifsc,simple-bus amlogic,canvas",
+    "access control": "fsl,imx8mp-aipstz fsl,aips-bus,simple-bus fsl,spba-bus,simple-bus arm,tzc400"
+    " st,stm32mp25-rifsc,simple-bus amlogic,canvas",
     "system registers": "rockchip,rk3399-grf,syscon,simple-mfd qcom,sdm845-tcsr,syscon"
     " ti,am654-system-controller,syscon fsl,ls1028a-dcfg,syscon allwinner,sun50i-a64-system-control"
     " mediatek,mt8173-infracfg,syscon arm,vexpress-sysreg hisilicon,hi6220-sysctrl,syscon"
-    " rockchip,rk3588-pmugrf,syscon,simple-mfd rockchip,rk3588-ioc,syscon",
+    " rockchip,rk3588-pmugrf,syscon,simple-mfd rockchip,rk3588-ioc,syscon"
+    " arm,juno-fpga-apb-regs,syscon,simple-mfd",
     "system counter": "nxp,sysctr-timer nxp,imx95-sysctr-timer mediatek,mt6795-systimer"
     " google,gs101-mct,samsung,exynos4210-mct samsung,exynos2200-mct-peris",
     "interrupt controller": "arm,gic-v3-its mediatek,mt8183-sysirq,mediatek,mt6577-sysirq"
-    " nvidia,tegra210-ictlr marvell,cp110-icu marvell,ap806-gicp brcm,bcm2836-armctrl-ic",
+    " nvidia,tegra210-ictlr marvell,cp110-icu marvell,ap806-gicp brcm,bcm2836-armctrl-ic"
+    " qcom,sdm845-pdc,qcom,pdc ti,sci-intr ti,sci-inta fsl,ls1088a-isc,syscon fsl,ls2080a-extirq",
     "fuses": "fsl,imx8mp-ocotp,fsl,imx8mm-ocotp,syscon qcom,sc7280-qfprom,qcom,qfprom"
     " rockchip,rk3588-otp mediatek,mt8183-efuse,mediatek,efuse allwinner,sun50i-a64-sid"
     " nvidia,tegra234-efuse renesas,r8a779f0-efuse fsl,ls1028a-sfp",
     "firmware mailbox": "fsl,imx95-mu-ele fsl,imx8ulp-mu-s4 fsl,imx8-mu-scu,fsl,imx6sx-mu"
     " brcm,bcm2835-mbox ti,am654-secure-proxy xlnx,zynqmp-ipi-dest-mailbox qcom,sm8250-ipcc"
     " marvell,armada-3700-rwtm-mailbox hisilicon,hi3660-mbox arm,scmi-shmem mediatek,mt8183-gce"
-    " ti,hsm-m4fss qcom,smem",
+    " ti,hsm-m4fss qcom,smem qcom,sdm845-rpmh-stats,qcom,rpmh-stats amlogic,s4-ao-secure,syscon"
+    " qcom,tcsr-mutex",
 }
 
 #: Devices of the same boards that rule over nothing but themselves.
@@ -76,7 +80,7 @@ ORDINARY = (
     " ti,am654-mailbox arm,mhuv2-tx allwinner,sun6i-a31-msgbox rockchip,rk3368-mailbox"
     " fsl,imx8mp-tmu rockchip,rk3399-tsadc qcom,sdm845-tsens,qcom,tsens-v2 renesas,r8a7795-thermal"
     " fsl,imx8mp-ddr-pmu,fsl,imx8m-ddr-pmu qcom,sdm845-llcc-bwmon rockchip,rk3399-dfi"
-    " arm,pl354 fsl,ifc ti,am64-gpmc renesas,r8a7795-rpc-if qcom,tcsr-mutex"
+    " arm,pl354 fsl,ifc ti,am64-gpmc renesas,r8a7795-rpc-if"
     " rockchip,rk3588-usb2phy-grf,syscon,simple-mfd qcom,sm8250-lpass-lpi-pinctrl"
     " arm,cci-400-pmu,r1 qcom,coresight-tpdm mmio-sram syscon simple-mfd simple-bus arm,primecell"
     " fsl,imx8qxp-lpcg ti,am62-epwm-tbclk renesas,prr samsung,exynos4210-chipid"

@@ -197,12 +197,15 @@ def test_a_driver_that_no_default_build_has(board: Board) -> None:
         ("mmu-masters = <0x55 1>;", [("XA421", "warning")]),
         ("xen,smmu-stream-ids = <1>;", [("XA421", "note")]),
         ("iommus = <&grants 1>;", []),
+        ("iommus = <&own>;", []),
     ],
 )
 def test_the_hosts_iommu_left_in(more: str, expected: list[tuple[str, str]]) -> None:
     below = (
         "smmu: smmu { #iommu-cells = <1>; };"
         ' grants: xen_iommu { compatible = "xen,grant-dma"; #iommu-cells = <1>; };'
+        ' own: iommu@ff660480 { compatible = "rockchip,iommu"; #iommu-cells = <0>;'
+        " xen,reg = <0x0 0xff660000 0x0 0x1000 0x0 0xff660000>; };"
     )
     found = about(passthrough(below, clock(more)), context(None))
     assert [(f.code, f.severity) for f in found] == expected

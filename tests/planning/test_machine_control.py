@@ -36,7 +36,7 @@ BOARD = """/dts-v1/;
     soc: soc { compatible = "simple-bus"; ranges; #address-cells = <1>; #size-cells = <1>;
         provider: provider@1000 { compatible = "acme,provider"; reg = <0x1000 0x1000>;
             #clock-cells = <0>; #reset-cells = <0>; #power-domain-cells = <0>; #gpio-cells = <0>;
-            #interconnect-cells = <0>; #mbox-cells = <0>; #iommu-cells = <1>; #pwm-cells = <0>;
+            #interconnect-cells = <0>; #mbox-cells = <0>; #pwm-cells = <0>;
             #phy-cells = <0>; #hwlock-cells = <0>; #performance-domain-cells = <0>;
             #dma-cells = <0>;
             part: part { };
@@ -71,7 +71,8 @@ SUPPLIES = [
     "interconnects = <&provider>, <&provider>;",
     "vmmc-supply = <&part>;",
     "performance-domains = <&provider>;",
-    "iommus = <&provider 1>;",
+    "iommus = <&provider 1>; }; &provider { #iommu-cells = <1>;",
+    "rockchip,grf = <&provider>;",
 ]
 
 
@@ -89,6 +90,63 @@ def test_a_provider_that_goes_with_its_users_is_not(
 ) -> None:
     made = assigned(plan, board(f"&user {{ {supplied} }};"), PROVIDER, USER)
     assert "XA107" not in codes(made)
+
+
+STAGE = "&provider { interrupt-controller; #interrupt-cells = <1>; msi-controller; };"
+ROUTED = [
+    "interrupts-extended = <&provider 7>;",
+    "interrupt-parent = <&provider>; interrupts = <7>;",
+    "msi-parent = <&provider>;",
+    "wakeup-parent = <&provider>;",
+]
+
+
+@pytest.mark.parametrize("routed", ROUTED)
+def test_a_stage_of_the_interrupts_of_others_is_refused(
+    plan: Plan, board: Board, routed: str
+) -> None:
+    tree = board(f"{STAGE} &user {{ {routed} }};")
+    (finding,) = errors(assigned(plan, tree, PROVIDER).findings)
+    assert (finding.code, finding.node) == ("XA107", PROVIDER)
+    assert USER in finding.message
+    assert "XA107" not in codes(assigned(plan, tree, PROVIDER, USER))
+
+
+@pytest.mark.parametrize("routed", ROUTED[:2])
+def test_a_gpio_or_a_chip_with_interrupts_of_others_is_not(
+    plan: Plan, board: Board, routed: str
+) -> None:
+    gpio = board(f"{STAGE} &provider {{ gpio-controller; }}; &user {{ {routed} }};")
+    made = assigned(plan, gpio, PROVIDER)
+    assert not errors(made.findings)
+    assert "XA124" in codes(made)
+    chip = board(
+        """&provider { #address-cells = <1>; #size-cells = <0>; pmic: pmic@20 {
+            compatible = "acme,pmic"; reg = <0x20>; interrupt-controller; #interrupt-cells = <1>; };
+        };"""
+        f" &user {{ {routed.replace('provider', 'pmic')} }};"
+    )
+    made = assigned(plan, chip, PROVIDER)
+    assert not errors(made.findings)
+    assert "XA124" in codes(made)
+
+
+IOMMU = "&provider { #iommu-cells = <0>; };"
+
+
+def test_an_iommu_of_nobody_is_refused(plan: Plan, board: Board, wording: Wording) -> None:
+    (finding,) = errors(assigned(plan, board(IOMMU), PROVIDER).findings)
+    assert (finding.code, finding.node) == ("XA119", PROVIDER)
+    wording(finding)
+
+
+@pytest.mark.parametrize("disabled", ["", 'status = "disabled";'])
+def test_an_iommu_that_xen_does_not_drive_goes_with_its_device(
+    plan: Plan, board: Board, disabled: str
+) -> None:
+    tree = board(f"{IOMMU} &user {{ iommus = <&provider>; {disabled} }};")
+    assert not errors(assigned(plan, tree, PROVIDER, USER).findings)
+    assert errors(assigned(plan, tree, PROVIDER, OTHER).findings)
 
 
 @pytest.mark.parametrize("disabled", ["user", "soc/bus"])
@@ -248,6 +306,18 @@ def test_a_listed_device_with_users_is_one_error(plan: Plan, board: Board) -> No
     assert finding.message.endswith(f"it supplies {USER} (clocks)")
 
 
+@pytest.mark.parametrize("compatible", ['"syscon"', '"syscon", "simple-mfd"'])
+def test_registers_that_the_tree_does_not_name_are_refused(
+    plan: Plan, board: Board, compatible: str
+) -> None:
+    (finding,) = errors(
+        assigned(plan, board(f"&provider {{ compatible = {compatible}; }};"), PROVIDER).findings
+    )
+    assert (finding.code, finding.node) == ("XA119", PROVIDER)
+    named = board(f'&provider {{ compatible = "acme,phy-settings", {compatible}; }};')
+    assert not errors(assigned(plan, named, PROVIDER).findings)
+
+
 def test_what_is_inside_of_a_device_counts(plan: Plan, board: Board) -> None:
     more = '&part { compatible = "syscon-reboot"; };'
     (finding,) = errors(assigned(plan, board(more), PROVIDER).findings)
@@ -269,7 +339,8 @@ def test_a_part_without_compatible_is_what_the_node_above_says(plan: Plan, board
 
 
 def test_a_device_that_xen_keeps_is_not_judged_twice(plan: Plan, board: Board) -> None:
-    more = '&provider { compatible = "arm,mmu-500"; }; &user { iommus = <&provider 1>; };'
+    more = '&provider { compatible = "arm,mmu-500"; #iommu-cells = <1>; };'
+    more += " &user { iommus = <&provider 1>; };"
     assert [f.code for f in errors(assigned(plan, board(more), PROVIDER).findings)] == ["XA102"]
 
 

@@ -1,16 +1,17 @@
 """Devices that rule over the machine: who has one decides about what is not assigned to him.
 
 Two sources say so: the table of known blocks (:mod:`xenassign.host.machine_control`), and the tree,
-where a provider of clocks, resets, power domains, pins, interconnects or regulators has users that
-stay with the host. An IOMMU does not help against either.
+where a provider of clocks, resets, power domains, pins, interconnects or regulators, or a stage of
+interrupts, has users that stay with the host. An IOMMU does not help against either.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
+from xenassign.devicetree.addresses import on_processor_bus
 from xenassign.devicetree.phandle_properties import kind_of
 from xenassign.findings import Finding, Rule, rule, some
 from xenassign.host.device import HostDevice, block_of
@@ -34,6 +35,9 @@ _NOT_SUPPLIED = ("assigned-clock", "devfreq-events")
 _TRANSLATED = frozenset({"iommus", "iommu-map"})
 #: How the user sends messages to firmware, which may supply others.
 _TRANSPORTS = frozenset({"mboxes", "shmem", "qcom,ipc", "qcom,rpm-msg-ram"})
+#: The interrupts of the user go through the provider. GPIOs, and chips on a bus, serve what is on
+#: the board; a block of the SoC is between its devices and the CPU cores.
+_ROUTED = frozenset({"interrupts", "msi-parent", "msi-map", "wakeup-parent"})
 #: Users without hardware of their own, which pass on what they are supplied with; a connector of a
 #: display passes it to what is plugged in.
 _RELAYS = frozenset(
@@ -46,6 +50,25 @@ _RELAYS = frozenset(
         "pwm-regulator",
     }
 )
+
+#: What is in a node that has no other compatible string.
+_UNNAMED = MachineControl(
+    "syscon",
+    "control",
+    "system registers",
+    "a system controller (syscon): registers of several functions, which the tree does not name",
+    "bindings/mfd/syscon.yaml",
+)
+#: Which devices it translates for is not in the tree, or they are disabled.
+_IDLE_IOMMU = MachineControl(
+    "",
+    "control",
+    "IOMMU",
+    "an IOMMU of devices that are not assigned with it: it decides which memory their DMA reaches",
+    "bindings/iommu/iommu.txt (#iommu-cells)",
+)
+
+_GENERIC = frozenset({"syscon", "simple-mfd"})
 
 _ASSIGN_ALL = "leave it to the host, or assign all devices that it supplies to the same domain"
 
@@ -152,16 +175,35 @@ def is_listed(scope: Scope, node: Node) -> bool:
 
 def _control(board: Board, scope: Scope, node: Node) -> Control:
     parts = list(_parts(scope, node))
-    known, part = _listed(parts) or (None, node)
     outside = _Outside(board, scope, node)
+    known, part = _listed(parts) or _idle_iommu(board, scope, parts) or (None, node)
     return Control(node, known, part, tuple(parts), outside)
 
 
 def _listed(parts: list[Node]) -> tuple[MachineControl, Node] | None:
     """The first entry of the table for one of the nodes; one of a control before a warning."""
-    known = ((machine_control(block_of(part).compatible), part) for part in parts)
+    known = ((_entry(block_of(part).compatible), part) for part in parts)
     listed = [(entry, part) for entry, part in known if entry and entry.level != "ordinary"]
     return min(listed, key=lambda pair: pair[0].level != "control", default=None)
+
+
+def _entry(compatibles: Sequence[str]) -> MachineControl | None:
+    if "syscon" in compatibles and _GENERIC.issuperset(compatibles):
+        return _UNNAMED
+    return machine_control(compatibles)
+
+
+def _idle_iommu(
+    board: Board, scope: Scope, parts: list[Node]
+) -> tuple[MachineControl, Node] | None:
+    """An IOMMU that no device of the domain uses, and no enabled one of the host (else XA107)."""
+    users = board.neighbours.users
+    for part in parts:
+        if part.has("#iommu-cells") and not users.get(part):
+            uses = (use.node for device in scope.devices for use in device.iommus)
+            if part not in uses:
+                return _IDLE_IOMMU, part
+    return None
 
 
 def _parts(scope: Scope, node: Node) -> Iterator[Node]:
@@ -195,7 +237,10 @@ class _Outside(NamedTuple):
         elif _is_supply(prop):
             if not self._is_companion(provider, prop, user):
                 yield user
-        elif prop in _TRANSPORTS and self._supplies_others(user):
+        elif prop in _TRANSPORTS:
+            if self._supplies_others(user):
+                yield user
+        elif prop in _ROUTED and _is_stage(provider):
             yield user
 
     def _is_companion(self, provider: Node, prop: str, user: Node) -> bool:
@@ -219,6 +264,11 @@ class _Outside(NamedTuple):
 
 def _chooses(controller: Node, prop: str, phy: Node) -> bool:
     return prop == "clocks" and controller.has("#clock-cells") and phy.has("#phy-cells")
+
+
+def _is_stage(controller: Node) -> bool:
+    """Whether an interrupt controller is a block of the SoC, not a GPIO controller or a chip."""
+    return not controller.has("gpio-controller") and on_processor_bus(controller)
 
 
 def _is_supply(prop: str) -> bool:

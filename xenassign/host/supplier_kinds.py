@@ -143,7 +143,9 @@ SUPPLIER_KINDS = MappingProxyType(
         ),
         "opp": SupplierKind(leftover=Leftover.IGNORED),
         "performance-domain": SupplierKind(leftover=Leftover.IGNORED, vital=True),
-        "syscon": SupplierKind(dropped="{} stays with the host, which must leave its settings"),
+        "syscon": SupplierKind(
+            dropped="{} stays with the host, which must leave its settings", vital=True
+        ),
         "thermal": SupplierKind(leftover=Leftover.IGNORED),
     }
 )

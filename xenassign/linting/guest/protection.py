@@ -30,12 +30,12 @@ def is_iommu_property(prop: str) -> bool:
 
 
 def iommus_left(view: View) -> Iterator[Finding]:
-    """Properties about the host's IOMMU; xen,grant-dma is an IOMMU of the guest."""
+    """Properties about the host's IOMMU, and not about one of the guest."""
     for node in view.copied:
         for name in node.properties:
             if name in _IOMMU_PROPERTIES:
                 iommu = _provider(view, node, name)
-                if iommu is None or "xen,grant-dma" not in iommu.compatible:
+                if iommu is None or not _of_guest(iommu):
                     message = f"{node.path} has the host's {name}"
                     severity = None if iommu is None else "error"
                     yield IOMMUS_LEFT(message, node=node.path, prop=name, severity=severity)
@@ -49,6 +49,14 @@ def _provider(view: View, node: Node, name: str) -> Node | None:
     value = node.properties[name].value[:4]
     provider = view.tree.phandles.get(int.from_bytes(value, "big"))
     return provider if provider is not None and view.has(provider) else None
+
+
+def _of_guest(iommu: Node) -> bool:
+    """Whether the guest has an IOMMU: that of Xen's grants, or an assigned one with its registers.
+
+    Xen drives few kinds: that of a Rockchip video decoder, say, goes to the guest with the decoder.
+    """
+    return "xen,grant-dma" in iommu.compatible or iommu.has("xen,reg")
 
 
 def force_not_needed(view: View) -> Iterator[Finding]:
