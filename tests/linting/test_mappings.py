@@ -324,6 +324,26 @@ def test_registers_that_a_memory_node_covers_are_a_devices() -> None:
         assert {f.code for f in by_xen_reg(context(host), (start, 0x1000, 0x1000))} == found
 
 
+@pytest.mark.parametrize("memory", ["", 'memory@0 { device_type = "memory"; reg = <0 0 0 0>; };'])
+def test_where_no_memory_is_stated_what_is_no_register_may_be_memory(memory: str) -> None:
+    """The boot loader fills it in."""
+    host = compiled(
+        f"#address-cells = <2>; #size-cells = <2>; {memory}"
+        ' uart@fe078010 { compatible = "x"; reg = <0 0xfe078010 0 0x20>; };'
+        ' pcie@e000000 { compatible = "x"; device_type = "pci"; reg = <0 0xe000000 0 0x1000>;'
+        " #address-cells = <3>; #size-cells = <2>;"
+        " ranges = <0x2000000 0 0x20000000 0 0x20000000 0 0x1000000>; };"
+        " reserved-memory { #address-cells = <2>; #size-cells = <2>; ranges;"
+        " a@48000000 { reg = <0 0x48000000 0 0x1000>; no-map; }; };"
+    )
+    cases = [(0xFE078000, ""), (0x20800000, ""), (0x48000000, "a@48"), (0x80000000, "states no")]
+    for start, text in cases:
+        found = by_xen_reg(context(host), (start, 0x1000, 0x1000))
+        assert [(f.code, f.severity) for f in found] == ([("XA217", "warning")] if text else [])
+        assert all(text in finding.message for finding in found)
+    assert by_iomem(context(host), (0x80000000, 0x1000, 0x1000)) == []
+
+
 def test_a_carve_out_of_the_hosts_memory_is_a_warning() -> None:
     """What no kernel uses as RAM: all pages have to be of one region with no-map."""
     host = compiled(

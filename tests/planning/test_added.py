@@ -213,3 +213,28 @@ def test_the_board_is_read_once(tmp_path: Path, board: Board) -> None:
     first, _, _ = generate(board("qemu"), request)
     second, _, _ = generate(board("qemu"), request)
     assert first.devices[0].host.node is second.devices[0].host.node
+
+
+def test_a_page_of_a_board_that_states_no_memory_may_be_memory(
+    tmp_path: Path, compiled: Callable[[str], Tree], wording: Wording
+) -> None:
+    """The board's file has no size of the memory, which the boot loader fills in."""
+    tree = """/dts-v1/;
+/ { #address-cells = <2>; #size-cells = <2>; interrupt-parent = <&gic>;
+    memory@40000000 { device_type = "memory"; reg = <0 0x40000000 0 SIZE>; };
+    gic: gic@8000000 { compatible = "arm,gic-v3"; reg = <0 0x8000000 0 0x10000>,
+        <0 0x80a0000 0 0xf60000>; interrupt-controller; #interrupt-cells = <3>; };
+    pl031@9010000 { compatible = "arm,pl031"; reg = <0 0x9010000 0 0x1000>; };
+};"""
+    parts = HEAD + PAGE.format("0xa0000000", "'8K'")
+    for size, found in (("0", 1), ("0x10000000", 0)):
+        host = compiled(tree.replace("SIZE", size))
+        (plan,) = decide_system(host, read(tmp_path, parts).system).domains
+        warned = of(plan, "XA217")
+        assert [(f.severity, f.node) for f in warned] == [("warning", "/uio-page@a0000000")] * found
+        wording(*warned)
+    route = parts.replace('["dom0less", "xl"]', '["xl"]')
+    (plan,) = decide_system(
+        compiled(tree.replace("SIZE", "0")), read(tmp_path, route).system
+    ).domains
+    assert not of(plan, "XA217")

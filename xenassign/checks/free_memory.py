@@ -1,4 +1,8 @@
-"""Free host memory, as far as the board's tree states it: static, or shared. In bytes."""
+"""Free host memory, as far as the board's tree states it: static, or shared. In bytes.
+
+Many trees state none: the boot loader fills it in. Then it is not known what pages without
+registers of a device are.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +12,46 @@ from typing import TYPE_CHECKING
 from xenassign.checks.static_memory import register_spans
 from xenassign.devicetree.addresses import registers
 from xenassign.devicetree.spans import Merged, Span, gaps, merged
+from xenassign.findings import Finding, rule
 from xenassign.host.platform import read_platform
 from xenassign.xen.layout import MIB
 
 if TYPE_CHECKING:
     from xenassign.devicetree.tree import Node, Tree
+    from xenassign.host.device import HostDevice
     from xenassign.host.platform import Platform
+    from xenassign.request.request import Request
+
+HOST_MEMORY = rule(
+    "XA217", "host-memory-mapped", "error", "unsafe", routes=("dom0less",), needs_host=True
+)
+UNKNOWN_MEMORY = "the host's tree states no memory and no registers there, so it may be host RAM"
+STATE_MEMORY = (
+    "compare the address with the memory of the running board (/proc/iomem), or give the tree that"
+    " its firmware completes (/sys/firmware/fdt)"
+)
 
 #: Firmware, boot loaders and Linux put what the tree does not state at the ends of a bank: the
 #: kernel at its start, U-Boot, its initrd and device tree at its end.
 _AT_START, _AT_END = 256 * MIB, 128 * MIB
 _ALIGNMENT = 2 * MIB
 _32_BITS = 1 << 32
+
+
+def states_memory(platform: Platform) -> bool:
+    """Whether the tree says where the memory is."""
+    return any(block.size for block in platform.memory)
+
+
+def added_page_findings(
+    platform: Platform, request: Request, device: HostDevice
+) -> Iterator[Finding]:
+    """Pages that no device of the board has, where the tree does not state what is memory."""
+    added = any(change.path == device.path for change in platform.added)
+    if added and "dom0less" in request.routes and not states_memory(platform):
+        for block in device.blocks:
+            message = f"{device.path}: {block.span}: {UNKNOWN_MEMORY}"
+            yield HOST_MEMORY(message, node=device.path, severity="warning", fix=STATE_MEMORY)
 
 
 def free_range(platform: Platform, size: int, taken: Iterable[Span]) -> Span | None:

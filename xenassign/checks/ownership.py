@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from xenassign.checks.free_memory import added_page_findings
 from xenassign.checks.live_tree import DISABLED_OR_MARKED
 from xenassign.checks.machine_control import control, is_listed
 from xenassign.devicetree.addresses import on_processor_bus, registers
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from xenassign.devicetree.tree import Node
     from xenassign.host.neighbours import Neighbours
     from xenassign.host.platform import Platform
+    from xenassign.request.request import Request
     from xenassign.xen.board import Board
 
 NOTHING_TO_ASSIGN = rule("XA101", "nothing-to-assign", "error", "broken")
@@ -98,8 +100,11 @@ def _in_reserved_memory(node: Node) -> bool:
     return any(n.name == "reserved-memory" for n in node.lineage() if n.parent)
 
 
-def device_findings(board: Board, scope: Scope, device: HostDevice) -> Iterator[Finding]:
-    """Devices that Xen keeps, or that cannot be accessed."""
+def device_findings(
+    board: Board, scope: Scope, request: Request, device: HostDevice
+) -> Iterator[Finding]:
+    """Devices that Xen keeps, that cannot be accessed, or that may be none."""
+    yield from added_page_findings(board.platform, request, device)
     kept = kept_by_xen(board, device.node)
     if kept:
         broken = MSI_FRAME if kept == _FRAME else OF_XEN

@@ -217,7 +217,7 @@ def judge_request(board: Board, resolved: Resolved, scope: Scope | None = None) 
             board, scope, request, device, by_iommu, resolved.forced
         )
         forced[device.path] = force
-        findings += (*device_findings(board, scope, device), *left_windows(device))
+        findings += (*device_findings(board, scope, request, device), *left_windows(device))
         findings += interrupt_findings(board, scope, request, device)
         findings += dom0_rights_findings(board, scope, request, device)
         if kept_by_xen(board, device.node) is None:

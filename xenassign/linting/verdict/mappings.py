@@ -20,12 +20,11 @@ from xenassign.checks.guest_addresses import (
     optional_fix,
     replaced,
 )
-from xenassign.devicetree.addresses import registers
 from xenassign.devicetree.cells import xen_cells, xen_number
 from xenassign.devicetree.places import Place
 from xenassign.devicetree.spans import PAGE_SIZE, Intervals, Span
 from xenassign.devicetree.tree import Node
-from xenassign.findings import Finding, Rule, rule
+from xenassign.findings import Finding, Rule
 from xenassign.formats.xlcfg import Atom, XlConfig
 from xenassign.linting.verdict.context import Context
 from xenassign.xen.layout import Guest, memory_limit
@@ -34,10 +33,6 @@ from xenassign.xen.xlvalues import IomemRange, page_range
 
 if TYPE_CHECKING:
     from xenassign.host.platform import Platform
-
-HOST_MEMORY = rule(
-    "XA217", "host-memory-mapped", "error", "unsafe", routes=("dom0less",), needs_host=True
-)
 
 
 class EntryCells(NamedTuple):
@@ -223,24 +218,37 @@ def _msi_frames(claims: Sequence[Claim], platform: Platform) -> Iterator[Finding
 
 
 def _memory(claims: Sequence[Claim], platform: Platform) -> Iterator[Finding]:
+    from xenassign.checks.free_memory import (
+        HOST_MEMORY,
+        STATE_MEMORY,
+        UNKNOWN_MEMORY,
+        states_memory,
+    )
+
+    stated = states_memory(platform)
     in_memory = [
         claim
         for claim in claims
         if "dom0less" in claim.routes
-        and any(bank.span.overlaps(claim.entry.host_span) for bank in platform.memory)
+        and (
+            not stated or any(bank.span.overlaps(claim.entry.host_span) for bank in platform.memory)
+        )
     ]
     devices = _registers(platform) if in_memory else Intervals(())
     for claim in in_memory:
         span = claim.entry.host_span
         # On some boards /memory includes registers. All pages have some if the first and last do.
-        if not devices.overlap(Span(span.end - PAGE_SIZE, span.start + PAGE_SIZE)):
-            carved = _carved(platform, span)
-            if carved is None:
-                yield claim.at_host(HOST_MEMORY, f"{claim.text()} is host RAM")
-            else:
-                message = f"{claim.text()} is reserved by {carved.path}"
-                finding = claim.at_host(HOST_MEMORY, message)
-                yield finding._replace(severity="warning", own_fix=_CARVED_FIX)
+        if devices.overlap(Span(span.end - PAGE_SIZE, span.start + PAGE_SIZE) if stated else span):
+            continue
+        carved = _carved(platform, span)
+        if carved is not None:
+            message = f"{claim.text()} is reserved by {carved.path}"
+            yield claim.at_host(HOST_MEMORY, message, severity="warning", fix=_CARVED_FIX)
+        elif stated:
+            yield claim.at_host(HOST_MEMORY, f"{claim.text()} is host RAM")
+        else:
+            message = f"{claim.text()}: {UNKNOWN_MEMORY}"
+            yield claim.at_host(HOST_MEMORY, message, severity="warning", fix=STATE_MEMORY)
 
 
 _CARVED_FIX = "make sure that only the devices of this guest use it"
@@ -255,8 +263,8 @@ def _carved(platform: Platform, pages: Span) -> Node | None:
 
 
 def _registers(platform: Platform) -> Intervals:
-    """The registers of all devices."""
-    from xenassign.host.device import is_device
+    """The registers of all devices, and the windows of PCI hosts."""
+    from xenassign.host.device import is_device, read_device
 
-    devices = (node for node in platform.tree.nodes() if is_device(node))
-    return Intervals(block.span for node in devices for block in registers(node).blocks)
+    devices = [read_device(platform, node) for node in platform.tree.nodes() if is_device(node)]
+    return Intervals(block.span for d in devices for block in (*d.blocks, *d.windows))
