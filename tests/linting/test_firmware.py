@@ -55,6 +55,7 @@ def test_releases_that_forward_nothing(xen: str) -> None:
     [
         ("arm,smc-id = <0x82000010>;", "", "arm,smc-id"),
         ("arm,smc-id = <0x82000010>;", "arm,smc-id = [82];", "arm,smc-id"),
+        ("arm,smc-id = <0x82000010>;", "arm,smc-id = <0>;", "arm,smc-id"),
         ('firmware {\n\t\t\tcompatible = "simple-bus";', "firmware {", "compatible"),
         ("shmem = <&shmem>;", "", "shmem"),
         ('"arm,scmi-shmem"', '"mmio-sram"', "shmem"),

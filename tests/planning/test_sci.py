@@ -253,6 +253,7 @@ def test_boards_without_scmi_by_smc(plan: Plan, wording: Wording) -> None:
     "more",
     [
         "&scmi { /delete-property/ arm,smc-id; };",
+        "&scmi { arm,smc-id = <0x83000010>; };",
         '&scmi { status = "disabled"; };',
         "&scmi { xen,passthrough; };",
         "&scmi { /delete-property/ shmem; };",

@@ -26,6 +26,17 @@ DOM0 = Agent(1, 0x82000010, 0xFD60F000)
 FIRST = Agent(2, 0x82000004, 0xFE2F2000)
 SECOND = Agent(3, 0x82000005, 0xFE2F3000)
 AGENTS = (DOM0, FIRST, SECOND)
+OTHER_DOM0 = DOM0._replace(function=0x82000009)
+
+
+def in_page(page: int) -> Agent:
+    """The first agent, with its channel in another page."""
+    return FIRST._replace(page=page)
+
+
+def in_own_page(page: int) -> str:
+    """[sci] with Xen's own channel in another page."""
+    return section(*AGENTS).replace(f"{MANAGEMENT.page:#x}", f"{page:#x}")
 
 
 def section(*agents: Agent, dom0: int | None = DOM0.id) -> str:
@@ -269,12 +280,15 @@ def test_agents_stated_twice(here: Path) -> None:
         ((domain("a", 2, RNG),), "no agents are known"),
         ((section(DOM0, SECOND), A), "agent 2 is not one of the firmware's (1, 3)"),
         ((section(*AGENTS, dom0=2), A), "agent 2 is that of dom0"),
-        ((section(DOM0._replace(function=9), FIRST), A), "has another channel than /firmware/scmi"),
+        ((section(OTHER_DOM0, FIRST), A), "has another channel than /firmware/scmi"),
         ((section(DOM0._replace(page=0xFE2F0000), FIRST), A), "has another channel than"),
         ((section(*AGENTS), A, domain("b", 2, UART)), "a and b both are agent 2 of SCMI"),
         ((section(*AGENTS), A, domain("b", 3, UART, 5)), "device id 5 of SCMI is of /rng@fe378000"),
-        ((section(DOM0, FIRST._replace(page=0x40000000)), A), "XA217"),
-        ((section(DOM0, FIRST._replace(page=0xFEBA0000)), A), "XA201"),
+        ((section(DOM0, in_page(0x40000000)), A), "page 0x40000000 of agent 2 has RAM"),
+        ((section(DOM0, in_page(0xFEBA0000)), A), "has registers of /serial@feba0000"),
+        ((section(DOM0, in_page(0xFE378000)), A), f"has registers of {RNG}"),
+        ((section(*AGENTS, Agent(4, 0x82000006, 0xFEBA0000)), A), "of agent 4 has registers of"),
+        ((in_own_page(0xFEBA0000), A), "of Xen's own channel has registers of"),
     ],
 )
 def test_a_plan_is_refused(here: Path, parts: tuple[str, ...], said: str) -> None:
@@ -299,7 +313,9 @@ def test_an_older_release(here: Path) -> None:
         ((section(DOM0, FIRST, FIRST), A), "xenassign.toml:3: [sci]: two agents have the id 2"),
         ((section(DOM0, FIRST._replace(function=DOM0.function)), A), "the smc-id 0x82000010"),
         ((section(DOM0, FIRST._replace(page=MANAGEMENT.page)), A), "the shmem 0xfe2ff000"),
-        ((section(DOM0, FIRST._replace(page=0xFE2F2100)), A), "0xfe2f2100 is not the address of a"),
+        ((section(DOM0, in_page(0xFE2F2100)), A), "0xfe2f2100 is not the address of a"),
+        ((section(DOM0, FIRST._replace(function=0)), A), "smc-id 0x0 is not a function of a"),
+        ((section(DOM0, FIRST._replace(function=0x84000004)), A), "smc-id 0x84000004 is not a"),
         ((A,), "sci-device of /rng@fe378000 has no effect without [sci]"),
         ((section(DOM0, FIRST, dom0=4), A), "dom0-agent is 4, and there is none"),
         (

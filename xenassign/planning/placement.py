@@ -14,7 +14,7 @@ from xenassign.checks.machine_control import control
 from xenassign.checks.memory_type import Claimant, maps_normal
 from xenassign.checks.ownership import kept_by_xen
 from xenassign.checks.protection import accepted_for
-from xenassign.checks.regions import Region
+from xenassign.checks.regions import Region, containers
 from xenassign.checks.scope import Scope
 from xenassign.checks.shared_pages import (
     MOST,
@@ -28,7 +28,6 @@ from xenassign.devicetree.spans import PAGE_SIZE, Intervals, Span
 from xenassign.devicetree.tree import Node
 from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule
-from xenassign.host.neighbours import Neighbours
 from xenassign.planning.holes import GRANULE, Space, Wish, aligned, find_places
 from xenassign.planning.plan import Mapping, PlacedBlock
 from xenassign.request.origin import mistake
@@ -271,7 +270,7 @@ def _shared(
     may_rule = isinstance(claimant, Region) or accepted_for(claimant.node, resolved.controls)
     own = region_nodes
     if isinstance(claimant, Region):
-        own |= _containers(board.neighbours, claimant)
+        own |= containers(board.neighbours, claimant)
     for shared in shared_pages(scope, board.neighbours, claimant.blocks, own):
         option = resolved.shared.get(shared.node) or resolved.shared.get(claimant.node)
         if option and not may_rule and control(board, scope, shared.node).refused:
@@ -311,7 +310,10 @@ def _sharing_fix(board: Board, scope: Scope, claimant: Claimant, others: list[No
     Nothing is proposed that gives the guest the registers of what rules over the machine.
     """
     if isinstance(claimant, Region):
-        return f"accept that the guest can change it (--allow-shared-page {claimant.path})"
+        known = board.platform.tree.find(claimant.path) is claimant.node
+        names = [claimant.path] if known else [other.path for other in others]
+        options = " ".join(f"--allow-shared-page {name}" for name in names)
+        return f"accept that the guest can change it ({options})"
     if len(others) > MOST:
         return "leave it to the host"
     for ruling in (other for other in others if control(board, scope, other).refused):
@@ -322,23 +324,6 @@ def _sharing_fix(board: Board, scope: Scope, claimant: Claimant, others: list[No
     if control(board, scope, first).served or kept_by_xen(board, first) is not None:
         return accept
     return f"assign it too (-d {first.path}), or {accept}"
-
-
-def _containers(neighbours: Neighbours, region: Region) -> frozenset[Node]:
-    """The nodes that contain a region, which are not neighbours of it.
-
-    A pool (mmio-sram) is the memory that the region is a part of; other users of the pool are
-    reported by what requests the region. no-map memory that no node refers to belongs to the
-    firmware, which put the region there.
-    """
-    containers = set(region.node.ancestors())
-    for block in region.blocks:
-        for other, node in neighbours.overlapping(block.span):
-            contains = other.span.covers(block.span)
-            reserved = node.parent is not None and node.parent.name == "reserved-memory"
-            if contains and reserved and node.has("no-map") and node not in neighbours.consumers:
-                containers.add(node)
-    return frozenset(containers)
 
 
 def _collisions(guest: Guest, request: Request, result: Placement) -> None:

@@ -27,7 +27,6 @@ from xenassign.checks.firmware import (
 )
 from xenassign.checks.regions import Region
 from xenassign.checks.scope import Scope
-from xenassign.checks.shared_pages import SHARED_ALLOWED, SHARED_PAGE
 from xenassign.devicetree.addresses import registers
 from xenassign.devicetree.references import references
 from xenassign.devicetree.spans import Span
@@ -40,11 +39,12 @@ from xenassign.host.eemi import PINS
 from xenassign.host.scmi import ScmiUse, ScmiUser
 from xenassign.host.supplier_kinds import supplier_kind
 from xenassign.planning.kept_firmware import KeptFirmware, OfferedFirmware
-from xenassign.planning.sci_agents import REFUSED, agent_firmware
+from xenassign.planning.sci_agents import REFUSED, access_ids, agent_firmware
+from xenassign.planning.sci_memory import page_users
 from xenassign.request.request import Accepted, Request
 from xenassign.xen.board import Board
 from xenassign.xen.releases import RELEASES
-from xenassign.xen.sci import SCMI_PATH, SCMI_SMC, SHMEM, mediator, shared_memory
+from xenassign.xen.sci import SCMI_PATH, SCMI_SMC, SHMEM, mediator, not_forwarded, shared_memory
 from xenassign.xen.sci_agents import BINDING, read_agents
 
 HOST_SIDE = rule("XA522", "scmi-taken-from-dom0", "warning", "broken")
@@ -89,12 +89,14 @@ def judge_firmware(
 
     By node: ``allowed``: --allow-shared-page, ``ids``: sci-device.
     """
-    findings = [*_shared_ids(board, scope, request)]
+    findings = [*_shared_ids(board, scope, request, ids)]
     if request.sci == BINDING.type:
         own = agent_firmware(board, scope, request, ids)
         of_dom0 = (f for kept in own.kept for f in _dom0_without(board, scope, kept.root, request))
-        of_agent = (*own.findings, *of_dom0)
-        firmware = Firmware(own.kept, own.regions, None, of_agent, own.permissions)
+        of_agent = [*own.findings, *of_dom0]
+        for memory in (region.node for region in own.regions):
+            of_agent += page_users(board, scope, memory, allowed)
+        firmware = Firmware(own.kept, own.regions, None, tuple(of_agent), own.permissions)
     elif request.sci is not None:
         firmware = _scmi(board, scope, request, allowed)
     else:
@@ -138,7 +140,7 @@ def _scmi(
         message = f"no assigned device uses {node.path}; the guest gets it without protocols"
         findings.append(IDLE(message, node=node.path))
     for part in memory:
-        findings += _page_users(board, scope, part, allowed)
+        findings += page_users(board, scope, part, allowed)
     return Firmware((kept,), regions, None, tuple(findings))
 
 
@@ -178,7 +180,9 @@ def _refusal(board: Board, request: Request) -> str | None:
             listed = ", ".join(f"{s.node.path} ({s.transport})" for s in others)
             return f"Xen forwards SCMI by SMC only, and the board has {listed}"
         return forwarded.why
-    node = forwarded.node
+    node, other = forwarded.node, not_forwarded(forwarded.function)
+    if other is not None:
+        return f"arm,smc-id {other}, and Xen forwards no other call ({node.path})"
     if node.has("interrupts") or node.has("interrupts-extended"):
         return f"{node.path} signals its answers by an interrupt, which Xen does not forward"
     memory = shared_memory(tree, node)
@@ -253,41 +257,6 @@ def _extra(base: XlConfig | None) -> str:
     return value.text if isinstance(value, Atom) else ""
 
 
-def _page_users(
-    board: Board, scope: Scope, memory: Node, allowed: Mapping[Node, Accepted]
-) -> Iterator[Finding]:
-    """Other users of the pages of a shared memory that are not nodes with ``compatible``.
-
-    These are the other sections of a pool (mmio-sram), and the users of the pool itself. The nodes
-    with ``compatible`` are neighbours.
-    """
-    pool = memory.parent
-    if pool is None or pool.parent is None:
-        return
-    pages = [block.pages for block in registers(memory).blocks]
-    users: dict[str, Node] = {}
-    for section in pool.children.values():
-        if section is memory or section.has("compatible") or not section.has("reg"):
-            continue
-        for block in registers(section).blocks:
-            if any(span.overlaps(block.span) for span in pages):
-                users[section.path] = section
-    for _, user in board.neighbours.consumers.get(pool, ()):
-        if scope.stays_with_host(user):
-            users[user.path] = user
-    for path, node in users.items():
-        option = next((allowed[n] for n in (node, memory, pool) if n in allowed), None)
-        message = f"{memory.path} shares pages with memory of {path}, which is not assigned"
-        if option is not None:
-            message += option.because
-            stated = bool(option.because)
-            yield SHARED_ALLOWED(message, node=memory.path, prop="reg", accepted=stated)
-        else:
-            fix = "do without SCMI, or accept that the guest can change that memory"
-            fix = f"{fix} (--allow-shared-page {memory.path})"
-            yield SHARED_PAGE(message, node=memory.path, prop="reg", fix=fix)
-
-
 def _offer(board: Board, request: Request) -> OfferedFirmware | None:
     """The SCMI node that the guest could get, with the option for it, or None."""
     if board.platform.scmi and _refusal(board, request) is None:
@@ -296,8 +265,11 @@ def _offer(board: Board, request: Request) -> OfferedFirmware | None:
     return None
 
 
-def _shared_ids(board: Board, scope: Scope, request: Request) -> Iterator[Finding]:
+def _shared_ids(
+    board: Board, scope: Scope, request: Request, permitted: Mapping[Node, tuple[int, ...]]
+) -> Iterator[Finding]:
     """SCMI ids of the domain that devices of the host use too: one finding for each device."""
+    of_host = _permitted_of_host(board, scope) if request.sci == BINDING.type else {}
     for device in scope.devices:
         others: dict[str, list[str]] = defaultdict(list)
         for use in device.scmi_uses:
@@ -305,6 +277,9 @@ def _shared_ids(board: Board, scope: Scope, request: Request) -> Iterator[Findin
                 for path in _other_users(board, scope, use):
                     if use.text not in others[path]:
                         others[path].append(use.text)
+        for number in access_ids(device, request, permitted) if of_host else ():
+            for path in of_host.get(number, ()):
+                others[path].append(f"device {number}")
         if others:
             yield _shared_id(device, others, request)
 
@@ -314,6 +289,15 @@ def _other_users(board: Board, scope: Scope, use: ScmiUse) -> Iterator[str]:
     for user in board.scmi.get(use.key, ()):
         if user.available and user.use.counts and scope.stays_with_host(user.node):
             yield user.node.path
+
+
+def _permitted_of_host(board: Board, scope: Scope) -> dict[int | None, dict[str, None]]:
+    """By id of a device in the firmware, the host paths of the nodes with it that stay."""
+    paths: dict[int | None, dict[str, None]] = defaultdict(dict)
+    for user in (user for users in board.scmi.values() for user in users):
+        if user.available and user.use.protocol == "access" and scope.stays_with_host(user.node):
+            paths[user.use.id][user.node.path] = None
+    return paths
 
 
 def _shared_id(device: HostDevice, others: dict[str, list[str]], request: Request) -> Finding:

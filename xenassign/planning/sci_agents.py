@@ -21,6 +21,7 @@ from xenassign.findings import Finding, rule, some
 from xenassign.host import scmi
 from xenassign.host.device import HostDevice
 from xenassign.planning.kept_firmware import Channel, KeptFirmware
+from xenassign.planning.sci_memory import occupied
 from xenassign.request.request import Request
 from xenassign.xen.board import Board
 from xenassign.xen.releases import RELEASES
@@ -62,7 +63,8 @@ def agent_firmware(
     node = host_node(tree).node
     refusal = _refusal(board, request, agents, agent, node)
     if refusal is not None or agent is None or node is None:
-        return AgentFirmware(findings=(REFUSED(refusal or "", prop="--sci"),))
+        why, _, fix = (refusal or "").partition("; ")
+        return AgentFirmware(findings=(REFUSED(why, prop="--sci", fix=fix or None),))
     users = [device.path for device in scope.devices if _uses(device, node)]
     memory = memory_node(tree, agent)
     kept = KeptFirmware(
@@ -132,6 +134,9 @@ def _refusal(
     contradiction = agents.problem()
     if contradiction is not None:
         return f"the host's {BINDING.parent}: {contradiction}"
+    wrong = occupied(board, agents)
+    if wrong is not None:
+        return f"{wrong}; state the page that the firmware's documents have"
     known = some(str(agent.id) for agent in agents.agents)
     if agent is None:
         return f"agent {request.agent} is not one of the firmware's ({known})"

@@ -26,6 +26,20 @@ OPTION = "scmi-smc-passthrough"
 SCMI_SMC = "scmi_smc"
 
 
+#: The owner of an SMC function: silicon provider. Xen hands over no guest's call of another one.
+_SILICON_PROVIDER = 2
+
+
+def not_forwarded(function: int) -> str | None:
+    """Why calls of an SMC function do not reach a mediator, or None: 0x82000000 and so on do.
+
+    Source: vsmccc_handle_call, handle_sip (vsmc.c); ARM DEN 0028, function identifiers.
+    """
+    if function >> 24 & 0x3F == _SILICON_PROVIDER:
+        return None
+    return f"{function:#x} is not a function of a silicon provider, as 0x82000010"
+
+
 class Mediator(NamedTuple):
     """``node``: the SCMI node that Xen forwards to; None if it forwards nothing, with the reason in
     ``why``. ``function``: the SMC function that it forwards."""

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from xenassign.devicetree.addresses import registers
 from xenassign.devicetree.spans import PAGE_SIZE, Span
 from xenassign.devicetree.tree import Node, Property, PropertyError, Tree
-from xenassign.xen.sci import COMPATIBLE, SHMEM, Mediator, mediator
+from xenassign.xen.sci import COMPATIBLE, SHMEM, Mediator, mediator, not_forwarded
 
 KCONFIG = "SCMI_SMC_MA"
 
@@ -83,6 +83,8 @@ class Agents(NamedTuple):
             repeated = {value for value in values if values.count(value) > 1}
             if repeated:
                 return f"two channels have the {key} {min(repeated):#x}"
+        for why in filter(None, (not_forwarded(agent.function) for agent in everyone)):
+            return f"smc-id {why}"
         page = next((agent.page for agent in everyone if agent.page % PAGE_SIZE), None)
         if page is not None:
             return f"shmem {page:#x} is not the address of a page"

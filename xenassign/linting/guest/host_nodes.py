@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from xenassign.checks.regions import is_shared_memory
 from xenassign.devicetree.addresses import Block, registers
 from xenassign.devicetree.spans import Intervals, Span, covered, merged
 from xenassign.devicetree.tree import Node, Tree
@@ -18,7 +19,6 @@ from xenassign.formats.xlcfg import XlConfig
 from xenassign.linting.guest.guest_lines import GuestGic, guest_intids
 from xenassign.linting.verdict.mappings import MappingEntry, iomem_ranges
 from xenassign.xen.releases import Release
-from xenassign.xen.sci import SHMEM
 
 if TYPE_CHECKING:
     from xenassign.host.device import HostDevice
@@ -68,14 +68,6 @@ def iomem(config: XlConfig, release: Release) -> list[MappingEntry]:
 def dtdev(config: XlConfig, tree: Tree) -> list[Node]:
     """The nodes of the host that dtdev lists."""
     return [*filter(None, (tree.find_as_xen(atom.text) for atom in config.texts("dtdev")))]
-
-
-def is_shared_memory(node: Node) -> bool:
-    """Whether a node of the host describes memory, which is mapped without any device."""
-    return SHMEM in node.compatible or any(
-        above.name == "reserved-memory" or "mmio-sram" in above.compatible
-        for above in node.lineage()
-    )
 
 
 class _Ties:

@@ -18,6 +18,7 @@ from xenassign.checks.protection import (
     dma_in_scope,
     not_protected,
 )
+from xenassign.checks.regions import is_shared_memory
 from xenassign.checks.scope import domain_scope
 from xenassign.devicetree.addresses import registers
 from xenassign.devicetree.spans import Span, covered, merged
@@ -27,7 +28,7 @@ from xenassign.formats.xlcfg import Atom, XlConfig
 from xenassign.host.device import read_device
 from xenassign.linting.guest.cfg_additions import CfgAdditions
 from xenassign.linting.guest.config_and_tree import NOT_IN_DTDEV, OFF_BY_32
-from xenassign.linting.guest.host_nodes import dtdev, is_shared_memory
+from xenassign.linting.guest.host_nodes import dtdev
 from xenassign.linting.guest.view import Check, View
 from xenassign.linting.verdict.cfg_irqs import corrected_intid
 from xenassign.linting.verdict.cfg_keys import XL

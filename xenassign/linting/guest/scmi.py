@@ -16,7 +16,7 @@ from xenassign.formats.xlcfg import Atom
 from xenassign.linting.guest.view import Check, View
 from xenassign.linting.verdict.dom0less import DOM0LESS
 from xenassign.linting.verdict.domcfg import requests_agent
-from xenassign.xen.sci import COMPATIBLE, SCMI_SMC, SHMEM, mediator, shared_memory
+from xenassign.xen.sci import COMPATIBLE, SCMI_SMC, SHMEM, mediator, not_forwarded, shared_memory
 from xenassign.xen.sci_agents import BINDING, KCONFIG
 from xenassign.xen.xlvalues import sci_agent
 
@@ -61,6 +61,8 @@ def _problems(view: View, node: Node) -> Iterator[tuple[str, str]]:
     prop = node.get("arm,smc-id")
     if prop is None or len(prop.value) != 4:
         yield "arm,smc-id", "it has no arm,smc-id"
+    elif (other := not_forwarded(prop.u32())) is not None:
+        yield "arm,smc-id", f"{other}, and Xen forwards no other call"
     for bus in node.ancestors():
         if (
             view.has(bus)

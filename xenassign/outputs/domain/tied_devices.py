@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from xenassign.checks.regions import is_shared_memory
 from xenassign.devicetree.spans import PAGE_SIZE, Span
 from xenassign.devicetree.tree import Node
 from xenassign.errors import ContradictionError, UsageError
 from xenassign.findings import some
 from xenassign.formats.xlcfg import XlConfig
-from xenassign.linting.guest.host_nodes import is_shared_memory
 from xenassign.linting.guest.view import View
 from xenassign.linting.verdict.cfg_irqs import corrected_intid
 from xenassign.linting.verdict.context import Context
