@@ -391,7 +391,8 @@ def test_a_xen_with_the_patches_accepts_the_files(here: Path) -> None:
     [
         ((",agent_id=2", ""), ("", ""), "agent_id"),
         (("agent_id=2", "agent_id=300"), ("", ""), "agent_id"),
-        (("agent_id=2", "agent_id=3"), ("", ""), "is that of agent 2"),
+        (("agent_id=2", "agent_id=4"), ("", ""), "the host's tree has no agent 4"),
+        (("agent_id=2", "agent_id=3"), ("", ""), "is that of agent 2, not of agent 3"),
         (("", ""), ("0x82000004", "0x82000009"), "is the function of no agent"),
         (("", ""), ("0x82000004", "0x82000005"), "is that of agent 3"),
         (("agent_id=2", "agent_id=1"), ("0x82000004", "0x82000010"), "is that of dom0's agent"),

@@ -107,14 +107,18 @@ def _wrong_channel(view: View, node: Node, function: int) -> Iterator[tuple[str,
     agent = next((a for a in agents.agents if a.function == function), None) if agents else None
     if agents is None:
         return
+    contradiction = agents.problem()
+    if contradiction is not None:
+        yield "shmem", f"the host's {BINDING.parent}: {contradiction}"
     if agent is None:
         yield "arm,smc-id", f"{function:#x} is the function of no agent"
         return
     value = view.config.get("arm_sci") if view.config is not None else None
-    if isinstance(value, Atom) and sci_agent(value.text) != agent.id:
-        yield "arm,smc-id", f"{function:#x} is that of agent {agent.id}, not of arm_sci's"
-    elif isinstance(value, Atom) and agent.id == agents.dom0:
+    number = sci_agent(value.text) if isinstance(value, Atom) else view.context.agent
+    if agent.id == agents.dom0:
         yield "arm,smc-id", f"{function:#x} is that of dom0's agent {agent.id}"
+    elif number not in (None, agent.id):
+        yield "arm,smc-id", f"{function:#x} is that of agent {agent.id}, not of agent {number}"
     for region in shared_memory(view.tree, node):
         partial = view.nearest(region)
         entries = view.mapped(partial) if partial is not None else ()

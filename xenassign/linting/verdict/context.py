@@ -60,7 +60,8 @@ class Context(NamedTuple):
     ``marked``: paths of host nodes that an overlay marks in addition to those that the host tree
     marks. ``options``: Kconfig options that Xen was built with although they are off by default
     (``Release.domain_options``).
-    ``sci``: the xen,sci_type of the domain's node ("none" without), None when it is not known.
+    ``sci``: the xen,sci_type of the domain's node ("none" without), None when it is not known;
+    ``agent``: the number of its agent of SCMI.
     ``host_memory``: the memory that the firmware passes to Xen, if known: the firmware often
     replaces the memory that a board's file states. ``direct_map``: guest addresses are host
     addresses; ``static_memory``: (base, size) in bytes of its xen,static-mem. ``elsewhere``: the
@@ -85,6 +86,7 @@ class Context(NamedTuple):
     options: frozenset[str] = frozenset()
     host_memory: tuple[Block, ...] = ()
     sci: str | None = None
+    agent: int | None = None
     direct_map: bool = False
     static_memory: Banks = ()
     elsewhere: frozenset[Node] = frozenset()

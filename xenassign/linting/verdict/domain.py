@@ -35,6 +35,7 @@ from xenassign.devicetree.spans import Span
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.linting.verdict.context import Context
 from xenassign.xen.releases import Release
+from xenassign.xen.sci_agents import BINDING
 
 KINDS = ("kernel", "ramdisk", "device-tree")
 CELL_NAMES = (ADDRESS_CELLS, SIZE_CELLS)
@@ -156,6 +157,11 @@ class DomainNode:
         """The value of xen,sci_type."""
         return string(self.node, "xen,sci_type")
 
+    @property
+    def sci_agent(self) -> int | None:
+        """The number of its agent of SCMI."""
+        return xen_first_number(self.node.value(BINDING.domain_agent))
+
     @cached_property
     def lineage(self) -> tuple[Node, ...]:
         """The node and its ancestors in the host's tree."""
@@ -267,6 +273,7 @@ def context_of(domain: DomainNode, context: Context) -> Context:
         pool_mib=domain.pool_mib,
         bootargs=domain.bootargs,
         sci=domain.sci_type or "none",
+        agent=domain.sci_agent,
         direct_map=domain.direct_map,
         static_memory=domain.banks,
         enhanced=domain.enhanced(context.release),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import takewhile
 
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Finding, rule
@@ -40,6 +41,8 @@ SCI_TAKEN = rule(
     needs_host=True,
 )
 
+_ANOTHER = "give each domain an agent of its own of those of the host's tree"
+
 
 def sci_type(view: DomainView) -> Iterator[Finding]:
     """xen,sci_type is unknown to Xen, has no effect, or another domain has the SCMI."""
@@ -72,14 +75,22 @@ def sci_type(view: DomainView) -> Iterator[Finding]:
 
 def _agent(view: DomainView) -> Iterator[Finding]:
     """A domain that is an agent of SCMI, with its number."""
-    path, prop = view.node.path, view.node.get(BINDING.domain_agent)
-    number = int.from_bytes(prop.value, "big") if prop and len(prop.value) == 4 else None
+    path, number = view.node.path, view.domain.sci_agent
+    earlier = takewhile(lambda other: other.node is not view.node, view.domain.same_chosen)
     if number not in GUEST_AGENTS:
         message = f"{path}: {BINDING.domain_agent} is not {GUEST_AGENTS[0]} to {GUEST_AGENTS[-1]}"
-        yield SCI_TYPE(message, node=path, prop=BINDING.domain_agent if prop else "xen,sci_type")
+        stated = view.node.has(BINDING.domain_agent)
+        yield SCI_TYPE(message, node=path, prop=BINDING.domain_agent if stated else "xen,sci_type")
+    elif (first := next((o for o in earlier if _is_agent(o, number)), None)) is not None:
+        message = f"{path}: {first.node.path} is agent {number} already"
+        yield SCI_TAKEN(message, node=path, prop=BINDING.domain_agent, fix=_ANOTHER)
     elif view.context.agents is not None and view.context.agents.find(number) is None:
         message = f"{path}: the host's tree has no agent {number}"
-        yield SCI_TYPE(message, node=path, prop=BINDING.domain_agent)
+        yield SCI_TYPE(message, node=path, prop=BINDING.domain_agent, fix=_ANOTHER)
+
+
+def _is_agent(domain: DomainNode, number: int | None) -> bool:
+    return domain.sci_type == BINDING.type and domain.sci_agent == number
 
 
 def _first_with_scmi(domain: DomainNode) -> Node:

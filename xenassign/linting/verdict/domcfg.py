@@ -281,9 +281,14 @@ def _sci(config: XlConfig, context: Context) -> Iterator[Finding]:
     known = {"none", SCMI_SMC, *([BINDING.type] if KCONFIG in context.options else [])}
     unknown = [kind for kind in types if kind not in known]
     if not unknown and types[-1:] == [BINDING.type]:
-        if sci_agent(value.text) not in GUEST_AGENTS:
+        agents, number = context.agents, sci_agent(value.text)
+        if number not in GUEST_AGENTS:
             message = f"arm_sci is {value.text!r}, without a valid {BINDING.xl_agent}"
             yield SCI_REFUSED(message, prop="arm_sci", place=at)
+        elif agents is not None and agents.find(number) is None:
+            message = f"the host's tree has no agent {number}"
+            fix = f"give one of those that it has in {BINDING.xl_agent}"
+            yield SCI_REFUSED(message, prop="arm_sci", place=at, fix=fix)
     elif unknown:
         yield SCI_REFUSED(f"arm_sci has the type {unknown[0]!r}", prop="arm_sci", place=at)
     elif not types:

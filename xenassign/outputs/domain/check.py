@@ -196,6 +196,7 @@ def context_of(request: Request, platform: Platform) -> Context:
         memory=request.memory * 1024 if request.memory else None,
         beside_dom0=True,
         sci=request.sci or "none",
+        agent=request.agent,
         direct_map=request.direct_map,
         static_memory=request.static_memory,
         options=request.kconfig,
