@@ -478,9 +478,12 @@ def test_cpus_on_both_routes(tmp_path: Path) -> None:
         ('cpus = "1-2"', "4.22", "net: cpus (xenassign.toml:6) has CPU 2, and Xen runs on 2"),
         ('cpus = ["0", "1", "0"]', "4.22", "cpus has 3 lists, and there are 2 vCPUs"),
         ('cpus = "0"', "4.20", "Xen 4.20 does not read xen,vcpu, for cpus (xenassign.toml:6)"),
-        ('cpus = "1-0"', "4.22", "[XA718]"),
+        (
+            'cpus = "0,1-0"',
+            "4.22",
+            "cpus has the range 1-0, which is empty; write the lower number",
+        ),
         ('cpus = "all"', "4.22", "cpus 'all' is invalid"),
-        ('cpus = "1-0"\nroute = "xl"', "4.22", "net: cpus (xenassign.toml:6) has the range 1-0"),
         ('cpus = "00-01"', "4.22", "cpus '00-01' is invalid"),
         (
             'cpus = "0"\nroute = "xl"\nbase-cfg = "net.cfg"',
@@ -548,7 +551,7 @@ def _pool_of(tree: Tree, domain: str) -> list[str]:
         (POOL + POOL.replace("rt", "two"), "cpu-pool two has CPU 1, which rt has already"),
         (POOL + POOL, "two pools have the name rt"),
         (POOL.replace("null", "fair"), "scheduler 'fair' is invalid"),
-        (POOL.replace('"1"', '"1-0"'), "cpu-pool rt has no CPU"),
+        (POOL.replace('"1"', '"1-0"'), "cpus has the range 1-0, which is empty"),
     ],
 )
 def test_a_pool_that_cannot_be(tmp_path: Path, pools: str, said: str) -> None:
@@ -561,6 +564,22 @@ def test_cpus_outside_of_the_pool(tmp_path: Path) -> None:
     text = NET.replace("[[domain]]", '[[domain]]\ncpu-pool = "rt"\ncpus = ["0-1", "0"]')
     said = refused(tmp_path, POOL + text)
     assert "net: cpus (xenassign.toml:12) has no CPU of its pool: that of rt has 1" in said
+
+
+def test_cpus_of_a_pool_that_is_not_the_domains(tmp_path: Path) -> None:
+    """A domain without a pool is in that of CPU 0, which has what no pool has, on both routes."""
+    text = POOL + NET.replace("[[domain]]", '[[domain]]\ncpu-pool = "rt"')
+    for line in ('cpus = "1"', 'cpus = "1"\nroute = "xl"'):
+        said = refused(tmp_path, text + LOG.replace("[[domain]]", f"[[domain]]\n{line}"))
+        assert "has no CPU of its pool: that of Pool-0 has 0; give CPUs of the pool" in said
+    of_dom0 = 'cpus = "1"\nroute = "xl"\ncpu-pool = "dom0s"'
+    generate(tmp_path, text + LOG.replace("[[domain]]", f"[[domain]]\n{of_dom0}"), boot="")
+
+
+def test_a_pool_of_cpus_that_xen_does_not_run_on(tmp_path: Path) -> None:
+    text = POOL + NET.replace("[[domain]]", '[[domain]]\ncpu-pool = "rt"')
+    said = refused(tmp_path, text, "--chosen", "--host-out", "x", "--xen-bootargs", "maxcpus=1")
+    assert "cpu-pool rt has CPU 1, and Xen runs on 1; give CPUs from 0 to 0 [XA750]" in said
 
 
 def test_a_pool_of_xl(tmp_path: Path) -> None:

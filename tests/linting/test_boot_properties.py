@@ -18,9 +18,14 @@ from xenassign.xen.llc_coloring import Coloring, coloring
 from xenassign.xen.releases import release
 
 Judge = Callable[..., list[Finding]]
-OURS = {"XA737", "XA750", "XA751", "XA752"}
+OURS = {"XA718", "XA737", "XA750", "XA751", "XA752"}
 CPUS = """cpus { #address-cells = <1>; #size-cells = <0>;
-    first: cpu@0 { reg = <0>; }; second: cpu@1 { reg = <1>; }; none: cpu { }; };"""
+    first: cpu@0 { reg = <0>; device_type = "cpu"; };
+    second: cpu@1 { reg = <1>; device_type = "cpu"; };
+    third: cpu@2 { reg = <2>; device_type = "cpu"; }; cache: cache@3 { reg = <3>; };
+    none: cpu { device_type = "cpu"; }; };
+    elsewhere: pool { compatible = "xen,cpupool"; cpupool-cpus = <&second>; };
+    nowhere: nowhere { compatible = "xen,cpupool"; };"""
 
 
 def domain(content: str, name: str = "domU1") -> str:
@@ -56,6 +61,9 @@ POOLS: tuple[tuple[str, str, list[str]], ...] = (
     (POOL % "cpupool-cpus = <&none>;", "<&pool>", ["XA750"]),
     (POOL % "cpupool-cpus = <&second &second>;", "<&pool>", ["XA750"]),
     (POOL % "cpupool-cpus = <&second>;", "<&first>", ["XA750"]),
+    (POOL % "cpupool-cpus = <&cache>;", "<&pool>", ["XA750"]),
+    (POOL % "cpupool-cpus = <&second>;", "<&elsewhere>", ["XA752"]),
+    (POOL % "cpupool-cpus = <&second>;", "<&nowhere>", ["XA750"]),
     (POOL % "cpupool-cpus = <&second>;", "<0x77>", ["XA752"]),
     (POOL % "cpupool-cpus = <&second>;", "<0>", ["XA752"]),
 )
@@ -68,6 +76,38 @@ def test_pools(found: Judge, rows: Rows) -> None:
             nodes = (pools, domain(f"domain-cpupool = {own};"), domain("", "domU2"))
             assert codes(found(*nodes, options="BOOT_TIME_CPUPOOLS")) == expected
             assert codes(found(*nodes)) == ["XA752"]
+
+
+def test_a_cpu_that_xen_does_not_run_on(found: Judge) -> None:
+    pool = POOL % "cpupool-cpus = <&third>;"
+    for line, expected in (("maxcpus=3", []), ("maxcpus=2", ["XA750"]), ("maxcpus=2 x", ["XA750"])):
+        nodes = (f'xen,xen-bootargs = "{line}";', pool, domain("domain-cpupool = <&pool>;"))
+        assert codes(found(*nodes, options="BOOT_TIME_CPUPOOLS")) == expected
+
+
+def test_the_cpus_of_a_vcpu_are_those_of_its_pool(found: Judge, rows: Rows) -> None:
+    """Source: vcpu_set_hard_affinity. Pool-0 is that of CPU 0, listed or not."""
+    second, first = POOL % "cpupool-cpus = <&second>;", POOL % "cpupool-cpus = <&first>;"
+    for pool, own, affinity, refused in (
+        (second, "<&pool>", "1", False),
+        (second, "<&pool>", "0-1", False),
+        (second, "<&pool>", "0,2", True),
+        (second, None, "0,2", False),
+        (second, None, "1-2", False),
+        (second, None, "1", True),
+        (first, None, "0", False),
+        (first, None, "1-2", True),
+        (first, "<&pool>", "0", False),
+        ("", None, "1", False),
+    ):
+        with rows(pool, own, affinity):
+            content = f"domain-cpupool = {own};" if own else ""
+            vcpu = f'vcpu0 {{ compatible = "xen,vcpu"; id = <0>; hard-affinity = "{affinity}"; }};'
+            nodes = (pool, domain(content + vcpu))
+            expected = ["XA718"] if refused else []
+            assert codes(found(*nodes, options="BOOT_TIME_CPUPOOLS")) == expected
+            assert "XA718" not in codes(found(*nodes))
+            assert "XA718" not in codes(found(*nodes, xen="4.20", options="BOOT_TIME_CPUPOOLS"))
 
 
 LINE = "llc-coloring=on llc-size=1M llc-nr-ways=16"

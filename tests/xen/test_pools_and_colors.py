@@ -52,6 +52,14 @@ def _pools(
     return Case(POOLS, what, more, rule, pools)
 
 
+def _affinity(
+    what: str, cpus: str, rule: str = "", own: str = "domain-cpupool = <&second>;"
+) -> Case:
+    """The second CPU is in a pool, the first one in Pool-0; older releases read no affinity."""
+    vcpu = f'vcpu0 {{ compatible = "xen,vcpu"; id = <0>; hard-affinity = "{cpus}"; }};'
+    return _pools(f"affinity: {what}", GOOD, rule, own + vcpu)._replace(since="4.21")
+
+
 def _colors(
     text: str, rule: str = "", bootargs: str = ON, since: str = "4.20", what: str = ""
 ) -> Case:
@@ -77,6 +85,11 @@ CASES = (
     _pools("domain-cpupool is no node", GOOD, "", "domain-cpupool = <0x77>;"),
     _pools("domain-cpupool is 0", GOOD, "", "domain-cpupool = <0>;"),
     _pools("domain-cpupool is empty", GOOD, "", "domain-cpupool;"),
+    _pools("a CPU that Xen does not run on", GOOD, "XA750")._replace(bootargs="maxcpus=1"),
+    _affinity("a CPU of the pool", "1"),
+    _affinity("a CPU of another pool", "0", "XA718"),
+    _affinity("a CPU of Pool-0", "0", "", ""),
+    _affinity("a CPU of a pool that is not the domain's", "1", "XA718", ""),
     _colors("0-3"),
     _colors("0-15"),
     _colors("0,2,4-6"),

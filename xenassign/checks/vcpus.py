@@ -16,6 +16,7 @@ VCPU_NODE = rule(
     routes=("dom0less",),
     applies=lambda xen: xen.vcpu_nodes,
 )
+POOL_REFUSED = rule("XA750", "cpupool-refused", "error", "rejected", routes=("dom0less",))
 
 
 def too_many_vcpus(count: int, gic: int) -> Iterator[Finding]:

@@ -54,6 +54,7 @@ from xenassign.request.value_kinds import (
     Kind,
     Many,
     Named,
+    Ranges,
     one_or_more,
 )
 from xenassign.spelling import did_you_mean
@@ -256,11 +257,7 @@ DEVICE = Section(
     short=_NODE,
 )
 
-#: Xen takes a number with a leading zero as octal, xl as decimal.
-_DECIMAL = r"(0|[1-9][0-9]{0,4})"
-_RANGE = rf"{_DECIMAL}(-{_DECIMAL})?"
-#: A list of colors or CPUs: numbers and ranges.
-_RANGES = AnyText(rf"{_RANGE}(,{_RANGE})*", 'write it as "0-3,6"')
+_RANGES = Ranges()
 
 
 def _property_kind(prop: DomainProperty) -> Kind:

@@ -64,6 +64,29 @@ class AnyText(NamedTuple):
         return {"type": "string", "pattern": f"^(?:{self.pattern})$"}  # JSON Schema has no anchors
 
 
+#: A number, or a range. With a leading zero Xen takes it as octal, xl as decimal.
+_RANGE = "(0|[1-9][0-9]{0,4})(-(0|[1-9][0-9]{0,4}))?"
+
+
+class Ranges(NamedTuple):
+    """A string that lists CPUs or colors: numbers and ranges, as ``0-3,6``."""
+
+    noun: str = "string"
+
+    def wrong(self, value: object) -> Wrong | None:
+        text = AnyText(rf"{_RANGE}(,{_RANGE})*", 'write it as "0-3,6"')
+        if (wrong := text.wrong(value)) is not None:
+            return wrong
+        parts = [part.split("-") for part in str(value).split(",")]
+        empty = next(("-".join(part) for part in parts if int(part[0]) > int(part[-1])), None)
+        if empty is None:
+            return None
+        return Wrong((), f"has the range {empty}, which is empty", "write the lower number first")
+
+    def schema(self) -> dict[str, Any]:
+        return AnyText(rf"{_RANGE}(,{_RANGE})*").schema()
+
+
 class Integer(NamedTuple):
     """An integer from ``least`` to ``most``. ``unit`` follows the limits in messages."""
 

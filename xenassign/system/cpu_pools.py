@@ -32,8 +32,6 @@ def with_cpu_pools(
                 text = f"has CPU {cpu}, which {taken[cpu].name} has already"
                 stop(pool.name, f"cpu-pool {pool.name} {text}; give each to one pool")
             taken[cpu] = pool
-        if not cpus:
-            stop(pool.name, f"cpu-pool {pool.name} has no CPU; write the smaller number first")
         users = tuple(plan.name for plan in plans if _builds(plan, pool.name))
         of_pool = tuple(nodes[cpu] for cpu in cpus)
         name = str(pool.name)

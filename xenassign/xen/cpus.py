@@ -7,7 +7,7 @@ Xen gives the CPU that it starts on the number 0, and the others the next ones i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from xenassign.devicetree.tree import Node
 from xenassign.host.boot_arguments import number, value
@@ -32,6 +32,17 @@ def ranges(text: str) -> Iterator[tuple[int, int]]:
 def numbers(text: str) -> set[int]:
     """The CPUs of a list; none of a range whose end is before its start."""
     return {cpu for start, end in ranges(text) for cpu in range(start, end + 1)}
+
+
+def pool_0(cpus: int, pools: Iterable[Collection[int]]) -> set[int]:
+    """The CPUs of Pool-0, where a domain is that names no pool, and dom0. ``cpus``: of the host.
+
+    It is the pool that has CPU 0, or of all CPUs that no pool has. Source:
+    btcpupools_allocate_pools (boot-cpupool.c).
+    """
+    every = [{*pool} for pool in pools]
+    first = next((pool for pool in every if 0 in pool), None)
+    return first if first is not None else {*range(cpus)}.difference(*every)
 
 
 def cpu_nodes(root: Node) -> list[Node]:

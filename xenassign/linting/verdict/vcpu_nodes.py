@@ -10,15 +10,17 @@ from collections.abc import Iterator
 from xenassign.checks.vcpus import VCPU_NODE
 from xenassign.devicetree.cells import xen_first_number
 from xenassign.findings import Finding
+from xenassign.linting.verdict.cpupools import cpus_of_pool
 from xenassign.linting.verdict.domain import is_compatible, string
 from xenassign.linting.verdict.domain_view import DomainView
-from xenassign.xen.cpus import absent, host_cpus, ranges
+from xenassign.xen.cpus import absent, host_cpus, numbers, ranges
 
 _AFFINITY = "hard-affinity"
 
 
 def vcpu_nodes(view: DomainView) -> Iterator[Finding]:
     """Nodes whose id is not that of a vCPU of the domain, or whose CPUs the host does not have."""
+    pool = cpus_of_pool(view)
     for node in view.node.children.values():
         if not VCPU_NODE.applies(view.release) or not is_compatible(node, "xen,vcpu"):
             continue
@@ -28,6 +30,10 @@ def vcpu_nodes(view: DomainView) -> Iterator[Finding]:
             yield VCPU_NODE(f"{node.path} {invalid}", node=node.path, prop="id")
         elif affinity is not None and (problem := _problem(affinity, _host_cpus(view))):
             message = f"{node.path}: {_AFFINITY} {problem}"
+            yield VCPU_NODE(message, node=node.path, prop=_AFFINITY)
+        elif affinity is not None and pool is not None and not numbers(affinity) & pool:
+            listed = ", ".join(map(str, sorted(pool)))
+            message = f"{node.path}: {_AFFINITY} has no CPU of the domain's pool ({listed})"
             yield VCPU_NODE(message, node=node.path, prop=_AFFINITY)
 
 
