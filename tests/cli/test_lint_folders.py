@@ -259,6 +259,23 @@ def test_files_that_were_not_generated_yet(wording: Wording) -> None:
     wording(refused("lint", "-c", "lint.toml"))
 
 
+def test_a_project_among_the_files() -> None:
+    """It is as with -c, and not a dom.cfg; its demands are known."""
+    system = (
+        f'host = "{board(QEMU)}"\n[[domain]]\nname = "net"\nmemory = 256\nvcpus = 1\n'
+        'device = ["/pl031@9010000"]\n'
+    )
+    Path("x.toml").write_text(system)
+    assert linted("x.toml") == linted("-c", "x.toml")
+    run("generate", "-c", "x.toml", "-o", "out")
+    assert linted("x.toml", "out") == linted("-c", "x.toml", "out")
+    Path("x.toml").write_text(f'{system}[[forbid]]\ndevice = "/pl031@*"\nreason = "dom0\'s"\n')
+    assert "[XA027]" in run("lint", "x.toml", status=1).stderr
+    assert "y.toml and x.toml each have the domains" in str(
+        refused("lint", "x.toml", "-c", "y.toml")
+    )
+
+
 def test_a_request_that_is_refused() -> None:
     Path("x.toml").write_text(
         f'host = "{board(ZYNQMP)}"\n[[domain]]\nname = "net"\niommu-policy = "strict"\n'

@@ -76,7 +76,7 @@ def command(
     FILE is a partial device tree (.dtb, .dts), an xl configuration, a device tree or overlay with
     dom0less domains in /chosen, or a folder with such files, as generate writes it; - is standard
     input. A configuration is checked together with the partial device tree that its device_tree
-    names. Exit status 1: an error was found.
+    names, and a xenassign.toml is as with -c. Exit status 1: an error was found.
 
     A comment at a statement waives a finding there: xenassign: allow CODE: reason.
 
@@ -96,6 +96,7 @@ def command(
         options[name] = _codes(options[name])
     options["drivers"] = frozenset(options["drivers"]) or None
     options["kconfig"] = frozenset(options["kconfig"])
+    files, config = _with_project(files, config)
     folders = [Path(os.path.realpath(file)).parent for file in files if file != "-"]
     (recover if fix else warn)(folders)
     project, made = _of_config(config, alone=not files) if config is not None else (None, ())
@@ -109,6 +110,18 @@ def command(
     _show(report, form, quiet=quiet, statistics=statistics)
     if report.refuses(fail_on) and not exit_zero:
         raise click.exceptions.Exit(1)
+
+
+def _with_project(files: tuple[str, ...], config: str | None) -> tuple[tuple[str, ...], str | None]:
+    """The files without a xenassign.toml, which is as one of ``-c``. Raises UsageError."""
+    from xenassign.errors import UsageError
+
+    projects = [file for file in files if file.lower().endswith(".toml")]
+    if len(projects) + (config is not None) > 1:
+        several = " and ".join(filter(None, [config, *projects]))
+        raise UsageError(f"{several} each have the domains of a system; give one")
+    rest = tuple(file for file in files if file not in projects)
+    return rest, projects[0] if projects else config
 
 
 def _of_config(config: str, alone: bool) -> tuple[Project | None, tuple[Made, ...]]:
