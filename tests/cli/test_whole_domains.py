@@ -201,6 +201,15 @@ def test_a_value_that_xen_refuses(tmp_path: Path, line: str, code: str) -> None:
         assert "(xenassign.toml:12)" in said or code == "XA313"
 
 
+@pytest.mark.parametrize("line", ["sve = 100", 'llc-colors = "200"'])
+def test_what_several_outputs_find_is_said_once(tmp_path: Path, line: str) -> None:
+    """The overlay of the domain, and the tree with the whole /chosen."""
+    said = refused(tmp_path, f"{NET}[domain.dom0less]\n{line}\n", *ALL)
+    errors = [line for line in said.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1, said
+    assert "(xenassign.toml:12)" in errors[0]
+
+
 def test_an_interrupt_above_nr_spis(tmp_path: Path) -> None:
     text = NET.replace("/pl031@9010000", "ethernet@ff0e0000")  # INTID 95
     said = refused(tmp_path, text + "[domain.dom0less]\nnr_spis = 32\n", host=ZCU102)

@@ -149,6 +149,7 @@ def generate_resolved(resolved: ResolvedSystem) -> GeneratedSystem:
             files.update(functions.write(system, decision))
         for functions, decision in decisions:
             of_outputs += functions.check(system, decision, files)
+        of_outputs = list(dict.fromkeys(of_outputs))  # several have a domain's node
     system = _with_findings(system, of_outputs)
     of_domains = [
         finding._replace(domain=plan.name) for plan in system.domains for finding in plan.findings

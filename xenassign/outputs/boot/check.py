@@ -7,10 +7,9 @@ from collections.abc import Iterator, Mapping
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.blob_edit import edited
 from xenassign.findings import Finding, errors
-from xenassign.linting.verdict import domain_node
 from xenassign.linting.verdict.domain import domains
 from xenassign.outputs.boot.decide import BootPlan
-from xenassign.outputs.domain.check import context_of
+from xenassign.outputs.domain.check import context_of, node_findings
 from xenassign.system.system import SystemPlan
 
 
@@ -32,4 +31,4 @@ def check_tree(system: SystemPlan, blob: bytes, beside_dom0: bool) -> Iterator[F
         if domain.name in requests:
             context = context_of(requests[domain.name], platform)
             context = context._replace(options=options, beside_dom0=beside_dom0)
-            yield from errors(domain_node.check(domain, context))
+            yield from errors(node_findings(domain, requests[domain.name], context))

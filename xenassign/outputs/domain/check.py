@@ -23,7 +23,7 @@ from xenassign.linting.guest.together import holdings
 from xenassign.linting.guest.view import View
 from xenassign.linting.verdict import dom0less, domain_node, domcfg
 from xenassign.linting.verdict.context import Context
-from xenassign.linting.verdict.domain import domains
+from xenassign.linting.verdict.domain import DomainNode, domains
 from xenassign.linting.verdict.domain_memory import NO_MEMORY
 from xenassign.linting.verdict.domain_node import NO_CPUS
 from xenassign.linting.verdict.host_overlays import marks, with_interrupts
@@ -221,16 +221,22 @@ def _domain_node(blob: bytes, request: Request, context: Context) -> Iterator[Fi
     not_given = {NO_MEMORY} if request.memory is None else set()
     not_given |= {NO_CPUS} if request.vcpus is None else set()
     chosen = context.platform.tree.find_as_xen("/chosen") if context.platform else None
-    given = dict(request.node.properties)
     for domain in domains(overlay, chosen):
-        if domain.name != request.name:
-            continue
-        for finding in domain_node.check(domain, context):
-            where = request.where("dom0less", finding.prop) if finding.prop in given else ""
-            if finding.rule not in not_given:
-                message = f"{finding.message}{where}".replace(_IN_OVERLAY, "/chosen/")
-                node = finding.node and finding.node.replace(_IN_OVERLAY, "/chosen/")
-                yield finding._replace(message=message, node=node)
+        if domain.name == request.name:
+            of_node = node_findings(domain, request, context)
+            yield from (finding for finding in of_node if finding.rule not in not_given)
+
+
+def node_findings(domain: DomainNode, request: Request, context: Context) -> Iterator[Finding]:
+    """The findings about a domain's node, which are equal for an overlay and for the host's tree:
+    with its path in the host's tree, and where the file states the property.
+    """
+    given = dict(request.node.properties)
+    for finding in domain_node.check(domain, context):
+        where = request.where("dom0less", finding.prop) if finding.prop in given else ""
+        message = f"{finding.message}{where}".replace(_IN_OVERLAY, "/chosen/")
+        node = finding.node and finding.node.replace(_IN_OVERLAY, "/chosen/")
+        yield finding._replace(message=message, node=node, domain=request.name)
 
 
 def _identity(finding: Finding) -> tuple[str, str, str | None, str | None]:
