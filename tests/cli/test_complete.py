@@ -107,11 +107,14 @@ def test_lists_on_one_line(complete: Complete, tmp_path: Path, rows: Rows) -> No
     """What is taken out takes one comma along; names become paths."""
     about = "# No IOMMU protects these, so that they are not in dtdev: {}.\n"
     both = about.format("serial1, gpio@ff0a0000")
+    two = f'"{GEM[:-5]}d0000", "{GEM}"'
     forms = (
         ('dtdev = ["serial1", "ethernet0", "gpio@ff0a0000"]', both, f'dtdev = ["{GEM}"]'),
         (f'dtdev=[ "{GEM}" , "serial1" ]', about.format("serial1"), f'dtdev=[ "{GEM}" ]'),
         ('dtdev = ["serial1"]', about.format("serial1"), "dtdev = []"),
         ('dtdev = []; dtdev += ["serial1",]', about.format("serial1"), "dtdev = []; dtdev += []"),
+        ('dtdev = ["ethernet@ff0[de]*", "rtc0"]', about.format("rtc0"), f"dtdev = [{two}]"),
+        ('dtdev = ["*/serial@*1*"]', about.format("*/serial@*1*"), "dtdev = []"),
     )
     for old, comment, new in forms:
         with rows(old):
@@ -150,6 +153,8 @@ def test_contradictions(complete: Complete, wording: Wording, rows: Rows) -> Non
         f'device_assignment = ["ethernet0"]\ndtdev = ["{UART}"]\n',
         'dtdev = ["serial1"]\nsci = "type=scmi_smc"\narm_sci = "none"\n',
         'dtdev = ["serial1"]\niomem_map = ["ff010:2000", "ff010:2000", "ff010:2001"]\n',
+        'device_assignment = ["ethernet0"]\ndevice-assignment = ["serial1"]\n',
+        'dtdev = ["serial1"]\nplatform-iommu-safe = 1; platform_iommu_safe = 0\n',
     )
     for text in texts:
         with rows(text):
@@ -177,6 +182,21 @@ def test_invalid_forms(complete: Complete, wording: Wording, rows: Rows) -> None
             refused(complete(HEAD + text), wording, 2)
     forced = 'dtdev = ["serial1"]\nforce_assign_without_iommu = 1\n'
     refused(complete(HEAD + forced, "--iommu-policy", "strict"), wording, 2)
+
+
+def test_entries_that_xl_refuses(complete: Complete, tmp_path: Path, rows: Rows) -> None:
+    """The result is what xl takes: an error in the user's own entries refuses, if not waived."""
+    lines = (("irqs = [95, 100]", "XA316"), ('iomem = ["ff0e0,4"]', "XA221"))
+    for line, code in lines:
+        text = f'{HEAD}dtdev = ["ethernet0"]\n{line}'
+        with rows(line):
+            done = complete(f"{text}\n")
+            assert done.exit_code == 1
+            (refusal,) = (said for said in done.stderr.splitlines() if said.endswith(f"[{code}]"))
+            assert refusal.startswith(f"error: {tmp_path / 'dom.cfg'}:6:")
+            waived = f"{text}  # xenassign: allow {code}: the board has it\n"
+            assert code not in complete(waived).stderr
+            assert line in written(tmp_path, complete(waived))
 
 
 def test_a_device_that_may_do_dma_is_refused(complete: Complete, tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def find(tree: Tree, name: str) -> Node | None:
 def find_all(tree: Tree, name: str) -> list[Node]:
     """The node of a name as in :func:`find`, or the nodes of a pattern; empty if there is none."""
     if is_pattern(tree, name):
-        return [node for node in tree.nodes() if node.parent is not None and _matches(node, name)]
+        return [node for node in tree.nodes() if node.parent is not None and matches(node, name)]
     node = find(tree, name)
     return [node] if node is not None else []
 
@@ -83,7 +83,7 @@ def _by_suffix(tree: Tree, name: str) -> list[Node]:
     return [node for node in tree.nodes() if node.path.endswith(below)] if name else []
 
 
-def _matches(node: Node, pattern: str) -> bool:
+def matches(node: Node, pattern: str) -> bool:
     """Whether a pattern matches a path, component by component, as a shell matches file names."""
     parts = pattern.strip("/").split("/")
     names = node.path.strip("/").split("/")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any, NoReturn
 
 from xenassign.errors import ContradictionError, InputError, UsageError
@@ -65,6 +66,8 @@ def options(base: XlConfig, policy: str | None, typed: bool = False) -> dict[str
     InputError for a value that is invalid, UsageError for one that an option contradicts,
     ContradictionError for two that contradict each other.
     """
+    for key in PROPOSED:
+        _stated_once(base, key)
     partial = _partial_tree(base)
     stated: dict[str, Any] = {"devices": tuple(_devices(base)), "follows": True}
     if partial is not None:
@@ -181,6 +184,19 @@ def _different_names(base: XlConfig, key: str) -> dict[str, Atom]:
             where = base.place(first)
             _stop(base, atom, f"{key} has {atom.text!r} twice ({where}); remove one")
     return names
+
+
+def _stated_once(base: XlConfig, key: str) -> None:
+    """Raises ContradictionError if a later statement replaces a proposed key by another value."""
+    statements = base.named(key)
+    for first, statement in pairwise(statements):
+        texts = {base.text[each.value.start : each.value.end] for each in (first, statement)}
+        if not statement.append and len(texts) > 1:
+            fix = ", or write +=" if isinstance(statement.value, ListValue) else ""
+            raise ContradictionError(
+                f"{base.place(statement)}: {key} is set again, after {base.place(first)};"
+                f" remove one of them{fix}"
+            )
 
 
 def _boolean(base: XlConfig, key: str) -> bool:

@@ -11,6 +11,7 @@ from xenassign.formats.xlcfg_edit import Edit, written
 from xenassign.outputs.domain.text import protected_paths, sci_value
 from xenassign.planning.plan import DomainPlan
 from xenassign.request import short_form
+from xenassign.request.select import matches
 from xenassign.xen.xlvalues import IomemRange, intid, page_range, sci_types
 
 _COMMENT = "What xenassign set for the devices that are passed."
@@ -51,15 +52,19 @@ def _today(base: XlConfig, plan: DomainPlan) -> XlConfig:
     protected = protected_paths(plan)
     items: dict[Atom, str | None] = {}
     for atom in base.texts("dtdev"):
-        path = paths.get(atom.text)
-        if path is not None and path not in protected:
-            items[atom] = None
-        elif path is not None and path != atom.text:
-            items[atom] = xlcfg_string(path)
+        named = [paths[atom.text]] if atom.text in paths else _matching(plan, atom.text)
+        kept = [path for path in named if path in protected]
+        if named and kept != [atom.text]:
+            items[atom] = ", ".join(map(xlcfg_string, kept)) or None
     taken = (hash_comment(atom.text) for atom, new in items.items() if new is None)
     why = _NOT_PROTECTED.format(", ".join(dict.fromkeys(taken)))
     edits += xlcfg_edit.replace_items(base, "dtdev", items, why)
     return parse(xlcfg_edit.apply(base.text, edits), base.file) if edits else base
+
+
+def _matching(plan: DomainPlan, pattern: str) -> list[str]:
+    """The paths of the requested nodes that a pattern matches."""
+    return [node.path for node in plan.called if matches(node, pattern)]
 
 
 def _values(base: XlConfig, plan: DomainPlan) -> dict[str, str]:

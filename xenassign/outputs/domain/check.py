@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -17,6 +17,8 @@ from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding, errors
 from xenassign.formats.xlcfg import XlConfig, decode, encode, parse
 from xenassign.host.platform import Platform
+from xenassign.linting import waivers
+from xenassign.linting.documents import ConfigFile
 from xenassign.linting.guest import config_and_tree, partial_tree
 from xenassign.linting.guest.pages import EMPTY
 from xenassign.linting.guest.together import holdings
@@ -39,7 +41,7 @@ from xenassign.xen.sci_agents import read_agents
 
 
 def check(system: SystemPlan, _: DomainDecision, files: Mapping[str, bytes]) -> Iterator[Finding]:
-    """The errors, and as warnings those that the users' own dom.cfg files had before.
+    """The errors, and the findings that the users' own dom.cfg files had before (``_of_base``).
 
     Conflicts between the domains are looked for if each alone has no error.
     """
@@ -83,9 +85,17 @@ def _of_domain(
     refused = errors(file_findings(own, alone, platform, marked, node))
     if refused:
         return refused
-    findings = list(file_findings(files, plan, platform, marked))
-    of_base = [finding for finding in findings if finding.file == request.base.file]
-    return [*errors(findings), *of_base]
+    findings = _not_waived(file_findings(files, plan, platform, marked), request.base)
+    base = request.base.file
+    return [f for f in findings if f.severity == "error" or f.file == base]
+
+
+def _not_waived(findings: Iterable[Finding], base: XlConfig) -> list[Finding]:
+    """The findings without those that comments of the user's own file accept."""
+    findings = list(findings)
+    _, waived = waivers.apply(findings, [ConfigFile(base.file, base.text, base)])
+    accepted = [finding for finding, _ in waived]
+    return [finding for finding in findings if finding not in accepted]
 
 
 def _conflicts(system: SystemPlan, files: Mapping[str, bytes]) -> Iterator[Finding]:
@@ -116,8 +126,8 @@ def file_findings(
 ) -> Iterator[Finding]:
     """The findings about the files of a plan that concern a route of its request.
 
-    Without those that the plan has. Errors that the user's own configuration had before become
-    warnings about that file. ``marked``: host paths that the overlays of the system's other domains
+    Without those that the plan has. Those that the user's own configuration had before are about
+    that file. ``marked``: host paths that the overlays of the system's other domains
     mark. ``node``: an overlay with the domain's node as a blob (NAME.dom0less.dtso is source).
     """
     request, name = plan.request, plan.name
@@ -143,7 +153,7 @@ def file_findings(
             of_base = (*domcfg.check(base, context), *config_and_tree.check(base, view))
             before = {_identity(finding): finding for finding in of_base}
             of_config = [
-                _of_base(before[_identity(finding)], base)
+                _of_base(before[_identity(finding)], base, request.follows)
                 if _identity(finding) in before
                 else finding
                 for finding in of_config
@@ -244,9 +254,13 @@ def _identity(finding: Finding) -> tuple[str, str, str | None, str | None]:
     return finding.code, finding.message, finding.node, finding.prop
 
 
-def _of_base(finding: Finding, base: XlConfig) -> Finding:
-    """A finding about the user's own file: a warning instead of an error, with its place there."""
-    severity = "warning" if finding.severity == "error" else finding.severity
+def _of_base(finding: Finding, base: XlConfig, follows: bool) -> Finding:
+    """A finding about the user's own file, with its place there.
+
+    An error is a warning, except where all that is passed ``follows`` from that file: the result
+    is what xl requires.
+    """
+    severity = "warning" if finding.severity == "error" and not follows else finding.severity
     # NAME.json is UTF-8, and the user's file may not be.
     message, node = (
         text and text.encode("utf-8", "backslashreplace").decode()
