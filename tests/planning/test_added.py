@@ -123,6 +123,23 @@ def test_what_xen_or_dom0_has(tmp_path: Path, board: Board, part: str, code: str
     assert code in [finding.code for finding in errors(plan.findings)]
 
 
+def test_without_another_device(tmp_path: Path, host_files: dict[str, Path]) -> None:
+    """A domain of lines and pages alone; what to try for a refusal is planned too."""
+    head = HEAD.replace('device = ["/pl031@9010000"]\n', "")
+    words = ["generate", host_files["qemu"], "-c", tmp_path / "x.toml", "-o", tmp_path / "out"]
+    page = CORE.replace("0x22002000", "0x22000000")  # the guest's UART
+    for part, status in ((LINE.format(132) + CORE, 0), (page, 1), ("", 2)):
+        (tmp_path / "x.toml").write_text(head + part)
+        done = CliRunner().invoke(cli, [str(word) for word in (*words, "--overwrite")])
+        assert done.exit_code == status or done.exception, done.output
+        assert (status == 0) == (done.exit_code == 0)
+        assert status != 1 or "[XA203]" in done.stderr
+    tree = read_blob((tmp_path / "out" / "net.dtb").read_bytes())
+    passthrough = tree.find("/passthrough")
+    assert passthrough is not None
+    assert list(passthrough.children) == ["uio-line-132", "uio-page@22002000"]
+
+
 def test_a_shared_page_can_be_accepted(tmp_path: Path, board: Board) -> None:
     part = PAGE.format("0x9030000", "'4K'")
     part += 'allow-shared-page = { "/pl061@9030000" = "nobody uses it" }\n'

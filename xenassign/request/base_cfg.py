@@ -45,7 +45,7 @@ def request(base: XlConfig | None, **options: Any) -> Request:
         return Request(**options)
     typed = options["release"].normal_mappings if "release" in options else False
     _check_types(base, typed)
-    if options.get("devices"):
+    if options.get("devices") or options.get("added"):
         short_form.refuse(base)
     else:
         stated = short_form.options(base, options.get("policy"), typed)

@@ -527,9 +527,9 @@ DOMAIN = Section(
         Key(
             "device",
             DEVICE,
-            "Its devices; a device without options may be a string.",
+            "Its devices; a device without options may be a string. Required without line and"
+            " page.",
             '["ethernet0"]',
-            required=True,
         ),
         Key("line", LINE, "Interrupts that no device of the board has.", ""),
         Key("page", PAGE, "Pages of registers that no device of the board has.", ""),

@@ -45,6 +45,8 @@ class Project(NamedTuple):
 
 #: Keys that xl has nothing for.
 _OF_DOM0LESS = ("static-memory", "direct-map", "shared-memory")
+#: Keys of which a domain has one at least.
+_GIVING = tuple(key for key in DOMAIN.keys if key.name in ("device", "line", "page"))
 
 
 def read_project(path: Path) -> Project:
@@ -65,6 +67,7 @@ def project_of(toml: TomlFile) -> Project:
     whole = Origin(toml, ())
     domains = []
     for index, domain in enumerate(top["domain"]):
+        domain.setdefault("device", [])
         origin = whole.below("domain", index)._replace(about=f"domain {domain['name']!r}")
         domains.append(_request(top, domain, folder, origin))
     allowances = tuple(
@@ -131,8 +134,10 @@ def _mistakes(values: dict[str, Any]) -> Iterator[Mistake]:
             why = "another domain has this name" if other == domain["name"] else same
             yield Mistake((*at, "name"), f"{who}: {why}; give each a unique name")
         names[domain["name"].lower()] = domain["name"]
+        if not any(domain.get(key.name) for key in _GIVING):
+            yield Mistake(at, f"{who}: [[domain]] has no device; {_GIVING[0].hint}")
         paths: set[str] = set()
-        for number, device in enumerate(domain["device"]):
+        for number, device in enumerate(domain.get("device", ())):
             path = device["path"] if isinstance(device, dict) else device
             for wrong in device_mistakes(device, paths):
                 text = f"{who}, device {path!r}: {wrong.text}"
