@@ -88,11 +88,12 @@ def _image(start: int, table: bytes) -> bytes:
 
 
 def generated(
-    text: str, kernels: Mapping[str, bytes], setup: Setup = PLAIN
+    text: str, kernels: Mapping[str, bytes], setup: Setup = PLAIN, host: bytes | None = None
 ) -> tuple[bytes, list[Load]]:
     """The tree that xenassign writes for a xenassign.toml without [boot], and what is loaded.
 
-    ``kernels``: by the name of the domain. Xen starts without dom0.
+    ``kernels``: by the name of the domain. ``host``: the board's tree, QEMU's own when None. Xen
+    starts without dom0.
     """
     loads, spans = placed(*([kernel] for kernel in kernels.values()))
     of_domains = [
@@ -104,21 +105,26 @@ def generated(
     arguments = f"{XEN_ARGUMENTS} {INPUT_TO_XEN} {setup.bootargs}"
     request = project_of(parse_toml(text, "x.toml")).system
     boot = BootRequest(frozenset({CHOSEN, HOST}), tuple(of_domains), xen_bootargs=arguments)
-    host = read_blob(Blob.read(board()).write())  # QEMU pads its own beyond what Xen maps
-    made = generate_system(host, replace(request, boot=boot))
+    # QEMU pads its own beyond what Xen maps.
+    tree = read_blob(Blob.read(board() if host is None else host).write())
+    made = generate_system(tree, replace(request, boot=boot))
     assert not made.refusals, made.refusals
     loads += (Load(made.files[f"{name}.dtb"], at) for name, at in trees.items())
     return made.files[HOST_TREE], loads
 
 
 def boot_generated(
-    machine: Machine, text: str, kernels: Mapping[str, bytes], setup: Setup = PLAIN
+    machine: Machine,
+    text: str,
+    kernels: Mapping[str, bytes],
+    setup: Setup = PLAIN,
+    host: bytes | None = None,
 ) -> tuple[str, dict[str, list[str]]]:
     """Why Xen refuses the guests of :func:`generated`, else nothing; and what each prints.
 
     Each kernel prints DONE at its end. Raises BootError.
     """
-    tree, loads = generated(text, kernels, setup)
+    tree, loads = generated(text, kernels, setup, host)
     names = dict(enumerate(kernels, 1))
     with running(machine.xen, tree, loads, 1, setup, _SECONDS) as console:
         lines = iter(console)

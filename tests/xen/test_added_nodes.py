@@ -1,4 +1,4 @@
-"""A guest reads QEMU's clock, of which the board's tree has no node, through [[domain.page]].
+"""A guest has QEMU's clock, of which the board's tree has no node, by [[domain.page]] and line.
 
 That Xen and xl accept such pages, lines and parts of a device, with the tree that was planned, is
 tested with the places of test_positive.py.
@@ -18,7 +18,9 @@ from xenassign.request.added_nodes import AddedNode
 
 from .agreement import host_of
 from .boot import boot_dom0less
+from .linked import boot_generated
 from .machine import Machine
+from .raised import raising
 from .test_positive import GPIO, domain_of, withheld
 
 GUEST = 0xB000000
@@ -52,3 +54,31 @@ def test_the_clock_without_its_node(
     )
     assert (outcome.verdict, outcome.message) == ("accepted", "")
     assert abs(int(outcome.files["time"], 16) - time.time()) < 600
+
+
+CORE = """
+xen = "{}"
+route = "dom0less"
+[[domain]]
+name = "core"
+memory = 128
+vcpus = 1
+[[domain.line]]
+interrupt = 34
+trigger = "level-high"
+reason = "the alarm of the clock"
+[[domain.page]]
+address = 0x9010000
+size = "4K"
+map = 0xb000000
+reason = "the registers of the clock"
+"""
+
+
+def test_its_interrupt(dom0less_machine: Machine) -> None:
+    """The alarm that the guest sets by the page arrives as the line; there is no other device."""
+    host = edited(host_of("virt"), [Change("/", remove=("pl031@9010000",))])
+    text, kernels = CORE.format(dom0less_machine.release), {"core": raising(GUEST, 34)}
+    refusal, said = boot_generated(dom0less_machine, text, kernels, host=host)
+    assert not refusal
+    assert said == {"core": ["0022"]}
