@@ -24,12 +24,11 @@ from tests.fuzz.cases import (
 )
 from tests.fuzz.draw import OPTIONS, Draw
 from tests.fuzz.execute import Case
-from tests.fuzz.hostile import CELLS, MARK, NUMBERS, PLAIN_NUMBERS, TEXTS, without_nul
-from tests.fuzz.options import BOOT, HOSTILE, PROFILES, drawn
+from tests.fuzz.hostile import CELLS, MARK, NUMBERS, TEXTS, without_nul
+from tests.fuzz.options import HOSTILE, PROFILES, drawn
 from tests.fuzz.running import collected, summary
-from tests.fuzz.seeds import Board
+from tests.fuzz.sections import add_key
 from xenassign.linting.catalogue import rules
-from xenassign.request import keys
 from xenassign.request import options as tables
 
 
@@ -144,11 +143,13 @@ def project(draw: Draw) -> Case:
     """A xenassign.toml, for generate, plan and lint."""
     random = draw.random
     made = seeds.made(random)
-    lines = seeds.project(made.board).splitlines(keepends=True)
+    whole = draw.chance(0.3)
+    start = seeds.system(made.board) if whole else seeds.project(made.board)
+    lines = start.splitlines(keepends=True)
     for step in draw.steps(_KEYS):
-        _add_key(lines, step, made.board)
+        add_key(lines, step, made.board)
     text = "".join(lines)
-    if draw.chance(0.4):
+    if not whole and draw.chance(0.4):
         device = random.choice((made.board.device, random.choice(made.board.paths)))
         text += f'\n[[domain]]\nname = "second"\niommu-policy = "trust"\ndevice = ["{device}"]\n'
     if draw.chance(0.15):
@@ -164,7 +165,7 @@ def project(draw: Draw) -> Case:
         return lint(draw, made.board, files, ["domu1.dts"])
     words = [random.choice(("generate", "generate", "plan")), "-c", "xenassign.toml"]
     if words[0] == "generate":
-        words += ["-o", "out", *random.choice((*PROFILES[:6], ("--per-host",), BOOT))]
+        words += ["-o", "out", *random.choice((*PROFILES, ("--per-host",)))]
         return command(draw, files, words, (*OF_PROJECT, *tables.BOOT), values)
     words += ["--format", random.choice(("table", "json"))]
     return command(draw, files, words, OF_PROJECT, values)
@@ -172,53 +173,6 @@ def project(draw: Draw) -> Case:
 
 #: How many keys are added to a xenassign.toml.
 _KEYS = (3, 5, 4, 3, 1, 1)
-#: The sections of keys, and the line that their keys come after.
-_SECTIONS = (
-    (keys.TOP, ""),
-    (keys.DOMAIN, "[[domain]]\n"),
-    (keys.DOMAIN, "[[domain]]\n"),
-    (keys.DEVICE, "[[domain.device]]\n"),
-    (keys.DEVICE, "[[domain.device]]\n"),
-    (keys.LINE, "[[domain.line]]\n"),
-    (keys.PAGE, "[[domain.page]]\n"),
-    (keys.BOOT, "[boot]\n"),
-    (keys.LINT, "[lint]\n"),
-    (keys.ALLOW, "[[allow]]\n"),
-    (keys.FORBID, "[[forbid]]\n"),
-    (keys.REQUIRE, "[[require]]\n"),
-)
-
-
-#: The other keys of a section that has required ones.
-_REQUIRED = {
-    "[[domain.line]]\n": ("interrupt = 200\n", 'trigger = "level-high"\n', 'reason = "x"\n'),
-    "[[domain.page]]\n": ("address = 0xf0000000\n", 'size = "4K"\n', 'reason = "x"\n'),
-    "[[allow]]\n": ('code = "XA003"\n', 'nodes = ["/a", "/b"]\n', 'reason = "x"\n'),
-    "[[forbid]]\n": ('kind = "ethernet"\n', 'reason = "x"\n'),
-    "[[require]]\n": ("protected = true\n", 'reason = "x"\n'),
-}
-
-
-def _add_key(lines: list[str], random: Random, board: Board) -> None:
-    """Adds a key to a xenassign.toml, with its example or another value; or changes it."""
-    section, header = random.choice(_SECTIONS)
-    key = random.choice(section.keys)
-    value = key.example or "1"
-    if random.random() < 0.25:
-        text = random.choice(TEXTS).encode("utf-8", "replace").decode()
-        value = random.choice(
-            (random.choice(PLAIN_NUMBERS), json.dumps(text), "true", "[]", f"[{value}]", "{}")
-        )
-    elif random.random() < 0.3:
-        value = json.dumps(random.choice((board.device, *board.paths)))
-    line = f"{key.name} = {value}\n"
-    same = [at for at, text in enumerate(lines) if text.startswith(f"{key.name} = ")]
-    if same:
-        lines[same[0]] = line
-        return
-    if header and header not in lines:
-        lines += [header, *_REQUIRED.get(header, ())]
-    lines.insert(lines.index(header) + 1 if header else 0, line)
 
 
 def described(draw: Draw) -> Case:

@@ -180,6 +180,23 @@ def project(chosen: Board) -> str:
     )
 
 
+def system(chosen: Board) -> str:
+    """A xenassign.toml with the device of a board, and all that dom0less domains have besides."""
+    whole = project(chosen).replace('"4.20"', '"4.22"\nroute = "dom0less"\nformat = 1')
+    return (
+        f'{whole}\n[domain.dom0less]\n"xen,enhanced" = "no-xenstore"\nmax_grant_frames = 16\n\n'
+        '[[domain.shared-memory]]\nid = "ring"\nrole = "owner"\nsize = "64K"\n\n'
+        '[[domain.event-channel]]\nto = "second"\nport = 10\n\n'
+        '[[domain]]\nname = "second"\nmemory = 128\nvcpus = 1\ncpus = "0"\ncpu-pool = "rt"\n\n'
+        '[[domain.shared-memory]]\nid = "ring"\nrole = "borrower"\n\n'
+        '[[domain.line]]\ninterrupt = "SPI 170"\ntrigger = "edge-rising"\nreason = "x"\n\n'
+        '[[domain.page]]\naddress = 0xf00000000\nsize = "64K"\nmap = "auto"\nreason = "x"\n\n'
+        '[[cpu-pool]]\nname = "rt"\ncpus = "0"\nscheduler = "null"\n\n'
+        '[[forbid]]\nkind = ["gpu", "display"]\nreason = "x"\n\n'
+        f'[[require]]\ndevice = "{chosen.device}"\nmax-domains = 1\nreason = "x"\n'
+    )
+
+
 @cache
 def lock(chosen: Board) -> bytes:
     """The lock that generate writes with ``project``; empty if it refuses."""

@@ -26,12 +26,14 @@ from tests.fuzz.hostile import MARK
 from tests.fuzz.kinds import KINDS, case
 from tests.fuzz.options import PROFILES, VALUES, Values, drawn
 from tests.fuzz.oracles import hush, problems
+from tests.fuzz.sections import REQUIRED, SECTIONS
 from tests.xen.mutants.blob import Blob, RawNode
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.source.reader import read_source
 from xenassign.outputs import sci
 from xenassign.outputs.boot import HOST_TREE
 from xenassign.outputs.generated import ENDINGS, NAMES
+from xenassign.request import keys
 from xenassign.request import options as tables
 from xenassign.server import answers, diagnostics
 
@@ -83,6 +85,33 @@ def test_every_option_has_values(table: tuple[tables.Option, ...]) -> None:
         assert option.metavar is None or option.metavar in VALUES
         words = drawn(Random(1), [option], Values("/a", ("/a",), ("board.dtb",)))
         assert words[0].startswith("-")
+
+
+def test_every_table_has_keys() -> None:
+    """A table of xenassign.toml without a line in the fuzzer's list, or whose own line is wrong."""
+    drawn_from = {section.header for section, _ in SECTIONS}
+    todo, known = [keys.TOP], set[str]()
+    while todo:
+        section = todo.pop()
+        known.add(section.header)
+        todo += [key.kind for key in section.keys if isinstance(key.kind, keys.Section)]
+    assert known == drawn_from
+    for section, header in SECTIONS:
+        required = {key.name for key in section.keys if key.required}
+        stated = {line.partition(" = ")[0] for line in REQUIRED.get(header, ())}
+        assert header not in REQUIRED or required - {"agent"} <= stated
+
+
+def test_a_whole_system_is_accepted() -> None:
+    """What is mutated has all tables of dom0less domains in force."""
+    accepted = 0
+    for number in range(12):
+        board = seeds.made(Random(number)).board
+        files = {"board.dtb": board.data, "xenassign.toml": seeds.system(board).encode()}
+        line = ("generate", "-c", "xenassign.toml", "-o", "out")
+        (result,) = execute.run(Case(files, (line,)))
+        accepted += result.status == 0
+    assert accepted > 6
 
 
 def test_a_step_is_left_out_alone() -> None:

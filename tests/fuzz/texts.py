@@ -57,6 +57,13 @@ WORDS = {
         '"\\u001b[2J"', '"a\\nb"', "[]", "{}", "[[1]]", "{ a = 1 }", 'host = ["a.dtb", "b.dtb"]\n',
         'host = "board.dtb"\n', "host = 5\n", 'name = "dom0"\n', 'name = "a b"\n', 'path = "*"\n',
         'path = "/"\n', 'device = ["*"]\n', "a.b.c = 1\n", '"" = 1\n', '"a\\nb" = 1\n', "1 = 2\n",
+        "[domain.dom0less]\n", "[[domain.line]]\n", "[[domain.page]]\n", "[sci]\n",
+        "[[cpu-pool]]\n",
+        "[[domain.shared-memory]]\n", "[[domain.event-channel]]\n", "[[forbid]]\n", "[[require]]\n",
+        'cpus = ["0", "99999"]\n', 'cpus = "1-0"\n', 'sci = "scmi_smc_multiagent"\nagent = 2\n',
+        'interrupt = "SPI 987"\n', "interrupt = 1019\n", "interrupt = 1020\n", "size = 4095\n",
+        'role = "owner"\n', 'to = "domu1"\n', "port = 1\n", "port = 1023\n", "format = 2\n",
+        "regs = []\n", "interrupts = [0, 0]\n", 'except = "*"\n', "max-domains = 0\n",
     ),
     "yaml": (
         ":", "-", "{", "}", "[", "]", "&a ", "*a", "<<: *a\n", "<<+: *a\n", "<<*: [ *a ]\n", "!!",
