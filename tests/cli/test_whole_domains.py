@@ -591,6 +591,13 @@ def test_a_pool_of_cpus_that_xen_does_not_run_on(tmp_path: Path) -> None:
     assert "cpu-pool rt has CPU 1, and Xen runs on 1; give CPUs from 0 to 0 [XA750]" in said
 
 
+def test_a_pool_with_the_cpu_of_dom0(tmp_path: Path) -> None:
+    text = POOL.replace('"1"', '"0-1"') + NET.replace("[[domain]]", '[[domain]]\ncpu-pool = "rt"')
+    line = ["generate", "-c", str(project(tmp_path, text, "4.22")), "-o", str(tmp_path / "out")]
+    done = CliRunner().invoke(cli, [*line, "-v"])
+    assert "rt has CPU 0: dom0 and all domains without cpu-pool are in it; leave" in done.stderr
+
+
 def test_a_pool_of_xl(tmp_path: Path) -> None:
     """dom0 has made it."""
     text = NET.replace("[[domain]]", '[[domain]]\nroute = "xl"\ncpu-pool = "rt"')

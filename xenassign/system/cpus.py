@@ -31,6 +31,9 @@ def cpu_findings(
             message = f"cpu-pool {each.name} has CPU {max(each.numbers)}, and Xen runs on {cpus}"
             fix = f"give CPUs from 0 to {cpus - 1}"
             yield POOL_REFUSED(message, prop="cpus", fix=fix)
+        if 0 in each.numbers:
+            message = f"{each.name} has CPU 0: dom0 and all domains without cpu-pool are in it"
+            yield SHARED(message, fix="leave CPU 0 out, if the pool is for its domains alone")
     for plan in plans:
         place = plan.request.where("cpus")
         for last in {absent(text, cpus) for text in plan.request.node.cpus} - {None}:
