@@ -373,6 +373,26 @@ def test_what_the_lint_refuses(complete: Complete, tmp_path: Path, wording: Word
     refused(complete(NAMED), wording, 2)
 
 
+def test_entries_that_map_nothing(complete: Complete, tmp_path: Path, rows: Rows) -> None:
+    """iomem follows from xen,reg, so that its mistakes are what is wrong, for xl too."""
+    good = "<0 0xff010000 0 0x1000 0 0x8001000>"
+    entries = (
+        ("<0 0xff010000 0 0x800 0 0x8001000>", "XA213"),
+        ("<0 0xff010000 0 0x1000 0 0x8001800>", "XA213"),
+        ("<0 0xff010000 0 0 0 0x8001000>", "XA227"),
+        ("[]", "XA223"),
+    )
+    for entry, code in entries:
+        with rows(entry):
+            assert good in WITH_REG
+            (tmp_path / "gw.dts").write_text(WITH_REG.replace(good, entry))
+            done = complete(NAMED)
+            assert done.exit_code == 1
+            refusals = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+            assert [line.rpartition("[")[2] for line in refusals] == [f"{code}]"]
+            assert "gw.dts:21:" in refusals[0]
+
+
 def test_completing_twice_changes_nothing(complete: Complete, tmp_path: Path) -> None:
     """The second time the tree that the first one made is the user's own."""
     for text in (LISTED, PROPOSED):

@@ -15,13 +15,15 @@ from xenassign.devicetree.addresses import Block, registers
 from xenassign.devicetree.spans import PAGE_SIZE, Intervals, Span, covered
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.errors import ContradictionError
-from xenassign.findings import Finding
+from xenassign.findings import Finding, errors
 from xenassign.formats.xlcfg import Atom, XlConfig
 from xenassign.host.platform import Platform
 from xenassign.linting import linter
 from xenassign.linting.documents import TreeFile, document
+from xenassign.linting.guest.pages import EMPTY, NO_SIZE, REMAINDER
 from xenassign.linting.guest.view import PartialNode, View
 from xenassign.linting.verdict.context import Context
+from xenassign.linting.verdict.dom0less import UNALIGNED
 from xenassign.linting.verdict.mappings import MappingEntry, iomem_ranges
 from xenassign.outputs.domain.completed_tree import completed
 from xenassign.planning.plan import DomainPlan, PlacedBlock, PlannedDevice, PlannedRegion
@@ -227,6 +229,12 @@ def findings(
         xen_console=request.xen_console,
     )
     if "xl" in request.routes:
+        # iomem follows from these entries, of which the lint says nothing for xl.
+        of_tree = linter.lint([own], options._replace(routes=("dom0less",))).findings
+        invalid = [finding for finding in of_tree if finding.rule in _OF_ENTRIES]
+        yield from invalid
+        if errors(invalid):
+            return
         config = document(base, files[f"{name}.cfg"])
         for finding in linter.lint([config], options._replace(routes=("xl",))).findings:
             # The lines are those of the completed text, which is not written if it is refused.
@@ -239,6 +247,10 @@ def findings(
         for finding in linter.lint([tree], options).findings:
             if _about(finding) not in waived:
                 yield finding
+
+
+#: Entries of xen,reg that map nothing.
+_OF_ENTRIES = (UNALIGNED, REMAINDER, EMPTY, NO_SIZE)
 
 
 def _about(finding: Finding) -> tuple[str, str | None, str | None]:
