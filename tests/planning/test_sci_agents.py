@@ -278,7 +278,7 @@ def test_agents_stated_twice(here: Path) -> None:
     ("parts", "said"),
     [
         ((domain("a", 2, RNG),), "no agents are known"),
-        ((section(DOM0, SECOND), A), "agent 2 is not one of the firmware's (1, 3)"),
+        ((section(DOM0, SECOND), A), "agent 2 is not one of the firmware's for guests (3)"),
         ((section(*AGENTS, dom0=2), A), "agent 2 is that of dom0"),
         ((section(OTHER_DOM0, FIRST), A), "has another channel than /firmware/scmi"),
         ((section(DOM0._replace(page=0xFE2F0000), FIRST), A), "has another channel than"),

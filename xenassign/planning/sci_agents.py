@@ -137,9 +137,9 @@ def _refusal(
     wrong = occupied(board, agents)
     if wrong is not None:
         return f"{wrong}; state the page that the firmware's documents have"
-    known = some(str(agent.id) for agent in agents.agents)
+    known = some(str(a.id) for a in agents.agents if a.id != agents.dom0) or "there is none"
     if agent is None:
-        return f"agent {request.agent} is not one of the firmware's ({known})"
+        return f"agent {request.agent} is not one of the firmware's for guests ({known})"
     if agents.dom0 == agent.id:
         return f"agent {agent.id} is that of dom0; give another one ({known})"
     blocks = [block for part in shared_memory(tree, node) for block in registers(part).blocks]
