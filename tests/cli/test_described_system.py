@@ -221,6 +221,19 @@ def test_what_has_another_form(invoke: Invoke, wording: Wording) -> None:
     assert sorted(net) == ["device", "extra", "load", "name", "ramdisk"]
 
 
+def test_nothing_is_left_out_without_a_note(invoke: Invoke) -> None:
+    """Keys without a value; and memory that static-memory cannot state is not proposed as it."""
+    edited(
+        "domains.yaml",
+        ("dev: can7", "dev: ~\n          - dev: []"),
+        ("size: 256M", "size: 0x1234"),
+    )
+    done = invoke("init", "system.dts", "--from-domains", "domains.yaml")
+    assert done.stderr.count("access: {dev} names no dev; it is left out") == 2
+    assert "4660 bytes of memory became 1 MiB" in done.stderr
+    assert "static-memory" not in done.stdout
+
+
 def test_texts_that_the_files_cannot_have(invoke: Invoke) -> None:
     """Each is left out with a note, and the file is one that the schema accepts."""
     edited(

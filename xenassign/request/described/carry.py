@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from xenassign.devicetree.spans import PAGE_SIZE
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.errors import UsageError
 from xenassign.escape import xlcfg_problem
@@ -199,7 +200,7 @@ class _Guest:
             self._name(taken),
             self._domain.about,
             self._memory(banks),
-            tuple(f"{b.start:#x}:{b.size:#x}" for b in banks if b.start is not None),
+            tuple(f"{b.start:#x}:{b.size:#x}" for b in banks if b.start is not None and _whole(b)),
             self._vcpus(),
             self._pinned(),
             texts.get("xen,kernel"),
@@ -314,6 +315,11 @@ def _ranges(mask: int) -> str:
         str(first) if first == last else f"{first}-{last}"
         for first, last in zip(starts, ends, strict=True)
     )
+
+
+def _whole(bank: MemoryBank) -> bool:
+    """Whether a bank can be one of ``static-memory``."""
+    return bank.size > 0 and not ((bank.start or 0) | bank.size) % PAGE_SIZE
 
 
 def _overlap(bank: MemoryBank, start: int, end: int) -> bool:

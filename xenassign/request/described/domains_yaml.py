@@ -162,7 +162,7 @@ class _DomainEntry:
                 yield Access(self._where(entry), entry.content.lstrip("&"))
                 continue
             devices = entry.entries.get("dev")
-            if devices is None:
+            if devices is None or not devices.items:
                 if entry.entries or entry.content not in ({}, None):
                     self._note(entry, f"access: {_brief(entry)} names no dev; it is left out")
                 continue
