@@ -222,6 +222,11 @@ def test_xl_builds_it(tmp_path: Path) -> None:
     assert "has no effect: the domain is built by xl" in said
 
 
+def test_the_advice_for_a_name_of_xen_is_valid_toml(tmp_path: Path) -> None:
+    said = refused(tmp_path, NET + '[domain.dom0less]\n"xen,enhanced" = 3\n')
+    assert 'write "xen,enhanced" = "no-xenstore"' in said
+
+
 def test_pv_interfaces_of_a_direct_map_domain(tmp_path: Path) -> None:
     """Its grant table is where other domains have theirs, which may be over a device."""
     text = NET.replace("memory = 64", 'static-memory = ["0x70000000:64M"]\ndirect-map = true')

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from xenassign.host.platform import read_platform
 from xenassign.linting.settings import read_settings
 from xenassign.outputs.starter import LISTED_MAX, starter
 from xenassign.planning.decide import decide_on
-from xenassign.request.keys import BOOT, DEVICE, DOMAIN, LINT, TOP, Section
+from xenassign.request.keys import BOOT, DEVICE, DOMAIN, LINT, TOP, Section, mistakes
 from xenassign.request.project import read_project
 from xenassign.request.resolve import resolve_domain
 from xenassign.xen.releases import DEFAULT, release
@@ -107,7 +107,7 @@ def block(text: str, first: str, last: str) -> list[str]:
     [
         (TOP, "host", "[[domain]]"),
         (DOMAIN, "[[domain]]", "# The devices"),
-        (BOOT, "# [boot]", "# Defaults"),
+        (BOOT, "# [boot]", "# The channel"),
         (LINT, "# [lint]", "# end"),
     ],
     ids=["file", "domain", "boot", "lint"],
@@ -140,6 +140,35 @@ def test_every_key_is_explained_and_its_line_is_right(
         read_project(path)
         read_settings(path)
     assert found == keys(section)
+
+
+def sections(section: Section) -> Iterator[Section]:
+    """Those in it, at any depth."""
+    for key in section.keys:
+        if isinstance(key.kind, Section):
+            yield key.kind
+            yield from sections(key.kind)
+
+
+@pytest.mark.parametrize(
+    "section",
+    [each for each in sections(TOP) if each not in (DOMAIN, DEVICE)],
+    ids=lambda section: section.header,
+)
+def test_every_section_is_there_with_its_keys(made: Made, section: Section) -> None:
+    text = made("zynqmp")[1]
+    offered = text.partition(f"\n# {section.header}\n")[2].partition("\n\n")[0]
+    assert re.findall('^# "?([^ "]+)"? = ', offered, re.MULTILINE) == keys(section)
+
+
+def test_all_sections_together_are_right(made: Made) -> None:
+    text = made("zynqmp")[1]
+    device = next(line for line in offers(text) if "serial1" in line)
+    domain, first, rest = uncommented(text, device).partition("# An interrupt that no device")
+    written = re.sub(r"^# (?=\[|[^ ]+ = )", "", rest, flags=re.MULTILINE)
+    values = parse_toml(f"{domain}{first}{written}", "xenassign.toml").values
+    assert [*mistakes(TOP, values)] == []
+    assert {*values} == {"host", "xen", *(k.name for k in TOP.keys if isinstance(k.kind, Section))}
 
 
 def test_the_keys_of_a_device_are_explained(made: Made, tmp_path: Path) -> None:

@@ -73,20 +73,7 @@ def starter(
             *_lines([_listed(device, aliases) for device in unsure], _FORCED),
             "]",
             *([_REST.format(number=rest, s="" if rest == 1 else "s")] if rest else ()),
-            *_LINE.splitlines(),
-            *_explained(keys.LINE),
-            *_PAGE.splitlines(),
-            *_explained(keys.PAGE),
-            *_ALLOW.splitlines(),
-            *_explained(keys.ALLOW),
-            *_FORBID.splitlines(),
-            *_explained(keys.FORBID),
-            *_REQUIRE.splitlines(),
-            *_explained(keys.REQUIRE),
-            *_BOOT.splitlines(),
-            *_explained(keys.BOOT),
-            *_LINT.splitlines(),
-            *_explained(keys.LINT),
+            *(line for section in _SECTIONS for line in _offered(*section)),
         )
     )
 
@@ -114,38 +101,35 @@ _UNSURE = """\
     # reason why they do no DMA.
 """
 _REST = "# {number} more device{s} cannot be assigned alone; `xenassign inspect` shows why."
-_LINE = """
-# An interrupt that no device of the board has:
-# [[domain.line]]
-"""
-_PAGE = """
-# Pages of registers that no device of the board has:
-# [[domain.page]]
-"""
-_ALLOW = """
-# Conflicts between two domains that are accepted:
-# [[allow]]
-"""
-_FORBID = """
-# Devices that domains must not have:
-# [[forbid]]
-"""
-_REQUIRE = """
-# What must be true of devices in domains:
-# [[require]]
-"""
-_BOOT = """
-# Load addresses and command lines, for --host-out, --uboot-script and --efi:
-# [boot]
-"""
-_LINT = """
-# Defaults for the options of `xenassign lint`:
-# [lint]
-"""
+#: What has a section of its own, in an order in which each may be used: those of the domain first.
+_SECTIONS = (
+    ("An interrupt that no device of the board has:", keys.LINE),
+    ("Pages of registers that no device of the board has:", keys.PAGE),
+    (
+        "Properties of its node in /chosen, by their names in Xen (dom0less):",
+        keys.DOM0LESS,
+    ),
+    ("Static memory that it shares with other domains (dom0less):", keys.SHARED_MEMORY),
+    ("An event channel to another domain (dom0less):", keys.EVENT_CHANNEL),
+    ("Conflicts between two domains that are accepted:", keys.ALLOW),
+    ("A CPU pool that Xen makes when it starts (dom0less):", keys.CPU_POOL),
+    ("Devices that domains must not have:", keys.FORBID),
+    ("What must be true of devices in domains:", keys.REQUIRE),
+    ("Load addresses and command lines, for --host-out, --uboot-script and --efi:", keys.BOOT),
+    ("The channel of Xen to the SCMI firmware, for a Xen with the patches for agents:", keys.SCI),
+    ("An agent of the SCMI firmware:", keys.AGENT),
+    ("Defaults for the options of `xenassign lint`:", keys.LINT),
+)
 
 
 _DMA = {"no": "no DMA", "yes": "masters DMA", "unknown": ""}
 _FORCED = '{{ path = {}, force-assign-without-iommu = "" }},'
+
+
+def _offered(purpose: str, section: Section) -> Iterator[str]:
+    """A section as commented lines, with all of its keys."""
+    yield from ("", f"# {purpose}", f"# {section.header}")
+    yield from _explained(section)
 
 
 def _explained(section: Section, without: Set[str] = frozenset()) -> Iterator[str]:
@@ -156,7 +140,7 @@ def _explained(section: Section, without: Set[str] = frozenset()) -> Iterator[st
 
 
 def _key(key: Key) -> Iterator[str]:
-    line = f"# {key.name} = {key.example}"
+    line = f"# {escape.toml_key(key.name)} = {key.example}"
     doc = key.doc.replace("`", "")
     explained = f"{line:{_COLUMN}}# {doc}"
     if len(line) < _COLUMN and len(explained) <= _WIDTH:

@@ -87,10 +87,11 @@ class Key(NamedTuple):
     @property
     def hint(self) -> str:
         """The fix for a key that is missing, or whose value has another type."""
+        name = toml_key(self.name)
         if isinstance(self.kind, Section):
-            short = f"{self.name} = {self.example}, or " if self.example else ""
+            short = f"{name} = {self.example}, or " if self.example else ""
             return f"write {short}{self.kind.header}"
-        return f"write {self.name} = {self.example}"
+        return f"write {name} = {self.example}"
 
 
 class Section(NamedTuple):
@@ -660,8 +661,8 @@ BOOT = Section(
 
 _FUNCTION = Integer(0, 0xFFFFFFFF)
 _CHANNEL = (
-    Key("smc-id", _FUNCTION, "The SMC function of its channel.", "0x82000003", required=True),
-    Key("shmem", _ADDRESS, "The page of its shared memory.", "0x47ff1000", required=True),
+    Key("smc-id", _FUNCTION, "The SMC function of its channel.", "0x82000004", required=True),
+    Key("shmem", _ADDRESS, "The page of its shared memory.", "0x47ff2000", required=True),
 )
 AGENT = Section(
     "[[sci.agent]]",
@@ -787,7 +788,7 @@ TOP = Section(
         Key(
             "format",
             Integer(FORMAT, FORMAT),
-            "The format of this file, which a later xenassign tells from its own.",
+            "The format of this file, so that a later xenassign knows it.",
             "1",
         ),
         Key("domain", DOMAIN, "A domain."),
