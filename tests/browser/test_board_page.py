@@ -52,7 +52,7 @@ def boards(
         words = ["inspect", f"{name}.dtb", "--html", f"{name}.html"]
         command = [sys.executable, "-m", "xenassign", *words]
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-        assert (done.returncode, done.stdout) == (0, f"{name}.html\n"), done.stderr
+        assert (done.returncode, done.stdout) == (0, f"wrote {name}.html\n"), done.stderr
     return {name: folder / f"{name}.html" for name in ("small", "big", "hostile")}
 
 

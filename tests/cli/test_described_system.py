@@ -52,7 +52,8 @@ def test_from_the_description_to_files(
     invoke: Invoke, wording: Wording, words: tuple[str, ...]
 ) -> None:
     done = invoke("init", *words, "-o", "x.toml")
-    assert (done.exit_code, done.stdout) == (0, "x.toml\n")
+    following = "xenassign generate -c x.toml -o out"
+    assert (done.exit_code, done.stdout) == (0, f"wrote x.toml; run: {following}\n")
     wording(*done.stderr.splitlines())
     text = Path("x.toml").read_text(encoding="utf-8")
     assert text.startswith(f"# The domains of {words[-1]}, ")
@@ -86,6 +87,13 @@ def test_from_the_description_to_files(
     assert "error" not in lint.output
 
 
+def test_the_next_step_of_a_board(invoke: Invoke) -> None:
+    done = invoke("init", "system.dts", "-o", "my board.toml")
+    choose = 'remove the "# " of a device in it, then run: '
+    following = "xenassign generate -c 'my board.toml' -o out"
+    assert done.stdout == f"wrote my board.toml; {choose}{following}\n"
+
+
 def test_the_tree_is_one_of_dtc(invoke: Invoke) -> None:
     """The fixture is what dtc makes of it, and the blob is read as the source is."""
     dtc = shutil.which("dtc") or pytest.skip("apt install device-tree-compiler")
@@ -113,7 +121,7 @@ def test_cpus(invoke: Invoke) -> None:
         edited("system.dts", (f'xen,boot-mode = "{route}"', 'xen,boot-mode = "dom0less"'))
     edited("system.dts", ("cpus = <&cpus_a72 0x6 0x1>", "cpus = <&cpus_a72 0xd 0x1>"))
     done = invoke("init", "--from-sdt", "system.dts", "--xen", "4.21")
-    assert "not pinned to the CPUs 0,2-3, whose number is vcpus: the board has 3" in done.stderr
+    assert "not pinned to the CPUs 0,2-3, which only count as vcpus: the board has 3" in done.stderr
 
 
 def test_standard_input_is_read_once(invoke: Invoke) -> None:

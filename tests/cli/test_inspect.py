@@ -510,7 +510,7 @@ def test_html_is_one_file_with_the_same_bytes(
     board = str(host_files["zynqmp"])
     command = ["inspect", board, "--html", "board.html"]
     done = CliRunner().invoke(cli, command)
-    assert (done.exit_code, done.stdout) == (0, "board.html\n")
+    assert (done.exit_code, done.stdout) == (0, "wrote board.html\n")
     page = (tmp_path / "board.html").read_bytes()
     done = CliRunner().invoke(cli, command)
     assert isinstance(done.exception, XenassignError), "it is there already"

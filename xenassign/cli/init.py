@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -94,7 +95,10 @@ def command(
         printing.document(text)
         return
     written = write({target.name: text.encode("utf-8")}, target.parent, overwrite, inputs=inputs)
-    printing.lines(map(str, written))
+    described = sdt is not None or domains_yaml is not None
+    choose = "" if described else 'remove the "# " of a device in it, then '
+    run = shlex.join(["xenassign", "generate", "-c", output or "", "-o", "out"])
+    printing.lines(f"wrote {path}; {choose}run: {run}" for path in written)
 
 
 class _Start(NamedTuple):

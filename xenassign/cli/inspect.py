@@ -105,7 +105,7 @@ def command(
     overwrite: bool,
     **options: Any,
 ) -> None:
-    """Show the devices of HOST, their kinds, and whether each can be assigned.
+    """Show the devices of HOST, and whether each can be assigned.
 
     The verdict is yes (generate accepts the device alone, and nothing is known that keeps it from
     working in the guest), with OPTION (yes if generate gets that option too) or no: WORD, the
@@ -188,7 +188,7 @@ def _write_page(
         text = render(_assessed(host, (), **options))
     pages = {target.name: text.encode()}
     written = write(pages, target.parent, overwrite, inputs=inputs, option="--html")
-    printing.lines(map(str, written))
+    printing.lines(f"wrote {path}" for path in written)
 
 
 def _assessed(

@@ -59,13 +59,13 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
     strict: bool,
     **options: Any,
 ) -> None:
-    """Write a plan as one HTML file, which needs no network and prints well.
+    """Write a plan as one HTML file to look at.
 
-    Takes the options of generate. At the top is the answer: what goes to which domain, whether it
-    holds, what is forced, what dom0 must leave on, and every finding with its rule. Below are the
-    address spaces of host and guests side by side, who has each device, page, interrupt and stream,
-    and the files that generate writes. Exit status 1: generate would refuse; the report shows the
-    reasons.
+    Takes the options of generate. The file needs no network and prints well. At the top is the
+    answer: what goes to which domain, whether it holds, what is forced, what dom0 must leave on,
+    and every finding with its rule. Below are the address spaces of host and guests side by side,
+    who has each device, page, interrupt and stream, and the files that generate writes.
+    Exit status 1: generate would refuse; the report shows the reasons.
 
     \b
     Example:
@@ -126,7 +126,7 @@ def _write(text: str, target: Path, overwrite: bool, quiet: bool, inputs: Inputs
 
     written = write({target.name: text.encode()}, target.parent, overwrite, inputs=inputs)
     if not quiet:
-        printing.lines(map(str, written))
+        printing.lines(f"wrote {path}" for path in written)
 
 
 def _generate(values: Mapping[str, Any]) -> str:

@@ -234,7 +234,7 @@ class _Guest:
 
     def _is_own(self, bank: MemoryBank) -> bool:
         """Whether it is memory of this domain alone."""
-        called = bank.name or f"memory {bank.start or 0:#x}"
+        called = bank.name or f"the bank at {bank.start or 0:#x}"
         if bank.carve_out:
             self._note(bank.where, f"{called} is left out: a carve-out (no-map) is not its memory")
             return False
@@ -299,10 +299,12 @@ class _Guest:
         elif mask.bit_length() > count:
             why = f"the board has {count}"
         elif not self._pins:
-            why = "Xen reads xen,vcpu of dom0less domains since 4.21"
+            why = "Xen pins vCPUs of dom0less domains from 4.21 on (--xen 4.21)"
         else:
             return listed
-        self._note(own[0].where, f"not pinned to the CPUs {listed}, whose number is vcpus: {why}")
+        self._note(
+            own[0].where, f"not pinned to the CPUs {listed}, which only count as vcpus: {why}"
+        )
         return None
 
 

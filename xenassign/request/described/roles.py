@@ -79,7 +79,8 @@ def _why_not(domain: Described, xen: Described | None) -> str:
         why = f"it is not directly in {xen.name}, which is Xen"
     else:
         why = "it is neither Xen nor a domain on its CPUs"
-    has = [f"{len(domain.access)} device(s)"] if domain.access else []
-    has += [f"{len(domain.memory)} bank(s) of memory"] if domain.memory else []
-    lost = f"; so are its {' and '.join(has)}" if has else ""
-    return f"the domain {domain.name} is left out: {why}{lost}"
+    devices, banks = len(domain.access), len(domain.memory)
+    has = [f"{devices} {'device' if devices == 1 else 'devices'}"] if devices else []
+    has += [f"{banks} {'bank' if banks == 1 else 'banks'} of memory"] if banks else []
+    lost = f", with {' and '.join(has)}" if has else ""
+    return f"the domain {domain.name} is left out{lost}: {why}"
