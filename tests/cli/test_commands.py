@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -32,20 +33,7 @@ def invoke() -> Invoke:
     return lambda *arguments: CliRunner().invoke(cli, [str(a) for a in arguments])
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        (),
-        ("inspect",),
-        ("generate",),
-        ("plan",),
-        ("explain",),
-        ("init",),
-        ("schema",),
-        ("collect",),
-        ("server",),
-    ],
-)
+@pytest.mark.parametrize("command", [(), *((name,) for name in _COMMANDS)])
 @pytest.mark.parametrize("flag", ["-h", "--help"])
 def test_every_command_has_help_with_an_example(
     invoke: Invoke, command: tuple[str, ...], flag: str
@@ -55,6 +43,27 @@ def test_every_command_has_help_with_an_example(
     assert "Example:" in done.output
     assert "xenassign " in done.output.partition("Example:")[2]
     assert max(map(len, done.output.splitlines())) <= 100
+
+
+def test_the_list_of_commands_has_whole_sentences(invoke: Invoke) -> None:
+    lines = invoke("--help").output.partition("Commands:\n")[2].splitlines()
+    assert [line.split()[0] for line in lines] == [*_COMMANDS]
+    assert all(line.endswith(".") and "..." not in line for line in lines)
+
+
+@pytest.mark.parametrize("command", _COMMANDS)
+def test_help_lists_each_option_once_and_no_words_are_cut(invoke: Invoke, command: str) -> None:
+    """Arguments are in the text above. A column is as wide as the longest word of the texts."""
+    shown = invoke(command, "--help").output
+    output = re.split("^(?:Options|Boards and Xen):$", shown, flags=re.MULTILINE)[1]
+    options = importlib.import_module(_COMMANDS[command]).command.params
+    listed = re.findall(r"^  (?:-\w, )?(--[a-z0-9-]+)", output, re.MULTILINE)
+    flags = [p.opts[-1] for p in options if isinstance(p, click.Option)]
+    assert sorted(listed) == sorted([*flags, "--help"])
+    assert not re.search(r"^  \[?[A-Z]", output, re.MULTILINE)
+    for option in options:
+        words = (getattr(option, "help", None) or "").split()
+        assert all(len(word) <= 44 for word in words), option
 
 
 @pytest.mark.parametrize("command", [(), *((name,) for name in _COMMANDS)])

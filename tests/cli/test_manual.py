@@ -62,7 +62,7 @@ def test_a_page_has_all_that_help_has(page: str) -> None:
     assert names <= {*re.findall(r"(?<![\w-])--?[A-Za-z][\w-]*", flat)}
     for param in command_of(page).params:
         assert joined(getattr(param, "help", None) or "") in flat
-        if isinstance(param.type, click.Choice):
+        if isinstance(param.type, click.Choice) and not param.metavar:  # else its help has them
             assert "|".join(param.type.choices) in re.sub(r" (?=\|)", "", flat)
         if param.metavar:
             assert param.metavar in flat

@@ -9,7 +9,7 @@ from xenassign.cli import printing
 
 @click.command("collect")
 def command() -> None:
-    """Print a shell script that gathers on the board what the other commands can use.
+    """Print a script that gathers a board's tree and clock rates.
 
     Run it there as root, under Linux without Xen or in dom0. It writes one tar with the device
     tree, the rates of the clocks (clk_summary) and voltages of the regulators (regulator_summary)

@@ -192,7 +192,7 @@ _BY_NAME: dict[str, Candidates] = {"devices": _assignable}
 
 def kind_of(param: click.Parameter) -> str:
     """The metavar of an option or argument in --help; empty if click completes it."""
-    if param.metavar is not None:
+    if param.metavar is not None and not isinstance(param.type, click.Choice):
         return param.metavar
     return (param.name or "").upper() if isinstance(param, click.Argument) else ""
 

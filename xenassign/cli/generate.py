@@ -68,7 +68,7 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
     strict: bool,
     **options: Any,
 ) -> None:
-    """Write everything that Xen requires to assign devices of HOST to a guest.
+    """Write what Xen requires to assign devices of HOST to a guest.
 
     HOST is the board's device tree (.dtb or .dts; - for standard input), or a live tree
     (/proc/device-tree, /sys/firmware/fdt); with the live tree of dom0 the files are for xl. The

@@ -79,7 +79,7 @@ def cli() -> None:
     \b
     Example:
       xenassign inspect board.dtb
-      xenassign generate board.dtb -d /soc/serial@ff010000 -o out --name domu1
+      xenassign generate board.dtb -d ethernet0 --memory 1024 --vcpus 2 -o out
     """
 
 

@@ -9,7 +9,7 @@ import click
 #: What options are about, by the names of their parameters.
 _HEADINGS = {
     "Boards and Xen": (
-        "hosts",
+        *("host", "hosts"),
         "config",
         "include",
         "release",
@@ -36,12 +36,12 @@ _HEADINGS = {
 }
 _OTHERS = "Other"
 
-Group = tuple[str, list[click.Parameter]]
+Group = tuple[str, list[click.Option]]
 
 
 def grouped(params: Sequence[click.Parameter]) -> list[Group]:
     """(heading, options) in the order of the headings; those of no heading come last."""
-    named = {param.name: param for param in params}
+    named = {param.name: param for param in params if isinstance(param, click.Option)}
     groups: list[Group] = [
         (heading, [named.pop(name) for name in names if name in named])
         for heading, names in _HEADINGS.items()

@@ -71,7 +71,7 @@ def command(
     list_rules: bool,
     **options: Any,
 ) -> None:
-    """Check partial device trees and xl configurations as Xen reads them.
+    """Check partial device trees and dom.cfg as Xen reads them.
 
     FILE is a partial device tree (.dtb, .dts), an xl configuration, a device tree or overlay with
     dom0less domains in /chosen, or a folder with such files, as generate writes it; - is standard

@@ -55,15 +55,15 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
     strict: bool,
     **options: Any,
 ) -> None:
-    """Show the address space of a guest with devices of HOST, without writing files.
+    """Show the address space of a guest with devices of HOST.
 
-    Takes the options of generate. The rows are ordered by address: RAM, what Xen puts there, each
-    register block with its host address and what chose its place, and the holes. Then plan shows
-    the maximum memory of the domain, and what limits it. With -c it also shows how many devices,
-    pages, INTIDs and streams of the board each domain has, dom0, Xen and nobody, and what is
-    shared; with several boards the differences between them. If there is a lock, auto keeps the
-    places in it (pinned), as generate does. Exit status 1: generate would refuse; the table is
-    shown as far as possible, and the reasons follow.
+    Takes the options of generate, and writes no files. The rows are ordered by address: RAM, what
+    Xen puts there, each register block with its host address and what chose its place, and the
+    holes. Then plan shows the maximum memory of the domain, and what limits it. With -c it also
+    shows how many devices, pages, INTIDs and streams of the board each domain has, dom0, Xen and
+    nobody, and what is shared; with several boards the differences between them. If there is a
+    lock, auto keeps the places in it (pinned), as generate does. Exit status 1: generate would
+    refuse; the table is shown as far as possible, and the reasons follow.
 
     \b
     Example:

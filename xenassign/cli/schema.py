@@ -9,7 +9,7 @@ from xenassign.cli import printing
 
 @click.command("schema")
 def command() -> None:
-    """Print the JSON Schema of xenassign.toml, for editors and other tools.
+    """Print the JSON Schema of xenassign.toml, for editors.
 
     \b
     Example:

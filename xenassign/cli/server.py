@@ -9,7 +9,7 @@ import click
 
 @click.command("server")
 def command() -> None:
-    """Serve an editor: what the lint reports while you type, with its fixes.
+    """Report the lint's findings in an editor while you type.
 
     The editor starts it, and they speak the Language Server Protocol on standard input and output.
     It reads partial device trees, boards, overlays (.dts, .dtso), dom.cfg and xenassign.toml. The

@@ -178,7 +178,7 @@ DOMAIN = (
     Option(
         "--regulator-summary",
         "regulator_summary",
-        "Likewise /sys/kernel/debug/regulator/regulator_summary: the voltages of regulators.",
+        "Likewise regulator/regulator_summary below /sys/kernel/debug: the voltages of regulators.",
         metavar="FILE",
     ),
     Option(
@@ -428,7 +428,9 @@ LINT = (
     Option(
         "--kconfig",
         "kconfig",
-        "An option that your Xen is built with and that is off by default; repeat it.",
+        "An option that your Xen is built with and that is off by default; repeat it. One of"
+        f" {', '.join(KCONFIG)}.",
+        "OPTION",
         choices=KCONFIG,
         repeated=True,
     ),
