@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.answers import codes
+from tests.answers import codes, of
 from tests.wording import Wording
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.blob_edit import edited
@@ -251,6 +251,23 @@ def test_a_disabled_device_is_assigned_and_said(
     assert not refusals
     assert "XA103" in codes(made)
     assert b"status =" not in files["domu1.dts"]
+
+
+def test_a_reserved_device_is_in_use(plan: Plan, compiled: Callable[[str], Tree]) -> None:
+    """Of the firmware or another processor (Devicetree Specification, 2.3.4)."""
+    board = """/dts-v1/; / { #address-cells = <2>; #size-cells = <2>; compatible = "a"; model = "b";
+    interrupt-parent = <&gic>;
+    gic: gic@80000000 { compatible = "arm,gic-v3"; interrupt-controller; #interrupt-cells = <3>;
+        reg = <0 0x80000000 0 0x10000 0 0x80100000 0 0x100000>; };
+    serial@30000 { compatible = "arm,pl011"; reg = <0 0x30000 0 0x1000>; status = "STATUS"; };
+    };"""
+    for status, severity, words in (
+        ("reserved", "warning", "its status is reserved: the firmware or another processor uses"),
+        ("disabled", "note", "it is disabled in the host tree"),
+    ):
+        made = plan(compiled(board.replace("STATUS", status)), "/serial@30000")
+        (finding,) = of(made, "XA103")
+        assert (finding.severity, words in finding.message) == (severity, True)
 
 
 def test_an_enabled_device_has_no_such_note(plan: Plan) -> None:

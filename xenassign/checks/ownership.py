@@ -50,6 +50,14 @@ def selection_findings(
                 " or disabled on the board",
                 node=node.path,
             )
+        elif node.text("status") == "reserved":
+            yield DISABLED(
+                f"{node.path} is assigned although its status is reserved: the firmware or another"
+                " processor uses it",
+                node=node.path,
+                severity="warning",
+                fix="leave it to them, unless you know that they do not use it on your board",
+            )
         elif not node.available:
             yield DISABLED(
                 f"{node.path} is assigned although it is disabled in the host tree",
