@@ -57,6 +57,21 @@ def test_the_headline_counts_what_is_refused(
     assert headline(done) == answer
 
 
+def test_only_an_error_states_what_is_certain(host_files: dict[str, Path]) -> None:
+    """A warning states what may be, and a note, such as that of a device without DMA, nothing."""
+    done = report(host_files["zynqmp"], "-d", "mmc0", "-d", "rtc0", "-d", GPU)
+    lines = re.findall(
+        r'<b class="severity">(\w+)</b>.*?<p class="fix">(.*?)</p>', done.output, re.DOTALL
+    )
+    effects: dict[str, set[str]] = {}
+    for severity, fix in lines:
+        (effect,) = re.findall(r'<span class="effect">\((.*?)\)', fix) or [""]
+        effects.setdefault(severity, set()).add(effect)
+    assert effects["error"] == {"isolation or memory is at risk"}
+    assert "the guest may be unable to use the device" in effects["warning"]
+    assert effects["note"] == {""}
+
+
 def test_intids_are_ranges() -> None:
     assert intids_text((95, 95)) == "95"
     assert intids_text((291, 47, 289, 290, 300, 301)) == "47, 289-291, 300-301"
@@ -133,7 +148,7 @@ def test_the_commands_work_where_the_report_was_made(
     for command in (generate, fdtoverlay):
         subprocess.run(["bash", "-c", command], check=True)
     assert (tmp_path / "zcu-xen.dtb").read_bytes().count(b"xen,passthrough")
-    assert create == "xl create out/net.cfg"
+    assert create == "cd out && xl create net.cfg"
     assert (tmp_path / "out/net.cfg").exists()
 
 

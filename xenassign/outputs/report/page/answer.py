@@ -27,6 +27,14 @@ _EFFECTS = {
     "style": "has no effect",
     "unknown": "depends on what was not given",
 }
+#: A warning is about what may be.
+_MAY = {
+    **_EFFECTS,
+    "broken": "the guest may be unable to use the device",
+    "unsafe": "isolation or memory may be at risk",
+}
+#: A note states no harm.
+_BY_SEVERITY = {"error": _EFFECTS, "warning": _MAY, "note": dict.fromkeys(_EFFECTS, "")}
 
 
 class DeviceLine(NamedTuple):
@@ -233,7 +241,7 @@ def _line(finding: Finding) -> FindingLine:
         finding.severity,
         finding.code,
         finding.rule.title,
-        _EFFECTS[finding.effect],
+        _BY_SEVERITY[finding.severity][finding.effect],
         finding.domain or "",
         f"{node}{finding.message}",
         finding.fix,

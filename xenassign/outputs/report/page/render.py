@@ -143,6 +143,7 @@ def _steps(boards: Sequence[BoardPart], built: Built, command: str) -> list[Step
         steps.append(Step(text, shlex.join(words)))
     for plan in plans:
         if f"{plan.name}.cfg" in built.files:
-            words = ["xl", "create", f"out/{plan.name}.cfg"]
-            steps.append(Step(f"create {plan.name} from dom0", shlex.join(words)))
+            # device_tree is a name that libxl opens from the folder where xl runs
+            create = f"cd out && {shlex.join(['xl', 'create', f'{plan.name}.cfg'])}"
+            steps.append(Step(f"create {plan.name}, with out in dom0", create))
     return steps
