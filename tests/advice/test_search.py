@@ -150,7 +150,7 @@ def test_options_of_the_user_are_not_contradicted(
     assert refused.stderr.splitlines()[-1].endswith("only dom0less has direct-map domains")
 
 
-WITHOUT_RESET = ("rcar", "i2c@e66d8000", "resets is dropped: the probe fails")
+WITHOUT_RESET = ("rcar", "i2c@e66d8000", "is dropped: the probe fails")
 WITHOUT_RATE = ("imx8", "ethernet@30be0000", "0 for ipg: the driver divides it for MDIO")
 
 

@@ -38,7 +38,7 @@ MISTAKES = (
     Mistake("XA601", CFG, "vcpus = 1\n", "vcpus = 1\niommu = 1\n", "remove it"),
     Mistake("XA602", CFG, "[34,", "[0x22,", "write the INTID in decimal"),
     Mistake("XA603", CFG, '"0x9010,0x1"', '"0x9010"', 'in the form "0xff0e0,0x1"'),
-    Mistake("XA608", CFG, '"0x9010,0x1"', '"0x9010000,0x1"', "its page is 0x9010;"),
+    Mistake("XA608", CFG, '"0x9010,0x1"', '"0x9010000,0x1"', "write its page, 0x9010"),
     Mistake("XA325", CFG, "[34,", "[2,", "add 32 to the SPI number"),
     Mistake("XA319", CFG, "[34,", "[34, 34,", "list each INTID once"),
     Mistake("XA611", CFG, "memory = 512", "memory = 512\nmemory = 512", "remove one of them"),

@@ -661,7 +661,10 @@ map = [1, { window = [0, 4096] }]
     [
         ("", ": there is no domain; write [[domain]] with its name and device"),
         ('host = "a"\n[lint]', ": there is no domain; "),
-        ("\udcff", ": is not UTF-8 text; give a file with [[domain]] tables"),
+        (
+            "\udcff",
+            ": is not UTF-8 text; give a file with [[domain]] tables: ",
+        ),
     ],
 )
 def test_a_file_without_domains(tmp_path: Path, text: str, message: str) -> None:

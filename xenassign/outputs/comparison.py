@@ -18,6 +18,7 @@ from xenassign.host.platform import read_platform
 from xenassign.outputs.board_facts import Moves, board_facts, moves, names_of, selected, where
 from xenassign.outputs.hosts import BuildOptions, build, lines
 from xenassign.request.command_line import driver_set, read_system, release_of
+from xenassign.request.project import PURPOSE
 from xenassign.request.resolve import select
 from xenassign.system import lock as locking
 from xenassign.system.differences import Difference, Facts, Value, between
@@ -138,7 +139,7 @@ def _planned(
 
 def _settings_of(config: str) -> dict[str, Facts]:
     """The keys of a xenassign.toml: those of the file by "", those of a domain by its name."""
-    values = read_toml(Path(config), "a file with [[domain]] tables").values
+    values = read_toml(Path(config), PURPOSE).values
     top = {key: value for key, value in values.items() if key != "domain"}
     domains = values.get("domain", ())
     return {

@@ -43,6 +43,9 @@ class Project(NamedTuple):
     include: tuple[str, ...] = ()
 
 
+#: What a xenassign.toml is, for the error of one that cannot be read.
+PURPOSE = "a file with [[domain]] tables: `xenassign init` writes one"
+
 #: Keys that xl has nothing for.
 _OF_DOM0LESS = ("static-memory", "direct-map", "shared-memory")
 #: Keys of which a domain has one at least.
@@ -51,7 +54,7 @@ _GIVING = tuple(key for key in DOMAIN.keys if key.name in ("device", "line", "pa
 
 def read_project(path: Path) -> Project:
     """Reads a xenassign.toml. Raises InputError and UsageError with line and key."""
-    return project_of(read_toml(path, "a file with [[domain]] tables"))
+    return project_of(read_toml(path, PURPOSE))
 
 
 def project_of(toml: TomlFile) -> Project:

@@ -311,13 +311,13 @@ def _in_bytes(
         page = span.mfn * PAGE_SIZE
         in_bytes = sizes.get(page, set())
         if page not in sizes and span.mfn in sizes and span.mfn >= PAGE_SIZE:
-            message = f"{span.mfn:#x} is a device's address in bytes; its page is"
-            message = f"{message} {span.mfn // PAGE_SIZE:#x}"
-            yield IN_BYTES(message, prop="iomem", place=at)
+            message = f"{span.mfn:#x} is a device's address in bytes"
+            fix = f"write its page, {span.mfn // PAGE_SIZE:#x}"
+            yield IN_BYTES(message, prop="iomem", place=at, fix=fix)
         elif span.pages in in_bytes - {1, *(-(-size // PAGE_SIZE) for size in in_bytes)}:
-            message = f"{span.pages:#x} is the device's size in bytes; it has"
-            message = f"{message} {-(-span.pages // PAGE_SIZE):#x} pages"
-            yield IN_BYTES(message, prop="iomem", place=at)
+            message = f"{span.pages:#x} is the device's size in bytes"
+            fix = f"write the number of its pages, {-(-span.pages // PAGE_SIZE):#x}"
+            yield IN_BYTES(message, prop="iomem", place=at, fix=fix)
 
 
 def _block_sizes(tree: Tree, _: Node) -> dict[int, set[int]]:

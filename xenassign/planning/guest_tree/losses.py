@@ -58,8 +58,8 @@ class Losses:
             name = f" ({reference.name})" if reference.name else ""
             path = reference.provider.path if reference.provider else "no node of the host"
             message = (
-                f"{consumer.path}: {reference.prop}{name} is dropped: {known.without};"
-                f" it is {path}; see {driver.driver}, {driver.binding}"
+                f"{consumer.path}: {reference.prop}{name}, which names {path}, is dropped:"
+                f" {known.without}; see {driver.driver}, {driver.binding}"
             )
             holder = proposed(reference.provider) if reference.provider is not None else None
             fix = None
