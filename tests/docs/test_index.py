@@ -67,8 +67,40 @@ interrupt = "SPI 89"
 trigger = "level-high"
 reason = "the core raises it"
 """
+RULES = """\
+host = "board.dtb"
+[[domain]]
+name = "net"
+device = [{ path = "ethernet0", map = "auto" }]
+[[forbid]]
+kind = "gpu"
+reason = "dom0 drives the display"
+"""
+AGENTS = """\
+host = "scmi.dtb"
+xen = "4.21"
+[sci]
+smc-id = 0x82000003
+shmem = 0xfe2ff000
+dom0-agent = 1
+[[sci.agent]]
+id = 1
+smc-id = 0x82000010
+shmem = 0xfd60f000
+[[sci.agent]]
+id = 2
+smc-id = 0x82000004
+shmem = 0xfe2f2000
+[[domain]]
+name = "rng"
+sci = "scmi_smc_multiagent"
+agent = 2
+device = [{ path = "rng@fe378000", sci-device = 5 }]
+"""
 TEXTS = {
     "xenassign.toml": PROJECT,
+    "rules.toml": RULES,
+    "agents.toml": AGENTS,
     "core.toml": CORE,
     "dom.cfg": CFG,
     "boot.log": LOG,
@@ -83,6 +115,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     board = REPOSITORY / "fixtures" / "host_dtbs" / "zynqmp-zcu102.dtb"
     for name in ("board.dtb", "rev1.dtb", "rev2.dtb"):
         shutil.copy(board, tmp_path / name)
+    shutil.copy(board.with_name("rk3588-like.dtb"), tmp_path / "scmi.dtb")
     for path in (REPOSITORY / "fixtures" / "system-device-tree").iterdir():
         shutil.copy(path, tmp_path)
     _directory(read_blob_file(board).root, tmp_path / "live")
