@@ -117,6 +117,18 @@ def test_what_python_asks_for_the_recipe_asks_for(python: str, tmp_path: Path) -
     assert ("python3-tomllib" in packages) == ("python3-rich" in packages) == (python != "3.10")
 
 
+@pytest.mark.parametrize("variant", ["", "native"])
+def test_an_extra_is_a_packageconfig(variant: str, tmp_path: Path) -> None:
+    """It names the packages of pyproject.toml, and is off by default."""
+    (extra,) = map(Requirement, PROJECT["project"]["optional-dependencies"]["domains"])
+    package = f"python3-{extra.name.replace('.', '-')}"
+    name = "python3-xenassign" + (f"-{variant}" if variant else "")
+    for conf, there in (("", False), (f'PACKAGECONFIG:append:pn-{name} = " domains"\n', True)):
+        found = parse(recipe("python3-xenassign"), tmp_path, conf, variables=(f"RDEPENDS:{name}",))
+        words = found[variant].words(f"RDEPENDS:{name}")
+        assert (package + (f"-{variant}" if variant else "") in words) == there
+
+
 def test_the_version_of_lark_is_one_that_we_can_use(tmp_path: Path) -> None:
     path = recipe("python3-lark")
     version = str(parse(path, tmp_path)[""].variables["PV"])

@@ -96,4 +96,11 @@ python () {
             raise bb.parse.SkipRecipe("incompatible with %s" % d.getVar(word))
 }
 
+# Of PACKAGECONFIG[name] = "enable,disable,depends,rdepends" only the last field.
+python () {
+    for name in (d.getVar("PACKAGECONFIG") or "").split():
+        fields = (d.getVarFlag("PACKAGECONFIG", name) or "").split(",")
+        d.appendVar("RDEPENDS:" + d.getVar("PN"), " " + (fields + [""] * 4)[3])
+}
+
 EXPORT_FUNCTIONS do_install

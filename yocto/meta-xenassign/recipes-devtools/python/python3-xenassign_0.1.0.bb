@@ -57,4 +57,8 @@ RDEPENDS:${PN}:append:class-nativesdk = " ${XENASSIGN_STDLIB}"
 # The class needs no tables, and not every release has python3-rich for the build and the SDK.
 RRECOMMENDS:${PN}:append:class-target = " ${XENASSIGN_TABLES}"
 
+# "domains" in it: `init --from-domains`, which reads YAML.
+PACKAGECONFIG ??= ""
+PACKAGECONFIG[domains] = ",,,python3-ruamel-yaml"
+
 BBCLASSEXTEND = "native nativesdk"
