@@ -152,6 +152,13 @@ def test_one_mistake_in_the_tree(
     assert causes(report(tmp_path, host=True, domu1_cfg=CONFIG, domu1_dts=wrong)) == expected
 
 
+def test_a_path_of_dtdev_that_does_not_exist(tmp_path: Path) -> None:
+    wrong = f'{CONFIG}dtdev = ["/pl031@9010001"]\n'
+    made = report(tmp_path, host=True, domu1_cfg=wrong, domu1_dts=PARTIAL)
+    assert causes(made) == [("XA417", ["XA422"])]
+    assert not [finding for finding in made.findings if finding.severity == "warning"]
+
+
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [

@@ -82,6 +82,7 @@ RELATIONS = (
     Relation(_place, ("XA318",), ("XA316", "XA326")),
     Relation(_place, ("XA316",), ("XA326",)),
     Relation(_place, ("XA221",), ("XA203", "XA228")),
+    Relation(_place, ("XA417",), ("XA422",)),
     Relation(_place, ("XA218", "XA608"), ("XA204", "XA228")),
     Relation(_in_key("irqs"), (*_UNREAD_KEY, "XA316"), ("XA315",)),
     Relation(_in_key("iomem"), (*_UNREAD_KEY, "XA221"), ("XA220",)),
