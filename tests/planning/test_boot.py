@@ -160,6 +160,18 @@ def test_what_has_to_be_said(loads: tuple[str, ...], message: str) -> None:
     assert message in str(error.value)
 
 
+def test_all_that_is_missing_is_named_at_once() -> None:
+    with pytest.raises(UsageError) as error:
+        planned(outputs=frozenset({UBOOT}))
+    assert [line.partition("give ")[2] for line in error.value.lines] == [
+        "--load kernel=ADDRESS:FILE",
+        "--load kernel=ADDRESS:FILE",
+        "--load net/dtb=ADDRESS",
+        "--load log/dtb=ADDRESS",
+        "--load host=ADDRESS[:FILE]",
+    ]
+
+
 def test_loads_without_a_use(wording: Wording) -> None:
     with wording.raises(UsageError):
         planned("kernel=0x1000", outputs=frozenset({HOST}))

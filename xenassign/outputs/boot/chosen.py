@@ -44,15 +44,17 @@ def loads_of_dom0(request: BootRequest, form: str) -> Iterator[LoadOption]:
     yield from (load for load in (kernel, ramdisk) if load is not None)
 
 
-def loads_of(request: BootRequest, plan: DomainPlan, form: str) -> Iterator[LoadOption]:
-    """The images of a domain, as given for it or for all; of its ``dtb`` with file and size.
+def without_kernel(request: BootRequest, plans: Sequence[DomainPlan], form: str) -> Iterator[str]:
+    """A line of an error for each domain of dom0less that has no kernel."""
+    for plan in built_by_xen(plans):
+        if request.load("kernel", plan.name) is None:
+            yield f"domain {plan.name} has no kernel; give --load kernel={form}"
 
-    Raises UsageError without a kernel. ``form``: as of :func:`loads_of_dom0`.
-    """
+
+def loads_of(request: BootRequest, plan: DomainPlan) -> Iterator[LoadOption]:
+    """The images of a domain, as given for it or for all; of its ``dtb`` with file and size."""
     for kind in OF_DOMAIN:
         load = request.load(kind, plan.name)
-        if load is None and kind == "kernel":
-            raise UsageError(f"domain {plan.name} has no kernel; give --load kernel={form}")
         if kind == "dtb":
             load = load or LoadOption(kind, plan.name, None)
             file = load.file or f"{plan.name}.dtb"

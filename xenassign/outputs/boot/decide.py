@@ -27,6 +27,7 @@ from xenassign.outputs.boot.chosen import (
     loads_of,
     loads_of_dom0,
     module_node,
+    without_kernel,
 )
 from xenassign.outputs.boot.cpu_pools import cpu_changes
 from xenassign.outputs.boot.host_changes import all_marks
@@ -111,6 +112,9 @@ def decide(system: SystemPlan) -> BootPlan | None:
         return None
     data = board_blob(platform)
     boots = bool(request.outputs & PLACING)
+    missing = [*_missing(request, plans)] if boots else []
+    if missing:
+        raise UsageError(*missing)
     xen, host = request.load("xen"), request.load("host")
     chosen, modules = _chosen(platform, request, plans) if boots else (None, ())
     if boots and not modules and (CHOSEN in request.outputs or xen is not None):
@@ -122,11 +126,6 @@ def decide(system: SystemPlan) -> BootPlan | None:
     growth = max(0, len(edited(data, changes, tree.file)) - len(data)) + _SPARE
     if host is not None:
         host = host._replace(size=len(data), room=len(data) + growth)
-    elif UBOOT in request.outputs:
-        raise UsageError(
-            "--uboot-script requires the address of the board's tree;"
-            " give --load host=ADDRESS[:FILE]"
-        )
     plan = BootPlan(request, data, marks, chosen, modules, xen, host, growth)
     return plan._replace(findings=tuple(_judge(platform, plan, plans))) if boots else plan
 
@@ -145,6 +144,19 @@ def _check_loads(request: BootRequest, plans: Sequence[DomainPlan]) -> None:
             raise UsageError(f"--load {load.name}: there is no such domain; there are {known}")
         if load.domain is not None and "dom0less" not in domains[load.domain].request.routes:
             raise UsageError(f"--load {load.name}: {load.domain} is built by xl; leave it out")
+
+
+def _missing(request: BootRequest, plans: Sequence[DomainPlan]) -> Iterator[str]:
+    """Each --load without which nothing can be written, as a line of an error."""
+    yield from without_kernel(request, plans, _FORM)
+    for plan in built_by_xen(plans):
+        if request.load("dtb", plan.name) is None:
+            yield f"domain {plan.name} has no dtb; give --load {plan.name}/dtb=ADDRESS"
+    if UBOOT in request.outputs and request.load("host") is None:
+        yield (
+            "--uboot-script requires the address of the board's tree; give --load"
+            " host=ADDRESS[:FILE]"
+        )
 
 
 def _chosen(
@@ -174,11 +186,9 @@ def _chosen(
 
 
 def _modules(request: BootRequest, plan: DomainPlan) -> list[LoadedModule]:
-    """The modules of a domain. Raises UsageError without a kernel or device tree."""
-    loads = list(loads_of(request, plan, _FORM))
-    if any(load.address is None for load in loads):
-        raise UsageError(f"domain {plan.name} has no dtb; give --load {plan.name}/dtb=ADDRESS")
-    return [_module(request, load, f"/chosen/{plan.name}", (2, 2)) for load in loads]
+    """The modules of a domain."""
+    path = f"/chosen/{plan.name}"
+    return [_module(request, load, path, (2, 2)) for load in loads_of(request, plan)]
 
 
 def _module(

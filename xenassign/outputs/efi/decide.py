@@ -30,6 +30,7 @@ from xenassign.outputs.boot.chosen import (
     loads_of,
     loads_of_dom0,
     module_node,
+    without_kernel,
 )
 from xenassign.outputs.boot.cpu_pools import cpu_changes
 from xenassign.outputs.boot.decide import unpacked_twice
@@ -83,8 +84,11 @@ def decide(system: SystemPlan) -> EfiPlan | None:
     # The loader may place a file of dom0 where one address cell is too short.
     plans = [plan._replace(chosen_cells=(2, 2)) for plan in system.domains]
     built = built_by_xen(plans)
+    missing = [*without_kernel(request, plans, _FORM)]
+    if missing:
+        raise UsageError(*missing)
     of_dom0 = list(loads_of_dom0(request, _FORM))
-    of_domains = [list(loads_of(request, plan, _FORM)) for plan in built]
+    of_domains = [list(loads_of(request, plan)) for plan in built]
     if not of_dom0 and not built:
         check_dom0(tree, _FORM)
     lines = request.dom0_bootargs
