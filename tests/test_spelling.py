@@ -66,6 +66,7 @@ def test_many_names_are_not_compared_one_by_one() -> None:
         ("--hots", "did you mean --host?"),
         ("--iommu-drivers", "did you mean --iommu-driver?"),
         ("--host_overlay", "did you mean --host-overlay?"),
+        ("-o", "see `xenassign lint --help`"),  # and not: did you mean -h?
         ("--iomem", "see `xenassign lint --help`"),  # no option is one typing error away
     ],
 )

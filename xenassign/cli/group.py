@@ -130,6 +130,8 @@ def _question(error: click.ClickException, context: click.Context | None) -> str
         return error.question
     if not isinstance(error, click.NoSuchOption) or context is None:
         return ""
+    if len(error.option_name) == len("-o"):
+        return ""  # each letter is one typing error away from each other
     names = (name for param in context.command.params for name in (*param.opts, "--help"))
     return did_you_mean(error.option_name, set(names))
 
