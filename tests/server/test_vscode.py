@@ -1,4 +1,4 @@
-"""The extension for Visual Studio Code: npm makes its package, which has all that it needs."""
+"""The extension for Visual Studio Code: what it does in an editor, and its package, by npm."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,6 +24,127 @@ const load = Module._load;
 Module._load = (name, ...rest) => (name === "vscode" ? all : load(name, ...rest));
 console.log(JSON.stringify(Object.keys(require(process.argv[1]))));
 """
+
+#: Runs the extension in an editor that a step changes: its settings, or the files that are open.
+#: Prints after each step the messages, the commands of clients, and what those were sent.
+_EDITED = """
+const Module = require("module");
+const { file, steps } = JSON.parse(process.argv[1]);
+const state = { messages: [], started: [], stopped: 0, sent: [] };
+const plain = (_, value) => (typeof value === "function" ? value() : value);
+const print = () => console.log(JSON.stringify(state, plain));
+let values = {}, choice, listeners = {};
+const listener = (name) => (call) => ((listeners[name] = call), {});
+class LanguageClient {
+  constructor(id, server, options) { this.given = [server, options.initializationOptions]; }
+  async start() { this.running = true; state.started.push(this.given); }
+  async stop() { this.running = false; state.stopped++; }
+  needsStop() { return this.running; }
+  isRunning() { return this.running; }
+  async sendNotification(...sent) { state.sent.push(sent); }
+}
+const vscode = {
+  workspace: {
+    workspaceFolders: undefined,
+    textDocuments: [],
+    getConfiguration: () => ({ ...values, get: (key) => values[key] }),
+    onDidOpenTextDocument: listener("opened"),
+    onDidChangeConfiguration: listener("configured"),
+  },
+  languages: {
+    match: (files, name) => files.filter(({ pattern }) => name.endsWith(pattern.slice(4))).length,
+  },
+  window: {
+    async showErrorMessage(text) {
+      state.messages.push(text);
+      const chosen = choice;
+      choice = undefined;
+      return chosen;
+    },
+  },
+  commands: { executeCommand: () => {} },
+};
+const load = Module._load;
+const stubs = { vscode, "vscode-languageclient/node": { LanguageClient } };
+Module._load = (name, ...rest) => stubs[name] || load(name, ...rest);
+const extension = require(file);
+(async () => {
+  await extension.activate({ subscriptions: [] });
+  for (const step of steps) {
+    const old = values;
+    choice = step.choice || choice;
+    values = step.settings || values;
+    if (step.open) vscode.workspace.textDocuments.push(step.open);
+    const affectsConfiguration = (key) => key === "xenassign" || old.command !== values.command;
+    await (step.open ? listeners.opened() : listeners.configured({ affectsConfiguration }));
+    await new Promise((done) => setImmediate(done));
+    print();
+  }
+  await extension.deactivate();
+  print();
+})();
+"""
+
+
+def _states(repository: Path, *steps: dict[str, Any]) -> list[dict[str, Any]]:
+    if shutil.which("node") is None:
+        skip_or_fail("node is missing: apt-get install nodejs")
+    file = str(repository / "editors" / "vscode" / "extension.js")
+    given = json.dumps({"file": file, "steps": steps})
+    states = _run("node", "-e", _EDITED, given, cwd=repository).splitlines()
+    return [json.loads(state) for state in states]
+
+
+def _program(path: Path, line: str) -> str:
+    path.write_text(f"#!/bin/sh\n{line}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+def test_the_extension_says_why_there_is_no_server(repository: Path, tmp_path: Path) -> None:
+    without = _program(tmp_path / "old", "echo 'error: requires pygls; install it' >&2; exit 2")
+    right = _program(tmp_path / "new", f'exec {sys.executable} -m xenassign "$@"')
+    missing = {"command": "/nowhere/xenassign"}
+    states = _states(
+        repository,
+        {"settings": missing},
+        {"open": "notes.txt"},
+        {"open": "domu1.dts"},
+        {"open": "domu1.cfg"},
+        {"settings": {"command": without}},
+        {"settings": {"command": right, "xen": "4.20", "host": ""}},
+        {"settings": {"command": right, "xen": "4.21", "ignore": []}},
+    )
+    assert [len(state["messages"]) for state in states] == [0, 0, 1, 1, 2, 2, 2, 2]
+    first, second = states[-1]["messages"]
+    assert "/nowhere/xenassign is not found; install it with pip install" in first
+    assert second == "xenassign does not start: error: requires pygls; install it"
+    assert [len(state["started"]) for state in states] == [0, 0, 0, 0, 0, 1, 1, 1]
+    ((server, settings),) = states[-1]["started"]
+    assert server["command"] == right
+    assert settings == {"xen": "4.21"}  # of the last state: a restart after a crash gets them
+    ((method, sent),) = states[-1]["sent"]
+    assert method == "workspace/didChangeConfiguration"
+    assert sent == {"settings": {"xenassign": {"xen": "4.21"}}}
+    assert states[-1]["stopped"] == 1
+
+
+def test_the_extension_tries_again_and_takes_another_command(
+    repository: Path, tmp_path: Path
+) -> None:
+    programs = [_program(tmp_path / name, "exit 0") for name in ("first", "second")]
+    later = tmp_path / "later"
+    count = f'[ -e {later} ] && exit 0; touch {later}; echo "error: not yet" >&2; exit 2'
+    states = _states(
+        repository,
+        {"settings": {"command": _program(tmp_path / "third", count)}},
+        {"open": "xenassign.toml", "choice": "Try Again"},
+        *({"settings": {"command": program}} for program in programs),
+    )
+    assert states[-1]["messages"] == ["xenassign does not start: error: not yet"]
+    started = [server["command"] for server, _ in states[-1]["started"]]
+    assert started == [str(tmp_path / "third"), *programs]
+    assert [state["stopped"] for state in states[-2:]] == [2, 3]
 
 
 def _run(*command: str, cwd: Path) -> str:
@@ -51,7 +174,13 @@ def test_npm_makes_a_package_that_loads(repository: Path, tmp_path: Path) -> Non
         package.extractall(tmp_path / "installed")
     assert f'Id="xenassign" Version="{__version__}"' in manifest
     own = {name for name in names if "node_modules" not in name}
-    extension = ("LICENSE.txt", "README.md", "extension.js", "language-configuration.json")
+    extension = (
+        "LICENSE.txt",
+        "README.md",
+        "extension.js",
+        "language-configuration.json",
+        "xl-cfg.tmLanguage.json",
+    )
     assert own == {
         "[Content_Types].xml",
         "extension.vsixmanifest",
