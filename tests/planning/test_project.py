@@ -304,14 +304,14 @@ SECTIONS: dict[str, tuple[Section, str, int]] = {
     ),
     "sci": (
         SCI,
-        "[[domain]]\nname = 'n'\ndevice = ['d']\n[sci]\n{}\nsmc-id = 1\nshmem = 0x1000\n"
-        "agent = [{ id = 0, smc-id = 2, shmem = 0x2000 }]\n",
+        "[[domain]]\nname = 'n'\ndevice = ['d']\n[sci]\n{}\nsmc-id = 0x82000001\nshmem = 0x1000\n"
+        "agent = [{ id = 0, smc-id = 0x82000002, shmem = 0x2000 }]\n",
         5,
     ),
     "agent": (
         AGENT,
-        "[[domain]]\nname = 'n'\ndevice = ['d']\n[sci]\n'smc-id' = 1\n'shmem' = 0x1000\n"
-        "[[sci.agent]]\n{}\nid = 2\nsmc-id = 2\nshmem = 0x2000\n",
+        "[[domain]]\nname = 'n'\ndevice = ['d']\n[sci]\n'smc-id' = 0x82000001\n'shmem' = 0x1000\n"
+        "[[sci.agent]]\n{}\nid = 2\nsmc-id = 0x82000002\nshmem = 0x2000\n",
         8,
     ),
     "boot": (BOOT, "[[domain]]\nname = 'n'\ndevice = ['d']\n[boot]\n{}\n", 5),
