@@ -15,7 +15,7 @@ from xenassign.devicetree.changes import Change
 from xenassign.devicetree.draft import text
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
-from xenassign.findings import Finding
+from xenassign.findings import Finding, errors
 from xenassign.host.platform import read_platform
 from xenassign.planning.plan import DomainPlan
 from xenassign.request.boot_request import BootRequest
@@ -141,6 +141,40 @@ def test_a_node_out_of_the_processors_reach_names_the_bus(plan: Plan, wording: W
 @pytest.mark.parametrize("path", ["/irq-only", "/iommu-only", "/dev@740f0000"])
 def test_registers_a_line_or_a_stream_alone_are_enough(plan: Plan, path: str) -> None:
     assert "XA101" not in codes(plan("tricky", path))
+
+
+def test_the_counters_of_the_cpu_cores_cannot_be_assigned(plan: Plan, wording: Wording) -> None:
+    """Their interrupts can, and the request stays possible."""
+    made = plan("zynqmp", "/pmu")
+    (finding,) = of(made, "XA101")
+    assert (finding.node, finding.severity) == ("/pmu", "warning")
+    assert not errors(made.findings)
+    wording(finding)
+
+
+INNER = """/dts-v1/;
+/ { #address-cells = <1>; #size-cells = <1>; interrupt-parent = <&gic>;
+    gic: gic@8000000 { compatible = "arm,gic-v3"; reg = <0x8000000 0x10000>, <0x80a0000 0xf60000>;
+        interrupt-controller; #interrupt-cells = <3>; };
+    soc { compatible = "simple-bus"; ranges; #address-cells = <1>; #size-cells = <1>;
+        snvs@1000 { compatible = "acme,snvs", "syscon", "simple-mfd"; reg = <0x1000 0x1000>;
+            rtc { compatible = "acme,rtc"; interrupts = <0 7 4>; };
+        };
+        button { compatible = "acme,button"; interrupts = <0 8 4>; };
+    };
+};
+"""
+
+
+def test_a_part_with_the_registers_of_what_it_is_in_does_not_go_alone(
+    plan: Plan, compiled: Callable[[str], Tree], wording: Wording
+) -> None:
+    tree, path = compiled(INNER), "/soc/snvs@1000/rtc"
+    (finding,) = errors(plan(tree, path, policy="trust").findings)
+    assert (finding.code, finding.node) == ("XA110", path)
+    wording(finding)
+    assert "XA110" not in codes(plan(tree, "/soc/snvs@1000", policy="trust"))
+    assert "XA110" not in codes(plan(tree, "/soc/button", policy="trust"))
 
 
 def test_a_bus_is_assigned_through_its_devices(plan: Plan) -> None:

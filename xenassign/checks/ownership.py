@@ -11,6 +11,7 @@ from xenassign.checks.machine_control import control, is_listed
 from xenassign.devicetree.addresses import on_processor_bus, registers
 from xenassign.findings import Finding, rule, some
 from xenassign.host.device import HostDevice, is_simple_bus, read_device
+from xenassign.host.kinds import kind_of
 from xenassign.host.platform import is_kept_iommu
 from xenassign.host.switch_ports import SwitchPort, switch_port
 
@@ -125,6 +126,8 @@ def device_findings(
         if parent is not None and control(board, scope, parent).refused:
             fix = f"leave it to the host, which must keep {bus}"
         yield BUS_NOT_ASSIGNED(message, node=device.path, prop="reg", fix=fix)
+    elif not device.node.has("reg"):
+        yield from _no_registers(board, scope, device.node)
     unreachable = bool(device.registers.problems) and not device.blocks
     for problem in device.problems:
         lost = unreachable and problem in device.registers.problems
@@ -134,6 +137,26 @@ def device_findings(
             severity="error" if lost else None,
             fix="fix the host tree: a device requires registers" if lost else None,
         )
+
+
+def _no_registers(board: Board, scope: Scope, node: Node) -> Iterator[Finding]:
+    """A device with interrupts or streams only: what its driver accesses is elsewhere."""
+    if kind_of(node) == "pmu":
+        message = f"{node.path} has nothing that Xen could assign but interrupts"
+        yield NOTHING_TO_ASSIGN(
+            f"{message}: its counters are registers of the CPU cores, which Xen traps",
+            node=node.path,
+            severity="warning",
+            fix="leave it to the host; vpmu = 1 of dom.cfg gives a guest the counters of the cores",
+        )
+    holder = next(filter(_has_registers, node.ancestors()), None)
+    if holder is None or is_simple_bus(holder) or scope.has(holder):
+        return
+    fix = f"assign {holder.path}, which includes it"
+    if control(board, scope, holder).refused:
+        fix = f"leave it to the host, which must keep {holder.path}"
+    message = f"{node.path} has no registers: its driver uses those of {holder.path}"
+    yield BUS_NOT_ASSIGNED(f"{message}, which is not assigned", node=node.path, fix=fix)
 
 
 _FRAME = "an MSI frame: writes to it raise interrupts of other domains"
