@@ -203,6 +203,16 @@ def test_firmware_behind_a_mailbox_counts_by_what_it_supplies(plan: Plan, board:
     assert "/firmware/scmi (mboxes)" in finding.message
 
 
+def test_the_interrupts_of_what_is_made_of_the_device_are_no_supply(
+    plan: Plan, board: Board
+) -> None:
+    """The Ethernet of TI's ICSSG has no registers of its own."""
+    routed = f"{STAGE} &user {{ interrupts-extended = <&provider 7>; }};"
+    made = assigned(plan, board(f"{routed} &user {{ /delete-property/ reg; }};"), PROVIDER)
+    assert not errors(made.findings)
+    assert errors(assigned(plan, board(routed), PROVIDER).findings)
+
+
 def test_a_clock_controller_may_choose_the_clock_of_a_phy(plan: Plan, board: Board) -> None:
     chooses = "&user { clocks = <&provider>; #clock-cells = <1>; };"
     assert not errors(assigned(plan, board(chooses), PROVIDER).findings)
@@ -274,6 +284,8 @@ def test_a_power_domain_of_a_controller_is_a_user(plan: Plan, board: Board) -> N
 @pytest.mark.parametrize(
     "described",
     [
+        '&other { compatible = "arm,mmu-500"; mmu-masters = <&provider 1>; };'
+        " &provider { #stream-id-cells = <1>; };",
         "/ { thermal-zones { zone { cooling-maps { map0 { cooling-device = <&provider 0 9>; }; };"
         " }; }; };"
         " &provider { #cooling-cells = <2>; };",

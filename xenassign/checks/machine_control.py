@@ -36,7 +36,8 @@ _TRANSLATED = frozenset({"iommus", "iommu-map"})
 #: How the user sends messages to firmware, which may supply others.
 _TRANSPORTS = frozenset({"mboxes", "shmem", "qcom,ipc", "qcom,rpm-msg-ram"})
 #: The interrupts of the user go through the provider. GPIOs, and chips on a bus, serve what is on
-#: the board; a block of the SoC is between its devices and the CPU cores.
+#: the board; a block of the SoC is between its devices and the CPU cores. A user without registers
+#: (buttons, the Ethernet of TI's ICSSG) is made of what it names.
 _ROUTED = frozenset({"interrupts", "msi-parent", "msi-map", "wakeup-parent"})
 #: Users without hardware of their own, which pass on what they are supplied with; a connector of a
 #: display passes it to what is plugged in.
@@ -240,7 +241,7 @@ class _Outside(NamedTuple):
         elif prop in _TRANSPORTS:
             if self._supplies_others(user):
                 yield user
-        elif prop in _ROUTED and _is_stage(provider):
+        elif prop in _ROUTED and user.has("reg") and _is_stage(provider):
             yield user
 
     def _is_companion(self, provider: Node, prop: str, user: Node) -> bool:

@@ -249,8 +249,11 @@ def _is_use(node: Node, group: References) -> bool:
 
     In a node without compatible, a part of another (a key, a thermal zone, a link of a sound card),
     some only describe: endpoints, CPUs of a map, operating points, what cools a zone, and the
-    clocks of a sound card's link, which are those of its codec.
+    clocks of a sound card's link, which are those of its codec. An IOMMU with ``mmu-masters`` lists
+    whom it serves.
     """
+    if group.prop == "mmu-masters":
+        return False
     if node.has("compatible"):
         return True
     if group.rule.kind in ("cpu", "graph", "opp") or group.prop in ("cooling-device", "trip"):
