@@ -30,8 +30,8 @@ KINDS = {
     " allwinner,sun55i-a523-ppu brcm,bcm2711-pm,brcm,bcm2835-pm-wdt qcom,msm8916-acc"
     " amlogic,meson-gx-ao-sysctrl,simple-mfd,syscon apple,t8103-pmgr,apple,pmgr"
     " renesas,r9a09g011-pwc,renesas,rzv2m-pwc marvell,armada-3700-avs,syscon",
-    "PMIC bus": "qcom,spmi-pmic-arb mediatek,mt8183-pwrap mediatek,mt8195-spmi"
-    " hisilicon,kirin970-spmi-controller",
+    "PMIC bus": "hisilicon,hi655x-pmic qcom,spmi-pmic-arb mediatek,mt8183-pwrap"
+    " mediatek,mt8195-spmi hisilicon,kirin970-spmi-controller",
     "pin controller": "fsl,imx8mp-iomuxc fsl,imx8mp-iomuxc-gpr,syscon qcom,sm8250-pinctrl"
     " qcom,x1e80100-tlmm renesas,pfc-r8a7795 mediatek,mt8183-pinctrl allwinner,sun50i-a64-pinctrl"
     " nvidia,tegra234-pinmux pinctrl-single samsung,exynos850-pinctrl apple,t8103-pinctrl",
@@ -47,7 +47,8 @@ KINDS = {
     " ti,am654-system-controller,syscon fsl,ls1028a-dcfg,syscon allwinner,sun50i-a64-system-control"
     " mediatek,mt8173-infracfg,syscon arm,vexpress-sysreg hisilicon,hi6220-sysctrl,syscon"
     " rockchip,rk3588-pmugrf,syscon,simple-mfd rockchip,rk3588-ioc,syscon"
-    " arm,juno-fpga-apb-regs,syscon,simple-mfd",
+    " arm,juno-fpga-apb-regs,syscon,simple-mfd hisilicon,hi6220-sramctrl,syscon"
+    " fsl,imx8ulp-sim-lpav",
     "system counter": "nxp,sysctr-timer nxp,imx95-sysctr-timer mediatek,mt6795-systimer"
     " google,gs101-mct,samsung,exynos4210-mct samsung,exynos2200-mct-peris",
     "interrupt controller": "arm,gic-v3-its mediatek,mt8183-sysirq,mediatek,mt6577-sysirq"
@@ -60,7 +61,7 @@ KINDS = {
     " brcm,bcm2835-mbox ti,am654-secure-proxy xlnx,zynqmp-ipi-dest-mailbox qcom,sm8250-ipcc"
     " marvell,armada-3700-rwtm-mailbox hisilicon,hi3660-mbox arm,scmi-shmem mediatek,mt8183-gce"
     " ti,hsm-m4fss qcom,smem qcom,sdm845-rpmh-stats,qcom,rpmh-stats amlogic,s4-ao-secure,syscon"
-    " qcom,tcsr-mutex",
+    " qcom,tcsr-mutex fsl,qoriq-mc fsl,dpaa2-console",
 }
 
 #: Devices of the same boards that rule over nothing but themselves.
@@ -134,6 +135,7 @@ def test_watchdogs_reset_the_machine(compatible: str) -> None:
     ("compatible", "kind"),
     [
         ("nxp,imx93-bbnsm", "power off"),
+        ("ipmi-kcs", "power off"),
         ("ti,j721e-esm", "error reaction"),
         ("qcom,sc7180-imem", "boot memory"),
     ],
