@@ -55,6 +55,7 @@ iomem = ["0x9010,0x1@0xb000", "0xa200,0x1"]
 #: dom.cfg and the tree beside it, by form.
 FORMS: Mapping[str, tuple[str, str | None]] = {
     "dtdev alone": (LISTED, None),
+    "patterns": (f'{HEAD}dtdev = ["single@a2*", "/pl031@*"]\n', None),
     "proposed keys": (
         f'{HEAD}device-assignment = ["pl031@9010000", "{MASTER}"]\n'
         'force-assign-without-iommu = "true"\niomem_map = ["9010:b000"]\n',
