@@ -17,13 +17,15 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple, NoReturn
 
 from tests.fuzz import seeds
-from tests.fuzz.execute import TIMEOUT, Case, Result, run
+from tests.fuzz.execute import Case, Result, run
 from tests.fuzz.kinds import case, kind_of
 from tests.fuzz.oracles import Problem, problems
 
 #: Memory that an input may take: resident, and of addresses on top of what the process has.
 MEMORY_KIB = 500_000
 _ADDRESSES = 800 << 20
+#: Seconds after which a process ends that does not come back to Python.
+WAIT = 120.0
 #: Inputs of one process.
 RECYCLED = 4000
 _INDEX = struct.Struct("=q")
@@ -162,7 +164,7 @@ def _child(
         if time.monotonic() > until:
             break
         current[:] = _INDEX.pack(index)
-        faulthandler.dump_traceback_later(3 * TIMEOUT, exit=True)
+        faulthandler.dump_traceback_later(WAIT, exit=True)
         name = kind or kind_of(seed, index)
         made, _ = case(seed, index, name)
         results, seen = judged(made)
@@ -181,7 +183,7 @@ def _child(
             skip: tuple[int, ...] = ()
             if problem.key not in keys and not problem.key.startswith(("hang", "memory")):
                 keys.add(problem.key)
-                faulthandler.dump_traceback_later(30 * TIMEOUT, exit=True)
+                faulthandler.dump_traceback_later(10 * WAIT, exit=True)
                 skip = unneeded(seed, index, name, problem.key)
             message = {"index": index, "kind": name, "skip": skip, **problem._asdict()}
             print(json.dumps(message), file=stream, flush=True)

@@ -14,11 +14,20 @@ from pathlib import Path
 from types import FrameType
 from typing import NamedTuple
 
-#: Signals that a program handles, and the alarm.
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGALRM)
+#: Timers of a command, with their signals, and how many times TIMEOUT each has: CPU time, which
+#: others on the machine do not take from it, and time in which it may wait.
+_TIMERS = (
+    (signal.ITIMER_PROF, signal.SIGPROF, 1),
+    (signal.ITIMER_REAL, signal.SIGALRM, 6),
+)
+#: Signals that a program handles, and those of the timers.
+_SIGNALS = (
+    *(signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE),
+    *(number for _, number, _ in _TIMERS),
+)
 #: Where inputs are run: in memory, where there is such a folder.
 _FOLDER = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-#: Seconds that a command may take.
+#: CPU seconds that a command may take.
 TIMEOUT = 10.0
 
 
@@ -110,10 +119,10 @@ def _call(argv: tuple[str, ...], case: Case) -> tuple[int, bytes, bytes, BaseExc
     with _program(argv, case, out, err):
         try:
             try:
-                signal.setitimer(signal.ITIMER_REAL, TIMEOUT)
+                _set_timers(TIMEOUT)
                 program()
             finally:
-                signal.setitimer(signal.ITIMER_REAL, 0)
+                _set_timers(0)
         except SystemExit as error:
             status = error.code
         except (Exception, Hang) as error:
@@ -124,7 +133,7 @@ def _call(argv: tuple[str, ...], case: Case) -> tuple[int, bytes, bytes, BaseExc
 
 @contextlib.contextmanager
 def _program(argv: tuple[str, ...], case: Case, out: io.BytesIO, err: io.BytesIO) -> Iterator[None]:
-    """Streams, arguments, environment and the alarm of a program.
+    """Streams, arguments, environment and the timers of a program.
 
     The streams are as Python opens them for UTF-8; XENASSIGN_DEBUG has an internal error raised.
     """
@@ -136,7 +145,8 @@ def _program(argv: tuple[str, ...], case: Case, out: io.BytesIO, err: io.BytesIO
     os.environ.update(case.environment, XENASSIGN_DEBUG="1")
     handlers = {number: signal.getsignal(number) for number in _SIGNALS}
     hook = sys.unraisablehook
-    signal.signal(signal.SIGALRM, _hang)
+    for _, number, _ in _TIMERS:
+        signal.signal(number, _hang)
     try:
         yield
     finally:
@@ -149,6 +159,11 @@ def _program(argv: tuple[str, ...], case: Case, out: io.BytesIO, err: io.BytesIO
         sys.stdin, sys.stdout, sys.stderr, sys.argv, environment = saved
         os.environ.clear()
         os.environ.update(environment)
+
+
+def _set_timers(seconds: float) -> None:
+    for timer, _, times in _TIMERS:
+        signal.setitimer(timer, times * seconds)
 
 
 def _hang(_number: int, _frame: FrameType | None) -> None:
