@@ -119,11 +119,14 @@ def assignable_supplier_findings(
         elif kind == "phy":
             more = f" and {len(users) - 2} more" if len(users) > 2 else ""
             shared.setdefault(holder.path, f"{', '.join(users[:2])}{more}")
-    clauses = [f"{path} ({prop}) is used by no other device" for path, prop in unused.items()]
+    clauses = [
+        f"{prop} leads to {path}, which no other device uses" for path, prop in unused.items()
+    ]
     clauses += [f"{path} also serves {users}" for path, users in shared.items()]
     if clauses:
         names = " ".join(f"-d {path}" for path in unused)
-        fix = f"also assign those that the driver needs: {names}" if names else "assign all or none"
+        needed = "it if the driver needs it" if len(unused) == 1 else "those that the driver needs"
+        fix = f"also assign {needed}: {names}" if names else "assign all or none"
         yield COULD_COME(f"{device.path}: {'; '.join(clauses)}", node=device.path, fix=fix)
 
 
