@@ -108,9 +108,11 @@ _RATES = "and no usual rates are known: read them on the board (--clock-summary 
 def _why(end: DeadEnd, first: _System) -> str:
     """Why nothing helps, as the end of a sentence.
 
-    The options are left out if they change nothing about it.
+    The options are left out if they change nothing about it, and an error is not repeated.
     """
     finding = end.finding
+    if end.ends and finding in first.refusals:
+        return ", ".join(end.ends).removeprefix("and ")
     node = f"{finding.node}: " if finding.node and finding.node not in finding.message else ""
     options = " ".join(word for change in end.changes for word in change.words)
     start = f"with {options}, " if options and finding not in first.findings else ""

@@ -260,7 +260,7 @@ def _no_range(case: Case) -> str:
     return (
         "and the tree states no memory, of which a direct-map domain could get a range: give the"
         " tree that the firmware completes (/sys/firmware/fdt of the board), or the range with"
-        " --direct-map --static-memory BASE:SIZE"
+        " --direct-map and --static-memory BASE:SIZE"
     )
 
 
